@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vpcd: see README.md. Targets: all (default), check, test, bench, lint, fuzz, install, clean.
+# SAN=1 builds with ASan and UBSan, COV=1 with coverage; each in a build folder of its own.
+
+CC = gcc
+CLANG = clang
+BPFTOOL = /usr/sbin/bpftool
+AR = ar
+VERSION := 0.1.0
+
+BUILD = build$(if $(SAN),-san)$(if $(COV),-cov)
+PREFIX = /usr/local
+DESTDIR =
+
+PKGS_DAEMON = libbpf libnl-3.0 libnl-route-3.0 libmnl libnftables libsystemd libmicrohttpd jansson sqlite3
+PKGS_CLI = jansson libsystemd
+WARN = -Wall -Wextra -Wshadow -Wconversion -Wvla -Werror
+HARDEN = $(if $(SAN)$(COV),,-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection)
+SANFLAGS = $(if $(SAN),-O1 -fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+COVFLAGS = $(if $(COV),-O0 --coverage)
+comma := ,
+
+CPPFLAGS = -D_GNU_SOURCE -DVPCD_VERSION='"$(VERSION)"' -Iinclude -Idaemon -I. -I$(BUILD) \
+	$(shell pkg-config --cflags $(PKGS_DAEMON))
+CFLAGS = -std=gnu17 -g -fPIE -pthread $(WARN) $(HARDEN) $(SANFLAGS) $(COVFLAGS)
+LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(SANFLAGS) $(COVFLAGS)
+LIBS_DAEMON = $(shell pkg-config --libs $(PKGS_DAEMON))
+LIBS_CLI = $(shell pkg-config --libs $(PKGS_CLI)) -lmicrohttpd
+
+BPF_ARCH_x86_64 = x86
+BPF_ARCH_aarch64 = arm64
+BPF_CFLAGS = -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Wshadow -Werror -D__TARGET_ARCH_$(BPF_ARCH_$(shell uname -m)) \
+	-Iinclude -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu
+
+DAEMON_SRC := $(wildcard daemon/*/*.c)
+DAEMON_OBJ := $(DAEMON_SRC:%.c=$(BUILD)/%.o)
+CLI_SRC := $(filter-out cli/vpc-%.c,$(wildcard cli/*.c))
+CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
+BPF_SRC := $(wildcard bpf/*.bpf.c)
+BPF_OBJ := $(BPF_SRC:%.bpf.c=$(BUILD)/%.bpf.o)
+SKEL := $(BPF_SRC:%.bpf.c=$(BUILD)/%.skel.h)
+
+# A test is one file that becomes one program; files named *_util.c and common*.c in its folder are linked to each.
+TEST_SRC = $(wildcard tests/$(1)/*.c tests/$(1)/*/*.c)
+TEST_SHARED = $(filter %_util.c,$(call TEST_SRC,$(1)))
+TEST_BIN = $(patsubst %.c,$(BUILD)/%,$(filter-out %_util.c,$(call TEST_SRC,$(1))))
+UNIT_BIN := $(call TEST_BIN,unit)
+BPFTEST_BIN := $(call TEST_BIN,bpf)
+MODELTEST_BIN := $(call TEST_BIN,model)
+
+.SUFFIXES:
+.SECONDARY:
+.PHONY: all check test bench lint fuzz install clean bpf tests
+
+all: $(BUILD)/vpcd $(BUILD)/vpcctl
+
+bpf: $(BPF_OBJ)
+
+$(BUILD)/%.bpf.o: %.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/%.o: %.c | $(SKEL)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/libvpcd.a: $(DAEMON_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/vpcd: $(BUILD)/daemon/main.o $(BUILD)/libvpcd.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON)
+
+$(BUILD)/vpcctl: $(CLI_OBJ)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CLI)
+
+define TEST_RULES
+$(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $$(patsubst %.c,$(BUILD)/%.o,$$(call TEST_SHARED,$(1))) $(BUILD)/libvpcd.a
+	$(CC) $(LDFLAGS) -o $$@ $$^ $(LIBS_DAEMON) -lcriterion
+endef
+$(foreach kind,unit bpf model,$(eval $(call TEST_RULES,$(kind))))
+
+tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN)
+
+check: all $(UNIT_BIN)
+	scripts/test unit
+
+test:
+	scripts/test
+
+bench: all
+	tests/bench/run $(WHAT)
+
+lint:
+	scripts/lint
+
+fuzz:
+	scripts/fuzz
+
+install: all
+	scripts/install-files "$(BUILD)" "$(DESTDIR)" "$(PREFIX)"
+
+clean:
+	rm -rf build build-san build-cov
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

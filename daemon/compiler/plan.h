@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a transaction means for the kernel, with everything resolved: the only thing datapath/ sees of the model. A plan
+ * owns all it holds and refers to nothing outside it, so it may be handed to another thread.
+ *
+ * A plan is a list of records with a before and an after: only after: to be made; only before: to be taken away; both:
+ * to be changed. compile_all() makes one in which everything is to be made: the whole state, for reconciling.
+ */
+#ifndef COMPILER_PLAN_H
+#define COMPILER_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vpc/abi/abi.h>
+#include <vpc/error.h>
+
+#include "model/model.h"
+
+/* --- judged by the programs ------------------------------------------------------------------------------------- */
+
+/* One row of the rule table: a rule is one row for each aligned port prefix of its range. Several rules of a group may
+ * want the same row: it lives while one of them does. For ICMP a port is type << 8 | code, for slot OTHER the protocol.
+ */
+struct plan_row {
+	bool add; /* else: remove */
+	uint8_t direction;
+	uint8_t slot;	   /* VPC_SLOT_… */
+	uint8_t port_plen; /* 0..16 */
+	uint8_t peer_kind; /* VPC_PEER_… */
+	uint8_t peer_plen;
+	uint16_t port; /* host byte order, bits beyond port_plen zero */
+	uint32_t sg;
+	uint32_t peer[4]; /* network order; CIDR4: peer[0]; SG: peer[0] is its number, host byte order */
+	uint32_t rule;	  /* the rule's number */
+};
+
+struct eni_record {
+	uint32_t number;
+	uint32_t incarnation;
+	uint32_t vpc;
+	uint32_t subnet;
+	uint32_t flags; /* VPC_ENI_SOURCE_DEST_CHECK */
+	uint32_t mtu;
+	uint32_t groups[VPC_GROUPS_PER_ENI]; /* ascending */
+	uint32_t n_groups;
+	uint8_t mac[6];
+	uint8_t gateway_mac[6];
+	uint32_t gateway4; /* network order, as the three below */
+	uint32_t subnet4;
+	uint32_t mask4;
+	uint32_t subnet6[4]; /* zero: no IPv6 */
+	uint32_t tcp_idle_s;
+	uint32_t udp_idle_s;
+	uint32_t udp_stream_idle_s;
+	uint32_t flow_budget;
+};
+
+struct plan_eni {
+	bool has_before, has_after;
+	struct eni_record before, after;
+};
+
+struct plan_addr {
+	bool add;
+	uint32_t vpc;
+	uint32_t eni;
+	struct ip ip;
+};
+
+/* --- devices --------------------------------------------------------------------------------------------------------
+ */
+
+struct vpc_record {
+	uint32_t number;
+	char id[OBJECT_ID_MAX];
+	char netns[80]; /* name under /run/netns */
+	uint32_t mtu;
+	struct cidr cidrs[VPC_CIDRS_MAX]; /* both families */
+	uint32_t n_cidrs;
+};
+
+struct subnet_record {
+	uint32_t number;
+	uint32_t vpc;
+	char id[OBJECT_ID_MAX];
+	char bridge[16];  /* device name */
+	uint32_t ifindex; /* VPC_BRIDGE_FIRST + number */
+	uint8_t mac[6];	  /* of the bridge: compiler_gateway_mac() */
+	uint32_t mtu;
+	struct cidr gateway;  /* gateway address with the subnet's prefix length */
+	struct cidr gateway6; /* fe80::1/64; the subnet's own prefix in cidr6 */
+	struct cidr cidr6;    /* addr.family 0: no IPv6 */
+};
+
+/* An attached ENI. */
+struct port_record {
+	uint32_t eni; /* ifindex of the port */
+	uint32_t vpc;
+	uint32_t subnet;
+	char eni_id[OBJECT_ID_MAX];
+	char host_ifname[16];
+	uint8_t mac[6];
+	uint32_t mtu;
+	struct ip *ips; /* primary IPv4 first, then IPv6, then secondary; owned */
+	size_t n_ips;
+	uint8_t plen4; /* of the subnet; IPv6 is always /64 */
+	struct ip gateway4;
+	bool has_ip6;		      /* default route by fe80::1 */
+	struct attachment attachment; /* strings owned */
+};
+
+struct plan_vpc {
+	bool has_before, has_after;
+	struct vpc_record before, after;
+};
+struct plan_subnet {
+	bool has_before, has_after;
+	struct subnet_record before, after;
+};
+struct plan_port {
+	bool has_before, has_after;
+	struct port_record before, after;
+};
+
+struct plan {
+	struct plan_row *rows;
+	size_t n_rows;
+	struct plan_eni *enis;
+	size_t n_enis;
+	struct plan_addr *addrs;
+	size_t n_addrs;
+	struct plan_vpc *vpcs;
+	size_t n_vpcs;
+	struct plan_subnet *subnets;
+	size_t n_subnets;
+	struct plan_port *ports;
+	size_t n_ports;
+	/* what happens to flows that are no longer allowed */
+	enum flows_mode flows;
+	uint32_t drain_s;
+};
+
+/* Frees what the plan owns; the plan itself stays usable and empty. */
+void plan_clear(struct plan *p);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The network side of the datapath: namespaces, bridges, ports, addresses, routes, neighbours, sysctls.
+ *
+ * Everything is made in an idempotent way ("ensure"): what exists and is right is adopted, so a start runs the same
+ * code as a change. Ownership is the ifalias "vpcd:<instance>:<id>" on lo of a namespace and on each link; what does
+ * not have it is never touched, and a name that is taken by something foreign is an error.
+ *
+ *   workload_open      (worker) opens the namespace that a user named, with the checks of CLI.md
+ *   netns_make         (worker) makes or adopts a VPC's namespace
+ *   net_prepare        makes devices, closed and down; undone by net_undo
+ *   net_publish        raises the ports; what fails is retried by net_ensure
+ *   net_removal_run    (worker) deletes what the change took away
+ *
+ * No descriptor is kept per port. Per VPC: its namespace, a netlink socket for requests and one for events.
+ */
+#ifndef DATAPATH_NET_H
+#define DATAPATH_NET_H
+
+#include <jansson.h>
+#include <systemd/sd-event.h>
+#include <sys/types.h>
+
+#include "compiler/plan.h"
+
+struct net;
+struct net_change;
+struct net_removal;
+
+struct net_config {
+	const char *instance;
+	const char *pin_dir;	/* links are pinned under <pin_dir>/v<ABI>/links/ */
+	int prog_from_workload; /* borrowed descriptors */
+	int prog_to_workload;
+	bool use_tcx; /* configuration; tcx is used where the kernel has it too */
+	sd_event *event;
+};
+
+/* An event that contradicts what is meant to be: a device, address, qdisc or route of vpc (number) was changed or
+ * removed by somebody else. port: the ENI number whose port is gone, or 0. Not called for our own changes. */
+typedef void (*net_event_fn)(uint32_t vpc, uint32_t port, void *userdata);
+
+int net_new(const struct net_config *config, net_event_fn on_event, void *userdata, struct net **ret,
+	    struct vpc_error *reterr);
+void net_free(struct net *n);
+DEFINE_CLEANUP(struct net *, net_free);
+/* "tcx" or "clsact". */
+const char *net_attach_mode(const struct net *n);
+
+/* --- namespaces (each may run on a worker thread; they touch no struct net) --- */
+
+/* A namespace of a workload, opened. */
+struct workload {
+	int ns_fd;
+	int rtnl_fd; /* NETLINK_ROUTE socket inside it */
+	int pidfd;   /* or -1 */
+	uint64_t ns_dev, ns_ino;
+	uint64_t pid_start;
+	char boot_id[37];
+	char *path; /* what was opened */
+};
+#define WORKLOAD_INIT ((struct workload){.ns_fd = -1, .rtnl_fd = -1, .pidfd = -1})
+void workload_clear(struct workload *w);
+
+/* Opens spec->netns or spec->pid for a caller (uid 0 may everything; others must own the process, or the namespace's
+ * user namespace). Refused (AttachmentFailed, saying why): not a network namespace, the host's own, vpcd's, any VPC's
+ * (lo's alias starts with "vpcd:"), a name that is not [A-Za-z0-9._-]{1,64}, a process that is gone or was replaced
+ * meanwhile. */
+int workload_open(const struct attachment_spec *spec, uid_t uid, struct workload *ret, struct vpc_error *reterr);
+/* Opens again what an attachment names; -ESTALE: gone, or another one now (boot, inode, start time). */
+int workload_reopen(const struct attachment *a, struct workload *ret);
+
+/* A VPC's namespace. */
+struct netns {
+	int ns_fd;
+	int rtnl_fd;
+};
+#define NETNS_INIT ((struct netns){.ns_fd = -1, .rtnl_fd = -1})
+void netns_clear(struct netns *ns);
+
+/* Makes the namespace (bind mount under /run/netns, which it makes if missing), or adopts one with our alias; sets the
+ * sysctls of DESIGN.md section 1, lo up with its alias. Errors: DatapathUnavailable; a foreign namespace of that name.
+ */
+int netns_make(const struct vpc_record *v, const char *instance, struct netns *ret, struct vpc_error *reterr);
+/* Unmounts and removes it. Fine if it isn't there; -EPERM if it isn't ours. */
+int netns_remove(const char *name, const char *instance, const char *vpc_id);
+
+/* --- changing --- */
+
+/* Hands over the namespace of a VPC (taken: *ns is emptied) before anything is prepared in it. */
+int net_add_vpc(struct net *n, const struct vpc_record *v, struct netns *ns);
+bool net_has_vpc(const struct net *n, uint32_t vpc);
+
+/* Makes what the plan adds: bridges with address, FDB and neighbours; ports with programs on, in the bridge, down;
+ * inner ends named, addressed, up, routed. workloads: those of the ports that are added, in the plan's order of such
+ * ports (a port whose link exists already needs none: ns_fd -1). Errors: AttachmentFailed (ifname taken, namespace gone
+ * …), DatapathUnavailable. On error all is undone. */
+int net_prepare(struct net *n, const struct plan *plan, struct workload *workloads, size_t n_workloads,
+		struct net_change **ret, struct vpc_error *reterr);
+void net_undo(struct net *n, struct net_change *c);
+/* After the epoch was stored: raises new ports, applies changed addresses, lowers removed ports at once. Returns the
+ * number of operations that failed (to be retried: net_ensure). Gives what is to be deleted, or NULL; frees c. */
+int net_publish(struct net *n, struct net_change *c, struct net_removal **ret_removal);
+/* On a worker thread: links and namespaces are deleted, pinned tcx links of removed ports removed. Returns 0 or -errno
+ * of the last failure; go on with net_removal_free on the event loop. */
+int net_removal_run(struct net_removal *r);
+void net_removal_free(struct net *n, struct net_removal *r);
+/* Whether a removal not yet done touches this workload namespace. */
+bool net_removal_pending(const struct net *n, uint64_t ns_ino);
+
+/* The second half of attaching, on a worker thread: tcx links over the clsact floor for all ports that lack them. */
+struct net_attach;
+int net_attach_begin(struct net *n, struct net_attach **ret); /* NULL: nothing to do */
+int net_attach_run(struct net_attach *a);
+void net_attach_free(struct net *n, struct net_attach *a);
+
+/* Puts right whatever differs from the whole state `all` (of the VPCs it names): missing and changed devices,
+ * addresses, routes, neighbours, programs; unexpected links of ours are removed. workloads: for each port of `all`, in
+ * order, needed where the port is missing (ns_fd -1: leave it; ret_lost lists the ENI numbers of ports that are missing
+ * and were left). */
+int net_ensure(struct net *n, const struct plan *all, struct workload *workloads, size_t n_workloads,
+	       uint32_t **ret_lost, size_t *ret_n_lost, struct vpc_error *reterr);
+/* On a worker thread, with sockets of its own: appends what differs to report, as tables_verify. */
+int net_verify(const struct net_config *config, const struct plan *all, json_t *report);
+/* Namespaces of this instance under /run/netns that `all` does not name are removed. */
+int net_prune(struct net *n, const struct plan *all);
+/* Every namespace of the instance, with all in them. */
+int net_purge(const char *instance);
+
+/* Whether a veth port can be reached by bpf_redirect_peer now: up, peer in another namespace. */
+bool net_port_peer_ok(struct net *n, uint32_t vpc, uint32_t eni);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The eBPF side of the datapath: programs and maps of one instance, and the rows in them.
+ *
+ *   tables_prepare   everything that can fail: rows, sets, addresses are written with birth epoch+1; nothing judges by
+ *                    them yet. Undo with tables_undo.
+ *   tables_publish   stores the epoch: from then on every packet is judged by the new state. Cannot fail.
+ *   tables_retire    after a grace period: dead rows are deleted and their numbers may be used again.
+ *
+ * Keeps a mirror of the maps in memory (what is in the kernel, by key), so that nothing is read back on the way of a
+ * change. One thread. Numbers whose grace period has not passed are not reused.
+ */
+#ifndef DATAPATH_TABLES_H
+#define DATAPATH_TABLES_H
+
+#include <jansson.h>
+#include <vpc/limits.h>
+
+#include "compiler/plan.h"
+
+struct tables;
+struct tables_change;
+
+struct tables_config {
+	const char *pin_dir; /* "/sys/fs/bpf/vpcd/<instance>": made if missing; NULL: nothing is pinned (tests) */
+	const struct vpc_limits *limits; /* as asked for; tables_limits() tells what memory allowed */
+	uint64_t first_epoch;		 /* of a new ctl map; at least 1 */
+	bool fixed_size;		 /* don't shrink to 5 % of memory (tests) */
+};
+
+/* Loads the programs and makes the maps, or adopts those pinned under <pin_dir>/v<VPC_ABI_VERSION>/: half-done work is
+ * cleared first (rows born after the epoch go, deaths after it are undone), then the mirror is read back. Mounts bpffs
+ * on /sys/fs/bpf if nothing is. Errors: DatapathUnavailable. */
+int tables_open(const struct tables_config *config, struct tables **ret, struct vpc_error *reterr);
+/* Closes; what is pinned stays and goes on judging. */
+void tables_close(struct tables *t);
+DEFINE_CLEANUP(struct tables *, tables_close);
+/* Whether tables_open found maps of an earlier run. */
+bool tables_adopted(const struct tables *t);
+const struct vpc_limits *tables_limits(const struct tables *t);
+uint64_t tables_epoch(const struct tables *t);
+
+/* Program descriptors, borrowed: for the ports. */
+int tables_prog_from_workload(const struct tables *t);
+int tables_prog_to_workload(const struct tables *t);
+
+/* --- changing --- */
+
+/* Uses the rows, enis, addrs and vpcs of the plan. Errors: ResourceLimitExceeded naming the table, its size and what
+ * was asked for, before anything is touched; DatapathUnavailable. -EBUSY: a number it needs is not yet retired: retire
+ * first and try again. On error nothing is left behind. ret is NULL when nothing changes for the programs. */
+int tables_prepare(struct tables *t, const struct plan *plan, struct tables_change **ret, struct vpc_error *reterr);
+/* Takes everything back; frees c. NULL is fine. */
+void tables_undo(struct tables *t, struct tables_change *c);
+/* The commit: returns the epoch now in force. c goes on living for tables_retire; NULL is fine and publishes nothing.
+ * With plan.flows cut, gen_revoke was raised before the store; with keep and drain it waits for tables_sweep_grace. */
+uint64_t tables_publish(struct tables *t, struct tables_change *c);
+/* Whether a sweep is owed before the next cut (keep, drain). */
+bool tables_sweep_pending(const struct tables *t);
+/* Stamps the flows that the change would have cut with their grace and then raises gen_revoke. now_ns: CLOCK_MONOTONIC.
+ * Blocks for as long as it takes to read the flow tables. */
+int tables_sweep_grace(struct tables *t, struct tables_change *c, uint64_t now_ns);
+/* To be called when a grace period (tables_wait_grace_period, on a worker thread) has passed since publish; frees c. */
+void tables_retire(struct tables *t, struct tables_change *c);
+/* Blocks until every program that was running has ended (milliseconds). Any thread. */
+int tables_wait_grace_period(void);
+
+/* What turns the state in the kernel (as the mirror has it) into the whole state `all` (compile_all): a plan for
+ * tables_prepare. Empty where they agree. */
+int tables_diff(struct tables *t, const struct plan *all, struct plan *ret, struct vpc_error *reterr);
+/* Reads the maps back from the kernel and compares them with the whole state: appends to report (a JSON array) one
+ * {"what": "rule row", "object": id or description, "problem": "missing"|"unexpected"|"differs", "detail": text} each.
+ */
+int tables_verify(struct tables *t, const struct plan *all, json_t *report);
+
+/* --- reading --- */
+
+struct eni_counters {
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+	uint64_t drops[VPC_DROP_REASONS_MAX];
+};
+int tables_eni_counters(struct tables *t, uint32_t eni, struct eni_counters *ret);
+/* Zeroes the counters of a number that is given to a new ENI: done by tables_prepare itself. */
+
+struct rule_counters {
+	uint64_t packets, bytes, last_used_ns; /* CLOCK_BOOTTIME; 0: never */
+};
+/* Sum over the rows that stand for a rule now. -ENOENT: none. */
+int tables_rule_counters(struct tables *t, uint32_t rule, struct rule_counters *ret);
+
+/* Calls fn for every flow (eni 0: all). fn returns not 0 to stop, which is returned. Blocks. */
+typedef int (*tables_flow_fn)(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established,
+			      void *userdata);
+int tables_each_flow(struct tables *t, uint32_t eni, tables_flow_fn fn, void *userdata);
+/* Deletes flows idle past their timeout, looking at no more than `budget` entries and going on where it stopped last
+ * time. Returns how many were deleted. Not thread-safe with the rest. */
+int tables_expire(struct tables *t, uint64_t now_ns, unsigned budget);
+
+/* Events: the ring's epoll descriptor, and reading what is there. listen: VPC_LISTEN_… bits, 0 ends production. */
+void tables_listen(struct tables *t, uint32_t bits);
+int tables_events_fd(struct tables *t);
+typedef void (*tables_event_fn)(const struct vpc_event *e, void *userdata);
+int tables_events_read(struct tables *t, tables_event_fn fn, void *userdata);
+
+/* Flags of an ENI's row that depend on its port (VPC_ENI_PEER_REDIRECT, VPC_ENI_TAP): set after the port was checked.
+ */
+void tables_eni_set_flags(struct tables *t, uint32_t eni, uint32_t set, uint32_t clear);
+
+/* {table: {"size": n, "used": n, "bytes": n}, …} for status. NULL: out of memory. */
+json_t *tables_status(struct tables *t);
+
+/* Removes every pin of the instance. The maps go with their last user. */
+int tables_purge(const char *pin_dir);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The threads for what may block: entering namespaces, opening what a user named, link deletion, tcx attach, grace
+ * periods. Jobs of one queue run one after the other, in order; `done` runs on the event loop. A job on the patient
+ * queue that takes longer than its limit is given up: done is called with -ETIMEDOUT and the thread is left to itself
+ * and replaced.
+ */
+#ifndef DATAPATH_WORKER_H
+#define DATAPATH_WORKER_H
+
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+struct worker;
+
+/* Runs on the thread; returns 0 or -errno for done. Must touch nothing but data. */
+typedef int (*worker_run_fn)(void *data);
+/* Runs on the event loop. result: what run returned, or -ETIMEDOUT, after which run may still be using data: then done
+ * must not free it (free_fn is called when the lost thread comes back, if ever). */
+typedef void (*worker_done_fn)(void *data, int result);
+
+enum worker_queue {
+	WORKER_KERNEL, /* our own operations: always end */
+	WORKER_USER,   /* opening what a user named: may hang, 5 s limit */
+	WORKER_QUEUES,
+};
+
+int worker_new(sd_event *event, struct worker **ret);
+/* Waits for the jobs of the kernel queue (their done is called), gives up the others. */
+void worker_free(struct worker *w);
+/* free_fn may be NULL. -ENOMEM, -EAGAIN. */
+int worker_submit(struct worker *w, enum worker_queue queue, worker_run_fn run, worker_done_fn done,
+		  void (*free_fn)(void *data), void *data);
+/* Jobs not yet done in all queues. */
+unsigned worker_pending(const struct worker *w);
+
+#endif

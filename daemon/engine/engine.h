@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine: the one write path. Owns model, store, tables and net; api/ hands it requests and reads the model.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include <vpc/error.h>
+
+#include "model/model.h"
+
+struct engine;
+
+struct engine_config {
+	const char *instance;
+	const char *state_dir;
+	const char *run_dir;
+	const char *bpf_dir; /* "/sys/fs/bpf/vpcd/<instance>" */
+	struct vpc_limits limits;
+	bool use_tcx;
+	sd_event *event;
+};
+
+/* Opens the store, loads the model, adopts and reconciles the kernel's state. Blocks until enforcement is in place. */
+int engine_new(const struct engine_config *config, struct engine **ret, struct vpc_error *reterr);
+/* Stops; networks and enforcement stay. */
+void engine_free(struct engine *e);
+DEFINE_CLEANUP(struct engine *, engine_free);
+
+/* Who asks. */
+struct caller {
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+};
+
+/* A request to change something: one transaction. Owned by the engine from engine_submit on. */
+struct engine_request {
+	struct change *changes; /* owned, malloc'ed */
+	size_t n_changes;
+	bool dry_run;
+	struct caller caller;
+	uint64_t received_ns;  /* CLOCK_MONOTONIC: when the last byte was read */
+	char *idempotency_key; /* owned, or NULL */
+	char *request_digest;  /* owned; with a key */
+};
+void engine_request_free(struct engine_request *r);
+
+/* Exactly one of error (code not OK) and the rest. Valid during the callback only. */
+struct engine_reply {
+	struct vpc_error error;
+	uint64_t revision;
+	uint64_t epoch;
+	uint64_t enforced_ns;
+	json_t *results;   /* array: for each change what it made or changed: the object as model_to_json gives it; for
+			    * sg.authorize   and sg.revoke {"id": group, "rules": [rule, …]}; for deletes {"id": …} */
+	json_t *pending;   /* array of strings: what is still to be done in the background; usually empty */
+	json_t *cut_flows; /* array (at most 100) or NULL when nothing was taken away */
+	uint64_t cut_flows_total;
+	const char *replayed; /* a kept reply's text, when the idempotency key was known; then nothing else is set */
+	bool dry_run;
+};
+typedef void (*engine_reply_fn)(const struct engine_reply *reply, void *userdata);
+
+/* Runs the request; fn is called once, perhaps before this returns. To keep the reply for an idempotency key, the
+ * engine stores engine_reply_encode()'s text in the same store transaction. */
+void engine_submit(struct engine *e, struct engine_request *r, engine_reply_fn fn, void *userdata);
+
+/* The JSON of a successful reply as the API sends it: {"revision", "epoch", "enforced_ns", "pending", "results": […],
+ * …}. */
+json_t *engine_reply_encode(const struct engine_reply *reply);
+
+/* --- reading --- */
+
+const struct model *engine_model(const struct engine *e);
+uint64_t engine_revision(const struct engine *e);
+/* The API's object with counters: model_to_json, and an ENI's `counters`, a rule's `packets`, `bytes`, `last_used` (RFC
+ * 3339 or null). NULL: out of memory. */
+json_t *engine_object_json(struct engine *e, const struct object *o);
+/* GET /v1/status. */
+json_t *engine_status(struct engine *e);
+/* GET /v1/verify: fn gets {"equal": bool, "differences": […]}, borrowed. */
+void engine_verify(struct engine *e, void (*fn)(const json_t *report, void *userdata), void *userdata);
+
+/* --- verdicts (vpcctl monitor) --- */
+
+struct verdict_listener;
+/* fn gets one JSON object a verdict, borrowed: {"time", "event": "drop"|"open"|"rejudge"|"cut", "reason", "direction",
+ * "protocol", "eni_id", "eni", "peer_eni_id", "peer_eni", "src", "dst", "src_port", "dst_port", "rule_ids": […],
+ * "epoch", "length"}; what was lost comes as {"event": "lost", "lost": n}. eni 0: all. */
+int engine_listen(struct engine *e, bool drops_only, uint32_t eni, void (*fn)(const json_t *verdict, void *userdata),
+		  void *userdata, struct verdict_listener **ret);
+void engine_unlisten(struct verdict_listener *l);
+
+/* Removes every kernel object of an instance; with state, its store too. For vpcd --purge; the caller holds the lock.
+ */
+int engine_purge(const struct engine_config *config, bool state, struct vpc_error *reterr);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A change as a request asks for it: typed, but names not yet resolved and nothing checked against the model. api/
+ * decodes JSON into it, model_apply() validates and applies it.
+ */
+#ifndef MODEL_CHANGE_H
+#define MODEL_CHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <vpc/cleanup.h>
+
+/* FIELD(SYMBOL, "name in JSON"): every field that a change may have. */
+#define CHANGE_FIELDS(FIELD)                          \
+	FIELD(NAME, "name")                           \
+	FIELD(DESCRIPTION, "description")             \
+	FIELD(TAGS, "tags")                           \
+	FIELD(VPC_ID, "vpc_id")                       \
+	FIELD(SUBNET_ID, "subnet_id")                 \
+	FIELD(SECURITY_GROUP_ID, "security_group_id") \
+	FIELD(ENI_ID, "eni_id")                       \
+	FIELD(CIDR, "cidr")                           \
+	FIELD(CIDR6, "cidr6")                         \
+	FIELD(MTU, "mtu")                             \
+	FIELD(IP, "ip")                               \
+	FIELD(IP6, "ip6")                             \
+	FIELD(SECONDARY_IPS, "secondary_ips")         \
+	FIELD(MAC, "mac")                             \
+	FIELD(SOURCE_DEST_CHECK, "source_dest_check") \
+	FIELD(SECURITY_GROUPS, "security_groups")     \
+	FIELD(ENIS, "enis")                           \
+	FIELD(RULES, "rules")                         \
+	FIELD(RULE_IDS, "rule_ids")                   \
+	FIELD(FLOWS, "flows")                         \
+	FIELD(ATTACHMENT, "attachment")               \
+	FIELD(REASON, "reason")
+
+enum change_field {
+#define FIELD(symbol, name) FIELD_##symbol,
+	CHANGE_FIELDS(FIELD)
+#undef FIELD
+		FIELD_COUNT
+};
+#define FIELD_BIT(field) (1u << (field))
+
+enum change_op {
+#define CHANGE(symbol, op, required, optional) CHANGE_##symbol,
+#include "model/changes.def"
+#undef CHANGE
+	CHANGE_OPS
+};
+
+struct tag {
+	char *key;
+	char *value;
+};
+
+/* What happens to flows that a change no longer allows. */
+enum flows_mode {
+	FLOWS_CUT,
+	FLOWS_KEEP,
+	FLOWS_DRAIN,
+};
+
+/* A rule as asked for. Strings are as given; exactly one of cidr, sg_id, prefix_list_id should be there. */
+struct rule_spec {
+	char *direction; /* "ingress", "egress" */
+	char *protocol;	 /* "tcp", …, a number, "all", "-1" */
+	bool has_from_port, has_to_port;
+	int32_t from_port; /* icmp: type, -1 any */
+	int32_t to_port;   /* icmp: code, -1 any */
+	char *cidr;
+	char *sg_id; /* id or name */
+	char *prefix_list_id;
+	char *description;
+	struct tag *tags;
+	size_t n_tags;
+};
+
+enum attachment_kind {
+	ATTACHMENT_NONE,
+	ATTACHMENT_NETNS,
+	ATTACHMENT_TAP,
+};
+
+/*
+ * Where an ENI is to be plugged. The first block is the request's; the second is filled in by the engine, which opened
+ * what the first names, before the change is applied: it identifies the namespace again after a restart.
+ */
+struct attachment_spec {
+	enum attachment_kind kind;
+	char *netns;  /* a path, or a name under /run/netns; NULL with a pid */
+	pid_t pid;    /* 0: none */
+	char *owner;  /* tap: user name or number; NULL: root */
+	char *ifname; /* of the inner end; NULL: eth0 */
+
+	char *path;	 /* what was opened: "/run/netns/web1", "/proc/123/ns/net" */
+	uint64_t ns_dev; /* st_dev and st_ino of the namespace */
+	uint64_t ns_ino;
+	uint64_t pid_start; /* start time of pid (field 22 of /proc/pid/stat), 0 */
+	char boot_id[37];
+};
+
+/* Every string and list is owned by the change. Only fields whose bit is in `present` mean anything. */
+struct change {
+	enum change_op op;
+	uint32_t present;  /* FIELD_BIT()s */
+	uint64_t if_match; /* 0, or the revision that the target must have */
+	char *scope;	   /* VPC (id or name) in which names are looked up, or NULL */
+	char *name;
+	char *description;
+	char *vpc_id; /* these four: an id, a name, or "$N.id": the object that change N of the request made */
+	char *subnet_id;
+	char *security_group_id;
+	char *eni_id;
+	char *cidr;
+	char *cidr6;
+	char *ip;
+	char *ip6;
+	char *mac;
+	char *reason;
+	int64_t mtu;
+	bool source_dest_check;
+	enum flows_mode flows;
+	uint32_t drain_s;
+	struct tag *tags; /* replaces all tags */
+	size_t n_tags;
+	char **secondary_ips;
+	size_t n_secondary_ips;
+	char **security_groups;
+	size_t n_security_groups;
+	char **enis;
+	size_t n_enis;
+	struct rule_spec *rules;
+	size_t n_rules;
+	char **rule_ids;
+	size_t n_rule_ids;
+	struct attachment_spec attachment;
+};
+
+const char *change_op_name(enum change_op op);
+/* -ENOENT: no such op. */
+int change_op_parse(const char *name, enum change_op *ret);
+/* FIELD_BIT()s that the op must have, and may have. */
+uint32_t change_op_required(enum change_op op);
+uint32_t change_op_allowed(enum change_op op);
+const char *change_field_name(enum change_field field);
+
+/* Frees what the change owns, not the change itself. */
+void change_clear(struct change *c);
+void change_list_free(struct change *changes, size_t n);
+void tags_free(struct tag *tags, size_t n);
+void strings_free(char **strings, size_t n);
+
+#endif

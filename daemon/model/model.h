@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The model: what requests read, and what a transaction turns from snapshot N into N+1. Pure: no I/O, no clock, no
+ * randomness; times, ids' seed and limits come in by struct model_context.
+ *
+ *   model_begin → model_apply, once a change → model_txn_deltas → model_commit or model_abort
+ *
+ * Between begin and commit or abort the model shows N+1 to everyone, so nothing else may run in between; there is one
+ * transaction at a time. The work of a transaction is proportional to its changes.
+ */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include <jansson.h>
+
+#include <vpc/error.h>
+#include <vpc/limits.h>
+
+#include "model/change.h"
+#include "model/object.h"
+
+struct model;
+struct model_txn;
+
+struct model_context {
+	uint64_t revision;    /* of this commit: what changed objects get */
+	uint64_t seed;	      /* random; ids and MACs are drawn from it: the same seed and changes give the same ids */
+	const char *instance; /* for namespace names */
+};
+
+/* What a change made or changed: an object, or for rules a list of them. */
+struct change_result {
+	enum object_kind kind;
+	char id[OBJECT_ID_MAX];		 /* the object; for sg.authorize, sg.revoke, sg.attach, sg.detach the group */
+	char (*rule_ids)[OBJECT_ID_MAX]; /* owned: rules made or revoked */
+	size_t n_rule_ids;
+};
+void change_result_clear(struct change_result *r);
+
+/* before NULL: created; after NULL: deleted. Each object at most once, whatever the number of changes to it. One that
+ * was created and deleted in the same transaction is not there. */
+struct delta {
+	const struct object *before;
+	const struct object *after;
+};
+
+/* limits is copied. -ENOMEM. */
+int model_new(const struct vpc_limits *limits, struct model **ret);
+void model_free(struct model *m);
+DEFINE_CLEANUP(struct model *, model_free);
+const struct vpc_limits *model_limits(const struct model *m);
+
+/* --- changing --- */
+
+int model_begin(struct model *m, const struct model_context *context, struct model_txn **ret);
+/* Validates and applies one change. On error nothing of this change is applied, reterr is filled, and the caller aborts
+ * the whole transaction. ret is to be cleared by the caller. */
+int model_apply(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+/* What the transaction did so far, owned by it, valid until commit or abort. Order: VPCs, subnets, groups, rules, ENIs.
+ */
+int model_txn_deltas(struct model_txn *t, const struct delta **ret, size_t *ret_n);
+/* Both free t. Abort restores snapshot N exactly (numbers given out may be skipped the next time). */
+void model_commit(struct model_txn *t);
+void model_abort(struct model_txn *t);
+
+/* --- reading --- */
+
+const struct object *model_find(const struct model *m, enum object_kind kind, const char *id);
+const struct object *model_by_number(const struct model *m, enum object_kind kind, uint32_t number);
+/* ref: an id, or a name that is unambiguous, in the VPC `scope` (id or name) where that is given. Errors: the kind's
+ * NotFound, AmbiguousName with the ids as holders. field: what the error names. */
+int model_resolve(const struct model *m, enum object_kind kind, const char *ref, const char *scope, const char *field,
+		  const struct object **ret, struct vpc_error *reterr);
+size_t model_count(const struct model *m, enum object_kind kind);
+/* All of a kind in creation order: prev NULL gives the first, NULL ends. */
+const struct object *model_next(const struct model *m, enum object_kind kind, const struct object *prev);
+/* The rules of a group in creation order. */
+const struct rule *model_next_rule(const struct model *m, uint32_t sg, const struct rule *prev);
+/* The ENI that has an address in a VPC, or NULL. */
+const struct eni *model_eni_by_ip(const struct model *m, uint32_t vpc, const struct ip *ip);
+/* Every ENI that carries the group, as an owned list of borrowed objects. -ENOMEM. */
+int model_enis_of_group(const struct model *m, uint32_t sg, const struct eni ***ret, size_t *ret_n);
+
+/* --- JSON --- */
+
+/* The API's object: references as ids, `rules` of a group and everything derived included, counters not. NULL: out of
+ * memory. A VPC's `netns` is model_netns_name(). */
+json_t *model_to_json(const struct model *m, const struct object *o);
+/* The document for the store: nothing derived; model_load() takes it back. */
+json_t *model_to_document(const struct model *m, const struct object *o);
+/* Loads one document, for a start: VPCs, subnets, groups, rules, ENIs in this order. Error: damaged. */
+int model_load(struct model *m, enum object_kind kind, const json_t *document, struct vpc_error *reterr);
+
+/* "vpc-…" or "<instance>-vpc-…". buf of 80. */
+const char *model_netns_name(const struct vpc *v, const char *instance, char *buf, size_t size);
+void model_set_instance(struct model *m, const char *instance);
+
+#endif

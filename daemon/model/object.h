@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The resources as the model holds them. Objects are immutable: a change makes a new version of the object beside the
+ * old one, so a refused change costs nothing to undo and the compiler sees both. References between objects are
+ * numbers, which live as long as the object does.
+ */
+#ifndef MODEL_OBJECT_H
+#define MODEL_OBJECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "model/address.h"
+#include "model/change.h"
+
+enum object_kind {
+	OBJECT_VPC,
+	OBJECT_SUBNET,
+	OBJECT_SG,
+	OBJECT_RULE,
+	OBJECT_ENI,
+	OBJECT_KINDS,
+};
+
+#define OBJECT_ID_MAX 32
+
+/* First member of every resource. */
+struct object {
+	enum object_kind kind;
+	char id[OBJECT_ID_MAX]; /* prefix and 17 hex digits */
+	char *name;		/* never NULL; "" for rules */
+	uint32_t number;   /* VPC, subnet, SG: 1…; ENI: its ifindex, from VPC_ENI_FIRST; rule: never given twice */
+	uint64_t revision; /* of the commit that last changed it */
+	uint64_t order;	   /* position in lists: creation order */
+	struct tag *tags;
+	size_t n_tags;
+	UT_hash_handle hh_id;
+	UT_hash_handle hh_number;
+	UT_hash_handle hh_name; /* key: name_key, owned */
+	char *name_key;
+	struct object *prev, *next; /* of its kind, in creation order */
+};
+
+struct vpc {
+	struct object o;
+	struct cidr cidr;
+	struct cidr cidr6; /* addr.family 0: none */
+	uint32_t mtu;
+	uint32_t default_sg; /* number of its group "default" */
+};
+
+struct subnet {
+	struct object o;
+	uint32_t vpc;
+	struct cidr cidr;
+	struct cidr cidr6; /* /64; addr.family 0: none */
+};
+
+struct sg {
+	struct object o;
+	uint32_t vpc;
+	char *description;
+};
+
+enum peer_kind {
+	PEER_CIDR,
+	PEER_SG,
+	PEER_PREFIX_LIST,
+};
+
+#define PROTOCOL_ALL (-1)
+
+/* Ports and protocol are normal: `all` and protocols without ports have from = to = -1 (shown as null); icmp any type
+ * is -1/-1. */
+struct rule {
+	struct object o;
+	uint32_t sg;
+	uint8_t direction; /* VPC_INGRESS, VPC_EGRESS */
+	int16_t protocol;  /* PROTOCOL_ALL or 0..255 */
+	int32_t from_port; /* icmp, icmpv6: type, -1 any */
+	int32_t to_port;   /* icmp, icmpv6: code, -1 any */
+	enum peer_kind peer;
+	struct cidr cidr;
+	uint32_t peer_sg;
+	char *description;
+};
+
+/* See struct attachment_spec. host_ifname is the port's name in the VPC's namespace. */
+struct attachment {
+	enum attachment_kind kind;
+	char ifname[16];
+	char host_ifname[16];
+	char *path;
+	pid_t pid;
+	uint64_t pid_start;
+	uint64_t ns_dev;
+	uint64_t ns_ino;
+	char boot_id[37];
+	char *owner;
+};
+
+struct eni {
+	struct object o;
+	uint32_t vpc;
+	uint32_t subnet;
+	uint32_t incarnation; /* never 0 */
+	uint8_t mac[6];
+	struct ip ip;
+	struct ip ip6; /* family 0: none */
+	struct ip *secondary;
+	size_t n_secondary;
+	uint32_t groups[16]; /* SG numbers, ascending */
+	size_t n_groups;
+	bool source_dest_check;
+	uint32_t tcp_idle_s;
+	uint32_t udp_idle_s;
+	uint32_t udp_stream_idle_s;
+	struct attachment attachment;
+	char *detach_reason; /* why a former attachment is none, or NULL */
+};
+
+static inline const struct vpc *vpc_of(const struct object *o)
+{
+	return (const struct vpc *)o;
+}
+static inline const struct subnet *subnet_of(const struct object *o)
+{
+	return (const struct subnet *)o;
+}
+static inline const struct sg *sg_of(const struct object *o)
+{
+	return (const struct sg *)o;
+}
+static inline const struct rule *rule_of(const struct object *o)
+{
+	return (const struct rule *)o;
+}
+static inline const struct eni *eni_of(const struct object *o)
+{
+	return (const struct eni *)o;
+}
+
+/* "vpc", "subnet", "sg", "rule", "eni"; id prefixes "vpc-", "subnet-", "sg-", "sgr-", "eni-". */
+const char *object_kind_name(enum object_kind kind);
+const char *object_id_prefix(enum object_kind kind);
+/* Frees one version of an object; NULL is fine. */
+void object_free(struct object *o);
+
+#endif

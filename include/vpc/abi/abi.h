@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What vpcd and the programs in bpf/ agree on: the layout of every map. Included verbatim by both sides, so only __u8,
+ * __u16, __u32, __u64 and __be16, __be32; pads are explicit and zero; sizes are asserted.
+ *
+ * How a change becomes visible (DESIGN "rows with a birth and a death"): everything the programs judge by carries the
+ * epochs between which it counts, or is a `struct vpc_versioned`. vpcd writes the new state beside the old one and then
+ * stores `vpc_ctl.epoch + 1`: that one store is the commit.
+ *
+ *   row visible at epoch E        born <= E && E < died
+ *   versioned value at epoch E    the slot with the greatest epoch that is <= E
+ *
+ * Hash maps only ever give a number; what the number stands for is in a mmapable array and carries a copy of its key,
+ * which the reader compares: a hash element's memory is recycled without a grace period, an array's number only after
+ * one.
+ *
+ * Change any layout here and VPC_ABI_VERSION goes up: it is part of the pin path.
+ */
+#ifndef VPC_ABI_ABI_H
+#define VPC_ABI_ABI_H
+
+#include <linux/types.h>
+
+#define VPC_ABI_VERSION 1
+
+/* --- numbers --------------------------------------------------------------------------------------------------- */
+
+#define VPC_NUMBER_BITS	 20
+#define VPC_NUMBER_MASK	 0xfffffu
+/* ENI numbers are ifindexes and start above those the kernel hands out in a new namespace. */
+#define VPC_ENI_FIRST	 1024u
+/* Bridges: VPC_BRIDGE_FIRST + subnet number; far above every ENI number. */
+#define VPC_BRIDGE_FIRST 0x100000u
+
+#define VPC_GROUPS_PER_ENI   16
+#define VPC_DROP_REASONS_MAX 32 /* stride of the drop counters */
+
+enum vpc_drop_reason {
+#define DROP(symbol, label, text) VPC_DROP_##symbol,
+#include <vpc/abi/drop_reasons.def>
+#undef DROP
+	VPC_DROP_COUNT
+};
+_Static_assert(VPC_DROP_COUNT <= VPC_DROP_REASONS_MAX, "drop reasons outgrew their counters");
+
+/* --- marks ------------------------------------------------------------------------------------------------------
+ * skb->mark inside a VPC namespace. Only the from-workload program sets them; anything else that enters has mark 0.
+ * VPC_MARK_ENI | number: this IP packet entered at that ENI's port and its source address was checked.
+ * VPC_MARK_ANSWER | number: an ARP or ND answer that the port itself made for its workload. */
+#define VPC_MARK_KIND	0xfff00000u
+#define VPC_MARK_ENI	0xe5100000u
+#define VPC_MARK_ANSWER 0xe5200000u
+
+/* --- versioned values ------------------------------------------------------------------------------------------- */
+
+/* Each slot: epoch << 24 | value. Writers overwrite the slot that is not in force, with one 64-bit store. */
+struct vpc_versioned {
+	__u64 slot[2];
+};
+#define VPC_VERSIONED_VALUE_MASK 0xffffffull
+#define VPC_VERSIONED_SHIFT	 24
+
+/* --- ctl: array of one, mmapable -------------------------------------------------------------------------------- */
+
+struct vpc_ctl {
+	__u64 epoch;	       /* what counts now; starts at 1 */
+	__u64 pickup_until_ns; /* CLOCK_MONOTONIC: until then TCP flows may be taken up mid-stream (datapath upgrade) */
+	__u32 listeners;       /* events are produced while this is not 0: bit 0 drops, bit 1 flows */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct vpc_ctl) == 24, "vpc_ctl");
+#define VPC_LISTEN_DROPS 1u
+#define VPC_LISTEN_FLOWS 2u
+
+/* --- vpc: array by VPC number, mmapable -------------------------------------------------------------------------- */
+
+#define VPC_CIDRS_MAX 8
+struct vpc_cidr4 {
+	__be32 addr;
+	__be32 mask;
+};
+struct vpc_cidr6 {
+	__be32 addr[4];
+	__be32 mask[4];
+};
+/* The address space of a VPC: an address inside it that no ENI has is an unknown destination. Unused entries have n
+ * below them. Not versioned: it decides no verdict but the reason of a drop. */
+struct vpc_space {
+	__u32 n4;
+	__u32 n6;
+	struct vpc_cidr4 cidr4[VPC_CIDRS_MAX];
+	struct vpc_cidr6 cidr6[VPC_CIDRS_MAX];
+};
+_Static_assert(sizeof(struct vpc_space) == 328, "vpc_space");
+
+/* --- eni: array by ENI number (= ifindex of its port), mmapable --------------------------------------------------- */
+
+#define VPC_ENI_SOURCE_DEST_CHECK 1u /* only its own addresses, in and out */
+#define VPC_ENI_PEER_REDIRECT	  2u /* its port is a veth that bpf_redirect_peer can reach */
+#define VPC_ENI_TAP		  4u /* its port is a tap */
+
+struct vpc_eni {
+	struct vpc_versioned set; /* the set of its groups; 0: none, everything is dropped as not_ready */
+	__u64 gen_revoke;	  /* the last epoch at which this ENI itself lost a group or an address */
+	__u64 gen_any;		  /* the last epoch at which anything of this ENI's own changed */
+	__u32 vpc;
+	__u32 incarnation; /* differs each time the number is given to an ENI; never 0 */
+	__u32 flags;	   /* VPC_ENI_… */
+	__u32 subnet;
+	__be32 gateway4;
+	__be32 subnet4; /* network address and mask of the subnet */
+	__be32 mask4;
+	__be32 subnet6[4]; /* /64 of the subnet; all zero: no IPv6 */
+	__u8 mac[6];
+	__u8 gateway_mac[6];	 /* the bridge's */
+	__u32 tcp_idle_s;	 /* idle timeouts: established TCP, */
+	__u32 udp_idle_s;	 /* UDP with at most one packet each way, */
+	__u32 udp_stream_idle_s; /* UDP streams */
+	__u32 flow_budget;	 /* established flows it may have */
+	__u32 mtu;
+};
+_Static_assert(sizeof(struct vpc_eni) == 112, "vpc_eni");
+
+/* --- addr: hash {vpc, address} -> number in addr_row, an array, mmapable ------------------------------------------ */
+
+struct vpc_addr_key {
+	__u32 vpc;
+	__be32 addr[4]; /* IPv4 as ::ffff:a.b.c.d */
+};
+_Static_assert(sizeof(struct vpc_addr_key) == 20, "vpc_addr_key");
+
+struct vpc_addr_row {
+	__u64 born;
+	__u64 died; /* ~0: alive */
+	__u32 eni;
+	struct vpc_addr_key key;
+};
+_Static_assert(sizeof(struct vpc_addr_row) == 40, "vpc_addr_row");
+
+/* --- set: array by set number, mmapable ---------------------------------------------------------------------------
+ * A combination of groups that some ENI has. Its contents never change while the number lives. */
+
+struct vpc_set {
+	__u64 gen_revoke; /* the last epoch that took something away from ENIs with this set */
+	__u64 gen_any;	  /* the last epoch that changed anything for them */
+	__u64 bloom;	  /* 1 << (sg & 63) of every group */
+	__u32 n;
+	__u32 sg[VPC_GROUPS_PER_ENI]; /* ascending */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct vpc_set) == 96, "vpc_set");
+
+/* --- sg: array by group number, mmapable ---------------------------------------------------------------------------
+ */
+
+#define VPC_INGRESS 0
+#define VPC_EGRESS  1
+
+/* Which family of port classes a packet looks in. Every packet also looks in ANY. */
+#define VPC_SLOT_ANY	0 /* rules for all protocols */
+#define VPC_SLOT_TCP	1 /* port: destination port of the opening packet */
+#define VPC_SLOT_UDP	2
+#define VPC_SLOT_ICMP	3 /* port: type << 8 | code */
+#define VPC_SLOT_ICMPV6 4
+#define VPC_SLOT_OTHER	5 /* port: the protocol number */
+#define VPC_SLOTS	6
+
+struct vpc_sg_dir {
+	__u32 all4;		     /* row of the rule that allows every protocol to 0.0.0.0/0; 0: none */
+	__u32 all6;		     /* the same for ::/0 */
+	__u32 port_plens[VPC_SLOTS]; /* bit p: there may be classes with a port prefix of p bits (0..16). A superset */
+};
+struct vpc_sg {
+	struct vpc_sg_dir dir[2]; /* by VPC_INGRESS, VPC_EGRESS */
+};
+_Static_assert(sizeof(struct vpc_sg) == 64, "vpc_sg");
+
+/* --- port class: hash {sg, dir, slot, port prefix} -> class number; class: array, mmapable ---------------------------
+ * Port ranges are split into at most 30 aligned prefixes, so that a packet finds every range it is in with at most 17
+ * probes, however many ranges a group has. */
+
+struct vpc_class_key {
+	__u32 sg;
+	__u8 dir;
+	__u8 slot;
+	__u8 plen; /* 0..16 bits of port that count */
+	__u8 pad;
+	__u16 port; /* host byte order, bits beyond plen zero */
+	__u16 pad2;
+};
+_Static_assert(sizeof(struct vpc_class_key) == 12, "vpc_class_key");
+
+#define VPC_CLASS_SG 1u /* some rule of the class names a group */
+
+/* What to probe for in `rule`: supersets, bits are only cleared when no row can be behind them. */
+struct vpc_class {
+	__u64 plens4;	 /* bit p: IPv4 peers with a prefix of p bits (0..32) */
+	__u64 plens6[3]; /* bit p % 64 of word p / 64: IPv6 peers (0..128) */
+	__u64 sg_bloom;	 /* 1 << (sg & 63) of every group named as a peer */
+	struct vpc_class_key key;
+	__u32 flags; /* VPC_CLASS_… */
+};
+_Static_assert(sizeof(struct vpc_class) == 56, "vpc_class");
+
+/* --- rule: hash {class, peer} -> row number; row: array, mmapable ----------------------------------------------------
+ */
+
+#define VPC_PEER_CIDR4	     4
+#define VPC_PEER_CIDR6	     6
+#define VPC_PEER_SG	     1
+#define VPC_PEER_PREFIX_LIST 2 /* reserved */
+
+struct vpc_rule_key {
+	__u32 class;
+	__u8 kind; /* VPC_PEER_… */
+	__u8 plen; /* bits of addr that count; 0 for groups */
+	__u16 pad;
+	__be32 addr[4]; /* CIDR4: addr[0], the rest 0; CIDR6; SG: addr[0] is the group number in host byte order */
+};
+_Static_assert(sizeof(struct vpc_rule_key) == 24, "vpc_rule_key");
+
+/* Row 0 is never used. For all4/all6 the key is zero. */
+struct vpc_row {
+	__u64 born;
+	__u64 died; /* ~0: alive */
+	struct vpc_rule_key key;
+	__u32 rule; /* the rule's number, never given twice: what flows remember and events tell */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct vpc_row) == 48, "vpc_row");
+#define VPC_ALIVE (~0ull)
+
+/* --- row_stat: array by row number: what was allowed by it, counted when a flow is judged ----------------------------
+ */
+
+struct vpc_row_stat {
+	__u64 packets;
+	__u64 bytes;
+	__u64 last_used_ns; /* CLOCK_BOOTTIME */
+};
+_Static_assert(sizeof(struct vpc_row_stat) == 24, "vpc_row_stat");
+
+/* --- eni_stat: per-CPU array by ENI number; drop: array by ENI number * VPC_DROP_REASONS_MAX + reason, __u64
+ * ---------- */
+
+/* tx is what the workload sent and was let through, rx what was delivered to it. */
+struct vpc_eni_stat {
+	__u64 rx_packets;
+	__u64 rx_bytes;
+	__u64 tx_packets;
+	__u64 tx_bytes;
+};
+_Static_assert(sizeof(struct vpc_eni_stat) == 32, "vpc_eni_stat");
+
+/* eni_flows: array by ENI number: established flows it is a side of (__s64, changed atomically). */
+
+/* --- flows: flow (hash, never evicts: established TCP, UDP streams) and flow_new (LRU: everything else)
+ * --------------- */
+
+struct vpc_flow_key {
+	__u32 vpc;
+	__u32 via;	   /* 0, or an appliance ENI's number << 1 | (0: what it sends, 1: what it receives) */
+	__be32 addr[2][4]; /* IPv4 as ::ffff:a.b.c.d; ascending by bytes, then by port */
+	__be16 port[2];	   /* beside its address. ICMP echo: the id in both. Others: 0 */
+	__u8 proto;	   /* IP protocol number */
+	__u8 pad[3];
+};
+_Static_assert(sizeof(struct vpc_flow_key) == 48, "vpc_flow_key");
+
+enum vpc_flow_state {
+	VPC_FLOW_NONE,
+	VPC_FLOW_SYN_SENT,     /* TCP: one SYN seen */
+	VPC_FLOW_SYN_RECEIVED, /* TCP: the SYN-ACK too */
+	VPC_FLOW_ESTABLISHED,  /* TCP: the handshake's last ACK, or data */
+	VPC_FLOW_CLOSING,      /* TCP: both FINs */
+	VPC_FLOW_RESET,	       /* TCP: a RST; later data brings it back */
+	VPC_FLOW_ONE_WAY,      /* UDP, ICMP echo: nothing came back */
+	VPC_FLOW_REPLIED,      /* UDP, ICMP echo: one came back */
+	VPC_FLOW_STREAM,       /* UDP: more than a request and its reply */
+	VPC_FLOW_OTHER,	       /* other protocols: addresses and protocol */
+	VPC_FLOW_TOMBSTONE,    /* cut: drops both directions until 16 minutes after the last packet */
+	VPC_FLOW_STATES
+};
+
+#define VPC_FLOW_FIN_OPENER    1u /* the opener sent FIN */
+#define VPC_FLOW_FIN_RESPONDER 2u
+#define VPC_FLOW_BUDGETED      4u /* counted in eni_flows of its local sides */
+#define VPC_FLOW_PICKED_UP     8u /* taken up mid-stream */
+
+/* Sides: index 0 the opener, 1 the responder. */
+struct vpc_flow {
+	__u64 tag;	    /* digest of the key: a recycled element is not taken for this flow */
+	__u64 epoch;	    /* at which it was last judged */
+	__u64 last_seen_ns; /* CLOCK_MONOTONIC, exact to a second; all times of a flow are */
+	__u64 created_ns;
+	__u64 grace_until_ns; /* a failed judgement spares the flow until then (keep: ~0; drain) */
+	__u32 eni[2];	      /* local side that approved it; 0: that side is not local, or has not judged */
+	__u32 incarnation[2];
+	__u32 rule[2];	 /* number of the rule that allowed the opener's egress, the responder's ingress */
+	__u32 timeout_s; /* idle seconds after which it ends, by its state */
+	__u8 state;	 /* enum vpc_flow_state */
+	__u8 flags;	 /* VPC_FLOW_… */
+	__u8 opener;	 /* 0 or 1: which address of the key opened it */
+	__u8 icmp_type;	 /* of the opening packet */
+	__u8 icmp_code;
+	__u8 saved_state; /* of a tombstone: what it was */
+	__u8 pad[2];
+	__u32 packets; /* about: counted when the flow is written anyway */
+};
+_Static_assert(sizeof(struct vpc_flow) == 80, "vpc_flow");
+
+/* --- fragment: LRU {…} -> verdict of the first fragment
+ * ---------------------------------------------------------------- */
+
+struct vpc_fragment_key {
+	__u32 eni; /* where it is seen, << 1 | (0: from the workload, 1: to it) */
+	__be32 id;
+	__be32 src[4];
+	__be32 dst[4];
+	__u8 proto;
+	__u8 pad[3];
+};
+_Static_assert(sizeof(struct vpc_fragment_key) == 44, "vpc_fragment_key");
+
+struct vpc_fragment {
+	__u64 seen_ns; /* CLOCK_MONOTONIC; counts for 30 s */
+	__u64 epoch;   /* of the judgement */
+	__be16 sport;  /* as in the first fragment */
+	__be16 dport;
+	__u8 allowed;
+	__u8 pad[3];
+};
+_Static_assert(sizeof(struct vpc_fragment) == 24, "vpc_fragment");
+
+/* --- events: ring buffer
+ * ------------------------------------------------------------------------------------------------ */
+
+enum vpc_event_type {
+	VPC_EVENT_DROP = 1,
+	VPC_EVENT_OPEN,	   /* a flow was judged for the first time and allowed */
+	VPC_EVENT_REJUDGE, /* judged again and still allowed */
+	VPC_EVENT_CUT,	   /* judged again and cut */
+};
+
+/* The tuple is the packet's own direction for drops, the opener's for flows. */
+struct vpc_event {
+	__u64 time_ns; /* CLOCK_BOOTTIME */
+	__u64 epoch;
+	__u8 type;	/* enum vpc_event_type */
+	__u8 reason;	/* enum vpc_drop_reason; for drops */
+	__u8 direction; /* VPC_INGRESS: judged as arriving at eni; VPC_EGRESS: as leaving it */
+	__u8 proto;
+	__be16 ethertype;
+	__be16 sport; /* ICMP: type, code in sport's two bytes */
+	__be16 dport;
+	__u16 pad;
+	__u32 eni;     /* whose counter it is in / opener for flows */
+	__u32 peer;    /* the other local ENI, or 0 */
+	__u32 rule[2]; /* opener's egress, responder's ingress */
+	__be32 src[4];
+	__be32 dst[4];
+	__u32 length; /* bytes of the packet */
+	__u32 lost;   /* events of this CPU lost (full ring or rate limit) since the one before */
+};
+_Static_assert(sizeof(struct vpc_event) == 88, "vpc_event");
+
+/* --- sweep: array of one; vpcd fills it and runs the `sweep` program once by BPF_PROG_TEST_RUN
+ * ---------------------------- */
+
+#define VPC_SWEEP_MAX	 64
+#define VPC_SWEEP_EXPIRE 1 /* delete each flow that is idle past its timeout at now_ns */
+#define VPC_SWEEP_GRACE	 2 /* judge each flow at `epoch`; a live one that fails gets grace_until_ns */
+#define VPC_SWEEP_REPORT 3 /* judge each flow at `epoch`, change nothing */
+#define VPC_SWEEP_CUT	 4 /* make each flow a tombstone */
+
+#define VPC_SWEPT_NOTHING 0
+#define VPC_SWEPT_DONE	  1 /* deleted, stamped, would be cut, cut */
+
+struct vpc_sweep {
+	__u32 op;
+	__u32 n;
+	__u64 epoch;
+	__u64 now_ns; /* CLOCK_MONOTONIC */
+	__u64 grace_until_ns;
+	struct vpc_flow_key key[VPC_SWEEP_MAX];
+	__u8 result[VPC_SWEEP_MAX]; /* VPC_SWEPT_… */
+};
+_Static_assert(sizeof(struct vpc_sweep) == 32 + 48 * 64 + 64, "vpc_sweep");
+
+#endif
