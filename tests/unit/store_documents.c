@@ -150,6 +150,7 @@ static void flip_byte_after(const char *marker)
 
 static void fill_and_close(void)
 {
+	_cleanup_free_ char *wal = NULL;
 	struct store *s = store_test_open(dir);
 
 	store_test_put(s, "rule", "sgr-1", "before");
@@ -157,6 +158,8 @@ static void fill_and_close(void)
 	store_test_put(s, "rule", "sgr-3", "after");
 	cr_assert_eq(store_checkpoint(dir), 0);
 	store_close(s);
+	/* what was checkpointed must be in the file alone */
+	cr_assert(asprintf(&wal, "%s/state.db-wal", dir) > 0 && unlink(wal) == 0);
 }
 
 Test(store_documents, a_flipped_byte_is_noticed_and_named)
