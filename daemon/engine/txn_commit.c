@@ -78,6 +78,17 @@ static char *reply_text(const struct txn *t)
 	return text;
 }
 
+static struct store_reply reply_to_keep(const struct txn *t, const char *text)
+{
+	return (struct store_reply){
+		.uid = t->request->caller.uid,
+		.key = t->request->idempotency_key,
+		.request_digest = t->request->request_digest,
+		.reply = text,
+		.time_s = (int64_t)(clock_ns(CLOCK_REALTIME) / 1000000000ull),
+	};
+}
+
 int txn_commit(struct txn *t, struct vpc_error *reterr)
 {
 	_cleanup_(writes_clear) struct writes writes = {0};
@@ -96,13 +107,7 @@ int txn_commit(struct txn *t, struct vpc_error *reterr)
 		t->reply.epoch = tables_epoch(t->e->tables) + (t->tables_change ? 1 : 0);
 		if (txn_build_results(t) < 0 || !(text = reply_text(t)))
 			return vpc_error_oom(reterr);
-		reply = (struct store_reply){
-			.uid = t->request->caller.uid,
-			.key = t->request->idempotency_key,
-			.request_digest = t->request->request_digest,
-			.reply = text,
-			.time_s = (int64_t)(clock_ns(CLOCK_REALTIME) / 1000000000ull),
-		};
+		reply = reply_to_keep(t, text);
 	}
 	return store_commit(t->e->store, revision, writes.write, writes.n, reply.key ? &reply : NULL, &meta, 1, reterr);
 }
@@ -113,10 +118,12 @@ void txn_keep_reply(struct txn *t)
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	_cleanup_free_ char *text = NULL;
 
+	struct store_reply reply;
+
 	if (!t->request->idempotency_key)
 		return;
 	text = reply_text(t);
-	if (!text ||
-	    store_update_reply(t->e->store, t->request->caller.uid, t->request->idempotency_key, text, &error) < 0)
+	reply = reply_to_keep(t, text);
+	if (!text || store_keep_reply(t->e->store, &reply, &error) < 0)
 		log_warning("the kept reply of '%s' lacks its time", t->request->idempotency_key);
 }

@@ -244,3 +244,21 @@ int store_checkpoint(const char *state_dir)
 	sqlite3_close_v2(db);
 	return r == SQLITE_OK ? 0 : r == SQLITE_BUSY ? -EBUSY : r == SQLITE_NOMEM ? -ENOMEM : -EIO;
 }
+
+int store_remove(const char *state_dir)
+{
+	static const char *const names[] = {STORE_FILE "-wal", STORE_FILE "-shm", STORE_FILE, STORE_LOCK_FILE};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_free_ char *path = NULL;
+
+		if (asprintf(&path, "%s/%s", state_dir, names[i]) < 0)
+			return -ENOMEM;
+		if (unlink(path) < 0 && errno != ENOENT)
+			r = -errno;
+	}
+	if (rmdir(state_dir) < 0 && errno != ENOENT && errno != ENOTEMPTY)
+		r = -errno;
+	return r;
+}

@@ -93,3 +93,21 @@ int store_find_reply(struct store *s, uid_t uid, const char *key, int64_t now_s,
 	*ret_reply = TAKE_PTR(reply);
 	return 0;
 }
+
+int store_keep_reply(struct store *s, const struct store_reply *reply, struct vpc_error *reterr)
+{
+	uint64_t n_replies = s->n_replies;
+	int r = store_run(store_statement(s, STORE_BEGIN));
+
+	if (r == SQLITE_OK)
+		r = store_reply_write(s, reply, &n_replies);
+	if (r == SQLITE_OK)
+		r = store_run(store_statement(s, STORE_COMMIT));
+	if (r != SQLITE_OK) {
+		store_fail(s, "keep a reply", reterr);
+		store_run(store_statement(s, STORE_ROLLBACK));
+		return -EIO;
+	}
+	s->n_replies = n_replies;
+	return 0;
+}
