@@ -162,7 +162,7 @@ struct addr {
 	bool hashed;
 };
 
-struct eni {
+struct eni_node {
 	struct vpc_eni row; /* what was asked for; set, gens and flags of the port aside */
 	uint32_t set;
 	uint8_t state;
@@ -188,6 +188,7 @@ struct touched_row {
 	uint32_t row;
 	uint32_t old_rule;
 	uint8_t old_state; /* NODE_ALIVE or NODE_NEW */
+	bool ended;	   /* the change ends the row: to be retired with it */
 };
 
 struct touched_claim {
@@ -269,7 +270,7 @@ struct tables {
 	struct class *classes;
 	struct set *sets;
 	struct addr *addrs;
-	struct eni *enis;	  /* by number */
+	struct eni_node *enis;	  /* by number */
 	struct group **groups;	  /* by number; made when first met */
 	struct vpc_space *spaces; /* by VPC number */
 	struct claim *claims;
@@ -284,7 +285,7 @@ struct tables {
 
 	uint32_t waiting_rows; /* dead, not yet retired */
 	uint32_t waiting_addrs;
-	uint32_t waiting_sets;
+	uint32_t waiting_sets; /* ENIs whose leaving a set is not yet retired */
 
 	struct tables_change *prepared;	    /* between prepare and publish or undo */
 	struct tables_change *owing;	    /* published with keep or drain, not yet swept */
@@ -454,6 +455,8 @@ int sweep_run(struct tables *t, struct vpc_sweep *io);
 
 /* ResourceLimitExceeded: "<table> is full: it has <size> entries, <used> are used and the change needs <asked> more". */
 int limit_error(struct vpc_error *reterr, const char *table, uint64_t size, uint64_t used, uint64_t asked);
+/* The same for a number that the table does not reach. */
+int number_error(struct vpc_error *reterr, const char *table, uint32_t size, uint32_t asked);
 int bpf_error(struct vpc_error *reterr, int error, const char *what);
 
 #endif
