@@ -145,7 +145,7 @@ int server_new(struct api *api, sd_event *event, int fd, bool read_only, uint32_
 	s->http = start(s, owned, max_connections);
 	if (!s->http)
 		return -EIO;
-	TAKE_FD(owned); /* closed by MHD_stop_daemon */
+	(void)TAKE_FD(owned); /* closed by MHD_stop_daemon */
 	r = add_sources(s, event);
 	if (r < 0)
 		return r;
