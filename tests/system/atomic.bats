@@ -3,6 +3,7 @@
 # Transactions are whole to every packet: promises P2 and P3.
 # shellcheck disable=SC2016 # "$0.id" is the API's
 
+bats_require_minimum_version 1.5.0
 load lib
 
 setup_file()

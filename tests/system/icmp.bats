@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # ICMP, its errors, fragments and sizes: SEMANTICS.md rules 3 and 4.
 
+bats_require_minimum_version 1.5.0
 load lib
 
 setup_file()
@@ -88,8 +89,8 @@ setup()
 	in_ns "$P-s" ip link show dev eth0 | grep -q 'mtu 1300'
 	in_ns "$P-a" ip link show dev eth0 | grep -q 'mtu 1500'
 	[ "$(eni_field "$P-s" mtu)" -eq 1300 ]
-	pings "$P-s" "$(ip_of "$P-t")" -M do -s 1272
-	pings_not "$P-s" "$(ip_of "$P-t")" -M do -s 1273
+	pings "$P-s" "$(ip_of "$P-t")" -M "do" -s 1272
+	pings_not "$P-s" "$(ip_of "$P-t")" -M "do" -s 1273
 	serve "$P-t" --tcp 7000
 	can "$P-s" tcp "$(ip_of "$P-t")" 7000
 }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # VPCs are apart from each other and from the host: promise P5; subnets of one VPC are joined by its router.
 
+bats_require_minimum_version 1.5.0
 load lib
 
 setup_file()
@@ -71,8 +72,8 @@ setup()
 
 @test "P5: nothing of a VPC is in the host's namespace" {
 	plug "$P-c" one-app --sg "$P-one"
-	[ -z "$(ip -o link show | grep "vpcd:$INSTANCE:")" ]
-	[ -z "$(ip -4 route show table all | grep '10[.]50[.]')" ]
+	run ! grep -q "vpcd:$INSTANCE:" <(ip -o link show)
+	run ! grep -q '10[.]50[.]' <(ip -4 route show table all)
 }
 
 @test "the router joins the subnets of a VPC, by IPv4 and IPv6, and TTL goes down" {

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vpcd may stop, be killed and come back: promises P3 and P6.
 
+bats_require_minimum_version 1.5.0
 load lib
 
 setup_file()

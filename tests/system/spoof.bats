@@ -3,6 +3,7 @@
 # A workload can be nobody else: SEMANTICS.md rules 6 and 12, promise P7. Each forgery has an honest frame beside it that
 # does arrive, so that the test sees what it would miss.
 
+bats_require_minimum_version 1.5.0
 load lib
 
 setup_file()
