@@ -6,7 +6,6 @@
  * Needs CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN: it runs in a network namespace of its own.
  */
 #include <criterion/criterion.h>
-#include <criterion/new/assert.h>
 #include <sched.h>
 #include <time.h>
 
@@ -34,7 +33,7 @@ static uint64_t seed_of_run(void)
 
 static void own_namespace(void)
 {
-	cr_assert(eq(int, unshare(CLONE_NEWNET), 0), "unshare: %s", strerror(errno));
+	cr_assert_eq(unshare(CLONE_NEWNET), 0, "unshare: %s", strerror(errno));
 }
 
 static void report(struct script *s, enum world_result r, const char *message)
@@ -74,7 +73,7 @@ static bool run_episode(uint64_t seed, unsigned episode, uint64_t verdicts, stru
 	char message[1024];
 
 	generator_init(&g, seed, episode);
-	cr_assert(eq(int, world_open(&w), 0), "%s", w.message);
+	cr_assert_eq(world_open(&w), 0, "%s", w.message);
 	while (w.stats.verdicts < verdicts && r != WORLD_MISMATCH && r != WORLD_BROKEN) {
 		char line[LINE_MAX_BYTES];
 
@@ -113,12 +112,12 @@ Test(differential, programs_decide_as_the_naive_model, .timeout = 280)
 	if (only != UINT64_MAX)
 		return;
 	/* A test that never lets anything pass, or never refuses, compares nothing. */
-	cr_assert(ge(u64, total.verdicts, wanted));
-	cr_assert(ge(u64, total.passes, total.verdicts / 10));
-	cr_assert(ge(u64, total.verdicts - total.passes, total.verdicts / 10));
-	cr_assert(ge(u64, total.committed, 20u * EPISODES));
-	cr_assert(gt(u64, total.refused, 0));
-	cr_assert(gt(u64, total.given_up, 0));
+	cr_assert_geq(total.verdicts, wanted);
+	cr_assert_geq(total.passes, total.verdicts / 10);
+	cr_assert_geq(total.verdicts - total.passes, total.verdicts / 10);
+	cr_assert_geq(total.committed, 20u * EPISODES);
+	cr_assert_gt(total.refused, 0);
+	cr_assert_gt(total.given_up, 0);
 }
 
 /* VPCD_SCRIPT=file: one script, as printed by a failed run. */
@@ -132,7 +131,7 @@ Test(differential, script, .timeout = 280)
 	if (!path)
 		cr_skip_test("VPCD_SCRIPT is not set");
 	own_namespace();
-	cr_assert(eq(int, script_read(path, &script), 0));
-	cr_assert(eq(int, script_run(&script, message, &ran), WORLD_SAME), "line %zu: %s: %s", ran,
-		  ran ? script.lines[ran - 1] : "", message);
+	cr_assert_eq(script_read(path, &script), 0);
+	cr_assert_eq(script_run(&script, message, &ran), WORLD_SAME, "line %zu: %s: %s", ran,
+		     ran ? script.lines[ran - 1] : "", message);
 }

@@ -155,12 +155,12 @@ static void line_authorize(struct generator *g, const struct naive_state *s, cha
 
 static void line_revoke(struct generator *g, const struct naive_state *s, char line[LINE_MAX_BYTES])
 {
-	int i = PICK_WHERE(g, NAIVE_RULES,
-			   s->rules[i].used && strcmp(s->groups[s->rules[i].group].name, "default") != 0);
-	const struct naive_rule *r = &s->rules[i < 0 ? 0 : i];
+	int rule = PICK_WHERE(g, NAIVE_RULES,
+			      s->rules[i].used && strcmp(s->groups[s->rules[i].group].name, "default") != 0);
+	const struct naive_rule *r = &s->rules[rule < 0 ? 0 : rule];
 	char peer[NAIVE_NAME + 64], text[INET6_ADDRSTRLEN];
 
-	if (i < 0)
+	if (rule < 0)
 		return;
 	if (r->peer_group >= 0)
 		snprintf(peer, sizeof(peer), "sg:%s", s->groups[r->peer_group].name);

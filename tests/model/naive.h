@@ -56,6 +56,7 @@ struct naive_eni {
 	char name[NAIVE_NAME];
 	int vpc, subnet;
 	uint32_t number; /* the real model's; nothing is judged by it */
+	unsigned life;	 /* differs each time an ENI is made */
 	uint8_t mac[6];
 	struct address addrs[NAIVE_ADDRS];
 	unsigned n_addrs;
@@ -70,13 +71,16 @@ struct naive_state {
 	struct naive_group groups[NAIVE_GROUPS];
 	struct naive_rule rules[NAIVE_RULES];
 	struct naive_eni enis[NAIVE_ENIS];
+	unsigned lives; /* given out */
 };
 
-/* A flow, by who opened it: `open` is the opening packet's tuple. */
+/* A flow, by who opened it: `open` is the opening packet's tuple. It is between these two ENIs only: an address that
+ * somebody else has by now takes no part in it. */
 struct naive_flow {
 	int vpc;
 	int via; /* -1, or the appliance's ENI * 2 + (1: what it receives) */
 	struct tuple open;
+	unsigned life[2]; /* of the opener's and the responder's ENI; 0: it is none of the VPC's */
 };
 
 struct naive {

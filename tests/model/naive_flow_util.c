@@ -71,37 +71,56 @@ bool naive_allows(const struct naive_state *s, int vpc, int via, const struct tu
 
 /* --- flows --- */
 
-static bool same_direction(const struct tuple *a, const struct tuple *b)
+/* Whether both open the same flow from the same side. ICMP queries are told apart by type, code and, if they have one,
+ * id; of other protocols a flow is all there is between two addresses. */
+static bool same_opening(const struct tuple *a, const struct tuple *b)
 {
 	if (a->family != b->family || a->proto != b->proto || !address_equal(&a->src, &b->src) ||
 	    !address_equal(&a->dst, &b->dst))
 		return false;
 	if (a->proto == IPPROTO_TCP || a->proto == IPPROTO_UDP)
 		return a->sport == b->sport && a->dport == b->dport;
-	if (tuple_is_echo(a) || tuple_is_echo(b))
-		return tuple_is_echo(a) && tuple_is_echo(b) && a->id == b->id;
+	if (tuple_is_icmp(a))
+		return a->type == b->type && a->code == b->code && (!tuple_has_id(a) || a->id == b->id);
 	return true;
 }
 
-static struct tuple reversed(const struct tuple *t)
+/* The opening packet of the flow that t is an answer in, if it is one. False: t can't be an answer. */
+static bool answered(const struct tuple *t, struct tuple *ret)
 {
-	struct tuple r = *t;
+	*ret = *t;
+	ret->src = t->dst;
+	ret->dst = t->src;
+	ret->sport = t->dport;
+	ret->dport = t->sport;
+	/* An ICMP query is never the answer to another. */
+	return !tuple_is_icmp(t) || tuple_is_reply(t, &ret->type);
+}
 
-	r.src = t->dst;
-	r.dst = t->src;
-	r.sport = t->dport;
-	r.dport = t->sport;
-	return r;
+static unsigned life_of(const struct naive_state *s, int vpc, const struct address *a)
+{
+	int eni = naive_eni_by_address(s, vpc, a);
+
+	return eni < 0 ? 0 : s->enis[eni].life;
+}
+
+/* Whether the ENIs that a flow is between still have its addresses. */
+static bool is_between(const struct naive *n, const struct naive_flow *f)
+{
+	return f->life[0] == life_of(&n->now, f->vpc, &f->open.src) &&
+	       f->life[1] == life_of(&n->now, f->vpc, &f->open.dst);
 }
 
 static struct naive_flow *find_flow(struct naive *n, int vpc, int via, const struct tuple *t)
 {
-	struct tuple back = reversed(t);
+	struct tuple back;
+	bool may_answer = answered(t, &back);
 
 	for (size_t i = n->n_flows; i-- > 0;) {
 		struct naive_flow *f = &n->flows[i];
 
-		if (f->vpc == vpc && f->via == via && (same_direction(&f->open, t) || same_direction(&f->open, &back)))
+		if (f->vpc == vpc && f->via == via && is_between(n, f) &&
+		    (same_opening(&f->open, t) || (may_answer && same_opening(&f->open, &back))))
 			return f;
 	}
 	return NULL;
@@ -109,7 +128,12 @@ static struct naive_flow *find_flow(struct naive *n, int vpc, int via, const str
 
 static void open_flow(struct naive *n, struct naive_flow *old, int vpc, int via, const struct tuple *t)
 {
-	struct naive_flow flow = {.vpc = vpc, .via = via, .open = *t};
+	struct naive_flow flow = {
+		.vpc = vpc,
+		.via = via,
+		.open = *t,
+		.life = {life_of(&n->now, vpc, &t->src), life_of(&n->now, vpc, &t->dst)},
+	};
 
 	if (old) {
 		*old = flow;
@@ -153,6 +177,7 @@ static struct naive_verdict judge(struct naive *n, int vpc, int via, const struc
 {
 	struct naive_flow *flow;
 	bool opens = true;
+	uint8_t ignored;
 
 	if (tuple_is_error(&p->t))
 		return judge_error(n, vpc, via, p);
@@ -165,7 +190,7 @@ static struct naive_verdict judge(struct naive *n, int vpc, int via, const struc
 			return DROP("TCP without a connection");
 	}
 	/* A SYN the other way is a connection of its own. */
-	if (flow && opens && p->t.proto == IPPROTO_TCP && !same_direction(&flow->open, &p->t)) {
+	if (flow && opens && p->t.proto == IPPROTO_TCP && !same_opening(&flow->open, &p->t)) {
 		if (!naive_allows(&n->now, vpc, via, &p->t))
 			return DROP("no rule allows a connection the other way");
 		open_flow(n, flow, vpc, via, &p->t);
@@ -174,6 +199,8 @@ static struct naive_verdict judge(struct naive *n, int vpc, int via, const struc
 	if (flow)
 		return naive_allows(&n->now, vpc, via, &flow->open) ? PASS("its flow is allowed")
 								    : DROP("its flow is cut");
+	if (tuple_is_reply(&p->t, &ignored))
+		return DROP("an ICMP reply that nobody asked for");
 	if (!naive_allows(&n->now, vpc, via, &p->t))
 		return DROP("no rule allows it");
 	open_flow(n, NULL, vpc, via, &p->t);
@@ -232,12 +259,26 @@ struct naive_verdict naive_out(struct naive *n, int eni, const struct packet *p)
 	return judge(n, e->vpc, owns(e, &p->t.src) ? -1 : eni * 2, p);
 }
 
+/* 11: the gateway's echo replies, and its errors about the ENI's own packets. */
+static struct naive_verdict from_gateway(struct naive *n, const struct naive_eni *e, const struct packet *p)
+{
+	uint8_t query;
+
+	if (tuple_is_error(&p->t))
+		return judge_error(n, e->vpc, -1, p);
+	return tuple_is_reply(&p->t, &query) && query == (p->t.family == 4 ? 8 : 128)
+		       ? PASS("the gateway's echo reply")
+		       : DROP("the gateway sends nothing else");
+}
+
 struct naive_verdict naive_in(struct naive *n, int eni, int from, const struct packet *p)
 {
 	const struct naive_eni *e = &n->now.enis[eni];
 
 	if (!owns(e, &p->t.dst) && e->check)
 		return DROP("the destination address is not the receiver's");
+	if (from == FROM_GATEWAY && address_is_gateway(&n->now, e->subnet, p->t.family, &p->t.src))
+		return from_gateway(n, e, p);
 	if (from < 0 && naive_in_vpc(&n->now, e->vpc, p->t.family, &p->t.src))
 		return DROP("an address of the VPC that did not enter at its own port");
 	if (is_special(p->t.family, &p->t.src))

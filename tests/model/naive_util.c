@@ -329,6 +329,7 @@ static int apply_eni_create(struct naive_state *s, char *const *w)
 		return -1;
 	memset(e, 0, sizeof(*e));
 	e->subnet = subnet;
+	e->life = ++s->lives;
 	e->vpc = s->subnets[subnet].vpc;
 	e->check = !strcmp(w[8], "on");
 	if (sscanf(w[3], "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &e->mac[0], &e->mac[1], &e->mac[2], &e->mac[3], &e->mac[4],

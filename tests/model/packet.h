@@ -28,7 +28,7 @@ struct tuple {
 	struct address src, dst;
 	uint16_t sport, dport; /* TCP, UDP */
 	uint8_t type, code;    /* ICMP, ICMPv6 */
-	uint16_t id;	       /* of an echo */
+	uint16_t id;	       /* of an ICMP query or reply */
 };
 
 struct packet {
@@ -41,8 +41,11 @@ struct packet {
 
 #define PACKET_BYTES_MAX 512
 
-bool tuple_is_icmp(const struct tuple *t);  /* ICMP in IPv4 or ICMPv6 in IPv6 */
-bool tuple_is_echo(const struct tuple *t);  /* request or reply */
+bool tuple_is_icmp(const struct tuple *t); /* ICMP in IPv4 or ICMPv6 in IPv6 */
+/* What answers a query goes with it: false, or *ret_query is the type of the query that this is a reply to. */
+bool tuple_is_reply(const struct tuple *t, uint8_t *ret_query);
+/* Whether the query, or its reply, carries an id (RFC 792, 4443). */
+bool tuple_has_id(const struct tuple *t);
 bool tuple_is_error(const struct tuple *t); /* an ICMP error: quotes a packet */
 bool address_equal(const struct address *a, const struct address *b);
 /* Either family; 0 or -EINVAL. */

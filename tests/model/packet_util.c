@@ -12,11 +12,30 @@ bool tuple_is_icmp(const struct tuple *t)
 	return t->proto == (t->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 }
 
-bool tuple_is_echo(const struct tuple *t)
+bool tuple_is_reply(const struct tuple *t, uint8_t *ret_query)
 {
+	static const struct {
+		uint8_t family, reply, query;
+	} replies[] = {{4, 0, 8}, {4, 14, 13}, {4, 16, 15}, {4, 18, 17}, {6, 129, 128}, {6, 140, 139}};
+
+	for (size_t i = 0; tuple_is_icmp(t) && i < sizeof(replies) / sizeof(replies[0]); i++)
+		if (replies[i].family == t->family && replies[i].reply == t->type) {
+			*ret_query = replies[i].query;
+			return true;
+		}
+	return false;
+}
+
+bool tuple_has_id(const struct tuple *t)
+{
+	uint8_t query = t->type;
+
 	if (!tuple_is_icmp(t))
 		return false;
-	return t->family == 4 ? t->type == 8 || t->type == 0 : t->type == 128 || t->type == 129;
+	tuple_is_reply(t, &query);
+	if (t->family == 6)
+		return query == 128;
+	return query == 8 || query == 13 || query == 15 || query == 17;
 }
 
 bool tuple_is_error(const struct tuple *t)
@@ -25,7 +44,7 @@ bool tuple_is_error(const struct tuple *t)
 		return false;
 	if (t->family == 6)
 		return t->type >= 1 && t->type <= 4;
-	return t->type == 3 || t->type == 11 || t->type == 12;
+	return t->type == 3 || t->type == 4 || t->type == 11 || t->type == 12;
 }
 
 bool address_equal(const struct address *a, const struct address *b)
@@ -113,7 +132,7 @@ static size_t build_transport(const struct tuple *t, uint8_t flags, uint8_t *p, 
 	if (tuple_is_icmp(t)) {
 		p[0] = t->type;
 		p[1] = t->code;
-		if (tuple_is_echo(t))
+		if (!tuple_is_error(t))
 			put16(p + 4, t->id);
 		*ret_checksum = 2;
 	} else if (t->proto == IPPROTO_TCP) {

@@ -4,7 +4,7 @@
 
 #define EPOCH_FIRST 1
 
-static const struct vpc_limits limits(void)
+static struct vpc_limits limits(void)
 {
 	struct vpc_limits l = vpc_limits_default;
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* compile_port_range: every range is covered exactly, once, by aligned prefixes, and by no more than 30. */
 #include <criterion/criterion.h>
-#include <criterion/new/assert.h>
 
 #include "compiler/compile.h"
 
@@ -18,15 +17,15 @@ static void check_range(uint16_t lo, uint16_t hi)
 	uint32_t next = lo;
 
 	if (n < 1 || n > PORT_PREFIXES_MAX)
-		cr_fatal("%u-%u: %zu prefixes", lo, hi, n);
+		cr_assert(false, "%u-%u: %zu prefixes", lo, hi, n);
 	for (size_t i = 0; i < n; i++) {
 		if (p[i].plen > 16 || p[i].port != next || next % prefix_size(&p[i]) != 0)
-			cr_fatal("%u-%u: prefix %zu is %u/%u, expected to start at %u", lo, hi, i, p[i].port, p[i].plen,
+			cr_assert(false, "%u-%u: prefix %zu is %u/%u, expected to start at %u", lo, hi, i, p[i].port, p[i].plen,
 				 next);
 		next += prefix_size(&p[i]);
 	}
 	if (next != (uint32_t)hi + 1)
-		cr_fatal("%u-%u: covered up to %u", lo, hi, next - 1);
+		cr_assert(false, "%u-%u: covered up to %u", lo, hi, next - 1);
 }
 
 Test(compiler_ports, every_range_of_the_first_and_last_ports)
@@ -71,12 +70,12 @@ Test(compiler_ports, least_numbers)
 {
 	struct port_prefix p[PORT_PREFIXES_MAX];
 
-	cr_assert(eq(sz, compile_port_range(0, 65535, p), 1));
-	cr_assert(eq(u8, p[0].plen, 0));
-	cr_assert(eq(sz, compile_port_range(443, 443, p), 1));
-	cr_assert(eq(u16, p[0].port, 443));
-	cr_assert(eq(u8, p[0].plen, 16));
-	cr_assert(eq(sz, compile_port_range(1024, 65535, p), 6));
+	cr_assert_eq(compile_port_range(0, 65535, p), 1);
+	cr_assert_eq(p[0].plen, 0);
+	cr_assert_eq(compile_port_range(443, 443, p), 1);
+	cr_assert_eq(p[0].port, 443);
+	cr_assert_eq(p[0].plen, 16);
+	cr_assert_eq(compile_port_range(1024, 65535, p), 6);
 	/* the worst there is */
-	cr_assert(eq(sz, compile_port_range(1, 65534, p), 30));
+	cr_assert_eq(compile_port_range(1, 65534, p), 30);
 }

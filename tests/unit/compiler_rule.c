@@ -2,7 +2,6 @@
 /* compile_rule: slot, port prefix and peer of every kind of rule. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
-#include <criterion/new/assert.h>
 
 #include "compiler/compile.h"
 
@@ -53,16 +52,16 @@ Test(compiler_rule, slots_and_ports)
 		struct rule r = rule_make(c->protocol, c->from, c->to);
 		_cleanup_(plan_clear) struct plan plan = {0};
 
-		cr_assert(eq(int, compile_rule(&r, true, &plan), 0));
-		cr_assert(eq(sz, plan.n_rows, 1), "case %zu", i);
-		cr_expect(eq(u8, plan.rows[0].slot, c->slot), "case %zu", i);
-		cr_expect(eq(u8, plan.rows[0].port_plen, c->plen), "case %zu", i);
-		cr_expect(eq(u16, plan.rows[0].port, c->port), "case %zu", i);
-		cr_expect(eq(u8, plan.rows[0].peer_kind, VPC_PEER_SG));
-		cr_expect(eq(u8, plan.rows[0].peer_plen, 0));
-		cr_expect(eq(u32, plan.rows[0].peer[0], 9));
-		cr_expect(eq(u32, plan.rows[0].sg, 5));
-		cr_expect(eq(u32, plan.rows[0].rule, 77));
+		cr_assert_eq(compile_rule(&r, true, &plan), 0);
+		cr_assert_eq(plan.n_rows, 1, "case %zu", i);
+		cr_expect_eq(plan.rows[0].slot, c->slot, "case %zu", i);
+		cr_expect_eq(plan.rows[0].port_plen, c->plen, "case %zu", i);
+		cr_expect_eq(plan.rows[0].port, c->port, "case %zu", i);
+		cr_expect_eq(plan.rows[0].peer_kind, VPC_PEER_SG);
+		cr_expect_eq(plan.rows[0].peer_plen, 0);
+		cr_expect_eq(plan.rows[0].peer[0], 9);
+		cr_expect_eq(plan.rows[0].sg, 5);
+		cr_expect_eq(plan.rows[0].rule, 77);
 		cr_expect(plan.rows[0].add);
 	}
 }
@@ -74,29 +73,29 @@ Test(compiler_rule, peers)
 
 	r.direction = VPC_EGRESS;
 	r.peer = PEER_CIDR;
-	cr_assert(eq(int, cidr_parse("10.1.2.0/23", &r.cidr), 0));
-	cr_assert(eq(int, compile_rule(&r, true, &plan), 0));
-	cr_assert(eq(int, cidr_parse("2001:db8::/33", &r.cidr), 0));
-	cr_assert(eq(int, compile_rule(&r, false, &plan), 0));
-	cr_assert(eq(int, cidr_parse("0.0.0.0/0", &r.cidr), 0));
-	cr_assert(eq(int, compile_rule(&r, true, &plan), 0));
-	cr_assert(eq(sz, plan.n_rows, 3));
+	cr_assert_eq(cidr_parse("10.1.2.0/23", &r.cidr), 0);
+	cr_assert_eq(compile_rule(&r, true, &plan), 0);
+	cr_assert_eq(cidr_parse("2001:db8::/33", &r.cidr), 0);
+	cr_assert_eq(compile_rule(&r, false, &plan), 0);
+	cr_assert_eq(cidr_parse("0.0.0.0/0", &r.cidr), 0);
+	cr_assert_eq(compile_rule(&r, true, &plan), 0);
+	cr_assert_eq(plan.n_rows, 3);
 
-	cr_expect(eq(u8, plan.rows[0].peer_kind, VPC_PEER_CIDR4));
-	cr_expect(eq(u8, plan.rows[0].peer_plen, 23));
-	cr_expect(eq(u32, plan.rows[0].peer[0], htonl(0x0a010200)));
-	cr_expect(eq(u32, plan.rows[0].peer[1] | plan.rows[0].peer[2] | plan.rows[0].peer[3], 0));
-	cr_expect(eq(u8, plan.rows[0].direction, VPC_EGRESS));
+	cr_expect_eq(plan.rows[0].peer_kind, VPC_PEER_CIDR4);
+	cr_expect_eq(plan.rows[0].peer_plen, 23);
+	cr_expect_eq(plan.rows[0].peer[0], htonl(0x0a010200));
+	cr_expect_eq(plan.rows[0].peer[1] | plan.rows[0].peer[2] | plan.rows[0].peer[3], 0);
+	cr_expect_eq(plan.rows[0].direction, VPC_EGRESS);
 
-	cr_expect(eq(u8, plan.rows[1].peer_kind, VPC_PEER_CIDR6));
-	cr_expect(eq(u8, plan.rows[1].peer_plen, 33));
-	cr_expect(eq(u32, plan.rows[1].peer[0], htonl(0x20010db8)));
-	cr_expect(eq(u32, plan.rows[1].peer[1] | plan.rows[1].peer[2] | plan.rows[1].peer[3], 0));
+	cr_expect_eq(plan.rows[1].peer_kind, VPC_PEER_CIDR6);
+	cr_expect_eq(plan.rows[1].peer_plen, 33);
+	cr_expect_eq(plan.rows[1].peer[0], htonl(0x20010db8));
+	cr_expect_eq(plan.rows[1].peer[1] | plan.rows[1].peer[2] | plan.rows[1].peer[3], 0);
 	cr_expect(!plan.rows[1].add);
 
-	cr_expect(eq(u8, plan.rows[2].peer_kind, VPC_PEER_CIDR4));
-	cr_expect(eq(u8, plan.rows[2].peer_plen, 0));
-	cr_expect(eq(u32, plan.rows[2].peer[0], 0));
+	cr_expect_eq(plan.rows[2].peer_kind, VPC_PEER_CIDR4);
+	cr_expect_eq(plan.rows[2].peer_plen, 0);
+	cr_expect_eq(plan.rows[2].peer[0], 0);
 }
 
 Test(compiler_rule, a_range_is_several_rows)
@@ -104,13 +103,13 @@ Test(compiler_rule, a_range_is_several_rows)
 	struct rule r = rule_make(17, 1, 65534);
 	_cleanup_(plan_clear) struct plan plan = {0};
 
-	cr_assert(eq(int, compile_rule(&r, true, &plan), 0));
-	cr_assert(eq(sz, plan.n_rows, 30));
+	cr_assert_eq(compile_rule(&r, true, &plan), 0);
+	cr_assert_eq(plan.n_rows, 30);
 	for (size_t i = 0; i < plan.n_rows; i++) {
 		uint16_t mask = (uint16_t)(0xffff0000u >> plan.rows[i].port_plen);
 
-		cr_expect(eq(u32, plan.rows[i].rule, 77));
-		cr_expect(eq(u16, plan.rows[i].port & (uint16_t)~mask, 0));
+		cr_expect_eq(plan.rows[i].rule, 77);
+		cr_expect_eq(plan.rows[i].port & (uint16_t)~mask, 0);
 	}
 }
 
@@ -120,6 +119,6 @@ Test(compiler_rule, prefix_lists_have_no_rows_yet)
 	_cleanup_(plan_clear) struct plan plan = {0};
 
 	r.peer = PEER_PREFIX_LIST;
-	cr_assert(eq(int, compile_rule(&r, true, &plan), -EOPNOTSUPP));
-	cr_assert(eq(sz, plan.n_rows, 0));
+	cr_assert_eq(compile_rule(&r, true, &plan), -EOPNOTSUPP);
+	cr_assert_eq(plan.n_rows, 0);
 }
