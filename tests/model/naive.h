@@ -81,6 +81,8 @@ struct naive_flow {
 	int via; /* -1, or the appliance's ENI * 2 + (1: what it receives) */
 	struct tuple open;
 	unsigned life[2]; /* of the opener's and the responder's ENI; 0: it is none of the VPC's */
+	/* TCP: the responder's SYN was seen; a RST was the last that was seen; who sent FIN */
+	bool answered, reset, fin[2];
 };
 
 struct naive {
@@ -94,6 +96,8 @@ struct naive_verdict {
 	bool pass;
 	const char *why;
 };
+#define PASS(text) ((struct naive_verdict){.pass = true, .why = (text)})
+#define DROP(text) ((struct naive_verdict){.pass = false, .why = (text)})
 
 void naive_clear(struct naive *n);
 
@@ -119,10 +123,14 @@ int naive_apply(struct naive_state *s, char *const *words, unsigned n);
 
 /* A packet that the workload of eni sent, at its port. */
 struct naive_verdict naive_out(struct naive *n, int eni, const struct packet *p);
-/* A packet about to be delivered to eni. from: the ENI at whose port it entered, or one of these. */
+/* A packet about to be delivered to eni. judged: naive_out() has just let it pass. from: the ENI at whose port it
+ * entered, or one of these. */
 #define FROM_OUTSIDE (-1) /* by the router, from beyond the VPC */
 #define FROM_GATEWAY (-2) /* the subnet's router made it */
-struct naive_verdict naive_in(struct naive *n, int eni, int from, const struct packet *p);
+struct naive_verdict naive_in(struct naive *n, int eni, int from, bool judged, const struct packet *p);
+/* Rules and flows alone, between addresses that are what they claim. */
+struct naive_verdict naive_judge(struct naive *n, int vpc, int via, const struct packet *p);
+struct naive_verdict naive_judge_error(struct naive *n, int vpc, int via, const struct packet *p);
 /* Would the rules of now allow a packet with this tuple to open a flow? via as in struct naive_flow. */
 bool naive_allows(const struct naive_state *s, int vpc, int via, const struct tuple *t);
 

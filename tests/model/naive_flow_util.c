@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The naive model's judgement of packets, and its list of flows. Section numbers are SEMANTICS.md's. */
+/* The naive model's rules and its list of flows. Numbers in parentheses are those of SEMANTICS.md "Security groups". */
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "naive.h"
-
-#define PASS(text) ((struct naive_verdict){.pass = true, .why = text})
-#define DROP(text) ((struct naive_verdict){.pass = false, .why = text})
 
 /* --- rules (security groups 2, 4, 5, 6) --- */
 
@@ -97,6 +94,7 @@ static bool answered(const struct tuple *t, struct tuple *ret)
 	return !tuple_is_icmp(t) || tuple_is_reply(t, &ret->type);
 }
 
+/* Which ENI has the address: its life; 0: none. */
 static unsigned life_of(const struct naive_state *s, int vpc, const struct address *a)
 {
 	int eni = naive_eni_by_address(s, vpc, a);
@@ -104,13 +102,15 @@ static unsigned life_of(const struct naive_state *s, int vpc, const struct addre
 	return eni < 0 ? 0 : s->enis[eni].life;
 }
 
-/* Whether the ENIs that a flow is between still have its addresses. */
-static bool is_between(const struct naive *n, const struct naive_flow *f)
+static bool lives(const struct naive_state *s, unsigned life)
 {
-	return f->life[0] == life_of(&n->now, f->vpc, &f->open.src) &&
-	       f->life[1] == life_of(&n->now, f->vpc, &f->open.dst);
+	for (int i = 0; i < NAIVE_ENIS; i++)
+		if (s->enis[i].name[0] && s->enis[i].life == life)
+			return true;
+	return life == 0;
 }
 
+/* The flow that t is of, from either side. A flow ends with either of its ENIs. */
 static struct naive_flow *find_flow(struct naive *n, int vpc, int via, const struct tuple *t)
 {
 	struct tuple back;
@@ -119,11 +119,20 @@ static struct naive_flow *find_flow(struct naive *n, int vpc, int via, const str
 	for (size_t i = n->n_flows; i-- > 0;) {
 		struct naive_flow *f = &n->flows[i];
 
-		if (f->vpc == vpc && f->via == via && is_between(n, f) &&
+		if (f->vpc == vpc && f->via == via && lives(&n->now, f->life[0]) && lives(&n->now, f->life[1]) &&
 		    (same_opening(&f->open, t) || (may_answer && same_opening(&f->open, &back))))
 			return f;
 	}
 	return NULL;
+}
+
+/* Whether the flow may go on: its ENIs still have its addresses, and the rules would allow it to be opened now (8). */
+static bool stands(const struct naive *n, const struct naive_flow *f)
+{
+	if (f->life[0] != life_of(&n->now, f->vpc, &f->open.src) ||
+	    f->life[1] != life_of(&n->now, f->vpc, &f->open.dst))
+		return false;
+	return naive_allows(&n->now, f->vpc, f->via, &f->open);
 }
 
 static void open_flow(struct naive *n, struct naive_flow *old, int vpc, int via, const struct tuple *t)
@@ -148,9 +157,13 @@ static void open_flow(struct naive *n, struct naive_flow *old, int vpc, int via,
 	n->flows[n->n_flows++] = flow;
 }
 
+/* --- TCP --- */
+
+#define JUDGED_FLAGS (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)
+
 static bool flags_possible(uint8_t flags)
 {
-	uint8_t f = flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK);
+	uint8_t f = flags & JUDGED_FLAGS;
 
 	if ((f & TCP_SYN) && (f & (TCP_FIN | TCP_RST)))
 		return false;
@@ -160,128 +173,77 @@ static bool flags_possible(uint8_t flags)
 	return (f & (TCP_SYN | TCP_RST | TCP_ACK)) != 0;
 }
 
-/* The error belongs to a flow when that flow's packet went from where the error goes (3). */
-static struct naive_verdict judge_error(struct naive *n, int vpc, int via, const struct packet *p)
+/* A segment that passed: what the connection has seen. from: 0 its opener sent it, 1 its responder. */
+static void tcp_seen(struct naive_flow *f, uint8_t flags, unsigned from)
+{
+	if (flags & TCP_RST) {
+		f->reset = true; /* perhaps; data takes it back */
+		return;
+	}
+	f->reset = false;
+	if (from == 1 && (flags & TCP_SYN))
+		f->answered = true;
+	if (flags & TCP_FIN)
+		f->fin[from] = true;
+}
+
+/* Whether a pure SYN asks for a connection of its own, rather than belonging to f: again from the opener, or as the
+ * answer of a responder that opens at the same time. */
+static bool tcp_is_new(const struct naive_flow *f, unsigned from)
+{
+	return f->reset || (f->fin[0] && f->fin[1]) || (from == 1 && f->answered);
+}
+
+static struct naive_verdict judge_tcp(struct naive *n, int vpc, int via, const struct packet *p)
+{
+	struct naive_flow *flow = find_flow(n, vpc, via, &p->t);
+	bool opens = (p->flags & JUDGED_FLAGS) == TCP_SYN;
+	unsigned from = flow && !same_opening(&flow->open, &p->t);
+
+	if (!flags_possible(p->flags))
+		return DROP("TCP flags that no connection has");
+	if (flow && (!opens || !tcp_is_new(flow, from)) && stands(n, flow)) {
+		tcp_seen(flow, p->flags, from);
+		return PASS("its connection is allowed");
+	}
+	if (!opens)
+		return flow ? DROP("its connection is cut") : DROP("TCP without a connection");
+	if (!naive_allows(&n->now, vpc, via, &p->t))
+		return DROP("no rule allows the connection");
+	open_flow(n, flow, vpc, via, &p->t);
+	return PASS("a rule allows the connection");
+}
+
+/* --- the rest --- */
+
+/* 3: an ICMP error belongs to a flow when that flow's packet went out from where the error goes. */
+struct naive_verdict naive_judge_error(struct naive *n, int vpc, int via, const struct packet *p)
 {
 	struct naive_flow *flow = find_flow(n, vpc, via, &p->quoted);
 
 	if (!flow || !address_equal(&p->quoted.src, &p->t.dst))
 		return DROP("an ICMP error about no flow");
-	return naive_allows(&n->now, vpc, via, &flow->open) ? PASS("an ICMP error about a flow")
-							    : DROP("an ICMP error about a flow that is cut");
+	return stands(n, flow) ? PASS("an ICMP error about a flow") : DROP("an ICMP error about a flow that is cut");
 }
 
 /* 3, 7, 8: an open flow passes in both directions while the rules allow its opening packet; a cut one drops both, until
  * they allow it again. */
-static struct naive_verdict judge(struct naive *n, int vpc, int via, const struct packet *p)
+struct naive_verdict naive_judge(struct naive *n, int vpc, int via, const struct packet *p)
 {
 	struct naive_flow *flow;
-	bool opens = true;
 	uint8_t ignored;
 
 	if (tuple_is_error(&p->t))
-		return judge_error(n, vpc, via, p);
+		return naive_judge_error(n, vpc, via, p);
+	if (p->t.proto == IPPROTO_TCP)
+		return judge_tcp(n, vpc, via, p);
 	flow = find_flow(n, vpc, via, &p->t);
-	if (p->t.proto == IPPROTO_TCP) {
-		if (!flags_possible(p->flags))
-			return DROP("TCP flags that no connection has");
-		opens = (p->flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST)) == TCP_SYN;
-		if (!flow && !opens)
-			return DROP("TCP without a connection");
-	}
-	/* A SYN the other way is a connection of its own. */
-	if (flow && opens && p->t.proto == IPPROTO_TCP && !same_opening(&flow->open, &p->t)) {
-		if (!naive_allows(&n->now, vpc, via, &p->t))
-			return DROP("no rule allows a connection the other way");
-		open_flow(n, flow, vpc, via, &p->t);
-		return PASS("a connection the other way");
-	}
 	if (flow)
-		return naive_allows(&n->now, vpc, via, &flow->open) ? PASS("its flow is allowed")
-								    : DROP("its flow is cut");
+		return stands(n, flow) ? PASS("its flow is allowed") : DROP("its flow is cut");
 	if (tuple_is_reply(&p->t, &ignored))
 		return DROP("an ICMP reply that nobody asked for");
 	if (!naive_allows(&n->now, vpc, via, &p->t))
 		return DROP("no rule allows it");
 	open_flow(n, NULL, vpc, via, &p->t);
 	return PASS("a rule allows it");
-}
-
-/* --- what is decided by addresses (11, 12) --- */
-
-static bool in_text(const char *cidr_text, unsigned plen, uint8_t family, const struct address *a)
-{
-	struct prefix p = {.plen = plen};
-
-	return address_parse(cidr_text, &p.addr, &p.family) == 0 && prefix_contains(&p, family, a);
-}
-
-/* Multicast, broadcast, loopback, link-local, unspecified: nothing of them crosses between ENIs or leaves a VPC. */
-static bool is_special(uint8_t family, const struct address *a)
-{
-	if (family == 4)
-		return in_text("0.0.0.0", 8, 4, a) || in_text("127.0.0.0", 8, 4, a) ||
-		       in_text("169.254.0.0", 16, 4, a) || in_text("224.0.0.0", 3, 4, a);
-	return in_text("::", 127, 6, a) || in_text("fe80::", 10, 6, a) || in_text("ff00::", 8, 6, a) ||
-	       in_text("::ffff:0:0", 96, 6, a);
-}
-
-static bool is_echo_request(const struct tuple *t)
-{
-	return tuple_is_icmp(t) && t->type == (t->family == 4 ? 8 : 128);
-}
-
-static bool owns(const struct naive_eni *e, const struct address *a)
-{
-	for (unsigned i = 0; i < e->n_addrs; i++)
-		if (address_equal(&e->addrs[i], a))
-			return true;
-	return false;
-}
-
-struct naive_verdict naive_out(struct naive *n, int eni, const struct packet *p)
-{
-	const struct naive_eni *e = &n->now.enis[eni];
-
-	if (memcmp(p->smac, e->mac, sizeof(e->mac)) != 0)
-		return DROP("the source MAC is not the sender's");
-	if (is_special(p->t.family, &p->t.src))
-		return DROP("a special source address");
-	if (!owns(e, &p->t.src) && e->check)
-		return DROP("the source address is not the sender's");
-	if (address_is_gateway(&n->now, e->subnet, p->t.family, &p->t.dst))
-		return is_echo_request(&p->t) ? PASS("echo to the gateway") : DROP("the gateway answers nothing else");
-	if (is_special(p->t.family, &p->t.dst))
-		return DROP("a special destination address");
-	if (naive_in_vpc(&n->now, e->vpc, p->t.family, &p->t.dst) &&
-	    naive_eni_by_address(&n->now, e->vpc, &p->t.dst) < 0)
-		return DROP("nobody has that address");
-	return judge(n, e->vpc, owns(e, &p->t.src) ? -1 : eni * 2, p);
-}
-
-/* 11: the gateway's echo replies, and its errors about the ENI's own packets. */
-static struct naive_verdict from_gateway(struct naive *n, const struct naive_eni *e, const struct packet *p)
-{
-	uint8_t query;
-
-	if (tuple_is_error(&p->t))
-		return judge_error(n, e->vpc, -1, p);
-	return tuple_is_reply(&p->t, &query) && query == (p->t.family == 4 ? 8 : 128)
-		       ? PASS("the gateway's echo reply")
-		       : DROP("the gateway sends nothing else");
-}
-
-struct naive_verdict naive_in(struct naive *n, int eni, int from, const struct packet *p)
-{
-	const struct naive_eni *e = &n->now.enis[eni];
-
-	if (!owns(e, &p->t.dst) && e->check)
-		return DROP("the destination address is not the receiver's");
-	if (from == FROM_GATEWAY && address_is_gateway(&n->now, e->subnet, p->t.family, &p->t.src))
-		return from_gateway(n, e, p);
-	if (from < 0 && naive_in_vpc(&n->now, e->vpc, p->t.family, &p->t.src))
-		return DROP("an address of the VPC that did not enter at its own port");
-	if (is_special(p->t.family, &p->t.src))
-		return DROP("a special source address");
-	return judge(n, e->vpc, owns(e, &p->t.dst) ? -1 : eni * 2 + 1, p);
 }

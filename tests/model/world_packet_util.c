@@ -47,7 +47,7 @@ static enum world_result compare(struct world *w, const char *where, const struc
 }
 
 /* At eni's port, on its way to the workload, with the mark it has. from as of naive_in(). */
-static enum world_result deliver(struct world *w, int eni, int from, uint32_t mark, struct packet *p)
+static enum world_result deliver(struct world *w, int eni, int from, uint32_t mark, bool judged, struct packet *p)
 {
 	const struct naive_state *s = &w->naive.now;
 	const struct naive_eni *e = &s->enis[eni];
@@ -62,7 +62,7 @@ static enum world_result deliver(struct world *w, int eni, int from, uint32_t ma
 	if (from >= 0)
 		a.came_by = bridged ? s->enis[from].number : VPC_BRIDGE_FIRST + s->subnets[s->enis[from].subnet].number;
 	verdict = run_program(tables_prog_to_workload(w->tables), p, &a);
-	return compare(w, "in", e, verdict, naive_in(&w->naive, eni, from, p));
+	return compare(w, "in", e, verdict, naive_in(&w->naive, eni, from, judged, p));
 }
 
 static enum world_result send(struct world *w, int eni, struct packet *p)
@@ -83,7 +83,7 @@ static enum world_result send(struct world *w, int eni, struct packet *p)
 	wanted = naive_out(&w->naive, eni, p);
 	r = compare(w, "out", e, verdict, wanted);
 	if (r == WORLD_SAME && wanted.pass && to >= 0)
-		r = deliver(w, to, eni, a.mark, p);
+		r = deliver(w, to, eni, a.mark, true, p);
 	return r;
 }
 
@@ -106,5 +106,5 @@ enum world_result world_packet(struct world *w, char *const *words, unsigned n)
 		return WORLD_REFUSED;
 	if (!in)
 		return send(w, eni, &p);
-	return deliver(w, eni, from, from >= 0 ? VPC_MARK_ENI | s->enis[from].number : 0, &p);
+	return deliver(w, eni, from, from >= 0 ? VPC_MARK_ENI | s->enis[from].number : 0, false, &p);
 }
