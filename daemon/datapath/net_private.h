@@ -85,6 +85,8 @@ int bridge_ensure(struct net_vpc *v, const struct subnet_record *s, bool *ret_ma
  * it doesn't. clean: filters of others on it are removed. */
 int port_ensure(struct net_vpc *v, const struct port_record *p, const struct workload *w, bool clean, bool *ret_made,
 		struct vpc_error *reterr);
+/* tcx links of an earlier run go on with the new programs; where tcx is not to be used they go. */
+int port_adopt_links(struct net_vpc *v, struct net_device *d);
 /* Raises a registered port, whose programs are on. */
 int port_raise(struct net_vpc *v, struct net_device *d);
 /* Addresses, up, routes of the workload's end. 0 or -errno; text says what failed. */
