@@ -13,7 +13,7 @@ PREFIX = /usr/local
 DESTDIR =
 
 PKGS_DAEMON = libbpf libnl-3.0 libnl-route-3.0 libmnl libnftables libsystemd libmicrohttpd jansson nettle sqlite3 inih
-PKGS_CLI = jansson libsystemd
+PKGS_CLI = jansson libcurl yaml-0.1
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wvla -Werror
 HARDEN = $(if $(SAN)$(COV),,-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection)
 SANFLAGS = $(if $(SAN),-O1 -fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
@@ -25,7 +25,7 @@ CPPFLAGS = -D_GNU_SOURCE -DVPCD_VERSION='"$(VERSION)"' -Iinclude -Idaemon -I. -I
 CFLAGS = -std=gnu17 -g -fPIE -pthread $(WARN) $(HARDEN) $(SANFLAGS) $(COVFLAGS)
 LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(SANFLAGS) $(COVFLAGS)
 LIBS_DAEMON = $(shell pkg-config --libs $(PKGS_DAEMON))
-LIBS_CLI = $(shell pkg-config --libs $(PKGS_CLI)) -lmicrohttpd
+LIBS_CLI = $(shell pkg-config --libs $(PKGS_CLI))
 
 BPF_ARCH_x86_64 = x86
 BPF_ARCH_aarch64 = arm64
