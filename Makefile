@@ -12,7 +12,7 @@ BUILD = build$(if $(SAN),-san)$(if $(COV),-cov)
 PREFIX = /usr/local
 DESTDIR =
 
-PKGS_DAEMON = libbpf libnl-3.0 libnl-route-3.0 libmnl libnftables libsystemd libmicrohttpd jansson sqlite3
+PKGS_DAEMON = libbpf libnl-3.0 libnl-route-3.0 libmnl libnftables libsystemd libmicrohttpd jansson nettle sqlite3 inih
 PKGS_CLI = jansson libsystemd
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wvla -Werror
 HARDEN = $(if $(SAN)$(COV),,-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection)
@@ -33,6 +33,7 @@ BPF_CFLAGS = -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Wshadow -Werror -D__TARG
 	-Iinclude -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu
 
 DAEMON_SRC := $(wildcard daemon/*/*.c)
+MAIN_SRC := $(wildcard daemon/*.c)
 DAEMON_OBJ := $(DAEMON_SRC:%.c=$(BUILD)/%.o)
 CLI_SRC := $(filter-out cli/vpc-%.c,$(wildcard cli/*.c))
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
@@ -75,7 +76,7 @@ $(BUILD)/libvpcd.a: $(DAEMON_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(BUILD)/vpcd: $(BUILD)/daemon/main.o $(BUILD)/libvpcd.a
+$(BUILD)/vpcd: $(MAIN_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libvpcd.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON)
 
 $(BUILD)/vpcctl: $(CLI_OBJ)

@@ -89,6 +89,8 @@ int netns_remove(const char *name, const char *instance, const char *vpc_id);
 
 /* Hands over the namespace of a VPC (taken: *ns is emptied) before anything is prepared in it. */
 int net_add_vpc(struct net *n, const struct vpc_record *v, struct netns *ns);
+/* Forgets a VPC whose creation was refused after all: closes its descriptors. Its namespace is netns_remove's. */
+void net_drop_vpc(struct net *n, uint32_t vpc);
 bool net_has_vpc(const struct net *n, uint32_t vpc);
 
 /* Makes what the plan adds: bridges with address, FDB and neighbours; ports with programs on, in the bridge, down;

@@ -81,6 +81,11 @@ const struct eni *model_eni_by_ip(const struct model *m, uint32_t vpc, const str
 /* Every ENI that carries the group, as an owned list of borrowed objects. -ENOMEM. */
 int model_enis_of_group(const struct model *m, uint32_t sg, const struct eni ***ret, size_t *ret_n);
 
+/* The number that the next rule gets. Rules' numbers are never given twice, so the engine keeps it in the store beside
+ * the documents and gives it back at start, after model_load(): the newest rule may be gone. It never goes down. */
+uint32_t model_next_rule_number(const struct model *m);
+void model_set_next_rule_number(struct model *m, uint32_t next);
+
 /* --- JSON --- */
 
 /* The API's object: references as ids, `rules` of a group and everything derived included, counters not. NULL: out of

@@ -15,6 +15,8 @@
 #include "model/address.h"
 #include "model/change.h"
 
+struct post;
+
 enum object_kind {
 	OBJECT_VPC,
 	OBJECT_SUBNET,
@@ -41,6 +43,9 @@ struct object {
 	UT_hash_handle hh_name; /* key: name_key, owned */
 	char *name_key;
 	struct object *prev, *next; /* of its kind, in creation order */
+	struct post *posts;	    /* private to index.c, owned: where the secondary indexes have this version */
+	size_t n_posts;
+	size_t delta; /* private to txn.c: 1 + place among the transaction's deltas; 0: not made by it */
 };
 
 struct vpc {

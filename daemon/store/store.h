@@ -61,7 +61,12 @@ int store_get_meta(struct store *s, const char *key, char **ret, struct vpc_erro
  * more than 10,000 the oldest go. now_s: CLOCK_REALTIME. */
 int store_find_reply(struct store *s, uid_t uid, const char *key, int64_t now_s, char **ret_digest, char **ret_reply,
 		     struct vpc_error *reterr);
+/* Puts a reply in place of the one that is kept for its uid and key, in a transaction of its own: StoreUnavailable. */
+int store_keep_reply(struct store *s, const struct store_reply *reply, struct vpc_error *reterr);
 /* Moves the WAL into the file. May take milliseconds; safe on another thread (own connection). */
 int store_checkpoint(const char *state_dir);
+
+/* Removes the files of a store that nobody has open, and the folder if it is then empty. Fine if there are none. */
+int store_remove(const char *state_dir);
 
 #endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Every map of the datapath. What stands in them is told in include/vpc/abi/abi.h; sizes here are small placeholders,
+ * vpcd sets the real ones before loading. Arrays are indexed by number; a number out of range is not found.
+ *
+ * Locals in bpf/ must not have these names (-Wshadow says so).
+ */
+#ifndef BPF_LIB_MAPS_H
+#define BPF_LIB_MAPS_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include <vpc/abi/abi.h>
+
+#define ARRAY_MAP(name, type_, entries, flags)    \
+	struct {                                  \
+		__uint(type, BPF_MAP_TYPE_ARRAY); \
+		__uint(map_flags, flags);         \
+		__uint(max_entries, entries);     \
+		__type(key, __u32);               \
+		__type(value, type_);             \
+	} name SEC(".maps")
+
+#define HASH_MAP(name, kind, key_, value_, flags) \
+	struct {                                  \
+		__uint(type, kind);               \
+		__uint(map_flags, flags);         \
+		__uint(max_entries, 1024);        \
+		__type(key, key_);                \
+		__type(value, value_);            \
+	} name SEC(".maps")
+
+ARRAY_MAP(ctl, struct vpc_ctl, 1, BPF_F_MMAPABLE);
+ARRAY_MAP(vpc, struct vpc_space, 1024, BPF_F_MMAPABLE);
+ARRAY_MAP(eni, struct vpc_eni, 2048, BPF_F_MMAPABLE);
+HASH_MAP(addr, BPF_MAP_TYPE_HASH, struct vpc_addr_key, __u32, 0);
+ARRAY_MAP(addr_row, struct vpc_addr_row, 1024, BPF_F_MMAPABLE);
+ARRAY_MAP(set, struct vpc_set, 1024, BPF_F_MMAPABLE);
+ARRAY_MAP(sg, struct vpc_sg, 1024, BPF_F_MMAPABLE);
+HASH_MAP(class_of, BPF_MAP_TYPE_HASH, struct vpc_class_key, __u32, BPF_F_NO_PREALLOC);
+ARRAY_MAP(class, struct vpc_class, 1024, BPF_F_MMAPABLE);
+HASH_MAP(rule, BPF_MAP_TYPE_HASH, struct vpc_rule_key, __u32, BPF_F_NO_PREALLOC);
+ARRAY_MAP(row, struct vpc_row, 1024, BPF_F_MMAPABLE);
+ARRAY_MAP(row_stat, struct vpc_row_stat, 1024, BPF_F_MMAPABLE);
+
+ARRAY_MAP(drop, __u64, 2048 * VPC_DROP_REASONS_MAX, 0); /* by ENI number * VPC_DROP_REASONS_MAX + reason */
+ARRAY_MAP(eni_flows, __s64, 2048, 0);			/* by ENI number */
+HASH_MAP(flow, BPF_MAP_TYPE_HASH, struct vpc_flow_key, struct vpc_flow, 0);
+HASH_MAP(flow_new, BPF_MAP_TYPE_LRU_HASH, struct vpc_flow_key, struct vpc_flow, 0);
+HASH_MAP(fragment, BPF_MAP_TYPE_LRU_HASH, struct vpc_fragment_key, struct vpc_fragment, 0);
+ARRAY_MAP(sweep_io, struct vpc_sweep, 1, 0);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2048);
+	__type(key, __u32);
+	__type(value, struct vpc_eni_stat);
+} eni_stat SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} events SEC(".maps");
+
+/* By ENI number: when its token bucket for events will be full again (CLOCK_MONOTONIC): see event.h. */
+struct event_limit {
+	__u64 full_at_ns;
+};
+ARRAY_MAP(event_limit, struct event_limit, 2048, 0);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Rules into rows: which protocol slot, which port prefixes, which peer. */
+#include <netinet/in.h>
+
+#include "compiler/internal.h"
+
+static uint8_t protocol_slot(int protocol)
+{
+	switch (protocol) {
+	case PROTOCOL_ALL:
+		return VPC_SLOT_ANY;
+	case IPPROTO_TCP:
+		return VPC_SLOT_TCP;
+	case IPPROTO_UDP:
+		return VPC_SLOT_UDP;
+	case IPPROTO_ICMP:
+		return VPC_SLOT_ICMP;
+	case IPPROTO_ICMPV6:
+		return VPC_SLOT_ICMPV6;
+	default:
+		return VPC_SLOT_OTHER;
+	}
+}
+
+/* type << 8 | code as a prefix: any type, a type with any code, or both. */
+static struct port_prefix icmp_prefix(int32_t type, int32_t code)
+{
+	if (type < 0)
+		return (struct port_prefix){.port = 0, .plen = 0};
+	if (code < 0)
+		return (struct port_prefix){.port = (uint16_t)((uint32_t)type << 8), .plen = 8};
+	return (struct port_prefix){.port = (uint16_t)((uint32_t)type << 8 | (uint32_t)code), .plen = 16};
+}
+
+static size_t rule_prefixes(const struct rule *r, uint8_t slot, struct port_prefix ret[PORT_PREFIXES_MAX])
+{
+	switch (slot) {
+	case VPC_SLOT_TCP:
+	case VPC_SLOT_UDP:
+		if (r->from_port < 0) /* stored as null: all of them */
+			return compile_port_range(0, 0xffff, ret);
+		return compile_port_range((uint16_t)r->from_port, (uint16_t)r->to_port, ret);
+	case VPC_SLOT_ICMP:
+	case VPC_SLOT_ICMPV6:
+		ret[0] = icmp_prefix(r->from_port, r->to_port);
+		return 1;
+	case VPC_SLOT_OTHER:
+		ret[0] = (struct port_prefix){.port = (uint16_t)r->protocol, .plen = 16};
+		return 1;
+	default:
+		ret[0] = (struct port_prefix){.port = 0, .plen = 0};
+		return 1;
+	}
+}
+
+/* -EOPNOTSUPP: prefix lists have no rows yet, and the model lets none in. */
+static int rule_peer(const struct rule *r, struct plan_row *row)
+{
+	switch (r->peer) {
+	case PEER_CIDR:
+		row->peer_plen = r->cidr.plen;
+		if (r->cidr.addr.family == 4) {
+			row->peer_kind = VPC_PEER_CIDR4;
+			row->peer[0] = ip_v4_be(&r->cidr.addr);
+		} else {
+			row->peer_kind = VPC_PEER_CIDR6;
+			memcpy(row->peer, r->cidr.addr.bytes, sizeof(row->peer));
+		}
+		return 0;
+	case PEER_SG:
+		row->peer_kind = VPC_PEER_SG;
+		row->peer[0] = r->peer_sg;
+		return 0;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+int compile_rule(const struct rule *r, bool add, struct plan *plan)
+{
+	struct port_prefix prefixes[PORT_PREFIXES_MAX];
+	struct plan_row row = {
+		.add = add,
+		.direction = r->direction,
+		.slot = protocol_slot(r->protocol),
+		.sg = r->sg,
+		.rule = r->o.number,
+	};
+	size_t n = rule_prefixes(r, row.slot, prefixes);
+	int err = rule_peer(r, &row);
+
+	if (err < 0)
+		return err;
+	for (size_t i = 0; i < n; i++) {
+		struct plan_row *added = PLAN_ADD(plan->rows, plan->n_rows);
+
+		if (!added)
+			return -ENOMEM;
+		*added = row;
+		added->port = prefixes[i].port;
+		added->port_plen = prefixes[i].plen;
+	}
+	return 0;
+}

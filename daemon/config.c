@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <ini.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vpc/cleanup.h>
+
+#include "observe/log.h"
+
+/* --- values
+ * -------------------------------------------------------------------------------------------------------------- */
+
+static int set_string(char **to, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*to);
+	*to = copy;
+	return 0;
+}
+
+static int set_instance(struct config *c, const char *value)
+{
+	size_t n = strlen(value);
+
+	if (n < 1 || n > 32 || strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-") != n)
+		return -EINVAL;
+	return set_string(&c->instance, value);
+}
+
+static int set_path(char **to, const char *value)
+{
+	return value[0] == '/' ? set_string(to, value) : -EINVAL;
+}
+
+static int set_state_dir(struct config *c, const char *value)
+{
+	return set_path(&c->state_dir, value);
+}
+
+static int set_run_dir(struct config *c, const char *value)
+{
+	return set_path(&c->run_dir, value);
+}
+
+static int set_socket(struct config *c, const char *value)
+{
+	return set_path(&c->socket, value);
+}
+
+static int set_group(struct config *c, const char *value)
+{
+	return value[0] ? set_string(&c->group, value) : -EINVAL;
+}
+
+static int set_log_level(struct config *c, const char *value)
+{
+	return log_parse_level(value, &c->log_level);
+}
+
+static int set_tcx(struct config *c, const char *value)
+{
+	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+		return -EINVAL;
+	c->use_tcx = strcmp(value, "yes") == 0;
+	return 0;
+}
+
+/* Everything that can be set, in the file, on the command line, or both. */
+static const struct setting {
+	const char *section; /* NULL: not in the file */
+	const char *name;
+	bool option; /* --name VALUE */
+	int (*set)(struct config *c, const char *value);
+	const char *argument;
+	const char *text; /* what it is, and what values are allowed */
+} settings[] = {
+	{"Daemon", "instance", true, set_instance, "NAME", "name of this instance: [a-z0-9-]{1,32} (default)"},
+	{"Daemon", "state-dir", true, set_state_dir, "DIR", "an absolute path (/var/lib/vpcd)"},
+	{"Daemon", "run-dir", true, set_run_dir, "DIR", "an absolute path (/run/vpcd)"},
+	{"Daemon", "socket", true, set_socket, "PATH", "an absolute path (RUN-DIR/vpcd.sock)"},
+	{"Daemon", "group", true, set_group, "GROUP", "group whose members may change networks (vpcd, if it exists)"},
+	{"Daemon", "log-level", true, set_log_level, "L", "error, warning, notice, info or debug (info)"},
+	{"Datapath", "tcx", false, set_tcx, "yes|no", "use tcx links where the kernel has them (yes)"},
+};
+
+/* --- the file
+ * --------------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	size_t offset;
+} limits[] = {
+#define LIMIT(symbol, value, text) {#symbol, offsetof(struct vpc_limits, symbol)},
+#include <vpc/limits.def>
+#undef LIMIT
+};
+
+/* A limit may be set lower than the default, not higher: the tables and the tests know the defaults. */
+static int set_limit(struct config *c, const char *name, const char *value)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		uint32_t *limit = (uint32_t *)(void *)((char *)&c->limits + limits[i].offset);
+		unsigned long number;
+		char *end;
+
+		if (strcmp(limits[i].name, name) != 0)
+			continue;
+		errno = 0;
+		number = strtoul(value, &end, 10);
+		if (errno || *end || end == value || !number || number > *limit) {
+			fprintf(stderr, "vpcd: limit %s must be a number from 1 to %u\n", name, *limit);
+			return -EINVAL;
+		}
+		*limit = (uint32_t)number;
+		return 0;
+	}
+	fprintf(stderr, "vpcd: there is no limit named '%s'\n", name);
+	return -EINVAL;
+}
+
+/* ini_handler: 1 goes on, 0 is an error in that line. */
+static int on_entry(void *user, const char *section, const char *name, const char *value)
+{
+	struct config *c = user;
+
+	if (strcmp(section, "Limits") == 0)
+		return set_limit(c, name, value) == 0;
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		const struct setting *s = &settings[i];
+
+		if (!s->section || strcmp(s->section, section) != 0 || strcmp(s->name, name) != 0)
+			continue;
+		if (s->set(c, value) == 0)
+			return 1;
+		fprintf(stderr, "vpcd: %s=%s: must be %s\n", name, value, s->text);
+		return 0;
+	}
+	fprintf(stderr, "vpcd: [%s] has no setting '%s'\n", section, name);
+	return 0;
+}
+
+static int parse_file(struct config *c, const char *path, bool must_exist)
+{
+	int r;
+
+	if (!must_exist && access(path, F_OK) < 0)
+		return 0;
+	r = ini_parse(path, on_entry, c);
+	if (r == 0)
+		return 0;
+	if (r < 0)
+		fprintf(stderr, "vpcd: cannot read the configuration file %s\n", path);
+	else
+		fprintf(stderr, "vpcd: error in the configuration file %s, line %d\n", path, r);
+	return -EINVAL;
+}
+
+/* --- the command line
+ * ---------------------------------------------------------------------------------------------------------- */
+
+enum {
+	OPTION_CONFIG = 256,
+	OPTION_PURGE,
+	OPTION_STATE,
+	OPTION_VERSION,
+	OPTION_HELP,
+	OPTION_SETTING, /* + index in settings[] */
+};
+
+static const struct option *long_options(void)
+{
+	static struct option options[ARRAY_SIZE(settings) + 6];
+	size_t n = 0;
+
+	options[n++] = (struct option){"config", required_argument, NULL, OPTION_CONFIG};
+	options[n++] = (struct option){"purge", no_argument, NULL, OPTION_PURGE};
+	options[n++] = (struct option){"state", no_argument, NULL, OPTION_STATE};
+	options[n++] = (struct option){"version", no_argument, NULL, OPTION_VERSION};
+	options[n++] = (struct option){"help", no_argument, NULL, OPTION_HELP};
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+		if (settings[i].option)
+			options[n++] =
+				(struct option){settings[i].name, required_argument, NULL, OPTION_SETTING + (int)i};
+	options[n] = (struct option){0};
+	return options;
+}
+
+/* Two passes: the first finds --config, whose file is read before the other options override it. */
+static int parse_options(struct config *c, int argc, char **argv, bool first, const char **ret_file)
+{
+	const struct option *options = long_options();
+	int option;
+
+	optind = 0;
+	opterr = first;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == '?')
+			return -EINVAL;
+		if (first && option == OPTION_CONFIG)
+			*ret_file = optarg;
+		if (first || option == OPTION_CONFIG)
+			continue;
+		if (option == OPTION_PURGE)
+			c->purge = true;
+		else if (option == OPTION_STATE)
+			c->purge_state = true;
+		else if (option == OPTION_VERSION)
+			c->version = true;
+		else if (option == OPTION_HELP)
+			c->help = true;
+		else if (settings[option - OPTION_SETTING].set(c, optarg) < 0) {
+			fprintf(stderr, "vpcd: --%s %s: must be %s\n", settings[option - OPTION_SETTING].name, optarg,
+				settings[option - OPTION_SETTING].text);
+			return -EINVAL;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "vpcd: unexpected argument '%s' (try --help)\n", argv[optind]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int config_parse(struct config *ret, int argc, char **argv)
+{
+	const char *file = NULL;
+
+	*ret = (struct config){.log_level = LOG_INFO, .use_tcx = true, .limits = vpc_limits_default};
+	if (set_string(&ret->instance, "default") < 0 || set_string(&ret->state_dir, "/var/lib/vpcd") < 0 ||
+	    set_string(&ret->run_dir, "/run/vpcd") < 0)
+		return -ENOMEM;
+	if (parse_options(ret, argc, argv, true, &file) < 0)
+		return -EINVAL;
+	if (parse_file(ret, file ? file : CONFIG_DEFAULT_FILE, file != NULL) < 0)
+		return -EINVAL;
+	if (parse_options(ret, argc, argv, false, NULL) < 0)
+		return -EINVAL;
+	if (ret->purge_state && !ret->purge) {
+		fprintf(stderr, "vpcd: --state goes with --purge\n");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+void config_clear(struct config *c)
+{
+	free(c->instance);
+	free(c->state_dir);
+	free(c->run_dir);
+	free(c->socket);
+	free(c->group);
+	*c = (struct config){0};
+}
+
+void config_print_help(void)
+{
+	printf("vpcd - private networks with security groups for this host\n\n"
+	       "Usage: vpcd [OPTION]...            stays in the foreground, logs to stderr\n"
+	       "       vpcd --purge [--state] ...  removes every kernel object of an instance, with --state its state "
+	       "too\n\n"
+	       "  --config FILE         configuration (" CONFIG_DEFAULT_FILE ", if it exists)\n");
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+		if (settings[i].option)
+			printf("  --%-10s %-8s  %s\n", settings[i].name, settings[i].argument, settings[i].text);
+	printf("  --version             print the version\n"
+	       "  --help                print this\n\n"
+	       "Networks are made and changed with vpcctl. SIGTERM stops the daemon; networks and enforcement stay.\n");
+}

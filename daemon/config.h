@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the daemon is told: by its configuration file, and over it by its command line. */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include <stdbool.h>
+#include <vpc/limits.h>
+
+#define CONFIG_DEFAULT_FILE "/etc/vpcd/vpcd.conf"
+
+struct config {
+	char *instance;
+	char *state_dir;
+	char *run_dir;
+	char *socket; /* NULL: <run_dir>/vpcd.sock */
+	char *group;  /* NULL: vpcd, if there is such a group */
+	int log_level;
+	bool use_tcx;
+	struct vpc_limits limits;
+	bool purge;	  /* --purge */
+	bool purge_state; /* --state */
+	bool version;
+	bool help;
+};
+
+/* Fills *ret from the defaults, the file (--config, or CONFIG_DEFAULT_FILE if it exists) and argv. On failure prints
+ * one line that says what is wrong to stderr and returns -EINVAL. The caller frees with config_clear either way. */
+int config_parse(struct config *ret, int argc, char **argv);
+void config_clear(struct config *c);
+void config_print_help(void);
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/engine_private.h"
+
+#include <time.h>
+
+#include "observe/log.h"
+
+uint64_t clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+}
+
+void engine_request_free(struct engine_request *r)
+{
+	if (!r)
+		return;
+	change_list_free(r->changes, r->n_changes);
+	free(r->idempotency_key);
+	free(r->request_digest);
+	free(r);
+}
+
+/* --- jobs: one at a time ------------------------------------------------------------------------------------------ */
+
+/* A loop and not recursion: jobs that end at once would otherwise grow the stack with the queue. */
+static void engine_pump(struct engine *e)
+{
+	if (e->pumping)
+		return;
+	e->pumping = true;
+	while (!e->running && e->queue_head) {
+		struct job *job = e->queue_head;
+
+		e->queue_head = job->next;
+		if (!e->queue_head)
+			e->queue_tail = &e->queue_head;
+		job->next = NULL;
+		e->running = job;
+		job->start(job);
+	}
+	e->pumping = false;
+}
+
+void engine_run_job(struct engine *e, struct job *job)
+{
+	job->next = NULL;
+	*e->queue_tail = job;
+	e->queue_tail = &job->next;
+	engine_pump(e);
+}
+
+void engine_job_done(struct engine *e)
+{
+	e->running = NULL;
+	engine_pump(e);
+}
+
+void engine_job_retry(struct engine *e)
+{
+	if (e->running)
+		e->running->start(e->running);
+}
+
+void engine_wake(struct engine *e)
+{
+	if (!e->waiting)
+		return;
+	e->waiting = false;
+	engine_job_retry(e);
+}
+
+/* --- making and ending ----------------------------------------------------------------------------------------------
+ */
+
+struct loading {
+	struct engine *e;
+	enum object_kind kind;
+	struct vpc_error *reterr;
+};
+
+static int load_document(const char *id, uint64_t revision, const json_t *document, void *userdata)
+{
+	struct loading *l = userdata;
+
+	(void)id, (void)revision;
+	return model_load(l->e->model, l->kind, document, l->reterr);
+}
+
+static int load_model(struct engine *e, struct vpc_error *reterr)
+{
+	_cleanup_free_ char *next_rule = NULL;
+	int r = model_new(&e->limits, &e->model);
+
+	if (r < 0)
+		return vpc_error_oom(reterr);
+	model_set_instance(e->model, e->instance);
+	for (enum object_kind kind = 0; kind < OBJECT_KINDS; kind++) {
+		struct loading loading = {.e = e, .kind = kind, .reterr = reterr};
+
+		r = store_load(e->store, object_kind_name(kind), load_document, &loading, reterr);
+		if (r < 0)
+			return r;
+	}
+	r = store_get_meta(e->store, "next_rule", &next_rule, reterr);
+	if (r < 0)
+		return r;
+	if (next_rule)
+		model_set_next_rule_number(e->model, (uint32_t)strtoul(next_rule, NULL, 10));
+	return 0;
+}
+
+static int open_datapath(struct engine *e, struct vpc_error *reterr)
+{
+	struct tables_config tables_config = {
+		.pin_dir = e->bpf_dir,
+		.limits = &e->limits,
+		.first_epoch = store_revision(e->store) + 1,
+	};
+	struct net_config net_config;
+	int r = tables_open(&tables_config, &e->tables, reterr);
+
+	if (r < 0)
+		return r;
+	e->limits = *tables_limits(e->tables);
+	net_config = engine_net_config(e);
+	return net_new(&net_config, reconcile_event, e, &e->net, reterr);
+}
+
+struct net_config engine_net_config(const struct engine *e)
+{
+	return (struct net_config){
+		.instance = e->instance,
+		.pin_dir = e->bpf_dir,
+		.prog_from_workload = tables_prog_from_workload(e->tables),
+		.prog_to_workload = tables_prog_to_workload(e->tables),
+		.use_tcx = e->use_tcx,
+		.event = e->event,
+	};
+}
+
+int engine_new(const struct engine_config *config, struct engine **ret, struct vpc_error *reterr)
+{
+	_cleanup_(engine_freep) struct engine *e = calloc(1, sizeof(*e));
+	int r;
+
+	if (!e)
+		return vpc_error_oom(reterr);
+	e->queue_tail = &e->queue_head;
+	e->event = sd_event_ref(config->event);
+	e->limits = config->limits;
+	e->use_tcx = config->use_tcx;
+	e->instance = strdup(config->instance);
+	e->state_dir = strdup(config->state_dir);
+	e->bpf_dir = strdup(config->bpf_dir);
+	if (!e->instance || !e->state_dir || !e->bpf_dir)
+		return vpc_error_oom(reterr);
+	r = worker_new(e->event, &e->worker);
+	if (r < 0)
+		return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, NULL, "cannot start a thread: %s", strerror(-r));
+	r = store_open(config->state_dir, &e->store, reterr);
+	if (r < 0)
+		return r;
+	/* The tables say what memory allows before the model holds itself to it. */
+	r = open_datapath(e, reterr);
+	if (r < 0)
+		return r;
+	r = load_model(e, reterr);
+	if (r < 0)
+		return r;
+	r = reconcile_start(e, reterr);
+	if (r < 0)
+		return r;
+	r = expire_start(e);
+	if (r < 0)
+		return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, NULL, "cannot start a timer: %s", strerror(-r));
+	*ret = TAKE_PTR(e);
+	return 0;
+}
+
+void engine_free(struct engine *e)
+{
+	if (!e)
+		return;
+	e->closing = true;
+	worker_free(e->worker);
+	e->worker = NULL;
+	verdicts_close(e);
+	sd_event_source_unref(e->expire_timer);
+	sd_event_source_unref(e->repair_timer);
+	net_free(e->net);
+	tables_close(e->tables);
+	model_free(e->model);
+	if (e->store) {
+		store_close(e->store);
+		if (e->commits_since_checkpoint)
+			store_checkpoint(e->state_dir);
+	}
+	free(e->dirty);
+	free(e->instance);
+	free(e->state_dir);
+	free(e->bpf_dir);
+	sd_event_unref(e->event);
+	free(e);
+}
+
+const struct model *engine_model(const struct engine *e)
+{
+	return e->model;
+}
+
+uint64_t engine_revision(const struct engine *e)
+{
+	return store_revision(e->store);
+}

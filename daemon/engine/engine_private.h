@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shared by the files of engine/ only. */
+#ifndef ENGINE_PRIVATE_H
+#define ENGINE_PRIVATE_H
+
+#include "compiler/compile.h"
+#include "datapath/net.h"
+#include "datapath/tables.h"
+#include "datapath/worker.h"
+#include "engine/engine.h"
+#include "model/model.h"
+#include "store/store.h"
+
+/*
+ * A piece of work that needs model, store, tables and net to itself: a transaction, a reconcile, a verify. The engine
+ * runs one at a time, in order; start() begins it, engine_job_done() ends it, perhaps after trips to a worker thread in
+ * between.
+ */
+struct job {
+	void (*start)(struct job *job);
+	struct job *next;
+};
+
+/* Numbers of rules that are gone, so that what still runs by them can be named (a ring, oldest overwritten). */
+#define GONE_RULES 4096
+struct gone_rule {
+	uint32_t number;
+	char id[OBJECT_ID_MAX];
+};
+
+struct engine {
+	char *instance;
+	char *state_dir;
+	char *bpf_dir;
+	struct vpc_limits limits;
+	bool use_tcx;
+	sd_event *event;
+
+	struct model *model;
+	struct store *store;
+	struct tables *tables;
+	struct net *net;
+	struct worker *worker;
+
+	struct job *running;
+	struct job *queue_head, **queue_tail;
+	bool pumping;		       /* engine_pump is on the stack */
+	bool waiting;		       /* the running job waits for a removal, grace period or links: engine_wake */
+	unsigned removing;	       /* removals on the worker */
+	bool retiring;		       /* a grace period is being waited for on the worker */
+	struct tables_change **retire; /* published since it began: the next grace period is theirs */
+	size_t n_retire;
+	bool attaching;	   /* tcx links on the worker */
+	bool attach_again; /* more ports came meanwhile */
+	bool closing;
+
+	sd_event_source *expire_timer;
+	sd_event_source *repair_timer;
+	uint32_t *dirty; /* VPC numbers to be repaired */
+	size_t n_dirty;
+	unsigned repair_failures; /* in a row; spaces the retries */
+	bool checkpointing;
+	uint64_t commits_since_checkpoint;
+
+	sd_event_source *events_source;
+	struct verdict_listener *listeners;
+
+	struct gone_rule gone[GONE_RULES];
+	size_t next_gone;
+};
+
+/* --- engine.c --- */
+uint64_t clock_ns(clockid_t id);
+/* Appends to the queue and starts what can be started. */
+void engine_run_job(struct engine *e, struct job *job);
+/* The running job has ended; its memory is no longer looked at. */
+void engine_job_done(struct engine *e);
+/* Starts the running job again from its beginning: what it had sent to the worker is back. */
+void engine_job_retry(struct engine *e);
+/* A removal, a grace period or the attaching of links has ended: the same, if the running job waits for one. */
+void engine_wake(struct engine *e);
+
+struct net_config engine_net_config(const struct engine *e);
+
+/* --- background.c: what follows a publish, on the worker --- */
+/* Retires a published change after a grace period, on the worker. Takes c, NULL is fine. */
+void engine_retire(struct engine *e, struct tables_change *c);
+/* Puts tcx links over the floor where they are missing, on the worker. */
+void engine_attach_links(struct engine *e);
+
+/* --- workloads.c: opening what a request names --- */
+
+/* One workload a change; ns_fd -1 where the change attaches nothing. */
+struct opening {
+	size_t n;
+	size_t *change;		      /* index of the change in the request */
+	struct attachment_spec *spec; /* owned copies */
+	struct workload *workload;
+	uid_t uid;
+	size_t failed; /* index in the request of the change that failed */
+	struct vpc_error error;
+};
+/* Prepares to open whatever the changes attach to; *ret NULL: nothing. -ENOMEM. */
+int opening_new(const struct engine_request *r, struct opening **ret);
+void opening_free(struct opening *o);
+/* Worker function. 0, or -errno with o->error filled. */
+int opening_run(void *data);
+/* Writes the identity of what was opened into the request's changes. -ENOMEM. */
+int opening_fill(struct opening *o, struct engine_request *r);
+
+/* --- reconcile.c --- */
+/* At start: makes the kernel what the model says. Blocks. */
+int reconcile_start(struct engine *e, struct vpc_error *reterr);
+/* net_event_fn: schedules a repair. */
+void reconcile_event(uint32_t vpc, uint32_t port, void *userdata);
+/* Schedules a repair of a VPC. */
+void reconcile_schedule(struct engine *e, uint32_t vpc);
+
+/* --- reply.c --- */
+/* What the change made or changed, for the reply: see struct engine_reply. NULL: out of memory. */
+json_t *result_to_json(struct engine *e, enum change_op op, const struct change_result *r);
+
+/* --- verdicts.c --- */
+void verdicts_remember_rule(struct engine *e, const struct object *rule);
+const char *verdicts_rule_id(const struct engine *e, uint32_t number);
+void verdicts_close(struct engine *e);
+
+/* --- expire.c --- */
+int expire_start(struct engine *e);
+/* Counts a commit; moves the WAL into the file when it has grown. */
+void expire_note_commit(struct engine *e);
+
+#endif

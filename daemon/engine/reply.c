@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What requests get back: objects with their counters, results of changes, the status. */
+#include "engine/engine_private.h"
+
+#include <sys/utsname.h>
+#include <time.h>
+
+/* --- objects
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static int add_eni_counters(struct engine *e, const struct object *o, json_t *json)
+{
+	static const char *const labels[] = {
+#define DROP(symbol, label, text) [VPC_DROP_##symbol] = label,
+#include <vpc/abi/drop_reasons.def>
+#undef DROP
+	};
+	struct eni_counters c = {0};
+	json_t *drops = json_object();
+
+	if (!drops || tables_eni_counters(e->tables, o->number, &c) < 0) {
+		json_decref(drops);
+		return -ENOMEM;
+	}
+	for (size_t i = 1; i < VPC_DROP_COUNT; i++)
+		if (c.drops[i])
+			json_object_set_new(drops, labels[i], json_integer((json_int_t)c.drops[i]));
+	return json_object_set_new(json, "counters",
+				   json_pack("{s:I,s:I,s:I,s:I,s:o}", "rx_packets", (json_int_t)c.rx_packets,
+					     "rx_bytes", (json_int_t)c.rx_bytes, "tx_packets", (json_int_t)c.tx_packets,
+					     "tx_bytes", (json_int_t)c.tx_bytes, "drops", drops));
+}
+
+/* A CLOCK_BOOTTIME as RFC 3339 in UTC; null for never. */
+static json_t *boottime_to_json(uint64_t boot_ns)
+{
+	uint64_t now_ns = clock_ns(CLOCK_REALTIME), age_ns = clock_ns(CLOCK_BOOTTIME) - boot_ns;
+	time_t s = (time_t)((now_ns - age_ns) / 1000000000ull);
+	struct tm tm;
+	char text[32];
+
+	if (!boot_ns || !gmtime_r(&s, &tm))
+		return json_null();
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return json_string(text);
+}
+
+static int add_rule_counters(struct engine *e, uint32_t number, json_t *json)
+{
+	struct rule_counters c = {0};
+	int r;
+
+	tables_rule_counters(e->tables, number, &c); /* -ENOENT: in no table yet, so zero */
+	r = json_object_set_new(json, "packets", json_integer((json_int_t)c.packets));
+	r |= json_object_set_new(json, "bytes", json_integer((json_int_t)c.bytes));
+	r |= json_object_set_new(json, "last_used", boottime_to_json(c.last_used_ns));
+	return r ? -ENOMEM : 0;
+}
+
+static int add_group_counters(struct engine *e, const struct object *o, json_t *json)
+{
+	json_t *rules = json_object_get(json, "rules");
+	const struct rule *rule = NULL;
+	size_t i = 0;
+
+	/* model_to_json lists them in the same order. */
+	while ((rule = model_next_rule(e->model, o->number, rule)) && i < json_array_size(rules))
+		if (add_rule_counters(e, rule->o.number, json_array_get(rules, i++)) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+json_t *engine_object_json(struct engine *e, const struct object *o)
+{
+	json_t *json = model_to_json(e->model, o);
+	int r = 0;
+
+	if (!json)
+		return NULL;
+	if (o->kind == OBJECT_ENI)
+		r = add_eni_counters(e, o, json);
+	else if (o->kind == OBJECT_SG)
+		r = add_group_counters(e, o, json);
+	else if (o->kind == OBJECT_RULE)
+		r = add_rule_counters(e, o->number, json);
+	if (r < 0) {
+		json_decref(json);
+		return NULL;
+	}
+	return json;
+}
+
+/* --- results of changes
+ * ---------------------------------------------------------------------------------------------------- */
+
+/* The rules that were made, or the ids of those that are gone. */
+static json_t *rules_to_json(struct engine *e, const struct change_result *r)
+{
+	json_t *rules = json_array();
+
+	for (size_t i = 0; rules && i < r->n_rule_ids; i++) {
+		const struct object *rule = model_find(e->model, OBJECT_RULE, r->rule_ids[i]);
+		json_t *one = rule ? engine_object_json(e, rule) : json_pack("{s:s}", "id", r->rule_ids[i]);
+
+		if (!one || json_array_append_new(rules, one) < 0) {
+			json_decref(rules);
+			return NULL;
+		}
+	}
+	return rules;
+}
+
+json_t *result_to_json(struct engine *e, enum change_op op, const struct change_result *r)
+{
+	const struct object *o = model_find(e->model, r->kind, r->id);
+
+	if (op == CHANGE_SG_AUTHORIZE || op == CHANGE_SG_REVOKE)
+		return json_pack("{s:s,s:o}", "id", r->id, "rules", rules_to_json(e, r));
+	return o ? engine_object_json(e, o) : json_pack("{s:s}", "id", r->id);
+}
+
+json_t *engine_reply_encode(const struct engine_reply *reply)
+{
+	json_t *json = json_pack("{s:I,s:I,s:I,s:O}", "revision", (json_int_t)reply->revision, "epoch",
+				 (json_int_t)reply->epoch, "enforced_ns", (json_int_t)reply->enforced_ns, "results",
+				 reply->results);
+	int r = 0;
+
+	if (!json)
+		return NULL;
+	if (json_array_size(reply->pending))
+		r |= json_object_set(json, "pending", reply->pending);
+	if (reply->cut_flows) {
+		r |= json_object_set(json, "cut_flows", reply->cut_flows);
+		r |= json_object_set_new(json, "cut_flows_total", json_integer((json_int_t)reply->cut_flows_total));
+	}
+	if (reply->dry_run)
+		r |= json_object_set_new(json, "dry_run", json_true());
+	if (r) {
+		json_decref(json);
+		return NULL;
+	}
+	return json;
+}
+
+/* --- status
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+static json_t *limits_to_json(const struct vpc_limits *limits)
+{
+	json_t *json = json_object();
+
+#define LIMIT(symbol, value, text) json_object_set_new(json, #symbol, json_integer(limits->symbol));
+#include <vpc/limits.def>
+#undef LIMIT
+	return json;
+}
+
+static json_t *counts_to_json(const struct engine *e)
+{
+	static const char *const names[OBJECT_KINDS] = {
+		[OBJECT_VPC] = "vpcs",	 [OBJECT_SUBNET] = "subnets", [OBJECT_SG] = "security_groups",
+		[OBJECT_RULE] = "rules", [OBJECT_ENI] = "enis",
+	};
+	json_t *json = json_object();
+	const struct object *o = NULL;
+	json_int_t attached = 0;
+
+	for (enum object_kind kind = 0; kind < OBJECT_KINDS; kind++)
+		json_object_set_new(json, names[kind], json_integer((json_int_t)model_count(e->model, kind)));
+	while ((o = model_next(e->model, OBJECT_ENI, o)))
+		attached += eni_of(o)->attachment.kind != ATTACHMENT_NONE;
+	json_object_set_new(json, "attached_enis", json_integer(attached));
+	return json;
+}
+
+static json_t *pending_to_json(const struct engine *e)
+{
+	json_t *json = json_array();
+
+	for (size_t i = 0; i < e->n_dirty; i++) {
+		const struct object *vpc = model_by_number(e->model, OBJECT_VPC, e->dirty[i]);
+
+		if (vpc)
+			json_array_append_new(json, json_sprintf("repair %s", vpc->id));
+	}
+	if (e->removing)
+		json_array_append_new(json, json_sprintf("%u deletions of devices", e->removing));
+	return json;
+}
+
+json_t *engine_status(struct engine *e)
+{
+	struct utsname uts = {0};
+
+	uname(&uts);
+	return json_pack("{s:s,s:s,s:I,s:I,s:s,s:b,s:s,s:o,s:o,s:o,s:o,s:{s:s,s:s,s:b,s:i},s:{s:s,s:i},s:s}",
+			 "instance", e->instance, "version", VPCD_VERSION, "epoch", (json_int_t)tables_epoch(e->tables),
+			 "revision", (json_int_t)store_revision(e->store), "engine", "ebpf", "fast_path", 0,
+			 "attach_mode", net_attach_mode(e->net), "pending", pending_to_json(e), "limits",
+			 limits_to_json(&e->limits), "counts", counts_to_json(e), "tables", tables_status(e->tables),
+			 "kernel", "release", uts.release, "machine", uts.machine, "tcx",
+			 strcmp(net_attach_mode(e->net), "tcx") == 0, "abi", VPC_ABI_VERSION, "health", "state",
+			 e->repair_failures ? "degraded" : "ok", "repair_failures", (int)e->repair_failures,
+			 "rule_counters", "flows judged");
+}

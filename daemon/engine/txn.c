@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The path of a change. There is no other: requests, expiring attachments and repairs that change the model all come
+ * through engine_submit, one transaction at a time.
+ *
+ *   engine_submit    what the request names is opened on a worker, outside the queue
+ *   txn_start        validate → compile → (namespaces on the worker) → prepare
+ *                    → commit: the point of no return → publish: one 64-bit store → reply
+ *                    → later: removal, retire, tcx links, on the worker
+ */
+#include "engine/txn.h"
+
+#include <sys/random.h>
+
+#include "observe/log.h"
+
+static void txn_start(struct job *job);
+static void txn_publish(struct txn *t);
+static void txn_reply(struct txn *t);
+
+/* --- in --------------------------------------------------------------------------------------------------------------
+ */
+
+struct opening_trip {
+	struct txn *txn;
+	struct opening *opening;
+};
+
+static void opening_trip_free(void *data)
+{
+	struct opening_trip *trip = data;
+
+	opening_free(trip->opening);
+	free(trip);
+}
+
+static int opening_trip_run(void *data)
+{
+	return opening_run(((struct opening_trip *)data)->opening);
+}
+
+static void opening_trip_done(void *data, int result)
+{
+	struct opening_trip *trip = data;
+	struct txn *t = trip->txn;
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+
+	if (result == -ETIMEDOUT) {
+		/* The thread still has the trip; it is freed when it comes back. */
+		vpc_error_set(&error, VPC_E_ATTACHMENT_FAILED, "attachment",
+			      "opening the namespace took longer than 5 s; is it on a file system that hangs?");
+		txn_refuse(t, &error);
+		return;
+	}
+	t->opening = TAKE_PTR(trip->opening);
+	free(trip);
+	if (result < 0) {
+		error = t->opening->error;
+		t->opening->error = VPC_ERROR_INIT;
+		error.change = t->request->n_changes > 1 ? (int)t->opening->failed : -1;
+		txn_refuse(t, &error);
+	} else if (opening_fill(t->opening, t->request) < 0) {
+		vpc_error_oom(&error);
+		txn_refuse(t, &error);
+	} else {
+		engine_run_job(t->e, &t->job);
+	}
+}
+
+/* Opens what the request attaches to. 0: nothing to open; 1: on its way. */
+static int open_workloads(struct txn *t)
+{
+	struct opening_trip *trip;
+	struct opening *opening = NULL;
+	int r = opening_new(t->request, &opening);
+
+	if (r < 0 || !opening)
+		return r;
+	trip = calloc(1, sizeof(*trip));
+	if (!trip) {
+		opening_free(opening);
+		return -ENOMEM;
+	}
+	*trip = (struct opening_trip){.txn = t, .opening = opening};
+	r = worker_submit(t->e->worker, WORKER_USER, opening_trip_run, opening_trip_done, opening_trip_free, trip);
+	if (r < 0) {
+		opening_trip_free(trip);
+		return r;
+	}
+	return 1;
+}
+
+/* True: the reply of an earlier request with the same key was sent, or refused because it is another request's. */
+static bool replay(struct engine *e, const struct engine_request *r, engine_reply_fn fn, void *userdata)
+{
+	struct engine_reply reply = {.error = VPC_ERROR_INIT};
+	_cleanup_free_ char *digest = NULL, *text = NULL;
+	int found;
+
+	if (!r->idempotency_key)
+		return false;
+	found = store_find_reply(e->store, r->caller.uid, r->idempotency_key,
+				 (int64_t)(clock_ns(CLOCK_REALTIME) / 1000000000ull), &digest, &text, &reply.error);
+	if (found == -ENOENT)
+		return false;
+	if (found == 0 && strcmp(digest, r->request_digest) != 0)
+		vpc_error_set(&reply.error, VPC_E_IDEMPOTENT_PARAMETER_MISMATCH, "Idempotency-Key",
+			      "the key '%s' was used with another request; use a new key", r->idempotency_key);
+	else if (found == 0)
+		reply.replayed = text;
+	fn(&reply, userdata);
+	vpc_error_clear(&reply.error);
+	return true;
+}
+
+void engine_submit(struct engine *e, struct engine_request *request, engine_reply_fn fn, void *userdata)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct txn *t;
+	int r;
+
+	if (replay(e, request, fn, userdata)) {
+		engine_request_free(request);
+		return;
+	}
+	t = calloc(1, sizeof(*t));
+	if (!t) {
+		struct engine_reply reply = {.error = VPC_ERROR_INIT};
+
+		vpc_error_oom(&reply.error);
+		fn(&reply, userdata);
+		engine_request_free(request);
+		return;
+	}
+	t->job.start = txn_start;
+	t->e = e;
+	t->request = request;
+	t->fn = fn;
+	t->userdata = userdata;
+	t->reply.error = VPC_ERROR_INIT;
+	t->made_error = VPC_ERROR_INIT;
+	r = getrandom(&t->seed, sizeof(t->seed), 0) == sizeof(t->seed) ? 0 : -EIO;
+	if (r == 0)
+		r = open_workloads(t);
+	if (r < 0) {
+		vpc_error_set(&error, VPC_E_INTERNAL_ERROR, NULL, "cannot start the request: %s", strerror(-r));
+		txn_refuse(t, &error);
+	} else if (r == 0) {
+		engine_run_job(e, &t->job);
+	}
+}
+
+/* --- validate, compile
+ * ------------------------------------------------------------------------------------------------ */
+
+static int txn_validate(struct txn *t, struct vpc_error *reterr)
+{
+	struct engine_request *request = t->request;
+	struct model_context context = {
+		.revision = store_revision(t->e->store) + 1,
+		.seed = t->seed,
+		.instance = t->e->instance,
+	};
+	int r = model_begin(t->e->model, &context, &t->mt);
+
+	if (r < 0)
+		return vpc_error_oom(reterr);
+	t->results = calloc(request->n_changes ? request->n_changes : 1, sizeof(*t->results));
+	if (!t->results)
+		return vpc_error_oom(reterr);
+	for (size_t i = 0; i < request->n_changes; i++) {
+		r = model_apply(t->mt, &request->changes[i], &t->results[i], reterr);
+		if (r < 0) {
+			reterr->change = request->n_changes > 1 ? (int)i : -1;
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int txn_compile(struct txn *t, struct vpc_error *reterr)
+{
+	const struct delta *deltas;
+	size_t n;
+	int r = model_txn_deltas(t->mt, &deltas, &n);
+
+	if (r < 0)
+		return vpc_error_oom(reterr);
+	r = compile_delta(t->e->model, t->e->instance, deltas, n, &t->plan, reterr);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < t->request->n_changes; i++) {
+		const struct change *c = &t->request->changes[i];
+
+		/* Several changes, several wishes: the strictest holds for all. */
+		if (!(c->present & FIELD_BIT(FIELD_FLOWS)))
+			continue;
+		t->plan.flows = c->flows;
+		t->plan.drain_s = c->drain_s;
+		if (c->flows == FLOWS_CUT)
+			break;
+	}
+	return 0;
+}
+
+/* --- the path
+ * ------------------------------------------------------------------------------------------------------------ */
+
+/* Gives up this run of the transaction; the model is N again. It may be started once more. */
+static void txn_rewind(struct txn *t)
+{
+	if (t->net_change)
+		net_undo(t->e->net, TAKE_PTR(t->net_change));
+	if (t->tables_change)
+		tables_undo(t->e->tables, TAKE_PTR(t->tables_change));
+	if (t->mt)
+		model_abort(TAKE_PTR(t->mt));
+	for (size_t i = 0; t->results && i < t->request->n_changes; i++)
+		change_result_clear(&t->results[i]);
+	free(TAKE_PTR(t->results));
+	plan_clear(&t->plan);
+}
+
+static void txn_start(struct job *job)
+{
+	struct txn *t = (struct txn *)job;
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	int r;
+
+	if (t->made_error.code != VPC_E_OK) {
+		error = t->made_error;
+		t->made_error = VPC_ERROR_INIT;
+		txn_refuse(t, &error);
+		return;
+	}
+	r = txn_validate(t, &error);
+	if (r == 0)
+		r = txn_compile(t, &error);
+	if (r == 0 && t->request->dry_run) {
+		txn_publish(t);
+		return;
+	}
+	if (r == 0 && (txn_must_wait_for_removal(t) || txn_make_namespaces(t))) {
+		txn_rewind(t); /* nobody may read N+1 while we wait; what we wait for starts us over */
+		return;
+	}
+	if (r == 0)
+		r = txn_prepare(t, &error);
+	if (r == -EBUSY && t->e->retiring && t->tries++ < 100) {
+		txn_rewind(t); /* numbers that are not free yet: the grace period's end starts us over */
+		t->e->waiting = true;
+		return;
+	}
+	if (r == 0)
+		r = txn_commit(t, &error);
+	if (r < 0)
+		txn_refuse(t, &error);
+	else
+		txn_publish(t);
+}
+
+void txn_refuse(struct txn *t, struct vpc_error *error)
+{
+	struct engine *e = t->e;
+	bool running = e->running == &t->job;
+
+	txn_rewind(t);
+	txn_drop_namespaces(t);
+	if (error->code == VPC_E_OK)
+		vpc_error_set(error, VPC_E_INTERNAL_ERROR, NULL, "failed without saying why");
+	if (vpc_code_status(error->code) >= 500)
+		log_error("%s: %s", vpc_code_string(error->code), error->message);
+	t->reply.error = *error;
+	*error = VPC_ERROR_INIT;
+	t->fn(&t->reply, t->userdata);
+	txn_free(t);
+	if (running)
+		engine_job_done(e);
+}
+
+static void log_txn(const struct txn *t)
+{
+	const struct engine_request *request = t->request;
+
+	log_commit(&(struct log_change){
+		.revision = t->reply.revision,
+		.epoch = t->reply.epoch,
+		.enforced_ns = t->reply.enforced_ns,
+		.uid = request->caller.uid,
+		.pid = request->caller.pid,
+		.op = request->n_changes ? change_op_name(request->changes[0].op) : "nothing",
+		.object = request->n_changes ? t->results[0].id : "",
+		.changes = request->n_changes,
+	});
+}
+
+/* Rules that go are remembered by number: flows and events may still name them. */
+static void remember_rules(struct txn *t)
+{
+	const struct delta *deltas;
+	size_t n;
+
+	if (model_txn_deltas(t->mt, &deltas, &n) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (deltas[i].before && !deltas[i].after && deltas[i].before->kind == OBJECT_RULE)
+			verdicts_remember_rule(t->e, deltas[i].before);
+}
+
+/* From here on nothing is refused: what fails now is retried in the background. */
+static void txn_publish(struct txn *t)
+{
+	struct engine *e = t->e;
+	int failed = 0;
+
+	if (t->request->dry_run) {
+		txn_build_results(t);
+		t->reply.dry_run = true;
+		t->reply.revision = store_revision(e->store);
+		t->reply.epoch = tables_epoch(e->tables);
+		txn_reply(t);
+		return;
+	}
+	t->reply.epoch = tables_publish(e->tables, t->tables_change);
+	t->reply.enforced_ns = clock_ns(CLOCK_MONOTONIC) - t->request->received_ns;
+	if (t->net_change)
+		failed = net_publish(e->net, TAKE_PTR(t->net_change), &t->removal);
+	t->reply.revision = store_revision(e->store);
+	if (tables_sweep_pending(e->tables) &&
+	    tables_sweep_grace(e->tables, t->tables_change, clock_ns(CLOCK_MONOTONIC)) < 0)
+		log_error("could not mark the flows that were to be kept; they are cut");
+	remember_rules(t);
+	txn_build_results(t);
+	model_commit(TAKE_PTR(t->mt));
+	log_txn(t);
+	if (failed) {
+		json_array_append_new(t->reply.pending, json_string("devices"));
+		for (size_t i = 0; i < t->plan.n_ports; i++)
+			reconcile_schedule(e, t->plan.ports[i].has_after ? t->plan.ports[i].after.vpc
+									 : t->plan.ports[i].before.vpc);
+	}
+	engine_retire(e, TAKE_PTR(t->tables_change));
+	expire_note_commit(e);
+	txn_keep_reply(t);
+	txn_reply(t);
+}
+
+/* --- out
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+
+static void send_reply(struct txn *t)
+{
+	t->fn(&t->reply, t->userdata);
+	txn_free(t);
+}
+
+static int removal_run(void *data)
+{
+	return net_removal_run(((struct txn *)data)->removal);
+}
+
+static void removal_done(void *data, int result)
+{
+	struct txn *t = data;
+	struct engine *e = t->e;
+
+	if (result < 0)
+		log_warning("a device could not be deleted: %s", strerror(-result));
+	net_removal_free(e->net, TAKE_PTR(t->removal));
+	e->removing--;
+	send_reply(t);
+	engine_wake(e);
+}
+
+/* The reply of a change that takes devices away waits until they are gone, so that a caller who has read it finds
+ * nothing of them; other transactions go on meanwhile. */
+static void txn_reply(struct txn *t)
+{
+	struct engine *e = t->e;
+
+	if (t->mt)
+		txn_rewind(t); /* a dry run */
+	if (t->removal) {
+		e->removing++;
+		if (worker_submit(e->worker, WORKER_KERNEL, removal_run, removal_done, NULL, t) < 0) {
+			e->removing--;
+			net_removal_run(t->removal);
+			net_removal_free(e->net, TAKE_PTR(t->removal));
+			send_reply(t);
+		}
+	} else {
+		if (!t->reply.dry_run && t->plan.n_ports)
+			engine_attach_links(e);
+		send_reply(t);
+	}
+	engine_job_done(e);
+}
+
+void txn_free(struct txn *t)
+{
+	if (!t)
+		return;
+	txn_rewind(t);
+	txn_drop_namespaces(t);
+	opening_free(t->opening);
+	engine_request_free(t->request);
+	json_decref(t->reply.results);
+	json_decref(t->reply.pending);
+	json_decref(t->reply.cut_flows);
+	vpc_error_clear(&t->reply.error);
+	vpc_error_clear(&t->made_error);
+	free(t);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A transaction on its way: what txn.c and the files beside it share. */
+#ifndef ENGINE_TXN_H
+#define ENGINE_TXN_H
+
+#include "engine/engine_private.h"
+
+/* The namespaces of the VPCs that the transaction creates, made on the worker before anything is decided. */
+struct made_netns {
+	struct vpc_record record;
+	struct netns ns;
+};
+
+struct txn {
+	struct job job; /* first: the queue's view of it */
+	struct engine *e;
+	struct engine_request *request;
+	engine_reply_fn fn;
+	void *userdata;
+	uint64_t seed;		 /* same ids when it has to be started over */
+	struct opening *opening; /* namespaces of workloads, NULL: none */
+
+	struct made_netns *made; /* waiting to be handed to net */
+	size_t n_made;
+	bool made_done;
+	struct vpc_error made_error;
+	unsigned tries; /* times it had to wait for a grace period */
+
+	/* one run, from txn_start to its end */
+	struct model_txn *mt;
+	struct change_result *results;
+	struct plan plan;
+	struct tables_change *tables_change;
+	struct net_change *net_change;
+	struct engine_reply reply;
+	struct net_removal *removal;
+};
+
+/* --- txn.c --- */
+void txn_free(struct txn *t);
+DEFINE_CLEANUP(struct txn *, txn_free);
+/* Ends it with an error: everything is undone, the reply is sent, the next job starts. */
+void txn_refuse(struct txn *t, struct vpc_error *error);
+
+/* --- txn_prepare.c --- */
+/* Namespaces for VPCs of the plan that have none yet are to be made on the worker. True: the transaction waits. */
+bool txn_make_namespaces(struct txn *t);
+/* Undoes what txn_make_namespaces did and was not handed to net. */
+void txn_drop_namespaces(struct txn *t);
+/* Whether a deletion on the worker is in its way. */
+bool txn_must_wait_for_removal(const struct txn *t);
+int txn_prepare(struct txn *t, struct vpc_error *reterr);
+
+/* --- txn_commit.c --- */
+/* The documents of what changed, the revision, the reply to be kept: one durable store transaction. */
+int txn_commit(struct txn *t, struct vpc_error *reterr);
+/* results of the reply, by the model as it is now. */
+int txn_build_results(struct txn *t);
+/* Puts the final text of a reply in place of the one that was stored with the commit. */
+void txn_keep_reply(struct txn *t);
+
+#endif

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Verdicts as they happen, for vpcctl monitor: produced by the programs only while somebody listens. */
+#include "engine/engine_private.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include "observe/log.h"
+
+struct verdict_listener {
+	struct engine *e;
+	bool drops_only;
+	uint32_t eni;
+	void (*fn)(const json_t *verdict, void *userdata);
+	void *userdata;
+	struct verdict_listener *next;
+};
+
+/* --- names
+ * -------------------------------------------------------------------------------------------------------------- */
+
+void verdicts_remember_rule(struct engine *e, const struct object *rule)
+{
+	struct gone_rule *g = &e->gone[e->next_gone++ % GONE_RULES];
+
+	g->number = rule->number;
+	memcpy(g->id, rule->id, sizeof(g->id));
+}
+
+const char *verdicts_rule_id(const struct engine *e, uint32_t number)
+{
+	const struct object *rule = model_by_number(e->model, OBJECT_RULE, number);
+
+	if (rule)
+		return rule->id;
+	for (size_t i = 0; number && i < GONE_RULES; i++)
+		if (e->gone[i].number == number)
+			return e->gone[i].id;
+	return NULL;
+}
+
+static const char *event_name(const struct vpc_event *ev)
+{
+	static const char *const names[] = {
+		[VPC_EVENT_DROP] = "drop",
+		[VPC_EVENT_OPEN] = "open",
+		[VPC_EVENT_REJUDGE] = "rejudge",
+		[VPC_EVENT_CUT] = "cut",
+	};
+	return ev->type < ARRAY_SIZE(names) && names[ev->type] ? names[ev->type] : "unknown";
+}
+
+static const char *reason_name(const struct vpc_event *ev)
+{
+	static const char *const labels[] = {
+#define DROP(symbol, label, text) [VPC_DROP_##symbol] = label,
+#include <vpc/abi/drop_reasons.def>
+#undef DROP
+	};
+	return ev->reason < VPC_DROP_COUNT ? labels[ev->reason] : "unknown";
+}
+
+static json_t *protocol_to_json(const struct vpc_event *ev)
+{
+	if (ntohs(ev->ethertype) == 0x0806)
+		return json_string("arp");
+	switch (ev->proto) {
+	case IPPROTO_TCP:
+		return json_string("tcp");
+	case IPPROTO_UDP:
+		return json_string("udp");
+	case IPPROTO_ICMP:
+		return json_string("icmp");
+	case IPPROTO_ICMPV6:
+		return json_string("icmpv6");
+	default:
+		return json_sprintf("%u", ev->proto);
+	}
+}
+
+/* null for an address that is all zero (a frame that was not IP). */
+static json_t *address_to_json(const __be32 addr[4])
+{
+	struct in6_addr in6;
+	char text[INET6_ADDRSTRLEN];
+
+	memcpy(&in6, addr, sizeof(in6));
+	if (IN6_IS_ADDR_UNSPECIFIED(&in6))
+		return json_null();
+	if (IN6_IS_ADDR_V4MAPPED(&in6))
+		inet_ntop(AF_INET, &in6.s6_addr[12], text, sizeof(text));
+	else
+		inet_ntop(AF_INET6, &in6, text, sizeof(text));
+	return json_string(text);
+}
+
+static json_t *time_to_json(uint64_t boot_ns)
+{
+	uint64_t now_ns = clock_ns(CLOCK_REALTIME) - (clock_ns(CLOCK_BOOTTIME) - boot_ns);
+	time_t s = (time_t)(now_ns / 1000000000ull);
+	struct tm tm;
+	char text[32];
+
+	if (!gmtime_r(&s, &tm))
+		return json_null();
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	return json_sprintf("%s.%06uZ", text, (unsigned)(now_ns % 1000000000ull / 1000));
+}
+
+static void set_eni(const struct engine *e, json_t *json, uint32_t number, const char *id_key, const char *name_key)
+{
+	const struct object *eni = number ? model_by_number(e->model, OBJECT_ENI, number) : NULL;
+
+	json_object_set_new(json, id_key, eni ? json_string(eni->id) : json_null());
+	json_object_set_new(json, name_key, eni ? json_string(eni->name) : json_null());
+}
+
+static json_t *verdict_to_json(const struct engine *e, const struct vpc_event *ev)
+{
+	bool has_ports = ev->proto == IPPROTO_TCP || ev->proto == IPPROTO_UDP;
+	bool is_icmp = ev->proto == IPPROTO_ICMP || ev->proto == IPPROTO_ICMPV6;
+	json_t *json = json_object(), *rules = json_array();
+
+	json_object_set_new(json, "time", time_to_json(ev->time_ns));
+	json_object_set_new(json, "event", json_string(event_name(ev)));
+	json_object_set_new(json, "reason", ev->type == VPC_EVENT_DROP ? json_string(reason_name(ev)) : json_null());
+	json_object_set_new(json, "direction", json_string(ev->direction == VPC_INGRESS ? "ingress" : "egress"));
+	json_object_set_new(json, "protocol", protocol_to_json(ev));
+	set_eni(e, json, ev->eni, "eni_id", "eni");
+	set_eni(e, json, ev->peer, "peer_eni_id", "peer_eni");
+	json_object_set_new(json, "src", address_to_json(ev->src));
+	json_object_set_new(json, "dst", address_to_json(ev->dst));
+	json_object_set_new(json, "src_port", has_ports ? json_integer(ntohs(ev->sport)) : json_null());
+	json_object_set_new(json, "dst_port", has_ports ? json_integer(ntohs(ev->dport)) : json_null());
+	if (is_icmp) {
+		json_object_set_new(json, "icmp_type", json_integer(ntohs(ev->sport) >> 8));
+		json_object_set_new(json, "icmp_code", json_integer(ntohs(ev->sport) & 0xff));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(ev->rule); i++) {
+		const char *id = verdicts_rule_id(e, ev->rule[i]);
+
+		if (id)
+			json_array_append_new(rules, json_string(id));
+	}
+	json_object_set_new(json, "rule_ids", rules);
+	json_object_set_new(json, "epoch", json_integer((json_int_t)ev->epoch));
+	json_object_set_new(json, "length", json_integer(ev->length));
+	return json;
+}
+
+/* --- passing on
+ * -------------------------------------------------------------------------------------------------------------- */
+
+static void deliver(const struct vpc_event *ev, void *userdata)
+{
+	struct engine *e = userdata;
+	json_t *json = NULL;
+
+	for (struct verdict_listener *l = e->listeners, *next; l; l = next) {
+		next = l->next;
+		if (ev->lost) {
+			json_t *lost = json_pack("{s:s,s:I}", "event", "lost", "lost", (json_int_t)ev->lost);
+
+			l->fn(lost, l->userdata);
+			json_decref(lost);
+		}
+		if (l->drops_only && ev->type != VPC_EVENT_DROP)
+			continue;
+		if (l->eni && l->eni != ev->eni && l->eni != ev->peer)
+			continue;
+		if (!json)
+			json = verdict_to_json(e, ev);
+		l->fn(json, l->userdata);
+	}
+	json_decref(json);
+}
+
+static int on_events(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct engine *e = userdata;
+
+	(void)source, (void)fd, (void)revents;
+	tables_events_read(e->tables, deliver, e);
+	return 0;
+}
+
+/* Tells the programs what to produce: what the listeners together want. */
+static void update_listening(struct engine *e)
+{
+	uint32_t bits = 0;
+
+	for (const struct verdict_listener *l = e->listeners; l; l = l->next)
+		bits |= VPC_LISTEN_DROPS | (l->drops_only ? 0 : VPC_LISTEN_FLOWS);
+	tables_listen(e->tables, bits);
+}
+
+int engine_listen(struct engine *e, bool drops_only, uint32_t eni, void (*fn)(const json_t *verdict, void *userdata),
+		  void *userdata, struct verdict_listener **ret)
+{
+	struct verdict_listener *l;
+
+	if (!e->events_source) {
+		int r = sd_event_add_io(e->event, &e->events_source, tables_events_fd(e->tables), EPOLLIN, on_events,
+					e);
+
+		if (r < 0)
+			return r;
+	}
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	*l = (struct verdict_listener){
+		.e = e, .drops_only = drops_only, .eni = eni, .fn = fn, .userdata = userdata, .next = e->listeners};
+	e->listeners = l;
+	update_listening(e);
+	*ret = l;
+	return 0;
+}
+
+void engine_unlisten(struct verdict_listener *l)
+{
+	struct verdict_listener **at;
+
+	if (!l)
+		return;
+	for (at = &l->e->listeners; *at != l; at = &(*at)->next)
+		;
+	*at = l->next;
+	update_listening(l->e);
+	free(l);
+}
+
+void verdicts_close(struct engine *e)
+{
+	while (e->listeners)
+		engine_unlisten(e->listeners);
+	e->events_source = sd_event_source_unref(e->events_source);
+}

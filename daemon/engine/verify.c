@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vpcctl verify: reads the kernel back and compares it with the model; and vpcd --purge, which leaves nothing to
+ * compare. */
+#include "engine/engine_private.h"
+
+#include "observe/log.h"
+
+struct verify {
+	struct job job;
+	struct engine *e;
+	void (*fn)(const json_t *report, void *userdata);
+	void *userdata;
+	struct plan all;
+	struct net_config config;
+	json_t *differences;
+};
+
+static int verify_run(void *data)
+{
+	struct verify *v = data;
+
+	return net_verify(&v->config, &v->all, v->differences);
+}
+
+static void verify_done(void *data, int result)
+{
+	struct verify *v = data;
+	struct engine *e = v->e;
+	json_t *report;
+
+	if (result < 0)
+		json_array_append_new(v->differences,
+				      json_pack("{s:s,s:s,s:s,s:s}", "what", "verify", "object", "", "problem",
+						"differs", "detail", "the kernel's state could not be read in full"));
+	report = json_pack("{s:b,s:O,s:I,s:I}", "equal", json_array_size(v->differences) == 0, "differences",
+			   v->differences, "revision", (json_int_t)store_revision(e->store), "epoch",
+			   (json_int_t)tables_epoch(e->tables));
+	v->fn(report, v->userdata);
+	json_decref(report);
+	json_decref(v->differences);
+	plan_clear(&v->all);
+	free(v);
+	engine_job_done(e);
+}
+
+static void verify_start(struct job *job)
+{
+	struct verify *v = (struct verify *)job;
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	int r;
+
+	/* Devices that the worker is still about to delete or to give their links are not differences. */
+	if (v->e->removing || v->e->attaching) {
+		v->e->waiting = true;
+		return;
+	}
+	r = compile_all(v->e->model, v->e->instance, 0, &v->all, &error);
+	if (r == 0)
+		r = tables_verify(v->e->tables, &v->all, v->differences);
+	if (r == 0)
+		r = worker_submit(v->e->worker, WORKER_KERNEL, verify_run, verify_done, NULL, v);
+	if (r < 0)
+		verify_done(v, r);
+}
+
+void engine_verify(struct engine *e, void (*fn)(const json_t *report, void *userdata), void *userdata)
+{
+	struct verify *v = calloc(1, sizeof(*v));
+	json_t *differences = json_array();
+
+	if (!v || !differences) {
+		free(v);
+		json_decref(differences);
+		fn(NULL, userdata);
+		return;
+	}
+	*v = (struct verify){
+		.job.start = verify_start,
+		.e = e,
+		.fn = fn,
+		.userdata = userdata,
+		.config = engine_net_config(e),
+		.differences = differences,
+	};
+	engine_run_job(e, &v->job);
+}
+
+int engine_purge(const struct engine_config *config, bool state, struct vpc_error *reterr)
+{
+	int r = net_purge(config->instance), q = tables_purge(config->bpf_dir);
+
+	if (r < 0 || q < 0)
+		return vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "could not remove everything: %s",
+				     strerror(r < 0 ? -r : -q));
+	if (!state)
+		return 0;
+	r = store_remove(config->state_dir);
+	if (r < 0)
+		return vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL, "could not remove the state in %s: %s",
+				     config->state_dir, strerror(-r));
+	return 0;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The indexes over the objects of one model: by id, by number and by unique key (uthash handles inside the objects), and
+ * postings: lists of the objects that share something (the rules of a group, the ENI that has an address …).
+ *
+ * Invariant that everything else rests on: what may need memory happens in index_insert(); index_remove() and
+ * index_restore() can not fail. So a transaction can always be undone, out of memory too. That is why hash tables hold
+ * a sentinel (uthash frees a table with its last element), why a table doesn't grow while an object is put back, and why
+ * an empty posting stays until index_sweep().
+ */
+#ifndef MODEL_INDEX_H
+#define MODEL_INDEX_H
+
+#include "model/object.h"
+
+enum posting_type {
+	POSTING_NAME,		/* a = kind, bytes = name (lower case for groups), over all VPCs */
+	POSTING_SUBNETS_OF_VPC, /* a = VPC, as the two below */
+	POSTING_GROUPS_OF_VPC,
+	POSTING_ENIS_OF_VPC,
+	POSTING_ENIS_OF_SUBNET,	      /* a = subnet */
+	POSTING_ENIS_OF_GROUP,	      /* a = group */
+	POSTING_RULES_OF_GROUP,	      /* a = group, rank = direction */
+	POSTING_RULES_NAMING_GROUP,   /* a = the group that is the peer */
+	POSTING_ADDRESS,	      /* a = VPC, bytes = the 16 of the address: one ENI at most */
+	POSTING_ADDRESSES4_OF_SUBNET, /* a = subnet, rank = offset in it; an ENI once for each of its addresses */
+	POSTING_ADDRESSES6_OF_SUBNET,
+	POSTING_MAC, /* bytes = the 6 of the MAC, over all VPCs */
+	POSTING_TYPES,
+};
+
+/* One object's place in one posting. */
+struct post {
+	struct post *prev, *next;
+	struct object *owner; /* borrowed: the version of the object that is indexed */
+	struct posting *in;
+	uint32_t rank;
+};
+
+struct posting {
+	UT_hash_handle hh;
+	struct post *first, *last; /* in the order of insertion */
+	size_t n;
+	size_t n_ranked;      /* of them with a rank that is not 0 */
+	uint32_t lowest_free; /* a hint for addresses: every rank below it is there */
+	bool idle;	      /* in the list of what index_sweep() looks at */
+	struct posting *next_idle;
+	size_t key_size;
+	unsigned char key[];
+};
+
+struct index {
+	struct object *by_id, *by_key;
+	struct object *by_number[OBJECT_KINDS];
+	struct object *first[OBJECT_KINDS], *last[OBJECT_KINDS]; /* creation order */
+	size_t n[OBJECT_KINDS];
+	struct posting *postings;
+	struct posting *idle;
+	size_t n_posts[POSTING_TYPES];
+	struct object sentinels[OBJECT_KINDS];
+};
+
+/* -ENOMEM: nothing is held. */
+int index_init(struct index *ix);
+/* Frees every object too. */
+void index_clear(struct index *ix);
+
+/* o->name_key and whatever its kind's posts() reads are set. Takes its place in creation order by o->order, or that of
+ * `like` (an object just removed) where that is given. -ENOMEM: as before; o is still the caller's. On success the index
+ * holds o, but whoever removes it has it back. */
+int index_insert(struct index *ix, struct object *o, const struct object *like);
+/* o stays as it is, so that index_restore() can put it back. Can not fail. */
+void index_remove(struct index *ix, struct object *o);
+/* Undoes index_remove(o) exactly, in the order of lists too, provided that every later operation was undone before. Can
+ * not fail. */
+void index_restore(struct index *ix, struct object *o);
+/* Frees the postings that stayed empty. Only where no removed object may still be restored. */
+void index_sweep(struct index *ix);
+
+/* For the kinds' posts(): one more place for o. -ENOMEM. */
+int index_post(struct index *ix, struct object *o, enum posting_type type, uint32_t a, const void *bytes, size_t n_bytes,
+	       uint32_t rank);
+
+/* NULL: none. The number 0 and the empty key are never found. */
+struct object *index_by_id(const struct index *ix, const char *id);
+struct object *index_by_number(const struct index *ix, enum object_kind kind, uint32_t number);
+struct object *index_by_key(const struct index *ix, const char *key);
+/* NULL: none, which means empty. */
+struct posting *index_posting(const struct index *ix, enum posting_type type, uint32_t a, const void *bytes,
+			      size_t n_bytes);
+/* How many are in it. */
+size_t index_count(const struct index *ix, enum posting_type type, uint32_t a);
+
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of model/ share and nobody else sees. Everything follows one pattern: a change's function checks all it
+ * needs, makes new versions of objects, and hands them to txn_insert(), txn_replace() or txn_remove(), which note how to
+ * undo it.
+ */
+#ifndef MODEL_INTERNAL_H
+#define MODEL_INTERNAL_H
+
+#include <vpc/abi/abi.h>
+
+#include "model/index.h"
+#include "model/model.h"
+
+struct document;
+
+struct model {
+	struct index ix;
+	struct vpc_limits limits;
+	char *instance; /* owned, NULL: default */
+	uint32_t next_number[OBJECT_KINDS];
+	uint64_t next_order;
+	bool in_transaction;
+};
+
+/* --- objects (object.c) ------------------------------------------------------------------------------------------ */
+
+/* What a kind brings along; its file defines it. */
+struct kind_ops {
+	const char *name;
+	const char *title; /* for messages: "security group" */
+	const char *id_prefix;
+	enum vpc_code not_found;
+	size_t size;
+	/* Frees, and for copy duplicates, what is the kind's own; the base is done by object.c. copy: -ENOMEM leaves
+	 * `to` fit for clear. */
+	void (*clear)(struct object *o);
+	int (*copy)(struct object *to, const struct object *from);
+	/* Calls index_post() for each of its secondary indexes. -ENOMEM. */
+	int (*post)(struct index *ix, struct object *o);
+	/* Add the kind's own fields to ret: as the API shows it, as the store keeps it. -ENOMEM. */
+	int (*to_json)(const struct model *m, const struct object *o, json_t *ret);
+	int (*to_document)(const struct model *m, const struct object *o, json_t *ret);
+	/* Reads the kind's own fields of a document, and sets name_key. */
+	void (*load)(struct model *m, struct document *d, struct object *o);
+	/* NULL, or: a document's object is in the index now. */
+	void (*loaded)(struct model *m, struct object *o);
+};
+
+extern const struct kind_ops vpc_ops, subnet_ops, sg_ops, rule_ops, eni_ops;
+const struct kind_ops *kind_ops(enum object_kind kind);
+
+DEFINE_CLEANUP(struct object *, object_free);
+#define _cleanup_object_ _cleanup_(object_freep)
+
+/* NULL: out of memory. A new object has its kind and no name; a copy is the same version again, in no index. */
+struct object *object_new(enum object_kind kind);
+struct object *object_copy(const struct object *o);
+/* Replace what is there. -ENOMEM: as before. text NULL: NULL. */
+int text_set(char **text, const char *value);
+int tags_copy(const struct tag *tags, size_t n, struct tag **ret);
+/* Sets name and name_key; vpc: the number of the VPC it is unique in, 0 for VPCs. */
+int object_set_name(struct object *o, uint32_t vpc, const char *name);
+/* Posts the name; for every kind but rules. */
+int object_post_name(struct index *ix, struct object *o);
+
+/* --- checks (names.c, limits.c) ---------------------------------------------------------------------------------- */
+
+/* A new name for an object of the kind. */
+int name_check(enum object_kind kind, const char *name, struct vpc_error *reterr);
+/* Valid UTF-8 of at most max characters, none of them a control character. */
+int text_check(const char *text, size_t max, const char *field, struct vpc_error *reterr);
+int tags_check(const struct model *m, const struct tag *tags, size_t n, const char *field, struct vpc_error *reterr);
+/* -EINVAL with the kind's error if the name is taken in the VPC by another object than `but` (NULL: by any). */
+int name_check_free(const struct model *m, enum object_kind kind, uint32_t vpc, const char *name,
+		    const struct object *but, struct vpc_error *reterr);
+/* The unique key of a name; owned, NULL: out of memory. */
+char *name_key(enum object_kind kind, uint32_t vpc, const char *name);
+bool name_is_id(const char *name);
+
+enum model_limit {
+#define LIMIT(symbol, value, text) MODEL_LIMIT_##symbol,
+#include <vpc/limits.def>
+#undef LIMIT
+};
+/* asked: how many there would be. -EINVAL with code, naming the limit, its value and what was asked. */
+int limit_check(const struct model *m, enum model_limit limit, size_t asked, enum vpc_code code, const char *field,
+		struct vpc_error *reterr);
+
+/* A CIDR of the family, without host bits. */
+int cidr_check(const char *text, uint8_t family, const char *field, struct cidr *ret, struct vpc_error *reterr);
+
+/* --- transactions (txn.c, ids.c) --------------------------------------------------------------------------------- */
+
+struct txn_op;
+struct txn_made;
+
+struct model_txn {
+	struct model *m;
+	struct model_context context;
+	uint64_t random; /* state of the generator */
+	uint64_t order_before;
+	uint32_t rule_number_before;
+	struct txn_op *ops; /* what to undo, oldest first */
+	size_t n_ops, max_ops;
+	struct delta *deltas; /* a slot for each object touched */
+	size_t n_deltas, max_deltas;
+	struct delta *sorted; /* what model_txn_deltas() returned */
+	struct txn_made *made; /* by each change so far */
+	size_t n_changes, max_changes;
+};
+
+typedef int (*change_apply_fn)(struct model_txn *t, const struct change *c, struct change_result *ret,
+			       struct vpc_error *reterr);
+
+/* Take o in every case; o's revision becomes the transaction's. -ENOMEM: nothing happened. */
+int txn_insert(struct model_txn *t, struct object *o, struct vpc_error *reterr);
+int txn_replace(struct model_txn *t, const struct object *old, struct object *o, struct vpc_error *reterr);
+int txn_remove(struct model_txn *t, const struct object *old, struct vpc_error *reterr);
+/* A new revision of a group whose rules change, once a transaction. */
+int txn_touch(struct model_txn *t, const struct object *o, struct vpc_error *reterr);
+
+/* model_resolve() that also knows "$N.id"; scope may be one too. */
+int txn_resolve(struct model_txn *t, enum object_kind kind, const char *ref, const char *scope, const char *field,
+		const struct object **ret, struct vpc_error *reterr);
+/* The same in the VPC with this number; one that is in another VPC is not found. */
+int txn_resolve_in(struct model_txn *t, enum object_kind kind, const char *ref, uint32_t vpc, const char *field,
+		   const struct object **ret, struct vpc_error *reterr);
+/* The object that a change is about: resolved in its scope, and with the revision that if_match asks for. */
+int txn_target(struct model_txn *t, const struct change *c, enum change_field field, const struct object **ret,
+	       struct vpc_error *reterr);
+void result_set(struct change_result *ret, const struct object *o);
+int result_add_rule(struct change_result *ret, const struct object *rule, struct vpc_error *reterr);
+
+uint64_t txn_random(struct model_txn *t);
+/* Gives o an id and a number. */
+int txn_identify(struct model_txn *t, struct object *o, struct vpc_error *reterr);
+void txn_new_mac(struct model_txn *t, uint8_t ret[6]);
+
+static inline bool change_has(const struct change *c, enum change_field field)
+{
+	return c->present & FIELD_BIT(field);
+}
+/* Applies c's name, description and tags, where present, to a new version of the object. */
+int change_names(const struct model *m, const struct change *c, struct object *o, uint32_t vpc, const struct object *old,
+		 struct vpc_error *reterr);
+
+/* Who is in the way; lists ids in the message as far as they fit. */
+int dependency_error(const struct object *o, const struct object *const *holders, size_t n, struct vpc_error *reterr);
+/* Growing list of borrowed objects. */
+struct object_list {
+	const struct object **items;
+	size_t n;
+	size_t max;
+};
+void object_list_clear(struct object_list *l);
+#define _cleanup_object_list_ _cleanup_(object_list_clear)
+int object_list_add(struct object_list *l, const struct object *o);
+/* Adds everyone in the posting, each once, in creation order. but: NULL or one to leave out. */
+int object_list_add_posting(struct object_list *l, const struct posting *p);
+void object_list_sort(struct object_list *l);
+
+/* --- the changes ------------------------------------------------------------------------------------------------- */
+
+int vpc_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+int vpc_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+int vpc_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+int subnet_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+int subnet_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+int subnet_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+int sg_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+int sg_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+int sg_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+int sg_authorize(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+int sg_revoke(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+int sg_attach(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+int sg_detach(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+int eni_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+int eni_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+int eni_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+int eni_attach(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+int eni_detach(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+int eni_set(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+
+/* --- between kinds ----------------------------------------------------------------------------------------------- */
+
+#define SG_DEFAULT_NAME "default"
+
+const struct vpc *model_vpc(const struct model *m, uint32_t number);
+const struct subnet *model_subnet(const struct model *m, uint32_t number);
+const struct sg *model_sg(const struct model *m, uint32_t number);
+
+/* A group in the VPC with the rules it is born with; is_default: those of `default`. */
+int sg_make(struct model_txn *t, uint32_t vpc, const char *name, const struct change *c, bool is_default,
+	    const struct sg **ret, struct vpc_error *reterr);
+/* The group and its rules. */
+int sg_remove(struct model_txn *t, const struct sg *g, struct vpc_error *reterr);
+bool sg_is_default(const struct sg *g);
+
+/* Protocol, ports and so on of a rule as SEMANTICS.md 4 wants them stored. prefix: "rules[3]". rule_spec_parse() knows
+ * no model: peers that are groups are left to rule_spec_resolve(). Both write into a rule made by object_new(). */
+int rule_spec_parse(const struct rule_spec *spec, const char *prefix, struct rule *ret, struct vpc_error *reterr);
+int rule_spec_resolve(struct model_txn *t, const struct sg *g, const struct rule_spec *spec, const char *prefix,
+		      struct rule *ret, struct vpc_error *reterr);
+/* 0..255, PROTOCOL_ALL, or -EINVAL: not a protocol. */
+int protocol_parse(const char *text, int16_t *ret);
+/* buf, "tcp", "all", "132". */
+const char *protocol_format(int16_t protocol, char buf[8]);
+/* "r<sg>/<direction>/<protocol>/<from>/<to>/<peer>": the same for two rules that say the same of one group. Sets
+ * name_key. -ENOMEM. */
+int rule_set_key(struct rule *r);
+
+/* Addresses of an ENI (eni_address.c). e has vpc, subnet; old: the version that e takes the place of, or NULL. */
+int eni_choose_addresses(const struct model *m, const struct change *c, struct eni *e, struct vpc_error *reterr);
+int eni_choose_secondary(const struct model *m, const struct change *c, struct eni *e, const struct eni *old,
+			 struct vpc_error *reterr);
+/* After the e that c asked for was inserted: the search for the next free address starts behind e's. */
+void eni_note_addresses(struct model *m, const struct eni *e, const struct change *c);
+/* How far an address is behind the subnet's first: its rank in POSTING_ADDRESSES…; UINT32_MAX: further than that. */
+uint32_t subnet_offset(const struct subnet *s, const struct ip *ip);
+#define SUBNET_RESERVED_FIRST 4u /* network, gateway, DNS, future; the last IPv4 address is reserved too */
+
+/* Groups of an ENI (eni_group.c): resolves refs in the ENI's VPC into e->groups. */
+int eni_choose_groups(struct model_txn *t, const struct change *c, struct eni *e, struct vpc_error *reterr);
+
+/* --- documents (document.c) -------------------------------------------------------------------------------------- */
+
+/* A document being read: the first field that is damaged is kept, and every reader goes on with something harmless. */
+struct document {
+	const json_t *json;
+	const char *damaged; /* NULL: nothing so far */
+};
+/* NULL or owned copies; missing or null: NULL. */
+char *document_text(struct document *d, const char *key, bool required);
+uint64_t document_u64(struct document *d, const char *key, uint64_t max);
+int64_t document_i64(struct document *d, const char *key, int64_t min, int64_t max);
+bool document_bool(struct document *d, const char *key);
+struct cidr document_cidr(struct document *d, const char *key, uint8_t family, bool required);
+struct ip document_ip(struct document *d, const char *key, uint8_t family, bool required);
+/* The number of the object whose id is there; 0 and damaged if there is none. */
+uint32_t document_ref(struct model *m, struct document *d, const char *key, enum object_kind kind);
+void document_damaged(struct document *d, const char *key);
+
+/* Set a field of ret; value is taken, NULL is out of memory. -ENOMEM. */
+int json_put(json_t *ret, const char *key, json_t *value);
+json_t *json_cidr(const struct cidr *c); /* null without one */
+json_t *json_ip(const struct ip *ip);
+json_t *json_text_or_null(const char *text);
+
+#endif

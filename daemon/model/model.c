@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The model itself, and reading it. */
+#include "model/model.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "model/internal.h"
+
+int model_new(const struct vpc_limits *limits, struct model **ret)
+{
+	struct model *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return -ENOMEM;
+	m->limits = *limits;
+	m->next_order = 1;
+	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++)
+		m->next_number[kind] = kind == OBJECT_ENI ? VPC_ENI_FIRST : 1;
+	if (index_init(&m->ix) < 0) {
+		free(m);
+		return -ENOMEM;
+	}
+	*ret = m;
+	return 0;
+}
+
+void model_free(struct model *m)
+{
+	if (!m)
+		return;
+	assert(!m->in_transaction);
+	index_clear(&m->ix);
+	free(m->instance);
+	free(m);
+}
+
+const struct vpc_limits *model_limits(const struct model *m)
+{
+	return &m->limits;
+}
+
+uint32_t model_next_rule_number(const struct model *m)
+{
+	return m->next_number[OBJECT_RULE];
+}
+
+void model_set_next_rule_number(struct model *m, uint32_t next)
+{
+	uint32_t *mine = &m->next_number[OBJECT_RULE];
+
+	/* 0: all were given out. */
+	if (*mine && (!next || next > *mine))
+		*mine = next;
+}
+
+void model_set_instance(struct model *m, const char *instance)
+{
+	/* Out of memory keeps the former one, which only a text for people shows. */
+	text_set(&m->instance, instance);
+}
+
+const char *model_netns_name(const struct vpc *v, const char *instance, char *buf, size_t size)
+{
+	bool named = instance && instance[0] && strcmp(instance, "default") != 0;
+
+	snprintf(buf, size, "%s%s%s", named ? instance : "", named ? "-" : "", v->o.id);
+	return buf;
+}
+
+/* --- looking up -------------------------------------------------------------------------------------------------- */
+
+const struct object *model_find(const struct model *m, enum object_kind kind, const char *id)
+{
+	const struct object *o = index_by_id(&m->ix, id);
+
+	return o && o->kind == kind ? o : NULL;
+}
+
+const struct object *model_by_number(const struct model *m, enum object_kind kind, uint32_t number)
+{
+	return index_by_number(&m->ix, kind, number);
+}
+
+const struct vpc *model_vpc(const struct model *m, uint32_t number)
+{
+	return (const struct vpc *)index_by_number(&m->ix, OBJECT_VPC, number);
+}
+
+const struct subnet *model_subnet(const struct model *m, uint32_t number)
+{
+	return (const struct subnet *)index_by_number(&m->ix, OBJECT_SUBNET, number);
+}
+
+const struct sg *model_sg(const struct model *m, uint32_t number)
+{
+	return (const struct sg *)index_by_number(&m->ix, OBJECT_SG, number);
+}
+
+static int not_found(enum object_kind kind, const char *ref, const char *field, struct vpc_error *reterr)
+{
+	return vpc_error_set(reterr, kind_ops(kind)->not_found, field, "there is no %s '%.255s'", kind_ops(kind)->title,
+			     ref);
+}
+
+/* Every object of the kind with that name, over all VPCs. */
+static const struct posting *named(const struct model *m, enum object_kind kind, const char *name)
+{
+	char lower[256];
+	size_t n = strlen(name);
+
+	if (kind == OBJECT_SG && n < sizeof(lower)) {
+		for (size_t i = 0; i < n; i++)
+			lower[i] = (char)tolower((unsigned char)name[i]);
+		name = lower;
+	}
+	return index_posting(&m->ix, POSTING_NAME, (uint32_t)kind, name, n);
+}
+
+static int ambiguous(const struct posting *p, enum object_kind kind, const char *name, const char *field,
+		     struct vpc_error *reterr)
+{
+	char list[640] = "";
+	size_t used = 0;
+
+	for (const struct post *post = p->first; post; post = post->next) {
+		if (vpc_error_add_holder(reterr, post->owner->id) < 0)
+			return vpc_error_oom(reterr);
+		if (used + 2 + strlen(post->owner->id) < sizeof(list))
+			used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", used ? ", " : "",
+						 post->owner->id);
+	}
+	return vpc_error_set(reterr, VPC_E_AMBIGUOUS_NAME, field,
+			     "the %s name '%.255s' fits several; say which VPC: %s", kind_ops(kind)->title, name, list);
+}
+
+static int resolve_in_scope(const struct model *m, enum object_kind kind, const char *ref, const char *scope,
+			    const char *field, const struct object **ret, struct vpc_error *reterr)
+{
+	_cleanup_free_ char *key = NULL;
+	const struct object *vpc;
+	int r = model_resolve(m, OBJECT_VPC, scope, NULL, "vpc", &vpc, reterr);
+
+	if (r < 0)
+		return r;
+	key = name_key(kind, vpc->number, ref);
+	if (!key)
+		return vpc_error_oom(reterr);
+	*ret = index_by_key(&m->ix, key);
+	return *ret ? 0 : not_found(kind, ref, field, reterr);
+}
+
+int model_resolve(const struct model *m, enum object_kind kind, const char *ref, const char *scope, const char *field,
+		  const struct object **ret, struct vpc_error *reterr)
+{
+	const struct object *o = NULL;
+	const struct posting *p;
+
+	/* No name starts like an id, and no rule has a name. */
+	if (kind == OBJECT_RULE || name_is_id(ref)) {
+		o = model_find(m, kind, ref);
+	} else if (scope && scope[0] && kind != OBJECT_VPC) {
+		int r = resolve_in_scope(m, kind, ref, scope, field, &o, reterr);
+
+		if (r < 0)
+			return r;
+	} else {
+		p = named(m, kind, ref);
+		if (p && p->n > 1)
+			return ambiguous(p, kind, ref, field, reterr);
+		o = p && p->n ? p->first->owner : NULL;
+	}
+	if (!o)
+		return not_found(kind, ref, field, reterr);
+	*ret = o;
+	return 0;
+}
+
+size_t model_count(const struct model *m, enum object_kind kind)
+{
+	return m->ix.n[kind];
+}
+
+const struct object *model_next(const struct model *m, enum object_kind kind, const struct object *prev)
+{
+	return prev ? prev->next : m->ix.first[kind];
+}
+
+const struct rule *model_next_rule(const struct model *m, uint32_t sg, const struct rule *prev)
+{
+	const struct posting *p;
+	const struct post *post;
+
+	if (prev) {
+		/* A rule's first posting is its group's. */
+		post = prev->o.posts[0].next;
+	} else {
+		p = index_posting(&m->ix, POSTING_RULES_OF_GROUP, sg, NULL, 0);
+		post = p ? p->first : NULL;
+	}
+	return post ? rule_of(post->owner) : NULL;
+}
+
+const struct eni *model_eni_by_ip(const struct model *m, uint32_t vpc, const struct ip *ip)
+{
+	const struct posting *p = index_posting(&m->ix, POSTING_ADDRESS, vpc, ip->bytes, sizeof(ip->bytes));
+
+	return p && p->n ? eni_of(p->first->owner) : NULL;
+}
+
+int model_enis_of_group(const struct model *m, uint32_t sg, const struct eni ***ret, size_t *ret_n)
+{
+	const struct posting *p = index_posting(&m->ix, POSTING_ENIS_OF_GROUP, sg, NULL, 0);
+	const struct eni **list = calloc((p ? p->n : 0) + 1, sizeof(*list));
+	size_t n = 0;
+
+	if (!list)
+		return -ENOMEM;
+	for (const struct post *post = p ? p->first : NULL; post; post = post->next)
+		list[n++] = eni_of(post->owner);
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Names, descriptions and tags: what they may be, and whether they are free. */
+#include <ctype.h>
+#include <string.h>
+
+#include "model/internal.h"
+
+#define NAME_MAX_CHARS	    255
+#define TAG_KEY_MAX_CHARS   128
+#define TAG_VALUE_MAX_CHARS 256
+
+/* Every id there is or will be: a name that could be taken for one is refused from the start. */
+static const char *const id_prefixes[] = {"vpc-", "subnet-", "sg-",  "sgr-", "eni-",	 "pl-", "rtb-",
+					  "igw-", "eigw-",   "nat-", "acl-", "eipalloc-", "pcx-"};
+
+static const char group_name_punctuation[] = " ._-:/()#,@[]+=&;{}!$*";
+
+/* One letter a kind, for unique keys. */
+static const char key_letters[OBJECT_KINDS] = {
+	[OBJECT_VPC] = 'v', [OBJECT_SUBNET] = 's', [OBJECT_SG] = 'g', [OBJECT_RULE] = 'r', [OBJECT_ENI] = 'e'};
+
+/* Length of the UTF-8 sequence at s and the character it stands for (RFC 3629: shortest form, no surrogates, up to
+ * U+10FFFF), or 0. */
+static size_t utf8_decode(const char *text, uint32_t *ret)
+{
+	static const struct {
+		uint8_t mask, lead, length;
+		uint32_t least;
+	} forms[] = {{0x80, 0x00, 1, 0}, {0xe0, 0xc0, 2, 0x80}, {0xf0, 0xe0, 3, 0x800}, {0xf8, 0xf0, 4, 0x10000}};
+	const uint8_t *s = (const uint8_t *)text;
+
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+		uint32_t c = s[0] & (uint8_t)~forms[i].mask;
+
+		if ((s[0] & forms[i].mask) != forms[i].lead)
+			continue;
+		for (size_t k = 1; k < forms[i].length; k++) {
+			if ((s[k] & 0xc0) != 0x80)
+				return 0;
+			c = c << 6 | (s[k] & 0x3fu);
+		}
+		if (c < forms[i].least || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+			return 0;
+		*ret = c;
+		return forms[i].length;
+	}
+	return 0;
+}
+
+int text_check(const char *text, size_t max, const char *field, struct vpc_error *reterr)
+{
+	size_t n = 0;
+
+	for (const char *s = text; *s; n++) {
+		uint32_t c;
+		size_t length = utf8_decode(s, &c);
+
+		if (!length)
+			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%s is not valid UTF-8", field);
+		if (c < 0x20 || (c >= 0x7f && c < 0xa0))
+			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+					     "%s has a control character", field);
+		s += length;
+	}
+	if (n > max)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+				     "%s has %zu characters, at most %zu are allowed", field, n, max);
+	return 0;
+}
+
+bool name_is_id(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(id_prefixes); i++)
+		if (!strncmp(name, id_prefixes[i], strlen(id_prefixes[i])))
+			return true;
+	return false;
+}
+
+/* "$0.id" stands for what an earlier change made. */
+static bool is_reference(const char *name)
+{
+	size_t digits;
+
+	if (name[0] != '$')
+		return false;
+	digits = strspn(name + 1, "0123456789");
+	return digits && !strcmp(name + 1 + digits, ".id");
+}
+
+static int group_name_check(const char *name, struct vpc_error *reterr)
+{
+	for (const char *s = name; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if ((c < 0x80 && isalnum(c)) || strchr(group_name_punctuation, c))
+			continue;
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "name",
+				     "a security group's name may have the characters a-z, A-Z, 0-9 and %s",
+				     group_name_punctuation);
+	}
+	return 0;
+}
+
+int name_check(enum object_kind kind, const char *name, struct vpc_error *reterr)
+{
+	int r;
+
+	if (!name[0])
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "name", "name must not be empty");
+	r = text_check(name, NAME_MAX_CHARS, "name", reterr);
+	if (r < 0)
+		return r;
+	if (name_is_id(name) || is_reference(name))
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "name",
+				     "name must not look like an id: '%.64s'", name);
+	return kind == OBJECT_SG ? group_name_check(name, reterr) : 0;
+}
+
+int tags_check(const struct model *m, const struct tag *tags, size_t n, const char *field, struct vpc_error *reterr)
+{
+	int r = limit_check(m, MODEL_LIMIT_tags, n, VPC_E_RESOURCE_LIMIT_EXCEEDED, field, reterr);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		if (!tags[i].key || !tags[i].key[0])
+			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+					     "a tag's key must not be empty");
+		r = text_check(tags[i].key, TAG_KEY_MAX_CHARS, field, reterr);
+		if (r >= 0 && tags[i].value)
+			r = text_check(tags[i].value, TAG_VALUE_MAX_CHARS, field, reterr);
+		if (r < 0)
+			return r;
+		for (size_t k = 0; k < i; k++)
+			if (!strcmp(tags[i].key, tags[k].key))
+				return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+						     "the tag '%.128s' is there twice", tags[i].key);
+	}
+	return 0;
+}
+
+char *name_key(enum object_kind kind, uint32_t vpc, const char *name)
+{
+	char *key;
+
+	if (asprintf(&key, "%c%u/%s", key_letters[kind], vpc, name) < 0)
+		return NULL;
+	if (kind == OBJECT_SG)
+		for (char *s = key; *s; s++)
+			*s = (char)tolower((unsigned char)*s);
+	return key;
+}
+
+int name_check_free(const struct model *m, enum object_kind kind, uint32_t vpc, const char *name,
+		    const struct object *but, struct vpc_error *reterr)
+{
+	_cleanup_free_ char *key = name_key(kind, vpc, name);
+	const struct object *taken;
+
+	if (!key)
+		return vpc_error_oom(reterr);
+	taken = index_by_key(&m->ix, key);
+	if (!taken || taken == but)
+		return 0;
+	return vpc_error_set(reterr,
+			     kind == OBJECT_SG ? VPC_E_INVALID_GROUP_DUPLICATE : VPC_E_INVALID_PARAMETER_VALUE, "name",
+			     "the name '%.255s' is taken by %s", name, taken->id);
+}
+
+static char **description_of(struct object *o)
+{
+	return o->kind == OBJECT_SG ? &((struct sg *)o)->description : NULL;
+}
+
+int change_names(const struct model *m, const struct change *c, struct object *o, uint32_t vpc, const struct object *old,
+		 struct vpc_error *reterr)
+{
+	int r = 0;
+
+	if (change_has(c, FIELD_NAME)) {
+		const char *name = c->name ? c->name : "";
+
+		r = name_check(o->kind, name, reterr);
+		if (r >= 0)
+			r = name_check_free(m, o->kind, vpc, name, old, reterr);
+		if (r >= 0 && object_set_name(o, vpc, name) < 0)
+			r = vpc_error_oom(reterr);
+	}
+	if (r >= 0 && change_has(c, FIELD_DESCRIPTION) && description_of(o)) {
+		const char *text = c->description ? c->description : "";
+
+		r = text_check(text, NAME_MAX_CHARS, "description", reterr);
+		if (r >= 0 && text_set(description_of(o), text[0] ? text : NULL) < 0)
+			r = vpc_error_oom(reterr);
+	}
+	if (r >= 0 && change_has(c, FIELD_TAGS)) {
+		struct tag *tags;
+
+		r = tags_check(m, c->tags, c->n_tags, "tags", reterr);
+		if (r < 0)
+			return r;
+		if (tags_copy(c->tags, c->n_tags, &tags) < 0)
+			return vpc_error_oom(reterr);
+		tags_free(o->tags, o->n_tags);
+		o->tags = tags;
+		o->n_tags = c->n_tags;
+	}
+	return r;
+}

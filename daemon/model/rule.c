@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Rules as objects: their unique key and their JSON. rule_spec.c reads them from requests, rule_change.c adds and takes
+ * them away. */
+#include <string.h>
+
+#include "model/internal.h"
+
+static const char *const directions[] = {[VPC_INGRESS] = "ingress", [VPC_EGRESS] = "egress"};
+
+/* The longest: 10 digits, 1, 3, twice 5, an IPv6 CIDR, and what is between. */
+#define KEY_MAX 96
+
+int rule_set_key(struct rule *r)
+{
+	char peer[CIDR_STRLEN + 16], key[KEY_MAX];
+
+	if (r->peer == PEER_SG)
+		snprintf(peer, sizeof(peer), "sg%u", r->peer_sg);
+	else
+		cidr_format(&r->cidr, peer);
+	snprintf(key, sizeof(key), "r%u/%u/%d/%d/%d/%s", r->sg, (unsigned)r->direction, r->protocol, r->from_port,
+		 r->to_port, peer);
+	return text_set(&r->o.name_key, key);
+}
+
+/* --- the kind ---------------------------------------------------------------------------------------------------- */
+
+static void clear(struct object *o)
+{
+	free(((struct rule *)o)->description);
+}
+
+static int copy_members(struct object *to, const struct object *from)
+{
+	struct rule *r = (struct rule *)to;
+	const struct rule *f = rule_of(from);
+
+	r->sg = f->sg;
+	r->direction = f->direction;
+	r->protocol = f->protocol;
+	r->from_port = f->from_port;
+	r->to_port = f->to_port;
+	r->peer = f->peer;
+	r->cidr = f->cidr;
+	r->peer_sg = f->peer_sg;
+	return text_set(&r->description, f->description);
+}
+
+/* model_next_rule() relies on the group's being the first. */
+static int post(struct index *ix, struct object *o)
+{
+	const struct rule *rule = rule_of(o);
+	int r = index_post(ix, o, POSTING_RULES_OF_GROUP, rule->sg, NULL, 0, rule->direction);
+
+	if (r < 0 || rule->peer != PEER_SG)
+		return r;
+	return index_post(ix, o, POSTING_RULES_NAMING_GROUP, rule->peer_sg, NULL, 0, 0);
+}
+
+static json_t *port_to_json(int32_t port, const struct rule *r)
+{
+	bool has_ports = r->protocol == 6 || r->protocol == 17 || r->protocol == 1 || r->protocol == 58;
+
+	return has_ports ? json_integer(port) : json_null();
+}
+
+static int put_rule(const struct model *m, const struct object *o, json_t *ret)
+{
+	const struct rule *r = rule_of(o);
+	char protocol[8];
+
+	if (json_put(ret, "security_group_id", json_string(model_sg(m, r->sg)->o.id)) < 0 ||
+	    json_put(ret, "direction", json_string(directions[r->direction])) < 0 ||
+	    json_put(ret, "protocol", json_string(protocol_format(r->protocol, protocol))) < 0 ||
+	    json_put(ret, "from_port", port_to_json(r->from_port, r)) < 0 ||
+	    json_put(ret, "to_port", port_to_json(r->to_port, r)) < 0)
+		return -ENOMEM;
+	if (r->peer == PEER_SG ? json_put(ret, "sg_id", json_string(model_sg(m, r->peer_sg)->o.id)) < 0
+			       : json_put(ret, "cidr", json_cidr(&r->cidr)) < 0)
+		return -ENOMEM;
+	return json_put(ret, "description", json_string(r->description ? r->description : ""));
+}
+
+static int32_t load_port(struct document *d, const char *key)
+{
+	if (json_is_null(json_object_get(d->json, key)))
+		return -1;
+	return (int32_t)document_i64(d, key, -1, UINT16_MAX);
+}
+
+static void load(struct model *m, struct document *d, struct object *o)
+{
+	struct rule *r = (struct rule *)o;
+	_cleanup_free_ char *direction = document_text(d, "direction", true);
+	_cleanup_free_ char *protocol = document_text(d, "protocol", true);
+
+	r->sg = document_ref(m, d, "security_group_id", OBJECT_SG);
+	if (direction && !strcmp(direction, directions[VPC_EGRESS]))
+		r->direction = VPC_EGRESS;
+	else if (!direction || strcmp(direction, directions[VPC_INGRESS]) != 0)
+		document_damaged(d, "direction");
+	if (!protocol || protocol_parse(protocol, &r->protocol) < 0)
+		document_damaged(d, "protocol");
+	r->from_port = load_port(d, "from_port");
+	r->to_port = load_port(d, "to_port");
+	r->description = document_text(d, "description", true);
+	if (r->description && !r->description[0]) {
+		free(r->description);
+		r->description = NULL;
+	}
+	r->peer = json_object_get(d->json, "sg_id") ? PEER_SG : PEER_CIDR;
+	if (r->peer == PEER_SG)
+		r->peer_sg = document_ref(m, d, "sg_id", OBJECT_SG);
+	else
+		r->cidr = document_cidr(d, "cidr", 0, true);
+	if (rule_set_key(r) < 0)
+		document_damaged(d, "(out of memory)");
+}
+
+const struct kind_ops rule_ops = {
+	.name = "rule",
+	.title = "security group rule",
+	.id_prefix = "sgr-",
+	.not_found = VPC_E_INVALID_RULE_ID_NOT_FOUND,
+	.size = sizeof(struct rule),
+	.clear = clear,
+	.copy = copy_members,
+	.post = post,
+	.to_json = put_rule,
+	.to_document = put_rule,
+	.load = load,
+};

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Security groups. Their rules are objects of their own (rule.c); a group only gets a new revision when they change. */
+#include <string.h>
+#include <strings.h>
+
+#include "model/internal.h"
+
+/* SEMANTICS.md, security groups, 1; and the group `default`, whose ingress is everything from itself. */
+static const char *const everywhere[] = {"0.0.0.0/0", "::/0"};
+
+bool sg_is_default(const struct sg *g)
+{
+	return !strcasecmp(g->o.name, SG_DEFAULT_NAME);
+}
+
+static int add_rule(struct model_txn *t, uint32_t sg, uint8_t direction, const char *cidr, struct vpc_error *reterr)
+{
+	_cleanup_object_ struct object *o = object_new(OBJECT_RULE);
+	struct rule *r = (struct rule *)o;
+	int k;
+
+	if (!o)
+		return vpc_error_oom(reterr);
+	r->sg = sg;
+	r->direction = direction;
+	r->protocol = PROTOCOL_ALL;
+	r->from_port = r->to_port = -1;
+	r->peer = cidr ? PEER_CIDR : PEER_SG;
+	if (!cidr)
+		r->peer_sg = sg;
+	else if (cidr_parse(cidr, &r->cidr) < 0)
+		return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, NULL, "'%s' is not a CIDR", cidr);
+	if (rule_set_key(r) < 0)
+		return vpc_error_oom(reterr);
+	k = txn_identify(t, o, reterr);
+	return k < 0 ? k : txn_insert(t, TAKE_PTR(o), reterr);
+}
+
+static int check_limits(const struct model *m, uint32_t vpc, bool is_default, struct vpc_error *reterr)
+{
+	size_t n_rules = ARRAY_SIZE(everywhere) + is_default;
+	int r = limit_check(m, MODEL_LIMIT_groups_per_vpc, index_count(&m->ix, POSTING_GROUPS_OF_VPC, vpc) + 1,
+			    VPC_E_SECURITY_GROUP_LIMIT_EXCEEDED, NULL, reterr);
+
+	if (r >= 0)
+		r = limit_check(m, MODEL_LIMIT_groups, model_count(m, OBJECT_SG) + 1,
+				VPC_E_SECURITY_GROUP_LIMIT_EXCEEDED, NULL, reterr);
+	if (r >= 0)
+		r = limit_check(m, MODEL_LIMIT_rules_per_group, ARRAY_SIZE(everywhere),
+				VPC_E_RULES_PER_SECURITY_GROUP_LIMIT_EXCEEDED, NULL, reterr);
+	if (r >= 0)
+		r = limit_check(m, MODEL_LIMIT_rules, model_count(m, OBJECT_RULE) + n_rules,
+				VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
+	return r;
+}
+
+int sg_make(struct model_txn *t, uint32_t vpc, const char *name, const struct change *c, bool is_default,
+	    const struct sg **ret, struct vpc_error *reterr)
+{
+	_cleanup_object_ struct object *o = object_new(OBJECT_SG);
+	struct sg *g = (struct sg *)o;
+	int r;
+
+	if (!o)
+		return vpc_error_oom(reterr);
+	g->vpc = vpc;
+	r = check_limits(t->m, vpc, is_default, reterr);
+	if (r >= 0 && c)
+		r = change_names(t->m, c, o, vpc, NULL, reterr);
+	else if (r >= 0 && object_set_name(o, vpc, name) < 0)
+		r = vpc_error_oom(reterr);
+	if (r >= 0)
+		r = txn_identify(t, o, reterr);
+	if (r < 0)
+		return r;
+	r = txn_insert(t, TAKE_PTR(o), reterr);
+	if (r >= 0 && is_default)
+		r = add_rule(t, g->o.number, VPC_INGRESS, NULL, reterr);
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(everywhere); i++)
+		r = add_rule(t, g->o.number, VPC_EGRESS, everywhere[i], reterr);
+	if (r >= 0)
+		*ret = g;
+	return r;
+}
+
+int sg_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	const struct object *vpc;
+	const struct sg *g;
+	int r = txn_target(t, c, FIELD_VPC_ID, &vpc, reterr);
+
+	if (r < 0)
+		return r;
+	if (c->name && !strcasecmp(c->name, SG_DEFAULT_NAME))
+		return vpc_error_set(reterr, VPC_E_INVALID_GROUP_RESERVED, "name",
+				     "every VPC is born with the group '%s'", SG_DEFAULT_NAME);
+	r = sg_make(t, vpc->number, c->name, c, false, &g, reterr);
+	if (r < 0)
+		return r;
+	result_set(ret, &g->o);
+	return 0;
+}
+
+int sg_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	_cleanup_object_ struct object *copy = NULL;
+	const struct object *o;
+	int r = txn_target(t, c, FIELD_SECURITY_GROUP_ID, &o, reterr);
+
+	if (r < 0)
+		return r;
+	if (change_has(c, FIELD_NAME) && c->name && strcmp(c->name, o->name) != 0) {
+		if (sg_is_default(sg_of(o)))
+			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "name",
+					     "the group '%s' keeps its name", SG_DEFAULT_NAME);
+		if (!strcasecmp(c->name, SG_DEFAULT_NAME))
+			return vpc_error_set(reterr, VPC_E_INVALID_GROUP_RESERVED, "name",
+					     "every VPC is born with the group '%s'", SG_DEFAULT_NAME);
+	}
+	copy = object_copy(o);
+	if (!copy)
+		return vpc_error_oom(reterr);
+	r = change_names(t->m, c, copy, sg_of(o)->vpc, o, reterr);
+	if (r < 0)
+		return r;
+	result_set(ret, o);
+	return txn_replace(t, o, TAKE_PTR(copy), reterr);
+}
+
+int sg_remove(struct model_txn *t, const struct sg *g, struct vpc_error *reterr)
+{
+	const struct rule *rule;
+
+	while ((rule = model_next_rule(t->m, g->o.number, NULL))) {
+		int r = txn_remove(t, &rule->o, reterr);
+
+		if (r < 0)
+			return r;
+	}
+	return txn_remove(t, &g->o, reterr);
+}
+
+int sg_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	_cleanup_object_list_ struct object_list holders = {0};
+	const struct posting *naming;
+	const struct object *o;
+	int r = txn_target(t, c, FIELD_SECURITY_GROUP_ID, &o, reterr);
+
+	if (r < 0)
+		return r;
+	if (sg_is_default(sg_of(o)))
+		return vpc_error_set(reterr, VPC_E_CANNOT_DELETE, "security_group_id",
+				     "%s is its VPC's default group; it goes with the VPC", o->id);
+	if (object_list_add_posting(&holders,
+				    index_posting(&t->m->ix, POSTING_ENIS_OF_GROUP, o->number, NULL, 0)) < 0)
+		return vpc_error_oom(reterr);
+	naming = index_posting(&t->m->ix, POSTING_RULES_NAMING_GROUP, o->number, NULL, 0);
+	for (const struct post *post = naming ? naming->first : NULL; post; post = post->next)
+		if (rule_of(post->owner)->sg != o->number && object_list_add(&holders, post->owner) < 0)
+			return vpc_error_oom(reterr);
+	object_list_sort(&holders);
+	if (holders.n)
+		return dependency_error(o, holders.items, holders.n, reterr);
+	result_set(ret, o);
+	return sg_remove(t, sg_of(o), reterr);
+}
+
+/* --- the kind ---------------------------------------------------------------------------------------------------- */
+
+static void clear(struct object *o)
+{
+	free(((struct sg *)o)->description);
+}
+
+static int copy_members(struct object *to, const struct object *from)
+{
+	struct sg *g = (struct sg *)to;
+
+	g->vpc = sg_of(from)->vpc;
+	return text_set(&g->description, sg_of(from)->description);
+}
+
+static int post_sg(struct index *ix, struct object *o)
+{
+	int r = object_post_name(ix, o);
+
+	return r < 0 ? r : index_post(ix, o, POSTING_GROUPS_OF_VPC, sg_of(o)->vpc, NULL, 0, 0);
+}
+
+static int to_document(const struct model *m, const struct object *o, json_t *ret)
+{
+	const struct sg *g = sg_of(o);
+
+	if (json_put(ret, "vpc_id", json_string(model_vpc(m, g->vpc)->o.id)) < 0 ||
+	    json_put(ret, "description", json_string(g->description ? g->description : "")) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int to_json(const struct model *m, const struct object *o, json_t *ret)
+{
+	json_t *rules = json_array();
+
+	if (json_put(ret, "number", json_integer(o->number)) < 0 || to_document(m, o, ret) < 0 ||
+	    json_put(ret, "rules", rules) < 0)
+		return -ENOMEM;
+	for (const struct rule *r = NULL; (r = model_next_rule(m, o->number, r));)
+		if (json_array_append_new(rules, model_to_json(m, &r->o)) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static void load(struct model *m, struct document *d, struct object *o)
+{
+	struct sg *g = (struct sg *)o;
+	_cleanup_free_ char *name = document_text(d, "name", true);
+
+	g->vpc = document_ref(m, d, "vpc_id", OBJECT_VPC);
+	g->description = document_text(d, "description", true);
+	if (g->description && !g->description[0]) {
+		free(g->description);
+		g->description = NULL;
+	}
+	if (name && object_set_name(o, g->vpc, name) < 0)
+		document_damaged(d, "(out of memory)");
+}
+
+/* Derived, so not in the VPC's document. */
+static void loaded(struct model *m, struct object *o)
+{
+	struct vpc *v = (struct vpc *)model_vpc(m, sg_of(o)->vpc);
+
+	if (sg_is_default(sg_of(o)))
+		v->default_sg = o->number;
+}
+
+const struct kind_ops sg_ops = {
+	.name = "sg",
+	.title = "security group",
+	.id_prefix = "sg-",
+	.not_found = VPC_E_INVALID_GROUP_NOT_FOUND,
+	.size = sizeof(struct sg),
+	.clear = clear,
+	.copy = copy_members,
+	.post = post_sg,
+	.to_json = to_json,
+	.to_document = to_document,
+	.load = load,
+	.loaded = loaded,
+};

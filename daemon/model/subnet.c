@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Subnets. */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "model/internal.h"
+
+#define CIDR4_PLEN_MAX 28
+#define CIDR6_PLEN     64
+#define GATEWAY6       "fe80::1"
+/* Of each subnet's IPv4: the first four and the last. */
+#define RESERVED_ADDRESSES 5u
+
+static int check_conflict(const struct model *m, const struct subnet *s, struct vpc_error *reterr)
+{
+	const struct posting *p = index_posting(&m->ix, POSTING_SUBNETS_OF_VPC, s->vpc, NULL, 0);
+
+	for (const struct post *post = p ? p->first : NULL; post; post = post->next) {
+		const struct subnet *other = subnet_of(post->owner);
+		bool overlaps4 = cidr_overlaps(&s->cidr, &other->cidr);
+		char text[CIDR_STRLEN];
+
+		if (!overlaps4 && !cidr_overlaps(&s->cidr6, &other->cidr6))
+			continue;
+		return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_CONFLICT, overlaps4 ? "cidr" : "cidr6",
+				     "it overlaps %s of %s", cidr_format(overlaps4 ? &other->cidr : &other->cidr6, text),
+				     other->o.id);
+	}
+	return 0;
+}
+
+static int check_cidrs(const struct change *c, const struct vpc *v, struct subnet *s, struct vpc_error *reterr)
+{
+	char text[CIDR_STRLEN];
+	int r = cidr_check(c->cidr, 4, "cidr", &s->cidr, reterr);
+
+	if (r < 0)
+		return r;
+	if (s->cidr.plen > CIDR4_PLEN_MAX)
+		return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_RANGE, "cidr", "a subnet is at most a /%d, %s is not",
+				     CIDR4_PLEN_MAX, c->cidr);
+	if (!cidr_contains(&v->cidr, &s->cidr))
+		return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_RANGE, "cidr", "%s is not in the VPC's %s", c->cidr,
+				     cidr_format(&v->cidr, text));
+	if (!change_has(c, FIELD_CIDR6))
+		return 0;
+	r = cidr_check(c->cidr6, 6, "cidr6", &s->cidr6, reterr);
+	if (r < 0)
+		return r;
+	if (!v->cidr6.addr.family)
+		return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_RANGE, "cidr6", "%s has no IPv6", v->o.id);
+	if (s->cidr6.plen != CIDR6_PLEN)
+		return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_RANGE, "cidr6", "a subnet's IPv6 is a /%d, %s is not",
+				     CIDR6_PLEN, c->cidr6);
+	if (!cidr_contains(&v->cidr6, &s->cidr6))
+		return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_RANGE, "cidr6", "%s is not in the VPC's %s", c->cidr6,
+				     cidr_format(&v->cidr6, text));
+	return 0;
+}
+
+static int check_limits(const struct model *m, uint32_t vpc, struct vpc_error *reterr)
+{
+	int r = limit_check(m, MODEL_LIMIT_subnets_per_vpc, index_count(&m->ix, POSTING_SUBNETS_OF_VPC, vpc) + 1,
+			    VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
+
+	if (r < 0)
+		return r;
+	return limit_check(m, MODEL_LIMIT_subnets, model_count(m, OBJECT_SUBNET) + 1, VPC_E_RESOURCE_LIMIT_EXCEEDED,
+			   NULL, reterr);
+}
+
+int subnet_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	_cleanup_object_ struct object *o = object_new(OBJECT_SUBNET);
+	struct subnet *s = (struct subnet *)o;
+	const struct object *vpc;
+	int r;
+
+	if (!o)
+		return vpc_error_oom(reterr);
+	r = txn_target(t, c, FIELD_VPC_ID, &vpc, reterr);
+	if (r < 0)
+		return r;
+	s->vpc = vpc->number;
+	r = change_names(t->m, c, o, s->vpc, NULL, reterr);
+	if (r >= 0)
+		r = check_cidrs(c, vpc_of(vpc), s, reterr);
+	if (r >= 0)
+		r = check_conflict(t->m, s, reterr);
+	if (r >= 0)
+		r = check_limits(t->m, s->vpc, reterr);
+	if (r >= 0)
+		r = txn_identify(t, o, reterr);
+	if (r < 0)
+		return r;
+	result_set(ret, o);
+	return txn_insert(t, TAKE_PTR(o), reterr);
+}
+
+int subnet_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	_cleanup_object_ struct object *copy = NULL;
+	const struct object *o;
+	int r = txn_target(t, c, FIELD_SUBNET_ID, &o, reterr);
+
+	if (r < 0)
+		return r;
+	copy = object_copy(o);
+	if (!copy)
+		return vpc_error_oom(reterr);
+	r = change_names(t->m, c, copy, subnet_of(o)->vpc, o, reterr);
+	if (r < 0)
+		return r;
+	result_set(ret, o);
+	return txn_replace(t, o, TAKE_PTR(copy), reterr);
+}
+
+int subnet_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	_cleanup_object_list_ struct object_list holders = {0};
+	const struct object *o;
+	int r = txn_target(t, c, FIELD_SUBNET_ID, &o, reterr);
+
+	if (r < 0)
+		return r;
+	if (object_list_add_posting(&holders,
+				    index_posting(&t->m->ix, POSTING_ENIS_OF_SUBNET, o->number, NULL, 0)) < 0)
+		return vpc_error_oom(reterr);
+	object_list_sort(&holders);
+	if (holders.n)
+		return dependency_error(o, holders.items, holders.n, reterr);
+	result_set(ret, o);
+	return txn_remove(t, o, reterr);
+}
+
+uint32_t subnet_offset(const struct subnet *s, const struct ip *ip)
+{
+	const struct cidr *c = ip->family == 4 ? &s->cidr : &s->cidr6;
+	uint32_t base, low;
+
+	if (memcmp(c->addr.bytes, ip->bytes, ip->family == 4 ? 0 : 12) != 0)
+		return UINT32_MAX;
+	memcpy(&base, c->addr.bytes + 12, sizeof(base));
+	memcpy(&low, ip->bytes + 12, sizeof(low));
+	return ntohl(low) - ntohl(base);
+}
+
+/* --- the kind ---------------------------------------------------------------------------------------------------- */
+
+static void clear(struct object *o)
+{
+	(void)o; /* owns nothing beside the base */
+}
+
+static int copy_members(struct object *to, const struct object *from)
+{
+	struct subnet *s = (struct subnet *)to;
+
+	s->vpc = subnet_of(from)->vpc;
+	s->cidr = subnet_of(from)->cidr;
+	s->cidr6 = subnet_of(from)->cidr6;
+	return 0;
+}
+
+static int post(struct index *ix, struct object *o)
+{
+	int r = object_post_name(ix, o);
+
+	return r < 0 ? r : index_post(ix, o, POSTING_SUBNETS_OF_VPC, subnet_of(o)->vpc, NULL, 0, 0);
+}
+
+static int to_document(const struct model *m, const struct object *o, json_t *ret)
+{
+	const struct subnet *s = subnet_of(o);
+
+	if (json_put(ret, "vpc_id", json_string(model_vpc(m, s->vpc)->o.id)) < 0 ||
+	    json_put(ret, "cidr", json_cidr(&s->cidr)) < 0 || json_put(ret, "cidr6", json_cidr(&s->cidr6)) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int to_json(const struct model *m, const struct object *o, json_t *ret)
+{
+	const struct subnet *s = subnet_of(o);
+	struct ip gateway = cidr_nth(&s->cidr, 1);
+	int64_t usable = ((int64_t)1 << (32 - s->cidr.plen)) - RESERVED_ADDRESSES;
+	int64_t used = (int64_t)index_count(&m->ix, POSTING_ADDRESSES4_OF_SUBNET, o->number);
+
+	if (json_put(ret, "number", json_integer(o->number)) < 0 || to_document(m, o, ret) < 0 ||
+	    json_put(ret, "gateway", json_ip(&gateway)) < 0 ||
+	    json_put(ret, "gateway6", json_text_or_null(s->cidr6.addr.family ? GATEWAY6 : NULL)) < 0 ||
+	    json_put(ret, "available_ips", json_integer(usable - used)) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static void load(struct model *m, struct document *d, struct object *o)
+{
+	struct subnet *s = (struct subnet *)o;
+	_cleanup_free_ char *name = document_text(d, "name", true);
+
+	s->vpc = document_ref(m, d, "vpc_id", OBJECT_VPC);
+	s->cidr = document_cidr(d, "cidr", 4, true);
+	s->cidr6 = document_cidr(d, "cidr6", 6, false);
+	if (name && object_set_name(o, s->vpc, name) < 0)
+		document_damaged(d, "(out of memory)");
+}
+
+const struct kind_ops subnet_ops = {
+	.name = "subnet",
+	.title = "subnet",
+	.id_prefix = "subnet-",
+	.not_found = VPC_E_INVALID_SUBNET_ID_NOT_FOUND,
+	.size = sizeof(struct subnet),
+	.clear = clear,
+	.copy = copy_members,
+	.post = post,
+	.to_json = to_json,
+	.to_document = to_document,
+	.load = load,
+};

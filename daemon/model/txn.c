@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The transaction: applies changes one by one, remembers what to undo, and says what it came to. */
+#include <assert.h>
+#include <string.h>
+
+#include "model/internal.h"
+
+static const change_apply_fn appliers[CHANGE_OPS] = {
+	[CHANGE_VPC_CREATE] = vpc_create,
+	[CHANGE_VPC_UPDATE] = vpc_update,
+	[CHANGE_VPC_DELETE] = vpc_delete,
+	[CHANGE_SUBNET_CREATE] = subnet_create,
+	[CHANGE_SUBNET_UPDATE] = subnet_update,
+	[CHANGE_SUBNET_DELETE] = subnet_delete,
+	[CHANGE_SG_CREATE] = sg_create,
+	[CHANGE_SG_UPDATE] = sg_update,
+	[CHANGE_SG_DELETE] = sg_delete,
+	[CHANGE_SG_AUTHORIZE] = sg_authorize,
+	[CHANGE_SG_REVOKE] = sg_revoke,
+	[CHANGE_SG_ATTACH] = sg_attach,
+	[CHANGE_SG_DETACH] = sg_detach,
+	[CHANGE_ENI_CREATE] = eni_create,
+	[CHANGE_ENI_UPDATE] = eni_update,
+	[CHANGE_ENI_DELETE] = eni_delete,
+	[CHANGE_ENI_ATTACH] = eni_attach,
+	[CHANGE_ENI_DETACH] = eni_detach,
+	[CHANGE_ENI_SET] = eni_set,
+};
+
+/* One step. after took before's place; either may be NULL. Owns what is out of the index: before while the step stands,
+ * after once it is undone. */
+struct txn_op {
+	struct object *before, *after;
+	size_t slot;		       /* in deltas */
+	const struct object *was_after; /* the slot's before this step */
+	bool new_slot;
+};
+
+/* What a change made, for "$N.id". */
+struct txn_made {
+	enum object_kind kind;
+	char id[OBJECT_ID_MAX];
+};
+
+/* Room for one more item. */
+static int grow(void *items, size_t n, size_t *max, size_t size)
+{
+	void **array = items, *grown;
+	size_t to = *max ? 2 * *max : 16;
+
+	if (n < *max)
+		return 0;
+	grown = reallocarray(*array, to, size);
+	if (!grown)
+		return -ENOMEM;
+	*array = grown;
+	*max = to;
+	return 0;
+}
+
+int model_begin(struct model *m, const struct model_context *context, struct model_txn **ret)
+{
+	struct model_txn *t;
+
+	assert(!m->in_transaction);
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	t->m = m;
+	t->context = *context;
+	t->random = context->seed;
+	t->order_before = m->next_order;
+	t->rule_number_before = m->next_number[OBJECT_RULE];
+	m->in_transaction = true;
+	*ret = t;
+	return 0;
+}
+
+/* --- steps ------------------------------------------------------------------------------------------------------- */
+
+static int reserve_step(struct model_txn *t)
+{
+	if (grow(&t->ops, t->n_ops, &t->max_ops, sizeof(*t->ops)) < 0 ||
+	    grow(&t->deltas, t->n_deltas, &t->max_deltas, sizeof(*t->deltas)) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+/* Notes a step that was done; there is room. */
+static void note_step(struct model_txn *t, struct object *before, struct object *after)
+{
+	struct txn_op *op = &t->ops[t->n_ops++];
+
+	*op = (struct txn_op){.before = before, .after = after, .new_slot = !before || !before->delta};
+	if (op->new_slot) {
+		op->slot = t->n_deltas++;
+		t->deltas[op->slot] = (struct delta){.before = before};
+	} else {
+		op->slot = before->delta - 1;
+	}
+	op->was_after = t->deltas[op->slot].after;
+	t->deltas[op->slot].after = after;
+	if (after)
+		after->delta = op->slot + 1;
+}
+
+static void undo_to(struct model_txn *t, size_t n_ops)
+{
+	while (t->n_ops > n_ops) {
+		struct txn_op *op = &t->ops[--t->n_ops];
+
+		if (op->after)
+			index_remove(&t->m->ix, op->after);
+		if (op->before)
+			index_restore(&t->m->ix, op->before);
+		object_free(op->after);
+		if (op->new_slot)
+			t->n_deltas = op->slot;
+		else
+			t->deltas[op->slot].after = op->was_after;
+	}
+}
+
+static int step(struct model_txn *t, struct object *old, struct object *o, struct vpc_error *reterr)
+{
+	struct index *ix = &t->m->ix;
+
+	if (reserve_step(t) < 0) {
+		object_free(o);
+		return vpc_error_oom(reterr);
+	}
+	if (old)
+		index_remove(ix, old);
+	if (o && index_insert(ix, o, old) < 0) {
+		if (old)
+			index_restore(ix, old);
+		object_free(o);
+		return vpc_error_oom(reterr);
+	}
+	note_step(t, old, o);
+	return 0;
+}
+
+int txn_insert(struct model_txn *t, struct object *o, struct vpc_error *reterr)
+{
+	o->revision = t->context.revision;
+	o->order = t->m->next_order++;
+	return step(t, NULL, o, reterr);
+}
+
+int txn_replace(struct model_txn *t, const struct object *old, struct object *o, struct vpc_error *reterr)
+{
+	o->revision = t->context.revision;
+	return step(t, (struct object *)old, o, reterr);
+}
+
+int txn_remove(struct model_txn *t, const struct object *old, struct vpc_error *reterr)
+{
+	return step(t, (struct object *)old, NULL, reterr);
+}
+
+int txn_touch(struct model_txn *t, const struct object *o, struct vpc_error *reterr)
+{
+	struct object *copy;
+
+	if (o->delta)
+		return 0;
+	copy = object_copy(o);
+	if (!copy)
+		return vpc_error_oom(reterr);
+	return txn_replace(t, o, copy, reterr);
+}
+
+/* --- references -------------------------------------------------------------------------------------------------- */
+
+/* "$N.id" → the id; anything else → itself. */
+static int dereference(struct model_txn *t, const char *ref, const char *field, const char **ret,
+		       struct vpc_error *reterr)
+{
+	char *end;
+	unsigned long n;
+
+	*ret = ref;
+	if (!ref || ref[0] != '$' || ref[1] < '0' || ref[1] > '9')
+		return 0;
+	errno = 0;
+	n = strtoul(ref + 1, &end, 10);
+	if (strcmp(end, ".id"))
+		return 0;
+	if (errno || n >= t->n_changes)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+				     "%.64s refers to no earlier change of this request", ref);
+	if (!t->made[n].id[0])
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+				     "%.64s refers to a change that made nothing", ref);
+	*ret = t->made[n].id;
+	return 0;
+}
+
+int txn_resolve(struct model_txn *t, enum object_kind kind, const char *ref, const char *scope, const char *field,
+		const struct object **ret, struct vpc_error *reterr)
+{
+	int r = dereference(t, ref, field, &ref, reterr);
+
+	if (r >= 0)
+		r = dereference(t, scope, "vpc", &scope, reterr);
+	if (r < 0)
+		return r;
+	return model_resolve(t->m, kind, ref ? ref : "", scope, field, ret, reterr);
+}
+
+static uint32_t vpc_number_of(const struct object *o)
+{
+	switch (o->kind) {
+	case OBJECT_SUBNET:
+		return subnet_of(o)->vpc;
+	case OBJECT_SG:
+		return sg_of(o)->vpc;
+	case OBJECT_ENI:
+		return eni_of(o)->vpc;
+	default:
+		return o->number;
+	}
+}
+
+int txn_resolve_in(struct model_txn *t, enum object_kind kind, const char *ref, uint32_t vpc, const char *field,
+		   const struct object **ret, struct vpc_error *reterr)
+{
+	const struct vpc *v = model_vpc(t->m, vpc);
+	const struct object *o;
+	int r = txn_resolve(t, kind, ref, v->o.id, field, &o, reterr);
+
+	if (r < 0)
+		return r;
+	if (vpc_number_of(o) != vpc)
+		return vpc_error_set(reterr, kind_ops(kind)->not_found, field, "%s is not in %s", o->id, v->o.id);
+	*ret = o;
+	return 0;
+}
+
+static const struct {
+	enum change_field field;
+	enum object_kind kind;
+	size_t offset;
+} targets[] = {
+	{FIELD_VPC_ID, OBJECT_VPC, offsetof(struct change, vpc_id)},
+	{FIELD_SUBNET_ID, OBJECT_SUBNET, offsetof(struct change, subnet_id)},
+	{FIELD_SECURITY_GROUP_ID, OBJECT_SG, offsetof(struct change, security_group_id)},
+	{FIELD_ENI_ID, OBJECT_ENI, offsetof(struct change, eni_id)},
+};
+
+int txn_target(struct model_txn *t, const struct change *c, enum change_field field, const struct object **ret,
+	       struct vpc_error *reterr)
+{
+	const struct object *o, *then;
+	size_t i = 0;
+	int r;
+
+	while (targets[i].field != field)
+		i++;
+	r = txn_resolve(t, targets[i].kind, *(char *const *)((const char *)c + targets[i].offset), c->scope,
+			change_field_name(field), &o, reterr);
+	if (r < 0)
+		return r;
+	/* What the caller saw is the version before this transaction. */
+	then = o->delta ? t->deltas[o->delta - 1].before : o;
+	if (c->if_match && (!then || then->revision != c->if_match))
+		return vpc_error_set(reterr, VPC_E_REVISION_MISMATCH, change_field_name(field),
+				     "%s has revision %llu, not %llu", o->id,
+				     (unsigned long long)(then ? then->revision : 0), (unsigned long long)c->if_match);
+	*ret = o;
+	return 0;
+}
+
+/* --- one change -------------------------------------------------------------------------------------------------- */
+
+static int check_fields(const struct change *c, struct vpc_error *reterr)
+{
+	uint32_t missing, unknown;
+
+	if ((unsigned)c->op >= CHANGE_OPS)
+		return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, "op", "no such operation");
+	missing = change_op_required(c->op) & ~c->present;
+	unknown = c->present & ~change_op_allowed(c->op);
+	for (unsigned i = 0; i < FIELD_COUNT; i++) {
+		const char *name = change_field_name((enum change_field)i);
+
+		if (missing & FIELD_BIT(i))
+			return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, name, "%s needs %s", change_op_name(c->op),
+					     name);
+		if (unknown & FIELD_BIT(i))
+			return vpc_error_set(reterr, VPC_E_UNKNOWN_PARAMETER, name, "%s has no field %s",
+					     change_op_name(c->op), name);
+	}
+	return 0;
+}
+
+int model_apply(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	struct change_result result = {0};
+	size_t mark = t->n_ops;
+	int r;
+
+	*ret = (struct change_result){0};
+	r = limit_check(t->m, MODEL_LIMIT_changes_per_request, t->n_changes + 1, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
+			reterr);
+	if (r < 0)
+		return r;
+	r = check_fields(c, reterr);
+	if (r < 0)
+		return r;
+	if (grow(&t->made, t->n_changes, &t->max_changes, sizeof(*t->made)) < 0)
+		return vpc_error_oom(reterr);
+	r = appliers[c->op](t, c, &result, reterr);
+	if (r < 0) {
+		undo_to(t, mark);
+		change_result_clear(&result);
+		return r;
+	}
+	t->made[t->n_changes] = (struct txn_made){.kind = result.kind};
+	memcpy(t->made[t->n_changes].id, result.id, sizeof(result.id));
+	t->n_changes++;
+	*ret = result;
+	return 0;
+}
+
+void result_set(struct change_result *ret, const struct object *o)
+{
+	ret->kind = o->kind;
+	memcpy(ret->id, o->id, sizeof(ret->id));
+}
+
+int result_add_rule(struct change_result *ret, const struct object *rule, struct vpc_error *reterr)
+{
+	size_t n = ret->n_rule_ids;
+
+	/* Grows at powers of two, so that the struct needs no capacity. */
+	if (!(n & (n - 1))) {
+		void *grown = reallocarray(ret->rule_ids, n ? 2 * n : 1, sizeof(*ret->rule_ids));
+
+		if (!grown)
+			return vpc_error_oom(reterr);
+		ret->rule_ids = grown;
+	}
+	memcpy(ret->rule_ids[n], rule->id, sizeof(ret->rule_ids[n]));
+	ret->n_rule_ids++;
+	return 0;
+}
+
+void change_result_clear(struct change_result *r)
+{
+	free(r->rule_ids);
+	*r = (struct change_result){0};
+}
+
+/* --- the outcome ------------------------------------------------------------------------------------------------- */
+
+int model_txn_deltas(struct model_txn *t, const struct delta **ret, size_t *ret_n)
+{
+	struct delta *sorted = calloc(t->n_deltas + 1, sizeof(*sorted));
+	size_t n = 0;
+
+	if (!sorted)
+		return -ENOMEM;
+	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++) {
+		for (size_t i = 0; i < t->n_deltas; i++) {
+			const struct delta *d = &t->deltas[i];
+			const struct object *o = d->after ? d->after : d->before;
+
+			/* Neither: made and deleted again. */
+			if (o && o->kind == (enum object_kind)kind)
+				sorted[n++] = *d;
+		}
+	}
+	free(t->sorted);
+	t->sorted = sorted;
+	*ret = sorted;
+	*ret_n = n;
+	return 0;
+}
+
+static void txn_free(struct model_txn *t)
+{
+	index_sweep(&t->m->ix);
+	t->m->in_transaction = false;
+	free(t->ops);
+	free(t->deltas);
+	free(t->sorted);
+	free(t->made);
+	free(t);
+}
+
+void model_commit(struct model_txn *t)
+{
+	for (size_t i = 0; i < t->n_deltas; i++)
+		if (t->deltas[i].after)
+			((struct object *)t->deltas[i].after)->delta = 0;
+	for (size_t i = 0; i < t->n_ops; i++)
+		object_free(t->ops[i].before);
+	txn_free(t);
+}
+
+void model_abort(struct model_txn *t)
+{
+	undo_to(t, 0);
+	t->m->next_order = t->order_before;
+	/* None of these rules was ever in force. Otherwise dry runs could use up the numbers. */
+	t->m->next_number[OBJECT_RULE] = t->rule_number_before;
+	txn_free(t);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* VPCs. */
+#include <string.h>
+
+#include "model/internal.h"
+
+#define MTU_DEFAULT 1500
+#define MTU_MIN	    1280
+#define MTU_MAX	    9216
+
+#define CIDR4_PLEN_MIN 8
+#define CIDR4_PLEN_MAX 28
+#define CIDR6_PLEN_MIN 44
+#define CIDR6_PLEN_MAX 60
+
+/* What no VPC may have, and what an IPv6 one must be in. */
+static const char *const reserved4[] = {"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"};
+static const char *const allowed6[] = {"2000::/3", "fc00::/7"};
+
+int cidr_check(const char *text, uint8_t family, const char *field, struct cidr *ret, struct vpc_error *reterr)
+{
+	char fixed[CIDR_STRLEN];
+	struct cidr c;
+
+	if (cidr_parse(text ? text : "", &c) < 0 || (family && c.addr.family != family))
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "'%.64s' is not an %sCIDR",
+				     text ? text : "", family == 4 ? "IPv4 " : family == 6 ? "IPv6 " : "IPv4 or IPv6 ");
+	if (cidr_has_host_bits(&c)) {
+		struct cidr network = c;
+
+		for (unsigned i = c.plen + (c.addr.family == 4 ? 96u : 0u); i < 128; i++)
+			network.addr.bytes[i / 8] &= (uint8_t)~(0x80u >> i % 8);
+		return vpc_error_set(reterr, VPC_E_INVALID_CIDR_HOST_BITS, field,
+				     "'%.64s' has bits set beyond its prefix; did you mean %s?", text,
+				     cidr_format(&network, fixed));
+	}
+	*ret = c;
+	return 0;
+}
+
+static int check_cidr4(const struct change *c, struct vpc *v, struct vpc_error *reterr)
+{
+	int r = cidr_check(c->cidr, 4, "cidr", &v->cidr, reterr);
+
+	if (r < 0)
+		return r;
+	if (v->cidr.plen < CIDR4_PLEN_MIN || v->cidr.plen > CIDR4_PLEN_MAX)
+		return vpc_error_set(reterr, VPC_E_INVALID_VPC_RANGE, "cidr", "a VPC is /%d to /%d, %s is not",
+				     CIDR4_PLEN_MIN, CIDR4_PLEN_MAX, c->cidr);
+	for (size_t i = 0; i < ARRAY_SIZE(reserved4); i++) {
+		struct cidr reserved;
+
+		if (cidr_parse(reserved4[i], &reserved) == 0 && cidr_overlaps(&reserved, &v->cidr))
+			return vpc_error_set(reterr, VPC_E_INVALID_VPC_RANGE, "cidr", "%s overlaps %s, which is reserved",
+					     c->cidr, reserved4[i]);
+	}
+	return 0;
+}
+
+static int check_cidr6(const struct change *c, struct vpc *v, struct vpc_error *reterr)
+{
+	int r;
+
+	if (!change_has(c, FIELD_CIDR6))
+		return 0;
+	r = cidr_check(c->cidr6, 6, "cidr6", &v->cidr6, reterr);
+	if (r < 0)
+		return r;
+	if (v->cidr6.plen < CIDR6_PLEN_MIN || v->cidr6.plen > CIDR6_PLEN_MAX)
+		return vpc_error_set(reterr, VPC_E_INVALID_VPC_RANGE, "cidr6", "a VPC's IPv6 is /%d to /%d, %s is not",
+				     CIDR6_PLEN_MIN, CIDR6_PLEN_MAX, c->cidr6);
+	for (size_t i = 0; i < ARRAY_SIZE(allowed6); i++) {
+		struct cidr allowed;
+
+		if (cidr_parse(allowed6[i], &allowed) == 0 && cidr_contains(&allowed, &v->cidr6))
+			return 0;
+	}
+	return vpc_error_set(reterr, VPC_E_INVALID_VPC_RANGE, "cidr6", "%s is neither in %s nor in %s", c->cidr6,
+			     allowed6[0], allowed6[1]);
+}
+
+static int check_mtu(const struct change *c, struct vpc *v, struct vpc_error *reterr)
+{
+	v->mtu = MTU_DEFAULT;
+	if (!change_has(c, FIELD_MTU))
+		return 0;
+	if (c->mtu < MTU_MIN || c->mtu > MTU_MAX)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "mtu", "mtu is %d to %d, not %lld", MTU_MIN,
+				     MTU_MAX, (long long)c->mtu);
+	v->mtu = (uint32_t)c->mtu;
+	return 0;
+}
+
+int vpc_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	_cleanup_object_ struct object *o = object_new(OBJECT_VPC);
+	struct vpc *v = (struct vpc *)o;
+	const struct sg *group;
+	int r;
+
+	if (!o)
+		return vpc_error_oom(reterr);
+	r = change_names(t->m, c, o, 0, NULL, reterr);
+	if (r >= 0)
+		r = check_cidr4(c, v, reterr);
+	if (r >= 0)
+		r = check_cidr6(c, v, reterr);
+	if (r >= 0)
+		r = check_mtu(c, v, reterr);
+	if (r >= 0)
+		r = limit_check(t->m, MODEL_LIMIT_vpcs, model_count(t->m, OBJECT_VPC) + 1, VPC_E_VPC_LIMIT_EXCEEDED,
+				NULL, reterr);
+	if (r >= 0)
+		r = txn_identify(t, o, reterr);
+	if (r < 0)
+		return r;
+	result_set(ret, o);
+	r = txn_insert(t, TAKE_PTR(o), reterr);
+	if (r < 0)
+		return r;
+	r = sg_make(t, v->o.number, SG_DEFAULT_NAME, NULL, true, &group, reterr);
+	if (r < 0)
+		return r;
+	/* Nobody has seen this version yet. */
+	v->default_sg = group->o.number;
+	return 0;
+}
+
+int vpc_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	_cleanup_object_ struct object *copy = NULL;
+	const struct object *o;
+	int r = txn_target(t, c, FIELD_VPC_ID, &o, reterr);
+
+	if (r < 0)
+		return r;
+	copy = object_copy(o);
+	if (!copy)
+		return vpc_error_oom(reterr);
+	r = change_names(t->m, c, copy, 0, o, reterr);
+	if (r < 0)
+		return r;
+	result_set(ret, o);
+	return txn_replace(t, o, TAKE_PTR(copy), reterr);
+}
+
+int vpc_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	static const enum posting_type held_by[] = {POSTING_SUBNETS_OF_VPC, POSTING_GROUPS_OF_VPC, POSTING_ENIS_OF_VPC};
+	_cleanup_object_list_ struct object_list all = {0}, holders = {0};
+	const struct object *o;
+	const struct vpc *v;
+	int r = txn_target(t, c, FIELD_VPC_ID, &o, reterr);
+
+	if (r < 0)
+		return r;
+	v = vpc_of(o);
+	for (size_t i = 0; i < ARRAY_SIZE(held_by); i++)
+		if (object_list_add_posting(&all, index_posting(&t->m->ix, held_by[i], o->number, NULL, 0)) < 0)
+			return vpc_error_oom(reterr);
+	for (size_t i = 0; i < all.n; i++)
+		if ((all.items[i]->kind != OBJECT_SG || all.items[i]->number != v->default_sg) &&
+		    object_list_add(&holders, all.items[i]) < 0)
+			return vpc_error_oom(reterr);
+	object_list_sort(&holders);
+	if (holders.n)
+		return dependency_error(o, holders.items, holders.n, reterr);
+	result_set(ret, o);
+	r = sg_remove(t, model_sg(t->m, v->default_sg), reterr);
+	if (r < 0)
+		return r;
+	return txn_remove(t, o, reterr);
+}
+
+/* --- the kind ---------------------------------------------------------------------------------------------------- */
+
+static void clear(struct object *o)
+{
+	(void)o; /* owns nothing beside the base */
+}
+
+static int copy_members(struct object *to, const struct object *from)
+{
+	struct vpc *v = (struct vpc *)to;
+
+	v->cidr = vpc_of(from)->cidr;
+	v->cidr6 = vpc_of(from)->cidr6;
+	v->mtu = vpc_of(from)->mtu;
+	v->default_sg = vpc_of(from)->default_sg;
+	return 0;
+}
+
+static int put_attributes(const struct vpc *v, json_t *ret)
+{
+	if (json_put(ret, "cidr", json_cidr(&v->cidr)) < 0 || json_put(ret, "cidr6", json_cidr(&v->cidr6)) < 0 ||
+	    json_put(ret, "mtu", json_integer(v->mtu)) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int to_json(const struct model *m, const struct object *o, json_t *ret)
+{
+	char netns[80];
+
+	if (json_put(ret, "number", json_integer(o->number)) < 0 || put_attributes(vpc_of(o), ret) < 0)
+		return -ENOMEM;
+	return json_put(ret, "netns", json_string(model_netns_name(vpc_of(o), m->instance, netns, sizeof(netns))));
+}
+
+static int to_document(const struct model *m, const struct object *o, json_t *ret)
+{
+	(void)m;
+	return put_attributes(vpc_of(o), ret);
+}
+
+static void load(struct model *m, struct document *d, struct object *o)
+{
+	struct vpc *v = (struct vpc *)o;
+	_cleanup_free_ char *name = document_text(d, "name", true);
+
+	(void)m;
+	v->cidr = document_cidr(d, "cidr", 4, true);
+	v->cidr6 = document_cidr(d, "cidr6", 6, false);
+	v->mtu = (uint32_t)document_i64(d, "mtu", MTU_MIN, MTU_MAX);
+	if (name && object_set_name(o, 0, name) < 0)
+		document_damaged(d, "(out of memory)");
+}
+
+const struct kind_ops vpc_ops = {
+	.name = "vpc",
+	.title = "VPC",
+	.id_prefix = "vpc-",
+	.not_found = VPC_E_INVALID_VPC_ID_NOT_FOUND,
+	.size = sizeof(struct vpc),
+	.clear = clear,
+	.copy = copy_members,
+	.post = object_post_name,
+	.to_json = to_json,
+	.to_document = to_document,
+	.load = load,
+};

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Documents: checked when opened, loaded in order, written in one transaction. */
+#include <string.h>
+
+#include "store/store_internal.h"
+
+static uint64_t document_checksum(const char *kind, const char *id, uint64_t revision, const char *text)
+{
+	uint64_t sum = store_checksum_begin();
+
+	sum = store_checksum_string(sum, kind);
+	sum = store_checksum_string(sum, id);
+	sum = store_checksum_number(sum, revision);
+	return store_checksum_string(sum, text);
+}
+
+static uint64_t totals_checksum(const struct store_totals *t)
+{
+	uint64_t sum = store_checksum_begin();
+
+	sum = store_checksum_number(sum, t->revision);
+	sum = store_checksum_number(sum, t->documents);
+	return store_checksum_number(sum, t->digest);
+}
+
+static int damaged(struct store *s, const char *kind, const char *id, struct vpc_error *reterr)
+{
+	vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL, "%s is damaged: %s %s does not match its checksum",
+		      s->path, kind, id);
+	return -EUCLEAN;
+}
+
+static const char *column_text(sqlite3_stmt *q, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(q, column);
+
+	return text ? text : "";
+}
+
+/* The state row; a file without documents and without the row is a new one and gets it. */
+static int read_state(struct store *s, struct store_totals *ret, struct vpc_error *reterr)
+{
+	_cleanup_(sqlite3_finalizep) sqlite3_stmt *q = NULL;
+	int r;
+
+	if (sqlite3_prepare_v2(s->db, "SELECT revision, documents, digest, checksum FROM state", -1, &q, NULL) !=
+	    SQLITE_OK)
+		return store_fail(s, "read", reterr);
+	r = sqlite3_step(q);
+	if (r == SQLITE_DONE) {
+		char sql[128];
+
+		*ret = (struct store_totals){0};
+		snprintf(sql, sizeof(sql), "INSERT INTO state VALUES (1, 0, 0, 0, %lld)",
+			 (long long)totals_checksum(ret));
+		if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+			return store_fail(s, "write", reterr);
+		return 0;
+	}
+	if (r != SQLITE_ROW)
+		return store_fail(s, "read", reterr);
+	*ret = (struct store_totals){
+		.revision = (uint64_t)sqlite3_column_int64(q, 0),
+		.documents = (uint64_t)sqlite3_column_int64(q, 1),
+		.digest = (uint64_t)sqlite3_column_int64(q, 2),
+	};
+	if ((uint64_t)sqlite3_column_int64(q, 3) != totals_checksum(ret))
+		return damaged(s, "state", "revision", reterr);
+	return 0;
+}
+
+int store_documents_check(struct store *s, struct vpc_error *reterr)
+{
+	_cleanup_(sqlite3_finalizep) sqlite3_stmt *q = NULL;
+	struct store_totals found = {0};
+	int r;
+
+	r = read_state(s, &s->totals, reterr);
+	if (r < 0)
+		return r;
+	if (sqlite3_prepare_v2(s->db, "SELECT kind, id, revision, text, checksum FROM document", -1, &q, NULL) !=
+	    SQLITE_OK)
+		return store_fail(s, "read", reterr);
+	while ((r = sqlite3_step(q)) == SQLITE_ROW) {
+		uint64_t sum = document_checksum(column_text(q, 0), column_text(q, 1),
+						 (uint64_t)sqlite3_column_int64(q, 2), column_text(q, 3));
+
+		if (sum != (uint64_t)sqlite3_column_int64(q, 4))
+			return damaged(s, column_text(q, 0), column_text(q, 1), reterr);
+		found.documents++;
+		found.digest += sum;
+	}
+	if (r != SQLITE_DONE)
+		return store_fail(s, "read", reterr);
+	if (found.documents == s->totals.documents && found.digest == s->totals.digest)
+		return 0;
+	vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL,
+		      "%s is damaged: it should hold %llu documents and holds %llu%s", s->path,
+		      (unsigned long long)s->totals.documents, (unsigned long long)found.documents,
+		      found.documents == s->totals.documents ? ", not all of them the right ones" : "");
+	return -EUCLEAN;
+}
+
+int store_load(struct store *s, const char *kind, store_document_fn fn, void *userdata, struct vpc_error *reterr)
+{
+	/* NOT INDEXED: in the table's order, which is the documents'; the index would want a sort. */
+	static const char sql[] = "SELECT id, revision, text, checksum FROM document NOT INDEXED WHERE kind = ?1 "
+				  "ORDER BY position";
+	_cleanup_(sqlite3_finalizep) sqlite3_stmt *q = NULL;
+	int r;
+
+	if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) != SQLITE_OK ||
+	    sqlite3_bind_text(q, 1, kind, -1, SQLITE_STATIC) != SQLITE_OK)
+		return store_fail(s, "read", reterr);
+	while ((r = sqlite3_step(q)) == SQLITE_ROW) {
+		const char *id = column_text(q, 0), *text = column_text(q, 2);
+		uint64_t revision = (uint64_t)sqlite3_column_int64(q, 1);
+		json_t *document = NULL;
+
+		if (document_checksum(kind, id, revision, text) == (uint64_t)sqlite3_column_int64(q, 3))
+			document = json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+		if (!document)
+			return damaged(s, kind, id, reterr);
+		r = fn(id, revision, document, userdata);
+		json_decref(document);
+		if (r != 0)
+			return 0;
+	}
+	return r == SQLITE_DONE ? 0 : store_fail(s, "read", reterr);
+}
+
+/* SQLite's code. *totals follows what the write does. */
+static int write_document(struct store *s, uint64_t revision, const struct store_write *w, struct store_totals *totals)
+{
+	_cleanup_free_ char *text = NULL;
+	sqlite3_stmt *q = store_statement(s, STORE_DOCUMENT_FIND);
+	int64_t position = 0;
+	uint64_t sum = 0;
+	int r;
+
+	sqlite3_bind_text(q, 1, w->kind, -1, SQLITE_STATIC);
+	sqlite3_bind_text(q, 2, w->id, -1, SQLITE_STATIC);
+	r = sqlite3_step(q);
+	if (r == SQLITE_ROW) {
+		position = sqlite3_column_int64(q, 0);
+		totals->digest -= (uint64_t)sqlite3_column_int64(q, 1);
+		totals->documents--;
+	}
+	sqlite3_reset(q);
+	if (r != SQLITE_ROW && r != SQLITE_DONE)
+		return r;
+	if (!w->document) {
+		q = store_statement(s, STORE_DOCUMENT_DELETE);
+		sqlite3_bind_int64(q, 1, position); /* positions start at 1: 0 deletes nothing */
+		return store_run(q);
+	}
+
+	text = json_dumps(w->document, JSON_COMPACT | JSON_ENCODE_ANY);
+	if (!text)
+		return SQLITE_NOMEM;
+	sum = document_checksum(w->kind, w->id, revision, text);
+	totals->digest += sum;
+	totals->documents++;
+	q = store_statement(s, position ? STORE_DOCUMENT_UPDATE : STORE_DOCUMENT_INSERT);
+	if (position) {
+		sqlite3_bind_int64(q, 1, position);
+		sqlite3_bind_int64(q, 2, (sqlite3_int64)revision);
+		sqlite3_bind_text(q, 3, text, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(q, 4, (sqlite3_int64)sum);
+	} else {
+		sqlite3_bind_text(q, 1, w->kind, -1, SQLITE_STATIC);
+		sqlite3_bind_text(q, 2, w->id, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(q, 3, (sqlite3_int64)revision);
+		sqlite3_bind_text(q, 4, text, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(q, 5, (sqlite3_int64)sum);
+	}
+	r = store_run(q);
+	sqlite3_clear_bindings(q); /* text goes away */
+	return r;
+}
+
+static int write_state(struct store *s, const struct store_totals *totals)
+{
+	sqlite3_stmt *q = store_statement(s, STORE_STATE_SET);
+
+	sqlite3_bind_int64(q, 1, (sqlite3_int64)totals->revision);
+	sqlite3_bind_int64(q, 2, (sqlite3_int64)totals->documents);
+	sqlite3_bind_int64(q, 3, (sqlite3_int64)totals->digest);
+	sqlite3_bind_int64(q, 4, (sqlite3_int64)totals_checksum(totals));
+	return store_run(q);
+}
+
+int store_commit(struct store *s, uint64_t revision, const struct store_write *writes, size_t n_writes,
+		 const struct store_reply *reply, const struct store_meta *meta, size_t n_meta,
+		 struct vpc_error *reterr)
+{
+	struct store_totals totals = s->totals;
+	uint64_t n_replies = s->n_replies;
+	int r;
+
+	if (revision != s->totals.revision + 1) {
+		vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL, "revision %llu cannot follow revision %llu",
+			      (unsigned long long)revision, (unsigned long long)s->totals.revision);
+		return -EINVAL;
+	}
+	totals.revision = revision;
+	r = store_run(store_statement(s, STORE_BEGIN));
+	for (size_t i = 0; r == SQLITE_OK && i < n_writes; i++)
+		r = write_document(s, revision, &writes[i], &totals);
+	for (size_t i = 0; r == SQLITE_OK && i < n_meta; i++)
+		r = store_meta_write(s, meta[i].key, meta[i].value);
+	if (r == SQLITE_OK && reply)
+		r = store_reply_write(s, reply, &n_replies);
+	if (r == SQLITE_OK)
+		r = write_state(s, &totals);
+	if (r == SQLITE_OK)
+		r = store_run(store_statement(s, STORE_COMMIT));
+	if (r != SQLITE_OK) {
+		store_fail(s, "write", reterr);
+		if (!sqlite3_get_autocommit(s->db))
+			store_run(store_statement(s, STORE_ROLLBACK));
+		return r == SQLITE_NOMEM ? vpc_error_oom(reterr) : -EIO;
+	}
+	s->totals = totals;
+	s->n_replies = n_replies;
+	return 0;
+}

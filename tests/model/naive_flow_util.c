@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The naive model's rules and its list of flows. Numbers in parentheses are those of SEMANTICS.md "Security groups". */
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "naive.h"
+
+/* --- rules (security groups 2, 4, 5, 6) --- */
+
+static bool in_range(int value, int from, int to)
+{
+	return from < 0 || (from <= value && value <= to);
+}
+
+static bool protocol_matches(const struct naive_rule *r, const struct tuple *t)
+{
+	if (r->protocol < 0)
+		return true;
+	if (r->protocol != t->proto)
+		return false;
+	if (t->proto == IPPROTO_TCP || t->proto == IPPROTO_UDP)
+		return in_range(t->dport, r->from, r->to);
+	if (t->proto == IPPROTO_ICMP || t->proto == IPPROTO_ICMPV6)
+		/* each in its own family only; here from and to are not a range but a type and a code */
+		return tuple_is_icmp(t) && in_range(t->type, r->from, r->from) && in_range(t->code, r->to, r->to);
+	return true;
+}
+
+static bool carries(const struct naive_eni *e, int group)
+{
+	for (unsigned i = 0; i < e->n_groups; i++)
+		if (e->groups[i] == group)
+			return true;
+	return false;
+}
+
+/* Whether any group of eni allows the tuple. peer: the ENI at the other end, or -1. */
+static bool side_allows(const struct naive_state *s, int eni, bool egress, int peer, const struct tuple *t)
+{
+	for (int i = 0; i < NAIVE_RULES; i++) {
+		const struct naive_rule *r = &s->rules[i];
+
+		if (!r->used || r->egress != egress || !carries(&s->enis[eni], r->group) || !protocol_matches(r, t))
+			continue;
+		if (r->peer_group >= 0) {
+			if (peer >= 0 && carries(&s->enis[peer], r->peer_group))
+				return true;
+		} else if (prefix_contains(&r->cidr, t->family, egress ? &t->dst : &t->src)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool naive_allows(const struct naive_state *s, int vpc, int via, const struct tuple *t)
+{
+	int opener = naive_eni_by_address(s, vpc, &t->src);
+	int responder = naive_eni_by_address(s, vpc, &t->dst);
+
+	/* An appliance is judged for what it forwards by itself, and by who really sent it only as an address. */
+	if (via >= 0)
+		return side_allows(s, via / 2, via % 2 == 0, -1, t);
+	if (opener >= 0 && !side_allows(s, opener, true, responder, t))
+		return false;
+	return responder < 0 || side_allows(s, responder, false, opener, t);
+}
+
+/* --- flows --- */
+
+/* Whether both open the same flow from the same side. ICMP queries are told apart by type, code and, if they have one,
+ * id; of other protocols a flow is all there is between two addresses. */
+static bool same_opening(const struct tuple *a, const struct tuple *b)
+{
+	if (a->family != b->family || a->proto != b->proto || !address_equal(&a->src, &b->src) ||
+	    !address_equal(&a->dst, &b->dst))
+		return false;
+	if (a->proto == IPPROTO_TCP || a->proto == IPPROTO_UDP)
+		return a->sport == b->sport && a->dport == b->dport;
+	if (tuple_is_icmp(a))
+		return a->type == b->type && a->code == b->code && (!tuple_has_id(a) || a->id == b->id);
+	return true;
+}
+
+/* The opening packet of the flow that t is an answer in, if it is one. False: t can't be an answer. */
+static bool answered(const struct tuple *t, struct tuple *ret)
+{
+	*ret = *t;
+	ret->src = t->dst;
+	ret->dst = t->src;
+	ret->sport = t->dport;
+	ret->dport = t->sport;
+	/* An ICMP query is never the answer to another. */
+	return !tuple_is_icmp(t) || tuple_is_reply(t, &ret->type);
+}
+
+/* Which ENI has the address: its life; 0: none. */
+static unsigned life_of(const struct naive_state *s, int vpc, const struct address *a)
+{
+	int eni = naive_eni_by_address(s, vpc, a);
+
+	return eni < 0 ? 0 : s->enis[eni].life;
+}
+
+static bool lives(const struct naive_state *s, unsigned life)
+{
+	for (int i = 0; i < NAIVE_ENIS; i++)
+		if (s->enis[i].name[0] && s->enis[i].life == life)
+			return true;
+	return life == 0;
+}
+
+/* The flow that t is of, from either side. A flow ends with either of its ENIs. */
+static struct naive_flow *find_flow(struct naive *n, int vpc, int via, const struct tuple *t)
+{
+	struct tuple back;
+	bool may_answer = answered(t, &back);
+
+	for (size_t i = n->n_flows; i-- > 0;) {
+		struct naive_flow *f = &n->flows[i];
+
+		if (f->vpc == vpc && f->via == via && lives(&n->now, f->life[0]) && lives(&n->now, f->life[1]) &&
+		    (same_opening(&f->open, t) || (may_answer && same_opening(&f->open, &back))))
+			return f;
+	}
+	return NULL;
+}
+
+/* Whether the flow may go on: its ENIs still have its addresses, and the rules would allow it to be opened now (8). */
+static bool stands(const struct naive *n, const struct naive_flow *f)
+{
+	if (f->life[0] != life_of(&n->now, f->vpc, &f->open.src) ||
+	    f->life[1] != life_of(&n->now, f->vpc, &f->open.dst))
+		return false;
+	return naive_allows(&n->now, f->vpc, f->via, &f->open);
+}
+
+static void open_flow(struct naive *n, struct naive_flow *old, int vpc, int via, const struct tuple *t)
+{
+	struct naive_flow flow = {
+		.vpc = vpc,
+		.via = via,
+		.open = *t,
+		.life = {life_of(&n->now, vpc, &t->src), life_of(&n->now, vpc, &t->dst)},
+	};
+
+	if (old) {
+		*old = flow;
+		return;
+	}
+	if (n->n_flows == n->room) {
+		n->room = n->room ? 2 * n->room : 64;
+		n->flows = reallocarray(n->flows, n->room, sizeof(*n->flows));
+		if (!n->flows)
+			abort(); /* a test may */
+	}
+	n->flows[n->n_flows++] = flow;
+}
+
+/* --- TCP --- */
+
+#define JUDGED_FLAGS (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)
+
+static bool flags_possible(uint8_t flags)
+{
+	uint8_t f = flags & JUDGED_FLAGS;
+
+	if ((f & TCP_SYN) && (f & (TCP_FIN | TCP_RST)))
+		return false;
+	if ((f & TCP_FIN) && (f & TCP_RST))
+		return false;
+	/* everything but a SYN or a RST acknowledges something */
+	return (f & (TCP_SYN | TCP_RST | TCP_ACK)) != 0;
+}
+
+/* A segment that passed: what the connection has seen. from: 0 its opener sent it, 1 its responder. */
+static void tcp_seen(struct naive_flow *f, uint8_t flags, unsigned from)
+{
+	if (flags & TCP_RST) {
+		f->reset = true; /* perhaps; data takes it back */
+		return;
+	}
+	f->reset = false;
+	if (from == 1 && (flags & TCP_SYN))
+		f->answered = true;
+	if (flags & TCP_FIN)
+		f->fin[from] = true;
+}
+
+/* Whether a pure SYN asks for a connection of its own, rather than belonging to f: again from the opener, or as the
+ * answer of a responder that opens at the same time. */
+static bool tcp_is_new(const struct naive_flow *f, unsigned from)
+{
+	return f->reset || (f->fin[0] && f->fin[1]) || (from == 1 && f->answered);
+}
+
+static struct naive_verdict judge_tcp(struct naive *n, int vpc, int via, const struct packet *p)
+{
+	struct naive_flow *flow = find_flow(n, vpc, via, &p->t);
+	bool opens = (p->flags & JUDGED_FLAGS) == TCP_SYN;
+	unsigned from = flow && !same_opening(&flow->open, &p->t);
+
+	if (!flags_possible(p->flags))
+		return DROP("TCP flags that no connection has");
+	if (flow && (!opens || !tcp_is_new(flow, from)) && stands(n, flow)) {
+		tcp_seen(flow, p->flags, from);
+		return PASS("its connection is allowed");
+	}
+	if (!opens)
+		return flow ? DROP("its connection is cut") : DROP("TCP without a connection");
+	if (!naive_allows(&n->now, vpc, via, &p->t))
+		return DROP("no rule allows the connection");
+	open_flow(n, flow, vpc, via, &p->t);
+	return PASS("a rule allows the connection");
+}
+
+/* --- the rest --- */
+
+/* 3: an ICMP error belongs to a flow when that flow's packet went out from where the error goes. */
+struct naive_verdict naive_judge_error(struct naive *n, int vpc, int via, const struct packet *p)
+{
+	struct naive_flow *flow = find_flow(n, vpc, via, &p->quoted);
+
+	if (!flow || !address_equal(&p->quoted.src, &p->t.dst))
+		return DROP("an ICMP error about no flow");
+	return stands(n, flow) ? PASS("an ICMP error about a flow") : DROP("an ICMP error about a flow that is cut");
+}
+
+/* 3, 7, 8: an open flow passes in both directions while the rules allow its opening packet; a cut one drops both, until
+ * they allow it again. */
+struct naive_verdict naive_judge(struct naive *n, int vpc, int via, const struct packet *p)
+{
+	struct naive_flow *flow;
+	uint8_t ignored;
+
+	if (tuple_is_error(&p->t))
+		return naive_judge_error(n, vpc, via, p);
+	if (p->t.proto == IPPROTO_TCP)
+		return judge_tcp(n, vpc, via, p);
+	flow = find_flow(n, vpc, via, &p->t);
+	if (flow)
+		return stands(n, flow) ? PASS("its flow is allowed") : DROP("its flow is cut");
+	if (tuple_is_reply(&p->t, &ignored))
+		return DROP("an ICMP reply that nobody asked for");
+	if (!naive_allows(&n->now, vpc, via, &p->t))
+		return DROP("no rule allows it");
+	open_flow(n, NULL, vpc, via, &p->t);
+	return PASS("a rule allows it");
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Packets of a script: through the programs by BPF_PROG_TEST_RUN, and by the naive model. */
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+
+#include "world.h"
+
+#define UPLINK 2 /* ifindex of no device of ours */
+
+/* What a packet carries beside its bytes. */
+struct arrival {
+	uint32_t port; /* ifindex of the port whose program runs */
+	uint32_t mark;
+	uint32_t came_by; /* ingress_ifindex */
+};
+
+/* Runs a program over a packet. *mark: in and out. Returns the program's verdict, or -errno. */
+static int run_program(int prog, const struct packet *p, struct arrival *a)
+{
+	uint8_t in[PACKET_BYTES_MAX], out[PACKET_BYTES_MAX + 64];
+	struct __sk_buff ctx = {.ifindex = a->port, .mark = a->mark, .ingress_ifindex = a->came_by};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in, .data_out = out, .data_size_out = sizeof(out),
+		    .ctx_in = &ctx, .ctx_out = &ctx, .ctx_size_in = sizeof(ctx), .ctx_size_out = sizeof(ctx));
+	int err;
+
+	opts.data_size_in = (uint32_t)packet_build(p, in);
+	err = bpf_prog_test_run_opts(prog, &opts);
+	if (err < 0)
+		return err;
+	a->mark = ctx.mark;
+	return (int)opts.retval;
+}
+
+static enum world_result compare(struct world *w, const char *where, const struct naive_eni *e, int verdict,
+				 struct naive_verdict wanted)
+{
+	bool pass = verdict == TC_ACT_OK || verdict == TC_ACT_UNSPEC || verdict == TC_ACT_REDIRECT;
+
+	w->stats.verdicts++;
+	w->stats.passes += pass;
+	if (pass == wanted.pass && (pass || verdict == TC_ACT_SHOT))
+		return WORLD_SAME;
+	snprintf(w->message, sizeof(w->message), "%s %s: the programs say %s (%d), the naive model %s: %s", where,
+		 e->name, pass ? "pass" : "drop", verdict, wanted.pass ? "pass" : "drop", wanted.why);
+	return WORLD_MISMATCH;
+}
+
+/* At eni's port, on its way to the workload, with the mark it has. from as of naive_in(). */
+static enum world_result deliver(struct world *w, int eni, int from, uint32_t mark, bool judged, struct packet *p)
+{
+	const struct naive_state *s = &w->naive.now;
+	const struct naive_eni *e = &s->enis[eni];
+	struct arrival a = {.port = e->number, .mark = mark, .came_by = from == FROM_GATEWAY ? 0 : UPLINK};
+	bool bridged = from >= 0 && s->enis[from].subnet == e->subnet;
+	int verdict;
+
+	memcpy(p->dmac, e->mac, sizeof(p->dmac));
+	compile_gateway_mac(s->subnets[e->subnet].number, p->smac);
+	if (bridged)
+		memcpy(p->smac, s->enis[from].mac, sizeof(p->smac));
+	if (from >= 0)
+		a.came_by = bridged ? s->enis[from].number : VPC_BRIDGE_FIRST + s->subnets[s->enis[from].subnet].number;
+	verdict = run_program(tables_prog_to_workload(w->tables), p, &a);
+	return compare(w, "in", e, verdict, naive_in(&w->naive, eni, from, judged, p));
+}
+
+static enum world_result send(struct world *w, int eni, struct packet *p)
+{
+	const struct naive_state *s = &w->naive.now;
+	const struct naive_eni *e = &s->enis[eni];
+	int to = naive_eni_by_address(s, e->vpc, &p->t.dst);
+	struct arrival a = {.port = e->number};
+	enum world_result r;
+	struct naive_verdict wanted;
+	int verdict;
+
+	memcpy(p->smac, e->mac, sizeof(p->smac));
+	compile_gateway_mac(s->subnets[e->subnet].number, p->dmac);
+	if (to >= 0 && s->enis[to].subnet == e->subnet)
+		memcpy(p->dmac, s->enis[to].mac, sizeof(p->dmac));
+	verdict = run_program(tables_prog_from_workload(w->tables), p, &a);
+	wanted = naive_out(&w->naive, eni, p);
+	r = compare(w, "out", e, verdict, wanted);
+	if (r == WORLD_SAME && wanted.pass && to >= 0)
+		r = deliver(w, to, eni, a.mark, true, p);
+	return r;
+}
+
+enum world_result world_packet(struct world *w, char *const *words, unsigned n)
+{
+	const struct naive_state *s = &w->naive.now;
+	bool in = !strcmp(words[0], "in");
+	unsigned skip = in ? 3 : 2;
+	struct packet p;
+	int eni, from = FROM_OUTSIDE;
+
+	if (n <= skip || packet_from_words(words + skip, n - skip, &p) < 0)
+		return WORLD_REFUSED;
+	eni = naive_find_eni(s, words[1]);
+	if (eni < 0)
+		return WORLD_REFUSED;
+	if (in && !strcmp(words[2], "gateway"))
+		from = FROM_GATEWAY;
+	else if (in && strcmp(words[2], "router") && (from = naive_find_eni(s, words[2])) < 0)
+		return WORLD_REFUSED;
+	if (!in)
+		return send(w, eni, &p);
+	return deliver(w, eni, from, from >= 0 ? VPC_MARK_ENI | s->enis[from].number : 0, false, &p);
+}

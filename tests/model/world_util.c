@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Transactions of a script: through model, compiler and tables, and in the naive model. */
+#include "world.h"
+
+#define EPOCH_FIRST 1
+
+static struct vpc_limits limits(void)
+{
+	struct vpc_limits l = vpc_limits_default;
+
+	/* Small tables load fast; the flow tables have room for every flow of a script, so that nothing is evicted. */
+	l.enis = 1024;
+	l.addresses = 4096;
+	l.rows = 65536;
+	l.classes = 16384;
+	l.sets = 2048;
+	l.groups = 1024;
+	l.vpcs = 64;
+	l.flows_established = 65536;
+	l.flows_other = 65536;
+	l.fragments = 1024;
+	return l;
+}
+
+static enum world_result broken(struct world *w, const char *what, const struct vpc_error *error)
+{
+	snprintf(w->message, sizeof(w->message), "%s: %s: %s", what, vpc_code_string(error->code), error->message);
+	return WORLD_BROKEN;
+}
+
+int world_open(struct world *w)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	const struct vpc_limits l = limits();
+	const struct tables_config config = {.limits = &l, .first_epoch = EPOCH_FIRST, .fixed_size = true};
+	int err;
+
+	w->draft = calloc(1, sizeof(*w->draft));
+	if (!w->draft)
+		return -ENOMEM;
+	err = model_new(&l, &w->model);
+	if (err < 0)
+		return err;
+	err = tables_open(&config, &w->tables, &error);
+	if (err < 0)
+		broken(w, "tables_open", &error);
+	return err;
+}
+
+/* After a grace period everything that was published so far. */
+static void retire(struct world *w)
+{
+	if (w->n_unretired == 0)
+		return;
+	tables_wait_grace_period();
+	for (size_t i = 0; i < w->n_unretired; i++)
+		tables_retire(w->tables, w->unretired[i]);
+	w->n_unretired = 0;
+}
+
+/* Back to snapshot N on both sides, from any phase. */
+static void give_up(struct world *w)
+{
+	if (w->phase == WORLD_IDLE)
+		return;
+	tables_undo(w->tables, TAKE_PTR(w->prepared));
+	model_abort(TAKE_PTR(w->txn));
+	w->phase = WORLD_IDLE;
+	w->stats.given_up++;
+}
+
+void world_close(struct world *w)
+{
+	give_up(w);
+	retire(w);
+	if (w->tables)
+		tables_close(w->tables);
+	model_free(w->model);
+	naive_clear(&w->naive);
+	free(w->draft);
+	*w = (struct world){0};
+}
+
+static enum world_result begin(struct world *w)
+{
+	/* Ids follow from the seed: the same script gives the same ids. */
+	const struct model_context context = {
+		.revision = w->revision + 1,
+		.seed = 0x9e3779b97f4a7c15u * (w->revision + 1),
+		.instance = "model-test",
+	};
+
+	if (w->phase != WORLD_IDLE)
+		return WORLD_REFUSED;
+	if (model_begin(w->model, &context, &w->txn) < 0) {
+		snprintf(w->message, sizeof(w->message), "model_begin failed");
+		return WORLD_BROKEN;
+	}
+	w->revision++;
+	memcpy(w->draft, &w->naive.now, sizeof(*w->draft));
+	w->failed = false;
+	w->phase = WORLD_OPEN;
+	return WORLD_SAME;
+}
+
+/* -EBUSY asks for what was published to be retired first. */
+static int prepare_plan(struct world *w, const struct plan *plan, struct vpc_error *reterr)
+{
+	int err = tables_prepare(w->tables, plan, &w->prepared, reterr);
+
+	if (err != -EBUSY)
+		return err;
+	retire(w);
+	return tables_prepare(w->tables, plan, &w->prepared, reterr);
+}
+
+static enum world_result prepare(struct world *w)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	_cleanup_(plan_clear) struct plan plan = {0};
+	const struct delta *deltas;
+	size_t n;
+
+	if (w->phase != WORLD_OPEN)
+		return WORLD_REFUSED;
+	if (w->failed) { /* all or nothing */
+		model_abort(TAKE_PTR(w->txn));
+		w->phase = WORLD_IDLE;
+		w->stats.refused++;
+		return WORLD_REFUSED;
+	}
+	if (model_txn_deltas(w->txn, &deltas, &n) < 0)
+		return broken(w, "model_txn_deltas", &error);
+	if (compile_delta(w->model, "model-test", deltas, n, &plan, &error) < 0)
+		return broken(w, "compile_delta", &error);
+	if (prepare_plan(w, &plan, &error) < 0)
+		return broken(w, "tables_prepare", &error);
+	w->phase = WORLD_PREPARED;
+	return WORLD_SAME;
+}
+
+static enum world_result publish(struct world *w)
+{
+	if (w->phase != WORLD_PREPARED)
+		return WORLD_REFUSED;
+	tables_publish(w->tables, w->prepared);
+	model_commit(TAKE_PTR(w->txn));
+	memcpy(&w->naive.now, w->draft, sizeof(*w->draft));
+	w->phase = WORLD_IDLE;
+	w->stats.committed++;
+	if (w->prepared)
+		w->unretired[w->n_unretired++] = TAKE_PTR(w->prepared);
+	if (w->n_unretired == UNRETIRED_MAX)
+		retire(w);
+	return WORLD_SAME;
+}
+
+static enum world_result commit(struct world *w)
+{
+	enum world_result r = prepare(w);
+
+	return r == WORLD_SAME ? publish(w) : r;
+}
+
+static enum world_result undo(struct world *w)
+{
+	if (w->phase != WORLD_PREPARED)
+		return WORLD_REFUSED;
+	give_up(w);
+	return WORLD_SAME;
+}
+
+static enum world_result abandon(struct world *w)
+{
+	if (w->phase != WORLD_OPEN)
+		return WORLD_REFUSED;
+	give_up(w);
+	return WORLD_SAME;
+}
+
+static enum world_result retire_line(struct world *w)
+{
+	retire(w);
+	return WORLD_SAME;
+}
+
+/* The numbers that the real model gave: needed to address frames and ports. */
+static int note_numbers(struct world *w, char *const *words, const struct change_result *result)
+{
+	const struct object *o = model_find(w->model, result->kind, result->id);
+	int i;
+
+	if (!o)
+		return 0;
+	if (!strcmp(words[0], "eni.create") && (i = naive_find_eni(w->draft, words[1])) >= 0) {
+		w->draft->enis[i].number = o->number;
+		return port_make(o->number);
+	}
+	if (!strcmp(words[0], "subnet.create") && (i = naive_find_subnet(w->draft, words[1])) >= 0)
+		w->draft->subnets[i].number = o->number;
+	return 0;
+}
+
+static enum world_result change(struct world *w, char *const *words, unsigned n)
+{
+	_cleanup_(change_clear) struct change c = {0};
+	_cleanup_(change_result_clear) struct change_result result = {0};
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	bool alone = w->phase == WORLD_IDLE;
+	enum world_result r;
+
+	if (change_from_words(words, n, &c) < 0)
+		return WORLD_REFUSED;
+	if (w->phase == WORLD_PREPARED)
+		return WORLD_REFUSED;
+	if (alone && (r = begin(w)) != WORLD_SAME)
+		return r;
+	if (!w->failed && model_apply(w->txn, &c, &result, &error) < 0) {
+		if (error.code == VPC_E_INTERNAL_ERROR)
+			return broken(w, "model_apply", &error);
+		snprintf(w->message, sizeof(w->message), "%s: %s", vpc_code_string(error.code), error.message);
+		w->failed = true;
+	}
+	if (!w->failed) {
+		if (naive_apply(w->draft, words, n) < 0) {
+			snprintf(w->message, sizeof(w->message), "accepted, but the naive model cannot follow");
+			return WORLD_BROKEN;
+		}
+		if (note_numbers(w, words, &result) < 0) {
+			snprintf(w->message, sizeof(w->message), "no device: %s", strerror(errno));
+			return WORLD_BROKEN;
+		}
+	}
+	if (alone)
+		return commit(w);
+	return w->failed ? WORLD_REFUSED : WORLD_SAME;
+}
+
+static const struct {
+	const char *word;
+	enum world_result (*run)(struct world *w);
+} steps[] = {
+	{"begin", begin},     {"commit", commit}, {"abort", abandon},	   {"prepare", prepare},
+	{"publish", publish}, {"undo", undo},	  {"retire", retire_line},
+};
+
+enum world_result world_run(struct world *w, const char *line)
+{
+	char text[LINE_MAX_BYTES], *words[WORDS_MAX];
+	unsigned n;
+
+	snprintf(text, sizeof(text), "%s", line);
+	n = split_words(text, words);
+	if (n == 0 || words[0][0] == '#')
+		return WORLD_SAME;
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+		if (!strcmp(steps[i].word, words[0]))
+			return steps[i].run(w);
+	if (!strcmp(words[0], "out") || !strcmp(words[0], "in"))
+		return world_packet(w, words, n);
+	return change(w, words, n);
+}
