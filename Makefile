@@ -55,7 +55,11 @@ MODELTEST_BIN := $(call TEST_BIN,model)
 
 all: $(BUILD)/vpcd $(BUILD)/vpcctl
 
-bpf: $(BPF_OBJ)
+bpf: $(BPF_OBJ) $(SKEL)
+
+# Value of a variable, as words for a shell: for scripts/lint.
+print-%:
+	$(info $($*)) @:
 
 $(BUILD)/%.bpf.o: %.bpf.c
 	@mkdir -p $(@D)
