@@ -4,31 +4,69 @@
  *
  *   from_workload   tc ingress of the port: what the workload sends
  *   to_workload     tc egress of the port: what is about to reach it
- *   sweep           run by vpcd with BPF_PROG_TEST_RUN only: expires, stamps, cuts flows listed in sweep_io
+ *   sweep           run by vpcd with BPF_PROG_TEST_RUN only: expires, stamps, cuts the flows listed in sweep_io
+ *
+ * expected_attach_type stays 0: the same programs run as clsact filters and as tcx links.
  */
-#include "lib/maps.h"
-
-#include <linux/pkt_cls.h>
+#include "lib/ingress.h"
+#include "lib/sweep.h"
 
 char datapath_license[] SEC("license") = "GPL";
+
+/* How often a packet is judged again because the state was overtaken while it was read. */
+#define TRIES 3
 
 SEC("tc")
 int from_workload(struct __sk_buff *skb)
 {
-	(void)skb;
-	return TC_ACT_SHOT;
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	int rc = AGAIN;
+
+	skb->mark = 0;
+	if (!s)
+		return TC_ACT_SHOT;
+	s->mark = 0;
+	for (__u32 i = 0; i < TRIES && rc == AGAIN; i++)
+		rc = egress_judge(skb);
+	if (rc == PASS)
+		return deliver(skb, s);
+	if (rc == ANSWERED) {
+		skb->mark = VPC_MARK_ANSWER | (skb->ifindex & VPC_NUMBER_MASK);
+		return (int)bpf_redirect(skb->ifindex, 0);
+	}
+	return drop_packet(s, rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
 }
 
 SEC("tc")
 int to_workload(struct __sk_buff *skb)
 {
-	(void)skb;
-	return TC_ACT_SHOT;
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	int rc = AGAIN;
+
+	if (skb->mark == (VPC_MARK_ANSWER | (skb->ifindex & VPC_NUMBER_MASK))) {
+		skb->mark = 0;
+		return TC_ACT_OK;
+	}
+	if (!s)
+		return TC_ACT_SHOT;
+	s->mark = skb->mark;
+	for (__u32 i = 0; i < TRIES && rc == AGAIN; i++)
+		rc = ingress_judge(skb);
+	if (rc != PASS)
+		return drop_packet(s, rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
+	skb->mark = 0;
+	count_rx(s);
+	return TC_ACT_OK;
 }
 
 SEC("tc")
 int sweep(struct __sk_buff *skb)
 {
+	__u32 zero = 0;
+	struct vpc_sweep *io = bpf_map_lookup_elem(&sweep_io, &zero);
+
 	(void)skb;
-	return 0;
+	if (io)
+		bpf_loop(io->n < VPC_SWEEP_MAX ? io->n : VPC_SWEEP_MAX, sweep_step, 0, 0);
+	return TC_ACT_OK;
 }

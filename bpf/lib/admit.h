@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who are the two ends of the packet in hand? Fills the scratch's `end`, or refuses. A packet that hits a flow doesn't
+ * come here: taking an address away raises the ENI's gen_revoke, so the flow's own judgement finds out.
+ */
+#ifndef BPF_LIB_ADMIT_H
+#define BPF_LIB_ADMIT_H
+
+#include "lib/judge.h"
+
+static __always_inline int admit_egress(struct scratch *s)
+{
+	const struct packet *p = &s->packet;
+	struct vpc_eni *me = eni_get(s->me), *other;
+	__u32 owner;
+
+	if (!me)
+		return VPC_DROP_NOT_READY;
+	s->end[0].owns = address_owner(s, p->src) == s->me;
+	s->end[0].eni = s->me;
+	s->end[1].eni = 0;
+	s->end[1].owns = 0;
+	if (!s->end[0].owns && (s->my_flags & VPC_ENI_SOURCE_DEST_CHECK))
+		return VPC_DROP_FORGED_SOURCE;
+	owner = address_owner(s, p->dst);
+	other = owner ? eni_get(owner) : 0;
+	if (other && other->vpc != s->vpc)
+		other = 0;
+	if (owner == s->me)
+		return VPC_DROP_WRONG_DESTINATION;
+	if (!mac_equal(s->dmac, me->gateway_mac) &&
+	    (!other || other->subnet != me->subnet || !mac_equal(s->dmac, other->mac)))
+		return VPC_DROP_WRONG_DESTINATION;
+	if (other) {
+		s->end[1].eni = owner;
+		s->end[1].owns = 1;
+		return PASS;
+	}
+	/* The gateway's own address is judged like any other, the router drops what it doesn't serve. */
+	if (p->family == 4 && p->dst[3] == me->gateway4)
+		return PASS;
+	return address_in_space(s, p->family, p->dst) ? VPC_DROP_UNKNOWN_DESTINATION : PASS;
+}
+
+/* An address of an ENI counts as that ENI's only if the packet entered at its port: the mark says so. */
+static __always_inline int admit_source(struct scratch *s)
+{
+	__u32 owner = address_owner(s, s->packet.src), entered;
+	struct vpc_eni *e;
+
+	s->end[0].eni = 0;
+	s->end[0].owns = 0;
+	if ((s->mark & VPC_MARK_KIND) != VPC_MARK_ENI)
+		return owner ? VPC_DROP_FORGED_SOURCE : PASS;
+	entered = s->mark & VPC_NUMBER_MASK;
+	e = eni_get(entered);
+	if (!e || e->vpc != s->vpc)
+		return VPC_DROP_FORGED_SOURCE;
+	if (owner == entered) {
+		s->end[0].eni = entered;
+		s->end[0].owns = 1;
+		return PASS;
+	}
+	/* forwarded by an appliance: rules for addresses only */
+	return READ_ONCE(e->flags) & VPC_ENI_SOURCE_DEST_CHECK ? VPC_DROP_FORGED_SOURCE : PASS;
+}
+
+static __always_inline int admit_ingress(struct scratch *s)
+{
+	s->end[1].eni = s->me;
+	s->end[1].owns = address_owner(s, s->packet.dst) == s->me;
+	if (!s->end[1].owns && (s->my_flags & VPC_ENI_SOURCE_DEST_CHECK))
+		return VPC_DROP_WRONG_DESTINATION;
+	return admit_source(s);
+}
+
+/* Returns PASS with `end` filled, or why not. The second time it returns at once. */
+__noinline int admit(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	int rc;
+
+	if (!s)
+		return VPC_DROP_NOT_READY;
+	if (s->admitted)
+		return PASS;
+	rc = s->direction == VPC_EGRESS ? admit_egress(s) : admit_ingress(s);
+	s->admitted = !rc;
+	return rc;
+}
+
+/* Loads the ends as sides: end[opening] opens. Returns PASS, AGAIN, NOT_READY with culprit. */
+static __always_inline int admit_load(struct scratch *s, __u32 opening)
+{
+	int rc;
+
+	sides_clear(s);
+	s->opener = (s->from ^ opening) & 1;
+	for (__u32 i = 0; i < 2; i++) {
+		const struct end *end = &s->end[(i ^ opening) & 1];
+
+		if (!end->eni)
+			continue;
+		rc = side_load(s, i, end->eni, 0, end->owns);
+		if (rc > 0) {
+			s->culprit = end->eni;
+			s->culprit_direction = i ? VPC_INGRESS : VPC_EGRESS;
+		}
+		if (rc)
+			return rc;
+	}
+	return PASS;
+}
+
+#endif

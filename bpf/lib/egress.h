@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a workload sends: tc ingress of its port. */
+#ifndef BPF_LIB_EGRESS_H
+#define BPF_LIB_EGRESS_H
+
+#include "lib/arp.h"
+#include "lib/dhcp.h"
+#include "lib/fragment.h"
+#include "lib/nd.h"
+#include "lib/related.h"
+
+/* Whose port is it, and is it ready? Starts judging at the epoch of now. */
+static __always_inline int port_begin(struct __sk_buff *skb, struct scratch *s, __u32 direction)
+{
+	struct vpc_eni *e;
+	int in_force;
+
+	s->me = skb->ifindex;
+	s->direction = direction;
+	s->length = skb->len;
+	s->now_ns = bpf_ktime_get_coarse_ns();
+	s->culprit = 0;
+	s->admitted = 0;
+	s->via = 0;
+	s->end[0].eni = 0;
+	s->end[1].eni = 0;
+	s->ethertype = 0;
+	s->packet.proto = 0;
+	s->packet.icmp_kind = ICMP_NONE;
+	s->packet.sport = 0;
+	s->packet.dport = 0;
+	__builtin_memset(s->packet.src, 0, 32);
+	state_begin(s);
+	e = eni_get(s->me);
+	if (!e)
+		return VPC_DROP_NOT_READY;
+	s->vpc = e->vpc;
+	s->my_flags = READ_ONCE(e->flags);
+	s->my_incarnation = READ_ONCE(e->incarnation);
+	in_force = versioned_read(&e->set, s->epoch);
+	if (in_force <= 0)
+		return in_force ? AGAIN : VPC_DROP_NOT_READY;
+	return PASS;
+}
+
+static __always_inline int port_ethernet(struct __sk_buff *skb, struct scratch *s)
+{
+	__u8 h[ETH_HLEN];
+
+	if (bpf_skb_load_bytes(skb, 0, h, ETH_HLEN))
+		return VPC_DROP_MALFORMED;
+	__builtin_memcpy(s->dmac, h, ETH_ALEN);
+	__builtin_memcpy(s->smac, h + ETH_ALEN, ETH_ALEN);
+	__builtin_memcpy(&s->ethertype, h + 2 * ETH_ALEN, 2);
+	return skb->vlan_present ? VPC_DROP_ETHERTYPE : PASS;
+}
+
+/* Echo to the ENI's own gateway needs no group and no flow. */
+static __always_inline int egress_is_gateway_echo(const struct packet *p, const struct vpc_eni *me)
+{
+	if (p->family == 4)
+		return p->dst[3] == me->gateway4 && me->gateway4 && p->proto == IPPROTO_ICMP &&
+		       (p->fragment == FRAGMENT_LATER || p->icmp_type == 8);
+	return address_is_gateway6(p->dst) && p->proto == IPPROTO_ICMPV6 &&
+	       (p->fragment == FRAGMENT_LATER || p->icmp_type == 128);
+}
+
+/* The same as egress_admit with a link-local source and the gateway as destination. */
+static __always_inline int egress_to_gateway(struct scratch *s, const struct vpc_eni *me)
+{
+	const struct packet *p = &s->packet;
+
+	if (!mac_equal(s->dmac, me->gateway_mac))
+		return VPC_DROP_WRONG_DESTINATION;
+	if (!(p->family == 6 && address_is_link_local6(p->src) && !address_is_gateway6(p->src)) &&
+	    address_owner(s, p->src) != s->me)
+		return VPC_DROP_FORGED_SOURCE;
+	s->end[0].eni = s->me;
+	s->end[0].owns = 1;
+	return p->fragment == FRAGMENT_LATER ? fragment_follow(s) : PASS;
+}
+
+/* Addresses and protocols that are never carried. */
+static __always_inline int egress_refused(struct scratch *s, const struct vpc_eni *me)
+{
+	const struct packet *p = &s->packet;
+	int rc;
+
+	if (dhcp_asked(p))
+		return VPC_DROP_UNANSWERED;
+	if ((s->dmac[0] & 1) || address_is_multicast(p->family, p->dst))
+		return VPC_DROP_MULTICAST;
+	if (p->family == 4 && me->mask4 != 0xffffffff && p->dst[3] == (me->subnet4 | ~me->mask4))
+		return VPC_DROP_MULTICAST;
+	if (address_is_multicast(p->family, p->src))
+		return VPC_DROP_SPECIAL_ADDRESS;
+	rc = address_special(p->family, p->src);
+	return rc ? rc : address_special(p->family, p->dst);
+}
+
+static __always_inline int egress_ip(struct __sk_buff *skb, struct scratch *s, const struct vpc_eni *me)
+{
+	const struct packet *p = &s->packet;
+	int rc;
+
+	if (!(s->dmac[0] & 1) && egress_is_gateway_echo(p, me)) {
+		rc = egress_to_gateway(s, me);
+		/* an appliance may carry others' echoes there, by its rules; later fragments of others' too */
+		if (rc != VPC_DROP_FORGED_SOURCE && rc != VPC_DROP_FRAGMENT)
+			return rc;
+	}
+	rc = egress_refused(s, me);
+	if (rc)
+		return rc;
+	if (!(s->my_flags & VPC_ENI_SOURCE_DEST_CHECK) && address_owner(s, p->src) != s->me)
+		s->via = s->me << 1;
+	if (p->fragment == FRAGMENT_LATER) {
+		rc = admit(SCRATCH_PACKET);
+		return rc ? rc : fragment_follow(s);
+	}
+	if (p->icmp_kind == ICMP_REFUSED)
+		return VPC_DROP_ICMP_UNRELATED;
+	return p->icmp_kind == ICMP_ERROR ? related(skb) : track();
+}
+
+/* Judges the frame at the epoch of now. Returns PASS, ANSWERED, AGAIN or a reason. */
+__noinline int egress_judge(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	struct vpc_eni *me;
+	int rc;
+
+	if (!s)
+		return VPC_DROP_NOT_READY;
+	rc = port_begin(skb, s, VPC_EGRESS);
+	if (!rc)
+		rc = port_ethernet(skb, s);
+	if (rc)
+		return rc;
+	if (s->ethertype != bpf_htons(ETH_P_ARP) && s->ethertype != bpf_htons(ETH_P_IP) &&
+	    s->ethertype != bpf_htons(ETH_P_IPV6))
+		return VPC_DROP_ETHERTYPE;
+	me = eni_get(s->me);
+	if (!me)
+		return VPC_DROP_NOT_READY;
+	if (!mac_equal(s->smac, me->mac))
+		return VPC_DROP_FORGED_MAC;
+	if (s->ethertype == bpf_htons(ETH_P_ARP))
+		return arp(skb);
+	rc = parse_packet(skb, ETH_HLEN, s->ethertype == bpf_htons(ETH_P_IP) ? 4 : 6, 0);
+	if (rc)
+		return rc;
+	if (s->packet.icmp_kind == ICMP_ND)
+		return nd(skb);
+	rc = egress_ip(skb, s, me);
+	if (!rc && s->packet.fragment == FRAGMENT_FIRST)
+		fragment_remember(s);
+	return rc;
+}
+
+/* Lets an allowed packet go on: up to the bridge and the router, with the mark that says at which port it entered. Here
+ * the redirect to a local ENI will have its place. */
+static __always_inline int deliver(struct __sk_buff *skb, struct scratch *s)
+{
+	skb->mark = VPC_MARK_ENI | (s->me & VPC_NUMBER_MASK);
+	count_tx(s);
+	return TC_ACT_OK;
+}
+
+#endif

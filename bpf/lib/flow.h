@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The two tables of flows and how an entry is changed in them.
+ *
+ * Others read and write an entry at the same time, so:
+ *  - An entry that is made or taken back to life is inserted whole, with the epoch of its judgement: if anything was taken
+ *    away since, that epoch is too old and the next packet judges again.
+ *  - An entry in a table becomes a tombstone by two stores, first the state, then the epoch of the refusal. Every other
+ *    change of its state is a compare-and-swap of the word the state is in, so it can't overwrite a tombstone; and the
+ *    epoch is raised only by a compare-and-swap from the one that was found too old.
+ *  - A copy for the other table takes its epoch before the rest: it can't have a tombstone's epoch and no tombstone.
+ *  - Elements are recycled at once: the tag is compared after what was read, and before each write.
+ */
+#ifndef BPF_LIB_FLOW_H
+#define BPF_LIB_FLOW_H
+
+#include "lib/drop.h"
+
+#define FLOW_SYN_S	 60
+#define FLOW_CLOSING_S	 120
+#define FLOW_RESET_S	 30
+#define FLOW_ICMP_S	 30
+#define FLOW_OTHER_S	 600
+#define FLOW_TOMBSTONE_S 960
+#define FLOW_SEEN_NS	 NS_PER_S /* how old last_seen_ns may be before a packet writes it */
+
+/* state, flags, opener and icmp_type are changed together. */
+union flow_word {
+	__u32 word;
+	struct {
+		__u8 state;
+		__u8 flags;
+		__u8 opener;
+		__u8 icmp_type;
+	};
+};
+_Static_assert(__builtin_offsetof(struct vpc_flow, state) % 4 == 0 &&
+		       __builtin_offsetof(struct vpc_flow, icmp_type) == __builtin_offsetof(struct vpc_flow, state) + 3,
+	       "the word of the flow's state");
+
+static __always_inline __u32 *flow_word(struct vpc_flow *f)
+{
+	return (__u32 *)&f->state;
+}
+
+/* Digest of the key in the scratch. Never 0. */
+static __always_inline __u64 flow_tag(const struct vpc_flow_key *k)
+{
+	const __u64 *w = (const __u64 *)k;
+	__u64 h = 0x9e3779b97f4a7c15ull;
+
+	for (__u32 i = 0; i < sizeof(*k) / 8; i++) {
+		h = (h ^ w[i]) * 0xff51afd7ed558ccdull;
+		h ^= h >> 32;
+	}
+	return h | 1;
+}
+
+/* Whether a comes after b, by bytes. */
+static __always_inline int address_after(const __be32 *a, const __be32 *b)
+{
+	for (__u32 i = 0; i < 4; i++)
+		if (a[i] != b[i])
+			return bpf_ntohl(a[i]) > bpf_ntohl(b[i]);
+	return 0;
+}
+
+/* Makes the scratch's key of a packet; from: index in the key of its source. */
+static __always_inline void flow_key(struct scratch *s, const struct packet *p, __u32 via)
+{
+	struct vpc_flow_key *k = &s->key;
+	int icmp = p->icmp_kind != ICMP_NONE, swap;
+
+	swap = address_after(p->src, p->dst) ||
+	       (address_equal(p->src, p->dst) && bpf_ntohs(p->sport) > bpf_ntohs(p->dport));
+	k->vpc = s->vpc;
+	k->via = via;
+	if (swap) {
+		address_copy(k->addr[0], p->dst);
+		address_copy(k->addr[1], p->src);
+		k->port[0] = p->dport;
+		k->port[1] = p->sport;
+		s->from = 1;
+	} else {
+		address_copy(k->addr[0], p->src);
+		address_copy(k->addr[1], p->dst);
+		k->port[0] = p->sport;
+		k->port[1] = p->dport;
+		s->from = 0;
+	}
+	k->proto = p->proto;
+	k->icmp_type = icmp ? p->query_type : 0;
+	k->icmp_code = icmp ? p->icmp_code : 0;
+	k->pad = 0;
+	s->tag = flow_tag(k);
+}
+
+static __always_inline struct vpc_flow *flow_lookup(struct scratch *s)
+{
+	struct vpc_flow *f = bpf_map_lookup_elem(&flow, &s->key);
+
+	s->in_flow = 1;
+	if (f && READ_ONCE(f->tag) == s->tag)
+		return f;
+	s->in_flow = 0;
+	f = bpf_map_lookup_elem(&flow_new, &s->key);
+	return f && READ_ONCE(f->tag) == s->tag ? f : 0;
+}
+
+static __always_inline int flow_expired(const struct vpc_flow *f, __u64 now_ns)
+{
+	return (__s64)(now_ns - f->last_seen_ns) > (__s64)(f->timeout_s * NS_PER_S);
+}
+
+/*
+ * Looks up the scratch's key and copies the entry to the scratch's fl. Returns it, or NULL if there is none or it has
+ * expired; `found` says whether there was any.
+ */
+static __always_inline struct vpc_flow *flow_get(struct scratch *s)
+{
+	struct vpc_flow *f = flow_lookup(s);
+
+	s->found = 0;
+	if (!f)
+		return 0;
+	s->fl.epoch = READ_ONCE(f->epoch);
+	barrier_full(s);
+	s->fl.last_seen_ns = READ_ONCE(f->last_seen_ns);
+	s->fl.created_ns = f->created_ns;
+	s->fl.grace_until_ns = READ_ONCE(f->grace_until_ns);
+	s->fl.eni[0] = READ_ONCE(f->eni[0]);
+	s->fl.eni[1] = READ_ONCE(f->eni[1]);
+	s->fl.incarnation[0] = READ_ONCE(f->incarnation[0]);
+	s->fl.incarnation[1] = READ_ONCE(f->incarnation[1]);
+	s->fl.rule[0] = f->rule[0];
+	s->fl.rule[1] = f->rule[1];
+	s->fl.timeout_s = READ_ONCE(f->timeout_s);
+	*flow_word(&s->fl) = READ_ONCE(*flow_word(f));
+	s->fl.icmp_code = f->icmp_code;
+	s->fl.saved_state = READ_ONCE(f->saved_state);
+	s->fl.packets = f->packets;
+	s->fl.tag = READ_ONCE(f->tag);
+	if (s->fl.tag != s->tag)
+		return 0;
+	s->found = 1;
+	return flow_expired(&s->fl, s->now_ns) ? 0 : f;
+}
+
+/* --- budget ------------------------------------------------------------------------------------------------------- */
+
+static __always_inline void budget_add(__u32 number, __u32 incarnation, __s64 by)
+{
+	struct vpc_eni *e;
+	__s64 *n;
+
+	if (!number)
+		return;
+	e = eni_get(number);
+	n = bpf_map_lookup_elem(&eni_flows, &number);
+	/* a number that was given to another ENI meanwhile has a count of its own */
+	if (e && n && READ_ONCE(e->incarnation) == incarnation)
+		__sync_fetch_and_add(n, by);
+}
+
+static __always_inline void budget_add_sides(const struct vpc_flow *f, __s64 by)
+{
+	budget_add(f->eni[0], f->incarnation[0], by);
+	budget_add(f->eni[1], f->incarnation[1], by);
+}
+
+static __always_inline int budget_left(__u32 number)
+{
+	struct vpc_eni *e;
+	__s64 *n;
+
+	if (!number)
+		return 1;
+	e = eni_get(number);
+	n = bpf_map_lookup_elem(&eni_flows, &number);
+	return e && n && *(volatile __s64 *)n < (__s64)READ_ONCE(e->flow_budget);
+}
+
+/* Gives back what an entry of `flow` counts for, once: whoever clears the flag does. */
+static __always_inline void budget_release(struct vpc_flow *f)
+{
+	for (__u32 i = 0; i < 4; i++) {
+		union flow_word old, next;
+
+		old.word = READ_ONCE(*flow_word(f));
+		if (!(old.flags & VPC_FLOW_BUDGETED))
+			return;
+		next = old;
+		next.flags = (__u8)(next.flags & ~VPC_FLOW_BUDGETED);
+		if (__sync_val_compare_and_swap(flow_word(f), old.word, next.word) == old.word) {
+			budget_add_sides(f, -1);
+			return;
+		}
+	}
+}
+
+/* --- entries ------------------------------------------------------------------------------------------------------ */
+
+/* Takes the key out of `flow`. */
+static __always_inline void flow_leave(struct scratch *s)
+{
+	struct vpc_flow *f = bpf_map_lookup_elem(&flow, &s->key);
+
+	if (!f || READ_ONCE(f->tag) != s->tag)
+		return;
+	budget_release(f);
+	bpf_map_delete_elem(&flow, &s->key);
+}
+
+/* Idle seconds, the smaller of the local sides'. which_idle: offset of the timeout in struct vpc_eni. */
+static __always_inline __u32 flow_idle(const struct vpc_flow *f, __u32 state)
+{
+	__u32 least = 0;
+
+	for (__u32 i = 0; i < 2; i++) {
+		struct vpc_eni *e = f->eni[i] ? eni_get(f->eni[i]) : 0;
+		__u32 idle;
+
+		if (!e)
+			continue;
+		idle = state == VPC_FLOW_ESTABLISHED ? e->tcp_idle_s
+		       : state == VPC_FLOW_STREAM    ? e->udp_stream_idle_s
+						     : e->udp_idle_s;
+		if (!least || idle < least)
+			least = idle;
+	}
+	return least;
+}
+
+static __always_inline __u32 flow_timeout(const struct vpc_flow *f, __u8 proto)
+{
+	switch (f->state) {
+	case VPC_FLOW_SYN_SENT:
+	case VPC_FLOW_SYN_RECEIVED:
+		return FLOW_SYN_S;
+	case VPC_FLOW_CLOSING:
+		return FLOW_CLOSING_S;
+	case VPC_FLOW_RESET:
+		return FLOW_RESET_S;
+	case VPC_FLOW_OTHER:
+		return FLOW_OTHER_S;
+	case VPC_FLOW_TOMBSTONE:
+		return FLOW_TOMBSTONE_S;
+	case VPC_FLOW_ONE_WAY:
+	case VPC_FLOW_REPLIED:
+		return proto == IPPROTO_UDP ? flow_idle(f, f->state) : FLOW_ICMP_S;
+	default:
+		return flow_idle(f, f->state);
+	}
+}
+
+/*
+ * Puts the scratch's fl into flow_new under the scratch's key. replace: also over an entry that is there, in either
+ * table. Returns PASS, FLOW_TABLE; also PASS when another CPU was faster: what it made was judged too.
+ */
+__noinline int flow_insert(__u32 which, __u32 replace)
+{
+	struct scratch *s = scratch_get(which);
+	long rc;
+
+	if (!s)
+		return VPC_DROP_FLOW_TABLE;
+	s->fl.tag = s->tag;
+	s->fl.flags &= (__u8)~VPC_FLOW_BUDGETED;
+	rc = bpf_map_update_elem(&flow_new, &s->key, &s->fl, replace ? BPF_ANY : BPF_NOEXIST);
+	if (rc)
+		return rc == -17 /* EEXIST */ ? PASS : VPC_DROP_FLOW_TABLE;
+	if (replace)
+		flow_leave(s);
+	return PASS;
+}
+
+/* Copies an entry of a table to the scratch's fl, its epoch first. */
+static __always_inline int flow_copy(struct scratch *s, struct vpc_flow *f)
+{
+	__u64 epoch = READ_ONCE(f->epoch);
+
+	barrier_full(s);
+	__builtin_memcpy(&s->fl, f, sizeof(s->fl));
+	s->fl.epoch = epoch;
+	return s->fl.tag == s->tag && s->fl.state != VPC_FLOW_TOMBSTONE;
+}
+
+/* Moves the entry of the scratch's key from flow_new to `flow`, if its sides' budgets and the table have room. */
+__noinline int flow_promote(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	struct vpc_flow *f;
+
+	if (!s)
+		return 0;
+	f = bpf_map_lookup_elem(&flow_new, &s->key);
+	if (!f || !flow_copy(s, f))
+		return 0;
+	if (!budget_left(s->fl.eni[0]) || !budget_left(s->fl.eni[1]))
+		return 0;
+	s->fl.flags |= VPC_FLOW_BUDGETED;
+	budget_add_sides(&s->fl, 1);
+	if (bpf_map_update_elem(&flow, &s->key, &s->fl, BPF_NOEXIST)) {
+		budget_add_sides(&s->fl, -1);
+		return 0;
+	}
+	bpf_map_delete_elem(&flow_new, &s->key);
+	return 1;
+}
+
+/* Moves the entry of the scratch's key from `flow` to flow_new. */
+__noinline int flow_demote(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	struct vpc_flow *f;
+
+	if (!s)
+		return 0;
+	f = bpf_map_lookup_elem(&flow, &s->key);
+	if (!f || !flow_copy(s, f))
+		return 0;
+	return flow_insert(which, 1);
+}
+
+/* Writes a new state and what goes with it; the copy in fl has it already, `old` is the word as it was read. Returns
+ * whether it took: not if another CPU was faster. */
+static __always_inline int flow_write_state(struct vpc_flow *f, const struct vpc_flow *copy, __u32 old)
+{
+	WRITE_ONCE(f->saved_state, copy->saved_state);
+	if (__sync_val_compare_and_swap(flow_word(f), old, READ_ONCE(*flow_word((struct vpc_flow *)copy))) != old)
+		return 0;
+	WRITE_ONCE(f->timeout_s, copy->timeout_s);
+	return 1;
+}
+
+/* Makes the entry a tombstone, as refused at `epoch`. It stays in its table and counts to no budget. */
+static __always_inline void flow_bury(struct scratch *s, struct vpc_flow *f, __u64 epoch)
+{
+	__u8 was = READ_ONCE(f->state);
+
+	if (READ_ONCE(f->tag) != s->tag)
+		return;
+	if (was != VPC_FLOW_TOMBSTONE && was != VPC_FLOW_RESET) /* a RESET one has saved what it was before */
+		WRITE_ONCE(f->saved_state, was);
+	WRITE_ONCE(f->state, VPC_FLOW_TOMBSTONE);
+	barrier_full(s);
+	WRITE_ONCE(f->epoch, epoch);
+	WRITE_ONCE(f->timeout_s, FLOW_TOMBSTONE_S);
+	WRITE_ONCE(f->last_seen_ns, s->now_ns);
+	WRITE_ONCE(f->grace_until_ns, 0);
+	budget_release(f);
+}
+
+#endif

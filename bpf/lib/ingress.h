@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is about to reach a workload, by the bridge or the router: tc egress of its port. */
+#ifndef BPF_LIB_INGRESS_H
+#define BPF_LIB_INGRESS_H
+
+#include "lib/egress.h"
+
+/* Whether the packet is of the router itself: nothing that entered at a port, and from the ENI's gateway address. */
+static __always_inline int ingress_is_gateway(const struct scratch *s, const struct vpc_eni *me)
+{
+	const struct packet *p = &s->packet;
+
+	if ((s->mark & VPC_MARK_KIND) == VPC_MARK_ENI)
+		return 0;
+	return p->family == 4 ? me->gateway4 && p->src[3] == me->gateway4 : address_is_gateway6(p->src);
+}
+
+/* The gateway's echo replies need no group and no flow. */
+static __always_inline int ingress_is_gateway_echo(const struct packet *p)
+{
+	if (p->family == 4)
+		return p->proto == IPPROTO_ICMP && (p->fragment == FRAGMENT_LATER || p->icmp_type == 0);
+	return p->proto == IPPROTO_ICMPV6 && (p->fragment == FRAGMENT_LATER || p->icmp_type == 129);
+}
+
+static __always_inline int ingress_from_gateway(struct scratch *s)
+{
+	const struct packet *p = &s->packet;
+
+	/* A link-local address is the workload's own business; the frame is for its MAC. */
+	if (!(p->family == 6 && address_is_link_local6(p->dst)) && address_owner(s, p->dst) != s->me)
+		return VPC_DROP_WRONG_DESTINATION;
+	s->end[1].eni = s->me;
+	s->end[1].owns = 1;
+	return p->fragment == FRAGMENT_LATER ? fragment_follow(s) : PASS;
+}
+
+static __always_inline int ingress_refused(const struct scratch *s, int gateway)
+{
+	const struct packet *p = &s->packet;
+	int rc;
+
+	if (address_is_multicast(p->family, p->dst))
+		return VPC_DROP_MULTICAST;
+	if (address_is_multicast(p->family, p->src))
+		return VPC_DROP_SPECIAL_ADDRESS;
+	rc = address_special(p->family, p->src);
+	if (rc && !(gateway && p->icmp_kind == ICMP_ERROR))
+		return rc;
+	return address_special(p->family, p->dst);
+}
+
+static __always_inline int ingress_ip(struct __sk_buff *skb, struct scratch *s, const struct vpc_eni *me)
+{
+	const struct packet *p = &s->packet;
+	int gateway = ingress_is_gateway(s, me), rc;
+
+	if (gateway && ingress_is_gateway_echo(p)) {
+		rc = ingress_from_gateway(s);
+		if (rc != VPC_DROP_WRONG_DESTINATION && rc != VPC_DROP_FRAGMENT)
+			return rc;
+	}
+	rc = ingress_refused(s, gateway);
+	if (rc)
+		return rc;
+	if (!(s->my_flags & VPC_ENI_SOURCE_DEST_CHECK) && address_owner(s, p->dst) != s->me)
+		s->via = s->me << 1 | 1;
+	if (p->fragment == FRAGMENT_LATER) {
+		rc = admit(SCRATCH_PACKET);
+		return rc ? rc : fragment_follow(s);
+	}
+	if (p->icmp_kind == ICMP_REFUSED)
+		return VPC_DROP_ICMP_UNRELATED;
+	if (p->icmp_kind == ICMP_ND)
+		return VPC_DROP_FORGED_ND;
+	return p->icmp_kind == ICMP_ERROR ? related(skb) : track();
+}
+
+/* Judges the frame at the epoch of now. Returns PASS, AGAIN or a reason. */
+__noinline int ingress_judge(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	struct vpc_eni *me;
+	int rc;
+
+	if (!s)
+		return VPC_DROP_NOT_READY;
+	rc = port_begin(skb, s, VPC_INGRESS);
+	if (!rc)
+		rc = port_ethernet(skb, s);
+	if (rc)
+		return rc;
+	if (s->ethertype != bpf_htons(ETH_P_IP) && s->ethertype != bpf_htons(ETH_P_IPV6))
+		return VPC_DROP_ETHERTYPE;
+	if (s->dmac[0] & 1)
+		return VPC_DROP_MULTICAST;
+	me = eni_get(s->me);
+	if (!me)
+		return VPC_DROP_NOT_READY;
+	if (!mac_equal(s->dmac, me->mac))
+		return VPC_DROP_WRONG_DESTINATION;
+	rc = parse_packet(skb, ETH_HLEN, s->ethertype == bpf_htons(ETH_P_IP) ? 4 : 6, 0);
+	if (rc)
+		return rc;
+	rc = ingress_ip(skb, s, me);
+	if (!rc && s->packet.fragment == FRAGMENT_FIRST)
+		fragment_remember(s);
+	return rc;
+}
+
+#endif

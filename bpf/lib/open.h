@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Opening flows: what may open one, and with which entry it is remembered. */
+#ifndef BPF_LIB_OPEN_H
+#define BPF_LIB_OPEN_H
+
+#include "lib/admit.h"
+
+/* Takes the tombstone in the scratch's fl, whose opening is allowed again, back to what it was. AGAIN, or FLOW_TABLE. */
+static __always_inline int open_revive(struct scratch *s)
+{
+	int rc;
+
+	s->fl.state = s->fl.saved_state;
+	s->fl.flags &= (__u8)~VPC_FLOW_BOTH_ASKED;
+	s->fl.epoch = s->epoch;
+	s->fl.rule[0] = s->rules[0];
+	s->fl.rule[1] = s->rules[1];
+	s->fl.grace_until_ns = 0;
+	s->fl.last_seen_ns = s->now_ns;
+	s->fl.timeout_s = flow_timeout(&s->fl, s->key.proto);
+	event_flow(SCRATCH_PACKET, VPC_EVENT_REJUDGE);
+	rc = flow_insert(SCRATCH_PACKET, 1);
+	if (rc)
+		return rc;
+	if (s->fl.state == VPC_FLOW_ESTABLISHED || s->fl.state == VPC_FLOW_STREAM)
+		flow_promote(SCRATCH_PACKET);
+	return AGAIN;
+}
+
+/* Judges end[opening] as the opener. Returns PASS, AGAIN or a reason. */
+static __always_inline int open_judge(struct scratch *s, __u32 opening)
+{
+	int rc;
+
+	s->culprit = 0;
+	rc = admit_load(s, opening);
+	return rc ? rc : judge_opening(SCRATCH_PACKET);
+}
+
+static __always_inline int open_pickup_wanted(const struct scratch *s)
+{
+	__u32 zero = 0;
+	struct vpc_ctl *c = bpf_map_lookup_elem(&ctl, &zero);
+
+	return c && s->now_ns < READ_ONCE(c->pickup_until_ns) && !s->via && !(s->packet.tcp_flags & TCP_RST);
+}
+
+/* A TCP packet of a connection nobody saw opened, while such are taken up: as the opener's, then as the responder's. */
+static __always_inline int open_pickup(struct scratch *s)
+{
+	int rc;
+
+	s->fl.state = VPC_FLOW_ESTABLISHED;
+	if (s->packet.tcp_flags & TCP_SYN) { /* SYN-ACK: only a responder's */
+		s->fl.state = VPC_FLOW_SYN_RECEIVED;
+		return open_judge(s, 1);
+	}
+	rc = open_judge(s, 0);
+	return rc <= 0 ? rc : open_judge(s, 1);
+}
+
+/* A flow that moves to `flow` while it is looked up may be seen in neither table: look there once more. */
+static __always_inline int open_overlooked(struct scratch *s)
+{
+	struct vpc_flow *f = bpf_map_lookup_elem(&flow, &s->key);
+
+	return !s->found && f && READ_ONCE(f->tag) == s->tag;
+}
+
+/* Whether the packet may open a flow, judged. fl's state and flags are set as the flow will begin. */
+static __always_inline int open_verdict(struct scratch *s, int how)
+{
+	const struct packet *p = &s->packet;
+	int rc;
+
+	s->fl.flags = 0;
+	s->fl.state = VPC_FLOW_ONE_WAY;
+	if (p->icmp_kind == ICMP_REPLY)
+		return VPC_DROP_NO_FLOW;
+	if (p->proto == IPPROTO_TCP) {
+		s->fl.state = VPC_FLOW_SYN_SENT;
+		if (!tcp_opens(p->tcp_flags)) {
+			if (how != OPEN_NEW || !open_pickup_wanted(s))
+				return open_overlooked(s) ? AGAIN : VPC_DROP_NO_FLOW;
+			s->fl.flags = VPC_FLOW_PICKED_UP;
+			rc = open_pickup(s);
+			return rc > 0 ? VPC_DROP_NO_FLOW : rc;
+		}
+	} else if (p->proto != IPPROTO_UDP && p->icmp_kind == ICMP_NONE) {
+		s->fl.state = VPC_FLOW_OTHER;
+	}
+	rc = open_judge(s, 0);
+	return rc > 0 && p->proto == IPPROTO_UDP && open_overlooked(s) ? AGAIN : rc;
+}
+
+/* What is remembered stays; it notes that the packet was allowed. */
+static __always_inline int open_note(struct scratch *s)
+{
+	struct vpc_flow *f = flow_lookup(s);
+	union flow_word old, next;
+
+	if (!f)
+		return PASS;
+	WRITE_ONCE(f->last_seen_ns, s->now_ns);
+	if (s->packet.icmp_kind != ICMP_QUERY)
+		return PASS;
+	old.word = READ_ONCE(*flow_word(f));
+	next = old;
+	next.flags |= VPC_FLOW_BOTH_ASKED;
+	if (next.word != old.word)
+		__sync_val_compare_and_swap(flow_word(f), old.word, next.word);
+	return PASS;
+}
+
+static __always_inline void open_fill(struct scratch *s)
+{
+	struct vpc_flow *f = &s->fl;
+
+	f->epoch = s->epoch;
+	f->last_seen_ns = s->now_ns;
+	f->created_ns = s->now_ns;
+	f->grace_until_ns = 0;
+	for (__u32 i = 0; i < 2; i++) {
+		f->eni[i] = s->side[i].eni;
+		f->incarnation[i] = s->side[i].eni ? s->side[i].incarnation : 0;
+		f->rule[i] = s->rules[i];
+	}
+	f->opener = (__u8)s->opener;
+	f->icmp_type = s->key.icmp_type;
+	f->icmp_code = s->key.icmp_code;
+	f->saved_state = VPC_FLOW_NONE;
+	f->pad[0] = 0;
+	f->pad[1] = 0;
+	f->packets = 1;
+	f->timeout_s = flow_timeout(f, s->key.proto);
+}
+
+/* The budget counts established flows and is looked at when a connection opens. */
+static __always_inline int open_budget(struct scratch *s)
+{
+	if (s->key.proto != IPPROTO_TCP)
+		return PASS;
+	for (__u32 i = 0; i < 2; i++) {
+		if (budget_left(s->side[i].eni))
+			continue;
+		s->culprit = s->side[i].eni;
+		s->culprit_direction = i ? VPC_INGRESS : VPC_EGRESS;
+		return VPC_DROP_FLOW_BUDGET;
+	}
+	return PASS;
+}
+
+/* Judges the packet as an opening, `how`: OPEN_…. Returns PASS, AGAIN or a reason. */
+__noinline int open_flow(__u32 which, int how)
+{
+	struct scratch *s = scratch_get(which);
+	int rc;
+
+	if (!s)
+		return VPC_DROP_NOT_READY;
+	rc = admit(which);
+	if (!rc)
+		rc = open_verdict(s, how);
+	if (rc || how == OPEN_ONCE)
+		return rc;
+	if (how == OPEN_KEEP)
+		return open_note(s);
+	rc = open_budget(s);
+	if (rc)
+		return rc;
+	open_fill(s);
+	rc = flow_insert(which, s->found);
+	if (rc)
+		return rc;
+	event_flow(which, VPC_EVENT_OPEN);
+	if (s->fl.state == VPC_FLOW_ESTABLISHED)
+		flow_promote(which);
+	return PASS;
+}
+
+#endif

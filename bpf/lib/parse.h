@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reads an IP packet into a struct packet. Everything is read through bpf_skb_load_bytes: it checks the bounds and
+ * copies from fragments of the skb too, so a header that isn't linear is never called too short.
+ */
+#ifndef BPF_LIB_PARSE_H
+#define BPF_LIB_PARSE_H
+
+#include "lib/address.h"
+#include "lib/tcp.h"
+
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+
+#define IP_MF	  0x2000
+#define IP_OFFSET 0x1fff
+
+#define EXT_HOPOPTS  0
+#define EXT_ROUTING  43
+#define EXT_FRAGMENT 44
+#define EXT_AH	      51
+#define EXT_DSTOPTS  60
+#define EXT_MOBILITY 135
+#define EXT_HIP      139
+#define EXT_SHIM6    140
+#define EXT_HEADERS_MAX 8
+
+static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p, __u32 quoted)
+{
+	__u32 available, total, header, fragment_word;
+	struct iphdr ip;
+
+	if (bpf_skb_load_bytes(skb, p->l3, &ip, sizeof(ip)))
+		return VPC_DROP_MALFORMED;
+	if (ip.version != 4 || ip.ihl < 5)
+		return VPC_DROP_MALFORMED;
+	available = skb->len - p->l3;
+	header = (__u32)ip.ihl * 4;
+	total = bpf_ntohs(ip.tot_len);
+	if (quoted ? total > available : !total && skb->gso_size)
+		total = available; /* a quotation is cut short; a segment over 64 KiB has no length (BIG TCP) */
+	if (total < header || total > available)
+		return VPC_DROP_MALFORMED;
+	p->end = p->l3 + total;
+	p->l4 = p->l3 + header;
+	address_from4(p->src, ip.saddr);
+	address_from4(p->dst, ip.daddr);
+	p->proto = ip.protocol;
+	p->fragment_proto = ip.protocol;
+	p->hop_limit = ip.ttl;
+	p->fragment_id = bpf_htonl(bpf_ntohs(ip.id));
+	fragment_word = bpf_ntohs(ip.frag_off);
+	if (fragment_word & IP_OFFSET) {
+		p->fragment = FRAGMENT_LATER;
+		/* RFC 1858: would write over the flags of the first fragment's TCP header */
+		if (ip.protocol == IPPROTO_TCP && (fragment_word & IP_OFFSET) == 1)
+			return VPC_DROP_MALFORMED;
+	} else if (fragment_word & IP_MF) {
+		p->fragment = FRAGMENT_FIRST;
+	}
+	return PASS;
+}
+
+static __always_inline int is_extension(__u8 next)
+{
+	return next == EXT_HOPOPTS || next == EXT_ROUTING || next == EXT_FRAGMENT || next == EXT_AH ||
+	       next == EXT_DSTOPTS || next == EXT_MOBILITY || next == EXT_HIP || next == EXT_SHIM6;
+}
+
+/* The fragment header h at p->l4. Returns PASS, or 1 when nothing behind it can be read. */
+static __always_inline int parse_fragment6(struct packet *p, const __u8 *h)
+{
+	__u32 offset = (__u32)h[2] << 8 | h[3];
+
+	p->fragment_id = *(const __be32 *)(h + 4);
+	p->fragment_proto = h[0];
+	p->proto = h[0];
+	if (offset >> 3) {
+		p->fragment = FRAGMENT_LATER;
+		return 1;
+	}
+	if (offset & 1)
+		p->fragment = FRAGMENT_FIRST; /* else an atomic fragment: the whole packet (RFC 6946) */
+	return PASS;
+}
+
+static __always_inline int parse_extensions(struct __sk_buff *skb, struct packet *p)
+{
+	__u32 fragmented = 0;
+
+	for (__u32 i = 0; i <= EXT_HEADERS_MAX; i++) {
+		__u64 words = 0;
+		const __u8 *h = (const __u8 *)&words;
+		__u8 next = p->proto;
+		__u32 length;
+
+		if (!is_extension(next))
+			return PASS;
+		if (i == EXT_HEADERS_MAX)
+			return VPC_DROP_EXTENSION_HEADER;
+		if (p->l4 + 8 > p->end || bpf_skb_load_bytes(skb, p->l4, &words, 8))
+			return VPC_DROP_MALFORMED;
+		length = ((__u32)h[1] + 1) * 8;
+		p->proto = h[0];
+		if (next == EXT_ROUTING && h[2] == 0)
+			return VPC_DROP_EXTENSION_HEADER; /* RFC 5095 */
+		if (next == EXT_AH)
+			length = ((__u32)h[1] + 2) * 4;
+		if (next == EXT_FRAGMENT) {
+			if (fragmented++)
+				return VPC_DROP_EXTENSION_HEADER;
+			length = 8;
+			if (parse_fragment6(p, h)) {
+				if (h[0] == IPPROTO_TCP && ((__u32)h[2] << 8 | h[3]) >> 3 == 1)
+					return VPC_DROP_MALFORMED;
+				return PASS;
+			}
+		}
+		p->l4 += length;
+		if (p->l4 > p->end)
+			return VPC_DROP_MALFORMED;
+	}
+	return VPC_DROP_EXTENSION_HEADER;
+}
+
+static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p, __u32 quoted)
+{
+	__u32 available, total;
+	struct ipv6hdr ip;
+
+	if (bpf_skb_load_bytes(skb, p->l3, &ip, sizeof(ip)))
+		return VPC_DROP_MALFORMED;
+	if (ip.version != 6)
+		return VPC_DROP_MALFORMED;
+	available = skb->len - p->l3;
+	total = (__u32)bpf_ntohs(ip.payload_len) + 40;
+	if (quoted ? total > available : !ip.payload_len && skb->gso_size)
+		total = available;
+	if (total > available)
+		return VPC_DROP_MALFORMED;
+	p->end = p->l3 + total;
+	p->l4 = p->l3 + 40;
+	__builtin_memcpy(p->src, &ip.saddr, 16);
+	__builtin_memcpy(p->dst, &ip.daddr, 16);
+	p->proto = ip.nexthdr;
+	p->hop_limit = ip.hop_limit;
+	return parse_extensions(skb, p);
+}
+
+/* What a type is to the flows. */
+static __always_inline void classify_icmp4(struct packet *p)
+{
+	p->icmp_kind = ICMP_QUERY;
+	p->query_type = p->icmp_type;
+	switch (p->icmp_type) {
+	case 0: /* echo, timestamp, information, address mask: type of the reply and of the query */
+		p->query_type = 8;
+		p->icmp_kind = ICMP_REPLY;
+		break;
+	case 14:
+	case 16:
+	case 18:
+		p->query_type = (__u8)(p->icmp_type - 1);
+		p->icmp_kind = ICMP_REPLY;
+		break;
+	case 3:
+	case 4:
+	case 11:
+	case 12:
+		p->icmp_kind = ICMP_ERROR;
+		break;
+	case 5:
+		p->icmp_kind = ICMP_REFUSED;
+		break;
+	default:
+		break;
+	}
+}
+
+static __always_inline void classify_icmp6(struct packet *p)
+{
+	__u8 type = p->icmp_type;
+
+	p->icmp_kind = ICMP_QUERY;
+	p->query_type = type;
+	if (type == 129 || type == 140) {
+		p->query_type = (__u8)(type - 1);
+		p->icmp_kind = ICMP_REPLY;
+	} else if (type >= 1 && type <= 4) {
+		p->icmp_kind = ICMP_ERROR;
+	} else if (type >= 133 && type <= 137) {
+		p->icmp_kind = ICMP_ND;
+	}
+}
+
+static __always_inline int query_has_id(const struct packet *p)
+{
+	if (p->family == 6)
+		return p->query_type == 128;
+	return p->query_type == 8 || p->query_type == 13 || p->query_type == 15 || p->query_type == 17;
+}
+
+static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *p)
+{
+	__u32 room = p->end - p->l4;
+	__u8 h[8];
+
+	if (bpf_skb_load_bytes(skb, p->l4, h, 4))
+		return VPC_DROP_MALFORMED;
+	p->icmp_type = h[0];
+	p->icmp_code = h[1];
+	if (p->family == 4)
+		classify_icmp4(p);
+	else
+		classify_icmp6(p);
+	if (p->family == 4 || p->icmp_kind != ICMP_QUERY || p->query_type == 128)
+		if (room < 8 || bpf_skb_load_bytes(skb, p->l4, h, 8))
+			return VPC_DROP_MALFORMED;
+	if ((p->icmp_kind == ICMP_QUERY || p->icmp_kind == ICMP_REPLY) && query_has_id(p)) {
+		p->sport = *(const __be16 *)(h + 4);
+		p->dport = p->sport;
+	}
+	return PASS;
+}
+
+static __always_inline int parse_l4(struct __sk_buff *skb, struct packet *p, __u32 quoted)
+{
+	__u32 room = p->end - p->l4;
+	__be32 h[4];
+
+	if (p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP) {
+		if (room < 8 || bpf_skb_load_bytes(skb, p->l4, h, 8))
+			return VPC_DROP_MALFORMED;
+		p->sport = *(__be16 *)&h[0];
+		p->dport = *((__be16 *)&h[0] + 1);
+		if (p->proto == IPPROTO_UDP || quoted)
+			return PASS;
+		if (room < 20 || bpf_skb_load_bytes(skb, p->l4, h, 16))
+			return VPC_DROP_MALFORMED;
+		p->tcp_flags = *((__u8 *)&h[3] + 1);
+		if ((*(__u8 *)&h[3] >> 4) < 5 || (__u32)(*(__u8 *)&h[3] >> 4) * 4 > room)
+			return VPC_DROP_MALFORMED;
+		return tcp_flags_valid(p->tcp_flags) ? PASS : VPC_DROP_INVALID_FLAGS;
+	}
+	if (p->proto == (p->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6)) {
+		if (room < 4)
+			return VPC_DROP_MALFORMED;
+		return parse_icmp(skb, p);
+	}
+	return PASS;
+}
+
+/*
+ * Reads the packet whose IP header is at `l3` of the frame into the scratch's `packet`, or with quoted into its `quoted`.
+ * Of a quotation 8 bytes of the upper header are enough. Returns PASS or a drop reason. The upper header of a
+ * FRAGMENT_LATER isn't read.
+ */
+__noinline int parse_packet(struct __sk_buff *skb, __u32 l3, __u32 family, __u32 quoted)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	struct packet *p;
+	int rc;
+
+	if (!s)
+		return VPC_DROP_MALFORMED;
+	p = quoted ? &s->quoted : &s->packet;
+	__builtin_memset(p, 0, sizeof(*p));
+	p->l3 = l3;
+	p->family = (__u8)family;
+	rc = family == 4 ? parse_ipv4(skb, p, quoted) : parse_ipv6(skb, p, quoted);
+	if (rc || p->fragment == FRAGMENT_LATER)
+		return rc;
+	return parse_l4(skb, p, quoted);
+}
+
+/* In which slot of port classes the opening packet of this protocol looks, and with which port (host order). */
+static __always_inline __u8 slot_of(__u8 family, __u8 proto)
+{
+	if (proto == IPPROTO_TCP)
+		return VPC_SLOT_TCP;
+	if (proto == IPPROTO_UDP)
+		return VPC_SLOT_UDP;
+	if (family == 4 && proto == IPPROTO_ICMP)
+		return VPC_SLOT_ICMP;
+	if (family == 6 && proto == IPPROTO_ICMPV6)
+		return VPC_SLOT_ICMPV6;
+	return VPC_SLOT_OTHER;
+}
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What vpcd does to many flows at once, done here so that it is done by the same functions and against what the entry
+ * is now, not what it was when vpcd read it.
+ */
+#ifndef BPF_LIB_SWEEP_H
+#define BPF_LIB_SWEEP_H
+
+#include "lib/judge.h"
+
+static __always_inline __u8 sweep_expire(struct scratch *s)
+{
+	struct vpc_flow *f = flow_lookup(s);
+
+	if (!f || !flow_expired(f, s->now_ns))
+		return VPC_SWEPT_NOTHING;
+	if (s->in_flow)
+		flow_leave(s);
+	else
+		bpf_map_delete_elem(&flow_new, &s->key);
+	return VPC_SWEPT_DONE;
+}
+
+static __always_inline __u8 sweep_judge(struct scratch *s, struct vpc_flow *f, __u32 op, __u64 grace_until_ns)
+{
+	int rc;
+
+	if (op == VPC_SWEEP_CUT) {
+		flow_bury(s, f, s->epoch);
+		event_flow(SCRATCH_SWEEP, VPC_EVENT_CUT);
+		return VPC_SWEPT_DONE;
+	}
+	rc = judge_load_sides(SCRATCH_SWEEP);
+	if (!rc)
+		rc = judge_again(SCRATCH_SWEEP);
+	if (rc <= 0)
+		return VPC_SWEPT_NOTHING;
+	if (op == VPC_SWEEP_GRACE && READ_ONCE(f->tag) == s->tag)
+		WRITE_ONCE(f->grace_until_ns, grace_until_ns);
+	return VPC_SWEPT_DONE;
+}
+
+__noinline int sweep_one(__u32 i)
+{
+	struct scratch *s = scratch_get(SCRATCH_SWEEP);
+	__u32 zero = 0;
+	struct vpc_sweep *io = bpf_map_lookup_elem(&sweep_io, &zero);
+	struct vpc_flow *f;
+
+	if (!s || !io || i >= VPC_SWEEP_MAX)
+		return 0;
+	__builtin_memcpy(&s->key, &io->key[i], sizeof(s->key));
+	s->tag = flow_tag(&s->key);
+	s->vpc = s->key.vpc;
+	s->now_ns = io->now_ns;
+	s->length = 0;
+	io->result[i] = VPC_SWEPT_NOTHING;
+	if (io->op == VPC_SWEEP_EXPIRE) {
+		io->result[i] = sweep_expire(s);
+		return 0;
+	}
+	f = flow_get(s);
+	if (!f || s->fl.state == VPC_FLOW_TOMBSTONE)
+		return 0;
+	s->epoch = io->epoch;
+	if (io->op == VPC_SWEEP_GRACE || io->op == VPC_SWEEP_REPORT || io->op == VPC_SWEEP_CUT)
+		io->result[i] = sweep_judge(s, f, io->op, io->grace_until_ns);
+	return 0;
+}
+
+static long sweep_step(__u32 i, void *ctx)
+{
+	(void)ctx;
+	sweep_one(i);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A packet and the flow it belongs to: does what is remembered of it still stand, and what does the packet change?
+ * track() is where to start. Which flows are opened by what is in open.h.
+ */
+#ifndef BPF_LIB_TRACK_H
+#define BPF_LIB_TRACK_H
+
+#include "lib/open.h"
+
+/* Which side of the flow this port is. from: 0 the opener sent the packet, 1 the responder. */
+static __always_inline __u32 own_side(const struct scratch *s, __u32 from)
+{
+	if (s->via)
+		return s->via & 1;
+	return s->direction == VPC_EGRESS ? from : from ^ 1;
+}
+
+/* Whether the packet's source is who the flow has it for. Returns PASS, OPEN_ONCE: no; or why it is refused. */
+static __always_inline int track_identity(struct scratch *s, __u32 from, __u32 own)
+{
+	__u32 source = s->fl.eni[from & 1];
+	int rc;
+
+	if (s->direction == VPC_EGRESS) {
+		struct vpc_eni *me = eni_get(s->me);
+
+		return me && mac_equal(s->dmac, me->gateway_mac) ? PASS : admit(SCRATCH_PACKET);
+	}
+	if (source && from != own && s->mark == (VPC_MARK_ENI | source) && !s->via)
+		return PASS; /* its own program has just compared the address with the same flow */
+	rc = admit(SCRATCH_PACKET);
+	if (rc)
+		return rc;
+	return from == own || s->end[0].eni == source ? PASS : OPEN_ONCE;
+}
+
+/* The flow has no approval of this side yet: judge it and add it. Returns AGAIN: look again, or why not. */
+static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, __u32 own)
+{
+	__u32 other = own ^ 1;
+	int rc = admit(SCRATCH_PACKET);
+
+	if (rc)
+		return rc;
+	if (s->direction == VPC_INGRESS && s->end[0].eni != s->fl.eni[other & 1])
+		return OPEN_ONCE;
+	sides_clear(s);
+	s->opener = s->fl.opener & 1;
+	if (s->fl.eni[other & 1]) {
+		rc = side_load(s, other, s->fl.eni[other & 1], s->fl.incarnation[other & 1], 1);
+		if (rc)
+			return rc == AGAIN ? AGAIN : OPEN_NEW;
+		s->side[other & 1].eni = 0; /* approved before; only who it is counts here */
+	}
+	rc = side_load(s, own, s->me, s->my_incarnation, 1);
+	if (!rc)
+		rc = judge_opening(SCRATCH_PACKET);
+	if (rc)
+		return rc;
+	if (READ_ONCE(f->tag) != s->tag)
+		return AGAIN;
+	WRITE_ONCE(f->incarnation[own & 1], s->my_incarnation);
+	WRITE_ONCE(f->rule[own & 1], s->rules[own & 1]);
+	barrier_full(s);
+	if (!__sync_val_compare_and_swap(&f->eni[own & 1], 0, s->me) && (s->fl.flags & VPC_FLOW_BUDGETED))
+		budget_add(s->me, s->my_incarnation, 1);
+	return AGAIN;
+}
+
+static __always_inline void track_seen(struct scratch *s, struct vpc_flow *f)
+{
+	if ((__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS && READ_ONCE(f->tag) == s->tag)
+		WRITE_ONCE(f->last_seen_ns, s->now_ns);
+}
+
+/* A packet of a flow that was cut. Returns AGAIN when it lives again. */
+static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f, __u32 from)
+{
+	const struct packet *p = &s->packet;
+
+	if ((p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags)) || (p->icmp_kind == ICMP_QUERY && from))
+		return OPEN_NEW;
+	if (s->gen_any > s->fl.epoch) {
+		if (judge_again(SCRATCH_PACKET) == PASS)
+			return open_revive(s);
+		s->culprit = 0;
+		if (READ_ONCE(f->tag) == s->tag)
+			WRITE_ONCE(f->epoch, s->epoch);
+	}
+	track_seen(s, f);
+	return VPC_DROP_REVOKED;
+}
+
+/* The rules changed since the flow was judged. Returns PASS when it stands. */
+static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow *f)
+{
+	__u64 old = s->fl.epoch;
+
+	if (judge_again(SCRATCH_PACKET) == PASS) {
+		if (READ_ONCE(f->tag) != s->tag)
+			return AGAIN;
+		WRITE_ONCE(f->rule[0], s->rules[0]);
+		WRITE_ONCE(f->rule[1], s->rules[1]);
+		s->fl.rule[0] = s->rules[0];
+		s->fl.rule[1] = s->rules[1];
+		__sync_val_compare_and_swap(&f->epoch, old, s->epoch);
+		event_flow(SCRATCH_PACKET, VPC_EVENT_REJUDGE);
+		return PASS;
+	}
+	s->culprit = 0;
+	if (s->now_ns < s->fl.grace_until_ns)
+		return PASS;
+	flow_bury(s, f, s->epoch);
+	event_flow(SCRATCH_PACKET, VPC_EVENT_CUT);
+	return VPC_DROP_REVOKED;
+}
+
+/* What asks anew inside a live flow. Returns PASS: nothing does. */
+static __always_inline int track_asks(const struct scratch *s, __u32 from)
+{
+	const struct packet *p = &s->packet;
+
+	if (p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags))
+		return tcp_syn(s->fl.state, from);
+	if (p->icmp_kind == ICMP_QUERY && from)
+		return OPEN_KEEP;
+	if (p->icmp_kind == ICMP_REPLY && !from && !(s->fl.flags & VPC_FLOW_BOTH_ASKED))
+		return VPC_DROP_NO_FLOW;
+	return PASS;
+}
+
+static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __u32 from)
+{
+	__u32 old = *flow_word(&s->fl), moved = 0;
+	int seen = (__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS;
+	__u8 state;
+
+	if (s->packet.proto == IPPROTO_TCP)
+		tcp_step(&s->fl, s->packet.tcp_flags, from);
+	else if (s->fl.state == VPC_FLOW_ONE_WAY && from)
+		s->fl.state = VPC_FLOW_REPLIED;
+	else if (s->fl.state == VPC_FLOW_REPLIED && s->packet.proto == IPPROTO_UDP)
+		s->fl.state = VPC_FLOW_STREAM;
+	state = s->fl.state;
+	if (*flow_word(&s->fl) != old) {
+		s->fl.timeout_s = flow_timeout(&s->fl, s->packet.proto);
+		if (READ_ONCE(f->tag) != s->tag || !flow_write_state(f, &s->fl, old))
+			return;
+		moved = 1;
+	}
+	if (!seen && !moved)
+		return;
+	if (READ_ONCE(f->tag) == s->tag) {
+		WRITE_ONCE(f->last_seen_ns, s->now_ns);
+		WRITE_ONCE(f->packets, s->fl.packets + 1);
+	}
+	if (!s->in_flow && (state == VPC_FLOW_ESTABLISHED || state == VPC_FLOW_STREAM))
+		flow_promote(SCRATCH_PACKET);
+	else if (s->in_flow && (state == VPC_FLOW_CLOSING || state == VPC_FLOW_RESET))
+		flow_demote(SCRATCH_PACKET);
+}
+
+/* Returns PASS, AGAIN, a drop reason, or OPEN_…: the packet must be judged as an opening. */
+__noinline int track_known(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	struct vpc_flow *f;
+	__u32 from, own;
+	int rc;
+
+	if (!s)
+		return VPC_DROP_NOT_READY;
+	flow_key(s, &s->packet, s->via);
+	f = flow_get(s);
+	if (!f)
+		return OPEN_NEW;
+	from = (s->from ^ s->fl.opener) & 1;
+	own = own_side(s, from) & 1;
+	if (!s->fl.eni[own] && s->fl.state != VPC_FLOW_TOMBSTONE)
+		return s->packet.proto == IPPROTO_TCP && tcp_opens(s->packet.tcp_flags) ? OPEN_NEW
+											 : track_approve(s, f, own);
+	if (s->fl.eni[own] != s->me || s->fl.incarnation[own] != s->my_incarnation)
+		return OPEN_NEW;
+	rc = track_identity(s, from, own);
+	if (rc)
+		return rc;
+	rc = judge_load_sides(which);
+	if (rc)
+		return rc == AGAIN ? AGAIN : OPEN_NEW;
+	if (s->fl.state == VPC_FLOW_TOMBSTONE)
+		return track_tombstone(s, f, from);
+	rc = track_asks(s, from);
+	if (rc)
+		return rc;
+	if (s->fl.epoch < s->gen_revoke) {
+		rc = track_judge_again(s, f);
+		if (rc)
+			return rc;
+	}
+	track_step(s, f, from);
+	return PASS;
+}
+
+/* The packet in the scratch, which is whole or a first fragment and no ICMP error. Returns PASS, AGAIN or a reason. */
+static __always_inline int track(void)
+{
+	int rc = track_known(SCRATCH_PACKET);
+
+	return rc <= OPEN_NEW ? open_flow(SCRATCH_PACKET, rc) : rc;
+}
+
+#endif
