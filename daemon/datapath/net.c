@@ -158,6 +158,14 @@ int net_take_vpc(struct net *n, struct net_vpc *v)
 	return ns_fd;
 }
 
+void net_drop_vpc(struct net *n, uint32_t vpc)
+{
+	struct net_vpc *v = net_find_vpc(n, vpc);
+
+	if (v)
+		close_fd(net_take_vpc(n, v));
+}
+
 struct net_device *net_find_device(const struct net_vpc *v, uint32_t ifindex)
 {
 	struct net_device *d;
