@@ -227,6 +227,27 @@ void net_unregister(struct net_vpc *v, uint32_t ifindex)
 	free(d);
 }
 
+int net_drop_device(struct net_vpc *v, uint32_t ifindex)
+{
+	struct net_device *d = net_find_device(v, ifindex);
+	struct fact_set facts;
+	int result = 0;
+
+	if (!d)
+		return 0;
+	facts = d->facts;
+	d->facts = (struct fact_set){};
+	net_unregister(v, ifindex);
+	for (const struct fact *f = facts.head; f; f = f->hh.next) {
+		int r = f->key.ifindex == ifindex ? 0 : fact_delete(v->ns.rtnl_fd, f);
+
+		if (r < 0)
+			result = r;
+	}
+	fact_set_clear(&facts);
+	return result;
+}
+
 bool net_port_peer_ok(struct net *n, uint32_t vpc, uint32_t eni)
 {
 	const struct net_vpc *v = net_find_vpc(n, vpc);

@@ -161,7 +161,7 @@ static void lose(struct mending *m, uint32_t eni)
 {
 	uint32_t *grown = reallocarray(m->lost, m->n_lost + 1, sizeof(*grown));
 
-	net_unregister(m->v, eni);
+	(void)net_drop_device(m->v, eni);
 	if (!grown) {
 		failed(m, -ENOMEM, "a port");
 		return;

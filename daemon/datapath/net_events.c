@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One socket per VPC that hears of every change in its namespace, ours too. A message is only a hint: a link is read
- * again before it is reported, the rest is held against the registry, which is changed before the kernel is. Lost
- * programs are put back at once.
+ * One socket per VPC that hears of every change in its namespace, ours too, and some time later. So a message is only a
+ * hint: what contradicts the registry is read again before it is reported. Lost programs are put back at once.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +21,7 @@ struct round {
 	size_t n_links;
 	uint32_t lost[LINKS_MAX]; /* ports that are gone */
 	size_t n_lost;
+	bool suspicious;   /* facts are to be read again */
 	bool contradicted; /* something else is not as it should be */
 };
 
@@ -50,6 +50,17 @@ static const struct fact *find_wanted(const struct net_vpc *v, const struct fact
 	return NULL;
 }
 
+static bool differs(const struct fact *wanted, const struct fact *found)
+{
+	return !found->right || memcmp(wanted->mac, found->mac, sizeof(found->mac)) != 0;
+}
+
+/* Addresses and routes on our devices are ours alone; neighbours and FDB entries also come and go by themselves. */
+static bool is_exclusive(const struct fact *f)
+{
+	return f->key.kind == FACT_ADDRESS || f->key.kind == FACT_ROUTE;
+}
+
 static void on_fact(struct round *round, const struct nlmsghdr *h)
 {
 	bool gone = h->nlmsg_type == RTM_DELADDR || h->nlmsg_type == RTM_DELROUTE || h->nlmsg_type == RTM_DELNEIGH;
@@ -60,11 +71,11 @@ static void on_fact(struct round *round, const struct nlmsghdr *h)
 		return;
 	wanted = find_wanted(round->v, &f);
 	if (gone)
-		round->contradicted |= wanted != NULL;
-	else if (f.key.kind == FACT_NEIGHBOUR || f.key.kind == FACT_FDB)
-		round->contradicted |= wanted && (!f.right || memcmp(wanted->mac, f.mac, sizeof(f.mac)) != 0);
+		round->suspicious |= wanted != NULL;
+	else if (wanted)
+		round->suspicious |= differs(wanted, &f);
 	else
-		round->contradicted |= !wanted;
+		round->suspicious |= is_exclusive(&f);
 }
 
 /* A port whose floor was torn off is without programs where it has no tcx links: not for longer than it takes to hear
@@ -133,6 +144,29 @@ static void look_at_link(struct round *round, uint32_t ifindex)
 		round->contradicted = true;
 }
 
+/* Whether the kernel's facts contradict the registry now. */
+static bool facts_contradict(const struct net_vpc *v)
+{
+	_cleanup_(fact_set_clear) struct fact_set found = {};
+
+	if (fact_read(v->ns.rtnl_fd, &found) < 0)
+		return true;
+	for (const struct net_device *d = v->devices; d; d = d->hh.next) {
+		for (const struct fact *wanted = d->facts.head; wanted; wanted = wanted->hh.next) {
+			struct fact *f = fact_set_find(&found, &wanted->key);
+
+			if (!f || differs(wanted, f))
+				return true;
+			f->seen = true;
+		}
+	}
+	for (const struct fact *f = found.head; f; f = f->hh.next) {
+		if (!f->seen && is_exclusive(f) && net_find_device(v, f->key.ifindex))
+			return true;
+	}
+	return false;
+}
+
 /* 1: there may be more; 0: nothing left. */
 static int receive(struct round *round, int fd)
 {
@@ -169,6 +203,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 		;
 	for (size_t i = 0; i < round.n_links; i++)
 		look_at_link(&round, round.links[i]);
+	if (round.suspicious && !round.contradicted)
+		round.contradicted = facts_contradict(v);
 	/* who is called may free v: it is not touched from here on */
 	if (!on_event)
 		return 0;

@@ -176,7 +176,7 @@ int port_ensure(struct net_vpc *v, const struct port_record *p, const struct wor
 	if (r >= 0)
 		r = set_up_inner(p, w, reterr);
 	if (r < 0) {
-		net_unregister(v, p->eni);
+		(void)net_drop_device(v, p->eni);
 		if (made)
 			link_delete(v->ns.rtnl_fd, p->eni);
 		return r;
