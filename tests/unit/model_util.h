@@ -5,6 +5,8 @@
 
 #include <criterion/criterion.h>
 
+#include <vpc/abi/abi.h>
+
 #include "model/model.h"
 
 struct model_bench {
