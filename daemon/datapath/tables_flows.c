@@ -83,6 +83,9 @@ static int sweep_flow(const struct vpc_flow_key *key, const struct vpc_flow *flo
 	(void)established;
 	if (!side_owed(s->t, flow->eni[0]) && !side_owed(s->t, flow->eni[1]))
 		return 0;
+	/* One that lives on a grace has its end decided: another change makes it neither shorter nor longer. */
+	if (flow->grace_until_ns > s->io.now_ns)
+		return 0;
 	s->io.key[s->io.n++] = *key;
 	return s->io.n == VPC_SWEEP_MAX ? sweep_flush(s) : 0;
 }
