@@ -182,7 +182,8 @@ int pin_all(struct tables *t, struct vpc_error *reterr)
 	struct bpf_program *prog;
 	int r = 0;
 
-	bpf_object__for_each_program(prog, t->bpf->obj) {
+	bpf_object__for_each_program(prog, t->bpf->obj)
+	{
 		r = pin_program(t, prog);
 		if (r < 0)
 			return bpf_error(reterr, r, "pinning the programs");
@@ -253,7 +254,8 @@ int pin_verify(const struct tables *t, json_t *report)
 		return 0;
 	for (int id = 0; r >= 0 && id < TABLE_COUNT; id++)
 		r = verify_map(t, &t->table[id], report);
-	bpf_object__for_each_program(prog, t->bpf->obj) {
+	bpf_object__for_each_program(prog, t->bpf->obj)
+	{
 		if (r >= 0)
 			r = verify_program(t, prog, report);
 	}

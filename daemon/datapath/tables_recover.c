@@ -146,8 +146,8 @@ static int read_all_rows(struct tables *t)
 
 			if (!*all)
 				continue;
-			if (*all >= t->table[TABLE_ROW].n || !row_lives(t, *all) ||
-			    t->rows[*all].state != NODE_FREE || row_at(t, *all)->key.kind) {
+			if (*all >= t->table[TABLE_ROW].n || !row_lives(t, *all) || t->rows[*all].state != NODE_FREE ||
+			    row_at(t, *all)->key.kind) {
 				store32(all, 0);
 				continue;
 			}
@@ -240,7 +240,8 @@ static int read_eni(struct tables *t, uint32_t number)
 		return 0;
 	}
 	if (!t->sets[set].users) {
-		/* Two numbers for one combination can't come from vpcd; the second would only be found by its number. */
+		/* Two numbers for one combination can't come from vpcd; the second would only be found by its number.
+		 */
 		r = set_link(t, set, set_at(t, set)->sg, set_at(t, set)->n);
 		if (r < 0)
 			return r;

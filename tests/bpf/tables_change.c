@@ -424,3 +424,41 @@ Test(tables_change, counters_of_a_number_start_at_zero)
 	cr_assert_eq(eni_at(t, number)->mtu, 9000);
 	tables_close(t);
 }
+
+/* The kernel refuses in the middle: somebody filled the hash by hand. */
+Test(tables_change, a_refusal_by_the_kernel_midway_undoes_all)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct tables *t = tables_small(false);
+	struct vpc_rule_key junk = {.class = 299, .kind = 99};
+	struct eni_record e3 = eni_rec(3, 3, 0);
+	struct tables_change *c = NULL;
+	struct dump before, after;
+	struct test_plan tp;
+	uint32_t number = 399;
+
+	base(&tp);
+	tables_apply(t, &tp);
+	/* Room for 30 more. */
+	for (uint32_t i = 0; i < 400 - 6 - 30; i++) {
+		junk.addr[0] = i;
+		cr_assert_eq(bpf_map_update_elem(t->table[TABLE_RULE].fd, &junk, &number, 0), 0);
+	}
+	for (unsigned n = 40; n <= 120; n += 80) { /* one by one, and by the batch */
+		before = tables_dump(t);
+		tp_init(&tp);
+		tp_row(&tp, false, 1, 444, 1, 102);
+		tp_eni(&tp, NULL, &e3);
+		for (uint32_t i = 0; i < n; i++)
+			tp_row(&tp, true, 3, (uint16_t)(1000 + i % 9), i, 300u + i);
+		cr_assert_lt(tables_prepare(t, &tp.p, &c, &error), 0);
+		cr_assert_eq(error.code, VPC_E_DATAPATH_UNAVAILABLE);
+		after = tables_dump(t);
+		cr_assert(dump_equal(&before, &after), "%u rows", n);
+		free(before.at);
+		free(after.at);
+	}
+	tp.p.n_rows = 10;
+	tables_apply(t, &tp);
+	tables_close(t);
+}

@@ -71,27 +71,48 @@ static struct plan_row *next_row(struct test_plan *tp)
 
 void tp_row(struct test_plan *tp, bool add, uint32_t sg, uint16_t port, uint32_t n, uint32_t rule)
 {
-	*next_row(tp) = (struct plan_row){.add = add, .slot = VPC_SLOT_TCP, .port_plen = 16, .port = port, .sg = sg,
-					  .peer_kind = VPC_PEER_CIDR4, .peer_plen = 24,
-					  .peer = {htonl(0x0a000000 + (n << 8))}, .rule = rule};
+	*next_row(tp) = (struct plan_row){.add = add,
+					  .slot = VPC_SLOT_TCP,
+					  .port_plen = 16,
+					  .port = port,
+					  .sg = sg,
+					  .peer_kind = VPC_PEER_CIDR4,
+					  .peer_plen = 24,
+					  .peer = {htonl(0x0a000000 + (n << 8))},
+					  .rule = rule};
 }
 
 void tp_all(struct test_plan *tp, bool add, uint32_t sg, uint32_t rule)
 {
-	*next_row(tp) = (struct plan_row){.add = add, .direction = VPC_EGRESS, .slot = VPC_SLOT_ANY, .sg = sg,
-					  .peer_kind = VPC_PEER_CIDR4, .rule = rule};
+	*next_row(tp) = (struct plan_row){.add = add,
+					  .direction = VPC_EGRESS,
+					  .slot = VPC_SLOT_ANY,
+					  .sg = sg,
+					  .peer_kind = VPC_PEER_CIDR4,
+					  .rule = rule};
 }
 
 void tp_peer(struct test_plan *tp, bool add, uint32_t sg, uint16_t port, uint32_t peer, uint32_t rule)
 {
-	*next_row(tp) = (struct plan_row){.add = add, .slot = VPC_SLOT_TCP, .port_plen = 16, .port = port, .sg = sg,
-					  .peer_kind = VPC_PEER_SG, .peer = {peer}, .rule = rule};
+	*next_row(tp) = (struct plan_row){.add = add,
+					  .slot = VPC_SLOT_TCP,
+					  .port_plen = 16,
+					  .port = port,
+					  .sg = sg,
+					  .peer_kind = VPC_PEER_SG,
+					  .peer = {peer},
+					  .rule = rule};
 }
 
 struct eni_record eni_rec(uint32_t n, uint32_t g1, uint32_t g2)
 {
-	struct eni_record r = {.number = VPC_ENI_FIRST + n, .incarnation = 1, .vpc = 1, .subnet = 1, .mtu = 1500,
-			       .flags = VPC_ENI_SOURCE_DEST_CHECK, .mac = {2, 0, 0, 0, 0, (uint8_t)n},
+	struct eni_record r = {.number = VPC_ENI_FIRST + n,
+			       .incarnation = 1,
+			       .vpc = 1,
+			       .subnet = 1,
+			       .mtu = 1500,
+			       .flags = VPC_ENI_SOURCE_DEST_CHECK,
+			       .mac = {2, 0, 0, 0, 0, (uint8_t)n},
 			       .flow_budget = 100};
 
 	if (g1)
@@ -121,7 +142,9 @@ void tp_addr(struct test_plan *tp, bool add, uint32_t n, uint32_t eni)
 	struct plan_addr *a = &tp->addrs[tp->p.n_addrs++];
 
 	cr_assert_leq(tp->p.n_addrs, 16);
-	*a = (struct plan_addr){.add = add, .vpc = 1, .eni = VPC_ENI_FIRST + eni,
+	*a = (struct plan_addr){.add = add,
+				.vpc = 1,
+				.eni = VPC_ENI_FIRST + eni,
 				.ip = {.family = 4, .bytes = {[10] = 0xff, [11] = 0xff, 10, 0, 0, (uint8_t)n}}};
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* For the tests of daemon/datapath/tables*.c: a place of their own for pins, plans in a few words, copies of the maps. */
+/* For the tests of daemon/datapath/tables*.c: a place of their own for pins, plans in a few words, copies of the maps.
+ */
 #ifndef TESTS_TABLES_UTIL_H
 #define TESTS_TABLES_UTIL_H
 
