@@ -7,7 +7,6 @@
 #include "cli/commands.h"
 #include "cli/resource.h"
 
-
 /* The kind that an id says, or NULL: a name never begins with an id's prefix. */
 static const struct resource *kind_of_id(const char *ref)
 {
@@ -51,7 +50,8 @@ static int find(struct cli *cli, const char *ref, const struct resource **ret_re
 			found = TAKE_PTR(object);
 	}
 	if (n == 0)
-		return api_refuse("NotFound", "no VPC, subnet, security group or network interface is called '%s'", ref);
+		return api_refuse("NotFound", "no VPC, subnet, security group or network interface is called '%s'",
+				  ref);
 	if (n > 1)
 		return api_refuse("AmbiguousName", "'%s' may be any of %s: use an id", ref, ids);
 	*ret_resource = kind;

@@ -286,7 +286,7 @@ struct cli_result cli_run(struct fake_daemon *d, const char *line)
 	int status;
 	pid_t pid;
 
-	cr_assert(asprintf(&script, "vpcctl() { \"%s\" \"$@\"; }\nvpcctl %s", program, line) > 0);
+	cr_assert(asprintf(&script, "VPCCTL=\"%s\"\nvpcctl() { \"$VPCCTL\" \"$@\"; }\nvpcctl %s", program, line) > 0);
 	cr_assert(out && err);
 	pid = fork();
 	if (pid == 0) {

@@ -34,8 +34,8 @@ struct cli_result {
 	char *err;
 };
 
-/* Runs `vpcctl <line>` by sh, with VPCD_SOCKET set to the fake daemon's (d NULL: to one that isn't there) and a UTF-8
- * locale. The result lives until the test ends. */
+/* Runs `vpcctl <line>` by bash (where $VPCCTL is its path), with VPCD_SOCKET set to the fake daemon's (d NULL: to one
+ * that isn't there) and a UTF-8 locale. The result lives until the test ends. */
 struct cli_result cli_run(struct fake_daemon *d, const char *line);
 /* Path of the vpcctl that belongs to this test program. */
 const char *cli_program(void);

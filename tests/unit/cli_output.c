@@ -18,7 +18,8 @@ TestSuite(cli_output, .init = setup, .fini = teardown, .timeout = 60);
 
 static const char vpcs[] =
 	"{\"vpcs\":[{\"id\":\"vpc-1\",\"name\":\"prod\",\"cidr\":\"10.0.0.0/16\",\"cidr6\":null,\"mtu\":1500,"
-	"\"netns\":\"vpc-1\",\"tags\":{},\"revision\":1},{\"id\":\"vpc-22\",\"name\":\"zoë 漢\",\"cidr\":\"10.1.0.0/16\","
+	"\"netns\":\"vpc-1\",\"tags\":{},\"revision\":1},{\"id\":\"vpc-22\",\"name\":\"zoë "
+	"漢\",\"cidr\":\"10.1.0.0/16\","
 	"\"cidr6\":\"fd00::/56\",\"mtu\":9000,\"netns\":\"vpc-22\",\"tags\":{},\"revision\":2}]}";
 
 static void expect_out(const char *line, const char *want)
@@ -70,10 +71,11 @@ Test(cli_output, json_is_the_apis_own)
 
 Test(cli_output, yaml_quotes_what_would_not_stay_a_string)
 {
-	fake_reply(d, "GET", "/v1/vpcs/prod", 200,
-		   "{\"id\":\"vpc-1\",\"name\":\"no\",\"cidr\":\"10.0.0.0/16\",\"mac\":\"12:34:56\",\"mtu\":1500,"
-		   "\"cidr6\":null,\"ok\":true,\"tags\":{\"123\":\"a: b\",\"k\":\"\"},\"rules\":[{\"a\":1},{\"a\":2.5}],"
-		   "\"none\":[],\"text\":\"two\\nlines é\"}");
+	fake_reply(
+		d, "GET", "/v1/vpcs/prod", 200,
+		"{\"id\":\"vpc-1\",\"name\":\"no\",\"cidr\":\"10.0.0.0/16\",\"mac\":\"12:34:56\",\"mtu\":1500,"
+		"\"cidr6\":null,\"ok\":true,\"tags\":{\"123\":\"a: b\",\"k\":\"\"},\"rules\":[{\"a\":1},{\"a\":2.5}],"
+		"\"none\":[],\"text\":\"two\\nlines é\"}");
 	expect_out("vpc show prod -o yaml", "---\n"
 					    "id: vpc-1\n"
 					    "name: \"no\"\n"
@@ -117,7 +119,8 @@ Test(cli_output, rules_name_their_peers)
 	fake_reply(d, "GET", "/v1/security-groups", 200,
 		   "{\"security_groups\":[{\"id\":\"sg-1\",\"name\":\"web\"},{\"id\":\"sg-2\",\"name\":\"lb\"}]}");
 	fake_reply(d, "GET", "/v1/security-groups/web", 200,
-		   "{\"id\":\"sg-1\",\"name\":\"web\",\"vpc_id\":\"vpc-1\",\"description\":\"\",\"tags\":{},\"revision\":3,"
+		   "{\"id\":\"sg-1\",\"name\":\"web\",\"vpc_id\":\"vpc-1\",\"description\":\"\",\"tags\":{},"
+		   "\"revision\":3,"
 		   "\"rules\":[{\"id\":\"sgr-1\",\"direction\":\"ingress\",\"protocol\":\"tcp\",\"from_port\":8000,"
 		   "\"to_port\":8999,\"sg_id\":\"sg-2\"},{\"id\":\"sgr-2\",\"direction\":\"ingress\","
 		   "\"protocol\":\"icmp\",\"from_port\":8,\"to_port\":-1,\"cidr\":\"0.0.0.0/0\"},{\"id\":\"sgr-3\","
@@ -160,14 +163,15 @@ Test(cli_output, an_interface_shows_its_traffic_and_drops)
 
 Test(cli_output, attach_prints_the_interface_with_the_replys_own)
 {
-	fake_reply(d, "POST", "/v1/transactions", 200,
-		   "{\"results\":[{\"id\":\"eni-1\"},{\"id\":\"eni-1\",\"name\":\"web1\",\"revision\":8}],\"revision\":9,"
-		   "\"epoch\":4,\"enforced_ns\":1500000}");
+	fake_reply(
+		d, "POST", "/v1/transactions", 200,
+		"{\"results\":[{\"id\":\"eni-1\"},{\"id\":\"eni-1\",\"name\":\"web1\",\"revision\":8}],\"revision\":9,"
+		"\"epoch\":4,\"enforced_ns\":1500000}");
 	expect_out("attach web1 --subnet app --netns web1", "id        eni-1\nname      web1\nrevision  8\n"
-							     "in force after 1.500 ms\n");
+							    "in force after 1.500 ms\n");
 	expect_out("attach web1 --subnet app --netns web1 -o json", "{\n  \"id\": \"eni-1\",\n  \"name\": \"web1\",\n"
-								     "  \"revision\": 8,\n  \"epoch\": 4,\n"
-								     "  \"enforced_ns\": 1500000\n}\n");
+								    "  \"revision\": 8,\n  \"epoch\": 4,\n"
+								    "  \"enforced_ns\": 1500000\n}\n");
 	expect_out("attach web1 --subnet app --netns web1 -o id", "eni-1\n");
 }
 
@@ -181,10 +185,11 @@ Test(cli_output, text_from_others_cannot_steer_the_terminal)
 
 Test(cli_output, status_shows_counts_beside_limits)
 {
-	fake_reply(d, "GET", "/v1/status", 200,
-		   "{\"instance\":\"default\",\"epoch\":3,\"revision\":4,\"engine\":\"ebpf\",\"fast_path\":false,"
-		   "\"attach_mode\":\"tcx\",\"pending\":[],\"limits\":{\"vpcs\":1000,\"flows\":5},\"counts\":{\"vpcs\":2},"
-		   "\"kernel\":{\"release\":\"6.18\"},\"health\":\"ok\",\"news\":[1,2]}");
+	fake_reply(
+		d, "GET", "/v1/status", 200,
+		"{\"instance\":\"default\",\"epoch\":3,\"revision\":4,\"engine\":\"ebpf\",\"fast_path\":false,"
+		"\"attach_mode\":\"tcx\",\"pending\":[],\"limits\":{\"vpcs\":1000,\"flows\":5},\"counts\":{\"vpcs\":2},"
+		"\"kernel\":{\"release\":\"6.18\"},\"health\":\"ok\",\"news\":[1,2]}");
 	expect_out("status", "instance     default\n"
 			     "health       ok\n"
 			     "engine       ebpf\n"
@@ -202,15 +207,16 @@ Test(cli_output, status_shows_counts_beside_limits)
 
 Test(cli_output, monitor_prints_a_line_a_verdict)
 {
-	fake_stream(d, "/v1/verdicts?drops=0",
-		    "{\"time\":\"T1\",\"event\":\"drop\",\"reason\":\"no_ingress_rule\",\"direction\":\"ingress\","
-		    "\"protocol\":\"tcp\",\"eni\":\"web1\",\"eni_id\":\"eni-1\",\"src\":\"10.0.0.9\",\"src_port\":4711,"
-		    "\"dst\":\"10.0.1.4\",\"dst_port\":443}\n"
-		    "{\"time\":\"T2\",\"event\":\"open\",\"reason\":\"none\",\"direction\":\"egress\",\"protocol\":\"udp\","
-		    "\"eni\":\"web1\",\"peer_eni\":\"db\",\"src\":\"fd00::1\",\"src_port\":5,\"dst\":\"fd00::2\","
-		    "\"dst_port\":53,\"rule_ids\":[\"sgr-1\",\"sgr-2\"]}\n"
-		    "{\"event\":\"lost\",\"lost\":12}\n",
-		    1);
+	fake_stream(
+		d, "/v1/verdicts?drops=0",
+		"{\"time\":\"T1\",\"event\":\"drop\",\"reason\":\"no_ingress_rule\",\"direction\":\"ingress\","
+		"\"protocol\":\"tcp\",\"eni\":\"web1\",\"eni_id\":\"eni-1\",\"src\":\"10.0.0.9\",\"src_port\":4711,"
+		"\"dst\":\"10.0.1.4\",\"dst_port\":443}\n"
+		"{\"time\":\"T2\",\"event\":\"open\",\"reason\":\"none\",\"direction\":\"egress\",\"protocol\":\"udp\","
+		"\"eni\":\"web1\",\"peer_eni\":\"db\",\"src\":\"fd00::1\",\"src_port\":5,\"dst\":\"fd00::2\","
+		"\"dst_port\":53,\"rule_ids\":[\"sgr-1\",\"sgr-2\"]}\n"
+		"{\"event\":\"lost\",\"lost\":12}\n",
+		1);
 	cr_assert_str_eq(cli_run(d, "monitor").out,
 			 "T1 drop    ingress tcp    10.0.0.9:4711 -> 10.0.1.4:443 (web1) no_ingress_rule\n"
 			 "T2 open    egress  udp    [fd00::1]:5 (web1) -> [fd00::2]:53 (db) by sgr-1, sgr-2\n"
@@ -222,7 +228,9 @@ Test(cli_output, monitor_flushes_each_line_and_ends_on_sigint)
 {
 	fake_stream(d, "/v1/verdicts?drops=1", "{\"event\":\"lost\",\"lost\":1}\n", 0);
 	/* the line must be there while it still runs */
-	expect_out("monitor --drops -o json > >(head -1) & pid=$!; sleep 0.3; kill -INT $pid; wait $pid",
+	expect_out("--version >/dev/null; t=$(mktemp); \"$VPCCTL\" monitor --drops -o json >\"$t\" & pid=$!; "
+		   "for i in {1..50}; do [ -s \"$t\" ] && break; sleep 0.1; done; cat \"$t\"; rm \"$t\"; "
+		   "kill -INT $pid; wait $pid",
 		   "{\"event\":\"lost\",\"lost\":1}\n");
 }
 
@@ -230,9 +238,8 @@ Test(cli_output, monitor_ends_quietly_when_its_reader_goes)
 {
 	struct cli_result r;
 
-	fake_stream(d, "/v1/verdicts?drops=0",
-		    "{\"event\":\"lost\",\"lost\":1}\n{\"event\":\"lost\",\"lost\":2}\n", 0);
-	r = cli_run(d, "monitor > >(exec <&-; sleep 0.1); exit $?");
+	fake_stream(d, "/v1/verdicts?drops=0", "{\"event\":\"lost\",\"lost\":1}\n{\"event\":\"lost\",\"lost\":2}\n", 0);
+	r = cli_run(d, "monitor > >(exec <&-)");
 	cr_assert_eq(r.status, 0, "%d %s", r.status, r.err);
 	cr_assert_str_eq(r.err, "");
 }

@@ -153,8 +153,9 @@ Test(cli_requests, detach_unplugs_and_deletes_in_one_change)
 {
 	fake_reply(d, "GET", "/v1/enis/web1?vpc=prod", 200,
 		   "{\"id\":\"eni-1\",\"name\":\"web1\",\"attachment\":{\"kind\":\"netns\"}}");
-	fake_reply(d, "POST", "/v1/transactions", 200,
-		   "{\"results\":[{\"id\":\"eni-1\"},{\"id\":\"eni-1\"}],\"epoch\":4,\"revision\":9,\"enforced_ns\":5}");
+	fake_reply(
+		d, "POST", "/v1/transactions", 200,
+		"{\"results\":[{\"id\":\"eni-1\"},{\"id\":\"eni-1\"}],\"epoch\":4,\"revision\":9,\"enforced_ns\":5}");
 	cr_assert_str_eq(cli_run(d, "detach web1 --vpc prod -o id").out, "eni-1\n");
 	expect_request(d, 1, "POST /v1/transactions",
 		       "{\"changes\":[{\"op\":\"eni.detach\",\"eni_id\":\"eni-1\",\"vpc\":\"prod\"},"
