@@ -88,7 +88,9 @@ $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $$(patsubst %.c,$(BUILD)/%.o,$$(c
 endef
 $(foreach kind,unit bpf model,$(eval $(call TEST_RULES,$(kind))))
 
-tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN)
+tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(BUILD)/vpcctl
+# The tests of the command line run the program.
+$(filter $(BUILD)/tests/unit/cli_%,$(UNIT_BIN)): | $(BUILD)/vpcctl
 
 check: all $(UNIT_BIN)
 	scripts/test unit

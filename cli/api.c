@@ -137,16 +137,15 @@ int api_change(struct cli *cli, const char *method, const char *path, json_t *bo
 
 int api_transaction(struct cli *cli, json_t *changes, size_t show, json_t **ret)
 {
-	static const char *const whole[] = {"revision",	 "epoch",     "enforced_ns",	 "dry_run",
-					    "cut_flows", "pending",   "cut_flows_total"};
+	static const char *const whole[] = {"revision",	 "epoch",   "enforced_ns",    "dry_run",
+					    "cut_flows", "pending", "cut_flows_total"};
 	_cleanup_json_ json_t *reply = NULL;
 	_cleanup_json_ json_t *result = NULL;
 	json_t *change;
 	size_t i;
 	int r;
 
-	json_array_foreach(changes, i, change)
-	{
+	json_array_foreach (changes, i, change) {
 		if (cli->scope && json_object_set_new(change, "vpc", json_string(cli->scope)) < 0)
 			goto oom;
 	}
@@ -213,10 +212,8 @@ static json_t *fetch_names(struct cli *cli, const char *collection)
 	if (http_request(cli->http, "GET", path, NULL, NULL, &reply) < 0 || reply.status != 200)
 		return names;
 	json = json_loadb(reply.body, reply.size, 0, NULL);
-	json_object_foreach(json, key, list)
-	{
-		json_array_foreach(list, i, object)
-		{
+	json_object_foreach (json, key, list) {
+		json_array_foreach (list, i, object) {
 			const char *id = json_string_value(json_object_get(object, "id"));
 
 			if (id)

@@ -10,8 +10,8 @@
 
 #include "cli/cli.h"
 
-/* "/v1/<collection>[/<id>[/<suffix>]][?vpc=<scope>]", percent-encoded. id, suffix may be NULL; scope is cli->scope, left
- * out for VPCs themselves. Owned; NULL: out of memory. */
+/* "/v1/<collection>[/<id>[/<suffix>]][?vpc=<scope>]", percent-encoded. id, suffix may be NULL; scope is cli->scope,
+ * left out for VPCs themselves. Owned; NULL: out of memory. */
 char *api_path(const struct cli *cli, const char *collection, const char *id, const char *suffix);
 
 int api_get(struct cli *cli, const char *path, json_t **ret);

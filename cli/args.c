@@ -93,7 +93,7 @@ static int add_value(struct args *args, const struct param *p, const char *value
 {
 	if (value_types[p->type].check && !value_types[p->type].check(value))
 		return args_wrong(args, "%s must be %s, not '%s'", p->name, value_types[p->type].text, value);
-	if (!(p->flags & PARAM_REPEAT) && args_get(args, p->name))
+	if (!(p->flags & PARAM_REPEAT) && p->type != VALUE_FLAG && args_get(args, p->name))
 		return args_wrong(args, "%s is given twice", p->name);
 	args->values[args->n].param = p;
 	args->values[args->n++].value = value;
@@ -132,7 +132,8 @@ static int parse_option(struct args *args, int argc, char **argv, int *i)
 			args->version = true;
 		return add_value(args, p, "");
 	}
-	if (!value && *i + 1 >= argc)
+	/* `--cidr --sg web`: the value was forgotten; one that does begin so is given as --description=--x */
+	if (!value && (*i + 1 >= argc || !strncmp(argv[*i + 1], "--", 2)))
 		return args_wrong(args, "%s needs a value: %s", p->name, p->metavar);
 	r = add_value(args, p, value ? value : argv[++*i]);
 	/* `--rule sgr-1 sgr-2` */

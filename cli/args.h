@@ -10,25 +10,25 @@
 #include <stddef.h>
 
 /* VALUE(SYMBOL, "word for completion", check function or NULL, "what it must be, for the error"). */
-#define VALUE_TYPES(VALUE)                                                                \
-	VALUE(FLAG, "", NULL, "")                                                         \
-	VALUE(TEXT, "", check_text, "not empty")                                          \
-	VALUE(FREE, "", NULL, "")                                                         \
-	VALUE(NUMBER, "", check_number, "a whole number")                                 \
-	VALUE(TAG, "", check_tag, "KEY=VALUE")                                            \
-	VALUE(FLOWS, "cut keep drain=", check_flows, "cut, keep or drain=SECONDS")        \
-	VALUE(DIRECTION, "ingress egress", check_direction, "ingress or egress")          \
-	VALUE(PROTOCOL, "tcp udp icmp icmpv6 all", check_text, "a protocol")              \
-	VALUE(OUTPUT, "table json yaml id", check_output, "table, json, yaml or id")      \
-	VALUE(SHELL, "bash names", check_text, "bash or names")                           \
-	VALUE(FILE, "@files", check_text, "a path")                                       \
-	VALUE(NETNS, "@netns", check_text, "a path, or a name under /run/netns")          \
-	VALUE(USER, "@users", check_text, "a user")                                       \
-	VALUE(VPC, "@vpc", check_text, "a VPC's id or name")                              \
-	VALUE(SUBNET, "@subnet", check_text, "a subnet's id or name")                     \
-	VALUE(SG, "@sg", check_text, "a security group's id or name")                     \
-	VALUE(ENI, "@eni", check_text, "a network interface's id or name")                \
-	VALUE(RESOURCE, "@vpc @subnet @sg @eni", check_text, "a resource's id or name")   \
+#define VALUE_TYPES(VALUE)                                                              \
+	VALUE(FLAG, "", NULL, "")                                                       \
+	VALUE(TEXT, "", check_text, "not empty")                                        \
+	VALUE(FREE, "", NULL, "")                                                       \
+	VALUE(NUMBER, "", check_number, "a whole number")                               \
+	VALUE(TAG, "", check_tag, "KEY=VALUE")                                          \
+	VALUE(FLOWS, "cut keep drain=", check_flows, "cut, keep or drain=SECONDS")      \
+	VALUE(DIRECTION, "ingress egress", check_direction, "ingress or egress")        \
+	VALUE(PROTOCOL, "tcp udp icmp icmpv6 all", check_text, "a protocol")            \
+	VALUE(OUTPUT, "table json yaml id", check_output, "table, json, yaml or id")    \
+	VALUE(SHELL, "bash names", check_text, "bash or names")                         \
+	VALUE(FILE, "@files", check_text, "a path")                                     \
+	VALUE(NETNS, "@netns", check_text, "a path, or a name under /run/netns")        \
+	VALUE(USER, "@users", check_text, "a user")                                     \
+	VALUE(VPC, "@vpc", check_text, "a VPC's id or name")                            \
+	VALUE(SUBNET, "@subnet", check_text, "a subnet's id or name")                   \
+	VALUE(SG, "@sg", check_text, "a security group's id or name")                   \
+	VALUE(ENI, "@eni", check_text, "a network interface's id or name")              \
+	VALUE(RESOURCE, "@vpc @subnet @sg @eni", check_text, "a resource's id or name") \
 	VALUE(RULE, "", check_text, "a rule's id (sgr-…)")
 
 enum value_type {
@@ -64,9 +64,9 @@ struct command {
 	const char *verb; /* NULL: the noun alone is the command */
 	const char *summary;
 	const struct param *params; /* ends with a name of NULL */
-	const char *usage;	    /* instead of the one made from params; lines of it, each after "vpcctl noun verb " */
-	const char *notes;	    /* NULL, or a paragraph of help */
-	const char *example;	    /* lines */
+	const char *usage;   /* instead of the one made from params; lines of it, each after "vpcctl noun verb " */
+	const char *notes;   /* NULL, or a paragraph of help */
+	const char *example; /* lines */
 	/* Returns an exit status; has printed its error. */
 	int (*run)(struct cli *cli, const struct args *args);
 };

@@ -16,8 +16,8 @@ const struct param cli_globals[] = {
 	{"--socket", VALUE_FILE, 0, "PATH", "vpcd's socket (default: VPCD_SOCKET, or " CLI_SOCKET_DEFAULT ")"},
 	{"-o", VALUE_OUTPUT, 0, "FORMAT", "table, json, yaml or id (default: table)"},
 	{"--output", VALUE_OUTPUT, PARAM_HIDDEN, "FORMAT", ""},
-	{"--help", VALUE_FLAG, PARAM_REPEAT, NULL, "this help"},
-	{"-h", VALUE_FLAG, PARAM_REPEAT | PARAM_HIDDEN, NULL, ""},
-	{"--version", VALUE_FLAG, PARAM_REPEAT, NULL, "the version of vpcctl"},
+	{"--help", VALUE_FLAG, 0, NULL, "this help"},
+	{"-h", VALUE_FLAG, PARAM_HIDDEN, NULL, ""},
+	{"--version", VALUE_FLAG, 0, NULL, "the version of vpcctl"},
 	{0},
 };

@@ -20,8 +20,7 @@ static int print_names(struct cli *cli, const struct resource *r)
 
 	if (status != CLI_OK)
 		return status;
-	json_array_foreach(json_object_get(reply, r->list_key), i, object)
-	{
+	json_array_foreach (json_object_get(reply, r->list_key), i, object) {
 		const char *name = json_string_value(json_object_get(object, "name"));
 
 		if (!name || !*name || name[strspn(name, plain)])

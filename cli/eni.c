@@ -50,7 +50,7 @@ static int print_drops(struct cli *cli, const json_t *drops)
 		return api_oom();
 	table_column(t, 0, "DROPPED BECAUSE", TABLE_LEFT);
 	table_column(t, 1, "PACKETS", TABLE_RIGHT);
-	json_object_foreach((json_t *)drops, reason, count) /* only reads, but takes no const */
+	json_object_foreach ((json_t *)drops, reason, count) /* only reads, but takes no const */
 	{
 		if (json_integer_value(count) == 0)
 			continue;
@@ -202,11 +202,7 @@ static const struct param change_params[] = {
 	PARAMS_END,
 };
 static const struct param attach_params[] = {
-	{"ENI", VALUE_ENI, PARAM_REQUIRED, NULL, "id or name"},
-	PARAMS_PLUG,
-	PARAM_VPC_SCOPE,
-	PARAM_DRY_RUN,
-	PARAMS_END,
+	{"ENI", VALUE_ENI, PARAM_REQUIRED, NULL, "id or name"}, PARAMS_PLUG, PARAM_VPC_SCOPE, PARAM_DRY_RUN, PARAMS_END,
 };
 static const struct param set_params[] = {
 	{"ENI", VALUE_ENI, PARAM_REQUIRED, NULL, "id or name"},

@@ -22,7 +22,8 @@ static const char body[] =
 	"\t\t\tcompgen -f -- \"$2\"\n"
 	"\t\t\tcompgen -W \"$(cd /run/netns 2>/dev/null && echo *)\" -- \"$2\"\n"
 	"\t\t\t;;\n"
-	"\t\t@*) compgen -W \"$(vpcctl \"${_vpcctl_socket[@]}\" completion names \"${word#@}\" 2>/dev/null)\" -- \"$2\" ;;\n"
+	"\t\t@*) compgen -W \"$(vpcctl \"${_vpcctl_socket[@]}\" completion names \"${word#@}\" 2>/dev/null)\" -- "
+	"\"$2\" ;;\n"
 	"\t\t*) compgen -W \"$word\" -- \"$2\" ;;\n"
 	"\t\tesac\n"
 	"\tdone\n"
@@ -123,6 +124,16 @@ static void print_option_tables(FILE *f)
 	fputs("\n)\n", f);
 }
 
+/* Whether a command before this one has the same flag. */
+static bool is_repeated_flag(size_t command, const char *name)
+{
+	for (size_t i = 0; i < command; i++)
+		for (const struct param *p = cli_commands[i]->params; p->name; p++)
+			if (p->type == VALUE_FLAG && !strcmp(p->name, name))
+				return true;
+	return false;
+}
+
 /* Options without a value: the word after them is not theirs. */
 static void print_flags(FILE *f)
 {
@@ -132,7 +143,7 @@ static void print_flags(FILE *f)
 			fprintf(f, " [%s]=1", p->name);
 	for (size_t i = 0; i < cli_n_commands; i++)
 		for (const struct param *p = cli_commands[i]->params; p->name; p++)
-			if (is_option(p) && p->type == VALUE_FLAG)
+			if (p->type == VALUE_FLAG && !is_repeated_flag(i, p->name))
 				fprintf(f, " [%s]=1", p->name);
 	fputs(" )\n", f);
 }

@@ -11,7 +11,7 @@
 #define CONNECT_TIMEOUT_MS 5000L
 #define REPLY_BYTES_MAX	   (1024u * 1024 * 1024)
 /* A line of a stream is one verdict; what is longer is not from vpcd. */
-#define LINE_BYTES_MAX (1024u * 1024)
+#define LINE_BYTES_MAX	   (1024u * 1024)
 
 struct http {
 	CURL *curl;
@@ -208,8 +208,7 @@ static int run_stream(struct stream *s, CURLM *multi, int stop_fd)
 	return 0;
 }
 
-int http_stream(struct http *h, const char *path, int stop_fd, http_line_fn fn, void *userdata,
-		struct http_reply *ret)
+int http_stream(struct http *h, const char *path, int stop_fd, http_line_fn fn, void *userdata, struct http_reply *ret)
 {
 	struct stream s = {.http = h, .fn = fn, .userdata = userdata};
 	CURLM *multi = curl_multi_init();

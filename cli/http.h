@@ -33,8 +33,7 @@ int http_request(struct http *h, const char *method, const char *path, const cha
  * becomes readable. 0 when stopped by either, -EPIPE when the daemon ended it, else as http_request. A status other
  * than 200 is returned in *ret with its body, and fn is not called. */
 typedef int (*http_line_fn)(const char *line, void *userdata);
-int http_stream(struct http *h, const char *path, int stop_fd, http_line_fn fn, void *userdata,
-		struct http_reply *ret);
+int http_stream(struct http *h, const char *path, int stop_fd, http_line_fn fn, void *userdata, struct http_reply *ret);
 
 /* Percent-encodes one path segment or query value. Owned; NULL: out of memory. */
 char *http_encode(const char *text);

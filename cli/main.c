@@ -34,7 +34,7 @@ static int run_command(const struct args *args)
 	const char *environment = getenv("VPCD_SOCKET");
 	const char *option = args_get(args, "--socket"), *output = args_get(args, "-o");
 	struct cli cli = {
-		.socket = option				? option
+		.socket = option			? option
 			  : environment && *environment ? environment
 							: CLI_SOCKET_DEFAULT,
 		.output = parse_output(output ? output : args_get(args, "--output")),

@@ -115,7 +115,8 @@ const struct command monitor_command = {
 	.noun = "monitor",
 	.summary = "show verdicts as they happen: drops, and flows opened, judged again and cut",
 	.params = params,
-	.notes = "One line each until interrupted, with the reason of a drop or the id of the rule that allowed it; with\n"
+	.notes = "One line each until interrupted, with the reason of a drop or the id of the rule that allowed it; "
+		 "with\n"
 		 "-o json one JSON object a line.",
 	.example = "vpcctl monitor --drops --eni web1",
 	.run = run,

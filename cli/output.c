@@ -54,15 +54,14 @@ static void write_text(FILE *f, const json_t *value)
 	case JSON_NULL:
 		break;
 	case JSON_ARRAY:
-		json_array_foreach(value, i, v)
-		{
+		json_array_foreach (value, i, v) {
 			fputs(between, f);
 			write_text(f, v);
 			between = ", ";
 		}
 		break;
 	case JSON_OBJECT:
-		json_object_foreach((json_t *)value, key, v) /* only reads, but takes no const */
+		json_object_foreach ((json_t *)value, key, v) /* only reads, but takes no const */
 		{
 			fprintf(f, "%s%s=", between, key);
 			write_text(f, v);
@@ -101,8 +100,7 @@ int output_rows(struct cli *cli, const json_t *objects, const struct field *fiel
 		return api_oom();
 	for (size_t i = 0; i < n; i++)
 		table_column(t, i, fields[i].title, fields[i].align);
-	json_array_foreach(objects, row, object)
-	{
+	json_array_foreach (objects, row, object) {
 		for (size_t i = 0; i < n; i++) {
 			_cleanup_free_ char *text = field_text(cli, object, &fields[i]);
 
@@ -165,11 +163,13 @@ void output_change(const struct cli *cli, const json_t *reply)
 		printf("in force after %.3f ms\n", (double)json_integer_value(ns) / 1e6);
 	if (cut > 0) {
 		printf("%lld %s %s cut:\n", (long long)cut, cut == 1 ? "flow" : "flows",
-		       cli->dry_run ? "would be" : cut == 1 ? "was" : "were");
-		json_array_foreach(json_object_get(reply, "cut_flows"), i, entry) print_flow(entry);
+		       cli->dry_run ? "would be"
+		       : cut == 1   ? "was"
+				    : "were");
+		json_array_foreach (json_object_get(reply, "cut_flows"), i, entry)
+			print_flow(entry);
 	}
-	json_array_foreach(pending, i, entry)
-	{
+	json_array_foreach (pending, i, entry) {
 		_cleanup_free_ char *text = output_text(entry);
 
 		printf("still to be done: %s\n", text ? text : "");
@@ -199,8 +199,7 @@ char *output_group_names(struct cli *cli, const json_t *object, const struct fie
 	json_t *id;
 	size_t i;
 
-	json_array_foreach(json_object_get(object, field->key), i, id)
-	{
+	json_array_foreach (json_object_get(object, field->key), i, id) {
 		const char *text = json_string_value(id);
 
 		if (text && json_array_append_new(names, json_string(api_name(cli, "security-groups", text))) < 0)

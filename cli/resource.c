@@ -56,7 +56,8 @@ int resource_list(struct cli *cli, const struct resource *r)
 		return output_rows(cli, objects, r->columns, r->n_columns);
 	if (cli->output != OUTPUT_ID)
 		return output_document(cli, objects);
-	json_array_foreach(objects, i, object) output_id(object);
+	json_array_foreach (objects, i, object)
+		output_id(object);
 	return CLI_OK;
 }
 

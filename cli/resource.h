@@ -48,12 +48,26 @@ int body_set_list(json_t *body, const char *key, const struct args *args, const 
 int body_set_tags(json_t *body, const char *key, const struct args *args, const char *option);
 
 /* Parameters that several commands take. */
-#define PARAM_VPC_SCOPE {"--vpc", VALUE_VPC, 0, "VPC", "the VPC in which names are looked up"}
-#define PARAM_TAGS	{"--tag", VALUE_TAG, PARAM_REPEAT, "KEY=VALUE", "a tag"}
-#define PARAM_DRY_RUN	{"--dry-run", VALUE_FLAG, 0, NULL, "check and reply, but change nothing"}
-#define PARAM_FLOWS                                        \
-	{"--flows", VALUE_FLOWS, 0, "cut|keep|drain=SECONDS", \
-	 "what becomes of flows that nothing allows any more (default: cut)"}
-#define PARAMS_END {0}
+#define PARAM_VPC_SCOPE                                                              \
+	{                                                                            \
+		"--vpc", VALUE_VPC, 0, "VPC", "the VPC in which names are looked up" \
+	}
+#define PARAM_TAGS                                                     \
+	{                                                              \
+		"--tag", VALUE_TAG, PARAM_REPEAT, "KEY=VALUE", "a tag" \
+	}
+#define PARAM_DRY_RUN                                                                   \
+	{                                                                               \
+		"--dry-run", VALUE_FLAG, 0, NULL, "check and reply, but change nothing" \
+	}
+#define PARAM_FLOWS                                                                         \
+	{                                                                                   \
+		"--flows", VALUE_FLOWS, 0, "cut|keep|drain=SECONDS",                        \
+			"what becomes of flows that nothing allows any more (default: cut)" \
+	}
+#define PARAMS_END \
+	{          \
+		0  \
+	}
 
 #endif

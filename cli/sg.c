@@ -24,10 +24,13 @@ static const struct field columns[] = {
 };
 
 static const struct field fields[] = {
-	{"id", "id", TABLE_LEFT, NULL},		{"name", "name", TABLE_LEFT, NULL},
+	{"id", "id", TABLE_LEFT, NULL},
+	{"name", "name", TABLE_LEFT, NULL},
 	{"vpc", "vpc_id", TABLE_LEFT, output_vpc_name},
-	{"vpc id", "vpc_id", TABLE_LEFT, NULL}, {"description", "description", TABLE_LEFT, NULL},
-	{"tags", "tags", TABLE_LEFT, NULL},	{"revision", "revision", TABLE_LEFT, NULL},
+	{"vpc id", "vpc_id", TABLE_LEFT, NULL},
+	{"description", "description", TABLE_LEFT, NULL},
+	{"tags", "tags", TABLE_LEFT, NULL},
+	{"revision", "revision", TABLE_LEFT, NULL},
 };
 
 static int print_rules(struct cli *cli, const json_t *object)

@@ -122,9 +122,9 @@ static int make_rules(const struct args *args, json_t **ret)
 		for (size_t i = 0; r == 0 && i < args_count(args, peers[p].option); i++)
 			r = add_rule(rules, args, peers[p].key, args_nth(args, peers[p].option, i));
 	if (r == -EINVAL)
-		return args_wrong(args, is_icmp(args_get(args, "PROTO"))
-						? "'%s' is not TYPE[/CODE]: numbers, or all"
-						: "'%s' is not PORTS: 443, 8000-8999 or all",
+		return args_wrong(args,
+				  is_icmp(args_get(args, "PROTO")) ? "'%s' is not TYPE[/CODE]: numbers, or all"
+								   : "'%s' is not PORTS: 443, 8000-8999 or all",
 				  args_get(args, "PORTS"));
 	*ret = r < 0 ? NULL : json_pack("{s:o}", "rules", TAKE_PTR(rules));
 	return *ret ? CLI_OK : api_oom();
@@ -139,7 +139,8 @@ static int print_reply(struct cli *cli, const json_t *reply, const char *done)
 	int status;
 
 	if (cli->output == OUTPUT_ID) {
-		json_array_foreach(rules, i, rule) output_id(rule);
+		json_array_foreach (rules, i, rule)
+			output_id(rule);
 		return CLI_OK;
 	}
 	if (cli->output != OUTPUT_TABLE)
@@ -190,10 +191,12 @@ static int run_revoke(struct cli *cli, const struct args *args)
 	return status != CLI_OK ? status : print_reply(cli, reply, "revoked");
 }
 
-#define PARAM_PEERS                                                                                               \
-	{"--cidr", VALUE_TEXT, PARAM_ONE_OF | PARAM_REPEAT, "CIDR", "peer: these IPv4 or IPv6 addresses"},        \
-		{"--sg", VALUE_SG, PARAM_ONE_OF | PARAM_REPEAT, "SG", "peer: whoever carries this group"},        \
-		{"--prefix-list", VALUE_TEXT, PARAM_ONE_OF | PARAM_REPEAT, "PL", "peer: what this list holds"}
+#define PARAM_PEERS                                                                                          \
+	{"--cidr", VALUE_TEXT, PARAM_ONE_OF | PARAM_REPEAT, "CIDR", "peer: these IPv4 or IPv6 addresses"},   \
+		{"--sg", VALUE_SG, PARAM_ONE_OF | PARAM_REPEAT, "SG", "peer: whoever carries this group"},   \
+	{                                                                                                    \
+		"--prefix-list", VALUE_TEXT, PARAM_ONE_OF | PARAM_REPEAT, "PL", "peer: what this list holds" \
+	}
 
 static const struct param authorize_params[] = {
 	{"SG", VALUE_SG, PARAM_REQUIRED, NULL, "the group: id or name"},
@@ -227,7 +230,8 @@ const struct command sg_authorize_command = {
 	.params = authorize_params,
 	.usage = "SG ingress|egress PROTO [PORTS|TYPE[/CODE]] (--cidr C | --sg SG | --prefix-list PL)... "
 		 "[--description TEXT]",
-	.notes = "Several peers make several rules, all in force at the same moment. ingress: what peers may open to the\n"
+	.notes = "Several peers make several rules, all in force at the same moment. ingress: what peers may open to "
+		 "the\n"
 		 "group's members; egress: what the members may open. Answers are allowed by themselves.",
 	.example = "vpcctl sg authorize web ingress tcp 443 --cidr 0.0.0.0/0 --cidr ::/0\n"
 		   "vpcctl sg authorize db ingress tcp 5432 --sg web\n"
@@ -242,7 +246,8 @@ const struct command sg_revoke_command = {
 	.usage = "SG ingress|egress PROTO [PORTS|TYPE[/CODE]] (--cidr C | --sg SG | --prefix-list PL)... "
 		 "[--flows cut|keep|drain=S]\n"
 		 "SG --rule SGR... [--flows cut|keep|drain=S]",
-	.notes = "Established flows that nothing else allows end with their next packet; --flows drain=SECONDS gives them\n"
+	.notes = "Established flows that nothing else allows end with their next packet; --flows drain=SECONDS gives "
+		 "them\n"
 		 "that long, --flows keep lets them run on and refuses new ones only.",
 	.example = "vpcctl sg revoke web ingress tcp 443 --cidr 0.0.0.0/0\n"
 		   "vpcctl sg revoke web --rule sgr-0123456789abcdef0 --flows drain=30",

@@ -8,14 +8,10 @@
 #include "cli/resource.h"
 
 static const struct field fields[] = {
-	{"instance", "instance", TABLE_LEFT, NULL},
-	{"version", "version", TABLE_LEFT, NULL},
-	{"health", "health", TABLE_LEFT, NULL},
-	{"engine", "engine", TABLE_LEFT, NULL},
-	{"fast path", "fast_path", TABLE_LEFT, NULL},
-	{"attach mode", "attach_mode", TABLE_LEFT, NULL},
-	{"kernel", "kernel", TABLE_LEFT, NULL},
-	{"revision", "revision", TABLE_LEFT, NULL},
+	{"instance", "instance", TABLE_LEFT, NULL},   {"version", "version", TABLE_LEFT, NULL},
+	{"health", "health", TABLE_LEFT, NULL},	      {"engine", "engine", TABLE_LEFT, NULL},
+	{"fast path", "fast_path", TABLE_LEFT, NULL}, {"attach mode", "attach_mode", TABLE_LEFT, NULL},
+	{"kernel", "kernel", TABLE_LEFT, NULL},	      {"revision", "revision", TABLE_LEFT, NULL},
 	{"epoch", "epoch", TABLE_LEFT, NULL},
 };
 
@@ -33,7 +29,7 @@ static void print_others(const json_t *status)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)status, key, value) /* only reads, but takes no const */
+	json_object_foreach ((json_t *)status, key, value) /* only reads, but takes no const */
 	{
 		_cleanup_free_ char *text = is_field(key) ? NULL : output_text(value);
 
@@ -63,9 +59,9 @@ static int print_counts(struct cli *cli, const json_t *counts, const json_t *lim
 	table_column(t, 0, "WHAT", TABLE_LEFT);
 	table_column(t, 1, "IN USE", TABLE_RIGHT);
 	table_column(t, 2, "LIMIT", TABLE_RIGHT);
-	json_object_foreach((json_t *)counts, key, value) count_row(t, key, value, json_object_get(limits, key));
-	json_object_foreach((json_t *)limits, key, value)
-	{
+	json_object_foreach ((json_t *)counts, key, value)
+		count_row(t, key, value, json_object_get(limits, key));
+	json_object_foreach ((json_t *)limits, key, value) {
 		if (!json_object_get(counts, key))
 			count_row(t, key, NULL, value);
 	}
@@ -91,13 +87,13 @@ static int run(struct cli *cli, const struct args *args)
 		return output_document(cli, status);
 	r = output_fields(cli, status, fields, ARRAY_SIZE(fields));
 	print_others(status);
-	json_array_foreach(json_object_get(status, "pending"), i, entry)
-	{
+	json_array_foreach (json_object_get(status, "pending"), i, entry) {
 		_cleanup_free_ char *text = output_text(entry);
 
 		printf("still to be done: %s\n", text ? text : "");
 	}
-	return r != CLI_OK ? r : print_counts(cli, json_object_get(status, "counts"), json_object_get(status, "limits"));
+	return r != CLI_OK ? r
+			   : print_counts(cli, json_object_get(status, "counts"), json_object_get(status, "limits"));
 }
 
 static const struct param params[] = {PARAMS_END};

@@ -7,40 +7,51 @@
 #include "cli/commands.h"
 #include "cli/resource.h"
 
+/* The kind that an id says, or NULL: a name never begins with an id's prefix. */
+static const struct resource *kind_of_id(const char *ref)
+{
+	for (size_t i = 0; cli_resources[i]; i++)
+		if (!strncmp(ref, cli_resources[i]->prefix, strlen(cli_resources[i]->prefix)))
+			return cli_resources[i];
+	return NULL;
+}
+
+static int fetch(struct cli *cli, const struct resource *r, const char *ref, bool must, json_t **ret)
+{
+	_cleanup_free_ char *path = api_path(cli, r->collection, ref, NULL);
+
+	return must ? api_get(cli, path, ret) : api_get_optional(cli, path, ret);
+}
 
 /* Finds what an id or a name stands for among all kinds. *ret: owned. */
 static int find(struct cli *cli, const char *ref, const struct resource **ret_resource, json_t **ret)
 {
 	_cleanup_json_ json_t *found = NULL;
-	const struct resource *kind = NULL;
+	const struct resource *kind = kind_of_id(ref);
 	char ids[512] = "";
 	size_t n = 0;
 
+	if (kind) {
+		*ret_resource = kind;
+		return fetch(cli, kind, ref, true, ret);
+	}
 	for (size_t i = 0; cli_resources[i]; i++) {
-		const struct resource *r = cli_resources[i];
-		_cleanup_free_ char *path = api_path(cli, r->collection, ref, NULL);
 		_cleanup_json_ json_t *object = NULL;
-		const char *id;
-		int status;
+		int status = fetch(cli, cli_resources[i], ref, false, &object);
 
-		if (!strncmp(ref, r->prefix, strlen(r->prefix))) {
-			status = api_get(cli, path, ret);
-			*ret_resource = r;
-			return status;
-		}
-		status = api_get_optional(cli, path, &object);
 		if (status != CLI_OK)
 			return status;
 		if (!object)
 			continue;
-		id = json_string_value(json_object_get(object, "id"));
-		snprintf(ids + strlen(ids), sizeof(ids) - strlen(ids), "%s%s", n ? ", " : "", id ? id : "");
-		kind = r;
+		snprintf(ids + strlen(ids), sizeof(ids) - strlen(ids), "%s%s", n ? ", " : "",
+			 json_string_value(json_object_get(object, "id")) ?: "");
+		kind = cli_resources[i];
 		if (n++ == 0)
 			found = TAKE_PTR(object);
 	}
 	if (n == 0)
-		return api_refuse("NotFound", "no VPC, subnet, security group or network interface is called '%s'", ref);
+		return api_refuse("NotFound", "no VPC, subnet, security group or network interface is called '%s'",
+				  ref);
 	if (n > 1)
 		return api_refuse("AmbiguousName", "'%s' may be any of %s: use an id", ref, ids);
 	*ret_resource = kind;

@@ -30,7 +30,8 @@ static int run(struct cli *cli, const struct args *args)
 		json_t *entry;
 		size_t i;
 
-		json_array_foreach(differences, i, entry) puts(json_string_value(json_object_get(entry, "object")) ?: "");
+		json_array_foreach (differences, i, entry)
+			puts(json_string_value(json_object_get(entry, "object")) ?: "");
 	} else if (cli->output != OUTPUT_TABLE) {
 		status = output_document(cli, report);
 	} else if (equal) {

@@ -10,9 +10,10 @@ static const struct field columns[] = {
 };
 
 static const struct field fields[] = {
-	{"id", "id", TABLE_LEFT, NULL},	      {"name", "name", TABLE_LEFT, NULL}, {"cidr", "cidr", TABLE_LEFT, NULL},
-	{"cidr6", "cidr6", TABLE_LEFT, NULL}, {"mtu", "mtu", TABLE_LEFT, NULL},	  {"netns", "netns", TABLE_LEFT, NULL},
-	{"tags", "tags", TABLE_LEFT, NULL},   {"revision", "revision", TABLE_LEFT, NULL},
+	{"id", "id", TABLE_LEFT, NULL},	    {"name", "name", TABLE_LEFT, NULL},
+	{"cidr", "cidr", TABLE_LEFT, NULL}, {"cidr6", "cidr6", TABLE_LEFT, NULL},
+	{"mtu", "mtu", TABLE_LEFT, NULL},   {"netns", "netns", TABLE_LEFT, NULL},
+	{"tags", "tags", TABLE_LEFT, NULL}, {"revision", "revision", TABLE_LEFT, NULL},
 };
 
 const struct resource vpc_resource = {

@@ -32,7 +32,7 @@ static bool is_word(const char *s)
 
 static int emit_scalar(yaml_emitter_t *e, const char *text, bool string)
 {
-	bool plain = !string || (isalpha((unsigned char)*text) && !is_word(text));
+	bool plain = !string || (isalpha((unsigned char)*text) && !strchr(text, '\n') && !is_word(text));
 	yaml_event_t event;
 
 	return emit(e, &event,
@@ -50,7 +50,7 @@ static int emit_object(yaml_emitter_t *e, const json_t *json)
 	json_t *value;
 	int r = emit(e, &event, yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_ANY_MAPPING_STYLE));
 
-	json_object_foreach((json_t *)json, key, value) /* only reads, but takes no const */
+	json_object_foreach ((json_t *)json, key, value) /* only reads, but takes no const */
 	{
 		if (r == 0)
 			r = emit_scalar(e, key, true);
@@ -67,8 +67,7 @@ static int emit_array(yaml_emitter_t *e, const json_t *json)
 	size_t i;
 	int r = emit(e, &event, yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, YAML_ANY_SEQUENCE_STYLE));
 
-	json_array_foreach(json, i, value)
-	{
+	json_array_foreach (json, i, value) {
 		if (r == 0)
 			r = emit_value(e, value);
 	}
@@ -103,7 +102,7 @@ int yaml_write(FILE *f, const json_t *json)
 	yaml_emitter_set_width(&e, UNWRAPPED);
 	r = emit(&e, &event, yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING));
 	if (r == 0)
-		r = emit(&e, &event, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1));
+		r = emit(&e, &event, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 0));
 	if (r == 0)
 		r = emit_value(&e, json);
 	if (r == 0)
