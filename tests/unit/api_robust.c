@@ -150,13 +150,15 @@ Test(api_robust, not_HTTP)
 		"POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
 		"GET /%%%%?&&==&vpc HTTP/1.1\r\nHost: x\r\n\r\n",
 	};
+	struct timeval timeout = {.tv_usec = 200000};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		int fd = client_connect(f.write_path);
 		struct response r;
 
+		/* Some of them are the beginning of something: there is no answer to wait for. */
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 		client_send_text(fd, texts[i]);
-		shutdown(fd, SHUT_WR);
 		r = client_receive(fd);
 		cr_expect(r.status == 0 || r.status >= 400, "%s: %d", texts[i], r.status);
 		response_clear(&r);
