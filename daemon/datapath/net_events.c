@@ -55,10 +55,11 @@ static bool differs(const struct fact *wanted, const struct fact *found)
 	return !found->right || memcmp(wanted->mac, found->mac, sizeof(found->mac)) != 0;
 }
 
-/* Addresses and routes on our devices are ours alone; neighbours and FDB entries also come and go by themselves. */
+/* Addresses, routes and static FDB entries on our devices are ours alone. Neighbours hang on a bridge that stays when
+ * their port goes: those of ports that came and went since are not worth a look. */
 static bool is_exclusive(const struct fact *f)
 {
-	return f->key.kind == FACT_ADDRESS || f->key.kind == FACT_ROUTE;
+	return f->key.kind == FACT_ADDRESS || f->key.kind == FACT_ROUTE || (f->key.kind == FACT_FDB && f->right);
 }
 
 static void on_fact(struct round *round, const struct nlmsghdr *h)

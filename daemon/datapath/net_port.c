@@ -9,13 +9,12 @@ static int fail(struct vpc_error *reterr, const struct port_record *p, int r, co
 	return r;
 }
 
-/* Ours by alias; or without one yet: half made when a run of ours was killed. Number and name are ours, and the
- * namespace is. */
+/* Ours by alias; or by number, kind and name, in a namespace that is ours: half made when a run of ours was killed, or
+ * somebody took the alias away. */
 static bool is_ours(const struct link_info *info, const struct port_record *p, const char *alias)
 {
-	if (strcmp(info->kind, "veth") != 0)
-		return false;
-	return strcmp(info->alias, alias) == 0 || (!info->alias[0] && strcmp(info->name, p->host_ifname) == 0);
+	return strcmp(info->kind, "veth") == 0 &&
+	       (strcmp(info->alias, alias) == 0 || strcmp(info->name, p->host_ifname) == 0);
 }
 
 /* Whether the existing port's other end is what the workload should have. */
