@@ -4,8 +4,8 @@
 
 static int fail(struct vpc_error *reterr, const struct subnet_record *s, int r, const char *what, const char *text)
 {
-	vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "bridge %s of %s: cannot %s: %s", s->bridge, s->id, what,
-		      text && text[0] ? text : strerror(-r));
+	vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "bridge %s of %s: cannot %s: %s", s->bridge, s->id,
+		      what, text && text[0] ? text : strerror(-r));
 	return r;
 }
 

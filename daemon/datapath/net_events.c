@@ -105,8 +105,8 @@ static const struct {
 	void (*fn)(struct round *round, const struct nlmsghdr *h);
 	uint16_t type;
 } handlers[] = {
-	{on_fact, RTM_NEWADDR},	    {on_fact, RTM_DELADDR},	   {on_fact, RTM_NEWROUTE},
-	{on_fact, RTM_DELROUTE},    {on_fact, RTM_NEWNEIGH},	   {on_fact, RTM_DELNEIGH},
+	{on_fact, RTM_NEWADDR},	     {on_fact, RTM_DELADDR},	    {on_fact, RTM_NEWROUTE},
+	{on_fact, RTM_DELROUTE},     {on_fact, RTM_NEWNEIGH},	    {on_fact, RTM_DELNEIGH},
 	{on_programs, RTM_DELQDISC}, {on_programs, RTM_NEWTFILTER}, {on_programs, RTM_DELTFILTER},
 };
 
@@ -218,8 +218,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 
 static int open_events(void *data)
 {
-	static const int groups[] = {RTNLGRP_LINK,	   RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
-				     RTNLGRP_IPV6_ROUTE, RTNLGRP_TC,	   RTNLGRP_NEIGH};
+	static const int groups[] = {RTNLGRP_LINK,	 RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
+				     RTNLGRP_IPV6_ROUTE, RTNLGRP_TC,	      RTNLGRP_NEIGH};
 	_cleanup_close_ int fd = rtnl_open();
 	int size = RECEIVE_BYTES;
 

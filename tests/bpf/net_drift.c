@@ -11,7 +11,7 @@ static void setup(void)
 
 TestSuite(net_drift, .init = setup, .timeout = 120);
 
-#define IN "ip -n nettest-vpc-7 "
+#define IN	"ip -n nettest-vpc-7 "
 #define NSENTER "nsenter --net=/run/netns/nettest-vpc-7 "
 
 /* What is done; a word of the report about it; whether an event tells of it. */
@@ -135,7 +135,8 @@ Test(net_drift, a_start_puts_programs_back)
 	ensure(&t);
 	nettest_clean(&t, 2, "programs");
 	cr_assert_eq(nettest_sh("tc -n nettest-vpc-7 filter add dev port0 egress prio 1 handle 7 protocol all bpf "
-				"bytecode '1,6 0 0 0'"), 0);
+				"bytecode '1,6 0 0 0'"),
+		     0);
 	report = nettest_verify(&t, 2);
 	cr_assert(mentions(report, "filters that aren't vpcd's"));
 	json_decref(report);
