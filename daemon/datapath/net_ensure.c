@@ -329,6 +329,8 @@ int net_ensure(struct net *n, const struct plan *all, struct workload *workloads
 	};
 	int r;
 
+	*ret_lost = NULL;
+	*ret_n_lost = 0;
 	if (!bridges || !ports)
 		return vpc_error_oom(reterr);
 	r = net_check_ruleset(&ruleset);

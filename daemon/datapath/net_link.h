@@ -43,6 +43,8 @@ struct link_info {
 	uint32_t port_options[LINK_OPTIONS_MAX];
 };
 
+/* Whether every option has the value that we rely on. */
+bool link_options_right(const struct link_info *info);
 /* Parses an RTM_NEWLINK or RTM_DELLINK. */
 void link_parse(const struct nlmsghdr *h, struct link_info *ret);
 /* By ifindex, or by name where ifindex is 0. -ENODEV. */

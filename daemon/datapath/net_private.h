@@ -22,6 +22,7 @@
 struct net_device {
 	uint32_t ifindex;
 	uint32_t master; /* of a port: its bridge's ifindex; of a bridge: 0 */
+	uint32_t mtu;
 	char name[IFNAMSIZ];
 	char id[OBJECT_ID_MAX]; /* subnet or ENI */
 	bool up;

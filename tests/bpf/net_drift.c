@@ -27,13 +27,13 @@ static const struct tampering {
 	{IN "link set port0 master br1", "not in its bridge", true},
 	{IN "link set port0 down name other && " IN "link set other up", "is named other", true},
 	{IN "link set port0 alias nothing && " IN "link set port0 alias vpcd:nettest:eni-9", "alias", true},
-	{IN "link set port0 mtu 1400", "MTU is 1400", false},
+	{IN "link set port0 mtu 1400", "MTU is 1400", true},
 	{IN "link set br0 address 06:00:00:00:00:99", "MAC", true},
-	{IN "link set br0 type bridge mcast_snooping 1", "multicast snooping", false},
-	{IN "link set br0 type bridge stp_state 1", "stp", false},
-	{IN "link set port0 type bridge_slave learning on", "learning", false},
-	{IN "link set port0 type bridge_slave flood on mcast_flood on bcast_flood on", "flood", false},
-	{IN "link set port0 type bridge_slave isolated on", "isolated", false},
+	{IN "link set br0 type bridge mcast_snooping 1", "multicast snooping", true},
+	{IN "link set br0 type bridge stp_state 1", "stp", true},
+	{IN "link set port0 type bridge_slave learning on", "learning", true},
+	{IN "link set port0 type bridge_slave flood on mcast_flood on bcast_flood on", "flood", true},
+	{IN "link set port0 type bridge_slave isolated on", "isolated", true},
 	{IN "addr del 10.0.0.1/24 dev br0", "address 10.0.0.1/24", true},
 	{IN "addr del fe80::1/64 dev br0", "address fe80::1/64", true},
 	{IN "addr add 10.0.0.77/24 dev br0", "10.0.0.77", true},
@@ -59,6 +59,7 @@ static const struct tampering {
 	{IN "link add extra type bridge && " IN "link set extra alias vpcd:nettest:eni-55", "extra", false},
 	{"umount /run/netns/nettest-vpc-7 && rm /run/netns/nettest-vpc-7", "namespace", false},
 	{"rm /run/bpf/nettest/v*/links/1030-in", "tcx link", false},
+	{"bpftool link detach pinned /run/bpf/nettest/v*/links/1030-in", "tcx link", false},
 };
 
 static bool mentions(const json_t *report, const char *word)
