@@ -57,7 +57,8 @@ static void without_ports(void)
 
 TestSuite(tables_packets, .init = with_ports, .fini = without_ports, .timeout = 60);
 
-/* One UDP packet between ENIs 1 (10.0.0.5) and 2 (10.0.0.6) at the port of its sender; the server's port is 5000 + n. */
+/* One UDP packet between ENIs 1 (10.0.0.5) and 2 (10.0.0.6) at the port of its sender; the server's port is 5000 + n.
+ */
 static bool passes(bool reply, uint16_t n)
 {
 	unsigned from = reply ? 2 : 1, to = reply ? 1 : 2;
