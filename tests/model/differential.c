@@ -38,7 +38,7 @@ static void own_namespace(void)
 
 static void report(struct script *s, enum world_result r, const char *message)
 {
-	char last[1024] = "";
+	char last[MESSAGE_BYTES] = "";
 	size_t ran;
 
 	fprintf(stderr, "# %s\n# shrinking %zu lines …\n", message, s->n);
@@ -70,7 +70,7 @@ static bool run_episode(uint64_t seed, unsigned episode, uint64_t verdicts, stru
 	struct world w = {0};
 	struct generator g;
 	enum world_result r = WORLD_SAME;
-	char message[1024];
+	char message[MESSAGE_BYTES];
 
 	generator_init(&g, seed, episode);
 	cr_assert_eq(world_open(&w), 0, "%s", w.message);
@@ -78,6 +78,8 @@ static bool run_episode(uint64_t seed, unsigned episode, uint64_t verdicts, stru
 		char line[LINE_MAX_BYTES];
 
 		generate_line(&g, &w, line);
+		if (line[0] == '#') /* there was nothing to do */
+			continue;
 		script_add(&script, line);
 		r = world_run(&w, line);
 	}
@@ -125,7 +127,7 @@ Test(differential, script, .timeout = 280)
 {
 	_cleanup_(script_clear) struct script script = {0};
 	const char *path = getenv("VPCD_SCRIPT");
-	char message[1024];
+	char message[MESSAGE_BYTES];
 	size_t ran;
 
 	if (!path)

@@ -27,6 +27,11 @@ static bool is_echo_request(const struct tuple *t)
 	return tuple_is_icmp(t) && t->type == (t->family == 4 ? 8 : 128);
 }
 
+static bool is_echo_reply(const struct tuple *t)
+{
+	return tuple_is_icmp(t) && t->type == (t->family == 4 ? 0 : 129);
+}
+
 static bool owns(const struct naive_eni *e, const struct address *a)
 {
 	for (unsigned i = 0; i < e->n_addrs; i++)
@@ -60,27 +65,20 @@ struct naive_verdict naive_out(struct naive *n, int eni, const struct packet *p)
 	return naive_judge(n, e->vpc, owns(e, &p->t.src) ? -1 : eni * 2, p);
 }
 
-/* 11: the gateway's echo replies, and its errors about the ENI's own packets. */
-static struct naive_verdict from_gateway(struct naive *n, const struct naive_eni *e, const struct packet *p)
-{
-	uint8_t query;
-
-	if (tuple_is_error(&p->t))
-		return naive_judge_error(n, e->vpc, -1, p);
-	return tuple_is_reply(&p->t, &query) && query == (p->t.family == 4 ? 8 : 128)
-		       ? PASS("the gateway's echo reply")
-		       : DROP("the gateway sends nothing else");
-}
-
 struct naive_verdict naive_in(struct naive *n, int eni, int from, bool judged, const struct packet *p)
 {
 	const struct naive_eni *e = &n->now.enis[eni];
+	bool gateway;
 
 	if (!owns(e, &p->t.dst) && e->check)
 		return DROP("the destination address is not the receiver's");
-	if (from == FROM_GATEWAY && address_is_gateway(&n->now, e->subnet, p->t.family, &p->t.src))
-		return from_gateway(n, e, p);
-	if (from < 0 && naive_in_vpc(&n->now, e->vpc, p->t.family, &p->t.src))
+	gateway = from == FROM_GATEWAY && address_is_gateway(&n->now, e->subnet, p->t.family, &p->t.src);
+	if (gateway && is_echo_reply(&p->t))
+		return owns(e, &p->t.dst) ? PASS("the gateway's echo reply") : DROP("an echo reply to somebody else");
+	if (gateway && tuple_is_error(&p->t))
+		return naive_judge_error(n, e->vpc, -1, p);
+	/* What else the gateway's IPv4 address sends is judged as coming from outside. */
+	if (!gateway && from < 0 && naive_in_vpc(&n->now, e->vpc, p->t.family, &p->t.src))
 		return DROP("an address of the VPC that did not enter at its own port");
 	if (is_special(p->t.family, &p->t.src))
 		return DROP("a special source address");

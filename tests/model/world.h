@@ -30,6 +30,7 @@
 
 #define LINE_MAX_BYTES 512
 #define WORDS_MAX      24
+#define MESSAGE_BYTES  1200
 #define UNRETIRED_MAX  64
 
 enum world_phase {
@@ -56,7 +57,7 @@ struct world {
 	size_t n_unretired;
 	uint64_t revision;
 	struct world_stats stats;
-	char message[1024]; /* of a mismatch, or of what went wrong */
+	char message[MESSAGE_BYTES]; /* of a mismatch, or of what went wrong */
 };
 
 enum world_result {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Packets of a script: through the programs by BPF_PROG_TEST_RUN, and by the naive model. */
 #include <bpf/bpf.h>
+#include <endian.h>
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 
@@ -32,6 +33,23 @@ static int run_program(int prog, const struct packet *p, struct arrival *a)
 	return (int)opts.retval;
 }
 
+/* One line about a flow, for the message of a mismatch. userdata: the world. */
+static int describe_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established, void *userdata)
+{
+	struct world *w = userdata;
+	size_t n = strlen(w->message);
+	struct address a[2];
+	char text[2][IP_STRLEN];
+
+	memcpy(a, key->addr, sizeof(a));
+	snprintf(w->message + n, sizeof(w->message) - n,
+		 "; flow %s/%u %s/%u proto %u via %u: state %u flags %u opener %u enis %u %u epoch %llu%s",
+		 address_format(&a[0], text[0]), be16toh(key->port[0]), address_format(&a[1], text[1]),
+		 be16toh(key->port[1]), key->proto, key->via, flow->state, flow->flags, flow->opener, flow->eni[0],
+		 flow->eni[1], (unsigned long long)flow->epoch, established ? " established" : "");
+	return 0;
+}
+
 static enum world_result compare(struct world *w, const char *where, const struct naive_eni *e, int verdict,
 				 struct naive_verdict wanted)
 {
@@ -43,6 +61,7 @@ static enum world_result compare(struct world *w, const char *where, const struc
 		return WORLD_SAME;
 	snprintf(w->message, sizeof(w->message), "%s %s: the programs say %s (%d), the naive model %s: %s", where,
 		 e->name, pass ? "pass" : "drop", verdict, wanted.pass ? "pass" : "drop", wanted.why);
+	tables_each_flow(w->tables, e->number, describe_flow, w);
 	return WORLD_MISMATCH;
 }
 
