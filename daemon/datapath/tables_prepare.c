@@ -61,6 +61,7 @@ int tables_prepare(struct tables *t, const struct plan *plan, struct tables_chan
 		return r;
 	}
 	t->prepared = c;
+	t->n_changes++;
 	*ret = c;
 	return 0;
 }
@@ -84,6 +85,7 @@ void tables_undo(struct tables *t, struct tables_change *c)
 	write_undo(t, c);
 	drop_change(t, c);
 	t->prepared = NULL;
+	t->n_changes--;
 	retire_postponed(t);
 }
 

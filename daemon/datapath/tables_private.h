@@ -290,6 +290,7 @@ struct tables {
 	uint32_t waiting_addrs;
 	uint32_t waiting_sets; /* ENIs whose leaving a set is not yet retired */
 
+	unsigned n_changes;		/* prepared or published, and not yet retired */
 	struct tables_change *prepared; /* between prepare and publish or undo */
 	struct {
 		bool pending; /* a change with keep or drain was published, and not yet swept */

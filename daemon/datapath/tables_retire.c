@@ -152,6 +152,7 @@ void retire_now(struct tables *t, struct tables_change *c)
 			retire_eni(t, e->number);
 	}
 	change_free(c);
+	t->n_changes--;
 }
 
 void tables_retire(struct tables *t, struct tables_change *c)

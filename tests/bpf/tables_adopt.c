@@ -283,8 +283,8 @@ Test(tables_adopt, purge_leaves_nothing)
 	cr_assert_eq(tables_purge(path), 0);
 }
 
-/* What was lost while vpcd was away comes back by itself, or with the reconcile. */
-Test(tables_adopt, a_key_lost_meanwhile_is_put_back)
+/* What was lost while vpcd was away comes back with the reconcile. */
+Test(tables_adopt, a_key_lost_meanwhile_comes_with_the_reconcile)
 {
 	struct tables *t = tables_small(true);
 	struct test_plan tp;
@@ -298,8 +298,35 @@ Test(tables_adopt, a_key_lost_meanwhile_is_put_back)
 	cr_assert_eq(tables_differences(t, &tp, first, sizeof(first)), 1);
 	tables_close(t);
 	t = tables_small(true);
+	tables_mend(t, &tp);
 	cr_assert_eq(tables_differences(t, &tp, first, sizeof(first)), 0, "%s", first);
 	tables_close(t);
+}
+
+/* Died between the store and the key of an address that moved: it belongs to its new ENI from the start on. */
+Test(tables_adopt, an_address_that_moved_without_its_key)
+{
+	struct tables *t = tables_small(true);
+	struct tables_change *c;
+	struct test_plan tp;
+	struct vpc_addr_key key;
+	uint32_t n;
+
+	old_state(&tp);
+	tables_apply(t, &tp);
+	addr_key_of(1, &tp.addrs[0].ip, &key);
+	tp_init(&tp);
+	tp_addr(&tp, true, 5, 2);
+	c = tables_prepared(t, &tp);
+	gens_raise(t, c);
+	__atomic_store_n(&ctl_at(t, 0)->epoch, c->epoch, __ATOMIC_SEQ_CST);
+	tables_close(t);
+	t = tables_small(true);
+	cr_assert_eq(bpf_map_lookup_elem(t->table[TABLE_ADDR].fd, &key, &n), 0);
+	cr_assert_eq(addr_at(t, n)->eni, VPC_ENI_FIRST + 2);
+	cr_assert(visible(addr_at(t, n)->born, addr_at(t, n)->died, tables_epoch(t)));
+	tables_close(t);
+	change_free(c);
 }
 
 Test(tables_adopt, a_class_lost_meanwhile_comes_with_the_reconcile)

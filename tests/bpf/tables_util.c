@@ -179,6 +179,19 @@ void tables_apply(struct tables *t, const struct test_plan *tp)
 	tables_retire(t, c);
 }
 
+void tables_mend(struct tables *t, const struct test_plan *all)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct tables_change *c = NULL;
+	struct plan plan;
+
+	cr_assert_eq(tables_diff(t, &all->p, &plan, &error), 0);
+	cr_assert_eq(tables_prepare(t, &plan, &c, &error), 0, "%s", error.message);
+	tables_publish(t, c);
+	tables_retire(t, c);
+	plan_clear(&plan);
+}
+
 size_t tables_differences(struct tables *t, const struct test_plan *all, char *first, size_t first_bytes)
 {
 	json_t *report = json_array();

@@ -41,6 +41,9 @@ void tp_vpc(struct test_plan *tp, bool add, uint32_t n);
 struct tables_change *tables_prepared(struct tables *t, const struct test_plan *tp);
 void tables_apply(struct tables *t, const struct test_plan *tp);
 
+/* What the engine's reconcile does: diff, prepare, publish, retire. */
+void tables_mend(struct tables *t, const struct test_plan *all);
+
 /* What tables_verify says of a state. */
 size_t tables_differences(struct tables *t, const struct test_plan *all, char *first, size_t first_bytes);
 
