@@ -180,7 +180,7 @@ Test(cli_usage, every_command_has_help_with_an_example)
 
 Test(cli_usage, the_manual_page_is_the_command_tables)
 {
-	char *kept = cli_read_source("cli/man/vpcctl.1");
+	const char *kept = cli_read_source("cli/man/vpcctl.1");
 
 	cr_assert_str_eq(cli_run(NULL, "completion man").out, kept,
 			 "run: build/vpcctl completion man >cli/man/vpcctl.1");
@@ -197,7 +197,7 @@ Test(cli_usage, the_manual_of_the_configuration_has_every_limit)
 #include <vpc/limits.def>
 #undef LIMIT
 	};
-	char *page = cli_read_source("cli/man/vpcd.conf.5");
+	const char *page = cli_read_source("cli/man/vpcd.conf.5");
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		char entry[160];
@@ -210,7 +210,7 @@ Test(cli_usage, the_manual_of_the_configuration_has_every_limit)
 
 Test(cli_usage, the_completion_script_is_the_command_tables)
 {
-	char *kept = cli_read_source("cli/completion/vpcctl.bash");
+	const char *kept = cli_read_source("cli/completion/vpcctl.bash");
 
 	cr_assert_str_eq(cli_run(NULL, "completion bash").out, kept,
 			 "run: build/vpcctl completion bash >cli/completion/vpcctl.bash");
