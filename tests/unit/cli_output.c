@@ -65,8 +65,10 @@ Test(cli_output, json_is_the_apis_own)
 	fake_reply(d, "GET", "/v1/vpcs", 200, vpcs);
 	r = cli_run(d, "vpc list -o json");
 	got = json_loads(r.out, 0, NULL);
-	want = json_object_get(json_loads(vpcs, 0, NULL), "vpcs");
-	cr_assert(json_equal(got, want), "%s", r.out);
+	want = json_loads(vpcs, 0, NULL);
+	cr_assert(json_equal(got, json_object_get(want, "vpcs")), "%s", r.out);
+	json_decref(got);
+	json_decref(want);
 }
 
 Test(cli_output, yaml_quotes_what_would_not_stay_a_string)
