@@ -36,7 +36,7 @@ static const struct {
 	{"vpc create prod --cidr 10.0.0.0/16 --tag =x", "--tag must be KEY=VALUE"},
 	{"vpc create prod extra --cidr 10.0.0.0/16", "'extra' is one argument too many"},
 	{"vpc create prod --cidr 10.0.0.0/16 --bogus", "no option --bogus"},
-	{"vpc show ''", "VPC must be a VPC's id or name"},
+	{"vpc show ''", "VPC is empty"},
 	{"vpc list -o xml", "-o must be table, json, yaml or id"},
 	{"vpc delete prod --dry-run=yes", "--dry-run takes no value"},
 	{"sg authorize web sideways tcp 443 --cidr 0.0.0.0/0", "DIRECTION must be ingress or egress"},
