@@ -136,7 +136,7 @@ static int print_reply(struct cli *cli, const json_t *reply, const char *done)
 	const json_t *rules = json_object_get(reply, "rules");
 	json_t *rule;
 	size_t i;
-	int status;
+	int status = CLI_OK;
 
 	if (cli->output == OUTPUT_ID) {
 		json_array_foreach (rules, i, rule)
