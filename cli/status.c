@@ -155,8 +155,9 @@ static int run(struct cli *cli, const struct args *args)
 
 		printf("still to be done: %s\n", text ? text : "");
 	}
-	return r != CLI_OK ? r
-			   : print_counts(cli, json_object_get(status, "counts"), json_object_get(status, "limits"));
+	if (r == CLI_OK)
+		r = print_counts(cli, json_object_get(status, "counts"), json_object_get(status, "limits"));
+	return r != CLI_OK ? r : print_others(cli, status, true);
 }
 
 static const struct param params[] = {PARAMS_END};
