@@ -53,6 +53,8 @@ vpcd_start()
 	mapfile -t args < <(vpcd_args)
 	"$VPCD" "${args[@]}" >>"$VPCD_LOG" 2>&1 3>&- &
 	echo $! >"$PID_FILE"
+	# No word of the shell about it being killed.
+	disown
 	vpcd_wait
 }
 
