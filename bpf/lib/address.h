@@ -38,8 +38,8 @@ static __always_inline int address_is4(const __be32 *a)
 
 static __always_inline int mac_equal(const __u8 *a, const __u8 *b)
 {
-	return *(const __u16 *)a == *(const __u16 *)b && *(const __u16 *)(a + 2) == *(const __u16 *)(b + 2) &&
-	       *(const __u16 *)(a + 4) == *(const __u16 *)(b + 4);
+	return *(const u16_alias *)a == *(const u16_alias *)b && *(const u16_alias *)(a + 2) == *(const u16_alias *)(b + 2) &&
+	       *(const u16_alias *)(a + 4) == *(const u16_alias *)(b + 4);
 }
 
 /* The ENI that has this address in this VPC at the epoch; 0: none. */

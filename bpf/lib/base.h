@@ -18,6 +18,11 @@
 #define READ_ONCE(x)	 (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
+/* For reading the same bytes as another type. */
+typedef __u16 __attribute__((__may_alias__)) u16_alias;
+typedef __u32 __attribute__((__may_alias__)) u32_alias;
+typedef __u64 __attribute__((__may_alias__)) u64_alias;
+
 #define NS_PER_S 1000000000ull
 
 /* What judging a packet ends in: 0, a drop reason (greater than 0), or one of these. */
@@ -163,10 +168,12 @@ static __always_inline struct scratch *scratch_get(__u32 which)
 }
 
 /* Everything that was stored before a word read before this is seen by reads after it. clang 14 has no acquire for BPF;
- * an atomic add whose value is used is a full barrier. */
+ * an atomic add whose value is used (else it is made a plain one, which orders nothing on arm64) is a full barrier. */
 static __always_inline void barrier_full(struct scratch *s)
 {
-	__sync_fetch_and_add(&s->barrier, 1);
+	__u64 value = __sync_fetch_and_add(&s->barrier, 1);
+
+	asm volatile("" : : "r"(value) : "memory");
 }
 
 #endif

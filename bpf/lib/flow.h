@@ -38,15 +38,15 @@ _Static_assert(__builtin_offsetof(struct vpc_flow, state) % 4 == 0 &&
 		       __builtin_offsetof(struct vpc_flow, icmp_type) == __builtin_offsetof(struct vpc_flow, state) + 3,
 	       "the word of the flow's state");
 
-static __always_inline __u32 *flow_word(struct vpc_flow *f)
+static __always_inline u32_alias *flow_word(struct vpc_flow *f)
 {
-	return (__u32 *)&f->state;
+	return (u32_alias *)&f->state;
 }
 
 /* Digest of the key in the scratch. Never 0. */
 static __always_inline __u64 flow_tag(const struct vpc_flow_key *k)
 {
-	const __u64 *w = (const __u64 *)k;
+	const u64_alias *w = (const u64_alias *)k;
 	__u64 h = 0x9e3779b97f4a7c15ull;
 
 	for (__u32 i = 0; i < sizeof(*k) / 8; i++) {

@@ -56,7 +56,7 @@ _Static_assert(sizeof(struct na_frame) <= sizeof(((struct scratch *)0)->frame), 
 /* One's complement sum of 16-bit words in memory order. */
 static __always_inline __u32 sum16(const void *data, __u32 length, __u32 sum)
 {
-	const __u16 *w = data;
+	const u16_alias *w = data;
 
 	for (__u32 i = 0; i < length / 2; i++)
 		sum += w[i];

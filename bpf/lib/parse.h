@@ -73,7 +73,7 @@ static __always_inline int parse_fragment6(struct packet *p, const __u8 *h)
 {
 	__u32 offset = (__u32)h[2] << 8 | h[3];
 
-	p->fragment_id = *(const __be32 *)(h + 4);
+	p->fragment_id = *(const u32_alias *)(h + 4);
 	p->fragment_proto = h[0];
 	p->proto = h[0];
 	if (offset >> 3) {
@@ -218,7 +218,7 @@ static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *p)
 		if (room < 8 || bpf_skb_load_bytes(skb, p->l4, h, 8))
 			return VPC_DROP_MALFORMED;
 	if ((p->icmp_kind == ICMP_QUERY || p->icmp_kind == ICMP_REPLY) && query_has_id(p)) {
-		p->sport = *(const __be16 *)(h + 4);
+		p->sport = *(const u16_alias *)(h + 4);
 		p->dport = p->sport;
 	}
 	return PASS;
@@ -227,19 +227,19 @@ static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *p)
 static __always_inline int parse_l4(struct __sk_buff *skb, struct packet *p, __u32 quoted)
 {
 	__u32 room = p->end - p->l4;
-	__be32 h[4];
+	__u8 h[16];
 
 	if (p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP) {
 		if (room < 8 || bpf_skb_load_bytes(skb, p->l4, h, 8))
 			return VPC_DROP_MALFORMED;
-		p->sport = *(__be16 *)&h[0];
-		p->dport = *((__be16 *)&h[0] + 1);
+		p->sport = *(const u16_alias *)h;
+		p->dport = *(const u16_alias *)(h + 2);
 		if (p->proto == IPPROTO_UDP || quoted)
 			return PASS;
 		if (room < 20 || bpf_skb_load_bytes(skb, p->l4, h, 16))
 			return VPC_DROP_MALFORMED;
-		p->tcp_flags = *((__u8 *)&h[3] + 1);
-		if ((*(__u8 *)&h[3] >> 4) < 5 || (__u32)(*(__u8 *)&h[3] >> 4) * 4 > room)
+		p->tcp_flags = h[13];
+		if (h[12] >> 4 < 5 || (__u32)(h[12] >> 4) * 4 > room)
 			return VPC_DROP_MALFORMED;
 		return tcp_flags_valid(p->tcp_flags) ? PASS : VPC_DROP_INVALID_FLAGS;
 	}

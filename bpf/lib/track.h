@@ -133,7 +133,7 @@ static __always_inline int track_asks(const struct scratch *s, __u32 from)
 static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __u32 from)
 {
 	__u32 old = *flow_word(&s->fl), moved = 0;
-	int seen = (__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS;
+	int stale = (__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS;
 	__u8 state;
 
 	if (s->packet.proto == IPPROTO_TCP)
@@ -149,7 +149,7 @@ static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __
 			return;
 		moved = 1;
 	}
-	if (!seen && !moved)
+	if (!stale && !moved)
 		return;
 	if (READ_ONCE(f->tag) == s->tag) {
 		WRITE_ONCE(f->last_seen_ns, s->now_ns);
@@ -166,7 +166,7 @@ __noinline int track_known(__u32 which)
 {
 	struct scratch *s = scratch_get(which);
 	struct vpc_flow *f;
-	__u32 from, own;
+	__u32 from, own, seen_before;
 	int rc;
 
 	if (!s)
@@ -190,7 +190,9 @@ __noinline int track_known(__u32 which)
 		return rc == AGAIN ? AGAIN : OPEN_NEW;
 	if (s->fl.state == VPC_FLOW_TOMBSTONE)
 		return track_tombstone(s, f, from);
-	rc = track_asks(s, from);
+	/* Between two local ENIs both programs see the packet: the sender's has judged what it asks and moves the flow. */
+	seen_before = s->direction == VPC_INGRESS && !s->via && s->fl.eni[own ^ 1];
+	rc = seen_before ? PASS : track_asks(s, from);
 	if (rc)
 		return rc;
 	if (s->fl.epoch < s->gen_revoke) {
@@ -198,7 +200,10 @@ __noinline int track_known(__u32 which)
 		if (rc)
 			return rc;
 	}
-	track_step(s, f, from);
+	if (seen_before)
+		track_seen(s, f);
+	else
+		track_step(s, f, from);
 	return PASS;
 }
 

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The laboratory: loading, sending, looking. What stands in the maps is written by state_util.c. */
+#include "lab_util.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <linux/pkt_cls.h>
+#include <netlink/route/link.h>
+#include <netlink/route/link/veth.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Two ports a pair: their numbers are all that matters. */
+static void make_ports(unsigned ports)
+{
+	struct nl_sock *sock = nl_socket_alloc();
+
+	cr_assert(sock && nl_connect(sock, NETLINK_ROUTE) == 0);
+	for (unsigned i = 0; i < ports; i += 2) {
+		struct rtnl_link *link = rtnl_link_veth_alloc(), *peer = rtnl_link_veth_get_peer(link);
+		char name[16];
+
+		snprintf(name, sizeof(name), "lab%u", i);
+		rtnl_link_set_name(link, name);
+		rtnl_link_set_ifindex(link, (int)LAB_ENI(i));
+		snprintf(name, sizeof(name), "lab%u", i + 1);
+		rtnl_link_set_name(peer, name);
+		rtnl_link_set_ifindex(peer, (int)LAB_ENI(i + 1));
+		rtnl_link_put(peer);
+		cr_assert_eq(rtnl_link_add(sock, link, NLM_F_CREATE | NLM_F_EXCL), 0, "veth %u", i);
+		rtnl_link_put(link);
+	}
+	nl_socket_free(sock);
+}
+
+static void *map_memory(struct bpf_map *map)
+{
+	size_t value = (bpf_map__value_size(map) + 7) & ~(size_t)7, page = (size_t)getpagesize();
+	size_t length = (value * bpf_map__max_entries(map) + page - 1) & ~(page - 1);
+	void *p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	cr_assert(p != MAP_FAILED, "mmap %s: %s", bpf_map__name(map), strerror(errno));
+	return p;
+}
+
+static void size_maps(struct datapath_bpf *skel)
+{
+	struct bpf_map *by_row[] = {skel->maps.class_of, skel->maps.class, skel->maps.rule, skel->maps.row, skel->maps.row_stat};
+
+	for (size_t i = 0; i < sizeof(by_row) / sizeof(by_row[0]); i++)
+		cr_assert_eq(bpf_map__set_max_entries(by_row[i], LAB_ROWS), 0);
+	/* so that the harness reads counters without system calls */
+	cr_assert_eq(bpf_map__set_map_flags(skel->maps.drop, BPF_F_MMAPABLE), 0);
+	cr_assert_eq(bpf_map__set_map_flags(skel->maps.eni_flows, BPF_F_MMAPABLE), 0);
+}
+
+struct lab *lab_open(unsigned ports)
+{
+	struct lab *l = calloc(1, sizeof(*l));
+
+	cr_assert(l && ports <= LAB_PORTS_MAX);
+	cr_assert_eq(unshare(CLONE_NEWNET), 0, "needs root: %s", strerror(errno));
+	make_ports(ports);
+	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+	l->skel = datapath_bpf__open();
+	cr_assert(l->skel, "open");
+	size_maps(l->skel);
+	cr_assert_eq(datapath_bpf__load(l->skel), 0, "load");
+	l->ctl = map_memory(l->skel->maps.ctl);
+	l->space = map_memory(l->skel->maps.vpc);
+	l->eni = map_memory(l->skel->maps.eni);
+	l->addr_row = map_memory(l->skel->maps.addr_row);
+	l->set = map_memory(l->skel->maps.set);
+	l->sg = map_memory(l->skel->maps.sg);
+	l->class = map_memory(l->skel->maps.class);
+	l->row = map_memory(l->skel->maps.row);
+	l->drop = map_memory(l->skel->maps.drop);
+	l->established = map_memory(l->skel->maps.eni_flows);
+	l->drops_max = bpf_map__max_entries(l->skel->maps.drop);
+	l->n_sets = l->n_rows = l->n_classes = l->n_addrs = 1;
+	l->ctl->epoch = 1;
+	return l;
+}
+
+void lab_close(struct lab *l)
+{
+	if (!l)
+		return;
+	if (l->ring)
+		ring_buffer__free(l->ring);
+	datapath_bpf__destroy(l->skel); /* the memory of the maps goes with the process */
+	free(l);
+}
+
+struct datapath_bpf *lab_skel(struct lab *l)
+{
+	return l->skel;
+}
+
+/* --- sending ------------------------------------------------------------------------------------------------------- */
+
+/* Which drop counter moved since the last look: index and reason, or 0. */
+static void find_drop(struct lab *l, struct verdict *v)
+{
+	for (uint32_t i = LAB_ENI(0) * VPC_DROP_REASONS_MAX; i < LAB_ENI(LAB_PORTS_MAX) * VPC_DROP_REASONS_MAX; i++) {
+		uint64_t now = l->drop[i], *before = &l->seen[i - LAB_ENI(0) * VPC_DROP_REASONS_MAX];
+
+		if (now == *before)
+			continue;
+		cr_assert_eq(now, *before + 1, "one packet, one drop");
+		cr_assert_eq(v->reason, 0, "one packet, one reason");
+		v->counted = i / VPC_DROP_REASONS_MAX;
+		v->reason = (int)(i % VPC_DROP_REASONS_MAX);
+		*before = now;
+	}
+}
+
+static struct verdict run(struct lab *l, bool from, uint32_t number, uint32_t mark, const struct frame *f)
+{
+	struct bpf_program *prog = from ? l->skel->progs.from_workload : l->skel->progs.to_workload;
+	struct __sk_buff ctx = {.ifindex = number, .mark = mark}, ctx_out = {};
+	struct verdict v = {};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->data, .data_size_in = (__u32)f->length,
+		    .data_out = l->out.data, .data_size_out = sizeof(l->out.data), .ctx_in = &ctx,
+		    .ctx_size_in = sizeof(ctx), .ctx_out = &ctx_out, .ctx_size_out = sizeof(ctx_out));
+	int rc = bpf_prog_test_run_opts(bpf_program__fd(prog), &opts);
+
+	cr_assert_eq(rc, 0, "test run: %s", strerror(-rc));
+	l->out.length = opts.data_size_out;
+	v.action = (int)opts.retval;
+	v.mark = ctx_out.mark;
+	find_drop(l, &v);
+	cr_assert_eq(v.action == TC_ACT_SHOT, v.reason != 0, "a drop is counted, and only a drop (action %d, reason %d)",
+		     v.action, v.reason);
+	return v;
+}
+
+struct verdict lab_from(struct lab *l, uint32_t number, const struct frame *f)
+{
+	return run(l, true, number, 0, f);
+}
+
+struct verdict lab_to(struct lab *l, uint32_t number, uint32_t mark, const struct frame *f)
+{
+	return run(l, false, number, mark, f);
+}
+
+const struct frame *lab_out(const struct lab *l)
+{
+	return &l->out;
+}
+
+struct verdict lab_send(struct lab *l, uint32_t number, struct packet_spec spec)
+{
+	struct frame f;
+	uint8_t smac[6], dmac[6];
+
+	memcpy(smac, spec.smac ? spec.smac : lab_mac(number), 6);
+	memcpy(dmac, spec.dmac ? spec.dmac : lab_gateway_mac(), 6);
+	spec.smac = smac;
+	spec.dmac = dmac;
+	frame_build(&f, &spec);
+	return run(l, true, number, 0xdeadbeef, &f);
+}
+
+struct verdict lab_deliver(struct lab *l, uint32_t number, uint32_t mark, struct packet_spec spec)
+{
+	struct frame f;
+	uint8_t smac[6], dmac[6];
+
+	memcpy(smac, spec.smac ? spec.smac : lab_gateway_mac(), 6);
+	memcpy(dmac, spec.dmac ? spec.dmac : lab_mac(number), 6);
+	spec.smac = smac;
+	spec.dmac = dmac;
+	frame_build(&f, &spec);
+	return run(l, false, number, mark, &f);
+}
+
+struct verdict lab_cross(struct lab *l, uint32_t number, uint32_t to, struct packet_spec spec)
+{
+	struct verdict v = lab_send(l, number, spec);
+
+	if (v.action != TC_ACT_OK)
+		return v;
+	cr_assert_eq(v.mark, VPC_MARK_ENI | number);
+	spec.smac = NULL;
+	spec.dmac = NULL;
+	return lab_deliver(l, to, v.mark, spec);
+}
+
+/* --- looking ------------------------------------------------------------------------------------------------------- */
+
+uint64_t lab_drops(struct lab *l, uint32_t number, int reason)
+{
+	return l->drop[number * VPC_DROP_REASONS_MAX + (uint32_t)reason];
+}
+
+int64_t lab_established(struct lab *l, uint32_t number)
+{
+	return l->established[number];
+}
+
+uint64_t lab_row_packets(struct lab *l, uint32_t row)
+{
+	struct vpc_row_stat stat;
+
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.row_stat), &row, &stat), 0);
+	return stat.packets;
+}
+
+uint64_t lab_packets(struct lab *l, uint32_t number, bool tx)
+{
+	struct vpc_eni_stat stat[256];
+	uint64_t sum = 0;
+
+	cr_assert_leq(libbpf_num_possible_cpus(), 256);
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.eni_stat), &number, stat), 0);
+	for (int i = 0; i < libbpf_num_possible_cpus(); i++)
+		sum += tx ? stat[i].tx_packets : stat[i].rx_packets;
+	return sum;
+}
+
+static int table(struct lab *l, bool established)
+{
+	return bpf_map__fd(established ? l->skel->maps.flow : l->skel->maps.flow_new);
+}
+
+unsigned lab_flows(struct lab *l, bool established)
+{
+	struct vpc_flow_key key, *previous = NULL;
+	unsigned n = 0;
+
+	while (!bpf_map_get_next_key(table(l, established), previous, &key)) {
+		previous = &key;
+		n++;
+	}
+	return n;
+}
+
+bool lab_flow(struct lab *l, bool established, struct vpc_flow_key *key, struct vpc_flow *ret)
+{
+	if (bpf_map_get_next_key(table(l, established), NULL, key))
+		return false;
+	return !bpf_map_lookup_elem(table(l, established), key, ret);
+}
+
+bool lab_flow_state(struct lab *l, int state, bool established)
+{
+	struct vpc_flow_key key;
+	struct vpc_flow f;
+
+	return lab_flow(l, established, &key, &f) && f.state == state;
+}
+
+void lab_age(struct lab *l, unsigned seconds)
+{
+	struct vpc_flow_key key, *previous = NULL;
+	struct vpc_flow f;
+
+	for (int established = 0; established < 2; established++, previous = NULL)
+		while (!bpf_map_get_next_key(table(l, established), previous, &key)) {
+			cr_assert_eq(bpf_map_lookup_elem(table(l, established), &key, &f), 0);
+			f.last_seen_ns -= seconds * 1000000000ull;
+			cr_assert_eq(bpf_map_update_elem(table(l, established), &key, &f, BPF_EXIST), 0);
+			previous = &key;
+		}
+
+	struct vpc_fragment_key fragment_key, *fragment_previous = NULL;
+	struct vpc_fragment fragment;
+	int fragments = bpf_map__fd(l->skel->maps.fragment);
+
+	while (!bpf_map_get_next_key(fragments, fragment_previous, &fragment_key)) {
+		cr_assert_eq(bpf_map_lookup_elem(fragments, &fragment_key, &fragment), 0);
+		fragment.seen_ns -= seconds * 1000000000ull;
+		cr_assert_eq(bpf_map_update_elem(fragments, &fragment_key, &fragment, BPF_EXIST), 0);
+		fragment_previous = &fragment_key;
+	}
+}
+
+uint64_t lab_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+}
+
+struct vpc_sweep *lab_sweep_io(struct lab *l)
+{
+	return &l->sweep;
+}
+
+unsigned lab_sweep(struct lab *l, uint32_t op, uint64_t grace_until_ns)
+{
+	struct vpc_sweep *io = &l->sweep;
+	struct vpc_flow_key key, *previous = NULL;
+	uint8_t frame[64] = {};
+	uint32_t zero = 0;
+	unsigned done = 0;
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof(frame));
+
+	memset(io, 0, sizeof(*io));
+	io->op = op;
+	io->epoch = l->ctl->epoch;
+	io->now_ns = lab_now_ns();
+	io->grace_until_ns = grace_until_ns;
+	for (int established = 0; established < 2; established++, previous = NULL)
+		while (!bpf_map_get_next_key(table(l, established), previous, &key) && io->n < VPC_SWEEP_MAX) {
+			io->key[io->n++] = key;
+			previous = &key;
+		}
+	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(l->skel->maps.sweep_io), &zero, io, BPF_ANY), 0);
+	cr_assert_eq(bpf_prog_test_run_opts(bpf_program__fd(l->skel->progs.sweep), &opts), 0);
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.sweep_io), &zero, io), 0);
+	for (uint32_t i = 0; i < io->n; i++)
+		done += io->result[i] == VPC_SWEPT_DONE;
+	return done;
+}
+
+static int take_event(void *ctx, void *data, size_t size)
+{
+	struct lab *l = ctx;
+
+	cr_assert_eq(size, sizeof(l->event));
+	memcpy(&l->event, data, sizeof(l->event));
+	return 1; /* stop: one at a time */
+}
+
+bool lab_event(struct lab *l, struct vpc_event *ret)
+{
+	if (!l->ring)
+		l->ring = ring_buffer__new(bpf_map__fd(l->skel->maps.events), take_event, l, NULL);
+	cr_assert(l->ring);
+	memset(&l->event, 0, sizeof(l->event));
+	ring_buffer__consume(l->ring);
+	*ret = l->event;
+	return l->event.type != 0;
+}
+
+double lab_measure(struct lab *l, bool from, uint32_t number, uint32_t mark, const struct frame *f, int repeat)
+{
+	struct bpf_program *prog = from ? l->skel->progs.from_workload : l->skel->progs.to_workload;
+	struct __sk_buff ctx = {.ifindex = number, .mark = mark};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->data, .data_size_in = (__u32)f->length, .ctx_in = &ctx,
+		    .ctx_size_in = sizeof(ctx), .repeat = repeat);
+
+	cr_assert_eq(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), 0);
+	return (double)opts.duration;
+}

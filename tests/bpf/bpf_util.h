@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A laboratory for the programs in bpf/: loads them unpinned with small maps, in a network namespace of its own, writes
+ * the maps as vpcd would, builds packets and sends them through BPF_PROG_TEST_RUN.
+ *
+ * What lab_eni, lab_addr, lab_join, lab_allow, lab_revoke and their like write counts from the next lab_commit() on, as
+ * in vpcd's own transactions. Functions fail the test on an error of the harness itself, so they return no error codes.
+ * Needs root. Not thread-safe; one lab a process.
+ */
+#ifndef TESTS_BPF_UTIL_H
+#define TESTS_BPF_UTIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vpc/abi/abi.h>
+
+#define LAB_PORTS_MAX 64 /* ports ENI_FIRST … that have a device */
+#define LAB_ENI(i)    (VPC_ENI_FIRST + (uint32_t)(i))
+#define LAB_ROWS      8192
+
+struct lab;
+
+/* A frame, from the Ethernet header on. */
+struct frame {
+	uint8_t data[4096];
+	size_t length;
+};
+
+/* What a packet is made of; what is left 0 gets a sensible value. */
+struct packet_spec {
+	const char *src, *dst;	   /* addresses, both of one family */
+	const uint8_t *smac, *dmac; /* NULL: zeros */
+	uint8_t proto;		   /* IPPROTO_… */
+	uint16_t sport, dport;	   /* TCP, UDP; host order */
+	uint8_t tcp_flags;
+	uint8_t icmp_type, icmp_code;
+	uint16_t icmp_id;
+	uint8_t ttl; /* 0: 64; 255 for ND */
+	size_t payload; /* bytes behind the upper header */
+	/* fragments: offset in bytes (a multiple of 8); a later one has `payload` bytes and no upper header */
+	uint32_t fragment_id;
+	uint16_t fragment_offset;
+	bool more_fragments, fragment_header; /* fragment_header: IPv6, even if it is the only one */
+	/* IPv6: raw extension headers put behind the fixed one, whose next header is ext_first; the last one's own next
+	 * header must be proto */
+	const uint8_t *ext;
+	size_t ext_length;
+	uint8_t ext_first;
+	/* ICMP error: the packet that it quotes, of which quote_length bytes (0: all) from the IP header on */
+	const struct frame *quote;
+	size_t quote_length;
+	/* raw bytes instead of the upper header and payload */
+	const void *raw;
+	size_t raw_length;
+};
+
+/* What became of a packet. */
+struct verdict {
+	int action;	 /* TC_ACT_OK 0, TC_ACT_SHOT 2, TC_ACT_REDIRECT 7 */
+	int reason;	 /* enum vpc_drop_reason; 0: not dropped */
+	uint32_t counted; /* whose counter */
+	uint32_t mark;	 /* as it leaves */
+};
+
+/* vpc, subnet: any numbers, from 1. Addresses: "10.0.0.1", "10.0.0.0/24", "fd00:1::/64"; NULL: none. */
+struct eni_spec {
+	uint32_t number; /* LAB_ENI(i) */
+	uint32_t vpc;	 /* 0: 1 */
+	uint32_t subnet; /* 0: 1 */
+	uint32_t incarnation; /* 0: 1 */
+	const char *gateway4, *subnet4, *subnet6; /* NULL: 10.0.0.1, 10.0.0.0/24, fd00:1::/64 */
+	bool no_source_dest_check;
+	uint32_t flow_budget; /* 0: 1000 */
+};
+
+/* One row: a port prefix and one peer. */
+struct rule_spec {
+	uint32_t sg;
+	uint8_t direction; /* VPC_INGRESS, VPC_EGRESS */
+	uint8_t slot;	   /* VPC_SLOT_… */
+	uint16_t port;	   /* first port, host order; ICMP: type << 8 | code */
+	uint8_t port_plen; /* bits of port that count; 0: all ports */
+	const char *peer;  /* CIDR; NULL: peer_sg */
+	uint32_t peer_sg;
+	uint32_t rule; /* the rule's number; 0: the row's */
+};
+
+/* Unshares the network namespace, loads, makes `ports` devices LAB_ENI(0) … */
+struct lab *lab_open(unsigned ports);
+void lab_close(struct lab *l);
+/* The skeleton (struct datapath_bpf *), for what isn't here. */
+struct datapath_bpf *lab_skel(struct lab *l);
+
+/* --- state --- */
+void lab_vpc(struct lab *l, uint32_t vpc, const char *cidr4, const char *cidr6);
+void lab_eni(struct lab *l, const struct eni_spec *spec);
+void lab_addr(struct lab *l, uint32_t vpc, const char *address, uint32_t number);
+void lab_addr_remove(struct lab *l, uint32_t vpc, const char *address);
+/* The set with these groups (0 ends the list; at most 16): made if there is none. Immediately there. */
+uint32_t lab_set(struct lab *l, const uint32_t *groups);
+/* From the next commit the ENI has these groups (0 ends the list, none: not ready); raises its gen_any, and its gen_revoke
+ * if cut. */
+void lab_join(struct lab *l, uint32_t number, bool cut, const uint32_t *groups);
+#define GROUPS(...) ((const uint32_t[]){__VA_ARGS__, 0})
+#define NO_GROUPS   ((const uint32_t[]){0})
+/* Returns the row's number. The same key twice gives the same row, alive again. */
+uint32_t lab_allow(struct lab *l, const struct rule_spec *spec);
+/* Allows everything to 0.0.0.0/0 (family 4) or ::/0 (6). */
+uint32_t lab_allow_all(struct lab *l, uint32_t sg, uint8_t direction, int family);
+/* The row dies at the next commit; gen_revoke of the sets with its group is raised. */
+void lab_revoke(struct lab *l, uint32_t row);
+/* The same without raising gen_revoke. */
+void lab_kill_row(struct lab *l, uint32_t row);
+void lab_raise(struct lab *l, uint32_t sg, bool revoke);
+uint64_t lab_commit(struct lab *l);
+uint64_t lab_epoch(struct lab *l);
+struct vpc_ctl *lab_ctl(struct lab *l);
+struct vpc_eni *lab_eni_row(struct lab *l, uint32_t number);
+struct vpc_row *lab_row(struct lab *l, uint32_t number);
+
+/* The usual world: VPC 1 (10.0.0.0/16, fd00:1::/56) with ENI_A and ENI_B in subnet 1, ENI_C in subnet 2, VPC 2 with ENI_D
+ * that has the addresses of ENI_A. Groups SG_A … SG_D on them: everything may leave, nothing may enter. Committed. */
+struct lab *lab_usual(void);
+#define ENI_A LAB_ENI(0) /* 10.0.0.10, fd00:1::10 */
+#define ENI_B LAB_ENI(1) /* 10.0.0.11, fd00:1::11 */
+#define ENI_C LAB_ENI(2) /* 10.0.1.12, fd00:1:0:1::12 */
+#define ENI_D LAB_ENI(3) /* VPC 2: 10.0.0.10, fd00:1::10 */
+#define SG_A  10u
+#define SG_B  20u
+#define SG_C  30u
+#define SG_D  40u
+
+/* --- packets --- */
+/* MACs of the lab: of an ENI, and of the gateway of every subnet. */
+const uint8_t *lab_mac(uint32_t number);
+const uint8_t *lab_gateway_mac(void);
+void frame_build(struct frame *f, const struct packet_spec *spec);
+/* Runs one program on a frame as it is. */
+struct verdict lab_from(struct lab *l, uint32_t number, const struct frame *f);
+struct verdict lab_to(struct lab *l, uint32_t number, uint32_t mark, const struct frame *f);
+/* What the last packet was when it came out. */
+const struct frame *lab_out(const struct lab *l);
+/* Builds and sends from the workload of `number`; MACs that are NULL are its own and the gateway's. */
+struct verdict lab_send(struct lab *l, uint32_t number, struct packet_spec spec);
+/* Builds and delivers to the workload of `number`; MACs that are NULL are the gateway's and its own. */
+struct verdict lab_deliver(struct lab *l, uint32_t number, uint32_t mark, struct packet_spec spec);
+/* From `number` to `to`, by both programs; the first that drops decides. */
+struct verdict lab_cross(struct lab *l, uint32_t number, uint32_t to, struct packet_spec spec);
+
+/* --- looking --- */
+uint64_t lab_drops(struct lab *l, uint32_t number, int reason);
+int64_t lab_established(struct lab *l, uint32_t number); /* eni_flows */
+uint64_t lab_row_packets(struct lab *l, uint32_t row);
+/* Packets an ENI sent (tx) or received. */
+uint64_t lab_packets(struct lab *l, uint32_t number, bool tx);
+unsigned lab_flows(struct lab *l, bool established);
+/* The only or first flow of a table. */
+bool lab_flow(struct lab *l, bool established, struct vpc_flow_key *key, struct vpc_flow *ret);
+bool lab_flow_state(struct lab *l, int state, bool established);
+/* Makes every flow and fragment look `seconds` older. */
+void lab_age(struct lab *l, unsigned seconds);
+struct vpc_sweep *lab_sweep_io(struct lab *l);
+/* Puts every key of both tables into a sweep and runs it; returns how many were done. */
+unsigned lab_sweep(struct lab *l, uint32_t op, uint64_t grace_until_ns);
+uint64_t lab_now_ns(void);
+/* Reads one event; false: there is none. */
+bool lab_event(struct lab *l, struct vpc_event *ret);
+/* ns per run of one program (from: from_workload) with this frame, over and over. */
+double lab_measure(struct lab *l, bool from, uint32_t number, uint32_t mark, const struct frame *f, int repeat);
+
+#endif

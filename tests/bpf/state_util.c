@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What vpcd would write into the maps, by hand. */
+#include "lab_util.h"
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "10.0.0.0/8" or an address. Returns the family; addr as the maps have it (mapped: IPv4 as ::ffff:…). */
+static int parse_cidr(const char *text, uint32_t addr[4], unsigned *plen, bool mapped)
+{
+	char copy[64], *slash;
+	int family = strchr(text, ':') ? 6 : 4;
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	slash = strchr(copy, '/');
+	if (slash)
+		*slash = 0;
+	*plen = slash ? (unsigned)atoi(slash + 1) : family == 4 ? 32 : 128;
+	memset(addr, 0, 16);
+	if (family == 6) {
+		cr_assert_eq(inet_pton(AF_INET6, copy, addr), 1, "%s", text);
+		return 6;
+	}
+	cr_assert_eq(inet_pton(AF_INET, copy, mapped ? &addr[3] : &addr[0]), 1, "%s", text);
+	if (mapped)
+		addr[2] = htonl(0xffff);
+	return 4;
+}
+
+static uint32_t mask_word(unsigned plen, unsigned word)
+{
+	unsigned bits = plen <= word * 32 ? 0 : plen - word * 32;
+
+	return bits == 0 ? 0 : htonl(0xffffffffu << (bits >= 32 ? 0 : 32 - bits));
+}
+
+void lab_vpc(struct lab *l, uint32_t vpc, const char *cidr4, const char *cidr6)
+{
+	struct vpc_space *s = &l->space[vpc];
+	uint32_t addr[4];
+	unsigned plen;
+
+	memset(s, 0, sizeof(*s));
+	if (cidr4) {
+		parse_cidr(cidr4, addr, &plen, false);
+		s->cidr4[0].addr = addr[0];
+		s->cidr4[0].mask = mask_word(plen, 0);
+		s->n4 = 1;
+	}
+	if (cidr6) {
+		parse_cidr(cidr6, addr, &plen, false);
+		for (unsigned i = 0; i < 4; i++) {
+			s->cidr6[0].addr[i] = addr[i];
+			s->cidr6[0].mask[i] = mask_word(plen, i);
+		}
+		s->n6 = 1;
+	}
+}
+
+const uint8_t *lab_gateway_mac(void)
+{
+	static const uint8_t mac[6] = {0x02, 0xff, 0, 0, 0, 1};
+
+	return mac;
+}
+
+const uint8_t *lab_mac(uint32_t number)
+{
+	static uint8_t macs[LAB_PORTS_MAX][6];
+	uint8_t *mac = macs[(number - LAB_ENI(0)) % LAB_PORTS_MAX];
+
+	mac[0] = 2;
+	mac[4] = (uint8_t)(number >> 8);
+	mac[5] = (uint8_t)number;
+	return mac;
+}
+
+void lab_eni(struct lab *l, const struct eni_spec *spec)
+{
+	struct vpc_eni *e = &l->eni[spec->number];
+	uint32_t addr[4];
+	unsigned plen;
+
+	memset(e, 0, sizeof(*e));
+	e->vpc = spec->vpc ? spec->vpc : 1;
+	e->incarnation = spec->incarnation ? spec->incarnation : 1;
+	e->subnet = spec->subnet ? spec->subnet : 1;
+	e->flags = spec->no_source_dest_check ? 0 : VPC_ENI_SOURCE_DEST_CHECK;
+	parse_cidr(spec->gateway4 ? spec->gateway4 : "10.0.0.1", addr, &plen, false);
+	e->gateway4 = addr[0];
+	parse_cidr(spec->subnet4 ? spec->subnet4 : "10.0.0.0/24", addr, &plen, false);
+	e->subnet4 = addr[0];
+	e->mask4 = mask_word(plen, 0);
+	parse_cidr(spec->subnet6 ? spec->subnet6 : "fd00:1::/64", addr, &plen, false);
+	memcpy(e->subnet6, addr, 16);
+	memcpy(e->mac, lab_mac(spec->number), 6);
+	memcpy(e->gateway_mac, lab_gateway_mac(), 6);
+	e->tcp_idle_s = 432000;
+	e->udp_idle_s = 30;
+	e->udp_stream_idle_s = 180;
+	e->flow_budget = spec->flow_budget ? spec->flow_budget : 1000;
+	e->mtu = 1500;
+}
+
+static void addr_key(struct vpc_addr_key *key, uint32_t vpc, const char *address)
+{
+	uint32_t addr[4];
+	unsigned plen;
+
+	parse_cidr(address, addr, &plen, true);
+	memset(key, 0, sizeof(*key));
+	key->vpc = vpc;
+	memcpy(key->addr, addr, 16);
+}
+
+void lab_addr(struct lab *l, uint32_t vpc, const char *address, uint32_t number)
+{
+	uint32_t n = l->n_addrs++;
+	struct vpc_addr_row *r = &l->addr_row[n];
+
+	addr_key(&r->key, vpc, address);
+	r->eni = number;
+	r->born = l->ctl->epoch + 1;
+	r->died = VPC_ALIVE;
+	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(l->skel->maps.addr), &r->key, &n, BPF_ANY), 0);
+}
+
+void lab_addr_remove(struct lab *l, uint32_t vpc, const char *address)
+{
+	struct vpc_addr_key key;
+	uint32_t n;
+
+	addr_key(&key, vpc, address);
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.addr), &key, &n), 0);
+	l->addr_row[n].died = l->ctl->epoch + 1;
+	l->eni[l->addr_row[n].eni].gen_revoke = l->ctl->epoch + 1;
+	l->eni[l->addr_row[n].eni].gen_any = l->ctl->epoch + 1;
+}
+
+uint32_t lab_set(struct lab *l, const uint32_t *groups)
+{
+	struct vpc_set made = {};
+	uint32_t n;
+
+	while (groups[made.n] && made.n < VPC_GROUPS_PER_ENI) {
+		made.sg[made.n] = groups[made.n];
+		made.bloom |= 1ull << (groups[made.n] & 63);
+		made.n++;
+	}
+	if (!made.n)
+		return 0;
+	for (n = 1; n < l->n_sets; n++)
+		if (l->set[n].n == made.n && !memcmp(l->set[n].sg, made.sg, sizeof(made.sg)))
+			return n;
+	l->n_sets++;
+	l->set[n] = made;
+	return n;
+}
+
+void lab_join(struct lab *l, uint32_t number, bool cut, const uint32_t *groups)
+{
+	struct vpc_eni *e = &l->eni[number];
+	uint64_t a = e->set.slot[0] >> VPC_VERSIONED_SHIFT, b = e->set.slot[1] >> VPC_VERSIONED_SHIFT;
+	uint64_t next = l->ctl->epoch + 1;
+
+	/* the older slot, or again the one that is not in force yet */
+	e->set.slot[a == next ? 0 : b == next ? 1 : a > b] = next << VPC_VERSIONED_SHIFT | lab_set(l, groups);
+	e->gen_any = next;
+	if (cut)
+		e->gen_revoke = next;
+}
+
+void lab_raise(struct lab *l, uint32_t sg, bool revoke)
+{
+	for (uint32_t n = 1; n < l->n_sets; n++)
+		for (uint32_t i = 0; i < l->set[n].n; i++) {
+			if (l->set[n].sg[i] != sg)
+				continue;
+			l->set[n].gen_any = l->ctl->epoch + 1;
+			if (revoke)
+				l->set[n].gen_revoke = l->ctl->epoch + 1;
+		}
+}
+
+static uint32_t class_get(struct lab *l, const struct rule_spec *spec)
+{
+	struct vpc_class_key key = {
+		.sg = spec->sg, .dir = spec->direction, .slot = spec->slot, .plen = spec->port_plen, .port = spec->port};
+	int fd = bpf_map__fd(l->skel->maps.class_of);
+	uint32_t n;
+
+	if (!bpf_map_lookup_elem(fd, &key, &n))
+		return n;
+	n = l->n_classes++;
+	cr_assert(n < LAB_ROWS);
+	l->class[n].key = key;
+	cr_assert_eq(bpf_map_update_elem(fd, &key, &n, BPF_NOEXIST), 0);
+	l->sg[spec->sg].dir[spec->direction].port_plens[spec->slot] |= 1u << spec->port_plen;
+	return n;
+}
+
+static uint32_t row_new(struct lab *l, const struct vpc_rule_key *key, uint32_t rule)
+{
+	uint32_t n = l->n_rows++;
+
+	cr_assert(n < LAB_ROWS);
+	l->row[n].key = *key;
+	l->row[n].rule = rule ? rule : n;
+	return n;
+}
+
+static uint32_t row_bear(struct lab *l, uint32_t n, uint32_t sg)
+{
+	l->row[n].born = l->ctl->epoch + 1;
+	l->row[n].died = VPC_ALIVE;
+	lab_raise(l, sg, false);
+	return n;
+}
+
+uint32_t lab_allow(struct lab *l, const struct rule_spec *spec)
+{
+	uint32_t n, class = class_get(l, spec), addr[4];
+	struct vpc_rule_key key = {.class = class};
+	struct vpc_class *c = &l->class[class];
+	int fd = bpf_map__fd(l->skel->maps.rule);
+	unsigned plen;
+
+	if (!spec->peer) {
+		key.kind = VPC_PEER_SG;
+		key.addr[0] = spec->peer_sg;
+		c->flags |= VPC_CLASS_SG;
+		c->sg_bloom |= 1ull << (spec->peer_sg & 63);
+	} else {
+		int family = parse_cidr(spec->peer, addr, &plen, false);
+
+		key.kind = family == 4 ? VPC_PEER_CIDR4 : VPC_PEER_CIDR6;
+		key.plen = (uint8_t)plen;
+		memcpy(key.addr, addr, 16);
+		if (family == 4)
+			c->plens4 |= 1ull << plen;
+		else
+			c->plens6[plen / 64] |= 1ull << (plen % 64);
+	}
+	if (bpf_map_lookup_elem(fd, &key, &n)) {
+		n = row_new(l, &key, spec->rule);
+		cr_assert_eq(bpf_map_update_elem(fd, &key, &n, BPF_NOEXIST), 0);
+	}
+	return row_bear(l, n, spec->sg);
+}
+
+uint32_t lab_allow_all(struct lab *l, uint32_t sg, uint8_t direction, int family)
+{
+	struct vpc_rule_key key = {};
+	uint32_t *all = family == 4 ? &l->sg[sg].dir[direction].all4 : &l->sg[sg].dir[direction].all6;
+
+	if (!*all)
+		*all = row_new(l, &key, 0);
+	l->row[*all].key.pad = 0;
+	return row_bear(l, *all, sg);
+}
+
+static uint32_t row_group(struct lab *l, uint32_t n)
+{
+	if (l->row[n].key.class)
+		return l->class[l->row[n].key.class].key.sg;
+	for (uint32_t g = 0; g < bpf_map__max_entries(l->skel->maps.sg); g++)
+		for (int d = 0; d < 2; d++)
+			if (l->sg[g].dir[d].all4 == n || l->sg[g].dir[d].all6 == n)
+				return g;
+	cr_assert(false, "row %u of no group", n);
+	return 0;
+}
+
+void lab_kill_row(struct lab *l, uint32_t n)
+{
+	l->row[n].died = l->ctl->epoch + 1;
+	lab_raise(l, row_group(l, n), false);
+}
+
+void lab_revoke(struct lab *l, uint32_t n)
+{
+	lab_kill_row(l, n);
+	lab_raise(l, row_group(l, n), true);
+}
+
+uint64_t lab_commit(struct lab *l)
+{
+	__atomic_store_n(&l->ctl->epoch, l->ctl->epoch + 1, __ATOMIC_SEQ_CST);
+	return l->ctl->epoch;
+}
+
+uint64_t lab_epoch(struct lab *l)
+{
+	return l->ctl->epoch;
+}
+
+struct vpc_ctl *lab_ctl(struct lab *l)
+{
+	return l->ctl;
+}
+
+struct vpc_eni *lab_eni_row(struct lab *l, uint32_t number)
+{
+	return &l->eni[number];
+}
+
+struct vpc_row *lab_row(struct lab *l, uint32_t number)
+{
+	return &l->row[number];
+}
+
+struct lab *lab_usual(void)
+{
+	static const uint32_t groups[] = {SG_A, SG_B, SG_C, SG_D};
+	struct lab *l = lab_open(4);
+
+	lab_vpc(l, 1, "10.0.0.0/16", "fd00:1::/56");
+	lab_vpc(l, 2, "10.0.0.0/16", "fd00:1::/56");
+	lab_eni(l, &(struct eni_spec){.number = ENI_A});
+	lab_eni(l, &(struct eni_spec){.number = ENI_B});
+	lab_eni(l, &(struct eni_spec){.number = ENI_C,
+				      .subnet = 2,
+				      .gateway4 = "10.0.1.1",
+				      .subnet4 = "10.0.1.0/24",
+				      .subnet6 = "fd00:1:0:1::/64"});
+	lab_eni(l, &(struct eni_spec){.number = ENI_D, .vpc = 2, .subnet = 3});
+	lab_addr(l, 1, "10.0.0.10", ENI_A);
+	lab_addr(l, 1, "10.0.0.11", ENI_B);
+	lab_addr(l, 1, "10.0.1.12", ENI_C);
+	lab_addr(l, 2, "10.0.0.10", ENI_D);
+	lab_addr(l, 1, "fd00:1::10", ENI_A);
+	lab_addr(l, 1, "fd00:1::11", ENI_B);
+	lab_addr(l, 1, "fd00:1:0:1::12", ENI_C);
+	lab_addr(l, 2, "fd00:1::10", ENI_D);
+	for (uint32_t i = 0; i < 4; i++) {
+		lab_join(l, LAB_ENI(i), false, GROUPS(groups[i]));
+		lab_allow_all(l, groups[i], VPC_EGRESS, 4);
+		lab_allow_all(l, groups[i], VPC_EGRESS, 6);
+	}
+	lab_commit(l);
+	return l;
+}
