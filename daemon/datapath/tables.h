@@ -73,6 +73,11 @@ int tables_diff(struct tables *t, const struct plan *all, struct plan *ret, stru
  */
 int tables_verify(struct tables *t, const struct plan *all, json_t *report);
 
+/* Forgets the mirror and reads it back from the kernel as a start does, after tables_verify found differences; missing pins
+ * are made again. tables_diff then tells what to mend. -EBUSY: a change is not yet retired or swept. DatapathUnavailable: the
+ * mirror may be half read; only tables_close and this are safe then. */
+int tables_reread(struct tables *t, struct vpc_error *reterr);
+
 /* --- reading --- */
 
 struct eni_counters {

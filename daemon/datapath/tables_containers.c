@@ -137,9 +137,10 @@ unsigned versioned_spare(const struct vpc_versioned *v, uint64_t epoch)
 
 int limit_error(struct vpc_error *reterr, const char *table, uint64_t size, uint64_t used, uint64_t asked)
 {
-	return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
-			     "the kernel table '%s' holds %llu entries: %llu are used and this change asks for %llu more",
-			     table, (unsigned long long)size, (unsigned long long)used, (unsigned long long)asked);
+	return vpc_error_set(
+		reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
+		"the kernel table '%s' holds %llu entries: %llu are used and this change asks for %llu more", table,
+		(unsigned long long)size, (unsigned long long)used, (unsigned long long)asked);
 }
 
 int number_error(struct vpc_error *reterr, const char *table, uint32_t size, uint32_t asked)

@@ -10,16 +10,17 @@ struct diff {
 };
 
 /* One more zeroed record at the end of one of the plan's lists; NULL: out of memory. */
-#define PLAN_PUSH(d, list, kind)                                                                                      \
-	({                                                                                                            \
-		void *_grown = array_grow((d)->plan->list, &(d)->cap_##list, (d)->plan->n_##list + 1, sizeof(struct kind)); \
-		struct kind *_item = NULL;                                                                            \
-		if (_grown) {                                                                                         \
-			(d)->plan->list = _grown;                                                                     \
-			_item = &(d)->plan->list[(d)->plan->n_##list++];                                              \
-			*_item = (struct kind){};                                                                     \
-		}                                                                                                     \
-		_item;                                                                                                \
+#define PLAN_PUSH(d, list, kind)                                                                                     \
+	({                                                                                                           \
+		void *_grown =                                                                                       \
+			array_grow((d)->plan->list, &(d)->cap_##list, (d)->plan->n_##list + 1, sizeof(struct kind)); \
+		struct kind *_item = NULL;                                                                           \
+		if (_grown) {                                                                                        \
+			(d)->plan->list = _grown;                                                                    \
+			_item = &(d)->plan->list[(d)->plan->n_##list++];                                             \
+			*_item = (struct kind){};                                                                    \
+		}                                                                                                    \
+		_item;                                                                                               \
 	})
 
 /* Claims are compared, not only rows: a row that stands for other rules than it should is a difference. */

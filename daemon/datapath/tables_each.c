@@ -38,7 +38,8 @@ int table_each(const struct table *table, int (*fn)(const void *key, const void 
 
 	while (r >= 0) {
 		__u32 n = batch.n;
-		int end = bpf_map_lookup_batch(table->fd, first ? NULL : cursor, next, batch.keys, batch.values, &n, NULL);
+		int end = bpf_map_lookup_batch(table->fd, first ? NULL : cursor, next, batch.keys, batch.values, &n,
+					       NULL);
 
 		if (end == -ENOSPC) { /* one bucket holds more than the batch */
 			r = batch_grow(&batch, table, batch.n * 2);

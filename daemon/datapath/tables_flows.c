@@ -73,8 +73,7 @@ static int sweep_flush(struct sweeping *s)
 
 static bool side_owed(const struct tables *t, uint32_t number)
 {
-	return number && number < t->table[TABLE_ENI].n &&
-	       (t->enis[number].owed || t->sets[t->enis[number].set].owed);
+	return number && number < t->table[TABLE_ENI].n && (t->enis[number].owed || t->sets[t->enis[number].set].owed);
 }
 
 static int sweep_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established, void *userdata)
@@ -83,6 +82,9 @@ static int sweep_flow(const struct vpc_flow_key *key, const struct vpc_flow *flo
 
 	(void)established;
 	if (!side_owed(s->t, flow->eni[0]) && !side_owed(s->t, flow->eni[1]))
+		return 0;
+	/* One that lives on a grace has its end decided: another change makes it neither shorter nor longer. */
+	if (flow->grace_until_ns > s->io.now_ns)
 		return 0;
 	s->io.key[s->io.n++] = *key;
 	return s->io.n == VPC_SWEEP_MAX ? sweep_flush(s) : 0;
@@ -93,9 +95,11 @@ int tables_sweep_grace(struct tables *t, struct tables_change *c, uint64_t now_n
 	struct sweeping s = {.t = t, .io = {.op = VPC_SWEEP_GRACE, .epoch = tables_epoch(t), .now_ns = now_ns}};
 	int r;
 
-	if (!c || t->owing != c)
+	/* What is owed is kept with the tables, so that a sweep that failed is made up for whoever asks next. */
+	(void)c;
+	if (!t->owing.pending)
 		return 0;
-	s.io.grace_until_ns = c->flows == FLOWS_KEEP ? ~0ull : now_ns + c->drain_s * 1000000000ull;
+	s.io.grace_until_ns = t->owing.flows == FLOWS_KEEP ? ~0ull : now_ns + t->owing.drain_s * 1000000000ull;
 	r = tables_each_flow(t, 0, sweep_flow, &s);
 	if (r >= 0)
 		r = sweep_flush(&s);
@@ -135,8 +139,8 @@ static int expire_table(struct tables *t, unsigned which, uint64_t now_ns, unsig
 
 	if (!keys || !flows)
 		return -ENOMEM;
-	r = bpf_map_lookup_batch(table->fd, t->expire_started[which] ? &t->expire_cursor[which] : NULL, &next, keys, flows,
-				 &n, NULL);
+	r = bpf_map_lookup_batch(table->fd, t->expire_started[which] ? &t->expire_cursor[which] : NULL, &next, keys,
+				 flows, &n, NULL);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	t->expire_started[which] = r == 0;

@@ -14,6 +14,13 @@ static void raise_word(__u64 *at, uint64_t epoch)
 		store64(at, epoch);
 }
 
+static void owe(struct tables *t, const struct tables_change *c)
+{
+	t->owing.pending = true;
+	t->owing.flows = c->flows;
+	t->owing.drain_s = c->drain_s;
+}
+
 static void raise_set(struct tables *t, struct tables_change *c, uint32_t number, bool revoked)
 {
 	struct vpc_set *at = set_at(t, number);
@@ -25,7 +32,7 @@ static void raise_set(struct tables *t, struct tables_change *c, uint32_t number
 		raise_word(&at->gen_revoke, c->epoch);
 	} else {
 		t->sets[number].owed = c->epoch;
-		t->owing = c;
+		owe(t, c);
 	}
 }
 
@@ -40,7 +47,7 @@ static void raise_eni(struct tables *t, struct tables_change *c, uint32_t number
 		raise_word(&at->gen_revoke, c->epoch);
 	} else {
 		t->enis[number].owed = c->epoch;
-		t->owing = c;
+		owe(t, c);
 	}
 }
 
@@ -124,5 +131,5 @@ void gens_pay(struct tables *t)
 		raise_word(&eni_at(t, i)->gen_revoke, t->enis[i].owed);
 		t->enis[i].owed = 0;
 	}
-	t->owing = NULL;
+	t->owing.pending = false;
 }

@@ -50,6 +50,16 @@ void mirror_free(struct tables *t)
 	free(t->enis);
 	free(t->spaces);
 	free(t->claims);
+	t->rows = NULL;
+	t->classes = NULL;
+	t->sets = NULL;
+	t->addrs = NULL;
+	t->enis = NULL;
+	t->groups = NULL;
+	t->spaces = NULL;
+	t->claims = NULL;
+	t->n_claims = t->cap_claims = t->free_claim = 0;
+	t->waiting_rows = t->waiting_addrs = t->waiting_sets = 0;
 }
 
 void change_free(struct tables_change *c)

@@ -120,9 +120,9 @@ static int load(struct tables *t, const struct tables_config *config, struct vpc
 /* What runs over sizes that the kernel gave must not run over those of a smaller table that goes with it. */
 static int check_sizes(const struct tables *t, struct vpc_error *reterr)
 {
-	if (t->table[TABLE_ROW_STAT].n < t->table[TABLE_ROW].n || t->table[TABLE_DROP].n / VPC_DROP_REASONS_MAX <
-	    t->table[TABLE_ENI].n || t->table[TABLE_ENI_STAT].n < t->table[TABLE_ENI].n ||
-	    t->table[TABLE_ENI_FLOWS].n < t->table[TABLE_ENI].n)
+	if (t->table[TABLE_ROW_STAT].n < t->table[TABLE_ROW].n ||
+	    t->table[TABLE_DROP].n / VPC_DROP_REASONS_MAX < t->table[TABLE_ENI].n ||
+	    t->table[TABLE_ENI_STAT].n < t->table[TABLE_ENI].n || t->table[TABLE_ENI_FLOWS].n < t->table[TABLE_ENI].n)
 		return bpf_error(reterr, -EBADMSG, "the pinned maps do not belong together");
 	return 0;
 }

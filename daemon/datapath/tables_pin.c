@@ -177,27 +177,42 @@ static int pin_program(const struct tables *t, const struct bpf_program *prog)
 	return rename(fresh, path) < 0 ? -errno : 0;
 }
 
+static bool pinned_is(const char *path, uint32_t id)
+{
+	struct bpf_map_info info = {};
+	__u32 info_bytes = sizeof(info);
+	_cleanup_close_ int fd = bpf_obj_get(path);
+
+	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &info_bytes) == 0 && info.id == id;
+}
+
+static int pin_map(const struct tables *t, const struct table *table)
+{
+	char path[PATH_MAX];
+	int r = map_path(t, table->name, path);
+
+	if (r < 0 || pinned_is(path, table->id))
+		return r;
+	if (unlink(path) < 0 && errno != ENOENT)
+		return -errno;
+	return bpf_obj_pin(table->fd, path);
+}
+
 int pin_all(struct tables *t, struct vpc_error *reterr)
 {
 	struct bpf_program *prog;
 	int r = 0;
 
-	bpf_object__for_each_program(prog, t->bpf->obj) {
+	bpf_object__for_each_program(prog, t->bpf->obj)
+	{
 		r = pin_program(t, prog);
 		if (r < 0)
 			return bpf_error(reterr, r, "pinning the programs");
 	}
 	/* Downwards: ctl is the first of the list. */
-	for (int id = TABLE_COUNT - 1; id >= 0; id--) {
-		char path[PATH_MAX];
-
-		r = map_path(t, table_names[id], path);
-		if (r >= 0)
-			r = bpf_obj_pin(t->table[id].fd, path);
-		if (r < 0 && r != -EEXIST)
-			return bpf_error(reterr, r, "pinning the maps");
-	}
-	return 0;
+	for (int id = TABLE_COUNT - 1; r >= 0 && id >= 0; id--)
+		r = pin_map(t, &t->table[id]);
+	return r < 0 ? bpf_error(reterr, r, "pinning the maps") : 0;
 }
 
 static int report_pin(json_t *report, const char *what, const char *name, const char *problem, const char *detail)
@@ -253,7 +268,8 @@ int pin_verify(const struct tables *t, json_t *report)
 		return 0;
 	for (int id = 0; r >= 0 && id < TABLE_COUNT; id++)
 		r = verify_map(t, &t->table[id], report);
-	bpf_object__for_each_program(prog, t->bpf->obj) {
+	bpf_object__for_each_program(prog, t->bpf->obj)
+	{
 		if (r >= 0)
 			r = verify_program(t, prog, report);
 	}

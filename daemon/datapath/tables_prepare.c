@@ -61,11 +61,13 @@ int tables_prepare(struct tables *t, const struct plan *plan, struct tables_chan
 		return r;
 	}
 	t->prepared = c;
+	t->n_changes++;
 	*ret = c;
 	return 0;
 }
 
-/* What could not be retired while a change was prepared: its undo restores rows and numbers that must still be there. */
+/* What could not be retired while a change was prepared: its undo restores rows and numbers that must still be there.
+ */
 static void retire_postponed(struct tables *t)
 {
 	while (t->retire_later) {
@@ -83,6 +85,7 @@ void tables_undo(struct tables *t, struct tables_change *c)
 	write_undo(t, c);
 	drop_change(t, c);
 	t->prepared = NULL;
+	t->n_changes--;
 	retire_postponed(t);
 }
 
@@ -111,10 +114,10 @@ uint64_t tables_publish(struct tables *t, struct tables_change *c)
 
 	if (!c)
 		return tables_epoch(t);
-	if (t->owing) {
+	if (t->owing.pending) {
 		/* Whoever was promised a grace gets it by the rules of before this change. */
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		(void)tables_sweep_grace(t, t->owing, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
+		(void)tables_sweep_grace(t, c, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
 	}
 	gens_raise(t, c);
 	__atomic_store_n(&ctl_at(t, 0)->epoch, c->epoch, __ATOMIC_SEQ_CST);
@@ -127,7 +130,7 @@ uint64_t tables_publish(struct tables *t, struct tables_change *c)
 
 bool tables_sweep_pending(const struct tables *t)
 {
-	return t->owing != NULL;
+	return t->owing.pending;
 }
 
 /* GLOBAL waits for what synchronize_rcu() waits for. Where it is refused (nohz_full), replacing a map in a map does the

@@ -53,11 +53,11 @@ static inline uint32_t *chains_head(const struct chains *c, uint32_t hash)
 	return &c->head[hash & c->mask];
 }
 
-#define ARRAY(type)           \
-	struct {              \
-		type *at;     \
-		size_t n;     \
-		size_t cap;   \
+#define ARRAY(type)         \
+	struct {            \
+		type *at;   \
+		size_t n;   \
+		size_t cap; \
 	}
 void *array_grow(void *at, size_t *cap, size_t n, size_t item_bytes);
 /* Makes room for one more item at the end and gives its address; NULL: out of memory, nothing changed. */
@@ -99,7 +99,8 @@ extern const char *const table_names[TABLE_COUNT];
 
 /* Every element of a hash: fn gets key and value, as they are in the kernel; not 0 stops and is returned. The table may
  * change meanwhile: an element may then be seen twice or be missed. -ENOMEM, -errno of bpf(). */
-int table_each(const struct table *table, int (*fn)(const void *key, const void *value, void *userdata), void *userdata);
+int table_each(const struct table *table, int (*fn)(const void *key, const void *value, void *userdata),
+	       void *userdata);
 
 /* --- the mirror --------------------------------------------------------------------------------------------------- */
 
@@ -137,7 +138,8 @@ struct claim {
 	uint32_t next_of_rule; /* chain in claims_by_rule; of free claims: the next one */
 };
 
-struct class {
+struct class
+{
 	struct vpc_class_key key;
 	uint32_t next;
 	uint32_t rows; /* first of them, in any state */
@@ -182,7 +184,8 @@ struct group {
 	uint32_t n_classes[2][VPC_SLOTS][17];
 };
 
-/* --- a change ------------------------------------------------------------------------------------------------------- */
+/* --- a change -------------------------------------------------------------------------------------------------------
+ */
 
 struct touched_row {
 	uint32_t row;
@@ -287,8 +290,13 @@ struct tables {
 	uint32_t waiting_addrs;
 	uint32_t waiting_sets; /* ENIs whose leaving a set is not yet retired */
 
-	struct tables_change *prepared;	    /* between prepare and publish or undo */
-	struct tables_change *owing;	    /* published with keep or drain, not yet swept */
+	unsigned n_changes;		/* prepared or published, and not yet retired */
+	struct tables_change *prepared; /* between prepare and publish or undo */
+	struct {
+		bool pending; /* a change with keep or drain was published, and not yet swept */
+		enum flows_mode flows;
+		uint32_t drain_s;
+	} owing;
 	struct tables_change *retire_later; /* its grace period passed while another was prepared */
 
 	struct ring_buffer *ring;
@@ -300,13 +308,14 @@ struct tables {
 	unsigned expire_turn;
 };
 
-/* --- mapped rows ------------------------------------------------------------------------------------------------------ */
+/* --- mapped rows
+ * ------------------------------------------------------------------------------------------------------ */
 
-#define MAPPED(fn, id, type)                                                                 \
-	static inline type *fn(const struct tables *t, uint32_t number)                      \
-	{                                                                                    \
-		return &((type *)t->table[id].mem)[number];                                  \
-	}                                                                                    \
+#define MAPPED(fn, id, type)                                            \
+	static inline type *fn(const struct tables *t, uint32_t number) \
+	{                                                               \
+		return &((type *)t->table[id].mem)[number];             \
+	}                                                               \
 	struct vpc_allow_semicolon
 MAPPED(ctl_at, TABLE_CTL, struct vpc_ctl);
 MAPPED(space_at, TABLE_VPC, struct vpc_space);
@@ -440,7 +449,7 @@ void mirror_free(struct tables *t);
 
 /* --- tables_gens.c --- */
 void gens_raise(struct tables *t, struct tables_change *c);
-/* Raises what a sweep was owed for. */
+/* Raises what the sets and ENIs owe. */
 void gens_pay(struct tables *t);
 
 /* --- tables_retire.c --- */
@@ -453,7 +462,8 @@ void set_release(struct tables *t, uint32_t number);
 /* --- tables_flows.c --- */
 int sweep_run(struct tables *t, struct vpc_sweep *io);
 
-/* ResourceLimitExceeded: "<table> is full: it has <size> entries, <used> are used and the change needs <asked> more". */
+/* ResourceLimitExceeded: "<table> is full: it has <size> entries, <used> are used and the change needs <asked> more".
+ */
 int limit_error(struct vpc_error *reterr, const char *table, uint64_t size, uint64_t used, uint64_t asked);
 /* The same for a number that the table does not reach. */
 int number_error(struct vpc_error *reterr, const char *table, uint32_t size, uint32_t asked);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Adopting what an earlier run left: half-done work is cleared in the arrays (scrub), then the mirror is read back.
- * What the two disagree about is settled by the arrays: a hash key that does not lead to a living row of that key goes,
- * a living row whose key was lost gets it again.
+ * A hash key that does not lead to a living row of that key goes, and so does a row that no key leads to: the reconcile
+ * that follows makes again what should be there.
  */
 #include <bpf/bpf.h>
 
@@ -146,8 +146,8 @@ static int read_all_rows(struct tables *t)
 
 			if (!*all)
 				continue;
-			if (*all >= t->table[TABLE_ROW].n || !row_lives(t, *all) ||
-			    t->rows[*all].state != NODE_FREE || row_at(t, *all)->key.kind) {
+			if (*all >= t->table[TABLE_ROW].n || !row_lives(t, *all) || t->rows[*all].state != NODE_FREE ||
+			    row_at(t, *all)->key.kind) {
 				store32(all, 0);
 				continue;
 			}
@@ -159,28 +159,18 @@ static int read_all_rows(struct tables *t)
 	return 0;
 }
 
-/* Rows that nothing leads to: one with a living class gets its key back, the rest is cleared. */
-static int settle_rows(struct tables *t)
+/* Rows that nothing leads to are cleared; the reconcile makes them again. Giving a living one its key back would be
+ * quicker, but trust a row that no packet was judged by: it may have been changed by hand. */
+static void settle_rows(struct tables *t)
 {
 	for (uint32_t i = 1; i < t->table[TABLE_ROW].n; i++) {
 		struct vpc_row *at = row_at(t, i);
-		int r;
 
-		if (t->rows[i].state != NODE_FREE)
+		if (t->rows[i].state != NODE_FREE || !(at->born || at->died || at->rule || at->key.class))
 			continue;
-		if (row_lives(t, i) && at->key.class && at->key.class < t->table[TABLE_CLASS].n &&
-		    t->classes[at->key.class].used && !row_find(t, &at->key)) {
-			r = bpf_map_update_elem(t->table[TABLE_RULE].fd, &at->key, &i, BPF_ANY);
-			if (r >= 0)
-				r = adopt_row(t, i, &at->key, true);
-			if (r < 0)
-				return r;
-		} else if (at->born || at->died || at->rule || at->key.class) {
-			store64(&at->died, 0);
-			zero_words(at, sizeof(*at));
-		}
+		store64(&at->died, 0);
+		zero_words(at, sizeof(*at));
 	}
-	return 0;
 }
 
 /* A class whose key in class_of was lost is no longer `used`: its rows go, and come again by the reconcile. Hints are
@@ -240,7 +230,8 @@ static int read_eni(struct tables *t, uint32_t number)
 		return 0;
 	}
 	if (!t->sets[set].users) {
-		/* Two numbers for one combination can't come from vpcd; the second would only be found by its number. */
+		/* Two numbers for one combination can't come from vpcd; the second would only be found by its number.
+		 */
 		r = set_link(t, set, set_at(t, set)->sg, set_at(t, set)->n);
 		if (r < 0)
 			return r;
@@ -289,15 +280,24 @@ static int read_addr(const void *key, const void *value, void *userdata)
 	return 0;
 }
 
-static int settle_addrs(struct tables *t)
+static bool was_dropped(const struct reading *reading, const struct vpc_addr_key *key)
+{
+	for (size_t i = 0; i < reading->drop.n; i++)
+		if (memcmp(&reading->drop.at[i].key.addr, key, sizeof(*key)) == 0)
+			return true;
+	return false;
+}
+
+/* A living row whose key led to a dead row had moved when vpcd died, and its key not yet. The rest is cleared. */
+static int settle_addrs(struct tables *t, const struct reading *reading)
 {
 	for (uint32_t i = 1; i < t->table[TABLE_ADDR_ROW].n; i++) {
 		struct vpc_addr_row *at = addr_at(t, i);
 
 		if (t->addrs[i].state != NODE_FREE)
 			continue;
-		if (i <= t->limits.addresses && addr_lives(t, i) && at->key.vpc && !addr_find(t, &at->key)) {
-			/* An address that had moved, and its key not yet. */
+		if (i <= t->limits.addresses && addr_lives(t, i) && was_dropped(reading, &at->key) &&
+		    !addr_find(t, &at->key)) {
 			int r = bpf_map_update_elem(t->table[TABLE_ADDR].fd, &at->key, &i, BPF_ANY);
 
 			if (r < 0)
@@ -346,11 +346,11 @@ int recover_read(struct tables *t)
 	if (r >= 0)
 		r = read_all_rows(t);
 	if (r >= 0)
-		r = settle_rows(t);
+		settle_rows(t);
 	if (r >= 0)
 		r = read_hash(&addrs, read_addr);
 	if (r >= 0)
-		r = settle_addrs(t);
+		r = settle_addrs(t, &addrs);
 	for (uint32_t i = 1; r >= 0 && i < t->table[TABLE_ENI].n; i++)
 		r = read_eni(t, i);
 	if (r < 0)
@@ -364,4 +364,21 @@ int recover_read(struct tables *t)
 	numbers_adopt(&t->set_numbers, set_used, t);
 	numbers_adopt(&t->addr_numbers, addr_used, t);
 	return 0;
+}
+
+int tables_reread(struct tables *t, struct vpc_error *reterr)
+{
+	int r;
+
+	if (t->n_changes || t->owing.pending)
+		return -EBUSY;
+	mirror_free(t);
+	r = mirror_init(t);
+	if (r >= 0)
+		r = recover_scrub(t);
+	if (r >= 0)
+		r = recover_read(t);
+	if (r < 0)
+		return bpf_error(reterr, r, "reading the maps back");
+	return t->dir ? pin_all(t, reterr) : 0;
 }

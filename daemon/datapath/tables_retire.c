@@ -4,7 +4,6 @@
  * all the same can't be misled by a number used again: rows carry their key, and are born after the epoch it read.
  */
 #include <bpf/bpf.h>
-#include <time.h>
 
 #include "datapath/tables_private.h"
 
@@ -153,18 +152,13 @@ void retire_now(struct tables *t, struct tables_change *c)
 			retire_eni(t, e->number);
 	}
 	change_free(c);
+	t->n_changes--;
 }
 
 void tables_retire(struct tables *t, struct tables_change *c)
 {
-	struct timespec now;
-
 	if (!c)
 		return;
-	if (t->owing == c) {
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		(void)tables_sweep_grace(t, c, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
-	}
 	if (t->prepared) {
 		c->next = t->retire_later;
 		t->retire_later = c;

@@ -20,8 +20,8 @@ static int verify_set(struct verify *v, const struct eni_record *want, const cha
 	set = set_at(v->t, number);
 	if (set->n != want->n_groups || memcmp(set->sg, want->groups, want->n_groups * sizeof(*want->groups)) != 0 ||
 	    set->bloom != set_bloom(want->groups, want->n_groups))
-		return verify_tell(v, "ENI groups", name, "differs", "set %u has %u groups, expected %u", number, set->n,
-				   want->n_groups);
+		return verify_tell(v, "ENI groups", name, "differs", "set %u has %u groups, expected %u", number,
+				   set->n, want->n_groups);
 	return 0;
 }
 
@@ -132,8 +132,8 @@ int verify_addrs(struct verify *v)
 	r = table_each(&v->t->table[TABLE_ADDR], verify_addr, v);
 	for (size_t i = 0; r >= 0 && i < n; i++)
 		if (!v->addr_found[i])
-			r = verify_tell(v, "address", addr_text(v->addrs[i]->vpc, v->addrs[i]->ip.bytes, name), "missing",
-					"of ENI %u", v->addrs[i]->eni);
+			r = verify_tell(v, "address", addr_text(v->addrs[i]->vpc, v->addrs[i]->ip.bytes, name),
+					"missing", "of ENI %u", v->addrs[i]->eni);
 	return r;
 }
 
@@ -155,7 +155,8 @@ int verify_vpcs(struct verify *v)
 		space_of(want, &space);
 		if (want->number >= v->t->table[TABLE_VPC].n ||
 		    memcmp(space_at(v->t, want->number), &space, sizeof(space)) != 0)
-			r = verify_tell(v, "VPC address space", want->id, "differs", "%u CIDRs expected", want->n_cidrs);
+			r = verify_tell(v, "VPC address space", want->id, "differs", "%u CIDRs expected",
+					want->n_cidrs);
 		if (want->number < v->t->table[TABLE_VPC].n)
 			wanted[want->number] = true;
 	}

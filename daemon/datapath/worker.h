@@ -26,11 +26,15 @@ enum worker_queue {
 };
 
 int worker_new(sd_event *event, struct worker **ret);
-/* Waits for the jobs of the kernel queue (their done is called), gives up the others. */
+/* Waits for the jobs of the kernel queue (their done is called), gives up the others: done gets -ECANCELED for those
+ * that never ran, -ETIMEDOUT for the one that is running. NULL is fine. */
 void worker_free(struct worker *w);
-/* free_fn may be NULL. -ENOMEM, -EAGAIN. */
+/* free_fn may be NULL; it is called only for data of a job given up while running. -ENOMEM; -EAGAIN: too many threads
+ * are lost in hung jobs, or the worker is being freed. A run that itself returns -ETIMEDOUT is reported as -ETIME. */
 int worker_submit(struct worker *w, enum worker_queue queue, worker_run_fn run, worker_done_fn done,
 		  void (*free_fn)(void *data), void *data);
+/* Time limit of a job on WORKER_USER, from its start; 5000 at first. Holds for jobs submitted from now on. */
+void worker_set_user_limit_ms(struct worker *w, unsigned limit_ms);
 /* Jobs not yet done in all queues. */
 unsigned worker_pending(const struct worker *w);
 

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "api/api.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+#include <vpc/limits.h>
+
+#include "api/internal.h"
+#include "api/request.h"
+#include "api/server.h"
+
+/* The read-only socket's own share: enough for monitoring, and readers that fill it leave the writers alone. */
+#define READ_ONLY_SHARE 4
+
+static int open_sockets(struct api *a, const struct api_config *config, struct vpc_error *reterr)
+{
+	_cleanup_free_ char *path = NULL, *read_only = NULL;
+	int r;
+
+	if (config->socket_path)
+		path = strdup(config->socket_path);
+	else if (asprintf(&path, "%s/vpcd.sock", config->run_dir) < 0)
+		path = NULL;
+	if (asprintf(&read_only, "%s/vpcd-ro.sock", config->run_dir) < 0)
+		read_only = NULL;
+	if (!path || !read_only)
+		return vpc_error_oom(reterr);
+	r = socket_open(path, config->group, "vpcd", &a->sockets[API_SOCKET_WRITE], reterr);
+	if (r < 0)
+		return r;
+	return socket_open(read_only, NULL, "vpcd-ro", &a->sockets[API_SOCKET_READ_ONLY], reterr);
+}
+
+static int start_server(struct api *a, enum api_socket which, uint32_t max_connections, struct vpc_error *reterr)
+{
+	struct unix_socket *s = &a->sockets[which];
+	int r = server_new(a, a->event, TAKE_FD(s->fd), which == API_SOCKET_READ_ONLY, max_connections,
+			   &a->servers[which]);
+
+	if (r < 0)
+		vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, "socket", "%s: cannot serve HTTP: %s", s->path,
+			      strerror(-r));
+	return r;
+}
+
+static int publish(struct api *a, enum api_socket which, struct vpc_error *reterr)
+{
+	int r = socket_publish(&a->sockets[which]);
+
+	if (r < 0)
+		vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, "socket", "%s: %s", a->sockets[which].path, strerror(-r));
+	return r;
+}
+
+int api_new(const struct api_config *config, struct api **ret, struct vpc_error *reterr)
+{
+	_cleanup_(api_freep) struct api *a = calloc(1, sizeof(*a));
+	uint32_t max = config->max_connections ? config->max_connections : vpc_limits_default.api_connections;
+	int r;
+
+	if (!a)
+		return vpc_error_oom(reterr);
+	for (int i = 0; i < API_SOCKETS; i++)
+		a->sockets[i] = UNIX_SOCKET_INIT;
+	a->engine = config->engine;
+	a->event = sd_event_ref(config->event);
+	r = open_sockets(a, config, reterr);
+	if (r < 0)
+		return r;
+	r = start_server(a, API_SOCKET_WRITE, max, reterr);
+	if (r < 0)
+		return r;
+	r = start_server(a, API_SOCKET_READ_ONLY, max > READ_ONLY_SHARE ? max / READ_ONLY_SHARE : 1, reterr);
+	if (r < 0)
+		return r;
+	/* The one that people wait for comes last. */
+	r = publish(a, API_SOCKET_READ_ONLY, reterr);
+	if (r < 0)
+		return r;
+	r = publish(a, API_SOCKET_WRITE, reterr);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(a);
+	return 0;
+}
+
+void api_free(struct api *a)
+{
+	struct request *r;
+
+	if (!a)
+		return;
+	/* libmicrohttpd aborts the process if a connection is still suspended when it is stopped. */
+	verify_stop(a);
+	verdicts_stop(a);
+	DL_FOREACH(a->requests, r)
+		request_abandon(r);
+	for (int i = 0; i < API_SOCKETS; i++) {
+		server_free(a->servers[i]);
+		socket_clear(&a->sockets[i]);
+	}
+	sd_event_unref(a->event);
+	free(a);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the routes do. Each replies to its request exactly once, at once or later. */
+#ifndef API_HANDLERS_H
+#define API_HANDLERS_H
+
+struct request;
+
+/* objects.c: reading the model */
+void handle_list(struct request *r);
+void handle_show(struct request *r);
+
+/* changes.c: through the engine, one transaction a request */
+void handle_change(struct request *r);
+
+/* reports.c */
+void handle_status(struct request *r);
+void handle_verify(struct request *r);
+void handle_metrics(struct request *r);
+
+/* verdicts.c */
+void handle_verdicts(struct request *r);
+
+/* openapi.c */
+void handle_openapi(struct request *r);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A subnet's bridge. */
+#include "datapath/net_private.h"
+
+static int fail(struct vpc_error *reterr, const struct subnet_record *s, int r, const char *what, const char *text)
+{
+	vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "bridge %s of %s: cannot %s: %s", s->bridge, s->id, what,
+		      text && text[0] ? text : strerror(-r));
+	return r;
+}
+
+/* 1: made; 0: it was there. */
+static int find_or_make(struct net_vpc *v, const struct subnet_record *s, const char *alias, struct vpc_error *reterr)
+{
+	char text[RTNL_TEXT_MAX];
+	struct link_info info;
+	int r = link_make_bridge(v->ns.rtnl_fd, s, text);
+
+	if (r >= 0)
+		return 1;
+	if (r != -EEXIST && r != -EBUSY)
+		return fail(reterr, s, r, "be made", text);
+	r = link_get(v->ns.rtnl_fd, s->ifindex, NULL, &info);
+	/* without an alias yet: half made when a run of ours was killed; the number and name are ours, in a namespace
+	 * of ours */
+	if (r >= 0 && strcmp(info.kind, "bridge") == 0 &&
+	    (strcmp(info.alias, alias) == 0 || (!info.alias[0] && strcmp(info.name, s->bridge) == 0)))
+		return 0;
+	return fail(reterr, s, -EEXIST, "be made", "its name or number is taken by a device that isn't vpcd's");
+}
+
+static int set_up(struct net_vpc *v, const struct subnet_record *s, const char *alias, const struct net_device *d,
+		  struct vpc_error *reterr)
+{
+	/* the MTU is set after creation: only then the bridge keeps it whatever its ports have */
+	const struct link_change change = {
+		.name = s->bridge, .alias = alias, .mac = s->mac, .mtu = s->mtu, .no_link_local = true, .up = LINK_UP};
+	const enum fact_kind order[] = {FACT_ADDRESS, FACT_ROUTE};
+	char text[RTNL_TEXT_MAX];
+	struct fact *f, *next;
+	int r = link_change(v->ns.rtnl_fd, s->ifindex, &change, text);
+
+	if (r < 0)
+		return fail(reterr, s, r, "be configured", text);
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		HASH_ITER (hh, d->facts.head, f, next) {
+			char fact_text[FACT_TEXT_MAX], what[FACT_TEXT_MAX + 16];
+
+			if (f->key.kind != order[i])
+				continue;
+			r = fact_put(v->ns.rtnl_fd, f);
+			snprintf(what, sizeof(what), "get %s", fact_format(f, fact_text));
+			if (r < 0)
+				return fail(reterr, s, r, what, NULL);
+		}
+	}
+	return 0;
+}
+
+int bridge_ensure(struct net_vpc *v, const struct subnet_record *s, bool *ret_made, struct vpc_error *reterr)
+{
+	char alias[NETNS_ALIAS_MAX];
+	struct net_device *d;
+	bool made;
+	int r;
+
+	removal_settle(v->net, v->number, s->ifindex);
+	if (net_register_bridge(v, s, &d) < 0) {
+		net_unregister(v, s->ifindex);
+		return vpc_error_oom(reterr);
+	}
+	r = find_or_make(v, s, netns_make_alias(v->net->instance, s->id, alias), reterr);
+	made = r > 0;
+	if (r == 0) {
+		r = link_set_bridge_options(v->ns.rtnl_fd, s->ifindex);
+		if (r < 0)
+			fail(reterr, s, r, "be configured", NULL);
+	}
+	if (r >= 0)
+		r = set_up(v, s, alias, d, reterr);
+	if (r < 0) {
+		net_unregister(v, s->ifindex);
+		if (made)
+			link_delete(v->ns.rtnl_fd, s->ifindex);
+		return r;
+	}
+	*ret_made = made;
+	return 0;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Facts: what hangs on a link of a VPC's namespace, each a line of its own: an address, a route, a permanent neighbour,
+ * a static FDB entry. The same list says what a bridge or port needs, is what a change adds and takes away, and what
+ * verify compares with the kernel, so the three cannot disagree.
+ */
+#ifndef DATAPATH_NET_FACT_H
+#define DATAPATH_NET_FACT_H
+
+#include <uthash.h>
+
+#include "compiler/plan.h"
+
+enum fact_kind {
+	FACT_ADDRESS,	/* ifindex has address/plen */
+	FACT_ROUTE,	/* address/plen is reached over ifindex */
+	FACT_NEIGHBOUR, /* address is at mac, over ifindex (a bridge); permanent */
+	FACT_FDB,	/* mac is behind ifindex (a port); static */
+};
+
+struct fact_key {
+	uint8_t kind;
+	uint8_t family; /* 4, 6, 0 */
+	uint8_t plen;	/* bits of the family */
+	uint8_t pad;
+	uint32_t ifindex;
+	uint8_t bytes[16]; /* address as struct ip has it, or a MAC and zeros */
+};
+
+struct fact {
+	struct fact_key key;
+	uint8_t mac[6];	     /* of a neighbour */
+	bool right;	     /* read from the kernel: permanent, static, … as a fact of ours is; else something dynamic */
+	bool kernel_made;    /* a route that the kernel makes along with an address */
+	struct ip source;    /* preferred source of a route; family 0: none */
+	uint32_t owner;	     /* ifindex of the bridge or port it belongs to */
+	bool seen;	     /* for comparing */
+	UT_hash_handle hh;
+};
+
+/* A set by key; NULL is the empty one. */
+struct fact_set {
+	struct fact *head;
+};
+void fact_set_clear(struct fact_set *set);
+/* Copies. One that is there already stays as it is. -ENOMEM. */
+int fact_set_add(struct fact_set *set, const struct fact *f);
+struct fact *fact_set_find(const struct fact_set *set, const struct fact_key *key);
+
+/* What a bridge, a port, one address of a port need. -ENOMEM. */
+int fact_want_bridge(struct fact_set *set, const struct subnet_record *s);
+int fact_want_port(struct fact_set *set, const struct port_record *p);
+void fact_of_address(const struct port_record *p, const struct ip *ip, struct fact *ret);
+
+/* The requests. Put replaces what differs and is content with what is there; delete is content with what is gone. */
+int fact_put(int fd, const struct fact *f);
+int fact_delete(int fd, const struct fact *f);
+/* Adds every fact of the kernel that may be one of ours. -EAGAIN as rtnl_ask. */
+int fact_read(int fd, struct fact_set *set);
+/* Reads one message of a dump or an event. False: nothing that could be a fact of ours. */
+struct nlmsghdr;
+bool fact_parse(const struct nlmsghdr *h, struct fact *ret);
+
+/* "address 10.0.1.1/24", "neighbour 10.0.1.5 at 02:…", for people. Returns buf. */
+#define FACT_TEXT_MAX 128
+const char *fact_format(const struct fact *f, char buf[FACT_TEXT_MAX]);
+/* "address", "route", "neighbour", "fdb entry". */
+const char *fact_kind_name(enum fact_kind kind);
+
+#endif

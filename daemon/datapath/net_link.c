@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "datapath/net_link.h"
+
+#include <linux/if_bridge.h>
+#include <linux/if_link.h>
+#include <linux/veth.h>
+#include <string.h>
+
+/* From 6.18's headers; Debian 12's may lack the newer ones, the numbers are fixed. */
+const struct link_option link_bridge_options[] = {
+	{IFLA_BR_STP_STATE, 4, 0, "stp"},
+	{IFLA_BR_MCAST_SNOOPING, 1, 0, "multicast snooping"},
+	{IFLA_BR_VLAN_FILTERING, 1, 0, "VLAN filtering"},
+	{IFLA_BR_NF_CALL_IPTABLES, 1, 0, "nf_call_iptables"},
+	{IFLA_BR_NF_CALL_IP6TABLES, 1, 0, "nf_call_ip6tables"},
+	{IFLA_BR_NF_CALL_ARPTABLES, 1, 0, "nf_call_arptables"},
+	{},
+};
+
+const struct link_option link_port_options[] = {
+	{IFLA_BRPORT_LEARNING, 1, 0, "learning"},
+	{IFLA_BRPORT_UNICAST_FLOOD, 1, 0, "flood"},
+	{IFLA_BRPORT_MCAST_FLOOD, 1, 0, "multicast flood"},
+	{IFLA_BRPORT_BCAST_FLOOD, 1, 0, "broadcast flood"},
+	{IFLA_BRPORT_NEIGH_SUPPRESS, 1, 0, "neighbour suppression"},
+	{IFLA_BRPORT_ISOLATED, 1, 0, "isolated"},
+	{IFLA_BRPORT_MODE, 1, 0, "hairpin"},
+	{IFLA_BRPORT_PROXYARP, 1, 0, "proxy ARP"},
+	{},
+};
+
+static void copy_string(char *to, size_t size, const struct nlattr *a)
+{
+	size_t n = a ? mnl_attr_get_payload_len(a) : 0;
+
+	if (n >= size)
+		n = size - 1;
+	if (n > 0)
+		memcpy(to, mnl_attr_get_payload(a), n);
+	to[n] = 0;
+}
+
+static void read_options(const struct nlattr *nest, const struct link_option *options, uint32_t *ret)
+{
+	const struct nlattr *tb[64];
+
+	rtnl_nested_attrs(nest, tb, ARRAY_SIZE(tb));
+	for (size_t i = 0; options[i].name; i++)
+		ret[i] = rtnl_number(tb[options[i].attr]);
+}
+
+static void read_kinds(const struct nlattr *linkinfo, struct link_info *ret)
+{
+	const struct nlattr *tb[IFLA_INFO_MAX + 1];
+
+	rtnl_nested_attrs(linkinfo, tb, ARRAY_SIZE(tb));
+	copy_string(ret->kind, sizeof(ret->kind), tb[IFLA_INFO_KIND]);
+	copy_string(ret->master_kind, sizeof(ret->master_kind), tb[IFLA_INFO_SLAVE_KIND]);
+	if (strcmp(ret->kind, "bridge") == 0)
+		read_options(tb[IFLA_INFO_DATA], link_bridge_options, ret->bridge_options);
+	if (strcmp(ret->master_kind, "bridge") == 0)
+		read_options(tb[IFLA_INFO_SLAVE_DATA], link_port_options, ret->port_options);
+}
+
+static uint8_t read_addr_gen_mode(const struct nlattr *af_spec)
+{
+	const struct nlattr *families[AF_INET6 + 1], *tb[IFLA_INET6_ADDR_GEN_MODE + 1];
+
+	rtnl_nested_attrs(af_spec, families, ARRAY_SIZE(families));
+	rtnl_nested_attrs(families[AF_INET6], tb, ARRAY_SIZE(tb));
+	return (uint8_t)rtnl_number(tb[IFLA_INET6_ADDR_GEN_MODE]);
+}
+
+void link_parse(const struct nlmsghdr *h, struct link_info *ret)
+{
+	const struct ifinfomsg *i = mnl_nlmsg_get_payload(h);
+	const struct nlattr *tb[IFLA_CARRIER_CHANGES + 32];
+
+	rtnl_attrs(h, sizeof(*i), tb, ARRAY_SIZE(tb));
+	*ret = (struct link_info){
+		.ifindex = (uint32_t)i->ifi_index,
+		.flags = i->ifi_flags,
+		.master = rtnl_number(tb[IFLA_MASTER]),
+		.other_end = rtnl_number(tb[IFLA_LINK]),
+		.mtu = rtnl_number(tb[IFLA_MTU]),
+		.carrier = rtnl_number(tb[IFLA_CARRIER]) != 0,
+		.peer_elsewhere = tb[IFLA_LINK_NETNSID] != NULL,
+		.addr_gen_mode = read_addr_gen_mode(tb[IFLA_AF_SPEC]),
+	};
+	copy_string(ret->name, sizeof(ret->name), tb[IFLA_IFNAME]);
+	copy_string(ret->alias, sizeof(ret->alias), tb[IFLA_IFALIAS]);
+	if (tb[IFLA_ADDRESS] && mnl_attr_get_payload_len(tb[IFLA_ADDRESS]) == sizeof(ret->mac))
+		memcpy(ret->mac, mnl_attr_get_payload(tb[IFLA_ADDRESS]), sizeof(ret->mac));
+	read_kinds(tb[IFLA_LINKINFO], ret);
+}
+
+static int on_one_link(const struct nlmsghdr *h, void *userdata)
+{
+	if (h->nlmsg_type == RTM_NEWLINK)
+		link_parse(h, userdata);
+	return 0;
+}
+
+int link_get(int fd, uint32_t ifindex, const char *name, struct link_info *ret)
+{
+	struct link_info info = {};
+	struct rtnl_message m;
+	struct ifinfomsg *i = rtnl_begin(&m, RTM_GETLINK, 0, sizeof(*i));
+	int r;
+
+	i->ifi_index = (int)ifindex;
+	if (!ifindex)
+		mnl_attr_put_strz(&m.h, IFLA_IFNAME, name);
+	r = rtnl_ask(fd, &m, on_one_link, &info);
+	if (r < 0)
+		return r;
+	if (!info.ifindex)
+		return -ENODEV;
+	*ret = info;
+	return 0;
+}
+
+struct each {
+	int (*fn)(const struct link_info *info, void *userdata);
+	void *userdata;
+};
+
+static int on_link(const struct nlmsghdr *h, void *userdata)
+{
+	const struct each *each = userdata;
+	struct link_info info;
+
+	if (h->nlmsg_type != RTM_NEWLINK)
+		return 0;
+	link_parse(h, &info);
+	return each->fn(&info, each->userdata);
+}
+
+int link_each(int fd, int (*fn)(const struct link_info *info, void *userdata), void *userdata)
+{
+	struct each each = {fn, userdata};
+	struct rtnl_message m;
+
+	rtnl_begin(&m, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
+	return rtnl_ask(fd, &m, on_link, &each);
+}
+
+static void put_options(struct nlmsghdr *h, const struct link_option *options)
+{
+	for (size_t i = 0; options[i].name; i++) {
+		if (options[i].size == 1)
+			mnl_attr_put_u8(h, options[i].attr, (uint8_t)options[i].want);
+		else
+			mnl_attr_put_u32(h, options[i].attr, options[i].want);
+	}
+}
+
+int link_make_bridge(int fd, const struct subnet_record *s, char ret_text[RTNL_TEXT_MAX])
+{
+	struct rtnl_message m;
+	struct ifinfomsg *i = rtnl_begin(&m, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*i));
+	struct nlattr *linkinfo, *data;
+
+	i->ifi_index = (int)s->ifindex;
+	mnl_attr_put_strz(&m.h, IFLA_IFNAME, s->bridge);
+	/* an address given at creation counts as set by hand: the bridge doesn't take its ports' */
+	mnl_attr_put(&m.h, IFLA_ADDRESS, sizeof(s->mac), s->mac);
+	linkinfo = mnl_attr_nest_start(&m.h, IFLA_LINKINFO);
+	mnl_attr_put_strz(&m.h, IFLA_INFO_KIND, "bridge");
+	data = mnl_attr_nest_start(&m.h, IFLA_INFO_DATA);
+	put_options(&m.h, link_bridge_options);
+	mnl_attr_nest_end(&m.h, data);
+	mnl_attr_nest_end(&m.h, linkinfo);
+	return rtnl_change(fd, &m, ret_text);
+}
+
+int link_make_veth(int fd, const struct port_record *p, int workload_ns, char ret_text[RTNL_TEXT_MAX])
+{
+	struct rtnl_message m;
+	struct ifinfomsg *i = rtnl_begin(&m, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*i));
+	struct nlattr *linkinfo, *data, *peer;
+
+	i->ifi_index = (int)p->eni;
+	mnl_attr_put_strz(&m.h, IFLA_IFNAME, p->host_ifname);
+	mnl_attr_put_u32(&m.h, IFLA_MTU, p->mtu);
+	linkinfo = mnl_attr_nest_start(&m.h, IFLA_LINKINFO);
+	mnl_attr_put_strz(&m.h, IFLA_INFO_KIND, "veth");
+	data = mnl_attr_nest_start(&m.h, IFLA_INFO_DATA);
+	peer = mnl_attr_nest_start(&m.h, VETH_INFO_PEER);
+	mnl_nlmsg_put_extra_header(&m.h, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(&m.h, IFLA_IFNAME, p->attachment.ifname);
+	mnl_attr_put(&m.h, IFLA_ADDRESS, sizeof(p->mac), p->mac);
+	mnl_attr_put_u32(&m.h, IFLA_MTU, p->mtu);
+	mnl_attr_put_u32(&m.h, IFLA_NET_NS_FD, (uint32_t)workload_ns);
+	mnl_attr_nest_end(&m.h, peer);
+	mnl_attr_nest_end(&m.h, data);
+	mnl_attr_nest_end(&m.h, linkinfo);
+	return rtnl_change(fd, &m, ret_text);
+}
+
+int link_delete(int fd, uint32_t ifindex)
+{
+	struct rtnl_message m;
+	struct ifinfomsg *i = rtnl_begin(&m, RTM_DELLINK, 0, sizeof(*i));
+
+	i->ifi_index = (int)ifindex;
+	return rtnl_change(fd, &m, NULL);
+}
+
+static void put_addr_gen_mode(struct nlmsghdr *h, uint8_t mode)
+{
+	struct nlattr *af_spec = mnl_attr_nest_start(h, IFLA_AF_SPEC);
+	struct nlattr *inet6 = mnl_attr_nest_start(h, AF_INET6);
+
+	mnl_attr_put_u8(h, IFLA_INET6_ADDR_GEN_MODE, mode);
+	mnl_attr_nest_end(h, inet6);
+	mnl_attr_nest_end(h, af_spec);
+}
+
+int link_change(int fd, uint32_t ifindex, const struct link_change *change, char ret_text[RTNL_TEXT_MAX])
+{
+	struct rtnl_message m;
+	struct ifinfomsg *i = rtnl_begin(&m, RTM_SETLINK, 0, sizeof(*i));
+
+	i->ifi_index = (int)ifindex;
+	if (change->up) {
+		i->ifi_change = IFF_UP;
+		i->ifi_flags = change->up == LINK_UP ? IFF_UP : 0;
+	}
+	if (change->name)
+		mnl_attr_put_strz(&m.h, IFLA_IFNAME, change->name);
+	if (change->alias)
+		mnl_attr_put_strz(&m.h, IFLA_IFALIAS, change->alias);
+	if (change->mac)
+		mnl_attr_put(&m.h, IFLA_ADDRESS, 6, change->mac);
+	if (change->mtu)
+		mnl_attr_put_u32(&m.h, IFLA_MTU, change->mtu);
+	if (change->master)
+		mnl_attr_put_u32(&m.h, IFLA_MASTER, change->master);
+	if (change->no_link_local)
+		put_addr_gen_mode(&m.h, IN6_ADDR_GEN_MODE_NONE);
+	return rtnl_change(fd, &m, ret_text);
+}
+
+int link_set_bridge_options(int fd, uint32_t ifindex)
+{
+	struct rtnl_message m;
+	struct ifinfomsg *i = rtnl_begin(&m, RTM_NEWLINK, 0, sizeof(*i));
+	struct nlattr *linkinfo, *data;
+
+	i->ifi_index = (int)ifindex;
+	linkinfo = mnl_attr_nest_start(&m.h, IFLA_LINKINFO);
+	mnl_attr_put_strz(&m.h, IFLA_INFO_KIND, "bridge");
+	data = mnl_attr_nest_start(&m.h, IFLA_INFO_DATA);
+	put_options(&m.h, link_bridge_options);
+	mnl_attr_nest_end(&m.h, data);
+	mnl_attr_nest_end(&m.h, linkinfo);
+	return rtnl_change(fd, &m, NULL);
+}
+
+int link_set_port_options(int fd, uint32_t ifindex)
+{
+	struct rtnl_message m;
+	struct ifinfomsg *i = rtnl_begin(&m, RTM_NEWLINK, 0, sizeof(*i));
+	struct nlattr *linkinfo, *data;
+
+	i->ifi_index = (int)ifindex;
+	linkinfo = mnl_attr_nest_start(&m.h, IFLA_LINKINFO);
+	mnl_attr_put_strz(&m.h, IFLA_INFO_SLAVE_KIND, "bridge");
+	data = mnl_attr_nest_start(&m.h, IFLA_INFO_SLAVE_DATA);
+	put_options(&m.h, link_port_options);
+	mnl_attr_nest_end(&m.h, data);
+	mnl_attr_nest_end(&m.h, linkinfo);
+	return rtnl_change(fd, &m, NULL);
+}

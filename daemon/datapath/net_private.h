@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of net share: the registry of what is meant to be (event loop only), and the steps that make it so.
+ *
+ * The registry is changed before the kernel is: whatever event then comes is held against what is meant, so our own
+ * operations never look like somebody else's.
+ */
+#ifndef DATAPATH_NET_PRIVATE_H
+#define DATAPATH_NET_PRIVATE_H
+
+#include <pthread.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "datapath/net.h"
+#include "datapath/net_fact.h"
+#include "datapath/net_link.h"
+#include "datapath/netns.h"
+#include "datapath/tc.h"
+
+/* A bridge or port that is meant to be there. */
+struct net_device {
+	uint32_t ifindex;
+	uint32_t master; /* of a port: its bridge's ifindex; of a bridge: 0 */
+	char name[IFNAMSIZ];
+	char id[OBJECT_ID_MAX]; /* subnet or ENI */
+	bool up;
+	bool tcx;	    /* both links were seen or made */
+	bool attaching;	    /* is in a struct net_attach */
+	bool attach_failed; /* not tried again until net_ensure looks at it */
+	struct fact_set facts;
+	UT_hash_handle hh;
+};
+
+struct net_vpc {
+	struct net *net;
+	uint32_t number;
+	char id[OBJECT_ID_MAX];
+	char name[80]; /* under /run/netns */
+	struct netns ns;
+	int event_fd;
+	sd_event_source *source;
+	struct net_device *devices;
+	UT_hash_handle hh;
+};
+
+struct net {
+	char *instance;
+	char *link_dir; /* where tcx links are pinned; NULL: clsact only */
+	char *pin_dir;
+	struct tc_programs programs;
+	sd_event *event;
+	net_event_fn on_event;
+	void *userdata;
+	struct net_vpc *vpcs;
+	struct net_removal *removals; /* begun and not yet freed */
+};
+
+static inline bool device_is_port(const struct net_device *d)
+{
+	return d->master != 0;
+}
+
+/* --- net.c: the registry -------------------------------------------------------------------------------------------- */
+
+struct net_vpc *net_find_vpc(const struct net *n, uint32_t number);
+struct net_device *net_find_device(const struct net_vpc *v, uint32_t ifindex);
+/* Finds or adds; what is known of an existing one is replaced, but for up, tcx and attaching. -ENOMEM. */
+int net_register_bridge(struct net_vpc *v, const struct subnet_record *s, struct net_device **ret);
+int net_register_port(struct net_vpc *v, const struct port_record *p, struct net_device **ret);
+/* Fine if it isn't there. */
+void net_unregister(struct net_vpc *v, uint32_t ifindex);
+/* Forgets a VPC; its namespace descriptor is handed over, the rest is closed. */
+int net_take_vpc(struct net *n, struct net_vpc *v);
+/* "<pin_dir>/v<ABI>/links"; owned, NULL: out of memory. */
+char *net_link_dir(const char *pin_dir);
+/* fe80::/64 and EUI-64 of the MAC. */
+struct ip net_link_local(const uint8_t mac[6]);
+
+/* --- net_bridge.c, net_port.c, net_inner.c -------------------------------------------------------------------------- */
+
+/* Makes or puts right. *ret_made: the link is new. On error what was made is gone again. */
+int bridge_ensure(struct net_vpc *v, const struct subnet_record *s, bool *ret_made, struct vpc_error *reterr);
+/* The same for a port, which stays down if it is new; w may be NULL (or its ns_fd -1) if the link exists: -ENODEV where
+ * it doesn't. clean: filters of others on it are removed. */
+int port_ensure(struct net_vpc *v, const struct port_record *p, const struct workload *w, bool clean, bool *ret_made,
+		struct vpc_error *reterr);
+/* Raises a registered port, whose programs are on. */
+int port_raise(struct net_vpc *v, struct net_device *d);
+/* Addresses, up, routes of the workload's end. 0 or -errno; text says what failed. */
+int inner_configure(const struct workload *w, const struct port_record *p, const char **ret_what);
+/* Adds and removes single addresses of the inner end, best effort. */
+int inner_change_addresses(const struct workload *w, const char *ifname, const struct fact *facts, const bool *add,
+			   size_t n);
+void inner_address(const struct port_record *p, size_t i, uint32_t ifindex, struct fact *ret);
+
+/* --- net_removal.c ------------------------------------------------------------------------------------------------- */
+
+/* An address change of an inner end, owned. */
+struct inner_change {
+	struct attachment attachment;
+	struct fact *facts; /* ifindex is filled in when it is known */
+	bool *add;
+	size_t n;
+	struct inner_change *next;
+};
+void inner_change_free(struct inner_change *c);
+
+/* What publish gives to the worker. Each adder takes what it is given, also on error. */
+int removal_new(struct net *n, struct net_removal **ret);
+int removal_add_link(struct net_removal *r, const struct net_vpc *v, uint32_t ifindex, uint64_t workload_ns_ino);
+int removal_add_vpc(struct net_removal *r, struct net_vpc *v);
+void removal_add_inner(struct net_removal *r, struct inner_change *c);
+/* If the deletion of this link is still to come, it is done now. */
+void removal_settle(struct net *n, uint32_t vpc, uint32_t ifindex);
+
+/* --- net_events.c -------------------------------------------------------------------------------------------------- */
+
+/* Opens and watches the event socket of a VPC. */
+int events_start(struct net_vpc *v);
+void events_stop(struct net_vpc *v);
+
+#endif

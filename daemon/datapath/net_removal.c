@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a change took away, deleted on a worker thread. */
+#include <fcntl.h>
+
+#include "datapath/net_private.h"
+
+struct removal_link {
+	uint32_t ifindex;
+	uint64_t workload_ns_ino;
+	bool done; /* under the removal's lock */
+};
+
+struct removal_vpc {
+	uint32_t number;
+	int ns_fd;
+	char name[80];
+	char id[OBJECT_ID_MAX];
+	bool whole; /* the namespace goes too */
+	struct removal_link *links;
+	size_t n_links;
+};
+
+struct net_removal {
+	char *instance;
+	char *link_dir; /* or NULL */
+	struct removal_vpc *vpcs;
+	size_t n_vpcs;
+	struct inner_change *inner;
+	/* Held while a link is deleted: who wants to make one of that number again waits for it, or deletes it first
+	 * (removal_settle), so that the worker never deletes the new one. */
+	pthread_mutex_t lock;
+	struct net_removal *next; /* event loop only */
+};
+
+void inner_change_free(struct inner_change *c)
+{
+	if (!c)
+		return;
+	free(c->attachment.path);
+	free(c->facts);
+	free(c->add);
+	free(c);
+}
+
+int removal_new(struct net *n, struct net_removal **ret)
+{
+	struct net_removal *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	pthread_mutex_init(&r->lock, NULL);
+	r->instance = strdup(n->instance);
+	r->link_dir = n->link_dir ? strdup(n->link_dir) : NULL;
+	r->next = n->removals;
+	n->removals = r;
+	if (!r->instance || (n->link_dir && !r->link_dir)) {
+		net_removal_free(n, r);
+		return -ENOMEM;
+	}
+	*ret = r;
+	return 0;
+}
+
+static struct removal_vpc *find_vpc(const struct net_removal *r, uint32_t number)
+{
+	for (size_t i = 0; i < r->n_vpcs; i++) {
+		if (r->vpcs[i].number == number)
+			return &r->vpcs[i];
+	}
+	return NULL;
+}
+
+static struct removal_vpc *find_or_add_vpc(struct net_removal *r, const struct net_vpc *v)
+{
+	struct removal_vpc *found = find_vpc(r, v->number), *grown;
+
+	if (found)
+		return found;
+	grown = reallocarray(r->vpcs, r->n_vpcs + 1, sizeof(*grown));
+	if (!grown)
+		return NULL;
+	r->vpcs = grown;
+	found = &grown[r->n_vpcs++];
+	*found = (struct removal_vpc){.number = v->number, .ns_fd = fcntl(v->ns.ns_fd, F_DUPFD_CLOEXEC, 3)};
+	snprintf(found->name, sizeof(found->name), "%s", v->name);
+	snprintf(found->id, sizeof(found->id), "%s", v->id);
+	return found;
+}
+
+int removal_add_link(struct net_removal *r, const struct net_vpc *v, uint32_t ifindex, uint64_t workload_ns_ino)
+{
+	struct removal_vpc *vpc = find_or_add_vpc(r, v);
+	struct removal_link *grown;
+
+	if (!vpc)
+		return -ENOMEM;
+	grown = reallocarray(vpc->links, vpc->n_links + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	vpc->links = grown;
+	vpc->links[vpc->n_links++] = (struct removal_link){.ifindex = ifindex, .workload_ns_ino = workload_ns_ino};
+	return 0;
+}
+
+int removal_add_vpc(struct net_removal *r, struct net_vpc *v)
+{
+	struct removal_vpc *vpc = find_or_add_vpc(r, v);
+
+	if (!vpc)
+		return -ENOMEM;
+	vpc->whole = true;
+	close_fd(net_take_vpc(v->net, v));
+	return 0;
+}
+
+void removal_add_inner(struct net_removal *r, struct inner_change *c)
+{
+	c->next = r->inner;
+	r->inner = c;
+}
+
+/* With the lock held. */
+static int delete_link(const struct net_removal *r, struct removal_link *link, int rtnl_fd)
+{
+	int e = link_delete(rtnl_fd, link->ifindex);
+
+	if (e < 0 && e != -ENODEV)
+		return e;
+	/* the device took its tcx links along: what is left is their names */
+	if (r->link_dir && link->ifindex < VPC_BRIDGE_FIRST)
+		tc_tcx_unpin(r->link_dir, link->ifindex);
+	link->done = true;
+	return 0;
+}
+
+static int run_vpc(struct net_removal *r, struct removal_vpc *vpc)
+{
+	_cleanup_close_ int fd = netns_open_rtnl(vpc->ns_fd);
+	int result = fd < 0 ? fd : 0;
+
+	for (size_t i = 0; fd >= 0 && i < vpc->n_links; i++) {
+		int e = 0;
+
+		pthread_mutex_lock(&r->lock);
+		if (!vpc->links[i].done)
+			e = delete_link(r, &vpc->links[i], fd);
+		pthread_mutex_unlock(&r->lock);
+		if (e < 0)
+			result = e;
+	}
+	if (vpc->whole) {
+		int e = netns_remove(vpc->name, r->instance, vpc->id);
+
+		if (e < 0)
+			result = e;
+	}
+	return result;
+}
+
+/* Best effort: where the namespace is gone there is nothing to change. */
+static void run_inner(const struct inner_change *c)
+{
+	_cleanup_(workload_clear) struct workload w = WORKLOAD_INIT;
+
+	if (workload_reopen(&c->attachment, &w) >= 0)
+		inner_change_addresses(&w, c->attachment.ifname, c->facts, c->add, c->n);
+}
+
+int net_removal_run(struct net_removal *r)
+{
+	int result = 0;
+
+	if (!r)
+		return 0;
+	for (size_t i = 0; i < r->n_vpcs; i++) {
+		int e = run_vpc(r, &r->vpcs[i]);
+
+		if (e < 0)
+			result = e;
+	}
+	for (const struct inner_change *c = r->inner; c; c = c->next)
+		run_inner(c);
+	return result;
+}
+
+void net_removal_free(struct net *n, struct net_removal *r)
+{
+	if (!r)
+		return;
+	for (struct net_removal **p = &n->removals; *p; p = &(*p)->next) {
+		if (*p == r) {
+			*p = r->next;
+			break;
+		}
+	}
+	for (size_t i = 0; i < r->n_vpcs; i++) {
+		close_fd(r->vpcs[i].ns_fd);
+		free(r->vpcs[i].links);
+	}
+	while (r->inner) {
+		struct inner_change *next = r->inner->next;
+
+		inner_change_free(r->inner);
+		r->inner = next;
+	}
+	pthread_mutex_destroy(&r->lock);
+	free(r->vpcs);
+	free(r->instance);
+	free(r->link_dir);
+	free(r);
+}
+
+bool net_removal_pending(const struct net *n, uint64_t ns_ino)
+{
+	for (const struct net_removal *r = n->removals; r; r = r->next) {
+		for (size_t i = 0; i < r->n_vpcs; i++) {
+			for (size_t j = 0; j < r->vpcs[i].n_links; j++) {
+				if (ns_ino && r->vpcs[i].links[j].workload_ns_ino == ns_ino)
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
+static void settle_one(struct net_removal *r, const struct net_vpc *v, uint32_t ifindex)
+{
+	struct removal_vpc *vpc = find_vpc(r, v->number);
+
+	for (size_t i = 0; vpc && i < vpc->n_links; i++) {
+		if (vpc->links[i].ifindex != ifindex)
+			continue;
+		pthread_mutex_lock(&r->lock);
+		if (!vpc->links[i].done)
+			(void)delete_link(r, &vpc->links[i], v->ns.rtnl_fd);
+		pthread_mutex_unlock(&r->lock);
+	}
+}
+
+void removal_settle(struct net *n, uint32_t vpc, uint32_t ifindex)
+{
+	const struct net_vpc *v = net_find_vpc(n, vpc);
+
+	for (struct net_removal *r = n->removals; v && r; r = r->next)
+		settle_one(r, v, ifindex);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Network namespaces by descriptor and by name under /run/netns; what net.h promises about them stands there. */
+#ifndef DATAPATH_NETNS_H
+#define DATAPATH_NETNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+#define NETNS_DIR	"/run/netns"
+#define NETNS_ALIAS_MAX 256
+
+/* Runs fn(data) on a short-lived thread inside the namespace and waits for it, so that the caller's own namespace is
+ * never in doubt. ns_fd -1: in a new one, which ends with the thread unless fn keeps it. What fn returns (0 or more),
+ * or -errno. */
+int netns_run(int ns_fd, int (*fn)(void *data), void *data);
+/* A NETLINK_ROUTE socket inside the namespace, or -errno. */
+int netns_open_rtnl(int ns_fd);
+/* Opens a path that should be a network namespace. -errno; -EINVAL: it is something else. */
+int netns_open(const char *path);
+/* ifalias of lo, "" where there is none. */
+int netns_alias(int ns_fd, char ret[NETNS_ALIAS_MAX]);
+/* "vpcd:<instance>:<id>". Returns buf. */
+const char *netns_make_alias(const char *instance, const char *id, char buf[NETNS_ALIAS_MAX]);
+/* Whether the alias is of the instance (NULL: of any). */
+bool netns_alias_is_ours(const char *alias, const char *instance);
+/* "/run/netns/<name>". -ENAMETOOLONG. */
+#define NETNS_PATH_MAX 128
+int netns_path(const char *name, char buf[NETNS_PATH_MAX]);
+/* Calls fn for every namespace of the instance under /run/netns. fn returns not 0 to stop. */
+int netns_each(const char *instance, int (*fn)(const char *name, const char *alias, int ns_fd, void *userdata),
+	       void *userdata);
+/* Unmounts and removes a name. */
+int netns_unlink(const char *name);
+
+#endif

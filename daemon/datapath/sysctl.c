@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "datapath/sysctl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <vpc/cleanup.h>
+
+/* A new namespace copies the host's IPv4 values, so nothing is taken for granted. conf/default is what devices made
+ * later start with; conf/all is combined with theirs. */
+static const struct {
+	const char *path;
+	const char *value;
+} sysctls[] = {
+	{"net/ipv4/ip_forward", "1"},
+	{"net/ipv4/conf/all/rp_filter", "1"},
+	{"net/ipv4/conf/default/rp_filter", "1"},
+	{"net/ipv4/conf/all/arp_ignore", "1"},
+	{"net/ipv4/conf/default/arp_ignore", "1"},
+	{"net/ipv4/conf/all/accept_redirects", "0"},
+	{"net/ipv4/conf/default/accept_redirects", "0"},
+	{"net/ipv4/conf/all/send_redirects", "0"},
+	{"net/ipv4/conf/default/send_redirects", "0"},
+	{"net/ipv4/conf/all/accept_source_route", "0"},
+	{"net/ipv4/conf/default/accept_source_route", "0"},
+	{"net/ipv4/conf/all/proxy_arp", "0"},
+	{"net/ipv4/conf/default/proxy_arp", "0"},
+	{"net/ipv4/icmp_echo_ignore_broadcasts", "1"},
+	{"net/ipv6/conf/all/forwarding", "1"},
+	{"net/ipv6/conf/default/forwarding", "1"},
+	{"net/ipv6/conf/all/accept_ra", "0"},
+	{"net/ipv6/conf/default/accept_ra", "0"},
+	{"net/ipv6/conf/all/accept_redirects", "0"},
+	{"net/ipv6/conf/default/accept_redirects", "0"},
+	{"net/ipv6/conf/all/accept_source_route", "0"},
+	{"net/ipv6/conf/default/accept_source_route", "0"},
+	{"net/ipv6/conf/all/disable_ipv6", "0"},
+	{"net/ipv6/conf/default/disable_ipv6", "0"},
+	{"net/ipv6/conf/default/accept_dad", "0"},
+	/* bridges get fe80::1 and nothing else, ports no address at all */
+	{"net/ipv6/conf/default/addr_gen_mode", "1"},
+	{"net/bridge/bridge-nf-call-iptables", "0"},
+	{"net/bridge/bridge-nf-call-ip6tables", "0"},
+	{"net/bridge/bridge-nf-call-arptables", "0"},
+};
+
+static int sysctl_open(const char *path, int flags)
+{
+	char full[128];
+	int fd;
+
+	snprintf(full, sizeof(full), "/proc/sys/%s", path);
+	fd = open(full, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int sysctl_write(const char *path, const char *value)
+{
+	_cleanup_close_ int fd = sysctl_open(path, O_WRONLY);
+
+	if (fd < 0)
+		return fd;
+	return write(fd, value, strlen(value)) < 0 ? -errno : 0;
+}
+
+static int sysctl_read(const char *path, char *ret, size_t size)
+{
+	_cleanup_close_ int fd = sysctl_open(path, O_RDONLY);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = read(fd, ret, size - 1);
+	if (n < 0)
+		return -errno;
+	ret[n] = 0;
+	ret[strcspn(ret, "\n")] = 0;
+	return 0;
+}
+
+int sysctl_apply(void)
+{
+	char value[32];
+
+	for (size_t i = 0; i < ARRAY_SIZE(sysctls); i++) {
+		int r = sysctl_read(sysctls[i].path, value, sizeof(value));
+
+		/* writing forwarding again would walk every device: only what differs is written */
+		if (r >= 0 && strcmp(value, sysctls[i].value) != 0)
+			r = sysctl_write(sysctls[i].path, sysctls[i].value);
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	return 0;
+}
+
+int sysctl_check(void (*fn)(const char *path, const char *value, const char *wanted, void *userdata), void *userdata)
+{
+	char value[32];
+
+	for (size_t i = 0; i < ARRAY_SIZE(sysctls); i++) {
+		int r = sysctl_read(sysctls[i].path, value, sizeof(value));
+
+		if (r == -ENOENT)
+			continue;
+		if (r < 0)
+			return r;
+		if (strcmp(value, sysctls[i].value) != 0)
+			fn(sysctls[i].path, value, sysctls[i].value, userdata);
+	}
+	return 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The sysctls that a VPC's namespace relies on. /proc/sys/net shows the namespace of the thread that looks: these
+ * functions are for a thread inside the namespace.
+ */
+#ifndef DATAPATH_SYSCTL_H
+#define DATAPATH_SYSCTL_H
+
+/* path below /proc/sys. 0 or -errno. */
+int sysctl_write(const char *path, const char *value);
+/* Sets every one that a VPC needs. Those the kernel does not have (bridge-nf-call-*, IPv6) are left out. 0 or -errno. */
+int sysctl_apply(void);
+/* Calls fn for every one whose value is another. 0 or -errno. */
+int sysctl_check(void (*fn)(const char *path, const char *value, const char *wanted, void *userdata), void *userdata);
+
+#endif

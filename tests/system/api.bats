@@ -1,0 +1,110 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The HTTP side of CLI.md "API": replies, preconditions, idempotency, the read-only socket.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+setup_file()
+{
+	vpcd_start
+	world prod
+}
+
+teardown_file()
+{
+	vpcd_purge
+}
+
+RULE='{"direction": "ingress", "protocol": "tcp", "from_port": 443, "to_port": 443, "cidr": "0.0.0.0/0"}'
+
+@test "rule 7: a change's reply has revision, epoch and enforced_ns" {
+	ctl sg create "$P-g" --vpc prod >/dev/null
+	api_is 200 POST "/v1/security-groups/$P-g/rules" '{"rules": ['"$RULE"']}' >"$BATS_TEST_TMPDIR/out"
+	jq -e '(.revision | type) == "number" and (.epoch | type) == "number" and .enforced_ns > 0' "$BATS_TEST_TMPDIR/out"
+	[ "$(jq .epoch "$BATS_TEST_TMPDIR/out")" -eq "$(ctl -o json status | jq .epoch)" ]
+}
+
+@test "GET, POST, PATCH, DELETE of each kind" {
+	local kind
+	api POST /v1/vpcs '{"name": "'"$P"'-v", "cidr": "10.0.0.0/16"}' >"$BATS_TEST_TMPDIR/out"
+	[[ "$(cat "$BATS_TEST_TMPDIR/status")" =~ ^20[01]$ ]]
+	api POST /v1/subnets '{"name": "'"$P"'-n", "vpc_id": "'"$P"'-v", "cidr": "10.0.0.0/24"}' >/dev/null
+	api POST /v1/security-groups '{"name": "'"$P"'-g", "vpc_id": "'"$P"'-v"}' >/dev/null
+	api POST /v1/enis '{"name": "'"$P"'-e", "subnet_id": "'"$P"'-n", "security_groups": ["'"$P"'-g"]}' >/dev/null
+	api_is 200 PATCH "/v1/enis/$P-e" '{"name": "'"$P"'-f"}' >/dev/null
+	api_is 200 GET "/v1/enis/$P-f?vpc=$P-v" | jq -e '.ip == "10.0.0.4" and .attachment == null and .ip6 == null'
+	api_is 200 PUT "/v1/enis/$P-f/security-groups" '{"security_groups": ["'"$P"'-g"]}' >/dev/null
+	for kind in vpcs subnets security-groups enis; do
+		api_is 200 GET "/v1/$kind" >/dev/null
+	done
+	for kind in "enis/$P-f" "security-groups/$P-g" "subnets/$P-n" "vpcs/$P-v"; do
+		api DELETE "/v1/$kind" >/dev/null
+		[[ "$(cat "$BATS_TEST_TMPDIR/status")" =~ ^20[04]$ ]] || fail "$kind: $(cat "$BATS_TEST_TMPDIR/reply")"
+		api_is 404 GET "/v1/$kind" >/dev/null
+	done
+}
+
+@test "If-Match refuses a change to an object that moved" {
+	local revision
+	ctl sg create "$P-g" --vpc prod >/dev/null
+	revision=$(ctl -o json sg show "$P-g" | jq .revision)
+	api_refused 409 RevisionMismatch PATCH "/v1/security-groups/$P-g" '{"description": "x"}' "If-Match: \"$((revision - 1))\""
+	api_is 200 PATCH "/v1/security-groups/$P-g" '{"description": "x"}' "If-Match: \"$revision\"" >/dev/null
+	api_refused 409 RevisionMismatch PATCH "/v1/security-groups/$P-g" '{"description": "y"}' "If-Match: \"$revision\""
+	[ "$(ctl -o json sg show "$P-g" | jq -r .description)" = x ]
+}
+
+@test "the same Idempotency-Key returns the first reply, also after SIGKILL; another body is refused" {
+	local body first
+	body='{"name": "'"$P"'-g", "vpc_id": "prod"}'
+	api POST /v1/security-groups "$body" "Idempotency-Key: $P-key" >"$BATS_TEST_TMPDIR/first"
+	first=$(jq -cS . "$BATS_TEST_TMPDIR/first")
+	[ "$(api POST /v1/security-groups "$body" "Idempotency-Key: $P-key" | jq -cS .)" = "$first" ]
+	vpcd_restart KILL
+	[ "$(api POST /v1/security-groups "$body" "Idempotency-Key: $P-key" | jq -cS .)" = "$first" ]
+	api_refused 409 IdempotentParameterMismatch POST /v1/security-groups '{"name": "'"$P"'-h", "vpc_id": "prod"}' \
+		"Idempotency-Key: $P-key"
+	refused InvalidGroup.NotFound sg show "$P-h"
+}
+
+@test "the read-only socket answers only GET" {
+	export API_SOCKET=$RUN_DIR/vpcd-ro.sock
+	[ "$(stat -c %a "$API_SOCKET")" = 660 ]
+	[ "$(stat -c %a "$VPCD_SOCKET")" = 660 ]
+	api_is 200 GET /v1/status | jq -e ".instance == \"$INSTANCE\""
+	api_is 200 GET /v1/vpcs >/dev/null
+	api POST /v1/vpcs '{"name": "'"$P"'", "cidr": "10.0.0.0/16"}' >/dev/null
+	[[ "$(cat "$BATS_TEST_TMPDIR/status")" =~ ^(403|405)$ ]]
+	refused InvalidVpcID.NotFound vpc show "$P"
+}
+
+@test "errors are problem+json, with code, field and holders" {
+	ctl sg create "$P-g" --vpc prod >/dev/null
+	ctl eni create "$P-e" --subnet prod-app --sg "$P-g" >/dev/null
+	curl -sS --unix-socket "$VPCD_SOCKET" -X DELETE -D "$BATS_TEST_TMPDIR/head" "http://vpcd/v1/security-groups/$P-g" \
+		>"$BATS_TEST_TMPDIR/out"
+	grep -qi '^content-type: application/problem+json' "$BATS_TEST_TMPDIR/head"
+	jq -e '.code == "DependencyViolation" and .status == 409 and (.holders | length) == 1' "$BATS_TEST_TMPDIR/out"
+	[ "$(jq -r '.holders[0]' "$BATS_TEST_TMPDIR/out")" = "$(eni_field "$P-e" id)" ]
+}
+
+@test "status, verify and the OpenAPI description are served" {
+	api_is 200 GET /v1/status | jq -e '.engine == "ebpf" and (.fast_path | type) == "boolean" and (.pending | type) == "array"
+		and (.attach_mode == "tcx" or .attach_mode == "clsact") and (.limits | type) == "object" and (.counts | type) == "object"
+		and has("kernel") and has("health") and (.epoch > 0)'
+	api_is 200 GET /v1/verify | jq -e '.equal == true'
+	api_is 200 GET /v1/openapi.json | jq -e '.openapi | startswith("3.1")'
+	api_is 200 GET /v1/openapi.json | jq -e '.paths | has("/v1/transactions") and has("/v1/vpcs") and has("/v1/enis/{id}/attachment")'
+}
+
+@test "many connections at once, and one that never says anything, starve nobody" {
+	local i
+	for i in $(seq 20); do
+		timeout 20 socat -u "UNIX-CONNECT:$VPCD_SOCKET" /dev/null 3>&- &
+		echo $! >>"$BATS_FILE_TMPDIR/background"
+	done
+	for i in $(seq 10); do
+		ctl sg create "$P-$i" --vpc prod >/dev/null
+	done
+}

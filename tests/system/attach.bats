@@ -1,0 +1,184 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# ENIs get into namespaces, out of them, and not into wrong ones.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+setup_file()
+{
+	vpcd_start
+	world prod
+}
+
+teardown_file()
+{
+	vpcd_purge
+}
+
+setup()
+{
+	P=t$BATS_TEST_NUMBER
+	ctl sg create "$P-sg" --vpc prod >/dev/null
+	ctl sg authorize "$P-sg" ingress all --sg "$P-sg"
+	NETNS=/run/netns/$(ctl -o json vpc show prod | jq -r .netns)
+}
+
+attached()
+{
+	[ "$(eni_field "$1" attachment.kind)" = netns ]
+}
+
+attached_to_nothing()
+{
+	[ "$(eni_field "$1" attachment)" = null ]
+}
+
+ports()
+{
+	nsenter --net="$NETNS" ip -o link show type veth | wc -l
+}
+
+ports_are()
+{
+	[ "$(ports)" -eq "$1" ]
+}
+
+@test "by name: the inner end is named, addressed, routed and of the right MTU" {
+	local mac
+	netns_add "$P-a"
+	ctl attach "$P-a" --subnet prod-app --sg "$P-sg" --netns "$(netns_of "$P-a")" --ip 10.50.1.200
+	mac=$(eni_field "$P-a" mac)
+	in_ns "$P-a" ip -4 -o address show dev eth0 | grep -q '10.50.1.200/'
+	in_ns "$P-a" ip -6 -o address show dev eth0 | grep -q "$(ip6_of "$P-a")/"
+	in_ns "$P-a" ip link show dev eth0 | grep -q "mtu 1500"
+	in_ns "$P-a" ip link show dev eth0 | grep -q "$mac"
+	in_ns "$P-a" ip -4 route show default | grep -q 'via 10.50.1.1'
+	in_ns "$P-a" ip -6 route show default | grep -q 'via fe80::1'
+	[ "$(eni_field "$P-a" attachment.ifname)" = eth0 ]
+	# The port's ifindex is the ENI's number.
+	nsenter --net="$NETNS" ip -o link show dev "$(eni_field "$P-a" attachment.host_ifname)" |
+		grep -q "^$(eni_field "$P-a" number):"
+	nsenter --net="$NETNS" ip link show dev "$(eni_field "$P-a" attachment.host_ifname)" |
+		grep -q "alias vpcd:$INSTANCE:$(eni_field "$P-a" id)"
+	pings "$P-a" 10.50.1.1
+}
+
+@test "by path" {
+	netns_add "$P-a"
+	ctl attach "$P-a" --subnet prod-app --netns "/run/netns/$(netns_of "$P-a")" --ifname net7
+	in_ns "$P-a" ip -4 -o address show dev net7 | grep -q "$(ip_of "$P-a")/"
+}
+
+@test "by pid" {
+	local pid
+	unshare -n sleep 60 3>&- &
+	pid=$!
+	echo "$pid" >>"$BATS_FILE_TMPDIR/background"
+	sleep 0.3
+	ctl attach "$P-a" --subnet prod-app --pid "$pid"
+	nsenter --net="/proc/$pid/ns/net" ip -4 -o address show dev eth0 | grep -q "$(ip_of "$P-a")/"
+	kill "$pid"
+	wait_for 10 attached_to_nothing "$P-a"
+}
+
+@test "an ENI made first, attached later, moved to another namespace" {
+	netns_add "$P-a"
+	netns_add "$P-b"
+	ctl eni create "$P-e" --subnet prod-app --sg "$P-sg" >/dev/null
+	[ "$(eni_field "$P-e" attachment)" = null ]
+	ctl eni attach "$P-e" --netns "$(netns_of "$P-a")"
+	in_ns "$P-a" ip link show dev eth0 >/dev/null
+	refused IncorrectState eni attach "$P-e" --netns "$(netns_of "$P-b")"
+	ctl eni detach "$P-e"
+	run ! in_ns "$P-a" ip link show dev eth0
+	ctl eni attach "$P-e" --netns "$(netns_of "$P-b")"
+	in_ns "$P-b" ip -4 -o address show dev eth0 | grep -q "$(ip_of "$P-e")/"
+	ctl eni detach "$P-e"
+	ctl eni delete "$P-e"
+	refused InvalidNetworkInterfaceID.NotFound eni show "$P-e"
+}
+
+@test "detach leaves no port behind" {
+	local before
+	before=$(ports)
+	plug "$P-a" prod-app --sg "$P-sg"
+	ports_are $((before + 1))
+	ctl detach "$P-a"
+	wait_for 5 ports_are "$before"
+	run ! in_ns "$P-a" ip link show dev eth0
+	verify_clean
+}
+
+@test "a container that goes away leaves nothing, and the ENI says so" {
+	local before
+	before=$(ports)
+	plug "$P-a" prod-app --sg "$P-sg"
+	ip netns del "$(netns_of "$P-a")"
+	wait_for 10 attached_to_nothing "$P-a"
+	wait_for 5 ports_are "$before"
+	verify_clean
+	netns_add "$P-a"
+	ctl eni attach "$P-a" --netns "$(netns_of "$P-a")"
+	attached "$P-a"
+}
+
+@test "an ENI's number isn't another's flows: a new ENI at an old address starts with nothing" {
+	plug "$P-s" prod-app --sg "$P-sg"
+	serve "$P-s" --tcp 7000
+	plug "$P-a" prod-app --sg "$P-sg" --ip 10.50.1.220
+	stream "$P-a" s tcp-echo "$(ip_of "$P-s")" 7000
+	background_end
+	ctl detach "$P-a"
+	ctl sg create "$P-none" --vpc prod >/dev/null
+	plug "$P-b" prod-app --sg "$P-none" --ip 10.50.1.220
+	serve "$P-s" --tcp 7000
+	cannot "$P-b" tcp "$(ip_of "$P-s")" 7000
+}
+
+@test "refused: the host's namespace, vpcd's, a VPC's, files that are none, names that aren't names" {
+	local other
+	refused AttachmentFailed attach "$P-x" --subnet prod-app --netns /proc/1/ns/net
+	refused AttachmentFailed attach "$P-x" --subnet prod-app --pid 1
+	refused AttachmentFailed attach "$P-x" --subnet prod-app --pid "$(vpcd_pid)"
+	refused AttachmentFailed attach "$P-x" --subnet prod-app --netns "$NETNS"
+	refused AttachmentFailed attach "$P-x" --subnet prod-app --netns "$(basename "$NETNS")"
+	refused AttachmentFailed attach "$P-x" --subnet prod-app --netns /etc/hostname
+	refused AttachmentFailed attach "$P-x" --subnet prod-app --netns /proc/1/ns/mnt
+	refused AttachmentFailed attach "$P-x" --subnet prod-app --netns "$P-no-such-namespace"
+	refused AttachmentFailed attach "$P-x" --subnet prod-app --pid 4194303
+	for other in .. . 'a/../b' "$(printf 'x%.0s' $(seq 65))" 'a b'; do
+		run ctl attach "$P-x" --subnet prod-app --netns "$other"
+		[ "$status" -eq 1 ]
+	done
+	# A FIFO would hold the opener for ever.
+	mkfifo "$BATS_TEST_TMPDIR/fifo"
+	refused AttachmentFailed attach "$P-x" --subnet prod-app --netns "$BATS_TEST_TMPDIR/fifo"
+	# Nothing of all that stayed.
+	refused InvalidNetworkInterfaceID.NotFound eni show "$P-x"
+	verify_clean
+}
+
+@test "refused: an interface name that is taken or isn't one" {
+	netns_add "$P-a"
+	in_ns "$P-a" ip link add name eth0 type veth peer name other
+	refused AttachmentFailed attach "$P-a" --subnet prod-app --netns "$(netns_of "$P-a")"
+	run ctl attach "$P-a" --subnet prod-app --netns "$(netns_of "$P-a")" --ifname 'a-name-that-is-too-long'
+	[ "$status" -eq 1 ]
+	run ctl attach "$P-a" --subnet prod-app --netns "$(netns_of "$P-a")" --ifname 'a/b'
+	[ "$status" -eq 1 ]
+	ctl attach "$P-a" --subnet prod-app --netns "$(netns_of "$P-a")" --ifname eth1
+	verify_clean
+}
+
+@test "refused: a caller who isn't root and doesn't own the process" {
+	local pid status=0
+	unshare -n sleep 60 3>&- &
+	pid=$!
+	echo "$pid" >>"$BATS_FILE_TMPDIR/background"
+	sleep 0.3
+	setpriv --reuid 65534 --inh-caps +dac_override,+dac_read_search --ambient-caps +dac_override,+dac_read_search \
+		"$VPCCTL" attach "$P-x" --subnet prod-app --pid "$pid" >/dev/null 2>"$BATS_TEST_TMPDIR/error" || status=$?
+	[ "$status" -eq 1 ]
+	grep -Eq '^vpcctl: (AttachmentFailed|AccessDenied): ' "$BATS_TEST_TMPDIR/error"
+}

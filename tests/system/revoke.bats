@@ -1,0 +1,204 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Revoking cuts established flows, in both directions, and no others: SEMANTICS.md rules 3, 7 and 8, promise P2.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+setup_file()
+{
+	vpcd_start
+	world prod
+}
+
+teardown_file()
+{
+	vpcd_purge
+}
+
+# Client $P-a, server $P-b whose group $P-b lets in tcp and udp 7000.
+setup()
+{
+	P=t$BATS_TEST_NUMBER
+	ctl sg create "$P-a" --vpc prod >/dev/null
+	ctl sg create "$P-b" --vpc prod >/dev/null
+	plug "$P-a" prod-app --sg "$P-a"
+	plug "$P-b" prod-app --sg "$P-b"
+	serve "$P-b" --tcp 7000-7001 --udp 7000-7001
+	B=$(ip_of "$P-b")
+	B6=$(ip6_of "$P-b")
+	ctl sg authorize "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0 --cidr ::/0
+	ctl sg authorize "$P-b" ingress udp 7000 --cidr 0.0.0.0/0 --cidr ::/0
+}
+
+# revoke_cuts MODE PROTOCOL HOST CIDR: the stream ends at both its ends.
+revoke_cuts()
+{
+	local t
+	stream "$P-a" s "$1" "$3" 7000
+	ctl sg revoke "$P-b" ingress "$2" 7000 --cidr "$4"
+	t=$(now_ns)
+	sleep 1.2
+	if [ "$1" != tcp-send ]; then
+		log_stops "$(stream_log s)" "$t"
+	fi
+	log_stops "$(log_of "$P-b")" "$t"
+}
+
+@test "rule 8: revoking cuts a TCP connection that talks both ways" {
+	revoke_cuts tcp-echo tcp "$B" 0.0.0.0/0
+	[ "$(drops_of "$P-a" revoked)" -gt 0 ] || [ "$(drops_of "$P-b" revoked)" -gt 0 ]
+}
+
+@test "rule 8: revoking cuts a TCP transfer that the server sends" {
+	revoke_cuts tcp-recv tcp "$B" 0.0.0.0/0
+}
+
+@test "rule 8: revoking cuts a TCP transfer that the client sends" {
+	revoke_cuts tcp-send tcp "$B" 0.0.0.0/0
+}
+
+@test "rule 8: revoking cuts a UDP stream that talks both ways" {
+	revoke_cuts udp-echo udp "$B" 0.0.0.0/0
+}
+
+@test "rule 8: revoking cuts a UDP stream that only the server sends; its own egress doesn't bring it back" {
+	revoke_cuts udp-push udp "$B" 0.0.0.0/0
+}
+
+@test "rule 8: the same by IPv6" {
+	revoke_cuts tcp-recv tcp "$B6" ::/0
+	background_end
+	serve "$P-b" --tcp 7000-7001 --udp 7000-7001
+	revoke_cuts udp-push udp "$B6" ::/0
+}
+
+@test "rule 8: across subnets, too" {
+	local t
+	plug "$P-c" prod-db --sg "$P-a"
+	stream "$P-c" t tcp-recv "$B" 7000
+	stream "$P-c" u udp-echo "$B" 7000
+	ctl sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0
+	ctl sg revoke "$P-b" ingress udp 7000 --cidr 0.0.0.0/0
+	t=$(now_ns)
+	sleep 1.2
+	log_stops "$(stream_log t)" "$t"
+	log_stops "$(stream_log u)" "$t"
+}
+
+@test "rule 8: flows that another rule allows go on" {
+	local t
+	ctl sg authorize "$P-b" ingress tcp 7000 --cidr 10.50.0.0/16
+	ctl sg authorize "$P-b" ingress udp 7000-7001 --sg "$P-a"
+	stream "$P-a" t tcp-echo "$B" 7000
+	stream "$P-a" u udp-echo "$B" 7000
+	stream "$P-a" other tcp-echo "$B6" 7000
+	ctl sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0
+	ctl sg revoke "$P-b" ingress udp 7000 --cidr 0.0.0.0/0
+	t=$(now_ns)
+	sleep 1.2
+	log_goes_on "$(stream_log t)" "$t"
+	log_goes_on "$(stream_log u)" "$t"
+	log_goes_on "$(stream_log other)" "$t"
+	[ "$(stream_end u | jq .lost)" -eq 0 ]
+}
+
+@test "rule 8: the other protocol's flows, and other groups', go on" {
+	local t
+	ctl sg create "$P-d" --vpc prod >/dev/null
+	plug "$P-d" prod-app --sg "$P-d"
+	ctl sg authorize "$P-d" ingress all --sg "$P-a"
+	serve "$P-d" --tcp 7000
+	stream "$P-a" u udp-echo "$B" 7000
+	stream "$P-a" d tcp-recv "$(ip_of "$P-d")" 7000
+	ctl sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0
+	t=$(now_ns)
+	sleep 1.2
+	log_goes_on "$(stream_log u)" "$t"
+	log_goes_on "$(stream_log d)" "$t"
+}
+
+@test "rule 8: re-allowing lets a UDP stream go on" {
+	local t
+	stream "$P-a" u udp-echo "$B" 7000
+	ctl sg revoke "$P-b" ingress udp 7000 --cidr 0.0.0.0/0
+	t=$(now_ns)
+	sleep 1.2
+	log_stops "$(stream_log u)" "$t"
+	ctl sg authorize "$P-b" ingress udp 7000 --cidr 0.0.0.0/0
+	t=$(now_ns)
+	sleep 1.2
+	log_goes_on "$(stream_log u)" "$t"
+}
+
+@test "rule 8: after a cut a new TCP connection is refused, and works once allowed again" {
+	ctl sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0
+	cannot "$P-a" tcp "$B" 7000
+	ctl sg authorize "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0
+	can "$P-a" tcp "$B" 7000
+}
+
+@test "rule 8: revoking an egress rule cuts what it allowed" {
+	local t
+	stream "$P-a" s tcp-recv "$B" 7000
+	ctl sg revoke "$P-a" egress all --cidr 0.0.0.0/0
+	t=$(now_ns)
+	sleep 1.2
+	log_stops "$(stream_log s)" "$t"
+	log_stops "$(log_of "$P-b")" "$t"
+}
+
+@test "rule 8: taking the group off the ENI cuts what it allowed" {
+	local t
+	ctl sg create "$P-none" --vpc prod >/dev/null
+	stream "$P-a" s tcp-recv "$B" 7000
+	ctl eni set "$P-b" --sg "$P-none"
+	t=$(now_ns)
+	sleep 1.2
+	log_stops "$(stream_log s)" "$t"
+}
+
+@test "rule 8: keep lets flows live until they end; new ones are refused" {
+	local t
+	stream "$P-a" t tcp-echo "$B" 7000
+	stream "$P-a" u udp-echo "$B" 7000
+	ctl sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0 --flows keep
+	ctl sg revoke "$P-b" ingress udp 7000 --cidr 0.0.0.0/0 --flows keep
+	t=$(now_ns)
+	cannot "$P-a" tcp "$B" 7000
+	cannot "$P-a" udp "$B" 7000
+	sleep 1
+	log_goes_on "$(stream_log t)" "$t"
+	log_goes_on "$(stream_log u)" "$t"
+	# A later cut of something else leaves what was kept.
+	ctl sg authorize "$P-b" ingress tcp 7001 --cidr 0.0.0.0/0
+	ctl sg revoke "$P-b" ingress tcp 7001 --cidr 0.0.0.0/0
+	t=$(now_ns)
+	sleep 1.2
+	log_goes_on "$(stream_log t)" "$t"
+}
+
+@test "rule 8: drain gives flows their seconds, also while vpcd is dead" {
+	local t
+	stream "$P-a" t tcp-echo "$B" 7000
+	ctl sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0 --flows drain=3
+	t=$(now_ns)
+	cannot "$P-a" tcp "$B" 7000
+	sleep 0.5
+	vpcd_stop KILL
+	sleep 0.7
+	log_goes_on "$(stream_log t)" "$t"
+	sleep 2.8
+	log_stops "$(stream_log t)" $((t + 3000000000))
+	vpcd_start
+}
+
+@test "rule 8: revoking by rule id, and what isn't there" {
+	local id
+	id=$(ctl -o json sg show "$P-b" | jq -r '[.rules[] | select(.protocol == "tcp" and .cidr == "0.0.0.0/0")][0].id')
+	can "$P-a" tcp "$B" 7000
+	ctl sg revoke "$P-b" --rule "$id"
+	cannot "$P-a" tcp "$B" 7000
+	refused InvalidSecurityGroupRuleId.NotFound sg revoke "$P-b" --rule "$id"
+	refused InvalidPermission.NotFound sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0
+}
