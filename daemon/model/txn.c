@@ -68,7 +68,8 @@ int model_begin(struct model *m, const struct model_context *context, struct mod
 		return -ENOMEM;
 	t->m = m;
 	t->context = *context;
-	t->random = context->seed;
+	/* A caller whose seeds repeat would else make each transaction try the ids of the one before. */
+	t->random = context->seed ^ context->revision << 32;
 	t->order_before = m->next_order;
 	t->rule_number_before = m->next_number[OBJECT_RULE];
 	m->in_transaction = true;
