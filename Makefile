@@ -13,7 +13,7 @@ PREFIX = /usr/local
 DESTDIR =
 
 PKGS_DAEMON = libbpf libnl-3.0 libnl-route-3.0 libmnl libnftables libsystemd libmicrohttpd jansson nettle sqlite3 inih
-PKGS_CLI = jansson libsystemd
+PKGS_CLI = jansson libcurl yaml-0.1
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wvla -Werror
 HARDEN = $(if $(SAN)$(COV),,-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection)
 SANFLAGS = $(if $(SAN),-O1 -fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
@@ -25,7 +25,7 @@ CPPFLAGS = -D_GNU_SOURCE -DVPCD_VERSION='"$(VERSION)"' -Iinclude -Idaemon -I. -I
 CFLAGS = -std=gnu17 -g -fPIE -pthread $(WARN) $(HARDEN) $(SANFLAGS) $(COVFLAGS)
 LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(SANFLAGS) $(COVFLAGS)
 LIBS_DAEMON = $(shell pkg-config --libs $(PKGS_DAEMON))
-LIBS_CLI = $(shell pkg-config --libs $(PKGS_CLI)) -lmicrohttpd
+LIBS_CLI = $(shell pkg-config --libs $(PKGS_CLI))
 
 BPF_ARCH_x86_64 = x86
 BPF_ARCH_aarch64 = arm64
@@ -55,7 +55,11 @@ MODELTEST_BIN := $(call TEST_BIN,model)
 
 all: $(BUILD)/vpcd $(BUILD)/vpcctl
 
-bpf: $(BPF_OBJ)
+bpf: $(BPF_OBJ) $(SKEL)
+
+# Value of a variable, as words for a shell: for scripts/lint.
+print-%:
+	$(info $($*)) @:
 
 $(BUILD)/%.bpf.o: %.bpf.c
 	@mkdir -p $(@D)
@@ -84,7 +88,9 @@ $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $$(patsubst %.c,$(BUILD)/%.o,$$(c
 endef
 $(foreach kind,unit bpf model,$(eval $(call TEST_RULES,$(kind))))
 
-tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN)
+tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(BUILD)/vpcctl
+# The tests of the command line run the program.
+$(filter $(BUILD)/tests/unit/cli_%,$(UNIT_BIN)): | $(BUILD)/vpcctl
 
 check: all $(UNIT_BIN)
 	scripts/test unit

@@ -96,17 +96,29 @@ static void on_verdict(const json_t *verdict, void *userdata)
 	stream_wake(s);
 }
 
+/* How much goes out at once: whole lines, so that they aren't cut by the end of a chunk. */
+static size_t next_piece(const struct verdict_stream *s, size_t max)
+{
+	const char *data = s->buffer + s->start, *end;
+	size_t n = s->end - s->start;
+
+	if (n <= max)
+		return n;
+	end = memrchr(data, '\n', max);
+	return end ? (size_t)(end + 1 - data) : max;
+}
+
 /* libmicrohttpd asks for the next piece; it isn't to ask again before there is one. */
 static ssize_t on_read(void *cls, uint64_t position, char *buf, size_t max)
 {
 	struct verdict_stream *s = cls;
-	size_t n = s->end - s->start < max ? s->end - s->start : max;
+	size_t n = next_piece(s, max);
 
 	(void)position;
 	if (s->ended)
 		return MHD_CONTENT_READER_END_OF_STREAM;
 	if (n == 0 && s->lost > 0 && append_lost(s))
-		n = s->end - s->start < max ? s->end - s->start : max;
+		n = next_piece(s, max);
 	if (n == 0) {
 		s->sleeping = true;
 		MHD_suspend_connection(s->connection);

@@ -158,6 +158,14 @@ int net_take_vpc(struct net *n, struct net_vpc *v)
 	return ns_fd;
 }
 
+void net_drop_vpc(struct net *n, uint32_t vpc)
+{
+	struct net_vpc *v = net_find_vpc(n, vpc);
+
+	if (v)
+		close_fd(net_take_vpc(n, v));
+}
+
 struct net_device *net_find_device(const struct net_vpc *v, uint32_t ifindex)
 {
 	struct net_device *d;
@@ -217,6 +225,27 @@ void net_unregister(struct net_vpc *v, uint32_t ifindex)
 	HASH_DEL(v->devices, d);
 	fact_set_clear(&d->facts);
 	free(d);
+}
+
+int net_drop_device(struct net_vpc *v, uint32_t ifindex)
+{
+	struct net_device *d = net_find_device(v, ifindex);
+	struct fact_set facts;
+	int result = 0;
+
+	if (!d)
+		return 0;
+	facts = d->facts;
+	d->facts = (struct fact_set){};
+	net_unregister(v, ifindex);
+	for (const struct fact *f = facts.head; f; f = f->hh.next) {
+		int r = f->key.ifindex == ifindex ? 0 : fact_delete(v->ns.rtnl_fd, f);
+
+		if (r < 0)
+			result = r;
+	}
+	fact_set_clear(&facts);
+	return result;
 }
 
 bool net_port_peer_ok(struct net *n, uint32_t vpc, uint32_t eni)

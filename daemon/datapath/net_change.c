@@ -290,7 +290,7 @@ static void forget_fact(struct net_vpc *v, const struct step *s)
 
 static void undo_link(struct net_vpc *v, const struct step *s)
 {
-	net_unregister(v, s->ifindex);
+	(void)net_drop_device(v, s->ifindex);
 	link_delete(v->ns.rtnl_fd, s->ifindex);
 }
 
@@ -346,13 +346,14 @@ static int publish_inner(struct net_vpc *v, struct step *s, struct net_removal *
 static int publish_remove_link(struct net_vpc *v, struct step *s, struct net_removal *r)
 {
 	const struct link_change down = {.up = LINK_DOWN};
-	int e;
+	int dropped = net_drop_device(v, s->ifindex);
+	int e = link_change(v->ns.rtnl_fd, s->ifindex, &down, NULL);
 
-	net_unregister(v, s->ifindex);
-	e = link_change(v->ns.rtnl_fd, s->ifindex, &down, NULL);
 	if (e == -ENODEV) /* gone already, as when its workload's namespace ended: what is left is its pins */
 		e = 0;
-	return removal_add_link(r, v, s->ifindex, s->workload_ns_ino) < 0 ? -ENOMEM : e;
+	if (removal_add_link(r, v, s->ifindex, s->workload_ns_ino) < 0)
+		return -ENOMEM;
+	return e < 0 ? e : dropped;
 }
 
 static int publish_remove_vpc(struct net_vpc *v, struct step *s, struct net_removal *r)

@@ -8,24 +8,24 @@
 
 /* From 6.18's headers; Debian 12's may lack the newer ones, the numbers are fixed. */
 const struct link_option link_bridge_options[] = {
-	{IFLA_BR_STP_STATE, 4, 0, "stp"},
-	{IFLA_BR_MCAST_SNOOPING, 1, 0, "multicast snooping"},
-	{IFLA_BR_VLAN_FILTERING, 1, 0, "VLAN filtering"},
-	{IFLA_BR_NF_CALL_IPTABLES, 1, 0, "nf_call_iptables"},
-	{IFLA_BR_NF_CALL_IP6TABLES, 1, 0, "nf_call_ip6tables"},
-	{IFLA_BR_NF_CALL_ARPTABLES, 1, 0, "nf_call_arptables"},
+	{IFLA_BR_STP_STATE, 4, 0, "stp", false},
+	{IFLA_BR_MCAST_SNOOPING, 1, 0, "multicast snooping", false},
+	{IFLA_BR_VLAN_FILTERING, 1, 0, "VLAN filtering", true},
+	{IFLA_BR_NF_CALL_IPTABLES, 1, 0, "nf_call_iptables", false},
+	{IFLA_BR_NF_CALL_IP6TABLES, 1, 0, "nf_call_ip6tables", false},
+	{IFLA_BR_NF_CALL_ARPTABLES, 1, 0, "nf_call_arptables", false},
 	{},
 };
 
 const struct link_option link_port_options[] = {
-	{IFLA_BRPORT_LEARNING, 1, 0, "learning"},
-	{IFLA_BRPORT_UNICAST_FLOOD, 1, 0, "flood"},
-	{IFLA_BRPORT_MCAST_FLOOD, 1, 0, "multicast flood"},
-	{IFLA_BRPORT_BCAST_FLOOD, 1, 0, "broadcast flood"},
-	{IFLA_BRPORT_NEIGH_SUPPRESS, 1, 0, "neighbour suppression"},
-	{IFLA_BRPORT_ISOLATED, 1, 0, "isolated"},
-	{IFLA_BRPORT_MODE, 1, 0, "hairpin"},
-	{IFLA_BRPORT_PROXYARP, 1, 0, "proxy ARP"},
+	{IFLA_BRPORT_LEARNING, 1, 0, "learning", false},
+	{IFLA_BRPORT_UNICAST_FLOOD, 1, 0, "flood", false},
+	{IFLA_BRPORT_MCAST_FLOOD, 1, 0, "multicast flood", false},
+	{IFLA_BRPORT_BCAST_FLOOD, 1, 0, "broadcast flood", false},
+	{IFLA_BRPORT_NEIGH_SUPPRESS, 1, 0, "neighbour suppression", false},
+	{IFLA_BRPORT_ISOLATED, 1, 0, "isolated", false},
+	{IFLA_BRPORT_MODE, 1, 0, "hairpin", false},
+	{IFLA_BRPORT_PROXYARP, 1, 0, "proxy ARP", false},
 	{},
 };
 
@@ -145,13 +145,20 @@ int link_each(int fd, int (*fn)(const struct link_info *info, void *userdata), v
 	return rtnl_ask(fd, &m, on_link, &each);
 }
 
+static void put_option(struct nlmsghdr *h, const struct link_option *option)
+{
+	if (option->size == 1)
+		mnl_attr_put_u8(h, option->attr, (uint8_t)option->want);
+	else
+		mnl_attr_put_u32(h, option->attr, option->want);
+}
+
+/* Optional ones are 0 in a new device, and refused by kernels that lack them: they are set one by one. */
 static void put_options(struct nlmsghdr *h, const struct link_option *options)
 {
 	for (size_t i = 0; options[i].name; i++) {
-		if (options[i].size == 1)
-			mnl_attr_put_u8(h, options[i].attr, (uint8_t)options[i].want);
-		else
-			mnl_attr_put_u32(h, options[i].attr, options[i].want);
+		if (!options[i].optional)
+			put_option(h, &options[i]);
 	}
 }
 
@@ -242,7 +249,7 @@ int link_change(int fd, uint32_t ifindex, const struct link_change *change, char
 	return rtnl_change(fd, &m, ret_text);
 }
 
-int link_set_bridge_options(int fd, uint32_t ifindex)
+static int set_bridge_options(int fd, uint32_t ifindex, const struct link_option *optional)
 {
 	struct rtnl_message m;
 	struct ifinfomsg *i = rtnl_begin(&m, RTM_NEWLINK, 0, sizeof(*i));
@@ -252,10 +259,27 @@ int link_set_bridge_options(int fd, uint32_t ifindex)
 	linkinfo = mnl_attr_nest_start(&m.h, IFLA_LINKINFO);
 	mnl_attr_put_strz(&m.h, IFLA_INFO_KIND, "bridge");
 	data = mnl_attr_nest_start(&m.h, IFLA_INFO_DATA);
-	put_options(&m.h, link_bridge_options);
+	if (optional)
+		put_option(&m.h, optional);
+	else
+		put_options(&m.h, link_bridge_options);
 	mnl_attr_nest_end(&m.h, data);
 	mnl_attr_nest_end(&m.h, linkinfo);
 	return rtnl_change(fd, &m, NULL);
+}
+
+int link_set_bridge_options(int fd, uint32_t ifindex)
+{
+	int r = set_bridge_options(fd, ifindex, NULL);
+
+	for (size_t i = 0; r >= 0 && link_bridge_options[i].name; i++) {
+		if (!link_bridge_options[i].optional)
+			continue;
+		r = set_bridge_options(fd, ifindex, &link_bridge_options[i]);
+		if (r == -EOPNOTSUPP)
+			r = 0;
+	}
+	return r;
 }
 
 int link_set_port_options(int fd, uint32_t ifindex)

@@ -18,6 +18,7 @@ struct link_option {
 	uint8_t size; /* bytes */
 	uint32_t want;
 	const char *name;
+	bool optional; /* kernels may lack it, which is as good as 0 */
 };
 #define LINK_OPTIONS_MAX 12
 /* Ended by a NULL name. */

@@ -88,8 +88,7 @@ static int put_facts(struct net_vpc *v, const struct port_record *p, const struc
 	return 0;
 }
 
-/* tcx links of an earlier run go on with the new programs; where tcx is not to be used they go. */
-static int adopt_links(struct net_vpc *v, struct net_device *d)
+int port_adopt_links(struct net_vpc *v, struct net_device *d)
 {
 	const struct net *n = v->net;
 	char *dir;
@@ -124,7 +123,7 @@ static int set_up(struct net_vpc *v, const struct port_record *p, const char *al
 	/* the programs first: whatever state the port is in, from here on it is judged */
 	if (r < 0)
 		return fail(reterr, p, r, "get its programs", NULL);
-	r = adopt_links(v, d);
+	r = port_adopt_links(v, d);
 	if (r < 0)
 		return fail(reterr, p, r, "point its tcx links to the programs", NULL);
 	r = link_change(fd, p->eni, &name, NULL);
@@ -177,7 +176,7 @@ int port_ensure(struct net_vpc *v, const struct port_record *p, const struct wor
 	if (r >= 0)
 		r = set_up_inner(p, w, reterr);
 	if (r < 0) {
-		net_unregister(v, p->eni);
+		(void)net_drop_device(v, p->eni);
 		if (made)
 			link_delete(v->ns.rtnl_fd, p->eni);
 		return r;

@@ -70,6 +70,8 @@ int net_register_bridge(struct net_vpc *v, const struct subnet_record *s, struct
 int net_register_port(struct net_vpc *v, const struct port_record *p, struct net_device **ret);
 /* Fine if it isn't there. */
 void net_unregister(struct net_vpc *v, uint32_t ifindex);
+/* Forgets a device and deletes what of it hangs on other links (its neighbours, on the bridge). The last failure. */
+int net_drop_device(struct net_vpc *v, uint32_t ifindex);
 /* Forgets a VPC; its namespace descriptor is handed over, the rest is closed. */
 int net_take_vpc(struct net *n, struct net_vpc *v);
 /* "<pin_dir>/v<ABI>/links"; owned, NULL: out of memory. */
@@ -85,6 +87,8 @@ int bridge_ensure(struct net_vpc *v, const struct subnet_record *s, bool *ret_ma
  * it doesn't. clean: filters of others on it are removed. */
 int port_ensure(struct net_vpc *v, const struct port_record *p, const struct workload *w, bool clean, bool *ret_made,
 		struct vpc_error *reterr);
+/* tcx links of an earlier run go on with the new programs; where tcx is not to be used they go. */
+int port_adopt_links(struct net_vpc *v, struct net_device *d);
 /* Raises a registered port, whose programs are on. */
 int port_raise(struct net_vpc *v, struct net_device *d);
 /* Addresses, up, routes of the workload's end. 0 or -errno; text says what failed. */

@@ -30,6 +30,8 @@ int netns_path(const char *name, char buf[NETNS_PATH_MAX]);
 /* Calls fn for every namespace of the instance under /run/netns. fn returns not 0 to stop. */
 int netns_each(const char *instance, int (*fn)(const char *name, const char *alias, int ns_fd, void *userdata),
 	       void *userdata);
+/* On a thread inside a namespace: mounts it under the name again where somebody took that away. */
+int netns_bind_here(const char *name);
 /* Unmounts and removes a name. */
 int netns_unlink(const char *name);
 

@@ -86,6 +86,22 @@ static int bind_namespace(const char *path)
 	return 0;
 }
 
+int netns_bind_here(const char *name)
+{
+	char path[NETNS_PATH_MAX];
+	struct stat here, there;
+	int r = netns_path(name, path);
+
+	if (r < 0)
+		return r;
+	if (stat("/proc/thread-self/ns/net", &here) < 0)
+		return -errno;
+	if (stat(path, &there) >= 0 && there.st_dev == here.st_dev && there.st_ino == here.st_ino)
+		return 0;
+	r = make_dir();
+	return r < 0 ? r : bind_namespace(path);
+}
+
 /* In the namespace: everything it needs. The mount comes last: until then a crash leaves nothing behind. */
 static int set_up(void *data)
 {

@@ -321,6 +321,7 @@ static void txn_publish(struct txn *t)
 		txn_reply(t);
 		return;
 	}
+	t->n_made = 0; /* the namespaces are the VPCs' now */
 	t->reply.epoch = tables_publish(e->tables, t->tables_change);
 	t->reply.enforced_ns = clock_ns(CLOCK_MONOTONIC) - t->request->received_ns;
 	if (t->net_change)

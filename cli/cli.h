@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What every command of vpcctl has at hand. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include <vpc/cleanup.h>
+
+#include "cli/args.h"
+
+#define CLI_SOCKET_DEFAULT "/run/vpcd/vpcd.sock"
+
+/* CLI.md: the exit statuses. */
+enum cli_status {
+	CLI_OK = 0,
+	CLI_REFUSED = 1,
+	CLI_USAGE = 2,
+	CLI_NO_DAEMON = 3,
+};
+
+enum cli_output {
+	OUTPUT_TABLE,
+	OUTPUT_JSON,
+	OUTPUT_YAML,
+	OUTPUT_ID,
+};
+
+struct http;
+
+struct cli {
+	const char *socket;
+	enum cli_output output;
+	bool colour;
+	const char *scope; /* --vpc: where names are looked up, or NULL */
+	bool dry_run;
+	struct http *http;
+	json_t *names; /* cache: {path of a kind: {id: name}} */
+};
+
+#define _cleanup_json_ _cleanup_(json_decrefp)
+
+#endif

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bash completion for vpcctl. Made by `vpcctl completion bash`: change the command table, not this file.
+# shellcheck shell=bash
+
+_vpcctl_nouns='help vpc subnet sg eni tag attach detach rename status verify monitor completion'
+declare -gA _vpcctl_verbs=(
+	[vpc]='create list show delete'
+	[subnet]='create list show delete'
+	[sg]='create list show delete authorize revoke attach detach'
+	[eni]='create list show delete attach detach set'
+	[tag]='add remove'
+)
+_vpcctl_globals='--socket -o --help --version'
+declare -gA _vpcctl_options=(
+	['vpc create']='--cidr --cidr6 --mtu --tag --dry-run'
+	['vpc list']=''
+	['vpc show']=''
+	['vpc delete']='--dry-run'
+	['subnet create']='--vpc --cidr --cidr6 --tag --dry-run'
+	['subnet list']='--vpc'
+	['subnet show']='--vpc'
+	['subnet delete']='--vpc --dry-run'
+	['sg create']='--vpc --description --tag --dry-run'
+	['sg list']='--vpc'
+	['sg show']='--vpc'
+	['sg delete']='--vpc --dry-run'
+	['sg authorize']='--cidr --sg --prefix-list --description --tag --vpc --dry-run'
+	['sg revoke']='--cidr --sg --prefix-list --rule --flows --vpc --dry-run'
+	['sg attach']='--vpc --dry-run'
+	['sg detach']='--flows --vpc --dry-run'
+	['eni create']='--subnet --sg --ip --ip6 --secondary-ip --mac --no-source-dest-check --tag --vpc --dry-run'
+	['eni list']='--vpc'
+	['eni show']='--vpc'
+	['eni delete']='--vpc --dry-run'
+	['eni attach']='--netns --pid --tap --owner --ifname --vpc --dry-run'
+	['eni detach']='--vpc --dry-run'
+	['eni set']='--sg --flows --vpc --dry-run'
+	['tag add']='--vpc --dry-run'
+	['tag remove']='--vpc --dry-run'
+	['attach']='--subnet --sg --ip --ip6 --secondary-ip --mac --no-source-dest-check --tag --netns --pid --tap --owner --ifname --vpc --dry-run'
+	['detach']='--vpc --dry-run'
+	['rename']='--vpc --dry-run'
+	['status']=''
+	['verify']=''
+	['monitor']='--drops --eni --vpc'
+	['completion']=''
+)
+declare -gA _vpcctl_flags=( [--help]=1 [-h]=1 [--version]=1 [--dry-run]=1 [--no-source-dest-check]=1 [--tap]=1 [--drops]=1 )
+declare -gA _vpcctl_option_words=(
+	['--socket']='@files'
+	['-o']='table json yaml id'
+	['--output']='table json yaml id'
+	['subnet create --vpc']='@vpc'
+	['subnet list --vpc']='@vpc'
+	['subnet show --vpc']='@vpc'
+	['subnet delete --vpc']='@vpc'
+	['sg create --vpc']='@vpc'
+	['sg list --vpc']='@vpc'
+	['sg show --vpc']='@vpc'
+	['sg delete --vpc']='@vpc'
+	['sg authorize --sg']='@sg'
+	['sg authorize --vpc']='@vpc'
+	['sg revoke --sg']='@sg'
+	['sg revoke --flows']='cut keep drain='
+	['sg revoke --vpc']='@vpc'
+	['sg attach --vpc']='@vpc'
+	['sg detach --flows']='cut keep drain='
+	['sg detach --vpc']='@vpc'
+	['eni create --subnet']='@subnet'
+	['eni create --sg']='@sg'
+	['eni create --vpc']='@vpc'
+	['eni list --vpc']='@vpc'
+	['eni show --vpc']='@vpc'
+	['eni delete --vpc']='@vpc'
+	['eni attach --netns']='@netns'
+	['eni attach --owner']='@users'
+	['eni attach --vpc']='@vpc'
+	['eni detach --vpc']='@vpc'
+	['eni set --sg']='@sg'
+	['eni set --flows']='cut keep drain='
+	['eni set --vpc']='@vpc'
+	['tag add --vpc']='@vpc'
+	['tag remove --vpc']='@vpc'
+	['attach --subnet']='@subnet'
+	['attach --sg']='@sg'
+	['attach --netns']='@netns'
+	['attach --owner']='@users'
+	['attach --vpc']='@vpc'
+	['detach --vpc']='@vpc'
+	['rename --vpc']='@vpc'
+	['monitor --eni']='@eni'
+	['monitor --vpc']='@vpc'
+)
+declare -gA _vpcctl_argument_words=(
+	['vpc show 0']='@vpc'
+	['vpc delete 0']='@vpc'
+	['subnet show 0']='@subnet'
+	['subnet delete 0']='@subnet'
+	['sg show 0']='@sg'
+	['sg delete 0']='@sg'
+	['sg authorize 0']='@sg'
+	['sg authorize 1']='ingress egress'
+	['sg authorize 2']='tcp udp icmp icmpv6 all'
+	['sg revoke 0']='@sg'
+	['sg revoke 1']='ingress egress'
+	['sg revoke 2']='tcp udp icmp icmpv6 all'
+	['sg attach 0']='@sg'
+	['sg attach +']='@eni'
+	['sg detach 0']='@sg'
+	['sg detach +']='@eni'
+	['eni show 0']='@eni'
+	['eni delete 0']='@eni'
+	['eni attach 0']='@eni'
+	['eni detach 0']='@eni'
+	['eni set 0']='@eni'
+	['tag add 0']='@vpc @subnet @sg @eni'
+	['tag remove 0']='@vpc @subnet @sg @eni'
+	['detach 0']='@eni'
+	['rename 0']='@vpc @subnet @sg @eni'
+	['completion 0']='bash names'
+)
+
+_vpcctl_values() {
+	local word
+	for word in $1; do
+		case $word in
+		@files) compgen -f -- "$2" ;;
+		@users) compgen -u -- "$2" ;;
+		@netns)
+			compgen -f -- "$2"
+			compgen -W "$(cd /run/netns 2>/dev/null && echo *)" -- "$2"
+			;;
+		@*) compgen -W "$(vpcctl "${_vpcctl_socket[@]}" completion names "${word#@}" 2>/dev/null)" -- "$2" ;;
+		*) compgen -W "$word" -- "$2" ;;
+		esac
+	done
+}
+
+_vpcctl() {
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+	local noun='' verb='' i word positional=0 command words=''
+	local -a _vpcctl_socket=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		if [[ $word == -* && ! $word =~ ^-[0-9] ]]; then
+			[[ $word == --socket ]] && _vpcctl_socket=(--socket "${COMP_WORDS[i + 1]}")
+			[[ -n ${_vpcctl_flags[$word]-} ]] || ((i++))
+		elif [[ -z $noun ]]; then
+			noun=$word
+		elif [[ -z $verb && -n ${_vpcctl_verbs[$noun]-} ]]; then
+			verb=$word
+		else
+			((positional++))
+		fi
+	done
+	command=$noun${verb:+ $verb}
+	if [[ $previous == -* && -z ${_vpcctl_flags[$previous]-} && ! $previous =~ ^-[0-9] ]]; then
+		words=${_vpcctl_option_words[$command $previous]-${_vpcctl_option_words[$previous]-}}
+	elif [[ $current == -* ]]; then
+		words="${_vpcctl_options[$command]-} $_vpcctl_globals"
+	elif [[ -z $noun ]]; then
+		words=$_vpcctl_nouns
+	elif [[ -z $verb && -n ${_vpcctl_verbs[$noun]-} ]]; then
+		words=${_vpcctl_verbs[$noun]}
+	else
+		words=${_vpcctl_argument_words[$command $positional]-${_vpcctl_argument_words[$command +]-}}
+	fi
+	mapfile -t COMPREPLY < <(_vpcctl_values "$words" "$current")
+	[[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace
+}
+
+complete -F _vpcctl vpcctl

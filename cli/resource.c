@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/resource.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/api.h"
+
+int resource_print(struct cli *cli, const struct resource *r, const json_t *object, bool changed)
+{
+	int status;
+
+	if (cli->output == OUTPUT_ID)
+		return output_id(object);
+	if (cli->output != OUTPUT_TABLE)
+		return output_document(cli, object);
+	status = output_fields(cli, object, r->fields, r->n_fields);
+	if (status == CLI_OK && r->details)
+		status = r->details(cli, object);
+	if (changed)
+		output_change(cli, object);
+	return status;
+}
+
+int resource_print_deleted(struct cli *cli, const struct resource *r, const char *ref, const json_t *deleted)
+{
+	const char *id = json_string_value(json_object_get(deleted, "id"));
+
+	if (cli->output == OUTPUT_ID)
+		return output_id(deleted);
+	if (cli->output != OUTPUT_TABLE)
+		return output_document(cli, deleted);
+	printf("deleted %s %s", r->title, ref);
+	if (id && strcmp(id, ref) != 0)
+		printf(" (%s)", id);
+	putchar('\n');
+	output_change(cli, deleted);
+	return CLI_OK;
+}
+
+int resource_list(struct cli *cli, const struct resource *r)
+{
+	_cleanup_free_ char *path = api_path(cli, r->collection, NULL, NULL);
+	_cleanup_json_ json_t *reply = NULL;
+	json_t *objects, *object;
+	size_t i;
+	int status = api_get(cli, path, &reply);
+
+	if (status != CLI_OK)
+		return status;
+	objects = json_object_get(reply, r->list_key);
+	if (!json_is_array(objects))
+		return api_refuse("InternalError", "vpcd's reply has no %s", r->list_key);
+	if (cli->output == OUTPUT_TABLE)
+		return output_rows(cli, objects, r->columns, r->n_columns);
+	if (cli->output != OUTPUT_ID)
+		return output_document(cli, objects);
+	json_array_foreach (objects, i, object)
+		output_id(object);
+	return CLI_OK;
+}
+
+int resource_show(struct cli *cli, const struct resource *r, const char *ref)
+{
+	_cleanup_free_ char *path = api_path(cli, r->collection, ref, NULL);
+	_cleanup_json_ json_t *object = NULL;
+	int status = api_get(cli, path, &object);
+
+	return status != CLI_OK ? status : resource_print(cli, r, object, false);
+}
+
+int resource_create(struct cli *cli, const struct resource *r, json_t *body)
+{
+	_cleanup_free_ char *path = api_path(cli, r->collection, NULL, NULL);
+	_cleanup_json_ json_t *object = NULL;
+	int status = api_change(cli, "POST", path, body, 0, &object);
+
+	return status != CLI_OK ? status : resource_print(cli, r, object, true);
+}
+
+int resource_delete(struct cli *cli, const struct resource *r, const char *ref)
+{
+	_cleanup_free_ char *path = api_path(cli, r->collection, ref, NULL);
+	_cleanup_json_ json_t *deleted = NULL;
+	int status = api_change(cli, "DELETE", path, NULL, 0, &deleted);
+
+	return status != CLI_OK ? status : resource_print_deleted(cli, r, ref, deleted);
+}
+
+int body_set(json_t *body, const char *key, const struct args *args, const char *option)
+{
+	const char *value = args_get(args, option);
+
+	return value ? json_object_set_new(body, key, json_string(value)) : 0;
+}
+
+int body_set_number(json_t *body, const char *key, const struct args *args, const char *option)
+{
+	const char *value = args_get(args, option);
+
+	return value ? json_object_set_new(body, key, json_integer(strtoll(value, NULL, 10))) : 0;
+}
+
+int body_set_list(json_t *body, const char *key, const struct args *args, const char *option)
+{
+	size_t n = args_count(args, option);
+	json_t *list;
+
+	if (n == 0)
+		return 0;
+	list = json_array();
+	for (size_t i = 0; i < n; i++)
+		if (json_array_append_new(list, json_string(args_nth(args, option, i))) < 0)
+			goto oom;
+	return json_object_set_new(body, key, list);
+oom:
+	json_decref(list);
+	return -1;
+}
+
+int body_set_tags(json_t *body, const char *key, const struct args *args, const char *option)
+{
+	size_t n = args_count(args, option);
+	json_t *tags;
+
+	if (n == 0)
+		return 0;
+	tags = json_object();
+	for (size_t i = 0; i < n; i++) {
+		const char *value = args_nth(args, option, i), *eq = strchr(value, '=');
+		_cleanup_free_ char *name = strndup(value, (size_t)(eq - value));
+
+		if (!name || json_object_set_new(tags, name, json_string(eq + 1)) < 0) {
+			json_decref(tags);
+			return -1;
+		}
+	}
+	return json_object_set_new(body, key, tags);
+}

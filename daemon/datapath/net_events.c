@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One socket per VPC that hears of every change in its namespace, ours too, and some time later. So a message is only a
+ * hint: what contradicts the registry is read again before it is reported. Lost programs are put back at once.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/pkt_sched.h>
+#include <sys/socket.h>
+
+#include "datapath/net_private.h"
+#include "datapath/net_rtnl.h"
+
+#define RECEIVE_BYTES (1 << 20) /* of the socket's queue: some thousand messages */
+#define MESSAGE_BYTES 32768
+#define LINKS_MAX     256 /* devices remembered in one round; more: look at everything */
+
+struct round {
+	struct net_vpc *v;
+	uint32_t links[LINKS_MAX]; /* to be looked at again */
+	size_t n_links;
+	uint32_t lost[LINKS_MAX]; /* ports that are gone */
+	size_t n_lost;
+	bool suspicious;   /* facts are to be read again */
+	bool contradicted; /* something else is not as it should be */
+};
+
+static void note_link(struct round *round, uint32_t ifindex)
+{
+	if (!net_find_device(round->v, ifindex))
+		return;
+	for (size_t i = 0; i < round->n_links; i++) {
+		if (round->links[i] == ifindex)
+			return;
+	}
+	if (round->n_links == LINKS_MAX)
+		round->contradicted = true;
+	else
+		round->links[round->n_links++] = ifindex;
+}
+
+static const struct fact *find_wanted(const struct net_vpc *v, const struct fact *f)
+{
+	for (const struct net_device *d = v->devices; d; d = d->hh.next) {
+		const struct fact *wanted = fact_set_find(&d->facts, &f->key);
+
+		if (wanted)
+			return wanted;
+	}
+	return NULL;
+}
+
+static bool differs(const struct fact *wanted, const struct fact *found)
+{
+	return !found->right || memcmp(wanted->mac, found->mac, sizeof(found->mac)) != 0;
+}
+
+/* Addresses and routes on our devices are ours alone; neighbours and FDB entries also come and go by themselves. */
+static bool is_exclusive(const struct fact *f)
+{
+	return f->key.kind == FACT_ADDRESS || f->key.kind == FACT_ROUTE;
+}
+
+static void on_fact(struct round *round, const struct nlmsghdr *h)
+{
+	bool gone = h->nlmsg_type == RTM_DELADDR || h->nlmsg_type == RTM_DELROUTE || h->nlmsg_type == RTM_DELNEIGH;
+	const struct fact *wanted;
+	struct fact f;
+
+	if (!fact_parse(h, &f) || !net_find_device(round->v, f.key.ifindex))
+		return;
+	wanted = find_wanted(round->v, &f);
+	if (gone)
+		round->suspicious |= wanted != NULL;
+	else if (wanted)
+		round->suspicious |= differs(wanted, &f);
+	else
+		round->suspicious |= is_exclusive(&f);
+}
+
+/* A port whose floor was torn off is without programs where it has no tcx links: not for longer than it takes to hear
+ * of it. */
+static void on_programs(struct round *round, const struct nlmsghdr *h)
+{
+	const struct tcmsg *t = mnl_nlmsg_get_payload(h);
+	const struct net_device *d = net_find_device(round->v, (uint32_t)t->tcm_ifindex);
+	bool ours;
+
+	if (!d || !device_is_port(d))
+		return;
+	if (h->nlmsg_type == RTM_DELQDISC) {
+		if (t->tcm_parent != TC_H_CLSACT)
+			return;
+	} else {
+		ours = tc_is_our_filter(h, &round->v->net->programs);
+		if (ours != (h->nlmsg_type == RTM_DELTFILTER))
+			return;
+	}
+	round->contradicted = true;
+	(void)tc_clsact_ensure(round->v->ns.rtnl_fd, d->ifindex, &round->v->net->programs, true);
+}
+
+static const struct {
+	void (*fn)(struct round *round, const struct nlmsghdr *h);
+	uint16_t type;
+} handlers[] = {
+	{on_fact, RTM_NEWADDR},	    {on_fact, RTM_DELADDR},	   {on_fact, RTM_NEWROUTE},
+	{on_fact, RTM_DELROUTE},    {on_fact, RTM_NEWNEIGH},	   {on_fact, RTM_DELNEIGH},
+	{on_programs, RTM_DELQDISC}, {on_programs, RTM_NEWTFILTER}, {on_programs, RTM_DELTFILTER},
+};
+
+static void on_message(struct round *round, const struct nlmsghdr *h)
+{
+	if (h->nlmsg_type == RTM_NEWLINK || h->nlmsg_type == RTM_DELLINK) {
+		const struct ifinfomsg *i = mnl_nlmsg_get_payload(h);
+
+		note_link(round, (uint32_t)i->ifi_index);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(handlers); i++) {
+		if (handlers[i].type == h->nlmsg_type)
+			handlers[i].fn(round, h);
+	}
+}
+
+static void look_at_link(struct round *round, uint32_t ifindex)
+{
+	const struct net_vpc *v = round->v;
+	const struct net_device *d = net_find_device(v, ifindex);
+	char alias[NETNS_ALIAS_MAX];
+	struct link_info info;
+	int r;
+
+	if (!d)
+		return;
+	r = link_get(v->ns.rtnl_fd, ifindex, NULL, &info);
+	if (r == -ENODEV && device_is_port(d)) {
+		round->lost[round->n_lost++] = ifindex;
+		return;
+	}
+	netns_make_alias(v->net->instance, d->id, alias);
+	if (r < 0 || info.master != d->master || strcmp(info.name, d->name) != 0 || strcmp(info.alias, alias) != 0 ||
+	    d->up != ((info.flags & IFF_UP) != 0))
+		round->contradicted = true;
+}
+
+/* Whether the kernel's facts contradict the registry now. */
+static bool facts_contradict(const struct net_vpc *v)
+{
+	_cleanup_(fact_set_clear) struct fact_set found = {};
+
+	if (fact_read(v->ns.rtnl_fd, &found) < 0)
+		return true;
+	for (const struct net_device *d = v->devices; d; d = d->hh.next) {
+		for (const struct fact *wanted = d->facts.head; wanted; wanted = wanted->hh.next) {
+			struct fact *f = fact_set_find(&found, &wanted->key);
+
+			if (!f || differs(wanted, f))
+				return true;
+			f->seen = true;
+		}
+	}
+	for (const struct fact *f = found.head; f; f = f->hh.next) {
+		if (!f->seen && is_exclusive(f) && net_find_device(v, f->key.ifindex))
+			return true;
+	}
+	return false;
+}
+
+/* 1: there may be more; 0: nothing left. */
+static int receive(struct round *round, int fd)
+{
+	char buf[MESSAGE_BYTES] __attribute__((__aligned__(8)));
+	ssize_t size = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+	int left = (int)size;
+
+	if (size < 0) {
+		if (errno == EINTR)
+			return 1;
+		if (errno != ENOBUFS)
+			return 0;
+		/* messages were lost: anything may have happened */
+		round->contradicted = true;
+		return 1;
+	}
+	for (const struct nlmsghdr *h = (const struct nlmsghdr *)buf; mnl_nlmsg_ok(h, left);
+	     h = mnl_nlmsg_next(h, &left))
+		on_message(round, h);
+	return 1;
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct net_vpc *v = userdata;
+	struct round round = {.v = v};
+	net_event_fn on_event = v->net->on_event;
+	void *event_userdata = v->net->userdata;
+	uint32_t number = v->number;
+
+	(void)source;
+	(void)revents;
+	while (receive(&round, fd))
+		;
+	for (size_t i = 0; i < round.n_links; i++)
+		look_at_link(&round, round.links[i]);
+	if (round.suspicious && !round.contradicted)
+		round.contradicted = facts_contradict(v);
+	/* who is called may free v: it is not touched from here on */
+	if (!on_event)
+		return 0;
+	for (size_t i = 0; i < round.n_lost; i++)
+		on_event(number, round.lost[i], event_userdata);
+	if (round.contradicted)
+		on_event(number, 0, event_userdata);
+	return 0;
+}
+
+static int open_events(void *data)
+{
+	static const int groups[] = {RTNLGRP_LINK,	   RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
+				     RTNLGRP_IPV6_ROUTE, RTNLGRP_TC,	   RTNLGRP_NEIGH};
+	_cleanup_close_ int fd = rtnl_open();
+	int size = RECEIVE_BYTES;
+
+	(void)data;
+	if (fd < 0)
+		return fd;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i])) < 0)
+			return -errno;
+	}
+	return TAKE_FD(fd);
+}
+
+int events_start(struct net_vpc *v)
+{
+	int r;
+
+	if (!v->net->event)
+		return 0;
+	r = netns_run(v->ns.ns_fd, open_events, NULL);
+	if (r < 0)
+		return r;
+	v->event_fd = r;
+	r = sd_event_add_io(v->net->event, &v->source, v->event_fd, EPOLLIN, on_io, v);
+	if (r < 0)
+		v->event_fd = close_fd(v->event_fd);
+	return r;
+}
+
+void events_stop(struct net_vpc *v)
+{
+	v->source = sd_event_source_disable_unref(v->source);
+	v->event_fd = close_fd(v->event_fd);
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Attaching and detaching: traffic, adoption, undoing, removal, descriptors. Root. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <time.h>
+
+#include "tests/bpf/net_util.h"
+
+static void setup(void)
+{
+	nettest_enter();
+}
+
+TestSuite(net_ports, .init = setup, .timeout = 120);
+
+static void check_traffic(void)
+{
+	/* nothing answers ARP between workloads here: the programs of these tests only let pass */
+	cr_assert_eq(nettest_sh("ip -n w0 neigh replace 10.0.0.11 lladdr 02:00:00:00:01:01 dev eth0"), 0);
+	cr_assert_eq(nettest_sh("ip -n w1 neigh replace 10.0.0.10 lladdr 02:00:00:00:01:00 dev eth0"), 0);
+	cr_assert_eq(nettest_sh("ip -n w0 neigh replace fd00::b lladdr 02:00:00:00:01:01 dev eth0"), 0);
+	/* nor ND with the gateway, which the namespace itself must not do */
+	cr_assert_eq(nettest_sh("ip -n w0 neigh replace fe80::1 lladdr 06:00:00:00:00:03 dev eth0"), 0);
+	cr_assert_eq(nettest_sh("ip -n w3 neigh replace fe80::1 lladdr 06:00:00:00:00:04 dev eth0"), 0);
+	cr_assert_eq(nettest_in("w0", "ping -c1 -W2 -q 10.0.0.1 >/dev/null"), 0, "gateway");
+	cr_assert_eq(nettest_in("w0", "ping -c1 -W2 -q 10.0.0.11 >/dev/null"), 0, "neighbour in the subnet");
+	cr_assert_eq(nettest_in("w0", "ping -c1 -W2 -q 10.0.1.13 >/dev/null"), 0, "other subnet, by the router");
+	cr_assert_eq(nettest_in("w0", "ping -6 -c1 -W2 -q fe80::1%%eth0 >/dev/null"), 0, "IPv6 gateway");
+	cr_assert_eq(nettest_in("w0", "ping -6 -c1 -W2 -q fd00:0:0:1::13 >/dev/null"), 0, "IPv6 other subnet");
+}
+
+static void run(bool tcx)
+{
+	struct nettest t;
+	struct plan p;
+
+	nettest_init(&t, tcx);
+	cr_assert_str_eq(net_attach_mode(t.net), tcx ? "tcx" : "clsact");
+	nettest_build(&t, NETTEST_PORTS);
+	nettest_attach_links(&t);
+	check_traffic();
+	nettest_clean(&t, NETTEST_PORTS, "after attaching");
+	cr_assert(net_port_peer_ok(t.net, t.vpc.number, t.ports[0].eni));
+	nettest_loop(&t);
+	cr_assert_eq(t.n_events, 0, "our own changes look like somebody else's");
+	cr_assert_eq(nettest_sh("ip -n w0 link set eth0 down"), 0);
+	cr_assert(!net_port_peer_ok(t.net, t.vpc.number, t.ports[0].eni));
+
+	p = nettest_plan(&t, NETTEST_PORTS, true);
+	nettest_remove(&t, &p);
+	nettest_plan_free(&p);
+	nettest_loop(&t);
+	cr_assert_eq(t.n_events, 0);
+	cr_assert_neq(nettest_sh("test -e /run/netns/nettest-vpc-7"), 0);
+	cr_assert_eq(nettest_lines("ip -n w0 -o link | grep eth0"), 0);
+	cr_assert_eq(nettest_lines("find /run/bpf/nettest -type f 2>/dev/null"), 0);
+	nettest_end(&t);
+}
+
+Test(net_ports, traffic_passes_with_clsact)
+{
+	run(false);
+}
+
+Test(net_ports, traffic_passes_with_tcx)
+{
+	run(true);
+}
+
+Test(net_ports, preparing_again_adopts_what_is_there)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct net_removal *removal = NULL;
+	struct net_change *change = NULL;
+	struct netns ns = NETNS_INIT;
+	uint32_t *lost = NULL;
+	size_t n_lost = 0;
+	struct nettest t;
+	struct plan p;
+
+	nettest_init(&t, true);
+	nettest_build(&t, 2);
+	nettest_attach_links(&t);
+	net_free(t.net); /* the daemon stops; what it made stays */
+	cr_assert_eq(net_new(&t.config, NULL, NULL, &t.net, &error), 0, "%s", error.message);
+	cr_assert_eq(netns_make(&t.vpc, "nettest", &ns, &error), 0, "%s", error.message);
+	cr_assert_eq(net_add_vpc(t.net, &t.vpc, &ns), 0);
+	p = nettest_plan(&t, 2, false);
+	cr_assert_eq(net_ensure(t.net, &p, NULL, 0, &lost, &n_lost, &error), 0, "%s", error.message);
+	cr_assert_eq(n_lost, 0);
+	free(lost);
+	nettest_clean(&t, 2, "after a restart");
+	cr_assert_eq(net_prepare(t.net, &p, NULL, 0, &change, &error), 0, "%s", error.message);
+	net_undo(t.net, change);
+	nettest_clean(&t, 2, "undoing does not delete what was adopted");
+	cr_assert_eq(net_prepare(t.net, &p, NULL, 0, &change, &error), 0, "%s", error.message);
+	cr_assert_eq(net_publish(t.net, change, &removal), 0);
+	cr_assert_null(removal);
+	nettest_clean(&t, 2, "after publishing again");
+	nettest_plan_free(&p);
+	nettest_end(&t);
+}
+
+/* New programs, as after an upgrade: filters and links are pointed to them. */
+Test(net_ports, a_start_with_new_programs_replaces_them)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct netns ns = NETNS_INIT;
+	uint32_t *lost = NULL;
+	size_t n_lost = 0;
+	struct nettest t;
+	struct plan p;
+	json_t *report;
+
+	nettest_init(&t, true);
+	nettest_build(&t, 1);
+	nettest_attach_links(&t);
+	net_free(t.net);
+	close(t.prog_from);
+	close(t.prog_to);
+	t.config.prog_from_workload = t.prog_from = nettest_program();
+	t.config.prog_to_workload = t.prog_to = nettest_program();
+	report = nettest_verify(&t, 1);
+	cr_assert_eq(json_array_size(report), 4, "two filters and two links have the old programs");
+	json_decref(report);
+	cr_assert_eq(net_new(&t.config, NULL, NULL, &t.net, &error), 0);
+	cr_assert_eq(netns_make(&t.vpc, "nettest", &ns, &error), 0);
+	cr_assert_eq(net_add_vpc(t.net, &t.vpc, &ns), 0);
+	p = nettest_plan(&t, 1, false);
+	cr_assert_eq(net_ensure(t.net, &p, NULL, 0, &lost, &n_lost, &error), 0, "%s", error.message);
+	nettest_clean(&t, 1, "after ensure");
+	/* configured without tcx, the links go and the floor stays */
+	net_free(t.net);
+	t.config.use_tcx = false;
+	cr_assert_eq(net_new(&t.config, NULL, NULL, &t.net, &error), 0);
+	cr_assert_eq(netns_make(&t.vpc, "nettest", &ns, &error), 0);
+	cr_assert_eq(net_add_vpc(t.net, &t.vpc, &ns), 0);
+	cr_assert_eq(net_ensure(t.net, &p, NULL, 0, &lost, &n_lost, &error), 0, "%s", error.message);
+	cr_assert_eq(nettest_lines("find /run/bpf/nettest -type f"), 0);
+	nettest_clean(&t, 1, "clsact only");
+	nettest_plan_free(&p);
+	nettest_end(&t);
+}
+
+Test(net_ports, undo_leaves_nothing)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct net_change *change = NULL;
+	struct netns ns = NETNS_INIT;
+	struct workload w[2] = {WORKLOAD_INIT, WORKLOAD_INIT};
+	struct nettest t;
+	struct plan p;
+
+	nettest_init(&t, true);
+	cr_assert_eq(netns_make(&t.vpc, "nettest", &ns, &error), 0, "%s", error.message);
+	cr_assert_eq(net_add_vpc(t.net, &t.vpc, &ns), 0);
+	for (size_t i = 0; i < 2; i++)
+		nettest_open_workload(&t, i, &w[i]);
+	p = nettest_plan(&t, 2, false);
+	cr_assert_eq(net_prepare(t.net, &p, w, 2, &change, &error), 0, "%s", error.message);
+	cr_assert_eq(nettest_lines("ip -n nettest-vpc-7 -o link"), 5, "lo, two bridges, two ports");
+	cr_assert_eq(nettest_lines("ip -n nettest-vpc-7 -o link | grep port | grep state.DOWN"), 2, "down until published");
+	net_undo(t.net, change);
+	cr_assert_eq(nettest_lines("ip -n nettest-vpc-7 -o link"), 1);
+	cr_assert_eq(nettest_lines("ip -n w0 -o link | grep eth0"), 0);
+
+	/* the second port fails: the first is undone */
+	cr_assert_eq(nettest_sh("ip -n w1 link add eth0 type veth peer name other"), 0);
+	cr_assert_lt(net_prepare(t.net, &p, w, 2, &change, &error), 0);
+	cr_assert_eq(error.code, VPC_E_ATTACHMENT_FAILED, "%s", error.message);
+	cr_assert(strstr(error.message, "eth0"), "%s", error.message);
+	cr_assert_eq(nettest_lines("ip -n nettest-vpc-7 -o link"), 1);
+	cr_assert_eq(nettest_lines("ip -n w1 -o link | grep eth0"), 2, "the workload's own is untouched");
+	nettest_loop(&t);
+	cr_assert_eq(t.n_events, 0);
+	nettest_plan_free(&p);
+	workload_clear(&w[0]);
+	workload_clear(&w[1]);
+	nettest_end(&t);
+}
+
+Test(net_ports, the_inner_end_is_configured_and_leaves_a_default_route_alone)
+{
+	struct nettest t;
+
+	nettest_init(&t, true);
+	cr_assert_eq(nettest_sh("ip -n w0 link add own type veth peer name own2 && ip -n w0 addr add 192.0.2.1/24 dev own "
+				"&& ip -n w0 link set own up && ip -n w0 link set own2 up && "
+				"ip -n w0 route add default via 192.0.2.2"), 0);
+	/* a container engine's habit */
+	cr_assert_eq(nettest_in("w1", "sysctl -qw net.ipv6.conf.default.disable_ipv6=1"), 0);
+	t.ports[0].n_ips = 3;
+	nettest_build(&t, 2);
+	cr_assert_eq(nettest_lines("ip -n w0 -o route show default"), 2);
+	cr_assert_eq(nettest_lines("ip -n w0 -o route show default | head -1 | grep 192.0.2.2"), 1);
+	cr_assert_eq(nettest_lines("ip -n w0 -o addr show eth0 | grep -E '10.0.0.10/24|10.0.0.50/32|fd00::10/64|fe80::'"), 4);
+	cr_assert_eq(nettest_lines("ip -n w0 -o link show eth0 | grep 'mtu 1450' | grep 02:00:00:00:01:00"), 1);
+	cr_assert_eq(nettest_lines("ip -n w1 -o addr show eth0 | grep fd00::11/64"), 1);
+	cr_assert_eq(nettest_lines("ip -n w1 -6 -o route show default | grep fe80::1"), 1);
+	cr_assert_eq(nettest_in("w1", "sysctl -n net.ipv6.conf.eth0.accept_ra | grep -qx 0"), 0);
+	nettest_end(&t);
+}
+
+Test(net_ports, addresses_of_an_attached_port_change)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct net_removal *removal = NULL;
+	struct net_change *change = NULL;
+	struct nettest t;
+	struct plan p;
+
+	nettest_init(&t, false);
+	t.ports[0].n_ips = 3; /* .50 */
+	nettest_build(&t, 1);
+	p = nettest_port_plan(&t, 0, true);
+	p.ports[0].has_after = true;
+	t.ips[1][3] = t.ips[0][0];
+	t.ips[1][0] = t.ips[0][0];
+	t.ips[1][1] = t.ips[0][1];
+	t.ips[1][2] = t.ips[0][3]; /* .90 instead */
+	t.ports[0].ips = t.ips[1];
+	p.ports[0].after = t.ports[0];
+	cr_assert_eq(net_prepare(t.net, &p, NULL, 0, &change, &error), 0, "%s", error.message);
+	cr_assert_eq(nettest_lines("ip -n nettest-vpc-7 neigh | grep -E '10.0.0.(50|90) '"), 2);
+	net_undo(t.net, change);
+	cr_assert_eq(nettest_lines("ip -n nettest-vpc-7 neigh | grep -E '10.0.0.(50|90) '"), 1);
+	cr_assert_eq(net_prepare(t.net, &p, NULL, 0, &change, &error), 0, "%s", error.message);
+	cr_assert_eq(net_publish(t.net, change, &removal), 0);
+	cr_assert_eq(net_removal_run(removal), 0);
+	net_removal_free(t.net, removal);
+	nettest_clean(&t, 1, "after the change");
+	cr_assert_eq(nettest_lines("ip -n w0 -o addr show eth0 | grep -E '10.0.0.(10|90)/'"), 2);
+	cr_assert_eq(nettest_lines("ip -n w0 -o addr show eth0 | grep -E '10.0.0.50/'"), 0);
+	nettest_loop(&t);
+	cr_assert_eq(t.n_events, 0);
+	nettest_plan_free(&p);
+	nettest_end(&t);
+}
+
+/* The same number again, while the worker has not come to deleting the old link. */
+Test(net_ports, attaching_again_before_the_removal_ran)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct net_removal *removal = NULL;
+	struct net_change *change = NULL;
+	struct workload w = WORKLOAD_INIT;
+	struct nettest t;
+	struct plan gone, back;
+	uint64_t ino;
+
+	nettest_init(&t, true);
+	nettest_build(&t, 1);
+	nettest_attach_links(&t);
+	ino = t.ports[0].attachment.ns_ino;
+	gone = nettest_port_plan(&t, 0, true);
+	cr_assert_eq(net_prepare(t.net, &gone, NULL, 0, &change, &error), 0);
+	cr_assert_eq(net_publish(t.net, change, &removal), 0);
+	cr_assert_not_null(removal);
+	cr_assert(net_removal_pending(t.net, ino));
+	cr_assert(!net_removal_pending(t.net, ino + 1));
+	cr_assert_eq(nettest_lines("ip -n nettest-vpc-7 -o link | grep port0 | grep state.DOWN"), 1, "lowered at once");
+
+	cr_assert_eq(nettest_sh("ip netns add other"), 0);
+	{
+		struct attachment_spec spec = {.kind = ATTACHMENT_NETNS, .netns = (char *)"other"};
+
+		cr_assert_eq(workload_open(&spec, 0, &w, &error), 0, "%s", error.message);
+	}
+	back = nettest_port_plan(&t, 0, false);
+	cr_assert_eq(net_prepare(t.net, &back, &w, 1, &change, &error), 0, "%s", error.message);
+	cr_assert_eq(nettest_lines("ip -n w0 -o link | grep eth0"), 0, "the old one is gone");
+	{
+		struct net_removal *none = NULL;
+
+		cr_assert_eq(net_publish(t.net, change, &none), 0);
+		cr_assert_null(none);
+	}
+	cr_assert_eq(net_removal_run(removal), 0);
+	net_removal_free(t.net, removal);
+	nettest_attach_links(&t);
+	nettest_clean(&t, 1, "the new one is untouched by the removal");
+	cr_assert_eq(nettest_lines("ip -n other -o link | grep eth0"), 1);
+	workload_clear(&w);
+	nettest_plan_free(&gone);
+	nettest_plan_free(&back);
+	nettest_end(&t);
+}
+
+static double ms_since(const struct timespec *start)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - start->tv_sec) * 1e3 + (double)(now.tv_nsec - start->tv_nsec) / 1e6;
+}
+
+Test(net_ports, a_hundred_rounds_keep_no_descriptor_and_no_link)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	double attach_ms = 0, remove_ms = 0;
+	unsigned fds = 0;
+	struct nettest t;
+
+	nettest_init(&t, true);
+	nettest_build(&t, 0);
+	for (int i = 0; i < 101; i++) {
+		struct workload w = WORKLOAD_INIT;
+		struct net_removal *removal = NULL;
+		struct net_change *change = NULL;
+		struct timespec start;
+		struct plan make, gone;
+
+		nettest_open_workload(&t, 0, &w);
+		make = nettest_port_plan(&t, 0, false);
+		gone = nettest_port_plan(&t, 0, true);
+		clock_gettime(CLOCK_MONOTONIC, &start);
+		cr_assert_eq(net_prepare(t.net, &make, &w, 1, &change, &error), 0, "%s", error.message);
+		cr_assert_eq(net_publish(t.net, change, &removal), 0);
+		attach_ms += ms_since(&start);
+		cr_assert_null(removal);
+		workload_clear(&w);
+		if (i % 4 == 0)
+			nettest_attach_links(&t);
+		cr_assert_eq(net_prepare(t.net, &gone, NULL, 0, &change, &error), 0);
+		clock_gettime(CLOCK_MONOTONIC, &start);
+		cr_assert_eq(net_publish(t.net, change, &removal), 0);
+		cr_assert_eq(net_removal_run(removal), 0);
+		remove_ms += ms_since(&start);
+		net_removal_free(t.net, removal);
+		nettest_loop(&t);
+		nettest_plan_free(&make);
+		nettest_plan_free(&gone);
+		if (i == 0)
+			fds = nettest_count_fds();
+	}
+	cr_assert_eq(nettest_count_fds(), fds);
+	cr_assert_eq(t.n_events, 0);
+	cr_assert_eq(nettest_lines("ip -n nettest-vpc-7 -o link"), 3);
+	nettest_clean(&t, 0, "after a hundred rounds");
+	printf("attach %.2f ms, removal %.2f ms on average\n", attach_ms / 101, remove_ms / 101);
+	nettest_end(&t);
+}

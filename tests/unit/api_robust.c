@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Clients that are slow, many, large, broken or gone; and streams. */
+#include "api_fixture.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+
+static struct fixture f;
+
+static void start(void)
+{
+	fixture_start(&f);
+}
+
+static void stop(void)
+{
+	fixture_stop(&f);
+}
+
+TestSuite(api_robust, .init = start, .fini = stop, .timeout = 60);
+
+#define VPC_BODY "{\"name\": \"prod\", \"cidr\": \"10.0.0.0/16\"}"
+
+static void expect_alive(void)
+{
+	struct response r = ask(&f, "GET", "/v1/status", NULL);
+
+	cr_assert_eq(r.status, 200);
+	response_clear(&r);
+}
+
+/* A VPC's creation with a description of blanks to make it `size` bytes long. Owned. */
+static char *large_body(size_t size)
+{
+	char *body = malloc(size + 1);
+
+	memset(body, ' ', size);
+	memcpy(body, VPC_BODY, strlen(VPC_BODY));
+	body[size] = '\0';
+	return body;
+}
+
+Test(api_robust, a_body_of_7_9_MiB)
+{
+	char *body = large_body(7900 << 10);
+	struct response r = ask(&f, "POST", "/v1/vpcs", body);
+
+	cr_expect_eq(r.status, 201, "%d %s", r.status, r.body);
+	response_clear(&r);
+	free(body);
+}
+
+Test(api_robust, a_body_of_9_MiB_gets_its_answer)
+{
+	char *body = large_body(9 << 20);
+
+	expect_error(&f, "POST", "/v1/vpcs", "", body, 413, "RequestEntityTooLarge", NULL);
+	cr_expect_eq(f.engine->asked, 0);
+	free(body);
+	expect_alive();
+}
+
+Test(api_robust, a_body_that_is_too_large_is_refused_before_it_is_sent)
+{
+	int fd = client_connect(f.write_path);
+	struct response r;
+
+	client_send_text(fd, "POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n"
+			     "Expect: 100-continue\r\n\r\n");
+	r = client_receive(fd);
+	cr_expect_eq(r.status, 413);
+	response_clear(&r);
+	close(fd);
+	expect_alive();
+}
+
+Test(api_robust, a_chunked_body_without_end)
+{
+	int fd = client_connect(f.write_path);
+	char *block = large_body(1 << 20);
+	bool sent = client_send_text(fd, "POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+
+	for (int i = 0; i < 100 && sent; i++)
+		sent = client_send_text(fd, "100000\r\n") && client_send(fd, block, 1 << 20) &&
+		       client_send_text(fd, "\r\n");
+	cr_expect_not(sent, "100 MiB were taken");
+	close(fd);
+	free(block);
+	expect_alive();
+}
+
+Test(api_robust, a_chunked_body)
+{
+	int fd = client_connect(f.write_path);
+	struct response r;
+
+	client_send_text(fd, "POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+			     "10\r\n{\"name\": \"prod\",\r\n18\r\n\"cidr\":\"10.0.0.0/16\"   }\r\n0\r\n\r\n");
+	r = client_receive(fd);
+	cr_expect_eq(r.status, 201, "%s", r.body);
+	response_clear(&r);
+	close(fd);
+}
+
+Test(api_robust, a_slow_body)
+{
+	int fd = client_connect(f.write_path);
+	struct response r;
+	char head[128];
+	const char *body = VPC_BODY;
+
+	snprintf(head, sizeof(head), "POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", strlen(body));
+	for (const char *c = head; *c; c++) {
+		cr_assert(client_send(fd, c, 1));
+		usleep(1000);
+	}
+	for (const char *c = body; *c; c++) {
+		cr_assert(client_send(fd, c, 1));
+		usleep(5000);
+	}
+	r = client_receive(fd);
+	cr_expect_eq(r.status, 201);
+	response_clear(&r);
+	close(fd);
+}
+
+Test(api_robust, clients_that_hang_in_the_middle)
+{
+	static const char *const parts[] = {"", "G", "GET /v1/status HTTP/1.1\r\n", "POST /v1/vpcs HTTP/1.1\r\nHost: x\r\n",
+					    "POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"name\""};
+	int fds[50];
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = client_connect(f.write_path);
+		client_send_text(fds[i], parts[i % ARRAY_SIZE(parts)]);
+	}
+	expect_alive();
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	expect_alive();
+	cr_expect_eq(f.engine->asked, 0);
+}
+
+Test(api_robust, not_HTTP)
+{
+	static const char *const texts[] = {
+		"\r\n\r\n", "hello\r\n\r\n", "GET\r\n\r\n", "GET /v1/status\r\n\r\n", "GET /v1/status HTTP/9.9\r\n\r\n",
+		"POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+		"POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+		"POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+		"GET /%%%%?&&==&vpc HTTP/1.1\r\nHost: x\r\n\r\n",
+	};
+	struct timeval timeout = {.tv_usec = 200000};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		int fd = client_connect(f.write_path);
+		struct response r;
+
+		/* Some of them are the beginning of something: there is no answer to wait for. */
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+		client_send_text(fd, texts[i]);
+		r = client_receive(fd);
+		cr_expect(r.status == 0 || r.status >= 400, "%s: %d", texts[i], r.status);
+		response_clear(&r);
+		close(fd);
+	}
+	cr_expect_eq(f.engine->asked, 0);
+	expect_alive();
+}
+
+Test(api_robust, a_head_that_is_too_long)
+{
+	char *path = large_body(200000);
+	int fd = client_connect(f.write_path);
+	struct response r;
+
+	memset(path, 'a', 200000);
+	client_send_text(fd, "GET /v1/vpcs/");
+	client_send(fd, path, 200000);
+	client_send_text(fd, " HTTP/1.1\r\nHost: x\r\n\r\n");
+	r = client_receive(fd);
+	cr_expect(r.status == 0 || r.status >= 400);
+	response_clear(&r);
+	close(fd);
+	free(path);
+	expect_alive();
+}
+
+Test(api_robust, pipelined_requests_are_answered_in_order)
+{
+	int fd = client_connect(f.write_path);
+	struct response r;
+
+	f.engine->hold = true;
+	client_send_text(fd, "POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: 39\r\n\r\n" VPC_BODY
+			     "GET /v1/vpcs/prod HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/vpcs/none HTTP/1.1\r\nHost: x\r\n\r\n"
+			     "DELETE /v1/vpcs/prod HTTP/1.1\r\nHost: x\r\n\r\n");
+	cr_assert_eq(strlen(VPC_BODY), 39);
+	cr_assert(wait_for(&f.engine->asked, 1));
+	f.engine->hold = false;
+	on_loop(&f, release, NULL);
+	for (size_t i = 0; i < 4; i++) {
+		static const int statuses[] = {201, 200, 404, 200};
+
+		r = client_receive(fd);
+		cr_expect_eq(r.status, statuses[i], "%zu: %d %s", i, r.status, r.body);
+		response_clear(&r);
+	}
+	close(fd);
+}
+
+Test(api_robust, other_clients_are_answered_while_the_engine_works)
+{
+	int fd = client_connect(f.write_path);
+	struct response r;
+
+	f.engine->hold = true;
+	client_request(fd, "POST", "/v1/vpcs", "", VPC_BODY);
+	cr_assert(wait_for(&f.engine->asked, 1));
+	expect_alive();
+	on_loop(&f, release, NULL);
+	r = client_receive(fd);
+	cr_expect_eq(r.status, 201);
+	response_clear(&r);
+	close(fd);
+}
+
+Test(api_robust, a_client_that_is_gone_before_its_reply)
+{
+	f.engine->hold = true;
+	for (unsigned i = 0; i < 20; i++) {
+		int fd = client_connect(f.write_path);
+
+		client_request(fd, "POST", "/v1/vpcs", "", VPC_BODY);
+		cr_assert(wait_for(&f.engine->asked, i + 1));
+		close(fd);
+	}
+	expect_alive();
+	on_loop(&f, release, NULL);
+	expect_alive();
+}
+
+/* fixture_stop() frees the api while the engine has these, and has the engine answer after that. */
+Test(api_robust, the_api_ends_before_the_reply)
+{
+	int fds[3];
+
+	f.engine->hold = true;
+	fds[0] = client_connect(f.write_path);
+	client_request(fds[0], "POST", "/v1/vpcs", "", VPC_BODY);
+	fds[1] = client_connect(f.write_path);
+	client_request(fds[1], "GET", "/v1/verify", "", NULL);
+	fds[2] = client_connect(f.write_path);
+	client_request(fds[2], "GET", "/v1/verdicts", "", NULL);
+	cr_assert(wait_for(&f.engine->asked, 2));
+	cr_assert(wait_for(&f.engine->n_listeners, 1));
+}
+
+Test(api_robust, more_connections_than_there_may_be)
+{
+	int fds[300];
+	struct response r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = client_connect(f.write_path);
+		if (i < 290)
+			continue;
+		cr_assert(client_request(fds[i], "GET", "/v1/status", "", NULL));
+	}
+	/* The other socket isn't touched by that. */
+	r = ask_at(f.read_path, "GET", "/v1/status", "", NULL);
+	cr_expect_eq(r.status, 200);
+	response_clear(&r);
+	for (size_t i = 0; i < 100; i++)
+		close(fds[i]);
+	for (size_t i = 290; i < 300; i++) {
+		r = client_receive(fds[i]);
+		cr_expect_eq(r.status, 200, "%zu: %d", i, r.status);
+		response_clear(&r);
+	}
+	for (size_t i = 100; i < 300; i++)
+		close(fds[i]);
+	expect_alive();
+}
+
+/* One after the other at the limit: each place that gets free is noticed. */
+Test(api_limit, a_place_that_gets_free_is_taken, .timeout = 60)
+{
+	int a, b;
+
+	fixture_start_limited(&f, 1);
+	a = client_connect(f.write_path);
+	cr_assert(client_request(a, "GET", "/v1/status", "", NULL));
+	for (int i = 0; i < 200; i++) {
+		struct response r;
+
+		b = client_connect(f.write_path);
+		cr_assert(client_request(b, "GET", "/v1/status", "", NULL));
+		r = client_receive(a);
+		cr_assert_eq(r.status, 200, "round %d", i);
+		response_clear(&r);
+		close(a);
+		a = b;
+	}
+	close(a);
+	fixture_stop(&f);
+}
+
+/* --- verify --- */
+
+Test(api_robust, verifications_are_not_run_side_by_side)
+{
+	int fds[20];
+
+	f.engine->hold = true;
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = client_connect(f.write_path);
+		client_request(fds[i], "GET", "/v1/verify", "", NULL);
+	}
+	cr_assert(wait_for(&f.engine->verifies, 1));
+	expect_alive();
+	usleep(100000);
+	cr_expect_eq(f.engine->verifies, 1);
+	on_loop(&f, release, NULL);
+	cr_assert(wait_for(&f.engine->verifies, 2));
+	on_loop(&f, release, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		struct response r = client_receive(fds[i]);
+
+		cr_expect_eq(r.status, 200);
+		response_clear(&r);
+		close(fds[i]);
+	}
+	cr_expect_eq(f.engine->verifies, 2);
+}
+
+/* --- verdicts --- */
+
+static void emit(struct fixture *fixture, void *data)
+{
+	json_t *v = json_pack("{s:s, s:i, s:s}", "event", "drop", "n", *(int *)data, "reason",
+			      "a reason long enough to make the line somewhat longer than it would be without it");
+
+	fake_engine_emit(fixture->engine, v);
+	json_decref(v);
+}
+
+static void emit_many(struct fixture *fixture, void *data)
+{
+	for (int i = 0; i < *(int *)data; i++)
+		emit(fixture, &i);
+}
+
+static int open_stream(const char *path)
+{
+	int fd = client_connect(f.write_path);
+	unsigned before = f.engine->n_listeners;
+	char line[256];
+
+	client_request(fd, "GET", path, "", NULL);
+	cr_assert(wait_for(&f.engine->n_listeners, before + 1));
+	while (read_line(fd, line, sizeof(line)) && line[0])
+		;
+	return fd;
+}
+
+/* One line of JSON out of the chunks. */
+static json_t *next_verdict(int fd)
+{
+	char line[512];
+
+	while (read_line(fd, line, sizeof(line))) {
+		if (line[0] == '{')
+			return json_loads(line, 0, NULL);
+	}
+	return NULL;
+}
+
+static bool gone(void)
+{
+	for (int i = 0; i < 1000 && f.engine->n_listeners > 0; i++)
+		usleep(5000);
+	return f.engine->n_listeners == 0;
+}
+
+Test(api_robust, verdicts_arrive_one_by_one)
+{
+	int fd = open_stream("/v1/verdicts?drops=1");
+
+	cr_expect(f.engine->listeners->drops_only);
+	for (int i = 0; i < 5; i++) {
+		json_t *v;
+
+		on_loop(&f, emit, &i);
+		v = next_verdict(fd);
+		cr_assert_eq(json_integer_value(json_object_get(v, "n")), i);
+		json_decref(v);
+	}
+	close(fd);
+	cr_expect(gone(), "nobody noticed that the client has gone");
+}
+
+Test(api_robust, what_a_slow_reader_loses_is_counted)
+{
+	int fd = open_stream("/v1/verdicts"), many = 20000;
+	json_int_t seen = 0, lost = 0, last = -1;
+
+	on_loop(&f, emit_many, &many);
+	while (seen + lost < many) {
+		json_t *v = next_verdict(fd);
+
+		cr_assert(v, "the stream ended");
+		if (strcmp(json_string_value(json_object_get(v, "event")), "lost") == 0) {
+			lost += json_integer_value(json_object_get(v, "lost"));
+		} else {
+			cr_expect_eq(json_integer_value(json_object_get(v, "n")), seen + lost);
+			seen++;
+			last = json_integer_value(json_object_get(v, "n"));
+		}
+		json_decref(v);
+	}
+	cr_expect_gt(lost, 0);
+	cr_expect_gt(seen, 100);
+	cr_expect_gt(last, 0);
+	cr_expect_eq(seen + lost, many);
+	close(fd);
+	cr_expect(gone());
+}
+
+Test(api_robust, streams_are_limited_and_their_arguments_checked)
+{
+	int fds[32];
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		fds[i] = open_stream("/v1/verdicts");
+	expect_error(&f, "GET", "/v1/verdicts", "", NULL, 409, "ResourceLimitExceeded", NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	cr_assert(gone());
+	expect_error(&f, "GET", "/v1/verdicts?drops=maybe", "", NULL, 400, "InvalidParameterValue", "drops");
+	expect_error(&f, "GET", "/v1/verdicts?eni=none", "", NULL, 404, "InvalidNetworkInterfaceID.NotFound", "eni");
+	close(open_stream("/v1/verdicts"));
+	cr_expect(gone());
+}
+
+/* --- quiet --- */
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* With every kind of connection open and nothing to do, the loop sleeps. */
+Test(api_robust, idle_connections_cost_nothing)
+{
+	int stream = open_stream("/v1/verdicts"), idle = client_connect(f.write_path), waiting, half;
+	uint64_t before;
+
+	f.engine->hold = true;
+	waiting = client_connect(f.write_path);
+	client_request(waiting, "POST", "/v1/vpcs", "", VPC_BODY);
+	half = client_connect(f.write_path);
+	client_send_text(half, "POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{");
+	cr_assert(wait_for(&f.engine->asked, 1));
+	usleep(50000);
+	before = cpu_ns();
+	usleep(500000);
+	cr_expect_lt(cpu_ns() - before, 50000000);
+	close(stream);
+	close(idle);
+	close(waiting);
+	close(half);
+}
+
+static unsigned count_descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+Test(api_descriptors, none_is_left, .timeout = 60)
+{
+	unsigned before = count_descriptors();
+
+	fixture_start(&f);
+	for (int i = 0; i < 50; i++) {
+		expect_error(&f, "POST", "/v1/vpcs", "", "{", 400, "MalformedRequest", NULL);
+		close(open_stream("/v1/verdicts"));
+	}
+	fixture_stop(&f);
+	cr_expect_eq(count_descriptors(), before);
+}
+
+/* --- the socket's file --- */
+
+static int try_new(const struct api_config *config, struct vpc_error *error)
+{
+	struct api *a = NULL;
+	int r = api_new(config, &a, error);
+
+	api_free(a);
+	return r;
+}
+
+Test(api_robust, where_a_socket_cannot_be)
+{
+	struct api_config config = {.instance = "x", .run_dir = f.dir, .event = NULL, .engine = f.engine};
+	struct vpc_error error = VPC_ERROR_INIT;
+	char path[256], *longer = large_body(200);
+	int fd;
+
+	sd_event_new(&config.event);
+	cr_expect_lt(try_new(&config, &error), 0, "a daemon answers there");
+	cr_expect_eq(error.code, VPC_E_INVALID_PARAMETER_VALUE);
+	expect_alive();
+
+	snprintf(path, sizeof(path), "%s/other.sock", f.dir);
+	config.socket_path = path;
+	config.group = "no such group";
+	cr_expect_lt(try_new(&config, &error), 0);
+	cr_expect_str_eq(error.field, "group");
+
+	config.group = NULL;
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	cr_expect_lt(try_new(&config, &error), 0, "over a file");
+	cr_expect_str_eq(error.field, "socket");
+	close(fd);
+	cr_expect_eq(unlink(path), 0, "the file is gone");
+
+	memset(longer, 'a', 200);
+	config.socket_path = longer;
+	cr_expect_lt(try_new(&config, &error), 0);
+	cr_expect_str_eq(error.field, "socket");
+	free(longer);
+	sd_event_unref(config.event);
+}
+
+Test(api_socket, a_stale_one_is_replaced, .timeout = 60)
+{
+	char dir[] = "/tmp/vpcd-api-XXXXXX", path[64];
+	struct api_config config = {.instance = "x", .run_dir = dir};
+	struct vpc_error error = VPC_ERROR_INIT;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat st;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	cr_assert(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/vpcd.sock", dir);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(fd);
+	cr_assert_eq(lstat(path, &st), 0);
+	sd_event_new(&config.event);
+	cr_assert_eq(fake_engine_new(&config.engine), 0);
+	cr_expect_eq(try_new(&config, &error), 0, "%s", error.message);
+	cr_expect_lt(lstat(path, &st), 0);
+	cr_expect_eq(rmdir(dir), 0, "something was left behind");
+	engine_free(config.engine);
+	sd_event_unref(config.event);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What vpcctl prints: tables, JSON, YAML, ids. */
+#include "cli_http_util.h"
+
+static struct fake_daemon *d;
+
+static void setup(void)
+{
+	d = fake_start();
+}
+
+static void teardown(void)
+{
+	fake_stop(d);
+}
+
+TestSuite(cli_output, .init = setup, .fini = teardown, .timeout = 60);
+
+static const char vpcs[] =
+	"{\"vpcs\":[{\"id\":\"vpc-1\",\"name\":\"prod\",\"cidr\":\"10.0.0.0/16\",\"cidr6\":null,\"mtu\":1500,"
+	"\"netns\":\"vpc-1\",\"tags\":{},\"revision\":1},{\"id\":\"vpc-22\",\"name\":\"zoë "
+	"漢\",\"cidr\":\"10.1.0.0/16\","
+	"\"cidr6\":\"fd00::/56\",\"mtu\":9000,\"netns\":\"vpc-22\",\"tags\":{},\"revision\":2}]}";
+
+static void expect_out(const char *line, const char *want)
+{
+	struct cli_result r = cli_run(d, line);
+
+	cr_assert_eq(r.status, 0, "%s: %d %s", line, r.status, r.err);
+	cr_assert_str_eq(r.out, want, "%s:\n%s\nbut expected:\n%s", line, r.out, want);
+}
+
+Test(cli_output, tables_are_aligned_by_width_on_the_screen)
+{
+	fake_reply(d, "GET", "/v1/vpcs", 200, vpcs);
+	expect_out("vpc list", "ID      NAME    CIDR         CIDR6       MTU  NETNS\n"
+			       "vpc-1   prod    10.0.0.0/16  -          1500  vpc-1\n"
+			       "vpc-22  zoë 漢  10.1.0.0/16  fd00::/56  9000  vpc-22\n");
+}
+
+Test(cli_output, an_empty_table_is_its_titles)
+{
+	fake_reply(d, "GET", "/v1/vpcs", 200, "{\"vpcs\":[]}");
+	expect_out("vpc list", "ID  NAME  CIDR  CIDR6  MTU  NETNS\n");
+	expect_out("vpc list -o id", "");
+	expect_out("vpc list -o json", "[]\n");
+}
+
+Test(cli_output, ids_alone)
+{
+	fake_reply(d, "GET", "/v1/vpcs", 200, vpcs);
+	fake_reply(d, "POST", "/v1/vpcs", 200, "{\"id\":\"vpc-3\",\"name\":\"x\"}");
+	fake_reply(d, "DELETE", "/v1/vpcs/x", 200, "{\"id\":\"vpc-3\"}");
+	expect_out("vpc list -o id", "vpc-1\nvpc-22\n");
+	expect_out("vpc create x --cidr 10.0.0.0/16 -o id", "vpc-3\n");
+	expect_out("vpc delete x -o id", "vpc-3\n");
+	expect_out("vpc delete x", "deleted VPC x (vpc-3)\n");
+}
+
+Test(cli_output, json_is_the_apis_own)
+{
+	struct cli_result r;
+	json_t *got, *want;
+
+	fake_reply(d, "GET", "/v1/vpcs", 200, vpcs);
+	r = cli_run(d, "vpc list -o json");
+	got = json_loads(r.out, 0, NULL);
+	want = json_object_get(json_loads(vpcs, 0, NULL), "vpcs");
+	cr_assert(json_equal(got, want), "%s", r.out);
+}
+
+Test(cli_output, yaml_quotes_what_would_not_stay_a_string)
+{
+	fake_reply(
+		d, "GET", "/v1/vpcs/prod", 200,
+		"{\"id\":\"vpc-1\",\"name\":\"no\",\"cidr\":\"10.0.0.0/16\",\"mac\":\"12:34:56\",\"mtu\":1500,"
+		"\"cidr6\":null,\"ok\":true,\"tags\":{\"123\":\"a: b\",\"k\":\"\"},\"rules\":[{\"a\":1},{\"a\":2.5}],"
+		"\"none\":[],\"text\":\"two\\nlines é\"}");
+	expect_out("vpc show prod -o yaml", "---\n"
+					    "id: vpc-1\n"
+					    "name: \"no\"\n"
+					    "cidr: \"10.0.0.0/16\"\n"
+					    "mac: \"12:34:56\"\n"
+					    "mtu: 1500\n"
+					    "cidr6: null\n"
+					    "ok: true\n"
+					    "tags:\n"
+					    "  \"123\": 'a: b'\n"
+					    "  k: \"\"\n"
+					    "rules:\n"
+					    "- a: 1\n"
+					    "- a: 2.5\n"
+					    "none: []\n"
+					    "text: \"two\\nlines é\"\n");
+}
+
+Test(cli_output, a_change_says_when_it_was_in_force_and_what_it_cut)
+{
+	fake_reply(d, "DELETE", "/v1/security-groups/web/rules", 200,
+		   "{\"id\":\"sg-1\",\"rules\":[{\"id\":\"sgr-1\",\"direction\":\"ingress\",\"protocol\":\"tcp\","
+		   "\"from_port\":443,\"to_port\":443,\"cidr\":\"10.0.0.0/8\",\"packets\":7,\"last_used\":null,"
+		   "\"description\":\"x\"}],\"epoch\":5,\"revision\":9,\"enforced_ns\":312000,\"pending\":[\"sweep\"],"
+		   "\"cut_flows\":[{\"protocol\":\"tcp\",\"src\":\"10.0.0.1\",\"src_port\":4711,\"dst\":\"10.0.1.4\","
+		   "\"dst_port\":443}],\"cut_flows_total\":1}");
+	expect_out("sg revoke web --rule sgr-1",
+		   "revoked 1 rule\n"
+		   "RULE   DIRECTION  PROTOCOL  PORTS  PEER        PACKETS  LAST USED  DESCRIPTION\n"
+		   "sgr-1  ingress    tcp       443    10.0.0.0/8        7  -          x\n"
+		   "in force after 0.312 ms\n"
+		   "1 flow was cut:\n"
+		   "  tcp 10.0.0.1 4711 -> 10.0.1.4 443\n"
+		   "still to be done: sweep\n");
+	expect_out("sg revoke web --rule sgr-1 -o id", "sgr-1\n");
+}
+
+Test(cli_output, rules_name_their_peers)
+{
+	fake_reply(d, "GET", "/v1/vpcs", 200, vpcs);
+	fake_reply(d, "GET", "/v1/security-groups", 200,
+		   "{\"security_groups\":[{\"id\":\"sg-1\",\"name\":\"web\"},{\"id\":\"sg-2\",\"name\":\"lb\"}]}");
+	fake_reply(d, "GET", "/v1/security-groups/web", 200,
+		   "{\"id\":\"sg-1\",\"name\":\"web\",\"vpc_id\":\"vpc-1\",\"description\":\"\",\"tags\":{},"
+		   "\"revision\":3,"
+		   "\"rules\":[{\"id\":\"sgr-1\",\"direction\":\"ingress\",\"protocol\":\"tcp\",\"from_port\":8000,"
+		   "\"to_port\":8999,\"sg_id\":\"sg-2\"},{\"id\":\"sgr-2\",\"direction\":\"ingress\","
+		   "\"protocol\":\"icmp\",\"from_port\":8,\"to_port\":-1,\"cidr\":\"0.0.0.0/0\"},{\"id\":\"sgr-3\","
+		   "\"direction\":\"egress\",\"protocol\":\"all\",\"from_port\":null,\"to_port\":null,"
+		   "\"cidr\":\"::/0\"}]}");
+	expect_out("sg show web", "id           sg-1\n"
+				  "name         web\n"
+				  "vpc          prod\n"
+				  "vpc id       vpc-1\n"
+				  "description  -\n"
+				  "tags         -\n"
+				  "revision     3\n"
+				  "\n"
+				  "RULE   DIRECTION  PROTOCOL  PORTS      PEER       PACKETS  LAST USED  DESCRIPTION\n"
+				  "sgr-1  ingress    tcp       8000-8999  lb (sg-2)        -  -          -\n"
+				  "sgr-2  ingress    icmp      type 8     0.0.0.0/0        -  -          -\n"
+				  "sgr-3  egress     all       all        ::/0             -  -          -\n");
+}
+
+Test(cli_output, an_interface_shows_its_traffic_and_drops)
+{
+	fake_reply(d, "GET", "/v1/enis/web1", 200,
+		   "{\"id\":\"eni-1\",\"name\":\"web1\",\"number\":1001,\"security_groups\":[\"sg-9\"],\"attachment\":"
+		   "{\"kind\":\"netns\",\"ifname\":\"eth0\",\"host_ifname\":\"p1\",\"netns\":\"web1\"},\"counters\":"
+		   "{\"rx_packets\":5,\"rx_bytes\":420,\"tx_packets\":6,\"tx_bytes\":99999,\"drops\":"
+		   "{\"no_ingress_rule\":3,\"fragment\":0}}}");
+	expect_out("eni show web1", "id               eni-1\n"
+				    "name             web1\n"
+				    "number           1001\n"
+				    "security groups  sg-9\n"
+				    "attached         netns web1 eth0\n"
+				    "\n"
+				    "TRAFFIC   PACKETS  BYTES\n"
+				    "received        5    420\n"
+				    "sent            6  99999\n"
+				    "\n"
+				    "DROPPED BECAUSE  PACKETS\n"
+				    "no_ingress_rule        3\n");
+}
+
+Test(cli_output, attach_prints_the_interface_with_the_replys_own)
+{
+	fake_reply(
+		d, "POST", "/v1/transactions", 200,
+		"{\"results\":[{\"id\":\"eni-1\"},{\"id\":\"eni-1\",\"name\":\"web1\",\"revision\":8}],\"revision\":9,"
+		"\"epoch\":4,\"enforced_ns\":1500000}");
+	expect_out("attach web1 --subnet app --netns web1", "id        eni-1\nname      web1\nrevision  8\n"
+							    "in force after 1.500 ms\n");
+	expect_out("attach web1 --subnet app --netns web1 -o json", "{\n  \"id\": \"eni-1\",\n  \"name\": \"web1\",\n"
+								    "  \"revision\": 8,\n  \"epoch\": 4,\n"
+								    "  \"enforced_ns\": 1500000\n}\n");
+	expect_out("attach web1 --subnet app --netns web1 -o id", "eni-1\n");
+}
+
+Test(cli_output, text_from_others_cannot_steer_the_terminal)
+{
+	fake_reply(d, "GET", "/v1/vpcs", 200,
+		   "{\"vpcs\":[{\"id\":\"vpc-1\",\"name\":\"\\u001b[2Jx\\n\\u009by\",\"mtu\":1500}]}");
+	expect_out("vpc list", "ID     NAME      CIDR  CIDR6   MTU  NETNS\n"
+			       "vpc-1  ?[2Jx??y  -     -      1500  -\n");
+}
+
+Test(cli_output, status_shows_counts_beside_limits)
+{
+	fake_reply(
+		d, "GET", "/v1/status", 200,
+		"{\"instance\":\"default\",\"epoch\":3,\"revision\":4,\"engine\":\"ebpf\",\"fast_path\":false,"
+		"\"attach_mode\":\"tcx\",\"pending\":[],\"limits\":{\"vpcs\":1000,\"flows\":5},\"counts\":{\"vpcs\":2},"
+		"\"kernel\":{\"release\":\"6.18\"},\"health\":\"ok\",\"news\":[1,2]}");
+	expect_out("status", "instance     default\n"
+			     "health       ok\n"
+			     "engine       ebpf\n"
+			     "fast path    no\n"
+			     "attach mode  tcx\n"
+			     "kernel       release=6.18\n"
+			     "revision     4\n"
+			     "epoch        3\n"
+			     "news: 1, 2\n"
+			     "\n"
+			     "WHAT   IN USE  LIMIT\n"
+			     "vpcs        2   1000\n"
+			     "flows       -      5\n");
+}
+
+Test(cli_output, monitor_prints_a_line_a_verdict)
+{
+	fake_stream(
+		d, "/v1/verdicts?drops=0",
+		"{\"time\":\"T1\",\"event\":\"drop\",\"reason\":\"no_ingress_rule\",\"direction\":\"ingress\","
+		"\"protocol\":\"tcp\",\"eni\":\"web1\",\"eni_id\":\"eni-1\",\"src\":\"10.0.0.9\",\"src_port\":4711,"
+		"\"dst\":\"10.0.1.4\",\"dst_port\":443}\n"
+		"{\"time\":\"T2\",\"event\":\"open\",\"reason\":\"none\",\"direction\":\"egress\",\"protocol\":\"udp\","
+		"\"eni\":\"web1\",\"peer_eni\":\"db\",\"src\":\"fd00::1\",\"src_port\":5,\"dst\":\"fd00::2\","
+		"\"dst_port\":53,\"rule_ids\":[\"sgr-1\",\"sgr-2\"]}\n"
+		"{\"event\":\"lost\",\"lost\":12}\n",
+		1);
+	cr_assert_str_eq(cli_run(d, "monitor").out,
+			 "T1 drop    ingress tcp    10.0.0.9:4711 -> 10.0.1.4:443 (web1) no_ingress_rule\n"
+			 "T2 open    egress  udp    [fd00::1]:5 (web1) -> [fd00::2]:53 (db) by sgr-1, sgr-2\n"
+			 "12 verdicts were lost\n");
+	cr_assert_eq(cli_run(d, "monitor").status, 3, "the daemon ended the stream");
+}
+
+Test(cli_output, monitor_flushes_each_line_and_ends_on_sigint)
+{
+	fake_stream(d, "/v1/verdicts?drops=1", "{\"event\":\"lost\",\"lost\":1}\n", 0);
+	/* the line must be there while it still runs */
+	expect_out("--version >/dev/null; t=$(mktemp); \"$VPCCTL\" monitor --drops -o json >\"$t\" & pid=$!; "
+		   "for i in {1..50}; do [ -s \"$t\" ] && break; sleep 0.1; done; cat \"$t\"; rm \"$t\"; "
+		   "kill -INT $pid; wait $pid",
+		   "{\"event\":\"lost\",\"lost\":1}\n");
+}
+
+Test(cli_output, monitor_ends_quietly_when_its_reader_goes)
+{
+	struct cli_result r;
+
+	fake_stream(d, "/v1/verdicts?drops=0", "{\"event\":\"lost\",\"lost\":1}\n{\"event\":\"lost\",\"lost\":2}\n", 0);
+	r = cli_run(d, "monitor > >(exec <&-)");
+	cr_assert_eq(r.status, 0, "%d %s", r.status, r.err);
+	cr_assert_str_eq(r.err, "");
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What each command of CLI.md asks of the API. */
+#include "cli_http_util.h"
+
+static struct fake_daemon *d;
+
+static void setup(void)
+{
+	d = fake_start();
+}
+
+static void teardown(void)
+{
+	fake_stop(d);
+}
+
+TestSuite(cli_requests, .init = setup, .fini = teardown, .timeout = 60);
+
+/* Each command line that is one request. {"vpc"…} of a reply are irrelevant here: it is a 404 for all. */
+static const struct {
+	const char *line;
+	const char *request;
+	const char *body; /* NULL: none */
+} cases[] = {
+	{"vpc create prod --cidr 10.0.0.0/16", "POST /v1/vpcs", "{\"name\":\"prod\",\"cidr\":\"10.0.0.0/16\"}"},
+	{"vpc create prod --cidr=10.0.0.0/16 --cidr6 fd00::/56 --mtu 9000 --tag a=1 --tag b=x=y --dry-run",
+	 "POST /v1/vpcs",
+	 "{\"name\":\"prod\",\"cidr\":\"10.0.0.0/16\",\"cidr6\":\"fd00::/56\",\"mtu\":9000,"
+	 "\"tags\":{\"a\":\"1\",\"b\":\"x=y\"},\"dry_run\":true}"},
+	{"vpc list", "GET /v1/vpcs", NULL},
+	{"vpc show prod", "GET /v1/vpcs/prod", NULL},
+	{"vpc show 'a b/c?d%é..'", "GET /v1/vpcs/a%20b%2Fc%3Fd%25%C3%A9..", NULL},
+	{"vpc show ..", "GET /v1/vpcs/%2E%2E", NULL},
+	{"vpc delete prod", "DELETE /v1/vpcs/prod", NULL},
+	{"vpc delete prod --dry-run", "DELETE /v1/vpcs/prod", "{\"dry_run\":true}"},
+	{"subnet create app --vpc prod --cidr 10.0.1.0/24", "POST /v1/subnets",
+	 "{\"name\":\"app\",\"vpc_id\":\"prod\",\"cidr\":\"10.0.1.0/24\"}"},
+	{"subnet create app --cidr6 fd00::/64 --vpc prod --cidr 10.0.1.0/24", "POST /v1/subnets",
+	 "{\"name\":\"app\",\"vpc_id\":\"prod\",\"cidr\":\"10.0.1.0/24\",\"cidr6\":\"fd00::/64\"}"},
+	{"subnet list", "GET /v1/subnets", NULL},
+	{"subnet list --vpc 'my vpc'", "GET /v1/subnets?vpc=my%20vpc", NULL},
+	{"subnet show app --vpc prod", "GET /v1/subnets/app?vpc=prod", NULL},
+	{"subnet delete app", "DELETE /v1/subnets/app", NULL},
+	{"sg create web --vpc prod --description ''", "POST /v1/security-groups",
+	 "{\"name\":\"web\",\"vpc_id\":\"prod\",\"description\":\"\"}"},
+	{"sg list --vpc prod", "GET /v1/security-groups?vpc=prod", NULL},
+	{"sg show web", "GET /v1/security-groups/web", NULL},
+	{"sg delete web --vpc prod", "DELETE /v1/security-groups/web?vpc=prod", NULL},
+	{"sg authorize web ingress tcp 443 --cidr 0.0.0.0/0", "POST /v1/security-groups/web/rules",
+	 "{\"rules\":[{\"direction\":\"ingress\",\"protocol\":\"tcp\",\"from_port\":443,\"to_port\":443,"
+	 "\"cidr\":\"0.0.0.0/0\"}]}"},
+	{"sg authorize web ingress tcp 8000-8999 --sg lb --cidr ::/0 --prefix-list pl --sg a --description 'x y'",
+	 "POST /v1/security-groups/web/rules",
+	 "{\"rules\":[{\"direction\":\"ingress\",\"protocol\":\"tcp\",\"from_port\":8000,\"to_port\":8999,"
+	 "\"cidr\":\"::/0\",\"description\":\"x y\"},"
+	 "{\"direction\":\"ingress\",\"protocol\":\"tcp\",\"from_port\":8000,\"to_port\":8999,\"sg_id\":\"lb\","
+	 "\"description\":\"x y\"},"
+	 "{\"direction\":\"ingress\",\"protocol\":\"tcp\",\"from_port\":8000,\"to_port\":8999,\"sg_id\":\"a\","
+	 "\"description\":\"x y\"},"
+	 "{\"direction\":\"ingress\",\"protocol\":\"tcp\",\"from_port\":8000,\"to_port\":8999,"
+	 "\"prefix_list_id\":\"pl\",\"description\":\"x y\"}]}"},
+	{"sg authorize --cidr 10.0.0.0/8 web --vpc prod egress udp all", "POST /v1/security-groups/web/rules?vpc=prod",
+	 "{\"rules\":[{\"direction\":\"egress\",\"protocol\":\"udp\",\"from_port\":0,\"to_port\":65535,"
+	 "\"cidr\":\"10.0.0.0/8\"}]}"},
+	{"sg authorize web ingress -1 --sg web", "POST /v1/security-groups/web/rules",
+	 "{\"rules\":[{\"direction\":\"ingress\",\"protocol\":\"-1\",\"sg_id\":\"web\"}]}"},
+	{"sg authorize web ingress all all --sg web", "POST /v1/security-groups/web/rules",
+	 "{\"rules\":[{\"direction\":\"ingress\",\"protocol\":\"all\",\"sg_id\":\"web\"}]}"},
+	{"sg authorize web ingress 47 --sg web", "POST /v1/security-groups/web/rules",
+	 "{\"rules\":[{\"direction\":\"ingress\",\"protocol\":\"47\",\"sg_id\":\"web\"}]}"},
+	{"sg authorize web ingress icmp 8/0 --sg web", "POST /v1/security-groups/web/rules",
+	 "{\"rules\":[{\"direction\":\"ingress\",\"protocol\":\"icmp\",\"from_port\":8,\"to_port\":0,"
+	 "\"sg_id\":\"web\"}]}"},
+	{"sg authorize web ingress icmpv6 128 --sg web", "POST /v1/security-groups/web/rules",
+	 "{\"rules\":[{\"direction\":\"ingress\",\"protocol\":\"icmpv6\",\"from_port\":128,\"to_port\":-1,"
+	 "\"sg_id\":\"web\"}]}"},
+	{"sg authorize web ingress icmp all --sg web", "POST /v1/security-groups/web/rules",
+	 "{\"rules\":[{\"direction\":\"ingress\",\"protocol\":\"icmp\",\"from_port\":-1,\"to_port\":-1,"
+	 "\"sg_id\":\"web\"}]}"},
+	/* out of range is vpcd's to refuse, with its code */
+	{"sg authorize web ingress tcp 99999 --sg web", "POST /v1/security-groups/web/rules",
+	 "{\"rules\":[{\"direction\":\"ingress\",\"protocol\":\"tcp\",\"from_port\":99999,\"to_port\":99999,"
+	 "\"sg_id\":\"web\"}]}"},
+	{"sg revoke web ingress tcp 443 --cidr 0.0.0.0/0 --flows drain=30", "DELETE /v1/security-groups/web/rules",
+	 "{\"rules\":[{\"direction\":\"ingress\",\"protocol\":\"tcp\",\"from_port\":443,\"to_port\":443,"
+	 "\"cidr\":\"0.0.0.0/0\"}],\"flows\":\"drain=30\"}"},
+	{"sg revoke web --rule sgr-1 --rule sgr-2", "DELETE /v1/security-groups/web/rules",
+	 "{\"rule_ids\":[\"sgr-1\",\"sgr-2\"]}"},
+	{"sg revoke --rule sgr-1 sgr-2 web --flows keep", "DELETE /v1/security-groups/web/rules",
+	 "{\"rule_ids\":[\"sgr-1\",\"sgr-2\"],\"flows\":\"keep\"}"},
+	{"sg attach web web1 web2", "POST /v1/transactions",
+	 "{\"changes\":[{\"op\":\"sg.attach\",\"security_group_id\":\"web\",\"enis\":[\"web1\",\"web2\"]}]}"},
+	{"sg detach web web1 --flows cut --vpc prod --dry-run", "POST /v1/transactions",
+	 "{\"changes\":[{\"op\":\"sg.detach\",\"security_group_id\":\"web\",\"enis\":[\"web1\"],\"flows\":\"cut\","
+	 "\"vpc\":\"prod\"}],\"dry_run\":true}"},
+	{"eni create web1 --subnet app", "POST /v1/enis", "{\"name\":\"web1\",\"subnet_id\":\"app\"}"},
+	{"eni create web1 --subnet app --sg a --sg b --ip 10.0.1.9 --ip6 fd00::9 --mac 02:00:00:00:00:01 "
+	 "--secondary-ip 10.0.1.10 --no-source-dest-check --tag a=b --vpc prod",
+	 "POST /v1/enis?vpc=prod",
+	 "{\"name\":\"web1\",\"subnet_id\":\"app\",\"security_groups\":[\"a\",\"b\"],\"ip\":\"10.0.1.9\","
+	 "\"ip6\":\"fd00::9\",\"mac\":\"02:00:00:00:00:01\",\"secondary_ips\":[\"10.0.1.10\"],"
+	 "\"source_dest_check\":false,\"tags\":{\"a\":\"b\"}}"},
+	{"eni list --vpc prod", "GET /v1/enis?vpc=prod", NULL},
+	{"eni show web1", "GET /v1/enis/web1", NULL},
+	{"eni delete web1", "DELETE /v1/enis/web1", NULL},
+	{"eni attach web1 --netns web1", "PUT /v1/enis/web1/attachment", "{\"kind\":\"netns\",\"netns\":\"web1\"}"},
+	{"eni attach web1 --netns /proc/1/ns/net --ifname net0", "PUT /v1/enis/web1/attachment",
+	 "{\"kind\":\"netns\",\"netns\":\"/proc/1/ns/net\",\"ifname\":\"net0\"}"},
+	{"eni attach web1 --pid 42", "PUT /v1/enis/web1/attachment", "{\"kind\":\"netns\",\"pid\":42}"},
+	{"eni attach web1 --tap --owner alice --vpc prod", "PUT /v1/enis/web1/attachment?vpc=prod",
+	 "{\"kind\":\"tap\",\"owner\":\"alice\"}"},
+	{"eni detach web1", "DELETE /v1/enis/web1/attachment", NULL},
+	{"eni set web1 --sg a --sg b --flows keep", "PUT /v1/enis/web1/security-groups",
+	 "{\"security_groups\":[\"a\",\"b\"],\"flows\":\"keep\"}"},
+	{"eni set web1 --sg a b", "PUT /v1/enis/web1/security-groups", "{\"security_groups\":[\"a\",\"b\"]}"},
+	{"attach web1 --subnet app --sg web --netns web1 --ip 10.0.1.9 --vpc prod", "POST /v1/transactions",
+	 "{\"changes\":[{\"op\":\"eni.create\",\"name\":\"web1\",\"subnet_id\":\"app\",\"security_groups\":[\"web\"],"
+	 "\"ip\":\"10.0.1.9\",\"vpc\":\"prod\"},{\"op\":\"eni.attach\",\"eni_id\":\"$0.id\",\"attachment\":"
+	 "{\"kind\":\"netns\",\"netns\":\"web1\"},\"vpc\":\"prod\"}]}"},
+	{"status", "GET /v1/status", NULL},
+	{"verify", "GET /v1/verify", NULL},
+	{"monitor", "GET /v1/verdicts?drops=0", NULL},
+	{"monitor --drops --eni 'web 1' --vpc prod", "GET /v1/verdicts?drops=1&eni=web%201&vpc=prod", NULL},
+	{"-o json vpc list", "GET /v1/vpcs", NULL},
+	{"vpc list -ojson", "GET /v1/vpcs", NULL},
+	{"vpc show -- --odd", "GET /v1/vpcs/--odd", NULL},
+};
+
+Test(cli_requests, each_command_asks_the_right_thing)
+{
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t before = fake_requests(d);
+		struct cli_result r = cli_run(d, cases[i].line);
+
+		cr_assert_eq(fake_requests(d), before + 1, "'%s': %s", cases[i].line, r.err);
+		expect_request(d, before, cases[i].request, cases[i].body);
+		cr_assert_eq(r.status, 1, "'%s': %d %s", cases[i].line, r.status, r.err);
+		cr_assert_not_null(strstr(r.err, "vpcctl: NotFound: the test has no reply"), "%s", r.err);
+		free(r.out);
+		free(r.err);
+	}
+}
+
+Test(cli_requests, a_relative_namespace_path_is_made_absolute)
+{
+	cli_run(d, "--version >/dev/null; cd /proc/self; vpcctl eni attach web1 --netns ./ns/net");
+	cr_assert_not_null(fake_body(d, 0));
+	cr_assert_not_null(strstr(fake_body(d, 0), "/./ns/net"), "%s", fake_body(d, 0));
+	cr_assert_null(strstr(fake_body(d, 0), "\"./ns/net\""));
+}
+
+Test(cli_requests, detach_unplugs_and_deletes_in_one_change)
+{
+	fake_reply(d, "GET", "/v1/enis/web1?vpc=prod", 200,
+		   "{\"id\":\"eni-1\",\"name\":\"web1\",\"attachment\":{\"kind\":\"netns\"}}");
+	fake_reply(
+		d, "POST", "/v1/transactions", 200,
+		"{\"results\":[{\"id\":\"eni-1\"},{\"id\":\"eni-1\"}],\"epoch\":4,\"revision\":9,\"enforced_ns\":5}");
+	cr_assert_str_eq(cli_run(d, "detach web1 --vpc prod -o id").out, "eni-1\n");
+	expect_request(d, 1, "POST /v1/transactions",
+		       "{\"changes\":[{\"op\":\"eni.detach\",\"eni_id\":\"eni-1\",\"vpc\":\"prod\"},"
+		       "{\"op\":\"eni.delete\",\"eni_id\":\"eni-1\",\"vpc\":\"prod\"}]}");
+}
+
+Test(cli_requests, detach_of_what_is_not_attached_only_deletes)
+{
+	fake_reply(d, "GET", "/v1/enis/web1", 200, "{\"id\":\"eni-1\",\"name\":\"web1\",\"attachment\":null}");
+	fake_reply(d, "POST", "/v1/transactions", 200, "{\"results\":[{\"id\":\"eni-1\"}]}");
+	cr_assert_eq(cli_run(d, "detach web1").status, 0);
+	expect_request(d, 1, "POST /v1/transactions", "{\"changes\":[{\"op\":\"eni.delete\",\"eni_id\":\"eni-1\"}]}");
+}
+
+Test(cli_requests, rename_finds_the_kind_by_the_id)
+{
+	fake_reply(d, "GET", "/v1/enis/eni-1", 200, "{\"id\":\"eni-1\",\"name\":\"a\",\"revision\":3}");
+	fake_reply(d, "PATCH", "/v1/enis/eni-1", 200, "{\"id\":\"eni-1\",\"name\":\"b\",\"revision\":4}");
+	cr_assert_eq(cli_run(d, "rename eni-1 b").status, 0);
+	expect_request(d, 1, "PATCH /v1/enis/eni-1", "{\"name\":\"b\"}");
+}
+
+Test(cli_requests, rename_finds_the_kind_by_the_name)
+{
+	struct cli_result r;
+
+	fake_reply(d, "GET", "/v1/security-groups/web?vpc=prod", 200, "{\"id\":\"sg-1\",\"name\":\"web\"}");
+	fake_reply(d, "PATCH", "/v1/security-groups/sg-1", 200, "{\"id\":\"sg-1\",\"name\":\"www\"}");
+	cr_assert_str_eq(cli_run(d, "rename web www --vpc prod -o id").out, "sg-1\n");
+	r = cli_run(d, "rename nothing x");
+	cr_assert_eq(r.status, 1);
+	cr_assert_not_null(strstr(r.err, "vpcctl: NotFound: "), "%s", r.err);
+	fake_reply(d, "GET", "/v1/vpcs/web", 200, "{\"id\":\"vpc-1\",\"name\":\"web\"}");
+	r = cli_run(d, "rename web x --vpc prod");
+	cr_assert_eq(r.status, 1);
+	cr_assert_not_null(strstr(r.err, "vpcctl: AmbiguousName: 'web' may be any of vpc-1, sg-1"), "%s", r.err);
+}
+
+Test(cli_requests, tags_are_merged_and_guarded_by_the_revision)
+{
+	fake_reply(d, "GET", "/v1/vpcs/vpc-1", 200,
+		   "{\"id\":\"vpc-1\",\"name\":\"prod\",\"revision\":7,\"tags\":{\"a\":\"1\",\"b\":\"2\"}}");
+	fake_reply(d, "PATCH", "/v1/vpcs/vpc-1", 200, "{\"id\":\"vpc-1\"}");
+	cr_assert_eq(cli_run(d, "tag add vpc-1 b=3 c=").status, 0);
+	expect_request(d, 1, "PATCH /v1/vpcs/vpc-1", "{\"tags\":{\"a\":\"1\",\"b\":\"3\",\"c\":\"\"}}");
+	cr_assert_str_eq(fake_if_match(d, 1), "\"7\"");
+	cr_assert_eq(cli_run(d, "tag remove vpc-1 a b=other").status, 0);
+	expect_request(d, 3, "PATCH /v1/vpcs/vpc-1", "{\"tags\":{\"b\":\"2\"}}");
+}

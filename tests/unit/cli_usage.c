@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Exit statuses, usage errors, help, completion and manual pages against the command table. */
+#include "cli_http_util.h"
+
+static struct fake_daemon *d;
+
+static void setup(void)
+{
+	d = fake_start();
+}
+
+static void teardown(void)
+{
+	fake_stop(d);
+}
+
+TestSuite(cli_usage, .init = setup, .fini = teardown, .timeout = 60);
+
+/* Lines that are refused before anything is sent, and a part of what is said. */
+static const struct {
+	const char *line;
+	const char *said;
+} wrong[] = {
+	{"", "no command"},
+	{"frobnicate", "no command 'frobnicate'"},
+	{"vpc", "vpc needs a verb"},
+	{"vpc frobnicate", "no command 'vpc frobnicate'"},
+	{"vpc create", "NAME is missing"},
+	{"vpc create prod", "--cidr is missing"},
+	{"vpc create prod --cidr", "--cidr needs a value"},
+	{"vpc create prod --cidr --mtu 1500", "--cidr needs a value"},
+	{"vpc create prod --cidr 10.0.0.0/16 --mtu big", "--mtu must be a whole number, not 'big'"},
+	{"vpc create prod --cidr 10.0.0.0/16 --mtu -5", "--mtu must be a whole number"},
+	{"vpc create prod --cidr 10.0.0.0/16 --cidr 10.1.0.0/16", "--cidr is given twice"},
+	{"vpc create prod --cidr 10.0.0.0/16 --tag novalue", "--tag must be KEY=VALUE"},
+	{"vpc create prod --cidr 10.0.0.0/16 --tag =x", "--tag must be KEY=VALUE"},
+	{"vpc create prod extra --cidr 10.0.0.0/16", "'extra' is one argument too many"},
+	{"vpc create prod --cidr 10.0.0.0/16 --bogus", "no option --bogus"},
+	{"vpc show ''", "VPC must be a VPC's id or name"},
+	{"vpc list -o xml", "-o must be table, json, yaml or id"},
+	{"vpc delete prod --dry-run=yes", "--dry-run takes no value"},
+	{"sg authorize web sideways tcp 443 --cidr 0.0.0.0/0", "DIRECTION must be ingress or egress"},
+	{"sg authorize web ingress tcp 443", "at least one of --cidr, --sg, --prefix-list is needed"},
+	{"sg authorize web ingress tcp 4x --cidr 0.0.0.0/0", "'4x' is not PORTS"},
+	{"sg authorize web ingress tcp 1- --cidr 0.0.0.0/0", "'1-' is not PORTS"},
+	{"sg authorize web ingress tcp ' 1' --cidr 0.0.0.0/0", "' 1' is not PORTS"},
+	{"sg authorize web ingress icmp echo --cidr 0.0.0.0/0", "'echo' is not TYPE[/CODE]"},
+	{"sg authorize web ingress icmp 8/ --cidr 0.0.0.0/0", "'8/' is not TYPE[/CODE]"},
+	{"sg revoke web", "at least one of --cidr, --sg, --prefix-list, --rule is needed"},
+	{"sg revoke web --cidr 0.0.0.0/0", "PROTO are missing"},
+	{"sg revoke web ingress tcp 1 --cidr 0.0.0.0/0 --rule sgr-1", "either --rule"},
+	{"sg revoke web --rule sgr-1 --flows later", "--flows must be cut, keep or drain=SECONDS"},
+	{"sg revoke web --rule sgr-1 --flows drain=", "--flows must be"},
+	{"sg attach web", "ENI is missing"},
+	{"eni set web1", "--sg is missing"},
+	{"eni attach web1", "exactly one of --netns, --pid, --tap is needed"},
+	{"eni attach web1 --netns a --tap", "exactly one of --netns, --pid, --tap is needed"},
+	{"eni attach web1 --netns a --owner u", "--owner goes with --tap"},
+	{"attach web1 --netns a", "--subnet is missing"},
+	{"rename web", "NEWNAME is missing"},
+	{"tag add web", "KEY=VALUE is missing"},
+	{"tag add web x", "KEY=VALUE must be KEY=VALUE"},
+};
+
+Test(cli_usage, wrong_usage_is_status_2_and_sends_nothing)
+{
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct cli_result r = cli_run(d, wrong[i].line);
+
+		cr_assert_eq(r.status, 2, "'%s': %d", wrong[i].line, r.status);
+		cr_assert_str_eq(r.out, "", "'%s': %s", wrong[i].line, r.out);
+		cr_assert(!strncmp(r.err, "vpcctl: ", 8), "'%s': %s", wrong[i].line, r.err);
+		cr_assert_not_null(strstr(r.err, wrong[i].said), "'%s': %s", wrong[i].line, r.err);
+		cr_assert_not_null(strstr(r.err, "--help"), "'%s': %s", wrong[i].line, r.err);
+	}
+	cr_assert_eq(fake_requests(d), 0);
+}
+
+Test(cli_usage, refused_is_status_1_with_the_code)
+{
+	struct cli_result r;
+
+	fake_reply(d, "DELETE", "/v1/security-groups/web", 409,
+		   "{\"type\":\"about:blank\",\"code\":\"DependencyViolation\",\"detail\":\"web is carried by eni-1\","
+		   "\"holders\":[\"eni-1\"]}");
+	r = cli_run(d, "sg delete web -o json");
+	cr_assert_eq(r.status, 1);
+	cr_assert_str_eq(r.out, "");
+	cr_assert_str_eq(r.err, "vpcctl: DependencyViolation: web is carried by eni-1\n");
+	fake_reply(d, "GET", "/v1/vpcs", 500, "oops");
+	r = cli_run(d, "vpc list");
+	cr_assert_eq(r.status, 1);
+	cr_assert_not_null(strstr(r.err, "vpcctl: InternalError: vpcd answered with HTTP status 500"), "%s", r.err);
+	fake_reply(d, "GET", "/v1/vpcs", 200, "not json");
+	cr_assert_eq(cli_run(d, "vpc list").status, 1);
+	fake_reply(d, "GET", "/v1/vpcs", 200, "{}");
+	cr_assert_eq(cli_run(d, "vpc list").status, 1);
+}
+
+Test(cli_usage, no_daemon_is_status_3_and_says_where)
+{
+	struct cli_result r = cli_run(NULL, "vpc list");
+
+	cr_assert_eq(r.status, 3);
+	cr_assert_not_null(strstr(r.err, "vpcctl: no daemon at /nonexistent/vpcd.sock: No such file"), "%s", r.err);
+	cr_assert_not_null(strstr(r.err, "systemctl start vpcd"), "%s", r.err);
+	/* --socket goes before the environment */
+	r = cli_run(d, "vpc list --socket /nonexistent/other.sock");
+	cr_assert_eq(r.status, 3);
+	cr_assert_not_null(strstr(r.err, "/nonexistent/other.sock"), "%s", r.err);
+	/* a socket that nobody listens on */
+	r = cli_run(NULL, "--version; s=$(mktemp -d); "
+			  "timeout 1 nc -lU \"$s/x\" & sleep 0.3; kill $!; wait; vpcctl vpc list --socket \"$s/x\"; "
+			  "r=$?; rm -r \"$s\"; exit $r");
+	cr_assert_eq(r.status, 3, "%d %s", r.status, r.err);
+	/* a path longer than an address */
+	r = cli_run(NULL, "vpc list --socket /$(printf 'x%.0s' {1..200})");
+	cr_assert_eq(r.status, 3, "%d %s", r.status, r.err);
+}
+
+Test(cli_usage, verify_is_0_only_if_equal)
+{
+	struct cli_result r;
+
+	fake_reply(d, "GET", "/v1/verify", 200, "{\"equal\":true,\"differences\":[]}");
+	cr_assert_eq(cli_run(d, "verify").status, 0);
+	cr_assert_eq(cli_run(d, "verify -o json").status, 0);
+	fake_reply(d, "GET", "/v1/verify", 200,
+		   "{\"equal\":false,\"differences\":[{\"what\":\"link\",\"object\":\"eni-1\",\"problem\":\"missing\","
+		   "\"detail\":\"no device 1001\"}]}");
+	r = cli_run(d, "verify");
+	cr_assert_eq(r.status, 1);
+	cr_assert_str_eq(r.out, "WHAT  OBJECT  PROBLEM  DETAIL\n"
+				"link  eni-1   missing  no device 1001\n\n"
+				"1 thing differs from what should be\n");
+	cr_assert_eq(cli_run(d, "verify -o json").status, 1);
+	fake_reply(d, "GET", "/v1/verify", 200, "{}");
+	cr_assert_eq(cli_run(d, "verify").status, 1, "a reply that says nothing is no clean kernel");
+}
+
+/* Calls fn for each "vpcctl noun verb" of the completion's table, which is the command table. */
+static void each_command(void (*fn)(const char *command, const char *options))
+{
+	struct cli_result r = cli_run(NULL, "completion bash");
+	char *table = strstr(r.out, "_vpcctl_options=("), *line, *save = NULL;
+	size_t n = 0;
+
+	cr_assert_not_null(table);
+	*strstr(table, "\n)") = '\0';
+	for (line = strtok_r(table, "\n", &save); (line = strtok_r(NULL, "\n", &save)); n++) {
+		char command[64], options[512] = "";
+
+		cr_assert_geq(sscanf(line, " ['%63[^']']='%511[^']", command, options), 1, "%s", line);
+		fn(command, options);
+	}
+	cr_assert_gt(n, 20);
+}
+
+static void has_help_with_example(const char *command, const char *options)
+{
+	char line[128], example[80];
+	struct cli_result r;
+
+	(void)options;
+	snprintf(line, sizeof(line), "%s --help", command);
+	snprintf(example, sizeof(example), "vpcctl %s", command);
+	r = cli_run(NULL, line);
+	cr_assert_eq(r.status, 0, "%s: %s", line, r.err);
+	cr_assert_not_null(strstr(r.out, "Usage:\n"), "%s", r.out);
+	cr_assert_not_null(strstr(r.out, "\nExample:\n"), "%s", r.out);
+	cr_assert_not_null(strstr(strstr(r.out, "\nExample:\n"), example), "%s", r.out);
+	r = cli_run(NULL, "--help");
+	cr_assert_not_null(strstr(r.out, command), "vpcctl --help lacks %s", command);
+}
+
+Test(cli_usage, every_command_has_help_with_an_example)
+{
+	each_command(has_help_with_example);
+}
+
+/* Bytes of a manual page without its escapes of hyphens. */
+static char *read_page(const char *path)
+{
+	char *text = cli_read_source(path), *to = text;
+
+	for (const char *from = text; *from; from++)
+		if (*from != '\\' || from[1] != '-')
+			*to++ = *from;
+	*to = '\0';
+	return text;
+}
+
+static void is_in_the_manual(const char *command, const char *options)
+{
+	char *page = read_page("cli/man/vpcctl.1"), *save = NULL;
+	char heading[80];
+	char copy[512];
+
+	snprintf(heading, sizeof(heading), "\nvpcctl %s", command);
+	cr_assert_not_null(strstr(page, heading), "vpcctl.1 lacks %s", command);
+	snprintf(copy, sizeof(copy), "%s", options);
+	for (char *o = strtok_r(copy, " ", &save); o; o = strtok_r(NULL, " ", &save))
+		cr_assert_not_null(strstr(page, o), "vpcctl.1 lacks %s of %s", o, command);
+	free(page);
+}
+
+Test(cli_usage, every_command_and_option_is_in_the_manual)
+{
+	each_command(is_in_the_manual);
+}
+
+Test(cli_usage, the_completion_script_is_the_command_tables)
+{
+	char *kept = cli_read_source("cli/completion/vpcctl.bash");
+
+	cr_assert_str_eq(cli_run(NULL, "completion bash").out, kept,
+			 "run: build/vpcctl completion bash >cli/completion/vpcctl.bash");
+}
+
+/* Completes the last word of a line by the script, in a bash of its own. */
+static const char *complete(const char *line)
+{
+	char script[1024];
+
+	snprintf(script, sizeof(script),
+		 "completion bash >/dev/null; source <(vpcctl completion bash); COMP_WORDS=(%s); "
+		 "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); compopt() { :; }; _vpcctl; echo \"${COMPREPLY[*]}\"",
+		 line);
+	return cli_run(d, script).out;
+}
+
+Test(cli_usage, completion_completes)
+{
+	fake_reply(d, "GET", "/v1/security-groups", 200,
+		   "{\"security_groups\":[{\"id\":\"sg-1\",\"name\":\"web\"},{\"id\":\"sg-2\",\"name\":\"odd "
+		   "$(name)\"}]}");
+	cr_assert_str_eq(complete("vpcctl su"), "subnet\n");
+	cr_assert_str_eq(complete("vpcctl sg a"), "authorize attach\n");
+	cr_assert_str_eq(complete("vpcctl -o json sg authorize web in"), "ingress\n");
+	cr_assert_str_eq(complete("vpcctl sg show ''"), "web sg-2\n");
+	cr_assert_str_eq(complete("vpcctl eni create x --sg w"), "web\n");
+	cr_assert_str_eq(complete("vpcctl eni create x --dry-run --su"), "--subnet\n");
+	cr_assert_str_eq(complete("vpcctl vpc list -o y"), "yaml\n");
+	cr_assert_str_eq(complete("vpcctl sg authorize web ingress -1 --c"), "--cidr\n");
+}
+
+Test(cli_usage, version_and_help_need_no_daemon)
+{
+	cr_assert_eq(cli_run(NULL, "--version").status, 0);
+	cr_assert(!strncmp(cli_run(NULL, "--version").out, "vpcctl ", 7));
+	cr_assert_eq(cli_run(NULL, "--help").status, 0);
+	cr_assert_str_eq(cli_run(NULL, "help sg authorize").out, cli_run(NULL, "sg authorize --help").out);
+	cr_assert_str_eq(cli_run(NULL, "-h --help").out, cli_run(NULL, "--help").out);
+}
+
+Test(cli_usage, output_that_cannot_be_written_is_an_error)
+{
+	cr_assert_eq(cli_run(NULL, "--help >/dev/full").status, 1);
+}
