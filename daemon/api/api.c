@@ -94,7 +94,7 @@ void api_free(struct api *a)
 	/* libmicrohttpd aborts the process if a connection is still suspended when it is stopped. */
 	verify_stop(a);
 	verdicts_stop(a);
-	DL_FOREACH(a->requests, r)
+	DL_FOREACH (a->requests, r)
 		request_abandon(r);
 	for (int i = 0; i < API_SOCKETS; i++) {
 		server_free(a->servers[i]);

@@ -19,8 +19,8 @@
  * never ends is cut off. */
 #define DISCARD_MAX_BYTES (64u << 20)
 /* Of all bodies at a time: 256 connections must not be 2 GiB. */
-#define BODIES_MAX_BYTES (64u << 20)
-#define BODY_FIRST_BYTES 4096
+#define BODIES_MAX_BYTES  (64u << 20)
+#define BODY_FIRST_BYTES  4096
 
 static uint64_t now_ns(void)
 {

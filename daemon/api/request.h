@@ -40,8 +40,8 @@ struct request {
 	char *body;
 	size_t body_bytes;
 	size_t body_capacity_bytes;
-	uint64_t seen_bytes; /* of the body, kept or not */
-	uint64_t received_ns; /* CLOCK_MONOTONIC: when the last byte was read */
+	uint64_t seen_bytes;	/* of the body, kept or not */
+	uint64_t received_ns;	/* CLOCK_MONOTONIC: when the last byte was read */
 	struct vpc_error error; /* what was wrong before the handler had its turn */
 	unsigned status;
 	struct MHD_Response *response; /* until it is queued */

@@ -157,8 +157,7 @@ void verdicts_stop(struct api *a)
 {
 	struct verdict_stream *s;
 
-	DL_FOREACH(a->streams, s)
-	{
+	DL_FOREACH (a->streams, s) {
 		s->ended = true;
 		stream_wake(s);
 	}

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/wait.h>
 
 static struct fixture f;
 
@@ -126,8 +127,9 @@ Test(api_robust, a_slow_body)
 
 Test(api_robust, clients_that_hang_in_the_middle)
 {
-	static const char *const parts[] = {"", "G", "GET /v1/status HTTP/1.1\r\n", "POST /v1/vpcs HTTP/1.1\r\nHost: x\r\n",
-					    "POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"name\""};
+	static const char *const parts[] = {
+		"", "G", "GET /v1/status HTTP/1.1\r\n", "POST /v1/vpcs HTTP/1.1\r\nHost: x\r\n",
+		"POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"name\""};
 	int fds[50];
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
@@ -144,7 +146,11 @@ Test(api_robust, clients_that_hang_in_the_middle)
 Test(api_robust, not_HTTP)
 {
 	static const char *const texts[] = {
-		"\r\n\r\n", "hello\r\n\r\n", "GET\r\n\r\n", "GET /v1/status\r\n\r\n", "GET /v1/status HTTP/9.9\r\n\r\n",
+		"\r\n\r\n",
+		"hello\r\n\r\n",
+		"GET\r\n\r\n",
+		"GET /v1/status\r\n\r\n",
+		"GET /v1/status HTTP/9.9\r\n\r\n",
 		"POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
 		"POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n",
 		"POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
@@ -192,9 +198,10 @@ Test(api_robust, pipelined_requests_are_answered_in_order)
 	struct response r;
 
 	f.engine->hold = true;
-	client_send_text(fd, "POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: 39\r\n\r\n" VPC_BODY
-			     "GET /v1/vpcs/prod HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/vpcs/none HTTP/1.1\r\nHost: x\r\n\r\n"
-			     "DELETE /v1/vpcs/prod HTTP/1.1\r\nHost: x\r\n\r\n");
+	client_send_text(fd,
+			 "POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: 39\r\n\r\n" VPC_BODY
+			 "GET /v1/vpcs/prod HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/vpcs/none HTTP/1.1\r\nHost: x\r\n\r\n"
+			 "DELETE /v1/vpcs/prod HTTP/1.1\r\nHost: x\r\n\r\n");
 	cr_assert_eq(strlen(VPC_BODY), 39);
 	cr_assert(wait_for(&f.engine->asked, 1));
 	f.engine->hold = false;
@@ -565,4 +572,57 @@ Test(api_socket, a_stale_one_is_replaced, .timeout = 60)
 	cr_expect_eq(rmdir(dir), 0, "something was left behind");
 	engine_free(config.engine);
 	sd_event_unref(config.event);
+}
+
+/* --- systemd --- */
+
+/* In a process of its own: systemd's descriptors are numbered from 3, which criterion may use. Returns its exit status.
+ */
+static int activated(const char *dir, const char *path)
+{
+	struct api_config config = {.instance = "x", .run_dir = dir};
+	struct vpc_error error = VPC_ERROR_INIT;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), client;
+	char pid[16], byte;
+	struct api *a;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 5) < 0 || dup2(fd, 3) != 3)
+		return 1;
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", "1", 1);
+	if (sd_event_new(&config.event) < 0 || fake_engine_new(&config.engine) < 0)
+		return 2;
+	/* Without systemd's descriptor this would be refused: somebody answers at the path. */
+	if (api_new(&config, &a, &error) < 0)
+		return 3;
+	client = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	if (connect(client, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    !client_request(client, "GET", "/v1/status", "", NULL))
+		return 4;
+	for (int i = 0; i < 50; i++)
+		sd_event_run(config.event, 10000);
+	if (recv(client, &byte, 1, 0) != 1 || byte != 'H')
+		return 5;
+	api_free(a);
+	return 0;
+}
+
+Test(api_socket, systemd_hands_one_over, .timeout = 60)
+{
+	char dir[] = "/tmp/vpcd-api-XXXXXX", path[64];
+	int status;
+	pid_t pid;
+
+	cr_assert(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/vpcd.sock", dir);
+	pid = fork();
+	if (pid == 0)
+		_exit(activated(dir, path));
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_expect_eq(status, 0, "%d", WEXITSTATUS(status));
+	cr_expect_eq(unlink(path), 0, "systemd's socket was removed");
+	cr_expect_eq(rmdir(dir), 0);
 }

@@ -151,9 +151,8 @@ Test(api_server, a_long_list_comes_in_pieces)
 static void delete_group(struct fixture *fixture, void *data)
 {
 	struct model_context context = {.revision = 999, .seed = 1, .instance = "default"};
-	struct change c = {.op = CHANGE_SG_DELETE,
-			   .present = FIELD_BIT(FIELD_SECURITY_GROUP_ID),
-			   .security_group_id = data};
+	struct change c = {
+		.op = CHANGE_SG_DELETE, .present = FIELD_BIT(FIELD_SECURITY_GROUP_ID), .security_group_id = data};
 	struct vpc_error e = VPC_ERROR_INIT;
 	struct change_result result = {0};
 	struct model_txn *txn;
@@ -193,8 +192,7 @@ Test(api_server, a_list_survives_what_changes_while_it_is_read)
 	on_loop(&f, delete_group, (void *)"g2399");
 	r = client_receive(fd);
 	cr_assert(r.json, "%.200s", r.body);
-	json_array_foreach(json_object_get(r.json, "security_groups"), i, group)
-	{
+	json_array_foreach (json_object_get(r.json, "security_groups"), i, group) {
 		n++;
 		cr_expect_str_neq(json_string_value(json_object_get(group, "name")), "g2399");
 	}
@@ -211,7 +209,8 @@ Test(api_server, rules)
 
 	make_network();
 	r = done("POST", "/v1/security-groups/web/rules",
-		 "{\"rules\": [{\"direction\": \"ingress\", \"protocol\": \"tcp\", \"from_port\": 443, \"to_port\": 443, "
+		 "{\"rules\": [{\"direction\": \"ingress\", \"protocol\": \"tcp\", \"from_port\": 443, \"to_port\": "
+		 "443, "
 		 "\"cidr\": \"0.0.0.0/0\"}]}",
 		 201);
 	rules = json_object_get(r.json, "rules");
@@ -267,7 +266,8 @@ Test(api_server, scope_and_if_match_reach_the_change)
 
 Test(api_server, a_dry_run_changes_nothing)
 {
-	struct response r = done("POST", "/v1/vpcs", "{\"name\": \"a\", \"cidr\": \"10.0.0.0/16\", \"dry_run\": true}", 200);
+	struct response r =
+		done("POST", "/v1/vpcs", "{\"name\": \"a\", \"cidr\": \"10.0.0.0/16\", \"dry_run\": true}", 200);
 
 	cr_expect(f.engine->dry_run);
 	cr_expect(json_is_true(json_object_get(r.json, "dry_run")));
@@ -286,18 +286,19 @@ Test(api_server, an_idempotency_key_stands_for_one_request)
 	cr_expect(json_equal(a.json, b.json), "%s\n%s", a.body, b.body);
 	response_clear(&a);
 	response_clear(&b);
-	expect_error(&f, "POST", "/v1/vpcs", "Idempotency-Key: k1\r\n", "{\"name\": \"x\", \"cidr\": \"10.0.0.0/16\"}", 409,
-		     "IdempotentParameterMismatch", NULL);
+	expect_error(&f, "POST", "/v1/vpcs", "Idempotency-Key: k1\r\n", "{\"name\": \"x\", \"cidr\": \"10.0.0.0/16\"}",
+		     409, "IdempotentParameterMismatch", NULL);
 	expect_error(&f, "POST", "/v1/vpcs", "Idempotency-Key: a\tb\r\n", VPC_BODY, 400, "InvalidParameterValue",
 		     "Idempotency-Key");
 }
 
 Test(api_server, transactions)
 {
-	struct response r = done("POST", "/v1/transactions",
-				 "{\"changes\": [{\"op\": \"vpc.create\", \"name\": \"a\", \"cidr\": \"10.0.0.0/16\"},"
-				 "{\"op\": \"subnet.create\", \"name\": \"s\", \"vpc_id\": \"$0.id\", \"cidr\": \"10.0.0.0/24\"}]}",
-				 200);
+	struct response r =
+		done("POST", "/v1/transactions",
+		     "{\"changes\": [{\"op\": \"vpc.create\", \"name\": \"a\", \"cidr\": \"10.0.0.0/16\"},"
+		     "{\"op\": \"subnet.create\", \"name\": \"s\", \"vpc_id\": \"$0.id\", \"cidr\": \"10.0.0.0/24\"}]}",
+		     200);
 
 	cr_expect_eq(json_array_size(json_object_get(r.json, "results")), 2);
 	cr_expect_eq(number_of(&r, "revision"), 1);
@@ -321,7 +322,8 @@ Test(api_server, attachments_and_groups_of_an_eni)
 	do_it("PUT", "/v1/enis/web1/security-groups", "{\"security_groups\": [\"web\"], \"flows\": \"drain=5\"}", 200);
 	expect_error(&f, "PUT", "/v1/enis/web1/security-groups", "", "{}", 400, "MissingParameter", "security_groups");
 	expect_error(&f, "PUT", "/v1/enis/web1/attachment", "", "{}", 400, "MissingParameter", "netns");
-	expect_error(&f, "PUT", "/v1/enis/web1/attachment", "", "{\"netns\": 1}", 400, "InvalidParameterValue", "netns");
+	expect_error(&f, "PUT", "/v1/enis/web1/attachment", "", "{\"netns\": 1}", 400, "InvalidParameterValue",
+		     "netns");
 	do_it("PUT", "/v1/enis/web1/attachment", "{\"netns\": \"web1\", \"ifname\": \"eth0\"}", 200);
 	do_it("DELETE", "/v1/enis/web1/attachment", NULL, 200);
 }
