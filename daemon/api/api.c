@@ -95,7 +95,7 @@ void api_free(struct api *a)
 	verify_stop(a);
 	verdicts_stop(a);
 	DL_FOREACH (a->requests, r)
-		request_abandon(r);
+		request_wake(r);
 	for (int i = 0; i < API_SOCKETS; i++) {
 		server_free(a->servers[i]);
 		socket_clear(&a->sockets[i]);

@@ -67,8 +67,8 @@ static inline void request_unrefp(struct request **r)
 }
 
 bool request_is_gone(const struct request *r);
-/* Wakes a request that waits without a reply: for shutting down. */
-void request_abandon(struct request *r);
+/* Ends the sleep of a request's connection, if it sleeps: there is a reply, or (shutting down) there will be none. */
+void request_wake(struct request *r);
 /* The body is no longer needed. */
 void request_drop_body(struct request *r);
 

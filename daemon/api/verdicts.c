@@ -170,7 +170,7 @@ static int read_drops(const struct request *r, bool *ret, struct vpc_error *rete
 	static const struct {
 		const char *text;
 		bool drops;
-	} values[] = {{"", true}, {"1", true}, {"true", true}, {"0", false}, {"false", false}};
+	} values[] = {{"1", true}, {"true", true}, {"0", false}, {"false", false}};
 	const char *s = r->query[QUERY_DROPS];
 
 	*ret = false;

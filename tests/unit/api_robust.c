@@ -477,7 +477,13 @@ API_TEST(streams_are_limited_and_their_arguments_checked)
 	cr_assert(gone());
 	expect_error(&f, "GET", "/v1/verdicts?drops=maybe", "", NULL, 400, "InvalidParameterValue", "drops");
 	expect_error(&f, "GET", "/v1/verdicts?eni=none", "", NULL, 404, "InvalidNetworkInterfaceID.NotFound", "eni");
-	close(open_stream("/v1/verdicts"));
+	fds[0] = open_stream("/v1/verdicts?drops=&eni=");
+	cr_expect_not(f.engine->listeners->drops_only);
+	close(fds[0]);
+	cr_expect(gone());
+	fds[0] = open_stream("/v1/verdicts?drops");
+	cr_expect(f.engine->listeners->drops_only);
+	close(fds[0]);
 	cr_expect(gone());
 }
 
