@@ -154,7 +154,8 @@ int change_names(const struct model *m, const struct change *c, struct object *o
 		 const struct object *old, struct vpc_error *reterr);
 
 /* Who is in the way; lists ids in the message as far as they fit. */
-int dependency_error(const struct object *o, const struct object *const *holders, size_t n, struct vpc_error *reterr);
+int dependency_error(const struct model *m, const struct object *o, const struct object *const *holders, size_t n,
+		     struct vpc_error *reterr);
 /* Growing list of borrowed objects. */
 struct object_list {
 	const struct object **items;

@@ -160,7 +160,7 @@ int sg_delete(struct model_txn *t, const struct change *c, struct change_result 
 			return vpc_error_oom(reterr);
 	object_list_sort(&holders);
 	if (holders.n)
-		return dependency_error(o, holders.items, holders.n, reterr);
+		return dependency_error(t->m, o, holders.items, holders.n, reterr);
 	result_set(ret, o);
 	return sg_remove(t, sg_of(o), reterr);
 }

@@ -127,7 +127,7 @@ int subnet_delete(struct model_txn *t, const struct change *c, struct change_res
 		return vpc_error_oom(reterr);
 	object_list_sort(&holders);
 	if (holders.n)
-		return dependency_error(o, holders.items, holders.n, reterr);
+		return dependency_error(t->m, o, holders.items, holders.n, reterr);
 	result_set(ret, o);
 	return txn_remove(t, o, reterr);
 }

@@ -167,7 +167,7 @@ int vpc_delete(struct model_txn *t, const struct change *c, struct change_result
 			return vpc_error_oom(reterr);
 	object_list_sort(&holders);
 	if (holders.n)
-		return dependency_error(o, holders.items, holders.n, reterr);
+		return dependency_error(t->m, o, holders.items, holders.n, reterr);
 	result_set(ret, o);
 	r = sg_remove(t, model_sg(t->m, v->default_sg), reterr);
 	if (r < 0)
