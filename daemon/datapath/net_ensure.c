@@ -268,8 +268,8 @@ static int look(struct mending *m)
 
 static bool any_device_differs(const struct mending *m)
 {
-	return (m->all->n_subnets && memchr(m->bridges, true, m->all->n_subnets)) ||
-	       (m->all->n_ports && memchr(m->ports, true, m->all->n_ports));
+	return (m->all->n_subnets && memchr(m->bridges, 1, m->all->n_subnets)) ||
+	       (m->all->n_ports && memchr(m->ports, 1, m->all->n_ports));
 }
 
 static void mend_devices(struct mending *m)
