@@ -328,7 +328,7 @@ static int take_event(void *ctx, void *data, size_t size)
 
 	cr_assert_eq(size, sizeof(l->event));
 	memcpy(&l->event, data, sizeof(l->event));
-	return 1; /* stop: one at a time */
+	return -1; /* stops: one at a time */
 }
 
 bool lab_event(struct lab *l, struct vpc_event *ret)
