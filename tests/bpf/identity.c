@@ -24,7 +24,8 @@ static void teardown(void)
 
 TestSuite(identity, .init = setup, .fini = teardown);
 
-static const struct packet_spec a_to_b = {.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_UDP, .sport = 1, .dport = 2};
+static const struct packet_spec a_to_b = {
+	.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_UDP, .sport = 1, .dport = 2};
 
 Test(identity, macs)
 {
@@ -76,8 +77,8 @@ Test(identity, source_addresses)
 	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
 		p.src = foreign[i];
 		p.dst = "10.0.1.12";
-		cr_expect_eq(lab_send(l, ENI_A, p).reason,
-			     i == 2 ? VPC_DROP_FORGED_SOURCE : VPC_DROP_FORGED_SOURCE, "%s", foreign[i]);
+		cr_expect_eq(lab_send(l, ENI_A, p).reason, i == 2 ? VPC_DROP_FORGED_SOURCE : VPC_DROP_FORGED_SOURCE,
+			     "%s", foreign[i]);
 	}
 	p.src = "fd00:1::11";
 	p.dst = "fd00:1:0:1::12";
@@ -121,8 +122,11 @@ Test(identity, special_addresses)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		cr_expect_eq(lab_send(l, ENI_A,
-				      (struct packet_spec){
-					      .src = cases[i].src, .dst = cases[i].dst, .proto = IPPROTO_UDP, .sport = 7, .dport = 8})
+				      (struct packet_spec){.src = cases[i].src,
+							   .dst = cases[i].dst,
+							   .proto = IPPROTO_UDP,
+							   .sport = 7,
+							   .dport = 8})
 				     .reason,
 			     cases[i].reason, "%s to %s", cases[i].src, cases[i].dst);
 }
@@ -147,7 +151,8 @@ Test(identity, marks)
 	cr_expect_eq(lab_deliver(l, ENI_B, 0, a_to_b).reason, VPC_DROP_FORGED_SOURCE, "came by another device");
 	cr_expect_eq(lab_deliver(l, ENI_B, 0xd4, a_to_b).reason, VPC_DROP_FORGED_SOURCE);
 	cr_expect_eq(lab_deliver(l, ENI_B, VPC_MARK_ANSWER | ENI_A, a_to_b).reason, VPC_DROP_FORGED_SOURCE);
-	cr_expect_eq(lab_deliver(l, ENI_B, VPC_MARK_ENI | ENI_C, a_to_b).reason, VPC_DROP_FORGED_SOURCE, "entered at another port");
+	cr_expect_eq(lab_deliver(l, ENI_B, VPC_MARK_ENI | ENI_C, a_to_b).reason, VPC_DROP_FORGED_SOURCE,
+		     "entered at another port");
 	cr_expect_eq(lab_deliver(l, ENI_B, VPC_MARK_ENI | 999, a_to_b).reason, VPC_DROP_FORGED_SOURCE);
 	cr_expect_eq(lab_flows(l, false), 0);
 	cr_expect_eq(lab_deliver(l, ENI_B, VPC_MARK_ENI | ENI_A, a_to_b).reason, 0);
@@ -199,7 +204,11 @@ Test(identity, appliance)
 {
 	struct packet_spec out = {.src = "192.0.2.5", .dst = "10.0.0.11", .proto = IPPROTO_UDP, .sport = 1, .dport = 2},
 			   in = {.src = "10.0.0.11", .dst = "192.0.2.5", .proto = IPPROTO_UDP, .sport = 2, .dport = 1},
-			   as_c = {.src = "10.0.1.12", .dst = "10.0.0.11", .proto = IPPROTO_UDP, .sport = 5, .dport = 2};
+			   as_c = {.src = "10.0.1.12",
+				   .dst = "10.0.0.11",
+				   .proto = IPPROTO_UDP,
+				   .sport = 5,
+				   .dport = 2};
 	struct vpc_flow_key key;
 	struct vpc_flow f;
 
@@ -235,7 +244,11 @@ Test(identity, appliance)
 
 Test(identity, echo_to_the_gateway_needs_no_group)
 {
-	struct packet_spec p = {.src = "10.0.0.10", .dst = "10.0.0.1", .proto = IPPROTO_ICMP, .icmp_type = 8, .icmp_id = 3},
+	struct packet_spec p = {.src = "10.0.0.10",
+				.dst = "10.0.0.1",
+				.proto = IPPROTO_ICMP,
+				.icmp_type = 8,
+				.icmp_id = 3},
 			   p6 = {.src = "fe80::1234", .dst = "fe80::1", .proto = IPPROTO_ICMPV6, .icmp_type = 128},
 			   back = {.src = "10.0.0.1", .dst = "10.0.0.10", .proto = IPPROTO_ICMP, .icmp_id = 3},
 			   back6 = {.src = "fe80::1", .dst = "fe80::1234", .proto = IPPROTO_ICMPV6, .icmp_type = 129};

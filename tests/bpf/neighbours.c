@@ -146,7 +146,8 @@ static uint32_t checksum6(const uint8_t *ip, size_t length)
 	return sum;
 }
 
-static void expect_na(const char *src, const char *target, const uint8_t *lladdr, const uint8_t *mac, const char *to, uint8_t flags)
+static void expect_na(const char *src, const char *target, const uint8_t *lladdr, const uint8_t *mac, const char *to,
+		      uint8_t flags)
 {
 	struct verdict v = lab_send(l, ENI_A, nd_spec(src, 135, target, lladdr));
 	const uint8_t *p = lab_out(l)->data;
@@ -204,7 +205,8 @@ Test(neighbours, nd_forged)
 	p.fragment_header = true;
 	p.more_fragments = true;
 	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_FORGED_ND, "RFC 6980");
-	cr_expect_eq(lab_send(l, ENI_A, nd_spec("fe80::1234", 134, "::", NULL)).reason, VPC_DROP_FORGED_ND, "plays the router");
+	cr_expect_eq(lab_send(l, ENI_A, nd_spec("fe80::1234", 134, "::", NULL)).reason, VPC_DROP_FORGED_ND,
+		     "plays the router");
 	cr_expect_eq(lab_send(l, ENI_A, nd_spec("fe80::1234", 137, "::", NULL)).reason, VPC_DROP_FORGED_ND);
 	cr_expect_eq(lab_send(l, ENI_A, nd_spec("fd00:1::10", 136, "fd00:1::10", NULL)).reason, VPC_DROP_UNANSWERED);
 	cr_expect_eq(lab_send(l, ENI_A, nd_spec("fd00:1::11", 136, "fd00:1::11", NULL)).reason, VPC_DROP_FORGED_ND);

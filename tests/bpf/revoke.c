@@ -16,9 +16,14 @@ static uint32_t tcp_row, udp_row, icmp_row;
 static void setup(void)
 {
 	l = lab_usual();
-	tcp_row = lab_allow(l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_TCP, .port = 80, .port_plen = 16, .peer = "10.0.0.0/24"});
-	udp_row = lab_allow(l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer_sg = SG_A});
-	icmp_row = lab_allow(l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_ICMP, .port = 8 << 8, .port_plen = 8, .peer = "10.0.0.0/24"});
+	tcp_row = lab_allow(
+		l, &(struct rule_spec){
+			   .sg = SG_B, .slot = VPC_SLOT_TCP, .port = 80, .port_plen = 16, .peer = "10.0.0.0/24"});
+	udp_row = lab_allow(
+		l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer_sg = SG_A});
+	icmp_row = lab_allow(
+		l, &(struct rule_spec){
+			   .sg = SG_B, .slot = VPC_SLOT_ICMP, .port = 8 << 8, .port_plen = 8, .peer = "10.0.0.0/24"});
 	lab_commit(l);
 }
 
@@ -32,7 +37,12 @@ TestSuite(revoke, .init = setup, .fini = teardown);
 static struct packet_spec spec(bool from_a, uint8_t proto, uint8_t flags)
 {
 	uint16_t port = proto == IPPROTO_TCP ? 80 : 53;
-	struct packet_spec p = {.src = "10.0.0.10", .dst = "10.0.0.11", .proto = proto, .sport = 4000, .dport = port, .tcp_flags = flags};
+	struct packet_spec p = {.src = "10.0.0.10",
+				.dst = "10.0.0.11",
+				.proto = proto,
+				.sport = 4000,
+				.dport = port,
+				.tcp_flags = flags};
 
 	if (!from_a) {
 		p.src = "10.0.0.11";
@@ -109,10 +119,12 @@ Test(revoke, allowing_again_goes_on)
 	lab_commit(l);
 	cr_expect_eq(udp(false), VPC_DROP_REVOKED);
 	cr_expect_eq(tcp(false, ACK), VPC_DROP_REVOKED);
-	lab_allow(l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 9, .port_plen = 16, .peer = "10.0.0.0/24"});
+	lab_allow(l, &(struct rule_spec){
+			     .sg = SG_B, .slot = VPC_SLOT_UDP, .port = 9, .port_plen = 16, .peer = "10.0.0.0/24"});
 	lab_commit(l);
 	cr_expect_eq(udp(false), VPC_DROP_REVOKED, "something else was allowed");
-	lab_allow(l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer_sg = SG_A});
+	lab_allow(l,
+		  &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer_sg = SG_A});
 	lab_allow_all(l, SG_B, VPC_INGRESS, 4);
 	cr_expect_eq(udp(false), VPC_DROP_REVOKED);
 	lab_commit(l);
@@ -196,13 +208,18 @@ Test(revoke, number_given_to_another_eni)
 	lab_join(l, ENI_B, false, GROUPS(70));
 	lab_commit(l);
 	cr_expect_eq(tcp(true, ACK), VPC_DROP_NO_FLOW);
-	cr_expect_eq(lab_deliver(l, ENI_B, VPC_MARK_ENI | ENI_A, spec(true, IPPROTO_TCP, ACK)).reason, VPC_DROP_NO_FLOW);
+	cr_expect_eq(lab_deliver(l, ENI_B, VPC_MARK_ENI | ENI_A, spec(true, IPPROTO_TCP, ACK)).reason,
+		     VPC_DROP_NO_FLOW);
 	cr_expect_eq(udp(true), VPC_DROP_NO_INGRESS_RULE);
 }
 
 Test(revoke, icmp_echo)
 {
-	struct packet_spec ask = {.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_ICMP, .icmp_type = 8, .icmp_id = 1},
+	struct packet_spec ask = {.src = "10.0.0.10",
+				  .dst = "10.0.0.11",
+				  .proto = IPPROTO_ICMP,
+				  .icmp_type = 8,
+				  .icmp_id = 1},
 			   answer = {.src = "10.0.0.11", .dst = "10.0.0.10", .proto = IPPROTO_ICMP, .icmp_id = 1};
 
 	cr_assert_eq(lab_cross(l, ENI_A, ENI_B, ask).reason, 0);
