@@ -93,7 +93,10 @@ static void load(struct model *m, struct document *d, struct object *o)
 	struct rule *r = (struct rule *)o;
 	_cleanup_free_ char *direction = document_text(d, "direction", true);
 	_cleanup_free_ char *protocol = document_text(d, "protocol", true);
+	_cleanup_free_ char *name = document_text(d, "name", true);
 
+	if (name && name[0])
+		document_damaged(d, "name");
 	r->sg = document_ref(m, d, "security_group_id", OBJECT_SG);
 	if (direction && !strcmp(direction, directions[VPC_EGRESS]))
 		r->direction = VPC_EGRESS;

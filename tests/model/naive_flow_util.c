@@ -102,15 +102,13 @@ static unsigned life_of(const struct naive_state *s, int vpc, const struct addre
 	return eni < 0 ? 0 : s->enis[eni].life;
 }
 
-static bool lives(const struct naive_state *s, unsigned life)
+/* Whether the ENIs that a flow is between still have its addresses. */
+static bool is_between(const struct naive_state *s, const struct naive_flow *f)
 {
-	for (int i = 0; i < NAIVE_ENIS; i++)
-		if (s->enis[i].name[0] && s->enis[i].life == life)
-			return true;
-	return life == 0;
+	return f->life[0] == life_of(s, f->vpc, &f->open.src) && f->life[1] == life_of(s, f->vpc, &f->open.dst);
 }
 
-/* The flow that t is of, from either side. A flow ends with either of its ENIs. */
+/* The flow that t is of, from either side. It ends when somebody else has one of its addresses. */
 static struct naive_flow *find_flow(struct naive *n, int vpc, int via, const struct tuple *t)
 {
 	struct tuple back;
@@ -119,19 +117,16 @@ static struct naive_flow *find_flow(struct naive *n, int vpc, int via, const str
 	for (size_t i = n->n_flows; i-- > 0;) {
 		struct naive_flow *f = &n->flows[i];
 
-		if (f->vpc == vpc && f->via == via && lives(&n->now, f->life[0]) && lives(&n->now, f->life[1]) &&
+		if (f->vpc == vpc && f->via == via && is_between(&n->now, f) &&
 		    (same_opening(&f->open, t) || (may_answer && same_opening(&f->open, &back))))
 			return f;
 	}
 	return NULL;
 }
 
-/* Whether the flow may go on: its ENIs still have its addresses, and the rules would allow it to be opened now (8). */
+/* Whether the flow may go on: the rules would allow it to be opened now (8). */
 static bool stands(const struct naive *n, const struct naive_flow *f)
 {
-	if (f->life[0] != life_of(&n->now, f->vpc, &f->open.src) ||
-	    f->life[1] != life_of(&n->now, f->vpc, &f->open.dst))
-		return false;
 	return naive_allows(&n->now, f->vpc, f->via, &f->open);
 }
 
@@ -176,22 +171,15 @@ static bool flags_possible(uint8_t flags)
 /* A segment that passed: what the connection has seen. from: 0 its opener sent it, 1 its responder. */
 static void tcp_seen(struct naive_flow *f, uint8_t flags, unsigned from)
 {
-	if (flags & TCP_RST) {
-		f->reset = true; /* perhaps; data takes it back */
-		return;
-	}
-	f->reset = false;
-	if (from == 1 && (flags & TCP_SYN))
-		f->answered = true;
+	f->reset = (flags & TCP_RST) != 0; /* perhaps; data takes it back */
 	if (flags & TCP_FIN)
 		f->fin[from] = true;
 }
 
-/* Whether a pure SYN asks for a connection of its own, rather than belonging to f: again from the opener, or as the
- * answer of a responder that opens at the same time. */
+/* Whether a pure SYN asks for a connection of its own, rather than once more for f. */
 static bool tcp_is_new(const struct naive_flow *f, unsigned from)
 {
-	return f->reset || (f->fin[0] && f->fin[1]) || (from == 1 && f->answered);
+	return from == 1 || f->reset || (f->fin[0] && f->fin[1]);
 }
 
 static struct naive_verdict judge_tcp(struct naive *n, int vpc, int via, const struct packet *p)

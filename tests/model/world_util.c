@@ -8,14 +8,17 @@ static struct vpc_limits limits(void)
 {
 	struct vpc_limits l = vpc_limits_default;
 
+	/* What the naive model has room for: beyond it both refuse. */
+	l.vpcs = NAIVE_VPCS;
+	l.subnets = NAIVE_SUBNETS;
+	l.groups = NAIVE_GROUPS;
+	l.enis = NAIVE_ENIS;
+	l.rules = NAIVE_RULES;
 	/* Small tables load fast; the flow tables have room for every flow of a script, so that nothing is evicted. */
-	l.enis = 1024;
 	l.addresses = 4096;
 	l.rows = 65536;
 	l.classes = 16384;
 	l.sets = 2048;
-	l.groups = 1024;
-	l.vpcs = 64;
 	l.flows_established = 65536;
 	l.flows_other = 65536;
 	l.fragments = 1024;

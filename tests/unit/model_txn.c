@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Transactions: deltas, exact undo, documents, and work in proportion to the change. */
+#include <string.h>
+
+#include "model_util.h"
+
+static struct model_bench b;
+
+static void open_bench(void)
+{
+	model_bench_open(&b, NULL);
+}
+
+static void close_bench(void)
+{
+	model_bench_close(&b);
+}
+
+TestSuite(model_txn, .init = open_bench, .fini = close_bench);
+
+/* --- random changes ---------------------------------------------------------------------------------------------- */
+
+static uint32_t draw(uint64_t *state, uint32_t n)
+{
+	*state = *state * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(*state >> 33) % n;
+}
+
+/* A change that may well be refused; owned. */
+static char *random_change(uint64_t *s)
+{
+	static const char *const protocols[] = {"'tcp', 'from_port': 1, 'to_port': 2", "'all'",
+						"'udp', 'from_port': 3, 'to_port': 9"};
+	static const char *const peers[] = {"'cidr': '10.0.0.0/8'", "'cidr': '::/0'", "'sg_id': 'g0'", "'sg_id': 'g1'"};
+	uint32_t vpc = draw(s, 2), x = draw(s, 4), y = draw(s, 4);
+	char *text;
+	int r;
+
+	switch (draw(s, 15)) {
+	case 0:
+		r = asprintf(&text, "{'op': 'vpc.create', 'name': 'v%u', 'cidr': '10.0.0.0/16', 'cidr6': 'fd00::/56'}",
+			     vpc);
+		break;
+	case 1:
+		r = asprintf(&text, "{'op': 'vpc.delete', 'vpc_id': 'v%u'}", vpc);
+		break;
+	case 2:
+		r = asprintf(&text,
+			     "{'op': 'subnet.create', 'name': 's%u', 'vpc_id': 'v%u', 'cidr': '10.0.%u.0/28',"
+			     " 'cidr6': 'fd00:0:0:%u::/64', 'tags': {'n': '%u'}}",
+			     x, vpc, x, x, y);
+		break;
+	case 3:
+		r = asprintf(&text, "{'op': 'subnet.delete', 'vpc': 'v%u', 'subnet_id': 's%u'}", vpc, x);
+		break;
+	case 4:
+		r = asprintf(&text, "{'op': 'sg.create', 'name': 'g%u', 'vpc_id': 'v%u', 'description': 'd'}", x, vpc);
+		break;
+	case 5:
+		r = asprintf(&text, "{'op': 'sg.delete', 'vpc': 'v%u', 'security_group_id': 'g%u'}", vpc, x);
+		break;
+	case 6:
+	case 7:
+		r = asprintf(&text,
+			     "{'op': '%s', 'vpc': 'v%u', 'security_group_id': 'g%u', 'rules': [{'direction': '%s',"
+			     " 'protocol': %s, %s, 'description': 'd%u'}]}",
+			     draw(s, 3) ? "sg.authorize" : "sg.revoke", vpc, x, draw(s, 2) ? "ingress" : "egress",
+			     protocols[draw(s, 3)], peers[y], x);
+		break;
+	case 8:
+	case 9:
+		r = asprintf(&text, "{'op': 'eni.create', 'vpc': 'v%u', 'name': 'e%u', 'subnet_id': 's%u'%s%s}", vpc, x,
+			     y, draw(s, 2) ? ", 'security_groups': ['g0', 'default']" : "",
+			     draw(s, 2) ? ", 'secondary_ips': ['10.0.0.9', 'fd00::9']" : "");
+		break;
+	case 10:
+		r = asprintf(&text, "{'op': 'eni.delete', 'vpc': 'v%u', 'eni_id': 'e%u'}", vpc, x);
+		break;
+	case 11:
+		r = asprintf(&text, "{'op': 'sg.%s', 'vpc': 'v%u', 'security_group_id': 'g%u', 'enis': ['e%u', 'e%u']}",
+			     draw(s, 2) ? "attach" : "detach", vpc, x, y, x);
+		break;
+	case 12:
+		r = asprintf(&text,
+			     "{'op': 'eni.attach', 'vpc': 'v%u', 'eni_id': 'e%u', 'attachment': {'kind': 'netns',"
+			     " 'path': '/run/netns/x', 'ns_ino': %u}}",
+			     vpc, x, y);
+		break;
+	case 13:
+		r = asprintf(&text, "{'op': 'eni.detach', 'vpc': 'v%u', 'eni_id': 'e%u', 'reason': 'r%u'}", vpc, x, y);
+		break;
+	default:
+		r = asprintf(&text, "{'op': 'sg.update', 'vpc': 'v%u', 'security_group_id': 'g%u', 'name': 'g%u'}", vpc,
+			     x, y);
+		break;
+	}
+	cr_assert_geq(r, 0);
+	return text;
+}
+
+/* Applies a random change; a refused one must leave what was before it. Returns whether it was accepted. */
+static bool apply_random(struct model_txn *t, uint64_t *s)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	char *text = random_change(s);
+	json_t *json = model_json_from_quotes(text);
+	struct change c = model_change_from_json(json);
+	char *before = model_dump(b.m);
+	struct change_result result;
+	int r = model_apply(t, &c, &result, &error);
+
+	if (r < 0) {
+		char *after = model_dump(b.m);
+		/* All but the number that the next rule gets, which the abort puts back. */
+		char *end_before = strstr(before, "next rule"), *end_after = strstr(after, "next rule");
+
+		*end_before = *end_after = '\0';
+		cr_assert_neq(error.code, VPC_E_OK, "%s", text);
+		cr_assert_neq(error.code, VPC_E_INTERNAL_ERROR, "%s", error.message);
+		cr_assert_str_eq(before, after, "refused (%s): %s", error.message, text);
+		free(after);
+	}
+	change_result_clear(&result);
+	change_clear(&c);
+	json_decref(json);
+	free(before);
+	free(text);
+	return r >= 0;
+}
+
+static void check_deltas(struct model_txn *t)
+{
+	const struct delta *deltas;
+	enum object_kind last = OBJECT_VPC;
+	size_t n;
+
+	cr_assert_eq(model_txn_deltas(t, &deltas, &n), 0);
+	for (size_t i = 0; i < n; i++) {
+		const struct object *o = deltas[i].after ? deltas[i].after : deltas[i].before;
+
+		cr_assert_geq(o->kind, last);
+		last = o->kind;
+		cr_assert_eq(model_find(b.m, o->kind, o->id), deltas[i].after);
+		if (deltas[i].before && deltas[i].after)
+			cr_assert_eq(deltas[i].before->number, deltas[i].after->number);
+		if (deltas[i].after)
+			cr_assert_eq(deltas[i].after->revision, b.revision + 1);
+		for (size_t k = 0; k < i; k++)
+			cr_assert_str_neq(o->id, (deltas[k].after ? deltas[k].after : deltas[k].before)->id);
+	}
+}
+
+Test(model_txn, random_transactions_are_undone_exactly)
+{
+	uint64_t s = 42;
+	unsigned accepted = 0;
+
+	for (unsigned round = 0; round < 400; round++) {
+		struct model_context context = {.revision = b.revision + 1, .seed = round * 7919u + 1};
+		char *before = model_dump(b.m), *after;
+		struct model_txn *t;
+
+		cr_assert_eq(model_begin(b.m, &context, &t), 0);
+		for (uint32_t n = 1 + draw(&s, 12); n > 0; n--)
+			accepted += apply_random(t, &s);
+		check_deltas(t);
+		if (draw(&s, 2)) {
+			model_commit(t);
+			b.revision++;
+		} else {
+			model_abort(t);
+			after = model_dump(b.m);
+			cr_assert_str_eq(before, after);
+			free(after);
+		}
+		free(before);
+	}
+	cr_assert_gt(accepted, 500, "the changes must not all be refused: %u", accepted);
+}
+
+Test(model_txn, random_models_are_loaded_as_they_were)
+{
+	uint64_t s = 7;
+
+	for (unsigned round = 0; round < 300; round++) {
+		struct model_context context = {.revision = b.revision + 1, .seed = round * 31u + 5};
+		struct model_txn *t;
+
+		cr_assert_eq(model_begin(b.m, &context, &t), 0);
+		apply_random(t, &s);
+		model_commit(t);
+		b.revision++;
+		if (round % 10 == 0) {
+			struct model *copy = model_reload(b.m);
+			char *before, *after;
+
+			model_set_next_rule_number(copy, model_next_rule_number(b.m));
+			before = model_dump(b.m);
+			after = model_dump(copy);
+			/* Members of a group are listed in the order they joined, which documents don't keep. */
+			cr_assert_eq(strlen(before), strlen(after));
+			for (unsigned k = 0; k < OBJECT_KINDS; k++) {
+				const struct object *o = NULL, *p = NULL;
+
+				while ((o = model_next(b.m, (enum object_kind)k, o))) {
+					json_t *x = model_to_document(b.m, o), *y, *xj = model_to_json(b.m, o), *yj;
+
+					p = model_next(copy, (enum object_kind)k, p);
+					y = model_to_document(copy, p);
+					yj = model_to_json(copy, p);
+					cr_assert(json_equal(x, y) && json_equal(xj, yj), "%s", o->id);
+					cr_assert(o->order == p->order && o->number == p->number);
+					json_decref(x);
+					json_decref(y);
+					json_decref(xj);
+					json_decref(yj);
+				}
+			}
+			free(before);
+			free(after);
+			model_free(copy);
+		}
+	}
+}
+
+/* --- deltas ------------------------------------------------------------------------------------------------------ */
+
+#define APPLY(t, ...)                                                \
+	do {                                                         \
+		json_t *_json = model_json_from_quotes(__VA_ARGS__); \
+		struct change _c = model_change_from_json(_json);    \
+		struct change_result _r;                             \
+		int _e = model_apply(t, &_c, &_r, &b.error);         \
+		cr_assert_eq(_e, 0, "%s", b.error.message);          \
+		change_result_clear(&_r);                            \
+		change_clear(&_c);                                   \
+		json_decref(_json);                                  \
+	} while (0)
+
+Test(model_txn, each_object_at_most_once)
+{
+	struct model_context context = {.revision = 2, .seed = 9};
+	const struct delta *d;
+	struct model_txn *t;
+	size_t n;
+
+	model_ok(&b, "[{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'},"
+		     " {'op': 'sg.create', 'name': 'g', 'vpc_id': 'a'}]");
+	cr_assert_eq(model_begin(b.m, &context, &t), 0);
+	APPLY(t, "{'op': 'sg.create', 'name': 'gone', 'vpc_id': 'a'}");
+	APPLY(t, "{'op': 'vpc.update', 'vpc_id': 'a', 'name': 'b'}");
+	APPLY(t, "{'op': 'vpc.update', 'vpc_id': 'b', 'name': 'c'}");
+	APPLY(t, "{'op': 'sg.delete', 'security_group_id': 'gone'}");
+	APPLY(t, "{'op': 'sg.authorize', 'security_group_id': 'g', 'rules': [{'direction': 'ingress', 'protocol': "
+		 "'all', 'cidr': '::/0'}]}");
+	APPLY(t, "{'op': 'sg.authorize', 'security_group_id': 'g', 'rules': [{'direction': 'ingress', 'protocol': '1', "
+		 "'cidr': '0.0.0.0/0'}]}");
+	APPLY(t, "{'op': 'sg.revoke', 'security_group_id': 'g', 'rules': [{'direction': 'ingress', 'protocol': 'all', "
+		 "'cidr': '::/0'}]}");
+	cr_assert_eq(model_txn_deltas(t, &d, &n), 0);
+	cr_assert_eq(n, 3);
+	cr_assert(d[0].before && d[0].after);
+	cr_assert_str_eq(d[0].before->name, "a");
+	cr_assert_str_eq(d[0].after->name, "c");
+	cr_assert(d[1].after->kind == OBJECT_SG && d[1].before && d[1].after->revision == 2);
+	cr_assert(!d[2].before && d[2].after->kind == OBJECT_RULE);
+	model_commit(t);
+	/* What was new in that transaction is old in the next. */
+	context.revision = 3;
+	cr_assert_eq(model_begin(b.m, &context, &t), 0);
+	APPLY(t, "{'op': 'vpc.update', 'vpc_id': 'c', 'name': 'd'}");
+	cr_assert_eq(model_txn_deltas(t, &d, &n), 0);
+	cr_assert_eq(n, 1);
+	cr_assert_str_eq(d[0].before->name, "c");
+	model_abort(t);
+}
+
+Test(model_txn, same_seed_same_ids)
+{
+	struct model_bench other;
+	char id[OBJECT_ID_MAX];
+
+	model_bench_open(&other, NULL);
+	strcpy(id, model_ok(&b, "{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'}"));
+	cr_assert_str_eq(model_ok(&other, "{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'}"), id);
+	cr_assert_str_neq(model_ok(&other, "{'op': 'vpc.create', 'name': 'b', 'cidr': '10.0.0.0/16'}"), id);
+	model_bench_close(&other);
+}
+
+/* --- size -------------------------------------------------------------------------------------------------------- */
+
+static struct change many_rules(size_t n)
+{
+	struct change c = {.op = CHANGE_SG_AUTHORIZE,
+			   .present = FIELD_BIT(FIELD_SECURITY_GROUP_ID) | FIELD_BIT(FIELD_RULES)};
+
+	c.security_group_id = strdup("g");
+	c.rules = calloc(n, sizeof(*c.rules));
+	c.n_rules = n;
+	for (size_t i = 0; i < n; i++) {
+		c.rules[i] = (struct rule_spec){.direction = strdup("ingress"),
+						.protocol = strdup("tcp"),
+						.has_from_port = true,
+						.has_to_port = true,
+						.from_port = 443,
+						.to_port = 443};
+		cr_assert_geq(asprintf(&c.rules[i].cidr, "10.%zu.%zu.%zu/32", i >> 16, i >> 8 & 255, i & 255), 0);
+	}
+	return c;
+}
+
+/* No time is asserted; with work that grew with the group, this would not end within criterion's patience. */
+Test(model_txn, a_group_of_a_hundred_thousand_rules, .timeout = 120)
+{
+	struct model_context context = {.revision = 2, .seed = 3};
+	struct change c = many_rules(100000);
+	struct change_result result;
+	const struct delta *deltas;
+	struct model_txn *t;
+	size_t n;
+
+	model_ok(&b, "[{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'},"
+		     " {'op': 'sg.create', 'name': 'g', 'vpc_id': 'a'}]");
+	cr_assert_eq(model_begin(b.m, &context, &t), 0);
+	cr_assert_eq(model_apply(t, &c, &result, &b.error), 0, "%s", b.error.message);
+	cr_assert_eq(result.n_rule_ids, 100000);
+	change_result_clear(&result);
+	model_abort(t);
+	cr_assert_eq(model_count(b.m, OBJECT_RULE), 5);
+	cr_assert_eq(model_begin(b.m, &context, &t), 0);
+	cr_assert_eq(model_apply(t, &c, &result, &b.error), 0);
+	model_commit(t);
+	b.revision++;
+	change_result_clear(&result);
+	change_clear(&c);
+	model_refused(&b, "RulesPerSecurityGroupLimitExceeded", "rules",
+		      "{'op': 'sg.authorize', 'security_group_id': 'g', 'rules': [{'direction': 'ingress', 'protocol': "
+		      "'all', 'cidr': '::/0'}]}");
+	for (unsigned i = 0; i < 20000; i++) {
+		context.revision = ++b.revision + 1;
+		cr_assert_eq(model_begin(b.m, &context, &t), 0);
+		APPLY(t, i % 2 ? "{'op': 'sg.authorize', 'security_group_id': 'g', 'rules': [{'direction': 'egress', "
+				 "'protocol': 'tcp',"
+				 " 'from_port': 1, 'to_port': 1, 'cidr': '1.2.3.4/32'}]}"
+			       : "{'op': 'sg.update', 'security_group_id': 'g', 'tags': {'a': 'b'}}");
+		cr_assert_eq(model_txn_deltas(t, &deltas, &n), 0);
+		cr_assert_leq(n, 2, "only what changed");
+		model_abort(t);
+	}
+	model_ok(&b, "{'op': 'sg.delete', 'security_group_id': 'g'}");
+	cr_assert_eq(model_count(b.m, OBJECT_RULE), 3);
+}
+
+Test(model_txn, a_thousand_enis_in_one_subnet)
+{
+	model_ok(&b, "[{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'},"
+		     " {'op': 'subnet.create', 'name': 's', 'vpc_id': 'a', 'cidr': '10.0.0.0/16'}]");
+	for (unsigned i = 0; i < 1000; i++)
+		model_ok(&b, "{'op': 'eni.create', 'name': 'e%u', 'subnet_id': 's'}", i);
+	cr_assert_str_eq(model_shown(&b, b.id, "ip"), "10.0.3.235");
+}
+
+/* --- documents --------------------------------------------------------------------------------------------------- */
+
+Test(model_txn, numbers_of_64_bits_survive)
+{
+	const struct eni *e, *f;
+	struct model *copy;
+
+	model_ok(&b, "[{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'},"
+		     " {'op': 'subnet.create', 'name': 's', 'vpc_id': 'a', 'cidr': '10.0.0.0/16'},"
+		     " {'op': 'eni.create', 'name': 'e', 'subnet_id': 's', 'secondary_ips': ['10.0.0.77']},"
+		     " {'op': 'eni.attach', 'eni_id': 'e', 'attachment': {'kind': 'netns', 'path': '/p', 'ns_dev': -1,"
+		     "  'ns_ino': -9223372036854775807, 'pid_start': 5, 'pid': 77, 'boot_id': 'b'}}]");
+	copy = model_reload(b.m);
+	e = eni_of(model_next(b.m, OBJECT_ENI, NULL));
+	f = eni_of(model_next(copy, OBJECT_ENI, NULL));
+	cr_assert_eq(f->attachment.ns_dev, UINT64_MAX);
+	cr_assert_eq(f->attachment.ns_ino, e->attachment.ns_ino);
+	cr_assert_eq(f->attachment.pid_start, 5);
+	cr_assert_eq(f->attachment.pid, 77);
+	cr_assert_str_eq(f->attachment.path, "/p");
+	cr_assert_str_eq(f->attachment.boot_id, "b");
+	cr_assert_eq(f->incarnation, e->incarnation);
+	cr_assert_eq(f->o.order, e->o.order);
+	cr_assert_eq(vpc_of(model_next(copy, OBJECT_VPC, NULL))->default_sg,
+		     vpc_of(model_next(b.m, OBJECT_VPC, NULL))->default_sg);
+	model_free(copy);
+}
+
+/* Every field of every document, taken away or of the wrong type, is an error and loads nothing. */
+Test(model_txn, damaged_documents_are_refused)
+{
+	static const char *const may_be_missing[] = {"cidr6", "ip6",	   "detach_reason", "cidr",
+						     "sg_id", "from_port", "to_port"};
+	struct model *copy;
+
+	model_ok(&b, "[{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'},"
+		     " {'op': 'subnet.create', 'name': 's', 'vpc_id': 'a', 'cidr': '10.0.0.0/16'},"
+		     " {'op': 'eni.create', 'name': 'e', 'subnet_id': 's', 'secondary_ips': ['10.0.0.77']}]");
+	cr_assert_eq(model_new(&vpc_limits_default, &copy), 0);
+	for (unsigned k = 0; k < OBJECT_KINDS; k++) {
+		for (const struct object *o = NULL; (o = model_next(b.m, (enum object_kind)k, o));) {
+			json_t *good = model_to_document(b.m, o), *value;
+			const char *key;
+
+			json_object_foreach (good, key, value) {
+				_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+				json_t *bad = json_copy(good);
+
+				json_object_set_new(bad, key, json_real(0.5));
+				cr_assert_lt(model_load(copy, o->kind, bad, &error), 0, "%s of %s", key, o->id);
+				cr_assert_eq(error.code, VPC_E_STORE_UNAVAILABLE);
+				cr_assert_not_null(strstr(error.message, key), "%s: %s", key, error.message);
+				json_object_del(bad, key);
+				for (size_t i = 0; i < ARRAY_SIZE(may_be_missing); i++)
+					if (!strcmp(may_be_missing[i], key))
+						goto next;
+				cr_assert_lt(model_load(copy, o->kind, bad, &error), 0, "%s of %s", key, o->id);
+			next:
+				json_decref(bad);
+			}
+			vpc_error_clear(&b.error);
+			cr_assert_eq(model_load(copy, o->kind, good, &b.error), 0, "%s", b.error.message);
+			cr_assert_lt(model_load(copy, o->kind, good, &b.error), 0, "twice");
+			json_decref(good);
+		}
+	}
+	for (unsigned k = 0; k < OBJECT_KINDS; k++)
+		cr_assert_eq(model_count(copy, (enum object_kind)k), model_count(b.m, (enum object_kind)k));
+	model_free(copy);
+}
+
+Test(model_txn, ops_and_fields_have_names)
+{
+	enum change_op op;
+
+	for (unsigned i = 0; i < CHANGE_OPS; i++) {
+		cr_assert_eq(change_op_parse(change_op_name((enum change_op)i), &op), 0);
+		cr_assert_eq(op, i);
+		cr_assert_eq(change_op_required(op) & ~change_op_allowed(op), 0);
+	}
+	cr_assert_eq(change_op_parse("vpc.nope", &op), -ENOENT);
+	cr_assert_str_eq(change_field_name(FIELD_RULE_IDS), "rule_ids");
+}
