@@ -49,11 +49,14 @@ static int find(struct cli *cli, const char *ref, const struct resource **ret_re
 		if (n++ == 0)
 			found = TAKE_PTR(object);
 	}
-	if (!kind)
-		return api_refuse("NotFound", "no VPC, subnet, security group or network interface is called '%s'",
-				  ref);
-	if (n > 1)
-		return api_refuse("AmbiguousName", "'%s' may be any of %s: use an id", ref, ids);
+	if (!kind) {
+		api_refuse("NotFound", "no VPC, subnet, security group or network interface is called '%s'", ref);
+		return CLI_REFUSED;
+	}
+	if (n > 1) {
+		api_refuse("AmbiguousName", "'%s' may be any of %s: use an id", ref, ids);
+		return CLI_REFUSED;
+	}
 	*ret_resource = kind;
 	*ret = TAKE_PTR(found);
 	return CLI_OK;
