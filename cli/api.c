@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/api.h"
+#include "api.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
-#include "cli/http.h"
-#include "cli/table.h"
+#include "http.h"
+#include "table.h"
 
 int api_refuse(const char *code, const char *format, ...)
 {

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "cli/cli.h"
+#include "cli.h"
 
 /* "/v1/<collection>[/<id>[/<suffix>]][?vpc=<scope>]", percent-encoded. id, suffix may be NULL; scope is cli->scope,
  * left out for VPCs themselves. Owned; NULL: out of memory. */

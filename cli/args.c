@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The command line's parser, driven by the command table. */
-#include "cli/args.h"
+#include "args.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
-#include "cli/help.h"
+#include "cli.h"
+#include "help.h"
 
 static bool check_text(const char *v)
 {
@@ -251,10 +252,18 @@ void args_clear(struct args *args)
 	*args = (struct args){0};
 }
 
+static bool is_value_of(const struct args *args, size_t i, const char *name)
+{
+	const struct param *p = args->values[i].param;
+
+	assert(p); /* add_value sets it with each value */
+	return !strcmp(p->name, name);
+}
+
 const char *args_nth(const struct args *args, const char *name, size_t n)
 {
 	for (size_t i = 0; i < args->n; i++)
-		if (!strcmp(args->values[i].param->name, name) && n-- == 0)
+		if (is_value_of(args, i, name) && n-- == 0)
 			return args->values[i].value;
 	return NULL;
 }
@@ -269,6 +278,6 @@ size_t args_count(const struct args *args, const char *name)
 	size_t n = 0;
 
 	for (size_t i = 0; i < args->n; i++)
-		n += !strcmp(args->values[i].param->name, name);
+		n += is_value_of(args, i, name);
 	return n;
 }

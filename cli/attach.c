@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vpcctl attach, detach: a network interface made and plugged in, or unplugged and deleted, as one change. */
-#include "cli/api.h"
-#include "cli/commands.h"
-#include "cli/eni.h"
-#include "cli/plug.h"
+#include "api.h"
+#include "commands.h"
+#include "eni.h"
+#include "plug.h"
 
 static int run_attach(struct cli *cli, const struct args *args)
 {

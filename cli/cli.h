@@ -8,7 +8,7 @@
 
 #include <vpc/cleanup.h>
 
-#include "cli/args.h"
+#include "args.h"
 
 #define CLI_SOCKET_DEFAULT "/run/vpcd/vpcd.sock"
 

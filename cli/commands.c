@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/commands.h"
+#include "commands.h"
 
-#include "cli/resource.h"
+#include "resource.h"
 
 const struct command *const cli_commands[] = {
 #define COMMAND(symbol) &symbol##_command,

@@ -3,7 +3,7 @@
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
-#include "cli/args.h"
+#include "args.h"
 
 #define CLI_COMMANDS(COMMAND)  \
 	COMMAND(vpc_create)    \

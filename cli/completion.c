@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/api.h"
-#include "cli/commands.h"
-#include "cli/help.h"
-#include "cli/resource.h"
+#include "api.h"
+#include "commands.h"
+#include "help.h"
+#include "resource.h"
 
 /* Names of a kind, one a line; of those without one, and of those whose name has odd characters, the id. */
 static int print_names(struct cli *cli, const struct resource *r)

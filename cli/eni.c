@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/api.h"
-#include "cli/commands.h"
-#include "cli/eni.h"
-#include "cli/plug.h"
+#include "api.h"
+#include "commands.h"
+#include "eni.h"
+#include "plug.h"
 
 static const struct field columns[] = {
 	{"ID", "id", TABLE_LEFT, NULL},

@@ -3,7 +3,7 @@
 #ifndef CLI_ENI_H
 #define CLI_ENI_H
 
-#include "cli/resource.h"
+#include "resource.h"
 
 #define PARAMS_ENI                                                                                                     \
 	{"NAME", VALUE_TEXT, PARAM_REQUIRED, NULL, "unique in its VPC"},                                               \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/help.h"
+#include "help.h"
 
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli.h"
 
 static bool is_shown(const struct param *p, bool options)
 {

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "cli/args.h"
+#include "args.h"
 
 /* Help for what is known of the command line: the program, a noun, or a command. */
 void help_print(FILE *f, const struct args *args);

@@ -2,8 +2,8 @@
 /* vpcctl(1), made from the command table. */
 #include <string.h>
 
-#include "cli/cli.h"
-#include "cli/help.h"
+#include "cli.h"
+#include "help.h"
 
 static const char head[] =
 	".\\\" SPDX-License-Identifier: GPL-2.0-or-later\n"

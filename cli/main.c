@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
-#include "cli/help.h"
-#include "cli/http.h"
+#include "cli.h"
+#include "help.h"
+#include "http.h"
 
 static enum cli_output parse_output(const char *text)
 {

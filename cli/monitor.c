@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/api.h"
-#include "cli/commands.h"
-#include "cli/http.h"
-#include "cli/resource.h"
-#include "cli/yaml.h"
+#include "api.h"
+#include "commands.h"
+#include "http.h"
+#include "resource.h"
+#include "yaml.h"
 
 static const char *text_of(const json_t *verdict, const char *key)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/output.h"
+#include "output.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/api.h"
-#include "cli/yaml.h"
+#include "api.h"
+#include "yaml.h"
 
 int output_document(const struct cli *cli, const json_t *json)
 {

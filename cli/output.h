@@ -3,8 +3,8 @@
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
 
-#include "cli/cli.h"
-#include "cli/table.h"
+#include "cli.h"
+#include "table.h"
 
 /* One thing that tables show of an object. */
 struct field {

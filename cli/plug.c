@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/plug.h"
+#include "plug.h"
 
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/api.h"
-#include "cli/resource.h"
+#include "api.h"
+#include "resource.h"
 
 static int set_netns(json_t *attachment, const char *netns)
 {

@@ -3,7 +3,7 @@
 #ifndef CLI_PLUG_H
 #define CLI_PLUG_H
 
-#include "cli/cli.h"
+#include "cli.h"
 
 #define PARAMS_PLUG                                                                                                  \
 	{"--netns", VALUE_NETNS, PARAM_ONE_OF, "PATH|NAME", "a network namespace: its path, or name in /run/netns"}, \

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/resource.h"
+#include "resource.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/api.h"
+#include "api.h"
 
 int resource_print(struct cli *cli, const struct resource *r, const json_t *object, bool changed)
 {

@@ -3,8 +3,8 @@
 #ifndef CLI_RESOURCE_H
 #define CLI_RESOURCE_H
 
-#include "cli/cli.h"
-#include "cli/output.h"
+#include "cli.h"
+#include "output.h"
 
 struct resource {
 	const char *noun;	/* "vpc" */

@@ -2,10 +2,10 @@
 /* vpcctl sg create, list, show, delete. Rules are sg_rules.c's, membership is sg_members.c's. */
 #include <string.h>
 
-#include "cli/api.h"
-#include "cli/commands.h"
-#include "cli/resource.h"
-#include "cli/sg_rules.h"
+#include "api.h"
+#include "commands.h"
+#include "resource.h"
+#include "sg_rules.h"
 
 static char *rule_count(struct cli *cli, const json_t *object, const struct field *field)
 {

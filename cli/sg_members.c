@@ -2,9 +2,9 @@
 /* vpcctl sg attach, sg detach: a group and the network interfaces that carry it. */
 #include <stdio.h>
 
-#include "cli/api.h"
-#include "cli/commands.h"
-#include "cli/resource.h"
+#include "api.h"
+#include "commands.h"
+#include "resource.h"
 
 static int run(struct cli *cli, const struct args *args, const char *op, const char *done)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vpcctl sg authorize, sg revoke. */
-#include "cli/sg_rules.h"
+#include "sg_rules.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/api.h"
-#include "cli/commands.h"
-#include "cli/resource.h"
+#include "api.h"
+#include "commands.h"
+#include "resource.h"
 
 /* Protocols whose "ports" are types and codes, or ports; others have none. */
 static bool is_icmp(const char *protocol)

@@ -3,7 +3,7 @@
 #ifndef CLI_SG_RULES_H
 #define CLI_SG_RULES_H
 
-#include "cli/cli.h"
+#include "cli.h"
 
 /* A table of rules. Returns an exit status. */
 int sg_rules_print(struct cli *cli, const json_t *rules);

@@ -2,9 +2,9 @@
 /* Rules as a table. */
 #include <string.h>
 
-#include "cli/api.h"
-#include "cli/output.h"
-#include "cli/sg_rules.h"
+#include "api.h"
+#include "output.h"
+#include "sg_rules.h"
 
 /* "443", "8000-8999", "all"; "8/0" for ICMP. */
 static char *rule_ports(struct cli *cli, const json_t *rule, const struct field *field)

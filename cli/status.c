@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/api.h"
-#include "cli/commands.h"
-#include "cli/resource.h"
+#include "api.h"
+#include "commands.h"
+#include "resource.h"
 
 static const struct field fields[] = {
 	{"instance", "instance", TABLE_LEFT, NULL},   {"version", "version", TABLE_LEFT, NULL},

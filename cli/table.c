@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/table.h"
+#include "table.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -153,6 +154,7 @@ static void print_cell(FILE *f, const char *text, const struct column *c, size_t
 
 int table_print(const struct table *t, FILE *f, bool titles, bool colour)
 {
+	assert(t->n_columns > 0);
 	if (t->failed)
 		return -ENOMEM;
 	for (size_t i = 0; i < t->n_columns; i++)

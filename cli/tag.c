@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/api.h"
-#include "cli/commands.h"
-#include "cli/resource.h"
+#include "api.h"
+#include "commands.h"
+#include "resource.h"
 
 /* The kind that an id says, or NULL: a name never begins with an id's prefix. */
 static const struct resource *kind_of_id(const char *ref)
@@ -49,11 +49,14 @@ static int find(struct cli *cli, const char *ref, const struct resource **ret_re
 		if (n++ == 0)
 			found = TAKE_PTR(object);
 	}
-	if (n == 0)
-		return api_refuse("NotFound", "no VPC, subnet, security group or network interface is called '%s'",
-				  ref);
-	if (n > 1)
-		return api_refuse("AmbiguousName", "'%s' may be any of %s: use an id", ref, ids);
+	if (!kind) {
+		api_refuse("NotFound", "no VPC, subnet, security group or network interface is called '%s'", ref);
+		return CLI_REFUSED;
+	}
+	if (n > 1) {
+		api_refuse("AmbiguousName", "'%s' may be any of %s: use an id", ref, ids);
+		return CLI_REFUSED;
+	}
 	*ret_resource = kind;
 	*ret = TAKE_PTR(found);
 	return CLI_OK;

@@ -2,9 +2,9 @@
 /* vpcctl verify */
 #include <stdio.h>
 
-#include "cli/api.h"
-#include "cli/commands.h"
-#include "cli/resource.h"
+#include "api.h"
+#include "commands.h"
+#include "resource.h"
 
 static const struct field columns[] = {
 	{"WHAT", "what", TABLE_LEFT, NULL},

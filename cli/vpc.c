@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vpcctl vpc … */
-#include "cli/api.h"
-#include "cli/commands.h"
-#include "cli/resource.h"
+#include "api.h"
+#include "commands.h"
+#include "resource.h"
 
 static const struct field columns[] = {
 	{"ID", "id", TABLE_LEFT, NULL},	      {"NAME", "name", TABLE_LEFT, NULL}, {"CIDR", "cidr", TABLE_LEFT, NULL},
