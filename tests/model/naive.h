@@ -80,8 +80,10 @@ struct naive_flow {
 	int vpc;
 	int via; /* -1, or the appliance's ENI * 2 + (1: what it receives) */
 	struct tuple open;
-	unsigned life[2];   /* of the opener's and the responder's ENI; 0: it is none of the VPC's */
-	bool reset, fin[2]; /* TCP: a RST was the last that was seen; who sent FIN */
+	unsigned life[2]; /* of the opener's and the responder's ENI; 0: it is none of the VPC's */
+	/* TCP: the responder's SYN was seen; a RST was the last that was seen; who sent FIN */
+	bool answered, reset, fin[2];
+	bool cut; /* the last packet of it found it not allowed */
 };
 
 struct naive {

@@ -124,10 +124,13 @@ static struct naive_flow *find_flow(struct naive *n, int vpc, int via, const str
 	return NULL;
 }
 
-/* Whether the flow may go on: the rules would allow it to be opened now (8). */
-static bool stands(const struct naive *n, const struct naive_flow *f)
+/* Whether the flow may go on: the rules would allow it to be opened now (8). Notes it if not. */
+static bool stands(const struct naive *n, struct naive_flow *f)
 {
-	return naive_allows(&n->now, f->vpc, f->via, &f->open);
+	bool allowed = naive_allows(&n->now, f->vpc, f->via, &f->open);
+
+	f->cut = f->cut || !allowed;
+	return allowed;
 }
 
 static void open_flow(struct naive *n, struct naive_flow *old, int vpc, int via, const struct tuple *t)
@@ -171,15 +174,19 @@ static bool flags_possible(uint8_t flags)
 /* A segment that passed: what the connection has seen. from: 0 its opener sent it, 1 its responder. */
 static void tcp_seen(struct naive_flow *f, uint8_t flags, unsigned from)
 {
+	f->cut = false;
 	f->reset = (flags & TCP_RST) != 0; /* perhaps; data takes it back */
+	if (from == 1 && (flags & TCP_SYN))
+		f->answered = true;
 	if (flags & TCP_FIN)
 		f->fin[from] = true;
 }
 
-/* Whether a pure SYN asks for a connection of its own, rather than once more for f. */
+/* Whether a pure SYN asks for a connection of its own, rather than belonging to f: the opener's once more, or the
+ * answer of a responder that opens at the same time (RFC 9293, 3.5). One that was cut is over for a SYN. */
 static bool tcp_is_new(const struct naive_flow *f, unsigned from)
 {
-	return from == 1 || f->reset || (f->fin[0] && f->fin[1]);
+	return f->cut || f->reset || (f->fin[0] && f->fin[1]) || (from == 1 && f->answered);
 }
 
 static struct naive_verdict judge_tcp(struct naive *n, int vpc, int via, const struct packet *p)
@@ -190,7 +197,7 @@ static struct naive_verdict judge_tcp(struct naive *n, int vpc, int via, const s
 
 	if (!flags_possible(p->flags))
 		return DROP("TCP flags that no connection has");
-	if (flow && (!opens || !tcp_is_new(flow, from)) && stands(n, flow)) {
+	if (flow && stands(n, flow) && (!opens || !tcp_is_new(flow, from))) {
 		tcp_seen(flow, p->flags, from);
 		return PASS("its connection is allowed");
 	}
