@@ -38,7 +38,8 @@ static __always_inline int address_is4(const __be32 *a)
 
 static __always_inline int mac_equal(const __u8 *a, const __u8 *b)
 {
-	return *(const u16_alias *)a == *(const u16_alias *)b && *(const u16_alias *)(a + 2) == *(const u16_alias *)(b + 2) &&
+	return *(const u16_alias *)a == *(const u16_alias *)b &&
+	       *(const u16_alias *)(a + 2) == *(const u16_alias *)(b + 2) &&
 	       *(const u16_alias *)(a + 4) == *(const u16_alias *)(b + 4);
 }
 
@@ -112,9 +113,8 @@ static __always_inline int address_in_space(struct scratch *s, __u8 family, cons
 		} else {
 			const struct vpc_cidr6 *c = &space->cidr6[i];
 
-			if (i < space->n6 && (a[0] & c->mask[0]) == c->addr[0] &&
-			    (a[1] & c->mask[1]) == c->addr[1] && (a[2] & c->mask[2]) == c->addr[2] &&
-			    (a[3] & c->mask[3]) == c->addr[3])
+			if (i < space->n6 && (a[0] & c->mask[0]) == c->addr[0] && (a[1] & c->mask[1]) == c->addr[1] &&
+			    (a[2] & c->mask[2]) == c->addr[2] && (a[3] & c->mask[3]) == c->addr[3])
 				return 1;
 		}
 	}

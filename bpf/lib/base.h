@@ -114,7 +114,7 @@ struct policy {
 struct scratch {
 	__u64 barrier;
 	__u64 epoch;
-	__u64 now_ns; /* CLOCK_MONOTONIC, coarse */
+	__u64 now_ns;	  /* CLOCK_MONOTONIC, coarse */
 	__u64 gen_revoke; /* of the local sides: the newest */
 	__u64 gen_any;
 	__u64 tag;
@@ -130,8 +130,8 @@ struct scratch {
 	__u32 admitted; /* whether `end` is filled */
 	__u32 culprit;	/* whose rules refused: whose counter */
 	__u32 culprit_direction;
-	__u32 from; /* index in the key of the packet's source */
-	__u32 opener; /* index in the key of the opener of what is judged */
+	__u32 from;    /* index in the key of the packet's source */
+	__u32 opener;  /* index in the key of the opener of what is judged */
 	__u32 in_flow; /* the flow was found in `flow`, else in flow_new */
 	__u32 found;
 	__u32 rows[2];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Events for `vpcctl monitor`: produced only while somebody listens, at most about 1,000 a second for each ENI (bursts of
- * as many). Those that were not produced are counted and told by the next one of the same CPU.
+ * Events for `vpcctl monitor`: produced only while somebody listens, at most about 1,000 a second for each ENI (bursts
+ * of as many). Those that were not produced are counted and told by the next one of the same CPU.
  */
 #ifndef BPF_LIB_EVENT_H
 #define BPF_LIB_EVENT_H
@@ -19,7 +19,8 @@ static __always_inline int event_wanted(__u32 listener)
 	return c && (READ_ONCE(c->listeners) & listener);
 }
 
-/* A token bucket kept as the time at which it is full again. Two CPUs may take the same token: it is a limit, no count. */
+/* A token bucket kept as the time at which it is full again. Two CPUs may take the same token: it is a limit, no count.
+ */
 static __always_inline int event_admitted(__u32 number, __u64 now_ns)
 {
 	struct event_limit *limit = bpf_map_lookup_elem(&event_limit, &number);

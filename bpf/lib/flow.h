@@ -3,8 +3,8 @@
  * The two tables of flows and how an entry is changed in them.
  *
  * Others read and write an entry at the same time, so:
- *  - An entry that is made or taken back to life is inserted whole, with the epoch of its judgement: if anything was taken
- *    away since, that epoch is too old and the next packet judges again.
+ *  - An entry that is made or taken back to life is inserted whole, with the epoch of its judgement: if anything was
+ * taken away since, that epoch is too old and the next packet judges again.
  *  - An entry in a table becomes a tombstone by two stores, first the state, then the epoch of the refusal. Every other
  *    change of its state is a compare-and-swap of the word the state is in, so it can't overwrite a tombstone; and the
  *    epoch is raised only by a compare-and-swap from the one that was found too old.

@@ -32,9 +32,10 @@ static __always_inline int judge_side(struct scratch *s, __u32 which, __u32 i)
 	address_copy(q->peer, k->addr[peer & 1]);
 	q->family = address_is4(k->addr[0]) ? 4 : 6;
 	q->slot = slot_of(q->family, k->proto);
-	q->port = q->slot == VPC_SLOT_OTHER				    ? k->proto
-		  : q->slot == VPC_SLOT_ICMP || q->slot == VPC_SLOT_ICMPV6 ? (__u16)((__u16)k->icmp_type << 8 | k->icmp_code)
-									    : bpf_ntohs(k->port[(o ^ 1) & 1]);
+	q->port = q->slot == VPC_SLOT_OTHER ? k->proto
+		  : q->slot == VPC_SLOT_ICMP || q->slot == VPC_SLOT_ICMPV6
+			  ? (__u16)((__u16)k->icmp_type << 8 | k->icmp_code)
+			  : bpf_ntohs(k->port[(o ^ 1) & 1]);
 	q->dir = i ? VPC_INGRESS : VPC_EGRESS;
 	q->set = s->side[i].set;
 	q->peer_set = s->side[i ^ 1].member;

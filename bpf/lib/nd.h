@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * IPv6 neighbour discovery (RFC 4861) is answered at the port, like ARP. Router solicitations have their place here; the
- * advertisement that would answer them doesn't exist yet.
+ * IPv6 neighbour discovery (RFC 4861) is answered at the port, like ARP. Router solicitations have their place here;
+ * the advertisement that would answer them doesn't exist yet.
  */
 #ifndef BPF_LIB_ND_H
 #define BPF_LIB_ND_H
@@ -103,7 +103,8 @@ static __always_inline int nd_answer(struct __sk_buff *skb, struct scratch *s, c
 	f->option.length = 1;
 	__builtin_memcpy(f->option.mac, mac, ETH_ALEN);
 	f->message.checksum = nd_checksum(f);
-	if (bpf_skb_change_tail(skb, sizeof(*f), 0) || bpf_skb_store_bytes(skb, 0, f, sizeof(*f), BPF_F_INVALIDATE_HASH))
+	if (bpf_skb_change_tail(skb, sizeof(*f), 0) ||
+	    bpf_skb_store_bytes(skb, 0, f, sizeof(*f), BPF_F_INVALIDATE_HASH))
 		return VPC_DROP_UNANSWERED;
 	return ANSWERED;
 }

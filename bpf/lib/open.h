@@ -5,7 +5,8 @@
 
 #include "lib/admit.h"
 
-/* Takes the tombstone in the scratch's fl, whose opening is allowed again, back to what it was. AGAIN, or FLOW_TABLE. */
+/* Takes the tombstone in the scratch's fl, whose opening is allowed again, back to what it was. AGAIN, or FLOW_TABLE.
+ */
 static __always_inline int open_revive(struct scratch *s)
 {
 	int rc;

@@ -16,14 +16,14 @@
 #define IP_MF	  0x2000
 #define IP_OFFSET 0x1fff
 
-#define EXT_HOPOPTS  0
-#define EXT_ROUTING  43
-#define EXT_FRAGMENT 44
-#define EXT_AH	      51
-#define EXT_DSTOPTS  60
-#define EXT_MOBILITY 135
-#define EXT_HIP      139
-#define EXT_SHIM6    140
+#define EXT_HOPOPTS	0
+#define EXT_ROUTING	43
+#define EXT_FRAGMENT	44
+#define EXT_AH		51
+#define EXT_DSTOPTS	60
+#define EXT_MOBILITY	135
+#define EXT_HIP		139
+#define EXT_SHIM6	140
 #define EXT_HEADERS_MAX 8
 
 static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p, __u32 quoted)
@@ -252,8 +252,8 @@ static __always_inline int parse_l4(struct __sk_buff *skb, struct packet *p, __u
 }
 
 /*
- * Reads the packet whose IP header is at `l3` of the frame into the scratch's `packet`, or with quoted into its `quoted`.
- * Of a quotation 8 bytes of the upper header are enough. Returns PASS or a drop reason. The upper header of a
+ * Reads the packet whose IP header is at `l3` of the frame into the scratch's `packet`, or with quoted into its
+ * `quoted`. Of a quotation 8 bytes of the upper header are enough. Returns PASS or a drop reason. The upper header of a
  * FRAGMENT_LATER isn't read.
  */
 __noinline int parse_packet(struct __sk_buff *skb, __u32 l3, __u32 family, __u32 quoted)

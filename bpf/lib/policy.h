@@ -10,9 +10,9 @@
  *         each peer prefix length in use      -> rule: {class, prefix}
  *         each group of the peer the class may name -> rule: {class, group}
  *
- * The lengths in use are bitmaps that may hold too many bits and never too few. The walk is one flat loop, a probe or two
- * a step, whose state is in the scratch: what the verifier doesn't track can't multiply its states, and calls may be only
- * eight deep.
+ * The lengths in use are bitmaps that may hold too many bits and never too few. The walk is one flat loop, a probe or
+ * two a step, whose state is in the scratch: what the verifier doesn't track can't multiply its states, and calls may
+ * be only eight deep.
  */
 #ifndef BPF_LIB_POLICY_H
 #define BPF_LIB_POLICY_H
@@ -27,7 +27,8 @@ struct policy_walk {
 /* More than any walk takes: groups * slots * port prefixes * (peer prefixes + groups). */
 #define POLICY_STEPS (1u << 20)
 
-/* Index of the lowest bit. v != 0. BPF has no instruction for it; clang 14's own expansion reads a table from .rodata. */
+/* Index of the lowest bit. v != 0. BPF has no instruction for it; clang 14's own expansion reads a table from .rodata.
+ */
 static __always_inline __u32 lowest_bit(__u64 v)
 {
 	__u64 low = v & -v;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ICMP errors. No rule speaks of them: one belongs to the flow of the packet it quotes, and passes if that flow stands,
- * the quoted packet was sent by who receives the error, and this port's ENI is a side of the flow. An error keeps no flow
- * alive.
+ * the quoted packet was sent by who receives the error, and this port's ENI is a side of the flow. An error keeps no
+ * flow alive.
  */
 #ifndef BPF_LIB_RELATED_H
 #define BPF_LIB_RELATED_H

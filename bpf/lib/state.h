@@ -46,8 +46,9 @@ static __always_inline struct vpc_eni *eni_get(__u32 number)
 }
 
 /*
- * Fills side i with ENI `number` as it is at the epoch, and raises the generations. incarnation: what it must be; 0: any.
- * owns: its groups count for the other side. Returns PASS, AGAIN, or NOT_READY: not this ENI any more, or no groups.
+ * Fills side i with ENI `number` as it is at the epoch, and raises the generations. incarnation: what it must be; 0:
+ * any. owns: its groups count for the other side. Returns PASS, AGAIN, or NOT_READY: not this ENI any more, or no
+ * groups.
  */
 static __always_inline int side_load(struct scratch *s, __u32 i, __u32 number, __u32 incarnation, __u32 owns)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * TCP: which flags make sense, and what a segment does to a flow. No sequence numbers are followed: the ends do that, and
- * a wrong guess here would cut what they hold alive.
+ * TCP: which flags make sense, and what a segment does to a flow. No sequence numbers are followed: the ends do that,
+ * and a wrong guess here would cut what they hold alive.
  */
 #ifndef BPF_LIB_TCP_H
 #define BPF_LIB_TCP_H
@@ -35,8 +35,9 @@ static __always_inline int tcp_opens(__u8 flags)
 	return (flags & TCP_JUDGE) == TCP_SYN;
 }
 
-/* What a pure SYN means to a live flow: PASS: part of it (simultaneous open); OPEN_KEEP: the opener asks again, judge it
- * but keep the flow; OPEN_NEW: another connection with the same ports. from: 0 the opener sent it, 1 the responder. */
+/* What a pure SYN means to a live flow: PASS: part of it (simultaneous open); OPEN_KEEP: the opener asks again, judge
+ * it but keep the flow; OPEN_NEW: another connection with the same ports. from: 0 the opener sent it, 1 the responder.
+ */
 static __always_inline int tcp_syn(__u8 state, __u32 from)
 {
 	if (state == VPC_FLOW_CLOSING || state == VPC_FLOW_RESET)

@@ -179,7 +179,7 @@ __noinline int track_known(__u32 which)
 	own = own_side(s, from) & 1;
 	if (!s->fl.eni[own] && s->fl.state != VPC_FLOW_TOMBSTONE)
 		return s->packet.proto == IPPROTO_TCP && tcp_opens(s->packet.tcp_flags) ? OPEN_NEW
-											 : track_approve(s, f, own);
+											: track_approve(s, f, own);
 	if (s->fl.eni[own] != s->me || s->fl.incarnation[own] != s->my_incarnation)
 		return OPEN_NEW;
 	rc = track_identity(s, from, own);
@@ -190,7 +190,8 @@ __noinline int track_known(__u32 which)
 		return rc == AGAIN ? AGAIN : OPEN_NEW;
 	if (s->fl.state == VPC_FLOW_TOMBSTONE)
 		return track_tombstone(s, f, from);
-	/* Between two local ENIs both programs see the packet: the sender's has judged what it asks and moves the flow. */
+	/* Between two local ENIs both programs see the packet: the sender's has judged what it asks and moves the flow.
+	 */
 	seen_before = s->direction == VPC_INGRESS && !s->via && s->fl.eni[own ^ 1];
 	rc = seen_before ? PASS : track_asks(s, from);
 	if (rc)

@@ -50,7 +50,8 @@ static void *map_memory(struct bpf_map *map)
 
 static void size_maps(struct datapath_bpf *skel)
 {
-	struct bpf_map *by_row[] = {skel->maps.class_of, skel->maps.class, skel->maps.rule, skel->maps.row, skel->maps.row_stat};
+	struct bpf_map *by_row[] = {skel->maps.class_of, skel->maps.class, skel->maps.rule, skel->maps.row,
+				    skel->maps.row_stat};
 
 	for (size_t i = 0; i < sizeof(by_row) / sizeof(by_row[0]); i++)
 		cr_assert_eq(bpf_map__set_max_entries(by_row[i], LAB_ROWS), 0);
@@ -102,7 +103,8 @@ struct datapath_bpf *lab_skel(struct lab *l)
 	return l->skel;
 }
 
-/* --- sending ------------------------------------------------------------------------------------------------------- */
+/* --- sending -------------------------------------------------------------------------------------------------------
+ */
 
 /* Which drop counter moved since the last look: index and reason, or 0. */
 static void find_drop(struct lab *l, struct verdict *v)
@@ -135,8 +137,8 @@ static struct verdict run(struct lab *l, bool from, uint32_t number, uint32_t ma
 	v.action = (int)opts.retval;
 	v.mark = ctx_out.mark;
 	find_drop(l, &v);
-	cr_assert_eq(v.action == TC_ACT_SHOT, v.reason != 0, "a drop is counted, and only a drop (action %d, reason %d)",
-		     v.action, v.reason);
+	cr_assert_eq(v.action == TC_ACT_SHOT, v.reason != 0,
+		     "a drop is counted, and only a drop (action %d, reason %d)", v.action, v.reason);
 	return v;
 }
 
@@ -193,7 +195,8 @@ struct verdict lab_cross(struct lab *l, uint32_t number, uint32_t to, struct pac
 	return lab_deliver(l, to, v.mark, spec);
 }
 
-/* --- looking ------------------------------------------------------------------------------------------------------- */
+/* --- looking -------------------------------------------------------------------------------------------------------
+ */
 
 uint64_t lab_drops(struct lab *l, uint32_t number, int reason)
 {
@@ -328,7 +331,7 @@ static int take_event(void *ctx, void *data, size_t size)
 
 	cr_assert_eq(size, sizeof(l->event));
 	memcpy(&l->event, data, sizeof(l->event));
-	return 1; /* stop: one at a time */
+	return -1; /* stops: one at a time */
 }
 
 bool lab_event(struct lab *l, struct vpc_event *ret)
@@ -348,7 +351,12 @@ double lab_measure(struct lab *l, bool from, uint32_t number, uint32_t mark, con
 	struct __sk_buff ctx = {.ifindex = number, .mark = mark};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->data, .data_size_in = (__u32)f->length, .ctx_in = &ctx,
 		    .ctx_size_in = sizeof(ctx), .repeat = repeat);
+	double least = 0;
 
-	cr_assert_eq(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), 0);
-	return (double)opts.duration;
+	for (int i = 0; i < 50; i++) { /* the least: the machine does other things, too */
+		cr_assert_eq(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), 0);
+		if (!i || opts.duration < least)
+			least = opts.duration;
+	}
+	return least;
 }

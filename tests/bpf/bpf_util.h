@@ -30,14 +30,14 @@ struct frame {
 
 /* What a packet is made of; what is left 0 gets a sensible value. */
 struct packet_spec {
-	const char *src, *dst;	   /* addresses, both of one family */
+	const char *src, *dst;	    /* addresses, both of one family */
 	const uint8_t *smac, *dmac; /* NULL: zeros */
-	uint8_t proto;		   /* IPPROTO_… */
-	uint16_t sport, dport;	   /* TCP, UDP; host order */
+	uint8_t proto;		    /* IPPROTO_… */
+	uint16_t sport, dport;	    /* TCP, UDP; host order */
 	uint8_t tcp_flags;
 	uint8_t icmp_type, icmp_code;
 	uint16_t icmp_id;
-	uint8_t ttl; /* 0: 64; 255 for ND */
+	uint8_t ttl;	/* 0: 64; 255 for ND */
 	size_t payload; /* bytes behind the upper header */
 	/* fragments: offset in bytes (a multiple of 8); a later one has `payload` bytes and no upper header */
 	uint32_t fragment_id;
@@ -58,18 +58,18 @@ struct packet_spec {
 
 /* What became of a packet. */
 struct verdict {
-	int action;	 /* TC_ACT_OK 0, TC_ACT_SHOT 2, TC_ACT_REDIRECT 7 */
-	int reason;	 /* enum vpc_drop_reason; 0: not dropped */
+	int action;	  /* TC_ACT_OK 0, TC_ACT_SHOT 2, TC_ACT_REDIRECT 7 */
+	int reason;	  /* enum vpc_drop_reason; 0: not dropped */
 	uint32_t counted; /* whose counter */
-	uint32_t mark;	 /* as it leaves */
+	uint32_t mark;	  /* as it leaves */
 };
 
 /* vpc, subnet: any numbers, from 1. Addresses: "10.0.0.1", "10.0.0.0/24", "fd00:1::/64"; NULL: none. */
 struct eni_spec {
-	uint32_t number; /* LAB_ENI(i) */
-	uint32_t vpc;	 /* 0: 1 */
-	uint32_t subnet; /* 0: 1 */
-	uint32_t incarnation; /* 0: 1 */
+	uint32_t number;			  /* LAB_ENI(i) */
+	uint32_t vpc;				  /* 0: 1 */
+	uint32_t subnet;			  /* 0: 1 */
+	uint32_t incarnation;			  /* 0: 1 */
 	const char *gateway4, *subnet4, *subnet6; /* NULL: 10.0.0.1, 10.0.0.0/24, fd00:1::/64 */
 	bool no_source_dest_check;
 	uint32_t flow_budget; /* 0: 1000 */
@@ -100,8 +100,8 @@ void lab_addr(struct lab *l, uint32_t vpc, const char *address, uint32_t number)
 void lab_addr_remove(struct lab *l, uint32_t vpc, const char *address);
 /* The set with these groups (0 ends the list; at most 16): made if there is none. Immediately there. */
 uint32_t lab_set(struct lab *l, const uint32_t *groups);
-/* From the next commit the ENI has these groups (0 ends the list, none: not ready); raises its gen_any, and its gen_revoke
- * if cut. */
+/* From the next commit the ENI has these groups (0 ends the list, none: not ready); raises its gen_any, and its
+ * gen_revoke if cut. */
 void lab_join(struct lab *l, uint32_t number, bool cut, const uint32_t *groups);
 #define GROUPS(...) ((const uint32_t[]){__VA_ARGS__, 0})
 #define NO_GROUPS   ((const uint32_t[]){0})
@@ -120,8 +120,9 @@ struct vpc_ctl *lab_ctl(struct lab *l);
 struct vpc_eni *lab_eni_row(struct lab *l, uint32_t number);
 struct vpc_row *lab_row(struct lab *l, uint32_t number);
 
-/* The usual world: VPC 1 (10.0.0.0/16, fd00:1::/56) with ENI_A and ENI_B in subnet 1, ENI_C in subnet 2, VPC 2 with ENI_D
- * that has the addresses of ENI_A. Groups SG_A … SG_D on them: everything may leave, nothing may enter. Committed. */
+/* The usual world: VPC 1 (10.0.0.0/16, fd00:1::/56) with ENI_A and ENI_B in subnet 1, ENI_C in subnet 2, VPC 2 with
+ * ENI_D that has the addresses of ENI_A. Groups SG_A … SG_D on them: everything may leave, nothing may enter.
+ * Committed. */
 struct lab *lab_usual(void);
 #define ENI_A LAB_ENI(0) /* 10.0.0.10, fd00:1::10 */
 #define ENI_B LAB_ENI(1) /* 10.0.0.11, fd00:1::11 */
@@ -167,7 +168,7 @@ unsigned lab_sweep(struct lab *l, uint32_t op, uint64_t grace_until_ns);
 uint64_t lab_now_ns(void);
 /* Reads one event; false: there is none. */
 bool lab_event(struct lab *l, struct vpc_event *ret);
-/* ns per run of one program (from: from_workload) with this frame, over and over. */
+/* ns per run of one program (from: from_workload) with this frame, `repeat` times over: the least of fifty tries. */
 double lab_measure(struct lab *l, bool from, uint32_t number, uint32_t mark, const struct frame *f, int repeat);
 
 #endif

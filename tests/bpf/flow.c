@@ -15,9 +15,12 @@ static struct lab *l;
 static void setup(void)
 {
 	l = lab_usual();
-	lab_allow(l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_TCP, .port = 80, .port_plen = 16, .peer = "10.0.0.0/24"});
-	lab_allow(l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer = "10.0.0.0/24"});
-	lab_allow(l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_ICMP, .port = 8 << 8, .port_plen = 8, .peer = "10.0.0.0/24"});
+	lab_allow(l, &(struct rule_spec){
+			     .sg = SG_B, .slot = VPC_SLOT_TCP, .port = 80, .port_plen = 16, .peer = "10.0.0.0/24"});
+	lab_allow(l, &(struct rule_spec){
+			     .sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer = "10.0.0.0/24"});
+	lab_allow(l, &(struct rule_spec){
+			     .sg = SG_B, .slot = VPC_SLOT_ICMP, .port = 8 << 8, .port_plen = 8, .peer = "10.0.0.0/24"});
 	lab_commit(l);
 }
 
@@ -30,7 +33,12 @@ TestSuite(flow, .init = setup, .fini = teardown);
 
 static int tcp(bool from_a, uint8_t flags)
 {
-	struct packet_spec p = {.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_TCP, .sport = 4000, .dport = 80, .tcp_flags = flags};
+	struct packet_spec p = {.src = "10.0.0.10",
+				.dst = "10.0.0.11",
+				.proto = IPPROTO_TCP,
+				.sport = 4000,
+				.dport = 80,
+				.tcp_flags = flags};
 
 	if (from_a)
 		return lab_cross(l, ENI_A, ENI_B, p).reason;
@@ -43,7 +51,8 @@ static int tcp(bool from_a, uint8_t flags)
 
 static int udp(bool from_a)
 {
-	struct packet_spec p = {.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_UDP, .sport = 4000, .dport = 53};
+	struct packet_spec p = {
+		.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_UDP, .sport = 4000, .dport = 53};
 
 	if (from_a)
 		return lab_cross(l, ENI_A, ENI_B, p).reason;
@@ -56,7 +65,8 @@ static int udp(bool from_a)
 
 static int icmp(bool from_a, uint8_t type)
 {
-	struct packet_spec p = {.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_ICMP, .icmp_type = type, .icmp_id = 1};
+	struct packet_spec p = {
+		.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_ICMP, .icmp_type = type, .icmp_id = 1};
 
 	if (from_a)
 		return lab_cross(l, ENI_A, ENI_B, p).reason;
@@ -115,7 +125,8 @@ Test(flow, tcp_only_a_syn_opens)
 
 Test(flow, tcp_nonsense_flags)
 {
-	static const uint8_t nonsense[] = {0, 0x08, 0x20, SYN | FIN, SYN | RST, SYN | FIN | ACK, FIN, FIN | RST, 0x3f, SYN | ACK | RST};
+	static const uint8_t nonsense[] = {0,	0x08,	   0x20, SYN | FIN,	 SYN | RST, SYN | FIN | ACK,
+					   FIN, FIN | RST, 0x3f, SYN | ACK | RST};
 
 	establish();
 	for (size_t i = 0; i < sizeof(nonsense); i++)
@@ -213,7 +224,12 @@ Test(flow, tcp_pickup_window)
 
 Test(flow, budget_is_checked_at_the_syn)
 {
-	struct packet_spec p = {.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_TCP, .sport = 5000, .dport = 80, .tcp_flags = SYN};
+	struct packet_spec p = {.src = "10.0.0.10",
+				.dst = "10.0.0.11",
+				.proto = IPPROTO_TCP,
+				.sport = 5000,
+				.dport = 80,
+				.tcp_flags = SYN};
 	struct verdict v;
 
 	establish();
@@ -303,7 +319,8 @@ Test(flow, other_protocols)
 	struct packet_spec p = {.src = "10.0.0.10", .dst = "10.0.0.11", .proto = 50, .payload = 20},
 			   back = {.src = "10.0.0.11", .dst = "10.0.0.10", .proto = 50, .payload = 20};
 
-	lab_allow(l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_OTHER, .port = 50, .port_plen = 16, .peer = "10.0.0.10/32"});
+	lab_allow(l, &(struct rule_spec){
+			     .sg = SG_B, .slot = VPC_SLOT_OTHER, .port = 50, .port_plen = 16, .peer = "10.0.0.10/32"});
 	lab_commit(l);
 	cr_expect_eq(lab_cross(l, ENI_B, ENI_A, back).reason, VPC_DROP_NO_INGRESS_RULE);
 	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, p).reason, 0);
@@ -314,8 +331,9 @@ Test(flow, other_protocols)
 
 Test(flow, with_the_world)
 {
-	struct packet_spec out = {.src = "10.0.0.10", .dst = "192.0.2.7", .proto = IPPROTO_UDP, .sport = 1000, .dport = 53},
-			   in = {.src = "192.0.2.7", .dst = "10.0.0.10", .proto = IPPROTO_UDP, .sport = 53, .dport = 1000};
+	struct packet_spec
+		out = {.src = "10.0.0.10", .dst = "192.0.2.7", .proto = IPPROTO_UDP, .sport = 1000, .dport = 53},
+		in = {.src = "192.0.2.7", .dst = "10.0.0.10", .proto = IPPROTO_UDP, .sport = 53, .dport = 1000};
 
 	cr_expect_eq(lab_deliver(l, ENI_A, 0, in).reason, VPC_DROP_NO_INGRESS_RULE);
 	cr_expect_eq(lab_send(l, ENI_A, out).reason, 0);
@@ -324,7 +342,8 @@ Test(flow, with_the_world)
 	in.sport = 54;
 	cr_expect_eq(lab_deliver(l, ENI_A, 0, in).reason, VPC_DROP_NO_INGRESS_RULE);
 	/* and the other way: opened from the world */
-	lab_allow(l, &(struct rule_spec){.sg = SG_A, .slot = VPC_SLOT_UDP, .port = 1000, .port_plen = 16, .peer = "192.0.2.0/24"});
+	lab_allow(l, &(struct rule_spec){
+			     .sg = SG_A, .slot = VPC_SLOT_UDP, .port = 1000, .port_plen = 16, .peer = "192.0.2.0/24"});
 	lab_commit(l);
 	cr_expect_eq(lab_deliver(l, ENI_A, 0, in).reason, 0);
 	cr_expect_eq(lab_deliver(l, ENI_A, 0xd4, in).reason, 0, "a mark that isn't ours says nothing");

@@ -25,7 +25,8 @@ static uint16_t source_port = 2000;
 static int udp(const char *src, const char *dst, uint32_t from, uint32_t to, uint16_t port)
 {
 	return lab_cross(l, from, to,
-			 (struct packet_spec){.src = src, .dst = dst, .proto = IPPROTO_UDP, .sport = source_port++, .dport = port})
+			 (struct packet_spec){
+				 .src = src, .dst = dst, .proto = IPPROTO_UDP, .sport = source_port++, .dport = port})
 		.reason;
 }
 
@@ -41,7 +42,8 @@ static int a_to_b6(uint16_t port)
 
 Test(policy, denies_by_default)
 {
-	struct verdict v = lab_send(l, ENI_A, (struct packet_spec){.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_UDP});
+	struct verdict v =
+		lab_send(l, ENI_A, (struct packet_spec){.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_UDP});
 
 	cr_expect_eq(v.reason, VPC_DROP_NO_INGRESS_RULE);
 	cr_expect_eq(v.counted, ENI_B, "counted at the ENI whose rules refused");
@@ -73,15 +75,23 @@ Test(policy, peers)
 		const char *peer;
 		int expected;
 	} cases[] = {
-		{"10.0.0.10/32", 0}, {"10.0.0.8/30", 0}, {"0.0.0.0/0", 0}, {"10.0.0.0/31", VPC_DROP_NO_INGRESS_RULE},
-		{"10.0.0.11/32", VPC_DROP_NO_INGRESS_RULE}, {"128.0.0.0/1", VPC_DROP_NO_INGRESS_RULE}, {"0.0.0.0/1", 0},
+		{"10.0.0.10/32", 0},
+		{"10.0.0.8/30", 0},
+		{"0.0.0.0/0", 0},
+		{"10.0.0.0/31", VPC_DROP_NO_INGRESS_RULE},
+		{"10.0.0.11/32", VPC_DROP_NO_INGRESS_RULE},
+		{"128.0.0.0/1", VPC_DROP_NO_INGRESS_RULE},
+		{"0.0.0.0/1", 0},
 		{"::/0", VPC_DROP_NO_INGRESS_RULE},
 	};
 	uint16_t port = 100;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++, port++) {
-		lab_allow(l, &(struct rule_spec){
-				     .sg = SG_B, .slot = VPC_SLOT_UDP, .port = port, .port_plen = 16, .peer = cases[i].peer});
+		lab_allow(l, &(struct rule_spec){.sg = SG_B,
+						 .slot = VPC_SLOT_UDP,
+						 .port = port,
+						 .port_plen = 16,
+						 .peer = cases[i].peer});
 		lab_commit(l);
 		cr_expect_eq(a_to_b(port), cases[i].expected, "%s", cases[i].peer);
 	}
@@ -93,16 +103,26 @@ Test(policy, peers6)
 		const char *peer;
 		int expected;
 	} cases[] = {
-		{"fd00:1::10/128", 0},	{"fd00:1::/64", 0}, {"fd00:1::/66", 0}, {"fd00:1::10/127", 0}, {"fd00::/15", 0},
-		{"::/0", 0}, {"fd00:1::/33", 0}, {"fd00:2::/32", VPC_DROP_NO_INGRESS_RULE},
-		{"fd00:1::11/128", VPC_DROP_NO_INGRESS_RULE}, {"8000::/2", VPC_DROP_NO_INGRESS_RULE},
+		{"fd00:1::10/128", 0},
+		{"fd00:1::/64", 0},
+		{"fd00:1::/66", 0},
+		{"fd00:1::10/127", 0},
+		{"fd00::/15", 0},
+		{"::/0", 0},
+		{"fd00:1::/33", 0},
+		{"fd00:2::/32", VPC_DROP_NO_INGRESS_RULE},
+		{"fd00:1::11/128", VPC_DROP_NO_INGRESS_RULE},
+		{"8000::/2", VPC_DROP_NO_INGRESS_RULE},
 		{"0.0.0.0/0", VPC_DROP_NO_INGRESS_RULE},
 	};
 	uint16_t port = 100;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++, port++) {
-		lab_allow(l, &(struct rule_spec){
-				     .sg = SG_B, .slot = VPC_SLOT_UDP, .port = port, .port_plen = 16, .peer = cases[i].peer});
+		lab_allow(l, &(struct rule_spec){.sg = SG_B,
+						 .slot = VPC_SLOT_UDP,
+						 .port = port,
+						 .port_plen = 16,
+						 .peer = cases[i].peer});
 		lab_commit(l);
 		cr_expect_eq(a_to_b6(port), cases[i].expected, "%s", cases[i].peer);
 	}
@@ -110,7 +130,8 @@ Test(policy, peers6)
 
 Test(policy, group_as_peer_follows_membership)
 {
-	lab_allow(l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 7, .port_plen = 16, .peer_sg = SG_C});
+	lab_allow(l,
+		  &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 7, .port_plen = 16, .peer_sg = SG_C});
 	lab_commit(l);
 	cr_expect_eq(a_to_b(7), VPC_DROP_NO_INGRESS_RULE);
 	cr_expect_eq(udp("10.0.1.12", "10.0.0.11", ENI_C, ENI_B, 7), 0);
@@ -148,7 +169,8 @@ Test(policy, union_of_sixteen_groups)
 	for (uint32_t i = 0; i < VPC_GROUPS_PER_ENI; i++)
 		groups[i] = 100 + i;
 	lab_join(l, ENI_B, false, groups);
-	lab_allow(l, &(struct rule_spec){.sg = 115, .slot = VPC_SLOT_UDP, .port = 9, .port_plen = 16, .peer = "10.0.0.0/8"});
+	lab_allow(l, &(struct rule_spec){
+			     .sg = 115, .slot = VPC_SLOT_UDP, .port = 9, .port_plen = 16, .peer = "10.0.0.0/8"});
 	lab_allow(l, &(struct rule_spec){.sg = 107, .slot = VPC_SLOT_ANY, .peer = "10.0.1.0/24"});
 	lab_commit(l);
 	cr_expect_eq(a_to_b(9), 0);
@@ -158,33 +180,40 @@ Test(policy, union_of_sixteen_groups)
 
 Test(policy, slots_keep_to_their_protocol)
 {
-	struct packet_spec tcp = {.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_TCP, .tcp_flags = 2, .dport = 47},
-			   gre = {.src = "10.0.0.10", .dst = "10.0.0.11", .proto = 47, .payload = 8},
-			   icmp = {.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_ICMP, .icmp_type = 8, .icmp_id = 5},
-			   icmp6 = {.src = "fd00:1::10", .dst = "fd00:1::11", .proto = IPPROTO_ICMPV6, .icmp_type = 128},
-			   icmp6in4 = {.src = "10.0.0.10", .dst = "10.0.0.11", .proto = 58, .icmp_type = 128},
-			   icmpin6 = {.src = "fd00:1::10", .dst = "fd00:1::11", .proto = 1, .icmp_type = 8};
+	struct packet_spec
+		tcp = {.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_TCP, .tcp_flags = 2, .dport = 47},
+		gre = {.src = "10.0.0.10", .dst = "10.0.0.11", .proto = 47, .payload = 8},
+		icmp = {.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_ICMP, .icmp_type = 8, .icmp_id = 5},
+		icmp6 = {.src = "fd00:1::10", .dst = "fd00:1::11", .proto = IPPROTO_ICMPV6, .icmp_type = 128},
+		icmp6in4 = {.src = "10.0.0.10", .dst = "10.0.0.11", .proto = 58, .icmp_type = 128},
+		icmpin6 = {.src = "fd00:1::10", .dst = "fd00:1::11", .proto = 1, .icmp_type = 8};
 
-	lab_allow(l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_OTHER, .port = 47, .port_plen = 16, .peer = "0.0.0.0/0"});
+	lab_allow(l, &(struct rule_spec){
+			     .sg = SG_B, .slot = VPC_SLOT_OTHER, .port = 47, .port_plen = 16, .peer = "0.0.0.0/0"});
 	lab_commit(l);
 	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, gre).reason, 0);
 	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, tcp).reason, VPC_DROP_NO_INGRESS_RULE);
 	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, icmp).reason, VPC_DROP_NO_INGRESS_RULE);
-	lab_allow(l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_ICMP, .port = 8 << 8, .port_plen = 8, .peer = "0.0.0.0/0"});
-	lab_allow(l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_ICMPV6, .port = 128 << 8, .port_plen = 16, .peer = "::/0"});
+	lab_allow(l, &(struct rule_spec){
+			     .sg = SG_B, .slot = VPC_SLOT_ICMP, .port = 8 << 8, .port_plen = 8, .peer = "0.0.0.0/0"});
+	lab_allow(l, &(struct rule_spec){
+			     .sg = SG_B, .slot = VPC_SLOT_ICMPV6, .port = 128 << 8, .port_plen = 16, .peer = "::/0"});
 	lab_commit(l);
 	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, icmp).reason, 0);
 	icmp.icmp_code = 3;
 	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, icmp).reason, 0, "any code");
 	icmp.icmp_type = 13;
-	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, icmp).reason, VPC_DROP_NO_INGRESS_RULE, "another query with the same id");
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, icmp).reason, VPC_DROP_NO_INGRESS_RULE,
+		     "another query with the same id");
 	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, icmp6).reason, 0);
 	icmp6.icmp_code = 1;
 	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, icmp6).reason, VPC_DROP_NO_INGRESS_RULE);
 	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, icmp6in4).reason, VPC_DROP_NO_INGRESS_RULE, "protocol 58 in IPv4");
 	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, icmpin6).reason, VPC_DROP_NO_INGRESS_RULE, "protocol 1 in IPv6");
-	lab_allow(l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_OTHER, .port = 58, .port_plen = 16, .peer = "0.0.0.0/0"});
-	lab_allow(l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_OTHER, .port = 1, .port_plen = 16, .peer = "::/0"});
+	lab_allow(l, &(struct rule_spec){
+			     .sg = SG_B, .slot = VPC_SLOT_OTHER, .port = 58, .port_plen = 16, .peer = "0.0.0.0/0"});
+	lab_allow(l,
+		  &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_OTHER, .port = 1, .port_plen = 16, .peer = "::/0"});
 	lab_commit(l);
 	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, icmp6in4).reason, 0);
 	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, icmpin6).reason, 0);
@@ -192,8 +221,9 @@ Test(policy, slots_keep_to_their_protocol)
 
 Test(policy, rows_count_between_birth_and_death)
 {
-	uint32_t row = lab_allow(l, &(struct rule_spec){
-					    .sg = SG_B, .slot = VPC_SLOT_UDP, .port = 5, .port_plen = 16, .peer = "10.0.0.0/8"});
+	uint32_t row = lab_allow(
+		l, &(struct rule_spec){
+			   .sg = SG_B, .slot = VPC_SLOT_UDP, .port = 5, .port_plen = 16, .peer = "10.0.0.0/8"});
 
 	cr_expect_eq(a_to_b(5), VPC_DROP_NO_INGRESS_RULE);
 	lab_commit(l);
@@ -237,8 +267,12 @@ Test(policy, versioned_set_and_not_ready)
 
 Test(policy, counts_rows_and_packets)
 {
-	uint32_t row = lab_allow(l, &(struct rule_spec){
-					    .sg = SG_B, .slot = VPC_SLOT_UDP, .port = 5, .port_plen = 16, .peer = "10.0.0.0/8", .rule = 77});
+	uint32_t row = lab_allow(l, &(struct rule_spec){.sg = SG_B,
+							.slot = VPC_SLOT_UDP,
+							.port = 5,
+							.port_plen = 16,
+							.peer = "10.0.0.0/8",
+							.rule = 77});
 	struct vpc_flow_key key;
 	struct vpc_flow f;
 
@@ -270,8 +304,11 @@ Test(policy, overlapping_vpcs_are_apart)
 	/* a flow of the same tuple in VPC 1 helps nobody in VPC 2 */
 	cr_expect_eq(a_to_b(1), 0);
 	cr_expect_eq(lab_send(l, ENI_D,
-			      (struct packet_spec){
-				      .src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_UDP, .sport = 2001, .dport = 1})
+			      (struct packet_spec){.src = "10.0.0.10",
+						   .dst = "10.0.0.11",
+						   .proto = IPPROTO_UDP,
+						   .sport = 2001,
+						   .dport = 1})
 			     .reason,
 		     VPC_DROP_UNKNOWN_DESTINATION);
 }

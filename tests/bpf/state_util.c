@@ -186,8 +186,11 @@ void lab_raise(struct lab *l, uint32_t sg, bool revoke)
 
 static uint32_t class_get(struct lab *l, const struct rule_spec *spec)
 {
-	struct vpc_class_key key = {
-		.sg = spec->sg, .dir = spec->direction, .slot = spec->slot, .plen = spec->port_plen, .port = spec->port};
+	struct vpc_class_key key = {.sg = spec->sg,
+				    .dir = spec->direction,
+				    .slot = spec->slot,
+				    .plen = spec->port_plen,
+				    .port = spec->port};
 	int fd = bpf_map__fd(l->skel->maps.class_of);
 	uint32_t n;
 

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Revoking cuts established flows on their next packet, in both directions, and no others (P2; SEMANTICS rule 8). */
+#include "bpf_util.h"
+
+#include <criterion/criterion.h>
+#include <netinet/in.h>
+
+#define FIN 0x01
+#define SYN 0x02
+#define RST 0x04
+#define ACK 0x10
+
+static struct lab *l;
+static uint32_t tcp_row, udp_row, icmp_row;
+
+static void setup(void)
+{
+	l = lab_usual();
+	tcp_row = lab_allow(
+		l, &(struct rule_spec){
+			   .sg = SG_B, .slot = VPC_SLOT_TCP, .port = 80, .port_plen = 16, .peer = "10.0.0.0/24"});
+	udp_row = lab_allow(
+		l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer_sg = SG_A});
+	icmp_row = lab_allow(
+		l, &(struct rule_spec){
+			   .sg = SG_B, .slot = VPC_SLOT_ICMP, .port = 8 << 8, .port_plen = 8, .peer = "10.0.0.0/24"});
+	lab_commit(l);
+}
+
+static void teardown(void)
+{
+	lab_close(l);
+}
+
+TestSuite(revoke, .init = setup, .fini = teardown);
+
+static struct packet_spec spec(bool from_a, uint8_t proto, uint8_t flags)
+{
+	uint16_t port = proto == IPPROTO_TCP ? 80 : 53;
+	struct packet_spec p = {.src = "10.0.0.10",
+				.dst = "10.0.0.11",
+				.proto = proto,
+				.sport = 4000,
+				.dport = port,
+				.tcp_flags = flags};
+
+	if (!from_a) {
+		p.src = "10.0.0.11";
+		p.dst = "10.0.0.10";
+		p.sport = port;
+		p.dport = 4000;
+	}
+	return p;
+}
+
+static int tcp(bool from_a, uint8_t flags)
+{
+	return lab_cross(l, from_a ? ENI_A : ENI_B, from_a ? ENI_B : ENI_A, spec(from_a, IPPROTO_TCP, flags)).reason;
+}
+
+static int udp(bool from_a)
+{
+	return lab_cross(l, from_a ? ENI_A : ENI_B, from_a ? ENI_B : ENI_A, spec(from_a, IPPROTO_UDP, 0)).reason;
+}
+
+static void establish(void)
+{
+	cr_assert_eq(tcp(true, SYN), 0);
+	cr_assert_eq(tcp(false, SYN | ACK), 0);
+	cr_assert_eq(tcp(true, ACK), 0);
+	cr_assert_eq(udp(true), 0);
+	cr_assert_eq(udp(false), 0);
+	cr_assert_eq(udp(true), 0);
+	cr_assert_eq(lab_flows(l, true), 2);
+	cr_assert_eq(lab_established(l, ENI_A), 2);
+}
+
+/* The server's next packet must not re-create the flow as its own egress, which its rules allow. */
+Test(revoke, tcp_by_the_server)
+{
+	establish();
+	lab_revoke(l, tcp_row);
+	cr_expect_eq(tcp(false, ACK), 0, "not before the commit");
+	lab_commit(l);
+	cr_expect_eq(tcp(false, ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(tcp(false, ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(tcp(true, ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(tcp(false, FIN | ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(tcp(false, RST), VPC_DROP_REVOKED);
+	cr_expect_eq(tcp(true, SYN), VPC_DROP_NO_INGRESS_RULE, "a new connection, judged");
+	cr_expect_eq(tcp(true, ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(lab_established(l, ENI_A), 1, "a tombstone counts to no budget");
+	cr_expect_eq(lab_established(l, ENI_B), 1);
+	cr_expect_eq(udp(false), 0, "the other flow goes on");
+	cr_expect_eq(udp(true), 0);
+}
+
+Test(revoke, udp_by_the_client)
+{
+	establish();
+	lab_revoke(l, udp_row);
+	lab_commit(l);
+	cr_expect_eq(udp(true), VPC_DROP_REVOKED);
+	cr_expect_eq(udp(false), VPC_DROP_REVOKED);
+	cr_expect_eq(tcp(false, ACK), 0);
+	lab_age(l, 900);
+	cr_expect_eq(udp(false), VPC_DROP_REVOKED, "refreshes it");
+	lab_age(l, 900);
+	cr_expect_eq(udp(false), VPC_DROP_REVOKED);
+	lab_age(l, 961);
+	cr_expect_eq(udp(true), VPC_DROP_NO_INGRESS_RULE, "ended 16 minutes after the last");
+}
+
+Test(revoke, allowing_again_goes_on)
+{
+	establish();
+	lab_revoke(l, udp_row);
+	lab_revoke(l, tcp_row);
+	lab_commit(l);
+	cr_expect_eq(udp(false), VPC_DROP_REVOKED);
+	cr_expect_eq(tcp(false, ACK), VPC_DROP_REVOKED);
+	lab_allow(l, &(struct rule_spec){
+			     .sg = SG_B, .slot = VPC_SLOT_UDP, .port = 9, .port_plen = 16, .peer = "10.0.0.0/24"});
+	lab_commit(l);
+	cr_expect_eq(udp(false), VPC_DROP_REVOKED, "something else was allowed");
+	lab_allow(l,
+		  &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer_sg = SG_A});
+	lab_allow_all(l, SG_B, VPC_INGRESS, 4);
+	cr_expect_eq(udp(false), VPC_DROP_REVOKED);
+	lab_commit(l);
+	cr_expect_eq(udp(false), 0);
+	cr_expect_eq(udp(true), 0);
+	cr_expect_eq(tcp(false, ACK), 0);
+	cr_expect_eq(lab_established(l, ENI_A), 2);
+	cr_expect_eq(lab_flows(l, true), 2);
+	cr_expect_eq(lab_flows(l, false), 0);
+}
+
+Test(revoke, another_rule_keeps_it)
+{
+	establish();
+	lab_allow(l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_ANY, .peer = "10.0.0.10/32", .rule = 99});
+	lab_commit(l);
+	lab_revoke(l, tcp_row);
+	lab_revoke(l, udp_row);
+	lab_commit(l);
+	cr_expect_eq(tcp(false, ACK), 0);
+	cr_expect_eq(udp(true), 0);
+
+	struct vpc_flow_key key;
+	struct vpc_flow f;
+
+	cr_assert(lab_flow(l, true, &key, &f));
+	cr_expect_eq(f.rule[1], 99, "and the flow knows which");
+	cr_expect_eq(f.epoch, lab_epoch(l));
+}
+
+Test(revoke, egress_of_the_client)
+{
+	uint32_t row = lab_allow_all(l, SG_A, VPC_EGRESS, 4);
+
+	lab_commit(l);
+	establish();
+	lab_revoke(l, row);
+	lab_commit(l);
+	cr_expect_eq(tcp(false, ACK), VPC_DROP_REVOKED, "the answer, too");
+	cr_expect_eq(tcp(true, ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(tcp(true, SYN), VPC_DROP_NO_EGRESS_RULE);
+}
+
+Test(revoke, member_leaves_the_peer_group)
+{
+	lab_join(l, ENI_A, false, GROUPS(SG_A, 60));
+	lab_allow_all(l, 60, VPC_EGRESS, 4);
+	lab_commit(l);
+	establish();
+	lab_join(l, ENI_A, true, GROUPS(60));
+	lab_raise(l, SG_B, true); /* its rules name a group that loses a member */
+	lab_commit(l);
+	cr_expect_eq(udp(false), VPC_DROP_REVOKED);
+	cr_expect_eq(tcp(false, ACK), 0, "was allowed by address");
+}
+
+Test(revoke, address_moves_to_another)
+{
+	establish();
+	lab_addr_remove(l, 1, "10.0.0.10");
+	lab_commit(l);
+	cr_expect_eq(tcp(true, ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(udp(false), VPC_DROP_REVOKED);
+	cr_expect_eq(tcp(true, SYN), VPC_DROP_FORGED_SOURCE);
+	lab_addr(l, 1, "10.0.0.10", ENI_C);
+	lab_commit(l);
+	cr_expect_eq(tcp(true, ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(lab_cross(l, ENI_C, ENI_B, spec(true, IPPROTO_TCP, ACK)).reason, VPC_DROP_NO_FLOW,
+		     "the new owner has no part in the old flow");
+	cr_expect_eq(lab_cross(l, ENI_C, ENI_B, spec(true, IPPROTO_TCP, SYN)).reason, 0);
+	cr_expect_eq(lab_cross(l, ENI_B, ENI_C, spec(false, IPPROTO_TCP, SYN | ACK)).reason, 0);
+	cr_expect_eq(lab_deliver(l, ENI_A, VPC_MARK_ENI | ENI_B, spec(false, IPPROTO_TCP, SYN | ACK)).reason,
+		     VPC_DROP_WRONG_DESTINATION);
+}
+
+/* calico 13356: another endpoint's approval was trusted */
+Test(revoke, number_given_to_another_eni)
+{
+	establish();
+	lab_eni(l, &(struct eni_spec){.number = ENI_B, .incarnation = 2});
+	lab_join(l, ENI_B, false, GROUPS(70));
+	lab_commit(l);
+	cr_expect_eq(tcp(true, ACK), VPC_DROP_NO_FLOW);
+	cr_expect_eq(lab_deliver(l, ENI_B, VPC_MARK_ENI | ENI_A, spec(true, IPPROTO_TCP, ACK)).reason,
+		     VPC_DROP_NO_FLOW);
+	cr_expect_eq(udp(true), VPC_DROP_NO_INGRESS_RULE);
+}
+
+Test(revoke, icmp_echo)
+{
+	struct packet_spec ask = {.src = "10.0.0.10",
+				  .dst = "10.0.0.11",
+				  .proto = IPPROTO_ICMP,
+				  .icmp_type = 8,
+				  .icmp_id = 1},
+			   answer = {.src = "10.0.0.11", .dst = "10.0.0.10", .proto = IPPROTO_ICMP, .icmp_id = 1};
+
+	cr_assert_eq(lab_cross(l, ENI_A, ENI_B, ask).reason, 0);
+	lab_revoke(l, icmp_row);
+	lab_commit(l);
+	cr_expect_eq(lab_cross(l, ENI_B, ENI_A, answer).reason, VPC_DROP_REVOKED);
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, ask).reason, VPC_DROP_REVOKED);
+}
+
+Test(revoke, while_the_packet_is_between_the_programs)
+{
+	struct verdict v;
+
+	establish();
+	v = lab_send(l, ENI_A, spec(true, IPPROTO_TCP, ACK));
+	cr_assert_eq(v.reason, 0);
+	lab_revoke(l, tcp_row);
+	lab_commit(l);
+	cr_expect_eq(lab_deliver(l, ENI_B, v.mark, spec(true, IPPROTO_TCP, ACK)).reason, VPC_DROP_REVOKED);
+}
+
+Test(revoke, keep_and_drain)
+{
+	establish();
+	/* published without raising gen_revoke */
+	lab_kill_row(l, tcp_row);
+	lab_commit(l);
+	cr_expect_eq(tcp(true, ACK), 0);
+	cr_expect_eq(lab_sweep(l, VPC_SWEEP_REPORT, 0), 1, "one would be cut");
+	cr_expect_eq(lab_sweep(l, VPC_SWEEP_GRACE, lab_now_ns() + 3600000000000ull), 1);
+	lab_raise(l, SG_B, true);
+	lab_commit(l);
+	cr_expect_eq(tcp(true, ACK), 0, "spared");
+	cr_expect_eq(tcp(false, ACK), 0);
+	cr_expect_eq(tcp(true, SYN), VPC_DROP_NO_INGRESS_RULE, "new ones are refused");
+	cr_expect_eq(udp(true), 0);
+	/* another change of the set doesn't cut it */
+	lab_raise(l, SG_B, true);
+	lab_commit(l);
+	cr_expect_eq(tcp(true, ACK), 0);
+	/* the time is over, nobody has to do anything */
+	cr_expect_eq(lab_sweep(l, VPC_SWEEP_GRACE, lab_now_ns() - 1000000000), 1);
+	cr_expect_eq(tcp(false, ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(tcp(true, ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(udp(true), 0);
+}
+
+Test(revoke, sweep_cut_and_expire)
+{
+	establish();
+	cr_expect_eq(lab_sweep(l, VPC_SWEEP_EXPIRE, 0), 0);
+	cr_expect_eq(lab_sweep(l, VPC_SWEEP_CUT, 0), 2);
+	cr_expect_eq(lab_established(l, ENI_A), 0);
+	cr_expect_eq(tcp(true, ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(udp(false), VPC_DROP_REVOKED);
+	cr_expect_eq(tcp(true, SYN), 0, "its rules are as they were");
+	cr_expect_eq(lab_sweep(l, VPC_SWEEP_EXPIRE, 0), 0);
+	lab_age(l, 961);
+	cr_expect_eq(lab_sweep(l, VPC_SWEEP_EXPIRE, 0), 2);
+	cr_expect_eq(lab_flows(l, true) + lab_flows(l, false), 0);
+}
+
+Test(revoke, expiry_frees_the_budget)
+{
+	establish();
+	lab_age(l, 432001);
+	cr_expect_eq(lab_sweep(l, VPC_SWEEP_EXPIRE, 0), 2);
+	cr_expect_eq(lab_established(l, ENI_A), 0);
+	cr_expect_eq(lab_established(l, ENI_B), 0);
+}
+
+Test(revoke, flow_events)
+{
+	struct vpc_event e;
+
+	lab_ctl(l)->listeners = VPC_LISTEN_FLOWS | VPC_LISTEN_DROPS;
+	cr_assert_eq(tcp(true, SYN), 0);
+	cr_assert(lab_event(l, &e));
+	cr_expect_eq(e.type, VPC_EVENT_OPEN);
+	cr_expect_eq(e.eni, ENI_A);
+	cr_expect_eq(e.peer, ENI_B);
+	cr_expect_eq(e.rule[1], tcp_row);
+	cr_expect_eq(e.dport, htons(80));
+	cr_expect_not(lab_event(l, &e), "one");
+	lab_revoke(l, tcp_row);
+	lab_commit(l);
+	cr_assert_eq(tcp(false, SYN | ACK), VPC_DROP_REVOKED);
+	cr_assert(lab_event(l, &e));
+	cr_expect_eq(e.type, VPC_EVENT_CUT);
+	cr_assert(lab_event(l, &e));
+	cr_expect_eq(e.type, VPC_EVENT_DROP);
+	cr_expect_eq(e.reason, VPC_DROP_REVOKED);
+	cr_expect_eq(e.eni, ENI_B);
+	cr_expect_eq(e.direction, VPC_EGRESS);
+	cr_expect_eq(e.sport, htons(80));
+	for (int i = 0; i < 1200; i++)
+		cr_assert_eq(tcp(false, ACK), VPC_DROP_REVOKED);
+	unsigned n = 0, lost = 0;
+
+	while (lab_event(l, &e)) {
+		n++;
+		lost += e.lost;
+	}
+	cr_expect(n >= 900 && n <= 1199, "%u of 1200 events in a moment", n);
+	lab_ctl(l)->listeners = 0;
+	cr_assert_eq(tcp(false, ACK), VPC_DROP_REVOKED);
+	cr_expect_not(lab_event(l, &e), "nobody listens");
+}
