@@ -91,6 +91,8 @@ static const struct param *find_option(const struct args *args, const char *name
 
 static int add_value(struct args *args, const struct param *p, const char *value)
 {
+	if (value_types[p->type].check && !*value)
+		return args_wrong(args, "%s is empty", p->name);
 	if (value_types[p->type].check && !value_types[p->type].check(value))
 		return args_wrong(args, "%s must be %s, not '%s'", p->name, value_types[p->type].text, value);
 	if (!(p->flags & PARAM_REPEAT) && p->type != VALUE_FLAG && args_get(args, p->name))

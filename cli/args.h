@@ -20,7 +20,7 @@
 	VALUE(DIRECTION, "ingress egress", check_direction, "ingress or egress")        \
 	VALUE(PROTOCOL, "tcp udp icmp icmpv6 all", check_text, "a protocol")            \
 	VALUE(OUTPUT, "table json yaml id", check_output, "table, json, yaml or id")    \
-	VALUE(SHELL, "bash names", check_text, "bash or names")                         \
+	VALUE(SHELL, "bash man names", check_text, "bash, man or names")                \
 	VALUE(FILE, "@files", check_text, "a path")                                     \
 	VALUE(NETNS, "@netns", check_text, "a path, or a name under /run/netns")        \
 	VALUE(USER, "@users", check_text, "a user")                                     \

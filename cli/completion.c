@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vpcctl completion: the bash script, and the names that it asks for. */
+/* vpcctl completion: what is made from the command table, and the names that the bash script asks for. */
 #include <stdio.h>
 #include <string.h>
 
@@ -39,21 +39,26 @@ static int run(struct cli *cli, const struct args *args)
 		help_completion(stdout);
 		return CLI_OK;
 	}
+	if (!strcmp(what, "man") && !kind) {
+		help_manual(stdout);
+		return CLI_OK;
+	}
 	for (size_t i = 0; !strcmp(what, "names") && kind && cli_resources[i]; i++)
 		if (!strcmp(cli_resources[i]->noun, kind))
 			return print_names(cli, cli_resources[i]);
-	return args_wrong(args, "'bash', or 'names' and one of vpc, subnet, sg, eni");
+	return args_wrong(args, "'bash', 'man', or 'names' and one of vpc, subnet, sg, eni");
 }
 
 static const struct param params[] = {
-	{"WHAT", VALUE_SHELL, PARAM_REQUIRED, NULL, "bash: the completion script; names: of all resources of a kind"},
+	{"WHAT", VALUE_SHELL, PARAM_REQUIRED, NULL,
+	 "bash: the completion script; man: the manual page; names: of all resources of a kind"},
 	{"KIND", VALUE_TEXT, 0, NULL, "vpc, subnet, sg or eni"},
 	PARAMS_END,
 };
 
 const struct command completion_command = {
 	.noun = "completion",
-	.summary = "print the bash completion script",
+	.summary = "print the bash completion script, or the manual page",
 	.params = params,
 	.example = "source <(vpcctl completion bash)",
 	.run = run,

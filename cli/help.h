@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Help, usage hints and bash completion, made from the command table. */
+/* Help, usage hints, bash completion and the manual page, made from the command table. */
 #ifndef CLI_HELP_H
 #define CLI_HELP_H
 
@@ -15,5 +15,7 @@ void help_hint(FILE *f, const struct args *args);
 void help_usage(FILE *f, const struct command *c, const char *indent);
 /* The bash completion script. */
 void help_completion(FILE *f);
+/* vpcctl(1), as roff. */
+void help_manual(FILE *f);
 
 #endif

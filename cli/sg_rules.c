@@ -136,7 +136,7 @@ static int print_reply(struct cli *cli, const json_t *reply, const char *done)
 	const json_t *rules = json_object_get(reply, "rules");
 	json_t *rule;
 	size_t i;
-	int status;
+	int status = CLI_OK;
 
 	if (cli->output == OUTPUT_ID) {
 		json_array_foreach (rules, i, rule)
@@ -146,7 +146,12 @@ static int print_reply(struct cli *cli, const json_t *reply, const char *done)
 	if (cli->output != OUTPUT_TABLE)
 		return output_document(cli, reply);
 	printf("%s %zu %s\n", done, json_array_size(rules), json_array_size(rules) == 1 ? "rule" : "rules");
-	status = json_array_size(rules) > 0 ? sg_rules_print(cli, rules) : CLI_OK;
+	/* of what was revoked vpcd may tell the ids alone */
+	if (json_object_get(json_array_get(rules, 0), "direction"))
+		status = sg_rules_print(cli, rules);
+	else
+		json_array_foreach (rules, i, rule)
+			output_id(rule);
 	output_change(cli, reply);
 	return status;
 }

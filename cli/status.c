@@ -23,19 +23,81 @@ static bool is_field(const char *key)
 	return !strcmp(key, "pending") || !strcmp(key, "limits") || !strcmp(key, "counts");
 }
 
-/* What this vpcctl doesn't know yet is shown all the same. */
-static void print_others(const json_t *status)
+/* {"name": {"size": …, "used": …}, …} as a table whose columns are those of all its rows. */
+static int print_records(struct cli *cli, const char *title, const json_t *records)
+{
+	_cleanup_json_ json_t *keys = json_object();
+	_cleanup_(table_freep) struct table *t = NULL;
+	const char *name, *key;
+	json_t *record, *unused;
+	size_t column = 0;
+
+	json_object_foreach ((json_t *)records, name, record)
+		json_object_update(keys, record);
+	t = table_new(json_object_size(keys) + 1);
+	if (!t)
+		return api_oom();
+	table_column(t, column++, title, TABLE_LEFT);
+	json_object_foreach (keys, key, unused)
+		table_column(t, column++, key, TABLE_RIGHT);
+	json_object_foreach ((json_t *)records, name, record) {
+		table_cell(t, name);
+		json_object_foreach (keys, key, unused) {
+			_cleanup_free_ char *text = output_text(json_object_get(record, key));
+
+			table_cell(t, text);
+		}
+	}
+	putchar('\n');
+	return table_print(t, stdout, true, cli->colour) < 0 ? api_oom() : CLI_OK;
+}
+
+static bool is_records(const json_t *value)
+{
+	return json_is_object(json_object_iter_value(json_object_iter((json_t *)value)));
+}
+
+/* What this vpcctl doesn't know yet is shown all the same: records: the tables among it, or the rest. */
+static int print_others(struct cli *cli, const json_t *status, bool records)
 {
 	const char *key;
 	json_t *value;
 
 	json_object_foreach ((json_t *)status, key, value) /* only reads, but takes no const */
 	{
-		_cleanup_free_ char *text = is_field(key) ? NULL : output_text(value);
+		_cleanup_free_ char *text = NULL;
 
-		if (text)
-			printf("%s: %s\n", key, *text ? text : "-");
+		if (is_field(key) || is_records(value) != records)
+			continue;
+		if (records) {
+			int r = print_records(cli, key, value);
+
+			if (r != CLI_OK)
+				return r;
+			continue;
+		}
+		text = output_text(value);
+		printf("%s: %s\n", key, text && *text ? text : "-");
 	}
+	return CLI_OK;
+}
+
+/* The limit that bounds a count, where it isn't called the same. */
+static const char *limit_of(const char *count)
+{
+	return !strcmp(count, "security_groups") ? "groups" : count;
+}
+
+static bool is_counted(const json_t *counts, const char *limit)
+{
+	const char *count;
+	json_t *value;
+
+	json_object_foreach ((json_t *)counts, count, value) {
+		if (!strcmp(limit_of(count), limit))
+			return true;
+	}
+	return false;
 }
 
 static void count_row(struct table *t, const char *key, const json_t *count, const json_t *limit)
@@ -60,9 +122,9 @@ static int print_counts(struct cli *cli, const json_t *counts, const json_t *lim
 	table_column(t, 1, "IN USE", TABLE_RIGHT);
 	table_column(t, 2, "LIMIT", TABLE_RIGHT);
 	json_object_foreach ((json_t *)counts, key, value)
-		count_row(t, key, value, json_object_get(limits, key));
+		count_row(t, key, value, json_object_get(limits, limit_of(key)));
 	json_object_foreach ((json_t *)limits, key, value) {
-		if (!json_object_get(counts, key))
+		if (!is_counted(counts, key))
 			count_row(t, key, NULL, value);
 	}
 	putchar('\n');
@@ -86,14 +148,16 @@ static int run(struct cli *cli, const struct args *args)
 	if (cli->output != OUTPUT_TABLE)
 		return output_document(cli, status);
 	r = output_fields(cli, status, fields, ARRAY_SIZE(fields));
-	print_others(status);
+	if (r == CLI_OK)
+		r = print_others(cli, status, false);
 	json_array_foreach (json_object_get(status, "pending"), i, entry) {
 		_cleanup_free_ char *text = output_text(entry);
 
 		printf("still to be done: %s\n", text ? text : "");
 	}
-	return r != CLI_OK ? r
-			   : print_counts(cli, json_object_get(status, "counts"), json_object_get(status, "limits"));
+	if (r == CLI_OK)
+		r = print_counts(cli, json_object_get(status, "counts"), json_object_get(status, "limits"));
+	return r != CLI_OK ? r : print_others(cli, status, true);
 }
 
 static const struct param params[] = {PARAMS_END};

@@ -117,7 +117,7 @@ declare -gA _vpcctl_argument_words=(
 	['tag remove 0']='@vpc @subnet @sg @eni'
 	['detach 0']='@eni'
 	['rename 0']='@vpc @subnet @sg @eni'
-	['completion 0']='bash names'
+	['completion 0']='bash man names'
 )
 
 _vpcctl_values() {

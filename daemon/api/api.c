@@ -94,8 +94,8 @@ void api_free(struct api *a)
 	/* libmicrohttpd aborts the process if a connection is still suspended when it is stopped. */
 	verify_stop(a);
 	verdicts_stop(a);
-	DL_FOREACH(a->requests, r)
-		request_abandon(r);
+	DL_FOREACH (a->requests, r)
+		request_wake(r);
 	for (int i = 0; i < API_SOCKETS; i++) {
 		server_free(a->servers[i]);
 		socket_clear(&a->sockets[i]);

@@ -26,8 +26,7 @@ static json_t *single_result(const json_t *reply)
 
 	if (!object)
 		return NULL;
-	json_object_foreach((json_t *)reply, key, v)
-	{
+	json_object_foreach ((json_t *)reply, key, v) {
 		if (strcmp(key, "results") == 0)
 			continue;
 		if (strcmp(key, "pending") == 0 && json_array_size(v) == 0)
@@ -115,10 +114,9 @@ static int set_scope(const struct request *r, struct change *c, struct vpc_error
 	if (!vpc)
 		return 0;
 	if (c->scope)
-		return strcmp(c->scope, vpc) == 0
-			       ? 0
-			       : vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "vpc",
-					       "vpc in the body and in the address differ");
+		return strcmp(c->scope, vpc) == 0 ? 0
+						  : vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "vpc",
+								  "vpc in the body and in the address differ");
 	c->scope = strdup(vpc);
 	return c->scope ? 0 : vpc_error_oom(reterr);
 }
@@ -143,9 +141,8 @@ static int read_key(struct request *r, struct engine_request *request, struct vp
 	const char *key = request_header(r, IDEMPOTENCY_KEY_HEADER), *vpc = r->query[QUERY_VPC];
 	const char *if_match = request_header(r, MHD_HTTP_HEADER_IF_MATCH);
 	struct digest_part parts[] = {
-		{r->route->method, strlen(r->route->method)}, {r->path, strlen(r->path)},
-		{vpc, vpc ? strlen(vpc) : 0},		      {if_match, if_match ? strlen(if_match) : 0},
-		{r->body, r->body_bytes},
+		{r->route->method, strlen(r->route->method)}, {r->path, strlen(r->path)}, {vpc, vpc ? strlen(vpc) : 0},
+		{if_match, if_match ? strlen(if_match) : 0},  {r->body, r->body_bytes},
 	};
 	size_t length;
 
@@ -204,8 +201,7 @@ static int decode_single(struct request *r, const json_t *body, struct engine_re
 	return read_if_match(r, c, reterr);
 }
 
-static int decode_many(struct request *r, const json_t *body, struct engine_request *request,
-		       struct vpc_error *reterr)
+static int decode_many(struct request *r, const json_t *body, struct engine_request *request, struct vpc_error *reterr)
 {
 	size_t max = model_limits(engine_model(r->api->engine))->changes_per_request;
 	int n = decode_transaction(body, max, &request->changes, &request->n_changes, &request->dry_run, reterr);

@@ -35,8 +35,10 @@ static const struct value_type value_rules = {
 static const struct value_type value_attachment = {decode_attachment_value,
 						   "{\"$ref\": \"#/components/schemas/AttachmentSpec\"}"};
 
-#define MEMBER(json_name, value_type, type, field, extra_field, description) \
-	{json_name, &value_type, offsetof(struct type, field), offsetof(struct type, extra_field), description}
+#define MEMBER(json_name, value_type, type, field, extra_field, description)                                          \
+	{                                                                                                             \
+		json_name, &value_type, offsetof(struct type, field), offsetof(struct type, extra_field), description \
+	}
 #define CHANGE_MEMBER(symbol, json_name, value_type, field, extra_field, description) \
 	[FIELD_##symbol] = MEMBER(json_name, value_type, change, field, extra_field, description)
 
@@ -300,8 +302,7 @@ static int check_transaction(const json_t *object, struct vpc_error *reterr)
 
 	if (!json_is_object(object))
 		return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, NULL, "the body must be an object");
-	json_object_foreach((json_t *)object, key, v)
-	{
+	json_object_foreach ((json_t *)object, key, v) {
 		char place[PLACE_SIZE];
 
 		if (strcmp(key, "changes") != 0 && strcmp(key, "dry_run") != 0)

@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-/* SHA-256 over the parts, each with its length, as hex. Parts may be NULL (not the same as empty). *ret: owned. -ENOMEM.
+/* SHA-256 over the parts, each with its length, as hex. Parts may be NULL (not the same as empty). *ret: owned.
+ * -ENOMEM.
  */
 struct digest_part {
 	const void *data;

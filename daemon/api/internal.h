@@ -25,7 +25,7 @@ struct api {
 	sd_event *event;
 	struct unix_socket sockets[API_SOCKETS];
 	struct server *servers[API_SOCKETS];
-	size_t body_bytes;	 /* kept of all bodies now */
+	size_t body_bytes;	  /* kept of all bodies now */
 	struct request *requests; /* every one that has a connection */
 	struct verdict_stream *streams;
 	size_t n_streams;

@@ -14,8 +14,8 @@
 #include "api/request.h"
 
 /* Lists up to this length are one piece, with a Content-Length. */
-#define LIST_AT_ONCE	     64
-#define LIST_BLOCK_SIZE      (32 << 10)
+#define LIST_AT_ONCE	64
+#define LIST_BLOCK_SIZE (32 << 10)
 
 struct list {
 	struct engine *engine;
@@ -25,7 +25,7 @@ struct list {
 	size_t i; /* next to be written */
 	uint64_t revision;
 	bool opened, written;
-	bool any; /* an object was written: the next one needs a comma */
+	bool any;   /* an object was written: the next one needs a comma */
 	char *text; /* being handed out */
 	size_t size, used, capacity;
 };

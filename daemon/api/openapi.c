@@ -237,8 +237,8 @@ static json_t *parameters(const struct route *route)
 		r |= json_array_append_new(list, parameter("Idempotency-Key", "header", false,
 							   "the same key again gives the first reply again"));
 	if (route->body != BODY_NONE && strstr(route->pattern, "{id}"))
-		r |= json_array_append_new(list, parameter("If-Match", "header", false,
-							   "revision that the object must have, in quotes"));
+		r |= json_array_append_new(
+			list, parameter("If-Match", "header", false, "revision that the object must have, in quotes"));
 	if (r != 0) {
 		json_decref(list);
 		return NULL;
@@ -255,8 +255,8 @@ static json_t *responses(const struct route *route)
 {
 	struct builder o = object_start();
 	char status[16];
-	json_t *good = content(route->content_type, route->response ? reference(route->response)
-								    : parse("{\"type\": \"string\"}"));
+	json_t *good = content(route->content_type,
+			       route->response ? reference(route->response) : parse("{\"type\": \"string\"}"));
 	json_t *bad = content(PROBLEM_CONTENT_TYPE, reference("Problem"));
 
 	if (json_object_set_new(good, "description", json_string("done")) < 0 ||

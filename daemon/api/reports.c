@@ -115,8 +115,7 @@ static void print_members(FILE *f, const json_t *status, const char *name, const
 	json_t *v;
 
 	fprintf(f, "# HELP %s %s\n# TYPE %s gauge\n", metric, help, metric);
-	json_object_foreach((json_t *)object, key, v)
-	{
+	json_object_foreach ((json_t *)object, key, v) {
 		if (json_is_integer(v))
 			fprintf(f, "%s{kind=\"%s\"} %" JSON_INTEGER_FORMAT "\n", metric, key, json_integer_value(v));
 	}

@@ -40,8 +40,8 @@ struct request {
 	char *body;
 	size_t body_bytes;
 	size_t body_capacity_bytes;
-	uint64_t seen_bytes; /* of the body, kept or not */
-	uint64_t received_ns; /* CLOCK_MONOTONIC: when the last byte was read */
+	uint64_t seen_bytes;	/* of the body, kept or not */
+	uint64_t received_ns;	/* CLOCK_MONOTONIC: when the last byte was read */
 	struct vpc_error error; /* what was wrong before the handler had its turn */
 	unsigned status;
 	struct MHD_Response *response; /* until it is queued */
@@ -67,8 +67,8 @@ static inline void request_unrefp(struct request **r)
 }
 
 bool request_is_gone(const struct request *r);
-/* Wakes a request that waits without a reply: for shutting down. */
-void request_abandon(struct request *r);
+/* Ends the sleep of a request's connection, if it sleeps: there is a reply, or (shutting down) there will be none. */
+void request_wake(struct request *r);
 /* The body is no longer needed. */
 void request_drop_body(struct request *r);
 

@@ -30,11 +30,8 @@ const char *query_text(enum query_argument q)
 const char *route_list_name(enum object_kind kind)
 {
 	static const char *const names[OBJECT_KINDS] = {
-		[OBJECT_VPC] = "vpcs",
-		[OBJECT_SUBNET] = "subnets",
-		[OBJECT_SG] = "security_groups",
-		[OBJECT_RULE] = "rules",
-		[OBJECT_ENI] = "enis",
+		[OBJECT_VPC] = "vpcs",	 [OBJECT_SUBNET] = "subnets", [OBJECT_SG] = "security_groups",
+		[OBJECT_RULE] = "rules", [OBJECT_ENI] = "enis",
 	};
 
 	return names[kind];
@@ -43,39 +40,26 @@ const char *route_list_name(enum object_kind kind)
 #define JSON	"application/json"
 #define Q(name) QUERY_BIT(QUERY_##name)
 
-#define READ(address, function, object, arguments, type, schema, description) \
-	{.method = "GET",                                               \
-	 .pattern = address,                                            \
-	 .handle = function,                                            \
-	 .kind = object,                                                \
-	 .op = CHANGE_OPS,                                              \
-	 .status = 200,                                                 \
-	 .query = arguments,                                            \
-	 .content_type = type,                                          \
-	 .response = schema,                                            \
-	 .text = description}
-#define WRITE(verb, address, function, change, field, content, code, arguments, schema, description) \
-	{.method = verb,                                                                             \
-	 .pattern = address,                                                                         \
-	 .handle = function,                                                                         \
-	 .op = change,                                                                               \
-	 .path = field,                                                                              \
-	 .body = content,                                                                            \
-	 .status = code,                                                                             \
-	 .query = arguments,                                                                         \
-	 .content_type = JSON,                                                                       \
-	 .response = schema,                                                                         \
-	 .text = description}
+#define READ(address, function, object, arguments, type, schema, description)                                    \
+	{                                                                                                        \
+		.method = "GET", .pattern = address, .handle = function, .kind = object, .op = CHANGE_OPS,       \
+		.status = 200, .query = arguments, .content_type = type, .response = schema, .text = description \
+	}
+#define WRITE(verb, address, function, change, field, content, code, arguments, schema, description)                  \
+	{                                                                                                             \
+		.method = verb, .pattern = address, .handle = function, .op = change, .path = field, .body = content, \
+		.status = code, .query = arguments, .content_type = JSON, .response = schema, .text = description     \
+	}
 
 /* The five routes that each kind of resource has. */
-#define RESOURCE(address, object, symbol, field, arguments, filters, schema, what)                                     \
-	READ(address, handle_list, object, filters, JSON, schema "List", "lists " what "s"),                                 \
-		WRITE("POST", address, handle_change, CHANGE_##symbol##_CREATE, FIELD_COUNT, BODY_CHANGE, 201,         \
-		      arguments, schema "Changed", "creates a " what),                                                 \
-		READ(address "/{id}", handle_show, object, arguments, JSON, schema, "shows a " what),                        \
-		WRITE("PATCH", address "/{id}", handle_change, CHANGE_##symbol##_UPDATE, FIELD_##field, BODY_CHANGE,   \
-		      200, arguments, schema "Changed", "changes a " what),                                            \
-		WRITE("DELETE", address "/{id}", handle_change, CHANGE_##symbol##_DELETE, FIELD_##field,               \
+#define RESOURCE(address, object, symbol, field, arguments, filters, schema, what)                                   \
+	READ(address, handle_list, object, filters, JSON, schema "List", "lists " what "s"),                         \
+		WRITE("POST", address, handle_change, CHANGE_##symbol##_CREATE, FIELD_COUNT, BODY_CHANGE, 201,       \
+		      arguments, schema "Changed", "creates a " what),                                               \
+		READ(address "/{id}", handle_show, object, arguments, JSON, schema, "shows a " what),                \
+		WRITE("PATCH", address "/{id}", handle_change, CHANGE_##symbol##_UPDATE, FIELD_##field, BODY_CHANGE, \
+		      200, arguments, schema "Changed", "changes a " what),                                          \
+		WRITE("DELETE", address "/{id}", handle_change, CHANGE_##symbol##_DELETE, FIELD_##field,             \
 		      BODY_OPTIONAL, 200, arguments, "Deleted", "deletes a " what)
 
 const struct route routes[] = {
@@ -99,8 +83,8 @@ const struct route routes[] = {
 	READ("/v1/status", handle_status, OBJECT_KINDS, 0, JSON, "Status", "what runs, and how it is"),
 	READ("/v1/verify", handle_verify, OBJECT_KINDS, 0, JSON, "Verification",
 	     "reads the kernel back and compares it with the model"),
-	READ("/v1/verdicts", handle_verdicts, OBJECT_KINDS, Q(DROPS) | Q(ENI) | Q(VPC), "application/x-ndjson", "Verdict",
-	     "verdicts as they happen: a stream of JSON lines"),
+	READ("/v1/verdicts", handle_verdicts, OBJECT_KINDS, Q(DROPS) | Q(ENI) | Q(VPC), "application/x-ndjson",
+	     "Verdict", "verdicts as they happen: a stream of JSON lines"),
 	READ("/v1/openapi.json", handle_openapi, OBJECT_KINDS, 0, JSON, "OpenApi", "this description"),
 	READ("/metrics", handle_metrics, OBJECT_KINDS, 0, "text/plain; version=0.0.4", NULL, "counts for Prometheus"),
 };

@@ -45,7 +45,7 @@ struct route {
 	uint32_t query;	      /* QUERY_BITs that it takes */
 	const char *response; /* schema of the reply in the OpenAPI document; NULL: text */
 	const char *content_type;
-	const char *text;     /* what it does */
+	const char *text; /* what it does */
 };
 
 extern const struct route routes[];

@@ -16,19 +16,22 @@
 #define LIST_OF(name)	"{\"type\": \"array\", \"items\": " REF(name) "}"
 
 /* What every object has. */
-#define COMMON                                                         \
-	{"id", STRING, "prefix and 17 hex digits"},                    \
-		{"name", STRING, NULL},                                \
+#define COMMON                                                                                              \
+	{"id", STRING, "prefix and 17 hex digits"}, {"name", STRING, NULL},                                 \
 		{"tags", "{\"type\": \"object\", \"additionalProperties\": {\"type\": \"string\"}}", NULL}, \
-		{"revision", INTEGER, "of the commit that last changed it"}
+	{                                                                                                   \
+		"revision", INTEGER, "of the commit that last changed it"                                   \
+	}
 
 /* What every reply to a change has. */
-#define COMMITTED                                                                                              \
-	{"revision", INTEGER, "of this commit"}, {"epoch", INTEGER, "that packets are judged by from now on"}, \
-		{"enforced_ns", INTEGER, "from the request's last byte to the store that put it in force"},    \
-		{"pending", STRINGS, "what is still to be done in the background"},                            \
-		{"cut_flows", OBJECTS, "flows that were cut, at most 100"},                                    \
-		{"cut_flows_total", INTEGER, NULL}, {"dry_run", BOOLEAN, "nothing was changed"}
+#define COMMITTED                                                                                               \
+	{"revision", INTEGER, "of this commit"}, {"epoch", INTEGER, "that packets are judged by from now on"},  \
+		{"enforced_ns", INTEGER, "from the request's last byte to the store that put it in force"},     \
+		{"pending", STRINGS, "what is still to be done in the background"},                             \
+		{"cut_flows", OBJECTS, "flows that were cut, at most 100"}, {"cut_flows_total", INTEGER, NULL}, \
+	{                                                                                                       \
+		"dry_run", BOOLEAN, "nothing was changed"                                                       \
+	}
 
 static const struct schema_field vpc_fields[] = {
 	COMMON,
@@ -102,32 +105,41 @@ static const struct schema_field transaction_fields[] = {
 	COMMITTED,
 };
 static const struct schema_field status_fields[] = {
-	{"instance", STRING, NULL},	  {"epoch", INTEGER, NULL},
-	{"revision", INTEGER, NULL},	  {"engine", STRING, "ebpf"},
-	{"fast_path", BOOLEAN, NULL},	  {"attach_mode", STRING, "tcx or clsact"},
-	{"pending", STRINGS, NULL},	  {"limits", OBJECT, NULL},
-	{"counts", OBJECT, NULL},	  {"kernel", "{}", NULL},
-	{"health", "{}", NULL},
+	{"instance", STRING, NULL}, {"epoch", INTEGER, NULL},	  {"revision", INTEGER, NULL},
+	{"engine", STRING, "ebpf"}, {"fast_path", BOOLEAN, NULL}, {"attach_mode", STRING, "tcx or clsact"},
+	{"pending", STRINGS, NULL}, {"limits", OBJECT, NULL},	  {"counts", OBJECT, NULL},
+	{"kernel", "{}", NULL},	    {"health", "{}", NULL},
 };
 static const struct schema_field verification_fields[] = {
 	{"equal", BOOLEAN, "the kernel has what the model says"},
 	{"differences", OBJECTS, NULL},
 };
 static const struct schema_field verdict_fields[] = {
-	{"time", STRING, NULL},		   {"event", STRING, "drop, open, rejudge, cut, or lost"},
-	{"reason", STRING, "of a drop"},   {"direction", STRING, NULL},
-	{"protocol", "{}", NULL},	   {"eni_id", STRING_OR_NULL, NULL},
-	{"eni", STRING_OR_NULL, "name"},   {"peer_eni_id", STRING_OR_NULL, NULL},
-	{"peer_eni", STRING_OR_NULL, "name"}, {"src", STRING, NULL},
-	{"dst", STRING, NULL},		   {"src_port", INTEGER_OR_NULL, NULL},
-	{"dst_port", INTEGER_OR_NULL, NULL}, {"rule_ids", STRINGS, "what allowed it"},
-	{"epoch", INTEGER, NULL},	   {"length", INTEGER, "bytes"},
+	{"time", STRING, NULL},
+	{"event", STRING, "drop, open, rejudge, cut, or lost"},
+	{"reason", STRING, "of a drop"},
+	{"direction", STRING, NULL},
+	{"protocol", "{}", NULL},
+	{"eni_id", STRING_OR_NULL, NULL},
+	{"eni", STRING_OR_NULL, "name"},
+	{"peer_eni_id", STRING_OR_NULL, NULL},
+	{"peer_eni", STRING_OR_NULL, "name"},
+	{"src", STRING, NULL},
+	{"dst", STRING, NULL},
+	{"src_port", INTEGER_OR_NULL, NULL},
+	{"dst_port", INTEGER_OR_NULL, NULL},
+	{"rule_ids", STRINGS, "what allowed it"},
+	{"epoch", INTEGER, NULL},
+	{"length", INTEGER, "bytes"},
 	{"lost", INTEGER, "verdicts that could not be told"},
 };
 static const struct schema_field problem_fields[] = {
-	{"type", STRING, NULL},	  {"title", STRING, NULL},
-	{"status", INTEGER, NULL}, {"detail", STRING, "what is wrong with this request"},
-	{"code", STRING, NULL},	  {"field", STRING, "of the request"},
+	{"type", STRING, NULL},
+	{"title", STRING, NULL},
+	{"status", INTEGER, NULL},
+	{"detail", STRING, "what is wrong with this request"},
+	{"code", STRING, NULL},
+	{"field", STRING, "of the request"},
 	{"holders", STRINGS, "ids of what is in the way"},
 	{"change", INTEGER, "index in a transaction"},
 };

@@ -12,7 +12,7 @@
 
 #define CONNECTION_TIMEOUT_S 60
 /* sd-event's default of 250 ms would make each round of a large body wait that long. */
-#define TIMER_ACCURACY_US 1
+#define TIMER_ACCURACY_US    1
 
 struct server {
 	struct api *api;
@@ -44,7 +44,8 @@ static void run(struct server *s)
 	MHD_UNSIGNED_LONG_LONG timeout_ms;
 
 	MHD_run(s->http);
-	/* At its connection limit libmicrohttpd stops listening, and begins again in the round after a place got free. */
+	/* At its connection limit libmicrohttpd stops listening, and begins again in the round after a place got free.
+	 */
 	if (s->place_free) {
 		s->place_free = false;
 		server_kick(s);
@@ -103,13 +104,13 @@ static struct MHD_Daemon *start(struct server *s, int fd, uint32_t max_connectio
 {
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
 
-	return MHD_start_daemon(flags, 0, NULL, NULL, request_on_access, s,			       /**/
-				MHD_OPTION_LISTEN_SOCKET, fd,					       /**/
-				MHD_OPTION_CONNECTION_LIMIT, (unsigned)max_connections,		       /**/
-				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT_S,	       /**/
-				MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL,		       /**/
-				MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, NULL,	       /**/
-				MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,			       /**/
+	return MHD_start_daemon(flags, 0, NULL, NULL, request_on_access, s,		       /**/
+				MHD_OPTION_LISTEN_SOCKET, fd,				       /**/
+				MHD_OPTION_CONNECTION_LIMIT, (unsigned)max_connections,	       /**/
+				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT_S, /**/
+				MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL,	       /**/
+				MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, NULL,       /**/
+				MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,		       /**/
 				MHD_OPTION_END);
 }
 

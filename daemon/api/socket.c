@@ -73,11 +73,11 @@ static int check_place(const char *path, const struct sockaddr_un *address, stru
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT ? 0 : fail(reterr, path, "stat");
 	if (!S_ISSOCK(st.st_mode))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "socket",
-				     "%s is there and is not a socket", path);
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "socket", "%s is there and is not a socket",
+				     path);
 	if (is_answered(address))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "socket",
-				     "another process answers on %s", path);
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "socket", "another process answers on %s",
+				     path);
 	return 0;
 }
 

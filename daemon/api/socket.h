@@ -10,10 +10,10 @@
 #include <vpc/error.h>
 
 struct unix_socket {
-	int fd;		/* listening, non-blocking, close-on-exec; -1: none or handed on */
-	char *path;	/* owned */
+	int fd;		 /* listening, non-blocking, close-on-exec; -1: none or handed on */
+	char *path;	 /* owned */
 	char *temporary; /* owned; where it is bound until socket_publish; NULL after, or when from systemd */
-	bool unlink;	/* the file at path is ours: of this device and inode */
+	bool unlink;	 /* the file at path is ours: of this device and inode */
 	dev_t dev;
 	ino_t ino;
 };

@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Decodes %XX in the first n bytes of s. *ret: owned. -EINVAL: a % without two hex digits, a NUL, not UTF-8; -ENOMEM. */
+/* Decodes %XX in the first n bytes of s. *ret: owned. -EINVAL: a % without two hex digits, a NUL, not UTF-8; -ENOMEM.
+ */
 int url_decode(const char *s, size_t n, char **ret);
 
 /* Whether path (still encoded) fits a pattern such as "/v1/vpcs/{id}". {id} stands for one segment that isn't empty;

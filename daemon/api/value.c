@@ -123,8 +123,7 @@ static int decode_tags(const json_t *json, void *value, void *extra, const char 
 		return vpc_error_oom(reterr);
 	*n = 0;
 	/* json_object_foreach only reads, but takes no const. */
-	json_object_foreach((json_t *)json, key, v)
-	{
+	json_object_foreach ((json_t *)json, key, v) {
 		struct tag *tag = &(*tags)[*n];
 		char place[PLACE_SIZE];
 
@@ -282,8 +281,7 @@ int members_decode(const json_t *object, struct member_set *sets, size_t n_sets,
 
 	if (!json_is_object(object))
 		return refuse(reterr, at[0] ? at : "the body", "an object");
-	json_object_foreach((json_t *)object, key, v)
-	{
+	json_object_foreach ((json_t *)object, key, v) {
 		struct member_set *set = NULL;
 		size_t i = 0;
 		const struct member *m = find_member(sets, n_sets, key, &set, &i);

@@ -157,8 +157,7 @@ void verdicts_stop(struct api *a)
 {
 	struct verdict_stream *s;
 
-	DL_FOREACH(a->streams, s)
-	{
+	DL_FOREACH (a->streams, s) {
 		s->ended = true;
 		stream_wake(s);
 	}
@@ -171,7 +170,7 @@ static int read_drops(const struct request *r, bool *ret, struct vpc_error *rete
 	static const struct {
 		const char *text;
 		bool drops;
-	} values[] = {{"", true}, {"1", true}, {"true", true}, {"0", false}, {"false", false}};
+	} values[] = {{"1", true}, {"true", true}, {"0", false}, {"false", false}};
 	const char *s = r->query[QUERY_DROPS];
 
 	*ret = false;

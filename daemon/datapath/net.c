@@ -197,6 +197,7 @@ int net_register_bridge(struct net_vpc *v, const struct subnet_record *s, struct
 	if (!d)
 		return -ENOMEM;
 	d->up = true;
+	d->mtu = s->mtu;
 	snprintf(d->name, sizeof(d->name), "%s", s->bridge);
 	snprintf(d->id, sizeof(d->id), "%s", s->id);
 	*ret = d;
@@ -210,6 +211,7 @@ int net_register_port(struct net_vpc *v, const struct port_record *p, struct net
 	if (!d)
 		return -ENOMEM;
 	d->master = VPC_BRIDGE_FIRST + p->subnet;
+	d->mtu = p->mtu;
 	snprintf(d->name, sizeof(d->name), "%s", p->host_ifname);
 	snprintf(d->id, sizeof(d->id), "%s", p->eni_id);
 	*ret = d;

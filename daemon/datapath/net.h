@@ -87,7 +87,9 @@ int netns_remove(const char *name, const char *instance, const char *vpc_id);
 
 /* --- changing --- */
 
-/* Hands over the namespace of a VPC (taken: *ns is emptied) before anything is prepared in it. */
+/* Hands over the namespace of a VPC (taken: *ns is emptied) before anything is prepared in it. One that is known
+ * already keeps the descriptors that it has; *ns is closed. -ENOMEM, or -errno of the event socket: *ns stays the
+ * caller's. */
 int net_add_vpc(struct net *n, const struct vpc_record *v, struct netns *ns);
 /* Forgets a VPC whose creation was refused after all: closes its descriptors. Its namespace is netns_remove's. */
 void net_drop_vpc(struct net *n, uint32_t vpc);
@@ -119,14 +121,15 @@ void net_attach_free(struct net *n, struct net_attach *a);
 /* Puts right whatever differs from the whole state `all` (of the VPCs it names): missing and changed devices,
  * addresses, routes, neighbours, programs; unexpected links of ours are removed. workloads: for each port of `all`, in
  * order, needed where the port is missing (ns_fd -1: leave it; ret_lost lists the ENI numbers of ports that are missing
- * and were left). */
+ * and were left: owned, malloc'ed, written on error too). Goes on past what fails and returns the last failure. Each
+ * VPC must have been added. tcx links that are missing are left to net_attach_begin. */
 int net_ensure(struct net *n, const struct plan *all, struct workload *workloads, size_t n_workloads,
 	       uint32_t **ret_lost, size_t *ret_n_lost, struct vpc_error *reterr);
 /* On a worker thread, with sockets of its own: appends what differs to report, as tables_verify. */
 int net_verify(const struct net_config *config, const struct plan *all, json_t *report);
 /* Namespaces of this instance under /run/netns that `all` does not name are removed. */
 int net_prune(struct net *n, const struct plan *all);
-/* Every namespace of the instance, with all in them. */
+/* Every namespace of the instance, with all in them. The pins of tcx links go with the pin folder (tables_purge). */
 int net_purge(const char *instance);
 
 /* Whether a veth port can be reached by bpf_redirect_peer now: up, peer in another namespace. */

@@ -4,37 +4,42 @@
 
 static int fail(struct vpc_error *reterr, const struct subnet_record *s, int r, const char *what, const char *text)
 {
-	vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "bridge %s of %s: cannot %s: %s", s->bridge, s->id, what,
-		      text && text[0] ? text : strerror(-r));
+	vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "bridge %s of %s: cannot %s: %s", s->bridge, s->id,
+		      what, text && text[0] ? text : strerror(-r));
 	return r;
 }
 
-/* 1: made; 0: it was there. */
-static int find_or_make(struct net_vpc *v, const struct subnet_record *s, const char *alias, struct vpc_error *reterr)
+/* 1: made; 0: it was there. Gives the MAC that it has. */
+static int find_or_make(struct net_vpc *v, const struct subnet_record *s, const char *alias, uint8_t ret_mac[6],
+			struct vpc_error *reterr)
 {
 	char text[RTNL_TEXT_MAX];
 	struct link_info info;
 	int r = link_make_bridge(v->ns.rtnl_fd, s, text);
 
+	memcpy(ret_mac, s->mac, sizeof(s->mac));
 	if (r >= 0)
 		return 1;
 	if (r != -EEXIST && r != -EBUSY)
 		return fail(reterr, s, r, "be made", text);
 	r = link_get(v->ns.rtnl_fd, s->ifindex, NULL, &info);
-	/* without an alias yet: half made when a run of ours was killed; the number and name are ours, in a namespace
-	 * of ours */
+	/* by number, kind and name, in a namespace of ours: half made when a run of ours was killed, or somebody took
+	 * the alias away */
 	if (r >= 0 && strcmp(info.kind, "bridge") == 0 &&
-	    (strcmp(info.alias, alias) == 0 || (!info.alias[0] && strcmp(info.name, s->bridge) == 0)))
+	    (strcmp(info.alias, alias) == 0 || strcmp(info.name, s->bridge) == 0)) {
+		memcpy(ret_mac, info.mac, sizeof(info.mac));
 		return 0;
+	}
 	return fail(reterr, s, -EEXIST, "be made", "its name or number is taken by a device that isn't vpcd's");
 }
 
-static int set_up(struct net_vpc *v, const struct subnet_record *s, const char *alias, const struct net_device *d,
-		  struct vpc_error *reterr)
+/* mac: NULL where it is right: setting it, even to the same, makes the kernel forget every neighbour. */
+static int set_up(struct net_vpc *v, const struct subnet_record *s, const char *alias, const uint8_t *mac,
+		  const struct net_device *d, struct vpc_error *reterr)
 {
 	/* the MTU is set after creation: only then the bridge keeps it whatever its ports have */
 	const struct link_change change = {
-		.name = s->bridge, .alias = alias, .mac = s->mac, .mtu = s->mtu, .no_link_local = true, .up = LINK_UP};
+		.name = s->bridge, .alias = alias, .mac = mac, .mtu = s->mtu, .no_link_local = true, .up = LINK_UP};
 	const enum fact_kind order[] = {FACT_ADDRESS, FACT_ROUTE};
 	char text[RTNL_TEXT_MAX];
 	struct fact *f, *next;
@@ -61,6 +66,7 @@ int bridge_ensure(struct net_vpc *v, const struct subnet_record *s, bool *ret_ma
 {
 	char alias[NETNS_ALIAS_MAX];
 	struct net_device *d;
+	uint8_t mac[6];
 	bool made;
 	int r;
 
@@ -69,7 +75,7 @@ int bridge_ensure(struct net_vpc *v, const struct subnet_record *s, bool *ret_ma
 		net_unregister(v, s->ifindex);
 		return vpc_error_oom(reterr);
 	}
-	r = find_or_make(v, s, netns_make_alias(v->net->instance, s->id, alias), reterr);
+	r = find_or_make(v, s, netns_make_alias(v->net->instance, s->id, alias), mac, reterr);
 	made = r > 0;
 	if (r == 0) {
 		r = link_set_bridge_options(v->ns.rtnl_fd, s->ifindex);
@@ -77,7 +83,7 @@ int bridge_ensure(struct net_vpc *v, const struct subnet_record *s, bool *ret_ma
 			fail(reterr, s, r, "be configured", NULL);
 	}
 	if (r >= 0)
-		r = set_up(v, s, alias, d, reterr);
+		r = set_up(v, s, alias, memcmp(mac, s->mac, sizeof(mac)) ? s->mac : NULL, d, reterr);
 	if (r < 0) {
 		net_unregister(v, s->ifindex);
 		if (made)

@@ -5,12 +5,12 @@
 #include "datapath/net_private.h"
 
 enum step_kind {
-	STEP_LINK,	   /* a bridge or port was made */
-	STEP_RAISE,	   /* a port is to be raised */
-	STEP_ADD_FACT,	   /* a neighbour was added */
-	STEP_REMOVE_FACT,  /* one is to be removed */
-	STEP_INNER,	   /* addresses of an inner end are to be changed */
-	STEP_REMOVE_LINK,  /* a port or bridge is to be removed */
+	STEP_LINK,	  /* a bridge or port was made */
+	STEP_RAISE,	  /* a port is to be raised */
+	STEP_ADD_FACT,	  /* a neighbour was added */
+	STEP_REMOVE_FACT, /* one is to be removed */
+	STEP_INNER,	  /* addresses of an inner end are to be changed */
+	STEP_REMOVE_LINK, /* a port or bridge is to be removed */
 	STEP_REMOVE_VPC,
 	STEP_KINDS,
 };
@@ -363,8 +363,8 @@ static int publish_remove_vpc(struct net_vpc *v, struct step *s, struct net_remo
 }
 
 static int (*const publish_step[STEP_KINDS])(struct net_vpc *v, struct step *s, struct net_removal *r) = {
-	[STEP_RAISE] = publish_raise,		  [STEP_REMOVE_FACT] = publish_remove_fact,
-	[STEP_INNER] = publish_inner,		  [STEP_REMOVE_LINK] = publish_remove_link,
+	[STEP_RAISE] = publish_raise,		[STEP_REMOVE_FACT] = publish_remove_fact,
+	[STEP_INNER] = publish_inner,		[STEP_REMOVE_LINK] = publish_remove_link,
 	[STEP_REMOVE_VPC] = publish_remove_vpc,
 };
 

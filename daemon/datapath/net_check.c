@@ -170,8 +170,7 @@ static bool is_harmless(const struct fact *f, const struct net_state *s, const s
 	case FACT_FDB:
 		/* the bridge's own address and the port's own: "local" entries that come with them */
 		return !f->right && (memcmp(f->key.bytes, link->info.mac, 6) == 0 ||
-				     (bridge && memcmp(f->key.bytes, bridge->info.mac, 6) == 0) ||
-				     f->key.bytes[0] & 1);
+				     (bridge && memcmp(f->key.bytes, bridge->info.mac, 6) == 0) || f->key.bytes[0] & 1);
 	default:
 		return false;
 	}

@@ -235,7 +235,15 @@ static void settle_removals(struct mending *m, const struct net_state *s)
 		removal_settle(m->n, m->v->number, link->ifindex);
 }
 
-static void mend_devices(struct mending *m)
+static void clear_facts(struct mending *m)
+{
+	fact_set_clear(&m->put);
+	fact_set_clear(&m->replace);
+	fact_set_clear(&m->delete);
+}
+
+/* Reads the namespace and notes what differs. */
+static int look(struct mending *m)
 {
 	_cleanup_(net_state_clear) struct net_state state = {};
 	const struct net_check check = {
@@ -255,8 +263,19 @@ static void mend_devices(struct mending *m)
 		net_state_clear(&state);
 		r = net_state_read(check.rtnl_fd, &state);
 	}
-	if (r >= 0)
-		r = net_check_devices(&check, m->all, &state);
+	return r < 0 ? r : net_check_devices(&check, m->all, &state);
+}
+
+static bool any_device_differs(const struct mending *m)
+{
+	return (m->all->n_subnets && memchr(m->bridges, 1, m->all->n_subnets)) ||
+	       (m->all->n_ports && memchr(m->ports, 1, m->all->n_ports));
+}
+
+static void mend_devices(struct mending *m)
+{
+	int r = look(m);
+
 	if (r < 0) {
 		failed(m, r, "the devices");
 		return;
@@ -265,6 +284,12 @@ static void mend_devices(struct mending *m)
 	mend_unexpected(m);
 	mend_bridges(m);
 	mend_ports(m);
+	/* a bridge that went down or was given its MAC has forgotten its neighbours */
+	if (any_device_differs(m)) {
+		clear_facts(m);
+		r = look(m);
+		failed(m, r, "the addresses");
+	}
 	mend_facts(m);
 }
 
@@ -282,9 +307,9 @@ static void mend_vpc(struct mending *m)
 	free(m->unexpected);
 	m->unexpected = NULL;
 	m->n_unexpected = 0;
-	fact_set_clear(&m->put);
-	fact_set_clear(&m->replace);
-	fact_set_clear(&m->delete);
+	clear_facts(m);
+	memset(m->bridges, 0, m->all->n_subnets * sizeof(*m->bridges));
+	memset(m->ports, 0, m->all->n_ports * sizeof(*m->ports));
 }
 
 int net_ensure(struct net *n, const struct plan *all, struct workload *workloads, size_t n_workloads,
@@ -304,6 +329,8 @@ int net_ensure(struct net *n, const struct plan *all, struct workload *workloads
 	};
 	int r;
 
+	*ret_lost = NULL;
+	*ret_n_lost = 0;
 	if (!bridges || !ports)
 		return vpc_error_oom(reterr);
 	r = net_check_ruleset(&ruleset);

@@ -55,10 +55,11 @@ static bool differs(const struct fact *wanted, const struct fact *found)
 	return !found->right || memcmp(wanted->mac, found->mac, sizeof(found->mac)) != 0;
 }
 
-/* Addresses and routes on our devices are ours alone; neighbours and FDB entries also come and go by themselves. */
+/* Addresses, routes and static FDB entries on our devices are ours alone. Neighbours hang on a bridge that stays when
+ * their port goes: those of ports that came and went since are not worth a look. */
 static bool is_exclusive(const struct fact *f)
 {
-	return f->key.kind == FACT_ADDRESS || f->key.kind == FACT_ROUTE;
+	return f->key.kind == FACT_ADDRESS || f->key.kind == FACT_ROUTE || (f->key.kind == FACT_FDB && f->right);
 }
 
 static void on_fact(struct round *round, const struct nlmsghdr *h)
@@ -104,8 +105,8 @@ static const struct {
 	void (*fn)(struct round *round, const struct nlmsghdr *h);
 	uint16_t type;
 } handlers[] = {
-	{on_fact, RTM_NEWADDR},	    {on_fact, RTM_DELADDR},	   {on_fact, RTM_NEWROUTE},
-	{on_fact, RTM_DELROUTE},    {on_fact, RTM_NEWNEIGH},	   {on_fact, RTM_DELNEIGH},
+	{on_fact, RTM_NEWADDR},	     {on_fact, RTM_DELADDR},	    {on_fact, RTM_NEWROUTE},
+	{on_fact, RTM_DELROUTE},     {on_fact, RTM_NEWNEIGH},	    {on_fact, RTM_DELNEIGH},
 	{on_programs, RTM_DELQDISC}, {on_programs, RTM_NEWTFILTER}, {on_programs, RTM_DELTFILTER},
 };
 
@@ -140,7 +141,7 @@ static void look_at_link(struct round *round, uint32_t ifindex)
 	}
 	netns_make_alias(v->net->instance, d->id, alias);
 	if (r < 0 || info.master != d->master || strcmp(info.name, d->name) != 0 || strcmp(info.alias, alias) != 0 ||
-	    d->up != ((info.flags & IFF_UP) != 0))
+	    d->up != ((info.flags & IFF_UP) != 0) || info.mtu != d->mtu || !link_options_right(&info))
 		round->contradicted = true;
 }
 
@@ -217,8 +218,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 
 static int open_events(void *data)
 {
-	static const int groups[] = {RTNLGRP_LINK,	   RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
-				     RTNLGRP_IPV6_ROUTE, RTNLGRP_TC,	   RTNLGRP_NEIGH};
+	static const int groups[] = {RTNLGRP_LINK,	 RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
+				     RTNLGRP_IPV6_ROUTE, RTNLGRP_TC,	      RTNLGRP_NEIGH};
 	_cleanup_close_ int fd = rtnl_open();
 	int size = RECEIVE_BYTES;
 

@@ -79,6 +79,8 @@ int fact_want_bridge(struct fact_set *set, const struct subnet_record *s)
 		struct fact address = fact_of(FACT_ADDRESS, s->ifindex, s->ifindex, &g->addr, g->plen);
 		struct fact route = fact_of(FACT_ROUTE, s->ifindex, s->ifindex, &network, g->plen);
 
+		if (!g->addr.family)
+			continue; /* a subnet without IPv6 */
 		route.kernel_made = true;
 		if (g->addr.family == 4)
 			route.source = g->addr;

@@ -29,12 +29,12 @@ struct fact_key {
 
 struct fact {
 	struct fact_key key;
-	uint8_t mac[6];	     /* of a neighbour */
-	bool right;	     /* read from the kernel: permanent, static, … as a fact of ours is; else something dynamic */
-	bool kernel_made;    /* a route that the kernel makes along with an address */
-	struct ip source;    /* preferred source of a route; family 0: none */
-	uint32_t owner;	     /* ifindex of the bridge or port it belongs to */
-	bool seen;	     /* for comparing */
+	uint8_t mac[6]; /* of a neighbour */
+	bool right;	/* read from the kernel: permanent, static, … as a fact of ours is; else something dynamic */
+	bool kernel_made; /* a route that the kernel makes along with an address */
+	struct ip source; /* preferred source of a route; family 0: none */
+	uint32_t owner;	  /* ifindex of the bridge or port it belongs to */
+	bool seen;	  /* for comparing */
 	UT_hash_handle hh;
 };
 

@@ -228,12 +228,9 @@ int fact_read(int fd, struct fact_set *set)
 		uint8_t family;
 		uint8_t header_bytes;
 	} dumps[] = {
-		{RTM_GETADDR, AF_UNSPEC, sizeof(struct ifaddrmsg)},
-		{RTM_GETROUTE, AF_INET, sizeof(struct rtmsg)},
-		{RTM_GETROUTE, AF_INET6, sizeof(struct rtmsg)},
-		{RTM_GETNEIGH, AF_INET, sizeof(struct ndmsg)},
-		{RTM_GETNEIGH, AF_INET6, sizeof(struct ndmsg)},
-		{RTM_GETNEIGH, AF_BRIDGE, sizeof(struct ndmsg)},
+		{RTM_GETADDR, AF_UNSPEC, sizeof(struct ifaddrmsg)}, {RTM_GETROUTE, AF_INET, sizeof(struct rtmsg)},
+		{RTM_GETROUTE, AF_INET6, sizeof(struct rtmsg)},	    {RTM_GETNEIGH, AF_INET, sizeof(struct ndmsg)},
+		{RTM_GETNEIGH, AF_INET6, sizeof(struct ndmsg)},	    {RTM_GETNEIGH, AF_BRIDGE, sizeof(struct ndmsg)},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(dumps); i++) {

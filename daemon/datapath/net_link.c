@@ -94,6 +94,22 @@ void link_parse(const struct nlmsghdr *h, struct link_info *ret)
 	read_kinds(tb[IFLA_LINKINFO], ret);
 }
 
+static bool options_right(const struct link_option *options, const uint32_t *values)
+{
+	for (size_t i = 0; options[i].name; i++) {
+		if (values[i] != options[i].want)
+			return false;
+	}
+	return true;
+}
+
+bool link_options_right(const struct link_info *info)
+{
+	/* those that the link doesn't have read as 0, which is what each should be */
+	return options_right(link_bridge_options, info->bridge_options) &&
+	       options_right(link_port_options, info->port_options);
+}
+
 static int on_one_link(const struct nlmsghdr *h, void *userdata)
 {
 	if (h->nlmsg_type == RTM_NEWLINK)

@@ -27,7 +27,7 @@ extern const struct link_option link_port_options[];
 
 struct link_info {
 	uint32_t ifindex;
-	uint32_t master; /* 0: none */
+	uint32_t master;    /* 0: none */
 	uint32_t other_end; /* of a veth: ifindex of its other end, in that end's namespace */
 	uint32_t mtu;
 	unsigned flags; /* IFF_… */
@@ -43,6 +43,8 @@ struct link_info {
 	uint32_t port_options[LINK_OPTIONS_MAX];
 };
 
+/* Whether every option has the value that we rely on. */
+bool link_options_right(const struct link_info *info);
 /* Parses an RTM_NEWLINK or RTM_DELLINK. */
 void link_parse(const struct nlmsghdr *h, struct link_info *ret);
 /* By ifindex, or by name where ifindex is 0. -ENODEV. */
@@ -59,9 +61,9 @@ struct link_change {
 	const char *name;  /* NULL: leave */
 	const char *alias; /* NULL: leave */
 	const uint8_t *mac;
-	uint32_t mtu;	 /* 0: leave */
-	uint32_t master; /* 0: leave */
-	unsigned up;	 /* LINK_… */
+	uint32_t mtu;	    /* 0: leave */
+	uint32_t master;    /* 0: leave */
+	unsigned up;	    /* LINK_… */
 	bool no_link_local; /* addr_gen_mode none: the kernel makes no IPv6 address of its own */
 };
 #define LINK_UP	  1u

@@ -25,21 +25,21 @@ static void unlockp(pthread_mutex_t **lock)
 /* What reaches the namespace itself: echo to the gateway of the device it came in by, and ICMP errors, which the kernel
  * matches with flows of its own sockets. By type and not by conntrack: a ct expression would make the kernel track
  * every packet that the router forwards. fib … missing is rp_filter for IPv6. */
-#define TABLE                                                                                                          \
-	"table inet vpcd {\n"                                                                                          \
-	"	chain prerouting {\n"                                                                                  \
-	"		type filter hook prerouting priority raw; policy accept;\n"                                    \
-	"		%s"                                                                                            \
-	"	}\n"                                                                                                   \
-	"	chain input {\n"                                                                                       \
-	"		type filter hook input priority filter; policy drop;\n"                                        \
-	"		iif lo accept\n"                                                                               \
-	"		%s icmp type echo-request accept\n"                                                            \
-	"		%s icmpv6 type echo-request accept\n"                                                          \
-	"		icmp type { destination-unreachable, time-exceeded, parameter-problem } accept\n"              \
-	"		icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } "    \
-	"accept\n"                                                                                                     \
-	"	}\n"                                                                                                   \
+#define TABLE                                                                                          \
+	"table inet vpcd {\n"                                                                          \
+	"	chain prerouting {\n"                                                                        \
+	"		type filter hook prerouting priority raw; policy accept;\n"                                 \
+	"		%s"                                                                                         \
+	"	}\n"                                                                                         \
+	"	chain input {\n"                                                                             \
+	"		type filter hook input priority filter; policy drop;\n"                                     \
+	"		iif lo accept\n"                                                                            \
+	"		%s icmp type echo-request accept\n"                                                         \
+	"		%s icmpv6 type echo-request accept\n"                                                       \
+	"		icmp type { destination-unreachable, time-exceeded, parameter-problem } accept\n"           \
+	"		icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } " \
+	"accept\n"                                                                                     \
+	"	}\n"                                                                                         \
 	"}\n"
 #define RPF6	 "meta nfproto ipv6 fib saddr . iif oif missing drop\n"
 #define OWN_ADDR "fib daddr . iif type local"

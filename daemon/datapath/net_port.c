@@ -4,18 +4,17 @@
 
 static int fail(struct vpc_error *reterr, const struct port_record *p, int r, const char *what, const char *text)
 {
-	vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "port %s of %s: cannot %s: %s", p->host_ifname, p->eni_id,
-		      what, text && text[0] ? text : strerror(-r));
+	vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "port %s of %s: cannot %s: %s", p->host_ifname,
+		      p->eni_id, what, text && text[0] ? text : strerror(-r));
 	return r;
 }
 
-/* Ours by alias; or without one yet: half made when a run of ours was killed. Number and name are ours, and the
- * namespace is. */
+/* Ours by alias; or by number, kind and name, in a namespace that is ours: half made when a run of ours was killed, or
+ * somebody took the alias away. */
 static bool is_ours(const struct link_info *info, const struct port_record *p, const char *alias)
 {
-	if (strcmp(info->kind, "veth") != 0)
-		return false;
-	return strcmp(info->alias, alias) == 0 || (!info->alias[0] && strcmp(info->name, p->host_ifname) == 0);
+	return strcmp(info->kind, "veth") == 0 &&
+	       (strcmp(info->alias, alias) == 0 || strcmp(info->name, p->host_ifname) == 0);
 }
 
 /* Whether the existing port's other end is what the workload should have. */
@@ -114,8 +113,7 @@ int port_adopt_links(struct net_vpc *v, struct net_device *d)
 static int set_up(struct net_vpc *v, const struct port_record *p, const char *alias, struct net_device *d, bool clean,
 		  struct vpc_error *reterr)
 {
-	const struct link_change name = {
-		.name = p->host_ifname, .alias = alias, .mtu = p->mtu, .no_link_local = true};
+	const struct link_change name = {.name = p->host_ifname, .alias = alias, .mtu = p->mtu, .no_link_local = true};
 	const struct link_change enslave = {.master = d->master};
 	int fd = v->ns.rtnl_fd;
 	int r = tc_clsact_ensure(fd, p->eni, &v->net->programs, clean);
@@ -147,8 +145,8 @@ static int set_up_inner(const struct port_record *p, const struct workload *w, s
 		return 0;
 	r = inner_configure(w, p, &what);
 	if (r < 0)
-		vpc_error_set(reterr, VPC_E_ATTACHMENT_FAILED, NULL, "%s: %s cannot %s: %s", w->path ? w->path : "workload",
-			      p->attachment.ifname, what, strerror(-r));
+		vpc_error_set(reterr, VPC_E_ATTACHMENT_FAILED, NULL, "%s: %s cannot %s: %s",
+			      w->path ? w->path : "workload", p->attachment.ifname, what, strerror(-r));
 	return r;
 }
 

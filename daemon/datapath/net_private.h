@@ -22,6 +22,7 @@
 struct net_device {
 	uint32_t ifindex;
 	uint32_t master; /* of a port: its bridge's ifindex; of a bridge: 0 */
+	uint32_t mtu;
 	char name[IFNAMSIZ];
 	char id[OBJECT_ID_MAX]; /* subnet or ENI */
 	bool up;
@@ -61,7 +62,8 @@ static inline bool device_is_port(const struct net_device *d)
 	return d->master != 0;
 }
 
-/* --- net.c: the registry -------------------------------------------------------------------------------------------- */
+/* --- net.c: the registry --------------------------------------------------------------------------------------------
+ */
 
 struct net_vpc *net_find_vpc(const struct net *n, uint32_t number);
 struct net_device *net_find_device(const struct net_vpc *v, uint32_t ifindex);
@@ -79,7 +81,8 @@ char *net_link_dir(const char *pin_dir);
 /* fe80::/64 and EUI-64 of the MAC. */
 struct ip net_link_local(const uint8_t mac[6]);
 
-/* --- net_bridge.c, net_port.c, net_inner.c -------------------------------------------------------------------------- */
+/* --- net_bridge.c, net_port.c, net_inner.c --------------------------------------------------------------------------
+ */
 
 /* Makes or puts right. *ret_made: the link is new. On error what was made is gone again. */
 int bridge_ensure(struct net_vpc *v, const struct subnet_record *s, bool *ret_made, struct vpc_error *reterr);
@@ -98,7 +101,8 @@ int inner_change_addresses(const struct workload *w, const char *ifname, const s
 			   size_t n);
 void inner_address(const struct port_record *p, size_t i, uint32_t ifindex, struct fact *ret);
 
-/* --- net_removal.c ------------------------------------------------------------------------------------------------- */
+/* --- net_removal.c -------------------------------------------------------------------------------------------------
+ */
 
 /* An address change of an inner end, owned. */
 struct inner_change {
@@ -118,7 +122,8 @@ void removal_add_inner(struct net_removal *r, struct inner_change *c);
 /* If the deletion of this link is still to come, it is done now. */
 void removal_settle(struct net *n, uint32_t vpc, uint32_t ifindex);
 
-/* --- net_events.c -------------------------------------------------------------------------------------------------- */
+/* --- net_events.c --------------------------------------------------------------------------------------------------
+ */
 
 /* Opens and watches the event socket of a VPC. */
 int events_start(struct net_vpc *v);

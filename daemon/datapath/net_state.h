@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A VPC's namespace as the kernel has it, and how it differs from what is meant: what verify reports and ensure mends. */
+/* A VPC's namespace as the kernel has it, and how it differs from what is meant: what verify reports and ensure mends.
+ */
 #ifndef DATAPATH_NET_STATE_H
 #define DATAPATH_NET_STATE_H
 
@@ -26,22 +27,22 @@ void net_state_clear(struct net_state *s);
 struct state_link *net_state_link(const struct net_state *s, uint32_t ifindex);
 
 enum difference_kind {
-	DIFFERENCE_BRIDGE,  /* its link is missing or differs: bridge_ensure */
-	DIFFERENCE_PORT,    /* port_ensure */
-	DIFFERENCE_FACT,    /* missing, differs or unexpected */
-	DIFFERENCE_LINK,    /* an unexpected link */
+	DIFFERENCE_BRIDGE, /* its link is missing or differs: bridge_ensure */
+	DIFFERENCE_PORT,   /* port_ensure */
+	DIFFERENCE_FACT,   /* missing, differs or unexpected */
+	DIFFERENCE_LINK,   /* an unexpected link */
 	DIFFERENCE_SYSCTL,
 	DIFFERENCE_RULESET,
 };
 
 struct net_difference {
 	enum difference_kind kind;
-	const char *object;  /* id, or a description */
-	const char *problem; /* "missing", "unexpected", "differs" */
-	char detail[256];    /* in English */
-	size_t index;	     /* in the plan's subnets or ports */
-	uint32_t ifindex;    /* an unexpected link's */
-	bool foreign;	     /* the unexpected link has no alias of ours: not to be touched */
+	const char *object;	 /* id, or a description */
+	const char *problem;	 /* "missing", "unexpected", "differs" */
+	char detail[256];	 /* in English */
+	size_t index;		 /* in the plan's subnets or ports */
+	uint32_t ifindex;	 /* an unexpected link's */
+	bool foreign;		 /* the unexpected link has no alias of ours: not to be touched */
 	const struct fact *fact; /* as it should be, or for unexpected ones as it is */
 };
 typedef int (*net_difference_fn)(const struct net_difference *d, void *userdata);

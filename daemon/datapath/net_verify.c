@@ -20,8 +20,8 @@ struct verifying {
 
 static int append(json_t *report, const char *what, const char *object, const char *problem, const char *detail)
 {
-	json_t *entry = json_pack("{s:s, s:s, s:s, s:s}", "what", what, "object", object, "problem", problem, "detail",
-				  detail);
+	json_t *entry =
+		json_pack("{s:s, s:s, s:s, s:s}", "what", what, "object", object, "problem", problem, "detail", detail);
 
 	return entry && json_array_append_new(report, entry) >= 0 ? 0 : -ENOMEM;
 }

@@ -140,9 +140,10 @@ static int adopt(struct making *m, int ns_fd)
 	if (r < 0)
 		return fail(m, r, "be read");
 	if (strcmp(found, m->alias) != 0) {
-		vpc_error_set(m->reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL,
-			      "a namespace named %s exists and is not vpcd's (its lo has no alias %s): remove or rename it",
-			      m->vpc->netns, m->alias);
+		vpc_error_set(
+			m->reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL,
+			"a namespace named %s exists and is not vpcd's (its lo has no alias %s): remove or rename it",
+			m->vpc->netns, m->alias);
 		return -EEXIST;
 	}
 	r = netns_run(ns_fd, set_up, m);

@@ -8,7 +8,8 @@
 
 /* path below /proc/sys. 0 or -errno. */
 int sysctl_write(const char *path, const char *value);
-/* Sets every one that a VPC needs. Those the kernel does not have (bridge-nf-call-*, IPv6) are left out. 0 or -errno. */
+/* Sets every one that a VPC needs. Those the kernel does not have (bridge-nf-call-*, IPv6) are left out. 0 or -errno.
+ */
 int sysctl_apply(void);
 /* Calls fn for every one whose value is another. 0 or -errno. */
 int sysctl_check(void (*fn)(const char *path, const char *value, const char *wanted, void *userdata), void *userdata);

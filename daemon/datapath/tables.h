@@ -58,8 +58,13 @@ uint64_t tables_publish(struct tables *t, struct tables_change *c);
 /* Whether a sweep is owed before the next cut (keep, drain). */
 bool tables_sweep_pending(const struct tables *t);
 /* Stamps the flows that the change would have cut with their grace and then raises gen_revoke. now_ns: CLOCK_MONOTONIC.
+ * On an error it is still owed: the next publish tries again. -ENOMEM, -errno of bpf(). c may be NULL.
  * Blocks for as long as it takes to read the flow tables. */
 int tables_sweep_grace(struct tables *t, struct tables_change *c, uint64_t now_ns);
+/* After a start, before anything is published: the store says that a keep or drain of the run before was published and
+ * not swept. Every set and ENI then owes a judgement as of now; tables_sweep_grace (c NULL) or the next publish pays.
+ */
+void tables_owe_sweep(struct tables *t, enum flows_mode flows, uint32_t drain_s);
 /* To be called when a grace period (tables_wait_grace_period, on a worker thread) has passed since publish; frees c. */
 void tables_retire(struct tables *t, struct tables_change *c);
 /* Blocks until every program that was running has ended (milliseconds). Any thread. */
@@ -73,9 +78,9 @@ int tables_diff(struct tables *t, const struct plan *all, struct plan *ret, stru
  */
 int tables_verify(struct tables *t, const struct plan *all, json_t *report);
 
-/* Forgets the mirror and reads it back from the kernel as a start does, after tables_verify found differences; missing pins
- * are made again. tables_diff then tells what to mend. -EBUSY: a change is not yet retired or swept. DatapathUnavailable: the
- * mirror may be half read; only tables_close and this are safe then. */
+/* Forgets the mirror and reads it back from the kernel as a start does, after tables_verify found differences; missing
+ * pins are made again. tables_diff then tells what to mend. -EBUSY: a change is not yet retired or swept.
+ * DatapathUnavailable: the mirror may be half read; only tables_close and this are safe then. */
 int tables_reread(struct tables *t, struct vpc_error *reterr);
 
 /* --- reading --- */

@@ -133,3 +133,18 @@ void gens_pay(struct tables *t)
 	}
 	t->owing.pending = false;
 }
+
+void tables_owe_sweep(struct tables *t, enum flows_mode flows, uint32_t drain_s)
+{
+	uint64_t epoch = tables_epoch(t);
+
+	for (uint32_t i = 1; i < t->set_numbers.fresh; i++)
+		if (t->sets[i].users)
+			t->sets[i].owed = epoch;
+	for (uint32_t i = 1; i < t->table[TABLE_ENI].n; i++)
+		if (t->enis[i].state == NODE_ALIVE)
+			t->enis[i].owed = epoch;
+	t->owing.pending = true;
+	t->owing.flows = flows;
+	t->owing.drain_s = drain_s;
+}

@@ -90,17 +90,17 @@ static uint64_t sum_bytes(const struct datapath_bpf *bpf, const struct vpc_limit
 	return sum;
 }
 
-static uint32_t scaled(uint32_t limit, uint32_t percent, uint32_t least)
+static uint32_t scaled(uint32_t limit, uint32_t thousandths, uint32_t least)
 {
-	uint64_t n = (uint64_t)limit * percent / 1000;
+	uint64_t n = (uint64_t)limit * thousandths / 1000;
 
 	if (n < least)
 		n = least;
 	return n < limit ? (uint32_t)n : limit;
 }
 
-/* The tables whose size follows traffic and rules shrink first; those that follow the number of workloads only when
- * that is not enough. */
+/* In thousandths. Those whose size follows the number of workloads (small) shrink only until they fit into half of the
+ * budget; those that follow traffic and rules (large) get what is left. */
 static void scale(struct vpc_limits *l, uint32_t large, uint32_t small)
 {
 	l->rows = scaled(l->rows, large, 1024);
@@ -120,15 +120,20 @@ static void scale(struct vpc_limits *l, uint32_t large, uint32_t small)
 void size_fit(const struct datapath_bpf *bpf, uint64_t budget_bytes, struct vpc_limits *limits)
 {
 	const struct vpc_limits asked = *limits;
+	uint32_t large = 1000, small = 1000;
 
-	for (uint32_t small = 1000; small >= 1; small /= 2) {
-		for (uint32_t large = 1000; large >= 50; large -= 10) {
-			*limits = asked;
-			scale(limits, large, small);
-			if (sum_bytes(bpf, limits) <= budget_bytes)
-				return;
-		}
+	for (; small > 1; small -= small / 16 + 1) {
+		*limits = asked;
+		scale(limits, 0, small);
+		if (sum_bytes(bpf, limits) <= budget_bytes / 2)
+			break;
+	}
+	for (; large > 0; large -= large / 64 + 1) {
+		*limits = asked;
+		scale(limits, large, small);
+		if (sum_bytes(bpf, limits) <= budget_bytes)
+			return;
 	}
 	*limits = asked;
-	scale(limits, 1, 1);
+	scale(limits, 0, small);
 }

@@ -151,8 +151,7 @@ struct cidr document_cidr(struct document *d, const char *key, uint8_t family, b
 	const char *text = borrow_text(d, key, required);
 	struct cidr c = {0};
 
-	if (text &&
-	    (cidr_parse(text, &c) < 0 || (family && c.addr.family != family) || cidr_has_host_bits(&c)))
+	if (text && (cidr_parse(text, &c) < 0 || (family && c.addr.family != family) || cidr_has_host_bits(&c)))
 		document_damaged(d, key);
 	return c;
 }

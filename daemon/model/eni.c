@@ -43,6 +43,8 @@ static int choose_mac(struct model_txn *t, const struct change *c, struct eni *e
 				     c->mac ? c->mac : "");
 	if (e->mac[0] & 1 || !memcmp(e->mac, none, sizeof(none)))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "mac", "%s is not a unicast MAC", c->mac);
+	if (e->mac[0] == GATEWAY_MAC_0 && e->mac[1] == GATEWAY_MAC_1)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "mac", "%s could be a gateway's", c->mac);
 	p = index_posting(&t->m->ix, POSTING_MAC, 0, e->mac, sizeof(e->mac));
 	for (const struct post *post = p ? p->first : NULL; post; post = post->next)
 		if (eni_of(post->owner)->vpc == e->vpc)

@@ -36,8 +36,8 @@ static int check_address(const struct model *m, const struct eni *e, const struc
 	if (!c->addr.family)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%s has no IPv6", s->o.id);
 	if (!cidr_contains_ip(c, &ip))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%.64s is not in the subnet's %s", text,
-				     cidr_format(c, range));
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%.64s is not in the subnet's %s",
+				     text, cidr_format(c, range));
 	if (is_reserved(s, &ip))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%.64s is reserved in %s", text,
 				     s->o.id);
@@ -109,7 +109,8 @@ static int check_counts(const struct model *m, const struct eni *e, const struct
 	const struct subnet *s = model_subnet(m, e->subnet);
 	size_t n = 1 + e->n_secondary + (s->cidr6.addr.family ? 1 : 0);
 	size_t before = old ? 1 + old->n_secondary + (old->ip6.family ? 1 : 0) : 0;
-	int r = limit_check(m, MODEL_LIMIT_addresses_per_eni, n, VPC_E_RESOURCE_LIMIT_EXCEEDED, "secondary_ips", reterr);
+	int r = limit_check(m, MODEL_LIMIT_addresses_per_eni, n, VPC_E_RESOURCE_LIMIT_EXCEEDED, "secondary_ips",
+			    reterr);
 
 	if (r < 0)
 		return r;

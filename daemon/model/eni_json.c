@@ -50,9 +50,8 @@ int eni_to_json(const struct model *m, const struct object *o, json_t *ret)
 	const struct eni *e = eni_of(o);
 	const struct vpc *v = model_vpc(m, e->vpc);
 
-	if (json_put(ret, "number", json_integer(o->number)) < 0 ||
-	    json_put(ret, "vpc_id", json_string(v->o.id)) < 0 || put_common(m, e, ret) < 0 ||
-	    json_put(ret, "mtu", json_integer(v->mtu)) < 0 ||
+	if (json_put(ret, "number", json_integer(o->number)) < 0 || json_put(ret, "vpc_id", json_string(v->o.id)) < 0 ||
+	    put_common(m, e, ret) < 0 || json_put(ret, "mtu", json_integer(v->mtu)) < 0 ||
 	    json_put(ret, "attachment", attachment_to_json(&e->attachment)) < 0)
 		return -ENOMEM;
 	return 0;

@@ -38,7 +38,8 @@ static int new_rule_number(struct model_txn *t, struct object *o, struct vpc_err
 	return 0;
 }
 
-/* Next fit: the search goes on where the last one ended, so a number rests as long as it can before it is used again. */
+/* Next fit: the search goes on where the last one ended, so a number rests as long as it can before it is used again.
+ */
 static int new_number(struct model_txn *t, struct object *o, struct vpc_error *reterr)
 {
 	const struct vpc_limits *l = &t->m->limits;

@@ -189,8 +189,8 @@ static struct posting *posting_new(struct index *ix, const unsigned char *key, s
 	return p;
 }
 
-int index_post(struct index *ix, struct object *o, enum posting_type type, uint32_t a, const void *bytes, size_t n_bytes,
-	       uint32_t rank)
+int index_post(struct index *ix, struct object *o, enum posting_type type, uint32_t a, const void *bytes,
+	       size_t n_bytes, uint32_t rank)
 {
 	unsigned char key[POSTING_KEY_MAX];
 	size_t size = posting_key(key, type, a, bytes, n_bytes);

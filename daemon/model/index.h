@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The indexes over the objects of one model: by id, by number and by unique key (uthash handles inside the objects), and
- * postings: lists of the objects that share something (the rules of a group, the ENI that has an address …).
+ * The indexes over the objects of one model: by id, by number and by unique key (uthash handles inside the objects),
+ * and postings: lists of the objects that share something (the rules of a group, the ENI that has an address …).
  *
  * Invariant that everything else rests on: what may need memory happens in index_insert(); index_remove() and
  * index_restore() can not fail. So a transaction can always be undone, out of memory too. That is why hash tables hold
- * a sentinel (uthash frees a table with its last element), why a table doesn't grow while an object is put back, and why
- * an empty posting stays until index_sweep().
+ * a sentinel (uthash frees a table with its last element), why a table doesn't grow while an object is put back, and
+ * why an empty posting stays until index_sweep().
  */
 #ifndef MODEL_INDEX_H
 #define MODEL_INDEX_H
@@ -66,8 +66,8 @@ int index_init(struct index *ix);
 void index_clear(struct index *ix);
 
 /* o->name_key and whatever its kind's posts() reads are set. Takes its place in creation order by o->order, or that of
- * `like` (an object just removed) where that is given. -ENOMEM: as before; o is still the caller's. On success the index
- * holds o, but whoever removes it has it back. */
+ * `like` (an object just removed) where that is given. -ENOMEM: as before; o is still the caller's. On success the
+ * index holds o, but whoever removes it has it back. */
 int index_insert(struct index *ix, struct object *o, const struct object *like);
 /* o stays as it is, so that index_restore() can put it back. Can not fail. */
 void index_remove(struct index *ix, struct object *o);
@@ -78,8 +78,8 @@ void index_restore(struct index *ix, struct object *o);
 void index_sweep(struct index *ix);
 
 /* For the kinds' posts(): one more place for o. -ENOMEM. */
-int index_post(struct index *ix, struct object *o, enum posting_type type, uint32_t a, const void *bytes, size_t n_bytes,
-	       uint32_t rank);
+int index_post(struct index *ix, struct object *o, enum posting_type type, uint32_t a, const void *bytes,
+	       size_t n_bytes, uint32_t rank);
 
 /* NULL: none. The number 0 and the empty key are never found. */
 struct object *index_by_id(const struct index *ix, const char *id);

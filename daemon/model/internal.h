@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files of model/ share and nobody else sees. Everything follows one pattern: a change's function checks all it
- * needs, makes new versions of objects, and hands them to txn_insert(), txn_replace() or txn_remove(), which note how to
- * undo it.
+ * What the files of model/ share and nobody else sees. Everything follows one pattern: a change's function checks all
+ * it needs, makes new versions of objects, and hands them to txn_insert(), txn_replace() or txn_remove(), which note
+ * how to undo it.
  */
 #ifndef MODEL_INTERNAL_H
 #define MODEL_INTERNAL_H
@@ -77,6 +77,9 @@ int name_check_free(const struct model *m, enum object_kind kind, uint32_t vpc, 
 /* The unique key of a name; owned, NULL: out of memory. */
 char *name_key(enum object_kind kind, uint32_t vpc, const char *name);
 bool name_is_id(const char *name);
+/* Messages quote what the request says, perhaps cut in the middle of a character: what is not UTF-8 or is a control
+ * character becomes '?', so that a reply can hold it and a terminal can show it. */
+void message_clean(struct vpc_error *e);
 
 enum model_limit {
 #define LIMIT(symbol, value, text) MODEL_LIMIT_##symbol,
@@ -93,7 +96,12 @@ int cidr_check(const char *text, uint8_t family, const char *field, struct cidr 
 /* --- transactions (txn.c, ids.c) --------------------------------------------------------------------------------- */
 
 struct txn_op;
-struct txn_made;
+
+/* What a change made, for "$N.id". */
+struct txn_made {
+	enum object_kind kind;
+	char id[OBJECT_ID_MAX];
+};
 
 struct model_txn {
 	struct model *m;
@@ -105,7 +113,7 @@ struct model_txn {
 	size_t n_ops, max_ops;
 	struct delta *deltas; /* a slot for each object touched */
 	size_t n_deltas, max_deltas;
-	struct delta *sorted; /* what model_txn_deltas() returned */
+	struct delta *sorted;  /* what model_txn_deltas() returned */
 	struct txn_made *made; /* by each change so far */
 	size_t n_changes, max_changes;
 };
@@ -142,11 +150,12 @@ static inline bool change_has(const struct change *c, enum change_field field)
 	return c->present & FIELD_BIT(field);
 }
 /* Applies c's name, description and tags, where present, to a new version of the object. */
-int change_names(const struct model *m, const struct change *c, struct object *o, uint32_t vpc, const struct object *old,
-		 struct vpc_error *reterr);
+int change_names(const struct model *m, const struct change *c, struct object *o, uint32_t vpc,
+		 const struct object *old, struct vpc_error *reterr);
 
 /* Who is in the way; lists ids in the message as far as they fit. */
-int dependency_error(const struct object *o, const struct object *const *holders, size_t n, struct vpc_error *reterr);
+int dependency_error(const struct model *m, const struct object *o, const struct object *const *holders, size_t n,
+		     struct vpc_error *reterr);
 /* Growing list of borrowed objects. */
 struct object_list {
 	const struct object **items;

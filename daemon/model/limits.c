@@ -21,6 +21,6 @@ int limit_check(const struct model *m, enum model_limit limit, size_t asked, enu
 
 	if (asked <= value)
 		return 0;
-	return vpc_error_set(reterr, code, field, "the limit %s (%s) is %u, and this would make %zu", limits[limit].name,
-			     limits[limit].text, value, asked);
+	return vpc_error_set(reterr, code, field, "the limit %s (%s) is %u, and this would make %zu",
+			     limits[limit].name, limits[limit].text, value, asked);
 }

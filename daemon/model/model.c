@@ -101,8 +101,9 @@ const struct sg *model_sg(const struct model *m, uint32_t number)
 
 static int not_found(enum object_kind kind, const char *ref, const char *field, struct vpc_error *reterr)
 {
-	return vpc_error_set(reterr, kind_ops(kind)->not_found, field, "there is no %s '%.255s'", kind_ops(kind)->title,
-			     ref);
+	vpc_error_set(reterr, kind_ops(kind)->not_found, field, "there is no %s '%.255s'", kind_ops(kind)->title, ref);
+	message_clean(reterr);
+	return -EINVAL;
 }
 
 /* Every object of the kind with that name, over all VPCs. */
@@ -132,8 +133,10 @@ static int ambiguous(const struct posting *p, enum object_kind kind, const char 
 			used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", used ? ", " : "",
 						 post->owner->id);
 	}
-	return vpc_error_set(reterr, VPC_E_AMBIGUOUS_NAME, field,
-			     "the %s name '%.255s' fits several; say which VPC: %s", kind_ops(kind)->title, name, list);
+	vpc_error_set(reterr, VPC_E_AMBIGUOUS_NAME, field, "the %s name '%.255s' fits several; say which VPC: %s",
+		      kind_ops(kind)->title, name, list);
+	message_clean(reterr);
+	return -EINVAL;
 }
 
 static int resolve_in_scope(const struct model *m, enum object_kind kind, const char *ref, const char *scope,

@@ -10,7 +10,7 @@
 #define TAG_VALUE_MAX_CHARS 256
 
 /* Every id there is or will be: a name that could be taken for one is refused from the start. */
-static const char *const id_prefixes[] = {"vpc-", "subnet-", "sg-",  "sgr-", "eni-",	 "pl-", "rtb-",
+static const char *const id_prefixes[] = {"vpc-", "subnet-", "sg-",  "sgr-", "eni-",	  "pl-", "rtb-",
 					  "igw-", "eigw-",   "nat-", "acl-", "eipalloc-", "pcx-"};
 
 static const char group_name_punctuation[] = " ._-:/()#,@[]+=&;{}!$*";
@@ -47,6 +47,11 @@ static size_t utf8_decode(const char *text, uint32_t *ret)
 	return 0;
 }
 
+static bool is_control(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0);
+}
+
 int text_check(const char *text, size_t max, const char *field, struct vpc_error *reterr)
 {
 	size_t n = 0;
@@ -56,16 +61,32 @@ int text_check(const char *text, size_t max, const char *field, struct vpc_error
 		size_t length = utf8_decode(s, &c);
 
 		if (!length)
-			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%s is not valid UTF-8", field);
-		if (c < 0x20 || (c >= 0x7f && c < 0xa0))
-			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
-					     "%s has a control character", field);
+			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%s is not valid UTF-8",
+					     field);
+		if (is_control(c))
+			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%s has a control character",
+					     field);
 		s += length;
 	}
 	if (n > max)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
 				     "%s has %zu characters, at most %zu are allowed", field, n, max);
 	return 0;
+}
+
+void message_clean(struct vpc_error *e)
+{
+	for (char *s = e->message; *s;) {
+		uint32_t c = 0;
+		size_t length = utf8_decode(s, &c);
+
+		if (length && !is_control(c)) {
+			s += length;
+			continue;
+		}
+		for (size_t i = 0; i < (length ? length : 1); i++)
+			*s++ = '?';
+	}
 }
 
 bool name_is_id(const char *name)
@@ -162,9 +183,8 @@ int name_check_free(const struct model *m, enum object_kind kind, uint32_t vpc, 
 	taken = index_by_key(&m->ix, key);
 	if (!taken || taken == but)
 		return 0;
-	return vpc_error_set(reterr,
-			     kind == OBJECT_SG ? VPC_E_INVALID_GROUP_DUPLICATE : VPC_E_INVALID_PARAMETER_VALUE, "name",
-			     "the name '%.255s' is taken by %s", name, taken->id);
+	return vpc_error_set(reterr, kind == OBJECT_SG ? VPC_E_INVALID_GROUP_DUPLICATE : VPC_E_INVALID_PARAMETER_VALUE,
+			     "name", "the name '%.255s' is taken by %s", name, taken->id);
 }
 
 static char **description_of(struct object *o)
@@ -172,8 +192,8 @@ static char **description_of(struct object *o)
 	return o->kind == OBJECT_SG ? &((struct sg *)o)->description : NULL;
 }
 
-int change_names(const struct model *m, const struct change *c, struct object *o, uint32_t vpc, const struct object *old,
-		 struct vpc_error *reterr)
+int change_names(const struct model *m, const struct change *c, struct object *o, uint32_t vpc,
+		 const struct object *old, struct vpc_error *reterr)
 {
 	int r = 0;
 

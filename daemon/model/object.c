@@ -186,17 +186,33 @@ void object_list_sort(struct object_list *l)
 		qsort(l->items, l->n, sizeof(*l->items), compare_order);
 }
 
-int dependency_error(const struct object *o, const struct object *const *holders, size_t n, struct vpc_error *reterr)
+/* "eni-… (web1)", "sgr-… of sg-… (web)": what a person finds it by. */
+static void describe_holder(const struct model *m, const struct object *o, char *buf, size_t size)
 {
-	char list[800] = "";
+	if (o->kind == OBJECT_RULE) {
+		const struct object *group = model_by_number(m, OBJECT_SG, rule_of(o)->sg);
+
+		snprintf(buf, size, "%s of %s (%s)", o->id, group ? group->id : "?", group ? group->name : "?");
+	} else {
+		snprintf(buf, size, "%s (%s)", o->id, o->name);
+	}
+}
+
+int dependency_error(const struct model *m, const struct object *o, const struct object *const *holders, size_t n,
+		     struct vpc_error *reterr)
+{
+	char list[VPC_ERROR_MESSAGE_MAX - 256] = "";
 	size_t used = 0, shown = 0;
 
 	for (size_t i = 0; i < n; i++) {
+		char one[400];
+
 		if (vpc_error_add_holder(reterr, holders[i]->id) < 0)
 			return vpc_error_oom(reterr);
-		if (used + 2 + strlen(holders[i]->id) >= sizeof(list))
+		describe_holder(m, holders[i], one, sizeof(one));
+		if (used + 2 + strlen(one) >= sizeof(list))
 			continue;
-		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "", holders[i]->id);
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", shown ? ", " : "", one);
 		shown++;
 	}
 	if (shown < n)

@@ -75,6 +75,10 @@ enum peer_kind {
 	PEER_PREFIX_LIST,
 };
 
+/* Every gateway's MAC starts with these two bytes (compile_gateway_mac), and no ENI's does. */
+#define GATEWAY_MAC_0 0x0a
+#define GATEWAY_MAC_1 0x56
+
 #define PROTOCOL_ALL (-1)
 
 /* Ports and protocol are normal: `all` and protocols without ports have from = to = -1 (shown as null); icmp any type

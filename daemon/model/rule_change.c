@@ -20,8 +20,8 @@ static int check_limits(const struct model *m, const struct object *o, const str
 	}
 	/* A direction that the request leaves alone may be over a limit that was lowered. */
 	if (some_ingress)
-		r = limit_check(m, MODEL_LIMIT_rules_per_group, n_ingress, VPC_E_RULES_PER_SECURITY_GROUP_LIMIT_EXCEEDED,
-				"rules", reterr);
+		r = limit_check(m, MODEL_LIMIT_rules_per_group, n_ingress,
+				VPC_E_RULES_PER_SECURITY_GROUP_LIMIT_EXCEEDED, "rules", reterr);
 	if (r >= 0 && some_egress)
 		r = limit_check(m, MODEL_LIMIT_rules_per_group, n_egress, VPC_E_RULES_PER_SECURITY_GROUP_LIMIT_EXCEEDED,
 				"rules", reterr);
@@ -91,7 +91,8 @@ static int revoke_spec(struct model_txn *t, const struct sg *g, const struct rul
 		return r;
 	o = index_by_key(&t->m->ix, wanted->name_key);
 	if (!o)
-		return vpc_error_set(reterr, VPC_E_INVALID_PERMISSION_NOT_FOUND, prefix, "%s has no such rule", g->o.id);
+		return vpc_error_set(reterr, VPC_E_INVALID_PERMISSION_NOT_FOUND, prefix, "%s has no such rule",
+				     g->o.id);
 	r = result_add_rule(ret, o, reterr);
 	return r < 0 ? r : txn_remove(t, o, reterr);
 }

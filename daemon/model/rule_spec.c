@@ -110,7 +110,8 @@ static int parse_protocol(const struct rule_spec *spec, const char *prefix, stru
 		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, field, "a rule needs a protocol");
 	if (protocol_parse(spec->protocol, &ret->protocol) < 0)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
-				     "'%.64s' is not tcp, udp, icmp, icmpv6, all or a number up to 255", spec->protocol);
+				     "'%.64s' is not tcp, udp, icmp, icmpv6, all or a number up to 255",
+				     spec->protocol);
 	return 0;
 }
 
@@ -257,7 +258,8 @@ int rule_spec_resolve(struct model_txn *t, const struct sg *g, const struct rule
 	if (r < 0)
 		return r;
 	if (ret->peer == PEER_SG) {
-		r = txn_resolve_in(t, OBJECT_SG, spec->sg_id, g->vpc, field_name(field, prefix, "sg_id"), &peer, reterr);
+		r = txn_resolve_in(t, OBJECT_SG, spec->sg_id, g->vpc, field_name(field, prefix, "sg_id"), &peer,
+				   reterr);
 		if (r < 0)
 			return r;
 		ret->peer_sg = peer->number;

@@ -152,8 +152,7 @@ int sg_delete(struct model_txn *t, const struct change *c, struct change_result 
 	if (sg_is_default(sg_of(o)))
 		return vpc_error_set(reterr, VPC_E_CANNOT_DELETE, "security_group_id",
 				     "%s is its VPC's default group; it goes with the VPC", o->id);
-	if (object_list_add_posting(&holders,
-				    index_posting(&t->m->ix, POSTING_ENIS_OF_GROUP, o->number, NULL, 0)) < 0)
+	if (object_list_add_posting(&holders, index_posting(&t->m->ix, POSTING_ENIS_OF_GROUP, o->number, NULL, 0)) < 0)
 		return vpc_error_oom(reterr);
 	naming = index_posting(&t->m->ix, POSTING_RULES_NAMING_GROUP, o->number, NULL, 0);
 	for (const struct post *post = naming ? naming->first : NULL; post; post = post->next)
@@ -161,7 +160,7 @@ int sg_delete(struct model_txn *t, const struct change *c, struct change_result 
 			return vpc_error_oom(reterr);
 	object_list_sort(&holders);
 	if (holders.n)
-		return dependency_error(o, holders.items, holders.n, reterr);
+		return dependency_error(t->m, o, holders.items, holders.n, reterr);
 	result_set(ret, o);
 	return sg_remove(t, sg_of(o), reterr);
 }

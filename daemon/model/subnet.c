@@ -5,9 +5,9 @@
 
 #include "model/internal.h"
 
-#define CIDR4_PLEN_MAX 28
-#define CIDR6_PLEN     64
-#define GATEWAY6       "fe80::1"
+#define CIDR4_PLEN_MAX	   28
+#define CIDR6_PLEN	   64
+#define GATEWAY6	   "fe80::1"
 /* Of each subnet's IPv4: the first four and the last. */
 #define RESERVED_ADDRESSES 5u
 
@@ -23,8 +23,8 @@ static int check_conflict(const struct model *m, const struct subnet *s, struct 
 		if (!overlaps4 && !cidr_overlaps(&s->cidr6, &other->cidr6))
 			continue;
 		return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_CONFLICT, overlaps4 ? "cidr" : "cidr6",
-				     "it overlaps %s of %s", cidr_format(overlaps4 ? &other->cidr : &other->cidr6, text),
-				     other->o.id);
+				     "it overlaps %s of %s",
+				     cidr_format(overlaps4 ? &other->cidr : &other->cidr6, text), other->o.id);
 	}
 	return 0;
 }
@@ -123,12 +123,11 @@ int subnet_delete(struct model_txn *t, const struct change *c, struct change_res
 
 	if (r < 0)
 		return r;
-	if (object_list_add_posting(&holders,
-				    index_posting(&t->m->ix, POSTING_ENIS_OF_SUBNET, o->number, NULL, 0)) < 0)
+	if (object_list_add_posting(&holders, index_posting(&t->m->ix, POSTING_ENIS_OF_SUBNET, o->number, NULL, 0)) < 0)
 		return vpc_error_oom(reterr);
 	object_list_sort(&holders);
 	if (holders.n)
-		return dependency_error(o, holders.items, holders.n, reterr);
+		return dependency_error(t->m, o, holders.items, holders.n, reterr);
 	result_set(ret, o);
 	return txn_remove(t, o, reterr);
 }

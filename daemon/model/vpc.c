@@ -24,12 +24,15 @@ int cidr_check(const char *text, uint8_t family, const char *field, struct cidr 
 
 	if (cidr_parse(text ? text : "", &c) < 0 || (family && c.addr.family != family))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "'%.64s' is not an %sCIDR",
-				     text ? text : "", family == 4 ? "IPv4 " : family == 6 ? "IPv6 " : "IPv4 or IPv6 ");
+				     text ? text : "",
+				     family == 4   ? "IPv4 "
+				     : family == 6 ? "IPv6 "
+						   : "IPv4 or IPv6 ");
 	if (cidr_has_host_bits(&c)) {
 		struct cidr network = c;
 
 		for (unsigned i = c.plen + (c.addr.family == 4 ? 96u : 0u); i < 128; i++)
-			network.addr.bytes[i / 8] &= (uint8_t)~(0x80u >> i % 8);
+			network.addr.bytes[i / 8] &= (uint8_t) ~(0x80u >> i % 8);
 		return vpc_error_set(reterr, VPC_E_INVALID_CIDR_HOST_BITS, field,
 				     "'%.64s' has bits set beyond its prefix; did you mean %s?", text,
 				     cidr_format(&network, fixed));
@@ -51,8 +54,8 @@ static int check_cidr4(const struct change *c, struct vpc *v, struct vpc_error *
 		struct cidr reserved;
 
 		if (cidr_parse(reserved4[i], &reserved) == 0 && cidr_overlaps(&reserved, &v->cidr))
-			return vpc_error_set(reterr, VPC_E_INVALID_VPC_RANGE, "cidr", "%s overlaps %s, which is reserved",
-					     c->cidr, reserved4[i]);
+			return vpc_error_set(reterr, VPC_E_INVALID_VPC_RANGE, "cidr",
+					     "%s overlaps %s, which is reserved", c->cidr, reserved4[i]);
 	}
 	return 0;
 }
@@ -164,7 +167,7 @@ int vpc_delete(struct model_txn *t, const struct change *c, struct change_result
 			return vpc_error_oom(reterr);
 	object_list_sort(&holders);
 	if (holders.n)
-		return dependency_error(o, holders.items, holders.n, reterr);
+		return dependency_error(t->m, o, holders.items, holders.n, reterr);
 	result_set(ret, o);
 	r = sg_remove(t, model_sg(t->m, v->default_sg), reterr);
 	if (r < 0)

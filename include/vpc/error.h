@@ -22,10 +22,13 @@ enum vpc_code {
 	VPC_E_COUNT
 };
 
+/* Long enough to list a hundred holders. */
+#define VPC_ERROR_MESSAGE_MAX 4096
+
 struct vpc_error {
 	enum vpc_code code;
 	char field[64];	    /* "" or the request's field, as "rules[3].cidr" */
-	char message[1024]; /* one sentence */
+	char message[VPC_ERROR_MESSAGE_MAX]; /* one sentence */
 	char **holders;	    /* NULL or n_holders ids, owned */
 	size_t n_holders;
 	int change; /* index of the change in a transaction, -1 */

@@ -159,7 +159,8 @@ Test(net_ports, undo_leaves_nothing)
 	p = nettest_plan(&t, 2, false);
 	cr_assert_eq(net_prepare(t.net, &p, w, 2, &change, &error), 0, "%s", error.message);
 	cr_assert_eq(nettest_lines("ip -n nettest-vpc-7 -o link"), 5, "lo, two bridges, two ports");
-	cr_assert_eq(nettest_lines("ip -n nettest-vpc-7 -o link | grep port | grep state.DOWN"), 2, "down until published");
+	cr_assert_eq(nettest_lines("ip -n nettest-vpc-7 -o link | grep port | grep state.DOWN"), 2,
+		     "down until published");
 	net_undo(t.net, change);
 	cr_assert_eq(nettest_lines("ip -n nettest-vpc-7 -o link"), 1);
 	cr_assert_eq(nettest_lines("ip -n w0 -o link | grep eth0"), 0);
@@ -184,16 +185,20 @@ Test(net_ports, the_inner_end_is_configured_and_leaves_a_default_route_alone)
 	struct nettest t;
 
 	nettest_init(&t, true);
-	cr_assert_eq(nettest_sh("ip -n w0 link add own type veth peer name own2 && ip -n w0 addr add 192.0.2.1/24 dev own "
-				"&& ip -n w0 link set own up && ip -n w0 link set own2 up && "
-				"ip -n w0 route add default via 192.0.2.2"), 0);
+	cr_assert_eq(
+		nettest_sh("ip -n w0 link add own type veth peer name own2 && ip -n w0 addr add 192.0.2.1/24 dev own "
+			   "&& ip -n w0 link set own up && ip -n w0 link set own2 up && "
+			   "ip -n w0 route add default via 192.0.2.2"),
+		0);
 	/* a container engine's habit */
 	cr_assert_eq(nettest_in("w1", "sysctl -qw net.ipv6.conf.default.disable_ipv6=1"), 0);
 	t.ports[0].n_ips = 3;
 	nettest_build(&t, 2);
 	cr_assert_eq(nettest_lines("ip -n w0 -o route show default"), 2);
 	cr_assert_eq(nettest_lines("ip -n w0 -o route show default | head -1 | grep 192.0.2.2"), 1);
-	cr_assert_eq(nettest_lines("ip -n w0 -o addr show eth0 | grep -E '10.0.0.10/24|10.0.0.50/32|fd00::10/64|fe80::'"), 4);
+	cr_assert_eq(
+		nettest_lines("ip -n w0 -o addr show eth0 | grep -E '10.0.0.10/24|10.0.0.50/32|fd00::10/64|fe80::'"),
+		4);
 	cr_assert_eq(nettest_lines("ip -n w0 -o link show eth0 | grep 'mtu 1450' | grep 02:00:00:00:01:00"), 1);
 	cr_assert_eq(nettest_lines("ip -n w1 -o addr show eth0 | grep fd00::11/64"), 1);
 	cr_assert_eq(nettest_lines("ip -n w1 -6 -o route show default | grep fe80::1"), 1);

@@ -204,6 +204,27 @@ Test(tables_packets, an_unswept_keep_is_swept_by_the_next_change)
 	tables_retire(t, c);
 }
 
+/* vpcd died between the store and the sweep; what it stored says so. */
+Test(tables_packets, a_sweep_owed_by_an_earlier_run)
+{
+	struct tables_change *c;
+
+	commit(rule(true, 0, FLOWS_CUT, 0));
+	cr_assert(passes(false, 0) && passes(true, 0));
+	c = rule(false, 0, FLOWS_DRAIN, 1);
+	tables_publish(t, c);
+	tables_close(t);
+	change_free(c);
+	t = tables_small(true);
+	tables_owe_sweep(t, FLOWS_DRAIN, 1);
+	cr_assert(tables_sweep_pending(t));
+	cr_assert_eq(tables_sweep_grace(t, NULL, now_ns()), 0);
+	cr_assert(!tables_sweep_pending(t));
+	cr_assert(passes(false, 0) && passes(true, 0));
+	usleep(1200000);
+	cr_assert(!passes(true, 0) && !passes(false, 0));
+}
+
 Test(tables_packets, leaving_a_group_cuts_its_flows)
 {
 	struct eni_record e2 = eni_rec(2, 2, 0), e2b = eni_rec(2, 3, 0);

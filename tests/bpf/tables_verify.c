@@ -26,8 +26,15 @@ static void with_state(void)
 	tables_apply(t, &tp);
 }
 
-/* Whatever it was, reading back and reconciling mends it. */
 static void without_state(void)
+{
+	tables_close(t);
+	tables_teardown();
+}
+
+TestSuite(tables_tamper, .init = with_state, .fini = without_state, .timeout = 60);
+
+static void mend(void)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	char first[512];
@@ -35,11 +42,17 @@ static void without_state(void)
 	cr_assert_eq(tables_reread(t, &error), 0, "%s", error.message);
 	tables_mend(t, &tp);
 	cr_assert_eq(tables_differences(t, &tp, first, sizeof(first)), 0, "after mending: %s", first);
-	tables_close(t);
-	tables_teardown();
 }
 
-TestSuite(tables_tamper, .init = with_state, .fini = without_state, .timeout = 60);
+/* Whatever it was, reading back and reconciling mends it. */
+#define TAMPER(name)              \
+	static void name(void);   \
+	Test(tables_tamper, name) \
+	{                         \
+		name();           \
+		mend();           \
+	}                         \
+	static void name(void)
 
 static void expect(const char *what, const char *problem)
 {
@@ -50,14 +63,14 @@ static void expect(const char *what, const char *problem)
 	cr_assert(strstr(first, what) && strstr(first, problem), "expected %s %s: %s", what, problem, first);
 }
 
-Test(tables_tamper, clean)
+TAMPER(clean)
 {
 	char first[512];
 
 	cr_assert_eq(tables_differences(t, &tp, first, sizeof(first)), 0, "%s", first);
 }
 
-Test(tables_tamper, rule_key_deleted)
+TAMPER(rule_key_deleted)
 {
 	struct vpc_rule_key key;
 
@@ -66,7 +79,7 @@ Test(tables_tamper, rule_key_deleted)
 	expect("rule row", "missing");
 }
 
-Test(tables_tamper, rule_key_added)
+TAMPER(rule_key_added)
 {
 	struct vpc_rule_key key;
 	uint32_t n = kernel_row(t, &tp.rows[1]), extra = 99;
@@ -81,43 +94,43 @@ Test(tables_tamper, rule_key_added)
 	expect("rule row", "unexpected");
 }
 
-Test(tables_tamper, row_ended)
+TAMPER(row_ended)
 {
 	store64(&row_at(t, kernel_row(t, &tp.rows[1]))->died, 1);
 	expect("rule row", "missing");
 }
 
-Test(tables_tamper, row_not_yet_born)
+TAMPER(row_not_yet_born)
 {
 	store64(&row_at(t, kernel_row(t, &tp.rows[1]))->born, tables_epoch(t) + 5);
 	expect("rule row", "missing");
 }
 
-Test(tables_tamper, row_of_another_key)
+TAMPER(row_of_another_key)
 {
 	row_at(t, kernel_row(t, &tp.rows[1]))->key.plen = 7;
 	expect("rule row", "missing");
 }
 
-Test(tables_tamper, row_of_another_rule)
+TAMPER(row_of_another_rule)
 {
 	row_at(t, kernel_row(t, &tp.rows[1]))->rule = 7;
 	expect("rule row", "differs");
 }
 
-Test(tables_tamper, allow_all_taken_out)
+TAMPER(allow_all_taken_out)
 {
 	sg_at(t, 1)->dir[VPC_EGRESS].all4 = 0;
 	expect("rule row", "missing");
 }
 
-Test(tables_tamper, allow_all_put_in)
+TAMPER(allow_all_put_in)
 {
 	sg_at(t, 2)->dir[VPC_INGRESS].all6 = sg_at(t, 1)->dir[VPC_EGRESS].all4;
 	expect("rule row", "unexpected");
 }
 
-Test(tables_tamper, hints_cleared)
+TAMPER(hints_cleared)
 {
 	struct vpc_rule_key key;
 
@@ -129,7 +142,7 @@ Test(tables_tamper, hints_cleared)
 	expect("port class", "differs");
 }
 
-Test(tables_tamper, class_key_deleted)
+TAMPER(class_key_deleted)
 {
 	struct vpc_class_key key = row_class_key(&tp.rows[1]);
 
@@ -137,13 +150,13 @@ Test(tables_tamper, class_key_deleted)
 	expect("rule row", "missing");
 }
 
-Test(tables_tamper, set_contents)
+TAMPER(set_contents)
 {
 	set_at(t, t->enis[VPC_ENI_FIRST + 2].set)->sg[1] = 3;
 	expect("ENI groups", "differs");
 }
 
-Test(tables_tamper, set_not_in_force)
+TAMPER(set_not_in_force)
 {
 	struct vpc_versioned *v = &eni_at(t, VPC_ENI_FIRST + 2)->set;
 
@@ -151,25 +164,25 @@ Test(tables_tamper, set_not_in_force)
 	expect("ENI groups", "missing");
 }
 
-Test(tables_tamper, eni_fields)
+TAMPER(eni_fields)
 {
 	eni_at(t, VPC_ENI_FIRST + 1)->mac[5] ^= 1;
 	expect("ENI row", "differs");
 }
 
-Test(tables_tamper, eni_gone)
+TAMPER(eni_gone)
 {
 	memset(eni_at(t, VPC_ENI_FIRST + 1), 0, sizeof(struct vpc_eni));
 	expect("ENI row", "missing");
 }
 
-Test(tables_tamper, eni_added)
+TAMPER(eni_added)
 {
 	*eni_at(t, VPC_ENI_FIRST + 9) = *eni_at(t, VPC_ENI_FIRST + 1);
 	expect("ENI row", "unexpected");
 }
 
-Test(tables_tamper, address_deleted)
+TAMPER(address_deleted)
 {
 	struct vpc_addr_key key;
 
@@ -178,7 +191,7 @@ Test(tables_tamper, address_deleted)
 	expect("address", "missing");
 }
 
-Test(tables_tamper, address_of_another)
+TAMPER(address_of_another)
 {
 	struct vpc_addr_key key;
 	uint32_t n;
@@ -189,7 +202,7 @@ Test(tables_tamper, address_of_another)
 	expect("address", "differs");
 }
 
-Test(tables_tamper, address_added)
+TAMPER(address_added)
 {
 	struct vpc_addr_key key = {.vpc = 1, .addr = {1, 2, 3, 4}};
 	uint32_t n = 9;
@@ -199,19 +212,19 @@ Test(tables_tamper, address_added)
 	expect("address", "unexpected");
 }
 
-Test(tables_tamper, address_space)
+TAMPER(address_space)
 {
 	space_at(t, 1)->n4 = 0;
 	expect("VPC address space", "differs");
 }
 
-Test(tables_tamper, address_space_added)
+TAMPER(address_space_added)
 {
 	space_at(t, 2)->n4 = 1;
 	expect("VPC address space", "unexpected");
 }
 
-Test(tables_tamper, pins)
+TAMPER(pins)
 {
 	char path[512], other[512];
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Bodies of requests. The first byte says as what the rest is read: a transaction, an attachment, or one of the changes.
- * What is taken must be whole: every field marked present is there, and everything is given back (LeakSanitizer).
+ * Bodies of requests. The first byte says as what the rest is read: a transaction, an attachment, or one of the
+ * changes. What is taken must be whole: every field marked present is there, and everything is given back
+ * (LeakSanitizer).
  */
 #include <assert.h>
 #include <stdint.h>

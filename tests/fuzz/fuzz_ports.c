@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* libFuzzer: protocol, ports and peer of a rule. Input: flags, from_port, to_port (host order), then protocol and CIDR as
- * text, one a line. What is accepted is normal: it says what was asked for, and says the same when asked for again. */
+/* libFuzzer: protocol, ports and peer of a rule. Input: flags, from_port, to_port (host order), then protocol and CIDR
+ * as text, one a line. What is accepted is normal: it says what was asked for, and says the same when asked for again.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

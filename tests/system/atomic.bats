@@ -60,7 +60,7 @@ create_json()
 
 @test "P3: a transaction over 50 groups and 200 rules is never half seen by a packet stream" {
 	local e g groups sent i changes sender
-	api_is 200 POST /v1/transactions "$(create_json)" >/dev/null
+	api_is "20?" POST /v1/transactions "$(create_json)" >/dev/null
 	ctl sg create "$P-a" --vpc prod >/dev/null
 	plug "$P-a" prod-app --sg "$P-a"
 	for e in 0 1 2 3; do
@@ -83,9 +83,9 @@ create_json()
 	sleep 1
 	changes=0
 	for i in 1 2 3 4 5; do
-		api_is 200 POST /v1/transactions "@$BATS_TEST_TMPDIR/ab" >/dev/null
+		api_is "20?" POST /v1/transactions "@$BATS_TEST_TMPDIR/ab" >/dev/null
 		sleep 0.3
-		api_is 200 POST /v1/transactions "@$BATS_TEST_TMPDIR/ba" >/dev/null
+		api_is "20?" POST /v1/transactions "@$BATS_TEST_TMPDIR/ba" >/dev/null
 		sleep 0.3
 		changes=$((changes + 2))
 	done
@@ -119,7 +119,7 @@ ip_of_cached()
 }
 
 @test "P3: a transaction uses what its earlier changes made" {
-	api_is 200 POST /v1/transactions '{"changes": [
+	api_is "20?" POST /v1/transactions '{"changes": [
 		{"op": "vpc.create", "name": "'"$P"'-v", "cidr": "10.70.0.0/16"},
 		{"op": "subnet.create", "name": "'"$P"'-n", "vpc_id": "$0.id", "cidr": "10.70.1.0/24"},
 		{"op": "sg.create", "name": "'"$P"'-g", "vpc_id": "$0.id"},
@@ -134,7 +134,7 @@ ip_of_cached()
 	local before
 	ctl sg create "$P-x" --vpc prod >/dev/null
 	before=$(ctl -o json status | jq -c '[.revision, .epoch]')
-	api_is 200 POST "/v1/security-groups/$P-x/rules" '{"dry_run": true, "rules": ['"$(rule_json 80)"']}' >/dev/null
+	api_is "20?" POST "/v1/security-groups/$P-x/rules" '{"dry_run": true, "rules": ['"$(rule_json 80)"']}' >/dev/null
 	[ "$(ctl -o json status | jq -c '[.revision, .epoch]')" = "$before" ]
 	[ "$(ctl -o json sg show "$P-x" | jq '[.rules[] | select(.direction == "ingress")] | length')" -eq 0 ]
 }

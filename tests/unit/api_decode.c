@@ -43,9 +43,9 @@ static json_t *make_object(uint32_t which, int wrong)
 
 	for (int f = 0; f < FIELD_COUNT; f++) {
 		if (which & FIELD_BIT(f))
-			json_object_set_new(o, change_field_name(f),
-					    json_loads(f == wrong ? samples[f].wrong : samples[f].right, JSON_DECODE_ANY,
-						       NULL));
+			json_object_set_new(
+				o, change_field_name(f),
+				json_loads(f == wrong ? samples[f].wrong : samples[f].right, JSON_DECODE_ANY, NULL));
 	}
 	return o;
 }
@@ -157,12 +157,13 @@ Test(api_decode, values_arrive)
 	struct vpc_error e = VPC_ERROR_INIT;
 	struct change c;
 	bool dry_run;
-	int r = decode_text("{\"security_group_id\": \"web\", \"flows\": \"drain=86400\", \"dry_run\": true, "
-			    "\"vpc\": \"prod\", \"if_match\": 7, \"rules\": [{\"direction\": \"egress\", \"protocol\": 50, "
-			    "\"from_port\": null, \"sg_id\": \"db\", \"tags\": {\"a\": \"b\"}}, {\"direction\": \"ingress\","
-			    " \"protocol\": \"icmp\", \"from_port\": -1, \"to_port\": -1, \"cidr\": \"0.0.0.0/0\", "
-			    "\"sg_id\": null}]}",
-			    CHANGE_SG_REVOKE, &c, &dry_run, &e);
+	int r = decode_text(
+		"{\"security_group_id\": \"web\", \"flows\": \"drain=86400\", \"dry_run\": true, "
+		"\"vpc\": \"prod\", \"if_match\": 7, \"rules\": [{\"direction\": \"egress\", \"protocol\": 50, "
+		"\"from_port\": null, \"sg_id\": \"db\", \"tags\": {\"a\": \"b\"}}, {\"direction\": \"ingress\","
+		" \"protocol\": \"icmp\", \"from_port\": -1, \"to_port\": -1, \"cidr\": \"0.0.0.0/0\", "
+		"\"sg_id\": null}]}",
+		CHANGE_SG_REVOKE, &c, &dry_run, &e);
 
 	cr_assert_eq(r, 0, "%s", e.message);
 	cr_expect(dry_run);
@@ -209,9 +210,9 @@ static void expect_text_refused(const char *text, enum change_op op, enum vpc_co
 
 Test(api_decode, flows)
 {
-	static const char *const wrong[] = {"drop",	"drain",     "drain=",	     "drain=0",	     "drain=86401",
-					    "drain=-1", "drain=1.5", "drain= 5",     "drain=05",     "drain=99999999999",
-					    "CUT",	"",	     "drain=30 ",    "drain=3e1"};
+	static const char *const wrong[] = {"drop",	"drain",     "drain=",	  "drain=0",  "drain=86401",
+					    "drain=-1", "drain=1.5", "drain= 5",  "drain=05", "drain=99999999999",
+					    "CUT",	"",	     "drain=30 ", "drain=3e1"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		char text[128];
@@ -231,13 +232,14 @@ Test(api_decode, rules_say_where)
 		{"{\"direction\": \"ingress\"}", VPC_E_MISSING_PARAMETER, "rules[1].protocol"},
 		{"{\"protocol\": \"tcp\"}", VPC_E_MISSING_PARAMETER, "rules[1].direction"},
 		{"{\"direction\": 1, \"protocol\": \"tcp\"}", VPC_E_INVALID_PARAMETER_VALUE, "rules[1].direction"},
-		{"{\"direction\": \"ingress\", \"protocol\": true}", VPC_E_INVALID_PARAMETER_VALUE, "rules[1].protocol"},
+		{"{\"direction\": \"ingress\", \"protocol\": true}", VPC_E_INVALID_PARAMETER_VALUE,
+		 "rules[1].protocol"},
 		{"{\"direction\": \"ingress\", \"protocol\": 6, \"from_port\": \"80\"}", VPC_E_INVALID_PARAMETER_VALUE,
 		 "rules[1].from_port"},
 		{"{\"direction\": \"ingress\", \"protocol\": 6, \"to_port\": 80.0}", VPC_E_INVALID_PARAMETER_VALUE,
 		 "rules[1].to_port"},
-		{"{\"direction\": \"ingress\", \"protocol\": 6, \"to_port\": 4294967376}", VPC_E_INVALID_PARAMETER_VALUE,
-		 "rules[1].to_port"},
+		{"{\"direction\": \"ingress\", \"protocol\": 6, \"to_port\": 4294967376}",
+		 VPC_E_INVALID_PARAMETER_VALUE, "rules[1].to_port"},
 		{"{\"direction\": \"ingress\", \"protocol\": 6, \"port\": 80}", VPC_E_UNKNOWN_PARAMETER,
 		 "rules[1].port"},
 		{"{\"direction\": \"ingress\", \"protocol\": 6, \"cidr\": 1}", VPC_E_INVALID_PARAMETER_VALUE,
@@ -251,7 +253,8 @@ Test(api_decode, rules_say_where)
 		char text[512];
 
 		snprintf(text, sizeof(text),
-			 "{\"security_group_id\": \"w\", \"rules\": [{\"direction\": \"ingress\", \"protocol\": \"tcp\"}, %s]}",
+			 "{\"security_group_id\": \"w\", \"rules\": [{\"direction\": \"ingress\", \"protocol\": "
+			 "\"tcp\"}, %s]}",
 			 cases[i].rule);
 		expect_text_refused(text, CHANGE_SG_AUTHORIZE, cases[i].code, cases[i].field);
 	}
@@ -382,10 +385,11 @@ Test(api_decode, transactions)
 	struct change *changes = NULL;
 	size_t n = 0;
 	bool dry_run = false;
-	int r = decode_transaction_text("{\"changes\": [{\"op\": \"vpc.create\", \"name\": \"a\", \"cidr\": \"10.0.0.0/8\"},"
-					"{\"op\": \"subnet.delete\", \"subnet_id\": \"s\", \"vpc\": \"$0.id\", \"if_match\": 2}],"
-					"\"dry_run\": true}",
-					&changes, &n, &dry_run, &e);
+	int r = decode_transaction_text(
+		"{\"changes\": [{\"op\": \"vpc.create\", \"name\": \"a\", \"cidr\": \"10.0.0.0/8\"},"
+		"{\"op\": \"subnet.delete\", \"subnet_id\": \"s\", \"vpc\": \"$0.id\", \"if_match\": 2}],"
+		"\"dry_run\": true}",
+		&changes, &n, &dry_run, &e);
 
 	cr_assert_eq(r, 0, "%s", e.message);
 	cr_expect(dry_run);
@@ -429,7 +433,8 @@ Test(api_decode, transactions_refused)
 		size_t n;
 		bool dry_run;
 
-		cr_assert_lt(decode_transaction_text(cases[i].text, &changes, &n, &dry_run, &e), 0, "%s", cases[i].text);
+		cr_assert_lt(decode_transaction_text(cases[i].text, &changes, &n, &dry_run, &e), 0, "%s",
+			     cases[i].text);
 		cr_expect_eq(e.code, cases[i].code, "%s: %s", cases[i].text, vpc_code_string(e.code));
 		cr_expect_str_eq(e.field, cases[i].field, "%s: %s", cases[i].text, e.field);
 		cr_expect_eq(e.change, cases[i].change, "%s: %d", cases[i].text, e.change);

@@ -33,9 +33,9 @@ struct verdict_listener {
 struct engine {
 	struct model *model;
 	uint64_t revision;
-	_Atomic bool hold;	 /* replies wait for fake_engine_release */
-	_Atomic int error;	 /* vpc_code with which the next requests end */
-	_Atomic unsigned asked;	 /* engine_submit and engine_verify */
+	_Atomic bool hold;	/* replies wait for fake_engine_release */
+	_Atomic int error;	/* vpc_code with which the next requests end */
+	_Atomic unsigned asked; /* engine_submit and engine_verify */
 	_Atomic unsigned verifies;
 	_Atomic unsigned n_listeners;
 	struct held *held;
@@ -82,8 +82,8 @@ static json_t *fake_result(struct engine *e, const struct change *c, const struc
 	j = json_pack("{s:s, s:o}", "id", result->id, "rules", rules = json_array());
 	for (size_t i = 0; i < result->n_rule_ids; i++) {
 		o = model_find(e->model, OBJECT_RULE, result->rule_ids[i]);
-		json_array_append_new(rules, o ? model_to_json(e->model, o)
-					       : json_pack("{s:s}", "id", result->rule_ids[i]));
+		json_array_append_new(rules,
+				      o ? model_to_json(e->model, o) : json_pack("{s:s}", "id", result->rule_ids[i]));
 	}
 	return j;
 }

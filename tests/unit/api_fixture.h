@@ -19,6 +19,14 @@
 #include "api/api.h"
 #include "api_fake_engine.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+/* criterion's children end without the check that LeakSanitizer makes at exit. */
+#define expect_no_leaks() cr_expect_eq(__lsan_do_recoverable_leak_check(), 0)
+#else
+#define expect_no_leaks() ((void)0)
+#endif
+
 #define UNUSED __attribute__((__unused__))
 
 struct fixture {
@@ -114,6 +122,7 @@ static void fixture_stop(struct fixture *f)
 	close(f->calls[1]);
 	cr_expect(lstat(f->write_path, &st) < 0 && lstat(f->read_path, &st) < 0, "a socket's file was left behind");
 	cr_expect_eq(rmdir(f->dir), 0);
+	expect_no_leaks();
 }
 
 /* --- the client --- */

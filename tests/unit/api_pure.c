@@ -18,8 +18,8 @@ Test(api_url, decode)
 	static const struct {
 		const char *in, *out; /* out NULL: refused */
 	} cases[] = {
-		{"", ""},	{"web", "web"},	       {"a%20b", "a b"},     {"a%2Fb%2fc", "a/b/c"}, {"%C3%A9", "\xc3\xa9"},
-		{"a+b", "a+b"}, {"%", NULL},	       {"%4", NULL},	     {"%zz", NULL},	     {"a%00b", NULL},
+		{"", ""},	{"web", "web"},	      {"a%20b", "a b"}, {"a%2Fb%2fc", "a/b/c"}, {"%C3%A9", "\xc3\xa9"},
+		{"a+b", "a+b"}, {"%", NULL},	      {"%4", NULL},	{"%zz", NULL},		{"a%00b", NULL},
 		{"%ff", NULL},	{"%25%32%30", "%20"},
 	};
 
@@ -39,9 +39,15 @@ Test(api_url, match)
 	static const struct {
 		const char *path, *id; /* id NULL: doesn't fit "/v1/enis/{id}/attachment" */
 	} cases[] = {
-		{"/v1/enis/a/attachment", "a"},	    {"/v1/enis/a%2Fb/attachment", "a%2Fb"}, {"/v1/enis//attachment", NULL},
-		{"/v1/enis/a/attachment/", NULL},   {"/v1/enis/a/attach", NULL},	    {"/v1/enis/a/b/attachment", NULL},
-		{"/v1/enis/a/attachmentx", NULL},   {"/v1/enis", NULL},			    {"", NULL},
+		{"/v1/enis/a/attachment", "a"},
+		{"/v1/enis/a%2Fb/attachment", "a%2Fb"},
+		{"/v1/enis//attachment", NULL},
+		{"/v1/enis/a/attachment/", NULL},
+		{"/v1/enis/a/attach", NULL},
+		{"/v1/enis/a/b/attachment", NULL},
+		{"/v1/enis/a/attachmentx", NULL},
+		{"/v1/enis", NULL},
+		{"", NULL},
 		{"v1/enis/a/attachment", NULL},
 	};
 
@@ -135,9 +141,9 @@ static void collect_references(const json_t *j, const json_t *schemas_json)
 	json_t *v;
 	size_t i;
 
-	json_array_foreach((json_t *)j, i, v) collect_references(v, schemas_json);
-	json_object_foreach((json_t *)j, key, v)
-	{
+	json_array_foreach ((json_t *)j, i, v)
+		collect_references(v, schemas_json);
+	json_object_foreach ((json_t *)j, key, v) {
 		if (strcmp(key, "$ref") == 0) {
 			const char *name = strrchr(json_string_value(v), '/') + 1;
 
@@ -160,8 +166,7 @@ static bool has_string(const json_t *array, const char *s)
 	size_t i;
 	json_t *v;
 
-	json_array_foreach((json_t *)array, i, v)
-	{
+	json_array_foreach ((json_t *)array, i, v) {
 		if (strcmp(json_string_value(v), s) == 0)
 			return true;
 	}
@@ -187,7 +192,8 @@ Test(api_openapi, every_route_is_there)
 		cr_expect_eq(json_object_get(operation, "requestBody") != NULL, routes[i].body != BODY_NONE);
 		cr_expect(FIND(operation, "responses", "default", "content", PROBLEM_CONTENT_TYPE));
 	}
-	json_object_foreach(json_object_get(document, "paths"), key, v) operations += json_object_size(v);
+	json_object_foreach (json_object_get(document, "paths"), key, v)
+		operations += json_object_size(v);
 	cr_expect_eq(operations, n_routes);
 	collect_references(document, FIND(document, "components", "schemas"));
 	json_decref(document);

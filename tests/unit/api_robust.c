@@ -4,20 +4,20 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/wait.h>
 
 static struct fixture f;
 
-static void start(void)
-{
-	fixture_start(&f);
-}
-
-static void stop(void)
-{
-	fixture_stop(&f);
-}
-
-TestSuite(api_robust, .init = start, .fini = stop, .timeout = 60);
+/* What fixture_stop() finds counts: criterion doesn't count what fails in a suite's .fini. */
+#define API_TEST(name)                        \
+	static void name(void);               \
+	Test(api_robust, name, .timeout = 60) \
+	{                                     \
+		fixture_start(&f);            \
+		name();                       \
+		fixture_stop(&f);             \
+	}                                     \
+	static void name(void)
 
 #define VPC_BODY "{\"name\": \"prod\", \"cidr\": \"10.0.0.0/16\"}"
 
@@ -40,7 +40,7 @@ static char *large_body(size_t size)
 	return body;
 }
 
-Test(api_robust, a_body_of_7_9_MiB)
+API_TEST(a_body_of_7_9_MiB)
 {
 	char *body = large_body(7900 << 10);
 	struct response r = ask(&f, "POST", "/v1/vpcs", body);
@@ -50,7 +50,7 @@ Test(api_robust, a_body_of_7_9_MiB)
 	free(body);
 }
 
-Test(api_robust, a_body_of_9_MiB_gets_its_answer)
+API_TEST(a_body_of_9_MiB_gets_its_answer)
 {
 	char *body = large_body(9 << 20);
 
@@ -60,7 +60,7 @@ Test(api_robust, a_body_of_9_MiB_gets_its_answer)
 	expect_alive();
 }
 
-Test(api_robust, a_body_that_is_too_large_is_refused_before_it_is_sent)
+API_TEST(a_body_that_is_too_large_is_refused_before_it_is_sent)
 {
 	int fd = client_connect(f.write_path);
 	struct response r;
@@ -74,7 +74,39 @@ Test(api_robust, a_body_that_is_too_large_is_refused_before_it_is_sent)
 	expect_alive();
 }
 
-Test(api_robust, a_chunked_body_without_end)
+/* Twelve bodies of nearly 8 MiB, all unfinished: what there is room for is taken in the end, the rest is told so. */
+API_TEST(bodies_together_are_bounded)
+{
+	size_t size = 7900 << 10, refused = 0, taken = 0;
+	char *body = large_body(size), head[128];
+	int fds[12];
+
+	snprintf(head, sizeof(head), "POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", size);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = client_connect(f.write_path);
+		cr_assert(client_send_text(fds[i], head));
+		cr_assert(client_send(fds[i], body, size - 1));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		struct response r;
+
+		cr_assert(client_send(fds[i], " ", 1));
+		r = client_receive(fds[i]);
+		refused += strcmp(text_of(&r, "code"), "ResourceLimitExceeded") == 0;
+		/* All but the first create a name that is taken: they came as far as the engine. */
+		taken += r.status == 201 || strcmp(text_of(&r, "field"), "name") == 0;
+		response_clear(&r);
+		close(fds[i]);
+	}
+	cr_expect_eq(taken, 8);
+	cr_expect_eq(refused, ARRAY_SIZE(fds) - 8);
+	free(body);
+	body = large_body(size);
+	expect_error(&f, "POST", "/v1/vpcs", "", body, 400, "InvalidParameterValue", "name");
+	free(body);
+}
+
+API_TEST(a_chunked_body_without_end)
 {
 	int fd = client_connect(f.write_path);
 	char *block = large_body(1 << 20);
@@ -89,7 +121,7 @@ Test(api_robust, a_chunked_body_without_end)
 	expect_alive();
 }
 
-Test(api_robust, a_chunked_body)
+API_TEST(a_chunked_body)
 {
 	int fd = client_connect(f.write_path);
 	struct response r;
@@ -102,7 +134,7 @@ Test(api_robust, a_chunked_body)
 	close(fd);
 }
 
-Test(api_robust, a_slow_body)
+API_TEST(a_slow_body)
 {
 	int fd = client_connect(f.write_path);
 	struct response r;
@@ -124,10 +156,11 @@ Test(api_robust, a_slow_body)
 	close(fd);
 }
 
-Test(api_robust, clients_that_hang_in_the_middle)
+API_TEST(clients_that_hang_in_the_middle)
 {
-	static const char *const parts[] = {"", "G", "GET /v1/status HTTP/1.1\r\n", "POST /v1/vpcs HTTP/1.1\r\nHost: x\r\n",
-					    "POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"name\""};
+	static const char *const parts[] = {
+		"", "G", "GET /v1/status HTTP/1.1\r\n", "POST /v1/vpcs HTTP/1.1\r\nHost: x\r\n",
+		"POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"name\""};
 	int fds[50];
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
@@ -141,10 +174,14 @@ Test(api_robust, clients_that_hang_in_the_middle)
 	cr_expect_eq(f.engine->asked, 0);
 }
 
-Test(api_robust, not_HTTP)
+API_TEST(not_HTTP)
 {
 	static const char *const texts[] = {
-		"\r\n\r\n", "hello\r\n\r\n", "GET\r\n\r\n", "GET /v1/status\r\n\r\n", "GET /v1/status HTTP/9.9\r\n\r\n",
+		"\r\n\r\n",
+		"hello\r\n\r\n",
+		"GET\r\n\r\n",
+		"GET /v1/status\r\n\r\n",
+		"GET /v1/status HTTP/9.9\r\n\r\n",
 		"POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
 		"POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n",
 		"POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
@@ -168,7 +205,7 @@ Test(api_robust, not_HTTP)
 	expect_alive();
 }
 
-Test(api_robust, a_head_that_is_too_long)
+API_TEST(a_head_that_is_too_long)
 {
 	char *path = large_body(200000);
 	int fd = client_connect(f.write_path);
@@ -186,15 +223,16 @@ Test(api_robust, a_head_that_is_too_long)
 	expect_alive();
 }
 
-Test(api_robust, pipelined_requests_are_answered_in_order)
+API_TEST(pipelined_requests_are_answered_in_order)
 {
 	int fd = client_connect(f.write_path);
 	struct response r;
 
 	f.engine->hold = true;
-	client_send_text(fd, "POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: 39\r\n\r\n" VPC_BODY
-			     "GET /v1/vpcs/prod HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/vpcs/none HTTP/1.1\r\nHost: x\r\n\r\n"
-			     "DELETE /v1/vpcs/prod HTTP/1.1\r\nHost: x\r\n\r\n");
+	client_send_text(fd,
+			 "POST /v1/vpcs HTTP/1.1\r\nHost: x\r\nContent-Length: 39\r\n\r\n" VPC_BODY
+			 "GET /v1/vpcs/prod HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/vpcs/none HTTP/1.1\r\nHost: x\r\n\r\n"
+			 "DELETE /v1/vpcs/prod HTTP/1.1\r\nHost: x\r\n\r\n");
 	cr_assert_eq(strlen(VPC_BODY), 39);
 	cr_assert(wait_for(&f.engine->asked, 1));
 	f.engine->hold = false;
@@ -209,7 +247,7 @@ Test(api_robust, pipelined_requests_are_answered_in_order)
 	close(fd);
 }
 
-Test(api_robust, other_clients_are_answered_while_the_engine_works)
+API_TEST(other_clients_are_answered_while_the_engine_works)
 {
 	int fd = client_connect(f.write_path);
 	struct response r;
@@ -225,7 +263,7 @@ Test(api_robust, other_clients_are_answered_while_the_engine_works)
 	close(fd);
 }
 
-Test(api_robust, a_client_that_is_gone_before_its_reply)
+API_TEST(a_client_that_is_gone_before_its_reply)
 {
 	f.engine->hold = true;
 	for (unsigned i = 0; i < 20; i++) {
@@ -241,7 +279,7 @@ Test(api_robust, a_client_that_is_gone_before_its_reply)
 }
 
 /* fixture_stop() frees the api while the engine has these, and has the engine answer after that. */
-Test(api_robust, the_api_ends_before_the_reply)
+API_TEST(the_api_ends_before_the_reply)
 {
 	int fds[3];
 
@@ -256,7 +294,7 @@ Test(api_robust, the_api_ends_before_the_reply)
 	cr_assert(wait_for(&f.engine->n_listeners, 1));
 }
 
-Test(api_robust, more_connections_than_there_may_be)
+API_TEST(more_connections_than_there_may_be)
 {
 	int fds[300];
 	struct response r;
@@ -308,7 +346,7 @@ Test(api_limit, a_place_that_gets_free_is_taken, .timeout = 60)
 
 /* --- verify --- */
 
-Test(api_robust, verifications_are_not_run_side_by_side)
+API_TEST(verifications_are_not_run_side_by_side)
 {
 	int fds[20];
 
@@ -383,7 +421,7 @@ static bool gone(void)
 	return f.engine->n_listeners == 0;
 }
 
-Test(api_robust, verdicts_arrive_one_by_one)
+API_TEST(verdicts_arrive_one_by_one)
 {
 	int fd = open_stream("/v1/verdicts?drops=1");
 
@@ -400,7 +438,7 @@ Test(api_robust, verdicts_arrive_one_by_one)
 	cr_expect(gone(), "nobody noticed that the client has gone");
 }
 
-Test(api_robust, what_a_slow_reader_loses_is_counted)
+API_TEST(what_a_slow_reader_loses_is_counted)
 {
 	int fd = open_stream("/v1/verdicts"), many = 20000;
 	json_int_t seen = 0, lost = 0, last = -1;
@@ -427,7 +465,7 @@ Test(api_robust, what_a_slow_reader_loses_is_counted)
 	cr_expect(gone());
 }
 
-Test(api_robust, streams_are_limited_and_their_arguments_checked)
+API_TEST(streams_are_limited_and_their_arguments_checked)
 {
 	int fds[32];
 
@@ -439,7 +477,13 @@ Test(api_robust, streams_are_limited_and_their_arguments_checked)
 	cr_assert(gone());
 	expect_error(&f, "GET", "/v1/verdicts?drops=maybe", "", NULL, 400, "InvalidParameterValue", "drops");
 	expect_error(&f, "GET", "/v1/verdicts?eni=none", "", NULL, 404, "InvalidNetworkInterfaceID.NotFound", "eni");
-	close(open_stream("/v1/verdicts"));
+	fds[0] = open_stream("/v1/verdicts?drops=&eni=");
+	cr_expect_not(f.engine->listeners->drops_only);
+	close(fds[0]);
+	cr_expect(gone());
+	fds[0] = open_stream("/v1/verdicts?drops");
+	cr_expect(f.engine->listeners->drops_only);
+	close(fds[0]);
 	cr_expect(gone());
 }
 
@@ -454,7 +498,7 @@ static uint64_t cpu_ns(void)
 }
 
 /* With every kind of connection open and nothing to do, the loop sleeps. */
-Test(api_robust, idle_connections_cost_nothing)
+API_TEST(idle_connections_cost_nothing)
 {
 	int stream = open_stream("/v1/verdicts"), idle = client_connect(f.write_path), waiting, half;
 	uint64_t before;
@@ -510,7 +554,7 @@ static int try_new(const struct api_config *config, struct vpc_error *error)
 	return r;
 }
 
-Test(api_robust, where_a_socket_cannot_be)
+API_TEST(where_a_socket_cannot_be)
 {
 	struct api_config config = {.instance = "x", .run_dir = f.dir, .event = NULL, .engine = f.engine};
 	struct vpc_error error = VPC_ERROR_INIT;
@@ -565,4 +609,57 @@ Test(api_socket, a_stale_one_is_replaced, .timeout = 60)
 	cr_expect_eq(rmdir(dir), 0, "something was left behind");
 	engine_free(config.engine);
 	sd_event_unref(config.event);
+}
+
+/* --- systemd --- */
+
+/* In a process of its own: systemd's descriptors are numbered from 3, which criterion may use. Returns its exit status.
+ */
+static int activated(const char *dir, const char *path)
+{
+	struct api_config config = {.instance = "x", .run_dir = dir};
+	struct vpc_error error = VPC_ERROR_INIT;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), client;
+	char pid[16], byte;
+	struct api *a;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 5) < 0 || dup2(fd, 3) != 3)
+		return 1;
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", "1", 1);
+	if (sd_event_new(&config.event) < 0 || fake_engine_new(&config.engine) < 0)
+		return 2;
+	/* Without systemd's descriptor this would be refused: somebody answers at the path. */
+	if (api_new(&config, &a, &error) < 0)
+		return 3;
+	client = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	if (connect(client, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    !client_request(client, "GET", "/v1/status", "", NULL))
+		return 4;
+	for (int i = 0; i < 50; i++)
+		sd_event_run(config.event, 10000);
+	if (recv(client, &byte, 1, 0) != 1 || byte != 'H')
+		return 5;
+	api_free(a);
+	return 0;
+}
+
+Test(api_socket, systemd_hands_one_over, .timeout = 60)
+{
+	char dir[] = "/tmp/vpcd-api-XXXXXX", path[64];
+	int status;
+	pid_t pid;
+
+	cr_assert(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/vpcd.sock", dir);
+	pid = fork();
+	if (pid == 0)
+		_exit(activated(dir, path));
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_expect_eq(status, 0, "%d", WEXITSTATUS(status));
+	cr_expect_eq(unlink(path), 0, "systemd's socket was removed");
+	cr_expect_eq(rmdir(dir), 0);
 }

@@ -4,17 +4,16 @@
 
 static struct fixture f;
 
-static void start(void)
-{
-	fixture_start(&f);
-}
-
-static void stop(void)
-{
-	fixture_stop(&f);
-}
-
-TestSuite(api_server, .init = start, .fini = stop, .timeout = 60);
+/* What fixture_stop() finds counts: criterion doesn't count what fails in a suite's .fini. */
+#define API_TEST(name)                        \
+	static void name(void);               \
+	Test(api_server, name, .timeout = 60) \
+	{                                     \
+		fixture_start(&f);            \
+		name();                       \
+		fixture_stop(&f);             \
+	}                                     \
+	static void name(void)
 
 #define VPC_BODY    "{\"name\": \"prod\", \"cidr\": \"10.0.0.0/16\"}"
 #define SUBNET_BODY "{\"name\": \"app\", \"vpc_id\": \"prod\", \"cidr\": \"10.0.1.0/24\"}"
@@ -43,7 +42,7 @@ static void make_network(void)
 	do_it("POST", "/v1/security-groups", "{\"name\": \"web\", \"vpc_id\": \"prod\"}", 201);
 }
 
-Test(api_server, sockets_have_their_modes)
+API_TEST(sockets_have_their_modes)
 {
 	struct stat st;
 
@@ -53,7 +52,7 @@ Test(api_server, sockets_have_their_modes)
 	cr_expect_eq(st.st_mode & 07777, 0660);
 }
 
-Test(api_server, a_change_replies_with_its_object)
+API_TEST(a_change_replies_with_its_object)
 {
 	struct response r = done("POST", "/v1/vpcs", VPC_BODY, 201);
 
@@ -71,7 +70,7 @@ Test(api_server, a_change_replies_with_its_object)
 	response_clear(&r);
 }
 
-Test(api_server, objects_are_found_by_id_name_and_scope)
+API_TEST(objects_are_found_by_id_name_and_scope)
 {
 	struct response r;
 	char path[128];
@@ -91,7 +90,7 @@ Test(api_server, objects_are_found_by_id_name_and_scope)
 	do_it("DELETE", "/v1/security-groups/web?vpc=test", NULL, 200);
 }
 
-Test(api_server, names_with_spaces_and_slashes)
+API_TEST(names_with_spaces_and_slashes)
 {
 	make_network();
 	do_it("POST", "/v1/security-groups", "{\"name\": \"a b/c\", \"vpc_id\": \"prod\"}", 201);
@@ -102,7 +101,7 @@ Test(api_server, names_with_spaces_and_slashes)
 	expect_error(&f, "GET", "/v1/security-groups/%ff", "", NULL, 400, "MalformedRequest", NULL);
 }
 
-Test(api_server, lists_and_filters)
+API_TEST(lists_and_filters)
 {
 	struct response r;
 
@@ -130,7 +129,7 @@ Test(api_server, lists_and_filters)
 	expect_error(&f, "GET", "/v1/enis?vpc=a&vpc=b", "", NULL, 400, "InvalidParameterValue", "vpc");
 }
 
-Test(api_server, a_long_list_comes_in_pieces)
+API_TEST(a_long_list_comes_in_pieces)
 {
 	struct response r;
 
@@ -151,9 +150,8 @@ Test(api_server, a_long_list_comes_in_pieces)
 static void delete_group(struct fixture *fixture, void *data)
 {
 	struct model_context context = {.revision = 999, .seed = 1, .instance = "default"};
-	struct change c = {.op = CHANGE_SG_DELETE,
-			   .present = FIELD_BIT(FIELD_SECURITY_GROUP_ID),
-			   .security_group_id = data};
+	struct change c = {
+		.op = CHANGE_SG_DELETE, .present = FIELD_BIT(FIELD_SECURITY_GROUP_ID), .security_group_id = data};
 	struct vpc_error e = VPC_ERROR_INIT;
 	struct change_result result = {0};
 	struct model_txn *txn;
@@ -165,7 +163,7 @@ static void delete_group(struct fixture *fixture, void *data)
 }
 
 /* The reader is slow: most of the list is not yet written when an object of it goes away. */
-Test(api_server, a_list_survives_what_changes_while_it_is_read)
+API_TEST(a_list_survives_what_changes_while_it_is_read)
 {
 	int fd = client_connect(f.write_path);
 	struct response r;
@@ -193,8 +191,7 @@ Test(api_server, a_list_survives_what_changes_while_it_is_read)
 	on_loop(&f, delete_group, (void *)"g2399");
 	r = client_receive(fd);
 	cr_assert(r.json, "%.200s", r.body);
-	json_array_foreach(json_object_get(r.json, "security_groups"), i, group)
-	{
+	json_array_foreach (json_object_get(r.json, "security_groups"), i, group) {
 		n++;
 		cr_expect_str_neq(json_string_value(json_object_get(group, "name")), "g2399");
 	}
@@ -203,7 +200,7 @@ Test(api_server, a_list_survives_what_changes_while_it_is_read)
 	response_clear(&r);
 }
 
-Test(api_server, rules)
+API_TEST(rules)
 {
 	struct response r;
 	json_t *rules;
@@ -211,7 +208,8 @@ Test(api_server, rules)
 
 	make_network();
 	r = done("POST", "/v1/security-groups/web/rules",
-		 "{\"rules\": [{\"direction\": \"ingress\", \"protocol\": \"tcp\", \"from_port\": 443, \"to_port\": 443, "
+		 "{\"rules\": [{\"direction\": \"ingress\", \"protocol\": \"tcp\", \"from_port\": 443, \"to_port\": "
+		 "443, "
 		 "\"cidr\": \"0.0.0.0/0\"}]}",
 		 201);
 	rules = json_object_get(r.json, "rules");
@@ -228,7 +226,7 @@ Test(api_server, rules)
 		     "InvalidParameterValue", "rules[0].direction");
 }
 
-Test(api_server, a_deletion_replies_with_the_id)
+API_TEST(a_deletion_replies_with_the_id)
 {
 	struct response r;
 
@@ -240,7 +238,7 @@ Test(api_server, a_deletion_replies_with_the_id)
 	response_clear(&r);
 }
 
-Test(api_server, scope_and_if_match_reach_the_change)
+API_TEST(scope_and_if_match_reach_the_change)
 {
 	struct response r;
 
@@ -265,9 +263,10 @@ Test(api_server, scope_and_if_match_reach_the_change)
 		     "InvalidParameterCombination", "vpc");
 }
 
-Test(api_server, a_dry_run_changes_nothing)
+API_TEST(a_dry_run_changes_nothing)
 {
-	struct response r = done("POST", "/v1/vpcs", "{\"name\": \"a\", \"cidr\": \"10.0.0.0/16\", \"dry_run\": true}", 200);
+	struct response r =
+		done("POST", "/v1/vpcs", "{\"name\": \"a\", \"cidr\": \"10.0.0.0/16\", \"dry_run\": true}", 200);
 
 	cr_expect(f.engine->dry_run);
 	cr_expect(json_is_true(json_object_get(r.json, "dry_run")));
@@ -275,7 +274,7 @@ Test(api_server, a_dry_run_changes_nothing)
 	expect_error(&f, "GET", "/v1/vpcs/a", "", NULL, 404, "InvalidVpcID.NotFound", NULL);
 }
 
-Test(api_server, an_idempotency_key_stands_for_one_request)
+API_TEST(an_idempotency_key_stands_for_one_request)
 {
 	struct response a, b;
 
@@ -286,18 +285,19 @@ Test(api_server, an_idempotency_key_stands_for_one_request)
 	cr_expect(json_equal(a.json, b.json), "%s\n%s", a.body, b.body);
 	response_clear(&a);
 	response_clear(&b);
-	expect_error(&f, "POST", "/v1/vpcs", "Idempotency-Key: k1\r\n", "{\"name\": \"x\", \"cidr\": \"10.0.0.0/16\"}", 409,
-		     "IdempotentParameterMismatch", NULL);
+	expect_error(&f, "POST", "/v1/vpcs", "Idempotency-Key: k1\r\n", "{\"name\": \"x\", \"cidr\": \"10.0.0.0/16\"}",
+		     409, "IdempotentParameterMismatch", NULL);
 	expect_error(&f, "POST", "/v1/vpcs", "Idempotency-Key: a\tb\r\n", VPC_BODY, 400, "InvalidParameterValue",
 		     "Idempotency-Key");
 }
 
-Test(api_server, transactions)
+API_TEST(transactions)
 {
-	struct response r = done("POST", "/v1/transactions",
-				 "{\"changes\": [{\"op\": \"vpc.create\", \"name\": \"a\", \"cidr\": \"10.0.0.0/16\"},"
-				 "{\"op\": \"subnet.create\", \"name\": \"s\", \"vpc_id\": \"$0.id\", \"cidr\": \"10.0.0.0/24\"}]}",
-				 200);
+	struct response r =
+		done("POST", "/v1/transactions",
+		     "{\"changes\": [{\"op\": \"vpc.create\", \"name\": \"a\", \"cidr\": \"10.0.0.0/16\"},"
+		     "{\"op\": \"subnet.create\", \"name\": \"s\", \"vpc_id\": \"$0.id\", \"cidr\": \"10.0.0.0/24\"}]}",
+		     200);
 
 	cr_expect_eq(json_array_size(json_object_get(r.json, "results")), 2);
 	cr_expect_eq(number_of(&r, "revision"), 1);
@@ -314,19 +314,20 @@ Test(api_server, transactions)
 		     "If-Match");
 }
 
-Test(api_server, attachments_and_groups_of_an_eni)
+API_TEST(attachments_and_groups_of_an_eni)
 {
 	make_network();
 	do_it("POST", "/v1/enis", "{\"name\": \"web1\", \"subnet_id\": \"app\"}", 201);
 	do_it("PUT", "/v1/enis/web1/security-groups", "{\"security_groups\": [\"web\"], \"flows\": \"drain=5\"}", 200);
 	expect_error(&f, "PUT", "/v1/enis/web1/security-groups", "", "{}", 400, "MissingParameter", "security_groups");
 	expect_error(&f, "PUT", "/v1/enis/web1/attachment", "", "{}", 400, "MissingParameter", "netns");
-	expect_error(&f, "PUT", "/v1/enis/web1/attachment", "", "{\"netns\": 1}", 400, "InvalidParameterValue", "netns");
+	expect_error(&f, "PUT", "/v1/enis/web1/attachment", "", "{\"netns\": 1}", 400, "InvalidParameterValue",
+		     "netns");
 	do_it("PUT", "/v1/enis/web1/attachment", "{\"netns\": \"web1\", \"ifname\": \"eth0\"}", 200);
 	do_it("DELETE", "/v1/enis/web1/attachment", NULL, 200);
 }
 
-Test(api_server, wrong_requests)
+API_TEST(wrong_requests)
 {
 	expect_error(&f, "GET", "/", "", NULL, 404, "NotFound", NULL);
 	expect_error(&f, "GET", "/v1/vpcs/", "", NULL, 404, "NotFound", NULL);
@@ -342,7 +343,7 @@ Test(api_server, wrong_requests)
 	cr_expect_eq(f.engine->asked, 0);
 }
 
-Test(api_server, methods_that_an_address_does_not_have)
+API_TEST(methods_that_an_address_does_not_have)
 {
 	struct response r = ask(&f, "PUT", "/v1/vpcs", "{}");
 
@@ -355,7 +356,7 @@ Test(api_server, methods_that_an_address_does_not_have)
 	response_clear(&r);
 }
 
-Test(api_server, errors_of_the_engine)
+API_TEST(errors_of_the_engine)
 {
 	for (int code = VPC_E_OK + 1; code < VPC_E_COUNT; code++) {
 		f.engine->error = code;
@@ -363,7 +364,7 @@ Test(api_server, errors_of_the_engine)
 	}
 }
 
-Test(api_server, the_second_socket_only_reads)
+API_TEST(the_second_socket_only_reads)
 {
 	struct response r;
 
@@ -381,7 +382,7 @@ Test(api_server, the_second_socket_only_reads)
 	cr_expect_eq(f.engine->asked, 3);
 }
 
-Test(api_server, reports)
+API_TEST(reports)
 {
 	struct response r = done("GET", "/v1/status", NULL, 200);
 

@@ -167,6 +167,28 @@ static void *serve(void *userdata)
 	}
 }
 
+/* Texts handed to the test, which lasts no longer than its process: given back by fake_stop(). */
+static char **texts;
+static size_t n_texts;
+
+static char *keep(char *text)
+{
+	cr_assert_not_null(text);
+	texts = realloc(texts, (n_texts + 1) * sizeof(*texts));
+	cr_assert_not_null(texts);
+	texts[n_texts++] = text;
+	return text;
+}
+
+static void free_texts(void)
+{
+	for (size_t i = 0; i < n_texts; i++)
+		free(texts[i]);
+	free(texts);
+	texts = NULL;
+	n_texts = 0;
+}
+
 struct fake_daemon *fake_start(void)
 {
 	struct fake_daemon *d = calloc(1, sizeof(*d));
@@ -204,6 +226,7 @@ void fake_stop(struct fake_daemon *d)
 		free(d->replies[i].text);
 	}
 	free(d);
+	free_texts();
 }
 
 const char *fake_socket(const struct fake_daemon *d)
@@ -244,7 +267,7 @@ static const char *build_path(const char *name)
 
 	cr_assert(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
 	cr_assert(asprintf(&path, "%s/../../%s", dirname(self), name) > 0);
-	return path;
+	return keep(path);
 }
 
 const char *cli_program(void)
@@ -259,19 +282,18 @@ static char *read_all(FILE *f)
 
 	if (getdelim(&text, &size, '\0', f) < 0) {
 		free(text);
-		return strdup("");
+		text = strdup("");
 	}
-	return text;
+	return keep(text);
 }
 
-char *cli_read_source(const char *path)
+const char *cli_read_source(const char *path)
 {
-	char *full = (char *)build_path("../");
+	const char *full = build_path("../");
 	_cleanup_free_ char *name = NULL;
 	_cleanup_fclose_ FILE *f = NULL;
 
 	cr_assert(asprintf(&name, "%s%s", full, path) > 0);
-	free(full);
 	f = fopen(name, "r");
 	cr_assert_not_null(f, "%s: %s", name, strerror(errno));
 	return read_all(f);
@@ -280,7 +302,7 @@ char *cli_read_source(const char *path)
 struct cli_result cli_run(struct fake_daemon *d, const char *line)
 {
 	_cleanup_free_ char *script = NULL;
-	_cleanup_free_ char *program = (char *)cli_program();
+	const char *program = cli_program();
 	_cleanup_fclose_ FILE *out = tmpfile(), *err = tmpfile();
 	struct cli_result result = {0};
 	int status;

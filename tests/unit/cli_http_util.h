@@ -35,12 +35,12 @@ struct cli_result {
 };
 
 /* Runs `vpcctl <line>` by bash (where $VPCCTL is its path), with VPCD_SOCKET set to the fake daemon's (d NULL: to one
- * that isn't there) and a UTF-8 locale. The result lives until the test ends. */
+ * that isn't there) and a UTF-8 locale. The result lives until fake_stop(). */
 struct cli_result cli_run(struct fake_daemon *d, const char *line);
 /* Path of the vpcctl that belongs to this test program. */
 const char *cli_program(void);
-/* A file of the source tree, as text. */
-char *cli_read_source(const char *path);
+/* A file of the source tree, as text that lives until fake_stop(). */
+const char *cli_read_source(const char *path);
 
 /* Fails the test unless request n was this, with a body equal as JSON (NULL: none). */
 void expect_request(struct fake_daemon *d, size_t n, const char *request, const char *body);

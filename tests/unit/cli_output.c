@@ -65,8 +65,10 @@ Test(cli_output, json_is_the_apis_own)
 	fake_reply(d, "GET", "/v1/vpcs", 200, vpcs);
 	r = cli_run(d, "vpc list -o json");
 	got = json_loads(r.out, 0, NULL);
-	want = json_object_get(json_loads(vpcs, 0, NULL), "vpcs");
-	cr_assert(json_equal(got, want), "%s", r.out);
+	want = json_loads(vpcs, 0, NULL);
+	cr_assert(json_equal(got, json_object_get(want, "vpcs")), "%s", r.out);
+	json_decref(got);
+	json_decref(want);
 }
 
 Test(cli_output, yaml_quotes_what_would_not_stay_a_string)
@@ -111,6 +113,9 @@ Test(cli_output, a_change_says_when_it_was_in_force_and_what_it_cut)
 		   "  tcp 10.0.0.1 4711 -> 10.0.1.4 443\n"
 		   "still to be done: sweep\n");
 	expect_out("sg revoke web --rule sgr-1 -o id", "sgr-1\n");
+	fake_reply(d, "DELETE", "/v1/security-groups/web/rules", 200,
+		   "{\"id\":\"sg-1\",\"rules\":[{\"id\":\"sgr-1\"},{\"id\":\"sgr-2\"}],\"enforced_ns\":1000}");
+	expect_out("sg revoke web --rule sgr-1 sgr-2", "revoked 2 rules\nsgr-1\nsgr-2\nin force after 0.001 ms\n");
 }
 
 Test(cli_output, rules_name_their_peers)
@@ -185,11 +190,12 @@ Test(cli_output, text_from_others_cannot_steer_the_terminal)
 
 Test(cli_output, status_shows_counts_beside_limits)
 {
-	fake_reply(
-		d, "GET", "/v1/status", 200,
-		"{\"instance\":\"default\",\"epoch\":3,\"revision\":4,\"engine\":\"ebpf\",\"fast_path\":false,"
-		"\"attach_mode\":\"tcx\",\"pending\":[],\"limits\":{\"vpcs\":1000,\"flows\":5},\"counts\":{\"vpcs\":2},"
-		"\"kernel\":{\"release\":\"6.18\"},\"health\":\"ok\",\"news\":[1,2]}");
+	fake_reply(d, "GET", "/v1/status", 200,
+		   "{\"instance\":\"default\",\"epoch\":3,\"revision\":4,\"engine\":\"ebpf\",\"fast_path\":false,"
+		   "\"attach_mode\":\"tcx\",\"pending\":[],\"limits\":{\"vpcs\":1000,\"groups\":9,\"flows\":5},"
+		   "\"counts\":{\"vpcs\":2,\"security_groups\":3},\"tables\":{\"eni\":{\"size\":8,\"used\":1},"
+		   "\"ctl\":{\"size\":1}},"
+		   "\"kernel\":{\"release\":\"6.18\"},\"health\":\"ok\",\"news\":[1,2]}");
 	expect_out("status", "instance     default\n"
 			     "health       ok\n"
 			     "engine       ebpf\n"
@@ -200,9 +206,14 @@ Test(cli_output, status_shows_counts_beside_limits)
 			     "epoch        3\n"
 			     "news: 1, 2\n"
 			     "\n"
-			     "WHAT   IN USE  LIMIT\n"
-			     "vpcs        2   1000\n"
-			     "flows       -      5\n");
+			     "WHAT             IN USE  LIMIT\n"
+			     "vpcs                  2   1000\n"
+			     "security_groups       3      9\n"
+			     "flows                 -      5\n"
+			     "\n"
+			     "tables  size  used\n"
+			     "eni        8     1\n"
+			     "ctl        1     -\n");
 }
 
 Test(cli_output, monitor_prints_a_line_a_verdict)

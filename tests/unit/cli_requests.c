@@ -136,8 +136,6 @@ Test(cli_requests, each_command_asks_the_right_thing)
 		expect_request(d, before, cases[i].request, cases[i].body);
 		cr_assert_eq(r.status, 1, "'%s': %d %s", cases[i].line, r.status, r.err);
 		cr_assert_not_null(strstr(r.err, "vpcctl: NotFound: the test has no reply"), "%s", r.err);
-		free(r.out);
-		free(r.err);
 	}
 }
 

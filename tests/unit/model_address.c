@@ -23,7 +23,8 @@ static struct ip ip(const char *text)
 
 Test(model_address, ip_round_trip)
 {
-	static const char *const good[] = {"0.0.0.0", "10.1.2.3", "255.255.255.255", "::", "::1", "2001:db8::1", "fe80::1"};
+	static const char *const good[] = {
+		"0.0.0.0", "10.1.2.3", "255.255.255.255", "::", "::1", "2001:db8::1", "fe80::1"};
 	char buf[IP_STRLEN];
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
@@ -38,9 +39,9 @@ Test(model_address, ip_round_trip)
 
 Test(model_address, ip_refused)
 {
-	static const char *const bad[] = {"",	    "1",	"1.2.3",     "1.2.3.4.5", "01.2.3.4", "1.2.3.256", " 1.2.3.4",
-					  "1.2.3.4 ", "0x1.2.3.4", "fe80::1%eth0", ":::",	  "1::2::3",  "g::1",
-					  "::ffff:1.2.3.4", "::ffff:102:304"};
+	static const char *const bad[] = {"",	       "1",	   "1.2.3",    "1.2.3.4.5",	 "01.2.3.4",
+					  "1.2.3.256", " 1.2.3.4", "1.2.3.4 ", "0x1.2.3.4",	 "fe80::1%eth0",
+					  ":::",       "1::2::3",  "g::1",     "::ffff:1.2.3.4", "::ffff:102:304"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		struct ip a = {.family = 99};
@@ -52,8 +53,9 @@ Test(model_address, ip_refused)
 
 Test(model_address, cidr_refused)
 {
-	static const char *const bad[] = {"10.0.0.0", "10.0.0.0/",  "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/08", "10.0.0.0/+8",
-					  "::/129",   "10.0.0.0/8 ", "/8",	   "10.0.0.0/8/8", "::/0000", "10.0.0.0/1e1"};
+	static const char *const bad[] = {"10.0.0.0",	 "10.0.0.0/",	 "10.0.0.0/33", "10.0.0.0/-1",
+					  "10.0.0.0/08", "10.0.0.0/+8",	 "::/129",	"10.0.0.0/8 ",
+					  "/8",		 "10.0.0.0/8/8", "::/0000",	"10.0.0.0/1e1"};
 	struct cidr c;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
@@ -115,8 +117,8 @@ Test(model_address, mac)
 {
 	uint8_t mac[6];
 	char buf[MAC_STRLEN];
-	static const char *const bad[] = {"", "02:00:00:00:00", "02:00:00:00:00:0g", "02-00-00-00-00-01", "02:00:00:00:00:011",
-					  "2:0:0:0:0:1"};
+	static const char *const bad[] = {
+		"", "02:00:00:00:00", "02:00:00:00:00:0g", "02-00-00-00-00-01", "02:00:00:00:00:011", "2:0:0:0:0:1"};
 
 	cr_assert_eq(mac_parse("02:aB:00:ff:10:9e", mac), 0);
 	cr_assert_str_eq(mac_format(mac, buf), "02:ab:00:ff:10:9e");

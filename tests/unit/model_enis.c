@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Network interfaces: addresses, MACs, groups, attachment: SEMANTICS.md "Resources", groups 2 and 6, and error codes. */
+/* Network interfaces: addresses, MACs, groups, attachment: SEMANTICS.md "Resources", groups 2 and 6, and error codes.
+ */
 #include <string.h>
 
 #include "model_util.h"
@@ -9,13 +10,15 @@ static struct model_bench b;
 static void open_with(const struct vpc_limits *l)
 {
 	model_bench_open(&b, l);
-	model_ok(&b, "[{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16', 'cidr6': 'fd00::/56', 'mtu': 1400},"
-		     " {'op': 'subnet.create', 'name': 's', 'vpc_id': 'a', 'cidr': '10.0.0.0/28'},"
-		     " {'op': 'subnet.create', 'name': 'six', 'vpc_id': 'a', 'cidr': '10.0.1.0/24', 'cidr6': 'fd00:0:0:1::/64'},"
-		     " {'op': 'vpc.create', 'name': 'b', 'cidr': '10.0.0.0/16'},"
-		     " {'op': 'subnet.create', 'name': 't', 'vpc_id': 'b', 'cidr': '10.0.0.0/24'},"
-		     " {'op': 'sg.create', 'name': 'web', 'vpc_id': 'a'}, {'op': 'sg.create', 'name': 'db', 'vpc_id': 'a'},"
-		     " {'op': 'sg.create', 'name': 'far', 'vpc_id': 'b'}]");
+	model_ok(&b,
+		 "[{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16', 'cidr6': 'fd00::/56', 'mtu': 1400},"
+		 " {'op': 'subnet.create', 'name': 's', 'vpc_id': 'a', 'cidr': '10.0.0.0/28'},"
+		 " {'op': 'subnet.create', 'name': 'six', 'vpc_id': 'a', 'cidr': '10.0.1.0/24', 'cidr6': "
+		 "'fd00:0:0:1::/64'},"
+		 " {'op': 'vpc.create', 'name': 'b', 'cidr': '10.0.0.0/16'},"
+		 " {'op': 'subnet.create', 'name': 't', 'vpc_id': 'b', 'cidr': '10.0.0.0/24'},"
+		 " {'op': 'sg.create', 'name': 'web', 'vpc_id': 'a'}, {'op': 'sg.create', 'name': 'db', 'vpc_id': 'a'},"
+		 " {'op': 'sg.create', 'name': 'far', 'vpc_id': 'b'}]");
 }
 
 static void open_bench(void)
@@ -59,7 +62,8 @@ Test(model_enis, create)
 	cr_assert_eq(eni->groups[0], vpc_of(model_by_number(b.m, OBJECT_VPC, eni->vpc))->default_sg);
 	cr_assert_neq(eni->incarnation, 0);
 	cr_assert_eq(eni->tcp_idle_s, 432000);
-	model_ok(&b, "{'op': 'eni.create', 'name': 'f', 'subnet_id': 's', 'source_dest_check': false, 'security_groups': []}");
+	model_ok(&b, "{'op': 'eni.create', 'name': 'f', 'subnet_id': 's', 'source_dest_check': false, "
+		     "'security_groups': []}");
 	cr_assert_str_eq(model_shown(&b, b.id, "ip6"), "null");
 	cr_assert_str_eq(model_shown(&b, b.id, "source_dest_check"), "false");
 	model_refused(&b, "InvalidParameterValue", "name", "{'op': 'eni.create', 'name': 'e', 'subnet_id': 's'}");
@@ -69,7 +73,8 @@ Test(model_enis, create)
 
 Test(model_enis, addresses_given)
 {
-	static const char *const wrong[] = {"10.0.0.0", "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.15", "10.0.0.16", "nope", "fd00::9"};
+	static const char *const wrong[] = {"10.0.0.0",	 "10.0.0.1",  "10.0.0.2", "10.0.0.3",
+					    "10.0.0.15", "10.0.0.16", "nope",	  "fd00::9"};
 	static const char *const wrong6[] = {"fd00:0:0:1::", "fd00:0:0:1::1", "fd00:0:0:1::3", "fd00::9", "10.0.1.9"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
@@ -80,7 +85,8 @@ Test(model_enis, addresses_given)
 			      "{'op': 'eni.create', 'name': 'e', 'subnet_id': 'six', 'ip6': '%s'}", wrong6[i]);
 	model_refused(&b, "InvalidParameterValue", "ip6",
 		      "{'op': 'eni.create', 'name': 'e', 'subnet_id': 's', 'ip6': 'fd00:0:0:1::9'}");
-	model_ok(&b, "{'op': 'eni.create', 'name': 'e', 'subnet_id': 'six', 'ip': '10.0.1.4', 'ip6': 'fd00:0:0:1:5::4'}");
+	model_ok(&b,
+		 "{'op': 'eni.create', 'name': 'e', 'subnet_id': 'six', 'ip': '10.0.1.4', 'ip6': 'fd00:0:0:1:5::4'}");
 	model_refused(&b, "InvalidIPAddress.InUse", "ip",
 		      "{'op': 'eni.create', 'name': 'f', 'subnet_id': 'six', 'ip': '10.0.1.4'}");
 	model_refused(&b, "InvalidIPAddress.InUse", "ip6",
@@ -103,11 +109,14 @@ Test(model_enis, secondary_addresses)
 	for (size_t i = 0; i < 3; i++)
 		cr_assert_eq(model_eni_by_ip(b.m, eni_named("e")->vpc, &eni_named("e")->secondary[i]), eni_named("e"));
 	model_refused(&b, "InvalidParameterValue", "secondary_ips[0]",
-		      "{'op': 'eni.create', 'name': 'f', 'subnet_id': 'six', 'ip': '10.0.1.8', 'secondary_ips': ['10.0.1.8']}");
-	model_refused(&b, "InvalidParameterValue", "secondary_ips[1]",
-		      "{'op': 'eni.create', 'name': 'f', 'subnet_id': 'six', 'secondary_ips': ['10.0.1.8', '10.0.1.8']}");
-	model_refused(&b, "InvalidIPAddress.InUse", "secondary_ips[1]",
-		      "{'op': 'eni.create', 'name': 'f', 'subnet_id': 'six', 'secondary_ips': ['10.0.1.8', '10.0.1.9']}");
+		      "{'op': 'eni.create', 'name': 'f', 'subnet_id': 'six', 'ip': '10.0.1.8', 'secondary_ips': "
+		      "['10.0.1.8']}");
+	model_refused(
+		&b, "InvalidParameterValue", "secondary_ips[1]",
+		"{'op': 'eni.create', 'name': 'f', 'subnet_id': 'six', 'secondary_ips': ['10.0.1.8', '10.0.1.8']}");
+	model_refused(
+		&b, "InvalidIPAddress.InUse", "secondary_ips[1]",
+		"{'op': 'eni.create', 'name': 'f', 'subnet_id': 'six', 'secondary_ips': ['10.0.1.8', '10.0.1.9']}");
 	model_refused(&b, "InvalidParameterValue", "secondary_ips[0]",
 		      "{'op': 'eni.create', 'name': 'f', 'subnet_id': 's', 'secondary_ips': ['fd00:0:0:1::99']}");
 	/* A replaced list may keep what the ENI has. */
@@ -118,7 +127,8 @@ Test(model_enis, secondary_addresses)
 	model_ok(&b, "{'op': 'eni.create', 'name': 'f', 'subnet_id': 'six'}");
 	cr_assert_str_eq(model_shown(&b, b.id, "ip"), "10.0.1.4", "the lowest that is free");
 	cr_assert_str_eq(model_shown(&b, eni_named("e")->o.id, "source_dest_check"), "true");
-	model_ok(&b, "{'op': 'eni.update', 'eni_id': 'e', 'secondary_ips': [], 'source_dest_check': false, 'name': 'z'}");
+	model_ok(&b,
+		 "{'op': 'eni.update', 'eni_id': 'e', 'secondary_ips': [], 'source_dest_check': false, 'name': 'z'}");
 	cr_assert_str_eq(model_shown(&b, e, "secondary_ips"), "[]");
 	cr_assert_str_eq(model_shown(&b, e, "source_dest_check"), "false");
 }
@@ -136,7 +146,8 @@ Test(model_enis, subnet_runs_full)
 		cr_assert_str_eq(model_shown(&b, b.id, "ip"), ip);
 	}
 	cr_assert_str_eq(model_shown(&b, subnet, "available_ips"), "0");
-	model_refused(&b, "InsufficientFreeAddressesInSubnet", "", "{'op': 'eni.create', 'name': 'x', 'subnet_id': 's'}");
+	model_refused(&b, "InsufficientFreeAddressesInSubnet", "",
+		      "{'op': 'eni.create', 'name': 'x', 'subnet_id': 's'}");
 	model_ok(&b, "{'op': 'eni.delete', 'eni_id': 'e5'}");
 	cr_assert_str_eq(model_shown(&b, subnet, "available_ips"), "1");
 	/* Refused after the address was chosen: it is free again. */
@@ -148,7 +159,9 @@ Test(model_enis, subnet_runs_full)
 
 Test(model_enis, macs)
 {
-	static const char *const wrong[] = {"01:00:00:00:00:01", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "nope", "02:00:00:00:00"};
+	static const char *const wrong[] = {
+		"01:00:00:00:00:01", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "0a:56:00:00:00:01", "nope",
+		"02:00:00:00:00"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
 		model_refused(&b, "InvalidParameterValue", "mac",
@@ -168,8 +181,9 @@ Test(model_enis, groups)
 	cr_assert_lt(eni_named("e")->groups[0], eni_named("e")->groups[1]);
 	model_refused(&b, "InvalidGroup.NotFound", "security_groups[1]",
 		      "{'op': 'eni.create', 'name': 'f', 'subnet_id': 's', 'security_groups': ['web', 'far']}");
-	model_refused(&b, "InvalidGroup.NotFound", "security_groups[0]",
-		      "{'op': 'eni.create', 'name': 'f', 'subnet_id': 's', 'security_groups': ['sg-00000000000000000']}");
+	model_refused(
+		&b, "InvalidGroup.NotFound", "security_groups[0]",
+		"{'op': 'eni.create', 'name': 'f', 'subnet_id': 's', 'security_groups': ['sg-00000000000000000']}");
 	model_refused(&b, "InvalidParameterValue", "security_groups[1]",
 		      "{'op': 'eni.create', 'name': 'f', 'subnet_id': 's', 'security_groups': ['web', 'Web']}");
 	model_refused(&b, "InvalidParameterCombination", "security_groups",
@@ -182,7 +196,8 @@ Test(model_enis, groups)
 	cr_assert_eq(eni_named("e")->o.revision, b.revision);
 	model_ok(&b, "{'op': 'sg.attach', 'security_group_id': 'web', 'enis': ['e']}");
 	cr_assert_eq(eni_named("e")->o.revision, b.revision - 1, "it carried the group already");
-	model_refused(&b, "InvalidParameterValue", "enis[0]", "{'op': 'sg.detach', 'security_group_id': 'db', 'enis': ['e']}");
+	model_refused(&b, "InvalidParameterValue", "enis[0]",
+		      "{'op': 'sg.detach', 'security_group_id': 'db', 'enis': ['e']}");
 	cr_assert_not_null(strstr(b.error.message, eni_named("e")->o.id));
 	model_ok(&b, "{'op': 'sg.detach', 'security_group_id': 'default', 'vpc': 'a', 'enis': ['e']}");
 	model_refused(&b, "InvalidParameterCombination", "enis[0]",
@@ -203,14 +218,16 @@ Test(model_enis, limits)
 	l.enis = 3;
 	open_with(&l);
 	model_ok(&b, "{'op': 'eni.create', 'name': 'e', 'subnet_id': 's', 'security_groups': ['web', 'db']}");
-	model_refused(&b, "SecurityGroupsPerInterfaceLimitExceeded", "security_groups",
-		      "{'op': 'eni.create', 'name': 'f', 'subnet_id': 's', 'security_groups': ['web', 'db', 'default']}");
+	model_refused(
+		&b, "SecurityGroupsPerInterfaceLimitExceeded", "security_groups",
+		"{'op': 'eni.create', 'name': 'f', 'subnet_id': 's', 'security_groups': ['web', 'db', 'default']}");
 	model_refused(&b, "SecurityGroupsPerInterfaceLimitExceeded", "security_groups",
 		      "{'op': 'eni.set', 'eni_id': 'e', 'security_groups': ['web', 'db', 'default']}");
 	model_refused(&b, "SecurityGroupsPerInterfaceLimitExceeded", "enis[0]",
 		      "{'op': 'sg.attach', 'security_group_id': 'default', 'vpc': 'a', 'enis': ['e']}");
-	model_refused(&b, "ResourceLimitExceeded", "secondary_ips",
-		      "{'op': 'eni.create', 'name': 'f', 'subnet_id': 'six', 'secondary_ips': ['10.0.1.9', '10.0.1.10']}");
+	model_refused(
+		&b, "ResourceLimitExceeded", "secondary_ips",
+		"{'op': 'eni.create', 'name': 'f', 'subnet_id': 'six', 'secondary_ips': ['10.0.1.9', '10.0.1.10']}");
 	model_ok(&b, "{'op': 'eni.create', 'name': 'f', 'subnet_id': 'six', 'secondary_ips': ['10.0.1.9']}");
 	model_refused(&b, "ResourceLimitExceeded", "",
 		      "{'op': 'eni.create', 'name': 'g', 'subnet_id': 'six', 'secondary_ips': ['10.0.1.10']}");
@@ -248,15 +265,18 @@ Test(model_enis, attachment)
 	strcpy(e, model_ok(&b, "{'op': 'eni.create', 'name': 'e', 'subnet_id': 's'}"));
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		model_refused(&b, "InvalidParameterValue", "attachment.ifname",
-			      "{'op': 'eni.attach', 'eni_id': 'e', 'attachment': {'kind': 'netns', 'ifname': '%s'}}", bad[i]);
-	model_refused(&b, "MissingParameter", "attachment.kind", "{'op': 'eni.attach', 'eni_id': 'e', 'attachment': {}}");
+			      "{'op': 'eni.attach', 'eni_id': 'e', 'attachment': {'kind': 'netns', 'ifname': '%s'}}",
+			      bad[i]);
+	model_refused(&b, "MissingParameter", "attachment.kind",
+		      "{'op': 'eni.attach', 'eni_id': 'e', 'attachment': {}}");
 	model_refused(&b, "IncorrectState", "eni_id", "{'op': 'eni.detach', 'eni_id': 'e'}");
 	model_ok(&b, "{'op': 'eni.attach', 'eni_id': 'e', 'attachment': {'kind': 'netns', 'netns': 'web1',"
 		     " 'path': '/run/netns/web1', 'ns_dev': -2, 'ns_ino': 4026532000, 'pid': 12, 'pid_start': 99,"
 		     " 'boot_id': '0f3bb8d1-7b2f-4f3c-9d27-0a3c6c6b9a01'}}");
-	cr_assert_str_eq(model_shown(&b, e, "attachment"),
-			 "{\"kind\":\"netns\",\"ifname\":\"eth0\",\"host_ifname\":\"p1024\",\"netns\":\"/run/netns/web1\","
-			 "\"owner\":null,\"pid\":12}");
+	cr_assert_str_eq(
+		model_shown(&b, e, "attachment"),
+		"{\"kind\":\"netns\",\"ifname\":\"eth0\",\"host_ifname\":\"p1024\",\"netns\":\"/run/netns/web1\","
+		"\"owner\":null,\"pid\":12}");
 	cr_assert_eq(eni_named("e")->attachment.ns_dev, UINT64_MAX - 1);
 	cr_assert_str_eq(eni_named("e")->attachment.boot_id, "0f3bb8d1-7b2f-4f3c-9d27-0a3c6c6b9a01");
 	model_refused(&b, "IncorrectState", "eni_id",
@@ -265,7 +285,8 @@ Test(model_enis, attachment)
 	model_ok(&b, "{'op': 'eni.detach', 'eni_id': 'e', 'reason': 'the namespace is gone'}");
 	cr_assert_str_eq(model_shown(&b, e, "attachment"), "null");
 	cr_assert_str_eq(model_shown(&b, e, "detach_reason"), "the namespace is gone");
-	model_ok(&b, "{'op': 'eni.attach', 'eni_id': 'e', 'attachment': {'kind': 'tap', 'owner': 'alice', 'ifname': 'vm0'}}");
+	model_ok(&b, "{'op': 'eni.attach', 'eni_id': 'e', 'attachment': {'kind': 'tap', 'owner': 'alice', 'ifname': "
+		     "'vm0'}}");
 	cr_assert_str_eq(model_shown(&b, e, "detach_reason"), "null");
 	cr_assert_str_eq(model_shown(&b, e, "attachment"),
 			 "{\"kind\":\"tap\",\"ifname\":\"vm0\",\"host_ifname\":\"p1024\",\"netns\":null,"

@@ -59,13 +59,15 @@ static const char *const request =
 	" {'op': 'sg.authorize', 'security_group_id': 'web', 'rules': ["
 	"  {'direction': 'ingress', 'protocol': 'all', 'cidr': '::/0', 'description': 'd', 'tags': {'k': 'v'}},"
 	"  {'direction': 'ingress', 'protocol': 'all', 'sg_id': 'x'}]},"
-	" {'op': 'sg.revoke', 'security_group_id': 'web', 'rules': [{'direction': 'egress', 'protocol': 'all', 'cidr': '::/0'}]},"
+	" {'op': 'sg.revoke', 'security_group_id': 'web', 'rules': [{'direction': 'egress', 'protocol': 'all', 'cidr': "
+	"'::/0'}]},"
 	" {'op': 'eni.create', 'name': 'f', 'subnet_id': 's', 'vpc': 'a', 'secondary_ips': ['10.0.0.9']},"
 	" {'op': 'eni.set', 'eni_id': 'e', 'security_groups': ['x', 'web']},"
 	" {'op': 'eni.attach', 'eni_id': 'e', 'attachment': {'kind': 'netns', 'path': '/p'}},"
 	" {'op': 'eni.detach', 'eni_id': 'e', 'reason': 'r'},"
 	" {'op': 'eni.delete', 'eni_id': 'e'},"
-	" {'op': 'sg.update', 'security_group_id': 'web', 'name': 'w'}, {'op': 'vpc.update', 'vpc_id': 'a', 'name': 'z'}]";
+	" {'op': 'sg.update', 'security_group_id': 'web', 'name': 'w'}, {'op': 'vpc.update', 'vpc_id': 'a', 'name': "
+	"'z'}]";
 
 /* Runs the request with memory for so many allocations, then takes it back. Returns whether it was accepted. */
 static bool attempt(const struct change *changes, size_t n, long allocations)
@@ -111,8 +113,10 @@ Test(model_oom, every_allocation_of_a_transaction, .timeout = 120)
 		     " {'op': 'eni.create', 'name': 'e', 'subnet_id': 's', 'security_groups': ['web']}]");
 	/* So many objects that some table is about to grow. */
 	for (unsigned i = 0; i < 120; i++)
-		model_ok(&b, "{'op': 'sg.authorize', 'security_group_id': 'default', 'rules': [{'direction': 'ingress',"
-			     " 'protocol': 'tcp', 'from_port': %u, 'to_port': %u, 'cidr': '1.2.3.4/32'}]}", i, i);
+		model_ok(&b,
+			 "{'op': 'sg.authorize', 'security_group_id': 'default', 'rules': [{'direction': 'ingress',"
+			 " 'protocol': 'tcp', 'from_port': %u, 'to_port': %u, 'cidr': '1.2.3.4/32'}]}",
+			 i, i);
 	before = model_dump(b.m);
 	while (!attempt(changes, n, allocations)) {
 		cr_assert(failed);

@@ -60,18 +60,20 @@ Test(model_resources, netns_name_has_instance)
 
 Test(model_resources, vpc_ranges)
 {
-	static const char *const bad[] = {"0.0.0.0/7",	   "10.0.0.0/29",  "0.0.0.0/8",	      "0.1.0.0/16",  "127.0.0.0/8",
-					  "127.1.1.0/24",  "126.0.0.0/7",  "169.254.0.0/16",  "169.254.1.0/24",
-					  "169.254.0.0/15", "168.0.0.0/7", "224.0.0.0/8",     "240.0.0.0/16", "255.255.255.0/24",
-					  "10.0.0.0/32",   "169.0.0.0/8"};
-	static const char *const bad6[] = {"2001:db8::/43", "2001:db8::/61", "2001:db8::/64", "fe80::/48", "4000::/48",
-					   "ff00::/48",	    "::/48",	     "64:ff9b::/48"};
+	static const char *const bad[] = {"0.0.0.0/7",	    "10.0.0.0/29",	"0.0.0.0/8",   "0.1.0.0/16",
+					  "127.0.0.0/8",    "127.1.1.0/24",	"126.0.0.0/7", "169.254.0.0/16",
+					  "169.254.1.0/24", "169.254.0.0/15",	"168.0.0.0/7", "224.0.0.0/8",
+					  "240.0.0.0/16",   "255.255.255.0/24", "10.0.0.0/32", "169.0.0.0/8"};
+	static const char *const bad6[] = {"2001:db8::/43", "2001:db8::/61", "2001:db8::/64", "fe80::/48",
+					   "4000::/48",	    "ff00::/48",     "::/48",	      "64:ff9b::/48"};
 
 	model_ok(&b, "{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/8', 'cidr6': '2001:db8::/44'}");
-	model_ok(&b, "{'op': 'vpc.create', 'name': 'b', 'cidr': '10.0.0.16/28', 'cidr6': 'fd00:1:2:30::/60', 'mtu': 9216}");
+	model_ok(&b,
+		 "{'op': 'vpc.create', 'name': 'b', 'cidr': '10.0.0.16/28', 'cidr6': 'fd00:1:2:30::/60', 'mtu': 9216}");
 	model_ok(&b, "{'op': 'vpc.create', 'name': 'c', 'cidr': '10.0.0.0/8', 'mtu': 1280}");
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		model_refused(&b, "InvalidVpc.Range", "cidr", "{'op': 'vpc.create', 'name': 'x', 'cidr': '%s'}", bad[i]);
+		model_refused(&b, "InvalidVpc.Range", "cidr", "{'op': 'vpc.create', 'name': 'x', 'cidr': '%s'}",
+			      bad[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(bad6); i++)
 		model_refused(&b, "InvalidVpc.Range", "cidr6",
 			      "{'op': 'vpc.create', 'name': 'x', 'cidr': '10.0.0.0/16', 'cidr6': '%s'}", bad6[i]);
@@ -80,7 +82,8 @@ Test(model_resources, vpc_ranges)
 	model_refused(&b, "InvalidCidr.HostBits", "cidr6",
 		      "{'op': 'vpc.create', 'name': 'x', 'cidr': '10.0.0.0/16', 'cidr6': '2001:db8::1/48'}");
 	model_refused(&b, "InvalidParameterValue", "cidr", "{'op': 'vpc.create', 'name': 'x', 'cidr': 'nonsense'}");
-	model_refused(&b, "InvalidParameterValue", "cidr", "{'op': 'vpc.create', 'name': 'x', 'cidr': '2001:db8::/48'}");
+	model_refused(&b, "InvalidParameterValue", "cidr",
+		      "{'op': 'vpc.create', 'name': 'x', 'cidr': '2001:db8::/48'}");
 	model_refused(&b, "InvalidParameterValue", "cidr6",
 		      "{'op': 'vpc.create', 'name': 'x', 'cidr': '10.0.0.0/16', 'cidr6': '10.0.0.0/16'}");
 	model_refused(&b, "InvalidParameterValue", "mtu",
@@ -107,9 +110,10 @@ Test(model_resources, fields)
 Test(model_resources, names)
 {
 	char name[1100] = "";
-	static const char *const bad[] = {"", "vpc-1", "subnet-x", "sg-x", "sgr-x", "eni-x", "pl-x", "rtb-x", "igw-x", "eigw-x",
-					  "nat-x", "eipalloc-x", "acl-x", "pcx-x", "a\\u0001b", "a\\u007fb", "a\\u0085b",
-					  "$0.id", "a\\nb"};
+	static const char *const bad[] = {"",	       "vpc-1",	     "subnet-x", "sg-x",  "sgr-x",
+					  "eni-x",     "pl-x",	     "rtb-x",	 "igw-x", "eigw-x",
+					  "nat-x",     "eipalloc-x", "acl-x",	 "pcx-x", "a\\u0001b",
+					  "a\\u007fb", "a\\u0085b",  "$0.id",	 "a\\nb"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		model_refused(&b, "InvalidParameterValue", "name",
@@ -133,7 +137,8 @@ Test(model_resources, names)
 /* jansson refuses bad UTF-8 before the model sees it; other callers might not. */
 Test(model_resources, names_are_utf8)
 {
-	static const char *const bad[] = {"\xff", "a\x80", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc3"};
+	static const char *const bad[] = {
+		"\xff", "a\x80", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc3"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct model_context context = {.revision = 1, .seed = 1};
@@ -149,6 +154,27 @@ Test(model_resources, names_are_utf8)
 		cr_assert_eq(error.code, VPC_E_INVALID_PARAMETER_VALUE);
 		cr_assert_str_eq(error.field, "name");
 		model_abort(t);
+	}
+}
+
+/* A quoted text is cut in the middle of a character, has a control character, is not UTF-8 at all. */
+Test(model_resources, messages_are_utf8)
+{
+	static const char *const refs[] = {"\xff\x1b[31m", "a\xc2\x85", NULL};
+	char cut[600] = "x";
+
+	for (unsigned i = 0; i < 200; i++)
+		strcat(cut, "\xc3\xa4");
+	for (size_t i = 0; i < ARRAY_SIZE(refs); i++) {
+		_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+		const struct object *o;
+		json_t *text;
+
+		cr_assert_lt(model_resolve(b.m, OBJECT_VPC, refs[i] ? refs[i] : cut, NULL, "x", &o, &error), 0);
+		text = json_string(error.message);
+		cr_assert_not_null(text, "not UTF-8");
+		cr_assert_null(strpbrk(error.message, "\x1b\x85"));
+		json_decref(text);
 	}
 }
 
@@ -223,13 +249,17 @@ Test(model_resources, subnets)
 	model_refused(&b, "InvalidSubnet.Conflict", "cidr",
 		      "{'op': 'subnet.create', 'name': 'x', 'vpc_id': 'a', 'cidr': '10.0.0.0/16'}");
 	model_refused(&b, "InvalidSubnet.Conflict", "cidr6",
-		      "{'op': 'subnet.create', 'name': 'x', 'vpc_id': 'a', 'cidr': '10.0.2.0/24', 'cidr6': '2001:db8:0:1::/64'}");
+		      "{'op': 'subnet.create', 'name': 'x', 'vpc_id': 'a', 'cidr': '10.0.2.0/24', 'cidr6': "
+		      "'2001:db8:0:1::/64'}");
+	model_refused(
+		&b, "InvalidSubnet.Range", "cidr6",
+		"{'op': 'subnet.create', 'name': 'x', 'vpc_id': 'a', 'cidr': '10.0.2.0/24', 'cidr6': '2001:db8::/63'}");
+	model_refused(
+		&b, "InvalidSubnet.Range", "cidr6",
+		"{'op': 'subnet.create', 'name': 'x', 'vpc_id': 'a', 'cidr': '10.0.2.0/24', 'cidr6': '2001:db9::/64'}");
 	model_refused(&b, "InvalidSubnet.Range", "cidr6",
-		      "{'op': 'subnet.create', 'name': 'x', 'vpc_id': 'a', 'cidr': '10.0.2.0/24', 'cidr6': '2001:db8::/63'}");
-	model_refused(&b, "InvalidSubnet.Range", "cidr6",
-		      "{'op': 'subnet.create', 'name': 'x', 'vpc_id': 'a', 'cidr': '10.0.2.0/24', 'cidr6': '2001:db9::/64'}");
-	model_refused(&b, "InvalidSubnet.Range", "cidr6",
-		      "{'op': 'subnet.create', 'name': 'x', 'vpc_id': 'four', 'cidr': '10.0.0.0/28', 'cidr6': '2001:db8::/64'}");
+		      "{'op': 'subnet.create', 'name': 'x', 'vpc_id': 'four', 'cidr': '10.0.0.0/28', 'cidr6': "
+		      "'2001:db8::/64'}");
 	model_ok(&b, "{'op': 'subnet.update', 'subnet_id': '%s', 'name': 't'}", s);
 	cr_assert_str_eq(model_shown(&b, s, "name"), "t");
 	model_ok(&b, "{'op': 'subnet.delete', 'subnet_id': 't'}");
@@ -254,9 +284,8 @@ Test(model_resources, dependencies)
 	model_refused(&b, "DependencyViolation", "", "{'op': 'subnet.delete', 'subnet_id': 's'}");
 	cr_assert_eq(b.error.n_holders, 1);
 	cr_assert_str_eq(b.error.holders[0], e);
-	model_ok(&b,
-	   "[{'op': 'eni.delete', 'eni_id': 'e'}, {'op': 'subnet.delete', 'subnet_id': 's'},"
-	   " {'op': 'sg.delete', 'security_group_id': 'g'}, {'op': 'vpc.delete', 'vpc_id': 'a'}]");
+	model_ok(&b, "[{'op': 'eni.delete', 'eni_id': 'e'}, {'op': 'subnet.delete', 'subnet_id': 's'},"
+		     " {'op': 'sg.delete', 'security_group_id': 'g'}, {'op': 'vpc.delete', 'vpc_id': 'a'}]");
 	cr_assert_str_eq(b.id, vpc);
 	for (unsigned k = 0; k < OBJECT_KINDS; k++)
 		cr_assert_eq(model_count(b.m, (enum object_kind)k), 0);
@@ -265,14 +294,15 @@ Test(model_resources, dependencies)
 Test(model_resources, references)
 {
 	model_ok(&b,
-	   "[{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'},"
-	   " {'op': 'subnet.create', 'name': 's', 'vpc_id': '$0.id', 'cidr': '10.0.0.0/24'},"
-	   " {'op': 'sg.create', 'name': 'g', 'vpc_id': '$0.id'},"
-	   " {'op': 'eni.create', 'name': 'e', 'subnet_id': '$1.id', 'security_groups': ['$2.id', 'default']},"
-	   " {'op': 'sg.authorize', 'security_group_id': '$2.id', 'rules': [{'direction': 'ingress', 'protocol': 'tcp',"
-	   "  'from_port': 1, 'to_port': 2, 'sg_id': '$2.id'}]},"
-	   " {'op': 'sg.create', 'name': 'h', 'vpc_id': 'a'},"
-	   " {'op': 'sg.attach', 'security_group_id': 'h', 'vpc': '$0.id', 'enis': ['$3.id']}]");
+		 "[{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'},"
+		 " {'op': 'subnet.create', 'name': 's', 'vpc_id': '$0.id', 'cidr': '10.0.0.0/24'},"
+		 " {'op': 'sg.create', 'name': 'g', 'vpc_id': '$0.id'},"
+		 " {'op': 'eni.create', 'name': 'e', 'subnet_id': '$1.id', 'security_groups': ['$2.id', 'default']},"
+		 " {'op': 'sg.authorize', 'security_group_id': '$2.id', 'rules': [{'direction': 'ingress', 'protocol': "
+		 "'tcp',"
+		 "  'from_port': 1, 'to_port': 2, 'sg_id': '$2.id'}]},"
+		 " {'op': 'sg.create', 'name': 'h', 'vpc_id': 'a'},"
+		 " {'op': 'sg.attach', 'security_group_id': 'h', 'vpc': '$0.id', 'enis': ['$3.id']}]");
 	cr_assert_eq(eni_of(model_next(b.m, OBJECT_ENI, NULL))->n_groups, 3);
 	model_refused(&b, "InvalidParameterValue", "vpc_id", "{'op': 'sg.create', 'name': 'x', 'vpc_id': '$0.id'}");
 	model_refused(&b, "InvalidParameterValue", "vpc_id",
@@ -293,8 +323,9 @@ Test(model_resources, if_match)
 		      "{'op': 'vpc.update', 'vpc_id': 'a', 'name': 'z', 'if_match': 9}");
 	model_ok(&b, "{'op': 'vpc.update', 'vpc_id': 'a', 'name': 'z', 'if_match': 1}");
 	/* A group's revision moves when its rules change. */
-	model_ok(&b, "{'op': 'sg.authorize', 'security_group_id': 'g', 'if_match': 2, 'rules': [{'direction': 'ingress',"
-		     " 'protocol': 'all', 'cidr': '10.0.0.0/8'}]}");
+	model_ok(&b,
+		 "{'op': 'sg.authorize', 'security_group_id': 'g', 'if_match': 2, 'rules': [{'direction': 'ingress',"
+		 " 'protocol': 'all', 'cidr': '10.0.0.0/8'}]}");
 	model_refused(&b, "RevisionMismatch", "security_group_id",
 		      "{'op': 'sg.update', 'security_group_id': 'g', 'name': 'h', 'if_match': 2}");
 	/* Two changes of one request: both mean the version before it. */

@@ -29,7 +29,8 @@ static uint32_t draw(uint64_t *state, uint32_t n)
 /* A change that may well be refused; owned. */
 static char *random_change(uint64_t *s)
 {
-	static const char *const protocols[] = {"'tcp', 'from_port': 1, 'to_port': 2", "'all'", "'udp', 'from_port': 3, 'to_port': 9"};
+	static const char *const protocols[] = {"'tcp', 'from_port': 1, 'to_port': 2", "'all'",
+						"'udp', 'from_port': 3, 'to_port': 9"};
 	static const char *const peers[] = {"'cidr': '10.0.0.0/8'", "'cidr': '::/0'", "'sg_id': 'g0'", "'sg_id': 'g1'"};
 	uint32_t vpc = draw(s, 2), x = draw(s, 4), y = draw(s, 4);
 	char *text;
@@ -37,14 +38,17 @@ static char *random_change(uint64_t *s)
 
 	switch (draw(s, 15)) {
 	case 0:
-		r = asprintf(&text, "{'op': 'vpc.create', 'name': 'v%u', 'cidr': '10.0.0.0/16', 'cidr6': 'fd00::/56'}", vpc);
+		r = asprintf(&text, "{'op': 'vpc.create', 'name': 'v%u', 'cidr': '10.0.0.0/16', 'cidr6': 'fd00::/56'}",
+			     vpc);
 		break;
 	case 1:
 		r = asprintf(&text, "{'op': 'vpc.delete', 'vpc_id': 'v%u'}", vpc);
 		break;
 	case 2:
-		r = asprintf(&text, "{'op': 'subnet.create', 'name': 's%u', 'vpc_id': 'v%u', 'cidr': '10.0.%u.0/28',"
-				    " 'cidr6': 'fd00:0:0:%u::/64', 'tags': {'n': '%u'}}", x, vpc, x, x, y);
+		r = asprintf(&text,
+			     "{'op': 'subnet.create', 'name': 's%u', 'vpc_id': 'v%u', 'cidr': '10.0.%u.0/28',"
+			     " 'cidr6': 'fd00:0:0:%u::/64', 'tags': {'n': '%u'}}",
+			     x, vpc, x, x, y);
 		break;
 	case 3:
 		r = asprintf(&text, "{'op': 'subnet.delete', 'vpc': 'v%u', 'subnet_id': 's%u'}", vpc, x);
@@ -57,14 +61,16 @@ static char *random_change(uint64_t *s)
 		break;
 	case 6:
 	case 7:
-		r = asprintf(&text, "{'op': '%s', 'vpc': 'v%u', 'security_group_id': 'g%u', 'rules': [{'direction': '%s',"
-				    " 'protocol': %s, %s, 'description': 'd%u'}]}", draw(s, 3) ? "sg.authorize" : "sg.revoke",
-			     vpc, x, draw(s, 2) ? "ingress" : "egress", protocols[draw(s, 3)], peers[y], x);
+		r = asprintf(&text,
+			     "{'op': '%s', 'vpc': 'v%u', 'security_group_id': 'g%u', 'rules': [{'direction': '%s',"
+			     " 'protocol': %s, %s, 'description': 'd%u'}]}",
+			     draw(s, 3) ? "sg.authorize" : "sg.revoke", vpc, x, draw(s, 2) ? "ingress" : "egress",
+			     protocols[draw(s, 3)], peers[y], x);
 		break;
 	case 8:
 	case 9:
-		r = asprintf(&text, "{'op': 'eni.create', 'vpc': 'v%u', 'name': 'e%u', 'subnet_id': 's%u'%s%s}", vpc, x, y,
-			     draw(s, 2) ? ", 'security_groups': ['g0', 'default']" : "",
+		r = asprintf(&text, "{'op': 'eni.create', 'vpc': 'v%u', 'name': 'e%u', 'subnet_id': 's%u'%s%s}", vpc, x,
+			     y, draw(s, 2) ? ", 'security_groups': ['g0', 'default']" : "",
 			     draw(s, 2) ? ", 'secondary_ips': ['10.0.0.9', 'fd00::9']" : "");
 		break;
 	case 10:
@@ -75,14 +81,17 @@ static char *random_change(uint64_t *s)
 			     draw(s, 2) ? "attach" : "detach", vpc, x, y, x);
 		break;
 	case 12:
-		r = asprintf(&text, "{'op': 'eni.attach', 'vpc': 'v%u', 'eni_id': 'e%u', 'attachment': {'kind': 'netns',"
-				    " 'path': '/run/netns/x', 'ns_ino': %u}}", vpc, x, y);
+		r = asprintf(&text,
+			     "{'op': 'eni.attach', 'vpc': 'v%u', 'eni_id': 'e%u', 'attachment': {'kind': 'netns',"
+			     " 'path': '/run/netns/x', 'ns_ino': %u}}",
+			     vpc, x, y);
 		break;
 	case 13:
 		r = asprintf(&text, "{'op': 'eni.detach', 'vpc': 'v%u', 'eni_id': 'e%u', 'reason': 'r%u'}", vpc, x, y);
 		break;
 	default:
-		r = asprintf(&text, "{'op': 'sg.update', 'vpc': 'v%u', 'security_group_id': 'g%u', 'name': 'g%u'}", vpc, x, y);
+		r = asprintf(&text, "{'op': 'sg.update', 'vpc': 'v%u', 'security_group_id': 'g%u', 'name': 'g%u'}", vpc,
+			     x, y);
 		break;
 	}
 	cr_assert_geq(r, 0);
@@ -216,16 +225,16 @@ Test(model_txn, random_models_are_loaded_as_they_were)
 
 /* --- deltas ------------------------------------------------------------------------------------------------------ */
 
-#define APPLY(t, ...)                                                             \
-	do {                                                                      \
-		json_t *_json = model_json_from_quotes(__VA_ARGS__);              \
-		struct change _c = model_change_from_json(_json);                 \
-		struct change_result _r;                                          \
-		int _e = model_apply(t, &_c, &_r, &b.error);                      \
-		cr_assert_eq(_e, 0, "%s", b.error.message);                       \
-		change_result_clear(&_r);                                         \
-		change_clear(&_c);                                                \
-		json_decref(_json);                                               \
+#define APPLY(t, ...)                                                \
+	do {                                                         \
+		json_t *_json = model_json_from_quotes(__VA_ARGS__); \
+		struct change _c = model_change_from_json(_json);    \
+		struct change_result _r;                             \
+		int _e = model_apply(t, &_c, &_r, &b.error);         \
+		cr_assert_eq(_e, 0, "%s", b.error.message);          \
+		change_result_clear(&_r);                            \
+		change_clear(&_c);                                   \
+		json_decref(_json);                                  \
 	} while (0)
 
 Test(model_txn, each_object_at_most_once)
@@ -242,9 +251,12 @@ Test(model_txn, each_object_at_most_once)
 	APPLY(t, "{'op': 'vpc.update', 'vpc_id': 'a', 'name': 'b'}");
 	APPLY(t, "{'op': 'vpc.update', 'vpc_id': 'b', 'name': 'c'}");
 	APPLY(t, "{'op': 'sg.delete', 'security_group_id': 'gone'}");
-	APPLY(t, "{'op': 'sg.authorize', 'security_group_id': 'g', 'rules': [{'direction': 'ingress', 'protocol': 'all', 'cidr': '::/0'}]}");
-	APPLY(t, "{'op': 'sg.authorize', 'security_group_id': 'g', 'rules': [{'direction': 'ingress', 'protocol': '1', 'cidr': '0.0.0.0/0'}]}");
-	APPLY(t, "{'op': 'sg.revoke', 'security_group_id': 'g', 'rules': [{'direction': 'ingress', 'protocol': 'all', 'cidr': '::/0'}]}");
+	APPLY(t, "{'op': 'sg.authorize', 'security_group_id': 'g', 'rules': [{'direction': 'ingress', 'protocol': "
+		 "'all', 'cidr': '::/0'}]}");
+	APPLY(t, "{'op': 'sg.authorize', 'security_group_id': 'g', 'rules': [{'direction': 'ingress', 'protocol': '1', "
+		 "'cidr': '0.0.0.0/0'}]}");
+	APPLY(t, "{'op': 'sg.revoke', 'security_group_id': 'g', 'rules': [{'direction': 'ingress', 'protocol': 'all', "
+		 "'cidr': '::/0'}]}");
 	cr_assert_eq(model_txn_deltas(t, &d, &n), 0);
 	cr_assert_eq(n, 3);
 	cr_assert(d[0].before && d[0].after);
@@ -279,14 +291,19 @@ Test(model_txn, same_seed_same_ids)
 
 static struct change many_rules(size_t n)
 {
-	struct change c = {.op = CHANGE_SG_AUTHORIZE, .present = FIELD_BIT(FIELD_SECURITY_GROUP_ID) | FIELD_BIT(FIELD_RULES)};
+	struct change c = {.op = CHANGE_SG_AUTHORIZE,
+			   .present = FIELD_BIT(FIELD_SECURITY_GROUP_ID) | FIELD_BIT(FIELD_RULES)};
 
 	c.security_group_id = strdup("g");
 	c.rules = calloc(n, sizeof(*c.rules));
 	c.n_rules = n;
 	for (size_t i = 0; i < n; i++) {
-		c.rules[i] = (struct rule_spec){.direction = strdup("ingress"), .protocol = strdup("tcp"), .has_from_port = true,
-						.has_to_port = true, .from_port = 443, .to_port = 443};
+		c.rules[i] = (struct rule_spec){.direction = strdup("ingress"),
+						.protocol = strdup("tcp"),
+						.has_from_port = true,
+						.has_to_port = true,
+						.from_port = 443,
+						.to_port = 443};
 		cr_assert_geq(asprintf(&c.rules[i].cidr, "10.%zu.%zu.%zu/32", i >> 16, i >> 8 & 255, i & 255), 0);
 	}
 	return c;
@@ -317,13 +334,15 @@ Test(model_txn, a_group_of_a_hundred_thousand_rules, .timeout = 120)
 	change_result_clear(&result);
 	change_clear(&c);
 	model_refused(&b, "RulesPerSecurityGroupLimitExceeded", "rules",
-		      "{'op': 'sg.authorize', 'security_group_id': 'g', 'rules': [{'direction': 'ingress', 'protocol': 'all', 'cidr': '::/0'}]}");
+		      "{'op': 'sg.authorize', 'security_group_id': 'g', 'rules': [{'direction': 'ingress', 'protocol': "
+		      "'all', 'cidr': '::/0'}]}");
 	for (unsigned i = 0; i < 20000; i++) {
 		context.revision = ++b.revision + 1;
 		cr_assert_eq(model_begin(b.m, &context, &t), 0);
-		APPLY(t, i % 2 ? "{'op': 'sg.authorize', 'security_group_id': 'g', 'rules': [{'direction': 'egress', 'protocol': 'tcp',"
-				 " 'from_port': 1, 'to_port': 1, 'cidr': '1.2.3.4/32'}]}" :
-				 "{'op': 'sg.update', 'security_group_id': 'g', 'tags': {'a': 'b'}}");
+		APPLY(t, i % 2 ? "{'op': 'sg.authorize', 'security_group_id': 'g', 'rules': [{'direction': 'egress', "
+				 "'protocol': 'tcp',"
+				 " 'from_port': 1, 'to_port': 1, 'cidr': '1.2.3.4/32'}]}"
+			       : "{'op': 'sg.update', 'security_group_id': 'g', 'tags': {'a': 'b'}}");
 		cr_assert_eq(model_txn_deltas(t, &deltas, &n), 0);
 		cr_assert_leq(n, 2, "only what changed");
 		model_abort(t);
@@ -372,7 +391,8 @@ Test(model_txn, numbers_of_64_bits_survive)
 /* Every field of every document, taken away or of the wrong type, is an error and loads nothing. */
 Test(model_txn, damaged_documents_are_refused)
 {
-	static const char *const may_be_missing[] = {"cidr6", "ip6", "detach_reason", "cidr", "sg_id", "from_port", "to_port"};
+	static const char *const may_be_missing[] = {"cidr6", "ip6",	   "detach_reason", "cidr",
+						     "sg_id", "from_port", "to_port"};
 	struct model *copy;
 
 	model_ok(&b, "[{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'},"
@@ -397,7 +417,7 @@ Test(model_txn, damaged_documents_are_refused)
 					if (!strcmp(may_be_missing[i], key))
 						goto next;
 				cr_assert_lt(model_load(copy, o->kind, bad, &error), 0, "%s of %s", key, o->id);
-next:
+			next:
 				json_decref(bad);
 			}
 			vpc_error_clear(&b.error);

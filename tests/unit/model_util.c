@@ -356,8 +356,8 @@ const char *model_shown(struct model_bench *b, const char *id, const char *field
 
 	cr_assert_not_null(value, "%s has no field %s", id, field);
 	free(text);
-	text = json_is_string(value) ? strdup(json_string_value(value)) :
-				       json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	text = json_is_string(value) ? strdup(json_string_value(value))
+				     : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 	json_decref(json);
 	return text;
 }

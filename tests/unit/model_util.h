@@ -12,8 +12,8 @@
 struct model_bench {
 	struct model *m;
 	uint64_t revision;
-	struct vpc_error error; /* of the last refusal */
-	char id[OBJECT_ID_MAX]; /* what the last change of the last committed transaction made */
+	struct vpc_error error;	  /* of the last refusal */
+	char id[OBJECT_ID_MAX];	  /* what the last change of the last committed transaction made */
 	char rule[OBJECT_ID_MAX]; /* and its last rule */
 };
 
