@@ -52,7 +52,7 @@ void *realloc(void *p, size_t size)
 
 static struct model_bench b;
 
-static const char *const request =
+static const char *const busy_request =
 	"[{'op': 'vpc.create', 'name': 'x', 'cidr': '10.0.0.0/16', 'tags': {'a': 'b'}},"
 	" {'op': 'subnet.create', 'name': 'x', 'vpc_id': '$0.id', 'cidr': '10.0.0.0/24'},"
 	" {'op': 'sg.create', 'name': 'x', 'vpc_id': 'a', 'description': 'd'},"
@@ -95,17 +95,35 @@ static bool attempt(const struct change *changes, size_t n, long allocations)
 	return r >= 0;
 }
 
-Test(model_oom, every_allocation_of_a_transaction, .timeout = 120)
+/* Gives the request memory for 0, 1, 2 … allocations until it is accepted. Returns how many that took. */
+static long attempt_all(const char *request)
 {
 	json_t *json = model_json_from_quotes(request);
 	size_t n = json_array_size(json);
 	struct change changes[16];
-	char *before, *after;
-	long allocations = 0;
+	char *before = model_dump(b.m), *after;
+	long allocations = -1;
+	bool accepted;
 
 	cr_assert_leq(n, ARRAY_SIZE(changes));
 	for (size_t i = 0; i < n; i++)
 		changes[i] = model_change_from_json(json_array_get(json, i));
+	do {
+		accepted = attempt(changes, n, ++allocations);
+		cr_assert_neq(accepted, failed);
+		after = model_dump(b.m);
+		cr_assert_str_eq(before, after, "after %ld allocations", allocations);
+		free(after);
+	} while (!accepted);
+	free(before);
+	for (size_t i = 0; i < n; i++)
+		change_clear(&changes[i]);
+	json_decref(json);
+	return allocations;
+}
+
+Test(model_oom, every_allocation_of_a_transaction, .timeout = 120)
+{
 	model_bench_open(&b, NULL);
 	model_ok(&b, "[{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'},"
 		     " {'op': 'subnet.create', 'name': 's', 'vpc_id': 'a', 'cidr': '10.0.0.0/24'},"
@@ -117,22 +135,20 @@ Test(model_oom, every_allocation_of_a_transaction, .timeout = 120)
 			 "{'op': 'sg.authorize', 'security_group_id': 'default', 'rules': [{'direction': 'ingress',"
 			 " 'protocol': 'tcp', 'from_port': %u, 'to_port': %u, 'cidr': '1.2.3.4/32'}]}",
 			 i, i);
-	before = model_dump(b.m);
-	while (!attempt(changes, n, allocations)) {
-		cr_assert(failed);
-		after = model_dump(b.m);
-		cr_assert_str_eq(before, after, "after %ld allocations", allocations);
-		free(after);
-		allocations++;
-	}
-	cr_assert_gt(allocations, 100);
-	after = model_dump(b.m);
-	cr_assert_str_eq(before, after);
-	free(before);
-	free(after);
-	for (size_t i = 0; i < n; i++)
-		change_clear(&changes[i]);
-	json_decref(json);
+	cr_assert_gt(attempt_all(busy_request), 100);
+	model_bench_close(&b);
+}
+
+/* Each table loses all it holds, and has it back. */
+Test(model_oom, deleting_the_last_of_everything)
+{
+	model_bench_open(&b, NULL);
+	model_ok(&b, "[{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'},"
+		     " {'op': 'subnet.create', 'name': 's', 'vpc_id': 'a', 'cidr': '10.0.0.0/24'},"
+		     " {'op': 'eni.create', 'name': 'e', 'subnet_id': 's'}]");
+	cr_assert_gt(attempt_all("[{'op': 'eni.delete', 'eni_id': 'e'}, {'op': 'subnet.delete', 'subnet_id': 's'},"
+				 " {'op': 'vpc.delete', 'vpc_id': 'a'}]"),
+		     0);
 	model_bench_close(&b);
 }
 
