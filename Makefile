@@ -53,7 +53,7 @@ MODELTEST_BIN := $(call TEST_BIN,model)
 .SECONDARY:
 .PHONY: all check test bench lint fuzz install clean bpf tests
 
-all: $(BUILD)/vpcd $(BUILD)/vpcctl
+all: $(BUILD)/vpcd $(BUILD)/vpcctl $(BUILD)/vpc-qemu-helper
 
 bpf: $(BPF_OBJ) $(SKEL)
 
@@ -81,6 +81,9 @@ $(BUILD)/vpcd: $(MAIN_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libvpcd.a
 
 $(BUILD)/vpcctl: $(CLI_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CLI)
+
+$(BUILD)/vpc-qemu-helper: $(BUILD)/cli/vpc-qemu-helper.o
+	$(CC) $(LDFLAGS) -o $@ $^ -ljansson
 
 define TEST_RULES
 $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $$(patsubst %.c,$(BUILD)/%.o,$$(call TEST_SHARED,$(1))) $(BUILD)/libvpcd.a

@@ -88,6 +88,10 @@ static const struct schema_field attachment_fields[] = {
 	{"kind", STRING, "netns or tap"},
 	{"ifname", STRING, "the workload's end"},
 	{"host_ifname", STRING, "the port, in the VPC's namespace"},
+	{"owner", STRING_OR_NULL, "tap: the user who may open it beside root"},
+	{"owner_uid", INTEGER, "tap: what owner stands for"},
+	{"queues", INTEGER, "tap: descriptors it may have at a time"},
+	{"open", BOOLEAN, "tap: a VMM has it open"},
 };
 static const struct schema_field counter_fields[] = {
 	{"rx_packets", INTEGER, NULL}, {"rx_bytes", INTEGER, NULL},    {"tx_packets", INTEGER, NULL},

@@ -189,6 +189,7 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 			return result;
 		detach_stale(e, &r);
 	}
+	taps_flag(e, &r.all);
 	if (net_prune(e->net, &r.all) < 0)
 		log_warning("namespaces of VPCs that are no more could not be removed");
 	engine_attach_links(e);
@@ -215,6 +216,7 @@ static void repair_end(struct repair *p, int result, const struct vpc_error *err
 		log_error("a VPC could not be put right (will be tried again): %s", error->message);
 	else
 		engine_attach_links(e);
+	taps_flag(e, &p->r.all);
 	reopening_clear(&p->r);
 	free(p);
 	e->repair_failures = result < 0 ? e->repair_failures + 1 : 0;

@@ -338,6 +338,7 @@ static void txn_publish(struct txn *t)
 	t->reply.enforced_ns = clock_ns(CLOCK_MONOTONIC) - t->request->received_ns;
 	if (t->net_change)
 		failed = net_publish(e->net, TAKE_PTR(t->net_change), &t->removal);
+	taps_flag(e, &t->plan);
 	t->reply.revision = store_revision(e->store);
 	grace_sweep(e, t->tables_change);
 	txn_report_cut(t);

@@ -108,7 +108,11 @@ struct attachment {
 	uint64_t ns_ino;
 	char boot_id[37];
 	char *owner;
+	uid_t owner_uid; /* tap */
+	uint32_t queues; /* tap: 1 to ATTACHMENT_QUEUES_MAX; else 0 */
 };
+/* A multi-queue tap has as many descriptors as its VMM has virtual CPUs at most. */
+#define ATTACHMENT_QUEUES_MAX 64
 
 struct eni {
 	struct object o;

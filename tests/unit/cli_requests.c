@@ -109,6 +109,7 @@ static const struct {
 	{"eni attach web1 --pid 42", "PUT /v1/enis/web1/attachment", "{\"kind\":\"netns\",\"pid\":42}"},
 	{"eni attach web1 --tap --owner alice --vpc prod", "PUT /v1/enis/web1/attachment?vpc=prod",
 	 "{\"kind\":\"tap\",\"owner\":\"alice\"}"},
+	{"eni attach web1 --tap --queues 4", "PUT /v1/enis/web1/attachment", "{\"kind\":\"tap\",\"queues\":4}"},
 	{"eni detach web1", "DELETE /v1/enis/web1/attachment", NULL},
 	{"eni set web1 --sg a --sg b --flows keep", "PUT /v1/enis/web1/security-groups",
 	 "{\"security_groups\":[\"a\",\"b\"],\"flows\":\"keep\"}"},
