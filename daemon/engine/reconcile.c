@@ -126,6 +126,18 @@ static void detach_stale(struct engine *e, const struct reopening *r)
 	}
 }
 
+/* A namespace may vanish between the two ensures. Its port is no longer in the registry, so its link event says nothing
+ * to anybody: the repair that looks at what it was attached to is asked for here. */
+static void schedule_lost_since(struct engine *e, const struct reopening *r)
+{
+	for (size_t i = 0; i < r->all.n_ports; i++) {
+		const struct port_record *p = &r->all.ports[i].after;
+
+		if (!r->stale[i] && is_lost(r, p->eni))
+			reconcile_schedule(e, p->vpc);
+	}
+}
+
 /* --- at start ---------------------------------------------------------------------------------------- */
 
 static int adopt_namespaces(struct engine *e, const struct plan *all, struct vpc_error *reterr)
@@ -185,6 +197,7 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 		if (result < 0)
 			return result;
 		detach_stale(e, &r);
+		schedule_lost_since(e, &r);
 	}
 	if (net_prune(e->net, &r.all) < 0)
 		log_warning("namespaces of VPCs that are no more could not be removed");
@@ -230,8 +243,10 @@ static void repair_reopened(void *data, int result)
 
 	(void)result;
 	result = ensure_again(p->e, &p->r, &error);
-	if (result == 0)
+	if (result == 0) {
 		detach_stale(p->e, &p->r);
+		schedule_lost_since(p->e, &p->r);
+	}
 	repair_end(p, result, &error);
 }
 
