@@ -35,12 +35,20 @@ static __always_inline int track_identity(struct scratch *s, __u32 from, __u32 o
 	return from == own || s->end[0].eni == source ? PASS : OPEN_ONCE;
 }
 
-/* The flow has no approval of this side yet: judge it and add it. Returns AGAIN: look again, or why not. */
+/*
+ * The flow has no approval of this side yet: judge it and add it. Returns AGAIN: look again, or why not.
+ *
+ * An ENI becomes a flow's opener only by what it sends itself: somebody else may have opened the flow in its name, when
+ * an appliance wrote its address or before it had it, and what "answers" that is a new flow to be judged.
+ */
 static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, __u32 own)
 {
 	__u32 other = own ^ 1;
-	int rc = admit(SCRATCH_PACKET);
+	int rc;
 
+	if (s->direction == VPC_INGRESS && !own)
+		return OPEN_NEW;
+	rc = admit(SCRATCH_PACKET);
 	if (rc)
 		return rc;
 	if (s->direction == VPC_INGRESS && s->end[0].eni != s->fl.eni[other & 1])
@@ -65,6 +73,9 @@ static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, 
 	barrier_full(s);
 	if (!__sync_val_compare_and_swap(&f->eni[own & 1], 0, s->me) && (s->fl.flags & VPC_FLOW_BUDGETED))
 		budget_add(s->me, s->my_incarnation, 1);
+	/* The others' judgement may be newer than this one, or be renewed just now without it: all are judged again. */
+	barrier_full(s);
+	WRITE_ONCE(f->epoch, 0);
 	return AGAIN;
 }
 

@@ -21,7 +21,7 @@
 
 #include <linux/types.h>
 
-#define VPC_ABI_VERSION 1
+#define VPC_ABI_VERSION 2
 
 /* --- numbers --------------------------------------------------------------------------------------------------- */
 
@@ -329,10 +329,10 @@ _Static_assert(sizeof(struct vpc_fragment_key) == 44, "vpc_fragment_key");
 struct vpc_fragment {
 	__u64 seen_ns; /* CLOCK_MONOTONIC; counts for 30 s */
 	__u64 epoch;   /* of the judgement */
-	__be16 sport;  /* as in the first fragment */
-	__be16 dport;
+	__u32 mark;    /* with which the first one came: the others must have it too */
+	__u16 end;     /* of the first one, in units of 8 bytes: none may begin before */
 	__u8 allowed;
-	__u8 pad[3];
+	__u8 pad;
 };
 _Static_assert(sizeof(struct vpc_fragment) == 24, "vpc_fragment");
 
