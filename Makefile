@@ -29,7 +29,7 @@ LIBS_CLI = $(shell pkg-config --libs $(PKGS_CLI))
 
 BPF_ARCH_x86_64 = x86
 BPF_ARCH_aarch64 = arm64
-BPF_CFLAGS = -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Wshadow -Werror -D__TARGET_ARCH_$(BPF_ARCH_$(shell uname -m)) \
+BPF_CFLAGS = -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Wshadow -Werror -fno-strict-aliasing -D__TARGET_ARCH_$(BPF_ARCH_$(shell uname -m)) \
 	-Iinclude -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu
 
 DAEMON_SRC := $(wildcard daemon/*/*.c)

@@ -127,6 +127,7 @@ struct scratch {
 	__u32 mark;	 /* as it came */
 	__u32 length;	 /* bytes of the frame */
 	__u32 via;
+	__u32 from_router; /* nothing received it: the subnet's router made it */
 	__u32 admitted; /* whether `end` is filled */
 	__u32 culprit;	/* whose rules refused: whose counter */
 	__u32 culprit_direction;

@@ -68,6 +68,18 @@ static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, 
 	return AGAIN;
 }
 
+/* Whether another ENI has the address of the side that isn't this port's by now: then a packet to it is not this
+ * flow's. */
+static __always_inline int track_moved(struct scratch *s, __u32 own)
+{
+	__u32 other = (own ^ 1) & 1, owner;
+
+	if (!s->fl.eni[other])
+		return 0;
+	owner = address_owner(s, s->key.addr[(s->fl.opener ^ other) & 1]);
+	return owner && owner != s->fl.eni[other];
+}
+
 static __always_inline void track_seen(struct scratch *s, struct vpc_flow *f)
 {
 	if ((__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS && READ_ONCE(f->tag) == s->tag)
@@ -188,6 +200,8 @@ __noinline int track_known(__u32 which)
 	rc = judge_load_sides(which);
 	if (rc)
 		return rc == AGAIN ? AGAIN : OPEN_NEW;
+	if ((s->fl.state == VPC_FLOW_TOMBSTONE || s->fl.epoch < s->gen_revoke) && track_moved(s, own))
+		return OPEN_NEW;
 	if (s->fl.state == VPC_FLOW_TOMBSTONE)
 		return track_tombstone(s, f, from);
 	/* Between two local ENIs both programs see the packet: the sender's has judged what it asks and moves the flow.
@@ -198,6 +212,8 @@ __noinline int track_known(__u32 which)
 		return rc;
 	if (s->fl.epoch < s->gen_revoke) {
 		rc = track_judge_again(s, f);
+		if (rc == VPC_DROP_REVOKED && s->packet.proto == IPPROTO_TCP && tcp_opens(s->packet.tcp_flags))
+			return OPEN_NEW; /* was the answer to a SYN that is cut: a connection of its own */
 		if (rc)
 			return rc;
 	}

@@ -168,12 +168,16 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	if (r < 0)
 		return r;
 	r = load_model(e, reterr);
+	if (r == 0)
+		r = grace_load(e, reterr);
 	if (r < 0)
 		return r;
 	r = reconcile_start(e, reterr);
 	if (r < 0)
 		return r;
 	r = expire_start(e);
+	if (r >= 0)
+		r = reconcile_watch(e);
 	if (r < 0)
 		return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, NULL, "cannot start a timer: %s", strerror(-r));
 	*ret = TAKE_PTR(e);
@@ -190,6 +194,7 @@ void engine_free(struct engine *e)
 	verdicts_close(e);
 	sd_event_source_unref(e->expire_timer);
 	sd_event_source_unref(e->repair_timer);
+	sd_event_source_unref(e->check_timer);
 	net_free(e->net);
 	tables_close(e->tables);
 	model_free(e->model);

@@ -151,13 +151,16 @@ static int adopt_tables(struct engine *e, const struct plan *all, struct vpc_err
 	struct tables_change *change = NULL;
 	int r = tables_diff(e->tables, all, &difference, reterr);
 
+	difference.flows = e->owed_flows;
+	difference.drain_s = e->owed_drain_s;
 	if (r == 0)
 		r = tables_prepare(e->tables, &difference, &change, reterr);
 	if (r < 0)
 		return r;
+	tables_publish(e->tables, change);
+	grace_sweep(e, change);
 	if (!change)
 		return 0;
-	tables_publish(e->tables, change);
 	r = tables_wait_grace_period();
 	if (r < 0)
 		return vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "cannot wait for a grace period: %s",
@@ -303,6 +306,28 @@ void reconcile_schedule(struct engine *e, uint32_t vpc)
 		e->repair_timer = sd_event_source_disable_unref(e->repair_timer);
 	if (sd_event_add_time_relative(e->event, &e->repair_timer, CLOCK_MONOTONIC, delay_us, 1000, on_repair, e) < 0)
 		log_error("cannot schedule a repair");
+}
+
+/* What sends no event (a sysctl, a torn tcx link, the nftables table) is looked for, one VPC at a time. */
+#define CHECK_INTERVAL_US 10000000ull
+
+static int on_check(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct engine *e = userdata;
+	const struct object *vpc = model_by_number(e->model, OBJECT_VPC, e->checked_vpc);
+
+	vpc = model_next(e->model, OBJECT_VPC, vpc);
+	e->checked_vpc = vpc ? vpc->number : 0;
+	if (vpc && !e->running)
+		reconcile_schedule(e, vpc->number);
+	sd_event_source_set_time(source, usec + CHECK_INTERVAL_US);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+int reconcile_watch(struct engine *e)
+{
+	return sd_event_add_time_relative(e->event, &e->check_timer, CLOCK_MONOTONIC, CHECK_INTERVAL_US, 1000000,
+					  on_check, e);
 }
 
 void reconcile_event(uint32_t vpc, uint32_t port, void *userdata)

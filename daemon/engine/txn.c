@@ -15,6 +15,7 @@
 #include "observe/log.h"
 
 static void txn_start(struct job *job);
+static void txn_try(struct txn *t);
 static void txn_publish(struct txn *t);
 static void txn_reply(struct txn *t);
 
@@ -237,7 +238,7 @@ static void txn_start(struct job *job)
 	if (r == 0)
 		r = txn_compile(t, &error);
 	if (r == 0 && t->request->dry_run) {
-		txn_publish(t);
+		txn_try(t);
 		return;
 	}
 	if (r == 0 && (txn_must_wait_for_removal(t) || txn_make_namespaces(t))) {
@@ -307,29 +308,39 @@ static void remember_rules(struct txn *t)
 			verdicts_remember_rule(t->e, deltas[i].before);
 }
 
+/* A dry run: what can be refused by the tables is, what would be cut is told, and nothing stays. */
+static void txn_try(struct txn *t)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	int r = tables_prepare(t->e->tables, &t->plan, &t->tables_change, &error);
+
+	if (r < 0 && r != -EBUSY) {
+		txn_refuse(t, &error);
+		return;
+	}
+	txn_report_cut(t);
+	txn_build_results(t);
+	t->reply.dry_run = true;
+	t->reply.revision = store_revision(t->e->store);
+	t->reply.epoch = tables_epoch(t->e->tables);
+	txn_rewind(t);
+	txn_reply(t);
+}
+
 /* From here on nothing is refused: what fails now is retried in the background. */
 static void txn_publish(struct txn *t)
 {
 	struct engine *e = t->e;
 	int failed = 0;
 
-	if (t->request->dry_run) {
-		txn_build_results(t);
-		t->reply.dry_run = true;
-		t->reply.revision = store_revision(e->store);
-		t->reply.epoch = tables_epoch(e->tables);
-		txn_reply(t);
-		return;
-	}
 	t->n_made = 0; /* the namespaces are the VPCs' now */
 	t->reply.epoch = tables_publish(e->tables, t->tables_change);
 	t->reply.enforced_ns = clock_ns(CLOCK_MONOTONIC) - t->request->received_ns;
 	if (t->net_change)
 		failed = net_publish(e->net, TAKE_PTR(t->net_change), &t->removal);
 	t->reply.revision = store_revision(e->store);
-	if (tables_sweep_pending(e->tables) &&
-	    tables_sweep_grace(e->tables, t->tables_change, clock_ns(CLOCK_MONOTONIC)) < 0)
-		log_error("could not mark the flows that were to be kept; they are cut");
+	grace_sweep(e, t->tables_change);
+	txn_report_cut(t);
 	remember_rules(t);
 	txn_build_results(t);
 	model_commit(TAKE_PTR(t->mt));
@@ -380,8 +391,6 @@ static void txn_reply(struct txn *t)
 {
 	struct engine *e = t->e;
 
-	if (t->mt)
-		txn_rewind(t); /* a dry run */
 	if (t->removal) {
 		e->removing++;
 		if (worker_submit(e->worker, WORKER_KERNEL, removal_run, removal_done, NULL, t) < 0) {

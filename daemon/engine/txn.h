@@ -56,6 +56,8 @@ int txn_prepare(struct txn *t, struct vpc_error *reterr);
 int txn_commit(struct txn *t, struct vpc_error *reterr);
 /* results of the reply, by the model as it is now. */
 int txn_build_results(struct txn *t);
+/* cut_flows of the reply, when the change takes something away: of what is prepared (a dry run) or published. */
+void txn_report_cut(struct txn *t);
 /* Puts the final text of a reply in place of the one that was stored with the commit. */
 void txn_keep_reply(struct txn *t);
 
