@@ -39,8 +39,8 @@ main()
 	vpcd_start
 	raw=$BATS_FILE_TMPDIR/slices.csv latencies=$BATS_FILE_TMPDIR/latencies.csv
 	{
-		read -r pair[vpcd-within]
-		read -r pair[vpcd-across]
+		read -r 'pair[vpcd-within]'
+		read -r 'pair[vpcd-across]'
 	} < <("$BENCH/peers/vpcd" up "$INSTANCE" "$RULES")
 	for peer in direct nft-set bridge nft-list iptables-list; do
 		pair[$peer]=$("$BENCH/peers/$peer" up "$INSTANCE-$peer" "$RULES")

@@ -8,8 +8,8 @@ BENCH=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 BATS_TEST_FILENAME=bench
 # shellcheck source=tests/system/lib.bash
 source "$BENCH/../system/lib.bash"
-BIN=$BUILD/tests/bench
-RESULTS=${RESULTS:-$BENCH/results}
+export BIN=$BUILD/tests/bench
+export RESULTS=${RESULTS:-$BENCH/results}
 export VPCCTL VPCD BUILD
 
 # bench_begin PART: a temporary place and an instance's name; both go when the shell ends.
