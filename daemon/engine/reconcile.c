@@ -13,8 +13,7 @@
 #define REPAIR_DELAY_US	   20000ull
 #define REPAIR_RETRY_MAX_S 60u
 
-/* --- attachments whose workload is gone
- * ------------------------------------------------------------------------------------ */
+/* --- attachments whose workload is gone -------------------------------------------------------------- */
 
 static void detached(const struct engine_reply *reply, void *userdata)
 {
@@ -50,8 +49,7 @@ static void submit_detach(struct engine *e, const char *eni_id, const char *reas
 	engine_submit(e, r, detached, NULL);
 }
 
-/* --- ports that are missing
- * --------------------------------------------------------------------------------------------------- */
+/* --- ports that are missing -------------------------------------------------------------------------- */
 
 /* A trip to open again what the missing ports are attached to. */
 struct reopening {
@@ -140,8 +138,7 @@ static void schedule_lost_since(struct engine *e, const struct reopening *r)
 	}
 }
 
-/* --- at start
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- at start ---------------------------------------------------------------------------------------- */
 
 static int adopt_namespaces(struct engine *e, const struct plan *all, struct vpc_error *reterr)
 {
@@ -208,9 +205,7 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 	return 0;
 }
 
-/* --- repairs
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- repairs ----------------------------------------------------------------------------------------- */
 
 struct repair {
 	struct job job;
