@@ -93,24 +93,44 @@ static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f
 	if ((p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags)) || (p->icmp_kind == ICMP_QUERY && from))
 		return OPEN_NEW;
 	if (s->gen_any > s->fl.epoch) {
-		if (judge_again(SCRATCH_PACKET) == PASS)
+		int rc = judge_again(SCRATCH_PACKET);
+
+		if (rc == PASS)
 			return open_revive(s);
 		s->culprit = 0;
+		if (rc == OPEN_NEW)
+			return OPEN_NEW;
 		if (READ_ONCE(f->tag) == s->tag)
-			WRITE_ONCE(f->epoch, s->epoch);
+			__sync_val_compare_and_swap(&f->epoch, s->fl.epoch, s->epoch);
 	}
 	track_seen(s, f);
 	return VPC_DROP_REVOKED;
 }
 
-/* The rules changed since the flow was judged. Returns PASS when it stands. */
+/* The responder's own query was allowed by rules that were not judged again: it must be asked anew. */
+static __always_inline void track_forget_both(struct scratch *s, struct vpc_flow *f)
+{
+	union flow_word old = {.word = *flow_word(&s->fl)}, next = old;
+
+	if (!(old.flags & VPC_FLOW_BOTH_ASKED))
+		return;
+	next.flags &= (__u8)~VPC_FLOW_BOTH_ASKED;
+	s->fl.flags = next.flags;
+	__sync_val_compare_and_swap(flow_word(f), old.word, next.word);
+}
+
+/* The rules changed since the flow was judged. Returns PASS when it stands, OPEN_NEW when it is somebody else's. */
 static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow *f)
 {
 	__u64 old = s->fl.epoch;
+	int rc = judge_again(SCRATCH_PACKET);
 
-	if (judge_again(SCRATCH_PACKET) == PASS) {
+	if (rc == PASS) {
 		if (READ_ONCE(f->tag) != s->tag)
 			return AGAIN;
+		if (s->fl.grace_until_ns) /* not needed any more: what is taken away later may cut it again */
+			WRITE_ONCE(f->grace_until_ns, 0);
+		track_forget_both(s, f);
 		WRITE_ONCE(f->rule[0], s->rules[0]);
 		WRITE_ONCE(f->rule[1], s->rules[1]);
 		s->fl.rule[0] = s->rules[0];
@@ -120,6 +140,8 @@ static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow 
 		return PASS;
 	}
 	s->culprit = 0;
+	if (rc == OPEN_NEW)
+		return OPEN_NEW;
 	if (s->now_ns < s->fl.grace_until_ns)
 		return PASS;
 	flow_bury(s, f, s->epoch);
@@ -136,8 +158,6 @@ static __always_inline int track_asks(const struct scratch *s, __u32 from)
 		return tcp_syn(s->fl.state, from);
 	if (p->icmp_kind == ICMP_QUERY && from)
 		return OPEN_KEEP;
-	if (p->icmp_kind == ICMP_REPLY && !from && !(s->fl.flags & VPC_FLOW_BOTH_ASKED))
-		return VPC_DROP_NO_FLOW;
 	return PASS;
 }
 
@@ -212,10 +232,13 @@ __noinline int track_known(__u32 which)
 		if (rc)
 			return rc;
 	}
-	if (seen_before)
+	if (seen_before) {
 		track_seen(s, f);
-	else
-		track_step(s, f, from);
+		return PASS;
+	}
+	if (s->packet.icmp_kind == ICMP_REPLY && !from && !(s->fl.flags & VPC_FLOW_BOTH_ASKED))
+		return VPC_DROP_NO_FLOW;
+	track_step(s, f, from);
 	return PASS;
 }
 

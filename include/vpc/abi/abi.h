@@ -374,7 +374,7 @@ _Static_assert(sizeof(struct vpc_event) == 88, "vpc_event");
  * ---------------------------- */
 
 #define VPC_SWEEP_MAX	 64
-#define VPC_SWEEP_EXPIRE 1 /* delete each flow that is idle past its timeout at now_ns */
+#define VPC_SWEEP_EXPIRE 1 /* delete each flow that is idle past its timeout at now_ns, or whose ENI is gone */
 #define VPC_SWEEP_GRACE	 2 /* judge each flow at `epoch`; a live one that fails gets grace_until_ns */
 #define VPC_SWEEP_REPORT 3 /* judge each flow at `epoch`, change nothing */
 #define VPC_SWEEP_CUT	 4 /* make each flow a tombstone */
