@@ -155,7 +155,7 @@ static __always_inline int track_asks(const struct scratch *s, __u32 from)
 	const struct packet *p = &s->packet;
 
 	if (p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags))
-		return tcp_syn(s->fl.state, from);
+		return tcp_syn(&s->fl, from);
 	if (p->icmp_kind == ICMP_QUERY && from)
 		return OPEN_KEEP;
 	return PASS;
