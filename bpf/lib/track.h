@@ -16,17 +16,29 @@ static __always_inline __u32 own_side(const struct scratch *s, __u32 from)
 	return s->direction == VPC_EGRESS ? from : from ^ 1;
 }
 
+/* Whether the frame goes to the gateway or, in its own subnet, to who the flow has at its other end. That one has the
+ * address still, or the flow is judged again. */
+static __always_inline int track_straight(const struct scratch *s, __u32 from)
+{
+	__u32 number = s->fl.eni[(from ^ 1) & 1];
+	struct vpc_eni *me = eni_get(s->me), *other;
+
+	if (!me)
+		return 0;
+	if (mac_equal(s->dmac, me->gateway_mac))
+		return 1;
+	other = number && number != s->me ? eni_get(number) : 0;
+	return other && other->vpc == me->vpc && other->subnet == me->subnet && mac_equal(s->dmac, other->mac);
+}
+
 /* Whether the packet's source is who the flow has it for. Returns PASS, OPEN_ONCE: no; or why it is refused. */
 static __always_inline int track_identity(struct scratch *s, __u32 from, __u32 own)
 {
 	__u32 source = s->fl.eni[from & 1];
 	int rc;
 
-	if (s->direction == VPC_EGRESS) {
-		struct vpc_eni *me = eni_get(s->me);
-
-		return me && mac_equal(s->dmac, me->gateway_mac) ? PASS : admit(SCRATCH_PACKET);
-	}
+	if (s->direction == VPC_EGRESS)
+		return track_straight(s, from) ? PASS : admit(SCRATCH_PACKET);
 	if (source && from != own && s->mark == (VPC_MARK_ENI | source) && !s->via)
 		return PASS; /* its own program has just compared the address with the same flow */
 	rc = admit(SCRATCH_PACKET);
