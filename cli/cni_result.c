@@ -70,6 +70,9 @@ int cni_result_previous(const struct cni_config *c, json_t **ret, struct cni_err
 
 	if (!result)
 		return cni_oom(reterr);
+	/* It stands first, as people read it. */
+	if (!c->prev && json_object_set_new(result, "cniVersion", json_string(cni_versions[c->version])) < 0)
+		return cni_oom(reterr);
 	r = check_version(result, reterr);
 	for (i = 0; r == 0 && i < ARRAY_SIZE(lists); i++)
 		r = check_list(result, lists[i], reterr);
