@@ -14,6 +14,7 @@ DESTDIR =
 
 PKGS_DAEMON = libbpf libnl-3.0 libnl-route-3.0 libmnl libnftables libsystemd libmicrohttpd jansson nettle sqlite3 inih
 PKGS_CLI = jansson libcurl yaml-0.1
+PKGS_CNI = jansson libcurl
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wvla -Werror
 HARDEN = $(if $(SAN)$(COV),,-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection)
 SANFLAGS = $(if $(SAN),-O1 -fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
@@ -26,6 +27,7 @@ CFLAGS = -std=gnu17 -g -fPIE -pthread $(WARN) $(HARDEN) $(SANFLAGS) $(COVFLAGS)
 LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(SANFLAGS) $(COVFLAGS)
 LIBS_DAEMON = $(shell pkg-config --libs $(PKGS_DAEMON))
 LIBS_CLI = $(shell pkg-config --libs $(PKGS_CLI))
+LIBS_CNI = $(shell pkg-config --libs $(PKGS_CNI))
 
 BPF_ARCH_x86_64 = x86
 BPF_ARCH_aarch64 = arm64
@@ -35,8 +37,10 @@ BPF_CFLAGS = -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Wshadow -Werror -fno-str
 DAEMON_SRC := $(wildcard daemon/*/*.c)
 MAIN_SRC := $(wildcard daemon/*.c)
 DAEMON_OBJ := $(DAEMON_SRC:%.c=$(BUILD)/%.o)
-CLI_SRC := $(filter-out cli/vpc-%.c,$(wildcard cli/*.c))
+CLI_SRC := $(filter-out cli/vpc-%.c cli/cni_%.c,$(wildcard cli/*.c))
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
+CNI_SRC := $(wildcard cli/cni_*.c) cli/http.c
+CNI_OBJ := $(CNI_SRC:%.c=$(BUILD)/%.o)
 BPF_SRC := $(wildcard bpf/*.bpf.c)
 BPF_OBJ := $(BPF_SRC:%.bpf.c=$(BUILD)/%.bpf.o)
 SKEL := $(BPF_SRC:%.bpf.c=$(BUILD)/%.skel.h)
@@ -44,16 +48,19 @@ SKEL := $(BPF_SRC:%.bpf.c=$(BUILD)/%.skel.h)
 # A test is one file that becomes one program; files named *_util.c and common*.c in its folder are linked to each.
 TEST_SRC = $(wildcard tests/$(1)/*.c tests/$(1)/*/*.c)
 TEST_SHARED = $(filter %_util.c,$(call TEST_SRC,$(1)))
-TEST_BIN = $(patsubst %.c,$(BUILD)/%,$(filter-out %_util.c,$(call TEST_SRC,$(1))))
+TEST_BIN = $(patsubst %.c,$(BUILD)/%,$(filter-out %_util.c %.bpf.c,$(call TEST_SRC,$(1))))
 UNIT_BIN := $(call TEST_BIN,unit)
 BPFTEST_BIN := $(call TEST_BIN,bpf)
 MODELTEST_BIN := $(call TEST_BIN,model)
+# The benchmarks' programs, and BPF programs of their own over the headers of bpf/.
+BENCH_BIN := $(call TEST_BIN,bench)
+BENCH_SKEL := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard tests/bench/*.bpf.c))
 
 .SUFFIXES:
 .SECONDARY:
 .PHONY: all check test bench lint fuzz install clean bpf tests
 
-all: $(BUILD)/vpcd $(BUILD)/vpcctl $(BUILD)/vpc-qemu-helper
+all: $(BUILD)/vpcd $(BUILD)/vpcctl $(BUILD)/vpc-cni $(BUILD)/vpc-qemu-helper
 
 bpf: $(BPF_OBJ) $(SKEL)
 
@@ -85,11 +92,14 @@ $(BUILD)/vpcctl: $(CLI_OBJ)
 $(BUILD)/vpc-qemu-helper: $(BUILD)/cli/vpc-qemu-helper.o
 	$(CC) $(LDFLAGS) -o $@ $^ -ljansson
 
+$(BUILD)/vpc-cni: $(BUILD)/cli/vpc-cni.o $(CNI_OBJ)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CNI)
+
 define TEST_RULES
 $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $$(patsubst %.c,$(BUILD)/%.o,$$(call TEST_SHARED,$(1))) $(BUILD)/libvpcd.a
-	$(CC) $(LDFLAGS) -o $$@ $$^ $(LIBS_DAEMON) -lcriterion
+	$(CC) $(LDFLAGS) -o $$@ $$^ $(LIBS_DAEMON) $(if $(filter-out bench,$(1)),-lcriterion)
 endef
-$(foreach kind,unit bpf model,$(eval $(call TEST_RULES,$(kind))))
+$(foreach kind,unit bpf model bench,$(eval $(call TEST_RULES,$(kind))))
 
 tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(BUILD)/vpcctl
 # The tests of the command line run the program.
@@ -101,7 +111,10 @@ check: all $(UNIT_BIN)
 test:
 	scripts/test
 
-bench: all
+$(patsubst %,%.o,$(BENCH_BIN)): | $(BENCH_SKEL)
+
+# All of it, or WHAT=forwarding, packet, change, scale or flood.
+bench: all $(BENCH_BIN)
 	tests/bench/run $(WHAT)
 
 lint:

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api.h"
+#include "plugged.h"
 #include "yaml.h"
 
 int output_document(const struct cli *cli, const json_t *json)
@@ -212,22 +213,15 @@ char *output_attachment(struct cli *cli, const json_t *object, const struct fiel
 {
 	json_t *a = json_object_get(object, field->key);
 	const char *kind = json_string_value(json_object_get(a, "kind"));
-	const char *ifname = json_string_value(json_object_get(a, "ifname"));
-	const char *netns = json_string_value(json_object_get(a, "netns"));
 	const char *owner = json_string_value(json_object_get(a, "owner"));
-	json_t *open = json_object_get(a, "open");
 	char *text = NULL;
 
-	(void)cli;
 	if (!kind)
 		return strdup("");
-	if (!strcmp(kind, "tap"))
-		return asprintf(&text, "tap of %s, %s", owner ? owner : "root",
-				json_is_true(open) ? "open" : "closed") < 0
-			       ? NULL
-			       : text;
-	if (asprintf(&text, "%s%s%s%s%s", kind, netns ? " " : "", netns ? netns : "", ifname ? " " : "",
-		     ifname ? ifname : "") < 0)
+	if (!strcmp(kind, "netns"))
+		return plugged_text(cli, object);
+	if (asprintf(&text, "tap of %s, %s", owner ? owner : "root",
+		     json_is_true(json_object_get(a, "open")) ? "open" : "closed") < 0)
 		return NULL;
 	return text;
 }
