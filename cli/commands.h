@@ -9,6 +9,7 @@
 	COMMAND(vpc_create)    \
 	COMMAND(vpc_list)      \
 	COMMAND(vpc_show)      \
+	COMMAND(vpc_set_dhcp_options) \
 	COMMAND(vpc_delete)    \
 	COMMAND(subnet_create) \
 	COMMAND(subnet_list)   \

@@ -4,7 +4,7 @@
 
 _vpcctl_nouns='help vpc subnet sg eni tag attach detach rename status verify monitor completion'
 declare -gA _vpcctl_verbs=(
-	[vpc]='create list show delete'
+	[vpc]='create list show set-dhcp-options delete'
 	[subnet]='create list show delete'
 	[sg]='create list show delete authorize revoke attach detach'
 	[eni]='create list show delete attach detach set'
@@ -15,6 +15,7 @@ declare -gA _vpcctl_options=(
 	['vpc create']='--cidr --cidr6 --mtu --tag --dry-run'
 	['vpc list']=''
 	['vpc show']=''
+	['vpc set-dhcp-options']='--dns --domain --dry-run'
 	['vpc delete']='--dry-run'
 	['subnet create']='--vpc --cidr --cidr6 --tag --dry-run'
 	['subnet list']='--vpc'
@@ -93,6 +94,7 @@ declare -gA _vpcctl_option_words=(
 )
 declare -gA _vpcctl_argument_words=(
 	['vpc show 0']='@vpc'
+	['vpc set-dhcp-options 0']='@vpc'
 	['vpc delete 0']='@vpc'
 	['subnet show 0']='@subnet'
 	['subnet delete 0']='@subnet'

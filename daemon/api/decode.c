@@ -68,6 +68,10 @@ const struct member decode_change_members[FIELD_COUNT] = {
 	CHANGE_MEMBER(RULE_IDS, "rule_ids", value_strings, rule_ids, n_rule_ids, "rules by id"),
 	CHANGE_MEMBER(FLOWS, "flows", value_flows, flows, drain_s, "what becomes of flows that are no longer allowed"),
 	CHANGE_MEMBER(ATTACHMENT, "attachment", value_attachment, attachment, attachment, "where it is plugged in"),
+	CHANGE_MEMBER(DNS_SERVERS, "dns_servers", value_strings, dns_servers, n_dns_servers,
+		      "addresses, at most four of a family; none if absent"),
+	CHANGE_MEMBER(DOMAIN_NAME, "domain_name", value_nullable_string, domain_name, domain_name,
+		      "domain in which names are looked up; none if absent"),
 	CHANGE_MEMBER(REASON, "reason", value_string, reason, reason, "shown with the object"),
 };
 

@@ -39,6 +39,11 @@ static const struct schema_field vpc_fields[] = {
 	{"cidr6", STRING_OR_NULL, NULL},
 	{"netns", STRING, "its network namespace"},
 	{"mtu", INTEGER, "bytes"},
+	{"dhcp_options", REF("DhcpOptions"), NULL},
+};
+static const struct schema_field dhcp_options_fields[] = {
+	{"dns_servers", STRINGS, NULL},
+	{"domain_name", STRING_OR_NULL, NULL},
 };
 static const struct schema_field subnet_fields[] = {
 	COMMON,
@@ -157,6 +162,7 @@ const struct schema schemas[] = {
 	{"Vpc", FIELDS(vpc_fields), NULL},
 	{"VpcList", LIST_FIELDS("vpcs", "Vpc")},
 	{"VpcChanged", FIELDS(committed_fields), "Vpc"},
+	{"DhcpOptions", FIELDS(dhcp_options_fields), NULL},
 	{"Subnet", FIELDS(subnet_fields), NULL},
 	{"SubnetList", LIST_FIELDS("subnets", "Subnet")},
 	{"SubnetChanged", FIELDS(committed_fields), "Subnet"},

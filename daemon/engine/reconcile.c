@@ -188,6 +188,8 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 	if (result == 0)
 		result = adopt_tables(e, &r.all, reterr);
 	if (result == 0)
+		tables_boot_apply(e->tables, &r.all);
+	if (result == 0)
 		result = net_ensure(e->net, &r.all, r.workload, r.all.n_ports, &r.lost, &r.n_lost, reterr);
 	if (result < 0)
 		return result;
@@ -225,6 +227,7 @@ static void repair_end(struct repair *p, int result, const struct vpc_error *err
 	else
 		engine_attach_links(e);
 	taps_flag(e, &p->r.all);
+	tables_boot_apply(e->tables, &p->r.all);
 	reopening_clear(&p->r);
 	free(p);
 	e->repair_failures = result < 0 ? e->repair_failures + 1 : 0;

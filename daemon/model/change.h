@@ -36,7 +36,9 @@
 	FIELD(RULE_IDS, "rule_ids")                   \
 	FIELD(FLOWS, "flows")                         \
 	FIELD(ATTACHMENT, "attachment")               \
-	FIELD(REASON, "reason")
+	FIELD(REASON, "reason")                       \
+	FIELD(DNS_SERVERS, "dns_servers")             \
+	FIELD(DOMAIN_NAME, "domain_name")
 
 enum change_field {
 #define FIELD(symbol, name) FIELD_##symbol,
@@ -141,6 +143,9 @@ struct change {
 	char **rule_ids;
 	size_t n_rule_ids;
 	struct attachment_spec attachment;
+	char **dns_servers;
+	size_t n_dns_servers;
+	char *domain_name;
 };
 
 const char *change_op_name(enum change_op op);

@@ -48,12 +48,24 @@ struct object {
 	size_t delta; /* private to txn.c: 1 + place among the transaction's deltas; 0: not made by it */
 };
 
+#define DHCP_DNS_MAX	8 /* four of a family, as AWS */
+#define DHCP_DNS_FAMILY 4
+#define DHCP_DOMAIN_MAX 253
+
+/* What workloads are told by DHCP, DHCPv6 and router advertisements beside their addresses. */
+struct dhcp_options {
+	struct ip dns[DHCP_DNS_MAX];
+	size_t n_dns;
+	char domain[DHCP_DOMAIN_MAX + 1]; /* "": none */
+};
+
 struct vpc {
 	struct object o;
 	struct cidr cidr;
 	struct cidr cidr6; /* addr.family 0: none */
 	uint32_t mtu;
 	uint32_t default_sg; /* number of its group "default" */
+	struct dhcp_options dhcp;
 };
 
 struct subnet {
