@@ -16,17 +16,29 @@ static __always_inline __u32 own_side(const struct scratch *s, __u32 from)
 	return s->direction == VPC_EGRESS ? from : from ^ 1;
 }
 
+/* Whether the frame goes to the gateway or, in its own subnet, to who the flow has at its other end. That one has the
+ * address still, or the flow is judged again. */
+static __always_inline int track_straight(const struct scratch *s, __u32 from)
+{
+	__u32 number = s->fl.eni[(from ^ 1) & 1];
+	struct vpc_eni *me = eni_get(s->me), *other;
+
+	if (!me)
+		return 0;
+	if (mac_equal(s->dmac, me->gateway_mac))
+		return 1;
+	other = number && number != s->me ? eni_get(number) : 0;
+	return other && other->vpc == me->vpc && other->subnet == me->subnet && mac_equal(s->dmac, other->mac);
+}
+
 /* Whether the packet's source is who the flow has it for. Returns PASS, OPEN_ONCE: no; or why it is refused. */
 static __always_inline int track_identity(struct scratch *s, __u32 from, __u32 own)
 {
 	__u32 source = s->fl.eni[from & 1];
 	int rc;
 
-	if (s->direction == VPC_EGRESS) {
-		struct vpc_eni *me = eni_get(s->me);
-
-		return me && mac_equal(s->dmac, me->gateway_mac) ? PASS : admit(SCRATCH_PACKET);
-	}
+	if (s->direction == VPC_EGRESS)
+		return track_straight(s, from) ? PASS : admit(SCRATCH_PACKET);
 	if (source && from != own && s->mark == (VPC_MARK_ENI | source) && !s->via)
 		return PASS; /* its own program has just compared the address with the same flow */
 	rc = admit(SCRATCH_PACKET);
@@ -105,24 +117,44 @@ static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f
 	if ((p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags)) || (p->icmp_kind == ICMP_QUERY && from))
 		return OPEN_NEW;
 	if (s->gen_any > s->fl.epoch) {
-		if (judge_again(SCRATCH_PACKET) == PASS)
+		int rc = judge_again(SCRATCH_PACKET);
+
+		if (rc == PASS)
 			return open_revive(s);
 		s->culprit = 0;
+		if (rc == OPEN_NEW)
+			return OPEN_NEW;
 		if (READ_ONCE(f->tag) == s->tag)
-			WRITE_ONCE(f->epoch, s->epoch);
+			__sync_val_compare_and_swap(&f->epoch, s->fl.epoch, s->epoch);
 	}
 	track_seen(s, f);
 	return VPC_DROP_REVOKED;
 }
 
-/* The rules changed since the flow was judged. Returns PASS when it stands. */
+/* The responder's own query was allowed by rules that were not judged again: it must be asked anew. */
+static __always_inline void track_forget_both(struct scratch *s, struct vpc_flow *f)
+{
+	union flow_word old = {.word = *flow_word(&s->fl)}, next = old;
+
+	if (!(old.flags & VPC_FLOW_BOTH_ASKED))
+		return;
+	next.flags &= (__u8)~VPC_FLOW_BOTH_ASKED;
+	s->fl.flags = next.flags;
+	__sync_val_compare_and_swap(flow_word(f), old.word, next.word);
+}
+
+/* The rules changed since the flow was judged. Returns PASS when it stands, OPEN_NEW when it is somebody else's. */
 static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow *f)
 {
 	__u64 old = s->fl.epoch;
+	int rc = judge_again(SCRATCH_PACKET);
 
-	if (judge_again(SCRATCH_PACKET) == PASS) {
+	if (rc == PASS) {
 		if (READ_ONCE(f->tag) != s->tag)
 			return AGAIN;
+		if (s->fl.grace_until_ns) /* not needed any more: what is taken away later may cut it again */
+			WRITE_ONCE(f->grace_until_ns, 0);
+		track_forget_both(s, f);
 		WRITE_ONCE(f->rule[0], s->rules[0]);
 		WRITE_ONCE(f->rule[1], s->rules[1]);
 		s->fl.rule[0] = s->rules[0];
@@ -132,6 +164,8 @@ static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow 
 		return PASS;
 	}
 	s->culprit = 0;
+	if (rc == OPEN_NEW)
+		return OPEN_NEW;
 	if (s->now_ns < s->fl.grace_until_ns)
 		return PASS;
 	flow_bury(s, f, s->epoch);
@@ -145,11 +179,9 @@ static __always_inline int track_asks(const struct scratch *s, __u32 from)
 	const struct packet *p = &s->packet;
 
 	if (p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags))
-		return tcp_syn(s->fl.state, from);
+		return tcp_syn(&s->fl, from);
 	if (p->icmp_kind == ICMP_QUERY && from)
 		return OPEN_KEEP;
-	if (p->icmp_kind == ICMP_REPLY && !from && !(s->fl.flags & VPC_FLOW_BOTH_ASKED))
-		return VPC_DROP_NO_FLOW;
 	return PASS;
 }
 
@@ -228,10 +260,13 @@ __noinline int track_known(__u32 which)
 		if (rc)
 			return rc;
 	}
-	if (seen_before)
+	if (seen_before) {
 		track_seen(s, f);
-	else
-		track_step(s, f, from);
+		return PASS;
+	}
+	if (s->packet.icmp_kind == ICMP_REPLY && !from && !(s->fl.flags & VPC_FLOW_BOTH_ASKED))
+		return VPC_DROP_NO_FLOW;
+	track_step(s, f, from);
 	return PASS;
 }
 

@@ -135,7 +135,8 @@ json_t *attachment_to_json(const struct attachment *a)
 	json = json_object();
 	if (!json)
 		return NULL;
-	if (put_common(a, json) < 0 || json_put(json, "pid", a->pid ? json_integer(a->pid) : json_null()) < 0) {
+	if (put_common(a, json) < 0 || json_put(json, "pid", a->pid ? json_integer(a->pid) : json_null()) < 0 ||
+	    json_put(json, "netns_inode", a->ns_ino ? json_integer((json_int_t)a->ns_ino) : json_null()) < 0) {
 		json_decref(json);
 		return NULL;
 	}

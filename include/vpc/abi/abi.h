@@ -209,6 +209,9 @@ _Static_assert(sizeof(struct vpc_class) == 56, "vpc_class");
 #define VPC_PEER_CIDR6	     6
 #define VPC_PEER_SG	     1
 #define VPC_PEER_PREFIX_LIST 2 /* reserved */
+/* Not in the hash: the rows that sg.all4 and sg.all6 name. class is then the group, plen the direction, addr 0. */
+#define VPC_PEER_ALL4	     0xa4
+#define VPC_PEER_ALL6	     0xa6
 
 struct vpc_rule_key {
 	__u32 class;
@@ -219,7 +222,7 @@ struct vpc_rule_key {
 };
 _Static_assert(sizeof(struct vpc_rule_key) == 24, "vpc_rule_key");
 
-/* Row 0 is never used. For all4/all6 the key is zero. */
+/* Row 0 is never used. */
 struct vpc_row {
 	__u64 born;
 	__u64 died; /* ~0: alive */
@@ -372,7 +375,7 @@ _Static_assert(sizeof(struct vpc_event) == 88, "vpc_event");
  * ---------------------------- */
 
 #define VPC_SWEEP_MAX	 64
-#define VPC_SWEEP_EXPIRE 1 /* delete each flow that is idle past its timeout at now_ns */
+#define VPC_SWEEP_EXPIRE 1 /* delete each flow that is idle past its timeout at now_ns, or whose ENI is gone */
 #define VPC_SWEEP_GRACE	 2 /* judge each flow at `epoch`; a live one that fails gets grace_until_ns */
 #define VPC_SWEEP_REPORT 3 /* judge each flow at `epoch`, change nothing */
 #define VPC_SWEEP_CUT	 4 /* make each flow a tombstone */
