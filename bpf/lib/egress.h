@@ -21,6 +21,7 @@ static __always_inline int port_begin(struct __sk_buff *skb, struct scratch *s, 
 	s->now_ns = bpf_ktime_get_coarse_ns();
 	s->culprit = 0;
 	s->admitted = 0;
+	s->from_router = skb->ingress_ifindex == 0;
 	s->via = 0;
 	s->end[0].eni = 0;
 	s->end[1].eni = 0;

@@ -98,11 +98,11 @@ static __always_inline void track_seen(struct scratch *s, struct vpc_flow *f)
 }
 
 /* A packet of a flow that was cut. Returns AGAIN when it lives again. */
-static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f, __u32 from)
+static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f)
 {
 	const struct packet *p = &s->packet;
 
-	if ((p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags)) || (p->icmp_kind == ICMP_QUERY && from))
+	if (p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags))
 		return OPEN_NEW;
 	if (s->gen_any > s->fl.epoch) {
 		int rc = judge_again(SCRATCH_PACKET);
@@ -119,18 +119,6 @@ static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f
 	return VPC_DROP_REVOKED;
 }
 
-/* The responder's own query was allowed by rules that were not judged again: it must be asked anew. */
-static __always_inline void track_forget_both(struct scratch *s, struct vpc_flow *f)
-{
-	union flow_word old = {.word = *flow_word(&s->fl)}, next = old;
-
-	if (!(old.flags & VPC_FLOW_BOTH_ASKED))
-		return;
-	next.flags &= (__u8)~VPC_FLOW_BOTH_ASKED;
-	s->fl.flags = next.flags;
-	__sync_val_compare_and_swap(flow_word(f), old.word, next.word);
-}
-
 /* The rules changed since the flow was judged. Returns PASS when it stands, OPEN_NEW when it is somebody else's. */
 static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow *f)
 {
@@ -142,7 +130,6 @@ static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow 
 			return AGAIN;
 		if (s->fl.grace_until_ns) /* not needed any more: what is taken away later may cut it again */
 			WRITE_ONCE(f->grace_until_ns, 0);
-		track_forget_both(s, f);
 		WRITE_ONCE(f->rule[0], s->rules[0]);
 		WRITE_ONCE(f->rule[1], s->rules[1]);
 		s->fl.rule[0] = s->rules[0];
@@ -168,8 +155,6 @@ static __always_inline int track_asks(const struct scratch *s, __u32 from)
 
 	if (p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags))
 		return tcp_syn(&s->fl, from);
-	if (p->icmp_kind == ICMP_QUERY && from)
-		return OPEN_KEEP;
 	return PASS;
 }
 
@@ -232,7 +217,7 @@ __noinline int track_known(__u32 which)
 	if (rc)
 		return rc == AGAIN ? AGAIN : OPEN_NEW;
 	if (s->fl.state == VPC_FLOW_TOMBSTONE)
-		return track_tombstone(s, f, from);
+		return track_tombstone(s, f);
 	/* Between two local ENIs both programs see the packet: the sender's has judged what it asks and moves the flow.
 	 */
 	seen_before = s->direction == VPC_INGRESS && !s->via && s->fl.eni[own ^ 1];
@@ -241,6 +226,8 @@ __noinline int track_known(__u32 which)
 		return rc;
 	if (s->fl.epoch < s->gen_revoke) {
 		rc = track_judge_again(s, f);
+		if (rc == VPC_DROP_REVOKED && s->packet.proto == IPPROTO_TCP && tcp_opens(s->packet.tcp_flags))
+			return OPEN_NEW; /* was the answer to a SYN that is cut: a connection of its own */
 		if (rc)
 			return rc;
 	}
@@ -248,8 +235,6 @@ __noinline int track_known(__u32 which)
 		track_seen(s, f);
 		return PASS;
 	}
-	if (s->packet.icmp_kind == ICMP_REPLY && !from && !(s->fl.flags & VPC_FLOW_BOTH_ASKED))
-		return VPC_DROP_NO_FLOW;
 	track_step(s, f, from);
 	return PASS;
 }

@@ -6,6 +6,10 @@
 #include <pthread.h>
 #include <string.h>
 
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <vpc/abi/abi.h>
 #include <vpc/cleanup.h>
 
 /* libnftables keeps parser state in statics: one thread at a time. */
@@ -25,7 +29,9 @@ static void unlockp(pthread_mutex_t **lock)
 /* What reaches the namespace itself: echo to the gateway of the device it came in by, and ICMP errors, which the kernel
  * matches with flows of its own sockets. By type and not by conntrack: a ct expression would make the kernel track
  * every packet that the router forwards. fib … missing is rp_filter for IPv6. */
-#define TABLE                                                                                          \
+#define TABLE_INET                                                                                     \
+	"add table inet vpcd\n"                                                                        \
+	"delete table inet vpcd\n"                                                                     \
 	"table inet vpcd {\n"                                                                          \
 	"	chain prerouting {\n"                                                                        \
 	"		type filter hook prerouting priority raw; policy accept;\n"                                 \
@@ -40,6 +46,21 @@ static void unlockp(pthread_mutex_t **lock)
 	"		icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } " \
 	"accept\n"                                                                                     \
 	"	}\n"                                                                                         \
+	"}\n"
+/* The last door: what a port's program has judged carries the ENI's mark, and nothing else passes the bridge. So a port
+ * whose program somebody tears off is closed and not open until it is put back. */
+#define TABLE_BRIDGE                                                 \
+	"add table bridge vpcd\n"                                    \
+	"delete table bridge vpcd\n"                                 \
+	"table bridge vpcd {\n"                                      \
+	"	chain input {\n"                                           \
+	"		type filter hook input priority filter; policy drop;\n"   \
+	"		meta mark & 0x%x == 0x%x accept\n"                        \
+	"	}\n"                                                       \
+	"	chain forward {\n"                                         \
+	"		type filter hook forward priority filter; policy drop;\n" \
+	"		meta mark & 0x%x == 0x%x accept\n"                        \
+	"	}\n"                                                       \
 	"}\n"
 #define RPF6	 "meta nfproto ipv6 fib saddr . iif oif missing drop\n"
 #define OWN_ADDR "fib daddr . iif type local"
@@ -61,11 +82,14 @@ static int run(struct nft_ctx *ctx, const char *commands, char *text, size_t siz
 
 int nft_apply(char *text, size_t size)
 {
-	/* kernels without fib expressions: by type alone */
-	static const char *const variants[][3] = {{RPF6, OWN_ADDR, OWN_ADDR}, {"", "", ""}};
+	/* Kernels without fib expressions: by type alone. Without tables for bridges: the programs alone. */
+	static const struct {
+		const char *rpf, *own;
+		bool bridge;
+	} variants[] = {{RPF6, OWN_ADDR, true}, {"", "", true}, {RPF6, OWN_ADDR, false}, {"", "", false}};
 	_cleanup_(nft_freep) struct nft_ctx *ctx = NULL;
 	_cleanup_(unlockp) pthread_mutex_t *lock = &nft_lock;
-	char commands[2048];
+	char commands[4096];
 	int r = -ENOMEM;
 
 	text[0] = 0;
@@ -75,8 +99,12 @@ int nft_apply(char *text, size_t size)
 		return -ENOMEM;
 	nft_ctx_buffer_error(ctx);
 	for (size_t i = 0; i < ARRAY_SIZE(variants) && r < 0; i++) {
-		snprintf(commands, sizeof(commands), "add table inet vpcd\ndelete table inet vpcd\n" TABLE,
-			 variants[i][0], variants[i][1], variants[i][2]);
+		int n = snprintf(commands, sizeof(commands), TABLE_INET, variants[i].rpf, variants[i].own,
+				 variants[i].own);
+
+		if (variants[i].bridge)
+			snprintf(commands + n, sizeof(commands) - (size_t)n, TABLE_BRIDGE, VPC_MARK_KIND, VPC_MARK_ENI,
+				 VPC_MARK_KIND, VPC_MARK_ENI);
 		r = run(ctx, commands, text, size);
 	}
 	return r;

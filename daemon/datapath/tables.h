@@ -21,6 +21,10 @@
 struct tables;
 struct tables_change;
 
+/* What is done with each flow; not 0 stops. */
+typedef int (*tables_flow_fn)(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established,
+			      void *userdata);
+
 struct tables_config {
 	const char *pin_dir; /* "/sys/fs/bpf/vpcd/<instance>": made if missing; NULL: nothing is pinned (tests) */
 	const struct vpc_limits *limits; /* as asked for; tables_limits() tells what memory allowed */
@@ -65,6 +69,11 @@ int tables_sweep_grace(struct tables *t, struct tables_change *c, uint64_t now_n
  * not swept. Every set and ENI then owes a judgement as of now; tables_sweep_grace (c NULL) or the next publish pays.
  */
 void tables_owe_sweep(struct tables *t, enum flows_mode flows, uint32_t drain_s);
+/* Calls fn for each established flow that a prepared change would cut, or that a published one (not yet retired) has
+ * cut. Looks at no flow where none can be. now_ns: CLOCK_MONOTONIC. fn returns not 0 to stop, which is returned.
+ * Blocks. */
+int tables_cut_flows(struct tables *t, const struct tables_change *c, uint64_t now_ns, tables_flow_fn fn,
+		     void *userdata);
 /* To be called when a grace period (tables_wait_grace_period, on a worker thread) has passed since publish; frees c. */
 void tables_retire(struct tables *t, struct tables_change *c);
 /* Blocks until every program that was running has ended (milliseconds). Any thread. */
@@ -99,8 +108,6 @@ struct rule_counters {
 int tables_rule_counters(struct tables *t, uint32_t rule, struct rule_counters *ret);
 
 /* Calls fn for every flow (eni 0: all). fn returns not 0 to stop, which is returned. Blocks. */
-typedef int (*tables_flow_fn)(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established,
-			      void *userdata);
 int tables_each_flow(struct tables *t, uint32_t eni, tables_flow_fn fn, void *userdata);
 /* Deletes flows idle past their timeout, looking at no more than `budget` entries and going on where it stopped last
  * time. Returns how many were deleted. Not thread-safe with the rest. */

@@ -190,6 +190,8 @@ static int eni_plan(struct tables *t, struct tables_change *c, const struct plan
 		touched->has_after = true;
 	}
 	/* A change keeps its state: the mirror takes the new fields on when they are published. */
+	if (touched->number > t->eni_max)
+		t->eni_max = touched->number;
 	if (!touched->has_before)
 		eni->state = NODE_NEW;
 	else if (!touched->has_after)

@@ -120,6 +120,7 @@ uint64_t tables_publish(struct tables *t, struct tables_change *c)
 		(void)tables_sweep_grace(t, c, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
 	}
 	gens_raise(t, c);
+	cut_note_stake(t, c);
 	__atomic_store_n(&ctl_at(t, 0)->epoch, c->epoch, __ATOMIC_SEQ_CST);
 	hash_moved(t, c);
 	mirror_publish(t, c);

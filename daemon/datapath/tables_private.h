@@ -241,6 +241,7 @@ struct tables_change {
 	uint64_t epoch;		    /* of its publication */
 	enum flows_mode flows;
 	uint32_t drain_s;
+	bool at_stake; /* it took something away from ENIs with established flows */
 	ARRAY(struct touched_row) rows;
 	ARRAY(struct touched_claim) claims;
 	ARRAY(struct touched_group) groups;
@@ -269,6 +270,7 @@ struct tables {
 	struct set *sets;
 	struct addr *addrs;
 	struct eni_node *enis;	  /* by number */
+	uint32_t eni_max;	  /* greatest number that an ENI ever had */
 	struct group **groups;	  /* by number; made when first met */
 	struct vpc_space *spaces; /* by VPC number */
 	struct claim *claims;
@@ -320,6 +322,7 @@ MAPPED(set_at, TABLE_SET, struct vpc_set);
 MAPPED(sg_at, TABLE_SG, struct vpc_sg);
 MAPPED(class_at, TABLE_CLASS, struct vpc_class);
 MAPPED(row_at, TABLE_ROW, struct vpc_row);
+MAPPED(eni_flows_at, TABLE_ENI_FLOWS, int64_t);
 MAPPED(stat_at, TABLE_ROW_STAT, struct vpc_row_stat);
 
 static inline void store64(__u64 *at, uint64_t value)
@@ -446,6 +449,9 @@ void mirror_free(struct tables *t);
 void gens_raise(struct tables *t, struct tables_change *c);
 /* Raises what the sets and ENIs owe. */
 void gens_pay(struct tables *t);
+
+/* --- tables_cut.c: called when the generations are raised and the epoch is not yet stored --- */
+void cut_note_stake(struct tables *t, struct tables_change *c);
 
 /* --- tables_retire.c --- */
 void retire_now(struct tables *t, struct tables_change *c);

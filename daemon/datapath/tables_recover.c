@@ -239,6 +239,8 @@ static int read_eni(struct tables *t, uint32_t number)
 	t->sets[set].users++;
 	eni->set = set;
 	eni->state = NODE_ALIVE;
+	if (number > t->eni_max)
+		t->eni_max = number;
 	eni->row = *at;
 	eni->row.set = (struct vpc_versioned){};
 	eni->row.gen_revoke = eni->row.gen_any = 0;

@@ -72,8 +72,7 @@ void engine_wake(struct engine *e)
 	engine_job_retry(e);
 }
 
-/* --- making and ending ----------------------------------------------------------------------------------------------
- */
+/* --- making and ending ------------------------------------------------------------------------------- */
 
 struct loading {
 	struct engine *e;
@@ -168,12 +167,16 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	if (r < 0)
 		return r;
 	r = load_model(e, reterr);
+	if (r == 0)
+		r = grace_load(e, reterr);
 	if (r < 0)
 		return r;
 	r = reconcile_start(e, reterr);
 	if (r < 0)
 		return r;
 	r = expire_start(e);
+	if (r >= 0)
+		r = reconcile_watch(e);
 	if (r < 0)
 		return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, NULL, "cannot start a timer: %s", strerror(-r));
 	*ret = TAKE_PTR(e);
@@ -190,6 +193,7 @@ void engine_free(struct engine *e)
 	verdicts_close(e);
 	sd_event_source_unref(e->expire_timer);
 	sd_event_source_unref(e->repair_timer);
+	sd_event_source_unref(e->check_timer);
 	net_free(e->net);
 	tables_close(e->tables);
 	model_free(e->model);
@@ -198,6 +202,7 @@ void engine_free(struct engine *e)
 		if (e->commits_since_checkpoint)
 			store_checkpoint(e->state_dir);
 	}
+	free(e->retire); /* a start retires what is dead */
 	free(e->dirty);
 	free(e->instance);
 	free(e->state_dir);

@@ -54,7 +54,12 @@ struct engine {
 	bool attach_again; /* more ports came meanwhile */
 	bool closing;
 
+	enum flows_mode owed_flows; /* by a start: what a change before it promised, and may not have kept */
+	uint32_t owed_drain_s;
+
 	sd_event_source *expire_timer;
+	sd_event_source *check_timer;
+	uint32_t checked_vpc; /* the one that was looked at last without cause */
 	sd_event_source *repair_timer;
 	uint32_t *dirty; /* VPC numbers to be repaired */
 	size_t n_dirty;
@@ -113,8 +118,18 @@ int opening_fill(struct opening *o, struct engine_request *r);
 int reconcile_start(struct engine *e, struct vpc_error *reterr);
 /* net_event_fn: schedules a repair. */
 void reconcile_event(uint32_t vpc, uint32_t port, void *userdata);
+/* Looks at the VPCs one after the other, now and then, without cause. */
+int reconcile_watch(struct engine *e);
 /* Schedules a repair of a VPC. */
 void reconcile_schedule(struct engine *e, uint32_t vpc);
+
+/* --- grace.c: keep and drain, across a crash --- */
+/* The sweep that a change owes, as the store has it: "keep", "drain=30". */
+void grace_format(const struct plan *plan, char buf[32]);
+/* At start, after tables_open: what the store says is still owed. */
+int grace_load(struct engine *e, struct vpc_error *reterr);
+/* Gives the flows their grace, and notes in the store that it is done. What fails is made up for by the next change. */
+void grace_sweep(struct engine *e, struct tables_change *c);
 
 /* --- reply.c --- */
 /* What the change made or changed, for the reply: see struct engine_reply. NULL: out of memory. */

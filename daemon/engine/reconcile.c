@@ -13,8 +13,7 @@
 #define REPAIR_DELAY_US	   20000ull
 #define REPAIR_RETRY_MAX_S 60u
 
-/* --- attachments whose workload is gone
- * ------------------------------------------------------------------------------------ */
+/* --- attachments whose workload is gone -------------------------------------------------------------- */
 
 static void detached(const struct engine_reply *reply, void *userdata)
 {
@@ -50,8 +49,7 @@ static void submit_detach(struct engine *e, const char *eni_id, const char *reas
 	engine_submit(e, r, detached, NULL);
 }
 
-/* --- ports that are missing
- * --------------------------------------------------------------------------------------------------- */
+/* --- ports that are missing -------------------------------------------------------------------------- */
 
 /* A trip to open again what the missing ports are attached to. */
 struct reopening {
@@ -128,8 +126,19 @@ static void detach_stale(struct engine *e, const struct reopening *r)
 	}
 }
 
-/* --- at start
- * ------------------------------------------------------------------------------------------------------------------ */
+/* A namespace may vanish between the two ensures. Its port is no longer in the registry, so its link event says nothing
+ * to anybody: the repair that looks at what it was attached to is asked for here. */
+static void schedule_lost_since(struct engine *e, const struct reopening *r)
+{
+	for (size_t i = 0; i < r->all.n_ports; i++) {
+		const struct port_record *p = &r->all.ports[i].after;
+
+		if (!r->stale[i] && is_lost(r, p->eni))
+			reconcile_schedule(e, p->vpc);
+	}
+}
+
+/* --- at start ---------------------------------------------------------------------------------------- */
 
 static int adopt_namespaces(struct engine *e, const struct plan *all, struct vpc_error *reterr)
 {
@@ -151,13 +160,16 @@ static int adopt_tables(struct engine *e, const struct plan *all, struct vpc_err
 	struct tables_change *change = NULL;
 	int r = tables_diff(e->tables, all, &difference, reterr);
 
+	difference.flows = e->owed_flows;
+	difference.drain_s = e->owed_drain_s;
 	if (r == 0)
 		r = tables_prepare(e->tables, &difference, &change, reterr);
 	if (r < 0)
 		return r;
+	tables_publish(e->tables, change);
+	grace_sweep(e, change);
 	if (!change)
 		return 0;
-	tables_publish(e->tables, change);
 	r = tables_wait_grace_period();
 	if (r < 0)
 		return vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "cannot wait for a grace period: %s",
@@ -185,6 +197,7 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 		if (result < 0)
 			return result;
 		detach_stale(e, &r);
+		schedule_lost_since(e, &r);
 	}
 	if (net_prune(e->net, &r.all) < 0)
 		log_warning("namespaces of VPCs that are no more could not be removed");
@@ -192,9 +205,7 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 	return 0;
 }
 
-/* --- repairs
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- repairs ----------------------------------------------------------------------------------------- */
 
 struct repair {
 	struct job job;
@@ -232,8 +243,10 @@ static void repair_reopened(void *data, int result)
 
 	(void)result;
 	result = ensure_again(p->e, &p->r, &error);
-	if (result == 0)
+	if (result == 0) {
 		detach_stale(p->e, &p->r);
+		schedule_lost_since(p->e, &p->r);
+	}
 	repair_end(p, result, &error);
 }
 
@@ -303,6 +316,28 @@ void reconcile_schedule(struct engine *e, uint32_t vpc)
 		e->repair_timer = sd_event_source_disable_unref(e->repair_timer);
 	if (sd_event_add_time_relative(e->event, &e->repair_timer, CLOCK_MONOTONIC, delay_us, 1000, on_repair, e) < 0)
 		log_error("cannot schedule a repair");
+}
+
+/* What sends no event (a sysctl, a torn tcx link, the nftables table) is looked for, one VPC at a time. */
+#define CHECK_INTERVAL_US 10000000ull
+
+static int on_check(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct engine *e = userdata;
+	const struct object *vpc = model_by_number(e->model, OBJECT_VPC, e->checked_vpc);
+
+	vpc = model_next(e->model, OBJECT_VPC, vpc);
+	e->checked_vpc = vpc ? vpc->number : 0;
+	if (vpc && !e->running)
+		reconcile_schedule(e, vpc->number);
+	sd_event_source_set_time(source, usec + CHECK_INTERVAL_US);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+int reconcile_watch(struct engine *e)
+{
+	return sd_event_add_time_relative(e->event, &e->check_timer, CLOCK_MONOTONIC, CHECK_INTERVAL_US, 1000000,
+					  on_check, e);
 }
 
 void reconcile_event(uint32_t vpc, uint32_t port, void *userdata)

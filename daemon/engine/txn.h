@@ -36,7 +36,13 @@ struct txn {
 	struct net_removal *removal;
 };
 
+/* --- txn_submit.c --- */
+/* Gives the reply that is kept for the request's idempotency key. False: there is none. */
+bool txn_replay(struct txn *t);
+
 /* --- txn.c --- */
+/* The job's start: one run of the transaction. */
+void txn_start(struct job *job);
 void txn_free(struct txn *t);
 DEFINE_CLEANUP(struct txn *, txn_free);
 /* Ends it with an error: everything is undone, the reply is sent, the next job starts. */
@@ -56,6 +62,8 @@ int txn_prepare(struct txn *t, struct vpc_error *reterr);
 int txn_commit(struct txn *t, struct vpc_error *reterr);
 /* results of the reply, by the model as it is now. */
 int txn_build_results(struct txn *t);
+/* cut_flows of the reply, when the change takes something away: of what is prepared (a dry run) or published. */
+void txn_report_cut(struct txn *t);
 /* Puts the final text of a reply in place of the one that was stored with the commit. */
 void txn_keep_reply(struct txn *t);
 

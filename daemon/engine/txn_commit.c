@@ -96,12 +96,16 @@ int txn_commit(struct txn *t, struct vpc_error *reterr)
 	uint64_t revision = store_revision(t->e->store) + 1;
 	struct store_reply reply = {0};
 	char next_rule[16];
-	struct store_meta meta = {.key = "next_rule", .value = next_rule};
+	char sweep[32];
+	struct store_meta meta[] = {{.key = "next_rule", .value = next_rule}, {.key = "sweep", .value = sweep}};
+	bool owes = t->tables_change && t->plan.flows != FLOWS_CUT;
 	int r = writes_collect(t, &writes);
 
 	if (r < 0)
 		return vpc_error_oom(reterr);
 	snprintf(next_rule, sizeof(next_rule), "%u", model_next_rule_number(t->e->model));
+	if (owes)
+		grace_format(&t->plan, sweep);
 	if (t->request->idempotency_key) {
 		t->reply.revision = revision;
 		t->reply.epoch = tables_epoch(t->e->tables) + (t->tables_change ? 1 : 0);
@@ -109,7 +113,8 @@ int txn_commit(struct txn *t, struct vpc_error *reterr)
 			return vpc_error_oom(reterr);
 		reply = reply_to_keep(t, text);
 	}
-	return store_commit(t->e->store, revision, writes.write, writes.n, reply.key ? &reply : NULL, &meta, 1, reterr);
+	return store_commit(t->e->store, revision, writes.write, writes.n, reply.key ? &reply : NULL, meta,
+			    owes ? 2 : 1, reterr);
 }
 
 /* enforced_ns is known only after the commit. When this is lost in a crash, the kept reply says 0 for it. */

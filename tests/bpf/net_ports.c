@@ -67,6 +67,25 @@ Test(net_ports, traffic_passes_with_tcx)
 	run(true);
 }
 
+/* P1: between somebody's tearing off a program and our putting it back. */
+Test(net_ports, a_port_without_its_program_is_closed)
+{
+	struct nettest t;
+	struct plan p;
+
+	nettest_init(&t, false);
+	nettest_build(&t, NETTEST_PORTS);
+	check_traffic();
+	cr_assert_eq(nettest_in("nettest-vpc-7", "tc qdisc del dev %s clsact", t.ports[0].host_ifname), 0);
+	cr_assert_neq(nettest_in("w0", "ping -c1 -W1 -q 10.0.0.11 >/dev/null"), 0, "neighbour in the subnet");
+	cr_assert_neq(nettest_in("w0", "ping -c1 -W1 -q 10.0.1.13 >/dev/null"), 0, "other subnet");
+	cr_assert_neq(nettest_in("w0", "ping -c1 -W1 -q 10.0.0.1 >/dev/null"), 0, "gateway");
+	p = nettest_plan(&t, NETTEST_PORTS, true);
+	nettest_remove(&t, &p);
+	nettest_plan_free(&p);
+	nettest_end(&t);
+}
+
 Test(net_ports, preparing_again_adopts_what_is_there)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;

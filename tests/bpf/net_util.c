@@ -26,6 +26,12 @@ void nettest_enter(void)
 int nettest_program(void)
 {
 	const struct bpf_insn insns[] = {
+		/* skb->mark: without it nothing passes the bridge (net_nft.c) */
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = (__s32)VPC_MARK_ENI},
+		{.code = BPF_STX | BPF_MEM | BPF_W,
+		 .dst_reg = BPF_REG_1,
+		 .src_reg = BPF_REG_2,
+		 .off = offsetof(struct __sk_buff, mark)},
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
 		{.code = BPF_JMP | BPF_EXIT},
 	};

@@ -71,9 +71,9 @@ static void random_types(struct generator *g, const char *protocol, int *type, i
 static void random_cidr(struct generator *g, const struct naive_state *s, bool want6, char *buf, size_t size)
 {
 	static const char *const outside4[] = {"198.51.100.7", "203.0.113.9", "10.9.9.9"};
-	static const char *const outside6[] = {"2001:db8::7", "2001:db8:ffff::9"};
+	static const char *const outside6[] = {"2001:db8::8001:2:3:7", "2001:db8:ffff::9"};
 	static const unsigned plens4[] = {0, 1, 8, 15, 16, 17, 22, 24, 25, 28, 30, 31, 32};
-	static const unsigned plens6[] = {0, 1, 16, 32, 33, 48, 56, 63, 64, 65, 96, 120, 127, 128};
+	static const unsigned plens6[] = {0, 1, 16, 32, 33, 48, 56, 63, 64, 65, 80, 81, 96, 97, 112, 120, 127, 128};
 	int eni = pick_eni(g, s);
 	struct address a;
 	uint8_t family;
@@ -247,6 +247,14 @@ static void random_groups(struct generator *g, const struct naive_state *s, int 
 	}
 }
 
+/* The fifth group of an IPv6 address: so that prefixes longer than 64 bits tell addresses apart. */
+static unsigned pick_word(struct generator *g)
+{
+	static const unsigned words[] = {0, 1, 0x8000, 0x8001};
+
+	return words[generator_pick(g, ARRAY_SIZE(words))];
+}
+
 /* Up to two addresses of a subnet. */
 static void random_secondary(struct generator *g, const struct naive_subnet *sn, char *buf, size_t size)
 {
@@ -257,8 +265,8 @@ static void random_secondary(struct generator *g, const struct naive_subnet *sn,
 	else if (n == 1)
 		snprintf(buf, size, "10.0.%u.%u", third, 30 + generator_pick(g, 8));
 	else if (sn->cidr6.family)
-		snprintf(buf, size, "10.0.%u.%u,fd00:0:0:%u::%x", third, 30 + generator_pick(g, 8), third,
-			 30 + generator_pick(g, 8));
+		snprintf(buf, size, "10.0.%u.%u,fd00:0:0:%u:%x::%x", third, 30 + generator_pick(g, 8), third,
+			 pick_word(g), 30 + generator_pick(g, 8));
 	else
 		snprintf(buf, size, "10.0.%u.%u,10.0.%u.%u", third, 30 + generator_pick(g, 4), third,
 			 34 + generator_pick(g, 4));
@@ -276,7 +284,7 @@ static void line_eni_create(struct generator *g, const struct naive_state *s, ch
 	random_groups(g, s, sn->vpc, groups, sizeof(groups));
 	random_secondary(g, sn, secondary, sizeof(secondary));
 	if (sn->cidr6.family)
-		snprintf(ip6, sizeof(ip6), "fd00:0:0:%u::%x", third, host);
+		snprintf(ip6, sizeof(ip6), "fd00:0:0:%u:%x::%x", third, pick_word(g), host);
 	snprintf(line, LINE_MAX_BYTES, "eni.create e%u %s 02:00:00:00:%02x:%02x 10.0.%u.%u %s %s %s on", g->names,
 		 sn->name, g->names >> 8 & 0xff, g->names & 0xff, third, host, ip6, secondary, groups);
 	g->names++;

@@ -6,7 +6,7 @@
 
 static const uint16_t ports[] = {0, 1, 22, 53, 80, 443, 444, 1023, 1024, 4096, 5000, 8080, 8081, 32768, 65534, 65535};
 static const char *const outside4[] = {"198.51.100.7", "198.51.100.8", "203.0.113.9", "11.0.0.1"};
-static const char *const outside6[] = {"2001:db8::7", "2001:db8::8", "2001:db8:ffff::9", "2a00::1"};
+static const char *const outside6[] = {"2001:db8::8001:2:3:7", "2001:db8::8000:2:3:8", "2001:db8:ffff::9", "2a00::1"};
 
 static uint16_t pick_port(struct generator *g)
 {

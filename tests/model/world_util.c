@@ -27,7 +27,7 @@ static struct vpc_limits limits(void)
 
 static enum world_result broken(struct world *w, const char *what, const struct vpc_error *error)
 {
-	snprintf(w->message, sizeof(w->message), "%s: %s: %s", what, vpc_code_string(error->code), error->message);
+	snprintf(w->message, sizeof(w->message), "%s: %s: %.1000s", what, vpc_code_string(error->code), error->message);
 	return WORLD_BROKEN;
 }
 
@@ -221,7 +221,7 @@ static enum world_result change(struct world *w, char *const *words, unsigned n)
 	if (!w->failed && model_apply(w->txn, &c, &result, &error) < 0) {
 		if (error.code == VPC_E_INTERNAL_ERROR)
 			return broken(w, "model_apply", &error);
-		snprintf(w->message, sizeof(w->message), "%s: %s", vpc_code_string(error.code), error.message);
+		snprintf(w->message, sizeof(w->message), "%s: %.1000s", vpc_code_string(error.code), error.message);
 		w->failed = true;
 	}
 	if (!w->failed) {
