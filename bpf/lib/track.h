@@ -91,18 +91,6 @@ static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, 
 	return AGAIN;
 }
 
-/* Whether another ENI has the address of the side that isn't this port's by now: then a packet to it is not this
- * flow's. */
-static __always_inline int track_moved(struct scratch *s, __u32 own)
-{
-	__u32 other = (own ^ 1) & 1, owner;
-
-	if (!s->fl.eni[other])
-		return 0;
-	owner = address_owner(s, s->key.addr[(s->fl.opener ^ other) & 1]);
-	return owner && owner != s->fl.eni[other];
-}
-
 static __always_inline void track_seen(struct scratch *s, struct vpc_flow *f)
 {
 	if ((__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS && READ_ONCE(f->tag) == s->tag)
@@ -110,11 +98,11 @@ static __always_inline void track_seen(struct scratch *s, struct vpc_flow *f)
 }
 
 /* A packet of a flow that was cut. Returns AGAIN when it lives again. */
-static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f, __u32 from)
+static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f)
 {
 	const struct packet *p = &s->packet;
 
-	if ((p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags)) || (p->icmp_kind == ICMP_QUERY && from))
+	if (p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags))
 		return OPEN_NEW;
 	if (s->gen_any > s->fl.epoch) {
 		int rc = judge_again(SCRATCH_PACKET);
@@ -131,18 +119,6 @@ static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f
 	return VPC_DROP_REVOKED;
 }
 
-/* The responder's own query was allowed by rules that were not judged again: it must be asked anew. */
-static __always_inline void track_forget_both(struct scratch *s, struct vpc_flow *f)
-{
-	union flow_word old = {.word = *flow_word(&s->fl)}, next = old;
-
-	if (!(old.flags & VPC_FLOW_BOTH_ASKED))
-		return;
-	next.flags &= (__u8)~VPC_FLOW_BOTH_ASKED;
-	s->fl.flags = next.flags;
-	__sync_val_compare_and_swap(flow_word(f), old.word, next.word);
-}
-
 /* The rules changed since the flow was judged. Returns PASS when it stands, OPEN_NEW when it is somebody else's. */
 static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow *f)
 {
@@ -154,7 +130,6 @@ static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow 
 			return AGAIN;
 		if (s->fl.grace_until_ns) /* not needed any more: what is taken away later may cut it again */
 			WRITE_ONCE(f->grace_until_ns, 0);
-		track_forget_both(s, f);
 		WRITE_ONCE(f->rule[0], s->rules[0]);
 		WRITE_ONCE(f->rule[1], s->rules[1]);
 		s->fl.rule[0] = s->rules[0];
@@ -180,8 +155,6 @@ static __always_inline int track_asks(const struct scratch *s, __u32 from)
 
 	if (p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags))
 		return tcp_syn(&s->fl, from);
-	if (p->icmp_kind == ICMP_QUERY && from)
-		return OPEN_KEEP;
 	return PASS;
 }
 
@@ -243,10 +216,8 @@ __noinline int track_known(__u32 which)
 	rc = judge_load_sides(which);
 	if (rc)
 		return rc == AGAIN ? AGAIN : OPEN_NEW;
-	if ((s->fl.state == VPC_FLOW_TOMBSTONE || s->fl.epoch < s->gen_revoke) && track_moved(s, own))
-		return OPEN_NEW;
 	if (s->fl.state == VPC_FLOW_TOMBSTONE)
-		return track_tombstone(s, f, from);
+		return track_tombstone(s, f);
 	/* Between two local ENIs both programs see the packet: the sender's has judged what it asks and moves the flow.
 	 */
 	seen_before = s->direction == VPC_INGRESS && !s->via && s->fl.eni[own ^ 1];
@@ -264,8 +235,6 @@ __noinline int track_known(__u32 which)
 		track_seen(s, f);
 		return PASS;
 	}
-	if (s->packet.icmp_kind == ICMP_REPLY && !from && !(s->fl.flags & VPC_FLOW_BOTH_ASKED))
-		return VPC_DROP_NO_FLOW;
 	track_step(s, f, from);
 	return PASS;
 }

@@ -269,7 +269,7 @@ struct vpc_flow_key {
 	__u8 icmp_type; /* ICMP and ICMPv6: of the query that opens (echo: 8, 128), also in what answers it; others: 0
 			 */
 	__u8 icmp_code;
-	__u8 pad;
+	__u8 icmp_asker; /* ICMP and ICMPv6: which address asks; others: 0 */
 };
 _Static_assert(sizeof(struct vpc_flow_key) == 48, "vpc_flow_key");
 
@@ -290,9 +290,8 @@ enum vpc_flow_state {
 
 #define VPC_FLOW_FIN_OPENER    1u /* the opener sent FIN */
 #define VPC_FLOW_FIN_RESPONDER 2u
-#define VPC_FLOW_BUDGETED      4u  /* counted in eni_flows of its local sides */
-#define VPC_FLOW_PICKED_UP     8u  /* taken up mid-stream */
-#define VPC_FLOW_BOTH_ASKED    16u /* ICMP: the responder's own query with the same id was allowed too */
+#define VPC_FLOW_BUDGETED      4u /* counted in eni_flows of its local sides */
+#define VPC_FLOW_PICKED_UP     8u /* taken up mid-stream */
 
 /* Sides: index 0 the opener, 1 the responder. */
 struct vpc_flow {
