@@ -8,6 +8,7 @@
  *
  * expected_attach_type stays 0: the same programs run as clsact filters and as tcx links.
  */
+#include "lib/fast.h"
 #include "lib/ingress.h"
 #include "lib/sweep.h"
 
@@ -19,13 +20,18 @@ char datapath_license[] SEC("license") = "GPL";
 SEC("tc")
 int from_workload(struct __sk_buff *skb)
 {
-	struct scratch *s = scratch_get(SCRATCH_PACKET);
-	int rc = AGAIN;
+	struct scratch *s;
+	int rc;
 
 	skb->mark = 0;
+	rc = fast_from_workload(skb);
+	if (rc != FAST_NOT)
+		return rc;
+	s = scratch_get(SCRATCH_PACKET);
 	if (!s)
 		return TC_ACT_SHOT;
 	s->mark = 0;
+	rc = AGAIN;
 	for (__u32 i = 0; i < TRIES && rc == AGAIN; i++)
 		rc = egress_judge(skb);
 	if (rc == PASS)
@@ -55,7 +61,7 @@ int to_workload(struct __sk_buff *skb)
 	if (rc != PASS)
 		return drop_packet(s, rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
 	skb->mark = 0;
-	count_rx(s);
+	count_rx(s->me, s->length);
 	return TC_ACT_OK;
 }
 

@@ -9,12 +9,15 @@
  *    change of its state is a compare-and-swap of the word the state is in, so it can't overwrite a tombstone; and the
  *    epoch is raised only by a compare-and-swap from the one that was found too old.
  *  - A copy for the other table takes its epoch before the rest: it can't have a tombstone's epoch and no tombstone.
+ *  - After each change of a state, and after an insertion over something, flow_version is raised, for what CPUs
+ *    remember (recent.h).
  *  - Elements are recycled at once: the tag is compared after what was read, and before each write.
  */
 #ifndef BPF_LIB_FLOW_H
 #define BPF_LIB_FLOW_H
 
 #include "lib/drop.h"
+#include "lib/recent.h"
 
 #define FLOW_SYN_S	 60
 #define FLOW_CLOSING_S	 120
@@ -118,8 +121,11 @@ static __always_inline int flow_expired(const struct vpc_flow *f, __u64 now_ns)
  */
 static __always_inline struct vpc_flow *flow_get(struct scratch *s)
 {
-	struct vpc_flow *f = flow_lookup(s);
+	__u32 *version = version_of(s->tag);
+	struct vpc_flow *f;
 
+	s->version = version ? READ_ONCE(*version) : 0;
+	f = flow_lookup(s);
 	s->found = 0;
 	if (!f)
 		return 0;
@@ -269,8 +275,10 @@ __noinline int flow_insert(__u32 which, __u32 replace)
 	rc = bpf_map_update_elem(&flow_new, &s->key, &s->fl, replace ? BPF_ANY : BPF_NOEXIST);
 	if (rc)
 		return rc == -17 /* EEXIST */ ? PASS : VPC_DROP_FLOW_TABLE;
-	if (replace)
+	if (replace) {
 		flow_leave(s);
+		version_raise(s->tag);
+	}
 	return PASS;
 }
 
@@ -330,6 +338,7 @@ static __always_inline int flow_write_state(struct vpc_flow *f, const struct vpc
 	if (__sync_val_compare_and_swap(flow_word(f), old, READ_ONCE(*flow_word((struct vpc_flow *)copy))) != old)
 		return 0;
 	WRITE_ONCE(f->timeout_s, copy->timeout_s);
+	version_raise(copy->tag);
 	return 1;
 }
 
@@ -349,6 +358,7 @@ static __always_inline void flow_bury(struct scratch *s, struct vpc_flow *f, __u
 	WRITE_ONCE(f->last_seen_ns, s->now_ns);
 	WRITE_ONCE(f->grace_until_ns, 0);
 	budget_release(f);
+	version_raise(s->tag);
 }
 
 #endif

@@ -164,6 +164,10 @@ __noinline int open_flow(__u32 which, int how)
 		rc = open_verdict(s, how);
 	if (rc || how == OPEN_ONCE)
 		return rc;
+	if (s->direction == VPC_EGRESS && !s->via) {
+		s->target = s->end[1].eni;
+		s->target_incarnation = s->side[1].eni == s->end[1].eni ? s->side[1].incarnation : 0;
+	}
 	if (how == OPEN_KEEP)
 		return open_note(s);
 	rc = open_budget(s);

@@ -239,6 +239,7 @@ static __always_inline int parse_l4(struct __sk_buff *skb, struct packet *p, __u
 		if (room < 20 || bpf_skb_load_bytes(skb, p->l4, h, 16))
 			return VPC_DROP_MALFORMED;
 		p->tcp_flags = h[13];
+		p->upper = (__u8)((h[12] >> 4) * 4);
 		if (h[12] >> 4 < 5 || (__u32)(h[12] >> 4) * 4 > room)
 			return VPC_DROP_MALFORMED;
 		return tcp_flags_valid(p->tcp_flags) ? PASS : VPC_DROP_INVALID_FLAGS;

@@ -151,6 +151,7 @@ static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __
 	}
 	if (!stale && !moved)
 		return;
+	s->fl.last_seen_ns = s->now_ns;
 	if (READ_ONCE(f->tag) == s->tag) {
 		WRITE_ONCE(f->last_seen_ns, s->now_ns);
 		WRITE_ONCE(f->packets, s->fl.packets + 1);
@@ -159,6 +160,31 @@ static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __
 		flow_promote(SCRATCH_PACKET);
 	else if (s->in_flow && (state == VPC_FLOW_CLOSING || state == VPC_FLOW_RESET))
 		flow_demote(SCRATCH_PACKET);
+}
+
+/* Whether one more packet like this one would change nothing of the flow, nor have to be judged. */
+static __always_inline int track_settled(const struct scratch *s, __u32 from)
+{
+	const struct packet *p = &s->packet;
+
+	if (p->fragment != WHOLE || s->fl.epoch < s->gen_revoke)
+		return 0;
+	if (p->proto == IPPROTO_TCP)
+		return s->fl.state == VPC_FLOW_ESTABLISHED && (p->tcp_flags & TCP_JUDGE) == TCP_ACK;
+	return p->proto == IPPROTO_UDP &&
+	       (s->fl.state == VPC_FLOW_STREAM || (s->fl.state == VPC_FLOW_ONE_WAY && !from));
+}
+
+/* The packet of the scratch's fl was let through by what the flow's sides allow: where it goes, and what may be
+ * remembered for those behind it. */
+static __always_inline void track_straight(struct scratch *s, __u32 from)
+{
+	const struct side *other = &s->side[(s->own ^ 1) & 1];
+
+	s->target = other->eni;
+	s->target_incarnation = other->incarnation;
+	if (track_settled(s, from))
+		recent_note(s);
 }
 
 /* Returns PASS, AGAIN, a drop reason, or OPEN_…: the packet must be judged as an opening. */
@@ -177,6 +203,7 @@ __noinline int track_known(__u32 which)
 		return OPEN_NEW;
 	from = (s->from ^ s->fl.opener) & 1;
 	own = own_side(s, from) & 1;
+	s->own = own;
 	if (!s->fl.eni[own] && s->fl.state != VPC_FLOW_TOMBSTONE)
 		return s->packet.proto == IPPROTO_TCP && tcp_opens(s->packet.tcp_flags) ? OPEN_NEW
 											: track_approve(s, f, own);
@@ -205,6 +232,8 @@ __noinline int track_known(__u32 which)
 		track_seen(s, f);
 	else
 		track_step(s, f, from);
+	if (s->direction == VPC_EGRESS && !s->via)
+		track_straight(s, from);
 	return PASS;
 }
 

@@ -21,7 +21,7 @@
 
 #include <linux/types.h>
 
-#define VPC_ABI_VERSION 1
+#define VPC_ABI_VERSION 2
 
 /* --- numbers --------------------------------------------------------------------------------------------------- */
 
@@ -99,6 +99,7 @@ _Static_assert(sizeof(struct vpc_space) == 328, "vpc_space");
 #define VPC_ENI_PEER_REDIRECT	  2u /* its port is a veth that bpf_redirect_peer can reach */
 #define VPC_ENI_TAP		  4u /* its port is a tap */
 
+/* What every packet reads stands in the first 64 bytes, a cache line. */
 struct vpc_eni {
 	struct vpc_versioned set; /* the set of its groups; 0: none, everything is dropped as not_ready */
 	__u64 gen_revoke;	  /* the last epoch at which this ENI itself lost a group or an address */
@@ -107,19 +108,21 @@ struct vpc_eni {
 	__u32 incarnation; /* differs each time the number is given to an ENI; never 0 */
 	__u32 flags;	   /* VPC_ENI_… */
 	__u32 subnet;
+	__u8 mac[6];
+	__u8 gateway_mac[6]; /* the bridge's */
+	__u32 mtu;
 	__be32 gateway4;
 	__be32 subnet4; /* network address and mask of the subnet */
 	__be32 mask4;
-	__be32 subnet6[4]; /* /64 of the subnet; all zero: no IPv6 */
-	__u8 mac[6];
-	__u8 gateway_mac[6];	 /* the bridge's */
+	__be32 subnet6[4];	 /* /64 of the subnet; all zero: no IPv6 */
 	__u32 tcp_idle_s;	 /* idle timeouts: established TCP, */
 	__u32 udp_idle_s;	 /* UDP with at most one packet each way, */
 	__u32 udp_stream_idle_s; /* UDP streams */
 	__u32 flow_budget;	 /* established flows it may have */
-	__u32 mtu;
+	__u32 pad[5];
 };
-_Static_assert(sizeof(struct vpc_eni) == 112, "vpc_eni");
+_Static_assert(sizeof(struct vpc_eni) == 128, "vpc_eni");
+_Static_assert(__builtin_offsetof(struct vpc_eni, gateway4) == 64, "vpc_eni");
 
 /* --- addr: hash {vpc, address} -> number in addr_row, an array, mmapable ------------------------------------------ */
 
@@ -311,6 +314,10 @@ struct vpc_flow {
 	__u32 packets; /* about: counted when the flow is written anyway */
 };
 _Static_assert(sizeof(struct vpc_flow) == 80, "vpc_flow");
+
+/* flow_version: array of __u32 by the lowest bits of the flow's tag: counts the changes of the state of the flows that
+ * share the number. What a CPU remembers of a flow (bpf/lib/recent.h) holds for as long as it is the same. */
+#define VPC_FLOW_VERSIONS 65536u
 
 /* --- fragment: LRU {…} -> verdict of the first fragment
  * ---------------------------------------------------------------- */
