@@ -17,8 +17,7 @@
 #include "engine/engine.h"
 #include "observe/log.h"
 
-/* --- being the only one
- * --------------------------------------------------------------------------------------------------- */
+/* --- being the only one ------------------------------------------------------------------------------ */
 
 /* An abstract socket's name is free again the moment its process ends, whatever run folder it used. */
 static int lock_instance(const char *instance, int *ret_fd)
@@ -83,8 +82,7 @@ static int take_locks(const struct config *c, int *ret_instance, int *ret_run_di
 	return r;
 }
 
-/* --- running
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- running ----------------------------------------------------------------------------------------- */
 
 static int make_event(sd_event **ret)
 {

@@ -42,6 +42,14 @@ static __always_inline int admit_egress(struct scratch *s)
 	return address_in_space(s, p->family, p->dst) ? VPC_DROP_UNKNOWN_DESTINATION : PASS;
 }
 
+/* Whether the subnet's router made the packet, under its own address. */
+static __always_inline int admit_is_router(struct scratch *s)
+{
+	struct vpc_eni *me = eni_get(s->me);
+
+	return me && s->from_router && s->packet.family == 4 && s->packet.src[3] == me->gateway4;
+}
+
 /* An address of an ENI counts as that ENI's only if the packet entered at its port: the mark says so. */
 static __always_inline int admit_source(struct scratch *s)
 {
@@ -51,7 +59,9 @@ static __always_inline int admit_source(struct scratch *s)
 	s->end[0].eni = 0;
 	s->end[0].owns = 0;
 	if ((s->mark & VPC_MARK_KIND) != VPC_MARK_ENI)
-		return owner ? VPC_DROP_FORGED_SOURCE : PASS;
+		return owner || (address_in_space(s, s->packet.family, s->packet.src) && !admit_is_router(s))
+			       ? VPC_DROP_FORGED_SOURCE
+			       : PASS;
 	entered = s->mark & VPC_NUMBER_MASK;
 	e = eni_get(entered);
 	if (!e || e->vpc != s->vpc)

@@ -66,8 +66,9 @@ struct packet {
 	__u8 icmp_code;
 	__u8 query_type; /* ICMP queries and replies: type of the query */
 	__u8 hop_limit;
-	__u8 upper; /* TCP: bytes of its header */
-	__u8 pad;
+	__u16 fragment_at; /* in units of 8 bytes: where a later fragment begins, a first one ends */
+	__u8 upper;	   /* TCP: bytes of its header */
+	__u8 pad[3];
 };
 
 /* One end of the packet in hand: index 0 its source, 1 its destination. */
@@ -128,6 +129,7 @@ struct scratch {
 	__u32 mark;	 /* as it came */
 	__u32 length;	 /* bytes of the frame */
 	__u32 via;
+	__u32 from_router; /* nothing received it: the subnet's router made it */
 	__u32 admitted; /* whether `end` is filled */
 	__u32 culprit;	/* whose rules refused: whose counter */
 	__u32 culprit_direction;

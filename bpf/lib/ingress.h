@@ -10,7 +10,7 @@ static __always_inline int ingress_is_gateway(const struct scratch *s, const str
 {
 	const struct packet *p = &s->packet;
 
-	if ((s->mark & VPC_MARK_KIND) == VPC_MARK_ENI)
+	if (!s->from_router || (s->mark & VPC_MARK_KIND) == VPC_MARK_ENI)
 		return 0;
 	return p->family == 4 ? me->gateway4 && p->src[3] == me->gateway4 : address_is_gateway6(p->src);
 }

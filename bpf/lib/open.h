@@ -151,6 +151,14 @@ static __always_inline int open_budget(struct scratch *s)
 	return PASS;
 }
 
+/* Whether an appliance brings the packet in the name of an ENI: nothing is remembered of it, since what is sent back to
+ * that ENI would look like the answer to what it never sent. */
+static __always_inline int open_in_anothers_name(struct scratch *s)
+{
+	return s->direction == VPC_INGRESS && !s->via && !s->end[0].eni &&
+	       (s->mark & VPC_MARK_KIND) == VPC_MARK_ENI && address_owner(s, s->packet.src);
+}
+
 /* Judges the packet as an opening, `how`: OPEN_…. Returns PASS, AGAIN or a reason. */
 __noinline int open_flow(__u32 which, int how)
 {
@@ -160,6 +168,8 @@ __noinline int open_flow(__u32 which, int how)
 	if (!s)
 		return VPC_DROP_NOT_READY;
 	rc = admit(which);
+	if (!rc && how == OPEN_NEW && open_in_anothers_name(s))
+		how = OPEN_ONCE;
 	if (!rc)
 		rc = open_verdict(s, how);
 	if (rc || how == OPEN_ONCE)

@@ -21,7 +21,7 @@ __noinline int related_flow(__u32 which, __u32 via)
 		return VPC_DROP_ICMP_UNRELATED;
 	flow_key(s, &s->quoted, via);
 	f = flow_get(s);
-	if (!f || s->fl.state == VPC_FLOW_TOMBSTONE)
+	if (!f)
 		return VPC_DROP_ICMP_UNRELATED;
 	from = (s->from ^ s->fl.opener) & 1;
 	/* to the workload: it sent the quoted packet; from it: it received it */
@@ -32,6 +32,8 @@ __noinline int related_flow(__u32 which, __u32 via)
 	rc = judge_load_sides(which);
 	if (rc)
 		return rc == AGAIN ? AGAIN : VPC_DROP_ICMP_UNRELATED;
+	if (s->fl.state == VPC_FLOW_TOMBSTONE) /* allowed again, perhaps; an error brings nothing back to life */
+		return s->gen_any > s->fl.epoch && judge_again(which) == PASS ? PASS : VPC_DROP_ICMP_UNRELATED;
 	return s->fl.epoch < s->gen_revoke ? track_judge_again(s, f) : PASS;
 }
 

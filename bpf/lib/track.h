@@ -35,12 +35,20 @@ static __always_inline int track_identity(struct scratch *s, __u32 from, __u32 o
 	return from == own || s->end[0].eni == source ? PASS : OPEN_ONCE;
 }
 
-/* The flow has no approval of this side yet: judge it and add it. Returns AGAIN: look again, or why not. */
+/*
+ * The flow has no approval of this side yet: judge it and add it. Returns AGAIN: look again, or why not.
+ *
+ * An ENI becomes a flow's opener only by what it sends itself: somebody else may have opened the flow in its name, when
+ * an appliance wrote its address or before it had it, and what "answers" that is a new flow to be judged.
+ */
 static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, __u32 own)
 {
 	__u32 other = own ^ 1;
-	int rc = admit(SCRATCH_PACKET);
+	int rc;
 
+	if (s->direction == VPC_INGRESS && !own)
+		return OPEN_NEW;
+	rc = admit(SCRATCH_PACKET);
 	if (rc)
 		return rc;
 	if (s->direction == VPC_INGRESS && s->end[0].eni != s->fl.eni[other & 1])
@@ -65,7 +73,23 @@ static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, 
 	barrier_full(s);
 	if (!__sync_val_compare_and_swap(&f->eni[own & 1], 0, s->me) && (s->fl.flags & VPC_FLOW_BUDGETED))
 		budget_add(s->me, s->my_incarnation, 1);
+	/* The others' judgement may be newer than this one, or be renewed just now without it: all are judged again. */
+	barrier_full(s);
+	WRITE_ONCE(f->epoch, 0);
+	version_raise(s->tag);
 	return AGAIN;
+}
+
+/* Whether another ENI has the address of the side that isn't this port's by now: then a packet to it is not this
+ * flow's. */
+static __always_inline int track_moved(struct scratch *s, __u32 own)
+{
+	__u32 other = (own ^ 1) & 1, owner;
+
+	if (!s->fl.eni[other])
+		return 0;
+	owner = address_owner(s, s->key.addr[(s->fl.opener ^ other) & 1]);
+	return owner && owner != s->fl.eni[other];
 }
 
 static __always_inline void track_seen(struct scratch *s, struct vpc_flow *f)
@@ -215,6 +239,8 @@ __noinline int track_known(__u32 which)
 	rc = judge_load_sides(which);
 	if (rc)
 		return rc == AGAIN ? AGAIN : OPEN_NEW;
+	if ((s->fl.state == VPC_FLOW_TOMBSTONE || s->fl.epoch < s->gen_revoke) && track_moved(s, own))
+		return OPEN_NEW;
 	if (s->fl.state == VPC_FLOW_TOMBSTONE)
 		return track_tombstone(s, f, from);
 	/* Between two local ENIs both programs see the packet: the sender's has judged what it asks and moves the flow.
@@ -225,6 +251,8 @@ __noinline int track_known(__u32 which)
 		return rc;
 	if (s->fl.epoch < s->gen_revoke) {
 		rc = track_judge_again(s, f);
+		if (rc == VPC_DROP_REVOKED && s->packet.proto == IPPROTO_TCP && tcp_opens(s->packet.tcp_flags))
+			return OPEN_NEW; /* was the answer to a SYN that is cut: a connection of its own */
 		if (rc)
 			return rc;
 	}

@@ -27,9 +27,9 @@ enum vpc_code {
 
 struct vpc_error {
 	enum vpc_code code;
-	char field[64];	    /* "" or the request's field, as "rules[3].cidr" */
+	char field[64];			     /* "" or the request's field, as "rules[3].cidr" */
 	char message[VPC_ERROR_MESSAGE_MAX]; /* one sentence */
-	char **holders;	    /* NULL or n_holders ids, owned */
+	char **holders;			     /* NULL or n_holders ids, owned */
 	size_t n_holders;
 	int change; /* index of the change in a transaction, -1 */
 };

@@ -124,13 +124,10 @@ static struct naive_flow *find_flow(struct naive *n, int vpc, int via, const str
 	return NULL;
 }
 
-/* Whether the flow may go on: the rules would allow it to be opened now (8). Notes it if not. */
-static bool stands(const struct naive *n, struct naive_flow *f)
+/* Whether the flow may go on: the rules would allow it to be opened now (8). */
+static bool stands(const struct naive *n, const struct naive_flow *f)
 {
-	bool allowed = naive_allows(&n->now, f->vpc, f->via, &f->open);
-
-	f->cut = f->cut || !allowed;
-	return allowed;
+	return naive_allows(&n->now, f->vpc, f->via, &f->open);
 }
 
 static void open_flow(struct naive *n, struct naive_flow *old, int vpc, int via, const struct tuple *t)
@@ -197,7 +194,10 @@ static struct naive_verdict judge_tcp(struct naive *n, int vpc, int via, const s
 
 	if (!flags_possible(p->flags))
 		return DROP("TCP flags that no connection has");
-	if (flow && stands(n, flow) && (!opens || !tcp_is_new(flow, from))) {
+	/* The opener's next SYN asks for itself: refused, it cuts nothing. */
+	if (flow && !stands(n, flow) && (!opens || from == 1))
+		flow->cut = true;
+	if (flow && (!opens || !tcp_is_new(flow, from)) && stands(n, flow)) {
 		tcp_seen(flow, p->flags, from);
 		return PASS("its connection is allowed");
 	}
@@ -218,7 +218,10 @@ struct naive_verdict naive_judge_error(struct naive *n, int vpc, int via, const 
 
 	if (!flow || !address_equal(&p->quoted.src, &p->t.dst))
 		return DROP("an ICMP error about no flow");
-	return stands(n, flow) ? PASS("an ICMP error about a flow") : DROP("an ICMP error about a flow that is cut");
+	if (stands(n, flow))
+		return PASS("an ICMP error about a flow");
+	flow->cut = true;
+	return DROP("an ICMP error about a flow that is cut");
 }
 
 /* 3, 7, 8: an open flow passes in both directions while the rules allow its opening packet; a cut one drops both, until

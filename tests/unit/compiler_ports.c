@@ -20,8 +20,8 @@ static void check_range(uint16_t lo, uint16_t hi)
 		cr_assert(false, "%u-%u: %zu prefixes", lo, hi, n);
 	for (size_t i = 0; i < n; i++) {
 		if (p[i].plen > 16 || p[i].port != next || next % prefix_size(&p[i]) != 0)
-			cr_assert(false, "%u-%u: prefix %zu is %u/%u, expected to start at %u", lo, hi, i, p[i].port, p[i].plen,
-				 next);
+			cr_assert(false, "%u-%u: prefix %zu is %u/%u, expected to start at %u", lo, hi, i, p[i].port,
+				  p[i].plen, next);
 		next += prefix_size(&p[i]);
 	}
 	if (next != (uint32_t)hi + 1)

@@ -242,10 +242,10 @@ Test(model_rules, group_in_use_is_not_deleted)
 
 Test(model_rules, holders_beyond_the_message)
 {
-	for (unsigned i = 0; i < 100; i++)
+	for (unsigned i = 0; i < 200; i++)
 		model_ok(&b, "{'op': 'eni.create', 'name': 'e%u', 'subnet_id': 's', 'security_groups': ['db']}", i);
 	model_refused(&b, "DependencyViolation", "", "{'op': 'sg.delete', 'security_group_id': 'db'}");
-	cr_assert_eq(b.error.n_holders, 100);
+	cr_assert_eq(b.error.n_holders, 200);
 	cr_assert_not_null(strstr(b.error.message, " more"));
 }
 

@@ -21,7 +21,7 @@
 
 #include <linux/types.h>
 
-#define VPC_ABI_VERSION 2
+#define VPC_ABI_VERSION 3
 
 /* --- numbers --------------------------------------------------------------------------------------------------- */
 
@@ -266,7 +266,8 @@ struct vpc_flow_key {
 	__be32 addr[2][4]; /* IPv4 as ::ffff:a.b.c.d; ascending by bytes, then by port */
 	__be16 port[2];	   /* beside its address. ICMP queries with an id: the id in both. Others: 0 */
 	__u8 proto;	   /* IP protocol number */
-	__u8 icmp_type;	   /* ICMP and ICMPv6: of the query that opens (echo: 8, 128), also in what answers it; others: 0 */
+	__u8 icmp_type; /* ICMP and ICMPv6: of the query that opens (echo: 8, 128), also in what answers it; others: 0
+			 */
 	__u8 icmp_code;
 	__u8 pad;
 };
@@ -289,8 +290,8 @@ enum vpc_flow_state {
 
 #define VPC_FLOW_FIN_OPENER    1u /* the opener sent FIN */
 #define VPC_FLOW_FIN_RESPONDER 2u
-#define VPC_FLOW_BUDGETED      4u /* counted in eni_flows of its local sides */
-#define VPC_FLOW_PICKED_UP     8u /* taken up mid-stream */
+#define VPC_FLOW_BUDGETED      4u  /* counted in eni_flows of its local sides */
+#define VPC_FLOW_PICKED_UP     8u  /* taken up mid-stream */
 #define VPC_FLOW_BOTH_ASKED    16u /* ICMP: the responder's own query with the same id was allowed too */
 
 /* Sides: index 0 the opener, 1 the responder. */
@@ -335,10 +336,10 @@ _Static_assert(sizeof(struct vpc_fragment_key) == 44, "vpc_fragment_key");
 struct vpc_fragment {
 	__u64 seen_ns; /* CLOCK_MONOTONIC; counts for 30 s */
 	__u64 epoch;   /* of the judgement */
-	__be16 sport;  /* as in the first fragment */
-	__be16 dport;
+	__u32 mark;    /* with which the first one came: the others must have it too */
+	__u16 end;     /* of the first one, in units of 8 bytes: none may begin before */
 	__u8 allowed;
-	__u8 pad[3];
+	__u8 pad;
 };
 _Static_assert(sizeof(struct vpc_fragment) == 24, "vpc_fragment");
 
