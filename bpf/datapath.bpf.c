@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The programs on every port. One object, three entry points:
+ * The programs on every port. One object, four entry points:
  *
  *   from_workload   tc ingress of the port: what the workload sends
  *   to_workload     tc egress of the port: what is about to reach it
+ *   fast_path_probe on a scratch port at vpcd's start: does the kernel redirect to a veth's peer?
  *   sweep           run by vpcd with BPF_PROG_TEST_RUN only: expires, stamps, cuts the flows listed in sweep_io
  *
  * expected_attach_type stays 0: the same programs run as clsact filters and as tcx links.
@@ -63,6 +64,14 @@ int to_workload(struct __sk_buff *skb)
 	skb->mark = 0;
 	count_rx(s->me, s->length);
 	return TC_ACT_OK;
+}
+
+/* What vpcd tries bpf_redirect_peer with: sends everything to the next ifindex. */
+SEC("tc")
+int fast_path_probe(struct __sk_buff *skb)
+{
+	bpf_skb_change_type(skb, PACKET_HOST);
+	return (int)bpf_redirect_peer(skb->ifindex + 1, 0);
 }
 
 SEC("tc")

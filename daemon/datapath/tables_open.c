@@ -201,3 +201,8 @@ int tables_prog_to_workload(const struct tables *t)
 {
 	return bpf_program__fd(t->bpf->progs.to_workload);
 }
+
+int tables_prog_fast_path_probe(const struct tables *t)
+{
+	return bpf_program__fd(t->bpf->progs.fast_path_probe);
+}
