@@ -110,7 +110,7 @@ int arriving(struct __sk_buff *skb)
 	if (verdict)
 		return drop_packet(s, verdict);
 	skb->mark = 0;
-	count_rx(s);
+	count_rx(s->me, s->length);
 	return TC_ACT_OK;
 }
 
