@@ -67,8 +67,10 @@ struct packet {
 	__u8 query_type; /* ICMP queries and replies: type of the query */
 	__u8 hop_limit;
 	__u16 fragment_at; /* in units of 8 bytes: where a later fragment begins, a first one ends */
-	__u8 upper;	   /* TCP: bytes of its header */
-	__u8 pad[3];
+	__u16 seq_end;	   /* TCP: low 16 bits of the sequence number behind its last byte (FIN not counted), */
+	__u16 ack;	   /* and of what it acknowledges; host order */
+	__u8 upper; /* TCP: bytes of its header */
+	__u8 pad;
 };
 
 /* One end of the packet in hand: index 0 its source, 1 its destination. */

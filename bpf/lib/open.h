@@ -130,8 +130,7 @@ static __always_inline void open_fill(struct scratch *s)
 	f->icmp_type = s->key.icmp_type;
 	f->icmp_code = s->key.icmp_code;
 	f->saved_state = VPC_FLOW_NONE;
-	f->pad[0] = 0;
-	f->pad[1] = 0;
+	f->last_ack = 0;
 	f->packets = 1;
 	f->timeout_s = flow_timeout(f, s->key.proto);
 }
@@ -184,7 +183,9 @@ __noinline int open_flow(__u32 which, int how)
 	if (rc)
 		return rc;
 	open_fill(s);
-	rc = flow_insert(which, s->found);
+	rc = s->found || s->fl.state != VPC_FLOW_SYN_SENT ? 1 : flow_insert_straight(which);
+	if (rc)
+		rc = flow_insert(which, s->found);
 	if (rc)
 		return rc;
 	event_flow(which, VPC_EVENT_OPEN);

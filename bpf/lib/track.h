@@ -154,36 +154,58 @@ static __always_inline int track_asks(const struct scratch *s, __u32 from)
 	return PASS;
 }
 
-static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __u32 from)
+/* Moves the copy on by the packet. */
+static __always_inline void track_next(struct scratch *s, __u32 from)
 {
-	__u32 old = *flow_word(&s->fl), moved = 0;
-	int stale = (__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS;
-	__u8 state;
-
 	if (s->packet.proto == IPPROTO_TCP)
-		tcp_step(&s->fl, s->packet.tcp_flags, from);
+		tcp_step(&s->fl, &s->packet, from);
 	else if (s->fl.state == VPC_FLOW_ONE_WAY && from)
 		s->fl.state = VPC_FLOW_REPLIED;
 	else if (s->fl.state == VPC_FLOW_REPLIED && s->packet.proto == IPPROTO_UDP)
 		s->fl.state = VPC_FLOW_STREAM;
-	state = s->fl.state;
+}
+
+/* The entry's state is another, or it was seen again after a while: is it in the right table? */
+static __always_inline void track_move(struct scratch *s)
+{
+	__u8 state = s->fl.state;
+
+	if (!s->in_flow && (state == VPC_FLOW_ESTABLISHED || state == VPC_FLOW_STREAM))
+		flow_promote(SCRATCH_PACKET);
+	else if (s->in_flow && (state == VPC_FLOW_RESET || (state == VPC_FLOW_CLOSING && !(s->fl.flags & TCP_LAST_ACK)) ||
+				(state == VPC_FLOW_ESTABLISHED && (s->fl.flags & VPC_FLOW_HALF_OPEN))))
+		flow_demote(SCRATCH_PACKET);
+}
+
+static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __u32 from)
+{
+	__u32 old = *flow_word(&s->fl), moved = 0, settles = 0;
+	int stale = (__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS;
+
+	if (s->in_flow && s->packet.proto == IPPROTO_TCP && tcp_over(&s->fl, &s->packet, from)) {
+		flow_leave(s);
+		version_raise(s->tag);
+		return;
+	}
+	track_next(s, from);
+	if (s->fl.state == VPC_FLOW_ESTABLISHED && (s->fl.flags & VPC_FLOW_HALF_OPEN))
+		settles = (__u32)flow_settle(&s->fl);
 	if (*flow_word(&s->fl) != old) {
 		s->fl.timeout_s = flow_timeout(&s->fl, s->packet.proto);
 		if (READ_ONCE(f->tag) != s->tag || !flow_write_state(f, &s->fl, old))
 			return;
 		moved = 1;
+		if (settles)
+			flow_settled(&s->fl);
 	}
 	if (!stale && !moved)
 		return;
-	s->fl.last_seen_ns = s->now_ns;
 	if (READ_ONCE(f->tag) == s->tag) {
 		WRITE_ONCE(f->last_seen_ns, s->now_ns);
 		WRITE_ONCE(f->packets, s->fl.packets + 1);
 	}
-	if (!s->in_flow && (state == VPC_FLOW_ESTABLISHED || state == VPC_FLOW_STREAM))
-		flow_promote(SCRATCH_PACKET);
-	else if (s->in_flow && (state == VPC_FLOW_CLOSING || state == VPC_FLOW_RESET))
-		flow_demote(SCRATCH_PACKET);
+	s->fl.last_seen_ns = s->now_ns;
+	track_move(s);
 }
 
 /* Whether one more packet like this one would change nothing of the flow, nor have to be judged. */

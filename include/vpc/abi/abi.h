@@ -66,7 +66,7 @@ struct vpc_ctl {
 	__u64 epoch;	       /* what counts now; starts at 1 */
 	__u64 pickup_until_ns; /* CLOCK_MONOTONIC: until then TCP flows may be taken up mid-stream (datapath upgrade) */
 	__u32 listeners;       /* events are produced while this is not 0: bit 0 drops, bit 1 flows */
-	__u32 pad;
+	__u32 half_open_max;   /* so many SYNs may stand in `flow` without an established connection; 0: none */
 };
 _Static_assert(sizeof(struct vpc_ctl) == 24, "vpc_ctl");
 #define VPC_LISTEN_DROPS 1u
@@ -257,6 +257,8 @@ _Static_assert(sizeof(struct vpc_eni_stat) == 32, "vpc_eni_stat");
 
 /* eni_flows: array by ENI number: established flows it is a side of (__s64, changed atomically). */
 
+/* half_open: array of one: how many entries of `flow` have VPC_FLOW_HALF_OPEN (__s64, changed atomically). */
+
 /* --- flows: flow (hash, never evicts: established TCP, UDP streams) and flow_new (LRU: everything else)
  * --------------- */
 
@@ -292,6 +294,10 @@ enum vpc_flow_state {
 #define VPC_FLOW_FIN_RESPONDER 2u
 #define VPC_FLOW_BUDGETED      4u  /* counted in eni_flows of its local sides */
 #define VPC_FLOW_PICKED_UP     8u  /* taken up mid-stream */
+#define VPC_FLOW_HALF_OPEN     32u /* in `flow` before it is established: counted in half_open */
+/* Both FINs were seen, the second acknowledging the first: the other side's ACK of last_ack is all that is missing. */
+#define VPC_FLOW_LAST_ACK_OPENER    64u
+#define VPC_FLOW_LAST_ACK_RESPONDER 128u
 #define VPC_FLOW_BOTH_ASKED    16u /* ICMP: the responder's own query with the same id was allowed too */
 
 /* Sides: index 0 the opener, 1 the responder. */
@@ -311,7 +317,7 @@ struct vpc_flow {
 	__u8 icmp_type;	 /* of the opening packet */
 	__u8 icmp_code;
 	__u8 saved_state; /* of a tombstone: what it was */
-	__u8 pad[2];
+	__u16 last_ack;	  /* low 16 bits of the ACK that answers the FIN seen last */
 	__u32 packets; /* about: counted when the flow is written anyway */
 };
 _Static_assert(sizeof(struct vpc_flow) == 80, "vpc_flow");
