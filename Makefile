@@ -48,10 +48,13 @@ SKEL := $(BPF_SRC:%.bpf.c=$(BUILD)/%.skel.h)
 # A test is one file that becomes one program; files named *_util.c and common*.c in its folder are linked to each.
 TEST_SRC = $(wildcard tests/$(1)/*.c tests/$(1)/*/*.c)
 TEST_SHARED = $(filter %_util.c,$(call TEST_SRC,$(1)))
-TEST_BIN = $(patsubst %.c,$(BUILD)/%,$(filter-out %_util.c,$(call TEST_SRC,$(1))))
+TEST_BIN = $(patsubst %.c,$(BUILD)/%,$(filter-out %_util.c %.bpf.c,$(call TEST_SRC,$(1))))
 UNIT_BIN := $(call TEST_BIN,unit)
 BPFTEST_BIN := $(call TEST_BIN,bpf)
 MODELTEST_BIN := $(call TEST_BIN,model)
+# The benchmarks' programs, and BPF programs of their own over the headers of bpf/.
+BENCH_BIN := $(call TEST_BIN,bench)
+BENCH_SKEL := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard tests/bench/*.bpf.c))
 
 .SUFFIXES:
 .SECONDARY:
@@ -91,9 +94,9 @@ $(BUILD)/vpc-cni: $(BUILD)/cli/vpc-cni.o $(CNI_OBJ)
 
 define TEST_RULES
 $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $$(patsubst %.c,$(BUILD)/%.o,$$(call TEST_SHARED,$(1))) $(BUILD)/libvpcd.a
-	$(CC) $(LDFLAGS) -o $$@ $$^ $(LIBS_DAEMON) -lcriterion
+	$(CC) $(LDFLAGS) -o $$@ $$^ $(LIBS_DAEMON) $(if $(filter-out bench,$(1)),-lcriterion)
 endef
-$(foreach kind,unit bpf model,$(eval $(call TEST_RULES,$(kind))))
+$(foreach kind,unit bpf model bench,$(eval $(call TEST_RULES,$(kind))))
 
 tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(BUILD)/vpcctl $(BUILD)/vpc-cni
 # The tests of the command line run the program.
@@ -105,7 +108,10 @@ check: all $(UNIT_BIN)
 test:
 	scripts/test
 
-bench: all
+$(patsubst %,%.o,$(BENCH_BIN)): | $(BENCH_SKEL)
+
+# All of it, or WHAT=forwarding, packet, change, scale or flood.
+bench: all $(BENCH_BIN)
 	tests/bench/run $(WHAT)
 
 lint:

@@ -24,12 +24,14 @@ int attachment_copy(struct attachment *to, const struct attachment *from)
 	return 0;
 }
 
-/* What the kernel takes (dev_valid_name), and no control characters or others that a terminal would not show. */
+/* What the kernel takes (dev_valid_name; "all" and "default" are taken in /proc/sys/net/ipv4/conf), and no control
+ * characters or others that a terminal would not show. */
 static bool ifname_is_valid(const char *name)
 {
 	size_t n = strlen(name);
 
-	if (!n || n >= sizeof(((struct attachment *)0)->ifname) || !strcmp(name, ".") || !strcmp(name, ".."))
+	if (!n || n >= sizeof(((struct attachment *)0)->ifname) || !strcmp(name, ".") || !strcmp(name, "..") ||
+	    !strcmp(name, "all") || !strcmp(name, "default"))
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (name[i] <= ' ' || name[i] > '~' || strchr("/:%", name[i]))

@@ -249,6 +249,7 @@ reference()
 	local dir=$BATS_TEST_TMPDIR
 	netns_add "$P-a"
 	touch "$dir/hidden"
+	# shellcheck disable=SC2016 # the inner shell's
 	unshare -m sh -c 'mount --bind "$1" "$2/hidden" && shift 2 && exec "$@"' - "$(path_of "$P-a")" "$dir" \
 		env CNI_COMMAND=ADD CNI_CONTAINERID="$ID" CNI_NETNS="$dir/hidden" CNI_IFNAME=eth0 "$VPC_CNI" \
 		<<<"$(config 1.1.0)" >/dev/null
@@ -263,6 +264,7 @@ reference()
 	netns_add "$P-a"
 	netns_add "$P-b"
 	# in there, the path of b shows a
+	# shellcheck disable=SC2016 # the inner shell's
 	unshare -m sh -c 'mount --bind "$1" "$2" && shift 2 && exec "$@"' - "$(path_of "$P-a")" "$(path_of "$P-b")" \
 		env CNI_COMMAND=ADD CNI_CONTAINERID="$ID" CNI_NETNS="$(path_of "$P-b")" CNI_IFNAME=eth0 "$VPC_CNI" \
 		<<<"$(config 1.1.0)" >/dev/null

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The four things that are measured of a pair. */
+#include "pair.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define STREAM_BYTES (128 << 10)
+#define UDP_BYTES    64
+#define UDP_BURST    16	       /* packets between two looks at the clock */
+#define QUIET_NS     NS_PER_MS /* when nothing came for so long, nothing will */
+
+/* Waits until the counter stands at `expected` or nothing comes any more. Returns when it last moved. */
+static uint64_t wait_arrived(_Atomic uint64_t *counter, uint64_t expected, uint64_t quiet_ns)
+{
+	uint64_t before = *counter, moved = bench_now_ns(), now = moved;
+
+	while (before < expected && now - moved < quiet_ns) {
+		uint64_t seen = *counter;
+
+		now = bench_now_ns();
+		if (seen != before)
+			moved = now;
+		before = seen;
+	}
+	return moved;
+}
+
+/* Bytes, from the first one's sending to the last one's arrival. */
+static int measure_stream(struct pair *p, struct slice *s)
+{
+	static const char buffer[STREAM_BYTES];
+	uint64_t before = p->received_bytes, sent = 0, began = bench_now_ns();
+
+	while (bench_now_ns() - began < s->ns) {
+		ssize_t n = send(p->stream, buffer, sizeof(buffer), MSG_NOSIGNAL);
+
+		if (n < 0)
+			return -errno;
+		sent += (uint64_t)n;
+	}
+	s->took_ns = wait_arrived(&p->received_bytes, before + sent, NS_PER_S) - began;
+	s->done = p->received_bytes - before;
+	return s->done == sent ? 0 : -ETIMEDOUT;
+}
+
+/* Packets that arrived, by the time of sending, or of arriving where that took longer. */
+static int measure_udp(struct pair *p, struct slice *s)
+{
+	static const char buffer[UDP_BYTES];
+	uint64_t before = p->received_packets, sent = 0, began = bench_now_ns(), ended = began;
+
+	p->polled = true;
+	while (ended - began < s->ns) {
+		for (int i = 0; i < UDP_BURST; i++)
+			if (send(p->udp, buffer, sizeof(buffer), 0) == UDP_BYTES)
+				sent++;
+		ended = bench_now_ns();
+	}
+	s->took_ns = wait_arrived(&p->received_packets, before + sent, QUIET_NS) - began;
+	p->polled = false;
+	s->done = p->received_packets - before;
+	return 0;
+}
+
+static int turn(int fd)
+{
+	char byte = 1;
+
+	if (send(fd, &byte, 1, MSG_NOSIGNAL) != 1)
+		return -errno;
+	if (recv(fd, &byte, 1, 0) != 1)
+		return errno ? -errno : -ECONNRESET;
+	return 0;
+}
+
+static int connection(const struct pair *p)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char byte;
+	int rc;
+
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&p->server, sizeof(p->server)))
+		return -errno;
+	rc = turn(fd);
+	if (rc)
+		return rc;
+	return recv(fd, &byte, 1, 0) ? -EPROTO : 0; /* the server ends it */
+}
+
+/* Runs one operation after the other until the time is up, and notes each one's if that is wanted. */
+static int repeat(struct pair *p, struct slice *s, int (*operation)(const struct pair *p))
+{
+	uint64_t began = bench_now_ns(), now = began, before;
+	int rc = 0;
+
+	s->done = 0;
+	while (now - began < s->ns && !rc) {
+		before = now;
+		rc = operation(p);
+		now = bench_now_ns();
+		s->done++;
+		if (s->n_latencies < s->latencies_max)
+			s->latencies_ns[s->n_latencies++] = now - before;
+	}
+	s->took_ns = now - began;
+	return rc;
+}
+
+static int one_turn(const struct pair *p)
+{
+	return turn(p->turns);
+}
+
+static int measure_turns(struct pair *p, struct slice *s)
+{
+	return repeat(p, s, one_turn);
+}
+
+static int measure_connections(struct pair *p, struct slice *s)
+{
+	int rc = bench_netns_enter(p->client_ns);
+
+	return rc ? rc : repeat(p, s, connection);
+}
+
+const struct measure measures[] = {
+	{"stream", 0, measure_stream},
+	{"udp", 0, measure_udp},
+	{"turns", 1, measure_turns},
+	{"connections", 1, measure_connections},
+	{0},
+};

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A client and a server in two namespaces, ready to talk in four ways. The servers are threads that sleep while nobody
+ * talks to them, so any number of pairs may be open at a time. Pairs live as long as the process.
+ */
+#ifndef TESTS_BENCH_PAIR_H
+#define TESTS_BENCH_PAIR_H
+
+#include "bench_util.h"
+
+#define PAIR_PORT 7000 /* TCP and UDP; the rules of the peers and of vpcd allow it */
+
+struct pair {
+	const char *name; /* borrowed */
+	int client_ns;
+	struct sockaddr_in server;
+	int stream; /* connected sockets of the client */
+	int turns;
+	int udp;
+	/* the servers' ends */
+	int listener;
+	int stream_server;
+	int turns_server;
+	int udp_server;
+	_Alignas(64) _Atomic uint64_t received_bytes;	/* by stream_server */
+	_Alignas(64) _Atomic uint64_t received_packets; /* by udp_server */
+	_Atomic bool polled;				/* udp_server doesn't sleep */
+};
+
+/* What is measured of one pair in one piece, and what came out. */
+struct slice {
+	uint64_t ns;		/* how long */
+	uint64_t *latencies_ns; /* NULL, or where each operation's time is written; the caller's */
+	size_t latencies_max;
+	size_t n_latencies;
+	uint64_t done; /* operations, packets or bytes that arrived */
+	uint64_t took_ns;
+};
+
+/* Opens the pair and connects it. Leaves the thread in the client's namespace. Returns 0 or -errno, having said why. */
+int pair_open(struct pair *p, const char *name, const char *client, const char *server, const char *address);
+
+struct measure {
+	const char *name;
+	_Bool has_latency; /* each operation can be timed */
+	/* Returns 0 or -errno. */
+	int (*run)(struct pair *p, struct slice *s);
+};
+/* stream (bytes), udp (packets delivered), turns (round trips), connections; ends with a NULL name. */
+extern const struct measure measures[];
+
+#endif
