@@ -96,7 +96,9 @@ static __always_inline int egress_refused(struct scratch *s, const struct vpc_en
 	if (address_is_multicast(p->family, p->src))
 		return VPC_DROP_SPECIAL_ADDRESS;
 	rc = address_special(p->family, p->src);
-	return rc ? rc : address_special(p->family, p->dst);
+	if (!rc)
+		rc = address_special(p->family, p->dst);
+	return !rc && dhcp_offered(p) ? VPC_DROP_DHCP_SERVER : rc;
 }
 
 static __always_inline int egress_ip(struct __sk_buff *skb, struct scratch *s, const struct vpc_eni *me)
@@ -106,8 +108,10 @@ static __always_inline int egress_ip(struct __sk_buff *skb, struct scratch *s, c
 
 	if (!(s->dmac[0] & 1) && egress_is_gateway_echo(p, me)) {
 		rc = egress_to_gateway(s, me);
-		/* an appliance may carry others' echoes there, by its rules; later fragments of others' too */
-		if (rc != VPC_DROP_FORGED_SOURCE && rc != VPC_DROP_FRAGMENT)
+		/* An appliance may carry others' echoes there, by its rules, and later fragments of others'. Not in the
+		 * name of an ENI, which lets its gateway's answers in without any rule. */
+		if ((rc != VPC_DROP_FORGED_SOURCE && rc != VPC_DROP_FRAGMENT) ||
+		    (rc == VPC_DROP_FORGED_SOURCE && address_owner(s, p->src)))
 			return rc;
 	}
 	rc = egress_refused(s, me);

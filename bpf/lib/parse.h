@@ -53,11 +53,13 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p, _
 	fragment_word = bpf_ntohs(ip.frag_off);
 	if (fragment_word & IP_OFFSET) {
 		p->fragment = FRAGMENT_LATER;
+		p->fragment_at = (__u16)(fragment_word & IP_OFFSET);
 		/* RFC 1858: would write over the flags of the first fragment's TCP header */
 		if (ip.protocol == IPPROTO_TCP && (fragment_word & IP_OFFSET) == 1)
 			return VPC_DROP_MALFORMED;
 	} else if (fragment_word & IP_MF) {
 		p->fragment = FRAGMENT_FIRST;
+		p->fragment_at = (__u16)((total - header) / 8);
 	}
 	return PASS;
 }
@@ -78,10 +80,13 @@ static __always_inline int parse_fragment6(struct packet *p, const __u8 *h)
 	p->proto = h[0];
 	if (offset >> 3) {
 		p->fragment = FRAGMENT_LATER;
+		p->fragment_at = (__u16)(offset >> 3);
 		return 1;
 	}
-	if (offset & 1)
-		p->fragment = FRAGMENT_FIRST; /* else an atomic fragment: the whole packet (RFC 6946) */
+	if (offset & 1) { /* else an atomic fragment: the whole packet (RFC 6946) */
+		p->fragment = FRAGMENT_FIRST;
+		p->fragment_at = (__u16)((p->end - p->l4 - 8) / 8);
+	}
 	return PASS;
 }
 

@@ -16,17 +16,29 @@ static __always_inline __u32 own_side(const struct scratch *s, __u32 from)
 	return s->direction == VPC_EGRESS ? from : from ^ 1;
 }
 
+/* Whether the frame goes to the gateway or, in its own subnet, to who the flow has at its other end. That one has the
+ * address still, or the flow is judged again. */
+static __always_inline int track_straight(const struct scratch *s, __u32 from)
+{
+	__u32 number = s->fl.eni[(from ^ 1) & 1];
+	struct vpc_eni *me = eni_get(s->me), *other;
+
+	if (!me)
+		return 0;
+	if (mac_equal(s->dmac, me->gateway_mac))
+		return 1;
+	other = number && number != s->me ? eni_get(number) : 0;
+	return other && other->vpc == me->vpc && other->subnet == me->subnet && mac_equal(s->dmac, other->mac);
+}
+
 /* Whether the packet's source is who the flow has it for. Returns PASS, OPEN_ONCE: no; or why it is refused. */
 static __always_inline int track_identity(struct scratch *s, __u32 from, __u32 own)
 {
 	__u32 source = s->fl.eni[from & 1];
 	int rc;
 
-	if (s->direction == VPC_EGRESS) {
-		struct vpc_eni *me = eni_get(s->me);
-
-		return me && mac_equal(s->dmac, me->gateway_mac) ? PASS : admit(SCRATCH_PACKET);
-	}
+	if (s->direction == VPC_EGRESS)
+		return track_straight(s, from) ? PASS : admit(SCRATCH_PACKET);
 	if (source && from != own && s->mark == (VPC_MARK_ENI | source) && !s->via)
 		return PASS; /* its own program has just compared the address with the same flow */
 	rc = admit(SCRATCH_PACKET);
@@ -35,12 +47,20 @@ static __always_inline int track_identity(struct scratch *s, __u32 from, __u32 o
 	return from == own || s->end[0].eni == source ? PASS : OPEN_ONCE;
 }
 
-/* The flow has no approval of this side yet: judge it and add it. Returns AGAIN: look again, or why not. */
+/*
+ * The flow has no approval of this side yet: judge it and add it. Returns AGAIN: look again, or why not.
+ *
+ * An ENI becomes a flow's opener only by what it sends itself: somebody else may have opened the flow in its name, when
+ * an appliance wrote its address or before it had it, and what "answers" that is a new flow to be judged.
+ */
 static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, __u32 own)
 {
 	__u32 other = own ^ 1;
-	int rc = admit(SCRATCH_PACKET);
+	int rc;
 
+	if (s->direction == VPC_INGRESS && !own)
+		return OPEN_NEW;
+	rc = admit(SCRATCH_PACKET);
 	if (rc)
 		return rc;
 	if (s->direction == VPC_INGRESS && s->end[0].eni != s->fl.eni[other & 1])
@@ -65,19 +85,10 @@ static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, 
 	barrier_full(s);
 	if (!__sync_val_compare_and_swap(&f->eni[own & 1], 0, s->me) && (s->fl.flags & VPC_FLOW_BUDGETED))
 		budget_add(s->me, s->my_incarnation, 1);
+	/* The others' judgement may be newer than this one, or be renewed just now without it: all are judged again. */
+	barrier_full(s);
+	WRITE_ONCE(f->epoch, 0);
 	return AGAIN;
-}
-
-/* Whether another ENI has the address of the side that isn't this port's by now: then a packet to it is not this
- * flow's. */
-static __always_inline int track_moved(struct scratch *s, __u32 own)
-{
-	__u32 other = (own ^ 1) & 1, owner;
-
-	if (!s->fl.eni[other])
-		return 0;
-	owner = address_owner(s, s->key.addr[(s->fl.opener ^ other) & 1]);
-	return owner && owner != s->fl.eni[other];
 }
 
 static __always_inline void track_seen(struct scratch *s, struct vpc_flow *f)
@@ -87,31 +98,38 @@ static __always_inline void track_seen(struct scratch *s, struct vpc_flow *f)
 }
 
 /* A packet of a flow that was cut. Returns AGAIN when it lives again. */
-static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f, __u32 from)
+static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f)
 {
 	const struct packet *p = &s->packet;
 
-	if ((p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags)) || (p->icmp_kind == ICMP_QUERY && from))
+	if (p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags))
 		return OPEN_NEW;
 	if (s->gen_any > s->fl.epoch) {
-		if (judge_again(SCRATCH_PACKET) == PASS)
+		int rc = judge_again(SCRATCH_PACKET);
+
+		if (rc == PASS)
 			return open_revive(s);
 		s->culprit = 0;
+		if (rc == OPEN_NEW)
+			return OPEN_NEW;
 		if (READ_ONCE(f->tag) == s->tag)
-			WRITE_ONCE(f->epoch, s->epoch);
+			__sync_val_compare_and_swap(&f->epoch, s->fl.epoch, s->epoch);
 	}
 	track_seen(s, f);
 	return VPC_DROP_REVOKED;
 }
 
-/* The rules changed since the flow was judged. Returns PASS when it stands. */
+/* The rules changed since the flow was judged. Returns PASS when it stands, OPEN_NEW when it is somebody else's. */
 static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow *f)
 {
 	__u64 old = s->fl.epoch;
+	int rc = judge_again(SCRATCH_PACKET);
 
-	if (judge_again(SCRATCH_PACKET) == PASS) {
+	if (rc == PASS) {
 		if (READ_ONCE(f->tag) != s->tag)
 			return AGAIN;
+		if (s->fl.grace_until_ns) /* not needed any more: what is taken away later may cut it again */
+			WRITE_ONCE(f->grace_until_ns, 0);
 		WRITE_ONCE(f->rule[0], s->rules[0]);
 		WRITE_ONCE(f->rule[1], s->rules[1]);
 		s->fl.rule[0] = s->rules[0];
@@ -121,6 +139,8 @@ static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow 
 		return PASS;
 	}
 	s->culprit = 0;
+	if (rc == OPEN_NEW)
+		return OPEN_NEW;
 	if (s->now_ns < s->fl.grace_until_ns)
 		return PASS;
 	flow_bury(s, f, s->epoch);
@@ -134,11 +154,7 @@ static __always_inline int track_asks(const struct scratch *s, __u32 from)
 	const struct packet *p = &s->packet;
 
 	if (p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags))
-		return tcp_syn(s->fl.state, from);
-	if (p->icmp_kind == ICMP_QUERY && from)
-		return OPEN_KEEP;
-	if (p->icmp_kind == ICMP_REPLY && !from && !(s->fl.flags & VPC_FLOW_BOTH_ASKED))
-		return VPC_DROP_NO_FLOW;
+		return tcp_syn(&s->fl, from);
 	return PASS;
 }
 
@@ -200,10 +216,8 @@ __noinline int track_known(__u32 which)
 	rc = judge_load_sides(which);
 	if (rc)
 		return rc == AGAIN ? AGAIN : OPEN_NEW;
-	if ((s->fl.state == VPC_FLOW_TOMBSTONE || s->fl.epoch < s->gen_revoke) && track_moved(s, own))
-		return OPEN_NEW;
 	if (s->fl.state == VPC_FLOW_TOMBSTONE)
-		return track_tombstone(s, f, from);
+		return track_tombstone(s, f);
 	/* Between two local ENIs both programs see the packet: the sender's has judged what it asks and moves the flow.
 	 */
 	seen_before = s->direction == VPC_INGRESS && !s->via && s->fl.eni[own ^ 1];
@@ -217,10 +231,11 @@ __noinline int track_known(__u32 which)
 		if (rc)
 			return rc;
 	}
-	if (seen_before)
+	if (seen_before) {
 		track_seen(s, f);
-	else
-		track_step(s, f, from);
+		return PASS;
+	}
+	track_step(s, f, from);
 	return PASS;
 }
 

@@ -4,8 +4,7 @@
 
 #include "observe/log.h"
 
-/* --- retire: one grace period serves all that was published before it began
- * ----------------------------------------------- */
+/* --- retire: one grace period serves all that was published before it began -------------------------- */
 
 struct retire_trip {
 	struct engine *e;
@@ -76,8 +75,7 @@ void engine_retire(struct engine *e, struct tables_change *c)
 	retire_begin(e);
 }
 
-/* --- tcx links over the floor
- * --------------------------------------------------------------------------------------------- */
+/* --- tcx links over the floor ------------------------------------------------------------------------ */
 
 struct attach_trip {
 	struct engine *e;
@@ -130,8 +128,7 @@ void engine_attach_links(struct engine *e)
 	net_attach_free(e->net, attach);
 }
 
-/* --- flows that have ended
- * ------------------------------------------------------------------------------------------------- */
+/* --- flows that have ended --------------------------------------------------------------------------- */
 
 #define EXPIRE_INTERVAL_US 1000000ull
 /* Entries looked at in one go: a few milliseconds. All of a full table are seen within a minute. */
@@ -152,8 +149,7 @@ int expire_start(struct engine *e)
 					  on_expire, e);
 }
 
-/* --- the store's WAL
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- the store's WAL --------------------------------------------------------------------------------- */
 
 #define CHECKPOINT_COMMITS 1000
 

@@ -72,8 +72,7 @@ void engine_wake(struct engine *e)
 	engine_job_retry(e);
 }
 
-/* --- making and ending ----------------------------------------------------------------------------------------------
- */
+/* --- making and ending ------------------------------------------------------------------------------- */
 
 struct loading {
 	struct engine *e;
@@ -203,6 +202,7 @@ void engine_free(struct engine *e)
 		if (e->commits_since_checkpoint)
 			store_checkpoint(e->state_dir);
 	}
+	free(e->retire); /* a start retires what is dead */
 	free(e->dirty);
 	free(e->instance);
 	free(e->state_dir);

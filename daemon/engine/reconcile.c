@@ -13,8 +13,7 @@
 #define REPAIR_DELAY_US	   20000ull
 #define REPAIR_RETRY_MAX_S 60u
 
-/* --- attachments whose workload is gone
- * ------------------------------------------------------------------------------------ */
+/* --- attachments whose workload is gone -------------------------------------------------------------- */
 
 static void detached(const struct engine_reply *reply, void *userdata)
 {
@@ -50,8 +49,7 @@ static void submit_detach(struct engine *e, const char *eni_id, const char *reas
 	engine_submit(e, r, detached, NULL);
 }
 
-/* --- ports that are missing
- * --------------------------------------------------------------------------------------------------- */
+/* --- ports that are missing -------------------------------------------------------------------------- */
 
 /* A trip to open again what the missing ports are attached to. */
 struct reopening {
@@ -128,8 +126,19 @@ static void detach_stale(struct engine *e, const struct reopening *r)
 	}
 }
 
-/* --- at start
- * ------------------------------------------------------------------------------------------------------------------ */
+/* A namespace may vanish between the two ensures. Its port is no longer in the registry, so its link event says nothing
+ * to anybody: the repair that looks at what it was attached to is asked for here. */
+static void schedule_lost_since(struct engine *e, const struct reopening *r)
+{
+	for (size_t i = 0; i < r->all.n_ports; i++) {
+		const struct port_record *p = &r->all.ports[i].after;
+
+		if (!r->stale[i] && is_lost(r, p->eni))
+			reconcile_schedule(e, p->vpc);
+	}
+}
+
+/* --- at start ---------------------------------------------------------------------------------------- */
 
 static int adopt_namespaces(struct engine *e, const struct plan *all, struct vpc_error *reterr)
 {
@@ -169,6 +178,16 @@ static int adopt_tables(struct engine *e, const struct plan *all, struct vpc_err
 	return 0;
 }
 
+static int take_over(struct engine *e, struct vpc_error *reterr)
+{
+	int r = tables_take_over(e->tables, clock_ns(CLOCK_MONOTONIC));
+
+	if (r < 0)
+		vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL,
+			      "cannot remove another version's programs from the ports: %s", strerror(-r));
+	return r;
+}
+
 int reconcile_start(struct engine *e, struct vpc_error *reterr)
 {
 	_cleanup_(reopening_clear) struct reopening r = {0};
@@ -180,6 +199,8 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 		result = adopt_tables(e, &r.all, reterr);
 	if (result == 0)
 		result = net_ensure(e->net, &r.all, r.workload, r.all.n_ports, &r.lost, &r.n_lost, reterr);
+	if (result == 0)
+		result = take_over(e, reterr);
 	if (result < 0)
 		return result;
 	if (r.n_lost) {
@@ -188,6 +209,7 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 		if (result < 0)
 			return result;
 		detach_stale(e, &r);
+		schedule_lost_since(e, &r);
 	}
 	if (net_prune(e->net, &r.all) < 0)
 		log_warning("namespaces of VPCs that are no more could not be removed");
@@ -195,9 +217,7 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 	return 0;
 }
 
-/* --- repairs
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- repairs ----------------------------------------------------------------------------------------- */
 
 struct repair {
 	struct job job;
@@ -235,8 +255,10 @@ static void repair_reopened(void *data, int result)
 
 	(void)result;
 	result = ensure_again(p->e, &p->r, &error);
-	if (result == 0)
+	if (result == 0) {
 		detach_stale(p->e, &p->r);
+		schedule_lost_since(p->e, &p->r);
+	}
 	repair_end(p, result, &error);
 }
 

@@ -5,8 +5,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 
-/* --- objects
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- objects ----------------------------------------------------------------------------------------- */
 
 static int add_eni_counters(struct engine *e, const struct object *o, json_t *json)
 {
@@ -90,8 +89,7 @@ json_t *engine_object_json(struct engine *e, const struct object *o)
 	return json;
 }
 
-/* --- results of changes
- * ---------------------------------------------------------------------------------------------------- */
+/* --- results of changes ------------------------------------------------------------------------------ */
 
 /* The rules that were made, or the ids of those that are gone. */
 static json_t *rules_to_json(struct engine *e, const struct change_result *r)
@@ -143,8 +141,7 @@ json_t *engine_reply_encode(const struct engine_reply *reply)
 	return json;
 }
 
-/* --- status
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- status ------------------------------------------------------------------------------------------ */
 
 static json_t *limits_to_json(const struct vpc_limits *limits)
 {

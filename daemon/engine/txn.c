@@ -3,156 +3,20 @@
  * The path of a change. There is no other: requests, expiring attachments and repairs that change the model all come
  * through engine_submit, one transaction at a time.
  *
- *   engine_submit    what the request names is opened on a worker, outside the queue
+ *   engine_submit    (txn_submit.c) what the request names is opened on a worker, outside the queue
  *   txn_start        validate → compile → (namespaces on the worker) → prepare
  *                    → commit: the point of no return → publish: one 64-bit store → reply
  *                    → later: removal, retire, tcx links, on the worker
  */
 #include "engine/txn.h"
 
-#include <sys/random.h>
-
 #include "observe/log.h"
 
-static void txn_start(struct job *job);
 static void txn_try(struct txn *t);
 static void txn_publish(struct txn *t);
 static void txn_reply(struct txn *t);
 
-/* --- in --------------------------------------------------------------------------------------------------------------
- */
-
-struct opening_trip {
-	struct txn *txn;
-	struct opening *opening;
-};
-
-static void opening_trip_free(void *data)
-{
-	struct opening_trip *trip = data;
-
-	opening_free(trip->opening);
-	free(trip);
-}
-
-static int opening_trip_run(void *data)
-{
-	return opening_run(((struct opening_trip *)data)->opening);
-}
-
-static void opening_trip_done(void *data, int result)
-{
-	struct opening_trip *trip = data;
-	struct txn *t = trip->txn;
-	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-
-	if (result == -ETIMEDOUT) {
-		/* The thread still has the trip; it is freed when it comes back. */
-		vpc_error_set(&error, VPC_E_ATTACHMENT_FAILED, "attachment",
-			      "opening the namespace took longer than 5 s; is it on a file system that hangs?");
-		txn_refuse(t, &error);
-		return;
-	}
-	t->opening = TAKE_PTR(trip->opening);
-	free(trip);
-	if (result < 0) {
-		error = t->opening->error;
-		t->opening->error = VPC_ERROR_INIT;
-		error.change = t->request->n_changes > 1 ? (int)t->opening->failed : -1;
-		txn_refuse(t, &error);
-	} else if (opening_fill(t->opening, t->request) < 0) {
-		vpc_error_oom(&error);
-		txn_refuse(t, &error);
-	} else {
-		engine_run_job(t->e, &t->job);
-	}
-}
-
-/* Opens what the request attaches to. 0: nothing to open; 1: on its way. */
-static int open_workloads(struct txn *t)
-{
-	struct opening_trip *trip;
-	struct opening *opening = NULL;
-	int r = opening_new(t->request, &opening);
-
-	if (r < 0 || !opening)
-		return r;
-	trip = calloc(1, sizeof(*trip));
-	if (!trip) {
-		opening_free(opening);
-		return -ENOMEM;
-	}
-	*trip = (struct opening_trip){.txn = t, .opening = opening};
-	r = worker_submit(t->e->worker, WORKER_USER, opening_trip_run, opening_trip_done, opening_trip_free, trip);
-	if (r < 0) {
-		opening_trip_free(trip);
-		return r;
-	}
-	return 1;
-}
-
-/* True: the reply of an earlier request with the same key was sent, or refused because it is another request's. */
-static bool replay(struct engine *e, const struct engine_request *r, engine_reply_fn fn, void *userdata)
-{
-	struct engine_reply reply = {.error = VPC_ERROR_INIT};
-	_cleanup_free_ char *digest = NULL, *text = NULL;
-	int found;
-
-	if (!r->idempotency_key)
-		return false;
-	found = store_find_reply(e->store, r->caller.uid, r->idempotency_key,
-				 (int64_t)(clock_ns(CLOCK_REALTIME) / 1000000000ull), &digest, &text, &reply.error);
-	if (found == -ENOENT)
-		return false;
-	if (found == 0 && strcmp(digest, r->request_digest) != 0)
-		vpc_error_set(&reply.error, VPC_E_IDEMPOTENT_PARAMETER_MISMATCH, "Idempotency-Key",
-			      "the key '%s' was used with another request; use a new key", r->idempotency_key);
-	else if (found == 0)
-		reply.replayed = text;
-	fn(&reply, userdata);
-	vpc_error_clear(&reply.error);
-	return true;
-}
-
-void engine_submit(struct engine *e, struct engine_request *request, engine_reply_fn fn, void *userdata)
-{
-	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	struct txn *t;
-	int r;
-
-	if (replay(e, request, fn, userdata)) {
-		engine_request_free(request);
-		return;
-	}
-	t = calloc(1, sizeof(*t));
-	if (!t) {
-		struct engine_reply reply = {.error = VPC_ERROR_INIT};
-
-		vpc_error_oom(&reply.error);
-		fn(&reply, userdata);
-		engine_request_free(request);
-		return;
-	}
-	t->job.start = txn_start;
-	t->e = e;
-	t->request = request;
-	t->fn = fn;
-	t->userdata = userdata;
-	t->reply.error = VPC_ERROR_INIT;
-	t->made_error = VPC_ERROR_INIT;
-	r = getrandom(&t->seed, sizeof(t->seed), 0) == sizeof(t->seed) ? 0 : -EIO;
-	if (r == 0)
-		r = open_workloads(t);
-	if (r < 0) {
-		vpc_error_set(&error, VPC_E_INTERNAL_ERROR, NULL, "cannot start the request: %s", strerror(-r));
-		txn_refuse(t, &error);
-	} else if (r == 0) {
-		engine_run_job(e, &t->job);
-	}
-}
-
-/* --- validate, compile
- * ------------------------------------------------------------------------------------------------ */
+/* --- validate, compile ------------------------------------------------------------------------------- */
 
 static int txn_validate(struct txn *t, struct vpc_error *reterr)
 {
@@ -204,8 +68,7 @@ static int txn_compile(struct txn *t, struct vpc_error *reterr)
 	return 0;
 }
 
-/* --- the path
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- the path ---------------------------------------------------------------------------------------- */
 
 /* Gives up this run of the transaction; the model is N again. It may be started once more. */
 static void txn_rewind(struct txn *t)
@@ -222,7 +85,18 @@ static void txn_rewind(struct txn *t)
 	plan_clear(&t->plan);
 }
 
-static void txn_start(struct job *job)
+/* Frees it; the next job starts if it was the running one. */
+static void txn_end(struct txn *t)
+{
+	struct engine *e = t->e;
+	bool running = e->running == &t->job;
+
+	txn_free(t);
+	if (running)
+		engine_job_done(e);
+}
+
+void txn_start(struct job *job)
 {
 	struct txn *t = (struct txn *)job;
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
@@ -232,6 +106,10 @@ static void txn_start(struct job *job)
 		error = t->made_error;
 		t->made_error = VPC_ERROR_INIT;
 		txn_refuse(t, &error);
+		return;
+	}
+	if (txn_replay(t)) {
+		txn_end(t); /* the same request came twice, and the first has just been done */
 		return;
 	}
 	r = txn_validate(t, &error);
@@ -262,21 +140,16 @@ static void txn_start(struct job *job)
 
 void txn_refuse(struct txn *t, struct vpc_error *error)
 {
-	struct engine *e = t->e;
-	bool running = e->running == &t->job;
-
 	txn_rewind(t);
-	txn_drop_namespaces(t);
 	if (error->code == VPC_E_OK)
-		vpc_error_set(error, VPC_E_INTERNAL_ERROR, NULL, "failed without saying why");
+		vpc_error_set(error, VPC_E_DATAPATH_UNAVAILABLE, NULL,
+			      "numbers that were just given up are not free yet; try again in a moment");
 	if (vpc_code_status(error->code) >= 500)
 		log_error("%s: %s", vpc_code_string(error->code), error->message);
 	t->reply.error = *error;
 	*error = VPC_ERROR_INIT;
 	t->fn(&t->reply, t->userdata);
-	txn_free(t);
-	if (running)
-		engine_job_done(e);
+	txn_end(t);
 }
 
 static void log_txn(const struct txn *t)
@@ -327,6 +200,21 @@ static void txn_try(struct txn *t)
 	txn_reply(t);
 }
 
+/* What failed after the commit is tried again until it works, and called pending until then. */
+static void retry_devices(struct txn *t)
+{
+	const struct plan *p = &t->plan;
+
+	json_array_append_new(t->reply.pending, json_string("devices"));
+	for (size_t i = 0; i < p->n_vpcs; i++)
+		if (p->vpcs[i].has_after)
+			reconcile_schedule(t->e, p->vpcs[i].after.number);
+	for (size_t i = 0; i < p->n_subnets; i++)
+		reconcile_schedule(t->e, p->subnets[i].has_after ? p->subnets[i].after.vpc : p->subnets[i].before.vpc);
+	for (size_t i = 0; i < p->n_ports; i++)
+		reconcile_schedule(t->e, p->ports[i].has_after ? p->ports[i].after.vpc : p->ports[i].before.vpc);
+}
+
 /* From here on nothing is refused: what fails now is retried in the background. */
 static void txn_publish(struct txn *t)
 {
@@ -345,21 +233,15 @@ static void txn_publish(struct txn *t)
 	txn_build_results(t);
 	model_commit(TAKE_PTR(t->mt));
 	log_txn(t);
-	if (failed) {
-		json_array_append_new(t->reply.pending, json_string("devices"));
-		for (size_t i = 0; i < t->plan.n_ports; i++)
-			reconcile_schedule(e, t->plan.ports[i].has_after ? t->plan.ports[i].after.vpc
-									 : t->plan.ports[i].before.vpc);
-	}
+	if (failed)
+		retry_devices(t);
 	engine_retire(e, TAKE_PTR(t->tables_change));
 	expire_note_commit(e);
 	txn_keep_reply(t);
 	txn_reply(t);
 }
 
-/* --- out
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- out --------------------------------------------------------------------------------------------- */
 
 static void send_reply(struct txn *t)
 {

@@ -36,7 +36,13 @@ struct txn {
 	struct net_removal *removal;
 };
 
+/* --- txn_submit.c --- */
+/* Gives the reply that is kept for the request's idempotency key. False: there is none. */
+bool txn_replay(struct txn *t);
+
 /* --- txn.c --- */
+/* The job's start: one run of the transaction. */
+void txn_start(struct job *job);
 void txn_free(struct txn *t);
 DEFINE_CLEANUP(struct txn *, txn_free);
 /* Ends it with an error: everything is undone, the reply is sent, the next job starts. */

@@ -4,8 +4,7 @@
 
 #include "observe/log.h"
 
-/* --- namespaces for new VPCs
- * ------------------------------------------------------------------------------------------ */
+/* --- namespaces for new VPCs ------------------------------------------------------------------------- */
 
 static int make_run(void *data)
 {
@@ -126,8 +125,7 @@ static void take_back(struct txn *t)
 			net_drop_vpc(t->e->net, t->plan.vpcs[i].after.number);
 }
 
-/* --- waiting
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- waiting ----------------------------------------------------------------------------------------- */
 
 bool txn_must_wait_for_removal(const struct txn *t)
 {
@@ -142,8 +140,7 @@ bool txn_must_wait_for_removal(const struct txn *t)
 	return false;
 }
 
-/* --- prepare
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- prepare ----------------------------------------------------------------------------------------- */
 
 /* The workload that an added port goes to: the change that attaches this ENI opened it. */
 static struct workload *workload_of(struct txn *t, const struct port_record *port)

@@ -16,8 +16,7 @@ struct verdict_listener {
 	struct verdict_listener *next;
 };
 
-/* --- names
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------------- */
 
 void verdicts_remember_rule(struct engine *e, const struct object *rule)
 {
@@ -148,8 +147,7 @@ static json_t *verdict_to_json(const struct engine *e, const struct vpc_event *e
 	return json;
 }
 
-/* --- passing on
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- passing on -------------------------------------------------------------------------------------- */
 
 static void deliver(const struct vpc_event *ev, void *userdata)
 {

@@ -78,7 +78,7 @@ create_json()
 	done >"$BATS_TEST_TMPDIR/targets"
 	switch_json a b >"$BATS_TEST_TMPDIR/ab"
 	switch_json b a >"$BATS_TEST_TMPDIR/ba"
-	in_ns "$P-a" "$TOOLS/spray" send --targets "$BATS_TEST_TMPDIR/targets" --seconds 6 >"$BATS_TEST_TMPDIR/sent" 3>&- &
+	background "$P-a" "$TOOLS/spray" send --targets "$BATS_TEST_TMPDIR/targets" --seconds 120 >"$BATS_TEST_TMPDIR/sent"
 	sender=$!
 	sleep 1
 	changes=0
@@ -89,7 +89,8 @@ create_json()
 		sleep 0.3
 		changes=$((changes + 2))
 	done
-	wait "$sender"
+	kill "$sender"
+	wait "$sender" || true
 	sleep 0.3
 	sent=$(cat "$BATS_TEST_TMPDIR/sent")
 	[ "$sent" -gt 1000 ]

@@ -123,6 +123,28 @@ ports_are()
 	attached "$P-a"
 }
 
+# While the first was being looked at, the others vanished: nobody heard of them any more.
+@test "many containers that go away at once: none is forgotten" {
+	local before i
+	before=$(ports)
+	for _ in 1 2 3 4; do
+		for i in {1..20}; do
+			netns_add "$P-m$i"
+			ctl attach "$P-m$i" --subnet prod-app --netns "$INSTANCE-$P-m$i" >/dev/null
+		done
+		for i in {1..20}; do
+			ip netns del "$INSTANCE-$P-m$i"
+		done
+		for i in {1..20}; do
+			# less than the pause between two looks at a VPC in which nothing happened
+			wait_for 4 attached_to_nothing "$P-m$i"
+			ctl eni delete "$P-m$i" >/dev/null
+		done
+	done
+	wait_for 5 ports_are "$before"
+	verify_clean
+}
+
 @test "an ENI's number isn't another's flows: a new ENI at an old address starts with nothing" {
 	plug "$P-s" prod-app --sg "$P-sg"
 	serve "$P-s" --tcp 7000
@@ -168,6 +190,18 @@ ports_are()
 	run ctl attach "$P-a" --subnet prod-app --netns "$(netns_of "$P-a")" --ifname 'a/b'
 	[ "$status" -eq 1 ]
 	ctl attach "$P-a" --subnet prod-app --netns "$(netns_of "$P-a")" --ifname eth1
+	verify_clean
+}
+
+@test "refused: names that the kernel keeps for itself, and taps, which aren't there yet; nothing is left of them" {
+	local name
+	netns_add "$P-a"
+	for name in all default; do
+		refused InvalidParameterValue attach "$P-a" --subnet prod-app --netns "$(netns_of "$P-a")" \
+			--ifname "$name"
+	done
+	refused AttachmentFailed attach "$P-a" --subnet prod-app --tap
+	refused InvalidNetworkInterfaceID.NotFound eni show "$P-a"
 	verify_clean
 }
 

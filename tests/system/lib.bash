@@ -193,7 +193,8 @@ wait_for()
 	local end=$((SECONDS + $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
-		[ "$SECONDS" -le "$end" ] || fail "still not: $*"
+		# not left to errexit, which the caller's || or if would switch off
+		[ "$SECONDS" -le "$end" ] || { fail "still not: $*"; return 1; }
 		sleep 0.1
 	done
 }

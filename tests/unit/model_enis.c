@@ -259,7 +259,8 @@ Test(model_enis, numbers_rest_before_they_are_used_again)
 
 Test(model_enis, attachment)
 {
-	static const char *const bad[] = {"", "a/b", "a b", "sixteencharacter", ".", "..", "a:b", "a%%d", "\\u00e4"};
+	static const char *const bad[] = {"",	 "a/b",	 "a b", "sixteencharacter", ".",      "..",
+					  "a:b", "a%%d", "all", "default",	    "\\u00e4"};
 	char e[OBJECT_ID_MAX];
 
 	strcpy(e, model_ok(&b, "{'op': 'eni.create', 'name': 'e', 'subnet_id': 's'}"));

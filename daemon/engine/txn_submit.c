@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The way into txn.c: known replies are given again, what the request names is opened on the worker, then it queues. */
+#include "engine/txn.h"
+
+#include <sys/random.h>
+
+struct opening_trip {
+	struct txn *txn;
+	struct opening *opening;
+};
+
+static void opening_trip_free(void *data)
+{
+	struct opening_trip *trip = data;
+
+	opening_free(trip->opening);
+	free(trip);
+}
+
+static int opening_trip_run(void *data)
+{
+	return opening_run(((struct opening_trip *)data)->opening);
+}
+
+static void opening_trip_done(void *data, int result)
+{
+	struct opening_trip *trip = data;
+	struct txn *t = trip->txn;
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+
+	if (result == -ETIMEDOUT) {
+		/* The thread still has the trip; it is freed when it comes back. */
+		vpc_error_set(&error, VPC_E_ATTACHMENT_FAILED, "attachment",
+			      "opening the namespace took longer than 5 s; is it on a file system that hangs?");
+		txn_refuse(t, &error);
+		return;
+	}
+	t->opening = TAKE_PTR(trip->opening);
+	free(trip);
+	if (result < 0) {
+		error = t->opening->error;
+		t->opening->error = VPC_ERROR_INIT;
+		error.change = t->request->n_changes > 1 ? (int)t->opening->failed : -1;
+		txn_refuse(t, &error);
+	} else if (opening_fill(t->opening, t->request) < 0) {
+		vpc_error_oom(&error);
+		txn_refuse(t, &error);
+	} else {
+		engine_run_job(t->e, &t->job);
+	}
+}
+
+/* Opens what the request attaches to. 0: nothing to open; 1: on its way. */
+static int open_workloads(struct txn *t)
+{
+	struct opening_trip *trip;
+	struct opening *opening = NULL;
+	int r = opening_new(t->request, &opening);
+
+	if (r < 0 || !opening)
+		return r;
+	trip = calloc(1, sizeof(*trip));
+	if (!trip) {
+		opening_free(opening);
+		return -ENOMEM;
+	}
+	*trip = (struct opening_trip){.txn = t, .opening = opening};
+	r = worker_submit(t->e->worker, WORKER_USER, opening_trip_run, opening_trip_done, opening_trip_free, trip);
+	if (r < 0) {
+		opening_trip_free(trip);
+		return r;
+	}
+	return 1;
+}
+
+bool txn_replay(struct txn *t)
+{
+	const struct engine_request *r = t->request;
+	_cleanup_free_ char *digest = NULL, *text = NULL;
+	int64_t now_s = (int64_t)(clock_ns(CLOCK_REALTIME) / 1000000000ull);
+	int found;
+
+	if (!r->idempotency_key)
+		return false;
+	found = store_find_reply(t->e->store, r->caller.uid, r->idempotency_key, now_s, &digest, &text,
+				 &t->reply.error);
+	if (found == -ENOENT)
+		return false;
+	if (found == 0 && strcmp(digest, r->request_digest) != 0)
+		vpc_error_set(&t->reply.error, VPC_E_IDEMPOTENT_PARAMETER_MISMATCH, "Idempotency-Key",
+			      "the key '%s' was used with another request; use a new key", r->idempotency_key);
+	else if (found == 0)
+		t->reply.replayed = text;
+	t->fn(&t->reply, t->userdata);
+	t->reply.replayed = NULL;
+	return true;
+}
+
+void engine_submit(struct engine *e, struct engine_request *request, engine_reply_fn fn, void *userdata)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct txn *t;
+	int r;
+
+	t = calloc(1, sizeof(*t));
+	if (!t) {
+		struct engine_reply reply = {.error = VPC_ERROR_INIT};
+
+		vpc_error_oom(&reply.error);
+		fn(&reply, userdata);
+		engine_request_free(request);
+		return;
+	}
+	t->job.start = txn_start;
+	t->e = e;
+	t->request = request;
+	t->fn = fn;
+	t->userdata = userdata;
+	t->reply.error = VPC_ERROR_INIT;
+	t->made_error = VPC_ERROR_INIT;
+	if (txn_replay(t)) {
+		txn_free(t);
+		return;
+	}
+	r = getrandom(&t->seed, sizeof(t->seed), 0) == sizeof(t->seed) ? 0 : -EIO;
+	if (r == 0)
+		r = open_workloads(t);
+	if (r < 0) {
+		vpc_error_set(&error, VPC_E_INTERNAL_ERROR, NULL, "cannot start the request: %s", strerror(-r));
+		txn_refuse(t, &error);
+	} else if (r == 0) {
+		engine_run_job(e, &t->job);
+	}
+}
