@@ -245,7 +245,7 @@ int events_start(struct net_vpc *v)
 	r = netns_run(v->ns.ns_fd, open_events, NULL);
 	if (r < 0)
 		return r;
-	v->event_fd = r;
+	v->event_fd = fd_move_high(r);
 	r = sd_event_add_io(v->net->event, &v->source, v->event_fd, EPOLLIN, on_io, v);
 	if (r < 0)
 		v->event_fd = close_fd(v->event_fd);

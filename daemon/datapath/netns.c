@@ -84,7 +84,7 @@ int netns_open(const char *path)
 	type = ioctl(fd, NS_GET_NSTYPE);
 	if (type < 0)
 		return -errno;
-	return type == CLONE_NEWNET ? TAKE_FD(fd) : -EINVAL;
+	return type == CLONE_NEWNET ? fd_move_high(TAKE_FD(fd)) : -EINVAL;
 }
 
 static int alias_of_lo(int rtnl_fd, char ret[NETNS_ALIAS_MAX])

@@ -7,6 +7,7 @@
 #define VPC_CLEANUP_H
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -37,6 +38,21 @@
 			fn(*p);           \
 	}                                 \
 	struct vpc_allow_semicolon
+
+/* Where descriptors go that there may be thousands of: libnftables waits for its socket by select(), which can't have
+ * one above FD_SETSIZE, so the numbers below are kept for what is opened for a moment. */
+#define FD_HIGH 1024
+
+/* Moves a descriptor up there; what it was is closed. Where there is no room it stays. Negative: returned as it is. */
+static inline int fd_move_high(int fd)
+{
+	int high = fd >= 0 && fd < FD_HIGH ? fcntl(fd, F_DUPFD_CLOEXEC, FD_HIGH) : -1;
+
+	if (high < 0)
+		return fd;
+	close(fd);
+	return high;
+}
 
 static inline void freep(void *p)
 {
