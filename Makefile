@@ -14,6 +14,7 @@ DESTDIR =
 
 PKGS_DAEMON = libbpf libnl-3.0 libnl-route-3.0 libmnl libnftables libsystemd libmicrohttpd jansson nettle sqlite3 inih
 PKGS_CLI = jansson libcurl yaml-0.1
+PKGS_CNI = jansson libcurl
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wvla -Werror
 HARDEN = $(if $(SAN)$(COV),,-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection)
 SANFLAGS = $(if $(SAN),-O1 -fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
@@ -26,6 +27,7 @@ CFLAGS = -std=gnu17 -g -fPIE -pthread $(WARN) $(HARDEN) $(SANFLAGS) $(COVFLAGS)
 LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(SANFLAGS) $(COVFLAGS)
 LIBS_DAEMON = $(shell pkg-config --libs $(PKGS_DAEMON))
 LIBS_CLI = $(shell pkg-config --libs $(PKGS_CLI))
+LIBS_CNI = $(shell pkg-config --libs $(PKGS_CNI))
 
 BPF_ARCH_x86_64 = x86
 BPF_ARCH_aarch64 = arm64
@@ -35,8 +37,10 @@ BPF_CFLAGS = -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Wshadow -Werror -fno-str
 DAEMON_SRC := $(wildcard daemon/*/*.c)
 MAIN_SRC := $(wildcard daemon/*.c)
 DAEMON_OBJ := $(DAEMON_SRC:%.c=$(BUILD)/%.o)
-CLI_SRC := $(filter-out cli/vpc-%.c,$(wildcard cli/*.c))
+CLI_SRC := $(filter-out cli/vpc-%.c cli/cni_%.c,$(wildcard cli/*.c))
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
+CNI_SRC := $(wildcard cli/cni_*.c) cli/http.c
+CNI_OBJ := $(CNI_SRC:%.c=$(BUILD)/%.o)
 BPF_SRC := $(wildcard bpf/*.bpf.c)
 BPF_OBJ := $(BPF_SRC:%.bpf.c=$(BUILD)/%.bpf.o)
 SKEL := $(BPF_SRC:%.bpf.c=$(BUILD)/%.skel.h)
@@ -56,7 +60,7 @@ BENCH_SKEL := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard tests/bench/*.bpf.
 .SECONDARY:
 .PHONY: all check test bench lint fuzz install clean bpf tests
 
-all: $(BUILD)/vpcd $(BUILD)/vpcctl
+all: $(BUILD)/vpcd $(BUILD)/vpcctl $(BUILD)/vpc-cni
 
 bpf: $(BPF_OBJ) $(SKEL)
 
@@ -84,6 +88,9 @@ $(BUILD)/vpcd: $(MAIN_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libvpcd.a
 
 $(BUILD)/vpcctl: $(CLI_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CLI)
+
+$(BUILD)/vpc-cni: $(BUILD)/cli/vpc-cni.o $(CNI_OBJ)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CNI)
 
 define TEST_RULES
 $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $$(patsubst %.c,$(BUILD)/%.o,$$(call TEST_SHARED,$(1))) $(BUILD)/libvpcd.a

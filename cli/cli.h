@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <time.h>
 
 #include <vpc/cleanup.h>
 
@@ -36,7 +37,9 @@ struct cli {
 	const char *scope; /* --vpc: where names are looked up, or NULL */
 	bool dry_run;
 	struct http *http;
-	json_t *names; /* cache: {path of a kind: {id: name}} */
+	json_t *names;	    /* cache: {path of a kind: {id: name}} */
+	json_t *processes;  /* cache of plugged.c: {inode of a network namespace: "pid N command"} */
+	time_t processes_s; /* CLOCK_MONOTONIC, when it was read */
 };
 
 #define _cleanup_json_ _cleanup_(json_decrefp)

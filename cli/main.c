@@ -50,6 +50,7 @@ static int run_command(const struct args *args)
 	}
 	status = args->command->run(&cli, args);
 	json_decref(cli.names);
+	json_decref(cli.processes);
 	http_free(cli.http);
 	return status;
 }

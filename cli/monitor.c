@@ -6,6 +6,7 @@
 #include "api.h"
 #include "commands.h"
 #include "http.h"
+#include "plugged.h"
 #include "resource.h"
 #include "yaml.h"
 
@@ -14,24 +15,65 @@ static const char *text_of(const json_t *verdict, const char *key)
 	return json_string_value(json_object_get(verdict, key));
 }
 
-/* "10.0.1.4:443 (web1)"; IPv6 in brackets when there is a port. */
-static void print_end(FILE *f, const char *address, const json_t *port, const char *name)
+struct monitor {
+	struct cli *cli;
+	struct cli side; /* for requests beside the stream; its http is NULL until the first */
+	json_t *enis;	 /* {id: ENI}; NULL: vpcd doesn't tell, no use in asking again */
+};
+
+static void monitor_clear(struct monitor *m)
 {
-	bool brackets = address && strchr(address, ':') && json_is_integer(port);
+	json_decref(m->enis);
+	json_decref(m->side.processes);
+	http_free(m->side.http);
+}
+
+/* The ENI by its id: as it was at the start, or when it was first heard of. Borrowed; NULL: not known. */
+static const json_t *find_eni(struct monitor *m, const char *id)
+{
+	json_t *eni = json_object_get(m->enis, id);
+	_cleanup_free_ char *path = NULL;
+
+	if (eni || !m->enis || !id)
+		return eni;
+	/* Asked for once, whatever comes of it. */
+	if (!m->side.http && http_new(m->side.socket, &m->side.http) < 0)
+		return NULL;
+	path = api_path(&m->side, "enis", id, NULL);
+	if (api_get_optional(&m->side, path, &eni) != CLI_OK || !eni)
+		eni = json_object();
+	return json_object_set_new(m->enis, id, eni) < 0 ? NULL : eni;
+}
+
+/* "10.0.1.4:443 (web1)", "10.0.1.4:443 (web1: pid 12 nginx)"; IPv6 in brackets when there is a port. */
+static void print_end(FILE *f, struct monitor *m, const json_t *verdict, const char *end, const char *eni)
+{
+	char key[32];
+	const char *address = text_of(verdict, end), *name, *id;
+	const json_t *port;
+	_cleanup_free_ char *who = NULL;
+	bool brackets;
+
+	snprintf(key, sizeof(key), "%s_port", end);
+	port = json_object_get(verdict, key);
+	snprintf(key, sizeof(key), "%s_id", eni);
+	id = text_of(verdict, key);
+	name = text_of(verdict, eni) ?: id;
+	if (id)
+		who = plugged_who(&m->side, find_eni(m, id));
+	brackets = address && strchr(address, ':') && json_is_integer(port);
 
 	fprintf(f, "%s%s%s", brackets ? "[" : "", address ? address : "?", brackets ? "]" : "");
 	if (json_is_integer(port))
 		fprintf(f, ":%lld", (long long)json_integer_value(port));
 	if (name && *name)
-		fprintf(f, " (%s)", name);
+		fprintf(f, " (%s%s%s)", name, who ? ": " : "", who ? who : "");
 }
 
 /* One verdict as a line. The ENI's own name stands at its end of the flow: egress leaves it, ingress arrives at it. */
-static void print_verdict(FILE *f, const json_t *v)
+static void print_verdict(FILE *f, struct monitor *m, const json_t *v)
 {
 	const char *event = text_of(v, "event"), *direction = text_of(v, "direction"), *reason = text_of(v, "reason");
-	const char *eni = text_of(v, "eni") ?: text_of(v, "eni_id");
-	const char *peer = text_of(v, "peer_eni") ?: text_of(v, "peer_eni_id");
 	const json_t *rules = json_object_get(v, "rule_ids");
 	bool ingress = direction && !strcmp(direction, "ingress");
 
@@ -41,9 +83,9 @@ static void print_verdict(FILE *f, const json_t *v)
 	}
 	fprintf(f, "%s %-7s %-7s %-6s ", text_of(v, "time") ?: "-", event ? event : "-", direction ? direction : "-",
 		text_of(v, "protocol") ?: "-");
-	print_end(f, text_of(v, "src"), json_object_get(v, "src_port"), ingress ? peer : eni);
+	print_end(f, m, v, "src", ingress ? "peer_eni" : "eni");
 	fputs(" -> ", f);
-	print_end(f, text_of(v, "dst"), json_object_get(v, "dst_port"), ingress ? eni : peer);
+	print_end(f, m, v, "dst", ingress ? "eni" : "peer_eni");
 	if (reason && *reason && strcmp(reason, "none") != 0)
 		fprintf(f, " %s", reason);
 	if (json_array_size(rules) > 0) {
@@ -54,7 +96,7 @@ static void print_verdict(FILE *f, const json_t *v)
 	fputc('\n', f);
 }
 
-static int print_clean(const json_t *verdict)
+static int print_clean(struct monitor *m, const json_t *verdict)
 {
 	_cleanup_free_ char *line = NULL, *clean = NULL;
 	size_t size = 0;
@@ -62,7 +104,7 @@ static int print_clean(const json_t *verdict)
 
 	if (!f)
 		return -1;
-	print_verdict(f, verdict);
+	print_verdict(f, m, verdict);
 	if (fclose(f) != 0 || size == 0)
 		return -1;
 	line[size - 1] = '\0'; /* its newline is ours, any other character of control is not */
@@ -73,7 +115,8 @@ static int print_clean(const json_t *verdict)
 /* Returns not 0 when stdout takes no more: the reader went away. */
 static int on_line(const char *line, void *userdata)
 {
-	const struct cli *cli = userdata;
+	struct monitor *m = userdata;
+	const struct cli *cli = m->cli;
 	_cleanup_json_ json_t *verdict = json_loads(line, 0, NULL);
 	int r;
 
@@ -86,12 +129,30 @@ static int on_line(const char *line, void *userdata)
 	else if (cli->output == OUTPUT_ID)
 		r = puts(text_of(verdict, "eni_id") ?: "-");
 	else
-		r = print_clean(verdict);
+		r = print_clean(m, verdict);
 	return r < 0 || fflush(stdout) != 0;
+}
+
+/* All ENIs there are, quietly: without them the lines only say less. */
+static json_t *read_enis(struct cli *cli)
+{
+	_cleanup_http_reply_ struct http_reply reply = {0};
+	_cleanup_json_ json_t *json = NULL;
+	json_t *enis, *eni;
+	size_t i;
+
+	if (http_request(cli->http, "GET", "/v1/enis", NULL, NULL, &reply) < 0 || reply.status != 200)
+		return NULL;
+	json = json_loadb(reply.body, reply.size, 0, NULL);
+	enis = json_object();
+	json_array_foreach (json_object_get(json, "enis"), i, eni)
+		json_object_set(enis, text_of(eni, "id") ?: "", eni);
+	return enis;
 }
 
 static int run(struct cli *cli, const struct args *args)
 {
+	_cleanup_(monitor_clear) struct monitor m = {.cli = cli, .side = {.socket = cli->socket}};
 	const char *eni = args_get(args, "--eni");
 	_cleanup_free_ char *eni_text = http_encode(eni ? eni : "");
 	_cleanup_free_ char *scope_text = http_encode(cli->scope ? cli->scope : "");
@@ -101,7 +162,9 @@ static int run(struct cli *cli, const struct args *args)
 	    asprintf(&path, "/v1/verdicts?drops=%d%s%s%s%s", args_get(args, "--drops") ? 1 : 0, eni ? "&eni=" : "",
 		     eni_text, cli->scope ? "&vpc=" : "", scope_text) < 0)
 		path = NULL;
-	return api_stream(cli, path, on_line, cli);
+	if (cli->output == OUTPUT_TABLE)
+		m.enis = read_enis(cli);
+	return api_stream(cli, path, on_line, &m);
 }
 
 static const struct param params[] = {

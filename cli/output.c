@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api.h"
+#include "plugged.h"
 #include "yaml.h"
 
 int output_document(const struct cli *cli, const json_t *json)
@@ -213,14 +214,13 @@ char *output_attachment(struct cli *cli, const json_t *object, const struct fiel
 	json_t *a = json_object_get(object, field->key);
 	const char *kind = json_string_value(json_object_get(a, "kind"));
 	const char *ifname = json_string_value(json_object_get(a, "ifname"));
-	const char *netns = json_string_value(json_object_get(a, "netns"));
 	char *text = NULL;
 
-	(void)cli;
 	if (!kind)
 		return strdup("");
-	if (asprintf(&text, "%s%s%s%s%s", kind, netns ? " " : "", netns ? netns : "", ifname ? " " : "",
-		     ifname ? ifname : "") < 0)
+	if (!strcmp(kind, "netns"))
+		return plugged_text(cli, object);
+	if (asprintf(&text, "%s%s%s", kind, ifname ? " " : "", ifname ? ifname : "") < 0)
 		return NULL;
 	return text;
 }

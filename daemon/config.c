@@ -36,9 +36,16 @@ static int set_instance(struct config *c, const char *value)
 	return set_string(&c->instance, value);
 }
 
+/* Kept absolute, whatever folder the daemon is started in. */
 static int set_path(char **to, const char *value)
 {
-	return value[0] == '/' ? set_string(to, value) : -EINVAL;
+	_cleanup_free_ char *cwd = NULL, *path = NULL;
+
+	if (value[0] == '/')
+		return set_string(to, value);
+	if (!value[0] || !(cwd = getcwd(NULL, 0)) || asprintf(&path, "%s/%s", cwd, value) < 0)
+		return -EINVAL;
+	return set_string(to, path);
 }
 
 static int set_state_dir(struct config *c, const char *value)
@@ -94,9 +101,9 @@ static const struct setting {
 	const char *text; /* what it is, and what values are allowed */
 } settings[] = {
 	{"Daemon", "instance", true, set_instance, "NAME", "name of this instance: [a-z0-9-]{1,32} (default)"},
-	{"Daemon", "state-dir", true, set_state_dir, "DIR", "an absolute path (/var/lib/vpcd)"},
-	{"Daemon", "run-dir", true, set_run_dir, "DIR", "an absolute path (/run/vpcd)"},
-	{"Daemon", "socket", true, set_socket, "PATH", "an absolute path (RUN-DIR/vpcd.sock)"},
+	{"Daemon", "state-dir", true, set_state_dir, "DIR", "a folder (/var/lib/vpcd)"},
+	{"Daemon", "run-dir", true, set_run_dir, "DIR", "a folder (/run/vpcd)"},
+	{"Daemon", "socket", true, set_socket, "PATH", "a path (RUN-DIR/vpcd.sock)"},
 	{"Daemon", "group", true, set_group, "GROUP", "group whose members may change networks (vpcd, if it exists)"},
 	{"Daemon", "log-level", true, set_log_level, "L", "error, warning, notice, info or debug (info)"},
 	{"Datapath", "tcx", false, set_tcx, "yes|no", "use tcx links where the kernel has them (yes)"},
@@ -280,7 +287,7 @@ void config_print_help(void)
 	       "  --config FILE         configuration (" CONFIG_DEFAULT_FILE ", if it exists)\n");
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
 		if (settings[i].option)
-			printf("  --%-10s %-8s  %s\n", settings[i].name, settings[i].argument, settings[i].text);
+			printf("  --%-10s %-8s %s\n", settings[i].name, settings[i].argument, settings[i].text);
 	printf("  --version             print the version\n"
 	       "  --help                print this\n\n"
 	       "Networks are made and changed with vpcctl. SIGTERM stops the daemon; networks and enforcement stay.\n");

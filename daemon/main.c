@@ -34,13 +34,31 @@ static int lock_instance(const char *instance, int *ret_fd)
 	return 0;
 }
 
+/* With its parents. Fine if it exists. */
+static int make_dir(const char *path)
+{
+	_cleanup_free_ char *copy = strdup(path);
+
+	if (!copy)
+		return -ENOMEM;
+	for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return mkdir(copy, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
 static int lock_run_dir(const char *run_dir, int *ret_fd)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int fd = -1;
 
-	if (mkdir(run_dir, 0755) < 0 && errno != EEXIST)
-		return -errno;
+	int r = make_dir(run_dir);
+
+	if (r < 0)
+		return r;
 	if (asprintf(&path, "%s/vpcd.lock", run_dir) < 0)
 		return -ENOMEM;
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

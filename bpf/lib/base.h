@@ -30,7 +30,7 @@ typedef __u64 __attribute__((__may_alias__)) u64_alias;
 #define AGAIN	  (-1) /* the state was overtaken while it was read: start over with the epoch of now */
 #define ANSWERED  (-2) /* the packet was turned into the answer: send it back out of its port */
 #define OPEN_NEW  (-3) /* to be judged as the opening of a flow, which replaces what is remembered, if anything */
-#define OPEN_KEEP (-4) /* the same, but what is remembered stays and notes that this was allowed */
+#define OPEN_KEEP (-4) /* the same, but what is remembered stays */
 #define OPEN_ONCE (-5) /* the same, and nothing is remembered */
 
 #define WHOLE	       0
@@ -132,8 +132,8 @@ struct scratch {
 	__u32 length;	 /* bytes of the frame */
 	__u32 via;
 	__u32 from_router; /* nothing received it: the subnet's router made it */
-	__u32 admitted; /* whether `end` is filled */
-	__u32 culprit;	/* whose rules refused: whose counter */
+	__u32 admitted;	   /* whether `end` is filled */
+	__u32 culprit;	   /* whose rules refused: whose counter */
 	__u32 culprit_direction;
 	__u32 from;    /* index in the key of the packet's source */
 	__u32 opener;  /* index in the key of the opener of what is judged */

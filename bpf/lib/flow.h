@@ -97,7 +97,7 @@ static __always_inline void flow_key(struct scratch *s, const struct packet *p, 
 	k->icmp_type = icmp ? p->query_type : 0;
 	k->icmp_code = icmp ? p->icmp_code : 0;
 	/* which address asks: a query of the other side is a flow of its own */
-	k->pad = icmp ? (__u8)((s->from ^ (p->icmp_kind == ICMP_REPLY)) & 1) : 0;
+	k->icmp_asker = icmp ? (__u8)((s->from ^ (p->icmp_kind == ICMP_REPLY)) & 1) : 0;
 	s->tag = flow_tag(k);
 }
 

@@ -113,7 +113,8 @@ __noinline int judge_load_sides(__u32 which)
 
 /*
  * Judges the entry in the scratch's fl, whose sides are loaded, again: do its sides still have their addresses, and do
- * their groups still allow the opening? Returns PASS or a reason.
+ * their groups still allow the opening? Returns PASS; a reason; OPEN_NEW when a side isn't who has the address
+ * any more: then the entry says nothing of its packets, no grace spares them, and they are judged as new.
  */
 __noinline int judge_again(__u32 which)
 {
@@ -126,9 +127,9 @@ __noinline int judge_again(__u32 which)
 	o = s->fl.opener & 1;
 	s->opener = o;
 	if (s->fl.eni[0] && appliance != 0 && address_owner(s, s->key.addr[o]) != s->fl.eni[0])
-		return VPC_DROP_REVOKED;
+		return OPEN_NEW;
 	if (s->fl.eni[1] && appliance != 1 && address_owner(s, s->key.addr[(o ^ 1) & 1]) != s->fl.eni[1])
-		return VPC_DROP_REVOKED;
+		return OPEN_NEW;
 	return judge_opening(which);
 }
 

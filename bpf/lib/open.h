@@ -12,7 +12,6 @@ static __always_inline int open_revive(struct scratch *s)
 	int rc;
 
 	s->fl.state = s->fl.saved_state;
-	s->fl.flags &= (__u8)~VPC_FLOW_BOTH_ASKED;
 	s->fl.epoch = s->epoch;
 	s->fl.rule[0] = s->rules[0];
 	s->fl.rule[1] = s->rules[1];
@@ -94,22 +93,13 @@ static __always_inline int open_verdict(struct scratch *s, int how)
 	return rc > 0 && p->proto == IPPROTO_UDP && open_overlooked(s) ? AGAIN : rc;
 }
 
-/* What is remembered stays; it notes that the packet was allowed. */
+/* What is remembered stays, and was seen. */
 static __always_inline int open_note(struct scratch *s)
 {
 	struct vpc_flow *f = flow_lookup(s);
-	union flow_word old, next;
 
-	if (!f)
-		return PASS;
-	WRITE_ONCE(f->last_seen_ns, s->now_ns);
-	if (s->packet.icmp_kind != ICMP_QUERY)
-		return PASS;
-	old.word = READ_ONCE(*flow_word(f));
-	next = old;
-	next.flags |= VPC_FLOW_BOTH_ASKED;
-	if (next.word != old.word)
-		__sync_val_compare_and_swap(flow_word(f), old.word, next.word);
+	if (f)
+		WRITE_ONCE(f->last_seen_ns, s->now_ns);
 	return PASS;
 }
 
@@ -154,8 +144,8 @@ static __always_inline int open_budget(struct scratch *s)
  * that ENI would look like the answer to what it never sent. */
 static __always_inline int open_in_anothers_name(struct scratch *s)
 {
-	return s->direction == VPC_INGRESS && !s->via && !s->end[0].eni &&
-	       (s->mark & VPC_MARK_KIND) == VPC_MARK_ENI && address_owner(s, s->packet.src);
+	return s->direction == VPC_INGRESS && !s->via && !s->end[0].eni && (s->mark & VPC_MARK_KIND) == VPC_MARK_ENI &&
+	       address_owner(s, s->packet.src);
 }
 
 /* Judges the packet as an opening, `how`: OPEN_…. Returns PASS, AGAIN or a reason. */

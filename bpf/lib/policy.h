@@ -49,15 +49,15 @@ static __always_inline __u32 lowest_bit(__u64 v)
 	return n;
 }
 
-/* Takes a row that allows: remembers it. Returns 1, or 0 when it isn't visible or, unless key is NULL, another's. */
+/* Takes a row that allows: remembers it. Returns 1, or 0 when it isn't visible or has another key. */
 static __always_inline long policy_take(struct policy *q, __u32 number, const struct vpc_rule_key *key)
 {
 	struct vpc_row *r = bpf_map_lookup_elem(&row, &number);
 
 	if (!number || !r || !row_visible(READ_ONCE(r->born), READ_ONCE(r->died), q->epoch))
 		return 0;
-	if (key && (r->key.class != key->class || r->key.kind != key->kind || r->key.plen != key->plen ||
-		    !address_equal(r->key.addr, key->addr)))
+	if (r->key.class != key->class || r->key.kind != key->kind || r->key.plen != key->plen ||
+	    !address_equal(r->key.addr, key->addr))
 		return 0;
 	q->found = number;
 	q->found_rule = READ_ONCE(r->rule);
@@ -206,7 +206,11 @@ static __always_inline long policy_group(struct policy *q)
 	if (!g || slot >= VPC_SLOTS)
 		return 0;
 	d = &g->dir[dir];
-	if (policy_take(q, q->family == 4 ? READ_ONCE(d->all4) : READ_ONCE(d->all6), 0))
+	__builtin_memset(&q->rule_key, 0, sizeof(q->rule_key));
+	q->rule_key.class = number;
+	q->rule_key.kind = q->family == 4 ? VPC_PEER_ALL4 : VPC_PEER_ALL6;
+	q->rule_key.plen = (__u8)dir;
+	if (policy_take(q, q->family == 4 ? READ_ONCE(d->all4) : READ_ONCE(d->all6), &q->rule_key))
 		return 1;
 	q->bits = READ_ONCE(d->port_plens[VPC_SLOT_ANY]) & 0x1ffff;
 	q->slot_bits = READ_ONCE(d->port_plens[slot]) & 0x1ffff;

@@ -34,7 +34,8 @@ __noinline int related_flow(__u32 which, __u32 via)
 		return rc == AGAIN ? AGAIN : VPC_DROP_ICMP_UNRELATED;
 	if (s->fl.state == VPC_FLOW_TOMBSTONE) /* allowed again, perhaps; an error brings nothing back to life */
 		return s->gen_any > s->fl.epoch && judge_again(which) == PASS ? PASS : VPC_DROP_ICMP_UNRELATED;
-	return s->fl.epoch < s->gen_revoke ? track_judge_again(s, f) : PASS;
+	rc = s->fl.epoch < s->gen_revoke ? track_judge_again(s, f) : PASS;
+	return rc == OPEN_NEW ? VPC_DROP_ICMP_UNRELATED : rc;
 }
 
 /* The ICMP error in the scratch's packet. Returns PASS, AGAIN or a reason. */

@@ -8,11 +8,24 @@
 
 #include "lib/judge.h"
 
+/* Whether a side is an ENI that there is no more: the flow can't be used again, and only holds the other's budget. */
+static __always_inline int sweep_is_orphan(const struct vpc_flow *f)
+{
+	for (__u32 i = 0; i < 2; i++) {
+		__u32 number = READ_ONCE(f->eni[i]);
+		struct vpc_eni *e = number ? eni_get(number) : 0;
+
+		if (number && (!e || READ_ONCE(e->incarnation) != READ_ONCE(f->incarnation[i])))
+			return 1;
+	}
+	return 0;
+}
+
 static __always_inline __u8 sweep_expire(struct scratch *s)
 {
 	struct vpc_flow *f = flow_lookup(s);
 
-	if (!f || !flow_expired(f, s->now_ns))
+	if (!f || (!flow_expired(f, s->now_ns) && !sweep_is_orphan(f)))
 		return VPC_SWEPT_NOTHING;
 	if (s->in_flow)
 		flow_leave(s);
@@ -33,7 +46,7 @@ static __always_inline __u8 sweep_judge(struct scratch *s, struct vpc_flow *f, _
 	rc = judge_load_sides(SCRATCH_SWEEP);
 	if (!rc)
 		rc = judge_again(SCRATCH_SWEEP);
-	if (rc <= 0)
+	if (rc <= 0 && rc != OPEN_NEW)
 		return VPC_SWEPT_NOTHING;
 	if (op == VPC_SWEEP_GRACE && READ_ONCE(f->tag) == s->tag)
 		WRITE_ONCE(f->grace_until_ns, grace_until_ns);

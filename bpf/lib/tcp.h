@@ -38,13 +38,13 @@ static __always_inline int tcp_opens(__u8 flags)
 /* What a pure SYN means to a live flow: PASS: part of it (simultaneous open); OPEN_KEEP: the opener asks again, judge
  * it but keep the flow; OPEN_NEW: another connection with the same ports. from: 0 the opener sent it, 1 the responder.
  */
-static __always_inline int tcp_syn(__u8 state, __u32 from)
+static __always_inline int tcp_syn(const struct vpc_flow *f, __u32 from)
 {
-	if (state == VPC_FLOW_CLOSING || state == VPC_FLOW_RESET)
+	if (f->state == VPC_FLOW_CLOSING || f->state == VPC_FLOW_RESET)
 		return OPEN_NEW;
-	if (!from)
-		return OPEN_KEEP;
-	return state == VPC_FLOW_SYN_SENT ? PASS : OPEN_NEW;
+	if (!from) /* after its FIN it doesn't ask for the same one again */
+		return f->flags & VPC_FLOW_FIN_OPENER ? OPEN_NEW : OPEN_KEEP;
+	return f->state == VPC_FLOW_SYN_SENT ? PASS : OPEN_NEW;
 }
 
 #define TCP_FINS     (VPC_FLOW_FIN_OPENER | VPC_FLOW_FIN_RESPONDER)

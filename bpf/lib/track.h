@@ -16,17 +16,29 @@ static __always_inline __u32 own_side(const struct scratch *s, __u32 from)
 	return s->direction == VPC_EGRESS ? from : from ^ 1;
 }
 
+/* Whether the frame goes to the gateway or, in its own subnet, to who the flow has at its other end. That one has the
+ * address still, or the flow is judged again. */
+static __always_inline int track_straight(const struct scratch *s, __u32 from)
+{
+	__u32 number = s->fl.eni[(from ^ 1) & 1];
+	struct vpc_eni *me = eni_get(s->me), *other;
+
+	if (!me)
+		return 0;
+	if (mac_equal(s->dmac, me->gateway_mac))
+		return 1;
+	other = number && number != s->me ? eni_get(number) : 0;
+	return other && other->vpc == me->vpc && other->subnet == me->subnet && mac_equal(s->dmac, other->mac);
+}
+
 /* Whether the packet's source is who the flow has it for. Returns PASS, OPEN_ONCE: no; or why it is refused. */
 static __always_inline int track_identity(struct scratch *s, __u32 from, __u32 own)
 {
 	__u32 source = s->fl.eni[from & 1];
 	int rc;
 
-	if (s->direction == VPC_EGRESS) {
-		struct vpc_eni *me = eni_get(s->me);
-
-		return me && mac_equal(s->dmac, me->gateway_mac) ? PASS : admit(SCRATCH_PACKET);
-	}
+	if (s->direction == VPC_EGRESS)
+		return track_straight(s, from) ? PASS : admit(SCRATCH_PACKET);
 	if (source && from != own && s->mark == (VPC_MARK_ENI | source) && !s->via)
 		return PASS; /* its own program has just compared the address with the same flow */
 	rc = admit(SCRATCH_PACKET);
@@ -80,18 +92,6 @@ static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, 
 	return AGAIN;
 }
 
-/* Whether another ENI has the address of the side that isn't this port's by now: then a packet to it is not this
- * flow's. */
-static __always_inline int track_moved(struct scratch *s, __u32 own)
-{
-	__u32 other = (own ^ 1) & 1, owner;
-
-	if (!s->fl.eni[other])
-		return 0;
-	owner = address_owner(s, s->key.addr[(s->fl.opener ^ other) & 1]);
-	return owner && owner != s->fl.eni[other];
-}
-
 static __always_inline void track_seen(struct scratch *s, struct vpc_flow *f)
 {
 	if ((__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS && READ_ONCE(f->tag) == s->tag)
@@ -99,31 +99,38 @@ static __always_inline void track_seen(struct scratch *s, struct vpc_flow *f)
 }
 
 /* A packet of a flow that was cut. Returns AGAIN when it lives again. */
-static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f, __u32 from)
+static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f)
 {
 	const struct packet *p = &s->packet;
 
-	if ((p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags)) || (p->icmp_kind == ICMP_QUERY && from))
+	if (p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags))
 		return OPEN_NEW;
 	if (s->gen_any > s->fl.epoch) {
-		if (judge_again(SCRATCH_PACKET) == PASS)
+		int rc = judge_again(SCRATCH_PACKET);
+
+		if (rc == PASS)
 			return open_revive(s);
 		s->culprit = 0;
+		if (rc == OPEN_NEW)
+			return OPEN_NEW;
 		if (READ_ONCE(f->tag) == s->tag)
-			WRITE_ONCE(f->epoch, s->epoch);
+			__sync_val_compare_and_swap(&f->epoch, s->fl.epoch, s->epoch);
 	}
 	track_seen(s, f);
 	return VPC_DROP_REVOKED;
 }
 
-/* The rules changed since the flow was judged. Returns PASS when it stands. */
+/* The rules changed since the flow was judged. Returns PASS when it stands, OPEN_NEW when it is somebody else's. */
 static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow *f)
 {
 	__u64 old = s->fl.epoch;
+	int rc = judge_again(SCRATCH_PACKET);
 
-	if (judge_again(SCRATCH_PACKET) == PASS) {
+	if (rc == PASS) {
 		if (READ_ONCE(f->tag) != s->tag)
 			return AGAIN;
+		if (s->fl.grace_until_ns) /* not needed any more: what is taken away later may cut it again */
+			WRITE_ONCE(f->grace_until_ns, 0);
 		WRITE_ONCE(f->rule[0], s->rules[0]);
 		WRITE_ONCE(f->rule[1], s->rules[1]);
 		s->fl.rule[0] = s->rules[0];
@@ -133,6 +140,8 @@ static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow 
 		return PASS;
 	}
 	s->culprit = 0;
+	if (rc == OPEN_NEW)
+		return OPEN_NEW;
 	if (s->now_ns < s->fl.grace_until_ns)
 		return PASS;
 	flow_bury(s, f, s->epoch);
@@ -146,11 +155,7 @@ static __always_inline int track_asks(const struct scratch *s, __u32 from)
 	const struct packet *p = &s->packet;
 
 	if (p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags))
-		return tcp_syn(s->fl.state, from);
-	if (p->icmp_kind == ICMP_QUERY && from)
-		return OPEN_KEEP;
-	if (p->icmp_kind == ICMP_REPLY && !from && !(s->fl.flags & VPC_FLOW_BOTH_ASKED))
-		return VPC_DROP_NO_FLOW;
+		return tcp_syn(&s->fl, from);
 	return PASS;
 }
 
@@ -226,7 +231,7 @@ static __always_inline int track_settled(const struct scratch *s, __u32 from)
 
 /* The packet of the scratch's fl was let through by what the flow's sides allow: where it goes, and what may be
  * remembered for those behind it. */
-static __always_inline void track_straight(struct scratch *s, __u32 from)
+static __always_inline void track_remember(struct scratch *s, __u32 from)
 {
 	const struct side *other = &s->side[(s->own ^ 1) & 1];
 
@@ -264,10 +269,8 @@ __noinline int track_known(__u32 which)
 	rc = judge_load_sides(which);
 	if (rc)
 		return rc == AGAIN ? AGAIN : OPEN_NEW;
-	if ((s->fl.state == VPC_FLOW_TOMBSTONE || s->fl.epoch < s->gen_revoke) && track_moved(s, own))
-		return OPEN_NEW;
 	if (s->fl.state == VPC_FLOW_TOMBSTONE)
-		return track_tombstone(s, f, from);
+		return track_tombstone(s, f);
 	/* Between two local ENIs both programs see the packet: the sender's has judged what it asks and moves the flow.
 	 */
 	seen_before = s->direction == VPC_INGRESS && !s->via && s->fl.eni[own ^ 1];
@@ -286,7 +289,7 @@ __noinline int track_known(__u32 which)
 	else
 		track_step(s, f, from);
 	if (s->direction == VPC_EGRESS && !s->via)
-		track_straight(s, from);
+		track_remember(s, from);
 	return PASS;
 }
 

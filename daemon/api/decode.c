@@ -255,11 +255,24 @@ int decode_change(const json_t *object, enum change_op op, uint32_t from_path, s
 	return decode_fields(object, op, from_path, false, ret, ret_dry_run, reterr);
 }
 
-int decode_attachment(const json_t *object, struct change *ret, bool *ret_dry_run, struct vpc_error *reterr)
+/* An attachment that stands in the request itself, as that of PUT /v1/enis/{id}/attachment does. fields: which of a
+ * change's own may stand beside it; each is required. */
+static int decode_plain_attachment(const json_t *object, uint32_t fields, bool with_op, struct change *ret,
+				   bool *ret_dry_run, struct vpc_error *reterr)
 {
 	_cleanup_(envelope_clear) struct envelope envelope = {0};
-	_cleanup_(change_clear) struct change c = {.op = CHANGE_ENI_ATTACH, .present = FIELD_BIT(FIELD_ATTACHMENT)};
-	struct member_set sets[] = {attachment_set(&c.attachment), envelope_set(&envelope, false)};
+	_cleanup_(change_clear) struct change c = {.op = CHANGE_ENI_ATTACH};
+	struct member_set sets[] = {
+		attachment_set(&c.attachment),
+		envelope_set(&envelope, with_op),
+		{
+			.members = decode_change_members,
+			.n = FIELD_COUNT,
+			.allowed = fields,
+			.required = fields,
+			.base = &c,
+		},
+	};
 	int r = members_decode(object, sets, ARRAY_SIZE(sets), "", reterr);
 
 	if (r < 0)
@@ -267,11 +280,17 @@ int decode_attachment(const json_t *object, struct change *ret, bool *ret_dry_ru
 	r = check_attachment(&c.attachment, sets[0].present, "", reterr);
 	if (r < 0)
 		return r;
+	c.present = sets[2].present | FIELD_BIT(FIELD_ATTACHMENT);
 	take_envelope(&c, &envelope);
 	*ret_dry_run = envelope.dry_run;
 	*ret = c;
 	c = (struct change){0};
 	return 0;
+}
+
+int decode_attachment(const json_t *object, struct change *ret, bool *ret_dry_run, struct vpc_error *reterr)
+{
+	return decode_plain_attachment(object, 0, false, ret, ret_dry_run, reterr);
 }
 
 /* One element of "changes". A change of a transaction has no dry_run of its own. */
@@ -291,6 +310,9 @@ static int decode_element(const json_t *object, struct change *ret, struct vpc_e
 	if (json_object_get(object, "dry_run"))
 		return vpc_error_set(reterr, VPC_E_UNKNOWN_PARAMETER, "dry_run",
 				     "dry_run belongs beside the changes: it is for all of them");
+	/* "With the fields of that request": of PUT /v1/enis/{id}/attachment, which has them unwrapped. */
+	if (op == CHANGE_ENI_ATTACH && !json_object_get(object, "attachment"))
+		return decode_plain_attachment(object, FIELD_BIT(FIELD_ENI_ID), true, ret, &dry_run, reterr);
 	return decode_fields(object, op, 0, true, ret, &dry_run, reterr);
 }
 

@@ -27,7 +27,7 @@ int decode_change(const json_t *object, enum change_op op, uint32_t from_path, s
 		  struct vpc_error *reterr);
 
 /* {"changes": [{"op": …}, …], "dry_run"?}. At most max_changes (ResourceLimitExceeded). Errors have their change's
- * index. *ret: owned. */
+ * index. eni.attach takes its attachment as "attachment" or, as PUT does, unwrapped. *ret: owned. */
 int decode_transaction(const json_t *object, size_t max_changes, struct change **ret, size_t *ret_n, bool *ret_dry_run,
 		       struct vpc_error *reterr);
 

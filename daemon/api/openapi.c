@@ -126,11 +126,15 @@ static json_t *change_schema(enum change_op op, uint32_t from_path)
 
 static json_t *element_schema(enum change_op op)
 {
+	/* its fields may also stand unwrapped */
+	uint32_t wrapped = op == CHANGE_ENI_ATTACH ? FIELD_BIT(FIELD_ATTACHMENT) : 0;
 	struct builder properties = object_start();
-	json_t *required = names_of(decode_change_members, FIELD_COUNT, change_op_required(op));
+	json_t *required = names_of(decode_change_members, FIELD_COUNT, change_op_required(op) & ~wrapped);
 
 	add(&properties, "op", json_pack("{s:s}", "const", change_op_name(op)));
 	add_members(&properties, decode_change_members, FIELD_COUNT, change_op_allowed(op));
+	if (wrapped)
+		add_members(&properties, decode_attachment_members, decode_n_attachment_members, ~0u);
 	add_envelope(&properties, true);
 	if (json_array_append_new(required, json_string("op")) < 0) {
 		json_decref(required);

@@ -88,6 +88,7 @@ static const struct schema_field attachment_fields[] = {
 	{"kind", STRING, "netns or tap"},
 	{"ifname", STRING, "the workload's end"},
 	{"host_ifname", STRING, "the port, in the VPC's namespace"},
+	{"netns_inode", INTEGER_OR_NULL, "netns: as in /proc/PID/ns/net, by which its processes are found"},
 };
 static const struct schema_field counter_fields[] = {
 	{"rx_packets", INTEGER, NULL}, {"rx_bytes", INTEGER, NULL},    {"tx_packets", INTEGER, NULL},

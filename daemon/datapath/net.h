@@ -131,7 +131,8 @@ int net_ensure(struct net *n, const struct plan *all, struct workload *workloads
 	       uint32_t **ret_lost, size_t *ret_n_lost, struct vpc_error *reterr);
 /* On a worker thread, with sockets of its own: appends what differs to report, as tables_verify. */
 int net_verify(const struct net_config *config, const struct plan *all, json_t *report);
-/* Namespaces of this instance under /run/netns that `all` does not name are removed. */
+/* Namespaces of this instance under /run/netns that `all` does not name are removed, and pins of tcx links whose port
+ * it does not name. At start, before net_attach_begin. */
 int net_prune(struct net *n, const struct plan *all);
 /* Every namespace of the instance, with all in them. The pins of tcx links go with the pin folder (tables_purge). */
 int net_purge(const char *instance);

@@ -63,6 +63,11 @@ static int find_or_make(struct net_vpc *v, const struct port_record *p, const st
 		if (r < 0)
 			return fail(reterr, p, r, "be replaced", NULL);
 	}
+	if (p->attachment.kind == ATTACHMENT_TAP) {
+		vpc_error_set(reterr, VPC_E_ATTACHMENT_FAILED, "attachment.kind",
+			      "%s: taps can't be made yet; attach to a network namespace", p->eni_id);
+		return -EOPNOTSUPP;
+	}
 	if (!has_workload) {
 		fail(reterr, p, -ENODEV, "be found", NULL);
 		return -ENODEV;

@@ -21,12 +21,6 @@
 #include "datapath/net_link.h"
 #include "datapath/net_rtnl.h"
 
-static void closedirp(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
-
 struct run {
 	int ns_fd;
 	int (*fn)(void *data);

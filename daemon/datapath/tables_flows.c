@@ -120,8 +120,16 @@ static int expire_batch(struct tables *t, struct vpc_sweep *io)
 	return r < 0 ? r : deleted;
 }
 
-static bool idle(const struct vpc_flow *flow, uint64_t now_ns)
+/* Idle for too long, or of an ENI that is gone. The program looks again before it deletes. */
+static bool over(const struct tables *t, const struct vpc_flow *flow, uint64_t now_ns)
 {
+	for (unsigned i = 0; i < 2; i++) {
+		uint32_t number = flow->eni[i];
+
+		if (number && (number >= t->table[TABLE_ENI].n || t->enis[number].state == NODE_FREE ||
+			       t->enis[number].row.incarnation != flow->incarnation[i]))
+			return true;
+	}
 	return flow->last_seen_ns + flow->timeout_s * 1000000000ull < now_ns;
 }
 
@@ -147,7 +155,7 @@ static int expire_table(struct tables *t, unsigned which, uint64_t now_ns, unsig
 	t->expire_cursor[which] = next;
 	*ret_looked = n;
 	for (uint32_t i = 0; i < n; i++) {
-		if (idle(&flows[i], now_ns))
+		if (over(t, &flows[i], now_ns))
 			io.key[io.n++] = keys[i];
 		if (io.n < VPC_SWEEP_MAX && i + 1 < n)
 			continue;

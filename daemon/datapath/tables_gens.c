@@ -104,7 +104,10 @@ static void raise_addr(struct tables *t, struct tables_change *c, const struct t
 	if (number >= t->table[TABLE_ENI].n || t->enis[number].state == NODE_FREE)
 		return;
 	set = &t->sets[t->enis[number].set];
-	raise_eni(t, c, number, !a->added);
+	raise_eni(t, c, number, false);
+	/* At once, also with keep and drain: a grace is for rules, nobody keeps an address. */
+	if (!a->added)
+		raise_word(&eni_at(t, number)->gen_revoke, c->epoch);
 	for (uint32_t i = 0; i < set->n; i++)
 		raise_naming(t, c, set->sg[i], !a->added);
 }

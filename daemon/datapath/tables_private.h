@@ -112,11 +112,6 @@ enum node_state {
 	NODE_DEAD,
 };
 
-/* Kinds of the mirror's row keys beside VPC_PEER_…: the rows that sg.all4 and sg.all6 name. class is then the group,
- * plen the direction. */
-#define ROW_ALL4 0xa4
-#define ROW_ALL6 0xa6
-
 struct row {
 	struct vpc_rule_key key;
 	uint32_t next;	     /* of the same chain in rows_by_key */

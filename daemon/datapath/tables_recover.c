@@ -141,13 +141,13 @@ static int read_all_rows(struct tables *t)
 			struct vpc_sg_dir *dir = &sg_at(t, sg)->dir[i / 2];
 			__u32 *all = i % 2 ? &dir->all6 : &dir->all4;
 			struct vpc_rule_key key = {
-				.class = sg, .kind = i % 2 ? ROW_ALL6 : ROW_ALL4, .plen = (uint8_t)(i / 2)};
+				.class = sg, .kind = i % 2 ? VPC_PEER_ALL6 : VPC_PEER_ALL4, .plen = (uint8_t)(i / 2)};
 			int r;
 
 			if (!*all)
 				continue;
 			if (*all >= t->table[TABLE_ROW].n || !row_lives(t, *all) || t->rows[*all].state != NODE_FREE ||
-			    row_at(t, *all)->key.kind) {
+			    memcmp(&row_at(t, *all)->key, &key, sizeof(key)) != 0) {
 				store32(all, 0);
 				continue;
 			}

@@ -58,7 +58,7 @@ static void unhash_row(struct tables *t, uint32_t number)
 		return;
 	}
 	dir = &sg_at(t, row->key.class)->dir[row->key.plen];
-	all = row->key.kind == ROW_ALL4 ? &dir->all4 : &dir->all6;
+	all = row->key.kind == VPC_PEER_ALL4 ? &dir->all4 : &dir->all6;
 	if (*all == number)
 		store32(all, 0);
 }

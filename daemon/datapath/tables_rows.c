@@ -14,13 +14,13 @@ bool row_is_all(const struct plan_row *r, struct vpc_rule_key *ret)
 
 	if (r->slot != VPC_SLOT_ANY || r->port_plen || r->peer_plen || (!cidr4 && r->peer_kind != VPC_PEER_CIDR6))
 		return false;
-	*ret = (struct vpc_rule_key){.class = r->sg, .kind = cidr4 ? ROW_ALL4 : ROW_ALL6, .plen = r->direction};
+	*ret = (struct vpc_rule_key){.class = r->sg, .kind = cidr4 ? VPC_PEER_ALL4 : VPC_PEER_ALL6, .plen = r->direction};
 	return true;
 }
 
 bool key_is_all(const struct vpc_rule_key *key)
 {
-	return key->kind == ROW_ALL4 || key->kind == ROW_ALL6;
+	return key->kind == VPC_PEER_ALL4 || key->kind == VPC_PEER_ALL6;
 }
 
 bool row_key(const struct tables *t, const struct plan_row *r, struct vpc_rule_key *ret)
@@ -42,7 +42,7 @@ void row_describe(const struct tables *t, const struct row *row, struct plan_row
 		ret->slot = VPC_SLOT_ANY;
 		ret->port_plen = 0;
 		ret->port = 0;
-		ret->peer_kind = row->key.kind == ROW_ALL4 ? VPC_PEER_CIDR4 : VPC_PEER_CIDR6;
+		ret->peer_kind = row->key.kind == VPC_PEER_ALL4 ? VPC_PEER_CIDR4 : VPC_PEER_CIDR6;
 		ret->peer_plen = 0;
 	} else {
 		const struct vpc_class_key *class = &t->classes[row->key.class].key;

@@ -176,8 +176,7 @@ static int write_new_row(struct tables *t, struct tables_change *c, uint32_t num
 
 	zero_words(stat_at(t, number), sizeof(struct vpc_row_stat));
 	store32(&at->rule, row->rule);
-	if (!key_is_all(&row->key))
-		at->key = row->key;
+	at->key = row->key;
 	/* born first: a free row has both 0, and this one is not seen while epoch < born. */
 	store64(&at->born, c->epoch);
 	store64(&at->died, VPC_ALIVE);
@@ -189,7 +188,7 @@ static int write_all_row(struct tables *t, struct tables_change *c, uint32_t num
 	const struct vpc_rule_key *key = &t->rows[number].key;
 	struct vpc_sg_dir *dir = &sg_at(t, key->class)->dir[key->plen];
 
-	return put32(c, key->kind == ROW_ALL4 ? &dir->all4 : &dir->all6, number);
+	return put32(c, key->kind == VPC_PEER_ALL4 ? &dir->all4 : &dir->all6, number);
 }
 
 static int write_rows(struct tables *t, struct tables_change *c)

@@ -178,6 +178,16 @@ static int adopt_tables(struct engine *e, const struct plan *all, struct vpc_err
 	return 0;
 }
 
+static int take_over(struct engine *e, struct vpc_error *reterr)
+{
+	int r = tables_take_over(e->tables, clock_ns(CLOCK_MONOTONIC));
+
+	if (r < 0)
+		vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL,
+			      "cannot remove another version's programs from the ports: %s", strerror(-r));
+	return r;
+}
+
 int reconcile_start(struct engine *e, struct vpc_error *reterr)
 {
 	_cleanup_(reopening_clear) struct reopening r = {0};
@@ -189,6 +199,8 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 		result = adopt_tables(e, &r.all, reterr);
 	if (result == 0)
 		result = net_ensure(e->net, &r.all, r.workload, r.all.n_ports, &r.lost, &r.n_lost, reterr);
+	if (result == 0)
+		result = take_over(e, reterr);
 	if (result < 0)
 		return result;
 	if (r.n_lost) {

@@ -24,12 +24,14 @@ int attachment_copy(struct attachment *to, const struct attachment *from)
 	return 0;
 }
 
-/* What the kernel takes (dev_valid_name), and no control characters or others that a terminal would not show. */
+/* What the kernel takes (dev_valid_name; "all" and "default" are taken in /proc/sys/net/ipv4/conf), and no control
+ * characters or others that a terminal would not show. */
 static bool ifname_is_valid(const char *name)
 {
 	size_t n = strlen(name);
 
-	if (!n || n >= sizeof(((struct attachment *)0)->ifname) || !strcmp(name, ".") || !strcmp(name, ".."))
+	if (!n || n >= sizeof(((struct attachment *)0)->ifname) || !strcmp(name, ".") || !strcmp(name, "..") ||
+	    !strcmp(name, "all") || !strcmp(name, "default"))
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (name[i] <= ' ' || name[i] > '~' || strchr("/:%", name[i]))
@@ -133,7 +135,8 @@ json_t *attachment_to_json(const struct attachment *a)
 	json = json_object();
 	if (!json)
 		return NULL;
-	if (put_common(a, json) < 0 || json_put(json, "pid", a->pid ? json_integer(a->pid) : json_null()) < 0) {
+	if (put_common(a, json) < 0 || json_put(json, "pid", a->pid ? json_integer(a->pid) : json_null()) < 0 ||
+	    json_put(json, "netns_inode", a->ns_ino ? json_integer((json_int_t)a->ns_ino) : json_null()) < 0) {
 		json_decref(json);
 		return NULL;
 	}

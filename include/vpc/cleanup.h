@@ -6,6 +6,7 @@
 #ifndef VPC_CLEANUP_H
 #define VPC_CLEANUP_H
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -66,5 +67,11 @@ static inline void fclosep(FILE **f)
 
 #define ARRAY_SIZE(a)	       (sizeof(a) / sizeof((a)[0]))
 #define PRINTF_LIKE(fmt, args) __attribute__((__format__(__printf__, fmt, args)))
+
+static inline void closedirp(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
 
 #endif

@@ -126,6 +126,7 @@ uint64_t lab_epoch(struct lab *l);
 struct vpc_ctl *lab_ctl(struct lab *l);
 struct vpc_eni *lab_eni_row(struct lab *l, uint32_t number);
 struct vpc_row *lab_row(struct lab *l, uint32_t number);
+struct vpc_sg *lab_sg(struct lab *l, uint32_t number);
 
 /* The usual world: VPC 1 (10.0.0.0/16, fd00:1::/56) with ENI_A and ENI_B in subnet 1, ENI_C in subnet 2, VPC 2 with
  * ENI_D that has the addresses of ENI_A. Groups SG_A … SG_D on them: everything may leave, nothing may enter.

@@ -170,6 +170,21 @@ Test(flow, tcp_close_and_reopen)
 	cr_expect(lab_flow_state(l, VPC_FLOW_SYN_SENT, false), "the same ports again");
 }
 
+/* A connection that only its opener closed, and the same ports again: the old FIN is none of the new one's. */
+Test(flow, tcp_reopen_after_half_a_close)
+{
+	establish();
+	cr_expect_eq(tcp(true, FIN | ACK), 0);
+	cr_expect_eq(tcp(true, SYN), 0);
+	cr_expect_eq(lab_established(l, ENI_A), 0);
+	cr_expect_eq(tcp(false, SYN | ACK), 0);
+	cr_expect_eq(tcp(true, ACK), 0);
+	cr_expect_eq(tcp(false, FIN | ACK), 0);
+	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, true), "half closed, for as long as it likes");
+	lab_age(l, 3600);
+	cr_expect_eq(tcp(true, ACK), 0);
+}
+
 Test(flow, tcp_syn_of_the_responder)
 {
 	cr_expect_eq(tcp(false, SYN), VPC_DROP_NO_INGRESS_RULE);

@@ -196,7 +196,7 @@ Test(identity, addresses_come_and_go_by_epoch)
 	lab_addr_remove(l, 1, "10.0.0.20");
 	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, p).reason, 0);
 	lab_commit(l);
-	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, p).reason, VPC_DROP_REVOKED);
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, p).reason, VPC_DROP_FORGED_SOURCE);
 	p.sport = 3;
 	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, p).reason, VPC_DROP_FORGED_SOURCE);
 }

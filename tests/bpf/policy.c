@@ -240,6 +240,21 @@ Test(policy, rows_count_between_birth_and_death)
 	cr_expect_eq(a_to_b(5), 0);
 }
 
+/* A number that a group still has, and that another group's row was given: seen by its key. */
+Test(policy, a_row_of_another_group)
+{
+	struct vpc_sg *b = lab_sg(l, SG_B), *c = lab_sg(l, SG_C);
+
+	b->dir[VPC_INGRESS].all4 = c->dir[VPC_EGRESS].all4;
+	cr_expect_eq(a_to_b(1), VPC_DROP_NO_INGRESS_RULE);
+	b->dir[VPC_INGRESS].all4 = b->dir[VPC_EGRESS].all4;
+	cr_expect_eq(a_to_b(1), VPC_DROP_NO_INGRESS_RULE, "its own, of the other direction");
+	b->dir[VPC_INGRESS].all4 = 0;
+	lab_allow_all(l, SG_B, VPC_INGRESS, 4);
+	lab_commit(l);
+	cr_expect_eq(a_to_b(1), 0);
+}
+
 Test(policy, versioned_set_and_not_ready)
 {
 	struct vpc_eni *e = lab_eni_row(l, ENI_A);

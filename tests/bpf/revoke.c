@@ -186,18 +186,125 @@ Test(revoke, address_moves_to_another)
 	establish();
 	lab_addr_remove(l, 1, "10.0.0.10");
 	lab_commit(l);
-	cr_expect_eq(tcp(true, ACK), VPC_DROP_REVOKED);
-	cr_expect_eq(udp(false), VPC_DROP_REVOKED);
+	cr_expect_eq(tcp(true, ACK), VPC_DROP_FORGED_SOURCE);
+	cr_expect_eq(udp(false), VPC_DROP_UNKNOWN_DESTINATION);
 	cr_expect_eq(tcp(true, SYN), VPC_DROP_FORGED_SOURCE);
 	lab_addr(l, 1, "10.0.0.10", ENI_C);
 	lab_commit(l);
-	cr_expect_eq(tcp(true, ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(tcp(true, ACK), VPC_DROP_FORGED_SOURCE);
 	cr_expect_eq(lab_cross(l, ENI_C, ENI_B, spec(true, IPPROTO_TCP, ACK)).reason, VPC_DROP_NO_FLOW,
 		     "the new owner has no part in the old flow");
 	cr_expect_eq(lab_cross(l, ENI_C, ENI_B, spec(true, IPPROTO_TCP, SYN)).reason, 0);
 	cr_expect_eq(lab_cross(l, ENI_B, ENI_C, spec(false, IPPROTO_TCP, SYN | ACK)).reason, 0);
 	cr_expect_eq(lab_deliver(l, ENI_A, VPC_MARK_ENI | ENI_B, spec(false, IPPROTO_TCP, SYN | ACK)).reason,
 		     VPC_DROP_WRONG_DESTINATION);
+}
+
+/* An address that fails over while a UDP stream with fixed ports runs: the stream is judged with the new owner, and not
+ * dropped for good as a cut flow of the old one (P6). */
+Test(revoke, a_stream_to_an_address_that_moves)
+{
+	establish();
+	lab_addr_remove(l, 1, "10.0.0.11");
+	lab_addr(l, 1, "10.0.0.11", ENI_C);
+	lab_commit(l);
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_C, spec(true, IPPROTO_UDP, 0)).reason, VPC_DROP_NO_INGRESS_RULE);
+	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_UDP, .peer_sg = SG_A});
+	lab_commit(l);
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_C, spec(true, IPPROTO_UDP, 0)).reason, 0);
+	cr_expect_eq(lab_cross(l, ENI_C, ENI_A, spec(false, IPPROTO_UDP, 0)).reason, 0);
+	cr_expect_eq(lab_send(l, ENI_B, spec(false, IPPROTO_UDP, 0)).reason, VPC_DROP_FORGED_SOURCE);
+	cr_expect_eq(tcp(false, ACK), VPC_DROP_FORGED_SOURCE);
+	cr_expect_eq(lab_send(l, ENI_A, spec(true, IPPROTO_TCP, ACK)).reason, VPC_DROP_NO_FLOW);
+}
+
+/* The same when the flow was cut before the address moved. */
+Test(revoke, a_cut_flow_and_an_address_that_moves)
+{
+	establish();
+	lab_revoke(l, udp_row);
+	lab_commit(l);
+	cr_expect_eq(udp(true), VPC_DROP_REVOKED);
+	lab_addr_remove(l, 1, "10.0.0.11");
+	lab_addr(l, 1, "10.0.0.11", ENI_C);
+	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_UDP, .peer_sg = SG_A});
+	lab_commit(l);
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_C, spec(true, IPPROTO_UDP, 0)).reason, 0);
+}
+
+/* A grace is for rules that were taken away. It lets nobody write an address that isn't his any more (P7). */
+Test(revoke, keep_spares_no_address)
+{
+	establish();
+	lab_kill_row(l, tcp_row);
+	lab_kill_row(l, udp_row);
+	lab_commit(l);
+	cr_assert_eq(lab_sweep(l, VPC_SWEEP_GRACE, ~0ull), 2);
+	lab_raise(l, SG_B, true);
+	lab_commit(l);
+	cr_assert_eq(tcp(true, ACK), 0);
+	cr_assert_eq(udp(true), 0);
+	lab_addr_remove(l, 1, "10.0.0.10");
+	lab_addr(l, 1, "10.0.0.10", ENI_C);
+	lab_commit(l);
+	cr_expect_eq(tcp(true, ACK), VPC_DROP_FORGED_SOURCE);
+	cr_expect_eq(udp(true), VPC_DROP_FORGED_SOURCE);
+}
+
+/* A kept flow that is allowed again is one like any other: a later cut cuts it. */
+Test(revoke, keep_ends_when_it_is_allowed_again)
+{
+	establish();
+	lab_kill_row(l, udp_row);
+	lab_commit(l);
+	cr_assert_eq(lab_sweep(l, VPC_SWEEP_GRACE, ~0ull), 1);
+	lab_raise(l, SG_B, true);
+	lab_commit(l);
+	cr_assert_eq(udp(true), 0);
+	lab_allow(l,
+		  &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer_sg = SG_A});
+	lab_commit(l);
+	cr_assert_eq(udp(true), 0);
+	lab_revoke(l, udp_row);
+	lab_commit(l);
+	cr_expect_eq(udp(true), VPC_DROP_REVOKED);
+}
+
+/* Flows of an ENI that is gone hold its peers' budget no longer than until somebody looks (P8): killed containers send
+ * no FIN. */
+Test(revoke, flows_of_who_is_gone)
+{
+	establish();
+	cr_assert_eq(lab_sweep(l, VPC_SWEEP_EXPIRE, 0), 0);
+	lab_eni_row(l, ENI_B)->incarnation = 2;
+	cr_expect_eq(lab_sweep(l, VPC_SWEEP_EXPIRE, 0), 2);
+	cr_expect_eq(lab_established(l, ENI_A), 0);
+	cr_expect_eq(lab_flows(l, true), 0);
+}
+
+/* Both ping each other with the same id; one of them loses the permission, and with it the answers (P2). */
+Test(revoke, icmp_echo_of_both_with_one_id)
+{
+	struct packet_spec ask = {.src = "10.0.0.10",
+				  .dst = "10.0.0.11",
+				  .proto = IPPROTO_ICMP,
+				  .icmp_type = 8,
+				  .icmp_id = 1},
+			   ask_back = ask, answer_back = ask;
+	uint32_t back = lab_allow(l, &(struct rule_spec){.sg = SG_A, .slot = VPC_SLOT_ICMP, .peer_sg = SG_B});
+
+	ask_back.src = "10.0.0.11", ask_back.dst = "10.0.0.10";
+	answer_back.icmp_type = 0;
+	lab_commit(l);
+	cr_assert_eq(lab_cross(l, ENI_A, ENI_B, ask).reason, 0);
+	cr_assert_eq(lab_cross(l, ENI_A, ENI_B, answer_back).reason, VPC_DROP_NO_FLOW);
+	cr_assert_eq(lab_cross(l, ENI_B, ENI_A, ask_back).reason, 0);
+	cr_assert_eq(lab_cross(l, ENI_A, ENI_B, answer_back).reason, 0);
+	lab_revoke(l, back);
+	lab_commit(l);
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, ask).reason, 0);
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, answer_back).reason, VPC_DROP_REVOKED);
+	cr_expect_eq(lab_cross(l, ENI_B, ENI_A, ask_back).reason, VPC_DROP_REVOKED);
 }
 
 /* calico 13356: another endpoint's approval was trusted */

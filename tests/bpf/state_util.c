@@ -271,25 +271,22 @@ uint32_t lab_allow(struct lab *l, const struct rule_spec *spec)
 
 uint32_t lab_allow_all(struct lab *l, uint32_t sg, uint8_t direction, int family)
 {
-	struct vpc_rule_key key = {};
+	struct vpc_rule_key key = {
+		.class = sg, .kind = family == 4 ? VPC_PEER_ALL4 : VPC_PEER_ALL6, .plen = direction};
 	uint32_t *all = family == 4 ? &l->sg[sg].dir[direction].all4 : &l->sg[sg].dir[direction].all6;
 
 	if (!*all)
 		*all = row_new(l, &key, 0);
-	l->row[*all].key.pad = 0;
 	return row_bear(l, *all, sg);
 }
 
 static uint32_t row_group(struct lab *l, uint32_t n)
 {
-	if (l->row[n].key.class)
-		return l->class[l->row[n].key.class].key.sg;
-	for (uint32_t g = 0; g < bpf_map__max_entries(l->skel->maps.sg); g++)
-		for (int d = 0; d < 2; d++)
-			if (l->sg[g].dir[d].all4 == n || l->sg[g].dir[d].all6 == n)
-				return g;
-	cr_assert(false, "row %u of no group", n);
-	return 0;
+	const struct vpc_rule_key *key = &l->row[n].key;
+
+	if (key->kind == VPC_PEER_ALL4 || key->kind == VPC_PEER_ALL6)
+		return key->class;
+	return l->class[key->class].key.sg;
 }
 
 void lab_kill_row(struct lab *l, uint32_t n)
@@ -328,6 +325,11 @@ struct vpc_eni *lab_eni_row(struct lab *l, uint32_t number)
 struct vpc_row *lab_row(struct lab *l, uint32_t number)
 {
 	return &l->row[number];
+}
+
+struct vpc_sg *lab_sg(struct lab *l, uint32_t number)
+{
+	return &l->sg[number];
 }
 
 struct lab *lab_usual(void)

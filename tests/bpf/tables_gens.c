@@ -177,6 +177,25 @@ Test(tables_gens, an_address_taken_away)
 	tables_close(t);
 }
 
+/* A grace is for rules: nobody keeps an address. */
+Test(tables_gens, an_address_taken_away_with_keep)
+{
+	struct tables *t = with_enis();
+	struct tables_change *c;
+	struct test_plan tp;
+
+	tp_init(&tp);
+	tp_addr(&tp, false, 2, 2);
+	tp.p.flows = FLOWS_KEEP;
+	c = tables_prepared(t, &tp);
+	tables_publish(t, c);
+	cr_assert_eq(eni_revoke(t, 2), tables_epoch(t));
+	cr_assert_lt(set_revoke(t, 3), tables_epoch(t), "who names its group waits for the sweep");
+	cr_assert(tables_sweep_pending(t));
+	tables_retire(t, c);
+	tables_close(t);
+}
+
 Test(tables_gens, keep_owes_until_the_sweep)
 {
 	struct tables *t = with_enis();

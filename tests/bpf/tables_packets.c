@@ -290,6 +290,23 @@ Test(tables_packets, flows_are_listed_and_expire)
 	cr_assert_eq(flows(0), 0);
 }
 
+/* Killed containers send no FIN: their flows must not hold their peers' budget until they are idle for long. */
+Test(tables_packets, flows_of_a_deleted_eni_end)
+{
+	struct eni_record e2 = eni_rec(2, 2, 0);
+	struct test_plan tp;
+
+	commit(rule(true, 0, FLOWS_CUT, 0));
+	cr_assert(passes(false, 0));
+	cr_assert_eq(flows(0), 1);
+	tp_init(&tp);
+	tp_addr(&tp, false, 6, 2);
+	tp_eni(&tp, &e2, NULL);
+	tables_apply(t, &tp);
+	cr_assert_eq(tables_expire(t, now_ns(), 10000), 1);
+	cr_assert_eq(flows(0), 0);
+}
+
 static void count_event(const struct vpc_event *e, void *userdata)
 {
 	unsigned *counts = userdata;

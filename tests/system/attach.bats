@@ -193,6 +193,18 @@ ports_are()
 	verify_clean
 }
 
+@test "refused: names that the kernel keeps for itself, and taps, which aren't there yet; nothing is left of them" {
+	local name
+	netns_add "$P-a"
+	for name in all default; do
+		refused InvalidParameterValue attach "$P-a" --subnet prod-app --netns "$(netns_of "$P-a")" \
+			--ifname "$name"
+	done
+	refused AttachmentFailed attach "$P-a" --subnet prod-app --tap
+	refused InvalidNetworkInterfaceID.NotFound eni show "$P-a"
+	verify_clean
+}
+
 @test "refused: a caller who isn't root and doesn't own the process" {
 	local pid status=0
 	unshare -n sleep 60 3>&- &

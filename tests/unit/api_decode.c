@@ -314,6 +314,52 @@ Test(api_decode, attachment)
 			    VPC_E_INVALID_PARAMETER_VALUE, "attachment.pid");
 }
 
+Test(api_decode, attachment_of_a_transaction_wrapped_or_not)
+{
+	static const struct {
+		const char *change;
+		enum vpc_code code;
+		const char *field;
+	} cases[] = {
+		{"'eni_id': 'e', 'attachment': {'netns': 'web1', 'ifname': 'eth7'}", VPC_E_OK, ""},
+		{"'eni_id': 'e', 'netns': 'web1', 'ifname': 'eth7'", VPC_E_OK, ""},
+		{"'eni_id': 'e', 'kind': 'netns', 'netns': 'web1', 'ifname': 'eth7', 'vpc': 'prod'", VPC_E_OK, ""},
+		{"'netns': 'web1'", VPC_E_MISSING_PARAMETER, "eni_id"},
+		{"'eni_id': 'e'", VPC_E_MISSING_PARAMETER, "netns"},
+		{"'eni_id': 'e', 'netns': 'web1', 'mtu': 1500", VPC_E_UNKNOWN_PARAMETER, "mtu"},
+		{"'eni_id': 'e', 'netns': 'web1', 'attachment': {'netns': 'web1'}", VPC_E_UNKNOWN_PARAMETER, "netns"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct vpc_error e = VPC_ERROR_INIT;
+		struct change *changes = NULL;
+		bool dry_run;
+		size_t n = 0;
+		char text[256];
+		json_t *o;
+		int r;
+
+		snprintf(text, sizeof(text), "{'changes': [{'op': 'eni.attach', %s}]}", cases[i].change);
+		for (char *quote = text; (quote = strchr(quote, '\''));)
+			*quote = '"';
+		o = json_loads(text, 0, NULL);
+		cr_assert_not_null(o, "%s", text);
+		r = decode_transaction(o, 10, &changes, &n, &dry_run, &e);
+		cr_expect_eq(e.code, cases[i].code, "%s: %s", text, e.message);
+		cr_expect_str_eq(e.field, cases[i].field, "%s", text);
+		if (r == 0) {
+			cr_expect_str_eq(changes[0].eni_id, "e");
+			cr_expect_eq(changes[0].present, FIELD_BIT(FIELD_ENI_ID) | FIELD_BIT(FIELD_ATTACHMENT));
+			cr_expect_eq(changes[0].attachment.kind, ATTACHMENT_NETNS);
+			cr_expect_str_eq(changes[0].attachment.netns, "web1");
+			cr_expect_str_eq(changes[0].attachment.ifname, "eth7");
+			change_list_free(changes, n);
+		}
+		vpc_error_clear(&e);
+		json_decref(o);
+	}
+}
+
 /* --- bodies --- */
 
 Test(api_decode, malformed_bodies)

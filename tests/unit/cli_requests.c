@@ -119,8 +119,8 @@ static const struct {
 	 "{\"kind\":\"netns\",\"netns\":\"web1\"},\"vpc\":\"prod\"}]}"},
 	{"status", "GET /v1/status", NULL},
 	{"verify", "GET /v1/verify", NULL},
-	{"monitor", "GET /v1/verdicts?drops=0", NULL},
-	{"monitor --drops --eni 'web 1' --vpc prod", "GET /v1/verdicts?drops=1&eni=web%201&vpc=prod", NULL},
+	{"-o json monitor", "GET /v1/verdicts?drops=0", NULL},
+	{"-o json monitor --drops --eni 'web 1' --vpc prod", "GET /v1/verdicts?drops=1&eni=web%201&vpc=prod", NULL},
 	{"-o json vpc list", "GET /v1/vpcs", NULL},
 	{"vpc list -ojson", "GET /v1/vpcs", NULL},
 	{"vpc show -- --odd", "GET /v1/vpcs/--odd", NULL},
@@ -137,6 +137,18 @@ Test(cli_requests, each_command_asks_the_right_thing)
 		cr_assert_eq(r.status, 1, "'%s': %d %s", cases[i].line, r.status, r.err);
 		cr_assert_not_null(strstr(r.err, "vpcctl: NotFound: the test has no reply"), "%s", r.err);
 	}
+}
+
+/* For people it asks who is plugged in first, and goes on when it isn't told. */
+Test(cli_requests, monitor_for_people_asks_for_the_enis_first)
+{
+	size_t before = fake_requests(d);
+	struct cli_result r = cli_run(d, "monitor --drops");
+
+	cr_assert_eq(fake_requests(d), before + 2, "%s", r.err);
+	expect_request(d, before, "GET /v1/enis", NULL);
+	expect_request(d, before + 1, "GET /v1/verdicts?drops=1", NULL);
+	cr_expect_eq(r.status, 1, "%d %s", r.status, r.err);
 }
 
 Test(cli_requests, a_relative_namespace_path_is_made_absolute)

@@ -212,6 +212,9 @@ _Static_assert(sizeof(struct vpc_class) == 56, "vpc_class");
 #define VPC_PEER_CIDR6	     6
 #define VPC_PEER_SG	     1
 #define VPC_PEER_PREFIX_LIST 2 /* reserved */
+/* Not in the hash: the rows that sg.all4 and sg.all6 name. class is then the group, plen the direction, addr 0. */
+#define VPC_PEER_ALL4	     0xa4
+#define VPC_PEER_ALL6	     0xa6
 
 struct vpc_rule_key {
 	__u32 class;
@@ -222,7 +225,7 @@ struct vpc_rule_key {
 };
 _Static_assert(sizeof(struct vpc_rule_key) == 24, "vpc_rule_key");
 
-/* Row 0 is never used. For all4/all6 the key is zero. */
+/* Row 0 is never used. */
 struct vpc_row {
 	__u64 born;
 	__u64 died; /* ~0: alive */
@@ -271,7 +274,7 @@ struct vpc_flow_key {
 	__u8 icmp_type; /* ICMP and ICMPv6: of the query that opens (echo: 8, 128), also in what answers it; others: 0
 			 */
 	__u8 icmp_code;
-	__u8 pad;
+	__u8 icmp_asker; /* ICMP and ICMPv6: which address asks; others: 0 */
 };
 _Static_assert(sizeof(struct vpc_flow_key) == 48, "vpc_flow_key");
 
@@ -290,15 +293,14 @@ enum vpc_flow_state {
 	VPC_FLOW_STATES
 };
 
-#define VPC_FLOW_FIN_OPENER    1u /* the opener sent FIN */
-#define VPC_FLOW_FIN_RESPONDER 2u
-#define VPC_FLOW_BUDGETED      4u  /* counted in eni_flows of its local sides */
-#define VPC_FLOW_PICKED_UP     8u  /* taken up mid-stream */
-#define VPC_FLOW_HALF_OPEN     32u /* in `flow` before it is established: counted in half_open */
+#define VPC_FLOW_FIN_OPENER	    1u /* the opener sent FIN */
+#define VPC_FLOW_FIN_RESPONDER	    2u
+#define VPC_FLOW_BUDGETED	    4u	/* counted in eni_flows of its local sides */
+#define VPC_FLOW_PICKED_UP	    8u	/* taken up mid-stream */
+#define VPC_FLOW_HALF_OPEN	    32u /* in `flow` before it is established: counted in half_open */
 /* Both FINs were seen, the second acknowledging the first: the other side's ACK of last_ack is all that is missing. */
 #define VPC_FLOW_LAST_ACK_OPENER    64u
 #define VPC_FLOW_LAST_ACK_RESPONDER 128u
-#define VPC_FLOW_BOTH_ASKED    16u /* ICMP: the responder's own query with the same id was allowed too */
 
 /* Sides: index 0 the opener, 1 the responder. */
 struct vpc_flow {
@@ -318,7 +320,7 @@ struct vpc_flow {
 	__u8 icmp_code;
 	__u8 saved_state; /* of a tombstone: what it was */
 	__u16 last_ack;	  /* low 16 bits of the ACK that answers the FIN seen last */
-	__u32 packets; /* about: counted when the flow is written anyway */
+	__u32 packets;	  /* about: counted when the flow is written anyway */
 };
 _Static_assert(sizeof(struct vpc_flow) == 80, "vpc_flow");
 
@@ -385,7 +387,7 @@ _Static_assert(sizeof(struct vpc_event) == 88, "vpc_event");
  * ---------------------------- */
 
 #define VPC_SWEEP_MAX	 64
-#define VPC_SWEEP_EXPIRE 1 /* delete each flow that is idle past its timeout at now_ns */
+#define VPC_SWEEP_EXPIRE 1 /* delete each flow that is idle past its timeout at now_ns, or whose ENI is gone */
 #define VPC_SWEEP_GRACE	 2 /* judge each flow at `epoch`; a live one that fails gets grace_until_ns */
 #define VPC_SWEEP_REPORT 3 /* judge each flow at `epoch`, change nothing */
 #define VPC_SWEEP_CUT	 4 /* make each flow a tombstone */

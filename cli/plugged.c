@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "plugged.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* How long monitor believes what it saw of the processes. */
+#define PROCESSES_AGE_S 1
+/* What container tools show of an id. */
+#define CONTAINER_CHARS 12
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+static time_t now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+/* Adds "pid N command" under the inode of the process's namespace, unless a process before has it. */
+static void add_process(json_t *processes, const char *pid)
+{
+	char path[300], inode[32], command[64] = "", text[96];
+	_cleanup_fclose_ FILE *f = NULL;
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%s/ns/net", pid);
+	if (stat(path, &st) < 0)
+		return;
+	snprintf(inode, sizeof(inode), "%" PRIu64, (uint64_t)st.st_ino);
+	if (json_object_get(processes, inode))
+		return;
+	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	f = fopen(path, "re");
+	if (!f || !fgets(command, sizeof(command), f))
+		return;
+	command[strcspn(command, "\n")] = '\0';
+	snprintf(text, sizeof(text), "pid %.20s %s", pid, command);
+	json_object_set_new(processes, inode, json_string(text));
+}
+
+static void read_processes(struct cli *cli)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	json_decref(cli->processes);
+	cli->processes = json_object();
+	cli->processes_s = now_s();
+	/* /proc lists them by number: the first in a namespace is as a rule the container's own */
+	while (proc && (entry = readdir(proc)))
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
+			add_process(cli->processes, entry->d_name);
+	if (proc)
+		closedir(proc);
+}
+
+/* "pid N command" or NULL; borrowed until the next call. */
+static const char *process_of(struct cli *cli, const json_t *attachment)
+{
+	const json_t *inode = json_object_get(attachment, "netns_inode");
+	char key[32];
+
+	if (!json_is_integer(inode) || json_integer_value(inode) == 0)
+		return NULL;
+	if (!cli->processes || now_s() - cli->processes_s > PROCESSES_AGE_S)
+		read_processes(cli);
+	snprintf(key, sizeof(key), "%" PRIu64, (uint64_t)json_integer_value(inode));
+	return text_of(cli->processes, key);
+}
+
+/* "container 0123456789ab (name)"; "" for what isn't one. Owned; NULL: out of memory. */
+static char *container_of(const json_t *eni)
+{
+	const json_t *tags = json_object_get(eni, "tags");
+	const char *id = text_of(tags, "cni/container-id"), *pod = text_of(tags, "cni/pod");
+	char *text = NULL;
+
+	if (!id)
+		return strdup("");
+	if (asprintf(&text, "container %.*s%s%s%s", CONTAINER_CHARS, id, pod ? " (" : "", pod ? pod : "",
+		     pod ? ")" : "") < 0)
+		return NULL;
+	return text;
+}
+
+char *plugged_text(struct cli *cli, const json_t *eni)
+{
+	const json_t *attachment = json_object_get(eni, "attachment");
+	const char *netns = text_of(attachment, "netns"), *ifname = text_of(attachment, "ifname");
+	const char *process = process_of(cli, attachment);
+	_cleanup_free_ char *container = container_of(eni);
+	char *text = NULL;
+
+	if (!container)
+		return NULL;
+	if (!*container)
+		netns = netns ? netns : "";
+	if (asprintf(&text, "%s%s%s%s%s%s%s", *container ? container : "netns", *container || !*netns ? "" : " ",
+		     *container ? "" : netns, ifname ? " " : "", ifname ? ifname : "", process ? ", " : "",
+		     process ? process : "") < 0)
+		return NULL;
+	return text;
+}
+
+char *plugged_who(struct cli *cli, const json_t *eni)
+{
+	const char *process = process_of(cli, json_object_get(eni, "attachment"));
+	_cleanup_free_ char *container = container_of(eni);
+	char *text = NULL;
+
+	if (!container || (!*container && !process))
+		return NULL;
+	if (asprintf(&text, "%s%s%s", container, *container && process ? ", " : "", process ? process : "") < 0)
+		return NULL;
+	return text;
+}

@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2317 # part_end is called at the end of the shell
+# C. How long a rule change takes, end to end: by the rules of the group, the ENIs that carry it, the changes in one request,
+# idle and with all CPUs forwarding; beside it a change of an nftables set and of an iptables list.
+set -euo pipefail
+# shellcheck source=tests/bench/lib.bash
+source "$(dirname "$0")/lib.bash"
+
+ROUNDS=${ROUNDS:-60}
+DEFAULT_RULES=10000
+
+part_end()
+{
+	for peer in nft-set iptables-list; do
+		"$BENCH/peers/$peer" down "$INSTANCE-$peer"
+	done
+}
+
+ctl_quiet()
+{
+	ctl "$@" >/dev/null
+}
+
+# rules GROUP FROM TO: ingress rules of other addresses, in one request.
+rules()
+{
+	seq "$2" "$3" | jq -n '{rules: [inputs | {direction: "ingress", protocol: "tcp", from_port: (1024 + . % 60000),
+		to_port: (1024 + . % 60000), cidr: "10.\(100 + (. / 62500 | floor)).\(. / 250 % 250 | floor).\(1 + . % 250)/32"}]}' |
+		curl -sS --fail-with-body --unix-socket "$VPCD_SOCKET" -H 'Content-Type: application/json' --data-binary @- \
+			-o /dev/null "http://vpcd/v1/security-groups/$1/rules"
+}
+
+# group NAME RULES: a group with so many, in requests that fit the 8 MiB that vpcd takes.
+group()
+{
+	local from
+	ctl_quiet sg create "$1" --vpc bench
+	for ((from = 1; from <= $2; from += 20000)); do
+		rules "$1" "$from" $((from + 19999 < $2 ? from + 19999 : $2))
+	done
+}
+
+# members FROM TO: ENIs that carry the group `many`, attached to nothing.
+members()
+{
+	seq "$1" "$2" | jq -n '{changes: [inputs | {op: "eni.create", name: "m\(.)", subnet_id: "crowd",
+		security_groups: ["many"]}]}' |
+		curl -sS --fail-with-body --unix-socket "$VPCD_SOCKET" -H 'Content-Type: application/json' --data-binary @- \
+			-o /dev/null http://vpcd/v1/transactions
+}
+
+plug_here()
+{
+	netns_add "$1"
+	ctl_quiet attach "$1" --subnet bench --netns "$(netns_of "$1")" --ip "$2" --sg "$3" --ifname eth0
+}
+
+# daemon_class SCHEDULING…: of every thread of vpcd.
+daemon_class()
+{
+	chrt -a -p "$@" "$(vpcd_pid)" >/dev/null
+}
+
+# measure LABEL GROUP CHANGES [COMMAND…]: one line of figures each in changes.csv.
+measure()
+{
+	local label=$1 group=$2 changes=$3
+	shift 3
+	ctl_quiet eni set server --sg "$group"
+	"$@" "$BIN/change" "$label" "$VPCD_SOCKET" "$group" "$(netns_of client)" "$(netns_of server)" 10.98.1.20 "$changes" "$ROUNDS" \
+		"$STATE_DIR/commit-$label.db" >>"$BATS_FILE_TMPDIR/changes.csv"
+}
+
+by_rules()
+{
+	local rules
+	for rules in 10 100 1000 10000 100000; do
+		group "rules-$rules" $((rules - 1)) # and the one that changes
+		measure "rules-$rules" "rules-$rules" 1 realtime
+	done
+}
+
+by_members()
+{
+	local members have=1
+	group many "$DEFAULT_RULES"
+	for members in 1 10 100 1000; do
+		if [ "$members" -gt "$have" ]; then
+			members "$have" $((members - 1))
+			have=$members
+		fi
+		measure "enis-$members" many 1 realtime
+	done
+}
+
+by_changes()
+{
+	local changes
+	for changes in 10 100 1000; do
+		ROUNDS=20 measure "changes-$changes" many "$changes" realtime
+	done
+}
+
+# With a connection per CPU sending what it can, through ENIs of the same group.
+loaded()
+{
+	local pid rc=0
+	plug_here busy 10.98.1.30 many
+	plug_here idle 10.98.1.40 many
+	ctl_quiet sg authorize many ingress tcp 7000 --cidr 10.98.1.30/32
+	ctl_quiet sg authorize many ingress udp 7000 --cidr 10.98.1.30/32
+	"$BIN/forwarding" --measure stream --rounds 100000 "busy=$(netns_of busy),$(netns_of idle),10.98.1.40" >/dev/null &
+	pid=$!
+	sleep 0.5
+	daemon_class -o 0
+	measure loaded many 1 env || rc=$?
+	kill "$pid"
+	wait "$pid" 2>/dev/null || true
+	return "$rc"
+}
+
+others()
+{
+	"$BENCH/peers/nft-set" up "$INSTANCE-nft-set" "$DEFAULT_RULES" >/dev/null
+	"$BENCH/peers/iptables-list" up "$INSTANCE-iptables-list" "$DEFAULT_RULES" >/dev/null
+	realtime "$BIN/change_peers" nft "$INSTANCE-nft-set-mid" 10.98.0.1 7000 "$ROUNDS" >>"$BATS_FILE_TMPDIR/changes.csv"
+	realtime "$BIN/change_peers" iptables "$INSTANCE-iptables-list-mid" 10.98.0.1 7000 20 >>"$BATS_FILE_TMPDIR/changes.csv"
+}
+
+main()
+{
+	bench_begin change
+	vpcd_start
+	# The same as the programs that measure it: on an idle machine it changes nothing, on a shared one it is the figure.
+	daemon_class -f 1
+	ctl_quiet vpc create bench --cidr 10.98.0.0/16
+	ctl_quiet subnet create bench --vpc bench --cidr 10.98.1.0/24
+	ctl_quiet subnet create crowd --vpc bench --cidr 10.98.16.0/20
+	plug_here client 10.98.1.10 default
+	plug_here server 10.98.1.20 default
+	by_rules
+	by_members
+	by_changes
+	loaded
+	others
+	"$BENCH/report" change --raw "$BATS_FILE_TMPDIR" --results "$RESULTS"
+}
+
+main

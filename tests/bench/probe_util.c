@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "probe.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define RESTING_NS (100 * NS_PER_US)
+
+static void *send_on(void *argument)
+{
+	struct probe *p = argument;
+	uint64_t next = bench_now_ns();
+
+	while (p->sender >= 0) {
+		uint64_t now = bench_now_ns();
+
+		if (!p->on) {
+			const struct timespec t = {.tv_nsec = RESTING_NS};
+
+			nanosleep(&t, NULL);
+			continue;
+		}
+		if (now < next)
+			continue;
+		/* whether it arrives is what is asked; a queue that is full comes to the same as a rule that is not */
+		send(p->sender, &now, sizeof(now), 0);
+		p->sent++;
+		next = now + PROBE_EVERY_NS;
+	}
+	return NULL;
+}
+
+static int opened(int ns, const struct sockaddr_in *at, bool server)
+{
+	_cleanup_close_ int fd = -1;
+	int rc = bench_netns_enter(ns);
+
+	if (rc)
+		return rc;
+	fd = bench_socket(SOCK_DGRAM);
+	if (fd < 0)
+		return fd;
+	if (server ? bind(fd, (const struct sockaddr *)at, sizeof(*at))
+		   : connect(fd, (const struct sockaddr *)at, sizeof(*at)))
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+int probe_start(struct probe *p, const char *client, const char *server, const char *address, uint16_t port)
+{
+	_cleanup_close_ int client_ns = bench_netns_open(client), server_ns = bench_netns_open(server);
+	struct sockaddr_in at;
+	int rc = bench_address(address, port, &at);
+
+	*p = (struct probe){.sender = -1, .receiver = -1};
+	if (client_ns < 0 || server_ns < 0)
+		return bench_failed(client, client_ns < 0 ? client_ns : server_ns);
+	if (rc)
+		return bench_failed(address, rc);
+	p->sender = opened(client_ns, &at, false);
+	p->receiver = opened(server_ns, &at, true);
+	if (p->sender < 0 || p->receiver < 0)
+		return bench_failed("probe", p->sender < 0 ? p->sender : p->receiver);
+	rc = bench_thread(send_on, p, CPU_SERVER);
+	return rc ? bench_failed("thread", rc) : 0;
+}
+
+void probe_read(const struct probe *p, uint64_t from_ns, uint64_t until_ns, struct probe_seen *ret)
+{
+	uint64_t at;
+
+	*ret = (struct probe_seen){0};
+	while (recv(p->receiver, &at, sizeof(at), MSG_DONTWAIT) == (ssize_t)sizeof(at)) {
+		ret->n++;
+		if (at >= from_ns && !ret->first_ns)
+			ret->first_ns = at;
+		if (at > ret->last_ns)
+			ret->last_ns = at;
+		ret->late += at > until_ns;
+	}
+}
