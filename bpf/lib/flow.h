@@ -124,14 +124,12 @@ static __always_inline int flow_expired(const struct vpc_flow *f, __u64 now_ns)
  */
 static __always_inline struct vpc_flow *flow_get(struct scratch *s)
 {
-	__u32 *version = version_of(s->tag);
-	struct vpc_flow *f;
+	struct vpc_flow *f = flow_lookup(s);
 
-	s->version = version ? READ_ONCE(*version) : 0;
-	f = flow_lookup(s);
 	s->found = 0;
 	if (!f)
 		return 0;
+	recent_begin(s, READ_ONCE(f->created_ns));
 	s->fl.epoch = READ_ONCE(f->epoch);
 	barrier_full(s);
 	s->fl.last_seen_ns = READ_ONCE(f->last_seen_ns);
@@ -401,14 +399,16 @@ __noinline int flow_demote(__u32 which)
 
 /* Writes a new state and what goes with it; the copy in fl has it already, `old` is the word as it was read. Returns
  * whether it took: not if another CPU was faster. */
-static __always_inline int flow_write_state(struct vpc_flow *f, const struct vpc_flow *copy, __u32 old)
+static __always_inline int flow_write_state(const struct scratch *s, struct vpc_flow *f, const struct vpc_flow *copy,
+					    __u32 old)
 {
 	WRITE_ONCE(f->saved_state, copy->saved_state);
 	WRITE_ONCE(f->last_ack, copy->last_ack);
 	if (__sync_val_compare_and_swap(flow_word(f), old, READ_ONCE(*flow_word((struct vpc_flow *)copy))) != old)
 		return 0;
 	WRITE_ONCE(f->timeout_s, copy->timeout_s);
-	version_raise(copy->tag);
+	if (recent_worth(s, copy->created_ns))
+		version_raise(copy->tag);
 	return 1;
 }
 

@@ -42,7 +42,7 @@ struct recent {
 };
 _Static_assert(sizeof(struct recent) == 96 && __builtin_offsetof(struct recent, src6) == 64, "one line for IPv4");
 
-#define RECENT_SLOTS 4096u
+#define RECENT_SLOTS 2048u
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, RECENT_SLOTS);
@@ -87,6 +87,23 @@ static __always_inline void version_raise(__u64 tag)
 
 	if (version)
 		__sync_fetch_and_add(version, 1);
+}
+
+/* A connection that ends within a tick of the clock (1 to 10 ms) is over before remembering it would have paid: nothing is
+ * remembered of so young a flow, and so nobody need be told of its changes. A CPU whose clock ticks while another
+ * changes the state may remember what was before, for a second: the flow's next step waits so long. A cut never
+ * depends on this (flow_bury). */
+static __always_inline int recent_worth(const struct scratch *s, __u64 created_ns)
+{
+	return s->now_ns != created_ns;
+}
+
+/* To be called before the entry's epoch and state are read. */
+static __always_inline void recent_begin(struct scratch *s, __u64 created_ns)
+{
+	__u32 *version = recent_worth(s, created_ns) ? version_of(s->tag) : 0;
+
+	s->version = version ? READ_ONCE(*version) : 0;
 }
 
 /* What is remembered of side number with its set, at the packet's epoch; whether it still holds. The order doesn't

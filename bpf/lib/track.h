@@ -189,7 +189,8 @@ static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __
 
 	if (s->in_flow && s->packet.proto == IPPROTO_TCP && tcp_over(&s->fl, &s->packet, from)) {
 		flow_leave(s);
-		version_raise(s->tag);
+		if (recent_worth(s, s->fl.created_ns))
+			version_raise(s->tag);
 		return;
 	}
 	track_next(s, from);
@@ -197,7 +198,7 @@ static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __
 		settles = (__u32)flow_settle(&s->fl);
 	if (*flow_word(&s->fl) != old) {
 		s->fl.timeout_s = flow_timeout(&s->fl, s->packet.proto);
-		if (READ_ONCE(f->tag) != s->tag || !flow_write_state(f, &s->fl, old))
+		if (READ_ONCE(f->tag) != s->tag || !flow_write_state(s, f, &s->fl, old))
 			return;
 		moved = 1;
 		if (settles)
@@ -219,6 +220,8 @@ static __always_inline int track_settled(const struct scratch *s, __u32 from)
 	const struct packet *p = &s->packet;
 
 	if (p->fragment != WHOLE || s->fl.epoch < s->gen_revoke)
+		return 0;
+	if (!recent_worth(s, s->fl.created_ns))
 		return 0;
 	if (p->proto == IPPROTO_TCP)
 		return s->fl.state == VPC_FLOW_ESTABLISHED && (p->tcp_flags & TCP_JUDGE) == TCP_ACK;

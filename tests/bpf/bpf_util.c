@@ -238,6 +238,15 @@ int64_t lab_established(struct lab *l, uint32_t number)
 	return l->established[number];
 }
 
+int64_t lab_half_open(struct lab *l)
+{
+	uint32_t zero = 0;
+	int64_t n;
+
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.half_open), &zero, &n), 0);
+	return n;
+}
+
 uint64_t lab_row_packets(struct lab *l, uint32_t row)
 {
 	struct vpc_row_stat stat;

@@ -35,6 +35,7 @@ struct packet_spec {
 	uint8_t proto;		    /* IPPROTO_… */
 	uint16_t sport, dport;	    /* TCP, UDP; host order */
 	uint8_t tcp_flags;
+	uint32_t tcp_seq, tcp_ack; /* 0: 1000, 2000 */
 	uint8_t icmp_type, icmp_code;
 	uint16_t icmp_id;
 	uint8_t ttl;	/* 0: 64; 255 for ND */
@@ -161,6 +162,7 @@ struct verdict lab_cross(struct lab *l, uint32_t number, uint32_t to, struct pac
 
 /* --- looking --- */
 uint64_t lab_drops(struct lab *l, uint32_t number, int reason);
+int64_t lab_half_open(struct lab *l); /* half_open */
 int64_t lab_established(struct lab *l, uint32_t number); /* eni_flows */
 uint64_t lab_row_packets(struct lab *l, uint32_t row);
 /* Packets an ENI sent (tx) or received. */

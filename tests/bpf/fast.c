@@ -10,6 +10,10 @@
 #include <linux/pkt_cls.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Longer than any kernel's tick: CPUs remember nothing of a flow that was made in the same one (lib/recent.h). */
+#define TICK_US 11000
 
 #define ACK 0x10
 #define SYN 0x02
@@ -63,6 +67,7 @@ static void expect_way(const char *what, uint32_t from, uint32_t to, struct pack
 	cr_expect_eq(v.action, to ? TC_ACT_REDIRECT : TC_ACT_OK, "%s: action %d", what, v.action);
 	cr_expect_eq(v.target, to, "%s: to %u", what, v.target);
 	cr_expect_eq(v.mark, to ? 0 : VPC_MARK_ENI | from, "%s: mark %x", what, v.mark);
+	usleep(TICK_US);
 }
 
 /* The flow is one that CPUs remember from here on. */
@@ -358,7 +363,7 @@ Test(fast, grace_that_ends)
 {
 	struct vpc_flow_key key;
 	struct vpc_flow f;
-	uint64_t later = lab_now_ns() + 300000000;
+	uint64_t later = lab_now_ns() + 600000000;
 
 	stream();
 	lab_kill_row(l, row);
@@ -417,6 +422,123 @@ Test(fast, connection)
 	expect_way("SYN-ACK", ENI_B, ENI_A, b);
 	expect_way("the last ACK is not taken for data", ENI_A, ENI_B, a);
 	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, true));
+}
+
+static void segment(uint32_t from, uint8_t flags, uint32_t seq, uint32_t ack)
+{
+	bool a = from == ENI_A;
+	struct packet_spec p = {.src = a ? "10.0.0.10" : "10.0.0.11",
+				.dst = a ? "10.0.0.11" : "10.0.0.10",
+				.proto = IPPROTO_TCP,
+				.sport = a ? 999 : 80,
+				.dport = a ? 80 : 999,
+				.tcp_flags = flags,
+				.tcp_seq = seq,
+				.tcp_ack = ack};
+	struct verdict v = lab_send(l, from, p);
+
+	cr_expect_eq(v.reason, 0, "dropped for reason %d", v.reason);
+}
+
+static void handshake(void)
+{
+	segment(ENI_A, SYN, 100, 0);
+	segment(ENI_B, SYN | ACK, 70000, 101);
+	segment(ENI_A, ACK, 101, 70001);
+}
+
+/* While few are half-open a connection is made where it will stay, and counts to the budget when it is one. */
+Test(fast, straight_to_the_established_table)
+{
+	lab_ctl(l)->half_open_max = 1;
+	segment(ENI_A, SYN, 100, 0);
+	cr_expect(lab_flow_state(l, VPC_FLOW_SYN_SENT, true));
+	cr_expect_eq(lab_half_open(l), 1);
+	cr_expect_eq(lab_established(l, ENI_A), 0);
+	segment(ENI_B, SYN | ACK, 70000, 101);
+	segment(ENI_A, ACK, 101, 70001);
+	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, true));
+	cr_expect_eq(lab_half_open(l), 0);
+	cr_expect_eq(lab_established(l, ENI_A), 1);
+	cr_expect_eq(lab_established(l, ENI_B), 1);
+	cr_expect_eq(lab_flows(l, false), 0);
+}
+
+Test(fast, half_open_ones_are_few)
+{
+	struct packet_spec p = {.src = "10.0.0.10",
+				.dst = "10.0.0.11",
+				.proto = IPPROTO_TCP,
+				.dport = 80,
+				.tcp_flags = SYN};
+
+	lab_ctl(l)->half_open_max = 3;
+	for (p.sport = 1; p.sport <= 20; p.sport++)
+		cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
+	cr_expect_eq(lab_flows(l, true), 3, "a flood fills only what is for it");
+	cr_expect_eq(lab_flows(l, false), 17);
+	lab_age(l, 61);
+	lab_sweep(l, VPC_SWEEP_EXPIRE, 0);
+	cr_expect_eq(lab_flows(l, true), 0);
+	cr_expect_eq(lab_half_open(l), 0, "the ended ones give back what they counted for");
+	p.sport = 1;
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
+	p.tcp_flags = RST;
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
+	cr_expect_eq(lab_half_open(l), 0);
+	p.tcp_flags = SYN, p.sport = 2;
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
+	lab_sweep(l, VPC_SWEEP_CUT, 0);
+	cr_expect_eq(lab_half_open(l), 0, "a tombstone counts for nothing");
+}
+
+Test(fast, no_budget_left_when_the_connection_is_established)
+{
+	lab_ctl(l)->half_open_max = 1;
+	segment(ENI_A, SYN, 100, 0);
+	segment(ENI_B, SYN | ACK, 70000, 101);
+	lab_eni_row(l, ENI_B)->flow_budget = 0;
+	segment(ENI_A, ACK, 101, 70001);
+	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, false), "it works, where it may be evicted");
+	cr_expect_eq(lab_flows(l, true), 0);
+	cr_expect_eq(lab_half_open(l), 0);
+	cr_expect_eq(lab_established(l, ENI_A), 0);
+}
+
+Test(fast, leaves_at_the_last_ack)
+{
+	lab_ctl(l)->half_open_max = 1;
+	handshake();
+	segment(ENI_A, FIN | ACK, 101, 70001);
+	segment(ENI_B, ACK, 70001, 102);
+	segment(ENI_B, FIN | ACK, 70001, 102);
+	cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, true));
+	cr_expect_eq(lab_established(l, ENI_A), 1, "counts until it has left");
+	segment(ENI_A, ACK, 102, 70001);
+	cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, true), "acknowledges what was before the FIN");
+	segment(ENI_B, ACK, 70001, 102);
+	segment(ENI_B, FIN | ACK, 70001, 102);
+	cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, true), "the FIN again");
+	segment(ENI_A, ACK, 102, 70002);
+	cr_expect_eq(lab_flows(l, true) + lab_flows(l, false), 0);
+	cr_expect_eq(lab_established(l, ENI_A), 0);
+	cr_expect_eq(lab_established(l, ENI_B), 0);
+	handshake();
+	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, true), "the same ports again");
+}
+
+/* Both at once: each FIN has still to be acknowledged, so it waits out its time. */
+Test(fast, closed_from_both_sides_at_once)
+{
+	lab_ctl(l)->half_open_max = 1;
+	handshake();
+	segment(ENI_A, FIN | ACK, 101, 70001);
+	segment(ENI_B, FIN | ACK, 70001, 101);
+	cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, false));
+	segment(ENI_A, ACK, 102, 70002);
+	segment(ENI_B, ACK, 70002, 102);
+	cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, false));
+	cr_expect_eq(lab_established(l, ENI_A), 0);
 }
 
 /* One request and its answer, then one more: a stream, however fast they come. */

@@ -14,6 +14,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* datapath/net.h, which doesn't go with the laboratory's names */
+int net_fast_path_test(int prog_probe);
+
 static struct lab *l;
 static int wire = -1;
 
@@ -134,6 +137,15 @@ Test(wire, neighbour_solicitation)
 	cr_assert(exchange(&f, &reply, ipv6, 54, 136), "no advertisement");
 	cr_expect_eq(reply.length, 86, "longer than what was asked");
 	cr_expect_arr_eq(reply.data + 80, lab_mac(ENI_B), 6);
+}
+
+/* The self-test that decides whether the fast path is used says yes only where a frame comes out at the other end. */
+Test(wire, fast_path_test)
+{
+	cr_expect_eq(net_fast_path_test(bpf_program__fd(l->skel->progs.fast_path_probe)), 1);
+	cr_expect_eq(net_fast_path_test(bpf_program__fd(l->skel->progs.from_workload)), 0, "one that drops");
+	cr_expect_eq(net_fast_path_test(bpf_program__fd(l->skel->progs.sweep)), 0, "one that redirects nothing");
+	cr_expect_lt(net_fast_path_test(-1), 0, "couldn't be tried");
 }
 
 /* What isn't an answer of the port: nothing without a rule gets out to the workload. */
