@@ -120,8 +120,7 @@ static __always_inline void open_fill(struct scratch *s)
 	f->icmp_type = s->key.icmp_type;
 	f->icmp_code = s->key.icmp_code;
 	f->saved_state = VPC_FLOW_NONE;
-	f->pad[0] = 0;
-	f->pad[1] = 0;
+	f->last_ack = 0;
 	f->packets = 1;
 	f->timeout_s = flow_timeout(f, s->key.proto);
 }
@@ -164,13 +163,19 @@ __noinline int open_flow(__u32 which, int how)
 		rc = open_verdict(s, how);
 	if (rc || how == OPEN_ONCE)
 		return rc;
+	if (s->direction == VPC_EGRESS && !s->via) {
+		s->target = s->end[1].eni;
+		s->target_incarnation = s->side[1].eni == s->end[1].eni ? s->side[1].incarnation : 0;
+	}
 	if (how == OPEN_KEEP)
 		return open_note(s);
 	rc = open_budget(s);
 	if (rc)
 		return rc;
 	open_fill(s);
-	rc = flow_insert(which, s->found);
+	rc = s->found || s->fl.state != VPC_FLOW_SYN_SENT ? 1 : flow_insert_straight(which);
+	if (rc)
+		rc = flow_insert(which, s->found);
 	if (rc)
 		return rc;
 	event_flow(which, VPC_EVENT_OPEN);

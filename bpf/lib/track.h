@@ -88,6 +88,7 @@ static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, 
 	/* The others' judgement may be newer than this one, or be renewed just now without it: all are judged again. */
 	barrier_full(s);
 	WRITE_ONCE(f->epoch, 0);
+	version_raise(s->tag);
 	return AGAIN;
 }
 
@@ -158,24 +159,49 @@ static __always_inline int track_asks(const struct scratch *s, __u32 from)
 	return PASS;
 }
 
-static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __u32 from)
+/* Moves the copy on by the packet. */
+static __always_inline void track_next(struct scratch *s, __u32 from)
 {
-	__u32 old = *flow_word(&s->fl), moved = 0;
-	int stale = (__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS;
-	__u8 state;
-
 	if (s->packet.proto == IPPROTO_TCP)
-		tcp_step(&s->fl, s->packet.tcp_flags, from);
+		tcp_step(&s->fl, &s->packet, from);
 	else if (s->fl.state == VPC_FLOW_ONE_WAY && from)
 		s->fl.state = VPC_FLOW_REPLIED;
 	else if (s->fl.state == VPC_FLOW_REPLIED && s->packet.proto == IPPROTO_UDP)
 		s->fl.state = VPC_FLOW_STREAM;
-	state = s->fl.state;
+}
+
+/* The entry's state is another, or it was seen again after a while: is it in the right table? */
+static __always_inline void track_move(struct scratch *s)
+{
+	__u8 state = s->fl.state;
+
+	if (!s->in_flow && (state == VPC_FLOW_ESTABLISHED || state == VPC_FLOW_STREAM))
+		flow_promote(SCRATCH_PACKET);
+	else if (s->in_flow && (state == VPC_FLOW_RESET || (state == VPC_FLOW_CLOSING && !(s->fl.flags & TCP_LAST_ACK)) ||
+				(state == VPC_FLOW_ESTABLISHED && (s->fl.flags & VPC_FLOW_HALF_OPEN))))
+		flow_demote(SCRATCH_PACKET);
+}
+
+static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __u32 from)
+{
+	__u32 old = *flow_word(&s->fl), moved = 0, settles = 0;
+	int stale = (__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS;
+
+	if (s->in_flow && s->packet.proto == IPPROTO_TCP && tcp_over(&s->fl, &s->packet, from)) {
+		flow_leave(s);
+		version_raise(s->tag);
+		return;
+	}
+	track_next(s, from);
+	if (s->fl.state == VPC_FLOW_ESTABLISHED && (s->fl.flags & VPC_FLOW_HALF_OPEN))
+		settles = (__u32)flow_settle(&s->fl);
 	if (*flow_word(&s->fl) != old) {
 		s->fl.timeout_s = flow_timeout(&s->fl, s->packet.proto);
 		if (READ_ONCE(f->tag) != s->tag || !flow_write_state(f, &s->fl, old))
 			return;
 		moved = 1;
+		if (settles)
+			flow_settled(&s->fl);
 	}
 	if (!stale && !moved)
 		return;
@@ -183,10 +209,33 @@ static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __
 		WRITE_ONCE(f->last_seen_ns, s->now_ns);
 		WRITE_ONCE(f->packets, s->fl.packets + 1);
 	}
-	if (!s->in_flow && (state == VPC_FLOW_ESTABLISHED || state == VPC_FLOW_STREAM))
-		flow_promote(SCRATCH_PACKET);
-	else if (s->in_flow && (state == VPC_FLOW_CLOSING || state == VPC_FLOW_RESET))
-		flow_demote(SCRATCH_PACKET);
+	s->fl.last_seen_ns = s->now_ns;
+	track_move(s);
+}
+
+/* Whether one more packet like this one would change nothing of the flow, nor have to be judged. */
+static __always_inline int track_settled(const struct scratch *s, __u32 from)
+{
+	const struct packet *p = &s->packet;
+
+	if (p->fragment != WHOLE || s->fl.epoch < s->gen_revoke)
+		return 0;
+	if (p->proto == IPPROTO_TCP)
+		return s->fl.state == VPC_FLOW_ESTABLISHED && (p->tcp_flags & TCP_JUDGE) == TCP_ACK;
+	return p->proto == IPPROTO_UDP &&
+	       (s->fl.state == VPC_FLOW_STREAM || (s->fl.state == VPC_FLOW_ONE_WAY && !from));
+}
+
+/* The packet of the scratch's fl was let through by what the flow's sides allow: where it goes, and what may be
+ * remembered for those behind it. */
+static __always_inline void track_remember(struct scratch *s, __u32 from)
+{
+	const struct side *other = &s->side[(s->own ^ 1) & 1];
+
+	s->target = other->eni;
+	s->target_incarnation = other->incarnation;
+	if (track_settled(s, from))
+		recent_note(s);
 }
 
 /* Returns PASS, AGAIN, a drop reason, or OPEN_…: the packet must be judged as an opening. */
@@ -205,6 +254,7 @@ __noinline int track_known(__u32 which)
 		return OPEN_NEW;
 	from = (s->from ^ s->fl.opener) & 1;
 	own = own_side(s, from) & 1;
+	s->own = own;
 	if (!s->fl.eni[own] && s->fl.state != VPC_FLOW_TOMBSTONE)
 		return s->packet.proto == IPPROTO_TCP && tcp_opens(s->packet.tcp_flags) ? OPEN_NEW
 											: track_approve(s, f, own);
@@ -231,11 +281,12 @@ __noinline int track_known(__u32 which)
 		if (rc)
 			return rc;
 	}
-	if (seen_before) {
+	if (seen_before)
 		track_seen(s, f);
-		return PASS;
-	}
-	track_step(s, f, from);
+	else
+		track_step(s, f, from);
+	if (s->direction == VPC_EGRESS && !s->via)
+		track_remember(s, from);
 	return PASS;
 }
 

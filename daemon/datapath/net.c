@@ -70,6 +70,7 @@ int net_new(const struct net_config *config, net_event_fn on_event, void *userda
 		return vpc_error_oom(reterr);
 	n->event = sd_event_ref(config->event);
 	n->on_event = on_event;
+	n->on_port = config->on_port;
 	n->userdata = userdata;
 	r = tc_programs_init(config->prog_from_workload, config->prog_to_workload, &n->programs);
 	if (r >= 0)
@@ -248,13 +249,4 @@ int net_drop_device(struct net_vpc *v, uint32_t ifindex)
 	}
 	fact_set_clear(&facts);
 	return result;
-}
-
-bool net_port_peer_ok(struct net *n, uint32_t vpc, uint32_t eni)
-{
-	const struct net_vpc *v = net_find_vpc(n, vpc);
-	struct link_info info;
-
-	return v && link_get(v->ns.rtnl_fd, eni, NULL, &info) >= 0 && strcmp(info.kind, "veth") == 0 &&
-	       info.flags & IFF_UP && info.carrier && info.peer_elsewhere;
 }

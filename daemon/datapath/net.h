@@ -27,6 +27,9 @@ struct net;
 struct net_change;
 struct net_removal;
 
+/* A port (ENI number) may or may not be redirected to now: see net_port_peer_ok. Called when it changes, and again. */
+typedef void (*net_port_fn)(uint32_t eni, bool peer_ok, void *userdata);
+
 struct net_config {
 	const char *instance;
 	const char *pin_dir;	/* links are pinned under <pin_dir>/v<ABI>/links/ */
@@ -34,6 +37,7 @@ struct net_config {
 	int prog_to_workload;
 	bool use_tcx; /* configuration; tcx is used where the kernel has it too */
 	sd_event *event;
+	net_port_fn on_port; /* or NULL; userdata as for on_event */
 };
 
 /* An event that contradicts what is meant to be: a device, address, qdisc or route of vpc (number) was changed or
@@ -133,7 +137,15 @@ int net_prune(struct net *n, const struct plan *all);
 /* Every namespace of the instance, with all in them. The pins of tcx links go with the pin folder (tables_purge). */
 int net_purge(const char *instance);
 
-/* Whether a veth port can be reached by bpf_redirect_peer now: up, peer in another namespace. */
+/* --- the fast path --- */
+
+/* Whether a veth port can be reached by bpf_redirect_peer now: up, peer in another namespace and up. */
 bool net_port_peer_ok(struct net *n, uint32_t vpc, uint32_t eni);
+/* Calls on_port for every port of a VPC (0: of all). Later changes are told as netlink tells of them, and before vpcd
+ * itself takes a port down. 0, or -errno of the last failure: ports not read are told as not reachable. */
+int net_report_ports(struct net *n, uint32_t vpc);
+/* Whether the kernel's bpf_redirect_peer does what we need: one frame from one veth to another, in namespaces of their
+ * own. prog_probe: the program `fast_path_probe`. 1: yes, 0: no, -errno: it could not be tried. Blocks for some ms. */
+int net_fast_path_test(int prog_probe);
 
 #endif

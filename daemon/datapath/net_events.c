@@ -135,6 +135,8 @@ static void look_at_link(struct round *round, uint32_t ifindex)
 	if (!d)
 		return;
 	r = link_get(v->ns.rtnl_fd, ifindex, NULL, &info);
+	if (device_is_port(d))
+		reach_report(v->net, ifindex, r >= 0 && d->up && reach_ok(&info));
 	if (r == -ENODEV && device_is_port(d)) {
 		round->lost[round->n_lost++] = ifindex;
 		return;

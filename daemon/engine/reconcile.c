@@ -213,6 +213,8 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 	}
 	if (net_prune(e->net, &r.all) < 0)
 		log_warning("namespaces of VPCs that are no more could not be removed");
+	if (net_report_ports(e->net, 0) < 0)
+		log_warning("a port could not be read: no packets go straight to it");
 	engine_attach_links(e);
 	return 0;
 }
@@ -235,6 +237,7 @@ static void repair_end(struct repair *p, int result, const struct vpc_error *err
 		log_error("a VPC could not be put right (will be tried again): %s", error->message);
 	else
 		engine_attach_links(e);
+	(void)net_report_ports(e->net, vpc);
 	reopening_clear(&p->r);
 	free(p);
 	e->repair_failures = result < 0 ? e->repair_failures + 1 : 0;

@@ -71,7 +71,7 @@ def transaction(a, api):
 
 def detach(a, api):
     print_quantiles("eni.detach", [timed(lambda: api.change("POST", "/v1/transactions", {
-        "changes": [{"op": "eni.detach", "eni_id": f"v0e{e}"}]})) for e in range(DETACHED)])
+        "changes": [{"op": "eni.detach", "eni_id": f"v0e{e}"}]})) for e in range(min(DETACHED, a.enis // len(a.namespaces)))])
 
 
 def main():

@@ -340,6 +340,7 @@ Test(revoke, while_the_packet_is_between_the_programs)
 {
 	struct verdict v;
 
+	lab_straight(l, ENI_B, false);
 	establish();
 	v = lab_send(l, ENI_A, spec(true, IPPROTO_TCP, ACK));
 	cr_assert_eq(v.reason, 0);
