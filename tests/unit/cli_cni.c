@@ -116,6 +116,19 @@ Test(cli_cni, an_answer_that_is_not_vpcds_is_an_error_object)
 	cr_assert_eq(cni("CNI_COMMAND=STATUS", "").status, 0, "a dry run's answer has nothing to tell");
 }
 
+/* Found by fuzz_cni: it was told as want of memory. */
+Test(cli_cni, names_that_are_not_utf8_are_refused_by_variable)
+{
+	struct cli_result r = cni("CNI_COMMAND=DEL CNI_IFNAME=$'et\\x83'", "");
+
+	cr_assert_eq(code_of(r), 4, "%s", r.out);
+	cr_assert_not_null(strstr(r.out, "CNI_IFNAME"), "%s", r.out);
+	r = cni("CNI_COMMAND=ADD CNI_NETNS=$'/run/netns/\\x83'", "");
+	cr_assert_eq(code_of(r), 4, "%s", r.out);
+	cr_assert_not_null(strstr(r.out, "CNI_NETNS"), "%s", r.out);
+	cr_assert_eq(fake_requests(d), 0);
+}
+
 Test(cli_cni, by_hand_it_says_what_it_is)
 {
 	struct cli_result r = cli_run(NULL, "--version; \"${VPCCTL%ctl}-cni\" </dev/null");
