@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The programs on every port. One object, three entry points:
+ * The programs on every port. One object, four entry points:
  *
  *   from_workload   tc ingress of the port: what the workload sends
  *   to_workload     tc egress of the port: what is about to reach it
+ *   fast_path_probe on a scratch port at vpcd's start: does the kernel redirect to a veth's peer?
  *   sweep           run by vpcd with BPF_PROG_TEST_RUN only: expires, stamps, cuts the flows listed in sweep_io
  *
  * expected_attach_type stays 0: the same programs run as clsact filters and as tcx links.
  */
+#include "lib/fast.h"
 #include "lib/ingress.h"
 #include "lib/sweep.h"
 
@@ -19,13 +21,18 @@ char datapath_license[] SEC("license") = "GPL";
 SEC("tc")
 int from_workload(struct __sk_buff *skb)
 {
-	struct scratch *s = scratch_get(SCRATCH_PACKET);
-	int rc = AGAIN;
+	struct scratch *s;
+	int rc;
 
 	skb->mark = 0;
+	rc = fast_from_workload(skb);
+	if (rc != FAST_NOT)
+		return rc;
+	s = scratch_get(SCRATCH_PACKET);
 	if (!s)
 		return TC_ACT_SHOT;
 	s->mark = 0;
+	rc = AGAIN;
 	for (__u32 i = 0; i < TRIES && rc == AGAIN; i++)
 		rc = egress_judge(skb);
 	if (rc == PASS)
@@ -55,8 +62,16 @@ int to_workload(struct __sk_buff *skb)
 	if (rc != PASS)
 		return drop_packet(s, rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
 	skb->mark = 0;
-	count_rx(s);
+	count_rx(s->me, s->length);
 	return TC_ACT_OK;
+}
+
+/* What vpcd tries bpf_redirect_peer with: sends everything to the next ifindex. */
+SEC("tc")
+int fast_path_probe(struct __sk_buff *skb)
+{
+	bpf_skb_change_type(skb, PACKET_HOST);
+	return (int)bpf_redirect_peer(skb->ifindex + 1, 0);
 }
 
 SEC("tc")

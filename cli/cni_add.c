@@ -10,10 +10,17 @@ static int set_text(json_t *object, const char *key, const char *value)
 	return value ? json_object_set_new(object, key, json_string(value)) : 0;
 }
 
-/* What vpcd doesn't take as a tag's value is left out: it is only for people. */
+/* What can't be a tag's value (not UTF-8, too long, control characters) is left out: it is only for people. */
 static int set_note(json_t *tags, const char *key, const char *value)
 {
-	return value && *value && strlen(value) <= 255 ? set_text(tags, key, value) : 0;
+	_cleanup_cni_json_ json_t *text = value && *value ? json_string(value) : NULL;
+
+	if (!text || strlen(value) > 255)
+		return 0;
+	for (const char *s = value; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			return 0;
+	return json_object_set(tags, key, text);
 }
 
 /* Owned; NULL: out of memory. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The environment of a call. */
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -61,12 +60,14 @@ static bool is_container_id(const char *id)
 	return true;
 }
 
+/* The specification's pattern, and what vpcd takes: no '%', which the kernel would count with, and nothing unprintable.
+ */
 static bool is_ifname(const char *name)
 {
 	if (!*name || strlen(name) > CNI_IFNAME_MAX || !strcmp(name, ".") || !strcmp(name, ".."))
 		return false;
 	for (; *name; name++)
-		if (*name == '/' || *name == ':' || isspace((unsigned char)*name))
+		if (*name <= ' ' || *name > '~' || strchr("/:%", *name))
 			return false;
 	return true;
 }
@@ -93,6 +94,16 @@ static const char *value_of(char *(*get)(const char *name), const char *name)
 	return value && *value ? value : NULL;
 }
 
+/* It becomes part of JSON. */
+static bool is_utf8(const char *text)
+{
+	json_t *json = json_string(text);
+	bool good = json;
+
+	json_decref(json);
+	return good;
+}
+
 static int check_needs(const struct cni_call *call, struct cni_error *reterr)
 {
 	unsigned needs = commands[call->command].needs;
@@ -104,13 +115,15 @@ static int check_needs(const struct cni_call *call, struct cni_error *reterr)
 	if (*container || *ifname || *netns)
 		return cni_fail(reterr, CNI_E_INVALID_ENVIRONMENT, "%s needs these variables, which are not set:%s%s%s",
 				commands[call->command].name, container, ifname, netns);
+	if ((needs & NEED_NETNS) && !is_utf8(call->netns))
+		return cni_fail(reterr, CNI_E_INVALID_ENVIRONMENT, "CNI_NETNS: the path is not UTF-8");
 	if (needs & NEED_CONTAINER)
 		r = check_container(call->container_id, reterr);
 	if (r < 0 || !(needs & NEED_IFNAME) || is_ifname(call->ifname))
 		return r;
 	return cni_fail(reterr, CNI_E_INVALID_ENVIRONMENT,
-			"CNI_IFNAME: '%.64s' is not 1 to %d characters without '/', ':' and blanks", call->ifname,
-			CNI_IFNAME_MAX);
+			"CNI_IFNAME: '%.64s' is not 1 to %d printable characters without '/', ':', '%%' and blanks",
+			call->ifname, CNI_IFNAME_MAX);
 }
 
 int cni_call_read(char *(*get)(const char *name), struct cni_call *ret, struct cni_error *reterr)

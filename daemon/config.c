@@ -73,12 +73,22 @@ static int set_log_level(struct config *c, const char *value)
 	return log_parse_level(value, &c->log_level);
 }
 
-static int set_tcx(struct config *c, const char *value)
+static int set_bool(bool *to, const char *value)
 {
 	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
 		return -EINVAL;
-	c->use_tcx = strcmp(value, "yes") == 0;
+	*to = strcmp(value, "yes") == 0;
 	return 0;
+}
+
+static int set_tcx(struct config *c, const char *value)
+{
+	return set_bool(&c->use_tcx, value);
+}
+
+static int set_fast_path(struct config *c, const char *value)
+{
+	return set_bool(&c->use_fast_path, value);
 }
 
 /* Everything that can be set, in the file, on the command line, or both. */
@@ -97,6 +107,8 @@ static const struct setting {
 	{"Daemon", "group", true, set_group, "GROUP", "group whose members may change networks (vpcd, if it exists)"},
 	{"Daemon", "log-level", true, set_log_level, "L", "error, warning, notice, info or debug (info)"},
 	{"Datapath", "tcx", false, set_tcx, "yes|no", "use tcx links where the kernel has them (yes)"},
+	{"Datapath", "fast-path", false, set_fast_path, "yes|no",
+	 "send packets between local ENIs straight to them where the kernel can (yes)"},
 };
 
 /* --- the file ---------------------------------------------------------------------------------------- */
@@ -239,7 +251,7 @@ int config_parse(struct config *ret, int argc, char **argv)
 {
 	const char *file = NULL;
 
-	*ret = (struct config){.log_level = LOG_INFO, .use_tcx = true, .limits = vpc_limits_default};
+	*ret = (struct config){.log_level = LOG_INFO, .use_tcx = true, .use_fast_path = true, .limits = vpc_limits_default};
 	if (set_string(&ret->instance, "default") < 0 || set_string(&ret->state_dir, "/var/lib/vpcd") < 0 ||
 	    set_string(&ret->run_dir, "/run/vpcd") < 0)
 		return -ENOMEM;

@@ -16,6 +16,7 @@ struct config {
 	char *group;  /* NULL: vpcd, if there is such a group */
 	int log_level;
 	bool use_tcx;
+	bool use_fast_path;
 	struct vpc_limits limits;
 	bool purge;	  /* --purge */
 	bool purge_state; /* --state */

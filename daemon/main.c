@@ -173,6 +173,7 @@ static int run(const struct config *c)
 		.bpf_dir = bpf_dir,
 		.limits = c->limits,
 		.use_tcx = c->use_tcx,
+		.use_fast_path = c->use_fast_path,
 	};
 	int r;
 

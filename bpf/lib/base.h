@@ -30,7 +30,7 @@ typedef __u64 __attribute__((__may_alias__)) u64_alias;
 #define AGAIN	  (-1) /* the state was overtaken while it was read: start over with the epoch of now */
 #define ANSWERED  (-2) /* the packet was turned into the answer: send it back out of its port */
 #define OPEN_NEW  (-3) /* to be judged as the opening of a flow, which replaces what is remembered, if anything */
-#define OPEN_KEEP (-4) /* the same, but what is remembered stays and notes that this was allowed */
+#define OPEN_KEEP (-4) /* the same, but what is remembered stays */
 #define OPEN_ONCE (-5) /* the same, and nothing is remembered */
 
 #define WHOLE	       0
@@ -67,6 +67,10 @@ struct packet {
 	__u8 query_type; /* ICMP queries and replies: type of the query */
 	__u8 hop_limit;
 	__u16 fragment_at; /* in units of 8 bytes: where a later fragment begins, a first one ends */
+	__u16 seq_end;	   /* TCP: low 16 bits of the sequence number behind its last byte (FIN not counted), */
+	__u16 ack;	   /* and of what it acknowledges; host order */
+	__u8 upper; /* TCP: bytes of its header */
+	__u8 pad;
 };
 
 /* One end of the packet in hand: index 0 its source, 1 its destination. */
@@ -128,11 +132,15 @@ struct scratch {
 	__u32 length;	 /* bytes of the frame */
 	__u32 via;
 	__u32 from_router; /* nothing received it: the subnet's router made it */
-	__u32 admitted; /* whether `end` is filled */
-	__u32 culprit;	/* whose rules refused: whose counter */
+	__u32 admitted;	   /* whether `end` is filled */
+	__u32 culprit;	   /* whose rules refused: whose counter */
 	__u32 culprit_direction;
 	__u32 from;    /* index in the key of the packet's source */
 	__u32 opener;  /* index in the key of the opener of what is judged */
+	__u32 own;     /* which side of the flow this port is */
+	__u32 version; /* flow_version of the key, read before the tables are */
+	__u32 target;  /* local ENI that a packet which is let through goes to; 0: bridge and router find out */
+	__u32 target_incarnation;
 	__u32 in_flow; /* the flow was found in `flow`, else in flow_new */
 	__u32 found;
 	__u32 rows[2];

@@ -18,7 +18,8 @@ static __always_inline int dhcp_asked(const struct packet *p, const struct vpc_e
 	       (address_is_link_local6(p->src) || address_is_multicast(6, p->dst));
 }
 
-/* What only a DHCP server sends to a client: nobody plays one (a relay's packets go from server port to server port). */
+/* What only a DHCP server sends to a client: nobody plays one (a relay's packets go from server port to server port).
+ */
 static __always_inline int dhcp_offered(const struct packet *p)
 {
 	if (p->proto != IPPROTO_UDP || p->fragment == FRAGMENT_LATER)

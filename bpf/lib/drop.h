@@ -28,26 +28,24 @@ static __always_inline int drop_packet(struct scratch *s, int reason)
 	return TC_ACT_SHOT;
 }
 
-static __always_inline void count_tx(struct scratch *s)
+static __always_inline void count_tx(__u32 number, __u32 length)
 {
-	__u32 number = s->me;
 	struct vpc_eni_stat *stat = bpf_map_lookup_elem(&eni_stat, &number);
 
 	if (!stat)
 		return;
 	stat->tx_packets++;
-	stat->tx_bytes += s->length;
+	stat->tx_bytes += length;
 }
 
-static __always_inline void count_rx(struct scratch *s)
+static __always_inline void count_rx(__u32 number, __u32 length)
 {
-	__u32 number = s->me;
 	struct vpc_eni_stat *stat = bpf_map_lookup_elem(&eni_stat, &number);
 
 	if (!stat)
 		return;
 	stat->rx_packets++;
-	stat->rx_bytes += s->length;
+	stat->rx_bytes += length;
 }
 
 #endif

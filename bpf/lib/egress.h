@@ -7,6 +7,7 @@
 #include "lib/dhcp.h"
 #include "lib/fragment.h"
 #include "lib/nd.h"
+#include "lib/redirect.h"
 #include "lib/related.h"
 
 /* Whose port is it, and is it ready? Starts judging at the epoch of now. */
@@ -23,6 +24,7 @@ static __always_inline int port_begin(struct __sk_buff *skb, struct scratch *s, 
 	s->admitted = 0;
 	s->from_router = skb->ingress_ifindex == 0;
 	s->via = 0;
+	s->target = 0;
 	s->end[0].eni = 0;
 	s->end[1].eni = 0;
 	s->ethertype = 0;
@@ -163,13 +165,34 @@ __noinline int egress_judge(struct __sk_buff *skb)
 	return rc;
 }
 
-/* Lets an allowed packet go on: up to the bridge and the router, with the mark that says at which port it entered. Here
- * the redirect to a local ENI will have its place. */
+/* How a packet that was let through can go to the ENI that track() says has its destination; `to`: that ENI's row. */
+static __always_inline enum way deliver_way(struct __sk_buff *skb, struct scratch *s, struct vpc_eni **to)
+{
+	const struct packet *p = &s->packet;
+	struct frame f = {.dmac = s->dmac, .l3 = p->end - p->l3, .hop_limit = p->hop_limit};
+	__u32 plain = p->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	struct vpc_eni *me = eni_get(s->me);
+
+	*to = s->target ? eni_get(s->target) : 0;
+	if (!*to || !me || p->fragment != WHOLE || p->l4 - p->l3 != plain)
+		return WAY_UP;
+	if ((*to)->vpc != me->vpc || READ_ONCE((*to)->incarnation) != s->target_incarnation)
+		return WAY_UP;
+	if (skb->gso_size && p->proto != IPPROTO_TCP && p->proto != IPPROTO_UDP)
+		return WAY_UP;
+	f.headers = plain + (p->proto == IPPROTO_TCP ? p->upper : 8);
+	return redirect_way(skb, me, *to, &f);
+}
+
+/* Lets an allowed packet go on. */
 static __always_inline int deliver(struct __sk_buff *skb, struct scratch *s)
 {
-	skb->mark = VPC_MARK_ENI | (s->me & VPC_NUMBER_MASK);
-	count_tx(s);
-	return TC_ACT_OK;
+	struct vpc_eni *to = 0;
+	enum way way = deliver_way(skb, s, &to);
+
+	if (!to || way == WAY_UP || way == WAY_NONE)
+		return redirect_up(skb);
+	return redirect_to(skb, to, s->target, way);
 }
 
 #endif

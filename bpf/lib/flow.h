@@ -9,12 +9,15 @@
  *    change of its state is a compare-and-swap of the word the state is in, so it can't overwrite a tombstone; and the
  *    epoch is raised only by a compare-and-swap from the one that was found too old.
  *  - A copy for the other table takes its epoch before the rest: it can't have a tombstone's epoch and no tombstone.
+ *  - After each change of a state, and after an insertion over something, flow_version is raised, for what CPUs
+ *    remember (recent.h).
  *  - Elements are recycled at once: the tag is compared after what was read, and before each write.
  */
 #ifndef BPF_LIB_FLOW_H
 #define BPF_LIB_FLOW_H
 
 #include "lib/drop.h"
+#include "lib/recent.h"
 
 #define FLOW_SYN_S	 60
 #define FLOW_CLOSING_S	 120
@@ -23,6 +26,8 @@
 #define FLOW_OTHER_S	 600
 #define FLOW_TOMBSTONE_S 960
 #define FLOW_SEEN_NS	 NS_PER_S /* how old last_seen_ns may be before a packet writes it */
+
+#define FLOW_COUNTED (VPC_FLOW_BUDGETED | VPC_FLOW_HALF_OPEN) /* only entries of `flow` have these */
 
 /* state, flags, opener and icmp_type are changed together. */
 union flow_word {
@@ -92,7 +97,7 @@ static __always_inline void flow_key(struct scratch *s, const struct packet *p, 
 	k->icmp_type = icmp ? p->query_type : 0;
 	k->icmp_code = icmp ? p->icmp_code : 0;
 	/* which address asks: a query of the other side is a flow of its own */
-	k->pad = icmp ? (__u8)((s->from ^ (p->icmp_kind == ICMP_REPLY)) & 1) : 0;
+	k->icmp_asker = icmp ? (__u8)((s->from ^ (p->icmp_kind == ICMP_REPLY)) & 1) : 0;
 	s->tag = flow_tag(k);
 }
 
@@ -124,6 +129,7 @@ static __always_inline struct vpc_flow *flow_get(struct scratch *s)
 	s->found = 0;
 	if (!f)
 		return 0;
+	recent_begin(s, READ_ONCE(f->created_ns));
 	s->fl.epoch = READ_ONCE(f->epoch);
 	barrier_full(s);
 	s->fl.last_seen_ns = READ_ONCE(f->last_seen_ns);
@@ -139,6 +145,7 @@ static __always_inline struct vpc_flow *flow_get(struct scratch *s)
 	*flow_word(&s->fl) = READ_ONCE(*flow_word(f));
 	s->fl.icmp_code = f->icmp_code;
 	s->fl.saved_state = READ_ONCE(f->saved_state);
+	s->fl.last_ack = READ_ONCE(f->last_ack);
 	s->fl.packets = f->packets;
 	s->fl.tag = READ_ONCE(f->tag);
 	if (s->fl.tag != s->tag)
@@ -181,6 +188,30 @@ static __always_inline int budget_left(__u32 number)
 	return e && n && *(volatile __s64 *)n < (__s64)READ_ONCE(e->flow_budget);
 }
 
+static __always_inline __s64 *half_open_count(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&half_open, &zero);
+}
+
+static __always_inline void half_open_add(__s64 by)
+{
+	__s64 *n = half_open_count();
+
+	if (n)
+		__sync_fetch_and_add(n, by);
+}
+
+static __always_inline int half_open_left(void)
+{
+	__u32 zero = 0;
+	struct vpc_ctl *c = bpf_map_lookup_elem(&ctl, &zero);
+	__s64 *n = half_open_count();
+
+	return c && n && *(volatile __s64 *)n < (__s64)READ_ONCE(c->half_open_max);
+}
+
 /* Gives back what an entry of `flow` counts for, once: whoever clears the flag does. */
 static __always_inline void budget_release(struct vpc_flow *f)
 {
@@ -188,12 +219,15 @@ static __always_inline void budget_release(struct vpc_flow *f)
 		union flow_word old, next;
 
 		old.word = READ_ONCE(*flow_word(f));
-		if (!(old.flags & VPC_FLOW_BUDGETED))
+		if (!(old.flags & FLOW_COUNTED))
 			return;
 		next = old;
-		next.flags = (__u8)(next.flags & ~VPC_FLOW_BUDGETED);
+		next.flags = (__u8)(next.flags & ~FLOW_COUNTED);
 		if (__sync_val_compare_and_swap(flow_word(f), old.word, next.word) == old.word) {
-			budget_add_sides(f, -1);
+			if (old.flags & VPC_FLOW_BUDGETED)
+				budget_add_sides(f, -1);
+			if (old.flags & VPC_FLOW_HALF_OPEN)
+				half_open_add(-1);
 			return;
 		}
 	}
@@ -266,13 +300,53 @@ __noinline int flow_insert(__u32 which, __u32 replace)
 	if (!s)
 		return VPC_DROP_FLOW_TABLE;
 	s->fl.tag = s->tag;
-	s->fl.flags &= (__u8)~VPC_FLOW_BUDGETED;
+	s->fl.flags &= (__u8)~FLOW_COUNTED;
 	rc = bpf_map_update_elem(&flow_new, &s->key, &s->fl, replace ? BPF_ANY : BPF_NOEXIST);
 	if (rc)
 		return rc == -17 /* EEXIST */ ? PASS : VPC_DROP_FLOW_TABLE;
-	if (replace)
+	if (replace) {
 		flow_leave(s);
+		version_raise(s->tag);
+	}
 	return PASS;
+}
+
+/*
+ * Puts the scratch's fl, a connection's SYN, into `flow` under the scratch's key, which neither table has, while few
+ * such stand there: it needn't be moved when the connection is established. Returns PASS (also when another CPU was
+ * faster), or 1: it isn't there.
+ */
+__noinline int flow_insert_straight(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	long rc;
+
+	if (!s || !half_open_left())
+		return 1;
+	half_open_add(1);
+	s->fl.tag = s->tag;
+	s->fl.flags = (__u8)((s->fl.flags & ~FLOW_COUNTED) | VPC_FLOW_HALF_OPEN);
+	rc = bpf_map_update_elem(&flow, &s->key, &s->fl, BPF_NOEXIST);
+	if (!rc)
+		return PASS;
+	half_open_add(-1);
+	return rc == -17 /* EEXIST */ ? PASS : 1;
+}
+
+/* The half-open entry of `flow` in fl is established: its sides' budgets are what it counts for now. Returns whether
+ * they have room; then fl's flags say so, and flow_settled() must follow when they are written. */
+static __always_inline int flow_settle(struct vpc_flow *copy)
+{
+	if (!budget_left(copy->eni[0]) || !budget_left(copy->eni[1]))
+		return 0;
+	copy->flags = (__u8)((copy->flags & ~VPC_FLOW_HALF_OPEN) | VPC_FLOW_BUDGETED);
+	return 1;
+}
+
+static __always_inline void flow_settled(const struct vpc_flow *copy)
+{
+	budget_add_sides(copy, 1);
+	half_open_add(-1);
 }
 
 /* Copies an entry of a table to the scratch's fl, its epoch first. */
@@ -325,12 +399,16 @@ __noinline int flow_demote(__u32 which)
 
 /* Writes a new state and what goes with it; the copy in fl has it already, `old` is the word as it was read. Returns
  * whether it took: not if another CPU was faster. */
-static __always_inline int flow_write_state(struct vpc_flow *f, const struct vpc_flow *copy, __u32 old)
+static __always_inline int flow_write_state(const struct scratch *s, struct vpc_flow *f, const struct vpc_flow *copy,
+					    __u32 old)
 {
 	WRITE_ONCE(f->saved_state, copy->saved_state);
+	WRITE_ONCE(f->last_ack, copy->last_ack);
 	if (__sync_val_compare_and_swap(flow_word(f), old, READ_ONCE(*flow_word((struct vpc_flow *)copy))) != old)
 		return 0;
 	WRITE_ONCE(f->timeout_s, copy->timeout_s);
+	if (recent_worth(s, copy->created_ns))
+		version_raise(copy->tag);
 	return 1;
 }
 
@@ -350,6 +428,7 @@ static __always_inline void flow_bury(struct scratch *s, struct vpc_flow *f, __u
 	WRITE_ONCE(f->last_seen_ns, s->now_ns);
 	WRITE_ONCE(f->grace_until_ns, 0);
 	budget_release(f);
+	version_raise(s->tag);
 }
 
 #endif

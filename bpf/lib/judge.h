@@ -9,7 +9,7 @@
 #include "lib/flow.h"
 #include "lib/policy.h"
 
-static __always_inline void judge_count(struct scratch *s, __u32 number)
+static __always_inline void judge_count(struct scratch *s, __u32 number, __u64 now_boot_ns)
 {
 	struct vpc_row_stat *stat = number ? bpf_map_lookup_elem(&row_stat, &number) : 0;
 
@@ -17,7 +17,7 @@ static __always_inline void judge_count(struct scratch *s, __u32 number)
 		return;
 	__sync_fetch_and_add(&stat->packets, 1);
 	__sync_fetch_and_add(&stat->bytes, s->length);
-	WRITE_ONCE(stat->last_used_ns, bpf_ktime_get_boot_ns());
+	WRITE_ONCE(stat->last_used_ns, now_boot_ns);
 }
 
 /* The question about side i: 0 the opener's egress, 1 the responder's ingress. */
@@ -69,8 +69,10 @@ __noinline int judge_opening(__u32 which)
 	if (rc)
 		return rc;
 	if (s->length) {
-		judge_count(s, s->rows[0]);
-		judge_count(s, s->rows[1]);
+		__u64 now_boot_ns = bpf_ktime_get_boot_ns();
+
+		judge_count(s, s->rows[0], now_boot_ns);
+		judge_count(s, s->rows[1], now_boot_ns);
 	}
 	return PASS;
 }

@@ -12,7 +12,6 @@ static __always_inline int open_revive(struct scratch *s)
 	int rc;
 
 	s->fl.state = s->fl.saved_state;
-	s->fl.flags &= (__u8)~VPC_FLOW_BOTH_ASKED;
 	s->fl.epoch = s->epoch;
 	s->fl.rule[0] = s->rules[0];
 	s->fl.rule[1] = s->rules[1];
@@ -94,22 +93,13 @@ static __always_inline int open_verdict(struct scratch *s, int how)
 	return rc > 0 && p->proto == IPPROTO_UDP && open_overlooked(s) ? AGAIN : rc;
 }
 
-/* What is remembered stays; it notes that the packet was allowed. */
+/* What is remembered stays, and was seen. */
 static __always_inline int open_note(struct scratch *s)
 {
 	struct vpc_flow *f = flow_lookup(s);
-	union flow_word old, next;
 
-	if (!f)
-		return PASS;
-	WRITE_ONCE(f->last_seen_ns, s->now_ns);
-	if (s->packet.icmp_kind != ICMP_QUERY)
-		return PASS;
-	old.word = READ_ONCE(*flow_word(f));
-	next = old;
-	next.flags |= VPC_FLOW_BOTH_ASKED;
-	if (next.word != old.word)
-		__sync_val_compare_and_swap(flow_word(f), old.word, next.word);
+	if (f)
+		WRITE_ONCE(f->last_seen_ns, s->now_ns);
 	return PASS;
 }
 
@@ -130,8 +120,7 @@ static __always_inline void open_fill(struct scratch *s)
 	f->icmp_type = s->key.icmp_type;
 	f->icmp_code = s->key.icmp_code;
 	f->saved_state = VPC_FLOW_NONE;
-	f->pad[0] = 0;
-	f->pad[1] = 0;
+	f->last_ack = 0;
 	f->packets = 1;
 	f->timeout_s = flow_timeout(f, s->key.proto);
 }
@@ -155,8 +144,8 @@ static __always_inline int open_budget(struct scratch *s)
  * that ENI would look like the answer to what it never sent. */
 static __always_inline int open_in_anothers_name(struct scratch *s)
 {
-	return s->direction == VPC_INGRESS && !s->via && !s->end[0].eni &&
-	       (s->mark & VPC_MARK_KIND) == VPC_MARK_ENI && address_owner(s, s->packet.src);
+	return s->direction == VPC_INGRESS && !s->via && !s->end[0].eni && (s->mark & VPC_MARK_KIND) == VPC_MARK_ENI &&
+	       address_owner(s, s->packet.src);
 }
 
 /* Judges the packet as an opening, `how`: OPEN_…. Returns PASS, AGAIN or a reason. */
@@ -174,13 +163,19 @@ __noinline int open_flow(__u32 which, int how)
 		rc = open_verdict(s, how);
 	if (rc || how == OPEN_ONCE)
 		return rc;
+	if (s->direction == VPC_EGRESS && !s->via) {
+		s->target = s->end[1].eni;
+		s->target_incarnation = s->side[1].eni == s->end[1].eni ? s->side[1].incarnation : 0;
+	}
 	if (how == OPEN_KEEP)
 		return open_note(s);
 	rc = open_budget(s);
 	if (rc)
 		return rc;
 	open_fill(s);
-	rc = flow_insert(which, s->found);
+	rc = s->found || s->fl.state != VPC_FLOW_SYN_SENT ? 1 : flow_insert_straight(which);
+	if (rc)
+		rc = flow_insert(which, s->found);
 	if (rc)
 		return rc;
 	event_flow(which, VPC_EVENT_OPEN);

@@ -244,6 +244,9 @@ static __always_inline int parse_l4(struct __sk_buff *skb, struct packet *p, __u
 		if (room < 20 || bpf_skb_load_bytes(skb, p->l4, h, 16))
 			return VPC_DROP_MALFORMED;
 		p->tcp_flags = h[13];
+		p->upper = (__u8)((h[12] >> 4) * 4);
+		p->seq_end = (__u16)(((__u32)h[6] << 8 | h[7]) + room - p->upper);
+		p->ack = (__u16)((__u16)h[10] << 8 | h[11]);
 		if (h[12] >> 4 < 5 || (__u32)(h[12] >> 4) * 4 > room)
 			return VPC_DROP_MALFORMED;
 		return tcp_flags_valid(p->tcp_flags) ? PASS : VPC_DROP_INVALID_FLAGS;

@@ -47,9 +47,37 @@ static __always_inline int tcp_syn(const struct vpc_flow *f, __u32 from)
 	return f->state == VPC_FLOW_SYN_SENT ? PASS : OPEN_NEW;
 }
 
-/* Moves the copy of an entry on: state, flags, saved_state. */
-static __always_inline void tcp_step(struct vpc_flow *f, __u8 flags, __u32 from)
+#define TCP_FINS     (VPC_FLOW_FIN_OPENER | VPC_FLOW_FIN_RESPONDER)
+#define TCP_LAST_ACK (VPC_FLOW_LAST_ACK_OPENER | VPC_FLOW_LAST_ACK_RESPONDER)
+
+/* A FIN: the first one notes what will acknowledge it. The second, if it does that, notes who has still to acknowledge
+ * it; else both go on being waited for, until the time is over. */
+static __always_inline void tcp_fin(struct vpc_flow *f, const struct packet *p, __u32 from)
 {
+	__u8 mine = from ? VPC_FLOW_FIN_RESPONDER : VPC_FLOW_FIN_OPENER;
+
+	if (f->flags & mine)
+		return;
+	if ((f->flags & TCP_FINS) && f->last_ack == p->ack)
+		f->flags |= from ? VPC_FLOW_LAST_ACK_OPENER : VPC_FLOW_LAST_ACK_RESPONDER;
+	f->flags |= mine;
+	f->last_ack = (__u16)(p->seq_end + 1);
+}
+
+/* Whether nothing more is to come of the connection behind this segment: it is the last ACK. f as before it. */
+static __always_inline int tcp_over(const struct vpc_flow *f, const struct packet *p, __u32 from)
+{
+	__u8 wanted = from ? VPC_FLOW_LAST_ACK_RESPONDER : VPC_FLOW_LAST_ACK_OPENER;
+
+	return f->state == VPC_FLOW_CLOSING && (f->flags & wanted) && (p->tcp_flags & TCP_JUDGE) == TCP_ACK &&
+	       p->ack == f->last_ack;
+}
+
+/* Moves the copy of an entry on: state, flags, saved_state, last_ack. */
+static __always_inline void tcp_step(struct vpc_flow *f, const struct packet *p, __u32 from)
+{
+	__u8 flags = p->tcp_flags;
+
 	if (flags & TCP_RST) {
 		/* Perhaps a forged one that the receiver will ignore: remember what it was, data brings it back. */
 		if (f->state != VPC_FLOW_RESET && f->state != VPC_FLOW_CLOSING) {
@@ -65,8 +93,8 @@ static __always_inline void tcp_step(struct vpc_flow *f, __u8 flags, __u32 from)
 	else if (f->state == VPC_FLOW_SYN_RECEIVED && !from && (flags & TCP_ACK) && !(flags & TCP_SYN))
 		f->state = VPC_FLOW_ESTABLISHED;
 	if (flags & TCP_FIN)
-		f->flags |= from ? VPC_FLOW_FIN_RESPONDER : VPC_FLOW_FIN_OPENER;
-	if ((f->flags & VPC_FLOW_FIN_OPENER) && (f->flags & VPC_FLOW_FIN_RESPONDER))
+		tcp_fin(f, p, from);
+	if ((f->flags & TCP_FINS) == TCP_FINS)
 		f->state = VPC_FLOW_CLOSING;
 }
 

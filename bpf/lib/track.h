@@ -88,19 +88,8 @@ static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, 
 	/* The others' judgement may be newer than this one, or be renewed just now without it: all are judged again. */
 	barrier_full(s);
 	WRITE_ONCE(f->epoch, 0);
+	version_raise(s->tag);
 	return AGAIN;
-}
-
-/* Whether another ENI has the address of the side that isn't this port's by now: then a packet to it is not this
- * flow's. */
-static __always_inline int track_moved(struct scratch *s, __u32 own)
-{
-	__u32 other = (own ^ 1) & 1, owner;
-
-	if (!s->fl.eni[other])
-		return 0;
-	owner = address_owner(s, s->key.addr[(s->fl.opener ^ other) & 1]);
-	return owner && owner != s->fl.eni[other];
 }
 
 static __always_inline void track_seen(struct scratch *s, struct vpc_flow *f)
@@ -110,11 +99,11 @@ static __always_inline void track_seen(struct scratch *s, struct vpc_flow *f)
 }
 
 /* A packet of a flow that was cut. Returns AGAIN when it lives again. */
-static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f, __u32 from)
+static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f)
 {
 	const struct packet *p = &s->packet;
 
-	if ((p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags)) || (p->icmp_kind == ICMP_QUERY && from))
+	if (p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags))
 		return OPEN_NEW;
 	if (s->gen_any > s->fl.epoch) {
 		int rc = judge_again(SCRATCH_PACKET);
@@ -131,18 +120,6 @@ static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f
 	return VPC_DROP_REVOKED;
 }
 
-/* The responder's own query was allowed by rules that were not judged again: it must be asked anew. */
-static __always_inline void track_forget_both(struct scratch *s, struct vpc_flow *f)
-{
-	union flow_word old = {.word = *flow_word(&s->fl)}, next = old;
-
-	if (!(old.flags & VPC_FLOW_BOTH_ASKED))
-		return;
-	next.flags &= (__u8)~VPC_FLOW_BOTH_ASKED;
-	s->fl.flags = next.flags;
-	__sync_val_compare_and_swap(flow_word(f), old.word, next.word);
-}
-
 /* The rules changed since the flow was judged. Returns PASS when it stands, OPEN_NEW when it is somebody else's. */
 static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow *f)
 {
@@ -154,7 +131,6 @@ static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow 
 			return AGAIN;
 		if (s->fl.grace_until_ns) /* not needed any more: what is taken away later may cut it again */
 			WRITE_ONCE(f->grace_until_ns, 0);
-		track_forget_both(s, f);
 		WRITE_ONCE(f->rule[0], s->rules[0]);
 		WRITE_ONCE(f->rule[1], s->rules[1]);
 		s->fl.rule[0] = s->rules[0];
@@ -180,29 +156,53 @@ static __always_inline int track_asks(const struct scratch *s, __u32 from)
 
 	if (p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags))
 		return tcp_syn(&s->fl, from);
-	if (p->icmp_kind == ICMP_QUERY && from)
-		return OPEN_KEEP;
 	return PASS;
 }
 
-static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __u32 from)
+/* Moves the copy on by the packet. */
+static __always_inline void track_next(struct scratch *s, __u32 from)
 {
-	__u32 old = *flow_word(&s->fl), moved = 0;
-	int stale = (__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS;
-	__u8 state;
-
 	if (s->packet.proto == IPPROTO_TCP)
-		tcp_step(&s->fl, s->packet.tcp_flags, from);
+		tcp_step(&s->fl, &s->packet, from);
 	else if (s->fl.state == VPC_FLOW_ONE_WAY && from)
 		s->fl.state = VPC_FLOW_REPLIED;
 	else if (s->fl.state == VPC_FLOW_REPLIED && s->packet.proto == IPPROTO_UDP)
 		s->fl.state = VPC_FLOW_STREAM;
-	state = s->fl.state;
+}
+
+/* The entry's state is another, or it was seen again after a while: is it in the right table? */
+static __always_inline void track_move(struct scratch *s)
+{
+	__u8 state = s->fl.state;
+
+	if (!s->in_flow && (state == VPC_FLOW_ESTABLISHED || state == VPC_FLOW_STREAM))
+		flow_promote(SCRATCH_PACKET);
+	else if (s->in_flow && (state == VPC_FLOW_RESET || (state == VPC_FLOW_CLOSING && !(s->fl.flags & TCP_LAST_ACK)) ||
+				(state == VPC_FLOW_ESTABLISHED && (s->fl.flags & VPC_FLOW_HALF_OPEN))))
+		flow_demote(SCRATCH_PACKET);
+}
+
+static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __u32 from)
+{
+	__u32 old = *flow_word(&s->fl), moved = 0, settles = 0;
+	int stale = (__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS;
+
+	if (s->in_flow && s->packet.proto == IPPROTO_TCP && tcp_over(&s->fl, &s->packet, from)) {
+		flow_leave(s);
+		if (recent_worth(s, s->fl.created_ns))
+			version_raise(s->tag);
+		return;
+	}
+	track_next(s, from);
+	if (s->fl.state == VPC_FLOW_ESTABLISHED && (s->fl.flags & VPC_FLOW_HALF_OPEN))
+		settles = (__u32)flow_settle(&s->fl);
 	if (*flow_word(&s->fl) != old) {
 		s->fl.timeout_s = flow_timeout(&s->fl, s->packet.proto);
-		if (READ_ONCE(f->tag) != s->tag || !flow_write_state(f, &s->fl, old))
+		if (READ_ONCE(f->tag) != s->tag || !flow_write_state(s, f, &s->fl, old))
 			return;
 		moved = 1;
+		if (settles)
+			flow_settled(&s->fl);
 	}
 	if (!stale && !moved)
 		return;
@@ -210,10 +210,35 @@ static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __
 		WRITE_ONCE(f->last_seen_ns, s->now_ns);
 		WRITE_ONCE(f->packets, s->fl.packets + 1);
 	}
-	if (!s->in_flow && (state == VPC_FLOW_ESTABLISHED || state == VPC_FLOW_STREAM))
-		flow_promote(SCRATCH_PACKET);
-	else if (s->in_flow && (state == VPC_FLOW_CLOSING || state == VPC_FLOW_RESET))
-		flow_demote(SCRATCH_PACKET);
+	s->fl.last_seen_ns = s->now_ns;
+	track_move(s);
+}
+
+/* Whether one more packet like this one would change nothing of the flow, nor have to be judged. */
+static __always_inline int track_settled(const struct scratch *s, __u32 from)
+{
+	const struct packet *p = &s->packet;
+
+	if (p->fragment != WHOLE || s->fl.epoch < s->gen_revoke)
+		return 0;
+	if (!recent_worth(s, s->fl.created_ns))
+		return 0;
+	if (p->proto == IPPROTO_TCP)
+		return s->fl.state == VPC_FLOW_ESTABLISHED && (p->tcp_flags & TCP_JUDGE) == TCP_ACK;
+	return p->proto == IPPROTO_UDP &&
+	       (s->fl.state == VPC_FLOW_STREAM || (s->fl.state == VPC_FLOW_ONE_WAY && !from));
+}
+
+/* The packet of the scratch's fl was let through by what the flow's sides allow: where it goes, and what may be
+ * remembered for those behind it. */
+static __always_inline void track_remember(struct scratch *s, __u32 from)
+{
+	const struct side *other = &s->side[(s->own ^ 1) & 1];
+
+	s->target = other->eni;
+	s->target_incarnation = other->incarnation;
+	if (track_settled(s, from))
+		recent_note(s);
 }
 
 /* Returns PASS, AGAIN, a drop reason, or OPEN_…: the packet must be judged as an opening. */
@@ -232,6 +257,7 @@ __noinline int track_known(__u32 which)
 		return OPEN_NEW;
 	from = (s->from ^ s->fl.opener) & 1;
 	own = own_side(s, from) & 1;
+	s->own = own;
 	if (!s->fl.eni[own] && s->fl.state != VPC_FLOW_TOMBSTONE)
 		return s->packet.proto == IPPROTO_TCP && tcp_opens(s->packet.tcp_flags) ? OPEN_NEW
 											: track_approve(s, f, own);
@@ -243,10 +269,8 @@ __noinline int track_known(__u32 which)
 	rc = judge_load_sides(which);
 	if (rc)
 		return rc == AGAIN ? AGAIN : OPEN_NEW;
-	if ((s->fl.state == VPC_FLOW_TOMBSTONE || s->fl.epoch < s->gen_revoke) && track_moved(s, own))
-		return OPEN_NEW;
 	if (s->fl.state == VPC_FLOW_TOMBSTONE)
-		return track_tombstone(s, f, from);
+		return track_tombstone(s, f);
 	/* Between two local ENIs both programs see the packet: the sender's has judged what it asks and moves the flow.
 	 */
 	seen_before = s->direction == VPC_INGRESS && !s->via && s->fl.eni[own ^ 1];
@@ -260,13 +284,12 @@ __noinline int track_known(__u32 which)
 		if (rc)
 			return rc;
 	}
-	if (seen_before) {
+	if (seen_before)
 		track_seen(s, f);
-		return PASS;
-	}
-	if (s->packet.icmp_kind == ICMP_REPLY && !from && !(s->fl.flags & VPC_FLOW_BOTH_ASKED))
-		return VPC_DROP_NO_FLOW;
-	track_step(s, f, from);
+	else
+		track_step(s, f, from);
+	if (s->direction == VPC_EGRESS && !s->via)
+		track_remember(s, from);
 	return PASS;
 }
 

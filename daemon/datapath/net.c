@@ -71,6 +71,7 @@ int net_new(const struct net_config *config, net_event_fn on_event, void *userda
 		return vpc_error_oom(reterr);
 	n->event = sd_event_ref(config->event);
 	n->on_event = on_event;
+	n->on_port = config->on_port;
 	n->userdata = userdata;
 	r = tc_programs_init(config->prog_from_workload, config->prog_to_workload, &n->programs);
 	if (r >= 0)
@@ -251,6 +252,7 @@ int net_drop_device(struct net_vpc *v, uint32_t ifindex)
 	fact_set_clear(&facts);
 	return result;
 }
+<<<<<<< HEAD
 
 bool net_port_peer_ok(struct net *n, uint32_t vpc, uint32_t eni)
 {
@@ -292,3 +294,5 @@ void net_tap_clear(struct net_tap *t)
 {
 	t->ns_fd = close_fd(t->ns_fd);
 }
+=======
+>>>>>>> main

@@ -27,6 +27,9 @@ struct net;
 struct net_change;
 struct net_removal;
 
+/* A port (ENI number) may or may not be redirected to now: see net_port_peer_ok. Called when it changes, and again. */
+typedef void (*net_port_fn)(uint32_t eni, bool peer_ok, void *userdata);
+
 struct net_config {
 	const char *instance;
 	const char *pin_dir;	/* links are pinned under <pin_dir>/v<ABI>/links/ */
@@ -34,6 +37,7 @@ struct net_config {
 	int prog_to_workload;
 	bool use_tcx; /* configuration; tcx is used where the kernel has it too */
 	sd_event *event;
+	net_port_fn on_port; /* or NULL; userdata as for on_event */
 };
 
 /* An event that contradicts what is meant to be: a device, address, qdisc or route of vpc (number) was changed or
@@ -127,11 +131,13 @@ int net_ensure(struct net *n, const struct plan *all, struct workload *workloads
 	       uint32_t **ret_lost, size_t *ret_n_lost, struct vpc_error *reterr);
 /* On a worker thread, with sockets of its own: appends what differs to report, as tables_verify. */
 int net_verify(const struct net_config *config, const struct plan *all, json_t *report);
-/* Namespaces of this instance under /run/netns that `all` does not name are removed. */
+/* Namespaces of this instance under /run/netns that `all` does not name are removed, and pins of tcx links whose port
+ * it does not name. At start, before net_attach_begin. */
 int net_prune(struct net *n, const struct plan *all);
 /* Every namespace of the instance, with all in them. The pins of tcx links go with the pin folder (tables_purge). */
 int net_purge(const char *instance);
 
+<<<<<<< HEAD
 /* Opening the tap of a port for somebody: begin on the event loop, open on a worker (it waits for rtnl), clear
  * anywhere. begin: -ENODEV: no such port, or not a tap. open: as tap_open. vpcd itself keeps none: a descriptor that
  * nobody reads gets packets all the same. */
@@ -148,6 +154,17 @@ void net_tap_clear(struct net_tap *t);
 bool net_tap_is_open(const struct net *n, uint32_t vpc, uint32_t eni);
 
 /* Whether a veth port can be reached by bpf_redirect_peer now: up, peer in another namespace. */
+=======
+/* --- the fast path --- */
+
+/* Whether a veth port can be reached by bpf_redirect_peer now: up, peer in another namespace and up. */
+>>>>>>> main
 bool net_port_peer_ok(struct net *n, uint32_t vpc, uint32_t eni);
+/* Calls on_port for every port of a VPC (0: of all). Later changes are told as netlink tells of them, and before vpcd
+ * itself takes a port down. 0, or -errno of the last failure: ports not read are told as not reachable. */
+int net_report_ports(struct net *n, uint32_t vpc);
+/* Whether the kernel's bpf_redirect_peer does what we need: one frame from one veth to another, in namespaces of their
+ * own. prog_probe: the program `fast_path_probe`. 1: yes, 0: no, -errno: it could not be tried. Blocks for some ms. */
+int net_fast_path_test(int prog_probe);
 
 #endif

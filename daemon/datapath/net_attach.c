@@ -62,7 +62,7 @@ static int add_vpc(struct net_attach *a, struct net_vpc *v, size_t n_ports)
 		return -ENOMEM;
 	vpc->attach = a;
 	vpc->number = v->number;
-	vpc->ns_fd = fcntl(v->ns.ns_fd, F_DUPFD_CLOEXEC, 3);
+	vpc->ns_fd = fcntl(v->ns.ns_fd, F_DUPFD_CLOEXEC, FD_HIGH);
 	a->n_vpcs++;
 	if (vpc->ns_fd < 0)
 		return -errno;
@@ -84,7 +84,7 @@ static int attach_init(struct net *n, struct net_attach *a)
 	if (!a->link_dir || !a->vpcs)
 		return -ENOMEM;
 	for (unsigned i = 0; i < TC_SIDES; i++) {
-		a->programs.fd[i] = fcntl(n->programs.fd[i], F_DUPFD_CLOEXEC, 3);
+		a->programs.fd[i] = fcntl(n->programs.fd[i], F_DUPFD_CLOEXEC, FD_HIGH);
 		a->programs.id[i] = n->programs.id[i];
 		if (a->programs.fd[i] < 0)
 			return -errno;

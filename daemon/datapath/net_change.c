@@ -349,8 +349,11 @@ static int publish_inner(struct net_vpc *v, struct step *s, struct net_removal *
 static int publish_remove_link(struct net_vpc *v, struct step *s, struct net_removal *r)
 {
 	const struct link_change down = {.up = LINK_DOWN};
-	int dropped = net_drop_device(v, s->ifindex);
-	int e = link_change(v->ns.rtnl_fd, s->ifindex, &down, NULL);
+	int dropped = net_drop_device(v, s->ifindex), e;
+
+	/* nobody redirects to a port that is down */
+	reach_report(v->net, s->ifindex, false);
+	e = link_change(v->ns.rtnl_fd, s->ifindex, &down, NULL);
 
 	if (e == -ENODEV) /* gone already, as when its workload's namespace ended: what is left is its pins */
 		e = 0;

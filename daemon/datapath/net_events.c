@@ -135,6 +135,8 @@ static void look_at_link(struct round *round, uint32_t ifindex)
 	if (!d)
 		return;
 	r = link_get(v->ns.rtnl_fd, ifindex, NULL, &info);
+	if (device_is_port(d))
+		reach_report(v->net, ifindex, r >= 0 && d->up && reach_ok(&info));
 	if (r == -ENODEV && device_is_port(d)) {
 		round->lost[round->n_lost++] = ifindex;
 		return;
@@ -244,7 +246,7 @@ int events_start(struct net_vpc *v)
 	r = netns_run(v->ns.ns_fd, open_events, NULL);
 	if (r < 0)
 		return r;
-	v->event_fd = r;
+	v->event_fd = fd_move_high(r);
 	r = sd_event_add_io(v->net->event, &v->source, v->event_fd, EPOLLIN, on_io, v);
 	if (r < 0)
 		v->event_fd = close_fd(v->event_fd);

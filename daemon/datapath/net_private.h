@@ -54,6 +54,7 @@ struct net {
 	struct tc_programs programs;
 	sd_event *event;
 	net_event_fn on_event;
+	net_port_fn on_port; /* or NULL */
 	void *userdata;
 	struct net_vpc *vpcs;
 	struct net_removal *removals; /* begun and not yet freed */
@@ -93,6 +94,14 @@ int net_take_vpc(struct net *n, struct net_vpc *v);
 char *net_link_dir(const char *pin_dir);
 /* fe80::/64 and EUI-64 of the MAC. */
 struct ip net_link_local(const uint8_t mac[6]);
+
+/* --- net_reach.c ---------------------------------------------------------------------------------------------------
+ */
+
+/* Whether packets may be redirected to a port that is like this. */
+bool reach_ok(const struct link_info *info);
+/* Tells whoever wants to know. */
+void reach_report(const struct net *n, uint32_t eni, bool peer_ok);
 
 /* --- net_bridge.c, net_port.c, net_inner.c --------------------------------------------------------------------------
  */

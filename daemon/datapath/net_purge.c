@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Whole namespaces that are to go, with all in them. */
+#include <dirent.h>
+
 #include "datapath/net_private.h"
 
 struct pruning {
@@ -84,11 +86,44 @@ static int on_namespace(const char *name, const char *alias, int ns_fd, void *us
 	return 0;
 }
 
+static bool has_port(const struct plan *all, unsigned long eni)
+{
+	for (size_t i = 0; i < all->n_ports; i++) {
+		if (all->ports[i].has_after && all->ports[i].after.eni == eni)
+			return true;
+	}
+	return false;
+}
+
+/* Pins "<ifindex>-<side>" of links whose port went while nobody looked, or was never finished. */
+static int prune_pins(const char *pin_dir, const struct plan *all)
+{
+	_cleanup_free_ char *path = net_link_dir(pin_dir);
+	_cleanup_(closedirp) DIR *dir = path ? opendir(path) : NULL;
+
+	if (!path)
+		return -ENOMEM;
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	for (const struct dirent *e; (e = readdir(dir));) {
+		char *end;
+		unsigned long eni = strtoul(e->d_name, &end, 10);
+
+		if (end == e->d_name || *end != '-' || has_port(all, eni))
+			continue;
+		if (unlinkat(dirfd(dir), e->d_name, 0) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	return 0;
+}
+
 int net_prune(struct net *n, const struct plan *all)
 {
 	struct pruning p = {.n = n, .all = all, .instance = n->instance};
 	int r = netns_each(n->instance, on_namespace, &p);
 
+	if (r >= 0 && n->pin_dir)
+		r = prune_pins(n->pin_dir, all);
 	return r < 0 ? r : p.result;
 }
 

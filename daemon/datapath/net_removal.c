@@ -81,7 +81,7 @@ static struct removal_vpc *find_or_add_vpc(struct net_removal *r, const struct n
 		return NULL;
 	r->vpcs = grown;
 	found = &grown[r->n_vpcs++];
-	*found = (struct removal_vpc){.number = v->number, .ns_fd = fcntl(v->ns.ns_fd, F_DUPFD_CLOEXEC, 3)};
+	*found = (struct removal_vpc){.number = v->number, .ns_fd = fcntl(v->ns.ns_fd, F_DUPFD_CLOEXEC, FD_HIGH)};
 	snprintf(found->name, sizeof(found->name), "%s", v->name);
 	snprintf(found->id, sizeof(found->id), "%s", v->id);
 	return found;

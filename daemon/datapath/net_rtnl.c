@@ -33,7 +33,7 @@ int rtnl_open(void)
 		return -errno;
 	/* only for better messages: old kernels may refuse */
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
-	return TAKE_FD(fd);
+	return fd_move_high(TAKE_FD(fd));
 }
 
 void *rtnl_begin(struct rtnl_message *m, uint16_t type, uint16_t flags, size_t size)

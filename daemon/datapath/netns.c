@@ -21,12 +21,6 @@
 #include "datapath/net_link.h"
 #include "datapath/net_rtnl.h"
 
-static void closedirp(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
-
 struct run {
 	int ns_fd;
 	int (*fn)(void *data);
@@ -90,7 +84,7 @@ int netns_open(const char *path)
 	type = ioctl(fd, NS_GET_NSTYPE);
 	if (type < 0)
 		return -errno;
-	return type == CLONE_NEWNET ? TAKE_FD(fd) : -EINVAL;
+	return type == CLONE_NEWNET ? fd_move_high(TAKE_FD(fd)) : -EINVAL;
 }
 
 static int alias_of_lo(int rtnl_fd, char ret[NETNS_ALIAS_MAX])

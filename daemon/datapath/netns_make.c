@@ -124,7 +124,7 @@ static int set_up(void *data)
 		return fail(m, r, "raise lo");
 	if (!m->bind_to)
 		return 0;
-	m->ns.ns_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	m->ns.ns_fd = fd_move_high(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
 	if (m->ns.ns_fd < 0)
 		return fail(m, -errno, "be opened");
 	r = bind_namespace(m->bind_to);
@@ -148,7 +148,7 @@ static int adopt(struct making *m, int ns_fd)
 	}
 	r = netns_run(ns_fd, set_up, m);
 	if (r >= 0)
-		m->ns.ns_fd = fcntl(ns_fd, F_DUPFD_CLOEXEC, 3);
+		m->ns.ns_fd = fcntl(ns_fd, F_DUPFD_CLOEXEC, FD_HIGH);
 	return r >= 0 && m->ns.ns_fd < 0 ? fail(m, -errno, "be opened") : r;
 }
 

@@ -47,6 +47,8 @@ uint64_t tables_epoch(const struct tables *t);
 /* Program descriptors, borrowed: for the ports. */
 int tables_prog_from_workload(const struct tables *t);
 int tables_prog_to_workload(const struct tables *t);
+/* For net_fast_path_test. */
+int tables_prog_fast_path_probe(const struct tables *t);
 
 /* --- changing --- */
 
@@ -134,5 +136,11 @@ json_t *tables_status(struct tables *t);
 
 /* Removes every pin of the instance. The maps go with their last user. */
 int tables_purge(const char *pin_dir);
+
+/* Takes over from other versions of the datapath (<pin_dir>/v<other ABI>), if there are any: until their tcx links are
+ * off the ports, they judge, by rules that nobody changes any more. To be called when the ports' filters are this
+ * version's, which then judge. Flows aren't carried over: for 30 s TCP may be taken up mid-stream (now_ns:
+ * CLOCK_MONOTONIC). Returns 0, or -errno: another version may still judge. */
+int tables_take_over(struct tables *t, uint64_t now_ns);
 
 #endif

@@ -64,8 +64,7 @@ bool eni_row_equal(const struct vpc_eni *a, const struct vpc_eni *b)
 	x.gen_revoke = y.gen_revoke = x.gen_any = y.gen_any = 0;
 	x.flags &= ~PORT_FLAGS;
 	y.flags &= ~PORT_FLAGS;
-	/* The end of the last field, not of the struct: what follows is padding. */
-	return memcmp(&x, &y, offsetof(struct vpc_eni, mtu) + sizeof(x.mtu)) == 0;
+	return memcmp(&x, &y, sizeof(x)) == 0;
 }
 
 void eni_store(struct tables *t, uint32_t number, const struct vpc_eni *row)

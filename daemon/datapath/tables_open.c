@@ -9,6 +9,11 @@
 #include "datapath/tables_skel.h"
 #include "datapath/tables_private.h"
 
+/* Of the table of established flows, at most so many, and a part of it, may be connections that aren't yet: enough for
+ * any honest rate, since a handshake takes less than a millisecond, and too few to matter in a flood. */
+#define HALF_OPEN_MAX  1024u
+#define HALF_OPEN_PART 16u
+
 /* The tables together may take this part of the machine's memory. */
 #define MEMORY_PERCENT 5
 
@@ -145,6 +150,9 @@ int tables_open(const struct tables_config *config, struct tables **ret, struct 
 		return vpc_error_oom(reterr);
 	if (!ctl_at(t, 0)->epoch)
 		__atomic_store_n(&ctl_at(t, 0)->epoch, config->first_epoch ? config->first_epoch : 1, __ATOMIC_SEQ_CST);
+	store32(&ctl_at(t, 0)->half_open_max, t->limits.flows_established / HALF_OPEN_PART < HALF_OPEN_MAX
+						      ? t->limits.flows_established / HALF_OPEN_PART
+						      : HALF_OPEN_MAX);
 	if (t->adopted) {
 		r = recover_scrub(t);
 		if (r >= 0)
@@ -200,4 +208,9 @@ int tables_prog_from_workload(const struct tables *t)
 int tables_prog_to_workload(const struct tables *t)
 {
 	return bpf_program__fd(t->bpf->progs.to_workload);
+}
+
+int tables_prog_fast_path_probe(const struct tables *t)
+{
+	return bpf_program__fd(t->bpf->progs.fast_path_probe);
 }

@@ -5,6 +5,7 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <ftw.h>
 #include <limits.h>
 #include <linux/magic.h>
@@ -123,6 +124,40 @@ int tables_purge(const char *pin_dir)
 
 	if (r == -1)
 		return errno == ENOENT ? 0 : -errno;
+	return r;
+}
+
+#define PICKUP_NS 30000000000ull
+
+static bool is_version(const char *name)
+{
+	return name[0] == 'v' && name[1] && strspn(name + 1, "0123456789") == strlen(name + 1);
+}
+
+int tables_take_over(struct tables *t, uint64_t now_ns)
+{
+	_cleanup_(closedirp) DIR *dir = NULL;
+	char parent[PATH_MAX], path[PATH_MAX];
+	const char *own;
+	int r = 0;
+
+	if (!t->dir)
+		return 0;
+	if (snprintf(parent, sizeof(parent), "%s", t->dir) >= (int)sizeof(parent))
+		return -ENAMETOOLONG;
+	own = strrchr(t->dir, '/') + 1;
+	*strrchr(parent, '/') = '\0';
+	dir = opendir(parent);
+	if (!dir)
+		return -errno;
+	for (const struct dirent *e; r == 0 && (e = readdir(dir));) {
+		if (!is_version(e->d_name) || strcmp(e->d_name, own) == 0)
+			continue;
+		if (snprintf(path, sizeof(path), "%s/%s", parent, e->d_name) >= (int)sizeof(path))
+			return -ENAMETOOLONG;
+		__atomic_store_n(&ctl_at(t, 0)->pickup_until_ns, now_ns + PICKUP_NS, __ATOMIC_RELAXED);
+		r = tables_purge(path);
+	}
 	return r;
 }
 

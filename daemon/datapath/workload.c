@@ -185,7 +185,7 @@ static int open_by_pid(const struct attachment_spec *spec, uid_t uid, struct wor
 		w->path = NULL;
 		return vpc_error_oom(reterr);
 	}
-	w->pidfd = (int)syscall(SYS_pidfd_open, spec->pid, 0);
+	w->pidfd = fd_move_high((int)syscall(SYS_pidfd_open, spec->pid, 0));
 	if (w->pidfd < 0)
 		return vpc_error_set(reterr, VPC_E_ATTACHMENT_FAILED, "pid", "process %d: %s", spec->pid,
 				     errno == ESRCH ? "there is no such process" : strerror(errno));

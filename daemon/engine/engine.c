@@ -111,6 +111,26 @@ static int load_model(struct engine *e, struct vpc_error *reterr)
 	return 0;
 }
 
+/* net_port_fn: packets go straight to a port while it can be reached so. */
+static void on_port(uint32_t eni, bool peer_ok, void *userdata)
+{
+	struct engine *e = userdata;
+	bool straight = peer_ok && e->fast_path;
+
+	tables_eni_set_flags(e->tables, eni, straight ? VPC_ENI_PEER_REDIRECT : 0, straight ? 0 : VPC_ENI_PEER_REDIRECT);
+}
+
+static void choose_fast_path(struct engine *e, bool wanted)
+{
+	int r = wanted ? net_fast_path_test(tables_prog_fast_path_probe(e->tables)) : 0;
+
+	e->fast_path = r > 0;
+	if (r < 0)
+		log_warning("the fast path is off: it could not be tried: %s", strerror(-r));
+	else if (wanted && !r)
+		log_warning("the fast path is off: bpf_redirect_peer doesn't deliver on this kernel");
+}
+
 static int open_datapath(struct engine *e, struct vpc_error *reterr)
 {
 	struct tables_config tables_config = {
@@ -137,6 +157,7 @@ struct net_config engine_net_config(const struct engine *e)
 		.prog_to_workload = tables_prog_to_workload(e->tables),
 		.use_tcx = e->use_tcx,
 		.event = e->event,
+		.on_port = on_port,
 	};
 }
 
@@ -166,6 +187,7 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	r = open_datapath(e, reterr);
 	if (r < 0)
 		return r;
+	choose_fast_path(e, config->use_fast_path);
 	r = load_model(e, reterr);
 	if (r == 0)
 		r = grace_load(e, reterr);

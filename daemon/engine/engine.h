@@ -23,6 +23,7 @@ struct engine_config {
 	const char *bpf_dir; /* "/sys/fs/bpf/vpcd/<instance>" */
 	struct vpc_limits limits;
 	bool use_tcx;
+	bool use_fast_path; /* where the kernel can do it */
 	sd_event *event;
 };
 

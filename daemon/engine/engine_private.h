@@ -34,6 +34,7 @@ struct engine {
 	char *bpf_dir;
 	struct vpc_limits limits;
 	bool use_tcx;
+	bool fast_path; /* configured, and the kernel can do it */
 	sd_event *event;
 
 	struct model *model;

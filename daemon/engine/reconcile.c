@@ -178,6 +178,16 @@ static int adopt_tables(struct engine *e, const struct plan *all, struct vpc_err
 	return 0;
 }
 
+static int take_over(struct engine *e, struct vpc_error *reterr)
+{
+	int r = tables_take_over(e->tables, clock_ns(CLOCK_MONOTONIC));
+
+	if (r < 0)
+		vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL,
+			      "cannot remove another version's programs from the ports: %s", strerror(-r));
+	return r;
+}
+
 int reconcile_start(struct engine *e, struct vpc_error *reterr)
 {
 	_cleanup_(reopening_clear) struct reopening r = {0};
@@ -191,6 +201,8 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 		tables_boot_apply(e->tables, &r.all);
 	if (result == 0)
 		result = net_ensure(e->net, &r.all, r.workload, r.all.n_ports, &r.lost, &r.n_lost, reterr);
+	if (result == 0)
+		result = take_over(e, reterr);
 	if (result < 0)
 		return result;
 	if (r.n_lost) {
@@ -204,6 +216,8 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 	taps_flag(e, &r.all);
 	if (net_prune(e->net, &r.all) < 0)
 		log_warning("namespaces of VPCs that are no more could not be removed");
+	if (net_report_ports(e->net, 0) < 0)
+		log_warning("a port could not be read: no packets go straight to it");
 	engine_attach_links(e);
 	return 0;
 }
@@ -226,8 +240,12 @@ static void repair_end(struct repair *p, int result, const struct vpc_error *err
 		log_error("a VPC could not be put right (will be tried again): %s", error->message);
 	else
 		engine_attach_links(e);
+<<<<<<< HEAD
 	taps_flag(e, &p->r.all);
 	tables_boot_apply(e->tables, &p->r.all);
+=======
+	(void)net_report_ports(e->net, vpc);
+>>>>>>> main
 	reopening_clear(&p->r);
 	free(p);
 	e->repair_failures = result < 0 ? e->repair_failures + 1 : 0;

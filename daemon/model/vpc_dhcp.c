@@ -121,8 +121,8 @@ void dhcp_options_load(struct document *d, struct dhcp_options *o)
 	const json_t *servers = json_object_get(json, "dns_servers");
 	const char *domain = json_string_value(json_object_get(json, "domain_name"));
 
-	if (!json)
-		return; /* written before there were any */
+	if (!json_is_array(servers) || !json_object_get(json, "domain_name"))
+		document_damaged(d, "dhcp_options");
 	for (size_t i = 0; i < json_array_size(servers); i++) {
 		const char *text = json_string_value(json_array_get(servers, i));
 

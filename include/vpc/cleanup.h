@@ -6,6 +6,8 @@
 #ifndef VPC_CLEANUP_H
 #define VPC_CLEANUP_H
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -37,6 +39,21 @@
 	}                                 \
 	struct vpc_allow_semicolon
 
+/* Where descriptors go that there may be thousands of: libnftables waits for its socket by select(), which can't have
+ * one above FD_SETSIZE, so the numbers below are kept for what is opened for a moment. */
+#define FD_HIGH 1024
+
+/* Moves a descriptor up there; what it was is closed. Where there is no room it stays. Negative: returned as it is. */
+static inline int fd_move_high(int fd)
+{
+	int high = fd >= 0 && fd < FD_HIGH ? fcntl(fd, F_DUPFD_CLOEXEC, FD_HIGH) : -1;
+
+	if (high < 0)
+		return fd;
+	close(fd);
+	return high;
+}
+
 static inline void freep(void *p)
 {
 	free(*(void **)p);
@@ -66,5 +83,11 @@ static inline void fclosep(FILE **f)
 
 #define ARRAY_SIZE(a)	       (sizeof(a) / sizeof((a)[0]))
 #define PRINTF_LIKE(fmt, args) __attribute__((__format__(__printf__, fmt, args)))
+
+static inline void closedirp(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
 
 #endif

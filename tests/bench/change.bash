@@ -115,7 +115,7 @@ loaded()
 	sleep 0.5
 	daemon_class -o 0
 	measure loaded many 1 env || rc=$?
-	kill "$pid"
+	kill "$pid" || fail "what was to load the CPUs ended early"
 	wait "$pid" 2>/dev/null || true
 	return "$rc"
 }

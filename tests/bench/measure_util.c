@@ -8,8 +8,9 @@
 
 #define STREAM_BYTES (128 << 10)
 #define UDP_BYTES    64
-#define UDP_BURST    16	       /* packets between two looks at the clock */
-#define QUIET_NS     NS_PER_MS /* when nothing came for so long, nothing will */
+#define UDP_BURST    16		     /* packets between two looks at the clock */
+#define STUCK_NS     (10 * NS_PER_S) /* a stream that stands still so long won't go on */
+#define QUIET_NS     NS_PER_MS	     /* when nothing came for so long, nothing will */
 
 /* Waits until the counter stands at `expected` or nothing comes any more. Returns when it last moved. */
 static uint64_t wait_arrived(_Atomic uint64_t *counter, uint64_t expected, uint64_t quiet_ns)
@@ -40,7 +41,7 @@ static int measure_stream(struct pair *p, struct slice *s)
 			return -errno;
 		sent += (uint64_t)n;
 	}
-	s->took_ns = wait_arrived(&p->received_bytes, before + sent, NS_PER_S) - began;
+	s->took_ns = wait_arrived(&p->received_bytes, before + sent, STUCK_NS) - began;
 	s->done = p->received_bytes - before;
 	return s->done == sent ? 0 : -ETIMEDOUT;
 }

@@ -2,6 +2,7 @@
 #include "probe.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -9,9 +10,14 @@
 
 static void *send_on(void *argument)
 {
+	const struct sched_param ordinary = {0};
 	struct probe *p = argument;
 	uint64_t next = bench_now_ns();
 
+	/* Not in real time, whatever the process is: the kernel's own threads of this CPU, which a change may wait for,
+	 * would wait for the rests. */
+	if (sched_setscheduler(0, SCHED_OTHER, &ordinary))
+		bench_failed("the prober's scheduling", -errno);
 	while (p->sender >= 0) {
 		uint64_t now = bench_now_ns();
 

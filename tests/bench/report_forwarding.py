@@ -55,6 +55,10 @@ def add_ratios(found, slices):
                 must = MUST.get(peer, {}).get(measure)
                 found.add(f"{label}: {ours} over {peer}", middle, "×", low, high, f">= {must}" if must else "",
                           AIM.get(peer, {}).get(measure, ""))
+        for peer in PEERS[1:]:
+            if peer in names and "bridge" in names:  # whether the machine measures as it did before
+                middle, low, high = ratio(names[peer], names["bridge"])
+                found.add(f"{label}: {peer} over bridge", middle, "×", low, high)
         for name in OURS + PEERS:
             if name in names and "bridge" in names and name != "bridge":
                 bars.setdefault(f"{label}, over bridge", []).append((name, *ratio(names[name], names["bridge"])))

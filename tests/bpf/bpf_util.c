@@ -122,10 +122,33 @@ static void find_drop(struct lab *l, struct verdict *v)
 	}
 }
 
+/* Who received a packet since the last look: one at most. */
+static uint32_t find_receiver(struct lab *l)
+{
+	uint32_t found = 0;
+
+	for (uint32_t i = 0; i < LAB_PORTS_MAX; i++) {
+		uint64_t now = lab_packets(l, LAB_ENI(i), false);
+
+		if (now == l->received[i])
+			continue;
+		cr_assert_eq(now, l->received[i] + 1, "one packet, one receipt");
+		cr_assert_eq(found, 0, "one packet, one receiver");
+		found = LAB_ENI(i);
+		l->received[i] = now;
+	}
+	return found;
+}
+
+void lab_gso(struct lab *l, uint32_t bytes)
+{
+	l->gso_bytes = bytes;
+}
+
 static struct verdict run(struct lab *l, bool from, uint32_t number, uint32_t mark, const struct frame *f)
 {
 	struct bpf_program *prog = from ? l->skel->progs.from_workload : l->skel->progs.to_workload;
-	struct __sk_buff ctx = {.ifindex = number, .mark = mark}, ctx_out = {};
+	struct __sk_buff ctx = {.ifindex = number, .mark = mark, .gso_size = from ? l->gso_bytes : 0}, ctx_out = {};
 	struct verdict v = {};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->data, .data_size_in = (__u32)f->length,
 		    .data_out = l->out.data, .data_size_out = sizeof(l->out.data), .ctx_in = &ctx,
@@ -137,6 +160,8 @@ static struct verdict run(struct lab *l, bool from, uint32_t number, uint32_t ma
 	v.action = (int)opts.retval;
 	v.mark = ctx_out.mark;
 	find_drop(l, &v);
+	if (v.action == TC_ACT_REDIRECT || !from)
+		v.target = find_receiver(l);
 	cr_assert_eq(v.action == TC_ACT_SHOT, v.reason != 0,
 		     "a drop is counted, and only a drop (action %d, reason %d)", v.action, v.reason);
 	return v;
@@ -187,6 +212,11 @@ struct verdict lab_cross(struct lab *l, uint32_t number, uint32_t to, struct pac
 {
 	struct verdict v = lab_send(l, number, spec);
 
+	if (v.action == TC_ACT_REDIRECT) {
+		cr_assert_eq(v.target, to);
+		cr_assert_eq(v.mark, 0, "nothing of it leaks into the workload's namespace");
+		return v;
+	}
 	if (v.action != TC_ACT_OK)
 		return v;
 	cr_assert_eq(v.mark, VPC_MARK_ENI | number);
@@ -206,6 +236,15 @@ uint64_t lab_drops(struct lab *l, uint32_t number, int reason)
 int64_t lab_established(struct lab *l, uint32_t number)
 {
 	return l->established[number];
+}
+
+int64_t lab_half_open(struct lab *l)
+{
+	uint32_t zero = 0;
+	int64_t n;
+
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.half_open), &zero, &n), 0);
+	return n;
 }
 
 uint64_t lab_row_packets(struct lab *l, uint32_t row)
@@ -260,6 +299,17 @@ bool lab_flow_state(struct lab *l, int state, bool established)
 	return lab_flow(l, established, &key, &f) && f.state == state;
 }
 
+/* What CPUs remember of a flow doesn't count any more. */
+static void forget(struct lab *l, uint64_t tag)
+{
+	uint32_t at = (uint32_t)(tag >> 1) % VPC_FLOW_VERSIONS, version;
+	int fd = bpf_map__fd(l->skel->maps.flow_version);
+
+	cr_assert_eq(bpf_map_lookup_elem(fd, &at, &version), 0);
+	version++;
+	cr_assert_eq(bpf_map_update_elem(fd, &at, &version, BPF_ANY), 0);
+}
+
 void lab_age(struct lab *l, unsigned seconds)
 {
 	struct vpc_flow_key key, *previous = NULL;
@@ -270,6 +320,7 @@ void lab_age(struct lab *l, unsigned seconds)
 			cr_assert_eq(bpf_map_lookup_elem(table(l, established), &key, &f), 0);
 			f.last_seen_ns -= seconds * 1000000000ull;
 			cr_assert_eq(bpf_map_update_elem(table(l, established), &key, &f, BPF_EXIST), 0);
+			forget(l, f.tag);
 			previous = &key;
 		}
 
@@ -358,5 +409,7 @@ double lab_measure(struct lab *l, bool from, uint32_t number, uint32_t mark, con
 		if (!i || opts.duration < least)
 			least = opts.duration;
 	}
+	for (uint32_t i = 0; i < LAB_PORTS_MAX; i++)
+		l->received[i] = lab_packets(l, LAB_ENI(i), false);
 	return least;
 }

@@ -35,6 +35,7 @@ struct packet_spec {
 	uint8_t proto;		    /* IPPROTO_… */
 	uint16_t sport, dport;	    /* TCP, UDP; host order */
 	uint8_t tcp_flags;
+	uint32_t tcp_seq, tcp_ack; /* 0: 1000, 2000 */
 	uint8_t icmp_type, icmp_code;
 	uint16_t icmp_id;
 	uint8_t ttl;	/* 0: 64; 255 for ND */
@@ -62,6 +63,7 @@ struct verdict {
 	int reason;	  /* enum vpc_drop_reason; 0: not dropped */
 	uint32_t counted; /* whose counter */
 	uint32_t mark;	  /* as it leaves */
+	uint32_t target;  /* the ENI it went straight to; 0: none */
 };
 
 /* vpc, subnet: any numbers, from 1. Addresses: "10.0.0.1", "10.0.0.0/24", "fd00:1::/64"; NULL: none. */
@@ -73,6 +75,7 @@ struct eni_spec {
 	const char *gateway4, *subnet4, *subnet6; /* NULL: 10.0.0.1, 10.0.0.0/24, fd00:1::/64 */
 	bool no_source_dest_check;
 	uint32_t flow_budget; /* 0: 1000 */
+	uint32_t mtu;	      /* 0: 1500 */
 };
 
 /* One row: a port prefix and one peer. */
@@ -98,6 +101,10 @@ void lab_vpc(struct lab *l, uint32_t vpc, const char *cidr4, const char *cidr6);
 void lab_eni(struct lab *l, const struct eni_spec *spec);
 void lab_addr(struct lab *l, uint32_t vpc, const char *address, uint32_t number);
 void lab_addr_remove(struct lab *l, uint32_t vpc, const char *address);
+/* Whether the ports of ENIs are such that packets go straight to them: with VPCD_TEST_FAST_PATH=no they aren't. */
+bool lab_fast_path(void);
+/* From now on packets go straight to this ENI, or don't, whatever the environment says. */
+void lab_straight(struct lab *l, uint32_t number, bool straight);
 /* The set with these groups (0 ends the list; at most 16): made if there is none. Immediately there. */
 uint32_t lab_set(struct lab *l, const uint32_t *groups);
 /* From the next commit the ENI has these groups (0 ends the list, none: not ready); raises its gen_any, and its
@@ -146,13 +153,16 @@ struct verdict lab_to(struct lab *l, uint32_t number, uint32_t mark, const struc
 const struct frame *lab_out(const struct lab *l);
 /* Builds and sends from the workload of `number`; MACs that are NULL are its own and the gateway's. */
 struct verdict lab_send(struct lab *l, uint32_t number, struct packet_spec spec);
+/* Packets sent from now on are GSO packets with segments of this size; 0: they are not. */
+void lab_gso(struct lab *l, uint32_t bytes);
 /* Builds and delivers to the workload of `number`; MACs that are NULL are the gateway's and its own. */
 struct verdict lab_deliver(struct lab *l, uint32_t number, uint32_t mark, struct packet_spec spec);
-/* From `number` to `to`, by both programs; the first that drops decides. */
+/* From `number` to `to`, by both programs, or straight where the fast path takes it; the first that drops decides. */
 struct verdict lab_cross(struct lab *l, uint32_t number, uint32_t to, struct packet_spec spec);
 
 /* --- looking --- */
 uint64_t lab_drops(struct lab *l, uint32_t number, int reason);
+int64_t lab_half_open(struct lab *l); /* half_open */
 int64_t lab_established(struct lab *l, uint32_t number); /* eni_flows */
 uint64_t lab_row_packets(struct lab *l, uint32_t row);
 /* Packets an ENI sent (tx) or received. */

@@ -55,8 +55,8 @@ static size_t build_upper(uint8_t *p, const struct packet_spec *s, const uint8_t
 	case IPPROTO_TCP:
 		put16(p, s->sport);
 		put16(p + 2, s->dport);
-		put32(p + 4, 1000);
-		put32(p + 8, 2000);
+		put32(p + 4, s->tcp_seq ? s->tcp_seq : 1000);
+		put32(p + 8, s->tcp_ack ? s->tcp_ack : 2000);
 		p[12] = 5 << 4;
 		p[13] = s->tcp_flags;
 		put16(p + 14, 65535);

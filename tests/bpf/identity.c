@@ -163,8 +163,10 @@ Test(identity, marks)
 
 Test(identity, marks_out)
 {
-	struct verdict v = lab_send(l, ENI_A, a_to_b);
+	struct verdict v;
 
+	lab_straight(l, ENI_B, false);
+	v = lab_send(l, ENI_A, a_to_b);
 	cr_expect_eq(v.mark, VPC_MARK_ENI | ENI_A);
 	v = lab_deliver(l, ENI_B, v.mark, a_to_b);
 	cr_expect_eq(v.reason, 0);

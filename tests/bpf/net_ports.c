@@ -364,3 +364,51 @@ Test(net_ports, a_hundred_rounds_keep_no_descriptor_and_no_link)
 	printf("attach %.2f ms, removal %.2f ms on average\n", attach_ms / 101, remove_ms / 101);
 	nettest_end(&t);
 }
+
+/* --- the fast path -------------------------------------------------------------------------------------------------- */
+
+/* What was told last of the port whose number is `eni`, and of any other. */
+static struct {
+	uint32_t eni;
+	bool it, other;
+} reached;
+
+static void on_port(uint32_t eni, bool peer_ok, void *userdata)
+{
+	(void)userdata;
+	*(eni == reached.eni ? &reached.it : &reached.other) = peer_ok;
+}
+
+/* Where packets may be redirected to is told when it changes, and taken back before a port goes down. */
+Test(net_ports, tells_where_packets_can_be_sent_straight_to)
+{
+	struct nettest t;
+	struct plan p;
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+
+	nettest_init(&t, false);
+	net_free(t.net);
+	t.config.on_port = on_port;
+	cr_assert_eq(net_new(&t.config, NULL, NULL, &t.net, &error), 0, "%s", error.message);
+	reached.eni = t.ports[0].eni;
+	nettest_build(&t, NETTEST_PORTS);
+	nettest_loop(&t);
+	cr_expect(reached.it && reached.other, "raised");
+	cr_assert_eq(nettest_sh("ip -n w0 link set eth0 down"), 0);
+	nettest_loop(&t);
+	cr_expect_not(reached.it, "its workload's end is down");
+	cr_expect(reached.other);
+	cr_assert_eq(nettest_sh("ip -n w0 link set eth0 up"), 0);
+	nettest_loop(&t);
+	cr_expect(reached.it, "up again");
+	reached.it = false;
+	cr_assert_eq(net_report_ports(t.net, 0), 0);
+	cr_expect(reached.it, "told again when asked");
+	p = nettest_plan(&t, NETTEST_PORTS, true);
+	nettest_remove(&t, &p);
+	nettest_plan_free(&p);
+	cr_expect_not(reached.it, "removed");
+	nettest_loop(&t);
+	cr_expect_not(reached.it, "late news of a port that is gone");
+	nettest_end(&t);
+}

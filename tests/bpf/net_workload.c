@@ -130,6 +130,7 @@ Test(net_workload, by_pid)
 	char path[64];
 
 	cr_assert_eq(workload_open(&spec, 0, &w, &error), 0, "%s", error.message);
+	cr_expect(w.ns_fd >= FD_HIGH && w.rtnl_fd >= FD_HIGH && w.pidfd >= FD_HIGH, "libnftables could not select()");
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", spec.pid);
 	cr_assert_str_eq(w.path, path);
 	cr_assert_geq(w.pidfd, 0);

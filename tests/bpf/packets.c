@@ -365,7 +365,8 @@ Test(packets, established_udp_cost)
 {
 	struct packet_spec out = {.src = "10.0.0.10", .dst = "192.0.2.1", .proto = IPPROTO_UDP, .sport = 1, .dport = 2},
 			   in = {.src = "192.0.2.1", .dst = "10.0.0.10", .proto = IPPROTO_UDP, .sport = 2, .dport = 1};
-	struct frame f = built(udp4);
+	struct packet_spec switched = udp4;
+	struct frame f;
 	struct vpc_flow_key key;
 	struct vpc_flow before, after;
 
@@ -373,6 +374,10 @@ Test(packets, established_udp_cost)
 	cr_assert_eq(lab_cross(l, ENI_B, ENI_A, back4).reason, 0);
 	cr_assert_eq(lab_cross(l, ENI_A, ENI_B, udp4).reason, 0);
 	cr_assert(lab_flow(l, true, &key, &before));
+	/* within the subnet: the packet stays as it is, run after run */
+	switched.smac = lab_mac(ENI_A);
+	switched.dmac = lab_mac(ENI_B);
+	frame_build(&f, &switched);
 	printf("established UDP: from_workload %.0f ns\n", lab_measure(l, true, ENI_A, 0, &f, 2000));
 	cr_assert(lab_flow(l, true, &key, &after));
 	before.last_seen_ns = after.last_seen_ns;

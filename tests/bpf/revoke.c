@@ -303,8 +303,8 @@ Test(revoke, icmp_echo_of_both_with_one_id)
 	lab_revoke(l, back);
 	lab_commit(l);
 	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, ask).reason, 0);
-	cr_expect_eq(lab_cross(l, ENI_B, ENI_A, ask_back).reason, VPC_DROP_NO_INGRESS_RULE);
-	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, answer_back).reason, VPC_DROP_NO_FLOW);
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, answer_back).reason, VPC_DROP_REVOKED);
+	cr_expect_eq(lab_cross(l, ENI_B, ENI_A, ask_back).reason, VPC_DROP_REVOKED);
 }
 
 /* calico 13356: another endpoint's approval was trusted */
@@ -340,6 +340,7 @@ Test(revoke, while_the_packet_is_between_the_programs)
 {
 	struct verdict v;
 
+	lab_straight(l, ENI_B, false);
 	establish();
 	v = lab_send(l, ENI_A, spec(true, IPPROTO_TCP, ACK));
 	cr_assert_eq(v.reason, 0);

@@ -77,6 +77,20 @@ const uint8_t *lab_mac(uint32_t number)
 	return mac;
 }
 
+bool lab_fast_path(void)
+{
+	const char *wanted = getenv("VPCD_TEST_FAST_PATH");
+
+	return !wanted || strcmp(wanted, "no") != 0;
+}
+
+void lab_straight(struct lab *l, uint32_t number, bool straight)
+{
+	uint32_t *flags = &l->eni[number].flags;
+
+	*flags = straight ? *flags | VPC_ENI_PEER_REDIRECT : *flags & ~VPC_ENI_PEER_REDIRECT;
+}
+
 void lab_eni(struct lab *l, const struct eni_spec *spec)
 {
 	struct vpc_eni *e = &l->eni[spec->number];
@@ -101,7 +115,9 @@ void lab_eni(struct lab *l, const struct eni_spec *spec)
 	e->udp_idle_s = 30;
 	e->udp_stream_idle_s = 180;
 	e->flow_budget = spec->flow_budget ? spec->flow_budget : 1000;
-	e->mtu = 1500;
+	e->mtu = spec->mtu ? spec->mtu : 1500;
+	if (lab_fast_path())
+		e->flags |= VPC_ENI_PEER_REDIRECT;
 }
 
 static void addr_key(struct vpc_addr_key *key, uint32_t vpc, const char *address)
@@ -255,8 +271,7 @@ uint32_t lab_allow(struct lab *l, const struct rule_spec *spec)
 
 uint32_t lab_allow_all(struct lab *l, uint32_t sg, uint8_t direction, int family)
 {
-	struct vpc_rule_key key = {
-		.class = sg, .kind = family == 4 ? VPC_PEER_ALL4 : VPC_PEER_ALL6, .plen = direction};
+	struct vpc_rule_key key = {.class = sg, .kind = family == 4 ? VPC_PEER_ALL4 : VPC_PEER_ALL6, .plen = direction};
 	uint32_t *all = family == 4 ? &l->sg[sg].dir[direction].all4 : &l->sg[sg].dir[direction].all6;
 
 	if (!*all)

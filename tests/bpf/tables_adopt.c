@@ -283,6 +283,34 @@ Test(tables_adopt, purge_leaves_nothing)
 	cr_assert_eq(tables_purge(path), 0);
 }
 
+/* Its programs would go on judging, in front of ours. */
+Test(tables_adopt, another_versions_pins_go_and_tcp_may_be_taken_up_for_a_while)
+{
+	struct tables *t = tables_small(true);
+	char own[512], other[512], stranger[512];
+	struct stat st;
+
+	cr_assert_eq(tables_take_over(t, 1000), 0);
+	cr_assert_eq(((struct vpc_ctl *)t->table[TABLE_CTL].mem)->pickup_until_ns, 0);
+	snprintf(own, sizeof(own), "%s/v%d/maps/ctl", tables_pin_dir, VPC_ABI_VERSION);
+	snprintf(other, sizeof(other), "%s/v%d", tables_pin_dir, VPC_ABI_VERSION + 1);
+	snprintf(stranger, sizeof(stranger), "%s/very", tables_pin_dir);
+	cr_assert_eq(mkdir(other, 0700), 0);
+	cr_assert_eq(mkdir(stranger, 0700), 0);
+	snprintf(other, sizeof(other), "%s/v%d/links", tables_pin_dir, VPC_ABI_VERSION + 1);
+	cr_assert_eq(mkdir(other, 0700), 0);
+	snprintf(other, sizeof(other), "%s/v%d/links/1024-in", tables_pin_dir, VPC_ABI_VERSION + 1);
+	cr_assert_eq(bpf_obj_pin(t->table[TABLE_CTL].fd, other), 0);
+	cr_assert_eq(tables_take_over(t, 1000), 0);
+	snprintf(other, sizeof(other), "%s/v%d", tables_pin_dir, VPC_ABI_VERSION + 1);
+	cr_expect_neq(stat(other, &st), 0);
+	cr_expect_eq(stat(own, &st), 0);
+	cr_expect_eq(stat(stranger, &st), 0);
+	cr_expect_eq(((struct vpc_ctl *)t->table[TABLE_CTL].mem)->pickup_until_ns, 30000001000ull);
+	rmdir(stranger);
+	tables_close(t);
+}
+
 /* What was lost while vpcd was away comes back with the reconcile. */
 Test(tables_adopt, a_key_lost_meanwhile_comes_with_the_reconcile)
 {

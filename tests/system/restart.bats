@@ -129,6 +129,30 @@ attached_to_nothing()
 	[ "$(eni_field "$1" attachment)" = null ]
 }
 
+# Another version's tcx link stayed in front of ours and went on judging by rules that nobody changed any more.
+@test "P2, P6: an upgrade of the datapath: connections go on, rules hold, nothing of the old version is left" {
+	local pins=/sys/fs/bpf/vpcd/$INSTANCE name t
+	stream "$P-a" t tcp-echo "$B" 7000
+	vpcd_stop
+	name=$(basename "$pins"/v*)
+	mv "$pins/$name" "$pins/v0"
+	# and the pin of a link whose port is gone
+	mkdir -p "$pins/$name/links"
+	mv "$pins/v0/progs/sweep" "$pins/$name/links/99999-in"
+	vpcd_start
+	t=$(now_ns)
+	[ ! -e "$pins/v0" ]
+	[ ! -e "$pins/$name/links/99999-in" ]
+	verify_clean
+	sleep 1.2
+	log_goes_on "$(stream_log t)" "$t"
+	ctl sg revoke "$P-b" ingress all --sg "$P-a"
+	t=$(now_ns)
+	sleep 1.2
+	log_stops "$(stream_log t)" "$t"
+	cannot "$P-a" tcp "$B" 7000
+}
+
 @test "a lock admits one daemon per instance" {
 	local args status=0
 	mapfile -t args < <(vpcd_args)

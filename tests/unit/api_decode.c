@@ -34,6 +34,8 @@ static const struct {
 	[FIELD_FLOWS] = {"\"drain=30\"", "\"drain\""},
 	[FIELD_ATTACHMENT] = {"{\"netns\": \"web1\"}", "\"web1\""},
 	[FIELD_REASON] = {"\"gone\"", "0"},
+	[FIELD_DNS_SERVERS] = {"[\"10.0.0.53\"]", "\"10.0.0.53\""},
+	[FIELD_DOMAIN_NAME] = {"\"prod.internal\"", "53"},
 };
 
 /* {"name": …} of the fields in `which`; `wrong` has its wrong value. Owned. */

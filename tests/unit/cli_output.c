@@ -2,6 +2,10 @@
 /* What vpcctl prints: tables, JSON, YAML, ids. */
 #include "cli_http_util.h"
 
+#include <sys/stat.h>
+
+#include <vpc/cleanup.h>
+
 static struct fake_daemon *d;
 
 static void setup(void)
@@ -214,6 +218,28 @@ Test(cli_output, status_shows_counts_beside_limits)
 			     "tables  size  used\n"
 			     "eni        8     1\n"
 			     "ctl        1     -\n");
+}
+
+/* Where an ENI is plugged: the container by its tags, and the first process of the namespace. */
+Test(cli_output, an_attachment_shows_container_and_process)
+{
+	_cleanup_free_ char *list = NULL;
+	struct stat st;
+
+	cr_assert_eq(stat("/proc/self/ns/net", &st), 0);
+	cr_assert(
+		asprintf(&list,
+			 "{\"enis\":[{\"id\":\"eni-1\",\"tags\":{\"cni/container-id\":\"0123456789abcdef\",\"cni/pod\":"
+			 "\"p\"},\"attachment\":{\"kind\":\"netns\",\"ifname\":\"eth0\",\"netns\":\"/proc/9/fd/3\","
+			 "\"netns_inode\":%llu}},{\"id\":\"eni-2\",\"attachment\":{\"kind\":\"netns\",\"ifname\":"
+			 "\"eth0\","
+			 "\"netns\":\"/run/netns/a\",\"netns_inode\":1}}]}",
+			 (unsigned long long)st.st_ino) > 0);
+	fake_reply(d, "GET", "/v1/enis", 200, list);
+	/* the lowest pid in this program's own namespace is not known, but that there is one is */
+	cr_assert_str_eq(cli_run(d, "eni list | sed -n 's/.*  container/container/; s/pid [1-9][0-9]* ..*/pid/p'").out,
+			 "container 0123456789ab (p) eth0, pid\n");
+	cr_assert_str_eq(cli_run(d, "eni list | sed -n 's/.*  \\(netns .*\\)/\\1/p'").out, "netns /run/netns/a eth0\n");
 }
 
 Test(cli_output, monitor_prints_a_line_a_verdict)

@@ -123,12 +123,22 @@ static const struct {
 	 "{\"kind\":\"netns\",\"netns\":\"web1\"},\"vpc\":\"prod\"}]}"},
 	{"status", "GET /v1/status", NULL},
 	{"verify", "GET /v1/verify", NULL},
-	{"monitor", "GET /v1/verdicts?drops=0", NULL},
-	{"monitor --drops --eni 'web 1' --vpc prod", "GET /v1/verdicts?drops=1&eni=web%201&vpc=prod", NULL},
 	{"-o json vpc list", "GET /v1/vpcs", NULL},
 	{"vpc list -ojson", "GET /v1/vpcs", NULL},
 	{"vpc show -- --odd", "GET /v1/vpcs/--odd", NULL},
 };
+
+/* Monitor first asks which ENIs there are, for their containers, and goes on without an answer. */
+Test(cli_requests, monitor_asks_for_interfaces_and_verdicts)
+{
+	cr_assert_eq(cli_run(d, "monitor").status, 1);
+	cr_assert_eq(fake_requests(d), 2);
+	expect_request(d, 0, "GET /v1/enis", NULL);
+	expect_request(d, 1, "GET /v1/verdicts?drops=0", NULL);
+	cli_run(d, "monitor --drops --eni 'web 1' --vpc prod -o json");
+	cr_assert_eq(fake_requests(d), 3);
+	expect_request(d, 2, "GET /v1/verdicts?drops=1&eni=web%201&vpc=prod", NULL);
+}
 
 Test(cli_requests, each_command_asks_the_right_thing)
 {

@@ -277,7 +277,7 @@ Test(model_enis, attachment)
 	cr_assert_str_eq(
 		model_shown(&b, e, "attachment"),
 		"{\"kind\":\"netns\",\"ifname\":\"eth0\",\"host_ifname\":\"p1024\",\"netns\":\"/run/netns/web1\","
-		"\"owner\":null,\"pid\":12}");
+		"\"owner\":null,\"pid\":12,\"netns_inode\":4026532000}");
 	cr_assert_eq(eni_named("e")->attachment.ns_dev, UINT64_MAX - 1);
 	cr_assert_str_eq(eni_named("e")->attachment.boot_id, "0f3bb8d1-7b2f-4f3c-9d27-0a3c6c6b9a01");
 	model_refused(&b, "IncorrectState", "eni_id",
@@ -291,7 +291,7 @@ Test(model_enis, attachment)
 	cr_assert_str_eq(model_shown(&b, e, "detach_reason"), "null");
 	cr_assert_str_eq(model_shown(&b, e, "attachment"),
 			 "{\"kind\":\"tap\",\"ifname\":\"vm0\",\"host_ifname\":\"p1024\",\"netns\":null,"
-			 "\"owner\":\"alice\",\"queues\":1,\"owner_uid\":0,\"pid\":null}");
+			 "\"owner\":\"alice\",\"queues\":1,\"owner_uid\":0,\"pid\":null,\"netns_inode\":null}");
 	model_ok(&b, "[{'op': 'eni.detach', 'eni_id': 'e'}, {'op': 'eni.delete', 'eni_id': 'e'}]");
 	cr_assert_eq(model_count(b.m, OBJECT_ENI), 0);
 }

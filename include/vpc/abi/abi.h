@@ -66,7 +66,7 @@ struct vpc_ctl {
 	__u64 epoch;	       /* what counts now; starts at 1 */
 	__u64 pickup_until_ns; /* CLOCK_MONOTONIC: until then TCP flows may be taken up mid-stream (datapath upgrade) */
 	__u32 listeners;       /* events are produced while this is not 0: bit 0 drops, bit 1 flows */
-	__u32 pad;
+	__u32 half_open_max;   /* so many SYNs may stand in `flow` without an established connection; 0: none */
 };
 _Static_assert(sizeof(struct vpc_ctl) == 24, "vpc_ctl");
 #define VPC_LISTEN_DROPS 1u
@@ -99,6 +99,7 @@ _Static_assert(sizeof(struct vpc_space) == 328, "vpc_space");
 #define VPC_ENI_PEER_REDIRECT	  2u /* its port is a veth that bpf_redirect_peer can reach */
 #define VPC_ENI_TAP		  4u /* its port is a tap */
 
+/* What every packet reads stands in the first 64 bytes, a cache line. */
 struct vpc_eni {
 	struct vpc_versioned set; /* the set of its groups; 0: none, everything is dropped as not_ready */
 	__u64 gen_revoke;	  /* the last epoch at which this ENI itself lost a group or an address */
@@ -107,19 +108,21 @@ struct vpc_eni {
 	__u32 incarnation; /* differs each time the number is given to an ENI; never 0 */
 	__u32 flags;	   /* VPC_ENI_… */
 	__u32 subnet;
+	__u8 mac[6];
+	__u8 gateway_mac[6]; /* the bridge's */
+	__u32 mtu;
 	__be32 gateway4;
 	__be32 subnet4; /* network address and mask of the subnet */
 	__be32 mask4;
-	__be32 subnet6[4]; /* /64 of the subnet; all zero: no IPv6 */
-	__u8 mac[6];
-	__u8 gateway_mac[6];	 /* the bridge's */
+	__be32 subnet6[4];	 /* /64 of the subnet; all zero: no IPv6 */
 	__u32 tcp_idle_s;	 /* idle timeouts: established TCP, */
 	__u32 udp_idle_s;	 /* UDP with at most one packet each way, */
 	__u32 udp_stream_idle_s; /* UDP streams */
 	__u32 flow_budget;	 /* established flows it may have */
-	__u32 mtu;
+	__u32 pad[5];
 };
-_Static_assert(sizeof(struct vpc_eni) == 112, "vpc_eni");
+_Static_assert(sizeof(struct vpc_eni) == 128, "vpc_eni");
+_Static_assert(__builtin_offsetof(struct vpc_eni, gateway4) == 64, "vpc_eni");
 
 /* --- addr: hash {vpc, address} -> number in addr_row, an array, mmapable ------------------------------------------ */
 
@@ -257,6 +260,8 @@ _Static_assert(sizeof(struct vpc_eni_stat) == 32, "vpc_eni_stat");
 
 /* eni_flows: array by ENI number: established flows it is a side of (__s64, changed atomically). */
 
+/* half_open: array of one: how many entries of `flow` have VPC_FLOW_HALF_OPEN (__s64, changed atomically). */
+
 /* --- flows: flow (hash, never evicts: established TCP, UDP streams) and flow_new (LRU: everything else)
  * --------------- */
 
@@ -269,7 +274,7 @@ struct vpc_flow_key {
 	__u8 icmp_type; /* ICMP and ICMPv6: of the query that opens (echo: 8, 128), also in what answers it; others: 0
 			 */
 	__u8 icmp_code;
-	__u8 pad;
+	__u8 icmp_asker; /* ICMP and ICMPv6: which address asks; others: 0 */
 };
 _Static_assert(sizeof(struct vpc_flow_key) == 48, "vpc_flow_key");
 
@@ -288,11 +293,14 @@ enum vpc_flow_state {
 	VPC_FLOW_STATES
 };
 
-#define VPC_FLOW_FIN_OPENER    1u /* the opener sent FIN */
-#define VPC_FLOW_FIN_RESPONDER 2u
-#define VPC_FLOW_BUDGETED      4u  /* counted in eni_flows of its local sides */
-#define VPC_FLOW_PICKED_UP     8u  /* taken up mid-stream */
-#define VPC_FLOW_BOTH_ASKED    16u /* ICMP: the responder's own query with the same id was allowed too */
+#define VPC_FLOW_FIN_OPENER	    1u /* the opener sent FIN */
+#define VPC_FLOW_FIN_RESPONDER	    2u
+#define VPC_FLOW_BUDGETED	    4u	/* counted in eni_flows of its local sides */
+#define VPC_FLOW_PICKED_UP	    8u	/* taken up mid-stream */
+#define VPC_FLOW_HALF_OPEN	    32u /* in `flow` before it is established: counted in half_open */
+/* Both FINs were seen, the second acknowledging the first: the other side's ACK of last_ack is all that is missing. */
+#define VPC_FLOW_LAST_ACK_OPENER    64u
+#define VPC_FLOW_LAST_ACK_RESPONDER 128u
 
 /* Sides: index 0 the opener, 1 the responder. */
 struct vpc_flow {
@@ -311,10 +319,14 @@ struct vpc_flow {
 	__u8 icmp_type;	 /* of the opening packet */
 	__u8 icmp_code;
 	__u8 saved_state; /* of a tombstone: what it was */
-	__u8 pad[2];
-	__u32 packets; /* about: counted when the flow is written anyway */
+	__u16 last_ack;	  /* low 16 bits of the ACK that answers the FIN seen last */
+	__u32 packets;	  /* about: counted when the flow is written anyway */
 };
 _Static_assert(sizeof(struct vpc_flow) == 80, "vpc_flow");
+
+/* flow_version: array of __u32 by the lowest bits of the flow's tag: counts the changes of the state of the flows that
+ * share the number. What a CPU remembers of a flow (bpf/lib/recent.h) holds for as long as it is the same. */
+#define VPC_FLOW_VERSIONS 65536u
 
 /* --- fragment: LRU {…} -> verdict of the first fragment
  * ---------------------------------------------------------------- */

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Straight to a local ENI of the VPC, past bridge and router. The sender's program has judged both sides by then: a
+ * veth's own program doesn't run (bpf_redirect_peer), a tap's does, and trusts the mark.
+ *
+ * Whatever the router has to do something about goes up to it as before: packets that are too big for the target, out
+ * of hops, with options or extension headers, fragments.
+ */
+#ifndef BPF_LIB_REDIRECT_H
+#define BPF_LIB_REDIRECT_H
+
+#include "lib/address.h"
+#include "lib/drop.h"
+
+#define PACKET_HOST 0 /* linux/if_packet.h doesn't go with bpf */
+
+enum way {
+	WAY_NONE,     /* the frame is for neither the gateway's MAC nor the target's */
+	WAY_UP,	      /* by bridge and router */
+	WAY_SWITCHED, /* straight, as it is */
+	WAY_ROUTED,   /* straight, and done to it what the router would do */
+};
+
+/* What of a frame decides about its way. */
+struct frame {
+	const __u8 *dmac;
+	__u32 l3;	 /* bytes from the IP header on */
+	__u32 headers;	 /* bytes of IP and upper header: what each segment of a GSO packet begins with */
+	__u32 hop_limit; /* or TTL */
+};
+
+/* The size of the biggest IP packet that the frame will be on a wire. */
+static __always_inline __u32 redirect_biggest(const struct __sk_buff *skb, const struct frame *f)
+{
+	__u32 segment = skb->gso_size;
+
+	return segment ? segment + f->headers : f->l3;
+}
+
+/* Both rows are of the same VPC, and `to` has the packet's destination address. */
+static __always_inline enum way redirect_way(const struct __sk_buff *skb, const struct vpc_eni *me,
+					     const struct vpc_eni *to, const struct frame *f)
+{
+	int routed = mac_equal(f->dmac, me->gateway_mac);
+
+	if (!routed && (to->subnet != me->subnet || !mac_equal(f->dmac, to->mac)))
+		return WAY_NONE;
+	if (!(READ_ONCE(to->flags) & (VPC_ENI_PEER_REDIRECT | VPC_ENI_TAP)))
+		return WAY_UP;
+	if (redirect_biggest(skb, f) > READ_ONCE(to->mtu))
+		return WAY_UP;
+	if (!routed)
+		return WAY_SWITCHED;
+	return f->hop_limit > 1 ? WAY_ROUTED : WAY_UP;
+}
+
+static __always_inline int redirect_ttl4(struct __sk_buff *skb)
+{
+	__u32 at = ETH_HLEN + __builtin_offsetof(struct iphdr, ttl), sum;
+	struct {
+		__u8 ttl;
+		__u8 proto;
+		__be16 check;
+	} words;
+
+	if (bpf_skb_load_bytes(skb, at, &words, sizeof(words)))
+		return -1;
+	/* RFC 1624, as the kernel's ip_decrease_ttl */
+	sum = (__u32)words.check + bpf_htons(0x0100);
+	words.check = (__be16)(sum + (sum >= 0xffff));
+	words.ttl--;
+	return (int)bpf_skb_store_bytes(skb, at, &words, sizeof(words), 0);
+}
+
+static __always_inline int redirect_hop_limit6(struct __sk_buff *skb)
+{
+	__u32 at = ETH_HLEN + __builtin_offsetof(struct ipv6hdr, hop_limit);
+	__u8 hops;
+
+	if (bpf_skb_load_bytes(skb, at, &hops, 1))
+		return -1;
+	hops--;
+	return (int)bpf_skb_store_bytes(skb, at, &hops, 1, BPF_F_RECOMPUTE_CSUM);
+}
+
+/* What the router would do. Helpers and no stores into the packet: one such store, and every packet that is a clone
+ * (TCP's are) would be made writable on entry. Returns 0, or not 0: it can't be written to. */
+static __noinline int redirect_route(struct __sk_buff *skb, const struct vpc_eni *to)
+{
+	__u8 macs[2 * ETH_ALEN];
+
+	__builtin_memcpy(macs, to->mac, ETH_ALEN);
+	__builtin_memcpy(macs + ETH_ALEN, to->gateway_mac, ETH_ALEN);
+	if (skb->protocol == bpf_htons(ETH_P_IP) ? redirect_ttl4(skb) : redirect_hop_limit6(skb))
+		return -1;
+	return (int)bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0);
+}
+
+/* Sends a packet that was let through to ENI `number`, whose row is `to`. Counts both. Returns what the program ends
+ * with. */
+static __always_inline int redirect_to(struct __sk_buff *skb, const struct vpc_eni *to, __u32 number, enum way way)
+{
+	__u32 me = skb->ifindex, length = skb->len;
+
+	if (way == WAY_ROUTED && redirect_route(skb, to))
+		return TC_ACT_SHOT;
+	count_tx(me, length);
+	if (READ_ONCE(to->flags) & VPC_ENI_TAP) {
+		skb->mark = VPC_MARK_ENI | (me & VPC_NUMBER_MASK);
+		return (int)bpf_redirect(number, 0);
+	}
+	count_rx(number, length);
+	if (skb->pkt_type != PACKET_HOST)
+		bpf_skb_change_type(skb, PACKET_HOST);
+	skb->tstamp = 0;
+	return (int)bpf_redirect_peer(number, 0);
+}
+
+/* Lets a packet that was let through go on to bridge and router, with the mark that says at which port it entered. */
+static __always_inline int redirect_up(struct __sk_buff *skb)
+{
+	__u32 me = skb->ifindex;
+
+	skb->mark = VPC_MARK_ENI | (me & VPC_NUMBER_MASK);
+	count_tx(me, skb->len);
+	return TC_ACT_OK;
+}
+
+#endif

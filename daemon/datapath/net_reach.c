@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which ports the programs may redirect to (DESIGN 4.4): bpf_redirect_peer drops without a word what it can't deliver,
+ * so a port is told reachable only after a look, and unreachable before it is taken down.
+ */
+#include "datapath/net_private.h"
+
+bool reach_ok(const struct link_info *info)
+{
+	return strcmp(info->kind, "veth") == 0 && info->flags & IFF_UP && info->carrier && info->peer_elsewhere;
+}
+
+void reach_report(const struct net *n, uint32_t eni, bool peer_ok)
+{
+	if (n->on_port)
+		n->on_port(eni, peer_ok, n->userdata);
+}
+
+bool net_port_peer_ok(struct net *n, uint32_t vpc, uint32_t eni)
+{
+	const struct net_vpc *v = net_find_vpc(n, vpc);
+	struct link_info info;
+
+	return v && link_get(v->ns.rtnl_fd, eni, NULL, &info) >= 0 && reach_ok(&info);
+}
+
+static int report_vpc(const struct net_vpc *v)
+{
+	int result = 0;
+
+	for (const struct net_device *d = v->devices; d; d = d->hh.next) {
+		struct link_info info;
+		int r;
+
+		if (!device_is_port(d))
+			continue;
+		r = link_get(v->ns.rtnl_fd, d->ifindex, NULL, &info);
+		if (r < 0)
+			result = r;
+		reach_report(v->net, d->ifindex, r >= 0 && d->up && reach_ok(&info));
+	}
+	return result;
+}
+
+int net_report_ports(struct net *n, uint32_t vpc)
+{
+	int result = 0;
+
+	for (const struct net_vpc *v = n->vpcs; v; v = v->hh.next) {
+		int r = !vpc || v->number == vpc ? report_vpc(v) : 0;
+
+		if (r < 0)
+			result = r;
+	}
+	return result;
+}

@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The straight way to a local ENI (DESIGN 4.4): it goes where bridge and router would have taken it, as they would have,
+ * and what it can't do goes by them; and what a CPU remembers of a flow never lets through what the tables don't.
+ * BPF_PROG_TEST_RUN carries out no redirect: whom it was for is told by the counters; straight.c does it on real ports.
+ */
+#include "bpf_util.h"
+
+#include <criterion/criterion.h>
+#include <linux/pkt_cls.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Longer than any kernel's tick: CPUs remember nothing of a flow that was made in the same one (lib/recent.h). */
+#define TICK_US 11000
+
+#define ACK 0x10
+#define SYN 0x02
+#define FIN 0x01
+#define RST 0x04
+
+static struct lab *l;
+static uint32_t row;
+
+static const struct packet_spec udp = {.src = "10.0.0.10",
+				       .dst = "10.0.0.11",
+				       .proto = IPPROTO_UDP,
+				       .sport = 999,
+				       .dport = 53,
+				       .payload = 100},
+				udp_back = {.src = "10.0.0.11",
+					    .dst = "10.0.0.10",
+					    .proto = IPPROTO_UDP,
+					    .sport = 53,
+					    .dport = 999,
+					    .payload = 100};
+
+static void setup(void)
+{
+	l = lab_usual();
+	row = lab_allow(l,
+			&(struct rule_spec){
+				.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer = "10.0.0.0/24"});
+	lab_allow(l, &(struct rule_spec){
+			     .sg = SG_B, .slot = VPC_SLOT_TCP, .port = 80, .port_plen = 16, .peer = "10.0.0.0/24"});
+	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_ANY, .peer = "10.0.0.0/16"});
+	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_ANY, .peer = "fd00::/16"});
+	for (unsigned i = 0; i < 4; i++)
+		lab_straight(l, LAB_ENI(i), true);
+	lab_commit(l);
+}
+
+static void teardown(void)
+{
+	lab_close(l);
+}
+
+TestSuite(fast, .init = setup, .fini = teardown);
+
+/* Sends and expects it to go straight to `to`; 0: by bridge and router, with the mark. */
+static void expect_way(const char *what, uint32_t from, uint32_t to, struct packet_spec p)
+{
+	struct verdict v = lab_send(l, from, p);
+
+	cr_expect_eq(v.reason, 0, "%s: dropped for reason %d", what, v.reason);
+	cr_expect_eq(v.action, to ? TC_ACT_REDIRECT : TC_ACT_OK, "%s: action %d", what, v.action);
+	cr_expect_eq(v.target, to, "%s: to %u", what, v.target);
+	cr_expect_eq(v.mark, to ? 0 : VPC_MARK_ENI | from, "%s: mark %x", what, v.mark);
+	usleep(TICK_US);
+}
+
+/* The flow is one that CPUs remember from here on. */
+static void stream(void)
+{
+	expect_way("first", ENI_A, ENI_B, udp);
+	expect_way("answer", ENI_B, ENI_A, udp_back);
+	for (int i = 0; i < 3; i++) {
+		expect_way("more", ENI_A, ENI_B, udp);
+		expect_way("more answers", ENI_B, ENI_A, udp_back);
+	}
+}
+
+Test(fast, counts_both_sides)
+{
+	stream();
+	cr_expect_eq(lab_packets(l, ENI_A, true), 4);
+	cr_expect_eq(lab_packets(l, ENI_A, false), 4);
+	cr_expect_eq(lab_packets(l, ENI_B, true), 4);
+	cr_expect_eq(lab_packets(l, ENI_B, false), 4);
+}
+
+Test(fast, within_a_subnet_the_frame_stays_as_it_is)
+{
+	struct packet_spec p = udp;
+	struct frame before;
+
+	p.smac = lab_mac(ENI_A), p.dmac = lab_mac(ENI_B), p.ttl = 1;
+	frame_build(&before, &p);
+	for (int i = 0; i < 3; i++) {
+		expect_way("switched, TTL 1", ENI_A, ENI_B, p);
+		cr_expect_eq(lab_out(l)->length, before.length);
+		cr_expect_arr_eq(lab_out(l)->data, before.data, before.length);
+	}
+}
+
+/* What the router would have made of it: MACs, one hop less, a right checksum, and nothing else. */
+static void expect_routed(struct packet_spec p, uint32_t to)
+{
+	struct frame wanted;
+
+	for (int i = 0; i < 3; i++) {
+		expect_way("routed", ENI_A, to, p);
+		struct packet_spec after = p;
+
+		after.smac = lab_gateway_mac(), after.dmac = lab_mac(to), after.ttl = p.ttl - 1;
+		frame_build(&wanted, &after);
+		cr_expect_eq(lab_out(l)->length, wanted.length);
+		cr_expect_arr_eq(lab_out(l)->data, wanted.data, wanted.length);
+	}
+}
+
+Test(fast, across_subnets_it_does_what_the_router_does)
+{
+	struct packet_spec p = udp;
+
+	p.dst = "10.0.1.12";
+	for (unsigned ttl = 2; ttl < 256; ttl += 23) {
+		p.ttl = (uint8_t)ttl;
+		p.fragment_id = (uint16_t)(ttl * 257); /* other checksums */
+		expect_routed(p, ENI_C);
+	}
+	p.src = "fd00:1::10", p.dst = "fd00:1:0:1::12", p.ttl = 64, p.fragment_id = 0;
+	expect_routed(p, ENI_C);
+}
+
+Test(fast, out_of_hops_goes_to_the_router_who_says_so)
+{
+	struct packet_spec p = udp, p6 = udp;
+
+	p.dst = "10.0.1.12", p6.src = "fd00:1::10", p6.dst = "fd00:1:0:1::12";
+	for (int i = 0; i < 3; i++) {
+		p.ttl = p6.ttl = 64;
+		expect_way("enough", ENI_A, ENI_C, p);
+		expect_way("enough", ENI_A, ENI_C, p6);
+		p.ttl = p6.ttl = 1;
+		expect_way("TTL 1", ENI_A, 0, p);
+		expect_way("hop limit 1", ENI_A, 0, p6);
+	}
+}
+
+Test(fast, too_big_goes_to_the_router_who_says_so)
+{
+	struct packet_spec p = udp;
+
+	for (int i = 0; i < 3; i++) {
+		p.payload = 1500 - 28;
+		expect_way("as big as the MTU", ENI_A, ENI_B, p);
+		p.payload = 1501 - 28;
+		expect_way("one byte more", ENI_A, 0, p);
+	}
+	lab_eni_row(l, ENI_B)->mtu = 1400;
+	p.payload = 1401 - 28;
+	expect_way("a smaller MTU counts at once", ENI_A, 0, p);
+	p.payload--;
+	expect_way("and fits", ENI_A, ENI_B, p);
+}
+
+/* GSO: what counts is how big its segments will be. */
+Test(fast, segments)
+{
+	struct packet_spec p = {.src = "10.0.0.10",
+				.dst = "10.0.0.11",
+				.proto = IPPROTO_TCP,
+				.sport = 999,
+				.dport = 80,
+				.tcp_flags = SYN};
+	struct packet_spec back = {.src = "10.0.0.11",
+				   .dst = "10.0.0.10",
+				   .proto = IPPROTO_TCP,
+				   .sport = 80,
+				   .dport = 999,
+				   .tcp_flags = SYN | ACK};
+
+	expect_way("SYN", ENI_A, ENI_B, p);
+	expect_way("SYN-ACK", ENI_B, ENI_A, back);
+	p.tcp_flags = ACK, p.payload = 3000;
+	for (int i = 0; i < 3; i++) {
+		lab_gso(l, 1460);
+		expect_way("segments that fit", ENI_A, ENI_B, p);
+		lab_gso(l, 1461);
+		expect_way("segments that don't", ENI_A, 0, p);
+		lab_gso(l, 0);
+		expect_way("no segments", ENI_A, 0, p);
+	}
+	p = udp;
+	p.payload = 3000;
+	for (int i = 0; i < 3; i++) {
+		lab_gso(l, 1472);
+		expect_way("UDP segments that fit", ENI_A, ENI_B, p);
+		lab_gso(l, 1473);
+		expect_way("UDP segments that don't", ENI_A, 0, p);
+	}
+}
+
+Test(fast, fragments_options_and_headers_go_by_the_router)
+{
+	static const uint8_t options[] = {17, 0, 1, 4, 0, 0, 0, 0};
+	struct packet_spec p = udp, later = udp;
+	struct frame f;
+	struct verdict v;
+
+	stream();
+	p.more_fragments = true, p.fragment_id = 7;
+	expect_way("first fragment", ENI_A, 0, p);
+	later.fragment_offset = 104, later.fragment_id = 7;
+	expect_way("later fragment", ENI_A, 0, later);
+	p = udp;
+	p.dst = "10.0.1.12", p.smac = lab_mac(ENI_A), p.dmac = lab_gateway_mac();
+	frame_build(&f, &p);
+	memmove(f.data + 34 + 8, f.data + 34, f.length - 34);
+	memset(f.data + 34, 1, 8);
+	f.data[14] = 0x47;
+	f.data[17] = (uint8_t)(f.data[17] + 8);
+	f.length += 8;
+	for (int i = 0; i < 3; i++) {
+		v = lab_from(l, ENI_A, &f);
+		cr_expect_eq(v.action, TC_ACT_OK, "IPv4 options");
+		cr_expect_eq(v.mark, VPC_MARK_ENI | ENI_A);
+		expect_way("without options", ENI_A, ENI_C, p);
+	}
+	p.src = "fd00:1::10", p.dst = "fd00:1:0:1::12", p.ext = options, p.ext_length = 8;
+	expect_way("extension header", ENI_A, 0, p);
+	p.ext = NULL, p.ext_length = 0;
+	expect_way("without", ENI_A, ENI_C, p);
+}
+
+Test(fast, mac_of_another)
+{
+	struct packet_spec p = udp;
+
+	for (int i = 0; i < 3; i++) {
+		expect_way("right", ENI_A, ENI_B, udp);
+		p = udp, p.dmac = lab_mac(ENI_C);
+		cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_WRONG_DESTINATION, "the IP is B's, the MAC C's");
+		p.dmac = lab_mac(ENI_A);
+		cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_WRONG_DESTINATION);
+		p.dmac = (const uint8_t[]){0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+		cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_MULTICAST);
+		p = udp, p.smac = lab_mac(ENI_C);
+		cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_FORGED_MAC);
+		p = udp, p.dst = "10.0.1.12";
+		expect_way("to the gateway", ENI_A, ENI_C, p);
+		p.dmac = lab_mac(ENI_C);
+		cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_WRONG_DESTINATION, "of another subnet");
+	}
+	/* the same tuple from a port that isn't the address's */
+	cr_expect_eq(lab_send(l, ENI_C, udp).reason, VPC_DROP_FORGED_SOURCE);
+}
+
+Test(fast, target_down)
+{
+	stream();
+	lab_straight(l, ENI_B, false);
+	for (int i = 0; i < 3; i++)
+		expect_way("its port is down", ENI_A, 0, udp);
+	expect_way("the other direction", ENI_B, ENI_A, udp_back);
+	lab_straight(l, ENI_B, true);
+	expect_way("up again", ENI_A, ENI_B, udp);
+}
+
+Test(fast, target_deleted_and_its_number_reused)
+{
+	struct vpc_eni *b = lab_eni_row(l, ENI_B);
+	struct vpc_eni copy = *b;
+
+	stream();
+	/* retiring clears the row word by word: at no point is it B's */
+	copy = *b;
+	b->incarnation = 0;
+	cr_expect_neq(lab_send(l, ENI_A, udp).action, TC_ACT_REDIRECT, "no ENI");
+	b->incarnation = copy.incarnation;
+	b->gen_revoke = b->gen_any = 0;
+	cr_expect_eq(lab_send(l, ENI_A, udp).target, ENI_B);
+	/* somebody else has the number and the address now */
+	*b = copy;
+	lab_addr_remove(l, 1, "10.0.0.11");
+	lab_join(l, ENI_B, true, NO_GROUPS);
+	lab_commit(l);
+	cr_expect_neq(lab_send(l, ENI_A, udp).reason, 0, "gone");
+	lab_eni(l, &(struct eni_spec){.number = ENI_B, .incarnation = 2});
+	lab_straight(l, ENI_B, true);
+	lab_addr(l, 1, "10.0.0.11", ENI_B);
+	lab_join(l, ENI_B, true, GROUPS(SG_D));
+	lab_commit(l);
+	for (int i = 0; i < 3; i++)
+		cr_expect_neq(lab_send(l, ENI_A, udp).reason, 0, "another ENI, whose groups allow nothing");
+}
+
+Test(fast, sender_deleted_and_its_number_reused)
+{
+	stream();
+	lab_addr_remove(l, 1, "10.0.0.10");
+	lab_join(l, ENI_A, true, NO_GROUPS);
+	lab_commit(l);
+	cr_expect_eq(lab_send(l, ENI_A, udp).reason, VPC_DROP_NOT_READY);
+	lab_eni(l, &(struct eni_spec){.number = ENI_A, .incarnation = 2});
+	lab_join(l, ENI_A, true, GROUPS(SG_A));
+	lab_commit(l);
+	cr_expect_eq(lab_send(l, ENI_A, udp).reason, VPC_DROP_FORGED_SOURCE, "the address is nobody's");
+}
+
+Test(fast, group_left_during_a_flow)
+{
+	stream();
+	lab_join(l, ENI_B, true, GROUPS(SG_D));
+	expect_way("not in force yet", ENI_A, ENI_B, udp);
+	lab_commit(l);
+	for (int i = 0; i < 3; i++) {
+		cr_expect_eq(lab_send(l, ENI_A, udp).reason, VPC_DROP_REVOKED);
+		cr_expect_eq(lab_send(l, ENI_B, udp_back).reason, VPC_DROP_REVOKED);
+	}
+}
+
+/* A set that only gained a group: what is then taken from the new set must cut, too. */
+Test(fast, group_joined_then_rule_revoked)
+{
+	stream();
+	lab_join(l, ENI_B, false, GROUPS(SG_B, SG_D));
+	lab_commit(l);
+	stream();
+	lab_revoke(l, row);
+	lab_commit(l);
+	cr_expect_eq(lab_send(l, ENI_B, udp_back).reason, VPC_DROP_REVOKED);
+	cr_expect_eq(lab_send(l, ENI_A, udp).reason, VPC_DROP_REVOKED);
+}
+
+Test(fast, rule_revoked)
+{
+	stream();
+	lab_revoke(l, row);
+	expect_way("not in force yet", ENI_A, ENI_B, udp);
+	lab_commit(l);
+	cr_expect_eq(lab_send(l, ENI_A, udp).reason, VPC_DROP_REVOKED);
+	cr_expect_eq(lab_send(l, ENI_B, udp_back).reason, VPC_DROP_REVOKED);
+	row = lab_allow(l,
+			&(struct rule_spec){
+				.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer = "10.0.0.0/24"});
+	lab_commit(l);
+	stream();
+}
+
+/* No epoch tells of these two: the flow itself was ended. */
+Test(fast, flow_cut_or_expired)
+{
+	stream();
+	cr_assert_eq(lab_sweep(l, VPC_SWEEP_CUT, 0), 1);
+	cr_expect_eq(lab_send(l, ENI_A, udp).reason, VPC_DROP_REVOKED);
+	cr_expect_eq(lab_send(l, ENI_B, udp_back).reason, VPC_DROP_REVOKED);
+}
+
+Test(fast, grace_that_ends)
+{
+	struct vpc_flow_key key;
+	struct vpc_flow f;
+	uint64_t later = lab_now_ns() + 600000000;
+
+	stream();
+	lab_kill_row(l, row);
+	lab_commit(l);
+	cr_assert_eq(lab_sweep(l, VPC_SWEEP_GRACE, later), 1);
+	lab_raise(l, SG_B, true); /* for the next epoch: as of now nothing changes */
+	for (int i = 0; i < 3; i++)
+		expect_way("spared", ENI_A, ENI_B, udp);
+	lab_commit(l);
+	for (int i = 0; i < 3; i++)
+		expect_way("still spared", ENI_A, ENI_B, udp);
+	cr_assert(lab_flow(l, true, &key, &f));
+	while (lab_now_ns() < later + 20000000)
+		;
+	cr_expect_eq(lab_send(l, ENI_A, udp).reason, VPC_DROP_REVOKED, "the grace is over");
+}
+
+/* TCP: data goes the short way, what changes the connection doesn't. */
+Test(fast, connection)
+{
+	struct packet_spec a = {.src = "10.0.0.10",
+				.dst = "10.0.0.11",
+				.proto = IPPROTO_TCP,
+				.sport = 999,
+				.dport = 80,
+				.tcp_flags = SYN},
+			   b = {.src = "10.0.0.11",
+				.dst = "10.0.0.10",
+				.proto = IPPROTO_TCP,
+				.sport = 80,
+				.dport = 999,
+				.tcp_flags = SYN | ACK};
+
+	expect_way("SYN", ENI_A, ENI_B, a);
+	expect_way("SYN-ACK", ENI_B, ENI_A, b);
+	a.tcp_flags = b.tcp_flags = ACK;
+	for (int i = 0; i < 3; i++) {
+		expect_way("data", ENI_A, ENI_B, a);
+		expect_way("data", ENI_B, ENI_A, b);
+	}
+	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, true));
+	a.tcp_flags = 0;
+	cr_expect_eq(lab_send(l, ENI_A, a).reason, VPC_DROP_INVALID_FLAGS);
+	a.tcp_flags = RST;
+	expect_way("RST", ENI_A, ENI_B, a);
+	cr_expect(lab_flow_state(l, VPC_FLOW_RESET, false));
+	expect_way("data brings it back at once", ENI_B, ENI_A, b);
+	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, true));
+	a.tcp_flags = FIN | ACK, b.tcp_flags = FIN | ACK;
+	expect_way("FIN", ENI_A, ENI_B, a);
+	expect_way("FIN", ENI_B, ENI_A, b);
+	cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, false));
+	a.tcp_flags = SYN;
+	expect_way("the same ports again", ENI_A, ENI_B, a);
+	b.tcp_flags = SYN | ACK, a.tcp_flags = ACK;
+	expect_way("SYN-ACK", ENI_B, ENI_A, b);
+	expect_way("the last ACK is not taken for data", ENI_A, ENI_B, a);
+	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, true));
+}
+
+static void segment(uint32_t from, uint8_t flags, uint32_t seq, uint32_t ack)
+{
+	bool a = from == ENI_A;
+	struct packet_spec p = {.src = a ? "10.0.0.10" : "10.0.0.11",
+				.dst = a ? "10.0.0.11" : "10.0.0.10",
+				.proto = IPPROTO_TCP,
+				.sport = a ? 999 : 80,
+				.dport = a ? 80 : 999,
+				.tcp_flags = flags,
+				.tcp_seq = seq,
+				.tcp_ack = ack};
+	struct verdict v = lab_send(l, from, p);
+
+	cr_expect_eq(v.reason, 0, "dropped for reason %d", v.reason);
+}
+
+static void handshake(void)
+{
+	segment(ENI_A, SYN, 100, 0);
+	segment(ENI_B, SYN | ACK, 70000, 101);
+	segment(ENI_A, ACK, 101, 70001);
+}
+
+/* While few are half-open a connection is made where it will stay, and counts to the budget when it is one. */
+Test(fast, straight_to_the_established_table)
+{
+	lab_ctl(l)->half_open_max = 1;
+	segment(ENI_A, SYN, 100, 0);
+	cr_expect(lab_flow_state(l, VPC_FLOW_SYN_SENT, true));
+	cr_expect_eq(lab_half_open(l), 1);
+	cr_expect_eq(lab_established(l, ENI_A), 0);
+	segment(ENI_B, SYN | ACK, 70000, 101);
+	segment(ENI_A, ACK, 101, 70001);
+	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, true));
+	cr_expect_eq(lab_half_open(l), 0);
+	cr_expect_eq(lab_established(l, ENI_A), 1);
+	cr_expect_eq(lab_established(l, ENI_B), 1);
+	cr_expect_eq(lab_flows(l, false), 0);
+}
+
+Test(fast, half_open_ones_are_few)
+{
+	struct packet_spec p = {.src = "10.0.0.10",
+				.dst = "10.0.0.11",
+				.proto = IPPROTO_TCP,
+				.dport = 80,
+				.tcp_flags = SYN};
+
+	lab_ctl(l)->half_open_max = 3;
+	for (p.sport = 1; p.sport <= 20; p.sport++)
+		cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
+	cr_expect_eq(lab_flows(l, true), 3, "a flood fills only what is for it");
+	cr_expect_eq(lab_flows(l, false), 17);
+	lab_age(l, 61);
+	lab_sweep(l, VPC_SWEEP_EXPIRE, 0);
+	cr_expect_eq(lab_flows(l, true), 0);
+	cr_expect_eq(lab_half_open(l), 0, "the ended ones give back what they counted for");
+	p.sport = 1;
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
+	p.tcp_flags = RST;
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
+	cr_expect_eq(lab_half_open(l), 0);
+	p.tcp_flags = SYN, p.sport = 2;
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
+	lab_sweep(l, VPC_SWEEP_CUT, 0);
+	cr_expect_eq(lab_half_open(l), 0, "a tombstone counts for nothing");
+}
+
+Test(fast, no_budget_left_when_the_connection_is_established)
+{
+	lab_ctl(l)->half_open_max = 1;
+	segment(ENI_A, SYN, 100, 0);
+	segment(ENI_B, SYN | ACK, 70000, 101);
+	lab_eni_row(l, ENI_B)->flow_budget = 0;
+	segment(ENI_A, ACK, 101, 70001);
+	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, false), "it works, where it may be evicted");
+	cr_expect_eq(lab_flows(l, true), 0);
+	cr_expect_eq(lab_half_open(l), 0);
+	cr_expect_eq(lab_established(l, ENI_A), 0);
+}
+
+Test(fast, leaves_at_the_last_ack)
+{
+	lab_ctl(l)->half_open_max = 1;
+	handshake();
+	segment(ENI_A, FIN | ACK, 101, 70001);
+	segment(ENI_B, ACK, 70001, 102);
+	segment(ENI_B, FIN | ACK, 70001, 102);
+	cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, true));
+	cr_expect_eq(lab_established(l, ENI_A), 1, "counts until it has left");
+	segment(ENI_A, ACK, 102, 70001);
+	cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, true), "acknowledges what was before the FIN");
+	segment(ENI_B, ACK, 70001, 102);
+	segment(ENI_B, FIN | ACK, 70001, 102);
+	cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, true), "the FIN again");
+	segment(ENI_A, ACK, 102, 70002);
+	cr_expect_eq(lab_flows(l, true) + lab_flows(l, false), 0);
+	cr_expect_eq(lab_established(l, ENI_A), 0);
+	cr_expect_eq(lab_established(l, ENI_B), 0);
+	handshake();
+	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, true), "the same ports again");
+}
+
+/* Both at once: each FIN has still to be acknowledged, so it waits out its time. */
+Test(fast, closed_from_both_sides_at_once)
+{
+	lab_ctl(l)->half_open_max = 1;
+	handshake();
+	segment(ENI_A, FIN | ACK, 101, 70001);
+	segment(ENI_B, FIN | ACK, 70001, 101);
+	cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, false));
+	segment(ENI_A, ACK, 102, 70002);
+	segment(ENI_B, ACK, 70002, 102);
+	cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, false));
+	cr_expect_eq(lab_established(l, ENI_A), 0);
+}
+
+/* One request and its answer, then one more: a stream, however fast they come. */
+Test(fast, udp_states)
+{
+	expect_way("request", ENI_A, ENI_B, udp);
+	expect_way("again", ENI_A, ENI_B, udp);
+	cr_expect(lab_flow_state(l, VPC_FLOW_ONE_WAY, false));
+	expect_way("answer", ENI_B, ENI_A, udp_back);
+	cr_expect(lab_flow_state(l, VPC_FLOW_REPLIED, false));
+	expect_way("and again", ENI_A, ENI_B, udp);
+	cr_expect(lab_flow_state(l, VPC_FLOW_STREAM, true));
+}
+
+/* Nobody counts as somebody: an appliance that forwards is judged at the target's port. */
+Test(fast, appliances_go_by_the_bridge)
+{
+	struct packet_spec p = {.src = "192.0.2.1", .dst = "10.0.1.12", .proto = IPPROTO_UDP, .sport = 1, .dport = 2};
+
+	lab_eni_row(l, ENI_A)->flags &= ~VPC_ENI_SOURCE_DEST_CHECK;
+	lab_eni_row(l, ENI_A)->gen_any = lab_epoch(l) + 1;
+	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_ANY, .peer = "192.0.2.0/24"});
+	lab_commit(l);
+	for (int i = 0; i < 3; i++)
+		expect_way("somebody else's", ENI_A, 0, p);
+	p.src = "10.0.0.10";
+	expect_way("its own", ENI_A, ENI_C, p);
+}
+
+Test(fast, a_tap_judges_itself)
+{
+	struct verdict v;
+
+	lab_eni_row(l, ENI_B)->flags |= VPC_ENI_TAP;
+	for (int i = 0; i < 3; i++) {
+		v = lab_send(l, ENI_A, udp);
+		cr_expect_eq(v.action, TC_ACT_REDIRECT);
+		cr_expect_eq(v.target, 0, "its own program counts it");
+		cr_expect_eq(v.mark, VPC_MARK_ENI | ENI_A);
+		cr_expect_eq(lab_deliver(l, ENI_B, v.mark, udp).reason, 0);
+	}
+	lab_revoke(l, row);
+	lab_commit(l);
+	cr_expect_eq(lab_deliver(l, ENI_B, v.mark, udp).reason, VPC_DROP_REVOKED);
+}
