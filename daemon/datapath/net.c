@@ -252,16 +252,6 @@ int net_drop_device(struct net_vpc *v, uint32_t ifindex)
 	fact_set_clear(&facts);
 	return result;
 }
-<<<<<<< HEAD
-
-bool net_port_peer_ok(struct net *n, uint32_t vpc, uint32_t eni)
-{
-	const struct net_vpc *v = net_find_vpc(n, vpc);
-	struct link_info info;
-
-	return v && link_get(v->ns.rtnl_fd, eni, NULL, &info) >= 0 && strcmp(info.kind, "veth") == 0 &&
-	       info.flags & IFF_UP && info.carrier && info.peer_elsewhere;
-}
 
 bool net_tap_is_open(const struct net *n, uint32_t vpc, uint32_t eni)
 {
@@ -294,5 +284,3 @@ void net_tap_clear(struct net_tap *t)
 {
 	t->ns_fd = close_fd(t->ns_fd);
 }
-=======
->>>>>>> main

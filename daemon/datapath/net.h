@@ -137,7 +137,6 @@ int net_prune(struct net *n, const struct plan *all);
 /* Every namespace of the instance, with all in them. The pins of tcx links go with the pin folder (tables_purge). */
 int net_purge(const char *instance);
 
-<<<<<<< HEAD
 /* Opening the tap of a port for somebody: begin on the event loop, open on a worker (it waits for rtnl), clear
  * anywhere. begin: -ENODEV: no such port, or not a tap. open: as tap_open. vpcd itself keeps none: a descriptor that
  * nobody reads gets packets all the same. */
@@ -153,12 +152,9 @@ void net_tap_clear(struct net_tap *t);
 /* Whether a VMM has the port's tap open now. */
 bool net_tap_is_open(const struct net *n, uint32_t vpc, uint32_t eni);
 
-/* Whether a veth port can be reached by bpf_redirect_peer now: up, peer in another namespace. */
-=======
 /* --- the fast path --- */
 
 /* Whether a veth port can be reached by bpf_redirect_peer now: up, peer in another namespace and up. */
->>>>>>> main
 bool net_port_peer_ok(struct net *n, uint32_t vpc, uint32_t eni);
 /* Calls on_port for every port of a VPC (0: of all). Later changes are told as netlink tells of them, and before vpcd
  * itself takes a port down. 0, or -errno of the last failure: ports not read are told as not reachable. */

@@ -240,12 +240,9 @@ static void repair_end(struct repair *p, int result, const struct vpc_error *err
 		log_error("a VPC could not be put right (will be tried again): %s", error->message);
 	else
 		engine_attach_links(e);
-<<<<<<< HEAD
 	taps_flag(e, &p->r.all);
 	tables_boot_apply(e->tables, &p->r.all);
-=======
 	(void)net_report_ports(e->net, vpc);
->>>>>>> main
 	reopening_clear(&p->r);
 	free(p);
 	e->repair_failures = result < 0 ? e->repair_failures + 1 : 0;
