@@ -116,12 +116,35 @@ static __always_inline int boot_partial(struct __sk_buff *skb, const struct pack
 	return checksum == sum;
 }
 
-/* Puts n bytes of a template (at most max) behind the frame; *at is moved. */
+/* Lengths that aren't constant go through these two: functions of their own, whose arguments stay in registers (6.1
+ * forgets what is known of those that it put on the stack), and a comparison of n - 1, from which it learns that n
+ * isn't 0. Return 0, or not 0 also where n is not 1 to max. */
+static __noinline long boot_put(struct __sk_buff *skb, __u32 at, const __u8 *data, __u32 n, __u32 max)
+{
+	__u32 last = n - 1;
+
+	asm volatile("" : "+r"(last));
+	if (last >= max)
+		return -1;
+	return bpf_skb_store_bytes(skb, at, data, last + 1, 0);
+}
+
+static __noinline long boot_load(struct __sk_buff *skb, __u32 at, __u8 *to, __u32 n, __u32 max)
+{
+	__u32 last = n - 1;
+
+	asm volatile("" : "+r"(last));
+	if (last >= max)
+		return -1;
+	return bpf_skb_load_bytes(skb, at, to, last + 1);
+}
+
+/* The same behind what is there; *at is moved. */
 static __always_inline int boot_append(struct __sk_buff *skb, __u32 *at, const __u8 *data, __u32 n, __u32 max)
 {
 	if (!n)
 		return 0;
-	if (n > max || bpf_skb_store_bytes(skb, *at, data, n, 0))
+	if (boot_put(skb, *at, data, n, max))
 		return -1;
 	*at += n;
 	return 0;
@@ -133,9 +156,7 @@ static __always_inline __u64 boot_sum(struct __sk_buff *skb, struct boot_scratch
 	__u32 n = end - 54, words;
 	__s64 sum;
 
-	if (n < 8 || n > BOOT_OUT_BYTES - 8)
-		return 0;
-	if (bpf_skb_load_bytes(skb, 54, b->out, n))
+	if (boot_load(skb, 54, b->out, n, BOOT_OUT_BYTES - 8))
 		return 0;
 	b->out[n & (BOOT_OUT_BYTES - 1)] = 0;
 	b->out[(n + 1) & (BOOT_OUT_BYTES - 1)] = 0;

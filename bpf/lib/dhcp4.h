@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * DHCP (RFC 2131, 2132), answered by the port for the one address its ENI has. There is nothing to allocate: an offer is
- * what an acknowledgement would be, releases and declines change nothing.
+ * DHCP (RFC 2131, 2132), answered by the port for the one address its ENI has. There is nothing to allocate: an offer
+ * is what an acknowledgement would be, releases and declines change nothing.
  */
 #ifndef BPF_LIB_DHCP4_H
 #define BPF_LIB_DHCP4_H
@@ -63,7 +63,7 @@ struct dhcp4_frame {
 	__u8 t2_option[2];
 	__be32 t2;
 } __attribute__((packed));
-#define DHCP4_FIXED	  (282 + 9)
+#define DHCP4_FIXED	   (282 + 9)
 #define DHCP4_FIXED_INFORM (DHCP4_FIXED + 16)
 #define DHCP4_FIXED_LEASE  (DHCP4_FIXED_INFORM + 18)
 _Static_assert(sizeof(struct dhcp4_frame) == DHCP4_FIXED_LEASE, "dhcp4_frame");
@@ -80,7 +80,7 @@ static __always_inline int dhcp4_option(struct __sk_buff *skb, struct boot_scrat
 		return n == 4 ? bpf_skb_load_bytes(skb, at, &b->server, 4) : -1;
 	if (code == 61 && n) {
 		b->client_id_bytes = n;
-		return n <= BOOT_CLIENT_ID_MAX ? bpf_skb_load_bytes(skb, at, b->client_id, n) : -1;
+		return (int)boot_load(skb, at, b->client_id, n, BOOT_CLIENT_ID_MAX);
 	}
 	return 0;
 }
@@ -254,7 +254,7 @@ static __always_inline int dhcp4_answer(struct __sk_buff *skb, struct scratch *s
 	f->dst = dhcp4_destination(request, type, mine);
 	dhcp4_fill_options(f, me, type, READ_ONCE(options->lease_s));
 	dhcp4_fill_headers(f, s, b, me, length);
-	if (bpf_skb_change_tail(skb, length, 0) || bpf_skb_store_bytes(skb, 0, f, at, BPF_F_INVALIDATE_HASH))
+	if (bpf_skb_change_tail(skb, length, 0) || boot_put(skb, 0, b->out, at, DHCP4_FIXED_LEASE))
 		return VPC_DROP_UNANSWERED;
 	if (id_bytes && (boot_append(skb, &at, id_option, 2, 2) ||
 			 boot_append(skb, &at, b->client_id, id_bytes, BOOT_CLIENT_ID_MAX)))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * DHCPv6 (RFC 8415), stateful and stateless, answered by the port for the one address its ENI has: in the first IA_NA of
- * the request. The server's DUID is the gateway's MAC (DUID-LL).
+ * DHCPv6 (RFC 8415), stateful and stateless, answered by the port for the one address its ENI has: in the first IA_NA
+ * of the request. The server's DUID is the gateway's MAC (DUID-LL).
  */
 #ifndef BPF_LIB_DHCP6_H
 #define BPF_LIB_DHCP6_H
@@ -98,7 +98,7 @@ static __always_inline int dhcp6_option(struct __sk_buff *skb, struct boot_scrat
 {
 	if (code == DHCP6_CLIENT_ID) {
 		b->client_id_bytes = n;
-		return n && n <= DHCP6_DUID_MAX ? bpf_skb_load_bytes(skb, at, b->client_id, n) : -1;
+		return (int)boot_load(skb, at, b->client_id, n, DHCP6_DUID_MAX);
 	}
 	if (code == DHCP6_SERVER_ID) {
 		b->server = 1;
@@ -245,7 +245,7 @@ static __always_inline int dhcp6_answer(struct __sk_buff *skb, struct scratch *s
 	at = dhcp6_fill_result(f, b, mine, READ_ONCE(options->lease_s));
 	length = at + (id_bytes ? 4 + id_bytes : 0) + option_bytes;
 	dhcp6_fill_headers(f, s, b, me, type, length);
-	if (bpf_skb_change_tail(skb, length, 0) || bpf_skb_store_bytes(skb, 0, f, at, BPF_F_INVALIDATE_HASH))
+	if (bpf_skb_change_tail(skb, length, 0) || boot_put(skb, 0, b->out, at, DHCP6_FIXED_IA))
 		return VPC_DROP_UNANSWERED;
 	if (id_bytes && (boot_append(skb, &at, (const __u8 *)id_option, 4, 4) ||
 			 boot_append(skb, &at, b->client_id, id_bytes, DHCP6_DUID_MAX)))

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Router advertisements (RFC 4861, 4.2): to whom solicits one, and now and then to whom asks where the gateway is, so that
- * the route of a workload that runs for months doesn't end. The prefix is on-link (neighbours are found by ND, which the
- * port answers) and not for autoconfiguration: an ENI has the addresses it was given, by DHCPv6.
+ * Router advertisements (RFC 4861, 4.2): to whom solicits one, and now and then to whom asks where the gateway is, so
+ * that the route of a workload that runs for months doesn't end. The prefix is on-link (neighbours are found by ND,
+ * which the port answers) and not for autoconfiguration: an ENI has the addresses it was given, by DHCPv6.
  */
 #ifndef BPF_LIB_RA_H
 #define BPF_LIB_RA_H
 
 #include "lib/boot.h"
 
-#define RA_MANAGED     0xc0	/* addresses and the rest by DHCPv6 */
-#define RA_LIFETIME_S  65535	/* RFC 8319 */
+#define RA_MANAGED     0xc0  /* addresses and the rest by DHCPv6 */
+#define RA_LIFETIME_S  65535 /* RFC 8319 */
 #define RA_ON_LINK     0x80
 #define RA_REFRESH_NS  (600 * NS_PER_S)
 #define RA_FRAME_BYTES 118

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* DHCP options as they stand in the answers of DHCP (RFC 2132), DHCPv6 (RFC 3646) and router advertisements (RFC 8106). */
+/* DHCP options as they stand in the answers of DHCP (RFC 2132), DHCPv6 (RFC 3646) and router advertisements (RFC 8106).
+ */
 #include <assert.h>
 #include <string.h>
 

@@ -28,8 +28,8 @@ static int add_server(struct dhcp_options *o, const char *text, struct vpc_error
 				     "'%.64s' is not an address that a server can have", text);
 	for (size_t i = 0; i < o->n_dns; i++) {
 		if (ip_equal(&o->dns[i], &ip))
-			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "dns_servers",
-					     "%s is named twice", text);
+			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "dns_servers", "%s is named twice",
+					     text);
 		same_family += o->dns[i].family == ip.family;
 	}
 	if (same_family == DHCP_DNS_FAMILY)

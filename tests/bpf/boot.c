@@ -654,3 +654,32 @@ Test(boot, who_asks_for_the_gateway_is_told_of_the_router_now_and_then)
 	cr_expect_eq(solicit("fe80::1234", NULL, 135, "fd00:1::11").action, 7);
 	cr_expect_eq(lab_out(l)->data[54], 136, "a neighbour");
 }
+
+/* Whatever stands in a request: it is answered or dropped, and goes nowhere else. */
+Test(boot, requests_with_random_bytes)
+{
+	unsigned answered[2] = {0};
+
+	srandom(1);
+	for (unsigned i = 0; i < 40000; i++) {
+		bool six = i & 1;
+		struct message m = six ? dhcp6_request((uint8_t)(random() % 14), true) : dhcp4_request(3);
+		struct verdict v;
+
+		if (six) {
+			add_server(&m, lab_gateway_mac());
+			add_ia(&m, "fd00:1::10");
+		} else {
+			ADD(&m, 61, 7, 1, 2, 3, 4, 5, 6, 7, 50, 4, 10, 0, 0, 10, 255);
+		}
+		for (long n = random() % 4; n > 0; n--)
+			m.bytes[8 + (size_t)random() % (m.n - 8)] = (uint8_t)random();
+		if (random() % 4 == 0)
+			m.n = 8 + (size_t)random() % (m.n - 8);
+		v = six ? dhcp6_send(&m, "fe80::1234") : dhcp4_send(&m, "0.0.0.0", "255.255.255.255", everybody);
+		cr_assert(v.action == 2 || (v.action == 7 && v.mark == (VPC_MARK_ANSWER | ENI_A)), "%u: action %d", i,
+			  v.action);
+		answered[six] += v.action == 7;
+	}
+	cr_assert(answered[0] > 1000 && answered[1] > 1000);
+}

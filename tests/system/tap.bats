@@ -72,7 +72,7 @@ address()
 	in_ns "$1" ip address add "$(ip_of "$1")/24" dev eth0
 	in_ns "$1" ip -6 address add "$(ip6_of "$1")/64" dev eth0 nodad
 	in_ns "$1" ip route add default via "${2:-10.50.1.1}"
-	in_ns "$1" ip -6 route add default via fe80::1 dev eth0
+	in_ns "$1" ip -6 route replace default via fe80::1 dev eth0
 }
 
 is_open()

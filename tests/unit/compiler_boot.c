@@ -30,11 +30,13 @@ Test(compiler_boot, nothing)
 Test(compiler_boot, servers_by_family_and_a_domain)
 {
 	static const uint8_t dhcp4[] = {6, 8, 10, 0, 0, 53, 10, 0, 0, 54, 15, 6, 'a', 'b', '.', 'o', 'r', 'g'};
-	static const uint8_t dhcp6[] = {0,    23, 0, 16, 0xfd, 0,    0, 0, 0, 0,   0,	0, 0,	0,   0,	  0, 0,
-					0,    0,  0x53, 0,  24,   0,	8, 2, 'a', 'b', 3, 'o', 'r', 'g', 0};
-	static const uint8_t ra[] = {25, 3, 0, 0, 0, 0, 255, 255, 0xfd, 0, 0,	0,   0, 0,   0,	  0,   0, 0, 0, 0, 0, 0,
-				     0,	 0x53, 31, 2, 0, 0, 0, 0, 255, 255, 2, 'a', 'b', 3, 'o', 'r', 'g', 0};
-	const struct dhcp_options o = options((const char *const[]){"10.0.0.53", "fd00::53", "10.0.0.54", NULL}, "ab.org");
+	static const uint8_t dhcp6[] = {0, 23, 0, 16,	0xfd, 0,  0, 0, 0, 0,	0,   0, 0,   0,	  0,   0,
+					0, 0,  0, 0x53, 0,    24, 0, 8, 2, 'a', 'b', 3, 'o', 'r', 'g', 0};
+	static const uint8_t ra[] = {25, 3, 0,	 0,   0, 0,   255, 255, 0xfd, 0,    0,	 0, 0, 0,
+				     0,	 0, 0,	 0,   0, 0,   0,   0,	0,    0x53, 31,	 2, 0, 0,
+				     0,	 0, 255, 255, 2, 'a', 'b', 3,	'o',  'r',  'g', 0};
+	const struct dhcp_options o =
+		options((const char *const[]){"10.0.0.53", "fd00::53", "10.0.0.54", NULL}, "ab.org");
 	struct vpc_boot_options b;
 
 	record_boot(&o, &b);
