@@ -319,6 +319,7 @@ as_user()
 	ctl attach "$P-a" --subnet prod-app --sg "$P-sg" --netns "$(netns_of "$P-a")" >/dev/null
 	plug "$P-c" prod-app --sg "$P-sg"
 	mac=$(eni_field "$P-a" mac)
+	# shellcheck disable=SC2016 # the inner shell's
 	in_ns "$P-a" sh -e -c '
 		ip address flush dev eth0
 		ip tuntap add dev tap0 mode tap
@@ -330,9 +331,8 @@ as_user()
 		done'
 	# In place of Firecracker: a guest of another namespace behind that tap.
 	netns_add "$P-g"
-	in_ns "$P-a" "$TOOLS/guest" --tap tap0 --mac "$mac" --into "/run/netns/$(netns_of "$P-g")" \
-		--ready "$BATS_TEST_TMPDIR/joined" 3>&- &
-	echo $! >>"$BATS_FILE_TMPDIR/background"
+	background "$P-a" "$TOOLS/guest" --tap tap0 --mac "$mac" --into "/run/netns/$(netns_of "$P-g")" \
+		--ready "$BATS_TEST_TMPDIR/joined"
 	wait_for 5 test -e "$BATS_TEST_TMPDIR/joined"
 	in_ns "$P-g" ip address add "$(ip_of "$P-a")/24" dev eth0
 	in_ns "$P-g" ip route add default via 10.50.1.1
