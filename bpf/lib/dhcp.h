@@ -14,7 +14,8 @@ static __always_inline int dhcp_asked(const struct packet *p)
 	return address_is_link_local6(p->src) && p->sport == bpf_htons(546) && p->dport == bpf_htons(547);
 }
 
-/* What only a DHCP server sends to a client: nobody plays one (a relay's packets go from server port to server port). */
+/* What only a DHCP server sends to a client: nobody plays one (a relay's packets go from server port to server port).
+ */
 static __always_inline int dhcp_offered(const struct packet *p)
 {
 	if (p->proto != IPPROTO_UDP || p->fragment == FRAGMENT_LATER)

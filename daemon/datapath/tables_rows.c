@@ -14,7 +14,8 @@ bool row_is_all(const struct plan_row *r, struct vpc_rule_key *ret)
 
 	if (r->slot != VPC_SLOT_ANY || r->port_plen || r->peer_plen || (!cidr4 && r->peer_kind != VPC_PEER_CIDR6))
 		return false;
-	*ret = (struct vpc_rule_key){.class = r->sg, .kind = cidr4 ? VPC_PEER_ALL4 : VPC_PEER_ALL6, .plen = r->direction};
+	*ret = (struct vpc_rule_key){
+		.class = r->sg, .kind = cidr4 ? VPC_PEER_ALL4 : VPC_PEER_ALL6, .plen = r->direction};
 	return true;
 }
 

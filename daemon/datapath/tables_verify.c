@@ -152,9 +152,8 @@ static int verify_all_rows(struct verify *v)
 		const struct vpc_sg_dir *dir = &sg_at(v->t, i / 4)->dir[i / 2 % 2];
 		uint32_t number = i % 2 ? dir->all6 : dir->all4;
 		struct plan_row seen = {.direction = (uint8_t)(i / 2 % 2), .sg = i / 4};
-		const struct vpc_rule_key key = {.class = i / 4,
-						 .kind = i % 2 ? VPC_PEER_ALL6 : VPC_PEER_ALL4,
-						 .plen = (uint8_t)(i / 2 % 2)};
+		const struct vpc_rule_key key = {
+			.class = i / 4, .kind = i % 2 ? VPC_PEER_ALL6 : VPC_PEER_ALL4, .plen = (uint8_t)(i / 2 % 2)};
 		const struct vpc_row *row;
 		char text[ROW_TEXT_MAX];
 
@@ -169,7 +168,8 @@ static int verify_all_rows(struct verify *v)
 		if (memcmp(&row->key, &key, sizeof(key)) == 0)
 			r = check_row(v, &seen);
 		else
-			r = verify_tell(v, "rule row", row_text(&seen, text), "unexpected", "row %u is another's", number);
+			r = verify_tell(v, "rule row", row_text(&seen, text), "unexpected", "row %u is another's",
+					number);
 	}
 	return r;
 }

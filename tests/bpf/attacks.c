@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a tenant might try that has an appliance (source_dest_check off) beside its other ENIs: P1, P7, DESIGN.md 4.2. */
+/* What a tenant might try that has an appliance (source_dest_check off) beside its other ENIs: P1, P7, DESIGN.md 4.2.
+ */
 #include "bpf_util.h"
 
 #include <criterion/criterion.h>
@@ -34,12 +35,8 @@ static struct packet_spec from_victim(uint8_t proto, const char *address)
 
 static struct packet_spec to_victim(uint8_t proto, const char *address)
 {
-	return (struct packet_spec){.src = "10.0.0.11",
-				    .dst = address,
-				    .proto = proto,
-				    .sport = 9,
-				    .dport = 53,
-				    .tcp_flags = SYN | ACK};
+	return (struct packet_spec){
+		.src = "10.0.0.11", .dst = address, .proto = proto, .sport = 9, .dport = 53, .tcp_flags = SYN | ACK};
 }
 
 /* The appliance writes the victim's address; what the accomplice then sends is no answer of the victim's flow. */
@@ -118,8 +115,12 @@ Test(attacks, fragments_in_the_name_of_another)
 /* Playing the DHCP server needs more than a rule that lets UDP in. */
 Test(attacks, dhcp_server)
 {
-	struct packet_spec p = {
-		.src = "10.0.1.12", .dst = "10.0.0.11", .proto = IPPROTO_UDP, .sport = 67, .dport = 68, .payload = 300},
+	struct packet_spec p = {.src = "10.0.1.12",
+				.dst = "10.0.0.11",
+				.proto = IPPROTO_UDP,
+				.sport = 67,
+				.dport = 68,
+				.payload = 300},
 			   p6 = {.src = "fd00:1:0:1::12",
 				 .dst = "fd00:1::11",
 				 .proto = IPPROTO_UDP,

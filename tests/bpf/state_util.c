@@ -271,8 +271,7 @@ uint32_t lab_allow(struct lab *l, const struct rule_spec *spec)
 
 uint32_t lab_allow_all(struct lab *l, uint32_t sg, uint8_t direction, int family)
 {
-	struct vpc_rule_key key = {
-		.class = sg, .kind = family == 4 ? VPC_PEER_ALL4 : VPC_PEER_ALL6, .plen = direction};
+	struct vpc_rule_key key = {.class = sg, .kind = family == 4 ? VPC_PEER_ALL4 : VPC_PEER_ALL6, .plen = direction};
 	uint32_t *all = family == 4 ? &l->sg[sg].dir[direction].all4 : &l->sg[sg].dir[direction].all6;
 
 	if (!*all)
