@@ -251,7 +251,8 @@ int config_parse(struct config *ret, int argc, char **argv)
 {
 	const char *file = NULL;
 
-	*ret = (struct config){.log_level = LOG_INFO, .use_tcx = true, .use_fast_path = true, .limits = vpc_limits_default};
+	*ret = (struct config){
+		.log_level = LOG_INFO, .use_tcx = true, .use_fast_path = true, .limits = vpc_limits_default};
 	if (set_string(&ret->instance, "default") < 0 || set_string(&ret->state_dir, "/var/lib/vpcd") < 0 ||
 	    set_string(&ret->run_dir, "/run/vpcd") < 0)
 		return -ENOMEM;

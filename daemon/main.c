@@ -2,6 +2,7 @@
 /* vpcd: wiring only. What happens to a change is in engine/txn.c. */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/file.h>
@@ -186,6 +187,10 @@ static int run(const struct config *c)
 		log_error(
 			"vpcd runs in a mount namespace of its own, and networks would end with it; start it outside");
 		return -EPERM;
+	}
+	if (c->group && !getgrnam(c->group)) {
+		log_error("there is no group '%s'; make it first, or leave --group out", c->group);
+		return -ENOENT;
 	}
 	r = take_locks(c, &instance_lock, &run_lock);
 	if (r < 0)

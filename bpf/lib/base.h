@@ -69,7 +69,7 @@ struct packet {
 	__u16 fragment_at; /* in units of 8 bytes: where a later fragment begins, a first one ends */
 	__u16 seq_end;	   /* TCP: low 16 bits of the sequence number behind its last byte (FIN not counted), */
 	__u16 ack;	   /* and of what it acknowledges; host order */
-	__u8 upper; /* TCP: bytes of its header */
+	__u8 upper;	   /* TCP: bytes of its header */
 	__u8 pad;
 };
 

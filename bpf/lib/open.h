@@ -148,6 +148,13 @@ static __always_inline int open_in_anothers_name(struct scratch *s)
 	       address_owner(s, s->packet.src);
 }
 
+/* Whether what is remembered is of the ENIs that were judged: an address may be another's by now. */
+static __always_inline int open_is_same(const struct scratch *s)
+{
+	return s->fl.eni[0] == s->side[0].eni && s->fl.incarnation[0] == s->side[0].incarnation &&
+	       s->fl.eni[1] == s->side[1].eni && s->fl.incarnation[1] == s->side[1].incarnation;
+}
+
 /* Judges the packet as an opening, `how`: OPEN_…. Returns PASS, AGAIN or a reason. */
 __noinline int open_flow(__u32 which, int how)
 {
@@ -167,7 +174,7 @@ __noinline int open_flow(__u32 which, int how)
 		s->target = s->end[1].eni;
 		s->target_incarnation = s->side[1].eni == s->end[1].eni ? s->side[1].incarnation : 0;
 	}
-	if (how == OPEN_KEEP)
+	if (how == OPEN_KEEP && open_is_same(s))
 		return open_note(s);
 	rc = open_budget(s);
 	if (rc)

@@ -11,7 +11,8 @@
  *   judged again?         gen_revoke of neither side nor of its set is newer than the flow's judgement
  *   who are the sides?    incarnations are the same and gen_any of neither ENI is newer than the packet that was
  *                         remembered: so set and addresses are what they were
- *   idle time             once a second the long way writes last_seen_ns; until_ms is a second after it was last written
+ *   idle time             once a second the long way writes last_seen_ns; until_ms is a second after it was last
+ * written
  *
  * Per CPU, and read and written by programs that don't interrupt one another there: no entry is seen half written.
  */
@@ -33,10 +34,10 @@ struct recent {
 	__u32 version;
 	__u16 version_at;
 	__u8 proto;
-	__u8 family; /* 4, 6; 0: empty */
+	__u8 family;	/* 4, 6; 0: empty */
 	__u32 until_ms; /* about: units of 2^20 ns of CLOCK_MONOTONIC */
-	__u64 judged; /* epoch */
-	__u64 noted;  /* epoch of the packet that was remembered */
+	__u64 judged;	/* epoch */
+	__u64 noted;	/* epoch of the packet that was remembered */
 	__be32 src6[4];
 	__be32 dst6[4];
 };
@@ -89,8 +90,8 @@ static __always_inline void version_raise(__u64 tag)
 		__sync_fetch_and_add(version, 1);
 }
 
-/* A connection that ends within a tick of the clock (1 to 10 ms) is over before remembering it would have paid: nothing is
- * remembered of so young a flow, and so nobody need be told of its changes. A CPU whose clock ticks while another
+/* A connection that ends within a tick of the clock (1 to 10 ms) is over before remembering it would have paid: nothing
+ * is remembered of so young a flow, and so nobody need be told of its changes. A CPU whose clock ticks while another
  * changes the state may remember what was before, for a second: the flow's next step waits so long. A cut never
  * depends on this (flow_bury). */
 static __always_inline int recent_worth(const struct scratch *s, __u64 created_ns)

@@ -177,8 +177,9 @@ static __always_inline void track_move(struct scratch *s)
 
 	if (!s->in_flow && (state == VPC_FLOW_ESTABLISHED || state == VPC_FLOW_STREAM))
 		flow_promote(SCRATCH_PACKET);
-	else if (s->in_flow && (state == VPC_FLOW_RESET || (state == VPC_FLOW_CLOSING && !(s->fl.flags & TCP_LAST_ACK)) ||
-				(state == VPC_FLOW_ESTABLISHED && (s->fl.flags & VPC_FLOW_HALF_OPEN))))
+	else if (s->in_flow &&
+		 (state == VPC_FLOW_RESET || (state == VPC_FLOW_CLOSING && !(s->fl.flags & TCP_LAST_ACK)) ||
+		  (state == VPC_FLOW_ESTABLISHED && (s->fl.flags & VPC_FLOW_HALF_OPEN))))
 		flow_demote(SCRATCH_PACKET);
 }
 

@@ -54,7 +54,8 @@ static int make_pair(struct probe *p, unsigned i)
 	struct link_info info;
 	int r;
 
-	p->port[i] = (struct port_record){.eni = VPC_ENI_FIRST + i, .mac = {2, 0, 0, 0, 0, (uint8_t)(i + 1)}, .mtu = 1500};
+	p->port[i] =
+		(struct port_record){.eni = VPC_ENI_FIRST + i, .mac = {2, 0, 0, 0, 0, (uint8_t)(i + 1)}, .mtu = 1500};
 	snprintf(p->port[i].host_ifname, sizeof(p->port[i].host_ifname), "probe%u", i);
 	snprintf(p->port[i].attachment.ifname, sizeof(p->port[i].attachment.ifname), "probe%u", i);
 	r = link_make_veth(p->outer, &p->port[i], p->inner_ns, text);
@@ -83,8 +84,8 @@ static int open_wire(const struct probe *p, unsigned i)
 static int send_and_wait(const struct probe *p)
 {
 	/* to a MAC that is neither end's: as between ports of a bridge */
-	static const uint8_t frame[64] = {2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, PROBE_ETHERTYPE >> 8,
-					  PROBE_ETHERTYPE & 0xff};
+	static const uint8_t frame[64] = {
+		2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, PROBE_ETHERTYPE >> 8, PROBE_ETHERTYPE & 0xff};
 	_cleanup_close_ int from = open_wire(p, 0), to = open_wire(p, 1);
 	struct sockaddr_ll source = {};
 	socklen_t length = sizeof(source);

@@ -117,7 +117,8 @@ static void on_port(uint32_t eni, bool peer_ok, void *userdata)
 	struct engine *e = userdata;
 	bool straight = peer_ok && e->fast_path;
 
-	tables_eni_set_flags(e->tables, eni, straight ? VPC_ENI_PEER_REDIRECT : 0, straight ? 0 : VPC_ENI_PEER_REDIRECT);
+	tables_eni_set_flags(e->tables, eni, straight ? VPC_ENI_PEER_REDIRECT : 0,
+			     straight ? 0 : VPC_ENI_PEER_REDIRECT);
 }
 
 static void choose_fast_path(struct engine *e, bool wanted)

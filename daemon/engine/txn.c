@@ -18,7 +18,7 @@ static void txn_reply(struct txn *t);
 
 /* --- validate, compile ------------------------------------------------------------------------------- */
 
-static int txn_validate(struct txn *t, struct vpc_error *reterr)
+int txn_validate(struct txn *t, struct vpc_error *reterr)
 {
 	struct engine_request *request = t->request;
 	struct model_context context = {
@@ -70,8 +70,7 @@ static int txn_compile(struct txn *t, struct vpc_error *reterr)
 
 /* --- the path ---------------------------------------------------------------------------------------- */
 
-/* Gives up this run of the transaction; the model is N again. It may be started once more. */
-static void txn_rewind(struct txn *t)
+void txn_rewind(struct txn *t)
 {
 	if (t->net_change)
 		net_undo(t->e->net, TAKE_PTR(t->net_change));

@@ -41,6 +41,10 @@ struct txn {
 bool txn_replay(struct txn *t);
 
 /* --- txn.c --- */
+/* Applies the changes to the model: it shows N+1 until txn_rewind or the end. */
+int txn_validate(struct txn *t, struct vpc_error *reterr);
+/* Gives up this run of the transaction; the model is N again. It may be started once more. */
+void txn_rewind(struct txn *t);
 /* The job's start: one run of the transaction. */
 void txn_start(struct job *job);
 void txn_free(struct txn *t);

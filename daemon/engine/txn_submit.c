@@ -50,8 +50,17 @@ static void opening_trip_done(void *data, int result)
 	}
 }
 
+/* What is wrong with the request itself is said before anything it names is opened. */
+static int check_first(struct txn *t, struct vpc_error *reterr)
+{
+	int r = txn_validate(t, reterr);
+
+	txn_rewind(t);
+	return r;
+}
+
 /* Opens what the request attaches to. 0: nothing to open; 1: on its way. */
-static int open_workloads(struct txn *t)
+static int open_workloads(struct txn *t, struct vpc_error *reterr)
 {
 	struct opening_trip *trip;
 	struct opening *opening = NULL;
@@ -59,10 +68,11 @@ static int open_workloads(struct txn *t)
 
 	if (r < 0 || !opening)
 		return r;
-	trip = calloc(1, sizeof(*trip));
+	r = check_first(t, reterr);
+	trip = r == 0 ? calloc(1, sizeof(*trip)) : NULL;
 	if (!trip) {
 		opening_free(opening);
-		return -ENOMEM;
+		return r < 0 ? r : -ENOMEM;
 	}
 	*trip = (struct opening_trip){.txn = t, .opening = opening};
 	r = worker_submit(t->e->worker, WORKER_USER, opening_trip_run, opening_trip_done, opening_trip_free, trip);
@@ -124,9 +134,10 @@ void engine_submit(struct engine *e, struct engine_request *request, engine_repl
 	}
 	r = getrandom(&t->seed, sizeof(t->seed), 0) == sizeof(t->seed) ? 0 : -EIO;
 	if (r == 0)
-		r = open_workloads(t);
+		r = open_workloads(t, &error);
 	if (r < 0) {
-		vpc_error_set(&error, VPC_E_INTERNAL_ERROR, NULL, "cannot start the request: %s", strerror(-r));
+		if (error.code == VPC_E_OK)
+			vpc_error_set(&error, VPC_E_INTERNAL_ERROR, NULL, "cannot start the request: %s", strerror(-r));
 		txn_refuse(t, &error);
 	} else if (r == 0) {
 		engine_run_job(e, &t->job);

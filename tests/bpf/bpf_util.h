@@ -162,7 +162,7 @@ struct verdict lab_cross(struct lab *l, uint32_t number, uint32_t to, struct pac
 
 /* --- looking --- */
 uint64_t lab_drops(struct lab *l, uint32_t number, int reason);
-int64_t lab_half_open(struct lab *l); /* half_open */
+int64_t lab_half_open(struct lab *l);			 /* half_open */
 int64_t lab_established(struct lab *l, uint32_t number); /* eni_flows */
 uint64_t lab_row_packets(struct lab *l, uint32_t row);
 /* Packets an ENI sent (tx) or received. */

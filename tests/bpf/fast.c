@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The straight way to a local ENI (DESIGN 4.4): it goes where bridge and router would have taken it, as they would have,
- * and what it can't do goes by them; and what a CPU remembers of a flow never lets through what the tables don't.
+ * The straight way to a local ENI (DESIGN 4.4): it goes where bridge and router would have taken it, as they would
+ * have, and what it can't do goes by them; and what a CPU remembers of a flow never lets through what the tables don't.
  * BPF_PROG_TEST_RUN carries out no redirect: whom it was for is told by the counters; straight.c does it on real ports.
  */
 #include "bpf_util.h"
@@ -466,11 +466,8 @@ Test(fast, straight_to_the_established_table)
 
 Test(fast, half_open_ones_are_few)
 {
-	struct packet_spec p = {.src = "10.0.0.10",
-				.dst = "10.0.0.11",
-				.proto = IPPROTO_TCP,
-				.dport = 80,
-				.tcp_flags = SYN};
+	struct packet_spec p = {
+		.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_TCP, .dport = 80, .tcp_flags = SYN};
 
 	lab_ctl(l)->half_open_max = 3;
 	for (p.sport = 1; p.sport <= 20; p.sport++)

@@ -31,7 +31,7 @@ struct lab {
 	/* numbers given so far */
 	uint32_t n_sets, n_rows, n_classes, n_addrs;
 	uint64_t seen[LAB_PORTS_MAX * VPC_DROP_REASONS_MAX]; /* counters as of the last packet */
-	uint64_t received[LAB_PORTS_MAX]; /* rx_packets as of the last packet */
+	uint64_t received[LAB_PORTS_MAX];		     /* rx_packets as of the last packet */
 	uint32_t gso_bytes;
 	struct frame out;
 	struct vpc_sweep sweep;

@@ -218,6 +218,20 @@ Test(revoke, a_stream_to_an_address_that_moves)
 	cr_expect_eq(lab_send(l, ENI_A, spec(true, IPPROTO_TCP, ACK)).reason, VPC_DROP_NO_FLOW);
 }
 
+/* A SYN with the ports of the old owner's connection opens one with the new owner. */
+Test(revoke, a_connection_to_an_address_that_moved)
+{
+	establish();
+	lab_addr_remove(l, 1, "10.0.0.11");
+	lab_addr(l, 1, "10.0.0.11", ENI_C);
+	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_TCP, .peer_sg = SG_A});
+	lab_commit(l);
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_C, spec(true, IPPROTO_TCP, SYN)).reason, 0);
+	cr_expect_eq(lab_cross(l, ENI_C, ENI_A, spec(false, IPPROTO_TCP, SYN | ACK)).reason, 0);
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_C, spec(true, IPPROTO_TCP, ACK)).reason, 0);
+	cr_expect_eq(lab_established(l, ENI_B), 1, "the stream's");
+}
+
 /* The same when the flow was cut before the address moved. */
 Test(revoke, a_cut_flow_and_an_address_that_moves)
 {

@@ -179,11 +179,12 @@ static void tcp_seen(struct naive_flow *f, uint8_t flags, unsigned from)
 		f->fin[from] = true;
 }
 
-/* Whether a pure SYN asks for a connection of its own, rather than belonging to f: the opener's once more, or the
- * answer of a responder that opens at the same time (RFC 9293, 3.5). One that was cut is over for a SYN. */
+/* Whether a pure SYN asks for a connection of its own, rather than belonging to f: the opener's once more (but not
+ * after its FIN), or the answer of a responder that opens at the same time (RFC 9293, 3.5). One that was cut is over
+ * for a SYN. */
 static bool tcp_is_new(const struct naive_flow *f, unsigned from)
 {
-	return f->cut || f->reset || (f->fin[0] && f->fin[1]) || (from == 1 && f->answered);
+	return f->cut || f->reset || (f->fin[0] && f->fin[1]) || (from == 0 ? f->fin[0] : f->answered);
 }
 
 static struct naive_verdict judge_tcp(struct naive *n, int vpc, int via, const struct packet *p)

@@ -161,6 +161,8 @@ ports_are()
 @test "refused: the host's namespace, vpcd's, a VPC's, files that are none, names that aren't names" {
 	local other
 	refused AttachmentFailed attach "$P-x" --subnet prod-app --netns /proc/1/ns/net
+	# what is wrong with the request itself comes first
+	refused InvalidNetworkInterfaceID.NotFound eni attach "$P-nobody" --netns "$P-nowhere"
 	refused AttachmentFailed attach "$P-x" --subnet prod-app --pid 1
 	refused AttachmentFailed attach "$P-x" --subnet prod-app --pid "$(vpcd_pid)"
 	refused AttachmentFailed attach "$P-x" --subnet prod-app --netns "$NETNS"

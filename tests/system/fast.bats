@@ -71,7 +71,7 @@ fast_path()
 }
 
 @test "big packets, fragments and streams arrive" {
-	ping_ok "$P-a" "$(ip_of "$P-c")" -s 1472 -M do
+	ping_ok "$P-a" "$(ip_of "$P-c")" -s 1472 -M "do"
 	ping_ok "$P-a" "$(ip_of "$P-c")" -s 4000
 	ping_ok "$P-a" "$(ip_of "$P-b")" -s 4000
 	serve "$P-b" --tcp 7000
