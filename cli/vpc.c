@@ -34,11 +34,15 @@ static char *output_dhcp_options(struct cli *cli, const json_t *object, const st
 }
 
 static const struct field fields[] = {
-	{"id", "id", TABLE_LEFT, NULL},	    {"name", "name", TABLE_LEFT, NULL},
-	{"cidr", "cidr", TABLE_LEFT, NULL}, {"cidr6", "cidr6", TABLE_LEFT, NULL},
-	{"mtu", "mtu", TABLE_LEFT, NULL},   {"netns", "netns", TABLE_LEFT, NULL},
+	{"id", "id", TABLE_LEFT, NULL},
+	{"name", "name", TABLE_LEFT, NULL},
+	{"cidr", "cidr", TABLE_LEFT, NULL},
+	{"cidr6", "cidr6", TABLE_LEFT, NULL},
+	{"mtu", "mtu", TABLE_LEFT, NULL},
+	{"netns", "netns", TABLE_LEFT, NULL},
 	{"dhcp options", "dhcp_options", TABLE_LEFT, output_dhcp_options},
-	{"tags", "tags", TABLE_LEFT, NULL}, {"revision", "revision", TABLE_LEFT, NULL},
+	{"tags", "tags", TABLE_LEFT, NULL},
+	{"revision", "revision", TABLE_LEFT, NULL},
 };
 
 const struct resource vpc_resource = {
@@ -88,7 +92,8 @@ static int run_set_dhcp_options(struct cli *cli, const struct args *args)
 	json_t *body = json_object();
 	int status;
 
-	if (body_set_list(body, "dns_servers", args, "--dns") < 0 || body_set(body, "domain_name", args, "--domain") < 0) {
+	if (body_set_list(body, "dns_servers", args, "--dns") < 0 ||
+	    body_set(body, "domain_name", args, "--domain") < 0) {
 		json_decref(body);
 		return api_oom();
 	}

@@ -89,8 +89,8 @@ static void attachment_spec_clear(struct attachment_spec *a)
 
 void change_clear(struct change *c)
 {
-	char *const texts[] = {c->scope,  c->name, c->description, c->vpc_id, c->subnet_id, c->security_group_id,
-			       c->eni_id, c->cidr, c->cidr6,	   c->ip,     c->ip6,	    c->mac,
+	char *const texts[] = {c->scope,  c->name,	 c->description, c->vpc_id, c->subnet_id, c->security_group_id,
+			       c->eni_id, c->cidr,	 c->cidr6,	 c->ip,	    c->ip6,	  c->mac,
 			       c->reason, c->domain_name};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
