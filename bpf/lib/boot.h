@@ -6,6 +6,7 @@
 #ifndef BPF_LIB_BOOT_H
 #define BPF_LIB_BOOT_H
 
+#include "lib/checksum.h"
 #include "lib/parse.h"
 
 ARRAY_MAP(boot, struct vpc_boot, 2048, BPF_F_MMAPABLE);		    /* by ENI number */
@@ -18,7 +19,8 @@ struct boot_scratch {
 	__u8 out[BOOT_OUT_BYTES]; /* the answer's fixed part; later what is summed up. Aligned */
 	__u64 version;		  /* of the VPC's options */
 	__u32 client_id_bytes;	  /* 0: none */
-	__u32 partial;		  /* whether the checksum is still to be completed below us: see boot_partial */
+	__u32 partial;		  /* The checksum is still to be completed below us, and the answer's so too: it is made
+				   * of the same skb, and no helper changes that state. */
 	__be32 requested;	  /* DHCP: address asked for (option 50) */
 	__be32 server;		  /* DHCP: option 54; DHCPv6: not 0 when there is one */
 	__be32 server_is_us;	  /* DHCPv6 */
@@ -99,21 +101,6 @@ static __always_inline __u64 boot_pseudo(const __be32 *src, const __be32 *dst, _
 		sum += dst[i];
 	}
 	return sum;
-}
-
-/*
- * Whether the UDP checksum of the request isn't one yet, but the sum of its pseudo header, to be completed by whoever
- * sends it on (CHECKSUM_PARTIAL). The answer, made of the same skb, is then completed too, and must carry the same: no
- * helper tells or changes that state. A finished checksum looks like that once in 65,536 requests; the client, whose
- * next try differs, asks again.
- */
-static __always_inline int boot_partial(struct __sk_buff *skb, const struct packet *p)
-{
-	__u16 checksum, sum = boot_fold(boot_pseudo(p->src, p->dst, IPPROTO_UDP, p->end - p->l4));
-
-	if (bpf_skb_load_bytes(skb, p->l4 + 6, &checksum, 2))
-		return 0;
-	return checksum == sum;
 }
 
 /* Lengths that aren't constant go through these two: functions of their own, whose arguments stay in registers (6.1

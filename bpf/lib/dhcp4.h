@@ -128,7 +128,7 @@ static __always_inline int dhcp4_read(struct __sk_buff *skb, struct scratch *s, 
 		return VPC_DROP_UNANSWERED; /* a relay asks for somebody else */
 	if (!mac_equal(m->chaddr, me->mac))
 		return VPC_DROP_FORGED_MAC;
-	b->partial = (__u32)boot_partial(skb, p);
+	b->partial = (__u32)checksum_is_partial(skb);
 	return dhcp4_options(skb, b, p->l4 + 8 + sizeof(*m), p->end);
 }
 

@@ -120,7 +120,7 @@ static __always_inline int dhcp6_read(struct __sk_buff *skb, struct boot_scratch
 	if (p->l4 != 54 || skb->gso_size || at > p->end || bpf_skb_load_bytes(skb, p->l4 + 8, b->request, 4))
 		return VPC_DROP_MALFORMED;
 	b->type = b->request[0];
-	b->partial = (__u32)boot_partial(skb, p);
+	b->partial = (__u32)checksum_is_partial(skb);
 	for (__u32 i = 0; i < DHCP6_OPTIONS_MAX; i++) {
 		__be16 h[2] = {};
 		__u32 n;

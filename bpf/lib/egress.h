@@ -4,6 +4,7 @@
 #define BPF_LIB_EGRESS_H
 
 #include "lib/arp.h"
+#include "lib/checksum.h"
 #include "lib/dhcp.h"
 #include "lib/fragment.h"
 #include "lib/nd.h"
@@ -157,6 +158,9 @@ __noinline int egress_judge(struct __sk_buff *skb)
 	rc = parse_packet(skb, ETH_HLEN, s->ethertype == bpf_htons(ETH_P_IP) ? 4 : 6, 0);
 	if (rc)
 		return rc;
+	/* fragments are made of packets whose checksum is complete */
+	if (s->packet.fragment ? checksum_is_partial(skb) : checksum_is_elsewhere(skb, s->packet.l4, s->packet.proto))
+		return VPC_DROP_MALFORMED;
 	if (s->packet.icmp_kind == ICMP_ND)
 		return nd(skb);
 	rc = egress_ip(skb, s, me);

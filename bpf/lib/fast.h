@@ -7,6 +7,7 @@
 #ifndef BPF_LIB_FAST_H
 #define BPF_LIB_FAST_H
 
+#include "lib/checksum.h"
 #include "lib/parse.h"
 #include "lib/recent.h"
 #include "lib/redirect.h"
@@ -106,19 +107,25 @@ static __always_inline int fast_decide(struct __sk_buff *skb, const struct recen
 				       const __u8 *smac)
 {
 	__u32 number = skb->ifindex, peer = r->peer;
+	__u32 l4 = ETH_HLEN + (f->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
 	struct vpc_eni *me = bpf_map_lookup_elem(&eni, &number), *to;
 	enum way way;
 
 	if (!me || !fast_version_stands(r) || !recent_side(me, r->my_incarnation, r->my_set, r) ||
 	    !mac_equal(smac, me->mac))
 		return FAST_NOT;
-	if (!peer)
-		return mac_equal(f->frame.dmac, me->gateway_mac) ? redirect_up(skb) : FAST_NOT;
+	if (!peer) {
+		if (!mac_equal(f->frame.dmac, me->gateway_mac))
+			return FAST_NOT;
+		return checksum_is_elsewhere(skb, l4, f->proto) ? FAST_NOT : redirect_up(skb);
+	}
 	to = bpf_map_lookup_elem(&eni, &peer);
 	if (!to || !recent_side(to, r->peer_incarnation, r->peer_set, r))
 		return FAST_NOT;
 	way = redirect_way(skb, me, to, &f->frame);
 	if (way == WAY_NONE)
+		return FAST_NOT;
+	if (checksum_is_elsewhere(skb, l4, f->proto))
 		return FAST_NOT;
 	return way == WAY_UP ? redirect_up(skb) : redirect_to(skb, to, peer, way);
 }

@@ -5,7 +5,9 @@
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -202,4 +204,120 @@ Test(wire, advertisement_beside_the_answer)
 	cr_assert(receive(&reply, ipv6, 54, 134), "no advertisement");
 	cr_expect_arr_eq(reply.data, lab_mac(ENI_A), 6);
 	cr_expect_eq(reply.length, 118);
+}
+
+/* --- checksums that others are to complete ------------------------------------------------------------------------ */
+
+/* Sends the frame as one whose checksum is to be summed up from `start` and written `offset` bytes behind that. */
+static void send_partial(const struct frame *f, uint16_t start, uint16_t offset)
+{
+	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = (int)LAB_ENI(1)};
+	struct virtio_net_hdr header = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = start, .csum_offset = offset};
+	struct iovec iov[2] = {{.iov_base = &header, .iov_len = sizeof(header)},
+			       {.iov_base = (void *)(uintptr_t)f->data, .iov_len = f->length}};
+	struct msghdr m = {.msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = iov, .msg_iovlen = 2};
+	int s = socket(AF_PACKET, SOCK_RAW, 0), one = 1;
+
+	cr_assert_eq(setsockopt(s, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)), 0);
+	cr_assert_eq(sendmsg(s, &m, 0), (ssize_t)(sizeof(header) + f->length), "%s", strerror(errno));
+	close(s);
+}
+
+/* Waits for the programs: what is sent goes through the other device's queue. */
+static bool is_dropped(uint32_t number, int reason, uint64_t before)
+{
+	for (int i = 0; i < 100; i++) {
+		if (lab_drops(l, number, reason) > before)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+static bool is_refused(const struct frame *f, uint16_t start, uint16_t offset)
+{
+	uint64_t before = lab_drops(l, ENI_A, VPC_DROP_MALFORMED);
+
+	send_partial(f, start, offset);
+	return is_dropped(ENI_A, VPC_DROP_MALFORMED, before);
+}
+
+/* Nothing may enter B, so its counter tells of what the port of A let through. */
+static bool is_judged(const struct frame *f, uint16_t start, uint16_t offset)
+{
+	uint64_t before = lab_drops(l, ENI_B, VPC_DROP_NO_INGRESS_RULE);
+
+	send_partial(f, start, offset);
+	return is_dropped(ENI_B, VPC_DROP_NO_INGRESS_RULE, before);
+}
+
+static struct frame packet_to_b(uint8_t proto, bool six)
+{
+	struct packet_spec p = {.src = six ? "fd00:1::10" : "10.0.0.10",
+				.dst = six ? "fd00:1::11" : "10.0.0.11",
+				.smac = lab_mac(ENI_A),
+				.dmac = lab_mac(ENI_B),
+				.proto = proto,
+				.sport = 1000,
+				.dport = 2000,
+				.tcp_flags = 2,
+				.icmp_type = six ? 128 : 8,
+				.payload = 64};
+	struct frame f;
+
+	frame_build(&f, &p);
+	return f;
+}
+
+/* P4, P7: whoever completes the checksum writes 16 bits, chosen by the payload. Not over an address, a port or flags.
+ */
+Test(wire, checksum_elsewhere)
+{
+	struct frame f = packet_to_b(IPPROTO_UDP, false);
+
+	/* newer kernels refuse sums that begin before 20 or 40 themselves */
+	for (uint16_t place = 20; place < 40; place++)
+		cr_expect(is_refused(&f, 20, (uint16_t)(place - 20)), "UDP, %u", place);
+	cr_expect(is_judged(&f, 34, 6), "where it belongs");
+	cr_expect(is_judged(&f, 50, 6), "in what it carries, which may be another packet");
+	f = packet_to_b(IPPROTO_TCP, false);
+	for (uint16_t place = 0; place < 16; place++)
+		cr_expect(is_refused(&f, 34, place), "TCP, %u", place);
+	cr_expect(is_judged(&f, 34, 16));
+	f = packet_to_b(IPPROTO_ICMP, false);
+	cr_expect(is_refused(&f, 34, 2));
+	cr_expect(is_refused(&f, 34, 30), "what an error quotes");
+}
+
+Test(wire, checksum_elsewhere6)
+{
+	struct frame f = packet_to_b(IPPROTO_UDP, true);
+
+	for (uint16_t place = 40; place < 60; place++)
+		cr_expect(is_refused(&f, 40, (uint16_t)(place - 40)), "UDP, %u", place);
+	cr_expect(is_judged(&f, 54, 6));
+	f = packet_to_b(IPPROTO_TCP, true);
+	cr_expect(is_refused(&f, 54, 13), "flags");
+	cr_expect(is_judged(&f, 54, 16));
+}
+
+/* The fast path too. */
+Test(wire, checksum_elsewhere_of_a_known_flow)
+{
+	struct frame f = packet_to_b(IPPROTO_UDP, false);
+	uint64_t sent;
+
+	lab_allow_all(l, SG_B, VPC_INGRESS, 4);
+	lab_commit(l);
+	for (int i = 0; i < 3; i++)
+		lab_from(l, ENI_A, &f);
+	sent = lab_packets(l, ENI_A, true);
+	cr_expect(is_refused(&f, 34, 2), "the port");
+	cr_expect(is_refused(&f, 26, 0), "the sender");
+	cr_expect_eq(lab_packets(l, ENI_A, true), sent);
+	send_partial(&f, 34, 6);
+	for (int i = 0; i < 100 && lab_packets(l, ENI_A, true) == sent; i++)
+		usleep(1000);
+	cr_expect_eq(lab_packets(l, ENI_A, true), sent + 1);
 }
