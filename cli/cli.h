@@ -40,6 +40,8 @@ struct cli {
 	json_t *names;	    /* cache: {path of a kind: {id: name}} */
 	json_t *processes;  /* cache of plugged.c: {inode of a network namespace: "pid N command"} */
 	time_t processes_s; /* CLOCK_MONOTONIC, when it was read */
+	json_t *vmms;	    /* the same of plugged_tap.c: {"inode interface": "pid N command"} */
+	time_t vmms_s;
 };
 
 #define _cleanup_json_ _cleanup_(json_decrefp)

@@ -51,6 +51,7 @@ static int run_command(const struct args *args)
 	status = args->command->run(&cli, args);
 	json_decref(cli.names);
 	json_decref(cli.processes);
+	json_decref(cli.vmms);
 	http_free(cli.http);
 	return status;
 }

@@ -25,6 +25,7 @@ static void monitor_clear(struct monitor *m)
 {
 	json_decref(m->enis);
 	json_decref(m->side.processes);
+	json_decref(m->side.vmms);
 	http_free(m->side.http);
 }
 

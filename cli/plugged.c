@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "plugged_tap.h"
+
 /* How long monitor believes what it saw of the processes. */
 #define PROCESSES_AGE_S 1
 /* What container tools show of an id. */
@@ -18,6 +20,13 @@ static const char *text_of(const json_t *object, const char *key)
 	return json_string_value(json_object_get(object, key));
 }
 
+static bool is_tap(const json_t *attachment)
+{
+	const char *kind = text_of(attachment, "kind");
+
+	return kind && !strcmp(kind, "tap");
+}
+
 static time_t now_s(void)
 {
 	struct timespec t;
@@ -26,11 +35,24 @@ static time_t now_s(void)
 	return t.tv_sec;
 }
 
+int plugged_process(const char *pid, char ret[PLUGGED_PROCESS_MAX])
+{
+	char path[300], command[64] = "";
+	_cleanup_fclose_ FILE *f = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	f = fopen(path, "re");
+	if (!f || !fgets(command, sizeof(command), f))
+		return -1;
+	command[strcspn(command, "\n")] = '\0';
+	snprintf(ret, PLUGGED_PROCESS_MAX, "pid %.20s %s", pid, command);
+	return 0;
+}
+
 /* Adds "pid N command" under the inode of the process's namespace, unless a process before has it. */
 static void add_process(json_t *processes, const char *pid)
 {
-	char path[300], inode[32], command[64] = "", text[96];
-	_cleanup_fclose_ FILE *f = NULL;
+	char path[300], inode[32], text[PLUGGED_PROCESS_MAX];
 	struct stat st;
 
 	snprintf(path, sizeof(path), "/proc/%s/ns/net", pid);
@@ -39,13 +61,8 @@ static void add_process(json_t *processes, const char *pid)
 	snprintf(inode, sizeof(inode), "%" PRIu64, (uint64_t)st.st_ino);
 	if (json_object_get(processes, inode))
 		return;
-	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
-	f = fopen(path, "re");
-	if (!f || !fgets(command, sizeof(command), f))
-		return;
-	command[strcspn(command, "\n")] = '\0';
-	snprintf(text, sizeof(text), "pid %.20s %s", pid, command);
-	json_object_set_new(processes, inode, json_string(text));
+	if (plugged_process(pid, text) == 0)
+		json_object_set_new(processes, inode, json_string(text));
 }
 
 static void read_processes(struct cli *cli)
@@ -68,10 +85,20 @@ static void read_processes(struct cli *cli)
 static const char *process_of(struct cli *cli, const json_t *attachment)
 {
 	const json_t *inode = json_object_get(attachment, "netns_inode");
-	char key[32];
+	char key[64];
 
 	if (!json_is_integer(inode) || json_integer_value(inode) == 0)
 		return NULL;
+	if (is_tap(attachment)) {
+		if (!cli->vmms || now_s() - cli->vmms_s > PROCESSES_AGE_S) {
+			json_decref(cli->vmms);
+			cli->vmms = plugged_vmms();
+			cli->vmms_s = now_s();
+		}
+		snprintf(key, sizeof(key), "%" PRIu64 " %s", (uint64_t)json_integer_value(inode),
+			 text_of(attachment, "host_ifname"));
+		return text_of(cli->vmms, key);
+	}
 	if (!cli->processes || now_s() - cli->processes_s > PROCESSES_AGE_S)
 		read_processes(cli);
 	snprintf(key, sizeof(key), "%" PRIu64, (uint64_t)json_integer_value(inode));
@@ -93,16 +120,41 @@ static char *container_of(const json_t *eni)
 	return text;
 }
 
+/* "pid 12 qemu-system-x86 of alice", "tap of alice" */
+static char *tap_who(const json_t *attachment, const char *process)
+{
+	const char *owner = text_of(attachment, "owner");
+	char *text = NULL;
+
+	return asprintf(&text, "%s of %s", process ? process : "tap", owner ? owner : "root") < 0 ? NULL : text;
+}
+
+/* "tap of alice, closed", "tap of alice, open, pid 12 qemu-system-x86" */
+static char *tap_text(const json_t *attachment, const char *process)
+{
+	const char *owner = text_of(attachment, "owner");
+	char *text = NULL;
+
+	if (asprintf(&text, "tap of %s, %s%s%s", owner ? owner : "root",
+		     json_is_true(json_object_get(attachment, "open")) ? "open" : "closed", process ? ", " : "",
+		     process ? process : "") < 0)
+		return NULL;
+	return text;
+}
+
 char *plugged_text(struct cli *cli, const json_t *eni)
 {
 	const json_t *attachment = json_object_get(eni, "attachment");
 	const char *netns = text_of(attachment, "netns"), *ifname = text_of(attachment, "ifname");
-	const char *process = process_of(cli, attachment);
+	bool open = !is_tap(attachment) || json_is_true(json_object_get(attachment, "open"));
+	const char *process = open ? process_of(cli, attachment) : NULL;
 	_cleanup_free_ char *container = container_of(eni);
 	char *text = NULL;
 
 	if (!container)
 		return NULL;
+	if (is_tap(attachment))
+		return tap_text(attachment, process);
 	if (!*container)
 		netns = netns ? netns : "";
 	if (asprintf(&text, "%s%s%s%s%s%s%s", *container ? container : "netns", *container || !*netns ? "" : " ",
@@ -114,10 +166,13 @@ char *plugged_text(struct cli *cli, const json_t *eni)
 
 char *plugged_who(struct cli *cli, const json_t *eni)
 {
-	const char *process = process_of(cli, json_object_get(eni, "attachment"));
+	const json_t *attachment = json_object_get(eni, "attachment");
+	const char *process = process_of(cli, attachment);
 	_cleanup_free_ char *container = container_of(eni);
 	char *text = NULL;
 
+	if (is_tap(attachment)) /* the ENI was asked for once: it isn't known whether the tap is open now */
+		return tap_who(attachment, process);
 	if (!container || (!*container && !process))
 		return NULL;
 	if (asprintf(&text, "%s%s%s", container, *container && process ? ", " : "", process ? process : "") < 0)

@@ -261,6 +261,14 @@ bool net_tap_is_open(const struct net *n, uint32_t vpc, uint32_t eni)
 	return v && link_get(v->ns.rtnl_fd, eni, NULL, &info) >= 0 && info.tap && info.carrier;
 }
 
+uint64_t net_vpc_inode(const struct net *n, uint32_t vpc)
+{
+	const struct net_vpc *v = net_find_vpc(n, vpc);
+	struct stat st;
+
+	return v && fstat(v->ns.ns_fd, &st) == 0 ? st.st_ino : 0;
+}
+
 int net_tap_begin(const struct net *n, uint32_t vpc, uint32_t eni, struct net_tap *ret)
 {
 	const struct net_vpc *v = net_find_vpc(n, vpc);

@@ -151,6 +151,8 @@ int net_tap_open(const struct net_tap *t, bool multi_queue, int *ret_fds, size_t
 void net_tap_clear(struct net_tap *t);
 /* Whether a VMM has the port's tap open now. */
 bool net_tap_is_open(const struct net *n, uint32_t vpc, uint32_t eni);
+/* Inode of the VPC's namespace, by which the process that has a tap open is told from others; 0: there is none. */
+uint64_t net_vpc_inode(const struct net *n, uint32_t vpc);
 
 /* --- the fast path --- */
 

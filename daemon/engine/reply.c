@@ -56,15 +56,16 @@ static int add_rule_counters(struct engine *e, uint32_t number, json_t *json)
 	return r ? -ENOMEM : 0;
 }
 
-/* Whether somebody runs a VM on it. */
+/* Whether somebody runs a VM on it, and where its tap is: that tells by whom. */
 static int add_tap_state(struct engine *e, const struct object *o, json_t *json)
 {
 	json_t *attachment = json_object_get(json, "attachment");
+	uint32_t vpc = eni_of(o)->vpc;
 
 	if (eni_of(o)->attachment.kind != ATTACHMENT_TAP)
 		return 0;
-	return json_object_set_new(attachment, "open",
-				   json_boolean(net_tap_is_open(e->net, eni_of(o)->vpc, o->number)));
+	return json_object_set_new(attachment, "netns_inode", json_integer((json_int_t)net_vpc_inode(e->net, vpc))) |
+	       json_object_set_new(attachment, "open", json_boolean(net_tap_is_open(e->net, vpc, o->number)));
 }
 
 static int add_group_counters(struct engine *e, const struct object *o, json_t *json)

@@ -163,6 +163,7 @@ open()
 		in_vm "$name" ip -6 route show default | grep -q 'via fe80::1'
 		in_vm "$name" cat /tmp/told | grep -qx 'dns=10.50.0.53'
 	done
+	ctl eni list | grep -q " on .* tap of $UID_OF_VMM, open, pid $(cat "$VMS/on/pid") qemu-system"
 	in_vm on ip route show default | grep -q 'via 10.50.1.1'
 	in_vm far ip route show default | grep -q 'via 10.50.2.1'
 	in_vm on ip link show dev eth0 | grep -q 'mtu 1500'
