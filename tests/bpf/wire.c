@@ -197,8 +197,7 @@ Test(wire, advertisement_beside_the_answer)
 	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(l->skel->maps.boot), &number, &template, BPF_ANY), 0);
 	inet_pton(AF_INET6, "fe80::1", message + 8);
 	frame_build(&f, &p);
-	cr_assert_eq(send(wire, f.data, f.length, 0), (ssize_t)f.length);
-	cr_assert(receive(&reply, ipv6, 54, 136), "no answer");
+	cr_assert(exchange(&f, &reply, ipv6, 54, 136), "no answer");
 	cr_expect_eq(reply.length, 86);
 	cr_expect_arr_eq(reply.data + 80, lab_gateway_mac(), 6);
 	cr_assert(receive(&reply, ipv6, 54, 134), "no advertisement");

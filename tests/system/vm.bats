@@ -177,7 +177,12 @@ open()
 	local t
 	plug "$P-c" prod-app
 	vm_serve on 7000
+	ctl monitor --drops --eni on >"$BATS_TEST_TMPDIR/monitor" 3>&- &
+	echo $! >>"$BATS_FILE_TMPDIR/background"
+	sleep 0.5
 	cannot "$P-c" tcp "$(ip_of on)" 7000
+	wait_for 5 grep "on: pid $(cat "$VMS/on/pid") qemu-system-x86 of $UID_OF_VMM) no_ingress_rule" \
+		"$BATS_TEST_TMPDIR/monitor"
 	pings_not "$P-c" "$(ip_of on)"
 	open tcp 7000
 	can "$P-c" tcp "$(ip_of on)" 7000

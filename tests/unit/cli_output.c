@@ -250,13 +250,6 @@ Test(cli_output, an_attachment_shows_the_taps_owner_and_state)
 		   "\"owner\":null,\"open\":false,\"host_ifname\":\"p1026\",\"netns_inode\":1}}]}");
 	cr_assert_str_eq(cli_run(d, "eni list | sed -n 's/.*  tap/tap/p'").out,
 			 "tap of alice, open\ntap of root, closed\n");
-	fake_stream(
-		d, "/v1/verdicts?drops=0",
-		"{\"time\":\"T1\",\"event\":\"drop\",\"reason\":\"multicast\",\"direction\":\"ingress\",\"protocol\":"
-		"\"udp\",\"eni\":\"vm1\",\"eni_id\":\"eni-1\",\"src\":\"10.0.0.9\",\"dst\":\"10.0.1.4\"}\n",
-		1);
-	cr_assert_str_eq(cli_run(d, "monitor").out,
-			 "T1 drop    ingress udp    10.0.0.9 -> 10.0.1.4 (vm1: tap of alice) multicast\n");
 }
 
 Test(cli_output, monitor_prints_a_line_a_verdict)
