@@ -35,18 +35,18 @@ static time_t now_s(void)
 	return t.tv_sec;
 }
 
-int plugged_process(const char *pid, char ret[PLUGGED_PROCESS_MAX])
+void plugged_process(const char *pid, char ret[PLUGGED_PROCESS_MAX])
 {
 	char path[300], command[64] = "";
 	_cleanup_fclose_ FILE *f = NULL;
 
-	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
+	ret[0] = '\0';
 	f = fopen(path, "re");
 	if (!f || !fgets(command, sizeof(command), f))
-		return -1;
+		return;
 	command[strcspn(command, "\n")] = '\0';
 	snprintf(ret, PLUGGED_PROCESS_MAX, "pid %.20s %s", pid, command);
-	return 0;
 }
 
 /* Adds "pid N command" under the inode of the process's namespace, unless a process before has it. */
@@ -61,7 +61,8 @@ static void add_process(json_t *processes, const char *pid)
 	snprintf(inode, sizeof(inode), "%" PRIu64, (uint64_t)st.st_ino);
 	if (json_object_get(processes, inode))
 		return;
-	if (plugged_process(pid, text) == 0)
+	plugged_process(pid, text);
+	if (*text)
 		json_object_set_new(processes, inode, json_string(text));
 }
 

@@ -38,7 +38,8 @@ static void add_tap(json_t *vmms, const char *pid, const char *number)
 	if (netns < 0 || fstat(netns, &st) < 0)
 		return;
 	snprintf(key, sizeof(key), "%" PRIu64 " %.15s", (uint64_t)st.st_ino, request.ifr_name);
-	if (!json_object_get(vmms, key) && plugged_process(pid, text) == 0)
+	plugged_process(pid, text);
+	if (*text && !json_object_get(vmms, key))
 		json_object_set_new(vmms, key, json_string(text));
 }
 

@@ -9,7 +9,7 @@
 
 /* {"<inode of the tap's namespace> <its name>": "pid N command"}, of the lowest pid. Owned; NULL: out of memory. */
 json_t *plugged_vmms(void);
-/* "pid N command" (plugged.c). Returns 0, or -1: it is gone. */
-int plugged_process(const char *pid, char ret[PLUGGED_PROCESS_MAX]);
+/* "pid N command" (plugged.c), or "": it is gone. */
+void plugged_process(const char *pid, char ret[PLUGGED_PROCESS_MAX]);
 
 #endif

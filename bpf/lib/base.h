@@ -155,9 +155,9 @@ struct scratch {
 	struct vpc_addr_key addr_key;
 	struct vpc_fragment_key fragment_key;
 	struct vpc_fragment fragment_value;
-	__be16 ethertype;
-	__u8 dmac[ETH_ALEN];
+	__u8 dmac[ETH_ALEN]; /* these three as in the frame: read in one go */
 	__u8 smac[ETH_ALEN];
+	__be16 ethertype;
 	__u8 frame[96]; /* answers are made here */
 };
 

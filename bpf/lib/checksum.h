@@ -71,7 +71,7 @@ static __always_inline int checksum_place_before(struct __sk_buff *skb, __u32 fi
  * Whether the frame, whose whole upper header is at l4, would be changed where it was judged. If so, its end may have
  * been cut off: there is nothing to do but to drop it. Pointers into the packet are invalid after this.
  */
-static __always_inline int checksum_is_elsewhere(struct __sk_buff *skb, __u32 l4, __u8 proto)
+static __always_inline int checksum_is_elsewhere(struct __sk_buff *skb, __u32 l4, __u32 proto)
 {
 	__u32 first = l4;
 

@@ -49,13 +49,8 @@ static __always_inline int port_begin(struct __sk_buff *skb, struct scratch *s, 
 
 static __always_inline int port_ethernet(struct __sk_buff *skb, struct scratch *s)
 {
-	__u8 h[ETH_HLEN];
-
-	if (bpf_skb_load_bytes(skb, 0, h, ETH_HLEN))
+	if (bpf_skb_load_bytes(skb, 0, s->dmac, ETH_HLEN))
 		return VPC_DROP_MALFORMED;
-	__builtin_memcpy(s->dmac, h, ETH_ALEN);
-	__builtin_memcpy(s->smac, h + ETH_ALEN, ETH_ALEN);
-	__builtin_memcpy(&s->ethertype, h + 2 * ETH_ALEN, 2);
 	return skb->vlan_present ? VPC_DROP_ETHERTYPE : PASS;
 }
 
@@ -131,6 +126,29 @@ static __always_inline int egress_ip(struct __sk_buff *skb, struct scratch *s, c
 	return p->icmp_kind == ICMP_ERROR ? related(skb) : track();
 }
 
+/* A function of its own, like the next: the stack of what calls track() is dear on 6.1 (512 bytes in all). */
+__noinline int egress_begin(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	int rc;
+
+	if (!s)
+		return VPC_DROP_NOT_READY;
+	rc = port_begin(skb, s, VPC_EGRESS);
+	return rc ? rc : port_ethernet(skb, s);
+}
+
+/* Of the packet that was parsed. Fragments are made of packets whose checksum is complete. */
+__noinline int checksum_refused(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+
+	if (!s)
+		return 1;
+	return s->packet.fragment ? checksum_is_partial(skb)
+				  : checksum_is_elsewhere(skb, s->packet.l4, s->packet.proto);
+}
+
 /* Judges the frame at the epoch of now. Returns PASS, ANSWERED, AGAIN or a reason. */
 __noinline int egress_judge(struct __sk_buff *skb)
 {
@@ -140,9 +158,7 @@ __noinline int egress_judge(struct __sk_buff *skb)
 
 	if (!s)
 		return VPC_DROP_NOT_READY;
-	rc = port_begin(skb, s, VPC_EGRESS);
-	if (!rc)
-		rc = port_ethernet(skb, s);
+	rc = egress_begin(skb);
 	if (rc)
 		return rc;
 	if (s->ethertype != bpf_htons(ETH_P_ARP) && s->ethertype != bpf_htons(ETH_P_IP) &&
@@ -158,8 +174,7 @@ __noinline int egress_judge(struct __sk_buff *skb)
 	rc = parse_packet(skb, ETH_HLEN, s->ethertype == bpf_htons(ETH_P_IP) ? 4 : 6, 0);
 	if (rc)
 		return rc;
-	/* fragments are made of packets whose checksum is complete */
-	if (s->packet.fragment ? checksum_is_partial(skb) : checksum_is_elsewhere(skb, s->packet.l4, s->packet.proto))
+	if (checksum_refused(skb))
 		return VPC_DROP_MALFORMED;
 	if (s->packet.icmp_kind == ICMP_ND)
 		return nd(skb);

@@ -102,12 +102,16 @@ static __always_inline int fast_version_stands(const struct recent *r)
 	return version && READ_ONCE(*version) == r->version;
 }
 
+static __always_inline __u32 fast_l4(const struct fast *f)
+{
+	return ETH_HLEN + (__u32)(f->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
+}
+
 /* The frame, whose entry matches. Returns what the program ends with, or FAST_NOT. */
 static __always_inline int fast_decide(struct __sk_buff *skb, const struct recent *r, const struct fast *f,
 				       const __u8 *smac)
 {
 	__u32 number = skb->ifindex, peer = r->peer;
-	__u32 l4 = ETH_HLEN + (f->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
 	struct vpc_eni *me = bpf_map_lookup_elem(&eni, &number), *to;
 	enum way way;
 
@@ -117,7 +121,7 @@ static __always_inline int fast_decide(struct __sk_buff *skb, const struct recen
 	if (!peer) {
 		if (!mac_equal(f->frame.dmac, me->gateway_mac))
 			return FAST_NOT;
-		return checksum_is_elsewhere(skb, l4, f->proto) ? FAST_NOT : redirect_up(skb);
+		return checksum_is_elsewhere(skb, fast_l4(f), f->proto) ? FAST_NOT : redirect_up(skb);
 	}
 	to = bpf_map_lookup_elem(&eni, &peer);
 	if (!to || !recent_side(to, r->peer_incarnation, r->peer_set, r))
@@ -125,7 +129,7 @@ static __always_inline int fast_decide(struct __sk_buff *skb, const struct recen
 	way = redirect_way(skb, me, to, &f->frame);
 	if (way == WAY_NONE)
 		return FAST_NOT;
-	if (checksum_is_elsewhere(skb, l4, f->proto))
+	if (checksum_is_elsewhere(skb, fast_l4(f), f->proto))
 		return FAST_NOT;
 	return way == WAY_UP ? redirect_up(skb) : redirect_to(skb, to, peer, way);
 }
