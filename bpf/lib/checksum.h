@@ -5,8 +5,8 @@
  * receiver's, writes 16 bits there that the sender can choose by the payload. So no packet may leave with a place that
  * was judged: addresses, ports, flags.
  *
- * struct __sk_buff tells neither the state nor the place. Since 6.2 programs may look at the kernel's own sk_buff; on
- * 6.1 what helpers refuse tells both.
+ * struct __sk_buff tells neither the state nor the place. Since 6.2 programs may look at the kernel's own sk_buff. On
+ * 6.1 a helper tells the state, and nothing the place: there only ICMP and fragments are held to it.
  */
 #ifndef BPF_LIB_CHECKSUM_H
 #define BPF_LIB_CHECKSUM_H
@@ -17,8 +17,7 @@
 #include <linux/in.h>
 #include <linux/in6.h>
 
-#define CHECKSUM_PARTIAL 3  /* include/linux/skbuff.h */
-#define CHECKSUM_EINVAL	 22 /* bpf_skb_change_tail may also say that there is no memory */
+#define CHECKSUM_PARTIAL 3 /* include/linux/skbuff.h */
 
 /* The kernel's, as far as it is looked at: libbpf puts in where the fields are. */
 struct sk_buff {
@@ -54,23 +53,20 @@ static __always_inline int checksum_is_partial(struct __sk_buff *skb)
 	return 0;
 }
 
-/* Whether the partial checksum's place in the frame is before `first`. bpf_skb_change_tail doesn't cut a frame to less
- * than what ends with that place (__bpf_skb_min_len, net/core/filter.c). */
+/* Whether the partial checksum's place in the frame is before `first`; 0 if that can't be known. */
 static __always_inline int checksum_place_before(struct __sk_buff *skb, __u32 first)
 {
-	if (checksum_can_look()) {
-		struct sk_buff *kernel = bpf_cast_to_kern_ctx(skb);
-		__s64 room = (__s64)(long)kernel->data - (__s64)(long)kernel->head;
+	struct sk_buff *kernel;
+	__s64 room;
 
-		return (__s64)kernel->csum_start + kernel->csum_offset - room < (__s64)first;
-	}
-	return bpf_skb_change_tail(skb, first + 1, 0) != -CHECKSUM_EINVAL;
+	if (!checksum_can_look())
+		return 0;
+	kernel = bpf_cast_to_kern_ctx(skb);
+	room = (__s64)(long)kernel->data - (__s64)(long)kernel->head;
+	return (__s64)kernel->csum_start + kernel->csum_offset - room < (__s64)first;
 }
 
-/*
- * Whether the frame, whose whole upper header is at l4, would be changed where it was judged. If so, its end may have
- * been cut off: there is nothing to do but to drop it. Pointers into the packet are invalid after this.
- */
+/* Whether the frame, whose whole upper header is at l4, would be changed where it was judged. */
 static __always_inline int checksum_is_elsewhere(struct __sk_buff *skb, __u32 l4, __u32 proto)
 {
 	__u32 first = l4;

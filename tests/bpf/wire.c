@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 /* datapath/net.h, which doesn't go with the laboratory's names */
@@ -251,6 +252,15 @@ static bool is_judged(const struct frame *f, uint16_t start, uint16_t offset)
 	return is_dropped(ENI_B, VPC_DROP_NO_INGRESS_RULE, before);
 }
 
+/* 6.1 doesn't let programs know where the checksum is to be written. */
+static bool kernel_tells_the_place(void)
+{
+	struct utsname u;
+	int major = 0, minor = 0;
+
+	return uname(&u) == 0 && sscanf(u.release, "%d.%d", &major, &minor) == 2 && (major > 6 || minor >= 2);
+}
+
 static struct frame packet_to_b(uint8_t proto, bool six)
 {
 	struct packet_spec p = {.src = six ? "fd00:1::10" : "10.0.0.10",
@@ -276,12 +286,12 @@ Test(wire, checksum_elsewhere)
 	struct frame f = packet_to_b(IPPROTO_UDP, false);
 
 	/* newer kernels refuse sums that begin before 20 or 40 themselves */
-	for (uint16_t place = 20; place < 40; place++)
+	for (uint16_t place = 20; kernel_tells_the_place() && place < 40; place++)
 		cr_expect(is_refused(&f, 20, (uint16_t)(place - 20)), "UDP, %u", place);
 	cr_expect(is_judged(&f, 34, 6), "where it belongs");
 	cr_expect(is_judged(&f, 50, 6), "in what it carries, which may be another packet");
 	f = packet_to_b(IPPROTO_TCP, false);
-	for (uint16_t place = 0; place < 16; place++)
+	for (uint16_t place = 0; kernel_tells_the_place() && place < 16; place++)
 		cr_expect(is_refused(&f, 34, place), "TCP, %u", place);
 	cr_expect(is_judged(&f, 34, 16));
 	f = packet_to_b(IPPROTO_ICMP, false);
@@ -293,30 +303,36 @@ Test(wire, checksum_elsewhere6)
 {
 	struct frame f = packet_to_b(IPPROTO_UDP, true);
 
-	for (uint16_t place = 40; place < 60; place++)
+	for (uint16_t place = 40; kernel_tells_the_place() && place < 60; place++)
 		cr_expect(is_refused(&f, 40, (uint16_t)(place - 40)), "UDP, %u", place);
 	cr_expect(is_judged(&f, 54, 6));
 	f = packet_to_b(IPPROTO_TCP, true);
-	cr_expect(is_refused(&f, 54, 13), "flags");
+	cr_expect(!kernel_tells_the_place() || is_refused(&f, 54, 13), "flags");
 	cr_expect(is_judged(&f, 54, 16));
+}
+
+static bool is_sent(const struct frame *f, uint16_t start, uint16_t offset)
+{
+	uint64_t before = lab_packets(l, ENI_A, true);
+
+	send_partial(f, start, offset);
+	for (int i = 0; i < 100 && lab_packets(l, ENI_A, true) == before; i++)
+		usleep(1000);
+	return lab_packets(l, ENI_A, true) == before + 1;
 }
 
 /* The fast path too. */
 Test(wire, checksum_elsewhere_of_a_known_flow)
 {
 	struct frame f = packet_to_b(IPPROTO_UDP, false);
-	uint64_t sent;
 
 	lab_allow_all(l, SG_B, VPC_INGRESS, 4);
 	lab_commit(l);
-	for (int i = 0; i < 3; i++)
-		lab_from(l, ENI_A, &f);
-	sent = lab_packets(l, ENI_A, true);
+	for (uint64_t sent = 0; sent < 4; sent++)
+		cr_expect(is_sent(&f, 34, 6));
+	if (!kernel_tells_the_place())
+		return;
 	cr_expect(is_refused(&f, 34, 2), "the port");
 	cr_expect(is_refused(&f, 26, 0), "the sender");
-	cr_expect_eq(lab_packets(l, ENI_A, true), sent);
-	send_partial(&f, 34, 6);
-	for (int i = 0; i < 100 && lab_packets(l, ENI_A, true) == sent; i++)
-		usleep(1000);
-	cr_expect_eq(lab_packets(l, ENI_A, true), sent + 1);
+	cr_expect(is_sent(&f, 34, 6));
 }
