@@ -96,8 +96,6 @@ static __always_inline int egress_refused(struct scratch *s, const struct vpc_en
 	const struct packet *p = &s->packet;
 	int rc;
 
-	if (dhcp_asked(p))
-		return VPC_DROP_UNANSWERED;
 	if ((s->dmac[0] & 1) || address_is_multicast(p->family, p->dst))
 		return VPC_DROP_MULTICAST;
 	if (p->family == 4 && me->mask4 != 0xffffffff && p->dst[3] == (me->subnet4 | ~me->mask4))
@@ -115,6 +113,8 @@ static __always_inline int egress_ip(struct __sk_buff *skb, struct scratch *s, c
 	const struct packet *p = &s->packet;
 	int rc;
 
+	if (dhcp_asked(p, me))
+		return p->family == 4 ? dhcp4(skb) : dhcp6(skb);
 	if (!(s->dmac[0] & 1) && egress_is_gateway_echo(p, me)) {
 		rc = egress_to_gateway(s, me);
 		/* An appliance may carry others' echoes there, by its rules, and later fragments of others'. Not in the

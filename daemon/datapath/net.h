@@ -138,6 +138,21 @@ int net_prune(struct net *n, const struct plan *all);
 /* Every namespace of the instance, with all in them. The pins of tcx links go with the pin folder (tables_purge). */
 int net_purge(const char *instance);
 
+/* Opening the tap of a port for somebody: begin on the event loop, open on a worker (it waits for rtnl), clear
+ * anywhere. begin: -ENODEV: no such port, or not a tap. open: as tap_open. vpcd itself keeps none: a descriptor that
+ * nobody reads gets packets all the same. */
+struct net_tap {
+	int ns_fd;
+	uint32_t ifindex;
+	char name[16];
+};
+#define NET_TAP_INIT ((struct net_tap){.ns_fd = -1})
+int net_tap_begin(const struct net *n, uint32_t vpc, uint32_t eni, struct net_tap *ret);
+int net_tap_open(const struct net_tap *t, bool multi_queue, int *ret_fds, size_t n);
+void net_tap_clear(struct net_tap *t);
+/* Whether a VMM has the port's tap open now. */
+bool net_tap_is_open(const struct net *n, uint32_t vpc, uint32_t eni);
+
 /* --- the fast path --- */
 
 /* Whether a veth port can be reached by bpf_redirect_peer now: up, peer in another namespace and up. */

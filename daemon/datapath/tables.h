@@ -125,6 +125,12 @@ int tables_events_read(struct tables *t, tables_event_fn fn, void *userdata);
  */
 void tables_eni_set_flags(struct tables *t, uint32_t eni, uint32_t set, uint32_t clear);
 
+/* What the ports answer DHCP, DHCPv6 and router solicitations with, of the ENIs and VPCs of a plan: written after its
+ * publishing, and at a start for the whole state. What is right stays as it is. */
+void tables_boot_apply(struct tables *t, const struct plan *plan);
+/* As tables_verify. */
+int tables_boot_verify(struct tables *t, const struct plan *all, json_t *report);
+
 /* {table: {"size": n, "used": n, "bytes": n}, …} for status. NULL: out of memory. */
 json_t *tables_status(struct tables *t);
 

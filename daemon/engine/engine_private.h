@@ -118,6 +118,12 @@ int opening_run(void *data);
 /* Writes the identity of what was opened into the request's changes. -ENOMEM. */
 int opening_fill(struct opening *o, struct engine_request *r);
 
+/* --- taps.c --- */
+/* On the worker: what an owner, a user's name or number, stands for. AttachmentFailed: nobody. */
+int tap_find_owner(const char *owner, uid_t *ret, struct vpc_error *reterr);
+/* Tells the programs which ports of the plan are taps. */
+void taps_flag(struct engine *e, const struct plan *plan);
+
 /* --- reconcile.c --- */
 /* At start: makes the kernel what the model says. Blocks. */
 int reconcile_start(struct engine *e, struct vpc_error *reterr);

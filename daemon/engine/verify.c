@@ -58,6 +58,8 @@ static void verify_start(struct job *job)
 	if (r == 0)
 		r = tables_verify(v->e->tables, &v->all, v->differences);
 	if (r == 0)
+		r = tables_boot_verify(v->e->tables, &v->all, v->differences);
+	if (r == 0)
 		r = worker_submit(v->e->worker, WORKER_KERNEL, verify_run, verify_done, NULL, v);
 	if (r < 0)
 		verify_done(v, r);
