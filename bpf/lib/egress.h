@@ -49,8 +49,15 @@ static __always_inline int port_begin(struct __sk_buff *skb, struct scratch *s, 
 
 static __always_inline int port_ethernet(struct __sk_buff *skb, struct scratch *s)
 {
-	if (bpf_skb_load_bytes(skb, 0, s->dmac, ETH_HLEN))
+	const __u8 *data = (const __u8 *)(long)skb->data, *end = (const __u8 *)(long)skb->data_end;
+
+	if (data + ETH_HLEN <= end) {
+		mac_copy(s->dmac, data);
+		mac_copy(s->smac, data + ETH_ALEN);
+		s->ethertype = *(const u16_alias *)(data + 2 * ETH_ALEN);
+	} else if (bpf_skb_load_bytes(skb, 0, s->dmac, ETH_HLEN)) { /* not in the linear part */
 		return VPC_DROP_MALFORMED;
+	}
 	return skb->vlan_present ? VPC_DROP_ETHERTYPE : PASS;
 }
 

@@ -116,9 +116,10 @@ void net_removal_free(struct net *n, struct net_removal *r);
 /* Whether a removal not yet done touches this workload namespace. */
 bool net_removal_pending(const struct net *n, uint64_t ns_ino);
 
-/* The second half of attaching, on a worker thread: tcx links over the clsact floor for all ports that lack them. */
+/* The second half of attaching, on a worker thread: tcx links over the clsact floor, for at most `most` of the ports
+ * that lack them. *ret NULL: none does. */
 struct net_attach;
-int net_attach_begin(struct net *n, struct net_attach **ret); /* NULL: nothing to do */
+int net_attach_begin(struct net *n, size_t most, struct net_attach **ret);
 int net_attach_run(struct net_attach *a);
 void net_attach_free(struct net *n, struct net_attach *a);
 

@@ -50,7 +50,7 @@ static void verify_start(struct job *job)
 	int r;
 
 	/* Devices that the worker is still about to delete or to give their links are not differences. */
-	if (v->e->removing || v->e->attaching) {
+	if (engine_attach_hurry(v->e) || v->e->removing) {
 		v->e->waiting = true;
 		return;
 	}
