@@ -2,11 +2,13 @@
 #include "plugged.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "plugged_tap.h"
 
@@ -38,12 +40,14 @@ static time_t now_s(void)
 void plugged_process(const char *pid, char ret[PLUGGED_PROCESS_MAX])
 {
 	char path[300], command[64] = "";
-	_cleanup_fclose_ FILE *f = NULL;
+	_cleanup_close_ int fd = -1;
+	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
 	ret[0] = '\0';
-	f = fopen(path, "re");
-	if (!f || !fgets(command, sizeof(command), f))
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd >= 0 ? read(fd, command, sizeof(command) - 1) : -1;
+	if (n <= 0)
 		return;
 	command[strcspn(command, "\n")] = '\0';
 	snprintf(ret, PLUGGED_PROCESS_MAX, "pid %.20s %s", pid, command);

@@ -7,7 +7,8 @@
  * QEMU appends --use-vnet --fd=N --br=NAME (net/tap.c, net_bridge_run_helper) and waits for a message with the
  * descriptor on its socket N. We get one from vpcd-tap.sock, which asks nothing but who we are. No privilege needed.
  *
- * VMMs that take a descriptor's number instead are started by us: --exec N -- COMMAND.
+ * VMMs that take a descriptor's number instead are started by us: --exec N -- COMMAND. So is QEMU for a tap of several
+ * queues, of which its helpers pass one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,13 +30,15 @@
 
 #define SOCKET_DEFAULT "/run/vpcd/vpcd-tap.sock"
 #define LINE_MAX_BYTES 8192
+#define QUEUES_MAX     64
 
 struct options {
 	const char *eni;
 	const char *vpc;
 	const char *socket;
 	int fd;	  /* QEMU's */
-	int exec; /* number that the descriptor is to have in the command; -1: none */
+	int exec; /* number that the first descriptor is to have in the command; -1: none */
+	int queues;
 	char **command;
 };
 
@@ -56,12 +59,14 @@ static void print_help(void)
 {
 	puts("vpc-qemu-helper - hands a network interface's tap to QEMU\n\n"
 	     "Usage: vpc-qemu-helper --eni ENI [--vpc VPC] [--socket PATH] --fd=N\n"
-	     "       vpc-qemu-helper --eni ENI [--vpc VPC] [--socket PATH] --exec=N -- COMMAND [ARGUMENT]...\n\n"
+	     "       vpc-qemu-helper --eni ENI [--vpc VPC] [--socket PATH] --exec=N [--queues=M] -- COMMAND "
+	     "[ARGUMENT]...\n\n"
 	     "  --eni ENI      the network interface, id or name; attached with --tap, owned by you\n"
 	     "  --vpc VPC      where the name is looked up\n"
 	     "  --socket PATH  of vpcd (" SOCKET_DEFAULT ", or VPCD_TAP_SOCKET)\n"
 	     "  --fd=N         socket on which the descriptor is passed; QEMU adds it, with --use-vnet and --br=NAME\n"
 	     "  --exec=N       runs the command with the tap as descriptor N, for VMMs that are told its number\n"
+	     "  --queues=M     the same for M queues: descriptors N to N+M-1\n"
 	     "  --version      print the version\n\n"
 	     "Example:\n"
 	     "  vpcctl attach vm1 --subnet app --sg web --tap --owner \"$USER\"\n"
@@ -86,6 +91,7 @@ enum {
 	OPTION_SOCKET,
 	OPTION_FD,
 	OPTION_EXEC,
+	OPTION_QUEUES,
 	OPTION_IGNORED,
 	OPTION_HELP,
 	OPTION_VERSION,
@@ -95,17 +101,27 @@ enum {
 static int parse(int argc, char **argv, struct options *ret)
 {
 	static const struct option options[] = {
-		{"eni", required_argument, NULL, OPTION_ENI},	    {"vpc", required_argument, NULL, OPTION_VPC},
-		{"socket", required_argument, NULL, OPTION_SOCKET}, {"fd", required_argument, NULL, OPTION_FD},
-		{"exec", required_argument, NULL, OPTION_EXEC},	    {"use-vnet", no_argument, NULL, OPTION_IGNORED},
-		{"br", required_argument, NULL, OPTION_IGNORED},    {"help", no_argument, NULL, OPTION_HELP},
-		{"version", no_argument, NULL, OPTION_VERSION},	    {},
+		{"eni", required_argument, NULL, OPTION_ENI},
+		{"vpc", required_argument, NULL, OPTION_VPC},
+		{"socket", required_argument, NULL, OPTION_SOCKET},
+		{"fd", required_argument, NULL, OPTION_FD},
+		{"exec", required_argument, NULL, OPTION_EXEC},
+		{"use-vnet", no_argument, NULL, OPTION_IGNORED},
+		{"br", required_argument, NULL, OPTION_IGNORED},
+		{"help", no_argument, NULL, OPTION_HELP},
+		{"version", no_argument, NULL, OPTION_VERSION},
+		{"queues", required_argument, NULL, OPTION_QUEUES},
+		{},
 	};
 	const char *environment = getenv("VPCD_TAP_SOCKET");
 	int option;
 
 	*ret = (struct options){
-		.socket = environment && *environment ? environment : SOCKET_DEFAULT, .fd = -1, .exec = -1};
+		.socket = environment && *environment ? environment : SOCKET_DEFAULT,
+		.fd = -1,
+		.exec = -1,
+		.queues = 1,
+	};
 	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		if (option == '?')
 			return -1;
@@ -119,6 +135,9 @@ static int parse(int argc, char **argv, struct options *ret)
 			return say("--fd=%s is not a descriptor's number", optarg);
 		else if (option == OPTION_EXEC && number_of(optarg, &ret->exec) < 0)
 			return say("--exec=%s is not a descriptor's number", optarg);
+		else if (option == OPTION_QUEUES &&
+			 (number_of(optarg, &ret->queues) < 0 || ret->queues < 1 || ret->queues > QUEUES_MAX))
+			return say("--queues=%s is not a number from 1 to %d", optarg, QUEUES_MAX);
 		else if (option == OPTION_HELP)
 			print_help();
 		else if (option == OPTION_VERSION)
@@ -133,6 +152,8 @@ static int parse(int argc, char **argv, struct options *ret)
 		return say("--eni is required (try --help)");
 	if ((ret->fd < 0) == (ret->exec < 0) || (ret->exec >= 0 && optind == argc))
 		return say("either --fd, or --exec with a command is required (try --help)");
+	if (ret->queues > 1 && ret->exec < 0)
+		return say("--queues goes with --exec (try --help)");
 	return 0;
 }
 
@@ -154,7 +175,7 @@ static int connect_to(const char *path)
 static int ask(int fd, const struct options *o)
 {
 	_cleanup_free_ char *text = NULL;
-	json_t *json = json_pack("{s:s,s:s*}", "eni", o->eni, "vpc", o->vpc);
+	json_t *json = json_pack("{s:s,s:i,s:s*}", "eni", o->eni, "queues", o->queues, "vpc", o->vpc);
 	size_t n;
 
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
@@ -181,26 +202,26 @@ static void explain(const char *line, size_t size)
 	json_decref(json);
 }
 
-/* The descriptor, or -1. It comes with the answer's first byte. */
-static int receive(int fd)
+/* The n descriptors come with the answer's first byte. */
+static int receive(int fd, int *ret_taps, size_t n)
 {
 	union {
 		struct cmsghdr h;
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE(sizeof(int) * QUEUES_MAX)];
 	} control;
 	char line[LINE_MAX_BYTES];
 	struct iovec iov = {.iov_base = line, .iov_len = sizeof(line)};
 	struct msghdr m = {
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
-	ssize_t n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
-	struct cmsghdr *h = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-	int tap;
+	ssize_t size = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *h = size > 0 ? CMSG_FIRSTHDR(&m) : NULL;
 
-	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS && h->cmsg_len == CMSG_LEN(sizeof(int))) {
-		memcpy(&tap, CMSG_DATA(h), sizeof(tap));
-		return tap;
+	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS &&
+	    h->cmsg_len == CMSG_LEN(sizeof(int) * n)) {
+		memcpy(ret_taps, CMSG_DATA(h), sizeof(int) * n);
+		return 0;
 	}
-	explain(line, n > 0 ? (size_t)n : 0);
+	explain(line, size > 0 ? (size_t)size : 0);
 	return -1;
 }
 
@@ -226,19 +247,29 @@ static int pass(int to, int tap)
 	return 0;
 }
 
-/* Returns only when the command can't be run. */
-static int run(char **command, int number, int tap)
+/* Gives the taps the numbers from options->exec on and runs the command. Returns only when it can't be run. */
+static int run(const struct options *options, int *taps)
 {
-	if (tap != number ? dup2(tap, number) < 0 : fcntl(tap, F_SETFD, 0) < 0)
-		return say("cannot make the tap descriptor %d: %s", number, strerror(errno));
-	execvp(command[0], command);
-	return say("%s: %s", command[0], strerror(errno));
+	int first = options->exec, n = options->queues;
+
+	/* out of each other's way */
+	for (int i = 0; i < n; i++) {
+		taps[i] = fcntl(taps[i], F_DUPFD_CLOEXEC, first + n);
+		if (taps[i] < 0)
+			return say("cannot make the tap a descriptor behind %d: %s", first + n, strerror(errno));
+	}
+	for (int i = 0; i < n; i++)
+		if (dup2(taps[i], first + i) < 0)
+			return say("cannot make the tap descriptor %d: %s", first + i, strerror(errno));
+	execvp(options->command[0], options->command);
+	return say("%s: %s", options->command[0], strerror(errno));
 }
 
 int main(int argc, char **argv)
 {
-	_cleanup_close_ int fd = -1, tap = -1;
+	_cleanup_close_ int fd = -1;
 	struct options options;
+	int taps[QUEUES_MAX]; /* they go with the process */
 	int r = parse(argc, argv, &options);
 
 	if (r)
@@ -248,14 +279,13 @@ int main(int argc, char **argv)
 		return CLI_NO_DAEMON;
 	if (ask(fd, &options) < 0)
 		return CLI_REFUSED;
-	tap = receive(fd);
-	if (tap < 0)
+	if (receive(fd, taps, (size_t)options.queues) < 0)
 		return CLI_REFUSED;
 	if (options.exec >= 0) {
-		run(options.command, options.exec, tap);
+		run(&options, taps);
 		return CLI_REFUSED;
 	}
-	if (pass(options.fd, tap) < 0)
+	if (pass(options.fd, taps[0]) < 0)
 		return CLI_REFUSED;
 	return CLI_OK;
 }

@@ -310,6 +310,14 @@ as_user()
 	run -0 as_user 12345 12345 "" "$HELPER" --eni "$P-a" --socket "$TAPS" --exec=7 -- readlink /proc/self/fd/7
 	[ "$output" = /dev/net/tun ]
 	run -1 as_user 12345 12345 "" "$HELPER" --eni "$P-a" --socket "$TAPS" --exec=7 -- no-such-command
+	run -1 as_user 12345 12345 "" "$HELPER" --eni "$P-a" --socket "$TAPS" --exec=7 --queues=2 -- true
+	[[ $output == *InvalidParameterValue* ]]
+	tap "$P-b" prod-app --owner 12345 --queues 3
+	run -0 as_user 12345 12345 "" "$HELPER" --eni "$P-b" --socket "$TAPS" --exec=3 --queues=3 -- \
+		readlink /proc/self/fd/3 /proc/self/fd/4 /proc/self/fd/5
+	[ "$output" = $'/dev/net/tun\n/dev/net/tun\n/dev/net/tun' ]
+	run -2 "$HELPER" --eni "$P-b" --fd=3 --queues=2
+	run -2 "$HELPER" --eni "$P-b" --exec=3 --queues=0 -- true
 }
 
 # What cli/README.md says of Firecracker, which opens a tap by name in its own namespace.
