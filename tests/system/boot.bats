@@ -155,6 +155,26 @@ told()
 	[ "$(in_ns "$P-a" ip -6 -o address show dev eth0 scope global | wc -l)" -eq 1 ]
 }
 
+# Without systemd as the first process, and without udev, for which it looks whether /sys can be written to.
+@test "systemd-networkd: DHCP, router advertisement and DHCPv6 in one" {
+	[ -x /lib/systemd/systemd-networkd ] || skip "systemd-networkd is not installed"
+	bare "$P-a" prod-app
+	in_ns "$P-a" ip link set dev eth0 down
+	# shellcheck disable=SC2016 # the inner shell's
+	background "$P-a" unshare -m sh -e -c '
+		mount -t tmpfs tmpfs /run && mount -t sysfs -o ro sysfs /sys
+		mkdir -p /run/systemd/network /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp
+		printf "[Match]\nName=eth0\n[Network]\nDHCP=yes\n[DHCPv4]\nUseMTU=yes\n" >/run/systemd/network/eth0.network
+		chmod -R a+rX /run/systemd
+		chown -R systemd-network: /run/systemd/netif
+		SYSTEMD_LOG_TARGET=console exec /lib/systemd/systemd-networkd' >"$BATS_TEST_TMPDIR/log" 2>&1
+	wait_for 20 in_ns "$P-a" sh -c "ip -4 -o address show dev eth0 | grep -q '$(ip_of "$P-a")/24'"
+	wait_for 20 in_ns "$P-a" sh -c "ip -6 -o address show dev eth0 | grep -q '$(ip6_of "$P-a")/'"
+	wait_for 5 in_ns "$P-a" sh -c 'ip -4 route show default | grep -q "via 10.50.1.1 dev eth0 proto dhcp"'
+	wait_for 5 in_ns "$P-a" sh -c 'ip -6 route show default | grep -q "via fe80::1 dev eth0 proto ra"'
+	wait_for 10 pings "$P-a" 10.50.1.1
+}
+
 @test "the kernel's own router solicitation: a route, a prefix that is on-link, no address of its own making" {
 	bare "$P-a" prod-app
 	wait_for 10 in_ns "$P-a" sh -c 'ip -6 route show default | grep -q "via fe80::1 dev eth0 proto ra"'

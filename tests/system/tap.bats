@@ -80,6 +80,24 @@ is_open()
 	[ "$(eni_field "$1" attachment.open)" = "${2:-true}" ]
 }
 
+verify_quiet()
+{
+	[ "$(ctl -o json status | jq '.pending | length')" = 0 ] && ctl verify >/dev/null
+}
+
+# What the instance has in the kernel, and vpcd's descriptors.
+objects()
+{
+	in_vpc ip -o link show | wc -l
+	find "/sys/fs/bpf/vpcd/$INSTANCE" | wc -l
+	find "/proc/$(vpcd_pid)/fd" -mindepth 1 ! -lname 'socket:*' | wc -l
+}
+
+same_objects()
+{
+	[ "$(objects)" = "$1" ]
+}
+
 # as_user UID GID GROUPS COMMAND…
 as_user()
 {
@@ -282,6 +300,22 @@ as_user()
 	guest "$P-a"
 	address "$P-a"
 	pings "$P-a" 10.50.1.1
+}
+
+# What a round leaves behind anywhere would be there fifty times.
+@test "nothing is left of fifty taps that came and went" {
+	local before
+	tap "$P-x" prod-app
+	ctl detach "$P-x" >/dev/null
+	wait_for 10 verify_quiet
+	before=$(objects)
+	for _ in $(seq 50); do
+		tap "$P-x" prod-app --owner 12345
+		"$GUEST_TOOL" --socket "$TAPS" --eni "$P-x" --once >/dev/null
+		ctl detach "$P-x" >/dev/null
+	done
+	wait_for 10 same_objects "$before"
+	verify_clean
 }
 
 @test "vpc-qemu-helper hands the descriptor on as qemu-bridge-helper does" {
