@@ -335,32 +335,6 @@ Test(boot, no_template_no_answer)
 	cr_expect_eq(lab_out(l)->length, 282 + 43 + 257 + VPC_BOOT_DHCP4_MAX + 1);
 }
 
-/* The checksum of a request that is still to be completed marks the answer's, which is completed by the same device. */
-Test(boot, unfinished_checksums_stay_unfinished)
-{
-	uint8_t pseudo[12] = {10, 0, 0, 10, 10, 0, 0, 1, 0, 17};
-	struct message m = dhcp4_request(3);
-	const uint8_t *p;
-	uint32_t sum;
-
-	put_address(&m, 12, "10.0.0.10");
-	ADD(&m, 255);
-	pseudo[10] = (uint8_t)(m.n >> 8);
-	pseudo[11] = (uint8_t)m.n;
-	sum = sum_of(pseudo, 12, 0);
-	m.bytes[6] = (uint8_t)(sum >> 8);
-	m.bytes[7] = (uint8_t)sum;
-	expect_answer(dhcp4_send(&m, "10.0.0.10", "10.0.0.1", NULL), 5, "10.0.0.10", "10.0.0.10");
-	p = lab_out(l)->data;
-	pseudo[10] = p[38];
-	pseudo[11] = p[39];
-	cr_expect_eq((uint32_t)p[40] << 8 | p[41], sum_of(pseudo, 12, 0));
-	m.bytes[7]++;
-	expect_answer(dhcp4_send(&m, "10.0.0.10", "10.0.0.1", NULL), 5, "10.0.0.10", "10.0.0.10");
-	p = lab_out(l)->data;
-	cr_expect_eq((uint32_t)p[40] << 8 | p[41], 0, "a finished one is answered without");
-}
-
 /* --- DHCPv6 ------------------------------------------------------------------------------------------------------ */
 
 static struct message dhcp6_request(uint8_t type, bool client)

@@ -336,3 +336,51 @@ Test(wire, checksum_elsewhere_of_a_known_flow)
 	cr_expect(is_refused(&f, 26, 0), "the sender");
 	cr_expect(is_sent(&f, 34, 6));
 }
+
+/* A request for an address, as a client's that has it: with a UDP socket. The length of UDP is at 38. */
+static struct frame dhcp_renewal(void)
+{
+	uint8_t message[8 + 240 + 4] = {0, 68, 0, 67, 0, sizeof(message)};
+	struct packet_spec p = {.src = "10.0.0.10",
+				.dst = "10.0.0.1",
+				.smac = lab_mac(ENI_A),
+				.dmac = lab_gateway_mac(),
+				.proto = IPPROTO_UDP,
+				.raw = message,
+				.raw_length = sizeof(message)};
+	struct frame f;
+
+	memcpy(message + 8, (const uint8_t[]){1, 1, 6, 0, 1, 2, 3, 4}, 8);
+	inet_pton(AF_INET, "10.0.0.10", message + 8 + 12);
+	memcpy(message + 8 + 28, lab_mac(ENI_A), 6);
+	memcpy(message + 8 + 236, (const uint8_t[]){0x63, 0x82, 0x53, 0x63, 53, 1, 3, 255}, 8);
+	frame_build(&f, &p);
+	return f;
+}
+
+static uint16_t dhcp_answer_checksum(struct frame *reply)
+{
+	static const uint8_t ipv4[] = {8, 0};
+
+	/* the server's port: not what was sent */
+	cr_assert(receive(reply, ipv4, 35, 67), "no answer");
+	cr_expect_eq(reply->data[282 + 2], 5, "ACK");
+	return (uint16_t)(reply->data[40] << 8 | reply->data[41]);
+}
+
+/* The answer to a request whose checksum is still to be completed is made of the same skb, and completed too: what
+ * stands there must be what it begins with, the sum of the pseudo header. */
+Test(wire, unfinished_checksums_stay_unfinished)
+{
+	struct vpc_boot template = {.incarnation = 1, .advertised_ns = lab_now_ns()};
+	struct frame f = dhcp_renewal(), reply;
+	__u32 number = ENI_A, sum;
+
+	inet_pton(AF_INET, "10.0.0.10", &template.ip4);
+	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(l->skel->maps.boot), &number, &template, BPF_ANY), 0);
+	cr_assert_eq(send(wire, f.data, f.length, 0), (ssize_t)f.length);
+	cr_expect_eq(dhcp_answer_checksum(&reply), 0, "a finished one is answered without");
+	send_partial(&f, 34, 6);
+	sum = dhcp_answer_checksum(&reply);
+	cr_expect_eq(sum, 0x0a00u + 10 + 0x0a00 + 1 + IPPROTO_UDP + (__u32)(reply.data[38] << 8 | reply.data[39]));
+}
