@@ -91,6 +91,8 @@ static json_int_t count_used(const struct tables *t, enum table_id id)
 	case TABLE_CLASS:
 	case TABLE_CLASS_OF:
 		return t->class_numbers.used;
+	case TABLE_COMPILED:
+		return t->blocks.used;
 	case TABLE_SET:
 		return t->set_numbers.used;
 	case TABLE_ADDR:
