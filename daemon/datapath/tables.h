@@ -130,7 +130,11 @@ int tables_events_read(struct tables *t, tables_event_fn fn, void *userdata);
  */
 void tables_eni_set_flags(struct tables *t, uint32_t eni, uint32_t set, uint32_t clear);
 
-/* {table: {"size": n, "used": n, "bytes": n}, …} for status. NULL: out of memory. */
+/* How many compiled tables (of a set and direction) have found no room in `compiled` or no memory: these sets' rules
+ * are walked, which may take a new flow hundreds of microseconds. Tried again with the next change of such a set's
+ * rules. */
+uint32_t tables_walked(const struct tables *t);
+/* {table: {"size": n, "used": n, "bytes": n}, …} for status; of `compiled` also "walked". NULL: out of memory. */
 json_t *tables_status(struct tables *t);
 
 /* Removes every pin of the instance. The maps go with their last user. */

@@ -124,6 +124,7 @@ static int write_table(struct tables *t, struct tables_change *c, uint32_t numbe
 	*touched = (struct touched_table){.set = number, .dir = dir, .old = *table};
 	make_table(t, number, dir);
 	table->touched = true;
+	t->n_walked = t->n_walked + table_walked(table) - table_walked(&touched->old);
 	touched->replaced = table->at != touched->old.at;
 	if (!touched->replaced)
 		return 0;
@@ -179,6 +180,7 @@ void compiled_undo(struct tables *t, struct tables_change *c)
 
 		if (touched->replaced)
 			give_table(t, table);
+		t->n_walked = t->n_walked + table_walked(&touched->old) - table_walked(table);
 		table->at = touched->old.at;
 		table->blocks = touched->old.blocks;
 		table->wanted = touched->old.wanted;
@@ -196,7 +198,10 @@ void compiled_retire(struct tables *t, struct tables_change *c)
 void compiled_release(struct tables *t, uint32_t set)
 {
 	for (unsigned dir = 0; dir < 2; dir++) {
-		give_table(t, &t->sets[set].table[dir]);
-		t->sets[set].table[dir].at = 0;
+		struct set_table *table = &t->sets[set].table[dir];
+
+		give_table(t, table);
+		t->n_walked -= table_walked(table);
+		*table = (struct set_table){};
 	}
 }

@@ -62,6 +62,7 @@ static int make_table(struct tables *t, uint32_t number, unsigned dir)
 		compiled_place(t, &blocks, table);
 	if (table->at)
 		store64(&set_at(t, number)->compiled[dir].slot[0], tables_epoch(t) << VPC_VERSIONED_SHIFT | table->at);
+	t->n_walked += table_walked(table);
 	return 0;
 }
 

@@ -63,7 +63,7 @@ void mirror_free(struct tables *t)
 	t->spaces = NULL;
 	t->claims = NULL;
 	t->n_claims = t->cap_claims = t->free_claim = 0;
-	t->waiting_rows = t->waiting_addrs = t->waiting_sets = 0;
+	t->waiting_rows = t->waiting_addrs = t->waiting_sets = t->n_walked = 0;
 }
 
 void change_free(struct tables_change *c)

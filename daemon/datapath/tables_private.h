@@ -303,6 +303,7 @@ struct tables {
 	bool adopted;
 	struct vpc_limits limits;
 	uint32_t compile_from; /* probes from which on a set has a compiled table */
+	uint32_t n_walked;     /* compiled tables that are wanted, and there was no room */
 	struct table table[TABLE_COUNT];
 
 	struct numbers row_numbers;
@@ -501,6 +502,10 @@ void bound_all(struct tables *t);
 struct compiled_blocks;
 /* The table of a set by the rows that are there when the prepared change is published. -ENOMEM, -E2BIG. */
 int compiled_of_set(const struct tables *t, uint32_t set, unsigned dir, struct compiled_blocks *ret);
+static inline bool table_walked(const struct set_table *table)
+{
+	return table->wanted && !table->at;
+}
 /* Copies it to blocks of its own and fills in ret->at and blocks; no room: at 0. */
 void compiled_place(struct tables *t, const struct compiled_blocks *blocks, struct set_table *ret);
 /* Where a table is wanted and none could be made the set is walked: only -ENOMEM of the change's own lists. */
