@@ -8,6 +8,7 @@
 
 #include <criterion/criterion.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,10 +112,16 @@ Test(compiled, a_row_must_prove_itself)
 		 dead = allow(SG_B, 7, "0.0.0.0/0");
 	uint32_t group = lab_allow(
 		l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 6, .port_plen = 16, .peer_sg = SG_C});
+	uint32_t out = lab_allow(l, &(struct rule_spec){.sg = SG_B,
+							.direction = VPC_EGRESS,
+							.slot = VPC_SLOT_UDP,
+							.port = 6,
+							.port_plen = 16,
+							.peer = "0.0.0.0/0"});
 	uint32_t egress = lab_sg(l, SG_B)->dir[VPC_EGRESS].all4, all_of_other = lab_allow_all(l, SG_C, VPC_INGRESS, 4);
 	uint32_t all6 = lab_allow_all(l, SG_B, VPC_INGRESS, 6);
-	const uint32_t wrong[] = {0,	 other_port, other_peer,   other_group, ip6,
-				  group, egress,     all_of_other, all6,	LAB_ROWS + 9};
+	const uint32_t wrong[] = {out,	 0,	 other_port,   other_peer, other_group, ip6,
+				  group, egress, all_of_other, all6,	   LAB_ROWS + 9};
 
 	lab_commit(l);
 	lab_revoke(l, dead);
@@ -183,4 +190,42 @@ Test(compiled, a_broken_table_ends)
 		for (uint32_t w = 0; w < VPC_BLOCK_WORDS; w++)
 			lab_block(l, at + i)->word[w] = 1;
 	cr_expect_eq(a_to_b(5), VPC_DROP_NO_INGRESS_RULE, "levels without end, node 1 its own parent");
+}
+
+/* The longest search: 18 nodes over the port, each with a long list of other addresses, and 16 groups of the peer; what
+ * allows is the last that is looked for. */
+Test(compiled, the_longest_search_comes_to_its_end)
+{
+	uint32_t groups[VPC_GROUPS_PER_ENI + 1] = {0}, row;
+
+	for (uint32_t i = 0; i < VPC_GROUPS_PER_ENI; i++)
+		groups[i] = 100 + i;
+	groups[0] = SG_A;
+	lab_join(l, ENI_A, false, groups);
+	for (uint32_t i = 0; i < 18 * 100; i++) {
+		struct rule_spec rule = {.sg = SG_B, .slot = VPC_SLOT_UDP, .port_plen = (uint8_t)(i % 18)};
+		char peer[32];
+
+		if (rule.port_plen == 17)
+			rule = (struct rule_spec){.sg = SG_B};
+		rule.port = (uint16_t)(0xffff0000u >> rule.port_plen);
+		snprintf(peer, sizeof(peer), "11.%u.%u.0/24", i % 18, i / 18 * 2);
+		rule.peer = peer;
+		lab_allow(l, &rule);
+	}
+	for (uint32_t i = 0; i < VPC_GROUPS_PER_ENI; i++) /* the same bits of the bloom filter */
+		lab_allow(l, &(struct rule_spec){.sg = SG_B, .peer_sg = 100 + i + 64});
+	lab_compile(l, set_b, VPC_INGRESS);
+	__atomic_store_n(&lab_ctl(l)->epoch, lab_epoch(l) + 1, __ATOMIC_SEQ_CST);
+	cr_expect_eq(a_to_b(65535), VPC_DROP_NO_INGRESS_RULE);
+	row = lab_allow(l, &(struct rule_spec){.sg = SG_B,
+					       .slot = VPC_SLOT_UDP,
+					       .port = 65535,
+					       .port_plen = 16,
+					       .peer_sg = groups[VPC_GROUPS_PER_ENI - 1]});
+	lab_compile(l, set_b, VPC_INGRESS);
+	__atomic_store_n(&lab_ctl(l)->epoch, lab_epoch(l) + 1, __ATOMIC_SEQ_CST);
+	cr_expect_eq(a_to_b(65535), 0);
+	cr_expect_eq(lab_row_packets(l, row), 1);
+	cr_expect_eq(a_to_b(65534), VPC_DROP_NO_INGRESS_RULE);
 }

@@ -100,14 +100,17 @@ Test(tables_compiled, undo_leaves_the_tables_of_before)
 Test(tables_compiled, blocks_go_after_their_grace_period)
 {
 	for (unsigned turn = 0; turn < 2; turn++) {
-		uint32_t used = t->blocks.used, first = in_force(1, VPC_INGRESS);
+		uint32_t used = t->blocks.used, first = in_force(1, VPC_INGRESS), before;
 		struct tables_change *c[2];
 		struct test_plan change;
 
 		for (unsigned i = 0; i < 2; i++) {
 			one_row(&change, i == 0);
+			before = in_force(1, VPC_INGRESS);
 			c[i] = tables_prepared(t, &change);
+			cr_expect_eq(in_force(1, VPC_INGRESS), before, "not before its epoch");
 			tables_publish(t, c[i]);
+			cr_expect_neq(in_force(1, VPC_INGRESS), before);
 			cr_expect_neq(in_force(1, VPC_INGRESS), first, "its blocks may still be read");
 		}
 		tables_wait_grace_period();
