@@ -87,6 +87,8 @@ static __always_inline __u32 compiled_rank(const struct policy *q, const struct 
 		for (__u32 w = words; w > 0; w--)
 			borrow = ((__u64)q->key[w - 1] - b->word[i * words + w - 1] - borrow) >> 63;
 		above += (__u32)borrow;
+		/* one key after the other, or all of them end up on the stack */
+		asm volatile("" : "+r"(above));
 	}
 	return n - above;
 }

@@ -150,7 +150,8 @@ struct vpc_set {
 	__u32 n;
 	__u32 sg[VPC_GROUPS_PER_ENI]; /* ascending */
 	__u32 pad;
-	struct vpc_versioned compiled[2]; /* by direction: first block of its compiled table; 0: none, the rules are walked */
+	struct vpc_versioned
+		compiled[2]; /* by direction: first block of its compiled table; 0: none, the rules are walked */
 };
 _Static_assert(sizeof(struct vpc_set) == 128, "vpc_set");
 
@@ -238,21 +239,22 @@ _Static_assert(sizeof(struct vpc_row) == 48, "vpc_row");
 #define VPC_ALIVE (~0ull)
 
 /* --- compiled: array of blocks, mmapable: the tables of sets whose rules would be a long walk ------------------------
+ *
  * A table is one direction of one set: a run of blocks that begins with struct vpc_compiled, and in which all block
- * numbers count from there, so that its bytes don't depend on where it stands. It is never changed while a set names it.
- * It only says which row to look at: the row itself says whether it counts and allows.
+ * numbers count from there, so that its bytes don't depend on where it stands. It is never changed while a set names
+ * it. It only says which row to look at: the row itself says whether it counts and allows.
  *
  *   ports    slot << 16 | port -> the deepest node (port class of the set) that the packet is in; nodes have a parent,
  *            a shorter port prefix or the rules for all protocols, so the chain is at most 18 long
  *   node     by family: address -> row of a rule of this class that allows it
  *   groups   {peer group, slot << 16 | port} -> row of a rule that names the group
  *
- * Each of these is a list of steps: ascending keys, the first all zero, each with the value that holds from it up to the
- * next key (0: nothing). It stands as a tree with one search path: levels of blocks, from the single top block down, each
- * level in one piece and behind the one above. Keys are `words` words (1: ports, IPv4; 2: groups; 4: IPv6), most
- * significant first, in host order. An inner block is VPC_STEPS_INNER(words) keys: the first keys of the blocks below it.
- * A leaf is VPC_STEPS_LEAF(words) keys and as many values behind them. Unused keys are all ones, unused values of a leaf
- * repeat the last one. */
+ * Each of these is a list of steps: ascending keys, the first all zero, each with the value that holds from it up to
+ * the next key (0: nothing). It stands as a tree with one search path: levels of blocks, from the single top block
+ * down, each level in one piece and behind the one above. Keys are `words` words (1: ports, IPv4; 2: groups; 4: IPv6),
+ * most significant first, in host order. An inner block is VPC_STEPS_INNER(words) keys: the first keys of the blocks
+ * below it. A leaf is VPC_STEPS_LEAF(words) keys and as many values behind them. Unused keys are all ones, unused
+ * values of a leaf repeat the last one. */
 
 #define VPC_BLOCK_WORDS 16u
 struct vpc_compiled_block {
