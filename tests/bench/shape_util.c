@@ -222,13 +222,14 @@ static int build_worst_groups(struct plan *p, uint32_t n)
 	return rc;
 }
 
-/* The longest walk that is still walked: 16 groups, one port, five prefix lengths; 112 probes a side. */
+/* The longest walk that is still walked, 63 probes a side: 16 groups, one port, two prefix lengths, one in the last
+ * group. */
 static int build_edge(struct plan *p, uint32_t n)
 {
 	int rc = 0;
 
 	for (uint32_t i = 0; i < n && !rc; i++)
-		rc = add_near4(p, i / 5, 16, 28 + i % 5);
+		rc = add_near4(p, i / 2, 16, 31 + i % 2);
 	return rc;
 }
 
@@ -247,8 +248,8 @@ const struct shape shapes[] = {
 	{.name = "edge",
 	 .port = 80,
 	 .denied = true,
-	 .least = 80,
-	 .most = 80,
+	 .least = 31,
+	 .most = 31,
 	 .build = build_edge,
 	 .server_groups = 16,
 	 .both = true},

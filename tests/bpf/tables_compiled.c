@@ -309,15 +309,14 @@ Test(tables_bound, a_set_gets_its_table_at_the_limit)
 	tp_init(&change);
 	tp_eni(&change, NULL, &e);
 	for (uint8_t plen = 0; plen <= 16; plen++)
-		for (uint8_t peer = 1; peer <= 6; peer++)
-			if (plen > 0 || peer <= 5) /* 17 + 101, and one for the group: 119 */
-				add_row(&change, (struct plan_row){.slot = VPC_SLOT_TCP,
-								   .port_plen = plen,
-								   .sg = 1,
-								   .peer_kind = VPC_PEER_CIDR4,
-								   .peer_plen = peer});
+		for (uint8_t peer = 1; peer <= (plen < 11 ? 3 : 2); peer++) /* 17 + 45, and one for the group */
+			add_row(&change, (struct plan_row){.slot = VPC_SLOT_TCP,
+							   .port_plen = plen,
+							   .sg = 1,
+							   .peer_kind = VPC_PEER_CIDR4,
+							   .peer_plen = peer});
 	tables_apply(t, &change);
-	cr_expect_eq(t->sets[1].table[VPC_INGRESS].bound, 119);
+	cr_expect_eq(t->sets[1].table[VPC_INGRESS].bound, TABLES_COMPILE_FROM - 1);
 	cr_expect_eq(in_force(1, VPC_INGRESS), 0);
 	tp_init(&change);
 	last = *add_row(&change,
@@ -326,7 +325,7 @@ Test(tables_bound, a_set_gets_its_table_at_the_limit)
 	tables_undo(t, tables_prepared(t, &change));
 	cr_expect_eq(in_force(1, VPC_INGRESS), 0);
 	tables_apply(t, &change);
-	cr_expect_eq(t->sets[1].table[VPC_INGRESS].bound, 120);
+	cr_expect_eq(t->sets[1].table[VPC_INGRESS].bound, TABLES_COMPILE_FROM);
 	cr_expect_neq(in_force(1, VPC_INGRESS), 0);
 	cr_expect_eq(in_force(1, VPC_EGRESS), 0);
 	/* the bound is above the truth until a start; then it is walked again */
@@ -336,7 +335,7 @@ Test(tables_bound, a_set_gets_its_table_at_the_limit)
 	tables_apply(t, &change);
 	tables_close(t);
 	t = tables_small(true);
-	cr_expect_eq(t->sets[1].table[VPC_INGRESS].bound, 119);
+	cr_expect_eq(t->sets[1].table[VPC_INGRESS].bound, TABLES_COMPILE_FROM - 1);
 	cr_expect_eq(in_force(1, VPC_INGRESS), 0);
 	cr_expect_eq(t->blocks.used, 0);
 }

@@ -150,8 +150,8 @@ struct vpc_set {
 	__u32 n;
 	__u32 sg[VPC_GROUPS_PER_ENI]; /* ascending */
 	__u32 pad;
-	struct vpc_versioned
-		compiled[2]; /* by direction: first block of its compiled table; 0: none, the rules are walked */
+	/* By direction: first block of its compiled table; 0: none, its rules are walked. */
+	struct vpc_versioned compiled[2];
 };
 _Static_assert(sizeof(struct vpc_set) == 128, "vpc_set");
 
