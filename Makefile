@@ -60,7 +60,7 @@ BENCH_SKEL := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard tests/bench/*.bpf.
 .SECONDARY:
 .PHONY: all check test bench lint fuzz install clean bpf tests
 
-all: $(BUILD)/vpcd $(BUILD)/vpcctl $(BUILD)/vpc-cni
+all: $(BUILD)/vpcd $(BUILD)/vpcctl $(BUILD)/vpc-cni $(BUILD)/vpc-qemu-helper
 
 bpf: $(BPF_OBJ) $(SKEL)
 
@@ -88,6 +88,9 @@ $(BUILD)/vpcd: $(MAIN_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libvpcd.a
 
 $(BUILD)/vpcctl: $(CLI_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CLI)
+
+$(BUILD)/vpc-qemu-helper: $(BUILD)/cli/vpc-qemu-helper.o
+	$(CC) $(LDFLAGS) -o $@ $^ -ljansson
 
 $(BUILD)/vpc-cni: $(BUILD)/cli/vpc-cni.o $(CNI_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CNI)

@@ -213,14 +213,15 @@ char *output_attachment(struct cli *cli, const json_t *object, const struct fiel
 {
 	json_t *a = json_object_get(object, field->key);
 	const char *kind = json_string_value(json_object_get(a, "kind"));
-	const char *ifname = json_string_value(json_object_get(a, "ifname"));
+	const char *owner = json_string_value(json_object_get(a, "owner"));
 	char *text = NULL;
 
 	if (!kind)
 		return strdup("");
 	if (!strcmp(kind, "netns"))
 		return plugged_text(cli, object);
-	if (asprintf(&text, "%s%s%s", kind, ifname ? " " : "", ifname ? ifname : "") < 0)
+	if (asprintf(&text, "tap of %s, %s", owner ? owner : "root",
+		     json_is_true(json_object_get(a, "open")) ? "open" : "closed") < 0)
 		return NULL;
 	return text;
 }

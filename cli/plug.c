@@ -29,8 +29,11 @@ int plug_attachment(const struct args *args, json_t **ret)
 
 	if (args_get(args, "--owner") && !tap)
 		return args_wrong(args, "--owner goes with --tap");
+	if (args_get(args, "--queues") && !tap)
+		return args_wrong(args, "--queues goes with --tap");
 	if ((netns && set_netns(a, netns) < 0) || body_set_number(a, "pid", args, "--pid") < 0 ||
-	    body_set(a, "owner", args, "--owner") < 0 || body_set(a, "ifname", args, "--ifname") < 0)
+	    body_set(a, "owner", args, "--owner") < 0 || body_set_number(a, "queues", args, "--queues") < 0 ||
+	    body_set(a, "ifname", args, "--ifname") < 0)
 		return api_oom();
 	*ret = TAKE_PTR(a);
 	return CLI_OK;

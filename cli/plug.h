@@ -10,6 +10,7 @@
 		{"--pid", VALUE_NUMBER, PARAM_ONE_OF, "PID", "the network namespace of this process"},               \
 		{"--tap", VALUE_FLAG, PARAM_ONE_OF, NULL, "a tap device, for a VM"},                                 \
 		{"--owner", VALUE_USER, 0, "USER", "who may open the tap (default: root)"},                          \
+		{"--queues", VALUE_NUMBER, 0, "N", "queues of the tap (default: 1)"},                                \
 	{                                                                                                            \
 		"--ifname", VALUE_TEXT, 0, "NAME", "what the interface is called inside (default: eth0)"             \
 	}

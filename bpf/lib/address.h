@@ -56,6 +56,13 @@ static __always_inline int mac_equal(const __u8 *a, const __u8 *b)
 	       *(const u16_alias *)(a + 4) == *(const u16_alias *)(b + 4);
 }
 
+static __always_inline void mac_copy(__u8 *to, const __u8 *from)
+{
+	*(u16_alias *)to = *(const u16_alias *)from;
+	*(u16_alias *)(to + 2) = *(const u16_alias *)(from + 2);
+	*(u16_alias *)(to + 4) = *(const u16_alias *)(from + 4);
+}
+
 /* The ENI that has this address in this VPC at the epoch; 0: none. */
 static __always_inline __u32 address_owner(struct scratch *s, const __be32 *a)
 {

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* DHCP and DHCPv6 requests are for the ENI's own gateway, which the port plays. So far it has nothing to answer. */
+/* DHCP and DHCPv6 are between an ENI and its own gateway, which the port plays. */
 #ifndef BPF_LIB_DHCP_H
 #define BPF_LIB_DHCP_H
 
-#include "lib/parse.h"
+#include "lib/dhcp4.h"
+#include "lib/dhcp6.h"
 
-static __always_inline int dhcp_asked(const struct packet *p)
+/* A client's message to its server: to all who listen, or to the gateway. */
+static __always_inline int dhcp_asked(const struct packet *p, const struct vpc_eni *me)
 {
 	if (p->proto != IPPROTO_UDP || p->fragment)
 		return 0;
 	if (p->family == 4)
-		return !p->src[3] && p->sport == bpf_htons(68) && p->dport == bpf_htons(67);
-	return address_is_link_local6(p->src) && p->sport == bpf_htons(546) && p->dport == bpf_htons(547);
+		return p->dport == bpf_htons(67) && p->sport == bpf_htons(68) &&
+		       (!p->src[3] || p->dst[3] == 0xffffffff || (me->gateway4 && p->dst[3] == me->gateway4));
+	return p->dport == bpf_htons(547) && p->sport == bpf_htons(546) &&
+	       (address_is_link_local6(p->src) || address_is_multicast(6, p->dst));
 }
 
 /* What only a DHCP server sends to a client: nobody plays one (a relay's packets go from server port to server port).

@@ -48,13 +48,20 @@ static __always_inline int port_begin(struct __sk_buff *skb, struct scratch *s, 
 
 static __always_inline int port_ethernet(struct __sk_buff *skb, struct scratch *s)
 {
+	const __u8 *data = (const __u8 *)(long)skb->data, *end = (const __u8 *)(long)skb->data_end;
 	__u8 h[ETH_HLEN];
 
-	if (bpf_skb_load_bytes(skb, 0, h, ETH_HLEN))
-		return VPC_DROP_MALFORMED;
-	__builtin_memcpy(s->dmac, h, ETH_ALEN);
-	__builtin_memcpy(s->smac, h + ETH_ALEN, ETH_ALEN);
-	__builtin_memcpy(&s->ethertype, h + 2 * ETH_ALEN, 2);
+	if (data + ETH_HLEN <= end) {
+		mac_copy(s->dmac, data);
+		mac_copy(s->smac, data + ETH_ALEN);
+		s->ethertype = *(const u16_alias *)(data + 2 * ETH_ALEN);
+	} else { /* not in the linear part */
+		if (bpf_skb_load_bytes(skb, 0, h, ETH_HLEN))
+			return VPC_DROP_MALFORMED;
+		mac_copy(s->dmac, h);
+		mac_copy(s->smac, h + ETH_ALEN);
+		s->ethertype = *(const u16_alias *)(h + 2 * ETH_ALEN);
+	}
 	return skb->vlan_present ? VPC_DROP_ETHERTYPE : PASS;
 }
 
@@ -89,8 +96,6 @@ static __always_inline int egress_refused(struct scratch *s, const struct vpc_en
 	const struct packet *p = &s->packet;
 	int rc;
 
-	if (dhcp_asked(p))
-		return VPC_DROP_UNANSWERED;
 	if ((s->dmac[0] & 1) || address_is_multicast(p->family, p->dst))
 		return VPC_DROP_MULTICAST;
 	if (p->family == 4 && me->mask4 != 0xffffffff && p->dst[3] == (me->subnet4 | ~me->mask4))
@@ -108,6 +113,8 @@ static __always_inline int egress_ip(struct __sk_buff *skb, struct scratch *s, c
 	const struct packet *p = &s->packet;
 	int rc;
 
+	if (dhcp_asked(p, me))
+		return p->family == 4 ? dhcp4(skb) : dhcp6(skb);
 	if (!(s->dmac[0] & 1) && egress_is_gateway_echo(p, me)) {
 		rc = egress_to_gateway(s, me);
 		/* An appliance may carry others' echoes there, by its rules, and later fragments of others'. Not in the

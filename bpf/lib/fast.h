@@ -143,7 +143,7 @@ static __always_inline int fast_from_workload(struct __sk_buff *skb)
 	} else {
 		return FAST_NOT;
 	}
-	r = recent_slot(f.src, f.dst, f.ports, skb->ifindex);
+	r = recent_find(recent_hash(f.src, f.dst, f.ports, skb->ifindex));
 	if (!r || !fast_matches(r, &f, skb->ifindex))
 		return FAST_NOT;
 	if (f.family == 6 && !(address_equal(r->src6, f.src6) && address_equal(r->dst6, f.dst6)))

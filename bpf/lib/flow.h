@@ -131,7 +131,7 @@ static __always_inline struct vpc_flow *flow_get(struct scratch *s)
 		return 0;
 	recent_begin(s, READ_ONCE(f->created_ns));
 	s->fl.epoch = READ_ONCE(f->epoch);
-	barrier_full(s);
+	barrier_order(s);
 	s->fl.last_seen_ns = READ_ONCE(f->last_seen_ns);
 	s->fl.created_ns = f->created_ns;
 	s->fl.grace_until_ns = READ_ONCE(f->grace_until_ns);
@@ -235,11 +235,9 @@ static __always_inline void budget_release(struct vpc_flow *f)
 
 /* --- entries ------------------------------------------------------------------------------------------------------ */
 
-/* Takes the key out of `flow`. */
-static __always_inline void flow_leave(struct scratch *s)
+/* Takes the key out of `flow`, where f is its entry. */
+static __always_inline void flow_leave(struct scratch *s, struct vpc_flow *f)
 {
-	struct vpc_flow *f = bpf_map_lookup_elem(&flow, &s->key);
-
 	if (!f || READ_ONCE(f->tag) != s->tag)
 		return;
 	budget_release(f);
@@ -305,7 +303,7 @@ __noinline int flow_insert(__u32 which, __u32 replace)
 	if (rc)
 		return rc == -17 /* EEXIST */ ? PASS : VPC_DROP_FLOW_TABLE;
 	if (replace) {
-		flow_leave(s);
+		flow_leave(s, bpf_map_lookup_elem(&flow, &s->key));
 		version_raise(s->tag);
 	}
 	return PASS;
@@ -354,7 +352,7 @@ static __always_inline int flow_copy(struct scratch *s, struct vpc_flow *f)
 {
 	__u64 epoch = READ_ONCE(f->epoch);
 
-	barrier_full(s);
+	barrier_order(s);
 	__builtin_memcpy(&s->fl, f, sizeof(s->fl));
 	s->fl.epoch = epoch;
 	return s->fl.tag == s->tag && s->fl.state != VPC_FLOW_TOMBSTONE;
@@ -422,7 +420,7 @@ static __always_inline void flow_bury(struct scratch *s, struct vpc_flow *f, __u
 	if (was != VPC_FLOW_TOMBSTONE && was != VPC_FLOW_RESET) /* a RESET one has saved what it was before */
 		WRITE_ONCE(f->saved_state, was);
 	WRITE_ONCE(f->state, VPC_FLOW_TOMBSTONE);
-	barrier_full(s);
+	barrier_order(s);
 	WRITE_ONCE(f->epoch, epoch);
 	WRITE_ONCE(f->timeout_s, FLOW_TOMBSTONE_S);
 	WRITE_ONCE(f->last_seen_ns, s->now_ns);

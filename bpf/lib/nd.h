@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * IPv6 neighbour discovery (RFC 4861) is answered at the port, like ARP. Router solicitations have their place here;
- * the advertisement that would answer them doesn't exist yet.
+ * IPv6 neighbour discovery (RFC 4861) is answered at the port, like ARP; router solicitations too (ra.h).
  */
 #ifndef BPF_LIB_ND_H
 #define BPF_LIB_ND_H
 
 #include "lib/admit.h"
+#include "lib/ra.h"
 
 #define ND_RS	    133
 #define ND_RA	    134
@@ -109,10 +109,10 @@ static __always_inline int nd_answer(struct __sk_buff *skb, struct scratch *s, c
 	return ANSWERED;
 }
 
-/* Whether every source link-layer address that the solicitation tells is the ENI's. */
-static __always_inline int nd_options(struct __sk_buff *skb, const struct packet *p, const __u8 *mac, int probe)
+/* Whether every source link-layer address that the solicitation tells in its options, from `at` on, is the ENI's. */
+static __always_inline int nd_options(struct __sk_buff *skb, const struct packet *p, __u32 at, const __u8 *mac,
+				      int probe)
 {
-	__u32 at = p->l4 + sizeof(struct nd_message);
 	struct nd_option o;
 
 	for (__u32 i = 0; i < ND_OPTIONS_MAX; i++) {
@@ -125,6 +125,31 @@ static __always_inline int nd_options(struct __sk_buff *skb, const struct packet
 		at += (__u32)o.length * 8;
 	}
 	return VPC_DROP_MALFORMED;
+}
+
+/* Sends the answer in hand, and makes an advertisement of what is left of it. */
+static __always_inline int nd_advertise(struct __sk_buff *skb)
+{
+	skb->mark = VPC_MARK_ANSWER | (skb->ifindex & VPC_NUMBER_MASK);
+	if (bpf_clone_redirect(skb, skb->ifindex, 0))
+		return ANSWERED; /* it couldn't be doubled: the answer is what matters */
+	return ra(skb);
+}
+
+/* A router solicitation (RFC 4861, 6.1.1). */
+static __always_inline int nd_router_solicited(struct __sk_buff *skb, struct scratch *s, const struct vpc_eni *me)
+{
+	const struct packet *p = &s->packet;
+	int unspecified = !(p->src[0] | p->src[1] | p->src[2] | p->src[3]), rc;
+
+	if (!unspecified && !address_is_link_local6(p->src) && address_owner(s, p->src) != s->me)
+		return VPC_DROP_FORGED_ND;
+	if (address_is_gateway6(p->src))
+		return VPC_DROP_FORGED_ND;
+	if (p->l4 + 8 > p->end)
+		return VPC_DROP_MALFORMED;
+	rc = nd_options(skb, p, p->l4 + 8, me->mac, unspecified);
+	return rc ? rc : ra(skb);
 }
 
 static __always_inline int nd_solicited(struct __sk_buff *skb, struct scratch *s, const struct vpc_eni *me)
@@ -141,14 +166,16 @@ static __always_inline int nd_solicited(struct __sk_buff *skb, struct scratch *s
 		return VPC_DROP_FORGED_ND;
 	if (address_is_gateway6(p->src))
 		return VPC_DROP_FORGED_ND;
-	rc = nd_options(skb, p, me->mac, probe);
+	rc = nd_options(skb, p, p->l4 + sizeof(m), me->mac, probe);
 	if (rc)
 		return rc;
 	/* The stack of the answer is out of this frame: only what comes directly behind the IPv6 header is answered. */
 	if (skb->gso_size)
 		return VPC_DROP_MALFORMED;
-	if (address_is_gateway6(m.target))
-		return nd_answer(skb, s, m.target, me->gateway_mac, NA_ROUTER);
+	if (address_is_gateway6(m.target)) {
+		rc = nd_answer(skb, s, m.target, me->gateway_mac, NA_ROUTER);
+		return rc == ANSWERED && !probe && ra_is_due(s) ? nd_advertise(skb) : rc;
+	}
 	if (!(me->subnet6[0] | me->subnet6[1]) || m.target[0] != me->subnet6[0] || m.target[1] != me->subnet6[1])
 		return VPC_DROP_UNANSWERED;
 	owner = address_owner(s, m.target);
@@ -178,7 +205,7 @@ __noinline int nd(struct __sk_buff *skb)
 	if (p->icmp_type == ND_NS)
 		return nd_solicited(skb, s, me);
 	if (p->icmp_type == ND_RS)
-		return VPC_DROP_UNANSWERED;
+		return nd_router_solicited(skb, s, me);
 	/* NA: of its own address or not, the port knows better */
 	if (address_is_link_local6(p->src) || address_owner(s, p->src) == s->me)
 		return VPC_DROP_UNANSWERED;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads an IP packet into a struct packet. Everything is read through bpf_skb_load_bytes: it checks the bounds and
- * copies from fragments of the skb too, so a header that isn't linear is never called too short.
+ * Reads an IP packet into a struct packet. What is plain, whole TCP and UDP whose headers lie in the linear part, is
+ * read where it lies. Everything else is read through bpf_skb_load_bytes: it checks the bounds and copies from
+ * fragments of the skb too, so a header that isn't linear is never called too short.
  */
 #ifndef BPF_LIB_PARSE_H
 #define BPF_LIB_PARSE_H
@@ -259,6 +260,76 @@ static __always_inline int parse_l4(struct __sk_buff *skb, struct packet *p, __u
 	return PASS;
 }
 
+/* The TCP or UDP header at l4 of a packet that has `room` bytes from there on. Returns 0 when it isn't plain. */
+static __always_inline int parse_plain_l4(struct packet *p, const __u8 *l4, const __u8 *end, __u32 room)
+{
+	__u32 upper;
+
+	if (l4 + 8 > end || room < 8)
+		return 0;
+	p->sport = *(const u16_alias *)l4;
+	p->dport = *(const u16_alias *)(l4 + 2);
+	if (p->proto == IPPROTO_UDP)
+		return 1;
+	if (p->proto != IPPROTO_TCP || l4 + 16 > end)
+		return 0;
+	upper = (__u32)(l4[12] >> 4) * 4;
+	if (upper < 20 || upper > room || !tcp_flags_valid(l4[13]))
+		return 0;
+	p->tcp_flags = l4[13];
+	p->upper = (__u8)upper;
+	p->seq_end = (__u16)(bpf_ntohs(*(const u16_alias *)(l4 + 6)) + room - upper);
+	p->ack = bpf_ntohs(*(const u16_alias *)(l4 + 10));
+	return 1;
+}
+
+static __always_inline int parse_plain4(const struct __sk_buff *skb, struct packet *p, const __u8 *l3, const __u8 *end)
+{
+	const struct iphdr *ip = (const struct iphdr *)l3;
+	__u32 total;
+
+	if (l3 + sizeof(*ip) > end || *l3 != 0x45 || (ip->frag_off & bpf_htons(IP_MF | IP_OFFSET)))
+		return 0;
+	total = bpf_ntohs(ip->tot_len);
+	if (total < sizeof(*ip) || total + ETH_HLEN > skb->len)
+		return 0;
+	p->end = ETH_HLEN + total;
+	p->l4 = ETH_HLEN + sizeof(*ip);
+	address_from4(p->src, ip->saddr);
+	address_from4(p->dst, ip->daddr);
+	p->proto = ip->protocol;
+	p->fragment_proto = ip->protocol;
+	p->hop_limit = ip->ttl;
+	return parse_plain_l4(p, l3 + sizeof(*ip), end, total - (__u32)sizeof(*ip));
+}
+
+static __always_inline int parse_plain6(const struct __sk_buff *skb, struct packet *p, const __u8 *l3, const __u8 *end)
+{
+	const struct ipv6hdr *ip = (const struct ipv6hdr *)l3;
+	__u32 payload;
+
+	if (l3 + sizeof(*ip) > end || *l3 >> 4 != 6)
+		return 0;
+	payload = bpf_ntohs(ip->payload_len);
+	if (payload + sizeof(*ip) + ETH_HLEN > skb->len)
+		return 0;
+	p->end = ETH_HLEN + (__u32)sizeof(*ip) + payload;
+	p->l4 = ETH_HLEN + sizeof(*ip);
+	address_copy(p->src, (const __be32 *)&ip->saddr);
+	address_copy(p->dst, (const __be32 *)&ip->daddr);
+	p->proto = ip->nexthdr;
+	p->hop_limit = ip->hop_limit;
+	return parse_plain_l4(p, l3 + sizeof(*ip), end, payload);
+}
+
+/* Reads the packet behind the Ethernet header if it is a plain one. Returns 0 if not: then p must be cleared again. */
+static __always_inline int parse_plain(const struct __sk_buff *skb, struct packet *p)
+{
+	const __u8 *l3 = (const __u8 *)(long)skb->data + ETH_HLEN, *end = (const __u8 *)(long)skb->data_end;
+
+	return p->family == 4 ? parse_plain4(skb, p, l3, end) : parse_plain6(skb, p, l3, end);
+}
+
 /*
  * Reads the packet whose IP header is at `l3` of the frame into the scratch's `packet`, or with quoted into its
  * `quoted`. Of a quotation 8 bytes of the upper header are enough. Returns PASS or a drop reason. The upper header of a
@@ -276,6 +347,13 @@ __noinline int parse_packet(struct __sk_buff *skb, __u32 l3, __u32 family, __u32
 	__builtin_memset(p, 0, sizeof(*p));
 	p->l3 = l3;
 	p->family = (__u8)family;
+	if (l3 == ETH_HLEN && !quoted) {
+		if (parse_plain(skb, p))
+			return PASS;
+		__builtin_memset(p, 0, sizeof(*p));
+		p->l3 = l3;
+		p->family = (__u8)family;
+	}
 	rc = family == 4 ? parse_ipv4(skb, p, quoted) : parse_ipv6(skb, p, quoted);
 	if (rc || p->fragment == FRAGMENT_LATER)
 		return rc;

@@ -51,6 +51,18 @@ struct {
 	__type(value, struct recent);
 } recent_of_cpu SEC(".maps");
 
+/* A digest of what stands in each slot, all within a few cache lines. A connection's first packets find nothing here,
+ * and an entry is a line that nobody else wants: a look at it costs a connection more than all else that this saves. */
+struct recent_marks {
+	__u16 mark[RECENT_SLOTS];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct recent_marks);
+} recent_marks_of_cpu SEC(".maps");
+
 static __always_inline __u32 recent_ms(__u64 ns)
 {
 	return (__u32)(ns >> 20);
@@ -62,15 +74,41 @@ static __always_inline __u32 recent_digest6(const __be32 *a)
 	return a[0] ^ a[1] * 0x9e3779b1u ^ a[2] * 0x85ebca6bu ^ a[3];
 }
 
-static __always_inline struct recent *recent_slot(__u32 src, __u32 dst, __u32 ports, __u32 me)
+static __always_inline __u64 recent_hash(__u32 src, __u32 dst, __u32 ports, __u32 me)
 {
 	__u64 h = ((__u64)src << 32 | dst) * 0x9e3779b97f4a7c15ull;
-	__u32 slot;
 
 	h ^= ((__u64)ports << 32 | me) * 0xff51afd7ed558ccdull;
-	h *= 0xc4ceb9fe1a85ec53ull;
-	slot = (__u32)(h >> 40) & (RECENT_SLOTS - 1);
+	return h * 0xc4ceb9fe1a85ec53ull;
+}
+
+static __always_inline __u16 *recent_mark(__u64 h)
+{
+	__u32 zero = 0;
+	struct recent_marks *marks = bpf_map_lookup_elem(&recent_marks_of_cpu, &zero);
+
+	return marks ? &marks->mark[h >> 40 & (RECENT_SLOTS - 1)] : 0;
+}
+
+/* Never 0: that is an empty slot's. */
+static __always_inline __u16 recent_mark_of(__u64 h)
+{
+	return (__u16)(h >> 16 | 1);
+}
+
+static __always_inline struct recent *recent_slot(__u64 h)
+{
+	__u32 slot = (__u32)(h >> 40) & (RECENT_SLOTS - 1);
+
 	return bpf_map_lookup_elem(&recent_of_cpu, &slot);
+}
+
+/* What is remembered under the hash, if it may be this. */
+static __always_inline struct recent *recent_find(__u64 h)
+{
+	__u16 *mark = recent_mark(h);
+
+	return mark && *mark == recent_mark_of(h) ? recent_slot(h) : 0;
 }
 
 /* The counter of changes of the flow with this tag; NULL never comes. */
@@ -125,6 +163,8 @@ static __always_inline void recent_note(struct scratch *s)
 {
 	const struct packet *p = &s->packet;
 	struct recent *r;
+	__u16 *mark;
+	__u64 h;
 	__u32 own = s->own & 1, other = own ^ 1;
 	__u32 ports = (__u32)p->dport << 16 | p->sport;
 	__u32 src = p->src[3], dst = p->dst[3];
@@ -133,9 +173,12 @@ static __always_inline void recent_note(struct scratch *s)
 		src = recent_digest6(p->src);
 		dst = recent_digest6(p->dst);
 	}
-	r = recent_slot(src, dst, ports, s->me);
-	if (!r)
+	h = recent_hash(src, dst, ports, s->me);
+	r = recent_slot(h);
+	mark = recent_mark(h);
+	if (!r || !mark)
 		return;
+	*mark = recent_mark_of(h);
 	r->src = src;
 	r->dst = dst;
 	r->ports = ports;

@@ -82,11 +82,11 @@ static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, 
 		return AGAIN;
 	WRITE_ONCE(f->incarnation[own & 1], s->my_incarnation);
 	WRITE_ONCE(f->rule[own & 1], s->rules[own & 1]);
-	barrier_full(s);
+	barrier_order(s);
 	if (!__sync_val_compare_and_swap(&f->eni[own & 1], 0, s->me) && (s->fl.flags & VPC_FLOW_BUDGETED))
 		budget_add(s->me, s->my_incarnation, 1);
 	/* The others' judgement may be newer than this one, or be renewed just now without it: all are judged again. */
-	barrier_full(s);
+	barrier_order(s);
 	WRITE_ONCE(f->epoch, 0);
 	version_raise(s->tag);
 	return AGAIN;
@@ -189,7 +189,7 @@ static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __
 	int stale = (__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS;
 
 	if (s->in_flow && s->packet.proto == IPPROTO_TCP && tcp_over(&s->fl, &s->packet, from)) {
-		flow_leave(s);
+		flow_leave(s, f);
 		if (recent_worth(s, s->fl.created_ns))
 			version_raise(s->tag);
 		return;

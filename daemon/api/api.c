@@ -2,6 +2,7 @@
 #include "api/api.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 #include <vpc/limits.h>
@@ -9,6 +10,7 @@
 #include "api/internal.h"
 #include "api/request.h"
 #include "api/server.h"
+#include "api/tapsock.h"
 
 /* The read-only socket's own share: enough for monitoring, and readers that fill it leave the writers alone. */
 #define READ_ONLY_SHARE 4
@@ -29,7 +31,10 @@ static int open_sockets(struct api *a, const struct api_config *config, struct v
 	r = socket_open(path, config->group, "vpcd", &a->sockets[API_SOCKET_WRITE], reterr);
 	if (r < 0)
 		return r;
-	return socket_open(read_only, NULL, "vpcd-ro", &a->sockets[API_SOCKET_READ_ONLY], reterr);
+	r = socket_open(read_only, NULL, "vpcd-ro", &a->sockets[API_SOCKET_READ_ONLY], reterr);
+	if (r < 0)
+		return r;
+	return tapsock_new(a, config->run_dir, &a->taps, reterr);
 }
 
 static int start_server(struct api *a, enum api_socket which, uint32_t max_connections, struct vpc_error *reterr)
@@ -78,6 +83,9 @@ int api_new(const struct api_config *config, struct api **ret, struct vpc_error 
 	r = publish(a, API_SOCKET_READ_ONLY, reterr);
 	if (r < 0)
 		return r;
+	r = tapsock_publish(a->taps, socket_group(&a->sockets[API_SOCKET_WRITE]));
+	if (r < 0)
+		return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, "socket", "vpcd-tap.sock: %s", strerror(-r));
 	r = publish(a, API_SOCKET_WRITE, reterr);
 	if (r < 0)
 		return r;
@@ -96,6 +104,7 @@ void api_free(struct api *a)
 	verdicts_stop(a);
 	DL_FOREACH (a->requests, r)
 		request_wake(r);
+	tapsock_free(a->taps);
 	for (int i = 0; i < API_SOCKETS; i++) {
 		server_free(a->servers[i]);
 		socket_clear(&a->sockets[i]);

@@ -68,6 +68,10 @@ const struct member decode_change_members[FIELD_COUNT] = {
 	CHANGE_MEMBER(RULE_IDS, "rule_ids", value_strings, rule_ids, n_rule_ids, "rules by id"),
 	CHANGE_MEMBER(FLOWS, "flows", value_flows, flows, drain_s, "what becomes of flows that are no longer allowed"),
 	CHANGE_MEMBER(ATTACHMENT, "attachment", value_attachment, attachment, attachment, "where it is plugged in"),
+	CHANGE_MEMBER(DNS_SERVERS, "dns_servers", value_strings, dns_servers, n_dns_servers,
+		      "addresses, at most four of a family; none if absent"),
+	CHANGE_MEMBER(DOMAIN_NAME, "domain_name", value_nullable_string, domain_name, domain_name,
+		      "domain in which names are looked up; none if absent"),
 	CHANGE_MEMBER(REASON, "reason", value_string, reason, reason, "shown with the object"),
 };
 
@@ -108,6 +112,7 @@ enum attachment_member {
 	MEMBER_NETNS,
 	MEMBER_PID,
 	MEMBER_OWNER,
+	MEMBER_QUEUES,
 	MEMBER_IFNAME,
 };
 
@@ -116,6 +121,7 @@ const struct member decode_attachment_members[] = {
 	[MEMBER_NETNS] = ATTACHMENT("netns", value_string, netns, "namespace: a path, or a name under /run/netns"),
 	[MEMBER_PID] = ATTACHMENT("pid", value_pid, pid, "namespace of this process"),
 	[MEMBER_OWNER] = ATTACHMENT("owner", value_string, owner, "tap: user who may open it"),
+	[MEMBER_QUEUES] = ATTACHMENT("queues", value_integer, queues, "tap: descriptors it may have at a time (1)"),
 	[MEMBER_IFNAME] = ATTACHMENT("ifname", value_string, ifname, "name of the workload's end"),
 };
 const size_t decode_n_attachment_members = ARRAY_SIZE(decode_attachment_members);
@@ -156,7 +162,7 @@ static int decode_rules(const json_t *json, void *value, void *extra, const char
 static int check_attachment(struct attachment_spec *a, uint32_t present, const char *at, struct vpc_error *reterr)
 {
 	uint32_t netns = present & (1u << MEMBER_NETNS | 1u << MEMBER_PID);
-	uint32_t tap = present & (1u << MEMBER_OWNER);
+	uint32_t tap = present & (1u << MEMBER_OWNER | 1u << MEMBER_QUEUES);
 	char place[PLACE_SIZE];
 
 	if (a->kind == ATTACHMENT_NONE)
@@ -167,8 +173,9 @@ static int check_attachment(struct attachment_spec *a, uint32_t present, const c
 				     a->kind == ATTACHMENT_NONE ? ", or \"kind\": \"tap\"" : "");
 	}
 	if (a->kind == ATTACHMENT_NETNS && tap) {
-		place_member(place, at, "owner");
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, place, "owner goes with a tap alone");
+		place_member(place, at, tap & 1u << MEMBER_OWNER ? "owner" : "queues");
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, place,
+				     "owner and queues go with a tap alone");
 	}
 	if (a->kind == ATTACHMENT_TAP && netns) {
 		place_member(place, at, "kind");

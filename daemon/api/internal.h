@@ -10,6 +10,7 @@
 #include "api/socket.h"
 
 struct request;
+struct tapsock;
 struct server;
 struct verdict_stream;
 struct verify_run;
@@ -25,6 +26,7 @@ struct api {
 	sd_event *event;
 	struct unix_socket sockets[API_SOCKETS];
 	struct server *servers[API_SOCKETS];
+	struct tapsock *taps;
 	size_t body_bytes;	  /* kept of all bodies now */
 	struct request *requests; /* every one that has a connection */
 	struct verdict_stream *streams;

@@ -68,6 +68,8 @@ const struct route routes[] = {
 	RESOURCE("/v1/security-groups", OBJECT_SG, SG, SECURITY_GROUP_ID, Q(VPC), Q(VPC), "SecurityGroup",
 		 "security group"),
 	RESOURCE("/v1/enis", OBJECT_ENI, ENI, ENI_ID, Q(VPC), Q(VPC) | Q(SUBNET), "Eni", "network interface"),
+	WRITE("PUT", "/v1/vpcs/{id}/dhcp-options", handle_change, CHANGE_VPC_SET_DHCP_OPTIONS, FIELD_VPC_ID,
+	      BODY_CHANGE, 200, 0, "VpcChanged", "replaces what workloads are told by DHCP"),
 	WRITE("POST", "/v1/security-groups/{id}/rules", handle_change, CHANGE_SG_AUTHORIZE, FIELD_SECURITY_GROUP_ID,
 	      BODY_CHANGE, 201, Q(VPC), "RulesChanged", "adds rules to a security group"),
 	WRITE("DELETE", "/v1/security-groups/{id}/rules", handle_change, CHANGE_SG_REVOKE, FIELD_SECURITY_GROUP_ID,

@@ -39,6 +39,11 @@ static const struct schema_field vpc_fields[] = {
 	{"cidr6", STRING_OR_NULL, NULL},
 	{"netns", STRING, "its network namespace"},
 	{"mtu", INTEGER, "bytes"},
+	{"dhcp_options", REF("DhcpOptions"), NULL},
+};
+static const struct schema_field dhcp_options_fields[] = {
+	{"dns_servers", STRINGS, NULL},
+	{"domain_name", STRING_OR_NULL, NULL},
 };
 static const struct schema_field subnet_fields[] = {
 	COMMON,
@@ -89,6 +94,10 @@ static const struct schema_field attachment_fields[] = {
 	{"ifname", STRING, "the workload's end"},
 	{"host_ifname", STRING, "the port, in the VPC's namespace"},
 	{"netns_inode", INTEGER_OR_NULL, "netns: as in /proc/PID/ns/net, by which its processes are found"},
+	{"owner", STRING_OR_NULL, "tap: the user who may open it beside root"},
+	{"owner_uid", INTEGER, "tap: what owner stands for"},
+	{"queues", INTEGER, "tap: descriptors it may have at a time"},
+	{"open", BOOLEAN, "tap: a VMM has it open"},
 };
 static const struct schema_field counter_fields[] = {
 	{"rx_packets", INTEGER, NULL}, {"rx_bytes", INTEGER, NULL},    {"tx_packets", INTEGER, NULL},
@@ -153,6 +162,7 @@ const struct schema schemas[] = {
 	{"Vpc", FIELDS(vpc_fields), NULL},
 	{"VpcList", LIST_FIELDS("vpcs", "Vpc")},
 	{"VpcChanged", FIELDS(committed_fields), "Vpc"},
+	{"DhcpOptions", FIELDS(dhcp_options_fields), NULL},
 	{"Subnet", FIELDS(subnet_fields), NULL},
 	{"SubnetList", LIST_FIELDS("subnets", "Subnet")},
 	{"SubnetChanged", FIELDS(committed_fields), "Subnet"},

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define SOCKET_MODE 0660
+#define PUBLIC_MODE 0666
 #define NO_GROUP    ((gid_t)-1)
 
 static int fail(struct vpc_error *reterr, const char *path, const char *what)
@@ -91,7 +92,7 @@ static int fill_address(const char *path, struct sockaddr_un *ret, struct vpc_er
 	return 0;
 }
 
-static int bind_and_listen(struct unix_socket *s, const struct sockaddr_un *address, gid_t gid,
+static int bind_and_listen(struct unix_socket *s, const struct sockaddr_un *address, gid_t gid, mode_t mode,
 			   struct vpc_error *reterr)
 {
 	struct stat st;
@@ -108,7 +109,7 @@ static int bind_and_listen(struct unix_socket *s, const struct sockaddr_un *addr
 		return fail(reterr, s->temporary, "bind");
 	if (gid != NO_GROUP && lchown(s->temporary, (uid_t)-1, gid) < 0)
 		return fail(reterr, s->temporary, "chown");
-	if (chmod(s->temporary, SOCKET_MODE) < 0)
+	if (chmod(s->temporary, mode) < 0)
 		return fail(reterr, s->temporary, "chmod");
 	if (lstat(s->temporary, &st) < 0)
 		return fail(reterr, s->temporary, "stat");
@@ -137,12 +138,10 @@ static int find_activated(const char *path)
 	return -1;
 }
 
-int socket_open(const char *path, const char *group, const char *default_group, struct unix_socket *ret,
-		struct vpc_error *reterr)
+static int open_socket(const char *path, gid_t gid, mode_t mode, struct unix_socket *ret, struct vpc_error *reterr)
 {
 	_cleanup_(socket_clear) struct unix_socket s = UNIX_SOCKET_INIT;
 	struct sockaddr_un address;
-	gid_t gid;
 	int r;
 
 	s.path = strdup(path);
@@ -156,9 +155,6 @@ int socket_open(const char *path, const char *group, const char *default_group, 
 		r = check_place(path, &address, reterr);
 		if (r < 0)
 			return r;
-		r = choose_group(group, default_group, &gid, reterr);
-		if (r < 0)
-			return r;
 		if (asprintf(&s.temporary, "%s~", path) < 0) {
 			s.temporary = NULL;
 			return vpc_error_oom(reterr);
@@ -166,13 +162,34 @@ int socket_open(const char *path, const char *group, const char *default_group, 
 		r = fill_address(s.temporary, &address, reterr);
 		if (r < 0)
 			return r;
-		r = bind_and_listen(&s, &address, gid, reterr);
+		r = bind_and_listen(&s, &address, gid, mode, reterr);
 		if (r < 0)
 			return r;
 	}
 	*ret = s;
 	s = UNIX_SOCKET_INIT;
 	return 0;
+}
+
+int socket_open(const char *path, const char *group, const char *default_group, struct unix_socket *ret,
+		struct vpc_error *reterr)
+{
+	gid_t gid;
+	int r = choose_group(group, default_group, &gid, reterr);
+
+	return r < 0 ? r : open_socket(path, gid, SOCKET_MODE, ret, reterr);
+}
+
+int socket_open_public(const char *path, struct unix_socket *ret, struct vpc_error *reterr)
+{
+	return open_socket(path, NO_GROUP, PUBLIC_MODE, ret, reterr);
+}
+
+gid_t socket_group(const struct unix_socket *s)
+{
+	struct stat st;
+
+	return stat(s->temporary ? s->temporary : s->path, &st) == 0 && st.st_mode & S_IWGRP ? st.st_gid : NO_GROUP;
 }
 
 int socket_publish(struct unix_socket *s)

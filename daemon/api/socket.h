@@ -24,6 +24,10 @@ struct unix_socket {
  * (field "socket" or "group"), InternalError. */
 int socket_open(const char *path, const char *group, const char *default_group, struct unix_socket *ret,
 		struct vpc_error *reterr);
+/* The same with mode 0666: who connects is asked for credentials. */
+int socket_open_public(const char *path, struct unix_socket *ret, struct vpc_error *reterr);
+/* The group whose members may write to the socket's file; (gid_t)-1: none. */
+gid_t socket_group(const struct unix_socket *s);
 /* Puts the file where clients look, over a stale one. -errno. */
 int socket_publish(struct unix_socket *s);
 /* Closes and removes the file if it is still ours. */

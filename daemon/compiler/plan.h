@@ -55,6 +55,8 @@ struct eni_record {
 	uint32_t udp_idle_s;
 	uint32_t udp_stream_idle_s;
 	uint32_t flow_budget;
+	uint32_t ip4; /* primary addresses, which DHCP tells; network order */
+	uint32_t ip6[4];
 };
 
 struct plan_eni {
@@ -79,6 +81,7 @@ struct vpc_record {
 	uint32_t mtu;
 	struct cidr cidrs[VPC_CIDRS_MAX]; /* both families */
 	uint32_t n_cidrs;
+	struct vpc_boot_options boot;
 };
 
 struct subnet_record {

@@ -31,6 +31,7 @@ int record_vpc(const struct scope *s, enum snapshot snapshot, const struct vpc *
 	ret->cidrs[ret->n_cidrs++] = v->cidr;
 	if (v->cidr6.addr.family)
 		ret->cidrs[ret->n_cidrs++] = v->cidr6;
+	record_boot(&v->dhcp, &ret->boot);
 	return 0;
 }
 
@@ -89,5 +90,8 @@ int record_eni(const struct scope *s, enum snapshot snapshot, const struct eni *
 	ret->udp_idle_s = e->udp_idle_s;
 	ret->udp_stream_idle_s = e->udp_stream_idle_s;
 	ret->flow_budget = half ? half : 1;
+	ret->ip4 = ip_v4_be(&e->ip);
+	if (e->ip6.family)
+		memcpy(ret->ip6, e->ip6.bytes, sizeof(ret->ip6));
 	return 0;
 }

@@ -2,6 +2,7 @@
 /* struct net and its registry. */
 #include "datapath/net.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "datapath/net_private.h"
@@ -212,6 +213,7 @@ int net_register_port(struct net_vpc *v, const struct port_record *p, struct net
 	if (!d)
 		return -ENOMEM;
 	d->master = VPC_BRIDGE_FIRST + p->subnet;
+	d->tap = port_is_tap(p);
 	d->mtu = p->mtu;
 	snprintf(d->name, sizeof(d->name), "%s", p->host_ifname);
 	snprintf(d->id, sizeof(d->id), "%s", p->eni_id);
@@ -249,4 +251,36 @@ int net_drop_device(struct net_vpc *v, uint32_t ifindex)
 	}
 	fact_set_clear(&facts);
 	return result;
+}
+
+bool net_tap_is_open(const struct net *n, uint32_t vpc, uint32_t eni)
+{
+	const struct net_vpc *v = net_find_vpc(n, vpc);
+	struct link_info info;
+
+	return v && link_get(v->ns.rtnl_fd, eni, NULL, &info) >= 0 && info.tap && info.carrier;
+}
+
+int net_tap_begin(const struct net *n, uint32_t vpc, uint32_t eni, struct net_tap *ret)
+{
+	const struct net_vpc *v = net_find_vpc(n, vpc);
+	const struct net_device *d = v ? net_find_device(v, eni) : NULL;
+
+	if (!d || !d->tap || !d->up)
+		return -ENODEV;
+	*ret = (struct net_tap){.ns_fd = fcntl(v->ns.ns_fd, F_DUPFD_CLOEXEC, 3), .ifindex = eni};
+	if (ret->ns_fd < 0)
+		return -errno;
+	snprintf(ret->name, sizeof(ret->name), "%s", d->name);
+	return 0;
+}
+
+int net_tap_open(const struct net_tap *t, bool multi_queue, int *ret_fds, size_t n)
+{
+	return tap_open(t->ns_fd, t->ifindex, t->name, multi_queue, ret_fds, n);
+}
+
+void net_tap_clear(struct net_tap *t)
+{
+	t->ns_fd = close_fd(t->ns_fd);
 }

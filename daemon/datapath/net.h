@@ -116,9 +116,10 @@ void net_removal_free(struct net *n, struct net_removal *r);
 /* Whether a removal not yet done touches this workload namespace. */
 bool net_removal_pending(const struct net *n, uint64_t ns_ino);
 
-/* The second half of attaching, on a worker thread: tcx links over the clsact floor for all ports that lack them. */
+/* The second half of attaching, on a worker thread: tcx links over the clsact floor, for at most `most` of the ports
+ * that lack them. *ret NULL: none does. */
 struct net_attach;
-int net_attach_begin(struct net *n, struct net_attach **ret); /* NULL: nothing to do */
+int net_attach_begin(struct net *n, size_t most, struct net_attach **ret);
 int net_attach_run(struct net_attach *a);
 void net_attach_free(struct net *n, struct net_attach *a);
 
@@ -136,6 +137,21 @@ int net_verify(const struct net_config *config, const struct plan *all, json_t *
 int net_prune(struct net *n, const struct plan *all);
 /* Every namespace of the instance, with all in them. The pins of tcx links go with the pin folder (tables_purge). */
 int net_purge(const char *instance);
+
+/* Opening the tap of a port for somebody: begin on the event loop, open on a worker (it waits for rtnl), clear
+ * anywhere. begin: -ENODEV: no such port, or not a tap. open: as tap_open. vpcd itself keeps none: a descriptor that
+ * nobody reads gets packets all the same. */
+struct net_tap {
+	int ns_fd;
+	uint32_t ifindex;
+	char name[16];
+};
+#define NET_TAP_INIT ((struct net_tap){.ns_fd = -1})
+int net_tap_begin(const struct net *n, uint32_t vpc, uint32_t eni, struct net_tap *ret);
+int net_tap_open(const struct net_tap *t, bool multi_queue, int *ret_fds, size_t n);
+void net_tap_clear(struct net_tap *t);
+/* Whether a VMM has the port's tap open now. */
+bool net_tap_is_open(const struct net *n, uint32_t vpc, uint32_t eni);
 
 /* --- the fast path --- */
 

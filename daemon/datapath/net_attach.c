@@ -66,7 +66,7 @@ static int add_vpc(struct net_attach *a, struct net_vpc *v, size_t n_ports)
 	a->n_vpcs++;
 	if (vpc->ns_fd < 0)
 		return -errno;
-	for (d = v->devices; d; d = d->hh.next) {
+	for (d = v->devices; d && vpc->n_ports < n_ports; d = d->hh.next) {
 		if (!lacks_links(d))
 			continue;
 		vpc->ports[vpc->n_ports++] = (struct attach_port){.ifindex = d->ifindex, .result = -ECANCELED};
@@ -75,7 +75,7 @@ static int add_vpc(struct net_attach *a, struct net_vpc *v, size_t n_ports)
 	return 0;
 }
 
-static int attach_init(struct net *n, struct net_attach *a)
+static int attach_init(struct net *n, size_t most, struct net_attach *a)
 {
 	struct net_vpc *v;
 
@@ -89,17 +89,18 @@ static int attach_init(struct net *n, struct net_attach *a)
 		if (a->programs.fd[i] < 0)
 			return -errno;
 	}
-	for (v = n->vpcs; v; v = v->hh.next) {
-		size_t lacking = count_lacking(v);
-		int r = lacking ? add_vpc(a, v, lacking) : 0;
+	for (v = n->vpcs; v && most; v = v->hh.next) {
+		size_t lacking = count_lacking(v), take = lacking < most ? lacking : most;
+		int r = take ? add_vpc(a, v, take) : 0;
 
 		if (r < 0)
 			return r;
+		most -= take;
 	}
 	return 0;
 }
 
-int net_attach_begin(struct net *n, struct net_attach **ret)
+int net_attach_begin(struct net *n, size_t most, struct net_attach **ret)
 {
 	struct net_attach *a;
 	size_t lacking = 0;
@@ -117,7 +118,7 @@ int net_attach_begin(struct net *n, struct net_attach **ret)
 		return -ENOMEM;
 	for (unsigned i = 0; i < TC_SIDES; i++)
 		a->programs.fd[i] = -1;
-	r = attach_init(n, a);
+	r = attach_init(n, most, a);
 	if (r < 0) {
 		net_attach_free(n, a);
 		return r;

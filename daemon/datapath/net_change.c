@@ -183,7 +183,10 @@ static int prepare_changed_port(struct net *n, const struct plan_port *p, struct
 
 	if (!v)
 		return -ENODEV;
-	if (p->before.attachment.ns_ino != p->after.attachment.ns_ino ||
+	if (p->before.attachment.kind != p->after.attachment.kind ||
+	    p->before.attachment.owner_uid != p->after.attachment.owner_uid ||
+	    p->before.attachment.queues != p->after.attachment.queues ||
+	    p->before.attachment.ns_ino != p->after.attachment.ns_ino ||
 	    strcmp(p->before.attachment.ifname, p->after.attachment.ifname) != 0)
 		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "attachment",
 				     "%s: detach it in one request and attach it in the next", p->after.eni_id);

@@ -113,12 +113,17 @@ static int check_port(const struct net_check *c, const struct port_record *rec, 
 	if (!link)
 		return tell(&subject, "missing", "%s, the port", rec->host_ifname);
 	link->wanted = true;
-	r = check_link(&subject, &link->info, "veth", rec->mtu);
+	r = check_link(&subject, &link->info, port_kind(rec), rec->mtu);
 	if (r == 0 && link->info.master != VPC_BRIDGE_FIRST + rec->subnet)
 		r = tell(&subject, "differs", "%s is not in its bridge", rec->host_ifname);
 	else if (r == 0)
 		r = check_options(&subject, link_port_options, link->info.port_options);
-	if (r == 0 && !link->info.peer_elsewhere)
+	if (r == 0 && port_is_tap(rec) && link->info.multi_queue != (rec->attachment.queues > 1))
+		r = tell(&subject, "differs", "%s: it has %s queue", rec->host_ifname,
+			 link->info.multi_queue ? "more than one" : "one");
+	if (r == 0 && !port_mac_right(port_is_tap(rec), &link->info))
+		r = tell(&subject, "differs", "%s: the host's end has another MAC address", rec->host_ifname);
+	if (r == 0 && !port_is_tap(rec) && !link->info.peer_elsewhere)
 		r = tell(&subject, "differs", "%s: its other end is in the VPC's namespace", rec->host_ifname);
 	if (r == 0)
 		r = check_programs(&subject, rec->eni);

@@ -143,7 +143,8 @@ static void look_at_link(struct round *round, uint32_t ifindex)
 	}
 	netns_make_alias(v->net->instance, d->id, alias);
 	if (r < 0 || info.master != d->master || strcmp(info.name, d->name) != 0 || strcmp(info.alias, alias) != 0 ||
-	    d->up != ((info.flags & IFF_UP) != 0) || info.mtu != d->mtu || !link_options_right(&info))
+	    d->up != ((info.flags & IFF_UP) != 0) || info.mtu != d->mtu || !link_options_right(&info) ||
+	    !port_mac_right(d->tap, &info))
 		round->contradicted = true;
 }
 

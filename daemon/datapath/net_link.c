@@ -3,6 +3,7 @@
 
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/if_tun.h>
 #include <linux/veth.h>
 #include <string.h>
 
@@ -49,6 +50,15 @@ static void read_options(const struct nlattr *nest, const struct link_option *op
 		ret[i] = rtnl_number(tb[options[i].attr]);
 }
 
+static void read_tun(const struct nlattr *data, struct link_info *ret)
+{
+	const struct nlattr *tb[IFLA_TUN_MULTI_QUEUE + 1];
+
+	rtnl_nested_attrs(data, tb, ARRAY_SIZE(tb));
+	ret->tap = rtnl_number(tb[IFLA_TUN_TYPE]) == IFF_TAP;
+	ret->multi_queue = rtnl_number(tb[IFLA_TUN_MULTI_QUEUE]) != 0;
+}
+
 static void read_kinds(const struct nlattr *linkinfo, struct link_info *ret)
 {
 	const struct nlattr *tb[IFLA_INFO_MAX + 1];
@@ -58,6 +68,8 @@ static void read_kinds(const struct nlattr *linkinfo, struct link_info *ret)
 	copy_string(ret->master_kind, sizeof(ret->master_kind), tb[IFLA_INFO_SLAVE_KIND]);
 	if (strcmp(ret->kind, "bridge") == 0)
 		read_options(tb[IFLA_INFO_DATA], link_bridge_options, ret->bridge_options);
+	if (strcmp(ret->kind, "tun") == 0)
+		read_tun(tb[IFLA_INFO_DATA], ret);
 	if (strcmp(ret->master_kind, "bridge") == 0)
 		read_options(tb[IFLA_INFO_SLAVE_DATA], link_port_options, ret->port_options);
 }

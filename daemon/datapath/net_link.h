@@ -36,7 +36,9 @@ struct link_info {
 	char kind[16];
 	char master_kind[16];
 	uint8_t mac[6];
-	bool carrier;
+	bool carrier;	     /* of a tap: somebody has it open */
+	bool tap;	     /* a tun device of mode tap */
+	bool multi_queue;    /* of a tap */
 	bool peer_elsewhere; /* its other end is in another namespace */
 	uint8_t addr_gen_mode;
 	uint32_t bridge_options[LINK_OPTIONS_MAX]; /* values, by position in link_bridge_options */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An ENI's port: the host end of a veth, with its programs on before anything else. */
+/* An ENI's port: the host end of a veth, or a tap, with its programs on before anything else. */
 #include "datapath/net_private.h"
 
 static int fail(struct vpc_error *reterr, const struct port_record *p, int r, const char *what, const char *text)
@@ -13,8 +13,16 @@ static int fail(struct vpc_error *reterr, const struct port_record *p, int r, co
  * somebody took the alias away. */
 static bool is_ours(const struct link_info *info, const struct port_record *p, const char *alias)
 {
-	return strcmp(info->kind, "veth") == 0 &&
+	return (strcmp(info->kind, "veth") == 0 || info->tap) &&
 	       (strcmp(info->alias, alias) == 0 || strcmp(info->name, p->host_ifname) == 0);
+}
+
+bool port_mac_right(bool tap, const struct link_info *info)
+{
+	uint8_t mac[6];
+
+	tap_mac(info->ifindex, mac);
+	return !tap || memcmp(info->mac, mac, sizeof(mac)) == 0;
 }
 
 /* Whether the existing port's other end is what the workload should have. */
@@ -26,11 +34,37 @@ static bool leads_to(const struct workload *w, const struct port_record *p)
 	       inner.other_end == p->eni && memcmp(inner.mac, p->mac, sizeof(p->mac)) == 0;
 }
 
+/* Whether the existing port is what is wanted now, or left over from a run that was killed. */
+static bool fits(const struct link_info *info, const struct port_record *p, const struct workload *w)
+{
+	if (strcmp(info->kind, port_kind(p)) != 0)
+		return false;
+	if (port_is_tap(p))
+		return info->multi_queue == (p->attachment.queues > 1);
+	return !w || w->ns_fd < 0 || leads_to(w, p);
+}
+
+static int make_tap(struct net_vpc *v, const struct port_record *p, struct vpc_error *reterr)
+{
+	int r = tap_make(v->ns.ns_fd, p);
+
+	if (r == -ENXIO)
+		vpc_error_set(reterr, VPC_E_ATTACHMENT_FAILED, "attachment",
+			      "this kernel has no taps (is the module tun loaded, and /dev/net/tun there?)");
+	else if (r < 0)
+		fail(reterr, p, r, "be made", NULL);
+	return r;
+}
+
 static int make(struct net_vpc *v, const struct port_record *p, const struct workload *w, struct vpc_error *reterr)
 {
 	char text[RTNL_TEXT_MAX];
 	struct link_info info;
-	int r = link_make_veth(v->ns.rtnl_fd, p, w->ns_fd, text);
+	int r;
+
+	if (port_is_tap(p))
+		return make_tap(v, p, reterr);
+	r = link_make_veth(v->ns.rtnl_fd, p, w->ns_fd, text);
 
 	if (r >= 0)
 		return 0;
@@ -56,19 +90,13 @@ static int find_or_make(struct net_vpc *v, const struct port_record *p, const st
 	if (r >= 0) {
 		if (!is_ours(&info, p, alias))
 			return fail(reterr, p, -EEXIST, "be made", "its number is taken by a device that isn't vpcd's");
-		if (!has_workload || leads_to(w, p))
+		if (fits(&info, p, w))
 			return 0;
-		/* left over from a run that was killed: it leads elsewhere */
 		r = link_delete(v->ns.rtnl_fd, p->eni);
 		if (r < 0)
 			return fail(reterr, p, r, "be replaced", NULL);
 	}
-	if (p->attachment.kind == ATTACHMENT_TAP) {
-		vpc_error_set(reterr, VPC_E_ATTACHMENT_FAILED, "attachment.kind",
-			      "%s: taps can't be made yet; attach to a network namespace", p->eni_id);
-		return -EOPNOTSUPP;
-	}
-	if (!has_workload) {
+	if (!has_workload && !port_is_tap(p)) {
 		fail(reterr, p, -ENODEV, "be found", NULL);
 		return -ENODEV;
 	}
@@ -118,9 +146,10 @@ int port_adopt_links(struct net_vpc *v, struct net_device *d)
 static int set_up(struct net_vpc *v, const struct port_record *p, const char *alias, struct net_device *d, bool clean,
 		  struct vpc_error *reterr)
 {
-	const struct link_change name = {.name = p->host_ifname, .alias = alias, .mtu = p->mtu, .no_link_local = true};
+	struct link_change name = {.name = p->host_ifname, .alias = alias, .mtu = p->mtu, .no_link_local = true};
 	const struct link_change enslave = {.master = d->master};
 	int fd = v->ns.rtnl_fd;
+	uint8_t mac[6];
 	int r = tc_clsact_ensure(fd, p->eni, &v->net->programs, clean);
 
 	/* the programs first: whatever state the port is in, from here on it is judged */
@@ -129,6 +158,8 @@ static int set_up(struct net_vpc *v, const struct port_record *p, const char *al
 	r = port_adopt_links(v, d);
 	if (r < 0)
 		return fail(reterr, p, r, "point its tcx links to the programs", NULL);
+	tap_mac(p->eni, mac);
+	name.mac = port_is_tap(p) ? mac : NULL;
 	r = link_change(fd, p->eni, &name, NULL);
 	if (r < 0)
 		return fail(reterr, p, r, "be named", NULL);
@@ -146,7 +177,7 @@ static int set_up_inner(const struct port_record *p, const struct workload *w, s
 	const char *what = "";
 	int r;
 
-	if (!w || w->ns_fd < 0)
+	if (!w || w->ns_fd < 0 || port_is_tap(p))
 		return 0;
 	r = inner_configure(w, p, &what);
 	if (r < 0)

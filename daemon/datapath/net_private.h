@@ -16,6 +16,7 @@
 #include "datapath/net_fact.h"
 #include "datapath/net_link.h"
 #include "datapath/netns.h"
+#include "datapath/tap.h"
 #include "datapath/tc.h"
 
 /* A bridge or port that is meant to be there. */
@@ -25,6 +26,7 @@ struct net_device {
 	uint32_t mtu;
 	char name[IFNAMSIZ];
 	char id[OBJECT_ID_MAX]; /* subnet or ENI */
+	bool tap;
 	bool up;
 	bool tcx;	    /* both links were seen or made */
 	bool attaching;	    /* is in a struct net_attach */
@@ -57,6 +59,17 @@ struct net {
 	struct net_vpc *vpcs;
 	struct net_removal *removals; /* begun and not yet freed */
 };
+
+static inline bool port_is_tap(const struct port_record *p)
+{
+	return p->attachment.kind == ATTACHMENT_TAP;
+}
+
+/* As rtnetlink names it. */
+static inline const char *port_kind(const struct port_record *p)
+{
+	return port_is_tap(p) ? "tun" : "veth";
+}
 
 static inline bool device_is_port(const struct net_device *d)
 {
@@ -101,6 +114,8 @@ int port_ensure(struct net_vpc *v, const struct port_record *p, const struct wor
 		struct vpc_error *reterr);
 /* tcx links of an earlier run go on with the new programs; where tcx is not to be used they go. */
 int port_adopt_links(struct net_vpc *v, struct net_device *d);
+/* Whether a tap's host end has the MAC that it should; true for other devices. */
+bool port_mac_right(bool tap, const struct link_info *info);
 /* Raises a registered port, whose programs are on. */
 int port_raise(struct net_vpc *v, struct net_device *d);
 /* Addresses, up, routes of the workload's end. 0 or -errno; text says what failed. */

@@ -130,6 +130,12 @@ int tables_events_read(struct tables *t, tables_event_fn fn, void *userdata);
  */
 void tables_eni_set_flags(struct tables *t, uint32_t eni, uint32_t set, uint32_t clear);
 
+/* What the ports answer DHCP, DHCPv6 and router solicitations with, of the ENIs and VPCs of a plan: written after its
+ * publishing, and at a start for the whole state. What is right stays as it is. */
+void tables_boot_apply(struct tables *t, const struct plan *plan);
+/* As tables_verify. */
+int tables_boot_verify(struct tables *t, const struct plan *all, json_t *report);
+
 /* How many compiled tables (of a set and direction) have found no room in `compiled` or no memory: these sets' rules
  * are walked, which may take a new flow hundreds of microseconds. Tried again with the next change of such a set's
  * rules. */

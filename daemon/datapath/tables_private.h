@@ -363,6 +363,8 @@ struct tables {
 MAPPED(ctl_at, TABLE_CTL, struct vpc_ctl);
 MAPPED(space_at, TABLE_VPC, struct vpc_space);
 MAPPED(eni_at, TABLE_ENI, struct vpc_eni);
+MAPPED(boot_at, TABLE_BOOT, struct vpc_boot);
+MAPPED(boot_space_at, TABLE_BOOT_SPACE, struct vpc_boot_space);
 MAPPED(addr_at, TABLE_ADDR_ROW, struct vpc_addr_row);
 MAPPED(set_at, TABLE_SET, struct vpc_set);
 MAPPED(sg_at, TABLE_SG, struct vpc_sg);

@@ -77,6 +77,14 @@ void engine_retire(struct engine *e, struct tables_change *c)
 
 /* --- tcx links over the floor ------------------------------------------------------------------------ */
 
+/*
+ * The kernel waits for a grace period for each link, 4 to 10 ms, and holds the lock of all network configuration over
+ * it: whoever attaches the next ENI would wait for the links of the one before, which the floor serves as well. So
+ * links are made when nothing else is done for a while, one port at a time; and now and then when something always is.
+ */
+#define ATTACH_QUIET_US	 100000ull
+#define ATTACH_LATEST_US 2000000ull
+
 struct attach_trip {
 	struct engine *e;
 	struct net_attach *attach;
@@ -85,6 +93,29 @@ struct attach_trip {
 static int attach_run(void *data)
 {
 	return net_attach_run(((struct attach_trip *)data)->attach);
+}
+
+static void attach_begin(struct engine *e);
+
+static int on_attach_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	attach_begin(userdata);
+	return 0;
+}
+
+/* Not before the engine has been left alone for a while, or this was put off for long. */
+static int attach_later(struct engine *e)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC) / 1000, at = now + ATTACH_QUIET_US;
+
+	if (at > e->attach_latest_us)
+		at = e->attach_latest_us > now ? e->attach_latest_us : now;
+	if (!e->attach_timer)
+		return sd_event_add_time(e->event, &e->attach_timer, CLOCK_MONOTONIC, at, 10000, on_attach_timer, e);
+	sd_event_source_set_time(e->attach_timer, at);
+	return sd_event_source_set_enabled(e->attach_timer, SD_EVENT_ONESHOT);
 }
 
 static void attach_done(void *data, int result)
@@ -97,25 +128,26 @@ static void attach_done(void *data, int result)
 	net_attach_free(e->net, trip->attach);
 	free(trip);
 	e->attaching = false;
-	if (e->attach_again && !e->closing) {
-		e->attach_again = false;
-		engine_attach_links(e);
-	}
-	if (!e->attaching && !e->closing)
-		engine_wake(e);
+	if (e->closing)
+		return;
+	e->attach_latest_us = clock_ns(CLOCK_MONOTONIC) / 1000 + ATTACH_LATEST_US;
+	if (!e->running || e->waiting || attach_later(e) < 0)
+		attach_begin(e);
 }
 
-void engine_attach_links(struct engine *e)
+/* The next port, if there is one that lacks its links. */
+static void attach_begin(struct engine *e)
 {
-	struct attach_trip *trip;
 	struct net_attach *attach = NULL;
+	struct attach_trip *trip;
 
-	if (e->attaching) {
-		e->attach_again = true;
+	if (e->attaching)
+		return;
+	if (net_attach_begin(e->net, 1, &attach) < 0 || !attach) {
+		e->attach_wanted = false;
+		engine_wake(e);
 		return;
 	}
-	if (net_attach_begin(e->net, &attach) < 0 || !attach)
-		return;
 	trip = calloc(1, sizeof(*trip));
 	if (trip) {
 		*trip = (struct attach_trip){.e = e, .attach = attach};
@@ -126,6 +158,24 @@ void engine_attach_links(struct engine *e)
 		free(trip);
 	}
 	net_attach_free(e->net, attach);
+	e->attach_wanted = false; /* until somebody asks again */
+	engine_wake(e);
+}
+
+void engine_attach_links(struct engine *e)
+{
+	if (!e->attach_wanted)
+		e->attach_latest_us = clock_ns(CLOCK_MONOTONIC) / 1000 + ATTACH_LATEST_US;
+	e->attach_wanted = true;
+	if (!e->attaching && attach_later(e) < 0)
+		attach_begin(e);
+}
+
+bool engine_attach_hurry(struct engine *e)
+{
+	if (e->attach_wanted)
+		attach_begin(e);
+	return e->attach_wanted;
 }
 
 /* --- flows that have ended --------------------------------------------------------------------------- */

@@ -228,6 +228,7 @@ void engine_free(struct engine *e)
 	e->worker = NULL;
 	verdicts_close(e);
 	sd_event_source_unref(e->expire_timer);
+	sd_event_source_unref(e->attach_timer);
 	sd_event_source_unref(e->repair_timer);
 	sd_event_source_unref(e->check_timer);
 	net_free(e->net);

@@ -88,6 +88,15 @@ json_t *engine_status(struct engine *e);
 /* GET /v1/verify: fn gets {"equal": bool, "differences": […]}, borrowed. */
 void engine_verify(struct engine *e, void (*fn)(const json_t *report, void *userdata), void *userdata);
 
+/* --- taps (vpcd-tap.sock) --- */
+
+/* fds: n descriptors of the tap, closed after the call; NULL: error says why not (the callee may take it). */
+typedef void (*engine_tap_fn)(const int *fds, size_t n, struct vpc_error *error, void *userdata);
+/* Opens an ENI's tap n times (more than once only with several queues) for a caller who may do that, on the worker; fn
+ * is called once, later. Error: fn won't be called. */
+int engine_open_tap(struct engine *e, const struct object *eni, size_t n, const struct caller *caller, engine_tap_fn fn,
+		    void *userdata, struct vpc_error *reterr);
+
 /* --- verdicts (vpcctl monitor) --- */
 
 struct verdict_listener;

@@ -51,8 +51,10 @@ struct engine {
 	bool retiring;		       /* a grace period is being waited for on the worker */
 	struct tables_change **retire; /* published since it began: the next grace period is theirs */
 	size_t n_retire;
-	bool attaching;	   /* tcx links on the worker */
-	bool attach_again; /* more ports came meanwhile */
+	bool attaching;		   /* a port's tcx links on the worker */
+	bool attach_wanted;	   /* a port may lack its tcx links */
+	uint64_t attach_latest_us; /* CLOCK_MONOTONIC: they aren't put off beyond this */
+	sd_event_source *attach_timer;
 	bool closing;
 
 	enum flows_mode owed_flows; /* by a start: what a change before it promised, and may not have kept */
@@ -94,8 +96,10 @@ struct net_config engine_net_config(const struct engine *e);
 /* --- background.c: what follows a publish, on the worker --- */
 /* Retires a published change after a grace period, on the worker. Takes c, NULL is fine. */
 void engine_retire(struct engine *e, struct tables_change *c);
-/* Puts tcx links over the floor where they are missing, on the worker. */
+/* Puts tcx links over the floor where they are missing, on the worker, when the engine has nothing else to do. */
 void engine_attach_links(struct engine *e);
+/* For a job that waits for them (e->waiting): now. Returns false when none is missing: there is nothing to wait for. */
+bool engine_attach_hurry(struct engine *e);
 
 /* --- workloads.c: opening what a request names --- */
 
@@ -116,6 +120,12 @@ void opening_free(struct opening *o);
 int opening_run(void *data);
 /* Writes the identity of what was opened into the request's changes. -ENOMEM. */
 int opening_fill(struct opening *o, struct engine_request *r);
+
+/* --- taps.c --- */
+/* On the worker: what an owner, a user's name or number, stands for. AttachmentFailed: nobody. */
+int tap_find_owner(const char *owner, uid_t *ret, struct vpc_error *reterr);
+/* Tells the programs which ports of the plan are taps. */
+void taps_flag(struct engine *e, const struct plan *plan);
 
 /* --- reconcile.c --- */
 /* At start: makes the kernel what the model says. Blocks. */

@@ -199,6 +199,8 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 	if (result == 0)
 		result = adopt_tables(e, &r.all, reterr);
 	if (result == 0)
+		tables_boot_apply(e->tables, &r.all);
+	if (result == 0)
 		result = net_ensure(e->net, &r.all, r.workload, r.all.n_ports, &r.lost, &r.n_lost, reterr);
 	if (result == 0)
 		result = take_over(e, reterr);
@@ -212,6 +214,7 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 		detach_stale(e, &r);
 		schedule_lost_since(e, &r);
 	}
+	taps_flag(e, &r.all);
 	if (net_prune(e->net, &r.all) < 0)
 		log_warning("namespaces of VPCs that are no more could not be removed");
 	if (net_report_ports(e->net, 0) < 0)
@@ -238,6 +241,8 @@ static void repair_end(struct repair *p, int result, const struct vpc_error *err
 		log_error("a VPC could not be put right (will be tried again): %s", error->message);
 	else
 		engine_attach_links(e);
+	taps_flag(e, &p->r.all);
+	tables_boot_apply(e->tables, &p->r.all);
 	(void)net_report_ports(e->net, vpc);
 	reopening_clear(&p->r);
 	free(p);

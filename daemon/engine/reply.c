@@ -56,6 +56,17 @@ static int add_rule_counters(struct engine *e, uint32_t number, json_t *json)
 	return r ? -ENOMEM : 0;
 }
 
+/* Whether somebody runs a VM on it. */
+static int add_tap_state(struct engine *e, const struct object *o, json_t *json)
+{
+	json_t *attachment = json_object_get(json, "attachment");
+
+	if (eni_of(o)->attachment.kind != ATTACHMENT_TAP)
+		return 0;
+	return json_object_set_new(attachment, "open",
+				   json_boolean(net_tap_is_open(e->net, eni_of(o)->vpc, o->number)));
+}
+
 static int add_group_counters(struct engine *e, const struct object *o, json_t *json)
 {
 	json_t *rules = json_object_get(json, "rules");
@@ -77,7 +88,7 @@ json_t *engine_object_json(struct engine *e, const struct object *o)
 	if (!json)
 		return NULL;
 	if (o->kind == OBJECT_ENI)
-		r = add_eni_counters(e, o, json);
+		r = add_eni_counters(e, o, json) | add_tap_state(e, o, json);
 	else if (o->kind == OBJECT_SG)
 		r = add_group_counters(e, o, json);
 	else if (o->kind == OBJECT_RULE)

@@ -222,9 +222,11 @@ static void txn_publish(struct txn *t)
 
 	t->n_made = 0; /* the namespaces are the VPCs' now */
 	t->reply.epoch = tables_publish(e->tables, t->tables_change);
+	tables_boot_apply(e->tables, &t->plan);
 	t->reply.enforced_ns = clock_ns(CLOCK_MONOTONIC) - t->request->received_ns;
 	if (t->net_change)
 		failed = net_publish(e->net, TAKE_PTR(t->net_change), &t->removal);
+	taps_flag(e, &t->plan);
 	t->reply.revision = store_revision(e->store);
 	grace_sweep(e, t->tables_change);
 	txn_report_cut(t);

@@ -50,13 +50,15 @@ static void verify_start(struct job *job)
 	int r;
 
 	/* Devices that the worker is still about to delete or to give their links are not differences. */
-	if (v->e->removing || v->e->attaching) {
+	if (engine_attach_hurry(v->e) || v->e->removing) {
 		v->e->waiting = true;
 		return;
 	}
 	r = compile_all(v->e->model, v->e->instance, 0, &v->all, &error);
 	if (r == 0)
 		r = tables_verify(v->e->tables, &v->all, v->differences);
+	if (r == 0)
+		r = tables_boot_verify(v->e->tables, &v->all, v->differences);
 	if (r == 0)
 		r = worker_submit(v->e->worker, WORKER_KERNEL, verify_run, verify_done, NULL, v);
 	if (r < 0)

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Opening the namespaces that a request names, before its transaction is queued. */
+/* Opening the namespaces that a request names, and looking up its users, before its transaction is queued. */
 #include "engine/engine_private.h"
 
 static int spec_copy(const struct attachment_spec *from, struct attachment_spec *ret)
 {
 	*ret = (struct attachment_spec){.kind = from->kind, .pid = from->pid};
-	if (!from->netns)
-		return 0;
-	ret->netns = strdup(from->netns);
-	return ret->netns ? 0 : -ENOMEM;
+	ret->netns = from->netns ? strdup(from->netns) : NULL;
+	ret->owner = from->owner ? strdup(from->owner) : NULL;
+	return (from->netns && !ret->netns) || (from->owner && !ret->owner) ? -ENOMEM : 0;
 }
 
 void opening_free(struct opening *o)
@@ -18,6 +17,7 @@ void opening_free(struct opening *o)
 	for (size_t i = 0; i < o->n; i++) {
 		workload_clear(&o->workload[i]);
 		free(o->spec[i].netns);
+		free(o->spec[i].owner);
 	}
 	free(o->change);
 	free(o->spec);
@@ -28,7 +28,7 @@ void opening_free(struct opening *o)
 
 static bool opens(const struct change *c)
 {
-	return c->op == CHANGE_ENI_ATTACH && c->attachment.kind == ATTACHMENT_NETNS;
+	return c->op == CHANGE_ENI_ATTACH && (c->attachment.kind == ATTACHMENT_NETNS || c->attachment.owner);
 }
 
 int opening_new(const struct engine_request *r, struct opening **ret)
@@ -72,7 +72,9 @@ int opening_run(void *data)
 	struct opening *o = data;
 
 	for (size_t i = 0; i < o->n; i++) {
-		int r = workload_open(&o->spec[i], o->uid, &o->workload[i], &o->error);
+		struct attachment_spec *spec = &o->spec[i];
+		int r = spec->kind == ATTACHMENT_TAP ? tap_find_owner(spec->owner, &spec->owner_uid, &o->error)
+						     : workload_open(spec, o->uid, &o->workload[i], &o->error);
 
 		if (r < 0) {
 			o->failed = o->change[i];
@@ -88,6 +90,9 @@ int opening_fill(struct opening *o, struct engine_request *r)
 		struct attachment_spec *spec = &r->changes[o->change[i]].attachment;
 		const struct workload *w = &o->workload[i];
 
+		spec->owner_uid = o->spec[i].owner_uid;
+		if (spec->kind == ATTACHMENT_TAP)
+			continue;
 		spec->path = strdup(w->path);
 		if (!spec->path)
 			return -ENOMEM;

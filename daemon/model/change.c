@@ -89,9 +89,9 @@ static void attachment_spec_clear(struct attachment_spec *a)
 
 void change_clear(struct change *c)
 {
-	char *const texts[] = {c->scope,  c->name, c->description, c->vpc_id, c->subnet_id, c->security_group_id,
-			       c->eni_id, c->cidr, c->cidr6,	   c->ip,     c->ip6,	    c->mac,
-			       c->reason};
+	char *const texts[] = {c->scope,  c->name,	 c->description, c->vpc_id, c->subnet_id, c->security_group_id,
+			       c->eni_id, c->cidr,	 c->cidr6,	 c->ip,	    c->ip6,	  c->mac,
+			       c->reason, c->domain_name};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		free(texts[i]);
@@ -103,6 +103,7 @@ void change_clear(struct change *c)
 	strings_free(c->security_groups, c->n_security_groups);
 	strings_free(c->enis, c->n_enis);
 	strings_free(c->rule_ids, c->n_rule_ids);
+	strings_free(c->dns_servers, c->n_dns_servers);
 	attachment_spec_clear(&c->attachment);
 	*c = (struct change){0};
 }

@@ -36,7 +36,9 @@
 	FIELD(RULE_IDS, "rule_ids")                   \
 	FIELD(FLOWS, "flows")                         \
 	FIELD(ATTACHMENT, "attachment")               \
-	FIELD(REASON, "reason")
+	FIELD(REASON, "reason")                       \
+	FIELD(DNS_SERVERS, "dns_servers")             \
+	FIELD(DOMAIN_NAME, "domain_name")
 
 enum change_field {
 #define FIELD(symbol, name) FIELD_##symbol,
@@ -92,15 +94,17 @@ enum attachment_kind {
  */
 struct attachment_spec {
 	enum attachment_kind kind;
-	char *netns;  /* a path, or a name under /run/netns; NULL with a pid */
-	pid_t pid;    /* 0: none */
-	char *owner;  /* tap: user name or number; NULL: root */
-	char *ifname; /* of the inner end; NULL: eth0 */
+	char *netns;	/* a path, or a name under /run/netns; NULL with a pid */
+	pid_t pid;	/* 0: none */
+	char *owner;	/* tap: user name or number; NULL: root */
+	int64_t queues; /* tap: how many descriptors it may have at a time; 0: one */
+	char *ifname;	/* of the inner end; NULL: eth0 */
 
 	char *path;	 /* what was opened: "/run/netns/web1", "/proc/123/ns/net" */
 	uint64_t ns_dev; /* st_dev and st_ino of the namespace */
 	uint64_t ns_ino;
 	uint64_t pid_start; /* start time of pid (field 22 of /proc/pid/stat), 0 */
+	uid_t owner_uid;    /* tap: what owner stands for */
 	char boot_id[37];
 };
 
@@ -139,6 +143,9 @@ struct change {
 	char **rule_ids;
 	size_t n_rule_ids;
 	struct attachment_spec attachment;
+	char **dns_servers;
+	size_t n_dns_servers;
+	char *domain_name;
 };
 
 const char *change_op_name(enum change_op op);

@@ -49,6 +49,10 @@ static int fill(const struct attachment_spec *spec, uint32_t number, struct atta
 	if (!ifname_is_valid(ifname))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "attachment.ifname",
 				     "'%.64s' is not a name that an interface can have", ifname);
+	if (spec->queues < 0 || spec->queues > ATTACHMENT_QUEUES_MAX)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "attachment.queues",
+				     "a tap has 1 to %d queues, not %lld", ATTACHMENT_QUEUES_MAX,
+				     (long long)spec->queues);
 	ret->kind = spec->kind;
 	snprintf(ret->ifname, sizeof(ret->ifname), "%s", ifname);
 	snprintf(ret->host_ifname, sizeof(ret->host_ifname), "p%u", number);
@@ -57,6 +61,10 @@ static int fill(const struct attachment_spec *spec, uint32_t number, struct atta
 	ret->ns_dev = spec->ns_dev;
 	ret->ns_ino = spec->ns_ino;
 	snprintf(ret->boot_id, sizeof(ret->boot_id), "%.36s", spec->boot_id);
+	if (spec->kind == ATTACHMENT_TAP) {
+		ret->owner_uid = spec->owner_uid;
+		ret->queues = spec->queues ? (uint32_t)spec->queues : 1;
+	}
 	if (text_set(&ret->path, spec->path) < 0 || text_set(&ret->owner, spec->owner) < 0)
 		return vpc_error_oom(reterr);
 	return 0;
@@ -123,7 +131,12 @@ static int put_common(const struct attachment *a, json_t *json)
 	    json_put(json, "netns", json_text_or_null(a->path)) < 0 ||
 	    json_put(json, "owner", json_text_or_null(a->owner)) < 0)
 		return -ENOMEM;
-	return 0;
+	if (a->kind != ATTACHMENT_TAP)
+		return 0;
+	return json_put(json, "queues", json_integer(a->queues)) < 0 ||
+			       json_put(json, "owner_uid", json_integer(a->owner_uid)) < 0
+		       ? -ENOMEM
+		       : 0;
 }
 
 json_t *attachment_to_json(const struct attachment *a)
@@ -192,4 +205,8 @@ void attachment_load(struct document *d, struct attachment *a)
 	a->pid_start = document_u64(d, "pid_start", UINT64_MAX);
 	a->ns_dev = document_u64(d, "ns_dev", UINT64_MAX);
 	a->ns_ino = document_u64(d, "ns_ino", UINT64_MAX);
+	if (a->kind == ATTACHMENT_TAP) {
+		a->queues = (uint32_t)document_i64(d, "queues", 1, ATTACHMENT_QUEUES_MAX);
+		a->owner_uid = (uid_t)document_i64(d, "owner_uid", 0, UINT32_MAX);
+	}
 }

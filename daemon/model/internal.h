@@ -173,6 +173,12 @@ void object_list_sort(struct object_list *l);
 
 int vpc_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
 int vpc_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+int vpc_set_dhcp_options(struct model_txn *t, const struct change *c, struct change_result *ret,
+			 struct vpc_error *reterr);
+/* As the API and the store have them; NULL: out of memory. */
+json_t *dhcp_options_to_json(const struct dhcp_options *o);
+/* From a document. */
+void dhcp_options_load(struct document *d, struct dhcp_options *o);
 int vpc_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
 int subnet_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
 int subnet_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);

@@ -48,12 +48,24 @@ struct object {
 	size_t delta; /* private to txn.c: 1 + place among the transaction's deltas; 0: not made by it */
 };
 
+#define DHCP_DNS_MAX	8 /* four of a family, as AWS */
+#define DHCP_DNS_FAMILY 4
+#define DHCP_DOMAIN_MAX 253
+
+/* What workloads are told by DHCP, DHCPv6 and router advertisements beside their addresses. */
+struct dhcp_options {
+	struct ip dns[DHCP_DNS_MAX];
+	size_t n_dns;
+	char domain[DHCP_DOMAIN_MAX + 1]; /* "": none */
+};
+
 struct vpc {
 	struct object o;
 	struct cidr cidr;
 	struct cidr cidr6; /* addr.family 0: none */
 	uint32_t mtu;
 	uint32_t default_sg; /* number of its group "default" */
+	struct dhcp_options dhcp;
 };
 
 struct subnet {
@@ -108,7 +120,11 @@ struct attachment {
 	uint64_t ns_ino;
 	char boot_id[37];
 	char *owner;
+	uid_t owner_uid; /* tap */
+	uint32_t queues; /* tap: 1 to ATTACHMENT_QUEUES_MAX; else 0 */
 };
+/* A multi-queue tap has as many descriptors as its VMM has virtual CPUs at most. */
+#define ATTACHMENT_QUEUES_MAX 64
 
 struct eni {
 	struct object o;

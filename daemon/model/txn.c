@@ -8,6 +8,7 @@
 static const change_apply_fn appliers[CHANGE_OPS] = {
 	[CHANGE_VPC_CREATE] = vpc_create,
 	[CHANGE_VPC_UPDATE] = vpc_update,
+	[CHANGE_VPC_SET_DHCP_OPTIONS] = vpc_set_dhcp_options,
 	[CHANGE_VPC_DELETE] = vpc_delete,
 	[CHANGE_SUBNET_CREATE] = subnet_create,
 	[CHANGE_SUBNET_UPDATE] = subnet_update,

@@ -190,13 +190,15 @@ static int copy_members(struct object *to, const struct object *from)
 	v->cidr6 = vpc_of(from)->cidr6;
 	v->mtu = vpc_of(from)->mtu;
 	v->default_sg = vpc_of(from)->default_sg;
+	v->dhcp = vpc_of(from)->dhcp;
 	return 0;
 }
 
 static int put_attributes(const struct vpc *v, json_t *ret)
 {
 	if (json_put(ret, "cidr", json_cidr(&v->cidr)) < 0 || json_put(ret, "cidr6", json_cidr(&v->cidr6)) < 0 ||
-	    json_put(ret, "mtu", json_integer(v->mtu)) < 0)
+	    json_put(ret, "mtu", json_integer(v->mtu)) < 0 ||
+	    json_put(ret, "dhcp_options", dhcp_options_to_json(&v->dhcp)) < 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -225,6 +227,7 @@ static void load(struct model *m, struct document *d, struct object *o)
 	v->cidr = document_cidr(d, "cidr", 4, true);
 	v->cidr6 = document_cidr(d, "cidr6", 6, false);
 	v->mtu = (uint32_t)document_i64(d, "mtu", MTU_MIN, MTU_MAX);
+	dhcp_options_load(d, &v->dhcp);
 	if (name && object_set_name(o, 0, name) < 0)
 		document_damaged(d, "(out of memory)");
 }

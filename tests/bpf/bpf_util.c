@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The laboratory: loading, sending, looking. What stands in the maps is written by state_util.c. */
 #include "lab_util.h"
+#include <vpc/cleanup.h>
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -313,29 +314,51 @@ static void forget(struct lab *l, uint64_t tag)
 	cr_assert_eq(bpf_map_update_elem(fd, &at, &version, BPF_ANY), 0);
 }
 
-void lab_age(struct lab *l, unsigned seconds)
+/* The keys of a table, all taken before one is changed: an update puts its element in front of its bucket, so that a
+ * walk which goes on from there can meet the others again, and again. Returns how many; to be freed. */
+static size_t keys_of(int fd, size_t size, void *ret)
 {
-	struct vpc_flow_key key, *previous = NULL;
+	uint8_t *keys = NULL;
+	size_t n = 0;
+
+	for (;;) {
+		keys = realloc(keys, (n + 1) * size);
+		cr_assert(keys);
+		if (bpf_map_get_next_key(fd, n ? keys + (n - 1) * size : NULL, keys + n * size))
+			break;
+		n++;
+	}
+	*(void **)ret = keys;
+	return n;
+}
+
+static void age_flows(struct lab *l, int fd, unsigned seconds)
+{
+	_cleanup_free_ struct vpc_flow_key *keys = NULL;
+	size_t n = keys_of(fd, sizeof(*keys), &keys);
 	struct vpc_flow f;
 
-	for (int established = 0; established < 2; established++, previous = NULL)
-		while (!bpf_map_get_next_key(table(l, established), previous, &key)) {
-			cr_assert_eq(bpf_map_lookup_elem(table(l, established), &key, &f), 0);
-			f.last_seen_ns -= seconds * 1000000000ull;
-			cr_assert_eq(bpf_map_update_elem(table(l, established), &key, &f, BPF_EXIST), 0);
-			forget(l, f.tag);
-			previous = &key;
-		}
+	for (size_t i = 0; i < n; i++) {
+		cr_assert_eq(bpf_map_lookup_elem(fd, &keys[i], &f), 0);
+		f.last_seen_ns -= seconds * 1000000000ull;
+		cr_assert_eq(bpf_map_update_elem(fd, &keys[i], &f, BPF_EXIST), 0);
+		forget(l, f.tag);
+	}
+}
 
-	struct vpc_fragment_key fragment_key, *fragment_previous = NULL;
-	struct vpc_fragment fragment;
+void lab_age(struct lab *l, unsigned seconds)
+{
+	_cleanup_free_ struct vpc_fragment_key *keys = NULL;
 	int fragments = bpf_map__fd(l->skel->maps.fragment);
+	size_t n = keys_of(fragments, sizeof(*keys), &keys);
+	struct vpc_fragment fragment;
 
-	while (!bpf_map_get_next_key(fragments, fragment_previous, &fragment_key)) {
-		cr_assert_eq(bpf_map_lookup_elem(fragments, &fragment_key, &fragment), 0);
+	age_flows(l, table(l, true), seconds);
+	age_flows(l, table(l, false), seconds);
+	for (size_t i = 0; i < n; i++) {
+		cr_assert_eq(bpf_map_lookup_elem(fragments, &keys[i], &fragment), 0);
 		fragment.seen_ns -= seconds * 1000000000ull;
-		cr_assert_eq(bpf_map_update_elem(fragments, &fragment_key, &fragment, BPF_EXIST), 0);
-		fragment_previous = &fragment_key;
+		cr_assert_eq(bpf_map_update_elem(fragments, &keys[i], &fragment, BPF_EXIST), 0);
 	}
 }
 

@@ -363,3 +363,18 @@ Test(flow, with_the_world)
 	cr_expect_eq(lab_deliver(l, ENI_A, 0, in).reason, 0);
 	cr_expect_eq(lab_deliver(l, ENI_A, 0xd4, in).reason, 0, "a mark that isn't ours says nothing");
 }
+
+/* So many that some share a bucket, where an update during a walk would have it meet them again and again. */
+Test(flow, the_laboratory_ages_each_flow_once)
+{
+	struct packet_spec p = {.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_UDP, .dport = 53};
+	struct vpc_flow_key key;
+	struct vpc_flow f;
+
+	for (p.sport = 1; p.sport <= 300; p.sport++)
+		cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
+	lab_age(l, 5);
+	cr_expect_eq(lab_flows(l, false), 300);
+	cr_assert(lab_flow(l, false, &key, &f));
+	cr_expect_eq((lab_now_ns() - f.last_seen_ns) / 5000000000ull, 1, "aged once");
+}

@@ -140,7 +140,7 @@ Test(identity, dhcp_stays_at_the_port)
 				.dport = 67,
 				.dmac = (const uint8_t[]){255, 255, 255, 255, 255, 255}};
 
-	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_UNANSWERED);
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_UNANSWERED, "no template");
 	p.sport = 67, p.dport = 68;
 	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_MULTICAST, "plays no server");
 }

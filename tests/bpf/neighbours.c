@@ -210,7 +210,9 @@ Test(neighbours, nd_forged)
 	cr_expect_eq(lab_send(l, ENI_A, nd_spec("fe80::1234", 137, "::", NULL)).reason, VPC_DROP_FORGED_ND);
 	cr_expect_eq(lab_send(l, ENI_A, nd_spec("fd00:1::10", 136, "fd00:1::10", NULL)).reason, VPC_DROP_UNANSWERED);
 	cr_expect_eq(lab_send(l, ENI_A, nd_spec("fd00:1::11", 136, "fd00:1::11", NULL)).reason, VPC_DROP_FORGED_ND);
-	cr_expect_eq(lab_send(l, ENI_A, nd_spec("fe80::1234", 133, "::", NULL)).reason, VPC_DROP_UNANSWERED);
+	p = nd_spec("fe80::1234", 133, "::", NULL);
+	p.raw_length = 8;
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_UNANSWERED, "no template");
 	cr_expect_eq(lab_send(l, ENI_A, nd_spec("fe80::1234", 143, "::", NULL)).reason, VPC_DROP_MULTICAST, "MLD");
 	p = nd_spec("fe80::1", 136, "fe80::1", NULL);
 	p.dmac = NULL, p.dst = "fd00:1::10";

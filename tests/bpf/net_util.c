@@ -254,7 +254,7 @@ void nettest_attach_links(struct nettest *t)
 {
 	struct net_attach *a = NULL;
 
-	cr_assert_eq(net_attach_begin(t->net, &a), 0);
+	cr_assert_eq(net_attach_begin(t->net, SIZE_MAX, &a), 0);
 	if (!a)
 		return;
 	cr_assert_eq(net_attach_run(a), 0);

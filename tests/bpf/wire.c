@@ -173,3 +173,33 @@ Test(wire, closed)
 	cr_expect(receive(&got, ipv4, 23, IPPROTO_UDP), "the rule opens it");
 	close(s);
 }
+
+/* Both the answer and the router's advertisement, to whom asks for the gateway when the last one is long ago. */
+Test(wire, advertisement_beside_the_answer)
+{
+	static const uint8_t ipv6[] = {0x86, 0xdd};
+	uint8_t message[24] = {135};
+	struct vpc_boot template = {.incarnation = 1};
+	__u32 number = ENI_A;
+	struct frame f, reply;
+	struct packet_spec p = {.src = "fd00:1::10",
+				.dst = "ff02::1:ff00:1",
+				.smac = lab_mac(ENI_A),
+				.dmac = (const uint8_t[]){0x33, 0x33, 0xff, 0, 0, 1},
+				.proto = IPPROTO_ICMPV6,
+				.ttl = 255,
+				.raw = message,
+				.raw_length = sizeof(message)};
+
+	template.advertised_ns = lab_now_ns() - 700ull * 1000000000ull;
+	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(l->skel->maps.boot), &number, &template, BPF_ANY), 0);
+	inet_pton(AF_INET6, "fe80::1", message + 8);
+	frame_build(&f, &p);
+	cr_assert_eq(send(wire, f.data, f.length, 0), (ssize_t)f.length);
+	cr_assert(receive(&reply, ipv6, 54, 136), "no answer");
+	cr_expect_eq(reply.length, 86);
+	cr_expect_arr_eq(reply.data + 80, lab_gateway_mac(), 6);
+	cr_assert(receive(&reply, ipv6, 54, 134), "no advertisement");
+	cr_expect_arr_eq(reply.data, lab_mac(ENI_A), 6);
+	cr_expect_eq(reply.length, 118);
+}

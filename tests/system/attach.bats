@@ -195,14 +195,13 @@ ports_are()
 	verify_clean
 }
 
-@test "refused: names that the kernel keeps for itself, and taps, which aren't there yet; nothing is left of them" {
+@test "refused: names that the kernel keeps for itself; nothing is left of them" {
 	local name
 	netns_add "$P-a"
 	for name in all default; do
 		refused InvalidParameterValue attach "$P-a" --subnet prod-app --netns "$(netns_of "$P-a")" \
 			--ifname "$name"
 	done
-	refused AttachmentFailed attach "$P-a" --subnet prod-app --tap
 	refused InvalidNetworkInterfaceID.NotFound eni show "$P-a"
 	verify_clean
 }

@@ -34,6 +34,8 @@ static const struct {
 	[FIELD_FLOWS] = {"\"drain=30\"", "\"drain\""},
 	[FIELD_ATTACHMENT] = {"{\"netns\": \"web1\"}", "\"web1\""},
 	[FIELD_REASON] = {"\"gone\"", "0"},
+	[FIELD_DNS_SERVERS] = {"[\"10.0.0.53\"]", "\"10.0.0.53\""},
+	[FIELD_DOMAIN_NAME] = {"\"prod.internal\"", "53"},
 };
 
 /* {"name": …} of the fields in `which`; `wrong` has its wrong value. Owned. */
@@ -289,6 +291,10 @@ Test(api_decode, attachment)
 		{"{\"kind\": \"veth\"}", VPC_E_INVALID_PARAMETER_VALUE, "kind", 0},
 		{"{\"kind\": null, \"netns\": \"a\"}", VPC_E_INVALID_PARAMETER_VALUE, "kind", 0},
 		{"{\"netns\": \"a\", \"pid\": 1}", VPC_E_INVALID_PARAMETER_COMBINATION, "pid", 0},
+		{"{\"owner\": \"qemu\", \"queues\": 4}", VPC_E_OK, "", ATTACHMENT_TAP},
+		{"{\"queues\": 4}", VPC_E_OK, "", ATTACHMENT_TAP},
+		{"{\"queues\": \"4\"}", VPC_E_INVALID_PARAMETER_VALUE, "queues", 0},
+		{"{\"netns\": \"a\", \"queues\": 2}", VPC_E_INVALID_PARAMETER_COMBINATION, "queues", 0},
 		{"{\"netns\": \"a\", \"owner\": \"b\"}", VPC_E_INVALID_PARAMETER_COMBINATION, "owner", 0},
 		{"{\"kind\": \"tap\", \"pid\": 1}", VPC_E_INVALID_PARAMETER_COMBINATION, "kind", 0},
 		{"{\"pid\": 0}", VPC_E_INVALID_PARAMETER_VALUE, "pid", 0},

@@ -7,6 +7,7 @@
 #ifndef TESTS_UNIT_API_FAKE_ENGINE_H
 #define TESTS_UNIT_API_FAKE_ENGINE_H
 
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -283,6 +284,24 @@ void engine_unlisten(struct verdict_listener *l)
 	}
 	l->engine->n_listeners--;
 	free(l);
+}
+
+/* "Opens" the null device, at once. */
+int engine_open_tap(struct engine *e, const struct object *eni, size_t n, const struct caller *caller, engine_tap_fn fn,
+		    void *userdata, struct vpc_error *reterr)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	int fds[ATTACHMENT_QUEUES_MAX] = {0};
+
+	if (eni_of(eni)->attachment.kind != ATTACHMENT_TAP)
+		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "eni", "no tap");
+	e->caller = *caller;
+	for (size_t i = 0; i < n; i++)
+		fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	fn(fds, n, &error, userdata);
+	for (size_t i = 0; i < n; i++)
+		close_fd(fds[i]);
+	return 0;
 }
 
 #endif

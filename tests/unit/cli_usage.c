@@ -56,6 +56,7 @@ static const struct {
 	{"eni attach web1", "exactly one of --netns, --pid, --tap is needed"},
 	{"eni attach web1 --netns a --tap", "exactly one of --netns, --pid, --tap is needed"},
 	{"eni attach web1 --netns a --owner u", "--owner goes with --tap"},
+	{"eni attach web1 --netns a --queues 2", "--queues goes with --tap"},
 	{"attach web1 --netns a", "--subnet is missing"},
 	{"rename web", "NEWNAME is missing"},
 	{"tag add web", "KEY=VALUE is missing"},

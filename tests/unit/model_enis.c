@@ -291,7 +291,7 @@ Test(model_enis, attachment)
 	cr_assert_str_eq(model_shown(&b, e, "detach_reason"), "null");
 	cr_assert_str_eq(model_shown(&b, e, "attachment"),
 			 "{\"kind\":\"tap\",\"ifname\":\"vm0\",\"host_ifname\":\"p1024\",\"netns\":null,"
-			 "\"owner\":\"alice\",\"pid\":null,\"netns_inode\":null}");
+			 "\"owner\":\"alice\",\"queues\":1,\"owner_uid\":0,\"pid\":null,\"netns_inode\":null}");
 	model_ok(&b, "[{'op': 'eni.detach', 'eni_id': 'e'}, {'op': 'eni.delete', 'eni_id': 'e'}]");
 	cr_assert_eq(model_count(b.m, OBJECT_ENI), 0);
 }

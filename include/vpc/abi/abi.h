@@ -442,6 +442,40 @@ struct vpc_event {
 };
 _Static_assert(sizeof(struct vpc_event) == 88, "vpc_event");
 
+/* --- boot: array by ENI number, mmapable; boot_space: array by VPC number, mmapable ----------------------------------
+ * What the ports answer DHCP, DHCPv6 and router solicitations with. They decide no verdict, so they aren't rows with a
+ * birth and a death: an ENI's primary addresses are the same for as long as its incarnation, and of a VPC's options the
+ * new ones are written beside the old, then `version` is stored. */
+
+struct vpc_boot {
+	__u64 advertised_ns; /* CLOCK_MONOTONIC, written by the programs: the last router advertisement */
+	__u32 incarnation;   /* counts only while it is the ENI's */
+	__be32 ip4;
+	__be32 ip6[4]; /* zero: none */
+};
+_Static_assert(sizeof(struct vpc_boot) == 32, "vpc_boot");
+
+#define VPC_BOOT_DHCP4_MAX 280
+#define VPC_BOOT_DHCP6_MAX 328
+#define VPC_BOOT_RA_MAX	   336
+/* Options as they stand in the answers: DNS servers and domain. */
+struct vpc_boot_options {
+	__u32 lease_s;
+	__u16 dhcp4_bytes;
+	__u16 dhcp6_bytes;
+	__u16 ra_bytes;
+	__u16 pad;
+	__u8 dhcp4[VPC_BOOT_DHCP4_MAX];
+	__u8 dhcp6[VPC_BOOT_DHCP6_MAX];
+	__u8 ra[VPC_BOOT_RA_MAX];
+};
+_Static_assert(sizeof(struct vpc_boot_options) == 956, "vpc_boot_options");
+struct vpc_boot_space {
+	__u64 version; /* its lowest bit says which slot counts; goes up with each change */
+	struct vpc_boot_options slot[2];
+};
+_Static_assert(sizeof(struct vpc_boot_space) == 1920, "vpc_boot_space");
+
 /* --- sweep: array of one; vpcd fills it and runs the `sweep` program once by BPF_PROG_TEST_RUN
  * ---------------------------- */
 
