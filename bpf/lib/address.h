@@ -31,6 +31,19 @@ static __always_inline int address_equal(const __be32 *a, const __be32 *b)
 	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3];
 }
 
+static __always_inline __be32 mask32(__u32 bits)
+{
+	return bits ? bpf_htonl(0xffffffffu << (32 - bits)) : 0;
+}
+
+/* Bits of a prefix length that fall into word w of an IPv6 address. */
+static __always_inline __u32 word_bits(__u32 plen, __u32 w)
+{
+	if (plen <= w * 32)
+		return 0;
+	return plen >= w * 32 + 32 ? 32 : plen - w * 32;
+}
+
 static __always_inline int address_is4(const __be32 *a)
 {
 	return !a[0] && !a[1] && a[2] == V4_MAPPED;

@@ -113,6 +113,23 @@ struct policy {
 	__u8 pad;
 	struct vpc_class_key class_key;
 	struct vpc_rule_key rule_key;
+	/* in a compiled table: where the search stands */
+	struct vpc_compiled_list groups_list;
+	__u32 key[4];	/* what is searched for: host order, most significant first */
+	__u32 table;	/* first block; 0: none */
+	__u32 nodes_at; /* block of node 0 */
+	__u32 node;	/* the next; 0: none */
+	__u32 level_at; /* first block of the level */
+	__u32 nth;	/* block in it */
+	__u32 leaves;	/* blocks of the lowest level */
+	__u8 levels;	/* still to go; 0: no search in hand */
+	__u8 words;	/* of a key */
+	__u16 pad2;
+};
+
+/* The context of a callback must be on the stack (6.1). */
+struct policy_walk {
+	struct policy *q;
 };
 
 struct scratch {

@@ -42,6 +42,7 @@ HASH_MAP(class_of, BPF_MAP_TYPE_HASH, struct vpc_class_key, __u32, BPF_F_NO_PREA
 ARRAY_MAP(class, struct vpc_class, 1024, BPF_F_MMAPABLE);
 HASH_MAP(rule, BPF_MAP_TYPE_HASH, struct vpc_rule_key, __u32, BPF_F_NO_PREALLOC);
 ARRAY_MAP(row, struct vpc_row, 1024, BPF_F_MMAPABLE);
+ARRAY_MAP(compiled, struct vpc_compiled_block, 4096, BPF_F_MMAPABLE);
 ARRAY_MAP(row_stat, struct vpc_row_stat, 1024, BPF_F_MMAPABLE);
 
 ARRAY_MAP(drop, __u64, 2048 * VPC_DROP_REASONS_MAX, 0); /* by ENI number * VPC_DROP_REASONS_MAX + reason */

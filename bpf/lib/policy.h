@@ -10,6 +10,9 @@
  *         each peer prefix length in use      -> rule: {class, prefix}
  *         each group of the peer the class may name -> rule: {class, group}
  *
+ * A set for which that would be long has a compiled table instead (compiled.h); this is what answers where there is
+ * none.
+ *
  * The lengths in use are bitmaps that may hold too many bits and never too few. The walk is one flat loop, a probe or
  * two a step, whose state is in the scratch: what the verifier doesn't track can't multiply its states, and calls may
  * be only eight deep.
@@ -17,12 +20,7 @@
 #ifndef BPF_LIB_POLICY_H
 #define BPF_LIB_POLICY_H
 
-#include "lib/address.h"
-
-/* The context of a callback must be on the stack (6.1). */
-struct policy_walk {
-	struct policy *q;
-};
+#include "lib/compiled.h"
 
 /* More than any walk takes: groups * slots * port prefixes * (peer prefixes + groups). */
 #define POLICY_STEPS (1u << 20)
@@ -69,19 +67,6 @@ static __always_inline long policy_probe(struct policy *q)
 	__u32 *number = bpf_map_lookup_elem(&rule, &q->rule_key);
 
 	return number ? policy_take(q, READ_ONCE(*number), &q->rule_key) : 0;
-}
-
-static __always_inline __be32 mask32(__u32 bits)
-{
-	return bits ? bpf_htonl(0xffffffffu << (32 - bits)) : 0;
-}
-
-/* Bits of a prefix length that fall into word w of an IPv6 address. */
-static __always_inline __u32 word_bits(__u32 plen, __u32 w)
-{
-	if (plen <= w * 32)
-		return 0;
-	return plen >= w * 32 + 32 ? 32 : plen - w * 32;
 }
 
 /* The next IPv4 prefix of the class. Returns 1 when a row allows. */
@@ -270,7 +255,10 @@ __noinline int policy_allowed(__u32 which)
 		s->policy.peer_bloom = READ_ONCE(peers->bloom);
 		s->policy.n_peers = READ_ONCE(peers->n);
 	}
-	bpf_loop(POLICY_STEPS, policy_step, &walk, 0);
+	if (compiled_begin(&s->policy))
+		bpf_loop(COMPILED_STEPS, compiled_step, &walk, 0);
+	else
+		bpf_loop(POLICY_STEPS, policy_step, &walk, 0);
 	return (int)s->policy.found;
 }
 

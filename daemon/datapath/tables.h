@@ -30,7 +30,12 @@ struct tables_config {
 	const struct vpc_limits *limits; /* as asked for; tables_limits() tells what memory allowed */
 	uint64_t first_epoch;		 /* of a new ctl map; at least 1 */
 	bool fixed_size;		 /* don't shrink to 5 % of memory (tests) */
+	/* Sets of groups whose rules may take a new flow so many probes or more have a compiled table. 0: the default,
+	 * TABLES_COMPILE_FROM; 1: all sets (tests). */
+	uint32_t compile_from;
 };
+/* With one probe less on both sides a new flow costs 3 to 5 µs; twice that if all of it waits for memory. */
+#define TABLES_COMPILE_FROM 64u
 
 /* Loads the programs and makes the maps, or adopts those pinned under <pin_dir>/v<VPC_ABI_VERSION>/: half-done work is
  * cleared first (rows born after the epoch go, deaths after it are undone), then the mirror is read back. Mounts bpffs
@@ -131,7 +136,11 @@ void tables_boot_apply(struct tables *t, const struct plan *plan);
 /* As tables_verify. */
 int tables_boot_verify(struct tables *t, const struct plan *all, json_t *report);
 
-/* {table: {"size": n, "used": n, "bytes": n}, …} for status. NULL: out of memory. */
+/* How many compiled tables (of a set and direction) have found no room in `compiled` or no memory: these sets' rules
+ * are walked, which may take a new flow hundreds of microseconds. Tried again with the next change of such a set's
+ * rules. */
+uint32_t tables_walked(const struct tables *t);
+/* {table: {"size": n, "used": n, "bytes": n}, …} for status; of `compiled` also "walked". NULL: out of memory. */
 json_t *tables_status(struct tables *t);
 
 /* Removes every pin of the instance. The maps go with their last user. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Numbers, chains and arrays of the mirror. */
+/* Numbers, extents, chains and arrays of the mirror. */
 #include "datapath/tables_private.h"
 
 int numbers_init(struct numbers *n, uint32_t size)
@@ -49,6 +49,119 @@ void numbers_adopt(struct numbers *n, bool (*used)(const struct tables *t, uint3
 		if (!used(t, i))
 			numbers_give(n, i);
 }
+
+/* --- extents --- */
+
+/* Room for as many free runs as there can be with one more given out: giving back never fails. */
+static int extents_reserve(struct extents *e)
+{
+	struct extent *grown;
+	uint32_t cap = e->cap ? e->cap * 2 : 16;
+
+	if (e->runs + 3 <= e->cap)
+		return 0;
+	grown = reallocarray(e->free, cap, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	e->free = grown;
+	e->cap = cap;
+	return 0;
+}
+
+int extents_init(struct extents *e, uint32_t size)
+{
+	*e = (struct extents){.size = size};
+	if (extents_reserve(e) < 0)
+		return -ENOMEM;
+	if (size > 1)
+		e->free[e->n_free++] = (struct extent){.at = 1, .n = size - 1};
+	return 0;
+}
+
+void extents_clear(struct extents *e)
+{
+	free(e->free);
+	*e = (struct extents){};
+}
+
+static void extents_insert(struct extents *e, uint32_t i, struct extent extent)
+{
+	memmove(&e->free[i + 1], &e->free[i], (e->n_free - i) * sizeof(*e->free));
+	e->free[i] = extent;
+	e->n_free++;
+}
+
+static void extents_remove(struct extents *e, uint32_t i)
+{
+	memmove(&e->free[i], &e->free[i + 1], (e->n_free - i - 1) * sizeof(*e->free));
+	e->n_free--;
+}
+
+/* Takes n blocks from `at` out of free run i, which has them. */
+static void extents_cut(struct extents *e, uint32_t i, uint32_t at, uint32_t n)
+{
+	struct extent whole = e->free[i];
+	uint32_t end = whole.at + whole.n;
+
+	e->free[i].n = at - whole.at;
+	if (at + n < end)
+		extents_insert(e, i + 1, (struct extent){.at = at + n, .n = end - at - n});
+	if (!e->free[i].n)
+		extents_remove(e, i);
+	e->used += n;
+	e->runs++;
+}
+
+uint32_t extents_take(struct extents *e, uint32_t n)
+{
+	if (extents_reserve(e) < 0)
+		return 0;
+	for (uint32_t i = 0; n && i < e->n_free; i++) {
+		uint32_t at = e->free[i].at;
+
+		if (e->free[i].n < n)
+			continue;
+		extents_cut(e, i, at, n);
+		return at;
+	}
+	return 0;
+}
+
+bool extents_take_at(struct extents *e, uint32_t at, uint32_t n)
+{
+	if (extents_reserve(e) < 0)
+		return false;
+	for (uint32_t i = 0; n && i < e->n_free; i++) {
+		const struct extent *run = &e->free[i];
+
+		if (at < run->at || at - run->at >= run->n || run->n - (at - run->at) < n)
+			continue;
+		extents_cut(e, i, at, n);
+		return true;
+	}
+	return false;
+}
+
+void extents_give(struct extents *e, uint32_t at, uint32_t n)
+{
+	uint32_t i = 0;
+
+	while (i < e->n_free && e->free[i].at < at)
+		i++;
+	extents_insert(e, i, (struct extent){.at = at, .n = n});
+	if (i + 1 < e->n_free && at + n == e->free[i + 1].at) {
+		e->free[i].n += e->free[i + 1].n;
+		extents_remove(e, i + 1);
+	}
+	if (i && e->free[i - 1].at + e->free[i - 1].n == at) {
+		e->free[i - 1].n += e->free[i].n;
+		extents_remove(e, i);
+	}
+	e->used -= n;
+	e->runs--;
+}
+
+/* --- chains --- */
 
 int chains_init(struct chains *c, uint32_t entries)
 {

@@ -91,6 +91,8 @@ static json_int_t count_used(const struct tables *t, enum table_id id)
 	case TABLE_CLASS:
 	case TABLE_CLASS_OF:
 		return t->class_numbers.used;
+	case TABLE_COMPILED:
+		return t->blocks.used;
 	case TABLE_SET:
 		return t->set_numbers.used;
 	case TABLE_ADDR:
@@ -106,6 +108,11 @@ static json_int_t count_used(const struct tables *t, enum table_id id)
 	}
 }
 
+uint32_t tables_walked(const struct tables *t)
+{
+	return t->n_walked;
+}
+
 json_t *tables_status(struct tables *t)
 {
 	json_t *status = json_object();
@@ -117,6 +124,8 @@ json_t *tables_status(struct tables *t)
 
 		if (row && used >= 0)
 			json_object_set_new(row, "used", json_integer(used));
+		if (row && id == TABLE_COMPILED)
+			json_object_set_new(row, "walked", json_integer(t->n_walked));
 		if (!row || json_object_set_new(status, t->table[id].name, row) < 0) {
 			json_decref(status);
 			return NULL;

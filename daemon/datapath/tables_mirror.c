@@ -6,6 +6,7 @@ int mirror_init(struct tables *t)
 {
 	uint32_t rows = t->table[TABLE_ROW].n, classes = t->table[TABLE_CLASS].n;
 	uint32_t sets = t->table[TABLE_SET].n, addrs = t->limits.addresses + 1;
+	uint32_t blocks = t->table[TABLE_COMPILED].n;
 
 	t->rows = calloc(rows, sizeof(*t->rows));
 	t->classes = calloc(classes, sizeof(*t->classes));
@@ -18,6 +19,8 @@ int mirror_init(struct tables *t)
 		return -ENOMEM;
 	if (numbers_init(&t->row_numbers, rows) < 0 || numbers_init(&t->class_numbers, classes) < 0 ||
 	    numbers_init(&t->set_numbers, sets) < 0 || numbers_init(&t->addr_numbers, addrs) < 0)
+		return -ENOMEM;
+	if (extents_init(&t->blocks, blocks > VPC_VERSIONED_VALUE_MASK ? VPC_VERSIONED_VALUE_MASK : blocks) < 0)
 		return -ENOMEM;
 	if (chains_init(&t->rows_by_key, rows) < 0 || chains_init(&t->claims_by_rule, rows) < 0 ||
 	    chains_init(&t->classes_by_key, classes) < 0 || chains_init(&t->sets_by_groups, sets) < 0 ||
@@ -39,6 +42,7 @@ void mirror_free(struct tables *t)
 		change_free(c);
 	}
 	groups_free(t);
+	extents_clear(&t->blocks);
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		numbers_clear(numbers[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
@@ -59,7 +63,7 @@ void mirror_free(struct tables *t)
 	t->spaces = NULL;
 	t->claims = NULL;
 	t->n_claims = t->cap_claims = t->free_claim = 0;
-	t->waiting_rows = t->waiting_addrs = t->waiting_sets = 0;
+	t->waiting_rows = t->waiting_addrs = t->waiting_sets = t->n_walked = 0;
 }
 
 void change_free(struct tables_change *c)
@@ -74,6 +78,7 @@ void change_free(struct tables_change *c)
 	free(c->vpcs.at);
 	free(c->classes.at);
 	free(c->sets.at);
+	free(c->tables.at);
 	free(c->words.at);
 	free(c->hashes.at);
 	free(c);
@@ -111,6 +116,7 @@ static void undo_rows(struct tables *t, struct tables_change *c)
 
 void mirror_undo(struct tables *t, struct tables_change *c)
 {
+	compiled_undo(t, c);
 	undo_rows(t, c);
 	for (size_t i = c->enis.n; i > 0; i--) {
 		const struct touched_eni *e = &c->enis.at[i - 1];
@@ -177,6 +183,8 @@ static void publish_enis(struct tables *t, struct tables_change *c)
 void mirror_publish(struct tables *t, struct tables_change *c)
 {
 	publish_rows(t, c);
+	for (size_t i = 0; i < c->tables.n; i++)
+		t->sets[c->tables.at[i].set].table[c->tables.at[i].dir].touched = false;
 	publish_enis(t, c);
 	for (size_t i = 0; i < c->addrs.n; i++) {
 		const struct touched_addr *a = &c->addrs.at[i];

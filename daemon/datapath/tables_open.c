@@ -140,6 +140,7 @@ int tables_open(const struct tables_config *config, struct tables **ret, struct 
 	if (!t)
 		return vpc_error_oom(reterr);
 	t->limits = *config->limits;
+	t->compile_from = config->compile_from ? config->compile_from : TABLES_COMPILE_FROM;
 	r = load(t, config, reterr);
 	if (r >= 0)
 		r = check_sizes(t, reterr);

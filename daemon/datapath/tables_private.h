@@ -53,6 +53,26 @@ static inline uint32_t *chains_head(const struct chains *c, uint32_t hash)
 	return &c->head[hash & c->mask];
 }
 
+/* Blocks 1..size-1 of a table, given out in runs. */
+struct extents {
+	uint32_t size;
+	uint32_t used;
+	uint32_t runs; /* given out */
+	struct extent {
+		uint32_t at;
+		uint32_t n;
+	} * free; /* ascending, never adjacent; room for runs + 2 */
+	uint32_t n_free;
+	uint32_t cap;
+};
+int extents_init(struct extents *e, uint32_t size);
+void extents_clear(struct extents *e);
+/* First of n blocks in a row; 0: there is no such run, or no memory. */
+uint32_t extents_take(struct extents *e, uint32_t n);
+/* Takes just these; false: they aren't all free, or no memory. */
+bool extents_take_at(struct extents *e, uint32_t at, uint32_t n);
+void extents_give(struct extents *e, uint32_t at, uint32_t n);
+
 #define ARRAY(type)         \
 	struct {            \
 		type *at;   \
@@ -139,7 +159,9 @@ struct class
 	uint32_t next;
 	uint32_t rows; /* first of them, in any state */
 	uint32_t n_rows;
-	uint32_t stale; /* rows retired since its hints were computed */
+	uint32_t stale;	     /* rows retired since its hints were computed */
+	uint32_t group_next; /* of the classes of its group and direction */
+	uint32_t group_prev;
 	bool used;
 };
 
@@ -149,6 +171,13 @@ struct set {
 	uint32_t n;
 	uint32_t sg[VPC_GROUPS_PER_ENI];
 	uint64_t owed; /* epoch to which gen_revoke is to be raised after the sweep; 0: none */
+	struct set_table {
+		uint32_t bound; /* no packet's walk through the rules takes more probes */
+		uint32_t at;	/* its compiled table, as of the prepared change if there is one; 0: none */
+		uint32_t blocks;
+		bool wanted;  /* the walk would be too long; without a table there was no room for one */
+		bool touched; /* is in the prepared change */
+	} table[2];	      /* by direction */
 };
 
 struct addr {
@@ -177,6 +206,11 @@ struct group {
 	ARRAY(uint32_t) sets; /* sets that contain it */
 	struct naming *named; /* groups with rows that name it */
 	uint32_t n_classes[2][VPC_SLOTS][17];
+	uint32_t classes[2]; /* first of them, by direction */
+	/* The most probes that a class of these takes beyond its own: a superset, as its hints are; 0 without classes.
+	 */
+	uint8_t probes[2][VPC_SLOTS][17];
+	uint32_t bound[2]; /* no packet's walk through the group's rules takes more */
 };
 
 /* --- a change -------------------------------------------------------------------------------------------------------
@@ -197,6 +231,14 @@ struct touched_claim {
 struct touched_group {
 	uint32_t sg;
 	bool revoked;
+	bool directions[2]; /* in which it has other rows */
+};
+
+struct touched_table {
+	uint32_t set;
+	uint32_t dir;
+	struct set_table old;
+	bool replaced; /* its table of before goes with the change's retiring */
 };
 
 struct touched_eni {
@@ -250,6 +292,7 @@ struct tables_change {
 	ARRAY(struct touched_vpc) vpcs;
 	ARRAY(uint32_t) classes; /* new ones */
 	ARRAY(uint32_t) sets;
+	ARRAY(struct touched_table) tables;
 	ARRAY(struct word_log) words;
 	ARRAY(struct hash_log) hashes;
 };
@@ -259,12 +302,15 @@ struct tables {
 	char *dir; /* <pin_dir>/v<ABI>, NULL: nothing is pinned */
 	bool adopted;
 	struct vpc_limits limits;
+	uint32_t compile_from; /* probes from which on a set has a compiled table */
+	uint32_t n_walked;     /* compiled tables that are wanted, and there was no room */
 	struct table table[TABLE_COUNT];
 
 	struct numbers row_numbers;
 	struct numbers class_numbers;
 	struct numbers set_numbers;
 	struct numbers addr_numbers;
+	struct extents blocks; /* of `compiled` */
 	struct row *rows;
 	struct class *classes;
 	struct set *sets;
@@ -324,6 +370,7 @@ MAPPED(set_at, TABLE_SET, struct vpc_set);
 MAPPED(sg_at, TABLE_SG, struct vpc_sg);
 MAPPED(class_at, TABLE_CLASS, struct vpc_class);
 MAPPED(row_at, TABLE_ROW, struct vpc_row);
+MAPPED(block_at, TABLE_COMPILED, struct vpc_compiled_block);
 MAPPED(eni_flows_at, TABLE_ENI_FLOWS, int64_t);
 MAPPED(stat_at, TABLE_ROW_STAT, struct vpc_row_stat);
 
@@ -380,6 +427,7 @@ bool row_key(const struct tables *t, const struct plan_row *r, struct vpc_rule_k
 /* The inverse: a row of the mirror as a plan has it; rule and add are left alone. */
 void row_describe(const struct tables *t, const struct row *row, struct plan_row *ret);
 uint32_t row_group(const struct tables *t, const struct row *row);
+unsigned row_direction(const struct tables *t, const struct row *row);
 /* That is not dead; 0: none. */
 uint32_t row_find(const struct tables *t, const struct vpc_rule_key *key);
 /* That the kernel's hash gives; 0: none. */
@@ -434,11 +482,43 @@ int eni_zero_counters(struct tables *t, uint32_t number);
 
 /* --- tables_rowplan.c --- */
 int rows_plan(struct tables *t, struct tables_change *c, const struct plan *plan, struct vpc_error *reterr);
-int group_touch(struct tables_change *c, uint32_t sg, bool revoked);
+int group_touch(struct tables_change *c, uint32_t sg, unsigned dir, bool revoked);
 
 /* --- tables_write.c: the kernel's side of prepare and undo --- */
 int write_change(struct tables *t, struct tables_change *c, struct vpc_error *reterr);
 void write_undo(struct tables *t, struct tables_change *c);
+/* Stores a word of a mapped table, and logs what stood there. -ENOMEM: nothing stored. */
+int write_word64(struct tables_change *c, __u64 *at, uint64_t value);
+
+/* --- tables_bound.c: how long a walk may be --- */
+/* A class may have more peer prefix lengths, or groups, by its hints in the kernel. */
+void bound_raise(struct tables *t, uint32_t class);
+/* A group has other classes in a direction: for it and all sets that have it. */
+void bound_update(struct tables *t, uint32_t sg, unsigned dir);
+/* Of a set whose groups' bounds are right. */
+void bound_set(struct tables *t, uint32_t number);
+/* Everything anew, after an adoption. */
+void bound_all(struct tables *t);
+
+/* --- tables_compiled.c: the compiled tables of sets --- */
+struct compiled_blocks;
+/* The table of a set by the rows that are there when the prepared change is published. -ENOMEM, -E2BIG. */
+int compiled_of_set(const struct tables *t, uint32_t set, unsigned dir, struct compiled_blocks *ret);
+static inline bool table_walked(const struct set_table *table)
+{
+	return table->wanted && !table->at;
+}
+/* Copies it to blocks of its own and fills in ret->at and blocks; no room: at 0. */
+void compiled_place(struct tables *t, const struct compiled_blocks *blocks, struct set_table *ret);
+/* Where a table is wanted and none could be made the set is walked: only -ENOMEM of the change's own lists. */
+int compiled_write(struct tables *t, struct tables_change *c);
+void compiled_undo(struct tables *t, struct tables_change *c);
+void compiled_retire(struct tables *t, struct tables_change *c);
+void compiled_release(struct tables *t, uint32_t set);
+
+/* --- tables_compiled_adopt.c --- */
+/* Tables that an earlier run left stay if they are what would be made now; all others are made. -ENOMEM, -errno. */
+int compiled_adopt(struct tables *t);
 
 /* --- tables_mirror.c: the mirror's side of undo and publish; memory of a change --- */
 void mirror_undo(struct tables *t, struct tables_change *c);

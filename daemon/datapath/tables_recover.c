@@ -45,6 +45,9 @@ int recover_scrub(struct tables *t)
 			store64(&set->gen_revoke, epoch);
 		if (set->gen_any > epoch)
 			store64(&set->gen_any, epoch);
+		for (unsigned s = 0; s < 4; s++)
+			if (set->compiled[s / 2].slot[s % 2] >> VPC_VERSIONED_SHIFT > epoch)
+				store64(&set->compiled[s / 2].slot[s % 2], 0);
 	}
 	return 0;
 }
@@ -365,7 +368,8 @@ int recover_read(struct tables *t)
 	numbers_adopt(&t->class_numbers, class_used, t);
 	numbers_adopt(&t->set_numbers, set_used, t);
 	numbers_adopt(&t->addr_numbers, addr_used, t);
-	return 0;
+	bound_all(t);
+	return compiled_adopt(t);
 }
 
 int tables_reread(struct tables *t, struct vpc_error *reterr)

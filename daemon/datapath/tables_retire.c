@@ -103,6 +103,7 @@ void set_release(struct tables *t, uint32_t number)
 {
 	if (--t->sets[number].users)
 		return;
+	compiled_release(t, number);
 	set_unlink(t, number);
 	zero_words(set_at(t, number), sizeof(struct vpc_set));
 	numbers_give(&t->set_numbers, number);
@@ -134,6 +135,7 @@ void retire_now(struct tables *t, struct tables_change *c)
 		retire_row(t, number);
 		t->waiting_rows--;
 	}
+	compiled_retire(t, c);
 	retry_moved(t, c);
 	for (size_t i = 0; i < c->addrs.n; i++) {
 		if (c->addrs.at[i].added)

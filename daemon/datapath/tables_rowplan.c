@@ -5,7 +5,7 @@
  */
 #include "datapath/tables_private.h"
 
-int group_touch(struct tables_change *c, uint32_t sg, bool revoked)
+int group_touch(struct tables_change *c, uint32_t sg, unsigned dir, bool revoked)
 {
 	struct touched_group *g;
 
@@ -13,6 +13,7 @@ int group_touch(struct tables_change *c, uint32_t sg, bool revoked)
 	for (size_t i = c->groups.n; i > 0 && i + 8 > c->groups.n; i--) {
 		if (c->groups.at[i - 1].sg == sg) {
 			c->groups.at[i - 1].revoked |= revoked;
+			c->groups.at[i - 1].directions[dir] = true;
 			return 0;
 		}
 	}
@@ -20,6 +21,7 @@ int group_touch(struct tables_change *c, uint32_t sg, bool revoked)
 	if (!g)
 		return -ENOMEM;
 	*g = (struct touched_group){.sg = sg, .revoked = revoked};
+	g->directions[dir] = true;
 	return 0;
 }
 
@@ -142,16 +144,17 @@ static int settle(struct tables *t, struct tables_change *c, struct touched_row 
 {
 	struct row *row = &t->rows[touched->row];
 	uint32_t sg = row_group(t, row);
+	unsigned dir = row_direction(t, row);
 
 	if (!row->claims) {
 		/* A new row always has a claim here: within a plan removals come first. */
 		row->state = NODE_DYING;
 		touched->ended = true;
-		return group_touch(c, sg, true);
+		return group_touch(c, sg, dir, true);
 	}
 	if (!row->rule || !claim_find(t, touched->row, row->rule))
 		row->rule = t->claims[row->claims].rule;
-	return row->state == NODE_NEW ? group_touch(c, sg, false) : 0;
+	return row->state == NODE_NEW ? group_touch(c, sg, dir, false) : 0;
 }
 
 static int row_valid(const struct tables *t, const struct plan_row *r, struct vpc_error *reterr)

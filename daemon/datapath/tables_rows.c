@@ -64,6 +64,11 @@ uint32_t row_group(const struct tables *t, const struct row *row)
 	return key_is_all(&row->key) ? row->key.class : t->classes[row->key.class].key.sg;
 }
 
+unsigned row_direction(const struct tables *t, const struct row *row)
+{
+	return key_is_all(&row->key) ? row->key.plen : t->classes[row->key.class].key.dir;
+}
+
 /* --- classes --- */
 
 uint32_t class_find(const struct tables *t, const struct vpc_class_key *key)
@@ -79,10 +84,15 @@ int class_link(struct tables *t, uint32_t number, const struct vpc_class_key *ke
 {
 	uint32_t *head = chains_head(&t->classes_by_key, chains_hash(key, sizeof(*key)));
 	struct group *group = group_get(t, key->sg);
+	uint32_t *first;
 
 	if (!group)
 		return -ENOMEM;
-	t->classes[number] = (struct class){.key = *key, .next = *head, .used = true};
+	first = &group->classes[key->dir];
+	t->classes[number] = (struct class){.key = *key, .next = *head, .group_next = *first, .used = true};
+	if (*first)
+		t->classes[*first].group_prev = number;
+	*first = number;
 	*head = number;
 	group->n_classes[key->dir][key->slot][key->plen]++;
 	return 0;
@@ -91,12 +101,21 @@ int class_link(struct tables *t, uint32_t number, const struct vpc_class_key *ke
 void class_unlink(struct tables *t, uint32_t number)
 {
 	struct class *class = &t->classes[number];
-	uint32_t *at = chains_head(&t->classes_by_key, chains_hash(&class->key, sizeof(class->key)));
+	const struct vpc_class_key *key = &class->key;
+	struct group *group = t->groups[key->sg];
+	uint32_t *at = chains_head(&t->classes_by_key, chains_hash(key, sizeof(*key)));
 
 	while (*at != number)
 		at = &t->classes[*at].next;
 	*at = class->next;
-	t->groups[class->key.sg]->n_classes[class->key.dir][class->key.slot][class->key.plen]--;
+	if (class->group_prev)
+		t->classes[class->group_prev].group_next = class->group_next;
+	else
+		group->classes[key->dir] = class->group_next;
+	if (class->group_next)
+		t->classes[class->group_next].group_prev = class->group_prev;
+	if (--group->n_classes[key->dir][key->slot][key->plen] == 0)
+		group->probes[key->dir][key->slot][key->plen] = 0;
 	*class = (struct class){};
 }
 

@@ -130,6 +130,7 @@ int set_link(struct tables *t, uint32_t number, const uint32_t *groups, uint32_t
 	*set = (struct set){.n = n, .next = *head};
 	memcpy(set->sg, groups, n * sizeof(*groups));
 	*head = number;
+	bound_set(t, number);
 	return 0;
 }
 

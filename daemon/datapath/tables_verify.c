@@ -215,6 +215,8 @@ int tables_verify(struct tables *t, const struct plan *all, json_t *report)
 	if (r >= 0)
 		r = verify_vpcs(&v);
 	if (r >= 0)
+		r = verify_compiled(&v);
+	if (r >= 0)
 		r = pin_verify(t, report);
 	free(v.rows);
 	free(v.found);

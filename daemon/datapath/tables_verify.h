@@ -26,5 +26,7 @@ int verify_rows(struct verify *v);
 int verify_enis(struct verify *v);
 int verify_addrs(struct verify *v);
 int verify_vpcs(struct verify *v);
+/* In tables_compiled_adopt.c. */
+int verify_compiled(struct verify *v);
 
 #endif

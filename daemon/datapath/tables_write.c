@@ -20,7 +20,7 @@ static int log_word(struct tables_change *c, void *at, uint64_t old, uint8_t byt
 	return 0;
 }
 
-static int put64(struct tables_change *c, __u64 *at, uint64_t value)
+int write_word64(struct tables_change *c, __u64 *at, uint64_t value)
 {
 	uint64_t old = *at;
 
@@ -158,11 +158,11 @@ static int write_hints(struct tables *t, struct tables_change *c, const struct r
 	int r;
 
 	hints_add(&hints, &row->key);
-	r = put64(c, &at->plens4, hints.plens4);
+	r = write_word64(c, &at->plens4, hints.plens4);
 	for (unsigned i = 0; r >= 0 && i < 3; i++)
-		r = put64(c, &at->plens6[i], hints.plens6[i]);
+		r = write_word64(c, &at->plens6[i], hints.plens6[i]);
 	if (r >= 0)
-		r = put64(c, &at->sg_bloom, hints.sg_bloom);
+		r = write_word64(c, &at->sg_bloom, hints.sg_bloom);
 	if (r >= 0)
 		r = put32(c, &at->flags, hints.flags);
 	return r;
@@ -201,7 +201,7 @@ static int write_rows(struct tables *t, struct tables_change *c)
 		const struct row *row = &t->rows[number];
 
 		if (row->state == NODE_DYING) {
-			r = put64(c, &row_at(t, number)->died, c->epoch);
+			r = write_word64(c, &row_at(t, number)->died, c->epoch);
 		} else if (row->state == NODE_NEW) {
 			r = write_new_row(t, c, number);
 			if (r >= 0 && key_is_all(&row->key))
@@ -241,7 +241,8 @@ static int write_slot(struct tables *t, struct tables_change *c, const struct to
 {
 	struct vpc_versioned *v = &eni_at(t, e->number)->set;
 
-	return put64(c, &v->slot[versioned_spare(v, c->epoch - 1)], c->epoch << VPC_VERSIONED_SHIFT | e->new_set);
+	return write_word64(c, &v->slot[versioned_spare(v, c->epoch - 1)],
+			    c->epoch << VPC_VERSIONED_SHIFT | e->new_set);
 }
 
 static int write_enis(struct tables *t, struct tables_change *c)
@@ -274,14 +275,14 @@ static int write_addr(struct tables *t, struct tables_change *c, const struct to
 	int r;
 
 	if (!a->added)
-		return put64(c, &at->died, c->epoch);
+		return write_word64(c, &at->died, c->epoch);
 	r = put_words(c, &at->key, &addr->key, sizeof(at->key));
 	if (r >= 0)
 		r = put32(c, &at->eni, addr->eni);
 	if (r >= 0)
-		r = put64(c, &at->born, c->epoch);
+		r = write_word64(c, &at->born, c->epoch);
 	if (r >= 0)
-		r = put64(c, &at->died, VPC_ALIVE);
+		r = write_word64(c, &at->died, VPC_ALIVE);
 	if (r < 0 || a->late)
 		return r;
 	old = addr_find_hashed(t, &addr->key);
@@ -299,6 +300,8 @@ int write_change(struct tables *t, struct tables_change *c, struct vpc_error *re
 		r = write_classes(t, c);
 	if (r >= 0)
 		r = write_rows(t, c);
+	if (r >= 0)
+		r = compiled_write(t, c);
 	for (size_t i = 0; r >= 0 && i < c->addrs.n; i++)
 		r = write_addr(t, c, &c->addrs.at[i]);
 	if (r >= 0)

@@ -13,6 +13,19 @@ uint64_t clock_ns(clockid_t id)
 	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
 }
 
+void engine_tell_walked(struct engine *e)
+{
+	uint32_t walked = tables_walked(e->tables);
+
+	if (walked > e->walked)
+		log_warning(
+			"the table 'compiled' has no room for %u more: new flows of these ENIs are slow (%u in all)",
+			walked - e->walked, walked);
+	else if (walked < e->walked && !walked)
+		log_notice("all sets of groups that need a compiled table have one");
+	e->walked = walked;
+}
+
 void engine_request_free(struct engine_request *r)
 {
 	if (!r)

@@ -69,6 +69,7 @@ struct engine {
 	unsigned repair_failures; /* in a row; spaces the retries */
 	bool checkpointing;
 	uint64_t commits_since_checkpoint;
+	uint32_t walked; /* tables_walked() as was last told */
 
 	sd_event_source *events_source;
 	struct verdict_listener *listeners;
@@ -79,6 +80,8 @@ struct engine {
 
 /* --- engine.c --- */
 uint64_t clock_ns(clockid_t id);
+/* After a publication: tells the log when rules are walked that should be compiled, and when no longer. */
+void engine_tell_walked(struct engine *e);
 /* Appends to the queue and starts what can be started. */
 void engine_run_job(struct engine *e, struct job *job);
 /* The running job has ended; its memory is no longer looked at. */

@@ -167,6 +167,7 @@ static int adopt_tables(struct engine *e, const struct plan *all, struct vpc_err
 	if (r < 0)
 		return r;
 	tables_publish(e->tables, change);
+	engine_tell_walked(e);
 	grace_sweep(e, change);
 	if (!change)
 		return 0;

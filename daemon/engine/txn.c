@@ -234,6 +234,7 @@ static void txn_publish(struct txn *t)
 	txn_build_results(t);
 	model_commit(TAKE_PTR(t->mt));
 	log_txn(t);
+	engine_tell_walked(e);
 	if (failed)
 		retry_devices(t);
 	engine_retire(e, TAKE_PTR(t->tables_change));

@@ -20,13 +20,13 @@
 
 char packet_license[] SEC("license") = "GPL";
 
-#define OFFSET_SPORT (ETH_HLEN + sizeof(struct iphdr))
-#define SPORT_FIRST  1024
-#define SPORTS	     50000
-#define DPORT_FIRST  1000
+#define SPORT_FIRST 1024
+#define SPORTS	    50000
+#define DPORT_FIRST 1000
 
 /* Written by packet.c before a run. */
-__u32 flows = 1;	 /* how many for known and fill */
+__u32 flows = 1; /* how many for known and fill */
+__u32 offset_sport = ETH_HLEN + sizeof(struct iphdr);
 __u32 step = 1;		 /* from one to the next, in no order that a cache likes */
 __u32 mark;		 /* for arriving */
 struct vpc_flow pattern; /* for fill */
@@ -44,7 +44,7 @@ static __always_inline int ports_next(struct __sk_buff *skb, __u32 n, int both)
 		at -= n;
 	ports[0] = bpf_htons((__u16)(SPORT_FIRST + at % SPORTS));
 	ports[1] = bpf_htons((__u16)(DPORT_FIRST + at / SPORTS));
-	return (int)bpf_skb_store_bytes(skb, OFFSET_SPORT, ports, both ? 4 : 2, 0);
+	return (int)bpf_skb_store_bytes(skb, offset_sport, ports, both ? 4 : 2, 0);
 }
 
 static __always_inline int begin(struct __sk_buff *skb, struct scratch *s, __u32 direction)

@@ -7,12 +7,15 @@
  *   established  from_workload, the datapath's own program, on a packet of an established TCP connection
  *   arriving     to_workload's judgement of the same
  *   new          a packet that opens a flow, judged for both sides; nothing is inserted
+ *   change       one rule more or less in one of the groups: tables_prepare and tables_publish
  *
  * and for flows: "flows,NUMBER,known,ns" and "flows,NUMBER,bytes,B" (memory of the table for each flow).
  */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
+#include <netinet/ip6.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +33,7 @@
 #define TCP_ACK	     0x10
 #define TRY_NS	     5e6
 #define TRIES	     15
+#define CHANGES	     10
 #define CLIENT_PORT  1024
 #define TCX_REDIRECT 7
 
@@ -88,15 +92,19 @@ static int lab_open(struct lab *l, const struct shape *shape, uint32_t n, uint32
 	l->bpf = packet_bpf__open();
 	if (!l->bpf)
 		return -errno;
-	return rc ? rc : share_maps(l);
+	if (!rc)
+		rc = share_maps(l);
+	if (!rc && shape->ip6)
+		l->bpf->data->offset_sport = ETH_HLEN + sizeof(struct ip6_hdr);
+	return rc;
 }
 
 /* Runs a program on a packet `repeat` times. Returns ns a run, or -1 when the last one didn't end as it should. */
-static double run(int prog, uint32_t eni, const uint8_t frame[64], int repeat, bool denied)
+static double run(int prog, uint32_t eni, const uint8_t frame[FRAME_BYTES], int repeat, bool denied)
 {
 	struct __sk_buff ctx = {.ifindex = eni};
 	uint8_t out[128];
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = 64, .data_out = out,
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = FRAME_BYTES, .data_out = out,
 		    .data_size_out = sizeof(out), .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .repeat = repeat);
 	int rc = bpf_prog_test_run_opts(prog, &opts);
 
@@ -114,7 +122,7 @@ static double run(int prog, uint32_t eni, const uint8_t frame[64], int repeat, b
 /* The least of several: the machine does other things, too. */
 static double cost(const struct lab *l, const struct bpf_program *prog, uint32_t eni, bool denied)
 {
-	uint8_t frame[64];
+	uint8_t frame[FRAME_BYTES];
 	double least = -1;
 	int repeat = 100;
 
@@ -136,7 +144,7 @@ static double cost(const struct lab *l, const struct bpf_program *prog, uint32_t
 static int establish(const struct lab *l)
 {
 	int prog = tables_prog_from_workload(l->tables);
-	uint8_t frame[64];
+	uint8_t frame[FRAME_BYTES];
 
 	shape_frame(l->shape, false, CLIENT_PORT, TCP_SYN, frame);
 	if (run(prog, ENI_CLIENT, frame, 1, false) < 0)
@@ -163,6 +171,34 @@ static int report(const struct lab *l, uint32_t n, const char *what, const struc
 	return 0;
 }
 
+/* One rule more or less in the server's first group: prepare and publish, which the event loop waits for. */
+static int report_change(struct lab *l, uint32_t n)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	uint64_t least = UINT64_MAX;
+
+	for (int i = 0; i < CHANGES; i++) {
+		struct plan_row row = shape_change(i % 2 == 0);
+		struct plan plan = {.rows = &row, .n_rows = 1};
+		struct tables_change *change = NULL;
+		uint64_t begin = bench_now_ns(), took;
+		int rc = tables_prepare(l->tables, &plan, &change, &error);
+
+		if (rc) {
+			fprintf(stderr, "packet: change of shape %s: %s\n", l->shape->name, error.message);
+			return rc;
+		}
+		tables_publish(l->tables, change);
+		took = bench_now_ns() - begin;
+		if (took < least)
+			least = took;
+		tables_wait_grace_period();
+		tables_retire(l->tables, change);
+	}
+	printf("%s,%u,change,%llu\n", l->shape->name, n, (unsigned long long)least);
+	return 0;
+}
+
 static int measure_shape(const struct shape *shape, uint32_t n)
 {
 	_cleanup_(lab_close) struct lab l = {};
@@ -180,7 +216,9 @@ static int measure_shape(const struct shape *shape, uint32_t n)
 		if (!rc)
 			rc = report(&l, n, "arriving", l.bpf->progs.arriving, ENI_SERVER, false);
 	}
-	return rc ? rc : report(&l, n, "new", l.bpf->progs.opening, ENI_CLIENT, shape->denied);
+	if (!rc)
+		rc = report(&l, n, "new", l.bpf->progs.opening, ENI_CLIENT, shape->denied);
+	return rc ? rc : report_change(&l, n);
 }
 
 static int measure_shapes(void)
@@ -227,7 +265,7 @@ static int measure_flows(uint32_t n)
 	_cleanup_(lab_close) struct lab l = {};
 	struct vpc_flow_key key;
 	struct vpc_flow f;
-	uint8_t frame[64];
+	uint8_t frame[FRAME_BYTES];
 	int rc = lab_open(&l, &shapes[0], 10, n + 1), table;
 
 	if (!rc)

@@ -13,6 +13,14 @@ SHAPES = {
     "D": "N named groups",
 }
 
+# The longest searches known, on both sides.
+LONGEST = {
+    "edge": "longest walk, 63 probes",
+    "worst": "every port prefix, every IPv4 length",
+    "worst-groups": "that, and groups",
+    "worst-ipv6": "every port prefix, every IPv6 length",
+}
+
 
 def read(path):
     """{name: {what: {number: value}}}"""
@@ -37,8 +45,14 @@ def add_shapes(found, shapes):
         found.add(f"{shape}: new, {max(costs['new']):,} rules", costs["new"][max(costs["new"])], "ns", target="<= 10000")
         for what in ("bare", "established", "arriving"):
             found.add(f"{shape}: {what}, {some:,} rules", costs[what][some], "ns")
-    worst = shapes["worst"]["new"]
-    found.add(f"worst set known ({max(worst):,} rules): new, denied", worst[max(worst)], "ns", target="<= 10000")
+    for shape, text in LONGEST.items():
+        for number, ns in shapes[shape]["new"].items():
+            found.add(f"{text} ({number:,} rules a side): new, denied", ns, "ns", target="<= 10000")
+        for number, ns in shapes[shape]["change"].items():
+            found.add(f"{text} ({number:,} rules a side): a rule changed, prepare and publish", ns, "ns")
+    for shape in ("A", "B"):
+        for number, ns in shapes[shape]["change"].items():
+            found.add(f"{shape}: a rule changed among {number:,}, prepare and publish", ns, "ns")
 
 
 def figures_of(a):

@@ -14,6 +14,7 @@
 #define ENI_SERVER     (VPC_ENI_FIRST + 1)
 #define ADDRESS_CLIENT 0x0a00000au /* host byte order */
 #define ADDRESS_SERVER 0x0a00000bu
+#define FRAME_BYTES    96
 
 struct shape {
 	const char *name;
@@ -24,12 +25,17 @@ struct shape {
 	uint32_t server_groups;			  /* how many, from GROUP_SERVER on */
 	uint32_t client_groups;			  /* how many unnamed ones the client has besides its own */
 	bool client_named;			  /* and the last group that the rules name */
+	bool both; /* the client has 16 groups with the same rules for what it sends; build() adds them, too */
+	bool ip6;
 };
 extern const struct shape shapes[]; /* ends with a NULL name */
 
 /* The whole plan; plan_clear() it. Returns 0 or -ENOMEM. */
 int shape_plan(const struct shape *shape, uint32_t n, struct plan *ret);
-/* A TCP packet from the client to the server, or back, of at least 60 bytes. Returns its length. */
-size_t shape_frame(const struct shape *shape, bool back, uint16_t client_port, uint8_t flags, uint8_t frame[64]);
+/* A TCP packet from the client to the server, or back. Returns its length. */
+size_t shape_frame(const struct shape *shape, bool back, uint16_t client_port, uint8_t flags,
+		   uint8_t frame[FRAME_BYTES]);
+/* One rule more, or it again taken away, in the server's first group: allows nothing that the bench sends. */
+struct plan_row shape_change(bool add);
 
 #endif

@@ -12,6 +12,9 @@
 #define GROUP_SERVER  2u
 #define GROUP_UNNAMED 40u
 #define GROUP_NAMED   100u
+#define GROUP_BOTH    200u /* of the client, 16 */
+#define SAME_BLOOM    64u  /* so far apart are groups that a bloom filter takes for each other */
+#define RULE_NEVER    0x7ffffffeu
 #define RULE_CAPACITY 4096u
 
 /* Appends one row. Rules are numbered from 1. */
@@ -124,29 +127,157 @@ static int build_named(struct plan *p, uint32_t n)
 	return rc;
 }
 
+/* A row for the server's groups, and its like for what the client sends. `both`: the i-th of 16 groups. */
+static int add_both(struct plan *p, struct plan_row row, uint32_t i, const uint32_t egress_peer[4])
+{
+	int rc;
+
+	row.sg = GROUP_SERVER + i;
+	rc = add_row(p, row);
+	row.sg = GROUP_BOTH + i;
+	row.direction = VPC_EGRESS;
+	memcpy(row.peer, egress_peer, sizeof(row.peer));
+	return rc ? rc : add_row(p, row);
+}
+
+/* The port prefix of this length that holds the packet's port. */
+static struct plan_row worst_port(uint32_t plen)
+{
+	struct plan_row row = tcp(0, (uint16_t)(80 & (0xffff0000u >> plen)), 0, 0);
+
+	row.port_plen = (uint8_t)plen;
+	return row;
+}
+
+/* An address with all but the last bit of a prefix: not in it. */
+static int add_near4(struct plan *p, uint32_t group, uint32_t port_plen, uint32_t plen)
+{
+	uint32_t mask = ~0u << (32 - plen), bit = 1u << (32 - plen);
+	uint32_t egress[4] = {htonl((ADDRESS_SERVER ^ bit) & mask)};
+	struct plan_row row = worst_port(port_plen);
+
+	row.peer_plen = (uint8_t)plen;
+	row.peer[0] = htonl((ADDRESS_CLIENT ^ bit) & mask);
+	return add_both(p, row, group, egress);
+}
+
 /* Whatever makes the search long and finds nothing: in each of 16 groups all port prefixes that hold the port, and in
- * each of those all prefix lengths, every one of them the client's but for the last bit. n is 16 * 17 * 32. */
+ * each of those all prefix lengths, every one of them the peer's but for the last bit. n is 16 * 17 * 32. */
 static int build_worst(struct plan *p, uint32_t n)
 {
 	int rc = 0;
 
-	for (uint32_t i = 0; i < n && !rc; i++) {
-		uint8_t plen = (uint8_t)(1 + i % 32), port_plen = (uint8_t)(i / 32 % 17);
-		struct plan_row row = tcp(GROUP_SERVER + i / (32 * 17), 80, ADDRESS_CLIENT ^ 1u << (32 - plen), plen);
+	for (uint32_t i = 0; i < n && !rc; i++)
+		rc = add_near4(p, i / (32 * 17), i / 32 % 17, 1 + i % 32);
+	return rc;
+}
 
-		row.port_plen = port_plen;
-		row.port = (uint16_t)(80 & (0xffff0000u >> port_plen));
-		rc = add_row(p, row);
+static void address6(uint32_t address, uint32_t ret[4])
+{
+	ret[0] = htonl(0xfd100000);
+	ret[1] = 0;
+	ret[2] = 0;
+	ret[3] = htonl(address);
+}
+
+static void near6(uint32_t address, uint32_t plen, uint32_t ret[4])
+{
+	address6(address, ret);
+	ret[(plen - 1) / 32] ^= htonl(0x80000000u >> (plen - 1) % 32);
+	for (uint32_t bit = plen; bit < 128; bit++)
+		ret[bit / 32] &= ~htonl(0x80000000u >> bit % 32);
+}
+
+/* The same for IPv6. n is 16 * 17 * 128. */
+static int build_worst6(struct plan *p, uint32_t n)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < n && !rc; i++) {
+		struct plan_row row = worst_port(i / 128 % 17);
+		uint32_t egress[4];
+
+		row.peer_kind = VPC_PEER_CIDR6;
+		row.peer_plen = (uint8_t)(1 + i % 128);
+		near6(ADDRESS_CLIENT, row.peer_plen, row.peer);
+		near6(ADDRESS_SERVER, row.peer_plen, egress);
+		rc = add_both(p, row, i / (128 * 17), egress);
 	}
 	return rc;
 }
 
+/* Groups on top: each class names 16 that only the peer's bloom filter knows. n is 16 * 17 * (32 + 16). */
+static int build_worst_groups(struct plan *p, uint32_t n)
+{
+	int rc = build_worst(p, n / 48 * 32);
+
+	for (uint32_t i = 0; i < n / 48 * 16 && !rc; i++) {
+		struct plan_row row = worst_port(i / 16 % 17);
+		uint32_t egress[4] = {GROUP_SERVER + i % 16 + SAME_BLOOM};
+
+		row.peer_kind = VPC_PEER_SG;
+		row.peer[0] = GROUP_BOTH + i % 16 + SAME_BLOOM;
+		rc = add_both(p, row, i / (16 * 17), egress);
+	}
+	return rc;
+}
+
+/* The longest walk that is still walked, 63 probes a side: 16 groups, one port, two prefix lengths, one in the last
+ * group. */
+static int build_edge(struct plan *p, uint32_t n)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < n && !rc; i++)
+		rc = add_near4(p, i / 2, 16, 31 + i % 2);
+	return rc;
+}
+
 const struct shape shapes[] = {
-	{"A", 80, false, 10, 100000, build_addresses, 1, 0, false},
-	{"B", 80, false, 128, 100000, build_groups, 16, 0, false},
-	{"C", 65535, false, 10, 100000, build_ranges, 1, 0, false},
-	{"D", 80, false, 10, 2500, build_named, 1, 14, true},
-	{"worst", 80, true, 16 * 17 * 32, 16 * 17 * 32, build_worst, 16, 0, false},
+	{.name = "A", .port = 80, .least = 10, .most = 100000, .build = build_addresses, .server_groups = 1},
+	{.name = "B", .port = 80, .least = 128, .most = 100000, .build = build_groups, .server_groups = 16},
+	{.name = "C", .port = 65535, .least = 10, .most = 100000, .build = build_ranges, .server_groups = 1},
+	{.name = "D",
+	 .port = 80,
+	 .least = 10,
+	 .most = 2500,
+	 .build = build_named,
+	 .server_groups = 1,
+	 .client_groups = 14,
+	 .client_named = true},
+	{.name = "edge",
+	 .port = 80,
+	 .denied = true,
+	 .least = 31,
+	 .most = 31,
+	 .build = build_edge,
+	 .server_groups = 16,
+	 .both = true},
+	{.name = "worst",
+	 .port = 80,
+	 .denied = true,
+	 .least = 16 * 17 * 32,
+	 .most = 16 * 17 * 32,
+	 .build = build_worst,
+	 .server_groups = 16,
+	 .both = true},
+	{.name = "worst-groups",
+	 .port = 80,
+	 .denied = true,
+	 .least = 16 * 17 * 48,
+	 .most = 16 * 17 * 48,
+	 .build = build_worst_groups,
+	 .server_groups = 16,
+	 .both = true},
+	{.name = "worst-ipv6",
+	 .port = 80,
+	 .denied = true,
+	 .least = 16 * 17 * 128,
+	 .most = 16 * 17 * 128,
+	 .build = build_worst6,
+	 .server_groups = 16,
+	 .both = true,
+	 .ip6 = true},
 	{0},
 };
 
@@ -170,6 +301,7 @@ static void fill_eni(struct plan_eni *e, uint32_t number)
 				       .gateway4 = htonl(0x0a000001),
 				       .subnet4 = htonl(0x0a000000),
 				       .mask4 = htonl(0xffffff00),
+				       .subnet6 = {htonl(0xfd100000)},
 				       .tcp_idle_s = 432000,
 				       .udp_idle_s = 30,
 				       .udp_stream_idle_s = 180,
@@ -181,7 +313,10 @@ static void fill_groups(const struct shape *shape, uint32_t n, struct plan *p)
 {
 	struct eni_record *client = &p->enis[0].after, *server = &p->enis[1].after;
 
-	client->groups[client->n_groups++] = GROUP_CLIENT;
+	for (uint32_t i = 0; shape->both && i < VPC_GROUPS_PER_ENI; i++)
+		client->groups[client->n_groups++] = GROUP_BOTH + i;
+	if (!shape->both)
+		client->groups[client->n_groups++] = GROUP_CLIENT;
 	for (uint32_t i = 0; i < shape->client_groups; i++)
 		client->groups[client->n_groups++] = GROUP_UNNAMED + i;
 	if (shape->client_named)
@@ -190,19 +325,45 @@ static void fill_groups(const struct shape *shape, uint32_t n, struct plan *p)
 		server->groups[server->n_groups++] = GROUP_SERVER + i;
 }
 
-static void fill_address(struct plan_addr *a, uint32_t eni, uint32_t address)
+static void fill_address(struct plan_addr *a, uint32_t eni, uint32_t address, bool ip6)
 {
-	const uint32_t mapped[4] = {0, 0, htonl(0xffff), htonl(address)};
+	uint32_t bytes[4] = {0, 0, htonl(0xffff), htonl(address)};
 
-	*a = (struct plan_addr){.add = true, .vpc = 1, .eni = eni, .ip = {.family = 4}};
-	memcpy(a->ip.bytes, mapped, sizeof(mapped));
+	if (ip6)
+		address6(address, bytes);
+	*a = (struct plan_addr){.add = true, .vpc = 1, .eni = eni, .ip = {.family = ip6 ? 6 : 4}};
+	memcpy(a->ip.bytes, bytes, sizeof(bytes));
+}
+
+/* What lets the client send, where it is found last. */
+static struct plan_row egress_rule(const struct shape *shape)
+{
+	struct plan_row row = {.sg = GROUP_CLIENT,
+			       .direction = VPC_EGRESS,
+			       .slot = VPC_SLOT_ANY,
+			       .peer_kind = shape->ip6 ? VPC_PEER_CIDR6 : VPC_PEER_CIDR4,
+			       .rule = 0x7fffffff};
+
+	if (!shape->both)
+		return row;
+	row.sg = GROUP_BOTH + VPC_GROUPS_PER_ENI - 1;
+	row.peer_kind = VPC_PEER_SG;
+	row.peer[0] = GROUP_SERVER + shape->server_groups - 1;
+	return row;
+}
+
+struct plan_row shape_change(bool add)
+{
+	struct plan_row row = tcp(GROUP_SERVER, 80, 0xc0000201, 32);
+
+	row.add = add;
+	row.rule = RULE_NEVER;
+	return row;
 }
 
 int shape_plan(const struct shape *shape, uint32_t n, struct plan *ret)
 {
 	struct plan p = {.n_enis = 2, .n_addrs = 2, .n_vpcs = 1};
-	struct plan_row egress = {
-		.sg = GROUP_CLIENT, .direction = VPC_EGRESS, .slot = VPC_SLOT_ANY, .peer_kind = VPC_PEER_CIDR4};
 	int rc = -ENOMEM;
 
 	p.enis = calloc(2, sizeof(*p.enis));
@@ -213,15 +374,16 @@ int shape_plan(const struct shape *shape, uint32_t n, struct plan *ret)
 	fill_eni(&p.enis[0], ENI_CLIENT);
 	fill_eni(&p.enis[1], ENI_SERVER);
 	fill_groups(shape, n, &p);
-	fill_address(&p.addrs[0], ENI_CLIENT, ADDRESS_CLIENT);
-	fill_address(&p.addrs[1], ENI_SERVER, ADDRESS_SERVER);
+	fill_address(&p.addrs[0], ENI_CLIENT, ADDRESS_CLIENT, shape->ip6);
+	fill_address(&p.addrs[1], ENI_SERVER, ADDRESS_SERVER, shape->ip6);
 	p.vpcs[0].has_after = true;
 	p.vpcs[0].after =
-		(struct vpc_record){.number = 1, .n_cidrs = 1, .cidrs = {{{4, {[10] = 0xff, [11] = 0xff, 10}}, 112}}};
+		(struct vpc_record){.number = 1,
+				    .n_cidrs = 2,
+				    .cidrs = {{{4, {[10] = 0xff, [11] = 0xff, 10}}, 16}, {{6, {0xfd, 0x10}}, 56}}};
 	rc = shape->build(&p, n);
-	egress.rule = 0x7fffffff;
 	if (!rc)
-		rc = add_row(&p, egress);
+		rc = add_row(&p, egress_rule(shape));
 	if (!rc) {
 		*ret = p;
 		return 0;
@@ -231,21 +393,43 @@ fail:
 	return rc;
 }
 
-size_t shape_frame(const struct shape *shape, bool back, uint16_t client_port, uint8_t flags, uint8_t frame[64])
+static size_t put_ip6(bool back, uint8_t *ip)
 {
+	const uint8_t fixed[8] = {0x60, 0, 0, 0, 0, 30, IPPROTO_TCP, 64};
+	uint32_t addresses[2][4];
+
+	address6(back ? ADDRESS_SERVER : ADDRESS_CLIENT, addresses[0]);
+	address6(back ? ADDRESS_CLIENT : ADDRESS_SERVER, addresses[1]);
+	memcpy(ip, fixed, sizeof(fixed));
+	memcpy(ip + 8, addresses, sizeof(addresses));
+	return 40;
+}
+
+static size_t put_ip4(bool back, uint8_t *ip)
+{
+	const uint8_t fixed[12] = {0x45, 0, 0, 50, 0, 0, 0x40, 0, 64, IPPROTO_TCP};
 	uint32_t addresses[2] = {htonl(back ? ADDRESS_SERVER : ADDRESS_CLIENT),
 				 htonl(back ? ADDRESS_CLIENT : ADDRESS_SERVER)};
-	uint16_t ports[2] = {htons(back ? shape->port : client_port), htons(back ? client_port : shape->port)};
-	const uint8_t ip[12] = {0x45, 0, 0, 50, 0, 0, 0x40, 0, 64, IPPROTO_TCP};
 
-	memset(frame, 0, 64);
+	memcpy(ip, fixed, sizeof(fixed));
+	memcpy(ip + 12, addresses, sizeof(addresses));
+	return 20;
+}
+
+size_t shape_frame(const struct shape *shape, bool back, uint16_t client_port, uint8_t flags,
+		   uint8_t frame[FRAME_BYTES])
+{
+	uint16_t ports[2] = {htons(back ? shape->port : client_port), htons(back ? client_port : shape->port)};
+	uint8_t *l4;
+
+	memset(frame, 0, FRAME_BYTES);
 	mac_of(back ? ENI_CLIENT : ENI_SERVER, frame);
 	mac_of(back ? ENI_SERVER : ENI_CLIENT, frame + 6);
-	frame[12] = 8; /* IPv4 */
-	memcpy(frame + 14, ip, sizeof(ip));
-	memcpy(frame + 26, addresses, sizeof(addresses));
-	memcpy(frame + 34, ports, sizeof(ports));
-	frame[46] = 5 << 4;
-	frame[47] = flags;
-	return 64;
+	frame[12] = shape->ip6 ? 0x86 : 8;
+	frame[13] = shape->ip6 ? 0xdd : 0;
+	l4 = frame + 14 + (shape->ip6 ? put_ip6(back, frame + 14) : put_ip4(back, frame + 14));
+	memcpy(l4, ports, sizeof(ports));
+	l4[12] = 5 << 4;
+	l4[13] = flags;
+	return (size_t)(l4 - frame) + 30;
 }

@@ -56,6 +56,7 @@ static void size_maps(struct datapath_bpf *skel)
 
 	for (size_t i = 0; i < sizeof(by_row) / sizeof(by_row[0]); i++)
 		cr_assert_eq(bpf_map__set_max_entries(by_row[i], LAB_ROWS), 0);
+	cr_assert_eq(bpf_map__set_max_entries(skel->maps.compiled, LAB_BLOCKS), 0);
 	/* so that the harness reads counters without system calls */
 	cr_assert_eq(bpf_map__set_map_flags(skel->maps.drop, BPF_F_MMAPABLE), 0);
 	cr_assert_eq(bpf_map__set_map_flags(skel->maps.eni_flows, BPF_F_MMAPABLE), 0);
@@ -81,6 +82,8 @@ struct lab *lab_open(unsigned ports)
 	l->sg = map_memory(l->skel->maps.sg);
 	l->class = map_memory(l->skel->maps.class);
 	l->row = map_memory(l->skel->maps.row);
+	l->compiled = map_memory(l->skel->maps.compiled);
+	l->n_blocks = 1;
 	l->drop = map_memory(l->skel->maps.drop);
 	l->established = map_memory(l->skel->maps.eni_flows);
 	l->drops_max = bpf_map__max_entries(l->skel->maps.drop);

@@ -19,6 +19,7 @@
 #define LAB_PORTS_MAX 64 /* ports ENI_FIRST … that have a device */
 #define LAB_ENI(i)    (VPC_ENI_FIRST + (uint32_t)(i))
 #define LAB_ROWS      8192
+#define LAB_BLOCKS    65536
 
 struct lab;
 
@@ -103,6 +104,12 @@ void lab_addr(struct lab *l, uint32_t vpc, const char *address, uint32_t number)
 void lab_addr_remove(struct lab *l, uint32_t vpc, const char *address);
 /* Whether the ports of ENIs are such that packets go straight to them: with VPCD_TEST_FAST_PATH=no they aren't. */
 bool lab_fast_path(void);
+/* Whether each commit gives every set a compiled table: VPCD_TEST_COMPILED=yes. */
+bool lab_compiled(void);
+/* Gives set `n` a compiled table of the rules that count from the next commit on; returns its first block. */
+uint32_t lab_compile(struct lab *l, uint32_t n, unsigned direction);
+struct vpc_compiled_block *lab_block(struct lab *l, uint32_t at);
+struct vpc_set *lab_set_row(struct lab *l, uint32_t n);
 /* From now on packets go straight to this ENI, or don't, whatever the environment says. */
 void lab_straight(struct lab *l, uint32_t number, bool straight);
 /* The set with these groups (0 ends the list; at most 16): made if there is none. Immediately there. */

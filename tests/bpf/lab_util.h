@@ -25,11 +25,13 @@ struct lab {
 	struct vpc_sg *sg;
 	struct vpc_class *class;
 	struct vpc_row *row;
+	struct vpc_compiled_block *compiled;
 	uint64_t *drop;
 	int64_t *established;
 	uint32_t drops_max;
 	/* numbers given so far */
 	uint32_t n_sets, n_rows, n_classes, n_addrs;
+	uint32_t n_blocks;				     /* of `compiled`; none is given twice */
 	uint64_t seen[LAB_PORTS_MAX * VPC_DROP_REASONS_MAX]; /* counters as of the last packet */
 	uint64_t received[LAB_PORTS_MAX];		     /* rx_packets as of the last packet */
 	uint32_t gso_bytes;

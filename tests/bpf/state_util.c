@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "datapath/compiled.h"
+
 /* "10.0.0.0/8" or an address. Returns the family; addr as the maps have it (mapped: IPv4 as ::ffff:…). */
 static int parse_cidr(const char *text, uint32_t addr[4], unsigned *plen, bool mapped)
 {
@@ -300,8 +302,81 @@ void lab_revoke(struct lab *l, uint32_t n)
 	lab_raise(l, row_group(l, n), true);
 }
 
+bool lab_compiled(void)
+{
+	const char *wanted = getenv("VPCD_TEST_COMPILED");
+
+	return wanted && !strcmp(wanted, "yes");
+}
+
+static bool set_has(const struct vpc_set *s, uint32_t sg)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->sg[i] == sg)
+			return true;
+	return false;
+}
+
+/* Whether row n is of the set, in the direction, and counts at the epoch: then it is *ret. */
+static bool row_rule(struct lab *l, uint32_t n, const struct vpc_set *s, unsigned direction, uint64_t epoch,
+		     struct compiled_rule *ret)
+{
+	const struct vpc_row *r = &l->row[n];
+	bool all = r->key.kind == VPC_PEER_ALL4 || r->key.kind == VPC_PEER_ALL6;
+	const struct vpc_class_key *class = all ? NULL : &l->class[r->key.class].key;
+
+	if (r->born > epoch || epoch >= r->died || (all ? r->key.plen : class->dir) != direction ||
+	    !set_has(s, row_group(l, n)))
+		return false;
+	*ret = (struct compiled_rule){.slot = VPC_SLOT_ANY, .peer_kind = r->key.kind, .row = n};
+	if (all) {
+		ret->peer_kind = r->key.kind == VPC_PEER_ALL4 ? VPC_PEER_CIDR4 : VPC_PEER_CIDR6;
+		return true;
+	}
+	ret->slot = class->slot;
+	ret->port_plen = class->plen;
+	ret->port = class->port;
+	ret->peer_plen = r->key.plen;
+	memcpy(ret->peer, r->key.addr, sizeof(ret->peer));
+	return true;
+}
+
+uint32_t lab_compile(struct lab *l, uint32_t n, unsigned direction)
+{
+	struct compiled_rule *rules = calloc(LAB_ROWS, sizeof(*rules));
+	uint64_t epoch = l->ctl->epoch + 1;
+	struct vpc_versioned *v = &l->set[n].compiled[direction];
+	struct compiled_blocks blocks;
+	uint32_t n_rules = 0, at = l->n_blocks;
+
+	cr_assert(rules);
+	for (uint32_t i = 1; i < l->n_rows; i++)
+		n_rules += row_rule(l, i, &l->set[n], direction, epoch, &rules[n_rules]);
+	cr_assert_eq(compiled_build(rules, n_rules, n, direction, &blocks), 0);
+	cr_assert(at + blocks.n <= LAB_BLOCKS);
+	memcpy(&l->compiled[at], blocks.at, blocks.n * sizeof(*blocks.at));
+	l->n_blocks += (uint32_t)blocks.n;
+	v->slot[v->slot[0] > v->slot[1]] = epoch << VPC_VERSIONED_SHIFT | at;
+	free(blocks.at);
+	free(rules);
+	return at;
+}
+
+struct vpc_compiled_block *lab_block(struct lab *l, uint32_t at)
+{
+	return &l->compiled[at];
+}
+
+struct vpc_set *lab_set_row(struct lab *l, uint32_t n)
+{
+	return &l->set[n];
+}
+
 uint64_t lab_commit(struct lab *l)
 {
+	for (uint32_t n = 1; lab_compiled() && n < l->n_sets; n++)
+		for (unsigned direction = 0; direction < 2; direction++)
+			lab_compile(l, n, direction);
 	__atomic_store_n(&l->ctl->epoch, l->ctl->epoch + 1, __ATOMIC_SEQ_CST);
 	return l->ctl->epoch;
 }

@@ -38,6 +38,14 @@ void tables_teardown(void)
 	rmdir(tables_pin_dir);
 }
 
+/* VPCD_TEST_COMPILED=yes: every set has a compiled table. */
+static bool compiled_always(void)
+{
+	const char *wanted = getenv("VPCD_TEST_COMPILED");
+
+	return wanted && !strcmp(wanted, "yes");
+}
+
 struct tables *tables_small(bool pinned)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
@@ -46,6 +54,7 @@ struct tables *tables_small(bool pinned)
 		.limits = &tables_limits_small,
 		.first_epoch = 7,
 		.fixed_size = true,
+		.compile_from = compiled_always() ? 1 : 0,
 	};
 	struct tables *t = NULL;
 	int r = tables_open(&config, &t, &error);

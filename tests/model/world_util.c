@@ -31,11 +31,22 @@ static enum world_result broken(struct world *w, const char *what, const struct 
 	return WORLD_BROKEN;
 }
 
+/* VPCD_TEST_COMPILED=yes: every set has a compiled table. */
+static bool compiled_always(void)
+{
+	const char *wanted = getenv("VPCD_TEST_COMPILED");
+
+	return wanted && !strcmp(wanted, "yes");
+}
+
 int world_open(struct world *w)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	const struct vpc_limits l = limits();
-	const struct tables_config config = {.limits = &l, .first_epoch = EPOCH_FIRST, .fixed_size = true};
+	const struct tables_config config = {.limits = &l,
+					     .first_epoch = EPOCH_FIRST,
+					     .fixed_size = true,
+					     .compile_from = compiled_always() ? 1 : 0};
 	int err;
 
 	w->draft = calloc(1, sizeof(*w->draft));

@@ -21,7 +21,7 @@
 
 #include <linux/types.h>
 
-#define VPC_ABI_VERSION 3
+#define VPC_ABI_VERSION 4
 
 /* --- numbers --------------------------------------------------------------------------------------------------- */
 
@@ -141,7 +141,7 @@ struct vpc_addr_row {
 _Static_assert(sizeof(struct vpc_addr_row) == 40, "vpc_addr_row");
 
 /* --- set: array by set number, mmapable ---------------------------------------------------------------------------
- * A combination of groups that some ENI has. Its contents never change while the number lives. */
+ * A combination of groups that some ENI has. Its groups never change while the number lives. */
 
 struct vpc_set {
 	__u64 gen_revoke; /* the last epoch that took something away from ENIs with this set */
@@ -150,8 +150,10 @@ struct vpc_set {
 	__u32 n;
 	__u32 sg[VPC_GROUPS_PER_ENI]; /* ascending */
 	__u32 pad;
+	/* By direction: first block of its compiled table; 0: none, its rules are walked. */
+	struct vpc_versioned compiled[2];
 };
-_Static_assert(sizeof(struct vpc_set) == 96, "vpc_set");
+_Static_assert(sizeof(struct vpc_set) == 128, "vpc_set");
 
 /* --- sg: array by group number, mmapable ---------------------------------------------------------------------------
  */
@@ -235,6 +237,63 @@ struct vpc_row {
 };
 _Static_assert(sizeof(struct vpc_row) == 48, "vpc_row");
 #define VPC_ALIVE (~0ull)
+
+/* --- compiled: array of blocks, mmapable: the tables of sets whose rules would be a long walk ------------------------
+ *
+ * A table is one direction of one set: a run of blocks that begins with struct vpc_compiled, and in which all block
+ * numbers count from there, so that its bytes don't depend on where it stands. It is never changed while a set names
+ * it. It only says which row to look at: the row itself says whether it counts and allows.
+ *
+ *   ports    slot << 16 | port -> the deepest node (port class of the set) that the packet is in; nodes have a parent,
+ *            a shorter port prefix or the rules for all protocols, so the chain is at most 18 long
+ *   node     by family: address -> row of a rule of this class that allows it
+ *   groups   {peer group, slot << 16 | port} -> row of a rule that names the group
+ *
+ * Each of these is a list of steps: ascending keys, the first all zero, each with the value that holds from it up to
+ * the next key (0: nothing). It stands as a tree with one search path: levels of blocks, from the single top block
+ * down, each level in one piece and behind the one above. Keys are `words` words (1: ports, IPv4; 2: groups; 4: IPv6),
+ * most significant first, in host order. An inner block is VPC_STEPS_INNER(words) keys: the first keys of the blocks
+ * below it. A leaf is VPC_STEPS_LEAF(words) keys and as many values behind them. Unused keys are all ones, unused
+ * values of a leaf repeat the last one. */
+
+#define VPC_BLOCK_WORDS 16u
+struct vpc_compiled_block {
+	__u32 word[VPC_BLOCK_WORDS];
+};
+_Static_assert(sizeof(struct vpc_compiled_block) == 64, "vpc_compiled_block");
+
+#define VPC_STEPS_INNER(words)	     (VPC_BLOCK_WORDS / (words))
+#define VPC_STEPS_INNER_SHIFT(words) ((words) == 1 ? 4u : (words) == 2 ? 3u : 2u)
+#define VPC_STEPS_LEAF(words)	     (VPC_BLOCK_WORDS / ((words) + 1))
+
+/* A list of steps. */
+struct vpc_compiled_list {
+	__u32 at;   /* its top block */
+	__u32 size; /* levels << VPC_LIST_LEVELS_SHIFT | blocks of its lowest level; 0: nothing is in it */
+};
+#define VPC_LIST_LEVELS_SHIFT 24
+#define VPC_LIST_LEAVES_MASK  0xffffffu
+
+struct vpc_compiled {
+	__u32 blocks; /* of the whole table */
+	__u32 set;
+	__u32 dir;
+	__u32 nodes; /* block of node 0, which isn't used */
+	struct vpc_compiled_list ports;
+	struct vpc_compiled_list groups;
+	__u64 bloom; /* 1 << (sg & 63) of every group in `groups` */
+	__u32 pad[6];
+};
+_Static_assert(sizeof(struct vpc_compiled) == sizeof(struct vpc_compiled_block), "vpc_compiled");
+
+/* Two to a block: node n is half n & 1 of block n >> 1. */
+struct vpc_compiled_node {
+	__u32 parent; /* 0: none */
+	struct vpc_compiled_list list4;
+	struct vpc_compiled_list list6;
+	__u32 pad[3];
+};
+_Static_assert(sizeof(struct vpc_compiled_node) * 2 == sizeof(struct vpc_compiled_block), "vpc_compiled_node");
 
 /* --- row_stat: array by row number: what was allowed by it, counted when a flow is judged ----------------------------
  */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The compiled table of a set: what include/vpc/abi/abi.h tells under `compiled`, made out of the rules of all its
+ * groups. A pure function: the same rules, in whatever order, give the same bytes.
+ *
+ * Where several rules allow the same, the table names one of them: of nested prefixes the widest, of the same prefix
+ * the lowest row. So no list is longer than twice its rules and one, however they overlap.
+ */
+#ifndef DATAPATH_COMPILED_H
+#define DATAPATH_COMPILED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vpc/abi/abi.h>
+
+struct compiled_rule {
+	uint8_t slot;	   /* VPC_SLOT_… */
+	uint8_t port_plen; /* 0..16 */
+	uint8_t peer_kind; /* VPC_PEER_CIDR4, VPC_PEER_CIDR6, VPC_PEER_SG */
+	uint8_t peer_plen;
+	uint16_t port; /* host order, bits beyond port_plen zero */
+	uint16_t pad;
+	uint32_t peer[4]; /* network order, as in struct vpc_rule_key; SG: peer[0] is its number, host order */
+	uint32_t row;
+};
+
+/* Blocks of a whole table. */
+struct compiled_blocks {
+	struct vpc_compiled_block *at; /* owned; free() it */
+	size_t n;
+	size_t cap;
+};
+
+/*
+ * Builds the table of `rules` for the header's set and direction. *ret is overwritten. -ENOMEM; -E2BIG: more blocks
+ * than a table may have (VPC_VERSIONED_VALUE_MASK).
+ */
+int compiled_build(const struct compiled_rule *rules, size_t n, uint32_t set, uint32_t dir,
+		   struct compiled_blocks *ret);
+
+#endif
