@@ -73,7 +73,8 @@ struct lab *lab_open(unsigned ports)
 	l->skel = datapath_bpf__open();
 	cr_assert(l->skel, "open");
 	size_maps(l->skel);
-	cr_assert_eq(datapath_bpf__load(l->skel), 0, "load");
+	if (!lab_pool_load(l))
+		cr_assert_eq(datapath_bpf__load(l->skel), 0, "load");
 	l->ctl = map_memory(l->skel->maps.ctl);
 	l->space = map_memory(l->skel->maps.vpc);
 	l->eni = map_memory(l->skel->maps.eni);
@@ -98,6 +99,7 @@ void lab_close(struct lab *l)
 		return;
 	if (l->ring)
 		ring_buffer__free(l->ring);
+	lab_pool_free(l);
 	datapath_bpf__destroy(l->skel); /* the memory of the maps goes with the process */
 	free(l);
 }
@@ -157,7 +159,7 @@ static struct verdict run(struct lab *l, bool from, uint32_t number, uint32_t ma
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->data, .data_size_in = (__u32)f->length,
 		    .data_out = l->out.data, .data_size_out = sizeof(l->out.data), .ctx_in = &ctx,
 		    .ctx_size_in = sizeof(ctx), .ctx_out = &ctx_out, .ctx_size_out = sizeof(ctx_out));
-	int rc = bpf_prog_test_run_opts(bpf_program__fd(prog), &opts);
+	int rc = bpf_prog_test_run_opts(lab_program_fd(l, prog), &opts);
 
 	cr_assert_eq(rc, 0, "test run: %s", strerror(-rc));
 	l->out.length = opts.data_size_out;
@@ -395,7 +397,7 @@ unsigned lab_sweep(struct lab *l, uint32_t op, uint64_t grace_until_ns)
 			previous = &key;
 		}
 	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(l->skel->maps.sweep_io), &zero, io, BPF_ANY), 0);
-	cr_assert_eq(bpf_prog_test_run_opts(bpf_program__fd(l->skel->progs.sweep), &opts), 0);
+	cr_assert_eq(bpf_prog_test_run_opts(lab_program_fd(l, l->skel->progs.sweep), &opts), 0);
 	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.sweep_io), &zero, io), 0);
 	for (uint32_t i = 0; i < io->n; i++)
 		done += io->result[i] == VPC_SWEPT_DONE;
@@ -431,7 +433,7 @@ double lab_measure(struct lab *l, bool from, uint32_t number, uint32_t mark, con
 	double least = 0;
 
 	for (int i = 0; i < 50; i++) { /* the least: the machine does other things, too */
-		cr_assert_eq(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), 0);
+		cr_assert_eq(bpf_prog_test_run_opts(lab_program_fd(l, prog), &opts), 0);
 		if (!i || opts.duration < least)
 			least = opts.duration;
 	}

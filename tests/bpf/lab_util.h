@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Inside of the laboratory, shared by bpf_util.c and state_util.c; tests use bpf_util.h. */
+/* Inside of the laboratory, shared by bpf_util.c, state_util.c and pool_util.c; tests use bpf_util.h. */
 #ifndef TESTS_LAB_UTIL_H
 #define TESTS_LAB_UTIL_H
 
@@ -14,8 +14,17 @@
 #include "bpf/datapath.skel.h"
 #pragma GCC diagnostic pop
 
+#define LAB_PROGRAMS_MAX 8
+struct lab_program {
+	const struct bpf_program *program;
+	int fd;
+};
+
 struct lab {
 	struct datapath_bpf *skel;
+	int slot_fd; /* of the pool; -1: the programs are our own */
+	struct lab_program pooled[LAB_PROGRAMS_MAX];
+	size_t n_pooled;
 	/* memory of the maps */
 	struct vpc_ctl *ctl;
 	struct vpc_space *space;
@@ -40,5 +49,10 @@ struct lab {
 	struct ring_buffer *ring;
 	struct vpc_event event;
 };
+
+/* Loads from the pool of VPCD_TEST_POOL. Returns false: there is none. */
+bool lab_pool_load(struct lab *l);
+void lab_pool_free(struct lab *l);
+int lab_program_fd(const struct lab *l, const struct bpf_program *p);
 
 #endif

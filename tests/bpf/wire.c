@@ -38,7 +38,7 @@ static void link_up(const char *name)
 static void attach(enum bpf_tc_attach_point side, const struct bpf_program *prog)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)LAB_ENI(0), .attach_point = side);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = bpf_program__fd(prog), .handle = 1, .priority = 1);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = lab_program_fd(l, prog), .handle = 1, .priority = 1);
 
 	cr_assert_eq(bpf_tc_attach(&hook, &opts), 0);
 }
@@ -145,9 +145,9 @@ Test(wire, neighbour_solicitation)
 /* The self-test that decides whether the fast path is used says yes only where a frame comes out at the other end. */
 Test(wire, fast_path_test)
 {
-	cr_expect_eq(net_fast_path_test(bpf_program__fd(l->skel->progs.fast_path_probe)), 1);
-	cr_expect_eq(net_fast_path_test(bpf_program__fd(l->skel->progs.from_workload)), 0, "one that drops");
-	cr_expect_eq(net_fast_path_test(bpf_program__fd(l->skel->progs.sweep)), 0, "one that redirects nothing");
+	cr_expect_eq(net_fast_path_test(lab_program_fd(l, l->skel->progs.fast_path_probe)), 1);
+	cr_expect_eq(net_fast_path_test(lab_program_fd(l, l->skel->progs.from_workload)), 0, "one that drops");
+	cr_expect_eq(net_fast_path_test(lab_program_fd(l, l->skel->progs.sweep)), 0, "one that redirects nothing");
 	cr_expect_lt(net_fast_path_test(-1), 0, "couldn't be tried");
 }
 
