@@ -91,7 +91,7 @@ static __always_inline int fast_matches(const struct recent *r, const struct fas
 	if (r->src != f->src || r->dst != f->dst || r->ports != f->ports || r->me != me || r->proto != f->proto ||
 	    r->family != f->family)
 		return 0;
-	return (__s32)(recent_ms(bpf_ktime_get_coarse_ns()) - r->until_ms) < 0;
+	return r->until - recent_time(bpf_ktime_get_coarse_ns()) - 1 < RECENT_UNITS;
 }
 
 static __always_inline int fast_version_stands(const struct recent *r)
