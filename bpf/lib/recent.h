@@ -77,17 +77,20 @@ static __always_inline __u32 recent_digest6(const __be32 *a)
 	return a[0] ^ a[1] * 0x9e3779b1u ^ a[2] * 0x85ebca6bu ^ a[3];
 }
 
+/* A multiplication carries upwards only: what the ports' last bytes, which stand highest, have changed is folded down
+ * before the last one, and slot and mark are taken from the top. */
 static __always_inline __u64 recent_hash(__u32 src, __u32 dst, __u32 ports, __u32 me)
 {
 	__u64 h = ((__u64)src << 32 | dst) * 0x9e3779b97f4a7c15ull;
 
 	h ^= ((__u64)ports << 32 | me) * 0xff51afd7ed558ccdull;
+	h ^= h >> 32;
 	return h * 0xc4ceb9fe1a85ec53ull;
 }
 
 static __always_inline __u32 recent_slot_of(__u64 h)
 {
-	return (__u32)(h >> 40) & (RECENT_SLOTS - 1);
+	return (__u32)(h >> 48) & (RECENT_SLOTS - 1);
 }
 
 static __always_inline __u16 *recent_mark(__u64 h)
@@ -101,7 +104,7 @@ static __always_inline __u16 *recent_mark(__u64 h)
 /* Never 0: that is an empty slot's. */
 static __always_inline __u16 recent_mark_of(__u64 h)
 {
-	return (__u16)(h >> 16 | 1);
+	return (__u16)(h >> 32 | 1);
 }
 
 static __always_inline struct recent *recent_slot(__u64 h)
