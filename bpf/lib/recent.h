@@ -131,10 +131,11 @@ static __always_inline __u32 *version_of(__u64 tag)
 }
 
 /* To be called after a change of a flow's state is in its table. */
-static __always_inline void version_raise(__u64 tag)
+static __always_inline void version_raise(struct scratch *s, __u64 tag)
 {
 	__u32 *version = version_of(tag);
 
+	barrier_order(s);
 	if (version)
 		__sync_fetch_and_add(version, 1);
 }
@@ -154,6 +155,7 @@ static __always_inline void recent_begin(struct scratch *s, __u64 created_ns)
 	__u32 *version = recent_worth(s, created_ns) ? version_of(s->tag) : 0;
 
 	s->version = version ? READ_ONCE(*version) : 0;
+	barrier_order(s);
 }
 
 /* What is remembered of side number with its set, at the packet's epoch; whether it still holds. The order doesn't
