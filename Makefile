@@ -101,6 +101,9 @@ $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $$(patsubst %.c,$(BUILD)/%.o,$$(c
 endef
 $(foreach kind,unit bpf model bench,$(eval $(call TEST_RULES,$(kind))))
 
+# Compiles headers of bpf/ for this machine.
+$(BUILD)/tests/bpf/parse.o: CPPFLAGS += -Ibpf
+
 tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(BUILD)/vpcctl $(BUILD)/vpc-cni
 # The tests of the command line run the program.
 $(filter $(BUILD)/tests/unit/cli_%,$(UNIT_BIN)): | $(BUILD)/vpcctl $(BUILD)/vpc-cni

@@ -46,14 +46,14 @@ static __always_inline __u32 fast_upper(const __u8 *l4, const __u8 *end, __u8 pr
 static __always_inline int fast_ipv4(const struct __sk_buff *skb, const __u8 *l3, const __u8 *end, struct fast *f)
 {
 	const struct iphdr *ip = (const struct iphdr *)l3;
-	__u32 upper;
+	__u32 total, upper;
 
 	if (l3 + sizeof(*ip) + 8 > end || *l3 != 0x45 || (ip->frag_off & bpf_htons(IP_MF | IP_OFFSET)))
 		return 0;
-	f->frame.l3 = bpf_ntohs(ip->tot_len);
-	if (f->frame.l3 < sizeof(*ip) || f->frame.l3 + ETH_HLEN > skb->len)
+	total = bpf_ntohs(ip->tot_len);
+	if (total < sizeof(*ip) || total + ETH_HLEN > skb->len)
 		return 0;
-	upper = fast_upper(l3 + sizeof(*ip), end, ip->protocol, f->frame.l3 - (__u32)sizeof(*ip));
+	upper = fast_upper(l3 + sizeof(*ip), end, ip->protocol, total - (__u32)sizeof(*ip));
 	f->src = ip->saddr;
 	f->dst = ip->daddr;
 	f->ports = *(const u32_alias *)(l3 + sizeof(*ip));
@@ -71,8 +71,7 @@ static __always_inline int fast_ipv6(const struct __sk_buff *skb, const __u8 *l3
 	if (l3 + sizeof(*ip) + 8 > end || *l3 >> 4 != 6)
 		return 0;
 	payload = bpf_ntohs(ip->payload_len);
-	f->frame.l3 = (__u32)sizeof(*ip) + payload;
-	if (f->frame.l3 + ETH_HLEN > skb->len)
+	if (payload + sizeof(*ip) + ETH_HLEN > skb->len)
 		return 0;
 	upper = fast_upper(l3 + sizeof(*ip), end, ip->nexthdr, payload);
 	f->src6 = (const __be32 *)&ip->saddr;
@@ -92,7 +91,7 @@ static __always_inline int fast_matches(const struct recent *r, const struct fas
 	if (r->src != f->src || r->dst != f->dst || r->ports != f->ports || r->me != me || r->proto != f->proto ||
 	    r->family != f->family)
 		return 0;
-	return (__s32)(recent_ms(bpf_ktime_get_coarse_ns()) - r->until_ms) < 0;
+	return r->until - recent_time(bpf_ktime_get_coarse_ns()) - 1 < RECENT_UNITS;
 }
 
 static __always_inline int fast_version_stands(const struct recent *r)
@@ -143,6 +142,7 @@ static __always_inline int fast_from_workload(struct __sk_buff *skb)
 	if (data + ETH_HLEN > end || skb->vlan_present)
 		return FAST_NOT;
 	f.frame.dmac = data;
+	f.frame.bytes = skb->len - ETH_HLEN;
 	if (*(const u16_alias *)(data + 12) == bpf_htons(ETH_P_IP)) {
 		f.family = 4;
 		if (!fast_ipv4(skb, data + ETH_HLEN, end, &f))

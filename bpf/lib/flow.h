@@ -304,7 +304,7 @@ __noinline int flow_insert(__u32 which, __u32 replace)
 		return rc == -17 /* EEXIST */ ? PASS : VPC_DROP_FLOW_TABLE;
 	if (replace) {
 		flow_leave(s, bpf_map_lookup_elem(&flow, &s->key));
-		version_raise(s->tag);
+		version_raise(s, s->tag);
 	}
 	return PASS;
 }
@@ -397,7 +397,7 @@ __noinline int flow_demote(__u32 which)
 
 /* Writes a new state and what goes with it; the copy in fl has it already, `old` is the word as it was read. Returns
  * whether it took: not if another CPU was faster. */
-static __always_inline int flow_write_state(const struct scratch *s, struct vpc_flow *f, const struct vpc_flow *copy,
+static __always_inline int flow_write_state(struct scratch *s, struct vpc_flow *f, const struct vpc_flow *copy,
 					    __u32 old)
 {
 	WRITE_ONCE(f->saved_state, copy->saved_state);
@@ -406,7 +406,7 @@ static __always_inline int flow_write_state(const struct scratch *s, struct vpc_
 		return 0;
 	WRITE_ONCE(f->timeout_s, copy->timeout_s);
 	if (recent_worth(s, copy->created_ns))
-		version_raise(copy->tag);
+		version_raise(s, copy->tag);
 	return 1;
 }
 
@@ -426,7 +426,7 @@ static __always_inline void flow_bury(struct scratch *s, struct vpc_flow *f, __u
 	WRITE_ONCE(f->last_seen_ns, s->now_ns);
 	WRITE_ONCE(f->grace_until_ns, 0);
 	budget_release(f);
-	version_raise(s->tag);
+	version_raise(s, s->tag);
 }
 
 #endif

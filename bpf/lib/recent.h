@@ -11,8 +11,9 @@
  *   judged again?         gen_revoke of neither side nor of its set is newer than the flow's judgement
  *   who are the sides?    incarnations are the same and gen_any of neither ENI is newer than the packet that was
  *                         remembered: so set and addresses are what they were
- *   idle time             once a second the long way writes last_seen_ns; until_ms is a second after it was last
- * written
+ *   idle time             once a second the long way writes last_seen_ns; `until` is a second after it was
+ *                         last written, and nothing holds that isn't within the second before it: an entry outlives its
+ *                         flow for as long as nobody wants the slot
  *
  * Per CPU, and read and written by programs that don't interrupt one another there: no entry is seen half written.
  */
@@ -34,10 +35,10 @@ struct recent {
 	__u32 version;
 	__u16 version_at;
 	__u8 proto;
-	__u8 family;	/* 4, 6; 0: empty */
-	__u32 until_ms; /* about: units of 2^20 ns of CLOCK_MONOTONIC */
-	__u64 judged;	/* epoch */
-	__u64 noted;	/* epoch of the packet that was remembered */
+	__u8 family;  /* 4, 6; 0: empty */
+	__u32 until;  /* recent_time() */
+	__u64 judged; /* epoch */
+	__u64 noted;  /* epoch of the packet that was remembered */
 	__be32 src6[4];
 	__be32 dst6[4];
 };
@@ -63,9 +64,11 @@ struct {
 	__type(value, struct recent_marks);
 } recent_marks_of_cpu SEC(".maps");
 
-static __always_inline __u32 recent_ms(__u64 ns)
+/* Time in units of 67 ms: the same again after nine years. A second is RECENT_UNITS of them, the last begun. */
+#define RECENT_UNITS 15u
+static __always_inline __u32 recent_time(__u64 ns)
 {
-	return (__u32)(ns >> 20);
+	return (__u32)(ns >> 26);
 }
 
 /* IPv6 addresses by a digest, which serves as `src` and `dst` to find the slot. */
@@ -74,12 +77,20 @@ static __always_inline __u32 recent_digest6(const __be32 *a)
 	return a[0] ^ a[1] * 0x9e3779b1u ^ a[2] * 0x85ebca6bu ^ a[3];
 }
 
+/* A multiplication carries upwards only: what the ports' last bytes, which stand highest, have changed is folded down
+ * before the last one, and slot and mark are taken from the top. */
 static __always_inline __u64 recent_hash(__u32 src, __u32 dst, __u32 ports, __u32 me)
 {
 	__u64 h = ((__u64)src << 32 | dst) * 0x9e3779b97f4a7c15ull;
 
 	h ^= ((__u64)ports << 32 | me) * 0xff51afd7ed558ccdull;
+	h ^= h >> 32;
 	return h * 0xc4ceb9fe1a85ec53ull;
+}
+
+static __always_inline __u32 recent_slot_of(__u64 h)
+{
+	return (__u32)(h >> 48) & (RECENT_SLOTS - 1);
 }
 
 static __always_inline __u16 *recent_mark(__u64 h)
@@ -87,18 +98,18 @@ static __always_inline __u16 *recent_mark(__u64 h)
 	__u32 zero = 0;
 	struct recent_marks *marks = bpf_map_lookup_elem(&recent_marks_of_cpu, &zero);
 
-	return marks ? &marks->mark[h >> 40 & (RECENT_SLOTS - 1)] : 0;
+	return marks ? &marks->mark[recent_slot_of(h)] : 0;
 }
 
 /* Never 0: that is an empty slot's. */
 static __always_inline __u16 recent_mark_of(__u64 h)
 {
-	return (__u16)(h >> 16 | 1);
+	return (__u16)(h >> 32 | 1);
 }
 
 static __always_inline struct recent *recent_slot(__u64 h)
 {
-	__u32 slot = (__u32)(h >> 40) & (RECENT_SLOTS - 1);
+	__u32 slot = recent_slot_of(h);
 
 	return bpf_map_lookup_elem(&recent_of_cpu, &slot);
 }
@@ -120,10 +131,11 @@ static __always_inline __u32 *version_of(__u64 tag)
 }
 
 /* To be called after a change of a flow's state is in its table. */
-static __always_inline void version_raise(__u64 tag)
+static __always_inline void version_raise(struct scratch *s, __u64 tag)
 {
 	__u32 *version = version_of(tag);
 
+	barrier_order(s);
 	if (version)
 		__sync_fetch_and_add(version, 1);
 }
@@ -143,6 +155,7 @@ static __always_inline void recent_begin(struct scratch *s, __u64 created_ns)
 	__u32 *version = recent_worth(s, created_ns) ? version_of(s->tag) : 0;
 
 	s->version = version ? READ_ONCE(*version) : 0;
+	barrier_order(s);
 }
 
 /* What is remembered of side number with its set, at the packet's epoch; whether it still holds. The order doesn't
@@ -192,7 +205,7 @@ static __always_inline void recent_note(struct scratch *s)
 	r->version_at = (__u16)(s->tag >> 1);
 	r->proto = p->proto;
 	r->family = p->family;
-	r->until_ms = recent_ms(s->fl.last_seen_ns + NS_PER_S);
+	r->until = recent_time(s->fl.last_seen_ns + NS_PER_S);
 	r->judged = s->fl.epoch;
 	r->noted = s->epoch;
 	if (p->family == 6) {

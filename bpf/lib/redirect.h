@@ -24,7 +24,8 @@ enum way {
 /* What of a frame decides about its way. */
 struct frame {
 	const __u8 *dmac;
-	__u32 l3;	 /* bytes from the IP header on */
+	__u32 bytes;	 /* from the IP header on, with what lies behind the packet: bridges look at the frame's length,
+			  * and a guest may call 60,000 bytes a packet of 100 */
 	__u32 headers;	 /* bytes of IP and upper header: what each segment of a GSO packet begins with */
 	__u32 hop_limit; /* or TTL */
 };
@@ -34,7 +35,7 @@ static __always_inline __u32 redirect_biggest(const struct __sk_buff *skb, const
 {
 	__u32 segment = skb->gso_size;
 
-	return segment ? segment + f->headers : f->l3;
+	return segment ? segment + f->headers : f->bytes;
 }
 
 /* Both rows are of the same VPC, and `to` has the packet's destination address. */

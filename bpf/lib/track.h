@@ -88,7 +88,7 @@ static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, 
 	/* The others' judgement may be newer than this one, or be renewed just now without it: all are judged again. */
 	barrier_order(s);
 	WRITE_ONCE(f->epoch, 0);
-	version_raise(s->tag);
+	version_raise(s, s->tag);
 	return AGAIN;
 }
 
@@ -191,7 +191,7 @@ static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __
 	if (s->in_flow && s->packet.proto == IPPROTO_TCP && tcp_over(&s->fl, &s->packet, from)) {
 		flow_leave(s, f);
 		if (recent_worth(s, s->fl.created_ns))
-			version_raise(s->tag);
+			version_raise(s, s->tag);
 		return;
 	}
 	track_next(s, from);
