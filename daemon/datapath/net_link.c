@@ -95,6 +95,7 @@ void link_parse(const struct nlmsghdr *h, struct link_info *ret)
 		.master = rtnl_number(tb[IFLA_MASTER]),
 		.other_end = rtnl_number(tb[IFLA_LINK]),
 		.mtu = rtnl_number(tb[IFLA_MTU]),
+		.max_mtu = rtnl_number(tb[IFLA_MAX_MTU]),
 		.carrier = rtnl_number(tb[IFLA_CARRIER]) != 0,
 		.peer_elsewhere = tb[IFLA_LINK_NETNSID] != NULL,
 		.addr_gen_mode = read_addr_gen_mode(tb[IFLA_AF_SPEC]),

@@ -30,7 +30,8 @@ struct link_info {
 	uint32_t master;    /* 0: none */
 	uint32_t other_end; /* of a veth: ifindex of its other end, in that end's namespace */
 	uint32_t mtu;
-	unsigned flags; /* IFF_… */
+	uint32_t max_mtu; /* 0: not told */
+	unsigned flags;	  /* IFF_… */
 	char name[IFNAMSIZ];
 	char alias[256];
 	char kind[16];

@@ -5,9 +5,20 @@
  */
 #include "datapath/net_private.h"
 
+/* What a veth's end may have at most, while its other end has no XDP program (drivers/net/veth.c, veth_xdp_set). */
+#define VETH_MAX_MTU 65535u
+
+/* A workload may have an XDP program of its own at its end, a firewall perhaps: in the driver's mode it sees what comes
+ * through the veth, not what is redirected behind it. Its namespace isn't ours to look into, but our end tells. */
+static bool peer_has_xdp(const struct link_info *info)
+{
+	return info->max_mtu && info->max_mtu < VETH_MAX_MTU;
+}
+
 bool reach_ok(const struct link_info *info)
 {
-	return strcmp(info->kind, "veth") == 0 && info->flags & IFF_UP && info->carrier && info->peer_elsewhere;
+	return strcmp(info->kind, "veth") == 0 && info->flags & IFF_UP && info->carrier && info->peer_elsewhere &&
+	       !peer_has_xdp(info);
 }
 
 void reach_report(const struct net *n, uint32_t eni, bool peer_ok)

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Attaching and detaching: traffic, adoption, undoing, removal, descriptors. Root. */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/if_link.h>
+#include <net/if.h>
 #include <time.h>
 
+#include "datapath/netns.h"
 #include "tests/bpf/net_util.h"
 
 static void setup(void)
@@ -380,6 +386,32 @@ static void on_port(uint32_t eni, bool peer_ok, void *userdata)
 	*(eni == reached.eni ? &reached.it : &reached.other) = peer_ok;
 }
 
+/* Gives a workload's eth0 an XDP program in the driver's mode that lets all pass; or takes it away. */
+static int set_xdp(void *data)
+{
+	const struct bpf_insn pass[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = XDP_PASS},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	const bool *on = data;
+	_cleanup_close_ int fd = -1;
+
+	if (*on) {
+		fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "pass", "GPL", pass, ARRAY_SIZE(pass), NULL);
+		if (fd < 0)
+			return fd;
+	}
+	return bpf_xdp_attach((int)if_nametoindex("eth0"), fd, XDP_FLAGS_DRV_MODE, NULL);
+}
+
+static void workload_xdp(const char *netns, bool on)
+{
+	_cleanup_close_ int ns = open(netns, O_RDONLY | O_CLOEXEC);
+
+	cr_assert_geq(ns, 0);
+	cr_assert_eq(netns_run(ns, set_xdp, &on), 0);
+}
+
 /* Where packets may be redirected to is told when it changes, and taken back before a port goes down. */
 Test(net_ports, tells_where_packets_can_be_sent_straight_to)
 {
@@ -402,6 +434,13 @@ Test(net_ports, tells_where_packets_can_be_sent_straight_to)
 	cr_assert_eq(nettest_sh("ip -n w0 link set eth0 up"), 0);
 	nettest_loop(&t);
 	cr_expect(reached.it, "up again");
+	workload_xdp("/run/netns/w0", true);
+	nettest_loop(&t);
+	cr_expect_not(reached.it, "its own XDP program wouldn't see what is redirected");
+	cr_expect(reached.other);
+	workload_xdp("/run/netns/w0", false);
+	nettest_loop(&t);
+	cr_expect(reached.it, "without it again");
 	reached.it = false;
 	cr_assert_eq(net_report_ports(t.net, 0), 0);
 	cr_expect(reached.it, "told again when asked");
