@@ -55,22 +55,29 @@ static __always_inline enum way redirect_way(const struct __sk_buff *skb, const 
 	return f->hop_limit > 1 ? WAY_ROUTED : WAY_UP;
 }
 
-static __always_inline int redirect_ttl4(struct __sk_buff *skb)
-{
-	__u32 at = ETH_HLEN + __builtin_offsetof(struct iphdr, ttl), sum;
-	struct {
-		__u8 ttl;
-		__u8 proto;
-		__be16 check;
-	} words;
+/* Ethernet and IPv4 header up to the checksum, in words of two bytes. */
+#define REDIRECT_HEAD4 (ETH_HLEN + __builtin_offsetof(struct iphdr, saddr))
 
-	if (bpf_skb_load_bytes(skb, at, &words, sizeof(words)))
+/* MACs, TTL and checksum by one store: each helper that writes looks first whether it may. */
+static __always_inline int redirect_route4(struct __sk_buff *skb, const struct vpc_eni *to)
+{
+	const __u8 *data = (const __u8 *)(long)skb->data, *end = (const __u8 *)(long)skb->data_end;
+	__u8 head[REDIRECT_HEAD4] __attribute__((aligned(2)));
+	u16_alias *check = (u16_alias *)(head + REDIRECT_HEAD4 - 2);
+	__u32 sum;
+
+	if (data + REDIRECT_HEAD4 <= end)
+		for (__u32 i = 2 * ETH_ALEN; i < REDIRECT_HEAD4; i += 2)
+			*(u16_alias *)(head + i) = *(const u16_alias *)(data + i);
+	else if (bpf_skb_load_bytes(skb, 0, head, REDIRECT_HEAD4)) /* not in the linear part */
 		return -1;
+	mac_copy(head, to->mac);
+	mac_copy(head + ETH_ALEN, to->gateway_mac);
 	/* RFC 1624, as the kernel's ip_decrease_ttl */
-	sum = (__u32)words.check + bpf_htons(0x0100);
-	words.check = (__be16)(sum + (sum >= 0xffff));
-	words.ttl--;
-	return (int)bpf_skb_store_bytes(skb, at, &words, sizeof(words), 0);
+	sum = (__u32)*check + bpf_htons(0x0100);
+	*check = (__u16)(sum + (sum >= 0xffff));
+	head[ETH_HLEN + __builtin_offsetof(struct iphdr, ttl)]--;
+	return (int)bpf_skb_store_bytes(skb, 0, head, REDIRECT_HEAD4, 0);
 }
 
 static __always_inline int redirect_hop_limit6(struct __sk_buff *skb)
@@ -90,9 +97,11 @@ static __noinline int redirect_route(struct __sk_buff *skb, const struct vpc_eni
 {
 	__u8 macs[2 * ETH_ALEN];
 
-	__builtin_memcpy(macs, to->mac, ETH_ALEN);
-	__builtin_memcpy(macs + ETH_ALEN, to->gateway_mac, ETH_ALEN);
-	if (skb->protocol == bpf_htons(ETH_P_IP) ? redirect_ttl4(skb) : redirect_hop_limit6(skb))
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return redirect_route4(skb, to);
+	mac_copy(macs, to->mac);
+	mac_copy(macs + ETH_ALEN, to->gateway_mac);
+	if (redirect_hop_limit6(skb))
 		return -1;
 	return (int)bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0);
 }
