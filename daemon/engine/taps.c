@@ -63,7 +63,7 @@ void taps_flag(struct engine *e, const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->n_ports; i++) {
 		const struct plan_port *p = &plan->ports[i];
-		bool tap = p->has_after && p->after.attachment.kind == ATTACHMENT_TAP;
+		bool tap = e->fast_path && p->has_after && p->after.attachment.kind == ATTACHMENT_TAP;
 
 		tables_eni_set_flags(e->tables, p->has_after ? p->after.eni : p->before.eni, tap ? VPC_ENI_TAP : 0,
 				     tap ? 0 : VPC_ENI_TAP);

@@ -102,13 +102,25 @@ fast_path()
 	wait_for 5 straight "$P-a" "$P-new"
 }
 
+# Whether packets may be redirected to the ENI, a tap: VPC_ENI_TAP of the flags in its row (vpc/abi/abi.h).
+tap_is_straight()
+{
+	local number
+	number=$(eni_field "$1" number)
+	[ $(($(bpftool -j map lookup pinned /sys/fs/bpf/vpcd/"$INSTANCE"/v*/maps/eni key $((number & 255)) $((number >> 8)) 0 0 |
+		jq -r '.value[40]') & 4)) -ne 0 ]
+}
+
 @test "switched off it isn't used, also for ports that are there, and switched on it is again" {
 	local before
+	ctl attach "$P-tap" --subnet prod-app --sg "$P" --tap >/dev/null
+	tap_is_straight "$P-tap"
 	ping_ok "$P-a" "$(ip_of "$P-b")"
 	vpcd_stop
 	printf '[Datapath]\nfast-path=no\n' >>"$CONFIG"
 	vpcd_start
 	[ "$(fast_path)" = false ]
+	run ! tap_is_straight "$P-tap"
 	before=$(through "$P-b")
 	ping_ok "$P-a" "$(ip_of "$P-b")"
 	[ "$(through "$P-b")" -ge $((before + 5)) ]
@@ -117,5 +129,6 @@ fast_path()
 	vpcd_start
 	[ "$(fast_path)" = true ]
 	wait_for 5 straight "$P-a" "$P-b"
+	tap_is_straight "$P-tap"
 	verify_clean
 }
