@@ -185,6 +185,7 @@ Test(wire, advertisement_beside_the_answer)
 	struct vpc_boot template = {.incarnation = 1};
 	__u32 number = ENI_A;
 	struct frame f, reply;
+	bool advertised = false;
 	struct packet_spec p = {.src = "fd00:1::10",
 				.dst = "ff02::1:ff00:1",
 				.smac = lab_mac(ENI_A),
@@ -194,14 +195,17 @@ Test(wire, advertisement_beside_the_answer)
 				.raw = message,
 				.raw_length = sizeof(message)};
 
-	template.advertised_ns = lab_now_ns() - 700ull * 1000000000ull;
-	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(l->skel->maps.boot), &number, &template, BPF_ANY), 0);
 	inet_pton(AF_INET6, "fe80::1", message + 8);
 	frame_build(&f, &p);
-	cr_assert(exchange(&f, &reply, ipv6, 54, 136), "no answer");
-	cr_expect_eq(reply.length, 86);
-	cr_expect_arr_eq(reply.data + 80, lab_gateway_mac(), 6);
-	cr_assert(receive(&reply, ipv6, 54, 134), "no advertisement");
+	for (int i = 0; i < 5 && !advertised; i++) { /* as in exchange() */
+		template.advertised_ns = lab_now_ns() - 700ull * 1000000000ull;
+		cr_assert_eq(bpf_map_update_elem(bpf_map__fd(l->skel->maps.boot), &number, &template, BPF_ANY), 0);
+		cr_assert(exchange(&f, &reply, ipv6, 54, 136), "no answer");
+		cr_expect_eq(reply.length, 86);
+		cr_expect_arr_eq(reply.data + 80, lab_gateway_mac(), 6);
+		advertised = receive(&reply, ipv6, 54, 134);
+	}
+	cr_assert(advertised, "no advertisement");
 	cr_expect_arr_eq(reply.data, lab_mac(ENI_A), 6);
 	cr_expect_eq(reply.length, 118);
 }
