@@ -162,6 +162,8 @@ const struct frame *lab_out(const struct lab *l);
 struct verdict lab_send(struct lab *l, uint32_t number, struct packet_spec spec);
 /* Packets sent from now on are GSO packets with segments of this size; 0: they are not. */
 void lab_gso(struct lab *l, uint32_t bytes);
+/* A TCP segment between ENI_A's port 999 and ENI_B's port 80. Returns the reason for which it is dropped, or 0. */
+int lab_segment(struct lab *l, uint32_t from, uint8_t flags, uint32_t seq, uint32_t ack);
 /* Builds and delivers to the workload of `number`; MACs that are NULL are the gateway's and its own. */
 struct verdict lab_deliver(struct lab *l, uint32_t number, uint32_t mark, struct packet_spec spec);
 /* From `number` to `to`, by both programs, or straight where the fast path takes it; the first that drops decides. */

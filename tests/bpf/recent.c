@@ -356,17 +356,7 @@ Test(recent, revoked_by_one_cpu_and_sent_by_another)
 
 static void segment(uint32_t from, uint8_t flags, uint32_t seq, uint32_t ack, int reason)
 {
-	bool a = from == ENI_A;
-	struct packet_spec p = {.src = a ? "10.0.0.10" : "10.0.0.11",
-				.dst = a ? "10.0.0.11" : "10.0.0.10",
-				.proto = IPPROTO_TCP,
-				.sport = a ? 999 : 80,
-				.dport = a ? 80 : 999,
-				.tcp_flags = flags,
-				.tcp_seq = seq,
-				.tcp_ack = ack};
-
-	cr_expect_eq(lab_send(l, from, p).reason, reason);
+	cr_expect_eq(lab_segment(l, from, flags, seq, ack), reason);
 }
 
 Test(recent, closed_by_one_cpu_and_sent_by_another)
