@@ -229,7 +229,7 @@ static __noinline int connection_known(struct __sk_buff *skb, const struct plain
 	return (int)way;
 }
 
-/* Makes the flow of an opening that is allowed. Returns 0: it isn't there. */
+/* Makes the flow of an opening that is allowed. Returns 0: it couldn't be made, or there is one. */
 static __always_inline int connection_make(const struct connection *c, const struct vpc_flow_key *k,
 					   const struct opening *o)
 {
@@ -255,7 +255,7 @@ static __always_inline int connection_make(const struct connection *c, const str
 	return 0;
 }
 
-/* A SYN whose flow isn't in `flow`. Returns its way, with peer and `to` filled, or 0. */
+/* A SYN. What has an entry in a table is left to egress.h. Returns its way, with peer and `to` filled, or 0. */
 static __noinline int connection_open(struct __sk_buff *skb, const struct plain *p, struct connection *c,
 				      const struct vpc_flow_key *k)
 {
@@ -308,11 +308,12 @@ static __always_inline int connection_from_workload(struct __sk_buff *skb, const
 	c.now_ns = bpf_ktime_get_coarse_ns();
 	c.from = connection_key(&k, p, READ_ONCE(c.me->vpc));
 	c.tag = flow_tag(&k);
-	f = bpf_map_lookup_elem(&flow, &k);
-	if (tcp_opens(p->tcp_flags))
-		way = f ? 0 : connection_open(skb, p, &c, &k);
-	else
+	if (tcp_opens(p->tcp_flags)) {
+		way = connection_open(skb, p, &c, &k);
+	} else {
+		f = bpf_map_lookup_elem(&flow, &k);
 		way = f ? connection_known(skb, p, &c, &k, f) : 0;
+	}
 	return way && c.to ? redirect_to(skb, c.to, c.peer, (enum way)way) : FAST_NOT;
 }
 

@@ -55,7 +55,7 @@ struct {
 /* A digest of what stands in each slot, all within a few cache lines. A connection's first packets find nothing here,
  * and an entry is a line that nobody else wants: a look at it costs a connection more than all else that this saves. */
 struct recent_marks {
-	__u16 mark[RECENT_SLOTS];
+	__u8 mark[RECENT_SLOTS];
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -93,7 +93,7 @@ static __always_inline __u32 recent_slot_of(__u64 h)
 	return (__u32)(h >> 48) & (RECENT_SLOTS - 1);
 }
 
-static __always_inline __u16 *recent_mark(__u64 h)
+static __always_inline __u8 *recent_mark(__u64 h)
 {
 	__u32 zero = 0;
 	struct recent_marks *marks = bpf_map_lookup_elem(&recent_marks_of_cpu, &zero);
@@ -102,9 +102,9 @@ static __always_inline __u16 *recent_mark(__u64 h)
 }
 
 /* Never 0: that is an empty slot's. */
-static __always_inline __u16 recent_mark_of(__u64 h)
+static __always_inline __u8 recent_mark_of(__u64 h)
 {
-	return (__u16)(h >> 32 | 1);
+	return (__u8)(h >> 32 | 1);
 }
 
 static __always_inline struct recent *recent_slot(__u64 h)
@@ -117,7 +117,7 @@ static __always_inline struct recent *recent_slot(__u64 h)
 /* What is remembered under the hash, if it may be this. */
 static __always_inline struct recent *recent_find(__u64 h)
 {
-	__u16 *mark = recent_mark(h);
+	__u8 *mark = recent_mark(h);
 
 	return mark && *mark == recent_mark_of(h) ? recent_slot(h) : 0;
 }
@@ -174,7 +174,7 @@ static __always_inline int recent_side(const struct vpc_eni *e, __u32 incarnatio
 static __always_inline struct recent *recent_take(__u64 h)
 {
 	struct recent *r = recent_slot(h);
-	__u16 *mark = recent_mark(h);
+	__u8 *mark = recent_mark(h);
 
 	if (!r || !mark)
 		return 0;
