@@ -29,7 +29,7 @@ static __noinline int straight(struct __sk_buff *skb)
 		return FAST_NOT;
 	h = recent_hash(p.src, p.dst, p.ports, skb->ifindex);
 	rc = fast_from_workload(skb, &p, h);
-	return rc == FAST_NOT && p.proto == IPPROTO_TCP ? connection_from_workload(skb, &p, h) : rc;
+	return rc < 0 && p.tcp ? connection_from_workload(skb, &p, h) : rc;
 }
 
 SEC("tc")
@@ -55,7 +55,7 @@ int from_workload(struct __sk_buff *skb)
 		skb->mark = VPC_MARK_ANSWER | (skb->ifindex & VPC_NUMBER_MASK);
 		return (int)bpf_redirect(skb->ifindex, 0);
 	}
-	return drop_packet(s, rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
+	return drop_packet(rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
 }
 
 SEC("tc")
@@ -74,7 +74,7 @@ int to_workload(struct __sk_buff *skb)
 	for (__u32 i = 0; i < TRIES && rc == AGAIN; i++)
 		rc = ingress_judge(skb);
 	if (rc != PASS)
-		return drop_packet(s, rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
+		return drop_packet(rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
 	skb->mark = 0;
 	count_rx(s->me, s->length);
 	return TC_ACT_OK;

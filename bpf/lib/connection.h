@@ -38,10 +38,10 @@ static __always_inline __u32 connection_key(struct vpc_flow_key *k, const struct
 		address_from4(k->addr[0], from ? p->dst : p->src);
 		address_from4(k->addr[1], from ? p->src : p->dst);
 	} else {
-		from = address_after(p->src6, p->dst6) ||
-		       (address_equal(p->src6, p->dst6) && bpf_ntohs((__u16)sport) > bpf_ntohs((__u16)dport));
-		address_copy(k->addr[0], from ? p->dst6 : p->src6);
-		address_copy(k->addr[1], from ? p->src6 : p->dst6);
+		from = address_after(p->src6, plain_dst6(p)) ||
+		       (address_equal(p->src6, plain_dst6(p)) && bpf_ntohs((__u16)sport) > bpf_ntohs((__u16)dport));
+		address_copy(k->addr[0], from ? plain_dst6(p) : p->src6);
+		address_copy(k->addr[1], from ? p->src6 : plain_dst6(p));
 	}
 	k->vpc = space;
 	k->via = 0;
@@ -102,7 +102,7 @@ static __always_inline void connection_note(const struct connection *c, const st
 	r->noted = c->epoch;
 	if (p->src6) {
 		address_copy(r->src6, p->src6);
-		address_copy(r->dst6, p->dst6);
+		address_copy(r->dst6, plain_dst6(p));
 	}
 }
 
@@ -219,8 +219,8 @@ static __noinline int connection_known(struct __sk_buff *skb, const struct plain
 	    checksum_is_elsewhere(skb, plain_l4(p), IPPROTO_TCP))
 		return 0;
 	segment.tcp_flags = p->tcp_flags;
-	segment.seq_end = (__u16)(bpf_ntohs(*(const u16_alias *)(p->l4 + 4 + 2)) + p->room - (p->l4[12] >> 4) * 4);
-	segment.ack = bpf_ntohs(*(const u16_alias *)(p->l4 + 8 + 2));
+	segment.seq_end = (__u16)(bpf_ntohs(*(const u16_alias *)(p->tcp + 6)) + p->room - (p->tcp[12] >> 4) * 4);
+	segment.ack = bpf_ntohs(*(const u16_alias *)(p->tcp + 10));
 	if (!connection_step(c, k, f, &copy, &segment, from))
 		return 0;
 	if (copy.state == VPC_FLOW_ESTABLISHED && (p->tcp_flags & TCP_JUDGE) == TCP_ACK &&

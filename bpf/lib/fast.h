@@ -10,7 +10,7 @@
 #include "lib/checksum.h"
 #include "lib/plain.h"
 
-#define FAST_NOT (-1) /* not decided here */
+#define FAST_NOT (-1) /* not decided here; asked for by its sign, which is what 6.1 follows of a masked number */
 
 /* Whether the entry is this packet's, and not too old. */
 static __always_inline int fast_matches(const struct recent *r, const struct plain *p, __u32 me)
@@ -18,7 +18,7 @@ static __always_inline int fast_matches(const struct recent *r, const struct pla
 	if (r->src != p->src || r->dst != p->dst || r->ports != p->ports || r->me != me || r->proto != p->proto ||
 	    r->family != p->family)
 		return 0;
-	if (p->src6 && !(address_equal(r->src6, p->src6) && address_equal(r->dst6, p->dst6)))
+	if (p->src6 && !(address_equal(r->src6, p->src6) && address_equal(r->dst6, plain_dst6(p))))
 		return 0;
 	return r->until - recent_time(bpf_ktime_get_coarse_ns()) - 1 < RECENT_UNITS;
 }
@@ -61,7 +61,7 @@ static __always_inline int fast_from_workload(struct __sk_buff *skb, const struc
 {
 	struct recent *r;
 
-	if (p->proto == IPPROTO_TCP && (p->tcp_flags & TCP_JUDGE) != TCP_ACK)
+	if (p->tcp && (p->tcp_flags & TCP_JUDGE) != TCP_ACK)
 		return FAST_NOT;
 	r = recent_find(h);
 	return r && fast_matches(r, p, skb->ifindex) ? fast_decide(skb, r, p) : FAST_NOT;

@@ -19,9 +19,9 @@ struct plain {
 	__u8 proto;
 	__u8 family;
 	__u8 tcp_flags;
-	const __be32 *src6; /* NULL: IPv4. (The verifier knows of a pointer what it doesn't of a number.) */
-	const __be32 *dst6;
-	const __u8 *l4;
+	/* The verifier knows of a pointer what it doesn't of a number, so these are asked for what the packet is: */
+	const __be32 *src6; /* and behind it the destination; NULL: IPv4 */
+	const __u8 *tcp;    /* its header; NULL: UDP */
 	struct frame frame;
 };
 
@@ -30,9 +30,11 @@ static __always_inline __u32 plain_upper(struct plain *p, const __u8 *l4, const 
 {
 	__u32 length = 8;
 
+	p->tcp = 0;
 	if (p->proto == IPPROTO_TCP) {
 		if (l4 + 20 > end)
 			return 0;
+		p->tcp = l4;
 		p->tcp_flags = l4[13];
 		length = (__u32)(l4[12] >> 4) * 4;
 		if (length < 20)
@@ -40,7 +42,6 @@ static __always_inline __u32 plain_upper(struct plain *p, const __u8 *l4, const 
 	} else if (p->proto != IPPROTO_UDP) {
 		return 0;
 	}
-	p->l4 = l4;
 	p->ports = *(const u32_alias *)l4;
 	return length <= p->room ? length : 0;
 }
@@ -66,6 +67,11 @@ static __always_inline int plain_ipv4(const struct __sk_buff *skb, const __u8 *l
 	return upper != 0;
 }
 
+static __always_inline const __be32 *plain_dst6(const struct plain *p)
+{
+	return p->src6 + 4;
+}
+
 static __always_inline int plain_ipv6(const struct __sk_buff *skb, const __u8 *l3, const __u8 *end, struct plain *p)
 {
 	const struct ipv6hdr *ip = (const struct ipv6hdr *)l3;
@@ -78,9 +84,8 @@ static __always_inline int plain_ipv6(const struct __sk_buff *skb, const __u8 *l
 		return 0;
 	p->proto = ip->nexthdr;
 	p->src6 = (const __be32 *)&ip->saddr;
-	p->dst6 = (const __be32 *)&ip->daddr;
 	p->src = recent_digest6(p->src6);
-	p->dst = recent_digest6(p->dst6);
+	p->dst = recent_digest6(plain_dst6(p));
 	p->frame.hop_limit = ip->hop_limit;
 	upper = plain_upper(p, l3 + sizeof(*ip), end);
 	p->frame.headers = (__u32)sizeof(*ip) + upper;
