@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The four things that are measured of a pair. */
+/* What is measured of a pair. */
 #include "pair.h"
 
 #include <errno.h>
@@ -52,7 +52,7 @@ static int measure_udp(struct pair *p, struct slice *s)
 	static const char buffer[UDP_BYTES];
 	uint64_t before = p->received_packets, sent = 0, began = bench_now_ns(), ended = began;
 
-	p->polled = true;
+	p->polled = SERVER_UDP;
 	while (ended - began < s->ns) {
 		for (int i = 0; i < UDP_BURST; i++)
 			if (send(p->udp, buffer, sizeof(buffer), 0) == UDP_BYTES)
@@ -60,18 +60,18 @@ static int measure_udp(struct pair *p, struct slice *s)
 		ended = bench_now_ns();
 	}
 	s->took_ns = wait_arrived(&p->received_packets, before + sent, QUIET_NS) - began;
-	p->polled = false;
+	p->polled = SERVER_NONE;
 	s->done = p->received_packets - before;
 	return 0;
 }
 
-static int turn(int fd)
+static int turn(const struct pair *p, enum pair_server server, int fd)
 {
 	char byte = 1;
 
 	if (send(fd, &byte, 1, MSG_NOSIGNAL) != 1)
 		return -errno;
-	if (recv(fd, &byte, 1, 0) != 1)
+	if (pair_receive(p, server, fd, &byte) != 1)
 		return errno ? -errno : -ECONNRESET;
 	return 0;
 }
@@ -84,19 +84,21 @@ static int connection(const struct pair *p)
 
 	if (fd < 0 || connect(fd, (const struct sockaddr *)&p->server, sizeof(p->server)))
 		return -errno;
-	rc = turn(fd);
+	rc = turn(p, SERVER_CONNECTIONS, fd);
 	if (rc)
 		return rc;
-	return recv(fd, &byte, 1, 0) ? -EPROTO : 0; /* the server ends it */
+	return pair_receive(p, SERVER_CONNECTIONS, fd, &byte) ? -EPROTO : 0; /* the server ends it */
 }
 
-/* Runs one operation after the other until the time is up, and notes each one's if that is wanted. */
-static int repeat(struct pair *p, struct slice *s, int (*operation)(const struct pair *p))
+/* Runs one operation after the other until the time is up, and notes each one's if that is wanted. polled: the
+ * server that doesn't sleep meanwhile. */
+static int repeat(struct pair *p, struct slice *s, enum pair_server polled, int (*operation)(const struct pair *p))
 {
 	uint64_t began = bench_now_ns(), now = began, before;
 	int rc = 0;
 
 	s->done = 0;
+	p->polled = polled;
 	while (now - began < s->ns && !rc) {
 		before = now;
 		rc = operation(p);
@@ -106,24 +108,37 @@ static int repeat(struct pair *p, struct slice *s, int (*operation)(const struct
 			s->latencies_ns[s->n_latencies++] = now - before;
 	}
 	s->took_ns = now - began;
+	p->polled = SERVER_NONE;
 	return rc;
 }
 
 static int one_turn(const struct pair *p)
 {
-	return turn(p->turns);
+	return turn(p, SERVER_TURNS, p->turns);
 }
 
 static int measure_turns(struct pair *p, struct slice *s)
 {
-	return repeat(p, s, one_turn);
+	return repeat(p, s, SERVER_TURNS, one_turn);
+}
+
+static int measure_turns_asleep(struct pair *p, struct slice *s)
+{
+	return repeat(p, s, SERVER_NONE, one_turn);
 }
 
 static int measure_connections(struct pair *p, struct slice *s)
 {
 	int rc = bench_netns_enter(p->client_ns);
 
-	return rc ? rc : repeat(p, s, connection);
+	return rc ? rc : repeat(p, s, SERVER_CONNECTIONS, connection);
+}
+
+static int measure_connections_asleep(struct pair *p, struct slice *s)
+{
+	int rc = bench_netns_enter(p->client_ns);
+
+	return rc ? rc : repeat(p, s, SERVER_NONE, connection);
 }
 
 const struct measure measures[] = {
@@ -131,5 +146,7 @@ const struct measure measures[] = {
 	{"udp", 0, measure_udp},
 	{"turns", 1, measure_turns},
 	{"connections", 1, measure_connections},
+	{"turns-asleep", 1, measure_turns_asleep},
+	{"connections-asleep", 1, measure_connections_asleep},
 	{0},
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A client and a server in two namespaces, ready to talk in four ways. The servers are threads that sleep while nobody
- * talks to them, so any number of pairs may be open at a time. Pairs live as long as the process.
+ * A client and a server in two namespaces, ready to talk in several ways. The servers are threads that sleep while
+ * nobody talks to them, so any number of pairs may be open at a time. Pairs live as long as the process.
  */
 #ifndef TESTS_BENCH_PAIR_H
 #define TESTS_BENCH_PAIR_H
@@ -9,6 +9,9 @@
 #include "bench_util.h"
 
 #define PAIR_PORT 7000 /* TCP and UDP; the rules of the peers and of vpcd allow it */
+
+/* The servers that can be told not to sleep. One at a time: they share a CPU, and in real time nobody yields. */
+enum pair_server { SERVER_NONE, SERVER_UDP, SERVER_TURNS, SERVER_CONNECTIONS };
 
 struct pair {
 	const char *name; /* borrowed */
@@ -24,8 +27,12 @@ struct pair {
 	int udp_server;
 	_Alignas(64) _Atomic uint64_t received_bytes;	/* by stream_server */
 	_Alignas(64) _Atomic uint64_t received_packets; /* by udp_server */
-	_Atomic bool polled;				/* udp_server doesn't sleep */
+	_Atomic enum pair_server polled;		/* this one doesn't sleep, nor does its client */
 };
+
+/* One byte from a socket, without sleeping while the server is polled whose it is, or whose client's. Returns as
+ * recv(2). */
+ssize_t pair_receive(const struct pair *p, enum pair_server server, int fd, char *byte);
 
 /* What is measured of one pair in one piece, and what came out. */
 struct slice {
@@ -46,7 +53,8 @@ struct measure {
 	/* Returns 0 or -errno. */
 	int (*run)(struct pair *p, struct slice *s);
 };
-/* stream (bytes), udp (packets delivered), turns (round trips), connections; ends with a NULL name. */
+/* stream (bytes), udp (packets delivered), turns (round trips), connections, the last two also with ends that sleep
+ * while they wait; ends with a NULL name. */
 extern const struct measure measures[];
 
 #endif

@@ -3,13 +3,45 @@
 #include "pair.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
+/* Between two looks at a socket: each holds its lock, which what arrives wants too. */
+#define GLANCE_NS NS_PER_US
 #define UDP_BATCH 64
 #define UDP_BYTES 64
 #define POLL_NS	  (20 * NS_PER_US)
+
+ssize_t pair_receive(const struct pair *p, enum pair_server server, int fd, char *byte)
+{
+	for (;;) {
+		bool polled = p->polled == server;
+		ssize_t n = recv(fd, byte, 1, polled ? MSG_DONTWAIT : 0);
+
+		if (n >= 0 || errno != EAGAIN || !polled)
+			return n;
+		bench_wait_until(bench_now_ns() + GLANCE_NS);
+	}
+}
+
+/* The next connection, of a listener that doesn't block. */
+static int next_connection(const struct pair *p)
+{
+	struct pollfd wait = {.fd = p->listener, .events = POLLIN};
+	int fd;
+
+	for (;;) {
+		if (p->polled != SERVER_CONNECTIONS && poll(&wait, 1, -1) < 0)
+			return -errno;
+		fd = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC);
+		if (fd >= 0 || errno != EAGAIN)
+			return fd < 0 ? -errno : fd;
+		bench_wait_until(bench_now_ns() + GLANCE_NS);
+	}
+}
 
 static void *serve_stream(void *argument)
 {
@@ -27,7 +59,7 @@ static void *serve_turns(void *argument)
 	struct pair *p = argument;
 	char byte;
 
-	while (recv(p->turns_server, &byte, 1, 0) == 1)
+	while (pair_receive(p, SERVER_TURNS, p->turns_server, &byte) == 1)
 		if (send(p->turns_server, &byte, 1, MSG_NOSIGNAL) != 1)
 			break;
 	return NULL;
@@ -39,12 +71,12 @@ static void *serve_connections(void *argument)
 	struct pair *p = argument;
 
 	for (;;) {
-		_cleanup_close_ int fd = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC);
+		_cleanup_close_ int fd = next_connection(p);
 		char byte;
 
 		if (fd < 0)
 			return NULL;
-		if (recv(fd, &byte, 1, 0) == 1)
+		if (pair_receive(p, SERVER_CONNECTIONS, fd, &byte) == 1)
 			send(fd, &byte, 1, MSG_NOSIGNAL);
 	}
 }
@@ -70,11 +102,12 @@ static void *serve_udp(void *argument)
 	messages[0].msg_hdr.msg_name = &from;
 	for (;;) {
 		messages[0].msg_hdr.msg_namelen = sizeof(from);
-		int n = recvmmsg(p->udp_server, messages, UDP_BATCH, p->polled ? MSG_DONTWAIT : MSG_WAITFORONE, NULL);
+		int n = recvmmsg(p->udp_server, messages, UDP_BATCH,
+				 p->polled == SERVER_UDP ? MSG_DONTWAIT : MSG_WAITFORONE, NULL);
 
 		if (n < 0 && errno != EAGAIN)
 			return NULL;
-		if (n < UDP_BATCH && p->polled)
+		if (n < UDP_BATCH && p->polled == SERVER_UDP)
 			bench_wait_until(bench_now_ns() + POLL_NS);
 		if (n < 0)
 			continue;
@@ -133,6 +166,8 @@ static int open_server(struct pair *p, const char *server)
 		return rc;
 	p->listener = bound(p, SOCK_STREAM);
 	p->udp_server = bound(p, SOCK_DGRAM);
+	if (p->listener >= 0 && fcntl(p->listener, F_SETFL, O_NONBLOCK))
+		return -errno;
 	return p->listener < 0 ? p->listener : p->udp_server < 0 ? p->udp_server : 0;
 }
 
@@ -145,11 +180,11 @@ static int open_client(struct pair *p)
 	p->stream = connected(p, SOCK_STREAM);
 	if (p->stream < 0)
 		return p->stream;
-	p->stream_server = accept(p->listener, NULL, NULL);
+	p->stream_server = next_connection(p);
 	p->turns = connected(p, SOCK_STREAM);
 	if (p->turns < 0)
 		return p->turns;
-	p->turns_server = accept(p->listener, NULL, NULL);
+	p->turns_server = next_connection(p);
 	p->udp = connected(p, SOCK_DGRAM);
 	return p->udp < 0 ? p->udp : 0;
 }

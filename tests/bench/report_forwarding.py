@@ -10,8 +10,10 @@ import statistics
 import figures
 import svg
 
-MEASURES = {"stream": "stream", "udp": "UDP packets/s", "turns": "round trips/s", "connections": "connections/s"}
-UNITS = {"stream": "MB/s", "udp": "packets/s", "turns": "/s", "connections": "/s"}
+MEASURES = {"stream": "stream", "udp": "UDP packets/s", "turns": "round trips/s", "connections": "connections/s",
+            "turns-asleep": "round trips/s, ends asleep", "connections-asleep": "connections/s, ends asleep"}
+UNITS = {"stream": "MB/s", "udp": "packets/s", "turns": "/s", "connections": "/s", "turns-asleep": "/s",
+         "connections-asleep": "/s"}
 OURS = ["vpcd-within", "vpcd-across"]
 PEERS = ["bridge", "nft-set", "nft-list", "iptables-list", "direct"]
 # BENCH: what our ratio must be, and what it should be; for 10,000 rules.
@@ -76,7 +78,8 @@ def add_absolute(found, slices):
 def add_latencies(found, path):
     with open(path, newline="") as f:
         for measure, name, p50, p99, _ in csv.reader(f):
-            what = {"turns": "round trip", "connections": "connection"}[measure]
+            what = {"turns": "round trip", "connections": "connection", "turns-asleep": "round trip, ends asleep",
+                    "connections-asleep": "connection, ends asleep"}[measure]
             found.add(f"{what} p50: {name}", int(p50) / 1000, "µs")
             found.add(f"{what} p99: {name}", int(p99) / 1000, "µs")
 
