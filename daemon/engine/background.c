@@ -201,8 +201,6 @@ int expire_start(struct engine *e)
 
 /* --- the store's WAL --------------------------------------------------------------------------------- */
 
-#define CHECKPOINT_COMMITS 1000
-
 static int checkpoint_run(void *data)
 {
 	return store_checkpoint(((struct engine *)data)->state_dir);
@@ -219,8 +217,9 @@ static void checkpoint_done(void *data, int result)
 
 void expire_note_commit(struct engine *e)
 {
-	if (++e->commits_since_checkpoint < CHECKPOINT_COMMITS || e->checkpointing)
+	e->uncheckpointed = true;
+	if (e->checkpointing || !store_checkpoint_due(e->store))
 		return;
-	e->commits_since_checkpoint = 0;
+	e->uncheckpointed = false;
 	e->checkpointing = worker_submit(e->worker, WORKER_KERNEL, checkpoint_run, checkpoint_done, NULL, e) == 0;
 }

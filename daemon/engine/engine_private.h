@@ -39,6 +39,7 @@ struct engine {
 
 	struct model *model;
 	struct store *store;
+	uint32_t rules_reserved; /* next_rule in the store; 0: none, or all numbers were given */
 	struct tables *tables;
 	struct net *net;
 	struct worker *worker;
@@ -68,7 +69,7 @@ struct engine {
 	size_t n_dirty;
 	unsigned repair_failures; /* in a row; spaces the retries */
 	bool checkpointing;
-	uint64_t commits_since_checkpoint;
+	bool uncheckpointed; /* committed to since a checkpoint began */
 	uint32_t walked; /* tables_walked() as was last told */
 
 	sd_event_source *events_source;
