@@ -229,7 +229,7 @@ void engine_free(struct engine *e)
 	worker_free(e->worker);
 	e->worker = NULL;
 	verdicts_close(e);
-	sd_event_source_unref(e->expire_timer);
+	expire_end(e);
 	sd_event_source_unref(e->attach_timer);
 	sd_event_source_unref(e->repair_timer);
 	sd_event_source_unref(e->check_timer);

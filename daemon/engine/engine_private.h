@@ -61,7 +61,9 @@ struct engine {
 	enum flows_mode owed_flows; /* by a start: what a change before it promised, and may not have kept */
 	uint32_t owed_drain_s;
 
+	struct tables_expiry *expiry; /* the worker's while it reads */
 	sd_event_source *expire_timer;
+	sd_event_source *expire_step;
 	sd_event_source *check_timer;
 	uint32_t checked_vpc; /* the one that was looked at last without cause */
 	sd_event_source *repair_timer;
@@ -70,7 +72,7 @@ struct engine {
 	unsigned repair_failures; /* in a row; spaces the retries */
 	bool checkpointing;
 	bool uncheckpointed; /* committed to since a checkpoint began */
-	uint32_t walked; /* tables_walked() as was last told */
+	uint32_t walked;     /* tables_walked() as was last told */
 
 	sd_event_source *events_source;
 	struct verdict_listener *listeners;
@@ -101,6 +103,8 @@ void engine_retire(struct engine *e, struct tables_change *c);
 void engine_attach_links(struct engine *e);
 /* For a job that waits for them (e->waiting): now. Returns false when none is missing: there is nothing to wait for. */
 bool engine_attach_hurry(struct engine *e);
+/* After each commit: has the store's log moved into its file, on the worker, when there is enough of it. */
+void checkpoint_when_due(struct engine *e);
 
 /* --- workloads.c: opening what a request names --- */
 
@@ -156,8 +160,9 @@ const char *verdicts_rule_id(const struct engine *e, uint32_t number);
 void verdicts_close(struct engine *e);
 
 /* --- expire.c --- */
+/* Begins to look for flows that have ended, for as long as the engine lives. */
 int expire_start(struct engine *e);
-/* Counts a commit; moves the WAL into the file when it has grown. */
-void expire_note_commit(struct engine *e);
+/* After the worker's end. Fine without expire_start. */
+void expire_end(struct engine *e);
 
 #endif

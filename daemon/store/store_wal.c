@@ -2,10 +2,10 @@
 /*
  * The log that commits are appended to (state.db-wal): written over in place, and moved into the file by the worker.
  *
- * An fdatasync of a file that has grown waits for the file system's journal as well, and for whoever else is in it: half
- * of a commit's time, and most of its longest times. So the log has its size from the start. SQLite takes what follows
- * the last good frame for the end (https://www.sqlite.org/fileformat2.html#the_write_ahead_log, 4.4): zeros are no
- * frame, and no header either.
+ * An fdatasync of a file that has grown waits for the file system's journal as well, and for whoever else is in it:
+ * half of a commit's time, and most of its longest times. So the log has its size from the start. SQLite takes what
+ * follows the last good frame for the end (https://www.sqlite.org/fileformat2.html#the_write_ahead_log, 4.4): zeros are
+ * no frame, and no header either.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,15 +14,15 @@
 
 #include "store/store_internal.h"
 
-#define WAL_RESERVED_BYTES  (8 * 1024 * 1024)
+#define WAL_RESERVED_BYTES (8 * 1024 * 1024)
 /* What is written between checkpoints: with what is committed while one runs, it fits what is reserved. */
-#define WAL_DUE_BYTES	    (4 * 1024 * 1024)
+#define WAL_DUE_BYTES	   (4 * 1024 * 1024)
 /* A log that only grows, since commits come too fast for it to start anew, may grow to this before a checkpoint makes
  * writers wait for the rest of it. A larger one is cut to this when it starts anew. */
-#define WAL_MAX_BYTES	    (64 * 1024 * 1024)
-#define WAL_FRAME_BYTES	    (4096 + 24) /* a page and its header; a page of the default size */
-#define CHECKPOINT_BUSY_MS  5000
-#define ZEROS_BYTES	    (64 * 1024)
+#define WAL_MAX_BYTES	   (64 * 1024 * 1024)
+#define WAL_FRAME_BYTES	   (4096 + 24) /* a page and its header; a page of the default size */
+#define CHECKPOINT_BUSY_MS 5000
+#define ZEROS_BYTES	   (64 * 1024)
 
 static char *wal_path(const char *database)
 {
