@@ -132,9 +132,9 @@ static int make_event(sd_event **ret)
 	return 0;
 }
 
-/* A change is small and somebody waits for it, perhaps to cut an attacker off: it goes before what workloads do with the
- * CPUs. Not in real time: large requests would keep the kernel's own threads from theirs. Whoever has set another value
- * (Nice= in the unit, or nice) is obeyed; who may not raise it runs as before. */
+/* A change is small and somebody waits for it, perhaps to cut an attacker off: it goes before what workloads do with
+ * the CPUs. Not in real time: large requests would keep the kernel's own threads from theirs. Whoever has set another
+ * value (Nice= in the unit, or nice) is obeyed; who may not raise it runs as before. */
 #define NICE (-10)
 
 static void go_before_workloads(void)
