@@ -172,8 +172,8 @@ newest_rule()
 }
 
 @test "a rule's number is not given again, be it that nothing is left of it and vpcd was killed" {
-	local number last=0 round
-	for round in 1 2 3; do
+	local number last=0
+	for _ in 1 2 3; do
 		ctl sg authorize "$P-b" ingress tcp 9 --cidr 192.0.2.0/24
 		number=$(newest_rule)
 		[ "$number" -gt "$last" ]
