@@ -9,7 +9,7 @@
  *
  * expected_attach_type stays 0: the same programs run as clsact filters and as tcx links.
  */
-#include "lib/fast.h"
+#include "lib/connection.h"
 #include "lib/ingress.h"
 #include "lib/sweep.h"
 
@@ -18,6 +18,20 @@ char datapath_license[] SEC("license") = "GPL";
 /* How often a packet is judged again because the state was overtaken while it was read. */
 #define TRIES 3
 
+/* The ways past the scratch, for what is plain and well known. */
+static __noinline int straight(struct __sk_buff *skb)
+{
+	struct plain p;
+	__u64 h;
+	int rc;
+
+	if (!plain_read(skb, &p))
+		return FAST_NOT;
+	h = recent_hash(p.src, p.dst, p.ports, skb->ifindex);
+	rc = fast_from_workload(skb, &p, h);
+	return rc < 0 && p.tcp ? connection_from_workload(skb, &p, h) : rc;
+}
+
 SEC("tc")
 int from_workload(struct __sk_buff *skb)
 {
@@ -25,7 +39,7 @@ int from_workload(struct __sk_buff *skb)
 	int rc;
 
 	skb->mark = 0;
-	rc = fast_from_workload(skb);
+	rc = straight(skb);
 	if (rc != FAST_NOT)
 		return rc;
 	s = scratch_get(SCRATCH_PACKET);
@@ -41,7 +55,7 @@ int from_workload(struct __sk_buff *skb)
 		skb->mark = VPC_MARK_ANSWER | (skb->ifindex & VPC_NUMBER_MASK);
 		return (int)bpf_redirect(skb->ifindex, 0);
 	}
-	return drop_packet(s, rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
+	return drop_packet(rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
 }
 
 SEC("tc")
@@ -60,7 +74,7 @@ int to_workload(struct __sk_buff *skb)
 	for (__u32 i = 0; i < TRIES && rc == AGAIN; i++)
 		rc = ingress_judge(skb);
 	if (rc != PASS)
-		return drop_packet(s, rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
+		return drop_packet(rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
 	skb->mark = 0;
 	count_rx(s->me, s->length);
 	return TC_ACT_OK;

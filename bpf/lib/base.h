@@ -133,7 +133,7 @@ struct policy_walk {
 };
 
 struct scratch {
-	__u64 barrier;
+	__u64 barrier; /* for barrier_order() */
 	__u64 epoch;
 	__u64 now_ns;	  /* CLOCK_MONOTONIC, coarse */
 	__u64 gen_revoke; /* of the local sides: the newest */
@@ -200,15 +200,15 @@ static __always_inline struct scratch *scratch_get(__u32 which)
  * x86 keeps loads among themselves and stores among themselves in order (Intel SDM 3A 9.2.2), so only the compiler has
  * to be told; and an atomic operation here costs a packet as much as a lookup in an array. Elsewhere: clang 14 has no
  * acquire for BPF; an atomic add whose value is used (else it is made a plain one, which orders nothing on arm64) is a
- * full barrier.
+ * full barrier. word: of this CPU, for that alone.
  */
-static __always_inline void barrier_order(struct scratch *s)
+static __always_inline void barrier_order(__u64 *word)
 {
 #ifdef __TARGET_ARCH_x86
-	(void)s;
+	(void)word;
 	asm volatile("" : : : "memory");
 #else
-	__u64 value = __sync_fetch_and_add(&s->barrier, 1);
+	__u64 value = __sync_fetch_and_add(word, 1);
 
 	asm volatile("" : : "r"(value) : "memory");
 #endif

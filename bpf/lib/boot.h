@@ -66,7 +66,7 @@ static __always_inline struct vpc_boot_options *boot_options(struct scratch *s, 
 	if (!space)
 		return 0;
 	b->version = READ_ONCE(space->version);
-	barrier_order(s);
+	barrier_order(&s->barrier);
 	return b->version & 1 ? &space->slot[1] : &space->slot[0];
 }
 
@@ -77,7 +77,7 @@ static __always_inline int boot_options_stood(struct scratch *s, struct boot_scr
 	__u32 number = s->vpc;
 	struct vpc_boot_space *space = bpf_map_lookup_elem(&boot_space, &number);
 
-	barrier_order(s);
+	barrier_order(&s->barrier);
 	return space && READ_ONCE(space->version) == b->version;
 }
 

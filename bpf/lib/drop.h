@@ -17,11 +17,15 @@ static __always_inline void drop_count(__u32 number, int reason)
 }
 
 /* Counts the drop at the ENI whose rules refused (the scratch's culprit), else at the one whose port this is. */
-static __always_inline int drop_packet(struct scratch *s, int reason)
+__noinline int drop_packet(int reason)
 {
-	__u32 number = s->culprit ? s->culprit : s->me;
-	__u32 direction = s->culprit ? s->culprit_direction : s->direction;
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	__u32 number, direction;
 
+	if (!s)
+		return TC_ACT_SHOT;
+	number = s->culprit ? s->culprit : s->me;
+	direction = s->culprit ? s->culprit_direction : s->direction;
 	drop_count(number, reason);
 	if (event_wanted(VPC_LISTEN_DROPS))
 		event_drop(s, number, direction, reason);

@@ -195,7 +195,7 @@ __noinline int egress_judge(struct __sk_buff *skb)
 static __always_inline enum way deliver_way(struct __sk_buff *skb, struct scratch *s, struct vpc_eni **to)
 {
 	const struct packet *p = &s->packet;
-	struct frame f = {.dmac = s->dmac, .bytes = skb->len - ETH_HLEN, .hop_limit = p->hop_limit};
+	struct frame f = {.macs = s->dmac, .bytes = skb->len - ETH_HLEN, .hop_limit = p->hop_limit};
 	__u32 plain = p->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 	struct vpc_eni *me = eni_get(s->me);
 
@@ -210,8 +210,9 @@ static __always_inline enum way deliver_way(struct __sk_buff *skb, struct scratc
 	return redirect_way(skb, me, *to, &f);
 }
 
-/* Lets an allowed packet go on. */
-static __always_inline int deliver(struct __sk_buff *skb, struct scratch *s)
+/* Lets an allowed packet go on. Not inline: its stack would be from_workload's, which all ways have (512 bytes on 6.1).
+ */
+static __noinline int deliver(struct __sk_buff *skb, struct scratch *s)
 {
 	struct vpc_eni *to = 0;
 	enum way way = deliver_way(skb, s, &to);

@@ -48,17 +48,27 @@ static __always_inline u32_alias *flow_word(struct vpc_flow *f)
 	return (u32_alias *)&f->state;
 }
 
-/* Digest of the key in the scratch. Never 0. */
+#define FLOW_KEY_WORDS (sizeof(struct vpc_flow_key) / sizeof(__u32))
+
+/* Two words of a key at once. By their halves: a load of what two stores have just written would wait for both. */
+static __always_inline __u64 flow_mix(__u64 h, const u32_alias *w)
+{
+	h = (h ^ ((__u64)w[1] << 32 | w[0])) * 0xff51afd7ed558ccdull;
+	return h ^ h >> 32;
+}
+
+/* Digest of a key. Never 0. Two chains side by side, since each of their links waits for the one before. */
 static __always_inline __u64 flow_tag(const struct vpc_flow_key *k)
 {
-	const u64_alias *w = (const u64_alias *)k;
-	__u64 h = 0x9e3779b97f4a7c15ull;
+	const u32_alias *w = (const u32_alias *)k;
+	__u64 a = 0x9e3779b97f4a7c15ull, b = 0xc4ceb9fe1a85ec53ull;
 
-	for (__u32 i = 0; i < sizeof(*k) / 8; i++) {
-		h = (h ^ w[i]) * 0xff51afd7ed558ccdull;
-		h ^= h >> 32;
+	for (__u32 i = 0; i < FLOW_KEY_WORDS / 2; i += 2) {
+		a = flow_mix(a, w + i);
+		b = flow_mix(b, w + FLOW_KEY_WORDS / 2 + i);
 	}
-	return h | 1;
+	a = (a + (b << 32 | b >> 32)) * 0xc4ceb9fe1a85ec53ull;
+	return (a ^ a >> 32) | 1;
 }
 
 /* Whether a comes after b, by bytes. */
@@ -129,9 +139,9 @@ static __always_inline struct vpc_flow *flow_get(struct scratch *s)
 	s->found = 0;
 	if (!f)
 		return 0;
-	recent_begin(s, READ_ONCE(f->created_ns));
+	s->version = recent_begin(&s->barrier, s->tag, recent_worth(s->now_ns, READ_ONCE(f->created_ns)));
 	s->fl.epoch = READ_ONCE(f->epoch);
-	barrier_order(s);
+	barrier_order(&s->barrier);
 	s->fl.last_seen_ns = READ_ONCE(f->last_seen_ns);
 	s->fl.created_ns = f->created_ns;
 	s->fl.grace_until_ns = READ_ONCE(f->grace_until_ns);
@@ -236,12 +246,12 @@ static __always_inline void budget_release(struct vpc_flow *f)
 /* --- entries ------------------------------------------------------------------------------------------------------ */
 
 /* Takes the key out of `flow`, where f is its entry. */
-static __always_inline void flow_leave(struct scratch *s, struct vpc_flow *f)
+static __always_inline void flow_leave(const struct vpc_flow_key *key, __u64 tag, struct vpc_flow *f)
 {
-	if (!f || READ_ONCE(f->tag) != s->tag)
+	if (!f || READ_ONCE(f->tag) != tag)
 		return;
 	budget_release(f);
-	bpf_map_delete_elem(&flow, &s->key);
+	bpf_map_delete_elem(&flow, key);
 }
 
 /* Idle seconds, the smaller of the local sides'. which_idle: offset of the timeout in struct vpc_eni. */
@@ -303,8 +313,8 @@ __noinline int flow_insert(__u32 which, __u32 replace)
 	if (rc)
 		return rc == -17 /* EEXIST */ ? PASS : VPC_DROP_FLOW_TABLE;
 	if (replace) {
-		flow_leave(s, bpf_map_lookup_elem(&flow, &s->key));
-		version_raise(s, s->tag);
+		flow_leave(&s->key, s->tag, bpf_map_lookup_elem(&flow, &s->key));
+		version_raise(&s->barrier, s->tag);
 	}
 	return PASS;
 }
@@ -352,7 +362,7 @@ static __always_inline int flow_copy(struct scratch *s, struct vpc_flow *f)
 {
 	__u64 epoch = READ_ONCE(f->epoch);
 
-	barrier_order(s);
+	barrier_order(&s->barrier);
 	__builtin_memcpy(&s->fl, f, sizeof(s->fl));
 	s->fl.epoch = epoch;
 	return s->fl.tag == s->tag && s->fl.state != VPC_FLOW_TOMBSTONE;
@@ -395,18 +405,18 @@ __noinline int flow_demote(__u32 which)
 	return flow_insert(which, 1);
 }
 
-/* Writes a new state and what goes with it; the copy in fl has it already, `old` is the word as it was read. Returns
+/* Writes a new state and what goes with it; the copy has it already, `old` is the word as it was read. Returns
  * whether it took: not if another CPU was faster. */
-static __always_inline int flow_write_state(struct scratch *s, struct vpc_flow *f, const struct vpc_flow *copy,
-					    __u32 old)
+static __always_inline int flow_write_state(__u64 *barrier, __u64 now_ns, struct vpc_flow *f,
+					    const struct vpc_flow *copy, __u32 old)
 {
 	WRITE_ONCE(f->saved_state, copy->saved_state);
 	WRITE_ONCE(f->last_ack, copy->last_ack);
 	if (__sync_val_compare_and_swap(flow_word(f), old, READ_ONCE(*flow_word((struct vpc_flow *)copy))) != old)
 		return 0;
 	WRITE_ONCE(f->timeout_s, copy->timeout_s);
-	if (recent_worth(s, copy->created_ns))
-		version_raise(s, copy->tag);
+	if (recent_worth(now_ns, copy->created_ns))
+		version_raise(barrier, copy->tag);
 	return 1;
 }
 
@@ -420,13 +430,13 @@ static __always_inline void flow_bury(struct scratch *s, struct vpc_flow *f, __u
 	if (was != VPC_FLOW_TOMBSTONE && was != VPC_FLOW_RESET) /* a RESET one has saved what it was before */
 		WRITE_ONCE(f->saved_state, was);
 	WRITE_ONCE(f->state, VPC_FLOW_TOMBSTONE);
-	barrier_order(s);
+	barrier_order(&s->barrier);
 	WRITE_ONCE(f->epoch, epoch);
 	WRITE_ONCE(f->timeout_s, FLOW_TOMBSTONE_S);
 	WRITE_ONCE(f->last_seen_ns, s->now_ns);
 	WRITE_ONCE(f->grace_until_ns, 0);
 	budget_release(f);
-	version_raise(s, s->tag);
+	version_raise(&s->barrier, s->tag);
 }
 
 #endif

@@ -9,14 +9,14 @@
 #include "lib/flow.h"
 #include "lib/policy.h"
 
-static __always_inline void judge_count(struct scratch *s, __u32 number, __u64 now_boot_ns)
+static __always_inline void judge_count(__u32 number, __u32 length, __u64 now_boot_ns)
 {
 	struct vpc_row_stat *stat = number ? bpf_map_lookup_elem(&row_stat, &number) : 0;
 
 	if (!stat)
 		return;
 	__sync_fetch_and_add(&stat->packets, 1);
-	__sync_fetch_and_add(&stat->bytes, s->length);
+	__sync_fetch_and_add(&stat->bytes, length);
 	WRITE_ONCE(stat->last_used_ns, now_boot_ns);
 }
 
@@ -71,8 +71,8 @@ __noinline int judge_opening(__u32 which)
 	if (s->length) {
 		__u64 now_boot_ns = bpf_ktime_get_boot_ns();
 
-		judge_count(s, s->rows[0], now_boot_ns);
-		judge_count(s, s->rows[1], now_boot_ns);
+		judge_count(s->rows[0], s->length, now_boot_ns);
+		judge_count(s->rows[1], s->length, now_boot_ns);
 	}
 	return PASS;
 }

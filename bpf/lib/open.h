@@ -4,6 +4,7 @@
 #define BPF_LIB_OPEN_H
 
 #include "lib/admit.h"
+#include "lib/opening.h"
 
 /* Takes the tombstone in the scratch's fl, whose opening is allowed again, back to what it was. AGAIN, or FLOW_TABLE.
  */
@@ -186,6 +187,8 @@ __noinline int open_flow(__u32 which, int how)
 	if (rc)
 		return rc;
 	event_flow(which, VPC_EVENT_OPEN);
+	if (s->direction == VPC_EGRESS && !s->via && s->fl.state == VPC_FLOW_SYN_SENT)
+		opening_note(s);
 	if (s->fl.state == VPC_FLOW_ESTABLISHED)
 		flow_promote(which);
 	return PASS;

@@ -55,7 +55,7 @@ struct {
 /* A digest of what stands in each slot, all within a few cache lines. A connection's first packets find nothing here,
  * and an entry is a line that nobody else wants: a look at it costs a connection more than all else that this saves. */
 struct recent_marks {
-	__u16 mark[RECENT_SLOTS];
+	__u8 mark[RECENT_SLOTS];
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -93,7 +93,7 @@ static __always_inline __u32 recent_slot_of(__u64 h)
 	return (__u32)(h >> 48) & (RECENT_SLOTS - 1);
 }
 
-static __always_inline __u16 *recent_mark(__u64 h)
+static __always_inline __u8 *recent_mark(__u64 h)
 {
 	__u32 zero = 0;
 	struct recent_marks *marks = bpf_map_lookup_elem(&recent_marks_of_cpu, &zero);
@@ -102,9 +102,9 @@ static __always_inline __u16 *recent_mark(__u64 h)
 }
 
 /* Never 0: that is an empty slot's. */
-static __always_inline __u16 recent_mark_of(__u64 h)
+static __always_inline __u8 recent_mark_of(__u64 h)
 {
-	return (__u16)(h >> 32 | 1);
+	return (__u8)(h >> 32 | 1);
 }
 
 static __always_inline struct recent *recent_slot(__u64 h)
@@ -117,7 +117,7 @@ static __always_inline struct recent *recent_slot(__u64 h)
 /* What is remembered under the hash, if it may be this. */
 static __always_inline struct recent *recent_find(__u64 h)
 {
-	__u16 *mark = recent_mark(h);
+	__u8 *mark = recent_mark(h);
 
 	return mark && *mark == recent_mark_of(h) ? recent_slot(h) : 0;
 }
@@ -131,11 +131,11 @@ static __always_inline __u32 *version_of(__u64 tag)
 }
 
 /* To be called after a change of a flow's state is in its table. */
-static __always_inline void version_raise(struct scratch *s, __u64 tag)
+static __always_inline void version_raise(__u64 *barrier, __u64 tag)
 {
 	__u32 *version = version_of(tag);
 
-	barrier_order(s);
+	barrier_order(barrier);
 	if (version)
 		__sync_fetch_and_add(version, 1);
 }
@@ -144,30 +144,42 @@ static __always_inline void version_raise(struct scratch *s, __u64 tag)
  * is remembered of so young a flow, and so nobody need be told of its changes. A CPU whose clock ticks while another
  * changes the state may remember what was before, for a second: the flow's next step waits so long. A cut never
  * depends on this (flow_bury). */
-static __always_inline int recent_worth(const struct scratch *s, __u64 created_ns)
+static __always_inline int recent_worth(__u64 now_ns, __u64 created_ns)
 {
-	return s->now_ns != created_ns;
+	return now_ns != created_ns;
 }
 
-/* To be called before the entry's epoch and state are read. */
-static __always_inline void recent_begin(struct scratch *s, __u64 created_ns)
+/* To be called before the entry's epoch and state are read. Returns the version that an entry made of them has. */
+static __always_inline __u32 recent_begin(__u64 *barrier, __u64 tag, int worth)
 {
-	__u32 *version = recent_worth(s, created_ns) ? version_of(s->tag) : 0;
+	__u32 *version = worth ? version_of(tag) : 0, number = version ? READ_ONCE(*version) : 0;
 
-	s->version = version ? READ_ONCE(*version) : 0;
-	barrier_order(s);
+	barrier_order(barrier);
+	return number;
 }
 
 /* What is remembered of side number with its set, at the packet's epoch; whether it still holds. The order doesn't
  * matter: what is taken away for good has gen_any raised a grace period before the row is cleared, and a cleared row
  * has none. */
-static __always_inline int recent_side(const struct vpc_eni *e, __u32 incarnation, __u32 groups_of,
-				       const struct recent *r)
+static __always_inline int recent_side(const struct vpc_eni *e, __u32 incarnation, __u32 groups_of, __u64 judged,
+				       __u64 noted)
 {
 	struct vpc_set *groups = bpf_map_lookup_elem(&set, &groups_of);
 
-	return groups && READ_ONCE(e->incarnation) == incarnation && READ_ONCE(e->gen_any) - 1 < r->noted &&
-	       READ_ONCE(e->gen_revoke) <= r->judged && READ_ONCE(groups->gen_revoke) <= r->judged;
+	return groups && READ_ONCE(e->incarnation) == incarnation && READ_ONCE(e->gen_any) - 1 < noted &&
+	       READ_ONCE(e->gen_revoke) <= judged && READ_ONCE(groups->gen_revoke) <= judged;
+}
+
+/* The slot that is to be filled with what has this hash. */
+static __always_inline struct recent *recent_take(__u64 h)
+{
+	struct recent *r = recent_slot(h);
+	__u8 *mark = recent_mark(h);
+
+	if (!r || !mark)
+		return 0;
+	*mark = recent_mark_of(h);
+	return r;
 }
 
 /* Remembers the packet in the scratch, which the flow in its fl has let through (or doesn't, where the long way has
@@ -176,8 +188,6 @@ static __always_inline void recent_note(struct scratch *s)
 {
 	const struct packet *p = &s->packet;
 	struct recent *r;
-	__u16 *mark;
-	__u64 h;
 	__u32 own = s->own & 1, other = own ^ 1;
 	__u32 ports = (__u32)p->dport << 16 | p->sport;
 	__u32 src = p->src[3], dst = p->dst[3];
@@ -186,12 +196,9 @@ static __always_inline void recent_note(struct scratch *s)
 		src = recent_digest6(p->src);
 		dst = recent_digest6(p->dst);
 	}
-	h = recent_hash(src, dst, ports, s->me);
-	r = recent_slot(h);
-	mark = recent_mark(h);
-	if (!r || !mark)
+	r = recent_take(recent_hash(src, dst, ports, s->me));
+	if (!r)
 		return;
-	*mark = recent_mark_of(h);
 	r->src = src;
 	r->dst = dst;
 	r->ports = ports;

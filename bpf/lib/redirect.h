@@ -23,7 +23,7 @@ enum way {
 
 /* What of a frame decides about its way. */
 struct frame {
-	const __u8 *dmac;
+	const __u8 *macs; /* destination, source */
 	__u32 bytes;	 /* from the IP header on, with what lies behind the packet: bridges look at the frame's length,
 			  * and a guest may call 60,000 bytes a packet of 100 */
 	__u32 headers;	 /* bytes of IP and upper header: what each segment of a GSO packet begins with */
@@ -42,9 +42,9 @@ static __always_inline __u32 redirect_biggest(const struct __sk_buff *skb, const
 static __always_inline enum way redirect_way(const struct __sk_buff *skb, const struct vpc_eni *me,
 					     const struct vpc_eni *to, const struct frame *f)
 {
-	int routed = mac_equal(f->dmac, me->gateway_mac);
+	int routed = mac_equal(f->macs, me->gateway_mac);
 
-	if (!routed && (to->subnet != me->subnet || !mac_equal(f->dmac, to->mac)))
+	if (!routed && (to->subnet != me->subnet || !mac_equal(f->macs, to->mac)))
 		return WAY_NONE;
 	if (!(READ_ONCE(to->flags) & (VPC_ENI_PEER_REDIRECT | VPC_ENI_TAP)))
 		return WAY_UP;
@@ -106,6 +106,9 @@ static __noinline int redirect_route(struct __sk_buff *skb, const struct vpc_eni
 	return (int)bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0);
 }
 
+/* What helpers return of TC_ACT_…: the mask says to the verifier that it isn't negative. */
+#define REDIRECT_ACT 0xf
+
 /* Sends a packet that was let through to ENI `number`, whose row is `to`. Counts both. Returns what the program ends
  * with. */
 static __always_inline int redirect_to(struct __sk_buff *skb, const struct vpc_eni *to, __u32 number, enum way way)
@@ -117,13 +120,13 @@ static __always_inline int redirect_to(struct __sk_buff *skb, const struct vpc_e
 	count_tx(me, length);
 	if (READ_ONCE(to->flags) & VPC_ENI_TAP) {
 		skb->mark = VPC_MARK_ENI | (me & VPC_NUMBER_MASK);
-		return (int)bpf_redirect(number, 0);
+		return (int)bpf_redirect(number, 0) & REDIRECT_ACT;
 	}
 	count_rx(number, length);
 	if (skb->pkt_type != PACKET_HOST)
 		bpf_skb_change_type(skb, PACKET_HOST);
 	skb->tstamp = 0;
-	return (int)bpf_redirect_peer(number, 0);
+	return (int)bpf_redirect_peer(number, 0) & REDIRECT_ACT;
 }
 
 /* Lets a packet that was let through go on to bridge and router, with the mark that says at which port it entered. */

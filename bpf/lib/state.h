@@ -14,7 +14,7 @@ static __always_inline void state_begin(struct scratch *s)
 	struct vpc_ctl *c = bpf_map_lookup_elem(&ctl, &zero);
 
 	s->epoch = c ? READ_ONCE(c->epoch) : 0;
-	barrier_order(s);
+	barrier_order(&s->barrier);
 }
 
 static __always_inline int row_visible(__u64 born, __u64 died, __u64 epoch)

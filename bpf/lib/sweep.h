@@ -28,7 +28,7 @@ static __always_inline __u8 sweep_expire(struct scratch *s)
 	if (!f || (!flow_expired(f, s->now_ns) && !sweep_is_orphan(f)))
 		return VPC_SWEPT_NOTHING;
 	if (s->in_flow)
-		flow_leave(s, f);
+		flow_leave(&s->key, s->tag, f);
 	else
 		bpf_map_delete_elem(&flow_new, &s->key);
 	return VPC_SWEPT_DONE;

@@ -82,13 +82,13 @@ static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, 
 		return AGAIN;
 	WRITE_ONCE(f->incarnation[own & 1], s->my_incarnation);
 	WRITE_ONCE(f->rule[own & 1], s->rules[own & 1]);
-	barrier_order(s);
+	barrier_order(&s->barrier);
 	if (!__sync_val_compare_and_swap(&f->eni[own & 1], 0, s->me) && (s->fl.flags & VPC_FLOW_BUDGETED))
 		budget_add(s->me, s->my_incarnation, 1);
 	/* The others' judgement may be newer than this one, or be renewed just now without it: all are judged again. */
-	barrier_order(s);
+	barrier_order(&s->barrier);
 	WRITE_ONCE(f->epoch, 0);
-	version_raise(s, s->tag);
+	version_raise(&s->barrier, s->tag);
 	return AGAIN;
 }
 
@@ -186,20 +186,22 @@ static __always_inline void track_move(struct scratch *s)
 static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __u32 from)
 {
 	__u32 old = *flow_word(&s->fl), moved = 0, settles = 0;
+	__u8 was = s->fl.state;
 	int stale = (__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS;
 
 	if (s->in_flow && s->packet.proto == IPPROTO_TCP && tcp_over(&s->fl, &s->packet, from)) {
-		flow_leave(s, f);
-		if (recent_worth(s, s->fl.created_ns))
-			version_raise(s, s->tag);
+		flow_leave(&s->key, s->tag, f);
+		if (recent_worth(s->now_ns, s->fl.created_ns))
+			version_raise(&s->barrier, s->tag);
 		return;
 	}
 	track_next(s, from);
 	if (s->fl.state == VPC_FLOW_ESTABLISHED && (s->fl.flags & VPC_FLOW_HALF_OPEN))
 		settles = (__u32)flow_settle(&s->fl);
 	if (*flow_word(&s->fl) != old) {
-		s->fl.timeout_s = flow_timeout(&s->fl, s->packet.proto);
-		if (READ_ONCE(f->tag) != s->tag || !flow_write_state(s, f, &s->fl, old))
+		if (s->fl.state != was)
+			s->fl.timeout_s = flow_timeout(&s->fl, s->packet.proto);
+		if (READ_ONCE(f->tag) != s->tag || !flow_write_state(&s->barrier, s->now_ns, f, &s->fl, old))
 			return;
 		moved = 1;
 		if (settles)
@@ -222,7 +224,7 @@ static __always_inline int track_settled(const struct scratch *s, __u32 from)
 
 	if (p->fragment != WHOLE || s->fl.epoch < s->gen_revoke)
 		return 0;
-	if (!recent_worth(s, s->fl.created_ns))
+	if (!recent_worth(s->now_ns, s->fl.created_ns))
 		return 0;
 	if (p->proto == IPPROTO_TCP)
 		return s->fl.state == VPC_FLOW_ESTABLISHED && (p->tcp_flags & TCP_JUDGE) == TCP_ACK;

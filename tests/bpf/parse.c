@@ -153,21 +153,26 @@ static int read_fast(const struct __sk_buff *skb, __u32 family, int rc, const st
 {
 	const __u8 *l3 = frame + ETH_HLEN, *end = (const __u8 *)(unsigned long)skb->data_end;
 	__u32 plain = family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
-	struct fast f = {};
+	struct plain f = {};
 
-	if (!(family == 4 ? fast_ipv4(skb, l3, end, &f) : fast_ipv6(skb, l3, end, &f)))
+	if (!(family == 4 ? plain_ipv4(skb, l3, end, &f) : plain_ipv6(skb, l3, end, &f)))
 		return 0;
+	if (f.proto == IPPROTO_TCP && !tcp_flags_valid(f.tcp_flags)) { /* those that go by it look */
+		MUST(rc == VPC_DROP_INVALID_FLAGS);
+		return 0;
+	}
 	MUST(rc == PASS);
 	MUST(p->fragment == WHOLE && p->l4 - p->l3 == plain);
 	MUST(f.proto == p->proto);
 	MUST(f.ports == ((__u32)p->dport << 16 | p->sport)); /* as recent_note() has them */
 	MUST(f.frame.hop_limit == p->hop_limit);
 	MUST(f.frame.headers == plain + (p->proto == IPPROTO_TCP ? p->upper : 8));
-	MUST(p->proto != IPPROTO_TCP || (p->tcp_flags & TCP_JUDGE) == TCP_ACK);
+	MUST(p->proto != IPPROTO_TCP || (p->tcp_flags == f.tcp_flags && f.tcp == frame + p->l4));
+	MUST(f.room == p->end - p->l4);
 	if (family == 4)
 		MUST(f.src == p->src[3] && f.dst == p->dst[3]);
 	else
-		MUST(address_equal(f.src6, p->src) && address_equal(f.dst6, p->dst));
+		MUST(address_equal(f.src6, p->src) && address_equal(plain_dst6(&f), p->dst));
 	return 1;
 }
 
