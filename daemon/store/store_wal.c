@@ -14,9 +14,10 @@
 
 #include "store/store_internal.h"
 
-#define WAL_RESERVED_BYTES (8 * 1024 * 1024)
-/* What is written between checkpoints: with what is committed while one runs, it fits what is reserved. */
-#define WAL_DUE_BYTES	   (4 * 1024 * 1024)
+#define WAL_RESERVED_BYTES (16 * 1024 * 1024)
+/* What is written between checkpoints: some hundreds of changes, since the one that comes while it runs waits for the
+ * disk, too. With what is committed meanwhile it fits what is reserved. */
+#define WAL_DUE_BYTES	   (12 * 1024 * 1024)
 /* A log that only grows, since commits come too fast for it to start anew, may grow to this before a checkpoint makes
  * writers wait for the rest of it. A larger one is cut to this when it starts anew. */
 #define WAL_MAX_BYTES	   (64 * 1024 * 1024)

@@ -137,8 +137,8 @@ Test(store_wal, larger_than_its_reserve)
 	struct store *s = store_test_open(dir);
 	off_t bytes = wal_bytes();
 	_cleanup_free_ char *text = calloc(1, 200001);
-	struct store_write writes[60];
-	char ids[60][16];
+	struct store_write writes[100];
+	char ids[100][16];
 	json_t *document;
 
 	memset(text, 'x', 200000);
