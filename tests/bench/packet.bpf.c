@@ -80,7 +80,7 @@ static __always_inline int judged(struct __sk_buff *skb)
 	verdict = egress_judge(skb);
 	if (verdict == PASS)
 		return deliver(skb, s);
-	return drop_packet(s, verdict);
+	return drop_packet(verdict);
 }
 
 SEC("tc")
@@ -110,7 +110,7 @@ int arriving(struct __sk_buff *skb)
 	s->mark = mark;
 	verdict = ingress_judge(skb);
 	if (verdict)
-		return drop_packet(s, verdict);
+		return drop_packet(verdict);
 	skb->mark = 0;
 	count_rx(s->me, s->length);
 	return TC_ACT_OK;
