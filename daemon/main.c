@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -131,6 +132,18 @@ static int make_event(sd_event **ret)
 	return 0;
 }
 
+/* A change is small and somebody waits for it, perhaps to cut an attacker off: it goes before what workloads do with
+ * the CPUs. Not in real time: large requests would keep the kernel's own threads from theirs. Whoever has set another
+ * value (Nice= in the unit, or nice) is obeyed; who may not raise it runs as before. */
+#define NICE (-10)
+
+static void go_before_workloads(void)
+{
+	errno = 0;
+	if (getpriority(PRIO_PROCESS, 0) == 0 && errno == 0 && setpriority(PRIO_PROCESS, 0, NICE) < 0)
+		log_notice("runs with the priority of others (nice 0): %s", strerror(errno));
+}
+
 static int serve(const struct config *c, const struct engine_config *engine_config)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
@@ -144,8 +157,10 @@ static int serve(const struct config *c, const struct engine_config *engine_conf
 	};
 	_cleanup_(engine_freep) struct engine *engine = NULL;
 	struct api *api = NULL;
-	int r = engine_new(engine_config, &engine, &error);
+	int r;
 
+	go_before_workloads(); /* before there are threads: each has its own */
+	r = engine_new(engine_config, &engine, &error);
 	if (r == 0) {
 		api_config.engine = engine;
 		r = api_new(&api_config, &api, &error);

@@ -116,9 +116,22 @@ int tables_rule_counters(struct tables *t, uint32_t rule, struct rule_counters *
 
 /* Calls fn for every flow (eni 0: all). fn returns not 0 to stop, which is returned. Blocks. */
 int tables_each_flow(struct tables *t, uint32_t eni, tables_flow_fn fn, void *userdata);
-/* Deletes flows idle past their timeout, looking at no more than `budget` entries and going on where it stopped last
- * time. Returns how many were deleted. Not thread-safe with the rest. */
-int tables_expire(struct tables *t, uint64_t now_ns, unsigned budget);
+
+/*
+ * Deleting flows that are idle past their timeout or of an ENI that is gone: read looks at no more than about `budget`
+ * entries, going on where it stopped last time; step, again and again, deletes what of them is over. Borrows the
+ * tables.
+ */
+struct tables_expiry;
+int tables_expiry_new(const struct tables *t, uint32_t budget, struct tables_expiry **ret);
+struct tables_expiry *tables_expiry_free(struct tables_expiry *x);
+DEFINE_CLEANUP(struct tables_expiry *, tables_expiry_free);
+/* Takes milliseconds, and runs on any thread while the tables are used: not while a step does. -errno: of the kernel.
+ */
+int tables_expiry_read(struct tables_expiry *x);
+/* Takes some 100 µs at most. now_ns: CLOCK_MONOTONIC. Adds to *deleted. 1: there is more of what was read; 0: that was
+ * all; -errno: of the kernel, and the rest of what was read is for the next time around. */
+int tables_expiry_step(struct tables *t, struct tables_expiry *x, uint64_t now_ns, unsigned *deleted);
 
 /* Events: the ring's epoll descriptor, and reading what is there. listen: VPC_LISTEN_… bits, 0 ends production. */
 void tables_listen(struct tables *t, uint32_t bits);

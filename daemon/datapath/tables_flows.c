@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Flows: reading them, ending the idle ones, and giving a grace to those that a change would cut. */
+/* Flows: reading them, and giving a grace to those that a change would cut. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
@@ -106,82 +106,4 @@ int tables_sweep_grace(struct tables *t, struct tables_change *c, uint64_t now_n
 	if (r >= 0)
 		gens_pay(t);
 	return r;
-}
-
-/* --- expiry --- */
-
-static int expire_batch(struct tables *t, struct vpc_sweep *io)
-{
-	int deleted = 0, r = io->n ? sweep_run(t, io) : 0;
-
-	for (uint32_t i = 0; r >= 0 && i < io->n; i++)
-		deleted += io->result[i] == VPC_SWEPT_DONE;
-	io->n = 0;
-	return r < 0 ? r : deleted;
-}
-
-/* Idle for too long, or of an ENI that is gone. The program looks again before it deletes. */
-static bool over(const struct tables *t, const struct vpc_flow *flow, uint64_t now_ns)
-{
-	for (unsigned i = 0; i < 2; i++) {
-		uint32_t number = flow->eni[i];
-
-		if (number && (number >= t->table[TABLE_ENI].n || t->enis[number].state == NODE_FREE ||
-			       t->enis[number].row.incarnation != flow->incarnation[i]))
-			return true;
-	}
-	return flow->last_seen_ns + flow->timeout_s * 1000000000ull < now_ns;
-}
-
-/* One batch of one table from where the last one stopped. Returns how many were deleted; *ret_looked: entries seen. */
-static int expire_table(struct tables *t, unsigned which, uint64_t now_ns, unsigned budget, unsigned *ret_looked)
-{
-	const struct table *table = &t->table[which ? TABLE_FLOW_NEW : TABLE_FLOW];
-	struct vpc_sweep io = {.op = VPC_SWEEP_EXPIRE, .epoch = tables_epoch(t), .now_ns = now_ns};
-	/* More than a bucket of a table that is not overfull can hold. */
-	__u32 n = budget < 256 ? 256 : budget;
-	_cleanup_free_ struct vpc_flow_key *keys = calloc(n, sizeof(*keys));
-	_cleanup_free_ struct vpc_flow *flows = calloc(n, sizeof(*flows));
-	uint64_t next = 0;
-	int r, deleted = 0;
-
-	if (!keys || !flows)
-		return -ENOMEM;
-	r = bpf_map_lookup_batch(table->fd, t->expire_started[which] ? &t->expire_cursor[which] : NULL, &next, keys,
-				 flows, &n, NULL);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	t->expire_started[which] = r == 0;
-	t->expire_cursor[which] = next;
-	*ret_looked = n;
-	for (uint32_t i = 0; i < n; i++) {
-		if (over(t, &flows[i], now_ns))
-			io.key[io.n++] = keys[i];
-		if (io.n < VPC_SWEEP_MAX && i + 1 < n)
-			continue;
-		r = expire_batch(t, &io);
-		if (r < 0)
-			return r;
-		deleted += r;
-	}
-	return deleted;
-}
-
-int tables_expire(struct tables *t, uint64_t now_ns, unsigned budget)
-{
-	int deleted = 0;
-
-	/* At most once around each table. */
-	for (unsigned round = 0; round < 2 && budget; round++) {
-		unsigned looked = 0;
-		int r = expire_table(t, t->expire_turn, now_ns, budget, &looked);
-
-		if (r < 0)
-			return r;
-		deleted += r;
-		budget -= looked < budget ? looked : budget;
-		if (!t->expire_started[t->expire_turn])
-			t->expire_turn = !t->expire_turn;
-	}
-	return deleted;
 }

@@ -345,10 +345,6 @@ struct tables {
 	struct ring_buffer *ring;
 	tables_event_fn event_fn; /* while tables_events_read runs */
 	void *event_userdata;
-
-	uint64_t expire_cursor[2]; /* where tables_expire stopped, of flow and flow_new */
-	bool expire_started[2];
-	unsigned expire_turn;
 };
 
 /* --- mapped rows

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What follows a publish, on the worker: grace periods, tcx links; and the timers: dead flows, the store's WAL. */
+/* What follows a publish, on the worker: grace periods, tcx links; and the store's log. */
 #include "engine/engine_private.h"
 
 #include "observe/log.h"
@@ -178,30 +178,7 @@ bool engine_attach_hurry(struct engine *e)
 	return e->attach_wanted;
 }
 
-/* --- flows that have ended --------------------------------------------------------------------------- */
-
-#define EXPIRE_INTERVAL_US 1000000ull
-/* Entries looked at in one go: a few milliseconds. All of a full table are seen within a minute. */
-#define EXPIRE_BUDGET	   16384u
-
-static int on_expire(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct engine *e = userdata;
-
-	tables_expire(e->tables, clock_ns(CLOCK_MONOTONIC), EXPIRE_BUDGET);
-	sd_event_source_set_time(source, usec + EXPIRE_INTERVAL_US);
-	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-}
-
-int expire_start(struct engine *e)
-{
-	return sd_event_add_time_relative(e->event, &e->expire_timer, CLOCK_MONOTONIC, EXPIRE_INTERVAL_US, 100000,
-					  on_expire, e);
-}
-
-/* --- the store's WAL --------------------------------------------------------------------------------- */
-
-#define CHECKPOINT_COMMITS 1000
+/* --- the store's log --------------------------------------------------------------------------------- */
 
 static int checkpoint_run(void *data)
 {
@@ -217,10 +194,11 @@ static void checkpoint_done(void *data, int result)
 		log_warning("the store's log could not be moved into its file: %s", strerror(-result));
 }
 
-void expire_note_commit(struct engine *e)
+void checkpoint_when_due(struct engine *e)
 {
-	if (++e->commits_since_checkpoint < CHECKPOINT_COMMITS || e->checkpointing)
+	e->uncheckpointed = true;
+	if (e->checkpointing || !store_checkpoint_due(e->store))
 		return;
-	e->commits_since_checkpoint = 0;
+	e->uncheckpointed = false;
 	e->checkpointing = worker_submit(e->worker, WORKER_KERNEL, checkpoint_run, checkpoint_done, NULL, e) == 0;
 }

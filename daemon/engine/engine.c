@@ -119,8 +119,10 @@ static int load_model(struct engine *e, struct vpc_error *reterr)
 	r = store_get_meta(e->store, "next_rule", &next_rule, reterr);
 	if (r < 0)
 		return r;
-	if (next_rule)
-		model_set_next_rule_number(e->model, (uint32_t)strtoul(next_rule, NULL, 10));
+	if (next_rule) {
+		e->rules_reserved = (uint32_t)strtoul(next_rule, NULL, 10);
+		model_set_next_rule_number(e->model, e->rules_reserved);
+	}
 	return 0;
 }
 
@@ -227,7 +229,7 @@ void engine_free(struct engine *e)
 	worker_free(e->worker);
 	e->worker = NULL;
 	verdicts_close(e);
-	sd_event_source_unref(e->expire_timer);
+	expire_end(e);
 	sd_event_source_unref(e->attach_timer);
 	sd_event_source_unref(e->repair_timer);
 	sd_event_source_unref(e->check_timer);
@@ -236,7 +238,7 @@ void engine_free(struct engine *e)
 	model_free(e->model);
 	if (e->store) {
 		store_close(e->store);
-		if (e->commits_since_checkpoint)
+		if (e->uncheckpointed)
 			store_checkpoint(e->state_dir);
 	}
 	free(e->retire); /* a start retires what is dead */

@@ -39,6 +39,7 @@ struct engine {
 
 	struct model *model;
 	struct store *store;
+	uint32_t rules_reserved; /* next_rule in the store; 0: none, or all numbers were given */
 	struct tables *tables;
 	struct net *net;
 	struct worker *worker;
@@ -60,7 +61,9 @@ struct engine {
 	enum flows_mode owed_flows; /* by a start: what a change before it promised, and may not have kept */
 	uint32_t owed_drain_s;
 
+	struct tables_expiry *expiry; /* the worker's while it reads */
 	sd_event_source *expire_timer;
+	sd_event_source *expire_step;
 	sd_event_source *check_timer;
 	uint32_t checked_vpc; /* the one that was looked at last without cause */
 	sd_event_source *repair_timer;
@@ -68,8 +71,8 @@ struct engine {
 	size_t n_dirty;
 	unsigned repair_failures; /* in a row; spaces the retries */
 	bool checkpointing;
-	uint64_t commits_since_checkpoint;
-	uint32_t walked; /* tables_walked() as was last told */
+	bool uncheckpointed; /* committed to since a checkpoint began */
+	uint32_t walked;     /* tables_walked() as was last told */
 
 	sd_event_source *events_source;
 	struct verdict_listener *listeners;
@@ -100,6 +103,8 @@ void engine_retire(struct engine *e, struct tables_change *c);
 void engine_attach_links(struct engine *e);
 /* For a job that waits for them (e->waiting): now. Returns false when none is missing: there is nothing to wait for. */
 bool engine_attach_hurry(struct engine *e);
+/* After each commit: has the store's log moved into its file, on the worker, when there is enough of it. */
+void checkpoint_when_due(struct engine *e);
 
 /* --- workloads.c: opening what a request names --- */
 
@@ -155,8 +160,9 @@ const char *verdicts_rule_id(const struct engine *e, uint32_t number);
 void verdicts_close(struct engine *e);
 
 /* --- expire.c --- */
+/* Begins to look for flows that have ended, for as long as the engine lives. */
 int expire_start(struct engine *e);
-/* Counts a commit; moves the WAL into the file when it has grown. */
-void expire_note_commit(struct engine *e);
+/* After the worker's end. Fine without expire_start. */
+void expire_end(struct engine *e);
 
 #endif

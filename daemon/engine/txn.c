@@ -238,7 +238,7 @@ static void txn_publish(struct txn *t)
 	if (failed)
 		retry_devices(t);
 	engine_retire(e, TAKE_PTR(t->tables_change));
-	expire_note_commit(e);
+	checkpoint_when_due(e);
 	txn_keep_reply(t);
 	txn_reply(t);
 }

@@ -41,8 +41,12 @@ static int writes_collect(struct txn *t, struct writes *ret)
 				return -ENOMEM;
 		}
 		ret->document[ret->n] = document;
-		ret->write[ret->n++] =
-			(struct store_write){.kind = object_kind_name(o->kind), .id = o->id, .document = document};
+		ret->write[ret->n++] = (struct store_write){
+			.kind = object_kind_name(o->kind),
+			.id = o->id,
+			.document = document,
+			.fresh = !deltas[i].before,
+		};
 	}
 	return 0;
 }
@@ -89,23 +93,42 @@ static struct store_reply reply_to_keep(const struct txn *t, const char *text)
 	};
 }
 
+/* Numbers of rules are noted in the store so many at a time, so that most commits needn't write the note. */
+#define RULES_RESERVED 1024
+
+/* What next_rule in the store must be when the change is there: no number below it is given by a later start. */
+static uint32_t rules_to_reserve(const struct txn *t)
+{
+	uint32_t next = model_next_rule_number(t->e->model);
+
+	if (next && next <= t->e->rules_reserved)
+		return t->e->rules_reserved;
+	return next && next <= UINT32_MAX - RULES_RESERVED ? next + RULES_RESERVED : next; /* 0: all were given */
+}
+
 int txn_commit(struct txn *t, struct vpc_error *reterr)
 {
 	_cleanup_(writes_clear) struct writes writes = {0};
 	_cleanup_free_ char *text = NULL;
 	uint64_t revision = store_revision(t->e->store) + 1;
+	uint32_t reserved = rules_to_reserve(t);
 	struct store_reply reply = {0};
 	char next_rule[16];
 	char sweep[32];
-	struct store_meta meta[] = {{.key = "next_rule", .value = next_rule}, {.key = "sweep", .value = sweep}};
-	bool owes = t->tables_change && t->plan.flows != FLOWS_CUT;
+	struct store_meta meta[2];
+	size_t n_meta = 0;
 	int r = writes_collect(t, &writes);
 
 	if (r < 0)
 		return vpc_error_oom(reterr);
-	snprintf(next_rule, sizeof(next_rule), "%u", model_next_rule_number(t->e->model));
-	if (owes)
+	if (reserved != t->e->rules_reserved) {
+		snprintf(next_rule, sizeof(next_rule), "%u", reserved);
+		meta[n_meta++] = (struct store_meta){.key = "next_rule", .value = next_rule};
+	}
+	if (t->tables_change && t->plan.flows != FLOWS_CUT) {
 		grace_format(&t->plan, sweep);
+		meta[n_meta++] = (struct store_meta){.key = "sweep", .value = sweep};
+	}
 	if (t->request->idempotency_key) {
 		t->reply.revision = revision;
 		t->reply.epoch = tables_epoch(t->e->tables) + (t->tables_change ? 1 : 0);
@@ -113,8 +136,11 @@ int txn_commit(struct txn *t, struct vpc_error *reterr)
 			return vpc_error_oom(reterr);
 		reply = reply_to_keep(t, text);
 	}
-	return store_commit(t->e->store, revision, writes.write, writes.n, reply.key ? &reply : NULL, meta,
-			    owes ? 2 : 1, reterr);
+	r = store_commit(t->e->store, revision, writes.write, writes.n, reply.key ? &reply : NULL, meta, n_meta,
+			 reterr);
+	if (r == 0)
+		t->e->rules_reserved = reserved;
+	return r;
 }
 
 /* enforced_ns is known only after the commit. When this is lost in a crash, the kept reply says 0 for it. */

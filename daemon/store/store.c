@@ -9,9 +9,7 @@
 
 #include "store/store_internal.h"
 
-/* The WAL may grow to this before a checkpoint makes writers wait for the rest of it. */
-#define WAL_BYTES_MAX (64 * 1024 * 1024)
-#define BUSY_MS	      5000
+#define BUSY_MS 5000
 
 static const char *const statement_sql[] = {
 #define STATEMENT(symbol, sql) [STORE_##symbol] = sql,
@@ -184,6 +182,8 @@ int store_open(const char *state_dir, struct store **ret, struct vpc_error *rete
 		r = store_documents_check(s, reterr);
 	if (r == 0)
 		r = count_replies(s, reterr);
+	if (r == 0)
+		r = store_wal_prepare(s, reterr);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(s);
@@ -205,44 +205,6 @@ void store_close(struct store *s)
 uint64_t store_revision(const struct store *s)
 {
 	return s->totals.revision;
-}
-
-/* SQLite's code. */
-static int checkpoint(sqlite3 *db, const char *wal_path)
-{
-	struct stat wal;
-	int r;
-
-	sqlite3_busy_timeout(db, BUSY_MS);
-	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	/* A connection that has read nothing doesn't know yet that there is a WAL, and would checkpoint nothing. */
-	r = sqlite3_exec(db, "SELECT revision FROM state", NULL, NULL, NULL);
-	/* PASSIVE makes no writer wait; the next one then starts the WAL anew. Only when commits came so fast that it
-	 * never could does the short rest get copied under the writers' lock. */
-	if (r == SQLITE_OK)
-		r = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-	if (r == SQLITE_OK && stat(wal_path, &wal) == 0 && wal.st_size > WAL_BYTES_MAX)
-		r = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	return r;
-}
-
-int store_checkpoint(const char *state_dir)
-{
-	_cleanup_free_ char *path = NULL, *wal_path = NULL;
-	sqlite3 *db = NULL;
-	int r;
-
-	if (asprintf(&path, "%s/" STORE_FILE, state_dir) < 0)
-		path = NULL;
-	if (path && asprintf(&wal_path, "%s-wal", path) < 0)
-		wal_path = NULL;
-	if (!wal_path)
-		return -ENOMEM;
-	r = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
-	if (r == SQLITE_OK)
-		r = checkpoint(db, wal_path);
-	sqlite3_close_v2(db);
-	return r == SQLITE_OK ? 0 : r == SQLITE_BUSY ? -EBUSY : r == SQLITE_NOMEM ? -ENOMEM : -EIO;
 }
 
 int store_remove(const char *state_dir)

@@ -10,6 +10,7 @@
 #define STORE_STORE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -21,6 +22,7 @@ struct store_write {
 	const char *kind; /* object_kind_name() */
 	const char *id;
 	const json_t *document; /* NULL: delete */
+	bool fresh;		/* no document of this kind and id is stored; if one is, the commit fails */
 };
 
 /* A reply kept for an Idempotency-Key. */
@@ -63,6 +65,8 @@ int store_find_reply(struct store *s, uid_t uid, const char *key, int64_t now_s,
 		     struct vpc_error *reterr);
 /* Puts a reply in place of the one that is kept for its uid and key, in a transaction of its own: StoreUnavailable. */
 int store_keep_reply(struct store *s, const struct store_reply *reply, struct vpc_error *reterr);
+/* Whether it is time for store_checkpoint: asked after a commit, it says so once for every few hundred commits. */
+bool store_checkpoint_due(struct store *s);
 /* Moves the WAL into the file. May take milliseconds; safe on another thread (own connection). */
 int store_checkpoint(const char *state_dir);
 

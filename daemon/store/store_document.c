@@ -129,39 +129,31 @@ int store_load(struct store *s, const char *kind, store_document_fn fn, void *us
 	return r == SQLITE_DONE ? 0 : store_fail(s, "read", reterr);
 }
 
-/* SQLite's code. *totals follows what the write does. */
-static int write_document(struct store *s, uint64_t revision, const struct store_write *w, struct store_totals *totals)
+/* SQLite's code. The document's place and checksum; *ret_position 0: there is none. */
+static int find_document(struct store *s, const struct store_write *w, int64_t *ret_position, uint64_t *ret_sum)
 {
-	_cleanup_free_ char *text = NULL;
 	sqlite3_stmt *q = store_statement(s, STORE_DOCUMENT_FIND);
-	int64_t position = 0;
-	uint64_t sum = 0;
 	int r;
 
+	*ret_position = 0;
+	*ret_sum = 0;
 	sqlite3_bind_text(q, 1, w->kind, -1, SQLITE_STATIC);
 	sqlite3_bind_text(q, 2, w->id, -1, SQLITE_STATIC);
 	r = sqlite3_step(q);
 	if (r == SQLITE_ROW) {
-		position = sqlite3_column_int64(q, 0);
-		totals->digest -= (uint64_t)sqlite3_column_int64(q, 1);
-		totals->documents--;
+		*ret_position = sqlite3_column_int64(q, 0);
+		*ret_sum = (uint64_t)sqlite3_column_int64(q, 1);
 	}
 	sqlite3_reset(q);
-	if (r != SQLITE_ROW && r != SQLITE_DONE)
-		return r;
-	if (!w->document) {
-		q = store_statement(s, STORE_DOCUMENT_DELETE);
-		sqlite3_bind_int64(q, 1, position); /* positions start at 1: 0 deletes nothing */
-		return store_run(q);
-	}
+	return r == SQLITE_ROW || r == SQLITE_DONE ? SQLITE_OK : r;
+}
 
-	text = json_dumps(w->document, JSON_COMPACT | JSON_ENCODE_ANY);
-	if (!text)
-		return SQLITE_NOMEM;
-	sum = document_checksum(w->kind, w->id, revision, text);
-	totals->digest += sum;
-	totals->documents++;
-	q = store_statement(s, position ? STORE_DOCUMENT_UPDATE : STORE_DOCUMENT_INSERT);
+static int put_document(struct store *s, uint64_t revision, const struct store_write *w, int64_t position,
+			const char *text, uint64_t sum)
+{
+	sqlite3_stmt *q = store_statement(s, position ? STORE_DOCUMENT_UPDATE : STORE_DOCUMENT_INSERT);
+	int r;
+
 	if (position) {
 		sqlite3_bind_int64(q, 1, position);
 		sqlite3_bind_int64(q, 2, (sqlite3_int64)revision);
@@ -177,6 +169,35 @@ static int write_document(struct store *s, uint64_t revision, const struct store
 	r = store_run(q);
 	sqlite3_clear_bindings(q); /* text goes away */
 	return r;
+}
+
+/* SQLite's code. *totals follows what the write does. */
+static int write_document(struct store *s, uint64_t revision, const struct store_write *w, struct store_totals *totals)
+{
+	_cleanup_free_ char *text = NULL;
+	int64_t position = 0;
+	uint64_t sum = 0;
+	int r = w->fresh ? SQLITE_OK : find_document(s, w, &position, &sum);
+
+	if (r != SQLITE_OK)
+		return r;
+	if (position) {
+		totals->digest -= sum;
+		totals->documents--;
+	}
+	if (!w->document) {
+		sqlite3_stmt *q = store_statement(s, STORE_DOCUMENT_DELETE);
+
+		sqlite3_bind_int64(q, 1, position); /* positions start at 1: 0 deletes nothing */
+		return store_run(q);
+	}
+	text = json_dumps(w->document, JSON_COMPACT | JSON_ENCODE_ANY);
+	if (!text)
+		return SQLITE_NOMEM;
+	sum = document_checksum(w->kind, w->id, revision, text);
+	totals->digest += sum;
+	totals->documents++;
+	return put_document(s, revision, w, position, text, sum);
 }
 
 static int write_state(struct store *s, const struct store_totals *totals)

@@ -60,6 +60,8 @@ struct store {
 	sqlite3_stmt *statements[STORE_STATEMENT_COUNT];
 	struct store_totals totals; /* as of the last commit */
 	uint64_t n_replies;
+	uint64_t wal_frames;	 /* in the log, as of this process' last commit */
+	uint64_t wal_frames_due; /* when a checkpoint was last due */
 };
 
 DEFINE_CLEANUP(sqlite3_stmt *, sqlite3_finalize);
@@ -76,6 +78,9 @@ uint64_t store_checksum_begin(void);
 uint64_t store_checksum_string(uint64_t sum, const char *s);
 uint64_t store_checksum_number(uint64_t sum, uint64_t n);
 
+/* Gives the log its size, and has its frames counted. Under the lock, when the file has its tables: SQLite deletes the
+ * log of an empty one. Fails only where SQLite does: a log that can't have its size works, too. */
+int store_wal_prepare(struct store *s, struct vpc_error *reterr);
 /* Creates or upgrades the tables. Refuses another program's file and a newer vpcd's. */
 int store_schema_prepare(struct store *s, struct vpc_error *reterr);
 /* Reads the state row and checks every document against it. */

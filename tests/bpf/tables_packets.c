@@ -83,6 +83,24 @@ static bool passes(bool reply, uint16_t n)
 	return opts.retval != TC_ACT_SHOT;
 }
 
+/* All that is over at now_ns, as the engine has it deleted. Each step is a small one. Returns how many were deleted. */
+static unsigned expire(uint64_t at_ns)
+{
+	_cleanup_(tables_expiry_freep) struct tables_expiry *x = NULL;
+	unsigned deleted = 0, before;
+	int r;
+
+	cr_assert_eq(tables_expiry_new(t, 10000, &x), 0);
+	cr_assert_eq(tables_expiry_read(x), 0);
+	do {
+		before = deleted;
+		r = tables_expiry_step(t, x, at_ns, &deleted);
+		cr_assert_geq(r, 0);
+		cr_assert_leq(deleted - before, VPC_SWEEP_MAX);
+	} while (r > 0);
+	return deleted;
+}
+
 static struct tables_change *rule(bool add, uint16_t n, enum flows_mode flows, uint32_t drain_s)
 {
 	struct test_plan tp;
@@ -174,7 +192,7 @@ Test(tables_packets, keep_spares_flows_and_refuses_new_ones)
 	cr_assert(!passes(false, 1));
 	cr_assert(passes(false, 0) && passes(true, 0));
 	/* A new flow of the same rule: it ends all flows first. */
-	cr_assert_geq(tables_expire(t, now_ns() + 2000ull * 1000000000u, 10000), 2);
+	cr_assert_geq(expire(now_ns() + 2000ull * 1000000000u), 2);
 	cr_assert_eq(flows(0), 0);
 	cr_assert(!passes(false, 0));
 }
@@ -284,10 +302,40 @@ Test(tables_packets, flows_are_listed_and_expire)
 	cr_assert_eq(flows(VPC_ENI_FIRST + 1), 1);
 	cr_assert_eq(flows(VPC_ENI_FIRST + 2), 1);
 	cr_assert_eq(flows(VPC_ENI_FIRST + 3), 0);
-	cr_assert_eq(tables_expire(t, now_ns(), 10000), 0);
+	cr_assert_eq(expire(now_ns()), 0);
 	cr_assert_eq(flows(0), 1);
-	cr_assert_eq(tables_expire(t, now_ns() + 100ull * 1000000000u, 10000), 1);
+	cr_assert_eq(expire(now_ns() + 100ull * 1000000000u), 1);
 	cr_assert_eq(flows(0), 0);
+}
+
+/* More than one step deletes, and more than one read finds; between reading and deleting the loop does other things. */
+Test(tables_packets, many_flows_expire_a_few_at_a_time)
+{
+	_cleanup_(tables_expiry_freep) struct tables_expiry *x = NULL;
+	uint64_t later_ns = now_ns() + 100ull * 1000000000u;
+	unsigned deleted = 0, steps = 0, reads = 0;
+
+	for (uint16_t n = 0; n < 300; n++) {
+		commit(rule(true, n, FLOWS_CUT, 0));
+		cr_assert(passes(false, n));
+	}
+	cr_assert_eq(flows(0), 300);
+	cr_assert_eq(tables_expiry_new(t, 100, &x), 0);
+	while (flows(0) && reads++ < 10) {
+		cr_assert_eq(tables_expiry_read(x), 0);
+		do
+			steps++;
+		while (tables_expiry_step(t, x, later_ns, &deleted) > 0);
+	}
+	cr_assert_eq(flows(0), 0);
+	cr_assert_eq(deleted, 300);
+	cr_assert_geq(steps, 300 / VPC_SWEEP_MAX);
+	/* What was read is looked at again: it may have ended since, and another may have begun. */
+	cr_assert(passes(false, 7));
+	cr_assert_eq(tables_expiry_read(x), 0);
+	cr_assert_eq(expire(later_ns), 1);
+	cr_assert_eq(tables_expiry_step(t, x, later_ns, &deleted), 0);
+	cr_assert_eq(deleted, 300, "deleted once");
 }
 
 /* Killed containers send no FIN: their flows must not hold their peers' budget until they are idle for long. */
@@ -303,7 +351,7 @@ Test(tables_packets, flows_of_a_deleted_eni_end)
 	tp_addr(&tp, false, 6, 2);
 	tp_eni(&tp, &e2, NULL);
 	tables_apply(t, &tp);
-	cr_assert_eq(tables_expire(t, now_ns(), 10000), 1);
+	cr_assert_eq(expire(now_ns()), 1);
 	cr_assert_eq(flows(0), 0);
 }
 

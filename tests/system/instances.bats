@@ -48,3 +48,18 @@ teardown_file()
 	done
 	"$VPCD" --version | grep -q '[0-9]'
 }
+
+# nice_of: the nice values of all threads of vpcd, once each.
+nice_of()
+{
+	ps -L -o ni= -p "$(vpcd_pid)" | tr -d ' ' | sort -u
+}
+
+@test "a change goes before what workloads do with the CPUs, unless it was said otherwise" {
+	[ "$(nice_of)" = -10 ]
+	vpcd_stop TERM
+	(renice -n 5 -p "$BASHPID" >/dev/null && vpcd_start)
+	[ "$(nice_of)" = 5 ]
+	vpcd_restart
+	[ "$(nice_of)" = -10 ]
+}

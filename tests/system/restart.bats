@@ -164,3 +164,23 @@ attached_to_nothing()
 	ctl status >/dev/null
 	can "$P-a" tcp "$B" 7000
 }
+
+# newest_rule: the highest number of a rule in the store.
+newest_rule()
+{
+	sqlite3 -readonly "$STATE_DIR/state.db" "SELECT max(json_extract(text, '\$.number')) FROM document WHERE kind = 'rule'"
+}
+
+@test "a rule's number is not given again, be it that nothing is left of it and vpcd was killed" {
+	local number last=0
+	for _ in 1 2 3; do
+		ctl sg authorize "$P-b" ingress tcp 9 --cidr 192.0.2.0/24
+		number=$(newest_rule)
+		[ "$number" -gt "$last" ]
+		last=$number
+		ctl sg revoke "$P-b" ingress tcp 9 --cidr 192.0.2.0/24
+		[ "$(newest_rule)" -lt "$number" ]
+		vpcd_stop KILL
+		vpcd_start
+	done
+}

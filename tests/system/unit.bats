@@ -36,7 +36,7 @@ teardown()
 
 @test "it is confined by what is left" {
 	local option
-	for option in Type=notify NoNewPrivileges=yes KillMode=process Restart=on-failure; do
+	for option in Type=notify NoNewPrivileges=yes KillMode=process Restart=on-failure Nice=-10; do
 		grep -qx "$option" "$UNIT"
 	done
 	for option in CapabilityBoundingSet SystemCallFilter WatchdogSec; do

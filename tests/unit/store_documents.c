@@ -107,6 +107,28 @@ Test(store_documents, a_refused_commit_stores_nothing)
 	store_close(store_test_open(dir));
 }
 
+/* A document that is called new and isn't: nothing is written twice, nor lost from the sum. */
+Test(store_documents, a_document_called_fresh_must_be)
+{
+	struct store *s = store_test_open(dir);
+	struct vpc_error error = VPC_ERROR_INIT;
+	json_t *document = json_pack("{s:s}", "text", "x");
+	struct store_write writes[] = {
+		{.kind = "vpc", .id = "vpc-1", .document = document, .fresh = true},
+		{.kind = "vpc", .id = "vpc-2", .document = NULL, .fresh = true}, /* came and went */
+	};
+
+	cr_assert_eq(store_commit(s, 1, writes, 2, NULL, NULL, 0, &error), 0, "%s", error.message);
+	cr_assert_lt(store_commit(s, 2, writes, 1, NULL, NULL, 0, &error), 0);
+	cr_assert_eq(error.code, VPC_E_STORE_UNAVAILABLE);
+	expect_list(s, "vpc", "vpc-1=x");
+	json_decref(document);
+	store_close(s);
+	s = store_test_open(dir);
+	cr_assert_eq(store_revision(s), 1);
+	store_close(s);
+}
+
 Test(store_documents, meta_values)
 {
 	struct store *s = store_test_open(dir);

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The log has its size from the start and keeps it, so that no commit waits for the file system's own journal. */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "store_util.h"
+
+#define HEADER_BYTES 32
+#define FRAME_BYTES  (4096 + 24)
+
+static char *dir, *wal;
+
+static void setup(void)
+{
+	dir = store_test_folder();
+	cr_assert(asprintf(&wal, "%s/state.db-wal", dir) > 0);
+}
+
+static void teardown(void)
+{
+	free(wal);
+	store_test_remove(dir);
+}
+
+TestSuite(store_wal, .init = setup, .fini = teardown, .timeout = 60);
+
+static off_t wal_bytes(void)
+{
+	struct stat st;
+
+	cr_assert_eq(stat(wal, &st), 0);
+	/* No holes: to write to one is as slow as to write at the end. */
+	cr_assert_geq(st.st_blocks * 512, st.st_size);
+	return st.st_size;
+}
+
+/* Cuts the log after its last frame, as one that was never reserved. */
+static void cut_reserve(void)
+{
+	off_t size = wal_bytes(), end = 0;
+	_cleanup_free_ char *bytes = malloc((size_t)size);
+	_cleanup_close_ int fd = open(wal, O_RDWR | O_CLOEXEC);
+
+	cr_assert_eq(pread(fd, bytes, (size_t)size, 0), size);
+	for (end = size; end > HEADER_BYTES && !bytes[end - 1]; end--)
+		;
+	end = HEADER_BYTES + (end - HEADER_BYTES + FRAME_BYTES - 1) / FRAME_BYTES * FRAME_BYTES;
+	cr_assert_lt(end, size);
+	cr_assert_eq(ftruncate(fd, end), 0);
+}
+
+Test(store_wal, commits_do_not_make_it_grow)
+{
+	struct store *s = store_test_open(dir);
+	off_t bytes = wal_bytes();
+	unsigned due = 0;
+	char id[32];
+
+	cr_assert_geq(bytes, 1 << 20);
+	/* More than would fit, were it never started anew. */
+	for (int i = 0; i * 3 * FRAME_BYTES < 3 * bytes; i++) {
+		snprintf(id, sizeof(id), "vpc-%d", i % 50);
+		store_test_put(s, "vpc", id, "text");
+		if (!store_checkpoint_due(s))
+			continue;
+		due++;
+		cr_assert_eq(store_checkpoint(dir), 0);
+		cr_assert_not(store_checkpoint_due(s), "once is enough");
+	}
+	cr_assert_geq(due, 2);
+	cr_assert_leq(due, 20, "not with every few commits");
+	cr_assert_eq(wal_bytes(), bytes);
+	store_close(s);
+	store_close(store_test_open(dir));
+}
+
+Test(store_wal, what_is_in_a_shorter_one_stays)
+{
+	_cleanup_free_ char *list = NULL;
+	struct store *s = store_test_open(dir);
+	off_t bytes = wal_bytes();
+
+	store_test_put(s, "vpc", "vpc-1", "one");
+	store_test_put(s, "vpc", "vpc-2", "two");
+	store_close(s);
+	cut_reserve();
+	s = store_test_open(dir);
+	cr_assert_eq(wal_bytes(), bytes);
+	store_test_put(s, "vpc", "vpc-3", "three");
+	store_close(s);
+	s = store_test_open(dir);
+	list = store_test_list(s, "vpc");
+	cr_assert_str_eq(list, "vpc-1=one vpc-2=two vpc-3=three");
+	store_close(s);
+}
+
+/* A disk that is too full for the reserve: vpcd starts, commits, and has left nothing half-written there. */
+static int open_with_little_room(void)
+{
+	const struct rlimit limit = {.rlim_cur = 1 << 20, .rlim_max = 1 << 20};
+	struct store *s;
+
+	signal(SIGXFSZ, SIG_IGN);
+	if (setrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return 2;
+	s = store_test_open(dir);
+	store_test_put(s, "vpc", "vpc-1", "kept");
+	store_close(s);
+	return 0;
+}
+
+Test(store_wal, no_room_for_it)
+{
+	_cleanup_free_ char *list = NULL;
+	struct store *s;
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		_exit(open_with_little_room());
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	cr_assert_lt(wal_bytes(), 1 << 20);
+	s = store_test_open(dir);
+	list = store_test_list(s, "vpc");
+	cr_assert_str_eq(list, "vpc-1=kept");
+	store_close(s);
+}
+
+/* One big transaction: it may grow, and is of use all the same. */
+Test(store_wal, larger_than_its_reserve)
+{
+	struct vpc_error error = VPC_ERROR_INIT;
+	struct store *s = store_test_open(dir);
+	off_t bytes = wal_bytes();
+	_cleanup_free_ char *text = calloc(1, 200001);
+	struct store_write writes[100];
+	char ids[100][16];
+	json_t *document;
+
+	memset(text, 'x', 200000);
+	document = json_pack("{s:s}", "text", text);
+	for (size_t i = 0; i < ARRAY_SIZE(writes); i++) {
+		snprintf(ids[i], sizeof(ids[i]), "vpc-%zu", i);
+		writes[i] = (struct store_write){"vpc", ids[i], document, true};
+	}
+	cr_assert_eq(store_commit(s, 1, writes, ARRAY_SIZE(writes), NULL, NULL, 0, &error), 0, "%s", error.message);
+	json_decref(document);
+	cr_assert_gt(wal_bytes(), bytes);
+	cr_assert(store_checkpoint_due(s));
+	cr_assert_eq(store_checkpoint(dir), 0);
+	bytes = wal_bytes();
+	store_test_put(s, "vpc", "vpc-0", NULL);
+	cr_assert_not(store_checkpoint_due(s), "it has started anew");
+	cr_assert_eq(wal_bytes(), bytes);
+	store_close(s);
+	store_close(store_test_open(dir));
+}
