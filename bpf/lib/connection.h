@@ -307,6 +307,8 @@ static __always_inline int connection_from_workload(struct __sk_buff *skb, const
 		return FAST_NOT;
 	c.now_ns = bpf_ktime_get_coarse_ns();
 	c.from = connection_key(&k, p, READ_ONCE(c.me->vpc));
+	if (p->src6 && address_is4(k.addr[0])) /* would have the key of an IPv4 packet, and is never carried */
+		return FAST_NOT;
 	c.tag = flow_tag(&k);
 	if (tcp_opens(p->tcp_flags)) {
 		way = connection_open(skb, p, &c, &k);

@@ -205,8 +205,8 @@ static unsigned slots_used(uint32_t *ret, unsigned max)
 	cr_assert(marks);
 	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(map), &zero, marks), 0);
 	for (int cpu = 0; cpu < libbpf_num_possible_cpus(); cpu++)
-		for (uint32_t i = 0; i < bpf_map__value_size(map) / 2; i++)
-			if (((uint16_t *)(void *)(marks + (size_t)cpu * value_of(map)))[i] && n < max)
+		for (uint32_t i = 0; i < bpf_map__value_size(map); i++)
+			if (marks[(size_t)cpu * value_of(map) + i] && n < max)
 				ret[n++] = i;
 	free(marks);
 	return n;
