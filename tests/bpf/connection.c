@@ -169,6 +169,22 @@ static void opening_everywhere(void)
 	free(one);
 }
 
+/* Programs of another build find the pinned flows of this one by their tags, or no connection outlives an upgrade (P6):
+ * whoever changes the digest changes the version, too, and both here. */
+Test(connection, tags_are_part_of_the_abi)
+{
+	struct packet_spec p = syn(PORTS_FROM);
+
+	cr_expect_eq(VPC_ABI_VERSION, 5);
+	expect_long("a SYN", ENI_A, p);
+	cr_expect_eq(the_flow(true).tag, 0x9f2540b5d47dd9bd);
+	lab_age(l, 61);
+	lab_sweep(l, VPC_SWEEP_EXPIRE, 0);
+	p.src = "fd00:1::10", p.dst = "fd00:1::11";
+	expect_long("of IPv6", ENI_A, p);
+	cr_expect_eq(the_flow(true).tag, 0xa7959696f0f81bbf);
+}
+
 /* --- opening --- */
 
 static void expect_same_flow(const struct vpc_flow *a, const struct vpc_flow *b)
