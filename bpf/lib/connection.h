@@ -167,6 +167,8 @@ static __always_inline int connection_step(struct connection *c, const struct vp
 	if (idle_ns > (__s64)FLOW_SEEN_NS && idle_ns > (__s64)(READ_ONCE(f->timeout_s) * NS_PER_S))
 		return 0;
 	if (tcp_over(copy, segment, from)) {
+		if (redirect_is_seen_again(c->to))
+			return 0;
 		connection_leave(c, k, f);
 		return 1;
 	}

@@ -218,6 +218,8 @@ static void begin(bool straight)
 	lab_commit(l);
 }
 
+/* An ACK goes to the other end, by its program, too, if it isn't reached straight: the last one is its to take. Of the
+ * others only the sender's program is played: a SYN that is repeated after a change may be judged again by both. */
 static struct verdict play_segment(const struct step *s)
 {
 	struct packet_spec p = {
@@ -236,7 +238,8 @@ static struct verdict play_segment(const struct step *s)
 
 	if (s->from)
 		p.src = p.dst, p.dst = src, p.sport = p.dport, p.dport = sport;
-	return lab_send(l, LAB_ENI(s->from), p);
+	return s->flags == ACK ? lab_cross(l, LAB_ENI(s->from), LAB_ENI(s->from ^ 1), p)
+			       : lab_send(l, LAB_ENI(s->from), p);
 }
 
 static void play_rule(const struct step *s)
