@@ -220,6 +220,7 @@ Test(connection, from_the_second_on_all_of_it_goes_the_short_way)
 	cr_expect_eq(lab_flows(l, true) + lab_flows(l, false), 0);
 	expect_nothing_counted();
 	cr_expect_eq(lab_row_packets(l, row), 2, "counted by the rule");
+	cr_expect_eq(lab_row_packets(l, lab_sg(l, SG_A)->dir[VPC_EGRESS].all4), 2, "and by the sender's");
 }
 
 Test(connection, ipv6)
