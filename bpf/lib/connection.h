@@ -2,7 +2,8 @@
 /*
  * A TCP connection between two local ENIs, the short way through from_workload: one lookup in `flow`, everything else
  * in arrays and on the stack. It decides only what ends well, and as egress.h would; before it changes anything it has
- * found all of that out, and whatever is unusual is left to egress.h as if this had not been.
+ * found all of that out, and whatever is unusual is left to egress.h as if this had not been. Nothing may be read of the
+ * packet behind a look at its checksum (6.1).
  *
  * That way is right for every packet. This one is for the eight or nine of a short connection's ten that fast.h knows
  * nothing of: what they cost is lines of code and memory that the kernel's TCP has meanwhile driven out of the caches.
@@ -60,8 +61,9 @@ static __noinline int connection_has_budget(__u32 me, __u32 peer)
 	return budget_left(me) && budget_left(peer);
 }
 
-/* The set of a side that is who the flow means and of which nothing was taken away since it was judged; else 0. */
-static __always_inline __u32 connection_side(const struct vpc_eni *e, __u32 incarnation, __u64 epoch, __u64 judged)
+/* The set of a side that is who the flow means and of which nothing was taken away since it was judged; else 0. Not
+ * inline, for the stack's sake: the calls from here on may have 512 bytes together, and have them on 6.1. */
+static __noinline __u32 connection_side(const struct vpc_eni *e, __u32 incarnation, __u64 epoch, __u64 judged)
 {
 	int in_force = versioned_read(&e->set, epoch);
 	__u32 number = (__u32)in_force;
@@ -76,14 +78,15 @@ static __always_inline __u32 connection_side(const struct vpc_eni *e, __u32 inca
 		       : 0;
 }
 
-/* What recent.h remembers of a packet that changes nothing. */
-static __always_inline void connection_note(const struct connection *c, const struct plain *p,
-					    const struct recent *sides, __u64 last_seen_ns)
+/* What recent.h remembers of a packet that changes nothing. Returns its way. */
+static __always_inline int connection_note(const struct connection *c, const struct plain *p, const struct vpc_flow_key *k,
+				      const struct recent *sides, enum way way)
 {
 	struct recent *r = recent_take(c->hash);
+	__u32 from = c->from & 1;
 
 	if (!r)
-		return;
+		return (int)way;
 	r->src = p->src;
 	r->dst = p->dst;
 	r->ports = p->ports;
@@ -97,13 +100,14 @@ static __always_inline void connection_note(const struct connection *c, const st
 	r->version_at = (__u16)(c->tag >> 1);
 	r->proto = IPPROTO_TCP;
 	r->family = p->family;
-	r->until = recent_time(last_seen_ns + NS_PER_S);
+	r->until = sides->until;
 	r->judged = sides->judged;
 	r->noted = c->epoch;
-	if (p->src6) {
-		address_copy(r->src6, p->src6);
-		address_copy(r->dst6, p->dst6);
+	if (p->family == 6) {
+		address_copy(r->src6, from ? k->addr[1] : k->addr[0]);
+		address_copy(r->dst6, from ? k->addr[0] : k->addr[1]);
 	}
+	return (int)way;
 }
 
 /* The connection is over: what it counted for is given back. Like what follows once in its life, and so not inline. */
@@ -216,19 +220,20 @@ static __noinline int connection_known(struct __sk_buff *skb, const struct plain
 		return 0;
 	sides.my_set = connection_side(c->me, READ_ONCE(f->incarnation[from]), c->epoch, sides.judged);
 	sides.peer_set = connection_side(c->to, READ_ONCE(f->incarnation[from ^ 1]), c->epoch, sides.judged);
+	segment.tcp_flags = p->tcp_flags;
+	segment.seq_end = p->seq_end;
+	segment.ack = p->ack;
 	way = redirect_way(skb, c->me, c->to, &p->frame);
 	if (READ_ONCE(f->tag) != c->tag || !sides.my_set || !sides.peer_set || way < WAY_SWITCHED ||
 	    checksum_is_elsewhere(skb, plain_l4(p), IPPROTO_TCP))
 		return 0;
-	segment.tcp_flags = p->tcp_flags;
-	segment.seq_end = (__u16)(bpf_ntohs(*(const u16_alias *)(p->l4 + 4 + 2)) + p->room - (p->l4[12] >> 4) * 4);
-	segment.ack = bpf_ntohs(*(const u16_alias *)(p->l4 + 8 + 2));
 	if (!connection_step(c, k, f, &copy, &segment, from))
 		return 0;
-	if (copy.state == VPC_FLOW_ESTABLISHED && (p->tcp_flags & TCP_JUDGE) == TCP_ACK &&
-	    recent_worth(c->now_ns, copy.created_ns))
-		connection_note(c, p, &sides, copy.last_seen_ns);
-	return (int)way;
+	if (copy.state != VPC_FLOW_ESTABLISHED || (p->tcp_flags & TCP_JUDGE) != TCP_ACK ||
+	    !recent_worth(c->now_ns, copy.created_ns))
+		return (int)way;
+	sides.until = recent_time(copy.last_seen_ns + NS_PER_S);
+	return connection_note(c, p, k, &sides, way);
 }
 
 /* Makes the flow of an opening that is allowed. Returns 0: it couldn't be made, or there is one. */

@@ -10,7 +10,8 @@
 #include "lib/checksum.h"
 #include "lib/plain.h"
 
-#define FAST_NOT (-1) /* not decided here */
+#define FAST_NOT  (-1) /* not decided here */
+#define FAST_LONG (-2) /* nor by connection.h: on 6.1 a look at the checksum ends what the verifier knows of the packet */
 
 /* Whether the entry is this packet's, and not too old. */
 static __always_inline int fast_matches(const struct recent *r, const struct plain *p, __u32 me)
@@ -30,7 +31,7 @@ static __always_inline int fast_version_stands(const struct recent *r)
 	return version && READ_ONCE(*version) == r->version;
 }
 
-/* The frame, whose entry matches. Returns what the program ends with, or FAST_NOT. */
+/* The frame, whose entry matches. Returns what the program ends with, or FAST_NOT, FAST_LONG. */
 static __always_inline int fast_decide(struct __sk_buff *skb, const struct recent *r, const struct plain *p)
 {
 	__u32 number = skb->ifindex, peer = r->peer;
@@ -43,7 +44,7 @@ static __always_inline int fast_decide(struct __sk_buff *skb, const struct recen
 	if (!peer) {
 		if (!mac_equal(p->frame.macs, me->gateway_mac))
 			return FAST_NOT;
-		return checksum_is_elsewhere(skb, plain_l4(p), p->proto) ? FAST_NOT : redirect_up(skb);
+		return checksum_is_elsewhere(skb, plain_l4(p), p->proto) ? FAST_LONG : redirect_up(skb);
 	}
 	to = bpf_map_lookup_elem(&eni, &peer);
 	if (!to || !recent_side(to, r->peer_incarnation, r->peer_set, r->judged, r->noted))
@@ -52,7 +53,7 @@ static __always_inline int fast_decide(struct __sk_buff *skb, const struct recen
 	if (way == WAY_NONE)
 		return FAST_NOT;
 	if (checksum_is_elsewhere(skb, plain_l4(p), p->proto))
-		return FAST_NOT;
+		return FAST_LONG;
 	return way == WAY_UP ? redirect_up(skb) : redirect_to(skb, to, peer, way);
 }
 

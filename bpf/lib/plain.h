@@ -21,7 +21,8 @@ struct plain {
 	__u8 tcp_flags;
 	const __be32 *src6; /* NULL: IPv4. (The verifier knows of a pointer what it doesn't of a number.) */
 	const __be32 *dst6;
-	const __u8 *l4;
+	__u16 seq_end; /* TCP: as in struct packet */
+	__u16 ack;
 	struct frame frame;
 };
 
@@ -37,10 +38,11 @@ static __always_inline __u32 plain_upper(struct plain *p, const __u8 *l4, const 
 		length = (__u32)(l4[12] >> 4) * 4;
 		if (length < 20)
 			return 0;
+		p->seq_end = (__u16)(bpf_ntohs(*(const u16_alias *)(l4 + 6)) + p->room - length);
+		p->ack = bpf_ntohs(*(const u16_alias *)(l4 + 10));
 	} else if (p->proto != IPPROTO_UDP) {
 		return 0;
 	}
-	p->l4 = l4;
 	p->ports = *(const u32_alias *)l4;
 	return length <= p->room ? length : 0;
 }

@@ -645,8 +645,11 @@ Test(connection, idle_for_too_long)
 		lab_age(l, 99);
 		expect_short("in time", ENI_A, from_a(PORTS_FROM, ACK, 1, 1));
 	}
+	lab_eni_row(l, ENI_B)->tcp_idle_s = 200;
+	expect_short("half closed", ENI_A, from_a(PORTS_FROM, FIN | ACK, 1, 1));
+	cr_expect_eq(the_flow(true).timeout_s, 100, "of when it was established");
 	lab_age(l, 101);
-	expect_drop("too late", ENI_A, from_a(PORTS_FROM, ACK, 1, 1), VPC_DROP_NO_FLOW);
+	expect_drop("too late", ENI_B, from_b(PORTS_FROM, ACK, 1, 2), VPC_DROP_NO_FLOW);
 }
 
 /* Everything about the frame that isn't as it should be is left to the long way. */

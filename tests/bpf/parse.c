@@ -167,7 +167,7 @@ static int read_fast(const struct __sk_buff *skb, __u32 family, int rc, const st
 	MUST(f.ports == ((__u32)p->dport << 16 | p->sport)); /* as recent_note() has them */
 	MUST(f.frame.hop_limit == p->hop_limit);
 	MUST(f.frame.headers == plain + (p->proto == IPPROTO_TCP ? p->upper : 8));
-	MUST(p->proto != IPPROTO_TCP || (p->tcp_flags == f.tcp_flags && f.l4 == frame + p->l4));
+	MUST(p->proto != IPPROTO_TCP || (p->tcp_flags == f.tcp_flags && p->seq_end == f.seq_end && p->ack == f.ack));
 	MUST(f.room == p->end - p->l4);
 	if (family == 4)
 		MUST(f.src == p->src[3] && f.dst == p->dst[3]);
