@@ -17,7 +17,7 @@ static __always_inline void drop_count(__u32 number, int reason)
 }
 
 /* Counts the drop at the ENI whose rules refused (the scratch's culprit), else at the one whose port this is. */
-static __noinline int drop_packet(struct scratch *s, int reason)
+static __always_inline int drop_packet(struct scratch *s, int reason)
 {
 	__u32 number = s->culprit ? s->culprit : s->me;
 	__u32 direction = s->culprit ? s->culprit_direction : s->direction;

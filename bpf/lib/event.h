@@ -66,7 +66,7 @@ static __always_inline __be16 type_code(__u8 type, __u8 code)
 	return bpf_htons((__u16)((__u16)type << 8 | code));
 }
 
-static __always_inline void event_drop(struct scratch *s, __u32 number, __u32 direction, int reason)
+static __noinline void event_drop(struct scratch *s, __u32 number, __u32 direction, int reason)
 {
 	const struct packet *p = &s->packet;
 	struct vpc_event *e = event_begin(s, number);
