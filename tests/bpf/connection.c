@@ -223,6 +223,14 @@ Test(connection, from_the_second_on_all_of_it_goes_the_short_way)
 	cr_expect_eq(lab_row_packets(l, lab_sg(l, SG_A)->dir[VPC_EGRESS].all4), 2, "and by the sender's");
 }
 
+Test(connection, the_entry_is_of_the_epoch_of_now)
+{
+	remember();
+	lab_commit(l);
+	expect_short("nothing has changed", ENI_A, syn(PORTS_FROM));
+	cr_expect_eq(the_flow(true).epoch, lab_epoch(l));
+}
+
 Test(connection, ipv6)
 {
 	struct packet_spec p = syn(1000);
@@ -477,7 +485,7 @@ Test(connection, tombstones)
 
 Test(connection, simultaneous_open)
 {
-	struct packet_spec back = from_b(PORTS_FROM, SYN, 0, 0);
+	struct packet_spec back = from_b(PORTS_FROM, SYN, 0, 0), answer = from_a(PORTS_FROM, SYN | ACK, 0, 1);
 
 	lab_allow(l, &(struct rule_spec){.sg = SG_A, .slot = VPC_SLOT_TCP, .peer = "10.0.0.11/32"});
 	lab_commit(l);
@@ -486,6 +494,8 @@ Test(connection, simultaneous_open)
 	cr_expect_eq(lab_send(l, ENI_B, back).reason, 0);
 	back.sport = 78;
 	expect_short("both directions are remembered", ENI_B, back);
+	answer.dport = 78;
+	expect_short("its answer", ENI_A, answer);
 	lab_age(l, 61);
 	lab_sweep(l, VPC_SWEEP_EXPIRE, 0);
 	expect_short("A's", ENI_A, syn(PORTS_FROM));
@@ -655,7 +665,7 @@ Test(connection, idle_for_too_long)
 /* Everything about the frame that isn't as it should be is left to the long way. */
 Test(connection, frames_that_are_not_plain)
 {
-	struct packet_spec ack = from_a(PORTS_FROM, ACK, 1, 1), p;
+	struct packet_spec ack = from_a(PORTS_FROM, SYN | ACK, 1, 1), p; /* changes nothing, and is none for recent.h */
 
 	remember();
 	handshake(PORTS_FROM);
