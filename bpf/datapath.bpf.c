@@ -18,7 +18,8 @@ char datapath_license[] SEC("license") = "GPL";
 /* How often a packet is judged again because the state was overtaken while it was read. */
 #define TRIES 3
 
-/* The ways past the scratch, for what is plain and well known. Returns what the program ends with; negative: nothing. */
+/* The ways past the scratch, for what is plain and well known. Returns what the program ends with; negative: nothing.
+ */
 static __noinline int straight(struct __sk_buff *skb)
 {
 	struct plain p;

@@ -2,8 +2,8 @@
 /*
  * A TCP connection between two local ENIs, the short way through from_workload: one lookup in `flow`, everything else
  * in arrays and on the stack. It decides only what ends well, and as egress.h would; before it changes anything it has
- * found all of that out, and whatever is unusual is left to egress.h as if this had not been. Nothing may be read of the
- * packet behind a look at its checksum (6.1).
+ * found all of that out, and whatever is unusual is left to egress.h as if this had not been. Nothing may be read of
+ * the packet behind a look at its checksum (6.1).
  *
  * That way is right for every packet. This one is for the eight or nine of a short connection's ten that fast.h knows
  * nothing of: what they cost is lines of code and memory that the kernel's TCP has meanwhile driven out of the caches.
@@ -79,8 +79,8 @@ static __noinline __u32 connection_side(const struct vpc_eni *e, __u32 incarnati
 }
 
 /* What recent.h remembers of a packet that changes nothing. Returns its way. */
-static __always_inline int connection_note(const struct connection *c, const struct plain *p, const struct vpc_flow_key *k,
-				      const struct recent *sides, enum way way)
+static __always_inline int connection_note(const struct connection *c, const struct plain *p,
+					   const struct vpc_flow_key *k, const struct recent *sides, enum way way)
 {
 	struct recent *r = recent_take(c->hash);
 	__u32 from = c->from & 1;

@@ -10,8 +10,9 @@
 #include "lib/checksum.h"
 #include "lib/plain.h"
 
-#define FAST_NOT  (-1) /* not decided here */
-#define FAST_LONG (-2) /* nor by connection.h: on 6.1 a look at the checksum ends what the verifier knows of the packet */
+#define FAST_NOT (-1) /* not decided here */
+#define FAST_LONG \
+	(-2) /* nor by connection.h: on 6.1 a look at the checksum ends what the verifier knows of the packet */
 
 /* Whether the entry is this packet's, and not too old. */
 static __always_inline int fast_matches(const struct recent *r, const struct plain *p, __u32 me)

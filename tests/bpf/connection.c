@@ -324,8 +324,8 @@ Test(connection, another_rule_allows_the_same)
 Test(connection, group_left)
 {
 	lab_revoke(l, row);
-	lab_allow(l, &(struct rule_spec){
-			     .sg = SG_B, .slot = VPC_SLOT_TCP, .port = 80, .port_plen = 16, .peer_sg = SG_A});
+	lab_allow(l,
+		  &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_TCP, .port = 80, .port_plen = 16, .peer_sg = SG_A});
 	lab_allow_all(l, SG_D, VPC_EGRESS, 4);
 	lab_commit(l);
 	remember();
@@ -576,8 +576,9 @@ static void reset_and_go_on(uint16_t port)
 
 Test(connection, many_and_each_counted_once)
 {
-	static void (*const ends[])(uint16_t) = {close_in_turn, close_by_b,	 close_at_once, close_but_for_the_last_ack,
-						 reset_by_b,	reset_and_go_on, NULL};
+	static void (*const ends[])(uint16_t) = {
+		close_in_turn, close_by_b,	close_at_once, close_but_for_the_last_ack,
+		reset_by_b,    reset_and_go_on, NULL};
 	enum { N = 20 * (sizeof(ends) / sizeof(ends[0])) };
 	uint64_t opened = lab_row_packets(l, row);
 

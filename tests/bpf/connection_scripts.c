@@ -17,12 +17,12 @@
 #define RST 0x04
 #define ACK 0x10
 
-#define SCRIPTS	  3000
-#define LEAST	  300 /* so many on a machine, an emulated one, that takes longer than TIME_NS for all of them */
-#define TIME_NS	  30000000000ull
-#define STEPS_MAX 32
-#define FLOWS_MAX 64
-#define TUPLES	  4
+#define SCRIPTS	   3000
+#define LEAST	   300 /* so many on a machine, an emulated one, that takes longer than TIME_NS for all of them */
+#define TIME_NS	   30000000000ull
+#define STEPS_MAX  32
+#define FLOWS_MAX  64
+#define TUPLES	   4
 /* A script takes some milliseconds. One that was held up for longer than this is played again: times are compared to
  * half a second. */
 #define HELD_UP_NS 300000000ull
@@ -91,7 +91,7 @@ static void segment_ordinary(struct step *s, struct ends *e)
 {
 	static const struct {
 		uint8_t from, flags;
-	} course[] = {{0, SYN},	      {1, SYN | ACK}, {0, ACK}, {0, ACK}, {1, ACK},
+	} course[] = {{0, SYN},	      {1, SYN | ACK}, {0, ACK},	      {0, ACK}, {1, ACK},
 		      {0, FIN | ACK}, {1, ACK},	      {1, FIN | ACK}, {0, ACK}};
 	unsigned stage = e->stage++ % (sizeof(course) / sizeof(course[0]));
 
@@ -105,8 +105,8 @@ static void segment_ordinary(struct step *s, struct ends *e)
 
 static void segment_odd(struct step *s, struct ends *e)
 {
-	static const uint8_t flags[] = {SYN,	   SYN | ACK, ACK, ACK,	      ACK, FIN | ACK, FIN | ACK,
-					FIN | ACK, RST,	      RST | ACK, FIN, SYN | FIN};
+	static const uint8_t flags[] = {SYN,	   SYN | ACK, ACK, ACK,	      ACK, FIN | ACK,
+					FIN | ACK, FIN | ACK, RST, RST | ACK, FIN, SYN | FIN};
 
 	s->from = roll(2);
 	s->flags = flags[roll(sizeof(flags))];
@@ -395,8 +395,9 @@ static void print_script(const struct script *s, const struct outcome *o)
 	for (unsigned i = 0; i < s->n; i++) {
 		const struct step *p = &s->step[i];
 
-		fprintf(stderr, "  %2u %s tuple %u from %c flags %02x seq %u ack %u payload %u value %ju cut %d: %d %d\n",
-			i, kinds[p->kind], p->tuple, p->from ? 'B' : 'A', p->flags, p->seq, p->ack, p->payload,
+		fprintf(stderr,
+			"  %2u %s tuple %u from %c flags %02x seq %u ack %u payload %u value %ju cut %d: %d %d\n", i,
+			kinds[p->kind], p->tuple, p->from ? 'B' : 'A', p->flags, p->seq, p->ack, p->payload,
 			(uintmax_t)p->value, p->cut, o[0].reason[i], o[1].reason[i]);
 	}
 	print_outcome("straight", &o[0]);

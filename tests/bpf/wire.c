@@ -373,7 +373,8 @@ static void be_quiet(void)
 		;
 }
 
-/* The short way of connections (lib/connection.h) too: of a SYN whose like was allowed, and of a known one's segment. */
+/* The short way of connections (lib/connection.h) too: of a SYN whose like was allowed, and of a known one's segment.
+ */
 Test(wire, checksum_elsewhere_of_a_connection)
 {
 	struct frame f;
