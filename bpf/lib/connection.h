@@ -76,14 +76,15 @@ static __always_inline __u32 connection_side(const struct vpc_eni *e, __u32 inca
 		       : 0;
 }
 
-/* What recent.h remembers of a packet that changes nothing. */
-static __always_inline void connection_note(const struct connection *c, const struct plain *p,
-					    const struct recent *sides, __u64 last_seen_ns)
+/* What recent.h remembers of a packet that changes nothing. Returns its way. */
+static __always_inline int connection_note(const struct connection *c, const struct plain *p,
+					   const struct vpc_flow_key *k, const struct recent *sides, enum way way)
 {
 	struct recent *r = recent_take(c->hash);
+	__u32 from = c->from & 1;
 
 	if (!r)
-		return;
+		return (int)way;
 	r->src = p->src;
 	r->dst = p->dst;
 	r->ports = p->ports;
@@ -97,13 +98,14 @@ static __always_inline void connection_note(const struct connection *c, const st
 	r->version_at = (__u16)(c->tag >> 1);
 	r->proto = IPPROTO_TCP;
 	r->family = p->family;
-	r->until = recent_time(last_seen_ns + NS_PER_S);
+	r->until = sides->until;
 	r->judged = sides->judged;
 	r->noted = c->epoch;
-	if (p->src6) {
-		address_copy(r->src6, p->src6);
-		address_copy(r->dst6, plain_dst6(p));
+	if (p->family == 6) {
+		address_copy(r->src6, from ? k->addr[1] : k->addr[0]);
+		address_copy(r->dst6, from ? k->addr[0] : k->addr[1]);
 	}
+	return (int)way;
 }
 
 /* The connection is over: what it counted for is given back. Like what follows once in its life, and so not inline. */
@@ -167,6 +169,8 @@ static __always_inline int connection_step(struct connection *c, const struct vp
 	if (idle_ns > (__s64)FLOW_SEEN_NS && idle_ns > (__s64)(READ_ONCE(f->timeout_s) * NS_PER_S))
 		return 0;
 	if (tcp_over(copy, segment, from)) {
+		if (redirect_is_seen_again(c->to))
+			return 0;
 		connection_leave(c, k, f);
 		return 1;
 	}
@@ -223,10 +227,11 @@ static __noinline int connection_known(struct __sk_buff *skb, const struct plain
 	segment.ack = bpf_ntohs(*(const u16_alias *)(p->tcp + 10));
 	if (!connection_step(c, k, f, &copy, &segment, from))
 		return 0;
-	if (copy.state == VPC_FLOW_ESTABLISHED && (p->tcp_flags & TCP_JUDGE) == TCP_ACK &&
-	    recent_worth(c->now_ns, copy.created_ns))
-		connection_note(c, p, &sides, copy.last_seen_ns);
-	return (int)way;
+	if (copy.state != VPC_FLOW_ESTABLISHED || (p->tcp_flags & TCP_JUDGE) != TCP_ACK ||
+	    !recent_worth(c->now_ns, copy.created_ns))
+		return (int)way;
+	sides.until = recent_time(copy.last_seen_ns + NS_PER_S);
+	return connection_note(c, p, k, &sides, way);
 }
 
 /* Makes the flow of an opening that is allowed. Returns 0: it couldn't be made, or there is one. */
@@ -307,6 +312,8 @@ static __always_inline int connection_from_workload(struct __sk_buff *skb, const
 		return FAST_NOT;
 	c.now_ns = bpf_ktime_get_coarse_ns();
 	c.from = connection_key(&k, p, READ_ONCE(c.me->vpc));
+	if (p->src6 && address_is4(k.addr[0])) /* would have the key of an IPv4 packet, and is never carried */
+		return FAST_NOT;
 	c.tag = flow_tag(&k);
 	if (tcp_opens(p->tcp_flags)) {
 		way = connection_open(skb, p, &c, &k);

@@ -57,7 +57,8 @@ static __always_inline __u64 flow_mix(__u64 h, const u32_alias *w)
 	return h ^ h >> 32;
 }
 
-/* Digest of a key. Never 0. Two chains side by side, since each of their links waits for the one before. */
+/* Digest of a key. Never 0. Two chains side by side, since each of their links waits for the one before. It stands in
+ * pinned entries: another digest needs another VPC_ABI_VERSION, or no program would know them again. */
 static __always_inline __u64 flow_tag(const struct vpc_flow_key *k)
 {
 	const u32_alias *w = (const u32_alias *)k;

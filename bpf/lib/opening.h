@@ -6,7 +6,9 @@
  *
  * An entry says: ENI `me` has `src` and peer has `dst`, and row[0] of the one's groups, row[1] of the other's allow
  * `me` to open a connection to the port. It holds while the long way (open.h) would find the same: nothing changed of
- * the ENIs themselves, so set and addresses are what they were, and nothing was taken away from their sets.
+ * the ENIs themselves, so set and addresses are what they were, and nothing of the rules of their sets. That is gen_any
+ * of both, not gen_revoke: what is taken away with keep or drain spares the connections that there are, and gen_revoke
+ * waits until they are marked, but nothing new may be opened meanwhile.
  */
 #ifndef BPF_LIB_OPENING_H
 #define BPF_LIB_OPENING_H
@@ -47,7 +49,11 @@ static __always_inline struct opening *opening_slot(__u32 src, __u32 dst, __be16
 /* Whether the side's part of what is remembered still holds. side: 0 me, 1 the peer. */
 static __always_inline int opening_side(const struct vpc_eni *e, const struct opening *o, __u32 side)
 {
-	return recent_side(e, o->incarnation[side], o->set[side], o->epoch, o->epoch);
+	__u32 number = o->set[side];
+	struct vpc_set *groups = bpf_map_lookup_elem(&set, &number);
+
+	return groups && READ_ONCE(groups->gen_any) <= o->epoch &&
+	       recent_side(e, o->incarnation[side], number, o->epoch, o->epoch);
 }
 
 /* Remembers the opening in the scratch, which was allowed. */

@@ -55,6 +55,12 @@ static __always_inline enum way redirect_way(const struct __sk_buff *skb, const 
 	return f->hop_limit > 1 ? WAY_ROUTED : WAY_UP;
 }
 
+/* Whether the target's own program sees the packet, too: not if it goes straight to a veth. */
+static __always_inline int redirect_is_seen_again(const struct vpc_eni *to)
+{
+	return (READ_ONCE(to->flags) & (VPC_ENI_PEER_REDIRECT | VPC_ENI_TAP)) != VPC_ENI_PEER_REDIRECT;
+}
+
 /* Ethernet and IPv4 header up to the checksum, in words of two bytes. */
 #define REDIRECT_HEAD4 (ETH_HLEN + __builtin_offsetof(struct iphdr, saddr))
 

@@ -7,6 +7,7 @@
 #define BPF_LIB_TRACK_H
 
 #include "lib/open.h"
+#include "lib/redirect.h"
 
 /* Which side of the flow this port is. from: 0 the opener sent the packet, 1 the responder. */
 static __always_inline __u32 own_side(const struct scratch *s, __u32 from)
@@ -183,16 +184,36 @@ static __always_inline void track_move(struct scratch *s)
 		flow_demote(SCRATCH_PACKET);
 }
 
+/* Whether the packet is its connection's last ACK. */
+static __always_inline int track_is_last(const struct scratch *s, __u32 from)
+{
+	return s->in_flow && s->packet.proto == IPPROTO_TCP && tcp_over(&s->fl, &s->packet, from);
+}
+
+static __always_inline void track_leave(struct scratch *s, struct vpc_flow *f)
+{
+	flow_leave(&s->key, s->tag, f);
+	if (recent_worth(s->now_ns, s->fl.created_ns))
+		version_raise(&s->barrier, s->tag);
+}
+
+/* Whether the receiver's program will look for the entry of what this one lets through. */
+static __always_inline int track_is_seen_again(const struct scratch *s, __u32 from)
+{
+	__u32 number = s->direction == VPC_EGRESS && !s->via ? s->fl.eni[(from ^ 1) & 1] : 0;
+	struct vpc_eni *to = number ? eni_get(number) : 0;
+
+	return to && redirect_is_seen_again(to);
+}
+
 static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __u32 from)
 {
 	__u32 old = *flow_word(&s->fl), moved = 0, settles = 0;
 	__u8 was = s->fl.state;
 	int stale = (__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS;
 
-	if (s->in_flow && s->packet.proto == IPPROTO_TCP && tcp_over(&s->fl, &s->packet, from)) {
-		flow_leave(&s->key, s->tag, f);
-		if (recent_worth(s->now_ns, s->fl.created_ns))
-			version_raise(&s->barrier, s->tag);
+	if (track_is_last(s, from) && !track_is_seen_again(s, from)) {
+		track_leave(s, f);
 		return;
 	}
 	track_next(s, from);
@@ -275,7 +296,7 @@ __noinline int track_known(__u32 which)
 	if (s->fl.state == VPC_FLOW_TOMBSTONE)
 		return track_tombstone(s, f);
 	/* Between two local ENIs both programs see the packet: the sender's has judged what it asks and moves the flow.
-	 */
+	 * Only with the last ACK the entry goes here, since it is looked for here. */
 	seen_before = s->direction == VPC_INGRESS && !s->via && s->fl.eni[own ^ 1];
 	rc = seen_before ? PASS : track_asks(s, from);
 	if (rc)
@@ -287,10 +308,12 @@ __noinline int track_known(__u32 which)
 		if (rc)
 			return rc;
 	}
-	if (seen_before)
-		track_seen(s, f);
-	else
+	if (!seen_before)
 		track_step(s, f, from);
+	else if (track_is_last(s, from))
+		track_leave(s, f);
+	else
+		track_seen(s, f);
 	if (s->direction == VPC_EGRESS && !s->via)
 		track_remember(s, from);
 	return PASS;

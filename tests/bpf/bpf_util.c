@@ -105,6 +105,15 @@ void lab_close(struct lab *l)
 	free(l);
 }
 
+void lab_stay(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET((size_t)sched_getcpu(), &one);
+	cr_assert_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+}
+
 struct datapath_bpf *lab_skel(struct lab *l)
 {
 	return l->skel;
@@ -350,7 +359,7 @@ static size_t keys_of(int fd, size_t size, void *ret)
 	return n;
 }
 
-static void age_flows(struct lab *l, int fd, unsigned seconds)
+static void age_flows(struct lab *l, int fd, uint64_t ms)
 {
 	_cleanup_free_ struct vpc_flow_key *keys = NULL;
 	size_t n = keys_of(fd, sizeof(*keys), &keys);
@@ -358,26 +367,47 @@ static void age_flows(struct lab *l, int fd, unsigned seconds)
 
 	for (size_t i = 0; i < n; i++) {
 		cr_assert_eq(bpf_map_lookup_elem(fd, &keys[i], &f), 0);
-		f.last_seen_ns -= seconds * 1000000000ull;
+		f.last_seen_ns -= ms * 1000000;
 		cr_assert_eq(bpf_map_update_elem(fd, &keys[i], &f, BPF_EXIST), 0);
 		forget(l, f.tag);
 	}
 }
 
-void lab_age(struct lab *l, unsigned seconds)
+void lab_age_ms(struct lab *l, uint64_t ms)
 {
 	_cleanup_free_ struct vpc_fragment_key *keys = NULL;
 	int fragments = bpf_map__fd(l->skel->maps.fragment);
 	size_t n = keys_of(fragments, sizeof(*keys), &keys);
 	struct vpc_fragment fragment;
 
-	age_flows(l, table(l, true), seconds);
-	age_flows(l, table(l, false), seconds);
+	age_flows(l, table(l, true), ms);
+	age_flows(l, table(l, false), ms);
 	for (size_t i = 0; i < n; i++) {
 		cr_assert_eq(bpf_map_lookup_elem(fragments, &keys[i], &fragment), 0);
-		fragment.seen_ns -= seconds * 1000000000ull;
+		fragment.seen_ns -= ms * 1000000;
 		cr_assert_eq(bpf_map_update_elem(fragments, &keys[i], &fragment, BPF_EXIST), 0);
 	}
+}
+
+void lab_age(struct lab *l, unsigned seconds)
+{
+	lab_age_ms(l, seconds * 1000ull);
+}
+
+bool lab_long_way(struct lab *l)
+{
+	struct bpf_map *map = l->skel->maps.scratch_of_cpu;
+	size_t bytes = (size_t)libbpf_num_possible_cpus() * ((bpf_map__value_size(map) + 7u) & ~7u);
+	_cleanup_free_ uint8_t *scratch = calloc(2, bytes); /* behind it zeros */
+	uint32_t which = 0;				    /* SCRATCH_PACKET */
+	bool taken;
+
+	cr_assert(scratch);
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(map), &which, scratch), 0);
+	taken = memcmp(scratch, scratch + bytes, bytes) != 0;
+	if (taken)
+		cr_assert_eq(bpf_map_update_elem(bpf_map__fd(map), &which, scratch + bytes, BPF_ANY), 0);
+	return taken;
 }
 
 uint64_t lab_now_ns(void)

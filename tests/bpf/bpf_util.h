@@ -94,6 +94,8 @@ struct rule_spec {
 /* Unshares the network namespace, loads, makes `ports` devices LAB_ENI(0) … */
 struct lab *lab_open(unsigned ports);
 void lab_close(struct lab *l);
+/* Everything that follows is sent by the CPU of now. */
+void lab_stay(void);
 /* The skeleton (struct datapath_bpf *), for what isn't here. */
 struct datapath_bpf *lab_skel(struct lab *l);
 
@@ -180,8 +182,12 @@ unsigned lab_flows(struct lab *l, bool established);
 /* The only or first flow of a table. */
 bool lab_flow(struct lab *l, bool established, struct vpc_flow_key *key, struct vpc_flow *ret);
 bool lab_flow_state(struct lab *l, int state, bool established);
-/* Makes every flow and fragment look `seconds` older. */
+/* Makes every flow and fragment look `seconds`, or `ms`, older. */
 void lab_age(struct lab *l, unsigned seconds);
+void lab_age_ms(struct lab *l, uint64_t ms);
+/* Whether a packet since the last call went the long way, which leaves its traces in the scratch: fast.h and
+ * connection.h don't. */
+bool lab_long_way(struct lab *l);
 struct vpc_sweep *lab_sweep_io(struct lab *l);
 /* Puts every key of both tables into a sweep and runs it; returns how many were done. */
 unsigned lab_sweep(struct lab *l, uint32_t op, uint64_t grace_until_ns);

@@ -203,6 +203,49 @@ Test(flow, tcp_syn_of_the_responder)
 	cr_expect_eq(lab_established(l, ENI_A), 0);
 }
 
+/* One step of a connection that closes in order, to the other end: also if the other port's program looks at it. */
+static int closing_step(bool from_a, uint8_t flags, uint32_t seq, uint32_t ack)
+{
+	struct packet_spec p = {.src = from_a ? "10.0.0.10" : "10.0.0.11",
+				.dst = from_a ? "10.0.0.11" : "10.0.0.10",
+				.proto = IPPROTO_TCP,
+				.sport = from_a ? 999 : 80,
+				.dport = from_a ? 80 : 999,
+				.tcp_flags = flags,
+				.tcp_seq = seq,
+				.tcp_ack = ack};
+	struct verdict v = lab_send(l, from_a ? ENI_A : ENI_B, p);
+
+	if (v.reason || !v.mark) /* straight to a veth */
+		return v.reason;
+	return lab_deliver(l, from_a ? ENI_B : ENI_A, v.mark, p).reason;
+}
+
+/* The entry goes with the last ACK, which must get there, or the other end waits and asks for it for minutes. */
+Test(flow, tcp_the_last_ack_arrives)
+{
+	enum { STRAIGHT, UP, TAP, WAYS };
+
+	lab_ctl(l)->half_open_max = 1;
+	for (int way = STRAIGHT; way < WAYS; way++) {
+		for (unsigned i = 0; i < 2; i++) {
+			lab_straight(l, LAB_ENI(i), way == STRAIGHT);
+			if (way == TAP)
+				lab_eni_row(l, LAB_ENI(i))->flags |= VPC_ENI_TAP;
+		}
+		cr_expect_eq(closing_step(true, SYN, 100, 0), 0);
+		cr_expect_eq(closing_step(false, SYN | ACK, 7000, 101), 0);
+		cr_expect_eq(closing_step(true, ACK, 101, 7001), 0);
+		cr_expect_eq(closing_step(true, FIN | ACK, 101, 7001), 0);
+		cr_expect_eq(closing_step(false, FIN | ACK, 7001, 102), 0);
+		cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, true));
+		cr_expect_eq(closing_step(true, ACK, 102, 7002), 0, "way %d", way);
+		cr_expect_eq(lab_flows(l, true) + lab_flows(l, false), 0, "way %d", way);
+		cr_expect_eq(lab_established(l, ENI_A), 0);
+		cr_expect_eq(lab_established(l, ENI_B), 0);
+	}
+}
+
 Test(flow, tcp_timeouts)
 {
 	establish();

@@ -341,6 +341,63 @@ Test(wire, checksum_elsewhere_of_a_known_flow)
 	cr_expect(is_sent(&f, 34, 6));
 }
 
+static struct packet_spec segment_to_b(uint16_t sport, uint8_t flags)
+{
+	return (struct packet_spec){.src = "10.0.0.10",
+				    .dst = "10.0.0.11",
+				    .smac = lab_mac(ENI_A),
+				    .dmac = lab_mac(ENI_B),
+				    .proto = IPPROTO_TCP,
+				    .sport = sport,
+				    .dport = 2000,
+				    .tcp_flags = flags};
+}
+
+static bool is_sent_the_short_way(struct packet_spec p)
+{
+	struct frame f;
+
+	frame_build(&f, &p);
+	lab_long_way(l);
+	return is_sent(&f, 34, 16) && !lab_long_way(l);
+}
+
+/* The kernel itself sends nothing any more that would be taken for the test's; and the link is up. */
+static void be_quiet(void)
+{
+	struct frame f = packet_to_b(IPPROTO_ICMP, false);
+	FILE *switches = fopen("/proc/sys/net/ipv6/conf/all/disable_ipv6", "we");
+
+	cr_assert(switches && fputs("1", switches) >= 0 && fclose(switches) == 0);
+	for (int i = 0; i < 100 && !is_refused(&f, 34, 2); i++)
+		;
+}
+
+/* The short way of connections (lib/connection.h) too: of a SYN whose like was allowed, and of a known one's segment.
+ */
+Test(wire, checksum_elsewhere_of_a_connection)
+{
+	struct frame f;
+
+	lab_stay();
+	lab_straight(l, ENI_B, true);
+	lab_ctl(l)->half_open_max = 100;
+	lab_allow_all(l, SG_B, VPC_INGRESS, 4);
+	lab_commit(l);
+	be_quiet();
+	frame_build(&f, (struct packet_spec[]){segment_to_b(1000, 0x02)});
+	cr_expect(is_sent(&f, 34, 16));
+	cr_expect(is_sent_the_short_way(segment_to_b(1000, 0x10)));
+	cr_expect(is_sent_the_short_way(segment_to_b(1001, 0x02)));
+	if (!kernel_tells_the_place())
+		return;
+	frame_build(&f, (struct packet_spec[]){segment_to_b(1000, 0x10)});
+	cr_expect(is_refused(&f, 34, 2), "the port");
+	frame_build(&f, (struct packet_spec[]){segment_to_b(1002, 0x02)});
+	cr_expect(is_refused(&f, 34, 12), "flags");
+	cr_expect(is_sent_the_short_way(segment_to_b(1002, 0x02)));
+}
+
 /* A request for an address, as a client's that has it: with a UDP socket. The length of UDP is at 38. */
 static struct frame dhcp_renewal(void)
 {

@@ -14,14 +14,15 @@
  * which the reader compares: a hash element's memory is recycled without a grace period, an array's number only after
  * one.
  *
- * Change any layout here and VPC_ABI_VERSION goes up: it is part of the pin path.
+ * Change any layout here, or what stands in a map (as a flow's tag, bpf/lib/flow.h), and VPC_ABI_VERSION goes up: it is
+ * part of the pin path.
  */
 #ifndef VPC_ABI_ABI_H
 #define VPC_ABI_ABI_H
 
 #include <linux/types.h>
 
-#define VPC_ABI_VERSION 4
+#define VPC_ABI_VERSION 5
 
 /* --- numbers --------------------------------------------------------------------------------------------------- */
 
