@@ -111,7 +111,7 @@ loaded()
 	plug_here idle 10.98.1.40 many
 	ctl_quiet sg authorize many ingress tcp 7000 --cidr 10.98.1.30/32
 	ctl_quiet sg authorize many ingress udp 7000 --cidr 10.98.1.30/32
-	"$BIN/forwarding" --measure stream --rounds 100000 "busy=$(netns_of busy),$(netns_of idle),10.98.1.40" >/dev/null &
+	"$BIN/forwarding" --load --measure stream --rounds 100000 "busy=$(netns_of busy),$(netns_of idle),10.98.1.40" >/dev/null &
 	pid=$!
 	sleep 0.5
 	daemon_class 0,1 -o 0

@@ -27,6 +27,7 @@ struct run {
 	uint64_t slice_ns;
 	const char *only; /* measure, or NULL */
 	_Bool latency;
+	_Bool load; /* runs as workloads do, not before everything else */
 };
 
 static int parse_pair(struct run *r, char *text)
@@ -43,11 +44,9 @@ static int parse_pair(struct run *r, char *text)
 static int parse(struct run *r, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"rounds", required_argument, NULL, 'r'},
-		{"slice-ms", required_argument, NULL, 's'},
-		{"measure", required_argument, NULL, 'm'},
-		{"latency", no_argument, NULL, 'l'},
-		{NULL, 0, NULL, 0},
+		{"rounds", required_argument, NULL, 'r'},  {"slice-ms", required_argument, NULL, 's'},
+		{"measure", required_argument, NULL, 'm'}, {"latency", no_argument, NULL, 'l'},
+		{"load", no_argument, NULL, 'o'},	   {NULL, 0, NULL, 0},
 	};
 	int option, rc = 0;
 
@@ -60,6 +59,8 @@ static int parse(struct run *r, int argc, char **argv)
 			r->only = optarg;
 		else if (option == 'l')
 			r->latency = 1;
+		else if (option == 'o')
+			r->load = 1;
 		else
 			return -EINVAL;
 	for (int i = optind; i < argc && !rc; i++)
@@ -127,7 +128,8 @@ int main(int argc, char **argv)
 
 	if (rc || !r.n_pairs)
 		return EXIT_FAILURE;
-	setpriority(PRIO_PROCESS, 0, -20);
+	if (!r.load)
+		setpriority(PRIO_PROCESS, 0, -20);
 	rc = bench_pin(CPU_CLIENT);
 	for (const struct measure *m = measures; m->name && !rc; m++) {
 		if (r.only && strcmp(r.only, m->name) != 0)
