@@ -127,6 +127,22 @@ static int build_named(struct plan *p, uint32_t n)
 	return rc;
 }
 
+/* E: one rule for one list of N prefixes, of all lengths from 8 to 32, the client's own address the last. There are no
+ * prefix lists yet: the entries are written as the peers of one rule. */
+static int build_list(struct plan *p, uint32_t n)
+{
+	int rc = 0;
+
+	for (uint32_t i = 1; i < n && !rc; i++) {
+		uint32_t plen = i <= 8 ? 7 + i : 16 + i % 17, nth = i <= 8 ? 0 : i / 17;
+		struct plan_row row = tcp(GROUP_SERVER, 80, 0x10000000 + (nth << (32 - plen)), (uint8_t)plen);
+
+		row.rule = 1;
+		rc = add_row(p, row);
+	}
+	return rc ? rc : add_row(p, tcp(GROUP_SERVER, 80, ADDRESS_CLIENT, 32));
+}
+
 /* A row for the server's groups, and its like for what the client sends. `both`: the i-th of 16 groups. */
 static int add_both(struct plan *p, struct plan_row row, uint32_t i, const uint32_t egress_peer[4])
 {
@@ -245,6 +261,7 @@ const struct shape shapes[] = {
 	 .server_groups = 1,
 	 .client_groups = 14,
 	 .client_named = true},
+	{.name = "E", .port = 80, .least = 32, .most = 100000, .build = build_list, .server_groups = 1},
 	{.name = "edge",
 	 .port = 80,
 	 .denied = true,

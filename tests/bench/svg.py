@@ -2,7 +2,7 @@
 """Plots as SVG, with nothing but strings: bars with intervals, and lines over logarithmic axes."""
 import math
 
-COLOURS = ["#1f6feb", "#cf222e", "#1a7f37", "#9a6700", "#8250df", "#57606a", "#0a7ea4", "#bf3989"]
+COLOURS = ["#1f6feb", "#cf222e", "#1a7f37", "#9a6700", "#8250df", "#57606a", "#0a7ea4", "#bf3989", "#d4a72c", "#116329"]
 FONT = 'font-family="sans-serif" font-size="12"'
 
 
