@@ -197,13 +197,15 @@ static __always_inline void track_leave(struct scratch *s, struct vpc_flow *f)
 		version_raise(&s->barrier, s->tag);
 }
 
-/* Whether the receiver's program will look for the entry of what this one lets through. */
+/* Whether the receiver's program may look for the entry of what this one lets through: that of a tap does, and that of
+ * a veth where bridge and router see the packet first (see deliver_way()). */
 static __always_inline int track_is_seen_again(const struct scratch *s, __u32 from)
 {
 	__u32 number = s->direction == VPC_EGRESS && !s->via ? s->fl.eni[(from ^ 1) & 1] : 0;
+	__u32 plain = s->packet.family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 	struct vpc_eni *to = number ? eni_get(number) : 0;
 
-	return to && redirect_is_seen_again(to);
+	return to && (redirect_is_seen_again(to) || s->packet.l4 - s->packet.l3 != plain || s->packet.hop_limit <= 1);
 }
 
 static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __u32 from)
