@@ -224,19 +224,23 @@ struct verdict lab_deliver(struct lab *l, uint32_t number, uint32_t mark, struct
 	return run(l, false, number, mark, &f);
 }
 
-int lab_segment(struct lab *l, uint32_t from, uint8_t flags, uint32_t seq, uint32_t ack)
+struct packet_spec lab_segment_spec(uint32_t from, uint8_t flags, uint32_t seq, uint32_t ack)
 {
 	bool a = from == ENI_A;
-	struct packet_spec p = {.src = a ? "10.0.0.10" : "10.0.0.11",
-				.dst = a ? "10.0.0.11" : "10.0.0.10",
-				.proto = IPPROTO_TCP,
-				.sport = a ? 999 : 80,
-				.dport = a ? 80 : 999,
-				.tcp_flags = flags,
-				.tcp_seq = seq,
-				.tcp_ack = ack};
 
-	return lab_send(l, from, p).reason;
+	return (struct packet_spec){.src = a ? "10.0.0.10" : "10.0.0.11",
+				    .dst = a ? "10.0.0.11" : "10.0.0.10",
+				    .proto = IPPROTO_TCP,
+				    .sport = a ? 999 : 80,
+				    .dport = a ? 80 : 999,
+				    .tcp_flags = flags,
+				    .tcp_seq = seq,
+				    .tcp_ack = ack};
+}
+
+int lab_segment(struct lab *l, uint32_t from, uint8_t flags, uint32_t seq, uint32_t ack)
+{
+	return lab_send(l, from, lab_segment_spec(from, flags, seq, ack)).reason;
 }
 
 struct verdict lab_cross(struct lab *l, uint32_t number, uint32_t to, struct packet_spec spec)

@@ -141,6 +141,11 @@ struct vpc_sg *lab_sg(struct lab *l, uint32_t number);
  * ENI_D that has the addresses of ENI_A. Groups SG_A … SG_D on them: everything may leave, nothing may enter.
  * Committed. */
 struct lab *lab_usual(void);
+/* ENI_B's port 53 (UDP) for 10.0.0.0/24. Returns the row; to be committed. */
+uint32_t lab_allow_dns(struct lab *l);
+/* The usual, all reached straight: with that rule, ENI_B's port 80 (TCP) for the same, and everything of ENI_C for all.
+ */
+struct lab *lab_usual_straight(uint32_t *ret_dns);
 #define ENI_A LAB_ENI(0) /* 10.0.0.10, fd00:1::10 */
 #define ENI_B LAB_ENI(1) /* 10.0.0.11, fd00:1::11 */
 #define ENI_C LAB_ENI(2) /* 10.0.1.12, fd00:1:0:1::12 */
@@ -164,7 +169,9 @@ const struct frame *lab_out(const struct lab *l);
 struct verdict lab_send(struct lab *l, uint32_t number, struct packet_spec spec);
 /* Packets sent from now on are GSO packets with segments of this size; 0: they are not. */
 void lab_gso(struct lab *l, uint32_t bytes);
-/* A TCP segment between ENI_A's port 999 and ENI_B's port 80. Returns the reason for which it is dropped, or 0. */
+/* A TCP segment between ENI_A's port 999 and ENI_B's port 80. */
+struct packet_spec lab_segment_spec(uint32_t from, uint8_t flags, uint32_t seq, uint32_t ack);
+/* Sends it. Returns the reason for which it is dropped, or 0. */
 int lab_segment(struct lab *l, uint32_t from, uint8_t flags, uint32_t seq, uint32_t ack);
 /* Builds and delivers to the workload of `number`; MACs that are NULL are the gateway's and its own. */
 struct verdict lab_deliver(struct lab *l, uint32_t number, uint32_t mark, struct packet_spec spec);

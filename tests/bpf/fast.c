@@ -38,17 +38,7 @@ static const struct packet_spec udp = {.src = "10.0.0.10",
 
 static void setup(void)
 {
-	l = lab_usual();
-	row = lab_allow(l,
-			&(struct rule_spec){
-				.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer = "10.0.0.0/24"});
-	lab_allow(l, &(struct rule_spec){
-			     .sg = SG_B, .slot = VPC_SLOT_TCP, .port = 80, .port_plen = 16, .peer = "10.0.0.0/24"});
-	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_ANY, .peer = "10.0.0.0/16"});
-	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_ANY, .peer = "fd00::/16"});
-	for (unsigned i = 0; i < 4; i++)
-		lab_straight(l, LAB_ENI(i), true);
-	lab_commit(l);
+	l = lab_usual_straight(&row);
 }
 
 static void teardown(void)

@@ -208,17 +208,12 @@ static uint8_t closing_ttl; /* of the following; 0: any */
 /* One step of a connection that closes in order, to the other end: also if the other port's program looks at it. */
 static int closing_step(bool from_a, uint8_t flags, uint32_t seq, uint32_t ack)
 {
-	struct packet_spec p = {.src = from_a ? "10.0.0.10" : "10.0.0.11",
-				.dst = from_a ? "10.0.0.11" : "10.0.0.10",
-				.proto = IPPROTO_TCP,
-				.sport = from_a ? 999 : 80,
-				.dport = from_a ? 80 : 999,
-				.tcp_flags = flags,
-				.tcp_seq = seq,
-				.tcp_ack = ack,
-				.ttl = closing_ttl};
-	struct verdict v = lab_send(l, from_a ? ENI_A : ENI_B, p);
+	uint32_t from = from_a ? ENI_A : ENI_B;
+	struct packet_spec p = lab_segment_spec(from, flags, seq, ack);
+	struct verdict v;
 
+	p.ttl = closing_ttl;
+	v = lab_send(l, from, p);
 	if (v.reason || !v.mark) /* straight to a veth */
 		return v.reason;
 	return lab_deliver(l, from_a ? ENI_B : ENI_A, v.mark, p).reason;

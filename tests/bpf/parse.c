@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "random.h"
+
 static long frame_load(const struct __sk_buff *skb, __u32 at, void *to, __u32 length);
 static void *scratch_lookup(const void *map);
 #define bpf_skb_load_bytes(skb, at, to, length) frame_load(skb, at, to, length)
@@ -55,16 +57,6 @@ static long frame_load(const struct __sk_buff *skb, __u32 at, void *to, __u32 le
 static void *scratch_lookup(const void *map)
 {
 	return map == &scratch_of_cpu ? &scratch : NULL;
-}
-
-static __u64 random_state = 88172645463325252ull;
-
-static __u32 random_below(__u32 n)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (__u32)(random_state >> 32) % n;
 }
 
 static bool once_in(__u32 n)

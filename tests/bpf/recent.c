@@ -4,6 +4,7 @@
  * revocations; here is what entries could be mistaken for, and the same packets with and without them.
  */
 #include "lab_util.h"
+#include "random.h"
 
 #include <bpf/btf.h>
 #include <criterion/criterion.h>
@@ -39,28 +40,14 @@ static void on_cpu(int nth)
 	cr_assert_fail("no such CPU");
 }
 
-static uint32_t allow_dns(void)
-{
-	return lab_allow(l,
-			 &(struct rule_spec){
-				 .sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer = "10.0.0.0/24"});
-}
-
 static uint32_t row;
 
 static void setup(void)
 {
 	cr_assert_eq(sched_getaffinity(0, sizeof(cpus), &cpus), 0);
 	on_cpu(0);
-	l = lab_usual();
-	row = allow_dns();
-	lab_allow(l, &(struct rule_spec){
-			     .sg = SG_B, .slot = VPC_SLOT_TCP, .port = 80, .port_plen = 16, .peer = "10.0.0.0/24"});
-	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_ANY, .peer = "10.0.0.0/16"});
+	l = lab_usual_straight(&row);
 	lab_allow(l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_ANY, .peer = "fd00::/16"});
-	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_ANY, .peer = "fd00::/16"});
-	for (unsigned i = 0; i < 4; i++)
-		lab_straight(l, LAB_ENI(i), true);
 	lab_commit(l);
 }
 
@@ -349,7 +336,7 @@ Test(recent, revoked_by_one_cpu_and_sent_by_another)
 		on_cpu(0);
 		lab_kill_row(l, row);
 		lab_commit(l);
-		row = allow_dns(); /* the tombstone lives again, and is remembered again */
+		row = lab_allow_dns(l); /* the tombstone lives again, and is remembered again */
 		lab_commit(l);
 	}
 }
@@ -500,16 +487,6 @@ Test(recent, packets_without_a_length)
 }
 
 /* --- with and without memory --- */
-
-static uint64_t random_state = 88172645463325252ull;
-
-static uint32_t random_below(uint32_t n)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 32) % n;
-}
 
 #define FLOWS 8
 static struct flow_spec {

@@ -437,3 +437,25 @@ struct lab *lab_usual(void)
 	lab_commit(l);
 	return l;
 }
+
+uint32_t lab_allow_dns(struct lab *l)
+{
+	return lab_allow(l,
+			 &(struct rule_spec){
+				 .sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer = "10.0.0.0/24"});
+}
+
+struct lab *lab_usual_straight(uint32_t *ret_dns)
+{
+	struct lab *l = lab_usual();
+
+	*ret_dns = lab_allow_dns(l);
+	lab_allow(l, &(struct rule_spec){
+			     .sg = SG_B, .slot = VPC_SLOT_TCP, .port = 80, .port_plen = 16, .peer = "10.0.0.0/24"});
+	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_ANY, .peer = "10.0.0.0/16"});
+	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_ANY, .peer = "fd00::/16"});
+	for (unsigned i = 0; i < 4; i++)
+		lab_straight(l, LAB_ENI(i), true);
+	lab_commit(l);
+	return l;
+}
