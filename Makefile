@@ -52,13 +52,15 @@ TEST_BIN = $(patsubst %.c,$(BUILD)/%,$(filter-out %_util.c %.bpf.c,$(call TEST_S
 UNIT_BIN := $(call TEST_BIN,unit)
 BPFTEST_BIN := $(call TEST_BIN,bpf)
 MODELTEST_BIN := $(call TEST_BIN,model)
+# Preloaded into vpcd by the tests that make calls fail.
+FAULTS_LIB := $(BUILD)/tests/system/faults/inject.so
 # The benchmarks' programs, and BPF programs of their own over the headers of bpf/.
 BENCH_BIN := $(call TEST_BIN,bench)
 BENCH_SKEL := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard tests/bench/*.bpf.c))
 
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all check test bench lint fuzz install clean bpf tests
+.PHONY: all check test bench faults lint fuzz install clean bpf tests
 
 all: $(BUILD)/vpcd $(BUILD)/vpcctl $(BUILD)/vpc-cni $(BUILD)/vpc-qemu-helper
 
@@ -104,7 +106,7 @@ $(foreach kind,unit bpf model bench,$(eval $(call TEST_RULES,$(kind))))
 # Compiles headers of bpf/ for this machine.
 $(BUILD)/tests/bpf/parse.o: CPPFLAGS += -Ibpf
 
-tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(BUILD)/vpcctl $(BUILD)/vpc-cni
+tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(BUILD)/vpcctl $(BUILD)/vpc-cni $(FAULTS_LIB)
 # The tests of the command line run the program.
 $(filter $(BUILD)/tests/unit/cli_%,$(UNIT_BIN)): | $(BUILD)/vpcctl $(BUILD)/vpc-cni
 
@@ -119,6 +121,14 @@ $(patsubst %,%.o,$(BENCH_BIN)): | $(BENCH_SKEL)
 # All of it, or WHAT=forwarding, packet, change, scale or flood.
 bench: all $(BENCH_BIN)
 	tests/bench/run $(WHAT)
+
+$(FAULTS_LIB): tests/system/faults/inject.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -fPIC -shared $(WARN) -o $@ $<
+
+# Attacks, and faults at every call: half an hour, or FAULTS_SECONDS=N.
+faults: all $(FAULTS_LIB)
+	scripts/faults
 
 lint:
 	scripts/lint
