@@ -131,6 +131,32 @@ static int print_counts(struct cli *cli, const json_t *counts, const json_t *lim
 	return table_print(t, stdout, true, cli->colour) < 0 ? api_oom() : CLI_OK;
 }
 
+static const char *string_of(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key)) ?: "";
+}
+
+/* "pending: vpc prod, eni web-1 (eni-…): the namespace has …; since …, next try …". */
+static void print_pending(const json_t *entry)
+{
+	const char *object = string_of(entry, "object"), *eni = string_of(entry, "eni"), *vpc = string_of(entry, "vpc");
+	const char *since = string_of(entry, "since"), *retry = string_of(entry, "next_retry");
+
+	printf("pending: %s: ", string_of(entry, "subsystem"));
+	if (vpc[0])
+		printf("vpc %s%s", vpc, eni[0] ? ", " : " ");
+	if (eni[0])
+		printf("eni %s ", eni);
+	if (object[0])
+		printf(vpc[0] || eni[0] ? "(%s): " : "%s: ", object);
+	printf("%s", string_of(entry, "reason"));
+	if (since[0])
+		printf("; since %s", since);
+	if (retry[0])
+		printf(", next try %s", retry);
+	putchar('\n');
+}
+
 static int run(struct cli *cli, const struct args *args)
 {
 	_cleanup_json_ json_t *status = NULL;
@@ -150,11 +176,8 @@ static int run(struct cli *cli, const struct args *args)
 	r = output_fields(cli, status, fields, ARRAY_SIZE(fields));
 	if (r == CLI_OK)
 		r = print_others(cli, status, false);
-	json_array_foreach (json_object_get(status, "pending"), i, entry) {
-		_cleanup_free_ char *text = output_text(entry);
-
-		printf("still to be done: %s\n", text ? text : "");
-	}
+	json_array_foreach (json_object_get(status, "pending"), i, entry)
+		print_pending(entry);
 	if (r == CLI_OK)
 		r = print_counts(cli, json_object_get(status, "counts"), json_object_get(status, "limits"));
 	return r != CLI_OK ? r : print_others(cli, status, true);

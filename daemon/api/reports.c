@@ -121,6 +121,20 @@ static void print_members(FILE *f, const json_t *status, const char *name, const
 	}
 }
 
+/* What is wrong now: a line for each subsystem, whether something is or not. */
+static void print_conditions(FILE *f, const json_t *status)
+{
+	const json_t *counts = json_object_get(json_object_get(status, "health"), "conditions");
+	const char *subsystem;
+	json_t *v;
+
+	fprintf(f, "# HELP vpcd_conditions What is wrong now and tried again, by subsystem.\n"
+		   "# TYPE vpcd_conditions gauge\n");
+	json_object_foreach ((json_t *)counts, subsystem, v)
+		fprintf(f, "vpcd_conditions{subsystem=\"%s\"} %" JSON_INTEGER_FORMAT "\n", subsystem,
+			json_integer_value(v));
+}
+
 static void print_number(FILE *f, const char *metric, const char *type, const char *help, json_int_t n)
 {
 	fprintf(f, "# HELP %s %s\n# TYPE %s %s\n%s %" JSON_INTEGER_FORMAT "\n", metric, help, metric, type, metric, n);
@@ -140,6 +154,7 @@ void handle_metrics(struct request *r)
 			     json_integer_value(json_object_get(status, "epoch")));
 		print_number(f, "vpcd_pending", "gauge", "Operations still to be done in the background.",
 			     (json_int_t)json_array_size(json_object_get(status, "pending")));
+		print_conditions(f, status);
 		print_members(f, status, "counts", "vpcd_objects", "Resources there are.");
 		print_members(f, status, "limits", "vpcd_limit", "Resources there may be.");
 		if (fclose(f) != 0) {

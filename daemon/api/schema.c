@@ -116,10 +116,31 @@ static const struct schema_field transaction_fields[] = {
 	COMMITTED,
 };
 static const struct schema_field status_fields[] = {
-	{"instance", STRING, NULL}, {"epoch", INTEGER, NULL},	  {"revision", INTEGER, NULL},
-	{"engine", STRING, "ebpf"}, {"fast_path", BOOLEAN, NULL}, {"attach_mode", STRING, "tcx or clsact"},
-	{"pending", STRINGS, NULL}, {"limits", OBJECT, NULL},	  {"counts", OBJECT, NULL},
-	{"kernel", "{}", NULL},	    {"health", "{}", NULL},
+	{"instance", STRING, NULL},
+	{"epoch", INTEGER, NULL},
+	{"revision", INTEGER, NULL},
+	{"engine", STRING, "ebpf"},
+	{"fast_path", BOOLEAN, NULL},
+	{"attach_mode", STRING, "tcx or clsact"},
+	{"pending", LIST_OF("Condition"), "what is wrong now, or still to be done"},
+	{"limits", OBJECT, NULL},
+	{"counts", OBJECT, NULL},
+	{"kernel", "{}", NULL},
+	{"health", "{}", "state: ok or degraded; conditions: how many of each subsystem"},
+};
+static const struct schema_field condition_fields[] = {
+	{"subsystem", STRING, "network, removal, store or maps"},
+	{"object", STRING, "id of what is concerned; empty: the subsystem"},
+	{"reason", STRING, "what is wrong, and what to do"},
+	{"since", STRING, NULL},
+	{"next_retry", STRING_OR_NULL, "null: when an event says that it may work"},
+	{"failures", INTEGER, "times that it was tried"},
+	{"vpc_id", STRING, NULL},
+	{"vpc", STRING, "its name"},
+	{"subnet_id", STRING, NULL},
+	{"subnet", STRING, "its name"},
+	{"eni_id", STRING, NULL},
+	{"eni", STRING, "its name"},
 };
 static const struct schema_field verification_fields[] = {
 	{"equal", BOOLEAN, "the kernel has what the model says"},
@@ -180,6 +201,7 @@ const struct schema schemas[] = {
 	{"RulesChanged", FIELDS(rules_changed_fields), NULL},
 	{"TransactionDone", FIELDS(transaction_fields), NULL},
 	{"Status", FIELDS(status_fields), NULL},
+	{"Condition", FIELDS(condition_fields), NULL},
 	{"Verification", FIELDS(verification_fields), NULL},
 	{"Verdict", FIELDS(verdict_fields), NULL},
 	{"OpenApi", NULL, 0, NULL},

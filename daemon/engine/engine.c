@@ -191,7 +191,8 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	e->instance = strdup(config->instance);
 	e->state_dir = strdup(config->state_dir);
 	e->bpf_dir = strdup(config->bpf_dir);
-	if (!e->instance || !e->state_dir || !e->bpf_dir)
+	e->conditions = conditions_new();
+	if (!e->instance || !e->state_dir || !e->bpf_dir || !e->conditions)
 		return vpc_error_oom(reterr);
 	r = worker_new(e->event, &e->worker);
 	if (r < 0)
@@ -243,6 +244,7 @@ void engine_free(struct engine *e)
 	}
 	free(e->retire); /* a start retires what is dead */
 	free(e->dirty);
+	conditions_free(e->conditions);
 	free(e->instance);
 	free(e->state_dir);
 	free(e->bpf_dir);

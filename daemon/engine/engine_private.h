@@ -7,6 +7,7 @@
 #include "datapath/net.h"
 #include "datapath/tables.h"
 #include "datapath/worker.h"
+#include "engine/condition.h"
 #include "engine/engine.h"
 #include "model/model.h"
 #include "store/store.h"
@@ -43,6 +44,8 @@ struct engine {
 	struct tables *tables;
 	struct net *net;
 	struct worker *worker;
+
+	struct conditions *conditions; /* what is wrong now */
 
 	struct job *running;
 	struct job *queue_head, **queue_tail;

@@ -232,14 +232,25 @@ struct repair {
 	struct reopening r;
 };
 
+/* What is wrong with a VPC is shown under its id until a repair of it works. */
+static void note_condition(struct engine *e, uint32_t vpc, int result, const struct vpc_error *error)
+{
+	const struct object *o = model_by_number(e->model, OBJECT_VPC, vpc);
+
+	if (!o)
+		return;
+	if (result < 0)
+		condition_raise(e->conditions, CONDITION_NETWORK, o->id, 0, "%s", error->message);
+	else
+		condition_clear(e->conditions, CONDITION_NETWORK, o->id);
+}
+
 static void repair_end(struct repair *p, int result, const struct vpc_error *error)
 {
 	struct engine *e = p->e;
 	uint32_t vpc = p->vpc;
 
-	if (result < 0)
-		log_error("a VPC could not be put right (will be tried again): %s", error->message);
-	else
+	if (result >= 0)
 		engine_attach_links(e);
 	taps_flag(e, &p->r.all);
 	tables_boot_apply(e->tables, &p->r.all);
@@ -247,6 +258,7 @@ static void repair_end(struct repair *p, int result, const struct vpc_error *err
 	reopening_clear(&p->r);
 	free(p);
 	e->repair_failures = result < 0 ? e->repair_failures + 1 : 0;
+	note_condition(e, vpc, result, error);
 	if (result < 0)
 		reconcile_schedule(e, vpc);
 	engine_job_done(e);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What requests get back: objects with their counters, results of changes, the status. */
+/* What requests get back: objects with their counters, and results of changes. */
 #include "engine/engine_private.h"
 
-#include <sys/utsname.h>
 #include <time.h>
 
 /* --- objects ----------------------------------------------------------------------------------------- */
@@ -151,65 +150,4 @@ json_t *engine_reply_encode(const struct engine_reply *reply)
 		return NULL;
 	}
 	return json;
-}
-
-/* --- status ------------------------------------------------------------------------------------------ */
-
-static json_t *limits_to_json(const struct vpc_limits *limits)
-{
-	json_t *json = json_object();
-
-#define LIMIT(symbol, value, text) json_object_set_new(json, #symbol, json_integer(limits->symbol));
-#include <vpc/limits.def>
-#undef LIMIT
-	return json;
-}
-
-static json_t *counts_to_json(const struct engine *e)
-{
-	static const char *const names[OBJECT_KINDS] = {
-		[OBJECT_VPC] = "vpcs",	 [OBJECT_SUBNET] = "subnets", [OBJECT_SG] = "security_groups",
-		[OBJECT_RULE] = "rules", [OBJECT_ENI] = "enis",
-	};
-	json_t *json = json_object();
-	const struct object *o = NULL;
-	json_int_t attached = 0;
-
-	for (enum object_kind kind = 0; kind < OBJECT_KINDS; kind++)
-		json_object_set_new(json, names[kind], json_integer((json_int_t)model_count(e->model, kind)));
-	while ((o = model_next(e->model, OBJECT_ENI, o)))
-		attached += eni_of(o)->attachment.kind != ATTACHMENT_NONE;
-	json_object_set_new(json, "attached_enis", json_integer(attached));
-	return json;
-}
-
-static json_t *pending_to_json(const struct engine *e)
-{
-	json_t *json = json_array();
-
-	for (size_t i = 0; i < e->n_dirty; i++) {
-		const struct object *vpc = model_by_number(e->model, OBJECT_VPC, e->dirty[i]);
-
-		if (vpc)
-			json_array_append_new(json, json_sprintf("repair %s", vpc->id));
-	}
-	if (e->removing)
-		json_array_append_new(json, json_sprintf("%u deletions of devices", e->removing));
-	return json;
-}
-
-json_t *engine_status(struct engine *e)
-{
-	struct utsname uts = {0};
-
-	uname(&uts);
-	return json_pack("{s:s,s:s,s:I,s:I,s:s,s:b,s:s,s:o,s:o,s:o,s:o,s:{s:s,s:s,s:b,s:i},s:{s:s,s:i},s:s}",
-			 "instance", e->instance, "version", VPCD_VERSION, "epoch", (json_int_t)tables_epoch(e->tables),
-			 "revision", (json_int_t)store_revision(e->store), "engine", "ebpf", "fast_path",
-			 (int)e->fast_path, "attach_mode", net_attach_mode(e->net), "pending", pending_to_json(e),
-			 "limits", limits_to_json(&e->limits), "counts", counts_to_json(e), "tables",
-			 tables_status(e->tables), "kernel", "release", uts.release, "machine", uts.machine, "tcx",
-			 strcmp(net_attach_mode(e->net), "tcx") == 0, "abi", VPC_ABI_VERSION, "health", "state",
-			 e->repair_failures ? "degraded" : "ok", "repair_failures", (int)e->repair_failures,
-			 "rule_counters", "flows judged");
 }

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* GET /v1/status: what runs, how much of it, and what is wrong now. */
+#include "engine/engine_private.h"
+
+#include <sys/utsname.h>
+#include <time.h>
+
+static json_t *limits_to_json(const struct vpc_limits *limits)
+{
+	json_t *json = json_object();
+
+#define LIMIT(symbol, value, text) json_object_set_new(json, #symbol, json_integer(limits->symbol));
+#include <vpc/limits.def>
+#undef LIMIT
+	return json;
+}
+
+static json_t *counts_to_json(const struct engine *e)
+{
+	static const char *const names[OBJECT_KINDS] = {
+		[OBJECT_VPC] = "vpcs",	 [OBJECT_SUBNET] = "subnets", [OBJECT_SG] = "security_groups",
+		[OBJECT_RULE] = "rules", [OBJECT_ENI] = "enis",
+	};
+	json_t *json = json_object();
+	const struct object *o = NULL;
+	json_int_t attached = 0;
+
+	for (enum object_kind kind = 0; kind < OBJECT_KINDS; kind++)
+		json_object_set_new(json, names[kind], json_integer((json_int_t)model_count(e->model, kind)));
+	while ((o = model_next(e->model, OBJECT_ENI, o)))
+		attached += eni_of(o)->attachment.kind != ATTACHMENT_NONE;
+	json_object_set_new(json, "attached_enis", json_integer(attached));
+	return json;
+}
+
+/* A CLOCK_REALTIME as RFC 3339 in UTC. */
+static json_t *time_to_json(uint64_t ns)
+{
+	time_t s = (time_t)(ns / 1000000000ull);
+	struct tm tm;
+	char text[32];
+
+	if (!gmtime_r(&s, &tm))
+		return json_null();
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return json_string(text);
+}
+
+/* When it is tried again; null: when an event says that it may work. */
+static json_t *retry_to_json(uint64_t retry_ns)
+{
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+
+	if (!retry_ns)
+		return json_null();
+	return time_to_json(clock_ns(CLOCK_REALTIME) + (retry_ns > now_ns ? retry_ns - now_ns : 0));
+}
+
+static const struct object *find_object(const struct engine *e, const char *id)
+{
+	for (enum object_kind kind = 0; kind < OBJECT_KINDS; kind++) {
+		const struct object *o = model_find(e->model, kind, id);
+
+		if (o)
+			return o;
+	}
+	return NULL;
+}
+
+static uint32_t vpc_number_of(const struct object *o)
+{
+	switch (o->kind) {
+	case OBJECT_VPC:
+		return o->number;
+	case OBJECT_SUBNET:
+		return subnet_of(o)->vpc;
+	case OBJECT_ENI:
+		return eni_of(o)->vpc;
+	default:
+		return 0;
+	}
+}
+
+/* The VPC and the ENI that a condition is about, by id and name. */
+static void add_names(const struct engine *e, const char *id, json_t *json)
+{
+	const struct object *o = find_object(e, id), *vpc;
+	uint32_t number = o ? vpc_number_of(o) : 0;
+
+	vpc = number ? model_by_number(e->model, OBJECT_VPC, number) : NULL;
+	if (vpc) {
+		json_object_set_new(json, "vpc_id", json_string(vpc->id));
+		json_object_set_new(json, "vpc", json_string(vpc->name ? vpc->name : ""));
+	}
+	if (o && o->kind == OBJECT_SUBNET) {
+		json_object_set_new(json, "subnet_id", json_string(o->id));
+		json_object_set_new(json, "subnet", json_string(o->name ? o->name : ""));
+	}
+	if (o && o->kind == OBJECT_ENI) {
+		json_object_set_new(json, "eni_id", json_string(o->id));
+		json_object_set_new(json, "eni", json_string(o->name ? o->name : ""));
+	}
+}
+
+struct listing {
+	const struct engine *e;
+	json_t *list;
+};
+
+static void list_condition(const struct condition *c, void *userdata)
+{
+	const struct listing *l = userdata;
+	json_t *json = json_pack("{s:s,s:s,s:s,s:o,s:o,s:i}", "subsystem", condition_subsystem_name(c->subsystem),
+				 "object", c->object, "reason", c->reason, "since", time_to_json(c->since_ns),
+				 "next_retry", retry_to_json(c->retry_ns), "failures", (int)c->failures);
+
+	if (!json)
+		return;
+	add_names(l->e, c->object, json);
+	json_array_append_new(l->list, json);
+}
+
+/* What is wrong now, and what the worker has yet to delete. */
+static json_t *pending_to_json(const struct engine *e)
+{
+	struct listing l = {.e = e, .list = json_array()};
+
+	if (!l.list)
+		return NULL;
+	condition_each(e->conditions, list_condition, &l);
+	if (e->removing)
+		json_array_append_new(l.list, json_pack("{s:s,s:s,s:o}", "subsystem", "removal", "object", "", "reason",
+							json_sprintf("%u deletions of devices run", e->removing)));
+	return l.list;
+}
+
+json_t *engine_status(struct engine *e)
+{
+	struct utsname uts = {0};
+
+	uname(&uts);
+	return json_pack("{s:s,s:s,s:I,s:I,s:s,s:b,s:s,s:o,s:o,s:o,s:o,s:{s:s,s:s,s:b,s:i},s:o,s:s}", "instance",
+			 e->instance, "version", VPCD_VERSION, "epoch", (json_int_t)tables_epoch(e->tables), "revision",
+			 (json_int_t)store_revision(e->store), "engine", "ebpf", "fast_path", (int)e->fast_path,
+			 "attach_mode", net_attach_mode(e->net), "pending", pending_to_json(e), "limits",
+			 limits_to_json(&e->limits), "counts", counts_to_json(e), "tables", tables_status(e->tables),
+			 "kernel", "release", uts.release, "machine", uts.machine, "tcx",
+			 strcmp(net_attach_mode(e->net), "tcx") == 0, "abi", VPC_ABI_VERSION, "health",
+			 conditions_health(e->conditions), "rule_counters", "flows judged");
+}
