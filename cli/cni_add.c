@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ADD: a network interface made and plugged in, as one transaction. */
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include "cni_vpcd.h"
 
@@ -39,8 +42,9 @@ static json_t *make_tags(const struct cni_config *c, const struct cni_call *call
 static json_t *make_create(const struct cni_config *c, const struct cni_call *call)
 {
 	_cleanup_free_ char *name = vpcd_eni_name(call);
-	_cleanup_cni_json_ json_t *create = json_pack("{s:s, s:s, s:s, s:o}", "op", "eni.create", "name", name ?: "",
-						      "subnet_id", c->subnet, "tags", make_tags(c, call));
+	_cleanup_cni_json_ json_t *create =
+		json_pack("{s:s, s:s, s:s, s:b, s:o}", "op", "eni.create", "name", name ?: "", "subnet_id", c->subnet,
+			  "delete_on_termination", 1, "tags", make_tags(c, call));
 
 	if (!name || !create || (c->groups && json_object_set(create, "security_groups", c->groups) < 0) ||
 	    set_text(create, "ip", c->ip) < 0 || set_text(create, "ip6", c->ip6) < 0 ||
@@ -57,30 +61,51 @@ static json_t *make_changes(const struct cni_config *c, const struct cni_call *c
 			 "$0.id", "attachment", "kind", "netns", "netns", netns, "ifname", call->ifname);
 }
 
-/* The name is taken. By this attachment, whose namespace went away (a reboot, a runtime that crashed): it is replaced.
- */
-static int clear_the_way(struct http *h, const struct cni_config *c, const struct cni_call *call,
+/* Whether an attached ENI is plugged into the namespace that fd is. */
+static bool is_plugged_into(const json_t *eni, int fd)
+{
+	const json_t *inode = json_object_get(json_object_get(eni, "attachment"), "netns_inode");
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (uint64_t)json_integer_value(inode) == st.st_ino;
+}
+
+/* The name is taken. By this attachment, whose namespace went away (a reboot, a runtime that crashed), or which an
+ * earlier life of the container left in another namespace: it is replaced. */
+static int clear_the_way(struct http *h, const struct cni_config *c, const struct cni_call *call, int fd,
 			 struct cni_error *reterr)
 {
+	static const struct timespec pause = {.tv_nsec = 50000000};
 	struct cni_error taken = *reterr;
 	_cleanup_cni_json_ json_t *eni = NULL;
-	int r = vpcd_eni_find(h, c, call, &eni, reterr);
 
-	if (r < 0)
-		return r;
-	if (!eni) {
-		*reterr = taken;
-		return -EINVAL;
+	/* A namespace that is gone may have left its number to this one: vpcd notices within a moment. */
+	for (int tries = 0; tries < 6; tries++) {
+		int r;
+
+		if (tries)
+			nanosleep(&pause, NULL);
+		json_decref(eni);
+		eni = NULL;
+		r = vpcd_eni_find(h, c, call, &eni, reterr);
+		if (r < 0)
+			return r;
+		if (!eni && !tries) {
+			*reterr = taken;
+			return -EINVAL;
+		}
+		if (!eni)
+			return 0;
+		if (!json_is_object(json_object_get(eni, "attachment")) || !is_plugged_into(eni, fd))
+			return vpcd_eni_delete(h, c, eni, reterr);
 	}
-	if (!json_is_object(json_object_get(eni, "attachment")))
-		return vpcd_eni_delete(h, c, eni, reterr);
 	cni_fail(reterr, CNI_E_EXISTS, "container %.64s has interface %s of network %.64s already; DEL comes first",
 		 call->container_id, call->ifname, c->name);
 	return cni_detail(reterr, "it is network interface %s",
 			  json_string_value(json_object_get(eni, "id")) ?: "without an id");
 }
 
-static int make_eni(struct http *h, const struct cni_config *c, const struct cni_call *call, const char *netns,
+static int make_eni(struct http *h, const struct cni_config *c, const struct cni_call *call, int fd, const char *netns,
 		    json_t **ret, struct cni_error *reterr)
 {
 	_cleanup_cni_json_ json_t *changes = make_changes(c, call, netns), *results = NULL;
@@ -91,7 +116,7 @@ static int make_eni(struct http *h, const struct cni_config *c, const struct cni
 		return cni_oom(reterr);
 	r = vpcd_transaction(h, c, changes, &results, &refusal, reterr);
 	if (r < 0 && !strcmp(refusal.code, "InvalidParameterValue") && strstr(refusal.field, "name")) {
-		r = clear_the_way(h, c, call, reterr);
+		r = clear_the_way(h, c, call, fd, reterr);
 		if (r == 0)
 			r = vpcd_transaction(h, c, changes, &results, NULL, reterr);
 	}
@@ -131,7 +156,7 @@ int cni_add(const struct cni_call *call, const struct cni_config *c, json_t **re
 	if (r == 0)
 		r = cni_netns_path(call, fd, c->socket, &netns, reterr);
 	if (r == 0)
-		r = make_eni(h, c, call, netns, &eni, reterr);
+		r = make_eni(h, c, call, fd, netns, &eni, reterr);
 	if (r < 0)
 		return r;
 	r = cni_result_add(c, call, eni, subnet, result, reterr);

@@ -32,6 +32,7 @@ static const struct field fields[] = {
 	{"secondary ips", "secondary_ips", TABLE_LEFT, NULL},
 	{"mtu", "mtu", TABLE_LEFT, NULL},
 	{"source/dest check", "source_dest_check", TABLE_LEFT, NULL},
+	{"delete on termination", "delete_on_termination", TABLE_LEFT, NULL},
 	{"security groups", "security_groups", TABLE_LEFT, output_group_names},
 	{"attached", "attachment", TABLE_LEFT, output_attachment},
 	{"detached because", "detach_reason", TABLE_LEFT, NULL},
@@ -117,9 +118,12 @@ int eni_create_body(json_t *body, const struct args *args)
 	    body_set_list(body, "secondary_ips", args, "--secondary-ip") < 0 ||
 	    body_set_tags(body, "tags", args, "--tag") < 0)
 		return -1;
-	if (args_get(args, "--no-source-dest-check"))
-		return json_object_set_new(body, "source_dest_check", json_false());
-	return 0;
+	if (args_get(args, "--no-source-dest-check") &&
+	    json_object_set_new(body, "source_dest_check", json_false()) < 0)
+		return -1;
+	return args_get(args, "--delete-on-termination")
+		       ? json_object_set_new(body, "delete_on_termination", json_true())
+		       : 0;
 }
 
 static int run_create(struct cli *cli, const struct args *args)

@@ -13,7 +13,9 @@
 		{"--ip6", VALUE_TEXT, 0, "ADDRESS", "its IPv6 address (default: a free one, if the subnet has IPv6)"}, \
 		{"--secondary-ip", VALUE_TEXT, PARAM_REPEAT, "ADDRESS", "a further address"},                          \
 		{"--mac", VALUE_TEXT, 0, "MAC", "its MAC address (default: one is made)"},                             \
-		{"--no-source-dest-check", VALUE_FLAG, 0, NULL, "it may forward packets of others"}, PARAM_TAGS
+		{"--no-source-dest-check", VALUE_FLAG, 0, NULL, "it may forward packets of others"},                   \
+		{"--delete-on-termination", VALUE_FLAG, 0, NULL, "it is deleted when its namespace is gone"},          \
+		PARAM_TAGS
 
 /* The fields of eni.create. -1: out of memory. */
 int eni_create_body(json_t *body, const struct args *args);

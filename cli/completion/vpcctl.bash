@@ -29,7 +29,7 @@ declare -gA _vpcctl_options=(
 	['sg revoke']='--cidr --sg --prefix-list --rule --flows --vpc --dry-run'
 	['sg attach']='--vpc --dry-run'
 	['sg detach']='--flows --vpc --dry-run'
-	['eni create']='--subnet --sg --ip --ip6 --secondary-ip --mac --no-source-dest-check --tag --vpc --dry-run'
+	['eni create']='--subnet --sg --ip --ip6 --secondary-ip --mac --no-source-dest-check --delete-on-termination --tag --vpc --dry-run'
 	['eni list']='--vpc'
 	['eni show']='--vpc'
 	['eni delete']='--vpc --dry-run'
@@ -38,7 +38,7 @@ declare -gA _vpcctl_options=(
 	['eni set']='--sg --flows --vpc --dry-run'
 	['tag add']='--vpc --dry-run'
 	['tag remove']='--vpc --dry-run'
-	['attach']='--subnet --sg --ip --ip6 --secondary-ip --mac --no-source-dest-check --tag --netns --pid --tap --owner --queues --ifname --vpc --dry-run'
+	['attach']='--subnet --sg --ip --ip6 --secondary-ip --mac --no-source-dest-check --delete-on-termination --tag --netns --pid --tap --owner --queues --ifname --vpc --dry-run'
 	['detach']='--vpc --dry-run'
 	['rename']='--vpc --dry-run'
 	['status']=''
@@ -46,7 +46,7 @@ declare -gA _vpcctl_options=(
 	['monitor']='--drops --eni --vpc'
 	['completion']=''
 )
-declare -gA _vpcctl_flags=( [--help]=1 [-h]=1 [--version]=1 [--dry-run]=1 [--no-source-dest-check]=1 [--tap]=1 [--drops]=1 )
+declare -gA _vpcctl_flags=( [--help]=1 [-h]=1 [--version]=1 [--dry-run]=1 [--no-source-dest-check]=1 [--delete-on-termination]=1 [--tap]=1 [--drops]=1 )
 declare -gA _vpcctl_option_words=(
 	['--socket']='@files'
 	['-o']='table json yaml id'

@@ -61,6 +61,8 @@ const struct member decode_change_members[FIELD_COUNT] = {
 	CHANGE_MEMBER(MAC, "mac", value_nullable_string, mac, mac, "MAC address; chosen when not given"),
 	CHANGE_MEMBER(SOURCE_DEST_CHECK, "source_dest_check", value_bool, source_dest_check, source_dest_check,
 		      "off: may send from addresses that are not its own"),
+	CHANGE_MEMBER(DELETE_ON_TERMINATION, "delete_on_termination", value_bool, delete_on_termination,
+		      delete_on_termination, "on: deleted when the namespace that it is attached to is gone"),
 	CHANGE_MEMBER(SECURITY_GROUPS, "security_groups", value_strings, security_groups, n_security_groups,
 		      "ids or names; replaces the list"),
 	CHANGE_MEMBER(ENIS, "enis", value_strings, enis, n_enis, "ids or names"),

@@ -85,6 +85,7 @@ static const struct schema_field eni_fields[] = {
 	{"secondary_ips", STRINGS, NULL},
 	{"mtu", INTEGER, "bytes"},
 	{"source_dest_check", BOOLEAN, NULL},
+	{"delete_on_termination", BOOLEAN, "it goes with the namespace that it is attached to"},
 	{"security_groups", STRINGS, "ids"},
 	{"attachment", "{\"oneOf\": [" REF("Attachment") ", {\"type\": \"null\"}]}", NULL},
 	{"counters", REF("Counters"), NULL},

@@ -59,6 +59,7 @@ struct workload {
 	int rtnl_fd; /* NETLINK_ROUTE socket inside it */
 	int pidfd;   /* or -1 */
 	uint64_t ns_dev, ns_ino;
+	uint64_t ns_cookie; /* SO_NETNS_COOKIE */
 	uint64_t pid_start;
 	char boot_id[37];
 	char *path; /* what was opened */
@@ -71,7 +72,8 @@ void workload_clear(struct workload *w);
  * (lo's alias starts with "vpcd:"), a name that is not [A-Za-z0-9._-]{1,64}, a process that is gone or was replaced
  * meanwhile. */
 int workload_open(const struct attachment_spec *spec, uid_t uid, struct workload *ret, struct vpc_error *reterr);
-/* Opens again what an attachment names; -ESTALE: gone, or another one now (boot, inode, start time). */
+/* Opens again what an attachment names; where its path is gone or leads elsewhere, by a process that still lives in the
+ * namespace. -ESTALE: it is gone (boot, inode, cookie, start time). Other errors say nothing of that: try again. */
 int workload_reopen(const struct attachment *a, struct workload *ret);
 
 /* A VPC's namespace. */

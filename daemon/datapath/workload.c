@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Opening the namespace that a user named: everything about it is checked after it is open, on the descriptor. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -115,6 +117,14 @@ static bool owns_process(pid_t pid, uid_t uid)
 	return stat(path, &st) >= 0 && st.st_uid == uid;
 }
 
+/* Told apart from a later namespace that got the same inode number. */
+static int read_cookie(int rtnl_fd, uint64_t *ret)
+{
+	socklen_t size = sizeof(*ret);
+
+	return getsockopt(rtnl_fd, SOL_SOCKET, SO_NETNS_COOKIE, ret, &size) < 0 ? -errno : 0;
+}
+
 /* The descriptor is a network namespace: which one must it not be? Fills the numbers and the socket. */
 static int check_namespace(struct workload *w, const char *field, struct vpc_error *reterr)
 {
@@ -137,6 +147,8 @@ static int check_namespace(struct workload *w, const char *field, struct vpc_err
 		return refuse(reterr, field, w->path, "this is the network namespace of a VPC, not of a workload");
 	if (r >= 0)
 		r = w->rtnl_fd = netns_open_rtnl(w->ns_fd);
+	if (r >= 0)
+		r = read_cookie(w->rtnl_fd, &w->ns_cookie);
 	if (r >= 0)
 		r = read_boot_id(w->boot_id);
 	return r < 0 ? refuse(reterr, field, w->path, strerror(-r)) : 0;
@@ -226,40 +238,92 @@ int workload_open(const struct attachment_spec *spec, uid_t uid, struct workload
 	return 0;
 }
 
+/* The namespace at the path, if it is the attachment's; -ESTALE: it isn't. */
+static int reopen_at(const struct attachment *a, const char *path, struct workload *w)
+{
+	struct stat st;
+	int r;
+
+	w->ns_fd = netns_open(path);
+	if (w->ns_fd == -ENOENT || w->ns_fd == -ENOTDIR || w->ns_fd == -EINVAL || w->ns_fd == -ENOTTY ||
+	    w->ns_fd == -ESRCH)
+		return -ESTALE;
+	if (w->ns_fd < 0)
+		return w->ns_fd;
+	if (fstat(w->ns_fd, &st) < 0)
+		return -errno;
+	if (st.st_dev != a->ns_dev || st.st_ino != a->ns_ino)
+		return -ESTALE;
+	w->rtnl_fd = netns_open_rtnl(w->ns_fd);
+	if (w->rtnl_fd < 0)
+		return w->rtnl_fd;
+	r = read_cookie(w->rtnl_fd, &w->ns_cookie);
+	if (r < 0)
+		return r;
+	if (a->ns_cookie && w->ns_cookie != a->ns_cookie)
+		return -ESTALE;
+	w->ns_dev = a->ns_dev;
+	w->ns_ino = a->ns_ino;
+	w->pid_start = a->pid_start;
+	w->path = strdup(path);
+	return w->path ? 0 : -ENOMEM;
+}
+
+static int reopen_by_path(const struct attachment *a, struct workload *w)
+{
+	uint64_t start;
+	int r = reopen_at(a, a->path, w);
+
+	if (r < 0 || a->pid <= 0)
+		return r;
+	return read_start_time(a->pid, &start) < 0 || start != a->pid_start ? -ESTALE : 0;
+}
+
+/* A container's engine may have unmounted the path, or handed the namespace over by a descriptor of a process that has
+ * ended since, while the container lives. */
+static int reopen_by_process(const struct attachment *a, struct workload *w)
+{
+	const struct stat wanted = {.st_dev = a->ns_dev, .st_ino = a->ns_ino};
+	DIR *dir = opendir("/proc");
+	const struct dirent *entry;
+	int r = -ESTALE;
+
+	if (!dir)
+		return -errno;
+	while (r == -ESTALE && (entry = readdir(dir))) {
+		char path[sizeof(entry->d_name) + 16];
+
+		snprintf(path, sizeof(path), "/proc/%s/ns/net", entry->d_name);
+		if (strspn(entry->d_name, "0123456789") != strlen(entry->d_name) || !same_namespace(path, &wanted))
+			continue;
+		workload_clear(w);
+		r = reopen_at(a, path, w);
+	}
+	closedir(dir);
+	return r;
+}
+
 int workload_reopen(const struct attachment *a, struct workload *ret)
 {
 	_cleanup_(workload_clear) struct workload w = WORKLOAD_INIT;
-	struct stat st;
-	uint64_t start;
+	char boot_id[37];
 	int r;
 
 	if (!a->path)
 		return -ESTALE;
-	r = read_boot_id(w.boot_id);
+	r = read_boot_id(boot_id);
 	if (r < 0)
 		return r;
-	if (strcmp(w.boot_id, a->boot_id) != 0)
+	if (strcmp(boot_id, a->boot_id) != 0)
 		return -ESTALE;
-	w.ns_fd = netns_open(a->path);
-	if (w.ns_fd == -ENOENT || w.ns_fd == -EINVAL || w.ns_fd == -ESRCH)
-		return -ESTALE;
-	if (w.ns_fd < 0)
-		return w.ns_fd;
-	if (fstat(w.ns_fd, &st) < 0)
-		return -errno;
-	if (st.st_dev != a->ns_dev || st.st_ino != a->ns_ino)
-		return -ESTALE;
-	if (a->pid > 0 && (read_start_time(a->pid, &start) < 0 || start != a->pid_start))
-		return -ESTALE;
-	w.ns_dev = a->ns_dev;
-	w.ns_ino = a->ns_ino;
-	w.pid_start = a->pid_start;
-	w.path = strdup(a->path);
-	if (!w.path)
-		return -ENOMEM;
-	w.rtnl_fd = netns_open_rtnl(w.ns_fd);
-	if (w.rtnl_fd < 0)
-		return w.rtnl_fd;
+	r = reopen_by_path(a, &w);
+	if (r == -ESTALE && a->ns_cookie) {
+		workload_clear(&w);
+		r = reopen_by_process(a, &w);
+	}
+	if (r < 0)
+		return r;
+	memcpy(w.boot_id, boot_id, sizeof(w.boot_id));
 	*ret = w;
 	w = WORKLOAD_INIT;
 	return 0;

@@ -98,6 +98,7 @@ int opening_fill(struct opening *o, struct engine_request *r)
 			return -ENOMEM;
 		spec->ns_dev = w->ns_dev;
 		spec->ns_ino = w->ns_ino;
+		spec->ns_cookie = w->ns_cookie;
 		spec->pid_start = w->pid_start;
 		memcpy(spec->boot_id, w->boot_id, sizeof(spec->boot_id));
 	}

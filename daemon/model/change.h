@@ -14,30 +14,31 @@
 #include <vpc/cleanup.h>
 
 /* FIELD(SYMBOL, "name in JSON"): every field that a change may have. */
-#define CHANGE_FIELDS(FIELD)                          \
-	FIELD(NAME, "name")                           \
-	FIELD(DESCRIPTION, "description")             \
-	FIELD(TAGS, "tags")                           \
-	FIELD(VPC_ID, "vpc_id")                       \
-	FIELD(SUBNET_ID, "subnet_id")                 \
-	FIELD(SECURITY_GROUP_ID, "security_group_id") \
-	FIELD(ENI_ID, "eni_id")                       \
-	FIELD(CIDR, "cidr")                           \
-	FIELD(CIDR6, "cidr6")                         \
-	FIELD(MTU, "mtu")                             \
-	FIELD(IP, "ip")                               \
-	FIELD(IP6, "ip6")                             \
-	FIELD(SECONDARY_IPS, "secondary_ips")         \
-	FIELD(MAC, "mac")                             \
-	FIELD(SOURCE_DEST_CHECK, "source_dest_check") \
-	FIELD(SECURITY_GROUPS, "security_groups")     \
-	FIELD(ENIS, "enis")                           \
-	FIELD(RULES, "rules")                         \
-	FIELD(RULE_IDS, "rule_ids")                   \
-	FIELD(FLOWS, "flows")                         \
-	FIELD(ATTACHMENT, "attachment")               \
-	FIELD(REASON, "reason")                       \
-	FIELD(DNS_SERVERS, "dns_servers")             \
+#define CHANGE_FIELDS(FIELD)                                  \
+	FIELD(NAME, "name")                                   \
+	FIELD(DESCRIPTION, "description")                     \
+	FIELD(TAGS, "tags")                                   \
+	FIELD(VPC_ID, "vpc_id")                               \
+	FIELD(SUBNET_ID, "subnet_id")                         \
+	FIELD(SECURITY_GROUP_ID, "security_group_id")         \
+	FIELD(ENI_ID, "eni_id")                               \
+	FIELD(CIDR, "cidr")                                   \
+	FIELD(CIDR6, "cidr6")                                 \
+	FIELD(MTU, "mtu")                                     \
+	FIELD(IP, "ip")                                       \
+	FIELD(IP6, "ip6")                                     \
+	FIELD(SECONDARY_IPS, "secondary_ips")                 \
+	FIELD(MAC, "mac")                                     \
+	FIELD(SOURCE_DEST_CHECK, "source_dest_check")         \
+	FIELD(DELETE_ON_TERMINATION, "delete_on_termination") \
+	FIELD(SECURITY_GROUPS, "security_groups")             \
+	FIELD(ENIS, "enis")                                   \
+	FIELD(RULES, "rules")                                 \
+	FIELD(RULE_IDS, "rule_ids")                           \
+	FIELD(FLOWS, "flows")                                 \
+	FIELD(ATTACHMENT, "attachment")                       \
+	FIELD(REASON, "reason")                               \
+	FIELD(DNS_SERVERS, "dns_servers")                     \
 	FIELD(DOMAIN_NAME, "domain_name")
 
 enum change_field {
@@ -103,6 +104,7 @@ struct attachment_spec {
 	char *path;	 /* what was opened: "/run/netns/web1", "/proc/123/ns/net" */
 	uint64_t ns_dev; /* st_dev and st_ino of the namespace */
 	uint64_t ns_ino;
+	uint64_t ns_cookie; /* SO_NETNS_COOKIE: never given twice until the next boot; 0: not known */
 	uint64_t pid_start; /* start time of pid (field 22 of /proc/pid/stat), 0 */
 	uid_t owner_uid;    /* tap: what owner stands for */
 	char boot_id[37];
@@ -128,6 +130,7 @@ struct change {
 	char *reason;
 	int64_t mtu;
 	bool source_dest_check;
+	bool delete_on_termination;
 	enum flows_mode flows;
 	uint32_t drain_s;
 	struct tag *tags; /* replaces all tags */

@@ -68,6 +68,7 @@ int eni_create(struct model_txn *t, const struct change *c, struct change_result
 	e->subnet = subnet->number;
 	e->vpc = subnet_of(subnet)->vpc;
 	e->source_dest_check = change_has(c, FIELD_SOURCE_DEST_CHECK) ? c->source_dest_check : true;
+	e->delete_on_termination = change_has(c, FIELD_DELETE_ON_TERMINATION) && c->delete_on_termination;
 	e->tcp_idle_s = TCP_IDLE_S;
 	e->udp_idle_s = UDP_IDLE_S;
 	e->udp_stream_idle_s = UDP_STREAM_IDLE_S;
@@ -113,6 +114,8 @@ int eni_update(struct model_txn *t, const struct change *c, struct change_result
 		return r;
 	if (change_has(c, FIELD_SOURCE_DEST_CHECK))
 		e->source_dest_check = c->source_dest_check;
+	if (change_has(c, FIELD_DELETE_ON_TERMINATION))
+		e->delete_on_termination = c->delete_on_termination;
 	if (change_has(c, FIELD_SECONDARY_IPS)) {
 		r = eni_choose_secondary(t->m, c, e, eni_of(o), reterr);
 		if (r < 0)
@@ -166,6 +169,7 @@ static int copy_members(struct object *to, const struct object *from)
 	memcpy(e->groups, f->groups, sizeof(e->groups));
 	e->n_groups = f->n_groups;
 	e->source_dest_check = f->source_dest_check;
+	e->delete_on_termination = f->delete_on_termination;
 	e->tcp_idle_s = f->tcp_idle_s;
 	e->udp_idle_s = f->udp_idle_s;
 	e->udp_stream_idle_s = f->udp_stream_idle_s;

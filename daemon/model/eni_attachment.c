@@ -60,6 +60,7 @@ static int fill(const struct attachment_spec *spec, uint32_t number, struct atta
 	ret->pid_start = spec->pid_start;
 	ret->ns_dev = spec->ns_dev;
 	ret->ns_ino = spec->ns_ino;
+	ret->ns_cookie = spec->ns_cookie;
 	snprintf(ret->boot_id, sizeof(ret->boot_id), "%.36s", spec->boot_id);
 	if (spec->kind == ATTACHMENT_TAP) {
 		ret->owner_uid = spec->owner_uid;
@@ -170,6 +171,7 @@ json_t *attachment_to_document(const struct attachment *a)
 	    json_put(json, "pid_start", json_integer((json_int_t)a->pid_start)) < 0 ||
 	    json_put(json, "ns_dev", json_integer((json_int_t)a->ns_dev)) < 0 ||
 	    json_put(json, "ns_ino", json_integer((json_int_t)a->ns_ino)) < 0 ||
+	    json_put(json, "ns_cookie", json_integer((json_int_t)a->ns_cookie)) < 0 ||
 	    json_put(json, "boot_id", json_string(a->boot_id)) < 0) {
 		json_decref(json);
 		return NULL;
@@ -205,6 +207,9 @@ void attachment_load(struct document *d, struct attachment *a)
 	a->pid_start = document_u64(d, "pid_start", UINT64_MAX);
 	a->ns_dev = document_u64(d, "ns_dev", UINT64_MAX);
 	a->ns_ino = document_u64(d, "ns_ino", UINT64_MAX);
+	/* documents of earlier versions lack it */
+	if (json_object_get(d->json, "ns_cookie"))
+		a->ns_cookie = document_u64(d, "ns_cookie", UINT64_MAX);
 	if (a->kind == ATTACHMENT_TAP) {
 		a->queues = (uint32_t)document_i64(d, "queues", 1, ATTACHMENT_QUEUES_MAX);
 		a->owner_uid = (uid_t)document_i64(d, "owner_uid", 0, UINT32_MAX);

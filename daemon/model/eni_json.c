@@ -39,6 +39,7 @@ static int put_common(const struct model *m, const struct eni *e, json_t *ret)
 	    json_put(ret, "ip", json_ip(&e->ip)) < 0 || json_put(ret, "ip6", json_ip(&e->ip6)) < 0 ||
 	    json_put(ret, "secondary_ips", secondary_to_json(e)) < 0 ||
 	    json_put(ret, "source_dest_check", json_boolean(e->source_dest_check)) < 0 ||
+	    json_put(ret, "delete_on_termination", json_boolean(e->delete_on_termination)) < 0 ||
 	    json_put(ret, "security_groups", groups_to_json(m, e)) < 0 ||
 	    json_put(ret, "detach_reason", json_text_or_null(e->detach_reason)) < 0)
 		return -ENOMEM;
@@ -148,6 +149,9 @@ void eni_load(struct model *m, struct document *d, struct object *o)
 	load_addresses(m, d, e);
 	load_groups(m, d, e);
 	e->source_dest_check = document_bool(d, "source_dest_check");
+	/* documents of earlier versions lack it */
+	if (json_object_get(d->json, "delete_on_termination"))
+		e->delete_on_termination = document_bool(d, "delete_on_termination");
 	e->detach_reason = document_text(d, "detach_reason", false);
 	e->incarnation = (uint32_t)document_i64(d, "incarnation", 1, UINT32_MAX);
 	e->tcp_idle_s = (uint32_t)document_i64(d, "tcp_idle_s", 60, 432000);

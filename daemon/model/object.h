@@ -118,6 +118,7 @@ struct attachment {
 	uint64_t pid_start;
 	uint64_t ns_dev;
 	uint64_t ns_ino;
+	uint64_t ns_cookie; /* of that boot; 0: not known */
 	char boot_id[37];
 	char *owner;
 	uid_t owner_uid; /* tap */
@@ -139,6 +140,7 @@ struct eni {
 	uint32_t groups[16]; /* SG numbers, ascending */
 	size_t n_groups;
 	bool source_dest_check;
+	bool delete_on_termination; /* deleted, not only detached, when its namespace is gone */
 	uint32_t tcp_idle_s;
 	uint32_t udp_idle_s;
 	uint32_t udp_stream_idle_s;

@@ -187,10 +187,38 @@ Test(net_workload, a_namespace_made_again_is_another)
 	memcpy(a.boot_id, w.boot_id, sizeof(a.boot_id));
 	cr_assert_eq(workload_reopen(&a, &again), 0);
 	workload_clear(&again);
+	/* a number that was given again: the cookie tells the two apart */
+	a.ns_cookie = w.ns_cookie + 1;
+	cr_assert_eq(workload_reopen(&a, &again), -ESTALE);
+	a.ns_cookie = w.ns_cookie;
 	/* w keeps the old one alive, so the number is not given again */
 	cr_assert_eq(nettest_sh("ip netns del w0 && ip netns add w0"), 0);
 	cr_assert_eq(workload_reopen(&a, &again), -ESTALE);
 	a.boot_id[0] = a.boot_id[0] == '0' ? '1' : '0';
+	cr_assert_eq(workload_reopen(&a, &again), -ESTALE);
+	workload_clear(&w);
+}
+
+/* As when a container's engine has unmounted the path, or the plugin that handed the namespace over has ended. */
+Test(net_workload, is_found_by_a_process_in_it_when_its_path_is_gone)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct workload w = WORKLOAD_INIT, again = WORKLOAD_INIT;
+	struct attachment_spec spec = {.kind = ATTACHMENT_NETNS, .pid = start_process(0)};
+	struct attachment a = {.path = (char *)"/proc/1/fd/98765"};
+
+	cr_assert_eq(workload_open(&spec, 0, &w, &error), 0, "%s", error.message);
+	cr_assert_neq(w.ns_cookie, 0);
+	a.ns_dev = w.ns_dev;
+	a.ns_ino = w.ns_ino;
+	memcpy(a.boot_id, w.boot_id, sizeof(a.boot_id));
+	cr_assert_eq(workload_reopen(&a, &again), -ESTALE, "by its number alone it might be another");
+	a.ns_cookie = w.ns_cookie;
+	cr_assert_eq(workload_reopen(&a, &again), 0);
+	cr_assert_eq(again.ns_ino, w.ns_ino);
+	cr_assert_geq(again.rtnl_fd, 0);
+	workload_clear(&again);
+	stop_process(spec.pid);
 	cr_assert_eq(workload_reopen(&a, &again), -ESTALE);
 	workload_clear(&w);
 }

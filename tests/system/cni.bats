@@ -243,6 +243,68 @@ reference()
 	cni_silent DEL "$ID" "$(path_of "$P-a")" "$(with_result "$(config 1.0.0)" "$result")"
 }
 
+# --- containers that go while nobody can be asked ----------------------------------------------------------------------
+
+no_enis()
+{
+	[ "$(enis_of "$1")" -eq 0 ]
+}
+
+@test "an ENI made by a runtime is deleted with its namespace: while vpcd runs, and while it is away" {
+	local before
+	before=$(ctl -o json subnet show prod-app | jq .available_ips)
+	netns_add "$P-a"
+	cni ADD "$ID" "$(path_of "$P-a")" "$(config 1.1.0)" >/dev/null
+	[ "$(eni_field "$(cni_name "$ID")" delete_on_termination)" = true ]
+	ip netns del "$(netns_of "$P-a")"
+	wait_for 5 no_enis dbnet
+	# one that people made stays, with the reason
+	netns_add "$P-b"
+	ctl attach "$P-mine" --subnet prod-app --netns "$(netns_of "$P-b")" >/dev/null
+	netns_add "$P-c"
+	cni ADD "$ID" "$(path_of "$P-c")" "$(config 1.1.0)" >/dev/null
+	vpcd_stop KILL
+	ip netns del "$(netns_of "$P-b")"
+	ip netns del "$(netns_of "$P-c")"
+	vpcd_start
+	wait_for 5 no_enis dbnet
+	eni_gone()
+	{
+		[ "$(eni_field "$P-mine" attachment)" = null ]
+	}
+	wait_for 5 eni_gone
+	[[ "$(eni_field "$P-mine" detach_reason)" == *"/run/netns/$(netns_of "$P-b") is gone" ]]
+	ctl eni delete "$P-mine" >/dev/null
+	[ "$(ctl -o json subnet show prod-app | jq .available_ips)" -eq "$before" ]
+	verify_clean
+}
+
+@test "podman: a container removed while vpcd is away leaves nothing" {
+	podman_there
+	pod_run "$P-x" front
+	vpcd_stop KILL
+	pod rm -f -t 0 "$P-x" >/dev/null 2>&1 || true
+	vpcd_start
+	wait_for 5 no_enis front
+	verify_clean
+}
+
+@test "ADD takes over what a container of that id left in another namespace" {
+	local config
+	config=$(config 1.1.0)
+	netns_add "$P-a"
+	netns_add "$P-b"
+	cni ADD "$ID" "$(path_of "$P-a")" "$config" >/dev/null
+	cni_fails 101 ADD "$ID" "$(path_of "$P-a")" "$config"
+	cni ADD "$ID" "$(path_of "$P-b")" "$config" >/dev/null
+	pings "$P-b" 10.50.1.1
+	if in_ns "$P-a" ip link show dev eth0 2>/dev/null; then
+		fail "the container's former interface is still there"
+	fi
+	[ "$(enis_of dbnet)" -eq 1 ]
+	cni_silent DEL "$ID" "$(path_of "$P-b")" "$config"
+}
+
 # --- mount namespaces --------------------------------------------------------------------------------------------------
 
 @test "a namespace that only the runtime's mount namespace has is plugged in all the same" {

@@ -25,6 +25,7 @@ static const struct {
 	[FIELD_SECONDARY_IPS] = {"[\"10.0.0.6\"]", "[6]"},
 	[FIELD_MAC] = {"\"02:00:00:00:00:01\"", "2"},
 	[FIELD_SOURCE_DEST_CHECK] = {"false", "\"false\""},
+	[FIELD_DELETE_ON_TERMINATION] = {"true", "1"},
 	[FIELD_SECURITY_GROUPS] = {"[\"web\", \"db\"]", "\"web\""},
 	[FIELD_ENIS] = {"[\"web1\"]", "[null]"},
 	[FIELD_RULES] = {"[{\"direction\": \"ingress\", \"protocol\": \"tcp\", \"from_port\": 1, \"to_port\": 2, "

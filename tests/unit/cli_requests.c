@@ -99,11 +99,11 @@ static const struct {
 	 "\"vpc\":\"prod\"}],\"dry_run\":true}"},
 	{"eni create web1 --subnet app", "POST /v1/enis", "{\"name\":\"web1\",\"subnet_id\":\"app\"}"},
 	{"eni create web1 --subnet app --sg a --sg b --ip 10.0.1.9 --ip6 fd00::9 --mac 02:00:00:00:00:01 "
-	 "--secondary-ip 10.0.1.10 --no-source-dest-check --tag a=b --vpc prod",
+	 "--secondary-ip 10.0.1.10 --no-source-dest-check --delete-on-termination --tag a=b --vpc prod",
 	 "POST /v1/enis?vpc=prod",
 	 "{\"name\":\"web1\",\"subnet_id\":\"app\",\"security_groups\":[\"a\",\"b\"],\"ip\":\"10.0.1.9\","
 	 "\"ip6\":\"fd00::9\",\"mac\":\"02:00:00:00:00:01\",\"secondary_ips\":[\"10.0.1.10\"],"
-	 "\"source_dest_check\":false,\"tags\":{\"a\":\"b\"}}"},
+	 "\"source_dest_check\":false,\"delete_on_termination\":true,\"tags\":{\"a\":\"b\"}}"},
 	{"eni list --vpc prod", "GET /v1/enis?vpc=prod", NULL},
 	{"eni show web1", "GET /v1/enis/web1", NULL},
 	{"eni delete web1", "DELETE /v1/enis/web1", NULL},

@@ -54,6 +54,7 @@ Test(model_enis, create)
 	cr_assert_str_eq(model_shown(&b, e, "secondary_ips"), "[]");
 	cr_assert_str_eq(model_shown(&b, e, "mtu"), "1400");
 	cr_assert_str_eq(model_shown(&b, e, "source_dest_check"), "true");
+	cr_assert_str_eq(model_shown(&b, e, "delete_on_termination"), "false");
 	cr_assert_str_eq(model_shown(&b, e, "attachment"), "null");
 	cr_assert_str_eq(model_shown(&b, e, "detach_reason"), "null");
 	cr_assert_str_eq(model_shown(&b, e, "number"), "1024");
@@ -63,7 +64,8 @@ Test(model_enis, create)
 	cr_assert_neq(eni->incarnation, 0);
 	cr_assert_eq(eni->tcp_idle_s, 432000);
 	model_ok(&b, "{'op': 'eni.create', 'name': 'f', 'subnet_id': 's', 'source_dest_check': false, "
-		     "'security_groups': []}");
+		     "'delete_on_termination': true, 'security_groups': []}");
+	cr_assert_str_eq(model_shown(&b, b.id, "delete_on_termination"), "true");
 	cr_assert_str_eq(model_shown(&b, b.id, "ip6"), "null");
 	cr_assert_str_eq(model_shown(&b, b.id, "source_dest_check"), "false");
 	model_refused(&b, "InvalidParameterValue", "name", "{'op': 'eni.create', 'name': 'e', 'subnet_id': 's'}");
@@ -130,6 +132,9 @@ Test(model_enis, secondary_addresses)
 	model_ok(&b,
 		 "{'op': 'eni.update', 'eni_id': 'e', 'secondary_ips': [], 'source_dest_check': false, 'name': 'z'}");
 	cr_assert_str_eq(model_shown(&b, e, "secondary_ips"), "[]");
+	cr_assert_str_eq(model_shown(&b, e, "source_dest_check"), "false");
+	model_ok(&b, "{'op': 'eni.update', 'eni_id': 'z', 'delete_on_termination': true}");
+	cr_assert_str_eq(model_shown(&b, e, "delete_on_termination"), "true");
 	cr_assert_str_eq(model_shown(&b, e, "source_dest_check"), "false");
 }
 

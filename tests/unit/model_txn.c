@@ -369,14 +369,17 @@ Test(model_txn, numbers_of_64_bits_survive)
 
 	model_ok(&b, "[{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'},"
 		     " {'op': 'subnet.create', 'name': 's', 'vpc_id': 'a', 'cidr': '10.0.0.0/16'},"
-		     " {'op': 'eni.create', 'name': 'e', 'subnet_id': 's', 'secondary_ips': ['10.0.0.77']},"
+		     " {'op': 'eni.create', 'name': 'e', 'subnet_id': 's', 'secondary_ips': ['10.0.0.77'],"
+		     "  'delete_on_termination': true},"
 		     " {'op': 'eni.attach', 'eni_id': 'e', 'attachment': {'kind': 'netns', 'path': '/p', 'ns_dev': -1,"
-		     "  'ns_ino': -9223372036854775807, 'pid_start': 5, 'pid': 77, 'boot_id': 'b'}}]");
+		     "  'ns_ino': -9223372036854775807, 'ns_cookie': -2, 'pid_start': 5, 'pid': 77, 'boot_id': 'b'}}]");
 	copy = model_reload(b.m);
 	e = eni_of(model_next(b.m, OBJECT_ENI, NULL));
 	f = eni_of(model_next(copy, OBJECT_ENI, NULL));
 	cr_assert_eq(f->attachment.ns_dev, UINT64_MAX);
 	cr_assert_eq(f->attachment.ns_ino, e->attachment.ns_ino);
+	cr_assert_eq(f->attachment.ns_cookie, UINT64_MAX - 1);
+	cr_assert(f->delete_on_termination);
 	cr_assert_eq(f->attachment.pid_start, 5);
 	cr_assert_eq(f->attachment.pid, 77);
 	cr_assert_str_eq(f->attachment.path, "/p");
@@ -391,8 +394,8 @@ Test(model_txn, numbers_of_64_bits_survive)
 /* Every field of every document, taken away or of the wrong type, is an error and loads nothing. */
 Test(model_txn, damaged_documents_are_refused)
 {
-	static const char *const may_be_missing[] = {"cidr6", "ip6",	   "detach_reason", "cidr",
-						     "sg_id", "from_port", "to_port"};
+	static const char *const may_be_missing[] = {
+		"cidr6", "ip6", "detach_reason", "cidr", "delete_on_termination", "sg_id", "from_port", "to_port"};
 	struct model *copy;
 
 	model_ok(&b, "[{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'},"

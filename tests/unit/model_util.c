@@ -67,6 +67,7 @@ static struct attachment_spec attachment_of(json_t *json)
 		.path = text_of(json_object_get(json, "path")),
 		.ns_dev = (uint64_t)json_integer_value(json_object_get(json, "ns_dev")),
 		.ns_ino = (uint64_t)json_integer_value(json_object_get(json, "ns_ino")),
+		.ns_cookie = (uint64_t)json_integer_value(json_object_get(json, "ns_cookie")),
 		.pid_start = (uint64_t)json_integer_value(json_object_get(json, "pid_start")),
 	};
 	const char *kind = json_string_value(json_object_get(json, "kind"));
@@ -113,6 +114,9 @@ static void decode_rest(struct change *c, unsigned field, json_t *value)
 	switch (field) {
 	case FIELD_MTU:
 		c->mtu = json_integer_value(value);
+		break;
+	case FIELD_DELETE_ON_TERMINATION:
+		c->delete_on_termination = json_is_true(value);
 		break;
 	case FIELD_SOURCE_DEST_CHECK:
 		c->source_dest_check = json_is_true(value);
