@@ -24,7 +24,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/timerfd.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -138,9 +137,18 @@ CALL(ssize_t, pwrite64, EIO, (int fd, const void *data, size_t size, off64_t at)
 CALL(int, fdatasync, EIO, (int fd), (fd))
 CALL(int, fsync, EIO, (int fd), (fd))
 CALL(int, ftruncate64, EIO, (int fd, off64_t size), (fd, size))
-CALL(int, epoll_ctl, ENOSPC, (int fd, int op, int other, struct epoll_event *event), (fd, op, other, event))
-CALL(int, timerfd_settime, EINVAL, (int fd, int flags, const struct itimerspec *value, struct itimerspec *old),
-     (fd, flags, value, old))
+/* Only an addition can fail: what is there can be changed and removed. */
+int epoll_ctl(int fd, int op, int other, struct epoll_event *event)
+{
+	static int (*call)(int, int, int, struct epoll_event *);
+	enum mode mode = op == EPOLL_CTL_ADD ? begin("epoll_ctl") : MODE_COUNT;
+
+	if (mode == MODE_ERROR || mode == MODE_ERROR_AFTER)
+		return fail(ENOSPC);
+	if (!call)
+		call = (int (*)(int, int, int, struct epoll_event *))real("epoll_ctl");
+	return call(fd, op, other, event);
+}
 
 #define OPEN(name)                                                           \
 	int name(const char *path, int flags, ...)                           \
