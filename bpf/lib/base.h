@@ -158,7 +158,8 @@ struct scratch {
 	__u32 version; /* flow_version of the key, read before the tables are */
 	__u32 target;  /* local ENI that a packet which is let through goes to; 0: bridge and router find out */
 	__u32 target_incarnation;
-	__u32 in_flow; /* the flow was found in `flow`, else in flow_new */
+	__u32 in_flow;	   /* the flow was found in `flow`, */
+	__u32 in_overflow; /* or in flow_overflow, else in flow_new */
 	__u32 found;
 	__u32 rows[2];
 	__u32 rules[2];

@@ -54,12 +54,6 @@ static __always_inline __u32 connection_key(struct vpc_flow_key *k, const struct
 	return from;
 }
 
-/* Whether one more connection may be, as far as the sides' budgets go. */
-static __noinline int connection_has_budget(__u32 me, __u32 peer)
-{
-	return budget_left(me) && budget_left(peer);
-}
-
 /* The set of a side that is who the flow means and of which nothing was taken away since it was judged; else 0. */
 static __always_inline __u32 connection_side(const struct vpc_eni *e, __u32 incarnation, __u64 epoch, __u64 judged)
 {
@@ -119,11 +113,11 @@ static __noinline void connection_leave(struct connection *c, const struct vpc_f
 }
 
 /* The handshake is over: the connection counts among its sides' established ones, not among the half open any more. */
-static __noinline void connection_settled(const struct connection *c)
+static __noinline void connection_settled(const struct connection *c, __u32 from)
 {
-	budget_add(c->number, READ_ONCE(c->me->incarnation), 1);
-	budget_add(c->peer, READ_ONCE(c->to->incarnation), 1);
-	half_open_add(-1);
+	share_count_eni(c->number, READ_ONCE(c->me->incarnation), !from, 1);
+	share_count_eni(c->peer, READ_ONCE(c->to->incarnation), !!from, 1);
+	share_half_open(READ_ONCE(c->me->vpc), -1);
 }
 
 /* As flow_timeout() for the states that connection_next() leads to. */
@@ -151,7 +145,8 @@ static __always_inline int connection_next(const struct connection *c, struct vp
 		return 0;
 	tcp_step(copy, segment, from);
 	if (copy->state == VPC_FLOW_ESTABLISHED && (copy->flags & VPC_FLOW_HALF_OPEN)) {
-		if (!connection_has_budget(c->number, c->peer))
+		if (share_left(READ_ONCE(c->me->vpc), from ? c->peer : c->number, from ? c->number : c->peer, 1) !=
+		    SHARE_LEFT)
 			return 0;
 		copy->flags = (__u8)((copy->flags & ~VPC_FLOW_HALF_OPEN) | VPC_FLOW_BUDGETED);
 	}
@@ -182,7 +177,7 @@ static __always_inline int connection_step(struct connection *c, const struct vp
 		if (READ_ONCE(f->tag) != c->tag || !flow_write_state(&c->barrier, c->now_ns, f, copy, old.word))
 			return 0;
 		if (old.flags & ~copy->flags & VPC_FLOW_HALF_OPEN)
-			connection_settled(c);
+			connection_settled(c, from);
 	} else if (idle_ns <= (__s64)FLOW_SEEN_NS) {
 		return 1;
 	}
@@ -253,10 +248,10 @@ static __always_inline int connection_make(const struct connection *c, const str
 		.packets = 1,
 	};
 
-	half_open_add(1);
+	half_open_add(k->vpc, 1);
 	if (!bpf_map_update_elem(&flow, k, &made, BPF_NOEXIST))
 		return 1;
-	half_open_add(-1);
+	half_open_add(k->vpc, -1);
 	return 0;
 }
 
@@ -280,8 +275,9 @@ static __noinline int connection_open(struct __sk_buff *skb, const struct plain 
 	way = redirect_way(skb, c->me, c->to, &p->frame);
 	if (way < WAY_SWITCHED || checksum_is_elsewhere(skb, plain_l4(p), IPPROTO_TCP))
 		return 0;
-	if (event_wanted(VPC_LISTEN_FLOWS) || bpf_map_lookup_elem(&flow_new, k) || !half_open_left() ||
-	    !connection_has_budget(c->number, c->peer) || !connection_make(c, k, o))
+	if (event_wanted(VPC_LISTEN_FLOWS) || bpf_map_lookup_elem(&flow_new, k) ||
+	    (share_overflows() && bpf_map_lookup_elem(&flow_overflow, k)) || !share_half_open_left(k->vpc) ||
+	    share_left(k->vpc, c->number, c->peer, 0) != SHARE_LEFT || !connection_make(c, k, o))
 		return 0;
 	now_boot_ns = bpf_ktime_get_boot_ns();
 	judge_count(o->row[0], skb->len, now_boot_ns);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The two tables of flows and how an entry is changed in them.
+ * The maps of flows and how an entry is changed in them.
  *
  * Others read and write an entry at the same time, so:
  *  - An entry that is made or taken back to life is inserted whole, with the epoch of its judgement: if anything was
@@ -18,6 +18,7 @@
 
 #include "lib/drop.h"
 #include "lib/recent.h"
+#include "lib/share.h"
 
 #define FLOW_SYN_S	 60
 #define FLOW_CLOSING_S	 120
@@ -117,11 +118,18 @@ static __always_inline struct vpc_flow *flow_lookup(struct scratch *s)
 	struct vpc_flow *f = bpf_map_lookup_elem(&flow, &s->key);
 
 	s->in_flow = 1;
+	s->in_overflow = 0;
 	if (f && READ_ONCE(f->tag) == s->tag)
 		return f;
 	s->in_flow = 0;
 	f = bpf_map_lookup_elem(&flow_new, &s->key);
-	return f && READ_ONCE(f->tag) == s->tag ? f : 0;
+	if (f && READ_ONCE(f->tag) == s->tag)
+		return f;
+	if (!share_overflows())
+		return 0;
+	f = bpf_map_lookup_elem(&flow_overflow, &s->key);
+	s->in_overflow = f && READ_ONCE(f->tag) == s->tag;
+	return s->in_overflow ? f : 0;
 }
 
 static __always_inline int flow_expired(const struct vpc_flow *f, __u64 now_ns)
@@ -165,66 +173,29 @@ static __always_inline struct vpc_flow *flow_get(struct scratch *s)
 	return flow_expired(&s->fl, s->now_ns) ? 0 : f;
 }
 
-/* --- budget ------------------------------------------------------------------------------------------------------- */
-
-static __always_inline void budget_add(__u32 number, __u32 incarnation, __s64 by)
-{
-	struct vpc_eni *e;
-	__s64 *n;
-
-	if (!number)
-		return;
-	e = eni_get(number);
-	n = bpf_map_lookup_elem(&eni_flows, &number);
-	/* a number that was given to another ENI meanwhile has a count of its own */
-	if (e && n && READ_ONCE(e->incarnation) == incarnation)
-		__sync_fetch_and_add(n, by);
-}
+/* --- what an entry of `flow` counts for -----------------------------------------------------------------------------
+ */
 
 static __always_inline void budget_add_sides(const struct vpc_flow *f, __s64 by)
 {
-	budget_add(f->eni[0], f->incarnation[0], by);
-	budget_add(f->eni[1], f->incarnation[1], by);
+	share_count_eni(f->eni[0], f->incarnation[0], 1, by);
+	share_count_eni(f->eni[1], f->incarnation[1], !f->eni[0], by);
 }
 
-static __always_inline int budget_left(__u32 number)
+static __always_inline void half_open_add(__u32 space, __s64 by)
 {
-	struct vpc_eni *e;
-	__s64 *n;
-
-	if (!number)
-		return 1;
-	e = eni_get(number);
-	n = bpf_map_lookup_elem(&eni_flows, &number);
-	return e && n && *(volatile __s64 *)n < (__s64)READ_ONCE(e->flow_budget);
+	share_count(space, by);
+	share_half_open(space, by);
 }
 
-static __always_inline __s64 *half_open_count(void)
+/* counted: 1 if the flow is an entry of `flow` already. */
+static __always_inline int budget_left(__u32 space, const struct vpc_flow *f, __u32 counted)
 {
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&half_open, &zero);
-}
-
-static __always_inline void half_open_add(__s64 by)
-{
-	__s64 *n = half_open_count();
-
-	if (n)
-		__sync_fetch_and_add(n, by);
-}
-
-static __always_inline int half_open_left(void)
-{
-	__u32 zero = 0;
-	struct vpc_ctl *c = bpf_map_lookup_elem(&ctl, &zero);
-	__s64 *n = half_open_count();
-
-	return c && n && *(volatile __s64 *)n < (__s64)READ_ONCE(c->half_open_max);
+	return share_left(space, f->eni[0], f->eni[1], counted) == SHARE_LEFT;
 }
 
 /* Gives back what an entry of `flow` counts for, once: whoever clears the flag does. */
-static __always_inline void budget_release(struct vpc_flow *f)
+static __always_inline void budget_release(__u32 space, struct vpc_flow *f)
 {
 	for (__u32 i = 0; i < 4; i++) {
 		union flow_word old, next;
@@ -235,10 +206,11 @@ static __always_inline void budget_release(struct vpc_flow *f)
 		next = old;
 		next.flags = (__u8)(next.flags & ~FLOW_COUNTED);
 		if (__sync_val_compare_and_swap(flow_word(f), old.word, next.word) == old.word) {
+			share_count(space, -1);
 			if (old.flags & VPC_FLOW_BUDGETED)
 				budget_add_sides(f, -1);
-			if (old.flags & VPC_FLOW_HALF_OPEN)
-				half_open_add(-1);
+			else
+				share_half_open(space, -1);
 			return;
 		}
 	}
@@ -251,7 +223,7 @@ static __always_inline void flow_leave(const struct vpc_flow_key *key, __u64 tag
 {
 	if (!f || READ_ONCE(f->tag) != tag)
 		return;
-	budget_release(f);
+	budget_release(key->vpc, f);
 	bpf_map_delete_elem(&flow, key);
 }
 
@@ -297,9 +269,30 @@ static __always_inline __u32 flow_timeout(const struct vpc_flow *f, __u8 proto)
 	}
 }
 
+/* Puts the scratch's fl into the map where its opener has room, and takes it out of the other. Returns 0 or -errno. */
+static __always_inline long flow_insert_new(struct scratch *s, __u64 how)
+{
+	__u32 over = !share_take_new(s->key.vpc, s->fl.eni[0], s->fl.eni[1], s->now_ns, 0);
+	long rc;
+
+	s->in_flow = 0;
+	s->in_overflow = over;
+	if (!over) {
+		rc = bpf_map_update_elem(&flow_new, &s->key, &s->fl, how);
+		if (!rc && how == BPF_ANY && share_overflows())
+			bpf_map_delete_elem(&flow_overflow, &s->key);
+		return rc;
+	}
+	share_overflow(s->now_ns);
+	rc = bpf_map_update_elem(&flow_overflow, &s->key, &s->fl, how);
+	if (!rc && how == BPF_ANY)
+		bpf_map_delete_elem(&flow_new, &s->key);
+	return rc;
+}
+
 /*
- * Puts the scratch's fl into flow_new under the scratch's key. replace: also over an entry that is there, in either
- * table. Returns PASS, FLOW_TABLE; also PASS when another CPU was faster: what it made was judged too.
+ * Puts the scratch's fl into flow_new, or flow_overflow, under the scratch's key. replace: also over an entry that is
+ * there, in any map. Returns PASS, FLOW_TABLE; also PASS when another CPU was faster: what it made was judged too.
  */
 __noinline int flow_insert(__u32 which, __u32 replace)
 {
@@ -310,7 +303,7 @@ __noinline int flow_insert(__u32 which, __u32 replace)
 		return VPC_DROP_FLOW_TABLE;
 	s->fl.tag = s->tag;
 	s->fl.flags &= (__u8)~FLOW_COUNTED;
-	rc = bpf_map_update_elem(&flow_new, &s->key, &s->fl, replace ? BPF_ANY : BPF_NOEXIST);
+	rc = flow_insert_new(s, replace ? BPF_ANY : BPF_NOEXIST);
 	if (rc)
 		return rc == -17 /* EEXIST */ ? PASS : VPC_DROP_FLOW_TABLE;
 	if (replace) {
@@ -330,32 +323,32 @@ __noinline int flow_insert_straight(__u32 which)
 	struct scratch *s = scratch_get(which);
 	long rc;
 
-	if (!s || !half_open_left())
+	if (!s || !share_half_open_left(s->key.vpc))
 		return 1;
-	half_open_add(1);
+	half_open_add(s->key.vpc, 1);
 	s->fl.tag = s->tag;
 	s->fl.flags = (__u8)((s->fl.flags & ~FLOW_COUNTED) | VPC_FLOW_HALF_OPEN);
 	rc = bpf_map_update_elem(&flow, &s->key, &s->fl, BPF_NOEXIST);
 	if (!rc)
 		return PASS;
-	half_open_add(-1);
+	half_open_add(s->key.vpc, -1);
 	return rc == -17 /* EEXIST */ ? PASS : 1;
 }
 
 /* The half-open entry of `flow` in fl is established: its sides' budgets are what it counts for now. Returns whether
  * they have room; then fl's flags say so, and flow_settled() must follow when they are written. */
-static __always_inline int flow_settle(struct vpc_flow *copy)
+static __always_inline int flow_settle(__u32 space, struct vpc_flow *copy)
 {
-	if (!budget_left(copy->eni[0]) || !budget_left(copy->eni[1]))
+	if (!budget_left(space, copy, 1))
 		return 0;
 	copy->flags = (__u8)((copy->flags & ~VPC_FLOW_HALF_OPEN) | VPC_FLOW_BUDGETED);
 	return 1;
 }
 
-static __always_inline void flow_settled(const struct vpc_flow *copy)
+static __always_inline void flow_settled(__u32 space, const struct vpc_flow *copy)
 {
 	budget_add_sides(copy, 1);
-	half_open_add(-1);
+	share_half_open(space, -1);
 }
 
 /* Copies an entry of a table to the scratch's fl, its epoch first. */
@@ -369,7 +362,7 @@ static __always_inline int flow_copy(struct scratch *s, struct vpc_flow *f)
 	return s->fl.tag == s->tag && s->fl.state != VPC_FLOW_TOMBSTONE;
 }
 
-/* Moves the entry of the scratch's key from flow_new to `flow`, if its sides' budgets and the table have room. */
+/* Moves the entry of the scratch's key to `flow`, if the shares of those it counts to and the map have room. */
 __noinline int flow_promote(__u32 which)
 {
 	struct scratch *s = scratch_get(which);
@@ -377,19 +370,36 @@ __noinline int flow_promote(__u32 which)
 
 	if (!s)
 		return 0;
-	f = bpf_map_lookup_elem(&flow_new, &s->key);
-	if (!f || !flow_copy(s, f))
-		return 0;
-	if (!budget_left(s->fl.eni[0]) || !budget_left(s->fl.eni[1]))
+	if (s->in_overflow)
+		f = bpf_map_lookup_elem(&flow_overflow, &s->key);
+	else
+		f = bpf_map_lookup_elem(&flow_new, &s->key);
+	if (!f || !flow_copy(s, f) || !budget_left(s->key.vpc, &s->fl, 0))
 		return 0;
 	s->fl.flags |= VPC_FLOW_BUDGETED;
+	share_count(s->key.vpc, 1);
 	budget_add_sides(&s->fl, 1);
 	if (bpf_map_update_elem(&flow, &s->key, &s->fl, BPF_NOEXIST)) {
+		share_count(s->key.vpc, -1);
 		budget_add_sides(&s->fl, -1);
 		return 0;
 	}
-	bpf_map_delete_elem(&flow_new, &s->key);
+	if (s->in_overflow)
+		bpf_map_delete_elem(&flow_overflow, &s->key);
+	else
+		bpf_map_delete_elem(&flow_new, &s->key);
 	return 1;
+}
+
+/* The entry, which was found in the map that the scratch says, is used. One in flow_new counts in each window in which
+ * it is: else who keeps entries alive there would have more and more of them. */
+static __always_inline void flow_seen(struct scratch *s, struct vpc_flow *f)
+{
+	__u64 before_ns = READ_ONCE(f->last_seen_ns);
+
+	WRITE_ONCE(f->last_seen_ns, s->now_ns);
+	if (!s->in_flow && !s->in_overflow && window_slot(before_ns) != window_slot(s->now_ns))
+		share_take_new(s->key.vpc, READ_ONCE(f->eni[0]), READ_ONCE(f->eni[1]), s->now_ns, 1);
 }
 
 /* Moves the entry of the scratch's key from `flow` to flow_new. */
@@ -436,7 +446,7 @@ static __always_inline void flow_bury(struct scratch *s, struct vpc_flow *f, __u
 	WRITE_ONCE(f->timeout_s, FLOW_TOMBSTONE_S);
 	WRITE_ONCE(f->last_seen_ns, s->now_ns);
 	WRITE_ONCE(f->grace_until_ns, 0);
-	budget_release(f);
+	budget_release(s->key.vpc, f);
 	version_raise(&s->barrier, s->tag);
 }
 

@@ -46,10 +46,12 @@ ARRAY_MAP(compiled, struct vpc_compiled_block, 4096, BPF_F_MMAPABLE);
 ARRAY_MAP(row_stat, struct vpc_row_stat, 1024, BPF_F_MMAPABLE);
 
 ARRAY_MAP(drop, __u64, 2048 * VPC_DROP_REASONS_MAX, 0); /* by ENI number * VPC_DROP_REASONS_MAX + reason */
-ARRAY_MAP(eni_flows, __s64, 2048, BPF_F_MMAPABLE);	/* by ENI number */
-ARRAY_MAP(half_open, __s64, 1, 0);
+ARRAY_MAP(eni_flows, struct vpc_eni_flows, 2048, BPF_F_MMAPABLE);
+ARRAY_MAP(vpc_flows, struct vpc_vpc_flows, 1024, BPF_F_MMAPABLE);
+ARRAY_MAP(host_flows, struct vpc_host_flows, 1, BPF_F_MMAPABLE);
 HASH_MAP(flow, BPF_MAP_TYPE_HASH, struct vpc_flow_key, struct vpc_flow, 0);
 HASH_MAP(flow_new, BPF_MAP_TYPE_LRU_HASH, struct vpc_flow_key, struct vpc_flow, 0);
+HASH_MAP(flow_overflow, BPF_MAP_TYPE_LRU_HASH, struct vpc_flow_key, struct vpc_flow, 0);
 ARRAY_MAP(flow_version, __u32, VPC_FLOW_VERSIONS, 0);
 HASH_MAP(fragment, BPF_MAP_TYPE_LRU_HASH, struct vpc_fragment_key, struct vpc_fragment, 0);
 ARRAY_MAP(sweep_io, struct vpc_sweep, 1, 0);

@@ -100,7 +100,7 @@ static __always_inline int open_note(struct scratch *s)
 	struct vpc_flow *f = flow_lookup(s);
 
 	if (f)
-		WRITE_ONCE(f->last_seen_ns, s->now_ns);
+		flow_seen(s, f);
 	return PASS;
 }
 
@@ -126,19 +126,19 @@ static __always_inline void open_fill(struct scratch *s)
 	f->timeout_s = flow_timeout(f, s->key.proto);
 }
 
-/* The budget counts established flows and is looked at when a connection opens. */
+/* The shares count established flows and are looked at when a connection opens. */
 static __always_inline int open_budget(struct scratch *s)
 {
+	int full;
+
 	if (s->key.proto != IPPROTO_TCP)
 		return PASS;
-	for (__u32 i = 0; i < 2; i++) {
-		if (budget_left(s->side[i].eni))
-			continue;
-		s->culprit = s->side[i].eni;
-		s->culprit_direction = i ? VPC_INGRESS : VPC_EGRESS;
-		return VPC_DROP_FLOW_BUDGET;
-	}
-	return PASS;
+	full = share_left(s->key.vpc, s->side[0].eni, s->side[1].eni, 0);
+	if (full == SHARE_LEFT)
+		return PASS;
+	s->culprit = s->side[full & 1].eni;
+	s->culprit_direction = full ? VPC_INGRESS : VPC_EGRESS;
+	return VPC_DROP_FLOW_BUDGET;
 }
 
 /* Whether an appliance brings the packet in the name of an ENI: nothing is remembered of it, since what is sent back to

@@ -29,8 +29,24 @@ static __always_inline __u8 sweep_expire(struct scratch *s)
 		return VPC_SWEPT_NOTHING;
 	if (s->in_flow)
 		flow_leave(&s->key, s->tag, f);
+	else if (s->in_overflow)
+		bpf_map_delete_elem(&flow_overflow, &s->key);
 	else
 		bpf_map_delete_elem(&flow_new, &s->key);
+	return VPC_SWEPT_DONE;
+}
+
+/* Ends an established flow early. What a CPU remembers of it lasts for a second, and the flow has been idle for longer:
+ * nobody need be told, but those who might have looked it up just now. */
+static __always_inline __u8 sweep_end(struct scratch *s)
+{
+	struct vpc_flow *f = bpf_map_lookup_elem(&flow, &s->key);
+
+	if (!f || READ_ONCE(f->tag) != s->tag || !(READ_ONCE(f->flags) & VPC_FLOW_BUDGETED) ||
+	    (__s64)(s->now_ns - READ_ONCE(f->last_seen_ns)) < (__s64)(VPC_SWEEP_END_IDLE_S * NS_PER_S))
+		return VPC_SWEPT_NOTHING;
+	flow_leave(&s->key, s->tag, f);
+	version_raise(&s->barrier, s->tag);
 	return VPC_SWEPT_DONE;
 }
 
@@ -70,6 +86,10 @@ __noinline int sweep_one(__u32 i)
 	io->result[i] = VPC_SWEPT_NOTHING;
 	if (io->op == VPC_SWEEP_EXPIRE) {
 		io->result[i] = sweep_expire(s);
+		return 0;
+	}
+	if (io->op == VPC_SWEEP_END) {
+		io->result[i] = sweep_end(s);
 		return 0;
 	}
 	f = flow_get(s);

@@ -48,6 +48,18 @@ static __always_inline int track_identity(struct scratch *s, __u32 from, __u32 o
 	return from == own || s->end[0].eni == source ? PASS : OPEN_ONCE;
 }
 
+/* A side was added to an established flow. If it is the opener, the flow counts to it, not to who answers any more. */
+static __always_inline void track_count_approved(struct scratch *s, __u32 own)
+{
+	__u32 other = s->fl.eni[(own ^ 1) & 1], incarnation = s->fl.incarnation[(own ^ 1) & 1];
+
+	share_count_eni(s->me, s->my_incarnation, !own || !other, 1);
+	if (own)
+		return;
+	share_count_eni(other, incarnation, 1, -1);
+	share_count_eni(other, incarnation, 0, 1);
+}
+
 /*
  * The flow has no approval of this side yet: judge it and add it. Returns AGAIN: look again, or why not.
  *
@@ -85,7 +97,7 @@ static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, 
 	WRITE_ONCE(f->rule[own & 1], s->rules[own & 1]);
 	barrier_order(&s->barrier);
 	if (!__sync_val_compare_and_swap(&f->eni[own & 1], 0, s->me) && (s->fl.flags & VPC_FLOW_BUDGETED))
-		budget_add(s->me, s->my_incarnation, 1);
+		track_count_approved(s, own);
 	/* The others' judgement may be newer than this one, or be renewed just now without it: all are judged again. */
 	barrier_order(&s->barrier);
 	WRITE_ONCE(f->epoch, 0);
@@ -96,7 +108,7 @@ static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, 
 static __always_inline void track_seen(struct scratch *s, struct vpc_flow *f)
 {
 	if ((__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS && READ_ONCE(f->tag) == s->tag)
-		WRITE_ONCE(f->last_seen_ns, s->now_ns);
+		flow_seen(s, f);
 }
 
 /* A packet of a flow that was cut. Returns AGAIN when it lives again. */
@@ -220,7 +232,7 @@ static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __
 	}
 	track_next(s, from);
 	if (s->fl.state == VPC_FLOW_ESTABLISHED && (s->fl.flags & VPC_FLOW_HALF_OPEN))
-		settles = (__u32)flow_settle(&s->fl);
+		settles = (__u32)flow_settle(s->key.vpc, &s->fl);
 	if (*flow_word(&s->fl) != old) {
 		if (s->fl.state != was)
 			s->fl.timeout_s = flow_timeout(&s->fl, s->packet.proto);
@@ -228,12 +240,12 @@ static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __
 			return;
 		moved = 1;
 		if (settles)
-			flow_settled(&s->fl);
+			flow_settled(s->key.vpc, &s->fl);
 	}
 	if (!stale && !moved)
 		return;
 	if (READ_ONCE(f->tag) == s->tag) {
-		WRITE_ONCE(f->last_seen_ns, s->now_ns);
+		flow_seen(s, f);
 		WRITE_ONCE(f->packets, s->fl.packets + 1);
 	}
 	s->fl.last_seen_ns = s->now_ns;

@@ -140,6 +140,22 @@ static void print_number(FILE *f, const char *metric, const char *type, const ch
 	fprintf(f, "# HELP %s %s\n# TYPE %s %s\n%s %" JSON_INTEGER_FORMAT "\n", metric, help, metric, type, metric, n);
 }
 
+/* What each VPC has of the map of established flows. */
+static void print_shares(FILE *f, const json_t *status)
+{
+	const json_t *shares = json_object_get(status, "flow_shares");
+	const char *vpc, *what;
+	json_t *share, *v;
+
+	fputs("# HELP vpcd_vpc_flows Flows of a VPC in the map of established ones, what it is guaranteed, and the "
+	      "room it has.\n# TYPE vpcd_vpc_flows gauge\n",
+	      f);
+	json_object_foreach ((json_t *)shares, vpc, share)
+		json_object_foreach (share, what, v)
+			fprintf(f, "vpcd_vpc_flows{vpc=\"%s\",kind=\"%s\"} %" JSON_INTEGER_FORMAT "\n", vpc, what,
+				json_integer_value(v));
+}
+
 void handle_metrics(struct request *r)
 {
 	json_t *status = engine_status(r->api->engine);
@@ -157,6 +173,7 @@ void handle_metrics(struct request *r)
 		print_conditions(f, status);
 		print_members(f, status, "counts", "vpcd_objects", "Resources there are.");
 		print_members(f, status, "limits", "vpcd_limit", "Resources there may be.");
+		print_shares(f, status);
 		if (fclose(f) != 0) {
 			free(text);
 			text = NULL;

@@ -128,6 +128,7 @@ static const struct schema_field status_fields[] = {
 	{"counts", OBJECT, NULL},
 	{"kernel", "{}", NULL},
 	{"health", "{}", "state: ok or degraded; conditions: how many of each subsystem"},
+	{"flow_shares", OBJECT, "by VPC's id: what it has of the map of established flows"},
 };
 static const struct schema_field condition_fields[] = {
 	{"subsystem", STRING, "network, removal, store or maps"},

@@ -126,12 +126,22 @@ struct tables_expiry;
 int tables_expiry_new(const struct tables *t, uint32_t budget, struct tables_expiry **ret);
 struct tables_expiry *tables_expiry_free(struct tables_expiry *x);
 DEFINE_CLEANUP(struct tables_expiry *, tables_expiry_free);
+/* Before a read: brings the shares of the VPCs up to date, and decides whether flows are ended early for being idle. */
+void tables_expiry_plan(struct tables *t, struct tables_expiry *x, uint64_t now_ns);
 /* Takes milliseconds, and runs on any thread while the tables are used: not while a step does. -errno: of the kernel.
  */
 int tables_expiry_read(struct tables_expiry *x);
 /* Takes some 100 µs at most. now_ns: CLOCK_MONOTONIC. Adds to *deleted. 1: there is more of what was read; 0: that was
  * all; -errno: of the kernel, and the rest of what was read is for the next time around. */
 int tables_expiry_step(struct tables *t, struct tables_expiry *x, uint64_t now_ns, unsigned *deleted);
+
+/* What a VPC has of the map of established flows. */
+struct vpc_flows_count {
+	int64_t established, half_open;
+	int64_t guaranteed; /* may have in any case */
+	int64_t room;	    /* may have now beside those */
+};
+void tables_vpc_flows(const struct tables *t, uint32_t vpc, struct vpc_flows_count *ret);
 
 /* Events: the ring's epoll descriptor, and reading what is there. listen: VPC_LISTEN_… bits, 0 ends production. */
 void tables_listen(struct tables *t, uint32_t bits);

@@ -102,6 +102,7 @@ static json_int_t count_used(const struct tables *t, enum table_id id)
 		return count_enis(t);
 	case TABLE_FLOW:
 	case TABLE_FLOW_NEW:
+	case TABLE_FLOW_OVERFLOW:
 		return table_each(&t->table[id], count_one, &n) < 0 ? -1 : n;
 	default:
 		return -1;
@@ -126,6 +127,8 @@ json_t *tables_status(struct tables *t)
 			json_object_set_new(row, "used", json_integer(used));
 		if (row && id == TABLE_COMPILED)
 			json_object_set_new(row, "walked", json_integer(t->n_walked));
+		if (row && shares_status(t, (enum table_id)id, row) < 0)
+			row = (json_decref(row), NULL);
 		if (!row || json_object_set_new(status, t->table[id].name, row) < 0) {
 			json_decref(status);
 			return NULL;

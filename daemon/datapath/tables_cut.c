@@ -4,7 +4,9 @@
 
 static int64_t flows_of(const struct tables *t, uint32_t eni)
 {
-	return __atomic_load_n(eni_flows_at(t, eni), __ATOMIC_RELAXED);
+	const struct vpc_eni_flows *n = eni_flows_at(t, eni);
+
+	return __atomic_load_n(&n->opened, __ATOMIC_RELAXED) + __atomic_load_n(&n->answered, __ATOMIC_RELAXED);
 }
 
 static bool raised(const struct tables *t, uint32_t eni, uint64_t epoch)

@@ -90,6 +90,7 @@ void tables_eni_set_flags(struct tables *t, uint32_t eni, uint32_t set, uint32_t
 
 int eni_zero_counters(struct tables *t, uint32_t number)
 {
+	static const struct vpc_eni_flows no_flows;
 	static const uint64_t zero;
 	int cpus = libbpf_num_possible_cpus();
 	_cleanup_free_ struct vpc_eni_stat *stats = NULL;
@@ -102,7 +103,7 @@ int eni_zero_counters(struct tables *t, uint32_t number)
 		return -ENOMEM;
 	r = bpf_map_update_elem(t->table[TABLE_ENI_STAT].fd, &number, stats, BPF_ANY);
 	if (r >= 0)
-		r = bpf_map_update_elem(t->table[TABLE_ENI_FLOWS].fd, &number, &zero, BPF_ANY);
+		r = bpf_map_update_elem(t->table[TABLE_ENI_FLOWS].fd, &number, &no_flows, BPF_ANY);
 	for (uint32_t i = 0; r >= 0 && i < VPC_DROP_REASONS_MAX; i++) {
 		uint32_t index = number * VPC_DROP_REASONS_MAX + i;
 

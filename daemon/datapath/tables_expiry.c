@@ -14,7 +14,10 @@
 /* Entries that one step looks at. It deletes at most VPC_SWEEP_MAX of them. */
 #define STEP_MAX   1024u
 
-enum { ESTABLISHED, OTHER, FLOW_TABLES };
+enum { ESTABLISHED, OTHER, OVERFLOW, FLOW_TABLES };
+
+/* So long after the last insertion flow_overflow may be called empty: no CPU is about to make another unseen. */
+#define OVERFLOW_REST_NS 10000000000ull
 
 struct tables_expiry {
 	int fd[FLOW_TABLES]; /* the tables' */
@@ -25,6 +28,11 @@ struct tables_expiry {
 	struct vpc_flow_key *keys; /* `budget` and a batch, as are flows */
 	struct vpc_flow *flows;
 	uint32_t n, at; /* read, and of them looked at */
+	struct tally *tally;
+	struct ending *ending;
+	struct vpc_host_flows *host;
+	uint64_t now_ns;
+	uint32_t overflowing; /* entries of flow_overflow in this round */
 };
 
 int tables_expiry_new(const struct tables *t, uint32_t budget, struct tables_expiry **ret)
@@ -35,10 +43,12 @@ int tables_expiry_new(const struct tables *t, uint32_t budget, struct tables_exp
 		return -ENOMEM;
 	x->fd[ESTABLISHED] = t->table[TABLE_FLOW].fd;
 	x->fd[OTHER] = t->table[TABLE_FLOW_NEW].fd;
+	x->fd[OVERFLOW] = t->table[TABLE_FLOW_OVERFLOW].fd;
+	x->host = host_flows_at(t, 0);
 	x->budget = budget;
 	x->keys = calloc(budget + READ_BATCH, sizeof(*x->keys));
 	x->flows = calloc(budget + READ_BATCH, sizeof(*x->flows));
-	if (!x->keys || !x->flows)
+	if (!x->keys || !x->flows || tally_new(t, &x->tally) < 0 || ending_new(t, &x->ending) < 0)
 		return -ENOMEM;
 	*ret = TAKE_PTR(x);
 	return 0;
@@ -48,10 +58,46 @@ struct tables_expiry *tables_expiry_free(struct tables_expiry *x)
 {
 	if (!x)
 		return NULL;
+	tally_free(x->tally);
+	ending_free(x->ending);
 	free(x->keys);
 	free(x->flows);
 	free(x);
 	return NULL;
+}
+
+void tables_expiry_plan(struct tables *t, struct tables_expiry *x, uint64_t now_ns)
+{
+	shares_update(t);
+	ending_plan(t, x->ending, now_ns);
+	x->now_ns = now_ns;
+}
+
+static void round_begins(struct tables_expiry *x, unsigned which)
+{
+	if (which == ESTABLISHED)
+		tally_begin(x->tally);
+	else if (which == OVERFLOW)
+		x->overflowing = 0;
+}
+
+static void batch_is_read(struct tables_expiry *x, unsigned which, uint32_t n)
+{
+	if (which == OVERFLOW)
+		x->overflowing += n;
+	for (uint32_t i = 0; which == ESTABLISHED && i < n; i++)
+		tally_add(x->tally, &x->keys[x->n + i], &x->flows[x->n + i]);
+}
+
+static void round_ends(struct tables_expiry *x, unsigned which)
+{
+	__u64 last_ns = load64(&x->host->overflow_ns);
+
+	if (which == ESTABLISHED)
+		tally_end(x->tally);
+	else if (which == OVERFLOW && !x->overflowing && last_ns && x->now_ns > last_ns + OVERFLOW_REST_NS)
+		__atomic_compare_exchange_n(&x->host->overflow_ns, &last_ns, 0, false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED);
 }
 
 int tables_expiry_read(struct tables_expiry *x)
@@ -62,20 +108,25 @@ int tables_expiry_read(struct tables_expiry *x)
 		unsigned which = x->turn;
 		__u32 n = READ_BATCH;
 		uint64_t next = 0;
-		int r = bpf_map_lookup_batch(x->fd[which], x->started[which] ? &x->cursor[which] : NULL, &next,
-					     x->keys + x->n, x->flows + x->n, &n, NULL);
+		int r;
 
+		if (!x->started[which])
+			round_begins(x, which);
+		r = bpf_map_lookup_batch(x->fd[which], x->started[which] ? &x->cursor[which] : NULL, &next,
+					 x->keys + x->n, x->flows + x->n, &n, NULL);
 		if (r < 0 && r != -ENOENT)
 			return r;
+		batch_is_read(x, which, n);
 		x->started[which] = r == 0;
 		x->cursor[which] = next;
 		x->n += n;
 		if (r == 0)
 			continue;
+		round_ends(x, which);
 		ends++;
 		x->turn = (which + 1) % FLOW_TABLES;
 	}
-	return 0;
+	return ending_read(x->ending);
 }
 
 /* Idle for too long, or of an ENI that is gone. The program looks again before it deletes. */
@@ -105,5 +156,5 @@ int tables_expiry_step(struct tables *t, struct tables_expiry *x, uint64_t now_n
 		return r;
 	for (uint32_t i = 0; i < io.n; i++)
 		*deleted += io.result[i] == VPC_SWEPT_DONE;
-	return x->at < x->n;
+	return x->at < x->n ? 1 : ending_step(t, x->ending, now_ns);
 }

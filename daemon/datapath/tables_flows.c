@@ -52,7 +52,8 @@ int tables_each_flow(struct tables *t, uint32_t eni, tables_flow_fn fn, void *us
 	if (r)
 		return r;
 	each.established = false;
-	return table_each(&t->table[TABLE_FLOW_NEW], each_flow, &each);
+	r = table_each(&t->table[TABLE_FLOW_NEW], each_flow, &each);
+	return r ? r : table_each(&t->table[TABLE_FLOW_OVERFLOW], each_flow, &each);
 }
 
 /* --- grace --- */

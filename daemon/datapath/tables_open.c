@@ -127,7 +127,8 @@ static int check_sizes(const struct tables *t, struct vpc_error *reterr)
 {
 	if (t->table[TABLE_ROW_STAT].n < t->table[TABLE_ROW].n ||
 	    t->table[TABLE_DROP].n / VPC_DROP_REASONS_MAX < t->table[TABLE_ENI].n ||
-	    t->table[TABLE_ENI_STAT].n < t->table[TABLE_ENI].n || t->table[TABLE_ENI_FLOWS].n < t->table[TABLE_ENI].n)
+	    t->table[TABLE_ENI_STAT].n < t->table[TABLE_ENI].n || t->table[TABLE_ENI_FLOWS].n < t->table[TABLE_ENI].n ||
+	    t->table[TABLE_VPC_FLOWS].n < t->table[TABLE_VPC].n)
 		return bpf_error(reterr, -EBADMSG, "the pinned maps do not belong together");
 	return 0;
 }
@@ -147,7 +148,8 @@ int tables_open(const struct tables_config *config, struct tables **ret, struct 
 	if (r < 0)
 		return r;
 	r = mirror_init(t);
-	if (r < 0)
+	t->tenants = calloc(t->table[TABLE_VPC].n, sizeof(*t->tenants));
+	if (r < 0 || !t->tenants)
 		return vpc_error_oom(reterr);
 	if (!ctl_at(t, 0)->epoch)
 		__atomic_store_n(&ctl_at(t, 0)->epoch, config->first_epoch ? config->first_epoch : 1, __ATOMIC_SEQ_CST);
@@ -161,6 +163,7 @@ int tables_open(const struct tables_config *config, struct tables **ret, struct 
 		if (r < 0)
 			return bpf_error(reterr, r, "reading the pinned maps back");
 	}
+	shares_update(t);
 	if (t->dir) {
 		r = pin_all(t, reterr);
 		if (r < 0)
@@ -180,6 +183,7 @@ void tables_close(struct tables *t)
 		if (t->table[id].mem)
 			munmap(t->table[id].mem, t->table[id].mem_bytes);
 	mirror_free(t);
+	free(t->tenants);
 	if (t->bpf)
 		datapath_bpf__destroy(t->bpf);
 	free(t->dir);

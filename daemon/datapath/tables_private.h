@@ -342,6 +342,9 @@ struct tables {
 	} owing;
 	struct tables_change *retire_later; /* its grace period passed while another was prepared */
 
+	bool *tenants;	      /* by VPC number: whether it has an ENI; for shares_update alone */
+	uint64_t ended_early; /* flows, since this start */
+
 	struct ring_buffer *ring;
 	tables_event_fn event_fn; /* while tables_events_read runs */
 	void *event_userdata;
@@ -367,7 +370,9 @@ MAPPED(sg_at, TABLE_SG, struct vpc_sg);
 MAPPED(class_at, TABLE_CLASS, struct vpc_class);
 MAPPED(row_at, TABLE_ROW, struct vpc_row);
 MAPPED(block_at, TABLE_COMPILED, struct vpc_compiled_block);
-MAPPED(eni_flows_at, TABLE_ENI_FLOWS, int64_t);
+MAPPED(eni_flows_at, TABLE_ENI_FLOWS, struct vpc_eni_flows);
+MAPPED(vpc_flows_at, TABLE_VPC_FLOWS, struct vpc_vpc_flows);
+MAPPED(host_flows_at, TABLE_HOST_FLOWS, struct vpc_host_flows);
 MAPPED(stat_at, TABLE_ROW_STAT, struct vpc_row_stat);
 
 static inline void store64(__u64 *at, uint64_t value)
@@ -537,6 +542,41 @@ void retire_row(struct tables *t, uint32_t number);
 void retire_addr(struct tables *t, uint32_t number);
 void retire_eni(struct tables *t, uint32_t number);
 void set_release(struct tables *t, uint32_t number);
+
+/* --- tables_shares.c: what each VPC may have in the maps of flows --- */
+/* After an ENI came or went, and once a second. */
+void shares_update(struct tables *t);
+/* Whose flows are to be ended early, and how many. */
+struct shares_end {
+	uint32_t vpc;
+	uint32_t eni; /* 0: whoever in the VPC they count to */
+	uint32_t n;
+};
+bool shares_to_end(const struct tables *t, struct shares_end *ret);
+/* Adds what is known of the map to its row in the status. -ENOMEM. */
+int shares_status(const struct tables *t, enum table_id id, json_t *row);
+
+/* --- tables_tally.c: borrows the maps; everything but tally_new and tally_free on the worker --- */
+struct tally;
+int tally_new(const struct tables *t, struct tally **ret);
+struct tally *tally_free(struct tally *y);
+DEFINE_CLEANUP(struct tally *, tally_free);
+/* A walk around `flow` begins; meets an entry; has been around. */
+void tally_begin(struct tally *y);
+void tally_add(struct tally *y, const struct vpc_flow_key *key, const struct vpc_flow *flow);
+void tally_end(struct tally *y);
+
+/* --- tables_ending.c: plan and step on the event loop, read on the worker between them --- */
+struct ending;
+int ending_new(const struct tables *t, struct ending **ret);
+struct ending *ending_free(struct ending *d);
+DEFINE_CLEANUP(struct ending *, ending_free);
+/* Decides whether flows are to be ended now. */
+void ending_plan(const struct tables *t, struct ending *d, uint64_t now_ns);
+/* Finds them; nothing if none are to be. -ENOMEM, -errno of the kernel: none are. */
+int ending_read(struct ending *d);
+/* 1: there are more; 0: that was all; -errno. */
+int ending_step(struct tables *t, struct ending *d, uint64_t now_ns);
 
 /* --- tables_flows.c --- */
 int sweep_run(struct tables *t, struct vpc_sweep *io);

@@ -39,6 +39,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	struct engine *e = userdata;
 
 	(void)source, (void)usec;
+	tables_expiry_plan(e->tables, e->expiry, clock_ns(CLOCK_MONOTONIC));
 	if (worker_submit(e->worker, WORKER_KERNEL, read_run, read_done, NULL, e) < 0)
 		rest(e);
 	return 0;

@@ -60,7 +60,6 @@ static void size_maps(struct datapath_bpf *skel)
 	cr_assert_eq(bpf_map__set_max_entries(skel->maps.compiled, LAB_BLOCKS), 0);
 	/* so that the harness reads counters without system calls */
 	cr_assert_eq(bpf_map__set_map_flags(skel->maps.drop, BPF_F_MMAPABLE), 0);
-	cr_assert_eq(bpf_map__set_map_flags(skel->maps.eni_flows, BPF_F_MMAPABLE), 0);
 }
 
 struct lab *lab_open(unsigned ports)
@@ -87,7 +86,10 @@ struct lab *lab_open(unsigned ports)
 	l->compiled = map_memory(l->skel->maps.compiled);
 	l->n_blocks = 1;
 	l->drop = map_memory(l->skel->maps.drop);
-	l->established = map_memory(l->skel->maps.eni_flows);
+	l->eni_flows = map_memory(l->skel->maps.eni_flows);
+	l->vpc_flows = map_memory(l->skel->maps.vpc_flows);
+	l->host_flows = map_memory(l->skel->maps.host_flows);
+	l->host_flows->flow_guaranteed = l->host_flows->new_guaranteed = LAB_SHARE;
 	l->drops_max = bpf_map__max_entries(l->skel->maps.drop);
 	l->n_sets = l->n_rows = l->n_classes = l->n_addrs = 1;
 	l->ctl->epoch = 1;
@@ -270,16 +272,27 @@ uint64_t lab_drops(struct lab *l, uint32_t number, int reason)
 
 int64_t lab_established(struct lab *l, uint32_t number)
 {
-	return l->established[number];
+	return l->eni_flows[number].opened + l->eni_flows[number].answered;
 }
 
 int64_t lab_half_open(struct lab *l)
 {
-	uint32_t zero = 0;
-	int64_t n;
+	return l->vpc_flows[1].half_open;
+}
 
-	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.half_open), &zero, &n), 0);
-	return n;
+struct vpc_eni_flows *lab_eni_flows(struct lab *l, uint32_t number)
+{
+	return &l->eni_flows[number];
+}
+
+struct vpc_vpc_flows *lab_vpc_flows(struct lab *l, uint32_t vpc)
+{
+	return &l->vpc_flows[vpc];
+}
+
+struct vpc_host_flows *lab_host_flows(struct lab *l)
+{
+	return l->host_flows;
 }
 
 uint64_t lab_row_packets(struct lab *l, uint32_t row)
@@ -307,16 +320,31 @@ static int table(struct lab *l, bool established)
 	return bpf_map__fd(established ? l->skel->maps.flow : l->skel->maps.flow_new);
 }
 
-unsigned lab_flows(struct lab *l, bool established)
+static unsigned count_keys(int fd)
 {
 	struct vpc_flow_key key, *previous = NULL;
 	unsigned n = 0;
 
-	while (!bpf_map_get_next_key(table(l, established), previous, &key)) {
+	while (!bpf_map_get_next_key(fd, previous, &key)) {
 		previous = &key;
 		n++;
 	}
 	return n;
+}
+
+unsigned lab_flows(struct lab *l, bool established)
+{
+	return count_keys(table(l, established));
+}
+
+static int overflow(struct lab *l)
+{
+	return bpf_map__fd(l->skel->maps.flow_overflow);
+}
+
+unsigned lab_overflow(struct lab *l)
+{
+	return count_keys(overflow(l));
 }
 
 bool lab_flow(struct lab *l, bool established, struct vpc_flow_key *key, struct vpc_flow *ret)
@@ -386,6 +414,7 @@ void lab_age_ms(struct lab *l, uint64_t ms)
 
 	age_flows(l, table(l, true), ms);
 	age_flows(l, table(l, false), ms);
+	age_flows(l, overflow(l), ms);
 	for (size_t i = 0; i < n; i++) {
 		cr_assert_eq(bpf_map_lookup_elem(fragments, &keys[i], &fragment), 0);
 		fragment.seen_ns -= ms * 1000000;
@@ -431,6 +460,7 @@ unsigned lab_sweep(struct lab *l, uint32_t op, uint64_t grace_until_ns)
 {
 	struct vpc_sweep *io = &l->sweep;
 	struct vpc_flow_key key, *previous = NULL;
+	int maps[] = {table(l, false), table(l, true), overflow(l)};
 	uint8_t frame[64] = {};
 	uint32_t zero = 0;
 	unsigned done = 0;
@@ -441,8 +471,8 @@ unsigned lab_sweep(struct lab *l, uint32_t op, uint64_t grace_until_ns)
 	io->epoch = l->ctl->epoch;
 	io->now_ns = lab_now_ns();
 	io->grace_until_ns = grace_until_ns;
-	for (int established = 0; established < 2; established++, previous = NULL)
-		while (!bpf_map_get_next_key(table(l, established), previous, &key) && io->n < VPC_SWEEP_MAX) {
+	for (size_t i = 0; i < 3; i++, previous = NULL)
+		while (!bpf_map_get_next_key(maps[i], previous, &key) && io->n < VPC_SWEEP_MAX) {
 			io->key[io->n++] = key;
 			previous = &key;
 		}

@@ -20,6 +20,7 @@
 #define LAB_ENI(i)    (VPC_ENI_FIRST + (uint32_t)(i))
 #define LAB_ROWS      8192
 #define LAB_BLOCKS    65536
+#define LAB_SHARE     1000000 /* flows that each VPC is guaranteed, if a test doesn't say otherwise */
 
 struct lab;
 
@@ -180,12 +181,16 @@ struct verdict lab_cross(struct lab *l, uint32_t number, uint32_t to, struct pac
 
 /* --- looking --- */
 uint64_t lab_drops(struct lab *l, uint32_t number, int reason);
-int64_t lab_half_open(struct lab *l);			 /* half_open */
+int64_t lab_half_open(struct lab *l);			 /* of VPC 1 */
 int64_t lab_established(struct lab *l, uint32_t number); /* eni_flows */
+struct vpc_eni_flows *lab_eni_flows(struct lab *l, uint32_t number);
+struct vpc_vpc_flows *lab_vpc_flows(struct lab *l, uint32_t vpc);
+struct vpc_host_flows *lab_host_flows(struct lab *l);
 uint64_t lab_row_packets(struct lab *l, uint32_t row);
 /* Packets an ENI sent (tx) or received. */
 uint64_t lab_packets(struct lab *l, uint32_t number, bool tx);
 unsigned lab_flows(struct lab *l, bool established);
+unsigned lab_overflow(struct lab *l); /* flows in flow_overflow */
 /* The only or first flow of a table. */
 bool lab_flow(struct lab *l, bool established, struct vpc_flow_key *key, struct vpc_flow *ret);
 bool lab_flow_state(struct lab *l, int state, bool established);
@@ -196,7 +201,7 @@ void lab_age_ms(struct lab *l, uint64_t ms);
  * connection.h don't. */
 bool lab_long_way(struct lab *l);
 struct vpc_sweep *lab_sweep_io(struct lab *l);
-/* Puts every key of both tables into a sweep and runs it; returns how many were done. */
+/* Puts every key of all maps of flows, as far as it fits, into a sweep and runs it; returns how many were done. */
 unsigned lab_sweep(struct lab *l, uint32_t op, uint64_t grace_until_ns);
 uint64_t lab_now_ns(void);
 /* Reads one event; false: there is none. */

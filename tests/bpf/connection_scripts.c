@@ -202,14 +202,11 @@ static void clear(int fd)
 /* As before every script. */
 static void begin(bool straight)
 {
-	uint32_t zero = 0;
-	int64_t none = 0;
-
 	clear(bpf_map__fd(l->skel->maps.flow));
 	clear(bpf_map__fd(l->skel->maps.flow_new));
-	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(l->skel->maps.half_open), &zero, &none, BPF_ANY), 0);
+	memset(lab_vpc_flows(l, 1), 0, sizeof(struct vpc_vpc_flows));
 	for (uint32_t i = 0; i < 2; i++) {
-		l->established[LAB_ENI(i)] = 0;
+		memset(lab_eni_flows(l, LAB_ENI(i)), 0, sizeof(struct vpc_eni_flows));
 		lab_eni_row(l, LAB_ENI(i))->flow_budget = 1000;
 		lab_eni_row(l, LAB_ENI(i))->gen_any = lab_epoch(l) + 1; /* what is remembered of those before */
 		lab_straight(l, LAB_ENI(i), straight);

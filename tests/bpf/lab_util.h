@@ -36,7 +36,9 @@ struct lab {
 	struct vpc_row *row;
 	struct vpc_compiled_block *compiled;
 	uint64_t *drop;
-	int64_t *established;
+	struct vpc_eni_flows *eni_flows;
+	struct vpc_vpc_flows *vpc_flows;
+	struct vpc_host_flows *host_flows;
 	uint32_t drops_max;
 	/* numbers given so far */
 	uint32_t n_sets, n_rows, n_classes, n_addrs;

@@ -399,10 +399,11 @@ Test(tables_change, counters_of_a_number_start_at_zero)
 	uint32_t number = e1.number, index = number * VPC_DROP_REASONS_MAX + 3;
 	struct eni_counters counters;
 	struct test_plan tp;
+	struct vpc_eni_flows flows = {.opened = 7, .answered = 7};
 	uint64_t seven = 7;
 
 	cr_assert_eq(bpf_map_update_elem(t->table[TABLE_DROP].fd, &index, &seven, 0), 0);
-	cr_assert_eq(bpf_map_update_elem(t->table[TABLE_ENI_FLOWS].fd, &number, &seven, 0), 0);
+	cr_assert_eq(bpf_map_update_elem(t->table[TABLE_ENI_FLOWS].fd, &number, &flows, 0), 0);
 	cr_assert_eq(tables_eni_counters(t, number, &counters), 0);
 	cr_assert_eq(counters.drops[3], 7);
 	tp_init(&tp);
@@ -410,8 +411,9 @@ Test(tables_change, counters_of_a_number_start_at_zero)
 	tables_apply(t, &tp);
 	cr_assert_eq(tables_eni_counters(t, number, &counters), 0);
 	cr_assert_eq(counters.drops[3], 0);
-	cr_assert_eq(bpf_map_lookup_elem(t->table[TABLE_ENI_FLOWS].fd, &number, &seven), 0);
-	cr_assert_eq(seven, 0);
+	cr_assert_eq(bpf_map_lookup_elem(t->table[TABLE_ENI_FLOWS].fd, &number, &flows), 0);
+	cr_assert_eq(flows.opened, 0);
+	cr_assert_eq(flows.answered, 0);
 
 	/* Flags of the port are the port's, whatever a plan says. */
 	tables_eni_set_flags(t, number, VPC_ENI_TAP, 0);

@@ -22,7 +22,7 @@
 
 #include <linux/types.h>
 
-#define VPC_ABI_VERSION 5
+#define VPC_ABI_VERSION 6
 
 /* --- numbers --------------------------------------------------------------------------------------------------- */
 
@@ -67,7 +67,7 @@ struct vpc_ctl {
 	__u64 epoch;	       /* what counts now; starts at 1 */
 	__u64 pickup_until_ns; /* CLOCK_MONOTONIC: until then TCP flows may be taken up mid-stream (datapath upgrade) */
 	__u32 listeners;       /* events are produced while this is not 0: bit 0 drops, bit 1 flows */
-	__u32 half_open_max;   /* so many SYNs may stand in `flow` without an established connection; 0: none */
+	__u32 half_open_max; /* so many SYNs of a VPC may stand in `flow` without an established connection; 0: none */
 };
 _Static_assert(sizeof(struct vpc_ctl) == 24, "vpc_ctl");
 #define VPC_LISTEN_DROPS 1u
@@ -119,7 +119,7 @@ struct vpc_eni {
 	__u32 tcp_idle_s;	 /* idle timeouts: established TCP, */
 	__u32 udp_idle_s;	 /* UDP with at most one packet each way, */
 	__u32 udp_stream_idle_s; /* UDP streams */
-	__u32 flow_budget;	 /* established flows it may have */
+	__u32 flow_budget;	 /* established flows it may have opened, and may answer */
 	__u32 pad[5];
 };
 _Static_assert(sizeof(struct vpc_eni) == 128, "vpc_eni");
@@ -318,12 +318,53 @@ struct vpc_eni_stat {
 };
 _Static_assert(sizeof(struct vpc_eni_stat) == 32, "vpc_eni_stat");
 
-/* eni_flows: array by ENI number: established flows it is a side of (__s64, changed atomically). */
+/* --- shares of VPCs and ENIs in the maps of flows (bpf/lib/share.h): changed atomically by the programs --------------
+ */
 
-/* half_open: array of one: how many entries of `flow` have VPC_FLOW_HALF_OPEN (__s64, changed atomically). */
+/* How many were counted lately: in the slot of now, and in the one before. Each is slot << 32 | count; a slot is
+ * CLOCK_MONOTONIC >> VPC_WINDOW_SHIFT, 34 s: longer than an unanswered UDP flow may wait for its answer. */
+#define VPC_WINDOW_SHIFT 35
+struct vpc_window {
+	__u64 now;
+	__u64 before;
+};
 
-/* --- flows: flow (hash, never evicts: established TCP, UDP streams) and flow_new (LRU: everything else)
- * --------------- */
+/* eni_flows: array by ENI number, mmapable. */
+struct vpc_eni_flows {
+	__s64 opened;			  /* established flows that count to it: see share.h */
+	__s64 answered;			  /* established flows that another ENI opened to it */
+	struct vpc_window unconfirmed[2]; /* entries of flow_new: that it opened; that were opened from outside */
+	__u64 pad[2];
+};
+_Static_assert(sizeof(struct vpc_eni_flows) == 64, "vpc_eni_flows");
+
+/* vpc_flows: array by VPC number, mmapable. */
+struct vpc_vpc_flows {
+	__s64 total;			  /* entries of `flow`, tombstones aside */
+	__s64 half_open;		  /* of those, with VPC_FLOW_HALF_OPEN */
+	struct vpc_window unconfirmed[2]; /* as an ENI's */
+	__u64 pad[2];
+};
+_Static_assert(sizeof(struct vpc_vpc_flows) == 64, "vpc_vpc_flows");
+
+/* host_flows: array of one, mmapable. */
+struct vpc_host_flows {
+	__u32 flow_guaranteed; /* entries of `flow` that each VPC may have in any case, */
+	__u32 flow_pool;       /* and that all together may have beyond that */
+	__u32 new_guaranteed;  /* the same of flow_new */
+	__u32 new_pool;
+	__u64 pad[6];
+	/* written by the programs: */
+	__s64 pool_used; /* entries of `flow` beyond what their VPCs are guaranteed */
+	struct vpc_window new_pool_used;
+	__u64 overflow_ns; /* CLOCK_MONOTONIC: when about something was last put into flow_overflow; 0: it is empty */
+	__u64 pad2[4];
+};
+_Static_assert(sizeof(struct vpc_host_flows) == 128, "vpc_host_flows");
+
+/* --- flows: flow (hash, never evicts: established TCP, UDP streams), flow_new (LRU: everything else) and flow_overflow
+ * (LRU: what would be in flow_new, of those who have more than their share there) -----------------------------------
+ */
 
 struct vpc_flow_key {
 	__u32 vpc;
@@ -355,9 +396,9 @@ enum vpc_flow_state {
 
 #define VPC_FLOW_FIN_OPENER	    1u /* the opener sent FIN */
 #define VPC_FLOW_FIN_RESPONDER	    2u
-#define VPC_FLOW_BUDGETED	    4u	/* counted in eni_flows of its local sides */
+#define VPC_FLOW_BUDGETED	    4u	/* counted in eni_flows of its local sides, and in vpc_flows */
 #define VPC_FLOW_PICKED_UP	    8u	/* taken up mid-stream */
-#define VPC_FLOW_HALF_OPEN	    32u /* in `flow` before it is established: counted in half_open */
+#define VPC_FLOW_HALF_OPEN	    32u /* in `flow` before it is established: counted in vpc_flows */
 /* Both FINs were seen, the second acknowledging the first: the other side's ACK of last_ack is all that is missing. */
 #define VPC_FLOW_LAST_ACK_OPENER    64u
 #define VPC_FLOW_LAST_ACK_RESPONDER 128u
@@ -480,11 +521,13 @@ _Static_assert(sizeof(struct vpc_boot_space) == 1920, "vpc_boot_space");
 /* --- sweep: array of one; vpcd fills it and runs the `sweep` program once by BPF_PROG_TEST_RUN
  * ---------------------------- */
 
-#define VPC_SWEEP_MAX	 64
-#define VPC_SWEEP_EXPIRE 1 /* delete each flow that is idle past its timeout at now_ns, or whose ENI is gone */
-#define VPC_SWEEP_GRACE	 2 /* judge each flow at `epoch`; a live one that fails gets grace_until_ns */
-#define VPC_SWEEP_REPORT 3 /* judge each flow at `epoch`, change nothing */
-#define VPC_SWEEP_CUT	 4 /* make each flow a tombstone */
+#define VPC_SWEEP_MAX	     64
+#define VPC_SWEEP_EXPIRE     1 /* delete each flow that is idle past its timeout at now_ns, or whose ENI is gone */
+#define VPC_SWEEP_GRACE	     2 /* judge each flow at `epoch`; a live one that fails gets grace_until_ns */
+#define VPC_SWEEP_REPORT     3 /* judge each flow at `epoch`, change nothing */
+#define VPC_SWEEP_CUT	     4 /* make each flow a tombstone */
+#define VPC_SWEEP_END	     5 /* delete each established flow that was idle for VPC_SWEEP_END_IDLE_S: its share is full */
+#define VPC_SWEEP_END_IDLE_S 60
 
 #define VPC_SWEPT_NOTHING 0
 #define VPC_SWEPT_DONE	  1 /* deleted, stamped, would be cut, cut */
