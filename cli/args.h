@@ -17,6 +17,7 @@
 	VALUE(NUMBER, "", check_number, "a whole number")                               \
 	VALUE(TAG, "", check_tag, "KEY=VALUE")                                          \
 	VALUE(FLOWS, "cut keep drain=", check_flows, "cut, keep or drain=SECONDS")      \
+	VALUE(YES_NO, "yes no", check_yes_no, "yes or no")                              \
 	VALUE(DIRECTION, "ingress egress", check_direction, "ingress or egress")        \
 	VALUE(PROTOCOL, "tcp udp icmp icmpv6 all", check_text, "a protocol")            \
 	VALUE(OUTPUT, "table json yaml id", check_output, "table, json, yaml or id")    \

@@ -11,6 +11,8 @@
 		{"--tap", VALUE_FLAG, PARAM_ONE_OF, NULL, "a tap device, for a VM"},                                 \
 		{"--owner", VALUE_USER, 0, "USER", "who may open the tap (default: root)"},                          \
 		{"--queues", VALUE_NUMBER, 0, "N", "queues of the tap (default: 1)"},                                \
+		{"--default-route", VALUE_YES_NO, 0, "yes|no",                                                       \
+		 "whether the namespace's default route goes by it (default: if it has none yet)"},                  \
 	{                                                                                                            \
 		"--ifname", VALUE_TEXT, 0, "NAME", "what the interface is called inside (default: eth0)"             \
 	}

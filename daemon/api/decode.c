@@ -116,6 +116,7 @@ enum attachment_member {
 	MEMBER_OWNER,
 	MEMBER_QUEUES,
 	MEMBER_IFNAME,
+	MEMBER_DEFAULT_ROUTE,
 };
 
 const struct member decode_attachment_members[] = {
@@ -125,6 +126,8 @@ const struct member decode_attachment_members[] = {
 	[MEMBER_OWNER] = ATTACHMENT("owner", value_string, owner, "tap: user who may open it"),
 	[MEMBER_QUEUES] = ATTACHMENT("queues", value_integer, queues, "tap: descriptors it may have at a time (1)"),
 	[MEMBER_IFNAME] = ATTACHMENT("ifname", value_string, ifname, "name of the workload's end"),
+	[MEMBER_DEFAULT_ROUTE] = ATTACHMENT("default_route", value_bool, default_route,
+					    "netns: whether its default route counts; absent: if there is none yet"),
 };
 const size_t decode_n_attachment_members = ARRAY_SIZE(decode_attachment_members);
 
@@ -178,6 +181,13 @@ static int check_attachment(struct attachment_spec *a, uint32_t present, const c
 		place_member(place, at, tap & 1u << MEMBER_OWNER ? "owner" : "queues");
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, place,
 				     "owner and queues go with a tap alone");
+	}
+	a->has_default_route = present & 1u << MEMBER_DEFAULT_ROUTE;
+	if (a->kind == ATTACHMENT_TAP && a->has_default_route) {
+		place_member(place, at, "default_route");
+		return vpc_error_set(
+			reterr, VPC_E_INVALID_PARAMETER_COMBINATION, place,
+			"default_route goes with a namespace alone: what a VM does with its routes is its own");
 	}
 	if (a->kind == ATTACHMENT_TAP && netns) {
 		place_member(place, at, "kind");

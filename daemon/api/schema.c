@@ -94,6 +94,7 @@ static const struct schema_field attachment_fields[] = {
 	{"kind", STRING, "netns or tap"},
 	{"ifname", STRING, "the workload's end"},
 	{"host_ifname", STRING, "the port, in the VPC's namespace"},
+	{"default_route", BOOLEAN, "netns: as asked for; absent: the first ENI's in a namespace counts"},
 	{"netns_inode", INTEGER_OR_NULL,
 	 "as in /proc/PID/ns/net, by which its processes are found; tap: where the tap is"},
 	{"owner", STRING_OR_NULL, "tap: the user who may open it beside root"},

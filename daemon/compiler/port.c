@@ -75,7 +75,8 @@ static bool attachment_equal(const struct attachment *a, const struct attachment
 	return a->kind == b->kind && strcmp(a->ifname, b->ifname) == 0 && strcmp(a->host_ifname, b->host_ifname) == 0 &&
 	       string_equal(a->path, b->path) && a->pid == b->pid && a->pid_start == b->pid_start &&
 	       a->ns_dev == b->ns_dev && a->ns_ino == b->ns_ino && a->ns_cookie == b->ns_cookie &&
-	       strcmp(a->boot_id, b->boot_id) == 0 && string_equal(a->owner, b->owner) &&
+	       strcmp(a->boot_id, b->boot_id) == 0 && a->has_default_route == b->has_default_route &&
+	       a->default_route == b->default_route && string_equal(a->owner, b->owner) &&
 	       a->owner_uid == b->owner_uid && a->queues == b->queues;
 }
 

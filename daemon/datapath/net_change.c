@@ -2,11 +2,13 @@
 /*
  * A change: prepared, then published or undone. Each step of it knows both, in the tables at the end of the file.
  */
+#include <fcntl.h>
+
 #include "datapath/net_private.h"
 
 enum step_kind {
 	STEP_LINK,	  /* a bridge or port was made */
-	STEP_RAISE,	  /* a port is to be raised */
+	STEP_RAISE,	  /* a port is to be raised, then its workload's end */
 	STEP_ADD_FACT,	  /* a neighbour was added */
 	STEP_REMOVE_FACT, /* one is to be removed */
 	STEP_INNER,	  /* addresses of an inner end are to be changed */
@@ -22,6 +24,8 @@ struct step {
 	uint64_t workload_ns_ino;
 	struct fact fact;
 	struct inner_change *inner; /* owned */
+	struct port_record *record; /* of a port to be raised with its workload's end: owned, without strings */
+	int workload_fd;	    /* rtnetlink socket in the workload's namespace; with a record, ours */
 };
 
 struct net_change {
@@ -29,23 +33,38 @@ struct net_change {
 	size_t n;
 };
 
+static void drop_record(struct step *s)
+{
+	if (!s->record)
+		return;
+	close_fd(s->workload_fd);
+	free(s->record->ips);
+	free(s->record);
+	s->record = NULL;
+}
+
 static void change_free(struct net_change *c)
 {
 	if (!c)
 		return;
-	for (size_t i = 0; i < c->n; i++)
+	for (size_t i = 0; i < c->n; i++) {
 		inner_change_free(c->steps[i].inner);
+		drop_record(&c->steps[i]);
+	}
 	free(c->steps);
 	free(c);
 }
 
-/* Takes s->inner, also on error. */
+/* Takes s->inner and s->record, also on error. */
 static int add_step(struct net_change *c, const struct step *s)
 {
 	struct step *grown = reallocarray(c->steps, c->n + 1, sizeof(*grown));
 
 	if (!grown) {
+		struct step copy = *s;
+
 		inner_change_free(s->inner);
+		drop_record(&copy);
 		return -ENOMEM;
 	}
 	c->steps = grown;
@@ -82,24 +101,44 @@ static int prepare_subnet(struct net *n, const struct plan_subnet *s, struct net
 	return r;
 }
 
+/* What publishing needs of a port and its workload, which are the caller's. */
+static int keep_record(const struct port_record *p, const struct workload *w, struct step *s)
+{
+	if (!w || w->rtnl_fd < 0 || port_is_tap(p))
+		return 0;
+	s->record = calloc(1, sizeof(*s->record));
+	if (!s->record)
+		return -ENOMEM;
+	*s->record = *p;
+	s->record->attachment.path = s->record->attachment.owner = NULL;
+	s->record->ips = calloc(p->n_ips, sizeof(*p->ips));
+	s->workload_fd = fcntl(w->rtnl_fd, F_DUPFD_CLOEXEC, FD_HIGH);
+	if (!s->record->ips || s->workload_fd < 0) {
+		drop_record(s);
+		return -ENOMEM;
+	}
+	memcpy(s->record->ips, p->ips, p->n_ips * sizeof(*p->ips));
+	return 0;
+}
+
 static int prepare_new_port(struct net *n, const struct port_record *p, const struct workload *w, struct net_change *c,
 			    struct vpc_error *reterr)
 {
 	struct net_vpc *v = need_vpc(n, p->vpc, reterr);
 	const struct step link = {.kind = STEP_LINK, .vpc = p->vpc, .ifindex = p->eni};
-	const struct step raise = {.kind = STEP_RAISE, .vpc = p->vpc, .ifindex = p->eni};
+	struct step raise = {.kind = STEP_RAISE, .vpc = p->vpc, .ifindex = p->eni};
 	bool made;
 	int r;
 
 	if (!v)
 		return -ENODEV;
-	if (add_step(c, &raise) < 0 || add_step(c, &link) < 0)
+	if (keep_record(p, w, &raise) < 0 || add_step(c, &raise) < 0 || add_step(c, &link) < 0)
 		return vpc_error_oom(reterr);
 	r = port_ensure(v, p, w, false, &made, reterr);
 	if (r < 0 || !made)
 		c->n--; /* the link is not ours to undo */
 	if (r < 0)
-		c->n--;
+		drop_record(&c->steps[--c->n]);
 	return r;
 }
 
@@ -126,8 +165,8 @@ static struct inner_change *inner_change_new(const struct port_record *p, size_t
 	c->attachment = p->attachment;
 	c->attachment.owner = NULL;
 	c->attachment.path = copy_or_null(p->attachment.path);
-	c->facts = calloc(max, sizeof(*c->facts));
-	c->add = calloc(max, sizeof(*c->add));
+	c->facts = calloc(max + 1, sizeof(*c->facts));
+	c->add = calloc(max + 1, sizeof(*c->add));
 	if (!c->facts || !c->add || (p->attachment.path && !c->attachment.path)) {
 		inner_change_free(c);
 		return NULL;
@@ -200,19 +239,26 @@ static int prepare_changed_port(struct net *n, const struct plan_port *p, struct
 	return add_neighbours(v, c, from, reterr);
 }
 
+static int note_removed_port(const struct port_record *p, struct net_change *c)
+{
+	struct step step = {
+		.kind = STEP_REMOVE_LINK, .vpc = p->vpc, .ifindex = p->eni, .workload_ns_ino = p->attachment.ns_ino};
+
+	if (!port_is_tap(p)) {
+		step.inner = inner_change_new(p, 0);
+		if (!step.inner)
+			return -ENOMEM;
+	}
+	return add_step(c, &step);
+}
+
 static int note_removals(const struct plan *plan, struct net_change *c)
 {
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < plan->n_ports; i++) {
-		const struct port_record *p = &plan->ports[i].before;
-		const struct step step = {.kind = STEP_REMOVE_LINK,
-					  .vpc = p->vpc,
-					  .ifindex = p->eni,
-					  .workload_ns_ino = p->attachment.ns_ino};
-
 		if (!plan->ports[i].has_after)
-			r = add_step(c, &step);
+			r = note_removed_port(&plan->ports[i].before, c);
 	}
 	for (size_t i = 0; r >= 0 && i < plan->n_subnets; i++) {
 		const struct subnet_record *s = &plan->subnets[i].before;
@@ -326,9 +372,18 @@ void net_undo(struct net *n, struct net_change *c)
 static int publish_raise(struct net_vpc *v, struct step *s, struct net_removal *r)
 {
 	struct net_device *d = net_find_device(v, s->ifindex);
+	const char *what;
+	int e;
 
 	(void)r;
-	return d ? port_raise(v, d) : -ENODEV;
+	if (!d)
+		return -ENODEV;
+	e = port_raise(v, d);
+	if (e < 0 || !s->record)
+		return e;
+	e = inner_finish(v, s->workload_fd, s->record, &what);
+	/* a workload that has taken its end away already: there is nothing to try again */
+	return e == -ENODEV ? 0 : e;
 }
 
 static int publish_remove_fact(struct net_vpc *v, struct step *s, struct net_removal *r)
@@ -359,6 +414,8 @@ static int publish_remove_link(struct net_vpc *v, struct step *s, struct net_rem
 		e = 0;
 	if (removal_add_link(r, v, s->ifindex, s->workload_ns_ino) < 0)
 		return -ENOMEM;
+	if (s->inner)
+		removal_add_inner(r, TAKE_PTR(s->inner));
 	return e < 0 ? e : dropped;
 }
 

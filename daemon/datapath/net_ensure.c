@@ -196,6 +196,13 @@ static void mend_port(struct mending *m, const struct port_record *p, bool diffe
 	}
 	if (r >= 0)
 		r = port_raise(m->v, d);
+	if (r >= 0 && differs && w && w->rtnl_fd >= 0 && !port_is_tap(p)) {
+		const char *what;
+
+		r = inner_finish(m->v, w->rtnl_fd, p, &what);
+		if (r == -ENODEV)
+			r = 0;
+	}
 	failed(m, r, p->eni_id);
 }
 

@@ -53,19 +53,18 @@ static struct fact fact_of(enum fact_kind kind, uint32_t ifindex, uint32_t owner
 	return f;
 }
 
-/* The network of an address: what the kernel's own route for it names. */
-static struct ip network_of(const struct cidr *c)
+struct ip fact_network(const struct ip *ip, uint8_t plen)
 {
-	unsigned keep = c->plen + (c->addr.family == 4 ? 96u : 0u);
-	struct ip ip = c->addr;
+	unsigned keep = plen + (ip->family == 4 ? 96u : 0u);
+	struct ip network = *ip;
 
 	for (unsigned i = 0; i < 16; i++) {
 		unsigned bits = keep > i * 8 ? keep - i * 8 : 0;
 
 		if (bits < 8)
-			ip.bytes[i] = (uint8_t)(ip.bytes[i] & ~(0xffu >> bits));
+			network.bytes[i] = (uint8_t)(network.bytes[i] & ~(0xffu >> bits));
 	}
-	return ip;
+	return network;
 }
 
 int fact_want_bridge(struct fact_set *set, const struct subnet_record *s)
@@ -75,7 +74,7 @@ int fact_want_bridge(struct fact_set *set, const struct subnet_record *s)
 
 	for (size_t i = 0; i < ARRAY_SIZE(gateways); i++) {
 		const struct cidr *g = gateways[i];
-		struct ip network = network_of(g);
+		struct ip network = fact_network(&g->addr, g->plen);
 		struct fact address = fact_of(FACT_ADDRESS, s->ifindex, s->ifindex, &g->addr, g->plen);
 		struct fact route = fact_of(FACT_ROUTE, s->ifindex, s->ifindex, &network, g->plen);
 
@@ -91,7 +90,7 @@ int fact_want_bridge(struct fact_set *set, const struct subnet_record *s)
 			return r;
 	}
 	if (s->cidr6.addr.family == 6) {
-		struct ip network = network_of(&s->cidr6);
+		struct ip network = fact_network(&s->cidr6.addr, s->cidr6.plen);
 		struct fact route = fact_of(FACT_ROUTE, s->ifindex, s->ifindex, &network, s->cidr6.plen);
 
 		return fact_set_add(set, &route);

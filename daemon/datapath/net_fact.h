@@ -31,6 +31,7 @@ struct fact {
 	struct fact_key key;
 	uint8_t mac[6]; /* of a neighbour */
 	bool right;	/* read from the kernel: permanent, static, … as a fact of ours is; else something dynamic */
+	bool no_route;	/* an IPv6 address along with which the kernel makes no route */
 	bool kernel_made; /* a route that the kernel makes along with an address */
 	struct ip source; /* preferred source of a route; family 0: none */
 	uint32_t owner;	  /* ifindex of the bridge or port it belongs to */
@@ -50,6 +51,8 @@ struct fact *fact_set_find(const struct fact_set *set, const struct fact_key *ke
 /* What a bridge, a port, one address of a port need. -ENOMEM. */
 int fact_want_bridge(struct fact_set *set, const struct subnet_record *s);
 int fact_want_port(struct fact_set *set, const struct port_record *p);
+/* The network that an address is in: what the kernel's own route for it names. */
+struct ip fact_network(const struct ip *ip, uint8_t plen);
 void fact_of_address(const struct port_record *p, const struct ip *ip, struct fact *ret);
 
 /* The requests. Put replaces what differs and is content with what is there; delete is content with what is gone. */

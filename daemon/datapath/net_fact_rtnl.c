@@ -36,7 +36,7 @@ static void begin_address(struct rtnl_message *m, uint16_t type, uint16_t flags,
 	put_ip(&m->h, IFA_LOCAL, f->key.family, f->key.bytes);
 	put_ip(&m->h, IFA_ADDRESS, f->key.family, f->key.bytes);
 	if (f->key.family == 6)
-		mnl_attr_put_u32(&m->h, IFA_FLAGS, IFA_F_NODAD);
+		mnl_attr_put_u32(&m->h, IFA_FLAGS, IFA_F_NODAD | (f->no_route ? IFA_F_NOPREFIXROUTE : 0));
 }
 
 static void begin_route(struct rtnl_message *m, uint16_t type, uint16_t flags, const struct fact *f)

@@ -3,8 +3,11 @@
 #include "datapath/net_private.h"
 #include "datapath/sysctl.h"
 
-/* Metric of our default route where the namespace has one of its own: behind it. */
-#define FALLBACK_METRIC 4096
+/* In steps of 100 µs. */
+#define RUNNING_TRIES	50
+/* Behind the kernel's own. */
+#define LOCAL_METRIC	4096
+#define LOCAL_EXPIRES_S 10
 
 /* Address i of the port; those past the last: the link-local one. The primary IPv4 address carries the subnet, the
  * others stand for themselves: the kernel would take secondary ones along when the primary goes. */
@@ -43,30 +46,45 @@ static int write_sysctls(void *data)
 	return 0;
 }
 
-/* gateway: an IPv4 address or fe80::1. */
-static int add_default_route(int fd, uint32_t ifindex, uint8_t family, const uint8_t gateway[16])
+/* An IPv6 address serves as a source at once, but the kernel receives packets for it only when a work of its own has
+ * made the local route, some ms later on a busy CPU: answers to what was sent before would be dropped. A route of ours,
+ * which ends by itself, fills the time. */
+static int bridge_local_route(int fd, const struct fact *address)
 {
-	const uint32_t metrics[] = {0, FALLBACK_METRIC + (ifindex & 0xffff)};
-	int r = 0;
+	struct rtnl_message m;
+	struct rtmsg *route = rtnl_begin(&m, RTM_NEWROUTE, NLM_F_CREATE, sizeof(*route));
 
-	for (size_t i = 0; i < ARRAY_SIZE(metrics); i++) {
-		struct rtnl_message m;
-		struct rtmsg *route = rtnl_begin(&m, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, sizeof(*route));
+	route->rtm_family = AF_INET6;
+	route->rtm_dst_len = 128;
+	route->rtm_table = RT_TABLE_LOCAL;
+	route->rtm_protocol = RTPROT_STATIC;
+	route->rtm_type = RTN_LOCAL;
+	mnl_attr_put(&m.h, RTA_DST, 16, address->key.bytes);
+	mnl_attr_put_u32(&m.h, RTA_OIF, address->key.ifindex);
+	mnl_attr_put_u32(&m.h, RTA_PRIORITY, LOCAL_METRIC);
+	mnl_attr_put_u32(&m.h, RTA_EXPIRES, LOCAL_EXPIRES_S);
+	return rtnl_change(fd, &m, NULL);
+}
 
-		route->rtm_family = family == 4 ? AF_INET : AF_INET6;
-		route->rtm_table = RT_TABLE_MAIN;
-		route->rtm_protocol = RTPROT_STATIC;
-		route->rtm_scope = RT_SCOPE_UNIVERSE;
-		route->rtm_type = RTN_UNICAST;
-		mnl_attr_put(&m.h, RTA_GATEWAY, family == 4 ? 4 : 16, gateway + (family == 4 ? 12 : 0));
-		mnl_attr_put_u32(&m.h, RTA_OIF, ifindex);
-		if (metrics[i])
-			mnl_attr_put_u32(&m.h, RTA_PRIORITY, metrics[i]);
-		r = rtnl_change(fd, &m, NULL);
-		if (r != -EEXIST)
-			return r;
-	}
-	return 0;
+/* The route to an address's network comes when the address receives, so that whoever sees it may send. */
+static int add_address6(int fd, struct fact *address)
+{
+	struct ip network = {.family = 6};
+	struct fact route = *address;
+	int r;
+
+	address->no_route = true;
+	r = fact_put(fd, address);
+	if (r >= 0)
+		r = bridge_local_route(fd, address);
+	if (r < 0)
+		return r;
+	memcpy(network.bytes, address->key.bytes, sizeof(network.bytes));
+	network = fact_network(&network, address->key.plen);
+	route.key.kind = FACT_ROUTE;
+	memcpy(route.key.bytes, network.bytes, sizeof(network.bytes));
+	route.kernel_made = true;
+	return fact_put(fd, &route);
 }
 
 static int add_addresses(int fd, const struct port_record *p, uint32_t ifindex)
@@ -76,17 +94,15 @@ static int add_addresses(int fd, const struct port_record *p, uint32_t ifindex)
 		int r;
 
 		inner_address(p, i, ifindex, &f);
-		r = fact_put(fd, &f);
+		r = f.key.family == 6 && i < p->n_ips ? add_address6(fd, &f) : fact_put(fd, &f);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-int inner_configure(const struct workload *w, const struct port_record *p, const char **ret_what)
+int inner_prepare(const struct workload *w, const struct port_record *p, const char **ret_what)
 {
-	static const uint8_t gateway6[16] = {0xfe, 0x80, [15] = 1};
-	const struct link_change up = {.mtu = p->mtu, .up = LINK_UP};
 	struct port_record copy = *p; /* for the thread's pointer to data that it only reads */
 	struct link_info info;
 	int r;
@@ -96,23 +112,56 @@ int inner_configure(const struct workload *w, const struct port_record *p, const
 	if (r < 0)
 		return r;
 	*ret_what = "have its sysctls set";
-	r = netns_run(w->ns_fd, write_sysctls, &copy);
-	if (r < 0)
-		return r;
-	*ret_what = "get its addresses";
-	r = add_addresses(w->rtnl_fd, p, info.ifindex);
+	return netns_run(w->ns_fd, write_sysctls, &copy);
+}
+
+/* Both ends pass packets only when the kernel has noticed their carrier: until then their queues drop, and the bridge
+ * doesn't forward. It does so in a work of its own, for a link that is asked for at once (6.8 and newer) or soon. */
+static void wait_until_running(int port_fd, uint32_t port, int fd, uint32_t ifindex)
+{
+	static const struct timespec pause = {.tv_nsec = 100000};
+
+	for (unsigned i = 0; i < RUNNING_TRIES; i++) {
+		struct link_info outer, inner;
+
+		/* down, or gone: nothing to wait for */
+		if (link_get(port_fd, port, NULL, &outer) < 0 || !(outer.flags & IFF_UP) ||
+		    link_get(fd, ifindex, NULL, &inner) < 0 || !(inner.flags & IFF_UP))
+			return;
+		if (outer.running && inner.running)
+			return;
+		nanosleep(&pause, NULL);
+	}
+}
+
+int inner_finish(const struct net_vpc *v, int fd, const struct port_record *p, const char **ret_what)
+{
+	const struct link_change up = {.mtu = p->mtu, .up = LINK_UP};
+	bool no_default = p->attachment.has_default_route && !p->attachment.default_route;
+	struct link_info info;
+	int r;
+
+	*ret_what = "be found";
+	r = link_get(fd, 0, p->attachment.ifname, &info);
 	if (r < 0)
 		return r;
 	*ret_what = "be raised";
-	r = link_change(w->rtnl_fd, info.ifindex, &up, NULL);
+	r = link_change(fd, info.ifindex, &up, NULL);
+	if (r < 0)
+		return r;
+	wait_until_running(v->ns.rtnl_fd, p->eni, fd, info.ifindex);
+	*ret_what = "get its addresses";
+	r = add_addresses(fd, p, info.ifindex);
+	if (r < 0)
+		return r;
+	*ret_what = "get its routing table";
+	r = routing_put_table(fd, p, info.ifindex);
+	if (r >= 0)
+		r = routing_put_rules(fd, no_default);
 	if (r < 0)
 		return r;
 	*ret_what = "get its default route";
-	if (p->gateway4.family == 4)
-		r = add_default_route(w->rtnl_fd, info.ifindex, 4, p->gateway4.bytes);
-	if (r >= 0 && p->has_ip6)
-		r = add_default_route(w->rtnl_fd, info.ifindex, 6, gateway6);
-	return r;
+	return routing_put_default(fd, p, info.ifindex);
 }
 
 int inner_change_addresses(const struct workload *w, const char *ifname, const struct fact *facts, const bool *add,
@@ -132,5 +181,7 @@ int inner_change_addresses(const struct workload *w, const char *ifname, const s
 		if (r < 0)
 			result = r;
 	}
+	if (n && result >= 0)
+		result = routing_put_rules(w->rtnl_fd, false);
 	return result;
 }

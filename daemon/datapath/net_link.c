@@ -7,6 +7,9 @@
 #include <linux/veth.h>
 #include <string.h>
 
+/* IF_OPER_UP of linux/if.h, which can't be included beside net/if.h. */
+#define OPERATIONALLY_UP 6
+
 /* From 6.18's headers; Debian 12's may lack the newer ones, the numbers are fixed. */
 const struct link_option link_bridge_options[] = {
 	{IFLA_BR_STP_STATE, 4, 0, "stp", false},
@@ -97,6 +100,7 @@ void link_parse(const struct nlmsghdr *h, struct link_info *ret)
 		.mtu = rtnl_number(tb[IFLA_MTU]),
 		.max_mtu = rtnl_number(tb[IFLA_MAX_MTU]),
 		.carrier = rtnl_number(tb[IFLA_CARRIER]) != 0,
+		.running = rtnl_number(tb[IFLA_OPERSTATE]) == OPERATIONALLY_UP,
 		.peer_elsewhere = tb[IFLA_LINK_NETNSID] != NULL,
 		.addr_gen_mode = read_addr_gen_mode(tb[IFLA_AF_SPEC]),
 	};

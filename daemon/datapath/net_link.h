@@ -38,6 +38,7 @@ struct link_info {
 	char master_kind[16];
 	uint8_t mac[6];
 	bool carrier;	     /* of a tap: somebody has it open */
+	bool running;	     /* operationally up: it sends */
 	bool tap;	     /* a tun device of mode tap */
 	bool multi_queue;    /* of a tap */
 	bool peer_elsewhere; /* its other end is in another namespace */

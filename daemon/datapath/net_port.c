@@ -172,14 +172,14 @@ static int set_up(struct net_vpc *v, const struct port_record *p, const char *al
 	return put_facts(v, p, d, reterr);
 }
 
-static int set_up_inner(const struct port_record *p, const struct workload *w, struct vpc_error *reterr)
+static int prepare_inner(const struct port_record *p, const struct workload *w, struct vpc_error *reterr)
 {
 	const char *what = "";
 	int r;
 
 	if (!w || w->ns_fd < 0 || port_is_tap(p))
 		return 0;
-	r = inner_configure(w, p, &what);
+	r = inner_prepare(w, p, &what);
 	if (r < 0)
 		vpc_error_set(reterr, VPC_E_ATTACHMENT_FAILED, NULL, "%s: %s cannot %s: %s",
 			      w->path ? w->path : "workload", p->attachment.ifname, what, strerror(-r));
@@ -208,7 +208,7 @@ int port_ensure(struct net_vpc *v, const struct port_record *p, const struct wor
 	if (r >= 0)
 		r = set_up(v, p, alias, d, clean, reterr);
 	if (r >= 0)
-		r = set_up_inner(p, w, reterr);
+		r = prepare_inner(p, w, reterr);
 	if (r < 0) {
 		(void)net_drop_device(v, p->eni);
 		if (made)

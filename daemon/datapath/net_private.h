@@ -118,17 +118,36 @@ int port_adopt_links(struct net_vpc *v, struct net_device *d);
 bool port_mac_right(bool tap, const struct link_info *info);
 /* Raises a registered port, whose programs are on. */
 int port_raise(struct net_vpc *v, struct net_device *d);
-/* Addresses, up, routes of the workload's end. 0 or -errno; text says what failed. */
-int inner_configure(const struct workload *w, const struct port_record *p, const char **ret_what);
+/* What of the workload's end is made before the port is raised; it stays down, without addresses and routes: whoever
+ * sees these may send, and what is sent to a port that isn't ready is lost. 0 or -errno; text says what failed. */
+int inner_prepare(const struct workload *w, const struct port_record *p, const char **ret_what);
+/* The rest, when the port is up: raised, addressed, routed, in this order. fd: a rtnetlink socket in the workload's
+ * namespace. */
+int inner_finish(const struct net_vpc *v, int fd, const struct port_record *p, const char **ret_what);
 /* Adds and removes single addresses of the inner end, best effort. */
 int inner_change_addresses(const struct workload *w, const char *ifname, const struct fact *facts, const bool *add,
 			   size_t n);
 void inner_address(const struct port_record *p, size_t i, uint32_t ifindex, struct fact *ret);
 
+/* --- net_routing.c: source routing in a workload's namespace; fd is a rtnetlink socket in it -------------------------
+ */
+
+/* The ENI's own table: its subnet and its gateway. */
+int routing_put_table(int fd, const struct port_record *p, uint32_t ifindex);
+/* A rule for each address of each ENI, where the namespace has several interfaces (always: in any case). Those that
+ * lead to what is gone are removed. */
+int routing_put_rules(int fd, bool always);
+/* After an ENI left: only removes. */
+int routing_clean(int fd);
+/* 1: the ENI's table is there and the namespace's rules are right; 0: they aren't; -errno. */
+int routing_check(int fd, const struct port_record *p, uint32_t ifindex);
+/* The namespace's default route, as attachment.default_route says. */
+int routing_put_default(int fd, const struct port_record *p, uint32_t ifindex);
+
 /* --- net_removal.c -------------------------------------------------------------------------------------------------
  */
 
-/* An address change of an inner end, owned. */
+/* An address change of an inner end, owned. Without addresses: the ENI leaves, and what led to it is cleaned up. */
 struct inner_change {
 	struct attachment attachment;
 	struct fact *facts; /* ifindex is filled in when it is known */

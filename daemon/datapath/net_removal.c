@@ -162,8 +162,10 @@ static void run_inner(const struct inner_change *c)
 {
 	_cleanup_(workload_clear) struct workload w = WORKLOAD_INIT;
 
-	if (workload_reopen(&c->attachment, &w) >= 0)
+	if (c->n && workload_reopen(&c->attachment, &w) >= 0)
 		inner_change_addresses(&w, c->attachment.ifname, c->facts, c->add, c->n);
+	else if (!c->n && workload_reopen_path(&c->attachment, &w) >= 0)
+		(void)routing_clean(w.rtnl_fd);
 }
 
 int net_removal_run(struct net_removal *r)

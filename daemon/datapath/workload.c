@@ -303,7 +303,7 @@ static int reopen_by_process(const struct attachment *a, struct workload *w)
 	return r;
 }
 
-int workload_reopen(const struct attachment *a, struct workload *ret)
+static int reopen(const struct attachment *a, bool search, struct workload *ret)
 {
 	_cleanup_(workload_clear) struct workload w = WORKLOAD_INIT;
 	char boot_id[37];
@@ -317,7 +317,7 @@ int workload_reopen(const struct attachment *a, struct workload *ret)
 	if (strcmp(boot_id, a->boot_id) != 0)
 		return -ESTALE;
 	r = reopen_by_path(a, &w);
-	if (r == -ESTALE && a->ns_cookie) {
+	if (r == -ESTALE && search && a->ns_cookie) {
 		workload_clear(&w);
 		r = reopen_by_process(a, &w);
 	}
@@ -327,4 +327,14 @@ int workload_reopen(const struct attachment *a, struct workload *ret)
 	*ret = w;
 	w = WORKLOAD_INIT;
 	return 0;
+}
+
+int workload_reopen(const struct attachment *a, struct workload *ret)
+{
+	return reopen(a, true, ret);
+}
+
+int workload_reopen_path(const struct attachment *a, struct workload *ret)
+{
+	return reopen(a, false, ret);
 }

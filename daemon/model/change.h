@@ -95,11 +95,13 @@ enum attachment_kind {
  */
 struct attachment_spec {
 	enum attachment_kind kind;
-	char *netns;	/* a path, or a name under /run/netns; NULL with a pid */
-	pid_t pid;	/* 0: none */
-	char *owner;	/* tap: user name or number; NULL: root */
-	int64_t queues; /* tap: how many descriptors it may have at a time; 0: one */
-	char *ifname;	/* of the inner end; NULL: eth0 */
+	char *netns;		/* a path, or a name under /run/netns; NULL with a pid */
+	pid_t pid;		/* 0: none */
+	char *owner;		/* tap: user name or number; NULL: root */
+	int64_t queues;		/* tap: how many descriptors it may have at a time; 0: one */
+	char *ifname;		/* of the inner end; NULL: eth0 */
+	bool has_default_route; /* false: the namespace's default route is the first ENI's that was attached to it */
+	bool default_route;	/* netns: whether the ENI's default route counts */
 
 	char *path;	 /* what was opened: "/run/netns/web1", "/proc/123/ns/net" */
 	uint64_t ns_dev; /* st_dev and st_ino of the namespace */

@@ -56,6 +56,8 @@ static int fill(const struct attachment_spec *spec, uint32_t number, struct atta
 	ret->kind = spec->kind;
 	snprintf(ret->ifname, sizeof(ret->ifname), "%s", ifname);
 	snprintf(ret->host_ifname, sizeof(ret->host_ifname), "p%u", number);
+	ret->has_default_route = spec->has_default_route;
+	ret->default_route = spec->has_default_route && spec->default_route;
 	ret->pid = spec->pid;
 	ret->pid_start = spec->pid_start;
 	ret->ns_dev = spec->ns_dev;
@@ -132,6 +134,8 @@ static int put_common(const struct attachment *a, json_t *json)
 	    json_put(json, "netns", json_text_or_null(a->path)) < 0 ||
 	    json_put(json, "owner", json_text_or_null(a->owner)) < 0)
 		return -ENOMEM;
+	if (a->has_default_route && json_put(json, "default_route", json_boolean(a->default_route)) < 0)
+		return -ENOMEM;
 	if (a->kind != ATTACHMENT_TAP)
 		return 0;
 	return json_put(json, "queues", json_integer(a->queues)) < 0 ||
@@ -203,6 +207,9 @@ void attachment_load(struct document *d, struct attachment *a)
 	load_bounded(d, "boot_id", a->boot_id, sizeof(a->boot_id));
 	a->path = document_text(d, "netns", false);
 	a->owner = document_text(d, "owner", false);
+	a->has_default_route = json_object_get(d->json, "default_route") != NULL;
+	if (a->has_default_route)
+		a->default_route = document_bool(d, "default_route");
 	a->pid = (pid_t)document_i64(d, "pid", 0, INT32_MAX);
 	a->pid_start = document_u64(d, "pid_start", UINT64_MAX);
 	a->ns_dev = document_u64(d, "ns_dev", UINT64_MAX);

@@ -120,6 +120,7 @@ struct attachment {
 	uint64_t ns_ino;
 	uint64_t ns_cookie; /* of that boot; 0: not known */
 	char boot_id[37];
+	bool has_default_route, default_route; /* as asked for */
 	char *owner;
 	uid_t owner_uid; /* tap */
 	uint32_t queues; /* tap: 1 to ATTACHMENT_QUEUES_MAX; else 0 */

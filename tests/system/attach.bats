@@ -217,3 +217,55 @@ ports_are()
 	[ "$status" -eq 1 ]
 	grep -Eq '^vpcctl: (AttachmentFailed|AccessDenied): ' "$BATS_TEST_TMPDIR/error"
 }
+
+# --- several ENIs in one namespace -------------------------------------------------------------------------------------
+
+@test "two ENIs in one namespace: each answers by itself, and --default-route says whose route counts" {
+	local ns client a
+	ns=$(netns_of "$P-two")
+	client=$P-client
+	ctl subnet create "$P-far" --vpc prod --cidr 10.50.3.0/24 --cidr6 fd50:0:0:2::/64 >/dev/null
+	plug "$client" "$P-far" --sg "$P-sg"
+	netns_add "$P-two"
+	ctl attach "$P-a" --subnet prod-app --sg "$P-sg" --netns "$ns" >/dev/null
+	ctl attach "$P-b" --subnet prod-db --sg "$P-sg" --netns "$ns" --ifname eth1 >/dev/null
+	serve "$P-two" --tcp 8080
+	for a in "$(ip_of "$P-a")" "$(ip_of "$P-b")" "$(ip6_of "$P-a")" "$(ip6_of "$P-b")"; do
+		can "$client" tcp "$a" 8080
+		pings "$client" "$a"
+	done
+	in_ns "$P-two" ip route get 10.50.3.200 | grep -q 'dev eth0'
+	ctl detach "$P-b" >/dev/null
+	can "$client" tcp "$(ip_of "$P-a")" 8080
+	ctl attach "$P-b" --subnet prod-db --sg "$P-sg" --netns "$ns" --ifname eth1 --default-route yes >/dev/null
+	[ "$(eni_field "$P-b" attachment.default_route)" = true ]
+	in_ns "$P-two" ip route get 10.50.3.200 | grep -q 'dev eth1'
+	in_ns "$P-two" ip -6 route get fd50:0:0:2::99 | grep -q 'dev eth1'
+	for a in "$(ip_of "$P-a")" "$(ip_of "$P-b")" "$(ip6_of "$P-a")" "$(ip6_of "$P-b")"; do
+		can "$client" tcp "$a" 8080
+	done
+	vpcd_restart KILL
+	can "$client" tcp "$(ip_of "$P-a")" 8080
+	verify_clean
+}
+
+# --- the first packet --------------------------------------------------------------------------------------------------
+
+@test "what is sent the moment a route appears arrives" {
+	local i subnet host lost=0
+	plug "$P-server" prod-app --sg "$P-sg"
+	serve "$P-server" --udp 8080
+	for i in {1..16}; do
+		netns_add "$P-e$i"
+		# the same subnet and another one
+		subnet=prod-app
+		[ $((i % 2)) -eq 0 ] || subnet=prod-db
+		host=$(ip_of "$P-server")
+		[ $((i % 4)) -ge 2 ] || host=$(ip6_of "$P-server")
+		in_ns "$P-e$i" "$TOOLS/eager" "$host" 8080 "$BATS_TEST_TMPDIR/ready-$i" 3>&- &
+		wait_for 5 test -e "$BATS_TEST_TMPDIR/ready-$i"
+		ctl attach "$P-e$i" --subnet "$subnet" --sg "$P-sg" --netns "$(netns_of "$P-e$i")" >/dev/null
+		wait $! || lost=$((lost + 1))
+	done
+	[ "$lost" -eq 0 ] || fail "$lost of 16 were lost"
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Source routing in a workload's namespace: whoever has the default route, answers leave by the ENI they are from. */
+#include "tests/bpf/net_util.h"
+
+#include <criterion/criterion.h>
+
+#include "datapath/net_private.h"
+
+TestSuite(net_routing, .init = nettest_enter, .timeout = 60);
+
+/* Port 3, of the other subnet, goes into w0 as eth1. Returns its socket there in *ret. */
+static void attach_second(struct nettest *t, struct workload *ret)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct attachment_spec spec = {.kind = ATTACHMENT_NETNS, .netns = (char *)"w0"};
+	struct attachment *a = &t->ports[3].attachment;
+	struct net_removal *removal = NULL;
+	struct net_change *change = NULL;
+	struct plan p;
+
+	cr_assert_eq(workload_open(&spec, 0, ret, &error), 0, "%s", error.message);
+	free(a->path);
+	a->path = strdup(ret->path);
+	a->ns_dev = ret->ns_dev;
+	a->ns_ino = ret->ns_ino;
+	memcpy(a->boot_id, ret->boot_id, sizeof(a->boot_id));
+	strcpy(a->ifname, "eth1");
+	p = nettest_port_plan(t, 3, false);
+	cr_assert_eq(net_prepare(t->net, &p, ret, 1, &change, &error), 0, "%s", error.message);
+	cr_assert_eq(net_publish(t->net, change, &removal), 0);
+	net_removal_free(t->net, removal);
+	nettest_plan_free(&p);
+}
+
+static uint32_t ifindex_in(const struct workload *w, const char *name)
+{
+	struct link_info info;
+
+	cr_assert_eq(link_get(w->rtnl_fd, 0, name, &info), 0);
+	return info.ifindex;
+}
+
+static int rules(void)
+{
+	return nettest_lines("ip -n w0 rule | grep -w 10000:; ip -n w0 -6 rule | grep -w 10000:");
+}
+
+Test(net_routing, a_namespace_with_one_interface_has_no_rules)
+{
+	struct nettest t;
+
+	nettest_init(&t, true);
+	nettest_build(&t, 1);
+	cr_assert_eq(rules(), 0, "they would cost each packet a look into several tables");
+	nettest_end(&t);
+}
+
+Test(net_routing, two_enis_answer_each_by_itself)
+{
+	struct workload w = WORKLOAD_INIT;
+	struct nettest t;
+	struct plan gone;
+
+	nettest_init(&t, true);
+	nettest_build(&t, 1);
+	attach_second(&t, &w);
+	cr_assert_eq(rules(), 4, "IPv4 and IPv6 of both");
+	/* the first one's default route counts */
+	cr_assert_eq(nettest_lines("ip -n w0 route get 192.0.2.1 | grep 'dev eth0'"), 1);
+	cr_assert_eq(nettest_lines("ip -n w0 -6 route get 2001:db8::1 | grep 'dev eth0'"), 1);
+	cr_assert_eq(nettest_lines("ip -n w0 route get 192.0.2.1 from 10.0.1.13 | grep 'via 10.0.1.1 dev eth1'"), 1);
+	cr_assert_eq(nettest_lines("ip -n w0 route get 192.0.2.1 from 10.0.0.10 | grep 'via 10.0.0.1 dev eth0'"), 1);
+	cr_assert_eq(nettest_lines("ip -n w0 -6 route get 2001:db8::1 from fd00:0:0:1::13 | grep 'dev eth1'"), 1);
+	/* a client in the first one's subnet talks to the second one's address */
+	cr_assert_eq(nettest_lines("ip -n w0 route get 10.0.0.77 from 10.0.1.13 | grep 'via 10.0.1.1 dev eth1'"), 1);
+	cr_assert_eq(nettest_lines("ip -n w0 route get 10.0.1.77 from 10.0.1.13 | grep via"), 0);
+
+	cr_assert_eq(routing_check(w.rtnl_fd, &t.ports[3], ifindex_in(&w, "eth1")), 1);
+	cr_assert_eq(nettest_sh("ip -n w0 rule del from 10.0.1.13"), 0);
+	cr_assert_eq(routing_check(w.rtnl_fd, &t.ports[3], ifindex_in(&w, "eth1")), 0);
+	cr_assert_eq(routing_put_rules(w.rtnl_fd, false), 0);
+	cr_assert_eq(routing_check(w.rtnl_fd, &t.ports[3], ifindex_in(&w, "eth1")), 1);
+	cr_assert_eq(nettest_sh("ip -n w0 route flush table %u", 86000 + ifindex_in(&w, "eth1")), 0);
+	cr_assert_eq(routing_check(w.rtnl_fd, &t.ports[3], ifindex_in(&w, "eth1")), 0);
+
+	/* what leads to an ENI goes with it */
+	gone = nettest_port_plan(&t, 3, true);
+	nettest_remove(&t, &gone);
+	nettest_plan_free(&gone);
+	cr_assert_eq(nettest_lines("ip -n w0 rule | grep 10.0.1.13; ip -n w0 -6 rule | grep fd00:0:0:1::13"), 0);
+	cr_assert_eq(rules(), 2);
+	workload_clear(&w);
+	nettest_end(&t);
+}
+
+Test(net_routing, whose_default_route_counts)
+{
+	struct workload w = WORKLOAD_INIT;
+	struct nettest t;
+
+	nettest_init(&t, true);
+	t.ports[3].attachment.has_default_route = t.ports[3].attachment.default_route = true;
+	nettest_build(&t, 1);
+	attach_second(&t, &w);
+	cr_assert_eq(nettest_lines("ip -n w0 route get 192.0.2.1 | grep 'dev eth1'"), 1);
+	cr_assert_eq(nettest_lines("ip -n w0 -6 route get 2001:db8::1 | grep 'dev eth1'"), 1);
+	cr_assert_eq(nettest_lines("ip -n w0 route get 192.0.2.1 from 10.0.0.10 | grep 'dev eth0'"), 1);
+	workload_clear(&w);
+	nettest_end(&t);
+}
+
+Test(net_routing, no_default_route_of_its_own)
+{
+	struct workload w = WORKLOAD_INIT;
+	struct nettest t;
+
+	nettest_init(&t, true);
+	t.ports[0].attachment.has_default_route = true;
+	t.ports[3].attachment.has_default_route = true;
+	nettest_build(&t, 1);
+	cr_assert_eq(nettest_lines("ip -n w0 route show default; ip -n w0 -6 route show default"), 0);
+	cr_assert_eq(nettest_lines("ip -n w0 route get 192.0.2.1 from 10.0.0.10 | grep 'via 10.0.0.1 dev eth0'"), 1,
+		     "it answers all the same");
+	attach_second(&t, &w);
+	cr_assert_eq(nettest_lines("ip -n w0 route show default; ip -n w0 -6 route show default"), 0);
+	cr_assert_eq(nettest_lines("ip -n w0 route get 192.0.2.1 from 10.0.1.13 | grep 'dev eth1'"), 1);
+	workload_clear(&w);
+	nettest_end(&t);
+}
+
+/* Another's interface counts too: its default route may be the namespace's. */
+Test(net_routing, beside_an_interface_of_a_container_engine)
+{
+	struct nettest t;
+
+	nettest_init(&t, true);
+	cr_assert_eq(
+		nettest_sh("ip -n w0 link add own type veth peer name own2 && ip -n w0 addr add 192.0.2.1/24 dev own "
+			   "&& ip -n w0 link set own up && ip -n w0 link set own2 up && "
+			   "ip -n w0 route add default via 192.0.2.2"),
+		0);
+	nettest_build(&t, 1);
+	cr_assert_eq(nettest_lines("ip -n w0 route get 198.51.100.1 | grep 'dev own'"), 1);
+	cr_assert_eq(nettest_lines("ip -n w0 route get 198.51.100.1 from 10.0.0.10 | grep 'dev eth0'"), 1);
+	nettest_end(&t);
+}
