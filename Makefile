@@ -21,7 +21,7 @@ SANFLAGS = $(if $(SAN),-O1 -fsanitize=address$(comma)undefined -fno-omit-frame-p
 COVFLAGS = $(if $(COV),-O0 --coverage)
 comma := ,
 
-CPPFLAGS = -D_GNU_SOURCE -DVPCD_VERSION='"$(VERSION)"' -Iinclude -Idaemon -I. -I$(BUILD) \
+CPPFLAGS = -D_GNU_SOURCE -DHASH_NONFATAL_OOM=1 -DVPCD_VERSION='"$(VERSION)"' -Iinclude -Idaemon -I. -I$(BUILD) \
 	$(shell pkg-config --cflags $(PKGS_DAEMON))
 CFLAGS = -std=gnu17 -g -fPIE -pthread $(WARN) $(HARDEN) $(SANFLAGS) $(COVFLAGS)
 LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(SANFLAGS) $(COVFLAGS)
@@ -107,6 +107,8 @@ $(foreach kind,unit bpf model bench,$(eval $(call TEST_RULES,$(kind))))
 $(BUILD)/tests/bpf/parse.o: CPPFLAGS += -Ibpf
 
 tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(BUILD)/vpcctl $(BUILD)/vpc-cni $(FAULTS_LIB)
+# The tests of devices have vpcd run nft for them.
+$(filter $(BUILD)/tests/bpf/net_%,$(BPFTEST_BIN)): | $(BUILD)/vpcd
 # The tests of the command line run the program.
 $(filter $(BUILD)/tests/unit/cli_%,$(UNIT_BIN)): | $(BUILD)/vpcctl $(BUILD)/vpc-cni
 

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
@@ -16,6 +17,7 @@
 
 #include "api/api.h"
 #include "config.h"
+#include "datapath/nft.h"
 #include "engine/engine.h"
 #include "observe/log.h"
 
@@ -104,24 +106,58 @@ static int take_locks(const struct config *c, int *ret_instance, int *ret_run_di
 
 /* --- running ----------------------------------------------------------------------------------------- */
 
+/* SIG_IGN as the kernel has it, for signals that libc keeps from its callers. */
+static void ignore_in_kernel(int number)
+{
+	const struct {
+		void (*handler)(int);
+		unsigned long flags;
+		void (*restorer)(void);
+		uint64_t mask;
+	} action = {.handler = SIG_IGN};
+
+	(void)syscall(SYS_rt_sigaction, number, &action, NULL, sizeof(action.mask));
+}
+
+/* Only SIGTERM, SIGINT and SIGQUIT end vpcd, and what tells of an error in it. By default others would, too: what a
+ * user sends to ask for a reload or a status, timers, pipes and file sizes, and all real-time signals. */
+static void ignore_signals(void)
+{
+	static const int ignored[] = {SIGHUP,  SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM,   SIGVTALRM,
+				      SIGPROF, SIGXCPU, SIGXFSZ, SIGIO,	  SIGSTKFLT, SIGPWR};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		signal(ignored[i], SIG_IGN);
+	for (int s = SIGRTMIN; s <= SIGRTMAX; s++)
+		signal(s, SIG_IGN);
+	/* The first real-time signals are libc's own. It sets them again when it needs them. */
+	for (int s = __SIGRTMIN; s < SIGRTMIN; s++)
+		ignore_in_kernel(s);
+}
+
+static int on_child(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	(void)source, (void)info, (void)userdata;
+	nft_reap();
+	return 0;
+}
+
 static int make_event(sd_event **ret)
 {
-	static const int signals[] = {SIGTERM, SIGINT};
+	static const int signals[] = {SIGTERM, SIGINT, SIGCHLD};
 	sd_event *event = NULL;
 	sigset_t blocked;
 	int r = sd_event_new(&event);
 
 	if (r < 0)
 		return r;
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
 	sigemptyset(&blocked);
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		sigaddset(&blocked, signals[i]);
 	r = sigprocmask(SIG_BLOCK, &blocked, NULL) < 0 ? -errno : 0;
 	/* Without a handler the signal ends the loop. */
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(signals); i++)
-		r = sd_event_add_signal(event, NULL, signals[i], NULL, NULL);
+		r = sd_event_add_signal(event, NULL, signals[i], signals[i] == SIGCHLD ? on_child : NULL, NULL);
 	if (r >= 0)
 		r = sd_event_set_watchdog(event, true);
 	if (r < 0) {
@@ -222,6 +258,7 @@ static int run(const struct config *c)
 		return r;
 	}
 	r = serve(c, &engine_config);
+	nft_stop();
 	sd_event_unref(engine_config.event);
 	return r;
 }
@@ -230,6 +267,9 @@ int main(int argc, char **argv)
 {
 	_cleanup_(config_clear) struct config config = {0};
 
+	/* For vpcd itself only, so not among the options: see datapath/nft.h. */
+	if (argc == 2 && strcmp(argv[1], NFT_CHILD_ARGUMENT) == 0)
+		return nft_child_main();
 	if (config_parse(&config, argc, argv) < 0)
 		return 2;
 	if (config.help) {
@@ -241,5 +281,6 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	log_init(config.log_level);
+	ignore_signals();
 	return run(&config) < 0 ? 1 : 0;
 }

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "api/request.h"
+#include "observe/log.h"
 
 #define CONNECTION_TIMEOUT_S 60
 /* sd-event's default of 250 ms would make each round of a large body wait that long. */
@@ -100,9 +101,19 @@ static size_t keep_encoded(void *cls, struct MHD_Connection *connection, char *s
 	return strlen(s);
 }
 
+/* libmicrohttpd's own bookkeeping is broken, and it can't go on: what it says must not be lost. */
+static void on_panic(void *cls, const char *file, unsigned line, const char *reason)
+{
+	(void)cls;
+	log_error("libmicrohttpd cannot go on: %s (%s:%u)", reason ? reason : "no reason", file, line);
+	abort();
+}
+
 static struct MHD_Daemon *start(struct server *s, int fd, uint32_t max_connections)
 {
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
+
+	MHD_set_panic_func(on_panic, NULL);
 
 	return MHD_start_daemon(flags, 0, NULL, NULL, request_on_access, s,		       /**/
 				MHD_OPTION_LISTEN_SOCKET, fd,				       /**/

@@ -141,8 +141,13 @@ int net_add_vpc(struct net *n, const struct vpc_record *r, struct netns *ns)
 		free(v);
 		return e;
 	}
-	*ns = NETNS_INIT;
 	HASH_ADD(hh, n->vpcs, number, sizeof(v->number), v);
+	if (!v->hh.tbl) {
+		events_stop(v);
+		free(v);
+		return -ENOMEM;
+	}
+	*ns = NETNS_INIT;
 	return 0;
 }
 
@@ -189,6 +194,10 @@ static struct net_device *find_or_add(struct net_vpc *v, uint32_t ifindex)
 		return NULL;
 	d->ifindex = ifindex;
 	HASH_ADD(hh, v->devices, ifindex, sizeof(d->ifindex), d);
+	if (!d->hh.tbl) {
+		free(d);
+		return NULL;
+	}
 	return d;
 }
 

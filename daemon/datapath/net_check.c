@@ -273,18 +273,15 @@ static void on_sysctl(const char *path, const char *value, const char *wanted, v
 		t->result = t->check->fn(&d, t->check->userdata);
 }
 
-int net_check_namespace(const struct net_check *c, const char *ruleset)
+int net_check_namespace(const struct net_check *c, int ns_fd)
 {
 	struct sysctl_telling t = {.check = c};
-	_cleanup_free_ char *found = NULL;
 	int r = sysctl_check(on_sysctl, &t);
 
 	if (r < 0 || t.result)
 		return r < 0 ? r : t.result;
-	r = nft_list(&found);
-	if (r < 0)
-		return r;
-	if (strcmp(found, ruleset) != 0) {
+	r = net_nft_check(ns_fd);
+	if (r == 0) {
 		const struct net_difference d = {
 			.kind = DIFFERENCE_RULESET,
 			.object = "nftables",
@@ -294,18 +291,5 @@ int net_check_namespace(const struct net_check *c, const char *ruleset)
 
 		return c->fn(&d, c->userdata);
 	}
-	return 0;
-}
-
-static int list_in_scratch(void *data)
-{
-	char text[256];
-	int r = nft_apply(text, sizeof(text));
-
-	return r < 0 ? r : nft_list(data);
-}
-
-int net_check_ruleset(char **ret)
-{
-	return netns_run(-1, list_in_scratch, ret);
+	return r < 0 ? r : 0;
 }

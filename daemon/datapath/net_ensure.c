@@ -13,7 +13,6 @@ struct mending {
 	const struct plan *all;
 	struct workload *workloads; /* by position in all->ports */
 	size_t n_workloads;
-	const char *ruleset;
 	struct net_vpc *v;
 	const struct vpc_record *vpc;
 	bool *bridges; /* by position in all->subnets: to be ensured */
@@ -97,12 +96,12 @@ static int mend_namespace(void *data)
 	struct mending *m = data;
 	const struct net_check check = {.fn = on_difference, .userdata = m};
 	char text[256];
-	int r = net_check_namespace(&check, m->ruleset);
+	int r = net_check_namespace(&check, m->v->ns.ns_fd);
 
 	if (r >= 0 && m->sysctls)
 		r = sysctl_apply();
 	if (r >= 0 && m->nft)
-		r = nft_apply(text, sizeof(text));
+		r = net_nft_apply(m->v->ns.ns_fd, text, sizeof(text));
 	return r >= 0 ? netns_bind_here(m->vpc->netns) : r;
 }
 
@@ -324,7 +323,6 @@ int net_ensure(struct net *n, const struct plan *all, struct workload *workloads
 {
 	_cleanup_free_ bool *bridges = calloc(all->n_subnets + 1, sizeof(*bridges));
 	_cleanup_free_ bool *ports = calloc(all->n_ports + 1, sizeof(*ports));
-	_cleanup_free_ char *ruleset = NULL;
 	struct mending m = {
 		.n = n,
 		.all = all,
@@ -334,18 +332,11 @@ int net_ensure(struct net *n, const struct plan *all, struct workload *workloads
 		.ports = ports,
 		.reterr = reterr,
 	};
-	int r;
 
 	*ret_lost = NULL;
 	*ret_n_lost = 0;
 	if (!bridges || !ports)
 		return vpc_error_oom(reterr);
-	r = net_check_ruleset(&ruleset);
-	if (r < 0) {
-		vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "nftables: %s", strerror(-r));
-		return r;
-	}
-	m.ruleset = ruleset;
 	for (size_t i = 0; i < all->n_vpcs; i++) {
 		m.vpc = &all->vpcs[i].after;
 		if (all->vpcs[i].has_after)

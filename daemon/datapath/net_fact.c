@@ -38,6 +38,10 @@ int fact_set_add(struct fact_set *set, const struct fact *f)
 		return -ENOMEM;
 	*copy = *f;
 	HASH_ADD(hh, set->head, key, sizeof(copy->key), copy);
+	if (!copy->hh.tbl) {
+		free(copy);
+		return -ENOMEM;
+	}
 	return 0;
 }
 

@@ -2,29 +2,16 @@
 #include "datapath/net_nft.h"
 
 #include <errno.h>
-#include <nftables/libnftables.h>
 #include <pthread.h>
-#include <string.h>
-
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <vpc/abi/abi.h>
 #include <vpc/cleanup.h>
 
-/* libnftables keeps parser state in statics: one thread at a time. */
-static pthread_mutex_t nft_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static void nft_freep(struct nft_ctx **ctx)
-{
-	if (*ctx)
-		nft_ctx_free(*ctx);
-}
-
-static void unlockp(pthread_mutex_t **lock)
-{
-	pthread_mutex_unlock(*lock);
-}
+#include "datapath/netns.h"
+#include "datapath/nft.h"
 
 /* What reaches the namespace itself: echo to the gateway of the device it came in by, and ICMP errors, which the kernel
  * matches with flows of its own sockets. By type and not by conntrack: a ct expression would make the kernel track
@@ -65,70 +52,112 @@ static void unlockp(pthread_mutex_t **lock)
 #define RPF6	 "meta nfproto ipv6 fib saddr . iif oif missing drop\n"
 #define OWN_ADDR "fib daddr . iif type local"
 
-static int run(struct nft_ctx *ctx, const char *commands, char *text, size_t size)
+#define COMMANDS_MAX 4096
+#define TEXT_MAX     256
+
+/* Kernels without fib expressions: by type alone. Without tables for bridges: the programs alone. */
+static const struct variant {
+	const char *rpf, *own;
+	bool bridge;
+} variants[] = {{RPF6, OWN_ADDR, true}, {"", "", true}, {RPF6, OWN_ADDR, false}, {"", "", false}};
+
+/* Which variant this kernel can do, and how nft lists it. Found once, in a namespace of its own. */
+static struct {
+	pthread_mutex_t lock;
+	const struct variant *variant; /* NULL: not known yet */
+	char *listing;
+} ruleset = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void unlockp(pthread_mutex_t **lock)
 {
-	int r;
+	pthread_mutex_unlock(*lock);
+}
 
-	errno = 0;
-	r = nft_run_cmd_from_buffer(ctx, commands) ? -(errno ? errno : EINVAL) : 0;
-	if (text && size) {
-		const char *words = r < 0 ? nft_ctx_get_error_buffer(ctx) : "";
+static void format(const struct variant *v, char commands[COMMANDS_MAX])
+{
+	int n = snprintf(commands, COMMANDS_MAX, TABLE_INET, v->rpf, v->own, v->own);
 
-		snprintf(text, size, "%s", words ? words : "");
-		text[strcspn(text, "\n")] = 0;
+	if (v->bridge)
+		snprintf(commands + n, COMMANDS_MAX - (size_t)n, TABLE_BRIDGE, VPC_MARK_KIND, VPC_MARK_ENI,
+			 VPC_MARK_KIND, VPC_MARK_ENI);
+}
+
+/* Whether the kernel said that it doesn't have something. Anything else says nothing about what it has. */
+static bool is_unsupported(int r)
+{
+	return r == -ENOENT || r == -EOPNOTSUPP || r == -EAFNOSUPPORT || r == -EPROTONOSUPPORT;
+}
+
+/* On a thread in a namespace that is thrown away. */
+static int find_variant(void *data)
+{
+	char commands[COMMANDS_MAX], text[TEXT_MAX];
+	_cleanup_close_ int ns_fd = netns_open_here();
+	int r = ns_fd < 0 ? ns_fd : -EOPNOTSUPP;
+
+	(void)data;
+	for (size_t i = 0; i < ARRAY_SIZE(variants) && is_unsupported(r); i++) {
+		format(&variants[i], commands);
+		/* What was refused once by mistake must not be given up for as long as vpcd runs. */
+		for (int tries = 0; tries < 3 && is_unsupported(r); tries++)
+			r = nft_apply(ns_fd, commands, &ruleset.listing, text, sizeof(text));
+		if (r >= 0)
+			ruleset.variant = &variants[i];
 	}
 	return r;
 }
 
-int nft_apply(char *text, size_t size)
+static int prepare(void)
 {
-	/* Kernels without fib expressions: by type alone. Without tables for bridges: the programs alone. */
-	static const struct {
-		const char *rpf, *own;
-		bool bridge;
-	} variants[] = {{RPF6, OWN_ADDR, true}, {"", "", true}, {RPF6, OWN_ADDR, false}, {"", "", false}};
-	_cleanup_(nft_freep) struct nft_ctx *ctx = NULL;
-	_cleanup_(unlockp) pthread_mutex_t *lock = &nft_lock;
-	char commands[4096];
-	int r = -ENOMEM;
+	_cleanup_(unlockp) pthread_mutex_t *lock = &ruleset.lock;
+
+	pthread_mutex_lock(lock);
+	return ruleset.variant ? 0 : netns_run(-1, find_variant, NULL);
+}
+
+/* Whether each table of ours stands in the listing as it should. Tables of others may stand between them. */
+static bool has_tables(const char *listing)
+{
+	for (const char *table = ruleset.listing; *table;) {
+		const char *next = strstr(table, "\ntable ");
+		size_t n = next ? (size_t)(next + 1 - table) : strlen(table);
+
+		if (!memmem(listing, strlen(listing), table, n))
+			return false;
+		table += n;
+	}
+	return true;
+}
+
+int net_nft_apply(int ns_fd, char *text, size_t size)
+{
+	char commands[COMMANDS_MAX];
+	int r = prepare();
 
 	text[0] = 0;
-	pthread_mutex_lock(lock);
-	ctx = nft_ctx_new(NFT_CTX_DEFAULT);
-	if (!ctx)
-		return -ENOMEM;
-	nft_ctx_buffer_error(ctx);
-	for (size_t i = 0; i < ARRAY_SIZE(variants) && r < 0; i++) {
-		int n = snprintf(commands, sizeof(commands), TABLE_INET, variants[i].rpf, variants[i].own,
-				 variants[i].own);
+	if (r < 0)
+		return r;
+	format(ruleset.variant, commands);
+	/* What nft says is not enough: under errors it was seen to succeed with another ruleset. */
+	for (int tries = 0; tries < 2; tries++) {
+		_cleanup_free_ char *listing = NULL;
 
-		if (variants[i].bridge)
-			snprintf(commands + n, sizeof(commands) - (size_t)n, TABLE_BRIDGE, VPC_MARK_KIND, VPC_MARK_ENI,
-				 VPC_MARK_KIND, VPC_MARK_ENI);
-		r = run(ctx, commands, text, size);
+		r = nft_apply(ns_fd, commands, &listing, text, size);
+		if (r < 0)
+			return r;
+		if (has_tables(listing))
+			return 0;
 	}
-	return r;
+	snprintf(text, size, "nft says that the tables are made, and lists others");
+	return -EIO;
 }
 
-int nft_list(char **ret)
+int net_nft_check(int ns_fd)
 {
-	_cleanup_(nft_freep) struct nft_ctx *ctx = NULL;
-	_cleanup_(unlockp) pthread_mutex_t *lock = &nft_lock;
-	char *listing;
+	_cleanup_free_ char *listing = NULL;
+	int r = prepare();
 
-	pthread_mutex_lock(lock);
-	ctx = nft_ctx_new(NFT_CTX_DEFAULT);
-	if (!ctx)
-		return -ENOMEM;
-	nft_ctx_buffer_error(ctx);
-	nft_ctx_buffer_output(ctx);
-	nft_ctx_output_set_flags(ctx, NFT_CTX_OUTPUT_STATELESS);
-	/* the whole ruleset: another table in our namespace is a difference too */
-	if (run(ctx, "list ruleset", NULL, 0) < 0)
-		return -EIO;
-	listing = strdup(nft_ctx_get_output_buffer(ctx));
-	if (!listing)
-		return -ENOMEM;
-	*ret = listing;
-	return 0;
+	if (r >= 0)
+		r = nft_list(ns_fd, &listing);
+	return r < 0 ? r : strcmp(listing, ruleset.listing) == 0;
 }

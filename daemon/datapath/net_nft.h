@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The nftables table "vpcd" of a VPC's namespace. For a thread inside the namespace. */
+/* The nftables tables "vpcd" of a VPC's namespace. Any thread. */
 #ifndef DATAPATH_NET_NFT_H
 #define DATAPATH_NET_NFT_H
 
 #include <stddef.h>
 
-/* Makes or replaces the table in one transaction. 0 or -errno; text gets nft's own words, or "". */
-int nft_apply(char *text, size_t size);
-/* The namespace's whole ruleset as nft lists it, without handles and counters; owned. Two namespaces with the same
- * rules give the same text. 0 or -errno. */
-int nft_list(char **ret);
+/* Makes or replaces the tables in one transaction, and reads them back. ns_fd is borrowed. text gets nft's own words
+ * about a failure, or "". 0, or -errno as nft_apply (nft.h); -EIO too when what was read back is something else. */
+int net_nft_apply(int ns_fd, char *text, size_t size);
+/* 1: the namespace's whole ruleset is what net_nft_apply makes. 0: it isn't. -errno: it could not be read. */
+int net_nft_check(int ns_fd);
 
 #endif

@@ -16,6 +16,10 @@ static int on_link(const struct link_info *info, void *userdata)
 	link->ifindex = info->ifindex;
 	link->info = *info;
 	HASH_ADD(hh, s->links, ifindex, sizeof(link->ifindex), link);
+	if (!link->hh.tbl) {
+		free(link);
+		return -ENOMEM;
+	}
 	return 0;
 }
 

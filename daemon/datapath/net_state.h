@@ -58,9 +58,7 @@ struct net_check {
 };
 /* Compares links, programs and facts with what the plan wants of the VPC. Marks s. 0, fn's result, or -errno. */
 int net_check_devices(const struct net_check *c, const struct plan *all, struct net_state *s);
-/* On a thread inside the namespace: sysctls and ruleset. ruleset: what nft_list gives where all is right. */
-int net_check_namespace(const struct net_check *c, const char *ruleset);
-/* That text, from a scratch namespace; owned. */
-int net_check_ruleset(char **ret);
+/* On a thread inside the namespace, which is ns_fd: sysctls and ruleset. */
+int net_check_namespace(const struct net_check *c, int ns_fd);
 
 #endif

@@ -13,9 +13,9 @@ struct verifying {
 	const struct plan *all;
 	struct tc_programs programs;
 	char *link_dir;
-	char *ruleset;
 	json_t *report;
 	const struct vpc_record *vpc; /* the one under comparison */
+	int ns_fd;		      /* its namespace */
 };
 
 static int append(json_t *report, const char *what, const char *object, const char *problem, const char *detail)
@@ -54,7 +54,7 @@ static int verify_inside(void *data)
 
 	if (r >= 0)
 		r = net_check_devices(&check, v->all, &state);
-	return r < 0 ? r : net_check_namespace(&check, v->ruleset);
+	return r < 0 ? r : net_check_namespace(&check, v->ns_fd);
 }
 
 static int verify_vpc(struct verifying *v)
@@ -74,6 +74,7 @@ static int verify_vpc(struct verifying *v)
 	if (strcmp(alias, netns_make_alias(v->config->instance, v->vpc->id, wanted)) != 0)
 		return append(v->report, "namespace", v->vpc->id, "differs",
 			      "the namespace of that name isn't vpcd's: lo has not the alias that it should");
+	v->ns_fd = fd;
 	return netns_run(fd, verify_inside, v);
 }
 
@@ -109,8 +110,6 @@ static int verify(struct verifying *v)
 		if (!v->link_dir)
 			return -ENOMEM;
 	}
-	if (r >= 0)
-		r = net_check_ruleset(&v->ruleset);
 	for (size_t i = 0; r >= 0 && i < v->all->n_vpcs; i++) {
 		if (!v->all->vpcs[i].has_after)
 			continue;
@@ -126,6 +125,5 @@ int net_verify(const struct net_config *config, const struct plan *all, json_t *
 	int r = verify(&v);
 
 	free(v.link_dir);
-	free(v.ruleset);
 	return r;
 }

@@ -87,6 +87,13 @@ int netns_open(const char *path)
 	return type == CLONE_NEWNET ? fd_move_high(TAKE_FD(fd)) : -EINVAL;
 }
 
+int netns_open_here(void)
+{
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd_move_high(fd);
+}
+
 static int alias_of_lo(int rtnl_fd, char ret[NETNS_ALIAS_MAX])
 {
 	struct link_info lo;

@@ -18,6 +18,8 @@ int netns_run(int ns_fd, int (*fn)(void *data), void *data);
 int netns_open_rtnl(int ns_fd);
 /* Opens a path that should be a network namespace. -errno; -EINVAL: it is something else. */
 int netns_open(const char *path);
+/* The calling thread's own. -errno. */
+int netns_open_here(void);
 /* ifalias of lo, "" where there is none. */
 int netns_alias(int ns_fd, char ret[NETNS_ALIAS_MAX]);
 /* "vpcd:<instance>:<id>". Returns buf. */

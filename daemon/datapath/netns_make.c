@@ -107,6 +107,7 @@ static int set_up(void *data)
 {
 	struct making *m = data;
 	const struct link_change lo = {.alias = m->alias, .up = LINK_UP};
+	_cleanup_close_ int here = -1;
 	char text[256];
 	int r;
 
@@ -116,7 +117,10 @@ static int set_up(void *data)
 	r = sysctl_apply();
 	if (r < 0)
 		return fail(m, r, "set its sysctls");
-	r = nft_apply(text, sizeof(text));
+	here = netns_open_here();
+	if (here < 0)
+		return fail(m, here, "be opened");
+	r = net_nft_apply(here, text, sizeof(text));
 	if (r < 0)
 		return fail(m, r, text[0] ? text : "set its nftables table");
 	r = link_change(m->ns.rtnl_fd, 1, &lo, NULL);
@@ -124,9 +128,7 @@ static int set_up(void *data)
 		return fail(m, r, "raise lo");
 	if (!m->bind_to)
 		return 0;
-	m->ns.ns_fd = fd_move_high(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
-	if (m->ns.ns_fd < 0)
-		return fail(m, -errno, "be opened");
+	m->ns.ns_fd = TAKE_FD(here);
 	r = bind_namespace(m->bind_to);
 	return r < 0 ? fail(m, r, "be mounted under " NETNS_DIR) : 0;
 }

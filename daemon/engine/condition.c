@@ -86,6 +86,10 @@ static struct entry *add(struct conditions *c, enum condition_subsystem s, const
 	snprintf(e->c.object, sizeof(e->c.object), "%s", object);
 	make_key(s, object, e->key);
 	HASH_ADD_STR(c->entries, key, e);
+	if (!e->hh.tbl) {
+		free(e);
+		return NULL;
+	}
 	c->count[s]++;
 	return e;
 }

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Out of memory is an error that uthash reports by leaving the element's table NULL, never an exit. */
-#define HASH_NONFATAL_OOM 1
-
 #include "model/index.h"
 
 #include <assert.h>

@@ -5,14 +5,35 @@
 #include <bpf/bpf.h>
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/bpf.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "datapath/nft.h"
+
+/* The helper for nft is vpcd itself, not this program. */
+static void use_vpcd(void)
+{
+	static char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("/vpcd"));
+
+	cr_assert_gt(n, 0);
+	path[n] = 0;
+	for (int i = 0; i < 3; i++) /* build/tests/bpf/NAME */
+		*strrchr(path, '/') = 0;
+	strcat(path, "/vpcd");
+	cr_assert_eq(access(path, X_OK), 0, "%s is not there: make", path);
+	nft_set_program(path);
+	/* criterion waits for all children when it is process 1, for strangers, too, and never ends */
+	atexit(nft_stop);
+}
+
 void nettest_enter(void)
 {
+	use_vpcd();
 	cr_assert_eq(geteuid(), 0, "these tests need root (CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_BPF)");
 	cr_assert_eq(unshare(CLONE_NEWNS | CLONE_NEWNET), 0);
 	cr_assert_eq(mount("", "/", "none", MS_PRIVATE | MS_REC, NULL), 0);
