@@ -127,13 +127,30 @@ int net_attach_begin(struct net *n, size_t most, struct net_attach **ret);
 int net_attach_run(struct net_attach *a);
 void net_attach_free(struct net *n, struct net_attach *a);
 
+/* What net_ensure could not put right: the id of a VPC, subnet or ENI, and why, in English. */
+struct net_trouble {
+	char object[OBJECT_ID_MAX];
+	char reason[256];
+};
+struct net_report {
+	uint32_t *lost; /* ENI numbers of ports that are missing and were left, since nobody gave their workload */
+	size_t n_lost;
+	struct net_trouble *troubles; /* an object may stand here more than once */
+	size_t n_troubles;
+};
+#define NET_REPORT_INIT ((struct net_report){})
+void net_report_clear(struct net_report *r);
+/* Appends a trouble. -ENOMEM. */
+PRINTF_LIKE(3, 4) int net_report_add(struct net_report *r, const char *object, const char *format, ...);
+
 /* Puts right whatever differs from the whole state `all` (of the VPCs it names): missing and changed devices,
  * addresses, routes, neighbours, programs; unexpected links of ours are removed. workloads: for each port of `all`, in
- * order, needed where the port is missing (ns_fd -1: leave it; ret_lost lists the ENI numbers of ports that are missing
- * and were left: owned, malloc'ed, written on error too). Goes on past what fails and returns the last failure. Each
- * VPC must have been added. tcx links that are missing are left to net_attach_begin. */
+ * order, needed where the port is missing (ns_fd -1: leave it, and list it as lost). Goes on past what fails: the
+ * report (cleared first, filled on error too) says what, and the last failure is returned, the first one's words in
+ * reterr. A VPC that was not added is skipped. What can't be made stays closed: a port without its programs is lowered.
+ * tcx links that are missing are left to net_attach_begin. */
 int net_ensure(struct net *n, const struct plan *all, struct workload *workloads, size_t n_workloads,
-	       uint32_t **ret_lost, size_t *ret_n_lost, struct vpc_error *reterr);
+	       struct net_report *ret, struct vpc_error *reterr);
 /* On a worker thread, with sockets of its own: appends what differs to report, as tables_verify. */
 int net_verify(const struct net_config *config, const struct plan *all, json_t *report);
 /* Namespaces of this instance under /run/netns that `all` does not name are removed, and pins of tcx links whose port

@@ -9,6 +9,15 @@ static int fail(struct vpc_error *reterr, const struct subnet_record *s, int r, 
 	return r;
 }
 
+/* The kernel may have made it and its answer be lost. Fine if it isn't there. */
+static void delete_half_made(struct net_vpc *v, const struct subnet_record *s)
+{
+	struct link_info info;
+
+	if (link_get(v->ns.rtnl_fd, s->ifindex, NULL, &info) >= 0 && link_is_half_made(&info))
+		link_delete(v->ns.rtnl_fd, s->ifindex);
+}
+
 /* 1: made; 0: it was there. Gives the MAC that it has. */
 static int find_or_make(struct net_vpc *v, const struct subnet_record *s, const char *alias, uint8_t ret_mac[6],
 			struct vpc_error *reterr)
@@ -20,8 +29,11 @@ static int find_or_make(struct net_vpc *v, const struct subnet_record *s, const 
 	memcpy(ret_mac, s->mac, sizeof(s->mac));
 	if (r >= 0)
 		return 1;
-	if (r != -EEXIST && r != -EBUSY)
+	if (r != -EEXIST && r != -EBUSY) {
+		delete_half_made(v, s);
 		return fail(reterr, s, r, "be made", text);
+	}
+	text[0] = 0;
 	r = link_get(v->ns.rtnl_fd, s->ifindex, NULL, &info);
 	/* by number, kind and name, in a namespace of ours: half made when a run of ours was killed, or somebody took
 	 * the alias away */
@@ -30,21 +42,27 @@ static int find_or_make(struct net_vpc *v, const struct subnet_record *s, const 
 		memcpy(ret_mac, info.mac, sizeof(info.mac));
 		return 0;
 	}
-	return fail(reterr, s, -EEXIST, "be made", "its name or number is taken by a device that isn't vpcd's");
+	return fail(reterr, s, -EEXIST, "be made",
+		    "its name or number is taken by a device that isn't vpcd's; remove or rename that one");
 }
 
 /* mac: NULL where it is right: setting it, even to the same, makes the kernel forget every neighbour. */
 static int set_up(struct net_vpc *v, const struct subnet_record *s, const char *alias, const uint8_t *mac,
 		  const struct net_device *d, struct vpc_error *reterr)
 {
-	/* the MTU is set after creation: only then the bridge keeps it whatever its ports have */
-	const struct link_change change = {
-		.name = s->bridge, .alias = alias, .mac = mac, .mtu = s->mtu, .no_link_local = true, .up = LINK_UP};
+	/* The MTU is set after creation: only then the bridge keeps it whatever its ports have. And before the rest:
+	 * with less than 1280 the device has no IPv6, and what is said of that would be refused. */
+	const struct link_change mtu = {.mtu = s->mtu};
+	const struct link_change change = {.alias = alias, .mac = mac, .no_link_local = true, .up = LINK_UP};
 	const enum fact_kind order[] = {FACT_ADDRESS, FACT_ROUTE};
 	char text[RTNL_TEXT_MAX];
 	struct fact *f, *next;
-	int r = link_change(v->ns.rtnl_fd, s->ifindex, &change, text);
+	int r = link_rename(v->ns.rtnl_fd, s->ifindex, s->bridge, text);
 
+	if (r >= 0)
+		r = link_change(v->ns.rtnl_fd, s->ifindex, &mtu, text);
+	if (r >= 0)
+		r = link_change(v->ns.rtnl_fd, s->ifindex, &change, text);
 	if (r < 0)
 		return fail(reterr, s, r, "be configured", text);
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
@@ -84,10 +102,13 @@ int bridge_ensure(struct net_vpc *v, const struct subnet_record *s, bool *ret_ma
 	}
 	if (r >= 0)
 		r = set_up(v, s, alias, memcmp(mac, s->mac, sizeof(mac)) ? s->mac : NULL, d, reterr);
+	d->broken = r < 0;
 	if (r < 0) {
-		net_unregister(v, s->ifindex);
-		if (made)
+		/* one that was there stays under watch: what is wrong with it may end by an event */
+		if (made) {
+			net_unregister(v, s->ifindex);
 			link_delete(v->ns.rtnl_fd, s->ifindex);
+		}
 		return r;
 	}
 	*ret_made = made;

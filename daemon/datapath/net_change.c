@@ -137,8 +137,10 @@ static int prepare_new_port(struct net *n, const struct port_record *p, const st
 	r = port_ensure(v, p, w, false, &made, reterr);
 	if (r < 0 || !made)
 		c->n--; /* the link is not ours to undo */
-	if (r < 0)
+	if (r < 0) {
 		drop_record(&c->steps[--c->n]);
+		(void)net_drop_device(v, p->eni);
+	}
 	return r;
 }
 

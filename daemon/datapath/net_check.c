@@ -67,12 +67,19 @@ static int check_bridge(const struct net_check *c, const struct subnet_record *r
 
 	if (!link)
 		return tell(&subject, "missing", "%s, the bridge", rec->bridge);
-	link->wanted = true;
+	link->wanted = strcmp(link->info.kind, "bridge") == 0;
 	r = check_link(&subject, &link->info, "bridge", rec->mtu);
 	if (r == 0 && memcmp(link->info.mac, rec->mac, sizeof(rec->mac)) != 0)
 		r = tell(&subject, "differs", "%s has another MAC address", rec->bridge);
 	if (r == 0)
 		r = check_options(&subject, link_bridge_options, link->info.bridge_options);
+	for (size_t i = 0; r == 0 && link_bridge_sysctls[i].name; i++) {
+		const struct link_sysctl *o = &link_bridge_sysctls[i];
+
+		if (link->info.sysctls[i] != o->want)
+			r = tell(&subject, "differs", "net/ipv%u/conf/%s/%s is %u, should be %u", o->family,
+				 rec->bridge, o->name, link->info.sysctls[i], o->want);
+	}
 	return r;
 }
 
@@ -112,7 +119,7 @@ static int check_port(const struct net_check *c, const struct port_record *rec, 
 
 	if (!link)
 		return tell(&subject, "missing", "%s, the port", rec->host_ifname);
-	link->wanted = true;
+	link->wanted = strcmp(link->info.kind, port_kind(rec)) == 0;
 	r = check_link(&subject, &link->info, port_kind(rec), rec->mtu);
 	if (r == 0 && link->info.master != VPC_BRIDGE_FIRST + rec->subnet)
 		r = tell(&subject, "differs", "%s is not in its bridge", rec->host_ifname);
@@ -148,9 +155,11 @@ static int check_wanted(const struct net_check *c, const struct fact_set *wanted
 {
 	for (const struct fact *f = wanted->head; f; f = f->hh.next) {
 		struct fact *found = fact_set_find(&s->facts, &f->key);
+		const struct state_link *link = net_state_link(s, f->key.ifindex);
 		int r = 0;
 
-		if (!net_state_link(s, f->key.ifindex))
+		/* neither on a link that is missing, nor on somebody else's of its number */
+		if (!link || !link->wanted)
 			continue;
 		if (!found)
 			r = tell_fact(c, f, object, "missing", "");
@@ -205,7 +214,8 @@ static int check_unexpected_links(const struct net_check *c, const struct net_st
 			.object = link->info.name,
 			.problem = "unexpected",
 			.ifindex = link->ifindex,
-			.foreign = !netns_alias_is_ours(link->info.alias, c->instance),
+			.foreign =
+				!netns_alias_is_ours(link->info.alias, c->instance) && !link_is_half_made(&link->info),
 		};
 		int r;
 

@@ -3,6 +3,8 @@
  * Putting right what differs from the whole state: after a start, and when an event says that somebody else changed
  * something. Goes on past what fails; the last failure is returned.
  */
+#include <stdarg.h>
+
 #include "datapath/net_nft.h"
 #include "datapath/net_private.h"
 #include "datapath/net_state.h"
@@ -21,20 +23,61 @@ struct mending {
 	uint32_t *unexpected; /* links */
 	size_t n_unexpected;
 	bool sysctls, nft;
-	uint32_t *lost;
-	size_t n_lost;
+	const char *what; /* what failed in the namespace */
+	struct net_report *report;
 	int result;
 	struct vpc_error *reterr;
 };
 
-static void failed(struct mending *m, int r, const char *what)
+void net_report_clear(struct net_report *r)
+{
+	free(r->lost);
+	free(r->troubles);
+	*r = NET_REPORT_INIT;
+}
+
+int net_report_add(struct net_report *r, const char *object, const char *format, ...)
+{
+	struct net_trouble *grown = reallocarray(r->troubles, r->n_troubles + 1, sizeof(*grown)), *t;
+	va_list ap;
+
+	if (!grown)
+		return -ENOMEM;
+	r->troubles = grown;
+	t = &grown[r->n_troubles++];
+	snprintf(t->object, sizeof(t->object), "%s", object);
+	va_start(ap, format);
+	vsnprintf(t->reason, sizeof(t->reason), format, ap);
+	va_end(ap);
+	return 0;
+}
+
+/* text: more than strerror says, or NULL. */
+static void failed(struct mending *m, int r, const char *object, const char *what, const char *text)
 {
 	if (r >= 0)
 		return;
 	m->result = r;
-	if (m->reterr->code == VPC_E_OK)
-		vpc_error_set(m->reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "%s: cannot put %s right: %s", m->vpc->id,
-			      what, strerror(-r));
+	/* without memory for it the result alone tells, and the caller makes it the VPC's trouble */
+	if (text && text[0])
+		(void)net_report_add(m->report, object, "%s", text);
+	else
+		(void)net_report_add(m->report, object, "cannot put %s right: %s", what, strerror(-r));
+	if (m->reterr->code != VPC_E_OK)
+		return;
+	if (text && text[0])
+		vpc_error_set(m->reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "%s: %s", object, text);
+	else
+		vpc_error_set(m->reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "%s: cannot put %s right: %s", object, what,
+			      strerror(-r));
+}
+
+/* The object that a link of this VPC is for; the VPC itself where it is nobody's. */
+static const char *object_of(const struct mending *m, uint32_t ifindex)
+{
+	const struct net_device *d = net_find_device(m->v, ifindex);
+
+	return d ? d->id : m->vpc->id;
 }
 
 /* --- what differs ------------------------------------------------------------------------------------------------- */
@@ -90,19 +133,74 @@ static int on_difference(const struct net_difference *d, void *userdata)
 
 /* --- mending ------------------------------------------------------------------------------------------------------ */
 
-/* On a thread inside the namespace. */
+/* Sysctls of the bridges. Those of one that is missing or was just made are right. */
+static int mend_bridge_sysctls(struct mending *m)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < m->all->n_subnets; i++) {
+		const struct subnet_record *s = &m->all->subnets[i].after;
+
+		if (!m->all->subnets[i].has_after || s->vpc != m->v->number || !m->bridges[i])
+			continue;
+		for (const struct link_sysctl *o = link_bridge_sysctls; o->name; o++) {
+			int r = sysctl_device_apply(o->family, s->bridge, o->name, o->want);
+
+			if (r < 0)
+				result = r;
+		}
+	}
+	return result;
+}
+
+static int mend_bridge_sysctls_inside(void *data)
+{
+	return mend_bridge_sysctls(data);
+}
+
+/* On a thread inside the namespace. One part's failure doesn't keep the others from being mended. */
 static int mend_namespace(void *data)
 {
 	struct mending *m = data;
 	const struct net_check check = {.fn = on_difference, .userdata = m};
-	char text[256];
-	int r = net_check_namespace(&check, m->v->ns.ns_fd);
+	int result = 0, r = net_check_namespace(&check, m->v->ns.ns_fd);
+	char text[256] = "";
 
-	if (r >= 0 && m->sysctls)
-		r = sysctl_apply();
-	if (r >= 0 && m->nft)
-		r = net_nft_apply(m->v->ns.ns_fd, text, sizeof(text));
-	return r >= 0 ? netns_bind_here(m->vpc->netns) : r;
+	if (r < 0) {
+		m->what = "be read";
+		result = r;
+	}
+	r = m->sysctls ? sysctl_apply() : 0;
+	if (r < 0) {
+		m->what = "get its sysctls";
+		result = r;
+	}
+	r = m->nft ? net_nft_apply(m->v->ns.ns_fd, text, sizeof(text)) : 0;
+	if (r < 0) {
+		m->what = "get its nftables table";
+		result = r;
+	}
+	r = netns_bind_here(m->vpc->netns, m->n->instance, m->vpc->id);
+	if (r < 0) {
+		m->what = r == -EEXIST ? "be mounted: a file that isn't vpcd's is in the way; remove it" : "be mounted";
+		result = r;
+	}
+	return result;
+}
+
+static void mend_namespace_of(struct mending *m)
+{
+	char text[256] = "";
+	int r;
+
+	m->what = NULL;
+	r = netns_run(m->v->ns.ns_fd, mend_namespace, m);
+	if (r == -EEXIST && m->what)
+		snprintf(text, sizeof(text), "the namespace /run/netns/%s cannot %s", m->vpc->netns, m->what);
+	else if (r < 0)
+		snprintf(text, sizeof(text), "the namespace /run/netns/%s cannot %s: %s", m->vpc->netns,
+			 m->what ? m->what : "be entered", strerror(-r));
+	failed(m, r, m->vpc->id, "the namespace", text);
 }
 
 static void mend_lo(struct mending *m)
@@ -110,7 +208,7 @@ static void mend_lo(struct mending *m)
 	char alias[NETNS_ALIAS_MAX];
 	const struct link_change lo = {.alias = netns_make_alias(m->n->instance, m->vpc->id, alias), .up = LINK_UP};
 
-	failed(m, link_change(m->v->ns.rtnl_fd, 1, &lo, NULL), "lo");
+	failed(m, link_change(m->v->ns.rtnl_fd, 1, &lo, NULL), m->vpc->id, "lo", NULL);
 }
 
 /* What the registry has of this VPC and the state has not is no longer ours to watch. */
@@ -136,7 +234,7 @@ static void mend_unexpected(struct mending *m)
 		uint32_t ifindex = m->unexpected[i];
 		int r = link_delete(m->v->ns.rtnl_fd, ifindex);
 
-		failed(m, r == -ENODEV ? 0 : r, "an unexpected link");
+		failed(m, r == -ENODEV ? 0 : r, m->vpc->id, "an unexpected link", NULL);
 		if (m->n->link_dir && ifindex < VPC_BRIDGE_FIRST)
 			tc_tcx_unpin(m->n->link_dir, ifindex);
 	}
@@ -144,48 +242,55 @@ static void mend_unexpected(struct mending *m)
 
 static void mend_bridges(struct mending *m)
 {
+	/* first of all: where IPv6 is turned off, no address can be given */
+	if (m->all->n_subnets && memchr(m->bridges, 1, m->all->n_subnets))
+		failed(m, netns_run(m->v->ns.ns_fd, mend_bridge_sysctls_inside, m), m->vpc->id, "a bridge's sysctls",
+		       NULL);
 	for (size_t i = 0; i < m->all->n_subnets; i++) {
 		const struct subnet_record *s = &m->all->subnets[i].after;
+		_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 		struct net_device *d;
 		bool made;
+		int r;
 
 		if (!m->all->subnets[i].has_after || s->vpc != m->v->number)
 			continue;
-		failed(m, m->bridges[i] ? bridge_ensure(m->v, s, &made, m->reterr) : net_register_bridge(m->v, s, &d),
-		       s->id);
+		if (m->bridges[i]) {
+			r = bridge_ensure(m->v, s, &made, &error);
+		} else {
+			r = net_register_bridge(m->v, s, &d);
+			if (r >= 0)
+				d->broken = false;
+		}
+		failed(m, r, s->id, "the bridge", error.message);
 	}
 }
 
 static void lose(struct mending *m, uint32_t eni)
 {
-	uint32_t *grown = reallocarray(m->lost, m->n_lost + 1, sizeof(*grown));
+	uint32_t *grown = reallocarray(m->report->lost, m->report->n_lost + 1, sizeof(*grown));
 
 	(void)net_drop_device(m->v, eni);
 	if (!grown) {
-		failed(m, -ENOMEM, "a port");
+		failed(m, -ENOMEM, m->vpc->id, "a port", NULL);
 		return;
 	}
-	m->lost = grown;
-	m->lost[m->n_lost++] = eni;
+	m->report->lost = grown;
+	m->report->lost[m->report->n_lost++] = eni;
 }
 
 static void mend_port(struct mending *m, const struct port_record *p, bool differs, const struct workload *w)
 {
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct net_device *d;
 	bool made;
 	int r;
 
 	if (differs) {
-		_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-
 		r = port_ensure(m->v, p, w, true, &made, &error);
 		if (r == -ENODEV && (!w || w->ns_fd < 0)) {
 			lose(m, p->eni);
 			return;
-		}
-		if (r < 0 && m->reterr->code == VPC_E_OK) {
-			*m->reterr = error;
-			error = VPC_ERROR_INIT;
 		}
 		d = net_find_device(m->v, p->eni);
 	} else {
@@ -202,7 +307,7 @@ static void mend_port(struct mending *m, const struct port_record *p, bool diffe
 		if (r == -ENODEV)
 			r = 0;
 	}
-	failed(m, r, p->eni_id);
+	failed(m, r, p->eni_id, "the port", error.message);
 }
 
 static void mend_ports(struct mending *m)
@@ -215,22 +320,30 @@ static void mend_ports(struct mending *m)
 	}
 }
 
+/* What hangs on a link that isn't there is told with the link. */
+static void mend_fact(struct mending *m, const struct fact *f, int r)
+{
+	char text[FACT_TEXT_MAX];
+
+	failed(m, r == -ENODEV ? 0 : r, object_of(m, f->owner ? f->owner : f->key.ifindex), fact_format(f, text), NULL);
+}
+
 static void mend_facts(struct mending *m)
 {
 	int fd = m->v->ns.rtnl_fd;
 	const struct fact *f;
 
 	for (f = m->delete.head; f; f = f->hh.next)
-		failed(m, fact_delete(fd, f), fact_kind_name(f->key.kind));
+		mend_fact(m, f, fact_delete(fd, f));
 	for (f = m->replace.head; f; f = f->hh.next) {
-		failed(m, fact_delete(fd, f), fact_kind_name(f->key.kind));
-		failed(m, fact_put(fd, f), fact_kind_name(f->key.kind));
+		mend_fact(m, f, fact_delete(fd, f));
+		mend_fact(m, f, fact_put(fd, f));
 	}
 	for (f = m->put.head; f; f = f->hh.next) {
 		/* that of a port that turned out to be lost went with it */
 		if (f->owner < VPC_BRIDGE_FIRST && !net_find_device(m->v, f->owner))
 			continue;
-		failed(m, fact_put(fd, f), fact_kind_name(f->key.kind));
+		mend_fact(m, f, fact_put(fd, f));
 	}
 }
 
@@ -283,7 +396,7 @@ static void mend_devices(struct mending *m)
 	int r = look(m);
 
 	if (r < 0) {
-		failed(m, r, "the devices");
+		failed(m, r, m->vpc->id, "the devices", NULL);
 		return;
 	}
 	forget_strangers(m);
@@ -294,7 +407,7 @@ static void mend_devices(struct mending *m)
 	if (any_device_differs(m)) {
 		clear_facts(m);
 		r = look(m);
-		failed(m, r, "the addresses");
+		failed(m, r, m->vpc->id, "the addresses", NULL);
 	}
 	mend_facts(m);
 }
@@ -302,12 +415,10 @@ static void mend_devices(struct mending *m)
 static void mend_vpc(struct mending *m)
 {
 	m->v = net_find_vpc(m->n, m->vpc->number);
-	if (!m->v) {
-		failed(m, -ENODEV, "the namespace, which is not open");
+	if (!m->v)
 		return;
-	}
 	m->sysctls = m->nft = false;
-	failed(m, netns_run(m->v->ns.ns_fd, mend_namespace, m), "the namespace");
+	mend_namespace_of(m);
 	mend_lo(m);
 	mend_devices(m);
 	free(m->unexpected);
@@ -319,7 +430,7 @@ static void mend_vpc(struct mending *m)
 }
 
 int net_ensure(struct net *n, const struct plan *all, struct workload *workloads, size_t n_workloads,
-	       uint32_t **ret_lost, size_t *ret_n_lost, struct vpc_error *reterr)
+	       struct net_report *ret, struct vpc_error *reterr)
 {
 	_cleanup_free_ bool *bridges = calloc(all->n_subnets + 1, sizeof(*bridges));
 	_cleanup_free_ bool *ports = calloc(all->n_ports + 1, sizeof(*ports));
@@ -330,11 +441,11 @@ int net_ensure(struct net *n, const struct plan *all, struct workload *workloads
 		.n_workloads = n_workloads,
 		.bridges = bridges,
 		.ports = ports,
+		.report = ret,
 		.reterr = reterr,
 	};
 
-	*ret_lost = NULL;
-	*ret_n_lost = 0;
+	net_report_clear(ret);
 	if (!bridges || !ports)
 		return vpc_error_oom(reterr);
 	for (size_t i = 0; i < all->n_vpcs; i++) {
@@ -342,7 +453,5 @@ int net_ensure(struct net *n, const struct plan *all, struct workload *workloads
 		if (all->vpcs[i].has_after)
 			mend_vpc(&m);
 	}
-	*ret_lost = m.lost;
-	*ret_n_lost = m.n_lost;
 	return m.result;
 }

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netconf.h>
 #include <linux/pkt_sched.h>
 #include <sys/socket.h>
 
@@ -101,13 +102,34 @@ static void on_programs(struct round *round, const struct nlmsghdr *h)
 	(void)tc_clsact_ensure(round->v->ns.rtnl_fd, d->ifindex, &round->v->net->programs, true);
 }
 
+/* A sysctl of the namespace, or of one of its bridges. Of ports they don't matter: nothing is routed on those. */
+static void on_netconf(struct round *round, const struct nlmsghdr *h)
+{
+	static const uint32_t wanted[] = {
+		[NETCONFA_FORWARDING] = 1, [NETCONFA_RP_FILTER] = 1, [NETCONFA_PROXY_NEIGH] = 0};
+	const struct nlattr *tb[NETCONFA_MAX + 1];
+	const struct net_device *d;
+	int32_t ifindex;
+
+	rtnl_attrs(h, sizeof(struct netconfmsg), tb, ARRAY_SIZE(tb));
+	ifindex = (int32_t)rtnl_number(tb[NETCONFA_IFINDEX]);
+	d = ifindex > 0 ? net_find_device(round->v, (uint32_t)ifindex) : NULL;
+	if (ifindex != NETCONFA_IFINDEX_ALL && ifindex != NETCONFA_IFINDEX_DEFAULT && (!d || device_is_port(d)))
+		return;
+	for (size_t i = NETCONFA_FORWARDING; i < ARRAY_SIZE(wanted); i++) {
+		if (i != NETCONFA_MC_FORWARDING && tb[i] && rtnl_number(tb[i]) != wanted[i])
+			round->contradicted = true;
+	}
+}
+
 static const struct {
 	void (*fn)(struct round *round, const struct nlmsghdr *h);
 	uint16_t type;
 } handlers[] = {
-	{on_fact, RTM_NEWADDR},	     {on_fact, RTM_DELADDR},	    {on_fact, RTM_NEWROUTE},
-	{on_fact, RTM_DELROUTE},     {on_fact, RTM_NEWNEIGH},	    {on_fact, RTM_DELNEIGH},
-	{on_programs, RTM_DELQDISC}, {on_programs, RTM_NEWTFILTER}, {on_programs, RTM_DELTFILTER},
+	{on_fact, RTM_NEWADDR},	      {on_fact, RTM_DELADDR},	     {on_fact, RTM_NEWROUTE},
+	{on_fact, RTM_DELROUTE},      {on_fact, RTM_NEWNEIGH},	     {on_fact, RTM_DELNEIGH},
+	{on_programs, RTM_DELQDISC},  {on_programs, RTM_NEWTFILTER}, {on_programs, RTM_DELTFILTER},
+	{on_netconf, RTM_NEWNETCONF},
 };
 
 static void on_message(struct round *round, const struct nlmsghdr *h)
@@ -221,8 +243,9 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 
 static int open_events(void *data)
 {
-	static const int groups[] = {RTNLGRP_LINK,	 RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
-				     RTNLGRP_IPV6_ROUTE, RTNLGRP_TC,	      RTNLGRP_NEIGH};
+	static const int groups[] = {RTNLGRP_LINK,	 RTNLGRP_IPV4_IFADDR,  RTNLGRP_IPV6_IFADDR,
+				     RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,   RTNLGRP_TC,
+				     RTNLGRP_NEIGH,	 RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF};
 	_cleanup_close_ int fd = rtnl_open();
 	int size = RECEIVE_BYTES;
 

@@ -20,6 +20,12 @@ void inner_address(const struct port_record *p, size_t i, uint32_t ifindex, stru
 	memcpy(ret->key.bytes, ip.bytes, sizeof(ret->key.bytes));
 }
 
+bool inner_is_ours(const struct link_info *info, const struct port_record *p)
+{
+	return strcmp(info->kind, "veth") == 0 && info->other_end == p->eni &&
+	       memcmp(info->mac, p->mac, sizeof(p->mac)) == 0;
+}
+
 static int write_sysctls(void *data)
 {
 	const struct port_record *p = data;

@@ -4,6 +4,8 @@
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/veth.h>
 #include <string.h>
 
@@ -30,6 +32,18 @@ const struct link_option link_port_options[] = {
 	{IFLA_BRPORT_ISOLATED, 1, 0, "isolated", false},
 	{IFLA_BRPORT_MODE, 1, 0, "hairpin", false},
 	{IFLA_BRPORT_PROXYARP, 1, 0, "proxy ARP", false},
+	{},
+};
+
+/* rtnetlink gives IPv4's values without the first, unused one. */
+const struct link_sysctl link_bridge_sysctls[] = {
+	{4, IPV4_DEVCONF_FORWARDING - 1, 1, "forwarding"},
+	{4, IPV4_DEVCONF_RP_FILTER - 1, 1, "rp_filter"},
+	{4, IPV4_DEVCONF_PROXY_ARP - 1, 0, "proxy_arp"},
+	{4, IPV4_DEVCONF_SEND_REDIRECTS - 1, 0, "send_redirects"},
+	{4, IPV4_DEVCONF_ACCEPT_SOURCE_ROUTE - 1, 0, "accept_source_route"},
+	{6, DEVCONF_FORWARDING, 1, "forwarding"},
+	{6, DEVCONF_DISABLE_IPV6, 0, "disable_ipv6"},
 	{},
 };
 
@@ -77,13 +91,33 @@ static void read_kinds(const struct nlattr *linkinfo, struct link_info *ret)
 		read_options(tb[IFLA_INFO_SLAVE_DATA], link_port_options, ret->port_options);
 }
 
-static uint8_t read_addr_gen_mode(const struct nlattr *af_spec)
+/* Values that are missing read as they should be. */
+static void read_sysctls(const struct nlattr *conf, uint8_t family, uint32_t *ret)
 {
-	const struct nlattr *families[AF_INET6 + 1], *tb[IFLA_INET6_ADDR_GEN_MODE + 1];
+	size_t n = conf ? mnl_attr_get_payload_len(conf) / sizeof(uint32_t) : 0;
+
+	for (size_t i = 0; link_bridge_sysctls[i].name; i++) {
+		const struct link_sysctl *s = &link_bridge_sysctls[i];
+
+		if (s->family != family)
+			continue;
+		ret[i] = s->want;
+		if (s->index < n)
+			memcpy(&ret[i], (const uint32_t *)mnl_attr_get_payload(conf) + s->index, sizeof(ret[i]));
+	}
+}
+
+static void read_families(const struct nlattr *af_spec, struct link_info *ret)
+{
+	const struct nlattr *families[AF_INET6 + 1], *inet[IFLA_INET_MAX + 1], *inet6[IFLA_INET6_MAX + 1];
 
 	rtnl_nested_attrs(af_spec, families, ARRAY_SIZE(families));
-	rtnl_nested_attrs(families[AF_INET6], tb, ARRAY_SIZE(tb));
-	return (uint8_t)rtnl_number(tb[IFLA_INET6_ADDR_GEN_MODE]);
+	rtnl_nested_attrs(families[AF_INET], inet, ARRAY_SIZE(inet));
+	rtnl_nested_attrs(families[AF_INET6], inet6, ARRAY_SIZE(inet6));
+	ret->addr_gen_mode = (uint8_t)rtnl_number(inet6[IFLA_INET6_ADDR_GEN_MODE]);
+	ret->has_ip6 = families[AF_INET6] != NULL;
+	read_sysctls(inet[IFLA_INET_CONF], 4, ret->sysctls);
+	read_sysctls(inet6[IFLA_INET6_CONF], 6, ret->sysctls);
 }
 
 void link_parse(const struct nlmsghdr *h, struct link_info *ret)
@@ -102,13 +136,14 @@ void link_parse(const struct nlmsghdr *h, struct link_info *ret)
 		.carrier = rtnl_number(tb[IFLA_CARRIER]) != 0,
 		.running = rtnl_number(tb[IFLA_OPERSTATE]) == OPERATIONALLY_UP,
 		.peer_elsewhere = tb[IFLA_LINK_NETNSID] != NULL,
-		.addr_gen_mode = read_addr_gen_mode(tb[IFLA_AF_SPEC]),
+		.carrier_changes = rtnl_number(tb[IFLA_CARRIER_CHANGES]),
 	};
 	copy_string(ret->name, sizeof(ret->name), tb[IFLA_IFNAME]);
 	copy_string(ret->alias, sizeof(ret->alias), tb[IFLA_IFALIAS]);
 	if (tb[IFLA_ADDRESS] && mnl_attr_get_payload_len(tb[IFLA_ADDRESS]) == sizeof(ret->mac))
 		memcpy(ret->mac, mnl_attr_get_payload(tb[IFLA_ADDRESS]), sizeof(ret->mac));
 	read_kinds(tb[IFLA_LINKINFO], ret);
+	read_families(tb[IFLA_AF_SPEC], ret);
 }
 
 static bool options_right(const struct link_option *options, const uint32_t *values)
@@ -125,6 +160,29 @@ bool link_options_right(const struct link_info *info)
 	/* those that the link doesn't have read as 0, which is what each should be */
 	return options_right(link_bridge_options, info->bridge_options) &&
 	       options_right(link_port_options, info->port_options);
+}
+
+bool link_sysctls_right(const struct link_info *info)
+{
+	for (size_t i = 0; link_bridge_sysctls[i].name; i++) {
+		if (info->sysctls[i] != link_bridge_sysctls[i].want)
+			return false;
+	}
+	return true;
+}
+
+bool link_is_half_made(const struct link_info *info)
+{
+	bool bridge = info->ifindex >= VPC_BRIDGE_FIRST;
+	char name[IFNAMSIZ];
+
+	if (info->alias[0])
+		return false;
+	if (bridge ? strcmp(info->kind, "bridge") != 0 : strcmp(info->kind, "veth") != 0 && !info->tap)
+		return false;
+	snprintf(name, sizeof(name), bridge ? "br%u" : "p%u",
+		 bridge ? info->ifindex - VPC_BRIDGE_FIRST : info->ifindex);
+	return strcmp(info->name, name) == 0;
 }
 
 static int on_one_link(const struct nlmsghdr *h, void *userdata)
@@ -280,6 +338,21 @@ int link_change(int fd, uint32_t ifindex, const struct link_change *change, char
 	if (change->no_link_local)
 		put_addr_gen_mode(&m.h, IN6_ADDR_GEN_MODE_NONE);
 	return rtnl_change(fd, &m, ret_text);
+}
+
+int link_rename(int fd, uint32_t ifindex, const char *name, char ret_text[RTNL_TEXT_MAX])
+{
+	const struct link_change rename = {.name = name}, down = {.up = LINK_DOWN};
+	struct link_info info;
+	int r = link_get(fd, ifindex, NULL, &info);
+
+	if (r < 0 || strcmp(info.name, name) == 0)
+		return r;
+	r = link_change(fd, ifindex, &rename, ret_text);
+	if (r != -EBUSY)
+		return r;
+	r = link_change(fd, ifindex, &down, ret_text);
+	return r < 0 ? r : link_change(fd, ifindex, &rename, ret_text);
 }
 
 static int set_bridge_options(int fd, uint32_t ifindex, const struct link_option *optional)

@@ -25,6 +25,17 @@ struct link_option {
 extern const struct link_option link_bridge_options[];
 extern const struct link_option link_port_options[];
 
+/* A sysctl of one device that we rely on: net/ipv4/conf/<device>/<name>, or ipv6. A bridge routes by its own. */
+struct link_sysctl {
+	uint8_t family; /* 4 or 6 */
+	uint8_t index;	/* in the array that rtnetlink gives */
+	uint32_t want;
+	const char *name;
+};
+#define LINK_SYSCTLS_MAX 12
+/* Of a bridge. Ended by a NULL name. */
+extern const struct link_sysctl link_bridge_sysctls[];
+
 struct link_info {
 	uint32_t ifindex;
 	uint32_t master;    /* 0: none */
@@ -45,10 +56,18 @@ struct link_info {
 	uint8_t addr_gen_mode;
 	uint32_t bridge_options[LINK_OPTIONS_MAX]; /* values, by position in link_bridge_options */
 	uint32_t port_options[LINK_OPTIONS_MAX];
+	uint32_t carrier_changes;	    /* times that its carrier went or came */
+	uint32_t sysctls[LINK_SYSCTLS_MAX]; /* values, by position in link_bridge_sysctls */
+	bool has_ip6;			    /* the kernel runs IPv6 on it: not so with an MTU below 1280 */
 };
 
 /* Whether every option has the value that we rely on. */
 bool link_options_right(const struct link_info *info);
+/* The same for a bridge's sysctls. */
+bool link_sysctls_right(const struct link_info *info);
+/* Whether number, kind and name are those that vpcd gives to a port or a bridge. In a namespace of ours, a link without
+ * an alias that is so was made by vpcd and never finished: it was killed, or the kernel's answer was lost. */
+bool link_is_half_made(const struct link_info *info);
 /* Parses an RTM_NEWLINK or RTM_DELLINK. */
 void link_parse(const struct nlmsghdr *h, struct link_info *ret);
 /* By ifindex, or by name where ifindex is 0. -ENODEV. */
@@ -73,6 +92,8 @@ struct link_change {
 #define LINK_UP	  1u
 #define LINK_DOWN 2u
 int link_change(int fd, uint32_t ifindex, const struct link_change *change, char ret_text[RTNL_TEXT_MAX]);
+/* Gives a link its name, where it has another. A kernel before 6.2 renames no link that is up: it is lowered then. */
+int link_rename(int fd, uint32_t ifindex, const char *name, char ret_text[RTNL_TEXT_MAX]);
 /* Sets link_bridge_options on a bridge; link_port_options on a port of one. */
 int link_set_bridge_options(int fd, uint32_t ifindex);
 int link_set_port_options(int fd, uint32_t ifindex);

@@ -9,12 +9,13 @@ static int fail(struct vpc_error *reterr, const struct port_record *p, int r, co
 	return r;
 }
 
-/* Ours by alias; or by number, kind and name, in a namespace that is ours: half made when a run of ours was killed, or
- * somebody took the alias away. */
-static bool is_ours(const struct link_info *info, const struct port_record *p, const char *alias)
+/* Ours by an alias of the instance; or by number, kind and name, in a namespace that is ours: half made when a run of
+ * ours was killed, or somebody took the alias away. */
+static bool is_ours(const struct link_info *info, const struct net_vpc *v, const struct port_record *p)
 {
 	return (strcmp(info->kind, "veth") == 0 || info->tap) &&
-	       (strcmp(info->alias, alias) == 0 || strcmp(info->name, p->host_ifname) == 0);
+	       (netns_alias_is_ours(info->alias, v->net->instance) || strcmp(info->name, p->host_ifname) == 0 ||
+		link_is_half_made(info));
 }
 
 bool port_mac_right(bool tap, const struct link_info *info)
@@ -30,18 +31,40 @@ static bool leads_to(const struct workload *w, const struct port_record *p)
 {
 	struct link_info inner;
 
-	return link_get(w->rtnl_fd, 0, p->attachment.ifname, &inner) >= 0 && strcmp(inner.kind, "veth") == 0 &&
-	       inner.other_end == p->eni && memcmp(inner.mac, p->mac, sizeof(p->mac)) == 0;
+	return link_get(w->rtnl_fd, 0, p->attachment.ifname, &inner) >= 0 && inner_is_ours(&inner, p);
 }
 
-/* Whether the existing port is what is wanted now, or left over from a run that was killed. */
-static bool fits(const struct link_info *info, const struct port_record *p, const struct workload *w)
+/* Whether the existing port is what is wanted now, or left over from a run that was killed, or another ENI's. */
+static bool fits(const struct link_info *info, const struct port_record *p, const struct workload *w, const char *alias)
 {
 	if (strcmp(info->kind, port_kind(p)) != 0)
+		return false;
+	if (strcmp(info->alias, alias) != 0 && strcmp(info->name, p->host_ifname) != 0)
 		return false;
 	if (port_is_tap(p))
 		return info->multi_queue == (p->attachment.queues > 1);
 	return !w || w->ns_fd < 0 || leads_to(w, p);
+}
+
+/* The kernel may have made it and its answer be lost. Fine if it isn't there. */
+static void delete_half_made(struct net_vpc *v, const struct port_record *p)
+{
+	struct link_info info;
+
+	if (link_get(v->ns.rtnl_fd, p->eni, NULL, &info) >= 0 && link_is_half_made(&info))
+		link_delete(v->ns.rtnl_fd, p->eni);
+}
+
+/* An end of this very port, whose host end somebody moved elsewhere: it goes, and takes that one along. 1: it did. */
+static int delete_old_end(const struct port_record *p, const struct workload *w)
+{
+	struct link_info info;
+	int r = link_get(w->rtnl_fd, 0, p->attachment.ifname, &info);
+
+	if (r < 0 || !inner_is_ours(&info, p))
+		return 0;
+	r = link_delete(w->rtnl_fd, info.ifindex);
+	return r < 0 ? r : 1;
 }
 
 static int make_tap(struct net_vpc *v, const struct port_record *p, struct vpc_error *reterr)
@@ -53,6 +76,8 @@ static int make_tap(struct net_vpc *v, const struct port_record *p, struct vpc_e
 			      "this kernel has no taps (is the module tun loaded, and /dev/net/tun there?)");
 	else if (r < 0)
 		fail(reterr, p, r, "be made", NULL);
+	if (r < 0)
+		delete_half_made(v, p);
 	return r;
 }
 
@@ -65,9 +90,11 @@ static int make(struct net_vpc *v, const struct port_record *p, const struct wor
 	if (port_is_tap(p))
 		return make_tap(v, p, reterr);
 	r = link_make_veth(v->ns.rtnl_fd, p, w->ns_fd, text);
-
+	if (r == -EEXIST && delete_old_end(p, w) > 0)
+		r = link_make_veth(v->ns.rtnl_fd, p, w->ns_fd, text);
 	if (r >= 0)
 		return 0;
+	delete_half_made(v, p);
 	if (r == -EEXIST && link_get(w->rtnl_fd, 0, p->attachment.ifname, &info) >= 0) {
 		vpc_error_set(reterr, VPC_E_ATTACHMENT_FAILED, "ifname",
 			      "%s: the namespace has an interface named %s already; choose another name with ifname",
@@ -83,14 +110,19 @@ static int find_or_make(struct net_vpc *v, const struct port_record *p, const st
 {
 	bool has_workload = w && w->ns_fd >= 0;
 	struct link_info info;
+	char text[256];
 	int r = link_get(v->ns.rtnl_fd, p->eni, NULL, &info);
 
 	if (r < 0 && r != -ENODEV)
 		return fail(reterr, p, r, "be read", NULL);
 	if (r >= 0) {
-		if (!is_ours(&info, p, alias))
-			return fail(reterr, p, -EEXIST, "be made", "its number is taken by a device that isn't vpcd's");
-		if (fits(&info, p, w))
+		if (!is_ours(&info, v, p)) {
+			snprintf(text, sizeof(text),
+				 "its number %u is taken in %s by %s, which isn't vpcd's; remove that one", p->eni,
+				 v->name, info.name);
+			return fail(reterr, p, -EEXIST, "be made", text);
+		}
+		if (fits(&info, p, w, alias))
 			return 0;
 		r = link_delete(v->ns.rtnl_fd, p->eni);
 		if (r < 0)
@@ -146,24 +178,35 @@ int port_adopt_links(struct net_vpc *v, struct net_device *d)
 static int set_up(struct net_vpc *v, const struct port_record *p, const char *alias, struct net_device *d, bool clean,
 		  struct vpc_error *reterr)
 {
-	struct link_change name = {.name = p->host_ifname, .alias = alias, .mtu = p->mtu, .no_link_local = true};
-	const struct link_change enslave = {.master = d->master};
+	/* first the MTU: with less than 1280 there is no IPv6 on it, and what is said of that would be refused */
+	const struct link_change mtu = {.mtu = p->mtu};
+	struct link_change name = {.alias = alias, .no_link_local = true};
+	const struct link_change enslave = {.master = d->master}, down = {.up = LINK_DOWN};
+	const struct net_device *bridge = net_find_device(v, d->master);
 	int fd = v->ns.rtnl_fd;
+	char text[RTNL_TEXT_MAX] = "";
 	uint8_t mac[6];
 	int r = tc_clsact_ensure(fd, p->eni, &v->net->programs, clean);
 
 	/* the programs first: whatever state the port is in, from here on it is judged */
-	if (r < 0)
+	if (r < 0) {
+		(void)link_change(fd, p->eni, &down, NULL); /* closed, rather than not judged */
 		return fail(reterr, p, r, "get its programs", NULL);
+	}
 	r = port_adopt_links(v, d);
 	if (r < 0)
 		return fail(reterr, p, r, "point its tcx links to the programs", NULL);
 	tap_mac(p->eni, mac);
 	name.mac = port_is_tap(p) ? mac : NULL;
-	r = link_change(fd, p->eni, &name, NULL);
+	r = link_rename(fd, p->eni, p->host_ifname, text);
+	if (r >= 0)
+		r = link_change(fd, p->eni, &mtu, text);
+	if (r >= 0)
+		r = link_change(fd, p->eni, &name, text);
 	if (r < 0)
-		return fail(reterr, p, r, "be named", NULL);
-	r = link_change(fd, p->eni, &enslave, NULL);
+		return fail(reterr, p, r, "be named", text);
+	/* not into a bridge of somebody else's that has the number of ours */
+	r = !bridge || bridge->broken ? -ENXIO : link_change(fd, p->eni, &enslave, NULL);
 	if (r < 0)
 		return fail(reterr, p, r, "join its bridge", NULL);
 	r = link_set_port_options(fd, p->eni);
@@ -191,7 +234,7 @@ int port_ensure(struct net_vpc *v, const struct port_record *p, const struct wor
 {
 	char alias[NETNS_ALIAS_MAX];
 	struct net_device *d;
-	bool made;
+	bool made, missing;
 	int r;
 
 	removal_settle(v->net, v->number, p->eni);
@@ -201,6 +244,7 @@ int port_ensure(struct net_vpc *v, const struct port_record *p, const struct wor
 	}
 	r = find_or_make(v, p, w, netns_make_alias(v->net->instance, p->eni_id, alias), reterr);
 	made = r > 0;
+	missing = r == -ENODEV;
 	if (made) {
 		d->up = false;
 		d->tcx = d->attaching = false;
@@ -210,10 +254,13 @@ int port_ensure(struct net_vpc *v, const struct port_record *p, const struct wor
 	if (r >= 0)
 		r = prepare_inner(p, w, reterr);
 	if (r < 0) {
-		(void)net_drop_device(v, p->eni);
+		/* one that was there stays under watch: what is wrong with it may end by an event */
+		if (made || missing)
+			(void)net_drop_device(v, p->eni);
 		if (made)
 			link_delete(v->ns.rtnl_fd, p->eni);
-		return r;
+		/* only a port that is missing is told as that: with somewhere to go it is made again */
+		return r == -ENODEV && !missing ? -ENXIO : r;
 	}
 	*ret_made = made;
 	return 0;

@@ -27,6 +27,7 @@ struct net_device {
 	char name[IFNAMSIZ];
 	char id[OBJECT_ID_MAX]; /* subnet or ENI */
 	bool tap;
+	bool broken; /* a bridge that couldn't be made right: perhaps somebody else's device of its number */
 	bool up;
 	bool tcx;	    /* both links were seen or made */
 	bool attaching;	    /* is in a struct net_attach */
@@ -118,6 +119,8 @@ int port_adopt_links(struct net_vpc *v, struct net_device *d);
 bool port_mac_right(bool tap, const struct link_info *info);
 /* Raises a registered port, whose programs are on. */
 int port_raise(struct net_vpc *v, struct net_device *d);
+/* Whether a link in a workload's namespace is the other end of this port. */
+bool inner_is_ours(const struct link_info *info, const struct port_record *p);
 /* What of the workload's end is made before the port is raised; it stays down, without addresses and routes: whoever
  * sees these may send, and what is sent to a port that isn't ready is lost. 0 or -errno; text says what failed. */
 int inner_prepare(const struct workload *w, const struct port_record *p, const char **ret_what);

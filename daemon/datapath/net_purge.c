@@ -122,6 +122,8 @@ int net_prune(struct net *n, const struct plan *all)
 	struct pruning p = {.n = n, .all = all, .instance = n->instance};
 	int r = netns_each(n->instance, on_namespace, &p);
 
+	if (r >= 0)
+		r = netns_sweep_files(n->instance);
 	if (r >= 0 && n->pin_dir)
 		r = prune_pins(n->pin_dir, all);
 	return r < 0 ? r : p.result;
@@ -132,5 +134,7 @@ int net_purge(const char *instance)
 	struct pruning p = {.instance = instance};
 	int r = netns_each(instance, on_namespace, &p);
 
+	if (r >= 0)
+		r = netns_sweep_files(instance);
 	return r < 0 ? r : p.result;
 }

@@ -158,6 +158,45 @@ int netns_each(const char *instance, int (*fn)(const char *name, const char *ali
 	return 0;
 }
 
+bool netns_is_our_file(const char *path, const char *alias)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	char text[NETNS_ALIAS_MAX];
+	size_t want = strlen(alias);
+	struct statfs fs;
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0 || !S_ISREG(st.st_mode) || fs.f_type == NSFS_MAGIC)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	if (n < (ssize_t)want)
+		return false;
+	text[n] = 0;
+	return strncmp(text, alias, want) == 0 && (alias[want - 1] == ':' || strcmp(text + want, "\n") == 0);
+}
+
+int netns_sweep_files(const char *instance)
+{
+	_cleanup_(closedirp) DIR *dir = opendir(NETNS_DIR);
+	char prefix[NETNS_ALIAS_MAX];
+	const struct dirent *entry;
+	int result = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	netns_make_alias(instance, "", prefix);
+	while ((entry = readdir(dir))) {
+		char path[NETNS_PATH_MAX];
+
+		if (entry->d_name[0] == '.' || netns_path(entry->d_name, path) < 0 || !netns_is_our_file(path, prefix))
+			continue;
+		if (unlink(path) < 0 && errno != ENOENT)
+			result = -errno;
+	}
+	return result;
+}
+
 int netns_unlink(const char *name)
 {
 	char path[NETNS_PATH_MAX];

@@ -32,9 +32,15 @@ int netns_path(const char *name, char buf[NETNS_PATH_MAX]);
 /* Calls fn for every namespace of the instance under /run/netns. fn returns not 0 to stop. */
 int netns_each(const char *instance, int (*fn)(const char *name, const char *alias, int ns_fd, void *userdata),
 	       void *userdata);
-/* On a thread inside a namespace: mounts it under the name again where somebody took that away. */
-int netns_bind_here(const char *name);
+/* On a thread inside a namespace: mounts it under the name again where somebody took that away. -EEXIST: something that
+ * isn't vpcd's is in the way. */
+int netns_bind_here(const char *name, const char *instance, const char *vpc_id);
 /* Unmounts and removes a name. */
 int netns_unlink(const char *name);
+/* The file that a namespace is mounted on holds the alias, so that one without its mount (vpcd was killed before
+ * mounting, or after unmounting) is known as ours. Removes those of the instance. -errno of the last failure. */
+int netns_sweep_files(const char *instance);
+/* Whether the path is such a file of the alias, or (alias ending in ':') of the instance. */
+bool netns_is_our_file(const char *path, const char *alias);
 
 #endif

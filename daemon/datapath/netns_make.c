@@ -2,9 +2,11 @@
 /* Making, adopting and removing the namespace of a VPC. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "datapath/net.h"
@@ -54,27 +56,41 @@ static int make_dir(void)
 	return 0;
 }
 
-/* A mount needs a file to stand on. A path that exists but is no mount is what a crash between the two left: only an
- * empty regular file is taken for that. */
-static int make_mount_point(const char *path)
+/* The file appears under its name with the alias in it, or not at all. */
+static int make_marked_file(const char *path, const char *alias)
 {
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	_cleanup_close_ int fd = open(NETNS_DIR, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0444);
+	char text[NETNS_ALIAS_MAX + 1], self[64];
+	int n = snprintf(text, sizeof(text), "%s\n", alias);
 
-	if (fd >= 0) {
-		close(fd);
-		return 0;
-	}
-	if (errno != EEXIST)
+	if (fd < 0)
 		return -errno;
-	if (lstat(path, &st) < 0)
-		return -errno;
-	return S_ISREG(st.st_mode) && st.st_size == 0 ? 0 : -EEXIST;
+	if (write(fd, text, (size_t)n) != n)
+		return -EIO;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }
 
-static int bind_namespace(const char *path)
+/* A mount needs a file to stand on. A path that exists but is no mount is what a crash left: only a file with our alias
+ * in it, or an empty one, is taken for that. */
+static int make_mount_point(const char *path, const char *alias)
 {
-	int r = make_mount_point(path);
+	struct statfs fs;
+	struct stat st;
+	int r = make_marked_file(path, alias);
+
+	if (r != -EEXIST)
+		return r;
+	if (lstat(path, &st) < 0 || statfs(path, &fs) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || fs.f_type == NSFS_MAGIC)
+		return -EEXIST;
+	return st.st_size == 0 || netns_is_our_file(path, alias) ? 0 : -EEXIST;
+}
+
+static int bind_namespace(const char *path, const char *alias)
+{
+	int r = make_mount_point(path, alias);
 
 	if (r < 0)
 		return r;
@@ -86,9 +102,9 @@ static int bind_namespace(const char *path)
 	return 0;
 }
 
-int netns_bind_here(const char *name)
+int netns_bind_here(const char *name, const char *instance, const char *vpc_id)
 {
-	char path[NETNS_PATH_MAX];
+	char path[NETNS_PATH_MAX], alias[NETNS_ALIAS_MAX];
 	struct stat here, there;
 	int r = netns_path(name, path);
 
@@ -99,7 +115,7 @@ int netns_bind_here(const char *name)
 	if (stat(path, &there) >= 0 && there.st_dev == here.st_dev && there.st_ino == here.st_ino)
 		return 0;
 	r = make_dir();
-	return r < 0 ? r : bind_namespace(path);
+	return r < 0 ? r : bind_namespace(path, netns_make_alias(instance, vpc_id, alias));
 }
 
 /* In the namespace: everything it needs. The mount comes last: until then a crash leaves nothing behind. */
@@ -129,8 +145,13 @@ static int set_up(void *data)
 	if (!m->bind_to)
 		return 0;
 	m->ns.ns_fd = TAKE_FD(here);
-	r = bind_namespace(m->bind_to);
-	return r < 0 ? fail(m, r, "be mounted under " NETNS_DIR) : 0;
+	r = bind_namespace(m->bind_to, m->alias);
+	if (r == -EEXIST)
+		vpc_error_set(m->reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL,
+			      "%s is in the way: it isn't vpcd's; remove it", m->bind_to);
+	else if (r < 0)
+		fail(m, r, "be mounted under " NETNS_DIR);
+	return r;
 }
 
 /* An existing one with our alias is taken over. */
@@ -170,6 +191,9 @@ int netns_make(const struct vpc_record *v, const char *instance, struct netns *r
 	existing = netns_open(path);
 	if (existing >= 0) {
 		r = adopt(&m, existing);
+	} else if (existing != -ENOENT && existing != -EINVAL && existing != -ENOTTY) {
+		/* it may be there: another one must not be mounted over it */
+		r = fail(&m, existing, "be opened");
 	} else {
 		m.bind_to = path;
 		r = netns_run(-1, set_up, &m);
@@ -195,6 +219,8 @@ int netns_remove(const char *name, const char *instance, const char *vpc_id)
 	fd = netns_open(path);
 	if (fd == -ENOENT)
 		return 0;
+	if (fd == -EINVAL && netns_is_our_file(path, netns_make_alias(instance, vpc_id, wanted)))
+		return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 	if (fd < 0)
 		return fd == -EINVAL ? -EPERM : fd;
 	r = netns_alias(fd, alias);

@@ -82,6 +82,19 @@ static int sysctl_read(const char *path, char *ret, size_t size)
 	return 0;
 }
 
+int sysctl_device_apply(uint8_t family, const char *device, const char *name, uint32_t want)
+{
+	char path[128], value[32], text[16];
+	int r;
+
+	snprintf(path, sizeof(path), "net/ipv%u/conf/%s/%s", family, device, name);
+	snprintf(text, sizeof(text), "%u", want);
+	r = sysctl_read(path, value, sizeof(value));
+	if (r >= 0 && strcmp(value, text) != 0)
+		r = sysctl_write(path, text);
+	return r == -ENOENT ? 0 : r;
+}
+
 int sysctl_apply(void)
 {
 	char value[32];

@@ -6,11 +6,15 @@
 #ifndef DATAPATH_SYSCTL_H
 #define DATAPATH_SYSCTL_H
 
+#include <stdint.h>
+
 /* path below /proc/sys. 0 or -errno. */
 int sysctl_write(const char *path, const char *value);
 /* Sets every one that a VPC needs. Those the kernel does not have (bridge-nf-call-*, IPv6) are left out. 0 or -errno.
  */
 int sysctl_apply(void);
+/* Sets net/ipv<family>/conf/<device>/<name> where it is another. Fine where the device or the sysctl isn't there. */
+int sysctl_device_apply(uint8_t family, const char *device, const char *name, uint32_t want);
 /* Calls fn for every one whose value is another. 0 or -errno. */
 int sysctl_check(void (*fn)(const char *path, const char *value, const char *wanted, void *userdata), void *userdata);
 

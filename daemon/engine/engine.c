@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "engine/engine_private.h"
+#include "engine/repair.h"
 
 #include <time.h>
 
@@ -243,7 +243,8 @@ void engine_free(struct engine *e)
 			store_checkpoint(e->state_dir);
 	}
 	free(e->retire); /* a start retires what is dead */
-	free(e->dirty);
+	free(e->due);
+	port_retries_clear(e);
 	conditions_free(e->conditions);
 	free(e->instance);
 	free(e->state_dir);

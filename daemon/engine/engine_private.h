@@ -29,6 +29,12 @@ struct gone_rule {
 	char id[OBJECT_ID_MAX];
 };
 
+/* A VPC that is to be repaired, and when. */
+struct due_vpc {
+	uint32_t vpc;
+	uint64_t at_us; /* CLOCK_MONOTONIC */
+};
+
 struct engine {
 	char *instance;
 	char *state_dir;
@@ -70,9 +76,9 @@ struct engine {
 	sd_event_source *check_timer;
 	uint32_t checked_vpc; /* the one that was looked at last without cause */
 	sd_event_source *repair_timer;
-	uint32_t *dirty; /* VPC numbers to be repaired */
-	size_t n_dirty;
-	unsigned repair_failures; /* in a row; spaces the retries */
+	struct due_vpc *due; /* VPCs to be repaired, each once */
+	size_t n_due;
+	struct port_retry *port_retries; /* ports that were lost, by ENI number */
 	bool checkpointing;
 	bool uncheckpointed; /* committed to since a checkpoint began */
 	uint32_t walked;     /* tables_walked() as was last told */
@@ -136,14 +142,22 @@ int tap_find_owner(const char *owner, uid_t *ret, struct vpc_error *reterr);
 void taps_flag(struct engine *e, const struct plan *plan);
 
 /* --- reconcile.c --- */
-/* At start: makes the kernel what the model says. Blocks. */
+/* At start: makes the kernel what the model says. Blocks. Fails only where nothing could be judged. */
 int reconcile_start(struct engine *e, struct vpc_error *reterr);
-/* net_event_fn: schedules a repair. */
-void reconcile_event(uint32_t vpc, uint32_t port, void *userdata);
 /* Looks at the VPCs one after the other, now and then, without cause. */
 int reconcile_watch(struct engine *e);
-/* Schedules a repair of a VPC. */
+
+/* --- detach.c --- */
+/* What an ENI is attached to is gone: its attachment becomes none, by a transaction like any other; one with
+ * delete_on_termination is deleted. */
+void detach_gone(struct engine *e, const char *eni_id, const struct attachment *a);
+
+/* --- repair.c --- */
+/* net_event_fn: schedules a repair. */
+void reconcile_event(uint32_t vpc, uint32_t port, void *userdata);
+/* Schedules a repair of a VPC: soon, or at a time (CLOCK_MONOTONIC) unless one is scheduled before that. */
 void reconcile_schedule(struct engine *e, uint32_t vpc);
+void reconcile_schedule_at(struct engine *e, uint32_t vpc, uint64_t at_us);
 
 /* --- grace.c: keep and drain, across a crash --- */
 /* The sweep that a change owes, as the store has it: "keep", "drain=30". */
@@ -152,6 +166,10 @@ void grace_format(const struct plan *plan, char buf[32]);
 int grace_load(struct engine *e, struct vpc_error *reterr);
 /* Gives the flows their grace, and notes in the store that it is done. What fails is made up for by the next change. */
 void grace_sweep(struct engine *e, struct tables_change *c);
+
+/* --- status.c --- */
+/* Number of the VPC that a VPC, subnet or ENI (by id) belongs to; 0: there is no such object. */
+uint32_t engine_vpc_of(const struct engine *e, const char *id);
 
 /* --- reply.c --- */
 /* What the change made or changed, for the reply: see struct engine_reply. NULL: out of memory. */

@@ -81,6 +81,13 @@ static uint32_t vpc_number_of(const struct object *o)
 	}
 }
 
+uint32_t engine_vpc_of(const struct engine *e, const char *id)
+{
+	const struct object *o = find_object(e, id);
+
+	return o ? vpc_number_of(o) : 0;
+}
+
 /* The VPC and the ENI that a condition is about, by id and name. */
 static void add_names(const struct engine *e, const char *id, json_t *json)
 {

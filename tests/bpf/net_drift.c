@@ -51,8 +51,8 @@ static const struct tampering {
 	{"tc -n nettest-vpc-7 qdisc del dev port0 clsact", NULL, true}, /* put back before anybody can look */
 	{"tc -n nettest-vpc-7 filter del dev port0 ingress", NULL, true},
 	{"tc -n nettest-vpc-7 filter add dev port0 ingress prio 9 protocol all bpf bytecode '1,6 0 0 0'", NULL, true},
-	{NSENTER "sysctl -qw net.ipv4.conf.all.rp_filter=0", "rp_filter", false},
-	{NSENTER "sysctl -qw net.ipv6.conf.all.forwarding=0", "forwarding", false},
+	{NSENTER "sysctl -qw net.ipv4.conf.all.rp_filter=0", "rp_filter", true},
+	{NSENTER "sysctl -qw net.ipv6.conf.all.forwarding=0", "forwarding", true},
 	{NSENTER "sysctl -qw net.bridge.bridge-nf-call-iptables=1", "bridge-nf-call-iptables", false},
 	{NSENTER "nft delete table inet vpcd", "ruleset", false},
 	{NSENTER "nft insert rule inet vpcd input accept", "ruleset", false},
@@ -73,12 +73,11 @@ static void ensure(struct nettest *t)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct plan p = nettest_plan(t, 2, false);
-	uint32_t *lost = NULL;
-	size_t n_lost = 0;
+	struct net_report report = NET_REPORT_INIT;
 
-	cr_assert_eq(net_ensure(t->net, &p, NULL, 0, &lost, &n_lost, &error), 0, "%s", error.message);
-	cr_assert_eq(n_lost, 0);
-	free(lost);
+	cr_assert_eq(net_ensure(t->net, &p, NULL, 0, &report, &error), 0, "%s", error.message);
+	cr_assert_eq(report.n_lost, 0);
+	net_report_clear(&report);
 	nettest_plan_free(&p);
 	nettest_attach_links(t);
 }
@@ -166,8 +165,7 @@ Test(net_drift, a_workload_that_vanishes_is_told_and_its_port_is_lost)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct workload w[2] = {WORKLOAD_INIT, WORKLOAD_INIT};
-	uint32_t *lost = NULL;
-	size_t n_lost = 0;
+	struct net_report found = NET_REPORT_INIT;
 	struct nettest t;
 	struct plan p;
 	json_t *report;
@@ -187,17 +185,15 @@ Test(net_drift, a_workload_that_vanishes_is_told_and_its_port_is_lost)
 	json_decref(report);
 
 	p = nettest_plan(&t, 2, false);
-	cr_assert_eq(net_ensure(t.net, &p, w, 2, &lost, &n_lost, &error), 0, "%s", error.message);
-	cr_assert_eq(n_lost, 1);
-	cr_assert_eq(lost[0], t.ports[0].eni);
-	free(lost);
-	lost = NULL;
+	cr_assert_eq(net_ensure(t.net, &p, w, 2, &found, &error), 0, "%s", error.message);
+	cr_assert_eq(found.n_lost, 1);
+	cr_assert_eq(found.lost[0], t.ports[0].eni);
 	/* with somewhere to go it is made again */
 	cr_assert_eq(nettest_sh("ip netns add w0"), 0);
 	nettest_open_workload(&t, 0, &w[0]);
-	cr_assert_eq(net_ensure(t.net, &p, w, 2, &lost, &n_lost, &error), 0, "%s", error.message);
-	cr_assert_eq(n_lost, 0);
-	free(lost);
+	cr_assert_eq(net_ensure(t.net, &p, w, 2, &found, &error), 0, "%s", error.message);
+	cr_assert_eq(found.n_lost, 0);
+	net_report_clear(&found);
 	workload_clear(&w[0]);
 	nettest_attach_links(&t);
 	nettest_clean(&t, 2, "made again");

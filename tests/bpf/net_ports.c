@@ -98,8 +98,7 @@ Test(net_ports, preparing_again_adopts_what_is_there)
 	struct net_removal *removal = NULL;
 	struct net_change *change = NULL;
 	struct netns ns = NETNS_INIT;
-	uint32_t *lost = NULL;
-	size_t n_lost = 0;
+	struct net_report report = NET_REPORT_INIT;
 	struct nettest t;
 	struct plan p;
 
@@ -111,9 +110,9 @@ Test(net_ports, preparing_again_adopts_what_is_there)
 	cr_assert_eq(netns_make(&t.vpc, "nettest", &ns, &error), 0, "%s", error.message);
 	cr_assert_eq(net_add_vpc(t.net, &t.vpc, &ns), 0);
 	p = nettest_plan(&t, 2, false);
-	cr_assert_eq(net_ensure(t.net, &p, NULL, 0, &lost, &n_lost, &error), 0, "%s", error.message);
-	cr_assert_eq(n_lost, 0);
-	free(lost);
+	cr_assert_eq(net_ensure(t.net, &p, NULL, 0, &report, &error), 0, "%s", error.message);
+	cr_assert_eq(report.n_lost, 0);
+	net_report_clear(&report);
 	nettest_clean(&t, 2, "after a restart");
 	cr_assert_eq(net_prepare(t.net, &p, NULL, 0, &change, &error), 0, "%s", error.message);
 	net_undo(t.net, change);
@@ -131,8 +130,7 @@ Test(net_ports, a_start_with_new_programs_replaces_them)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct netns ns = NETNS_INIT;
-	uint32_t *lost = NULL;
-	size_t n_lost = 0;
+	struct net_report found = NET_REPORT_INIT;
 	struct nettest t;
 	struct plan p;
 	json_t *report;
@@ -152,7 +150,7 @@ Test(net_ports, a_start_with_new_programs_replaces_them)
 	cr_assert_eq(netns_make(&t.vpc, "nettest", &ns, &error), 0);
 	cr_assert_eq(net_add_vpc(t.net, &t.vpc, &ns), 0);
 	p = nettest_plan(&t, 1, false);
-	cr_assert_eq(net_ensure(t.net, &p, NULL, 0, &lost, &n_lost, &error), 0, "%s", error.message);
+	cr_assert_eq(net_ensure(t.net, &p, NULL, 0, &found, &error), 0, "%s", error.message);
 	nettest_clean(&t, 1, "after ensure");
 	/* configured without tcx, the links go and the floor stays */
 	net_free(t.net);
@@ -160,9 +158,10 @@ Test(net_ports, a_start_with_new_programs_replaces_them)
 	cr_assert_eq(net_new(&t.config, NULL, NULL, &t.net, &error), 0);
 	cr_assert_eq(netns_make(&t.vpc, "nettest", &ns, &error), 0);
 	cr_assert_eq(net_add_vpc(t.net, &t.vpc, &ns), 0);
-	cr_assert_eq(net_ensure(t.net, &p, NULL, 0, &lost, &n_lost, &error), 0, "%s", error.message);
+	cr_assert_eq(net_ensure(t.net, &p, NULL, 0, &found, &error), 0, "%s", error.message);
 	cr_assert_eq(nettest_lines("find /run/bpf/nettest -type f"), 0);
 	nettest_clean(&t, 1, "clsact only");
+	net_report_clear(&found);
 	nettest_plan_free(&p);
 	nettest_end(&t);
 }

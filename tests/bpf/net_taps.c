@@ -44,12 +44,11 @@ static void ensure(struct nettest *t, const char *what)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct plan all = nettest_plan(t, 2, false);
-	uint32_t *lost;
-	size_t n_lost;
+	struct net_report report = NET_REPORT_INIT;
 
-	cr_assert_eq(net_ensure(t->net, &all, NULL, 0, &lost, &n_lost, &error), 0, "%s: %s", what, error.message);
-	cr_assert_eq(n_lost, 0, "%s", what);
-	free(lost);
+	cr_assert_eq(net_ensure(t->net, &all, NULL, 0, &report, &error), 0, "%s: %s", what, error.message);
+	cr_assert_eq(report.n_lost, 0, "%s", what);
+	net_report_clear(&report);
 	nettest_plan_free(&all);
 	nettest_attach_links(t);
 	nettest_clean(t, 2, what);
