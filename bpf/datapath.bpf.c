@@ -51,10 +51,10 @@ int from_workload(struct __sk_buff *skb)
 		rc = egress_judge(skb);
 	if (rc == PASS)
 		return deliver(skb, s);
-	if (rc == ANSWERED) {
-		skb->mark = VPC_MARK_ANSWER | (skb->ifindex & VPC_NUMBER_MASK);
-		return (int)bpf_redirect(skb->ifindex, 0);
-	}
+	if (rc == ANSWERED && answer_admitted(s->me, answer_kind(s), s->now_ns))
+		return answer_send(skb);
+	if (rc == ANSWERED)
+		rc = VPC_DROP_RATE_LIMITED;
 	return drop_packet(rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
 }
 

@@ -93,6 +93,24 @@ static __always_inline int address_is_gateway6(const __be32 *a)
 	return a[0] == bpf_htonl(0xfe800000) && !a[1] && !a[2] && a[3] == bpf_htonl(1);
 }
 
+/* The link-local address that follows from the MAC (RFC 4291, appendix A): the one that an ENI has by itself. */
+static __always_inline int address_is_link_local_of(const __be32 *a, const __u8 *mac)
+{
+	return a[0] == bpf_htonl(0xfe800000) && !a[1] &&
+	       a[2] == bpf_htonl((__u32)(mac[0] ^ 2) << 24 | (__u32)mac[1] << 16 | (__u32)mac[2] << 8 | 0xff) &&
+	       a[3] == bpf_htonl(0xfe000000 | (__u32)mac[3] << 16 | (__u32)mac[4] << 8 | mac[5]);
+}
+
+/* Whether a link-local address is the gateway's, or by its form that of another MAC. The rest may be the ENI's own:
+ * stacks choose them at random or by a secret, too (RFC 7217, RFC 8981). */
+static __always_inline int address_is_others_link_local(const __be32 *a, const __u8 *mac)
+{
+	if (address_is_gateway6(a))
+		return 1;
+	return (a[2] & bpf_htonl(0xff)) == bpf_htonl(0xff) && (a[3] & bpf_htonl(0xff000000)) == bpf_htonl(0xfe000000) &&
+	       !address_is_link_local_of(a, mac);
+}
+
 /* Multicast, broadcast and the reserved 240/4. */
 static __always_inline int address_is_multicast(__u8 family, const __be32 *a)
 {

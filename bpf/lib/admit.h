@@ -7,6 +7,7 @@
 #define BPF_LIB_ADMIT_H
 
 #include "lib/judge.h"
+#include "lib/route.h"
 
 static __always_inline int admit_egress(struct scratch *s)
 {
@@ -36,10 +37,7 @@ static __always_inline int admit_egress(struct scratch *s)
 		s->end[1].owns = 1;
 		return PASS;
 	}
-	/* The gateway's own address is judged like any other, the router drops what it doesn't serve. */
-	if (p->family == 4 && p->dst[3] == me->gateway4)
-		return PASS;
-	return address_in_space(s, p->family, p->dst) ? VPC_DROP_UNKNOWN_DESTINATION : PASS;
+	return route_out(s);
 }
 
 /* Whether the subnet's router made the packet, under its own address. */

@@ -81,6 +81,18 @@ static __always_inline int boot_options_stood(struct scratch *s, struct boot_scr
 	return space && READ_ONCE(space->version) == b->version;
 }
 
+/* Where the message of the UDP packet ends, by UDP's own length; 0: it says more than there is. */
+static __always_inline __u32 boot_end(struct __sk_buff *skb, const struct packet *p)
+{
+	__be16 length = 0;
+	__u32 n;
+
+	if (bpf_skb_load_bytes(skb, p->l4 + 4, &length, sizeof(length)))
+		return 0;
+	n = bpf_ntohs(length);
+	return n < 8 || p->l4 + n > p->end ? 0 : p->l4 + n;
+}
+
 static __always_inline __u16 boot_fold(__u64 sum)
 {
 	sum = (sum & 0xffffffff) + (sum >> 32);

@@ -113,12 +113,13 @@ static __always_inline int dhcp4_read(struct __sk_buff *skb, struct scratch *s, 
 {
 	const struct packet *p = &s->packet;
 	const struct dhcp4_message *m = (const struct dhcp4_message *)b->request;
+	__u32 end = boot_end(skb, p);
 
 	b->client_id_bytes = 0;
 	b->requested = 0;
 	b->server = 0;
 	b->type = 0;
-	if (p->l4 != 34 || skb->gso_size || p->l4 + 8 + sizeof(*m) > p->end)
+	if (p->l4 != 34 || skb->gso_size || p->l4 + 8 + sizeof(*m) > end)
 		return VPC_DROP_MALFORMED;
 	if (bpf_skb_load_bytes(skb, p->l4 + 8, b->request, sizeof(*m)))
 		return VPC_DROP_MALFORMED;
@@ -129,7 +130,7 @@ static __always_inline int dhcp4_read(struct __sk_buff *skb, struct scratch *s, 
 	if (!mac_equal(m->chaddr, me->mac))
 		return VPC_DROP_FORGED_MAC;
 	b->partial = (__u32)checksum_is_partial(skb);
-	return dhcp4_options(skb, b, p->l4 + 8 + sizeof(*m), p->end);
+	return dhcp4_options(skb, b, p->l4 + 8 + sizeof(*m), end);
 }
 
 /* The type of the answer; 0: none. */

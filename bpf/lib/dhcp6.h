@@ -110,14 +110,14 @@ static __always_inline int dhcp6_option(struct __sk_buff *skb, struct boot_scrat
 static __always_inline int dhcp6_read(struct __sk_buff *skb, struct boot_scratch *b, const struct packet *p,
 				      const struct vpc_eni *me)
 {
-	__u32 at = p->l4 + 8 + 4;
+	__u32 at = p->l4 + 8 + 4, end = boot_end(skb, p);
 
 	b->client_id_bytes = 0;
 	b->server = 0;
 	b->server_is_us = 0;
 	b->has_ia = 0;
 	b->has_address = 0;
-	if (p->l4 != 54 || skb->gso_size || at > p->end || bpf_skb_load_bytes(skb, p->l4 + 8, b->request, 4))
+	if (p->l4 != 54 || skb->gso_size || at > end || bpf_skb_load_bytes(skb, p->l4 + 8, b->request, 4))
 		return VPC_DROP_MALFORMED;
 	b->type = b->request[0];
 	b->partial = (__u32)checksum_is_partial(skb);
@@ -125,12 +125,12 @@ static __always_inline int dhcp6_read(struct __sk_buff *skb, struct boot_scratch
 		__be16 h[2] = {};
 		__u32 n;
 
-		if (at == p->end)
+		if (at == end)
 			return PASS;
-		if (at + 4 > p->end || bpf_skb_load_bytes(skb, at, h, 4))
+		if (at + 4 > end || bpf_skb_load_bytes(skb, at, h, 4))
 			return VPC_DROP_MALFORMED;
 		n = bpf_ntohs(h[1]);
-		if (at + 4 + n > p->end || dhcp6_option(skb, b, me, bpf_ntohs(h[0]), at + 4, n))
+		if (at + 4 + n > end || dhcp6_option(skb, b, me, bpf_ntohs(h[0]), at + 4, n))
 			return VPC_DROP_MALFORMED;
 		at += 4 + n;
 	}
@@ -273,7 +273,7 @@ __noinline int dhcp6(struct __sk_buff *skb)
 	if (!me || !t || !(t->ip6[0] | t->ip6[3]))
 		return VPC_DROP_UNANSWERED;
 	__builtin_memcpy(mine, t->ip6, sizeof(mine));
-	if (!address_is_link_local6(s->packet.src) || address_is_gateway6(s->packet.src))
+	if (!address_is_link_local6(s->packet.src) || address_is_others_link_local(s->packet.src, me->mac))
 		return VPC_DROP_FORGED_SOURCE;
 	rc = dhcp6_read(skb, b, &s->packet, me);
 	if (rc)

@@ -6,6 +6,7 @@
 #include "lib/arp.h"
 #include "lib/checksum.h"
 #include "lib/dhcp.h"
+#include "lib/echo.h"
 #include "lib/fragment.h"
 #include "lib/nd.h"
 #include "lib/redirect.h"
@@ -61,29 +62,39 @@ static __always_inline int port_ethernet(struct __sk_buff *skb, struct scratch *
 	return skb->vlan_present ? VPC_DROP_ETHERTYPE : PASS;
 }
 
-/* Echo to the ENI's own gateway needs no group and no flow. */
-static __always_inline int egress_is_gateway_echo(const struct packet *p, const struct vpc_eni *me)
+static __always_inline int egress_is_for_gateway(const struct packet *p, const struct vpc_eni *me)
 {
-	if (p->family == 4)
-		return p->dst[3] == me->gateway4 && me->gateway4 && p->proto == IPPROTO_ICMP &&
-		       (p->fragment == FRAGMENT_LATER || p->icmp_type == 8);
-	return address_is_gateway6(p->dst) && p->proto == IPPROTO_ICMPV6 &&
-	       (p->fragment == FRAGMENT_LATER || p->icmp_type == 128);
+	return p->family == 4 ? me->gateway4 && p->dst[3] == me->gateway4 : address_is_gateway6(p->dst);
 }
 
-/* The same as egress_admit with a link-local source and the gateway as destination. */
-static __always_inline int egress_to_gateway(struct scratch *s, const struct vpc_eni *me)
+static __always_inline int egress_is_echo(const struct packet *p)
+{
+	if (p->family == 4)
+		return p->proto == IPPROTO_ICMP && (p->fragment == FRAGMENT_LATER || p->icmp_type == 8);
+	return p->proto == IPPROTO_ICMPV6 && (p->fragment == FRAGMENT_LATER || p->icmp_type == 128);
+}
+
+/* What is sent to the ENI's own gateway. Echo is answered without a group or a flow, if the source is the ENI's own: an
+ * address of it, or the link-local one of its MAC; not what an appliance carries for others. */
+static __always_inline int egress_to_gateway(struct __sk_buff *skb, struct scratch *s, const struct vpc_eni *me)
 {
 	const struct packet *p = &s->packet;
+	int asks = egress_is_echo(p), rc = PASS;
 
 	if (!mac_equal(s->dmac, me->gateway_mac))
 		return VPC_DROP_WRONG_DESTINATION;
-	if (!(p->family == 6 && address_is_link_local6(p->src) && !address_is_gateway6(p->src)) &&
-	    address_owner(s, p->src) != s->me)
+	if ((asks || (s->my_flags & VPC_ENI_SOURCE_DEST_CHECK)) &&
+	    !(p->family == 6 && address_is_link_local_of(p->src, me->mac)) && address_owner(s, p->src) != s->me)
 		return VPC_DROP_FORGED_SOURCE;
+	if (!asks)
+		return VPC_DROP_GATEWAY_CLOSED;
 	s->end[0].eni = s->me;
 	s->end[0].owns = 1;
-	return p->fragment == FRAGMENT_LATER ? fragment_follow(s) : PASS;
+	if (p->fragment == FRAGMENT_LATER)
+		rc = fragment_follow(s);
+	else if (p->fragment == FRAGMENT_FIRST)
+		fragment_remember(s);
+	return rc ? rc : echo(skb);
 }
 
 /* Addresses and protocols that are never carried. */
@@ -111,14 +122,8 @@ static __always_inline int egress_ip(struct __sk_buff *skb, struct scratch *s, c
 
 	if (dhcp_asked(p, me))
 		return p->family == 4 ? dhcp4(skb) : dhcp6(skb);
-	if (!(s->dmac[0] & 1) && egress_is_gateway_echo(p, me)) {
-		rc = egress_to_gateway(s, me);
-		/* An appliance may carry others' echoes there, by its rules, and later fragments of others'. Not in the
-		 * name of an ENI, which lets its gateway's answers in without any rule. */
-		if ((rc != VPC_DROP_FORGED_SOURCE && rc != VPC_DROP_FRAGMENT) ||
-		    (rc == VPC_DROP_FORGED_SOURCE && address_owner(s, p->src)))
-			return rc;
-	}
+	if (!(s->dmac[0] & 1) && egress_is_for_gateway(p, me))
+		return egress_to_gateway(skb, s, me);
 	rc = egress_refused(s, me);
 	if (rc)
 		return rc;
@@ -128,7 +133,7 @@ static __always_inline int egress_ip(struct __sk_buff *skb, struct scratch *s, c
 		rc = admit(SCRATCH_PACKET);
 		return rc ? rc : fragment_follow(s);
 	}
-	if (p->icmp_kind == ICMP_REFUSED)
+	if (p->icmp_kind == ICMP_REFUSED || icmp_error_in_fragments(p))
 		return VPC_DROP_ICMP_UNRELATED;
 	return p->icmp_kind == ICMP_ERROR ? related(skb) : track();
 }

@@ -5,7 +5,8 @@
 
 #include "lib/egress.h"
 
-/* Whether the packet is of the router itself: nothing that entered at a port, and from the ENI's gateway address. */
+/* Whether the packet is of the router itself: nothing that entered at a port, and from the ENI's gateway address. Of
+ * what the router says only errors about the ENI's flows are let in: echo is answered at the port. */
 static __always_inline int ingress_is_gateway(const struct scratch *s, const struct vpc_eni *me)
 {
 	const struct packet *p = &s->packet;
@@ -13,26 +14,6 @@ static __always_inline int ingress_is_gateway(const struct scratch *s, const str
 	if (!s->from_router || (s->mark & VPC_MARK_KIND) == VPC_MARK_ENI)
 		return 0;
 	return p->family == 4 ? me->gateway4 && p->src[3] == me->gateway4 : address_is_gateway6(p->src);
-}
-
-/* The gateway's echo replies need no group and no flow. */
-static __always_inline int ingress_is_gateway_echo(const struct packet *p)
-{
-	if (p->family == 4)
-		return p->proto == IPPROTO_ICMP && (p->fragment == FRAGMENT_LATER || p->icmp_type == 0);
-	return p->proto == IPPROTO_ICMPV6 && (p->fragment == FRAGMENT_LATER || p->icmp_type == 129);
-}
-
-static __always_inline int ingress_from_gateway(struct scratch *s)
-{
-	const struct packet *p = &s->packet;
-
-	/* A link-local address is the workload's own business; the frame is for its MAC. */
-	if (!(p->family == 6 && address_is_link_local6(p->dst)) && address_owner(s, p->dst) != s->me)
-		return VPC_DROP_WRONG_DESTINATION;
-	s->end[1].eni = s->me;
-	s->end[1].owns = 1;
-	return p->fragment == FRAGMENT_LATER ? fragment_follow(s) : PASS;
 }
 
 static __always_inline int ingress_refused(const struct scratch *s, int gateway)
@@ -53,14 +34,8 @@ static __always_inline int ingress_refused(const struct scratch *s, int gateway)
 static __always_inline int ingress_ip(struct __sk_buff *skb, struct scratch *s, const struct vpc_eni *me)
 {
 	const struct packet *p = &s->packet;
-	int gateway = ingress_is_gateway(s, me), rc;
+	int rc = ingress_refused(s, ingress_is_gateway(s, me));
 
-	if (gateway && ingress_is_gateway_echo(p)) {
-		rc = ingress_from_gateway(s);
-		if (rc != VPC_DROP_WRONG_DESTINATION && rc != VPC_DROP_FRAGMENT)
-			return rc;
-	}
-	rc = ingress_refused(s, gateway);
 	if (rc)
 		return rc;
 	if (!(s->my_flags & VPC_ENI_SOURCE_DEST_CHECK) && address_owner(s, p->dst) != s->me)
@@ -69,7 +44,7 @@ static __always_inline int ingress_ip(struct __sk_buff *skb, struct scratch *s, 
 		rc = admit(SCRATCH_PACKET);
 		return rc ? rc : fragment_follow(s);
 	}
-	if (p->icmp_kind == ICMP_REFUSED)
+	if (p->icmp_kind == ICMP_REFUSED || icmp_error_in_fragments(p))
 		return VPC_DROP_ICMP_UNRELATED;
 	if (p->icmp_kind == ICMP_ND)
 		return VPC_DROP_FORGED_ND;

@@ -74,4 +74,11 @@ struct event_limit {
 };
 ARRAY_MAP(event_limit, struct event_limit, 2048, 0);
 
+/* By ENI number: when its token buckets for what the gateway answers will be full again (CLOCK_MONOTONIC): answer.h. */
+#define ANSWER_KINDS 3u
+struct answer_limit {
+	__u64 full_at_ns[ANSWER_KINDS];
+};
+ARRAY_MAP(answer_limit, struct answer_limit, 2048, 0);
+
 #endif

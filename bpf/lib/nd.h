@@ -74,6 +74,16 @@ static __always_inline __sum16 nd_checksum(const struct na_frame *f)
 	return (__sum16)~sum;
 }
 
+/* Whether the sender may speak from the address: one of its ENI, or a link-local one that isn't somebody else's. What
+ * it asks from there is answered at its own port and nowhere else. */
+static __always_inline int nd_source_is_own(struct scratch *s, const struct vpc_eni *me)
+{
+	const __be32 *src = s->packet.src;
+
+	return address_is_link_local6(src) ? !address_is_others_link_local(src, me->mac)
+					   : address_owner(s, src) == s->me;
+}
+
 /* Turns the solicitation into the advertisement that `target` is at `mac`. */
 static __always_inline int nd_answer(struct __sk_buff *skb, struct scratch *s, const __be32 *target, const __u8 *mac,
 				     __u32 flags)
@@ -142,9 +152,7 @@ static __always_inline int nd_router_solicited(struct __sk_buff *skb, struct scr
 	const struct packet *p = &s->packet;
 	int unspecified = !(p->src[0] | p->src[1] | p->src[2] | p->src[3]), rc;
 
-	if (!unspecified && !address_is_link_local6(p->src) && address_owner(s, p->src) != s->me)
-		return VPC_DROP_FORGED_ND;
-	if (address_is_gateway6(p->src))
+	if (!unspecified && !nd_source_is_own(s, me))
 		return VPC_DROP_FORGED_ND;
 	if (p->l4 + 8 > p->end)
 		return VPC_DROP_MALFORMED;
@@ -162,9 +170,7 @@ static __always_inline int nd_solicited(struct __sk_buff *skb, struct scratch *s
 
 	if (p->l4 + sizeof(m) > p->end || bpf_skb_load_bytes(skb, p->l4, &m, sizeof(m)))
 		return VPC_DROP_MALFORMED;
-	if (!probe && !address_is_link_local6(p->src) && address_owner(s, p->src) != s->me)
-		return VPC_DROP_FORGED_ND;
-	if (address_is_gateway6(p->src))
+	if (!probe && !nd_source_is_own(s, me))
 		return VPC_DROP_FORGED_ND;
 	rc = nd_options(skb, p, p->l4 + sizeof(m), me->mac, probe);
 	if (rc)
@@ -207,9 +213,7 @@ __noinline int nd(struct __sk_buff *skb)
 	if (p->icmp_type == ND_RS)
 		return nd_router_solicited(skb, s, me);
 	/* NA: of its own address or not, the port knows better */
-	if (address_is_link_local6(p->src) || address_owner(s, p->src) == s->me)
-		return VPC_DROP_UNANSWERED;
-	return VPC_DROP_FORGED_ND;
+	return nd_source_is_own(s, me) ? VPC_DROP_UNANSWERED : VPC_DROP_FORGED_ND;
 }
 
 #endif

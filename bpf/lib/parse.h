@@ -27,16 +27,18 @@
 #define EXT_SHIM6	140
 #define EXT_HEADERS_MAX 8
 
-static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p, __u32 quoted)
+/* limit: where the bytes end that may be read: the frame's, of a quotation those of the packet it is in. What lies
+ * behind a packet in its frame is no part of it, and nobody but us would read it. */
+static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p, __u32 quoted, __u32 limit)
 {
 	__u32 available, total, header, fragment_word;
 	struct iphdr ip;
 
-	if (bpf_skb_load_bytes(skb, p->l3, &ip, sizeof(ip)))
+	if (p->l3 + sizeof(ip) > limit || bpf_skb_load_bytes(skb, p->l3, &ip, sizeof(ip)))
 		return VPC_DROP_MALFORMED;
 	if (ip.version != 4 || ip.ihl < 5)
 		return VPC_DROP_MALFORMED;
-	available = skb->len - p->l3;
+	available = limit - p->l3;
 	header = (__u32)ip.ihl * 4;
 	total = bpf_ntohs(ip.tot_len);
 	if (quoted ? total > available : !total && skb->gso_size)
@@ -130,16 +132,16 @@ static __always_inline int parse_extensions(struct __sk_buff *skb, struct packet
 	return VPC_DROP_EXTENSION_HEADER;
 }
 
-static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p, __u32 quoted)
+static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p, __u32 quoted, __u32 limit)
 {
 	__u32 available, total;
 	struct ipv6hdr ip;
 
-	if (bpf_skb_load_bytes(skb, p->l3, &ip, sizeof(ip)))
+	if (p->l3 + sizeof(ip) > limit || bpf_skb_load_bytes(skb, p->l3, &ip, sizeof(ip)))
 		return VPC_DROP_MALFORMED;
 	if (ip.version != 6)
 		return VPC_DROP_MALFORMED;
-	available = skb->len - p->l3;
+	available = limit - p->l3;
 	total = (__u32)bpf_ntohs(ip.payload_len) + 40;
 	if (quoted ? total > available : !ip.payload_len && skb->gso_size)
 		total = available;
@@ -331,18 +333,21 @@ static __always_inline int parse_plain(const struct __sk_buff *skb, struct packe
 }
 
 /*
- * Reads the packet whose IP header is at `l3` of the frame into the scratch's `packet`, or with quoted into its
- * `quoted`. Of a quotation 8 bytes of the upper header are enough. Returns PASS or a drop reason. The upper header of a
+ * Reads the packet whose IP header is at `l3` of the frame into the scratch's `packet`. quoted: not 0 if it is one that
+ * an ICMP error quotes; where that error ends, then: it is read into `quoted`. Of a quotation 8 bytes of the upper
+ * header are enough. Returns PASS or a drop reason. The upper header of a
  * FRAGMENT_LATER isn't read.
  */
 __noinline int parse_packet(struct __sk_buff *skb, __u32 l3, __u32 family, __u32 quoted)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
 	struct packet *p;
+	__u32 limit;
 	int rc;
 
 	if (!s)
 		return VPC_DROP_MALFORMED;
+	limit = quoted ? quoted : skb->len;
 	p = quoted ? &s->quoted : &s->packet;
 	__builtin_memset(p, 0, sizeof(*p));
 	p->l3 = l3;
@@ -354,7 +359,7 @@ __noinline int parse_packet(struct __sk_buff *skb, __u32 l3, __u32 family, __u32
 		p->l3 = l3;
 		p->family = (__u8)family;
 	}
-	rc = family == 4 ? parse_ipv4(skb, p, quoted) : parse_ipv6(skb, p, quoted);
+	rc = family == 4 ? parse_ipv4(skb, p, quoted, limit) : parse_ipv6(skb, p, quoted, limit);
 	if (rc || p->fragment == FRAGMENT_LATER)
 		return rc;
 	return parse_l4(skb, p, quoted);

@@ -9,6 +9,13 @@
 
 #include "lib/track.h"
 
+/* No host sends one in fragments, and what it quotes must be judged as the receiver reads it: a fragment behind the
+ * first could bring the rest. */
+static __always_inline int icmp_error_in_fragments(const struct packet *p)
+{
+	return p->icmp_kind == ICMP_ERROR && p->fragment != WHOLE;
+}
+
 /* Looks for the quoted packet's flow under `via`. Returns PASS, AGAIN or a reason. */
 __noinline int related_flow(__u32 which, __u32 via)
 {
@@ -47,7 +54,7 @@ __noinline int related(struct __sk_buff *skb)
 
 	if (!s)
 		return VPC_DROP_ICMP_UNRELATED;
-	if (s->packet.l4 + 8 >= s->packet.end || parse_packet(skb, s->packet.l4 + 8, s->packet.family, 1))
+	if (s->packet.l4 + 8 >= s->packet.end || parse_packet(skb, s->packet.l4 + 8, s->packet.family, s->packet.end))
 		return VPC_DROP_ICMP_UNRELATED;
 	q = &s->quoted;
 	if (q->fragment == FRAGMENT_LATER || q->icmp_kind == ICMP_ERROR || q->icmp_kind == ICMP_REFUSED ||

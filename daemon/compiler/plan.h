@@ -81,6 +81,7 @@ struct vpc_record {
 	uint32_t mtu;
 	struct cidr cidrs[VPC_CIDRS_MAX]; /* both families */
 	uint32_t n_cidrs;
+	bool routed_out; /* its router has routes beyond the VPC: none has before there are gateways */
 	struct vpc_boot_options boot;
 };
 

@@ -233,7 +233,7 @@ static void mask_of(uint8_t plen, void *ret)
 
 void space_of(const struct vpc_record *v, struct vpc_space *ret)
 {
-	*ret = (struct vpc_space){};
+	*ret = (struct vpc_space){.flags = v->routed_out ? VPC_SPACE_ROUTED_OUT : 0};
 	for (uint32_t i = 0; i < v->n_cidrs && i < VPC_CIDRS_MAX; i++) {
 		const struct cidr *c = &v->cidrs[i];
 
@@ -258,6 +258,7 @@ void space_store(struct tables *t, uint32_t number, const struct vpc_space *spac
 
 	store32(&at->n4, 0);
 	store32(&at->n6, 0);
+	store32(&at->flags, space->flags);
 	memcpy(at->cidr4, space->cidr4, sizeof(at->cidr4));
 	memcpy(at->cidr6, space->cidr6, sizeof(at->cidr6));
 	store32(&at->n4, space->n4);

@@ -636,6 +636,26 @@ Test(boot, who_asks_for_the_gateway_is_told_of_the_router_now_and_then)
 	cr_expect_eq(lab_out(l)->data[54], 136, "a neighbour");
 }
 
+/* What lies behind the UDP packet in its IP packet is no part of the message. */
+Test(boot, messages_end_where_udp_says)
+{
+	struct message m = dhcp4_request(3);
+	struct packet_spec spec = {
+		.src = "0.0.0.0", .dst = "255.255.255.255", .dmac = everybody, .proto = IPPROTO_UDP, .raw = m.bytes};
+	size_t n;
+
+	ADD(&m, 255);
+	n = m.n;
+	ADD(&m, 50, 4, 10, 0, 0, 10, 255);
+	m.bytes[n - 1] = 0; /* a pad where the end was: what follows would be read */
+	cr_expect_eq(dhcp4_send(&m, "0.0.0.0", "255.255.255.255", everybody).action, 7);
+	m.bytes[4] = (uint8_t)(n >> 8), m.bytes[5] = (uint8_t)n;
+	spec.raw_length = m.n;
+	cr_expect_eq(lab_send(l, ENI_A, spec).reason, VPC_DROP_UNANSWERED, "asks for no address");
+	m.bytes[4] = 4; /* more than there is */
+	cr_expect_eq(lab_send(l, ENI_A, spec).reason, VPC_DROP_MALFORMED);
+}
+
 /* Whatever stands in a request: it is answered or dropped, and goes nowhere else. */
 Test(boot, requests_with_random_bytes)
 {
@@ -657,6 +677,8 @@ Test(boot, requests_with_random_bytes)
 			m.bytes[8 + (size_t)random() % (m.n - 8)] = (uint8_t)random();
 		if (random() % 4 == 0)
 			m.n = 8 + (size_t)random() % (m.n - 8);
+		if (i % 100 == 0)
+			lab_answers(l);
 		v = six ? dhcp6_send(&m, "fe80::1234") : dhcp4_send(&m, "0.0.0.0", "255.255.255.255", everybody);
 		cr_assert(v.action == 2 || (v.action == 7 && v.mark == (VPC_MARK_ANSWER | ENI_A)), "%u: action %d", i,
 			  v.action);

@@ -295,6 +295,17 @@ struct vpc_host_flows *lab_host_flows(struct lab *l)
 	return l->host_flows;
 }
 
+void lab_answers(struct lab *l)
+{
+	static const uint64_t none[8];
+
+	for (uint32_t i = 0; i < LAB_PORTS_MAX; i++) {
+		uint32_t number = LAB_ENI(i);
+
+		cr_assert_eq(bpf_map_update_elem(bpf_map__fd(l->skel->maps.answer_limit), &number, none, BPF_ANY), 0);
+	}
+}
+
 uint64_t lab_row_packets(struct lab *l, uint32_t row)
 {
 	struct vpc_row_stat stat;

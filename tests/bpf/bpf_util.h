@@ -101,7 +101,9 @@ void lab_stay(void);
 struct datapath_bpf *lab_skel(struct lab *l);
 
 /* --- state --- */
+/* With routes out of it, unless lab_space() says otherwise. */
 void lab_vpc(struct lab *l, uint32_t vpc, const char *cidr4, const char *cidr6);
+struct vpc_space *lab_space(struct lab *l, uint32_t vpc);
 void lab_eni(struct lab *l, const struct eni_spec *spec);
 void lab_addr(struct lab *l, uint32_t vpc, const char *address, uint32_t number);
 void lab_addr_remove(struct lab *l, uint32_t vpc, const char *address);
@@ -194,6 +196,8 @@ unsigned lab_overflow(struct lab *l); /* flows in flow_overflow */
 /* The only or first flow of a table. */
 bool lab_flow(struct lab *l, bool established, struct vpc_flow_key *key, struct vpc_flow *ret);
 bool lab_flow_state(struct lab *l, int state, bool established);
+/* Gives every ENI all its tokens again for what the gateway answers (bpf/lib/answer.h). */
+void lab_answers(struct lab *l);
 /* Makes every flow and fragment look `seconds`, or `ms`, older. */
 void lab_age(struct lab *l, unsigned seconds);
 void lab_age_ms(struct lab *l, uint64_t ms);

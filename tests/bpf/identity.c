@@ -111,13 +111,13 @@ Test(identity, special_addresses)
 		{"::ffff:10.0.0.10", "fd00:1::11", VPC_DROP_SPECIAL_ADDRESS},
 		{"fd00:1::10", "::", VPC_DROP_SPECIAL_ADDRESS},
 		{"fd00:1::10", "fe80::5", VPC_DROP_LINK_LOCAL},
-		{"fd00:1::10", "fe80::1", VPC_DROP_LINK_LOCAL},
+		{"fd00:1::10", "fe80::1", VPC_DROP_GATEWAY_CLOSED},
 		{"fe80::5", "fd00:1::11", VPC_DROP_LINK_LOCAL},
 		{"fd00:1::10", "ff02::1", VPC_DROP_MULTICAST},
 		{"fd00:1::10", "fd00:1::99", VPC_DROP_UNKNOWN_DESTINATION},
 		{"fd00:1::10", "2001:db8::1", 0},
 		{"10.0.0.10", "8.8.8.8", 0},
-		{"10.0.0.10", "10.0.0.1", 0},
+		{"10.0.0.10", "10.0.0.1", VPC_DROP_GATEWAY_CLOSED},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -242,48 +242,4 @@ Test(identity, appliance)
 	lab_eni_row(l, ENI_A)->flags = VPC_ENI_SOURCE_DEST_CHECK;
 	cr_expect_eq(lab_send(l, ENI_A, out).reason, VPC_DROP_FORGED_SOURCE);
 	cr_expect_eq(lab_deliver(l, ENI_A, VPC_MARK_ENI | ENI_B, in).reason, VPC_DROP_WRONG_DESTINATION);
-}
-
-Test(identity, echo_to_the_gateway_needs_no_group)
-{
-	struct packet_spec p = {.src = "10.0.0.10",
-				.dst = "10.0.0.1",
-				.proto = IPPROTO_ICMP,
-				.icmp_type = 8,
-				.icmp_id = 3},
-			   p6 = {.src = "fe80::1234", .dst = "fe80::1", .proto = IPPROTO_ICMPV6, .icmp_type = 128},
-			   back = {.src = "10.0.0.1", .dst = "10.0.0.10", .proto = IPPROTO_ICMP, .icmp_id = 3},
-			   back6 = {.src = "fe80::1", .dst = "fe80::1234", .proto = IPPROTO_ICMPV6, .icmp_type = 129};
-	struct verdict v;
-
-	lab_join(l, ENI_A, true, GROUPS(90)); /* which allows nothing */
-	lab_commit(l);
-	v = lab_send(l, ENI_A, p);
-	cr_expect_eq(v.reason, 0);
-	cr_expect_eq(v.mark, VPC_MARK_ENI | ENI_A);
-	cr_expect_eq(lab_send(l, ENI_A, p6).reason, 0);
-	p6.src = "fd00:1::10";
-	cr_expect_eq(lab_send(l, ENI_A, p6).reason, 0);
-	cr_expect_eq(lab_deliver(l, ENI_A, 0, back).reason, 0);
-	cr_expect_eq(lab_deliver(l, ENI_A, 0, back6).reason, 0);
-	cr_expect_eq(lab_flows(l, false), 0);
-	/* and nothing else */
-	p.icmp_type = 13;
-	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_NO_EGRESS_RULE);
-	p.proto = IPPROTO_UDP;
-	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_NO_EGRESS_RULE);
-	p.proto = IPPROTO_ICMP, p.icmp_type = 8, p.src = "10.0.0.11";
-	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_FORGED_SOURCE);
-	p6.src = "fd00:1::11";
-	cr_expect_neq(lab_send(l, ENI_A, p6).reason, 0);
-	p6.src = "fe80::1";
-	cr_expect_neq(lab_send(l, ENI_A, p6).reason, 0);
-	p6.src = "fe80::1234", p6.dmac = lab_mac(ENI_B);
-	cr_expect_eq(lab_send(l, ENI_A, p6).reason, VPC_DROP_WRONG_DESTINATION);
-	cr_expect_eq(lab_deliver(l, ENI_A, VPC_MARK_ENI | ENI_B, back).reason, VPC_DROP_FORGED_SOURCE);
-	cr_expect_neq(lab_deliver(l, ENI_A, VPC_MARK_ENI | ENI_B, back6).reason, 0);
-	back.icmp_type = 8;
-	cr_expect_eq(lab_deliver(l, ENI_A, 0, back).reason, VPC_DROP_NO_INGRESS_RULE);
-	back6.icmp_type = 128;
-	cr_expect_eq(lab_deliver(l, ENI_A, 0, back6).reason, VPC_DROP_LINK_LOCAL);
 }

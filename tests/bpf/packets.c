@@ -347,6 +347,69 @@ Test(packets, forged_errors)
 	cr_expect_eq(lab_send(l, ENI_B, e).reason, VPC_DROP_ICMP_UNRELATED);
 }
 
+/* B's error about A's flow with B's port 53, as A reads it; what we would read beyond it is not A's to judge. */
+static void expect_error_ends(int family)
+{
+	struct packet_spec mine = family == 4 ? udp4 : udp6, e;
+	struct frame q = built(mine), f;
+	size_t l3 = 14, header = family == 4 ? 20 : 40, upper = l3 + header + 8 + header, length;
+
+	e = error_about(&q, family == 4 ? "10.0.0.11" : "fd00:1::11", family == 4 ? "10.0.0.10" : "fd00:1::10", 0);
+	e.smac = lab_mac(ENI_B), e.dmac = lab_gateway_mac();
+	frame_build(&f, &e);
+	cr_expect_eq(lab_from(l, ENI_B, &f).reason, 0, "IPv%d: the whole of it", family);
+	/* The packet ends within the quotation, the frame goes on. */
+	for (size_t end = l3 + header; end <= upper + 8; end++) {
+		length = end - l3 - (family == 4 ? 0 : header);
+		f.data[family == 4 ? 16 : 18] = (uint8_t)(length >> 8);
+		f.data[family == 4 ? 17 : 19] = (uint8_t)length;
+		cr_expect_eq(lab_from(l, ENI_B, &f).reason,
+			     end == upper + 8				 ? 0
+			     : end < l3 + header + (family == 4 ? 8 : 4) ? VPC_DROP_MALFORMED
+			     : end < l3 + header + 8			 ? VPC_DROP_MALFORMED
+									 : VPC_DROP_ICMP_UNRELATED,
+			     "IPv%d: %zu bytes of it", family, end - l3);
+	}
+}
+
+Test(packets, errors_end_where_the_packet_does)
+{
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, udp4).reason, 0);
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, udp6).reason, 0);
+	expect_error_ends(4);
+	expect_error_ends(6);
+}
+
+/* The second fragment could bring another rest of what is quoted than the one that was judged. */
+Test(packets, errors_in_fragments)
+{
+	struct frame q4 = built(udp4), q6 = built(udp6);
+	struct packet_spec e4 = error_about(&q4, "10.0.0.11", "10.0.0.10", 0),
+			   e6 = error_about(&q6, "fd00:1::11", "fd00:1::10", 0);
+
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, udp4).reason, 0);
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, udp6).reason, 0);
+	for (int again = 0; again < 2; again++) {
+		e4.fragment_id = e6.fragment_id = 77, e4.more_fragments = e6.more_fragments = true;
+		cr_expect_eq(lab_send(l, ENI_B, e4).reason, VPC_DROP_ICMP_UNRELATED);
+		cr_expect_eq(lab_send(l, ENI_B, e6).reason, VPC_DROP_ICMP_UNRELATED);
+		cr_expect_eq(lab_deliver(l, ENI_A, VPC_MARK_ENI | ENI_B, e4).reason, VPC_DROP_ICMP_UNRELATED);
+		cr_expect_eq(lab_deliver(l, ENI_A, VPC_MARK_ENI | ENI_B, e6).reason, VPC_DROP_ICMP_UNRELATED);
+		e4.fragment_offset = e6.fragment_offset = 64, e4.more_fragments = e6.more_fragments = false;
+		cr_expect_eq(lab_send(l, ENI_B, e4).reason, VPC_DROP_FRAGMENT);
+		cr_expect_eq(lab_send(l, ENI_B, e6).reason, VPC_DROP_FRAGMENT);
+		e4.fragment_offset = e6.fragment_offset = 0;
+		/* nor by rules */
+		lab_allow_all(l, SG_A, VPC_INGRESS, 4);
+		lab_allow_all(l, SG_A, VPC_INGRESS, 6);
+		lab_commit(l);
+	}
+	e4.fragment_id = 0;
+	cr_expect_eq(lab_cross(l, ENI_B, ENI_A, e4).reason, 0);
+	e6.fragment_header = true;
+	cr_expect_eq(lab_cross(l, ENI_B, ENI_A, e6).reason, 0, "an atomic fragment is whole");
+}
+
 Test(packets, errors_about_a_cut_flow)
 {
 	struct frame q4 = built(udp4);

@@ -45,6 +45,7 @@ void lab_vpc(struct lab *l, uint32_t vpc, const char *cidr4, const char *cidr6)
 	unsigned plen;
 
 	memset(s, 0, sizeof(*s));
+	s->flags = VPC_SPACE_ROUTED_OUT;
 	if (cidr4) {
 		parse_cidr(cidr4, addr, &plen, false);
 		s->cidr4[0].addr = addr[0];
@@ -77,6 +78,11 @@ const uint8_t *lab_mac(uint32_t number)
 	mac[4] = (uint8_t)(number >> 8);
 	mac[5] = (uint8_t)number;
 	return mac;
+}
+
+struct vpc_space *lab_space(struct lab *l, uint32_t vpc)
+{
+	return &l->space[vpc];
 }
 
 bool lab_fast_path(void)

@@ -27,11 +27,6 @@ static bool is_echo_request(const struct tuple *t)
 	return tuple_is_icmp(t) && t->type == (t->family == 4 ? 8 : 128);
 }
 
-static bool is_echo_reply(const struct tuple *t)
-{
-	return tuple_is_icmp(t) && t->type == (t->family == 4 ? 0 : 129);
-}
-
 static bool owns(const struct naive_eni *e, const struct address *a)
 {
 	for (unsigned i = 0; i < e->n_addrs; i++)
@@ -52,14 +47,14 @@ struct naive_verdict naive_out(struct naive *n, int eni, const struct packet *p)
 	if (!owns(e, &p->t.src) && e->check)
 		return DROP("the source address is not the sender's");
 	gateway = address_is_gateway(&n->now, e->subnet, p->t.family, &p->t.dst);
-	if (gateway && is_echo_request(&p->t))
-		return PASS("echo to the gateway");
+	if (gateway)
+		return is_echo_request(&p->t) && owns(e, &p->t.src) ? PASS("echo to the gateway, which answers it")
+								    : DROP("the gateway answers nothing else");
 	if (is_special(p->t.family, &p->t.dst))
 		return DROP("a special destination address");
 	if (owns(e, &p->t.dst))
 		return DROP("its own address");
-	/* What else goes to the gateway's IPv4 address is judged as going outside: the router drops it. */
-	if (!gateway && naive_in_vpc(&n->now, e->vpc, p->t.family, &p->t.dst) &&
+	if (naive_in_vpc(&n->now, e->vpc, p->t.family, &p->t.dst) &&
 	    naive_eni_by_address(&n->now, e->vpc, &p->t.dst) < 0)
 		return DROP("nobody has that address");
 	return naive_judge(n, e->vpc, owns(e, &p->t.src) ? -1 : eni * 2, p);
@@ -73,8 +68,6 @@ struct naive_verdict naive_in(struct naive *n, int eni, int from, bool judged, c
 	if (!owns(e, &p->t.dst) && e->check)
 		return DROP("the destination address is not the receiver's");
 	gateway = from == FROM_GATEWAY && address_is_gateway(&n->now, e->subnet, p->t.family, &p->t.src);
-	if (gateway && is_echo_reply(&p->t))
-		return owns(e, &p->t.dst) ? PASS("the gateway's echo reply") : DROP("an echo reply to somebody else");
 	if (gateway && tuple_is_error(&p->t))
 		return naive_judge_error(n, e->vpc, -1, p);
 	/* What else the gateway's IPv4 address sends is judged as coming from outside. */

@@ -100,6 +100,16 @@ static enum world_result broken_redirect(struct world *w, const struct naive_eni
 	return WORLD_MISMATCH;
 }
 
+/* The port answered the packet, which goes nowhere: with an echo reply of the gateway, or by telling why it is dropped.
+ */
+static enum world_result answered(struct world *w, const struct naive_eni *e, const struct packet *p,
+				  struct naive_verdict wanted)
+{
+	if (!address_is_gateway(&w->naive.now, e->subnet, p->t.family, &p->t.dst))
+		return compare(w, "out", e, TC_ACT_SHOT, wanted);
+	return compare(w, "out", e, TC_ACT_OK, wanted);
+}
+
 static enum world_result send(struct world *w, int eni, struct packet *p)
 {
 	const struct naive_state *s = &w->naive.now;
@@ -118,6 +128,8 @@ static enum world_result send(struct world *w, int eni, struct packet *p)
 		choose_way(w, s->enis[to].number);
 	verdict = run_program(tables_prog_from_workload(w->tables), p, &a);
 	wanted = naive_out(&w->naive, eni, p);
+	if (verdict == TC_ACT_REDIRECT && a.mark == (VPC_MARK_ANSWER | e->number))
+		return answered(w, e, p, wanted);
 	r = compare(w, "out", e, verdict, wanted);
 	/* straight to the workload: its port's program is not asked, so this verdict must be that one's, too */
 	if (r == WORLD_SAME && verdict == TC_ACT_REDIRECT)

@@ -147,6 +147,8 @@ static enum world_result prepare(struct world *w)
 		return broken(w, "model_txn_deltas", &error);
 	if (compile_delta(w->model, "model-test", deltas, n, &plan, &error) < 0)
 		return broken(w, "compile_delta", &error);
+	for (size_t i = 0; i < plan.n_vpcs; i++) /* the model's packets leave their VPC, too */
+		plan.vpcs[i].after.routed_out = plan.vpcs[i].has_after;
 	if (prepare_plan(w, &plan, &error) < 0)
 		return broken(w, "tables_prepare", &error);
 	w->phase = WORLD_PREPARED;

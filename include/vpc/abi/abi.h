@@ -34,7 +34,7 @@
 #define VPC_BRIDGE_FIRST 0x100000u
 
 #define VPC_GROUPS_PER_ENI   16
-#define VPC_DROP_REASONS_MAX 32 /* stride of the drop counters */
+#define VPC_DROP_REASONS_MAX 64 /* stride of the drop counters */
 
 enum vpc_drop_reason {
 #define DROP(symbol, label, text) VPC_DROP_##symbol,
@@ -85,14 +85,18 @@ struct vpc_cidr6 {
 	__be32 mask[4];
 };
 /* The address space of a VPC: an address inside it that no ENI has is an unknown destination. Unused entries have n
- * below them. Not versioned: it decides no verdict but the reason of a drop. */
+ * below them. Not versioned: it decides no verdict but the reason of a drop, and what has no route is dropped by the
+ * router too. */
+#define VPC_SPACE_ROUTED_OUT 1u /* the router has routes beyond the VPC; without: there is no way out (no_route) */
 struct vpc_space {
 	__u32 n4;
 	__u32 n6;
+	__u32 flags; /* VPC_SPACE_… */
+	__u32 pad;
 	struct vpc_cidr4 cidr4[VPC_CIDRS_MAX];
 	struct vpc_cidr6 cidr6[VPC_CIDRS_MAX];
 };
-_Static_assert(sizeof(struct vpc_space) == 328, "vpc_space");
+_Static_assert(sizeof(struct vpc_space) == 336, "vpc_space");
 
 /* --- eni: array by ENI number (= ifindex of its port), mmapable --------------------------------------------------- */
 

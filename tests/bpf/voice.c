@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the gateway says, and to whom: a workload borrows nobody's voice. Everything that is answered is answered at the
+ * asker's own port, so often, and from its own addresses; what the router would have nowhere to send is dropped with a
+ * reason (P7, P9).
+ */
+#include "bpf_util.h"
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct lab *l;
+
+static void setup(void)
+{
+	l = lab_usual();
+}
+
+static void teardown(void)
+{
+	lab_close(l);
+}
+
+TestSuite(voice, .init = setup, .fini = teardown);
+
+/* The link-local address that follows from the ENI's MAC. */
+static const char *link_local(uint32_t number)
+{
+	static char text[2][INET6_ADDRSTRLEN];
+	static unsigned turn;
+	const uint8_t *m = lab_mac(number);
+
+	turn ^= 1;
+	snprintf(text[turn], sizeof(text[turn]), "fe80::%x:%xff:fe%02x:%x", (m[0] ^ 2) << 8 | m[1], m[2], m[3],
+		 m[4] << 8 | m[5]);
+	return text[turn];
+}
+
+static struct packet_spec ping(const char *src, const char *dst)
+{
+	bool six = strchr(src, ':');
+
+	return (struct packet_spec){.src = src,
+				    .dst = dst,
+				    .proto = six ? IPPROTO_ICMPV6 : IPPROTO_ICMP,
+				    .icmp_type = six ? 128 : 8,
+				    .icmp_id = 3,
+				    .payload = 16};
+}
+
+static uint32_t sum_words(const uint8_t *p, size_t n, uint32_t sum)
+{
+	for (size_t i = 0; i < n; i++)
+		sum += i & 1 ? p[i] : (uint32_t)p[i] << 8;
+	return sum;
+}
+
+static bool sum_is_right(uint32_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum == 0xffff;
+}
+
+/* The frame that came out is for its sender, whole, from `src` to `dst`, and all its checksums are right. */
+static void expect_answer(const char *what, const char *src, const char *dst, size_t length)
+{
+	const struct frame *f = lab_out(l);
+	bool six = strchr(src, ':');
+	size_t header = six ? 40 : 20;
+	uint8_t address[2][16];
+
+	inet_pton(six ? AF_INET6 : AF_INET, src, address[0]);
+	inet_pton(six ? AF_INET6 : AF_INET, dst, address[1]);
+	cr_expect_eq(f->length, length, "%s: %zu bytes", what, f->length);
+	cr_expect_arr_eq(f->data, lab_mac(ENI_A), 6, "%s", what);
+	cr_expect_arr_eq(f->data + 6, lab_gateway_mac(), 6, "%s", what);
+	cr_expect_arr_eq(f->data + (six ? 22 : 26), address[0], six ? 16 : 4, "%s: source", what);
+	cr_expect_arr_eq(f->data + (six ? 38 : 30), address[1], six ? 16 : 4, "%s: destination", what);
+	cr_expect_eq(f->data[six ? 21 : 22], 64, "%s: hops", what);
+	if (!six) {
+		cr_expect(sum_is_right(sum_words(f->data + 14, 20, 0)), "%s: header", what);
+		cr_expect(sum_is_right(sum_words(f->data + 34, f->length - 34, 0)), "%s: checksum", what);
+		return;
+	}
+	cr_expect(sum_is_right(sum_words(f->data + 54, f->length - 54,
+					 sum_words(f->data + 22, 32, (uint32_t)(f->length - 14 - header) + 58))),
+		  "%s: checksum", what);
+}
+
+static void expect_echo(const char *src, const char *gateway)
+{
+	struct packet_spec p = ping(src, gateway);
+	struct verdict v = lab_send(l, ENI_A, p);
+	bool six = strchr(src, ':');
+
+	cr_assert_eq(v.action, 7, "%s: reason %d", src, v.reason);
+	cr_expect_eq(v.mark, VPC_MARK_ANSWER | ENI_A);
+	expect_answer(src, gateway, src, (size_t)14 + (six ? 40 : 20) + 8 + 16);
+	cr_expect_eq(lab_out(l)->data[six ? 54 : 34], six ? 129 : 0);
+	cr_expect_eq(lab_to(l, ENI_A, v.mark, lab_out(l)).action, 0);
+}
+
+Test(voice, echo_is_answered_at_the_port_from_own_addresses)
+{
+	lab_join(l, ENI_A, true, GROUPS(90)); /* which allows nothing */
+	lab_commit(l);
+	expect_echo("10.0.0.10", "10.0.0.1");
+	expect_echo("fd00:1::10", "fe80::1");
+	expect_echo(link_local(ENI_A), "fe80::1");
+	cr_expect_eq(lab_flows(l, false), 0);
+	cr_expect_eq(lab_packets(l, ENI_A, true), 0, "nothing of it is carried");
+}
+
+Test(voice, echo_in_the_name_of_another)
+{
+	const char *others[] = {"10.0.0.11",	   "10.0.0.99",	 "192.0.2.1", "fd00:1::11",
+				link_local(ENI_B), "fe80::1234", "fe80::1",   "fe80:1::1"};
+
+	for (unsigned appliance = 0; appliance < 2; appliance++) {
+		lab_eni_row(l, ENI_A)->flags = appliance ? 0 : VPC_ENI_SOURCE_DEST_CHECK;
+		for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+			struct packet_spec p = ping(others[i], strchr(others[i], ':') ? "fe80::1" : "10.0.0.1");
+
+			cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_FORGED_SOURCE, "%s", others[i]);
+			p.fragment_id = 7, p.more_fragments = true;
+			cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_FORGED_SOURCE, "%s", others[i]);
+			p.fragment_offset = 24, p.more_fragments = false;
+			cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_FORGED_SOURCE, "%s", others[i]);
+		}
+	}
+	cr_expect_eq(lab_packets(l, ENI_A, true), 0, "the router hears nothing of it");
+}
+
+/* And what the router itself would answer is let in by nobody. */
+Test(voice, echo_replies_of_the_router_are_refused)
+{
+	struct packet_spec back = {.src = "10.0.0.1", .dst = "10.0.0.10", .proto = IPPROTO_ICMP, .icmp_id = 3},
+			   back6 = {.src = "fe80::1",
+				    .dst = link_local(ENI_A),
+				    .proto = IPPROTO_ICMPV6,
+				    .icmp_type = 129};
+
+	lab_send(l, ENI_A, ping("10.0.0.10", "10.0.0.1"));
+	cr_expect_eq(lab_deliver(l, ENI_A, 0, back).reason, VPC_DROP_NO_FLOW);
+	cr_expect_eq(lab_deliver(l, ENI_A, 0, back6).reason, VPC_DROP_LINK_LOCAL);
+	back6.dst = "fd00:1::10";
+	cr_expect_eq(lab_deliver(l, ENI_A, 0, back6).reason, VPC_DROP_LINK_LOCAL);
+	cr_expect_eq(lab_deliver(l, ENI_A, VPC_MARK_ENI | ENI_B, back).reason, VPC_DROP_FORGED_SOURCE);
+	cr_expect_eq(lab_deliver(l, ENI_A, VPC_MARK_ANSWER | ENI_B, back).reason, VPC_DROP_NO_FLOW);
+	back.icmp_type = 8;
+	cr_expect_eq(lab_deliver(l, ENI_A, 0, back).reason, VPC_DROP_NO_INGRESS_RULE);
+	lab_allow_all(l, SG_A, VPC_INGRESS, 4);
+	lab_commit(l);
+	cr_expect_eq(lab_deliver(l, ENI_A, 0, back).reason, 0);
+	back.src = "10.0.0.10", back.dst = "10.0.0.1", back.icmp_type = 0;
+	cr_expect_eq(lab_send(l, ENI_A, back).reason, VPC_DROP_GATEWAY_CLOSED, "it asks nothing");
+	back6.icmp_type = 128;
+	cr_expect_eq(lab_deliver(l, ENI_A, 0, back6).reason, VPC_DROP_LINK_LOCAL);
+}
+
+/* ping -6 -s 3000 fe80::1 */
+Test(voice, echo_in_fragments)
+{
+	static const char *const pairs[][2] = {{"10.0.0.10", "10.0.0.1"}, {"fd00:1::10", "fe80::1"}};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct packet_spec p = ping(pairs[i][0], pairs[i][1]);
+		size_t header = i ? 14 + 40 + 8 : 14 + 20;
+		uint8_t tail[32];
+
+		p.fragment_id = 9, p.more_fragments = true, p.payload = 1000;
+		cr_expect_eq(lab_send(l, ENI_A, p).action, 7);
+		cr_expect_eq(lab_out(l)->data[header], i ? 129 : 0);
+		p.fragment_offset = 1008, p.more_fragments = false, p.payload = sizeof(tail);
+		cr_expect_eq(lab_send(l, ENI_A, p).action, 7);
+		cr_expect_eq(lab_out(l)->length, header + sizeof(tail));
+		cr_expect_eq(lab_out(l)->data[i ? 21 : 22], 64);
+		p.fragment_id = 10;
+		cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_FRAGMENT, "its first one was not seen");
+	}
+}
+
+Test(voice, what_lies_behind_an_echo_is_not_sent_back)
+{
+	struct packet_spec p = ping("10.0.0.10", "10.0.0.1");
+	struct frame f;
+
+	p.smac = lab_mac(ENI_A), p.dmac = lab_gateway_mac();
+	frame_build(&f, &p);
+	f.length += 500;
+	cr_expect_eq(lab_from(l, ENI_A, &f).action, 7);
+	expect_answer("with bytes behind it", "10.0.0.1", "10.0.0.10", 14 + 20 + 8 + 16);
+}
+
+/* ND, RS and DHCPv6 from the link-local address that is by its form another MAC's; a random one is a workload's own. */
+Test(voice, link_local_addresses_of_others)
+{
+	struct {
+		uint8_t type, code;
+		uint16_t checksum;
+		uint32_t flags;
+		uint8_t target[16];
+	} m = {.type = 135};
+	struct packet_spec p = {.dst = "fe80::1",
+				.proto = IPPROTO_ICMPV6,
+				.ttl = 255,
+				.raw = &m,
+				.raw_length = sizeof(m)},
+			   dhcp = {.dst = "ff02::1:2",
+				   .proto = IPPROTO_UDP,
+				   .sport = 546,
+				   .dport = 547,
+				   .payload = 40,
+				   .dmac = (const uint8_t *)"\x33\x33\0\1\0\2"};
+
+	inet_pton(AF_INET6, "fe80::1", m.target);
+	p.src = link_local(ENI_A);
+	cr_expect_eq(lab_send(l, ENI_A, p).action, 7);
+	p.src = "fe80::9d3e:1f2:77a0:5be1";
+	cr_expect_eq(lab_send(l, ENI_A, p).action, 7);
+	p.src = dhcp.src = link_local(ENI_B);
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_FORGED_ND);
+	m.type = 136;
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_FORGED_ND);
+	m.type = 133, p.raw_length = 8;
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_FORGED_ND);
+	p.src = link_local(ENI_A);
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_UNANSWERED, "there is no template");
+}
+
+/* So much in a second, by any of its ways; another ENI's is its own. */
+Test(voice, answers_are_limited)
+{
+	struct packet_spec echo = ping("10.0.0.10", "10.0.0.1"), theirs = ping("10.0.0.11", "10.0.0.1");
+	unsigned n[2] = {0};
+	struct frame arp = {.length = 60};
+
+	memset(arp.data, 0xff, 6);
+	memcpy(arp.data + 6, lab_mac(ENI_A), 6);
+	memcpy(arp.data + 12, (const uint8_t[]){8, 6, 0, 1, 8, 0, 6, 4, 0, 1}, 10);
+	memcpy(arp.data + 22, lab_mac(ENI_A), 6);
+	inet_pton(AF_INET, "10.0.0.10", arp.data + 28);
+	inet_pton(AF_INET, "10.0.0.1", arp.data + 38);
+	for (unsigned i = 0; i < 4000; i++)
+		n[0] += lab_send(l, ENI_A, echo).action == 7;
+	cr_expect_geq(n[0], 1000);
+	cr_expect_leq(n[0], 2000, "%u echoes", n[0]);
+	cr_expect_eq(lab_drops(l, ENI_A, VPC_DROP_RATE_LIMITED), 4000 - n[0]);
+	cr_expect_eq(lab_from(l, ENI_A, &arp).action, 7, "who pings too much keeps its gateway");
+	cr_expect_eq(lab_send(l, ENI_B, theirs).action, 7);
+	for (unsigned i = 0; i < 4000; i++)
+		n[1] += lab_from(l, ENI_A, &arp).action == 7;
+	cr_expect_geq(n[1], 1000 - 1);
+	cr_expect_leq(n[1], 2000, "%u of ARP", n[1]);
+	lab_answers(l);
+	cr_expect_eq(lab_send(l, ENI_A, echo).action, 7);
+}
+
+/* --- where the router would have nowhere to send to --- */
+
+Test(voice, without_a_route_there_is_a_reason)
+{
+	struct packet_spec p = {.src = "10.0.0.10", .proto = IPPROTO_TCP, .sport = 7, .dport = 22, .tcp_flags = 2};
+
+	lab_space(l, 1)->flags = 0;
+	p.dst = "8.8.8.8";
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_NO_ROUTE);
+	p.dst = "10.0.0.1";
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_GATEWAY_CLOSED);
+	p.proto = IPPROTO_ICMP, p.icmp_type = 13;
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_GATEWAY_CLOSED);
+	p.src = "fd00:1::10", p.dst = "2001:db8::1", p.proto = IPPROTO_UDP;
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_NO_ROUTE);
+	p.dst = "fe80::1";
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_GATEWAY_CLOSED);
+	p.src = link_local(ENI_A);
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_GATEWAY_CLOSED);
+	p.src = link_local(ENI_B);
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_FORGED_SOURCE);
+	cr_expect_eq(lab_flows(l, false) + lab_flows(l, true), 0, "none of it was opened");
+	cr_expect_eq(lab_packets(l, ENI_A, true), 0);
+	lab_space(l, 1)->flags = VPC_SPACE_ROUTED_OUT;
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_FORGED_SOURCE);
+	p.src = "fd00:1::10", p.dst = "2001:db8::1";
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
+}
