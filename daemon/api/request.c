@@ -68,7 +68,8 @@ void request_on_completed(void *cls, struct MHD_Connection *connection, void **c
 {
 	struct request *r = *context;
 
-	(void)cls, (void)connection, (void)code;
+	(void)code;
+	server_client_is(connection, cls, CLIENT_IDLE);
 	if (!r)
 		return;
 	*context = NULL;
@@ -236,6 +237,7 @@ static enum MHD_Result queue(struct request *r)
 	struct MHD_Response *response = TAKE_PTR(r->response);
 	enum MHD_Result result = MHD_queue_response(r->connection, r->status, response);
 
+	server_client_is(r->connection, r->server, r->streams ? CLIENT_SERVED : CLIENT_RECEIVING);
 	MHD_destroy_response(response);
 	return result;
 }
@@ -258,6 +260,7 @@ enum MHD_Result request_on_access(void *cls, struct MHD_Connection *connection, 
 		if (!r)
 			return MHD_NO;
 		*context = r;
+		server_client_is(connection, r->server, CLIENT_SENDING);
 		if (r->error.code == VPC_E_OK || !waits_for_continue(r))
 			return MHD_YES;
 		/* The client asked before it sends: it needn't. */
@@ -270,6 +273,7 @@ enum MHD_Result request_on_access(void *cls, struct MHD_Connection *connection, 
 		return r->seen_bytes > DISCARD_MAX_BYTES ? MHD_NO : MHD_YES;
 	}
 	if (!r->dispatched) {
+		server_client_is(connection, r->server, CLIENT_SERVED);
 		dispatch(r);
 		if (!r->answered) {
 			r->suspended = true;

@@ -48,6 +48,7 @@ struct request {
 	bool dispatched;
 	bool answered; /* a reply was given, or at least tried */
 	bool suspended;
+	bool streams; /* the reply goes on until the client goes */
 	unsigned references;
 	struct request *prev, *next; /* of the api */
 };

@@ -12,6 +12,9 @@
 
 #include <vpc/cleanup.h>
 
+#include "api/clients.h"
+
+struct MHD_Connection;
 struct api;
 struct server;
 
@@ -24,6 +27,9 @@ DEFINE_CLEANUP(struct server *, server_free);
 
 /* Runs libmicrohttpd soon: after a connection was resumed. Safe from anywhere on the loop's thread. */
 void server_kick(struct server *s);
+
+/* What the connection is doing now, for its limits of time. */
+void server_client_is(struct MHD_Connection *connection, struct server *s, enum client_state state);
 
 struct api *server_api(struct server *s);
 bool server_read_only(const struct server *s);

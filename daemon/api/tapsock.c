@@ -13,6 +13,7 @@
 #define CLIENTS_MAX	  64
 #define CLIENTS_OF_A_USER 8
 #define TIMEOUT_US	  5000000ull
+#define ACCEPT_PAUSE_US	  100000
 #define NO_GROUP	  ((gid_t)-1)
 
 /* An opening that the engine has in hand. Outlives the client, who may go away meanwhile. */
@@ -38,6 +39,7 @@ struct tapsock {
 	struct unix_socket socket;
 	gid_t gid;
 	sd_event_source *source;
+	sd_event_source *resume; /* timer: accept again */
 	struct tap_client *clients;
 };
 
@@ -331,10 +333,25 @@ static int on_connection(sd_event_source *source, int listening, uint32_t events
 	_cleanup_close_ int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct caller caller = {0};
 
-	(void)source, (void)events;
+	(void)events;
+	if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+		/* No descriptor or no memory: the socket stays readable, so it isn't looked at for a while. */
+		sd_event_source_set_enabled(source, SD_EVENT_OFF);
+		sd_event_source_set_time_relative(t->resume, ACCEPT_PAUSE_US);
+		sd_event_source_set_enabled(t->resume, SD_EVENT_ONESHOT);
+		return 0;
+	}
 	if (fd >= 0 && read_caller(fd, &caller) == 0 && has_room(t, caller.uid) && client_new(t, fd, &caller) >= 0)
 		(void)TAKE_FD(fd);
 	return 0;
+}
+
+static int on_resume(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct tapsock *t = userdata;
+
+	(void)source, (void)usec;
+	return sd_event_source_set_enabled(t->source, SD_EVENT_ON);
 }
 
 int tapsock_new(struct api *a, const char *run_dir, struct tapsock **ret, struct vpc_error *reterr)
@@ -356,6 +373,10 @@ int tapsock_new(struct api *a, const char *run_dir, struct tapsock **ret, struct
 	if (r < 0)
 		return r;
 	r = sd_event_add_io(a->event, &t->source, t->socket.fd, EPOLLIN, on_connection, t);
+	if (r >= 0)
+		r = sd_event_add_time(a->event, &t->resume, CLOCK_MONOTONIC, 0, 1000, on_resume, t);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(t->resume, SD_EVENT_OFF);
 	if (r < 0)
 		return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, "socket", "%s: %s", path, strerror(-r));
 	*ret = TAKE_PTR(t);
@@ -375,6 +396,7 @@ void tapsock_free(struct tapsock *t)
 	while (t->clients)
 		client_free(t->clients);
 	sd_event_source_disable_unref(t->source);
+	sd_event_source_disable_unref(t->resume);
 	socket_clear(&t->socket);
 	free(t);
 }

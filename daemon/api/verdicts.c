@@ -15,6 +15,9 @@
 #include "api/server.h"
 
 #define STREAMS_MAX	  32
+/* Of users other than root: together, and each. */
+#define STREAMS_OTHERS	  24
+#define STREAMS_A_USER	  8
 #define BUFFER_SIZE	  (256 << 10)
 #define READ_BLOCK_SIZE	  (16 << 10)
 #define LOST_RESERVE_SIZE 64 /* room for the line that tells of the loss */
@@ -24,6 +27,7 @@ struct verdict_stream {
 	struct server *server;
 	struct MHD_Connection *connection;
 	struct verdict_listener *listener;
+	uid_t uid;
 	sd_event_source *hangup;
 	char *buffer; /* BUFFER_SIZE; start ≤ i < end is to be sent */
 	size_t start, end;
@@ -219,6 +223,27 @@ static int listen_and_watch(const struct request *r, struct verdict_stream *s, b
 	return n < 0 ? n : 0;
 }
 
+static int check_limits(const struct request *r, struct vpc_error *reterr)
+{
+	uid_t uid = request_caller(r).uid;
+	const struct verdict_stream *s;
+	size_t others = 0, same = 0;
+
+	DL_FOREACH (r->api->streams, s) {
+		others += s->uid != 0;
+		same += s->uid == uid;
+	}
+	if (r->api->n_streams >= STREAMS_MAX)
+		return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
+				     "streams of verdicts: the limit is %d, asked for %zu", STREAMS_MAX,
+				     r->api->n_streams + 1);
+	if (uid != 0 && (same >= STREAMS_A_USER || others >= STREAMS_OTHERS))
+		return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
+				     "streams of verdicts: the limit is %d for a user and %d for all but root",
+				     STREAMS_A_USER, STREAMS_OTHERS);
+	return 0;
+}
+
 static int stream_make(struct request *r, struct verdict_stream **ret, struct vpc_error *reterr)
 {
 	_cleanup_(stream_freep) struct verdict_stream *s = NULL;
@@ -232,10 +257,9 @@ static int stream_make(struct request *r, struct verdict_stream **ret, struct vp
 	n = read_eni(r, &eni, reterr);
 	if (n < 0)
 		return n;
-	if (r->api->n_streams >= STREAMS_MAX)
-		return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
-				     "streams of verdicts: the limit is %d, asked for %zu", STREAMS_MAX,
-				     r->api->n_streams + 1);
+	n = check_limits(r, reterr);
+	if (n < 0)
+		return n;
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return vpc_error_oom(reterr);
@@ -245,6 +269,7 @@ static int stream_make(struct request *r, struct verdict_stream **ret, struct vp
 	s->api = r->api;
 	s->server = r->server;
 	s->connection = r->connection;
+	s->uid = request_caller(r).uid;
 	n = listen_and_watch(r, s, drops, eni, reterr);
 	if (n < 0)
 		return n;
@@ -266,6 +291,7 @@ void handle_verdicts(struct request *r)
 	if (response) {
 		DL_APPEND(r->api->streams, s);
 		r->api->n_streams++;
+		r->streams = true;
 		s = NULL; /* on_free's */
 	}
 	request_reply(r, 200, r->route->content_type, response);

@@ -39,8 +39,8 @@
 	}                                 \
 	struct vpc_allow_semicolon
 
-/* Where descriptors go that there may be thousands of: a library that waits by select() can't have one above FD_SETSIZE,
- * so the numbers below are kept for what is opened for a moment. */
+/* Where descriptors go that there may be thousands of: a library that waits by select() can't have one above
+ * FD_SETSIZE, so the numbers below are kept for what is opened for a moment. */
 #define FD_HIGH 1024
 
 /* Moves a descriptor up there; what it was is closed. Where there is no room it stays. Negative: returned as it is. */
