@@ -182,7 +182,7 @@ bool engine_attach_hurry(struct engine *e)
 
 static int checkpoint_run(void *data)
 {
-	return store_checkpoint(((struct engine *)data)->state_dir);
+	return store_checkpoint(((struct engine *)data)->store);
 }
 
 static void checkpoint_done(void *data, int result)

@@ -197,7 +197,7 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	r = worker_new(e->event, &e->worker);
 	if (r < 0)
 		return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, NULL, "cannot start a thread: %s", strerror(-r));
-	r = store_open(config->state_dir, &e->store, reterr);
+	r = store_open(config->state_dir, false, &e->store, reterr);
 	if (r < 0)
 		return r;
 	/* The tables say what memory allows before the model holds itself to it. */
@@ -237,11 +237,7 @@ void engine_free(struct engine *e)
 	net_free(e->net);
 	tables_close(e->tables);
 	model_free(e->model);
-	if (e->store) {
-		store_close(e->store);
-		if (e->uncheckpointed)
-			store_checkpoint(e->state_dir);
-	}
+	store_close(e->store);
 	free(e->retire); /* a start retires what is dead */
 	free(e->due);
 	port_retries_clear(e);

@@ -136,7 +136,16 @@ int txn_commit(struct txn *t, struct vpc_error *reterr)
 			return vpc_error_oom(reterr);
 		reply = reply_to_keep(t, text);
 	}
-	r = store_commit(t->e->store, revision, writes.write, writes.n, reply.key ? &reply : NULL, meta, n_meta,
+	r = store_commit(t->e->store,
+			 &(struct store_batch){
+				 .revision = revision,
+				 .writes = writes.write,
+				 .n_writes = writes.n,
+				 .replies = &reply,
+				 .n_replies = reply.key ? 1 : 0,
+				 .meta = meta,
+				 .n_meta = n_meta,
+			 },
 			 reterr);
 	if (r == 0)
 		t->e->rules_reserved = reserved;
@@ -155,6 +164,10 @@ void txn_keep_reply(struct txn *t)
 		return;
 	text = reply_text(t);
 	reply = reply_to_keep(t, text);
-	if (!text || store_keep_reply(t->e->store, &reply, &error) < 0)
+	if (!text || store_commit(t->e->store,
+				  &(struct store_batch){.revision = store_revision(t->e->store),
+							.replies = &reply,
+							.n_replies = 1},
+				  &error) < 0)
 		log_warning("the kept reply of '%s' lacks its time", t->request->idempotency_key);
 }

@@ -9,7 +9,7 @@
 
 #include "store/store_internal.h"
 
-#define BUSY_MS 5000
+#define OPEN_BUSY_MS 5000
 
 static const char *const statement_sql[] = {
 #define STATEMENT(symbol, sql) [STORE_##symbol] = sql,
@@ -114,7 +114,27 @@ static int make_file(const char *state_dir, const char *path, struct vpc_error *
 	return -EIO;
 }
 
-static int open_database(struct store *s, struct vpc_error *reterr)
+static int prepare_statements(struct store *s, struct vpc_error *reterr)
+{
+	for (size_t i = 0; i < STORE_STATEMENT_COUNT; i++)
+		if (sqlite3_prepare_v3(s->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->statements[i],
+				       NULL) != SQLITE_OK)
+			return store_fail(s, "prepare a statement for", reterr);
+	return 0;
+}
+
+static void disconnect(struct store *s)
+{
+	for (size_t i = 0; i < STORE_STATEMENT_COUNT; i++) {
+		sqlite3_finalize(s->statements[i]);
+		s->statements[i] = NULL;
+	}
+	sqlite3_close_v2(s->db);
+	s->db = NULL;
+	s->wal_frames = 0;
+}
+
+static int connect(struct store *s, struct vpc_error *reterr)
 {
 	static const char pragmas[] = "PRAGMA locking_mode = normal;"
 				      "PRAGMA journal_mode = WAL;"
@@ -126,22 +146,52 @@ static int open_database(struct store *s, struct vpc_error *reterr)
 
 	if (sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
 		return s->db ? store_fail(s, "open", reterr) : vpc_error_oom(reterr);
-	sqlite3_busy_timeout(s->db, BUSY_MS);
-	/* Last close would checkpoint: that is the worker's, and a stop shall be quick. */
+	sqlite3_busy_timeout(s->db, OPEN_BUSY_MS);
+	/* Who closes last would checkpoint, after an error too. */
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	if (sqlite3_exec(s->db, pragmas, NULL, NULL, NULL) != SQLITE_OK)
 		return store_fail(s, "read", reterr);
-	return 0;
+	return store_wal_configure(s, reterr);
 }
 
-static int prepare_statements(struct store *s, struct vpc_error *reterr)
+static int connect_again(struct store *s, bool new_log, struct vpc_error *reterr)
 {
-	for (size_t i = 0; i < STORE_STATEMENT_COUNT; i++)
-		if (sqlite3_prepare_v3(s->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->statements[i],
-				       NULL) != SQLITE_OK)
-			return store_fail(s, "prepare a statement for", reterr);
-	return 0;
+	struct store_totals totals;
+	int r = new_log ? 0 : store_files_check(s, reterr); /* SQLite would make what is missing */
+
+	if (r == 0)
+		r = connect(s, reterr);
+	if (r == 0)
+		r = prepare_statements(s, reterr);
+	if (r == 0)
+		r = store_state_read(s, &totals, reterr);
+	if (r == 0)
+		r = store_files_note(s, reterr);
+	if (r < 0)
+		return r;
+	if (totals.revision == s->totals.revision && totals.digest == s->totals.digest)
+		return 0;
+	vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL,
+		      "%s is at revision %llu, and was left at %llu: somebody else wrote to it", s->path,
+		      (unsigned long long)totals.revision, (unsigned long long)s->totals.revision);
+	return -EIO;
+}
+
+int store_reconnect(struct store *s, bool void_log, struct vpc_error *reterr)
+{
+	int r;
+
+	/* The other connection shares SQLite's view of the locks with this one. */
+	pthread_mutex_lock(&s->checkpointing);
+	disconnect(s);
+	if (void_log)
+		store_wal_void(s);
+	r = connect_again(s, void_log, reterr);
+	if (r < 0)
+		disconnect(s);
+	pthread_mutex_unlock(&s->checkpointing);
+	return r < 0 ? -EIO : 0;
 }
 
 static int count_replies(struct store *s, struct vpc_error *reterr)
@@ -155,25 +205,10 @@ static int count_replies(struct store *s, struct vpc_error *reterr)
 	return 0;
 }
 
-int store_open(const char *state_dir, struct store **ret, struct vpc_error *reterr)
+static int open_checked(struct store *s, const char *state_dir, bool accept, struct vpc_error *reterr)
 {
-	_cleanup_(store_closep) struct store *s = calloc(1, sizeof(*s));
-	int r;
+	int r = connect(s, reterr);
 
-	if (!s)
-		return vpc_error_oom(reterr);
-	s->lock_fd = -1;
-	if (asprintf(&s->path, "%s/" STORE_FILE, state_dir) < 0) {
-		s->path = NULL;
-		return vpc_error_oom(reterr);
-	}
-	r = make_folder(state_dir, reterr);
-	if (r == 0)
-		r = take_lock(state_dir, &s->lock_fd, reterr);
-	if (r == 0)
-		r = make_file(state_dir, s->path, reterr);
-	if (r == 0)
-		r = open_database(s, reterr);
 	if (r == 0)
 		r = store_schema_prepare(s, reterr);
 	if (r == 0)
@@ -183,20 +218,60 @@ int store_open(const char *state_dir, struct store **ret, struct vpc_error *rete
 	if (r == 0)
 		r = count_replies(s, reterr);
 	if (r == 0)
-		r = store_wal_prepare(s, reterr);
+		r = store_files_note(s, reterr);
+	if (r == 0)
+		r = store_mark_prepare(s, state_dir, accept, reterr);
+	if (r == 0)
+		store_wal_reserve(s);
+	return r;
+}
+
+int store_open(const char *state_dir, bool accept, struct store **ret, struct vpc_error *reterr)
+{
+	_cleanup_(store_closep) struct store *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return vpc_error_oom(reterr);
+	s->lock_fd = s->ack_fd = -1;
+	pthread_mutex_init(&s->checkpointing, NULL);
+	if (asprintf(&s->path, "%s/" STORE_FILE, state_dir) < 0) {
+		s->path = NULL;
+		return vpc_error_oom(reterr);
+	}
+	r = make_folder(state_dir, reterr);
+	if (r == 0)
+		r = take_lock(state_dir, &s->lock_fd, reterr);
+	if (r == 0)
+		r = store_files_check_new(state_dir, accept, reterr);
+	if (r == 0)
+		r = make_file(state_dir, s->path, reterr);
+	if (r == 0)
+		r = open_checked(s, state_dir, accept, reterr);
 	if (r < 0)
 		return r;
+	s->opened = true;
 	*ret = TAKE_PTR(s);
 	return 0;
 }
 
 void store_close(struct store *s)
 {
+	bool finished;
+
 	if (!s)
 		return;
-	for (size_t i = 0; i < STORE_STATEMENT_COUNT; i++)
-		sqlite3_finalize(s->statements[i]);
-	sqlite3_close_v2(s->db);
+	/* The log of a store that was refused, or can't be written, stays as it is. */
+	finished = s->opened && !s->failed && s->db && store_wal_finish(s);
+	disconnect(s);
+	if (finished)
+		store_wal_void(s);
+	if (s->ack_fd >= 0)
+		(void)!fdatasync(s->ack_fd);
+	close_fd(s->ack_fd);
+	pthread_mutex_destroy(&s->checkpointing);
+	free(s->db_file.path);
+	free(s->wal_file.path);
 	free(s->path);
 	close_fd(s->lock_fd); /* last: nobody else may have the file open beside us */
 	free(s);
@@ -209,7 +284,8 @@ uint64_t store_revision(const struct store *s)
 
 int store_remove(const char *state_dir)
 {
-	static const char *const names[] = {STORE_FILE "-wal", STORE_FILE "-shm", STORE_FILE, STORE_LOCK_FILE};
+	static const char *const names[] = {STORE_FILE "-wal", STORE_FILE "-shm", STORE_FILE, STORE_ACK_FILE,
+					      STORE_LOCK_FILE};
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

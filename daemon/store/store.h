@@ -5,6 +5,8 @@
  *
  * A document's row carries a checksum: a flipped bit is noticed at load. WAL, synchronous=FULL, autocheckpoint off:
  * store_checkpoint is called when there is time.
+ *
+ * From store_commit on everything belongs to one thread at a time, but for store_checkpoint.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -34,27 +36,59 @@ struct store_reply {
 	int64_t time_s;		    /* CLOCK_REALTIME */
 };
 
+#define STORE_ID_MAX 40
+
+/* Which store, and at which revision. */
+struct store_mark {
+	char id[STORE_ID_MAX]; /* a random UUID as text, made with the store */
+	uint64_t revision;
+};
+
 /* Makes the folder (0700) and file (0600) if missing. Errors: StoreUnavailable: cannot be opened, damaged, from a newer
- * version of vpcd, in use by another process. */
-int store_open(const char *state_dir, struct store **ret, struct vpc_error *reterr);
+ * version of vpcd, in use by another process; -ESTALE: older than, or another than, the one whose changes were
+ * acknowledged in this folder. accept: such a one is taken all the same, under a new id. */
+int store_open(const char *state_dir, bool accept, struct store **ret, struct vpc_error *reterr);
+/* Moves the log into the file and makes the log void. */
 void store_close(struct store *s);
 DEFINE_CLEANUP(struct store *, store_close);
 
+/* Whether the folder has a store. */
+bool store_exists(const char *state_dir);
 /* Revision of the last commit; 0: a new store. */
 uint64_t store_revision(const struct store *s);
+const char *store_id(const struct store *s);
+/* -ESTALE, and StoreUnavailable that names both and the way out: the store is another than `seen`, or older. `where`: who
+ * has seen it, for the message ("the kernel's maps"). Nothing is wrong with a mark of revision 0. */
+int store_check_mark(const struct store *s, const struct store_mark *seen, const char *where, struct vpc_error *reterr);
+/* The same message for a store that isn't there at all. */
+int store_missing(const char *state_dir, const struct store_mark *seen, const char *where, struct vpc_error *reterr);
+/* Gives it a new id: it goes on from where another one had gone on differently. */
+int store_renew_id(struct store *s, struct vpc_error *reterr);
 /* Calls fn for every document of a kind, in the order the ids were first written. fn returns not 0 to stop. A damaged
  * document: StoreUnavailable, naming it. */
 typedef int (*store_document_fn)(const char *id, uint64_t revision, const json_t *document, void *userdata);
 int store_load(struct store *s, const char *kind, store_document_fn fn, void *userdata, struct vpc_error *reterr);
-/* One durable transaction: writes, the new revision (must be store_revision + 1), the reply (or NULL), and meta values
- * ({key, text or NULL} pairs, n_meta of them). On error nothing is stored: StoreUnavailable. */
 struct store_meta {
 	const char *key;
-	const char *value;
+	const char *value; /* NULL: delete */
 };
-int store_commit(struct store *s, uint64_t revision, const struct store_write *writes, size_t n_writes,
-		 const struct store_reply *reply, const struct store_meta *meta, size_t n_meta,
-		 struct vpc_error *reterr);
+
+/* What goes into one durable transaction. All is borrowed. */
+struct store_batch {
+	uint64_t revision; /* store_revision + 1, or store_revision when nothing is written but replies and meta values */
+	const struct store_write *writes;
+	size_t n_writes;
+	const struct store_reply *replies; /* each takes the place of the one kept for its uid and key */
+	size_t n_replies;
+	const struct store_meta *meta;
+	size_t n_meta;
+};
+/* On error nothing is stored: StoreUnavailable. That is also the error when the store's files were removed, replaced or
+ * cut since it was opened. */
+int store_commit(struct store *s, const struct store_batch *b, struct vpc_error *reterr);
+/* Whether commits would work now, found out by one that changes nothing. What can be put right is: a log that was
+ * removed, locks that SQLite believes to be taken. */
+int store_probe(struct store *s, struct vpc_error *reterr);
 /* Meta values written outside a transaction of the model (no new revision). */
 int store_set_meta(struct store *s, const char *key, const char *value, struct vpc_error *reterr);
 /* *ret: owned, NULL if there is none. */
@@ -63,12 +97,15 @@ int store_get_meta(struct store *s, const char *key, char **ret, struct vpc_erro
  * more than 10,000 the oldest go. now_s: CLOCK_REALTIME. */
 int store_find_reply(struct store *s, uid_t uid, const char *key, int64_t now_s, char **ret_digest, char **ret_reply,
 		     struct vpc_error *reterr);
-/* Puts a reply in place of the one that is kept for its uid and key, in a transaction of its own: StoreUnavailable. */
-int store_keep_reply(struct store *s, const struct store_reply *reply, struct vpc_error *reterr);
 /* Whether it is time for store_checkpoint: asked after a commit, it says so once for every few hundred commits. */
 bool store_checkpoint_due(struct store *s);
-/* Moves the WAL into the file. May take milliseconds; safe on another thread (own connection). */
-int store_checkpoint(const char *state_dir);
+/* Moves the log into the file, while commits go on: may take long, and is safe on another thread (own connection). */
+int store_checkpoint(struct store *s);
+/* After it, on the commits' thread: moves what was committed meanwhile, so that the next commit starts the log anew.
+ * -EBUSY: somebody reads what is in the log. */
+int store_checkpoint_finish(struct store *s);
+/* When nothing is to be done, on the commits' thread: what needn't be done with each commit. */
+void store_settle(struct store *s);
 
 /* Removes the files of a store that nobody has open, and the folder if it is then empty. Fine if there are none. */
 int store_remove(const char *state_dir);

@@ -38,7 +38,7 @@ static const char *column_text(sqlite3_stmt *q, int column)
 }
 
 /* The state row; a file without documents and without the row is a new one and gets it. */
-static int read_state(struct store *s, struct store_totals *ret, struct vpc_error *reterr)
+int store_state_read(struct store *s, struct store_totals *ret, struct vpc_error *reterr)
 {
 	_cleanup_(sqlite3_finalizep) sqlite3_stmt *q = NULL;
 	int r;
@@ -75,7 +75,7 @@ int store_documents_check(struct store *s, struct vpc_error *reterr)
 	struct store_totals found = {0};
 	int r;
 
-	r = read_state(s, &s->totals, reterr);
+	r = store_state_read(s, &s->totals, reterr);
 	if (r < 0)
 		return r;
 	if (sqlite3_prepare_v2(s->db, "SELECT kind, id, revision, text, checksum FROM document", -1, &q, NULL) !=
@@ -211,38 +211,102 @@ static int write_state(struct store *s, const struct store_totals *totals)
 	return store_run(q);
 }
 
-int store_commit(struct store *s, uint64_t revision, const struct store_write *writes, size_t n_writes,
-		 const struct store_reply *reply, const struct store_meta *meta, size_t n_meta,
-		 struct vpc_error *reterr)
+/* SQLite's code: everything but the transaction around it. */
+static int write_batch(struct store *s, const struct store_batch *b, struct store_totals *totals, uint64_t *n_replies)
+{
+	int r = SQLITE_OK;
+
+	for (size_t i = 0; r == SQLITE_OK && i < b->n_writes; i++)
+		r = write_document(s, b->revision, &b->writes[i], totals);
+	for (size_t i = 0; r == SQLITE_OK && i < b->n_meta; i++)
+		r = store_meta_write(s, b->meta[i].key, b->meta[i].value);
+	for (size_t i = 0; r == SQLITE_OK && i < b->n_replies; i++)
+		r = store_reply_write(s, &b->replies[i], n_replies);
+	return r == SQLITE_OK ? write_state(s, totals) : r;
+}
+
+/*
+ * SQLite's code. Another process may hold the lock. It may also be that nobody does: SQLite counts locks in memory, and
+ * one that the kernel once failed to give back is counted for ever. So the connection is made anew before it is waited
+ * longer. Who has waited in vain doesn't wait again for as long, until it worked once: those who queue behind would add
+ * up their waits.
+ */
+#define BUSY_FIRST_MS 200
+#define BUSY_MS	      2000
+
+static int begin(struct store *s, struct vpc_error *reterr)
+{
+	int r;
+
+	if (!s->db && store_reconnect(s, false, reterr) < 0)
+		return SQLITE_CANTOPEN;
+	sqlite3_busy_timeout(s->db, BUSY_FIRST_MS);
+	r = store_run(store_statement(s, STORE_BEGIN));
+	if (r != SQLITE_BUSY)
+		return r;
+	if (store_reconnect(s, false, reterr) < 0)
+		return SQLITE_CANTOPEN;
+	sqlite3_busy_timeout(s->db, s->failed ? 0 : BUSY_MS - BUSY_FIRST_MS);
+	r = store_run(store_statement(s, STORE_BEGIN));
+	if (r == SQLITE_BUSY)
+		vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL,
+			      "another process has a transaction open in %s and does not end it", s->path);
+	return r;
+}
+
+static int commit(struct store *s, const struct store_batch *b, struct vpc_error *reterr)
 {
 	struct store_totals totals = s->totals;
 	uint64_t n_replies = s->n_replies;
-	int r;
+	int r = store_files_check(s, reterr);
 
-	if (revision != s->totals.revision + 1) {
-		vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL, "revision %llu cannot follow revision %llu",
-			      (unsigned long long)revision, (unsigned long long)s->totals.revision);
-		return -EINVAL;
-	}
-	totals.revision = revision;
-	r = store_run(store_statement(s, STORE_BEGIN));
-	for (size_t i = 0; r == SQLITE_OK && i < n_writes; i++)
-		r = write_document(s, revision, &writes[i], &totals);
-	for (size_t i = 0; r == SQLITE_OK && i < n_meta; i++)
-		r = store_meta_write(s, meta[i].key, meta[i].value);
-	if (r == SQLITE_OK && reply)
-		r = store_reply_write(s, reply, &n_replies);
+	if (r < 0)
+		return r;
+	totals.revision = b->revision;
+	r = begin(s, reterr);
 	if (r == SQLITE_OK)
-		r = write_state(s, &totals);
+		r = write_batch(s, b, &totals, &n_replies);
 	if (r == SQLITE_OK)
 		r = store_run(store_statement(s, STORE_COMMIT));
 	if (r != SQLITE_OK) {
-		store_fail(s, "write", reterr);
-		if (!sqlite3_get_autocommit(s->db))
+		if (reterr->code == VPC_E_OK)
+			store_fail(s, "write", reterr);
+		if (s->db && !sqlite3_get_autocommit(s->db))
 			store_run(store_statement(s, STORE_ROLLBACK));
 		return r == SQLITE_NOMEM ? vpc_error_oom(reterr) : -EIO;
 	}
 	s->totals = totals;
 	s->n_replies = n_replies;
 	return 0;
+}
+
+int store_commit(struct store *s, const struct store_batch *b, struct vpc_error *reterr)
+{
+	uint64_t now = s->totals.revision;
+	int r;
+
+	if (b->revision != now + 1 && (b->revision != now || b->n_writes)) {
+		vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL, "revision %llu cannot follow revision %llu",
+			      (unsigned long long)b->revision, (unsigned long long)now);
+		return -EINVAL;
+	}
+	r = commit(s, b, reterr);
+	s->failed = r < 0;
+	if (r == 0)
+		store_acknowledge(s);
+	return r;
+}
+
+int store_probe(struct store *s, struct vpc_error *reterr)
+{
+	const struct store_batch nothing = {.revision = s->totals.revision};
+
+	if (s->db && store_files_lost_wal(s) && store_wal_finish(s)) {
+		int r = store_reconnect(s, true, reterr);
+
+		if (r < 0)
+			return r;
+	}
+	/* Writes the state row as it is: what a commit that failed may have left in the log is written over. */
+	return store_commit(s, &nothing, reterr);
 }

@@ -23,18 +23,22 @@ int store_meta_write(struct store *s, const char *key, const char *value)
 
 int store_set_meta(struct store *s, const char *key, const char *value, struct vpc_error *reterr)
 {
-	int r = store_meta_write(s, key, value); /* a statement alone is a transaction */
+	const struct store_meta meta = {key, value};
 
-	return r == SQLITE_OK ? 0 : store_fail(s, "write", reterr);
+	return store_commit(s, &(struct store_batch){.revision = s->totals.revision, .meta = &meta, .n_meta = 1},
+			    reterr);
 }
 
 int store_get_meta(struct store *s, const char *key, char **ret, struct vpc_error *reterr)
 {
 	_cleanup_free_ char *value = NULL;
-	sqlite3_stmt *q = store_statement(s, STORE_META_GET);
+	sqlite3_stmt *q;
 	uint64_t sum;
 	int r;
 
+	if (!s->db && store_reconnect(s, false, reterr) < 0)
+		return -EIO;
+	q = store_statement(s, STORE_META_GET);
 	sqlite3_bind_text(q, 1, key, -1, SQLITE_STATIC);
 	r = sqlite3_step(q);
 	if (r == SQLITE_DONE) {

@@ -61,11 +61,14 @@ int store_find_reply(struct store *s, uid_t uid, const char *key, int64_t now_s,
 		     struct vpc_error *reterr)
 {
 	_cleanup_free_ char *digest = NULL, *reply = NULL;
-	sqlite3_stmt *q = store_statement(s, STORE_REPLY_FIND);
+	sqlite3_stmt *q;
 	uint64_t sum;
 	int64_t time_s;
 	int r;
 
+	if (!s->db && store_reconnect(s, false, reterr) < 0)
+		return -EIO;
+	q = store_statement(s, STORE_REPLY_FIND);
 	sqlite3_bind_int64(q, 1, uid);
 	sqlite3_bind_text(q, 2, key, -1, SQLITE_STATIC);
 	r = sqlite3_step(q);
@@ -91,23 +94,5 @@ int store_find_reply(struct store *s, uid_t uid, const char *key, int64_t now_s,
 	}
 	*ret_digest = TAKE_PTR(digest);
 	*ret_reply = TAKE_PTR(reply);
-	return 0;
-}
-
-int store_keep_reply(struct store *s, const struct store_reply *reply, struct vpc_error *reterr)
-{
-	uint64_t n_replies = s->n_replies;
-	int r = store_run(store_statement(s, STORE_BEGIN));
-
-	if (r == SQLITE_OK)
-		r = store_reply_write(s, reply, &n_replies);
-	if (r == SQLITE_OK)
-		r = store_run(store_statement(s, STORE_COMMIT));
-	if (r != SQLITE_OK) {
-		store_fail(s, "keep a reply", reterr);
-		store_run(store_statement(s, STORE_ROLLBACK));
-		return -EIO;
-	}
-	s->n_replies = n_replies;
 	return 0;
 }

@@ -14,23 +14,18 @@
 
 #include "store/store_internal.h"
 
-#define WAL_RESERVED_BYTES (16 * 1024 * 1024)
-/* What is written between checkpoints: some hundreds of changes, since the one that comes while it runs waits for the
+#define WAL_RESERVED_BYTES (32 * 1024 * 1024)
+/* What is written between checkpoints: a thousand changes or more, since the one that comes while it ends waits for the
  * disk, too. With what is committed meanwhile it fits what is reserved. */
-#define WAL_DUE_BYTES	   (12 * 1024 * 1024)
-/* A log that only grows, since commits come too fast for it to start anew, may grow to this before a checkpoint makes
- * writers wait for the rest of it. A larger one is cut to this when it starts anew. */
-#define WAL_MAX_BYTES	   (64 * 1024 * 1024)
-#define WAL_FRAME_BYTES	   (4096 + 24) /* a page and its header; a page of the default size */
-#define CHECKPOINT_BUSY_MS 5000
+#define WAL_DUE_BYTES	 (24 * 1024 * 1024)
+/* A log that a large transaction has made larger than this is cut when there is nothing to do: to give back the disk's
+ * space may take the file system hundreds of milliseconds. */
+#define WAL_MAX_BYTES	 (64 * 1024 * 1024)
+#define WAL_HEADER_BYTES 32
+#define WAL_FRAME_BYTES	 (4096 + 24) /* a page and its header; a page of the default size */
+/* Who reads the file by other means holds up the end of a checkpoint, and nothing else. */
+#define READERS_BUSY_MS	 100
 #define ZEROS_BYTES	   (64 * 1024)
-
-static char *wal_path(const char *database)
-{
-	char *path;
-
-	return asprintf(&path, "%s-wal", database) < 0 ? NULL : path;
-}
 
 static int write_zeros(int fd, off_t from, off_t to)
 {
@@ -69,19 +64,23 @@ static int note_frames(void *userdata, sqlite3 *db, const char *name, int frames
 	return SQLITE_OK;
 }
 
-int store_wal_prepare(struct store *s, struct vpc_error *reterr)
+int store_wal_configure(struct store *s, struct vpc_error *reterr)
 {
-	_cleanup_free_ char *path = wal_path(s->path);
-	char limit[64];
-
-	if (!path)
-		return vpc_error_oom(reterr);
-	snprintf(limit, sizeof(limit), "PRAGMA journal_size_limit = %d", WAL_MAX_BYTES);
-	if (sqlite3_exec(s->db, limit, NULL, NULL, NULL) != SQLITE_OK)
+	/* SQLite would cut it within a commit. */
+	if (sqlite3_exec(s->db, "PRAGMA journal_size_limit = -1", NULL, NULL, NULL) != SQLITE_OK)
 		return store_fail(s, "read", reterr);
 	sqlite3_wal_hook(s->db, note_frames, s);
-	reserve(path);
 	return 0;
+}
+
+void store_wal_reserve(struct store *s)
+{
+	reserve(s->wal_file.path);
+}
+
+off_t store_wal_bytes(const struct store *s)
+{
+	return s->wal_frames ? WAL_HEADER_BYTES + (off_t)s->wal_frames * WAL_FRAME_BYTES : 0;
 }
 
 bool store_checkpoint_due(struct store *s)
@@ -94,37 +93,94 @@ bool store_checkpoint_due(struct store *s)
 	return true;
 }
 
-/* SQLite's code. */
-static int checkpoint(sqlite3 *db)
+/* SQLite's code. SQLITE_BUSY: not all of it, somebody reads from the log. */
+static int checkpoint(sqlite3 *db, int mode)
 {
-	int frames = 0, done = 0, r;
+	int frames = 0, done = 0;
+	int r = sqlite3_wal_checkpoint_v2(db, NULL, mode, &frames, &done);
 
-	sqlite3_busy_timeout(db, CHECKPOINT_BUSY_MS);
-	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	/* A connection that has read nothing doesn't know yet that there is a WAL, and would checkpoint nothing. */
-	r = sqlite3_exec(db, "SELECT revision FROM state", NULL, NULL, NULL);
-	/* PASSIVE makes no writer wait; the next one then starts the WAL anew. Only when commits came so fast that it
-	 * never could does the short rest get copied under the writers' lock. */
-	if (r == SQLITE_OK)
-		r = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &done);
-	if (r == SQLITE_OK && done < frames && (int64_t)frames * WAL_FRAME_BYTES > WAL_MAX_BYTES)
-		r = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
-	return r;
+	return r == SQLITE_OK && done < frames ? SQLITE_BUSY : r;
 }
 
-int store_checkpoint(const char *state_dir)
+int store_checkpoint(struct store *s)
 {
-	_cleanup_free_ char *path = NULL;
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	sqlite3 *db = NULL;
 	int r;
 
-	if (asprintf(&path, "%s/" STORE_FILE, state_dir) < 0) {
-		path = NULL;
-		return -ENOMEM;
+	pthread_mutex_lock(&s->checkpointing);
+	/* A connection that is new would make the files that are missing. */
+	if (store_files_check(s, &error) < 0) {
+		pthread_mutex_unlock(&s->checkpointing);
+		return -ESTALE;
 	}
-	r = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
+	r = sqlite3_open_v2(s->path, &db, SQLITE_OPEN_READWRITE, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	/* A connection that has read nothing doesn't know yet that there is a log, and would checkpoint nothing. */
 	if (r == SQLITE_OK)
-		r = checkpoint(db);
+		r = sqlite3_exec(db, "SELECT revision FROM state", NULL, NULL, NULL);
+	/* PASSIVE makes no writer wait. Frames that come while it runs are store_checkpoint_finish's. */
+	if (r == SQLITE_OK)
+		r = checkpoint(db, SQLITE_CHECKPOINT_PASSIVE);
 	sqlite3_close_v2(db);
+	pthread_mutex_unlock(&s->checkpointing);
 	return r == SQLITE_OK ? 0 : r == SQLITE_BUSY ? -EBUSY : r == SQLITE_NOMEM ? -ENOMEM : -EIO;
+}
+
+int store_checkpoint_finish(struct store *s)
+{
+	int r;
+
+	if (!s->db || s->failed)
+		return 0;
+	sqlite3_busy_timeout(s->db, READERS_BUSY_MS);
+	r = checkpoint(s->db, SQLITE_CHECKPOINT_PASSIVE);
+	return r == SQLITE_OK ? 0 : r == SQLITE_BUSY ? -EBUSY : -EIO;
+}
+
+/* Cuts a log that is too large, and gives it its size again. */
+static void cut(struct store *s)
+{
+	struct stat st;
+
+	if (stat(s->wal_file.path, &st) < 0 || st.st_size <= WAL_MAX_BYTES)
+		return;
+	sqlite3_busy_timeout(s->db, READERS_BUSY_MS);
+	if (checkpoint(s->db, SQLITE_CHECKPOINT_TRUNCATE) != SQLITE_OK)
+		return;
+	s->wal_frames = 0;
+	store_wal_reserve(s);
+}
+
+void store_settle(struct store *s)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+
+	if (!s->db || s->failed || store_files_check(s, &error) < 0)
+		return;
+	cut(s);
+	if (s->ack_fd >= 0)
+		(void)!fdatasync(s->ack_fd);
+}
+
+bool store_wal_finish(struct store *s)
+{
+	sqlite3_busy_timeout(s->db, READERS_BUSY_MS);
+	/* RESTART: when it succeeds, nobody reads from the log any more. */
+	return checkpoint(s->db, SQLITE_CHECKPOINT_RESTART) == SQLITE_OK;
+}
+
+/*
+ * A log whose frames are all in the file is still played over it by the next start. As long as it is whole that changes
+ * nothing; with a wrong byte in it older pages would take the place of newer ones. So its header goes: SQLite takes a
+ * log with a header that is wrong for an empty one (fileformat2.html, 4.1). Others who have the file open are not
+ * disturbed: they know that all is in the file, and write a header of their own.
+ */
+void store_wal_void(struct store *s)
+{
+	static const char zeros[WAL_HEADER_BYTES];
+	_cleanup_close_ int fd = s->wal_file.path ? open(s->wal_file.path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+
+	if (fd >= 0 && pwrite(fd, zeros, sizeof(zeros), 0) == sizeof(zeros))
+		(void)!fdatasync(fd);
 }

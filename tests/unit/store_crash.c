@@ -42,7 +42,7 @@ static void commit_for_ever(int acknowledged_fd)
 	struct vpc_error error = VPC_ERROR_INIT;
 	struct store *s = NULL;
 
-	if (store_open(dir, &s, &error) < 0)
+	if (store_open(dir, false, &s, &error) < 0)
 		_exit(1);
 	for (uint64_t n = store_revision(s) + 1;; n++) {
 		json_t *document = json_pack("{s:I}", "n", (json_int_t)n);
@@ -54,10 +54,10 @@ static void commit_for_ever(int acknowledged_fd)
 
 		snprintf(vpc, sizeof(vpc), "vpc-%llu", (unsigned long long)n);
 		snprintf(subnet, sizeof(subnet), "subnet-%llu", (unsigned long long)n);
-		if (store_commit(s, n, writes, 2, NULL, NULL, 0, &error) < 0 ||
+		if (store_commit(s, &(struct store_batch){n, writes, 2, NULL, 0, NULL, 0}, &error) < 0 ||
 		    write(acknowledged_fd, &n, sizeof(n)) != sizeof(n))
 			_exit(1);
-		if (n % 50 == 0 && store_checkpoint(dir) < 0)
+		if (n % 50 == 0 && store_checkpoint(s) < 0)
 			_exit(1);
 		json_decref(document);
 	}

@@ -89,7 +89,7 @@ Test(store_documents, a_refused_commit_stores_nothing)
 
 	store_test_sql(dir, "CREATE TRIGGER refuse BEFORE INSERT ON document WHEN NEW.id = 'vpc-2' BEGIN "
 			    "SELECT RAISE(ABORT, 'the disk is full'); END");
-	cr_assert_lt(store_commit(s, 1, writes, 2, NULL, &meta, 1, &error), 0);
+	cr_assert_lt(store_commit(s, &(struct store_batch){1, writes, 2, NULL, 0, &meta, 1}, &error), 0);
 	cr_assert_not_null(strstr(error.message, "the disk is full"), "%s", error.message);
 	cr_assert_eq(error.code, VPC_E_STORE_UNAVAILABLE);
 	cr_assert_eq(store_revision(s), 0);
@@ -98,9 +98,9 @@ Test(store_documents, a_refused_commit_stores_nothing)
 	expect_list(s, "vpc", "");
 
 	/* and the store goes on */
-	cr_assert_eq(store_commit(s, 1, writes, 1, NULL, &meta, 1, &error), 0);
-	cr_assert_lt(store_commit(s, 1, writes, 1, NULL, NULL, 0, &error), 0, "revision 1 came twice");
-	cr_assert_lt(store_commit(s, 3, writes, 1, NULL, NULL, 0, &error), 0, "revision 2 was left out");
+	cr_assert_eq(store_commit(s, &(struct store_batch){1, writes, 1, NULL, 0, &meta, 1}, &error), 0);
+	cr_assert_lt(store_commit(s, &(struct store_batch){1, writes, 1, NULL, 0, NULL, 0}, &error), 0, "revision 1 came twice");
+	cr_assert_lt(store_commit(s, &(struct store_batch){3, writes, 1, NULL, 0, NULL, 0}, &error), 0, "revision 2 was left out");
 	expect_list(s, "vpc", "vpc-1=x");
 	json_decref(document);
 	store_close(s);
@@ -118,8 +118,8 @@ Test(store_documents, a_document_called_fresh_must_be)
 		{.kind = "vpc", .id = "vpc-2", .document = NULL, .fresh = true}, /* came and went */
 	};
 
-	cr_assert_eq(store_commit(s, 1, writes, 2, NULL, NULL, 0, &error), 0, "%s", error.message);
-	cr_assert_lt(store_commit(s, 2, writes, 1, NULL, NULL, 0, &error), 0);
+	cr_assert_eq(store_commit(s, &(struct store_batch){1, writes, 2, NULL, 0, NULL, 0}, &error), 0, "%s", error.message);
+	cr_assert_lt(store_commit(s, &(struct store_batch){2, writes, 1, NULL, 0, NULL, 0}, &error), 0);
 	cr_assert_eq(error.code, VPC_E_STORE_UNAVAILABLE);
 	expect_list(s, "vpc", "vpc-1=x");
 	json_decref(document);
@@ -136,7 +136,7 @@ Test(store_documents, meta_values)
 	struct store_meta meta[] = {{"a", "1"}, {"b", "2"}};
 	char *value = NULL;
 
-	cr_assert_eq(store_commit(s, 1, NULL, 0, NULL, meta, 2, &error), 0);
+	cr_assert_eq(store_commit(s, &(struct store_batch){1, NULL, 0, NULL, 0, meta, 2}, &error), 0);
 	cr_assert_eq(store_set_meta(s, "a", "one", &error), 0);
 	cr_assert_eq(store_set_meta(s, "b", NULL, &error), 0);
 	cr_assert_eq(store_revision(s), 1);
@@ -178,7 +178,7 @@ static void fill_and_close(void)
 	store_test_put(s, "rule", "sgr-1", "before");
 	store_test_put(s, "rule", "sgr-2", "MARKER-port-443");
 	store_test_put(s, "rule", "sgr-3", "after");
-	cr_assert_eq(store_checkpoint(dir), 0);
+	cr_assert_eq(store_checkpoint(s), 0);
 	store_close(s);
 	/* what was checkpointed must be in the file alone */
 	cr_assert(asprintf(&wal, "%s/state.db-wal", dir) > 0 && unlink(wal) == 0);
@@ -287,7 +287,7 @@ Test(store_documents, a_second_process_is_told_who_has_it)
 		struct vpc_error error = VPC_ERROR_INIT;
 		struct store *second = NULL;
 
-		_exit(store_open(dir, &second, &error) == -EBUSY && strstr(error.message, part) ? 0 : 1);
+		_exit(store_open(dir, false, &second, &error) == -EBUSY && strstr(error.message, part) ? 0 : 1);
 	}
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
 	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);

@@ -35,7 +35,7 @@ struct store *store_test_open(const char *dir)
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct store *s = NULL;
 
-	cr_assert_eq(store_open(dir, &s, &error), 0, "%s", error.message);
+	cr_assert_eq(store_open(dir, false, &s, &error), 0, "%s", error.message);
 	return s;
 }
 
@@ -44,7 +44,7 @@ void store_test_open_fails(const char *dir, const char *part)
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct store *s = NULL;
 
-	cr_assert_lt(store_open(dir, &s, &error), 0, "opened, but should have said: %s", part);
+	cr_assert_lt(store_open(dir, false, &s, &error), 0, "opened, but should have said: %s", part);
 	cr_assert_null(s);
 	cr_assert_eq(error.code, VPC_E_STORE_UNAVAILABLE);
 	cr_assert_not_null(strstr(error.message, part), "got: %s", error.message);
@@ -56,7 +56,7 @@ void store_test_put(struct store *s, const char *kind, const char *id, const cha
 	json_t *document = text ? json_pack("{s:s}", "text", text) : NULL;
 	struct store_write w = {.kind = kind, .id = id, .document = document};
 
-	cr_assert_eq(store_commit(s, store_revision(s) + 1, &w, 1, NULL, NULL, 0, &error), 0, "%s", error.message);
+	cr_assert_eq(store_commit(s, &(struct store_batch){store_revision(s) + 1, &w, 1, NULL, 0, NULL, 0}, &error), 0, "%s", error.message);
 	json_decref(document);
 }
 

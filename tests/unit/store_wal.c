@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The log has its size from the start and keeps it, so that no commit waits for the file system's own journal. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -37,6 +38,42 @@ static off_t wal_bytes(void)
 	return st.st_size;
 }
 
+static void *move_log(void *userdata)
+{
+	cr_assert_eq(store_checkpoint(userdata), 0);
+	return NULL;
+}
+
+/* Somebody who changes things in a row leaves no moment in which all of the log is in the file, unless it is made. */
+Test(store_wal, commits_in_a_row_do_not_make_it_grow)
+{
+	struct store *s = store_test_open(dir);
+	off_t bytes = wal_bytes();
+	bool moving = false;
+	pthread_t thread;
+	unsigned moved = 0;
+	char id[32];
+
+	for (int i = 0; i * 3 * FRAME_BYTES < 4 * bytes; i++) {
+		snprintf(id, sizeof(id), "vpc-%d", i % 50);
+		store_test_put(s, "vpc", id, "text");
+		if (moving && i % 100 == 0) {
+			pthread_join(thread, NULL);
+			cr_assert_eq(store_checkpoint_finish(s), 0);
+			moving = false;
+			moved++;
+		} else if (!moving && store_checkpoint_due(s)) {
+			cr_assert_eq(pthread_create(&thread, NULL, move_log, s), 0);
+			moving = true;
+		}
+	}
+	if (moving)
+		pthread_join(thread, NULL);
+	cr_assert_geq(moved, 3);
+	cr_assert_eq(wal_bytes(), bytes);
+	store_close(s);
+}
+
 /* Cuts the log after its last frame, as one that was never reserved. */
 static void cut_reserve(void)
 {
@@ -67,7 +104,7 @@ Test(store_wal, commits_do_not_make_it_grow)
 		if (!store_checkpoint_due(s))
 			continue;
 		due++;
-		cr_assert_eq(store_checkpoint(dir), 0);
+		cr_assert_eq(store_checkpoint(s), 0);
 		cr_assert_not(store_checkpoint_due(s), "once is enough");
 	}
 	cr_assert_geq(due, 2);
@@ -135,10 +172,10 @@ Test(store_wal, larger_than_its_reserve)
 {
 	struct vpc_error error = VPC_ERROR_INIT;
 	struct store *s = store_test_open(dir);
-	off_t bytes = wal_bytes();
+	off_t bytes = wal_bytes(), grown;
 	_cleanup_free_ char *text = calloc(1, 200001);
-	struct store_write writes[100];
-	char ids[100][16];
+	struct store_write writes[400];
+	char ids[400][16];
 	json_t *document;
 
 	memset(text, 'x', 200000);
@@ -147,15 +184,19 @@ Test(store_wal, larger_than_its_reserve)
 		snprintf(ids[i], sizeof(ids[i]), "vpc-%zu", i);
 		writes[i] = (struct store_write){"vpc", ids[i], document, true};
 	}
-	cr_assert_eq(store_commit(s, 1, writes, ARRAY_SIZE(writes), NULL, NULL, 0, &error), 0, "%s", error.message);
+	cr_assert_eq(store_commit(s, &(struct store_batch){1, writes, ARRAY_SIZE(writes), NULL, 0, NULL, 0}, &error), 0, "%s", error.message);
 	json_decref(document);
 	cr_assert_gt(wal_bytes(), bytes);
 	cr_assert(store_checkpoint_due(s));
-	cr_assert_eq(store_checkpoint(dir), 0);
-	bytes = wal_bytes();
+	cr_assert_eq(store_checkpoint(s), 0);
+	cr_assert_eq(store_checkpoint_finish(s), 0);
+	grown = wal_bytes();
 	store_test_put(s, "vpc", "vpc-0", NULL);
 	cr_assert_not(store_checkpoint_due(s), "it has started anew");
+	cr_assert_eq(wal_bytes(), grown, "no commit waits for it to be cut");
+	store_settle(s);
 	cr_assert_eq(wal_bytes(), bytes);
+	store_test_put(s, "vpc", "vpc-1", "after");
 	store_close(s);
 	store_close(store_test_open(dir));
 }
