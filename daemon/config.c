@@ -186,6 +186,7 @@ static int parse_file(struct config *c, const char *path, bool must_exist)
 
 enum {
 	OPTION_CONFIG = 256,
+	OPTION_ACCEPT_STORE,
 	OPTION_PURGE,
 	OPTION_STATE,
 	OPTION_VERSION,
@@ -195,10 +196,11 @@ enum {
 
 static const struct option *long_options(void)
 {
-	static struct option options[ARRAY_SIZE(settings) + 6];
+	static struct option options[ARRAY_SIZE(settings) + 7];
 	size_t n = 0;
 
 	options[n++] = (struct option){"config", required_argument, NULL, OPTION_CONFIG};
+	options[n++] = (struct option){"accept-store", no_argument, NULL, OPTION_ACCEPT_STORE};
 	options[n++] = (struct option){"purge", no_argument, NULL, OPTION_PURGE};
 	options[n++] = (struct option){"state", no_argument, NULL, OPTION_STATE};
 	options[n++] = (struct option){"version", no_argument, NULL, OPTION_VERSION};
@@ -226,7 +228,9 @@ static int parse_options(struct config *c, int argc, char **argv, bool first, co
 			*ret_file = optarg;
 		if (first || option == OPTION_CONFIG)
 			continue;
-		if (option == OPTION_PURGE)
+		if (option == OPTION_ACCEPT_STORE)
+			c->accept_store = true;
+		else if (option == OPTION_PURGE)
 			c->purge = true;
 		else if (option == OPTION_STATE)
 			c->purge_state = true;
@@ -289,7 +293,9 @@ void config_print_help(void)
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
 		if (settings[i].option)
 			printf("  --%-10s %-8s %s\n", settings[i].name, settings[i].argument, settings[i].text);
-	printf("  --version             print the version\n"
+	printf("  --accept-store        go on with a state folder that is older than what the kernel enforces, or "
+	       "another\n"
+	       "  --version             print the version\n"
 	       "  --help                print this\n\n"
 	       "Networks are made and changed with vpcctl. SIGTERM stops the daemon; networks and enforcement stay.\n");
 }

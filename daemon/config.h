@@ -18,8 +18,9 @@ struct config {
 	bool use_tcx;
 	bool use_fast_path;
 	struct vpc_limits limits;
-	bool purge;	  /* --purge */
-	bool purge_state; /* --state */
+	bool accept_store; /* --accept-store */
+	bool purge;	   /* --purge */
+	bool purge_state;  /* --state */
 	bool version;
 	bool help;
 };

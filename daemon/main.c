@@ -224,6 +224,7 @@ static int run(const struct config *c)
 		.run_dir = c->run_dir,
 		.bpf_dir = bpf_dir,
 		.limits = c->limits,
+		.accept_store = c->accept_store,
 		.use_tcx = c->use_tcx,
 		.use_fast_path = c->use_fast_path,
 	};

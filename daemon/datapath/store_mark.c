@@ -73,8 +73,8 @@ int pinned_mark_read(const char *pin_dir, char ret_id[MARK_ID_MAX], uint64_t *re
 static int make_pin(const char *path)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
-	_cleanup_close_ int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "vpcd_store", sizeof(uint32_t),
-						sizeof(struct mark), 1, &options);
+	_cleanup_close_ int fd =
+		bpf_map_create(BPF_MAP_TYPE_ARRAY, "vpcd_store", sizeof(uint32_t), sizeof(struct mark), 1, &options);
 
 	if (fd < 0)
 		return -errno;

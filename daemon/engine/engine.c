@@ -147,6 +147,41 @@ static void choose_fast_path(struct engine *e, bool wanted)
 		log_warning("the fast path is off: bpf_redirect_peer doesn't deliver on this kernel");
 }
 
+#define KERNEL_KNOWS "the kernel's maps"
+
+/* The store that the kernel enforces, or a newer state of it: anything else would open again what was revoked, or take
+ * networks away. Nothing is made or changed before that is known. */
+static int open_store(struct engine *e, bool accept, struct vpc_error *reterr)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct store_mark seen = {0};
+	int r = pinned_mark_read(e->bpf_dir, seen.id, &seen.revision);
+
+	if (r < 0)
+		log_warning("which store the kernel knows can't be read: %s", strerror(-r));
+	if (seen.revision && !accept && !store_exists(e->state_dir))
+		return store_missing(e->state_dir, &seen, KERNEL_KNOWS, reterr);
+	r = store_open(e->state_dir, accept, &e->store, reterr);
+	if (r < 0)
+		return r;
+	r = store_check_mark(e->store, &seen, KERNEL_KNOWS, accept ? &error : reterr);
+	if (r == 0 || !accept)
+		return r;
+	log_warning("accepted: %s", error.message);
+	return store_renew_id(e->store, reterr);
+}
+
+/* After the kernel is what the store says. */
+static int note_store(struct engine *e)
+{
+	int r = pinned_mark_open(e->bpf_dir, &e->mark);
+
+	if (r < 0)
+		return r;
+	pinned_mark_set(e->mark, store_id(e->store), store_revision(e->store));
+	return 0;
+}
+
 static int open_datapath(struct engine *e, struct vpc_error *reterr)
 {
 	struct tables_config tables_config = {
@@ -197,7 +232,7 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	r = worker_new(e->event, &e->worker);
 	if (r < 0)
 		return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, NULL, "cannot start a thread: %s", strerror(-r));
-	r = store_open(config->state_dir, false, &e->store, reterr);
+	r = open_store(e, config->accept_store, reterr);
 	if (r < 0)
 		return r;
 	/* The tables say what memory allows before the model holds itself to it. */
@@ -213,6 +248,10 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	r = reconcile_start(e, reterr);
 	if (r < 0)
 		return r;
+	r = note_store(e);
+	if (r < 0)
+		return vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "cannot pin the store's mark: %s",
+				     strerror(-r));
 	r = expire_start(e);
 	if (r >= 0)
 		r = reconcile_watch(e);
@@ -238,6 +277,7 @@ void engine_free(struct engine *e)
 	tables_close(e->tables);
 	model_free(e->model);
 	store_close(e->store);
+	pinned_mark_close(e->mark);
 	free(e->retire); /* a start retires what is dead */
 	free(e->due);
 	port_retries_clear(e);

@@ -22,6 +22,7 @@ struct engine_config {
 	const char *run_dir;
 	const char *bpf_dir; /* "/sys/fs/bpf/vpcd/<instance>" */
 	struct vpc_limits limits;
+	bool accept_store; /* also one that is older than the kernel's state, or another */
 	bool use_tcx;
 	bool use_fast_path; /* where the kernel can do it */
 	sd_event *event;

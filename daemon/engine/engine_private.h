@@ -5,6 +5,7 @@
 
 #include "compiler/compile.h"
 #include "datapath/net.h"
+#include "datapath/store_mark.h"
 #include "datapath/tables.h"
 #include "datapath/worker.h"
 #include "engine/condition.h"
@@ -46,6 +47,7 @@ struct engine {
 
 	struct model *model;
 	struct store *store;
+	struct pinned_mark *mark; /* which store and revision the kernel enforces */
 	uint32_t rules_reserved; /* next_rule in the store; 0: none, or all numbers were given */
 	struct tables *tables;
 	struct net *net;

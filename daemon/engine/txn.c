@@ -222,6 +222,7 @@ static void txn_publish(struct txn *t)
 
 	t->n_made = 0; /* the namespaces are the VPCs' now */
 	t->reply.epoch = tables_publish(e->tables, t->tables_change);
+	pinned_mark_advance(e->mark, store_revision(e->store));
 	tables_boot_apply(e->tables, &t->plan);
 	t->reply.enforced_ns = clock_ns(CLOCK_MONOTONIC) - t->request->received_ns;
 	if (t->net_change)

@@ -165,9 +165,8 @@ void txn_keep_reply(struct txn *t)
 	text = reply_text(t);
 	reply = reply_to_keep(t, text);
 	if (!text || store_commit(t->e->store,
-				  &(struct store_batch){.revision = store_revision(t->e->store),
-							.replies = &reply,
-							.n_replies = 1},
+				  &(struct store_batch){
+					  .revision = store_revision(t->e->store), .replies = &reply, .n_replies = 1},
 				  &error) < 0)
 		log_warning("the kept reply of '%s' lacks its time", t->request->idempotency_key);
 }

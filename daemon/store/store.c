@@ -285,7 +285,7 @@ uint64_t store_revision(const struct store *s)
 int store_remove(const char *state_dir)
 {
 	static const char *const names[] = {STORE_FILE "-wal", STORE_FILE "-shm", STORE_FILE, STORE_ACK_FILE,
-					      STORE_LOCK_FILE};
+					    STORE_LOCK_FILE};
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

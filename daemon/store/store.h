@@ -57,8 +57,8 @@ bool store_exists(const char *state_dir);
 /* Revision of the last commit; 0: a new store. */
 uint64_t store_revision(const struct store *s);
 const char *store_id(const struct store *s);
-/* -ESTALE, and StoreUnavailable that names both and the way out: the store is another than `seen`, or older. `where`: who
- * has seen it, for the message ("the kernel's maps"). Nothing is wrong with a mark of revision 0. */
+/* -ESTALE, and StoreUnavailable that names both and the way out: the store is another than `seen`, or older. `where`:
+ * who has seen it, for the message ("the kernel's maps"). Nothing is wrong with a mark of revision 0. */
 int store_check_mark(const struct store *s, const struct store_mark *seen, const char *where, struct vpc_error *reterr);
 /* The same message for a store that isn't there at all. */
 int store_missing(const char *state_dir, const struct store_mark *seen, const char *where, struct vpc_error *reterr);
@@ -75,7 +75,8 @@ struct store_meta {
 
 /* What goes into one durable transaction. All is borrowed. */
 struct store_batch {
-	uint64_t revision; /* store_revision + 1, or store_revision when nothing is written but replies and meta values */
+	uint64_t revision; /* store_revision + 1, or store_revision when nothing is written but replies and meta values
+			    */
 	const struct store_write *writes;
 	size_t n_writes;
 	const struct store_reply *replies; /* each takes the place of the one kept for its uid and key */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whether the files are still there. A file that was removed or replaced while it is open goes on working for who has it
- * open, and what is written to it is lost: so each commit looks whether its names still lead to the open files.
+ * Whether the files are still there. A file that was removed or replaced while it is open goes on working for who has
+ * it open, and what is written to it is lost: so each commit looks whether its names still lead to the open files.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -66,7 +66,8 @@ int store_files_check(struct store *s, struct vpc_error *reterr)
 	if (!what)
 		return 0;
 	vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL,
-		      "%s %s while vpcd has it open; put it back, or put back a copy and start vpcd anew", f->path, what);
+		      "%s %s while vpcd has it open; put it back, or put back a copy and start vpcd anew", f->path,
+		      what);
 	return -ESTALE;
 }
 
@@ -96,11 +97,12 @@ int store_files_check_new(const char *state_dir, bool accept, struct vpc_error *
 			continue;
 		if (accept && unlink(path) == 0)
 			continue;
-		vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL,
-			      "%s/" STORE_FILE " is gone, though %s is there. Nothing was changed, and what was enforced "
-			      "stays so. Put the right state back, or start vpcd once with --accept-store to begin with "
-			      "an empty one",
-			      state_dir, path);
+		vpc_error_set(
+			reterr, VPC_E_STORE_UNAVAILABLE, NULL,
+			"%s/" STORE_FILE " is gone, though %s is there. Nothing was changed, and what was enforced "
+			"stays so. Put the right state back, or start vpcd once with --accept-store to begin with "
+			"an empty one",
+			state_dir, path);
 		return -ESTALE;
 	}
 	return 0;

@@ -73,7 +73,7 @@ struct store {
 	struct store_file db_file, wal_file;
 	pthread_mutex_t checkpointing; /* store_checkpoint has a connection of its own open */
 	bool failed;		       /* the last commit, or probe */
-	sqlite3 *db; /* NULL: could not be opened again */
+	sqlite3 *db;		       /* NULL: could not be opened again */
 	sqlite3_stmt *statements[STORE_STATEMENT_COUNT];
 	struct store_totals totals; /* as of the last commit */
 	uint64_t n_replies;
@@ -96,9 +96,9 @@ uint64_t store_checksum_string(uint64_t sum, const char *s);
 uint64_t store_checksum_number(uint64_t sum, uint64_t n);
 
 /* --- store.c --- */
-/* Closes the connection and opens it again: SQLite then forgets what it believes about locks. void_log: the file has all
- * that is in the log, and whatever log is there now is not ours. -EIO: not possible, s->db is NULL; or the file holds
- * another revision than was committed. */
+/* Closes the connection and opens it again: SQLite then forgets what it believes about locks. void_log: the file has
+ * all that is in the log, and whatever log is there now is not ours. -EIO: not possible, s->db is NULL; or the file
+ * holds another revision than was committed. */
 int store_reconnect(struct store *s, bool void_log, struct vpc_error *reterr);
 
 /* --- store_wal.c --- */

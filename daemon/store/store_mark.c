@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Which store this is, and how far it had come. The id stands in the store; id and revision stand beside it in the file
- * `acknowledged` (and in a pinned map, which is the engine's): a store that is older than what was acknowledged has lost
- * changes. SQLite can't notice that: a wrong byte in the log ends the log there, as if nothing had followed.
+ * `acknowledged` (and in a pinned map, which is the engine's): a store that is older than what was acknowledged has
+ * lost changes. SQLite can't notice that: a wrong byte in the log ends the log there, as if nothing had followed.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -24,9 +24,8 @@ static int make_id(char ret[STORE_ID_MAX])
 		return -EIO;
 	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40); /* RFC 9562, version 4 */
 	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-	snprintf(ret, STORE_ID_MAX,
-		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4],
-		 b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	snprintf(ret, STORE_ID_MAX, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+		 b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 	return 0;
 }
 
@@ -52,7 +51,7 @@ const char *store_id(const struct store *s)
 
 /* --- what is wrong with it --------------------------------------------------------------------------- */
 
-#define WAY_OUT                                                                                             \
+#define WAY_OUT                                                                                              \
 	"Nothing was changed, and what was enforced stays so. Put the right state back, or start vpcd once " \
 	"with --accept-store to go on with this one"
 
@@ -64,7 +63,8 @@ int store_check_mark(const struct store *s, const struct store_mark *seen, const
 		vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL,
 			      "%s is another store than %s knows: it is %s at revision %" PRIu64 ", known is %s at "
 			      "revision %" PRIu64 ". " WAY_OUT,
-			      s->path, where, s->id, s->totals.revision, seen->id, seen->revision);
+			      s->path, where, s->id[0] ? s->id : "without an id", s->totals.revision, seen->id,
+			      seen->revision);
 	else if (s->totals.revision < seen->revision)
 		vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL,
 			      "%s has lost changes: it is at revision %" PRIu64 ", and %s knows revision %" PRIu64
@@ -146,8 +146,12 @@ int store_mark_prepare(struct store *s, const char *state_dir, bool accept, stru
 		if (r < 0 && !accept)
 			return r;
 	}
-	if (!id || r < 0)
-		return store_renew_id(s, reterr);
-	store_acknowledge(s);
-	return 0;
+	if (id && r == 0) {
+		store_acknowledge(s);
+		return 0;
+	}
+	r = store_renew_id(s, reterr);
+	if (r == 0)
+		store_wal_finish(s); /* a store that loses its log still knows who it is */
+	return r;
 }

@@ -17,14 +17,14 @@
 #define WAL_RESERVED_BYTES (32 * 1024 * 1024)
 /* What is written between checkpoints: a thousand changes or more, since the one that comes while it ends waits for the
  * disk, too. With what is committed meanwhile it fits what is reserved. */
-#define WAL_DUE_BYTES	 (24 * 1024 * 1024)
+#define WAL_DUE_BYTES	   (24 * 1024 * 1024)
 /* A log that a large transaction has made larger than this is cut when there is nothing to do: to give back the disk's
  * space may take the file system hundreds of milliseconds. */
-#define WAL_MAX_BYTES	 (64 * 1024 * 1024)
-#define WAL_HEADER_BYTES 32
-#define WAL_FRAME_BYTES	 (4096 + 24) /* a page and its header; a page of the default size */
+#define WAL_MAX_BYTES	   (64 * 1024 * 1024)
+#define WAL_HEADER_BYTES   32
+#define WAL_FRAME_BYTES	   (4096 + 24) /* a page and its header; a page of the default size */
 /* Who reads the file by other means holds up the end of a checkpoint, and nothing else. */
-#define READERS_BUSY_MS	 100
+#define READERS_BUSY_MS	   100
 #define ZEROS_BYTES	   (64 * 1024)
 
 static int write_zeros(int fd, off_t from, off_t to)

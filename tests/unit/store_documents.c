@@ -99,8 +99,10 @@ Test(store_documents, a_refused_commit_stores_nothing)
 
 	/* and the store goes on */
 	cr_assert_eq(store_commit(s, &(struct store_batch){1, writes, 1, NULL, 0, &meta, 1}, &error), 0);
-	cr_assert_lt(store_commit(s, &(struct store_batch){1, writes, 1, NULL, 0, NULL, 0}, &error), 0, "revision 1 came twice");
-	cr_assert_lt(store_commit(s, &(struct store_batch){3, writes, 1, NULL, 0, NULL, 0}, &error), 0, "revision 2 was left out");
+	cr_assert_lt(store_commit(s, &(struct store_batch){1, writes, 1, NULL, 0, NULL, 0}, &error), 0,
+		     "revision 1 came twice");
+	cr_assert_lt(store_commit(s, &(struct store_batch){3, writes, 1, NULL, 0, NULL, 0}, &error), 0,
+		     "revision 2 was left out");
 	expect_list(s, "vpc", "vpc-1=x");
 	json_decref(document);
 	store_close(s);
@@ -118,7 +120,8 @@ Test(store_documents, a_document_called_fresh_must_be)
 		{.kind = "vpc", .id = "vpc-2", .document = NULL, .fresh = true}, /* came and went */
 	};
 
-	cr_assert_eq(store_commit(s, &(struct store_batch){1, writes, 2, NULL, 0, NULL, 0}, &error), 0, "%s", error.message);
+	cr_assert_eq(store_commit(s, &(struct store_batch){1, writes, 2, NULL, 0, NULL, 0}, &error), 0, "%s",
+		     error.message);
 	cr_assert_lt(store_commit(s, &(struct store_batch){2, writes, 1, NULL, 0, NULL, 0}, &error), 0);
 	cr_assert_eq(error.code, VPC_E_STORE_UNAVAILABLE);
 	expect_list(s, "vpc", "vpc-1=x");
