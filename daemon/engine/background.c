@@ -190,6 +190,8 @@ static void checkpoint_done(void *data, int result)
 	struct engine *e = data;
 
 	e->checkpointing = false;
+	if (result == 0)
+		result = store_checkpoint_finish(e->store);
 	if (result < 0)
 		log_warning("the store's log could not be moved into its file: %s", strerror(-result));
 }

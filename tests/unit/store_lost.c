@@ -273,6 +273,8 @@ Test(store_lost, an_older_copy_of_a_file_or_of_both)
 	struct copy old, now;
 
 	for (int end = 0; end < 2; end++) {
+		store_test_remove(dir);
+		dir = store_test_folder();
 		change(0, CHANGES / 2, true, end);
 		copy_take(&old);
 		change(CHANGES / 2, CHANGES, true, end);
