@@ -163,6 +163,8 @@ struct scratch {
 	__u32 found;
 	__u32 rows[2];
 	__u32 rules[2];
+	__u32 spare;  /* bit i: side i may fail the judgement, */
+	__u32 spared; /* and did */
 	struct end end[2];
 	struct side side[2];
 	struct packet packet;

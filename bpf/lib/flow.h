@@ -30,6 +30,14 @@
 
 #define FLOW_COUNTED (VPC_FLOW_BUDGETED | VPC_FLOW_HALF_OPEN) /* only entries of `flow` have these */
 
+/* The sides that a grace spares, bit i side i. */
+static __always_inline __u32 flow_graces(const struct vpc_flow *f, __u64 now_ns)
+{
+	__u32 now = (__u32)(now_ns >> VPC_GRACE_SHIFT);
+
+	return (f->grace_until[0] > now ? 1u : 0) | (f->grace_until[1] > now ? 2u : 0);
+}
+
 /* state, flags, opener and icmp_type are changed together. */
 union flow_word {
 	__u32 word;
@@ -153,7 +161,8 @@ static __always_inline struct vpc_flow *flow_get(struct scratch *s)
 	barrier_order(&s->barrier);
 	s->fl.last_seen_ns = READ_ONCE(f->last_seen_ns);
 	s->fl.created_ns = f->created_ns;
-	s->fl.grace_until_ns = READ_ONCE(f->grace_until_ns);
+	s->fl.grace_until[0] = READ_ONCE(f->grace_until[0]);
+	s->fl.grace_until[1] = READ_ONCE(f->grace_until[1]);
 	s->fl.eni[0] = READ_ONCE(f->eni[0]);
 	s->fl.eni[1] = READ_ONCE(f->eni[1]);
 	s->fl.incarnation[0] = READ_ONCE(f->incarnation[0]);
@@ -362,6 +371,13 @@ static __always_inline int flow_copy(struct scratch *s, struct vpc_flow *f)
 	return s->fl.tag == s->tag && s->fl.state != VPC_FLOW_TOMBSTONE;
 }
 
+/* Whether a copy may move to the other table. One that has a grace stays where it is, or a copy could carry along what
+ * vpcd has just ended. */
+static __always_inline int flow_may_move(const struct vpc_flow *copy)
+{
+	return !copy->grace_until[0] && !copy->grace_until[1];
+}
+
 /* Moves the entry of the scratch's key to `flow`, if the shares of those it counts to and the map have room. */
 __noinline int flow_promote(__u32 which)
 {
@@ -374,7 +390,7 @@ __noinline int flow_promote(__u32 which)
 		f = bpf_map_lookup_elem(&flow_overflow, &s->key);
 	else
 		f = bpf_map_lookup_elem(&flow_new, &s->key);
-	if (!f || !flow_copy(s, f) || !budget_left(s->key.vpc, &s->fl, 0))
+	if (!f || !flow_copy(s, f) || !flow_may_move(&s->fl) || !budget_left(s->key.vpc, &s->fl, 0))
 		return 0;
 	s->fl.flags |= VPC_FLOW_BUDGETED;
 	share_count(s->key.vpc, 1);
@@ -411,7 +427,7 @@ __noinline int flow_demote(__u32 which)
 	if (!s)
 		return 0;
 	f = bpf_map_lookup_elem(&flow, &s->key);
-	if (!f || !flow_copy(s, f))
+	if (!f || !flow_copy(s, f) || !flow_may_move(&s->fl))
 		return 0;
 	return flow_insert(which, 1);
 }
@@ -445,7 +461,8 @@ static __always_inline void flow_bury(struct scratch *s, struct vpc_flow *f, __u
 	WRITE_ONCE(f->epoch, epoch);
 	WRITE_ONCE(f->timeout_s, FLOW_TOMBSTONE_S);
 	WRITE_ONCE(f->last_seen_ns, s->now_ns);
-	WRITE_ONCE(f->grace_until_ns, 0);
+	WRITE_ONCE(f->grace_until[0], 0);
+	WRITE_ONCE(f->grace_until[1], 0);
 	budget_release(s->key.vpc, f);
 	version_raise(&s->barrier, s->tag);
 }

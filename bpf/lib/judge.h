@@ -50,7 +50,8 @@ static __always_inline int judge_side(struct scratch *s, __u32 which, __u32 i)
 
 /*
  * Judges the opening by s->opener under s->key with s->side. Counts the rows if it is allowed and a packet is in hand.
- * Returns PASS or the reason, with culprit set.
+ * Returns PASS or the reason, with culprit set. A side of s->spare that isn't allowed is noted in s->spared and refuses
+ * nothing. (sides_clear() empties s->spare.)
  */
 __noinline int judge_opening(__u32 which)
 {
@@ -63,11 +64,17 @@ __noinline int judge_opening(__u32 which)
 	s->rows[1] = 0;
 	s->rules[0] = 0;
 	s->rules[1] = 0;
+	s->spared = 0;
 	rc = judge_side(s, which, 0);
-	if (!rc)
-		rc = judge_side(s, which, 1);
-	if (rc)
+	if (rc && !(s->spare & 1))
 		return rc;
+	if (rc)
+		s->spared = 1;
+	rc = judge_side(s, which, 1);
+	if (rc && !(s->spare & 2))
+		return rc;
+	if (rc)
+		s->spared |= 2;
 	if (s->length) {
 		__u64 now_boot_ns = bpf_ktime_get_boot_ns();
 

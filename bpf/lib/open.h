@@ -16,7 +16,8 @@ static __always_inline int open_revive(struct scratch *s)
 	s->fl.epoch = s->epoch;
 	s->fl.rule[0] = s->rules[0];
 	s->fl.rule[1] = s->rules[1];
-	s->fl.grace_until_ns = 0;
+	s->fl.grace_until[0] = 0;
+	s->fl.grace_until[1] = 0;
 	s->fl.last_seen_ns = s->now_ns;
 	s->fl.timeout_s = flow_timeout(&s->fl, s->key.proto);
 	event_flow(SCRATCH_PACKET, VPC_EVENT_REJUDGE);
@@ -111,7 +112,8 @@ static __always_inline void open_fill(struct scratch *s)
 	f->epoch = s->epoch;
 	f->last_seen_ns = s->now_ns;
 	f->created_ns = s->now_ns;
-	f->grace_until_ns = 0;
+	f->grace_until[0] = 0;
+	f->grace_until[1] = 0;
 	for (__u32 i = 0; i < 2; i++) {
 		f->eni[i] = s->side[i].eni;
 		f->incarnation[i] = s->side[i].eni ? s->side[i].incarnation : 0;

@@ -96,6 +96,7 @@ static __always_inline void sides_clear(struct scratch *s)
 	__builtin_memset(s->side, 0, sizeof(s->side));
 	s->gen_revoke = 0;
 	s->gen_any = 0;
+	s->spare = 0;
 }
 
 #endif

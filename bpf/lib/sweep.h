@@ -50,23 +50,107 @@ static __always_inline __u8 sweep_end(struct scratch *s)
 	return VPC_SWEPT_DONE;
 }
 
-static __always_inline __u8 sweep_judge(struct scratch *s, struct vpc_flow *f, __u32 op, __u64 grace_until_ns)
-{
-	int rc;
+/* Not the mask of any sides: a side is another ENI, has no groups or has lost the address; no grace spares that. */
+#define SWEEP_GONE 4u
 
-	if (op == VPC_SWEEP_CUT) {
+/* The sides of the scratch's fl that aren't allowed by the rules of an epoch, or SWEEP_GONE. */
+static __always_inline __u32 sweep_failing(struct scratch *s, __u64 epoch)
+{
+	s->epoch = epoch;
+	if (judge_load_sides(SCRATCH_SWEEP))
+		return SWEEP_GONE;
+	s->spare = 3;
+	return judge_again(SCRATCH_SWEEP) ? SWEEP_GONE : s->spared & 3;
+}
+
+static __always_inline void sweep_write_grace(struct scratch *s, struct vpc_flow *f, __u32 opener, __u32 responder)
+{
+	if (READ_ONCE(f->tag) != s->tag)
+		return;
+	WRITE_ONCE(f->grace_until[0], opener);
+	WRITE_ONCE(f->grace_until[1], responder);
+}
+
+/* What lived at io's epoch - 1 goes on living at io's epoch. The rules of before may be in force still, so a side that
+ * lives on its grace keeps it, even if it will be allowed. */
+static __always_inline __u8 sweep_grace(struct scratch *s, struct vpc_flow *f, const struct vpc_sweep *io, __u32 live)
+{
+	__u32 before = sweep_failing(s, io->epoch - 1), after, until[2];
+
+	if (before & ~live) /* SWEEP_GONE is never in live */
+		return VPC_SWEPT_NOTHING;
+	after = sweep_failing(s, io->epoch);
+	if (after == SWEEP_GONE)
+		return VPC_SWEPT_NOTHING;
+	until[0] = before & 1 ? s->fl.grace_until[0] : after & 1 ? io->grace_until : 0;
+	until[1] = before & 2 ? s->fl.grace_until[1] : after & 2 ? io->grace_until : 0;
+	sweep_write_grace(s, f, until[0], until[1]);
+	return until[0] | until[1] ? VPC_SWEPT_DONE : VPC_SWEPT_NOTHING;
+}
+
+/* The same after io's epoch came into force, and before gen_revoke says so: a flow not older than that was allowed at
+ * the epoch before. */
+static __always_inline __u8 sweep_late(struct scratch *s, struct vpc_flow *f, const struct vpc_sweep *io, __u32 live)
+{
+	__u32 after;
+
+	if (live)
+		return VPC_SWEPT_DONE;
+	after = sweep_failing(s, io->epoch);
+	if (!after || after == SWEEP_GONE || s->fl.epoch < s->gen_revoke)
+		return VPC_SWEPT_NOTHING;
+	sweep_write_grace(s, f, after & 1 ? io->grace_until : 0, after & 2 ? io->grace_until : 0);
+	return VPC_SWEPT_DONE;
+}
+
+static __always_inline __u8 sweep_settle(struct scratch *s, struct vpc_flow *f, const struct vpc_sweep *io, __u32 live)
+{
+	__u32 before = sweep_failing(s, io->epoch - 1), left;
+
+	left = before == SWEEP_GONE ? 0 : before & live;
+	sweep_write_grace(s, f, left & 1 ? s->fl.grace_until[0] : 0, left & 2 ? s->fl.grace_until[1] : 0);
+	return left ? VPC_SWEPT_DONE : VPC_SWEPT_NOTHING;
+}
+
+static __always_inline __u8 sweep_unspare(struct scratch *s, struct vpc_flow *f, const struct vpc_sweep *io, __u32 live)
+{
+	__u32 before = sweep_failing(s, io->epoch - 1);
+
+	sweep_write_grace(s, f, 0, 0);
+	return before && !(before & ~live) ? VPC_SWEPT_DONE : VPC_SWEPT_NOTHING;
+}
+
+static __always_inline __u8 sweep_report(struct scratch *s, const struct vpc_sweep *io, __u32 live)
+{
+	if (io->op == VPC_SWEEP_REPORT && (sweep_failing(s, io->epoch - 1) & ~live))
+		return VPC_SWEPT_NOTHING;
+	return sweep_failing(s, io->epoch) & ~live ? VPC_SWEPT_DONE : VPC_SWEPT_NOTHING;
+}
+
+static __always_inline __u8 sweep_judge(struct scratch *s, struct vpc_flow *f, const struct vpc_sweep *io)
+{
+	__u32 live = flow_graces(&s->fl, s->now_ns);
+
+	switch (io->op) {
+	case VPC_SWEEP_GRACE:
+		return sweep_grace(s, f, io, live);
+	case VPC_SWEEP_LATE:
+		return sweep_late(s, f, io, live);
+	case VPC_SWEEP_SETTLE:
+		return sweep_settle(s, f, io, live);
+	case VPC_SWEEP_UNSPARE:
+		return sweep_unspare(s, f, io, live);
+	case VPC_SWEEP_REPORT:
+	case VPC_SWEEP_FAILS:
+		return sweep_report(s, io, live);
+	case VPC_SWEEP_CUT:
+		s->epoch = io->epoch;
 		flow_bury(s, f, s->epoch);
 		event_flow(SCRATCH_SWEEP, VPC_EVENT_CUT);
 		return VPC_SWEPT_DONE;
-	}
-	rc = judge_load_sides(SCRATCH_SWEEP);
-	if (!rc)
-		rc = judge_again(SCRATCH_SWEEP);
-	if (rc <= 0 && rc != OPEN_NEW)
+	default:
 		return VPC_SWEPT_NOTHING;
-	if (op == VPC_SWEEP_GRACE && READ_ONCE(f->tag) == s->tag)
-		WRITE_ONCE(f->grace_until_ns, grace_until_ns);
-	return VPC_SWEPT_DONE;
+	}
 }
 
 __noinline int sweep_one(__u32 i)
@@ -95,9 +179,7 @@ __noinline int sweep_one(__u32 i)
 	f = flow_get(s);
 	if (!f || s->fl.state == VPC_FLOW_TOMBSTONE)
 		return 0;
-	s->epoch = io->epoch;
-	if (io->op == VPC_SWEEP_GRACE || io->op == VPC_SWEEP_REPORT || io->op == VPC_SWEEP_CUT)
-		io->result[i] = sweep_judge(s, f, io->op, io->grace_until_ns);
+	io->result[i] = sweep_judge(s, f, io);
 	return 0;
 }
 

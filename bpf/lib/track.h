@@ -137,13 +137,17 @@ static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f
 static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow *f)
 {
 	__u64 old = s->fl.epoch;
-	int rc = judge_again(SCRATCH_PACKET);
+	int rc;
 
+	s->spare = flow_graces(&s->fl, s->now_ns);
+	rc = judge_again(SCRATCH_PACKET);
+	if (rc == PASS && s->spared) {
+		s->culprit = 0;
+		return PASS; /* and judged again by the next packet: a grace has an end */
+	}
 	if (rc == PASS) {
 		if (READ_ONCE(f->tag) != s->tag)
 			return AGAIN;
-		if (s->fl.grace_until_ns) /* not needed any more: what is taken away later may cut it again */
-			WRITE_ONCE(f->grace_until_ns, 0);
 		WRITE_ONCE(f->rule[0], s->rules[0]);
 		WRITE_ONCE(f->rule[1], s->rules[1]);
 		s->fl.rule[0] = s->rules[0];
@@ -155,8 +159,6 @@ static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow 
 	s->culprit = 0;
 	if (rc == OPEN_NEW)
 		return OPEN_NEW;
-	if (s->now_ns < s->fl.grace_until_ns)
-		return PASS;
 	flow_bury(s, f, s->epoch);
 	event_flow(SCRATCH_PACKET, VPC_EVENT_CUT);
 	return VPC_DROP_REVOKED;

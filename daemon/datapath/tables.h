@@ -64,18 +64,19 @@ int tables_prepare(struct tables *t, const struct plan *plan, struct tables_chan
 /* Takes everything back; frees c. NULL is fine. */
 void tables_undo(struct tables *t, struct tables_change *c);
 /* The commit: returns the epoch now in force. c goes on living for tables_retire; NULL is fine and publishes nothing.
- * With plan.flows cut, gen_revoke was raised before the store; with keep and drain it waits for tables_sweep_grace. */
+ * With plan.flows keep or drain, the flows that it would have cut have their grace then; that takes as long as reading
+ * the flow tables twice. */
 uint64_t tables_publish(struct tables *t, struct tables_change *c);
-/* Whether a sweep is owed before the next cut (keep, drain). */
+/* The epoch that a prepared change will be published at. */
+uint64_t tables_change_epoch(const struct tables_change *c);
+/* Whether flows still lack the grace that a published change promised, since an error came between: they aren't cut
+ * until the next publish, which tries again. */
 bool tables_sweep_pending(const struct tables *t);
-/* Stamps the flows that the change would have cut with their grace and then raises gen_revoke. now_ns: CLOCK_MONOTONIC.
- * On an error it is still owed: the next publish tries again. -ENOMEM, -errno of bpf(). c may be NULL.
- * Blocks for as long as it takes to read the flow tables. */
-int tables_sweep_grace(struct tables *t, struct tables_change *c, uint64_t now_ns);
-/* After a start, before anything is published: the store says that a keep or drain of the run before was published and
- * not swept. Every set and ENI then owes a judgement as of now; tables_sweep_grace (c NULL) or the next publish pays.
- */
-void tables_owe_sweep(struct tables *t, enum flows_mode flows, uint32_t drain_s);
+/* After a start, before anything is published: a change with keep or drain may have been published by the run before,
+ * and a kill have come before all was done that follows. Does that: a flow of which nothing was taken away since it was
+ * judged, but for that change, gets its grace. until_ns: end of the drain, CLOCK_MONOTONIC. -ENOMEM, -errno of bpf():
+ * it is pending. */
+int tables_resume_sweep(struct tables *t, enum flows_mode flows, uint64_t until_ns);
 /* Calls fn for each established flow that a prepared change would cut, or that a published one (not yet retired) has
  * cut. Looks at no flow where none can be. now_ns: CLOCK_MONOTONIC. fn returns not 0 to stop, which is returned.
  * Blocks. */

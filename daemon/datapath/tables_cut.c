@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which established flows a change cuts: told to the caller beside its reply. */
+#include <bpf/bpf.h>
+
 #include "datapath/tables_private.h"
 
 static int64_t flows_of(const struct tables *t, uint32_t eni)
@@ -16,6 +18,8 @@ static bool raised(const struct tables *t, uint32_t eni, uint64_t epoch)
 
 void cut_note_stake(struct tables *t, struct tables_change *c)
 {
+	if (!c->revoked)
+		return;
 	for (uint32_t i = VPC_ENI_FIRST; i <= t->eni_max && !c->at_stake; i++)
 		c->at_stake = flows_of(t, i) > 0 && raised(t, i, c->epoch);
 }
@@ -58,11 +62,23 @@ static int cutting_flow(const void *key, const void *value, void *userdata)
 		return 0;
 	if (flow->state == VPC_FLOW_TOMBSTONE) /* a packet was faster than we are */
 		return s->published && flow->epoch == s->epoch ? s->fn(key, flow, true, s->userdata) : 0;
-	if (flow->grace_until_ns)
-		return 0; /* refused by an earlier change already */
 	s->flow[s->io.n] = *flow;
 	memcpy(&s->io.key[s->io.n++], key, sizeof(struct vpc_flow_key));
 	return s->io.n == VPC_SWEEP_MAX ? cutting_flush(s) : 0;
+}
+
+/* Flows that lived on a grace only, which the change ended: what it was before no rule says. */
+static int cutting_ended(const struct tables_change *c, struct cutting *s)
+{
+	const struct table *table = &s->t->table[TABLE_FLOW];
+	struct vpc_flow flow;
+	int r = 0;
+
+	s->io.op = VPC_SWEEP_FAILS;
+	for (size_t i = 0; r == 0 && i < c->ended.n; i++)
+		if (bpf_map_lookup_elem(table->fd, &c->ended.at[i], &flow) == 0)
+			r = cutting_flow(&c->ended.at[i], &flow, s);
+	return r ? r : cutting_flush(s);
 }
 
 int tables_cut_flows(struct tables *t, const struct tables_change *c, uint64_t now_ns, tables_flow_fn fn,
@@ -82,5 +98,7 @@ int tables_cut_flows(struct tables *t, const struct tables_change *c, uint64_t n
 	if (!c || (published && !c->at_stake))
 		return 0;
 	r = table_each(&t->table[TABLE_FLOW], cutting_flow, &s);
-	return r ? r : cutting_flush(&s);
+	if (!r)
+		r = cutting_flush(&s);
+	return r ? r : cutting_ended(c, &s);
 }

@@ -3,8 +3,8 @@
  * Which flows are judged again: the generations of sets and ENIs that a change raises just before its epoch is stored.
  * A flow judged between the two is judged once more after: harmless.
  *
- * gen_revoke says that something was taken away; with keep and drain it is owed (set.owed, eni.owed) until the flows
- * have their grace. gen_any wakes tombstones and is raised at once.
+ * gen_revoke says that something was taken away; with keep and drain it waits until the flows have their graces
+ * (tables_grace.c), and `revoked` in the mirror says whose it is. gen_any wakes tombstones and is raised at once.
  */
 #include "datapath/tables_private.h"
 
@@ -14,13 +14,6 @@ static void raise_word(__u64 *at, uint64_t epoch)
 		store64(at, epoch);
 }
 
-static void owe(struct tables *t, const struct tables_change *c)
-{
-	t->owing.pending = true;
-	t->owing.flows = c->flows;
-	t->owing.drain_s = c->drain_s;
-}
-
 static void raise_set(struct tables *t, struct tables_change *c, uint32_t number, bool revoked)
 {
 	struct vpc_set *at = set_at(t, number);
@@ -28,12 +21,10 @@ static void raise_set(struct tables *t, struct tables_change *c, uint32_t number
 	raise_word(&at->gen_any, c->epoch);
 	if (!revoked)
 		return;
-	if (c->flows == FLOWS_CUT) {
+	c->revoked = true;
+	t->sets[number].revoked = c->epoch;
+	if (c->flows == FLOWS_CUT)
 		raise_word(&at->gen_revoke, c->epoch);
-	} else {
-		t->sets[number].owed = c->epoch;
-		owe(t, c);
-	}
 }
 
 static void raise_eni(struct tables *t, struct tables_change *c, uint32_t number, bool revoked)
@@ -43,12 +34,10 @@ static void raise_eni(struct tables *t, struct tables_change *c, uint32_t number
 	raise_word(&at->gen_any, c->epoch);
 	if (!revoked)
 		return;
-	if (c->flows == FLOWS_CUT) {
+	c->revoked = true;
+	t->enis[number].revoked = c->epoch;
+	if (c->flows == FLOWS_CUT)
 		raise_word(&at->gen_revoke, c->epoch);
-	} else {
-		t->enis[number].owed = c->epoch;
-		owe(t, c);
-	}
 }
 
 static void raise_group(struct tables *t, struct tables_change *c, uint32_t sg, bool revoked)
@@ -72,8 +61,6 @@ static void raise_naming(struct tables *t, struct tables_change *c, uint32_t sg,
 static void inherit(struct tables *t, uint32_t eni, uint32_t old_set)
 {
 	raise_word(&eni_at(t, eni)->gen_revoke, set_at(t, old_set)->gen_revoke);
-	if (t->enis[eni].owed < t->sets[old_set].owed)
-		t->enis[eni].owed = t->sets[old_set].owed;
 }
 
 static void raise_switch(struct tables *t, struct tables_change *c, const struct touched_eni *e)
@@ -106,8 +93,10 @@ static void raise_addr(struct tables *t, struct tables_change *c, const struct t
 	set = &t->sets[t->enis[number].set];
 	raise_eni(t, c, number, false);
 	/* At once, also with keep and drain: a grace is for rules, nobody keeps an address. */
-	if (!a->added)
+	if (!a->added) {
+		c->revoked = true;
 		raise_word(&eni_at(t, number)->gen_revoke, c->epoch);
+	}
 	for (uint32_t i = 0; i < set->n; i++)
 		raise_naming(t, c, set->sg[i], !a->added);
 }
@@ -122,32 +111,18 @@ void gens_raise(struct tables *t, struct tables_change *c)
 		raise_switch(t, c, &c->enis.at[i]);
 }
 
-void gens_pay(struct tables *t)
+/* Whose: all that have a set, or those that the pending change took something away from. */
+void gens_commit(struct tables *t)
 {
-	for (uint32_t i = 1; i < t->set_numbers.fresh; i++) {
-		raise_word(&set_at(t, i)->gen_revoke, t->sets[i].owed);
-		t->sets[i].owed = 0;
-	}
-	for (uint32_t i = 1; i < t->table[TABLE_ENI].n; i++) {
-		if (!t->enis[i].owed)
-			continue;
-		raise_word(&eni_at(t, i)->gen_revoke, t->enis[i].owed);
-		t->enis[i].owed = 0;
-	}
-	t->owing.pending = false;
-}
+	uint64_t epoch = t->grace.epoch;
 
-void tables_owe_sweep(struct tables *t, enum flows_mode flows, uint32_t drain_s)
-{
-	uint64_t epoch = tables_epoch(t);
-
+	if (!t->grace.pending)
+		return;
 	for (uint32_t i = 1; i < t->set_numbers.fresh; i++)
-		if (t->sets[i].users)
-			t->sets[i].owed = epoch;
+		if (t->grace.all ? t->sets[i].users != 0 : t->sets[i].revoked == epoch)
+			raise_word(&set_at(t, i)->gen_revoke, epoch);
 	for (uint32_t i = 1; i < t->table[TABLE_ENI].n; i++)
-		if (t->enis[i].state == NODE_ALIVE)
-			t->enis[i].owed = epoch;
-	t->owing.pending = true;
-	t->owing.flows = flows;
-	t->owing.drain_s = drain_s;
+		if (t->grace.all ? t->enis[i].state == NODE_ALIVE : t->enis[i].revoked == epoch)
+			raise_word(&eni_at(t, i)->gen_revoke, epoch);
+	t->grace.pending = false;
 }

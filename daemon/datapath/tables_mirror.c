@@ -81,6 +81,7 @@ void change_free(struct tables_change *c)
 	free(c->tables.at);
 	free(c->words.at);
 	free(c->hashes.at);
+	free(c->ended.at);
 	free(c);
 }
 

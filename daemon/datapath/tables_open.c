@@ -162,6 +162,7 @@ int tables_open(const struct tables_config *config, struct tables **ret, struct 
 			r = recover_read(t);
 		if (r < 0)
 			return bpf_error(reterr, r, "reading the pinned maps back");
+		(void)grace_find(t);
 	}
 	shares_update(t);
 	if (t->dir) {
@@ -184,6 +185,7 @@ void tables_close(struct tables *t)
 			munmap(t->table[id].mem, t->table[id].mem_bytes);
 	mirror_free(t);
 	free(t->tenants);
+	free(t->graced.at);
 	if (t->bpf)
 		datapath_bpf__destroy(t->bpf);
 	free(t->dir);

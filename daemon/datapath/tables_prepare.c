@@ -3,7 +3,6 @@
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <bpf/bpf.h>
-#include <time.h>
 
 #include "datapath/tables_private.h"
 
@@ -110,28 +109,30 @@ static void hash_moved(struct tables *t, struct tables_change *c)
 
 uint64_t tables_publish(struct tables *t, struct tables_change *c)
 {
-	struct timespec now;
-
 	if (!c)
 		return tables_epoch(t);
-	if (t->owing.pending) {
-		/* Whoever was promised a grace gets it by the rules of before this change. */
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		(void)tables_sweep_grace(t, c, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
-	}
+	/* Whoever was promised a grace gets it by the rules of before this change; or not at all: a cut doesn't wait.
+	 */
+	if (grace_finish(t) < 0)
+		gens_commit(t);
 	gens_raise(t, c);
+	if (c->flows == FLOWS_CUT && c->revoked)
+		(void)grace_settle(t, c);
+	else if (c->revoked)
+		(void)grace_give(t, c);
 	cut_note_stake(t, c);
 	__atomic_store_n(&ctl_at(t, 0)->epoch, c->epoch, __ATOMIC_SEQ_CST);
 	hash_moved(t, c);
 	mirror_publish(t, c);
 	t->prepared = NULL;
+	(void)grace_finish(t);
 	retire_postponed(t);
 	return c->epoch;
 }
 
-bool tables_sweep_pending(const struct tables *t)
+uint64_t tables_change_epoch(const struct tables_change *c)
 {
-	return t->owing.pending;
+	return c->epoch;
 }
 
 /* GLOBAL waits for what synchronize_rcu() waits for. Where it is refused (nohz_full), replacing a map in a map does the

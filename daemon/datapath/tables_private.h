@@ -14,6 +14,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "datapath/tables.h"
 
@@ -170,7 +171,7 @@ struct set {
 	uint32_t users; /* ENIs that have it, also those whose leaving it is not yet retired */
 	uint32_t n;
 	uint32_t sg[VPC_GROUPS_PER_ENI];
-	uint64_t owed; /* epoch to which gen_revoke is to be raised after the sweep; 0: none */
+	uint64_t revoked; /* epoch of the last change that took something away; not known over a start */
 	struct set_table {
 		uint32_t bound; /* no packet's walk through the rules takes more probes */
 		uint32_t at;	/* its compiled table, as of the prepared change if there is one; 0: none */
@@ -192,7 +193,18 @@ struct eni_node {
 	struct vpc_eni row; /* what was asked for; set, gens and flags of the port aside */
 	uint32_t set;
 	uint8_t state;
-	uint64_t owed;
+	uint64_t revoked; /* epoch of the last change by which it lost a group; not known over a start */
+};
+
+/* A flow that has a grace. */
+struct graced {
+	struct vpc_flow_key key;
+	uint32_t eni[2];
+};
+struct graces {
+	struct graced *at;
+	size_t n;
+	size_t cap;
 };
 
 /* Rows of group `sg` that name group `peer`. */
@@ -283,7 +295,9 @@ struct tables_change {
 	uint64_t epoch;		    /* of its publication */
 	enum flows_mode flows;
 	uint32_t drain_s;
-	bool at_stake; /* it took something away from ENIs with established flows */
+	bool revoked;			  /* it takes something away */
+	bool at_stake;			  /* from ENIs with established flows */
+	ARRAY(struct vpc_flow_key) ended; /* flows whose grace it ends, and that live on nothing else */
 	ARRAY(struct touched_row) rows;
 	ARRAY(struct touched_claim) claims;
 	ARRAY(struct touched_group) groups;
@@ -336,10 +350,13 @@ struct tables {
 	unsigned n_changes;		/* prepared or published, and not yet retired */
 	struct tables_change *prepared; /* between prepare and publish or undo */
 	struct {
-		bool pending; /* a change with keep or drain was published, and not yet swept */
-		enum flows_mode flows;
-		uint32_t drain_s;
-	} owing;
+		bool pending;	/* a change with keep or drain: gen_revoke isn't raised yet */
+		bool all;	/* whichever sets and ENIs it was for */
+		uint64_t epoch; /* of its publication */
+		uint32_t until; /* VPC_GRACE_… units */
+	} grace;
+	struct graces graced;		    /* at least: all that have one */
+	bool graced_lost;		    /* not all of them */
 	struct tables_change *retire_later; /* its grace period passed while another was prepared */
 
 	bool *tenants;	      /* by VPC number: whether it has an ENI; for shares_update alone */
@@ -398,6 +415,14 @@ void zero_words(void *at, size_t bytes);
 uint32_t versioned_value(const struct vpc_versioned *v, uint64_t epoch);
 /* The slot to overwrite: the one that is not in force. */
 unsigned versioned_spare(const struct vpc_versioned *v, uint64_t epoch);
+
+static inline uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
 
 static inline bool visible(uint64_t born, uint64_t died, uint64_t epoch)
 {
@@ -529,9 +554,21 @@ int mirror_init(struct tables *t);
 void mirror_free(struct tables *t);
 
 /* --- tables_gens.c --- */
+/* Notes what the change takes away from whom, and raises their generations: gen_revoke only if it cuts. */
 void gens_raise(struct tables *t, struct tables_change *c);
-/* Raises what the sets and ENIs owe. */
-void gens_pay(struct tables *t);
+/* After a change with keep or drain was published and the flows have their graces: gen_revoke, too. */
+void gens_commit(struct tables *t);
+
+/* --- tables_grace.c --- */
+/* Before the change's epoch is stored: graces for what lives by the rules of now and not by the change's. -errno: not
+ * all have theirs. */
+int grace_give(struct tables *t, const struct tables_change *c);
+/* After it is stored: for what was opened meanwhile, then gens_commit. -errno: still pending. */
+int grace_finish(struct tables *t);
+/* Before the epoch of a change that cuts is stored: ends the graces that it ends. -errno: not all. */
+int grace_settle(struct tables *t, struct tables_change *c);
+/* After an adoption: which flows have one? -errno: it's not known, and each cut looks at all flows. */
+int grace_find(struct tables *t);
 
 /* --- tables_cut.c: called when the generations are raised and the epoch is not yet stored --- */
 void cut_note_stake(struct tables *t, struct tables_change *c);

@@ -376,7 +376,7 @@ int tables_reread(struct tables *t, struct vpc_error *reterr)
 {
 	int r;
 
-	if (t->n_changes || t->owing.pending)
+	if (t->n_changes || t->grace.pending)
 		return -EBUSY;
 	mirror_free(t);
 	r = mirror_init(t);

@@ -69,8 +69,10 @@ struct engine {
 	sd_event_source *attach_timer;
 	bool closing;
 
-	enum flows_mode owed_flows; /* by a start: what a change before it promised, and may not have kept */
-	uint32_t owed_drain_s;
+	/* At a start: what was promised by a change that was committed and isn't published. */
+	enum flows_mode promised_flows;
+	uint32_t promised_drain_s;
+	bool sweep_noted; /* the store has the note of a keep or drain */
 
 	struct tables_expiry *expiry; /* the worker's while it reads */
 	sd_event_source *expire_timer;
@@ -162,12 +164,14 @@ void reconcile_schedule(struct engine *e, uint32_t vpc);
 void reconcile_schedule_at(struct engine *e, uint32_t vpc, uint64_t at_us);
 
 /* --- grace.c: keep and drain, across a crash --- */
-/* The sweep that a change owes, as the store has it: "keep", "drain=30". */
-void grace_format(const struct plan *plan, char buf[32]);
-/* At start, after tables_open: what the store says is still owed. */
+/* What a prepared change promises, as the store notes it in the same transaction. */
+#define GRACE_NOTE_MAX 64
+void grace_format(const struct plan *plan, const struct tables_change *change, char buf[GRACE_NOTE_MAX]);
+/* At start, after tables_open and before anything is published: makes up for what a kill prevented, or has the first
+ * publication keep the promise. */
 int grace_load(struct engine *e, struct vpc_error *reterr);
-/* Gives the flows their grace, and notes in the store that it is done. What fails is made up for by the next change. */
-void grace_sweep(struct engine *e, struct tables_change *c);
+/* After a publication: the note goes. */
+void grace_done(struct engine *e);
 
 /* --- status.c --- */
 /* Number of the VPC that a VPC, subnet or ENI (by id) belongs to; 0: there is no such object. */

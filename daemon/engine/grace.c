@@ -1,47 +1,76 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * keep and drain: after such a change is published, the flows it would have cut are stamped with their grace before
- * anything judges them again. The store remembers from the change's own commit on that this is owed, so a crash in
- * between costs no flow.
+ * keep and drain, across a crash. The flows get their graces when the change is published (tables_grace.c). The store
+ * says from the change's own commit on what was promised and at which epoch the change is published:
+ *
+ *   not published   a start finds the change as what the maps lack, and publishes that, with the same promise
+ *   published       what follows the store of the epoch may not be done; a start does it
  */
 #include "engine/engine_private.h"
 
 #include "observe/log.h"
 
+#include <inttypes.h>
+
 #define META_SWEEP "sweep"
 
-void grace_format(const struct plan *plan, char buf[32])
+void grace_format(const struct plan *plan, const struct tables_change *change, char buf[GRACE_NOTE_MAX])
 {
+	uint64_t epoch = tables_change_epoch(change);
+	uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + plan->drain_s * 1000000000ull;
+
 	if (plan->flows == FLOWS_KEEP)
-		snprintf(buf, 32, "keep");
+		snprintf(buf, GRACE_NOTE_MAX, "keep %" PRIu64, epoch);
 	else
-		snprintf(buf, 32, "drain=%u", plan->drain_s);
+		snprintf(buf, GRACE_NOTE_MAX, "drain %" PRIu64 " %" PRIu64, epoch, until_ns);
+}
+
+/* False: it isn't a note of ours; also those of versions whose flows aren't taken over. */
+static bool parse_note(const char *text, enum flows_mode *ret_flows, uint64_t *ret_epoch, uint64_t *ret_until_ns)
+{
+	*ret_flows = FLOWS_KEEP;
+	*ret_until_ns = 0;
+	if (sscanf(text, "keep %" SCNu64, ret_epoch) == 1)
+		return true;
+	*ret_flows = FLOWS_DRAIN;
+	return sscanf(text, "drain %" SCNu64 " %" SCNu64, ret_epoch, ret_until_ns) == 2;
 }
 
 int grace_load(struct engine *e, struct vpc_error *reterr)
 {
 	_cleanup_free_ char *text = NULL;
+	uint64_t epoch, until_ns, now_ns = clock_ns(CLOCK_MONOTONIC);
+	enum flows_mode flows;
 	int r = store_get_meta(e->store, META_SWEEP, &text, reterr);
 
 	if (r < 0 || !text)
 		return r;
-	e->owed_flows = FLOWS_KEEP;
-	if (sscanf(text, "drain=%u", &e->owed_drain_s) == 1)
-		e->owed_flows = FLOWS_DRAIN;
-	tables_owe_sweep(e->tables, e->owed_flows, e->owed_drain_s);
+	e->sweep_noted = true;
+	if (!parse_note(text, &flows, &epoch, &until_ns))
+		return 0;
+	if (epoch <= tables_epoch(e->tables)) {
+		r = tables_resume_sweep(e->tables, flows, until_ns);
+		if (r < 0)
+			log_error("flows could not be given their grace (%s); the next change does it", strerror(-r));
+	} else if (epoch == tables_epoch(e->tables) + 1) {
+		e->promised_flows = flows;
+		e->promised_drain_s = until_ns > now_ns ? (uint32_t)((until_ns - now_ns) / 1000000000u + 1) : 0;
+	} /* else something else isn't published either, and a grace is for nothing but its own change */
 	return 0;
 }
 
-void grace_sweep(struct engine *e, struct tables_change *c)
+void grace_done(struct engine *e)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	int r;
 
-	if (!tables_sweep_pending(e->tables))
+	if (!e->sweep_noted)
 		return;
-	r = tables_sweep_grace(e->tables, c, clock_ns(CLOCK_MONOTONIC));
-	if (r < 0)
-		log_error("flows could not be given their grace (%s); the next change does it", strerror(-r));
-	else if (store_set_meta(e->store, META_SWEEP, NULL, &error) < 0)
+	if (tables_sweep_pending(e->tables)) {
+		log_error("flows could not be given their grace; the next change does it");
+		return;
+	}
+	if (store_set_meta(e->store, META_SWEEP, NULL, &error) < 0)
 		log_warning("%s", error.message);
+	else
+		e->sweep_noted = false;
 }

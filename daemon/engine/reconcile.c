@@ -49,15 +49,15 @@ static int adopt_tables(struct engine *e, const struct plan *all, struct vpc_err
 	struct tables_change *change = NULL;
 	int r = tables_diff(e->tables, all, &difference, reterr);
 
-	difference.flows = e->owed_flows;
-	difference.drain_s = e->owed_drain_s;
+	difference.flows = e->promised_flows;
+	difference.drain_s = e->promised_drain_s;
 	if (r == 0)
 		r = tables_prepare(e->tables, &difference, &change, reterr);
 	if (r < 0)
 		return r;
 	tables_publish(e->tables, change);
 	engine_tell_walked(e);
-	grace_sweep(e, change);
+	grace_done(e);
 	if (!change)
 		return 0;
 	r = tables_wait_grace_period();

@@ -229,7 +229,7 @@ static void txn_publish(struct txn *t)
 		failed = net_publish(e->net, TAKE_PTR(t->net_change), &t->removal);
 	taps_flag(e, &t->plan);
 	t->reply.revision = store_revision(e->store);
-	grace_sweep(e, t->tables_change);
+	grace_done(e);
 	txn_report_cut(t);
 	remember_rules(t);
 	txn_build_results(t);

@@ -114,7 +114,7 @@ int txn_commit(struct txn *t, struct vpc_error *reterr)
 	uint32_t reserved = rules_to_reserve(t);
 	struct store_reply reply = {0};
 	char next_rule[16];
-	char sweep[32];
+	char sweep[GRACE_NOTE_MAX];
 	struct store_meta meta[2];
 	size_t n_meta = 0;
 	int r = writes_collect(t, &writes);
@@ -126,7 +126,7 @@ int txn_commit(struct txn *t, struct vpc_error *reterr)
 		meta[n_meta++] = (struct store_meta){.key = "next_rule", .value = next_rule};
 	}
 	if (t->tables_change && t->plan.flows != FLOWS_CUT) {
-		grace_format(&t->plan, sweep);
+		grace_format(&t->plan, t->tables_change, sweep);
 		meta[n_meta++] = (struct store_meta){.key = "sweep", .value = sweep};
 	}
 	if (t->request->idempotency_key) {
@@ -147,9 +147,12 @@ int txn_commit(struct txn *t, struct vpc_error *reterr)
 				 .n_meta = n_meta,
 			 },
 			 reterr);
-	if (r == 0)
-		t->e->rules_reserved = reserved;
-	return r;
+	if (r < 0)
+		return r;
+	t->e->rules_reserved = reserved;
+	if (t->tables_change && t->plan.flows != FLOWS_CUT)
+		t->e->sweep_noted = true;
+	return 0;
 }
 
 /* enforced_ns is known only after the commit. When this is lost in a crash, the kept reply says 0 for it. */

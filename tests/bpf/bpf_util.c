@@ -481,7 +481,7 @@ unsigned lab_sweep(struct lab *l, uint32_t op, uint64_t grace_until_ns)
 	io->op = op;
 	io->epoch = l->ctl->epoch;
 	io->now_ns = lab_now_ns();
-	io->grace_until_ns = grace_until_ns;
+	io->grace_until = grace_until_ns == ~0ull ? VPC_GRACE_KEEP : (uint32_t)(grace_until_ns >> VPC_GRACE_SHIFT);
 	for (size_t i = 0; i < 3; i++, previous = NULL)
 		while (!bpf_map_get_next_key(maps[i], previous, &key) && io->n < VPC_SWEEP_MAX) {
 			io->key[io->n++] = key;

@@ -376,12 +376,12 @@ static void print_outcome(const char *name, const struct outcome *o)
 
 		fprintf(stderr,
 			"  %s %u-%u: state %u flags %x saved %u opener %u timeout %u seen %ju created %ju epoch %ju "
-			"last_ack %x packets %u eni %u %u incarnation %u %u rule %u %u tag %jx grace %ju\n",
+			"last_ack %x packets %u eni %u %u incarnation %u %u rule %u %u tag %jx grace %u %u\n",
 			o->entry[i].established ? "flow" : "flow_new", ntohs(o->entry[i].key.port[0]),
 			ntohs(o->entry[i].key.port[1]), f->state, f->flags, f->saved_state, f->opener, f->timeout_s,
 			(uintmax_t)f->last_seen_ns, (uintmax_t)f->created_ns, (uintmax_t)f->epoch, f->last_ack,
 			f->packets, f->eni[0], f->eni[1], f->incarnation[0], f->incarnation[1], f->rule[0], f->rule[1],
-			(uintmax_t)f->tag, (uintmax_t)f->grace_until_ns);
+			(uintmax_t)f->tag, f->grace_until[0], f->grace_until[1]);
 	}
 }
 

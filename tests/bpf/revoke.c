@@ -265,9 +265,12 @@ Test(revoke, keep_spares_no_address)
 	cr_expect_eq(udp(true), VPC_DROP_FORGED_SOURCE);
 }
 
-/* A kept flow that is allowed again is one like any other: a later cut cuts it. */
+/* A kept flow that is allowed again is one like any other: vpcd ends its grace before it takes anything away, so that a
+ * later cut cuts it. */
 Test(revoke, keep_ends_when_it_is_allowed_again)
 {
+	uint32_t again;
+
 	establish();
 	lab_kill_row(l, udp_row);
 	lab_commit(l);
@@ -275,13 +278,62 @@ Test(revoke, keep_ends_when_it_is_allowed_again)
 	lab_raise(l, SG_B, true);
 	lab_commit(l);
 	cr_assert_eq(udp(true), 0);
-	lab_allow(l,
-		  &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer_sg = SG_A});
+	again = lab_allow(
+		l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer_sg = SG_A});
 	lab_commit(l);
 	cr_assert_eq(udp(true), 0);
+	lab_revoke(l, again);
+	lab_commit(l);
+	cr_assert_eq(lab_sweep(l, VPC_SWEEP_SETTLE, 0), 0, "none has one any more");
+	cr_expect_eq(udp(true), VPC_DROP_REVOKED);
+}
+
+/* A grace of one side says nothing about the other's rules. */
+Test(revoke, keep_is_for_one_side)
+{
+	struct vpc_flow_key key;
+	struct vpc_flow f;
+	uint32_t row = lab_allow_all(l, SG_A, VPC_EGRESS, 4);
+
+	lab_commit(l);
+	establish();
+	lab_kill_row(l, tcp_row);
+	lab_commit(l);
+	cr_assert_eq(lab_sweep(l, VPC_SWEEP_GRACE, ~0ull), 1);
+	lab_raise(l, SG_B, true);
+	lab_commit(l);
+	cr_assert_eq(tcp(true, ACK), 0);
+	lab_revoke(l, row);
+	lab_commit(l);
+	cr_expect_eq(lab_sweep(l, VPC_SWEEP_REPORT, 0), 2);
+	cr_expect_eq(tcp(false, ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(tcp(true, ACK), VPC_DROP_REVOKED);
+	cr_assert(lab_flow(l, true, &key, &f));
+	cr_expect_eq(f.grace_until[0] | f.grace_until[1], 0);
+}
+
+/* What failed before already gets no grace, and what is spared keeps the one it has. */
+Test(revoke, keep_gives_nothing_to_what_is_cut)
+{
+	struct vpc_flow_key key;
+	struct vpc_flow f;
+
+	establish();
 	lab_revoke(l, udp_row);
 	lab_commit(l);
-	cr_expect_eq(udp(true), VPC_DROP_REVOKED);
+	lab_kill_row(l, tcp_row);
+	lab_commit(l);
+	cr_assert_eq(lab_sweep(l, VPC_SWEEP_GRACE, lab_now_ns() + 3600000000000ull), 1);
+	lab_raise(l, SG_B, true);
+	lab_commit(l);
+	cr_expect_eq(tcp(false, ACK), 0);
+	cr_expect_eq(udp(false), VPC_DROP_REVOKED);
+	lab_kill_row(l, icmp_row);
+	lab_commit(l);
+	cr_assert_eq(lab_sweep(l, VPC_SWEEP_GRACE, ~0ull), 1, "it goes on");
+	while (lab_flow(l, true, &key, &f) && f.state == VPC_FLOW_TOMBSTONE)
+		lab_sweep(l, VPC_SWEEP_EXPIRE, 0), lab_age(l, 961);
+	cr_expect_neq(f.grace_until[1], VPC_GRACE_KEEP, "as long as it was told");
 }
 
 /* Flows of an ENI that is gone hold its peers' budget no longer than until somebody looks (P8): killed containers send
@@ -382,8 +434,7 @@ Test(revoke, keep_and_drain)
 	lab_raise(l, SG_B, true);
 	lab_commit(l);
 	cr_expect_eq(tcp(true, ACK), 0);
-	/* the time is over, nobody has to do anything */
-	cr_expect_eq(lab_sweep(l, VPC_SWEEP_GRACE, lab_now_ns() - 1000000000), 1);
+	cr_expect_eq(lab_sweep(l, VPC_SWEEP_UNSPARE, 0), 1);
 	cr_expect_eq(tcp(false, ACK), VPC_DROP_REVOKED);
 	cr_expect_eq(tcp(true, ACK), VPC_DROP_REVOKED);
 	cr_expect_eq(udp(true), 0);

@@ -116,8 +116,7 @@ static struct tables_change *rule(bool add, uint16_t n, enum flows_mode flows, u
 static void commit(struct tables_change *c)
 {
 	tables_publish(t, c);
-	if (tables_sweep_pending(t))
-		cr_assert_eq(tables_sweep_grace(t, c, now_ns()), 0);
+	cr_assert(!tables_sweep_pending(t));
 	tables_retire(t, c);
 }
 
@@ -202,42 +201,6 @@ Test(tables_packets, drain_ends_on_time)
 	commit(rule(true, 0, FLOWS_CUT, 0));
 	cr_assert(passes(false, 0) && passes(true, 0));
 	commit(rule(false, 0, FLOWS_DRAIN, 1));
-	cr_assert(passes(false, 0) && passes(true, 0));
-	usleep(1200000);
-	cr_assert(!passes(true, 0) && !passes(false, 0));
-}
-
-Test(tables_packets, an_unswept_keep_is_swept_by_the_next_change)
-{
-	struct tables_change *c;
-
-	commit(rule(true, 0, FLOWS_CUT, 0));
-	commit(rule(true, 1, FLOWS_CUT, 0));
-	cr_assert(passes(false, 0) && passes(true, 0) && passes(false, 1));
-	c = rule(false, 0, FLOWS_KEEP, 0);
-	tables_publish(t, c);
-	commit(rule(false, 1, FLOWS_CUT, 0));
-	cr_assert(passes(false, 0) && passes(true, 0));
-	cr_assert(!passes(false, 1));
-	tables_retire(t, c);
-}
-
-/* vpcd died between the store and the sweep; what it stored says so. */
-Test(tables_packets, a_sweep_owed_by_an_earlier_run)
-{
-	struct tables_change *c;
-
-	commit(rule(true, 0, FLOWS_CUT, 0));
-	cr_assert(passes(false, 0) && passes(true, 0));
-	c = rule(false, 0, FLOWS_DRAIN, 1);
-	tables_publish(t, c);
-	tables_close(t);
-	change_free(c);
-	t = tables_small(true);
-	tables_owe_sweep(t, FLOWS_DRAIN, 1);
-	cr_assert(tables_sweep_pending(t));
-	cr_assert_eq(tables_sweep_grace(t, NULL, now_ns()), 0);
-	cr_assert(!tables_sweep_pending(t));
 	cr_assert(passes(false, 0) && passes(true, 0));
 	usleep(1200000);
 	cr_assert(!passes(true, 0) && !passes(false, 0));

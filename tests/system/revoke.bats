@@ -193,6 +193,109 @@ revoke_cuts()
 	vpcd_start
 }
 
+# idle LABEL, awake LABEL: the stream's client is stopped and goes on, so that no packet comes in between.
+idle()
+{
+	kill -STOP "$(cat "$BATS_TEST_TMPDIR/pid-$1")"
+	sleep 0.3
+}
+
+# awake_dead LABEL…, awake_lives LABEL…
+awake_dead()
+{
+	local label t
+	for label; do
+		t=$(now_ns)
+		kill -CONT "$(cat "$BATS_TEST_TMPDIR/pid-$label")"
+		sleep 1.2
+		log_stops "$(stream_log "$label")" "$t"
+	done
+}
+
+awake_lives()
+{
+	local label t
+	for label; do
+		t=$(now_ns)
+		kill -CONT "$(cat "$BATS_TEST_TMPDIR/pid-$label")"
+		sleep 1.2
+		log_goes_on "$(stream_log "$label")" "$t"
+	done
+}
+
+@test "rule 8: what was cut while it was idle stays cut, whatever keep and drain spare later" {
+	stream "$P-a" t tcp-echo "$B" 7000
+	idle t
+	ctl sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0
+	ctl sg revoke "$P-b" ingress udp 7000 --cidr 0.0.0.0/0 --flows keep
+	ctl sg revoke "$P-b" ingress udp 7000 --cidr ::/0 --flows drain=60
+	awake_dead t
+}
+
+@test "rule 8: what a drain's end has cut stays cut" {
+	stream "$P-a" t tcp-echo "$B" 7000
+	idle t
+	ctl sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0 --flows drain=1
+	sleep 1.2
+	ctl sg revoke "$P-b" ingress udp 7000 --cidr 0.0.0.0/0 --flows keep
+	awake_dead t
+}
+
+@test "rule 8: a later cut wins over keep: the same rule again, the other side's, other groups" {
+	local n
+	ctl sg create "$P-none" --vpc prod >/dev/null
+	stream "$P-a" t tcp-echo "$B" 7000
+	idle t
+	ctl sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0 --flows keep
+	ctl sg authorize "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0
+	n=$(ctl -o json sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0 | jq .cut_flows_total)
+	[ "$n" -eq 1 ]
+	awake_dead t
+	ctl sg authorize "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0
+	stream "$P-a" u tcp-echo "$B" 7000
+	idle u
+	ctl sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0 --flows keep
+	ctl sg revoke "$P-a" egress all --cidr 0.0.0.0/0
+	awake_dead u
+	ctl sg authorize "$P-a" egress all --cidr 0.0.0.0/0
+	ctl sg authorize "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0
+	stream "$P-a" v tcp-echo "$B" 7000
+	idle v
+	ctl sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0 --flows keep
+	ctl eni set "$P-a" --sg "$P-none"
+	ctl eni set "$P-b" --sg "$P-none"
+	awake_dead v
+}
+
+@test "rule 8: vpcd killed about a keep: it is kept, and nothing else comes back" {
+	local after request
+	ctl sg create "$P-d" --vpc prod >/dev/null
+	plug "$P-d" prod-app --sg "$P-d"
+	serve "$P-d" --tcp 7000
+	ctl sg authorize "$P-d" ingress tcp 7000 --cidr 0.0.0.0/0
+	stream "$P-a" cut tcp-echo "$B" 7000
+	stream "$P-a" kept tcp-echo "$(ip_of "$P-d")" 7000
+	idle cut
+	ctl sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0
+	for after in 0 0.001 0.002 0.004 0.008 0.016; do
+		ctl sg authorize "$P-d" ingress tcp 7000 --cidr 0.0.0.0/0 2>/dev/null || true
+		sleep 0.2 # judged anew
+		idle kept
+		ctl sg revoke "$P-d" ingress tcp 7000 --cidr 0.0.0.0/0 --flows keep &>/dev/null &
+		request=$!
+		sleep "$after"
+		vpcd_stop KILL
+		wait "$request" || true
+		vpcd_start
+		awake_lives kept
+	done
+	awake_dead cut
+	# And a cut still cuts it.
+	idle kept
+	ctl sg revoke "$P-a" egress all --cidr 0.0.0.0/0
+	awake_dead kept
+}
+
 @test "rule 8: revoking by rule id, and what isn't there" {
 	local id
 	id=$(ctl -o json sg show "$P-b" | jq -r '[.rules[] | select(.protocol == "tcp" and .cidr == "0.0.0.0/0")][0].id')

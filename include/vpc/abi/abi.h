@@ -68,8 +68,10 @@ struct vpc_ctl {
 	__u64 pickup_until_ns; /* CLOCK_MONOTONIC: until then TCP flows may be taken up mid-stream (datapath upgrade) */
 	__u32 listeners;       /* events are produced while this is not 0: bit 0 drops, bit 1 flows */
 	__u32 half_open_max; /* so many SYNs of a VPC may stand in `flow` without an established connection; 0: none */
+	__u32 graces;	     /* vpcd's own: 1: some flow may have a grace. Set before the first gets one */
+	__u32 pad;
 };
-_Static_assert(sizeof(struct vpc_ctl) == 24, "vpc_ctl");
+_Static_assert(sizeof(struct vpc_ctl) == 32, "vpc_ctl");
 #define VPC_LISTEN_DROPS 1u
 #define VPC_LISTEN_FLOWS 2u
 
@@ -407,14 +409,21 @@ enum vpc_flow_state {
 #define VPC_FLOW_LAST_ACK_OPENER    64u
 #define VPC_FLOW_LAST_ACK_RESPONDER 128u
 
+/* Until when a side is spared, in units of 2^26 ns (67 ms) of CLOCK_MONOTONIC: good for nine years. */
+#define VPC_GRACE_SHIFT 26
+#define VPC_GRACE_KEEP	(~0u)
+
 /* Sides: index 0 the opener, 1 the responder. */
 struct vpc_flow {
 	__u64 tag;	    /* digest of the key: a recycled element is not taken for this flow */
 	__u64 epoch;	    /* at which it was last judged */
 	__u64 last_seen_ns; /* CLOCK_MONOTONIC, exact to a second; all times of a flow are */
 	__u64 created_ns;
-	__u64 grace_until_ns; /* a failed judgement spares the flow until then (keep: ~0; drain) */
-	__u32 eni[2];	      /* local side that approved it; 0: that side is not local, or has not judged */
+	/* By side (the opener's egress, the responder's ingress): while it is in the future, that side's groups no
+	 * longer allowing the flow cuts it not. Only vpcd gives and ends it (`sweep`). A flow that has one stays in its
+	 * table. */
+	__u32 grace_until[2];
+	__u32 eni[2]; /* local side that approved it; 0: that side is not local, or has not judged */
 	__u32 incarnation[2];
 	__u32 rule[2];	 /* number of the rule that allowed the opener's egress, the responder's ingress */
 	__u32 timeout_s; /* idle seconds after which it ends, by its state */
@@ -527,21 +536,30 @@ _Static_assert(sizeof(struct vpc_boot_space) == 1920, "vpc_boot_space");
 
 #define VPC_SWEEP_MAX	     64
 #define VPC_SWEEP_EXPIRE     1 /* delete each flow that is idle past its timeout at now_ns, or whose ENI is gone */
-#define VPC_SWEEP_GRACE	     2 /* judge each flow at `epoch`; a live one that fails gets grace_until_ns */
-#define VPC_SWEEP_REPORT     3 /* judge each flow at `epoch`, change nothing */
-#define VPC_SWEEP_CUT	     4 /* make each flow a tombstone */
-#define VPC_SWEEP_END	     5 /* delete each established flow that was idle for VPC_SWEEP_END_IDLE_S: its share is full */
+#define VPC_SWEEP_CUT	     2 /* make each flow a tombstone */
+#define VPC_SWEEP_END	     3 /* delete each established flow that was idle for VPC_SWEEP_END_IDLE_S: its share is full */
 #define VPC_SWEEP_END_IDLE_S 60
+/* Each of these judges a flow by the rules of `epoch` - 1 ("before") and of `epoch` ("after"), whichever is in force:
+ * rows that died at `epoch` must still be there. A side's grace counts where that side isn't allowed. */
+#define VPC_SWEEP_GRACE	     4 /* lived before: each side that isn't allowed after gets grace_until, if it had none */
+#define VPC_SWEEP_LATE	     5 /* the same for what was opened since: nothing was taken away since it was judged */
+#define VPC_SWEEP_SETTLE     6 /* a side's grace ends where it was allowed before */
+#define VPC_SWEEP_UNSPARE    7 /* every grace ends */
+#define VPC_SWEEP_REPORT     8 /* changes nothing */
+#define VPC_SWEEP_FAILS	     9 /* changes nothing; looks only at `after` */
 
 #define VPC_SWEPT_NOTHING 0
-#define VPC_SWEPT_DONE	  1 /* deleted, stamped, would be cut, cut */
+/* EXPIRE, END: deleted. GRACE, LATE, SETTLE: has a grace now. UNSPARE: lived on one. REPORT: lived before, and not
+ * after. FAILS: doesn't live after. CUT: cut. */
+#define VPC_SWEPT_DONE	  1
 
 struct vpc_sweep {
 	__u32 op;
 	__u32 n;
 	__u64 epoch;
-	__u64 now_ns; /* CLOCK_MONOTONIC */
-	__u64 grace_until_ns;
+	__u64 now_ns;	   /* CLOCK_MONOTONIC */
+	__u32 grace_until; /* VPC_GRACE_… units */
+	__u32 pad;
 	struct vpc_flow_key key[VPC_SWEEP_MAX];
 	__u8 result[VPC_SWEEP_MAX]; /* VPC_SWEPT_… */
 };
