@@ -132,7 +132,7 @@ int net_add_vpc(struct net *n, const struct vpc_record *r, struct netns *ns)
 		return -ENOMEM;
 	v->net = n;
 	v->number = r->number;
-	v->event_fd = -1;
+	v->event_fd = v->nft_fd = -1;
 	snprintf(v->id, sizeof(v->id), "%s", r->id);
 	snprintf(v->name, sizeof(v->name), "%s", r->netns);
 	v->ns = *ns;

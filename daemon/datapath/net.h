@@ -151,6 +151,15 @@ PRINTF_LIKE(3, 4) int net_report_add(struct net_report *r, const char *object, c
  * tcx links that are missing are left to net_attach_begin. */
 int net_ensure(struct net *n, const struct plan *all, struct workload *workloads, size_t n_workloads,
 	       struct net_report *ret, struct vpc_error *reterr);
+/* Looking for what sends no event, some VPCs at a time: begin on the event loop (the VPCs with numbers above *after, at
+ * most `most`; *after becomes the last one's, or 0 when they are through), run on a worker, the rest on the event loop.
+ * each: calls fn for those that differ. cost: of run, CPU time. */
+struct net_audit;
+int net_audit_begin(const struct net *n, uint32_t *after, size_t most, struct net_audit **ret);
+int net_audit_run(struct net_audit *a);
+uint64_t net_audit_cost_ns(const struct net_audit *a);
+void net_audit_each(const struct net_audit *a, void (*fn)(uint32_t vpc, void *userdata), void *userdata);
+void net_audit_free(struct net_audit *a);
 /* On a worker thread, with sockets of its own: appends what differs to report, as tables_verify. */
 int net_verify(const struct net_config *config, const struct plan *all, json_t *report);
 /* Namespaces of this instance under /run/netns that `all` does not name are removed, and pins of tcx links whose port

@@ -163,6 +163,8 @@ static int mend_namespace(void *data)
 {
 	struct mending *m = data;
 	const struct net_check check = {.fn = on_difference, .userdata = m};
+	uint32_t before = 0;
+	bool known = events_nft_generation(&before) >= 0;
 	int result = 0, r = net_check_namespace(&check, m->v->ns.ns_fd);
 	char text[256] = "";
 
@@ -180,6 +182,9 @@ static int mend_namespace(void *data)
 		m->what = "get its nftables table";
 		result = r;
 	}
+	/* what is newer than what was compared, or than what was made, is somebody else's */
+	if (known && (!m->nft || events_nft_generation(&before) >= 0))
+		m->v->nft_generation = before;
 	r = netns_bind_here(m->vpc->netns, m->n->instance, m->vpc->id);
 	if (r < 0) {
 		m->what = r == -EEXIST ? "be mounted: a file that isn't vpcd's is in the way; remove it" : "be mounted";

@@ -5,7 +5,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <arpa/inet.h>
 #include <linux/netconf.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/pkt_sched.h>
 #include <sys/socket.h>
 
@@ -260,6 +263,104 @@ static int open_events(void *data)
 	return TAKE_FD(fd);
 }
 
+/* --- nftables: each change of the ruleset has a generation
+ * ------------------------------------------------------------ */
+
+static int open_nft(int group)
+{
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+	const struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	if (group && setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+static int open_nft_events(void *data)
+{
+	(void)data;
+	return open_nft(NFNLGRP_NFTABLES);
+}
+
+/* False: not a message about a generation. */
+static bool parse_generation(const struct nlmsghdr *h, uint32_t *ret)
+{
+	const struct nlattr *tb[NFTA_GEN_MAX + 1];
+
+	if (h->nlmsg_type != ((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_NEWGEN))
+		return false;
+	rtnl_attrs(h, sizeof(struct nfgenmsg), tb, ARRAY_SIZE(tb));
+	if (!tb[NFTA_GEN_ID])
+		return false;
+	*ret = ntohl(mnl_attr_get_u32(tb[NFTA_GEN_ID]));
+	return true;
+}
+
+int events_nft_generation(uint32_t *ret)
+{
+	_cleanup_close_ int fd = open_nft(0);
+	char buf[1024] __attribute__((__aligned__(8)));
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+	const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	ssize_t size;
+	int left;
+
+	if (fd < 0)
+		return fd;
+	h->nlmsg_type = (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETGEN;
+	h->nlmsg_flags = NLM_F_REQUEST;
+	mnl_nlmsg_put_extra_header(h, sizeof(struct nfgenmsg));
+	if (sendto(fd, buf, h->nlmsg_len, 0, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+		return -errno;
+	size = recv(fd, buf, sizeof(buf), 0);
+	if (size < 0)
+		return -errno;
+	left = (int)size;
+	for (h = (struct nlmsghdr *)buf; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
+		if (parse_generation(h, ret))
+			return 0;
+	return -EIO;
+}
+
+/* Only what is newer than what was last seen to be right, or made by us, is somebody else's. */
+static int on_nft(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	char buf[MESSAGE_BYTES] __attribute__((__aligned__(8)));
+	struct net_vpc *v = userdata;
+	bool contradicted = false;
+	ssize_t size;
+
+	(void)source;
+	(void)revents;
+	while ((size = recv(fd, buf, sizeof(buf), MSG_DONTWAIT)) >= 0 || errno == EINTR || errno == ENOBUFS) {
+		int left = (int)size;
+		uint32_t generation;
+
+		contradicted |= size < 0 && errno == ENOBUFS;
+		for (const struct nlmsghdr *h = (const struct nlmsghdr *)buf; size > 0 && mnl_nlmsg_ok(h, left);
+		     h = mnl_nlmsg_next(h, &left))
+			contradicted |=
+				parse_generation(h, &generation) && (int32_t)(generation - v->nft_generation) > 0;
+	}
+	/* who is called may free v */
+	if (contradicted && v->net->on_event)
+		v->net->on_event(v->number, 0, v->net->userdata);
+	return 0;
+}
+
+/* A kernel without nftables has no events of it either. */
+static int nft_start(struct net_vpc *v)
+{
+	int r = netns_run(v->ns.ns_fd, open_nft_events, NULL);
+
+	if (r < 0)
+		return r == -EPROTONOSUPPORT || r == -EINVAL || r == -ENOENT ? 0 : r;
+	v->nft_fd = fd_move_high(r);
+	return sd_event_add_io(v->net->event, &v->nft_source, v->nft_fd, EPOLLIN, on_nft, v);
+}
+
 int events_start(struct net_vpc *v)
 {
 	int r;
@@ -271,8 +372,10 @@ int events_start(struct net_vpc *v)
 		return r;
 	v->event_fd = fd_move_high(r);
 	r = sd_event_add_io(v->net->event, &v->source, v->event_fd, EPOLLIN, on_io, v);
+	if (r >= 0)
+		r = nft_start(v);
 	if (r < 0)
-		v->event_fd = close_fd(v->event_fd);
+		events_stop(v);
 	return r;
 }
 
@@ -280,4 +383,6 @@ void events_stop(struct net_vpc *v)
 {
 	v->source = sd_event_source_disable_unref(v->source);
 	v->event_fd = close_fd(v->event_fd);
+	v->nft_source = sd_event_source_disable_unref(v->nft_source);
+	v->nft_fd = close_fd(v->nft_fd);
 }

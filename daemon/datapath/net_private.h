@@ -44,6 +44,9 @@ struct net_vpc {
 	struct netns ns;
 	int event_fd;
 	sd_event_source *source;
+	int nft_fd; /* events of nftables */
+	sd_event_source *nft_source;
+	uint32_t nft_generation; /* of the ruleset that was last seen to be right, or made */
 	struct net_device *devices;
 	UT_hash_handle hh;
 };
@@ -174,5 +177,7 @@ void removal_settle(struct net *n, uint32_t vpc, uint32_t ifindex);
 /* Opens and watches the event socket of a VPC. */
 int events_start(struct net_vpc *v);
 void events_stop(struct net_vpc *v);
+/* On a thread inside a namespace: the generation of its ruleset. -errno. */
+int events_nft_generation(uint32_t *ret);
 
 #endif

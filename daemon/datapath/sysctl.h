@@ -6,6 +6,7 @@
 #ifndef DATAPATH_SYSCTL_H
 #define DATAPATH_SYSCTL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* path below /proc/sys. 0 or -errno. */
@@ -17,5 +18,8 @@ int sysctl_apply(void);
 int sysctl_device_apply(uint8_t family, const char *device, const char *name, uint32_t want);
 /* Calls fn for every one whose value is another. 0 or -errno. */
 int sysctl_check(void (*fn)(const char *path, const char *value, const char *wanted, void *userdata), void *userdata);
+/* Whether one differs of those that the kernel sends no event for. Cheap: for looking often. Of conf/default, which only
+ * devices made later get, it says nothing. */
+bool sysctl_silent_differs(void);
 
 #endif

@@ -52,6 +52,8 @@ int tc_tcx_update(const char *dir, uint32_t ifindex, const struct tc_programs *p
 int tc_tcx_attach(const char *dir, uint32_t ifindex, const struct tc_programs *programs);
 /* Id of the program of a pinned link on ifindex; 0: no such link. */
 uint32_t tc_tcx_read(const char *dir, uint32_t ifindex, enum tc_side side);
+/* Whether both programs run as tcx links on a port. In a thread inside its namespace; two system calls. */
+bool tc_tcx_runs(uint32_t ifindex, const struct tc_programs *programs);
 /* Removes the pins of a port. Fine where there are none. */
 void tc_tcx_unpin(const char *dir, uint32_t ifindex);
 

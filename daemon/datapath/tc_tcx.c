@@ -116,6 +116,23 @@ uint32_t tc_tcx_read(const char *dir, uint32_t ifindex, enum tc_side side)
 	return fd >= 0 ? id : 0;
 }
 
+bool tc_tcx_runs(uint32_t ifindex, const struct tc_programs *programs)
+{
+	for (enum tc_side side = 0; side < TC_SIDES; side++) {
+		uint32_t ids[64], n = ARRAY_SIZE(ids), flags;
+		bool found = false;
+
+		/* with more programs than that it says so, and gives those that there is room for */
+		if (bpf_prog_query((int)ifindex, sides[side].type, 0, &flags, ids, &n) < 0 && errno != ENOSPC)
+			return false;
+		for (uint32_t i = 0; !found && i < n && i < ARRAY_SIZE(ids); i++)
+			found = ids[i] == programs->id[side];
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
 void tc_tcx_unpin(const char *dir, uint32_t ifindex)
 {
 	char path[PIN_PATH_MAX];

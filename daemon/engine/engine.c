@@ -255,6 +255,8 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	r = expire_start(e);
 	if (r >= 0)
 		r = reconcile_watch(e);
+	if (r >= 0)
+		r = audit_start(e);
 	if (r < 0)
 		return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, NULL, "cannot start a timer: %s", strerror(-r));
 	*ret = TAKE_PTR(e);
@@ -273,6 +275,7 @@ void engine_free(struct engine *e)
 	sd_event_source_unref(e->attach_timer);
 	sd_event_source_unref(e->repair_timer);
 	sd_event_source_unref(e->check_timer);
+	sd_event_source_unref(e->audit_timer);
 	net_free(e->net);
 	tables_close(e->tables);
 	model_free(e->model);

@@ -79,6 +79,8 @@ struct engine {
 	sd_event_source *expire_step;
 	sd_event_source *check_timer;
 	uint32_t checked_vpc; /* the one that was looked at last without cause */
+	sd_event_source *audit_timer;
+	uint32_t audited_vpc; /* the last one */
 	sd_event_source *repair_timer;
 	struct due_vpc *due; /* VPCs to be repaired, each once */
 	size_t n_due;
@@ -150,6 +152,10 @@ void taps_flag(struct engine *e, const struct plan *plan);
 int reconcile_start(struct engine *e, struct vpc_error *reterr);
 /* Looks at the VPCs one after the other, now and then, without cause. */
 int reconcile_watch(struct engine *e);
+
+/* --- audit.c --- */
+/* Begins the rolling audit of namespaces, for as long as the engine lives. */
+int audit_start(struct engine *e);
 
 /* --- detach.c --- */
 /* What an ENI is attached to is gone: its attachment becomes none, by a transaction like any other; one with

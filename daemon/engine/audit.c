@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The rolling audit of namespaces: what sends no event is found within 1.2 s, as long as that takes less than 1 % of a
+ * core; with more VPCs than that, later. Some VPCs at a time, on the worker, so that nobody waits long for it.
+ */
+#include "engine/engine_private.h"
+
+#include "observe/log.h"
+
+#define ROUND_US   1200000ull
+#define SLICE	   8u
+#define COST_SHARE 100ull /* of the time, this part at most */
+
+struct audit_trip {
+	struct engine *e;
+	struct net_audit *audit;
+};
+
+static void audit_later(struct engine *e, uint64_t cost_ns)
+{
+	uint64_t vpcs = model_count(e->model, OBJECT_VPC), slices = vpcs / SLICE + 1;
+	uint64_t pause_us = ROUND_US / slices, least_us = cost_ns / 1000 * COST_SHARE;
+	uint64_t at = clock_ns(CLOCK_MONOTONIC) / 1000 + (pause_us > least_us ? pause_us : least_us);
+
+	if (sd_event_source_set_time(e->audit_timer, at) < 0 ||
+	    sd_event_source_set_enabled(e->audit_timer, SD_EVENT_ONESHOT) < 0)
+		log_error("the audit of namespaces cannot be scheduled");
+}
+
+static void found(uint32_t vpc, void *userdata)
+{
+	struct engine *e = userdata;
+	const struct object *o = model_by_number(e->model, OBJECT_VPC, vpc);
+
+	/* what could not be mended has a retry of its own */
+	if (!o || condition_find(e->conditions, CONDITION_NETWORK, o->id))
+		return;
+	log_notice("%s was changed by somebody else: it is put right", o->id);
+	reconcile_schedule(e, vpc);
+}
+
+static int audit_run(void *data)
+{
+	return net_audit_run(((struct audit_trip *)data)->audit);
+}
+
+static void audit_done(void *data, int result)
+{
+	struct audit_trip *trip = data;
+	struct engine *e = trip->e;
+
+	if (!e->closing) {
+		if (result >= 0)
+			net_audit_each(trip->audit, found, e);
+		audit_later(e, net_audit_cost_ns(trip->audit));
+	}
+	net_audit_free(trip->audit);
+	free(trip);
+}
+
+static int on_audit(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct engine *e = userdata;
+	struct audit_trip *trip = calloc(1, sizeof(*trip));
+
+	(void)source, (void)usec;
+	if (trip && net_audit_begin(e->net, &e->audited_vpc, SLICE, &trip->audit) >= 0) {
+		trip->e = e;
+		if (worker_submit(e->worker, WORKER_KERNEL, audit_run, audit_done, NULL, trip) == 0)
+			return 0;
+		net_audit_free(trip->audit);
+	}
+	free(trip);
+	audit_later(e, 0);
+	return 0;
+}
+
+int audit_start(struct engine *e)
+{
+	return sd_event_add_time_relative(e->event, &e->audit_timer, CLOCK_MONOTONIC, ROUND_US, 10000, on_audit, e);
+}
