@@ -10,6 +10,7 @@
  * expected_attach_type stays 0: the same programs run as clsact filters and as tcx links.
  */
 #include "lib/connection.h"
+#include "lib/icmp_error.h"
 #include "lib/ingress.h"
 #include "lib/sweep.h"
 
@@ -50,12 +51,15 @@ int from_workload(struct __sk_buff *skb)
 	for (__u32 i = 0; i < TRIES && rc == AGAIN; i++)
 		rc = egress_judge(skb);
 	if (rc == PASS)
+		rc = route_refused(skb);
+	if (rc == PASS)
 		return deliver(skb, s);
 	if (rc == ANSWERED && answer_admitted(s->me, answer_kind(s), s->now_ns))
 		return answer_send(skb);
 	if (rc == ANSWERED)
 		rc = VPC_DROP_RATE_LIMITED;
-	return drop_packet(rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
+	drop_packet(rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
+	return icmp_error(skb, rc) == ANSWERED ? answer_send(skb) : TC_ACT_SHOT;
 }
 
 SEC("tc")

@@ -30,6 +30,12 @@ static __always_inline int fast_version_stands(const struct recent *r)
 	return version && READ_ONCE(*version) == r->version;
 }
 
+/* Whether it may be one that the router or the bridge doesn't let on (route.h), as it is for its hops or its size. */
+static __always_inline int fast_is_refused(const struct __sk_buff *skb, const struct vpc_eni *e, const struct plain *p)
+{
+	return p->frame.hop_limit <= 1 || redirect_biggest(skb, &p->frame) > READ_ONCE(e->mtu);
+}
+
 /* The frame, whose entry matches. Returns what the program ends with, or FAST_NOT. */
 static __always_inline int fast_decide(struct __sk_buff *skb, const struct recent *r, const struct plain *p)
 {
@@ -41,7 +47,7 @@ static __always_inline int fast_decide(struct __sk_buff *skb, const struct recen
 	    !mac_equal(p->frame.macs + ETH_ALEN, me->mac))
 		return FAST_NOT;
 	if (!peer) {
-		if (!mac_equal(p->frame.macs, me->gateway_mac))
+		if (!mac_equal(p->frame.macs, me->gateway_mac) || fast_is_refused(skb, me, p))
 			return FAST_NOT;
 		return checksum_is_elsewhere(skb, plain_l4(p), p->proto) ? FAST_NOT : redirect_up(skb);
 	}
@@ -49,7 +55,7 @@ static __always_inline int fast_decide(struct __sk_buff *skb, const struct recen
 	if (!to || !recent_side(to, r->peer_incarnation, r->peer_set, r->judged, r->noted))
 		return FAST_NOT;
 	way = redirect_way(skb, me, to, &p->frame);
-	if (way == WAY_NONE)
+	if (way == WAY_NONE || (way == WAY_UP && fast_is_refused(skb, to, p)))
 		return FAST_NOT;
 	if (checksum_is_elsewhere(skb, plain_l4(p), p->proto))
 		return FAST_NOT;

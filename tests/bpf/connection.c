@@ -677,7 +677,7 @@ Test(connection, frames_that_are_not_plain)
 		p.smac = NULL, p.dmac = lab_mac(ENI_C);
 		expect_drop("to nobody here", ENI_A, p, VPC_DROP_WRONG_DESTINATION);
 		p.dmac = NULL, p.ttl = 1;
-		expect_long("the router answers", ENI_A, p);
+		expect_drop("out of hops", ENI_A, p, VPC_DROP_HOP_LIMIT);
 		p.ttl = 0, p.payload = 1461;
 		expect_long("too big", ENI_A, p);
 		p.payload = 0, p.fragment_id = 7, p.more_fragments = true, p.payload = 64;

@@ -124,7 +124,7 @@ Test(fast, across_subnets_it_does_what_the_router_does)
 	expect_routed(p, ENI_C);
 }
 
-Test(fast, out_of_hops_goes_to_the_router_who_says_so)
+Test(fast, out_of_hops_ends_at_the_port_that_says_so)
 {
 	struct packet_spec p = udp, p6 = udp;
 
@@ -134,12 +134,12 @@ Test(fast, out_of_hops_goes_to_the_router_who_says_so)
 		expect_way("enough", ENI_A, ENI_C, p);
 		expect_way("enough", ENI_A, ENI_C, p6);
 		p.ttl = p6.ttl = 1;
-		expect_way("TTL 1", ENI_A, 0, p);
-		expect_way("hop limit 1", ENI_A, 0, p6);
+		cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_HOP_LIMIT);
+		cr_expect_eq(lab_send(l, ENI_A, p6).reason, VPC_DROP_HOP_LIMIT);
 	}
 }
 
-Test(fast, too_big_goes_to_the_router_who_says_so)
+Test(fast, too_big_goes_to_the_router_who_fragments_it)
 {
 	struct packet_spec p = udp;
 

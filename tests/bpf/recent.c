@@ -557,6 +557,7 @@ Test(recent, the_same_with_and_without_memory, .timeout = 120)
 		lab_gso(l, 0);
 		expect_straight("as ever", flow->from, flow->to, flow->p);
 		bend(flow, &f);
+		lab_answers(l); /* else the last token decides */
 		with = lab_from(l, flow->from, &f);
 		out = *lab_out(l);
 		forget_all();
@@ -565,10 +566,10 @@ Test(recent, the_same_with_and_without_memory, .timeout = 120)
 		    memcmp(out.data, lab_out(l)->data, out.length))
 			cr_assert_fail("round %d: action %d, %d reason %d, %d target %u, %u", i, with.action,
 				       without.action, with.reason, without.reason, with.target, without.target);
-		straight += with.action == TC_ACT_REDIRECT;
+		straight += with.target != 0;
 		up += with.action == TC_ACT_OK;
 		dropped += with.action == TC_ACT_SHOT;
 	}
-	cr_expect(straight > 1000 && up > 500 && dropped > 500, "%u straight, %u up, %u dropped", straight, up,
+	cr_expect(straight > 1000 && up > 100 && dropped > 500, "%u straight, %u up, %u dropped", straight, up,
 		  dropped);
 }

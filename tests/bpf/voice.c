@@ -288,3 +288,117 @@ Test(voice, without_a_route_there_is_a_reason)
 	p.src = "fd00:1::10", p.dst = "2001:db8::1";
 	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
 }
+
+/* The frame that came out is the gateway's error about `sent`, for its sender. */
+static void expect_error(const char *what, const struct frame *sent, const char *src, unsigned type_code, uint32_t info)
+{
+	const struct frame *f = lab_out(l);
+	bool six = strchr(src, ':');
+	size_t head = six ? 62 : 42, quoted = sent->length - 14 < 128 ? sent->length - 14 : 128;
+	const uint8_t *icmp = f->data + head - 8;
+
+	expect_answer(what, six ? "fe80::1" : "10.0.0.1", src, head + quoted);
+	cr_expect_eq((unsigned)icmp[0] << 8 | icmp[1], type_code, "%s: type %u code %u", what, icmp[0], icmp[1]);
+	cr_expect_eq((uint32_t)icmp[4] << 24 | (uint32_t)icmp[5] << 16 | (uint32_t)icmp[6] << 8 | icmp[7], info, "%s",
+		     what);
+	cr_expect_arr_eq(f->data + head, sent->data + 14, quoted, "%s: quotation", what);
+}
+
+static struct frame sent_by_a(struct packet_spec p)
+{
+	struct frame f;
+
+	p.smac = p.smac ? p.smac : lab_mac(ENI_A);
+	p.dmac = p.dmac ? p.dmac : lab_gateway_mac();
+	frame_build(&f, &p);
+	return f;
+}
+
+static void expect_told(const char *what, struct packet_spec p, int reason, unsigned type_code, uint32_t info)
+{
+	struct frame f = sent_by_a(p);
+	struct verdict v = lab_from(l, ENI_A, &f);
+
+	cr_expect_eq(v.reason, reason, "%s: reason %d", what, v.reason);
+	cr_expect_eq(v.action, 7, "%s", what);
+	cr_expect_eq(v.mark, VPC_MARK_ANSWER | ENI_A, "%s", what);
+	expect_error(what, &f, p.src, type_code, info);
+}
+
+Test(voice, no_route_is_told_to_the_sender)
+{
+	struct packet_spec p = {.src = "10.0.0.10", .dst = "8.8.8.8", .proto = IPPROTO_TCP, .sport = 7, .dport = 22},
+			   q = {.src = "fd00:1::10", .dst = "2001:db8::1", .proto = IPPROTO_UDP, .sport = 7};
+
+	p.tcp_flags = 2;
+	lab_space(l, 1)->flags = 0;
+	expect_told("SYN", p, VPC_DROP_NO_ROUTE, 3 << 8, 0);
+	expect_told("UDP", q, VPC_DROP_NO_ROUTE, 1 << 8, 0);
+	for (size_t n = 0; n < 150; n++) {
+		q.payload = n, p.payload = 150 - n;
+		lab_answers(l);
+		expect_told("any length", q, VPC_DROP_NO_ROUTE, 1 << 8, 0);
+		expect_told("any length", p, VPC_DROP_NO_ROUTE, 3 << 8, 0);
+	}
+	/* never about an error */
+	p.proto = IPPROTO_ICMP, p.icmp_type = 3, p.payload = 60;
+	cr_expect_eq(lab_send(l, ENI_A, p).action, 2);
+	/* nor where it could be for more than one, or isn't the sender's */
+	p.proto = IPPROTO_UDP, p.dst = "224.0.0.9";
+	cr_expect_eq(lab_send(l, ENI_A, p).action, 2);
+	p.dst = "8.8.8.8", p.src = "10.0.0.11";
+	cr_expect_eq(lab_send(l, ENI_A, p).action, 2);
+}
+
+Test(voice, errors_are_limited)
+{
+	struct packet_spec p = {.src = "10.0.0.10", .dst = "8.8.8.8", .proto = IPPROTO_UDP, .sport = 7, .dport = 22};
+	unsigned told = 0;
+
+	lab_space(l, 1)->flags = 0;
+	for (unsigned i = 0; i < 2000; i++)
+		told += lab_send(l, ENI_A, p).action == 7;
+	cr_expect(told >= 100 && told < 300, "%u errors", told);
+	cr_expect_eq(lab_drops(l, ENI_A, VPC_DROP_NO_ROUTE), 2000);
+	cr_expect_eq(lab_send(l, ENI_A, ping("10.0.0.10", "10.0.0.1")).action, 7);
+}
+
+/* What the router and the bridge would drop without a word, or with one of their own. */
+Test(voice, what_does_not_get_on_has_a_reason)
+{
+	static const uint8_t lsrr[] = {131, 7, 4, 10, 0, 1, 12, 1}, ssrr[] = {1, 137, 7, 4, 10, 0, 1, 12},
+			     record[] = {7, 7, 4, 0, 0, 0, 0, 0}, broken[] = {7, 1, 4, 0, 0, 0, 0, 0};
+	struct packet_spec p = {.src = "10.0.0.10", .dst = "10.0.1.12", .proto = IPPROTO_UDP, .sport = 7, .dport = 9},
+			   q = {.src = "fd00:1::10", .dst = "fd00:1:0:1::12", .proto = IPPROTO_UDP, .sport = 7};
+	const uint8_t *options[] = {lsrr, ssrr, record, broken};
+	const int reasons[] = {VPC_DROP_SOURCE_ROUTE, VPC_DROP_SOURCE_ROUTE, 0, VPC_DROP_MALFORMED};
+
+	lab_allow_all(l, SG_B, VPC_INGRESS, 4);
+	lab_allow_all(l, SG_C, VPC_INGRESS, 4);
+	lab_allow_all(l, SG_C, VPC_INGRESS, 6);
+	lab_commit(l);
+	p.ttl = q.ttl = 1;
+	expect_told("TTL", p, VPC_DROP_HOP_LIMIT, 11 << 8, 0);
+	expect_told("hop limit", q, VPC_DROP_HOP_LIMIT, 3 << 8, 0);
+	expect_told("again, when it is known", p, VPC_DROP_HOP_LIMIT, 11 << 8, 0);
+	p.ttl = q.ttl = 0, q.payload = 1500;
+	expect_told("too big", q, VPC_DROP_TOO_BIG, 2 << 8, 1500);
+	p.payload = 1500;
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0, "the router may fragment it");
+	p.dst = "10.0.0.11", p.dmac = lab_mac(ENI_B), p.ttl = 1, p.payload = 0;
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0, "no router between them");
+	p.payload = 1500;
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_TOO_BIG);
+	p.dst = "10.0.1.12", p.dmac = NULL, p.ttl = 0, p.payload = 8;
+	for (size_t i = 0; i < 4; i++) {
+		struct frame f = sent_by_a(p);
+
+		memmove(f.data + 34 + 8, f.data + 34, f.length - 34);
+		memcpy(f.data + 34, options[i], 8);
+		f.data[14] = 0x47, f.data[17] = (uint8_t)(f.data[17] + 8), f.length += 8;
+		cr_expect_eq(lab_from(l, ENI_A, &f).reason, reasons[i], "options %zu", i);
+		for (unsigned n = 0; n < 1000 && reasons[i] == 0; n++)
+			lab_from(l, ENI_A, &f);
+	}
+	cr_expect_geq(lab_drops(l, ENI_A, VPC_DROP_RATE_LIMITED), 500, "the router reads so many options in a second");
+}

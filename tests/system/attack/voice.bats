@@ -30,6 +30,7 @@ setup()
 	ctl sg authorize "$P-open" ingress all --cidr 0.0.0.0/0 --cidr ::/0 >/dev/null
 	plug "$P-a" prod-app --sg "$P-none"
 	plug "$P-b" prod-app --sg "$P-open"
+	plug "$P-c" prod-db --sg "$P-open"
 	A=$(ip_of "$P-a") B=$(ip_of "$P-b") B6=$(ip6_of "$P-b")
 	MA=$(eni_field "$P-a" mac)
 	LA=$(link_local_of "$P-a") LB=$(link_local_of "$P-b")
@@ -77,11 +78,11 @@ echo_from()
 
 @test "P5: echoes from link-local addresses that nobody has cost others nothing" {
 	local got
-	plug "$P-c" other-app
+	plug "$P-d" other-app
 	background "$P-a" "$TOOLS/frames" send echo --dev eth0 --smac "$MA" --dmac "$GATEWAY" --src fe80::aaaa:0 --dst fe80::1 \
 		--count 8000 --rate 1500 --vary
 	sleep 0.5
-	got=$(in_ns "$P-c" ping -n -6 -c 50 -i 0.05 -W 1 fe80::1%eth0 | sed -n 's/.* \([0-9]*\) received.*/\1/p')
+	got=$(in_ns "$P-d" ping -n -6 -c 50 -i 0.05 -W 1 fe80::1%eth0 | sed -n 's/.* \([0-9]*\) received.*/\1/p')
 	[ "$got" -eq 50 ] || fail "another VPC's gateway answered $got of 50"
 	got=$(in_ns "$P-b" ping -n -6 -c 50 -i 0.05 -W 1 fe80::1%eth0 | sed -n 's/.* \([0-9]*\) received.*/\1/p')
 	[ "$got" -eq 50 ] || fail "its neighbour's gateway answered $got of 50"
@@ -122,8 +123,31 @@ can_reach_neighbour()
 	local name=$P-b
 	probe_is 2 "$name" tcp 10.50.1.1 22 --timeout 0.4
 	[ "$(drops_of "$name" gateway_closed)" -ge 1 ]
-	probe_is 2 "$name" tcp 8.8.8.8 80 --timeout 0.4 || probe_is 3 "$name" tcp 8.8.8.8 80 --timeout 0.4
-	[ "$(drops_of "$name" no_route)" -ge 1 ]
-	probe_is 2 "$name" udp 2001:db8::1 53 --timeout 0.4 || probe_is 3 "$name" udp 2001:db8::1 53 --timeout 0.4
+	# and the sender is told, so that it needs not wait
+	unreachable tcp 8.8.8.8 80
+	unreachable tcp 2001:db8::1 80
 	[ "$(drops_of "$name" no_route)" -ge 2 ]
+	in_ns "$name" ping -n -c 1 -t 1 -W 1 "$(ip_of "$P-c")" | grep -q '10.50.1.1.*exceeded'
+	in_ns "$name" ping -n -6 -c 1 -t 1 -W 1 "$(ip6_of "$P-c")" | grep -q 'fe80::1.*exceeded'
+	[ "$(drops_of "$name" hop_limit)" -eq 2 ]
+}
+
+# unreachable PROTOCOL HOST PORT: $P-b's connection fails at once.
+unreachable()
+{
+	local begin=$SECONDS
+	in_ns "$P-b" python3 -c 'import errno, socket, sys
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
+s.settimeout(5)
+assert s.connect_ex((sys.argv[1], int(sys.argv[2]))) in (errno.ENETUNREACH, errno.EHOSTUNREACH)' "$2" "$3"
+	[ $((SECONDS - begin)) -le 2 ] || fail "it took $((SECONDS - begin)) s"
+}
+
+@test "P1, P7: the gateway's errors are about the sender's own packets, and for it alone" {
+	arrives_not "$P-b" marked-x forge "$P-a" udp --smac "$MA" --dmac "$GATEWAY" --src "$B" --dst 8.8.8.8 --marker marked-x
+	arrives_not "$P-b" marked-y forge "$P-a" udp --smac "$MA" --dmac "$GATEWAY" --src "$B6" --dst 2001:db8::1 --marker marked-y
+	arrives_not "$P-b" marked-z forge "$P-a" udp --ttl 1 --smac "$MA" --dmac "$GATEWAY" --src "$B" --dst "$(ip_of "$P-c")" \
+		--marker marked-z
+	[ "$(arrives "$P-b" marked-v forge "$P-b" udp --smac "$(eni_field "$P-b" mac)" --dmac "$GATEWAY" --src "$B" \
+		--dst 8.8.8.8 --marker marked-v)" -eq 3 ]
 }
