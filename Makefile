@@ -11,6 +11,8 @@ VERSION := 0.1.0
 BUILD = build$(if $(SAN),-san)$(if $(COV),-cov)
 PREFIX = /usr/local
 DESTDIR =
+# Where container runtimes look for CNI plugins.
+CNI_DIR = $(if $(filter /usr /usr/local,$(PREFIX)),/opt/cni/bin,$(PREFIX)/libexec/cni)
 
 PKGS_DAEMON = libbpf libnl-3.0 libnl-route-3.0 libmnl libnftables libsystemd libmicrohttpd jansson nettle sqlite3 inih
 PKGS_CLI = jansson libcurl yaml-0.1
@@ -39,7 +41,7 @@ MAIN_SRC := $(wildcard daemon/*.c)
 DAEMON_OBJ := $(DAEMON_SRC:%.c=$(BUILD)/%.o)
 CLI_SRC := $(filter-out cli/vpc-%.c cli/cni_%.c,$(wildcard cli/*.c))
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
-CNI_SRC := $(wildcard cli/cni_*.c) cli/http.c
+CNI_SRC := $(wildcard cli/cni_*.c) cli/http.c cli/wait.c
 CNI_OBJ := $(CNI_SRC:%.c=$(BUILD)/%.o)
 BPF_SRC := $(wildcard bpf/*.bpf.c)
 BPF_OBJ := $(BPF_SRC:%.bpf.c=$(BUILD)/%.bpf.o)
@@ -57,6 +59,17 @@ FAULTS_LIB := $(BUILD)/tests/system/faults/inject.so
 # The benchmarks' programs, and BPF programs of their own over the headers of bpf/.
 BENCH_BIN := $(call TEST_BIN,bench)
 BENCH_SKEL := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard tests/bench/*.bpf.c))
+
+# What is missing is said first, and not by a page of errors of a compiler.
+ifneq ($(filter-out clean lint print-%,$(or $(MAKECMDGOALS),all)),)
+MISSING := $(foreach tool,pkg-config $(CC) $(CLANG) $(BPFTOOL),$(if $(shell command -v $(tool)),,$(tool)))
+MISSING += $(if $(filter pkg-config,$(MISSING)),,$(shell \
+	pkg-config --exists $(sort $(PKGS_DAEMON) $(PKGS_CLI)) || for p in $(sort $(PKGS_DAEMON) $(PKGS_CLI)); do \
+		pkg-config --exists $$p || echo $$p; done))
+ifneq ($(strip $(MISSING)),)
+$(error missing to build with: $(strip $(MISSING)). On Debian 12: sudo scripts/install-deps)
+endif
+endif
 
 .SUFFIXES:
 .SECONDARY:
@@ -139,7 +152,7 @@ fuzz:
 	scripts/fuzz
 
 install: all
-	scripts/install-files "$(BUILD)" "$(DESTDIR)" "$(PREFIX)"
+	scripts/install-files "$(BUILD)" "$(DESTDIR)" "$(PREFIX)" "$(CNI_DIR)"
 
 clean:
 	rm -rf build build-san build-cov

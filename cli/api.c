@@ -2,13 +2,16 @@
 #include "api.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 
+#include "hint.h"
 #include "http.h"
 #include "table.h"
 
@@ -30,10 +33,34 @@ int api_oom(void)
 	return CLI_REFUSED;
 }
 
+const char *api_alias(const struct cli *cli, const char *ref)
+{
+	const char *id = ref ? json_string_value(json_object_get(cli->aliases, ref)) : NULL;
+
+	return id ? id : ref;
+}
+
+/* Nothing was done: there is no ENI of that name or id. If one is called so otherwise, the command is run again. */
+static bool learn_alias(struct cli *cli, const char *code, const char *detail)
+{
+	_cleanup_free_ char *ref = NULL, *id = NULL;
+
+	if (strcmp(code, "InvalidNetworkInterfaceID.NotFound") != 0)
+		return false;
+	ref = hint_quoted(detail);
+	if (!ref || json_object_get(cli->aliases, ref))
+		return false;
+	id = hint_find_eni(cli, ref);
+	if (!cli->aliases)
+		cli->aliases = json_object();
+	return id && json_object_set_new(cli->aliases, ref, json_string(id)) == 0;
+}
+
 char *api_path(const struct cli *cli, const char *collection, const char *id, const char *suffix)
 {
 	bool scoped = cli->scope && strcmp(collection, "vpcs") != 0;
-	_cleanup_free_ char *id_text = http_encode(id ? id : "");
+	const char *meant = !strcmp(collection, "enis") ? api_alias(cli, id) : id;
+	_cleanup_free_ char *id_text = http_encode(meant ? meant : "");
 	_cleanup_free_ char *scope_text = http_encode(scoped ? cli->scope : "");
 	char *path = NULL;
 
@@ -45,13 +72,32 @@ char *api_path(const struct cli *cli, const char *collection, const char *id, co
 	return path;
 }
 
+static int access_denied(const struct cli *cli)
+{
+	struct stat st;
+	struct group *group =
+		stat(cli->socket, &st) == 0 && st.st_gid && st.st_mode & S_IWGRP ? getgrgid(st.st_gid) : NULL;
+
+	if (group)
+		return api_refuse("AccessDenied",
+				  "%s may be opened by root and the group %s only: use sudo, or join the group (sudo "
+				  "usermod -aG %s "
+				  "\"$USER\") and log in again",
+				  cli->socket, group->gr_name, group->gr_name);
+	return api_refuse(
+		"AccessDenied",
+		"%s may be opened by root and the socket's group only: use sudo, or have vpcd started with --group and "
+		"join that group",
+		cli->socket);
+}
+
 /* What to say when there was no reply at all. */
 static int no_daemon(const struct cli *cli, int error)
 {
 	if (error == -ENOMEM)
 		return api_oom();
 	if (error == -EACCES || error == -EPERM)
-		return api_refuse("AccessDenied", "%s may be opened by root and the socket's group only", cli->socket);
+		return access_denied(cli);
 	if (error == -EPROTO) {
 		fprintf(stderr,
 			"vpcctl: vpcd at %s ended the connection before it answered; a change may or may not have been "
@@ -67,8 +113,8 @@ static int no_daemon(const struct cli *cli, int error)
 	return CLI_NO_DAEMON;
 }
 
-/* Prints an application/problem+json; CLI_REFUSED. */
-static int refused(const struct http_reply *reply)
+/* Prints an application/problem+json, and what to do about it; CLI_REFUSED. */
+static int refused(struct cli *cli, const struct http_reply *reply)
 {
 	_cleanup_json_ json_t *problem = json_loadb(reply->body ? reply->body : "", reply->size, 0, NULL);
 	const char *code = json_string_value(json_object_get(problem, "code"));
@@ -79,8 +125,13 @@ static int refused(const struct http_reply *reply)
 		detail = json_string_value(json_object_get(problem, "title"));
 	if (!code)
 		return api_refuse("InternalError", "vpcd answered with HTTP status %ld and no reason", reply->status);
+	if (detail && learn_alias(cli, code, detail))
+		return CLI_AGAIN;
 	text = table_clean(detail ? detail : "");
-	return api_refuse(code, "%s", text ? text : "");
+	api_refuse(code, "%s", text ? text : "");
+	if (detail)
+		hint_print(cli, code, detail);
+	return CLI_REFUSED;
 }
 
 /* body is borrowed. missing_ok: a 404 is *ret NULL. */
@@ -104,7 +155,7 @@ static int call(struct cli *cli, const char *method, const char *path, const jso
 		return CLI_OK;
 	}
 	if (reply.status < 200 || reply.status > 299)
-		return refused(&reply);
+		return refused(cli, &reply);
 	json = reply.size > 0 ? json_loadb(reply.body, reply.size, 0, NULL) : json_object();
 	if (!json)
 		return api_refuse("InternalError", "what vpcd answered is not JSON");
@@ -135,21 +186,29 @@ int api_change(struct cli *cli, const char *method, const char *path, json_t *bo
 	return call(cli, method, path, owned, if_match, false, ret);
 }
 
+int api_transaction_all(struct cli *cli, json_t *changes, json_t **ret)
+{
+	json_t *change;
+	size_t i;
+
+	json_array_foreach (changes, i, change)
+		if (cli->scope && json_object_set_new(change, "vpc", json_string(cli->scope)) < 0) {
+			json_decref(changes);
+			return api_oom();
+		}
+	return api_change(cli, "POST", "/v1/transactions", json_pack("{s:o}", "changes", changes), 0, ret);
+}
+
 int api_transaction(struct cli *cli, json_t *changes, size_t show, json_t **ret)
 {
 	static const char *const whole[] = {"revision",	 "epoch",   "enforced_ns",    "dry_run",
 					    "cut_flows", "pending", "cut_flows_total"};
 	_cleanup_json_ json_t *reply = NULL;
 	_cleanup_json_ json_t *result = NULL;
-	json_t *change;
 	size_t i;
 	int r;
 
-	json_array_foreach (changes, i, change) {
-		if (cli->scope && json_object_set_new(change, "vpc", json_string(cli->scope)) < 0)
-			goto oom;
-	}
-	r = api_change(cli, "POST", "/v1/transactions", json_pack("{s:o}", "changes", changes), 0, &reply);
+	r = api_transaction_all(cli, changes, &reply);
 	if (r != CLI_OK)
 		return r;
 	result = json_copy(json_array_get(json_object_get(reply, "results"), show));
@@ -163,9 +222,6 @@ int api_transaction(struct cli *cli, json_t *changes, size_t show, json_t **ret)
 	}
 	*ret = TAKE_PTR(result);
 	return CLI_OK;
-oom:
-	json_decref(changes);
-	return api_oom();
 }
 
 int api_stream(struct cli *cli, const char *path, int (*fn)(const char *line, void *userdata), void *userdata)
@@ -192,7 +248,7 @@ int api_stream(struct cli *cli, const char *path, int (*fn)(const char *line, vo
 	}
 	if (r < 0)
 		return no_daemon(cli, r);
-	return reply.status == 200 ? CLI_OK : refused(&reply);
+	return reply.status == 200 ? CLI_OK : refused(cli, &reply);
 }
 
 /* {id: name} of a collection; quiet: names are only for the eye. */

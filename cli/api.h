@@ -14,12 +14,18 @@
  * left out for VPCs themselves. Owned; NULL: out of memory. */
 char *api_path(const struct cli *cli, const char *collection, const char *id, const char *suffix);
 
+/* The id of an ENI that is called otherwise, as an earlier run of the command has learned; else ref itself. Requests
+ * that name ENIs pass their names through it. */
+const char *api_alias(const struct cli *cli, const char *ref);
+
 int api_get(struct cli *cli, const char *path, json_t **ret);
 /* A change. body: a JSON object or NULL; dry_run is added to it. if_match: a revision, 0 for any. */
 int api_change(struct cli *cli, const char *method, const char *path, json_t *body, uint64_t if_match, json_t **ret);
 /* Several changes as one. scope and dry_run are added. Returns the result number `show` with what the reply says of
  * the whole (epoch, enforced_ns, revision, pending, cut_flows, cut_flows_total) beside its own fields. */
 int api_transaction(struct cli *cli, json_t *changes, size_t show, json_t **ret);
+/* The same, with the whole reply: {"results": […], …}. */
+int api_transaction_all(struct cli *cli, json_t *changes, json_t **ret);
 /* As api_get, but a NotFound (404) is CLI_OK with *ret NULL. */
 int api_get_optional(struct cli *cli, const char *path, json_t **ret);
 /* Lines of a stream until SIGINT or SIGTERM, or until fn stops it. */

@@ -11,6 +11,7 @@
 
 #include "cli.h"
 #include "help.h"
+#include "nearest.h"
 
 static bool check_text(const char *v)
 {
@@ -99,13 +100,35 @@ static int add_value(struct args *args, const struct param *p, const char *value
 {
 	if (value_types[p->type].check && !*value)
 		return args_wrong(args, "%s is empty", p->name);
+	/* `sg revoke web sgr-…` */
+	if (p->type == VALUE_DIRECTION && !strncmp(value, "sgr-", 4) && find_option(args, "--rule", 6))
+		return args_wrong(args, "%s must be ingress or egress; a rule's id goes after --rule: --rule %s",
+				  p->name, value);
 	if (value_types[p->type].check && !value_types[p->type].check(value))
-		return args_wrong(args, "%s must be %s, not '%s'", p->name, value_types[p->type].text, value);
+		return args_wrong(args, "%s must be %s, not '%s'",
+				  p->type == VALUE_TAG && !is_option(p) ? "a tag" : p->name, value_types[p->type].text,
+				  value);
 	if (!(p->flags & PARAM_REPEAT) && p->type != VALUE_FLAG && args_get(args, p->name))
 		return args_wrong(args, "%s is given twice", p->name);
 	args->values[args->n].param = p;
 	args->values[args->n++].value = value;
 	return 0;
+}
+
+static int no_option(struct args *args, const char *word, size_t length)
+{
+	const struct param *const lists[] = {args->command ? args->command->params : NULL, cli_globals};
+	char name[64];
+	struct nearest n = {.word = name};
+
+	snprintf(name, sizeof(name), "%.*s", (int)length, word);
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		for (const struct param *p = lists[i]; p && p->name; p++)
+			if (is_option(p) && p->name[1] == '-')
+				nearest_try(&n, p->name);
+	if (n.found)
+		return args_wrong(args, "no option %s; did you mean %s?", name, n.found);
+	return args_wrong(args, "no option %s%s", name, args->command ? "" : " before the command");
 }
 
 /* argv[*i] is an option; takes its value too, and moves *i to the last word that it used. */
@@ -129,8 +152,7 @@ static int parse_option(struct args *args, int argc, char **argv, int *i)
 	}
 	p = find_option(args, word, length);
 	if (!p)
-		return args_wrong(args, "no option %.*s%s", (int)length, word,
-				  args->command ? "" : " before the command");
+		return no_option(args, word, length);
 	if (p->type == VALUE_FLAG) {
 		if (value)
 			return args_wrong(args, "%s takes no value", p->name);
@@ -150,9 +172,36 @@ static int parse_option(struct args *args, int argc, char **argv, int *i)
 	return r;
 }
 
+/* What hands type. */
+static const char *verb_of(const char *word)
+{
+	return !strcmp(word, "ls") ? "list" : !strcmp(word, "rm") ? "delete" : word;
+}
+
+/* A word that is no command. */
+static int no_command(struct args *args, const char *word)
+{
+	struct nearest n = {.word = word};
+	const char *noun = args->noun;
+
+	for (size_t i = 0; i < cli_n_commands; i++) {
+		const struct command *c = cli_commands[i];
+
+		if (!noun)
+			nearest_try(&n, c->noun);
+		else if (c->verb && !strcmp(c->noun, noun))
+			nearest_try(&n, c->verb);
+	}
+	if (n.found)
+		return args_wrong(args, "no command '%s%s%s'; did you mean '%s%s%s'?", noun ? noun : "",
+				  noun ? " " : "", word, noun ? noun : "", noun ? " " : "", n.found);
+	return args_wrong(args, "no command '%s%s%s'", noun ? noun : "", noun ? " " : "", word);
+}
+
 /* The noun, or the verb after it. */
 static int parse_command_word(struct args *args, const char *word)
 {
+	const char *verb = verb_of(word);
 	bool known = false;
 
 	if (!args->noun && !strcmp(word, "help")) {
@@ -165,15 +214,14 @@ static int parse_command_word(struct args *args, const char *word)
 		if (strcmp(c->noun, args->noun ? args->noun : word) != 0)
 			continue;
 		known = true;
-		if (!c->verb || (args->noun && !strcmp(c->verb, word))) {
+		if (!c->verb || (args->noun && !strcmp(c->verb, verb))) {
 			args->noun = c->noun;
 			args->command = c;
 			return 0;
 		}
 	}
 	if (!known || args->noun)
-		return args_wrong(args, "no command '%s%s%s'", args->noun ? args->noun : "", args->noun ? " " : "",
-				  word);
+		return no_command(args, word);
 	args->noun = word;
 	return 0;
 }
@@ -193,6 +241,9 @@ static int parse_positional(struct args *args, const char *word, size_t *taken)
 		}
 		i++;
 	}
+	/* `sg list prod` */
+	if (args->command->verb && !strcmp(args->command->verb, "list") && find_option(args, "--vpc", 5))
+		return args_wrong(args, "'%s' is one argument too many; for those of one VPC: --vpc %s", word, word);
 	return args_wrong(args, "'%s' is one argument too many", word);
 }
 

@@ -15,7 +15,7 @@
 	VALUE(TEXT, "", check_text, "not empty")                                        \
 	VALUE(FREE, "", NULL, "")                                                       \
 	VALUE(NUMBER, "", check_number, "a whole number")                               \
-	VALUE(TAG, "", check_tag, "KEY=VALUE")                                          \
+	VALUE(TAG, "", check_tag, "KEY=VALUE, like team=core")                          \
 	VALUE(FLOWS, "cut keep drain=", check_flows, "cut, keep or drain=SECONDS")      \
 	VALUE(YES_NO, "yes no", check_yes_no, "yes or no")                              \
 	VALUE(DIRECTION, "ingress egress", check_direction, "ingress or egress")        \

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vpcctl attach, detach: a network interface made and plugged in, or unplugged and deleted, as one change. */
+#include <string.h>
+
 #include "api.h"
 #include "commands.h"
 #include "eni.h"
@@ -16,6 +18,8 @@ static int run_attach(struct cli *cli, const struct args *args)
 		return status;
 	if (eni_create_body(create, args) < 0)
 		return api_oom();
+	cli->taken_hint =
+		"attach makes a new network interface; to plug in one that is there: vpcctl eni attach NAME ...";
 	changes = json_pack("[O, {s:s, s:s, s:O}]", create, "op", "eni.attach", "eni_id", "$0.id", "attachment",
 			    attachment);
 	if (!changes)
@@ -24,33 +28,67 @@ static int run_attach(struct cli *cli, const struct args *args)
 	return status != CLI_OK ? status : resource_print(cli, &eni_resource, eni, true);
 }
 
-static int run_detach(struct cli *cli, const struct args *args)
+/* Adds what unplugs and deletes one ENI. */
+static int add_detach(struct cli *cli, const char *ref, json_t *changes)
 {
-	const char *ref = args_get(args, "NAME");
 	_cleanup_free_ char *path = api_path(cli, "enis", ref, NULL);
-	_cleanup_json_ json_t *eni = NULL, *deleted = NULL;
-	json_t *changes = NULL;
+	_cleanup_json_ json_t *eni = NULL;
 	const char *id;
-	bool attached;
 	int status = api_get(cli, path, &eni);
 
 	if (status != CLI_OK)
 		return status;
 	id = json_string_value(json_object_get(eni, "id"));
-	attached = json_is_object(json_object_get(eni, "attachment"));
-	if (id)
-		changes = attached ? json_pack("[{s:s, s:s}, {s:s, s:s}]", "op", "eni.detach", "eni_id", id, "op",
-					       "eni.delete", "eni_id", id)
-				   : json_pack("[{s:s, s:s}]", "op", "eni.delete", "eni_id", id);
-	if (!changes)
+	if (!id ||
+	    (json_is_object(json_object_get(eni, "attachment")) &&
+	     json_array_append_new(changes, json_pack("{s:s, s:s}", "op", "eni.detach", "eni_id", id)) < 0) ||
+	    json_array_append_new(changes, json_pack("{s:s, s:s}", "op", "eni.delete", "eni_id", id)) < 0)
 		return api_oom();
-	status = api_transaction(cli, changes, attached ? 1 : 0, &deleted);
-	return status != CLI_OK ? status : resource_print_deleted(cli, &eni_resource, ref, deleted);
+	return CLI_OK;
+}
+
+/* The reply with the results of the deletions alone, one for each name. changes: borrowed. */
+static int keep_deletions(json_t *reply, const json_t *changes)
+{
+	json_t *results = json_object_get(reply, "results"), *kept = json_array(), *change;
+	size_t i;
+
+	json_array_foreach (changes, i, change)
+		if (!strcmp(json_string_value(json_object_get(change, "op")), "eni.delete") &&
+		    json_array_append(kept, json_array_get(results, i)) < 0) {
+			json_decref(kept);
+			return -1;
+		}
+	return json_object_set_new(reply, "results", kept);
+}
+
+/* Several are one transaction. */
+static int run_detach(struct cli *cli, const struct args *args)
+{
+	_cleanup_json_ json_t *changes = json_array(), *reply = NULL;
+	size_t n = args_count(args, "NAME");
+	int status = CLI_OK;
+
+	for (size_t i = 0; status == CLI_OK && i < n; i++)
+		status = add_detach(cli, args_nth(args, "NAME", i), changes);
+	if (status != CLI_OK)
+		return status;
+	if (n == 1) {
+		status = api_transaction(cli, json_incref(changes), json_array_size(changes) - 1, &reply);
+		return status != CLI_OK ? status
+					: resource_print_deleted(cli, &eni_resource, args_get(args, "NAME"), reply);
+	}
+	status = api_transaction_all(cli, json_incref(changes), &reply);
+	if (status != CLI_OK)
+		return status;
+	return keep_deletions(reply, changes) < 0 ? api_oom()
+						  : resource_print_all_deleted(cli, &eni_resource, args, "NAME", reply);
 }
 
 static const struct param attach_params[] = {PARAMS_ENI, PARAMS_PLUG, PARAM_VPC_SCOPE, PARAM_DRY_RUN, PARAMS_END};
 static const struct param detach_params[] = {
-	{"NAME", VALUE_ENI, PARAM_REQUIRED, NULL, "the network interface: id or name"},
+	{"NAME", VALUE_ENI, PARAM_REQUIRED | PARAM_REPEAT, NULL,
+	 "the network interfaces: ids, names, addresses, or their containers' names or short ids"},
 	PARAM_VPC_SCOPE,
 	PARAM_DRY_RUN,
 	PARAMS_END,
@@ -66,8 +104,8 @@ const struct command attach_command = {
 };
 const struct command detach_command = {
 	.noun = "detach",
-	.summary = "unplug a network interface and delete it",
+	.summary = "unplug network interfaces and delete them",
 	.params = detach_params,
-	.example = "vpcctl detach web1",
+	.example = "vpcctl detach web1\nvpcctl detach web1 web2",
 	.run = run_detach,
 };

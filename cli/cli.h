@@ -19,6 +19,7 @@ enum cli_status {
 	CLI_REFUSED = 1,
 	CLI_USAGE = 2,
 	CLI_NO_DAEMON = 3,
+	CLI_AGAIN = 100, /* never told: the command is run once more, knowing now which ENI is meant */
 };
 
 enum cli_output {
@@ -37,10 +38,13 @@ struct cli {
 	const char *scope; /* --vpc: where names are looked up, or NULL */
 	bool dry_run;
 	struct http *http;
-	json_t *names;	    /* cache: {path of a kind: {id: name}} */
-	json_t *processes;  /* cache of plugged.c: {inode of a network namespace: "pid N command"} */
-	time_t processes_s; /* CLOCK_MONOTONIC, when it was read */
-	json_t *vmms;	    /* the same of plugged_tap.c: {"inode interface": "pid N command"} */
+	size_t list_width;	/* of a list's lines, 0: as wide as they are */
+	const char *taken_hint; /* what to do when a name is taken, or NULL */
+	json_t *aliases;	/* {what an ENI was called: its id}: see api.h */
+	json_t *names;		/* cache: {path of a kind: {id: name}} */
+	json_t *processes;	/* cache of plugged.c: {inode of a network namespace: "pid N command"} */
+	time_t processes_s;	/* CLOCK_MONOTONIC, when it was read */
+	json_t *vmms;		/* the same of plugged_tap.c: {"inode interface": "pid N command"} */
 	time_t vmms_s;
 };
 

@@ -83,6 +83,7 @@ struct cni_config {
 	json_t *secondary;     /* owned list of addresses */
 	char *ip, *ip6, *mac;  /* owned, or NULL: vpcd chooses */
 	char *pod, *pod_space; /* owned, or NULL */
+	json_t *default_route; /* borrowed boolean, or NULL: the container's first network has its default route */
 	json_t *dns;	       /* borrowed object, or NULL */
 	json_t *prev;	       /* borrowed object, or NULL */
 	json_t *valid;	       /* borrowed list (GC), or NULL */
@@ -102,9 +103,10 @@ int cni_overrides_apply(struct cni_config *c, const char *args, struct cni_error
 /* prevResult in the form of the configuration's version: an object with the lists interfaces, ips and routes. Owned; an
  * empty one when there is no prevResult. */
 int cni_result_previous(const struct cni_config *c, json_t **ret, struct cni_error *reterr);
-/* ADD's result: *result (owned by the caller) gets what vpcd made beside what it has. */
+/* ADD's result, with the VPC's DHCP options as DNS: *result (owned by the caller) gets what vpcd made beside what it
+ * has. */
 int cni_result_add(const struct cni_config *c, const struct cni_call *call, const json_t *eni, const json_t *subnet,
-		   json_t *result, struct cni_error *reterr);
+		   const json_t *vpc, json_t *result, struct cni_error *reterr);
 /* Index of the container's interface in a result, or -1. */
 int cni_result_find(const json_t *result, const struct cni_call *call);
 

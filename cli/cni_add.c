@@ -57,8 +57,9 @@ static json_t *make_create(const struct cni_config *c, const struct cni_call *ca
 /* create, attach. Owned; NULL: out of memory. */
 static json_t *make_changes(const struct cni_config *c, const struct cni_call *call, const char *netns)
 {
-	return json_pack("[o, {s:s, s:s, s:{s:s, s:s, s:s}}]", make_create(c, call), "op", "eni.attach", "eni_id",
-			 "$0.id", "attachment", "kind", "netns", "netns", netns, "ifname", call->ifname);
+	return json_pack("[o, {s:s, s:s, s:{s:s, s:s, s:s, s:O*}}]", make_create(c, call), "op", "eni.attach", "eni_id",
+			 "$0.id", "attachment", "kind", "netns", "netns", netns, "ifname", call->ifname,
+			 "default_route", c->default_route);
 }
 
 /* Whether an attached ENI is plugged into the namespace that fd is. */
@@ -105,6 +106,16 @@ static int clear_the_way(struct http *h, const struct cni_config *c, const struc
 			  json_string_value(json_object_get(eni, "id")) ?: "without an id");
 }
 
+/* A namespace that was handed over by a descriptor: its messages tell of it by the path that the runtime knows. */
+static void name_path(char *msg, size_t size, const char *handed_over, const char *path)
+{
+	char *at = strcmp(handed_over, path) != 0 ? strstr(msg, handed_over) : NULL;
+	_cleanup_free_ char *rest = at ? strdup(at + strlen(handed_over)) : NULL;
+
+	if (rest)
+		snprintf(at, size - (size_t)(at - msg), "%s%s", path, rest);
+}
+
 static int make_eni(struct http *h, const struct cni_config *c, const struct cni_call *call, int fd, const char *netns,
 		    json_t **ret, struct cni_error *reterr)
 {
@@ -115,6 +126,8 @@ static int make_eni(struct http *h, const struct cni_config *c, const struct cni
 	if (!changes)
 		return cni_oom(reterr);
 	r = vpcd_transaction(h, c, changes, &results, &refusal, reterr);
+	if (r < 0)
+		name_path(reterr->msg, sizeof(reterr->msg), netns, call->netns);
 	if (r < 0 && !strcmp(refusal.code, "InvalidParameterValue") && strstr(refusal.field, "name")) {
 		r = clear_the_way(h, c, call, fd, reterr);
 		if (r == 0)
@@ -138,7 +151,7 @@ static int check_previous(const struct cni_call *call, const json_t *previous, s
 
 int cni_add(const struct cni_call *call, const struct cni_config *c, json_t **ret_result, struct cni_error *reterr)
 {
-	_cleanup_cni_json_ json_t *result = NULL, *subnet = NULL, *eni = NULL;
+	_cleanup_cni_json_ json_t *result = NULL, *subnet = NULL, *vpc = NULL, *eni = NULL;
 	_cleanup_(http_freep) struct http *h = NULL;
 	_cleanup_close_ int fd = -1;
 	_cleanup_free_ char *netns = NULL;
@@ -153,13 +166,17 @@ int cni_add(const struct cni_call *call, const struct cni_config *c, json_t **re
 		r = cni_oom(reterr);
 	if (r == 0)
 		r = vpcd_call(h, "GET", vpcd_path(c, "subnets", c->subnet), NULL, &subnet, NULL, reterr);
+	if (r == 0 && !c->dns)
+		r = vpcd_call(h, "GET",
+			      vpcd_path(c, "vpcs", json_string_value(json_object_get(subnet, "vpc_id")) ?: ""), NULL,
+			      &vpc, NULL, reterr);
 	if (r == 0)
 		r = cni_netns_path(call, fd, c->socket, &netns, reterr);
 	if (r == 0)
 		r = make_eni(h, c, call, fd, netns, &eni, reterr);
 	if (r < 0)
 		return r;
-	r = cni_result_add(c, call, eni, subnet, result, reterr);
+	r = cni_result_add(c, call, eni, subnet, vpc, result, reterr);
 	if (r < 0) {
 		vpcd_eni_delete(h, c, eni, &why); /* what went wrong first is what is told */
 		return r;

@@ -21,7 +21,31 @@ void cni_config_clear(struct cni_config *c)
 }
 
 /* Ours, and those of others that we know to be harmless. The rest may be another plugin's and is let be. */
-static const char *const our_keys[] = {"subnet", "securityGroups", "socket", "vpc", "allowOverride"};
+static const char *const our_keys[] = {"subnet", "securityGroups", "socket", "vpc", "allowOverride", "defaultRoute"};
+
+/* What people call the key that is meant, beside slips of writing. */
+static const struct {
+	const char *called; /* as plain_key() leaves it */
+	const char *meant;
+} other_names[] = {
+	{"sg", "securityGroups"},
+	{"group", "securityGroups"},
+	{"secgroup", "securityGroups"},
+	{"securitygrp", "securityGroups"},
+	{"secgrp", "securityGroups"},
+	{"sggroup", "securityGroups"},
+	{"groupname", "securityGroups"},
+	{"groupid", "securityGroups"},
+	{"sgname", "securityGroups"},
+	{"securitygroupname", "securityGroups"},
+	{"subnetwork", "subnet"},
+	{"subnetname", "subnet"},
+	{"vpcname", "vpc"},
+	{"isdefaultgateway", "defaultRoute"},
+	{"defaultgateway", "defaultRoute"},
+	{"vpcdsocket", "socket"},
+	{"socketpath", "socket"},
+};
 
 static char lower(char c)
 {
@@ -59,6 +83,9 @@ static const char *misspelt_for(const char *key)
 		if (!strcmp(given, ours) && strcmp(key, our_keys[i]) != 0)
 			return our_keys[i];
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(other_names); i++)
+		if (!strcmp(given, other_names[i].called))
+			return other_names[i].meant;
 	return NULL;
 }
 
@@ -167,6 +194,16 @@ static int get_object(const json_t *json, const char *key, json_t **ret, struct 
 	return 0;
 }
 
+static int read_default_route(struct cni_config *c, struct cni_error *reterr)
+{
+	json_t *value = json_object_get(c->json, "defaultRoute");
+
+	if (value && !json_is_boolean(value))
+		return cni_fail(reterr, CNI_E_INVALID_CONFIG, "defaultRoute: must be true or false");
+	c->default_route = value;
+	return 0;
+}
+
 /* libcni writes two names; the second is what 1.1.0 was drafted with. */
 static int read_valid(struct cni_config *c, struct cni_error *reterr)
 {
@@ -197,6 +234,8 @@ static int read_network(struct cni_config *c, const struct cni_call *call, struc
 		r = get_string(c->json, "subnet", &c->subnet, reterr);
 	if (r == 0)
 		r = read_groups(c, reterr);
+	if (r == 0)
+		r = read_default_route(c, reterr);
 	if (r == 0)
 		r = get_object(c->json, "dns", &c->dns, reterr);
 	if (r == 0)

@@ -172,24 +172,40 @@ static int append_interface(const struct cni_config *c, const struct cni_call *c
 	return json_array_append_new(interfaces, interface) < 0 ? -ENOMEM : 0;
 }
 
+/* What the VPC's workloads are told by DHCP. Owned; NULL: out of memory. */
+static json_t *dns_of(const json_t *vpc)
+{
+	const json_t *options = json_object_get(vpc, "dhcp_options");
+	json_t *servers = json_object_get(options, "dns_servers");
+	const char *domain = json_string_value(json_object_get(options, "domain_name"));
+	_cleanup_cni_json_ json_t *dns = json_object();
+
+	if (!dns || (json_array_size(servers) && json_object_set(dns, "nameservers", servers) < 0) ||
+	    (domain && (json_object_set_new(dns, "domain", json_string(domain)) < 0 ||
+			json_object_set_new(dns, "search", json_pack("[s]", domain)) < 0)))
+		return NULL;
+	return TAKE_PTR(dns);
+}
+
 int cni_result_add(const struct cni_config *c, const struct cni_call *call, const json_t *eni, const json_t *subnet,
-		   json_t *result, struct cni_error *reterr)
+		   const json_t *vpc, json_t *result, struct cni_error *reterr)
 {
 	json_t *interfaces = list_of(result, "interfaces"), *ips = list_of(result, "ips");
 	json_t *routes = list_of(result, "routes");
 	const char *gateway = text_of(subnet, "gateway"), *gateway6 = text_of(subnet, "gateway6");
 	size_t n = json_array_size(interfaces);
+	bool no_default = json_is_false(c->default_route);
 
 	if (!text_of(eni, "mac") || !text_of(eni, "ip") || !json_is_integer(json_object_get(eni, "mtu")) || !gateway)
 		return cni_fail(reterr, CNI_E_REFUSED, "what vpcd answered is not a network interface");
 	if (append_interface(c, call, interfaces, eni) < 0 || append_ips(c, ips, n, eni, subnet) < 0 ||
-	    append_route(routes, "0.0.0.0/0", gateway) < 0)
+	    (!no_default && append_route(routes, "0.0.0.0/0", gateway) < 0))
 		return cni_oom(reterr);
-	if (text_of(eni, "ip6") && gateway6 && append_route(routes, "::/0", gateway6) < 0)
+	if (!no_default && text_of(eni, "ip6") && gateway6 && append_route(routes, "::/0", gateway6) < 0)
 		return cni_oom(reterr);
-	/* The administrator's, if a plugin before didn't say anything. */
-	if (!json_object_get(result, "dns") &&
-	    json_object_set_new(result, "dns", c->dns ? json_incref(c->dns) : json_object()) < 0)
+	/* The administrator's, else the VPC's, if a plugin before didn't say anything. */
+	if (json_object_size(json_object_get(result, "dns")) == 0 &&
+	    json_object_set_new(result, "dns", c->dns ? json_incref(c->dns) : dns_of(vpc)) < 0)
 		return cni_oom(reterr);
 	return 0;
 }

@@ -11,6 +11,7 @@ static int no_daemon(int error, struct cni_error *reterr)
 	if (error == -EACCES || error == -EPERM)
 		cni_fail(reterr, CNI_E_REFUSED, "vpcd's socket may be opened by root and its group only");
 	else if (error == -EPROTO)
+		/* killed, or stopped in the middle of it: whether it was done is seen by asking again */
 		cni_fail(reterr, CNI_E_TRY_AGAIN_LATER, "vpcd ended the connection before it answered");
 	else
 		cni_fail(reterr, CNI_E_TRY_AGAIN_LATER, "vpcd can't be reached: %s", strerror(-error));
@@ -79,11 +80,12 @@ int vpcd_call(struct http *h, const char *method, char *path, const json_t *body
 char *vpcd_path(const struct cni_config *c, const char *collection, const char *id)
 {
 	_cleanup_free_ char *id_text = http_encode(id ? id : "");
-	_cleanup_free_ char *scope_text = http_encode(c->vpc ? c->vpc : "");
+	bool scoped = c->vpc && strcmp(collection, "vpcs") != 0;
+	_cleanup_free_ char *scope_text = http_encode(scoped ? c->vpc : "");
 	char *path = NULL;
 
 	if (!id_text || !scope_text ||
-	    asprintf(&path, "/v1/%s%s%s%s%s", collection, id ? "/" : "", id_text, c->vpc ? "?vpc=" : "", scope_text) <
+	    asprintf(&path, "/v1/%s%s%s%s%s", collection, id ? "/" : "", id_text, scoped ? "?vpc=" : "", scope_text) <
 		    0)
 		return NULL;
 	return path;

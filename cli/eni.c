@@ -7,17 +7,52 @@
 #include "commands.h"
 #include "eni.h"
 #include "plug.h"
+#include "plugged.h"
+
+/* The rest of an ENI is in `eni show`: a line has 100 columns at most, whatever the containers and groups are called.
+ */
+#define NAME_WIDEST   21
+#define GROUPS_WIDEST 14
+
+/* Takes text. */
+static char *cut(char *text, size_t widest)
+{
+	_cleanup_free_ char *owned = text;
+
+	return text ? table_cut(text, widest) : NULL;
+}
+
+/* "cni:0123456789ab:eth0" of a container's, whose name has all 64 digits. */
+static char *name_short(struct cli *cli, const json_t *object, const struct field *field)
+{
+	const char *name = json_string_value(json_object_get(object, field->key)) ?: "";
+	const char *end = !strncmp(name, "cni:", 4) ? strchr(name + 4, ':') : NULL;
+	char *text = NULL;
+
+	(void)cli;
+	if (!end || end - name < 4 + 12)
+		return table_cut(name, NAME_WIDEST);
+	return asprintf(&text, "cni:%.12s%s", name + 4, end) < 0 ? NULL : cut(text, NAME_WIDEST);
+}
+
+static char *groups_short(struct cli *cli, const json_t *object, const struct field *field)
+{
+	return cut(output_group_names(cli, object, field), GROUPS_WIDEST);
+}
+
+static char *attached_short(struct cli *cli, const json_t *object, const struct field *field)
+{
+	if (!json_is_object(json_object_get(object, field->key)))
+		return strdup("");
+	return plugged_short(cli, object);
+}
 
 static const struct field columns[] = {
 	{"ID", "id", TABLE_LEFT, NULL},
-	{"NAME", "name", TABLE_LEFT, NULL},
-	{"VPC", "vpc_id", TABLE_LEFT, output_vpc_name},
-	{"SUBNET", "subnet_id", TABLE_LEFT, output_subnet_name},
+	{"NAME", "name", TABLE_LEFT, name_short},
 	{"IP", "ip", TABLE_LEFT, NULL},
-	{"IP6", "ip6", TABLE_LEFT, NULL},
-	{"MAC", "mac", TABLE_LEFT, NULL},
-	{"GROUPS", "security_groups", TABLE_LEFT, output_group_names},
-	{"ATTACHED", "attachment", TABLE_LEFT, output_attachment},
+	{"GROUPS", "security_groups", TABLE_LEFT, groups_short},
+	{"ATTACHED", "attachment", TABLE_LEFT, attached_short},
 };
 
 static const struct field fields[] = {
@@ -100,11 +135,13 @@ const struct resource eni_resource = {
 	.noun = "eni",
 	.title = "network interface",
 	.prefix = "eni-",
+	.reference = "eni_id",
 	.collection = "enis",
 	.list_key = "enis",
 	.not_found = "InvalidNetworkInterfaceID.NotFound",
 	.columns = columns,
 	.n_columns = ARRAY_SIZE(columns),
+	.list_width = 100,
 	.fields = fields,
 	.n_fields = ARRAY_SIZE(fields),
 	.details = print_counters,
@@ -143,12 +180,12 @@ static int run_list(struct cli *cli, const struct args *args)
 
 static int run_show(struct cli *cli, const struct args *args)
 {
-	return resource_show(cli, &eni_resource, args_get(args, "ENI"));
+	return resource_show(cli, &eni_resource, args, "ENI");
 }
 
 static int run_delete(struct cli *cli, const struct args *args)
 {
-	return resource_delete(cli, &eni_resource, args_get(args, "ENI"));
+	return resource_delete(cli, &eni_resource, args, "ENI");
 }
 
 /* A change of what belongs to an ENI, below its path; prints the ENI. body is consumed. */
@@ -169,9 +206,39 @@ static int run_attach(struct cli *cli, const struct args *args)
 	return status != CLI_OK ? status : change_part(cli, args, "PUT", "attachment", attachment);
 }
 
+/* Several are one transaction. */
 static int run_detach(struct cli *cli, const struct args *args)
 {
-	return change_part(cli, args, "DELETE", "attachment", NULL);
+	_cleanup_json_ json_t *reply = NULL;
+	size_t n = args_count(args, "ENI");
+	json_t *changes, *results, *eni;
+	int status;
+
+	if (n == 1)
+		return change_part(cli, args, "DELETE", "attachment", NULL);
+	changes = json_array();
+	for (size_t i = 0; i < n; i++)
+		if (json_array_append_new(changes, json_pack("{s:s, s:s}", "op", "eni.detach", "eni_id",
+							     api_alias(cli, args_nth(args, "ENI", i)))) < 0) {
+			json_decref(changes);
+			return api_oom();
+		}
+	status = api_transaction_all(cli, changes, &reply);
+	if (status != CLI_OK)
+		return status;
+	if (cli->output == OUTPUT_JSON || cli->output == OUTPUT_YAML)
+		return output_document(cli, reply);
+	results = json_object_get(reply, "results");
+	for (size_t i = 0; i < json_array_size(results); i++) {
+		eni = json_array_get(results, i);
+		if (cli->output == OUTPUT_ID)
+			output_id(eni);
+		else
+			printf("detached network interface %s\n", args_nth(args, "ENI", i));
+	}
+	if (cli->output == OUTPUT_TABLE)
+		output_change(cli, reply);
+	return CLI_OK;
 }
 
 static int run_set(struct cli *cli, const struct args *args)
@@ -189,27 +256,29 @@ static int run_set(struct cli *cli, const struct args *args)
 	return change_part(cli, args, "PUT", "security-groups", TAKE_PTR(body));
 }
 
+#define ENI_HELP "id, name, address, or its container's name or short id"
+
 static const struct param create_params[] = {PARAMS_ENI, PARAM_VPC_SCOPE, PARAM_DRY_RUN, PARAMS_END};
 static const struct param list_params[] = {
 	{"--vpc", VALUE_VPC, 0, "VPC", "only those of this VPC"},
 	PARAMS_END,
 };
 static const struct param one_params[] = {
-	{"ENI", VALUE_ENI, PARAM_REQUIRED, NULL, "id or name"},
+	{"ENI", VALUE_ENI, PARAM_REQUIRED | PARAM_REPEAT, NULL, ENI_HELP},
 	PARAM_VPC_SCOPE,
 	PARAMS_END,
 };
 static const struct param change_params[] = {
-	{"ENI", VALUE_ENI, PARAM_REQUIRED, NULL, "id or name"},
+	{"ENI", VALUE_ENI, PARAM_REQUIRED | PARAM_REPEAT, NULL, ENI_HELP},
 	PARAM_VPC_SCOPE,
 	PARAM_DRY_RUN,
 	PARAMS_END,
 };
 static const struct param attach_params[] = {
-	{"ENI", VALUE_ENI, PARAM_REQUIRED, NULL, "id or name"}, PARAMS_PLUG, PARAM_VPC_SCOPE, PARAM_DRY_RUN, PARAMS_END,
+	{"ENI", VALUE_ENI, PARAM_REQUIRED, NULL, ENI_HELP}, PARAMS_PLUG, PARAM_VPC_SCOPE, PARAM_DRY_RUN, PARAMS_END,
 };
 static const struct param set_params[] = {
-	{"ENI", VALUE_ENI, PARAM_REQUIRED, NULL, "id or name"},
+	{"ENI", VALUE_ENI, PARAM_REQUIRED, NULL, ENI_HELP},
 	{"SG", VALUE_SG, PARAM_REPEAT | PARAM_HIDDEN, NULL, ""},
 	{"--sg", VALUE_SG, PARAM_REQUIRED | PARAM_REPEAT, "SG", "a group it shall carry; all others are taken off"},
 	PARAM_FLOWS,

@@ -125,9 +125,25 @@ static void print_noun(FILE *f, const char *noun)
 	fprintf(f, "\nvpcctl %s VERB --help explains one, with an example.\n", noun);
 }
 
+/* Of the longest command. */
+static int name_width(void)
+{
+	size_t widest = 0;
+
+	for (size_t i = 0; i < cli_n_commands; i++) {
+		const struct command *c = cli_commands[i];
+		size_t width = strlen(c->noun) + (c->verb ? 1 + strlen(c->verb) : 0);
+
+		if (width > widest)
+			widest = width;
+	}
+	return (int)widest;
+}
+
 static void print_program(FILE *f)
 {
 	const char *noun = "";
+	int width = name_width();
 
 	fputs("vpcctl: private networks with security groups on this host\n\n"
 	      "Usage: vpcctl [--socket PATH] [-o table|json|yaml|id] COMMAND ...\n\nCommands:\n",
@@ -142,7 +158,7 @@ static void print_program(FILE *f)
 			fputc('\n', f);
 		noun = c->noun;
 		snprintf(name, sizeof(name), "%s %s", c->noun, c->verb ? c->verb : "");
-		fprintf(f, "  %-20s%s\n", name, c->summary);
+		fprintf(f, "  %-*s  %s\n", width, name, c->summary);
 	}
 	print_params(f, "Options of every command:", cli_globals, true);
 	fputs("\nExample: a web server that the world may reach, on port 443 only\n"

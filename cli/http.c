@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wait.h"
+
 #define CONNECT_TIMEOUT_MS 5000L
 #define REPLY_BYTES_MAX	   (1024u * 1024 * 1024)
 /* A line of a stream is one verdict; what is longer is not from vpcd. */
@@ -123,6 +125,7 @@ int http_request(struct http *h, const char *method, const char *path, const cha
 {
 	_cleanup_http_reply_ struct http_reply reply = {0};
 	_cleanup_free_ char *match = NULL;
+	struct wait wait = {.socket = h->socket};
 	struct curl_slist *headers = NULL;
 	int r = prepare(h, path, on_body, &reply);
 
@@ -142,7 +145,10 @@ int http_request(struct http *h, const char *method, const char *path, const cha
 		curl_easy_setopt(h->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
 		curl_easy_setopt(h->curl, CURLOPT_POSTFIELDS, body);
 	}
-	r = failure(h, curl_easy_perform(h->curl));
+	/* nothing was sent where there was no connection */
+	do
+		r = failure(h, curl_easy_perform(h->curl));
+	while (r < 0 && wait_for_restart(&wait, r));
 	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &reply.status);
 	curl_slist_free_all(headers);
 	if (r < 0)

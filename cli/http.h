@@ -23,9 +23,9 @@ int http_new(const char *socket, struct http **ret);
 void http_free(struct http *h);
 DEFINE_CLEANUP(struct http *, http_free);
 
-/* One request. body: JSON or NULL; if_match: a revision's text or NULL. Returns 0 with whatever status came, or:
- * -ENOENT, -ECONNREFUSED, -EACCES, …: the socket could not be connected; -EPROTO: the connection ended or broke before
- * there was a whole reply. */
+/* One request; waits for a daemon that is restarting (wait.h). body: JSON or NULL; if_match: a revision's text or NULL.
+ * Returns 0 with whatever status came, or: -ENOENT, -ECONNREFUSED, -EACCES, …: the socket could not be connected;
+ * -EPROTO: the connection ended or broke before there was a whole reply. */
 int http_request(struct http *h, const char *method, const char *path, const char *body, const char *if_match,
 		 struct http_reply *ret);
 

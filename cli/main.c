@@ -48,7 +48,11 @@ static int run_command(const struct args *args)
 		fputs("vpcctl: out of memory\n", stderr);
 		return CLI_REFUSED;
 	}
-	status = args->command->run(&cli, args);
+	/* each time one more ENI is known that was called by its address, its container's name or a short id */
+	do
+		status = args->command->run(&cli, args);
+	while (status == CLI_AGAIN);
+	json_decref(cli.aliases);
 	json_decref(cli.names);
 	json_decref(cli.processes);
 	json_decref(cli.vmms);

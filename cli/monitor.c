@@ -2,6 +2,7 @@
 /* vpcctl monitor */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "api.h"
 #include "commands.h"
@@ -15,7 +16,18 @@ static const char *text_of(const json_t *verdict, const char *key)
 	return json_string_value(json_object_get(verdict, key));
 }
 
+/* A drop that was shown, and how often the same came since. */
+struct fold {
+	char *key;
+	char *line; /* as it was shown */
+	time_t shown_s;
+	unsigned long more;
+};
+#define FOLDS	   64
+#define FOLD_FOR_S 10
+
 struct monitor {
+	struct fold folds[FOLDS];
 	struct cli *cli;
 	struct cli side; /* for requests beside the stream; its http is NULL until the first */
 	json_t *enis;	 /* {id: ENI}; NULL: vpcd doesn't tell, no use in asking again */
@@ -23,6 +35,10 @@ struct monitor {
 
 static void monitor_clear(struct monitor *m)
 {
+	for (size_t i = 0; i < FOLDS; i++) {
+		free(m->folds[i].key);
+		free(m->folds[i].line);
+	}
 	json_decref(m->enis);
 	json_decref(m->side.processes);
 	json_decref(m->side.vmms);
@@ -97,12 +113,93 @@ static void print_verdict(FILE *f, struct monitor *m, const json_t *v)
 	fputc('\n', f);
 }
 
+static time_t now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
+
+/* What makes two drops the same to a reader; NULL: it is shown whatever came before. Of multicast, which every workload
+ * sends and nobody may, the interface alone. */
+static char *fold_key(const json_t *v)
+{
+	const char *event = text_of(v, "event"), *reason = text_of(v, "reason") ?: "";
+	const char *eni = text_of(v, "eni_id") ?: "";
+	char *key = NULL;
+
+	if (!event || strcmp(event, "drop") != 0)
+		return NULL;
+	if (!strcmp(reason, "multicast") || !strcmp(reason, "broadcast"))
+		return asprintf(&key, "%s %s", reason, eni) < 0 ? NULL : key;
+	if (asprintf(&key, "%s %s %s %s %s %lld %s %lld", reason, eni, text_of(v, "direction") ?: "",
+		     text_of(v, "protocol") ?: "", text_of(v, "src") ?: "",
+		     (long long)json_integer_value(json_object_get(v, "src_port")), text_of(v, "dst") ?: "",
+		     (long long)json_integer_value(json_object_get(v, "dst_port"))) < 0)
+		return NULL;
+	return key;
+}
+
+/* Says how often a drop came again, and forgets it. */
+static int fold_end(struct fold *f)
+{
+	int r = f->more ? printf("%lu more like: %s\n", f->more, f->line ? f->line : f->key) : 0;
+
+	free(f->key);
+	free(f->line);
+	*f = (struct fold){0};
+	return r;
+}
+
+static int fold_end_all(struct monitor *m, bool only_old)
+{
+	time_t now = now_s();
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < FOLDS; i++)
+		if (m->folds[i].key && (!only_old || now - m->folds[i].shown_s >= FOLD_FOR_S))
+			r = fold_end(&m->folds[i]);
+	return r;
+}
+
+/* Counts a drop that was shown a moment ago; else *ret is where it is to be remembered, or NULL. True: counted. */
+static bool fold_count(struct monitor *m, const json_t *v, struct fold **ret)
+{
+	_cleanup_free_ char *key = fold_key(v);
+	struct fold *oldest = &m->folds[0];
+
+	*ret = NULL;
+	for (size_t i = 0; key && i < FOLDS; i++) {
+		struct fold *f = &m->folds[i];
+
+		if (f->key && !strcmp(f->key, key)) {
+			f->more++;
+			return true;
+		}
+		if (oldest->key && (!f->key || f->shown_s < oldest->shown_s))
+			oldest = f;
+	}
+	if (!key)
+		return false;
+	(void)fold_end(oldest);
+	*oldest = (struct fold){.key = TAKE_PTR(key), .shown_s = now_s()};
+	*ret = oldest;
+	return false;
+}
+
 static int print_clean(struct monitor *m, const json_t *verdict)
 {
+	struct fold *fold;
 	_cleanup_free_ char *line = NULL, *clean = NULL;
 	size_t size = 0;
-	FILE *f = open_memstream(&line, &size);
+	FILE *f;
 
+	if (fold_end_all(m, true) < 0)
+		return -1;
+	if (fold_count(m, verdict, &fold))
+		return 0;
+	f = open_memstream(&line, &size);
 	if (!f)
 		return -1;
 	print_verdict(f, m, verdict);
@@ -110,7 +207,11 @@ static int print_clean(struct monitor *m, const json_t *verdict)
 		return -1;
 	line[size - 1] = '\0'; /* its newline is ours, any other character of control is not */
 	clean = table_clean(line);
-	return clean ? puts(clean) : -1;
+	if (!clean || puts(clean) < 0)
+		return -1;
+	if (fold)
+		fold->line = TAKE_PTR(clean);
+	return 0;
 }
 
 /* Returns not 0 when stdout takes no more: the reader went away. */
@@ -154,10 +255,11 @@ static json_t *read_enis(struct cli *cli)
 static int run(struct cli *cli, const struct args *args)
 {
 	_cleanup_(monitor_clear) struct monitor m = {.cli = cli, .side = {.socket = cli->socket}};
-	const char *eni = args_get(args, "--eni");
+	const char *eni = api_alias(cli, args_get(args, "--eni"));
 	_cleanup_free_ char *eni_text = http_encode(eni ? eni : "");
 	_cleanup_free_ char *scope_text = http_encode(cli->scope ? cli->scope : "");
 	_cleanup_free_ char *path = NULL;
+	int status;
 
 	if (!eni_text || !scope_text ||
 	    asprintf(&path, "/v1/verdicts?drops=%d%s%s%s%s", args_get(args, "--drops") ? 1 : 0, eni ? "&eni=" : "",
@@ -165,7 +267,9 @@ static int run(struct cli *cli, const struct args *args)
 		path = NULL;
 	if (cli->output == OUTPUT_TABLE)
 		m.enis = read_enis(cli);
-	return api_stream(cli, path, on_line, &m);
+	status = api_stream(cli, path, on_line, &m);
+	(void)fold_end_all(&m, false);
+	return status;
 }
 
 static const struct param params[] = {
@@ -179,9 +283,10 @@ const struct command monitor_command = {
 	.noun = "monitor",
 	.summary = "show verdicts as they happen: drops, and flows opened, judged again and cut",
 	.params = params,
-	.notes = "One line each until interrupted, with the reason of a drop or the id of the rule that allowed it; "
-		 "with\n"
-		 "-o json one JSON object a line.",
+	.notes = "One line each until interrupted, with the reason of a drop or the id of the rule that allowed it. "
+		 "A drop\n"
+		 "that comes again within 10 s is counted, and told as `N more like`; with -o json one JSON object a\n"
+		 "line, nothing folded.",
 	.example = "vpcctl monitor --drops --eni web1",
 	.run = run,
 };

@@ -99,6 +99,7 @@ int output_rows(struct cli *cli, const json_t *objects, const struct field *fiel
 
 	if (!t)
 		return api_oom();
+	table_limit(t, cli->list_width);
 	for (size_t i = 0; i < n; i++)
 		table_column(t, i, fields[i].title, fields[i].align);
 	json_array_foreach (objects, row, object) {

@@ -147,6 +147,28 @@ static char *tap_text(const json_t *attachment, const char *process)
 	return text;
 }
 
+char *plugged_short(struct cli *cli, const json_t *eni)
+{
+	const json_t *attachment = json_object_get(eni, "attachment"), *tags = json_object_get(eni, "tags");
+	const char *netns = text_of(attachment, "netns"), *id = text_of(tags, "cni/container-id");
+	const char *pod = text_of(tags, "cni/pod"), *slash = netns ? strrchr(netns, '/') : NULL;
+	const char *process = is_tap(attachment) ? NULL : process_of(cli, attachment);
+	char *text = NULL;
+
+	if (is_tap(attachment))
+		return plugged_text(cli, eni);
+	/* a path like /proc/12/ns/net says nothing that the process doesn't */
+	if (pod || !id)
+		id = pod ? pod : !netns || !strncmp(netns, "/proc/", 6) ? "" : slash ? slash + 1 : netns;
+	if (asprintf(&text, "%.*s%s%s", pod || !text_of(tags, "cni/container-id") ? (int)strlen(id) : CONTAINER_CHARS,
+		     id, process && *id ? ", " : "",
+		     process ? process
+		     : *id   ? ""
+			     : "netns") < 0)
+		return NULL;
+	return text;
+}
+
 char *plugged_text(struct cli *cli, const json_t *eni)
 {
 	const json_t *attachment = json_object_get(eni, "attachment");

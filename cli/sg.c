@@ -49,6 +49,7 @@ const struct resource sg_resource = {
 	.noun = "sg",
 	.title = "security group",
 	.prefix = "sg-",
+	.reference = "security_group_id",
 	.collection = "security-groups",
 	.list_key = "security_groups",
 	.not_found = "InvalidGroup.NotFound",
@@ -62,9 +63,12 @@ const struct resource sg_resource = {
 static int run_create(struct cli *cli, const struct args *args)
 {
 	_cleanup_json_ json_t *body = json_object();
+	int status = body_set_vpc(cli, body, args);
 
-	if (body_set(body, "name", args, "NAME") < 0 || body_set(body, "vpc_id", args, "--vpc") < 0 ||
-	    body_set(body, "description", args, "--description") < 0 || body_set_tags(body, "tags", args, "--tag") < 0)
+	if (status != CLI_OK)
+		return status;
+	if (body_set(body, "name", args, "NAME") < 0 || body_set(body, "description", args, "--description") < 0 ||
+	    body_set_tags(body, "tags", args, "--tag") < 0)
 		return api_oom();
 	cli->scope = NULL; /* vpc_id says it */
 	return resource_create(cli, &sg_resource, TAKE_PTR(body));
@@ -78,17 +82,17 @@ static int run_list(struct cli *cli, const struct args *args)
 
 static int run_show(struct cli *cli, const struct args *args)
 {
-	return resource_show(cli, &sg_resource, args_get(args, "SG"));
+	return resource_show(cli, &sg_resource, args, "SG");
 }
 
 static int run_delete(struct cli *cli, const struct args *args)
 {
-	return resource_delete(cli, &sg_resource, args_get(args, "SG"));
+	return resource_delete(cli, &sg_resource, args, "SG");
 }
 
 static const struct param create_params[] = {
 	{"NAME", VALUE_TEXT, PARAM_REQUIRED, NULL, "unique in its VPC, whatever the case"},
-	{"--vpc", VALUE_VPC, PARAM_REQUIRED, "VPC", "the VPC it belongs to"},
+	{"--vpc", VALUE_VPC, 0, "VPC", "the VPC it belongs to (default: the only one there is)"},
 	{"--description", VALUE_FREE, 0, "TEXT", "what it is for"},
 	PARAM_TAGS,
 	PARAM_DRY_RUN,
@@ -99,12 +103,13 @@ static const struct param list_params[] = {
 	PARAMS_END,
 };
 static const struct param show_params[] = {
-	{"SG", VALUE_SG, PARAM_REQUIRED, NULL, "id or name"},
+	{"SG", VALUE_SG, PARAM_REQUIRED | PARAM_REPEAT, NULL, "ids or names"},
 	PARAM_VPC_SCOPE,
 	PARAMS_END,
 };
 static const struct param delete_params[] = {
-	{"SG", VALUE_SG, PARAM_REQUIRED, NULL, "id or name; nothing may carry it, no other group's rule name it"},
+	{"SG", VALUE_SG, PARAM_REQUIRED | PARAM_REPEAT, NULL,
+	 "ids or names; nothing may carry it, no other group's rule name it"},
 	PARAM_VPC_SCOPE,
 	PARAM_DRY_RUN,
 	PARAMS_END,

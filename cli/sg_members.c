@@ -6,6 +6,18 @@
 #include "commands.h"
 #include "resource.h"
 
+/* Those that are called by an address or their container by their ids. */
+static int alias_enis(const struct cli *cli, json_t *enis)
+{
+	for (size_t i = 0; i < json_array_size(enis); i++) {
+		const char *ref = json_string_value(json_array_get(enis, i)), *id = api_alias(cli, ref);
+
+		if (id != ref && json_array_set_new(enis, i, json_string(id)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int run(struct cli *cli, const struct args *args, const char *op, const char *done)
 {
 	_cleanup_json_ json_t *change = json_pack("{s:s}", "op", op);
@@ -16,6 +28,8 @@ static int run(struct cli *cli, const struct args *args, const char *op, const c
 
 	if (body_set(change, "security_group_id", args, "SG") < 0 || body_set_list(change, "enis", args, "ENI") < 0 ||
 	    body_set(change, "flows", args, "--flows") < 0)
+		return api_oom();
+	if (alias_enis(cli, json_object_get(change, "enis")) < 0)
 		return api_oom();
 	changes = json_pack("[O]", change);
 	if (!changes)

@@ -2,7 +2,10 @@
 /* vpcctl sg authorize, sg revoke. */
 #include "sg_rules.h"
 
+#include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,15 +36,43 @@ static int parse_number(const char *text, size_t length, json_int_t *ret)
 	return 0;
 }
 
-static int parse_ports(const char *text, json_int_t *from, json_int_t *to)
+/* "http", "domain": what everybody calls these ports, and whatever else the machine has in /etc/services. */
+static int parse_service(const char *text, const char *protocol, json_int_t *ret)
+{
+	static const struct {
+		const char *name;
+		int port;
+	} known[] = {{"http", 80},    {"https", 443}, {"ssh", 22},	    {"dns", 53},     {"domain", 53},
+		     {"smtp", 25},    {"imap", 143},  {"imaps", 993},	    {"ldap", 389},   {"ldaps", 636},
+		     {"mysql", 3306}, {"ntp", 123},   {"postgresql", 5432}, {"redis", 6379}, {"syslog", 514}};
+	bool udp = !strcasecmp(protocol, "udp") || !strcmp(protocol, "17");
+	const struct servent *service;
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (!strcasecmp(text, known[i].name)) {
+			*ret = known[i].port;
+			return 0;
+		}
+	service = isalpha((unsigned char)*text) ? getservbyname(text, udp ? "udp" : "tcp") : NULL;
+	if (!service)
+		return -EINVAL;
+	*ret = ntohs((uint16_t)service->s_port);
+	return 0;
+}
+
+static int parse_ports(const char *text, const char *protocol, json_int_t *from, json_int_t *to)
 {
 	const char *dash = strchr(text, '-');
 	size_t length = dash ? (size_t)(dash - text) : strlen(text);
 
-	if (parse_number(text, length, from) < 0)
+	if (parse_number(text, length, from) == 0) {
+		*to = *from;
+		return dash ? parse_number(dash + 1, strlen(dash + 1), to) : 0;
+	}
+	if (parse_service(text, protocol, from) < 0)
 		return -EINVAL;
 	*to = *from;
-	return dash ? parse_number(dash + 1, strlen(dash + 1), to) : 0;
+	return 0;
 }
 
 /* A number, "all" or "-1". */
@@ -75,7 +106,7 @@ int sg_rules_set_ports(json_t *rule, const char *protocol, const char *ports)
 	if (is_icmp(protocol))
 		r = parse_icmp(ports, &from, &to);
 	else if (strcasecmp(ports, "all") != 0)
-		r = parse_ports(ports, &from, &to);
+		r = parse_ports(ports, protocol, &from, &to);
 	else if (!has_ports(protocol))
 		return 0;
 	if (r < 0)
@@ -95,11 +126,11 @@ static const struct {
 	{"--prefix-list", "prefix_list_id"},
 };
 
-static int add_rule(json_t *rules, const struct args *args, const char *key, const char *peer)
+static int add_rule(json_t *rules, const struct args *args, const char *ports, const char *key, const char *peer)
 {
 	const char *protocol = args_get(args, "PROTO");
 	json_t *rule = json_pack("{s:s, s:s}", "direction", args_get(args, "DIRECTION"), "protocol", protocol);
-	int r = sg_rules_set_ports(rule, protocol, args_get(args, "PORTS"));
+	int r = sg_rules_set_ports(rule, protocol, ports);
 
 	if (r == 0 && (json_object_set_new(rule, key, json_string(peer)) < 0 ||
 		       body_set(rule, "description", args, "--description") < 0 ||
@@ -112,19 +143,41 @@ static int add_rule(json_t *rules, const struct args *args, const char *key, con
 	return json_array_append_new(rules, rule) < 0 ? -ENOMEM : 0;
 }
 
-/* One rule for each peer. *ret: {"rules": […]}. */
-static int make_rules(const struct args *args, json_t **ret)
+/* One rule for each peer. */
+static int add_rules(json_t *rules, const struct args *args, const char *ports)
 {
-	_cleanup_json_ json_t *rules = json_array();
 	int r = 0;
 
 	for (size_t p = 0; p < ARRAY_SIZE(peers); p++)
 		for (size_t i = 0; r == 0 && i < args_count(args, peers[p].option); i++)
-			r = add_rule(rules, args, peers[p].key, args_nth(args, peers[p].option, i));
+			r = add_rule(rules, args, ports, peers[p].key, args_nth(args, peers[p].option, i));
+	return r;
+}
+
+/* The same for each of "80,443". */
+static int add_rules_of_list(json_t *rules, const struct args *args, const char *list)
+{
+	_cleanup_free_ char *copy = strdup(list);
+	char *rest = copy, *ports;
+	int r = copy ? 0 : -ENOMEM;
+
+	while (r == 0 && (ports = strsep(&rest, ",")))
+		r = add_rules(rules, args, ports);
+	return r;
+}
+
+/* *ret: {"rules": […]}. */
+static int make_rules(const struct args *args, json_t **ret)
+{
+	_cleanup_json_ json_t *rules = json_array();
+	const char *list = args_get(args, "PORTS");
+	int r = list ? add_rules_of_list(rules, args, list) : add_rules(rules, args, NULL);
+
 	if (r == -EINVAL)
 		return args_wrong(args,
-				  is_icmp(args_get(args, "PROTO")) ? "'%s' is not TYPE[/CODE]: numbers, or all"
-								   : "'%s' is not PORTS: 443, 8000-8999 or all",
+				  is_icmp(args_get(args, "PROTO"))
+					  ? "'%s' is not TYPE[/CODE]: numbers, or all"
+					  : "'%s' is not PORTS: 443, 8000-8999, 80,443, http, or all",
 				  args_get(args, "PORTS"));
 	*ret = r < 0 ? NULL : json_pack("{s:o}", "rules", TAKE_PTR(rules));
 	return *ret ? CLI_OK : api_oom();
@@ -207,7 +260,7 @@ static const struct param authorize_params[] = {
 	{"SG", VALUE_SG, PARAM_REQUIRED, NULL, "the group: id or name"},
 	{"DIRECTION", VALUE_DIRECTION, PARAM_REQUIRED, NULL, "ingress or egress"},
 	{"PROTO", VALUE_PROTOCOL, PARAM_REQUIRED, NULL, "tcp, udp, icmp, icmpv6, a number, or all"},
-	{"PORTS", VALUE_TEXT, 0, NULL, "443, 8000-8999 or all; for icmp TYPE[/CODE], numbers or all"},
+	{"PORTS", VALUE_TEXT, 0, NULL, "443, 8000-8999, http, several as 80,443, or all; for icmp TYPE[/CODE]"},
 	PARAM_PEERS,
 	{"--description", VALUE_FREE, 0, "TEXT", "what the rules are for"},
 	PARAM_TAGS,
@@ -219,7 +272,7 @@ static const struct param revoke_params[] = {
 	{"SG", VALUE_SG, PARAM_REQUIRED, NULL, "the group: id or name"},
 	{"DIRECTION", VALUE_DIRECTION, 0, NULL, "ingress or egress"},
 	{"PROTO", VALUE_PROTOCOL, 0, NULL, "tcp, udp, icmp, icmpv6, a number, or all"},
-	{"PORTS", VALUE_TEXT, 0, NULL, "443, 8000-8999 or all; for icmp TYPE[/CODE], numbers or all"},
+	{"PORTS", VALUE_TEXT, 0, NULL, "443, 8000-8999, http, several as 80,443, or all; for icmp TYPE[/CODE]"},
 	PARAM_PEERS,
 	{"--rule", VALUE_RULE, PARAM_ONE_OF | PARAM_REPEAT, "SGR", "the rule with this id; several may follow"},
 	PARAM_FLOWS,
@@ -235,10 +288,12 @@ const struct command sg_authorize_command = {
 	.params = authorize_params,
 	.usage = "SG ingress|egress PROTO [PORTS|TYPE[/CODE]] (--cidr C | --sg SG | --prefix-list PL)... "
 		 "[--description TEXT]",
-	.notes = "Several peers make several rules, all in force at the same moment. ingress: what peers may open to "
+	.notes = "Several peers and ports make several rules, all in force at the same moment. ingress: what peers may "
+		 "open to "
 		 "the\n"
 		 "group's members; egress: what the members may open. Answers are allowed by themselves.",
 	.example = "vpcctl sg authorize web ingress tcp 443 --cidr 0.0.0.0/0 --cidr ::/0\n"
+		   "vpcctl sg authorize web ingress tcp 80,443 --sg clients\n"
 		   "vpcctl sg authorize db ingress tcp 5432 --sg web\n"
 		   "vpcctl sg authorize web ingress icmp 8/0 --cidr 10.0.0.0/16",
 	.run = run_authorize,

@@ -32,6 +32,7 @@ const struct resource subnet_resource = {
 	.noun = "subnet",
 	.title = "subnet",
 	.prefix = "subnet-",
+	.reference = "subnet_id",
 	.collection = "subnets",
 	.list_key = "subnets",
 	.not_found = "InvalidSubnetID.NotFound",
@@ -44,10 +45,12 @@ const struct resource subnet_resource = {
 static int run_create(struct cli *cli, const struct args *args)
 {
 	_cleanup_json_ json_t *body = json_object();
+	int status = body_set_vpc(cli, body, args);
 
-	if (body_set(body, "name", args, "NAME") < 0 || body_set(body, "vpc_id", args, "--vpc") < 0 ||
-	    body_set(body, "cidr", args, "--cidr") < 0 || body_set(body, "cidr6", args, "--cidr6") < 0 ||
-	    body_set_tags(body, "tags", args, "--tag") < 0)
+	if (status != CLI_OK)
+		return status;
+	if (body_set(body, "name", args, "NAME") < 0 || body_set(body, "cidr", args, "--cidr") < 0 ||
+	    body_set(body, "cidr6", args, "--cidr6") < 0 || body_set_tags(body, "tags", args, "--tag") < 0)
 		return api_oom();
 	cli->scope = NULL; /* vpc_id says it */
 	return resource_create(cli, &subnet_resource, TAKE_PTR(body));
@@ -61,17 +64,17 @@ static int run_list(struct cli *cli, const struct args *args)
 
 static int run_show(struct cli *cli, const struct args *args)
 {
-	return resource_show(cli, &subnet_resource, args_get(args, "SUBNET"));
+	return resource_show(cli, &subnet_resource, args, "SUBNET");
 }
 
 static int run_delete(struct cli *cli, const struct args *args)
 {
-	return resource_delete(cli, &subnet_resource, args_get(args, "SUBNET"));
+	return resource_delete(cli, &subnet_resource, args, "SUBNET");
 }
 
 static const struct param create_params[] = {
 	{"NAME", VALUE_TEXT, PARAM_REQUIRED, NULL, "unique in its VPC"},
-	{"--vpc", VALUE_VPC, PARAM_REQUIRED, "VPC", "the VPC it is part of"},
+	{"--vpc", VALUE_VPC, 0, "VPC", "the VPC it is part of (default: the only one there is)"},
 	{"--cidr", VALUE_TEXT, PARAM_REQUIRED, "CIDR", "its IPv4 addresses, part of the VPC's, up to /28"},
 	{"--cidr6", VALUE_TEXT, 0, "CIDR", "its IPv6 addresses, a /64 of the VPC's"},
 	PARAM_TAGS,
@@ -83,12 +86,13 @@ static const struct param list_params[] = {
 	PARAMS_END,
 };
 static const struct param show_params[] = {
-	{"SUBNET", VALUE_SUBNET, PARAM_REQUIRED, NULL, "id or name"},
+	{"SUBNET", VALUE_SUBNET, PARAM_REQUIRED | PARAM_REPEAT, NULL, "ids or names"},
 	PARAM_VPC_SCOPE,
 	PARAMS_END,
 };
 static const struct param delete_params[] = {
-	{"SUBNET", VALUE_SUBNET, PARAM_REQUIRED, NULL, "id or name; no network interface may be left in it"},
+	{"SUBNET", VALUE_SUBNET, PARAM_REQUIRED | PARAM_REPEAT, NULL,
+	 "ids or names; no network interface may be left in it"},
 	PARAM_VPC_SCOPE,
 	PARAM_DRY_RUN,
 	PARAMS_END,

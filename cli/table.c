@@ -9,6 +9,8 @@
 #include <wchar.h>
 #include <wctype.h>
 
+#include <vpc/text.h>
+
 struct column {
 	const char *title;
 	enum table_align align;
@@ -20,6 +22,7 @@ struct table {
 	size_t n_columns;
 	char **cells;
 	size_t n_cells;
+	size_t limit;
 	bool failed;
 };
 
@@ -89,7 +92,7 @@ char *table_clean(const char *text)
 	for (; (n = next_character(text, &state, &c)) > 0; text += n) {
 		bool valid = n > 1 || (unsigned char)*text < 0x80;
 
-		if (!valid || wcwidth(c) < 0) {
+		if (!valid || wcwidth(c) < 0 || text_is_bidirectional((uint32_t)c) || text_is_invisible((uint32_t)c)) {
 			*at++ = '?';
 			continue;
 		}
@@ -98,6 +101,35 @@ char *table_clean(const char *text)
 	}
 	*at = '\0';
 	return copy;
+}
+
+/* of "..." */
+#define CUT_WIDTH 3
+
+char *table_cut(const char *text, size_t widest)
+{
+	_cleanup_free_ char *clean = table_clean(text);
+	mbstate_t state = {0};
+	size_t width = 0, n;
+	char *cut = NULL, *at;
+	wchar_t c;
+
+	if (!clean || table_width(clean) <= widest)
+		return TAKE_PTR(clean);
+	for (at = clean; (n = next_character(at, &state, &c)) > 0; at += n) {
+		int w = wcwidth(c);
+
+		if (width + (w > 0 ? (size_t)w : 0) + CUT_WIDTH > widest)
+			break;
+		width += w > 0 ? (size_t)w : 0;
+	}
+	*at = '\0';
+	return asprintf(&cut, "%s...", clean) < 0 ? NULL : cut;
+}
+
+void table_limit(struct table *t, size_t width)
+{
+	t->limit = width;
 }
 
 void table_column(struct table *t, size_t column, const char *title, enum table_align align)
@@ -152,6 +184,26 @@ static void print_cell(FILE *f, const char *text, const struct column *c, size_t
 		fprintf(f, "%*s", (int)(c->align == TABLE_RIGHT ? 2 : pad + 2), "");
 }
 
+/* The last column's cell, which gets what room is left. */
+static int print_last(FILE *f, const struct table *t, const char *text)
+{
+	const struct column *c = &t->columns[t->n_columns - 1];
+	size_t used = 0;
+	_cleanup_free_ char *cut = NULL;
+
+	for (size_t i = 0; i + 1 < t->n_columns; i++)
+		used += t->columns[i].width + 2;
+	if (!t->limit || used + table_width(text) <= t->limit) {
+		print_cell(f, text, c, c->width, true);
+		return 0;
+	}
+	cut = table_cut(text, t->limit > used + CUT_WIDTH ? t->limit - used : CUT_WIDTH);
+	if (!cut)
+		return -ENOMEM;
+	fputs(cut, f);
+	return 0;
+}
+
 int table_print(const struct table *t, FILE *f, bool titles, bool colour)
 {
 	assert(t->n_columns > 0);
@@ -174,9 +226,13 @@ int table_print(const struct table *t, FILE *f, bool titles, bool colour)
 	for (size_t i = 0; i < t->n_cells; i++) {
 		size_t column = i % t->n_columns;
 
-		print_cell(f, t->cells[i], &t->columns[column], t->columns[column].width, column + 1 == t->n_columns);
-		if (column + 1 == t->n_columns)
-			fputc('\n', f);
+		if (column + 1 < t->n_columns) {
+			print_cell(f, t->cells[i], &t->columns[column], t->columns[column].width, false);
+			continue;
+		}
+		if (print_last(f, t, t->cells[i]) < 0)
+			return -ENOMEM;
+		fputc('\n', f);
 	}
 	return 0;
 }

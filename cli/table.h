@@ -32,6 +32,10 @@ int table_print(const struct table *t, FILE *f, bool titles, bool colour);
 /* Columns that a text takes on a terminal. */
 size_t table_width(const char *text);
 /* A copy in which control characters, which could steer the terminal, are '?'. Owned; NULL: out of memory. */
+/* Lines get no wider than this: the last column is cut. 0: as wide as they are. */
+void table_limit(struct table *t, size_t width);
+/* A copy that is cut to a width, with "..." at its end. Owned; NULL: out of memory. */
+char *table_cut(const char *text, size_t widest);
 char *table_clean(const char *text);
 
 #endif

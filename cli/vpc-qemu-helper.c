@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include <vpc/cleanup.h>
+#include <vpc/options.h>
 
 #include "cli.h"
 
@@ -113,8 +114,11 @@ static int parse(int argc, char **argv, struct options *ret)
 		{"queues", required_argument, NULL, OPTION_QUEUES},
 		{},
 	};
-	const char *environment = getenv("VPCD_TAP_SOCKET");
+	const char *environment = getenv("VPCD_TAP_SOCKET"), *inexact = options_find_inexact(argc, argv, options, true);
 	int option;
+
+	if (inexact)
+		return say("there is no option %.*s (try --help)", (int)strcspn(inexact, "="), inexact);
 
 	*ret = (struct options){
 		.socket = environment && *environment ? environment : SOCKET_DEFAULT,

@@ -49,6 +49,7 @@ const struct resource vpc_resource = {
 	.noun = "vpc",
 	.title = "VPC",
 	.prefix = "vpc-",
+	.reference = "vpc_id",
 	.collection = "vpcs",
 	.list_key = "vpcs",
 	.not_found = "InvalidVpcID.NotFound",
@@ -77,12 +78,12 @@ static int run_list(struct cli *cli, const struct args *args)
 
 static int run_show(struct cli *cli, const struct args *args)
 {
-	return resource_show(cli, &vpc_resource, args_get(args, "VPC"));
+	return resource_show(cli, &vpc_resource, args, "VPC");
 }
 
 static int run_delete(struct cli *cli, const struct args *args)
 {
-	return resource_delete(cli, &vpc_resource, args_get(args, "VPC"));
+	return resource_delete(cli, &vpc_resource, args, "VPC");
 }
 
 static int run_set_dhcp_options(struct cli *cli, const struct args *args)
@@ -111,7 +112,8 @@ static const struct param create_params[] = {
 	PARAMS_END,
 };
 static const struct param list_params[] = {PARAMS_END};
-static const struct param show_params[] = {{"VPC", VALUE_VPC, PARAM_REQUIRED, NULL, "id or name"}, PARAMS_END};
+static const struct param show_params[] = {{"VPC", VALUE_VPC, PARAM_REQUIRED | PARAM_REPEAT, NULL, "ids or names"},
+					   PARAMS_END};
 static const struct param set_dhcp_options_params[] = {
 	{"VPC", VALUE_VPC, PARAM_REQUIRED, NULL, "id or name"},
 	{"--dns", VALUE_TEXT, PARAM_REPEAT, "ADDRESS", "a DNS server; at most four of a family (default: none)"},
@@ -120,7 +122,7 @@ static const struct param set_dhcp_options_params[] = {
 	PARAMS_END,
 };
 static const struct param delete_params[] = {
-	{"VPC", VALUE_VPC, PARAM_REQUIRED, NULL, "id or name; nothing may be left in it"},
+	{"VPC", VALUE_VPC, PARAM_REQUIRED | PARAM_REPEAT, NULL, "ids or names; nothing may be left in it"},
 	PARAM_DRY_RUN,
 	PARAMS_END,
 };

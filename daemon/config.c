@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpc/options.h>
 #include <vpc/cleanup.h>
 
 #include "observe/log.h"
@@ -217,8 +218,13 @@ static const struct option *long_options(void)
 static int parse_options(struct config *c, int argc, char **argv, bool first, const char **ret_file)
 {
 	const struct option *options = long_options();
+	const char *inexact = options_find_inexact(argc, argv, options, false);
 	int option;
 
+	if (inexact) {
+		fprintf(stderr, "vpcd: there is no option %.*s (try --help)\n", (int)strcspn(inexact, "="), inexact);
+		return -EINVAL;
+	}
 	optind = 0;
 	opterr = first;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {

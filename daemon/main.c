@@ -74,6 +74,30 @@ static int lock_run_dir(const char *run_dir, int *ret_fd)
 	return 0;
 }
 
+/* What a daemon of that run folder left there, if none runs: another instance may use the folder. */
+static void clean_run_dir(const struct config *c)
+{
+	static const char *const names[] = {"vpcd.sock", "vpcd-ro.sock", "vpcd-tap.sock", "vpcd.lock"};
+	_cleanup_free_ char *lock = NULL;
+	_cleanup_close_ int fd = -1;
+
+	if (asprintf(&lock, "%s/vpcd.lock", c->run_dir) < 0) {
+		lock = NULL;
+		return;
+	}
+	fd = open(lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_free_ char *path = NULL;
+
+		if (asprintf(&path, "%s/%s", c->run_dir, names[i]) < 0)
+			path = NULL;
+		else
+			(void)unlink(path);
+	}
+}
+
 /* Mounts under /run/netns must be the host's: in a mount namespace of our own they would vanish with us, and with them
  * every network. */
 static bool mounts_are_the_hosts(void)
@@ -251,6 +275,8 @@ static int run(const struct config *c)
 		r = engine_purge(&engine_config, c->purge_state, &error);
 		if (r < 0)
 			log_error("%s: %s", vpc_code_string(error.code), error.message);
+		else
+			clean_run_dir(c);
 		return r;
 	}
 	r = make_event(&engine_config.event);

@@ -42,14 +42,28 @@ static json_t *eni_to_json(const struct engine *e, uint32_t number)
 	return eni ? json_string(eni->id) : json_null();
 }
 
+/* As rules and verdicts call it. */
+static json_t *protocol_name(uint8_t protocol)
+{
+	static const struct {
+		uint8_t number;
+		const char *name;
+	} names[] = {{IPPROTO_TCP, "tcp"}, {IPPROTO_UDP, "udp"}, {IPPROTO_ICMP, "icmp"}, {IPPROTO_ICMPV6, "icmpv6"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i].number == protocol)
+			return json_string(names[i].name);
+	return json_sprintf("%u", protocol);
+}
+
 static json_t *flow_to_json(const struct engine *e, const struct vpc_flow_key *key, const struct vpc_flow *flow)
 {
 	unsigned from = flow->opener & 1, to = !from;
 	bool ports = key->proto == IPPROTO_TCP || key->proto == IPPROTO_UDP;
 
-	return json_pack("{s:i,s:o,s:o,s:o,s:o,s:o,s:o}", "protocol_number", key->proto, "src",
-			 address_to_json(key->addr[from]), "dst", address_to_json(key->addr[to]), "src_port",
-			 ports ? json_integer(ntohs(key->port[from])) : json_null(), "dst_port",
+	return json_pack("{s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o}", "protocol", protocol_name(key->proto), "protocol_number",
+			 key->proto, "src", address_to_json(key->addr[from]), "dst", address_to_json(key->addr[to]),
+			 "src_port", ports ? json_integer(ntohs(key->port[from])) : json_null(), "dst_port",
 			 ports ? json_integer(ntohs(key->port[to])) : json_null(), "src_eni_id",
 			 eni_to_json(e, flow->eni[0]), "dst_eni_id", eni_to_json(e, flow->eni[1]));
 }

@@ -68,7 +68,8 @@ int object_post_name(struct index *ix, struct object *o);
 
 /* A new name for an object of the kind. */
 int name_check(enum object_kind kind, const char *name, struct vpc_error *reterr);
-/* Valid UTF-8 of at most max characters, none of them a control character. */
+/* Valid UTF-8 of at most max characters, none of them a control or bidirectional character. Names and tags may have no
+ * invisible ones either (name_check, tags_check). */
 int text_check(const char *text, size_t max, const char *field, struct vpc_error *reterr);
 int tags_check(const struct model *m, const struct tag *tags, size_t n, const char *field, struct vpc_error *reterr);
 /* -EINVAL with the kind's error if the name is taken in the VPC by another object than `but` (NULL: by any). */

@@ -133,7 +133,8 @@ static int ambiguous(const struct posting *p, enum object_kind kind, const char 
 			used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", used ? ", " : "",
 						 post->owner->id);
 	}
-	vpc_error_set(reterr, VPC_E_AMBIGUOUS_NAME, field, "the %s name '%.255s' fits several; say which VPC: %s",
+	vpc_error_set(reterr, VPC_E_AMBIGUOUS_NAME, field,
+		      "the %s name '%.255s' fits several; say in which VPC (--vpc), or use an id: %s",
 		      kind_ops(kind)->title, name, list);
 	message_clean(reterr);
 	return -EINVAL;

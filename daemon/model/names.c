@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include <vpc/text.h>
+
 #include "model/internal.h"
 
 #define NAME_MAX_CHARS	    255
@@ -52,7 +54,8 @@ static bool is_control(uint32_t c)
 	return c < 0x20 || (c >= 0x7f && c < 0xa0);
 }
 
-int text_check(const char *text, size_t max, const char *field, struct vpc_error *reterr)
+/* name: it is told from others by what is seen of it, so nothing in it may be invisible. */
+static int check(const char *text, size_t max, bool name, const char *field, struct vpc_error *reterr)
 {
 	size_t n = 0;
 
@@ -66,6 +69,12 @@ int text_check(const char *text, size_t max, const char *field, struct vpc_error
 		if (is_control(c))
 			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%s has a control character",
 					     field);
+		if (text_is_bidirectional(c))
+			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+					     "%s has U+%04X, which turns the direction of text", field, (unsigned)c);
+		if (name && text_is_invisible(c))
+			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+					     "%s has U+%04X, which is invisible", field, (unsigned)c);
 		s += length;
 	}
 	if (n > max)
@@ -74,13 +83,18 @@ int text_check(const char *text, size_t max, const char *field, struct vpc_error
 	return 0;
 }
 
+int text_check(const char *text, size_t max, const char *field, struct vpc_error *reterr)
+{
+	return check(text, max, false, field, reterr);
+}
+
 void message_clean(struct vpc_error *e)
 {
 	for (char *s = e->message; *s;) {
 		uint32_t c = 0;
 		size_t length = utf8_decode(s, &c);
 
-		if (length && !is_control(c)) {
+		if (length && !is_control(c) && !text_is_bidirectional(c) && !text_is_invisible(c)) {
 			s += length;
 			continue;
 		}
@@ -128,7 +142,7 @@ int name_check(enum object_kind kind, const char *name, struct vpc_error *reterr
 
 	if (!name[0])
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "name", "name must not be empty");
-	r = text_check(name, NAME_MAX_CHARS, "name", reterr);
+	r = check(name, NAME_MAX_CHARS, true, "name", reterr);
 	if (r < 0)
 		return r;
 	if (name_is_id(name) || is_reference(name))
@@ -147,9 +161,9 @@ int tags_check(const struct model *m, const struct tag *tags, size_t n, const ch
 		if (!tags[i].key || !tags[i].key[0])
 			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
 					     "a tag's key must not be empty");
-		r = text_check(tags[i].key, TAG_KEY_MAX_CHARS, field, reterr);
+		r = check(tags[i].key, TAG_KEY_MAX_CHARS, true, field, reterr);
 		if (r >= 0 && tags[i].value)
-			r = text_check(tags[i].value, TAG_VALUE_MAX_CHARS, field, reterr);
+			r = check(tags[i].value, TAG_VALUE_MAX_CHARS, true, field, reterr);
 		if (r < 0)
 			return r;
 		for (size_t k = 0; k < i; k++)

@@ -144,7 +144,9 @@ static int parse_range(const struct rule_spec *spec, const char *prefix, struct 
 		field_name(field, prefix, ends[i].member);
 		if (!ends[i].has)
 			return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, field,
-					     "protocol '%.64s' needs from_port and to_port", spec->protocol);
+					     "%.64s needs ports: one (443), a range (8000-8999) or all; from_port and "
+					     "to_port say which",
+					     spec->protocol);
 		if (ends[i].value < 0 || ends[i].value > UINT16_MAX)
 			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "a port is 0 to %d, not %d",
 					     UINT16_MAX, ends[i].value);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* VPCs. */
 #include <string.h>
+#include <strings.h>
 
 #include "model/internal.h"
 
@@ -17,17 +18,34 @@
 static const char *const reserved4[] = {"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"};
 static const char *const allowed6[] = {"2000::/3", "fc00::/7"};
 
+/* What is wrong with a CIDR that isn't one, and what to write instead. */
+static int not_a_cidr(const char *text, uint8_t family, const char *field, struct vpc_error *reterr)
+{
+	static const char *const everybody[] = {"any",	    "all",   "everyone", "everybody",
+						"anywhere", "world", "internet", "*"};
+	const char *kind = family == 4 ? "IPv4 " : family == 6 ? "IPv6 " : "IPv4 or IPv6 ";
+	struct ip ip;
+
+	if (ip_parse(text, &ip) == 0 && (!family || ip.family == family))
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+				     "'%.64s' is an address, not an %sCIDR; for this address alone write %.64s/%u",
+				     text, kind, text, ip.family == 4 ? 32u : 128u);
+	for (size_t i = 0; i < ARRAY_SIZE(everybody); i++)
+		if (!strcasecmp(text, everybody[i]))
+			return vpc_error_set(
+				reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+				"'%s' is not an %sCIDR; for everybody write 0.0.0.0/0 (IPv4) or ::/0 (IPv6)", text,
+				kind);
+	return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "'%.64s' is not an %sCIDR", text, kind);
+}
+
 int cidr_check(const char *text, uint8_t family, const char *field, struct cidr *ret, struct vpc_error *reterr)
 {
 	char fixed[CIDR_STRLEN];
 	struct cidr c;
 
 	if (cidr_parse(text ? text : "", &c) < 0 || (family && c.addr.family != family))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "'%.64s' is not an %sCIDR",
-				     text ? text : "",
-				     family == 4   ? "IPv4 "
-				     : family == 6 ? "IPv6 "
-						   : "IPv4 or IPv6 ");
+		return not_a_cidr(text ? text : "", family, field, reterr);
 	if (cidr_has_host_bits(&c)) {
 		struct cidr network = c;
 

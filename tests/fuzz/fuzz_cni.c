@@ -51,19 +51,21 @@ static void check_result(const struct cni_config *c, const struct cni_call *call
 				"fd10::4", "mtu", 1500, "secondary_ips", c->secondary);
 	json_t *subnet =
 		json_pack("{s:s, s:s, s:s}", "cidr", "10.0.1.0/24", "gateway", "10.0.1.1", "gateway6", "fe80::1");
+	json_t *vpc = json_pack("{s:{s:[s], s:s}}", "dhcp_options", "dns_servers", "10.0.0.53", "domain_name", "a.b");
 	json_t *result = NULL;
 	struct cni_error error = {0};
 
 	if (cni_result_previous(c, &result, &error) < 0) {
 		check_error(&error, c);
 	} else {
-		require(cni_result_add(c, call, eni, subnet, result, &error) == 0);
+		require(cni_result_add(c, call, eni, subnet, vpc, result, &error) == 0);
 		require(cni_result_find(result, call) >= 0);
 		require(!strcmp(json_string_value(json_object_get(result, "cniVersion")), cni_versions[c->version]));
 	}
 	json_decref(result);
 	json_decref(eni);
 	json_decref(subnet);
+	json_decref(vpc);
 }
 
 static void check_config(const struct cni_config *c, const struct cni_call *call)

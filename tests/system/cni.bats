@@ -161,7 +161,9 @@ pod_pings_not()
 	local id line
 	pod_run "$P-x" front
 	id=$(pod inspect "$P-x" | jq -r '.[0].Id')
-	line=$(ctl eni list | grep "$id")
+	line=$(ctl eni list | grep "cni:${id:0:12}:eth0")
+	[ "${#line}" -le 100 ]
+	line=$(ctl eni show "${id:0:12}" | grep ^attached)
 	[[ $line == *"container ${id:0:12} ($P-x) eth0, pid $(pod inspect "$P-x" | jq '.[0].State.Pid') sleep"* ]]
 	ctl monitor >"$BATS_TEST_TMPDIR/monitor" 3>&- &
 	echo $! >>"$BATS_FILE_TMPDIR/background"

@@ -287,3 +287,34 @@ cleanup()
 	fi
 	[ "$(enis_of dbnet)" -eq 0 ]
 }
+
+@test "the VPC's DHCP options are in the result; the network's own dns goes before" {
+	ctl vpc set-dhcp-options prod --dns 10.50.0.53 --dns fd50::53 --domain prod.internal >/dev/null
+	cni ADD "$ID" "$A" "$(config 1.1.0)" | jq -e '.dns == {"nameservers": ["10.50.0.53", "fd50::53"],
+		"domain": "prod.internal", "search": ["prod.internal"]}'
+	cni_silent DEL "$ID" "$A" "$(config 1.1.0)"
+	cni ADD "$ID" "$A" "$(config 1.1.0 '{"dns": {"nameservers": ["10.1.0.1"]}}')" |
+		jq -e '.dns == {"nameservers": ["10.1.0.1"]}'
+	cni_silent DEL "$ID" "$A" "$(config 1.1.0)"
+	ctl vpc set-dhcp-options prod >/dev/null
+}
+
+@test "keys that people use for ours are refused with the right one: nobody lands in the default group unawares" {
+	local key
+	for key in sg sgs sgIds sg_ids group groups groupIds securityGroup security_group_ids secGroups; do
+		cni_fails 2 ADD "$ID" "$A" "$(config 1.1.0 "{\"$key\": [\"$P-sg\"]}")" | grep -q "'securityGroups' is"
+	done
+	cni_fails 7 ADD "$ID" "$A" "$(config 1.1.0 '{"defaultRoute": "no"}')"
+	[ "$(enis_of dbnet)" -eq 0 ]
+}
+
+@test "two networks of one container: each answers by itself, and defaultRoute says whose route counts" {
+	local second
+	cni ADD "$ID" "$A" "$(config 1.1.0)" >/dev/null
+	second=$(config 1.1.0 '{"name": "other", "subnet": "prod-db", "defaultRoute": true}')
+	cni ADD "$ID" "$A" "$second" CNI_IFNAME=eth1 >/dev/null
+	in_ns "$P-a" ip route get 192.0.2.1 | grep -q 'dev eth1'
+	in_ns "$P-a" ip route get 192.0.2.1 from "$(ip_of "$(cni_name "$ID")")" | grep -q 'dev eth0'
+	cni_silent DEL "$ID" "$A" "$second" CNI_IFNAME=eth1
+	cni_silent DEL "$ID" "$A" "$(config 1.1.0)"
+}

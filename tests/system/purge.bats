@@ -31,6 +31,7 @@ teardown_file()
 	run ! in_ns "$P-a" ip link show dev eth0
 	[ -z "$(find /run/netns -name "$INSTANCE-vpc-*")" ]
 	[ ! -e "/sys/fs/bpf/vpcd/$INSTANCE" ]
+	[ -z "$(find "$RUN_DIR" -mindepth 1)" ]
 	vpcd_start
 	[ "$(eni_field "$P-a" id)" = "$id" ]
 	verify_clean

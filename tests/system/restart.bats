@@ -89,6 +89,20 @@ ip6_of_cached()
 	[ "$status" -eq 3 ]
 }
 
+@test "vpcctl waits for a daemon that is restarting, killed or stopped, and asks at once where none ever was" {
+	local signal status=0
+	for signal in KILL TERM; do
+		vpcd_stop "$signal"
+		ctl -o id vpc list >"$BATS_TEST_TMPDIR/list-$signal" 3>&- &
+		sleep 1
+		vpcd_start
+		wait $!
+		grep -q '^vpc-' "$BATS_TEST_TMPDIR/list-$signal"
+	done
+	timeout 1 "$VPCCTL" --socket "$BATS_TEST_TMPDIR/vpcd.sock" status >/dev/null 2>&1 || status=$?
+	[ "$status" -eq 3 ]
+}
+
 @test "P3, P6: SIGKILL in the middle of a thousand changes: each is there or not, every acknowledged one is" {
 	local n killed status=0
 	ctl sg create "$P-many" --vpc prod >/dev/null

@@ -85,6 +85,26 @@ static const struct {
 	{"sg authorize web ingress tcp 99999 --sg web", "POST /v1/security-groups/web/rules",
 	 "{\"rules\":[{\"direction\":\"ingress\",\"protocol\":\"tcp\",\"from_port\":99999,\"to_port\":99999,"
 	 "\"sg_id\":\"web\"}]}"},
+	{"sg authorize web ingress tcp 80,https,8000-8001 --cidr 10.0.0.0/8", "POST /v1/security-groups/web/rules",
+	 "{\"rules\":[{\"direction\":\"ingress\",\"protocol\":\"tcp\",\"from_port\":80,\"to_port\":80,"
+	 "\"cidr\":\"10.0.0.0/8\"},{\"direction\":\"ingress\",\"protocol\":\"tcp\",\"from_port\":443,\"to_port\":443,"
+	 "\"cidr\":\"10.0.0.0/8\"},{\"direction\":\"ingress\",\"protocol\":\"tcp\",\"from_port\":8000,"
+	 "\"to_port\":8001,\"cidr\":\"10.0.0.0/8\"}]}"},
+	{"sg revoke web ingress udp dns --sg a", "DELETE /v1/security-groups/web/rules",
+	 "{\"rules\":[{\"direction\":\"ingress\",\"protocol\":\"udp\",\"from_port\":53,\"to_port\":53,"
+	 "\"sg_id\":\"a\"}]}"},
+	{"vpc ls", "GET /v1/vpcs", NULL},
+	{"sg rm web", "DELETE /v1/security-groups/web", NULL},
+	{"eni delete a b --vpc prod", "POST /v1/transactions",
+	 "{\"changes\":[{\"op\":\"eni.delete\",\"eni_id\":\"a\",\"vpc\":\"prod\"},"
+	 "{\"op\":\"eni.delete\",\"eni_id\":\"b\",\"vpc\":\"prod\"}]}"},
+	{"sg delete a b", "POST /v1/transactions",
+	 "{\"changes\":[{\"op\":\"sg.delete\",\"security_group_id\":\"a\"},"
+	 "{\"op\":\"sg.delete\",\"security_group_id\":\"b\"}]}"},
+	{"eni detach a b", "POST /v1/transactions",
+	 "{\"changes\":[{\"op\":\"eni.detach\",\"eni_id\":\"a\"},{\"op\":\"eni.detach\",\"eni_id\":\"b\"}]}"},
+	{"eni attach web1 --pid 42 --default-route no", "PUT /v1/enis/web1/attachment",
+	 "{\"kind\":\"netns\",\"pid\":42,\"default_route\":false}"},
 	{"sg revoke web ingress tcp 443 --cidr 0.0.0.0/0 --flows drain=30", "DELETE /v1/security-groups/web/rules",
 	 "{\"rules\":[{\"direction\":\"ingress\",\"protocol\":\"tcp\",\"from_port\":443,\"to_port\":443,"
 	 "\"cidr\":\"0.0.0.0/0\"}],\"flows\":\"drain=30\"}"},
@@ -217,4 +237,48 @@ Test(cli_requests, tags_are_merged_and_guarded_by_the_revision)
 	cr_assert_str_eq(fake_if_match(d, 1), "\"7\"");
 	cr_assert_eq(cli_run(d, "tag remove vpc-1 a b=other").status, 0);
 	expect_request(d, 3, "PATCH /v1/vpcs/vpc-1", "{\"tags\":{\"b\":\"2\"}}");
+}
+
+/* An ENI is meant that is called by its address, its container's name or the first digits of its container's id. */
+Test(cli_requests, an_eni_by_what_people_see_of_it)
+{
+	static const char *const refs[] = {"10.0.1.4", "nginx-1", "0123456789ab"};
+
+	fake_reply(
+		d, "GET", "/v1/enis", 200,
+		"{\"enis\":[{\"id\":\"eni-1\",\"ip\":\"10.0.1.5\",\"tags\":{}},{\"id\":\"eni-2\",\"ip\":\"10.0.1.4\","
+		"\"tags\":{\"cni/pod\":\"nginx-1\",\"cni/container-id\":\"0123456789abcdef\"}}]}");
+	fake_reply(d, "GET", "/v1/enis/eni-2", 200, "{\"id\":\"eni-2\",\"name\":\"x\"}");
+	for (size_t i = 0; i < sizeof(refs) / sizeof(refs[0]); i++) {
+		char path[64], body[128], line[64];
+		struct cli_result r;
+
+		snprintf(path, sizeof(path), "/v1/enis/%s", refs[i]);
+		snprintf(body, sizeof(body),
+			 "{\"code\":\"InvalidNetworkInterfaceID.NotFound\",\"detail\":\"there is no network interface "
+			 "'%s'\"}",
+			 refs[i]);
+		snprintf(line, sizeof(line), "eni show -o id %s", refs[i]);
+		fake_reply(d, "GET", path, 404, body);
+		r = cli_run(d, line);
+		cr_assert_eq(r.status, 0, "%s: %s", refs[i], r.err);
+		cr_assert_str_eq(r.out, "eni-2\n");
+	}
+}
+
+/* Where there is one VPC, nobody has to name it. */
+Test(cli_requests, the_only_vpc_needs_no_name)
+{
+	struct cli_result r;
+
+	fake_reply(d, "GET", "/v1/vpcs", 200, "{\"vpcs\":[{\"id\":\"vpc-1\",\"name\":\"prod\"}]}");
+	fake_reply(d, "POST", "/v1/security-groups", 200, "{\"id\":\"sg-1\",\"name\":\"web\"}");
+	r = cli_run(d, "sg create web");
+	cr_assert_eq(r.status, 0, "%s", r.err);
+	expect_request(d, 1, "POST /v1/security-groups", "{\"name\":\"web\",\"vpc_id\":\"vpc-1\"}");
+	fake_reply(d, "GET", "/v1/vpcs", 200,
+		   "{\"vpcs\":[{\"id\":\"vpc-1\",\"name\":\"prod\"},{\"id\":\"vpc-2\",\"name\":\"test\"}]}");
+	r = cli_run(d, "subnet create app --cidr 10.0.1.0/24");
+	cr_assert_eq(r.status, 2);
+	cr_assert(strstr(r.err, "--vpc is missing; it is one of prod, test"), "%s", r.err);
 }

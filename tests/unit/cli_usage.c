@@ -60,7 +60,17 @@ static const struct {
 	{"attach web1 --netns a", "--subnet is missing"},
 	{"rename web", "NEWNAME is missing"},
 	{"tag add web", "KEY=VALUE is missing"},
-	{"tag add web x", "KEY=VALUE must be KEY=VALUE"},
+	{"tag add web x", "a tag must be KEY=VALUE, like team=core, not 'x'"},
+	{"vcp list", "no command 'vcp'; did you mean 'vpc'?"},
+	{"sg autorize web", "no command 'sg autorize'; did you mean 'sg authorize'?"},
+	{"eni shwo web1", "did you mean 'eni show'?"},
+	{"vpc create prod --cdir 10.0.0.0/16", "no option --cdir; did you mean --cidr?"},
+	{"sg list prod", "for those of one VPC: --vpc prod"},
+	{"sg revoke web sgr-0123456789abcdef0", "a rule's id goes after --rule: --rule sgr-0123456789abcdef0"},
+	{"sg authorize web ingress tcp 80,,443 --cidr 0.0.0.0/0", "is not PORTS"},
+	{"sg authorize web ingress tcp nosuchservice --cidr 0.0.0.0/0", "'nosuchservice' is not PORTS"},
+	{"eni attach web1 --netns a --default-route maybe", "--default-route must be yes or no"},
+	{"eni attach web1 --tap --default-route yes", "--default-route goes with --netns or --pid"},
 };
 
 Test(cli_usage, wrong_usage_is_status_2_and_sends_nothing)
@@ -256,4 +266,75 @@ Test(cli_usage, version_and_help_need_no_daemon)
 Test(cli_usage, output_that_cannot_be_written_is_an_error)
 {
 	cr_assert_eq(cli_run(NULL, "--help >/dev/full").status, 1);
+}
+
+/* What the daemon refuses, and what the command line says beside it. */
+static void expect_hint(const char *line, const char *hint)
+{
+	struct cli_result r = cli_run(d, line);
+
+	cr_assert_eq(r.status, 1, "'%s': %d %s", line, r.status, r.err);
+	cr_assert_not_null(strstr(r.err, hint), "'%s': %s", line, r.err);
+}
+
+Test(cli_usage, a_refusal_says_what_to_do)
+{
+	fake_reply(
+		d, "GET", "/v1/security-groups", 200,
+		"{\"security_groups\":[{\"id\":\"sg-1\",\"name\":\"web\"},{\"id\":\"sg-2\",\"name\":\"database\"}]}");
+	fake_reply(d, "GET", "/v1/security-groups/wbe", 404,
+		   "{\"code\":\"InvalidGroup.NotFound\",\"detail\":\"there is no security group 'wbe'\"}");
+	expect_hint("sg show wbe", "did you mean 'web'?");
+	fake_reply(d, "GET", "/v1/security-groups/x", 404,
+		   "{\"code\":\"InvalidGroup.NotFound\",\"detail\":\"there is no security group 'x'\"}");
+	expect_hint("sg show x", "see: vpcctl sg list");
+	fake_reply(d, "POST", "/v1/transactions", 404,
+		   "{\"code\":\"InvalidGroup.NotFound\",\"detail\":\"there is no security group 'web,clients'\"}");
+	expect_hint("attach a --subnet s --netns a --sg web,clients", "several are given one by one: --sg A --sg B");
+	fake_reply(d, "POST", "/v1/transactions", 400,
+		   "{\"code\":\"InvalidParameterValue\",\"field\":\"name\",\"detail\":\"the name 'a' is taken by "
+		   "eni-1\"}");
+	expect_hint("attach a --subnet s --netns a", "to plug in one that is there: vpcctl eni attach");
+}
+
+/* The options of every program are taken as they are written, and no other way. */
+Test(cli_usage, options_are_exact)
+{
+	static const char *const lines[] = {
+		"\"$(dirname \"$VPCCTL\")/vpcd\" --instanc x",
+		"\"$(dirname \"$VPCCTL\")/vpcd\" --purg",
+		"\"$(dirname \"$VPCCTL\")/vpc-qemu-helper\" --en vm1 --fd=3",
+		"vpcctl vpc list --out json",
+	};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		char line[256];
+		struct cli_result r;
+
+		snprintf(line, sizeof(line), "--version >/dev/null; %s", lines[i]);
+		r = cli_run(d, line);
+		cr_assert_neq(r.status, 0, "%s", lines[i]);
+		cr_assert(strstr(r.err, "no option --"), "%s: %s", lines[i], r.err);
+	}
+}
+
+/* A socket that comes while the daemon's lock is held: it is starting. */
+Test(cli_usage, waits_for_a_daemon_that_is_starting)
+{
+	static const char run[] =
+		"--version >/dev/null; s=$(mktemp -d); r=0; %s vpcctl --socket $s/vpcd.sock vpc list -o id "
+		"|| r=$?; rm -r $s; exit $r";
+	struct cli_result r;
+	char line[512];
+
+	fake_reply(d, "GET", "/v1/vpcs", 200, "{\"vpcs\":[{\"id\":\"vpc-1\"}]}");
+	snprintf(line, sizeof(line), run,
+		 "flock $s/vpcd.lock sleep 3 >/dev/null & sleep 0.2; (sleep 0.8; ln -s \"$VPCD_SOCKET\" $s/vpcd.sock) "
+		 "&");
+	r = cli_run(d, line);
+	cr_assert_eq(r.status, 0, "%d %s", r.status, r.err);
+	cr_assert_str_eq(r.out, "vpc-1\n");
+	/* no lock: none was ever there */
+	snprintf(line, sizeof(line), run, "(sleep 0.8; ln -s \"$VPCD_SOCKET\" $s/vpcd.sock) &");
+	cr_assert_eq(cli_run(d, line).status, 3);
 }

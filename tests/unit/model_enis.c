@@ -325,3 +325,25 @@ Test(model_enis, members_of_a_group)
 	cr_assert_eq(n, 0);
 	free(enis);
 }
+
+/* Names and tags by which one thing could show as another. */
+Test(model_enis, bidirectional_and_invisible_characters)
+{
+	static const char *const bad[] = {"web\u202e1", "\u200bweb", "we\u2066b", "web\u00ad", "web\ufeff",
+					  "w\u3164b",	"web\ufe0f", "\u200eweb", "web\u2028x"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		model_refused(&b, "InvalidParameterValue", "name",
+			      "{'op': 'eni.create', 'name': '%s', 'subnet_id': 's'}", bad[i]);
+		model_refused(&b, "InvalidParameterValue", "name",
+			      "{'op': 'vpc.create', 'name': '%s', 'cidr': '10.9.0.0/16'}", bad[i]);
+		model_refused(&b, "InvalidParameterValue", "tags",
+			      "{'op': 'eni.create', 'name': 'e', 'subnet_id': 's', 'tags': {'k': '%s'}}", bad[i]);
+		model_refused(&b, "InvalidParameterValue", "tags",
+			      "{'op': 'eni.create', 'name': 'e', 'subnet_id': 's', 'tags': {'%s': 'v'}}", bad[i]);
+	}
+	/* what turns direction is refused in a description too; letters of any script are names */
+	model_refused(&b, "InvalidParameterValue", "description",
+		      "{'op': 'sg.create', 'name': 'g', 'vpc_id': 'a', 'description': '\u202egnp.exe'}");
+	model_ok(&b, "{'op': 'eni.create', 'name': 'שלום мир 世界 é', 'subnet_id': 's'}");
+}
