@@ -171,6 +171,8 @@ void handle_metrics(struct request *r)
 		print_number(f, "vpcd_pending", "gauge", "Operations still to be done in the background.",
 			     (json_int_t)json_array_size(json_object_get(status, "pending")));
 		print_conditions(f, status);
+		print_members(f, status, "audit", "vpcd_audit",
+			      "Changes by others that the audit of maps and pins found and mended since the start.");
 		print_members(f, status, "counts", "vpcd_objects", "Resources there are.");
 		print_members(f, status, "limits", "vpcd_limit", "Resources there may be.");
 		print_shares(f, status);

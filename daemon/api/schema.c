@@ -129,6 +129,7 @@ static const struct schema_field status_fields[] = {
 	{"counts", OBJECT, NULL},
 	{"kernel", "{}", NULL},
 	{"health", "{}", "state: ok or degraded; conditions: how many of each subsystem"},
+	{"audit", "{}", "what others changed in the maps since the start: found, mended; pins, links: made again"},
 	{"flow_shares", OBJECT, "by VPC's id: what it has of the map of established flows"},
 };
 static const struct schema_field condition_fields[] = {

@@ -22,7 +22,7 @@ char *net_link_dir(const char *pin_dir)
 	return asprintf(&dir, "%s/v%d/links", pin_dir, VPC_ABI_VERSION) < 0 ? NULL : dir;
 }
 
-static int make_dirs(char *path)
+int net_make_dirs(char *path)
 {
 	for (char *p = path + 1;; p++) {
 		char c = *p;
@@ -54,7 +54,7 @@ static int choose_attach_mode(struct net *n, bool use_tcx)
 	if (r <= 0)
 		return r;
 	n->link_dir = net_link_dir(n->pin_dir);
-	return n->link_dir ? make_dirs(n->link_dir) : -ENOMEM;
+	return n->link_dir ? net_make_dirs(n->link_dir) : -ENOMEM;
 }
 
 int net_new(const struct net_config *config, net_event_fn on_event, void *userdata, struct net **ret,

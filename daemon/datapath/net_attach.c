@@ -145,7 +145,8 @@ static int run_vpc(void *data)
 
 int net_attach_run(struct net_attach *a)
 {
-	int result = 0;
+	/* The folder of the pins may have gone with them. */
+	int result = a ? net_make_dirs(a->link_dir) : 0;
 
 	for (size_t i = 0; a && i < a->n_vpcs; i++) {
 		int r = netns_run(a->vpcs[i].ns_fd, run_vpc, &a->vpcs[i]);
@@ -176,4 +177,26 @@ void net_attach_free(struct net *n, struct net_attach *a)
 		}
 	}
 	attach_free(a);
+}
+
+size_t net_check_links(struct net *n, size_t most)
+{
+	size_t at = 0, lost = 0, looked = 0;
+
+	if (!n->link_dir)
+		return 0;
+	for (struct net_vpc *v = n->vpcs; v && looked < most; v = v->hh.next) {
+		for (struct net_device *d = v->devices; d && looked < most; d = d->hh.next) {
+			if (!device_is_port(d) || at++ < n->links_checked)
+				continue;
+			looked++;
+			if (!d->tcx || d->attaching || tc_tcx_is_pinned(n->link_dir, d->ifindex))
+				continue;
+			d->tcx = false;
+			d->attach_failed = false;
+			lost++;
+		}
+	}
+	n->links_checked = looked < most ? 0 : at;
+	return lost;
 }

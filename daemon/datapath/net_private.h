@@ -62,6 +62,7 @@ struct net {
 	void *userdata;
 	struct net_vpc *vpcs;
 	struct net_removal *removals; /* begun and not yet freed */
+	size_t links_checked;	      /* ports that net_check_links has looked at in this round */
 };
 
 static inline bool port_is_tap(const struct port_record *p)
@@ -96,6 +97,8 @@ int net_drop_device(struct net_vpc *v, uint32_t ifindex);
 int net_take_vpc(struct net *n, struct net_vpc *v);
 /* "<pin_dir>/v<ABI>/links"; owned, NULL: out of memory. */
 char *net_link_dir(const char *pin_dir);
+/* With its parents; path is written to meanwhile. 0, also if it exists; -errno. */
+int net_make_dirs(char *path);
 /* fe80::/64 and EUI-64 of the MAC. */
 struct ip net_link_local(const uint8_t mac[6]);
 

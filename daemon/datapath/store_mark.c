@@ -23,6 +23,8 @@ _Static_assert(sizeof(struct mark) == 64, "struct mark");
 
 struct pinned_mark {
 	struct mark *mark;
+	int fd;
+	uint32_t id; /* the map's */
 };
 
 static int mark_path(const char *pin_dir, char ret[PATH_MAX])
@@ -84,6 +86,8 @@ static int make_pin(const char *path)
 int pinned_mark_open(const char *pin_dir, struct pinned_mark **ret)
 {
 	_cleanup_close_ int fd = -1;
+	struct bpf_map_info info = {};
+	__u32 info_bytes = sizeof(info);
 	struct pinned_mark *m;
 	char path[PATH_MAX];
 	void *mem;
@@ -96,6 +100,8 @@ int pinned_mark_open(const char *pin_dir, struct pinned_mark **ret)
 		fd = make_pin(path);
 	if (fd < 0)
 		return fd;
+	if (bpf_obj_get_info_by_fd(fd, &info, &info_bytes) < 0)
+		return -errno;
 	mem = mmap(NULL, sizeof(struct mark), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (mem == MAP_FAILED)
 		return -errno;
@@ -105,6 +111,8 @@ int pinned_mark_open(const char *pin_dir, struct pinned_mark **ret)
 		return -ENOMEM;
 	}
 	m->mark = mem;
+	m->fd = fd_move_high(TAKE_FD(fd));
+	m->id = info.id;
 	*ret = m;
 	return 0;
 }
@@ -114,7 +122,28 @@ void pinned_mark_close(struct pinned_mark *m)
 	if (!m)
 		return;
 	munmap(m->mark, sizeof(struct mark));
+	close_fd(m->fd);
 	free(m);
+}
+
+int pinned_mark_mend(const struct pinned_mark *m, const char *pin_dir)
+{
+	struct bpf_map_info info = {};
+	__u32 info_bytes = sizeof(info);
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+	int r = m ? mark_path(pin_dir, path) : 0;
+
+	if (!m || r < 0)
+		return r;
+	fd = bpf_obj_get(path);
+	if (fd < 0 && errno != ENOENT && errno != EINVAL)
+		return -errno;
+	if (fd >= 0 && (bpf_obj_get_info_by_fd(fd, &info, &info_bytes) < 0 || info.id == m->id))
+		return 0;
+	if (unlink(path) < 0 && errno != ENOENT)
+		return -errno;
+	return bpf_obj_pin(m->fd, path) < 0 ? -errno : 1;
 }
 
 void pinned_mark_set(struct pinned_mark *m, const char *id, uint64_t revision)

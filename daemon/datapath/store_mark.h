@@ -17,6 +17,8 @@ struct pinned_mark;
 int pinned_mark_read(const char *pin_dir, char ret_id[MARK_ID_MAX], uint64_t *ret_revision);
 /* Makes and pins it where it is missing; pin_dir exists. -errno. */
 int pinned_mark_open(const char *pin_dir, struct pinned_mark **ret);
+/* Pins it again where somebody removed or replaced the pin: 1, 0: it is there; -errno. NULL is fine. */
+int pinned_mark_mend(const struct pinned_mark *m, const char *pin_dir);
 /* NULL is fine. What is pinned stays. */
 void pinned_mark_close(struct pinned_mark *m);
 /* Another store, at a revision. A crash in between leaves none. NULL is fine. */

@@ -100,6 +100,27 @@ int tables_verify(struct tables *t, const struct plan *all, json_t *report);
  * DatapathUnavailable: the mirror may be half read; only tables_close and this are safe then. */
 int tables_reread(struct tables *t, struct vpc_error *reterr);
 
+/*
+ * The rolling audit: what a row, key or pin that somebody changed by hand is found by while vpcd runs. Compares with
+ * the mirror, so it needs nothing but the maps. Not between prepare and publish: it does nothing then.
+ */
+struct tables_audit;
+struct tables_finding {
+	const char *map;
+	char detail[128]; /* in English */
+};
+int tables_audit_new(struct tables_audit **ret);
+/* Returns NULL. NULL is fine. */
+struct tables_audit *tables_audit_free(struct tables_audit *a);
+/* How many items a pass over everything has, about. */
+uint32_t tables_audit_size(const struct tables *t);
+/* Looks at the next `most` items, about, and begins anew after the last. An item takes 0.1 to 1 µs. 1: *ret says what
+ * the first difference is, and the next step begins anew; 0: none; -errno of bpf(). */
+int tables_audit_step(const struct tables *t, struct tables_audit *a, uint32_t most, struct tables_finding *ret);
+/* Makes pins of maps and programs again that are gone or lead to something else, with their folders and the mount.
+ * Returns how many were made, or -errno. Takes about 2 µs a pin when all are right. */
+int tables_pins_mend(struct tables *t);
+
 /* --- reading --- */
 
 struct eni_counters {

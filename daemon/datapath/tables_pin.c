@@ -52,18 +52,15 @@ static int prog_path(const struct tables *t, const char *name, char ret[PATH_MAX
 	return snprintf(ret, PATH_MAX, "%s/progs/%s", t->dir, name) >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-int pin_open_dir(struct tables *t, const char *pin_dir, struct vpc_error *reterr)
+/* The folders, and the filesystem that they are in. */
+static int make_pin_dirs(const struct tables *t)
 {
 	char path[PATH_MAX];
 	int r;
 
-	if (strncmp(pin_dir, BPFFS "/", strlen(BPFFS "/")) == 0 && !on_bpffs(BPFFS) &&
+	if (strncmp(t->dir, BPFFS "/", strlen(BPFFS "/")) == 0 && !on_bpffs(BPFFS) &&
 	    mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0)
-		return bpf_error(reterr, -errno, "mounting a bpf filesystem on " BPFFS);
-	if (asprintf(&t->dir, "%s/v%d", pin_dir, VPC_ABI_VERSION) < 0) {
-		t->dir = NULL;
-		return vpc_error_oom(reterr);
-	}
+		return -errno;
 	r = map_path(t, "", path);
 	if (r >= 0)
 		r = make_path(path);
@@ -71,10 +68,20 @@ int pin_open_dir(struct tables *t, const char *pin_dir, struct vpc_error *reterr
 		r = prog_path(t, "", path);
 	if (r >= 0)
 		r = make_path(path);
+	return r < 0 ? r : on_bpffs(t->dir) ? 0 : -EINVAL;
+}
+
+int pin_open_dir(struct tables *t, const char *pin_dir, struct vpc_error *reterr)
+{
+	int r;
+
+	if (asprintf(&t->dir, "%s/v%d", pin_dir, VPC_ABI_VERSION) < 0) {
+		t->dir = NULL;
+		return vpc_error_oom(reterr);
+	}
+	r = make_pin_dirs(t);
 	if (r < 0)
-		return bpf_error(reterr, r, "making the folder for pinned maps");
-	if (!on_bpffs(t->dir))
-		return bpf_error(reterr, -EINVAL, "the folder for pinned maps is not in a bpf filesystem");
+		return bpf_error(reterr, r, "making the folder for pinned maps in a bpf filesystem");
 	return 0;
 }
 
@@ -248,6 +255,60 @@ int pin_all(struct tables *t, struct vpc_error *reterr)
 	for (int id = TABLE_COUNT - 1; r >= 0 && id >= 0; id--)
 		r = pin_map(t, &t->table[id]);
 	return r < 0 ? bpf_error(reterr, r, "pinning the maps") : 0;
+}
+
+static bool program_is_pinned(const struct tables *t, const struct bpf_program *prog)
+{
+	struct bpf_prog_info ours = {}, pinned = {};
+	__u32 our_bytes = sizeof(ours), pinned_bytes = sizeof(pinned);
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+
+	if (prog_path(t, bpf_program__name(prog), path) < 0)
+		return true;
+	fd = bpf_obj_get(path);
+	/* without a descriptor nobody knows */
+	if (fd < 0)
+		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM;
+	return bpf_obj_get_info_by_fd(fd, &pinned, &pinned_bytes) == 0 &&
+	       bpf_obj_get_info_by_fd(bpf_program__fd(prog), &ours, &our_bytes) == 0 && pinned.id == ours.id;
+}
+
+static bool map_is_pinned(const struct tables *t, const struct table *table)
+{
+	struct bpf_map_info info = {};
+	__u32 info_bytes = sizeof(info);
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+
+	if (map_path(t, table->name, path) < 0)
+		return true;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM;
+	return bpf_obj_get_info_by_fd(fd, &info, &info_bytes) == 0 && info.id == table->id;
+}
+
+int tables_pins_mend(struct tables *t)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct bpf_program *prog;
+	int missing = 0, r;
+
+	if (!t->dir)
+		return 0;
+	for (int id = 0; id < TABLE_COUNT; id++)
+		missing += !map_is_pinned(t, &t->table[id]);
+	bpf_object__for_each_program(prog, t->bpf->obj)
+	{
+		missing += !program_is_pinned(t, prog);
+	}
+	if (!missing)
+		return 0;
+	r = make_pin_dirs(t);
+	if (r >= 0)
+		r = pin_all(t, &error);
+	return r < 0 ? r : missing;
 }
 
 static int report_pin(json_t *report, const char *what, const char *name, const char *problem, const char *detail)

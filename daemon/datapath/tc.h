@@ -50,6 +50,8 @@ bool tc_tcx_probe(int prog_fd);
 int tc_tcx_update(const char *dir, uint32_t ifindex, const struct tc_programs *programs);
 /* Attaches and pins what tc_tcx_update finds missing. In a thread inside the port's namespace; takes milliseconds. */
 int tc_tcx_attach(const char *dir, uint32_t ifindex, const struct tc_programs *programs);
+/* Whether both pins are there. Reads nothing else. */
+bool tc_tcx_is_pinned(const char *dir, uint32_t ifindex);
 /* Id of the program of a pinned link on ifindex; 0: no such link. */
 uint32_t tc_tcx_read(const char *dir, uint32_t ifindex, enum tc_side side);
 /* Whether both programs run as tcx links on a port. In a thread inside its namespace; two system calls. */

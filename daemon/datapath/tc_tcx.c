@@ -108,6 +108,16 @@ int tc_tcx_attach(const char *dir, uint32_t ifindex, const struct tc_programs *p
 	return 0;
 }
 
+bool tc_tcx_is_pinned(const char *dir, uint32_t ifindex)
+{
+	char path[PIN_PATH_MAX];
+
+	for (enum tc_side side = 0; side < TC_SIDES; side++)
+		if (access(pin_path(dir, ifindex, side, path), F_OK) < 0 && errno == ENOENT)
+			return false;
+	return true;
+}
+
 uint32_t tc_tcx_read(const char *dir, uint32_t ifindex, enum tc_side side)
 {
 	uint32_t id;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/audit_maps.h"
 #include "engine/repair.h"
 
 #include <time.h>
@@ -257,6 +258,8 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 		r = reconcile_watch(e);
 	if (r >= 0)
 		r = audit_start(e);
+	if (r >= 0)
+		r = maps_audit_start(e);
 	if (r < 0)
 		return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, NULL, "cannot start a timer: %s", strerror(-r));
 	*ret = TAKE_PTR(e);
@@ -272,6 +275,7 @@ void engine_free(struct engine *e)
 	e->worker = NULL;
 	verdicts_close(e);
 	expire_end(e);
+	maps_audit_end(e);
 	sd_event_source_unref(e->attach_timer);
 	sd_event_source_unref(e->repair_timer);
 	sd_event_source_unref(e->check_timer);

@@ -77,6 +77,7 @@ struct engine {
 	struct tables_expiry *expiry; /* the worker's while it reads */
 	sd_event_source *expire_timer;
 	sd_event_source *expire_step;
+	struct maps_audit *maps_audit;
 	sd_event_source *check_timer;
 	uint32_t checked_vpc; /* the one that was looked at last without cause */
 	sd_event_source *audit_timer;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* GET /v1/status: what runs, how much of it, and what is wrong now. */
+#include "engine/audit_maps.h"
 #include "engine/engine_private.h"
 
 #include <sys/utsname.h>
@@ -164,12 +165,13 @@ json_t *engine_status(struct engine *e)
 	struct utsname uts = {0};
 
 	uname(&uts);
-	return json_pack("{s:s,s:s,s:I,s:I,s:s,s:b,s:s,s:o,s:o,s:o,s:o,s:o,s:{s:s,s:s,s:b,s:i},s:o,s:s}", "instance",
-			 e->instance, "version", VPCD_VERSION, "epoch", (json_int_t)tables_epoch(e->tables), "revision",
-			 (json_int_t)store_revision(e->store), "engine", "ebpf", "fast_path", (int)e->fast_path,
-			 "attach_mode", net_attach_mode(e->net), "pending", pending_to_json(e), "limits",
-			 limits_to_json(&e->limits), "counts", counts_to_json(e), "tables", tables_status(e->tables),
-			 "flow_shares", flow_shares_to_json(e), "kernel", "release", uts.release, "machine",
-			 uts.machine, "tcx", strcmp(net_attach_mode(e->net), "tcx") == 0, "abi", VPC_ABI_VERSION,
-			 "health", conditions_health(e->conditions), "rule_counters", "flows judged");
+	return json_pack("{s:s,s:s,s:I,s:I,s:s,s:b,s:s,s:o,s:o,s:o,s:o,s:o,s:{s:s,s:s,s:b,s:i},s:o,s:s,s:o}",
+			 "instance", e->instance, "version", VPCD_VERSION, "epoch", (json_int_t)tables_epoch(e->tables),
+			 "revision", (json_int_t)store_revision(e->store), "engine", "ebpf", "fast_path",
+			 (int)e->fast_path, "attach_mode", net_attach_mode(e->net), "pending", pending_to_json(e),
+			 "limits", limits_to_json(&e->limits), "counts", counts_to_json(e), "tables",
+			 tables_status(e->tables), "flow_shares", flow_shares_to_json(e), "kernel", "release",
+			 uts.release, "machine", uts.machine, "tcx", strcmp(net_attach_mode(e->net), "tcx") == 0, "abi",
+			 VPC_ABI_VERSION, "health", conditions_health(e->conditions), "rule_counters", "flows judged",
+			 "audit", maps_audit_json(e));
 }

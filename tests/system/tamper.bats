@@ -138,7 +138,7 @@ repaired_at_start()
 	repaired
 }
 
-@test "a tcx link torn off: the floor judges, and the next start puts it right" {
+@test "a tcx link torn off: the floor judges until it is put right" {
 	local link
 	# Without tcx there is no link to tear off: only the floor.
 	if [ "$(ctl -o json status | jq -r .attach_mode)" != tcx ]; then
@@ -151,8 +151,7 @@ repaired_at_start()
 		rm -f "$link"
 	done
 	can "$P-a" tcp "$B" 7000
-	verify_differs
-	vpcd_restart
+	wait_for 10 links_pinned
 	wait_for 10 ctl verify
 	repaired
 }
@@ -184,7 +183,6 @@ compiled_maps()
 		# shellcheck disable=SC2086 # bytes are words
 		bpftool map delete pinned "$pin" key $key
 		tried=$((tried + 1))
-		verify_differs
 		never_open
 		vpcd_restart
 		repaired
