@@ -118,7 +118,8 @@ int cni_netns_open(const struct cni_call *call, int *ret_fd, struct cni_error *r
  * live in another mount namespace; otherwise by this process's descriptor. Owned. */
 int cni_netns_path(const struct cni_call *call, int fd, const char *socket, char **ret, struct cni_error *reterr);
 /* Enters it and looks whether the interface is up with that MAC and those addresses (a list of "address/prefix"). */
-int cni_netns_check(int fd, const char *ifname, const char *mac, const json_t *addresses, struct cni_error *reterr);
+int cni_netns_check(int fd, const char *ifname, const char *mac, int mtu, const json_t *addresses,
+		    struct cni_error *reterr);
 
 /* --- commands (cni_add.c, cni_del.c, cni_check.c) ---------------------------------------------------------------- */
 

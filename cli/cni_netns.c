@@ -159,7 +159,23 @@ static int check_address(const struct ifaddrs *all, const char *ifname, const ch
 	return cni_fail(reterr, CNI_E_CHECK_FAILED, "%s has no address %.64s in the container", ifname, address);
 }
 
-int cni_netns_check(int fd, const char *ifname, const char *mac, const json_t *addresses, struct cni_error *reterr)
+/* mtu: bytes; 0: not known. */
+static int check_mtu(const char *ifname, int mtu, struct cni_error *reterr)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq r = {0};
+
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "%.15s", ifname);
+	if (fd < 0 || ioctl(fd, SIOCGIFMTU, &r) < 0)
+		return cni_fail(reterr, CNI_E_IO_FAILURE, "the MTU of %s can't be read: %s", ifname, strerror(errno));
+	if (mtu && r.ifr_mtu != mtu)
+		return cni_fail(reterr, CNI_E_CHECK_FAILED,
+				"%s has the MTU %d in the container, its network interface %d", ifname, r.ifr_mtu, mtu);
+	return 0;
+}
+
+int cni_netns_check(int fd, const char *ifname, const char *mac, int mtu, const json_t *addresses,
+		    struct cni_error *reterr)
 {
 	struct ifaddrs *all = NULL;
 	json_t *item;
@@ -171,6 +187,8 @@ int cni_netns_check(int fd, const char *ifname, const char *mac, const json_t *a
 		return cni_fail(reterr, CNI_E_IO_FAILURE, "the container's namespace can't be looked into: %s",
 				strerror(errno));
 	r = check_link(all, ifname, mac, reterr);
+	if (r == 0)
+		r = check_mtu(ifname, mtu, reterr);
 	json_array_foreach (addresses, i, item)
 		if (r == 0 && json_is_string(item))
 			r = check_address(all, ifname, json_string_value(item), reterr);

@@ -72,6 +72,7 @@ int net_new(const struct net_config *config, net_event_fn on_event, void *userda
 	n->event = sd_event_ref(config->event);
 	n->on_event = on_event;
 	n->on_port = config->on_port;
+	n->on_up = config->on_up;
 	n->userdata = userdata;
 	r = tc_programs_init(config->prog_from_workload, config->prog_to_workload, &n->programs);
 	if (r >= 0)

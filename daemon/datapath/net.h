@@ -30,6 +30,9 @@ struct net_removal;
 /* A port (ENI number) may or may not be redirected to now: see net_port_peer_ok. Called when it changes, and again. */
 typedef void (*net_port_fn)(uint32_t eni, bool peer_ok, void *userdata);
 
+/* The workload's end of a port came up: after it was down it may lack routes and addresses. */
+typedef void (*net_up_fn)(uint32_t vpc, uint32_t eni, void *userdata);
+
 struct net_config {
 	const char *instance;
 	const char *pin_dir;	/* links are pinned under <pin_dir>/v<ABI>/links/ */
@@ -38,6 +41,7 @@ struct net_config {
 	bool use_tcx; /* configuration; tcx is used where the kernel has it too */
 	sd_event *event;
 	net_port_fn on_port; /* or NULL; userdata as for on_event */
+	net_up_fn on_up;     /* likewise */
 };
 
 /* An event that contradicts what is meant to be: a device, address, qdisc or route of vpc (number) was changed or
@@ -114,9 +118,12 @@ void net_undo(struct net *n, struct net_change *c);
  * number of operations that failed (to be retried: net_ensure). Gives what is to be deleted, or NULL; frees c. */
 int net_publish(struct net *n, struct net_change *c, struct net_removal **ret_removal);
 /* On a worker thread: links and namespaces are deleted, pinned tcx links of removed ports removed. Returns 0 or -errno
- * of the last failure; go on with net_removal_free on the event loop. */
+ * of the last failure; go on with net_removal_free on the event loop, or run it again. */
 int net_removal_run(struct net_removal *r);
 void net_removal_free(struct net *n, struct net_removal *r);
+/* Calls fn with the id of each object of a removal that is gone, or that is left. While it isn't running. */
+void net_removal_each(const struct net_removal *r, bool gone, void (*fn)(const char *object, void *userdata),
+		      void *userdata);
 /* Whether a removal not yet done touches this workload namespace. */
 bool net_removal_pending(const struct net *n, uint64_t ns_ino);
 
@@ -154,6 +161,8 @@ PRINTF_LIKE(3, 4) int net_report_add(struct net_report *r, const char *object, c
  * tcx links that are missing are left to net_attach_begin. */
 int net_ensure(struct net *n, const struct plan *all, struct workload *workloads, size_t n_workloads,
 	       struct net_report *ret, struct vpc_error *reterr);
+/* On a worker: where the workload's end is up and lacks what attaching gave it, it gets that again. 0 or -errno. */
+int net_workload_mend(const struct port_record *p, const struct workload *w);
 /* Looking for what sends no event, some VPCs at a time: begin on the event loop (the VPCs with numbers above *after, at
  * most `most`; *after becomes the last one's, or 0 when they are through), run on a worker, the rest on the event loop.
  * each: calls fn for those that differ. cost: of run, CPU time. */

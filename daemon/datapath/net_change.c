@@ -406,15 +406,19 @@ static int publish_inner(struct net_vpc *v, struct step *s, struct net_removal *
 static int publish_remove_link(struct net_vpc *v, struct step *s, struct net_removal *r)
 {
 	const struct link_change down = {.up = LINK_DOWN};
-	int dropped = net_drop_device(v, s->ifindex), e;
+	const struct net_device *d = net_find_device(v, s->ifindex);
+	char id[OBJECT_ID_MAX];
+	int dropped, e;
 
+	snprintf(id, sizeof(id), "%s", d ? d->id : v->id);
+	dropped = net_drop_device(v, s->ifindex);
 	/* nobody redirects to a port that is down */
 	reach_report(v->net, s->ifindex, false);
 	e = link_change(v->ns.rtnl_fd, s->ifindex, &down, NULL);
 
 	if (e == -ENODEV) /* gone already, as when its workload's namespace ended: what is left is its pins */
 		e = 0;
-	if (removal_add_link(r, v, s->ifindex, s->workload_ns_ino) < 0)
+	if (removal_add_link(r, v, s->ifindex, id, s->workload_ns_ino) < 0)
 		return -ENOMEM;
 	if (s->inner)
 		removal_add_inner(r, TAKE_PTR(s->inner));

@@ -152,7 +152,7 @@ static void on_message(struct round *round, const struct nlmsghdr *h)
 static void look_at_link(struct round *round, uint32_t ifindex)
 {
 	const struct net_vpc *v = round->v;
-	const struct net_device *d = net_find_device(v, ifindex);
+	struct net_device *d = net_find_device(v, ifindex);
 	char alias[NETNS_ALIAS_MAX];
 	struct link_info info;
 	int r;
@@ -162,6 +162,12 @@ static void look_at_link(struct round *round, uint32_t ifindex)
 	r = link_get(v->ns.rtnl_fd, ifindex, NULL, &info);
 	if (device_is_port(d))
 		reach_report(v->net, ifindex, r >= 0 && d->up && reach_ok(&info));
+	if (r >= 0 && device_is_port(d) && !d->tap && info.carrier) {
+		/* counted, so that a link that went down and up between two looks is noticed, too */
+		if (d->carrier_changes && d->carrier_changes != info.carrier_changes && v->net->on_up)
+			v->net->on_up(v->number, ifindex, v->net->userdata);
+		d->carrier_changes = info.carrier_changes;
+	}
 	if (r == -ENODEV && device_is_port(d)) {
 		round->lost[round->n_lost++] = ifindex;
 		return;

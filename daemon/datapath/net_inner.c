@@ -33,9 +33,11 @@ static int write_sysctls(void *data)
 		const char *name, *value;
 		bool only_with_ip6;
 	} sysctls[] = {
-		{"accept_ra", "0", false},   /* routes and addresses are ours to give */
-		{"disable_ipv6", "0", true}, /* container engines turn it off for new devices */
-		{"addr_gen_mode", "0", true} /* EUI-64: the one link-local address that is ours */
+		{"accept_ra", "0", false},    /* routes and addresses are ours to give */
+		{"disable_ipv6", "0", true},  /* container engines turn it off for new devices */
+		{"addr_gen_mode", "0", true}, /* EUI-64: the one link-local address that is ours */
+		{"keep_addr_on_down", "1",
+		 true}, /* the kernel would take IPv6 addresses away with a link that goes down */
 	};
 	char path[128];
 
@@ -155,7 +157,8 @@ int inner_finish(const struct net_vpc *v, int fd, const struct port_record *p, c
 	r = link_change(fd, info.ifindex, &up, NULL);
 	if (r < 0)
 		return r;
-	wait_until_running(v->ns.rtnl_fd, p->eni, fd, info.ifindex);
+	if (v)
+		wait_until_running(v->ns.rtnl_fd, p->eni, fd, info.ifindex);
 	*ret_what = "get its addresses";
 	r = add_addresses(fd, p, info.ifindex);
 	if (r < 0)

@@ -248,6 +248,7 @@ int port_ensure(struct net_vpc *v, const struct port_record *p, const struct wor
 	if (made) {
 		d->up = false;
 		d->tcx = d->attaching = false;
+		d->carrier_changes = 0;
 	}
 	if (r >= 0)
 		r = set_up(v, p, alias, d, clean, reterr);

@@ -29,9 +29,10 @@ struct net_device {
 	bool tap;
 	bool broken; /* a bridge that couldn't be made right: perhaps somebody else's device of its number */
 	bool up;
-	bool tcx;	    /* both links were seen or made */
-	bool attaching;	    /* is in a struct net_attach */
-	bool attach_failed; /* not tried again until net_ensure looks at it */
+	uint32_t carrier_changes; /* when it was last looked at with a carrier; 0: not yet */
+	bool tcx;		  /* both links were seen or made */
+	bool attaching;		  /* is in a struct net_attach */
+	bool attach_failed;	  /* not tried again until net_ensure looks at it */
 	struct fact_set facts;
 	UT_hash_handle hh;
 };
@@ -59,6 +60,7 @@ struct net {
 	sd_event *event;
 	net_event_fn on_event;
 	net_port_fn on_port; /* or NULL */
+	net_up_fn on_up;     /* or NULL */
 	void *userdata;
 	struct net_vpc *vpcs;
 	struct net_removal *removals; /* begun and not yet freed */
@@ -131,8 +133,12 @@ bool inner_is_ours(const struct link_info *info, const struct port_record *p);
  * sees these may send, and what is sent to a port that isn't ready is lost. 0 or -errno; text says what failed. */
 int inner_prepare(const struct workload *w, const struct port_record *p, const char **ret_what);
 /* The rest, when the port is up: raised, addressed, routed, in this order. fd: a rtnetlink socket in the workload's
- * namespace. */
+ * namespace. v: NULL: the port runs already. */
 int inner_finish(const struct net_vpc *v, int fd, const struct port_record *p, const char **ret_what);
+/* Calls fn for whatever the workload's end lacks, or has otherwise, of what attaching gives it; what it has besides is
+ * its own business. fn returns negative to end it with that. */
+typedef int (*net_inner_fn)(const char *problem, const char *detail, void *userdata);
+int inner_check(const struct workload *w, const struct port_record *p, net_inner_fn fn, void *userdata);
 /* Adds and removes single addresses of the inner end, best effort. */
 int inner_change_addresses(const struct workload *w, const char *ifname, const struct fact *facts, const bool *add,
 			   size_t n);
@@ -168,7 +174,8 @@ void inner_change_free(struct inner_change *c);
 
 /* What publish gives to the worker. Each adder takes what it is given, also on error. */
 int removal_new(struct net *n, struct net_removal **ret);
-int removal_add_link(struct net_removal *r, const struct net_vpc *v, uint32_t ifindex, uint64_t workload_ns_ino);
+int removal_add_link(struct net_removal *r, const struct net_vpc *v, uint32_t ifindex, const char *id,
+		     uint64_t workload_ns_ino);
 int removal_add_vpc(struct net_removal *r, struct net_vpc *v);
 void removal_add_inner(struct net_removal *r, struct inner_change *c);
 /* If the deletion of this link is still to come, it is done now. */

@@ -39,7 +39,7 @@ static int report_vpc(const struct net_vpc *v)
 {
 	int result = 0;
 
-	for (const struct net_device *d = v->devices; d; d = d->hh.next) {
+	for (struct net_device *d = v->devices; d; d = d->hh.next) {
 		struct link_info info;
 		int r;
 
@@ -48,6 +48,8 @@ static int report_vpc(const struct net_vpc *v)
 		r = link_get(v->ns.rtnl_fd, d->ifindex, NULL, &info);
 		if (r < 0)
 			result = r;
+		else if (info.carrier && !d->carrier_changes)
+			d->carrier_changes = info.carrier_changes;
 		reach_report(v->net, d->ifindex, r >= 0 && d->up && reach_ok(&info));
 	}
 	return result;

@@ -7,6 +7,7 @@
 struct removal_link {
 	uint32_t ifindex;
 	uint64_t workload_ns_ino;
+	char id[OBJECT_ID_MAX];
 	bool done; /* under the removal's lock */
 };
 
@@ -16,6 +17,7 @@ struct removal_vpc {
 	char name[80];
 	char id[OBJECT_ID_MAX];
 	bool whole; /* the namespace goes too */
+	bool gone;  /* it is gone */
 	struct removal_link *links;
 	size_t n_links;
 };
@@ -26,6 +28,7 @@ struct net_removal {
 	struct removal_vpc *vpcs;
 	size_t n_vpcs;
 	struct inner_change *inner;
+	bool inner_done;
 	/* Held while a link is deleted: who wants to make one of that number again waits for it, or deletes it first
 	 * (removal_settle), so that the worker never deletes the new one. */
 	pthread_mutex_t lock;
@@ -87,7 +90,8 @@ static struct removal_vpc *find_or_add_vpc(struct net_removal *r, const struct n
 	return found;
 }
 
-int removal_add_link(struct net_removal *r, const struct net_vpc *v, uint32_t ifindex, uint64_t workload_ns_ino)
+int removal_add_link(struct net_removal *r, const struct net_vpc *v, uint32_t ifindex, const char *id,
+		     uint64_t workload_ns_ino)
 {
 	struct removal_vpc *vpc = find_or_add_vpc(r, v);
 	struct removal_link *grown;
@@ -98,7 +102,8 @@ int removal_add_link(struct net_removal *r, const struct net_vpc *v, uint32_t if
 	if (!grown)
 		return -ENOMEM;
 	vpc->links = grown;
-	vpc->links[vpc->n_links++] = (struct removal_link){.ifindex = ifindex, .workload_ns_ino = workload_ns_ino};
+	vpc->links[vpc->n_links] = (struct removal_link){.ifindex = ifindex, .workload_ns_ino = workload_ns_ino};
+	snprintf(vpc->links[vpc->n_links++].id, OBJECT_ID_MAX, "%s", id);
 	return 0;
 }
 
@@ -135,9 +140,15 @@ static int delete_link(const struct net_removal *r, struct removal_link *link, i
 
 static int run_vpc(struct net_removal *r, struct removal_vpc *vpc)
 {
-	_cleanup_close_ int fd = netns_open_rtnl(vpc->ns_fd);
-	int result = fd < 0 ? fd : 0;
+	_cleanup_close_ int fd = -1;
+	char path[NETNS_PATH_MAX];
+	int result;
 
+	/* there was no descriptor left for it: by name */
+	if (vpc->ns_fd < 0 && netns_path(vpc->name, path) >= 0)
+		vpc->ns_fd = netns_open(path);
+	fd = vpc->ns_fd < 0 ? vpc->ns_fd : netns_open_rtnl(vpc->ns_fd);
+	result = fd < 0 && vpc->n_links ? fd : 0;
 	for (size_t i = 0; fd >= 0 && i < vpc->n_links; i++) {
 		int e = 0;
 
@@ -148,10 +159,12 @@ static int run_vpc(struct net_removal *r, struct removal_vpc *vpc)
 		if (e < 0)
 			result = e;
 	}
-	if (vpc->whole) {
+	if (vpc->whole && !vpc->gone) {
 		int e = netns_remove(vpc->name, r->instance, vpc->id);
 
-		if (e < 0)
+		/* somebody else's of that name: there is none of ours */
+		vpc->gone = e >= 0 || e == -EPERM;
+		if (!vpc->gone)
 			result = e;
 	}
 	return result;
@@ -180,9 +193,25 @@ int net_removal_run(struct net_removal *r)
 		if (e < 0)
 			result = e;
 	}
-	for (const struct inner_change *c = r->inner; c; c = c->next)
+	/* once: what is tried again may be another one's by then */
+	for (const struct inner_change *c = r->inner_done ? NULL : r->inner; c; c = c->next)
 		run_inner(c);
+	r->inner_done = true;
 	return result;
+}
+
+void net_removal_each(const struct net_removal *r, bool gone, void (*fn)(const char *object, void *userdata),
+		      void *userdata)
+{
+	for (size_t i = 0; i < r->n_vpcs; i++) {
+		const struct removal_vpc *vpc = &r->vpcs[i];
+
+		if (vpc->whole && vpc->gone == gone)
+			fn(vpc->id, userdata);
+		for (size_t j = 0; j < vpc->n_links; j++)
+			if (vpc->links[j].done == gone)
+				fn(vpc->links[j].id, userdata);
+	}
 }
 
 void net_removal_free(struct net *n, struct net_removal *r)

@@ -15,7 +15,8 @@ struct verifying {
 	char *link_dir;
 	json_t *report;
 	const struct vpc_record *vpc; /* the one under comparison */
-	int ns_fd;		      /* its namespace */
+	const struct port_record *port;
+	int ns_fd; /* its namespace */
 };
 
 static int append(json_t *report, const char *what, const char *object, const char *problem, const char *detail)
@@ -57,6 +58,33 @@ static int verify_inside(void *data)
 	return r < 0 ? r : net_check_namespace(&check, v->ns_fd);
 }
 
+static int on_inner(const char *problem, const char *detail, void *userdata)
+{
+	const struct verifying *v = userdata;
+	char text[384];
+
+	snprintf(text, sizeof(text), "%s: in %s: %s; set it down and up there, or detach it and attach it again",
+		 v->vpc->id, v->port->attachment.path ? v->port->attachment.path : "the workload", detail);
+	return append(v->report, "workload", v->port->eni_id, problem, text);
+}
+
+/* The workloads' ends. One that is gone, or can't be opened now, is the port's matter. */
+static int verify_workloads(struct verifying *v)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < v->all->n_ports; i++) {
+		_cleanup_(workload_clear) struct workload w = WORKLOAD_INIT;
+
+		v->port = &v->all->ports[i].after;
+		if (!v->all->ports[i].has_after || v->port->vpc != v->vpc->number || port_is_tap(v->port) ||
+		    workload_reopen(&v->port->attachment, &w) < 0)
+			continue;
+		r = inner_check(&w, v->port, on_inner, v);
+	}
+	return r;
+}
+
 static int verify_vpc(struct verifying *v)
 {
 	char path[NETNS_PATH_MAX], alias[NETNS_ALIAS_MAX], wanted[NETNS_ALIAS_MAX];
@@ -75,7 +103,8 @@ static int verify_vpc(struct verifying *v)
 		return append(v->report, "namespace", v->vpc->id, "differs",
 			      "the namespace of that name isn't vpcd's: lo has not the alias that it should");
 	v->ns_fd = fd;
-	return netns_run(fd, verify_inside, v);
+	r = netns_run(fd, verify_inside, v);
+	return r < 0 ? r : verify_workloads(v);
 }
 
 /* A namespace of ours that no VPC of the state has. */

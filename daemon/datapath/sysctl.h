@@ -18,8 +18,8 @@ int sysctl_apply(void);
 int sysctl_device_apply(uint8_t family, const char *device, const char *name, uint32_t want);
 /* Calls fn for every one whose value is another. 0 or -errno. */
 int sysctl_check(void (*fn)(const char *path, const char *value, const char *wanted, void *userdata), void *userdata);
-/* Whether one differs of those that the kernel sends no event for. Cheap: for looking often. Of conf/default, which only
- * devices made later get, it says nothing. */
+/* Whether one differs of those that the kernel sends no event for. Cheap: for looking often. Of conf/default, which
+ * only devices made later get, it says nothing. */
 bool sysctl_silent_differs(void);
 
 #endif

@@ -210,6 +210,7 @@ struct net_config engine_net_config(const struct engine *e)
 		.use_tcx = e->use_tcx,
 		.event = e->event,
 		.on_port = on_port,
+		.on_up = workload_end_up,
 	};
 }
 
@@ -280,6 +281,7 @@ void engine_free(struct engine *e)
 	sd_event_source_unref(e->repair_timer);
 	sd_event_source_unref(e->check_timer);
 	sd_event_source_unref(e->audit_timer);
+	removals_clear(e);
 	net_free(e->net);
 	tables_close(e->tables);
 	model_free(e->model);
@@ -288,6 +290,7 @@ void engine_free(struct engine *e)
 	free(e->retire); /* a start retires what is dead */
 	free(e->due);
 	port_retries_clear(e);
+	workload_ends_clear(e);
 	conditions_free(e->conditions);
 	free(e->instance);
 	free(e->state_dir);

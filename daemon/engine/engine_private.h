@@ -48,7 +48,7 @@ struct engine {
 	struct model *model;
 	struct store *store;
 	struct pinned_mark *mark; /* which store and revision the kernel enforces */
-	uint32_t rules_reserved; /* next_rule in the store; 0: none, or all numbers were given */
+	uint32_t rules_reserved;  /* next_rule in the store; 0: none, or all numbers were given */
 	struct tables *tables;
 	struct net *net;
 	struct worker *worker;
@@ -57,9 +57,10 @@ struct engine {
 
 	struct job *running;
 	struct job *queue_head, **queue_tail;
-	bool pumping;		       /* engine_pump is on the stack */
-	bool waiting;		       /* the running job waits for a removal, grace period or links: engine_wake */
-	unsigned removing;	       /* removals on the worker */
+	bool pumping;	   /* engine_pump is on the stack */
+	bool waiting;	   /* the running job waits for a removal, grace period or links: engine_wake */
+	unsigned removing; /* removals on the worker */
+	struct failed_removal *failed_removals;
 	bool retiring;		       /* a grace period is being waited for on the worker */
 	struct tables_change **retire; /* published since it began: the next grace period is theirs */
 	size_t n_retire;
@@ -81,7 +82,9 @@ struct engine {
 	sd_event_source *check_timer;
 	uint32_t checked_vpc; /* the one that was looked at last without cause */
 	sd_event_source *audit_timer;
-	uint32_t audited_vpc; /* the last one */
+	uint32_t audited_vpc;	      /* the last one */
+	struct end_check *end_checks; /* ports whose workload's end is looked at, by ENI number */
+	sd_event_source *end_timer;
 	sd_event_source *repair_timer;
 	struct due_vpc *due; /* VPCs to be repaired, each once */
 	size_t n_due;
@@ -157,6 +160,17 @@ int reconcile_watch(struct engine *e);
 /* --- audit.c --- */
 /* Begins the rolling audit of namespaces, for as long as the engine lives. */
 int audit_start(struct engine *e);
+
+/* --- workload_end.c --- */
+/* net_up_fn: the workload's end of a port came up, again perhaps. */
+void workload_end_up(uint32_t vpc, uint32_t eni, void *userdata);
+void workload_ends_clear(struct engine *e);
+
+/* --- removal.c --- */
+/* A removal failed in part: it is tried again until nothing is left. Takes it. */
+void removal_failed(struct engine *e, struct net_removal *removal, int result);
+/* After the worker's end. */
+void removals_clear(struct engine *e);
 
 /* --- detach.c --- */
 /* What an ENI is attached to is gone: its attachment becomes none, by a transaction like any other; one with

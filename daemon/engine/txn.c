@@ -257,15 +257,26 @@ static int removal_run(void *data)
 	return net_removal_run(((struct txn *)data)->removal);
 }
 
+/* What can't be deleted now is pending, not lost. */
+static void removal_end(struct txn *t, int result)
+{
+	struct net_removal *removal = TAKE_PTR(t->removal);
+
+	if (result < 0 && !t->e->closing) {
+		json_array_append_new(t->reply.pending, json_string("devices"));
+		removal_failed(t->e, removal, result);
+	} else {
+		net_removal_free(t->e->net, removal);
+	}
+}
+
 static void removal_done(void *data, int result)
 {
 	struct txn *t = data;
 	struct engine *e = t->e;
 
-	if (result < 0)
-		log_warning("a device could not be deleted: %s", strerror(-result));
-	net_removal_free(e->net, TAKE_PTR(t->removal));
 	e->removing--;
+	removal_end(t, result);
 	send_reply(t);
 	engine_wake(e);
 }
@@ -280,8 +291,7 @@ static void txn_reply(struct txn *t)
 		e->removing++;
 		if (worker_submit(e->worker, WORKER_KERNEL, removal_run, removal_done, NULL, t) < 0) {
 			e->removing--;
-			net_removal_run(t->removal);
-			net_removal_free(e->net, TAKE_PTR(t->removal));
+			removal_end(t, net_removal_run(t->removal));
 			send_reply(t);
 		}
 	} else {

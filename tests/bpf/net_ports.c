@@ -307,6 +307,11 @@ Test(net_ports, attaching_again_before_the_removal_ran)
 	cr_assert_eq(net_removal_run(removal), 0);
 	net_removal_free(t.net, removal);
 	nettest_attach_links(&t);
+	/* verify looks into the workload, too: it is in the other one now */
+	free(t.ports[0].attachment.path);
+	t.ports[0].attachment.path = strdup(w.path);
+	t.ports[0].attachment.ns_dev = w.ns_dev;
+	t.ports[0].attachment.ns_ino = w.ns_ino;
 	nettest_clean(&t, 1, "the new one is untouched by the removal");
 	cr_assert_eq(nettest_lines("ip -n other -o link | grep eth0"), 1);
 	workload_clear(&w);

@@ -140,6 +140,9 @@ cleanup()
 	in_ns "$P-a" ip link set eth0 down
 	cni_fails 102 CHECK "$ID" "$A" "$config" | grep -q down
 	in_ns "$P-a" ip link set eth0 up
+	in_ns "$P-a" ip link set eth0 mtu 1400
+	cni_fails 102 CHECK "$ID" "$A" "$config" | grep -q 'MTU'
+	in_ns "$P-a" ip link set eth0 mtu 1500
 	in_ns "$P-a" ip addr flush dev eth0 scope global
 	cni_fails 102 CHECK "$ID" "$A" "$config" | grep -q 'no address'
 	ctl eni detach "$(cni_name "$ID")"

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A workload that sets its interface down and up loses what the kernel keeps only while it is up: routes, and IPv6
+ * addresses. The port's carrier tells; the worker looks, and puts back what is missing. At most once a second for each
+ * port, however often it flaps.
+ */
+#include "engine/engine_private.h"
+
+#include <uthash.h>
+
+#define PAUSE_US 1000000ull
+
+struct end_check {
+	uint32_t eni;
+	uint64_t last_us;
+	bool running, wanted;
+	UT_hash_handle hh;
+};
+
+/* Self-contained: the thread may hang in what a user named. */
+struct end_trip {
+	struct engine *e;
+	uint32_t eni;
+	struct plan plan; /* of the one port */
+};
+
+static void trip_free(void *data)
+{
+	struct end_trip *t = data;
+
+	plan_clear(&t->plan);
+	free(t);
+}
+
+static int trip_run(void *data)
+{
+	struct end_trip *t = data;
+	_cleanup_(workload_clear) struct workload w = WORKLOAD_INIT;
+	int r = workload_reopen(&t->plan.ports[0].after.attachment, &w);
+
+	return r < 0 ? r : net_workload_mend(&t->plan.ports[0].after, &w);
+}
+
+static void begin(struct engine *e, struct end_check *c);
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct engine *e = userdata;
+	struct end_check *c, *next;
+	uint64_t now = clock_ns(CLOCK_MONOTONIC) / 1000, at = 0;
+
+	(void)source, (void)usec;
+	HASH_ITER (hh, e->end_checks, c, next) {
+		if (c->running)
+			continue;
+		if (now - c->last_us < PAUSE_US) {
+			if (c->wanted && (!at || c->last_us + PAUSE_US < at))
+				at = c->last_us + PAUSE_US;
+		} else if (c->wanted) {
+			begin(e, c);
+		} else {
+			HASH_DEL(e->end_checks, c);
+			free(c);
+		}
+	}
+	if (at && sd_event_source_set_time(e->end_timer, at) >= 0)
+		(void)sd_event_source_set_enabled(e->end_timer, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+static void look_later(struct engine *e, const struct end_check *c)
+{
+	uint64_t at = c->last_us + PAUSE_US;
+
+	if (!e->end_timer)
+		(void)sd_event_add_time(e->event, &e->end_timer, CLOCK_MONOTONIC, at, 10000, on_timer, e);
+	else if (sd_event_source_set_time(e->end_timer, at) >= 0)
+		(void)sd_event_source_set_enabled(e->end_timer, SD_EVENT_ONESHOT);
+}
+
+static void trip_done(void *data, int result)
+{
+	struct end_trip *t = data;
+	struct engine *e = t->e;
+	struct end_check *c;
+
+	HASH_FIND(hh, e->end_checks, &t->eni, sizeof(t->eni), c);
+	if (c) {
+		c->running = false;
+		if (!e->closing)
+			look_later(e, c);
+	}
+	if (result != -ETIMEDOUT)
+		trip_free(t);
+}
+
+static void begin(struct engine *e, struct end_check *c)
+{
+	const struct object *o = model_by_number(e->model, OBJECT_ENI, c->eni);
+	const struct delta delta = {.after = o};
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct end_trip *t = NULL;
+
+	c->wanted = false;
+	c->last_us = clock_ns(CLOCK_MONOTONIC) / 1000;
+	if (o && (eni_of(o)->attachment.kind == ATTACHMENT_NETNS || eni_of(o)->attachment.path))
+		t = calloc(1, sizeof(*t));
+	if (!t)
+		return;
+	*t = (struct end_trip){.e = e, .eni = c->eni};
+	if (compile_delta(e->model, e->instance, &delta, 1, &t->plan, &error) < 0 || t->plan.n_ports != 1 ||
+	    worker_submit(e->worker, WORKER_USER, trip_run, trip_done, trip_free, t) < 0) {
+		trip_free(t);
+		return;
+	}
+	c->running = true;
+}
+
+void workload_end_up(uint32_t vpc, uint32_t eni, void *userdata)
+{
+	struct engine *e = userdata;
+	struct end_check *c;
+
+	(void)vpc;
+	if (e->closing)
+		return;
+	HASH_FIND(hh, e->end_checks, &eni, sizeof(eni), c);
+	if (!c) {
+		c = calloc(1, sizeof(*c));
+		if (!c)
+			return;
+		c->eni = eni;
+		HASH_ADD(hh, e->end_checks, eni, sizeof(c->eni), c);
+	}
+	c->wanted = true;
+	if (!c->running && clock_ns(CLOCK_MONOTONIC) / 1000 - c->last_us >= PAUSE_US)
+		begin(e, c);
+	look_later(e, c);
+}
+
+void workload_ends_clear(struct engine *e)
+{
+	struct end_check *c, *next;
+
+	HASH_ITER (hh, e->end_checks, c, next) {
+		HASH_DEL(e->end_checks, c);
+		free(c);
+	}
+	sd_event_source_unref(e->end_timer);
+}
