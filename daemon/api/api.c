@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "api/api.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -11,6 +12,7 @@
 #include "api/request.h"
 #include "api/server.h"
 #include "api/tapsock.h"
+#include "observe/log.h"
 
 /* The read-only socket's own share: enough for monitoring, and readers that fill it leave the writers alone. */
 #define READ_ONLY_SHARE 4
@@ -58,6 +60,45 @@ static int publish(struct api *a, enum api_socket which, struct vpc_error *reter
 	return r;
 }
 
+#define WATCH_US 1000000ull
+
+/* 1: it was made again; 0: its file is there; -errno. */
+static int watch_socket(struct api *a, enum api_socket which)
+{
+	int fd, r;
+
+	if (!socket_is_lost(&a->sockets[which]))
+		return 0;
+	r = socket_make_again(&a->sockets[which], &fd);
+	if (r >= 0)
+		r = server_listen(a->servers[which], a->event, fd);
+	return r < 0 ? r : 1;
+}
+
+/* Who tidies up the run folder must not lock everybody out until the next start. */
+static int on_watch(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct api *a = userdata;
+	int made = 0, failed = 0;
+
+	for (int i = 0; i <= API_SOCKETS; i++) {
+		int r = i < API_SOCKETS ? watch_socket(a, (enum api_socket)i) : tapsock_watch(a->taps);
+
+		if (r > 0)
+			made++;
+		else if (r < 0)
+			failed = r;
+	}
+	if (made)
+		log_warning("somebody else removed %d of vpcd's sockets: they are made again", made);
+	if (failed && !a->watch_failed)
+		log_error("a socket that somebody else removed cannot be made again (will be tried): %s",
+			  strerror(-failed));
+	a->watch_failed = failed != 0;
+	sd_event_source_set_time(source, usec + WATCH_US);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
 int api_new(const struct api_config *config, struct api **ret, struct vpc_error *reterr)
 {
 	_cleanup_(api_freep) struct api *a = calloc(1, sizeof(*a));
@@ -89,6 +130,9 @@ int api_new(const struct api_config *config, struct api **ret, struct vpc_error 
 	r = publish(a, API_SOCKET_WRITE, reterr);
 	if (r < 0)
 		return r;
+	r = sd_event_add_time_relative(a->event, &a->watch, CLOCK_MONOTONIC, WATCH_US, WATCH_US / 4, on_watch, a);
+	if (r < 0)
+		return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, "socket", "a timer: %s", strerror(-r));
 	*ret = TAKE_PTR(a);
 	return 0;
 }
@@ -100,6 +144,7 @@ void api_free(struct api *a)
 	if (!a)
 		return;
 	/* libmicrohttpd aborts the process if a connection is still suspended when it is stopped. */
+	sd_event_source_disable_unref(a->watch);
 	verify_stop(a);
 	verdicts_stop(a);
 	DL_FOREACH (a->requests, r)

@@ -27,6 +27,8 @@ struct api {
 	struct unix_socket sockets[API_SOCKETS];
 	struct server *servers[API_SOCKETS];
 	struct tapsock *taps;
+	sd_event_source *watch;	  /* timer: sockets whose files are gone */
+	bool watch_failed;	  /* the log was told */
 	size_t body_bytes;	  /* kept of all bodies now */
 	struct request *requests; /* every one that has a connection */
 	struct verdict_stream *streams;

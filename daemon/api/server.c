@@ -383,6 +383,22 @@ int server_new(struct api *api, sd_event *event, int fd, bool read_only, uint32_
 	return 0;
 }
 
+int server_listen(struct server *s, sd_event *event, int fd)
+{
+	sd_event_source *listening = NULL;
+	int r = sd_event_add_io(event, &listening, fd, EPOLLIN, on_listening, s);
+
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	sd_event_source_disable_unref(s->listening);
+	close_fd(s->fd);
+	s->listening = listening;
+	s->fd = fd;
+	return 0;
+}
+
 void server_free(struct server *s)
 {
 	if (!s)

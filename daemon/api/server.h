@@ -21,6 +21,8 @@ struct server;
 /* fd: listening; taken, also on failure. read_only: answers GET alone. -ENOMEM, -EIO (libmicrohttpd doesn't say why),
  * or sd-event's. */
 int server_new(struct api *api, sd_event *event, int fd, bool read_only, uint32_t max_connections, struct server **ret);
+/* Listens on another descriptor from now on; taken, also on failure. Connections stay. */
+int server_listen(struct server *s, sd_event *event, int fd);
 /* Closes every connection; none may be suspended. NULL is fine. */
 void server_free(struct server *s);
 DEFINE_CLEANUP(struct server *, server_free);

@@ -166,8 +166,50 @@ static int open_socket(const char *path, gid_t gid, mode_t mode, struct unix_soc
 		if (r < 0)
 			return r;
 	}
+	s.gid = gid;
+	s.mode = mode;
 	*ret = s;
 	s = UNIX_SOCKET_INIT;
+	return 0;
+}
+
+bool socket_is_lost(const struct unix_socket *s)
+{
+	struct stat st;
+
+	if (!s->unlink)
+		return false;
+	if (lstat(s->path, &st) < 0)
+		return errno == ENOENT;
+	return st.st_dev != s->dev || st.st_ino != s->ino;
+}
+
+int socket_make_again(struct unix_socket *s, int *ret_fd)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct unix_socket again = UNIX_SOCKET_INIT;
+	_cleanup_free_ char *folder = strdup(s->path);
+	int r;
+
+	if (!folder)
+		return -ENOMEM;
+	if (strrchr(folder, '/') > folder) {
+		*strrchr(folder, '/') = '\0';
+		if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+			return -errno;
+	}
+	r = open_socket(s->path, s->gid, s->mode, &again, &error);
+	if (r >= 0)
+		r = socket_publish(&again);
+	if (r < 0) {
+		socket_clear(&again);
+		return r;
+	}
+	*ret_fd = TAKE_FD(again.fd);
+	s->dev = again.dev;
+	s->ino = again.ino;
+	again.unlink = false;
+	socket_clear(&again);
 	return 0;
 }
 

@@ -16,6 +16,8 @@ struct unix_socket {
 	bool unlink;	 /* the file at path is ours: of this device and inode */
 	dev_t dev;
 	ino_t ino;
+	gid_t gid; /* of the file; (gid_t)-1: the process's own */
+	mode_t mode;
 };
 #define UNIX_SOCKET_INIT ((struct unix_socket){.fd = -1})
 
@@ -30,6 +32,12 @@ int socket_open_public(const char *path, struct unix_socket *ret, struct vpc_err
 gid_t socket_group(const struct unix_socket *s);
 /* Puts the file where clients look, over a stale one. -errno. */
 int socket_publish(struct unix_socket *s);
+/* Whether somebody removed or replaced the file that socket_publish put there. Not for a socket of systemd's. */
+bool socket_is_lost(const struct unix_socket *s);
+/* Makes a new socket with a new file in the place of a lost one, and its folder if that is gone. Gives its descriptor,
+ * which is listening and the caller's; the old one is the caller's already. -errno: something that isn't ours stands
+ * there, or it can't be made; s is as before. */
+int socket_make_again(struct unix_socket *s, int *ret_fd);
 /* Closes and removes the file if it is still ours. */
 void socket_clear(struct unix_socket *s);
 

@@ -389,6 +389,28 @@ int tapsock_publish(struct tapsock *t, gid_t gid)
 	return socket_publish(&t->socket);
 }
 
+int tapsock_watch(struct tapsock *t)
+{
+	sd_event_source *source = NULL;
+	int fd, r;
+
+	if (!socket_is_lost(&t->socket))
+		return 0;
+	r = socket_make_again(&t->socket, &fd);
+	if (r < 0)
+		return r;
+	r = sd_event_add_io(t->api->event, &source, fd, EPOLLIN, on_connection, t);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	sd_event_source_disable_unref(t->source);
+	t->source = source;
+	close_fd(t->socket.fd);
+	t->socket.fd = fd;
+	return 1;
+}
+
 void tapsock_free(struct tapsock *t)
 {
 	if (!t)

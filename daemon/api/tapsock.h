@@ -28,6 +28,8 @@ struct tapsock;
 /* Opens it, but for its file, which tapsock_publish puts in place. gid: the group beside owner and root; (gid_t)-1:
  * none. Errors as socket_open. */
 int tapsock_new(struct api *a, const char *run_dir, struct tapsock **ret, struct vpc_error *reterr);
+/* Makes the socket again if its file was removed. 1: it was; 0: it is there; -errno. */
+int tapsock_watch(struct tapsock *t);
 int tapsock_publish(struct tapsock *t, gid_t gid);
 /* Ends every connection. What the engine still opens is closed by it. NULL is fine. */
 void tapsock_free(struct tapsock *t);

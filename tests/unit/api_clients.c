@@ -232,6 +232,45 @@ Test(api_crowd, streams_of_users_leave_some_for_root)
 	close_all(fds, ARRAY_SIZE(fds));
 }
 
+/* Somebody tidies up the run folder: the sockets come back, with their modes, and connections that are there stay. */
+Test(api_crowd, removed_sockets_are_made_again)
+{
+	char tap_path[128];
+	int fd = connect_as(f.write_path, 0);
+	struct stat before, after;
+	struct response r;
+
+	snprintf(tap_path, sizeof(tap_path), "%s/vpcd-tap.sock", f.dir);
+	cr_assert_eq(chmod(f.write_path, 0660), 0);
+	cr_assert_eq(stat(f.write_path, &before), 0);
+	cr_assert_eq(unlink(f.write_path), 0);
+	cr_assert_eq(unlink(f.read_path), 0);
+	cr_assert_eq(unlink(tap_path), 0);
+	sleep(3);
+	expect_answer(f.write_path, 0, 1);
+	expect_answer(f.read_path, 0, 1);
+	cr_assert_eq(stat(f.write_path, &after), 0);
+	cr_expect_eq(after.st_mode, before.st_mode);
+	cr_expect_eq(after.st_gid, before.st_gid);
+	cr_expect_eq(stat(tap_path, &after), 0);
+	cr_expect_eq(after.st_mode & 0777, 0666);
+	close(connect_as(tap_path, 1000));
+	client_request(fd, "GET", "/v1/status", "", NULL);
+	r = client_receive(fd);
+	cr_expect_eq(r.status, 200);
+	response_clear(&r);
+	close(fd);
+	/* What isn't ours is left alone. */
+	cr_assert_eq(unlink(f.write_path), 0);
+	close(open(f.write_path, O_CREAT | O_RDWR, 0600));
+	sleep(2);
+	cr_assert_eq(stat(f.write_path, &after), 0);
+	cr_expect(S_ISREG(after.st_mode));
+	cr_assert_eq(unlink(f.write_path), 0);
+	sleep(3);
+	expect_answer(f.write_path, 0, 1);
+}
+
 /* What is longer than libmicrohttpd would take by itself (32 KiB) is answered as every mistake is. */
 Test(api_crowd, a_long_path_is_answered_as_a_problem)
 {
