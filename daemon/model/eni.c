@@ -29,13 +29,43 @@ static int choose_groups_or_default(struct model_txn *t, const struct change *c,
 	return 0;
 }
 
+/* The ENI of the VPC that has the MAC, or NULL. */
+static const struct object *mac_holder(const struct model *m, uint32_t vpc, const uint8_t mac[6])
+{
+	const struct posting *p = index_posting(&m->ix, POSTING_MAC, 0, mac, 6);
+
+	for (const struct post *post = p ? p->first : NULL; post; post = post->next)
+		if (eni_of(post->owner)->vpc == vpc)
+			return post->owner;
+	return NULL;
+}
+
+/*
+ * Follows from the VPC and the primary IPv4 address: an ENI that is given the address of one that is gone has the MAC
+ * that its neighbours remember. Where somebody has that by his own choice, the next of a few, else a random one.
+ */
+static void derive_mac(struct model_txn *t, struct eni *e)
+{
+	static const uint8_t low[] = {0x2, 0x6, 0xe}; /* locally administered, unicast; gateways have 0xa */
+
+	for (size_t i = 0; i < ARRAY_SIZE(low); i++) {
+		e->mac[0] = (uint8_t)((e->vpc >> 8 & 0xf) << 4 | low[i]);
+		e->mac[1] = (uint8_t)e->vpc;
+		memcpy(e->mac + 2, e->ip.bytes + 12, 4);
+		if (!mac_holder(t->m, e->vpc, e->mac))
+			return;
+	}
+	txn_new_mac(t, e->mac);
+}
+
+/* The addresses are chosen by then. */
 static int choose_mac(struct model_txn *t, const struct change *c, struct eni *e, struct vpc_error *reterr)
 {
 	static const uint8_t none[6];
-	const struct posting *p;
+	const struct object *holder;
 
 	if (!change_has(c, FIELD_MAC)) {
-		txn_new_mac(t, e->mac);
+		derive_mac(t, e);
 		return 0;
 	}
 	if (mac_parse(c->mac ? c->mac : "", e->mac) < 0)
@@ -45,11 +75,9 @@ static int choose_mac(struct model_txn *t, const struct change *c, struct eni *e
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "mac", "%s is not a unicast MAC", c->mac);
 	if (e->mac[0] == GATEWAY_MAC_0 && e->mac[1] == GATEWAY_MAC_1)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "mac", "%s could be a gateway's", c->mac);
-	p = index_posting(&t->m->ix, POSTING_MAC, 0, e->mac, sizeof(e->mac));
-	for (const struct post *post = p ? p->first : NULL; post; post = post->next)
-		if (eni_of(post->owner)->vpc == e->vpc)
-			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "mac", "%s is %s's", c->mac,
-					     post->owner->id);
+	holder = mac_holder(t->m, e->vpc, e->mac);
+	if (holder)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "mac", "%s is %s's", c->mac, holder->id);
 	return 0;
 }
 

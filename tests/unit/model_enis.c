@@ -178,6 +178,31 @@ Test(model_enis, macs)
 	model_ok(&b, "{'op': 'eni.create', 'name': 'f', 'subnet_id': 't', 'mac': '52:54:00:ab:cd:ef'}");
 }
 
+/* "An address keeps its neighbours": who is given an address has the MAC that its neighbours remember. */
+Test(model_enis, mac_follows_from_vpc_and_address)
+{
+	char e[OBJECT_ID_MAX], mac[MAC_STRLEN], other[MAC_STRLEN];
+
+	strcpy(e, model_ok(&b, "{'op': 'eni.create', 'name': 'e', 'subnet_id': 's'}"));
+	strcpy(mac, model_shown(&b, e, "mac"));
+	strcpy(other, model_shown(&b, model_ok(&b, "{'op': 'eni.create', 'name': 'f', 'subnet_id': 's'}"), "mac"));
+	cr_assert_str_neq(mac, other);
+	model_ok(&b, "{'op': 'eni.create', 'name': 'g', 'subnet_id': 't', 'ip': '10.0.0.4'}");
+	cr_assert_str_neq(model_shown(&b, b.id, "mac"), mac, "the same address in another VPC");
+	model_ok(&b, "{'op': 'eni.delete', 'eni_id': 'e'}");
+	model_ok(&b, "{'op': 'eni.create', 'name': 'h', 'subnet_id': 's', 'ip': '10.0.0.4'}");
+	cr_assert_str_eq(model_shown(&b, b.id, "mac"), mac);
+	/* not where somebody has it by choice */
+	model_ok(&b, "{'op': 'eni.delete', 'eni_id': 'h'}");
+	model_ok(&b, "{'op': 'eni.create', 'name': 'i', 'subnet_id': 'six', 'mac': '%s'}", mac);
+	model_ok(&b, "{'op': 'eni.create', 'name': 'h', 'subnet_id': 's', 'ip': '10.0.0.4'}");
+	cr_assert_str_neq(model_shown(&b, b.id, "mac"), mac);
+	strcpy(other, model_shown(&b, b.id, "mac"));
+	model_ok(&b, "{'op': 'eni.delete', 'eni_id': 'h'}");
+	model_ok(&b, "{'op': 'eni.create', 'name': 'h', 'subnet_id': 's', 'ip': '10.0.0.4'}");
+	cr_assert_str_eq(model_shown(&b, b.id, "mac"), other, "the same one each time");
+}
+
 /* Groups, 2. */
 Test(model_enis, groups)
 {
