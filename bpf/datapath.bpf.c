@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The programs on every port. One object, four entry points:
+ * The programs on every port and bridge. One object, five entry points:
  *
  *   from_workload   tc ingress of the port: what the workload sends
  *   to_workload     tc egress of the port: what is about to reach it
+ *   from_router     tc egress of a bridge: what the router sends to the subnet
  *   fast_path_probe on a scratch port at vpcd's start: does the kernel redirect to a veth's peer?
  *   sweep           run by vpcd with BPF_PROG_TEST_RUN only: expires, stamps, cuts the flows listed in sweep_io
  *
@@ -12,6 +13,7 @@
 #include "lib/connection.h"
 #include "lib/icmp_error.h"
 #include "lib/ingress.h"
+#include "lib/router.h"
 #include "lib/sweep.h"
 
 char datapath_license[] SEC("license") = "GPL";
@@ -82,6 +84,13 @@ int to_workload(struct __sk_buff *skb)
 	skb->mark = 0;
 	count_rx(s->me, s->length);
 	return TC_ACT_OK;
+}
+
+/* What the router sends to a subnet goes to the port of the ENI that it is for (router.h). */
+SEC("tc")
+int from_router(struct __sk_buff *skb)
+{
+	return router_deliver(skb);
 }
 
 /* What vpcd tries bpf_redirect_peer with: sends everything to the next ifindex. */

@@ -63,23 +63,45 @@ static __always_inline void mac_copy(__u8 *to, const __u8 *from)
 	*(u16_alias *)(to + 4) = *(const u16_alias *)(from + 4);
 }
 
-/* The ENI that has this address in this VPC at the epoch; 0: none. */
-static __always_inline __u32 address_owner(struct scratch *s, const __be32 *a)
+/* The ENI whose row has this key at the epoch; 0: none. */
+static __always_inline __u32 address_find(const struct vpc_addr_key *key, __u64 epoch)
 {
+	__u32 *number = bpf_map_lookup_elem(&addr, key);
 	struct vpc_addr_row *r;
-	__u32 *number;
 
-	s->addr_key.vpc = s->vpc;
-	address_copy(s->addr_key.addr, a);
-	number = bpf_map_lookup_elem(&addr, &s->addr_key);
 	if (!number)
 		return 0;
 	r = bpf_map_lookup_elem(&addr_row, number);
-	if (!r || !row_visible(READ_ONCE(r->born), READ_ONCE(r->died), s->epoch))
+	if (!r || !row_visible(READ_ONCE(r->born), READ_ONCE(r->died), epoch))
 		return 0;
-	if (r->key.vpc != s->vpc || !address_equal(r->key.addr, a))
+	if (r->key.vpc != key->vpc || !address_equal(r->key.addr, key->addr))
 		return 0; /* the hash element was recycled under our hands */
 	return READ_ONCE(r->eni);
+}
+
+/* The ENI that has this address in this VPC at the epoch; 0: none. */
+static __always_inline __u32 address_owner(struct scratch *s, const __be32 *a)
+{
+	s->addr_key.vpc = s->vpc;
+	address_copy(s->addr_key.addr, a);
+	return address_find(&s->addr_key, s->epoch);
+}
+
+/* The key of a MAC on a subnet's bridge (abi.h). */
+static __always_inline void address_mac_key(struct vpc_addr_key *key, __u32 bridge, const __u8 *mac)
+{
+	__u8 *bytes = (__u8 *)key->addr;
+
+	key->vpc = bridge;
+	__builtin_memset(bytes, 0, 16 - ETH_ALEN);
+	mac_copy(bytes + 16 - ETH_ALEN, mac);
+}
+
+/* The ENI of a subnet that has this MAC at the epoch; 0: none. */
+static __always_inline __u32 address_mac_owner(struct scratch *s, __u32 subnet, const __u8 *mac)
+{
+	address_mac_key(&s->addr_key, VPC_BRIDGE_FIRST + subnet, mac);
+	return address_find(&s->addr_key, s->epoch);
 }
 
 static __always_inline int address_is_link_local6(const __be32 *a)

@@ -9,6 +9,32 @@
 #include "lib/judge.h"
 #include "lib/route.h"
 
+/*
+ * The ENI that a frame is for which isn't for the gateway. owner: the ENI that has the packet's destination address
+ * (0: none), other: its row. 0: nobody.
+ *
+ * A MAC that is an appliance's is for the appliance, whatever the address: it forwards. Any other that isn't the
+ * owner's is what the sender remembers of an earlier owner, who may be gone or live on: the address counts.
+ */
+static __always_inline __u32 admit_hop(struct scratch *s, const struct vpc_eni *me, __u32 owner,
+				       const struct vpc_eni *other)
+{
+	__u32 number;
+	struct vpc_eni *e;
+
+	if (other && other->subnet != me->subnet)
+		other = 0;
+	if (other && mac_equal(s->dmac, other->mac))
+		return owner;
+	number = address_mac_owner(s, me->subnet, s->dmac);
+	if (number == s->me)
+		return 0;
+	e = number ? eni_get(number) : 0;
+	if (e && e->vpc == s->vpc && e->subnet == me->subnet && !(READ_ONCE(e->flags) & VPC_ENI_SOURCE_DEST_CHECK))
+		return number;
+	return other ? owner : 0;
+}
+
 static __always_inline int admit_egress(struct scratch *s)
 {
 	const struct packet *p = &s->packet;
@@ -29,9 +55,16 @@ static __always_inline int admit_egress(struct scratch *s)
 		other = 0;
 	if (owner == s->me)
 		return VPC_DROP_WRONG_DESTINATION;
-	if (!mac_equal(s->dmac, me->gateway_mac) &&
-	    (!other || other->subnet != me->subnet || !mac_equal(s->dmac, other->mac)))
-		return VPC_DROP_WRONG_DESTINATION;
+	s->hop = 0;
+	if (!mac_equal(s->dmac, me->gateway_mac)) {
+		s->hop = admit_hop(s, me, owner, other);
+		if (!s->hop)
+			return VPC_DROP_WRONG_DESTINATION;
+		/* by an appliance: whose address it is says nothing of who receives it, so it counts for CIDR rules
+		 * only */
+		if (s->hop != owner)
+			return PASS;
+	}
 	if (other) {
 		s->end[1].eni = owner;
 		s->end[1].owns = 1;

@@ -158,7 +158,9 @@ struct scratch {
 	__u32 version; /* flow_version of the key, read before the tables are */
 	__u32 target;  /* local ENI that a packet which is let through goes to; 0: bridge and router find out */
 	__u32 target_incarnation;
-	__u32 in_flow;	   /* the flow was found in `flow`, */
+	__u32 hop;     /* local ENI that the frame is for, by its destination MAC or, where that says nothing, by the
+			* packet's address; 0: the gateway */
+	__u32 in_flow; /* the flow was found in `flow`, */
 	__u32 in_overflow; /* or in flow_overflow, else in flow_new */
 	__u32 found;
 	__u32 rows[2];

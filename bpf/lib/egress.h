@@ -27,6 +27,7 @@ static __always_inline int port_begin(struct __sk_buff *skb, struct scratch *s, 
 	s->from_router = skb->ingress_ifindex == 0;
 	s->via = 0;
 	s->target = 0;
+	s->hop = 0;
 	s->end[0].eni = 0;
 	s->end[1].eni = 0;
 	s->ethertype = 0;
@@ -122,7 +123,8 @@ static __always_inline int egress_ip(struct __sk_buff *skb, struct scratch *s, c
 
 	if (dhcp_asked(p, me))
 		return p->family == 4 ? dhcp4(skb) : dhcp6(skb);
-	if (!(s->dmac[0] & 1) && egress_is_for_gateway(p, me))
+	if (!(s->dmac[0] & 1) && (p->family == 6 || mac_equal(s->dmac, me->gateway_mac)) &&
+	    egress_is_for_gateway(p, me))
 		return egress_to_gateway(skb, s, me);
 	rc = egress_refused(s, me);
 	if (rc)
@@ -196,7 +198,8 @@ __noinline int egress_judge(struct __sk_buff *skb)
 	return rc;
 }
 
-/* How a packet that was let through can go to the ENI that track() says has its destination; `to`: that ENI's row. */
+/* Whether the fast path may take a packet that was let through to the ENI that track() says has its destination; `to`:
+ * that ENI's row. Whether the frame is for it is known by then. */
 static __always_inline enum way deliver_way(struct __sk_buff *skb, struct scratch *s, struct vpc_eni **to)
 {
 	const struct packet *p = &s->packet;
@@ -215,14 +218,37 @@ static __always_inline enum way deliver_way(struct __sk_buff *skb, struct scratc
 	return redirect_way(skb, me, *to, &f);
 }
 
+/* Gives the frame to the ENI that it is for, at its MAC: a sender that remembers another one is not told, and needn't
+ * be. Returns what the program ends with. */
+static __always_inline int deliver_hop(struct __sk_buff *skb, struct scratch *s)
+{
+	struct vpc_eni *to = eni_get(s->hop);
+	enum way way;
+
+	if (!to || to->vpc != s->vpc)
+		return drop_packet(VPC_DROP_WRONG_DESTINATION);
+	if (!mac_equal(s->dmac, to->mac)) {
+		mac_copy(s->dmac, to->mac);
+		if (bpf_skb_store_bytes(skb, 0, s->dmac, ETH_ALEN, 0))
+			return drop_packet(VPC_DROP_MALFORMED);
+	}
+	if (!skb->gso_size && skb->len - ETH_HLEN > READ_ONCE(to->mtu))
+		return drop_packet(VPC_DROP_TOO_BIG);
+	way = s->hop == s->target ? deliver_way(skb, s, &to) : WAY_PORT;
+	return redirect_to(skb, to, s->hop, way == WAY_SWITCHED ? way : WAY_PORT);
+}
+
 /* Lets an allowed packet go on. Not inline: its stack would be from_workload's, which all ways have (512 bytes on 6.1).
  */
 static __noinline int deliver(struct __sk_buff *skb, struct scratch *s)
 {
 	struct vpc_eni *to = 0;
-	enum way way = deliver_way(skb, s, &to);
+	enum way way;
 
-	if (!to || way == WAY_UP || way == WAY_NONE)
+	if (s->hop)
+		return deliver_hop(skb, s);
+	way = deliver_way(skb, s, &to);
+	if (!to || way != WAY_ROUTED)
 		return redirect_up(skb);
 	return redirect_to(skb, to, s->target, way);
 }

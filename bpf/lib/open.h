@@ -158,6 +158,18 @@ static __always_inline int open_is_same(const struct scratch *s)
 	       s->fl.eni[1] == s->side[1].eni && s->fl.incarnation[1] == s->side[1].incarnation;
 }
 
+/* What an appliance opens is under its own direction, whatever track_answer() tried. */
+static __always_inline void open_own_direction(struct scratch *s)
+{
+	__u32 via = s->me << 1 | (s->direction == VPC_INGRESS);
+
+	if (!s->via || s->via == via)
+		return;
+	s->via = via;
+	flow_key(s, &s->packet, via);
+	s->found = flow_lookup(s) != 0;
+}
+
 /* Judges the packet as an opening, `how`: OPEN_…. Returns PASS, AGAIN or a reason. */
 __noinline int open_flow(__u32 which, int how)
 {
@@ -166,6 +178,7 @@ __noinline int open_flow(__u32 which, int how)
 
 	if (!s)
 		return VPC_DROP_NOT_READY;
+	open_own_direction(s);
 	rc = admit(which);
 	if (!rc && how == OPEN_NEW && open_in_anothers_name(s))
 		how = OPEN_ONCE;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Straight to a local ENI of the VPC, past bridge and router. The sender's program has judged both sides by then: a
- * veth's own program doesn't run (bpf_redirect_peer), a tap's does, and trusts the mark.
+ * Where a packet goes that was let through: to a local ENI of the VPC, or up to the router.
  *
- * Whatever the router has to do something about goes up to it as before: packets that are too big for the target, out
- * of hops, with options or extension headers, fragments.
+ * The fast path: the sender's program has judged both sides. A veth's own program doesn't run (bpf_redirect_peer), a
+ * tap's does, and trusts the mark. The slow path: to the port of the ENI that the frame is for, whose program judges it
+ * again, or to the router, for what a router has to do something about: packets that are too big for the target, out of
+ * hops, with options or extension headers, fragments.
  */
 #ifndef BPF_LIB_REDIRECT_H
 #define BPF_LIB_REDIRECT_H
@@ -15,8 +16,9 @@
 #define PACKET_HOST 0 /* linux/if_packet.h doesn't go with bpf */
 
 enum way {
-	WAY_NONE,     /* the frame is for neither the gateway's MAC nor the target's */
-	WAY_UP,	      /* by bridge and router */
+	WAY_NONE,     /* not by this: the frame is for neither the gateway's MAC nor the target's, or is too big */
+	WAY_UP,	      /* to the router */
+	WAY_PORT,     /* to the target's port, whose own program judges it too */
 	WAY_SWITCHED, /* straight, as it is */
 	WAY_ROUTED,   /* straight, and done to it what the router would do */
 };
@@ -38,7 +40,8 @@ static __always_inline __u32 redirect_biggest(const struct __sk_buff *skb, const
 	return segment ? segment + f->headers : f->bytes;
 }
 
-/* Both rows are of the same VPC, and `to` has the packet's destination address. */
+/* Both rows are of the same VPC, and `to` has the packet's destination address. Nothing in the same subnet is left to
+ * the bridge: it delivers by what its ports' MACs are, and the holder of a tap sets that of its own. */
 static __always_inline enum way redirect_way(const struct __sk_buff *skb, const struct vpc_eni *me,
 					     const struct vpc_eni *to, const struct frame *f)
 {
@@ -46,10 +49,10 @@ static __always_inline enum way redirect_way(const struct __sk_buff *skb, const 
 
 	if (!routed && (to->subnet != me->subnet || !mac_equal(f->macs, to->mac)))
 		return WAY_NONE;
-	if (!(READ_ONCE(to->flags) & (VPC_ENI_PEER_REDIRECT | VPC_ENI_TAP)))
-		return WAY_UP;
 	if (redirect_biggest(skb, f) > READ_ONCE(to->mtu))
-		return WAY_UP;
+		return routed ? WAY_UP : WAY_NONE;
+	if (!(READ_ONCE(to->flags) & (VPC_ENI_PEER_REDIRECT | VPC_ENI_TAP)))
+		return routed ? WAY_UP : WAY_PORT;
 	if (!routed)
 		return WAY_SWITCHED;
 	return f->hop_limit > 1 ? WAY_ROUTED : WAY_UP;
@@ -124,7 +127,7 @@ static __always_inline int redirect_to(struct __sk_buff *skb, const struct vpc_e
 	if (way == WAY_ROUTED && redirect_route(skb, to))
 		return TC_ACT_SHOT;
 	count_tx(me, length);
-	if (READ_ONCE(to->flags) & VPC_ENI_TAP) {
+	if (way == WAY_PORT || (READ_ONCE(to->flags) & VPC_ENI_TAP)) {
 		skb->mark = VPC_MARK_ENI | (me & VPC_NUMBER_MASK);
 		return (int)bpf_redirect(number, 0) & REDIRECT_ACT;
 	}
@@ -135,7 +138,8 @@ static __always_inline int redirect_to(struct __sk_buff *skb, const struct vpc_e
 	return (int)bpf_redirect_peer(number, 0) & REDIRECT_ACT;
 }
 
-/* Lets a packet that was let through go on to bridge and router, with the mark that says at which port it entered. */
+/* Lets a packet that was let through go on to the router, with the mark that says at which port it entered. The bridge
+ * gives it to the router because the MAC is the bridge's own, which no port's MAC can change. */
 static __always_inline int redirect_up(struct __sk_buff *skb)
 {
 	__u32 me = skb->ifindex;

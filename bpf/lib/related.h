@@ -68,6 +68,9 @@ __noinline int related(struct __sk_buff *skb)
 	if (rc == VPC_DROP_ICMP_UNRELATED && s->direction == VPC_EGRESS && !s->via &&
 	    !(s->my_flags & VPC_ENI_SOURCE_DEST_CHECK))
 		rc = related_flow(SCRATCH_PACKET, s->me << 1 | 1);
+	/* Another's error, about a flow between others and who is behind the appliance. */
+	if (rc == VPC_DROP_ICMP_UNRELATED && s->via)
+		rc = related_flow(SCRATCH_PACKET, s->via ^ 1);
 	return rc;
 }
 

@@ -19,7 +19,7 @@ static __always_inline __u32 own_side(const struct scratch *s, __u32 from)
 
 /* Whether the frame goes to the gateway or, in its own subnet, to who the flow has at its other end. That one has the
  * address still, or the flow is judged again. */
-static __always_inline int track_straight(const struct scratch *s, __u32 from)
+static __always_inline int track_straight(struct scratch *s, __u32 from)
 {
 	__u32 number = s->fl.eni[(from ^ 1) & 1];
 	struct vpc_eni *me = eni_get(s->me), *other;
@@ -29,7 +29,10 @@ static __always_inline int track_straight(const struct scratch *s, __u32 from)
 	if (mac_equal(s->dmac, me->gateway_mac))
 		return 1;
 	other = number && number != s->me ? eni_get(number) : 0;
-	return other && other->vpc == me->vpc && other->subnet == me->subnet && mac_equal(s->dmac, other->mac);
+	if (!other || other->vpc != me->vpc || other->subnet != me->subnet || !mac_equal(s->dmac, other->mac))
+		return 0;
+	s->hop = number;
+	return 1;
 }
 
 /* Whether the packet's source is who the flow has it for. Returns PASS, OPEN_ONCE: no; or why it is refused. */
@@ -38,8 +41,15 @@ static __always_inline int track_identity(struct scratch *s, __u32 from, __u32 o
 	__u32 source = s->fl.eni[from & 1];
 	int rc;
 
-	if (s->direction == VPC_EGRESS)
-		return track_straight(s, from) ? PASS : admit(SCRATCH_PACKET);
+	if (s->direction == VPC_EGRESS) {
+		if (track_straight(s, from))
+			return PASS;
+		rc = admit(SCRATCH_PACKET);
+		if (rc)
+			return rc;
+		/* What was judged for the ENI at the other end doesn't say that an appliance may have it. */
+		return s->hop && !s->end[1].eni && s->fl.eni[(from ^ 1) & 1] ? OPEN_ONCE : PASS;
+	}
 	if (source && from != own && s->mark == (VPC_MARK_ENI | source) && !s->via)
 		return PASS; /* its own program has just compared the address with the same flow */
 	rc = admit(SCRATCH_PACKET);
@@ -281,6 +291,29 @@ static __always_inline void track_remember(struct scratch *s, __u32 from)
 		recent_note(s);
 }
 
+/*
+ * An appliance's packet of a flow that isn't known in the packet's own direction (abi.h, vpc_flow_key.via). It may
+ * answer a flow of the other direction: one between others and who is behind the appliance. Leaves the scratch for that
+ * flow, or returns NULL.
+ */
+static __always_inline struct vpc_flow *track_answer(struct scratch *s)
+{
+	const struct packet *p = &s->packet;
+	struct vpc_flow *f;
+	__u32 own;
+
+	if (p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags))
+		return 0;
+	s->via ^= 1;
+	own = s->via & 1;
+	flow_key(s, p, s->via);
+	f = flow_get(s);
+	return f && ((s->from ^ s->fl.opener) & 1) && s->fl.eni[own] == s->me &&
+			       s->fl.incarnation[own] == s->my_incarnation
+		       ? f
+		       : 0;
+}
+
 /* Returns PASS, AGAIN, a drop reason, or OPEN_…: the packet must be judged as an opening. */
 __noinline int track_known(__u32 which)
 {
@@ -293,6 +326,8 @@ __noinline int track_known(__u32 which)
 		return VPC_DROP_NOT_READY;
 	flow_key(s, &s->packet, s->via);
 	f = flow_get(s);
+	if (!f && s->via)
+		f = track_answer(s);
 	if (!f)
 		return OPEN_NEW;
 	from = (s->from ^ s->fl.opener) & 1;

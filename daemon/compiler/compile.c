@@ -84,6 +84,19 @@ static int add_addresses(const struct eni *of, const struct eni *other, bool add
 	return 0;
 }
 
+/* The row for an ENI's MAC on its subnet's bridge (abi.h, struct vpc_addr_key). Neither ever changes. */
+static int add_mac(const struct eni *e, bool add, struct plan *plan)
+{
+	struct plan_addr *added = PLAN_ADD(plan->addrs, plan->n_addrs);
+
+	if (!added)
+		return -ENOMEM;
+	*added = (struct plan_addr){
+		.add = add, .vpc = VPC_BRIDGE_FIRST + e->subnet, .eni = e->o.number, .ip = {.family = 6}};
+	memcpy(added->ip.bytes + sizeof(added->ip.bytes) - sizeof(e->mac), e->mac, sizeof(e->mac));
+	return 0;
+}
+
 static int change_port(const struct scope *s, const struct eni *before, const struct eni *after, struct plan *plan)
 {
 	struct plan_port change = {
@@ -114,7 +127,7 @@ drop:
 	return err;
 }
 
-/* An ENI is three things: a row, addresses, a port. */
+/* An ENI is four things: a row, addresses, a MAC, a port. */
 static int change_interface(const struct scope *s, const struct object *before, const struct object *after,
 			    struct plan *plan)
 {
@@ -125,6 +138,8 @@ static int change_interface(const struct scope *s, const struct object *before, 
 		err = add_addresses(old, new, false, plan);
 	if (err == 0)
 		err = add_addresses(new, old, true, plan);
+	if (err == 0 && (!old || !new))
+		err = add_mac(new ? new : old, new != NULL, plan);
 	if (err == 0)
 		err = change_port(s, old, new, plan);
 	return err;

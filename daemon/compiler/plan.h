@@ -66,7 +66,7 @@ struct plan_eni {
 
 struct plan_addr {
 	bool add;
-	uint32_t vpc;
+	uint32_t vpc; /* or ifindex of a bridge, and ip an ENI's MAC: as struct vpc_addr_key */
 	uint32_t eni;
 	struct ip ip;
 };

@@ -74,7 +74,8 @@ int net_new(const struct net_config *config, net_event_fn on_event, void *userda
 	n->on_port = config->on_port;
 	n->on_up = config->on_up;
 	n->userdata = userdata;
-	r = tc_programs_init(config->prog_from_workload, config->prog_to_workload, &n->programs);
+	r = tc_programs_init(config->prog_from_workload, config->prog_to_workload, config->prog_from_router,
+			     &n->programs);
 	if (r >= 0)
 		r = choose_attach_mode(n, config->use_tcx);
 	if (r < 0) {
@@ -242,6 +243,24 @@ void net_unregister(struct net_vpc *v, uint32_t ifindex)
 	free(d);
 }
 
+const struct fact *net_find_wanted(const struct net_vpc *v, const struct fact_key *key)
+{
+	for (const struct net_device *d = v->devices; d; d = d->hh.next) {
+		const struct fact *wanted = fact_set_find(&d->facts, key);
+
+		if (wanted)
+			return wanted;
+	}
+	return NULL;
+}
+
+int net_take_fact(const struct net_vpc *v, const struct fact *f)
+{
+	const struct fact *wanted = net_find_wanted(v, &f->key);
+
+	return wanted ? fact_put(v->ns.rtnl_fd, wanted) : fact_delete(v->ns.rtnl_fd, f);
+}
+
 int net_drop_device(struct net_vpc *v, uint32_t ifindex)
 {
 	struct net_device *d = net_find_device(v, ifindex);
@@ -254,7 +273,7 @@ int net_drop_device(struct net_vpc *v, uint32_t ifindex)
 	d->facts = (struct fact_set){};
 	net_unregister(v, ifindex);
 	for (const struct fact *f = facts.head; f; f = f->hh.next) {
-		int r = f->key.ifindex == ifindex ? 0 : fact_delete(v->ns.rtnl_fd, f);
+		int r = f->key.ifindex == ifindex ? 0 : net_take_fact(v, f);
 
 		if (r < 0)
 			result = r;

@@ -38,6 +38,7 @@ struct net_config {
 	const char *pin_dir;	/* links are pinned under <pin_dir>/v<ABI>/links/ */
 	int prog_from_workload; /* borrowed descriptors */
 	int prog_to_workload;
+	int prog_from_router;
 	bool use_tcx; /* configuration; tcx is used where the kernel has it too */
 	sd_event *event;
 	net_port_fn on_port; /* or NULL; userdata as for on_event */

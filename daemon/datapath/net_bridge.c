@@ -65,6 +65,9 @@ static int set_up(struct net_vpc *v, const struct subnet_record *s, const char *
 		r = link_change(v->ns.rtnl_fd, s->ifindex, &change, text);
 	if (r < 0)
 		return fail(reterr, s, r, "be configured", text);
+	r = tc_bridge_ensure(v->ns.rtnl_fd, s->ifindex, &v->net->programs);
+	if (r < 0)
+		return fail(reterr, s, r, "get its program", NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
 		HASH_ITER (hh, d->facts.head, f, next) {
 			char fact_text[FACT_TEXT_MAX], what[FACT_TEXT_MAX + 16];

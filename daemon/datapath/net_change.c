@@ -348,7 +348,7 @@ static void undo_link(struct net_vpc *v, const struct step *s)
 static void undo_fact(struct net_vpc *v, const struct step *s)
 {
 	forget_fact(v, s);
-	fact_delete(v->ns.rtnl_fd, &s->fact);
+	(void)net_take_fact(v, &s->fact);
 }
 
 static void (*const undo_step[STEP_KINDS])(struct net_vpc *v, const struct step *s) = {
@@ -392,7 +392,7 @@ static int publish_remove_fact(struct net_vpc *v, struct step *s, struct net_rem
 {
 	(void)r;
 	forget_fact(v, s);
-	return fact_delete(v->ns.rtnl_fd, &s->fact);
+	return net_take_fact(v, &s->fact);
 }
 
 static int publish_inner(struct net_vpc *v, struct step *s, struct net_removal *r)

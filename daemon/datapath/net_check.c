@@ -59,6 +59,26 @@ static int check_link(const struct subject *s, const struct link_info *info, con
 	return r;
 }
 
+static int check_bridge_program(const struct subject *subject, uint32_t ifindex)
+{
+	const struct net_check *c = subject->check;
+	struct tc_clsact clsact;
+	int r = tc_clsact_read(c->rtnl_fd, ifindex, &clsact);
+	uint32_t id;
+
+	if (r < 0)
+		return r;
+	id = clsact.id[TC_TO_WORKLOAD];
+	if (!id)
+		return tell(subject, "missing", "%s: the from-router filter", subject->name);
+	if (id != c->programs->router_id)
+		return tell(subject, "differs", "%s: the from-router filter has program %u, should have %u",
+			    subject->name, id, c->programs->router_id);
+	if (clsact.others || clsact.id[TC_FROM_WORKLOAD])
+		return tell(subject, "unexpected", "%s: filters that aren't vpcd's", subject->name);
+	return 0;
+}
+
 static int check_bridge(const struct net_check *c, const struct subnet_record *rec, size_t index, struct net_state *s)
 {
 	const struct subject subject = {c, DIFFERENCE_BRIDGE, rec->id, rec->bridge, index};
@@ -80,6 +100,8 @@ static int check_bridge(const struct net_check *c, const struct subnet_record *r
 			r = tell(&subject, "differs", "net/ipv%u/conf/%s/%s is %u, should be %u", o->family,
 				 rec->bridge, o->name, link->info.sysctls[i], o->want);
 	}
+	if (r == 0)
+		r = check_bridge_program(&subject, rec->ifindex);
 	return r;
 }
 
@@ -190,6 +212,19 @@ static bool is_harmless(const struct fact *f, const struct net_state *s, const s
 	}
 }
 
+/* Earlier versions left delivery to the bridge, by such entries. They do no harm and go with their port; while an
+ * upgrade has not yet replaced the programs, they are needed. */
+static void tolerate_fdb_entry(const struct port_record *p, struct net_state *s)
+{
+	struct fact_key key = {.kind = FACT_FDB, .ifindex = p->eni};
+	struct fact *found;
+
+	memcpy(key.bytes, p->mac, sizeof(p->mac));
+	found = fact_set_find(&s->facts, &key);
+	if (found)
+		found->seen = true;
+}
+
 static int check_unexpected(const struct net_check *c, struct net_state *s)
 {
 	for (const struct fact *f = s->facts.head; f; f = f->hh.next) {
@@ -259,6 +294,7 @@ int net_check_devices(const struct net_check *c, const struct plan *all, struct 
 			r = fact_want_port(&wanted, rec);
 		if (r == 0)
 			r = check_wanted(c, &wanted, rec->eni_id, s);
+		tolerate_fdb_entry(rec, s);
 		fact_set_clear(&wanted);
 	}
 	if (r == 0)

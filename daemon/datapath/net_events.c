@@ -43,17 +43,6 @@ static void note_link(struct round *round, uint32_t ifindex)
 		round->links[round->n_links++] = ifindex;
 }
 
-static const struct fact *find_wanted(const struct net_vpc *v, const struct fact *f)
-{
-	for (const struct net_device *d = v->devices; d; d = d->hh.next) {
-		const struct fact *wanted = fact_set_find(&d->facts, &f->key);
-
-		if (wanted)
-			return wanted;
-	}
-	return NULL;
-}
-
 static bool differs(const struct fact *wanted, const struct fact *found)
 {
 	return !found->right || memcmp(wanted->mac, found->mac, sizeof(found->mac)) != 0;
@@ -74,7 +63,7 @@ static void on_fact(struct round *round, const struct nlmsghdr *h)
 
 	if (!fact_parse(h, &f) || !net_find_device(round->v, f.key.ifindex))
 		return;
-	wanted = find_wanted(round->v, &f);
+	wanted = net_find_wanted(round->v, &f.key);
 	if (gone)
 		round->suspicious |= wanted != NULL;
 	else if (wanted)
@@ -91,18 +80,21 @@ static void on_programs(struct round *round, const struct nlmsghdr *h)
 	const struct net_device *d = net_find_device(round->v, (uint32_t)t->tcm_ifindex);
 	bool ours;
 
-	if (!d || !device_is_port(d))
+	if (!d)
 		return;
 	if (h->nlmsg_type == RTM_DELQDISC) {
 		if (t->tcm_parent != TC_H_CLSACT)
 			return;
 	} else {
-		ours = tc_is_our_filter(h, &round->v->net->programs);
+		ours = tc_is_our_filter(h, &round->v->net->programs, !device_is_port(d));
 		if (ours != (h->nlmsg_type == RTM_DELTFILTER))
 			return;
 	}
 	round->contradicted = true;
-	(void)tc_clsact_ensure(round->v->ns.rtnl_fd, d->ifindex, &round->v->net->programs, true);
+	if (device_is_port(d))
+		(void)tc_clsact_ensure(round->v->ns.rtnl_fd, d->ifindex, &round->v->net->programs, true);
+	else
+		(void)tc_bridge_ensure(round->v->ns.rtnl_fd, d->ifindex, &round->v->net->programs);
 }
 
 /* A sysctl of the namespace, or of one of its bridges. Of ports they don't matter: nothing is routed on those. */
@@ -179,6 +171,18 @@ static void look_at_link(struct round *round, uint32_t ifindex)
 		round->contradicted = true;
 }
 
+/* A static FDB entry of the port's own ENI, as earlier versions made: see net_check.c. */
+static bool is_own_fdb_entry(const struct net_vpc *v, const struct fact *f)
+{
+	const struct net_device *d = f->key.kind == FACT_FDB ? net_find_device(v, f->key.ifindex) : NULL;
+
+	for (const struct fact *own = d ? d->facts.head : NULL; own; own = own->hh.next) {
+		if (own->key.kind == FACT_NEIGHBOUR && memcmp(own->mac, f->key.bytes, sizeof(own->mac)) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Whether the kernel's facts contradict the registry now. */
 static bool facts_contradict(const struct net_vpc *v)
 {
@@ -196,7 +200,7 @@ static bool facts_contradict(const struct net_vpc *v)
 		}
 	}
 	for (const struct fact *f = found.head; f; f = f->hh.next) {
-		if (!f->seen && is_exclusive(f) && net_find_device(v, f->key.ifindex))
+		if (!f->seen && is_exclusive(f) && net_find_device(v, f->key.ifindex) && !is_own_fdb_entry(v, f))
 			return true;
 	}
 	return false;

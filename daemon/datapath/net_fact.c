@@ -111,15 +111,9 @@ void fact_of_address(const struct port_record *p, const struct ip *ip, struct fa
 int fact_want_port(struct fact_set *set, const struct port_record *p)
 {
 	struct ip link_local = net_link_local(p->mac);
-	struct fact f = {
-		.key = {.kind = FACT_FDB, .ifindex = p->eni},
-		.owner = p->eni,
-		.right = true,
-	};
-	int r;
+	struct fact f;
+	int r = 0;
 
-	memcpy(f.key.bytes, p->mac, sizeof(p->mac));
-	r = fact_set_add(set, &f);
 	for (size_t i = 0; r >= 0 && i <= p->n_ips; i++) {
 		fact_of_address(p, i < p->n_ips ? &p->ips[i] : &link_local, &f);
 		r = fact_set_add(set, &f);

@@ -93,6 +93,11 @@ int net_register_bridge(struct net_vpc *v, const struct subnet_record *s, struct
 int net_register_port(struct net_vpc *v, const struct port_record *p, struct net_device **ret);
 /* Fine if it isn't there. */
 void net_unregister(struct net_vpc *v, uint32_t ifindex);
+/* What any registered device wants under this key, or NULL. */
+const struct fact *net_find_wanted(const struct net_vpc *v, const struct fact_key *key);
+/* Takes away a netlink object that its device no longer wants: where another device wants one of the same key, as when
+ * an address goes to another ENI in the same change, that one is put instead. */
+int net_take_fact(const struct net_vpc *v, const struct fact *f);
 /* Forgets a device and deletes what of it hangs on other links (its neighbours, on the bridge). The last failure. */
 int net_drop_device(struct net_vpc *v, uint32_t ifindex);
 /* Forgets a VPC; its namespace descriptor is handed over, the rest is closed. */

@@ -112,7 +112,7 @@ static int run(void *data)
 	for (unsigned i = 0; r >= 0 && i < ARRAY_SIZE(p->port); i++)
 		r = make_pair(p, i);
 	if (r >= 0)
-		r = tc_programs_init(p->prog, p->prog, &programs);
+		r = tc_programs_init(p->prog, p->prog, p->prog, &programs);
 	if (r >= 0)
 		r = tc_clsact_ensure(p->outer, p->port[0].eni, &programs, false);
 	return r < 0 ? r : send_and_wait(p);

@@ -128,7 +128,8 @@ static int probe(void *data)
 static int verify(struct verifying *v)
 {
 	const struct net_config *config = v->config;
-	int r = tc_programs_init(config->prog_from_workload, config->prog_to_workload, &v->programs);
+	int r = tc_programs_init(config->prog_from_workload, config->prog_to_workload, config->prog_from_router,
+				 &v->programs);
 
 	if (r >= 0 && config->use_tcx && config->pin_dir)
 		r = netns_run(-1, probe, &v->programs.fd[TC_FROM_WORKLOAD]);

@@ -52,6 +52,7 @@ uint64_t tables_epoch(const struct tables *t);
 /* Program descriptors, borrowed: for the ports. */
 int tables_prog_from_workload(const struct tables *t);
 int tables_prog_to_workload(const struct tables *t);
+int tables_prog_from_router(const struct tables *t);
 /* For net_fast_path_test. */
 int tables_prog_fast_path_probe(const struct tables *t);
 

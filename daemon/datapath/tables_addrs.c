@@ -152,6 +152,6 @@ int addrs_plan(struct tables *t, struct tables_change *c, const struct plan *pla
 		return -EBUSY;
 	for (size_t i = 0; i < c->addrs.n; i++)
 		made += c->addrs.at[i].added;
-	return limit_error(reterr, "addr", t->limits.addresses, t->addr_numbers.used - t->waiting_addrs - made,
+	return limit_error(reterr, "addr", addr_rows(t), t->addr_numbers.used - t->waiting_addrs - made,
 			   made + missing);
 }

@@ -5,7 +5,7 @@
 int mirror_init(struct tables *t)
 {
 	uint32_t rows = t->table[TABLE_ROW].n, classes = t->table[TABLE_CLASS].n;
-	uint32_t sets = t->table[TABLE_SET].n, addrs = t->limits.addresses + 1;
+	uint32_t sets = t->table[TABLE_SET].n, addrs = addr_rows(t) + 1;
 	uint32_t blocks = t->table[TABLE_COMPILED].n;
 
 	t->rows = calloc(rows, sizeof(*t->rows));

@@ -82,6 +82,7 @@ static void adopt_limits(struct tables *t)
 	l->enis = t->table[TABLE_ENI].n - VPC_ENI_FIRST;
 	l->addresses = t->table[TABLE_ADDR].n < t->table[TABLE_ADDR_ROW].n - 1 ? t->table[TABLE_ADDR].n
 									       : t->table[TABLE_ADDR_ROW].n - 1;
+	l->addresses -= l->addresses > l->enis ? l->enis : 0; /* each ENI's MAC stands there, too */
 	l->sets = t->table[TABLE_SET].n - 1;
 	l->groups = t->table[TABLE_SG].n - 1;
 	l->classes = t->table[TABLE_CLASS].n - 1;
@@ -215,6 +216,11 @@ int tables_prog_from_workload(const struct tables *t)
 int tables_prog_to_workload(const struct tables *t)
 {
 	return bpf_program__fd(t->bpf->progs.to_workload);
+}
+
+int tables_prog_from_router(const struct tables *t)
+{
+	return bpf_program__fd(t->bpf->progs.from_router);
 }
 
 int tables_prog_fast_path_probe(const struct tables *t)

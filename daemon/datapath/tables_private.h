@@ -487,6 +487,11 @@ bool set_has(const struct set *set, uint32_t sg);
 void groups_free(struct tables *t);
 
 /* --- tables_addrs.c --- */
+/* How many rows there may be: for the addresses, and for the MAC of each ENI. */
+static inline uint32_t addr_rows(const struct tables *t)
+{
+	return t->limits.addresses + t->limits.enis;
+}
 void addr_key_of(uint32_t vpc, const struct ip *ip, struct vpc_addr_key *ret);
 uint32_t addr_find(const struct tables *t, const struct vpc_addr_key *key);
 uint32_t addr_find_hashed(const struct tables *t, const struct vpc_addr_key *key);

@@ -277,7 +277,7 @@ static int read_addr(const void *key, const void *value, void *userdata)
 	struct tables *t = reading->t;
 	uint32_t number = *(const uint32_t *)value;
 
-	if (number == 0 || number > t->limits.addresses || !addr_lives(t, number) ||
+	if (number == 0 || number > addr_rows(t) || !addr_lives(t, number) ||
 	    memcmp(&addr_at(t, number)->key, key, sizeof(struct vpc_addr_key)) != 0)
 		return reading_drop(reading, key);
 	addr_link(t, number, key, addr_at(t, number)->eni, NODE_ALIVE);
@@ -301,7 +301,7 @@ static int settle_addrs(struct tables *t, const struct reading *reading)
 
 		if (t->addrs[i].state != NODE_FREE)
 			continue;
-		if (i <= t->limits.addresses && addr_lives(t, i) && was_dropped(reading, &at->key) &&
+		if (i <= addr_rows(t) && addr_lives(t, i) && was_dropped(reading, &at->key) &&
 		    !addr_find(t, &at->key)) {
 			int r = bpf_map_update_elem(t->table[TABLE_ADDR].fd, &at->key, &i, BPF_ANY);
 

@@ -42,16 +42,15 @@ static int program_id(int fd, uint32_t *ret)
 	return 0;
 }
 
-int tc_programs_init(int from_workload, int to_workload, struct tc_programs *ret)
+int tc_programs_init(int from_workload, int to_workload, int from_router, struct tc_programs *ret)
 {
-	struct tc_programs p = {.fd = {from_workload, to_workload}};
+	struct tc_programs p = {.fd = {from_workload, to_workload}, .router_fd = from_router};
+	int r = program_id(from_router, &p.router_id);
 
-	for (unsigned i = 0; i < TC_SIDES; i++) {
-		int r = program_id(p.fd[i], &p.id[i]);
-
-		if (r < 0)
-			return r;
-	}
+	for (unsigned i = 0; r >= 0 && i < TC_SIDES; i++)
+		r = program_id(p.fd[i], &p.id[i]);
+	if (r < 0)
+		return r;
 	*ret = p;
 	return 0;
 }
@@ -77,7 +76,7 @@ static int make_qdisc(int fd, uint32_t ifindex)
 	return r == -EEXIST ? 0 : r;
 }
 
-static int put_filter(int fd, uint32_t ifindex, enum tc_side side, int prog_fd)
+static int put_filter(int fd, uint32_t ifindex, enum tc_side side, int prog_fd, const char *name)
 {
 	struct rtnl_message m;
 	struct tcmsg *t = begin(&m, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_REPLACE, ifindex, sides[side].parent);
@@ -88,7 +87,7 @@ static int put_filter(int fd, uint32_t ifindex, enum tc_side side, int prog_fd)
 	mnl_attr_put_strz(&m.h, TCA_KIND, "bpf");
 	options = mnl_attr_nest_start(&m.h, TCA_OPTIONS);
 	mnl_attr_put_u32(&m.h, TCA_BPF_FD, (uint32_t)prog_fd);
-	mnl_attr_put_strz(&m.h, TCA_BPF_NAME, sides[side].name);
+	mnl_attr_put_strz(&m.h, TCA_BPF_NAME, name);
 	mnl_attr_put_u32(&m.h, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
 	mnl_attr_nest_end(&m.h, options);
 	return rtnl_change(fd, &m, NULL);
@@ -111,7 +110,7 @@ static bool is_our_place(const struct nlmsghdr *h, uint32_t *ret_id)
 	return true;
 }
 
-bool tc_is_our_filter(const struct nlmsghdr *h, const struct tc_programs *programs)
+bool tc_is_our_filter(const struct nlmsghdr *h, const struct tc_programs *programs, bool bridge)
 {
 	const struct tcmsg *t = mnl_nlmsg_get_payload(h);
 	uint32_t id;
@@ -119,9 +118,13 @@ bool tc_is_our_filter(const struct nlmsghdr *h, const struct tc_programs *progra
 	/* handle 0 announces the classifier that holds the filters, not a filter */
 	if (t->tcm_handle == 0)
 		return true;
+	if (!is_our_place(h, &id))
+		return false;
+	if (bridge)
+		return t->tcm_parent == sides[TC_TO_WORKLOAD].parent && id == programs->router_id;
 	for (unsigned i = 0; i < TC_SIDES; i++) {
 		if (t->tcm_parent == sides[i].parent)
-			return is_our_place(h, &id) && id == programs->id[i];
+			return id == programs->id[i];
 	}
 	return false;
 }
@@ -213,7 +216,16 @@ int tc_clsact_ensure(int fd, uint32_t ifindex, const struct tc_programs *program
 		if (clean)
 			r = remove_others(fd, ifindex, side);
 		if (r >= 0)
-			r = put_filter(fd, ifindex, side, programs->fd[side]);
+			r = put_filter(fd, ifindex, side, programs->fd[side], sides[side].name);
 	}
 	return r;
+}
+
+int tc_bridge_ensure(int fd, uint32_t ifindex, const struct tc_programs *programs)
+{
+	int r = make_qdisc(fd, ifindex);
+
+	for (enum tc_side side = 0; r >= 0 && side < TC_SIDES; side++)
+		r = remove_others(fd, ifindex, side);
+	return r < 0 ? r : put_filter(fd, ifindex, TC_TO_WORKLOAD, programs->router_fd, "from-router");
 }

@@ -17,13 +17,15 @@ enum tc_side {
 /* "from-workload", "to-workload": also the filters' names; "in", "out": in pins' names. */
 const char *tc_side_name(enum tc_side side);
 
-/* The programs of a side, as the ports should have them. Descriptors borrowed. */
+/* The programs of a side, as the ports should have them, and the bridges' at their egress. Descriptors borrowed. */
 struct tc_programs {
 	int fd[TC_SIDES];
 	uint32_t id[TC_SIDES];
+	int router_fd;
+	uint32_t router_id;
 };
 /* Reads the ids. -errno of BPF_OBJ_GET_INFO_BY_FD. */
-int tc_programs_init(int from_workload, int to_workload, struct tc_programs *ret);
+int tc_programs_init(int from_workload, int to_workload, int from_router, struct tc_programs *ret);
 
 /* --- clsact: fd is a NETLINK_ROUTE socket in the port's namespace ------------------------------------------------- */
 
@@ -31,15 +33,18 @@ int tc_programs_init(int from_workload, int to_workload, struct tc_programs *ret
  * unjudged). With clean, filters of others on it are removed first. 0 or -errno. */
 int tc_clsact_ensure(int fd, uint32_t ifindex, const struct tc_programs *programs, bool clean);
 
+/* The same for a bridge, whose one filter is at its egress; filters of others are removed. */
+int tc_bridge_ensure(int fd, uint32_t ifindex, const struct tc_programs *programs);
+
 struct tc_clsact {
 	uint32_t id[TC_SIDES]; /* program of our filter; 0: there is none */
 	unsigned others;       /* filters that are not ours, or not as ours are */
 };
 /* A missing qdisc reads as no filters. */
 int tc_clsact_read(int fd, uint32_t ifindex, struct tc_clsact *ret);
-/* Whether a filter of an RTM_NEWTFILTER is what we put there. */
+/* Whether a filter of an RTM_NEWTFILTER is what we put there, on a port or a bridge. */
 struct nlmsghdr;
-bool tc_is_our_filter(const struct nlmsghdr *h, const struct tc_programs *programs);
+bool tc_is_our_filter(const struct nlmsghdr *h, const struct tc_programs *programs, bool bridge);
 
 /* --- tcx: pins are <dir>/<eni>-in and <dir>/<eni>-out ------------------------------------------------------------- */
 

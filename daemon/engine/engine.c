@@ -207,6 +207,7 @@ struct net_config engine_net_config(const struct engine *e)
 		.pin_dir = e->bpf_dir,
 		.prog_from_workload = tables_prog_from_workload(e->tables),
 		.prog_to_workload = tables_prog_to_workload(e->tables),
+		.prog_from_router = tables_prog_from_router(e->tables),
 		.use_tcx = e->use_tcx,
 		.event = e->event,
 		.on_port = on_port,

@@ -254,12 +254,13 @@ struct verdict lab_cross(struct lab *l, uint32_t number, uint32_t to, struct pac
 
 	if (v.reason)
 		return v;
-	if (v.action == TC_ACT_REDIRECT) {
+	if (v.action == TC_ACT_REDIRECT && v.target) {
 		cr_assert_eq(v.target, to);
 		cr_assert_eq(v.mark, 0, "nothing of it leaks into the workload's namespace");
 		return v;
 	}
-	if (v.action != TC_ACT_OK)
+	/* to the port itself, or to the router */
+	if (v.action != TC_ACT_REDIRECT && v.action != TC_ACT_OK)
 		return v;
 	cr_assert_eq(v.mark, VPC_MARK_ENI | number);
 	spec.smac = NULL;

@@ -674,8 +674,8 @@ Test(connection, frames_that_are_not_plain)
 		p = known ? ack : syn(3000);
 		p.smac = lab_mac(ENI_C);
 		expect_drop("another's MAC", ENI_A, p, VPC_DROP_FORGED_MAC);
-		p.smac = NULL, p.dmac = lab_mac(ENI_C);
-		expect_drop("to nobody here", ENI_A, p, VPC_DROP_WRONG_DESTINATION);
+		p.smac = NULL, p.dmac = lab_mac(ENI_A);
+		expect_drop("to itself", ENI_A, p, VPC_DROP_WRONG_DESTINATION);
 		p.dmac = NULL, p.ttl = 1;
 		expect_drop("out of hops", ENI_A, p, VPC_DROP_HOP_LIMIT);
 		p.ttl = 0, p.payload = 1461;

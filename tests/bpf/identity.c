@@ -37,7 +37,8 @@ Test(identity, macs)
 	p.dmac = lab_mac(ENI_B);
 	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0, "in the same subnet straight");
 	p.dmac = lab_mac(ENI_C);
-	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_WRONG_DESTINATION, "also for a flow that is known");
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0, "one that is nobody's in the subnet: the address counts");
+	cr_expect_arr_eq(lab_out(l)->data, lab_mac(ENI_B), 6);
 	p.dst = "10.0.1.12";
 	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_WRONG_DESTINATION, "in another subnet only by the gateway");
 	p.dmac = (const uint8_t[]){0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
@@ -231,9 +232,11 @@ Test(identity, appliance)
 	cr_expect_eq(f.eni[0], ENI_A);
 	cr_expect_eq(f.eni[1], ENI_B);
 	cr_expect_eq(lab_deliver(l, ENI_B, VPC_MARK_ENI | ENI_A, out).reason, 0);
-	/* the answer goes through it, too: it receives what isn't for it, on its own judgement */
+	/* the answer goes through it, too; what else isn't for it, it receives on its own judgement */
 	cr_expect_eq(lab_send(l, ENI_B, in).reason, 0);
-	cr_expect_eq(lab_deliver(l, ENI_A, VPC_MARK_ENI | ENI_B, in).reason, VPC_DROP_NO_INGRESS_RULE);
+	cr_expect_eq(lab_deliver(l, ENI_A, VPC_MARK_ENI | ENI_B, in).reason, 0);
+	in.sport = 9;
+	cr_expect_eq(lab_deliver(l, ENI_A, VPC_MARK_ENI | ENI_B, in).reason, VPC_DROP_NO_INGRESS_RULE, "no answer");
 	lab_allow(l, &(struct rule_spec){.sg = SG_A, .slot = VPC_SLOT_UDP, .peer_sg = SG_B});
 	lab_commit(l);
 	cr_expect_eq(lab_deliver(l, ENI_A, VPC_MARK_ENI | ENI_B, in).reason, 0);

@@ -45,8 +45,10 @@ static const struct tampering {
 	{IN "neigh del fd00::10 dev br0", "neighbour fd00::10", true},
 	{IN "neigh replace 10.0.0.10 lladdr 02:00:00:00:01:01 dev br0", "neighbour 10.0.0.10", true},
 	{IN "neigh replace 10.0.0.99 lladdr 02:00:00:00:01:01 nud permanent dev br0", "10.0.0.99", false},
-	{"bridge -n nettest-vpc-7 fdb del 02:00:00:00:01:00 dev port0 master", "fdb entry 02:00:00:00:01:00", true},
-	{"bridge -n nettest-vpc-7 fdb replace 02:00:00:00:01:00 dev port1 master static", "fdb entry", true},
+	{"bridge -n nettest-vpc-7 fdb add 02:00:00:00:01:00 dev port1 master static", "02:00:00:00:01:00", true},
+	{"tc -n nettest-vpc-7 qdisc del dev br0 clsact", NULL, true},
+	{"tc -n nettest-vpc-7 filter del dev br0 egress", NULL, true},
+	{"tc -n nettest-vpc-7 filter add dev br0 egress prio 9 protocol all bpf bytecode '1,6 0 0 0'", NULL, true},
 	{"bridge -n nettest-vpc-7 fdb add 02:00:00:00:07:07 dev port1 master static", "02:00:00:00:07:07", true},
 	{"tc -n nettest-vpc-7 qdisc del dev port0 clsact", NULL, true}, /* put back before anybody can look */
 	{"tc -n nettest-vpc-7 filter del dev port0 ingress", NULL, true},

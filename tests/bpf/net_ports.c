@@ -141,10 +141,10 @@ Test(net_ports, a_start_with_new_programs_replaces_them)
 	net_free(t.net);
 	close(t.prog_from);
 	close(t.prog_to);
-	t.config.prog_from_workload = t.prog_from = nettest_program();
+	t.config.prog_from_workload = t.config.prog_from_router = t.prog_from = nettest_deliver();
 	t.config.prog_to_workload = t.prog_to = nettest_program();
 	report = nettest_verify(&t, 1);
-	cr_assert_eq(json_array_size(report), 4, "two filters and two links have the old programs");
+	cr_assert_eq(json_array_size(report), 6, "two filters, two links and two bridges have the old programs");
 	json_decref(report);
 	cr_assert_eq(net_new(&t.config, NULL, NULL, &t.net, &error), 0);
 	cr_assert_eq(netns_make(&t.vpc, "nettest", &ns, &error), 0);

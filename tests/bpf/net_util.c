@@ -44,22 +44,51 @@ void nettest_enter(void)
 		cr_assert_eq(nettest_sh("ip netns add w%d", i), 0);
 }
 
-int nettest_program(void)
+/* skb->mark: without it nothing passes the bridge (net_nft.c) */
+#define SET_MARK                                                                                 \
+	{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = (__s32)VPC_MARK_ENI}, \
+	{                                                                                        \
+		.code = BPF_STX | BPF_MEM | BPF_W, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_2,   \
+		.off = offsetof(struct __sk_buff, mark)                                          \
+	}
+
+static int load(const struct bpf_insn *insns, size_t n)
 {
-	const struct bpf_insn insns[] = {
-		/* skb->mark: without it nothing passes the bridge (net_nft.c) */
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = (__s32)VPC_MARK_ENI},
-		{.code = BPF_STX | BPF_MEM | BPF_W,
-		 .dst_reg = BPF_REG_1,
-		 .src_reg = BPF_REG_2,
-		 .off = offsetof(struct __sk_buff, mark)},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "pass", "GPL", insns, ARRAY_SIZE(insns), NULL);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "pass", "GPL", insns, n, NULL);
 
 	cr_assert_geq(fd, 0, "cannot load a program: %s", strerror(errno));
 	return fd;
+}
+
+int nettest_program(void)
+{
+	const struct bpf_insn insns[] = {
+		SET_MARK,
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+
+	return load(insns, ARRAY_SIZE(insns));
+}
+
+int nettest_deliver(void)
+{
+	const struct bpf_insn insns[] = {
+		SET_MARK,
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_6, .src_reg = BPF_REG_1},
+		{.code = BPF_LD | BPF_ABS | BPF_B, .imm = 0}, /* the MAC's first byte: 2 in those of ports */
+		{.code = BPF_JMP | BPF_JNE | BPF_K, .dst_reg = BPF_REG_0, .off = 6, .imm = 2},
+		{.code = BPF_LD | BPF_ABS | BPF_B, .imm = 5}, /* its last: which port */
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_0},
+		{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .imm = NETTEST_FIRST_ENI},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = 0},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_redirect},
+		{.code = BPF_JMP | BPF_EXIT},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+
+	return load(insns, ARRAY_SIZE(insns));
 }
 
 static struct ip ip_of(const char *text)
@@ -143,13 +172,14 @@ void nettest_init(struct nettest *t, bool tcx)
 
 	memset(t, 0, sizeof(*t));
 	cr_assert_geq(sd_event_new(&t->event), 0);
-	t->prog_from = nettest_program();
+	t->prog_from = nettest_deliver();
 	t->prog_to = nettest_program();
 	t->config = (struct net_config){
 		.instance = "nettest",
 		.pin_dir = "/run/bpf/nettest",
 		.prog_from_workload = t->prog_from,
 		.prog_to_workload = t->prog_to,
+		.prog_from_router = t->prog_from,
 		.use_tcx = tcx,
 		.event = t->event,
 	};

@@ -38,6 +38,8 @@ void nettest_init(struct nettest *t, bool tcx);
 void nettest_end(struct nettest *t);
 /* A program that lets everything pass. Returns its descriptor. */
 int nettest_program(void);
+/* The same for from-workload and from-router: a frame with a port's MAC is redirected to that port. */
+int nettest_deliver(void);
 
 /* A plan of the first n_ports ports with all subnets and the VPC; before: as what is there, else as what is to be made.
  * It is the caller's: free with nettest_plan_free. */

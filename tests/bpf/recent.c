@@ -412,7 +412,9 @@ Test(recent, the_senders_address_moves_and_it_is_an_appliance)
 	mac.dmac = lab_mac(ENI_B);
 	for (int i = 0; i < 3; i++) {
 		v = lab_send(l, ENI_A, i ? mac : udp);
-		cr_expect_eq(v.action, TC_ACT_OK, "C's packet, by an appliance: B's port decides");
+		cr_expect_eq(v.action, i ? TC_ACT_REDIRECT : TC_ACT_OK,
+			     "C's packet, by an appliance: B's port decides");
+		cr_expect_eq(v.target, 0);
 		cr_expect_eq(v.mark, VPC_MARK_ENI | ENI_A);
 		usleep(TICK_US);
 	}
@@ -462,8 +464,7 @@ Test(recent, what_lies_behind_the_packet_counts)
 		cr_expect_eq(v.target, ENI_B, "as long as the MTU allows");
 		f.length++;
 		v = lab_from(l, ENI_A, &f);
-		cr_expect_eq(v.action, TC_ACT_OK, "one byte more: up");
-		cr_expect_eq(v.mark, VPC_MARK_ENI | ENI_A);
+		cr_expect_eq(v.reason, VPC_DROP_TOO_BIG, "one byte more");
 		usleep(TICK_US);
 	}
 }

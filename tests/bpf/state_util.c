@@ -99,6 +99,26 @@ void lab_straight(struct lab *l, uint32_t number, bool straight)
 	*flags = straight ? *flags | VPC_ENI_PEER_REDIRECT : *flags & ~VPC_ENI_PEER_REDIRECT;
 }
 
+static void addr_row_new(struct lab *l, const struct vpc_addr_key *key, uint32_t number)
+{
+	uint32_t n = l->n_addrs++;
+	struct vpc_addr_row *r = &l->addr_row[n];
+
+	r->key = *key;
+	r->eni = number;
+	r->born = l->ctl->epoch + 1;
+	r->died = VPC_ALIVE;
+	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(l->skel->maps.addr), key, &n, BPF_ANY), 0);
+}
+
+static void mac_row(struct lab *l, const struct vpc_eni *e, uint32_t number)
+{
+	struct vpc_addr_key key = {.vpc = VPC_BRIDGE_FIRST + e->subnet};
+
+	memcpy((uint8_t *)key.addr + 10, e->mac, sizeof(e->mac));
+	addr_row_new(l, &key, number);
+}
+
 void lab_eni(struct lab *l, const struct eni_spec *spec)
 {
 	struct vpc_eni *e = &l->eni[spec->number];
@@ -126,6 +146,7 @@ void lab_eni(struct lab *l, const struct eni_spec *spec)
 	e->mtu = spec->mtu ? spec->mtu : 1500;
 	if (lab_fast_path())
 		e->flags |= VPC_ENI_PEER_REDIRECT;
+	mac_row(l, e, spec->number);
 }
 
 static void addr_key(struct vpc_addr_key *key, uint32_t vpc, const char *address)
@@ -141,14 +162,10 @@ static void addr_key(struct vpc_addr_key *key, uint32_t vpc, const char *address
 
 void lab_addr(struct lab *l, uint32_t vpc, const char *address, uint32_t number)
 {
-	uint32_t n = l->n_addrs++;
-	struct vpc_addr_row *r = &l->addr_row[n];
+	struct vpc_addr_key key;
 
-	addr_key(&r->key, vpc, address);
-	r->eni = number;
-	r->born = l->ctl->epoch + 1;
-	r->died = VPC_ALIVE;
-	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(l->skel->maps.addr), &r->key, &n, BPF_ANY), 0);
+	addr_key(&key, vpc, address);
+	addr_row_new(l, &key, number);
 }
 
 void lab_addr_remove(struct lab *l, uint32_t vpc, const char *address)

@@ -329,7 +329,7 @@ Test(tables_change, what_does_not_fit_is_refused_whole)
 	tp_row(&tp, true, 33, 80, 1, 1000);
 	expect_refusal(t, &tp, "'sg'");
 	tp_init(&tp);
-	for (uint32_t i = 0; i < 11; i++)
+	for (uint32_t i = 0; i < 11 + t->limits.enis; i++)
 		tp_addr(&tp, true, 50 + i, 1);
 	expect_refusal(t, &tp, "'addr'");
 	tp_init(&tp);

@@ -150,7 +150,7 @@ void tp_addr(struct test_plan *tp, bool add, uint32_t n, uint32_t eni)
 {
 	struct plan_addr *a = &tp->addrs[tp->p.n_addrs++];
 
-	cr_assert_leq(tp->p.n_addrs, 16);
+	cr_assert_leq(tp->p.n_addrs, 64);
 	*a = (struct plan_addr){.add = add,
 				.vpc = 1,
 				.eni = VPC_ENI_FIRST + eni,

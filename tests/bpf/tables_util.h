@@ -21,7 +21,7 @@ struct test_plan {
 	struct plan p;
 	struct plan_row rows[PLAN_MAX];
 	struct plan_eni enis[16];
-	struct plan_addr addrs[16];
+	struct plan_addr addrs[64];
 	struct plan_vpc vpcs[4];
 };
 void tp_init(struct test_plan *tp);

@@ -172,10 +172,13 @@ Test(compiler_delta, what_is_created)
 	cr_expect_eq(r->udp_stream_idle_s, 180);
 	cr_expect_eq(r->flow_budget, vpc_limits_default.flows_established / 2);
 
-	cr_assert_eq(p.n_addrs, 2);
+	cr_assert_eq(p.n_addrs, 3);
 	for (size_t i = 0; i < 2; i++)
 		cr_expect(p.addrs[i].add && p.addrs[i].vpc == v->number && p.addrs[i].eni == e->o.number);
 	cr_expect_neq(p.addrs[0].ip.family, p.addrs[1].ip.family);
+	cr_expect(p.addrs[2].add && p.addrs[2].vpc == VPC_BRIDGE_FIRST + sn->number && p.addrs[2].eni == e->o.number,
+		  "its MAC, by which the router's packets find it");
+	cr_expect_eq(memcmp(p.addrs[2].ip.bytes + 10, e->mac, 6), 0);
 	cr_expect_eq(p.n_ports, 0, "not attached");
 	close_model(f);
 }
@@ -336,8 +339,8 @@ Test(compiler_delta, a_vpc_deleted_whole)
 	cr_assert_eq(p.n_enis, 1);
 	cr_expect_eq(memcmp(&p.enis[0].before, &all.enis[0].after, sizeof(p.enis[0].before)), 0,
 		     "its VPC and subnet are found as they were");
-	cr_assert_eq(p.n_addrs, 2);
-	cr_expect(!p.addrs[0].add && !p.addrs[1].add);
+	cr_assert_eq(p.n_addrs, 3);
+	cr_expect(!p.addrs[0].add && !p.addrs[1].add && !p.addrs[2].add);
 	cr_assert_eq(p.n_ports, 1);
 	cr_expect(p.ports[0].has_before && !p.ports[0].has_after);
 	close_model(f);
@@ -368,7 +371,7 @@ Test(compiler_delta, an_address_moves)
 	apply(f, &give);
 	_cleanup_(plan_clear) struct plan p = end(f);
 
-	cr_expect_eq(made.n_addrs, 3);
+	cr_expect_eq(made.n_addrs, 4);
 	cr_assert_eq(p.n_addrs, 2);
 	cr_expect_neq(p.addrs[0].add, p.addrs[1].add);
 	cr_expect_neq(p.addrs[0].eni, p.addrs[1].eni);

@@ -133,6 +133,8 @@ _Static_assert(__builtin_offsetof(struct vpc_eni, gateway4) == 64, "vpc_eni");
 
 /* --- addr: hash {vpc, address} -> number in addr_row, an array, mmapable ------------------------------------------ */
 
+/* Also: {ifindex of a subnet's bridge, MAC of an ENI of the subnet in the last six bytes}. No VPC's number is that
+ * high. */
 struct vpc_addr_key {
 	__u32 vpc;
 	__be32 addr[4]; /* IPv4 as ::ffff:a.b.c.d */

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the subnet's router sends: tc egress of the bridge. It goes to the port of the ENI that has the frame's MAC, or,
+ * where the packet's address is another ENI's of the subnet by now, of that one. The target's own program judges it.
+ *
+ * The bridge doesn't deliver it: it would look for the MAC among those of its own ports, of which a tap's is what its
+ * holder says. It has no entry for any ENI, so what isn't delivered here ends there.
+ */
+#ifndef BPF_LIB_ROUTER_H
+#define BPF_LIB_ROUTER_H
+
+#include "lib/address.h"
+
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/pkt_cls.h>
+
+struct router {
+	__u64 barrier;
+	__u64 epoch;
+	struct vpc_addr_key key;
+	__u8 mac[ETH_ALEN];
+};
+
+/* Makes the key of the destination address. */
+static __always_inline int router_address(struct __sk_buff *skb, struct router *r)
+{
+	__be32 v4;
+
+	if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		return (int)bpf_skb_load_bytes(skb, ETH_HLEN + __builtin_offsetof(struct ipv6hdr, daddr), r->key.addr,
+					       sizeof(r->key.addr));
+	if (skb->protocol != bpf_htons(ETH_P_IP) ||
+	    bpf_skb_load_bytes(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, daddr), &v4, sizeof(v4)))
+		return -1;
+	address_from4(r->key.addr, v4);
+	return 0;
+}
+
+/* The ENI that has the address, if the MAC is of another one that doesn't forward; else `number`, who has the MAC. */
+static __always_inline __u32 router_owner(struct __sk_buff *skb, struct router *r, __u32 number)
+{
+	struct vpc_eni *e = eni_get(number), *owner;
+	__u32 found;
+
+	if (!e || !(READ_ONCE(e->flags) & VPC_ENI_SOURCE_DEST_CHECK))
+		return number;
+	r->key.vpc = e->vpc;
+	if (router_address(skb, r))
+		return number;
+	found = address_find(&r->key, r->epoch);
+	owner = found && found != number ? eni_get(found) : 0;
+	if (!owner || owner->vpc != e->vpc || owner->subnet != e->subnet)
+		return number;
+	return bpf_skb_store_bytes(skb, 0, owner->mac, ETH_ALEN, 0) ? number : found;
+}
+
+static __always_inline int router_deliver(struct __sk_buff *skb)
+{
+	__u32 zero = 0, number;
+	struct vpc_ctl *now = bpf_map_lookup_elem(&ctl, &zero);
+	struct router r;
+
+	if (!now || bpf_skb_load_bytes(skb, 0, r.mac, ETH_ALEN) || (r.mac[0] & 1))
+		return TC_ACT_OK;
+	r.epoch = READ_ONCE(now->epoch);
+	barrier_order(&r.barrier);
+	address_mac_key(&r.key, skb->ifindex, r.mac);
+	number = address_find(&r.key, r.epoch);
+	return number ? (int)bpf_redirect(router_owner(skb, &r, number), 0) : TC_ACT_OK;
+}
+
+#endif
