@@ -232,8 +232,6 @@ static __always_inline int deliver_hop(struct __sk_buff *skb, struct scratch *s)
 		if (bpf_skb_store_bytes(skb, 0, s->dmac, ETH_ALEN, 0))
 			return drop_packet(VPC_DROP_MALFORMED);
 	}
-	if (!skb->gso_size && skb->len - ETH_HLEN > READ_ONCE(to->mtu))
-		return drop_packet(VPC_DROP_TOO_BIG);
 	way = s->hop == s->target ? deliver_way(skb, s, &to) : WAY_PORT;
 	return redirect_to(skb, to, s->hop, way == WAY_SWITCHED ? way : WAY_PORT);
 }
