@@ -133,8 +133,8 @@ bool net_removal_pending(const struct net *n, uint64_t ns_ino);
 struct net_attach;
 int net_attach_begin(struct net *n, size_t most, struct net_attach **ret);
 int net_attach_run(struct net_attach *a);
-/* Looks at the next `most` ports' pinned tcx links, in turn. Those whose pins are gone lack their links from now on: returns
- * how many, for net_attach_begin. Takes about 2 µs a port. */
+/* Looks at the next `most` ports' pinned tcx links, in turn. Those whose pins are gone lack their links from now on:
+ * returns how many, for net_attach_begin. Takes about 2 µs a port. */
 size_t net_check_links(struct net *n, size_t most);
 void net_attach_free(struct net *n, struct net_attach *a);
 
