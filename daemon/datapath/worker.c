@@ -415,6 +415,9 @@ void worker_free(struct worker *w)
 	if (!w)
 		return;
 	w->closing = true;
+	/* First the store: what it has committed is published, as far as that takes no worker. */
+	if (w->lanes[WORKER_STORE])
+		lane_finish(w->lanes[WORKER_STORE]);
 	if (w->lanes[WORKER_KERNEL])
 		lane_finish(w->lanes[WORKER_KERNEL]);
 	if (w->lanes[WORKER_USER])

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What follows a publish, on the worker: grace periods, tcx links; and the store's log. */
+/* What follows a publish, on the worker: grace periods, tcx links. */
 #include "engine/engine_private.h"
 
 #include "observe/log.h"
@@ -10,6 +10,7 @@ struct retire_trip {
 	struct engine *e;
 	struct tables_change **list;
 	size_t n;
+	int result;
 };
 
 static void retire_begin(struct engine *e);
@@ -20,14 +21,11 @@ static int retire_run(void *data)
 	return tables_wait_grace_period();
 }
 
-static void retire_done(void *data, int result)
+static void retire_end(struct retire_trip *trip)
 {
-	struct retire_trip *trip = data;
 	struct engine *e = trip->e;
 
-	if (result < 0)
-		log_error("cannot wait for a grace period: %s", strerror(-result));
-	for (size_t i = 0; result == 0 && i < trip->n; i++)
+	for (size_t i = 0; trip->result == 0 && i < trip->n; i++)
 		tables_retire(e->tables, trip->list[i]);
 	free(trip->list);
 	free(trip);
@@ -36,6 +34,19 @@ static void retire_done(void *data, int result)
 		return;
 	retire_begin(e);
 	engine_wake(e);
+}
+
+static void retire_done(void *data, int result)
+{
+	struct retire_trip *trip = data;
+
+	if (result < 0)
+		log_error("cannot wait for a grace period: %s", strerror(-result));
+	trip->result = result;
+	if (trip->e->committing && !trip->e->closing)
+		trip->e->retired = trip;
+	else
+		retire_end(trip);
 }
 
 static void retire_begin(struct engine *e)
@@ -143,6 +154,10 @@ static void attach_begin(struct engine *e)
 
 	if (e->attaching)
 		return;
+	if (e->committing) {
+		e->attach_put_off = true;
+		return;
+	}
 	if (net_attach_begin(e->net, 1, &attach) < 0 || !attach) {
 		e->attach_wanted = false;
 		engine_wake(e);
@@ -178,29 +193,16 @@ bool engine_attach_hurry(struct engine *e)
 	return e->attach_wanted;
 }
 
-/* --- the store's log --------------------------------------------------------------------------------- */
+/* --- put off ----------------------------------------------------------------------------------------- */
 
-static int checkpoint_run(void *data)
+void engine_do_put_off(struct engine *e)
 {
-	return store_checkpoint(((struct engine *)data)->store);
-}
+	struct retire_trip *retired = TAKE_PTR(e->retired);
 
-static void checkpoint_done(void *data, int result)
-{
-	struct engine *e = data;
-
-	e->checkpointing = false;
-	if (result == 0)
-		result = store_checkpoint_finish(e->store);
-	if (result < 0)
-		log_warning("the store's log could not be moved into its file: %s", strerror(-result));
-}
-
-void checkpoint_when_due(struct engine *e)
-{
-	e->uncheckpointed = true;
-	if (e->checkpointing || !store_checkpoint_due(e->store))
-		return;
-	e->uncheckpointed = false;
-	e->checkpointing = worker_submit(e->worker, WORKER_KERNEL, checkpoint_run, checkpoint_done, NULL, e) == 0;
+	if (retired)
+		retire_end(retired);
+	if (e->attach_put_off) {
+		e->attach_put_off = false;
+		attach_begin(e);
+	}
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/audit_maps.h"
+#include "engine/commit.h"
 #include "engine/repair.h"
 
 #include <time.h>
@@ -42,7 +43,7 @@ void engine_request_free(struct engine_request *r)
 /* A loop and not recursion: jobs that end at once would otherwise grow the stack with the queue. */
 static void engine_pump(struct engine *e)
 {
-	if (e->pumping)
+	if (e->pumping || e->closing)
 		return;
 	e->pumping = true;
 	while (!e->running && e->queue_head) {
@@ -69,6 +70,7 @@ void engine_run_job(struct engine *e, struct job *job)
 void engine_job_done(struct engine *e)
 {
 	e->running = NULL;
+	engine_do_put_off(e);
 	engine_pump(e);
 }
 
@@ -179,7 +181,7 @@ static int note_store(struct engine *e)
 
 	if (r < 0)
 		return r;
-	pinned_mark_set(e->mark, store_id(e->store), store_revision(e->store));
+	pinned_mark_set(e->mark, store_id(e->store), e->revision);
 	return 0;
 }
 
@@ -188,7 +190,7 @@ static int open_datapath(struct engine *e, struct vpc_error *reterr)
 	struct tables_config tables_config = {
 		.pin_dir = e->bpf_dir,
 		.limits = &e->limits,
-		.first_epoch = store_revision(e->store) + 1,
+		.first_epoch = e->revision + 1,
 	};
 	struct net_config net_config;
 	int r = tables_open(&tables_config, &e->tables, reterr);
@@ -238,6 +240,7 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	r = open_store(e, config->accept_store, reterr);
 	if (r < 0)
 		return r;
+	e->revision = store_revision(e->store);
 	/* The tables say what memory allows before the model holds itself to it. */
 	r = open_datapath(e, reterr);
 	if (r < 0)
@@ -257,6 +260,8 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 				     strerror(-r));
 	r = expire_start(e);
 	if (r >= 0)
+		r = commit_watch(e);
+	if (r >= 0)
 		r = reconcile_watch(e);
 	if (r >= 0)
 		r = audit_start(e);
@@ -275,6 +280,7 @@ void engine_free(struct engine *e)
 	e->closing = true;
 	worker_free(e->worker);
 	e->worker = NULL;
+	commit_end(e);
 	verdicts_close(e);
 	expire_end(e);
 	maps_audit_end(e);
@@ -307,5 +313,5 @@ const struct model *engine_model(const struct engine *e)
 
 uint64_t engine_revision(const struct engine *e)
 {
-	return store_revision(e->store);
+	return e->revision;
 }

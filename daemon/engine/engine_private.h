@@ -47,6 +47,13 @@ struct engine {
 
 	struct model *model;
 	struct store *store;
+	uint64_t revision;	  /* of the model as it is read: committed and published */
+	bool committing;	  /* the running transaction is with the store's thread */
+	uint64_t keyed;		  /* transactions with an idempotency key that were committed */
+	struct store_note *notes; /* to go along with the next commit */
+	bool store_failed;	  /* CONDITION_STORE is raised */
+	bool store_cared_for;	  /* on the store's thread */
+	sd_event_source *store_timer;
 	struct pinned_mark *mark; /* which store and revision the kernel enforces */
 	uint32_t rules_reserved;  /* next_rule in the store; 0: none, or all numbers were given */
 	struct tables *tables;
@@ -62,6 +69,8 @@ struct engine {
 	unsigned removing; /* removals on the worker */
 	struct failed_removal *failed_removals;
 	bool retiring;		       /* a grace period is being waited for on the worker */
+	struct retire_trip *retired;   /* its grace period ended while a transaction was committing */
+	bool attach_put_off;	       /* likewise */
 	struct tables_change **retire; /* published since it began: the next grace period is theirs */
 	size_t n_retire;
 	bool attaching;		   /* a port's tcx links on the worker */
@@ -90,8 +99,7 @@ struct engine {
 	size_t n_due;
 	struct port_retry *port_retries; /* ports that were lost, by ENI number */
 	bool checkpointing;
-	bool uncheckpointed; /* committed to since a checkpoint began */
-	uint32_t walked;     /* tables_walked() as was last told */
+	uint32_t walked; /* tables_walked() as was last told */
 
 	sd_event_source *events_source;
 	struct verdict_listener *listeners;
@@ -122,8 +130,8 @@ void engine_retire(struct engine *e, struct tables_change *c);
 void engine_attach_links(struct engine *e);
 /* For a job that waits for them (e->waiting): now. Returns false when none is missing: there is nothing to wait for. */
 bool engine_attach_hurry(struct engine *e);
-/* After each commit: has the store's log moved into its file, on the worker, when there is enough of it. */
-void checkpoint_when_due(struct engine *e);
+/* What had to wait for the end of a commit, since it would have met what the transaction has prepared. */
+void engine_do_put_off(struct engine *e);
 
 /* --- workloads.c: opening what a request names --- */
 

@@ -6,7 +6,7 @@
  *   not published   a start finds the change as what the maps lack, and publishes that, with the same promise
  *   published       what follows the store of the epoch may not be done; a start does it
  */
-#include "engine/engine_private.h"
+#include "engine/commit.h"
 
 #include "observe/log.h"
 
@@ -61,16 +61,12 @@ int grace_load(struct engine *e, struct vpc_error *reterr)
 
 void grace_done(struct engine *e)
 {
-	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-
 	if (!e->sweep_noted)
 		return;
 	if (tables_sweep_pending(e->tables)) {
 		log_error("flows could not be given their grace; the next change does it");
 		return;
 	}
-	if (store_set_meta(e->store, META_SWEEP, NULL, &error) < 0)
-		log_warning("%s", error.message);
-	else
-		e->sweep_noted = false;
+	commit_note_meta(e, META_SWEEP, NULL);
+	e->sweep_noted = false;
 }

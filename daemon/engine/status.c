@@ -167,11 +167,11 @@ json_t *engine_status(struct engine *e)
 	uname(&uts);
 	return json_pack("{s:s,s:s,s:I,s:I,s:s,s:b,s:s,s:o,s:o,s:o,s:o,s:o,s:{s:s,s:s,s:b,s:i},s:o,s:s,s:o}",
 			 "instance", e->instance, "version", VPCD_VERSION, "epoch", (json_int_t)tables_epoch(e->tables),
-			 "revision", (json_int_t)store_revision(e->store), "engine", "ebpf", "fast_path",
-			 (int)e->fast_path, "attach_mode", net_attach_mode(e->net), "pending", pending_to_json(e),
-			 "limits", limits_to_json(&e->limits), "counts", counts_to_json(e), "tables",
-			 tables_status(e->tables), "flow_shares", flow_shares_to_json(e), "kernel", "release",
-			 uts.release, "machine", uts.machine, "tcx", strcmp(net_attach_mode(e->net), "tcx") == 0, "abi",
-			 VPC_ABI_VERSION, "health", conditions_health(e->conditions), "rule_counters", "flows judged",
-			 "audit", maps_audit_json(e));
+			 "revision", (json_int_t)e->revision, "engine", "ebpf", "fast_path", (int)e->fast_path,
+			 "attach_mode", net_attach_mode(e->net), "pending", pending_to_json(e), "limits",
+			 limits_to_json(&e->limits), "counts", counts_to_json(e), "tables", tables_status(e->tables),
+			 "flow_shares", flow_shares_to_json(e), "kernel", "release", uts.release, "machine",
+			 uts.machine, "tcx", strcmp(net_attach_mode(e->net), "tcx") == 0, "abi", VPC_ABI_VERSION,
+			 "health", conditions_health(e->conditions), "rule_counters", "flows judged", "audit",
+			 maps_audit_json(e));
 }

@@ -5,7 +5,8 @@
  *
  *   engine_submit    (txn_submit.c) what the request names is opened on a worker, outside the queue
  *   txn_start        validate → compile → (namespaces on the worker) → prepare
- *                    → commit: the point of no return → publish: one 64-bit store → reply
+ *                    → commit, on the store's thread: the point of no return
+ *   txn_committed    publish: one 64-bit store → reply
  *                    → later: removal, retire, tcx links, on the worker
  */
 #include "engine/txn.h"
@@ -22,7 +23,7 @@ int txn_validate(struct txn *t, struct vpc_error *reterr)
 {
 	struct engine_request *request = t->request;
 	struct model_context context = {
-		.revision = store_revision(t->e->store) + 1,
+		.revision = t->e->revision + 1,
 		.seed = t->seed,
 		.instance = t->e->instance,
 	};
@@ -84,8 +85,7 @@ void txn_rewind(struct txn *t)
 	plan_clear(&t->plan);
 }
 
-/* Frees it; the next job starts if it was the running one. */
-static void txn_end(struct txn *t)
+void txn_end(struct txn *t)
 {
 	struct engine *e = t->e;
 	bool running = e->running == &t->job;
@@ -107,10 +107,8 @@ void txn_start(struct job *job)
 		txn_refuse(t, &error);
 		return;
 	}
-	if (txn_replay(t)) {
-		txn_end(t); /* the same request came twice, and the first has just been done */
-		return;
-	}
+	if (txn_replay(t))
+		return; /* the same request may have come twice, and the first has just been done */
 	r = txn_validate(t, &error);
 	if (r == 0)
 		r = txn_compile(t, &error);
@@ -130,11 +128,19 @@ void txn_start(struct job *job)
 		return;
 	}
 	if (r == 0)
-		r = txn_commit(t, &error);
+		r = txn_commit(t, &error); /* and goes on in txn_committed */
 	if (r < 0)
 		txn_refuse(t, &error);
-	else
-		txn_publish(t);
+}
+
+void txn_committed(struct txn *t, int result, struct vpc_error *error)
+{
+	if (result < 0) {
+		txn_refuse(t, error);
+		return;
+	}
+	model_resume(t->mt);
+	txn_publish(t);
 }
 
 void txn_refuse(struct txn *t, struct vpc_error *error)
@@ -193,7 +199,7 @@ static void txn_try(struct txn *t)
 	txn_report_cut(t);
 	txn_build_results(t);
 	t->reply.dry_run = true;
-	t->reply.revision = store_revision(t->e->store);
+	t->reply.revision = t->e->revision;
 	t->reply.epoch = tables_epoch(t->e->tables);
 	txn_rewind(t);
 	txn_reply(t);
@@ -222,13 +228,13 @@ static void txn_publish(struct txn *t)
 
 	t->n_made = 0; /* the namespaces are the VPCs' now */
 	t->reply.epoch = tables_publish(e->tables, t->tables_change);
-	pinned_mark_advance(e->mark, store_revision(e->store));
+	pinned_mark_advance(e->mark, e->revision);
 	tables_boot_apply(e->tables, &t->plan);
 	t->reply.enforced_ns = clock_ns(CLOCK_MONOTONIC) - t->request->received_ns;
 	if (t->net_change)
 		failed = net_publish(e->net, TAKE_PTR(t->net_change), &t->removal);
 	taps_flag(e, &t->plan);
-	t->reply.revision = store_revision(e->store);
+	t->reply.revision = e->revision;
 	grace_done(e);
 	txn_report_cut(t);
 	remember_rules(t);
@@ -239,7 +245,6 @@ static void txn_publish(struct txn *t)
 	if (failed)
 		retry_devices(t);
 	engine_retire(e, TAKE_PTR(t->tables_change));
-	checkpoint_when_due(e);
 	txn_keep_reply(t);
 	txn_reply(t);
 }

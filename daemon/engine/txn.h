@@ -3,7 +3,7 @@
 #ifndef ENGINE_TXN_H
 #define ENGINE_TXN_H
 
-#include "engine/engine_private.h"
+#include "engine/commit.h"
 
 /* The namespaces of the VPCs that the transaction creates, made on the worker before anything is decided. */
 struct made_netns {
@@ -17,6 +17,9 @@ struct txn {
 	struct engine_request *request;
 	engine_reply_fn fn;
 	void *userdata;
+	bool queued;		 /* it is a job of the engine's */
+	bool asked;		 /* whether there is a kept reply */
+	uint64_t keyed;		 /* e->keyed when it was asked */
 	uint64_t seed;		 /* same ids when it has to be started over */
 	struct opening *opening; /* namespaces of workloads, NULL: none */
 
@@ -37,7 +40,8 @@ struct txn {
 };
 
 /* --- txn_submit.c --- */
-/* Gives the reply that is kept for the request's idempotency key. False: there is none. */
+/* Whether the store is asked first for a reply that is kept for the request's idempotency key: then the transaction
+ * goes on, or ends, when it has answered. */
 bool txn_replay(struct txn *t);
 
 /* --- txn.c --- */
@@ -49,6 +53,10 @@ void txn_rewind(struct txn *t);
 void txn_start(struct job *job);
 void txn_free(struct txn *t);
 DEFINE_CLEANUP(struct txn *, txn_free);
+/* Frees it; the next job starts if it was the running one. */
+void txn_end(struct txn *t);
+/* From the store's thread. result < 0: nothing was stored, and error says why. */
+void txn_committed(struct txn *t, int result, struct vpc_error *error);
 /* Ends it with an error: everything is undone, the reply is sent, the next job starts. */
 void txn_refuse(struct txn *t, struct vpc_error *error);
 
@@ -62,7 +70,8 @@ bool txn_must_wait_for_removal(const struct txn *t);
 int txn_prepare(struct txn *t, struct vpc_error *reterr);
 
 /* --- txn_commit.c --- */
-/* The documents of what changed, the revision, the reply to be kept: one durable store transaction. */
+/* The documents of what changed, the revision, the reply to be kept: sent to the store's thread, as one durable
+ * transaction. The model shows N until txn_committed. */
 int txn_commit(struct txn *t, struct vpc_error *reterr);
 /* results of the reply, by the model as it is now. */
 int txn_build_results(struct txn *t);

@@ -2,24 +2,7 @@
 /* The point of no return: what changed, its reply and the new revision in one durable store transaction. */
 #include "engine/txn.h"
 
-#include "observe/log.h"
-
-/* Documents are owned by `documents`, parallel to the writes. */
-struct writes {
-	struct store_write *write;
-	json_t **document;
-	size_t n;
-};
-
-static void writes_clear(struct writes *w)
-{
-	for (size_t i = 0; i < w->n; i++)
-		json_decref(w->document[i]);
-	free(w->document);
-	free(w->write);
-}
-
-static int writes_collect(struct txn *t, struct writes *ret)
+static int collect_writes(struct txn *t, struct commit *c)
 {
 	const struct delta *deltas;
 	size_t n;
@@ -27,9 +10,9 @@ static int writes_collect(struct txn *t, struct writes *ret)
 
 	if (r < 0)
 		return r;
-	ret->write = calloc(n ? n : 1, sizeof(*ret->write));
-	ret->document = calloc(n ? n : 1, sizeof(json_t *));
-	if (!ret->write || !ret->document)
+	c->writes = calloc(n ? n : 1, sizeof(*c->writes));
+	c->documents = calloc(n ? n : 1, sizeof(json_t *));
+	if (!c->writes || !c->documents)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		const struct object *o = deltas[i].after ? deltas[i].after : deltas[i].before;
@@ -40,8 +23,8 @@ static int writes_collect(struct txn *t, struct writes *ret)
 			if (!document)
 				return -ENOMEM;
 		}
-		ret->document[ret->n] = document;
-		ret->write[ret->n++] = (struct store_write){
+		c->documents[c->n_writes] = document;
+		c->writes[c->n_writes++] = (struct store_write){
 			.kind = object_kind_name(o->kind),
 			.id = o->id,
 			.document = document,
@@ -106,70 +89,86 @@ static uint32_t rules_to_reserve(const struct txn *t)
 	return next && next <= UINT32_MAX - RULES_RESERVED ? next + RULES_RESERVED : next; /* 0: all were given */
 }
 
-int txn_commit(struct txn *t, struct vpc_error *reterr)
+static void add_meta(struct commit *c, const char *key, const char *value)
 {
-	_cleanup_(writes_clear) struct writes writes = {0};
-	_cleanup_free_ char *text = NULL;
-	uint64_t revision = store_revision(t->e->store) + 1;
+	snprintf(c->value[c->n_meta], sizeof(c->value[0]), "%s", value);
+	c->meta[c->n_meta] = (struct store_meta){key, c->value[c->n_meta]};
+	c->n_meta++;
+}
+
+static int fill_commit(struct txn *t, struct commit *c)
+{
 	uint32_t reserved = rules_to_reserve(t);
-	struct store_reply reply = {0};
-	char next_rule[16];
-	char sweep[GRACE_NOTE_MAX];
-	struct store_meta meta[2];
-	size_t n_meta = 0;
-	int r = writes_collect(t, &writes);
+	char text[GRACE_NOTE_MAX];
+	int r = collect_writes(t, c);
 
 	if (r < 0)
-		return vpc_error_oom(reterr);
+		return r;
+	c->revision = t->e->revision + 1;
 	if (reserved != t->e->rules_reserved) {
-		snprintf(next_rule, sizeof(next_rule), "%u", reserved);
-		meta[n_meta++] = (struct store_meta){.key = "next_rule", .value = next_rule};
+		snprintf(text, sizeof(text), "%u", reserved);
+		add_meta(c, "next_rule", text);
 	}
 	if (t->tables_change && t->plan.flows != FLOWS_CUT) {
-		grace_format(&t->plan, t->tables_change, sweep);
-		meta[n_meta++] = (struct store_meta){.key = "sweep", .value = sweep};
+		grace_format(&t->plan, t->tables_change, text);
+		add_meta(c, "sweep", text);
 	}
-	if (t->request->idempotency_key) {
-		t->reply.revision = revision;
-		t->reply.epoch = tables_epoch(t->e->tables) + (t->tables_change ? 1 : 0);
-		if (txn_build_results(t) < 0 || !(text = reply_text(t)))
-			return vpc_error_oom(reterr);
-		reply = reply_to_keep(t, text);
-	}
-	r = store_commit(t->e->store,
-			 &(struct store_batch){
-				 .revision = revision,
-				 .writes = writes.write,
-				 .n_writes = writes.n,
-				 .replies = &reply,
-				 .n_replies = reply.key ? 1 : 0,
-				 .meta = meta,
-				 .n_meta = n_meta,
-			 },
-			 reterr);
-	if (r < 0)
-		return r;
-	t->e->rules_reserved = reserved;
-	if (t->tables_change && t->plan.flows != FLOWS_CUT)
-		t->e->sweep_noted = true;
+	if (!t->request->idempotency_key)
+		return 0;
+	t->reply.revision = c->revision;
+	t->reply.epoch = tables_epoch(t->e->tables) + (t->tables_change ? 1 : 0);
+	if (txn_build_results(t) < 0 || !(c->text = reply_text(t)))
+		return -ENOMEM;
+	c->reply = reply_to_keep(t, c->text);
 	return 0;
+}
+
+static void committed(struct commit *c, int result, struct vpc_error *error)
+{
+	struct txn *t = c->userdata;
+	struct engine *e = t->e;
+
+	e->committing = false;
+	if (result == 0) {
+		e->revision = c->revision;
+		e->rules_reserved = rules_to_reserve(t);
+		if (t->request->idempotency_key)
+			e->keyed++;
+		if (t->tables_change && t->plan.flows != FLOWS_CUT)
+			e->sweep_noted = true;
+	}
+	txn_committed(t, result, error);
+	commit_free(c);
+}
+
+int txn_commit(struct txn *t, struct vpc_error *reterr)
+{
+	struct commit *c = commit_new(t->e);
+	int r = c ? fill_commit(t, c) : -ENOMEM;
+
+	if (r == 0) {
+		c->done = committed;
+		c->userdata = t;
+		/* Nobody reads N+1 before it is durable and enforced. */
+		model_suspend(t->mt);
+		t->e->committing = true;
+		r = commit_submit(c);
+		if (r == 0)
+			return 0;
+		t->e->committing = false;
+	}
+	commit_free(c);
+	if (r == -ENOMEM)
+		return vpc_error_oom(reterr);
+	vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL, "vpcd is ending");
+	return r;
 }
 
 /* enforced_ns is known only after the commit. When this is lost in a crash, the kept reply says 0 for it. */
 void txn_keep_reply(struct txn *t)
 {
-	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	_cleanup_free_ char *text = NULL;
+	struct store_reply reply = reply_to_keep(t, NULL);
 
-	struct store_reply reply;
-
-	if (!t->request->idempotency_key)
-		return;
-	text = reply_text(t);
-	reply = reply_to_keep(t, text);
-	if (!text || store_commit(t->e->store,
-				  &(struct store_batch){
-					  .revision = store_revision(t->e->store), .replies = &reply, .n_replies = 1},
-				  &error) < 0)
-		log_warning("the kept reply of '%s' lacks its time", t->request->idempotency_key);
+	if (t->request->idempotency_key)
+		commit_note_reply(t->e, &reply, reply_text(t));
 }

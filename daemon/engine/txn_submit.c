@@ -46,6 +46,7 @@ static void opening_trip_done(void *data, int result)
 		vpc_error_oom(&error);
 		txn_refuse(t, &error);
 	} else {
+		t->queued = true;
 		engine_run_job(t->e, &t->job);
 	}
 }
@@ -83,34 +84,63 @@ static int open_workloads(struct txn *t, struct vpc_error *reterr)
 	return 1;
 }
 
+/* Opens what the request names, if it names anything, and queues. */
+static void go_on(struct txn *t)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	int r = open_workloads(t, &error);
+
+	if (r < 0) {
+		if (error.code == VPC_E_OK)
+			vpc_error_set(&error, VPC_E_INTERNAL_ERROR, NULL, "cannot start the request: %s", strerror(-r));
+		txn_refuse(t, &error);
+	} else if (r == 0) {
+		t->queued = true;
+		engine_run_job(t->e, &t->job);
+	}
+}
+
+static void on_kept_reply(int found, const char *digest, const char *text, struct vpc_error *error, void *userdata)
+{
+	struct txn *t = userdata;
+
+	if (found == -ENOENT) {
+		if (t->queued)
+			txn_start(&t->job);
+		else
+			go_on(t);
+		return;
+	}
+	if (found < 0) {
+		t->reply.error = *error;
+		*error = VPC_ERROR_INIT;
+	} else if (strcmp(digest, t->request->request_digest) != 0) {
+		vpc_error_set(&t->reply.error, VPC_E_IDEMPOTENT_PARAMETER_MISMATCH, "Idempotency-Key",
+			      "the key '%s' was used with another request; use a new key", t->request->idempotency_key);
+	} else {
+		t->reply.replayed = text;
+	}
+	t->fn(&t->reply, t->userdata);
+	t->reply.replayed = NULL;
+	txn_end(t);
+}
+
 bool txn_replay(struct txn *t)
 {
 	const struct engine_request *r = t->request;
-	_cleanup_free_ char *digest = NULL, *text = NULL;
-	int64_t now_s = (int64_t)(clock_ns(CLOCK_REALTIME) / 1000000000ull);
-	int found;
 
-	if (!r->idempotency_key)
+	/* Asked already, and nothing with a key was committed since. */
+	if (!r->idempotency_key || (t->asked && t->keyed == t->e->keyed))
 		return false;
-	found = store_find_reply(t->e->store, r->caller.uid, r->idempotency_key, now_s, &digest, &text,
-				 &t->reply.error);
-	if (found == -ENOENT)
-		return false;
-	if (found == 0 && strcmp(digest, r->request_digest) != 0)
-		vpc_error_set(&t->reply.error, VPC_E_IDEMPOTENT_PARAMETER_MISMATCH, "Idempotency-Key",
-			      "the key '%s' was used with another request; use a new key", r->idempotency_key);
-	else if (found == 0)
-		t->reply.replayed = text;
-	t->fn(&t->reply, t->userdata);
-	t->reply.replayed = NULL;
-	return true;
+	t->asked = true;
+	t->keyed = t->e->keyed;
+	return commit_find_reply(t->e, r->caller.uid, r->idempotency_key, on_kept_reply, t) == 0;
 }
 
 void engine_submit(struct engine *e, struct engine_request *request, engine_reply_fn fn, void *userdata)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct txn *t;
-	int r;
 
 	t = calloc(1, sizeof(*t));
 	if (!t) {
@@ -128,18 +158,10 @@ void engine_submit(struct engine *e, struct engine_request *request, engine_repl
 	t->userdata = userdata;
 	t->reply.error = VPC_ERROR_INIT;
 	t->made_error = VPC_ERROR_INIT;
-	if (txn_replay(t)) {
-		txn_free(t);
-		return;
-	}
-	r = getrandom(&t->seed, sizeof(t->seed), 0) == sizeof(t->seed) ? 0 : -EIO;
-	if (r == 0)
-		r = open_workloads(t, &error);
-	if (r < 0) {
-		if (error.code == VPC_E_OK)
-			vpc_error_set(&error, VPC_E_INTERNAL_ERROR, NULL, "cannot start the request: %s", strerror(-r));
+	if (getrandom(&t->seed, sizeof(t->seed), 0) != sizeof(t->seed)) {
+		vpc_error_set(&error, VPC_E_INTERNAL_ERROR, NULL, "there are no random numbers");
 		txn_refuse(t, &error);
-	} else if (r == 0) {
-		engine_run_job(e, &t->job);
+	} else if (!txn_replay(t)) {
+		go_on(t);
 	}
 }

@@ -33,7 +33,7 @@ static void verify_done(void *data, int result)
 				      json_pack("{s:s,s:s,s:s,s:s}", "what", "verify", "object", "", "problem",
 						"differs", "detail", "the kernel's state could not be read in full"));
 	report = json_pack("{s:b,s:O,s:I,s:I}", "equal", json_array_size(v->differences) == 0, "differences",
-			   v->differences, "revision", (json_int_t)store_revision(e->store), "epoch",
+			   v->differences, "revision", (json_int_t)e->revision, "epoch",
 			   (json_int_t)tables_epoch(e->tables));
 	v->fn(report, v->userdata);
 	json_decref(report);

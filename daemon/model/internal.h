@@ -21,6 +21,7 @@ struct model {
 	uint32_t next_number[OBJECT_KINDS];
 	uint64_t next_order;
 	bool in_transaction;
+	struct model_txn *suspended; /* NULL: none */
 };
 
 /* --- objects (object.c) ------------------------------------------------------------------------------------------ */

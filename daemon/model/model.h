@@ -62,6 +62,11 @@ int model_txn_deltas(struct model_txn *t, const struct delta **ret, size_t *ret_
 /* Both free t. Abort restores snapshot N exactly (numbers given out may be skipped the next time). */
 void model_commit(struct model_txn *t);
 void model_abort(struct model_txn *t);
+/* Shows snapshot N again while the transaction waits for its commit, and then N+1 as it was. In between the model may
+ * be read, and other transactions may be tried, if they are aborted. Neither can fail. A suspended one may be aborted.
+ */
+void model_suspend(struct model_txn *t);
+void model_resume(struct model_txn *t);
 
 /* --- reading --- */
 

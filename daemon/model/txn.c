@@ -275,9 +275,13 @@ int model_txn_deltas(struct model_txn *t, const struct delta **ret, size_t *ret_
 	return 0;
 }
 
+/* While another transaction is suspended, the postings that it left empty are still its own. */
 static void txn_free(struct model_txn *t)
 {
-	index_sweep(&t->m->ix);
+	if (t->m->suspended == t)
+		t->m->suspended = NULL;
+	if (!t->m->suspended)
+		index_sweep(&t->m->ix);
 	t->m->in_transaction = false;
 	free(t->ops);
 	free(t->deltas);
@@ -286,8 +290,40 @@ static void txn_free(struct model_txn *t)
 	free(t);
 }
 
+void model_suspend(struct model_txn *t)
+{
+	struct index *ix = &t->m->ix;
+
+	assert(t->m->in_transaction && !t->m->suspended);
+	for (size_t i = t->n_ops; i-- > 0;) {
+		if (t->ops[i].after)
+			index_remove(ix, t->ops[i].after);
+		if (t->ops[i].before)
+			index_restore(ix, t->ops[i].before);
+	}
+	t->m->suspended = t;
+	t->m->in_transaction = false;
+}
+
+/* A removed object remembers its neighbours, so each step finds the lists as it left them. */
+void model_resume(struct model_txn *t)
+{
+	struct index *ix = &t->m->ix;
+
+	assert(t->m->suspended == t && !t->m->in_transaction);
+	for (size_t i = 0; i < t->n_ops; i++) {
+		if (t->ops[i].before)
+			index_remove(ix, t->ops[i].before);
+		if (t->ops[i].after)
+			index_restore(ix, t->ops[i].after);
+	}
+	t->m->suspended = NULL;
+	t->m->in_transaction = true;
+}
+
 void model_commit(struct model_txn *t)
 {
+	assert(t->m->in_transaction);
 	for (size_t i = 0; i < t->n_deltas; i++)
 		if (t->deltas[i].after)
 			((struct object *)t->deltas[i].after)->delta = 0;
@@ -298,7 +334,11 @@ void model_commit(struct model_txn *t)
 
 void model_abort(struct model_txn *t)
 {
-	undo_to(t, 0);
+	if (t->m->suspended == t)
+		for (size_t i = 0; i < t->n_ops; i++)
+			object_free(t->ops[i].after); /* in no index */
+	else
+		undo_to(t, 0);
 	t->m->next_order = t->order_before;
 	/* None of these rules was ever in force. Otherwise dry runs could use up the numbers. */
 	t->m->next_number[OBJECT_RULE] = t->rule_number_before;

@@ -105,8 +105,9 @@ int store_checkpoint(struct store *s);
 /* After it, on the commits' thread: moves what was committed meanwhile, so that the next commit starts the log anew.
  * -EBUSY: somebody reads what is in the log. */
 int store_checkpoint_finish(struct store *s);
-/* When nothing is to be done, on the commits' thread: what needn't be done with each commit. */
-void store_settle(struct store *s);
+/* When nothing is to be done, on the commits' thread: what needn't be done with each commit. StoreUnavailable: the next
+ * one would fail, for the files are gone. */
+int store_settle(struct store *s, struct vpc_error *reterr);
 
 /* Removes the files of a store that nobody has open, and the folder if it is then empty. Fine if there are none. */
 int store_remove(const char *state_dir);

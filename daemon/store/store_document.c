@@ -225,54 +225,68 @@ static int write_batch(struct store *s, const struct store_batch *b, struct stor
 	return r == SQLITE_OK ? write_state(s, totals) : r;
 }
 
+/* SQLite's code. One transaction; what fails is rolled back. */
+static int try_batch(struct store *s, const struct store_batch *b, int busy_ms, struct store_totals *totals,
+		     uint64_t *n_replies)
+{
+	int r;
+
+	*totals = s->totals;
+	totals->revision = b->revision;
+	*n_replies = s->n_replies;
+	sqlite3_busy_timeout(s->db, busy_ms);
+	r = store_run(store_statement(s, STORE_BEGIN));
+	if (r == SQLITE_OK)
+		r = write_batch(s, b, totals, n_replies);
+	if (r == SQLITE_OK)
+		r = store_run(store_statement(s, STORE_COMMIT));
+	return r;
+}
+
+static void roll_back(struct store *s)
+{
+	if (s->db && !sqlite3_get_autocommit(s->db))
+		store_run(store_statement(s, STORE_ROLLBACK));
+}
+
+static bool is_lock_trouble(int r)
+{
+	return r == SQLITE_BUSY || r == SQLITE_PROTOCOL;
+}
+
 /*
- * SQLite's code. Another process may hold the lock. It may also be that nobody does: SQLite counts locks in memory, and
- * one that the kernel once failed to give back is counted for ever. So the connection is made anew before it is waited
- * longer. Who has waited in vain doesn't wait again for as long, until it worked once: those who queue behind would add
- * up their waits.
+ * Another process may hold a lock. It may also be that nobody does: SQLite counts locks in memory, and one that the
+ * kernel once failed to give back is counted for ever. (If it is a reader's, SQLite says SQLITE_PROTOCOL, after 10 s of
+ * its own.) Nothing was written then. So the connection is made anew before it is tried once more. Who has waited in
+ * vain doesn't wait again for as long, until it worked once: those who queue behind would add up their waits.
  */
 #define BUSY_FIRST_MS 200
 #define BUSY_MS	      2000
 
-static int begin(struct store *s, struct vpc_error *reterr)
-{
-	int r;
-
-	if (!s->db && store_reconnect(s, false, reterr) < 0)
-		return SQLITE_CANTOPEN;
-	sqlite3_busy_timeout(s->db, BUSY_FIRST_MS);
-	r = store_run(store_statement(s, STORE_BEGIN));
-	if (r != SQLITE_BUSY)
-		return r;
-	if (store_reconnect(s, false, reterr) < 0)
-		return SQLITE_CANTOPEN;
-	sqlite3_busy_timeout(s->db, s->failed ? 0 : BUSY_MS - BUSY_FIRST_MS);
-	r = store_run(store_statement(s, STORE_BEGIN));
-	if (r == SQLITE_BUSY)
-		vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL,
-			      "another process has a transaction open in %s and does not end it", s->path);
-	return r;
-}
-
 static int commit(struct store *s, const struct store_batch *b, struct vpc_error *reterr)
 {
-	struct store_totals totals = s->totals;
-	uint64_t n_replies = s->n_replies;
+	struct store_totals totals;
+	uint64_t n_replies;
 	int r = store_files_check(s, reterr);
 
+	if (r == 0 && !s->db)
+		r = store_reconnect(s, false, reterr);
 	if (r < 0)
 		return r;
-	totals.revision = b->revision;
-	r = begin(s, reterr);
-	if (r == SQLITE_OK)
-		r = write_batch(s, b, &totals, &n_replies);
-	if (r == SQLITE_OK)
-		r = store_run(store_statement(s, STORE_COMMIT));
+	r = try_batch(s, b, BUSY_FIRST_MS, &totals, &n_replies);
+	if (is_lock_trouble(r)) {
+		roll_back(s);
+		if (store_reconnect(s, false, reterr) < 0)
+			return -EIO;
+		r = try_batch(s, b, s->failed ? 0 : BUSY_MS - BUSY_FIRST_MS, &totals, &n_replies);
+	}
+	if (is_lock_trouble(r))
+		vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL,
+			      "another process has a transaction open in %s and does not end it", s->path);
+	else if (r != SQLITE_OK)
+		store_fail(s, "write", reterr);
 	if (r != SQLITE_OK) {
-		if (reterr->code == VPC_E_OK)
-			store_fail(s, "write", reterr);
-		if (s->db && !sqlite3_get_autocommit(s->db))
-			store_run(store_statement(s, STORE_ROLLBACK));
+		roll_back(s);
 		return r == SQLITE_NOMEM ? vpc_error_oom(reterr) : -EIO;
 	}
 	s->totals = totals;

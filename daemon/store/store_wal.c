@@ -152,15 +152,19 @@ static void cut(struct store *s)
 	store_wal_reserve(s);
 }
 
-void store_settle(struct store *s)
+int store_settle(struct store *s, struct vpc_error *reterr)
 {
-	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	int r;
 
-	if (!s->db || s->failed || store_files_check(s, &error) < 0)
-		return;
+	if (!s->db || s->failed)
+		return 0;
+	r = store_files_check(s, reterr);
+	if (r < 0)
+		return r;
 	cut(s);
 	if (s->ack_fd >= 0)
 		(void)!fdatasync(s->ack_fd);
+	return 0;
 }
 
 bool store_wal_finish(struct store *s)

@@ -150,6 +150,31 @@ static void check_deltas(struct model_txn *t)
 	}
 }
 
+/* All but the number that the next rule gets, which an abort puts back. */
+static void check_shows(const char *what, const char *expected)
+{
+	char *found = model_dump(b.m);
+	size_t n = (size_t)(strstr(expected, "next rule") - expected);
+
+	cr_assert_eq(strncmp(found, expected, n), 0, "%s:\n%s\ninstead of\n%s", what, found, expected);
+	free(found);
+}
+
+/* While a transaction waits for its commit the model shows what was before, and others may be tried. */
+static void suspend(struct model_txn *t, const char *before, uint64_t *s)
+{
+	struct model_context context = {.revision = b.revision + 1, .seed = draw(s, 1u << 30)};
+	struct model_txn *other;
+
+	model_suspend(t);
+	check_shows("suspended", before);
+	cr_assert_eq(model_begin(b.m, &context, &other), 0);
+	for (uint32_t n = draw(s, 5); n > 0; n--)
+		apply_random(other, s);
+	model_abort(other);
+	check_shows("suspended, after another", before);
+}
+
 Test(model_txn, random_transactions_are_undone_exactly)
 {
 	uint64_t s = 42;
@@ -158,6 +183,7 @@ Test(model_txn, random_transactions_are_undone_exactly)
 	for (unsigned round = 0; round < 400; round++) {
 		struct model_context context = {.revision = b.revision + 1, .seed = round * 7919u + 1};
 		char *before = model_dump(b.m), *after;
+		bool suspended = false;
 		struct model_txn *t;
 
 		cr_assert_eq(model_begin(b.m, &context, &t), 0);
@@ -165,6 +191,18 @@ Test(model_txn, random_transactions_are_undone_exactly)
 			accepted += apply_random(t, &s);
 		check_deltas(t);
 		if (draw(&s, 2)) {
+			char *now = model_dump(b.m);
+
+			suspend(t, before, &s);
+			suspended = !draw(&s, 4);
+			if (!suspended) {
+				model_resume(t);
+				check_shows("resumed", now);
+				check_deltas(t);
+			}
+			free(now);
+		}
+		if (!suspended && draw(&s, 2)) {
 			model_commit(t);
 			b.revision++;
 		} else {

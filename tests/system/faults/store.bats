@@ -163,3 +163,56 @@ start_refused()
 	cannot "$P-a" tcp "$B" 7000
 	verify_clean
 }
+
+health()
+{
+	ctl -o json status | jq -r .health.state
+}
+
+healthy()
+{
+	[ "$(health)" = ok ]
+}
+
+@test "somebody else's transaction on state.db: reads go on, changes are refused soon, health says so until it ends" {
+	local from took status=0 holder
+	sqlite3 "$STATE_DIR/state.db" 'BEGIN IMMEDIATE' '.system sleep 12' 'ROLLBACK' >/dev/null 2>&1 3>&- &
+	holder=$!
+	sleep 1
+	from=$(now_ns)
+	ctl sg revoke "$P-b" ingress all --sg "$P-a" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	for _ in 1 2 3 4 5 6; do
+		from=$(now_ns)
+		ctl sg list --vpc prod >/dev/null
+		took=$((($(now_ns) - from) / 1000000))
+		[ "$took" -lt 1000 ] || fail "a read took $took ms"
+		sleep 0.1
+	done
+	wait $! || status=$?
+	[ "$status" -ne 0 ]
+	grep -q "another process has a transaction open" "$BATS_TEST_TMPDIR/out" || fail "$(cat "$BATS_TEST_TMPDIR/out")"
+	[ "$(health)" = degraded ]
+	from=$(now_ns)
+	for _ in 1 2 3; do
+		! ctl sg revoke "$P-b" ingress all --sg "$P-a" >/dev/null 2>&1 || fail "committed beside another's transaction"
+	done
+	took=$((($(now_ns) - from) / 1000000))
+	[ "$took" -lt 4000 ] || fail "three refusals took $took ms"
+	can "$P-a" tcp "$B" 7000
+	pkill -P "$holder" || true
+	wait "$holder" || true
+	wait_for 5 healthy
+	ctl sg revoke "$P-b" ingress all --sg "$P-a" >/dev/null
+	cannot "$P-a" tcp "$B" 7000
+	verify_clean
+}
+
+@test "a folder that vanishes is noticed without a change too, and again when it is back" {
+	mv "$STATE_DIR" "$STATE_DIR.away"
+	wait_for 10 eval '! healthy'
+	ctl -o json status | jq -e '.health.conditions.store == 1' >/dev/null
+	mv "$STATE_DIR.away" "$STATE_DIR"
+	wait_for 5 healthy
+	ctl sg revoke "$P-b" ingress all --sg "$P-a" >/dev/null
+	cannot "$P-a" tcp "$B" 7000
+}
