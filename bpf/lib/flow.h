@@ -281,7 +281,7 @@ static __always_inline __u32 flow_timeout(const struct vpc_flow *f, __u8 proto)
 /* Puts the scratch's fl into the map where its opener has room, and takes it out of the other. Returns 0 or -errno. */
 static __always_inline long flow_insert_new(struct scratch *s, __u64 how)
 {
-	__u32 over = !share_take_new(s->key.vpc, s->fl.eni[0], s->fl.eni[1], s->now_ns, 0);
+	__u32 over = !share_take_new(s->key.vpc, s->fl.eni[0], s->fl.eni[1], s->now_ns);
 	long rc;
 
 	s->in_flow = 0;
@@ -407,15 +407,36 @@ __noinline int flow_promote(__u32 which)
 	return 1;
 }
 
-/* The entry, which was found in the map that the scratch says, is used. One in flow_new counts in each window in which
- * it is: else who keeps entries alive there would have more and more of them. */
+/* Moves the entry of the scratch's key from flow_new to flow_overflow. A tombstone stays. */
+__noinline int flow_outgrow(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	struct vpc_flow *f;
+
+	if (!s)
+		return 0;
+	f = bpf_map_lookup_elem(&flow_new, &s->key);
+	if (!f || !flow_copy(s, f))
+		return 0;
+	share_overflow(s->now_ns);
+	if (bpf_map_update_elem(&flow_overflow, &s->key, &s->fl, BPF_ANY))
+		return 0;
+	bpf_map_delete_elem(&flow_new, &s->key);
+	s->in_overflow = 1;
+	return 1;
+}
+
+/* The entry, which was found in the map that the scratch says, is used. One in flow_new counts in each slot in which it
+ * is, and stays there for as long as it is within the share of who opened it: else who keeps entries alive there would
+ * have more and more of them. Fills the scratch's fl anew if it is moved; f is not to be used any more. */
 static __always_inline void flow_seen(struct scratch *s, struct vpc_flow *f)
 {
 	__u64 before_ns = READ_ONCE(f->last_seen_ns);
 
 	WRITE_ONCE(f->last_seen_ns, s->now_ns);
-	if (!s->in_flow && !s->in_overflow && window_slot(before_ns) != window_slot(s->now_ns))
-		share_take_new(s->key.vpc, READ_ONCE(f->eni[0]), READ_ONCE(f->eni[1]), s->now_ns, 1);
+	if (!s->in_flow && !s->in_overflow && window_slot(before_ns) != window_slot(s->now_ns) &&
+	    !share_take_new(s->key.vpc, READ_ONCE(f->eni[0]), READ_ONCE(f->eni[1]), s->now_ns))
+		flow_outgrow(SCRATCH_PACKET);
 }
 
 /* Moves the entry of the scratch's key from `flow` to flow_new. */

@@ -177,30 +177,35 @@ static __noinline int share_left(__u32 space, __u32 opener, __u32 responder, __u
 /* --- `flow_new` ----------------------------------------------------------------------------------------------------
  */
 
-/* Counts an entry that is to be put into flow_new, if that is within the share of who opened it; returns whether.
- * stays: it is there, and used for the first time in a slot: it is counted in any case. */
-static __noinline int share_take_new(__u32 space, __u32 opener, __u32 responder, __u64 now_ns, __u32 stays)
+/* Counts an entry that is to be put into flow_new, or is used there for the first time in a slot, if that is within the
+ * share of who opened it. Returns whether. */
+static __noinline int share_take_new(__u32 space, __u32 opener, __u32 responder, __u64 now_ns)
 {
 	__u32 number = opener ? opener : responder, who = opener ? OPENED_BY_ENI : OPENED_BY_OUTSIDE;
 	struct vpc_vpc_flows *v = bpf_map_lookup_elem(&vpc_flows, &space);
 	struct vpc_eni_flows *n = bpf_map_lookup_elem(&eni_flows, &number);
 	struct vpc_host_flows *h = share_host();
-	__s64 guaranteed, used, left = 0, room;
+	__s64 within, left, room;
 
 	if (!v || !n || !h)
 		return 0;
-	guaranteed = READ_ONCE(h->new_guaranteed);
-	used = window_used(&v->unconfirmed[who], now_ns);
+	within = (__s64)READ_ONCE(h->new_guaranteed) - window_used(&v->unconfirmed[who], now_ns);
+	room = within > 0 ? within : 0;
 	/* What comes from outside has no part of the pool: who sends it can't be told apart. */
-	if (who == OPENED_BY_ENI)
+	if (who == OPENED_BY_ENI) {
 		left = (__s64)READ_ONCE(h->new_pool) - window_used(&h->new_pool_used, now_ns);
-	room = share_room(used, guaranteed, left);
-	if (!stays && (room <= 0 || window_used(&n->unconfirmed[who], now_ns) >= room * SHARE_ENI))
+		left = (left * SHARE_PARTS - window_used(&v->from_pool, now_ns)) >> SHARE_SHIFT;
+		room += left > 0 ? left : 0;
+	}
+	if (room <= 0 || window_used(&n->unconfirmed[who], now_ns) >= room * SHARE_ENI)
 		return 0;
 	window_add(&n->unconfirmed[who], now_ns);
-	window_add(&v->unconfirmed[who], now_ns);
-	if (who == OPENED_BY_ENI && used >= guaranteed)
+	if (within > 0 || who == OPENED_BY_OUTSIDE) {
+		window_add(&v->unconfirmed[who], now_ns);
+	} else {
+		window_add(&v->from_pool, now_ns);
 		window_add(&h->new_pool_used, now_ns);
+	}
 	return 1;
 }
 

@@ -257,8 +257,8 @@ static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __
 	if (!stale && !moved)
 		return;
 	if (READ_ONCE(f->tag) == s->tag) {
-		flow_seen(s, f);
 		WRITE_ONCE(f->packets, s->fl.packets + 1);
+		flow_seen(s, f);
 	}
 	s->fl.last_seen_ns = s->now_ns;
 	track_move(s);

@@ -350,8 +350,8 @@ _Static_assert(sizeof(struct vpc_eni_flows) == 64, "vpc_eni_flows");
 struct vpc_vpc_flows {
 	__s64 total;			  /* entries of `flow`, tombstones aside */
 	__s64 half_open;		  /* of those, with VPC_FLOW_HALF_OPEN */
-	struct vpc_window unconfirmed[2]; /* as an ENI's */
-	__u64 pad[2];
+	struct vpc_window unconfirmed[2]; /* as an ENI's, within what is guaranteed; */
+	struct vpc_window from_pool;	  /* and of those that ENIs opened, beyond it */
 };
 _Static_assert(sizeof(struct vpc_vpc_flows) == 64, "vpc_vpc_flows");
 
