@@ -102,13 +102,22 @@ static __always_inline void share_half_open(__u32 space, __s64 by)
 		__sync_fetch_and_add(&v->half_open, by);
 }
 
+/* Whether one more SYN may stand in `flow`. They leave twice as much room as they take: a flood of SYNs by one ENI must
+ * not take what the others of its VPC need to be established. */
 static __always_inline int share_half_open_left(__u32 space)
 {
 	struct vpc_vpc_flows *v = bpf_map_lookup_elem(&vpc_flows, &space);
+	struct vpc_host_flows *h = share_host();
 	__u32 zero = 0;
 	struct vpc_ctl *c = bpf_map_lookup_elem(&ctl, &zero);
+	__s64 half_open;
 
-	return v && c && READ_ONCE(v->half_open) < (__s64)READ_ONCE(c->half_open_max);
+	if (!v || !h || !c)
+		return 0;
+	half_open = READ_ONCE(v->half_open);
+	return half_open < (__s64)READ_ONCE(c->half_open_max) &&
+	       half_open * 2 < share_room(READ_ONCE(v->total), READ_ONCE(h->flow_guaranteed),
+					  (__s64)READ_ONCE(h->flow_pool) - READ_ONCE(h->pool_used));
 }
 
 /* Counts an established flow of a side: among those it opened, or among those it answers. A number that was given to

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # E. Flows under attack: long TCP connections, and a SYN flood from another ENI towards the same server, first to a port that a
-# rule allows, then to one that none does.
+# rule allows, then to one that none does. Then two tenants: one fills the map of established flows with crafted handshakes, and
+# scans; what becomes of the other's connections, and of those of a quiet ENI of its own?
 set -euo pipefail
 # shellcheck source=tests/bench/lib.bash
 source "$(dirname "$0")/lib.bash"
@@ -64,6 +65,84 @@ measure()
 		$2 > was[$1] { print label ",drop " $1 "," $2 - was[$1] }' >>"$BATS_FILE_TMPDIR/flood.csv"
 }
 
+# The other tenant, and what the quiet ENI of the first one needs.
+tenants_up()
+{
+	local name
+	for name in evil=10.66 good=10.67; do
+		ctl vpc create "${name%=*}" --cidr "${name#*=}.0.0/16"
+		ctl subnet create "${name%=*}" --vpc "${name%=*}" --cidr "${name#*=}.1.0/24"
+		ctl sg create "${name%=*}-open" --vpc "${name%=*}"
+		ctl sg authorize "${name%=*}-open" ingress all --cidr "${name#*=}.0.0/16"
+		ctl sg create "${name%=*}-closed" --vpc "${name%=*}"
+		plug "${name%=*}-client" "${name%=*}" --sg "${name%=*}-closed"
+		plug "${name%=*}-server" "${name%=*}" --sg "${name%=*}-open"
+		nsenter --net="/run/netns/$(netns_of "${name%=*}-server")" "$TOOLS/serve" --ready "$BATS_FILE_TMPDIR/ready-$name" --tcp 7000 &
+		echo $! >>"$BATS_FILE_TMPDIR/background"
+		nsenter --net="/run/netns/$(netns_of "${name%=*}-server")" "$TOOLS/bystander" answer 7001 \
+			--ready "$BATS_FILE_TMPDIR/ready-udp-$name" &
+		echo $! >>"$BATS_FILE_TMPDIR/background"
+		wait_for 10 test -e "$BATS_FILE_TMPDIR/ready-$name"
+		wait_for 10 test -e "$BATS_FILE_TMPDIR/ready-udp-$name"
+	done
+	for name in a1 a2 a3 a4; do
+		plug "$name" evil --sg evil-open
+		in_ns "$name" ip address flush dev eth0 # its kernel answers nothing
+	done
+}
+
+end_of()
+{
+	printf '%s,%s,%s' "$(netns_of "$1")" "$(eni_field "$1" mac)" "$(ip_of "$1")"
+}
+
+# bystanders LABEL: how many of 50 connections, and of 50 answers that take 10 s, work; of each tenant.
+bystanders()
+{
+	local name answered=()
+	for name in evil good; do
+		in_ns "$name-client" "$TOOLS/bystander" ask "$(ip_of "$name-server")" 7001 --count 50 --after 10 \
+			>"$BATS_FILE_TMPDIR/answered-$name" &
+		answered+=($!)
+	done
+	for name in evil good; do
+		printf '%s,%s_connected,%s\n' "$1" "$name" \
+			"$(in_ns "$name-client" "$TOOLS/bystander" connect "$(ip_of "$name-server")" 7000 --count 50)" \
+			>>"$BATS_FILE_TMPDIR/shares.csv"
+	done
+	wait "${answered[@]}"
+	for name in evil good; do
+		printf '%s,%s_answered,%s\n' "$1" "$name" "$(cat "$BATS_FILE_TMPDIR/answered-$name")" >>"$BATS_FILE_TMPDIR/shares.csv"
+	done
+}
+
+# Everything that four ENIs can open in a number of seconds, then a scan by two of them.
+measure_shares()
+{
+	local ends pair pids=() evil size per=${FILL_EACH:-300000}
+	mapfile -t ends < <(for name in a1 a2 a3 a4; do end_of "$name"; echo; done)
+	evil=$(ctl -o id vpc show evil)
+	size=$(ctl -o json status | jq .tables.flow.size)
+	bystanders alone
+	for pair in "0 1" "1 0" "2 3" "3 2"; do
+		"$TOOLS/overrun" handshakes "${ends[${pair% *}]}" "${ends[${pair#* }]}" --count "$per" >/dev/null &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	printf 'filled,size,%s\nfilled,taken,%s\n' "$size" "$(ctl -o json status | jq ".flow_shares[\"$evil\"].established")" \
+		>>"$BATS_FILE_TMPDIR/shares.csv"
+	bystanders filled
+	pids=()
+	for pair in "0 1" "2 3"; do
+		"$TOOLS/overrun" scan "${ends[${pair% *}]}" "${ends[${pair#* }]}" --seconds 20 >"$BATS_FILE_TMPDIR/scanned-${pair% *}" &
+		pids+=($!)
+	done
+	bystanders scanned
+	wait "${pids[@]}"
+	printf 'scanned,rate,%s\n' "$(cat "$BATS_FILE_TMPDIR"/scanned-? | awk '{ n += $1 } END { print int(n / 20) }')" \
+		>>"$BATS_FILE_TMPDIR/shares.csv"
+}
+
 main()
 {
 	bench_begin flood
@@ -72,6 +151,9 @@ main()
 	measure quiet "$ALLOWED_PORT" 0
 	measure allowed "$ALLOWED_PORT" "$SECONDS_EACH"
 	measure denied "$DENIED_PORT" "$SECONDS_EACH"
+	tenants_up >/dev/null
+	measure_shares
+	background_end
 	"$BENCH/report" flood --raw "$BATS_FILE_TMPDIR" --results "$RESULTS"
 }
 

@@ -183,6 +183,19 @@ Test(share, half_open_ones_are_few_by_vpc)
 	cr_expect_eq(lab_flows(l, true), 101);
 }
 
+/* Nor does it take the room of the other ENIs of its own. */
+Test(share, half_open_ones_leave_room)
+{
+	struct packet_spec p = packet(ENI_A, IPPROTO_TCP, 0);
+
+	share_flow(90, 0);
+	p.tcp_flags = SYN;
+	for (p.sport = 1; p.sport <= 200; p.sport++)
+		cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
+	cr_expect_leq(lab_half_open(l), 31);
+	cr_expect_geq(connect_many(ENI_B, 100), 39);
+}
+
 /* Everything that an entry counts for is given back when it goes, whichever way. */
 Test(share, what_goes_is_given_back)
 {
@@ -358,7 +371,7 @@ Test(share, kept_alive)
 	cr_expect_eq(w->now & 0xffffffff, count, "once in a window");
 	lab_age(l, 40);
 	flood(ENI_A, 10);
-	cr_expect_geq(w->now & 0xffffffff, 10, "as long as they are used");
+	cr_expect_geq((w->now & 0xffffffff) + (w->before & 0xffffffff), count + 10, "again in another");
 	cr_expect_eq(lab_flows(l, false), 10);
 	share_new(5, 0);
 	w->now -= 2ull << 32; /* the window is over, the share became smaller */

@@ -134,15 +134,17 @@ unharmed()
 
 @test "P5, P8: also while vpcd is dead" {
 	# shellcheck disable=SC2034 # names that are asked of vpcd are asked before
-	local server quiet_server ends
+	local server quiet_server ends n m
 	server=$(ip_of server) quiet_server=$(ip_of quiet-server)
 	mapfile -t ends < <(for n in a1 a2 a3 a4; do end_of "$n"; echo; done)
 	vpcd_stop KILL
 	"$TOOLS/overrun" handshakes "${ends[0]}" "${ends[1]}" --first 20000 --count "$MANY" >/dev/null
 	"$TOOLS/overrun" handshakes "${ends[2]}" "${ends[3]}" --first 20000 --count "$MANY" >/dev/null
 	"$TOOLS/overrun" scan "${ends[0]}" "${ends[1]}" --seconds 2 >/dev/null
-	[ "$(in_ns client "$TOOLS/bystander" connect "$server" 7000 --count 50)" -eq 50 ]
-	[ "$(in_ns quiet "$TOOLS/bystander" connect "$quiet_server" 7000 --count 50)" -eq 50 ]
+	n=$(in_ns client "$TOOLS/bystander" connect "$server" 7000 --count 50)
+	m=$(in_ns quiet "$TOOLS/bystander" connect "$quiet_server" 7000 --count 50)
 	vpcd_start
+	[ "$n" -eq 50 ] || fail "another tenant's: $n of 50"
+	[ "$m" -eq 50 ] || fail "the same tenant's: $m of 50 $(ctl -o json eni show quiet | jq -c .counters.drops) $(ctl -o json status | jq -c '.flow_shares')"
 	unharmed "afterwards"
 }
