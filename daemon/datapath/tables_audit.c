@@ -208,7 +208,7 @@ static int check_rule_key(const struct tables *t, struct tables_audit *a, const 
 
 static int check_addr_key(const struct tables *t, struct tables_audit *a, const void *key, uint32_t number)
 {
-	if (number && number <= t->limits.addresses && t->addrs[number].state != NODE_FREE &&
+	if (number && number <= addr_rows(t) && t->addrs[number].state != NODE_FREE &&
 	    memcmp(&t->addrs[number].key, key, sizeof(struct vpc_addr_key)) == 0)
 		return 0;
 	return tell(a, "addr", "a key that nobody made leads to address row %u", number);
