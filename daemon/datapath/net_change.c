@@ -6,6 +6,8 @@
 
 #include "datapath/net_private.h"
 
+#define FINISH_TRIES 3u
+
 enum step_kind {
 	STEP_LINK,	  /* a bridge or port was made */
 	STEP_RAISE,	  /* a port is to be raised, then its workload's end */
@@ -375,15 +377,24 @@ static int publish_raise(struct net_vpc *v, struct step *s, struct net_removal *
 {
 	struct net_device *d = net_find_device(v, s->ifindex);
 	const char *what;
-	int e;
+	int e, raised;
 
 	(void)r;
 	if (!d)
 		return -ENODEV;
 	e = port_raise(v, d);
-	if (e < 0 || !s->record)
+	if (!s->record)
 		return e;
-	e = inner_finish(v, s->workload_fd, s->record, &what);
+	/* A repair raises the port, and doesn't finish the workload's end: that is done in any case, and what failed
+	 * for want of memory or buffers is tried again at once. */
+	raised = e;
+	for (unsigned i = 0; i < FINISH_TRIES; i++) {
+		e = inner_finish(raised < 0 ? NULL : v, s->workload_fd, s->record, &what);
+		if (e >= 0 || e == -ENODEV)
+			break;
+	}
+	if (raised < 0)
+		return raised;
 	/* a workload that has taken its end away already: there is nothing to try again */
 	return e == -ENODEV ? 0 : e;
 }

@@ -61,6 +61,7 @@ static int bridge_local_route(int fd, const struct fact *address)
 {
 	struct rtnl_message m;
 	struct rtmsg *route = rtnl_begin(&m, RTM_NEWROUTE, NLM_F_CREATE, sizeof(*route));
+	int r;
 
 	route->rtm_family = AF_INET6;
 	route->rtm_dst_len = 128;
@@ -71,7 +72,8 @@ static int bridge_local_route(int fd, const struct fact *address)
 	mnl_attr_put_u32(&m.h, RTA_OIF, address->key.ifindex);
 	mnl_attr_put_u32(&m.h, RTA_PRIORITY, LOCAL_METRIC);
 	mnl_attr_put_u32(&m.h, RTA_EXPIRES, LOCAL_EXPIRES_S);
-	return rtnl_change(fd, &m, NULL);
+	r = rtnl_change(fd, &m, NULL);
+	return r == -EEXIST ? 0 : r; /* from a try before this one */
 }
 
 /* The route to an address's network comes when the address receives, so that whoever sees it may send. */
