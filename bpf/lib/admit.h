@@ -65,6 +65,8 @@ static __always_inline int admit_egress(struct scratch *s)
 		if (s->hop != owner)
 			return PASS;
 	}
+	if (other && READ_ONCE(other->flags) & VPC_ENI_UNPLUGGED)
+		return VPC_DROP_UNKNOWN_DESTINATION;
 	if (other) {
 		s->end[1].eni = owner;
 		s->end[1].owns = 1;

@@ -33,7 +33,8 @@ static __always_inline int fast_version_stands(const struct recent *r)
 /* Whether it may be one that the router or the bridge doesn't let on (route.h), as it is for its hops or its size. */
 static __always_inline int fast_is_refused(const struct __sk_buff *skb, const struct vpc_eni *e, const struct plain *p)
 {
-	return p->frame.hop_limit <= 1 || redirect_biggest(skb, &p->frame) > READ_ONCE(e->mtu);
+	return p->frame.hop_limit <= 1 || (READ_ONCE(e->flags) & VPC_ENI_UNPLUGGED) ||
+	       redirect_biggest(skb, &p->frame) > READ_ONCE(e->mtu);
 }
 
 /* The frame, whose entry matches. Returns what the program ends with, or FAST_NOT. */

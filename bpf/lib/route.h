@@ -96,8 +96,8 @@ static __always_inline int route_too_big(struct __sk_buff *skb, struct scratch *
 __noinline int route_refused(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	struct vpc_eni *me, *to;
 	const struct packet *p;
-	struct vpc_eni *me;
 	__u32 mtu;
 	int rc;
 
@@ -108,6 +108,9 @@ __noinline int route_refused(struct __sk_buff *skb)
 	if (!me)
 		return VPC_DROP_NOT_READY;
 	mtu = READ_ONCE(me->mtu);
+	to = s->target ? eni_get(s->target) : 0;
+	if (to && READ_ONCE(to->flags) & VPC_ENI_UNPLUGGED)
+		return VPC_DROP_UNKNOWN_DESTINATION;
 	rc = p->family == 4 && p->l4 - p->l3 > sizeof(struct iphdr) ? route_options(skb, p) : PASS;
 	if (rc)
 		return rc;

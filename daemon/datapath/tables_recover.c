@@ -247,7 +247,7 @@ static int read_eni(struct tables *t, uint32_t number)
 	eni->row = *at;
 	eni->row.set = (struct vpc_versioned){};
 	eni->row.gen_revoke = eni->row.gen_any = 0;
-	eni->row.flags &= VPC_ENI_SOURCE_DEST_CHECK;
+	eni->row.flags &= VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_UNPLUGGED;
 	return 0;
 }
 

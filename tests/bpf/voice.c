@@ -289,6 +289,23 @@ Test(voice, without_a_route_there_is_a_reason)
 	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
 }
 
+/* The router would look for it on the bridge, and find nobody. */
+Test(voice, an_eni_that_is_attached_to_nothing)
+{
+	struct packet_spec p = {.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_UDP, .sport = 7, .dport = 53};
+
+	lab_allow_dns(l);
+	lab_commit(l);
+	lab_straight(l, ENI_B, false);
+	lab_eni_row(l, ENI_B)->flags |= VPC_ENI_UNPLUGGED;
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_UNKNOWN_DESTINATION);
+	cr_expect_eq(lab_flows(l, false), 0);
+	lab_eni_row(l, ENI_B)->flags &= ~VPC_ENI_UNPLUGGED;
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, p).reason, 0);
+	lab_eni_row(l, ENI_B)->flags |= VPC_ENI_UNPLUGGED;
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_UNKNOWN_DESTINATION, "of a known flow, too");
+}
+
 /* The frame that came out is the gateway's error about `sent`, for its sender. */
 static void expect_error(const char *what, const struct frame *sent, const char *src, unsigned type_code, uint32_t info)
 {

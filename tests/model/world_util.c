@@ -149,6 +149,8 @@ static enum world_result prepare(struct world *w)
 		return broken(w, "compile_delta", &error);
 	for (size_t i = 0; i < plan.n_vpcs; i++) /* the model's packets leave their VPC, too */
 		plan.vpcs[i].after.routed_out = plan.vpcs[i].has_after;
+	for (size_t i = 0; i < plan.n_enis; i++) /* nor are its ENIs attached to anything, and yet they are sent to */
+		plan.enis[i].after.flags &= ~VPC_ENI_UNPLUGGED;
 	if (prepare_plan(w, &plan, &error) < 0)
 		return broken(w, "tables_prepare", &error);
 	w->phase = WORLD_PREPARED;

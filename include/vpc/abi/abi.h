@@ -105,6 +105,7 @@ _Static_assert(sizeof(struct vpc_space) == 336, "vpc_space");
 #define VPC_ENI_SOURCE_DEST_CHECK 1u /* only its own addresses, in and out */
 #define VPC_ENI_PEER_REDIRECT	  2u /* its port is a veth that bpf_redirect_peer can reach */
 #define VPC_ENI_TAP		  4u /* its port is a tap, and packets may be redirected to it */
+#define VPC_ENI_UNPLUGGED	  8u /* attached to nothing: what is sent to it has nowhere to go */
 
 /* What every packet reads stands in the first 64 bytes, a cache line. */
 struct vpc_eni {

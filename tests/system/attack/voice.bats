@@ -127,6 +127,13 @@ can_reach_neighbour()
 	unreachable tcp 8.8.8.8 80
 	unreachable tcp 2001:db8::1 80
 	[ "$(drops_of "$name" no_route)" -ge 2 ]
+	# an ENI that is attached to nothing: the router looks for nobody
+	ctl eni create "$P-x" --subnet prod-db --sg "$P-open" >/dev/null
+	pings_not "$name" "$(ip_of "$P-x")"
+	pings_not "$name" "$(ip6_of "$P-x")"
+	[ "$(drops_of "$name" unknown_destination)" -eq 4 ]
+	[ "$(router_neighbours)" -eq 0 ] || fail "the router looks for $(router_neighbours) neighbours"
+	ctl eni delete "$P-x" >/dev/null 2>&1 || true
 	in_ns "$name" ping -n -c 1 -t 1 -W 1 "$(ip_of "$P-c")" | grep -q '10.50.1.1.*exceeded'
 	in_ns "$name" ping -n -6 -c 1 -t 1 -W 1 "$(ip6_of "$P-c")" | grep -q 'fe80::1.*exceeded'
 	[ "$(drops_of "$name" hop_limit)" -eq 2 ]
