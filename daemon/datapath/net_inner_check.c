@@ -141,7 +141,7 @@ static int on_problem(const char *problem, const char *detail, void *userdata)
 	return 0;
 }
 
-int net_workload_mend(const struct port_record *p, const struct workload *w)
+int net_workload_mend(const struct port_record *p, const struct workload *w, bool unfinished)
 {
 	const char *what;
 	struct link_info info;
@@ -149,10 +149,13 @@ int net_workload_mend(const struct port_record *p, const struct workload *w)
 	int r = link_get(w->rtnl_fd, 0, p->attachment.ifname, &info);
 
 	/* another device is the workload's business, and so is leaving it down */
-	if (r < 0 || !inner_is_ours(&info, p) || !(info.flags & IFF_UP))
+	if (r < 0 || !inner_is_ours(&info, p) || (!unfinished && !(info.flags & IFF_UP)))
 		return r == -ENODEV ? 0 : r;
+	/* addressed and down: its own doing */
+	if (!(info.flags & IFF_UP) && has_primary(w->rtnl_fd, p, info.ifindex) != 0)
+		return 0;
 	/* IPv4 addresses outlive a link that is down: where ours is gone, somebody took it away */
-	r = has_primary(w->rtnl_fd, p, info.ifindex);
+	r = unfinished ? 1 : has_primary(w->rtnl_fd, p, info.ifindex);
 	if (r > 0)
 		r = inner_check(w, p, on_problem, &differs);
 	if (r < 0 || !differs)

@@ -172,6 +172,8 @@ int audit_start(struct engine *e);
 /* --- workload_end.c --- */
 /* net_up_fn: the workload's end of a port came up, again perhaps. */
 void workload_end_up(uint32_t vpc, uint32_t eni, void *userdata);
+/* At start: finishes the ends of ports that were attached when vpcd was killed. */
+void workload_ends_start(struct engine *e);
 void workload_ends_clear(struct engine *e);
 
 /* --- removal.c --- */

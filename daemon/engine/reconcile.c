@@ -218,6 +218,7 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 	if (net_report_ports(e->net, 0) < 0)
 		log_warning("a port could not be read: no packets go straight to it");
 	engine_attach_links(e);
+	workload_ends_start(e);
 	return 0;
 }
 

@@ -14,6 +14,7 @@ struct end_check {
 	uint32_t eni;
 	uint64_t last_us;
 	bool running, wanted;
+	bool unfinished; /* it may not have been attached to its end */
 	UT_hash_handle hh;
 };
 
@@ -21,6 +22,7 @@ struct end_check {
 struct end_trip {
 	struct engine *e;
 	uint32_t eni;
+	bool unfinished;
 	struct plan plan; /* of the one port */
 };
 
@@ -38,7 +40,7 @@ static int trip_run(void *data)
 	_cleanup_(workload_clear) struct workload w = WORKLOAD_INIT;
 	int r = workload_reopen(&t->plan.ports[0].after.attachment, &w);
 
-	return r < 0 ? r : net_workload_mend(&t->plan.ports[0].after, &w);
+	return r < 0 ? r : net_workload_mend(&t->plan.ports[0].after, &w, t->unfinished);
 }
 
 static void begin(struct engine *e, struct end_check *c);
@@ -107,7 +109,8 @@ static void begin(struct engine *e, struct end_check *c)
 		t = calloc(1, sizeof(*t));
 	if (!t)
 		return;
-	*t = (struct end_trip){.e = e, .eni = c->eni};
+	*t = (struct end_trip){.e = e, .eni = c->eni, .unfinished = c->unfinished};
+	c->unfinished = false;
 	if (compile_delta(e->model, e->instance, &delta, 1, &t->plan, &error) < 0 || t->plan.n_ports != 1 ||
 	    worker_submit(e->worker, WORKER_USER, trip_run, trip_done, trip_free, t) < 0) {
 		trip_free(t);
@@ -116,12 +119,10 @@ static void begin(struct engine *e, struct end_check *c)
 	c->running = true;
 }
 
-void workload_end_up(uint32_t vpc, uint32_t eni, void *userdata)
+static void look(struct engine *e, uint32_t eni, bool unfinished)
 {
-	struct engine *e = userdata;
 	struct end_check *c;
 
-	(void)vpc;
 	if (e->closing)
 		return;
 	HASH_FIND(hh, e->end_checks, &eni, sizeof(eni), c);
@@ -133,9 +134,29 @@ void workload_end_up(uint32_t vpc, uint32_t eni, void *userdata)
 		HASH_ADD(hh, e->end_checks, eni, sizeof(c->eni), c);
 	}
 	c->wanted = true;
+	c->unfinished |= unfinished;
 	if (!c->running && clock_ns(CLOCK_MONOTONIC) / 1000 - c->last_us >= PAUSE_US)
 		begin(e, c);
 	look_later(e, c);
+}
+
+void workload_end_up(uint32_t vpc, uint32_t eni, void *userdata)
+{
+	(void)vpc;
+	look(userdata, eni, false);
+}
+
+/* The workload's end is finished after the commit: only of the last changes it may be that it isn't. */
+#define LAST_REVISIONS 8u
+
+void workload_ends_start(struct engine *e)
+{
+	const struct object *o = NULL;
+
+	while ((o = model_next(e->model, OBJECT_ENI, o)))
+		if (o->revision + LAST_REVISIONS > store_revision(e->store) &&
+		    eni_of(o)->attachment.kind != ATTACHMENT_NONE)
+			look(e, o->number, true);
 }
 
 void workload_ends_clear(struct engine *e)
