@@ -8,7 +8,7 @@
  *
  * The rule is the same for both: a VPC may always have what is guaranteed to each. Beyond that it may take from a pool,
  * up to SHARE_PARTS times what is left there: so whoever comes later always finds something. An ENI may have up to
- * SHARE_ENI times what its VPC may still take.
+ * SHARE_ENI times what its VPC may still take but for a reserve.
  */
 #ifndef BPF_LIB_SHARE_H
 #define BPF_LIB_SHARE_H
@@ -17,7 +17,8 @@
 
 #define SHARE_SHIFT 3
 #define SHARE_PARTS ((1 << SHARE_SHIFT) - 1) /* a lone VPC takes 7/8 of the pool */
-#define SHARE_ENI   2			     /* a lone ENI takes 2/3 of what its VPC may have */
+#define SHARE_ENI   4
+#define SHARE_FEW   16 /* an ENI has few with less than this part of what its VPC is guaranteed */
 /* An ENI that answers as many as it may still answers those who have opened fewer than this part of it. */
 #define SHARE_SMALL 16
 
@@ -38,6 +39,13 @@ static __always_inline __s64 share_room(__s64 used, __s64 guaranteed, __s64 left
 	if (used < guaranteed)
 		return guaranteed - used + ((left > 0 ? left * SHARE_PARTS : 0) >> SHARE_SHIFT);
 	return (left * SHARE_PARTS - (used - guaranteed)) >> SHARE_SHIFT;
+}
+
+/* Whether an ENI that has `used` of its VPC's may have one more. Half of what the VPC is guaranteed is kept for ENIs
+ * that have few: else each ENI that comes would find a part of what the one before has left. */
+static __always_inline int share_eni_left(__s64 used, __s64 guaranteed, __s64 room)
+{
+	return room > 0 && (used * SHARE_FEW < guaranteed || used < (room - (guaranteed >> 1)) * SHARE_ENI);
 }
 
 /* --- windows: how many within the last VPC_WINDOW_SHIFT-th power of two of nanoseconds, about ----------------------
@@ -153,7 +161,7 @@ static __always_inline int share_left_opened(__u32 space, __u32 number, __u32 co
 	used = READ_ONCE(v->total) - counted;
 	left = (__s64)READ_ONCE(h->flow_pool) - READ_ONCE(h->pool_used) + (used >= guaranteed ? counted : 0);
 	room = share_room(used, guaranteed, left);
-	return room > 0 && opened < room * SHARE_ENI && opened < (__s64)READ_ONCE(e->flow_budget);
+	return share_eni_left(opened, guaranteed, room) && opened < (__s64)READ_ONCE(e->flow_budget);
 }
 
 /* Whether an ENI may have one more that `n` opens to it. */
@@ -206,7 +214,7 @@ static __noinline int share_take_new(__u32 space, __u32 opener, __u32 responder,
 		left = (left * SHARE_PARTS - window_used(&v->from_pool, now_ns)) >> SHARE_SHIFT;
 		room += left > 0 ? left : 0;
 	}
-	if (room <= 0 || window_used(&n->unconfirmed[who], now_ns) >= room * SHARE_ENI)
+	if (!share_eni_left(window_used(&n->unconfirmed[who], now_ns), READ_ONCE(h->new_guaranteed), room))
 		return 0;
 	window_add(&n->unconfirmed[who], now_ns);
 	if (within > 0 || who == OPENED_BY_OUTSIDE) {

@@ -129,7 +129,8 @@ static bool eni_to_end(const struct tables *t, struct shares_end *ret)
 		opened = __atomic_load_n(&eni_flows_at(t, i)->opened, __ATOMIC_RELAXED);
 		if (opened <= most)
 			continue;
-		limit = room_of(t, t->enis[i].row.vpc) * 2;
+		/* as share_eni_left() there */
+		limit = (room_of(t, t->enis[i].row.vpc) - host_flows_at(t, 0)->flow_guaranteed / 2) * 4;
 		if (limit > t->enis[i].row.flow_budget)
 			limit = t->enis[i].row.flow_budget;
 		if (opened * 8 < limit * 7)

@@ -98,13 +98,13 @@ Test(share, vpcs_leave_each_other_their_part)
 	made[0] = connect_many(ENI_A, 400);
 	made[1] = connect_many(ENI_C, 400);
 	cr_expect_leq(made[0] + made[1], 100 + 200 * 7 / 8, "%u and %u", made[0], made[1]);
-	cr_expect_geq(made[0] + made[1], 200, "beyond what is guaranteed: %u and %u", made[0], made[1]);
+	cr_expect_geq(made[0] + made[1], 150, "beyond what is guaranteed: %u and %u", made[0], made[1]);
 	cr_expect_eq(lab_vpc_flows(l, 1)->total, made[0] + made[1]);
 	cr_expect_eq(lab_host_flows(l)->pool_used, made[0] + made[1] - 100);
 	cr_expect_eq(connect_out(ENI_A, 900), VPC_DROP_FLOW_BUDGET);
 	cr_expect_gt(lab_drops(l, ENI_A, VPC_DROP_FLOW_BUDGET), 0);
 	others = connect_many(ENI_D, 400);
-	cr_expect_geq(others, 70, "a lone ENI has at least two thirds of its VPC's hundred: %u", others);
+	cr_expect_geq(others, 35, "a lone ENI has at least a third of its VPC's hundred: %u", others);
 	cr_expect_leq(lab_vpc_flows(l, 1)->total + lab_vpc_flows(l, 2)->total, 100 + 100 + 200);
 }
 
@@ -114,10 +114,10 @@ Test(share, enis_leave_each_other_a_part)
 
 	share_flow(300, 0);
 	hog = connect_many(ENI_A, 400);
-	cr_expect(hog >= 199 && hog <= 201, "%u: two thirds", hog);
+	cr_expect(hog >= 110 && hog <= 130, "%u", hog);
 	other = connect_many(ENI_B, 400);
-	cr_expect_geq(other, 60, "%u", other);
-	cr_expect_eq(connect_out(ENI_C, 1), 0, "and a third");
+	cr_expect_geq(other, 18, "%u", other);
+	cr_expect_geq(connect_many(ENI_C, 18), 18, "whoever has few finds room, however many came before");
 	cr_expect_eq(lab_eni_flows(l, ENI_A)->opened, hog);
 }
 
@@ -193,7 +193,7 @@ Test(share, half_open_ones_leave_room)
 	for (p.sport = 1; p.sport <= 200; p.sport++)
 		cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
 	cr_expect_leq(lab_half_open(l), 31);
-	cr_expect_geq(connect_many(ENI_B, 100), 39);
+	cr_expect_geq(connect_many(ENI_B, 100), 5);
 }
 
 /* Everything that an entry counts for is given back when it goes, whichever way. */
@@ -275,13 +275,13 @@ Test(share, a_flood_evicts_only_its_own)
 		cr_assert_eq(lab_send(l, others[i], packet(others[i], IPPROTO_UDP, 53)).reason, 0);
 	flood(ENI_A, MANY);
 	cr_expect_leq(lab_flows(l, false), 100 + 200, "%u", lab_flows(l, false));
-	cr_expect_geq(lab_flows(l, false), 150, "%u", lab_flows(l, false));
+	cr_expect_geq(lab_flows(l, false), 100, "%u", lab_flows(l, false));
 	cr_expect_gt(lab_overflow(l), 0);
 	for (size_t i = 0; i < 3; i++)
 		expect_answered(others[i], "seen before the flood");
 	flood(ENI_B, 20);
-	flood(ENI_D, 60);
-	cr_expect_eq(lab_eni_flows(l, ENI_D)->unconfirmed[0].now & 0xffffffff, 61, "others have room still");
+	flood(ENI_D, 40);
+	cr_expect_eq(lab_eni_flows(l, ENI_D)->unconfirmed[0].now & 0xffffffff, 41, "others have room still");
 	for (size_t i = 0; i < 3; i++)
 		expect_answered(others[i], "afterwards");
 }
