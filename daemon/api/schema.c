@@ -24,13 +24,14 @@
 	}
 
 /* What every reply to a change has. */
-#define COMMITTED                                                                                               \
-	{"revision", INTEGER, "of this commit"}, {"epoch", INTEGER, "that packets are judged by from now on"},  \
-		{"enforced_ns", INTEGER, "from the request's last byte to the store that put it in force"},     \
-		{"pending", STRINGS, "what is still to be done in the background"},                             \
-		{"cut_flows", OBJECTS, "flows that were cut, at most 100"}, {"cut_flows_total", INTEGER, NULL}, \
-	{                                                                                                       \
-		"dry_run", BOOLEAN, "nothing was changed"                                                       \
+#define COMMITTED                                                                                              \
+	{"revision", INTEGER, "of this commit"}, {"epoch", INTEGER, "that packets are judged by from now on"}, \
+		{"enforced_ns", INTEGER, "from the request's last byte to the store that put it in force"},    \
+		{"pending", STRINGS, "what is still to be done in the background"},                            \
+		{"cut_flows", OBJECTS, "flows that were cut, at most 100"},                                    \
+		{"cut_flows_total", INTEGER_OR_NULL, "null: pending"},                                         \
+	{                                                                                                      \
+		"dry_run", BOOLEAN, "nothing was changed"                                                      \
 	}
 
 static const struct schema_field vpc_fields[] = {

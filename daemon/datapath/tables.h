@@ -83,6 +83,27 @@ int tables_resume_sweep(struct tables *t, enum flows_mode flows, uint64_t until_
  * Blocks. */
 int tables_cut_flows(struct tables *t, const struct tables_change *c, uint64_t now_ns, tables_flow_fn fn,
 		     void *userdata);
+/*
+ * The same for a published change without keeping the event loop: read on another thread, step until it wants more
+ * read, and so on to the end.
+ */
+struct tables_cutting;
+/* *ret NULL: no established flow can be cut. before: the change is not retired until the end, so that what an earlier
+ * change has cut isn't told again. -ENOMEM. */
+int tables_cutting_new(const struct tables *t, const struct tables_change *c, bool before, struct tables_cutting **ret);
+struct tables_cutting *tables_cutting_free(struct tables_cutting *x);
+DEFINE_CLEANUP(struct tables_cutting *, tables_cutting_free);
+/* About how many established flows there were when the change was published. */
+uint64_t tables_established(const struct tables_change *c);
+/* On any thread: not while a step is running. -errno of the kernel. */
+int tables_cutting_read(struct tables_cutting *x);
+#define TABLES_CUTTING_END  0 /* that was all */
+#define TABLES_CUTTING_STEP 1 /* step again */
+#define TABLES_CUTTING_READ 2 /* read again */
+/* Takes some 100 µs. TABLES_CUTTING_…, or -errno of the kernel. fn returns 0. */
+int tables_cutting_step(struct tables *t, struct tables_cutting *x, tables_flow_fn fn, void *userdata);
+/* At the end, if the change isn't retired: flows whose grace it ended. */
+int tables_cutting_last(struct tables *t, const struct tables_change *c, tables_flow_fn fn, void *userdata);
 /* To be called when a grace period (tables_wait_grace_period, on a worker thread) has passed since publish; frees c. */
 void tables_retire(struct tables *t, struct tables_change *c);
 /* Blocks until every program that was running has ended (milliseconds). Any thread. */

@@ -16,12 +16,19 @@ static bool raised(const struct tables *t, uint32_t eni, uint64_t epoch)
 	return eni_at(t, eni)->gen_revoke == epoch || set_at(t, t->enis[eni].set)->gen_revoke == epoch;
 }
 
+/* Nothing to do for a change that takes nothing away. */
 void cut_note_stake(struct tables *t, struct tables_change *c)
 {
 	if (!c->revoked)
 		return;
-	for (uint32_t i = VPC_ENI_FIRST; i <= t->eni_max && !c->at_stake; i++)
-		c->at_stake = flows_of(t, i) > 0 && raised(t, i, c->epoch);
+	for (uint32_t i = VPC_ENI_FIRST; i <= t->eni_max; i++) {
+		int64_t n = flows_of(t, i);
+
+		if (n <= 0)
+			continue;
+		c->established += (uint64_t)n;
+		c->at_stake |= raised(t, i, c->epoch);
+	}
 }
 
 struct cutting {
@@ -101,4 +108,152 @@ int tables_cut_flows(struct tables *t, const struct tables_change *c, uint64_t n
 	if (!r)
 		r = cutting_flush(&s);
 	return r ? r : cutting_ended(c, &s);
+}
+
+/* --- the same, without keeping the event loop --- */
+
+/* Entries that one system call copies, and candidates that are read before they are judged. */
+#define READ_BATCH     1024u
+#define CANDIDATES_MAX 4096u
+/* Flows judged in one step. */
+#define STEP_MAX       256u
+
+struct tables_cutting {
+	int fd; /* of `flow` */
+	uint64_t cursor;
+	bool started, ended; /* the walk */
+	bool before;	     /* the rules of before the change are still there */
+	uint64_t epoch;
+	uint32_t n_touched;
+	uint8_t *touched; /* by ENI number, from VPC_ENI_FIRST on */
+	struct vpc_flow_key *batch_key;
+	struct vpc_flow *batch_flow;
+	struct vpc_flow_key *key;
+	struct vpc_flow *flow;
+	uint32_t n, at; /* candidates, and of them judged */
+};
+
+struct tables_cutting *tables_cutting_free(struct tables_cutting *x)
+{
+	if (!x)
+		return NULL;
+	free(x->touched);
+	free(x->batch_key);
+	free(x->batch_flow);
+	free(x->key);
+	free(x->flow);
+	free(x);
+	return NULL;
+}
+
+uint64_t tables_established(const struct tables_change *c)
+{
+	return c->established;
+}
+
+int tables_cutting_new(const struct tables *t, const struct tables_change *c, bool before, struct tables_cutting **ret)
+{
+	_cleanup_(tables_cutting_freep) struct tables_cutting *x = NULL;
+
+	*ret = NULL;
+	if (!c || !c->at_stake)
+		return 0;
+	x = calloc(1, sizeof(*x));
+	if (!x)
+		return -ENOMEM;
+	x->fd = t->table[TABLE_FLOW].fd;
+	x->before = before;
+	x->epoch = c->epoch;
+	x->n_touched = t->eni_max - VPC_ENI_FIRST + 1;
+	x->touched = calloc(x->n_touched, 1);
+	x->batch_key = calloc(READ_BATCH, sizeof(*x->batch_key));
+	x->batch_flow = calloc(READ_BATCH, sizeof(*x->batch_flow));
+	x->key = calloc(CANDIDATES_MAX + READ_BATCH, sizeof(*x->key));
+	x->flow = calloc(CANDIDATES_MAX + READ_BATCH, sizeof(*x->flow));
+	if (!x->touched || !x->batch_key || !x->batch_flow || !x->key || !x->flow)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < x->n_touched; i++)
+		x->touched[i] = raised(t, VPC_ENI_FIRST + i, c->epoch);
+	*ret = TAKE_PTR(x);
+	return 0;
+}
+
+static bool is_touched(const struct tables_cutting *x, uint32_t eni)
+{
+	return eni >= VPC_ENI_FIRST && eni - VPC_ENI_FIRST < x->n_touched && x->touched[eni - VPC_ENI_FIRST];
+}
+
+int tables_cutting_read(struct tables_cutting *x)
+{
+	x->n = x->at = 0;
+	while (!x->ended && x->n < CANDIDATES_MAX) {
+		uint64_t next = 0;
+		__u32 n = READ_BATCH;
+		int r = bpf_map_lookup_batch(x->fd, x->started ? &x->cursor : NULL, &next, x->batch_key, x->batch_flow,
+					     &n, NULL);
+
+		if (r < 0 && r != -ENOENT)
+			return r;
+		x->started = true;
+		x->ended = r != 0;
+		x->cursor = next;
+		for (uint32_t i = 0; i < n; i++) {
+			const struct vpc_flow *flow = &x->batch_flow[i];
+
+			if (!is_touched(x, flow->eni[0]) && !is_touched(x, flow->eni[1]))
+				continue;
+			x->key[x->n] = x->batch_key[i];
+			x->flow[x->n++] = *flow;
+		}
+	}
+	return 0;
+}
+
+/* Judges what is in s, and has fn called. */
+static int cutting_judge(struct tables_cutting *x, struct cutting *s, uint32_t end)
+{
+	int r = 0;
+
+	for (; r == 0 && x->at < end; x->at++) {
+		const struct vpc_flow *flow = &x->flow[x->at];
+
+		if (flow->state == VPC_FLOW_TOMBSTONE) {
+			if (flow->epoch == x->epoch)
+				r = s->fn(&x->key[x->at], flow, true, s->userdata);
+			continue;
+		}
+		s->flow[s->io.n] = *flow;
+		s->io.key[s->io.n++] = x->key[x->at];
+		if (s->io.n == VPC_SWEEP_MAX)
+			r = cutting_flush(s);
+	}
+	return r ? r : cutting_flush(s);
+}
+
+int tables_cutting_step(struct tables *t, struct tables_cutting *x, tables_flow_fn fn, void *userdata)
+{
+	struct cutting s = {
+		.t = t,
+		.fn = fn,
+		.userdata = userdata,
+		.io = {.op = x->before ? VPC_SWEEP_REPORT : VPC_SWEEP_FAILS,
+		       .epoch = x->epoch,
+		       .now_ns = monotonic_ns()},
+	};
+	int r = cutting_judge(x, &s, x->n - x->at < STEP_MAX ? x->n : x->at + STEP_MAX);
+
+	return r ? r : x->at < x->n ? TABLES_CUTTING_STEP : x->ended ? TABLES_CUTTING_END : TABLES_CUTTING_READ;
+}
+
+int tables_cutting_last(struct tables *t, const struct tables_change *c, tables_flow_fn fn, void *userdata)
+{
+	struct cutting s = {
+		.t = t,
+		.fn = fn,
+		.userdata = userdata,
+		.epoch = c->epoch,
+		.io = {.epoch = c->epoch, .now_ns = monotonic_ns()},
+	};
+
+	return cutting_ended(c, &s);
 }

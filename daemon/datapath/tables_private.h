@@ -295,8 +295,10 @@ struct tables_change {
 	uint64_t epoch;		    /* of its publication */
 	enum flows_mode flows;
 	uint32_t drain_s;
-	bool revoked;			  /* it takes something away */
-	bool at_stake;			  /* from ENIs with established flows */
+	bool revoked;	      /* it takes something away */
+	bool at_stake;	      /* from ENIs with established flows */
+	uint64_t established; /* flows when it was published, about, those between two ENIs twice; 0: it takes nothing
+				 away */
 	ARRAY(struct vpc_flow_key) ended; /* flows whose grace it ends, and that live on nothing else */
 	ARRAY(struct touched_row) rows;
 	ARRAY(struct touched_claim) claims;

@@ -23,11 +23,12 @@ enum worker_queue {
 	WORKER_KERNEL, /* our own operations: always end */
 	WORKER_STORE,  /* the store's commits: end when the disk answers */
 	WORKER_USER,   /* opening what a user named: may hang, 5 s limit */
+	WORKER_FLOWS,  /* reading the maps of flows for a reply: always ends */
 	WORKER_QUEUES,
 };
 
 int worker_new(sd_event *event, struct worker **ret);
-/* Waits for the jobs of the kernel and store queues (their done is called), gives up the others: done gets -ECANCELED
+/* Waits for the jobs of all queues but the users' (their done is called), gives up the others: done gets -ECANCELED
  * for those that never ran, -ETIMEDOUT for the one that is running. NULL is fine. */
 void worker_free(struct worker *w);
 /* free_fn may be NULL; it is called only for data of a job given up while running. -ENOMEM; -EAGAIN: too many threads

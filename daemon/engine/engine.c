@@ -2,6 +2,7 @@
 #include "engine/audit_maps.h"
 #include "engine/commit.h"
 #include "engine/repair.h"
+#include "engine/txn.h"
 
 #include <time.h>
 
@@ -278,6 +279,7 @@ void engine_free(struct engine *e)
 	if (!e)
 		return;
 	e->closing = true;
+	txn_report_close(e);
 	worker_free(e->worker);
 	e->worker = NULL;
 	commit_end(e);

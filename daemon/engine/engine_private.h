@@ -68,6 +68,8 @@ struct engine {
 	bool waiting;	   /* the running job waits for a removal, grace period or links: engine_wake */
 	unsigned removing; /* removals on the worker */
 	struct failed_removal *failed_removals;
+	/* Flows that were cut are being looked for; some keep a change from its retiring. */
+	struct cut_report *cut_reports;
 	bool retiring;		       /* a grace period is being waited for on the worker */
 	struct retire_trip *retired;   /* its grace period ended while a transaction was committing */
 	bool attach_put_off;	       /* likewise */

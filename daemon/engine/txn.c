@@ -122,7 +122,7 @@ void txn_start(struct job *job)
 	}
 	if (r == 0)
 		r = txn_prepare(t, &error);
-	if (r == -EBUSY && t->e->retiring && t->tries++ < 100) {
+	if (r == -EBUSY && (t->e->retiring || t->e->cut_reports) && t->tries++ < 100) {
 		txn_rewind(t); /* numbers that are not free yet: the grace period's end starts us over */
 		t->e->waiting = true;
 		return;
@@ -196,7 +196,7 @@ static void txn_try(struct txn *t)
 		txn_refuse(t, &error);
 		return;
 	}
-	txn_report_cut(t);
+	txn_try_cut(t);
 	txn_build_results(t);
 	t->reply.dry_run = true;
 	t->reply.revision = t->e->revision;
@@ -225,6 +225,7 @@ static void txn_publish(struct txn *t)
 {
 	struct engine *e = t->e;
 	int failed = 0;
+	bool wait;
 
 	t->n_made = 0; /* the namespaces are the VPCs' now */
 	t->reply.epoch = tables_publish(e->tables, t->tables_change);
@@ -236,15 +237,24 @@ static void txn_publish(struct txn *t)
 	taps_flag(e, &t->plan);
 	t->reply.revision = e->revision;
 	grace_done(e);
-	txn_report_cut(t);
+	wait = txn_report_cut(t);
 	remember_rules(t);
 	txn_build_results(t);
+	if (t->reply.cut_flows_pending)
+		json_array_append_new(t->reply.pending, json_string("cut_flows"));
 	model_commit(TAKE_PTR(t->mt));
 	log_txn(t);
 	engine_tell_walked(e);
 	if (failed)
 		retry_devices(t);
+	if (wait) { /* the others needn't */
+		txn_report_begin(t, true);
+		engine_job_done(e);
+		return;
+	}
 	engine_retire(e, TAKE_PTR(t->tables_change));
+	if (t->cut_report)
+		txn_report_begin(t, false);
 	txn_keep_reply(t);
 	txn_reply(t);
 }
@@ -288,7 +298,7 @@ static void removal_done(void *data, int result)
 
 /* The reply of a change that takes devices away waits until they are gone, so that a caller who has read it finds
  * nothing of them; other transactions go on meanwhile. */
-static void txn_reply(struct txn *t)
+static void txn_reply_now(struct txn *t)
 {
 	struct engine *e = t->e;
 
@@ -304,7 +314,20 @@ static void txn_reply(struct txn *t)
 			engine_attach_links(e);
 		send_reply(t);
 	}
+}
+
+static void txn_reply(struct txn *t)
+{
+	struct engine *e = t->e;
+
+	txn_reply_now(t);
 	engine_job_done(e);
+}
+
+void txn_reply_late(struct txn *t)
+{
+	txn_keep_reply(t);
+	txn_reply_now(t);
 }
 
 void txn_free(struct txn *t)

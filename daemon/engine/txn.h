@@ -37,6 +37,7 @@ struct txn {
 	struct net_change *net_change;
 	struct engine_reply reply;
 	struct net_removal *removal;
+	struct cut_report *cut_report;
 };
 
 /* --- txn_submit.c --- */
@@ -52,6 +53,8 @@ void txn_rewind(struct txn *t);
 /* The job's start: one run of the transaction. */
 void txn_start(struct job *job);
 void txn_free(struct txn *t);
+/* The reply of a transaction that no longer is the running job. */
+void txn_reply_late(struct txn *t);
 DEFINE_CLEANUP(struct txn *, txn_free);
 /* Frees it; the next job starts if it was the running one. */
 void txn_end(struct txn *t);
@@ -75,9 +78,18 @@ int txn_prepare(struct txn *t, struct vpc_error *reterr);
 int txn_commit(struct txn *t, struct vpc_error *reterr);
 /* results of the reply, by the model as it is now. */
 int txn_build_results(struct txn *t);
-/* cut_flows of the reply, when the change takes something away: of what is prepared (a dry run) or published. */
-void txn_report_cut(struct txn *t);
 /* Puts the final text of a reply in place of the one that was stored with the commit. */
 void txn_keep_reply(struct txn *t);
+
+/* --- txn_cut.c --- */
+/* cut_flows of a dry run, when the prepared change would take something away. Reads the map of established flows. */
+void txn_try_cut(struct txn *t);
+/* After publishing: whether there may be cut_flows, and whether the reply waits for them (true). t->cut_report, if it
+ * is set, must be followed by txn_report_begin; where the reply waits, txn_reply_late comes of that. */
+bool txn_report_cut(struct txn *t);
+/* wait: what txn_report_cut returned; then it takes the change. */
+void txn_report_begin(struct txn *t, bool wait);
+/* At the engine's end, before the worker's: replies that wait are sent; those that wait for the worker, by its end. */
+void txn_report_close(struct engine *e);
 
 #endif

@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cut_flows: the established flows that a change cuts, told beside its reply. */
+/*
+ * cut_flows: the established flows that a change cuts, told beside its reply.
+ *
+ * They are looked for after the change is in force, by a thread of its own, and judged by the event loop a few at a
+ * time: nobody waits for it but this reply. And that only while there are few flows: with many of them the reply comes
+ * at once and says `pending`, and how many were cut is in the log.
+ */
 #include "engine/txn.h"
 
+#include "observe/log.h"
+
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 
-#define CUT_FLOWS_MAX 100
+#define CUT_FLOWS_MAX  100
+/* So many flows, or about, are read in a few milliseconds. */
+#define WAIT_FOR_FLOWS 20000
 
 /* Whether the plan takes something away that a flow may have been allowed by. */
 static bool takes_away(const struct plan *p)
@@ -79,11 +90,183 @@ static int on_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, 
 	return 0;
 }
 
-void txn_report_cut(struct txn *t)
+void txn_try_cut(struct txn *t)
 {
 	if (t->plan.flows != FLOWS_CUT || !takes_away(&t->plan))
 		return;
 	t->reply.cut_flows = json_array();
 	if (t->reply.cut_flows)
 		tables_cut_flows(t->e->tables, t->tables_change, clock_ns(CLOCK_MONOTONIC), on_flow, t);
+}
+
+/* --- after the publication --- */
+
+struct cut_report {
+	struct cut_report *next;
+	struct engine *e;
+	struct tables_cutting *cutting;
+	struct tables_change *change; /* NULL: retired already */
+	struct txn *t;		      /* its reply waits; NULL: it was sent */
+	bool reading;		      /* on the worker */
+	sd_event_source *step;
+	uint64_t revision;
+	uint64_t total; /* when the reply was sent */
+};
+
+static void report_free(struct cut_report *r)
+{
+	struct cut_report **at = &r->e->cut_reports;
+
+	while (*at && *at != r)
+		at = &(*at)->next;
+	if (*at)
+		*at = r->next;
+	sd_event_source_disable_unref(r->step);
+	tables_cutting_free(r->cutting);
+	free(r);
+}
+
+static int count_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established, void *userdata)
+{
+	(void)key, (void)flow, (void)established;
+	++*(uint64_t *)userdata;
+	return 0;
+}
+
+static void report_end(struct cut_report *r, int result)
+{
+	struct engine *e = r->e;
+	struct txn *t = r->t;
+
+	if (result == 0 && t)
+		result = tables_cutting_last(e->tables, r->change, on_flow, t);
+	if (result < 0) {
+		log_warning("flows that were cut could not be counted: %s", strerror(-result));
+		if (t) {
+			t->reply.cut_flows_pending = true;
+			json_array_append_new(t->reply.pending, json_string("cut_flows"));
+		}
+	} else if (!t) {
+		log_info("revision %" PRIu64 " has cut %" PRIu64 " established flows", r->revision, r->total);
+	}
+	engine_retire(e, TAKE_PTR(r->change));
+	report_free(r);
+	if (t)
+		txn_reply_late(t);
+}
+
+static void report_read(struct cut_report *r);
+
+static int on_step(sd_event_source *source, void *userdata)
+{
+	struct cut_report *r = userdata;
+	int result = r->t ? tables_cutting_step(r->e->tables, r->cutting, on_flow, r->t)
+			  : tables_cutting_step(r->e->tables, r->cutting, count_flow, &r->total);
+
+	if (result == TABLES_CUTTING_STEP)
+		return 0;
+	sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	if (result == TABLES_CUTTING_READ)
+		report_read(r);
+	else
+		report_end(r, result);
+	return 0;
+}
+
+static int read_run(void *data)
+{
+	return tables_cutting_read(((struct cut_report *)data)->cutting);
+}
+
+static void read_done(void *data, int result)
+{
+	struct cut_report *r = data;
+
+	r->reading = false;
+	if (result == 0 && !r->e->closing) {
+		result = sd_event_source_set_enabled(r->step, SD_EVENT_ON);
+		if (result >= 0)
+			return;
+	}
+	report_end(r, result < 0 ? result : -ECANCELED);
+}
+
+static void report_read(struct cut_report *r)
+{
+	int result = worker_submit(r->e->worker, WORKER_FLOWS, read_run, read_done, NULL, r);
+
+	if (result == 0)
+		r->reading = true;
+	else
+		report_end(r, result);
+}
+
+/* Takes cutting. -ENOMEM: freed. */
+static int report_new(struct txn *t, struct tables_cutting *cutting, bool wait, struct cut_report **ret)
+{
+	struct cut_report *r = calloc(1, sizeof(*r));
+	int result;
+
+	if (!r) {
+		tables_cutting_free(cutting);
+		return -ENOMEM;
+	}
+	r->e = t->e;
+	r->cutting = cutting;
+	r->revision = t->reply.revision;
+	result = sd_event_add_defer(t->e->event, &r->step, on_step, r);
+	if (result >= 0)
+		result = sd_event_source_set_enabled(r->step, SD_EVENT_OFF);
+	if (result >= 0 && !wait)
+		result = sd_event_source_set_priority(r->step, SD_EVENT_PRIORITY_IDLE);
+	if (result < 0) {
+		report_free(r);
+		return result;
+	}
+	r->next = t->e->cut_reports;
+	t->e->cut_reports = r;
+	*ret = r;
+	return 0;
+}
+
+bool txn_report_cut(struct txn *t)
+{
+	struct tables_cutting *cutting = NULL;
+	bool wait = t->tables_change && tables_established(t->tables_change) <= WAIT_FOR_FLOWS;
+	int r;
+
+	if (t->plan.flows != FLOWS_CUT || !takes_away(&t->plan))
+		return false;
+	t->reply.cut_flows = json_array();
+	if (!t->reply.cut_flows)
+		return false;
+	r = tables_cutting_new(t->e->tables, t->tables_change, wait, &cutting);
+	if (r == 0 && !cutting)
+		return false;
+	if (r == 0)
+		r = report_new(t, cutting, wait, &t->cut_report);
+	t->reply.cut_flows_pending = r < 0 || !wait;
+	return r == 0 && wait;
+}
+
+void txn_report_begin(struct txn *t, bool wait)
+{
+	struct cut_report *r = TAKE_PTR(t->cut_report);
+
+	if (wait) {
+		r->t = t;
+		r->change = TAKE_PTR(t->tables_change);
+	}
+	report_read(r);
+}
+
+void txn_report_close(struct engine *e)
+{
+	struct cut_report *next;
+
+	for (struct cut_report *r = e->cut_reports; r; r = next) {
+		next = r->next;
+		if (!r->reading)
+			report_end(r, -ECANCELED);
+	}
 }

@@ -563,16 +563,62 @@ static int count_cut(const struct vpc_flow_key *key, const struct vpc_flow *flow
 	return 0;
 }
 
+/* What the thread and the event loop find together. */
+static unsigned found_cut(struct tables_change *c, unsigned *steps)
+{
+	_cleanup_(tables_cutting_freep) struct tables_cutting *x = NULL;
+	unsigned n = 0;
+	int r = TABLES_CUTTING_READ;
+
+	cr_assert_eq(tables_cutting_new(t, c, true, &x), 0);
+	while (x && r != TABLES_CUTTING_END) {
+		if (r == TABLES_CUTTING_READ)
+			cr_assert_eq(tables_cutting_read(x), 0);
+		r = tables_cutting_step(t, x, count_cut, &n);
+		cr_assert_geq(r, 0);
+		++*steps;
+	}
+	if (x)
+		cr_assert_eq(tables_cutting_last(t, c, count_cut, &n), 0);
+	return n;
+}
+
 static unsigned cut_by(struct tables_change *c)
 {
-	unsigned before = 0, after = 0;
+	unsigned before = 0, after = 0, found, steps = 0;
 
 	cr_assert_eq(tables_cut_flows(t, c, monotonic_ns(), count_cut, &before), 0);
 	tables_publish(t, c);
 	cr_assert_eq(tables_cut_flows(t, c, monotonic_ns(), count_cut, &after), 0);
 	cr_expect_eq(before, after, "a dry run says %u, and the change %u", before, after);
+	found = found_cut(c, &steps);
+	cr_expect_eq(found, after, "and %u are found", found);
 	tables_retire(t, c);
 	return after;
+}
+
+/* A few at a time, and each once. */
+Test(tables_grace, many_flows_are_cut)
+{
+	struct tables_change *c;
+	struct test_plan tp;
+	unsigned steps = 0, found;
+
+	proto = IPPROTO_UDP;
+	tp_init(&tp);
+	tp_row(&tp, true, SERVER, 0, 0, 7);
+	tp.rows[0].slot = VPC_SLOT_UDP;
+	tp.rows[0].port_plen = 0;
+	commit(tables_prepared(t, &tp));
+	for (uint16_t n = 0; n < 90; n++)
+		cr_assert(opens(1, n) && lives(n));
+	tp.rows[0].add = false;
+	c = tables_prepared(t, &tp);
+	tables_publish(t, c);
+	cr_expect(!lives(3), "before anybody looks");
+	found = found_cut(c, &steps);
+	cr_expect_eq(found, 90, "%u", found);
+	tables_retire(t, c);
 }
 
 Test(tables_grace, which_flows_a_change_cuts)
@@ -580,7 +626,7 @@ Test(tables_grace, which_flows_a_change_cuts)
 	struct eni_record server = eni_rec(2, 0, 0), moved = eni_rec(2, EMPTY, 0);
 	struct tables_change *c;
 	struct test_plan tp;
-	unsigned n = 0;
+	unsigned n = 0, steps = 0;
 
 	proto = IPPROTO_TCP;
 	for (uint16_t i = 0; i < 3; i++)
@@ -598,6 +644,7 @@ Test(tables_grace, which_flows_a_change_cuts)
 	tables_publish(t, c);
 	cr_assert_eq(tables_cut_flows(t, c, monotonic_ns(), count_cut, &n), 0);
 	cr_expect_eq(n, 1, "the kept one, whose server lost the group");
+	cr_expect_eq(found_cut(c, &steps), 1);
 	tables_retire(t, c);
 }
 
