@@ -29,7 +29,7 @@
 		{"enforced_ns", INTEGER, "from the request's last byte to the store that put it in force"},    \
 		{"pending", STRINGS, "what is still to be done in the background"},                            \
 		{"cut_flows", OBJECTS, "flows that were cut, at most 100"},                                    \
-		{"cut_flows_total", INTEGER_OR_NULL, "null: pending"},                                         \
+		{"cut_flows_total", INTEGER_OR_NULL, "null: pending, or too many flows to count"},             \
 	{                                                                                                      \
 		"dry_run", BOOLEAN, "nothing was changed"                                                      \
 	}

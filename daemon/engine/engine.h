@@ -64,8 +64,9 @@ struct engine_reply {
 	json_t *pending;   /* array of strings: what is still to be done in the background; usually empty */
 	json_t *cut_flows; /* array (at most 100) or NULL when nothing was taken away */
 	uint64_t cut_flows_total;
-	bool cut_flows_pending; /* they aren't known: there are too many flows to wait for */
-	const char *replayed;	/* a kept reply's text, when the idempotency key was known; then nothing else is set */
+	bool cut_flows_uncounted; /* nor will they be: an earlier change's still are */
+	bool cut_flows_pending;	  /* they aren't known: there are too many flows to wait for */
+	const char *replayed; /* a kept reply's text, when the idempotency key was known; then nothing else is set */
 	bool dry_run;
 };
 typedef void (*engine_reply_fn)(const struct engine_reply *reply, void *userdata);

@@ -140,8 +140,9 @@ json_t *engine_reply_encode(const struct engine_reply *reply)
 	if (json_array_size(reply->pending))
 		r |= json_object_set(json, "pending", reply->pending);
 	if (reply->cut_flows) {
-		json_t *total =
-			reply->cut_flows_pending ? json_null() : json_integer((json_int_t)reply->cut_flows_total);
+		json_t *total = reply->cut_flows_pending || reply->cut_flows_uncounted
+					? json_null()
+					: json_integer((json_int_t)reply->cut_flows_total);
 
 		r |= json_object_set(json, "cut_flows", reply->cut_flows);
 		r |= json_object_set_new(json, "cut_flows_total", total);

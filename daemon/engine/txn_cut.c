@@ -229,6 +229,16 @@ static int report_new(struct txn *t, struct tables_cutting *cutting, bool wait, 
 	return 0;
 }
 
+/* Counting many flows takes a second of the event loop's idle time: one change's at a time, or who revokes in a row
+ * would have it busy with that alone. */
+static bool counting_already(const struct engine *e)
+{
+	for (const struct cut_report *r = e->cut_reports; r; r = r->next)
+		if (!r->t)
+			return true;
+	return false;
+}
+
 bool txn_report_cut(struct txn *t)
 {
 	struct tables_cutting *cutting = NULL;
@@ -243,6 +253,11 @@ bool txn_report_cut(struct txn *t)
 	r = tables_cutting_new(t->e->tables, t->tables_change, wait, &cutting);
 	if (r == 0 && !cutting)
 		return false;
+	if (!wait && counting_already(t->e)) {
+		tables_cutting_free(cutting);
+		t->reply.cut_flows_uncounted = true;
+		return false;
+	}
 	if (r == 0)
 		r = report_new(t, cutting, wait, &t->cut_report);
 	t->reply.cut_flows_pending = r < 0 || !wait;
