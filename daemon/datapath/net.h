@@ -162,8 +162,8 @@ PRINTF_LIKE(3, 4) int net_report_add(struct net_report *r, const char *object, c
  * tcx links that are missing are left to net_attach_begin. */
 int net_ensure(struct net *n, const struct plan *all, struct workload *workloads, size_t n_workloads,
 	       struct net_report *ret, struct vpc_error *reterr);
-/* On a worker: where the workload's end is up and lacks what attaching gave it, it gets that again. unfinished: also where
- * it is down or has no address, since vpcd may have been killed while it was attached. 0 or -errno. */
+/* On a worker: where the workload's end is up and lacks what attaching gave it, it gets that again. unfinished: also
+ * where it is down or has no address, since vpcd may have been killed while it was attached. 0 or -errno. */
 int net_workload_mend(const struct port_record *p, const struct workload *w, bool unfinished);
 /* Looking for what sends no event, some VPCs at a time: begin on the event loop (the VPCs with numbers above *after, at
  * most `most`; *after becomes the last one's, or 0 when they are through), run on a worker, the rest on the event loop.
