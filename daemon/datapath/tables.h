@@ -215,8 +215,13 @@ int tables_purge(const char *pin_dir);
 
 /* Takes over from other versions of the datapath (<pin_dir>/v<other ABI>), if there are any: until their tcx links are
  * off the ports, they judge, by rules that nobody changes any more. To be called when the ports' filters are this
- * version's, which then judge. Flows aren't carried over: for 30 s TCP may be taken up mid-stream (now_ns:
- * CLOCK_MONOTONIC). Returns 0, or -errno: another version may still judge. */
+ * version's, which then judge. Flows opened since tables_carry are carried over, and for 30 s TCP may be taken up
+ * mid-stream (now_ns: CLOCK_MONOTONIC). Returns 0, or -errno: another version may still judge. */
 int tables_take_over(struct tables *t, uint64_t now_ns);
+
+/* Carries over the flows of the version before, if its maps are there. To be called when the rules and ENIs are in
+ * force, before the ports get this version's programs. now_ns: CLOCK_MONOTONIC. Returns 0, or -errno: not all were
+ * carried; UDP and ICMP flows then begin anew, TCP is taken up. */
+int tables_carry(struct tables *t, uint64_t now_ns);
 
 #endif

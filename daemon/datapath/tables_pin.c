@@ -143,6 +143,7 @@ static bool is_version(const char *name)
 
 int tables_take_over(struct tables *t, uint64_t now_ns)
 {
+	_cleanup_(carry_close) struct carry from = CARRY_INIT;
 	_cleanup_(closedirp) DIR *dir = NULL;
 	char parent[PATH_MAX], path[PATH_MAX];
 	const char *own;
@@ -157,6 +158,7 @@ int tables_take_over(struct tables *t, uint64_t now_ns)
 	dir = opendir(parent);
 	if (!dir)
 		return -errno;
+	(void)carry_open(t, &from); /* what can't be read is not carried */
 	for (const struct dirent *e; r == 0 && (e = readdir(dir));) {
 		if (!is_version(e->d_name) || strcmp(e->d_name, own) == 0)
 			continue;
@@ -165,6 +167,8 @@ int tables_take_over(struct tables *t, uint64_t now_ns)
 		__atomic_store_n(&ctl_at(t, 0)->pickup_until_ns, now_ns + PICKUP_NS, __ATOMIC_RELAXED);
 		r = tables_purge(path);
 	}
+	/* What was opened since tables_carry. */
+	(void)carry_flows(t, &from, now_ns);
 	return r;
 }
 

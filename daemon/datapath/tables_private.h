@@ -438,6 +438,15 @@ int pin_all(struct tables *t, struct vpc_error *reterr);
 /* Appends what is missing or is another object to a report of tables_verify. */
 int pin_verify(const struct tables *t, json_t *report);
 
+/* --- tables_carry.c: flows of the version before --- */
+struct carry {
+	struct table from[2]; /* flow, flow_new; fd -1: there is none */
+};
+#define CARRY_INIT ((struct carry){.from = {{.fd = -1}, {.fd = -1}}})
+int carry_open(const struct tables *t, struct carry *ret);
+void carry_close(struct carry *c);
+int carry_flows(struct tables *t, const struct carry *from, uint64_t now_ns);
+
 /* --- tables_size.c: shrinks the limits until the tables fit --- */
 void size_fit(const struct datapath_bpf *bpf, uint64_t budget_bytes, struct vpc_limits *limits);
 struct bpf_map *size_map(const struct datapath_bpf *bpf, enum table_id id);
@@ -575,6 +584,8 @@ int grace_finish(struct tables *t);
 /* Before the epoch of a change that cuts is stored: ends the graces that it ends. -errno: not all. */
 int grace_settle(struct tables *t, struct tables_change *c);
 /* After an adoption: which flows have one? -errno: it's not known, and each cut looks at all flows. */
+/* A time (CLOCK_MONOTONIC) as a flow has it, in units of VPC_GRACE_SHIFT. With keep the time does not count. */
+uint32_t grace_until(enum flows_mode flows, uint64_t until_ns);
 int grace_find(struct tables *t);
 
 /* --- tables_cut.c: called when the generations are raised and the epoch is not yet stored --- */

@@ -201,6 +201,9 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 	if (r < 0)
 		return r;
 	tables_boot_apply(e->tables, &all);
+	r = tables_carry(e->tables, clock_ns(CLOCK_MONOTONIC));
+	if (r < 0)
+		log_warning("flows of the version before could not be carried over: %s", strerror(-r));
 	ensured = net_ensure(e->net, &all, NULL, 0, &report, &error);
 	r = take_over(e, reterr);
 	if (r < 0) {

@@ -311,6 +311,86 @@ Test(tables_adopt, another_versions_pins_go_and_tcp_may_be_taken_up_for_a_while)
 	tables_close(t);
 }
 
+/* A map of flows as version 5 left it. */
+static int map_before(const char *name)
+{
+	char path[512];
+	int fd =
+		bpf_map_create(BPF_MAP_TYPE_HASH, name, sizeof(struct vpc_flow_key), sizeof(struct vpc_flow), 16, NULL);
+
+	cr_assert_geq(fd, 0);
+	snprintf(path, sizeof(path), "%s/v5", tables_pin_dir);
+	mkdir(path, 0700);
+	snprintf(path, sizeof(path), "%s/v5/maps", tables_pin_dir);
+	mkdir(path, 0700);
+	snprintf(path, sizeof(path), "%s/v5/maps/%s", tables_pin_dir, name);
+	cr_assert_eq(bpf_obj_pin(fd, path), 0);
+	return fd;
+}
+
+/* Where there is one grace now, version 5 had one time in nanoseconds. */
+static void flow_before(int fd, uint32_t nth, uint32_t eni, uint64_t grace_until_ns, uint8_t flags)
+{
+	struct vpc_flow_key key = {.vpc = 1, .addr[0][3] = nth, .proto = 17};
+	struct vpc_flow flow = {
+		.tag = nth, .epoch = 77, .timeout_s = 180, .flags = flags, .state = VPC_FLOW_ESTABLISHED};
+
+	flow.eni[0] = eni;
+	flow.incarnation[0] = eni_rec(eni - VPC_ENI_FIRST, 0, 0).incarnation;
+	memcpy(flow.grace_until, &grace_until_ns, sizeof(grace_until_ns));
+	cr_assert_eq(bpf_map_update_elem(fd, &key, &flow, BPF_ANY), 0);
+}
+
+static bool flow_now(const struct tables *t, enum table_id id, uint32_t nth, struct vpc_flow *ret)
+{
+	struct vpc_flow_key key = {.vpc = 1, .addr[0][3] = nth, .proto = 17};
+
+	return bpf_map_lookup_elem(t->table[id].fd, &key, ret) == 0;
+}
+
+/* P6: what answers a UDP packet of before the upgrade must not be taken for what opens a flow. */
+Test(tables_adopt, flows_of_the_version_before_are_carried_over_and_judged_again)
+{
+	const uint64_t now_ns = 1000000000000ull;
+	struct tables *t = tables_small(true);
+	int flow = map_before("flow"), fresh = map_before("flow_new");
+	struct test_plan tp;
+	struct vpc_flow f;
+	uint32_t eni;
+
+	old_state(&tp);
+	tables_apply(t, &tp);
+	eni = tp.enis[0].after.number;
+	flow_before(flow, 1, eni, 0, VPC_FLOW_BUDGETED);
+	flow_before(flow, 2, eni, now_ns - 1, VPC_FLOW_BUDGETED);
+	flow_before(flow, 3, eni, UINT64_MAX, 0);
+	flow_before(fresh, 4, eni, 0, 0);
+	cr_assert_eq(tables_carry(t, now_ns), 0);
+	cr_assert(flow_now(t, TABLE_FLOW, 1, &f));
+	cr_expect_eq(f.epoch, 0, "it would not be judged again");
+	cr_expect_eq(f.eni[0], eni);
+	cr_expect_eq(f.timeout_s, 180);
+	cr_expect(f.grace_until[0] == 0 && f.grace_until[1] == 0);
+	cr_assert(flow_now(t, TABLE_FLOW, 2, &f));
+	cr_expect(f.grace_until[0] == 0 && f.grace_until[1] == 0, "a grace that has ended");
+	cr_assert(flow_now(t, TABLE_FLOW, 3, &f));
+	cr_expect(f.grace_until[0] == VPC_GRACE_KEEP && f.grace_until[1] == VPC_GRACE_KEEP);
+	cr_assert(flow_now(t, TABLE_FLOW_NEW, 4, &f));
+	cr_expect(!flow_now(t, TABLE_FLOW, 4, &f));
+	cr_expect_eq(eni_flows_at(t, eni)->opened, 2);
+	cr_expect_eq(vpc_flows_at(t, 1)->total, 2);
+	/* What was opened until the old programs went, and nothing twice. */
+	flow_before(fresh, 1, eni, 0, 0);
+	flow_before(flow, 5, eni, 0, VPC_FLOW_BUDGETED);
+	cr_assert_eq(tables_take_over(t, now_ns), 0);
+	cr_expect(flow_now(t, TABLE_FLOW, 5, &f));
+	cr_expect(!flow_now(t, TABLE_FLOW_NEW, 1, &f), "a flow in both maps");
+	cr_expect_eq(vpc_flows_at(t, 1)->total, 3);
+	close(flow);
+	close(fresh);
+	tables_close(t);
+}
+
 /* What was lost while vpcd was away comes back with the reconcile. */
 Test(tables_adopt, a_key_lost_meanwhile_comes_with_the_reconcile)
 {
