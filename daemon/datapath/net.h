@@ -121,6 +121,8 @@ int net_publish(struct net *n, struct net_change *c, struct net_removal **ret_re
 /* On a worker thread: links and namespaces are deleted, pinned tcx links of removed ports removed. Returns 0 or -errno
  * of the last failure; go on with net_removal_free on the event loop, or run it again. */
 int net_removal_run(struct net_removal *r);
+/* The same for several, in less time than one after the other. Each has its own result. */
+void net_removals_run(struct net_removal *const *removals, size_t n, int *results);
 void net_removal_free(struct net *n, struct net_removal *r);
 /* Calls fn with the id of each object of a removal that is gone, or that is left. While it isn't running. */
 void net_removal_each(const struct net_removal *r, bool gone, void (*fn)(const char *object, void *userdata),

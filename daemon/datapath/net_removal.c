@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a change took away, deleted on a worker thread. */
+/* What changes took away, deleted on a worker thread and some that help it. */
 #include <fcntl.h>
 
 #include "datapath/net_private.h"
+
+/* Links that are deleted at once. Deleting one is mostly waiting for grace periods, some of them under the lock of all
+ * network configuration and the last one without it: these overlap. More threads would only stand before the event
+ * loop at that lock. */
+#define THREADS 3
+#define LOCKS	8
 
 struct removal_link {
 	uint32_t ifindex;
 	uint64_t workload_ns_ino;
 	char id[OBJECT_ID_MAX];
-	bool done; /* under the removal's lock */
+	bool done;  /* under its lock */
+	int result; /* of the last run */
 };
 
 struct removal_vpc {
@@ -29,9 +36,9 @@ struct net_removal {
 	size_t n_vpcs;
 	struct inner_change *inner;
 	bool inner_done;
-	/* Held while a link is deleted: who wants to make one of that number again waits for it, or deletes it first
-	 * (removal_settle), so that the worker never deletes the new one. */
-	pthread_mutex_t lock;
+	/* A link's, by its number, is held while it is deleted: who wants to make one of that number again waits for
+	 * it, or deletes it first (removal_settle), so that the worker never deletes the new one. */
+	pthread_mutex_t locks[LOCKS];
 	struct net_removal *next; /* event loop only */
 };
 
@@ -51,7 +58,8 @@ int removal_new(struct net *n, struct net_removal **ret)
 
 	if (!r)
 		return -ENOMEM;
-	pthread_mutex_init(&r->lock, NULL);
+	for (size_t i = 0; i < LOCKS; i++)
+		pthread_mutex_init(&r->locks[i], NULL);
 	r->instance = strdup(n->instance);
 	r->link_dir = n->link_dir ? strdup(n->link_dir) : NULL;
 	r->next = n->removals;
@@ -124,41 +132,119 @@ void removal_add_inner(struct net_removal *r, struct inner_change *c)
 	r->inner = c;
 }
 
-/* With the lock held. */
-static int delete_link(const struct net_removal *r, struct removal_link *link, int rtnl_fd)
+/* rtnl_fd: a socket in its VPC's namespace. */
+static int delete_link(struct net_removal *r, struct removal_link *link, int rtnl_fd)
 {
-	int e = link_delete(rtnl_fd, link->ifindex);
+	pthread_mutex_t *lock = &r->locks[link->ifindex % LOCKS];
+	int e = 0;
 
-	if (e < 0 && e != -ENODEV)
-		return e;
-	/* the device took its tcx links along: what is left is their names */
-	if (r->link_dir && link->ifindex < VPC_BRIDGE_FIRST)
-		tc_tcx_unpin(r->link_dir, link->ifindex);
-	link->done = true;
-	return 0;
+	pthread_mutex_lock(lock);
+	if (!link->done) {
+		e = link_delete(rtnl_fd, link->ifindex);
+		/* the device took its tcx links along: what is left is their names */
+		if ((e >= 0 || e == -ENODEV) && r->link_dir && link->ifindex < VPC_BRIDGE_FIRST)
+			tc_tcx_unpin(r->link_dir, link->ifindex);
+		link->done = e >= 0 || e == -ENODEV;
+	}
+	e = link->done ? 0 : e;
+	pthread_mutex_unlock(lock);
+	return e;
 }
 
-static int run_vpc(struct net_removal *r, struct removal_vpc *vpc)
+/* --- the links of several removals ----------------------------------------------------------------------------------
+ */
+
+struct run {
+	struct net_removal *const *removals;
+	size_t n;
+	pthread_mutex_t lock;
+	size_t removal, vpc, link; /* the next one; under the lock */
+};
+
+/* NULL: no more. */
+static struct removal_link *next_link(struct run *run, struct net_removal **ret, const struct removal_vpc **ret_vpc)
 {
-	_cleanup_close_ int fd = -1;
-	char path[NETNS_PATH_MAX];
-	int result;
+	struct removal_link *found = NULL;
 
-	/* there was no descriptor left for it: by name */
-	if (vpc->ns_fd < 0 && netns_path(vpc->name, path) >= 0)
-		vpc->ns_fd = netns_open(path);
-	fd = vpc->ns_fd < 0 ? vpc->ns_fd : netns_open_rtnl(vpc->ns_fd);
-	result = fd < 0 && vpc->n_links ? fd : 0;
-	for (size_t i = 0; fd >= 0 && i < vpc->n_links; i++) {
-		int e = 0;
+	pthread_mutex_lock(&run->lock);
+	while (!found && run->removal < run->n) {
+		struct net_removal *r = run->removals[run->removal];
+		struct removal_vpc *vpc = &r->vpcs[run->vpc];
 
-		pthread_mutex_lock(&r->lock);
-		if (!vpc->links[i].done)
-			e = delete_link(r, &vpc->links[i], fd);
-		pthread_mutex_unlock(&r->lock);
-		if (e < 0)
-			result = e;
+		if (run->vpc == r->n_vpcs) {
+			run->removal++;
+			run->vpc = 0;
+		} else if (run->link == vpc->n_links) {
+			run->vpc++;
+			run->link = 0;
+		} else {
+			found = &vpc->links[run->link++];
+			*ret = r;
+			*ret_vpc = vpc;
+		}
 	}
+	pthread_mutex_unlock(&run->lock);
+	return found;
+}
+
+static void *run_links(void *data)
+{
+	const struct removal_vpc *vpc = NULL, *next;
+	struct removal_link *link;
+	_cleanup_close_ int fd = -1;
+	struct net_removal *r;
+
+	while ((link = next_link(data, &r, &next))) {
+		if (next != vpc) {
+			close_fd(fd);
+			vpc = next;
+			fd = vpc->ns_fd < 0 ? vpc->ns_fd : netns_open_rtnl(vpc->ns_fd);
+		}
+		link->result = fd < 0 ? fd : delete_link(r, link, fd);
+	}
+	return NULL;
+}
+
+static void run_all_links(struct run *run, size_t n_links)
+{
+	pthread_t threads[THREADS];
+	size_t n = 0;
+
+	/* where there is no thread to be had, this one does it alone */
+	while (n + 1 < THREADS && n + 1 < n_links && pthread_create(&threads[n], NULL, run_links, run) == 0)
+		n++;
+	run_links(run);
+	while (n)
+		pthread_join(threads[--n], NULL);
+}
+
+/* --- one removal ----------------------------------------------------------------------------------------------------
+ */
+
+static size_t begin_removal(struct net_removal *r)
+{
+	size_t n_links = 0;
+
+	for (size_t i = 0; i < r->n_vpcs; i++) {
+		struct removal_vpc *vpc = &r->vpcs[i];
+		char path[NETNS_PATH_MAX];
+
+		/* there was no descriptor left for it: by name */
+		if (vpc->ns_fd < 0 && netns_path(vpc->name, path) >= 0)
+			vpc->ns_fd = netns_open(path);
+		n_links += vpc->n_links;
+	}
+	return n_links;
+}
+
+/* After its links. */
+static int end_vpc(const struct net_removal *r, struct removal_vpc *vpc)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < vpc->n_links; i++)
+		if (vpc->links[i].result < 0)
+			result = vpc->links[i].result;
 	if (vpc->whole && !vpc->gone) {
 		int e = netns_remove(vpc->name, r->instance, vpc->id);
 
@@ -181,14 +267,12 @@ static void run_inner(const struct inner_change *c)
 		(void)routing_clean(w.rtnl_fd);
 }
 
-int net_removal_run(struct net_removal *r)
+static int end_removal(struct net_removal *r)
 {
 	int result = 0;
 
-	if (!r)
-		return 0;
 	for (size_t i = 0; i < r->n_vpcs; i++) {
-		int e = run_vpc(r, &r->vpcs[i]);
+		int e = end_vpc(r, &r->vpcs[i]);
 
 		if (e < 0)
 			result = e;
@@ -197,6 +281,27 @@ int net_removal_run(struct net_removal *r)
 	for (const struct inner_change *c = r->inner_done ? NULL : r->inner; c; c = c->next)
 		run_inner(c);
 	r->inner_done = true;
+	return result;
+}
+
+void net_removals_run(struct net_removal *const *removals, size_t n, int *results)
+{
+	struct run run = {.removals = removals, .n = n, .lock = PTHREAD_MUTEX_INITIALIZER};
+	size_t n_links = 0;
+
+	for (size_t i = 0; i < n; i++)
+		n_links += begin_removal(removals[i]);
+	run_all_links(&run, n_links);
+	for (size_t i = 0; i < n; i++)
+		results[i] = end_removal(removals[i]);
+}
+
+int net_removal_run(struct net_removal *r)
+{
+	int result = 0;
+
+	if (r)
+		net_removals_run(&r, 1, &result);
 	return result;
 }
 
@@ -234,7 +339,8 @@ void net_removal_free(struct net *n, struct net_removal *r)
 		inner_change_free(r->inner);
 		r->inner = next;
 	}
-	pthread_mutex_destroy(&r->lock);
+	for (size_t i = 0; i < LOCKS; i++)
+		pthread_mutex_destroy(&r->locks[i]);
 	free(r->vpcs);
 	free(r->instance);
 	free(r->link_dir);
@@ -259,12 +365,8 @@ static void settle_one(struct net_removal *r, const struct net_vpc *v, uint32_t 
 	struct removal_vpc *vpc = find_vpc(r, v->number);
 
 	for (size_t i = 0; vpc && i < vpc->n_links; i++) {
-		if (vpc->links[i].ifindex != ifindex)
-			continue;
-		pthread_mutex_lock(&r->lock);
-		if (!vpc->links[i].done)
+		if (vpc->links[i].ifindex == ifindex)
 			(void)delete_link(r, &vpc->links[i], v->ns.rtnl_fd);
-		pthread_mutex_unlock(&r->lock);
 	}
 }
 

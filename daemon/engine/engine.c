@@ -280,6 +280,7 @@ void engine_free(struct engine *e)
 		return;
 	e->closing = true;
 	txn_report_close(e);
+	removals_flush(e);
 	worker_free(e->worker);
 	e->worker = NULL;
 	commit_end(e);

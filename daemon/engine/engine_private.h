@@ -36,6 +36,26 @@ struct due_vpc {
 	uint64_t at_us; /* CLOCK_MONOTONIC */
 };
 
+/* One who waits for what was taken away to be gone. */
+struct removal_wait {
+	struct net_removal *removal;
+	void (*fn)(void *userdata, int result);
+	void *userdata;
+	int result;
+	struct removal_wait *next;
+};
+
+/* Removals run some at a time: what comes while some run waits for the next batch. */
+#define REMOVALS_AT_ONCE 32
+struct removal_batch {
+	struct removal_wait *waiting, *last;
+	struct removal_wait *now[REMOVALS_AT_ONCE];
+	size_t n;
+	bool runs;
+	uint64_t since_us, ended_us; /* CLOCK_MONOTONIC: the first that waits, the end of the last batch */
+	sd_event_source *timer;
+};
+
 struct engine {
 	char *instance;
 	char *state_dir;
@@ -66,7 +86,8 @@ struct engine {
 	struct job *queue_head, **queue_tail;
 	bool pumping;	   /* engine_pump is on the stack */
 	bool waiting;	   /* the running job waits for a removal, grace period or links: engine_wake */
-	unsigned removing; /* removals on the worker */
+	unsigned removing; /* removals on the worker, or waiting for it */
+	struct removal_batch removal_batch;
 	struct failed_removal *failed_removals;
 	/* Flows that were cut are being looked for; some keep a change from its retiring. */
 	struct cut_report *cut_reports;
@@ -179,6 +200,11 @@ void workload_ends_start(struct engine *e);
 void workload_ends_clear(struct engine *e);
 
 /* --- removal.c --- */
+/* Deletes on the worker what a change took away, together with what others did meanwhile. w is the caller's until
+ * w->fn is called, on the event loop, when all of it was tried. */
+void removal_begin(struct engine *e, struct removal_wait *w);
+/* What still waits goes to the worker at once. */
+void removals_flush(struct engine *e);
 /* A removal failed in part: it is tried again until nothing is left. Takes it. */
 void removal_failed(struct engine *e, struct net_removal *removal, int result);
 /* After the worker's end. */

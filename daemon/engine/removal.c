@@ -1,9 +1,133 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Devices that a change took away and that could not be deleted: tried again until they are gone, and pending
- * meanwhile. */
+/* Devices that changes took away: deleted some changes at a time. What could not be deleted is tried again until it is
+ * gone, and pending meanwhile. */
 #include "engine/repair.h"
 
 #include "observe/log.h"
+
+/* A batch that follows another one within APART_US begins when SETTLE_US have passed without a change, at the latest
+ * PUT_OFF_US after the first of it. */
+#define APART_US   100000u
+#define SETTLE_US  4000u
+#define PUT_OFF_US 60000u
+
+/* --- batches --------------------------------------------------------------------------------------------------------
+ */
+
+static int batch_run(void *data)
+{
+	struct removal_batch *b = &((struct engine *)data)->removal_batch;
+	struct net_removal *removals[REMOVALS_AT_ONCE];
+	int results[REMOVALS_AT_ONCE];
+
+	for (size_t i = 0; i < b->n; i++)
+		removals[i] = b->now[i]->removal;
+	net_removals_run(removals, b->n, results);
+	for (size_t i = 0; i < b->n; i++)
+		b->now[i]->result = results[i];
+	return 0;
+}
+
+/* Whoever is told may begin another one: it waits, since the batch still runs. */
+static void batch_tell(struct engine *e)
+{
+	struct removal_batch *b = &e->removal_batch;
+
+	for (size_t i = 0; i < b->n; i++) {
+		e->removing--;
+		b->now[i]->fn(b->now[i]->userdata, b->now[i]->result);
+	}
+	b->n = 0;
+}
+
+static void batch_done(void *data, int result);
+
+static void batch_begin(struct engine *e)
+{
+	struct removal_batch *b = &e->removal_batch;
+
+	b->runs = true;
+	while (b->waiting) {
+		for (; b->waiting && b->n < REMOVALS_AT_ONCE; b->waiting = b->waiting->next)
+			b->now[b->n++] = b->waiting;
+		if (worker_submit(e->worker, WORKER_KERNEL, batch_run, batch_done, NULL, e) == 0)
+			return;
+		batch_run(e);
+		batch_tell(e);
+	}
+	b->runs = false;
+}
+
+static int on_batch_timer(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* Where several changes take something away, all are published before anything is deleted: each would wait for the lock
+ * of all network configuration, which deleting holds. */
+static void batch_begin_soon(struct engine *e)
+{
+	struct removal_batch *b = &e->removal_batch;
+	uint64_t now = clock_ns(CLOCK_MONOTONIC) / 1000, at = now + SETTLE_US;
+	int r = -ECANCELED;
+
+	if (b->waiting && !e->closing && now - b->ended_us < APART_US && at < b->since_us + PUT_OFF_US) {
+		r = b->timer ? sd_event_source_set_time(b->timer, at)
+			     : sd_event_add_time(e->event, &b->timer, CLOCK_MONOTONIC, at, 500, on_batch_timer, e);
+		if (r >= 0)
+			r = sd_event_source_set_enabled(b->timer, SD_EVENT_ONESHOT);
+	}
+	if (r < 0)
+		batch_begin(e);
+}
+
+static int on_batch_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct engine *e = userdata;
+
+	(void)source, (void)usec;
+	if (e->removal_batch.runs)
+		return 0;
+	if (e->running)
+		batch_begin_soon(e);
+	else
+		batch_begin(e);
+	return 0;
+}
+
+static void batch_done(void *data, int result)
+{
+	struct engine *e = data;
+
+	(void)result;
+	batch_tell(e);
+	e->removal_batch.runs = false;
+	e->removal_batch.ended_us = clock_ns(CLOCK_MONOTONIC) / 1000;
+	batch_begin_soon(e);
+}
+
+void removal_begin(struct engine *e, struct removal_wait *w)
+{
+	struct removal_batch *b = &e->removal_batch;
+
+	e->removing++;
+	w->next = NULL;
+	if (b->waiting)
+		b->last->next = w;
+	else
+		b->waiting = w;
+	if (b->waiting == w)
+		b->since_us = clock_ns(CLOCK_MONOTONIC) / 1000;
+	b->last = w;
+	if (!b->runs)
+		batch_begin_soon(e);
+}
+
+void removals_flush(struct engine *e)
+{
+	if (!e->removal_batch.runs)
+		batch_begin(e);
+}
+
+/* --- what failed ----------------------------------------------------------------------------------------------------
+ */
 
 struct failed_removal {
 	struct engine *e;
@@ -106,6 +230,7 @@ void removal_failed(struct engine *e, struct net_removal *removal, int result)
 
 void removals_clear(struct engine *e)
 {
+	sd_event_source_disable_unref(e->removal_batch.timer);
 	while (e->failed_removals)
 		removal_free(e->failed_removals);
 }

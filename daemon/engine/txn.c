@@ -267,11 +267,6 @@ static void send_reply(struct txn *t)
 	txn_free(t);
 }
 
-static int removal_run(void *data)
-{
-	return net_removal_run(((struct txn *)data)->removal);
-}
-
 /* What can't be deleted now is pending, not lost. */
 static void removal_end(struct txn *t, int result)
 {
@@ -290,7 +285,6 @@ static void removal_done(void *data, int result)
 	struct txn *t = data;
 	struct engine *e = t->e;
 
-	e->removing--;
 	removal_end(t, result);
 	send_reply(t);
 	engine_wake(e);
@@ -303,12 +297,8 @@ static void txn_reply_now(struct txn *t)
 	struct engine *e = t->e;
 
 	if (t->removal) {
-		e->removing++;
-		if (worker_submit(e->worker, WORKER_KERNEL, removal_run, removal_done, NULL, t) < 0) {
-			e->removing--;
-			removal_end(t, net_removal_run(t->removal));
-			send_reply(t);
-		}
+		t->removal_wait = (struct removal_wait){.removal = t->removal, .fn = removal_done, .userdata = t};
+		removal_begin(e, &t->removal_wait);
 	} else {
 		if (!t->reply.dry_run && t->plan.n_ports)
 			engine_attach_links(e);

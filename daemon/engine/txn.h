@@ -38,6 +38,7 @@ struct txn {
 	struct engine_reply reply;
 	struct net_removal *removal;
 	struct cut_report *cut_report;
+	struct removal_wait removal_wait;
 };
 
 /* --- txn_submit.c --- */

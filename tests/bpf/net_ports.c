@@ -9,7 +9,7 @@
 #include <net/if.h>
 #include <time.h>
 
-#include "datapath/netns.h"
+#include "datapath/net_private.h"
 #include "tests/bpf/net_util.h"
 
 static void setup(void)
@@ -317,6 +317,53 @@ Test(net_ports, attaching_again_before_the_removal_ran)
 	workload_clear(&w);
 	nettest_plan_free(&gone);
 	nettest_plan_free(&back);
+	nettest_end(&t);
+}
+
+static void count_object(const char *object, void *userdata)
+{
+	(void)object;
+	++*(size_t *)userdata;
+}
+
+/* A failure is of its own removal alone: lo stands for a link that can't be deleted. */
+Test(net_ports, removals_of_several_changes_run_together)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct net_removal *removals[4] = {};
+	size_t left = 0, gone = 0;
+	struct nettest t;
+	int results[4];
+
+	nettest_init(&t, true);
+	nettest_build(&t, 3);
+	nettest_attach_links(&t);
+	for (size_t i = 0; i < 3; i++) {
+		struct plan p = nettest_port_plan(&t, i, true);
+		struct net_change *change = NULL;
+
+		cr_assert_eq(net_prepare(t.net, &p, NULL, 0, &change, &error), 0, "%s", error.message);
+		cr_assert_eq(net_publish(t.net, change, &removals[i]), 0);
+		nettest_plan_free(&p);
+	}
+	cr_assert_eq(removal_new(t.net, &removals[3]), 0);
+	cr_assert_eq(removal_add_link(removals[3], net_find_vpc(t.net, t.vpc.number), 1, "eni-lo", 0), 0);
+	net_removals_run(removals, 4, results);
+	for (size_t i = 0; i < 3; i++) {
+		cr_assert_eq(results[i], 0);
+		net_removal_each(removals[i], true, count_object, &gone);
+		net_removal_each(removals[i], false, count_object, &left);
+	}
+	cr_assert_eq(gone, 3);
+	cr_assert_eq(left, 0);
+	cr_assert_eq(results[3], -EOPNOTSUPP);
+	net_removal_each(removals[3], false, count_object, &left);
+	cr_assert_eq(left, 1, "it is left to be tried again");
+	cr_assert_eq(nettest_lines("ip -n nettest-vpc-7 -o link | grep port"), 0);
+	cr_assert_eq(nettest_lines("find /run/bpf -path '*/links/*'"), 0);
+	for (size_t i = 0; i < 4; i++)
+		net_removal_free(t.net, removals[i]);
+	nettest_clean(&t, 0, "after the removals");
 	nettest_end(&t);
 }
 

@@ -93,6 +93,63 @@ Test(net_routing, two_enis_answer_each_by_itself)
 	nettest_end(&t);
 }
 
+/* What verify says of the second ENI's routing. */
+static int told(struct nettest *t)
+{
+	json_t *report = nettest_verify(t, NETTEST_PORTS), *entry;
+	int n = 0;
+	size_t i;
+
+	json_array_foreach (report, i, entry)
+		n += !strcmp(json_string_value(json_object_get(entry, "object")), t->ports[3].eni_id) &&
+		     strstr(json_string_value(json_object_get(entry, "detail")),
+			    "eth1: its routing table or its rules") != NULL;
+	json_decref(report);
+	return n;
+}
+
+/* verify tells what is missing, and the mending of a workload's end puts it back. */
+Test(net_routing, what_is_missing_is_told_and_put_back)
+{
+	struct workload w = WORKLOAD_INIT;
+	struct nettest t;
+	uint32_t table;
+	/* its rule of IPv4, of IPv6, its table, the gateway alone, IPv6's table, a rule of an address that is no more
+	 */
+	const char *const damages[] = {
+		"ip -n w0 rule del from 10.0.1.13",
+		"ip -n w0 -6 rule del from fd00:0:0:1::13",
+		"ip -n w0 route flush table %u",
+		"ip -n w0 route del default table %u",
+		"ip -n w0 -6 route flush table %u",
+		"ip -n w0 rule add from 10.0.1.99 priority 10000 protocol 86 table %u",
+	};
+
+	nettest_init(&t, true);
+	nettest_build(&t, 1);
+	attach_second(&t, &w);
+	nettest_attach_links(&t);
+	table = 86000 + ifindex_in(&w, "eth1");
+	cr_assert_eq(told(&t), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
+		_cleanup_(workload_clear) struct workload again = WORKLOAD_INIT;
+		char command[120];
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		snprintf(command, sizeof(command), damages[i], table);
+#pragma GCC diagnostic pop
+		cr_assert_eq(nettest_sh("%s", command), 0, "%s", command);
+		cr_assert_eq(told(&t), 1, "%s", command);
+		cr_assert_eq(workload_reopen(&t.ports[3].attachment, &again), 0);
+		cr_assert_eq(net_workload_mend(&t.ports[3], &again, false), 0, "%s", command);
+		cr_assert_eq(told(&t), 0, "after %s", command);
+		cr_assert_eq(rules(), 4);
+	}
+	workload_clear(&w);
+	nettest_end(&t);
+}
+
 Test(net_routing, whose_default_route_counts)
 {
 	struct workload w = WORKLOAD_INIT;

@@ -145,6 +145,69 @@ ports_are()
 	verify_clean
 }
 
+# detached_and_gone NAME: when the reply is there, nothing is left of it.
+detached_and_gone()
+{
+	ctl detach "$1" >/dev/null || fail "$1 could not be detached"
+	if in_ns "$1" ip link show dev eth0 >/dev/null 2>&1; then
+		fail "$1 is there after the reply"
+	fi
+}
+
+# They are deleted together (engine/removal.c).
+@test "twenty detached at once: each is gone when its reply comes, and the others stay" {
+	local before i jobs=()
+	plug "$P-stays" prod-app --sg "$P-sg"
+	before=$(ports)
+	for i in {1..20}; do
+		netns_add "$P-m$i"
+		ctl attach "$P-m$i" --subnet prod-app --netns "$INSTANCE-$P-m$i" >/dev/null
+	done
+	ports_are $((before + 20))
+	verify_clean
+	for i in {1..20}; do
+		detached_and_gone "$P-m$i" 3>&- &
+		jobs+=($!)
+	done
+	for i in "${jobs[@]}"; do
+		wait "$i"
+	done
+	ports_are "$before"
+	attached "$P-stays"
+	in_ns "$P-stays" ip link show dev eth0
+	verify_clean
+}
+
+@test "vpcd ends while many are detached: what was asked is done, and nothing is left" {
+	local before i jobs=() done_=0
+	before=$(ports)
+	for i in {1..12}; do
+		netns_add "$P-m$i"
+		ctl attach "$P-m$i" --subnet prod-app --netns "$INSTANCE-$P-m$i" >/dev/null
+	done
+	verify_clean
+	for i in {1..12}; do
+		ctl detach "$P-m$i" >/dev/null 2>&1 3>&- &
+		jobs+=($!)
+	done
+	sleep 0.1
+	vpcd_stop
+	for i in "${jobs[@]}"; do
+		wait "$i" || true
+	done
+	vpcd_start
+	for i in {1..12}; do
+		if ctl eni show "$P-m$i" >/dev/null 2>&1; then
+			ctl detach "$P-m$i" >/dev/null
+		else
+			done_=$((done_ + 1))
+		fi
+	done
+	[ "$done_" -ge 1 ] || fail "none was detached before the stop"
+	ports_are "$before"
+	verify_clean
+}
+
 @test "an ENI's number isn't another's flows: a new ENI at an old address starts with nothing" {
 	plug "$P-s" prod-app --sg "$P-sg"
 	serve "$P-s" --tcp 7000
