@@ -214,6 +214,8 @@ static void take(struct server *s, int fd, uid_t uid)
 {
 	static const struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct client *c = calloc(1, sizeof(*c));
+	uint64_t deadline_ns;
+	enum MHD_Result added;
 
 	if (!c) {
 		refuse(fd);
@@ -221,15 +223,20 @@ static void take(struct server *s, int fd, uid_t uid)
 	}
 	*c = (struct client){.uid = uid, .fd = fd};
 	s->adding = c;
+	/* First: libmicrohttpd may start and end it in the one call, and c is freed then. */
+	clients_add(&s->clients, c, now_ns());
+	deadline_ns = client_deadline_ns(c);
 	/* The descriptor is libmicrohttpd's, on failure too. */
-	(void)!MHD_add_connection(s->http, fd, (const struct sockaddr *)&address, sizeof(sa_family_t));
+	added = MHD_add_connection(s->http, fd, (const struct sockaddr *)&address, sizeof(sa_family_t));
 	if (s->adding) {
 		s->adding = NULL;
+		clients_remove(&s->clients, c);
 		free(c);
 		return;
 	}
-	clients_add(&s->clients, c, now_ns());
-	watch_deadline(s, client_deadline_ns(c));
+	if (added != MHD_YES)
+		return;
+	watch_deadline(s, deadline_ns);
 	server_kick(s);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The workload's end as it is: compared for verify, and put back after it was down. On a worker thread. */
+#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <stdarg.h>
 
@@ -97,6 +98,40 @@ static int check_routes(struct telling *t, int fd, uint32_t ifindex)
 	return r < 0 && r != -EAGAIN ? r : 0;
 }
 
+struct primary {
+	uint32_t ifindex;
+	__be32 address;
+	bool found;
+};
+
+static int on_address(const struct nlmsghdr *h, void *userdata)
+{
+	struct primary *p = userdata;
+	const struct ifaddrmsg *address = mnl_nlmsg_get_payload(h);
+	const struct nlattr *tb[IFA_MAX + 1];
+
+	if (h->nlmsg_type != RTM_NEWADDR || address->ifa_family != AF_INET || address->ifa_index != p->ifindex ||
+	    !(address->ifa_flags & IFA_F_PERMANENT))
+		return 0;
+	rtnl_attrs(h, sizeof(*address), tb, ARRAY_SIZE(tb));
+	p->found |= tb[IFA_LOCAL] && rtnl_number(tb[IFA_LOCAL]) == p->address;
+	return 0;
+}
+
+/* 1: our IPv4 address is there as it was put there: it does not expire, as one that a DHCP client got does. */
+static int has_primary(int fd, const struct port_record *p, uint32_t ifindex)
+{
+	struct primary primary = {.ifindex = ifindex};
+	struct rtnl_message m;
+	struct ifaddrmsg *address = rtnl_begin(&m, RTM_GETADDR, NLM_F_DUMP, sizeof(*address));
+	int r;
+
+	memcpy(&primary.address, p->ips[0].bytes + 12, sizeof(primary.address)); /* ::ffff:a.b.c.d */
+	address->ifa_family = AF_INET;
+	r = rtnl_ask(fd, &m, on_address, &primary);
+	return r < 0 && r != -EAGAIN ? r : primary.found;
+}
+
 int inner_check(const struct workload *w, const struct port_record *p, net_inner_fn fn, void *userdata)
 {
 	struct telling t = {.p = p, .fn = fn, .userdata = userdata};
@@ -110,6 +145,11 @@ int inner_check(const struct workload *w, const struct port_record *p, net_inner
 	}
 	if (r < 0)
 		return r;
+	/* Without our IPv4 address, which outlives a link that is down, the workload configures its end itself (DHCP, a
+	 * namespace inside): what it has there is its business. */
+	r = has_primary(w->rtnl_fd, p, info.ifindex);
+	if (r <= 0)
+		return r;
 	if (info.mtu != p->mtu)
 		tell(&t, "differs", "%s: the MTU is %u, should be %u", p->attachment.ifname, info.mtu, p->mtu);
 	if (!(info.flags & IFF_UP)) {
@@ -120,18 +160,6 @@ int inner_check(const struct workload *w, const struct port_record *p, net_inner
 	if (r >= 0)
 		r = check_routes(&t, w->rtnl_fd, info.ifindex);
 	return r < 0 ? r : t.result;
-}
-
-static int has_primary(int fd, const struct port_record *p, uint32_t ifindex)
-{
-	_cleanup_(fact_set_clear) struct fact_set found = {};
-	struct fact f;
-	int r = fact_read(fd, &found);
-
-	if (r < 0)
-		return r;
-	inner_address(p, 0, ifindex, &f);
-	return fact_set_find(&found, &f.key) != NULL;
 }
 
 static int on_problem(const char *problem, const char *detail, void *userdata)
@@ -154,9 +182,9 @@ int net_workload_mend(const struct port_record *p, const struct workload *w, boo
 	/* addressed and down: its own doing */
 	if (!(info.flags & IFF_UP) && has_primary(w->rtnl_fd, p, info.ifindex) != 0)
 		return 0;
-	/* IPv4 addresses outlive a link that is down: where ours is gone, somebody took it away */
-	r = unfinished ? 1 : has_primary(w->rtnl_fd, p, info.ifindex);
-	if (r > 0)
+	if (unfinished && has_primary(w->rtnl_fd, p, info.ifindex) <= 0)
+		differs = true;
+	else
 		r = inner_check(w, p, on_problem, &differs);
 	if (r < 0 || !differs)
 		return r;

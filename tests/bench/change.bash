@@ -9,6 +9,7 @@ source "$(dirname "$0")/lib.bash"
 
 ROUNDS=${ROUNDS:-60}
 DEFAULT_RULES=10000
+ABI=$(sed -n 's/^#define VPC_ABI_VERSION \([0-9]*\).*/\1/p' "$TOP/include/vpc/abi/abi.h")
 
 part_end()
 {
@@ -103,6 +104,18 @@ by_changes()
 	done
 }
 
+# Beside as many established flows as the map holds, of other ENIs: what a revoke's reply waits for.
+by_flows()
+{
+	local maps=/sys/fs/bpf/vpcd/$INSTANCE/v$ABI/maps number
+	for number in 1 2; do
+		ctl_quiet eni create "flows$number" --subnet crowd
+	done
+	measure flows-0 many 1 realtime
+	"$BIN/fill_flows" "$maps" "$(eni_field flows1 number)" "$(eni_field flows2 number)" 1000000 >"$BATS_FILE_TMPDIR/flows"
+	measure "flows-$(cat "$BATS_FILE_TMPDIR/flows")" many 1 realtime
+}
+
 # With a connection per CPU sending what it can, through ENIs of the same group.
 loaded()
 {
@@ -145,6 +158,7 @@ main()
 	by_members
 	by_changes
 	loaded
+	by_flows
 	others
 	"$BENCH/report" change --raw "$BATS_FILE_TMPDIR" --results "$RESULTS"
 }

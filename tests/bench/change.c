@@ -23,8 +23,10 @@
 #define WARM_UP	   3
 #define SEEN_TRIES 500
 
-enum series { REPLY, ENFORCED, AUTHORIZE_SEEN, REVOKE_SEEN, COMMIT, SERIES };
-static const char *const series_names[SERIES] = {"reply", "enforced", "authorize_seen", "revoke_seen", "commit"};
+/* REVOKE_WAIT: how much later than enforced_ns a revoke's reply was read. */
+enum series { REPLY, ENFORCED, AUTHORIZE_SEEN, REVOKE_SEEN, REVOKE_WAIT, COMMIT, SERIES };
+static const char *const series_names[SERIES] = {"reply",	"enforced",    "authorize_seen",
+						 "revoke_seen", "revoke_wait", "commit"};
 
 struct run {
 	const char *label;
@@ -152,6 +154,7 @@ static int one_round(struct run *r, unsigned round)
 	rc = change(r, "DELETE", &reply);
 	if (rc)
 		return rc;
+	note(r, REVOKE_WAIT, reply.ended_ns - reply.began_ns - reply.enforced_ns);
 	settle();
 	r->probe.on = false;
 	probe_read(&r->probe, reply.began_ns, reply.ended_ns, &seen);

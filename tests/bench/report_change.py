@@ -40,6 +40,11 @@ def add_targets(found, changes):
     found.add("all CPUs forwarding: p50", seen(loaded)[0], "µs")
     found.add("all CPUs forwarding: p99", seen(loaded)[1], "µs", target="<= 5000")
     found.add("1,000 ENIs over 1 ENI", seen(usual)[0] / seen(changes["enis-1"])[0], "×", target="<= 1.3")
+    for label, measured in changes.items():
+        if label.startswith("flows-"):
+            flows = int(label.split("-")[1])
+            found.add(f"{flows:,} established flows beside: a revoke's reply after enforced_ns, p50", measured["revoke_wait"][0],
+                      "µs", target="<= 300" if flows else "")
     late = sum(measured["late"][0] for measured in changes.values() if "late" in measured)
     found.add("packets sent after a revoke's reply and delivered", late, target="<= 0")
 
