@@ -177,8 +177,14 @@ __noinline int sweep_one(__u32 i)
 		return 0;
 	}
 	f = flow_get(s);
-	if (!f || s->fl.state == VPC_FLOW_TOMBSTONE)
+	if (!f)
 		return 0;
+	if (s->fl.state == VPC_FLOW_TOMBSTONE) {
+		/* a packet was faster than who asks what is cut */
+		if ((io->op == VPC_SWEEP_REPORT || io->op == VPC_SWEEP_FAILS) && s->fl.epoch == io->epoch)
+			io->result[i] = VPC_SWEPT_DONE;
+		return 0;
+	}
 	io->result[i] = sweep_judge(s, f, io);
 	return 0;
 }

@@ -16,19 +16,49 @@ static bool raised(const struct tables *t, uint32_t eni, uint64_t epoch)
 	return eni_at(t, eni)->gen_revoke == epoch || set_at(t, t->enis[eni].set)->gen_revoke == epoch;
 }
 
-/* Nothing to do for a change that takes nothing away. */
-void cut_note_stake(struct tables *t, struct tables_change *c)
+/* What gens_raise will find out, or more. */
+static bool may_revoke(const struct tables_change *c)
 {
-	if (!c->revoked)
+	for (size_t i = 0; i < c->groups.n; i++)
+		if (c->groups.at[i].revoked)
+			return true;
+	for (size_t i = 0; i < c->addrs.n; i++)
+		if (!c->addrs.at[i].added)
+			return true;
+	for (size_t i = 0; i < c->enis.n; i++)
+		if (!c->enis.at[i].has_after ||
+		    (c->enis.at[i].old_set && c->enis.at[i].old_set != c->enis.at[i].new_set))
+			return true;
+	return false;
+}
+
+/* Nothing to do for a change that takes nothing away. Looked at before the generations are raised: from then on a
+ * packet may find out that its flow is cut, and the flow isn't counted any more. */
+void cut_note_flows(struct tables *t, struct tables_change *c)
+{
+	if (!may_revoke(c))
 		return;
+	c->has_flows = calloc(t->eni_max / 8 + 1, 1);
 	for (uint32_t i = VPC_ENI_FIRST; i <= t->eni_max; i++) {
 		int64_t n = flows_of(t, i);
 
 		if (n <= 0)
 			continue;
 		c->established += (uint64_t)n;
-		c->at_stake |= raised(t, i, c->epoch);
+		if (c->has_flows)
+			c->has_flows[i / 8] |= (uint8_t)(1u << i % 8);
 	}
+}
+
+void cut_note_stake(const struct tables *t, struct tables_change *c)
+{
+	if (!c->revoked)
+		c->established = 0;
+	/* without memory any change is taken for one that has something at stake */
+	c->at_stake = c->established && !c->has_flows;
+	for (uint32_t i = VPC_ENI_FIRST; c->established && !c->at_stake && i <= t->eni_max; i++)
+		c->at_stake = (c->has_flows[i / 8] & 1u << i % 8) && raised(t, i, c->epoch);
+	free(TAKE_PTR(c->has_flows));
 }
 
 struct cutting {

@@ -115,6 +115,7 @@ uint64_t tables_publish(struct tables *t, struct tables_change *c)
 	 */
 	if (grace_finish(t) < 0)
 		gens_commit(t);
+	cut_note_flows(t, c);
 	gens_raise(t, c);
 	if (c->flows == FLOWS_CUT && c->revoked)
 		(void)grace_settle(t, c);

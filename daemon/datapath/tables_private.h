@@ -297,6 +297,7 @@ struct tables_change {
 	uint32_t drain_s;
 	bool revoked;	      /* it takes something away */
 	bool at_stake;	      /* from ENIs with established flows */
+	uint8_t *has_flows;   /* ENIs that have some, a bit each; from cut_note_flows to cut_note_stake */
 	uint64_t established; /* flows when it was published, about, those between two ENIs twice; 0: it takes nothing
 				 away */
 	ARRAY(struct vpc_flow_key) ended; /* flows whose grace it ends, and that live on nothing else */
@@ -588,8 +589,9 @@ int grace_settle(struct tables *t, struct tables_change *c);
 uint32_t grace_until(enum flows_mode flows, uint64_t until_ns);
 int grace_find(struct tables *t);
 
-/* --- tables_cut.c: called when the generations are raised and the epoch is not yet stored --- */
-void cut_note_stake(struct tables *t, struct tables_change *c);
+/* --- tables_cut.c: called before the generations are raised; and then, before the epoch is stored --- */
+void cut_note_flows(struct tables *t, struct tables_change *c);
+void cut_note_stake(const struct tables *t, struct tables_change *c);
 
 /* --- tables_retire.c --- */
 void retire_now(struct tables *t, struct tables_change *c);

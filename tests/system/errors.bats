@@ -201,6 +201,47 @@ unchanged()
 	ctl vpc delete "$P-v"
 }
 
+# told HINT COMMAND…: it is refused, and what is printed says HINT.
+told()
+{
+	local hint=$1 status=0 text
+	shift
+	text=$("$VPCCTL" "$@" 2>&1 >/dev/null) || status=$?
+	[ "$status" -ne 0 ] || fail "vpcctl $*: succeeded"
+	grep -qF -e "$hint" <<<"$text" || fail "vpcctl $*: says nothing of '$hint': $text"
+}
+
+@test "a refusal says what to do" {
+	local id
+	ctl sg create "$P-web" --vpc prod >/dev/null
+	ctl sg create "$P-clients" --vpc prod >/dev/null
+	ctl vpc create "$P-v" --cidr 10.0.0.0/16 >/dev/null
+	ctl sg create "$P-clients" --vpc "$P-v" >/dev/null
+	ctl eni create "$P-e" --subnet prod-app >/dev/null
+	id=$(eni_field "$P-e" id)
+	BEFORE=$(ctl -o json status | jq -c '[.revision, .epoch]')
+	told "write 10.0.1.4/32" sg authorize "$P-web" ingress tcp 80 --cidr 10.0.1.4
+	told "write fd00::4/128" sg authorize "$P-web" ingress tcp 80 --cidr fd00::4
+	told "write 0.0.0.0/0 (IPv4) or ::/0 (IPv6)" sg authorize "$P-web" ingress tcp 80 --cidr any
+	told "did you mean 10.0.0.0/8?" sg authorize "$P-web" ingress tcp 80 --cidr 10.0.1.4/8
+	told "one (443), a range (8000-8999) or all" sg authorize "$P-web" ingress tcp --cidr 0.0.0.0/0
+	told "did you mean '$P-web'?" sg show "$P-wbe"
+	told "see: vpcctl sg list" sg show nothing-like-it
+	told "did you mean '$P-e'?" eni show "$P-f"
+	told "say in which VPC (--vpc), or use an id: sg-" sg show "$P-clients"
+	told "is taken by $id" eni create "$P-e" --subnet prod-app
+	told "vpcctl eni attach" attach "$P-e" --subnet prod-app --netns "$INSTANCE-none"
+	told "--sg A --sg B" eni create "$P-g" --subnet prod-app --sg "$P-web,$P-clients"
+	told "--rule sgr-0123456789abcdef0" sg revoke "$P-web" sgr-0123456789abcdef0
+	told "--vpc prod" sg list prod
+	unchanged
+	ctl eni delete "$P-e"
+	ctl sg delete "$P-web"
+	ctl sg delete "$P-clients" --vpc prod
+	ctl sg delete "$P-clients"
+	ctl vpc delete "$P-v"
+}
+
 @test "wrong usage is exit 2, and --help works everywhere" {
 	local command
 	misused

@@ -73,6 +73,29 @@ revoke_cuts()
 	revoke_cuts udp-push udp "$B6" ::/0
 }
 
+# told_cut PROTOCOL NUMBER MODE RULE…: the reply of revoking RULE names the protocol of the flow that it cut, by name and number.
+told_cut()
+{
+	local protocol=$1 number=$2 mode=$3 reply
+	shift 3
+	stream "$P-a" "$mode" "$mode" "$B" 7000
+	reply=$(ctl -o json sg revoke "$P-b" ingress "$@")
+	jq -e --arg p "$protocol" --argjson n "$number" \
+		'.cut_flows | length > 0 and all(.protocol == $p and .protocol_number == $n)' <<<"$reply" || fail "$reply"
+	background_end
+	serve "$P-b" --tcp 7000-7001 --udp 7000-7001
+}
+
+@test "rule 8: the reply names the protocol of what was cut, and vpcctl prints it" {
+	local text
+	told_cut tcp 6 tcp-echo tcp 7000 --cidr 0.0.0.0/0
+	told_cut udp 17 udp-echo udp 7000 --cidr 0.0.0.0/0
+	ctl sg authorize "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0
+	stream "$P-a" again tcp-echo "$B" 7000
+	text=$(ctl sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0)
+	grep -Eq "^  tcp $(ip_of "$P-a") [0-9]+ -> $B 7000\$" <<<"$text" || fail "$text"
+}
+
 @test "rule 8: across subnets, too" {
 	local t
 	plug "$P-c" prod-db --sg "$P-a"
