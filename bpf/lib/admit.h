@@ -13,8 +13,9 @@
  * The ENI that a frame is for which isn't for the gateway. owner: the ENI that has the packet's destination address
  * (0: none), other: its row. 0: nobody.
  *
- * A MAC that is an appliance's is for the appliance, whatever the address: it forwards. Any other that isn't the
- * owner's is what the sender remembers of an earlier owner, who may be gone or live on: the address counts.
+ * A MAC that is an appliance's is for the appliance, whatever the address: it forwards, unless it is attached to
+ * nothing. Any other that isn't the owner's is what the sender remembers of an earlier owner, who may be gone or live
+ * on: the address counts.
  */
 static __always_inline __u32 admit_hop(struct scratch *s, const struct vpc_eni *me, __u32 owner,
 				       const struct vpc_eni *other)
@@ -30,7 +31,8 @@ static __always_inline __u32 admit_hop(struct scratch *s, const struct vpc_eni *
 	if (number == s->me)
 		return 0;
 	e = number ? eni_get(number) : 0;
-	if (e && e->vpc == s->vpc && e->subnet == me->subnet && !(READ_ONCE(e->flags) & VPC_ENI_SOURCE_DEST_CHECK))
+	if (e && e->vpc == s->vpc && e->subnet == me->subnet &&
+	    !(READ_ONCE(e->flags) & (VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_UNPLUGGED)))
 		return number;
 	return other ? owner : 0;
 }

@@ -204,6 +204,22 @@ Test(delivery, what_is_sent_to_an_appliance)
 		     VPC_DROP_NO_INGRESS_RULE);
 }
 
+/* Nothing is sent to a port that isn't there, where it would vanish without a reason. */
+Test(delivery, an_appliance_that_is_attached_to_nothing)
+{
+	struct packet_spec outside = packet(IPPROTO_UDP, "10.0.0.10", "192.0.2.1");
+
+	appliance();
+	for (int i = 0; i < 3; i++)
+		expect_to("attached", ENI_D, ENI_D, outside);
+	lab_eni_row(l, ENI_D)->flags |= VPC_ENI_UNPLUGGED;
+	expect_refused("a flow from before", VPC_DROP_WRONG_DESTINATION, ENI_D, outside);
+	for (size_t i = 0; i < KINDS; i++)
+		expect_to("its MAC is remembered", ENI_B, ENI_D, packet(kinds[i].proto, kinds[i].src, kinds[i].dst));
+	expect_refused("its own address", VPC_DROP_UNKNOWN_DESTINATION, ENI_D,
+		       packet(IPPROTO_UDP, "10.0.0.10", "10.0.0.13"));
+}
+
 /* That B has the address doesn't say that D may have what A may send to B's group. */
 Test(delivery, a_group_is_not_who_forwards_to_it)
 {

@@ -25,6 +25,7 @@ setup_file()
 	plug spare other-app
 	plug x other-app --sg other-open
 	ctl eni create u --subnet prod-app --sg open >/dev/null
+	ctl eni create v --subnet prod-app --sg open --no-source-dest-check >/dev/null
 	in_ns a ping -n -q -c 1 -W 1 10.50.1.1 >/dev/null
 	in_ns a ip -j neigh show 10.50.1.1 | jq -r '.[0].lladdr' >"$BATS_FILE_TMPDIR/gateway"
 	world_write >"$BATS_FILE_TMPDIR/world"
@@ -46,7 +47,7 @@ world_write()
 	{
 		printf '{"api":"%s","gateway4":"10.50.1.1","gateway_mac":"%s","nobody_mac":"02:11:22:33:44:55"}\n' \
 			"$VPCD_SOCKET" "$(cat "$BATS_FILE_TMPDIR/gateway")"
-		for name in a b c x u; do
+		for name in a b c x u v; do
 			ctl -o json eni show "$name" |
 				jq --arg name "$name" --arg netns "/run/netns/$(netns_of "$name")" '{($name): {eni: .id, mac, ip, ip6, netns: $netns}}'
 		done
