@@ -177,7 +177,7 @@ static int mend_namespace(void *data)
 		m->what = "get its sysctls";
 		result = r;
 	}
-	r = m->nft ? net_nft_apply(m->v->ns.ns_fd, text, sizeof(text)) : 0;
+	r = m->nft ? net_nft_apply(m->v->ns.ns_fd, false, text, sizeof(text)) : 0;
 	if (r < 0) {
 		m->what = "get its nftables table";
 		result = r;

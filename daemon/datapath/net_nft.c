@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,8 +16,6 @@
  * matches with flows of its own sockets. By type and not by conntrack: a ct expression would make the kernel track
  * every packet that the router forwards. fib … missing is rp_filter for IPv6. */
 #define TABLE_INET                                                                                     \
-	"add table inet vpcd\n"                                                                        \
-	"delete table inet vpcd\n"                                                                     \
 	"table inet vpcd {\n"                                                                          \
 	"	chain prerouting {\n"                                                                        \
 	"		type filter hook prerouting priority raw; policy accept;\n"                                 \
@@ -37,8 +34,6 @@
 /* The last door: what a port's program has judged carries the ENI's mark, and nothing else passes the bridge. So a port
  * whose program somebody tears off is closed and not open until it is put back. */
 #define TABLE_BRIDGE                                                 \
-	"add table bridge vpcd\n"                                    \
-	"delete table bridge vpcd\n"                                 \
 	"table bridge vpcd {\n"                                      \
 	"	chain input {\n"                                           \
 	"		type filter hook input priority filter; policy drop;\n"   \
@@ -49,8 +44,11 @@
 	"		meta mark & 0x%x == 0x%x accept\n"                        \
 	"	}\n"                                                       \
 	"}\n"
-#define RPF6	 "meta nfproto ipv6 fib saddr . iif oif missing drop\n"
-#define OWN_ADDR "fib daddr . iif type local"
+/* What stands there goes in the same transaction. The kernel waits for a grace period for what is deleted, and whoever
+ * creates a VPC with it: where nothing can be, nothing is deleted. */
+#define ANEW(family) "add table " family " vpcd\ndelete table " family " vpcd\n"
+#define RPF6	     "meta nfproto ipv6 fib saddr . iif oif missing drop\n"
+#define OWN_ADDR     "fib daddr . iif type local"
 
 #define COMMANDS_MAX 4096
 #define TEXT_MAX     256
@@ -73,13 +71,13 @@ static void unlockp(pthread_mutex_t **lock)
 	pthread_mutex_unlock(*lock);
 }
 
-static void format(const struct variant *v, char commands[COMMANDS_MAX])
+static void format(const struct variant *v, bool empty, char commands[COMMANDS_MAX])
 {
-	int n = snprintf(commands, COMMANDS_MAX, TABLE_INET, v->rpf, v->own, v->own);
+	int n = snprintf(commands, COMMANDS_MAX, "%s" TABLE_INET, empty ? "" : ANEW("inet"), v->rpf, v->own, v->own);
 
 	if (v->bridge)
-		snprintf(commands + n, COMMANDS_MAX - (size_t)n, TABLE_BRIDGE, VPC_MARK_KIND, VPC_MARK_ENI,
-			 VPC_MARK_KIND, VPC_MARK_ENI);
+		snprintf(commands + n, COMMANDS_MAX - (size_t)n, "%s" TABLE_BRIDGE, empty ? "" : ANEW("bridge"),
+			 VPC_MARK_KIND, VPC_MARK_ENI, VPC_MARK_KIND, VPC_MARK_ENI);
 }
 
 /* Whether the kernel said that it doesn't have something. Anything else says nothing about what it has. */
@@ -97,7 +95,7 @@ static int find_variant(void *data)
 
 	(void)data;
 	for (size_t i = 0; i < ARRAY_SIZE(variants) && is_unsupported(r); i++) {
-		format(&variants[i], commands);
+		format(&variants[i], false, commands);
 		/* What was refused once by mistake must not be given up for as long as vpcd runs. */
 		for (int tries = 0; tries < 3 && is_unsupported(r); tries++)
 			r = nft_apply(ns_fd, commands, &ruleset.listing, text, sizeof(text));
@@ -129,7 +127,7 @@ static bool has_tables(const char *listing)
 	return true;
 }
 
-int net_nft_apply(int ns_fd, char *text, size_t size)
+int net_nft_apply(int ns_fd, bool empty, char *text, size_t size)
 {
 	char commands[COMMANDS_MAX];
 	int r = prepare();
@@ -137,11 +135,12 @@ int net_nft_apply(int ns_fd, char *text, size_t size)
 	text[0] = 0;
 	if (r < 0)
 		return r;
-	format(ruleset.variant, commands);
 	/* What nft says is not enough: under errors it was seen to succeed with another ruleset. */
 	for (int tries = 0; tries < 2; tries++) {
 		_cleanup_free_ char *listing = NULL;
 
+		/* the second time there may be something, of the first */
+		format(ruleset.variant, empty && !tries, commands);
 		r = nft_apply(ns_fd, commands, &listing, text, size);
 		if (r < 0)
 			return r;

@@ -136,7 +136,7 @@ static int set_up(void *data)
 	here = netns_open_here();
 	if (here < 0)
 		return fail(m, here, "be opened");
-	r = net_nft_apply(here, text, sizeof(text));
+	r = net_nft_apply(here, m->bind_to, text, sizeof(text));
 	if (r < 0)
 		return fail(m, r, text[0] ? text : "set its nftables table");
 	r = link_change(m->ns.rtnl_fd, 1, &lo, NULL);

@@ -422,6 +422,8 @@ void worker_free(struct worker *w)
 		lane_finish(w->lanes[WORKER_KERNEL]);
 	if (w->lanes[WORKER_FLOWS])
 		lane_finish(w->lanes[WORKER_FLOWS]);
+	if (w->lanes[WORKER_GRACE])
+		lane_finish(w->lanes[WORKER_GRACE]);
 	if (w->lanes[WORKER_USER])
 		lane_cancel(w->lanes[WORKER_USER]);
 	for (unsigned i = 0; i < w->n_lost; i++)

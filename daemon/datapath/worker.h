@@ -21,6 +21,7 @@ typedef void (*worker_done_fn)(void *data, int result);
 
 enum worker_queue {
 	WORKER_KERNEL, /* our own operations: always end */
+	WORKER_GRACE,  /* grace periods, which nothing else is to wait behind */
 	WORKER_STORE,  /* the store's commits: end when the disk answers */
 	WORKER_USER,   /* opening what a user named: may hang, 5 s limit */
 	WORKER_FLOWS,  /* reading the maps of flows for a reply: always ends */

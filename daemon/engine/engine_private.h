@@ -13,14 +13,26 @@
 #include "model/model.h"
 #include "store/store.h"
 
+/* What a job may wait for before it begins to change anything: see engine_job_wait. */
+enum job_wait {
+	WAIT_REMOVAL = 1,   /* of devices, on the worker */
+	WAIT_NUMBERS = 2,   /* that are free after a grace period */
+	WAIT_LINKS = 4,	    /* that are attached on the worker */
+	WAIT_NAMESPACE = 8, /* its own, made on the worker */
+};
+
 /*
- * A piece of work that needs model, store, tables and net to itself: a transaction, a reconcile, a verify. The engine
+ * A piece of work that needs model, store, tables and net to itself: a transaction, a repair, a verify. The engine
  * runs one at a time, in order; start() begins it, engine_job_done() ends it, perhaps after trips to a worker thread in
  * between.
  */
 struct job {
 	void (*start)(struct job *job);
+	/* NULL, or ends it when the engine ends before it could be started (again): it isn't the running one then. */
+	void (*cancel)(struct job *job);
 	struct job *next;
+	unsigned waits_for; /* enum job_wait, while it is away from the queue */
+	unsigned leaves;    /* times it left the queue */
 };
 
 /* Numbers of rules that are gone, so that what still runs by them can be named (a ring, oldest overwritten). */
@@ -84,8 +96,10 @@ struct engine {
 
 	struct job *running;
 	struct job *queue_head, **queue_tail;
+	struct job *parked; /* jobs that wait away from the queue, the one that left first is the first */
+	unsigned holding;   /* what the running job waits for (enum job_wait); 0: it runs */
+	struct making *makings;
 	bool pumping;	   /* engine_pump is on the stack */
-	bool waiting;	   /* the running job waits for a removal, grace period or links: engine_wake */
 	unsigned removing; /* removals on the worker, or waiting for it */
 	struct removal_batch removal_batch;
 	struct failed_removal *failed_removals;
@@ -139,10 +153,18 @@ void engine_tell_walked(struct engine *e);
 void engine_run_job(struct engine *e, struct job *job);
 /* The running job has ended; its memory is no longer looked at. */
 void engine_job_done(struct engine *e);
-/* Starts the running job again from its beginning: what it had sent to the worker is back. */
-void engine_job_retry(struct engine *e);
-/* A removal, a grace period or the attaching of links has ended: the same, if the running job waits for one. */
-void engine_wake(struct engine *e);
+/* The running job, which has changed nothing or has undone it, is to be started over when something has ended. It
+ * leaves the queue, so that others go on, and comes back to its front. The job must not be looked at any more: others
+ * may have been started, and it itself. One that had to leave too often keeps its turn: others could go on for ever to
+ * bring about what it waits for. */
+void engine_job_wait(struct engine *e, struct job *job, enum job_wait what);
+/* The running job keeps its turn until one of these (enum job_wait) has ended, and is started over. */
+void engine_job_hold(struct engine *e, unsigned what);
+/* A removal, a grace period or the attaching of links has ended: whoever waits for that is started over, the one that
+ * has waited longest first. */
+void engine_wake(struct engine *e, enum job_wait what);
+/* The namespaces that this job waits for are made. */
+void engine_job_wake(struct engine *e, struct job *job);
 
 struct net_config engine_net_config(const struct engine *e);
 
@@ -151,7 +173,7 @@ struct net_config engine_net_config(const struct engine *e);
 void engine_retire(struct engine *e, struct tables_change *c);
 /* Puts tcx links over the floor where they are missing, on the worker, when the engine has nothing else to do. */
 void engine_attach_links(struct engine *e);
-/* For a job that waits for them (e->waiting): now. Returns false when none is missing: there is nothing to wait for. */
+/* For a job that waits for them (WAIT_LINKS): now. Returns false when none is missing: there is nothing to wait for. */
 bool engine_attach_hurry(struct engine *e);
 /* What had to wait for the end of a commit, since it would have met what the transaction has prepared. */
 void engine_do_put_off(struct engine *e);

@@ -2,7 +2,7 @@
 /*
  * Repairs: a VPC in which somebody else changed something, or in which something failed, is put right.
  *
- *   repair_start    the namespace, on the worker, where it is missing
+ *   repair_start    the namespace, on the worker, where it is missing; other jobs go on meanwhile
  *   repair_ensure   net_ensure: what is there is put right; ports whose workload has to be opened are listed as lost
  *   reopen_begin    each of them is opened on the worker, outside the queue of jobs: what a user named may hang
  *   repair_port     a second job makes the port
@@ -11,6 +11,7 @@
  */
 #include "engine/repair.h"
 
+#include "engine/namespaces.h"
 #include "observe/log.h"
 
 #define REPAIR_DELAY_US 20000ull
@@ -21,7 +22,7 @@ struct repair {
 	uint32_t vpc;
 	struct reopen *reopened; /* a port that is to be made; NULL: none */
 	struct plan all;
-	struct netns ns; /* made on the worker */
+	struct making making;
 	struct vpc_error error;
 };
 
@@ -214,13 +215,20 @@ static void reopen_lost(struct engine *e, const struct plan *all, const struct n
 static void repair_end(struct repair *p)
 {
 	struct engine *e = p->e;
+	bool running = e->running == &p->job;
 
 	plan_clear(&p->all);
-	netns_clear(&p->ns);
+	making_end(&p->making);
 	reopen_free(p->reopened);
 	vpc_error_clear(&p->error);
 	free(p);
-	engine_job_done(e);
+	if (running)
+		engine_job_done(e);
+}
+
+static void repair_cancel(struct job *job)
+{
+	repair_end((struct repair *)job);
 }
 
 static void repair_failed(struct repair *p, const char *reason)
@@ -269,23 +277,20 @@ static void repair_ensure(struct repair *p)
 	repair_end(p);
 }
 
-static int make_namespace(void *data)
+/* 1: the namespace is being made, and the job is started over then; 0: it is there; or -errno. */
+static int repair_namespace(struct repair *p)
 {
-	struct repair *p = data;
+	struct made_netns *made;
+	int r;
 
-	return netns_make(&p->all.vpcs[0].after, p->e->instance, &p->ns, &p->error);
-}
-
-static void namespace_made(void *data, int result)
-{
-	struct repair *p = data;
-
-	if (result >= 0)
-		result = net_add_vpc(p->e->net, &p->all.vpcs[0].after, &p->ns);
-	if (result < 0)
-		repair_failed(p, p->error.message[0] ? p->error.message : strerror(-result));
-	else
-		repair_ensure(p);
+	if (p->making.error.code != VPC_E_OK) {
+		p->error = p->making.error;
+		p->making.error = VPC_ERROR_INIT;
+		return -EIO;
+	}
+	r = making_begin(&p->making, p->e, &p->job, &p->all);
+	made = r == 0 ? making_find(&p->making, p->all.vpcs[0].after.id) : NULL;
+	return made ? net_add_vpc(p->e->net, &p->all.vpcs[0].after, &made->ns) : r;
 }
 
 static void repair_start(struct job *job)
@@ -302,13 +307,15 @@ static void repair_start(struct job *job)
 		repair_failed(p, "out of memory");
 		return;
 	}
-	if (net_has_vpc(p->e->net, p->vpc)) {
+	r = repair_namespace(p);
+	if (r < 0) {
+		repair_failed(p, p->error.message[0] ? p->error.message : strerror(-r));
+	} else if (r > 0) {
+		plan_clear(&p->all); /* it may be another one then */
+		engine_job_wait(p->e, &p->job, WAIT_NAMESPACE);
+	} else {
 		repair_ensure(p);
-		return;
 	}
-	r = worker_submit(p->e->worker, WORKER_KERNEL, make_namespace, namespace_made, NULL, p);
-	if (r < 0)
-		repair_failed(p, strerror(-r));
 }
 
 /* Takes reopened. */
@@ -323,7 +330,9 @@ static void repair_new(struct engine *e, uint32_t vpc, struct reopen *reopened)
 		reconcile_schedule_at(e, vpc, retry_after(2) / 1000);
 		return;
 	}
-	*p = (struct repair){.job.start = repair_start, .e = e, .vpc = vpc, .reopened = reopened, .ns = NETNS_INIT};
+	*p = (struct repair){.job.start = repair_start, .e = e, .vpc = vpc, .reopened = reopened};
+	p->job.cancel = repair_cancel;
+	p->making.error = VPC_ERROR_INIT;
 	p->error = VPC_ERROR_INIT;
 	engine_run_job(e, &p->job);
 }

@@ -77,6 +77,7 @@ void txn_rewind(struct txn *t)
 		net_undo(t->e->net, TAKE_PTR(t->net_change));
 	if (t->tables_change)
 		tables_undo(t->e->tables, TAKE_PTR(t->tables_change));
+	txn_take_back(t);
 	if (t->mt)
 		model_abort(TAKE_PTR(t->mt));
 	for (size_t i = 0; t->results && i < t->request->n_changes; i++)
@@ -95,18 +96,33 @@ void txn_end(struct txn *t)
 		engine_job_done(e);
 }
 
+/* Nobody may read N+1 meanwhile, and others may change N: the transaction is started over, from its validation. */
+static void txn_wait(struct txn *t, enum job_wait what)
+{
+	txn_rewind(t);
+	engine_job_wait(t->e, &t->job, what);
+}
+
+/* 1: they are made on the worker, and the transaction waits; 0: they are there; or -errno. */
+static int txn_make_namespaces(struct txn *t, struct vpc_error *reterr)
+{
+	int r;
+
+	if (t->making.error.code != VPC_E_OK) {
+		*reterr = t->making.error;
+		t->making.error = VPC_ERROR_INIT;
+		return -EIO;
+	}
+	r = making_begin(&t->making, t->e, &t->job, &t->plan);
+	return r == -ENOMEM ? vpc_error_oom(reterr) : r;
+}
+
 void txn_start(struct job *job)
 {
 	struct txn *t = (struct txn *)job;
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	int r;
 
-	if (t->made_error.code != VPC_E_OK) {
-		error = t->made_error;
-		t->made_error = VPC_ERROR_INIT;
-		txn_refuse(t, &error);
-		return;
-	}
 	if (txn_replay(t))
 		return; /* the same request may have come twice, and the first has just been done */
 	r = txn_validate(t, &error);
@@ -116,15 +132,20 @@ void txn_start(struct job *job)
 		txn_try(t);
 		return;
 	}
-	if (r == 0 && (txn_must_wait_for_removal(t) || txn_make_namespaces(t))) {
-		txn_rewind(t); /* nobody may read N+1 while we wait; what we wait for starts us over */
+	if (r == 0 && txn_must_wait_for_removal(t)) {
+		txn_wait(t, WAIT_REMOVAL);
+		return;
+	}
+	if (r == 0)
+		r = txn_make_namespaces(t, &error);
+	if (r > 0) {
+		txn_wait(t, WAIT_NAMESPACE);
 		return;
 	}
 	if (r == 0)
 		r = txn_prepare(t, &error);
 	if (r == -EBUSY && (t->e->retiring || t->e->cut_reports) && t->tries++ < 100) {
-		txn_rewind(t); /* numbers that are not free yet: the grace period's end starts us over */
-		t->e->waiting = true;
+		txn_wait(t, WAIT_NUMBERS); /* they are not free yet */
 		return;
 	}
 	if (r == 0)
@@ -155,6 +176,14 @@ void txn_refuse(struct txn *t, struct vpc_error *error)
 	*error = VPC_ERROR_INIT;
 	t->fn(&t->reply, t->userdata);
 	txn_end(t);
+}
+
+void txn_cancel(struct job *job)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+
+	vpc_error_set(&error, VPC_E_STORE_UNAVAILABLE, NULL, "vpcd is ending");
+	txn_refuse((struct txn *)job, &error);
 }
 
 static void log_txn(const struct txn *t)
@@ -227,7 +256,8 @@ static void txn_publish(struct txn *t)
 	int failed = 0;
 	bool wait;
 
-	t->n_made = 0; /* the namespaces are the VPCs' now */
+	t->handed_over = false; /* the namespaces are the VPCs' now */
+	making_end(&t->making);
 	t->reply.epoch = tables_publish(e->tables, t->tables_change);
 	pinned_mark_advance(e->mark, e->revision);
 	tables_boot_apply(e->tables, &t->plan);
@@ -287,7 +317,7 @@ static void removal_done(void *data, int result)
 
 	removal_end(t, result);
 	send_reply(t);
-	engine_wake(e);
+	engine_wake(e, WAIT_REMOVAL);
 }
 
 /* The reply of a change that takes devices away waits until they are gone, so that a caller who has read it finds
@@ -325,13 +355,12 @@ void txn_free(struct txn *t)
 	if (!t)
 		return;
 	txn_rewind(t);
-	txn_drop_namespaces(t);
+	making_end(&t->making);
 	opening_free(t->opening);
 	engine_request_free(t->request);
 	json_decref(t->reply.results);
 	json_decref(t->reply.pending);
 	json_decref(t->reply.cut_flows);
 	vpc_error_clear(&t->reply.error);
-	vpc_error_clear(&t->made_error);
 	free(t);
 }

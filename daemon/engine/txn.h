@@ -4,12 +4,7 @@
 #define ENGINE_TXN_H
 
 #include "engine/commit.h"
-
-/* The namespaces of the VPCs that the transaction creates, made on the worker before anything is decided. */
-struct made_netns {
-	struct vpc_record record;
-	struct netns ns;
-};
+#include "engine/namespaces.h"
 
 struct txn {
 	struct job job; /* first: the queue's view of it */
@@ -23,11 +18,8 @@ struct txn {
 	uint64_t seed;		 /* same ids when it has to be started over */
 	struct opening *opening; /* namespaces of workloads, NULL: none */
 
-	struct made_netns *made; /* waiting to be handed to net */
-	size_t n_made;
-	bool made_done;
-	struct vpc_error made_error;
-	unsigned tries; /* times it had to wait for a grace period */
+	struct making making; /* namespaces of the VPCs that it creates */
+	unsigned tries;	      /* times it had to wait for a grace period */
 
 	/* one run, from txn_start to its end */
 	struct model_txn *mt;
@@ -39,6 +31,7 @@ struct txn {
 	struct net_removal *removal;
 	struct cut_report *cut_report;
 	struct removal_wait removal_wait;
+	bool handed_over; /* net has the namespaces of VPCs that aren't published */
 };
 
 /* --- txn_submit.c --- */
@@ -53,6 +46,8 @@ int txn_validate(struct txn *t, struct vpc_error *reterr);
 void txn_rewind(struct txn *t);
 /* The job's start: one run of the transaction. */
 void txn_start(struct job *job);
+/* The job's cancel: vpcd ends. */
+void txn_cancel(struct job *job);
 void txn_free(struct txn *t);
 /* The reply of a transaction that no longer is the running job. */
 void txn_reply_late(struct txn *t);
@@ -65,12 +60,10 @@ void txn_committed(struct txn *t, int result, struct vpc_error *error);
 void txn_refuse(struct txn *t, struct vpc_error *error);
 
 /* --- txn_prepare.c --- */
-/* Namespaces for VPCs of the plan that have none yet are to be made on the worker. True: the transaction waits. */
-bool txn_make_namespaces(struct txn *t);
-/* Undoes what txn_make_namespaces did and was not handed to net. */
-void txn_drop_namespaces(struct txn *t);
 /* Whether a deletion on the worker is in its way. */
 bool txn_must_wait_for_removal(const struct txn *t);
+/* The namespaces of VPCs that come to nothing are net's no longer: making_end removes them. */
+void txn_take_back(struct txn *t);
 int txn_prepare(struct txn *t, struct vpc_error *reterr);
 
 /* --- txn_commit.c --- */

@@ -151,6 +151,8 @@ static void report_end(struct cut_report *r, int result)
 	}
 	engine_retire(e, TAKE_PTR(r->change));
 	report_free(r);
+	if (!e->retiring) /* or else its end wakes them */
+		engine_wake(e, WAIT_NUMBERS);
 	if (t)
 		txn_reply_late(t);
 }

@@ -152,12 +152,13 @@ void engine_submit(struct engine *e, struct engine_request *request, engine_repl
 		return;
 	}
 	t->job.start = txn_start;
+	t->job.cancel = txn_cancel;
 	t->e = e;
 	t->request = request;
 	t->fn = fn;
 	t->userdata = userdata;
 	t->reply.error = VPC_ERROR_INIT;
-	t->made_error = VPC_ERROR_INIT;
+	t->making.error = VPC_ERROR_INIT;
 	if (getrandom(&t->seed, sizeof(t->seed), 0) != sizeof(t->seed)) {
 		vpc_error_set(&error, VPC_E_INTERNAL_ERROR, NULL, "there are no random numbers");
 		txn_refuse(t, &error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vpcctl verify: reads the kernel back and compares it with the model; and vpcd --purge, which leaves nothing to
  * compare. */
-#include "engine/engine_private.h"
+#include "engine/namespaces.h"
 
 #include "observe/log.h"
 
@@ -13,6 +13,7 @@ struct verify {
 	struct plan all;
 	struct net_config config;
 	json_t *differences;
+	json_t *making; /* names of namespaces for VPCs of transactions that wait for them */
 };
 
 static int verify_run(void *data)
@@ -32,12 +33,14 @@ static void verify_done(void *data, int result)
 		json_array_append_new(v->differences,
 				      json_pack("{s:s,s:s,s:s,s:s}", "what", "verify", "object", "", "problem",
 						"differs", "detail", "the kernel's state could not be read in full"));
+	making_excuse(v->differences, v->making);
 	report = json_pack("{s:b,s:O,s:I,s:I}", "equal", json_array_size(v->differences) == 0, "differences",
 			   v->differences, "revision", (json_int_t)e->revision, "epoch",
 			   (json_int_t)tables_epoch(e->tables));
 	v->fn(report, v->userdata);
 	json_decref(report);
 	json_decref(v->differences);
+	json_decref(v->making);
 	plan_clear(&v->all);
 	free(v);
 	engine_job_done(e);
@@ -51,10 +54,12 @@ static void verify_start(struct job *job)
 
 	/* Devices that the worker is still about to delete or to give their links are not differences. */
 	if (engine_attach_hurry(v->e) || v->e->removing) {
-		v->e->waiting = true;
+		/* its turn isn't given up: there may always be something under way */
+		engine_job_hold(v->e, WAIT_REMOVAL | WAIT_LINKS);
 		return;
 	}
-	r = compile_all(v->e->model, v->e->instance, 0, &v->all, &error);
+	v->making = making_names(v->e);
+	r = v->making ? compile_all(v->e->model, v->e->instance, 0, &v->all, &error) : -ENOMEM;
 	if (r == 0)
 		r = tables_verify(v->e->tables, &v->all, v->differences);
 	if (r == 0)

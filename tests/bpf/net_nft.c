@@ -193,13 +193,25 @@ Test(net_nft, our_tables_are_made_again_beside_those_of_others)
 	int ns_fd = open_workload();
 	char text[256];
 
-	cr_assert_eq(net_nft_apply(ns_fd, text, sizeof(text)), 0, "%s", text);
+	cr_assert_eq(net_nft_apply(ns_fd, false, text, sizeof(text)), 0, "%s", text);
 	cr_assert_eq(net_nft_check(ns_fd), 1);
 	cr_assert_eq(apply(ns_fd, "add rule inet vpcd input accept\nadd table inet a\nadd table bridge z\n", NULL), 0);
 	cr_assert_eq(net_nft_check(ns_fd), 0);
-	cr_assert_eq(net_nft_apply(ns_fd, text, sizeof(text)), 0, "%s", text);
+	cr_assert_eq(net_nft_apply(ns_fd, false, text, sizeof(text)), 0, "%s", text);
 	cr_assert_eq(net_nft_check(ns_fd), 0);
 	cr_assert_eq(apply(ns_fd, "delete table inet a\ndelete table bridge z\n", NULL), 0);
+	cr_assert_eq(net_nft_check(ns_fd), 1);
+}
+
+Test(net_nft, a_namespace_that_was_thought_empty_gets_the_tables_anew)
+{
+	int ns_fd = open_workload();
+	char text[256];
+
+	cr_assert_eq(net_nft_apply(ns_fd, true, text, sizeof(text)), 0, "%s", text);
+	cr_assert_eq(net_nft_check(ns_fd), 1);
+	/* as when the helper has made them and was killed before it said so */
+	cr_assert_eq(net_nft_apply(ns_fd, true, text, sizeof(text)), 0, "%s", text);
 	cr_assert_eq(net_nft_check(ns_fd), 1);
 }
 
@@ -232,7 +244,7 @@ Test(net_nft, an_answer_of_success_means_the_whole_ruleset)
 		int r;
 
 		(void)apply(ns_fd, "flush ruleset\n", NULL);
-		r = net_nft_apply(ns_fd, text, sizeof(text));
+		r = net_nft_apply(ns_fd, i % 2, text, sizeof(text));
 		if (r < 0) {
 			bad++;
 			continue;
@@ -241,7 +253,7 @@ Test(net_nft, an_answer_of_success_means_the_whole_ruleset)
 	}
 	stop = 1;
 	pthread_join(thread, NULL);
-	cr_assert_eq(net_nft_apply(ns_fd, text, sizeof(text)), 0, "%s", text);
+	cr_assert_eq(net_nft_apply(ns_fd, false, text, sizeof(text)), 0, "%s", text);
 	cr_assert_eq(net_nft_check(ns_fd), 1);
 	cr_log_info("%d good, %d refused", good, bad);
 }
