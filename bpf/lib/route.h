@@ -66,6 +66,13 @@ static __always_inline int route_is_read(struct __sk_buff *skb, const struct pac
 	       next == EXT_HOPOPTS;
 }
 
+/* Whether the router would tell another ENI what it has to say about the packet: an appliance carries it in that one's
+ * name. The error would quote a flow of the other's, which the appliance need not have seen. */
+static __always_inline int route_tells_others(struct scratch *s)
+{
+	return s->via && address_owner(s, s->packet.src);
+}
+
 static __always_inline int route_may_fragment(struct __sk_buff *skb, const struct packet *p)
 {
 	__be16 word = 0;
@@ -118,8 +125,12 @@ __noinline int route_refused(struct __sk_buff *skb)
 		return !skb->gso_size && skb->len > mtu + ETH_HLEN + VLAN_HEADER ? VPC_DROP_TOO_BIG : PASS;
 	if (p->hop_limit <= 1)
 		return VPC_DROP_HOP_LIMIT;
-	if (route_is_read(skb, p) && !answer_admitted(s->me, ANSWER_ERROR, s->now_ns))
-		return VPC_DROP_RATE_LIMITED;
+	if (route_is_read(skb, p)) {
+		if (route_tells_others(s))
+			return VPC_DROP_NOT_IMPLEMENTED;
+		if (!answer_admitted(s->me, ANSWER_ERROR, s->now_ns))
+			return VPC_DROP_RATE_LIMITED;
+	}
 	return route_too_big(skb, s, mtu);
 }
 

@@ -281,6 +281,24 @@ static void conversation(const char *what, uint32_t from, uint32_t to, struct pa
 	}
 }
 
+/* An appliance may carry what another ENI sent, but not have the router tell that one what is wrong with the packet. */
+Test(delivery, the_router_tells_nobody_of_what_an_appliance_carries)
+{
+	static const uint8_t options[8] = {IPPROTO_UDP, 0, 1, 4};
+	struct packet_spec p = packet(IPPROTO_UDP, "fd00:1::11", "fd00:1:0:1::12");
+
+	appliance();
+	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_ANY, .peer = "fd00:1::/64"});
+	lab_commit(l);
+	cr_expect_eq(lab_send(l, ENI_D, p).reason, 0, "plain");
+	p.ext = options, p.ext_length = 8;
+	cr_expect_eq(lab_send(l, ENI_D, p).reason, VPC_DROP_NOT_IMPLEMENTED, "the router reads it");
+	p.src = "fd00:1::99";
+	cr_expect_eq(lab_send(l, ENI_D, p).reason, 0, "of who is behind it");
+	p.src = "fd00:1::13";
+	cr_expect_eq(lab_send(l, ENI_D, p).reason, 0, "its own");
+}
+
 /* Containers of a guest, a VPN: who is behind an appliance is reached, and reaches others, statefully. */
 Test(delivery, who_is_behind_an_appliance)
 {
