@@ -90,13 +90,14 @@ ip6_of_cached()
 }
 
 @test "vpcctl waits for a daemon that is restarting, killed or stopped, and asks at once where none ever was" {
-	local signal status=0
+	local signal asking status=0
 	for signal in KILL TERM; do
 		vpcd_stop "$signal"
 		ctl -o id vpc list >"$BATS_TEST_TMPDIR/list-$signal" 3>&- &
+		asking=$!
 		sleep 1
 		vpcd_start
-		wait $!
+		wait "$asking"
 		grep -q '^vpc-' "$BATS_TEST_TMPDIR/list-$signal"
 	done
 	timeout 1 "$VPCCTL" --socket "$BATS_TEST_TMPDIR/vpcd.sock" status >/dev/null 2>&1 || status=$?

@@ -104,14 +104,14 @@ spare_number()
 
 @test "vpcd killed at mount leaves nothing in /run/netns after the next start" {
 	local before after
-	before=$(find /run/netns -mindepth 1 | sort)
+	before=$(find /run/netns -mindepth 1 -name "$INSTANCE-*" | sort)
 	command -v strace >/dev/null || skip "no strace here"
 	strace -f -o /dev/null --inject=mount:signal=KILL:when=1 -e trace=mount -p "$(vpcd_pid)" 3>&- &
 	sleep 1
 	ctl vpc create "$P-new" --cidr 10.70.0.0/16 >/dev/null 2>&1 || true
 	wait_for 5 gone
 	vpcd_start
-	after=$(find /run/netns -mindepth 1 | sort)
+	after=$(find /run/netns -mindepth 1 -name "$INSTANCE-*" | sort)
 	[ "$before" = "$after" ] || fail "left: $(diff <(echo "$before") <(echo "$after"))"
 }
 
