@@ -36,12 +36,12 @@ BPF_ARCH_aarch64 = arm64
 BPF_CFLAGS = -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Wshadow -Werror -fno-strict-aliasing -D__TARGET_ARCH_$(BPF_ARCH_$(shell uname -m)) \
 	-Iinclude -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu
 
-DAEMON_SRC := $(wildcard daemon/*/*.c)
+DAEMON_SRC := $(wildcard daemon/*/*.c daemon/*/*/*.c daemon/*/*/*/*.c daemon/*/*/*/*/*.c)
 MAIN_SRC := $(wildcard daemon/*.c)
 DAEMON_OBJ := $(DAEMON_SRC:%.c=$(BUILD)/%.o)
-CLI_SRC := $(filter-out cli/vpc-%.c cli/cni_%.c,$(wildcard cli/*.c))
+CLI_SRC := $(wildcard cli/lib/*.c cli/vpcctl/*.c)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
-CNI_SRC := $(wildcard cli/cni_*.c) cli/http.c cli/wait.c
+CNI_SRC := $(wildcard cli/cni/*.c) cli/lib/http.c cli/lib/wait.c
 CNI_OBJ := $(CNI_SRC:%.c=$(BUILD)/%.o)
 BPF_SRC := $(wildcard bpf/*.bpf.c)
 BPF_OBJ := $(BPF_SRC:%.bpf.c=$(BUILD)/%.bpf.o)
@@ -104,10 +104,10 @@ $(BUILD)/vpcd: $(MAIN_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libvpcd.a
 $(BUILD)/vpcctl: $(CLI_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CLI)
 
-$(BUILD)/vpc-qemu-helper: $(BUILD)/cli/vpc-qemu-helper.o
+$(BUILD)/vpc-qemu-helper: $(BUILD)/cli/qemu/main.o
 	$(CC) $(LDFLAGS) -o $@ $^ -ljansson
 
-$(BUILD)/vpc-cni: $(BUILD)/cli/vpc-cni.o $(CNI_OBJ)
+$(BUILD)/vpc-cni: $(CNI_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CNI)
 
 define TEST_RULES

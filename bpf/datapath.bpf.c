@@ -10,11 +10,11 @@
  *
  * expected_attach_type stays 0: the same programs run as clsact filters and as tcx links.
  */
-#include "lib/connection.h"
-#include "lib/icmp_error.h"
+#include "lib/fast/tcp.h"
+#include "lib/local/icmp_error.h"
 #include "lib/ingress.h"
 #include "lib/router.h"
-#include "lib/sweep.h"
+#include "lib/flow/sweep.h"
 
 char datapath_license[] SEC("license") = "GPL";
 

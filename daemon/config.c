@@ -13,7 +13,7 @@
 #include <vpc/options.h>
 #include <vpc/cleanup.h>
 
-#include "observe/log.h"
+#include "util/log.h"
 
 /* --- values ------------------------------------------------------------------------------------------ */
 

@@ -17,9 +17,9 @@
 
 #include "api/api.h"
 #include "config.h"
-#include "datapath/nft.h"
+#include "datapath/net/nft/nft.h"
 #include "engine/engine.h"
-#include "observe/log.h"
+#include "util/log.h"
 
 /* --- being the only one ------------------------------------------------------------------------------ */
 
@@ -294,7 +294,7 @@ int main(int argc, char **argv)
 {
 	_cleanup_(config_clear) struct config config = {0};
 
-	/* For vpcd itself only, so not among the options: see datapath/nft.h. */
+	/* For vpcd itself only, so not among the options: see datapath/net/nft/nft.h. */
 	if (argc == 2 && strcmp(argv[1], NFT_CHILD_ARGUMENT) == 0)
 		return nft_child_main();
 	if (config_parse(&config, argc, argv) < 0)

@@ -3,14 +3,14 @@
 #ifndef BPF_LIB_EGRESS_H
 #define BPF_LIB_EGRESS_H
 
-#include "lib/arp.h"
-#include "lib/checksum.h"
-#include "lib/dhcp.h"
-#include "lib/echo.h"
-#include "lib/fragment.h"
-#include "lib/nd.h"
-#include "lib/redirect.h"
-#include "lib/related.h"
+#include "lib/local/arp.h"
+#include "lib/packet/checksum.h"
+#include "lib/local/dhcp.h"
+#include "lib/local/echo.h"
+#include "lib/flow/fragment.h"
+#include "lib/local/nd.h"
+#include "lib/packet/redirect.h"
+#include "lib/flow/related.h"
 
 /* Whose port is it, and is it ready? Starts judging at the epoch of now. */
 static __always_inline int port_begin(struct __sk_buff *skb, struct scratch *s, __u32 direction)

@@ -9,7 +9,7 @@
 #ifndef BPF_LIB_ROUTER_H
 #define BPF_LIB_ROUTER_H
 
-#include "lib/address.h"
+#include "lib/core/address.h"
 
 #include <linux/ip.h>
 #include <linux/ipv6.h>

@@ -8,11 +8,11 @@
 
 #include <vpc/limits.h>
 
-#include "api/internal.h"
-#include "api/request.h"
-#include "api/server.h"
-#include "api/tapsock.h"
-#include "observe/log.h"
+#include "api/http/internal.h"
+#include "api/http/request.h"
+#include "api/http/server.h"
+#include "api/tap/tap_socket.h"
+#include "util/log.h"
 
 /* The read-only socket's own share: enough for monitoring, and readers that fill it leave the writers alone. */
 #define READ_ONLY_SHARE 4

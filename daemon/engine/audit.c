@@ -5,7 +5,7 @@
  */
 #include "engine/engine_private.h"
 
-#include "observe/log.h"
+#include "util/log.h"
 
 #define ROUND_US   1200000ull
 #define SLICE	   8u

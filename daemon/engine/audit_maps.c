@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "datapath/store_mark.h"
+#include "datapath/maps/store_mark.h"
 #include "engine/condition.h"
-#include "observe/log.h"
+#include "util/log.h"
 
 #define TICK_US	     100000ull
 #define TICKS_A_PASS 250u

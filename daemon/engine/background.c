@@ -2,7 +2,7 @@
 /* What follows a publish, on the worker: grace periods, tcx links. */
 #include "engine/engine_private.h"
 
-#include "observe/log.h"
+#include "util/log.h"
 
 /* --- retire: one grace period serves all that was published before it began -------------------------- */
 

@@ -6,7 +6,7 @@
  */
 #include "engine/commit.h"
 
-#include "observe/log.h"
+#include "util/log.h"
 
 #define SETTLE_US 100000ull  /* after the last commit */
 #define WATCH_US  5000000ull /* then now and then, whether the files are still there */

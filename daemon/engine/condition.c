@@ -8,7 +8,7 @@
 #include <time.h>
 #include <uthash.h>
 
-#include "observe/log.h"
+#include "util/log.h"
 
 struct entry {
 	struct condition c;

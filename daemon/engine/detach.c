@@ -2,7 +2,7 @@
 /* ENIs whose workload is gone are detached, or deleted where they were made to go with it. */
 #include "engine/engine_private.h"
 
-#include "observe/log.h"
+#include "util/log.h"
 
 static void detached(const struct engine_reply *reply, void *userdata)
 {

@@ -6,7 +6,7 @@
 
 #include <time.h>
 
-#include "observe/log.h"
+#include "util/log.h"
 
 uint64_t clock_ns(clockid_t id)
 {

@@ -4,10 +4,10 @@
 #define ENGINE_PRIVATE_H
 
 #include "compiler/compile.h"
-#include "datapath/net.h"
-#include "datapath/store_mark.h"
-#include "datapath/tables.h"
-#include "datapath/worker.h"
+#include "datapath/net/net.h"
+#include "datapath/maps/store_mark.h"
+#include "datapath/maps/maps.h"
+#include "util/worker.h"
 #include "engine/condition.h"
 #include "engine/engine.h"
 #include "model/model.h"

@@ -3,7 +3,7 @@
  * be done, a little at a time, so that neither requests nor packets wait for it. */
 #include "engine/engine_private.h"
 
-#include "observe/log.h"
+#include "util/log.h"
 
 #define INTERVAL_US	  1000000ull
 #define TIMER_ACCURACY_US 100000

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * keep and drain, across a crash. The flows get their graces when the change is published (tables_grace.c). The store
+ * keep and drain, across a crash. The flows get their graces when the change is published (flows/grace.c). The store
  * says from the change's own commit on what was promised and at which epoch the change is published:
  *
  *   not published   a start finds the change as what the maps lack, and publishes that, with the same promise
@@ -8,7 +8,7 @@
  */
 #include "engine/commit.h"
 
-#include "observe/log.h"
+#include "util/log.h"
 
 #include <inttypes.h>
 

@@ -12,7 +12,7 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 
-#include "observe/log.h"
+#include "util/log.h"
 
 /* --- at start ---------------------------------------------------------------------------------------- */
 

@@ -3,7 +3,7 @@
  * gone, and pending meanwhile. */
 #include "engine/repair.h"
 
-#include "observe/log.h"
+#include "util/log.h"
 
 /* A batch that follows another one within APART_US begins when SETTLE_US have passed without a change, at the latest
  * PUT_OFF_US after the first of it. */

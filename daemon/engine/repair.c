@@ -12,7 +12,7 @@
 #include "engine/repair.h"
 
 #include "engine/namespaces.h"
-#include "observe/log.h"
+#include "util/log.h"
 
 #define REPAIR_DELAY_US 20000ull
 

@@ -2,7 +2,7 @@
 /* When what failed is tried again: a back-off for each port, and opening again what a lost port is attached to. */
 #include "engine/repair.h"
 
-#include "observe/log.h"
+#include "util/log.h"
 
 #define RETRY_FIRST_US	250000ull
 #define RETRY_MAX_SHIFT 6u	    /* 16 s */

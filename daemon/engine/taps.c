@@ -4,7 +4,7 @@
 
 #include <pwd.h>
 
-#include "observe/log.h"
+#include "util/log.h"
 
 /* --- owners, on the worker: the user database may be anywhere ------------------------------------------------------
  */

@@ -11,7 +11,7 @@
  */
 #include "engine/txn.h"
 
-#include "observe/log.h"
+#include "util/log.h"
 
 static void txn_try(struct txn *t);
 static void txn_publish(struct txn *t);

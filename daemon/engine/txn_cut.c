@@ -8,7 +8,7 @@
  */
 #include "engine/txn.h"
 
-#include "observe/log.h"
+#include "util/log.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>

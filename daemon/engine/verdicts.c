@@ -5,7 +5,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include "observe/log.h"
+#include "util/log.h"
 
 struct verdict_listener {
 	struct engine *e;

@@ -3,7 +3,7 @@
  * compare. */
 #include "engine/namespaces.h"
 
-#include "observe/log.h"
+#include "util/log.h"
 
 struct verify {
 	struct job job;

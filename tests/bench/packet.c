@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "datapath/tables_private.h"
+#include "datapath/maps/private.h"
 #include "shape.h"
 
 /* generated, not written for -Wconversion */

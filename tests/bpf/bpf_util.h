@@ -196,7 +196,7 @@ unsigned lab_overflow(struct lab *l); /* flows in flow_overflow */
 /* The only or first flow of a table. */
 bool lab_flow(struct lab *l, bool established, struct vpc_flow_key *key, struct vpc_flow *ret);
 bool lab_flow_state(struct lab *l, int state, bool established);
-/* Gives every ENI all its tokens again for what the gateway answers (bpf/lib/answer.h). */
+/* Gives every ENI all its tokens again for what the gateway answers (bpf/lib/local/answer.h). */
 void lab_answers(struct lab *l);
 /* Makes every flow and fragment look `seconds`, or `ms`, older. */
 void lab_age(struct lab *l, unsigned seconds);

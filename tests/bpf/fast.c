@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Longer than any kernel's tick: CPUs remember nothing of a flow that was made in the same one (lib/recent.h). */
+/* Longer than any kernel's tick: CPUs remember nothing of a flow that was made in the same one (lib/flow/cache.h). */
 #define TICK_US 11000
 
 #define ACK 0x10

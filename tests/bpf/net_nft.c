@@ -15,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "datapath/net_nft.h"
-#include "datapath/netns.h"
-#include "datapath/nft.h"
+#include "datapath/net/nft/input.h"
+#include "datapath/net/netns/netns.h"
+#include "datapath/net/nft/nft.h"
 
 #define RULES                   \
 	"add table inet t\n"    \

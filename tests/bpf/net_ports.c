@@ -9,7 +9,7 @@
 #include <net/if.h>
 #include <time.h>
 
-#include "datapath/net_private.h"
+#include "datapath/net/private.h"
 #include "tests/bpf/net_util.h"
 
 static void setup(void)

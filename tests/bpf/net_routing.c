@@ -4,7 +4,7 @@
 
 #include <criterion/criterion.h>
 
-#include "datapath/net_private.h"
+#include "datapath/net/private.h"
 
 TestSuite(net_routing, .init = nettest_enter, .timeout = 60);
 

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "datapath/nft.h"
+#include "datapath/net/nft/nft.h"
 
 /* The helper for nft is vpcd itself, not this program. */
 static void use_vpcd(void)
@@ -44,7 +44,7 @@ void nettest_enter(void)
 		cr_assert_eq(nettest_sh("ip netns add w%d", i), 0);
 }
 
-/* skb->mark: without it nothing passes the bridge (net_nft.c) */
+/* skb->mark: without it nothing passes the bridge (nft/input.c) */
 #define SET_MARK                                                                                 \
 	{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = (__s32)VPC_MARK_ENI}, \
 	{                                                                                        \

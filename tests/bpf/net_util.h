@@ -7,8 +7,8 @@
 #ifndef TESTS_BPF_NET_UTIL_H
 #define TESTS_BPF_NET_UTIL_H
 
-#include "datapath/net.h"
-#include "datapath/worker.h"
+#include "datapath/net/net.h"
+#include "util/worker.h"
 
 #define NETTEST_PORTS	  4
 #define NETTEST_FIRST_ENI 1030

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "datapath/compiled.h"
+#include "datapath/maps/classifier/classifier.h"
 
 /* "10.0.0.0/8" or an address. Returns the family; addr as the maps have it (mapped: IPv4 as ::ffff:…). */
 static int parse_cidr(const char *text, uint32_t addr[4], unsigned *plen, bool mapped)

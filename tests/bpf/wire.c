@@ -17,7 +17,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* datapath/net.h, which doesn't go with the laboratory's names */
+/* datapath/net/net.h, which doesn't go with the laboratory's names */
 int net_fast_path_test(int prog_probe);
 
 static struct lab *l;
@@ -373,7 +373,7 @@ static void be_quiet(void)
 		;
 }
 
-/* The short way of connections (lib/connection.h) too: of a SYN whose like was allowed, and of a known one's segment.
+/* The short way of connections (lib/fast/tcp.h) too: of a SYN whose like was allowed, and of a known one's segment.
  */
 Test(wire, checksum_elsewhere_of_a_connection)
 {

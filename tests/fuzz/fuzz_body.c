@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/decode.h"
-#include "api/problem.h"
-#include "api/url.h"
+#include "api/v1/decode.h"
+#include "api/http/problem.h"
+#include "api/http/url.h"
 
 #define MAX_CHANGES 64
 

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "api/tapsock.h"
+#include "api/tap/tap_socket.h"
 #include "model/object.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -23,7 +23,7 @@
 #define TESTS_MODEL_WORLD_H
 
 #include "compiler/compile.h"
-#include "datapath/tables.h"
+#include "datapath/maps/maps.h"
 #include "model/model.h"
 
 #include "naive.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Who gets a place on the HTTP socket, and for how long: slow clients lock nobody out (DESIGN.md P8). */
-#include "api/clients.h"
+#include "api/http/clients.h"
 
 #include <poll.h>
 #include <sys/syscall.h>

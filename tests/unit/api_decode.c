@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/decode.h"
+#include "api/v1/decode.h"
 
 /* For each field one value that is right and one of another type. */
 static const struct {

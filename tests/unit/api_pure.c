@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/decode.h"
-#include "api/digest.h"
-#include "api/openapi.h"
-#include "api/problem.h"
-#include "api/route.h"
-#include "api/schema.h"
-#include "api/url.h"
+#include "api/v1/decode.h"
+#include "api/http/digest.h"
+#include "api/v1/openapi.h"
+#include "api/http/problem.h"
+#include "api/v1/route.h"
+#include "api/v1/schema.h"
+#include "api/http/url.h"
 #include "api_fake_engine.h"
 
 Test(api_url, decode)

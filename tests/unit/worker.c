@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#include "datapath/worker.h"
+#include "util/worker.h"
 
 struct note {
 	int number;

@@ -14,8 +14,8 @@
  * which the reader compares: a hash element's memory is recycled without a grace period, an array's number only after
  * one.
  *
- * Change any layout here, or what stands in a map (as a flow's tag, bpf/lib/flow.h), and VPC_ABI_VERSION goes up: it is
- * part of the pin path.
+ * Change any layout here, or what stands in a map (as a flow's tag, bpf/lib/flow/flow.h), and VPC_ABI_VERSION goes up:
+ * it is part of the pin path.
  */
 #ifndef VPC_ABI_ABI_H
 #define VPC_ABI_ABI_H
@@ -327,7 +327,8 @@ struct vpc_eni_stat {
 };
 _Static_assert(sizeof(struct vpc_eni_stat) == 32, "vpc_eni_stat");
 
-/* --- shares of VPCs and ENIs in the maps of flows (bpf/lib/share.h): changed atomically by the programs --------------
+/* --- shares of VPCs and ENIs in the maps of flows (bpf/lib/flow/share.h): changed atomically by the programs
+ * --------------
  */
 
 /* How many were counted lately: in the slot of now, and in the one before. Each is slot << 32 | count; a slot is
@@ -442,7 +443,7 @@ struct vpc_flow {
 _Static_assert(sizeof(struct vpc_flow) == 80, "vpc_flow");
 
 /* flow_version: array of __u32 by the lowest bits of the flow's tag: counts the changes of the state of the flows that
- * share the number. What a CPU remembers of a flow (bpf/lib/recent.h) holds for as long as it is the same. */
+ * share the number. What a CPU remembers of a flow (bpf/lib/flow/cache.h) holds for as long as it is the same. */
 #define VPC_FLOW_VERSIONS 65536u
 
 /* --- fragment: LRU {…} -> verdict of the first fragment

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What this CPU remembers of TCP openings between two local ENIs that it has just allowed, whatever their source port:
+ * the next connection of the same two to the same port needs neither the owners of the addresses looked up nor two sets
+ * of rules. (No rule asks for a source port.) One entry a slot, the newer wins.
+ *
+ * An entry says: ENI `me` has `src` and peer has `dst`, and row[0] of the one's groups, row[1] of the other's allow
+ * `me` to open a connection to the port. It holds while the long way (open.h) would find the same: nothing changed of
+ * the ENIs themselves, so set and addresses are what they were, and nothing of the rules of their sets. That is gen_any
+ * of both, not gen_revoke: what is taken away with keep or drain spares the connections that there are, and gen_revoke
+ * waits until they are marked, but nothing new may be opened meanwhile.
+ */
+#ifndef BPF_LIB_OPENING_H
+#define BPF_LIB_OPENING_H
+
+#include "lib/flow/cache.h"
+
+struct opening {
+	__be32 src[4];
+	__be32 dst[4];
+	__u32 me; /* 0: empty */
+	__u32 peer;
+	__u32 incarnation[2]; /* this and the following: of me, of the peer */
+	__u32 set[2];
+	__u32 row[2];
+	__u32 rule[2];
+	__u64 epoch; /* at which it was judged */
+	__be16 dport;
+	__u16 pad[3];
+};
+_Static_assert(sizeof(struct opening) == 88, "opening");
+
+#define OPENING_SLOTS 512u
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, OPENING_SLOTS);
+	__type(key, __u32);
+	__type(value, struct opening);
+} opening_of_cpu SEC(".maps");
+
+/* src, dst: of IPv6 digests. */
+static __always_inline struct opening *opening_slot(__u32 src, __u32 dst, __be16 dport, __u32 me)
+{
+	__u32 slot = (__u32)(recent_hash(src, dst, dport, me) >> 48) & (OPENING_SLOTS - 1);
+
+	return bpf_map_lookup_elem(&opening_of_cpu, &slot);
+}
+
+/* Whether the side's part of what is remembered still holds. side: 0 me, 1 the peer. */
+static __always_inline int opening_side(const struct vpc_eni *e, const struct opening *o, __u32 side)
+{
+	__u32 number = o->set[side];
+	struct vpc_set *groups = bpf_map_lookup_elem(&set, &number);
+
+	return groups && READ_ONCE(groups->gen_any) <= o->epoch &&
+	       recent_side(e, o->incarnation[side], number, o->epoch, o->epoch);
+}
+
+/* Remembers the opening in the scratch, which was allowed. */
+static __always_inline void opening_note(struct scratch *s)
+{
+	const struct packet *p = &s->packet;
+	struct opening *o;
+
+	if (!s->side[0].eni || !s->side[1].eni || s->side[0].eni != s->me || !s->end[0].owns)
+		return;
+	o = p->family == 4 ? opening_slot(p->src[3], p->dst[3], p->dport, s->me)
+			   : opening_slot(recent_digest6(p->src), recent_digest6(p->dst), p->dport, s->me);
+	if (!o)
+		return;
+	__builtin_memcpy(o->src, p->src, 16);
+	__builtin_memcpy(o->dst, p->dst, 16);
+	o->me = s->me;
+	o->peer = s->side[1].eni;
+	for (__u32 i = 0; i < 2; i++) {
+		o->incarnation[i] = s->side[i].incarnation;
+		o->set[i] = s->side[i].set;
+		o->row[i] = s->rows[i];
+		o->rule[i] = s->rules[i];
+	}
+	o->epoch = s->epoch;
+	o->dport = p->dport;
+}
+
+#endif

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A TCP connection between two local ENIs, the short way through from_workload: one lookup in `flow`, everything else
+ * in arrays and on the stack. It decides only what ends well, and as egress.h would; before it changes anything it has
+ * found all of that out, and whatever is unusual is left to egress.h as if this had not been.
+ *
+ * That way is right for every packet. This one is for the eight or nine of a short connection's ten that fast.h knows
+ * nothing of: what they cost is lines of code and memory that the kernel's TCP has meanwhile driven out of the caches.
+ */
+#ifndef BPF_LIB_CONNECTION_H
+#define BPF_LIB_CONNECTION_H
+
+#include "lib/fast/fast.h"
+#include "lib/rules/judge.h"
+#include "lib/fast/syn_cache.h"
+
+struct connection {
+	__u64 barrier; /* for barrier_order() */
+	__u64 epoch;
+	__u64 now_ns; /* CLOCK_MONOTONIC, coarse */
+	__u64 tag;
+	__u64 hash; /* the packet's, for recent.h */
+	__u32 number;
+	__u32 peer; /* the ENI that has the destination */
+	__u32 from; /* index in the key of the packet's source */
+	const struct vpc_eni *me;
+	const struct vpc_eni *to; /* the peer's row */
+};
+
+/* As flow_key(). Returns the index of the packet's source. */
+static __always_inline __u32 connection_key(struct vpc_flow_key *k, const struct plain *p, __u32 space)
+{
+	__u32 from, sport = p->ports & 0xffff, dport = p->ports >> 16;
+
+	if (!p->src6) {
+		from = p->src != p->dst ? bpf_ntohl(p->src) > bpf_ntohl(p->dst)
+					: bpf_ntohs((__u16)sport) > bpf_ntohs((__u16)dport);
+		address_from4(k->addr[0], from ? p->dst : p->src);
+		address_from4(k->addr[1], from ? p->src : p->dst);
+	} else {
+		from = address_after(p->src6, plain_dst6(p)) ||
+		       (address_equal(p->src6, plain_dst6(p)) && bpf_ntohs((__u16)sport) > bpf_ntohs((__u16)dport));
+		address_copy(k->addr[0], from ? plain_dst6(p) : p->src6);
+		address_copy(k->addr[1], from ? p->src6 : plain_dst6(p));
+	}
+	k->vpc = space;
+	k->via = 0;
+	k->port[0] = (__be16)(from ? dport : sport);
+	k->port[1] = (__be16)(from ? sport : dport);
+	k->proto = IPPROTO_TCP;
+	k->icmp_type = 0;
+	k->icmp_code = 0;
+	k->icmp_asker = 0;
+	return from;
+}
+
+/* The set of a side that is who the flow means and of which nothing was taken away since it was judged; else 0. */
+static __always_inline __u32 connection_side(const struct vpc_eni *e, __u32 incarnation, __u64 epoch, __u64 judged)
+{
+	int in_force = versioned_read(&e->set, epoch);
+	__u32 number = (__u32)in_force;
+	struct vpc_set *groups;
+
+	if (in_force <= 0)
+		return 0;
+	groups = bpf_map_lookup_elem(&set, &number);
+	return groups && READ_ONCE(e->incarnation) == incarnation && READ_ONCE(e->gen_revoke) <= judged &&
+			       READ_ONCE(groups->gen_revoke) <= judged
+		       ? number
+		       : 0;
+}
+
+/* What recent.h remembers of a packet that changes nothing. Returns its way. */
+static __always_inline int connection_note(const struct connection *c, const struct plain *p,
+					   const struct vpc_flow_key *k, const struct recent *sides, enum way way)
+{
+	struct recent *r = recent_take(c->hash);
+	__u32 from = c->from & 1;
+
+	if (!r)
+		return (int)way;
+	r->src = p->src;
+	r->dst = p->dst;
+	r->ports = p->ports;
+	r->me = c->number;
+	r->peer = c->peer;
+	r->my_incarnation = READ_ONCE(c->me->incarnation);
+	r->peer_incarnation = READ_ONCE(c->to->incarnation);
+	r->my_set = sides->my_set;
+	r->peer_set = sides->peer_set;
+	r->version = sides->version;
+	r->version_at = (__u16)(c->tag >> 1);
+	r->proto = IPPROTO_TCP;
+	r->family = p->family;
+	r->until = sides->until;
+	r->judged = sides->judged;
+	r->noted = c->epoch;
+	if (p->family == 6) {
+		address_copy(r->src6, from ? k->addr[1] : k->addr[0]);
+		address_copy(r->dst6, from ? k->addr[0] : k->addr[1]);
+	}
+	return (int)way;
+}
+
+/* The connection is over: what it counted for is given back. Like what follows once in its life, and so not inline. */
+static __noinline void connection_leave(struct connection *c, const struct vpc_flow_key *k, struct vpc_flow *f)
+{
+	int worth = recent_worth(c->now_ns, READ_ONCE(f->created_ns));
+
+	flow_leave(k, c->tag, f);
+	if (worth)
+		version_raise(&c->barrier, c->tag);
+}
+
+/* The handshake is over: the connection counts among its sides' established ones, not among the half open any more. */
+static __noinline void connection_settled(const struct connection *c, __u32 from)
+{
+	share_count_eni(c->number, READ_ONCE(c->me->incarnation), !from, 1);
+	share_count_eni(c->peer, READ_ONCE(c->to->incarnation), !!from, 1);
+	share_half_open(READ_ONCE(c->me->vpc), -1);
+}
+
+/* As flow_timeout() for the states that connection_next() leads to. */
+static __always_inline __u32 connection_timeout(const struct connection *c, __u8 state)
+{
+	__u32 mine, others;
+
+	if (state == VPC_FLOW_CLOSING)
+		return FLOW_CLOSING_S;
+	if (state != VPC_FLOW_ESTABLISHED)
+		return FLOW_SYN_S;
+	mine = READ_ONCE(c->me->tcp_idle_s);
+	others = READ_ONCE(c->to->tcp_idle_s);
+	return mine < others ? mine : others;
+}
+
+/* Moves the copy on. Returns 0 if the entry would have to be moved too, or dealt with otherwise than by a new state. */
+static __always_inline int connection_next(const struct connection *c, struct vpc_flow *copy,
+					   const struct packet *segment, __u32 from)
+{
+	__u8 was = copy->state;
+
+	if (was != VPC_FLOW_SYN_SENT && was != VPC_FLOW_SYN_RECEIVED && was != VPC_FLOW_ESTABLISHED &&
+	    was != VPC_FLOW_CLOSING)
+		return 0;
+	tcp_step(copy, segment, from);
+	if (copy->state == VPC_FLOW_ESTABLISHED && (copy->flags & VPC_FLOW_HALF_OPEN)) {
+		if (share_left(READ_ONCE(c->me->vpc), from ? c->peer : c->number, from ? c->number : c->peer, 1) !=
+		    SHARE_LEFT)
+			return 0;
+		copy->flags = (__u8)((copy->flags & ~VPC_FLOW_HALF_OPEN) | VPC_FLOW_BUDGETED);
+	}
+	return copy->state != VPC_FLOW_CLOSING || (copy->flags & TCP_LAST_ACK);
+}
+
+/* Everything is known of the segment: takes it into the entry, whose state is in the copy. Returns 0: nothing was
+ * changed, and egress.h must look. */
+static __always_inline int connection_step(struct connection *c, const struct vpc_flow_key *k, struct vpc_flow *f,
+					   struct vpc_flow *copy, const struct packet *segment, __u32 from)
+{
+	union flow_word old = {.word = *flow_word(copy)};
+	__s64 idle_ns = (__s64)(c->now_ns - copy->last_seen_ns);
+
+	if (idle_ns > (__s64)FLOW_SEEN_NS && idle_ns > (__s64)(READ_ONCE(f->timeout_s) * NS_PER_S))
+		return 0;
+	if (tcp_over(copy, segment, from)) {
+		if (redirect_is_seen_again(c->to))
+			return 0;
+		connection_leave(c, k, f);
+		return 1;
+	}
+	if (!connection_next(c, copy, segment, from))
+		return 0;
+	if (*flow_word(copy) != old.word) {
+		copy->timeout_s =
+			copy->state == old.state ? READ_ONCE(f->timeout_s) : connection_timeout(c, copy->state);
+		if (READ_ONCE(f->tag) != c->tag || !flow_write_state(&c->barrier, c->now_ns, f, copy, old.word))
+			return 0;
+		if (old.flags & ~copy->flags & VPC_FLOW_HALF_OPEN)
+			connection_settled(c, from);
+	} else if (idle_ns <= (__s64)FLOW_SEEN_NS) {
+		return 1;
+	}
+	WRITE_ONCE(f->last_seen_ns, c->now_ns);
+	WRITE_ONCE(f->packets, f->packets + 1);
+	copy->last_seen_ns = c->now_ns;
+	return 1;
+}
+
+/* A segment of the flow that f is the entry of. Returns its way, with peer and `to` filled, or 0. */
+static __noinline int connection_known(struct __sk_buff *skb, const struct plain *p, struct connection *c,
+				       const struct vpc_flow_key *k, struct vpc_flow *f)
+{
+	struct packet segment;
+	struct vpc_flow copy;
+	struct recent sides;
+	enum way way;
+	__u32 from;
+
+	copy.tag = c->tag;
+	copy.created_ns = READ_ONCE(f->created_ns);
+	sides.version = recent_begin(&c->barrier, c->tag, recent_worth(c->now_ns, copy.created_ns));
+	sides.judged = READ_ONCE(f->epoch);
+	barrier_order(&c->barrier);
+	copy.last_seen_ns = READ_ONCE(f->last_seen_ns);
+	*flow_word(&copy) = READ_ONCE(*flow_word(f));
+	copy.saved_state = READ_ONCE(f->saved_state);
+	copy.last_ack = READ_ONCE(f->last_ack);
+	from = (c->from ^ copy.opener) & 1;
+	c->peer = READ_ONCE(f->eni[from ^ 1]);
+	c->to = bpf_map_lookup_elem(&eni, &c->peer);
+	if (READ_ONCE(f->eni[from]) != c->number || !c->peer || c->peer == c->number || !c->to)
+		return 0;
+	sides.my_set = connection_side(c->me, READ_ONCE(f->incarnation[from]), c->epoch, sides.judged);
+	sides.peer_set = connection_side(c->to, READ_ONCE(f->incarnation[from ^ 1]), c->epoch, sides.judged);
+	way = redirect_way(skb, c->me, c->to, &p->frame);
+	if (READ_ONCE(f->tag) != c->tag || !sides.my_set || !sides.peer_set || way < WAY_SWITCHED ||
+	    checksum_is_elsewhere(skb, plain_l4(p), IPPROTO_TCP))
+		return 0;
+	segment.tcp_flags = p->tcp_flags;
+	segment.seq_end = (__u16)(bpf_ntohs(*(const u16_alias *)(p->tcp + 6)) + p->room - (p->tcp[12] >> 4) * 4);
+	segment.ack = bpf_ntohs(*(const u16_alias *)(p->tcp + 10));
+	if (!connection_step(c, k, f, &copy, &segment, from))
+		return 0;
+	if (copy.state != VPC_FLOW_ESTABLISHED || (p->tcp_flags & TCP_JUDGE) != TCP_ACK ||
+	    !recent_worth(c->now_ns, copy.created_ns))
+		return (int)way;
+	sides.until = recent_time(copy.last_seen_ns + NS_PER_S);
+	return connection_note(c, p, k, &sides, way);
+}
+
+/* Makes the flow of an opening that is allowed. Returns 0: it couldn't be made, or there is one. */
+static __always_inline int connection_make(const struct connection *c, const struct vpc_flow_key *k,
+					   const struct opening *o)
+{
+	struct vpc_flow made = {
+		.tag = c->tag,
+		.epoch = c->epoch,
+		.last_seen_ns = c->now_ns,
+		.created_ns = c->now_ns,
+		.eni = {c->number, c->peer},
+		.incarnation = {o->incarnation[0], o->incarnation[1]},
+		.rule = {o->rule[0], o->rule[1]},
+		.timeout_s = FLOW_SYN_S,
+		.state = VPC_FLOW_SYN_SENT,
+		.flags = VPC_FLOW_HALF_OPEN,
+		.opener = (__u8)c->from,
+		.packets = 1,
+	};
+
+	half_open_add(k->vpc, 1);
+	if (!bpf_map_update_elem(&flow, k, &made, BPF_NOEXIST))
+		return 1;
+	half_open_add(k->vpc, -1);
+	return 0;
+}
+
+/* A SYN. What has an entry in a table is left to egress.h. Returns its way, with peer and `to` filled, or 0. */
+static __noinline int connection_open(struct __sk_buff *skb, const struct plain *p, struct connection *c,
+				      const struct vpc_flow_key *k)
+{
+	__be16 dport = (__be16)(p->ports >> 16);
+	struct opening *o = opening_slot(p->src, p->dst, dport, c->number);
+	__u32 from = c->from & 1;
+	__u64 now_boot_ns;
+	enum way way;
+
+	if (!o || o->me != c->number || o->dport != dport || !address_equal(o->src, from ? k->addr[1] : k->addr[0]) ||
+	    !address_equal(o->dst, from ? k->addr[0] : k->addr[1]))
+		return 0;
+	c->peer = o->peer;
+	c->to = bpf_map_lookup_elem(&eni, &c->peer);
+	if (!c->to || !opening_side(c->me, o, 0) || !opening_side(c->to, o, 1))
+		return 0;
+	way = redirect_way(skb, c->me, c->to, &p->frame);
+	if (way < WAY_SWITCHED || checksum_is_elsewhere(skb, plain_l4(p), IPPROTO_TCP))
+		return 0;
+	if (event_wanted(VPC_LISTEN_FLOWS) || bpf_map_lookup_elem(&flow_new, k) ||
+	    (share_overflows() && bpf_map_lookup_elem(&flow_overflow, k)) || !share_half_open_left(k->vpc) ||
+	    share_left(k->vpc, c->number, c->peer, 0) != SHARE_LEFT || !connection_make(c, k, o))
+		return 0;
+	now_boot_ns = bpf_ktime_get_boot_ns();
+	judge_count(o->row[0], skb->len, now_boot_ns);
+	judge_count(o->row[1], skb->len, now_boot_ns);
+	return (int)way;
+}
+
+/* Of a plain TCP segment. Returns what the program ends with, or FAST_NOT. h: its hash (recent.h). */
+static __always_inline int connection_from_workload(struct __sk_buff *skb, const struct plain *p, __u64 h)
+{
+	struct connection c = {.hash = h, .number = skb->ifindex};
+	struct vpc_flow_key k;
+	struct vpc_ctl *now;
+	struct vpc_flow *f;
+	__u32 zero = 0;
+	int way;
+
+	if (!tcp_flags_valid(p->tcp_flags) || (p->tcp_flags & TCP_RST))
+		return FAST_NOT;
+	now = bpf_map_lookup_elem(&ctl, &zero);
+	c.me = bpf_map_lookup_elem(&eni, &c.number);
+	if (!now || !c.me)
+		return FAST_NOT;
+	c.epoch = READ_ONCE(now->epoch);
+	barrier_order(&c.barrier);
+	if (!READ_ONCE(c.me->vpc) || !(READ_ONCE(c.me->flags) & VPC_ENI_SOURCE_DEST_CHECK) ||
+	    !mac_equal(p->frame.macs + ETH_ALEN, c.me->mac))
+		return FAST_NOT;
+	c.now_ns = bpf_ktime_get_coarse_ns();
+	c.from = connection_key(&k, p, READ_ONCE(c.me->vpc));
+	if (p->src6 && address_is4(k.addr[0])) /* would have the key of an IPv4 packet, and is never carried */
+		return FAST_NOT;
+	c.tag = flow_tag(&k);
+	if (tcp_opens(p->tcp_flags)) {
+		way = connection_open(skb, p, &c, &k);
+	} else {
+		f = bpf_map_lookup_elem(&flow, &k);
+		way = f ? connection_known(skb, p, &c, &k, f) : 0;
+	}
+	return way && c.to ? redirect_to(skb, c.to, c.peer, (enum way)way) : FAST_NOT;
+}
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What this CPU remembers of flows that it has just let through, by the packet's own tuple: so that the next packet
+ * that changes nothing needs no lookup in a hash. One entry a slot, the newer wins.
+ *
+ * An entry says: a packet with this tuple that enters at ENI `me` and asks for nothing (no SYN, FIN, RST) is allowed.
+ * It holds while everything does that the long way (track.h) would look at:
+ *
+ *   the flow's entry      its state hasn't changed: flow_version is what it was before the entry was read. Whoever
+ *                         changes a state raises it afterwards (flow.h)
+ *   judged again?         gen_revoke of neither side nor of its set is newer than the flow's judgement
+ *   who are the sides?    incarnations are the same and gen_any of neither ENI is newer than the packet that was
+ *                         remembered: so set and addresses are what they were
+ *   idle time             once a second the long way writes last_seen_ns; `until` is a second after it was
+ *                         last written, and nothing holds that isn't within the second before it: an entry outlives its
+ *                         flow for as long as nobody wants the slot
+ *
+ * Per CPU, and read and written by programs that don't interrupt one another there: no entry is seen half written.
+ */
+#ifndef BPF_LIB_RECENT_H
+#define BPF_LIB_RECENT_H
+
+#include "lib/core/state.h"
+
+struct recent {
+	__be32 src; /* IPv6: digests of the addresses, which stand below */
+	__be32 dst;
+	__u32 ports; /* as in the packet: source, destination */
+	__u32 me;
+	__u32 peer; /* the local ENI that has the destination, and was judged too; 0: none */
+	__u32 my_incarnation;
+	__u32 peer_incarnation;
+	__u32 my_set;
+	__u32 peer_set;
+	__u32 version;
+	__u16 version_at;
+	__u8 proto;
+	__u8 family;  /* 4, 6; 0: empty */
+	__u32 until;  /* recent_time() */
+	__u64 judged; /* epoch */
+	__u64 noted;  /* epoch of the packet that was remembered */
+	__be32 src6[4];
+	__be32 dst6[4];
+};
+_Static_assert(sizeof(struct recent) == 96 && __builtin_offsetof(struct recent, src6) == 64, "one line for IPv4");
+
+#define RECENT_SLOTS 2048u
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RECENT_SLOTS);
+	__type(key, __u32);
+	__type(value, struct recent);
+} recent_of_cpu SEC(".maps");
+
+/* A digest of what stands in each slot, all within a few cache lines. A connection's first packets find nothing here,
+ * and an entry is a line that nobody else wants: a look at it costs a connection more than all else that this saves. */
+struct recent_marks {
+	__u8 mark[RECENT_SLOTS];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct recent_marks);
+} recent_marks_of_cpu SEC(".maps");
+
+/* Time in units of 67 ms: the same again after nine years. A second is RECENT_UNITS of them, the last begun. */
+#define RECENT_UNITS 15u
+static __always_inline __u32 recent_time(__u64 ns)
+{
+	return (__u32)(ns >> 26);
+}
+
+/* IPv6 addresses by a digest, which serves as `src` and `dst` to find the slot. */
+static __always_inline __u32 recent_digest6(const __be32 *a)
+{
+	return a[0] ^ a[1] * 0x9e3779b1u ^ a[2] * 0x85ebca6bu ^ a[3];
+}
+
+/* A multiplication carries upwards only: what the ports' last bytes, which stand highest, have changed is folded down
+ * before the last one, and slot and mark are taken from the top. */
+static __always_inline __u64 recent_hash(__u32 src, __u32 dst, __u32 ports, __u32 me)
+{
+	__u64 h = ((__u64)src << 32 | dst) * 0x9e3779b97f4a7c15ull;
+
+	h ^= ((__u64)ports << 32 | me) * 0xff51afd7ed558ccdull;
+	h ^= h >> 32;
+	return h * 0xc4ceb9fe1a85ec53ull;
+}
+
+static __always_inline __u32 recent_slot_of(__u64 h)
+{
+	return (__u32)(h >> 48) & (RECENT_SLOTS - 1);
+}
+
+static __always_inline __u8 *recent_mark(__u64 h)
+{
+	__u32 zero = 0;
+	struct recent_marks *marks = bpf_map_lookup_elem(&recent_marks_of_cpu, &zero);
+
+	return marks ? &marks->mark[recent_slot_of(h)] : 0;
+}
+
+/* Never 0: that is an empty slot's. */
+static __always_inline __u8 recent_mark_of(__u64 h)
+{
+	return (__u8)(h >> 32 | 1);
+}
+
+static __always_inline struct recent *recent_slot(__u64 h)
+{
+	__u32 slot = recent_slot_of(h);
+
+	return bpf_map_lookup_elem(&recent_of_cpu, &slot);
+}
+
+/* What is remembered under the hash, if it may be this. */
+static __always_inline struct recent *recent_find(__u64 h)
+{
+	__u8 *mark = recent_mark(h);
+
+	return mark && *mark == recent_mark_of(h) ? recent_slot(h) : 0;
+}
+
+/* The counter of changes of the flow with this tag; NULL never comes. */
+static __always_inline __u32 *version_of(__u64 tag)
+{
+	__u32 at = (__u32)tag >> 1 & (VPC_FLOW_VERSIONS - 1); /* bit 0 is always set */
+
+	return bpf_map_lookup_elem(&flow_version, &at);
+}
+
+/* To be called after a change of a flow's state is in its table. */
+static __always_inline void version_raise(__u64 *barrier, __u64 tag)
+{
+	__u32 *version = version_of(tag);
+
+	barrier_order(barrier);
+	if (version)
+		__sync_fetch_and_add(version, 1);
+}
+
+/* A connection that ends within a tick of the clock (1 to 10 ms) is over before remembering it would have paid: nothing
+ * is remembered of so young a flow, and so nobody need be told of its changes. A CPU whose clock ticks while another
+ * changes the state may remember what was before, for a second: the flow's next step waits so long. A cut never
+ * depends on this (flow_bury). */
+static __always_inline int recent_worth(__u64 now_ns, __u64 created_ns)
+{
+	return now_ns != created_ns;
+}
+
+/* To be called before the entry's epoch and state are read. Returns the version that an entry made of them has. */
+static __always_inline __u32 recent_begin(__u64 *barrier, __u64 tag, int worth)
+{
+	__u32 *version = worth ? version_of(tag) : 0, number = version ? READ_ONCE(*version) : 0;
+
+	barrier_order(barrier);
+	return number;
+}
+
+/* What is remembered of side number with its set, at the packet's epoch; whether it still holds. The order doesn't
+ * matter: what is taken away for good has gen_any raised a grace period before the row is cleared, and a cleared row
+ * has none. */
+static __always_inline int recent_side(const struct vpc_eni *e, __u32 incarnation, __u32 groups_of, __u64 judged,
+				       __u64 noted)
+{
+	struct vpc_set *groups = bpf_map_lookup_elem(&set, &groups_of);
+
+	return groups && READ_ONCE(e->incarnation) == incarnation && READ_ONCE(e->gen_any) - 1 < noted &&
+	       READ_ONCE(e->gen_revoke) <= judged && READ_ONCE(groups->gen_revoke) <= judged;
+}
+
+/* The slot that is to be filled with what has this hash. */
+static __always_inline struct recent *recent_take(__u64 h)
+{
+	struct recent *r = recent_slot(h);
+	__u8 *mark = recent_mark(h);
+
+	if (!r || !mark)
+		return 0;
+	*mark = recent_mark_of(h);
+	return r;
+}
+
+/* Remembers the packet in the scratch, which the flow in its fl has let through (or doesn't, where the long way has
+ * something to do for the next one too). */
+static __always_inline void recent_note(struct scratch *s)
+{
+	const struct packet *p = &s->packet;
+	struct recent *r;
+	__u32 own = s->own & 1, other = own ^ 1;
+	__u32 ports = (__u32)p->dport << 16 | p->sport;
+	__u32 src = p->src[3], dst = p->dst[3];
+
+	if (p->family == 6) {
+		src = recent_digest6(p->src);
+		dst = recent_digest6(p->dst);
+	}
+	r = recent_take(recent_hash(src, dst, ports, s->me));
+	if (!r)
+		return;
+	r->src = src;
+	r->dst = dst;
+	r->ports = ports;
+	r->me = s->me;
+	r->peer = s->side[other].eni;
+	r->my_incarnation = s->my_incarnation;
+	r->peer_incarnation = s->side[other].incarnation;
+	r->my_set = s->side[own].set;
+	r->peer_set = s->side[other].set;
+	r->version = s->version;
+	r->version_at = (__u16)(s->tag >> 1);
+	r->proto = p->proto;
+	r->family = p->family;
+	r->until = recent_time(s->fl.last_seen_ns + NS_PER_S);
+	r->judged = s->fl.epoch;
+	r->noted = s->epoch;
+	if (p->family == 6) {
+		__builtin_memcpy(r->src6, p->src, 16);
+		__builtin_memcpy(r->dst6, p->dst, 16);
+	}
+}
+
+#endif

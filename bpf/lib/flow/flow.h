@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The maps of flows and how an entry is changed in them.
+ *
+ * Others read and write an entry at the same time, so:
+ *  - An entry that is made or taken back to life is inserted whole, with the epoch of its judgement: if anything was
+ * taken away since, that epoch is too old and the next packet judges again.
+ *  - An entry in a table becomes a tombstone by two stores, first the state, then the epoch of the refusal. Every other
+ *    change of its state is a compare-and-swap of the word the state is in, so it can't overwrite a tombstone; and the
+ *    epoch is raised only by a compare-and-swap from the one that was found too old.
+ *  - A copy for the other table takes its epoch before the rest: it can't have a tombstone's epoch and no tombstone.
+ *  - After each change of a state, and after an insertion over something, flow_version is raised, for what CPUs
+ *    remember (recent.h).
+ *  - Elements are recycled at once: the tag is compared after what was read, and before each write.
+ */
+#ifndef BPF_LIB_FLOW_H
+#define BPF_LIB_FLOW_H
+
+#include "lib/core/drop.h"
+#include "lib/flow/cache.h"
+#include "lib/flow/share.h"
+
+#define FLOW_SYN_S	 60
+#define FLOW_CLOSING_S	 120
+#define FLOW_RESET_S	 30
+#define FLOW_ICMP_S	 30
+#define FLOW_OTHER_S	 600
+#define FLOW_TOMBSTONE_S 960
+#define FLOW_SEEN_NS	 NS_PER_S /* how old last_seen_ns may be before a packet writes it */
+
+#define FLOW_COUNTED (VPC_FLOW_BUDGETED | VPC_FLOW_HALF_OPEN) /* only entries of `flow` have these */
+
+/* The sides that a grace spares, bit i side i. */
+static __always_inline __u32 flow_graces(const struct vpc_flow *f, __u64 now_ns)
+{
+	__u32 now = (__u32)(now_ns >> VPC_GRACE_SHIFT);
+
+	return (f->grace_until[0] > now ? 1u : 0) | (f->grace_until[1] > now ? 2u : 0);
+}
+
+/* state, flags, opener and icmp_type are changed together. */
+union flow_word {
+	__u32 word;
+	struct {
+		__u8 state;
+		__u8 flags;
+		__u8 opener;
+		__u8 icmp_type;
+	};
+};
+_Static_assert(__builtin_offsetof(struct vpc_flow, state) % 4 == 0 &&
+		       __builtin_offsetof(struct vpc_flow, icmp_type) == __builtin_offsetof(struct vpc_flow, state) + 3,
+	       "the word of the flow's state");
+
+static __always_inline u32_alias *flow_word(struct vpc_flow *f)
+{
+	return (u32_alias *)&f->state;
+}
+
+#define FLOW_KEY_WORDS (sizeof(struct vpc_flow_key) / sizeof(__u32))
+
+/* Two words of a key at once. By their halves: a load of what two stores have just written would wait for both. */
+static __always_inline __u64 flow_mix(__u64 h, const u32_alias *w)
+{
+	h = (h ^ ((__u64)w[1] << 32 | w[0])) * 0xff51afd7ed558ccdull;
+	return h ^ h >> 32;
+}
+
+/* Digest of a key. Never 0. Two chains side by side, since each of their links waits for the one before. It stands in
+ * pinned entries: another digest needs another VPC_ABI_VERSION, or no program would know them again. */
+static __always_inline __u64 flow_tag(const struct vpc_flow_key *k)
+{
+	const u32_alias *w = (const u32_alias *)k;
+	__u64 a = 0x9e3779b97f4a7c15ull, b = 0xc4ceb9fe1a85ec53ull;
+
+	for (__u32 i = 0; i < FLOW_KEY_WORDS / 2; i += 2) {
+		a = flow_mix(a, w + i);
+		b = flow_mix(b, w + FLOW_KEY_WORDS / 2 + i);
+	}
+	a = (a + (b << 32 | b >> 32)) * 0xc4ceb9fe1a85ec53ull;
+	return (a ^ a >> 32) | 1;
+}
+
+/* Whether a comes after b, by bytes. */
+static __always_inline int address_after(const __be32 *a, const __be32 *b)
+{
+	for (__u32 i = 0; i < 4; i++)
+		if (a[i] != b[i])
+			return bpf_ntohl(a[i]) > bpf_ntohl(b[i]);
+	return 0;
+}
+
+/* Makes the scratch's key of a packet; from: index in the key of its source. */
+static __always_inline void flow_key(struct scratch *s, const struct packet *p, __u32 via)
+{
+	struct vpc_flow_key *k = &s->key;
+	int icmp = p->icmp_kind != ICMP_NONE, swap;
+
+	swap = address_after(p->src, p->dst) ||
+	       (address_equal(p->src, p->dst) && bpf_ntohs(p->sport) > bpf_ntohs(p->dport));
+	k->vpc = s->vpc;
+	k->via = via;
+	if (swap) {
+		address_copy(k->addr[0], p->dst);
+		address_copy(k->addr[1], p->src);
+		k->port[0] = p->dport;
+		k->port[1] = p->sport;
+		s->from = 1;
+	} else {
+		address_copy(k->addr[0], p->src);
+		address_copy(k->addr[1], p->dst);
+		k->port[0] = p->sport;
+		k->port[1] = p->dport;
+		s->from = 0;
+	}
+	k->proto = p->proto;
+	k->icmp_type = icmp ? p->query_type : 0;
+	k->icmp_code = icmp ? p->icmp_code : 0;
+	/* which address asks: a query of the other side is a flow of its own */
+	k->icmp_asker = icmp ? (__u8)((s->from ^ (p->icmp_kind == ICMP_REPLY)) & 1) : 0;
+	s->tag = flow_tag(k);
+}
+
+static __always_inline struct vpc_flow *flow_lookup(struct scratch *s)
+{
+	struct vpc_flow *f = bpf_map_lookup_elem(&flow, &s->key);
+
+	s->in_flow = 1;
+	s->in_overflow = 0;
+	if (f && READ_ONCE(f->tag) == s->tag)
+		return f;
+	s->in_flow = 0;
+	f = bpf_map_lookup_elem(&flow_new, &s->key);
+	if (f && READ_ONCE(f->tag) == s->tag)
+		return f;
+	if (!share_overflows())
+		return 0;
+	f = bpf_map_lookup_elem(&flow_overflow, &s->key);
+	s->in_overflow = f && READ_ONCE(f->tag) == s->tag;
+	return s->in_overflow ? f : 0;
+}
+
+static __always_inline int flow_expired(const struct vpc_flow *f, __u64 now_ns)
+{
+	return (__s64)(now_ns - f->last_seen_ns) > (__s64)(f->timeout_s * NS_PER_S);
+}
+
+/*
+ * Looks up the scratch's key and copies the entry to the scratch's fl. Returns it, or NULL if there is none or it has
+ * expired; `found` says whether there was any.
+ */
+static __always_inline struct vpc_flow *flow_get(struct scratch *s)
+{
+	struct vpc_flow *f = flow_lookup(s);
+
+	s->found = 0;
+	if (!f)
+		return 0;
+	s->version = recent_begin(&s->barrier, s->tag, recent_worth(s->now_ns, READ_ONCE(f->created_ns)));
+	s->fl.epoch = READ_ONCE(f->epoch);
+	barrier_order(&s->barrier);
+	s->fl.last_seen_ns = READ_ONCE(f->last_seen_ns);
+	s->fl.created_ns = f->created_ns;
+	s->fl.grace_until[0] = READ_ONCE(f->grace_until[0]);
+	s->fl.grace_until[1] = READ_ONCE(f->grace_until[1]);
+	s->fl.eni[0] = READ_ONCE(f->eni[0]);
+	s->fl.eni[1] = READ_ONCE(f->eni[1]);
+	s->fl.incarnation[0] = READ_ONCE(f->incarnation[0]);
+	s->fl.incarnation[1] = READ_ONCE(f->incarnation[1]);
+	s->fl.rule[0] = f->rule[0];
+	s->fl.rule[1] = f->rule[1];
+	s->fl.timeout_s = READ_ONCE(f->timeout_s);
+	*flow_word(&s->fl) = READ_ONCE(*flow_word(f));
+	s->fl.icmp_code = f->icmp_code;
+	s->fl.saved_state = READ_ONCE(f->saved_state);
+	s->fl.last_ack = READ_ONCE(f->last_ack);
+	s->fl.packets = f->packets;
+	s->fl.tag = READ_ONCE(f->tag);
+	if (s->fl.tag != s->tag)
+		return 0;
+	s->found = 1;
+	return flow_expired(&s->fl, s->now_ns) ? 0 : f;
+}
+
+/* --- what an entry of `flow` counts for -----------------------------------------------------------------------------
+ */
+
+static __always_inline void budget_add_sides(const struct vpc_flow *f, __s64 by)
+{
+	share_count_eni(f->eni[0], f->incarnation[0], 1, by);
+	share_count_eni(f->eni[1], f->incarnation[1], !f->eni[0], by);
+}
+
+static __always_inline void half_open_add(__u32 space, __s64 by)
+{
+	share_count(space, by);
+	share_half_open(space, by);
+}
+
+/* counted: 1 if the flow is an entry of `flow` already. */
+static __always_inline int budget_left(__u32 space, const struct vpc_flow *f, __u32 counted)
+{
+	return share_left(space, f->eni[0], f->eni[1], counted) == SHARE_LEFT;
+}
+
+/* Gives back what an entry of `flow` counts for, once: whoever clears the flag does. */
+static __always_inline void budget_release(__u32 space, struct vpc_flow *f)
+{
+	for (__u32 i = 0; i < 4; i++) {
+		union flow_word old, next;
+
+		old.word = READ_ONCE(*flow_word(f));
+		if (!(old.flags & FLOW_COUNTED))
+			return;
+		next = old;
+		next.flags = (__u8)(next.flags & ~FLOW_COUNTED);
+		if (__sync_val_compare_and_swap(flow_word(f), old.word, next.word) == old.word) {
+			share_count(space, -1);
+			if (old.flags & VPC_FLOW_BUDGETED)
+				budget_add_sides(f, -1);
+			else
+				share_half_open(space, -1);
+			return;
+		}
+	}
+}
+
+/* --- entries ------------------------------------------------------------------------------------------------------ */
+
+/* Takes the key out of `flow`, where f is its entry. */
+static __always_inline void flow_leave(const struct vpc_flow_key *key, __u64 tag, struct vpc_flow *f)
+{
+	if (!f || READ_ONCE(f->tag) != tag)
+		return;
+	budget_release(key->vpc, f);
+	bpf_map_delete_elem(&flow, key);
+}
+
+/* Idle seconds, the smaller of the local sides'. which_idle: offset of the timeout in struct vpc_eni. */
+static __always_inline __u32 flow_idle(const struct vpc_flow *f, __u32 state)
+{
+	__u32 least = 0;
+
+	for (__u32 i = 0; i < 2; i++) {
+		struct vpc_eni *e = f->eni[i] ? eni_get(f->eni[i]) : 0;
+		__u32 idle;
+
+		if (!e)
+			continue;
+		idle = state == VPC_FLOW_ESTABLISHED ? e->tcp_idle_s
+		       : state == VPC_FLOW_STREAM    ? e->udp_stream_idle_s
+						     : e->udp_idle_s;
+		if (!least || idle < least)
+			least = idle;
+	}
+	return least;
+}
+
+static __always_inline __u32 flow_timeout(const struct vpc_flow *f, __u8 proto)
+{
+	switch (f->state) {
+	case VPC_FLOW_SYN_SENT:
+	case VPC_FLOW_SYN_RECEIVED:
+		return FLOW_SYN_S;
+	case VPC_FLOW_CLOSING:
+		return FLOW_CLOSING_S;
+	case VPC_FLOW_RESET:
+		return FLOW_RESET_S;
+	case VPC_FLOW_OTHER:
+		return FLOW_OTHER_S;
+	case VPC_FLOW_TOMBSTONE:
+		return FLOW_TOMBSTONE_S;
+	case VPC_FLOW_ONE_WAY:
+	case VPC_FLOW_REPLIED:
+		return proto == IPPROTO_UDP ? flow_idle(f, f->state) : FLOW_ICMP_S;
+	default:
+		return flow_idle(f, f->state);
+	}
+}
+
+/* Puts the scratch's fl into the map where its opener has room, and takes it out of the other. Returns 0 or -errno. */
+static __always_inline long flow_insert_new(struct scratch *s, __u64 how)
+{
+	__u32 over = !share_take_new(s->key.vpc, s->fl.eni[0], s->fl.eni[1], s->now_ns);
+	long rc;
+
+	s->in_flow = 0;
+	s->in_overflow = over;
+	if (!over) {
+		rc = bpf_map_update_elem(&flow_new, &s->key, &s->fl, how);
+		if (!rc && how == BPF_ANY && share_overflows())
+			bpf_map_delete_elem(&flow_overflow, &s->key);
+		return rc;
+	}
+	share_overflow(s->now_ns);
+	rc = bpf_map_update_elem(&flow_overflow, &s->key, &s->fl, how);
+	if (!rc && how == BPF_ANY)
+		bpf_map_delete_elem(&flow_new, &s->key);
+	return rc;
+}
+
+/*
+ * Puts the scratch's fl into flow_new, or flow_overflow, under the scratch's key. replace: also over an entry that is
+ * there, in any map. Returns PASS, FLOW_TABLE; also PASS when another CPU was faster: what it made was judged too.
+ */
+__noinline int flow_insert(__u32 which, __u32 replace)
+{
+	struct scratch *s = scratch_get(which);
+	long rc;
+
+	if (!s)
+		return VPC_DROP_FLOW_TABLE;
+	s->fl.tag = s->tag;
+	s->fl.flags &= (__u8)~FLOW_COUNTED;
+	rc = flow_insert_new(s, replace ? BPF_ANY : BPF_NOEXIST);
+	if (rc)
+		return rc == -17 /* EEXIST */ ? PASS : VPC_DROP_FLOW_TABLE;
+	if (replace) {
+		flow_leave(&s->key, s->tag, bpf_map_lookup_elem(&flow, &s->key));
+		version_raise(&s->barrier, s->tag);
+	}
+	return PASS;
+}
+
+/*
+ * Puts the scratch's fl, a connection's SYN, into `flow` under the scratch's key, which neither table has, while few
+ * such stand there: it needn't be moved when the connection is established. Returns PASS (also when another CPU was
+ * faster), or 1: it isn't there.
+ */
+__noinline int flow_insert_straight(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	long rc;
+
+	if (!s || !share_half_open_left(s->key.vpc))
+		return 1;
+	half_open_add(s->key.vpc, 1);
+	s->fl.tag = s->tag;
+	s->fl.flags = (__u8)((s->fl.flags & ~FLOW_COUNTED) | VPC_FLOW_HALF_OPEN);
+	rc = bpf_map_update_elem(&flow, &s->key, &s->fl, BPF_NOEXIST);
+	if (!rc)
+		return PASS;
+	half_open_add(s->key.vpc, -1);
+	return rc == -17 /* EEXIST */ ? PASS : 1;
+}
+
+/* The half-open entry of `flow` in fl is established: its sides' budgets are what it counts for now. Returns whether
+ * they have room; then fl's flags say so, and flow_settled() must follow when they are written. */
+static __always_inline int flow_settle(__u32 space, struct vpc_flow *copy)
+{
+	if (!budget_left(space, copy, 1))
+		return 0;
+	copy->flags = (__u8)((copy->flags & ~VPC_FLOW_HALF_OPEN) | VPC_FLOW_BUDGETED);
+	return 1;
+}
+
+static __always_inline void flow_settled(__u32 space, const struct vpc_flow *copy)
+{
+	budget_add_sides(copy, 1);
+	share_half_open(space, -1);
+}
+
+/* Copies an entry of a table to the scratch's fl, its epoch first. */
+static __always_inline int flow_copy(struct scratch *s, struct vpc_flow *f)
+{
+	__u64 epoch = READ_ONCE(f->epoch);
+
+	barrier_order(&s->barrier);
+	__builtin_memcpy(&s->fl, f, sizeof(s->fl));
+	s->fl.epoch = epoch;
+	return s->fl.tag == s->tag && s->fl.state != VPC_FLOW_TOMBSTONE;
+}
+
+/* Whether a copy may move to the other table. One that has a grace stays where it is, or a copy could carry along what
+ * vpcd has just ended. */
+static __always_inline int flow_may_move(const struct vpc_flow *copy)
+{
+	return !copy->grace_until[0] && !copy->grace_until[1];
+}
+
+/* Moves the entry of the scratch's key to `flow`, if the shares of those it counts to and the map have room. */
+__noinline int flow_promote(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	struct vpc_flow *f;
+
+	if (!s)
+		return 0;
+	if (s->in_overflow)
+		f = bpf_map_lookup_elem(&flow_overflow, &s->key);
+	else
+		f = bpf_map_lookup_elem(&flow_new, &s->key);
+	if (!f || !flow_copy(s, f) || !flow_may_move(&s->fl) || !budget_left(s->key.vpc, &s->fl, 0))
+		return 0;
+	s->fl.flags |= VPC_FLOW_BUDGETED;
+	share_count(s->key.vpc, 1);
+	budget_add_sides(&s->fl, 1);
+	if (bpf_map_update_elem(&flow, &s->key, &s->fl, BPF_NOEXIST)) {
+		share_count(s->key.vpc, -1);
+		budget_add_sides(&s->fl, -1);
+		return 0;
+	}
+	if (s->in_overflow)
+		bpf_map_delete_elem(&flow_overflow, &s->key);
+	else
+		bpf_map_delete_elem(&flow_new, &s->key);
+	return 1;
+}
+
+/* Moves the entry of the scratch's key from flow_new to flow_overflow. A tombstone stays. */
+__noinline int flow_outgrow(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	struct vpc_flow *f;
+
+	if (!s)
+		return 0;
+	f = bpf_map_lookup_elem(&flow_new, &s->key);
+	if (!f || !flow_copy(s, f))
+		return 0;
+	share_overflow(s->now_ns);
+	if (bpf_map_update_elem(&flow_overflow, &s->key, &s->fl, BPF_ANY))
+		return 0;
+	bpf_map_delete_elem(&flow_new, &s->key);
+	s->in_overflow = 1;
+	return 1;
+}
+
+/* The entry, which was found in the map that the scratch says, is used. One in flow_new counts in each slot in which it
+ * is, and stays there for as long as it is within the share of who opened it: else who keeps entries alive there would
+ * have more and more of them. Fills the scratch's fl anew if it is moved; f is not to be used any more. */
+static __always_inline void flow_seen(struct scratch *s, struct vpc_flow *f)
+{
+	__u64 before_ns = READ_ONCE(f->last_seen_ns);
+
+	WRITE_ONCE(f->last_seen_ns, s->now_ns);
+	if (!s->in_flow && !s->in_overflow && window_slot(before_ns) != window_slot(s->now_ns) &&
+	    !share_take_new(s->key.vpc, READ_ONCE(f->eni[0]), READ_ONCE(f->eni[1]), s->now_ns))
+		flow_outgrow(SCRATCH_PACKET);
+}
+
+/* Moves the entry of the scratch's key from `flow` to flow_new. */
+__noinline int flow_demote(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	struct vpc_flow *f;
+
+	if (!s)
+		return 0;
+	f = bpf_map_lookup_elem(&flow, &s->key);
+	if (!f || !flow_copy(s, f) || !flow_may_move(&s->fl))
+		return 0;
+	return flow_insert(which, 1);
+}
+
+/* Writes a new state and what goes with it; the copy has it already, `old` is the word as it was read. Returns
+ * whether it took: not if another CPU was faster. */
+static __always_inline int flow_write_state(__u64 *barrier, __u64 now_ns, struct vpc_flow *f,
+					    const struct vpc_flow *copy, __u32 old)
+{
+	WRITE_ONCE(f->saved_state, copy->saved_state);
+	WRITE_ONCE(f->last_ack, copy->last_ack);
+	if (__sync_val_compare_and_swap(flow_word(f), old, READ_ONCE(*flow_word((struct vpc_flow *)copy))) != old)
+		return 0;
+	WRITE_ONCE(f->timeout_s, copy->timeout_s);
+	if (recent_worth(now_ns, copy->created_ns))
+		version_raise(barrier, copy->tag);
+	return 1;
+}
+
+/* Makes the entry a tombstone, as refused at `epoch`. It stays in its table and counts to no budget. */
+static __always_inline void flow_bury(struct scratch *s, struct vpc_flow *f, __u64 epoch)
+{
+	__u8 was = READ_ONCE(f->state);
+
+	if (READ_ONCE(f->tag) != s->tag)
+		return;
+	if (was != VPC_FLOW_TOMBSTONE && was != VPC_FLOW_RESET) /* a RESET one has saved what it was before */
+		WRITE_ONCE(f->saved_state, was);
+	WRITE_ONCE(f->state, VPC_FLOW_TOMBSTONE);
+	barrier_order(&s->barrier);
+	WRITE_ONCE(f->epoch, epoch);
+	WRITE_ONCE(f->timeout_s, FLOW_TOMBSTONE_S);
+	WRITE_ONCE(f->last_seen_ns, s->now_ns);
+	WRITE_ONCE(f->grace_until[0], 0);
+	WRITE_ONCE(f->grace_until[1], 0);
+	budget_release(s->key.vpc, f);
+	version_raise(&s->barrier, s->tag);
+}
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Fragments. The first one carries the ports and is judged like a whole packet; those behind it follow its verdict for
+ * 30 s, as long as nothing was taken away from the local ends meanwhile. One whose first wasn't seen is dropped, so is
+ * one that came in at another port (an appliance must not write into a member's datagram), and one that would write
+ * over what was judged (RFC 5722; with extension headers the ports may be far behind the first 8 bytes).
+ *
+ * The map is an LRU without a tag in its values: an element recycled under our hands could let a later fragment through
+ * whose first one was refused, which nobody can put together.
+ */
+#ifndef BPF_LIB_FRAGMENT_H
+#define BPF_LIB_FRAGMENT_H
+
+#include "lib/flow/track.h"
+
+#define FRAGMENT_NS (30 * NS_PER_S)
+
+static __always_inline void fragment_key(struct scratch *s)
+{
+	struct vpc_fragment_key *k = &s->fragment_key;
+	const struct packet *p = &s->packet;
+
+	k->eni = s->me << 1 | (s->direction == VPC_INGRESS);
+	k->id = p->fragment_id;
+	address_copy(k->src, p->src);
+	address_copy(k->dst, p->dst);
+	k->proto = p->fragment_proto;
+	__builtin_memset(k->pad, 0, sizeof(k->pad));
+}
+
+/* Remembers that a first fragment was let through. If there is no room the others will be dropped. */
+static __always_inline void fragment_remember(struct scratch *s)
+{
+	struct vpc_fragment *v = &s->fragment_value, *old;
+
+	fragment_key(s);
+	v->seen_ns = s->now_ns;
+	v->epoch = s->epoch;
+	v->mark = s->mark;
+	v->end = s->packet.fragment_at;
+	v->allowed = 1;
+	v->pad = 0;
+	/* A second first one, with a shorter chain of headers, doesn't bare the ports of the one before. Only IPv6 has
+	 * such chains, and never the same id again so soon. */
+	old = s->packet.family == 6 ? bpf_map_lookup_elem(&fragment, &s->fragment_key) : 0;
+	if (old && (__s64)(s->now_ns - READ_ONCE(old->seen_ns)) <= (__s64)FRAGMENT_NS && READ_ONCE(old->end) > v->end)
+		v->end = READ_ONCE(old->end);
+	bpf_map_update_elem(&fragment, &s->fragment_key, v, BPF_ANY);
+}
+
+/* What happens to a later fragment. The ends must be admitted. */
+static __always_inline int fragment_follow(struct scratch *s)
+{
+	struct vpc_fragment *v;
+	int rc;
+
+	fragment_key(s);
+	v = bpf_map_lookup_elem(&fragment, &s->fragment_key);
+	if (!v || !v->allowed || (__s64)(s->now_ns - READ_ONCE(v->seen_ns)) > (__s64)FRAGMENT_NS)
+		return VPC_DROP_FRAGMENT;
+	if (READ_ONCE(v->mark) != s->mark)
+		return VPC_DROP_FRAGMENT;
+	if (s->packet.fragment_at < READ_ONCE(v->end))
+		return VPC_DROP_MALFORMED;
+	rc = admit_load(s, 0);
+	if (rc)
+		return rc;
+	return READ_ONCE(v->epoch) >= s->gen_revoke ? PASS : VPC_DROP_FRAGMENT;
+}
+
+#endif

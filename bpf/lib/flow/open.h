@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Opening flows: what may open one, and with which entry it is remembered. */
+#ifndef BPF_LIB_OPEN_H
+#define BPF_LIB_OPEN_H
+
+#include "lib/flow/admit.h"
+#include "lib/fast/syn_cache.h"
+
+/* Takes the tombstone in the scratch's fl, whose opening is allowed again, back to what it was. AGAIN, or FLOW_TABLE.
+ */
+static __always_inline int open_revive(struct scratch *s)
+{
+	int rc;
+
+	s->fl.state = s->fl.saved_state;
+	s->fl.epoch = s->epoch;
+	s->fl.rule[0] = s->rules[0];
+	s->fl.rule[1] = s->rules[1];
+	s->fl.grace_until[0] = 0;
+	s->fl.grace_until[1] = 0;
+	s->fl.last_seen_ns = s->now_ns;
+	s->fl.timeout_s = flow_timeout(&s->fl, s->key.proto);
+	event_flow(SCRATCH_PACKET, VPC_EVENT_REJUDGE);
+	rc = flow_insert(SCRATCH_PACKET, 1);
+	if (rc)
+		return rc;
+	if (s->fl.state == VPC_FLOW_ESTABLISHED || s->fl.state == VPC_FLOW_STREAM)
+		flow_promote(SCRATCH_PACKET);
+	return AGAIN;
+}
+
+/* Judges end[opening] as the opener. Returns PASS, AGAIN or a reason. */
+static __always_inline int open_judge(struct scratch *s, __u32 opening)
+{
+	int rc;
+
+	s->culprit = 0;
+	rc = admit_load(s, opening);
+	return rc ? rc : judge_opening(SCRATCH_PACKET);
+}
+
+static __always_inline int open_pickup_wanted(const struct scratch *s)
+{
+	__u32 zero = 0;
+	struct vpc_ctl *c = bpf_map_lookup_elem(&ctl, &zero);
+
+	return c && s->now_ns < READ_ONCE(c->pickup_until_ns) && !s->via && !(s->packet.tcp_flags & TCP_RST);
+}
+
+/* A TCP packet of a connection nobody saw opened, while such are taken up: as the opener's, then as the responder's. */
+static __always_inline int open_pickup(struct scratch *s)
+{
+	int rc;
+
+	s->fl.state = VPC_FLOW_ESTABLISHED;
+	if (s->packet.tcp_flags & TCP_SYN) { /* SYN-ACK: only a responder's */
+		s->fl.state = VPC_FLOW_SYN_RECEIVED;
+		return open_judge(s, 1);
+	}
+	rc = open_judge(s, 0);
+	return rc <= 0 ? rc : open_judge(s, 1);
+}
+
+/* A flow that moves to `flow` while it is looked up may be seen in neither table: look there once more. */
+static __always_inline int open_overlooked(struct scratch *s)
+{
+	struct vpc_flow *f = bpf_map_lookup_elem(&flow, &s->key);
+
+	return !s->found && f && READ_ONCE(f->tag) == s->tag;
+}
+
+/* Whether the packet may open a flow, judged. fl's state and flags are set as the flow will begin. */
+static __always_inline int open_verdict(struct scratch *s, int how)
+{
+	const struct packet *p = &s->packet;
+	int rc;
+
+	s->fl.flags = 0;
+	s->fl.state = VPC_FLOW_ONE_WAY;
+	if (p->icmp_kind == ICMP_REPLY)
+		return VPC_DROP_NO_FLOW;
+	if (p->proto == IPPROTO_TCP) {
+		s->fl.state = VPC_FLOW_SYN_SENT;
+		if (!tcp_opens(p->tcp_flags)) {
+			if (how != OPEN_NEW || !open_pickup_wanted(s))
+				return open_overlooked(s) ? AGAIN : VPC_DROP_NO_FLOW;
+			s->fl.flags = VPC_FLOW_PICKED_UP;
+			rc = open_pickup(s);
+			return rc > 0 ? VPC_DROP_NO_FLOW : rc;
+		}
+	} else if (p->proto != IPPROTO_UDP && p->icmp_kind == ICMP_NONE) {
+		s->fl.state = VPC_FLOW_OTHER;
+	}
+	rc = open_judge(s, 0);
+	return rc > 0 && p->proto == IPPROTO_UDP && open_overlooked(s) ? AGAIN : rc;
+}
+
+/* What is remembered stays, and was seen. */
+static __always_inline int open_note(struct scratch *s)
+{
+	struct vpc_flow *f = flow_lookup(s);
+
+	if (f)
+		flow_seen(s, f);
+	return PASS;
+}
+
+static __always_inline void open_fill(struct scratch *s)
+{
+	struct vpc_flow *f = &s->fl;
+
+	f->epoch = s->epoch;
+	f->last_seen_ns = s->now_ns;
+	f->created_ns = s->now_ns;
+	f->grace_until[0] = 0;
+	f->grace_until[1] = 0;
+	for (__u32 i = 0; i < 2; i++) {
+		f->eni[i] = s->side[i].eni;
+		f->incarnation[i] = s->side[i].eni ? s->side[i].incarnation : 0;
+		f->rule[i] = s->rules[i];
+	}
+	f->opener = (__u8)s->opener;
+	f->icmp_type = s->key.icmp_type;
+	f->icmp_code = s->key.icmp_code;
+	f->saved_state = VPC_FLOW_NONE;
+	f->last_ack = 0;
+	f->packets = 1;
+	f->timeout_s = flow_timeout(f, s->key.proto);
+}
+
+/* The shares count established flows and are looked at when a connection opens. */
+static __always_inline int open_budget(struct scratch *s)
+{
+	int full;
+
+	if (s->key.proto != IPPROTO_TCP)
+		return PASS;
+	full = share_left(s->key.vpc, s->side[0].eni, s->side[1].eni, 0);
+	if (full == SHARE_LEFT)
+		return PASS;
+	s->culprit = s->side[full & 1].eni;
+	s->culprit_direction = full ? VPC_INGRESS : VPC_EGRESS;
+	return VPC_DROP_FLOW_BUDGET;
+}
+
+/* Whether an appliance brings the packet in the name of an ENI: nothing is remembered of it, since what is sent back to
+ * that ENI would look like the answer to what it never sent. */
+static __always_inline int open_in_anothers_name(struct scratch *s)
+{
+	return s->direction == VPC_INGRESS && !s->via && !s->end[0].eni && (s->mark & VPC_MARK_KIND) == VPC_MARK_ENI &&
+	       address_owner(s, s->packet.src);
+}
+
+/* Whether what is remembered is of the ENIs that were judged: an address may be another's by now. */
+static __always_inline int open_is_same(const struct scratch *s)
+{
+	return s->fl.eni[0] == s->side[0].eni && s->fl.incarnation[0] == s->side[0].incarnation &&
+	       s->fl.eni[1] == s->side[1].eni && s->fl.incarnation[1] == s->side[1].incarnation;
+}
+
+/* What an appliance opens is under its own direction, whatever track_answer() tried. */
+static __always_inline void open_own_direction(struct scratch *s)
+{
+	__u32 via = s->me << 1 | (s->direction == VPC_INGRESS);
+
+	if (!s->via || s->via == via)
+		return;
+	s->via = via;
+	flow_key(s, &s->packet, via);
+	s->found = flow_lookup(s) != 0;
+}
+
+/* Judges the packet as an opening, `how`: OPEN_…. Returns PASS, AGAIN or a reason. */
+__noinline int open_flow(__u32 which, int how)
+{
+	struct scratch *s = scratch_get(which);
+	int rc;
+
+	if (!s)
+		return VPC_DROP_NOT_READY;
+	open_own_direction(s);
+	rc = admit(which);
+	if (!rc && how == OPEN_NEW && open_in_anothers_name(s))
+		how = OPEN_ONCE;
+	if (!rc)
+		rc = open_verdict(s, how);
+	if (rc || how == OPEN_ONCE)
+		return rc;
+	if (s->direction == VPC_EGRESS && !s->via) {
+		s->target = s->end[1].eni;
+		s->target_incarnation = s->side[1].eni == s->end[1].eni ? s->side[1].incarnation : 0;
+	}
+	if (how == OPEN_KEEP && open_is_same(s))
+		return open_note(s);
+	rc = open_budget(s);
+	if (rc)
+		return rc;
+	open_fill(s);
+	rc = s->found || s->fl.state != VPC_FLOW_SYN_SENT ? 1 : flow_insert_straight(which);
+	if (rc)
+		rc = flow_insert(which, s->found);
+	if (rc)
+		return rc;
+	event_flow(which, VPC_EVENT_OPEN);
+	if (s->direction == VPC_EGRESS && !s->via && s->fl.state == VPC_FLOW_SYN_SENT)
+		opening_note(s);
+	if (s->fl.state == VPC_FLOW_ESTABLISHED)
+		flow_promote(which);
+	return PASS;
+}
+
+#endif

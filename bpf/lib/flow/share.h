@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How the maps of flows are divided between VPCs, and between the ENIs of a VPC. README.md says it in words ("Shares").
+ *
+ * A flow counts to the ENI that opened it, and to that ENI's VPC. A flow that nobody local opened counts to the ENI
+ * that answers it. `flow` is counted exactly; of `flow_new`, whose entries go without a word, what was put in or used
+ * within the last window is counted.
+ *
+ * The rule is the same for both: a VPC may always have what is guaranteed to each. Beyond that it may take from a pool,
+ * up to SHARE_PARTS times what is left there: so whoever comes later always finds something. An ENI may have up to
+ * SHARE_ENI times what its VPC may still take but for a reserve.
+ */
+#ifndef BPF_LIB_SHARE_H
+#define BPF_LIB_SHARE_H
+
+#include "lib/core/state.h"
+
+#define SHARE_SHIFT 3
+#define SHARE_PARTS ((1 << SHARE_SHIFT) - 1) /* a lone VPC takes 7/8 of the pool */
+#define SHARE_ENI   4
+#define SHARE_FEW   16 /* an ENI has few with less than this part of what its VPC is guaranteed */
+/* An ENI that answers as many as it may still answers those who have opened fewer than this part of it. */
+#define SHARE_SMALL 16
+
+/* Who opened a flow: an ENI, or somebody outside the VPC. Windows are kept by this. */
+#define OPENED_BY_ENI	  0u
+#define OPENED_BY_OUTSIDE 1u
+
+static __always_inline struct vpc_host_flows *share_host(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&host_flows, &zero);
+}
+
+/* How many more somebody may take who has `used`. Not more than 0: none. */
+static __always_inline __s64 share_room(__s64 used, __s64 guaranteed, __s64 left)
+{
+	if (used < guaranteed)
+		return guaranteed - used + ((left > 0 ? left * SHARE_PARTS : 0) >> SHARE_SHIFT);
+	return (left * SHARE_PARTS - (used - guaranteed)) >> SHARE_SHIFT;
+}
+
+/* Whether an ENI that has `used` of its VPC's may have one more. Half of what the VPC is guaranteed is kept for ENIs
+ * that have few: else each ENI that comes would find a part of what the one before has left. */
+static __always_inline int share_eni_left(__s64 used, __s64 guaranteed, __s64 room)
+{
+	return room > 0 && (used * SHARE_FEW < guaranteed || used < (room - (guaranteed >> 1)) * SHARE_ENI);
+}
+
+/* --- windows: how many within the last VPC_WINDOW_SHIFT-th power of two of nanoseconds, about ----------------------
+ */
+
+static __always_inline __u32 window_slot(__u64 now_ns)
+{
+	return (__u32)(now_ns >> VPC_WINDOW_SHIFT);
+}
+
+/* What was counted in the slot of now, and of the one before the part that the window still covers. */
+static __always_inline __s64 window_used(const struct vpc_window *w, __u64 now_ns)
+{
+	__u64 newer = READ_ONCE(w->now), older = READ_ONCE(w->before);
+	__u32 slot = window_slot(now_ns), left = 256 - ((__u32)(now_ns >> (VPC_WINDOW_SHIFT - 8)) & 255);
+
+	if ((__u32)(newer >> 32) != slot) {
+		older = newer;
+		newer = 0;
+	}
+	if ((__u32)(older >> 32) != slot - 1)
+		older = 0;
+	return (__s64)((newer & 0xffffffff) + ((older & 0xffffffff) * left >> 8));
+}
+
+static __always_inline void window_add(struct vpc_window *w, __u64 now_ns)
+{
+	__u64 newer = READ_ONCE(w->now), begun = (__u64)window_slot(now_ns) << 32 | 1;
+
+	if (newer >> 32 == begun >> 32) {
+		__sync_fetch_and_add(&w->now, 1);
+		return;
+	}
+	/* Who loses the race isn't counted: one of a slot's first. */
+	if (__sync_val_compare_and_swap(&w->now, newer, begun) == newer)
+		WRITE_ONCE(w->before, newer);
+}
+
+/* --- `flow` --------------------------------------------------------------------------------------------------------
+ */
+
+/* An entry of `flow` comes (1) or goes (-1). */
+static __always_inline void share_count(__u32 space, __s64 by)
+{
+	struct vpc_vpc_flows *v = bpf_map_lookup_elem(&vpc_flows, &space);
+	struct vpc_host_flows *h = share_host();
+	__s64 guaranteed, old;
+
+	if (!v || !h)
+		return;
+	guaranteed = READ_ONCE(h->flow_guaranteed);
+	old = __sync_fetch_and_add(&v->total, by);
+	if ((by > 0 ? old : old - 1) >= guaranteed)
+		__sync_fetch_and_add(&h->pool_used, by);
+}
+
+static __always_inline void share_half_open(__u32 space, __s64 by)
+{
+	struct vpc_vpc_flows *v = bpf_map_lookup_elem(&vpc_flows, &space);
+
+	if (v)
+		__sync_fetch_and_add(&v->half_open, by);
+}
+
+/* Whether one more SYN may stand in `flow`. They leave twice as much room as they take: a flood of SYNs by one ENI must
+ * not take what the others of its VPC need to be established. */
+static __always_inline int share_half_open_left(__u32 space)
+{
+	struct vpc_vpc_flows *v = bpf_map_lookup_elem(&vpc_flows, &space);
+	struct vpc_host_flows *h = share_host();
+	__u32 zero = 0;
+	struct vpc_ctl *c = bpf_map_lookup_elem(&ctl, &zero);
+	__s64 half_open;
+
+	if (!v || !h || !c)
+		return 0;
+	half_open = READ_ONCE(v->half_open);
+	return half_open < (__s64)READ_ONCE(c->half_open_max) &&
+	       half_open * 2 < share_room(READ_ONCE(v->total), READ_ONCE(h->flow_guaranteed),
+					  (__s64)READ_ONCE(h->flow_pool) - READ_ONCE(h->pool_used));
+}
+
+/* Counts an established flow of a side: among those it opened, or among those it answers. A number that was given to
+ * another ENI meanwhile has counts of its own. */
+static __always_inline void share_count_eni(__u32 number, __u32 incarnation, int opened, __s64 by)
+{
+	struct vpc_eni_flows *n;
+	struct vpc_eni *e;
+
+	if (!number)
+		return;
+	e = eni_get(number);
+	n = bpf_map_lookup_elem(&eni_flows, &number);
+	if (e && n && READ_ONCE(e->incarnation) == incarnation)
+		__sync_fetch_and_add(opened ? &n->opened : &n->answered, by);
+}
+
+/* Whether an ENI may have one more established flow opened, as far as itself and its VPC go. counted: entries of `flow`
+ * that are this one, half-open. */
+static __always_inline int share_left_opened(__u32 space, __u32 number, __u32 counted, struct vpc_eni_flows **ret)
+{
+	struct vpc_vpc_flows *v = bpf_map_lookup_elem(&vpc_flows, &space);
+	struct vpc_eni_flows *n = bpf_map_lookup_elem(&eni_flows, &number);
+	struct vpc_host_flows *h = share_host();
+	struct vpc_eni *e = eni_get(number);
+	__s64 room, opened, used, guaranteed, left;
+
+	if (!v || !h || !e || !n)
+		return 0;
+	*ret = n;
+	opened = READ_ONCE(n->opened);
+	guaranteed = READ_ONCE(h->flow_guaranteed);
+	used = READ_ONCE(v->total) - counted;
+	left = (__s64)READ_ONCE(h->flow_pool) - READ_ONCE(h->pool_used) + (used >= guaranteed ? counted : 0);
+	room = share_room(used, guaranteed, left);
+	return share_eni_left(opened, guaranteed, room) && opened < (__s64)READ_ONCE(e->flow_budget);
+}
+
+/* Whether an ENI may have one more that `n` opens to it. */
+static __always_inline int share_left_answered(__u32 number, const struct vpc_eni_flows *n)
+{
+	struct vpc_eni_flows *mine = bpf_map_lookup_elem(&eni_flows, &number);
+	struct vpc_eni *e = eni_get(number);
+	__s64 most;
+
+	if (!e || !mine)
+		return 0;
+	most = READ_ONCE(e->flow_budget);
+	return READ_ONCE(mine->answered) < most || READ_ONCE(n->opened) * SHARE_SMALL < most;
+}
+
+#define SHARE_LEFT 2
+/* Whether there is room for one more established flow between the two (0: not local). Returns SHARE_LEFT, or which of
+ * them has reached what it may have. */
+static __noinline int share_left(__u32 space, __u32 opener, __u32 responder, __u32 counted)
+{
+	struct vpc_eni_flows *n = 0;
+
+	if (!opener)
+		return share_left_opened(space, responder, counted, &n) ? SHARE_LEFT : 1;
+	if (!share_left_opened(space, opener, counted, &n))
+		return 0;
+	return !responder || share_left_answered(responder, n) ? SHARE_LEFT : 1;
+}
+
+/* --- `flow_new` ----------------------------------------------------------------------------------------------------
+ */
+
+/* Counts an entry that is to be put into flow_new, or is used there for the first time in a slot, if that is within the
+ * share of who opened it. Returns whether. */
+static __noinline int share_take_new(__u32 space, __u32 opener, __u32 responder, __u64 now_ns)
+{
+	__u32 number = opener ? opener : responder, who = opener ? OPENED_BY_ENI : OPENED_BY_OUTSIDE;
+	struct vpc_vpc_flows *v = bpf_map_lookup_elem(&vpc_flows, &space);
+	struct vpc_eni_flows *n = bpf_map_lookup_elem(&eni_flows, &number);
+	struct vpc_host_flows *h = share_host();
+	__s64 within, left, room;
+
+	if (!v || !n || !h)
+		return 0;
+	within = (__s64)READ_ONCE(h->new_guaranteed) - window_used(&v->unconfirmed[who], now_ns);
+	room = within > 0 ? within : 0;
+	/* What comes from outside has no part of the pool: who sends it can't be told apart. */
+	if (who == OPENED_BY_ENI) {
+		left = (__s64)READ_ONCE(h->new_pool) - window_used(&h->new_pool_used, now_ns);
+		left = (left * SHARE_PARTS - window_used(&v->from_pool, now_ns)) >> SHARE_SHIFT;
+		room += left > 0 ? left : 0;
+	}
+	if (!share_eni_left(window_used(&n->unconfirmed[who], now_ns), READ_ONCE(h->new_guaranteed), room))
+		return 0;
+	window_add(&n->unconfirmed[who], now_ns);
+	if (within > 0 || who == OPENED_BY_OUTSIDE) {
+		window_add(&v->unconfirmed[who], now_ns);
+	} else {
+		window_add(&v->from_pool, now_ns);
+		window_add(&h->new_pool_used, now_ns);
+	}
+	return 1;
+}
+
+/* Whether flow_overflow may hold anything. */
+static __always_inline int share_overflows(void)
+{
+	struct vpc_host_flows *h = share_host();
+
+	return h && READ_ONCE(h->overflow_ns);
+}
+
+/* To be called before an entry is put into flow_overflow. */
+static __always_inline void share_overflow(__u64 now_ns)
+{
+	struct vpc_host_flows *h = share_host();
+
+	if (h && now_ns - READ_ONCE(h->overflow_ns) > NS_PER_S)
+		WRITE_ONCE(h->overflow_ns, now_ns);
+}
+
+#endif

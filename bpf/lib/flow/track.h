@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A packet and the flow it belongs to: does what is remembered of it still stand, and what does the packet change?
+ * track() is where to start. Which flows are opened by what is in open.h.
+ */
+#ifndef BPF_LIB_TRACK_H
+#define BPF_LIB_TRACK_H
+
+#include "lib/flow/open.h"
+#include "lib/packet/redirect.h"
+
+/* Which side of the flow this port is. from: 0 the opener sent the packet, 1 the responder. */
+static __always_inline __u32 own_side(const struct scratch *s, __u32 from)
+{
+	if (s->via)
+		return s->via & 1;
+	return s->direction == VPC_EGRESS ? from : from ^ 1;
+}
+
+/* Whether the frame goes to the gateway or, in its own subnet, to who the flow has at its other end. That one has the
+ * address still, or the flow is judged again. */
+static __always_inline int track_straight(struct scratch *s, __u32 from)
+{
+	__u32 number = s->fl.eni[(from ^ 1) & 1];
+	struct vpc_eni *me = eni_get(s->me), *other;
+
+	if (!me)
+		return 0;
+	if (mac_equal(s->dmac, me->gateway_mac))
+		return 1;
+	other = number && number != s->me ? eni_get(number) : 0;
+	if (!other || other->vpc != me->vpc || other->subnet != me->subnet || !mac_equal(s->dmac, other->mac))
+		return 0;
+	s->hop = number;
+	return 1;
+}
+
+/* Whether the packet's source is who the flow has it for. Returns PASS, OPEN_ONCE: no; or why it is refused. */
+static __always_inline int track_identity(struct scratch *s, __u32 from, __u32 own)
+{
+	__u32 source = s->fl.eni[from & 1];
+	int rc;
+
+	if (s->direction == VPC_EGRESS) {
+		if (track_straight(s, from))
+			return PASS;
+		rc = admit(SCRATCH_PACKET);
+		if (rc)
+			return rc;
+		/* What was judged for the ENI at the other end doesn't say that an appliance may have it. */
+		return s->hop && !s->end[1].eni && s->fl.eni[(from ^ 1) & 1] ? OPEN_ONCE : PASS;
+	}
+	if (source && from != own && s->mark == (VPC_MARK_ENI | source) && !s->via)
+		return PASS; /* its own program has just compared the address with the same flow */
+	rc = admit(SCRATCH_PACKET);
+	if (rc)
+		return rc;
+	return from == own || s->end[0].eni == source ? PASS : OPEN_ONCE;
+}
+
+/* A side was added to an established flow. If it is the opener, the flow counts to it, not to who answers any more. */
+static __always_inline void track_count_approved(struct scratch *s, __u32 own)
+{
+	__u32 other = s->fl.eni[(own ^ 1) & 1], incarnation = s->fl.incarnation[(own ^ 1) & 1];
+
+	share_count_eni(s->me, s->my_incarnation, !own || !other, 1);
+	if (own)
+		return;
+	share_count_eni(other, incarnation, 1, -1);
+	share_count_eni(other, incarnation, 0, 1);
+}
+
+/*
+ * The flow has no approval of this side yet: judge it and add it. Returns AGAIN: look again, or why not.
+ *
+ * An ENI becomes a flow's opener only by what it sends itself: somebody else may have opened the flow in its name, when
+ * an appliance wrote its address or before it had it, and what "answers" that is a new flow to be judged.
+ */
+static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, __u32 own)
+{
+	__u32 other = own ^ 1;
+	int rc;
+
+	if (s->direction == VPC_INGRESS && !own)
+		return OPEN_NEW;
+	rc = admit(SCRATCH_PACKET);
+	if (rc)
+		return rc;
+	if (s->direction == VPC_INGRESS && s->end[0].eni != s->fl.eni[other & 1])
+		return OPEN_ONCE;
+	sides_clear(s);
+	s->opener = s->fl.opener & 1;
+	if (s->fl.eni[other & 1]) {
+		rc = side_load(s, other, s->fl.eni[other & 1], s->fl.incarnation[other & 1], 1);
+		if (rc)
+			return rc == AGAIN ? AGAIN : OPEN_NEW;
+		s->side[other & 1].eni = 0; /* approved before; only who it is counts here */
+	}
+	rc = side_load(s, own, s->me, s->my_incarnation, 1);
+	if (!rc)
+		rc = judge_opening(SCRATCH_PACKET);
+	if (rc)
+		return rc;
+	if (READ_ONCE(f->tag) != s->tag)
+		return AGAIN;
+	WRITE_ONCE(f->incarnation[own & 1], s->my_incarnation);
+	WRITE_ONCE(f->rule[own & 1], s->rules[own & 1]);
+	barrier_order(&s->barrier);
+	if (!__sync_val_compare_and_swap(&f->eni[own & 1], 0, s->me) && (s->fl.flags & VPC_FLOW_BUDGETED))
+		track_count_approved(s, own);
+	/* The others' judgement may be newer than this one, or be renewed just now without it: all are judged again. */
+	barrier_order(&s->barrier);
+	WRITE_ONCE(f->epoch, 0);
+	version_raise(&s->barrier, s->tag);
+	return AGAIN;
+}
+
+static __always_inline void track_seen(struct scratch *s, struct vpc_flow *f)
+{
+	if ((__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS && READ_ONCE(f->tag) == s->tag)
+		flow_seen(s, f);
+}
+
+/* A packet of a flow that was cut. Returns AGAIN when it lives again. */
+static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f)
+{
+	const struct packet *p = &s->packet;
+
+	if (p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags))
+		return OPEN_NEW;
+	if (s->gen_any > s->fl.epoch) {
+		int rc = judge_again(SCRATCH_PACKET);
+
+		if (rc == PASS)
+			return open_revive(s);
+		s->culprit = 0;
+		if (rc == OPEN_NEW)
+			return OPEN_NEW;
+		if (READ_ONCE(f->tag) == s->tag)
+			__sync_val_compare_and_swap(&f->epoch, s->fl.epoch, s->epoch);
+	}
+	track_seen(s, f);
+	return VPC_DROP_REVOKED;
+}
+
+/* The rules changed since the flow was judged. Returns PASS when it stands, OPEN_NEW when it is somebody else's. */
+static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow *f)
+{
+	__u64 old = s->fl.epoch;
+	int rc;
+
+	s->spare = flow_graces(&s->fl, s->now_ns);
+	rc = judge_again(SCRATCH_PACKET);
+	if (rc == PASS && s->spared) {
+		s->culprit = 0;
+		return PASS; /* and judged again by the next packet: a grace has an end */
+	}
+	if (rc == PASS) {
+		if (READ_ONCE(f->tag) != s->tag)
+			return AGAIN;
+		WRITE_ONCE(f->rule[0], s->rules[0]);
+		WRITE_ONCE(f->rule[1], s->rules[1]);
+		s->fl.rule[0] = s->rules[0];
+		s->fl.rule[1] = s->rules[1];
+		__sync_val_compare_and_swap(&f->epoch, old, s->epoch);
+		event_flow(SCRATCH_PACKET, VPC_EVENT_REJUDGE);
+		return PASS;
+	}
+	s->culprit = 0;
+	if (rc == OPEN_NEW)
+		return OPEN_NEW;
+	flow_bury(s, f, s->epoch);
+	event_flow(SCRATCH_PACKET, VPC_EVENT_CUT);
+	return VPC_DROP_REVOKED;
+}
+
+/* What asks anew inside a live flow. Returns PASS: nothing does. */
+static __always_inline int track_asks(const struct scratch *s, __u32 from)
+{
+	const struct packet *p = &s->packet;
+
+	if (p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags))
+		return tcp_syn(&s->fl, from);
+	return PASS;
+}
+
+/* Moves the copy on by the packet. */
+static __always_inline void track_next(struct scratch *s, __u32 from)
+{
+	if (s->packet.proto == IPPROTO_TCP)
+		tcp_step(&s->fl, &s->packet, from);
+	else if (s->fl.state == VPC_FLOW_ONE_WAY && from)
+		s->fl.state = VPC_FLOW_REPLIED;
+	else if (s->fl.state == VPC_FLOW_REPLIED && s->packet.proto == IPPROTO_UDP)
+		s->fl.state = VPC_FLOW_STREAM;
+}
+
+/* The entry's state is another, or it was seen again after a while: is it in the right table? */
+static __always_inline void track_move(struct scratch *s)
+{
+	__u8 state = s->fl.state;
+
+	if (!s->in_flow && (state == VPC_FLOW_ESTABLISHED || state == VPC_FLOW_STREAM))
+		flow_promote(SCRATCH_PACKET);
+	else if (s->in_flow &&
+		 (state == VPC_FLOW_RESET || (state == VPC_FLOW_CLOSING && !(s->fl.flags & TCP_LAST_ACK)) ||
+		  (state == VPC_FLOW_ESTABLISHED && (s->fl.flags & VPC_FLOW_HALF_OPEN))))
+		flow_demote(SCRATCH_PACKET);
+}
+
+/* Whether the packet is its connection's last ACK. */
+static __always_inline int track_is_last(const struct scratch *s, __u32 from)
+{
+	return s->in_flow && s->packet.proto == IPPROTO_TCP && tcp_over(&s->fl, &s->packet, from);
+}
+
+static __always_inline void track_leave(struct scratch *s, struct vpc_flow *f)
+{
+	flow_leave(&s->key, s->tag, f);
+	if (recent_worth(s->now_ns, s->fl.created_ns))
+		version_raise(&s->barrier, s->tag);
+}
+
+/* Whether the receiver's program may look for the entry of what this one lets through: that of a tap does, and that of
+ * a veth where bridge and router see the packet first (see deliver_way()). */
+static __always_inline int track_is_seen_again(const struct scratch *s, __u32 from)
+{
+	__u32 number = s->direction == VPC_EGRESS && !s->via ? s->fl.eni[(from ^ 1) & 1] : 0;
+	__u32 plain = s->packet.family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	struct vpc_eni *to = number ? eni_get(number) : 0;
+
+	return to && (redirect_is_seen_again(to) || s->packet.l4 - s->packet.l3 != plain || s->packet.hop_limit <= 1);
+}
+
+static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __u32 from)
+{
+	__u32 old = *flow_word(&s->fl), moved = 0, settles = 0;
+	__u8 was = s->fl.state;
+	int stale = (__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS;
+
+	if (track_is_last(s, from) && !track_is_seen_again(s, from)) {
+		track_leave(s, f);
+		return;
+	}
+	track_next(s, from);
+	if (s->fl.state == VPC_FLOW_ESTABLISHED && (s->fl.flags & VPC_FLOW_HALF_OPEN))
+		settles = (__u32)flow_settle(s->key.vpc, &s->fl);
+	if (*flow_word(&s->fl) != old) {
+		if (s->fl.state != was)
+			s->fl.timeout_s = flow_timeout(&s->fl, s->packet.proto);
+		if (READ_ONCE(f->tag) != s->tag || !flow_write_state(&s->barrier, s->now_ns, f, &s->fl, old))
+			return;
+		moved = 1;
+		if (settles)
+			flow_settled(s->key.vpc, &s->fl);
+	}
+	if (!stale && !moved)
+		return;
+	if (READ_ONCE(f->tag) == s->tag) {
+		WRITE_ONCE(f->packets, s->fl.packets + 1);
+		flow_seen(s, f);
+	}
+	s->fl.last_seen_ns = s->now_ns;
+	track_move(s);
+}
+
+/* Whether one more packet like this one would change nothing of the flow, nor have to be judged. */
+static __always_inline int track_settled(const struct scratch *s, __u32 from)
+{
+	const struct packet *p = &s->packet;
+
+	if (p->fragment != WHOLE || s->fl.epoch < s->gen_revoke)
+		return 0;
+	if (!recent_worth(s->now_ns, s->fl.created_ns))
+		return 0;
+	if (p->proto == IPPROTO_TCP)
+		return s->fl.state == VPC_FLOW_ESTABLISHED && (p->tcp_flags & TCP_JUDGE) == TCP_ACK;
+	return p->proto == IPPROTO_UDP &&
+	       (s->fl.state == VPC_FLOW_STREAM || (s->fl.state == VPC_FLOW_ONE_WAY && !from));
+}
+
+/* The packet of the scratch's fl was let through by what the flow's sides allow: where it goes, and what may be
+ * remembered for those behind it. */
+static __always_inline void track_remember(struct scratch *s, __u32 from)
+{
+	const struct side *other = &s->side[(s->own ^ 1) & 1];
+
+	s->target = other->eni;
+	s->target_incarnation = other->incarnation;
+	if (track_settled(s, from))
+		recent_note(s);
+}
+
+/*
+ * An appliance's packet of a flow that isn't known in the packet's own direction (abi.h, vpc_flow_key.via). It may
+ * answer a flow of the other direction: one between others and who is behind the appliance. Leaves the scratch for that
+ * flow, or returns NULL.
+ */
+static __always_inline struct vpc_flow *track_answer(struct scratch *s)
+{
+	const struct packet *p = &s->packet;
+	struct vpc_flow *f;
+	__u32 own;
+
+	if (p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags))
+		return 0;
+	s->via ^= 1;
+	own = s->via & 1;
+	flow_key(s, p, s->via);
+	f = flow_get(s);
+	return f && ((s->from ^ s->fl.opener) & 1) && s->fl.eni[own] == s->me &&
+			       s->fl.incarnation[own] == s->my_incarnation
+		       ? f
+		       : 0;
+}
+
+/* Returns PASS, AGAIN, a drop reason, or OPEN_…: the packet must be judged as an opening. */
+__noinline int track_known(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	struct vpc_flow *f;
+	__u32 from, own, seen_before;
+	int rc;
+
+	if (!s)
+		return VPC_DROP_NOT_READY;
+	flow_key(s, &s->packet, s->via);
+	f = flow_get(s);
+	if (!f && s->via)
+		f = track_answer(s);
+	if (!f)
+		return OPEN_NEW;
+	from = (s->from ^ s->fl.opener) & 1;
+	own = own_side(s, from) & 1;
+	s->own = own;
+	if (!s->fl.eni[own] && s->fl.state != VPC_FLOW_TOMBSTONE)
+		return s->packet.proto == IPPROTO_TCP && tcp_opens(s->packet.tcp_flags) ? OPEN_NEW
+											: track_approve(s, f, own);
+	if (s->fl.eni[own] != s->me || s->fl.incarnation[own] != s->my_incarnation)
+		return OPEN_NEW;
+	rc = track_identity(s, from, own);
+	if (rc)
+		return rc;
+	rc = judge_load_sides(which);
+	if (rc)
+		return rc == AGAIN ? AGAIN : OPEN_NEW;
+	if (s->fl.state == VPC_FLOW_TOMBSTONE)
+		return track_tombstone(s, f);
+	/* Between two local ENIs both programs see the packet: the sender's has judged what it asks and moves the flow.
+	 * Only with the last ACK the entry goes here, since it is looked for here. */
+	seen_before = s->direction == VPC_INGRESS && !s->via && s->fl.eni[own ^ 1];
+	rc = seen_before ? PASS : track_asks(s, from);
+	if (rc)
+		return rc;
+	if (s->fl.epoch < s->gen_revoke) {
+		rc = track_judge_again(s, f);
+		if (rc == VPC_DROP_REVOKED && s->packet.proto == IPPROTO_TCP && tcp_opens(s->packet.tcp_flags))
+			return OPEN_NEW; /* was the answer to a SYN that is cut: a connection of its own */
+		if (rc)
+			return rc;
+	}
+	if (!seen_before)
+		track_step(s, f, from);
+	else if (track_is_last(s, from))
+		track_leave(s, f);
+	else
+		track_seen(s, f);
+	if (s->direction == VPC_EGRESS && !s->via)
+		track_remember(s, from);
+	return PASS;
+}
+
+/* The packet in the scratch, which is whole or a first fragment and no ICMP error. Returns PASS, AGAIN or a reason. */
+static __always_inline int track(void)
+{
+	int rc = track_known(SCRATCH_PACKET);
+
+	return rc <= OPEN_NEW ? open_flow(SCRATCH_PACKET, rc) : rc;
+}
+
+#endif

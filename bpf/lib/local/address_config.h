@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What DHCP, DHCPv6 and router advertisements share: the templates, a scratch of their own, and turning the request in
+ * hand into an answer. All that is needed of the request is read before the first byte is written over it.
+ */
+#ifndef BPF_LIB_BOOT_H
+#define BPF_LIB_BOOT_H
+
+#include "lib/packet/checksum.h"
+#include "lib/packet/parse.h"
+
+ARRAY_MAP(boot, struct vpc_boot, 2048, BPF_F_MMAPABLE);		    /* by ENI number */
+ARRAY_MAP(boot_space, struct vpc_boot_space, 1024, BPF_F_MMAPABLE); /* by VPC number */
+
+#define BOOT_OUT_BYTES	   1024
+#define BOOT_CLIENT_ID_MAX 255
+
+struct boot_scratch {
+	__u8 out[BOOT_OUT_BYTES]; /* the answer's fixed part; later what is summed up. Aligned */
+	__u64 version;		  /* of the VPC's options */
+	__u32 client_id_bytes;	  /* 0: none */
+	__u32 partial;		  /* The checksum is still to be completed below us, and the answer's so too: it is made
+				   * of the same skb, and no helper changes that state. */
+	__be32 requested;	  /* DHCP: address asked for (option 50) */
+	__be32 server;		  /* DHCP: option 54; DHCPv6: not 0 when there is one */
+	__be32 server_is_us;	  /* DHCPv6 */
+	__be32 iaid;
+	__be32 address[4]; /* DHCPv6: the first address of the first IA_NA */
+	__u32 has_ia;
+	__u32 has_address;
+	__u8 type;
+	__u8 pad[3];
+	__u8 request[240];			/* DHCP: the fixed part of the message */
+	__u8 client_id[BOOT_CLIENT_ID_MAX + 1]; /* as it came, to be sent back (RFC 6842) */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct boot_scratch);
+} boot_scratch_of_cpu SEC(".maps");
+
+static __always_inline struct boot_scratch *boot_scratch_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&boot_scratch_of_cpu, &zero);
+}
+
+/* The template of this port's ENI, or NULL. */
+static __always_inline struct vpc_boot *boot_get(struct scratch *s)
+{
+	__u32 number = s->me;
+	struct vpc_boot *t = bpf_map_lookup_elem(&boot, &number);
+
+	return t && READ_ONCE(t->incarnation) == s->my_incarnation ? t : 0;
+}
+
+/* The VPC's options that count now, or NULL. */
+static __always_inline struct vpc_boot_options *boot_options(struct scratch *s, struct boot_scratch *b)
+{
+	__u32 number = s->vpc;
+	struct vpc_boot_space *space = bpf_map_lookup_elem(&boot_space, &number);
+
+	if (!space)
+		return 0;
+	b->version = READ_ONCE(space->version);
+	barrier_order(&s->barrier);
+	return b->version & 1 ? &space->slot[1] : &space->slot[0];
+}
+
+/* Whether what was copied of them was theirs to the end: the slot is written again after the next version at the
+ * earliest. */
+static __always_inline int boot_options_stood(struct scratch *s, struct boot_scratch *b)
+{
+	__u32 number = s->vpc;
+	struct vpc_boot_space *space = bpf_map_lookup_elem(&boot_space, &number);
+
+	barrier_order(&s->barrier);
+	return space && READ_ONCE(space->version) == b->version;
+}
+
+/* Where the message of the UDP packet ends, by UDP's own length; 0: it says more than there is. */
+static __always_inline __u32 boot_end(struct __sk_buff *skb, const struct packet *p)
+{
+	__be16 length = 0;
+	__u32 n;
+
+	if (bpf_skb_load_bytes(skb, p->l4 + 4, &length, sizeof(length)))
+		return 0;
+	n = bpf_ntohs(length);
+	return n < 8 || p->l4 + n > p->end ? 0 : p->l4 + n;
+}
+
+static __always_inline __u16 boot_fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (__u16)sum;
+}
+
+/* Sum of the pseudo header. IPv4 addresses are ::ffff:a.b.c.d here, which adds 0xffff: nothing, in this arithmetic. */
+static __always_inline __u64 boot_pseudo(const __be32 *src, const __be32 *dst, __u32 proto, __u32 length)
+{
+	__u64 sum = bpf_htonl(proto);
+
+	sum += bpf_htonl(length);
+	for (__u32 i = 0; i < 4; i++) {
+		sum += src[i];
+		sum += dst[i];
+	}
+	return sum;
+}
+
+/* Lengths that aren't constant go through these two: functions of their own, whose arguments stay in registers (6.1
+ * forgets what is known of those that it put on the stack), and a comparison of n - 1, from which it learns that n
+ * isn't 0. Return 0, or not 0 also where n is not 1 to max. */
+static __noinline long boot_put(struct __sk_buff *skb, __u32 at, const __u8 *data, __u32 n, __u32 max)
+{
+	__u32 last = n - 1;
+
+	asm volatile("" : "+r"(last));
+	if (last >= max)
+		return -1;
+	return bpf_skb_store_bytes(skb, at, data, last + 1, 0);
+}
+
+static __noinline long boot_load(struct __sk_buff *skb, __u32 at, __u8 *to, __u32 n, __u32 max)
+{
+	__u32 last = n - 1;
+
+	asm volatile("" : "+r"(last));
+	if (last >= max)
+		return -1;
+	return bpf_skb_load_bytes(skb, at, to, last + 1);
+}
+
+/* The same behind what is there; *at is moved. */
+static __always_inline int boot_append(struct __sk_buff *skb, __u32 *at, const __u8 *data, __u32 n, __u32 max)
+{
+	if (!n)
+		return 0;
+	if (boot_put(skb, *at, data, n, max))
+		return -1;
+	*at += n;
+	return 0;
+}
+
+/* Sum of the frame's bytes from 54 (where the upper header of an IPv6 packet is) to `end`, of at most 1,024. */
+static __always_inline __u64 boot_sum(struct __sk_buff *skb, struct boot_scratch *b, __u32 end)
+{
+	__u32 n = end - 54, words;
+	__s64 sum;
+
+	if (boot_load(skb, 54, b->out, n, BOOT_OUT_BYTES - 8))
+		return 0;
+	b->out[n & (BOOT_OUT_BYTES - 1)] = 0;
+	b->out[(n + 1) & (BOOT_OUT_BYTES - 1)] = 0;
+	b->out[(n + 2) & (BOOT_OUT_BYTES - 1)] = 0;
+	words = (n + 3) & 0x3fc;
+	/* bpf_csum_diff takes at most 512 bytes before 6.13 */
+	sum = bpf_csum_diff(0, 0, (__be32 *)b->out, words > 512 ? 512 : words, 0);
+	if (words > 512)
+		sum = bpf_csum_diff(0, 0, (__be32 *)(b->out + 512), words - 512, (__u32)sum);
+	return sum < 0 ? 0 : (__u64)sum;
+}
+
+#endif

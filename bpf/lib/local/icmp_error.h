@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ICMP errors of the gateway about packets that end at the sender's port, though its rules let them out: no route, no
+ * hops left, too big. The packet becomes the error, for its own sender.
+ */
+#ifndef BPF_LIB_ICMP_ERROR_H
+#define BPF_LIB_ICMP_ERROR_H
+
+#include "lib/local/answer.h"
+#include "lib/local/address_config.h"
+
+/* Bytes quoted, from the IP header on: all that stacks look at, and the same for both families. */
+#define ICMP_ERROR_QUOTE 128
+#define ICMP_ERROR_HOPS	 64
+
+struct icmp_error {
+	__u8 type, code;
+	__sum16 checksum;
+	__be32 info; /* the MTU */
+};
+
+struct icmp_error4 {
+	__u8 dmac[ETH_ALEN];
+	__u8 smac[ETH_ALEN];
+	__be16 ethertype;
+	__u8 version, tos;
+	__be16 length, id, fragment;
+	__u8 ttl, proto;
+	__sum16 checksum;
+	__be32 src, dst;
+	struct icmp_error icmp;
+} __attribute__((packed));
+_Static_assert(sizeof(struct icmp_error4) == 42, "icmp_error4");
+
+struct icmp_error6 {
+	__u8 dmac[ETH_ALEN];
+	__u8 smac[ETH_ALEN];
+	__be16 ethertype;
+	__be32 version;
+	__be16 payload;
+	__u8 next;
+	__u8 hop_limit;
+	__be32 src[4];
+	__be32 dst[4];
+	struct icmp_error icmp;
+} __attribute__((packed));
+_Static_assert(sizeof(struct icmp_error6) == 62, "icmp_error6");
+
+/* Type and code of the error for a drop's reason; 0: none is told. */
+static __always_inline __u32 icmp_error_type(int reason, __u8 family)
+{
+	switch (reason) {
+	case VPC_DROP_NO_ROUTE:
+		return family == 4 ? 3 << 8 : 1 << 8;
+	case VPC_DROP_HOP_LIMIT:
+		return family == 4 ? 11 << 8 : 3 << 8;
+	case VPC_DROP_TOO_BIG:
+		return family == 4 ? 3 << 8 | 4 : 2 << 8;
+	default:
+		return 0;
+	}
+}
+
+/* Sum of n bytes of the frame from `at` on, of at most ICMP_ERROR_QUOTE; 0 if they can't be read. */
+static __always_inline __u64 icmp_error_sum(struct __sk_buff *skb, struct boot_scratch *b, __u32 at, __u32 n)
+{
+	__s64 sum;
+
+	if (boot_load(skb, at, b->out, n, ICMP_ERROR_QUOTE))
+		return 0;
+	b->out[n & 0xff] = 0;
+	b->out[(n + 1) & 0xff] = 0;
+	b->out[(n + 2) & 0xff] = 0;
+	sum = bpf_csum_diff(0, 0, (__be32 *)b->out, (n + 3) & 0xfc, 0);
+	return sum < 0 ? 0 : (__u64)sum;
+}
+
+/*
+ * Sum of the quotation's n bytes. If its upper checksum is still to be completed, this holds for who receives the error
+ * thus, and for who receives it completed: the upper header with what follows sums up to the complement of what its
+ * checksum's field held before, then.
+ */
+static __always_inline __u64 icmp_error_quoted(struct __sk_buff *skb, const struct packet *p, struct boot_scratch *b,
+					       __u32 n)
+{
+	__u64 sum = icmp_error_sum(skb, b, ETH_HLEN, n);
+	__u32 head = p->l4 - ETH_HLEN, field = p->proto == IPPROTO_TCP ? 16 : 6;
+	__u16 pseudo = 0;
+
+	if ((p->proto != IPPROTO_TCP && p->proto != IPPROTO_UDP) || !checksum_is_partial(skb) || head + field + 2 > n ||
+	    bpf_skb_load_bytes(skb, p->l4 + field, &pseudo, sizeof(pseudo)))
+		return sum;
+	sum += (__u16)~boot_fold(icmp_error_sum(skb, b, p->l4, n - head));
+	return sum + (__u16)~pseudo;
+}
+
+static __always_inline void icmp_error_fill4(struct icmp_error4 *f, const struct scratch *s, const struct vpc_eni *me,
+					     __u32 n)
+{
+	__builtin_memcpy(f->dmac, s->smac, ETH_ALEN);
+	__builtin_memcpy(f->smac, me->gateway_mac, ETH_ALEN);
+	f->ethertype = bpf_htons(ETH_P_IP);
+	f->version = 0x45;
+	f->length = bpf_htons((__u16)(20 + 8 + n));
+	f->ttl = ICMP_ERROR_HOPS;
+	f->proto = IPPROTO_ICMP;
+	f->src = me->gateway4;
+	f->dst = s->packet.src[3];
+}
+
+static __always_inline void icmp_error_fill6(struct icmp_error6 *f, const struct scratch *s, const struct vpc_eni *me,
+					     __u32 n)
+{
+	__builtin_memcpy(f->dmac, s->smac, ETH_ALEN);
+	__builtin_memcpy(f->smac, me->gateway_mac, ETH_ALEN);
+	f->ethertype = bpf_htons(ETH_P_IPV6);
+	f->version = bpf_htonl(0x60000000);
+	f->payload = bpf_htons((__u16)(8 + n));
+	f->next = IPPROTO_ICMPV6;
+	f->hop_limit = ICMP_ERROR_HOPS;
+	f->src[0] = bpf_htonl(0xfe800000);
+	f->src[3] = bpf_htonl(1);
+	__builtin_memcpy(f->dst, s->packet.src, 16);
+}
+
+/* The headers of an error about n bytes that sum up to `sum`, into the scratch's out. Returns their length. */
+static __always_inline __u32 icmp_error_headers(struct scratch *s, struct boot_scratch *b, const struct vpc_eni *me,
+						int reason, __u32 n, __u64 sum)
+{
+	__u32 type = icmp_error_type(reason, s->packet.family);
+	struct icmp_error icmp = {.type = (__u8)(type >> 8), .code = (__u8)type};
+	struct icmp_error4 *f4 = (struct icmp_error4 *)b->out;
+	struct icmp_error6 *f6 = (struct icmp_error6 *)b->out;
+	__be32 src[4], dst[4];
+
+	if (reason == VPC_DROP_TOO_BIG)
+		icmp.info = bpf_htonl(READ_ONCE(me->mtu));
+	sum += bpf_htons((__u16)type) + (__u64)icmp.info;
+	__builtin_memset(b->out, 0, sizeof(*f6));
+	if (s->packet.family == 4) {
+		icmp_error_fill4(f4, s, me, n);
+		f4->checksum = (__sum16)~boot_fold((__u64)bpf_csum_diff(0, 0, (__be32 *)&f4->version, 20, 0));
+		icmp.checksum = (__sum16)~boot_fold(sum);
+		__builtin_memcpy(&f4->icmp, &icmp, sizeof(icmp));
+		return sizeof(*f4);
+	}
+	icmp_error_fill6(f6, s, me, n);
+	__builtin_memcpy(src, f6->src, 16);
+	__builtin_memcpy(dst, f6->dst, 16);
+	icmp.checksum = (__sum16)~boot_fold(sum + boot_pseudo(src, dst, IPPROTO_ICMPV6, 8 + n));
+	__builtin_memcpy(&f6->icmp, &icmp, sizeof(icmp));
+	return sizeof(*f6);
+}
+
+/* Turns the packet in the scratch, which is dropped for that reason, into the error for its sender. Returns ANSWERED,
+ * or not: then it is only dropped. */
+__noinline int icmp_error(struct __sk_buff *skb, int reason)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	struct boot_scratch *b = boot_scratch_get();
+	const struct packet *p;
+	struct vpc_eni *me;
+	__u32 n, head;
+	__u64 sum;
+
+	if (!s || !b)
+		return reason;
+	p = &s->packet;
+	me = eni_get(s->me);
+	if (!me || !icmp_error_type(reason, p->family) || skb->gso_size || p->fragment == FRAGMENT_LATER ||
+	    p->icmp_kind == ICMP_ERROR || (p->family == 4 && !me->gateway4))
+		return reason;
+	n = p->end - ETH_HLEN;
+	if (n > ICMP_ERROR_QUOTE)
+		n = ICMP_ERROR_QUOTE;
+	if (!answer_admitted(s->me, ANSWER_ERROR, s->now_ns))
+		return reason;
+	sum = icmp_error_quoted(skb, p, b, n);
+	if (!sum)
+		return reason;
+	head = icmp_error_headers(s, b, me, reason, n, sum);
+	if (bpf_skb_change_tail(skb, ETH_HLEN + n, 0) || bpf_skb_change_head(skb, head - ETH_HLEN, 0) ||
+	    boot_put(skb, 0, b->out, head, sizeof(struct icmp_error6)))
+		return reason;
+	return ANSWERED;
+}
+
+#endif

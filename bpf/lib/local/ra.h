@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Router advertisements (RFC 4861, 4.2): to whom solicits one, and now and then to whom asks where the gateway is, so
+ * that the route of a workload that runs for months doesn't end. The prefix is on-link (neighbours are found by ND,
+ * which the port answers) and not for autoconfiguration: an ENI has the addresses it was given, by DHCPv6.
+ */
+#ifndef BPF_LIB_RA_H
+#define BPF_LIB_RA_H
+
+#include "lib/local/address_config.h"
+
+#define RA_MANAGED     0xc0  /* addresses and the rest by DHCPv6 */
+#define RA_LIFETIME_S  65535 /* RFC 8319 */
+#define RA_ON_LINK     0x80
+#define RA_REFRESH_NS  (600 * NS_PER_S)
+#define RA_FRAME_BYTES 118
+
+struct ra_frame {
+	__u8 dmac[ETH_ALEN];
+	__u8 smac[ETH_ALEN];
+	__be16 ethertype;
+	__be32 version;
+	__be16 payload;
+	__u8 next;
+	__u8 hop_limit;
+	__be32 src[4];
+	__be32 dst[4];
+	__u8 type, code;
+	__sum16 checksum;
+	__u8 current_hop_limit, flags;
+	__be16 lifetime;
+	__be32 reachable, retransmit;
+	struct {
+		__u8 type, length, plen, flags;
+		__be32 valid, preferred, reserved;
+		__be32 prefix[4];
+	} __attribute__((packed)) prefix;
+	struct {
+		__u8 type, length;
+		__be16 reserved;
+		__be32 mtu;
+	} __attribute__((packed)) mtu;
+	struct {
+		__u8 type, length;
+		__u8 mac[ETH_ALEN];
+	} __attribute__((packed)) lladdr;
+} __attribute__((packed));
+_Static_assert(sizeof(struct ra_frame) == RA_FRAME_BYTES, "ra_frame");
+
+static __always_inline void ra_fill_options(struct ra_frame *f, const struct vpc_eni *me)
+{
+	f->prefix.type = 3;
+	f->prefix.length = 4;
+	f->prefix.plen = 64;
+	f->prefix.flags = RA_ON_LINK;
+	f->prefix.valid = 0xffffffff;
+	f->prefix.preferred = 0xffffffff;
+	f->prefix.prefix[0] = me->subnet6[0];
+	f->prefix.prefix[1] = me->subnet6[1];
+	f->mtu.type = 5;
+	f->mtu.length = 1;
+	f->mtu.mtu = bpf_htonl(me->mtu);
+	f->lladdr.type = 1;
+	f->lladdr.length = 1;
+	__builtin_memcpy(f->lladdr.mac, me->gateway_mac, ETH_ALEN);
+}
+
+static __always_inline void ra_fill(struct ra_frame *f, const struct scratch *s, const struct vpc_eni *me, __u32 length)
+{
+	const __be32 *to = s->packet.src;
+	int unspecified = !(to[0] | to[1] | to[2] | to[3]);
+
+	__builtin_memset(f, 0, sizeof(*f));
+	__builtin_memcpy(f->dmac, unspecified ? (const __u8 *)"\x33\x33\x00\x00\x00\x01" : s->smac, ETH_ALEN);
+	__builtin_memcpy(f->smac, me->gateway_mac, ETH_ALEN);
+	f->ethertype = bpf_htons(ETH_P_IPV6);
+	f->version = bpf_htonl(0x60000000);
+	f->payload = bpf_htons((__u16)(length - 54));
+	f->next = IPPROTO_ICMPV6;
+	f->hop_limit = 255;
+	f->src[0] = bpf_htonl(0xfe800000);
+	f->src[3] = bpf_htonl(1);
+	if (unspecified) {
+		f->dst[0] = bpf_htonl(0xff020000);
+		f->dst[3] = bpf_htonl(1);
+	} else {
+		__builtin_memcpy(f->dst, to, 16);
+	}
+	f->type = 134;
+	f->current_hop_limit = 64;
+	f->flags = RA_MANAGED;
+	f->lifetime = bpf_htons(RA_LIFETIME_S);
+	ra_fill_options(f, me);
+}
+
+/* Turns the packet in hand, whatever it was, into an advertisement for its sender. Returns ANSWERED or a reason. */
+__noinline int ra(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	struct boot_scratch *b = boot_scratch_get();
+	struct vpc_boot_options *options;
+	__u32 at = RA_FRAME_BYTES, length, option_bytes;
+	struct ra_frame *f;
+	struct vpc_eni *me;
+	struct vpc_boot *t;
+	__be32 src[4], dst[4];
+	__u16 checksum;
+
+	if (!s || !b)
+		return VPC_DROP_NOT_READY;
+	me = eni_get(s->me);
+	t = boot_get(s);
+	options = boot_options(s, b);
+	if (!me || !t || !options || !(me->subnet6[0] | me->subnet6[1]) || skb->gso_size)
+		return VPC_DROP_UNANSWERED;
+	option_bytes = READ_ONCE(options->ra_bytes);
+	length = RA_FRAME_BYTES + option_bytes;
+	f = (struct ra_frame *)b->out;
+	ra_fill(f, s, me, length);
+	__builtin_memcpy(src, f->src, 16);
+	__builtin_memcpy(dst, f->dst, 16);
+	if (bpf_skb_change_tail(skb, length, 0) ||
+	    bpf_skb_store_bytes(skb, 0, f, RA_FRAME_BYTES, BPF_F_INVALIDATE_HASH) ||
+	    boot_append(skb, &at, options->ra, option_bytes, VPC_BOOT_RA_MAX) || !boot_options_stood(s, b))
+		return VPC_DROP_UNANSWERED;
+	checksum = (__u16)~boot_fold(boot_sum(skb, b, length) + boot_pseudo(src, dst, IPPROTO_ICMPV6, length - 54));
+	if (bpf_skb_store_bytes(skb, 56, &checksum, 2, 0))
+		return VPC_DROP_UNANSWERED;
+	WRITE_ONCE(t->advertised_ns, s->now_ns);
+	return ANSWERED;
+}
+
+/* Whether it is time to tell the workload again that there is a router. */
+static __always_inline int ra_is_due(struct scratch *s)
+{
+	struct vpc_boot *t = boot_get(s);
+
+	return t && (__s64)(s->now_ns - READ_ONCE(t->advertised_ns)) > (__s64)RA_REFRESH_NS;
+}
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where does a packet go, and will it get there? What the router or the bridge would drop is dropped here, with a
+ * reason: theirs is none that anybody sees.
+ */
+#ifndef BPF_LIB_ROUTE_H
+#define BPF_LIB_ROUTE_H
+
+#include "lib/local/answer.h"
+#include "lib/packet/parse.h"
+#include "lib/packet/redirect.h"
+
+#define IP_DF	       0x4000
+#define VLAN_HEADER    4 /* bridges leave room for one (is_skb_forwardable) */
+#define IP_OPTIONS_MAX 40
+
+/*
+ * Of the packet in the scratch, whose destination no ENI of the VPC has. This is the one place where that is asked. The
+ * VPC's own routes are its address space; when there are gateways, what leads out of it is looked up here. Returns
+ * PASS: up to the router, which has a route; or a reason.
+ */
+static __always_inline int route_out(struct scratch *s)
+{
+	const struct packet *p = &s->packet;
+	__u32 number = s->vpc;
+	struct vpc_space *space;
+
+	if (address_in_space(s, p->family, p->dst))
+		return VPC_DROP_UNKNOWN_DESTINATION;
+	space = bpf_map_lookup_elem(&vpc, &number);
+	return space && READ_ONCE(space->flags) & VPC_SPACE_ROUTED_OUT ? PASS : VPC_DROP_NO_ROUTE;
+}
+
+/* The options of an IPv4 header, which the router reads: none of them may be a source route. */
+static __always_inline int route_options(struct __sk_buff *skb, const struct packet *p)
+{
+	__u32 at = p->l3 + (__u32)sizeof(struct iphdr);
+
+	for (__u32 i = 0; i < IP_OPTIONS_MAX; i++) {
+		__u8 o[2] = {0, 0};
+
+		if (at >= p->l4 || bpf_skb_load_bytes(skb, at, o, 1) || !o[0])
+			return PASS;
+		if (o[0] == IPOPT_LSRR || o[0] == IPOPT_SSRR)
+			return VPC_DROP_SOURCE_ROUTE;
+		if (o[0] == 1) {
+			at++;
+			continue;
+		}
+		if (at + 2 > p->l4 || bpf_skb_load_bytes(skb, at + 1, &o[1], 1) || o[1] < 2)
+			return VPC_DROP_MALFORMED;
+		at += o[1];
+	}
+	return PASS;
+}
+
+/* Whether the packet has options that routers look at, and may have something to say about. */
+static __always_inline int route_is_read(struct __sk_buff *skb, const struct packet *p)
+{
+	__u8 next = 0;
+
+	if (p->family == 4)
+		return p->l4 - p->l3 > sizeof(struct iphdr);
+	return p->l4 - p->l3 != sizeof(struct ipv6hdr) &&
+	       !bpf_skb_load_bytes(skb, p->l3 + __builtin_offsetof(struct ipv6hdr, nexthdr), &next, 1) &&
+	       next == EXT_HOPOPTS;
+}
+
+/* Whether the router would tell another ENI what it has to say about the packet: an appliance carries it in that one's
+ * name. The error would quote a flow of the other's, which the appliance need not have seen. */
+static __always_inline int route_tells_others(struct scratch *s)
+{
+	return s->via && address_owner(s, s->packet.src);
+}
+
+static __always_inline int route_may_fragment(struct __sk_buff *skb, const struct packet *p)
+{
+	__be16 word = 0;
+
+	return p->family == 4 &&
+	       !bpf_skb_load_bytes(skb, p->l3 + __builtin_offsetof(struct iphdr, frag_off), &word, 2) &&
+	       !(word & bpf_htons(IP_DF));
+}
+
+/* Whether it is larger than what comes behind the gateway takes. A packet that will be segmented goes by its segments,
+ * and only the router can tell its sender. */
+static __always_inline int route_too_big(struct __sk_buff *skb, struct scratch *s, __u32 mtu)
+{
+	const struct packet *p = &s->packet;
+	__u32 bytes = skb->gso_size ? skb->gso_size + (p->l4 - p->l3) + (p->proto == IPPROTO_TCP ? p->upper : 8)
+				    : p->end - p->l3;
+
+	if (bytes <= mtu || route_may_fragment(skb, p))
+		return PASS;
+	return skb->gso_size && answer_admitted(s->me, ANSWER_ERROR, s->now_ns) ? PASS : VPC_DROP_TOO_BIG;
+}
+
+/*
+ * Whether the packet, which was let through, gets on: by the router if it is for the gateway's MAC, else by the bridge.
+ * What the router would tell its sender, the port does (icmp_error.h). Where only the router can, as when it doesn't
+ * understand an option, that takes the same tokens. Returns PASS or a reason.
+ */
+__noinline int route_refused(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	struct vpc_eni *me, *to;
+	const struct packet *p;
+	__u32 mtu;
+	int rc;
+
+	if (!s)
+		return VPC_DROP_NOT_READY;
+	p = &s->packet;
+	me = eni_get(s->me);
+	if (!me)
+		return VPC_DROP_NOT_READY;
+	mtu = READ_ONCE(me->mtu);
+	to = s->target ? eni_get(s->target) : 0;
+	if (to && READ_ONCE(to->flags) & VPC_ENI_UNPLUGGED)
+		return VPC_DROP_UNKNOWN_DESTINATION;
+	rc = p->family == 4 && p->l4 - p->l3 > sizeof(struct iphdr) ? route_options(skb, p) : PASS;
+	if (rc)
+		return rc;
+	if (!mac_equal(s->dmac, me->gateway_mac))
+		return !skb->gso_size && skb->len > mtu + ETH_HLEN + VLAN_HEADER ? VPC_DROP_TOO_BIG : PASS;
+	if (p->hop_limit <= 1)
+		return VPC_DROP_HOP_LIMIT;
+	if (route_is_read(skb, p)) {
+		if (route_tells_others(s))
+			return VPC_DROP_NOT_IMPLEMENTED;
+		if (!answer_admitted(s->me, ANSWER_ERROR, s->now_ns))
+			return VPC_DROP_RATE_LIMITED;
+	}
+	return route_too_big(skb, s, mtu);
+}
+
+#endif

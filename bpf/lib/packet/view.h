@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A plain packet, where it lies: whole TCP or UDP, no options or extension headers, all headers in the linear part.
+ * This is what the ways past the scratch (fast.h, connection.h) go by; the rest is read by parse.h. What both read,
+ * both see the same (tests/bpf/parse.c).
+ */
+#ifndef BPF_LIB_PLAIN_H
+#define BPF_LIB_PLAIN_H
+
+#include "lib/packet/parse.h"
+#include "lib/flow/cache.h"
+#include "lib/packet/redirect.h"
+
+struct plain {
+	__u32 src; /* IPv6: digests */
+	__u32 dst;
+	__u32 ports; /* as in the packet: source, destination */
+	__u32 room;  /* bytes of the packet behind the IP header */
+	__u8 proto;
+	__u8 family;
+	__u8 tcp_flags;
+	/* The verifier knows of a pointer what it doesn't of a number, so these are asked for what the packet is: */
+	const __be32 *src6; /* and behind it the destination; NULL: IPv4 */
+	const __u8 *tcp;    /* its header; NULL: UDP */
+	struct frame frame;
+};
+
+/* The upper header at l4. Returns its length, or 0: not plain. */
+static __always_inline __u32 plain_upper(struct plain *p, const __u8 *l4, const __u8 *end)
+{
+	__u32 length = 8;
+
+	p->tcp = 0;
+	if (p->proto == IPPROTO_TCP) {
+		if (l4 + 20 > end)
+			return 0;
+		p->tcp = l4;
+		p->tcp_flags = l4[13];
+		length = (__u32)(l4[12] >> 4) * 4;
+		if (length < 20)
+			return 0;
+	} else if (p->proto != IPPROTO_UDP) {
+		return 0;
+	}
+	p->ports = *(const u32_alias *)l4;
+	return length <= p->room ? length : 0;
+}
+
+static __always_inline int plain_ipv4(const struct __sk_buff *skb, const __u8 *l3, const __u8 *end, struct plain *p)
+{
+	const struct iphdr *ip = (const struct iphdr *)l3;
+	__u32 total, upper;
+
+	if (l3 + sizeof(*ip) + 8 > end || *l3 != 0x45 || (ip->frag_off & bpf_htons(IP_MF | IP_OFFSET)))
+		return 0;
+	total = bpf_ntohs(ip->tot_len);
+	if (total < sizeof(*ip) || total + ETH_HLEN > skb->len)
+		return 0;
+	p->room = total - (__u32)sizeof(*ip);
+	p->proto = ip->protocol;
+	p->src6 = 0;
+	p->src = ip->saddr;
+	p->dst = ip->daddr;
+	p->frame.hop_limit = ip->ttl;
+	upper = plain_upper(p, l3 + sizeof(*ip), end);
+	p->frame.headers = (__u32)sizeof(*ip) + upper;
+	return upper != 0;
+}
+
+static __always_inline const __be32 *plain_dst6(const struct plain *p)
+{
+	return p->src6 + 4;
+}
+
+static __always_inline int plain_ipv6(const struct __sk_buff *skb, const __u8 *l3, const __u8 *end, struct plain *p)
+{
+	const struct ipv6hdr *ip = (const struct ipv6hdr *)l3;
+	__u32 upper;
+
+	if (l3 + sizeof(*ip) + 8 > end || *l3 >> 4 != 6)
+		return 0;
+	p->room = bpf_ntohs(ip->payload_len);
+	if (p->room + sizeof(*ip) + ETH_HLEN > skb->len)
+		return 0;
+	p->proto = ip->nexthdr;
+	p->src6 = (const __be32 *)&ip->saddr;
+	p->src = recent_digest6(p->src6);
+	p->dst = recent_digest6(plain_dst6(p));
+	p->frame.hop_limit = ip->hop_limit;
+	upper = plain_upper(p, l3 + sizeof(*ip), end);
+	p->frame.headers = (__u32)sizeof(*ip) + upper;
+	return upper != 0;
+}
+
+/* Reads the frame. Returns 0 when it isn't plain: then p says nothing. */
+static __always_inline int plain_read(const struct __sk_buff *skb, struct plain *p)
+{
+	const __u8 *data = (const __u8 *)(long)skb->data, *end = (const __u8 *)(long)skb->data_end;
+
+	if (data + ETH_HLEN > end || skb->vlan_present)
+		return 0;
+	p->frame.macs = data;
+	p->frame.bytes = skb->len - ETH_HLEN;
+	if (*(const u16_alias *)(data + 12) == bpf_htons(ETH_P_IP)) {
+		p->family = 4;
+		return plain_ipv4(skb, data + ETH_HLEN, end, p);
+	}
+	p->family = 6;
+	return *(const u16_alias *)(data + 12) == bpf_htons(ETH_P_IPV6) && plain_ipv6(skb, data + ETH_HLEN, end, p);
+}
+
+/* Offset of the upper header in the frame. */
+static __always_inline __u32 plain_l4(const struct plain *p)
+{
+	return ETH_HLEN + (__u32)(p->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
+}
+
+#endif

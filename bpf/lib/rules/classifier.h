@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The question of policy.h, answered by a set's compiled table (abi.h, `compiled`) where the walk would be long:
+ *
+ *   the port          -> the deepest node it is in
+ *   each node up from there, at most 18: the peer's address -> a row
+ *   each of the peer's groups, at most 16: {group, port}    -> a row
+ *
+ * Each arrow is a search down a tree of blocks, one block a step: at most some 300 steps, of 8 ns, however the rules
+ * are.
+ *
+ * The table is only where to look. A row that it names is taken if the row itself, its class and the set say that it
+ * allows this packet at this epoch: a table that is wrong may deny, and never allows. One loop with its state in the
+ * scratch, for the reasons that policy.h tells.
+ */
+#ifndef BPF_LIB_COMPILED_H
+#define BPF_LIB_COMPILED_H
+
+#include "lib/core/address.h"
+
+/* More than any table takes; ends the search in one that is broken. */
+#define COMPILED_STEPS 1024u
+
+/* Stages beside VPC_PEER_CIDR4, VPC_PEER_CIDR6, VPC_PEER_SG. */
+#define COMPILED_PORT 0
+
+/* First block of the set's table for this direction at the epoch; 0: none, or it can't be told any more. */
+static __always_inline __u32 compiled_table(const struct policy *q)
+{
+	__u32 number = q->set;
+	struct vpc_set *groups = bpf_map_lookup_elem(&set, &number);
+	int in_force = groups ? versioned_read(&groups->compiled[q->dir & 1], q->epoch) : 0;
+
+	return in_force > 0 ? (__u32)in_force : 0;
+}
+
+static __always_inline struct vpc_compiled_block *compiled_block(__u32 at)
+{
+	return bpf_map_lookup_elem(&compiled, &at);
+}
+
+/* Begins a search for q->key in a list. An empty one is over at once. */
+static __always_inline void compiled_search(struct policy *q, const struct vpc_compiled_list *list, __u32 words)
+{
+	__u32 size = READ_ONCE(list->size);
+
+	q->levels = (__u8)(size >> VPC_LIST_LEVELS_SHIFT);
+	q->leaves = size & VPC_LIST_LEAVES_MASK;
+	q->level_at = q->table + READ_ONCE(list->at);
+	q->nth = 0;
+	q->words = (__u8)words;
+}
+
+/* Whether the table is there. Prepares the loop: the first search is for the port. */
+static __always_inline int compiled_begin(struct policy *q)
+{
+	struct vpc_compiled_block *block;
+	struct vpc_compiled *header;
+
+	q->table = compiled_table(q);
+	block = q->table ? compiled_block(q->table) : 0;
+	header = (struct vpc_compiled *)block;
+	if (!header || header->set != q->set || header->dir != q->dir)
+		return 0;
+	q->nodes_at = q->table + header->nodes;
+	q->groups_list = header->groups;
+	q->peer_bloom &= header->bloom;
+	q->node = 0;
+	q->peer_at = 0;
+	q->key[0] = (__u32)q->slot << 16 | q->port;
+	compiled_search(q, &header->ports, 1);
+	return 1;
+}
+
+/* How many of the first n keys of a block are not above q->key. No branches: a borrow of the subtraction says which is
+ * greater, and what the verifier can't tell apart it walks once. */
+static __always_inline __u32 compiled_rank(const struct policy *q, const struct vpc_compiled_block *b,
+					   const __u32 words, const __u32 n)
+{
+	__u32 above = 0;
+
+#pragma unroll
+	for (__u32 i = 0; i < n; i++) {
+		__u64 borrow = 0;
+
+#pragma unroll
+		for (__u32 w = words; w > 0; w--)
+			borrow = ((__u64)q->key[w - 1] - b->word[i * words + w - 1] - borrow) >> 63;
+		above += (__u32)borrow;
+		/* one key after the other, or all of them end up on the stack */
+		asm volatile("" : "+r"(above));
+	}
+	return n - above;
+}
+
+/* One level down. */
+static __always_inline void compiled_down(struct policy *q, const struct vpc_compiled_block *b)
+{
+	__u32 shift, rank, here, below;
+
+	if (q->words == 1) {
+		shift = VPC_STEPS_INNER_SHIFT(1);
+		rank = compiled_rank(q, b, 1, VPC_STEPS_INNER(1));
+	} else if (q->words == 2) {
+		shift = VPC_STEPS_INNER_SHIFT(2);
+		rank = compiled_rank(q, b, 2, VPC_STEPS_INNER(2));
+	} else {
+		shift = VPC_STEPS_INNER_SHIFT(4);
+		rank = compiled_rank(q, b, 4, VPC_STEPS_INNER(4));
+	}
+	/* levels: what is left, so the number of this one, counted from the leaves */
+	here = (q->leaves - 1) >> (q->levels * shift & 31);
+	below = (q->leaves - 1) >> ((q->levels - 1) * shift & 31);
+	q->nth = (q->nth << shift) + rank - 1;
+	if (q->nth > below)
+		q->nth = below;
+	q->level_at += here + 1;
+}
+
+/* The value of the key's step. */
+static __always_inline __u32 compiled_leaf(const struct policy *q, const struct vpc_compiled_block *b)
+{
+	__u32 at;
+
+	if (q->words == 1)
+		at = VPC_STEPS_LEAF(1) + compiled_rank(q, b, 1, VPC_STEPS_LEAF(1));
+	else if (q->words == 2)
+		at = VPC_STEPS_LEAF(2) * 2 + compiled_rank(q, b, 2, VPC_STEPS_LEAF(2));
+	else
+		at = VPC_STEPS_LEAF(4) * 4 + compiled_rank(q, b, 4, VPC_STEPS_LEAF(4));
+	return READ_ONCE(b->word[(at - 1) & (VPC_BLOCK_WORDS - 1)]);
+}
+
+/* Whether the set has this group. */
+static __always_inline int compiled_has(const struct policy *q, __u32 group)
+{
+	__u32 number = q->set, has = 0;
+	struct vpc_set *groups = bpf_map_lookup_elem(&set, &number);
+
+	if (!groups || !group)
+		return 0;
+#pragma unroll
+	for (__u32 i = 0; i < VPC_GROUPS_PER_ENI; i++)
+		has |= groups->sg[i] == group;
+	return (int)has;
+}
+
+static __always_inline int compiled_class_holds(const struct policy *q, __u32 number)
+{
+	struct vpc_class *c = bpf_map_lookup_elem(&class, &number);
+
+	return c && c->key.dir == q->dir && (c->key.slot == VPC_SLOT_ANY || c->key.slot == q->slot) &&
+	       c->key.plen <= 16 && c->key.port == (q->port & (0xffff0000u >> c->key.plen) & 0xffff) &&
+	       compiled_has(q, c->key.sg);
+}
+
+/* Whether a row allows what is asked, by its own words. */
+static __always_inline int compiled_proves(const struct policy *q, const struct vpc_row *r)
+{
+	const struct vpc_rule_key *k = &r->key;
+
+	if (k->kind == (q->family == 4 ? VPC_PEER_ALL4 : VPC_PEER_ALL6))
+		return k->plen == q->dir && compiled_has(q, k->class);
+	if (q->stage != k->kind)
+		return 0;
+	if (k->kind == VPC_PEER_SG)
+		return k->addr[0] == q->group && compiled_class_holds(q, k->class);
+	if (k->kind == VPC_PEER_CIDR4)
+		return k->plen <= 32 && k->addr[0] == (q->peer[3] & mask32(k->plen)) &&
+		       compiled_class_holds(q, k->class);
+	return k->addr[0] == (q->peer[0] & mask32(word_bits(k->plen, 0))) &&
+	       k->addr[1] == (q->peer[1] & mask32(word_bits(k->plen, 1))) &&
+	       k->addr[2] == (q->peer[2] & mask32(word_bits(k->plen, 2))) &&
+	       k->addr[3] == (q->peer[3] & mask32(word_bits(k->plen, 3))) && compiled_class_holds(q, k->class);
+}
+
+static __always_inline long compiled_take(struct policy *q, __u32 number)
+{
+	struct vpc_row *r = bpf_map_lookup_elem(&row, &number);
+
+	if (!number || !r || !row_visible(READ_ONCE(r->born), READ_ONCE(r->died), q->epoch) || !compiled_proves(q, r))
+		return 0;
+	q->found = number;
+	q->found_rule = READ_ONCE(r->rule);
+	return 1;
+}
+
+/* A search ended with this value. Returns 1 when the question is answered. */
+static __always_inline long compiled_ended(struct policy *q, __u32 value)
+{
+	if (q->stage != COMPILED_PORT)
+		return compiled_take(q, value);
+	q->node = value;
+	q->stage = q->family == 4 ? VPC_PEER_CIDR4 : VPC_PEER_CIDR6;
+	if (q->family == 4) {
+		q->key[0] = bpf_ntohl(q->peer[3]);
+		return 0;
+	}
+	q->key[0] = bpf_ntohl(q->peer[0]);
+	q->key[1] = bpf_ntohl(q->peer[1]);
+	q->key[2] = bpf_ntohl(q->peer[2]);
+	q->key[3] = bpf_ntohl(q->peer[3]);
+	return 0;
+}
+
+/* The next of the peer's groups. Returns 1 behind the last. */
+static __always_inline long compiled_peer_group(struct policy *q)
+{
+	__u32 number = q->peer_set, at = q->peer_at++, g;
+	struct vpc_set *groups;
+
+	if (!q->peer_bloom || at >= q->n_peers || at >= VPC_GROUPS_PER_ENI)
+		return 1;
+	groups = bpf_map_lookup_elem(&set, &number);
+	if (!groups)
+		return 1;
+	g = groups->sg[at];
+	if (!(q->peer_bloom & 1ull << (g & 63)))
+		return 0;
+	q->group = g;
+	q->key[0] = g;
+	q->key[1] = (__u32)q->slot << 16 | q->port;
+	compiled_search(q, &q->groups_list, 2);
+	return 0;
+}
+
+/* The next search. Returns 1 when there is none. */
+static __always_inline long compiled_next(struct policy *q)
+{
+	struct vpc_compiled_block *block;
+	struct vpc_compiled_node *node;
+
+	if (q->stage == COMPILED_PORT)
+		return compiled_ended(q, 0); /* no ports at all */
+	if (!q->node) {
+		q->stage = VPC_PEER_SG;
+		return compiled_peer_group(q);
+	}
+	block = compiled_block(q->nodes_at + (q->node >> 1));
+	if (!block)
+		return 1;
+	node = (struct vpc_compiled_node *)block + (q->node & 1);
+	q->node = READ_ONCE(node->parent);
+	if (q->family == 4)
+		compiled_search(q, &node->list4, 1);
+	else
+		compiled_search(q, &node->list6, 4);
+	return 0;
+}
+
+/* One step: a block of the search in hand, or the next search. Returns 1 when it is over. */
+static long compiled_step(__u32 i, void *ctx)
+{
+	struct policy *q = ((struct policy_walk *)ctx)->q;
+	struct vpc_compiled_block *block;
+
+	(void)i;
+	if (!q->levels)
+		return compiled_next(q);
+	block = compiled_block(q->level_at + q->nth);
+	if (!block)
+		return 1;
+	q->levels--;
+	if (!q->levels)
+		return compiled_ended(q, compiled_leaf(q, block));
+	compiled_down(q, block);
+	return 0;
+}
+
+#endif

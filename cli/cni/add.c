@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ADD: a network interface made and plugged in, as one transaction. */
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "cli/cni/vpcd.h"
+
+static int set_text(json_t *object, const char *key, const char *value)
+{
+	return value ? json_object_set_new(object, key, json_string(value)) : 0;
+}
+
+/* What can't be a tag's value (not UTF-8, too long, control characters) is left out: it is only for people. */
+static int set_note(json_t *tags, const char *key, const char *value)
+{
+	_cleanup_cni_json_ json_t *text = value && *value ? json_string(value) : NULL;
+
+	if (!text || strlen(value) > 255)
+		return 0;
+	for (const char *s = value; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			return 0;
+	return json_object_set(tags, key, text);
+}
+
+/* Owned; NULL: out of memory. */
+static json_t *make_tags(const struct cni_config *c, const struct cni_call *call)
+{
+	_cleanup_cni_json_ json_t *tags = json_object();
+
+	if (!tags || set_text(tags, CNI_TAG_NETWORK, c->name) < 0 ||
+	    set_text(tags, CNI_TAG_CONTAINER, call->container_id) < 0 ||
+	    set_text(tags, CNI_TAG_IFNAME, call->ifname) < 0 || set_note(tags, CNI_TAG_NETNS, call->netns) < 0 ||
+	    set_note(tags, CNI_TAG_POD, c->pod) < 0 || set_note(tags, CNI_TAG_POD_SPACE, c->pod_space) < 0)
+		return NULL;
+	return TAKE_PTR(tags);
+}
+
+static json_t *make_create(const struct cni_config *c, const struct cni_call *call)
+{
+	_cleanup_free_ char *name = vpcd_eni_name(call);
+	_cleanup_cni_json_ json_t *create =
+		json_pack("{s:s, s:s, s:s, s:b, s:o}", "op", "eni.create", "name", name ?: "", "subnet_id", c->subnet,
+			  "delete_on_termination", 1, "tags", make_tags(c, call));
+
+	if (!name || !create || (c->groups && json_object_set(create, "security_groups", c->groups) < 0) ||
+	    set_text(create, "ip", c->ip) < 0 || set_text(create, "ip6", c->ip6) < 0 ||
+	    set_text(create, "mac", c->mac) < 0 ||
+	    (json_array_size(c->secondary) > 0 && json_object_set(create, "secondary_ips", c->secondary) < 0))
+		return NULL;
+	return TAKE_PTR(create);
+}
+
+/* create, attach. Owned; NULL: out of memory. */
+static json_t *make_changes(const struct cni_config *c, const struct cni_call *call, const char *netns)
+{
+	return json_pack("[o, {s:s, s:s, s:{s:s, s:s, s:s, s:O*}}]", make_create(c, call), "op", "eni.attach", "eni_id",
+			 "$0.id", "attachment", "kind", "netns", "netns", netns, "ifname", call->ifname,
+			 "default_route", c->default_route);
+}
+
+/* Whether an attached ENI is plugged into the namespace that fd is. */
+static bool is_plugged_into(const json_t *eni, int fd)
+{
+	const json_t *inode = json_object_get(json_object_get(eni, "attachment"), "netns_inode");
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (uint64_t)json_integer_value(inode) == st.st_ino;
+}
+
+/* The name is taken. By this attachment, whose namespace went away (a reboot, a runtime that crashed), or which an
+ * earlier life of the container left in another namespace: it is replaced. */
+static int clear_the_way(struct http *h, const struct cni_config *c, const struct cni_call *call, int fd,
+			 struct cni_error *reterr)
+{
+	static const struct timespec pause = {.tv_nsec = 50000000};
+	struct cni_error taken = *reterr;
+	_cleanup_cni_json_ json_t *eni = NULL;
+
+	/* A namespace that is gone may have left its number to this one: vpcd notices within a moment. */
+	for (int tries = 0; tries < 6; tries++) {
+		int r;
+
+		if (tries)
+			nanosleep(&pause, NULL);
+		json_decref(eni);
+		eni = NULL;
+		r = vpcd_eni_find(h, c, call, &eni, reterr);
+		if (r < 0)
+			return r;
+		if (!eni && !tries) {
+			*reterr = taken;
+			return -EINVAL;
+		}
+		if (!eni)
+			return 0;
+		if (!json_is_object(json_object_get(eni, "attachment")) || !is_plugged_into(eni, fd))
+			return vpcd_eni_delete(h, c, eni, reterr);
+	}
+	cni_fail(reterr, CNI_E_EXISTS, "container %.64s has interface %s of network %.64s already; DEL comes first",
+		 call->container_id, call->ifname, c->name);
+	return cni_detail(reterr, "it is network interface %s",
+			  json_string_value(json_object_get(eni, "id")) ?: "without an id");
+}
+
+/* A namespace that was handed over by a descriptor: its messages tell of it by the path that the runtime knows. */
+static void name_path(char *msg, size_t size, const char *handed_over, const char *path)
+{
+	char *at = strcmp(handed_over, path) != 0 ? strstr(msg, handed_over) : NULL;
+	_cleanup_free_ char *rest = at ? strdup(at + strlen(handed_over)) : NULL;
+
+	if (rest)
+		snprintf(at, size - (size_t)(at - msg), "%s%s", path, rest);
+}
+
+static int make_eni(struct http *h, const struct cni_config *c, const struct cni_call *call, int fd, const char *netns,
+		    json_t **ret, struct cni_error *reterr)
+{
+	_cleanup_cni_json_ json_t *changes = make_changes(c, call, netns), *results = NULL;
+	struct vpcd_refusal refusal = {0};
+	int r;
+
+	if (!changes)
+		return cni_oom(reterr);
+	r = vpcd_transaction(h, c, changes, &results, &refusal, reterr);
+	if (r < 0)
+		name_path(reterr->msg, sizeof(reterr->msg), netns, call->netns);
+	if (r < 0 && !strcmp(refusal.code, "InvalidParameterValue") && strstr(refusal.field, "name")) {
+		r = clear_the_way(h, c, call, fd, reterr);
+		if (r == 0)
+			r = vpcd_transaction(h, c, changes, &results, NULL, reterr);
+	}
+	if (r < 0)
+		return r;
+	*ret = json_incref(json_array_get(results, 1));
+	return 0;
+}
+
+/* A chain in which a plugin before has made an interface of our name, which can't be made again. */
+static int check_previous(const struct cni_call *call, const json_t *previous, struct cni_error *reterr)
+{
+	if (cni_result_find(previous, call) < 0)
+		return 0;
+	return cni_fail(reterr, CNI_E_INVALID_CONFIG,
+			"prevResult: a plugin before has made %s already; vpc-cni makes the interface itself",
+			call->ifname);
+}
+
+int cni_add(const struct cni_call *call, const struct cni_config *c, json_t **ret_result, struct cni_error *reterr)
+{
+	_cleanup_cni_json_ json_t *result = NULL, *subnet = NULL, *vpc = NULL, *eni = NULL;
+	_cleanup_(http_freep) struct http *h = NULL;
+	_cleanup_close_ int fd = -1;
+	_cleanup_free_ char *netns = NULL;
+	struct cni_error why;
+	int r = cni_result_previous(c, &result, reterr);
+
+	if (r == 0)
+		r = check_previous(call, result, reterr);
+	if (r == 0)
+		r = cni_netns_open(call, &fd, reterr);
+	if (r == 0 && http_new(c->socket, &h) < 0)
+		r = cni_oom(reterr);
+	if (r == 0)
+		r = vpcd_call(h, "GET", vpcd_path(c, "subnets", c->subnet), NULL, &subnet, NULL, reterr);
+	if (r == 0 && !c->dns)
+		r = vpcd_call(h, "GET",
+			      vpcd_path(c, "vpcs", json_string_value(json_object_get(subnet, "vpc_id")) ?: ""), NULL,
+			      &vpc, NULL, reterr);
+	if (r == 0)
+		r = cni_netns_path(call, fd, c->socket, &netns, reterr);
+	if (r == 0)
+		r = make_eni(h, c, call, fd, netns, &eni, reterr);
+	if (r < 0)
+		return r;
+	r = cni_result_add(c, call, eni, subnet, vpc, result, reterr);
+	if (r < 0) {
+		vpcd_eni_delete(h, c, eni, &why); /* what went wrong first is what is told */
+		return r;
+	}
+	*ret_result = TAKE_PTR(result);
+	return 0;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/cni/cni.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+int cni_fail(struct cni_error *e, enum cni_code code, const char *format, ...)
+{
+	va_list ap;
+
+	e->code = code;
+	e->details[0] = '\0';
+	va_start(ap, format);
+	vsnprintf(e->msg, sizeof(e->msg), format, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
+int cni_detail(struct cni_error *e, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(e->details, sizeof(e->details), format, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
+int cni_oom(struct cni_error *e)
+{
+	cni_fail(e, CNI_E_REFUSED, "out of memory");
+	return -ENOMEM;
+}
+
+/* A string that JSON can hold: what isn't UTF-8 (cut off in the middle, or another's) is shown as '?'. */
+static json_t *text_json(const char *text)
+{
+	json_t *json = json_string(text);
+	_cleanup_free_ char *plain = NULL;
+
+	if (json)
+		return json;
+	if (asprintf(&plain, "%s", text) < 0) {
+		plain = NULL;
+		return NULL;
+	}
+	for (char *s = plain; *s; s++)
+		if ((unsigned char)*s >= 0x80)
+			*s = '?';
+	return json_string(plain);
+}
+
+json_t *cni_error_to_json(const struct cni_error *e, const char *version)
+{
+	_cleanup_cni_json_ json_t *json =
+		json_pack("{s:s, s:i, s:o}", "cniVersion", version, "code", (int)e->code, "msg", text_json(e->msg));
+
+	if (!json || (e->details[0] && json_object_set_new(json, "details", text_json(e->details)) < 0))
+		return NULL;
+	return TAKE_PTR(json);
+}

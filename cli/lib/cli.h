@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What every command of vpcctl has at hand. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <time.h>
+
+#include <vpc/cleanup.h>
+
+#include "cli/lib/args.h"
+
+#define CLI_SOCKET_DEFAULT "/run/vpcd/vpcd.sock"
+
+/* CLI.md: the exit statuses. */
+enum cli_status {
+	CLI_OK = 0,
+	CLI_REFUSED = 1,
+	CLI_USAGE = 2,
+	CLI_NO_DAEMON = 3,
+	CLI_AGAIN = 100, /* never told: the command is run once more, knowing now which ENI is meant */
+};
+
+enum cli_output {
+	OUTPUT_TABLE,
+	OUTPUT_JSON,
+	OUTPUT_YAML,
+	OUTPUT_ID,
+};
+
+struct http;
+
+struct cli {
+	const char *socket;
+	enum cli_output output;
+	bool colour;
+	const char *scope; /* --vpc: where names are looked up, or NULL */
+	bool dry_run;
+	struct http *http;
+	size_t list_width;	/* of a list's lines, 0: as wide as they are */
+	const char *taken_hint; /* what to do when a name is taken, or NULL */
+	json_t *aliases;	/* {what an ENI was called: its id}: see api.h */
+	json_t *names;		/* cache: {path of a kind: {id: name}} */
+	json_t *processes;	/* cache of vpcctl/owner.c: {inode of a network namespace: "pid N command"} */
+	time_t processes_s;	/* CLOCK_MONOTONIC, when it was read */
+	json_t *vmms;		/* the same of vpcctl/owner_tap.c: {"inode interface": "pid N command"} */
+	time_t vmms_s;
+};
+
+#define _cleanup_json_ _cleanup_(json_decrefp)
+
+#endif

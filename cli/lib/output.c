@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/lib/output.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/lib/api.h"
+#include "cli/vpcctl/owner.h"
+#include "cli/lib/yaml.h"
+
+int output_document(const struct cli *cli, const json_t *json)
+{
+	if (cli->output == OUTPUT_YAML) {
+		if (yaml_write(stdout, json) < 0)
+			return api_refuse("InternalError", "the reply cannot be written as YAML");
+		return CLI_OK;
+	}
+	if (json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY) < 0)
+		return api_oom();
+	putchar('\n');
+	return CLI_OK;
+}
+
+int output_id(const json_t *object)
+{
+	const char *id = json_string_value(json_object_get(object, "id"));
+
+	if (id)
+		puts(id);
+	return CLI_OK;
+}
+
+static void write_text(FILE *f, const json_t *value)
+{
+	const char *key, *between = "";
+	json_t *v;
+	size_t i;
+
+	switch (json_typeof(value)) {
+	case JSON_STRING:
+		fputs(json_string_value(value), f);
+		break;
+	case JSON_INTEGER:
+		fprintf(f, "%lld", (long long)json_integer_value(value));
+		break;
+	case JSON_REAL:
+		fprintf(f, "%g", json_real_value(value));
+		break;
+	case JSON_TRUE:
+		fputs("yes", f);
+		break;
+	case JSON_FALSE:
+		fputs("no", f);
+		break;
+	case JSON_NULL:
+		break;
+	case JSON_ARRAY:
+		json_array_foreach (value, i, v) {
+			fputs(between, f);
+			write_text(f, v);
+			between = ", ";
+		}
+		break;
+	case JSON_OBJECT:
+		json_object_foreach ((json_t *)value, key, v) /* only reads, but takes no const */
+		{
+			fprintf(f, "%s%s=", between, key);
+			write_text(f, v);
+			between = ", ";
+		}
+		break;
+	}
+}
+
+char *output_text(const json_t *value)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	if (value)
+		write_text(f, value);
+	fclose(f);
+	return text;
+}
+
+static char *field_text(struct cli *cli, const json_t *object, const struct field *field)
+{
+	return field->text ? field->text(cli, object, field) : output_text(json_object_get(object, field->key));
+}
+
+int output_rows(struct cli *cli, const json_t *objects, const struct field *fields, size_t n)
+{
+	_cleanup_(table_freep) struct table *t = table_new(n);
+	json_t *object;
+	size_t row;
+
+	if (!t)
+		return api_oom();
+	table_limit(t, cli->list_width);
+	for (size_t i = 0; i < n; i++)
+		table_column(t, i, fields[i].title, fields[i].align);
+	json_array_foreach (objects, row, object) {
+		for (size_t i = 0; i < n; i++) {
+			_cleanup_free_ char *text = field_text(cli, object, &fields[i]);
+
+			table_cell(t, text);
+		}
+	}
+	return table_print(t, stdout, true, cli->colour) < 0 ? api_oom() : CLI_OK;
+}
+
+int output_fields(struct cli *cli, const json_t *object, const struct field *fields, size_t n)
+{
+	_cleanup_(table_freep) struct table *t = table_new(2);
+
+	if (!t)
+		return api_oom();
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_free_ char *text = NULL;
+
+		if (!json_object_get(object, fields[i].key))
+			continue;
+		text = field_text(cli, object, &fields[i]);
+		table_cell(t, fields[i].title);
+		table_cell(t, text);
+	}
+	return table_print(t, stdout, false, false) < 0 ? api_oom() : CLI_OK;
+}
+
+/* "tcp 10.0.0.4:4711 -> 10.0.1.4:443", from whatever of it the daemon tells. */
+static void print_flow(const json_t *flow)
+{
+	const char *protocol = json_string_value(json_object_get(flow, "protocol"));
+	const char *src = json_string_value(json_object_get(flow, "src"));
+	const char *dst = json_string_value(json_object_get(flow, "dst"));
+	json_t *src_port = json_object_get(flow, "src_port"), *dst_port = json_object_get(flow, "dst_port");
+
+	if (!src || !dst) {
+		_cleanup_free_ char *text = output_text(flow);
+
+		printf("  %s\n", text ? text : "");
+		return;
+	}
+	printf("  %s %s", protocol ? protocol : "", src);
+	if (json_is_integer(src_port))
+		printf(" %lld", (long long)json_integer_value(src_port));
+	printf(" -> %s", dst);
+	if (json_is_integer(dst_port))
+		printf(" %lld", (long long)json_integer_value(dst_port));
+	putchar('\n');
+}
+
+void output_change(const struct cli *cli, const json_t *reply)
+{
+	json_t *ns = json_object_get(reply, "enforced_ns"), *pending = json_object_get(reply, "pending"), *entry;
+	json_int_t cut = json_integer_value(json_object_get(reply, "cut_flows_total"));
+	size_t i;
+
+	if (cli->dry_run)
+		puts("dry run: nothing was changed");
+	else if (json_is_integer(ns))
+		printf("in force after %.3f ms\n", (double)json_integer_value(ns) / 1e6);
+	if (cut > 0) {
+		printf("%lld %s %s cut:\n", (long long)cut, cut == 1 ? "flow" : "flows",
+		       cli->dry_run ? "would be"
+		       : cut == 1   ? "was"
+				    : "were");
+		json_array_foreach (json_object_get(reply, "cut_flows"), i, entry)
+			print_flow(entry);
+	}
+	json_array_foreach (pending, i, entry) {
+		_cleanup_free_ char *text = output_text(entry);
+
+		printf("still to be done: %s\n", text ? text : "");
+	}
+}
+
+static char *reference(struct cli *cli, const char *collection, const json_t *object, const struct field *field)
+{
+	const char *id = json_string_value(json_object_get(object, field->key));
+
+	return strdup(id ? api_name(cli, collection, id) : "");
+}
+
+char *output_vpc_name(struct cli *cli, const json_t *object, const struct field *field)
+{
+	return reference(cli, "vpcs", object, field);
+}
+
+char *output_subnet_name(struct cli *cli, const json_t *object, const struct field *field)
+{
+	return reference(cli, "subnets", object, field);
+}
+
+char *output_group_names(struct cli *cli, const json_t *object, const struct field *field)
+{
+	_cleanup_json_ json_t *names = json_array();
+	json_t *id;
+	size_t i;
+
+	json_array_foreach (json_object_get(object, field->key), i, id) {
+		const char *text = json_string_value(id);
+
+		if (text && json_array_append_new(names, json_string(api_name(cli, "security-groups", text))) < 0)
+			return NULL;
+	}
+	return output_text(names);
+}
+
+char *output_attachment(struct cli *cli, const json_t *object, const struct field *field)
+{
+	return json_is_object(json_object_get(object, field->key)) ? plugged_text(cli, object) : strdup("");
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Printing on stdout what a command ends with, in the form that -o asks for. Functions return an exit status. */
+#ifndef CLI_OUTPUT_H
+#define CLI_OUTPUT_H
+
+#include "cli/lib/cli.h"
+#include "cli/lib/table.h"
+
+/* One thing that tables show of an object. */
+struct field {
+	const char *title;
+	const char *key; /* of the object */
+	enum table_align align;
+	/* NULL: output_text(). Owned; NULL: out of memory, or nothing to show. */
+	char *(*text)(struct cli *cli, const json_t *object, const struct field *field);
+};
+
+/* JSON (indented) or YAML, by cli->output. */
+int output_document(const struct cli *cli, const json_t *json);
+/* The id alone, as a line. */
+int output_id(const json_t *object);
+/* A table with a row for each object. */
+int output_rows(struct cli *cli, const json_t *objects, const struct field *fields, size_t n);
+/* "title  value" lines; what the object doesn't have is left out. */
+int output_fields(struct cli *cli, const json_t *object, const struct field *fields, size_t n);
+/* After a change, for people: how long until it was in force, flows that it cut, work that is still to be done. */
+void output_change(const struct cli *cli, const json_t *reply);
+
+/* A JSON value in words: yes, no, "a, b", "k=v". Owned; NULL: out of memory. */
+char *output_text(const json_t *value);
+/* For struct field: the named object's name, for a reference by id; "name (id)" is for fields of one object. */
+char *output_vpc_name(struct cli *cli, const json_t *object, const struct field *field);
+char *output_subnet_name(struct cli *cli, const json_t *object, const struct field *field);
+char *output_group_names(struct cli *cli, const json_t *object, const struct field *field);
+char *output_attachment(struct cli *cli, const json_t *object, const struct field *field);
+
+#endif

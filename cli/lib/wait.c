@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/lib/wait.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+
+#include <vpc/cleanup.h>
+
+#define RESTART_MS 10000
+#define STOPPED_MS 3000
+#define PAUSE_MS   50
+
+static long long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000 + 1;
+}
+
+/* By /proc/locks, which anybody may read: to try the lock would keep the daemon from taking it. */
+static bool is_locked(const struct stat *st)
+{
+	_cleanup_free_ char *line = NULL;
+	FILE *f = fopen("/proc/locks", "re");
+	char wanted[64];
+	bool locked = false;
+	size_t size = 0;
+
+	if (!f)
+		return false;
+	snprintf(wanted, sizeof(wanted), " %02x:%02x:%llu ", major(st->st_dev), minor(st->st_dev),
+		 (unsigned long long)st->st_ino);
+	while (!locked && getline(&line, &size, f) > 0)
+		locked = strstr(line, "FLOCK") && !strstr(line, "->") && strstr(line, wanted);
+	fclose(f);
+	return locked;
+}
+
+/* "/run/vpcd/vpcd.sock" → "/run/vpcd/vpcd.lock". False: there is none. */
+static bool stat_lock(const char *socket, struct stat *ret)
+{
+	const char *slash = strrchr(socket, '/');
+	_cleanup_free_ char *path = NULL;
+
+	if (asprintf(&path, "%.*svpcd.lock", slash ? (int)(slash + 1 - socket) : 0, socket) < 0) {
+		path = NULL;
+		return false;
+	}
+	return stat(path, ret) == 0;
+}
+
+bool wait_for_restart(struct wait *w, int error)
+{
+	static const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+	long long limit_ms = STOPPED_MS;
+	struct stat lock;
+
+	if ((error != -ENOENT && error != -ECONNREFUSED) || !stat_lock(w->socket, &lock))
+		return false;
+	if (!w->began_ms)
+		w->began_ms = now_ms();
+	if (error == -ECONNREFUSED || is_locked(&lock))
+		limit_ms = RESTART_MS;
+	if (now_ms() - w->began_ms >= limit_ms)
+		return false;
+	nanosleep(&pause, NULL);
+	return true;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/vpcctl/owner.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/vpcctl/owner_tap.h"
+
+/* How long monitor believes what it saw of the processes. */
+#define PROCESSES_AGE_S 1
+/* What container tools show of an id. */
+#define CONTAINER_CHARS 12
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+static bool is_tap(const json_t *attachment)
+{
+	const char *kind = text_of(attachment, "kind");
+
+	return kind && !strcmp(kind, "tap");
+}
+
+static time_t now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+void plugged_process(const char *pid, char ret[PLUGGED_PROCESS_MAX])
+{
+	char path[300], command[64] = "";
+	_cleanup_close_ int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
+	ret[0] = '\0';
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd >= 0 ? read(fd, command, sizeof(command) - 1) : -1;
+	if (n <= 0)
+		return;
+	command[strcspn(command, "\n")] = '\0';
+	snprintf(ret, PLUGGED_PROCESS_MAX, "pid %.20s %s", pid, command);
+}
+
+/* Adds "pid N command" under the inode of the process's namespace, unless a process before has it. */
+static void add_process(json_t *processes, const char *pid)
+{
+	char path[300], inode[32], text[PLUGGED_PROCESS_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%s/ns/net", pid);
+	if (stat(path, &st) < 0)
+		return;
+	snprintf(inode, sizeof(inode), "%" PRIu64, (uint64_t)st.st_ino);
+	if (json_object_get(processes, inode))
+		return;
+	plugged_process(pid, text);
+	if (*text)
+		json_object_set_new(processes, inode, json_string(text));
+}
+
+static void read_processes(struct cli *cli)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	json_decref(cli->processes);
+	cli->processes = json_object();
+	cli->processes_s = now_s();
+	/* /proc lists them by number: the first in a namespace is as a rule the container's own */
+	while (proc && (entry = readdir(proc)))
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
+			add_process(cli->processes, entry->d_name);
+	if (proc)
+		closedir(proc);
+}
+
+/* "pid N command" or NULL; borrowed until the next call. */
+static const char *process_of(struct cli *cli, const json_t *attachment)
+{
+	const json_t *inode = json_object_get(attachment, "netns_inode");
+	char key[64];
+
+	if (!json_is_integer(inode) || json_integer_value(inode) == 0)
+		return NULL;
+	if (is_tap(attachment)) {
+		if (!cli->vmms || now_s() - cli->vmms_s > PROCESSES_AGE_S) {
+			json_decref(cli->vmms);
+			cli->vmms = plugged_vmms();
+			cli->vmms_s = now_s();
+		}
+		snprintf(key, sizeof(key), "%" PRIu64 " %s", (uint64_t)json_integer_value(inode),
+			 text_of(attachment, "host_ifname"));
+		return text_of(cli->vmms, key);
+	}
+	if (!cli->processes || now_s() - cli->processes_s > PROCESSES_AGE_S)
+		read_processes(cli);
+	snprintf(key, sizeof(key), "%" PRIu64, (uint64_t)json_integer_value(inode));
+	return text_of(cli->processes, key);
+}
+
+/* "container 0123456789ab (name)"; "" for what isn't one. Owned; NULL: out of memory. */
+static char *container_of(const json_t *eni)
+{
+	const json_t *tags = json_object_get(eni, "tags");
+	const char *id = text_of(tags, "cni/container-id"), *pod = text_of(tags, "cni/pod");
+	char *text = NULL;
+
+	if (!id)
+		return strdup("");
+	if (asprintf(&text, "container %.*s%s%s%s", CONTAINER_CHARS, id, pod ? " (" : "", pod ? pod : "",
+		     pod ? ")" : "") < 0)
+		return NULL;
+	return text;
+}
+
+/* "pid 12 qemu-system-x86 of alice", "tap of alice" */
+static char *tap_who(const json_t *attachment, const char *process)
+{
+	const char *owner = text_of(attachment, "owner");
+	char *text = NULL;
+
+	return asprintf(&text, "%s of %s", process ? process : "tap", owner ? owner : "root") < 0 ? NULL : text;
+}
+
+/* "tap of alice, closed", "tap of alice, open, pid 12 qemu-system-x86" */
+static char *tap_text(const json_t *attachment, const char *process)
+{
+	const char *owner = text_of(attachment, "owner");
+	char *text = NULL;
+
+	if (asprintf(&text, "tap of %s, %s%s%s", owner ? owner : "root",
+		     json_is_true(json_object_get(attachment, "open")) ? "open" : "closed", process ? ", " : "",
+		     process ? process : "") < 0)
+		return NULL;
+	return text;
+}
+
+char *plugged_short(struct cli *cli, const json_t *eni)
+{
+	const json_t *attachment = json_object_get(eni, "attachment"), *tags = json_object_get(eni, "tags");
+	const char *netns = text_of(attachment, "netns"), *id = text_of(tags, "cni/container-id");
+	const char *pod = text_of(tags, "cni/pod"), *slash = netns ? strrchr(netns, '/') : NULL;
+	const char *process = is_tap(attachment) ? NULL : process_of(cli, attachment);
+	char *text = NULL;
+
+	if (is_tap(attachment))
+		return plugged_text(cli, eni);
+	/* a path like /proc/12/ns/net says nothing that the process doesn't */
+	if (pod || !id)
+		id = pod ? pod : !netns || !strncmp(netns, "/proc/", 6) ? "" : slash ? slash + 1 : netns;
+	if (asprintf(&text, "%.*s%s%s", pod || !text_of(tags, "cni/container-id") ? (int)strlen(id) : CONTAINER_CHARS,
+		     id, process && *id ? ", " : "",
+		     process ? process
+		     : *id   ? ""
+			     : "netns") < 0)
+		return NULL;
+	return text;
+}
+
+char *plugged_text(struct cli *cli, const json_t *eni)
+{
+	const json_t *attachment = json_object_get(eni, "attachment");
+	const char *netns = text_of(attachment, "netns"), *ifname = text_of(attachment, "ifname");
+	bool open = !is_tap(attachment) || json_is_true(json_object_get(attachment, "open"));
+	const char *process = open ? process_of(cli, attachment) : NULL;
+	_cleanup_free_ char *container = container_of(eni);
+	char *text = NULL;
+
+	if (!container)
+		return NULL;
+	if (is_tap(attachment))
+		return tap_text(attachment, process);
+	if (!*container)
+		netns = netns ? netns : "";
+	if (asprintf(&text, "%s%s%s%s%s%s%s", *container ? container : "netns", *container || !*netns ? "" : " ",
+		     *container ? "" : netns, ifname ? " " : "", ifname ? ifname : "", process ? ", " : "",
+		     process ? process : "") < 0)
+		return NULL;
+	return text;
+}
+
+char *plugged_who(struct cli *cli, const json_t *eni)
+{
+	const json_t *attachment = json_object_get(eni, "attachment");
+	const char *process = process_of(cli, attachment);
+	_cleanup_free_ char *container = container_of(eni);
+	char *text = NULL;
+
+	if (is_tap(attachment)) /* the ENI was asked for once: it isn't known whether the tap is open now */
+		return tap_who(attachment, process);
+	if (!container || (!*container && !process))
+		return NULL;
+	if (asprintf(&text, "%s%s%s", container, *container && process ? ", " : "", process ? process : "") < 0)
+		return NULL;
+	return text;
+}

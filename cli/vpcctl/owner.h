@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who is at the workload's end of an ENI: the container, by the tags that vpc-cni set, and the first process that lives
+ * in its namespace; or the tap's owner, and the process that has the tap open (vpcctl/owner_tap.h). vpcctl looks the
+ * processes up itself (others' only as root).
+ */
+#ifndef CLI_PLUGGED_H
+#define CLI_PLUGGED_H
+
+#include "cli/lib/cli.h"
+
+/* "netns /run/netns/web1 eth0, pid 12 nginx", "container 0123456789ab (name) eth0, pid 12 nginx", "tap of alice, open,
+ * pid 12 qemu-system-x86". Owned; NULL: out of memory. */
+char *plugged_text(struct cli *cli, const json_t *eni);
+/* "name, pid 12 nginx", "web1, pid 12 nginx", "tap of alice, open". Owned; NULL: out of memory. */
+char *plugged_short(struct cli *cli, const json_t *eni);
+/* The same without the interface, for monitor; NULL: nobody is known, or out of memory. */
+char *plugged_who(struct cli *cli, const json_t *eni);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/vpcctl/owner_tap.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <vpc/cleanup.h>
+
+/* A descriptor of ours for what the process has as descriptor `number`, or -1. */
+static int borrow(const char *pid, const char *number)
+{
+	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, atoi(pid), 0);
+
+	return pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, atoi(number), 0);
+}
+
+/* Adds the process under the tap that its descriptor is, if it is one and no process before has it. */
+static void add_tap(json_t *vmms, const char *pid, const char *number)
+{
+	_cleanup_close_ int tap = borrow(pid, number), netns = -1;
+	char key[64], text[PLUGGED_PROCESS_MAX];
+	struct ifreq request = {};
+	struct stat st;
+
+	if (tap < 0 || ioctl(tap, TUNGETIFF, &request) < 0)
+		return;
+	netns = ioctl(tap, TUNGETDEVNETNS);
+	if (netns < 0 || fstat(netns, &st) < 0)
+		return;
+	snprintf(key, sizeof(key), "%" PRIu64 " %.15s", (uint64_t)st.st_ino, request.ifr_name);
+	plugged_process(pid, text);
+	if (*text && !json_object_get(vmms, key))
+		json_object_set_new(vmms, key, json_string(text));
+}
+
+static void add_process(json_t *vmms, const char *pid)
+{
+	char path[300], target[sizeof("/dev/net/tun")];
+	struct dirent *entry;
+	DIR *fds;
+
+	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	fds = opendir(path);
+	while (fds && (entry = readdir(fds))) {
+		ssize_t n = readlinkat(dirfd(fds), entry->d_name, target, sizeof(target));
+
+		if (n == sizeof(target) - 1 && !memcmp(target, "/dev/net/tun", sizeof(target) - 1))
+			add_tap(vmms, pid, entry->d_name);
+	}
+	if (fds)
+		closedir(fds);
+}
+
+json_t *plugged_vmms(void)
+{
+	json_t *vmms = json_object();
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	while (vmms && proc && (entry = readdir(proc)))
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
+			add_process(vmms, entry->d_name);
+	if (proc)
+		closedir(proc);
+	return vmms;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vpcctl sg attach, sg detach: a group and the network interfaces that carry it. */
+#include <stdio.h>
+
+#include "cli/lib/api.h"
+#include "cli/vpcctl/commands.h"
+#include "cli/vpcctl/resource.h"
+
+/* Those that are called by an address or their container by their ids. */
+static int alias_enis(const struct cli *cli, json_t *enis)
+{
+	for (size_t i = 0; i < json_array_size(enis); i++) {
+		const char *ref = json_string_value(json_array_get(enis, i)), *id = api_alias(cli, ref);
+
+		if (id != ref && json_array_set_new(enis, i, json_string(id)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int run(struct cli *cli, const struct args *args, const char *op, const char *done)
+{
+	_cleanup_json_ json_t *change = json_pack("{s:s}", "op", op);
+	_cleanup_json_ json_t *group = NULL;
+	size_t n = args_count(args, "ENI");
+	json_t *changes;
+	int status;
+
+	if (body_set(change, "security_group_id", args, "SG") < 0 || body_set_list(change, "enis", args, "ENI") < 0 ||
+	    body_set(change, "flows", args, "--flows") < 0)
+		return api_oom();
+	if (alias_enis(cli, json_object_get(change, "enis")) < 0)
+		return api_oom();
+	changes = json_pack("[O]", change);
+	if (!changes)
+		return api_oom();
+	status = api_transaction(cli, changes, 0, &group);
+	if (status != CLI_OK)
+		return status;
+	if (cli->output == OUTPUT_ID)
+		return output_id(group);
+	if (cli->output != OUTPUT_TABLE)
+		return output_document(cli, group);
+	printf("%s %s %zu network %s\n", args_get(args, "SG"), done, n, n == 1 ? "interface" : "interfaces");
+	output_change(cli, group);
+	return CLI_OK;
+}
+
+static int run_attach(struct cli *cli, const struct args *args)
+{
+	return run(cli, args, "sg.attach", "attached to");
+}
+
+static int run_detach(struct cli *cli, const struct args *args)
+{
+	return run(cli, args, "sg.detach", "detached from");
+}
+
+static const struct param attach_params[] = {
+	{"SG", VALUE_SG, PARAM_REQUIRED, NULL, "the group: id or name"},
+	{"ENI", VALUE_ENI, PARAM_REQUIRED | PARAM_REPEAT, NULL, "network interfaces: ids or names"},
+	PARAM_VPC_SCOPE,
+	PARAM_DRY_RUN,
+	PARAMS_END,
+};
+static const struct param detach_params[] = {
+	{"SG", VALUE_SG, PARAM_REQUIRED, NULL, "the group: id or name"},
+	{"ENI", VALUE_ENI, PARAM_REQUIRED | PARAM_REPEAT, NULL, "network interfaces: ids or names"},
+	PARAM_FLOWS,
+	PARAM_VPC_SCOPE,
+	PARAM_DRY_RUN,
+	PARAMS_END,
+};
+
+const struct command sg_attach_command = {
+	.noun = "sg",
+	.verb = "attach",
+	.summary = "put a security group on network interfaces",
+	.params = attach_params,
+	.example = "vpcctl sg attach monitoring web1 web2",
+	.run = run_attach,
+};
+const struct command sg_detach_command = {
+	.noun = "sg",
+	.verb = "detach",
+	.summary = "take a security group off network interfaces",
+	.params = detach_params,
+	.notes = "An interface always carries a group: taking its last one away is refused.",
+	.example = "vpcctl sg detach monitoring web1 --flows drain=60",
+	.run = run_detach,
+};

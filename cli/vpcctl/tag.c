@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vpcctl rename, tag: what works on every kind of resource. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/lib/api.h"
+#include "cli/vpcctl/commands.h"
+#include "cli/vpcctl/resource.h"
+
+/* The kind that an id says, or NULL: a name never begins with an id's prefix. */
+static const struct resource *kind_of_id(const char *ref)
+{
+	for (size_t i = 0; cli_resources[i]; i++)
+		if (!strncmp(ref, cli_resources[i]->prefix, strlen(cli_resources[i]->prefix)))
+			return cli_resources[i];
+	return NULL;
+}
+
+static int fetch(struct cli *cli, const struct resource *r, const char *ref, bool must, json_t **ret)
+{
+	_cleanup_free_ char *path = api_path(cli, r->collection, ref, NULL);
+
+	return must ? api_get(cli, path, ret) : api_get_optional(cli, path, ret);
+}
+
+/* Finds what an id or a name stands for among all kinds. *ret: owned. */
+static int find(struct cli *cli, const char *ref, const struct resource **ret_resource, json_t **ret)
+{
+	_cleanup_json_ json_t *found = NULL;
+	const struct resource *kind = kind_of_id(ref);
+	char ids[512] = "";
+	size_t n = 0;
+
+	if (kind) {
+		*ret_resource = kind;
+		return fetch(cli, kind, ref, true, ret);
+	}
+	for (size_t i = 0; cli_resources[i]; i++) {
+		_cleanup_json_ json_t *object = NULL;
+		int status = fetch(cli, cli_resources[i], ref, false, &object);
+
+		if (status != CLI_OK)
+			return status;
+		if (!object)
+			continue;
+		snprintf(ids + strlen(ids), sizeof(ids) - strlen(ids), "%s%s", n ? ", " : "",
+			 json_string_value(json_object_get(object, "id")) ?: "");
+		kind = cli_resources[i];
+		if (n++ == 0)
+			found = TAKE_PTR(object);
+	}
+	if (!kind) {
+		api_refuse("NotFound", "no VPC, subnet, security group or network interface is called '%s'", ref);
+		return CLI_REFUSED;
+	}
+	if (n > 1) {
+		api_refuse("AmbiguousName", "'%s' may be any of %s: use an id", ref, ids);
+		return CLI_REFUSED;
+	}
+	*ret_resource = kind;
+	*ret = TAKE_PTR(found);
+	return CLI_OK;
+}
+
+static char *object_path(struct cli *cli, const struct resource *r, const json_t *object)
+{
+	const char *id = json_string_value(json_object_get(object, "id"));
+	const struct cli unscoped = {.socket = cli->socket};
+
+	return id ? api_path(&unscoped, r->collection, id, NULL) : NULL;
+}
+
+static int run_rename(struct cli *cli, const struct args *args)
+{
+	_cleanup_json_ json_t *object = NULL, *changed = NULL;
+	_cleanup_free_ char *path = NULL;
+	const struct resource *r = NULL;
+	int status = find(cli, args_get(args, "RESOURCE"), &r, &object);
+
+	if (status != CLI_OK)
+		return status;
+	path = object_path(cli, r, object);
+	status = api_change(cli, "PATCH", path, json_pack("{s:s}", "name", args_get(args, "NEWNAME")), 0, &changed);
+	return status != CLI_OK ? status : resource_print(cli, r, changed, true);
+}
+
+/* The object's tags with those of the command line put in or taken out. K=V is only taken out if V is its value. */
+static json_t *changed_tags(const json_t *object, const struct args *args, bool add)
+{
+	json_t *tags = json_copy(json_object_get(object, "tags"));
+
+	if (!tags)
+		tags = json_object();
+	for (size_t i = 0; i < args_count(args, "KEY=VALUE"); i++) {
+		const char *text = args_nth(args, "KEY=VALUE", i), *eq = strchrnul(text, '=');
+		_cleanup_free_ char *key = strndup(text, (size_t)(eq - text));
+		const char *value = *eq ? eq + 1 : NULL;
+		const char *now = key ? json_string_value(json_object_get(tags, key)) : NULL;
+
+		if (!key || (add && json_object_set_new(tags, key, json_string(value ? value : "")) < 0)) {
+			json_decref(tags);
+			return NULL;
+		}
+		if (!add && now && (!value || !strcmp(now, value)))
+			json_object_del(tags, key);
+	}
+	return tags;
+}
+
+static int change_tags(struct cli *cli, const struct args *args, bool add)
+{
+	_cleanup_json_ json_t *object = NULL, *changed = NULL;
+	_cleanup_free_ char *path = NULL;
+	const struct resource *r = NULL;
+	json_t *tags;
+	int status = find(cli, args_get(args, "RESOURCE"), &r, &object);
+
+	if (status != CLI_OK)
+		return status;
+	path = object_path(cli, r, object);
+	tags = changed_tags(object, args, add);
+	if (!path || !tags) {
+		json_decref(tags);
+		return api_oom();
+	}
+	/* the revision: what someone else did to the tags meanwhile shall not be lost */
+	status = api_change(cli, "PATCH", path, json_pack("{s:o}", "tags", tags),
+			    (uint64_t)json_integer_value(json_object_get(object, "revision")), &changed);
+	return status != CLI_OK ? status : resource_print(cli, r, changed, true);
+}
+
+static int run_add(struct cli *cli, const struct args *args)
+{
+	return change_tags(cli, args, true);
+}
+
+static int run_remove(struct cli *cli, const struct args *args)
+{
+	return change_tags(cli, args, false);
+}
+
+static const struct param rename_params[] = {
+	{"RESOURCE", VALUE_RESOURCE, PARAM_REQUIRED, NULL, "id or name of a VPC, subnet, group or network interface"},
+	{"NEWNAME", VALUE_TEXT, PARAM_REQUIRED, NULL, "its new name"},
+	PARAM_VPC_SCOPE,
+	PARAM_DRY_RUN,
+	PARAMS_END,
+};
+static const struct param add_params[] = {
+	{"RESOURCE", VALUE_RESOURCE, PARAM_REQUIRED, NULL, "id or name of a VPC, subnet, group or network interface"},
+	{"KEY=VALUE", VALUE_TAG, PARAM_REQUIRED | PARAM_REPEAT, NULL, "tags; one with the same key is replaced"},
+	PARAM_VPC_SCOPE,
+	PARAM_DRY_RUN,
+	PARAMS_END,
+};
+static const struct param remove_params[] = {
+	{"RESOURCE", VALUE_RESOURCE, PARAM_REQUIRED, NULL, "id or name of a VPC, subnet, group or network interface"},
+	{"KEY=VALUE", VALUE_TEXT, PARAM_REQUIRED | PARAM_REPEAT, NULL, "tags, or only KEY whatever its value"},
+	PARAM_VPC_SCOPE,
+	PARAM_DRY_RUN,
+	PARAMS_END,
+};
+
+const struct command rename_command = {
+	.noun = "rename",
+	.summary = "give a resource another name",
+	.params = rename_params,
+	.example = "vpcctl rename web1 web-a",
+	.run = run_rename,
+};
+const struct command tag_add_command = {
+	.noun = "tag",
+	.verb = "add",
+	.summary = "put tags on a resource",
+	.params = add_params,
+	.example = "vpcctl tag add prod team=core stage=live",
+	.run = run_add,
+};
+const struct command tag_remove_command = {
+	.noun = "tag",
+	.verb = "remove",
+	.summary = "take tags off a resource",
+	.params = remove_params,
+	.example = "vpcctl tag remove prod stage=live",
+	.run = run_remove,
+};

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "api/http/request.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <utlist.h>
+
+#include "api/http/internal.h"
+#include "api/http/server.h"
+#include "api/http/url.h"
+
+/* A client that sends too much gets its answer after its last byte, since few read before they have written; one that
+ * never ends is cut off. */
+#define DISCARD_MAX_BYTES (64u << 20)
+/* Of all bodies at a time: 256 connections must not be 2 GiB. */
+#define BODIES_MAX_BYTES  (64u << 20)
+#define BODY_FIRST_BYTES  4096
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* --- life --- */
+
+struct request *request_ref(struct request *r)
+{
+	r->references++;
+	return r;
+}
+
+struct request *request_unref(struct request *r)
+{
+	if (!r || --r->references > 0)
+		return NULL;
+	assert(!r->connection);
+	for (int i = 0; i < QUERY_ARGUMENTS; i++)
+		free(r->query[i]);
+	free(r->path);
+	free(r->id);
+	vpc_error_clear(&r->error);
+	free(r);
+	return NULL;
+}
+
+bool request_is_gone(const struct request *r)
+{
+	return !r->connection;
+}
+
+void request_drop_body(struct request *r)
+{
+	if (r->api)
+		r->api->body_bytes -= r->body_capacity_bytes;
+	free(TAKE_PTR(r->body));
+	r->body_bytes = r->body_capacity_bytes = 0;
+}
+
+void request_on_completed(void *cls, struct MHD_Connection *connection, void **context,
+			  enum MHD_RequestTerminationCode code)
+{
+	struct request *r = *context;
+
+	(void)code;
+	server_client_is(connection, cls, CLIENT_IDLE);
+	if (!r)
+		return;
+	*context = NULL;
+	request_drop_body(r);
+	if (r->response)
+		MHD_destroy_response(TAKE_PTR(r->response));
+	DL_DELETE(r->api->requests, r);
+	r->api = NULL;
+	r->server = NULL;
+	r->connection = NULL;
+	request_unref(r);
+}
+
+/* --- the beginning --- */
+
+static enum MHD_Result take_argument(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	struct request *r = cls;
+
+	(void)kind;
+	for (int i = 0; i < QUERY_ARGUMENTS; i++) {
+		const char *name = query_name(i);
+
+		if (strcmp(name, key) != 0 || !(r->route->query & QUERY_BIT(i)))
+			continue;
+		if (r->query[i]) {
+			vpc_error_set(&r->error, VPC_E_INVALID_PARAMETER_VALUE, name, "%s is given twice", name);
+			return MHD_NO;
+		}
+		/* "?drops" says yes; without a value the others say nothing, as "?drops=&eni=" does. */
+		if (!value)
+			value = i == QUERY_DROPS ? "1" : "";
+		if (!*value)
+			return MHD_YES;
+		if (url_decode(value, strlen(value), &r->query[i]) < 0) {
+			vpc_error_set(&r->error, VPC_E_INVALID_PARAMETER_VALUE, name, "%s is not well encoded", name);
+			return MHD_NO;
+		}
+		return MHD_YES;
+	}
+	vpc_error_set(&r->error, VPC_E_UNKNOWN_PARAMETER, key, "%s is not an argument of this address", key);
+	return MHD_NO;
+}
+
+/* Finds the route and reads what the first line says. What is wrong is answered later, from r->error. */
+static void read_line(struct request *r, const char *method)
+{
+	bool read_only = server_read_only(r->server);
+	const char *id = NULL;
+	char allow[ALLOW_SIZE];
+	size_t id_size = 0;
+
+	r->route = route_find(method, r->path, read_only, &id, &id_size, allow);
+	if (!r->route && (allow[0] || (read_only && strcmp(method, "GET") != 0))) {
+		vpc_error_set(&r->error, VPC_E_METHOD_NOT_ALLOWED, NULL, "%s%s takes %s, not %s",
+			      read_only ? "this socket is for reading: " : "", r->path, allow[0] ? allow : "GET",
+			      method);
+		return;
+	}
+	if (!r->route) {
+		vpc_error_set(&r->error, VPC_E_NOT_FOUND, NULL, "there is no %s", r->path);
+		return;
+	}
+	if (id && url_decode(id, id_size, &r->id) < 0) {
+		vpc_error_set(&r->error, VPC_E_MALFORMED_REQUEST, NULL, "the path is not well encoded");
+		return;
+	}
+	MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, take_argument, r);
+}
+
+static void check_length(struct request *r)
+{
+	const char *s = request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	/* What isn't a number is libmicrohttpd's to refuse. */
+	if (s && strtoull(s, NULL, 10) > BODY_MAX_BYTES && r->error.code == VPC_E_OK)
+		vpc_error_set(&r->error, VPC_E_REQUEST_ENTITY_TOO_LARGE, NULL, "a body has at most %u bytes",
+			      BODY_MAX_BYTES);
+}
+
+static struct request *begin(struct server *server, struct MHD_Connection *connection, const char *url,
+			     const char *method)
+{
+	struct request *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->path = strdup(url);
+	if (!r->path) {
+		free(r);
+		return NULL;
+	}
+	r->api = server_api(server);
+	r->server = server;
+	r->connection = connection;
+	r->error = VPC_ERROR_INIT;
+	r->references = 1;
+	r->received_ns = now_ns();
+	DL_APPEND(r->api->requests, r);
+	read_line(r, method);
+	check_length(r);
+	return r;
+}
+
+/* --- the body --- */
+
+static int reserve(struct request *r, size_t bytes)
+{
+	size_t capacity = r->body_capacity_bytes ? r->body_capacity_bytes : BODY_FIRST_BYTES;
+	char *grown;
+
+	while (capacity < bytes)
+		capacity *= 2;
+	if (capacity == r->body_capacity_bytes)
+		return 0;
+	if (r->api->body_bytes - r->body_capacity_bytes + capacity > BODIES_MAX_BYTES)
+		return vpc_error_set(&r->error, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
+				     "bytes of requests at a time: the limit is %u, try again", BODIES_MAX_BYTES);
+	grown = realloc(r->body, capacity);
+	if (!grown)
+		return vpc_error_oom(&r->error);
+	r->api->body_bytes += capacity - r->body_capacity_bytes;
+	r->body = grown;
+	r->body_capacity_bytes = capacity;
+	return 0;
+}
+
+static void append(struct request *r, const char *data, size_t size)
+{
+	r->seen_bytes += size;
+	r->received_ns = now_ns();
+	if (r->error.code != VPC_E_OK)
+		return;
+	if (r->body_bytes + size > BODY_MAX_BYTES) {
+		vpc_error_set(&r->error, VPC_E_REQUEST_ENTITY_TOO_LARGE, NULL, "a body has at most %u bytes",
+			      BODY_MAX_BYTES);
+		request_drop_body(r);
+		return;
+	}
+	if (reserve(r, r->body_bytes + size) < 0) {
+		request_drop_body(r);
+		return;
+	}
+	memcpy(r->body + r->body_bytes, data, size);
+	r->body_bytes += size;
+}
+
+/* --- the turn of the handler --- */
+
+static void dispatch(struct request *r)
+{
+	r->dispatched = true;
+	if (r->error.code == VPC_E_OK && r->route->body == BODY_NONE && r->seen_bytes > 0)
+		vpc_error_set(&r->error, VPC_E_MALFORMED_REQUEST, NULL, "this request has no body");
+	if (r->error.code != VPC_E_OK) {
+		request_drop_body(r);
+		request_reply_error(r, &r->error);
+		return;
+	}
+	r->route->handle(r);
+}
+
+static enum MHD_Result queue(struct request *r)
+{
+	struct MHD_Response *response = TAKE_PTR(r->response);
+	enum MHD_Result result = MHD_queue_response(r->connection, r->status, response);
+
+	server_client_is(r->connection, r->server, r->streams ? CLIENT_SERVED : CLIENT_RECEIVING);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static bool waits_for_continue(const struct request *r)
+{
+	const char *s = request_header(r, MHD_HTTP_HEADER_EXPECT);
+
+	return s && strcasecmp(s, "100-continue") == 0;
+}
+
+enum MHD_Result request_on_access(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+				  const char *version, const char *data, size_t *size, void **context)
+{
+	struct request *r = *context;
+
+	(void)version;
+	if (!r) {
+		r = begin(cls, connection, url, method);
+		if (!r)
+			return MHD_NO;
+		*context = r;
+		server_client_is(connection, r->server, CLIENT_SENDING);
+		if (r->error.code == VPC_E_OK || !waits_for_continue(r))
+			return MHD_YES;
+		/* The client asked before it sends: it needn't. */
+		dispatch(r);
+		return r->response ? queue(r) : MHD_NO;
+	}
+	if (*size > 0) {
+		append(r, data, *size);
+		*size = 0;
+		return r->seen_bytes > DISCARD_MAX_BYTES ? MHD_NO : MHD_YES;
+	}
+	if (!r->dispatched) {
+		server_client_is(connection, r->server, CLIENT_SERVED);
+		dispatch(r);
+		if (!r->answered) {
+			r->suspended = true;
+			MHD_suspend_connection(connection);
+			return MHD_YES;
+		}
+	}
+	return r->response ? queue(r) : MHD_NO;
+}
+
+/* --- the client --- */
+
+struct caller request_caller(const struct request *r)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	/* Nobody in particular, if the kernel didn't say: never root. */
+	struct caller caller = {.uid = (uid_t)-1, .gid = (gid_t)-1};
+	struct ucred credentials;
+	socklen_t size = sizeof(credentials);
+
+	if (info && getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0)
+		caller = (struct caller){.uid = credentials.uid, .gid = credentials.gid, .pid = credentials.pid};
+	return caller;
+}
+
+const char *request_header(const struct request *r, const char *name)
+{
+	return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}

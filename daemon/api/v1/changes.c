@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Requests that change something: body → struct engine_request → the engine → reply. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/v1/decode.h"
+#include "api/http/digest.h"
+#include "api/v1/handlers.h"
+#include "api/http/internal.h"
+#include "api/http/request.h"
+
+#define IDEMPOTENCY_KEY_HEADER "Idempotency-Key"
+#define IDEMPOTENCY_KEY_MAX    255
+
+DEFINE_CLEANUP(struct engine_request *, engine_request_free);
+
+/* --- replying --- */
+
+/* The reply to one change: its object with the transaction's numbers beside its own fields. */
+static json_t *single_result(const json_t *reply)
+{
+	const json_t *result = json_array_get(json_object_get(reply, "results"), 0);
+	json_t *object = json_is_object(result) ? json_copy((json_t *)result) : json_object();
+	const char *key;
+	json_t *v;
+
+	if (!object)
+		return NULL;
+	json_object_foreach ((json_t *)reply, key, v) {
+		if (strcmp(key, "results") == 0)
+			continue;
+		if (strcmp(key, "pending") == 0 && json_array_size(v) == 0)
+			continue;
+		if (json_object_set(object, key, v) < 0) {
+			json_decref(object);
+			return NULL;
+		}
+	}
+	return object;
+}
+
+static void reply_done(struct request *r, const json_t *reply)
+{
+	unsigned status = json_is_true(json_object_get(reply, "dry_run")) ? 200 : r->route->status;
+	_cleanup_(json_decrefp) json_t *object = NULL;
+
+	if (r->route->body == BODY_TRANSACTION) {
+		request_reply_json(r, status, reply);
+		return;
+	}
+	object = single_result(reply);
+	request_reply_object(r, status, object);
+}
+
+/* userdata: a reference to the request. */
+static void on_reply(const struct engine_reply *reply, void *userdata)
+{
+	_cleanup_(request_unrefp) struct request *r = userdata;
+	_cleanup_(json_decrefp) json_t *json = NULL;
+
+	if (request_is_gone(r))
+		return;
+	if (reply->error.code != VPC_E_OK) {
+		request_reply_error(r, &reply->error);
+		return;
+	}
+	/* A kept reply is what engine_reply_encode gave the first time. */
+	json = reply->replayed ? json_loads(reply->replayed, 0, NULL) : engine_reply_encode(reply);
+	if (!json) {
+		_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+
+		/* The change is made: the message must not say otherwise, whatever the code's title says. */
+		vpc_error_set(&error, VPC_E_INTERNAL_ERROR, NULL, "the change is in force; its reply cannot be made");
+		request_reply_error(r, &error);
+		return;
+	}
+	reply_done(r, json);
+}
+
+/* --- asking --- */
+
+static int read_if_match(struct request *r, struct change *c, struct vpc_error *reterr)
+{
+	const char *s = request_header(r, MHD_HTTP_HEADER_IF_MATCH);
+	unsigned long long revision;
+	char *end;
+
+	/* "*": the object must exist, which it must anyway. */
+	if (!s || strcmp(s, "*") == 0)
+		return 0;
+	if (!r->id)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "If-Match",
+				     "If-Match goes with a change to one object");
+	errno = 0;
+	if (s[0] != '"' || s[1] < '1' || s[1] > '9')
+		goto refuse;
+	revision = strtoull(s + 1, &end, 10);
+	if (errno || strcmp(end, "\"") != 0)
+		goto refuse;
+	if (c->if_match && c->if_match != revision)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "if_match",
+				     "if_match and the If-Match header differ");
+	c->if_match = revision;
+	return 0;
+refuse:
+	return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "If-Match",
+			     "If-Match must be a revision in quotes, as \"17\"");
+}
+
+static int set_scope(const struct request *r, struct change *c, struct vpc_error *reterr)
+{
+	const char *vpc = r->query[QUERY_VPC];
+
+	if (!vpc)
+		return 0;
+	if (c->scope)
+		return strcmp(c->scope, vpc) == 0 ? 0
+						  : vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "vpc",
+								  "vpc in the body and in the address differ");
+	c->scope = strdup(vpc);
+	return c->scope ? 0 : vpc_error_oom(reterr);
+}
+
+/* The path's {id} into the field that it stands for. */
+static int set_target(const struct request *r, struct change *c, struct vpc_error *reterr)
+{
+	char **place;
+
+	if (!r->id)
+		return 0;
+	place = (char **)((char *)c + decode_change_members[r->route->path].offset);
+	*place = strdup(r->id);
+	if (!*place)
+		return vpc_error_oom(reterr);
+	c->present |= FIELD_BIT(r->route->path);
+	return 0;
+}
+
+static int read_key(struct request *r, struct engine_request *request, struct vpc_error *reterr)
+{
+	const char *key = request_header(r, IDEMPOTENCY_KEY_HEADER), *vpc = r->query[QUERY_VPC];
+	const char *if_match = request_header(r, MHD_HTTP_HEADER_IF_MATCH);
+	struct digest_part parts[] = {
+		{r->route->method, strlen(r->route->method)}, {r->path, strlen(r->path)}, {vpc, vpc ? strlen(vpc) : 0},
+		{if_match, if_match ? strlen(if_match) : 0},  {r->body, r->body_bytes},
+	};
+	size_t length;
+
+	/* A dry run leaves nothing that could be kept. */
+	if (!key || request->dry_run)
+		return 0;
+	length = strlen(key);
+	for (size_t i = 0; i < length; i++) {
+		if (key[i] < 0x20 || key[i] > 0x7e)
+			length = 0;
+	}
+	if (length < 1 || length > IDEMPOTENCY_KEY_MAX)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, IDEMPOTENCY_KEY_HEADER,
+				     "an idempotency key has 1 to %d printable characters", IDEMPOTENCY_KEY_MAX);
+	request->idempotency_key = strdup(key);
+	if (!request->idempotency_key || digest_make(parts, ARRAY_SIZE(parts), &request->request_digest) < 0)
+		return vpc_error_oom(reterr);
+	return 0;
+}
+
+static int read_body(const struct request *r, json_t **ret, struct vpc_error *reterr)
+{
+	if (r->body_bytes == 0 && r->route->body == BODY_OPTIONAL) {
+		*ret = json_object();
+		return *ret ? 0 : vpc_error_oom(reterr);
+	}
+	if (r->body_bytes == 0)
+		return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, NULL, "this request needs a body");
+	return decode_body(r->body, r->body_bytes, ret, reterr);
+}
+
+static int decode_single(struct request *r, const json_t *body, struct engine_request *request,
+			 struct vpc_error *reterr)
+{
+	uint32_t from_path = r->id ? FIELD_BIT(r->route->path) : 0;
+	struct change *c;
+	int n;
+
+	request->changes = calloc(1, sizeof(*request->changes));
+	if (!request->changes)
+		return vpc_error_oom(reterr);
+	c = request->changes;
+	if (r->route->body == BODY_ATTACHMENT)
+		n = decode_attachment(body, c, &request->dry_run, reterr);
+	else
+		n = decode_change(body, r->route->op, from_path, c, &request->dry_run, reterr);
+	if (n < 0)
+		return n;
+	request->n_changes = 1;
+	n = set_target(r, c, reterr);
+	if (n < 0)
+		return n;
+	n = set_scope(r, c, reterr);
+	if (n < 0)
+		return n;
+	return read_if_match(r, c, reterr);
+}
+
+static int decode_many(struct request *r, const json_t *body, struct engine_request *request, struct vpc_error *reterr)
+{
+	size_t max = model_limits(engine_model(r->api->engine))->changes_per_request;
+	int n = decode_transaction(body, max, &request->changes, &request->n_changes, &request->dry_run, reterr);
+
+	if (n < 0)
+		return n;
+	for (size_t i = 0; i < request->n_changes; i++) {
+		/* The address' scope is for the changes that don't name their own. */
+		if (request->changes[i].scope)
+			continue;
+		n = set_scope(r, &request->changes[i], reterr);
+		if (n < 0)
+			return n;
+	}
+	if (request_header(r, MHD_HTTP_HEADER_IF_MATCH))
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "If-Match",
+				     "a transaction's changes have an if_match each");
+	return 0;
+}
+
+static int make_request(struct request *r, struct engine_request **ret, struct vpc_error *reterr)
+{
+	_cleanup_(engine_request_freep) struct engine_request *request = calloc(1, sizeof(*request));
+	_cleanup_(json_decrefp) json_t *body = NULL;
+	int n;
+
+	if (!request)
+		return vpc_error_oom(reterr);
+	n = read_body(r, &body, reterr);
+	if (n < 0)
+		return n;
+	if (r->route->body == BODY_TRANSACTION)
+		n = decode_many(r, body, request, reterr);
+	else
+		n = decode_single(r, body, request, reterr);
+	if (n < 0)
+		return n;
+	n = read_key(r, request, reterr);
+	if (n < 0)
+		return n;
+	request->caller = request_caller(r);
+	request->received_ns = r->received_ns;
+	*ret = TAKE_PTR(request);
+	return 0;
+}
+
+/* One change or many: the route's body says which. */
+void handle_change(struct request *r)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct engine_request *request;
+
+	if (make_request(r, &request, &error) < 0) {
+		request_reply_error(r, &error);
+		return;
+	}
+	request_drop_body(r);
+	engine_submit(r->api->engine, request, on_reply, request_ref(r));
+}

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "api/v1/decode.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What any change may have beside its own fields. */
+struct envelope {
+	bool dry_run;
+	char *vpc;
+	uint64_t if_match;
+	char *op;
+};
+
+enum envelope_member {
+	ENVELOPE_DRY_RUN,
+	ENVELOPE_VPC,
+	ENVELOPE_IF_MATCH,
+	ENVELOPE_OP, /* in transactions alone */
+};
+
+static void envelope_clear(struct envelope *e)
+{
+	free(e->vpc);
+	free(e->op);
+	*e = (struct envelope){0};
+}
+
+static int decode_rules(const json_t *json, void *value, void *extra, const char *at, struct vpc_error *reterr);
+static int decode_attachment_value(const json_t *json, void *value, void *extra, const char *at,
+				   struct vpc_error *reterr);
+
+static const struct value_type value_rules = {
+	decode_rules, "{\"type\": \"array\", \"items\": {\"$ref\": \"#/components/schemas/RuleSpec\"}}"};
+static const struct value_type value_attachment = {decode_attachment_value,
+						   "{\"$ref\": \"#/components/schemas/AttachmentSpec\"}"};
+
+#define MEMBER(json_name, value_type, type, field, extra_field, description)                                          \
+	{                                                                                                             \
+		json_name, &value_type, offsetof(struct type, field), offsetof(struct type, extra_field), description \
+	}
+#define CHANGE_MEMBER(symbol, json_name, value_type, field, extra_field, description) \
+	[FIELD_##symbol] = MEMBER(json_name, value_type, change, field, extra_field, description)
+
+const struct member decode_change_members[FIELD_COUNT] = {
+	CHANGE_MEMBER(NAME, "name", value_string, name, name, "unique in its scope, at most 255 characters"),
+	CHANGE_MEMBER(DESCRIPTION, "description", value_string, description, description, "free text"),
+	CHANGE_MEMBER(TAGS, "tags", value_tags, tags, n_tags, "replaces all tags"),
+	CHANGE_MEMBER(VPC_ID, "vpc_id", value_string, vpc_id, vpc_id, "id or name of the VPC"),
+	CHANGE_MEMBER(SUBNET_ID, "subnet_id", value_string, subnet_id, subnet_id, "id or name of the subnet"),
+	CHANGE_MEMBER(SECURITY_GROUP_ID, "security_group_id", value_string, security_group_id, security_group_id,
+		      "id or name of the security group"),
+	CHANGE_MEMBER(ENI_ID, "eni_id", value_string, eni_id, eni_id, "id or name of the network interface"),
+	CHANGE_MEMBER(CIDR, "cidr", value_string, cidr, cidr, "IPv4 range"),
+	CHANGE_MEMBER(CIDR6, "cidr6", value_nullable_string, cidr6, cidr6, "IPv6 range"),
+	CHANGE_MEMBER(MTU, "mtu", value_integer, mtu, mtu, "bytes"),
+	CHANGE_MEMBER(IP, "ip", value_nullable_string, ip, ip, "primary IPv4 address; chosen when not given"),
+	CHANGE_MEMBER(IP6, "ip6", value_nullable_string, ip6, ip6, "IPv6 address; chosen when not given"),
+	CHANGE_MEMBER(SECONDARY_IPS, "secondary_ips", value_strings, secondary_ips, n_secondary_ips,
+		      "further addresses; replaces the list"),
+	CHANGE_MEMBER(MAC, "mac", value_nullable_string, mac, mac, "MAC address; chosen when not given"),
+	CHANGE_MEMBER(SOURCE_DEST_CHECK, "source_dest_check", value_bool, source_dest_check, source_dest_check,
+		      "off: may send from addresses that are not its own"),
+	CHANGE_MEMBER(DELETE_ON_TERMINATION, "delete_on_termination", value_bool, delete_on_termination,
+		      delete_on_termination, "on: deleted when the namespace that it is attached to is gone"),
+	CHANGE_MEMBER(SECURITY_GROUPS, "security_groups", value_strings, security_groups, n_security_groups,
+		      "ids or names; replaces the list"),
+	CHANGE_MEMBER(ENIS, "enis", value_strings, enis, n_enis, "ids or names"),
+	CHANGE_MEMBER(RULES, "rules", value_rules, rules, n_rules, "rules by what they say"),
+	CHANGE_MEMBER(RULE_IDS, "rule_ids", value_strings, rule_ids, n_rule_ids, "rules by id"),
+	CHANGE_MEMBER(FLOWS, "flows", value_flows, flows, drain_s, "what becomes of flows that are no longer allowed"),
+	CHANGE_MEMBER(ATTACHMENT, "attachment", value_attachment, attachment, attachment, "where it is plugged in"),
+	CHANGE_MEMBER(DNS_SERVERS, "dns_servers", value_strings, dns_servers, n_dns_servers,
+		      "addresses, at most four of a family; none if absent"),
+	CHANGE_MEMBER(DOMAIN_NAME, "domain_name", value_nullable_string, domain_name, domain_name,
+		      "domain in which names are looked up; none if absent"),
+	CHANGE_MEMBER(REASON, "reason", value_string, reason, reason, "shown with the object"),
+};
+
+#define ENVELOPE(json_name, value_type, field, description) \
+	MEMBER(json_name, value_type, envelope, field, field, description)
+
+const struct member decode_envelope_members[] = {
+	[ENVELOPE_DRY_RUN] = ENVELOPE("dry_run", value_bool, dry_run, "check and reply, but change nothing"),
+	[ENVELOPE_VPC] = ENVELOPE("vpc", value_string, vpc, "VPC in which names are looked up"),
+	[ENVELOPE_IF_MATCH] = ENVELOPE("if_match", value_revision, if_match, "revision that the object must have"),
+	[ENVELOPE_OP] = ENVELOPE("op", value_string, op, "what is to be changed"),
+};
+const size_t decode_n_envelope_members = ARRAY_SIZE(decode_envelope_members);
+
+#define RULE(json_name, value_type, field, extra_field, description) \
+	MEMBER(json_name, value_type, rule_spec, field, extra_field, description)
+
+const struct member decode_rule_members[] = {
+	RULE("direction", value_string, direction, direction, "ingress or egress"),
+	RULE("protocol", value_protocol, protocol, protocol, "tcp, udp, icmp, icmpv6, all, or a number"),
+	RULE("from_port", value_port, from_port, has_from_port, "first port; of icmp the type, -1 any"),
+	RULE("to_port", value_port, to_port, has_to_port, "last port; of icmp the code, -1 any"),
+	RULE("cidr", value_nullable_string, cidr, cidr, "peer: IPv4 or IPv6 range"),
+	RULE("sg_id", value_nullable_string, sg_id, sg_id, "peer: security group, id or name"),
+	RULE("prefix_list_id", value_nullable_string, prefix_list_id, prefix_list_id, "peer: prefix list, id or name"),
+	RULE("description", value_nullable_string, description, description, "free text"),
+	RULE("tags", value_tags, tags, n_tags, "key and value"),
+};
+const size_t decode_n_rule_members = ARRAY_SIZE(decode_rule_members);
+/* direction, protocol */
+const uint32_t decode_rule_required = 0x3;
+
+#define ATTACHMENT(json_name, value_type, field, description) \
+	MEMBER(json_name, value_type, attachment_spec, field, field, description)
+
+enum attachment_member {
+	MEMBER_KIND,
+	MEMBER_NETNS,
+	MEMBER_PID,
+	MEMBER_OWNER,
+	MEMBER_QUEUES,
+	MEMBER_IFNAME,
+	MEMBER_DEFAULT_ROUTE,
+};
+
+const struct member decode_attachment_members[] = {
+	[MEMBER_KIND] = ATTACHMENT("kind", value_attachment_kind, kind, "netns or tap; known from the rest if absent"),
+	[MEMBER_NETNS] = ATTACHMENT("netns", value_string, netns, "namespace: a path, or a name under /run/netns"),
+	[MEMBER_PID] = ATTACHMENT("pid", value_pid, pid, "namespace of this process"),
+	[MEMBER_OWNER] = ATTACHMENT("owner", value_string, owner, "tap: user who may open it"),
+	[MEMBER_QUEUES] = ATTACHMENT("queues", value_integer, queues, "tap: descriptors it may have at a time (1)"),
+	[MEMBER_IFNAME] = ATTACHMENT("ifname", value_string, ifname, "name of the workload's end"),
+	[MEMBER_DEFAULT_ROUTE] = ATTACHMENT("default_route", value_bool, default_route,
+					    "netns: whether its default route counts; absent: if there is none yet"),
+};
+const size_t decode_n_attachment_members = ARRAY_SIZE(decode_attachment_members);
+
+#define ALL_OF(members) ((1u << ARRAY_SIZE(members)) - 1)
+
+static int decode_rules(const json_t *json, void *value, void *extra, const char *at, struct vpc_error *reterr)
+{
+	struct rule_spec **rules = value;
+	size_t *n = extra, size = json_array_size(json);
+
+	if (!json_is_array(json))
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, at, "%s must be a list of rules", at);
+	*rules = calloc(size + 1, sizeof(**rules));
+	if (!*rules)
+		return vpc_error_oom(reterr);
+	for (*n = 0; *n < size;) {
+		struct member_set set = {
+			.members = decode_rule_members,
+			.n = decode_n_rule_members,
+			.allowed = ALL_OF(decode_rule_members),
+			.required = decode_rule_required,
+			.base = &(*rules)[*n],
+		};
+		char place[PLACE_SIZE];
+		int r;
+
+		place_element(place, at, *n);
+		(*n)++; /* counts as soon as it may own something */
+		r = members_decode(json_array_get(json, *n - 1), &set, 1, place, reterr);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* What an attachment's fields say together. The kind is known from them when it isn't given. */
+static int check_attachment(struct attachment_spec *a, uint32_t present, const char *at, struct vpc_error *reterr)
+{
+	uint32_t netns = present & (1u << MEMBER_NETNS | 1u << MEMBER_PID);
+	uint32_t tap = present & (1u << MEMBER_OWNER | 1u << MEMBER_QUEUES);
+	char place[PLACE_SIZE];
+
+	if (a->kind == ATTACHMENT_NONE)
+		a->kind = netns ? ATTACHMENT_NETNS : tap ? ATTACHMENT_TAP : ATTACHMENT_NONE;
+	if (a->kind == ATTACHMENT_NONE || (a->kind == ATTACHMENT_NETNS && !netns)) {
+		place_member(place, at, "netns");
+		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, place, "netns or pid is required%s",
+				     a->kind == ATTACHMENT_NONE ? ", or \"kind\": \"tap\"" : "");
+	}
+	if (a->kind == ATTACHMENT_NETNS && tap) {
+		place_member(place, at, tap & 1u << MEMBER_OWNER ? "owner" : "queues");
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, place,
+				     "owner and queues go with a tap alone");
+	}
+	a->has_default_route = present & 1u << MEMBER_DEFAULT_ROUTE;
+	if (a->kind == ATTACHMENT_TAP && a->has_default_route) {
+		place_member(place, at, "default_route");
+		return vpc_error_set(
+			reterr, VPC_E_INVALID_PARAMETER_COMBINATION, place,
+			"default_route goes with a namespace alone: what a VM does with its routes is its own");
+	}
+	if (a->kind == ATTACHMENT_TAP && netns) {
+		place_member(place, at, "kind");
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, place,
+				     "a tap has neither netns nor pid");
+	}
+	if (netns == (1u << MEMBER_NETNS | 1u << MEMBER_PID)) {
+		place_member(place, at, "pid");
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, place, "netns or pid, not both");
+	}
+	return 0;
+}
+
+static struct member_set attachment_set(struct attachment_spec *a)
+{
+	return (struct member_set){
+		.members = decode_attachment_members,
+		.n = decode_n_attachment_members,
+		.allowed = ALL_OF(decode_attachment_members),
+		.base = a,
+	};
+}
+
+static int decode_attachment_value(const json_t *json, void *value, void *extra, const char *at,
+				   struct vpc_error *reterr)
+{
+	struct member_set set = attachment_set(value);
+	int r;
+
+	(void)extra;
+	r = members_decode(json, &set, 1, at, reterr);
+	if (r < 0)
+		return r;
+	return check_attachment(value, set.present, at, reterr);
+}
+
+static struct member_set envelope_set(struct envelope *e, bool with_op)
+{
+	return (struct member_set){
+		.members = decode_envelope_members,
+		.n = ARRAY_SIZE(decode_envelope_members),
+		.allowed = ALL_OF(decode_envelope_members) & ~(with_op ? 0u : 1u << ENVELOPE_OP),
+		.base = e,
+	};
+}
+
+static void take_envelope(struct change *c, struct envelope *e)
+{
+	c->scope = TAKE_PTR(e->vpc);
+	c->if_match = e->if_match;
+}
+
+/* envelope: where what is not the change's own goes. */
+static int decode_fields(const json_t *object, enum change_op op, uint32_t from_path, bool with_op, struct change *ret,
+			 bool *ret_dry_run, struct vpc_error *reterr)
+{
+	_cleanup_(envelope_clear) struct envelope envelope = {0};
+	_cleanup_(change_clear) struct change c = {.op = op};
+	struct member_set sets[] = {
+		{
+			.members = decode_change_members,
+			.n = FIELD_COUNT,
+			.allowed = change_op_allowed(op) & ~from_path,
+			.required = change_op_required(op) & ~from_path,
+			.base = &c,
+		},
+		envelope_set(&envelope, with_op),
+	};
+	int r = members_decode(object, sets, ARRAY_SIZE(sets), "", reterr);
+
+	if (r < 0)
+		return r;
+	c.present = sets[0].present;
+	take_envelope(&c, &envelope);
+	*ret_dry_run = envelope.dry_run;
+	*ret = c;
+	c = (struct change){0};
+	return 0;
+}
+
+int decode_change(const json_t *object, enum change_op op, uint32_t from_path, struct change *ret, bool *ret_dry_run,
+		  struct vpc_error *reterr)
+{
+	return decode_fields(object, op, from_path, false, ret, ret_dry_run, reterr);
+}
+
+/* An attachment that stands in the request itself, as that of PUT /v1/enis/{id}/attachment does. fields: which of a
+ * change's own may stand beside it; each is required. */
+static int decode_plain_attachment(const json_t *object, uint32_t fields, bool with_op, struct change *ret,
+				   bool *ret_dry_run, struct vpc_error *reterr)
+{
+	_cleanup_(envelope_clear) struct envelope envelope = {0};
+	_cleanup_(change_clear) struct change c = {.op = CHANGE_ENI_ATTACH};
+	struct member_set sets[] = {
+		attachment_set(&c.attachment),
+		envelope_set(&envelope, with_op),
+		{
+			.members = decode_change_members,
+			.n = FIELD_COUNT,
+			.allowed = fields,
+			.required = fields,
+			.base = &c,
+		},
+	};
+	int r = members_decode(object, sets, ARRAY_SIZE(sets), "", reterr);
+
+	if (r < 0)
+		return r;
+	r = check_attachment(&c.attachment, sets[0].present, "", reterr);
+	if (r < 0)
+		return r;
+	c.present = sets[2].present | FIELD_BIT(FIELD_ATTACHMENT);
+	take_envelope(&c, &envelope);
+	*ret_dry_run = envelope.dry_run;
+	*ret = c;
+	c = (struct change){0};
+	return 0;
+}
+
+int decode_attachment(const json_t *object, struct change *ret, bool *ret_dry_run, struct vpc_error *reterr)
+{
+	return decode_plain_attachment(object, 0, false, ret, ret_dry_run, reterr);
+}
+
+/* One element of "changes". A change of a transaction has no dry_run of its own. */
+static int decode_element(const json_t *object, struct change *ret, struct vpc_error *reterr)
+{
+	const json_t *name = json_object_get(object, "op");
+	enum change_op op;
+	bool dry_run;
+
+	if (!json_is_object(object))
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "changes", "a change must be an object");
+	if (!name)
+		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, "op", "op is required");
+	if (!json_is_string(name) || change_op_parse(json_string_value(name), &op) < 0)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "op",
+				     "op must be the name of a change, as \"vpc.create\"");
+	if (json_object_get(object, "dry_run"))
+		return vpc_error_set(reterr, VPC_E_UNKNOWN_PARAMETER, "dry_run",
+				     "dry_run belongs beside the changes: it is for all of them");
+	/* "With the fields of that request": of PUT /v1/enis/{id}/attachment, which has them unwrapped. */
+	if (op == CHANGE_ENI_ATTACH && !json_object_get(object, "attachment"))
+		return decode_plain_attachment(object, FIELD_BIT(FIELD_ENI_ID), true, ret, &dry_run, reterr);
+	return decode_fields(object, op, 0, true, ret, &dry_run, reterr);
+}
+
+static int check_transaction(const json_t *object, struct vpc_error *reterr)
+{
+	const json_t *changes = json_object_get(object, "changes"), *dry_run = json_object_get(object, "dry_run");
+	const char *key;
+	json_t *v;
+
+	if (!json_is_object(object))
+		return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, NULL, "the body must be an object");
+	json_object_foreach ((json_t *)object, key, v) {
+		char place[PLACE_SIZE];
+
+		if (strcmp(key, "changes") != 0 && strcmp(key, "dry_run") != 0)
+			return vpc_error_set(reterr, VPC_E_UNKNOWN_PARAMETER, place_member(place, "", key),
+					     "a transaction has changes and dry_run");
+	}
+	if (!changes)
+		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, "changes", "changes is required");
+	if (!json_is_array(changes) || json_array_size(changes) == 0)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "changes",
+				     "changes must be a list of at least one change");
+	if (dry_run && !json_is_boolean(dry_run))
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "dry_run", "dry_run must be true or false");
+	return 0;
+}
+
+int decode_transaction(const json_t *object, size_t max_changes, struct change **ret, size_t *ret_n, bool *ret_dry_run,
+		       struct vpc_error *reterr)
+{
+	const json_t *list = json_object_get(object, "changes");
+	struct change *changes;
+	size_t size = json_array_size(list);
+	int r = check_transaction(object, reterr);
+
+	if (r < 0)
+		return r;
+	if (size > max_changes)
+		return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, "changes",
+				     "changes per request: the limit is %zu, asked for %zu", max_changes, size);
+	changes = calloc(size, sizeof(*changes));
+	if (!changes)
+		return vpc_error_oom(reterr);
+	for (size_t i = 0; i < size; i++) {
+		r = decode_element(json_array_get(list, i), &changes[i], reterr);
+		if (r < 0) {
+			reterr->change = (int)i;
+			change_list_free(changes, i);
+			return r;
+		}
+	}
+	*ret = changes;
+	*ret_n = size;
+	*ret_dry_run = json_is_true(json_object_get(object, "dry_run"));
+	return 0;
+}
+
+/* Whether the text nests deeper than allowed. Jansson's own limit is 2048. */
+static bool too_deep(const char *body, size_t size)
+{
+	unsigned depth = 0;
+	bool in_string = false;
+
+	for (size_t i = 0; i < size; i++) {
+		char c = body[i];
+
+		if (in_string) {
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				in_string = false;
+		} else if (c == '"') {
+			in_string = true;
+		} else if (c == '{' || c == '[') {
+			if (++depth > DECODE_DEPTH_MAX)
+				return true;
+		} else if ((c == '}' || c == ']') && depth > 0) {
+			depth--;
+		}
+	}
+	return false;
+}
+
+int decode_body(const char *body, size_t size, json_t **ret, struct vpc_error *reterr)
+{
+	json_error_t e;
+	json_t *json;
+
+	if (too_deep(body, size))
+		return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, NULL, "the body nests deeper than %d levels",
+				     DECODE_DEPTH_MAX);
+	json = json_loadb(body, size, JSON_REJECT_DUPLICATES, &e);
+	if (!json)
+		return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, NULL, "the body is not JSON: line %d: %s", e.line,
+				     e.text);
+	if (!json_is_object(json)) {
+		json_decref(json);
+		return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, NULL, "the body must be an object");
+	}
+	*ret = json;
+	return 0;
+}

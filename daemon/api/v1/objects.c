@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading the model. A list of 16,000 objects takes a while to write, and nobody waits for it meanwhile: what is to be
+ * listed is noted at once, the objects are written some at a time as the client takes them. One that is deleted in
+ * between is left out, one that changes is shown as it is then; `revision` is that of the beginning, so that a client
+ * can ask for what happened since.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/v1/handlers.h"
+#include "api/http/internal.h"
+#include "api/http/request.h"
+
+/* Lists up to this length are one piece, with a Content-Length. */
+#define LIST_AT_ONCE	64
+#define LIST_BLOCK_SIZE (32 << 10)
+
+struct list {
+	struct engine *engine;
+	enum object_kind kind;
+	char (*ids)[OBJECT_ID_MAX];
+	size_t n_ids;
+	size_t i; /* next to be written */
+	uint64_t revision;
+	bool opened, written;
+	bool any;   /* an object was written: the next one needs a comma */
+	char *text; /* being handed out */
+	size_t size, used, capacity;
+};
+
+static void list_free(struct list *l)
+{
+	if (!l)
+		return;
+	free(l->ids);
+	free(l->text);
+	free(l);
+}
+DEFINE_CLEANUP(struct list *, list_free);
+
+static int put(const char *data, size_t size, void *userdata)
+{
+	struct list *l = userdata;
+
+	if (l->size + size > l->capacity) {
+		size_t capacity = (l->size + size) * 2;
+		char *grown = realloc(l->text, capacity);
+
+		if (!grown)
+			return -1;
+		l->text = grown;
+		l->capacity = capacity;
+	}
+	memcpy(l->text + l->size, data, size);
+	l->size += size;
+	return 0;
+}
+
+static int put_string(struct list *l, const char *s)
+{
+	return put(s, strlen(s), l);
+}
+
+static int put_object(struct list *l, const char *id)
+{
+	const struct object *o = model_find(engine_model(l->engine), l->kind, id);
+	json_t *json;
+	int r;
+
+	if (!o)
+		return 0;
+	json = engine_object_json(l->engine, o);
+	if (!json)
+		return -1;
+	r = l->any ? put_string(l, ",") : 0;
+	if (r == 0)
+		r = json_dump_callback(json, put, l, JSON_COMPACT);
+	json_decref(json);
+	l->any = true;
+	return r;
+}
+
+/* Writes until there are `size` bytes, or to the end. -1: out of memory. */
+static int list_write(struct list *l, size_t size)
+{
+	char text[64];
+
+	if (!l->opened) {
+		snprintf(text, sizeof(text), "{\"%s\":[", route_list_name(l->kind));
+		if (put_string(l, text) < 0)
+			return -1;
+		l->opened = true;
+	}
+	while (l->i < l->n_ids && l->size < size) {
+		if (put_object(l, l->ids[l->i++]) < 0)
+			return -1;
+	}
+	if (l->i == l->n_ids && !l->written) {
+		snprintf(text, sizeof(text), "],\"revision\":%" PRIu64 "}\n", l->revision);
+		if (put_string(l, text) < 0)
+			return -1;
+		l->written = true;
+	}
+	return 0;
+}
+
+/* libmicrohttpd asks for the next piece. */
+static ssize_t on_read(void *cls, uint64_t position, char *buf, size_t max)
+{
+	struct list *l = cls;
+	size_t n;
+
+	(void)position;
+	if (l->used == l->size) {
+		l->used = l->size = 0;
+		if (list_write(l, max) < 0)
+			return MHD_CONTENT_READER_END_WITH_ERROR;
+		if (l->size == 0)
+			return MHD_CONTENT_READER_END_OF_STREAM;
+	}
+	n = l->size - l->used < max ? l->size - l->used : max;
+	memcpy(buf, l->text + l->used, n);
+	l->used += n;
+	return (ssize_t)n;
+}
+
+static void on_free(void *cls)
+{
+	list_free(cls);
+}
+
+/* --- what is listed --- */
+
+struct filter {
+	uint32_t vpc, subnet; /* numbers; 0: any */
+};
+
+static uint32_t object_vpc(const struct object *o)
+{
+	switch (o->kind) {
+	case OBJECT_SUBNET:
+		return subnet_of(o)->vpc;
+	case OBJECT_SG:
+		return sg_of(o)->vpc;
+	case OBJECT_ENI:
+		return eni_of(o)->vpc;
+	default:
+		return o->number;
+	}
+}
+
+static bool passes(const struct filter *f, const struct object *o)
+{
+	if (f->vpc && object_vpc(o) != f->vpc)
+		return false;
+	return !f->subnet || (o->kind == OBJECT_ENI && eni_of(o)->subnet == f->subnet);
+}
+
+static int make_filter(const struct request *r, const struct model *m, struct filter *ret, struct vpc_error *reterr)
+{
+	const char *vpc = r->query[QUERY_VPC], *subnet = r->query[QUERY_SUBNET];
+	const struct object *o;
+	int n;
+
+	*ret = (struct filter){0};
+	if (vpc) {
+		n = model_resolve(m, OBJECT_VPC, vpc, NULL, "vpc", &o, reterr);
+		if (n < 0)
+			return n;
+		ret->vpc = o->number;
+	}
+	if (subnet) {
+		n = model_resolve(m, OBJECT_SUBNET, subnet, vpc, "subnet", &o, reterr);
+		if (n < 0)
+			return n;
+		ret->subnet = o->number;
+	}
+	return 0;
+}
+
+static int list_make(const struct request *r, struct list **ret, struct vpc_error *reterr)
+{
+	const struct model *m = engine_model(r->api->engine);
+	_cleanup_(list_freep) struct list *l = calloc(1, sizeof(*l));
+	struct filter filter;
+	int n;
+
+	if (!l)
+		return vpc_error_oom(reterr);
+	n = make_filter(r, m, &filter, reterr);
+	if (n < 0)
+		return n;
+	l->engine = r->api->engine;
+	l->kind = r->route->kind;
+	l->revision = engine_revision(l->engine);
+	l->ids = calloc(model_count(m, l->kind) + 1, sizeof(*l->ids));
+	if (!l->ids)
+		return vpc_error_oom(reterr);
+	for (const struct object *o = model_next(m, l->kind, NULL); o; o = model_next(m, l->kind, o)) {
+		if (passes(&filter, o))
+			memcpy(l->ids[l->n_ids++], o->id, sizeof(o->id));
+	}
+	*ret = TAKE_PTR(l);
+	return 0;
+}
+
+void handle_list(struct request *r)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	_cleanup_(list_freep) struct list *l = NULL;
+	struct MHD_Response *response;
+
+	if (list_make(r, &l, &error) < 0) {
+		request_reply_error(r, &error);
+		return;
+	}
+	if (l->n_ids <= LIST_AT_ONCE) {
+		bool ok = list_write(l, SIZE_MAX) == 0;
+
+		request_reply_text(r, 200, r->route->content_type, ok ? TAKE_PTR(l->text) : NULL, l->size);
+		return;
+	}
+	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, LIST_BLOCK_SIZE, on_read, l, on_free);
+	if (response)
+		l = NULL; /* on_free's */
+	request_reply(r, 200, r->route->content_type, response);
+}
+
+void handle_show(struct request *r)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	const struct object *o;
+	json_t *json;
+
+	if (model_resolve(engine_model(r->api->engine), r->route->kind, r->id, r->query[QUERY_VPC], "id", &o, &error) <
+	    0) {
+		request_reply_error(r, &error);
+		return;
+	}
+	json = engine_object_json(r->api->engine, o);
+	request_reply_object(r, 200, json);
+	json_decref(json);
+}

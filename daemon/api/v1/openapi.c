@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "api/v1/openapi.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "api/v1/decode.h"
+#include "api/v1/handlers.h"
+#include "api/http/problem.h"
+#include "api/http/request.h"
+#include "api/v1/route.h"
+#include "api/v1/schema.h"
+
+/* Jansson's *_new functions take NULL for a failure and pass it on, so building needs one check at its end: each
+ * function returns NULL when any part of it failed. */
+struct builder {
+	json_t *json;
+	bool failed;
+};
+
+static struct builder object_start(void)
+{
+	return (struct builder){.json = json_object()};
+}
+
+static void add(struct builder *o, const char *key, json_t *value)
+{
+	if (json_object_set_new(o->json, key, value) < 0)
+		o->failed = true;
+}
+
+static json_t *object_end(struct builder *o)
+{
+	if (o->failed)
+		json_decref(o->json);
+	return o->failed ? NULL : o->json;
+}
+
+static json_t *parse(const char *text)
+{
+	return json_loads(text, JSON_DECODE_ANY, NULL);
+}
+
+static json_t *reference(const char *schema)
+{
+	return json_pack("{s:s+}", "$ref", "#/components/schemas/", schema);
+}
+
+/* A value's schema with what it is; in OpenAPI 3.1 a $ref may have siblings. */
+static json_t *described(const char *schema, const char *text)
+{
+	json_t *j = parse(schema);
+
+	if (j && text && json_object_set_new(j, "description", json_string(text)) < 0) {
+		json_decref(j);
+		return NULL;
+	}
+	return j;
+}
+
+static json_t *names_of(const struct member *members, size_t n, uint32_t which)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		if (!(which & (1u << i)))
+			continue;
+		if (json_array_append_new(names, json_string(members[i].name)) < 0) {
+			json_decref(names);
+			return NULL;
+		}
+	}
+	return names;
+}
+
+static void add_members(struct builder *properties, const struct member *members, size_t n, uint32_t which)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (which & (1u << i))
+			add(properties, members[i].name, described(members[i].type->schema, members[i].text));
+	}
+}
+
+/* An object of a request: nothing but its members is taken. */
+static json_t *request_object(struct builder *properties, json_t *required)
+{
+	struct builder o = object_start();
+
+	add(&o, "type", json_string("object"));
+	add(&o, "properties", object_end(properties));
+	if (required && json_array_size(required) > 0)
+		add(&o, "required", json_incref(required));
+	else if (!required)
+		o.failed = true;
+	json_decref(required);
+	add(&o, "additionalProperties", json_false());
+	return object_end(&o);
+}
+
+static bool is_op_member(const struct member *m)
+{
+	return strcmp(m->name, "op") == 0;
+}
+
+/* What any change may have beside its fields; in a transaction dry_run stands outside, and `op` says which it is. */
+static void add_envelope(struct builder *properties, bool in_transaction)
+{
+	for (size_t i = 0; i < decode_n_envelope_members; i++) {
+		const struct member *m = &decode_envelope_members[i];
+
+		if (is_op_member(m) || (in_transaction && strcmp(m->name, "dry_run") == 0))
+			continue;
+		add(properties, m->name, described(m->type->schema, m->text));
+	}
+}
+
+static json_t *change_schema(enum change_op op, uint32_t from_path)
+{
+	struct builder properties = object_start();
+
+	add_members(&properties, decode_change_members, FIELD_COUNT, change_op_allowed(op) & ~from_path);
+	add_envelope(&properties, false);
+	return request_object(&properties,
+			      names_of(decode_change_members, FIELD_COUNT, change_op_required(op) & ~from_path));
+}
+
+static json_t *element_schema(enum change_op op)
+{
+	/* its fields may also stand unwrapped */
+	uint32_t wrapped = op == CHANGE_ENI_ATTACH ? FIELD_BIT(FIELD_ATTACHMENT) : 0;
+	struct builder properties = object_start();
+	json_t *required = names_of(decode_change_members, FIELD_COUNT, change_op_required(op) & ~wrapped);
+
+	add(&properties, "op", json_pack("{s:s}", "const", change_op_name(op)));
+	add_members(&properties, decode_change_members, FIELD_COUNT, change_op_allowed(op));
+	if (wrapped)
+		add_members(&properties, decode_attachment_members, decode_n_attachment_members, ~0u);
+	add_envelope(&properties, true);
+	if (json_array_append_new(required, json_string("op")) < 0) {
+		json_decref(required);
+		required = NULL;
+	}
+	return request_object(&properties, required);
+}
+
+static json_t *transaction_schema(void)
+{
+	struct builder changes = object_start(), properties = object_start();
+	json_t *one_of = json_array();
+
+	for (int op = 0; op < CHANGE_OPS; op++) {
+		if (json_array_append_new(one_of, reference(change_op_name(op))) < 0)
+			changes.failed = true;
+	}
+	add(&changes, "type", json_string("array"));
+	add(&changes, "minItems", json_integer(1));
+	add(&changes, "items", json_pack("{s:o}", "oneOf", one_of));
+	add(&properties, "changes", object_end(&changes));
+	add(&properties, "dry_run", described(value_bool.schema, "check and reply, but change nothing"));
+	return request_object(&properties, json_pack("[s]", "changes"));
+}
+
+static json_t *attachment_schema(bool with_envelope)
+{
+	struct builder properties = object_start();
+
+	add_members(&properties, decode_attachment_members, decode_n_attachment_members, ~0u);
+	if (with_envelope)
+		add_envelope(&properties, false);
+	return request_object(&properties, json_array());
+}
+
+static json_t *body_schema(const struct route *route)
+{
+	switch (route->body) {
+	case BODY_TRANSACTION:
+		return transaction_schema();
+	case BODY_ATTACHMENT:
+		return attachment_schema(true);
+	default:
+		return change_schema(route->op, route->path < FIELD_COUNT ? FIELD_BIT(route->path) : 0);
+	}
+}
+
+static json_t *rule_schema(void)
+{
+	struct builder properties = object_start();
+
+	add_members(&properties, decode_rule_members, decode_n_rule_members, ~0u);
+	return request_object(&properties, names_of(decode_rule_members, decode_n_rule_members, decode_rule_required));
+}
+
+/* --- components --- */
+
+static json_t *fields_schema(const struct schema *s)
+{
+	struct builder o = object_start(), properties = object_start();
+
+	for (size_t i = 0; i < s->n; i++)
+		add(&properties, s->fields[i].name, described(s->fields[i].schema, s->fields[i].text));
+	add(&o, "type", json_string("object"));
+	add(&o, "properties", object_end(&properties));
+	if (s->base)
+		add(&o, "allOf", json_pack("[o]", reference(s->base)));
+	return object_end(&o);
+}
+
+static json_t *components(void)
+{
+	struct builder o = object_start();
+
+	for (size_t i = 0; i < n_schemas; i++)
+		add(&o, schemas[i].name, fields_schema(&schemas[i]));
+	for (int op = 0; op < CHANGE_OPS; op++)
+		add(&o, change_op_name(op), element_schema(op));
+	add(&o, "RuleSpec", rule_schema());
+	add(&o, "AttachmentSpec", attachment_schema(false));
+	return json_pack("{s:o}", "schemas", object_end(&o));
+}
+
+/* --- paths --- */
+
+static json_t *parameter(const char *name, const char *in, bool required, const char *text)
+{
+	return json_pack("{s:s, s:s, s:b, s:s, s:{s:s}}", "name", name, "in", in, "required", required, "description",
+			 text, "schema", "type", "string");
+}
+
+static json_t *parameters(const struct route *route)
+{
+	json_t *list = json_array();
+	int r = 0;
+
+	if (strstr(route->pattern, "{id}"))
+		r |= json_array_append_new(list, parameter("id", "path", true, "id, or unambiguous name"));
+	for (int i = 0; i < QUERY_ARGUMENTS; i++) {
+		if (route->query & QUERY_BIT(i))
+			r |= json_array_append_new(list, parameter(query_name(i), "query", false, query_text(i)));
+	}
+	if (route->body != BODY_NONE)
+		r |= json_array_append_new(list, parameter("Idempotency-Key", "header", false,
+							   "the same key again gives the first reply again"));
+	if (route->body != BODY_NONE && strstr(route->pattern, "{id}"))
+		r |= json_array_append_new(
+			list, parameter("If-Match", "header", false, "revision that the object must have, in quotes"));
+	if (r != 0) {
+		json_decref(list);
+		return NULL;
+	}
+	return list;
+}
+
+static json_t *content(const char *type, json_t *schema)
+{
+	return json_pack("{s:{s:{s:o}}}", "content", type, "schema", schema);
+}
+
+static json_t *responses(const struct route *route)
+{
+	struct builder o = object_start();
+	char status[16];
+	json_t *good = content(route->content_type,
+			       route->response ? reference(route->response) : parse("{\"type\": \"string\"}"));
+	json_t *bad = content(PROBLEM_CONTENT_TYPE, reference("Problem"));
+
+	if (json_object_set_new(good, "description", json_string("done")) < 0 ||
+	    json_object_set_new(bad, "description", json_string("refused; nothing was changed")) < 0)
+		o.failed = true;
+	snprintf(status, sizeof(status), "%u", route->status);
+	add(&o, status, good);
+	add(&o, "default", bad);
+	return object_end(&o);
+}
+
+/* "post_v1_security-groups_id_rules" */
+static json_t *operation_id(const struct route *route)
+{
+	char id[128];
+	size_t n = 0;
+
+	for (const char *s = route->method; *s && n < sizeof(id) - 1; s++)
+		id[n++] = (char)tolower(*s);
+	for (const char *s = route->pattern; *s && n < sizeof(id) - 1; s++) {
+		if (*s != '{' && *s != '}')
+			id[n++] = *s == '/' ? '_' : *s;
+	}
+	id[n] = '\0';
+	return json_string(id);
+}
+
+static json_t *operation(const struct route *route)
+{
+	struct builder o = object_start();
+
+	add(&o, "operationId", operation_id(route));
+	add(&o, "summary", json_string(route->text));
+	add(&o, "parameters", parameters(route));
+	if (route->body != BODY_NONE) {
+		json_t *body = content("application/json", body_schema(route));
+
+		if (json_object_set_new(body, "required", json_boolean(route->body != BODY_OPTIONAL)) < 0)
+			o.failed = true;
+		add(&o, "requestBody", body);
+	}
+	add(&o, "responses", responses(route));
+	return object_end(&o);
+}
+
+static json_t *paths(void)
+{
+	struct builder o = object_start();
+
+	for (size_t i = 0; i < n_routes; i++) {
+		json_t *path = json_object_get(o.json, routes[i].pattern);
+		char method[8] = "";
+
+		if (!path) {
+			add(&o, routes[i].pattern, json_object());
+			path = json_object_get(o.json, routes[i].pattern);
+		}
+		for (size_t c = 0; routes[i].method[c] && c < sizeof(method) - 1; c++)
+			method[c] = (char)tolower(routes[i].method[c]);
+		if (json_object_set_new(path, method, operation(&routes[i])) < 0)
+			o.failed = true;
+	}
+	return object_end(&o);
+}
+
+json_t *openapi_json(void)
+{
+	struct builder o = object_start();
+
+	add(&o, "openapi", json_string("3.1.0"));
+	add(&o, "info", json_pack("{s:s, s:s}", "title", "vpcd", "version", VPCD_VERSION));
+	add(&o, "paths", paths());
+	add(&o, "components", components());
+	return object_end(&o);
+}
+
+void handle_openapi(struct request *r)
+{
+	json_t *document = openapi_json();
+
+	request_reply_json(r, 200, document);
+	json_decref(document);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "api/v1/route.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "api/v1/handlers.h"
+#include "api/http/url.h"
+
+static const struct {
+	const char *name;
+	const char *text;
+} query_arguments[QUERY_ARGUMENTS] = {
+	[QUERY_VPC] = {"vpc", "VPC, id or name: filters a list, and is where names are looked up"},
+	[QUERY_SUBNET] = {"subnet", "subnet, id or name: filters a list"},
+	[QUERY_DROPS] = {"drops", "1 or true: drops alone"},
+	[QUERY_ENI] = {"eni", "network interface, id or name: what concerns it alone"},
+};
+
+const char *query_name(enum query_argument q)
+{
+	return query_arguments[q].name;
+}
+
+const char *query_text(enum query_argument q)
+{
+	return query_arguments[q].text;
+}
+
+const char *route_list_name(enum object_kind kind)
+{
+	static const char *const names[OBJECT_KINDS] = {
+		[OBJECT_VPC] = "vpcs",	 [OBJECT_SUBNET] = "subnets", [OBJECT_SG] = "security_groups",
+		[OBJECT_RULE] = "rules", [OBJECT_ENI] = "enis",
+	};
+
+	return names[kind];
+}
+
+#define JSON	"application/json"
+#define Q(name) QUERY_BIT(QUERY_##name)
+
+#define READ(address, function, object, arguments, type, schema, description)                                    \
+	{                                                                                                        \
+		.method = "GET", .pattern = address, .handle = function, .kind = object, .op = CHANGE_OPS,       \
+		.status = 200, .query = arguments, .content_type = type, .response = schema, .text = description \
+	}
+#define WRITE(verb, address, function, change, field, content, code, arguments, schema, description)                  \
+	{                                                                                                             \
+		.method = verb, .pattern = address, .handle = function, .op = change, .path = field, .body = content, \
+		.status = code, .query = arguments, .content_type = JSON, .response = schema, .text = description     \
+	}
+
+/* The five routes that each kind of resource has. */
+#define RESOURCE(address, object, symbol, field, arguments, filters, schema, what)                                   \
+	READ(address, handle_list, object, filters, JSON, schema "List", "lists " what "s"),                         \
+		WRITE("POST", address, handle_change, CHANGE_##symbol##_CREATE, FIELD_COUNT, BODY_CHANGE, 201,       \
+		      arguments, schema "Changed", "creates a " what),                                               \
+		READ(address "/{id}", handle_show, object, arguments, JSON, schema, "shows a " what),                \
+		WRITE("PATCH", address "/{id}", handle_change, CHANGE_##symbol##_UPDATE, FIELD_##field, BODY_CHANGE, \
+		      200, arguments, schema "Changed", "changes a " what),                                          \
+		WRITE("DELETE", address "/{id}", handle_change, CHANGE_##symbol##_DELETE, FIELD_##field,             \
+		      BODY_OPTIONAL, 200, arguments, "Deleted", "deletes a " what)
+
+const struct route routes[] = {
+	RESOURCE("/v1/vpcs", OBJECT_VPC, VPC, VPC_ID, 0, 0, "Vpc", "VPC"),
+	RESOURCE("/v1/subnets", OBJECT_SUBNET, SUBNET, SUBNET_ID, Q(VPC), Q(VPC), "Subnet", "subnet"),
+	RESOURCE("/v1/security-groups", OBJECT_SG, SG, SECURITY_GROUP_ID, Q(VPC), Q(VPC), "SecurityGroup",
+		 "security group"),
+	RESOURCE("/v1/enis", OBJECT_ENI, ENI, ENI_ID, Q(VPC), Q(VPC) | Q(SUBNET), "Eni", "network interface"),
+	WRITE("PUT", "/v1/vpcs/{id}/dhcp-options", handle_change, CHANGE_VPC_SET_DHCP_OPTIONS, FIELD_VPC_ID,
+	      BODY_CHANGE, 200, 0, "VpcChanged", "replaces what workloads are told by DHCP"),
+	WRITE("POST", "/v1/security-groups/{id}/rules", handle_change, CHANGE_SG_AUTHORIZE, FIELD_SECURITY_GROUP_ID,
+	      BODY_CHANGE, 201, Q(VPC), "RulesChanged", "adds rules to a security group"),
+	WRITE("DELETE", "/v1/security-groups/{id}/rules", handle_change, CHANGE_SG_REVOKE, FIELD_SECURITY_GROUP_ID,
+	      BODY_CHANGE, 200, Q(VPC), "RulesChanged", "takes rules from a security group"),
+	WRITE("PUT", "/v1/enis/{id}/attachment", handle_change, CHANGE_ENI_ATTACH, FIELD_ENI_ID, BODY_ATTACHMENT, 200,
+	      Q(VPC), "EniChanged", "plugs a network interface into a namespace or a tap"),
+	WRITE("DELETE", "/v1/enis/{id}/attachment", handle_change, CHANGE_ENI_DETACH, FIELD_ENI_ID, BODY_OPTIONAL, 200,
+	      Q(VPC), "EniChanged", "unplugs a network interface"),
+	WRITE("PUT", "/v1/enis/{id}/security-groups", handle_change, CHANGE_ENI_SET, FIELD_ENI_ID, BODY_CHANGE, 200,
+	      Q(VPC), "EniChanged", "replaces a network interface's security groups"),
+	WRITE("POST", "/v1/transactions", handle_change, CHANGE_OPS, FIELD_COUNT, BODY_TRANSACTION, 200, Q(VPC),
+	      "TransactionDone", "makes any changes, all or nothing"),
+	READ("/v1/status", handle_status, OBJECT_KINDS, 0, JSON, "Status", "what runs, and how it is"),
+	READ("/v1/verify", handle_verify, OBJECT_KINDS, 0, JSON, "Verification",
+	     "reads the kernel back and compares it with the model"),
+	READ("/v1/verdicts", handle_verdicts, OBJECT_KINDS, Q(DROPS) | Q(ENI) | Q(VPC), "application/x-ndjson",
+	     "Verdict", "verdicts as they happen: a stream of JSON lines"),
+	READ("/v1/openapi.json", handle_openapi, OBJECT_KINDS, 0, JSON, "OpenApi", "this description"),
+	READ("/metrics", handle_metrics, OBJECT_KINDS, 0, "text/plain; version=0.0.4", NULL, "counts for Prometheus"),
+};
+const size_t n_routes = ARRAY_SIZE(routes);
+
+static void add_allowed(char allow[ALLOW_SIZE], const char *method)
+{
+	size_t used = strlen(allow);
+
+	snprintf(allow + used, ALLOW_SIZE - used, "%s%s", used ? ", " : "", method);
+}
+
+const struct route *route_find(const char *method, const char *path, bool read_only, const char **ret_id,
+			       size_t *ret_id_size, char allow[ALLOW_SIZE])
+{
+	allow[0] = '\0';
+	for (size_t i = 0; i < n_routes; i++) {
+		const struct route *route = &routes[i];
+
+		if (!url_match(route->pattern, path, ret_id, ret_id_size))
+			continue;
+		if (read_only && strcmp(route->method, "GET") != 0)
+			continue;
+		if (strcmp(route->method, method) == 0)
+			return route;
+		add_allowed(allow, route->method);
+	}
+	return NULL;
+}

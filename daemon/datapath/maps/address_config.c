@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Templates of the answers to DHCP, DHCPv6 and router solicitations. Nothing is judged by them: see abi.h. */
+#include "datapath/maps/private.h"
+#include "datapath/maps/verify.h"
+
+static bool boot_right(const struct vpc_boot *row, const struct eni_record *want)
+{
+	return row->incarnation == want->incarnation && row->ip4 == want->ip4 &&
+	       memcmp(row->ip6, want->ip6, sizeof(row->ip6)) == 0;
+}
+
+/* A reader that comes in between finds an incarnation that isn't the ENI's. */
+static void boot_store(struct vpc_boot *row, const struct eni_record *want)
+{
+	store32(&row->incarnation, 0);
+	store32(&row->ip4, want->ip4);
+	for (size_t i = 0; i < 4; i++)
+		store32(&row->ip6[i], want->ip6[i]);
+	store64(&row->advertised_ns, 0);
+	__atomic_store_n(&row->incarnation, want->incarnation, __ATOMIC_RELEASE);
+}
+
+static bool options_right(const struct vpc_boot_space *space, const struct vpc_boot_options *want)
+{
+	return memcmp(&space->slot[space->version & 1], want, sizeof(*want)) == 0;
+}
+
+/* A reader that has the old slot goes on with it, unless two changes pass it by: it looks at the version again. */
+static void options_store(struct vpc_boot_space *space, const struct vpc_boot_options *want)
+{
+	uint64_t next = space->version + 1;
+
+	memcpy(&space->slot[next & 1], want, sizeof(*want));
+	store64(&space->version, next);
+}
+
+void tables_boot_apply(struct tables *t, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_enis; i++) {
+		const struct plan_eni *p = &plan->enis[i];
+
+		if (p->has_after && p->after.number < t->table[TABLE_BOOT].n &&
+		    !boot_right(boot_at(t, p->after.number), &p->after))
+			boot_store(boot_at(t, p->after.number), &p->after);
+	}
+	for (size_t i = 0; i < plan->n_vpcs; i++) {
+		const struct plan_vpc *p = &plan->vpcs[i];
+
+		if (p->has_after && p->after.number < t->table[TABLE_BOOT_SPACE].n &&
+		    !options_right(boot_space_at(t, p->after.number), &p->after.boot))
+			options_store(boot_space_at(t, p->after.number), &p->after.boot);
+	}
+}
+
+int tables_boot_verify(struct tables *t, const struct plan *all, json_t *report)
+{
+	struct verify verify = {.t = t, .all = all, .report = report}, *v = &verify;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < v->all->n_enis; i++) {
+		const struct eni_record *want = &v->all->enis[i].after;
+		char name[32];
+
+		if (want->number < v->t->table[TABLE_BOOT].n && boot_right(boot_at(v->t, want->number), want))
+			continue;
+		snprintf(name, sizeof(name), "ENI %u", want->number);
+		r = verify_tell(v, "DHCP answers", name, "differs", "the addresses are not the ENI's");
+	}
+	for (size_t i = 0; r >= 0 && i < v->all->n_vpcs; i++) {
+		const struct vpc_record *want = &v->all->vpcs[i].after;
+
+		if (want->number < v->t->table[TABLE_BOOT_SPACE].n &&
+		    options_right(boot_space_at(v->t, want->number), &want->boot))
+			continue;
+		r = verify_tell(v, "DHCP answers", want->id, "differs", "the options are not the VPC's");
+	}
+	return r;
+}

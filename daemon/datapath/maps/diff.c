@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From the mirror to a whole state: the plan that makes them equal. */
+#include "datapath/maps/private.h"
+
+struct diff {
+	struct tables *t;
+	const struct plan *all;
+	struct plan *plan;
+	size_t cap_rows, cap_enis, cap_addrs, cap_vpcs;
+};
+
+/* One more zeroed record at the end of one of the plan's lists; NULL: out of memory. */
+#define PLAN_PUSH(d, list, kind)                                                                                     \
+	({                                                                                                           \
+		void *_grown =                                                                                       \
+			array_grow((d)->plan->list, &(d)->cap_##list, (d)->plan->n_##list + 1, sizeof(struct kind)); \
+		struct kind *_item = NULL;                                                                           \
+		if (_grown) {                                                                                        \
+			(d)->plan->list = _grown;                                                                    \
+			_item = &(d)->plan->list[(d)->plan->n_##list++];                                             \
+			*_item = (struct kind){};                                                                    \
+		}                                                                                                    \
+		_item;                                                                                               \
+	})
+
+/* Claims are compared, not only rows: a row that stands for other rules than it should is a difference. */
+static int diff_rows(struct diff *d)
+{
+	struct tables *t = d->t;
+	_cleanup_free_ bool *wanted = calloc(t->n_claims + 1, sizeof(*wanted));
+
+	if (!wanted)
+		return -ENOMEM;
+	for (size_t i = 0; i < d->all->n_rows; i++) {
+		const struct plan_row *r = &d->all->rows[i];
+		struct vpc_rule_key key;
+		uint32_t number = row_key(t, r, &key) ? row_find(t, &key) : 0;
+		uint32_t claim = number ? claim_find(t, number, r->rule) : 0;
+		struct plan_row *item;
+
+		if (claim) {
+			wanted[claim] = true;
+			continue;
+		}
+		item = PLAN_PUSH(d, rows, plan_row);
+		if (!item)
+			return -ENOMEM;
+		*item = *r;
+		item->add = true;
+	}
+	for (uint32_t number = 1; number < t->row_numbers.fresh; number++) {
+		const struct row *row = &t->rows[number];
+
+		for (uint32_t c = row->state == NODE_ALIVE ? row->claims : 0; c; c = t->claims[c].next_of_row) {
+			struct plan_row *item;
+
+			if (wanted[c])
+				continue;
+			item = PLAN_PUSH(d, rows, plan_row);
+			if (!item)
+				return -ENOMEM;
+			row_describe(t, row, item);
+			item->rule = t->claims[c].rule;
+		}
+	}
+	return 0;
+}
+
+static bool eni_same(const struct tables *t, const struct eni_record *want)
+{
+	const struct eni_node *eni = &t->enis[want->number];
+	const struct set *set = &t->sets[eni->set];
+	struct vpc_eni row;
+
+	eni_row_of(want, &row);
+	return eni->state == NODE_ALIVE && set->n == want->n_groups &&
+	       memcmp(set->sg, want->groups, want->n_groups * sizeof(*want->groups)) == 0 &&
+	       eni_row_equal(&row, &eni->row);
+}
+
+static int diff_enis(struct diff *d)
+{
+	struct tables *t = d->t;
+	_cleanup_free_ bool *wanted = calloc(t->table[TABLE_ENI].n, sizeof(*wanted));
+
+	if (!wanted)
+		return -ENOMEM;
+	for (size_t i = 0; i < d->all->n_enis; i++) {
+		const struct eni_record *want = &d->all->enis[i].after;
+		struct plan_eni *item;
+
+		/* One that the table does not reach is left for prepare to refuse by name. */
+		if (want->number < t->table[TABLE_ENI].n) {
+			wanted[want->number] = true;
+			if (eni_same(t, want))
+				continue;
+		}
+		item = PLAN_PUSH(d, enis, plan_eni);
+		if (!item)
+			return -ENOMEM;
+		item->has_after = true;
+		item->after = *want;
+		if (want->number < t->table[TABLE_ENI].n && t->enis[want->number].state == NODE_ALIVE) {
+			item->has_before = true;
+			eni_record_of(t, want->number, &item->before);
+		}
+	}
+	for (uint32_t number = 1; number < t->table[TABLE_ENI].n; number++) {
+		struct plan_eni *item;
+
+		if (wanted[number] || t->enis[number].state != NODE_ALIVE)
+			continue;
+		item = PLAN_PUSH(d, enis, plan_eni);
+		if (!item)
+			return -ENOMEM;
+		item->has_before = true;
+		eni_record_of(t, number, &item->before);
+	}
+	return 0;
+}
+
+static struct ip ip_of(const struct vpc_addr_key *key)
+{
+	static const unsigned char v4_prefix[12] = {[10] = 0xff, [11] = 0xff};
+	struct ip ip = {.family = 6};
+
+	memcpy(ip.bytes, key->addr, sizeof(ip.bytes));
+	if (memcmp(ip.bytes, v4_prefix, sizeof(v4_prefix)) == 0)
+		ip.family = 4;
+	return ip;
+}
+
+static int diff_addrs(struct diff *d)
+{
+	struct tables *t = d->t;
+	_cleanup_free_ bool *wanted = calloc(t->addr_numbers.size, sizeof(*wanted));
+
+	if (!wanted)
+		return -ENOMEM;
+	for (size_t i = 0; i < d->all->n_addrs; i++) {
+		const struct plan_addr *want = &d->all->addrs[i];
+		struct vpc_addr_key key;
+		struct plan_addr *item;
+		uint32_t number;
+
+		addr_key_of(want->vpc, &want->ip, &key);
+		number = addr_find(t, &key);
+		if (number && t->addrs[number].eni == want->eni) {
+			wanted[number] = true;
+			continue;
+		}
+		item = PLAN_PUSH(d, addrs, plan_addr);
+		if (!item)
+			return -ENOMEM;
+		*item = *want;
+		item->add = true;
+	}
+	for (uint32_t number = 1; number < t->addr_numbers.fresh; number++) {
+		const struct addr *addr = &t->addrs[number];
+		struct plan_addr *item;
+
+		if (wanted[number] || addr->state != NODE_ALIVE)
+			continue;
+		item = PLAN_PUSH(d, addrs, plan_addr);
+		if (!item)
+			return -ENOMEM;
+		*item = (struct plan_addr){.vpc = addr->key.vpc, .eni = addr->eni, .ip = ip_of(&addr->key)};
+	}
+	return 0;
+}
+
+static int diff_vpcs(struct diff *d)
+{
+	static const struct vpc_space none;
+	struct tables *t = d->t;
+	_cleanup_free_ bool *wanted = calloc(t->table[TABLE_VPC].n, sizeof(*wanted));
+
+	if (!wanted)
+		return -ENOMEM;
+	for (size_t i = 0; i < d->all->n_vpcs; i++) {
+		const struct vpc_record *want = &d->all->vpcs[i].after;
+		struct plan_vpc *item;
+		struct vpc_space space;
+
+		space_of(want, &space);
+		if (want->number < t->table[TABLE_VPC].n) {
+			wanted[want->number] = true;
+			if (memcmp(&space, &t->spaces[want->number], sizeof(space)) == 0)
+				continue;
+		}
+		item = PLAN_PUSH(d, vpcs, plan_vpc);
+		if (!item)
+			return -ENOMEM;
+		item->has_after = true;
+		item->after = *want;
+	}
+	for (uint32_t number = 1; number < t->table[TABLE_VPC].n; number++) {
+		struct plan_vpc *item;
+
+		if (wanted[number] || memcmp(&t->spaces[number], &none, sizeof(none)) == 0)
+			continue;
+		item = PLAN_PUSH(d, vpcs, plan_vpc);
+		if (!item)
+			return -ENOMEM;
+		item->has_before = true;
+		item->before.number = number;
+	}
+	return 0;
+}
+
+static void forget(struct plan *p)
+{
+	free(p->rows);
+	free(p->enis);
+	free(p->addrs);
+	free(p->vpcs);
+	*p = (struct plan){};
+}
+
+int tables_diff(struct tables *t, const struct plan *all, struct plan *ret, struct vpc_error *reterr)
+{
+	struct plan plan = {.flows = FLOWS_CUT};
+	struct diff d = {.t = t, .all = all, .plan = &plan};
+	int r = diff_rows(&d);
+
+	if (r >= 0)
+		r = diff_enis(&d);
+	if (r >= 0)
+		r = diff_addrs(&d);
+	if (r >= 0)
+		r = diff_vpcs(&d);
+	if (r < 0) {
+		forget(&plan);
+		return vpc_error_oom(reterr);
+	}
+	*ret = plan;
+	return 0;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading a whole hash in batches. */
+#include <bpf/bpf.h>
+
+#include "datapath/maps/private.h"
+
+#define BATCH_FIRST 4096u
+
+struct batch {
+	void *keys;
+	void *values;
+	uint32_t n;
+};
+
+static void batch_clear(struct batch *b)
+{
+	free(b->keys);
+	free(b->values);
+	*b = (struct batch){};
+}
+
+static int batch_grow(struct batch *b, const struct table *table, uint32_t n)
+{
+	batch_clear(b);
+	b->keys = calloc(n, table->key_size);
+	b->values = calloc(n, table->value_size);
+	b->n = n;
+	return b->keys && b->values ? 0 : -ENOMEM;
+}
+
+/* in and out are the kernel's cursor: for a hash the number of a bucket, 4 bytes; room is made for a key. */
+int table_each(const struct table *table, int (*fn)(const void *key, const void *value, void *userdata), void *userdata)
+{
+	_cleanup_(batch_clear) struct batch batch = {};
+	unsigned char cursor[64] = {}, next[64] = {};
+	bool first = true;
+	int r = batch_grow(&batch, table, BATCH_FIRST);
+
+	while (r >= 0) {
+		__u32 n = batch.n;
+		int end = bpf_map_lookup_batch(table->fd, first ? NULL : cursor, next, batch.keys, batch.values, &n,
+					       NULL);
+
+		if (end == -ENOSPC) { /* one bucket holds more than the batch */
+			r = batch_grow(&batch, table, batch.n * 2);
+			continue;
+		}
+		if (end < 0 && end != -ENOENT)
+			return end;
+		for (uint32_t i = 0; i < n; i++) {
+			r = fn((char *)batch.keys + (size_t)i * table->key_size,
+			       (char *)batch.values + (size_t)i * table->value_size, userdata);
+			if (r)
+				return r;
+		}
+		if (end == -ENOENT)
+			return 0;
+		memcpy(cursor, next, sizeof(cursor));
+		first = false;
+	}
+	return r;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Events from the ring buffer. */
+#include <bpf/libbpf.h>
+
+#include "datapath/maps/private.h"
+
+void tables_listen(struct tables *t, uint32_t bits)
+{
+	store32(&ctl_at(t, 0)->listeners, bits);
+}
+
+static int take_event(void *ctx, void *data, size_t size)
+{
+	struct tables *t = ctx;
+
+	if (size >= sizeof(struct vpc_event) && t->event_fn)
+		t->event_fn(data, t->event_userdata);
+	return 0;
+}
+
+/* The ring is opened by its first reader. */
+static int open_ring(struct tables *t)
+{
+	if (!t->ring)
+		t->ring = ring_buffer__new(t->table[TABLE_EVENTS].fd, take_event, t, NULL);
+	return t->ring ? 0 : -errno;
+}
+
+/* -errno where the ring can't be opened. */
+int tables_events_fd(struct tables *t)
+{
+	int r = open_ring(t);
+
+	return r < 0 ? r : ring_buffer__epoll_fd(t->ring);
+}
+
+int tables_events_read(struct tables *t, tables_event_fn fn, void *userdata)
+{
+	int r = open_ring(t);
+
+	if (r < 0)
+		return r;
+	t->event_fn = fn;
+	t->event_userdata = userdata;
+	r = ring_buffer__consume(t->ring);
+	t->event_fn = NULL;
+	return r;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Flows of the version before, carried over an upgrade that has maps of its own (P6). TCP could be taken up in
+ * mid-stream; what answers a UDP packet or an echo request could not be told from what opens a flow.
+ *
+ * A carried flow has epoch 0, so its next packet has its opening judged again by the rules of now: a flow that was cut
+ * stays cut. Numbers and incarnations of ENIs and VPCs are the store's and the same in both versions.
+ */
+#include <bpf/bpf.h>
+#include <fcntl.h>
+#include <limits.h>
+
+#include "datapath/maps/private.h"
+
+/* The version whose flows are understood. A flow is laid out there as here but for its grace, a time in ns. */
+#define CARRY_FROM 5
+struct flow_before {
+	__u64 tag;
+	__u64 epoch;
+	__u64 last_seen_ns;
+	__u64 created_ns;
+	__u64 grace_until_ns;
+	__u8 rest[sizeof(struct vpc_flow) - 40];
+};
+_Static_assert(sizeof(struct flow_before) == sizeof(struct vpc_flow), "flow_before");
+_Static_assert(offsetof(struct flow_before, grace_until_ns) == offsetof(struct vpc_flow, grace_until), "flow_before");
+_Static_assert(offsetof(struct flow_before, rest) == offsetof(struct vpc_flow, eni), "flow_before");
+
+/* The flows' map of that version. 0 and fd -1: there is none that is understood. */
+static int carry_map(const char *folder, const char *name, struct table *ret)
+{
+	struct bpf_map_info info = {};
+	__u32 info_bytes = sizeof(info);
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+	int r;
+
+	*ret = (struct table){.name = name, .fd = -1};
+	if (snprintf(path, sizeof(path), "%s/maps/%s", folder, name) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	r = bpf_obj_get_info_by_fd(fd, &info, &info_bytes);
+	if (r < 0)
+		return r;
+	if (info.key_size != sizeof(struct vpc_flow_key) || info.value_size != sizeof(struct flow_before))
+		return 0;
+	ret->key_size = info.key_size;
+	ret->value_size = info.value_size;
+	ret->n = info.max_entries;
+	ret->fd = TAKE_FD(fd);
+	return 0;
+}
+
+int carry_open(const struct tables *t, struct carry *ret)
+{
+	char folder[PATH_MAX];
+	size_t n;
+	int r;
+
+	if (!t->dir)
+		return 0;
+	n = (size_t)(strrchr(t->dir, '/') - t->dir);
+	if (snprintf(folder, sizeof(folder), "%.*s/v%d", (int)n, t->dir, CARRY_FROM) >= (int)sizeof(folder))
+		return -ENAMETOOLONG;
+	r = carry_map(folder, "flow", &ret->from[0]);
+	if (r >= 0)
+		r = carry_map(folder, "flow_new", &ret->from[1]);
+	return r;
+}
+
+void carry_close(struct carry *c)
+{
+	close_fd(c->from[0].fd);
+	close_fd(c->from[1].fd);
+	*c = CARRY_INIT;
+}
+
+static void count_side(struct tables *t, const struct vpc_flow *flow, unsigned side)
+{
+	uint32_t number = flow->eni[side];
+	struct vpc_eni_flows *n;
+
+	if (!number || number >= t->table[TABLE_ENI].n || eni_at(t, number)->incarnation != flow->incarnation[side])
+		return;
+	n = eni_flows_at(t, number);
+	__atomic_fetch_add(side && flow->eni[0] ? &n->answered : &n->opened, 1, __ATOMIC_RELAXED);
+}
+
+/* As the programs count an entry of `flow`. The pool's part of it is shares_update's. */
+static void count(struct tables *t, const struct vpc_flow_key *key, const struct vpc_flow *flow)
+{
+	struct vpc_vpc_flows *v = vpc_flows_at(t, key->vpc);
+
+	if (!(flow->flags & (VPC_FLOW_BUDGETED | VPC_FLOW_HALF_OPEN)))
+		return;
+	__atomic_fetch_add(&v->total, 1, __ATOMIC_RELAXED);
+	if (flow->flags & VPC_FLOW_HALF_OPEN) {
+		__atomic_fetch_add(&v->half_open, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	count_side(t, flow, 0);
+	count_side(t, flow, 1);
+}
+
+struct carrying {
+	struct tables *t;
+	enum table_id to;
+	uint64_t now_ns;
+	bool graces;
+};
+
+static int carry_one(const void *key_in, const void *value_in, void *userdata)
+{
+	struct carrying *c = userdata;
+	struct vpc_flow_key key;
+	struct flow_before before;
+	struct vpc_flow flow, known;
+	uint32_t until = 0;
+
+	memcpy(&key, key_in, sizeof(key));
+	memcpy(&before, value_in, sizeof(before));
+	memcpy(&flow, value_in, sizeof(flow));
+	if (key.vpc >= c->t->table[TABLE_VPC].n)
+		return 0;
+	if (before.grace_until_ns == UINT64_MAX)
+		until = grace_until(FLOWS_KEEP, 0);
+	else if (before.grace_until_ns > c->now_ns)
+		until = grace_until(FLOWS_DRAIN, before.grace_until_ns);
+	flow.epoch = 0;
+	flow.grace_until[0] = flow.grace_until[1] = until;
+	if (until && !c->graces) {
+		store32(&ctl_at(c->t, 0)->graces, 1);
+		c->graces = true;
+	}
+	/* Its packets may have been quicker: a flow stands in one of the maps only. */
+	if (bpf_map_lookup_elem(c->t->table[c->to == TABLE_FLOW ? TABLE_FLOW_NEW : TABLE_FLOW].fd, &key, &known) == 0)
+		return 0;
+	/* -EEXIST: the same. -E2BIG: no room, as for any flow. */
+	if (bpf_map_update_elem(c->t->table[c->to].fd, &key, &flow, BPF_NOEXIST) == 0 && c->to == TABLE_FLOW)
+		count(c->t, &key, &flow);
+	return 0;
+}
+
+int carry_flows(struct tables *t, const struct carry *from, uint64_t now_ns)
+{
+	static const enum table_id to[] = {TABLE_FLOW, TABLE_FLOW_NEW};
+	struct carrying c = {.t = t, .now_ns = now_ns};
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(to); i++) {
+		c.to = to[i];
+		if (from->from[i].fd >= 0)
+			r = table_each(&from->from[i], carry_one, &c);
+	}
+	shares_update(t);
+	if (r >= 0 && c.graces)
+		r = grace_find(t);
+	return r;
+}
+
+int tables_carry(struct tables *t, uint64_t now_ns)
+{
+	_cleanup_(carry_close) struct carry from = CARRY_INIT;
+	int r = carry_open(t, &from);
+
+	return r < 0 ? r : carry_flows(t, &from, now_ns);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Ending the flows that have ended: see tables.h. To walk a hash of a million buckets takes milliseconds even where it
+ * is empty, so that is a worker's; what was found is judged and deleted by the event loop, which alone knows the ENIs,
+ * a little at a time.
+ */
+#include <bpf/bpf.h>
+
+#include "datapath/maps/private.h"
+
+/* Entries that one system call copies: a kernel that doesn't preempt itself runs nothing else on that CPU meanwhile.
+ * More than a bucket of a table that is not overfull can hold. */
+#define READ_BATCH 1024u
+/* Entries that one step looks at. It deletes at most VPC_SWEEP_MAX of them. */
+#define STEP_MAX   1024u
+
+enum { ESTABLISHED, OTHER, OVERFLOW, FLOW_TABLES };
+
+/* So long after the last insertion flow_overflow may be called empty: no CPU is about to make another unseen. */
+#define OVERFLOW_REST_NS 10000000000ull
+
+struct tables_expiry {
+	int fd[FLOW_TABLES]; /* the tables' */
+	uint64_t cursor[FLOW_TABLES];
+	bool started[FLOW_TABLES]; /* cursor is where the last batch ended */
+	unsigned turn;
+	uint32_t budget;
+	struct vpc_flow_key *keys; /* `budget` and a batch, as are flows */
+	struct vpc_flow *flows;
+	uint32_t n, at; /* read, and of them looked at */
+	struct tally *tally;
+	struct ending *ending;
+	struct vpc_host_flows *host;
+	uint64_t now_ns;
+	uint32_t overflowing; /* entries of flow_overflow in this round */
+};
+
+int tables_expiry_new(const struct tables *t, uint32_t budget, struct tables_expiry **ret)
+{
+	_cleanup_(tables_expiry_freep) struct tables_expiry *x = calloc(1, sizeof(*x));
+
+	if (!x)
+		return -ENOMEM;
+	x->fd[ESTABLISHED] = t->table[TABLE_FLOW].fd;
+	x->fd[OTHER] = t->table[TABLE_FLOW_NEW].fd;
+	x->fd[OVERFLOW] = t->table[TABLE_FLOW_OVERFLOW].fd;
+	x->host = host_flows_at(t, 0);
+	x->budget = budget;
+	x->keys = calloc(budget + READ_BATCH, sizeof(*x->keys));
+	x->flows = calloc(budget + READ_BATCH, sizeof(*x->flows));
+	if (!x->keys || !x->flows || tally_new(t, &x->tally) < 0 || ending_new(t, &x->ending) < 0)
+		return -ENOMEM;
+	*ret = TAKE_PTR(x);
+	return 0;
+}
+
+struct tables_expiry *tables_expiry_free(struct tables_expiry *x)
+{
+	if (!x)
+		return NULL;
+	tally_free(x->tally);
+	ending_free(x->ending);
+	free(x->keys);
+	free(x->flows);
+	free(x);
+	return NULL;
+}
+
+void tables_expiry_plan(struct tables *t, struct tables_expiry *x, uint64_t now_ns)
+{
+	shares_update(t);
+	ending_plan(t, x->ending, now_ns);
+	x->now_ns = now_ns;
+}
+
+static void round_begins(struct tables_expiry *x, unsigned which)
+{
+	if (which == ESTABLISHED)
+		tally_begin(x->tally);
+	else if (which == OVERFLOW)
+		x->overflowing = 0;
+}
+
+static void batch_is_read(struct tables_expiry *x, unsigned which, uint32_t n)
+{
+	if (which == OVERFLOW)
+		x->overflowing += n;
+	for (uint32_t i = 0; which == ESTABLISHED && i < n; i++)
+		tally_add(x->tally, &x->keys[x->n + i], &x->flows[x->n + i]);
+}
+
+static void round_ends(struct tables_expiry *x, unsigned which)
+{
+	__u64 last_ns = load64(&x->host->overflow_ns);
+
+	if (which == ESTABLISHED)
+		tally_end(x->tally);
+	else if (which == OVERFLOW && !x->overflowing && last_ns && x->now_ns > last_ns + OVERFLOW_REST_NS)
+		__atomic_compare_exchange_n(&x->host->overflow_ns, &last_ns, 0, false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED);
+}
+
+int tables_expiry_read(struct tables_expiry *x)
+{
+	x->n = x->at = 0;
+	/* At most once around each table. */
+	for (unsigned ends = 0; ends < FLOW_TABLES && x->n < x->budget;) {
+		unsigned which = x->turn;
+		__u32 n = READ_BATCH;
+		uint64_t next = 0;
+		int r;
+
+		if (!x->started[which])
+			round_begins(x, which);
+		r = bpf_map_lookup_batch(x->fd[which], x->started[which] ? &x->cursor[which] : NULL, &next,
+					 x->keys + x->n, x->flows + x->n, &n, NULL);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		batch_is_read(x, which, n);
+		x->started[which] = r == 0;
+		x->cursor[which] = next;
+		x->n += n;
+		if (r == 0)
+			continue;
+		round_ends(x, which);
+		ends++;
+		x->turn = (which + 1) % FLOW_TABLES;
+	}
+	return ending_read(x->ending);
+}
+
+/* Idle for too long, or of an ENI that is gone. The program looks again before it deletes. */
+static bool over(const struct tables *t, const struct vpc_flow *flow, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		uint32_t number = flow->eni[i];
+
+		if (number && (number >= t->table[TABLE_ENI].n || t->enis[number].state == NODE_FREE ||
+			       t->enis[number].row.incarnation != flow->incarnation[i]))
+			return true;
+	}
+	return flow->last_seen_ns + flow->timeout_s * 1000000000ull < now_ns;
+}
+
+int tables_expiry_step(struct tables *t, struct tables_expiry *x, uint64_t now_ns, unsigned *deleted)
+{
+	struct vpc_sweep io = {.op = VPC_SWEEP_EXPIRE, .epoch = tables_epoch(t), .now_ns = now_ns};
+	uint32_t end = x->n - x->at < STEP_MAX ? x->n : x->at + STEP_MAX;
+	int r;
+
+	for (; x->at < end && io.n < VPC_SWEEP_MAX; x->at++)
+		if (over(t, &x->flows[x->at], now_ns))
+			io.key[io.n++] = x->keys[x->at];
+	r = io.n ? sweep_run(t, &io) : 0;
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < io.n; i++)
+		*deleted += io.result[i] == VPC_SWEPT_DONE;
+	return x->at < x->n ? 1 : ending_step(t, x->ending, now_ns);
+}

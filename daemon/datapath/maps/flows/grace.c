@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Graces: which flows a change with keep or drain spares, and when that ends (SEMANTICS.md rule 8).
+ *
+ * A grace is given only to what lived by the rules of before the change, so it is given before the change's epoch is
+ * stored, when both the old and the new rules can be judged by: grace_give. What is opened while that takes its time
+ * gets one afterwards: grace_finish. Only then gen_revoke is raised, which has the flows judged again.
+ *
+ * A grace counts for one side of a flow: the side that the change took the permission from. What is taken from the
+ * other side later cuts the flow. Before anything is taken away with cut, grace_settle ends the graces of the sides
+ * that are allowed again, and all graces of the ENIs that lose a group; so the cut cuts those flows as well, idle or
+ * not. For that vpcd knows the key of each flow that has a grace. Nobody else ends one, and a flow that has one stays
+ * in its table, so that no copy of it carries along what was ended.
+ */
+#include <bpf/bpf.h>
+
+#include "datapath/maps/private.h"
+
+/* A run of the program that fails (out of memory, in the kernel) is tried again so often. */
+#define TRIES 3
+
+struct sweeping {
+	struct tables *t;
+	uint64_t epoch;
+	bool all; /* every flow is touched */
+	struct graces kept;
+	bool lost; /* some flow with a grace is not in kept */
+	struct tables_change *c;
+	struct vpc_sweep io;
+	struct graced item[VPC_SWEEP_MAX]; /* what io.key names */
+};
+
+static uint32_t until_of(uint64_t until_ns)
+{
+	uint64_t until = (until_ns >> VPC_GRACE_SHIFT) + 1;
+
+	return until < VPC_GRACE_KEEP ? (uint32_t)until : VPC_GRACE_KEEP - 1;
+}
+
+uint32_t grace_until(enum flows_mode flows, uint64_t until_ns)
+{
+	return flows == FLOWS_KEEP ? VPC_GRACE_KEEP : until_of(until_ns);
+}
+
+static void remember(struct sweeping *s, const struct graced *item)
+{
+	struct graced *to = ARRAY_PUSH(&s->kept);
+
+	if (to)
+		*to = *item;
+	else
+		s->lost = true;
+}
+
+/* What UNSPARE ended is told beside the reply; a list that can't grow only makes that report shorter. */
+static void note_ended(struct sweeping *s, const struct graced *item)
+{
+	struct vpc_flow_key *to = s->c ? ARRAY_PUSH(&s->c->ended) : NULL;
+
+	if (to)
+		*to = item->key;
+}
+
+static int sweep_flush(struct sweeping *s)
+{
+	uint32_t n = s->io.n;
+	int r = n ? -EAGAIN : 0;
+
+	for (unsigned i = 0; r < 0 && i < TRIES; i++)
+		r = sweep_run(s->t, &s->io);
+	for (uint32_t i = 0; i < n; i++) {
+		if (r < 0)
+			remember(s, &s->item[i]);
+		else if (s->io.result[i] != VPC_SWEPT_DONE)
+			continue;
+		else if (s->io.op == VPC_SWEEP_UNSPARE)
+			note_ended(s, &s->item[i]);
+		else
+			remember(s, &s->item[i]);
+	}
+	s->io.n = 0;
+	return r;
+}
+
+static int sweep_add(struct sweeping *s, const struct graced *item)
+{
+	s->item[s->io.n] = *item;
+	s->io.key[s->io.n++] = item->key;
+	return s->io.n == VPC_SWEEP_MAX ? sweep_flush(s) : 0;
+}
+
+/* Whether the change takes something away from the ENI or the set it has. */
+static bool side_touched(const struct sweeping *s, uint32_t number)
+{
+	const struct tables *t = s->t;
+
+	if (!number || number >= t->table[TABLE_ENI].n)
+		return false;
+	return s->all || t->enis[number].revoked == s->epoch || t->sets[t->enis[number].set].revoked == s->epoch;
+}
+
+static bool touched(const struct sweeping *s, const uint32_t eni[2])
+{
+	return side_touched(s, eni[0]) || side_touched(s, eni[1]);
+}
+
+static void keep_list(struct tables *t, struct sweeping *s)
+{
+	free(t->graced.at);
+	t->graced = s->kept;
+	t->graced_lost = s->lost;
+	store32(&ctl_at(t, 0)->graces, t->graced.n || t->graced_lost);
+}
+
+/* --- giving --- */
+
+static int give_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established, void *userdata)
+{
+	const struct graced item = {.key = *key, .eni = {flow->eni[0], flow->eni[1]}};
+	struct sweeping *s = userdata;
+
+	(void)established;
+	if (flow->state == VPC_FLOW_TOMBSTONE)
+		return 0;
+	if (touched(s, item.eni))
+		return sweep_add(s, &item);
+	if (flow->grace_until[0] || flow->grace_until[1])
+		remember(s, &item);
+	return 0;
+}
+
+static int give(struct tables *t, uint32_t op)
+{
+	struct sweeping s = {
+		.t = t,
+		.epoch = t->grace.epoch,
+		.all = t->grace.all,
+		.io = {.op = op, .epoch = t->grace.epoch, .now_ns = monotonic_ns(), .grace_until = t->grace.until},
+	};
+	int r;
+
+	store32(&ctl_at(t, 0)->graces, 1);
+	r = tables_each_flow(t, 0, give_flow, &s);
+	if (r >= 0)
+		r = sweep_flush(&s);
+	if (r < 0) {
+		free(s.kept.at); /* of a part of the flows */
+		t->graced_lost = true;
+		return r;
+	}
+	keep_list(t, &s);
+	return 0;
+}
+
+int grace_give(struct tables *t, const struct tables_change *c)
+{
+	t->grace.pending = true;
+	t->grace.all = false;
+	t->grace.epoch = c->epoch;
+	t->grace.until = grace_until(c->flows, monotonic_ns() + c->drain_s * 1000000000ull);
+	return give(t, VPC_SWEEP_GRACE);
+}
+
+int grace_finish(struct tables *t)
+{
+	int r = t->grace.pending ? give(t, VPC_SWEEP_LATE) : 0;
+
+	if (r == 0)
+		gens_commit(t);
+	return r;
+}
+
+int tables_resume_sweep(struct tables *t, enum flows_mode flows, uint64_t until_ns)
+{
+	t->grace.pending = true;
+	t->grace.all = true;
+	t->grace.epoch = tables_epoch(t);
+	t->grace.until = grace_until(flows, until_ns);
+	return grace_finish(t);
+}
+
+bool tables_sweep_pending(const struct tables *t)
+{
+	return t->grace.pending;
+}
+
+/* --- ending --- */
+
+struct settling {
+	struct sweeping settle;
+	struct sweeping end;
+	int r;
+};
+
+static int settle_item(struct settling *s, const struct graced *item)
+{
+	const struct tables *t = s->settle.t;
+	int r = 0;
+
+	if (!touched(&s->settle, item->eni)) {
+		remember(&s->settle, item);
+		return 0;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		uint32_t number = item->eni[i];
+
+		if (number && number < t->table[TABLE_ENI].n && t->enis[number].revoked == s->settle.epoch)
+			return sweep_add(&s->end, item);
+	}
+	r = sweep_add(&s->settle, item);
+	return r;
+}
+
+static int settle_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established, void *userdata)
+{
+	const struct graced item = {.key = *key, .eni = {flow->eni[0], flow->eni[1]}};
+
+	(void)established;
+	if (!flow->grace_until[0] && !flow->grace_until[1])
+		return 0;
+	return settle_item(userdata, &item);
+}
+
+static void settling_init(struct settling *s, struct tables *t, struct tables_change *c)
+{
+	s->settle = (struct sweeping){.t = t, .epoch = c->epoch, .c = c};
+	s->settle.io = (struct vpc_sweep){.op = VPC_SWEEP_SETTLE, .epoch = c->epoch, .now_ns = monotonic_ns()};
+	s->end = s->settle;
+	s->end.io.op = VPC_SWEEP_UNSPARE;
+}
+
+int grace_settle(struct tables *t, struct tables_change *c)
+{
+	struct settling s;
+	int r = 0, end;
+
+	if (!t->graced.n && !t->graced_lost)
+		return 0;
+	settling_init(&s, t, c);
+	if (t->graced_lost)
+		r = tables_each_flow(t, 0, settle_flow, &s);
+	for (size_t i = 0; !t->graced_lost && i < t->graced.n; i++) {
+		end = settle_item(&s, &t->graced.at[i]);
+		if (end < 0)
+			r = end; /* the others all the same */
+	}
+	end = sweep_flush(&s.settle);
+	if (r >= 0)
+		r = end;
+	end = sweep_flush(&s.end);
+	if (r >= 0)
+		r = end;
+	for (size_t i = 0; i < s.end.kept.n; i++) /* could not be ended */
+		remember(&s.settle, &s.end.kept.at[i]);
+	free(s.end.kept.at);
+	s.settle.lost |= s.end.lost || (r < 0 && t->graced_lost);
+	keep_list(t, &s.settle);
+	return r;
+}
+
+/* --- after a start --- */
+
+static int find_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established, void *userdata)
+{
+	const struct graced item = {.key = *key, .eni = {flow->eni[0], flow->eni[1]}};
+
+	(void)established;
+	if (flow->grace_until[0] || flow->grace_until[1])
+		remember(userdata, &item);
+	return 0;
+}
+
+int grace_find(struct tables *t)
+{
+	struct sweeping s = {.t = t};
+	int r;
+
+	if (!ctl_at(t, 0)->graces)
+		return 0;
+	r = tables_each_flow(t, 0, find_flow, &s);
+	if (r < 0) {
+		free(s.kept.at);
+		t->graced_lost = true;
+		return r;
+	}
+	keep_list(t, &s);
+	return 0;
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where maps and programs are pinned: <pin_dir>/v<ABI>/maps/<name>, …/progs/<name>. The maps count as one whole from
+ * the moment `ctl` is pinned, which is the last: what a start that died left behind without it is thrown away.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <ftw.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "datapath/maps/skeleton.h"
+#include "datapath/maps/private.h"
+
+#define BPFFS "/sys/fs/bpf"
+
+static bool on_bpffs(const char *path)
+{
+	struct statfs fs;
+
+	return statfs(path, &fs) == 0 && fs.f_type == BPF_FS_MAGIC;
+}
+
+static int make_path(const char *path)
+{
+	char part[PATH_MAX];
+
+	if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
+		return -ENAMETOOLONG;
+	for (char *p = part + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(part, 0700) < 0 && errno != EEXIST)
+			return -errno;
+		*p = '/';
+	}
+	return mkdir(part, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int map_path(const struct tables *t, const char *name, char ret[PATH_MAX])
+{
+	return snprintf(ret, PATH_MAX, "%s/maps/%s", t->dir, name) >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+static int prog_path(const struct tables *t, const char *name, char ret[PATH_MAX])
+{
+	return snprintf(ret, PATH_MAX, "%s/progs/%s", t->dir, name) >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* The folders, and the filesystem that they are in. */
+static int make_pin_dirs(const struct tables *t)
+{
+	char path[PATH_MAX];
+	int r;
+
+	if (strncmp(t->dir, BPFFS "/", strlen(BPFFS "/")) == 0 && !on_bpffs(BPFFS) &&
+	    mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0)
+		return -errno;
+	r = map_path(t, "", path);
+	if (r >= 0)
+		r = make_path(path);
+	if (r >= 0)
+		r = prog_path(t, "", path);
+	if (r >= 0)
+		r = make_path(path);
+	return r < 0 ? r : on_bpffs(t->dir) ? 0 : -EINVAL;
+}
+
+int pin_open_dir(struct tables *t, const char *pin_dir, struct vpc_error *reterr)
+{
+	int r;
+
+	if (asprintf(&t->dir, "%s/v%d", pin_dir, VPC_ABI_VERSION) < 0) {
+		t->dir = NULL;
+		return vpc_error_oom(reterr);
+	}
+	r = make_pin_dirs(t);
+	if (r < 0)
+		return bpf_error(reterr, r, "making the folder for pinned maps in a bpf filesystem");
+	return 0;
+}
+
+/* Hands a pinned map to the object instead of a new one. 0 and *ret_found false: there is none. */
+static int reuse_map(struct tables *t, enum table_id id, bool *ret_found)
+{
+	struct bpf_map *map = size_map(t->bpf, id);
+	struct bpf_map_info info = {};
+	__u32 info_bytes = sizeof(info);
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+	int r;
+
+	*ret_found = false;
+	r = map_path(t, table_names[id], path);
+	if (r < 0)
+		return r;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	r = bpf_obj_get_info_by_fd(fd, &info, &info_bytes);
+	if (r < 0)
+		return r;
+	if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
+	    info.value_size != bpf_map__value_size(map) || info.map_flags != bpf_map__map_flags(map))
+		return -EBADMSG;
+	r = bpf_map__set_max_entries(map, info.max_entries);
+	if (r >= 0)
+		r = bpf_map__reuse_fd(map, fd); /* duplicates it */
+	if (r < 0)
+		return r;
+	*ret_found = true;
+	return 0;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	(void)st;
+	(void)kind;
+	(void)ftw;
+	return remove(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int tables_purge(const char *pin_dir)
+{
+	int r = nftw(pin_dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+
+	if (r == -1)
+		return errno == ENOENT ? 0 : -errno;
+	return r;
+}
+
+#define PICKUP_NS 30000000000ull
+
+static bool is_version(const char *name)
+{
+	return name[0] == 'v' && name[1] && strspn(name + 1, "0123456789") == strlen(name + 1);
+}
+
+int tables_take_over(struct tables *t, uint64_t now_ns)
+{
+	_cleanup_(carry_close) struct carry from = CARRY_INIT;
+	_cleanup_(closedirp) DIR *dir = NULL;
+	char parent[PATH_MAX], path[PATH_MAX];
+	const char *own;
+	int r = 0;
+
+	if (!t->dir)
+		return 0;
+	if (snprintf(parent, sizeof(parent), "%s", t->dir) >= (int)sizeof(parent))
+		return -ENAMETOOLONG;
+	own = strrchr(t->dir, '/') + 1;
+	*strrchr(parent, '/') = '\0';
+	dir = opendir(parent);
+	if (!dir)
+		return -errno;
+	(void)carry_open(t, &from); /* what can't be read is not carried */
+	for (const struct dirent *e; r == 0 && (e = readdir(dir));) {
+		if (!is_version(e->d_name) || strcmp(e->d_name, own) == 0)
+			continue;
+		if (snprintf(path, sizeof(path), "%s/%s", parent, e->d_name) >= (int)sizeof(path))
+			return -ENAMETOOLONG;
+		__atomic_store_n(&ctl_at(t, 0)->pickup_until_ns, now_ns + PICKUP_NS, __ATOMIC_RELAXED);
+		r = tables_purge(path);
+	}
+	/* What was opened since tables_carry. */
+	(void)carry_flows(t, &from, now_ns);
+	return r;
+}
+
+static int discard_pins(const struct tables *t)
+{
+	char path[PATH_MAX];
+
+	for (int id = 0; id < TABLE_COUNT; id++) {
+		int r = map_path(t, table_names[id], path);
+
+		if (r < 0)
+			return r;
+		if (unlink(path) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	return 0;
+}
+
+int pin_reuse(struct tables *t, struct vpc_error *reterr)
+{
+	int r = reuse_map(t, TABLE_CTL, &t->adopted);
+
+	if (r >= 0 && !t->adopted)
+		r = discard_pins(t);
+	for (int id = 0; r >= 0 && t->adopted && id < TABLE_COUNT; id++) {
+		bool found;
+
+		/* One that somebody unpinned is made anew, and filled by the recovery and the reconcile that follow. */
+		if (id != TABLE_CTL)
+			r = reuse_map(t, (enum table_id)id, &found);
+	}
+	return r < 0 ? bpf_error(reterr, r, "adopting the pinned maps") : 0;
+}
+
+/* The new program takes the old one's place at once: a pin can be renamed over another. */
+static int pin_program(const struct tables *t, const struct bpf_program *prog)
+{
+	char path[PATH_MAX], fresh[PATH_MAX];
+	int r;
+
+	r = prog_path(t, bpf_program__name(prog), path);
+	if (r < 0)
+		return r;
+	r = prog_path(t, "new", fresh);
+	if (r < 0)
+		return r;
+	if (unlink(fresh) < 0 && errno != ENOENT)
+		return -errno;
+	r = bpf_obj_pin(bpf_program__fd(prog), fresh);
+	if (r < 0)
+		return r;
+	return rename(fresh, path) < 0 ? -errno : 0;
+}
+
+static bool pinned_is(const char *path, uint32_t id)
+{
+	struct bpf_map_info info = {};
+	__u32 info_bytes = sizeof(info);
+	_cleanup_close_ int fd = bpf_obj_get(path);
+
+	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &info_bytes) == 0 && info.id == id;
+}
+
+static int pin_map(const struct tables *t, const struct table *table)
+{
+	char path[PATH_MAX];
+	int r = map_path(t, table->name, path);
+
+	if (r < 0 || pinned_is(path, table->id))
+		return r;
+	if (unlink(path) < 0 && errno != ENOENT)
+		return -errno;
+	return bpf_obj_pin(table->fd, path);
+}
+
+int pin_all(struct tables *t, struct vpc_error *reterr)
+{
+	struct bpf_program *prog;
+	int r = 0;
+
+	bpf_object__for_each_program(prog, t->bpf->obj)
+	{
+		r = pin_program(t, prog);
+		if (r < 0)
+			return bpf_error(reterr, r, "pinning the programs");
+	}
+	/* Downwards: ctl is the first of the list. */
+	for (int id = TABLE_COUNT - 1; r >= 0 && id >= 0; id--)
+		r = pin_map(t, &t->table[id]);
+	return r < 0 ? bpf_error(reterr, r, "pinning the maps") : 0;
+}
+
+static bool program_is_pinned(const struct tables *t, const struct bpf_program *prog)
+{
+	struct bpf_prog_info ours = {}, pinned = {};
+	__u32 our_bytes = sizeof(ours), pinned_bytes = sizeof(pinned);
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+
+	if (prog_path(t, bpf_program__name(prog), path) < 0)
+		return true;
+	fd = bpf_obj_get(path);
+	/* without a descriptor nobody knows */
+	if (fd < 0)
+		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM;
+	return bpf_obj_get_info_by_fd(fd, &pinned, &pinned_bytes) == 0 &&
+	       bpf_obj_get_info_by_fd(bpf_program__fd(prog), &ours, &our_bytes) == 0 && pinned.id == ours.id;
+}
+
+static bool map_is_pinned(const struct tables *t, const struct table *table)
+{
+	struct bpf_map_info info = {};
+	__u32 info_bytes = sizeof(info);
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+
+	if (map_path(t, table->name, path) < 0)
+		return true;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM;
+	return bpf_obj_get_info_by_fd(fd, &info, &info_bytes) == 0 && info.id == table->id;
+}
+
+int tables_pins_mend(struct tables *t)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct bpf_program *prog;
+	int missing = 0, r;
+
+	if (!t->dir)
+		return 0;
+	for (int id = 0; id < TABLE_COUNT; id++)
+		missing += !map_is_pinned(t, &t->table[id]);
+	bpf_object__for_each_program(prog, t->bpf->obj)
+	{
+		missing += !program_is_pinned(t, prog);
+	}
+	if (!missing)
+		return 0;
+	r = make_pin_dirs(t);
+	if (r >= 0)
+		r = pin_all(t, &error);
+	return r < 0 ? r : missing;
+}
+
+static int report_pin(json_t *report, const char *what, const char *name, const char *problem, const char *detail)
+{
+	return json_array_append_new(report, json_pack("{s:s, s:s, s:s, s:s}", "what", what, "object", name, "problem",
+						       problem, "detail", detail));
+}
+
+static int verify_program(const struct tables *t, const struct bpf_program *prog, json_t *report)
+{
+	struct bpf_prog_info pinned = {}, ours = {};
+	__u32 pinned_bytes = sizeof(pinned), our_bytes = sizeof(ours);
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+	int r = prog_path(t, bpf_program__name(prog), path);
+
+	if (r < 0)
+		return r;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return report_pin(report, "pinned program", bpf_program__name(prog), "missing", path);
+	if (bpf_obj_get_info_by_fd(fd, &pinned, &pinned_bytes) < 0 ||
+	    bpf_obj_get_info_by_fd(bpf_program__fd(prog), &ours, &our_bytes) < 0 || pinned.id != ours.id)
+		return report_pin(report, "pinned program", bpf_program__name(prog), "differs",
+				  "it is not the program that was loaded");
+	return 0;
+}
+
+static int verify_map(const struct tables *t, const struct table *table, json_t *report)
+{
+	struct bpf_map_info info = {};
+	__u32 info_bytes = sizeof(info);
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+	int r = map_path(t, table->name, path);
+
+	if (r < 0)
+		return r;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return report_pin(report, "pinned map", table->name, "missing", path);
+	if (bpf_obj_get_info_by_fd(fd, &info, &info_bytes) < 0 || info.id != table->id)
+		return report_pin(report, "pinned map", table->name, "differs", "it is not the map in use");
+	return 0;
+}
+
+int pin_verify(const struct tables *t, json_t *report)
+{
+	struct bpf_program *prog;
+	int r = 0;
+
+	if (!t->dir)
+		return 0;
+	for (int id = 0; r >= 0 && id < TABLE_COUNT; id++)
+		r = verify_map(t, &t->table[id], report);
+	bpf_object__for_each_program(prog, t->bpf->obj)
+	{
+		if (r >= 0)
+			r = verify_program(t, prog, report);
+	}
+	return r;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading the kernel's tables back: ENIs and their sets, addresses, address spaces. */
+#include <arpa/inet.h>
+
+#include "datapath/maps/verify.h"
+
+#define OBJECT_TEXT_MAX 96
+
+/* --- ENIs --- */
+
+static int verify_set(struct verify *v, const struct eni_record *want, const char *name)
+{
+	uint32_t number = versioned_value(&eni_at(v->t, want->number)->set, v->epoch);
+	const struct vpc_set *set;
+
+	if (!number && !want->n_groups)
+		return 0;
+	if (!number || number >= v->t->table[TABLE_SET].n)
+		return verify_tell(v, "ENI groups", name, "missing", "set %u is in force", number);
+	set = set_at(v->t, number);
+	if (set->n != want->n_groups || memcmp(set->sg, want->groups, want->n_groups * sizeof(*want->groups)) != 0 ||
+	    set->bloom != set_bloom(want->groups, want->n_groups))
+		return verify_tell(v, "ENI groups", name, "differs", "set %u has %u groups, expected %u", number,
+				   set->n, want->n_groups);
+	return 0;
+}
+
+static int verify_eni(struct verify *v, const struct eni_record *want)
+{
+	char name[OBJECT_TEXT_MAX];
+	struct vpc_eni row;
+
+	snprintf(name, sizeof(name), "eni %u", want->number);
+	if (want->number >= v->t->table[TABLE_ENI].n || !eni_at(v->t, want->number)->incarnation)
+		return verify_tell(v, "ENI row", name, "missing", "VPC %u", want->vpc);
+	eni_row_of(want, &row);
+	if (!eni_row_equal(&row, eni_at(v->t, want->number))) {
+		int r = verify_tell(v, "ENI row", name, "differs", "its fields are not what they should be");
+
+		if (r < 0)
+			return r;
+	}
+	return verify_set(v, want, name);
+}
+
+int verify_enis(struct verify *v)
+{
+	_cleanup_free_ bool *wanted = calloc(v->t->table[TABLE_ENI].n, sizeof(*wanted));
+	char name[OBJECT_TEXT_MAX];
+	int r = 0;
+
+	if (!wanted)
+		return -ENOMEM;
+	for (size_t i = 0; r >= 0 && i < v->all->n_enis; i++) {
+		const struct eni_record *want = &v->all->enis[i].after;
+
+		r = verify_eni(v, want);
+		if (want->number < v->t->table[TABLE_ENI].n)
+			wanted[want->number] = true;
+	}
+	for (uint32_t i = 1; r >= 0 && i < v->t->table[TABLE_ENI].n; i++) {
+		uint32_t set = versioned_value(&eni_at(v->t, i)->set, v->epoch);
+
+		/* Without a set it lets nothing through: removed, and not yet retired. */
+		if (wanted[i] || !set)
+			continue;
+		snprintf(name, sizeof(name), "eni %u", i);
+		r = verify_tell(v, "ENI row", name, "unexpected", "set %u is in force", set);
+	}
+	return r;
+}
+
+/* --- addresses --- */
+
+static int compare_addr_keys(const void *a, const void *b)
+{
+	const struct plan_addr *x = *(const struct plan_addr *const *)a, *y = *(const struct plan_addr *const *)b;
+
+	if (x->vpc != y->vpc)
+		return x->vpc < y->vpc ? -1 : 1;
+	return memcmp(x->ip.bytes, y->ip.bytes, sizeof(x->ip.bytes));
+}
+
+static const char *addr_text(uint32_t vpc, const void *bytes, char ret[OBJECT_TEXT_MAX])
+{
+	char addr[INET6_ADDRSTRLEN] = "?";
+
+	if (vpc >= VPC_BRIDGE_FIRST) {
+		const uint8_t *mac = (const uint8_t *)bytes + 10;
+
+		snprintf(ret, OBJECT_TEXT_MAX, "subnet %u %02x:%02x:%02x:%02x:%02x:%02x", vpc - VPC_BRIDGE_FIRST,
+			 mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+		return ret;
+	}
+	inet_ntop(AF_INET6, bytes, addr, sizeof(addr));
+	snprintf(ret, OBJECT_TEXT_MAX, "VPC %u %s", vpc, addr);
+	return ret;
+}
+
+static int verify_addr(const void *key, const void *value, void *userdata)
+{
+	struct verify *v = userdata;
+	const struct vpc_addr_key *k = key;
+	uint32_t number = *(const uint32_t *)value;
+	struct plan_addr probe = {.vpc = k->vpc};
+	const struct plan_addr *item = &probe, **at;
+	const struct vpc_addr_row *row;
+	char name[OBJECT_TEXT_MAX];
+
+	addr_text(k->vpc, k->addr, name);
+	if (number == 0 || number >= v->t->table[TABLE_ADDR_ROW].n)
+		return verify_tell(v, "address", name, "differs", "leads to row %u, which does not exist", number);
+	row = addr_at(v->t, number);
+	if (!visible(row->born, row->died, v->epoch) || memcmp(&row->key, k, sizeof(*k)) != 0)
+		return 0; /* waits to be retired; if it should count, it will be missing */
+	memcpy(probe.ip.bytes, k->addr, sizeof(probe.ip.bytes));
+	at = bsearch(&item, v->addrs, v->all->n_addrs, sizeof(*v->addrs), compare_addr_keys);
+	if (!at)
+		return verify_tell(v, "address", name, "unexpected", "of ENI %u", row->eni);
+	v->addr_found[at - v->addrs] = true;
+	if ((*at)->eni != row->eni)
+		return verify_tell(v, "address", name, "differs", "of ENI %u, expected %u", row->eni, (*at)->eni);
+	return 0;
+}
+
+int verify_addrs(struct verify *v)
+{
+	size_t n = v->all->n_addrs;
+	char name[OBJECT_TEXT_MAX];
+	int r;
+
+	v->addrs = calloc(n + 1, sizeof(*v->addrs));
+	v->addr_found = calloc(n + 1, sizeof(*v->addr_found));
+	if (!v->addrs || !v->addr_found)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		v->addrs[i] = &v->all->addrs[i];
+	qsort(v->addrs, n, sizeof(*v->addrs), compare_addr_keys);
+	r = table_each(&v->t->table[TABLE_ADDR], verify_addr, v);
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		if (!v->addr_found[i])
+			r = verify_tell(v, "address", addr_text(v->addrs[i]->vpc, v->addrs[i]->ip.bytes, name),
+					"missing", "of ENI %u", v->addrs[i]->eni);
+	return r;
+}
+
+/* --- address spaces --- */
+
+int verify_vpcs(struct verify *v)
+{
+	static const struct vpc_space none;
+	_cleanup_free_ bool *wanted = calloc(v->t->table[TABLE_VPC].n, sizeof(*wanted));
+	char name[OBJECT_TEXT_MAX];
+	int r = 0;
+
+	if (!wanted)
+		return -ENOMEM;
+	for (size_t i = 0; r >= 0 && i < v->all->n_vpcs; i++) {
+		const struct vpc_record *want = &v->all->vpcs[i].after;
+		struct vpc_space space;
+
+		space_of(want, &space);
+		if (want->number >= v->t->table[TABLE_VPC].n ||
+		    memcmp(space_at(v->t, want->number), &space, sizeof(space)) != 0)
+			r = verify_tell(v, "VPC address space", want->id, "differs", "%u CIDRs expected",
+					want->n_cidrs);
+		if (want->number < v->t->table[TABLE_VPC].n)
+			wanted[want->number] = true;
+	}
+	for (uint32_t i = 1; r >= 0 && i < v->t->table[TABLE_VPC].n; i++) {
+		if (wanted[i] || memcmp(space_at(v->t, i), &none, sizeof(none)) == 0)
+			continue;
+		snprintf(name, sizeof(name), "VPC %u", i);
+		r = verify_tell(v, "VPC address space", name, "unexpected", "has CIDRs");
+	}
+	return r;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The second half of attaching: tcx links over the floor, on a worker thread. */
+#include <fcntl.h>
+
+#include "datapath/net/private.h"
+
+struct attach_port {
+	uint32_t ifindex;
+	int result;
+};
+
+struct attach_vpc {
+	const struct net_attach *attach;
+	uint32_t number;
+	int ns_fd;
+	struct attach_port *ports;
+	size_t n_ports;
+};
+
+struct net_attach {
+	char *link_dir;
+	struct tc_programs programs; /* descriptors of our own */
+	struct attach_vpc *vpcs;
+	size_t n_vpcs;
+};
+
+static bool lacks_links(const struct net_device *d)
+{
+	return device_is_port(d) && d->up && !d->tcx && !d->attaching && !d->attach_failed;
+}
+
+static size_t count_lacking(const struct net_vpc *v)
+{
+	const struct net_device *d;
+	size_t n = 0;
+
+	for (d = v->devices; d; d = d->hh.next)
+		n += lacks_links(d);
+	return n;
+}
+
+static void attach_free(struct net_attach *a)
+{
+	for (size_t i = 0; i < a->n_vpcs; i++) {
+		close_fd(a->vpcs[i].ns_fd);
+		free(a->vpcs[i].ports);
+	}
+	for (unsigned i = 0; i < TC_SIDES; i++)
+		close_fd(a->programs.fd[i]);
+	free(a->vpcs);
+	free(a->link_dir);
+	free(a);
+}
+
+static int add_vpc(struct net_attach *a, struct net_vpc *v, size_t n_ports)
+{
+	struct attach_vpc *vpc = &a->vpcs[a->n_vpcs];
+	struct net_device *d;
+
+	vpc->ports = calloc(n_ports, sizeof(*vpc->ports));
+	if (!vpc->ports)
+		return -ENOMEM;
+	vpc->attach = a;
+	vpc->number = v->number;
+	vpc->ns_fd = fcntl(v->ns.ns_fd, F_DUPFD_CLOEXEC, FD_HIGH);
+	a->n_vpcs++;
+	if (vpc->ns_fd < 0)
+		return -errno;
+	for (d = v->devices; d && vpc->n_ports < n_ports; d = d->hh.next) {
+		if (!lacks_links(d))
+			continue;
+		vpc->ports[vpc->n_ports++] = (struct attach_port){.ifindex = d->ifindex, .result = -ECANCELED};
+		d->attaching = true;
+	}
+	return 0;
+}
+
+static int attach_init(struct net *n, size_t most, struct net_attach *a)
+{
+	struct net_vpc *v;
+
+	a->link_dir = strdup(n->link_dir);
+	a->vpcs = calloc(HASH_COUNT(n->vpcs), sizeof(*a->vpcs));
+	if (!a->link_dir || !a->vpcs)
+		return -ENOMEM;
+	for (unsigned i = 0; i < TC_SIDES; i++) {
+		a->programs.fd[i] = fcntl(n->programs.fd[i], F_DUPFD_CLOEXEC, FD_HIGH);
+		a->programs.id[i] = n->programs.id[i];
+		if (a->programs.fd[i] < 0)
+			return -errno;
+	}
+	for (v = n->vpcs; v && most; v = v->hh.next) {
+		size_t lacking = count_lacking(v), take = lacking < most ? lacking : most;
+		int r = take ? add_vpc(a, v, take) : 0;
+
+		if (r < 0)
+			return r;
+		most -= take;
+	}
+	return 0;
+}
+
+int net_attach_begin(struct net *n, size_t most, struct net_attach **ret)
+{
+	struct net_attach *a;
+	size_t lacking = 0;
+	int r;
+
+	*ret = NULL;
+	if (!n->link_dir)
+		return 0;
+	for (const struct net_vpc *v = n->vpcs; v; v = v->hh.next)
+		lacking += count_lacking(v);
+	if (!lacking)
+		return 0;
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		return -ENOMEM;
+	for (unsigned i = 0; i < TC_SIDES; i++)
+		a->programs.fd[i] = -1;
+	r = attach_init(n, most, a);
+	if (r < 0) {
+		net_attach_free(n, a);
+		return r;
+	}
+	*ret = a;
+	return 0;
+}
+
+static int run_vpc(void *data)
+{
+	struct attach_vpc *vpc = data;
+	int result = 0;
+
+	for (size_t i = 0; i < vpc->n_ports; i++) {
+		struct attach_port *p = &vpc->ports[i];
+
+		p->result = tc_tcx_attach(vpc->attach->link_dir, p->ifindex, &vpc->attach->programs);
+		/* gone meanwhile: not a failure */
+		if (p->result < 0 && p->result != -ENODEV)
+			result = p->result;
+	}
+	return result;
+}
+
+int net_attach_run(struct net_attach *a)
+{
+	/* The folder of the pins may have gone with them. */
+	int result = a ? net_make_dirs(a->link_dir) : 0;
+
+	for (size_t i = 0; a && i < a->n_vpcs; i++) {
+		int r = netns_run(a->vpcs[i].ns_fd, run_vpc, &a->vpcs[i]);
+
+		if (r < 0)
+			result = r;
+	}
+	return result;
+}
+
+void net_attach_free(struct net *n, struct net_attach *a)
+{
+	if (!a)
+		return;
+	for (size_t i = 0; i < a->n_vpcs; i++) {
+		const struct net_vpc *v = net_find_vpc(n, a->vpcs[i].number);
+
+		for (size_t j = 0; v && j < a->vpcs[i].n_ports; j++) {
+			const struct attach_port *p = &a->vpcs[i].ports[j];
+			struct net_device *d = net_find_device(v, p->ifindex);
+
+			/* a port that was made anew meanwhile is not attaching: it waits for its own turn */
+			if (!d || !d->attaching)
+				continue;
+			d->attaching = false;
+			d->tcx = p->result == 0;
+			d->attach_failed = p->result < 0 && p->result != -ECANCELED;
+		}
+	}
+	attach_free(a);
+}
+
+size_t net_check_links(struct net *n, size_t most)
+{
+	size_t at = 0, lost = 0, looked = 0;
+
+	if (!n->link_dir)
+		return 0;
+	for (struct net_vpc *v = n->vpcs; v && looked < most; v = v->hh.next) {
+		for (struct net_device *d = v->devices; d && looked < most; d = d->hh.next) {
+			if (!device_is_port(d) || at++ < n->links_checked)
+				continue;
+			looked++;
+			if (!d->tcx || d->attaching || tc_tcx_is_pinned(n->link_dir, d->ifindex))
+				continue;
+			d->tcx = false;
+			d->attach_failed = false;
+			lost++;
+		}
+	}
+	n->links_checked = looked < most ? 0 : at;
+	return lost;
+}

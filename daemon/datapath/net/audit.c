@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Looking for what sends no event: sysctls, a tcx link torn off by force, a lost mount under /run/netns. On a worker
+ * thread, some VPCs at a time; it only tells, and net_ensure mends. So it is kept cheap: what rtnetlink and nftables
+ * tell of is left to net/events.c.
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "datapath/net/private.h"
+#include "datapath/net/netns/sysctl.h"
+
+struct audit_vpc {
+	uint32_t number;
+	int ns_fd;
+	char name[80];
+	uint32_t *ports; /* those that have their tcx links */
+	size_t n_ports;
+	bool differs;
+};
+
+struct net_audit {
+	struct tc_programs programs; /* ids only */
+	struct audit_vpc *vpcs;
+	size_t n;
+	uint64_t cost_ns;
+};
+
+static int take_ports(struct audit_vpc *a, const struct net_vpc *v)
+{
+	a->ports = calloc(HASH_COUNT(v->devices) + 1, sizeof(*a->ports));
+	if (!a->ports)
+		return -ENOMEM;
+	for (const struct net_device *d = v->devices; d; d = d->hh.next)
+		if (device_is_port(d) && d->tcx && d->up && !d->attaching)
+			a->ports[a->n_ports++] = d->ifindex;
+	return 0;
+}
+
+/* The VPC that follows number in the order of numbers, or NULL. */
+static const struct net_vpc *next_vpc(const struct net *n, uint32_t number)
+{
+	const struct net_vpc *next = NULL;
+
+	for (const struct net_vpc *v = n->vpcs; v; v = v->hh.next)
+		if (v->number > number && (!next || v->number < next->number))
+			next = v;
+	return next;
+}
+
+int net_audit_begin(const struct net *n, uint32_t *after, size_t most, struct net_audit **ret)
+{
+	struct net_audit *a = calloc(1, sizeof(*a));
+	const struct net_vpc *v;
+	int r = 0;
+
+	if (a)
+		a->vpcs = calloc(most, sizeof(*a->vpcs));
+	if (!a || !a->vpcs) {
+		free(a);
+		return -ENOMEM;
+	}
+	a->programs = n->programs;
+	while (r >= 0 && a->n < most && (v = next_vpc(n, *after))) {
+		struct audit_vpc *one = &a->vpcs[a->n++];
+
+		*after = v->number;
+		*one = (struct audit_vpc){.number = v->number};
+		one->ns_fd = fcntl(v->ns.ns_fd, F_DUPFD_CLOEXEC, FD_HIGH);
+		snprintf(one->name, sizeof(one->name), "%s", v->name);
+		r = one->ns_fd < 0 ? -errno : n->link_dir ? take_ports(one, v) : 0;
+	}
+	if (a->n < most)
+		*after = 0;
+	if (r < 0) {
+		net_audit_free(a);
+		return r;
+	}
+	*ret = a;
+	return 0;
+}
+
+static bool mount_differs(const struct audit_vpc *a)
+{
+	char path[NETNS_PATH_MAX];
+	struct stat wanted, found;
+
+	if (netns_path(a->name, path) < 0 || fstat(a->ns_fd, &wanted) < 0)
+		return false;
+	return stat(path, &found) < 0 || found.st_dev != wanted.st_dev || found.st_ino != wanted.st_ino;
+}
+
+/* On a thread inside the VPC's namespace. */
+static void look_at(const struct net_audit *a, struct audit_vpc *v)
+{
+	v->differs = mount_differs(v) || sysctl_silent_differs();
+	for (size_t i = 0; !v->differs && i < v->n_ports; i++)
+		v->differs = !tc_tcx_runs(v->ports[i], &a->programs);
+}
+
+static int run_inside(void *data)
+{
+	struct net_audit *a = data;
+	struct timespec t;
+
+	for (size_t i = 0; i < a->n; i++)
+		if (i == 0 || setns(a->vpcs[i].ns_fd, CLONE_NEWNET) == 0)
+			look_at(a, &a->vpcs[i]);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	a->cost_ns = (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+	return 0;
+}
+
+int net_audit_run(struct net_audit *a)
+{
+	return a->n ? netns_run(a->vpcs[0].ns_fd, run_inside, a) : 0;
+}
+
+uint64_t net_audit_cost_ns(const struct net_audit *a)
+{
+	return a->cost_ns;
+}
+
+void net_audit_each(const struct net_audit *a, void (*fn)(uint32_t vpc, void *userdata), void *userdata)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (a->vpcs[i].differs)
+			fn(a->vpcs[i].number, userdata);
+}
+
+void net_audit_free(struct net_audit *a)
+{
+	if (!a)
+		return;
+	for (size_t i = 0; i < a->n; i++) {
+		close_fd(a->vpcs[i].ns_fd);
+		free(a->vpcs[i].ports);
+	}
+	free(a->vpcs);
+	free(a);
+}

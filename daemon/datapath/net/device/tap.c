@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "datapath/net/device/tap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <vpc/cleanup.h>
+
+#include "compiler/plan.h"
+#include "datapath/net/netlink/link.h"
+#include "datapath/net/netns/netns.h"
+
+#define TUN_PATH "/dev/net/tun"
+
+void tap_mac(uint32_t eni, uint8_t ret[6])
+{
+	/* of the range that gateways have and ENIs can't (compile_gateway_mac); no subnet's number is that high */
+	const uint8_t mac[6] = {GATEWAY_MAC_0,	      GATEWAY_MAC_1,	   0xff,
+				(uint8_t)(eni >> 16), (uint8_t)(eni >> 8), (uint8_t)eni};
+
+	memcpy(ret, mac, sizeof(mac));
+}
+
+static struct ifreq request(const char *name, bool multi_queue)
+{
+	struct ifreq r = {};
+
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
+	r.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (multi_queue ? IFF_MULTI_QUEUE : 0));
+	return r;
+}
+
+static int open_tun(void)
+{
+	int fd = open(TUN_PATH, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	/* not -ENODEV, which would say that a port is missing */
+	return fd >= 0 ? fd : errno == ENOENT || errno == ENODEV ? -ENXIO : -errno;
+}
+
+/* What a guest may leave to the host. The VMM says what its guest can do when it starts. */
+static int set_offloads(int fd)
+{
+	return ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN) < 0 ? -errno : 0;
+}
+
+/* On a thread inside the namespace. */
+static int make_here(void *data)
+{
+	const struct port_record *p = data;
+	struct ifreq r = request(p->host_ifname, p->attachment.queues > 1);
+	unsigned ifindex = p->eni;
+	_cleanup_close_ int fd = open_tun();
+
+	if (fd < 0)
+		return fd;
+	/* else TUNSETIFF would open one that is there */
+	if (if_nametoindex(p->host_ifname))
+		return -EEXIST;
+	if (ioctl(fd, TUNSETIFINDEX, &ifindex) < 0)
+		return -errno;
+	if (ioctl(fd, TUNSETIFF, &r) < 0)
+		return errno == EBUSY ? -EEXIST : -errno;
+	/* until it is persistent it goes with the descriptor */
+	if (ioctl(fd, TUNSETOWNER, (unsigned long)p->attachment.owner_uid) < 0)
+		return -errno;
+	if (set_offloads(fd) < 0)
+		return -errno;
+	return ioctl(fd, TUNSETPERSIST, 1ul) < 0 ? -errno : 0;
+}
+
+int tap_make(int ns_fd, const struct port_record *p)
+{
+	struct port_record copy = *p; /* for the thread's pointer to data that it only reads */
+
+	return netns_run(ns_fd, make_here, &copy);
+}
+
+struct opening {
+	uint32_t ifindex;
+	const char *name;
+	bool multi_queue;
+	int *fds;
+	size_t n;
+};
+
+/* Whether the tap of that name is there and nobody has it open. */
+static int look(const struct opening *o)
+{
+	_cleanup_close_ int rtnl = rtnl_open();
+	struct link_info info;
+	int r = rtnl < 0 ? rtnl : link_get(rtnl, o->ifindex, NULL, &info);
+
+	if (r < 0)
+		return r;
+	if (!info.tap || strcmp(info.name, o->name) != 0)
+		return -ENODEV;
+	return info.carrier ? -EBUSY : 0;
+}
+
+static int open_one(const struct opening *o, int *ret)
+{
+	struct ifreq r = request(o->name, o->multi_queue);
+	_cleanup_close_ int fd = open_tun();
+
+	if (fd < 0)
+		return fd;
+	if (ioctl(fd, TUNSETIFF, &r) < 0)
+		return -errno;
+	/* It went away since it was looked at: this one was made by the line above, and goes with its descriptor. */
+	if (ioctl(fd, TUNGETIFF, &r) < 0 || !(r.ifr_flags & IFF_PERSIST))
+		return -ENODEV;
+	if (set_offloads(fd) < 0)
+		return -errno;
+	*ret = TAKE_FD(fd);
+	return 0;
+}
+
+static int open_here(void *data)
+{
+	const struct opening *o = data;
+	int r = look(o);
+
+	for (size_t i = 0; r >= 0 && i < o->n; i++)
+		r = open_one(o, &o->fds[i]);
+	return r;
+}
+
+int tap_open(int ns_fd, uint32_t ifindex, const char *name, bool multi_queue, int *ret_fds, size_t n)
+{
+	struct opening o = {.ifindex = ifindex, .name = name, .multi_queue = multi_queue, .fds = ret_fds, .n = n};
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		ret_fds[i] = -1;
+	r = netns_run(ns_fd, open_here, &o);
+	for (size_t i = 0; r < 0 && i < n; i++)
+		ret_fds[i] = close_fd(ret_fds[i]);
+	return r;
+}

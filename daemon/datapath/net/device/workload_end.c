@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The workload's end of a port, in the workload's namespace. */
+#include "datapath/net/private.h"
+#include "datapath/net/netns/sysctl.h"
+
+/* In steps of 100 µs. */
+#define RUNNING_TRIES	50
+/* Behind the kernel's own. */
+#define LOCAL_METRIC	4096
+#define LOCAL_EXPIRES_S 10
+
+/* Address i of the port; those past the last: the link-local one. The primary IPv4 address carries the subnet, the
+ * others stand for themselves: the kernel would take secondary ones along when the primary goes. */
+void inner_address(const struct port_record *p, size_t i, uint32_t ifindex, struct fact *ret)
+{
+	struct ip ip = i < p->n_ips ? p->ips[i] : net_link_local(p->mac);
+
+	*ret = (struct fact){.key = {.kind = FACT_ADDRESS, .family = ip.family, .ifindex = ifindex}};
+	ret->key.plen = ip.family == 6 ? 64 : i == 0 ? p->plen4 : 32;
+	memcpy(ret->key.bytes, ip.bytes, sizeof(ret->key.bytes));
+}
+
+bool inner_is_ours(const struct link_info *info, const struct port_record *p)
+{
+	return strcmp(info->kind, "veth") == 0 && info->other_end == p->eni &&
+	       memcmp(info->mac, p->mac, sizeof(p->mac)) == 0;
+}
+
+static int write_sysctls(void *data)
+{
+	const struct port_record *p = data;
+	static const struct {
+		const char *name, *value;
+		bool only_with_ip6;
+	} sysctls[] = {
+		{"accept_ra", "0", false},    /* routes and addresses are ours to give */
+		{"disable_ipv6", "0", true},  /* container engines turn it off for new devices */
+		{"addr_gen_mode", "0", true}, /* EUI-64: the one link-local address that is ours */
+		{"keep_addr_on_down", "1",
+		 true}, /* the kernel would take IPv6 addresses away with a link that goes down */
+	};
+	char path[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(sysctls); i++) {
+		int r;
+
+		if (sysctls[i].only_with_ip6 && !p->has_ip6)
+			continue;
+		snprintf(path, sizeof(path), "net/ipv6/conf/%s/%s", p->attachment.ifname, sysctls[i].name);
+		r = sysctl_write(path, sysctls[i].value);
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	return 0;
+}
+
+/* An IPv6 address serves as a source at once, but the kernel receives packets for it only when a work of its own has
+ * made the local route, some ms later on a busy CPU: answers to what was sent before would be dropped. A route of ours,
+ * which ends by itself, fills the time. */
+static int bridge_local_route(int fd, const struct fact *address)
+{
+	struct rtnl_message m;
+	struct rtmsg *route = rtnl_begin(&m, RTM_NEWROUTE, NLM_F_CREATE, sizeof(*route));
+	int r;
+
+	route->rtm_family = AF_INET6;
+	route->rtm_dst_len = 128;
+	route->rtm_table = RT_TABLE_LOCAL;
+	route->rtm_protocol = RTPROT_STATIC;
+	route->rtm_type = RTN_LOCAL;
+	mnl_attr_put(&m.h, RTA_DST, 16, address->key.bytes);
+	mnl_attr_put_u32(&m.h, RTA_OIF, address->key.ifindex);
+	mnl_attr_put_u32(&m.h, RTA_PRIORITY, LOCAL_METRIC);
+	mnl_attr_put_u32(&m.h, RTA_EXPIRES, LOCAL_EXPIRES_S);
+	r = rtnl_change(fd, &m, NULL);
+	return r == -EEXIST ? 0 : r; /* from a try before this one */
+}
+
+/* The route to an address's network comes when the address receives, so that whoever sees it may send. */
+static int add_address6(int fd, struct fact *address)
+{
+	struct ip network = {.family = 6};
+	struct fact route = *address;
+	int r;
+
+	address->no_route = true;
+	r = fact_put(fd, address);
+	if (r >= 0)
+		r = bridge_local_route(fd, address);
+	if (r < 0)
+		return r;
+	memcpy(network.bytes, address->key.bytes, sizeof(network.bytes));
+	network = fact_network(&network, address->key.plen);
+	route.key.kind = FACT_ROUTE;
+	memcpy(route.key.bytes, network.bytes, sizeof(network.bytes));
+	route.kernel_made = true;
+	return fact_put(fd, &route);
+}
+
+static int add_addresses(int fd, const struct port_record *p, uint32_t ifindex)
+{
+	for (size_t i = 0; i < p->n_ips + (p->has_ip6 ? 1 : 0); i++) {
+		struct fact f;
+		int r;
+
+		inner_address(p, i, ifindex, &f);
+		r = f.key.family == 6 && i < p->n_ips ? add_address6(fd, &f) : fact_put(fd, &f);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int inner_prepare(const struct workload *w, const struct port_record *p, const char **ret_what)
+{
+	struct port_record copy = *p; /* for the thread's pointer to data that it only reads */
+	struct link_info info;
+	int r;
+
+	*ret_what = "be found";
+	r = link_get(w->rtnl_fd, 0, p->attachment.ifname, &info);
+	if (r < 0)
+		return r;
+	*ret_what = "have its sysctls set";
+	return netns_run(w->ns_fd, write_sysctls, &copy);
+}
+
+/* Both ends pass packets only when the kernel has noticed their carrier: until then their queues drop, and the bridge
+ * doesn't forward. It does so in a work of its own, for a link that is asked for at once (6.8 and newer) or soon. */
+static void wait_until_running(int port_fd, uint32_t port, int fd, uint32_t ifindex)
+{
+	static const struct timespec pause = {.tv_nsec = 100000};
+
+	for (unsigned i = 0; i < RUNNING_TRIES; i++) {
+		struct link_info outer, inner;
+
+		/* down, or gone: nothing to wait for */
+		if (link_get(port_fd, port, NULL, &outer) < 0 || !(outer.flags & IFF_UP) ||
+		    link_get(fd, ifindex, NULL, &inner) < 0 || !(inner.flags & IFF_UP))
+			return;
+		if (outer.running && inner.running)
+			return;
+		nanosleep(&pause, NULL);
+	}
+}
+
+int inner_finish(const struct net_vpc *v, int fd, const struct port_record *p, const char **ret_what)
+{
+	const struct link_change up = {.mtu = p->mtu, .up = LINK_UP};
+	bool no_default = p->attachment.has_default_route && !p->attachment.default_route;
+	struct link_info info;
+	int r;
+
+	*ret_what = "be found";
+	r = link_get(fd, 0, p->attachment.ifname, &info);
+	if (r < 0)
+		return r;
+	*ret_what = "be raised";
+	r = link_change(fd, info.ifindex, &up, NULL);
+	if (r < 0)
+		return r;
+	if (v)
+		wait_until_running(v->ns.rtnl_fd, p->eni, fd, info.ifindex);
+	*ret_what = "get its addresses";
+	r = add_addresses(fd, p, info.ifindex);
+	if (r < 0)
+		return r;
+	*ret_what = "get its routing table";
+	r = routing_put_table(fd, p, info.ifindex);
+	if (r >= 0)
+		r = routing_put_rules(fd, no_default);
+	if (r < 0)
+		return r;
+	*ret_what = "get its default route";
+	return routing_put_default(fd, p, info.ifindex);
+}
+
+int inner_change_addresses(const struct workload *w, const char *ifname, const struct fact *facts, const bool *add,
+			   size_t n)
+{
+	struct link_info info;
+	int result = link_get(w->rtnl_fd, 0, ifname, &info);
+
+	if (result < 0)
+		return result;
+	for (size_t i = 0; i < n; i++) {
+		struct fact f = facts[i];
+		int r;
+
+		f.key.ifindex = info.ifindex;
+		r = add[i] ? fact_put(w->rtnl_fd, &f) : fact_delete(w->rtnl_fd, &f);
+		if (r < 0)
+			result = r;
+	}
+	if (n && result >= 0)
+		result = routing_put_rules(w->rtnl_fd, false);
+	return result;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Links: reading them, and the requests that make and change them. fd is a NETLINK_ROUTE socket in the namespace of the
+ * link. Functions that change something return 0 or the kernel's -errno.
+ */
+#ifndef DATAPATH_NET_LINK_H
+#define DATAPATH_NET_LINK_H
+
+#include <net/if.h>
+#include <stdbool.h>
+
+#include "compiler/plan.h"
+#include "datapath/net/netlink/request.h"
+
+/* An option of a bridge or of a bridge port that we rely on. */
+struct link_option {
+	uint16_t attr;
+	uint8_t size; /* bytes */
+	uint32_t want;
+	const char *name;
+	bool optional; /* kernels may lack it, which is as good as 0 */
+};
+#define LINK_OPTIONS_MAX 12
+/* Ended by a NULL name. */
+extern const struct link_option link_bridge_options[];
+extern const struct link_option link_port_options[];
+
+/* A sysctl of one device that we rely on: net/ipv4/conf/<device>/<name>, or ipv6. A bridge routes by its own. */
+struct link_sysctl {
+	uint8_t family; /* 4 or 6 */
+	uint8_t index;	/* in the array that rtnetlink gives */
+	uint32_t want;
+	const char *name;
+};
+#define LINK_SYSCTLS_MAX 12
+/* Of a bridge. Ended by a NULL name. */
+extern const struct link_sysctl link_bridge_sysctls[];
+
+struct link_info {
+	uint32_t ifindex;
+	uint32_t master;    /* 0: none */
+	uint32_t other_end; /* of a veth: ifindex of its other end, in that end's namespace */
+	uint32_t mtu;
+	uint32_t max_mtu; /* 0: not told */
+	unsigned flags;	  /* IFF_… */
+	char name[IFNAMSIZ];
+	char alias[256];
+	char kind[16];
+	char master_kind[16];
+	uint8_t mac[6];
+	bool carrier;	     /* of a tap: somebody has it open */
+	bool running;	     /* operationally up: it sends */
+	bool tap;	     /* a tun device of mode tap */
+	bool multi_queue;    /* of a tap */
+	bool peer_elsewhere; /* its other end is in another namespace */
+	uint8_t addr_gen_mode;
+	uint32_t bridge_options[LINK_OPTIONS_MAX]; /* values, by position in link_bridge_options */
+	uint32_t port_options[LINK_OPTIONS_MAX];
+	uint32_t carrier_changes;	    /* times that its carrier went or came */
+	uint32_t sysctls[LINK_SYSCTLS_MAX]; /* values, by position in link_bridge_sysctls */
+	bool has_ip6;			    /* the kernel runs IPv6 on it: not so with an MTU below 1280 */
+};
+
+/* Whether every option has the value that we rely on. */
+bool link_options_right(const struct link_info *info);
+/* The same for a bridge's sysctls. */
+bool link_sysctls_right(const struct link_info *info);
+/* Whether number, kind and name are those that vpcd gives to a port or a bridge. In a namespace of ours, a link without
+ * an alias that is so was made by vpcd and never finished: it was killed, or the kernel's answer was lost. */
+bool link_is_half_made(const struct link_info *info);
+/* Parses an RTM_NEWLINK or RTM_DELLINK. */
+void link_parse(const struct nlmsghdr *h, struct link_info *ret);
+/* By ifindex, or by name where ifindex is 0. -ENODEV. */
+int link_get(int fd, uint32_t ifindex, const char *name, struct link_info *ret);
+/* Calls fn for each link. -EAGAIN as rtnl_ask. */
+int link_each(int fd, int (*fn)(const struct link_info *info, void *userdata), void *userdata);
+
+int link_make_bridge(int fd, const struct subnet_record *s, char ret_text[RTNL_TEXT_MAX]);
+/* The host end in fd's namespace with ifindex p->eni, the inner end in workload_ns, both down. */
+int link_make_veth(int fd, const struct port_record *p, int workload_ns, char ret_text[RTNL_TEXT_MAX]);
+int link_delete(int fd, uint32_t ifindex);
+
+struct link_change {
+	const char *name;  /* NULL: leave */
+	const char *alias; /* NULL: leave */
+	const uint8_t *mac;
+	uint32_t mtu;	    /* 0: leave */
+	uint32_t master;    /* 0: leave */
+	unsigned up;	    /* LINK_… */
+	bool no_link_local; /* addr_gen_mode none: the kernel makes no IPv6 address of its own */
+};
+#define LINK_UP	  1u
+#define LINK_DOWN 2u
+int link_change(int fd, uint32_t ifindex, const struct link_change *change, char ret_text[RTNL_TEXT_MAX]);
+/* Gives a link its name, where it has another. A kernel before 6.2 renames no link that is up: it is lowered then. */
+int link_rename(int fd, uint32_t ifindex, const char *name, char ret_text[RTNL_TEXT_MAX]);
+/* Sets link_bridge_options on a bridge; link_port_options on a port of one. */
+int link_set_bridge_options(int fd, uint32_t ifindex);
+int link_set_port_options(int fd, uint32_t ifindex);
+
+#endif

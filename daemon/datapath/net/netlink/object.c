@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "datapath/net/netlink/object.h"
+
+#include <arpa/inet.h>
+#include <linux/if_addr.h>
+#include <linux/neighbour.h>
+#include <string.h>
+
+#include "datapath/net/private.h"
+#include "datapath/net/netlink/request.h"
+
+void fact_set_clear(struct fact_set *set)
+{
+	struct fact *f, *next;
+
+	HASH_ITER (hh, set->head, f, next) {
+		HASH_DEL(set->head, f);
+		free(f);
+	}
+}
+
+struct fact *fact_set_find(const struct fact_set *set, const struct fact_key *key)
+{
+	struct fact *f;
+
+	HASH_FIND(hh, set->head, key, sizeof(*key), f);
+	return f;
+}
+
+int fact_set_add(struct fact_set *set, const struct fact *f)
+{
+	struct fact *copy;
+
+	if (fact_set_find(set, &f->key))
+		return 0;
+	copy = malloc(sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	*copy = *f;
+	HASH_ADD(hh, set->head, key, sizeof(copy->key), copy);
+	if (!copy->hh.tbl) {
+		free(copy);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static struct fact fact_of(enum fact_kind kind, uint32_t ifindex, uint32_t owner, const struct ip *ip, uint8_t plen)
+{
+	struct fact f = {
+		.key = {.kind = (uint8_t)kind, .family = ip->family, .plen = plen, .ifindex = ifindex},
+		.owner = owner,
+		.right = true,
+	};
+
+	memcpy(f.key.bytes, ip->bytes, sizeof(f.key.bytes));
+	return f;
+}
+
+struct ip fact_network(const struct ip *ip, uint8_t plen)
+{
+	unsigned keep = plen + (ip->family == 4 ? 96u : 0u);
+	struct ip network = *ip;
+
+	for (unsigned i = 0; i < 16; i++) {
+		unsigned bits = keep > i * 8 ? keep - i * 8 : 0;
+
+		if (bits < 8)
+			network.bytes[i] = (uint8_t)(network.bytes[i] & ~(0xffu >> bits));
+	}
+	return network;
+}
+
+int fact_want_bridge(struct fact_set *set, const struct subnet_record *s)
+{
+	const struct cidr *const gateways[] = {&s->gateway, &s->gateway6};
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(gateways); i++) {
+		const struct cidr *g = gateways[i];
+		struct ip network = fact_network(&g->addr, g->plen);
+		struct fact address = fact_of(FACT_ADDRESS, s->ifindex, s->ifindex, &g->addr, g->plen);
+		struct fact route = fact_of(FACT_ROUTE, s->ifindex, s->ifindex, &network, g->plen);
+
+		if (!g->addr.family)
+			continue; /* a subnet without IPv6 */
+		route.kernel_made = true;
+		if (g->addr.family == 4)
+			route.source = g->addr;
+		r = fact_set_add(set, &address);
+		if (r >= 0)
+			r = fact_set_add(set, &route);
+		if (r < 0)
+			return r;
+	}
+	if (s->cidr6.addr.family == 6) {
+		struct ip network = fact_network(&s->cidr6.addr, s->cidr6.plen);
+		struct fact route = fact_of(FACT_ROUTE, s->ifindex, s->ifindex, &network, s->cidr6.plen);
+
+		return fact_set_add(set, &route);
+	}
+	return 0;
+}
+
+void fact_of_address(const struct port_record *p, const struct ip *ip, struct fact *ret)
+{
+	*ret = fact_of(FACT_NEIGHBOUR, VPC_BRIDGE_FIRST + p->subnet, p->eni, ip, ip->family == 4 ? 32 : 128);
+	memcpy(ret->mac, p->mac, sizeof(ret->mac));
+}
+
+int fact_want_port(struct fact_set *set, const struct port_record *p)
+{
+	struct ip link_local = net_link_local(p->mac);
+	struct fact f;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i <= p->n_ips; i++) {
+		fact_of_address(p, i < p->n_ips ? &p->ips[i] : &link_local, &f);
+		r = fact_set_add(set, &f);
+	}
+	return r;
+}
+
+const char *fact_kind_name(enum fact_kind kind)
+{
+	static const char *const names[] = {
+		[FACT_ADDRESS] = "address",
+		[FACT_ROUTE] = "route",
+		[FACT_NEIGHBOUR] = "neighbour",
+		[FACT_FDB] = "fdb entry",
+	};
+
+	return names[kind];
+}
+
+static const char *format_mac(const uint8_t *mac, char buf[18])
+{
+	snprintf(buf, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	return buf;
+}
+
+const char *fact_format(const struct fact *f, char buf[FACT_TEXT_MAX])
+{
+	const char *name = fact_kind_name(f->key.kind);
+	char address[INET6_ADDRSTRLEN] = "", mac[18];
+	bool v4 = f->key.family == 4;
+
+	if (f->key.family)
+		inet_ntop(v4 ? AF_INET : AF_INET6, f->key.bytes + (v4 ? 12 : 0), address, sizeof(address));
+	switch (f->key.kind) {
+	case FACT_FDB:
+		snprintf(buf, FACT_TEXT_MAX, "%s %s", name, format_mac(f->key.bytes, mac));
+		break;
+	case FACT_NEIGHBOUR:
+		snprintf(buf, FACT_TEXT_MAX, "%s %s at %s", name, address, format_mac(f->mac, mac));
+		break;
+	default:
+		snprintf(buf, FACT_TEXT_MAX, "%s %s/%u", name, address, f->key.plen);
+	}
+	return buf;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whole namespaces that are to go, with all in them. */
+#include <dirent.h>
+
+#include "datapath/net/private.h"
+
+struct pruning {
+	struct net *n;		/* NULL: purging */
+	const struct plan *all; /* NULL: nothing stays */
+	const char *instance;
+	int result;
+};
+
+static bool is_wanted(const struct plan *all, const char *name)
+{
+	for (size_t i = 0; all && i < all->n_vpcs; i++) {
+		if (all->vpcs[i].has_after && strcmp(all->vpcs[i].after.netns, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void forget(struct net *n, const char *name)
+{
+	struct net_vpc *v, *next;
+
+	HASH_ITER (hh, n->vpcs, v, next) {
+		if (strcmp(v->name, name) == 0)
+			close_fd(net_take_vpc(n, v));
+	}
+}
+
+struct links {
+	const char *instance;
+	uint32_t *ifindexes;
+	size_t n;
+};
+
+static int on_link(const struct link_info *info, void *userdata)
+{
+	struct links *links = userdata;
+	uint32_t *grown;
+
+	if (info->ifindex == 1 || !netns_alias_is_ours(info->alias, links->instance))
+		return 0;
+	grown = reallocarray(links->ifindexes, links->n + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	links->ifindexes = grown;
+	links->ifindexes[links->n++] = info->ifindex;
+	return 0;
+}
+
+/* The links go one by one, so that the workloads' ends are gone when this returns: those of a namespace that only loses
+ * its last user go some time later. */
+static int delete_links(int ns_fd, const char *instance)
+{
+	_cleanup_close_ int fd = netns_open_rtnl(ns_fd);
+	struct links links = {.instance = instance};
+	int r = fd < 0 ? fd : link_each(fd, on_link, &links);
+
+	for (size_t i = 0; r >= 0 && i < links.n; i++) {
+		r = link_delete(fd, links.ifindexes[i]);
+		if (r == -ENODEV)
+			r = 0;
+	}
+	free(links.ifindexes);
+	return r;
+}
+
+static int on_namespace(const char *name, const char *alias, int ns_fd, void *userdata)
+{
+	struct pruning *p = userdata;
+	int r;
+
+	(void)alias;
+	if (is_wanted(p->all, name))
+		return 0;
+	if (p->n)
+		forget(p->n, name);
+	r = delete_links(ns_fd, p->instance);
+	if (r >= 0)
+		r = netns_unlink(name);
+	if (r < 0)
+		p->result = r;
+	return 0;
+}
+
+static bool has_port(const struct plan *all, unsigned long eni)
+{
+	for (size_t i = 0; i < all->n_ports; i++) {
+		if (all->ports[i].has_after && all->ports[i].after.eni == eni)
+			return true;
+	}
+	return false;
+}
+
+/* Pins "<ifindex>-<side>" of links whose port went while nobody looked, or was never finished. */
+static int prune_pins(const char *pin_dir, const struct plan *all)
+{
+	_cleanup_free_ char *path = net_link_dir(pin_dir);
+	_cleanup_(closedirp) DIR *dir = path ? opendir(path) : NULL;
+
+	if (!path)
+		return -ENOMEM;
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	for (const struct dirent *e; (e = readdir(dir));) {
+		char *end;
+		unsigned long eni = strtoul(e->d_name, &end, 10);
+
+		if (end == e->d_name || *end != '-' || has_port(all, eni))
+			continue;
+		if (unlinkat(dirfd(dir), e->d_name, 0) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	return 0;
+}
+
+int net_prune(struct net *n, const struct plan *all)
+{
+	struct pruning p = {.n = n, .all = all, .instance = n->instance};
+	int r = netns_each(n->instance, on_namespace, &p);
+
+	if (r >= 0)
+		r = netns_sweep_files(n->instance);
+	if (r >= 0 && n->pin_dir)
+		r = prune_pins(n->pin_dir, all);
+	return r < 0 ? r : p.result;
+}
+
+int net_purge(const char *instance)
+{
+	struct pruning p = {.instance = instance};
+	int r = netns_each(instance, on_namespace, &p);
+
+	if (r >= 0)
+		r = netns_sweep_files(instance);
+	return r < 0 ? r : p.result;
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What changes took away, deleted on a worker thread and some that help it. */
+#include <fcntl.h>
+
+#include "datapath/net/private.h"
+
+/* Links that are deleted at once. Deleting one is mostly waiting for grace periods, some of them under the lock of all
+ * network configuration and the last one without it: these overlap. More threads would only stand before the event
+ * loop at that lock. */
+#define THREADS 3
+#define LOCKS	8
+
+struct removal_link {
+	uint32_t ifindex;
+	uint64_t workload_ns_ino;
+	char id[OBJECT_ID_MAX];
+	bool done;  /* under its lock */
+	int result; /* of the last run */
+};
+
+struct removal_vpc {
+	uint32_t number;
+	int ns_fd;
+	char name[80];
+	char id[OBJECT_ID_MAX];
+	bool whole; /* the namespace goes too */
+	bool gone;  /* it is gone */
+	struct removal_link *links;
+	size_t n_links;
+};
+
+struct net_removal {
+	char *instance;
+	char *link_dir; /* or NULL */
+	struct removal_vpc *vpcs;
+	size_t n_vpcs;
+	struct inner_change *inner;
+	bool inner_done;
+	/* A link's, by its number, is held while it is deleted: who wants to make one of that number again waits for
+	 * it, or deletes it first (removal_settle), so that the worker never deletes the new one. */
+	pthread_mutex_t locks[LOCKS];
+	struct net_removal *next; /* event loop only */
+};
+
+void inner_change_free(struct inner_change *c)
+{
+	if (!c)
+		return;
+	free(c->attachment.path);
+	free(c->facts);
+	free(c->add);
+	free(c);
+}
+
+int removal_new(struct net *n, struct net_removal **ret)
+{
+	struct net_removal *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	for (size_t i = 0; i < LOCKS; i++)
+		pthread_mutex_init(&r->locks[i], NULL);
+	r->instance = strdup(n->instance);
+	r->link_dir = n->link_dir ? strdup(n->link_dir) : NULL;
+	r->next = n->removals;
+	n->removals = r;
+	if (!r->instance || (n->link_dir && !r->link_dir)) {
+		net_removal_free(n, r);
+		return -ENOMEM;
+	}
+	*ret = r;
+	return 0;
+}
+
+static struct removal_vpc *find_vpc(const struct net_removal *r, uint32_t number)
+{
+	for (size_t i = 0; i < r->n_vpcs; i++) {
+		if (r->vpcs[i].number == number)
+			return &r->vpcs[i];
+	}
+	return NULL;
+}
+
+static struct removal_vpc *find_or_add_vpc(struct net_removal *r, const struct net_vpc *v)
+{
+	struct removal_vpc *found = find_vpc(r, v->number), *grown;
+
+	if (found)
+		return found;
+	grown = reallocarray(r->vpcs, r->n_vpcs + 1, sizeof(*grown));
+	if (!grown)
+		return NULL;
+	r->vpcs = grown;
+	found = &grown[r->n_vpcs++];
+	*found = (struct removal_vpc){.number = v->number, .ns_fd = fcntl(v->ns.ns_fd, F_DUPFD_CLOEXEC, FD_HIGH)};
+	snprintf(found->name, sizeof(found->name), "%s", v->name);
+	snprintf(found->id, sizeof(found->id), "%s", v->id);
+	return found;
+}
+
+int removal_add_link(struct net_removal *r, const struct net_vpc *v, uint32_t ifindex, const char *id,
+		     uint64_t workload_ns_ino)
+{
+	struct removal_vpc *vpc = find_or_add_vpc(r, v);
+	struct removal_link *grown;
+
+	if (!vpc)
+		return -ENOMEM;
+	grown = reallocarray(vpc->links, vpc->n_links + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	vpc->links = grown;
+	vpc->links[vpc->n_links] = (struct removal_link){.ifindex = ifindex, .workload_ns_ino = workload_ns_ino};
+	snprintf(vpc->links[vpc->n_links++].id, OBJECT_ID_MAX, "%s", id);
+	return 0;
+}
+
+int removal_add_vpc(struct net_removal *r, struct net_vpc *v)
+{
+	struct removal_vpc *vpc = find_or_add_vpc(r, v);
+
+	if (!vpc)
+		return -ENOMEM;
+	vpc->whole = true;
+	close_fd(net_take_vpc(v->net, v));
+	return 0;
+}
+
+void removal_add_inner(struct net_removal *r, struct inner_change *c)
+{
+	c->next = r->inner;
+	r->inner = c;
+}
+
+/* rtnl_fd: a socket in its VPC's namespace. */
+static int delete_link(struct net_removal *r, struct removal_link *link, int rtnl_fd)
+{
+	pthread_mutex_t *lock = &r->locks[link->ifindex % LOCKS];
+	int e = 0;
+
+	pthread_mutex_lock(lock);
+	if (!link->done) {
+		e = link_delete(rtnl_fd, link->ifindex);
+		/* the device took its tcx links along: what is left is their names */
+		if ((e >= 0 || e == -ENODEV) && r->link_dir && link->ifindex < VPC_BRIDGE_FIRST)
+			tc_tcx_unpin(r->link_dir, link->ifindex);
+		link->done = e >= 0 || e == -ENODEV;
+	}
+	e = link->done ? 0 : e;
+	pthread_mutex_unlock(lock);
+	return e;
+}
+
+/* --- the links of several removals ----------------------------------------------------------------------------------
+ */
+
+struct run {
+	struct net_removal *const *removals;
+	size_t n;
+	pthread_mutex_t lock;
+	size_t removal, vpc, link; /* the next one; under the lock */
+};
+
+/* NULL: no more. */
+static struct removal_link *next_link(struct run *run, struct net_removal **ret, const struct removal_vpc **ret_vpc)
+{
+	struct removal_link *found = NULL;
+
+	pthread_mutex_lock(&run->lock);
+	while (!found && run->removal < run->n) {
+		struct net_removal *r = run->removals[run->removal];
+		struct removal_vpc *vpc = &r->vpcs[run->vpc];
+
+		if (run->vpc == r->n_vpcs) {
+			run->removal++;
+			run->vpc = 0;
+		} else if (run->link == vpc->n_links) {
+			run->vpc++;
+			run->link = 0;
+		} else {
+			found = &vpc->links[run->link++];
+			*ret = r;
+			*ret_vpc = vpc;
+		}
+	}
+	pthread_mutex_unlock(&run->lock);
+	return found;
+}
+
+static void *run_links(void *data)
+{
+	const struct removal_vpc *vpc = NULL, *next;
+	struct removal_link *link;
+	_cleanup_close_ int fd = -1;
+	struct net_removal *r;
+
+	while ((link = next_link(data, &r, &next))) {
+		if (next != vpc) {
+			close_fd(fd);
+			vpc = next;
+			fd = vpc->ns_fd < 0 ? vpc->ns_fd : netns_open_rtnl(vpc->ns_fd);
+		}
+		link->result = fd < 0 ? fd : delete_link(r, link, fd);
+	}
+	return NULL;
+}
+
+static void run_all_links(struct run *run, size_t n_links)
+{
+	pthread_t threads[THREADS];
+	size_t n = 0;
+
+	/* where there is no thread to be had, this one does it alone */
+	while (n + 1 < THREADS && n + 1 < n_links && pthread_create(&threads[n], NULL, run_links, run) == 0)
+		n++;
+	run_links(run);
+	while (n)
+		pthread_join(threads[--n], NULL);
+}
+
+/* --- one removal ----------------------------------------------------------------------------------------------------
+ */
+
+static size_t begin_removal(struct net_removal *r)
+{
+	size_t n_links = 0;
+
+	for (size_t i = 0; i < r->n_vpcs; i++) {
+		struct removal_vpc *vpc = &r->vpcs[i];
+		char path[NETNS_PATH_MAX];
+
+		/* there was no descriptor left for it: by name */
+		if (vpc->ns_fd < 0 && netns_path(vpc->name, path) >= 0)
+			vpc->ns_fd = netns_open(path);
+		n_links += vpc->n_links;
+	}
+	return n_links;
+}
+
+/* After its links. */
+static int end_vpc(const struct net_removal *r, struct removal_vpc *vpc)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < vpc->n_links; i++)
+		if (vpc->links[i].result < 0)
+			result = vpc->links[i].result;
+	if (vpc->whole && !vpc->gone) {
+		int e = netns_remove(vpc->name, r->instance, vpc->id);
+
+		/* somebody else's of that name: there is none of ours */
+		vpc->gone = e >= 0 || e == -EPERM;
+		if (!vpc->gone)
+			result = e;
+	}
+	return result;
+}
+
+/* Best effort: where the namespace is gone there is nothing to change. */
+static void run_inner(const struct inner_change *c)
+{
+	_cleanup_(workload_clear) struct workload w = WORKLOAD_INIT;
+
+	if (c->n && workload_reopen(&c->attachment, &w) >= 0)
+		inner_change_addresses(&w, c->attachment.ifname, c->facts, c->add, c->n);
+	else if (!c->n && workload_reopen_path(&c->attachment, &w) >= 0)
+		(void)routing_clean(w.rtnl_fd);
+}
+
+static int end_removal(struct net_removal *r)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < r->n_vpcs; i++) {
+		int e = end_vpc(r, &r->vpcs[i]);
+
+		if (e < 0)
+			result = e;
+	}
+	/* once: what is tried again may be another one's by then */
+	for (const struct inner_change *c = r->inner_done ? NULL : r->inner; c; c = c->next)
+		run_inner(c);
+	r->inner_done = true;
+	return result;
+}
+
+void net_removals_run(struct net_removal *const *removals, size_t n, int *results)
+{
+	struct run run = {.removals = removals, .n = n, .lock = PTHREAD_MUTEX_INITIALIZER};
+	size_t n_links = 0;
+
+	for (size_t i = 0; i < n; i++)
+		n_links += begin_removal(removals[i]);
+	run_all_links(&run, n_links);
+	for (size_t i = 0; i < n; i++)
+		results[i] = end_removal(removals[i]);
+}
+
+int net_removal_run(struct net_removal *r)
+{
+	int result = 0;
+
+	if (r)
+		net_removals_run(&r, 1, &result);
+	return result;
+}
+
+void net_removal_each(const struct net_removal *r, bool gone, void (*fn)(const char *object, void *userdata),
+		      void *userdata)
+{
+	for (size_t i = 0; i < r->n_vpcs; i++) {
+		const struct removal_vpc *vpc = &r->vpcs[i];
+
+		if (vpc->whole && vpc->gone == gone)
+			fn(vpc->id, userdata);
+		for (size_t j = 0; j < vpc->n_links; j++)
+			if (vpc->links[j].done == gone)
+				fn(vpc->links[j].id, userdata);
+	}
+}
+
+void net_removal_free(struct net *n, struct net_removal *r)
+{
+	if (!r)
+		return;
+	for (struct net_removal **p = &n->removals; *p; p = &(*p)->next) {
+		if (*p == r) {
+			*p = r->next;
+			break;
+		}
+	}
+	for (size_t i = 0; i < r->n_vpcs; i++) {
+		close_fd(r->vpcs[i].ns_fd);
+		free(r->vpcs[i].links);
+	}
+	while (r->inner) {
+		struct inner_change *next = r->inner->next;
+
+		inner_change_free(r->inner);
+		r->inner = next;
+	}
+	for (size_t i = 0; i < LOCKS; i++)
+		pthread_mutex_destroy(&r->locks[i]);
+	free(r->vpcs);
+	free(r->instance);
+	free(r->link_dir);
+	free(r);
+}
+
+bool net_removal_pending(const struct net *n, uint64_t ns_ino)
+{
+	for (const struct net_removal *r = n->removals; r; r = r->next) {
+		for (size_t i = 0; i < r->n_vpcs; i++) {
+			for (size_t j = 0; j < r->vpcs[i].n_links; j++) {
+				if (ns_ino && r->vpcs[i].links[j].workload_ns_ino == ns_ino)
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
+static void settle_one(struct net_removal *r, const struct net_vpc *v, uint32_t ifindex)
+{
+	struct removal_vpc *vpc = find_vpc(r, v->number);
+
+	for (size_t i = 0; vpc && i < vpc->n_links; i++) {
+		if (vpc->links[i].ifindex == ifindex)
+			(void)delete_link(r, &vpc->links[i], v->ns.rtnl_fd);
+	}
+}
+
+void removal_settle(struct net *n, uint32_t vpc, uint32_t ifindex)
+{
+	const struct net_vpc *v = net_find_vpc(n, vpc);
+
+	for (struct net_removal *r = n->removals; v && r; r = r->next)
+		settle_one(r, v, ifindex);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vpcd's side of the shares: what VPCs are guaranteed, counts that are wrong, flows that are ended early. */
+#include <bpf/bpf.h>
+#include <criterion/criterion.h>
+
+#include "tests/bpf/maps_util.h"
+
+TestSuite(tables_shares, .init = tables_setup, .fini = tables_teardown);
+
+#define NOW_NS (1000000 * 1000000000ull)
+
+/* ENIs 1, 2 in VPC 1, 3 in VPC 2; each may have as many flows as there is room for. */
+static struct tables *world(void)
+{
+	struct tables *t = tables_small(false);
+	struct eni_record enis[3];
+	struct test_plan tp;
+
+	tp_init(&tp);
+	for (uint32_t i = 0; i < 3; i++) {
+		enis[i] = eni_rec(i + 1, 1, 0);
+		enis[i].vpc = i == 2 ? 2 : 1;
+		enis[i].flow_budget = 100000;
+		enis[i].tcp_idle_s = 432000;
+		tp_eni(&tp, NULL, &enis[i]);
+	}
+	tables_apply(t, &tp);
+	return t;
+}
+
+/* A digest as bpf/lib/flow/flow.h has it isn't needed by what is tested here but for the sweep, which compares it. */
+static uint64_t mix(uint64_t h, const uint32_t *w)
+{
+	h = (h ^ ((uint64_t)w[1] << 32 | w[0])) * 0xff51afd7ed558ccdull;
+	return h ^ h >> 32;
+}
+
+static uint64_t tag_of(const struct vpc_flow_key *key)
+{
+	uint64_t a = 0x9e3779b97f4a7c15ull, b = 0xc4ceb9fe1a85ec53ull;
+	uint32_t w[12];
+
+	memcpy(w, key, sizeof(w));
+	for (uint32_t i = 0; i < 6; i += 2) {
+		a = mix(a, w + i);
+		b = mix(b, w + 6 + i);
+	}
+	a = (a + (b << 32 | b >> 32)) * 0xc4ceb9fe1a85ec53ull;
+	return (a ^ a >> 32) | 1;
+}
+
+/* An established flow that ENI n opened, idle for so long; counted as the programs do. */
+static void add_flow(struct tables *t, uint32_t n, uint32_t nth, uint32_t idle_s)
+{
+	uint32_t number = VPC_ENI_FIRST + n, vpc = n == 3 ? 2 : 1;
+	struct vpc_flow_key key = {.vpc = vpc, .addr[0][3] = nth, .proto = 6};
+	struct vpc_flow flow = {.tag = tag_of(&key),
+				.last_seen_ns = NOW_NS - idle_s * 1000000000ull,
+				.eni = {number},
+				.incarnation = {1},
+				.timeout_s = 432000,
+				.state = VPC_FLOW_ESTABLISHED,
+				.flags = VPC_FLOW_BUDGETED};
+
+	cr_assert_eq(bpf_map_update_elem(t->table[TABLE_FLOW].fd, &key, &flow, BPF_NOEXIST), 0);
+	eni_flows_at(t, number)->opened++;
+	vpc_flows_at(t, vpc)->total++;
+}
+
+static bool has_flow(struct tables *t, uint32_t n, uint32_t nth)
+{
+	struct vpc_flow_key key = {.vpc = n == 3 ? 2 : 1, .addr[0][3] = nth, .proto = 6};
+	struct vpc_flow flow;
+
+	return bpf_map_lookup_elem(t->table[TABLE_FLOW].fd, &key, &flow) == 0;
+}
+
+static void round_of(struct tables *t, struct tables_expiry *x)
+{
+	unsigned deleted = 0;
+	int r;
+
+	tables_expiry_plan(t, x, NOW_NS);
+	cr_assert_eq(tables_expiry_read(x), 0);
+	while ((r = tables_expiry_step(t, x, NOW_NS, &deleted)) > 0)
+		;
+	cr_assert_eq(r, 0);
+	cr_assert_eq(deleted, 0);
+}
+
+Test(tables_shares, sum_is_less_than_the_map)
+{
+	struct tables *t = world();
+	struct vpc_host_flows *h = host_flows_at(t, 0);
+
+	shares_update(t);
+	cr_expect_eq(h->flow_guaranteed, 1024 / 2 / 2, "two VPCs have an ENI");
+	cr_expect_lt(2 * h->flow_guaranteed + h->flow_pool, 1024);
+	cr_expect_eq(h->new_guaranteed, 1024 / 4 / 2);
+	cr_expect_leq(2 * h->new_guaranteed + h->new_pool, 1024 / 2);
+	for (uint32_t i = 0; i < 300; i++)
+		add_flow(t, 1, i, 0);
+	shares_update(t);
+	cr_expect_eq(h->pool_used, 300 - 256, "counted anew");
+	tables_close(t);
+}
+
+Test(tables_shares, wrong_counts_are_put_right)
+{
+	struct tables *t = world();
+	struct tables_expiry *x = NULL;
+
+	cr_assert_eq(tables_expiry_new(t, 16384, &x), 0);
+	for (uint32_t i = 0; i < 50; i++)
+		add_flow(t, 1, i, 0);
+	eni_flows_at(t, VPC_ENI_FIRST + 1)->opened += 500;
+	eni_flows_at(t, VPC_ENI_FIRST + 2)->answered -= 3;
+	vpc_flows_at(t, 1)->total += 70;
+	vpc_flows_at(t, 2)->half_open += 5;
+	round_of(t, x);
+	round_of(t, x);
+	cr_expect_eq(eni_flows_at(t, VPC_ENI_FIRST + 1)->opened, 550, "perhaps a packet is about to count");
+	eni_flows_at(t, VPC_ENI_FIRST + 2)->answered--; /* as a packet does */
+	round_of(t, x);
+	cr_expect_eq(eni_flows_at(t, VPC_ENI_FIRST + 1)->opened, 50);
+	cr_expect_eq(vpc_flows_at(t, 1)->total, 50);
+	cr_expect_eq(vpc_flows_at(t, 2)->half_open, 0);
+	cr_expect_eq(eni_flows_at(t, VPC_ENI_FIRST + 2)->answered, -4, "one that changes is not judged");
+	for (unsigned i = 0; i < 3; i++)
+		round_of(t, x);
+	cr_expect_eq(eni_flows_at(t, VPC_ENI_FIRST + 2)->answered, 0);
+	tables_expiry_free(x);
+	tables_close(t);
+}
+
+Test(tables_shares, idle_longest_of_who_holds_most)
+{
+	struct tables *t = world();
+	struct tables_expiry *x = NULL;
+
+	cr_assert_eq(tables_expiry_new(t, 16384, &x), 0);
+	for (uint32_t i = 0; i < 100; i++)
+		add_flow(t, 3, i, 1000); /* below its share */
+	for (uint32_t i = 0; i < 40; i++)
+		add_flow(t, 2, 1000 + i, 2000); /* of the same VPC, but few */
+	for (uint32_t i = 0; i < 200; i++)
+		add_flow(t, 1, i, i < 100 ? 61 + i : 30);
+	round_of(t, x);
+	cr_expect_eq(t->ended_early, 0, "there is room");
+	t->enis[VPC_ENI_FIRST + 1].row.flow_budget = 210; /* it has nearly as many as it may */
+	round_of(t, x);
+	cr_expect_eq(t->ended_early, 200 / 8 + 1);
+	cr_expect(!has_flow(t, 1, 99) && !has_flow(t, 1, 99 - 25), "those first that have been idle longest");
+	cr_expect(has_flow(t, 1, 99 - 26) && has_flow(t, 1, 0) && has_flow(t, 1, 150));
+	cr_expect(has_flow(t, 3, 5) && has_flow(t, 2, 1005));
+	cr_expect_eq(eni_flows_at(t, VPC_ENI_FIRST + 1)->opened, 200 - 26);
+	round_of(t, x);
+	cr_expect_eq(t->ended_early, 26, "it has room again");
+	tables_expiry_free(x);
+	tables_close(t);
+}
+
+Test(tables_shares, vpcs_that_take_most_of_the_pool)
+{
+	struct tables *t = world();
+	struct tables_expiry *x = NULL;
+
+	cr_assert_eq(tables_expiry_new(t, 16384, &x), 0);
+	for (uint32_t i = 0; i < 100; i++)
+		add_flow(t, 3, i, 1000);
+	for (uint32_t i = 0; i < 650; i++)
+		add_flow(t, i % 2 + 1, i, 100 + i);
+	for (unsigned i = 0; i < 20; i++)
+		round_of(t, x);
+	cr_expect_gt(t->ended_early, 50);
+	cr_expect_lt(host_flows_at(t, 0)->pool_used, host_flows_at(t, 0)->flow_pool * 3 / 4);
+	cr_expect_eq(vpc_flows_at(t, 2)->total, 100, "nothing of who is within his share");
+	cr_expect(has_flow(t, 1, 0) && !has_flow(t, 2, 649));
+	tables_expiry_free(x);
+	tables_close(t);
+}
+
+/* An empty flow_overflow costs no lookup. */
+Test(tables_shares, overflow_is_found_empty)
+{
+	struct tables *t = world();
+	struct tables_expiry *x = NULL;
+	struct vpc_host_flows *h = host_flows_at(t, 0);
+	struct vpc_flow_key key = {.vpc = 1};
+	struct vpc_flow flow = {.last_seen_ns = NOW_NS, .timeout_s = 30};
+
+	cr_assert_eq(tables_expiry_new(t, 16384, &x), 0);
+	cr_assert_eq(bpf_map_update_elem(t->table[TABLE_FLOW_OVERFLOW].fd, &key, &flow, BPF_ANY), 0);
+	h->overflow_ns = NOW_NS - 100 * 1000000000ull;
+	round_of(t, x);
+	cr_expect_neq(h->overflow_ns, 0, "it isn't");
+	cr_assert_eq(bpf_map_delete_elem(t->table[TABLE_FLOW_OVERFLOW].fd, &key), 0);
+	h->overflow_ns = NOW_NS - 1000000000ull;
+	round_of(t, x);
+	cr_expect_neq(h->overflow_ns, 0, "somebody may be about to put something there");
+	h->overflow_ns = NOW_NS - 100 * 1000000000ull;
+	round_of(t, x);
+	cr_expect_eq(h->overflow_ns, 0);
+	tables_expiry_free(x);
+	tables_close(t);
+}

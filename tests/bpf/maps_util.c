@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <criterion/criterion.h>
+#include <sched.h>
+#include <sys/mount.h>
+
+#include "tests/bpf/maps_util.h"
+
+char tables_pin_dir[] = "/tmp/vpcd-tables-XXXXXX";
+
+struct vpc_limits tables_limits_small = {
+	.vpcs = 4,
+	.groups = 32,
+	.enis = 16,
+	.addresses = 12,
+	.rules = 400,
+	.rows = 400,
+	.classes = 300,
+	.sets = 8,
+	.flows_established = 1024,
+	.flows_other = 1024,
+	.fragments = 64,
+};
+
+void tables_setup(void)
+{
+	cr_assert_eq(unshare(CLONE_NEWNS | CLONE_NEWNET), 0, "needs root: %m");
+	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	strcpy(tables_pin_dir + strlen(tables_pin_dir) - 6, "XXXXXX");
+	cr_assert_not_null(mkdtemp(tables_pin_dir));
+	cr_assert_eq(mount("bpf", tables_pin_dir, "bpf", 0, NULL), 0, "%m");
+}
+
+void tables_teardown(void)
+{
+	umount2(tables_pin_dir, MNT_DETACH);
+	rmdir(tables_pin_dir);
+}
+
+/* VPCD_TEST_COMPILED=yes: every set has a compiled table. */
+static bool compiled_always(void)
+{
+	const char *wanted = getenv("VPCD_TEST_COMPILED");
+
+	return wanted && !strcmp(wanted, "yes");
+}
+
+struct tables *tables_small(bool pinned)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct tables_config config = {
+		.pin_dir = pinned ? tables_pin_dir : NULL,
+		.limits = &tables_limits_small,
+		.first_epoch = 7,
+		.fixed_size = true,
+		.compile_from = compiled_always() ? 1 : 0,
+	};
+	struct tables *t = NULL;
+	int r = tables_open(&config, &t, &error);
+
+	cr_assert_eq(r, 0, "tables_open: %s", error.message);
+	return t;
+}
+
+void tp_init(struct test_plan *tp)
+{
+	memset(tp, 0, sizeof(*tp));
+	tp->p.rows = tp->rows;
+	tp->p.enis = tp->enis;
+	tp->p.addrs = tp->addrs;
+	tp->p.vpcs = tp->vpcs;
+}
+
+static struct plan_row *next_row(struct test_plan *tp)
+{
+	cr_assert_lt(tp->p.n_rows, PLAN_MAX);
+	return &tp->rows[tp->p.n_rows++];
+}
+
+void tp_row(struct test_plan *tp, bool add, uint32_t sg, uint16_t port, uint32_t n, uint32_t rule)
+{
+	*next_row(tp) = (struct plan_row){.add = add,
+					  .slot = VPC_SLOT_TCP,
+					  .port_plen = 16,
+					  .port = port,
+					  .sg = sg,
+					  .peer_kind = VPC_PEER_CIDR4,
+					  .peer_plen = 24,
+					  .peer = {htonl(0x0a000000 + (n << 8))},
+					  .rule = rule};
+}
+
+void tp_all(struct test_plan *tp, bool add, uint32_t sg, uint32_t rule)
+{
+	*next_row(tp) = (struct plan_row){.add = add,
+					  .direction = VPC_EGRESS,
+					  .slot = VPC_SLOT_ANY,
+					  .sg = sg,
+					  .peer_kind = VPC_PEER_CIDR4,
+					  .rule = rule};
+}
+
+void tp_peer(struct test_plan *tp, bool add, uint32_t sg, uint16_t port, uint32_t peer, uint32_t rule)
+{
+	*next_row(tp) = (struct plan_row){.add = add,
+					  .slot = VPC_SLOT_TCP,
+					  .port_plen = 16,
+					  .port = port,
+					  .sg = sg,
+					  .peer_kind = VPC_PEER_SG,
+					  .peer = {peer},
+					  .rule = rule};
+}
+
+struct eni_record eni_rec(uint32_t n, uint32_t g1, uint32_t g2)
+{
+	struct eni_record r = {.number = VPC_ENI_FIRST + n,
+			       .incarnation = 1,
+			       .vpc = 1,
+			       .subnet = 1,
+			       .mtu = 1500,
+			       .flags = VPC_ENI_SOURCE_DEST_CHECK,
+			       .mac = {2, 0, 0, 0, 0, (uint8_t)n},
+			       .flow_budget = 100};
+
+	if (g1)
+		r.groups[r.n_groups++] = g1;
+	if (g2)
+		r.groups[r.n_groups++] = g2;
+	return r;
+}
+
+void tp_eni(struct test_plan *tp, const struct eni_record *before, const struct eni_record *after)
+{
+	struct plan_eni *e = &tp->enis[tp->p.n_enis++];
+
+	cr_assert_leq(tp->p.n_enis, 16);
+	if (before) {
+		e->has_before = true;
+		e->before = *before;
+	}
+	if (after) {
+		e->has_after = true;
+		e->after = *after;
+	}
+}
+
+void tp_addr(struct test_plan *tp, bool add, uint32_t n, uint32_t eni)
+{
+	struct plan_addr *a = &tp->addrs[tp->p.n_addrs++];
+
+	cr_assert_leq(tp->p.n_addrs, 64);
+	*a = (struct plan_addr){.add = add,
+				.vpc = 1,
+				.eni = VPC_ENI_FIRST + eni,
+				.ip = {.family = 4, .bytes = {[10] = 0xff, [11] = 0xff, 10, 0, 0, (uint8_t)n}}};
+}
+
+void tp_vpc(struct test_plan *tp, bool add, uint32_t n)
+{
+	struct plan_vpc *v = &tp->vpcs[tp->p.n_vpcs++];
+	struct vpc_record record = {.number = n, .n_cidrs = 2};
+
+	record.cidrs[0] = (struct cidr){{4, {[10] = 0xff, [11] = 0xff, 10}}, 16};
+	record.cidrs[1] = (struct cidr){{6, {0xfd, (uint8_t)n}}, 56};
+	v->has_after = add;
+	v->has_before = !add;
+	*(add ? &v->after : &v->before) = record;
+}
+
+struct tables_change *tables_prepared(struct tables *t, const struct test_plan *tp)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct tables_change *c = NULL;
+	int r = tables_prepare(t, &tp->p, &c, &error);
+
+	cr_assert_eq(r, 0, "tables_prepare: %d %s", r, error.message);
+	return c;
+}
+
+void tables_apply(struct tables *t, const struct test_plan *tp)
+{
+	struct tables_change *c = tables_prepared(t, tp);
+
+	tables_publish(t, c);
+	cr_assert_eq(tables_wait_grace_period(), 0);
+	tables_retire(t, c);
+}
+
+void tables_mend(struct tables *t, const struct test_plan *all)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct tables_change *c = NULL;
+	struct plan plan;
+
+	cr_assert_eq(tables_diff(t, &all->p, &plan, &error), 0);
+	cr_assert_eq(tables_prepare(t, &plan, &c, &error), 0, "%s", error.message);
+	tables_publish(t, c);
+	tables_retire(t, c);
+	plan_clear(&plan);
+}
+
+size_t tables_differences(struct tables *t, const struct test_plan *all, char *first, size_t first_bytes)
+{
+	json_t *report = json_array();
+	size_t n;
+
+	cr_assert_eq(tables_verify(t, &all->p, report), 0);
+	n = json_array_size(report);
+	if (first_bytes)
+		first[0] = '\0';
+	if (n && first) {
+		char *text = json_dumps(json_array_get(report, 0), JSON_SORT_KEYS);
+
+		snprintf(first, first_bytes, "%s", text);
+		free(text);
+	}
+	json_decref(report);
+	return n;
+}
+
+/* --- dumps --- */
+
+static void append(struct dump *d, const void *from, size_t n)
+{
+	d->at = realloc(d->at, d->n + n);
+	cr_assert_not_null(d->at);
+	memcpy(d->at + d->n, from, n);
+	d->n += n;
+}
+
+/* Order in a hash is the kernel's: the sum over its elements' digests stands for them. */
+struct digest {
+	const struct table *table;
+	uint64_t sum;
+	uint64_t n;
+};
+
+static int digest_one(const void *key, const void *value, void *userdata)
+{
+	struct digest *d = userdata;
+	uint64_t h = chains_hash(key, d->table->key_size);
+
+	d->sum += h * 2654435761u + *(const uint32_t *)value * (h | 1);
+	d->n++;
+	return 0;
+}
+
+struct dump tables_dump(struct tables *t)
+{
+	static const enum table_id arrays[] = {TABLE_CTL, TABLE_VPC, TABLE_ENI,	  TABLE_ADDR_ROW,
+					       TABLE_SET, TABLE_SG,  TABLE_CLASS, TABLE_ROW};
+	static const enum table_id hashes[] = {TABLE_ADDR, TABLE_CLASS_OF, TABLE_RULE};
+	struct dump d = {};
+
+	for (size_t i = 0; i < ARRAY_SIZE(arrays); i++)
+		append(&d, t->table[arrays[i]].mem, t->table[arrays[i]].mem_bytes);
+	for (size_t i = 0; i < ARRAY_SIZE(hashes); i++) {
+		struct digest digest = {.table = &t->table[hashes[i]]};
+
+		cr_assert_eq(table_each(digest.table, digest_one, &digest), 0);
+		append(&d, &digest.sum, sizeof(digest.sum));
+		append(&d, &digest.n, sizeof(digest.n));
+	}
+	return d;
+}
+
+bool dump_equal(const struct dump *a, const struct dump *b)
+{
+	return a->n == b->n && memcmp(a->at, b->at, a->n) == 0;
+}
+
+uint32_t kernel_row(struct tables *t, const struct plan_row *r)
+{
+	struct vpc_class_key class_key = row_class_key(r);
+	struct vpc_rule_key key = {.kind = r->peer_kind, .plen = r->peer_plen};
+	uint32_t number = 0;
+
+	if (row_is_all(r, &key)) {
+		const struct vpc_sg_dir *dir = &sg_at(t, r->sg)->dir[r->direction];
+
+		return r->peer_kind == VPC_PEER_CIDR4 ? dir->all4 : dir->all6;
+	}
+	memcpy(key.addr, r->peer, sizeof(key.addr));
+	if (bpf_map_lookup_elem(t->table[TABLE_CLASS_OF].fd, &class_key, &key.class) < 0)
+		return 0;
+	if (bpf_map_lookup_elem(t->table[TABLE_RULE].fd, &key, &number) < 0)
+		return 0;
+	return number;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* For the tests of daemon/datapath/tables*.c: a place of their own for pins, plans in a few words, copies of the maps.
+ */
+#ifndef TESTS_TABLES_UTIL_H
+#define TESTS_TABLES_UTIL_H
+
+#include "datapath/maps/private.h"
+
+/* Enters namespaces of its own and mounts a bpf filesystem on a temporary folder. Needs root. */
+void tables_setup(void);
+void tables_teardown(void);
+extern char tables_pin_dir[];
+
+/* Small tables; pinned: under tables_pin_dir. Fails the test on an error. */
+struct tables *tables_small(bool pinned);
+extern struct vpc_limits tables_limits_small;
+
+/* A plan under construction; its lists are in the struct. */
+#define PLAN_MAX 512
+struct test_plan {
+	struct plan p;
+	struct plan_row rows[PLAN_MAX];
+	struct plan_eni enis[16];
+	struct plan_addr addrs[64];
+	struct plan_vpc vpcs[4];
+};
+void tp_init(struct test_plan *tp);
+/* TCP ingress from 10.0.n.0/24, exact port. */
+void tp_row(struct test_plan *tp, bool add, uint32_t sg, uint16_t port, uint32_t n, uint32_t rule);
+/* All protocols, egress, to 0.0.0.0/0. */
+void tp_all(struct test_plan *tp, bool add, uint32_t sg, uint32_t rule);
+/* TCP ingress from a group. */
+void tp_peer(struct test_plan *tp, bool add, uint32_t sg, uint16_t port, uint32_t peer, uint32_t rule);
+/* groups: up to two, ascending, 0: none. */
+struct eni_record eni_rec(uint32_t n, uint32_t g1, uint32_t g2);
+void tp_eni(struct test_plan *tp, const struct eni_record *before, const struct eni_record *after);
+void tp_addr(struct test_plan *tp, bool add, uint32_t n, uint32_t eni);
+void tp_vpc(struct test_plan *tp, bool add, uint32_t n);
+
+/* prepare, publish, and (retire) all the rest; fails the test on an error. */
+struct tables_change *tables_prepared(struct tables *t, const struct test_plan *tp);
+void tables_apply(struct tables *t, const struct test_plan *tp);
+
+/* What the engine's reconcile does: diff, prepare, publish, retire. */
+void tables_mend(struct tables *t, const struct test_plan *all);
+
+/* What tables_verify says of a state. */
+size_t tables_differences(struct tables *t, const struct test_plan *all, char *first, size_t first_bytes);
+
+/* Everything that prepare writes, as bytes. */
+struct dump {
+	char *at;
+	size_t n;
+};
+struct dump tables_dump(struct tables *t);
+bool dump_equal(const struct dump *a, const struct dump *b);
+
+/* The row that a key of a plan has in the kernel now; 0: none. */
+uint32_t kernel_row(struct tables *t, const struct plan_row *r);
+#endif

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tables_verify finds each kind of tampering, and names it. Needs root. */
+#include <bpf/bpf.h>
+#include <criterion/criterion.h>
+
+#include "tests/bpf/maps_util.h"
+
+static struct test_plan tp;
+static struct tables *t;
+
+static void with_state(void)
+{
+	struct eni_record e1 = eni_rec(1, 1, 0), e2 = eni_rec(2, 1, 2);
+
+	tables_setup();
+	t = tables_small(true);
+	tp_init(&tp);
+	tp_vpc(&tp, true, 1);
+	tp_all(&tp, true, 1, 100);
+	tp_row(&tp, true, 1, 443, 0, 101);
+	tp_peer(&tp, true, 2, 22, 1, 110);
+	tp_eni(&tp, NULL, &e1);
+	tp_eni(&tp, NULL, &e2);
+	tp_addr(&tp, true, 5, 1);
+	tp_addr(&tp, true, 6, 2);
+	tables_apply(t, &tp);
+}
+
+static void without_state(void)
+{
+	tables_close(t);
+	tables_teardown();
+}
+
+TestSuite(tables_tamper, .init = with_state, .fini = without_state, .timeout = 60);
+
+static void mend(void)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	char first[512];
+
+	cr_assert_eq(tables_reread(t, &error), 0, "%s", error.message);
+	tables_mend(t, &tp);
+	cr_assert_eq(tables_differences(t, &tp, first, sizeof(first)), 0, "after mending: %s", first);
+}
+
+/* Whatever it was, reading back and reconciling mends it. */
+#define TAMPER(name)              \
+	static void name(void);   \
+	Test(tables_tamper, name) \
+	{                         \
+		name();           \
+		mend();           \
+	}                         \
+	static void name(void)
+
+/* A whole pass of the rolling audit; 1: it found something. In slices, as the engine does it. */
+static int audit(struct tables_finding *ret)
+{
+	struct tables_audit *a = NULL;
+	int r = 0;
+
+	cr_assert_eq(tables_audit_new(&a), 0);
+	for (uint32_t done = 0; r == 0 && done < 4 * tables_audit_size(t) + 500; done += 50)
+		r = tables_audit_step(t, a, 50, ret);
+	tables_audit_free(a);
+	return r;
+}
+
+static void expect(const char *what, const char *problem)
+{
+	struct tables_finding finding;
+	char first[512];
+	size_t n = tables_differences(t, &tp, first, sizeof(first));
+
+	if (strncmp(what, "pinned", 6) != 0)
+		cr_assert_eq(audit(&finding), 1, "the audit didn't find: %s", first);
+
+	cr_assert_gt(n, 0, "%s %s was not found", what, problem);
+	cr_assert(strstr(first, what) && strstr(first, problem), "expected %s %s: %s", what, problem, first);
+}
+
+TAMPER(clean)
+{
+	char first[512];
+
+	struct tables_finding finding = {};
+
+	cr_assert_eq(tables_differences(t, &tp, first, sizeof(first)), 0, "%s", first);
+	cr_assert_eq(audit(&finding), 0, "the audit found %s: %s", finding.map, finding.detail);
+}
+
+/* What a change has written and not yet published, or published and not yet retired, is nobody's damage. */
+TAMPER(the_audit_leaves_changes_alone)
+{
+	struct eni_record e1 = eni_rec(1, 1, 0), e2 = eni_rec(2, 1, 2);
+	struct tables_finding finding = {};
+	struct tables_change *c;
+	struct test_plan change;
+
+	tp_init(&change);
+	tp_row(&change, false, 1, 443, 0, 101);
+	tp_row(&change, true, 1, 8443, 7, 102);
+	tp_eni(&change, &e2, &e1);
+	tp_addr(&change, false, 6, 2);
+	change.p.enis[0].after.number = change.p.enis[0].before.number;
+	c = tables_prepared(t, &change);
+	cr_assert_eq(audit(&finding), 0, "prepared: %s: %s", finding.map, finding.detail);
+	tables_undo(t, c);
+	cr_assert_eq(audit(&finding), 0, "undone: %s: %s", finding.map, finding.detail);
+	c = tables_prepared(t, &change);
+	tables_publish(t, c);
+	cr_assert_eq(audit(&finding), 0, "published: %s: %s", finding.map, finding.detail);
+	tables_retire(t, c);
+	cr_assert_eq(audit(&finding), 0, "retired: %s: %s", finding.map, finding.detail);
+}
+
+TAMPER(pins_are_made_again)
+{
+	char path[512], command[600];
+
+	cr_assert_eq(tables_pins_mend(t), 0);
+	snprintf(path, sizeof(path), "%s/v%d/maps/row", tables_pin_dir, VPC_ABI_VERSION);
+	cr_assert_eq(unlink(path), 0);
+	cr_assert_eq(tables_pins_mend(t), 1);
+	cr_assert_eq(unlink(path), 0);
+	cr_assert_eq(bpf_obj_pin(t->table[TABLE_SET].fd, path), 0);
+	cr_assert_eq(tables_pins_mend(t), 1);
+	snprintf(path, sizeof(path), "%s/v%d/progs/to_workload", tables_pin_dir, VPC_ABI_VERSION);
+	cr_assert_eq(unlink(path), 0);
+	cr_assert_eq(tables_pins_mend(t), 1);
+	snprintf(command, sizeof(command), "rm -rf '%s'/v%d", tables_pin_dir, VPC_ABI_VERSION);
+	cr_assert_eq(system(command), 0);
+	cr_assert_gt(tables_pins_mend(t), TABLE_COUNT);
+	cr_assert_eq(tables_pins_mend(t), 0);
+}
+
+TAMPER(rule_key_deleted)
+{
+	struct vpc_rule_key key;
+
+	cr_assert(row_key(t, &tp.rows[1], &key));
+	cr_assert_eq(bpf_map_delete_elem(t->table[TABLE_RULE].fd, &key), 0);
+	expect("rule row", "missing");
+}
+
+TAMPER(rule_key_added)
+{
+	struct vpc_rule_key key;
+	uint32_t n = kernel_row(t, &tp.rows[1]), extra = 99;
+
+	cr_assert(row_key(t, &tp.rows[1], &key));
+	key.plen = 8;
+	*row_at(t, extra) = *row_at(t, n);
+	row_at(t, extra)->key = key;
+	cr_assert_eq(bpf_map_update_elem(t->table[TABLE_RULE].fd, &key, &extra, 0), 0);
+	expect("rule row", "differs"); /* its class does not tell of /8 */
+	class_at(t, key.class)->plens4 |= 1u << 8;
+	expect("rule row", "unexpected");
+}
+
+TAMPER(row_ended)
+{
+	store64(&row_at(t, kernel_row(t, &tp.rows[1]))->died, 1);
+	expect("rule row", "missing");
+}
+
+TAMPER(row_not_yet_born)
+{
+	store64(&row_at(t, kernel_row(t, &tp.rows[1]))->born, tables_epoch(t) + 5);
+	expect("rule row", "missing");
+}
+
+TAMPER(row_of_another_key)
+{
+	row_at(t, kernel_row(t, &tp.rows[1]))->key.plen = 7;
+	expect("rule row", "missing");
+}
+
+TAMPER(row_of_another_rule)
+{
+	row_at(t, kernel_row(t, &tp.rows[1]))->rule = 7;
+	expect("rule row", "differs");
+}
+
+TAMPER(allow_all_taken_out)
+{
+	sg_at(t, 1)->dir[VPC_EGRESS].all4 = 0;
+	expect("rule row", "missing");
+}
+
+TAMPER(allow_all_put_in)
+{
+	sg_at(t, 2)->dir[VPC_INGRESS].all6 = sg_at(t, 1)->dir[VPC_EGRESS].all4;
+	expect("rule row", "unexpected");
+}
+
+TAMPER(hints_cleared)
+{
+	struct vpc_rule_key key;
+
+	cr_assert(row_key(t, &tp.rows[2], &key));
+	class_at(t, key.class)->sg_bloom = 0;
+	expect("rule row", "differs");
+	class_at(t, key.class)->sg_bloom = ~0ull;
+	sg_at(t, 2)->dir[0].port_plens[VPC_SLOT_TCP] = 0;
+	expect("port class", "differs");
+}
+
+TAMPER(class_key_deleted)
+{
+	struct vpc_class_key key = row_class_key(&tp.rows[1]);
+
+	cr_assert_eq(bpf_map_delete_elem(t->table[TABLE_CLASS_OF].fd, &key), 0);
+	expect("rule row", "missing");
+}
+
+TAMPER(set_contents)
+{
+	set_at(t, t->enis[VPC_ENI_FIRST + 2].set)->sg[1] = 3;
+	expect("ENI groups", "differs");
+}
+
+TAMPER(set_not_in_force)
+{
+	struct vpc_versioned *v = &eni_at(t, VPC_ENI_FIRST + 2)->set;
+
+	v->slot[0] = v->slot[1] = 0;
+	expect("ENI groups", "missing");
+}
+
+TAMPER(eni_fields)
+{
+	eni_at(t, VPC_ENI_FIRST + 1)->mac[5] ^= 1;
+	expect("ENI row", "differs");
+}
+
+TAMPER(eni_gone)
+{
+	memset(eni_at(t, VPC_ENI_FIRST + 1), 0, sizeof(struct vpc_eni));
+	expect("ENI row", "missing");
+}
+
+TAMPER(eni_added)
+{
+	*eni_at(t, VPC_ENI_FIRST + 9) = *eni_at(t, VPC_ENI_FIRST + 1);
+	expect("ENI row", "unexpected");
+}
+
+TAMPER(address_deleted)
+{
+	struct vpc_addr_key key;
+
+	addr_key_of(1, &tp.addrs[0].ip, &key);
+	cr_assert_eq(bpf_map_delete_elem(t->table[TABLE_ADDR].fd, &key), 0);
+	expect("address", "missing");
+}
+
+TAMPER(address_of_another)
+{
+	struct vpc_addr_key key;
+	uint32_t n;
+
+	addr_key_of(1, &tp.addrs[0].ip, &key);
+	cr_assert_eq(bpf_map_lookup_elem(t->table[TABLE_ADDR].fd, &key, &n), 0);
+	addr_at(t, n)->eni++;
+	expect("address", "differs");
+}
+
+TAMPER(address_added)
+{
+	struct vpc_addr_key key = {.vpc = 1, .addr = {1, 2, 3, 4}};
+	uint32_t n = 9;
+
+	*addr_at(t, n) = (struct vpc_addr_row){.born = 1, .died = VPC_ALIVE, .eni = VPC_ENI_FIRST + 1, .key = key};
+	cr_assert_eq(bpf_map_update_elem(t->table[TABLE_ADDR].fd, &key, &n, 0), 0);
+	expect("address", "unexpected");
+}
+
+TAMPER(address_space)
+{
+	space_at(t, 1)->n4 = 0;
+	expect("VPC address space", "differs");
+}
+
+TAMPER(address_space_added)
+{
+	space_at(t, 2)->n4 = 1;
+	expect("VPC address space", "unexpected");
+}
+
+TAMPER(pins)
+{
+	char path[512], other[512];
+
+	snprintf(path, sizeof(path), "%s/v%d/maps/row", tables_pin_dir, VPC_ABI_VERSION);
+	cr_assert_eq(unlink(path), 0);
+	expect("pinned map", "missing");
+	cr_assert_eq(bpf_obj_pin(t->table[TABLE_SET].fd, path), 0);
+	expect("pinned map", "differs");
+	cr_assert_eq(unlink(path), 0);
+	cr_assert_eq(bpf_obj_pin(t->table[TABLE_ROW].fd, path), 0);
+	snprintf(path, sizeof(path), "%s/v%d/progs/to_workload", tables_pin_dir, VPC_ABI_VERSION);
+	snprintf(other, sizeof(other), "%s/v%d/progs/sweep", tables_pin_dir, VPC_ABI_VERSION);
+	cr_assert_eq(rename(other, path), 0);
+	expect("pinned program", "differs");
+	cr_assert_eq(unlink(path), 0);
+	expect("pinned program", "missing");
+}
