@@ -121,7 +121,7 @@ $(BUILD)/tests/bpf/parse.o: CPPFLAGS += -Ibpf
 
 tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(BUILD)/vpcctl $(BUILD)/vpc-cni $(FAULTS_LIB)
 # The tests of devices have vpcd run nft for them.
-$(filter $(BUILD)/tests/bpf/net_%,$(BPFTEST_BIN)): | $(BUILD)/vpcd
+$(filter $(BUILD)/tests/bpf/net_%,$(BPFTEST_BIN)): | $(BUILD)/vpcd $(FAULTS_LIB)
 # The tests of the command line run the program.
 $(filter $(BUILD)/tests/unit/cli_%,$(UNIT_BIN)): | $(BUILD)/vpcctl $(BUILD)/vpc-cni
 
@@ -137,7 +137,7 @@ $(patsubst %,%.o,$(BENCH_BIN)): | $(BENCH_SKEL)
 bench: all $(BENCH_BIN)
 	tests/bench/run $(WHAT)
 
-$(FAULTS_LIB): tests/system/faults/inject.c
+$(FAULTS_LIB): tests/system/faults/inject.c tests/system/faults/inject.h
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -fPIC -shared $(WARN) -o $@ $<
 

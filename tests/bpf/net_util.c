@@ -14,18 +14,25 @@
 
 #include "datapath/net/nft/nft.h"
 
+void nettest_built(const char *name, char ret[PATH_MAX])
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	cr_assert_gt(n, 0);
+	self[n] = 0;
+	for (int i = 0; i < 3; i++) /* build/tests/bpf/NAME */
+		*strrchr(self, '/') = 0;
+	cr_assert_lt(snprintf(ret, PATH_MAX, "%s/%s", self, name), PATH_MAX);
+	cr_assert_eq(access(ret, X_OK), 0, "%s is not there: make", ret);
+}
+
 /* The helper for nft is vpcd itself, not this program. */
 static void use_vpcd(void)
 {
 	static char path[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("/vpcd"));
 
-	cr_assert_gt(n, 0);
-	path[n] = 0;
-	for (int i = 0; i < 3; i++) /* build/tests/bpf/NAME */
-		*strrchr(path, '/') = 0;
-	strcat(path, "/vpcd");
-	cr_assert_eq(access(path, X_OK), 0, "%s is not there: make", path);
+	nettest_built("vpcd", path);
 	nft_set_program(path);
 	/* criterion waits for all children when it is process 1, for strangers, too, and never ends */
 	atexit(nft_stop);

@@ -7,6 +7,8 @@
 #ifndef TESTS_BPF_NET_UTIL_H
 #define TESTS_BPF_NET_UTIL_H
 
+#include <limits.h>
+
 #include "datapath/net/net.h"
 #include "util/worker.h"
 
@@ -31,6 +33,8 @@ struct nettest {
 	size_t n_events;
 };
 
+/* Path of what was built: name is relative to the build folder. Fails the test where it isn't there. */
+void nettest_built(const char *name, char ret[PATH_MAX]);
 /* Call once, first. Fails the test where it can't. */
 void nettest_enter(void);
 /* Fills t, opens net; no VPC yet. */

@@ -179,7 +179,7 @@ static int mend_namespace(void *data)
 	}
 	r = m->nft ? net_nft_apply(m->v->ns.ns_fd, false, text, sizeof(text)) : 0;
 	if (r < 0) {
-		m->what = "get its nftables table";
+		m->what = "get its nftables tables";
 		result = r;
 	}
 	/* what is newer than what was compared, or than what was made, is somebody else's */

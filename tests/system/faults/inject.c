@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A library to preload into vpcd: it counts calls of libc that reach the kernel, and makes one of them fail or the
- * process die.
- *
- * VPCD_FAULT names a file that holds a struct control; whoever runs the test writes to it. Calls are counted while
- * `armed` is not 0, over all threads and over child processes that inherit the environment. At call number `at` the
- * `mode` is carried out, once. faults.py has the same struct.
+ * process die. inject.h says how it is told which.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -27,26 +23,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-enum mode {
-	MODE_COUNT,	  /* nothing happens */
-	MODE_KILL_BEFORE, /* SIGKILL in place of the call */
-	MODE_KILL_AFTER,  /* SIGKILL after the call */
-	MODE_ERROR,	  /* the call is not made and fails */
-	MODE_ERROR_AFTER, /* the call is made and is said to have failed: a lost acknowledgement */
-};
-
-#define NAMES	   8192
-#define NAME_BYTES 16
-
-struct control {
-	_Atomic uint32_t armed;
-	uint32_t mode;
-	uint32_t at;   /* 1 is the first call */
-	int32_t error; /* errno; 0: the usual one of the call */
-	_Atomic uint32_t count;
-	_Atomic uint32_t done; /* 1: carried out */
-	char name[NAMES][NAME_BYTES];
-};
+#include "inject.h"
 
 static struct control *control;
 

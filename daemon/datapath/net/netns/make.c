@@ -137,8 +137,12 @@ static int set_up(void *data)
 	if (here < 0)
 		return fail(m, here, "be opened");
 	r = net_nft_apply(here, m->bind_to, text, sizeof(text));
-	if (r < 0)
-		return fail(m, r, text[0] ? text : "set its nftables table");
+	if (r < 0) {
+		vpc_error_set(m->reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL,
+			      "namespace %s of %s: cannot make its nftables tables: %s", m->vpc->netns, m->vpc->id,
+			      text[0] ? text : strerror(-r));
+		return r;
+	}
 	r = link_change(m->ns.rtnl_fd, 1, &lo, NULL);
 	if (r < 0)
 		return fail(m, r, "raise lo");

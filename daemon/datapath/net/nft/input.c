@@ -59,16 +59,28 @@ static const struct variant {
 	bool bridge;
 } variants[] = {{RPF6, OWN_ADDR, true}, {"", "", true}, {RPF6, OWN_ADDR, false}, {"", "", false}};
 
-/* Which variant this kernel can do, and how nft lists it. Found once, in a namespace of its own. */
+/* Which variant this kernel can do, and the text that nft lists it as. */
+struct reference {
+	const struct variant *variant; /* NULL: not known */
+	char *listing;
+};
+
+/* Found at the first use, in a namespace of its own. Forgotten when a namespace that was just set up lists otherwise.
+ */
 static struct {
 	pthread_mutex_t lock;
-	const struct variant *variant; /* NULL: not known yet */
-	char *listing;
+	struct reference found;
 } ruleset = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void unlockp(pthread_mutex_t **lock)
 {
 	pthread_mutex_unlock(*lock);
+}
+
+static void reference_clear(struct reference *r)
+{
+	free(r->listing);
+	*r = (struct reference){};
 }
 
 static void format(const struct variant *v, bool empty, char commands[COMMANDS_MAX])
@@ -86,37 +98,94 @@ static bool is_unsupported(int r)
 	return r == -ENOENT || r == -EOPNOTSUPP || r == -EAFNOSUPPORT || r == -EPROTONOSUPPORT;
 }
 
-/* On a thread in a namespace that is thrown away. */
-static int find_variant(void *data)
-{
-	char commands[COMMANDS_MAX], text[TEXT_MAX];
-	_cleanup_close_ int ns_fd = netns_open_here();
-	int r = ns_fd < 0 ? ns_fd : -EOPNOTSUPP;
+#define TRIES 4
 
-	(void)data;
-	for (size_t i = 0; i < ARRAY_SIZE(variants) && is_unsupported(r); i++) {
-		format(&variants[i], false, commands);
+/* Whether nft listed every table. An answer that was lost makes it list less, and say nothing about it. */
+static bool is_whole(const struct variant *v, const char *listing)
+{
+	return strstr(listing, "table inet vpcd {") && (!v->bridge || strstr(listing, "table bridge vpcd {"));
+}
+
+/*
+ * Makes the tables again and again until two listings in succession agree. One may be wrong: libnftables ignores errors
+ * of its netlink calls in places, and then lists chains without their rules. A wrong one that was kept would make each
+ * VPC's tables look wrong for as long as vpcd runs.
+ */
+static int try_variant(int ns_fd, const struct variant *v, char **ret_listing)
+{
+	_cleanup_free_ char *last = NULL;
+	char commands[COMMANDS_MAX], text[TEXT_MAX];
+	int r = -EIO;
+
+	for (int tries = 0; tries < TRIES; tries++) {
+		_cleanup_free_ char *listing = NULL;
+
+		format(v, !last, commands);
+		r = nft_apply(ns_fd, commands, &listing, text, sizeof(text));
 		/* What was refused once by mistake must not be given up for as long as vpcd runs. */
-		for (int tries = 0; tries < 3 && is_unsupported(r); tries++)
-			r = nft_apply(ns_fd, commands, &ruleset.listing, text, sizeof(text));
-		if (r >= 0)
-			ruleset.variant = &variants[i];
+		if (is_unsupported(r))
+			continue;
+		if (r < 0)
+			return r;
+		if (last && is_whole(v, listing) && strcmp(last, listing) == 0) {
+			*ret_listing = TAKE_PTR(listing);
+			return 0;
+		}
+		free(last);
+		last = TAKE_PTR(listing);
+		r = -EIO;
 	}
 	return r;
 }
 
-static int prepare(void)
+/* On a thread in a namespace that is thrown away. */
+static int find_variant(void *data)
+{
+	struct reference *ret = data;
+	_cleanup_close_ int ns_fd = netns_open_here();
+	int r = ns_fd < 0 ? ns_fd : -EOPNOTSUPP;
+
+	for (size_t i = 0; i < ARRAY_SIZE(variants) && is_unsupported(r); i++) {
+		r = try_variant(ns_fd, &variants[i], &ret->listing);
+		if (r >= 0)
+			ret->variant = &variants[i];
+	}
+	return r;
+}
+
+/* *ret: a copy; the caller's to clear. */
+static int reference_get(struct reference *ret)
+{
+	_cleanup_(unlockp) pthread_mutex_t *lock = &ruleset.lock;
+	int r = 0;
+
+	pthread_mutex_lock(lock);
+	if (!ruleset.found.variant)
+		r = netns_run(-1, find_variant, &ruleset.found);
+	if (r < 0)
+		return r;
+	ret->listing = strdup(ruleset.found.listing);
+	if (!ret->listing)
+		return -ENOMEM;
+	ret->variant = ruleset.found.variant;
+	return 0;
+}
+
+/* For when the tables were made and are listed otherwise: another version of libnftables may have been installed, which
+ * the helper uses from its next start on. Does nothing if another thread has found a new one since. */
+static void reference_forget(const struct reference *r)
 {
 	_cleanup_(unlockp) pthread_mutex_t *lock = &ruleset.lock;
 
 	pthread_mutex_lock(lock);
-	return ruleset.variant ? 0 : netns_run(-1, find_variant, NULL);
+	if (ruleset.found.variant && strcmp(ruleset.found.listing, r->listing) == 0)
+		reference_clear(&ruleset.found);
 }
 
 /* Whether each table of ours stands in the listing as it should. Tables of others may stand between them. */
-static bool has_tables(const char *listing)
+static bool has_tables(const char *listing, const struct reference *r)
 {
-	for (const char *table = ruleset.listing; *table;) {
+	for (const char *table = r->listing; *table;) {
 		const char *next = strstr(table, "\ntable ");
 		size_t n = next ? (size_t)(next + 1 - table) : strlen(table);
 
@@ -130,33 +199,43 @@ static bool has_tables(const char *listing)
 int net_nft_apply(int ns_fd, bool empty, char *text, size_t size)
 {
 	char commands[COMMANDS_MAX];
-	int r = prepare();
 
 	text[0] = 0;
-	if (r < 0)
-		return r;
 	/* What nft says is not enough: under errors it was seen to succeed with another ruleset. */
-	for (int tries = 0; tries < 2; tries++) {
+	for (int tries = 0; tries < TRIES; tries++) {
+		_cleanup_(reference_clear) struct reference reference = {};
 		_cleanup_free_ char *listing = NULL;
+		int r = reference_get(&reference);
 
+		if (r < 0)
+			return r;
 		/* the second time there may be something, of the first */
-		format(ruleset.variant, empty && !tries, commands);
+		format(reference.variant, empty && !tries, commands);
 		r = nft_apply(ns_fd, commands, &listing, text, size);
 		if (r < 0)
 			return r;
-		if (has_tables(listing))
+		if (has_tables(listing, &reference))
 			return 0;
+		/* the first time it may be this listing that is wrong */
+		if (tries)
+			reference_forget(&reference);
 	}
-	snprintf(text, size, "nft says that the tables are made, and lists others");
+	snprintf(text, size, "nft reports success, but the tables are not those that were asked for");
 	return -EIO;
 }
 
 int net_nft_check(int ns_fd)
 {
-	_cleanup_free_ char *listing = NULL;
-	int r = prepare();
+	_cleanup_(reference_clear) struct reference reference = {};
+	int r = reference_get(&reference);
 
-	if (r >= 0)
+	/* a listing may be wrong (try_variant): the tables differ where two of them say so */
+	for (int tries = 0; r == 0 && tries < 2; tries++) {
+		_cleanup_free_ char *listing = NULL;
+
 		r = nft_list(ns_fd, &listing);
-	return r < 0 ? r : strcmp(listing, ruleset.listing) == 0;
+		if (r >= 0)
+			r = strcmp(listing, reference.listing) == 0;
+	}
+	return r;
 }
