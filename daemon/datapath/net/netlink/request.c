@@ -119,6 +119,16 @@ static int read_answers(struct exchange *x, const char *buf, size_t size, int *r
 	return 0;
 }
 
+/* What is still to come of an exchange that was broken off. While a dump is not read to its end, the kernel refuses the
+ * socket's next one (EBUSY). */
+static void drop_answers(int fd)
+{
+	char byte;
+
+	while (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_TRUNC) >= 0 || errno == EINTR || errno == ENOBUFS)
+		;
+}
+
 static int exchange(int fd, struct rtnl_message *m, struct exchange *x)
 {
 	char buf[ANSWER_BYTES] __attribute__((__aligned__(8)));
@@ -130,13 +140,13 @@ static int exchange(int fd, struct rtnl_message *m, struct exchange *x)
 	for (;;) {
 		ssize_t size = recv(fd, buf, sizeof(buf), MSG_TRUNC);
 
-		if (size < 0) {
-			if (errno == EINTR)
-				continue;
-			return -errno;
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size < 0 || (size_t)size > sizeof(buf)) {
+			r = size < 0 ? -errno : -EMSGSIZE;
+			drop_answers(fd);
+			return r;
 		}
-		if ((size_t)size > sizeof(buf))
-			return -EMSGSIZE;
 		if (read_answers(x, buf, (size_t)size, &r))
 			return r < 0 ? r : x->result;
 	}
