@@ -2,7 +2,9 @@
 /* Pins, adoption, and dying at each step of a change: DESIGN.md section 5, P3, P6. Needs root. */
 #include <bpf/bpf.h>
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "tests/bpf/maps_util.h"
@@ -281,6 +283,68 @@ Test(tables_adopt, purge_leaves_nothing)
 	cr_assert_eq(tables_purge(path), 0);
 	cr_assert_neq(stat(path, &st), 0);
 	cr_assert_eq(tables_purge(path), 0);
+}
+
+/* The folder that the instances' pins are in. */
+static void base_path(char base[512])
+{
+	snprintf(base, 512, "%s/base", tables_pin_dir);
+}
+
+static const char *vanishing; /* the folder that is removed as soon as it was made, once */
+
+/* In place of libc's. */
+int mkdir(const char *path, mode_t mode)
+{
+	int r = (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode);
+
+	if (vanishing && strcmp(path, vanishing) == 0) {
+		vanishing = NULL;
+		cr_assert_eq(rmdir(path), 0);
+	}
+	return r;
+}
+
+Test(tables_adopt, the_last_purge_removes_the_folder_of_all_instances)
+{
+	char base[512], one[520], other[520];
+	struct stat st;
+
+	base_path(base);
+	snprintf(one, sizeof(one), "%s/one", base);
+	snprintf(other, sizeof(other), "%s/other", base);
+	cr_assert_eq(mkdir(base, 0700), 0);
+	cr_assert_eq(mkdir(one, 0700), 0);
+	cr_assert_eq(mkdir(other, 0700), 0);
+	cr_assert_eq(tables_purge(one), 0);
+	cr_assert_neq(stat(one, &st), 0);
+	cr_assert_eq(stat(other, &st), 0, "it was another instance's");
+	cr_assert_eq(tables_purge(other), 0);
+	cr_assert_neq(stat(base, &st), 0);
+	cr_assert_eq(tables_purge(other), 0, "nothing is there any more");
+	/* as when a purge was ended before its last step */
+	cr_assert_eq(mkdir(base, 0700), 0);
+	cr_assert_eq(tables_purge(other), 0);
+	cr_assert_neq(stat(base, &st), 0);
+}
+
+Test(tables_adopt, a_start_meets_the_purge_of_another_instance)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	char base[512], own[520];
+	struct tables_config config = {
+		.pin_dir = own, .limits = &tables_limits_small, .first_epoch = 7, .fixed_size = true};
+	struct tables *t = NULL;
+	struct stat st;
+
+	base_path(base);
+	snprintf(own, sizeof(own), "%s/own", base);
+	vanishing = base;
+	cr_assert_eq(tables_open(&config, &t, &error), 0, "%s", error.message);
+	cr_assert_null(vanishing);
+	tables_close(t);
+	cr_assert_eq(tables_purge(own), 0);
+	cr_assert_neq(stat(base, &st), 0);
 }
 
 /* Its programs would go on judging, in front of ours. */

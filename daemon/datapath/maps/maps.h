@@ -210,7 +210,8 @@ uint32_t tables_walked(const struct tables *t);
 /* {table: {"size": n, "used": n, "bytes": n}, …} for status; of `compiled` also "walked". NULL: out of memory. */
 json_t *tables_status(struct tables *t);
 
-/* Removes every pin of the instance. The maps go with their last user. */
+/* Removes every pin of the instance, and the folder that pin_dir is in if no other instance has one there. The maps go
+ * with their last user. */
 int tables_purge(const char *pin_dir);
 
 /* Takes over from other versions of the datapath (<pin_dir>/v<other ABI>), if there are any: until their tcx links are

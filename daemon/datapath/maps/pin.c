@@ -25,7 +25,10 @@ static bool on_bpffs(const char *path)
 	return statfs(path, &fs) == 0 && fs.f_type == BPF_FS_MAGIC;
 }
 
-static int make_path(const char *path)
+/* Another instance's purge removes the folder that both are in when it finds it empty: it may go between two steps. */
+#define MAKE_TRIES 100
+
+static int make_path_once(const char *path)
 {
 	char part[PATH_MAX];
 
@@ -40,6 +43,15 @@ static int make_path(const char *path)
 		*p = '/';
 	}
 	return mkdir(part, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int make_path(const char *path)
+{
+	int r = -ENOENT;
+
+	for (int tries = 0; r == -ENOENT && tries < MAKE_TRIES; tries++)
+		r = make_path_once(path);
+	return r;
 }
 
 static int map_path(const struct tables *t, const char *name, char ret[PATH_MAX])
@@ -125,13 +137,37 @@ static int remove_entry(const char *path, const struct stat *st, int kind, struc
 	return remove(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-int tables_purge(const char *pin_dir)
+static int remove_tree(const char *path)
 {
-	int r = nftw(pin_dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	int r = nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 
 	if (r == -1)
 		return errno == ENOENT ? 0 : -errno;
 	return r;
+}
+
+/* In use by others (ENOTEMPTY), or a mount point (EBUSY): it stays. */
+static int remove_parent(const char *path)
+{
+	char parent[PATH_MAX];
+	char *slash;
+
+	if (snprintf(parent, sizeof(parent), "%s", path) >= (int)sizeof(parent))
+		return -ENAMETOOLONG;
+	slash = strrchr(parent, '/');
+	if (!slash || slash == parent)
+		return 0;
+	*slash = '\0';
+	if (rmdir(parent) < 0 && errno != ENOTEMPTY && errno != EBUSY && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+int tables_purge(const char *pin_dir)
+{
+	int r = remove_tree(pin_dir);
+
+	return r < 0 ? r : remove_parent(pin_dir);
 }
 
 #define PICKUP_NS 30000000000ull
@@ -165,7 +201,7 @@ int tables_take_over(struct tables *t, uint64_t now_ns)
 		if (snprintf(path, sizeof(path), "%s/%s", parent, e->d_name) >= (int)sizeof(path))
 			return -ENAMETOOLONG;
 		__atomic_store_n(&ctl_at(t, 0)->pickup_until_ns, now_ns + PICKUP_NS, __ATOMIC_RELAXED);
-		r = tables_purge(path);
+		r = remove_tree(path);
 	}
 	/* What was opened since tables_carry. */
 	(void)carry_flows(t, &from, now_ns);
