@@ -24,13 +24,13 @@ char datapath_license[] SEC("license") = "GPL";
 /* The ways past the scratch, for what is plain and well known. */
 static __noinline int straight(struct __sk_buff *skb)
 {
-	struct plain p;
+	struct header_view p;
 	__u64 h;
 	int rc;
 
-	if (!plain_read(skb, &p))
+	if (!view_read(skb, &p))
 		return FAST_NOT;
-	h = recent_hash(p.src, p.dst, p.ports, skb->ifindex);
+	h = flow_cache_hash(p.src, p.dst, p.ports, skb->ifindex);
 	rc = fast_from_workload(skb, &p, h);
 	return rc < 0 && p.tcp ? connection_from_workload(skb, &p, h) : rc;
 }

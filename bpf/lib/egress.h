@@ -200,22 +200,22 @@ __noinline int egress_judge(struct __sk_buff *skb)
 
 /* Whether the fast path may take a packet that was let through to the ENI that track() says has its destination; `to`:
  * that ENI's row. Whether the frame is for it is known by then. */
-static __always_inline enum way deliver_way(struct __sk_buff *skb, struct scratch *s, struct vpc_eni **to)
+static __always_inline enum action deliver_action(struct __sk_buff *skb, struct scratch *s, struct vpc_eni **to)
 {
 	const struct packet *p = &s->packet;
 	struct frame f = {.macs = s->dmac, .bytes = skb->len - ETH_HLEN, .hop_limit = p->hop_limit};
-	__u32 plain = p->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	__u32 header_view = p->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 	struct vpc_eni *me = eni_get(s->me);
 
 	*to = s->target ? eni_get(s->target) : 0;
-	if (!*to || !me || p->fragment != WHOLE || p->l4 - p->l3 != plain)
-		return WAY_UP;
+	if (!*to || !me || p->fragment != WHOLE || p->l4 - p->l3 != header_view)
+		return FORWARD_UP;
 	if ((*to)->vpc != me->vpc || READ_ONCE((*to)->incarnation) != s->target_incarnation)
-		return WAY_UP;
+		return FORWARD_UP;
 	if (skb->gso_size && p->proto != IPPROTO_TCP && p->proto != IPPROTO_UDP)
-		return WAY_UP;
-	f.headers = plain + (p->proto == IPPROTO_TCP ? p->upper : 8);
-	return redirect_way(skb, me, *to, &f);
+		return FORWARD_UP;
+	f.headers = header_view + (p->proto == IPPROTO_TCP ? p->upper : 8);
+	return forward_action(skb, me, *to, &f);
 }
 
 /* Gives the frame to the ENI that it is for, at its MAC: a sender that remembers another one is not told, and needn't
@@ -223,7 +223,7 @@ static __always_inline enum way deliver_way(struct __sk_buff *skb, struct scratc
 static __always_inline int deliver_hop(struct __sk_buff *skb, struct scratch *s)
 {
 	struct vpc_eni *to = eni_get(s->hop);
-	enum way way;
+	enum action action;
 
 	if (!to || to->vpc != s->vpc)
 		return drop_packet(VPC_DROP_WRONG_DESTINATION);
@@ -232,8 +232,8 @@ static __always_inline int deliver_hop(struct __sk_buff *skb, struct scratch *s)
 		if (bpf_skb_store_bytes(skb, 0, s->dmac, ETH_ALEN, 0))
 			return drop_packet(VPC_DROP_MALFORMED);
 	}
-	way = s->hop == s->target ? deliver_way(skb, s, &to) : WAY_PORT;
-	return redirect_to(skb, to, s->hop, way == WAY_SWITCHED ? way : WAY_PORT);
+	action = s->hop == s->target ? deliver_action(skb, s, &to) : FORWARD_PORT;
+	return redirect_to(skb, to, s->hop, action == FORWARD_SWITCHED ? action : FORWARD_PORT);
 }
 
 /* Lets an allowed packet go on. Not inline: its stack would be from_workload's, which all ways have (512 bytes on 6.1).
@@ -241,14 +241,14 @@ static __always_inline int deliver_hop(struct __sk_buff *skb, struct scratch *s)
 static __noinline int deliver(struct __sk_buff *skb, struct scratch *s)
 {
 	struct vpc_eni *to = 0;
-	enum way way;
+	enum action action;
 
 	if (s->hop)
 		return deliver_hop(skb, s);
-	way = deliver_way(skb, s, &to);
-	if (!to || way != WAY_ROUTED)
+	action = deliver_action(skb, s, &to);
+	if (!to || action != FORWARD_ROUTED)
 		return redirect_up(skb);
-	return redirect_to(skb, to, s->target, way);
+	return redirect_to(skb, to, s->target, action);
 }
 
 #endif

@@ -212,5 +212,5 @@ char *output_group_names(struct cli *cli, const json_t *object, const struct fie
 
 char *output_attachment(struct cli *cli, const json_t *object, const struct field *field)
 {
-	return json_is_object(json_object_get(object, field->key)) ? plugged_text(cli, object) : strdup("");
+	return json_is_object(json_object_get(object, field->key)) ? owner_text(cli, object) : strdup("");
 }

@@ -44,7 +44,7 @@ static char *attached_short(struct cli *cli, const json_t *object, const struct 
 {
 	if (!json_is_object(json_object_get(object, field->key)))
 		return strdup("");
-	return plugged_short(cli, object);
+	return owner_short(cli, object);
 }
 
 static const struct field columns[] = {

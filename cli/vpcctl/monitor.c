@@ -77,7 +77,7 @@ static void print_end(FILE *f, struct monitor *m, const json_t *verdict, const c
 	id = text_of(verdict, key);
 	name = text_of(verdict, eni) ?: id;
 	if (id)
-		who = plugged_who(&m->side, find_eni(m, id));
+		who = owner_who(&m->side, find_eni(m, id));
 	brackets = address && strchr(address, ':') && json_is_integer(port);
 
 	fprintf(f, "%s%s%s", brackets ? "[" : "", address ? address : "?", brackets ? "]" : "");

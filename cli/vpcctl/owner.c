@@ -37,7 +37,7 @@ static time_t now_s(void)
 	return t.tv_sec;
 }
 
-void plugged_process(const char *pid, char ret[PLUGGED_PROCESS_MAX])
+void owner_process(const char *pid, char ret[OWNER_PROCESS_MAX])
 {
 	char path[300], command[64] = "";
 	_cleanup_close_ int fd = -1;
@@ -50,13 +50,13 @@ void plugged_process(const char *pid, char ret[PLUGGED_PROCESS_MAX])
 	if (n <= 0)
 		return;
 	command[strcspn(command, "\n")] = '\0';
-	snprintf(ret, PLUGGED_PROCESS_MAX, "pid %.20s %s", pid, command);
+	snprintf(ret, OWNER_PROCESS_MAX, "pid %.20s %s", pid, command);
 }
 
 /* Adds "pid N command" under the inode of the process's namespace, unless a process before has it. */
 static void add_process(json_t *processes, const char *pid)
 {
-	char path[300], inode[32], text[PLUGGED_PROCESS_MAX];
+	char path[300], inode[32], text[OWNER_PROCESS_MAX];
 	struct stat st;
 
 	snprintf(path, sizeof(path), "/proc/%s/ns/net", pid);
@@ -65,7 +65,7 @@ static void add_process(json_t *processes, const char *pid)
 	snprintf(inode, sizeof(inode), "%" PRIu64, (uint64_t)st.st_ino);
 	if (json_object_get(processes, inode))
 		return;
-	plugged_process(pid, text);
+	owner_process(pid, text);
 	if (*text)
 		json_object_set_new(processes, inode, json_string(text));
 }
@@ -97,7 +97,7 @@ static const char *process_of(struct cli *cli, const json_t *attachment)
 	if (is_tap(attachment)) {
 		if (!cli->vmms || now_s() - cli->vmms_s > PROCESSES_AGE_S) {
 			json_decref(cli->vmms);
-			cli->vmms = plugged_vmms();
+			cli->vmms = owner_vmms();
 			cli->vmms_s = now_s();
 		}
 		snprintf(key, sizeof(key), "%" PRIu64 " %s", (uint64_t)json_integer_value(inode),
@@ -147,7 +147,7 @@ static char *tap_text(const json_t *attachment, const char *process)
 	return text;
 }
 
-char *plugged_short(struct cli *cli, const json_t *eni)
+char *owner_short(struct cli *cli, const json_t *eni)
 {
 	const json_t *attachment = json_object_get(eni, "attachment"), *tags = json_object_get(eni, "tags");
 	const char *netns = text_of(attachment, "netns"), *id = text_of(tags, "cni/container-id");
@@ -156,7 +156,7 @@ char *plugged_short(struct cli *cli, const json_t *eni)
 	char *text = NULL;
 
 	if (is_tap(attachment))
-		return plugged_text(cli, eni);
+		return owner_text(cli, eni);
 	/* a path like /proc/12/ns/net says nothing that the process doesn't */
 	if (pod || !id)
 		id = pod ? pod : !netns || !strncmp(netns, "/proc/", 6) ? "" : slash ? slash + 1 : netns;
@@ -169,7 +169,7 @@ char *plugged_short(struct cli *cli, const json_t *eni)
 	return text;
 }
 
-char *plugged_text(struct cli *cli, const json_t *eni)
+char *owner_text(struct cli *cli, const json_t *eni)
 {
 	const json_t *attachment = json_object_get(eni, "attachment");
 	const char *netns = text_of(attachment, "netns"), *ifname = text_of(attachment, "ifname");
@@ -191,7 +191,7 @@ char *plugged_text(struct cli *cli, const json_t *eni)
 	return text;
 }
 
-char *plugged_who(struct cli *cli, const json_t *eni)
+char *owner_who(struct cli *cli, const json_t *eni)
 {
 	const json_t *attachment = json_object_get(eni, "attachment");
 	const char *process = process_of(cli, attachment);

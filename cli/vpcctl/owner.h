@@ -4,17 +4,17 @@
  * in its namespace; or the tap's owner, and the process that has the tap open (vpcctl/owner_tap.h). vpcctl looks the
  * processes up itself (others' only as root).
  */
-#ifndef CLI_PLUGGED_H
-#define CLI_PLUGGED_H
+#ifndef CLI_OWNER_H
+#define CLI_OWNER_H
 
 #include "cli/lib/cli.h"
 
 /* "netns /run/netns/web1 eth0, pid 12 nginx", "container 0123456789ab (name) eth0, pid 12 nginx", "tap of alice, open,
  * pid 12 qemu-system-x86". Owned; NULL: out of memory. */
-char *plugged_text(struct cli *cli, const json_t *eni);
+char *owner_text(struct cli *cli, const json_t *eni);
 /* "name, pid 12 nginx", "web1, pid 12 nginx", "tap of alice, open". Owned; NULL: out of memory. */
-char *plugged_short(struct cli *cli, const json_t *eni);
+char *owner_short(struct cli *cli, const json_t *eni);
 /* The same without the interface, for monitor; NULL: nobody is known, or out of memory. */
-char *plugged_who(struct cli *cli, const json_t *eni);
+char *owner_who(struct cli *cli, const json_t *eni);
 
 #endif

@@ -28,7 +28,7 @@ static int borrow(const char *pid, const char *number)
 static void add_tap(json_t *vmms, const char *pid, const char *number)
 {
 	_cleanup_close_ int tap = borrow(pid, number), netns = -1;
-	char key[64], text[PLUGGED_PROCESS_MAX];
+	char key[64], text[OWNER_PROCESS_MAX];
 	struct ifreq request = {};
 	struct stat st;
 
@@ -38,7 +38,7 @@ static void add_tap(json_t *vmms, const char *pid, const char *number)
 	if (netns < 0 || fstat(netns, &st) < 0)
 		return;
 	snprintf(key, sizeof(key), "%" PRIu64 " %.15s", (uint64_t)st.st_ino, request.ifr_name);
-	plugged_process(pid, text);
+	owner_process(pid, text);
 	if (*text && !json_object_get(vmms, key))
 		json_object_set_new(vmms, key, json_string(text));
 }
@@ -61,7 +61,7 @@ static void add_process(json_t *vmms, const char *pid)
 		closedir(fds);
 }
 
-json_t *plugged_vmms(void)
+json_t *owner_vmms(void)
 {
 	json_t *vmms = json_object();
 	DIR *proc = opendir("/proc");

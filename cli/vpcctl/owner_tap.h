@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which processes have taps open: by their descriptors, and what the kernel says of each (others' only as root). */
-#ifndef CLI_PLUGGED_TAP_H
-#define CLI_PLUGGED_TAP_H
+#ifndef CLI_OWNER_TAP_H
+#define CLI_OWNER_TAP_H
 
 #include <jansson.h>
 
-#define PLUGGED_PROCESS_MAX 96
+#define OWNER_PROCESS_MAX 96
 
 /* {"<inode of the tap's namespace> <its name>": "pid N command"}, of the lowest pid. Owned; NULL: out of memory. */
-json_t *plugged_vmms(void);
+json_t *owner_vmms(void);
 /* "pid N command" (vpcctl/owner.c), or "": it is gone. */
-void plugged_process(const char *pid, char ret[PLUGGED_PROCESS_MAX]);
+void owner_process(const char *pid, char ret[OWNER_PROCESS_MAX]);
 
 #endif

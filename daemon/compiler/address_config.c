@@ -132,7 +132,7 @@ static void ra_options(const struct dhcp_options *o, struct writer *w)
 	}
 }
 
-void record_boot(const struct dhcp_options *o, struct vpc_boot_options *ret)
+void record_address_config(const struct dhcp_options *o, struct vpc_address_config_options *ret)
 {
 	struct writer dhcp4 = {.at = ret->dhcp4, .max = sizeof(ret->dhcp4)};
 	struct writer dhcp6 = {.at = ret->dhcp6, .max = sizeof(ret->dhcp6)};

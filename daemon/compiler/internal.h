@@ -38,7 +38,7 @@ const struct subnet *scope_subnet(const struct scope *s, enum snapshot snapshot,
  * goes by record_port_clear(). e is attached. */
 int record_vpc(const struct scope *s, enum snapshot snapshot, const struct vpc *v, struct vpc_record *ret);
 /* DHCP options as they stand in the answers. */
-void record_boot(const struct dhcp_options *o, struct vpc_boot_options *ret);
+void record_address_config(const struct dhcp_options *o, struct vpc_address_config_options *ret);
 int record_subnet(const struct scope *s, enum snapshot snapshot, const struct subnet *sn, struct subnet_record *ret);
 int record_eni(const struct scope *s, enum snapshot snapshot, const struct eni *e, struct eni_record *ret);
 int record_port(const struct scope *s, enum snapshot snapshot, const struct eni *e, struct port_record *ret);

@@ -82,7 +82,7 @@ struct vpc_record {
 	struct cidr cidrs[VPC_CIDRS_MAX]; /* both families */
 	uint32_t n_cidrs;
 	bool routed_out; /* its router has routes beyond the VPC: none has before there are gateways */
-	struct vpc_boot_options boot;
+	struct vpc_address_config_options address_config;
 };
 
 struct subnet_record {

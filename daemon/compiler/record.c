@@ -31,7 +31,7 @@ int record_vpc(const struct scope *s, enum snapshot snapshot, const struct vpc *
 	ret->cidrs[ret->n_cidrs++] = v->cidr;
 	if (v->cidr6.addr.family)
 		ret->cidrs[ret->n_cidrs++] = v->cidr6;
-	record_boot(&v->dhcp, &ret->boot);
+	record_address_config(&v->dhcp, &ret->address_config);
 	return 0;
 }
 

@@ -11,7 +11,7 @@
 #define SLICE	   8u
 #define COST_SHARE 100ull /* of the time, this part at most */
 
-struct audit_trip {
+struct audit_op {
 	struct engine *e;
 	struct net_audit *audit;
 };
@@ -41,36 +41,36 @@ static void found(uint32_t vpc, void *userdata)
 
 static int audit_run(void *data)
 {
-	return net_audit_run(((struct audit_trip *)data)->audit);
+	return net_audit_run(((struct audit_op *)data)->audit);
 }
 
 static void audit_done(void *data, int result)
 {
-	struct audit_trip *trip = data;
-	struct engine *e = trip->e;
+	struct audit_op *async_op = data;
+	struct engine *e = async_op->e;
 
 	if (!e->closing) {
 		if (result >= 0)
-			net_audit_each(trip->audit, found, e);
-		audit_later(e, net_audit_cost_ns(trip->audit));
+			net_audit_each(async_op->audit, found, e);
+		audit_later(e, net_audit_cost_ns(async_op->audit));
 	}
-	net_audit_free(trip->audit);
-	free(trip);
+	net_audit_free(async_op->audit);
+	free(async_op);
 }
 
 static int on_audit(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct engine *e = userdata;
-	struct audit_trip *trip = calloc(1, sizeof(*trip));
+	struct audit_op *async_op = calloc(1, sizeof(*async_op));
 
 	(void)source, (void)usec;
-	if (trip && net_audit_begin(e->net, &e->audited_vpc, SLICE, &trip->audit) >= 0) {
-		trip->e = e;
-		if (worker_submit(e->worker, WORKER_KERNEL, audit_run, audit_done, NULL, trip) == 0)
+	if (async_op && net_audit_begin(e->net, &e->audited_vpc, SLICE, &async_op->audit) >= 0) {
+		async_op->e = e;
+		if (worker_submit(e->worker, WORKER_KERNEL, audit_run, audit_done, NULL, async_op) == 0)
 			return 0;
-		net_audit_free(trip->audit);
+		net_audit_free(async_op->audit);
 	}
-	free(trip);
+	free(async_op);
 	audit_later(e, 0);
 	return 0;
 }

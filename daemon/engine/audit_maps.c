@@ -21,7 +21,7 @@
 struct maps_audit {
 	struct job job;
 	struct engine *e;
-	struct tables_audit *maps;
+	struct maps_audit *maps;
 	sd_event_source *timer;
 	bool queued;   /* the job is in the engine's queue */
 	bool damaged;  /* something was found and is to be mended */
@@ -36,21 +36,21 @@ struct maps_audit {
 static int mend(struct engine *e, struct vpc_error *reterr)
 {
 	_cleanup_(plan_clear) struct plan all = {0}, difference = {0};
-	struct tables_change *change = NULL;
+	struct maps_change *change = NULL;
 	int r = compile_all(e->model, e->instance, 0, &all, reterr);
 
 	if (r == 0)
-		r = tables_reread(e->tables, reterr);
+		r = maps_reread(e->maps, reterr);
 	if (r == 0)
-		r = tables_diff(e->tables, &all, &difference, reterr);
+		r = maps_diff(e->maps, &all, &difference, reterr);
 	if (r == 0)
-		r = tables_prepare(e->tables, &difference, &change, reterr);
+		r = maps_prepare(e->maps, &difference, &change, reterr);
 	if (r < 0)
 		return r;
-	tables_publish(e->tables, change);
+	maps_publish(e->maps, change);
 	engine_retire(e, change);
 	engine_tell_walked(e);
-	tables_boot_apply(e->tables, &all);
+	maps_address_config_apply(e->maps, &all);
 	taps_flag(e, &all);
 	(void)net_report_ports(e->net, 0);
 	return 0;
@@ -81,12 +81,12 @@ static void mend_now(struct maps_audit *a)
 
 static void look(struct maps_audit *a)
 {
-	uint32_t n = tables_audit_size(a->e->tables) / TICKS_A_PASS + 1;
-	struct tables_finding finding;
+	uint32_t n = maps_audit_size(a->e->maps) / TICKS_A_PASS + 1;
+	struct maps_finding finding;
 	int r;
 
 	n = n < ITEMS_LEAST ? ITEMS_LEAST : n > ITEMS_MOST ? ITEMS_MOST : n;
-	r = tables_audit_step(a->e->tables, a->maps, n, &finding);
+	r = maps_audit_step(a->e->maps, a->maps, n, &finding);
 	if (r < 0)
 		log_debug("the maps could not be read: %s", strerror(-r));
 	if (r <= 0)
@@ -114,7 +114,7 @@ static void audit_run(struct job *job)
 
 static void look_at_pins(struct maps_audit *a)
 {
-	int r = tables_pins_mend(a->e->tables);
+	int r = maps_pins_mend(a->e->maps);
 	int mark = r >= 0 ? pinned_mark_mend(a->e->mark, a->e->bpf_dir) : 0;
 
 	r = mark < 0 ? mark : r + mark;
@@ -164,7 +164,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 int maps_audit_start(struct engine *e)
 {
 	struct maps_audit *a = calloc(1, sizeof(*a));
-	int r = a ? tables_audit_new(&a->maps) : -ENOMEM;
+	int r = a ? maps_audit_new(&a->maps) : -ENOMEM;
 
 	e->maps_audit = a;
 	if (r < 0)
@@ -181,7 +181,7 @@ void maps_audit_end(struct engine *e)
 	if (!a)
 		return;
 	sd_event_source_disable_unref(a->timer);
-	tables_audit_free(a->maps);
+	maps_audit_free(a->maps);
 	free(a);
 }
 

@@ -6,9 +6,9 @@
 
 /* --- retire: one grace period serves all that was published before it began -------------------------- */
 
-struct retire_trip {
+struct retire_op {
 	struct engine *e;
-	struct tables_change **list;
+	struct maps_change **list;
 	size_t n;
 	int result;
 };
@@ -18,17 +18,17 @@ static void retire_begin(struct engine *e);
 static int retire_run(void *data)
 {
 	(void)data;
-	return tables_wait_grace_period();
+	return maps_wait_grace_period();
 }
 
-static void retire_end(struct retire_trip *trip)
+static void retire_end(struct retire_op *async_op)
 {
-	struct engine *e = trip->e;
+	struct engine *e = async_op->e;
 
-	for (size_t i = 0; trip->result == 0 && i < trip->n; i++)
-		tables_retire(e->tables, trip->list[i]);
-	free(trip->list);
-	free(trip);
+	for (size_t i = 0; async_op->result == 0 && i < async_op->n; i++)
+		maps_retire(e->maps, async_op->list[i]);
+	free(async_op->list);
+	free(async_op);
 	e->retiring = false;
 	if (e->closing)
 		return;
@@ -38,29 +38,29 @@ static void retire_end(struct retire_trip *trip)
 
 static void retire_done(void *data, int result)
 {
-	struct retire_trip *trip = data;
+	struct retire_op *async_op = data;
 
 	if (result < 0)
 		log_error("cannot wait for a grace period: %s", strerror(-result));
-	trip->result = result;
-	if (trip->e->committing && !trip->e->closing)
-		trip->e->retired = trip;
+	async_op->result = result;
+	if (async_op->e->committing && !async_op->e->closing)
+		async_op->e->retired = async_op;
 	else
-		retire_end(trip);
+		retire_end(async_op);
 }
 
 static void retire_begin(struct engine *e)
 {
-	struct retire_trip *trip;
+	struct retire_op *async_op;
 
 	if (e->retiring || !e->n_retire)
 		return;
-	trip = calloc(1, sizeof(*trip));
-	if (!trip)
+	async_op = calloc(1, sizeof(*async_op));
+	if (!async_op)
 		return; /* with the next change */
-	*trip = (struct retire_trip){.e = e, .list = e->retire, .n = e->n_retire};
-	if (worker_submit(e->worker, WORKER_GRACE, retire_run, retire_done, NULL, trip) < 0) {
-		free(trip);
+	*async_op = (struct retire_op){.e = e, .list = e->retire, .n = e->n_retire};
+	if (worker_submit(e->worker, WORKER_GRACE, retire_run, retire_done, NULL, async_op) < 0) {
+		free(async_op);
 		return;
 	}
 	e->retire = NULL;
@@ -68,17 +68,17 @@ static void retire_begin(struct engine *e)
 	e->retiring = true;
 }
 
-void engine_retire(struct engine *e, struct tables_change *c)
+void engine_retire(struct engine *e, struct maps_change *c)
 {
-	struct tables_change **grown;
+	struct maps_change **grown;
 
 	if (!c)
 		return;
-	grown = realloc(e->retire, (e->n_retire + 1) * sizeof(struct tables_change *));
+	grown = realloc(e->retire, (e->n_retire + 1) * sizeof(struct maps_change *));
 	if (!grown) {
 		/* No list to keep it in: wait here rather than lose the numbers. */
-		if (tables_wait_grace_period() == 0)
-			tables_retire(e->tables, c);
+		if (maps_wait_grace_period() == 0)
+			maps_retire(e->maps, c);
 		return;
 	}
 	e->retire = grown;
@@ -96,14 +96,14 @@ void engine_retire(struct engine *e, struct tables_change *c)
 #define ATTACH_QUIET_US	 100000ull
 #define ATTACH_LATEST_US 2000000ull
 
-struct attach_trip {
+struct attach_op {
 	struct engine *e;
 	struct net_attach *attach;
 };
 
 static int attach_run(void *data)
 {
-	return net_attach_run(((struct attach_trip *)data)->attach);
+	return net_attach_run(((struct attach_op *)data)->attach);
 }
 
 static void attach_begin(struct engine *e);
@@ -131,13 +131,13 @@ static int attach_later(struct engine *e)
 
 static void attach_done(void *data, int result)
 {
-	struct attach_trip *trip = data;
-	struct engine *e = trip->e;
+	struct attach_op *async_op = data;
+	struct engine *e = async_op->e;
 
 	if (result < 0)
 		log_warning("a port goes on with clsact only: %s", strerror(-result));
-	net_attach_free(e->net, trip->attach);
-	free(trip);
+	net_attach_free(e->net, async_op->attach);
+	free(async_op);
 	e->attaching = false;
 	if (e->closing)
 		return;
@@ -150,7 +150,7 @@ static void attach_done(void *data, int result)
 static void attach_begin(struct engine *e)
 {
 	struct net_attach *attach = NULL;
-	struct attach_trip *trip;
+	struct attach_op *async_op;
 
 	if (e->attaching)
 		return;
@@ -163,14 +163,14 @@ static void attach_begin(struct engine *e)
 		engine_wake(e, WAIT_LINKS);
 		return;
 	}
-	trip = calloc(1, sizeof(*trip));
-	if (trip) {
-		*trip = (struct attach_trip){.e = e, .attach = attach};
+	async_op = calloc(1, sizeof(*async_op));
+	if (async_op) {
+		*async_op = (struct attach_op){.e = e, .attach = attach};
 		e->attaching = true;
-		if (worker_submit(e->worker, WORKER_KERNEL, attach_run, attach_done, NULL, trip) == 0)
+		if (worker_submit(e->worker, WORKER_KERNEL, attach_run, attach_done, NULL, async_op) == 0)
 			return;
 		e->attaching = false;
-		free(trip);
+		free(async_op);
 	}
 	net_attach_free(e->net, attach);
 	e->attach_wanted = false; /* until somebody asks again */
@@ -197,7 +197,7 @@ bool engine_attach_hurry(struct engine *e)
 
 void engine_do_put_off(struct engine *e)
 {
-	struct retire_trip *retired = TAKE_PTR(e->retired);
+	struct retire_op *retired = TAKE_PTR(e->retired);
 
 	if (retired)
 		retire_end(retired);

@@ -18,14 +18,14 @@ uint64_t clock_ns(clockid_t id)
 
 void engine_tell_walked(struct engine *e)
 {
-	uint32_t walked = tables_walked(e->tables);
+	uint32_t walked = maps_walked(e->maps);
 
 	if (walked > e->walked)
 		log_warning(
-			"the table 'compiled' has no room for %u more: new flows of these ENIs are slow (%u in all)",
+			"the map 'classifier' has no room for %u more: new flows of these ENIs are slow (%u in all)",
 			walked - e->walked, walked);
 	else if (walked < e->walked && !walked)
-		log_notice("all sets of groups that need a compiled table have one");
+		log_notice("all sets of groups that need a classifier have one");
 	e->walked = walked;
 }
 
@@ -220,13 +220,12 @@ static void on_port(uint32_t eni, bool peer_ok, void *userdata)
 	struct engine *e = userdata;
 	bool straight = peer_ok && e->fast_path;
 
-	tables_eni_set_flags(e->tables, eni, straight ? VPC_ENI_PEER_REDIRECT : 0,
-			     straight ? 0 : VPC_ENI_PEER_REDIRECT);
+	maps_eni_set_flags(e->maps, eni, straight ? VPC_ENI_PEER_REDIRECT : 0, straight ? 0 : VPC_ENI_PEER_REDIRECT);
 }
 
 static void choose_fast_path(struct engine *e, bool wanted)
 {
-	int r = wanted ? net_fast_path_test(tables_prog_fast_path_probe(e->tables)) : 0;
+	int r = wanted ? net_fast_path_test(maps_prog_fast_path_probe(e->maps)) : 0;
 
 	e->fast_path = r > 0;
 	if (r < 0)
@@ -272,17 +271,17 @@ static int note_store(struct engine *e)
 
 static int open_datapath(struct engine *e, struct vpc_error *reterr)
 {
-	struct tables_config tables_config = {
+	struct maps_config maps_config = {
 		.pin_dir = e->bpf_dir,
 		.limits = &e->limits,
 		.first_epoch = e->revision + 1,
 	};
 	struct net_config net_config;
-	int r = tables_open(&tables_config, &e->tables, reterr);
+	int r = maps_open(&maps_config, &e->maps, reterr);
 
 	if (r < 0)
 		return r;
-	e->limits = *tables_limits(e->tables);
+	e->limits = *maps_limits(e->maps);
 	net_config = engine_net_config(e);
 	return net_new(&net_config, reconcile_event, e, &e->net, reterr);
 }
@@ -292,9 +291,9 @@ struct net_config engine_net_config(const struct engine *e)
 	return (struct net_config){
 		.instance = e->instance,
 		.pin_dir = e->bpf_dir,
-		.prog_from_workload = tables_prog_from_workload(e->tables),
-		.prog_to_workload = tables_prog_to_workload(e->tables),
-		.prog_from_router = tables_prog_from_router(e->tables),
+		.prog_from_workload = maps_prog_from_workload(e->maps),
+		.prog_to_workload = maps_prog_to_workload(e->maps),
+		.prog_from_router = maps_prog_from_router(e->maps),
 		.use_tcx = e->use_tcx,
 		.event = e->event,
 		.on_port = on_port,
@@ -378,7 +377,7 @@ void engine_free(struct engine *e)
 	sd_event_source_unref(e->audit_timer);
 	removals_clear(e);
 	net_free(e->net);
-	tables_close(e->tables);
+	maps_close(e->maps);
 	model_free(e->model);
 	store_close(e->store);
 	pinned_mark_close(e->mark);

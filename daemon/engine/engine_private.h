@@ -88,7 +88,7 @@ struct engine {
 	sd_event_source *store_timer;
 	struct pinned_mark *mark; /* which store and revision the kernel enforces */
 	uint32_t rules_reserved;  /* next_rule in the store; 0: none, or all numbers were given */
-	struct tables *tables;
+	struct maps *maps;
 	struct net *net;
 	struct worker *worker;
 
@@ -105,10 +105,10 @@ struct engine {
 	struct failed_removal *failed_removals;
 	/* Flows that were cut are being looked for; some keep a change from its retiring. */
 	struct cut_report *cut_reports;
-	bool retiring;		       /* a grace period is being waited for on the worker */
-	struct retire_trip *retired;   /* its grace period ended while a transaction was committing */
-	bool attach_put_off;	       /* likewise */
-	struct tables_change **retire; /* published since it began: the next grace period is theirs */
+	bool retiring;		     /* a grace period is being waited for on the worker */
+	struct retire_op *retired;   /* its grace period ended while a transaction was committing */
+	bool attach_put_off;	     /* likewise */
+	struct maps_change **retire; /* published since it began: the next grace period is theirs */
 	size_t n_retire;
 	bool attaching;		   /* a port's tcx links on the worker */
 	bool attach_wanted;	   /* a port may lack its tcx links */
@@ -121,7 +121,7 @@ struct engine {
 	uint32_t promised_drain_s;
 	bool sweep_noted; /* the store has the note of a keep or drain */
 
-	struct tables_expiry *expiry; /* the worker's while it reads */
+	struct maps_expiry *expiry; /* the worker's while it reads */
 	sd_event_source *expire_timer;
 	sd_event_source *expire_step;
 	struct maps_audit *maps_audit;
@@ -136,7 +136,7 @@ struct engine {
 	size_t n_due;
 	struct port_retry *port_retries; /* ports that were lost, by ENI number */
 	bool checkpointing;
-	uint32_t walked; /* tables_walked() as was last told */
+	uint32_t walked; /* maps_walked() as was last told */
 
 	sd_event_source *events_source;
 	struct verdict_listener *listeners;
@@ -170,7 +170,7 @@ struct net_config engine_net_config(const struct engine *e);
 
 /* --- background.c: what follows a publish, on the worker --- */
 /* Retires a published change after a grace period, on the worker. Takes c, NULL is fine. */
-void engine_retire(struct engine *e, struct tables_change *c);
+void engine_retire(struct engine *e, struct maps_change *c);
 /* Puts tcx links over the floor where they are missing, on the worker, when the engine has nothing else to do. */
 void engine_attach_links(struct engine *e);
 /* For a job that waits for them (WAIT_LINKS): now. Returns false when none is missing: there is nothing to wait for. */
@@ -247,8 +247,8 @@ void reconcile_schedule_at(struct engine *e, uint32_t vpc, uint64_t at_us);
 /* --- grace.c: keep and drain, across a crash --- */
 /* What a prepared change promises, as the store notes it in the same transaction. */
 #define GRACE_NOTE_MAX 64
-void grace_format(const struct plan *plan, const struct tables_change *change, char buf[GRACE_NOTE_MAX]);
-/* At start, after tables_open and before anything is published: makes up for what a kill prevented, or has the first
+void grace_format(const struct plan *plan, const struct maps_change *change, char buf[GRACE_NOTE_MAX]);
+/* At start, after maps_open and before anything is published: makes up for what a kill prevented, or has the first
  * publication keep the promise. */
 int grace_load(struct engine *e, struct vpc_error *reterr);
 /* After a publication: the note goes. */

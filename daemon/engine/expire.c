@@ -19,7 +19,7 @@ static void rest(struct engine *e)
 
 static int read_run(void *data)
 {
-	return tables_expiry_read(((struct engine *)data)->expiry);
+	return maps_expiry_read(((struct engine *)data)->expiry);
 }
 
 static void read_done(void *data, int result)
@@ -39,7 +39,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	struct engine *e = userdata;
 
 	(void)source, (void)usec;
-	tables_expiry_plan(e->tables, e->expiry, clock_ns(CLOCK_MONOTONIC));
+	maps_expiry_plan(e->maps, e->expiry, clock_ns(CLOCK_MONOTONIC));
 	if (worker_submit(e->worker, WORKER_KERNEL, read_run, read_done, NULL, e) < 0)
 		rest(e);
 	return 0;
@@ -49,7 +49,7 @@ static int on_step(sd_event_source *source, void *userdata)
 {
 	struct engine *e = userdata;
 	unsigned deleted = 0;
-	int r = tables_expiry_step(e->tables, e->expiry, clock_ns(CLOCK_MONOTONIC), &deleted);
+	int r = maps_expiry_step(e->maps, e->expiry, clock_ns(CLOCK_MONOTONIC), &deleted);
 
 	(void)source;
 	if (r < 0)
@@ -61,7 +61,7 @@ static int on_step(sd_event_source *source, void *userdata)
 
 int expire_start(struct engine *e)
 {
-	int r = tables_expiry_new(e->tables, BUDGET, &e->expiry);
+	int r = maps_expiry_new(e->maps, BUDGET, &e->expiry);
 
 	if (r == 0)
 		r = sd_event_add_defer(e->event, &e->expire_step, on_step, e);
@@ -80,5 +80,5 @@ void expire_end(struct engine *e)
 {
 	sd_event_source_disable_unref(e->expire_timer);
 	sd_event_source_disable_unref(e->expire_step);
-	tables_expiry_free(e->expiry);
+	maps_expiry_free(e->expiry);
 }

@@ -14,9 +14,9 @@
 
 #define META_SWEEP "sweep"
 
-void grace_format(const struct plan *plan, const struct tables_change *change, char buf[GRACE_NOTE_MAX])
+void grace_format(const struct plan *plan, const struct maps_change *change, char buf[GRACE_NOTE_MAX])
 {
-	uint64_t epoch = tables_change_epoch(change);
+	uint64_t epoch = maps_change_epoch(change);
 	uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + plan->drain_s * 1000000000ull;
 
 	if (plan->flows == FLOWS_KEEP)
@@ -48,11 +48,11 @@ int grace_load(struct engine *e, struct vpc_error *reterr)
 	e->sweep_noted = true;
 	if (!parse_note(text, &flows, &epoch, &until_ns))
 		return 0;
-	if (epoch <= tables_epoch(e->tables)) {
-		r = tables_resume_sweep(e->tables, flows, until_ns);
+	if (epoch <= maps_epoch(e->maps)) {
+		r = maps_resume_sweep(e->maps, flows, until_ns);
 		if (r < 0)
 			log_error("flows could not be given their grace (%s); the next change does it", strerror(-r));
-	} else if (epoch == tables_epoch(e->tables) + 1) {
+	} else if (epoch == maps_epoch(e->maps) + 1) {
 		e->promised_flows = flows;
 		e->promised_drain_s = until_ns > now_ns ? (uint32_t)((until_ns - now_ns) / 1000000000u + 1) : 0;
 	} /* else something else isn't published either, and a grace is for nothing but its own change */
@@ -63,7 +63,7 @@ void grace_done(struct engine *e)
 {
 	if (!e->sweep_noted)
 		return;
-	if (tables_sweep_pending(e->tables)) {
+	if (maps_sweep_pending(e->maps)) {
 		log_error("flows could not be given their grace; the next change does it");
 		return;
 	}

@@ -78,7 +78,7 @@ int making_begin(struct making *m, struct engine *e, struct job *job, const stru
 
 /* --- removing ---------------------------------------------------------------------------------------- */
 
-struct drop_trip {
+struct drop_op {
 	struct made_netns *list;
 	size_t n;
 	char *instance;
@@ -86,11 +86,11 @@ struct drop_trip {
 
 static int drop_run(void *data)
 {
-	struct drop_trip *trip = data;
+	struct drop_op *async_op = data;
 	int r = 0;
 
-	for (size_t i = 0; i < trip->n; i++) {
-		int one = netns_remove(trip->list[i].record.netns, trip->instance, trip->list[i].record.id);
+	for (size_t i = 0; i < async_op->n; i++) {
+		int one = netns_remove(async_op->list[i].record.netns, async_op->instance, async_op->list[i].record.id);
 
 		if (one < 0)
 			r = one;
@@ -100,31 +100,31 @@ static int drop_run(void *data)
 
 static void drop_done(void *data, int result)
 {
-	struct drop_trip *trip = data;
+	struct drop_op *async_op = data;
 
 	if (result < 0)
 		log_warning("a network namespace could not be removed: %s", strerror(-result));
-	free(trip->list);
-	free(trip->instance);
-	free(trip);
+	free(async_op->list);
+	free(async_op->instance);
+	free(async_op);
 }
 
 static void drop(struct engine *e, struct made_netns *list, size_t n)
 {
-	struct drop_trip *trip = calloc(1, sizeof(*trip));
+	struct drop_op *async_op = calloc(1, sizeof(*async_op));
 	char *instance = strdup(e->instance);
 
-	if (!trip || !instance) {
+	if (!async_op || !instance) {
 		log_warning("a network namespace could not be removed: out of memory");
-		free(trip);
+		free(async_op);
 		free(instance);
 		free(list);
 		return;
 	}
-	*trip = (struct drop_trip){.list = list, .n = n, .instance = instance};
+	*async_op = (struct drop_op){.list = list, .n = n, .instance = instance};
 	/* after the worker's end there is nobody to wait for it */
-	if (!e->worker || worker_submit(e->worker, WORKER_KERNEL, drop_run, drop_done, NULL, trip) < 0)
-		drop_done(trip, drop_run(trip));
+	if (!e->worker || worker_submit(e->worker, WORKER_KERNEL, drop_run, drop_done, NULL, async_op) < 0)
+		drop_done(async_op, drop_run(async_op));
 }
 
 void making_end(struct making *m)

@@ -46,31 +46,31 @@ static void adopt_namespaces(struct engine *e, const struct plan *all)
 static int adopt_tables(struct engine *e, const struct plan *all, struct vpc_error *reterr)
 {
 	_cleanup_(plan_clear) struct plan difference = {0};
-	struct tables_change *change = NULL;
-	int r = tables_diff(e->tables, all, &difference, reterr);
+	struct maps_change *change = NULL;
+	int r = maps_diff(e->maps, all, &difference, reterr);
 
 	difference.flows = e->promised_flows;
 	difference.drain_s = e->promised_drain_s;
 	if (r == 0)
-		r = tables_prepare(e->tables, &difference, &change, reterr);
+		r = maps_prepare(e->maps, &difference, &change, reterr);
 	if (r < 0)
 		return r;
-	tables_publish(e->tables, change);
+	maps_publish(e->maps, change);
 	engine_tell_walked(e);
 	grace_done(e);
 	if (!change)
 		return 0;
-	r = tables_wait_grace_period();
+	r = maps_wait_grace_period();
 	if (r < 0)
 		return vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "cannot wait for a grace period: %s",
 				     strerror(-r));
-	tables_retire(e->tables, change);
+	maps_retire(e->maps, change);
 	return 0;
 }
 
 static int take_over(struct engine *e, struct vpc_error *reterr)
 {
-	int r = tables_take_over(e->tables, clock_ns(CLOCK_MONOTONIC));
+	int r = maps_take_over(e->maps, clock_ns(CLOCK_MONOTONIC));
 
 	if (r < 0)
 		vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL,
@@ -200,8 +200,8 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 	r = adopt_tables(e, &all, reterr);
 	if (r < 0)
 		return r;
-	tables_boot_apply(e->tables, &all);
-	r = tables_carry(e->tables, clock_ns(CLOCK_MONOTONIC));
+	maps_address_config_apply(e->maps, &all);
+	r = maps_carry(e->maps, clock_ns(CLOCK_MONOTONIC));
 	if (r < 0)
 		log_warning("flows of the version before could not be carried over: %s", strerror(-r));
 	ensured = net_ensure(e->net, &all, NULL, 0, &report, &error);

@@ -269,7 +269,7 @@ static void repair_ensure(struct repair *p)
 		port_retry_made(e, p->reopened->eni); /* or else its trouble says that it failed */
 	repair_note(e, &p->all, &report, r);
 	taps_flag(e, &p->all);
-	tables_boot_apply(e->tables, &p->all);
+	maps_address_config_apply(e->maps, &p->all);
 	(void)net_report_ports(e->net, p->vpc);
 	engine_attach_links(e);
 	reopen_lost(e, &p->all, &report);

@@ -16,7 +16,7 @@ static int add_eni_counters(struct engine *e, const struct object *o, json_t *js
 	struct eni_counters c = {0};
 	json_t *drops = json_object();
 
-	if (!drops || tables_eni_counters(e->tables, o->number, &c) < 0) {
+	if (!drops || maps_eni_counters(e->maps, o->number, &c) < 0) {
 		json_decref(drops);
 		return -ENOMEM;
 	}
@@ -48,7 +48,7 @@ static int add_rule_counters(struct engine *e, uint32_t number, json_t *json)
 	struct rule_counters c = {0};
 	int r;
 
-	tables_rule_counters(e->tables, number, &c); /* -ENOENT: in no table yet, so zero */
+	maps_rule_counters(e->maps, number, &c); /* -ENOENT: in no table yet, so zero */
 	r = json_object_set_new(json, "packets", json_integer((json_int_t)c.packets));
 	r |= json_object_set_new(json, "bytes", json_integer((json_int_t)c.bytes));
 	r |= json_object_set_new(json, "last_used", boottime_to_json(c.last_used_ns));

@@ -151,7 +151,7 @@ static json_t *flow_shares_to_json(const struct engine *e)
 	while (json && (o = model_next(e->model, OBJECT_VPC, o))) {
 		struct vpc_flows_count n;
 
-		tables_vpc_flows(e->tables, o->number, &n);
+		maps_vpc_flows(e->maps, o->number, &n);
 		json_object_set_new(json, o->id,
 				    json_pack("{s:I,s:I,s:I,s:I}", "established", (json_int_t)n.established,
 					      "half_open", (json_int_t)n.half_open, "guaranteed",
@@ -166,10 +166,10 @@ json_t *engine_status(struct engine *e)
 
 	uname(&uts);
 	return json_pack("{s:s,s:s,s:I,s:I,s:s,s:b,s:s,s:o,s:o,s:o,s:o,s:o,s:{s:s,s:s,s:b,s:i},s:o,s:s,s:o}",
-			 "instance", e->instance, "version", VPCD_VERSION, "epoch", (json_int_t)tables_epoch(e->tables),
+			 "instance", e->instance, "version", VPCD_VERSION, "epoch", (json_int_t)maps_epoch(e->maps),
 			 "revision", (json_int_t)e->revision, "engine", "ebpf", "fast_path", (int)e->fast_path,
 			 "attach_mode", net_attach_mode(e->net), "pending", pending_to_json(e), "limits",
-			 limits_to_json(&e->limits), "counts", counts_to_json(e), "tables", tables_status(e->tables),
+			 limits_to_json(&e->limits), "counts", counts_to_json(e), "tables", maps_status(e->maps),
 			 "flow_shares", flow_shares_to_json(e), "kernel", "release", uts.release, "machine",
 			 uts.machine, "tcx", strcmp(net_attach_mode(e->net), "tcx") == 0, "abi", VPC_ABI_VERSION,
 			 "health", conditions_health(e->conditions), "rule_counters", "flows judged", "audit",

@@ -65,15 +65,15 @@ void taps_flag(struct engine *e, const struct plan *plan)
 		const struct plan_port *p = &plan->ports[i];
 		bool tap = e->fast_path && p->has_after && p->after.attachment.kind == ATTACHMENT_TAP;
 
-		tables_eni_set_flags(e->tables, p->has_after ? p->after.eni : p->before.eni, tap ? VPC_ENI_TAP : 0,
-				     tap ? 0 : VPC_ENI_TAP);
+		maps_eni_set_flags(e->maps, p->has_after ? p->after.eni : p->before.eni, tap ? VPC_ENI_TAP : 0,
+				   tap ? 0 : VPC_ENI_TAP);
 	}
 }
 
 /* --- opening -------------------------------------------------------------------------------------------------------
  */
 
-struct tap_trip {
+struct tap_op {
 	struct engine *e;
 	struct net_tap tap;
 	char eni_id[OBJECT_ID_MAX];
@@ -87,9 +87,9 @@ struct tap_trip {
 
 static int tap_run(void *data)
 {
-	struct tap_trip *trip = data;
+	struct tap_op *async_op = data;
 
-	return net_tap_open(&trip->tap, trip->multi_queue, trip->fds, trip->n);
+	return net_tap_open(&async_op->tap, async_op->multi_queue, async_op->fds, async_op->n);
 }
 
 static void explain(int r, const char *eni_id, struct vpc_error *reterr)
@@ -103,26 +103,26 @@ static void explain(int r, const char *eni_id, struct vpc_error *reterr)
 
 static void tap_done(void *data, int result)
 {
-	struct tap_trip *trip = data;
+	struct tap_op *async_op = data;
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 
 	if (result < 0)
-		explain(result, trip->eni_id, &error);
+		explain(result, async_op->eni_id, &error);
 	else
-		log_notice("%s: its tap was opened for process %d of user %u", trip->eni_id, trip->caller.pid,
-			   trip->caller.uid);
-	trip->fn(result < 0 ? NULL : trip->fds, trip->n, &error, trip->userdata);
-	for (size_t i = 0; result >= 0 && i < trip->n; i++)
-		close_fd(trip->fds[i]);
-	net_tap_clear(&trip->tap);
-	free(trip);
+		log_notice("%s: its tap was opened for process %d of user %u", async_op->eni_id, async_op->caller.pid,
+			   async_op->caller.uid);
+	async_op->fn(result < 0 ? NULL : async_op->fds, async_op->n, &error, async_op->userdata);
+	for (size_t i = 0; result >= 0 && i < async_op->n; i++)
+		close_fd(async_op->fds[i]);
+	net_tap_clear(&async_op->tap);
+	free(async_op);
 }
 
 int engine_open_tap(struct engine *e, const struct object *eni, size_t n, const struct caller *caller, engine_tap_fn fn,
 		    void *userdata, struct vpc_error *reterr)
 {
 	const struct attachment *a = &eni_of(eni)->attachment;
-	struct tap_trip *trip;
+	struct tap_op *async_op;
 	int r;
 
 	if (a->kind != ATTACHMENT_TAP)
@@ -130,24 +130,24 @@ int engine_open_tap(struct engine *e, const struct object *eni, size_t n, const 
 	if (!n || n > a->queues)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "queues",
 				     "the tap of %s has %u queues, asked for %zu", eni->id, a->queues, n);
-	trip = calloc(1, sizeof(*trip));
-	if (!trip)
+	async_op = calloc(1, sizeof(*async_op));
+	if (!async_op)
 		return vpc_error_oom(reterr);
-	*trip = (struct tap_trip){.e = e,
-				  .tap = NET_TAP_INIT,
-				  .caller = *caller,
-				  .multi_queue = a->queues > 1,
-				  .n = n,
-				  .fn = fn,
-				  .userdata = userdata};
-	memcpy(trip->eni_id, eni->id, sizeof(trip->eni_id));
-	r = net_tap_begin(e->net, eni_of(eni)->vpc, eni->number, &trip->tap);
+	*async_op = (struct tap_op){.e = e,
+				    .tap = NET_TAP_INIT,
+				    .caller = *caller,
+				    .multi_queue = a->queues > 1,
+				    .n = n,
+				    .fn = fn,
+				    .userdata = userdata};
+	memcpy(async_op->eni_id, eni->id, sizeof(async_op->eni_id));
+	r = net_tap_begin(e->net, eni_of(eni)->vpc, eni->number, &async_op->tap);
 	if (r >= 0)
-		r = worker_submit(e->worker, WORKER_KERNEL, tap_run, tap_done, NULL, trip);
+		r = worker_submit(e->worker, WORKER_KERNEL, tap_run, tap_done, NULL, async_op);
 	if (r < 0) {
 		explain(r, eni->id, reterr);
-		net_tap_clear(&trip->tap);
-		free(trip);
+		net_tap_clear(&async_op->tap);
+		free(async_op);
 	}
 	return r;
 }

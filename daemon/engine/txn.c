@@ -75,8 +75,8 @@ void txn_rewind(struct txn *t)
 {
 	if (t->net_change)
 		net_undo(t->e->net, TAKE_PTR(t->net_change));
-	if (t->tables_change)
-		tables_undo(t->e->tables, TAKE_PTR(t->tables_change));
+	if (t->maps_change)
+		maps_undo(t->e->maps, TAKE_PTR(t->maps_change));
 	txn_take_back(t);
 	if (t->mt)
 		model_abort(TAKE_PTR(t->mt));
@@ -219,7 +219,7 @@ static void remember_rules(struct txn *t)
 static void txn_try(struct txn *t)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	int r = tables_prepare(t->e->tables, &t->plan, &t->tables_change, &error);
+	int r = maps_prepare(t->e->maps, &t->plan, &t->maps_change, &error);
 
 	if (r < 0 && r != -EBUSY) {
 		txn_refuse(t, &error);
@@ -229,7 +229,7 @@ static void txn_try(struct txn *t)
 	txn_build_results(t);
 	t->reply.dry_run = true;
 	t->reply.revision = t->e->revision;
-	t->reply.epoch = tables_epoch(t->e->tables);
+	t->reply.epoch = maps_epoch(t->e->maps);
 	txn_rewind(t);
 	txn_reply(t);
 }
@@ -258,9 +258,9 @@ static void txn_publish(struct txn *t)
 
 	t->handed_over = false; /* the namespaces are the VPCs' now */
 	making_end(&t->making);
-	t->reply.epoch = tables_publish(e->tables, t->tables_change);
+	t->reply.epoch = maps_publish(e->maps, t->maps_change);
 	pinned_mark_advance(e->mark, e->revision);
-	tables_boot_apply(e->tables, &t->plan);
+	maps_address_config_apply(e->maps, &t->plan);
 	t->reply.enforced_ns = clock_ns(CLOCK_MONOTONIC) - t->request->received_ns;
 	if (t->net_change)
 		failed = net_publish(e->net, TAKE_PTR(t->net_change), &t->removal);
@@ -282,7 +282,7 @@ static void txn_publish(struct txn *t)
 		engine_job_done(e);
 		return;
 	}
-	engine_retire(e, TAKE_PTR(t->tables_change));
+	engine_retire(e, TAKE_PTR(t->maps_change));
 	if (t->cut_report)
 		txn_report_begin(t, false);
 	txn_keep_reply(t);

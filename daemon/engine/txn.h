@@ -25,7 +25,7 @@ struct txn {
 	struct model_txn *mt;
 	struct change_result *results;
 	struct plan plan;
-	struct tables_change *tables_change;
+	struct maps_change *maps_change;
 	struct net_change *net_change;
 	struct engine_reply reply;
 	struct net_removal *removal;

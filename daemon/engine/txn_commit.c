@@ -109,14 +109,14 @@ static int fill_commit(struct txn *t, struct commit *c)
 		snprintf(text, sizeof(text), "%u", reserved);
 		add_meta(c, "next_rule", text);
 	}
-	if (t->tables_change && t->plan.flows != FLOWS_CUT) {
-		grace_format(&t->plan, t->tables_change, text);
+	if (t->maps_change && t->plan.flows != FLOWS_CUT) {
+		grace_format(&t->plan, t->maps_change, text);
 		add_meta(c, "sweep", text);
 	}
 	if (!t->request->idempotency_key)
 		return 0;
 	t->reply.revision = c->revision;
-	t->reply.epoch = tables_epoch(t->e->tables) + (t->tables_change ? 1 : 0);
+	t->reply.epoch = maps_epoch(t->e->maps) + (t->maps_change ? 1 : 0);
 	if (txn_build_results(t) < 0 || !(c->text = reply_text(t)))
 		return -ENOMEM;
 	c->reply = reply_to_keep(t, c->text);
@@ -134,7 +134,7 @@ static void committed(struct commit *c, int result, struct vpc_error *error)
 		e->rules_reserved = rules_to_reserve(t);
 		if (t->request->idempotency_key)
 			e->keyed++;
-		if (t->tables_change && t->plan.flows != FLOWS_CUT)
+		if (t->maps_change && t->plan.flows != FLOWS_CUT)
 			e->sweep_noted = true;
 	}
 	txn_committed(t, result, error);

@@ -96,7 +96,7 @@ void txn_try_cut(struct txn *t)
 		return;
 	t->reply.cut_flows = json_array();
 	if (t->reply.cut_flows)
-		tables_cut_flows(t->e->tables, t->tables_change, clock_ns(CLOCK_MONOTONIC), on_flow, t);
+		maps_cut_flows(t->e->maps, t->maps_change, clock_ns(CLOCK_MONOTONIC), on_flow, t);
 }
 
 /* --- after the publication --- */
@@ -104,10 +104,10 @@ void txn_try_cut(struct txn *t)
 struct cut_report {
 	struct cut_report *next;
 	struct engine *e;
-	struct tables_cutting *cutting;
-	struct tables_change *change; /* NULL: retired already */
-	struct txn *t;		      /* its reply waits; NULL: it was sent */
-	bool reading;		      /* on the worker */
+	struct maps_cutting *cutting;
+	struct maps_change *change; /* NULL: retired already */
+	struct txn *t;		    /* its reply waits; NULL: it was sent */
+	bool reading;		    /* on the worker */
 	sd_event_source *step;
 	uint64_t revision;
 	uint64_t total; /* when the reply was sent */
@@ -122,7 +122,7 @@ static void report_free(struct cut_report *r)
 	if (*at)
 		*at = r->next;
 	sd_event_source_disable_unref(r->step);
-	tables_cutting_free(r->cutting);
+	maps_cutting_free(r->cutting);
 	free(r);
 }
 
@@ -139,7 +139,7 @@ static void report_end(struct cut_report *r, int result)
 	struct txn *t = r->t;
 
 	if (result == 0 && t)
-		result = tables_cutting_last(e->tables, r->change, on_flow, t);
+		result = maps_cutting_last(e->maps, r->change, on_flow, t);
 	if (result < 0) {
 		log_warning("flows that were cut could not be counted: %s", strerror(-result));
 		if (t) {
@@ -162,13 +162,13 @@ static void report_read(struct cut_report *r);
 static int on_step(sd_event_source *source, void *userdata)
 {
 	struct cut_report *r = userdata;
-	int result = r->t ? tables_cutting_step(r->e->tables, r->cutting, on_flow, r->t)
-			  : tables_cutting_step(r->e->tables, r->cutting, count_flow, &r->total);
+	int result = r->t ? maps_cutting_step(r->e->maps, r->cutting, on_flow, r->t)
+			  : maps_cutting_step(r->e->maps, r->cutting, count_flow, &r->total);
 
-	if (result == TABLES_CUTTING_STEP)
+	if (result == MAPS_CUTTING_STEP)
 		return 0;
 	sd_event_source_set_enabled(source, SD_EVENT_OFF);
-	if (result == TABLES_CUTTING_READ)
+	if (result == MAPS_CUTTING_READ)
 		report_read(r);
 	else
 		report_end(r, result);
@@ -177,7 +177,7 @@ static int on_step(sd_event_source *source, void *userdata)
 
 static int read_run(void *data)
 {
-	return tables_cutting_read(((struct cut_report *)data)->cutting);
+	return maps_cutting_read(((struct cut_report *)data)->cutting);
 }
 
 static void read_done(void *data, int result)
@@ -204,13 +204,13 @@ static void report_read(struct cut_report *r)
 }
 
 /* Takes cutting. -ENOMEM: freed. */
-static int report_new(struct txn *t, struct tables_cutting *cutting, bool wait, struct cut_report **ret)
+static int report_new(struct txn *t, struct maps_cutting *cutting, bool wait, struct cut_report **ret)
 {
 	struct cut_report *r = calloc(1, sizeof(*r));
 	int result;
 
 	if (!r) {
-		tables_cutting_free(cutting);
+		maps_cutting_free(cutting);
 		return -ENOMEM;
 	}
 	r->e = t->e;
@@ -243,8 +243,8 @@ static bool counting_already(const struct engine *e)
 
 bool txn_report_cut(struct txn *t)
 {
-	struct tables_cutting *cutting = NULL;
-	bool wait = t->tables_change && tables_established(t->tables_change) <= WAIT_FOR_FLOWS;
+	struct maps_cutting *cutting = NULL;
+	bool wait = t->maps_change && maps_established(t->maps_change) <= WAIT_FOR_FLOWS;
 	int r;
 
 	if (t->plan.flows != FLOWS_CUT || !takes_away(&t->plan))
@@ -252,11 +252,11 @@ bool txn_report_cut(struct txn *t)
 	t->reply.cut_flows = json_array();
 	if (!t->reply.cut_flows)
 		return false;
-	r = tables_cutting_new(t->e->tables, t->tables_change, wait, &cutting);
+	r = maps_cutting_new(t->e->maps, t->maps_change, wait, &cutting);
 	if (r == 0 && !cutting)
 		return false;
 	if (!wait && counting_already(t->e)) {
-		tables_cutting_free(cutting);
+		maps_cutting_free(cutting);
 		t->reply.cut_flows_uncounted = true;
 		return false;
 	}
@@ -272,7 +272,7 @@ void txn_report_begin(struct txn *t, bool wait)
 
 	if (wait) {
 		r->t = t;
-		r->change = TAKE_PTR(t->tables_change);
+		r->change = TAKE_PTR(t->maps_change);
 	}
 	report_read(r);
 }

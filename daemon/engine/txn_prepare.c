@@ -78,7 +78,7 @@ int txn_prepare(struct txn *t, struct vpc_error *reterr)
 {
 	_cleanup_free_ struct workload *workloads = NULL;
 	size_t n = 0;
-	int r = tables_prepare(t->e->tables, &t->plan, &t->tables_change, reterr);
+	int r = maps_prepare(t->e->maps, &t->plan, &t->maps_change, reterr);
 
 	if (r < 0)
 		return r;

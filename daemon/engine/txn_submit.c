@@ -4,28 +4,28 @@
 
 #include <sys/random.h>
 
-struct opening_trip {
+struct opening_op {
 	struct txn *txn;
 	struct opening *opening;
 };
 
-static void opening_trip_free(void *data)
+static void opening_op_free(void *data)
 {
-	struct opening_trip *trip = data;
+	struct opening_op *async_op = data;
 
-	opening_free(trip->opening);
-	free(trip);
+	opening_free(async_op->opening);
+	free(async_op);
 }
 
-static int opening_trip_run(void *data)
+static int opening_op_run(void *data)
 {
-	return opening_run(((struct opening_trip *)data)->opening);
+	return opening_run(((struct opening_op *)data)->opening);
 }
 
-static void opening_trip_done(void *data, int result)
+static void opening_op_done(void *data, int result)
 {
-	struct opening_trip *trip = data;
-	struct txn *t = trip->txn;
+	struct opening_op *async_op = data;
+	struct txn *t = async_op->txn;
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 
 	if (result == -ETIMEDOUT) {
@@ -35,8 +35,8 @@ static void opening_trip_done(void *data, int result)
 		txn_refuse(t, &error);
 		return;
 	}
-	t->opening = TAKE_PTR(trip->opening);
-	free(trip);
+	t->opening = TAKE_PTR(async_op->opening);
+	free(async_op);
 	if (result < 0) {
 		error = t->opening->error;
 		t->opening->error = VPC_ERROR_INIT;
@@ -63,22 +63,22 @@ static int check_first(struct txn *t, struct vpc_error *reterr)
 /* Opens what the request attaches to. 0: nothing to open; 1: on its way. */
 static int open_workloads(struct txn *t, struct vpc_error *reterr)
 {
-	struct opening_trip *trip;
+	struct opening_op *async_op;
 	struct opening *opening = NULL;
 	int r = opening_new(t->request, &opening);
 
 	if (r < 0 || !opening)
 		return r;
 	r = check_first(t, reterr);
-	trip = r == 0 ? calloc(1, sizeof(*trip)) : NULL;
-	if (!trip) {
+	async_op = r == 0 ? calloc(1, sizeof(*async_op)) : NULL;
+	if (!async_op) {
 		opening_free(opening);
 		return r < 0 ? r : -ENOMEM;
 	}
-	*trip = (struct opening_trip){.txn = t, .opening = opening};
-	r = worker_submit(t->e->worker, WORKER_USER, opening_trip_run, opening_trip_done, opening_trip_free, trip);
+	*async_op = (struct opening_op){.txn = t, .opening = opening};
+	r = worker_submit(t->e->worker, WORKER_USER, opening_op_run, opening_op_done, opening_op_free, async_op);
 	if (r < 0) {
-		opening_trip_free(trip);
+		opening_op_free(async_op);
 		return r;
 	}
 	return 1;

@@ -178,7 +178,7 @@ static int on_events(sd_event_source *source, int fd, uint32_t revents, void *us
 	struct engine *e = userdata;
 
 	(void)source, (void)fd, (void)revents;
-	tables_events_read(e->tables, deliver, e);
+	maps_events_read(e->maps, deliver, e);
 	return 0;
 }
 
@@ -189,7 +189,7 @@ static void update_listening(struct engine *e)
 
 	for (const struct verdict_listener *l = e->listeners; l; l = l->next)
 		bits |= VPC_LISTEN_DROPS | (l->drops_only ? 0 : VPC_LISTEN_FLOWS);
-	tables_listen(e->tables, bits);
+	maps_listen(e->maps, bits);
 }
 
 int engine_listen(struct engine *e, bool drops_only, uint32_t eni, void (*fn)(const json_t *verdict, void *userdata),
@@ -198,8 +198,7 @@ int engine_listen(struct engine *e, bool drops_only, uint32_t eni, void (*fn)(co
 	struct verdict_listener *l;
 
 	if (!e->events_source) {
-		int r = sd_event_add_io(e->event, &e->events_source, tables_events_fd(e->tables), EPOLLIN, on_events,
-					e);
+		int r = sd_event_add_io(e->event, &e->events_source, maps_events_fd(e->maps), EPOLLIN, on_events, e);
 
 		if (r < 0)
 			return r;

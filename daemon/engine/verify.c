@@ -36,7 +36,7 @@ static void verify_done(void *data, int result)
 	making_excuse(v->differences, v->making);
 	report = json_pack("{s:b,s:O,s:I,s:I}", "equal", json_array_size(v->differences) == 0, "differences",
 			   v->differences, "revision", (json_int_t)e->revision, "epoch",
-			   (json_int_t)tables_epoch(e->tables));
+			   (json_int_t)maps_epoch(e->maps));
 	v->fn(report, v->userdata);
 	json_decref(report);
 	json_decref(v->differences);
@@ -61,9 +61,9 @@ static void verify_start(struct job *job)
 	v->making = making_names(v->e);
 	r = v->making ? compile_all(v->e->model, v->e->instance, 0, &v->all, &error) : -ENOMEM;
 	if (r == 0)
-		r = tables_verify(v->e->tables, &v->all, v->differences);
+		r = maps_verify(v->e->maps, &v->all, v->differences);
 	if (r == 0)
-		r = tables_boot_verify(v->e->tables, &v->all, v->differences);
+		r = maps_address_config_verify(v->e->maps, &v->all, v->differences);
 	if (r == 0)
 		r = worker_submit(v->e->worker, WORKER_KERNEL, verify_run, verify_done, NULL, v);
 	if (r < 0)
@@ -94,7 +94,7 @@ void engine_verify(struct engine *e, void (*fn)(const json_t *report, void *user
 
 int engine_purge(const struct engine_config *config, bool state, struct vpc_error *reterr)
 {
-	int r = net_purge(config->instance), q = tables_purge(config->bpf_dir);
+	int r = net_purge(config->instance), q = maps_purge(config->bpf_dir);
 
 	if (r < 0 || q < 0)
 		return vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "could not remove everything: %s",

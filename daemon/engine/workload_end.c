@@ -19,24 +19,24 @@ struct end_check {
 };
 
 /* Self-contained: the thread may hang in what a user named. */
-struct end_trip {
+struct end_op {
 	struct engine *e;
 	uint32_t eni;
 	bool unfinished;
 	struct plan plan; /* of the one port */
 };
 
-static void trip_free(void *data)
+static void async_op_free(void *data)
 {
-	struct end_trip *t = data;
+	struct end_op *t = data;
 
 	plan_clear(&t->plan);
 	free(t);
 }
 
-static int trip_run(void *data)
+static int async_op_run(void *data)
 {
-	struct end_trip *t = data;
+	struct end_op *t = data;
 	_cleanup_(workload_clear) struct workload w = WORKLOAD_INIT;
 	int r = workload_reopen(&t->plan.ports[0].after.attachment, &w);
 
@@ -80,9 +80,9 @@ static void look_later(struct engine *e, const struct end_check *c)
 		(void)sd_event_source_set_enabled(e->end_timer, SD_EVENT_ONESHOT);
 }
 
-static void trip_done(void *data, int result)
+static void async_op_done(void *data, int result)
 {
-	struct end_trip *t = data;
+	struct end_op *t = data;
 	struct engine *e = t->e;
 	struct end_check *c;
 
@@ -93,7 +93,7 @@ static void trip_done(void *data, int result)
 			look_later(e, c);
 	}
 	if (result != -ETIMEDOUT)
-		trip_free(t);
+		async_op_free(t);
 }
 
 static void begin(struct engine *e, struct end_check *c)
@@ -101,7 +101,7 @@ static void begin(struct engine *e, struct end_check *c)
 	const struct object *o = model_by_number(e->model, OBJECT_ENI, c->eni);
 	const struct delta delta = {.after = o};
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	struct end_trip *t = NULL;
+	struct end_op *t = NULL;
 
 	c->wanted = false;
 	c->last_us = clock_ns(CLOCK_MONOTONIC) / 1000;
@@ -109,11 +109,11 @@ static void begin(struct engine *e, struct end_check *c)
 		t = calloc(1, sizeof(*t));
 	if (!t)
 		return;
-	*t = (struct end_trip){.e = e, .eni = c->eni, .unfinished = c->unfinished};
+	*t = (struct end_op){.e = e, .eni = c->eni, .unfinished = c->unfinished};
 	c->unfinished = false;
 	if (compile_delta(e->model, e->instance, &delta, 1, &t->plan, &error) < 0 || t->plan.n_ports != 1 ||
-	    worker_submit(e->worker, WORKER_USER, trip_run, trip_done, trip_free, t) < 0) {
-		trip_free(t);
+	    worker_submit(e->worker, WORKER_USER, async_op_run, async_op_done, async_op_free, t) < 0) {
+		async_op_free(t);
 		return;
 	}
 	c->running = true;

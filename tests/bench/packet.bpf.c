@@ -12,11 +12,11 @@
 #include "lib/flow/flow.h"
 
 /* What opens a flow is judged but not remembered, or the tables would fill up and the second round would find it. */
-#define flow_insert(which, replace) PASS
-#define flow_insert_straight(which) PASS
+#define flow_insert(which, replace)  PASS
+#define flow_insert_fast_path(which) PASS
 #include "lib/ingress.h"
 #undef flow_insert
-#undef flow_insert_straight
+#undef flow_insert_fast_path
 
 char packet_license[] SEC("license") = "GPL";
 
@@ -84,7 +84,7 @@ static __always_inline int judged(struct __sk_buff *skb)
 }
 
 SEC("tc")
-int opening(struct __sk_buff *skb)
+int syn_cache(struct __sk_buff *skb)
 {
 	if (ports_next(skb, SPORTS, 0))
 		return TC_ACT_SHOT;

@@ -7,7 +7,7 @@
  *   established  from_workload, the datapath's own program, on a packet of an established TCP connection
  *   arriving     to_workload's judgement of the same
  *   new          a packet that opens a flow, judged for both sides; nothing is inserted
- *   change       one rule more or less in one of the groups: tables_prepare and tables_publish
+ *   change       one rule more or less in one of the groups: maps_prepare and maps_publish
  *
  * and for flows: "flows,NUMBER,known,ns" and "flows,NUMBER,bytes,B" (memory of the table for each flow).
  */
@@ -39,15 +39,15 @@
 
 struct lab {
 	const struct shape *shape;
-	struct tables *tables;
+	struct maps *maps;
 	struct packet_bpf *bpf;
 };
 
 static void lab_close(struct lab *l)
 {
 	packet_bpf__destroy(l->bpf);
-	if (l->tables)
-		tables_close(l->tables);
+	if (l->maps)
+		maps_close(l->maps);
 }
 
 /* Our programs over the maps of the tables: every map of theirs that has the same name. */
@@ -57,7 +57,7 @@ static int share_maps(struct lab *l)
 
 	bpf_object__for_each_map(map, l->bpf->obj)
 	{
-		theirs = bpf_object__find_map_by_name(l->tables->bpf->obj, bpf_map__name(map));
+		theirs = bpf_object__find_map_by_name(l->maps->bpf->obj, bpf_map__name(map));
 		if (theirs && bpf_map__reuse_fd(map, bpf_map__fd(theirs)))
 			return -errno;
 	}
@@ -68,27 +68,27 @@ static int lab_open(struct lab *l, const struct shape *shape, uint32_t n, uint32
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct vpc_limits limits = vpc_limits_default;
-	struct tables_config config = {.limits = &limits, .first_epoch = 1, .fixed_size = true};
-	struct tables_change *change = NULL;
+	struct maps_config config = {.limits = &limits, .first_epoch = 1, .fixed_size = true};
+	struct maps_change *change = NULL;
 	struct plan plan = {};
 	int rc;
 
 	limits.flows_established = flows;
 	limits.flows_other = 1024;
 	l->shape = shape;
-	rc = tables_open(&config, &l->tables, &error);
+	rc = maps_open(&config, &l->maps, &error);
 	if (!rc)
 		rc = shape_plan(shape, n, &plan);
 	if (!rc)
-		rc = tables_prepare(l->tables, &plan, &change, &error);
+		rc = maps_prepare(l->maps, &plan, &change, &error);
 	plan_clear(&plan);
 	if (rc) {
 		fprintf(stderr, "packet: %s: %s\n", shape->name, error.message);
 		return rc;
 	}
-	tables_publish(l->tables, change);
-	rc = tables_wait_grace_period();
-	tables_retire(l->tables, change);
+	maps_publish(l->maps, change);
+	rc = maps_wait_grace_period();
+	maps_retire(l->maps, change);
 	l->bpf = packet_bpf__open();
 	if (!l->bpf)
 		return -errno;
@@ -126,7 +126,7 @@ static double cost(const struct lab *l, const struct bpf_program *prog, uint32_t
 	double least = -1;
 	int repeat = 100;
 
-	shape_frame(l->shape, false, CLIENT_PORT, denied || prog == l->bpf->progs.opening ? TCP_SYN : TCP_ACK, frame);
+	shape_frame(l->shape, false, CLIENT_PORT, denied || prog == l->bpf->progs.syn_cache ? TCP_SYN : TCP_ACK, frame);
 	for (int i = 0; i < TRIES; i++) {
 		double ns = run(bpf_program__fd(prog), eni, frame, repeat, denied);
 
@@ -143,7 +143,7 @@ static double cost(const struct lab *l, const struct bpf_program *prog, uint32_t
 /* The handshake, through the datapath's own program. */
 static int establish(const struct lab *l)
 {
-	int prog = tables_prog_from_workload(l->tables);
+	int prog = maps_prog_from_workload(l->maps);
 	uint8_t frame[FRAME_BYTES];
 
 	shape_frame(l->shape, false, CLIENT_PORT, TCP_SYN, frame);
@@ -180,20 +180,20 @@ static int report_change(struct lab *l, uint32_t n)
 	for (int i = 0; i < CHANGES; i++) {
 		struct plan_row row = shape_change(i % 2 == 0);
 		struct plan plan = {.rows = &row, .n_rows = 1};
-		struct tables_change *change = NULL;
+		struct maps_change *change = NULL;
 		uint64_t begin = bench_now_ns(), took;
-		int rc = tables_prepare(l->tables, &plan, &change, &error);
+		int rc = maps_prepare(l->maps, &plan, &change, &error);
 
 		if (rc) {
 			fprintf(stderr, "packet: change of shape %s: %s\n", l->shape->name, error.message);
 			return rc;
 		}
-		tables_publish(l->tables, change);
+		maps_publish(l->maps, change);
 		took = bench_now_ns() - begin;
 		if (took < least)
 			least = took;
-		tables_wait_grace_period();
-		tables_retire(l->tables, change);
+		maps_wait_grace_period();
+		maps_retire(l->maps, change);
 	}
 	printf("%s,%u,change,%llu\n", l->shape->name, n, (unsigned long long)least);
 	return 0;
@@ -212,12 +212,12 @@ static int measure_shape(const struct shape *shape, uint32_t n)
 		if (!rc)
 			rc = report(&l, n, "bare", l.bpf->progs.bare, ENI_CLIENT, false);
 		if (!rc)
-			rc = report(&l, n, "established", l.tables->bpf->progs.from_workload, ENI_CLIENT, false);
+			rc = report(&l, n, "established", l.maps->bpf->progs.from_workload, ENI_CLIENT, false);
 		if (!rc)
 			rc = report(&l, n, "arriving", l.bpf->progs.arriving, ENI_SERVER, false);
 	}
 	if (!rc)
-		rc = report(&l, n, "new", l.bpf->progs.opening, ENI_CLIENT, shape->denied);
+		rc = report(&l, n, "new", l.bpf->progs.syn_cache, ENI_CLIENT, shape->denied);
 	return rc ? rc : report_change(&l, n);
 }
 
@@ -243,10 +243,10 @@ static int measure_shapes(void)
 /* What the kernel says the table takes. */
 static int report_memory(const struct lab *l, uint32_t n)
 {
-	_cleanup_(json_decrefp) json_t *status = tables_status(l->tables);
-	json_t *table = json_object_get(status, "flow");
-	double bytes = json_number_value(json_object_get(table, "bytes")),
-	       size = json_number_value(json_object_get(table, "size"));
+	_cleanup_(json_decrefp) json_t *status = maps_status(l->maps);
+	json_t *kernel_map = json_object_get(status, "flow");
+	double bytes = json_number_value(json_object_get(kernel_map, "bytes")),
+	       size = json_number_value(json_object_get(kernel_map, "size"));
 
 	if (!(bytes > 0 && size > 0))
 		return bench_failed("status of the flow table", -ENOENT);
@@ -266,15 +266,15 @@ static int measure_flows(uint32_t n)
 	struct vpc_flow_key key;
 	struct vpc_flow f;
 	uint8_t frame[FRAME_BYTES];
-	int rc = lab_open(&l, &shapes[0], 10, n + 1), table;
+	int rc = lab_open(&l, &shapes[0], 10, n + 1), kernel_map;
 
 	if (!rc)
 		rc = establish(&l);
 	if (rc)
 		return rc;
-	table = bpf_map__fd(l.tables->bpf->maps.flow);
-	if (bpf_map_get_next_key(table, NULL, &key) || bpf_map_lookup_elem(table, &key, &f) ||
-	    bpf_map_delete_elem(table, &key))
+	kernel_map = bpf_map__fd(l.maps->bpf->maps.flow);
+	if (bpf_map_get_next_key(kernel_map, NULL, &key) || bpf_map_lookup_elem(kernel_map, &key, &f) ||
+	    bpf_map_delete_elem(kernel_map, &key))
 		return bench_failed("the flow", -errno);
 	l.bpf->data->flows = n;
 	l.bpf->data->step = (uint32_t)((double)n * 0.618) | 1;

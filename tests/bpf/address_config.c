@@ -14,8 +14,8 @@
 #include "datapath/maps/skeleton.h"
 
 static struct lab *l;
-static struct vpc_boot *boots;
-static struct vpc_boot_space *spaces;
+static struct vpc_address_config *address_config;
+static struct vpc_address_config_space *spaces;
 
 static void *map_memory(struct bpf_map *map)
 {
@@ -33,17 +33,17 @@ static const uint8_t rdnss[] = {25, 3, 0, 0, 0, 0, 255, 255, 0xfd, 0, 0, 1, 0, 0
 
 static void setup(void)
 {
-	struct vpc_boot_options *o;
+	struct vpc_address_config_options *o;
 
 	l = lab_usual();
-	boots = map_memory(lab_skel(l)->maps.boot);
-	spaces = map_memory(lab_skel(l)->maps.boot_space);
-	boots[ENI_A] = (struct vpc_boot){.incarnation = 1, .advertised_ns = lab_now_ns()};
-	inet_pton(AF_INET, "10.0.0.10", &boots[ENI_A].ip4);
-	inet_pton(AF_INET6, "fd00:1::10", boots[ENI_A].ip6);
+	address_config = map_memory(lab_skel(l)->maps.address_config);
+	spaces = map_memory(lab_skel(l)->maps.address_config_space);
+	address_config[ENI_A] = (struct vpc_address_config){.incarnation = 1, .advertised_ns = lab_now_ns()};
+	inet_pton(AF_INET, "10.0.0.10", &address_config[ENI_A].ip4);
+	inet_pton(AF_INET6, "fd00:1::10", address_config[ENI_A].ip6);
 	o = &spaces[1].slot[1];
 	spaces[1].version = 1;
-	*o = (struct vpc_boot_options){
+	*o = (struct vpc_address_config_options){
 		.lease_s = 3600, .dhcp4_bytes = sizeof(dns4), .dhcp6_bytes = sizeof(dns6), .ra_bytes = sizeof(rdnss)};
 	memcpy(o->dhcp4, dns4, sizeof(dns4));
 	memcpy(o->dhcp6, dns6, sizeof(dns6));
@@ -56,7 +56,7 @@ static void teardown(void)
 	lab_close(l);
 }
 
-TestSuite(boot, .init = setup, .fini = teardown);
+TestSuite(address_config, .init = setup, .fini = teardown);
 
 /* One's complement sum of n bytes on top of `sum`. */
 static uint32_t sum_of(const uint8_t *p, size_t n, uint32_t sum)
@@ -183,7 +183,7 @@ static void expect_options_of_address(void)
 	expect_option(6, dns4 + 2, 4);
 }
 
-Test(boot, discover_is_offered)
+Test(address_config, discover_is_offered)
 {
 	struct message m = dhcp4_request(1);
 
@@ -198,7 +198,7 @@ Test(boot, discover_is_offered)
 }
 
 /* RFC 6842; options that nobody knows are passed over, pads too */
-Test(boot, the_client_id_comes_back)
+Test(address_config, the_client_id_comes_back)
 {
 	static const uint8_t lengths[] = {1, 7, 255};
 
@@ -215,7 +215,7 @@ Test(boot, the_client_id_comes_back)
 	}
 }
 
-Test(boot, requests)
+Test(address_config, requests)
 {
 	struct message m = dhcp4_request(3);
 
@@ -248,7 +248,7 @@ Test(boot, requests)
 	cr_assert_eq(dhcp4_reason(&m), VPC_DROP_UNANSWERED);
 }
 
-Test(boot, informed_declined_released)
+Test(address_config, informed_declined_released)
 {
 	static const uint8_t silent[] = {0, 2, 4, 5, 6, 7, 9, 255};
 	struct message m = dhcp4_request(8);
@@ -273,7 +273,7 @@ static int with_byte(size_t at, uint8_t value)
 	return dhcp4_reason(&m);
 }
 
-Test(boot, malformed_relayed_and_foreign_requests)
+Test(address_config, malformed_relayed_and_foreign_requests)
 {
 	struct message m;
 
@@ -312,13 +312,13 @@ Test(boot, malformed_relayed_and_foreign_requests)
 	cr_expect_eq(dhcp4_send(&m, "0.0.0.0", "255.255.255.255", everybody).reason, VPC_DROP_MALFORMED);
 }
 
-Test(boot, no_template_no_answer)
+Test(address_config, no_template_no_answer)
 {
 	struct message m = dhcp4_request(1);
 
-	boots[ENI_A].incarnation = 2;
+	address_config[ENI_A].incarnation = 2;
 	cr_expect_eq(dhcp4_reason(&m), VPC_DROP_UNANSWERED, "another ENI's that had the number");
-	boots[ENI_A].incarnation = 1;
+	address_config[ENI_A].incarnation = 1;
 	m = dhcp4_request(1);
 	expect_answer(dhcp4(&m), 2, "10.0.0.10", "10.0.0.10");
 	/* options of nothing, and of the most there can be */
@@ -326,13 +326,13 @@ Test(boot, no_template_no_answer)
 	m = dhcp4_request(1);
 	expect_answer(dhcp4(&m), 2, "10.0.0.10", "10.0.0.10");
 	cr_expect_not(dhcp4_option(6));
-	spaces[1].slot[0].dhcp4_bytes = VPC_BOOT_DHCP4_MAX;
-	memset(spaces[1].slot[0].dhcp4, 0, VPC_BOOT_DHCP4_MAX);
+	spaces[1].slot[0].dhcp4_bytes = VPC_ADDRESS_CONFIG_DHCP4_MAX;
+	memset(spaces[1].slot[0].dhcp4, 0, VPC_ADDRESS_CONFIG_DHCP4_MAX);
 	m = dhcp4_request(1);
 	ADD(&m, 61, 255);
 	m.n += 255;
 	expect_answer(dhcp4(&m), 2, "10.0.0.10", "10.0.0.10");
-	cr_expect_eq(lab_out(l)->length, 282 + 43 + 257 + VPC_BOOT_DHCP4_MAX + 1);
+	cr_expect_eq(lab_out(l)->length, 282 + 43 + 257 + VPC_ADDRESS_CONFIG_DHCP4_MAX + 1);
 }
 
 /* --- DHCPv6 ------------------------------------------------------------------------------------------------------ */
@@ -450,7 +450,7 @@ static void expect_ia(void)
 	cr_assert_arr_eq(option + 32, lease, 8);
 }
 
-Test(boot, dhcp6_stateful)
+Test(address_config, dhcp6_stateful)
 {
 	static const uint8_t types[] = {3, 5, 6};
 	struct message m = dhcp6_request(1, true);
@@ -475,7 +475,7 @@ Test(boot, dhcp6_stateful)
 	expect_ia();
 }
 
-Test(boot, dhcp6_stateless)
+Test(address_config, dhcp6_stateless)
 {
 	struct message m = dhcp6_request(11, false);
 	size_t n;
@@ -487,7 +487,7 @@ Test(boot, dhcp6_stateless)
 	expect_dhcp6(&m, 7, true);
 }
 
-Test(boot, dhcp6_confirm_release_decline)
+Test(address_config, dhcp6_confirm_release_decline)
 {
 	static const struct {
 		uint8_t type;
@@ -511,7 +511,7 @@ Test(boot, dhcp6_confirm_release_decline)
 	}
 }
 
-Test(boot, dhcp6_refused)
+Test(address_config, dhcp6_refused)
 {
 	static const uint8_t other[] = {2, 0, 0, 0, 0, 9};
 	struct message m = dhcp6_request(1, false);
@@ -546,7 +546,7 @@ Test(boot, dhcp6_refused)
 	m = dhcp6_request(1, true);
 	cr_expect_eq(dhcp6_send(&m, "fe80::1").reason, VPC_DROP_FORGED_SOURCE, "the gateway's own address");
 	cr_expect_eq(dhcp6_send(&m, "fd00:1::10").reason, VPC_DROP_FORGED_SOURCE, "RFC 8415, 7.1: link-local");
-	memset(boots[ENI_A].ip6, 0, 16);
+	memset(address_config[ENI_A].ip6, 0, 16);
 	cr_expect_eq(dhcp6_reason(&m), VPC_DROP_UNANSWERED, "no IPv6");
 }
 
@@ -599,7 +599,7 @@ static void expect_ra(struct verdict v, const char *to)
 	cr_assert_arr_eq(p + 118, rdnss, sizeof(rdnss));
 }
 
-Test(boot, router_solicitations)
+Test(address_config, router_solicitations)
 {
 	expect_ra(solicit("fe80::1234", lab_mac(ENI_A), 133, NULL), "fe80::1234");
 	expect_ra(solicit("fe80::1234", NULL, 133, NULL), "fe80::1234");
@@ -613,11 +613,11 @@ Test(boot, router_solicitations)
 }
 
 /* The route of a workload that never solicits again doesn't end. */
-Test(boot, who_asks_for_the_gateway_is_told_of_the_router_now_and_then)
+Test(address_config, who_asks_for_the_gateway_is_told_of_the_router_now_and_then)
 {
 	cr_expect_eq(solicit("fe80::1234", NULL, 135, "fe80::1").action, 7);
 	cr_expect_eq(lab_out(l)->data[54], 136, "not yet");
-	boots[ENI_A].advertised_ns = lab_now_ns() - 601ull * 1000000000ull;
+	address_config[ENI_A].advertised_ns = lab_now_ns() - 601ull * 1000000000ull;
 	cr_expect_eq(solicit("fe80::1234", NULL, 135, "fe80::1").action, 7);
 	cr_expect_eq(lab_out(l)->data[54], 136, "the port is down: it can't send two");
 	cr_assert_eq(system("ip link set lab0 up && ip link set lab1 up"), 0);
@@ -626,18 +626,18 @@ Test(boot, who_asks_for_the_gateway_is_told_of_the_router_now_and_then)
 		usleep(10000);
 		solicit("fe80::1234", NULL, 135, "fe80::1");
 	}
-	boots[ENI_A].advertised_ns = lab_now_ns() - 601ull * 1000000000ull;
+	address_config[ENI_A].advertised_ns = lab_now_ns() - 601ull * 1000000000ull;
 	/* the answer itself goes out before, as a clone: see wire.c */
 	expect_ra(solicit("fe80::1234", NULL, 135, "fe80::1"), "fe80::1234");
 	cr_expect_eq(solicit("fe80::1234", NULL, 135, "fe80::1").action, 7);
 	cr_expect_eq(lab_out(l)->data[54], 136, "it was, just now");
-	boots[ENI_A].advertised_ns = lab_now_ns() - 601ull * 1000000000ull;
+	address_config[ENI_A].advertised_ns = lab_now_ns() - 601ull * 1000000000ull;
 	cr_expect_eq(solicit("fe80::1234", NULL, 135, "fd00:1::11").action, 7);
 	cr_expect_eq(lab_out(l)->data[54], 136, "a neighbour");
 }
 
 /* What lies behind the UDP packet in its IP packet is no part of the message. */
-Test(boot, messages_end_where_udp_says)
+Test(address_config, messages_end_where_udp_says)
 {
 	struct message m = dhcp4_request(3);
 	struct packet_spec spec = {
@@ -657,7 +657,7 @@ Test(boot, messages_end_where_udp_says)
 }
 
 /* Whatever stands in a request: it is answered or dropped, and goes nowhere else. */
-Test(boot, requests_with_random_bytes)
+Test(address_config, requests_with_random_bytes)
 {
 	unsigned answered[2] = {0};
 

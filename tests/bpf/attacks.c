@@ -40,7 +40,7 @@ static struct packet_spec to_victim(uint8_t proto, const char *address)
 }
 
 /* The appliance writes the victim's address; what the accomplice then sends is no answer of the victim's flow. */
-Test(attacks, opening_in_the_name_of_another)
+Test(attacks, syn_cache_in_the_name_of_another)
 {
 	static const uint8_t protos[] = {IPPROTO_UDP, IPPROTO_TCP, 47};
 
@@ -58,7 +58,7 @@ Test(attacks, opening_in_the_name_of_another)
 }
 
 /* The same, prepared for an address that the victim will be given. */
-Test(attacks, opening_in_the_name_of_who_will_come)
+Test(attacks, syn_cache_in_the_name_of_who_will_come)
 {
 	static const uint8_t protos[] = {IPPROTO_UDP, IPPROTO_TCP, 47};
 

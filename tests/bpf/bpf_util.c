@@ -52,12 +52,12 @@ static void *map_memory(struct bpf_map *map)
 
 static void size_maps(struct datapath_bpf *skel)
 {
-	struct bpf_map *by_row[] = {skel->maps.class_of, skel->maps.class, skel->maps.rule, skel->maps.row,
+	struct bpf_map *by_row[] = {skel->maps.mask_group_of, skel->maps.mask_group, skel->maps.rule, skel->maps.row,
 				    skel->maps.row_stat};
 
 	for (size_t i = 0; i < sizeof(by_row) / sizeof(by_row[0]); i++)
 		cr_assert_eq(bpf_map__set_max_entries(by_row[i], LAB_ROWS), 0);
-	cr_assert_eq(bpf_map__set_max_entries(skel->maps.compiled, LAB_BLOCKS), 0);
+	cr_assert_eq(bpf_map__set_max_entries(skel->maps.classifier, LAB_BLOCKS), 0);
 	/* so that the harness reads counters without system calls */
 	cr_assert_eq(bpf_map__set_map_flags(skel->maps.drop, BPF_F_MMAPABLE), 0);
 }
@@ -81,9 +81,9 @@ struct lab *lab_open(unsigned ports)
 	l->addr_row = map_memory(l->skel->maps.addr_row);
 	l->set = map_memory(l->skel->maps.set);
 	l->sg = map_memory(l->skel->maps.sg);
-	l->class = map_memory(l->skel->maps.class);
+	l->mask_group = map_memory(l->skel->maps.mask_group);
 	l->row = map_memory(l->skel->maps.row);
-	l->compiled = map_memory(l->skel->maps.compiled);
+	l->classifier = map_memory(l->skel->maps.classifier);
 	l->n_blocks = 1;
 	l->drop = map_memory(l->skel->maps.drop);
 	l->eni_flows = map_memory(l->skel->maps.eni_flows);
@@ -91,7 +91,7 @@ struct lab *lab_open(unsigned ports)
 	l->host_flows = map_memory(l->skel->maps.host_flows);
 	l->host_flows->flow_guaranteed = l->host_flows->new_guaranteed = LAB_SHARE;
 	l->drops_max = bpf_map__max_entries(l->skel->maps.drop);
-	l->n_sets = l->n_rows = l->n_classes = l->n_addrs = 1;
+	l->n_sets = l->n_rows = l->n_mask_groups = l->n_addrs = 1;
 	l->ctl->epoch = 1;
 	return l;
 }
@@ -332,7 +332,7 @@ uint64_t lab_packets(struct lab *l, uint32_t number, bool tx)
 	return sum;
 }
 
-static int table(struct lab *l, bool established)
+static int kernel_map(struct lab *l, bool established)
 {
 	return bpf_map__fd(established ? l->skel->maps.flow : l->skel->maps.flow_new);
 }
@@ -351,7 +351,7 @@ static unsigned count_keys(int fd)
 
 unsigned lab_flows(struct lab *l, bool established)
 {
-	return count_keys(table(l, established));
+	return count_keys(kernel_map(l, established));
 }
 
 static int overflow(struct lab *l)
@@ -366,9 +366,9 @@ unsigned lab_overflow(struct lab *l)
 
 bool lab_flow(struct lab *l, bool established, struct vpc_flow_key *key, struct vpc_flow *ret)
 {
-	if (bpf_map_get_next_key(table(l, established), NULL, key))
+	if (bpf_map_get_next_key(kernel_map(l, established), NULL, key))
 		return false;
-	return !bpf_map_lookup_elem(table(l, established), key, ret);
+	return !bpf_map_lookup_elem(kernel_map(l, established), key, ret);
 }
 
 bool lab_flow_state(struct lab *l, int state, bool established)
@@ -429,8 +429,8 @@ void lab_age_ms(struct lab *l, uint64_t ms)
 	size_t n = keys_of(fragments, sizeof(*keys), &keys);
 	struct vpc_fragment fragment;
 
-	age_flows(l, table(l, true), ms);
-	age_flows(l, table(l, false), ms);
+	age_flows(l, kernel_map(l, true), ms);
+	age_flows(l, kernel_map(l, false), ms);
 	age_flows(l, overflow(l), ms);
 	for (size_t i = 0; i < n; i++) {
 		cr_assert_eq(bpf_map_lookup_elem(fragments, &keys[i], &fragment), 0);
@@ -444,7 +444,7 @@ void lab_age(struct lab *l, unsigned seconds)
 	lab_age_ms(l, seconds * 1000ull);
 }
 
-bool lab_long_way(struct lab *l)
+bool lab_slow_path(struct lab *l)
 {
 	struct bpf_map *map = l->skel->maps.scratch_of_cpu;
 	size_t bytes = (size_t)libbpf_num_possible_cpus() * ((bpf_map__value_size(map) + 7u) & ~7u);
@@ -477,7 +477,7 @@ unsigned lab_sweep(struct lab *l, uint32_t op, uint64_t grace_until_ns)
 {
 	struct vpc_sweep *io = &l->sweep;
 	struct vpc_flow_key key, *previous = NULL;
-	int maps[] = {table(l, false), table(l, true), overflow(l)};
+	int maps[] = {kernel_map(l, false), kernel_map(l, true), overflow(l)};
 	uint8_t frame[64] = {};
 	uint32_t zero = 0;
 	unsigned done = 0;

@@ -109,14 +109,14 @@ void lab_addr(struct lab *l, uint32_t vpc, const char *address, uint32_t number)
 void lab_addr_remove(struct lab *l, uint32_t vpc, const char *address);
 /* Whether the ports of ENIs are such that packets go straight to them: with VPCD_TEST_FAST_PATH=no they aren't. */
 bool lab_fast_path(void);
-/* Whether each commit gives every set a compiled table: VPCD_TEST_COMPILED=yes. */
-bool lab_compiled(void);
-/* Gives set `n` a compiled table of the rules that count from the next commit on; returns its first block. */
+/* Whether each commit gives every set a classifier: VPCD_TEST_CLASSIFIER=yes. */
+bool lab_classifier(void);
+/* Gives set `n` a classifier of the rules that count from the next commit on; returns its first block. */
 uint32_t lab_compile(struct lab *l, uint32_t n, unsigned direction);
-struct vpc_compiled_block *lab_block(struct lab *l, uint32_t at);
+struct vpc_classifier_block *lab_block(struct lab *l, uint32_t at);
 struct vpc_set *lab_set_row(struct lab *l, uint32_t n);
 /* From now on packets go straight to this ENI, or don't, whatever the environment says. */
-void lab_straight(struct lab *l, uint32_t number, bool straight);
+void lab_set_fast_path(struct lab *l, uint32_t number, bool straight);
 /* The set with these groups (0 ends the list; at most 16): made if there is none. Immediately there. */
 uint32_t lab_set(struct lab *l, const uint32_t *groups);
 /* From the next commit the ENI has these groups (0 ends the list, none: not ready); raises its gen_any, and its
@@ -148,7 +148,7 @@ struct lab *lab_usual(void);
 uint32_t lab_allow_dns(struct lab *l);
 /* The usual, all reached straight: with that rule, ENI_B's port 80 (TCP) for the same, and everything of ENI_C for all.
  */
-struct lab *lab_usual_straight(uint32_t *ret_dns);
+struct lab *lab_usual_fast_path(uint32_t *ret_dns);
 #define ENI_A LAB_ENI(0) /* 10.0.0.10, fd00:1::10 */
 #define ENI_B LAB_ENI(1) /* 10.0.0.11, fd00:1::11 */
 #define ENI_C LAB_ENI(2) /* 10.0.1.12, fd00:1:0:1::12 */
@@ -203,7 +203,7 @@ void lab_age(struct lab *l, unsigned seconds);
 void lab_age_ms(struct lab *l, uint64_t ms);
 /* Whether a packet since the last call went the long way, which leaves its traces in the scratch: fast.h and
  * connection.h don't. */
-bool lab_long_way(struct lab *l);
+bool lab_slow_path(struct lab *l);
 struct vpc_sweep *lab_sweep_io(struct lab *l);
 /* Puts every key of all maps of flows, as far as it fits, into a sweep and runs it; returns how many were done. */
 unsigned lab_sweep(struct lab *l, uint32_t op, uint64_t grace_until_ns);

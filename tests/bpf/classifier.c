@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A set's compiled table: it counts from its commit on, what it names is counted, and one that is missing, another's or
+ * A set's classifier: it counts from its commit on, what it names is counted, and one that is missing, another's or
  * wrong allows nothing that the rules don't (P1, P3, P9). That tables say what the rules say is for policy.c and the
- * differential test, with VPCD_TEST_COMPILED=yes.
+ * differential test, with VPCD_TEST_CLASSIFIER=yes.
  */
 #include "tests/bpf/bpf_util.h"
 
@@ -29,7 +29,7 @@ static void teardown(void)
 	lab_close(l);
 }
 
-TestSuite(compiled, .init = setup, .fini = teardown);
+TestSuite(classifier, .init = setup, .fini = teardown);
 
 static int send_port(uint32_t from, const char *src, uint16_t port)
 {
@@ -56,18 +56,18 @@ static uint32_t allow(uint32_t sg, uint16_t port, const char *peer)
 /* From the next commit B's table says of everything that `row` allows it. */
 static void lie(uint32_t row)
 {
-	const struct compiled_rule rules[] = {
+	const struct classifier_rule rules[] = {
 		{.slot = VPC_SLOT_ANY, .peer_kind = VPC_PEER_CIDR4, .row = row},
 		{.slot = VPC_SLOT_ANY, .peer_kind = VPC_PEER_CIDR6, .row = row},
 		{.slot = VPC_SLOT_ANY, .peer_kind = VPC_PEER_SG, .peer = {SG_A}, .row = row},
 	};
 	uint32_t at = lab_compile(l, set_b, VPC_INGRESS);
-	struct compiled_blocks blocks;
+	struct classifier_blocks blocks;
 
-	cr_assert_eq(compiled_build(rules, 3, set_b, VPC_INGRESS, &blocks), 0);
+	cr_assert_eq(classifier_build(rules, 3, set_b, VPC_INGRESS, &blocks), 0);
 	memcpy(lab_block(l, at + 1000), blocks.at, blocks.n * sizeof(*blocks.at));
 	for (unsigned i = 0; i < 2; i++) {
-		__u64 *slot = &lab_set_row(l, set_b)->compiled[VPC_INGRESS].slot[i];
+		__u64 *slot = &lab_set_row(l, set_b)->classifier[VPC_INGRESS].slot[i];
 
 		if ((*slot & VPC_VERSIONED_VALUE_MASK) == at)
 			*slot += 1000;
@@ -76,7 +76,7 @@ static void lie(uint32_t row)
 	__atomic_store_n(&lab_ctl(l)->epoch, lab_epoch(l) + 1, __ATOMIC_SEQ_CST);
 }
 
-Test(compiled, counts_from_its_commit_on)
+Test(classifier, counts_from_its_commit_on)
 {
 	uint32_t row = allow(SG_B, 5, "10.0.0.0/8");
 
@@ -93,7 +93,7 @@ Test(compiled, counts_from_its_commit_on)
 }
 
 /* The table answers, not the hashes: with these empty it still does. */
-Test(compiled, is_what_answers)
+Test(classifier, is_what_answers)
 {
 	uint32_t row = allow(SG_B, 5, "10.0.0.0/8");
 
@@ -105,7 +105,7 @@ Test(compiled, is_what_answers)
 	cr_expect_eq(lab_row_packets(l, row), 1, "the rule that allowed it is counted");
 }
 
-Test(compiled, a_row_must_prove_itself)
+Test(classifier, a_row_must_prove_itself)
 {
 	uint32_t other_port = allow(SG_B, 5, "0.0.0.0/0"), other_peer = allow(SG_B, 6, "10.9.0.0/16");
 	uint32_t other_group = allow(SG_C, 6, "0.0.0.0/0"), ip6 = allow(SG_B, 6, "::/0"),
@@ -140,9 +140,9 @@ Test(compiled, a_row_must_prove_itself)
 }
 
 /* A table that isn't there, or is another set's: the rules are walked. */
-Test(compiled, without_a_table_the_rules_are_walked)
+Test(classifier, without_a_table_the_rules_are_walked)
 {
-	struct vpc_versioned *v = &lab_set_row(l, set_b)->compiled[VPC_INGRESS];
+	struct vpc_versioned *v = &lab_set_row(l, set_b)->classifier[VPC_INGRESS];
 	uint64_t epoch;
 	uint32_t egress;
 
@@ -167,22 +167,22 @@ Test(compiled, without_a_table_the_rules_are_walked)
 }
 
 /* Lists that lead anywhere, nodes that are their own parents: the search ends, and denies. */
-Test(compiled, a_broken_table_ends)
+Test(classifier, a_broken_table_ends)
 {
 	uint32_t at;
-	struct vpc_compiled *header;
+	struct vpc_classifier *header;
 
 	allow(SG_B, 5, "10.0.0.0/8");
 	at = lab_compile(l, set_b, VPC_INGRESS);
 	__atomic_store_n(&lab_ctl(l)->epoch, lab_epoch(l) + 1, __ATOMIC_SEQ_CST);
 	cr_expect_eq(a_to_b(5), 0);
-	for (uint32_t i = 1; i < ((struct vpc_compiled *)lab_block(l, at))->blocks; i++)
-		memset(lab_block(l, at + i), 0xff, sizeof(struct vpc_compiled_block));
+	for (uint32_t i = 1; i < ((struct vpc_classifier *)lab_block(l, at))->blocks; i++)
+		memset(lab_block(l, at + i), 0xff, sizeof(struct vpc_classifier_block));
 	cr_expect_eq(a_to_b(5), VPC_DROP_NO_INGRESS_RULE, "ones");
-	for (uint32_t i = 1; i < ((struct vpc_compiled *)lab_block(l, at))->blocks; i++)
-		memset(lab_block(l, at + i), 0, sizeof(struct vpc_compiled_block));
+	for (uint32_t i = 1; i < ((struct vpc_classifier *)lab_block(l, at))->blocks; i++)
+		memset(lab_block(l, at + i), 0, sizeof(struct vpc_classifier_block));
 	cr_expect_eq(a_to_b(5), VPC_DROP_NO_INGRESS_RULE, "zeros");
-	header = (struct vpc_compiled *)lab_block(l, at);
+	header = (struct vpc_classifier *)lab_block(l, at);
 	header->ports.size = 200u << VPC_LIST_LEVELS_SHIFT | 0xffffff;
 	header->groups.size = 255u << VPC_LIST_LEVELS_SHIFT;
 	header->bloom = ~0ull;
@@ -194,7 +194,7 @@ Test(compiled, a_broken_table_ends)
 
 /* The longest search: 18 nodes over the port, each with a long list of other addresses, and 16 groups of the peer; what
  * allows is the last that is looked for. */
-Test(compiled, the_longest_search_comes_to_its_end)
+Test(classifier, the_longest_search_comes_to_its_end)
 {
 	uint32_t groups[VPC_GROUPS_PER_ENI + 1] = {0}, row;
 

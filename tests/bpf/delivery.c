@@ -150,7 +150,7 @@ Test(delivery, by_the_slow_path)
 	p = packet(IPPROTO_UDP, "fd00:1::10", "fd00:1::11");
 	p.ext = options, p.ext_length = 8;
 	expect_to("extension header", ENI_B, ENI_D, p);
-	lab_straight(l, ENI_B, false);
+	lab_set_fast_path(l, ENI_B, false);
 	for (int i = 0; i < 3; i++) {
 		p = packet(IPPROTO_UDP, "10.0.0.10", "10.0.0.11");
 		expect_to("no fast path", ENI_B, ENI_B, p);

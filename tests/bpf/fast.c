@@ -38,7 +38,7 @@ static const struct packet_spec udp = {.src = "10.0.0.10",
 
 static void setup(void)
 {
-	l = lab_usual_straight(&row);
+	l = lab_usual_fast_path(&row);
 }
 
 static void teardown(void)
@@ -252,11 +252,11 @@ Test(fast, mac_of_another)
 Test(fast, target_down)
 {
 	stream();
-	lab_straight(l, ENI_B, false);
+	lab_set_fast_path(l, ENI_B, false);
 	for (int i = 0; i < 3; i++)
 		expect_way("its port is down", ENI_A, 0, udp);
 	expect_way("the other direction", ENI_B, ENI_A, udp_back);
-	lab_straight(l, ENI_B, true);
+	lab_set_fast_path(l, ENI_B, true);
 	expect_way("up again", ENI_A, ENI_B, udp);
 }
 
@@ -280,7 +280,7 @@ Test(fast, target_deleted_and_its_number_reused)
 	lab_commit(l);
 	cr_expect_neq(lab_send(l, ENI_A, udp).reason, 0, "gone");
 	lab_eni(l, &(struct eni_spec){.number = ENI_B, .incarnation = 2});
-	lab_straight(l, ENI_B, true);
+	lab_set_fast_path(l, ENI_B, true);
 	lab_addr(l, 1, "10.0.0.11", ENI_B);
 	lab_join(l, ENI_B, true, GROUPS(SG_D));
 	lab_commit(l);
@@ -428,7 +428,7 @@ static void handshake(void)
 }
 
 /* While few are half-open a connection is made where it will stay, and counts to the budget when it is one. */
-Test(fast, straight_to_the_established_table)
+Test(fast, straight_to_the_established_map)
 {
 	lab_ctl(l)->half_open_max = 1;
 	segment(ENI_A, SYN, 100, 0);

@@ -242,12 +242,12 @@ static int closing_step(bool from_a, uint8_t flags, uint32_t seq, uint32_t ack)
 /* The entry goes with the last ACK, which must get there, or the other end waits and asks for it for minutes. */
 Test(flow, tcp_the_last_ack_arrives)
 {
-	enum { STRAIGHT, ODD, UP, TAP, WAYS };
+	enum { FAST_PATH, ODD, UP, TAP, WAYS };
 
 	lab_ctl(l)->half_open_max = 1;
-	for (int way = STRAIGHT; way < WAYS; way++) {
+	for (int way = FAST_PATH; way < WAYS; way++) {
 		for (unsigned i = 0; i < 2; i++) {
-			lab_straight(l, LAB_ENI(i), way <= ODD);
+			lab_set_fast_path(l, LAB_ENI(i), way <= ODD);
 			if (way == TAP)
 				lab_eni_row(l, LAB_ENI(i))->flags |= VPC_ENI_TAP;
 		}

@@ -46,7 +46,7 @@ static void setup(void)
 {
 	cr_assert_eq(sched_getaffinity(0, sizeof(cpus), &cpus), 0);
 	on_cpu(0);
-	l = lab_usual_straight(&row);
+	l = lab_usual_fast_path(&row);
 	lab_allow(l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_ANY, .peer = "fd00::/16"});
 	lab_commit(l);
 }
@@ -56,7 +56,7 @@ static void teardown(void)
 	lab_close(l);
 }
 
-TestSuite(recent, .init = setup, .fini = teardown);
+TestSuite(flow_cache, .init = setup, .fini = teardown);
 
 static const struct packet_spec udp = {.src = "10.0.0.10",
 				       .dst = "10.0.0.11",
@@ -71,7 +71,7 @@ static const struct packet_spec udp = {.src = "10.0.0.10",
 					    .dport = 999,
 					    .payload = 100};
 
-static void expect_straight(const char *what, uint32_t from, uint32_t to, struct packet_spec p)
+static void expect_fast_path(const char *what, uint32_t from, uint32_t to, struct packet_spec p)
 {
 	struct verdict v = lab_send(l, from, p);
 
@@ -99,12 +99,12 @@ static void stream_of(uint32_t from, uint32_t to, struct packet_spec p)
 {
 	struct packet_spec back = back_of(&p);
 
-	expect_straight("request", from, to, p);
-	expect_straight("answer", to, from, back);
-	expect_straight("another", from, to, p);
+	expect_fast_path("request", from, to, p);
+	expect_fast_path("answer", to, from, back);
+	expect_fast_path("another", from, to, p);
 	usleep(TICK_US);
-	expect_straight("remembered", from, to, p);
-	expect_straight("remembered answer", to, from, back);
+	expect_fast_path("remembered", from, to, p);
+	expect_fast_path("remembered answer", to, from, back);
 }
 
 /* --- the entries themselves --- */
@@ -114,11 +114,11 @@ static size_t value_of(struct bpf_map *map)
 	return (bpf_map__value_size(map) + 7u) & ~7u;
 }
 
-/* Where struct recent has a field. */
+/* Where struct flow_cache has a field. */
 static size_t field_at(const char *name)
 {
 	const struct btf *btf = bpf_object__btf(l->skel->obj);
-	const struct btf_type *t = btf__type_by_id(btf, (__u32)btf__find_by_name_kind(btf, "recent", BTF_KIND_STRUCT));
+	const struct btf_type *t = btf__type_by_id(btf, (__u32)btf__find_by_name_kind(btf, "flow_cache", BTF_KIND_STRUCT));
 
 	cr_assert(t);
 	for (__u32 i = 0; i < btf_vlen(t); i++)
@@ -130,18 +130,18 @@ static size_t field_at(const char *name)
 
 static void entry_get(uint32_t slot, void *ret)
 {
-	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.recent_of_cpu), &slot, ret), 0);
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.flow_cache_of_cpu), &slot, ret), 0);
 }
 
 static void entry_put(uint32_t slot, const void *entry)
 {
-	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(l->skel->maps.recent_of_cpu), &slot, entry, BPF_ANY), 0);
+	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(l->skel->maps.flow_cache_of_cpu), &slot, entry, BPF_ANY), 0);
 }
 
 /* An entry's values, one for each CPU; to be freed. */
 static uint8_t *entry_new(void)
 {
-	uint8_t *entry = calloc((size_t)libbpf_num_possible_cpus(), value_of(l->skel->maps.recent_of_cpu));
+	uint8_t *entry = calloc((size_t)libbpf_num_possible_cpus(), value_of(l->skel->maps.flow_cache_of_cpu));
 
 	cr_assert(entry);
 	return entry;
@@ -150,7 +150,7 @@ static uint8_t *entry_new(void)
 /* Takes `by` away from a 32-bit field of every entry, on each CPU. */
 static void entries_turn_back(const char *name, uint32_t by)
 {
-	struct bpf_map *map = l->skel->maps.recent_of_cpu;
+	struct bpf_map *map = l->skel->maps.flow_cache_of_cpu;
 	size_t at = field_at(name);
 	uint8_t *entry = entry_new();
 	uint32_t word;
@@ -172,7 +172,7 @@ static void entries_turn_back(const char *name, uint32_t by)
 /* No CPU remembers anything. */
 static void forget_all(void)
 {
-	struct bpf_map *map = l->skel->maps.recent_marks_of_cpu;
+	struct bpf_map *map = l->skel->maps.flow_cache_marks_of_cpu;
 	uint8_t *none = calloc((size_t)libbpf_num_possible_cpus(), value_of(map));
 	uint32_t zero = 0;
 
@@ -184,7 +184,7 @@ static void forget_all(void)
 /* The slots that somebody's mark is in, of any CPU. */
 static unsigned slots_used(uint32_t *ret, unsigned max)
 {
-	struct bpf_map *map = l->skel->maps.recent_marks_of_cpu;
+	struct bpf_map *map = l->skel->maps.flow_cache_marks_of_cpu;
 	uint8_t *marks = calloc((size_t)libbpf_num_possible_cpus(), value_of(map));
 	uint32_t zero = 0;
 	unsigned n = 0;
@@ -213,11 +213,11 @@ static void lose_flows(void)
 }
 
 /* Nobody takes an entry out: its flow may end, its slot may go unused for weeks. Times have 32 bits. */
-Test(recent, nothing_is_remembered_for_longer_than_a_second)
+Test(flow_cache, nothing_is_remembered_for_longer_than_a_second)
 {
 	stream_of(ENI_A, ENI_B, udp);
 	lose_flows();
-	expect_straight("within the second", ENI_B, ENI_A, udp_back);
+	expect_fast_path("within the second", ENI_B, ENI_A, udp_back);
 	for (unsigned bit = 5; bit < 32; bit++) {
 		entries_turn_back("until", (1u << bit) + 100);
 		expect_drop("long ago", ENI_B, udp_back, VPC_DROP_NO_INGRESS_RULE);
@@ -228,7 +228,7 @@ Test(recent, nothing_is_remembered_for_longer_than_a_second)
 }
 
 /* Slot and mark are a digest; only what stands in the entry says whose it is. */
-Test(recent, entries_that_collide)
+Test(flow_cache, entries_that_collide)
 {
 	struct packet_spec other = udp;
 	uint32_t slot_other, slot, slots[2];
@@ -240,16 +240,16 @@ Test(recent, entries_that_collide)
 		l, &(struct rule_spec){
 			   .sg = SG_B, .slot = VPC_SLOT_UDP, .port = 54, .port_plen = 16, .peer = "10.0.0.0/24"});
 	lab_commit(l);
-	expect_straight("first", ENI_A, ENI_B, other);
+	expect_fast_path("first", ENI_A, ENI_B, other);
 	usleep(TICK_US);
-	expect_straight("remembered", ENI_A, ENI_B, other);
+	expect_fast_path("remembered", ENI_A, ENI_B, other);
 	cr_assert_eq(slots_used(&slot_other, 1), 1);
 	lab_revoke(l, row54);
 	lab_commit(l);
 	expect_drop("revoked", ENI_A, other, VPC_DROP_REVOKED);
-	expect_straight("first", ENI_A, ENI_B, udp);
+	expect_fast_path("first", ENI_A, ENI_B, udp);
 	usleep(TICK_US);
-	expect_straight("remembered", ENI_A, ENI_B, udp);
+	expect_fast_path("remembered", ENI_A, ENI_B, udp);
 	unsigned n = slots_used(slots, 2);
 	cr_assert_eq(n, 2, "the two tuples need different slots, have %u: %u", n, slots[0]);
 	slot = slots[0] == slot_other ? slots[1] : slots[0];
@@ -259,15 +259,15 @@ Test(recent, entries_that_collide)
 	for (int cpu = 0; cpu < libbpf_num_possible_cpus(); cpu++) {
 		uint32_t ports = (uint32_t)htons(54) << 16 | htons(999);
 
-		memcpy(entry + (size_t)cpu * value_of(l->skel->maps.recent_of_cpu) + at, &ports, 4);
+		memcpy(entry + (size_t)cpu * value_of(l->skel->maps.flow_cache_of_cpu) + at, &ports, 4);
 	}
 	entry_put(slot_other, entry);
-	expect_straight("were it its own, it would be believed", ENI_A, ENI_B, other);
+	expect_fast_path("were it its own, it would be believed", ENI_A, ENI_B, other);
 	free(entry);
 }
 
 /* Flows between the same two ENIs don't take one another's place: every part of the tuple counts. */
-Test(recent, flows_have_slots_of_their_own)
+Test(flow_cache, flows_have_slots_of_their_own)
 {
 	struct packet_spec p = udp, back;
 	uint32_t slots[400];
@@ -276,8 +276,8 @@ Test(recent, flows_have_slots_of_their_own)
 	for (int i = 0; i < 3; i++) {
 		for (p.sport = 2000; p.sport < 2200; p.sport++) {
 			back = back_of(&p);
-			expect_straight("request", ENI_A, ENI_B, p);
-			expect_straight("answer", ENI_B, ENI_A, back);
+			expect_fast_path("request", ENI_A, ENI_B, p);
+			expect_fast_path("answer", ENI_B, ENI_A, back);
 		}
 		usleep(TICK_US);
 	}
@@ -286,7 +286,7 @@ Test(recent, flows_have_slots_of_their_own)
 }
 
 /* IPv6 addresses are found by a digest that anybody can make collide. */
-Test(recent, ipv6_addresses_with_the_same_digest)
+Test(flow_cache, ipv6_addresses_with_the_same_digest)
 {
 	struct packet_spec p = udp;
 
@@ -300,17 +300,17 @@ Test(recent, ipv6_addresses_with_the_same_digest)
 	expect_drop("a source that isn't its own", ENI_A, p, VPC_DROP_FORGED_SOURCE);
 }
 
-Test(recent, two_vpcs_with_the_same_addresses_and_ports)
+Test(flow_cache, two_vpcs_with_the_same_addresses_and_ports)
 {
 	stream_of(ENI_A, ENI_B, udp);
 	for (int i = 0; i < 3; i++) {
 		expect_drop("of the other VPC, which has no B", ENI_D, udp, VPC_DROP_UNKNOWN_DESTINATION);
-		expect_straight("A's own", ENI_A, ENI_B, udp);
+		expect_fast_path("A's own", ENI_A, ENI_B, udp);
 	}
 }
 
 /* What one CPU learns, the others know: judged again there, too. */
-Test(recent, revoked_by_one_cpu_and_sent_by_another)
+Test(flow_cache, revoked_by_one_cpu_and_sent_by_another)
 {
 	if (CPU_COUNT(&cpus) < 2)
 		cr_skip_test("needs two CPUs");
@@ -346,7 +346,7 @@ static void segment(uint32_t from, uint8_t flags, uint32_t seq, uint32_t ack, in
 	cr_expect_eq(lab_segment(l, from, flags, seq, ack), reason);
 }
 
-Test(recent, closed_by_one_cpu_and_sent_by_another)
+Test(flow_cache, closed_by_one_cpu_and_sent_by_another)
 {
 	if (CPU_COUNT(&cpus) < 2)
 		cr_skip_test("needs two CPUs");
@@ -373,7 +373,7 @@ Test(recent, closed_by_one_cpu_and_sent_by_another)
 
 /* --- who has the address --- */
 
-Test(recent, the_receivers_address_moves)
+Test(flow_cache, the_receivers_address_moves)
 {
 	struct packet_spec p = udp;
 
@@ -385,18 +385,18 @@ Test(recent, the_receivers_address_moves)
 	lab_addr(l, 1, "10.0.0.11", ENI_C);
 	lab_commit(l);
 	for (int i = 0; i < 3; i++) {
-		expect_straight("by the gateway, to C", ENI_A, ENI_C, p);
+		expect_fast_path("by the gateway, to C", ENI_A, ENI_C, p);
 		usleep(TICK_US);
 		p.dmac = lab_mac(ENI_B);
 		expect_drop("a stale neighbour", ENI_A, p, VPC_DROP_WRONG_DESTINATION);
 		p.dmac = NULL;
 		expect_drop("not B's", ENI_B, udp_back, VPC_DROP_FORGED_SOURCE);
 	}
-	expect_straight("C answers", ENI_C, ENI_A, udp_back);
+	expect_fast_path("C answers", ENI_C, ENI_A, udp_back);
 }
 
 /* An ENI that may carry others' packets keeps nothing of what it sent under an address that was its own. */
-Test(recent, the_senders_address_moves_and_it_is_an_appliance)
+Test(flow_cache, the_senders_address_moves_and_it_is_an_appliance)
 {
 	struct packet_spec mac = udp;
 	struct verdict v;
@@ -425,7 +425,7 @@ Test(recent, the_senders_address_moves_and_it_is_an_appliance)
 		expect_drop("no appliance any more", ENI_A, udp, VPC_DROP_FORGED_SOURCE);
 }
 
-Test(recent, to_an_address_of_its_own)
+Test(flow_cache, to_an_address_of_its_own)
 {
 	struct packet_spec p = udp;
 
@@ -450,7 +450,7 @@ Test(recent, to_an_address_of_its_own)
 /* --- lengths --- */
 
 /* A bridge looks at the frame's length, whatever the IP header says. */
-Test(recent, what_lies_behind_the_packet_counts)
+Test(flow_cache, what_lies_behind_the_packet_counts)
 {
 	struct packet_spec p = udp;
 	struct frame f;
@@ -472,7 +472,7 @@ Test(recent, what_lies_behind_the_packet_counts)
 }
 
 /* BIG TCP: a segment over 64 KiB has no length. Anything else without one is no packet. */
-Test(recent, packets_without_a_length)
+Test(flow_cache, packets_without_a_length)
 {
 	struct packet_spec p = udp;
 	struct frame f;
@@ -514,12 +514,12 @@ static void make_flows(void)
 			continue;
 		}
 		f->p.proto = IPPROTO_TCP, f->p.dport = 80, f->p.tcp_flags = SYN, f->p.payload = 0;
-		expect_straight("SYN", f->from, f->to, f->p);
+		expect_fast_path("SYN", f->from, f->to, f->p);
 		struct packet_spec back = back_of(&f->p);
 		back.tcp_flags = SYN | ACK;
-		expect_straight("SYN-ACK", f->to, f->from, back);
+		expect_fast_path("SYN-ACK", f->to, f->from, back);
 		f->p.tcp_flags = ACK, f->p.payload = 100;
-		expect_straight("ACK", f->from, f->to, f->p);
+		expect_fast_path("ACK", f->from, f->to, f->p);
 		usleep(TICK_US);
 	}
 }
@@ -547,7 +547,7 @@ static void bend(const struct flow_spec *flow, struct frame *f)
 	lab_gso(l, random_below(4) ? 0 : 1 + random_below(1600));
 }
 
-Test(recent, the_same_with_and_without_memory, .timeout = 120)
+Test(flow_cache, the_same_with_and_without_memory, .timeout = 120)
 {
 	unsigned straight = 0, up = 0, dropped = 0;
 
@@ -558,7 +558,7 @@ Test(recent, the_same_with_and_without_memory, .timeout = 120)
 		struct frame f, out;
 
 		lab_gso(l, 0);
-		expect_straight("as ever", flow->from, flow->to, flow->p);
+		expect_fast_path("as ever", flow->from, flow->to, flow->p);
 		bend(flow, &f);
 		lab_answers(l); /* else the last token decides */
 		with = lab_from(l, flow->from, &f);

@@ -166,7 +166,7 @@ Test(identity, marks_out)
 {
 	struct verdict v;
 
-	lab_straight(l, ENI_B, false);
+	lab_set_fast_path(l, ENI_B, false);
 	v = lab_send(l, ENI_A, a_to_b);
 	cr_expect_eq(v.mark, VPC_MARK_ENI | ENI_A);
 	v = lab_deliver(l, ENI_B, v.mark, a_to_b);

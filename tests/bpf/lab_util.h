@@ -32,17 +32,17 @@ struct lab {
 	struct vpc_addr_row *addr_row;
 	struct vpc_set *set;
 	struct vpc_sg *sg;
-	struct vpc_class *class;
+	struct vpc_mask_group *mask_group;
 	struct vpc_row *row;
-	struct vpc_compiled_block *compiled;
+	struct vpc_classifier_block *classifier;
 	uint64_t *drop;
 	struct vpc_eni_flows *eni_flows;
 	struct vpc_vpc_flows *vpc_flows;
 	struct vpc_host_flows *host_flows;
 	uint32_t drops_max;
 	/* numbers given so far */
-	uint32_t n_sets, n_rows, n_classes, n_addrs;
-	uint32_t n_blocks;				     /* of `compiled`; none is given twice */
+	uint32_t n_sets, n_rows, n_mask_groups, n_addrs;
+	uint32_t n_blocks;				     /* of `classifier`; none is given twice */
 	uint64_t seen[LAB_PORTS_MAX * VPC_DROP_REASONS_MAX]; /* counters as of the last packet */
 	uint64_t received[LAB_PORTS_MAX];		     /* rx_packets as of the last packet */
 	uint32_t gso_bytes;

@@ -9,7 +9,7 @@
 
 #include "tests/bpf/maps_util.h"
 
-TestSuite(tables_adopt, .init = tables_setup, .fini = tables_teardown, .timeout = 120);
+TestSuite(maps_adopt, .init = maps_setup, .fini = maps_teardown, .timeout = 120);
 
 static void old_state(struct test_plan *tp)
 {
@@ -44,50 +44,50 @@ static void new_state(struct test_plan *tp)
 	tp_addr(tp, true, 7, 1);
 }
 
-static void change(struct tables *t, struct plan *ret)
+static void change(struct maps *t, struct plan *ret)
 {
 	struct vpc_error error = VPC_ERROR_INIT;
 	struct test_plan to;
 
 	new_state(&to);
-	cr_assert_eq(tables_diff(t, &to.p, ret, &error), 0);
+	cr_assert_eq(maps_diff(t, &to.p, ret, &error), 0);
 }
 
-Test(tables_adopt, a_second_start_finds_everything)
+Test(maps_adopt, a_second_start_finds_everything)
 {
-	struct tables *t = tables_small(true);
+	struct maps *t = maps_small(true);
 	struct test_plan tp;
 	struct dump before, after;
 	char first[512];
-	uint32_t id = t->table[TABLE_RULE].id;
+	uint32_t id = t->kernel_map[MAP_RULE].id;
 
-	cr_assert(!tables_adopted(t));
+	cr_assert(!maps_adopted(t));
 	old_state(&tp);
-	tables_apply(t, &tp);
-	before = tables_dump(t);
-	tables_close(t);
+	maps_apply(t, &tp);
+	before = maps_dump(t);
+	maps_close(t);
 
-	t = tables_small(true);
-	cr_assert(tables_adopted(t));
-	cr_assert_eq(t->table[TABLE_RULE].id, id);
-	after = tables_dump(t);
+	t = maps_small(true);
+	cr_assert(maps_adopted(t));
+	cr_assert_eq(t->kernel_map[MAP_RULE].id, id);
+	after = maps_dump(t);
 	cr_assert(dump_equal(&before, &after));
-	cr_assert_eq(tables_differences(t, &tp, first, sizeof(first)), 0, "%s", first);
+	cr_assert_eq(maps_differences(t, &tp, first, sizeof(first)), 0, "%s", first);
 	/* And goes on from there. */
 	new_state(&tp);
 	{
 		struct plan plan;
-		struct tables_change *c;
+		struct maps_change *c;
 		struct vpc_error error = VPC_ERROR_INIT;
 
 		change(t, &plan);
-		cr_assert_eq(tables_prepare(t, &plan, &c, &error), 0, "%s", error.message);
-		tables_publish(t, c);
-		tables_retire(t, c);
+		cr_assert_eq(maps_prepare(t, &plan, &c, &error), 0, "%s", error.message);
+		maps_publish(t, c);
+		maps_retire(t, c);
 		plan_clear(&plan);
 	}
-	cr_assert_eq(tables_differences(t, &tp, first, sizeof(first)), 0, "%s", first);
-	tables_close(t);
+	cr_assert_eq(maps_differences(t, &tp, first, sizeof(first)), 0, "%s", first);
+	maps_close(t);
 	free(before.at);
 	free(after.at);
 }
@@ -98,30 +98,30 @@ enum { AT_START, PREPARED, GENS_RAISED, STORED, PUBLISHED, RETIRED, UNDONE, STEP
 static void die_at(int step)
 {
 	struct vpc_error error = VPC_ERROR_INIT;
-	struct tables *t = tables_small(true);
-	struct tables_change *c;
+	struct maps *t = maps_small(true);
+	struct maps_change *c;
 	struct plan plan;
 
 	change(t, &plan);
 	if (step == AT_START)
 		_exit(0);
-	if (tables_prepare(t, &plan, &c, &error) < 0)
+	if (maps_prepare(t, &plan, &c, &error) < 0)
 		_exit(1);
 	if (step == PREPARED)
 		_exit(0);
 	if (step == UNDONE) {
-		tables_undo(t, c);
+		maps_undo(t, c);
 		_exit(0);
 	}
 	if (step == GENS_RAISED || step == STORED) {
-		gens_raise(t, c);
+		generations_raise(t, c);
 		if (step == STORED)
 			__atomic_store_n(&ctl_at(t, 0)->epoch, c->epoch, __ATOMIC_SEQ_CST);
 		_exit(0);
 	}
-	tables_publish(t, c);
+	maps_publish(t, c);
 	if (step == RETIRED)
-		tables_retire(t, c);
+		maps_retire(t, c);
 	_exit(0);
 }
 
@@ -129,49 +129,49 @@ static void check_after_death(int step)
 {
 	struct test_plan old, new;
 	char first[512];
-	struct tables *t = tables_small(true);
+	struct maps *t = maps_small(true);
 	bool stored = step == STORED || step == PUBLISHED || step == RETIRED;
 	struct dump before, after;
 	struct plan plan;
-	struct tables_change *c;
+	struct maps_change *c;
 	struct vpc_error error = VPC_ERROR_INIT;
 
 	old_state(&old);
 	new_state(&new);
-	cr_assert(tables_adopted(t));
-	cr_assert_eq(tables_differences(t, stored ? &new : &old, first, sizeof(first)), 0, "step %d: %s", step, first);
-	for (uint32_t i = 1; i < t->table[TABLE_ENI].n; i++)
-		cr_assert_leq(eni_at(t, i)->gen_revoke, tables_epoch(t));
+	cr_assert(maps_adopted(t));
+	cr_assert_eq(maps_differences(t, stored ? &new : &old, first, sizeof(first)), 0, "step %d: %s", step, first);
+	for (uint32_t i = 1; i < t->kernel_map[MAP_ENI].n; i++)
+		cr_assert_leq(eni_at(t, i)->gen_revoke, maps_epoch(t));
 	/* Nothing half-done comes up with the next commit. */
-	before = tables_dump(t);
-	store64(&ctl_at(t, 0)->epoch, tables_epoch(t) + 1);
-	cr_assert_eq(tables_differences(t, stored ? &new : &old, first, sizeof(first)), 0, "step %d: %s", step, first);
-	store64(&ctl_at(t, 0)->epoch, tables_epoch(t) - 1);
-	tables_close(t);
+	before = maps_dump(t);
+	store64(&ctl_at(t, 0)->epoch, maps_epoch(t) + 1);
+	cr_assert_eq(maps_differences(t, stored ? &new : &old, first, sizeof(first)), 0, "step %d: %s", step, first);
+	store64(&ctl_at(t, 0)->epoch, maps_epoch(t) - 1);
+	maps_close(t);
 	/* What was cleared stays cleared. */
-	t = tables_small(true);
-	after = tables_dump(t);
+	t = maps_small(true);
+	after = maps_dump(t);
 	cr_assert(dump_equal(&before, &after), "step %d: a second adoption changed something", step);
 	/* Back to the old state, for the next step. */
-	cr_assert_eq(tables_diff(t, &old.p, &plan, &error), 0);
-	cr_assert_eq(tables_prepare(t, &plan, &c, &error), 0, "step %d: %s", step, error.message);
-	tables_publish(t, c);
-	tables_retire(t, c);
+	cr_assert_eq(maps_diff(t, &old.p, &plan, &error), 0);
+	cr_assert_eq(maps_prepare(t, &plan, &c, &error), 0, "step %d: %s", step, error.message);
+	maps_publish(t, c);
+	maps_retire(t, c);
 	plan_clear(&plan);
-	cr_assert_eq(tables_differences(t, &old, first, sizeof(first)), 0, "step %d: %s", step, first);
-	tables_close(t);
+	cr_assert_eq(maps_differences(t, &old, first, sizeof(first)), 0, "step %d: %s", step, first);
+	maps_close(t);
 	free(before.at);
 	free(after.at);
 }
 
-Test(tables_adopt, death_at_every_step_leaves_the_old_or_the_new)
+Test(maps_adopt, death_at_every_step_leaves_the_old_or_the_new)
 {
-	struct tables *t = tables_small(true);
+	struct maps *t = maps_small(true);
 	struct test_plan tp;
 
 	old_state(&tp);
-	tables_apply(t, &tp);
-	tables_close(t);
+	maps_apply(t, &tp);
+	maps_close(t);
 	for (int step = 0; step < STEPS; step++) {
 		int status;
 		pid_t pid = fork();
@@ -185,16 +185,16 @@ Test(tables_adopt, death_at_every_step_leaves_the_old_or_the_new)
 }
 
 /* Killed at any instant: a child makes changes until it is shot, at moments spread over its run. */
-Test(tables_adopt, death_at_any_instant)
+Test(maps_adopt, death_at_any_instant)
 {
 	struct test_plan old, new;
 	char first[512], second[512];
-	struct tables *t = tables_small(true);
+	struct maps *t = maps_small(true);
 
 	old_state(&old);
 	new_state(&new);
-	tables_apply(t, &old);
-	tables_close(t);
+	maps_apply(t, &old);
+	maps_close(t);
 	for (int round = 0; round < 12; round++) {
 		int ready[2], status;
 		char byte;
@@ -205,17 +205,17 @@ Test(tables_adopt, death_at_any_instant)
 		if (pid == 0) {
 			struct vpc_error error = VPC_ERROR_INIT;
 
-			t = tables_small(true);
+			t = maps_small(true);
 			(void)!write(ready[1], "x", 1);
 			for (int i = 0;; i++) {
-				struct tables_change *c;
+				struct maps_change *c;
 				struct plan plan;
 
-				tables_diff(t, i % 2 ? &old.p : &new.p, &plan, &error);
-				if (tables_prepare(t, &plan, &c, &error) < 0)
+				maps_diff(t, i % 2 ? &old.p : &new.p, &plan, &error);
+				if (maps_prepare(t, &plan, &c, &error) < 0)
 					_exit(1);
-				tables_publish(t, c);
-				tables_retire(t, c);
+				maps_publish(t, c);
+				maps_retire(t, c);
 				free(plan.rows);
 				free(plan.enis);
 				free(plan.addrs);
@@ -229,66 +229,65 @@ Test(tables_adopt, death_at_any_instant)
 		cr_assert(WIFSIGNALED(status), "the child failed");
 		close(ready[0]);
 		close(ready[1]);
-		t = tables_small(true);
-		cr_assert(tables_differences(t, &old, first, sizeof(first)) == 0 ||
-				  tables_differences(t, &new, second, sizeof(second)) == 0,
+		t = maps_small(true);
+		cr_assert(maps_differences(t, &old, first, sizeof(first)) == 0 ||
+				  maps_differences(t, &new, second, sizeof(second)) == 0,
 			  "neither old (%s) nor new (%s)", first, second);
-		tables_close(t);
+		maps_close(t);
 	}
 }
 
-Test(tables_adopt, a_size_that_was_pinned_is_kept)
+Test(maps_adopt, a_size_that_was_pinned_is_kept)
 {
-	struct tables *t = tables_small(true);
-	struct vpc_limits larger = tables_limits_small;
-	struct tables_config config = {
-		.pin_dir = tables_pin_dir, .limits = &larger, .first_epoch = 1, .fixed_size = true};
+	struct maps *t = maps_small(true);
+	struct vpc_limits larger = maps_limits_small;
+	struct maps_config config = {.pin_dir = maps_pin_dir, .limits = &larger, .first_epoch = 1, .fixed_size = true};
 	struct vpc_error error = VPC_ERROR_INIT;
 
-	tables_close(t);
+	maps_close(t);
 	larger.rows = 4000;
 	larger.enis = 100;
-	cr_assert_eq(tables_open(&config, &t, &error), 0, "%s", error.message);
-	cr_assert_eq(tables_limits(t)->rows, 400);
-	cr_assert_eq(tables_limits(t)->enis, 16);
-	cr_assert_eq(tables_epoch(t), 7);
-	tables_close(t);
+	cr_assert_eq(maps_open(&config, &t, &error), 0, "%s", error.message);
+	cr_assert_eq(maps_limits(t)->rows, 400);
+	cr_assert_eq(maps_limits(t)->enis, 16);
+	cr_assert_eq(maps_epoch(t), 7);
+	maps_close(t);
 }
 
-Test(tables_adopt, a_first_start_that_died_is_thrown_away)
+Test(maps_adopt, a_first_start_that_died_is_thrown_away)
 {
-	struct tables *t = tables_small(true);
+	struct maps *t = maps_small(true);
 	char path[512];
 
-	tables_close(t);
-	snprintf(path, sizeof(path), "%s/v%d/maps/ctl", tables_pin_dir, VPC_ABI_VERSION);
+	maps_close(t);
+	snprintf(path, sizeof(path), "%s/v%d/maps/ctl", maps_pin_dir, VPC_ABI_VERSION);
 	cr_assert_eq(unlink(path), 0);
-	t = tables_small(true);
-	cr_assert(!tables_adopted(t));
-	tables_close(t);
-	t = tables_small(true);
-	cr_assert(tables_adopted(t));
-	tables_close(t);
+	t = maps_small(true);
+	cr_assert(!maps_adopted(t));
+	maps_close(t);
+	t = maps_small(true);
+	cr_assert(maps_adopted(t));
+	maps_close(t);
 }
 
-Test(tables_adopt, purge_leaves_nothing)
+Test(maps_adopt, purge_leaves_nothing)
 {
-	struct tables *t = tables_small(true);
+	struct maps *t = maps_small(true);
 	char path[512];
 	struct stat st;
 
-	tables_close(t);
-	snprintf(path, sizeof(path), "%s/v%d", tables_pin_dir, VPC_ABI_VERSION);
+	maps_close(t);
+	snprintf(path, sizeof(path), "%s/v%d", maps_pin_dir, VPC_ABI_VERSION);
 	cr_assert_eq(stat(path, &st), 0);
-	cr_assert_eq(tables_purge(path), 0);
+	cr_assert_eq(maps_purge(path), 0);
 	cr_assert_neq(stat(path, &st), 0);
-	cr_assert_eq(tables_purge(path), 0);
+	cr_assert_eq(maps_purge(path), 0);
 }
 
 /* The folder that the instances' pins are in. */
 static void base_path(char base[512])
 {
-	snprintf(base, 512, "%s/base", tables_pin_dir);
+	snprintf(base, 512, "%s/base", maps_pin_dir);
 }
 
 static const char *vanishing; /* the folder that is removed as soon as it was made, once */
@@ -305,7 +304,7 @@ int mkdir(const char *path, mode_t mode)
 	return r;
 }
 
-Test(tables_adopt, the_last_purge_removes_the_folder_of_all_instances)
+Test(maps_adopt, the_last_purge_removes_the_folder_of_all_instances)
 {
 	char base[512], one[520], other[520];
 	struct stat st;
@@ -316,63 +315,63 @@ Test(tables_adopt, the_last_purge_removes_the_folder_of_all_instances)
 	cr_assert_eq(mkdir(base, 0700), 0);
 	cr_assert_eq(mkdir(one, 0700), 0);
 	cr_assert_eq(mkdir(other, 0700), 0);
-	cr_assert_eq(tables_purge(one), 0);
+	cr_assert_eq(maps_purge(one), 0);
 	cr_assert_neq(stat(one, &st), 0);
 	cr_assert_eq(stat(other, &st), 0, "it was another instance's");
-	cr_assert_eq(tables_purge(other), 0);
+	cr_assert_eq(maps_purge(other), 0);
 	cr_assert_neq(stat(base, &st), 0);
-	cr_assert_eq(tables_purge(other), 0, "nothing is there any more");
+	cr_assert_eq(maps_purge(other), 0, "nothing is there any more");
 	/* as when a purge was ended before its last step */
 	cr_assert_eq(mkdir(base, 0700), 0);
-	cr_assert_eq(tables_purge(other), 0);
+	cr_assert_eq(maps_purge(other), 0);
 	cr_assert_neq(stat(base, &st), 0);
 }
 
-Test(tables_adopt, a_start_meets_the_purge_of_another_instance)
+Test(maps_adopt, a_start_meets_the_purge_of_another_instance)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	char base[512], own[520];
-	struct tables_config config = {
-		.pin_dir = own, .limits = &tables_limits_small, .first_epoch = 7, .fixed_size = true};
-	struct tables *t = NULL;
+	struct maps_config config = {
+		.pin_dir = own, .limits = &maps_limits_small, .first_epoch = 7, .fixed_size = true};
+	struct maps *t = NULL;
 	struct stat st;
 
 	base_path(base);
 	snprintf(own, sizeof(own), "%s/own", base);
 	vanishing = base;
-	cr_assert_eq(tables_open(&config, &t, &error), 0, "%s", error.message);
+	cr_assert_eq(maps_open(&config, &t, &error), 0, "%s", error.message);
 	cr_assert_null(vanishing);
-	tables_close(t);
-	cr_assert_eq(tables_purge(own), 0);
+	maps_close(t);
+	cr_assert_eq(maps_purge(own), 0);
 	cr_assert_neq(stat(base, &st), 0);
 }
 
 /* Its programs would go on judging, in front of ours. */
-Test(tables_adopt, another_versions_pins_go_and_tcp_may_be_taken_up_for_a_while)
+Test(maps_adopt, another_versions_pins_go_and_tcp_may_be_taken_up_for_a_while)
 {
-	struct tables *t = tables_small(true);
+	struct maps *t = maps_small(true);
 	char own[512], other[512], stranger[512];
 	struct stat st;
 
-	cr_assert_eq(tables_take_over(t, 1000), 0);
-	cr_assert_eq(((struct vpc_ctl *)t->table[TABLE_CTL].mem)->pickup_until_ns, 0);
-	snprintf(own, sizeof(own), "%s/v%d/maps/ctl", tables_pin_dir, VPC_ABI_VERSION);
-	snprintf(other, sizeof(other), "%s/v%d", tables_pin_dir, VPC_ABI_VERSION + 1);
-	snprintf(stranger, sizeof(stranger), "%s/very", tables_pin_dir);
+	cr_assert_eq(maps_take_over(t, 1000), 0);
+	cr_assert_eq(((struct vpc_ctl *)t->kernel_map[MAP_CTL].mem)->pickup_until_ns, 0);
+	snprintf(own, sizeof(own), "%s/v%d/maps/ctl", maps_pin_dir, VPC_ABI_VERSION);
+	snprintf(other, sizeof(other), "%s/v%d", maps_pin_dir, VPC_ABI_VERSION + 1);
+	snprintf(stranger, sizeof(stranger), "%s/very", maps_pin_dir);
 	cr_assert_eq(mkdir(other, 0700), 0);
 	cr_assert_eq(mkdir(stranger, 0700), 0);
-	snprintf(other, sizeof(other), "%s/v%d/links", tables_pin_dir, VPC_ABI_VERSION + 1);
+	snprintf(other, sizeof(other), "%s/v%d/links", maps_pin_dir, VPC_ABI_VERSION + 1);
 	cr_assert_eq(mkdir(other, 0700), 0);
-	snprintf(other, sizeof(other), "%s/v%d/links/1024-in", tables_pin_dir, VPC_ABI_VERSION + 1);
-	cr_assert_eq(bpf_obj_pin(t->table[TABLE_CTL].fd, other), 0);
-	cr_assert_eq(tables_take_over(t, 1000), 0);
-	snprintf(other, sizeof(other), "%s/v%d", tables_pin_dir, VPC_ABI_VERSION + 1);
+	snprintf(other, sizeof(other), "%s/v%d/links/1024-in", maps_pin_dir, VPC_ABI_VERSION + 1);
+	cr_assert_eq(bpf_obj_pin(t->kernel_map[MAP_CTL].fd, other), 0);
+	cr_assert_eq(maps_take_over(t, 1000), 0);
+	snprintf(other, sizeof(other), "%s/v%d", maps_pin_dir, VPC_ABI_VERSION + 1);
 	cr_expect_neq(stat(other, &st), 0);
 	cr_expect_eq(stat(own, &st), 0);
 	cr_expect_eq(stat(stranger, &st), 0);
-	cr_expect_eq(((struct vpc_ctl *)t->table[TABLE_CTL].mem)->pickup_until_ns, 30000001000ull);
+	cr_expect_eq(((struct vpc_ctl *)t->kernel_map[MAP_CTL].mem)->pickup_until_ns, 30000001000ull);
 	rmdir(stranger);
-	tables_close(t);
+	maps_close(t);
 }
 
 /* A map of flows as version 5 left it. */
@@ -383,11 +382,11 @@ static int map_before(const char *name)
 		bpf_map_create(BPF_MAP_TYPE_HASH, name, sizeof(struct vpc_flow_key), sizeof(struct vpc_flow), 16, NULL);
 
 	cr_assert_geq(fd, 0);
-	snprintf(path, sizeof(path), "%s/v5", tables_pin_dir);
+	snprintf(path, sizeof(path), "%s/v5", maps_pin_dir);
 	mkdir(path, 0700);
-	snprintf(path, sizeof(path), "%s/v5/maps", tables_pin_dir);
+	snprintf(path, sizeof(path), "%s/v5/maps", maps_pin_dir);
 	mkdir(path, 0700);
-	snprintf(path, sizeof(path), "%s/v5/maps/%s", tables_pin_dir, name);
+	snprintf(path, sizeof(path), "%s/v5/maps/%s", maps_pin_dir, name);
 	cr_assert_eq(bpf_obj_pin(fd, path), 0);
 	return fd;
 }
@@ -405,124 +404,124 @@ static void flow_before(int fd, uint32_t nth, uint32_t eni, uint64_t grace_until
 	cr_assert_eq(bpf_map_update_elem(fd, &key, &flow, BPF_ANY), 0);
 }
 
-static bool flow_now(const struct tables *t, enum table_id id, uint32_t nth, struct vpc_flow *ret)
+static bool flow_now(const struct maps *t, enum map_id id, uint32_t nth, struct vpc_flow *ret)
 {
 	struct vpc_flow_key key = {.vpc = 1, .addr[0][3] = nth, .proto = 17};
 
-	return bpf_map_lookup_elem(t->table[id].fd, &key, ret) == 0;
+	return bpf_map_lookup_elem(t->kernel_map[id].fd, &key, ret) == 0;
 }
 
 /* P6: what answers a UDP packet of before the upgrade must not be taken for what opens a flow. */
-Test(tables_adopt, flows_of_the_version_before_are_carried_over_and_judged_again)
+Test(maps_adopt, flows_of_the_version_before_are_carried_over_and_judged_again)
 {
 	const uint64_t now_ns = 1000000000000ull;
-	struct tables *t = tables_small(true);
+	struct maps *t = maps_small(true);
 	int flow = map_before("flow"), fresh = map_before("flow_new");
 	struct test_plan tp;
 	struct vpc_flow f;
 	uint32_t eni;
 
 	old_state(&tp);
-	tables_apply(t, &tp);
+	maps_apply(t, &tp);
 	eni = tp.enis[0].after.number;
 	flow_before(flow, 1, eni, 0, VPC_FLOW_BUDGETED);
 	flow_before(flow, 2, eni, now_ns - 1, VPC_FLOW_BUDGETED);
 	flow_before(flow, 3, eni, UINT64_MAX, 0);
 	flow_before(fresh, 4, eni, 0, 0);
-	cr_assert_eq(tables_carry(t, now_ns), 0);
-	cr_assert(flow_now(t, TABLE_FLOW, 1, &f));
+	cr_assert_eq(maps_carry(t, now_ns), 0);
+	cr_assert(flow_now(t, MAP_FLOW, 1, &f));
 	cr_expect_eq(f.epoch, 0, "it would not be judged again");
 	cr_expect_eq(f.eni[0], eni);
 	cr_expect_eq(f.timeout_s, 180);
 	cr_expect(f.grace_until[0] == 0 && f.grace_until[1] == 0);
-	cr_assert(flow_now(t, TABLE_FLOW, 2, &f));
+	cr_assert(flow_now(t, MAP_FLOW, 2, &f));
 	cr_expect(f.grace_until[0] == 0 && f.grace_until[1] == 0, "a grace that has ended");
-	cr_assert(flow_now(t, TABLE_FLOW, 3, &f));
+	cr_assert(flow_now(t, MAP_FLOW, 3, &f));
 	cr_expect(f.grace_until[0] == VPC_GRACE_KEEP && f.grace_until[1] == VPC_GRACE_KEEP);
-	cr_assert(flow_now(t, TABLE_FLOW_NEW, 4, &f));
-	cr_expect(!flow_now(t, TABLE_FLOW, 4, &f));
+	cr_assert(flow_now(t, MAP_FLOW_NEW, 4, &f));
+	cr_expect(!flow_now(t, MAP_FLOW, 4, &f));
 	cr_expect_eq(eni_flows_at(t, eni)->opened, 2);
 	cr_expect_eq(vpc_flows_at(t, 1)->total, 2);
 	/* What was opened until the old programs went, and nothing twice. */
 	flow_before(fresh, 1, eni, 0, 0);
 	flow_before(flow, 5, eni, 0, VPC_FLOW_BUDGETED);
-	cr_assert_eq(tables_take_over(t, now_ns), 0);
-	cr_expect(flow_now(t, TABLE_FLOW, 5, &f));
-	cr_expect(!flow_now(t, TABLE_FLOW_NEW, 1, &f), "a flow in both maps");
+	cr_assert_eq(maps_take_over(t, now_ns), 0);
+	cr_expect(flow_now(t, MAP_FLOW, 5, &f));
+	cr_expect(!flow_now(t, MAP_FLOW_NEW, 1, &f), "a flow in both maps");
 	cr_expect_eq(vpc_flows_at(t, 1)->total, 3);
 	close(flow);
 	close(fresh);
-	tables_close(t);
+	maps_close(t);
 }
 
 /* What was lost while vpcd was away comes back with the reconcile. */
-Test(tables_adopt, a_key_lost_meanwhile_comes_with_the_reconcile)
+Test(maps_adopt, a_key_lost_meanwhile_comes_with_the_reconcile)
 {
-	struct tables *t = tables_small(true);
+	struct maps *t = maps_small(true);
 	struct test_plan tp;
 	struct vpc_rule_key key;
 	char first[512];
 
 	old_state(&tp);
-	tables_apply(t, &tp);
+	maps_apply(t, &tp);
 	cr_assert(row_key(t, &tp.rows[2], &key));
-	cr_assert_eq(bpf_map_delete_elem(t->table[TABLE_RULE].fd, &key), 0);
-	cr_assert_eq(tables_differences(t, &tp, first, sizeof(first)), 1);
-	tables_close(t);
-	t = tables_small(true);
-	tables_mend(t, &tp);
-	cr_assert_eq(tables_differences(t, &tp, first, sizeof(first)), 0, "%s", first);
-	tables_close(t);
+	cr_assert_eq(bpf_map_delete_elem(t->kernel_map[MAP_RULE].fd, &key), 0);
+	cr_assert_eq(maps_differences(t, &tp, first, sizeof(first)), 1);
+	maps_close(t);
+	t = maps_small(true);
+	maps_mend(t, &tp);
+	cr_assert_eq(maps_differences(t, &tp, first, sizeof(first)), 0, "%s", first);
+	maps_close(t);
 }
 
 /* Died between the store and the key of an address that moved: it belongs to its new ENI from the start on. */
-Test(tables_adopt, an_address_that_moved_without_its_key)
+Test(maps_adopt, an_address_that_moved_without_its_key)
 {
-	struct tables *t = tables_small(true);
-	struct tables_change *c;
+	struct maps *t = maps_small(true);
+	struct maps_change *c;
 	struct test_plan tp;
 	struct vpc_addr_key key;
 	uint32_t n;
 
 	old_state(&tp);
-	tables_apply(t, &tp);
+	maps_apply(t, &tp);
 	addr_key_of(1, &tp.addrs[0].ip, &key);
 	tp_init(&tp);
 	tp_addr(&tp, true, 5, 2);
-	c = tables_prepared(t, &tp);
-	gens_raise(t, c);
+	c = maps_prepared(t, &tp);
+	generations_raise(t, c);
 	__atomic_store_n(&ctl_at(t, 0)->epoch, c->epoch, __ATOMIC_SEQ_CST);
-	tables_close(t);
-	t = tables_small(true);
-	cr_assert_eq(bpf_map_lookup_elem(t->table[TABLE_ADDR].fd, &key, &n), 0);
+	maps_close(t);
+	t = maps_small(true);
+	cr_assert_eq(bpf_map_lookup_elem(t->kernel_map[MAP_ADDR].fd, &key, &n), 0);
 	cr_assert_eq(addr_at(t, n)->eni, VPC_ENI_FIRST + 2);
-	cr_assert(visible(addr_at(t, n)->born, addr_at(t, n)->died, tables_epoch(t)));
-	tables_close(t);
+	cr_assert(visible(addr_at(t, n)->born, addr_at(t, n)->died, maps_epoch(t)));
+	maps_close(t);
 	change_free(c);
 }
 
-Test(tables_adopt, a_class_lost_meanwhile_comes_with_the_reconcile)
+Test(maps_adopt, a_mask_group_lost_meanwhile_comes_with_the_reconcile)
 {
-	struct tables *t = tables_small(true);
+	struct maps *t = maps_small(true);
 	struct vpc_error error = VPC_ERROR_INIT;
-	struct tables_change *c;
+	struct maps_change *c;
 	struct test_plan tp;
 	struct plan plan;
-	struct vpc_class_key key;
+	struct vpc_mask_group_key key;
 	char first[512];
 
 	old_state(&tp);
-	tables_apply(t, &tp);
-	key = row_class_key(&tp.rows[2]);
-	cr_assert_eq(bpf_map_delete_elem(t->table[TABLE_CLASS_OF].fd, &key), 0);
-	tables_close(t);
-	t = tables_small(true);
-	cr_assert_eq(tables_diff(t, &tp.p, &plan, &error), 0);
+	maps_apply(t, &tp);
+	key = row_mask_group_key(&tp.rows[2]);
+	cr_assert_eq(bpf_map_delete_elem(t->kernel_map[MAP_MASK_GROUP_OF].fd, &key), 0);
+	maps_close(t);
+	t = maps_small(true);
+	cr_assert_eq(maps_diff(t, &tp.p, &plan, &error), 0);
 	cr_assert_eq(plan.n_rows, 1);
-	cr_assert_eq(tables_prepare(t, &plan, &c, &error), 0, "%s", error.message);
-	tables_publish(t, c);
-	tables_retire(t, c);
-	cr_assert_eq(tables_differences(t, &tp, first, sizeof(first)), 0, "%s", first);
+	cr_assert_eq(maps_prepare(t, &plan, &c, &error), 0, "%s", error.message);
+	maps_publish(t, c);
+	maps_retire(t, c);
+	cr_assert_eq(maps_differences(t, &tp, first, sizeof(first)), 0, "%s", first);
 	plan_clear(&plan);
-	tables_close(t);
+	maps_close(t);
 }

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* When sets have compiled tables, and that these follow the rules: P3 through undo and crashes, P8 when full. Root. */
+/* When sets have classifiers, and that these follow the rules: P3 through undo and crashes, P8 when full. Root. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
 #include "tests/bpf/maps_util.h"
 
-static struct tables *t;
+static struct maps *t;
 static struct test_plan tp;
 
 static void all_sets(void)
 {
 	struct eni_record e1 = eni_rec(1, 1, 0), e2 = eni_rec(2, 1, 2);
 
-	setenv("VPCD_TEST_COMPILED", "yes", 1);
-	tables_setup();
-	t = tables_small(true);
+	setenv("VPCD_TEST_CLASSIFIER", "yes", 1);
+	maps_setup();
+	t = maps_small(true);
 	tp_init(&tp);
 	tp_vpc(&tp, true, 1);
 	tp_all(&tp, true, 1, 100);
@@ -22,27 +22,27 @@ static void all_sets(void)
 	tp_peer(&tp, true, 2, 22, 1, 110);
 	tp_eni(&tp, NULL, &e1);
 	tp_eni(&tp, NULL, &e2);
-	tables_apply(t, &tp);
+	maps_apply(t, &tp);
 }
 
 static void close_tables(void)
 {
-	tables_close(t);
-	tables_teardown();
+	maps_close(t);
+	maps_teardown();
 }
 
-TestSuite(tables_compiled, .init = all_sets, .fini = close_tables, .timeout = 60);
+TestSuite(maps_classifier, .init = all_sets, .fini = close_tables, .timeout = 60);
 
 static uint32_t in_force(uint32_t set, unsigned dir)
 {
-	return versioned_value(&set_at(t, set)->compiled[dir], tables_epoch(t));
+	return versioned_value(&set_at(t, set)->classifier[dir], maps_epoch(t));
 }
 
 static void expect_clean(const struct test_plan *all)
 {
 	char first[512];
 
-	cr_expect_eq(tables_differences(t, all, first, sizeof(first)), 0, "%s", first);
+	cr_expect_eq(maps_differences(t, all, first, sizeof(first)), 0, "%s", first);
 }
 
 static void one_row(struct test_plan *ret, bool add)
@@ -51,7 +51,7 @@ static void one_row(struct test_plan *ret, bool add)
 	tp_row(ret, add, 1, 80, 7, 102);
 }
 
-Test(tables_compiled, a_change_of_a_group_makes_its_sets_tables_anew)
+Test(maps_classifier, a_change_of_a_group_makes_its_sets_tables_anew)
 {
 	struct test_plan change;
 	uint32_t ingress[2] = {in_force(1, VPC_INGRESS), in_force(2, VPC_INGRESS)}, egress = in_force(1, VPC_EGRESS);
@@ -59,37 +59,37 @@ Test(tables_compiled, a_change_of_a_group_makes_its_sets_tables_anew)
 
 	cr_assert(ingress[0] && ingress[1] && egress);
 	one_row(&change, true);
-	tables_apply(t, &change);
+	maps_apply(t, &change);
 	cr_expect_neq(in_force(1, VPC_INGRESS), ingress[0]);
 	cr_expect_neq(in_force(2, VPC_INGRESS), ingress[1]);
 	cr_expect_eq(in_force(1, VPC_EGRESS), egress, "the other direction stays");
 	tp_row(&tp, true, 1, 80, 7, 102);
 	expect_clean(&tp);
 	one_row(&change, false);
-	tables_apply(t, &change);
+	maps_apply(t, &change);
 	cr_expect_eq(t->blocks.used, used, "nothing is lost");
-	cr_expect_eq(tables_walked(t), 0);
+	cr_expect_eq(maps_walked(t), 0);
 }
 
-Test(tables_compiled, undo_leaves_the_tables_of_before)
+Test(maps_classifier, undo_leaves_the_tables_of_before)
 {
 	struct eni_record e3 = eni_rec(3, 2, 3), e1 = eni_rec(1, 1, 0);
 	uint32_t used = t->blocks.used, runs = t->blocks.runs;
-	struct dump before = tables_dump(t), after;
+	struct dump before = maps_dump(t), after;
 	struct test_plan change;
 
 	one_row(&change, true);
 	tp_row(&change, true, 3, 81, 7, 103);
 	tp_eni(&change, NULL, &e3);
 	tp_eni(&change, &e1, NULL);
-	tables_undo(t, tables_prepared(t, &change));
-	after = tables_dump(t);
+	maps_undo(t, maps_prepared(t, &change));
+	after = maps_dump(t);
 	cr_expect(dump_equal(&before, &after));
 	cr_expect_eq(t->blocks.used, used);
 	cr_expect_eq(t->blocks.runs, runs);
 	expect_clean(&tp);
-	tables_apply(t, &change);
-	tables_apply(t, &(struct test_plan){}); /* nothing */
+	maps_apply(t, &change);
+	maps_apply(t, &(struct test_plan){}); /* nothing */
 	cr_expect_eq(t->sets[1].users, 0, "and its blocks went with it");
 	cr_expect_eq(t->blocks.runs, runs, "one set less, one more");
 	free(before.at);
@@ -97,45 +97,45 @@ Test(tables_compiled, undo_leaves_the_tables_of_before)
 }
 
 /* Two changes before the first one's grace period has passed, retired in either order. */
-Test(tables_compiled, blocks_go_after_their_grace_period)
+Test(maps_classifier, blocks_go_after_their_grace_period)
 {
 	for (unsigned turn = 0; turn < 2; turn++) {
 		uint32_t used = t->blocks.used, first = in_force(1, VPC_INGRESS), before;
-		struct tables_change *c[2];
+		struct maps_change *c[2];
 		struct test_plan change;
 
 		for (unsigned i = 0; i < 2; i++) {
 			one_row(&change, i == 0);
 			before = in_force(1, VPC_INGRESS);
-			c[i] = tables_prepared(t, &change);
+			c[i] = maps_prepared(t, &change);
 			cr_expect_eq(in_force(1, VPC_INGRESS), before, "not before its epoch");
-			tables_publish(t, c[i]);
+			maps_publish(t, c[i]);
 			cr_expect_neq(in_force(1, VPC_INGRESS), before);
 			cr_expect_neq(in_force(1, VPC_INGRESS), first, "its blocks may still be read");
 		}
-		tables_wait_grace_period();
-		tables_retire(t, c[turn]);
-		tables_retire(t, c[!turn]);
+		maps_wait_grace_period();
+		maps_retire(t, c[turn]);
+		maps_retire(t, c[!turn]);
 		cr_expect_eq(t->blocks.used, used);
 		expect_clean(&tp);
 	}
 }
 
-Test(tables_compiled, a_start_keeps_right_tables_and_makes_wrong_ones)
+Test(maps_classifier, a_start_keeps_right_tables_and_makes_wrong_ones)
 {
 	uint32_t at[2] = {in_force(1, VPC_INGRESS), in_force(2, VPC_EGRESS)};
 	struct test_plan change;
 
 	block_at(t, at[1])[1].word[0] ^= 1;
 	one_row(&change, true);
-	tables_prepared(t, &change); /* and dies */
-	tables_close(t);
-	t = tables_small(true);
-	cr_assert(tables_adopted(t));
+	maps_prepared(t, &change); /* and dies */
+	maps_close(t);
+	t = maps_small(true);
+	cr_assert(maps_adopted(t));
 	cr_expect_eq(in_force(1, VPC_INGRESS), at[0]);
 	cr_expect_neq(in_force(2, VPC_EGRESS), 0);
 	expect_clean(&tp);
-	tables_apply(t, &change);
+	maps_apply(t, &change);
 	tp_row(&tp, true, 1, 80, 7, 102);
 	expect_clean(&tp);
 }
@@ -145,18 +145,18 @@ static void expect_found(const char *problem)
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	char first[512];
 
-	cr_expect_gt(tables_differences(t, &tp, first, sizeof(first)), 0);
-	cr_expect(strstr(first, "compiled table") && strstr(first, problem), "expected %s: %s", problem, first);
-	cr_assert_eq(tables_reread(t, &error), 0, "%s", error.message);
-	tables_mend(t, &tp);
+	cr_expect_gt(maps_differences(t, &tp, first, sizeof(first)), 0);
+	cr_expect(strstr(first, "classifier") && strstr(first, problem), "expected %s: %s", problem, first);
+	cr_assert_eq(maps_reread(t, &error), 0, "%s", error.message);
+	maps_mend(t, &tp);
 	expect_clean(&tp);
 	cr_expect_neq(in_force(1, VPC_INGRESS), 0);
 }
 
-Test(tables_compiled, verify_finds_what_was_changed)
+Test(maps_classifier, verify_finds_what_was_changed)
 {
-	struct vpc_versioned *v = &set_at(t, 1)->compiled[VPC_INGRESS];
-	uint32_t blocks = t->sets[1].table[VPC_INGRESS].blocks;
+	struct vpc_versioned *v = &set_at(t, 1)->classifier[VPC_INGRESS];
+	uint32_t blocks = t->sets[1].kernel_map[VPC_INGRESS].blocks;
 
 	for (uint32_t i = 0; i < blocks; i++) {
 		block_at(t, in_force(1, VPC_INGRESS))[i].word[5] ^= 0x100;
@@ -164,15 +164,15 @@ Test(tables_compiled, verify_finds_what_was_changed)
 	}
 	v->slot[0] = v->slot[1] = 0;
 	expect_found("missing");
-	v->slot[0] = v->slot[1] = tables_epoch(t) << VPC_VERSIONED_SHIFT | (t->table[TABLE_COMPILED].n + 1);
+	v->slot[0] = v->slot[1] = maps_epoch(t) << VPC_VERSIONED_SHIFT | (t->kernel_map[MAP_CLASSIFIER].n + 1);
 	expect_found("differs");
 	/* one set's table as another's: they overlap */
-	v->slot[0] = v->slot[1] = tables_epoch(t) << VPC_VERSIONED_SHIFT | in_force(2, VPC_INGRESS);
+	v->slot[0] = v->slot[1] = maps_epoch(t) << VPC_VERSIONED_SHIFT | in_force(2, VPC_INGRESS);
 	expect_found("differs");
 }
 
 /* No room for a table: the set is walked, nothing is refused, and status says so. */
-Test(tables_compiled, without_room_the_rules_are_walked)
+Test(maps_classifier, without_room_the_rules_are_walked)
 {
 	uint32_t rest = t->blocks.size - 1 - t->blocks.used, at = extents_take(&t->blocks, rest);
 	_cleanup_(json_decrefp) json_t *status = NULL, *again = NULL;
@@ -180,21 +180,21 @@ Test(tables_compiled, without_room_the_rules_are_walked)
 
 	cr_assert_neq(at, 0);
 	one_row(&change, true);
-	tables_apply(t, &change);
+	maps_apply(t, &change);
 	cr_expect_eq(in_force(1, VPC_INGRESS), 0);
 	cr_expect_neq(in_force(1, VPC_EGRESS), 0);
-	cr_expect_eq(tables_walked(t), 2, "ingress of both sets");
-	status = tables_status(t);
-	cr_expect_eq(json_integer_value(json_object_get(json_object_get(status, "compiled"), "walked")), 2);
+	cr_expect_eq(maps_walked(t), 2, "ingress of both sets");
+	status = maps_status(t);
+	cr_expect_eq(json_integer_value(json_object_get(json_object_get(status, "classifier"), "walked")), 2);
 	tp_row(&tp, true, 1, 80, 7, 102);
 	expect_clean(&tp);
 	extents_give(&t->blocks, at, rest);
 	tp_init(&change);
 	tp_row(&change, true, 1, 81, 7, 103);
-	tables_undo(t, tables_prepared(t, &change));
-	cr_expect_eq(tables_walked(t), 2);
-	tables_apply(t, &change);
-	cr_expect_eq(tables_walked(t), 0);
+	maps_undo(t, maps_prepared(t, &change));
+	cr_expect_eq(maps_walked(t), 2);
+	maps_apply(t, &change);
+	cr_expect_eq(maps_walked(t), 0);
 	cr_expect_neq(in_force(1, VPC_INGRESS), 0);
 	tp_row(&tp, true, 1, 81, 7, 103);
 	expect_clean(&tp);
@@ -204,12 +204,12 @@ Test(tables_compiled, without_room_the_rules_are_walked)
 
 static void usual_sets(void)
 {
-	unsetenv("VPCD_TEST_COMPILED");
-	tables_setup();
-	t = tables_small(true);
+	unsetenv("VPCD_TEST_CLASSIFIER");
+	maps_setup();
+	t = maps_small(true);
 }
 
-TestSuite(tables_bound, .init = usual_sets, .fini = close_tables, .timeout = 60);
+TestSuite(maps_bound, .init = usual_sets, .fini = close_tables, .timeout = 60);
 
 static struct plan_row *add_row(struct test_plan *p, struct plan_row row)
 {
@@ -219,13 +219,13 @@ static struct plan_row *add_row(struct test_plan *p, struct plan_row row)
 	return &p->rows[p->p.n_rows++];
 }
 
-static unsigned class_probes(const struct class *class)
+static unsigned mask_group_probes(const struct mask_group *mask_group)
 {
 	uint64_t plens4 = 0;
 	unsigned n6 = 0, groups = 0;
 	bool plens6[129] = {};
 
-	for (uint32_t i = class->rows; i; i = t->rows[i].class_next) {
+	for (uint32_t i = mask_group->rows; i; i = t->rows[i].mask_group_next) {
 		const struct vpc_rule_key *key = &t->rows[i].key;
 
 		if (key->kind == VPC_PEER_CIDR4)
@@ -243,20 +243,21 @@ static unsigned walk_probes(uint32_t set, unsigned dir, unsigned slot, uint32_t 
 {
 	unsigned probes = 0;
 
-	for (uint32_t i = 1; i < t->class_numbers.fresh; i++) {
-		const struct class *class = &t->classes[i];
+	for (uint32_t i = 1; i < t->mask_group_numbers.fresh; i++) {
+		const struct mask_group *mask_group = &t->mask_groups[i];
 
-		if (!class->used || class->key.dir != dir || !set_has(&t->sets[set], class->key.sg) ||
-		    (class->key.slot != VPC_SLOT_ANY && class->key.slot != slot))
+		if (!mask_group->used || mask_group->key.dir != dir || !set_has(&t->sets[set], mask_group->key.sg) ||
+		    (mask_group->key.slot != VPC_SLOT_ANY && mask_group->key.slot != slot))
 			continue;
 		/* A port prefix length that is in use is asked for, whether the group has this port or not. */
-		probes +=
-			class->key.port == (port & (0xffff0000u >> class->key.plen) & 0xffff) ? class_probes(class) : 0;
+		probes += mask_group->key.port == (port & (0xffff0000u >> mask_group->key.plen) & 0xffff)
+				  ? mask_group_probes(mask_group)
+				  : 0;
 	}
 	return probes;
 }
 
-Test(tables_bound, no_walk_takes_more)
+Test(maps_bound, no_walk_takes_more)
 {
 	static struct test_plan change;
 	struct eni_record e = eni_rec(1, 1, 2);
@@ -265,7 +266,7 @@ Test(tables_bound, no_walk_takes_more)
 	srand(7);
 	tp_init(&change);
 	tp_eni(&change, NULL, &e);
-	tables_apply(t, &change);
+	maps_apply(t, &change);
 	for (unsigned round = 0; round < 30; round++) {
 		tp_init(&change);
 		for (unsigned i = 0; i < 10; i++) {
@@ -289,18 +290,18 @@ Test(tables_bound, no_walk_takes_more)
 							 .peer = {5},
 							 .rule = row->rule};
 		}
-		tables_apply(t, &change);
+		maps_apply(t, &change);
 		most = walk_probes(1, VPC_INGRESS, VPC_SLOT_TCP, 80);
-		cr_assert_geq(t->sets[1].table[VPC_INGRESS].bound, most);
-		cr_assert_eq(t->sets[1].table[VPC_INGRESS].at != 0,
-			     t->sets[1].table[VPC_INGRESS].bound >= TABLES_COMPILE_FROM);
-		cr_assert_eq(t->sets[1].table[VPC_EGRESS].at, 0);
+		cr_assert_geq(t->sets[1].kernel_map[VPC_INGRESS].bound, most);
+		cr_assert_eq(t->sets[1].kernel_map[VPC_INGRESS].at != 0,
+			     t->sets[1].kernel_map[VPC_INGRESS].bound >= MAPS_CLASSIFIER_FROM);
+		cr_assert_eq(t->sets[1].kernel_map[VPC_EGRESS].at, 0);
 	}
-	cr_assert_gt(most, TABLES_COMPILE_FROM, "it got there");
+	cr_assert_gt(most, MAPS_CLASSIFIER_FROM, "it got there");
 }
 
 /* 17 port prefixes with as many lengths of IPv4 prefixes as it takes; then one less. */
-Test(tables_bound, a_set_gets_its_table_at_the_limit)
+Test(maps_bound, a_set_gets_its_table_at_the_limit)
 {
 	static struct test_plan change;
 	struct eni_record e = eni_rec(1, 1, 0);
@@ -315,27 +316,27 @@ Test(tables_bound, a_set_gets_its_table_at_the_limit)
 							   .sg = 1,
 							   .peer_kind = VPC_PEER_CIDR4,
 							   .peer_plen = peer});
-	tables_apply(t, &change);
-	cr_expect_eq(t->sets[1].table[VPC_INGRESS].bound, TABLES_COMPILE_FROM - 1);
+	maps_apply(t, &change);
+	cr_expect_eq(t->sets[1].kernel_map[VPC_INGRESS].bound, MAPS_CLASSIFIER_FROM - 1);
 	cr_expect_eq(in_force(1, VPC_INGRESS), 0);
 	tp_init(&change);
 	last = *add_row(&change,
 			(struct plan_row){.slot = VPC_SLOT_TCP, .sg = 1, .peer_kind = VPC_PEER_CIDR4, .peer_plen = 6});
 	change.rows[0].rule = last.rule = 999;
-	tables_undo(t, tables_prepared(t, &change));
+	maps_undo(t, maps_prepared(t, &change));
 	cr_expect_eq(in_force(1, VPC_INGRESS), 0);
-	tables_apply(t, &change);
-	cr_expect_eq(t->sets[1].table[VPC_INGRESS].bound, TABLES_COMPILE_FROM);
+	maps_apply(t, &change);
+	cr_expect_eq(t->sets[1].kernel_map[VPC_INGRESS].bound, MAPS_CLASSIFIER_FROM);
 	cr_expect_neq(in_force(1, VPC_INGRESS), 0);
 	cr_expect_eq(in_force(1, VPC_EGRESS), 0);
 	/* the bound is above the truth until a start; then it is walked again */
 	tp_init(&change);
 	last.add = false;
 	change.rows[change.p.n_rows++] = last;
-	tables_apply(t, &change);
-	tables_close(t);
-	t = tables_small(true);
-	cr_expect_eq(t->sets[1].table[VPC_INGRESS].bound, TABLES_COMPILE_FROM - 1);
+	maps_apply(t, &change);
+	maps_close(t);
+	t = maps_small(true);
+	cr_expect_eq(t->sets[1].kernel_map[VPC_INGRESS].bound, MAPS_CLASSIFIER_FROM - 1);
 	cr_expect_eq(in_force(1, VPC_INGRESS), 0);
 	cr_expect_eq(t->blocks.used, 0);
 }

@@ -21,10 +21,10 @@
 #define EMPTY  9  /* nothing */
 #define JOINED 10 /* nothing, too */
 
-static struct tables *t;
+static struct maps *t;
 static int proto;
 static const char *telling = "";
-static struct tables_change *unretired[32];
+static struct maps_change *unretired[32];
 static unsigned n_unretired;
 
 /* The state that a story begins with: no rule of a server. */
@@ -53,53 +53,53 @@ static void with_ports(void)
 	struct test_plan tp;
 	char command[128];
 
-	tables_setup();
+	maps_setup();
 	for (unsigned i = 1; i <= 4; i++) {
 		snprintf(command, sizeof(command), "ip link add p%u index %u type veth peer name q%u", i,
 			 VPC_ENI_FIRST + i, i);
 		cr_assert_eq(system(command), 0);
 	}
-	t = tables_small(true);
+	t = maps_small(true);
 	base_state(&tp);
-	tables_apply(t, &tp);
+	maps_apply(t, &tp);
 }
 
 /* No flow, and the state as at the beginning. */
 static void start_over(void)
 {
-	_cleanup_(tables_expiry_freep) struct tables_expiry *x = NULL;
+	_cleanup_(maps_expiry_freep) struct maps_expiry *x = NULL;
 	struct test_plan tp;
 	unsigned deleted = 0;
 
-	cr_assert_eq(tables_expiry_new(t, 10000, &x), 0);
-	cr_assert_eq(tables_expiry_read(x), 0);
-	while (tables_expiry_step(t, x, monotonic_ns() + 1000000000000000, &deleted) > 0)
+	cr_assert_eq(maps_expiry_new(t, 10000, &x), 0);
+	cr_assert_eq(maps_expiry_read(x), 0);
+	while (maps_expiry_step(t, x, monotonic_ns() + 1000000000000000, &deleted) > 0)
 		;
 	base_state(&tp);
-	tables_mend(t, &tp);
+	maps_mend(t, &tp);
 }
 
 static void without_ports(void)
 {
 	for (unsigned i = 0; i < n_unretired; i++)
 		change_free(unretired[i]);
-	tables_close(t);
-	tables_teardown();
+	maps_close(t);
+	maps_teardown();
 }
 
-TestSuite(tables_grace, .init = with_ports, .fini = without_ports, .timeout = 120);
+TestSuite(maps_grace, .init = with_ports, .fini = without_ports, .timeout = 120);
 
 /* --- changes --- */
 
-static void commit(struct tables_change *c)
+static void commit(struct maps_change *c)
 {
-	tables_publish(t, c);
-	cr_assert(!tables_sweep_pending(t));
-	tables_retire(t, c); /* no program is running */
+	maps_publish(t, c);
+	cr_assert(!maps_sweep_pending(t));
+	maps_retire(t, c); /* no program is running */
 }
 
 /* A rule of a group for flow n of the protocol in hand. */
-static struct tables_change *rule_change(uint32_t sg, bool add, uint16_t n, enum flows_mode flows, uint32_t drain_s)
+static struct maps_change *rule_change(uint32_t sg, bool add, uint16_t n, enum flows_mode flows, uint32_t drain_s)
 {
 	struct test_plan tp;
 	struct plan_row *row = &tp.rows[0];
@@ -114,7 +114,7 @@ static struct tables_change *rule_change(uint32_t sg, bool add, uint16_t n, enum
 	}
 	tp.p.flows = flows;
 	tp.p.drain_s = drain_s;
-	return tables_prepared(t, &tp);
+	return maps_prepared(t, &tp);
 }
 
 static void rule(bool add, uint16_t n, enum flows_mode flows)
@@ -129,7 +129,7 @@ static void egress(bool add, enum flows_mode flows)
 	tp_init(&tp);
 	tp_all(&tp, add, EGRESS, 100);
 	tp.p.flows = flows;
-	commit(tables_prepared(t, &tp));
+	commit(maps_prepared(t, &tp));
 }
 
 static void groups(uint32_t eni, uint32_t g1, uint32_t g2, enum flows_mode flows)
@@ -143,7 +143,7 @@ static void groups(uint32_t eni, uint32_t g1, uint32_t g2, enum flows_mode flows
 	tp_init(&tp);
 	tp_eni(&tp, &before, &after);
 	tp.p.flows = flows;
-	commit(tables_prepared(t, &tp));
+	commit(maps_prepared(t, &tp));
 }
 
 /* --- packets --- */
@@ -179,7 +179,7 @@ static bool packet(uint32_t client, bool reply, uint16_t n, uint8_t flags)
 		l4[12] = 5 << 4;
 		l4[13] = flags;
 	}
-	cr_assert_eq(bpf_prog_test_run_opts(tables_prog_from_workload(t), &opts), 0, "%m");
+	cr_assert_eq(bpf_prog_test_run_opts(maps_prog_from_workload(t), &opts), 0, "%m");
 	return opts.retval != TC_ACT_SHOT;
 }
 
@@ -213,9 +213,9 @@ static bool lives(uint16_t n)
  *   restart            vpcd ends and comes again */
 static void reopen(void)
 {
-	tables_close(t);
-	t = tables_small(true);
-	cr_assert(tables_adopted(t));
+	maps_close(t);
+	t = maps_small(true);
+	cr_assert(maps_adopted(t));
 }
 
 /* As if the time of every drain were over. */
@@ -227,7 +227,7 @@ static int end_drain(const struct vpc_flow_key *key, const struct vpc_flow *flow
 	for (unsigned i = 0; i < 2; i++)
 		if (over.grace_until[i] && over.grace_until[i] != VPC_GRACE_KEEP)
 			over.grace_until[i] = 1;
-	return bpf_map_update_elem(t->table[established ? TABLE_FLOW : TABLE_FLOW_NEW].fd, key, &over, BPF_EXIST);
+	return bpf_map_update_elem(t->kernel_map[established ? MAP_FLOW : MAP_FLOW_NEW].fd, key, &over, BPF_EXIST);
 }
 
 static void step_groups(char how, char what)
@@ -249,7 +249,7 @@ static void step(const char *word)
 	else if (strcmp(word, "use") == 0)
 		(void)lives(0);
 	else if (strcmp(word, "wait") == 0)
-		cr_assert_eq(tables_each_flow(t, 0, end_drain, NULL), 0);
+		cr_assert_eq(maps_each_flow(t, 0, end_drain, NULL), 0);
 	else if (strcmp(word, "restart") == 0)
 		reopen();
 	else if (word[1] == 'e')
@@ -301,7 +301,7 @@ static void tell_all(const struct story *stories, size_t n, bool idle_only)
 }
 #define TELL(stories, idle_only) tell_all(stories, ARRAY_SIZE(stories), idle_only)
 
-Test(tables_grace, what_was_cut_stays_cut)
+Test(maps_grace, what_was_cut_stays_cut)
 {
 	static const struct story stories[] = {
 		{"open -0", false},	    {"open -0 ~1", false},	{"open -0 %1", false},
@@ -315,7 +315,7 @@ Test(tables_grace, what_was_cut_stays_cut)
 	TELL(stories, false);
 }
 
-Test(tables_grace, a_later_cut_wins)
+Test(maps_grace, a_later_cut_wins)
 {
 	static const struct story stories[] = {
 		{"open ~0 +0 -0", false},
@@ -344,7 +344,7 @@ Test(tables_grace, a_later_cut_wins)
 	TELL(stories, false);
 }
 
-Test(tables_grace, a_grace_spares_what_it_is_for)
+Test(maps_grace, a_grace_spares_what_it_is_for)
 {
 	static const struct story stories[] = {
 		{"open ~0", true},
@@ -377,7 +377,7 @@ Test(tables_grace, a_grace_spares_what_it_is_for)
 }
 
 /* Cut while it is idle, and allowed again before anybody looked: as if nothing had been. */
-Test(tables_grace, allowed_again_before_the_next_packet)
+Test(maps_grace, allowed_again_before_the_next_packet)
 {
 	static const struct story stories[] = {
 		{"open -0 +0", true},
@@ -390,7 +390,7 @@ Test(tables_grace, allowed_again_before_the_next_packet)
 }
 
 /* Only the flow's own ENIs: what others lose is nothing to it. */
-Test(tables_grace, others_lose_their_groups)
+Test(maps_grace, others_lose_their_groups)
 {
 	proto = IPPROTO_TCP;
 	rule(true, 0, FLOWS_CUT);
@@ -405,11 +405,11 @@ Test(tables_grace, others_lose_their_groups)
 
 enum kill_at { KILL_RAISED, KILL_GIVEN, KILL_STORED, KILL_FINISHED, KILLS };
 
-/* What tables_publish does, up to where vpcd is killed; the tables are opened again as a start does. */
-static void publish_and_kill(struct tables_change *c, enum kill_at at)
+/* What maps_publish does, up to where vpcd is killed; the tables are opened again as a start does. */
+static void publish_and_kill(struct maps_change *c, enum kill_at at)
 {
 	unretired[n_unretired++] = c;
-	gens_raise(t, c);
+	generations_raise(t, c);
 	if (at >= KILL_GIVEN)
 		cr_assert_eq(grace_give(t, c), 0);
 	if (at >= KILL_STORED)
@@ -437,15 +437,15 @@ static void kill_at(enum kill_at at, bool cut_later)
 	rule(false, 1, FLOWS_CUT);
 	commit(rule_change(OTHER, false, 2, FLOWS_CUT, 0));
 
-	struct tables_change *c = rule_change(SERVER, false, 0, FLOWS_KEEP, 0);
+	struct maps_change *c = rule_change(SERVER, false, 0, FLOWS_KEEP, 0);
 
-	epoch = tables_change_epoch(c);
+	epoch = maps_change_epoch(c);
 	publish_and_kill(c, at);
-	if (tables_epoch(t) < epoch) {
+	if (maps_epoch(t) < epoch) {
 		rule(false, 0, FLOWS_KEEP); /* what the reconcile finds, with what the store says */
 	} else {
-		cr_assert_eq(tables_epoch(t), epoch);
-		cr_assert_eq(tables_resume_sweep(t, FLOWS_KEEP, 0), 0);
+		cr_assert_eq(maps_epoch(t), epoch);
+		cr_assert_eq(maps_resume_sweep(t, FLOWS_KEEP, 0), 0);
 	}
 	if (cut_later)
 		egress(false, FLOWS_CUT);
@@ -454,12 +454,12 @@ static void kill_at(enum kill_at at, bool cut_later)
 	if (proto != IPPROTO_ICMP)
 		cr_expect(!lives_of(3, 2), "protocol %d, killed at %d", proto, at);
 	/* Twice is as good as once. */
-	cr_assert_eq(tables_resume_sweep(t, FLOWS_KEEP, 0), 0);
+	cr_assert_eq(maps_resume_sweep(t, FLOWS_KEEP, 0), 0);
 	cr_expect_eq(lives(0), !cut_later);
 	cr_expect(!lives(1));
 }
 
-Test(tables_grace, killed_about_a_keep)
+Test(maps_grace, killed_about_a_keep)
 {
 	static const int protos[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP};
 
@@ -473,7 +473,7 @@ Test(tables_grace, killed_about_a_keep)
 }
 
 /* A drain doesn't begin anew. */
-Test(tables_grace, killed_about_a_drain)
+Test(maps_grace, killed_about_a_drain)
 {
 	uint64_t until_ns;
 
@@ -482,7 +482,7 @@ Test(tables_grace, killed_about_a_drain)
 	cr_assert(opens(1, 0));
 	until_ns = monotonic_ns() + 3000000000;
 	publish_and_kill(rule_change(SERVER, false, 0, FLOWS_DRAIN, 3), KILL_STORED);
-	cr_assert_eq(tables_resume_sweep(t, FLOWS_DRAIN, until_ns), 0);
+	cr_assert_eq(maps_resume_sweep(t, FLOWS_DRAIN, until_ns), 0);
 	cr_assert(lives(0));
 	while (monotonic_ns() < until_ns + 200000000)
 		usleep(10000);
@@ -494,19 +494,19 @@ Test(tables_grace, killed_about_a_drain)
 /* Opened after the flows were looked at and before the epoch is stored: allowed until that very change. */
 static void opened_meanwhile(bool killed)
 {
-	struct tables_change *c;
+	struct maps_change *c;
 
 	proto = IPPROTO_TCP;
 	rule(true, 0, FLOWS_CUT);
 	c = rule_change(SERVER, false, 0, FLOWS_KEEP, 0);
 	unretired[n_unretired++] = c;
-	gens_raise(t, c);
+	generations_raise(t, c);
 	cr_assert_eq(grace_give(t, c), 0);
 	cr_assert(opens(1, 0));
 	__atomic_store_n(&ctl_at(t, 0)->epoch, c->epoch, __ATOMIC_SEQ_CST);
 	if (killed) {
 		reopen();
-		cr_assert_eq(tables_resume_sweep(t, FLOWS_KEEP, 0), 0);
+		cr_assert_eq(maps_resume_sweep(t, FLOWS_KEEP, 0), 0);
 	} else {
 		mirror_publish(t, c);
 		t->prepared = NULL;
@@ -518,18 +518,18 @@ static void opened_meanwhile(bool killed)
 	cr_assert(!lives(0));
 }
 
-Test(tables_grace, opened_while_the_flows_are_read)
+Test(maps_grace, opened_while_the_flows_are_read)
 {
 	opened_meanwhile(false);
 }
 
-Test(tables_grace, opened_while_the_flows_are_read_and_killed_then)
+Test(maps_grace, opened_while_the_flows_are_read_and_killed_then)
 {
 	opened_meanwhile(true);
 }
 
 /* A flow that has a grace stays in its table: a copy on its way to the other would carry it along. */
-Test(tables_grace, it_stays_in_its_table)
+Test(maps_grace, it_stays_in_its_map)
 {
 	proto = IPPROTO_TCP;
 	rule(true, 0, FLOWS_CUT);
@@ -564,43 +564,43 @@ static int count_cut(const struct vpc_flow_key *key, const struct vpc_flow *flow
 }
 
 /* What the thread and the event loop find together. */
-static unsigned found_cut(struct tables_change *c, unsigned *steps)
+static unsigned found_cut(struct maps_change *c, unsigned *steps)
 {
-	_cleanup_(tables_cutting_freep) struct tables_cutting *x = NULL;
+	_cleanup_(maps_cutting_freep) struct maps_cutting *x = NULL;
 	unsigned n = 0;
-	int r = TABLES_CUTTING_READ;
+	int r = MAPS_CUTTING_READ;
 
-	cr_assert_eq(tables_cutting_new(t, c, true, &x), 0);
-	while (x && r != TABLES_CUTTING_END) {
-		if (r == TABLES_CUTTING_READ)
-			cr_assert_eq(tables_cutting_read(x), 0);
-		r = tables_cutting_step(t, x, count_cut, &n);
+	cr_assert_eq(maps_cutting_new(t, c, true, &x), 0);
+	while (x && r != MAPS_CUTTING_END) {
+		if (r == MAPS_CUTTING_READ)
+			cr_assert_eq(maps_cutting_read(x), 0);
+		r = maps_cutting_step(t, x, count_cut, &n);
 		cr_assert_geq(r, 0);
 		++*steps;
 	}
 	if (x)
-		cr_assert_eq(tables_cutting_last(t, c, count_cut, &n), 0);
+		cr_assert_eq(maps_cutting_last(t, c, count_cut, &n), 0);
 	return n;
 }
 
-static unsigned cut_by(struct tables_change *c)
+static unsigned cut_by(struct maps_change *c)
 {
 	unsigned before = 0, after = 0, found, steps = 0;
 
-	cr_assert_eq(tables_cut_flows(t, c, monotonic_ns(), count_cut, &before), 0);
-	tables_publish(t, c);
-	cr_assert_eq(tables_cut_flows(t, c, monotonic_ns(), count_cut, &after), 0);
+	cr_assert_eq(maps_cut_flows(t, c, monotonic_ns(), count_cut, &before), 0);
+	maps_publish(t, c);
+	cr_assert_eq(maps_cut_flows(t, c, monotonic_ns(), count_cut, &after), 0);
 	cr_expect_eq(before, after, "a dry run says %u, and the change %u", before, after);
 	found = found_cut(c, &steps);
 	cr_expect_eq(found, after, "and %u are found", found);
-	tables_retire(t, c);
+	maps_retire(t, c);
 	return after;
 }
 
 /* A few at a time, and each once. */
-Test(tables_grace, many_flows_are_cut)
+Test(maps_grace, many_flows_are_cut)
 {
-	struct tables_change *c;
+	struct maps_change *c;
 	struct test_plan tp;
 	unsigned steps = 0, found;
 
@@ -609,22 +609,22 @@ Test(tables_grace, many_flows_are_cut)
 	tp_row(&tp, true, SERVER, 0, 0, 7);
 	tp.rows[0].slot = VPC_SLOT_UDP;
 	tp.rows[0].port_plen = 0;
-	commit(tables_prepared(t, &tp));
+	commit(maps_prepared(t, &tp));
 	for (uint16_t n = 0; n < 90; n++)
 		cr_assert(opens(1, n) && lives(n));
 	tp.rows[0].add = false;
-	c = tables_prepared(t, &tp);
-	tables_publish(t, c);
+	c = maps_prepared(t, &tp);
+	maps_publish(t, c);
 	cr_expect(!lives(3), "before anybody looks");
 	found = found_cut(c, &steps);
 	cr_expect_eq(found, 90, "%u", found);
-	tables_retire(t, c);
+	maps_retire(t, c);
 }
 
-Test(tables_grace, which_flows_a_change_cuts)
+Test(maps_grace, which_flows_a_change_cuts)
 {
 	struct eni_record server = eni_rec(2, 0, 0), moved = eni_rec(2, EMPTY, 0);
-	struct tables_change *c;
+	struct maps_change *c;
 	struct test_plan tp;
 	unsigned n = 0, steps = 0;
 
@@ -640,16 +640,16 @@ Test(tables_grace, which_flows_a_change_cuts)
 	cr_expect_eq(cut_by(rule_change(SERVER, false, 3, FLOWS_CUT, 0)), 0, "another rule");
 	tp_init(&tp);
 	tp_eni(&tp, &server, &moved);
-	c = tables_prepared(t, &tp);
-	tables_publish(t, c);
-	cr_assert_eq(tables_cut_flows(t, c, monotonic_ns(), count_cut, &n), 0);
+	c = maps_prepared(t, &tp);
+	maps_publish(t, c);
+	cr_assert_eq(maps_cut_flows(t, c, monotonic_ns(), count_cut, &n), 0);
 	cr_expect_eq(n, 1, "the kept one, whose server lost the group");
 	cr_expect_eq(found_cut(c, &steps), 1);
-	tables_retire(t, c);
+	maps_retire(t, c);
 }
 
 /* The list of who has a grace doesn't fit into memory: all flows are looked at. */
-Test(tables_grace, without_a_list)
+Test(maps_grace, without_a_list)
 {
 	proto = IPPROTO_TCP;
 	rule(true, 0, FLOWS_CUT);

@@ -13,7 +13,7 @@
 
 #include "tests/bpf/maps_util.h"
 
-static struct tables *t;
+static struct maps *t;
 
 static uint64_t now_ns(void)
 {
@@ -30,13 +30,13 @@ static void with_ports(void)
 	struct test_plan tp;
 	char command[128];
 
-	tables_setup();
+	maps_setup();
 	for (unsigned i = 1; i <= 2; i++) {
 		snprintf(command, sizeof(command), "ip link add p%u index %u type veth peer name q%u", i,
 			 VPC_ENI_FIRST + i, i);
 		cr_assert_eq(system(command), 0);
 	}
-	t = tables_small(true);
+	t = maps_small(true);
 	e1.udp_idle_s = e2.udp_idle_s = 30;
 	e1.udp_stream_idle_s = e2.udp_stream_idle_s = 180;
 	tp_init(&tp);
@@ -46,16 +46,16 @@ static void with_ports(void)
 	tp_eni(&tp, NULL, &e2);
 	tp_addr(&tp, true, 5, 1);
 	tp_addr(&tp, true, 6, 2);
-	tables_apply(t, &tp);
+	maps_apply(t, &tp);
 }
 
 static void without_ports(void)
 {
-	tables_close(t);
-	tables_teardown();
+	maps_close(t);
+	maps_teardown();
 }
 
-TestSuite(tables_packets, .init = with_ports, .fini = without_ports, .timeout = 60);
+TestSuite(maps_packets, .init = with_ports, .fini = without_ports, .timeout = 60);
 
 /* One UDP packet between ENIs 1 (10.0.0.5) and 2 (10.0.0.6) at the port of its sender; the server's port is 5000 + n.
  */
@@ -79,29 +79,29 @@ static bool passes(bool reply, uint16_t n)
 	memcpy(ip + 20, reply ? &server : &client, 2);
 	memcpy(ip + 22, reply ? &client : &server, 2);
 	ip[25] = 30;
-	cr_assert_eq(bpf_prog_test_run_opts(tables_prog_from_workload(t), &opts), 0, "%m");
+	cr_assert_eq(bpf_prog_test_run_opts(maps_prog_from_workload(t), &opts), 0, "%m");
 	return opts.retval != TC_ACT_SHOT;
 }
 
 /* All that is over at now_ns, as the engine has it deleted. Each step is a small one. Returns how many were deleted. */
 static unsigned expire(uint64_t at_ns)
 {
-	_cleanup_(tables_expiry_freep) struct tables_expiry *x = NULL;
+	_cleanup_(maps_expiry_freep) struct maps_expiry *x = NULL;
 	unsigned deleted = 0, before;
 	int r;
 
-	cr_assert_eq(tables_expiry_new(t, 10000, &x), 0);
-	cr_assert_eq(tables_expiry_read(x), 0);
+	cr_assert_eq(maps_expiry_new(t, 10000, &x), 0);
+	cr_assert_eq(maps_expiry_read(x), 0);
 	do {
 		before = deleted;
-		r = tables_expiry_step(t, x, at_ns, &deleted);
+		r = maps_expiry_step(t, x, at_ns, &deleted);
 		cr_assert_geq(r, 0);
 		cr_assert_leq(deleted - before, VPC_SWEEP_MAX);
 	} while (r > 0);
 	return deleted;
 }
 
-static struct tables_change *rule(bool add, uint16_t n, enum flows_mode flows, uint32_t drain_s)
+static struct maps_change *rule(bool add, uint16_t n, enum flows_mode flows, uint32_t drain_s)
 {
 	struct test_plan tp;
 
@@ -110,14 +110,14 @@ static struct tables_change *rule(bool add, uint16_t n, enum flows_mode flows, u
 	tp.rows[0].slot = VPC_SLOT_UDP;
 	tp.p.flows = flows;
 	tp.p.drain_s = drain_s;
-	return tables_prepared(t, &tp);
+	return maps_prepared(t, &tp);
 }
 
-static void commit(struct tables_change *c)
+static void commit(struct maps_change *c)
 {
-	tables_publish(t, c);
-	cr_assert(!tables_sweep_pending(t));
-	tables_retire(t, c);
+	maps_publish(t, c);
+	cr_assert(!maps_sweep_pending(t));
+	maps_retire(t, c);
 }
 
 static int count_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established, void *userdata)
@@ -133,37 +133,37 @@ static unsigned flows(uint32_t eni)
 {
 	unsigned n = 0;
 
-	cr_assert_eq(tables_each_flow(t, eni, count_flow, &n), 0);
+	cr_assert_eq(maps_each_flow(t, eni, count_flow, &n), 0);
 	return n;
 }
 
-Test(tables_packets, the_store_decides)
+Test(maps_packets, the_store_decides)
 {
-	struct tables_change *c;
+	struct maps_change *c;
 	struct rule_counters counters;
 	struct eni_counters eni;
 
 	cr_assert(!passes(false, 0), "default deny");
 	c = rule(true, 0, FLOWS_CUT, 0);
 	cr_assert(!passes(false, 0), "prepared, not published");
-	tables_undo(t, c);
+	maps_undo(t, c);
 	cr_assert(!passes(false, 0));
 	commit(rule(true, 0, FLOWS_CUT, 0));
 	cr_assert(passes(false, 0));
 	cr_assert(!passes(false, 1), "another port");
 	cr_assert(passes(true, 0), "the answer");
-	cr_assert_eq(tables_rule_counters(t, 200, &counters), 0);
+	cr_assert_eq(maps_rule_counters(t, 200, &counters), 0);
 	cr_assert_geq(counters.packets, 1);
 	cr_assert_gt(counters.last_used_ns, 0);
-	cr_assert_eq(tables_eni_counters(t, VPC_ENI_FIRST + 1, &eni), 0);
+	cr_assert_eq(maps_eni_counters(t, VPC_ENI_FIRST + 1, &eni), 0);
 	cr_assert_geq(eni.tx_packets, 1);
-	cr_assert_eq(tables_eni_counters(t, VPC_ENI_FIRST + 2, &eni), 0);
+	cr_assert_eq(maps_eni_counters(t, VPC_ENI_FIRST + 2, &eni), 0);
 	cr_assert_geq(eni.drops[VPC_DROP_NO_INGRESS_RULE], 3);
 }
 
-Test(tables_packets, a_revocation_cuts_in_both_directions_and_allowing_again_mends)
+Test(maps_packets, a_revocation_cuts_in_both_directions_and_allowing_again_mends)
 {
-	struct tables_change *c;
+	struct maps_change *c;
 
 	commit(rule(true, 0, FLOWS_CUT, 0));
 	commit(rule(true, 1, FLOWS_CUT, 0));
@@ -178,7 +178,7 @@ Test(tables_packets, a_revocation_cuts_in_both_directions_and_allowing_again_men
 	cr_assert(passes(false, 0) && passes(true, 0));
 }
 
-Test(tables_packets, keep_spares_flows_and_refuses_new_ones)
+Test(maps_packets, keep_spares_flows_and_refuses_new_ones)
 {
 	commit(rule(true, 0, FLOWS_CUT, 0));
 	cr_assert(passes(false, 0) && passes(true, 0));
@@ -196,7 +196,7 @@ Test(tables_packets, keep_spares_flows_and_refuses_new_ones)
 	cr_assert(!passes(false, 0));
 }
 
-Test(tables_packets, drain_ends_on_time)
+Test(maps_packets, drain_ends_on_time)
 {
 	commit(rule(true, 0, FLOWS_CUT, 0));
 	cr_assert(passes(false, 0) && passes(true, 0));
@@ -206,24 +206,24 @@ Test(tables_packets, drain_ends_on_time)
 	cr_assert(!passes(true, 0) && !passes(false, 0));
 }
 
-Test(tables_packets, leaving_a_group_cuts_its_flows)
+Test(maps_packets, leaving_a_group_cuts_its_flows)
 {
 	struct eni_record e2 = eni_rec(2, 2, 0), e2b = eni_rec(2, 3, 0);
-	struct tables_change *c;
+	struct maps_change *c;
 	struct test_plan tp;
 
 	commit(rule(true, 0, FLOWS_CUT, 0));
 	cr_assert(passes(false, 0) && passes(true, 0));
 	tp_init(&tp);
 	tp_eni(&tp, &e2, &e2b);
-	c = tables_prepared(t, &tp);
+	c = maps_prepared(t, &tp);
 	cr_assert(passes(false, 0) && passes(true, 0));
 	commit(c);
 	cr_assert(!passes(true, 0) && !passes(false, 0));
 }
 
 /* A group as peer: by membership, which an address joins and leaves. */
-Test(tables_packets, a_group_as_peer)
+Test(maps_packets, a_group_as_peer)
 {
 	struct eni_record e1 = eni_rec(1, 1, 0), e1b = eni_rec(1, 1, 5);
 	struct test_plan tp;
@@ -231,32 +231,32 @@ Test(tables_packets, a_group_as_peer)
 	tp_init(&tp);
 	tp_peer(&tp, true, 2, 5000, 5, 300);
 	tp.rows[0].slot = VPC_SLOT_UDP;
-	tables_apply(t, &tp);
+	maps_apply(t, &tp);
 	cr_assert(!passes(false, 0));
 	tp_init(&tp);
 	tp_eni(&tp, &e1, &e1b);
-	tables_apply(t, &tp);
+	maps_apply(t, &tp);
 	cr_assert(passes(false, 0) && passes(true, 0));
 	tp_init(&tp);
 	tp_eni(&tp, &e1b, &e1);
-	tables_apply(t, &tp);
+	maps_apply(t, &tp);
 	cr_assert(!passes(false, 0) && !passes(true, 0));
 }
 
-Test(tables_packets, an_adopted_datapath_goes_on)
+Test(maps_packets, an_adopted_datapath_goes_on)
 {
 	commit(rule(true, 0, FLOWS_CUT, 0));
 	cr_assert(passes(false, 0) && passes(true, 0));
-	tables_close(t);
-	t = tables_small(true);
-	cr_assert(tables_adopted(t));
+	maps_close(t);
+	t = maps_small(true);
+	cr_assert(maps_adopted(t));
 	cr_assert_eq(flows(0), 1);
 	cr_assert(passes(false, 0) && passes(true, 0));
 	commit(rule(false, 0, FLOWS_CUT, 0));
 	cr_assert(!passes(false, 0) && !passes(true, 0));
 }
 
-Test(tables_packets, flows_are_listed_and_expire)
+Test(maps_packets, flows_are_listed_and_expire)
 {
 	commit(rule(true, 0, FLOWS_CUT, 0));
 	cr_assert_eq(flows(0), 0);
@@ -272,9 +272,9 @@ Test(tables_packets, flows_are_listed_and_expire)
 }
 
 /* More than one step deletes, and more than one read finds; between reading and deleting the loop does other things. */
-Test(tables_packets, many_flows_expire_a_few_at_a_time)
+Test(maps_packets, many_flows_expire_a_few_at_a_time)
 {
-	_cleanup_(tables_expiry_freep) struct tables_expiry *x = NULL;
+	_cleanup_(maps_expiry_freep) struct maps_expiry *x = NULL;
 	uint64_t later_ns = now_ns() + 100ull * 1000000000u;
 	unsigned deleted = 0, steps = 0, reads = 0;
 
@@ -283,26 +283,26 @@ Test(tables_packets, many_flows_expire_a_few_at_a_time)
 		cr_assert(passes(false, n));
 	}
 	cr_assert_eq(flows(0), 300);
-	cr_assert_eq(tables_expiry_new(t, 100, &x), 0);
+	cr_assert_eq(maps_expiry_new(t, 100, &x), 0);
 	while (flows(0) && reads++ < 10) {
-		cr_assert_eq(tables_expiry_read(x), 0);
+		cr_assert_eq(maps_expiry_read(x), 0);
 		do
 			steps++;
-		while (tables_expiry_step(t, x, later_ns, &deleted) > 0);
+		while (maps_expiry_step(t, x, later_ns, &deleted) > 0);
 	}
 	cr_assert_eq(flows(0), 0);
 	cr_assert_eq(deleted, 300);
 	cr_assert_geq(steps, 300 / VPC_SWEEP_MAX);
 	/* What was read is looked at again: it may have ended since, and another may have begun. */
 	cr_assert(passes(false, 7));
-	cr_assert_eq(tables_expiry_read(x), 0);
+	cr_assert_eq(maps_expiry_read(x), 0);
 	cr_assert_eq(expire(later_ns), 1);
-	cr_assert_eq(tables_expiry_step(t, x, later_ns, &deleted), 0);
+	cr_assert_eq(maps_expiry_step(t, x, later_ns, &deleted), 0);
 	cr_assert_eq(deleted, 300, "deleted once");
 }
 
 /* Killed containers send no FIN: their flows must not hold their peers' budget until they are idle for long. */
-Test(tables_packets, flows_of_a_deleted_eni_end)
+Test(maps_packets, flows_of_a_deleted_eni_end)
 {
 	struct eni_record e2 = eni_rec(2, 2, 0);
 	struct test_plan tp;
@@ -313,7 +313,7 @@ Test(tables_packets, flows_of_a_deleted_eni_end)
 	tp_init(&tp);
 	tp_addr(&tp, false, 6, 2);
 	tp_eni(&tp, &e2, NULL);
-	tables_apply(t, &tp);
+	maps_apply(t, &tp);
 	cr_assert_eq(expire(now_ns()), 1);
 	cr_assert_eq(flows(0), 0);
 }
@@ -325,28 +325,28 @@ static void count_event(const struct vpc_event *e, void *userdata)
 	counts[e->type]++;
 }
 
-Test(tables_packets, events_while_somebody_listens)
+Test(maps_packets, events_while_somebody_listens)
 {
 	unsigned counts[8] = {};
-	struct pollfd p = {.fd = tables_events_fd(t), .events = POLLIN};
+	struct pollfd p = {.fd = maps_events_fd(t), .events = POLLIN};
 
 	cr_assert_geq(p.fd, 0);
 	passes(false, 0);
-	cr_assert_eq(tables_events_read(t, count_event, counts), 0);
-	tables_listen(t, VPC_LISTEN_DROPS | VPC_LISTEN_FLOWS);
+	cr_assert_eq(maps_events_read(t, count_event, counts), 0);
+	maps_listen(t, VPC_LISTEN_DROPS | VPC_LISTEN_FLOWS);
 	passes(false, 0);
 	cr_assert_eq(poll(&p, 1, 1000), 1);
 	commit(rule(true, 0, FLOWS_CUT, 0));
 	passes(false, 0);
 	commit(rule(false, 0, FLOWS_CUT, 0));
 	passes(false, 0);
-	cr_assert_gt(tables_events_read(t, count_event, counts), 0);
+	cr_assert_gt(maps_events_read(t, count_event, counts), 0);
 	cr_assert_geq(counts[VPC_EVENT_DROP], 1);
 	cr_assert_eq(counts[VPC_EVENT_OPEN], 1);
 	cr_assert_eq(counts[VPC_EVENT_CUT], 1);
-	tables_listen(t, 0);
+	maps_listen(t, 0);
 	passes(false, 0);
 	memset(counts, 0, sizeof(counts));
-	tables_events_read(t, count_event, counts);
+	maps_events_read(t, count_event, counts);
 	cr_assert_eq(counts[VPC_EVENT_DROP], 0);
 }

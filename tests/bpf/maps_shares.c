@@ -5,14 +5,14 @@
 
 #include "tests/bpf/maps_util.h"
 
-TestSuite(tables_shares, .init = tables_setup, .fini = tables_teardown);
+TestSuite(maps_shares, .init = maps_setup, .fini = maps_teardown);
 
 #define NOW_NS (1000000 * 1000000000ull)
 
 /* ENIs 1, 2 in VPC 1, 3 in VPC 2; each may have as many flows as there is room for. */
-static struct tables *world(void)
+static struct maps *world(void)
 {
-	struct tables *t = tables_small(false);
+	struct maps *t = maps_small(false);
 	struct eni_record enis[3];
 	struct test_plan tp;
 
@@ -24,7 +24,7 @@ static struct tables *world(void)
 		enis[i].tcp_idle_s = 432000;
 		tp_eni(&tp, NULL, &enis[i]);
 	}
-	tables_apply(t, &tp);
+	maps_apply(t, &tp);
 	return t;
 }
 
@@ -50,7 +50,7 @@ static uint64_t tag_of(const struct vpc_flow_key *key)
 }
 
 /* An established flow that ENI n opened, idle for so long; counted as the programs do. */
-static void add_flow(struct tables *t, uint32_t n, uint32_t nth, uint32_t idle_s)
+static void add_flow(struct maps *t, uint32_t n, uint32_t nth, uint32_t idle_s)
 {
 	uint32_t number = VPC_ENI_FIRST + n, vpc = n == 3 ? 2 : 1;
 	struct vpc_flow_key key = {.vpc = vpc, .addr[0][3] = nth, .proto = 6};
@@ -62,35 +62,35 @@ static void add_flow(struct tables *t, uint32_t n, uint32_t nth, uint32_t idle_s
 				.state = VPC_FLOW_ESTABLISHED,
 				.flags = VPC_FLOW_BUDGETED};
 
-	cr_assert_eq(bpf_map_update_elem(t->table[TABLE_FLOW].fd, &key, &flow, BPF_NOEXIST), 0);
+	cr_assert_eq(bpf_map_update_elem(t->kernel_map[MAP_FLOW].fd, &key, &flow, BPF_NOEXIST), 0);
 	eni_flows_at(t, number)->opened++;
 	vpc_flows_at(t, vpc)->total++;
 }
 
-static bool has_flow(struct tables *t, uint32_t n, uint32_t nth)
+static bool has_flow(struct maps *t, uint32_t n, uint32_t nth)
 {
 	struct vpc_flow_key key = {.vpc = n == 3 ? 2 : 1, .addr[0][3] = nth, .proto = 6};
 	struct vpc_flow flow;
 
-	return bpf_map_lookup_elem(t->table[TABLE_FLOW].fd, &key, &flow) == 0;
+	return bpf_map_lookup_elem(t->kernel_map[MAP_FLOW].fd, &key, &flow) == 0;
 }
 
-static void round_of(struct tables *t, struct tables_expiry *x)
+static void round_of(struct maps *t, struct maps_expiry *x)
 {
 	unsigned deleted = 0;
 	int r;
 
-	tables_expiry_plan(t, x, NOW_NS);
-	cr_assert_eq(tables_expiry_read(x), 0);
-	while ((r = tables_expiry_step(t, x, NOW_NS, &deleted)) > 0)
+	maps_expiry_plan(t, x, NOW_NS);
+	cr_assert_eq(maps_expiry_read(x), 0);
+	while ((r = maps_expiry_step(t, x, NOW_NS, &deleted)) > 0)
 		;
 	cr_assert_eq(r, 0);
 	cr_assert_eq(deleted, 0);
 }
 
-Test(tables_shares, sum_is_less_than_the_map)
+Test(maps_shares, sum_is_less_than_the_map)
 {
-	struct tables *t = world();
+	struct maps *t = world();
 	struct vpc_host_flows *h = host_flows_at(t, 0);
 
 	shares_update(t);
@@ -102,15 +102,15 @@ Test(tables_shares, sum_is_less_than_the_map)
 		add_flow(t, 1, i, 0);
 	shares_update(t);
 	cr_expect_eq(h->pool_used, 300 - 256, "counted anew");
-	tables_close(t);
+	maps_close(t);
 }
 
-Test(tables_shares, wrong_counts_are_put_right)
+Test(maps_shares, wrong_counts_are_put_right)
 {
-	struct tables *t = world();
-	struct tables_expiry *x = NULL;
+	struct maps *t = world();
+	struct maps_expiry *x = NULL;
 
-	cr_assert_eq(tables_expiry_new(t, 16384, &x), 0);
+	cr_assert_eq(maps_expiry_new(t, 16384, &x), 0);
 	for (uint32_t i = 0; i < 50; i++)
 		add_flow(t, 1, i, 0);
 	eni_flows_at(t, VPC_ENI_FIRST + 1)->opened += 500;
@@ -129,16 +129,16 @@ Test(tables_shares, wrong_counts_are_put_right)
 	for (unsigned i = 0; i < 3; i++)
 		round_of(t, x);
 	cr_expect_eq(eni_flows_at(t, VPC_ENI_FIRST + 2)->answered, 0);
-	tables_expiry_free(x);
-	tables_close(t);
+	maps_expiry_free(x);
+	maps_close(t);
 }
 
-Test(tables_shares, idle_longest_of_who_holds_most)
+Test(maps_shares, idle_longest_of_who_holds_most)
 {
-	struct tables *t = world();
-	struct tables_expiry *x = NULL;
+	struct maps *t = world();
+	struct maps_expiry *x = NULL;
 
-	cr_assert_eq(tables_expiry_new(t, 16384, &x), 0);
+	cr_assert_eq(maps_expiry_new(t, 16384, &x), 0);
 	for (uint32_t i = 0; i < 100; i++)
 		add_flow(t, 3, i, 1000); /* below its share */
 	for (uint32_t i = 0; i < 40; i++)
@@ -156,16 +156,16 @@ Test(tables_shares, idle_longest_of_who_holds_most)
 	cr_expect_eq(eni_flows_at(t, VPC_ENI_FIRST + 1)->opened, 200 - 26);
 	round_of(t, x);
 	cr_expect_eq(t->ended_early, 26, "it has room again");
-	tables_expiry_free(x);
-	tables_close(t);
+	maps_expiry_free(x);
+	maps_close(t);
 }
 
-Test(tables_shares, vpcs_that_take_most_of_the_pool)
+Test(maps_shares, vpcs_that_take_most_of_the_pool)
 {
-	struct tables *t = world();
-	struct tables_expiry *x = NULL;
+	struct maps *t = world();
+	struct maps_expiry *x = NULL;
 
-	cr_assert_eq(tables_expiry_new(t, 16384, &x), 0);
+	cr_assert_eq(maps_expiry_new(t, 16384, &x), 0);
 	for (uint32_t i = 0; i < 100; i++)
 		add_flow(t, 3, i, 1000);
 	for (uint32_t i = 0; i < 650; i++)
@@ -176,31 +176,31 @@ Test(tables_shares, vpcs_that_take_most_of_the_pool)
 	cr_expect_lt(host_flows_at(t, 0)->pool_used, host_flows_at(t, 0)->flow_pool * 3 / 4);
 	cr_expect_eq(vpc_flows_at(t, 2)->total, 100, "nothing of who is within his share");
 	cr_expect(has_flow(t, 1, 0) && !has_flow(t, 2, 649));
-	tables_expiry_free(x);
-	tables_close(t);
+	maps_expiry_free(x);
+	maps_close(t);
 }
 
 /* An empty flow_overflow costs no lookup. */
-Test(tables_shares, overflow_is_found_empty)
+Test(maps_shares, overflow_is_found_empty)
 {
-	struct tables *t = world();
-	struct tables_expiry *x = NULL;
+	struct maps *t = world();
+	struct maps_expiry *x = NULL;
 	struct vpc_host_flows *h = host_flows_at(t, 0);
 	struct vpc_flow_key key = {.vpc = 1};
 	struct vpc_flow flow = {.last_seen_ns = NOW_NS, .timeout_s = 30};
 
-	cr_assert_eq(tables_expiry_new(t, 16384, &x), 0);
-	cr_assert_eq(bpf_map_update_elem(t->table[TABLE_FLOW_OVERFLOW].fd, &key, &flow, BPF_ANY), 0);
+	cr_assert_eq(maps_expiry_new(t, 16384, &x), 0);
+	cr_assert_eq(bpf_map_update_elem(t->kernel_map[MAP_FLOW_OVERFLOW].fd, &key, &flow, BPF_ANY), 0);
 	h->overflow_ns = NOW_NS - 100 * 1000000000ull;
 	round_of(t, x);
 	cr_expect_neq(h->overflow_ns, 0, "it isn't");
-	cr_assert_eq(bpf_map_delete_elem(t->table[TABLE_FLOW_OVERFLOW].fd, &key), 0);
+	cr_assert_eq(bpf_map_delete_elem(t->kernel_map[MAP_FLOW_OVERFLOW].fd, &key), 0);
 	h->overflow_ns = NOW_NS - 1000000000ull;
 	round_of(t, x);
 	cr_expect_neq(h->overflow_ns, 0, "somebody may be about to put something there");
 	h->overflow_ns = NOW_NS - 100 * 1000000000ull;
 	round_of(t, x);
 	cr_expect_eq(h->overflow_ns, 0);
-	tables_expiry_free(x);
-	tables_close(t);
+	maps_expiry_free(x);
+	maps_close(t);
 }

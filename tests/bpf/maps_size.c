@@ -8,14 +8,14 @@
 #include "datapath/maps/skeleton.h"
 #include "tests/bpf/maps_util.h"
 
-TestSuite(tables_size, .init = tables_setup, .fini = tables_teardown, .timeout = 60);
+TestSuite(maps_size, .init = maps_setup, .fini = maps_teardown, .timeout = 60);
 
-static uint64_t sum(const struct tables *t)
+static uint64_t sum(const struct maps *t)
 {
 	uint64_t bytes = 0;
 
-	for (int i = 0; i < TABLE_COUNT; i++)
-		bytes += t->table[i].bytes;
+	for (int i = 0; i < MAP_COUNT; i++)
+		bytes += t->kernel_map[i].bytes;
 	return bytes;
 }
 
@@ -35,51 +35,51 @@ static uint64_t kernel_bytes(int fd)
 	return bytes;
 }
 
-Test(tables_size, defaults_fit_into_their_part_of_memory)
+Test(maps_size, defaults_fit_into_their_part_of_memory)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	struct tables_config config = {.pin_dir = NULL, .limits = &vpc_limits_default, .first_epoch = 1};
+	struct maps_config config = {.pin_dir = NULL, .limits = &vpc_limits_default, .first_epoch = 1};
 	struct sysinfo machine;
-	struct tables *t;
+	struct maps *t;
 	json_t *status;
 
 	sysinfo(&machine);
-	cr_assert_eq(tables_open(&config, &t, &error), 0, "%s", error.message);
+	cr_assert_eq(maps_open(&config, &t, &error), 0, "%s", error.message);
 	cr_assert_leq(sum(t), (uint64_t)machine.totalram * machine.mem_unit / 20);
-	status = tables_status(t);
+	status = maps_status(t);
 	cr_assert_eq(json_integer_value(json_object_get(json_object_get(status, "row"), "size")),
-		     (json_int_t)tables_limits(t)->rows + 1);
+		     (json_int_t)maps_limits(t)->rows + 1);
 	cr_assert_eq(json_integer_value(json_object_get(json_object_get(status, "row"), "used")), 0);
-	cr_assert_eq(json_object_size(status), TABLE_COUNT);
+	cr_assert_eq(json_object_size(status), MAP_COUNT);
 	json_decref(status);
-	tables_close(t);
+	maps_close(t);
 }
 
-Test(tables_size, estimates_are_what_the_kernel_takes)
+Test(maps_size, estimates_are_what_the_kernel_takes)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct vpc_limits limits = vpc_limits_default;
-	struct tables_config config = {.limits = &limits, .first_epoch = 1, .fixed_size = true};
-	struct tables *t;
+	struct maps_config config = {.limits = &limits, .first_epoch = 1, .fixed_size = true};
+	struct maps *t;
 
 	limits.rows = limits.classes = limits.flows_established = 20000;
-	cr_assert_eq(tables_open(&config, &t, &error), 0, "%s", error.message);
-	for (int i = 0; i < TABLE_COUNT; i++) {
-		const struct table *table = &t->table[i];
-		uint64_t actual = kernel_bytes(table->fd);
+	cr_assert_eq(maps_open(&config, &t, &error), 0, "%s", error.message);
+	for (int i = 0; i < MAP_COUNT; i++) {
+		const struct kernel_map *kernel_map = &t->kernel_map[i];
+		uint64_t actual = kernel_bytes(kernel_map->fd);
 
 		/* Small ones are all overhead; elements allocated as they come are not there yet. */
-		if (table->bytes < 100000 || i == TABLE_RULE || i == TABLE_CLASS_OF)
+		if (kernel_map->bytes < 100000 || i == MAP_RULE || i == MAP_MASK_GROUP_OF)
 			continue;
-		cr_assert_lt((double)actual, (double)table->bytes * 1.15, "%s: %lu, estimated %lu", table->name, actual,
-			     table->bytes);
-		cr_assert_gt((double)actual, (double)table->bytes * 0.6, "%s: %lu, estimated %lu", table->name, actual,
-			     table->bytes);
+		cr_assert_lt((double)actual, (double)kernel_map->bytes * 1.15, "%s: %lu, estimated %lu",
+			     kernel_map->name, actual, kernel_map->bytes);
+		cr_assert_gt((double)actual, (double)kernel_map->bytes * 0.6, "%s: %lu, estimated %lu",
+			     kernel_map->name, actual, kernel_map->bytes);
 	}
-	tables_close(t);
+	maps_close(t);
 }
 
-Test(tables_size, small_machines_get_small_tables)
+Test(maps_size, small_machines_get_small_tables)
 {
 	static const uint64_t megabytes[] = {20, 52, 100, 400, 4000};
 	uint32_t rows_before = 0;
@@ -91,12 +91,12 @@ Test(tables_size, small_machines_get_small_tables)
 
 		cr_assert_not_null(bpf);
 		size_fit(bpf, megabytes[i] << 20, &limits);
-		for (int id = 0; id < TABLE_COUNT; id++) {
-			const struct bpf_map *map = size_map(bpf, (enum table_id)id);
-			uint32_t n = table_entries((enum table_id)id, &limits);
+		for (int id = 0; id < MAP_COUNT; id++) {
+			const struct bpf_map *map = size_map(bpf, (enum map_id)id);
+			uint32_t n = table_entries((enum map_id)id, &limits);
 
-			bytes += table_bytes(bpf_map__type(map), 0, bpf_map__key_size(map), bpf_map__value_size(map),
-					     n ? n : bpf_map__max_entries(map));
+			bytes += map_bytes(bpf_map__type(map), 0, bpf_map__key_size(map), bpf_map__value_size(map),
+					   n ? n : bpf_map__max_entries(map));
 		}
 		cr_assert_leq(bytes, megabytes[i] << 20);
 		cr_assert_gt(bytes, (megabytes[i] << 20) / (megabytes[i] == 4000 ? 20 : 2), "%lu MB is wasted", bytes);

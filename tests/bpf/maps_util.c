@@ -7,9 +7,9 @@
 
 #include "tests/bpf/maps_util.h"
 
-char tables_pin_dir[] = "/tmp/vpcd-tables-XXXXXX";
+char maps_pin_dir[] = "/tmp/vpcd-tables-XXXXXX";
 
-struct vpc_limits tables_limits_small = {
+struct vpc_limits maps_limits_small = {
 	.vpcs = 4,
 	.groups = 32,
 	.enis = 16,
@@ -23,43 +23,43 @@ struct vpc_limits tables_limits_small = {
 	.fragments = 64,
 };
 
-void tables_setup(void)
+void maps_setup(void)
 {
 	cr_assert_eq(unshare(CLONE_NEWNS | CLONE_NEWNET), 0, "needs root: %m");
 	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-	strcpy(tables_pin_dir + strlen(tables_pin_dir) - 6, "XXXXXX");
-	cr_assert_not_null(mkdtemp(tables_pin_dir));
-	cr_assert_eq(mount("bpf", tables_pin_dir, "bpf", 0, NULL), 0, "%m");
+	strcpy(maps_pin_dir + strlen(maps_pin_dir) - 6, "XXXXXX");
+	cr_assert_not_null(mkdtemp(maps_pin_dir));
+	cr_assert_eq(mount("bpf", maps_pin_dir, "bpf", 0, NULL), 0, "%m");
 }
 
-void tables_teardown(void)
+void maps_teardown(void)
 {
-	umount2(tables_pin_dir, MNT_DETACH);
-	rmdir(tables_pin_dir);
+	umount2(maps_pin_dir, MNT_DETACH);
+	rmdir(maps_pin_dir);
 }
 
-/* VPCD_TEST_COMPILED=yes: every set has a compiled table. */
-static bool compiled_always(void)
+/* VPCD_TEST_CLASSIFIER=yes: every set has a classifier. */
+static bool classifier_always(void)
 {
-	const char *wanted = getenv("VPCD_TEST_COMPILED");
+	const char *wanted = getenv("VPCD_TEST_CLASSIFIER");
 
 	return wanted && !strcmp(wanted, "yes");
 }
 
-struct tables *tables_small(bool pinned)
+struct maps *maps_small(bool pinned)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	struct tables_config config = {
-		.pin_dir = pinned ? tables_pin_dir : NULL,
-		.limits = &tables_limits_small,
+	struct maps_config config = {
+		.pin_dir = pinned ? maps_pin_dir : NULL,
+		.limits = &maps_limits_small,
 		.first_epoch = 7,
 		.fixed_size = true,
-		.compile_from = compiled_always() ? 1 : 0,
+		.compile_from = classifier_always() ? 1 : 0,
 	};
-	struct tables *t = NULL;
-	int r = tables_open(&config, &t, &error);
+	struct maps *t = NULL;
+	int r = maps_open(&config, &t, &error);
 
-	cr_assert_eq(r, 0, "tables_open: %s", error.message);
+	cr_assert_eq(r, 0, "maps_open: %s", error.message);
 	return t;
 }
 
@@ -169,44 +169,44 @@ void tp_vpc(struct test_plan *tp, bool add, uint32_t n)
 	*(add ? &v->after : &v->before) = record;
 }
 
-struct tables_change *tables_prepared(struct tables *t, const struct test_plan *tp)
+struct maps_change *maps_prepared(struct maps *t, const struct test_plan *tp)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	struct tables_change *c = NULL;
-	int r = tables_prepare(t, &tp->p, &c, &error);
+	struct maps_change *c = NULL;
+	int r = maps_prepare(t, &tp->p, &c, &error);
 
-	cr_assert_eq(r, 0, "tables_prepare: %d %s", r, error.message);
+	cr_assert_eq(r, 0, "maps_prepare: %d %s", r, error.message);
 	return c;
 }
 
-void tables_apply(struct tables *t, const struct test_plan *tp)
+void maps_apply(struct maps *t, const struct test_plan *tp)
 {
-	struct tables_change *c = tables_prepared(t, tp);
+	struct maps_change *c = maps_prepared(t, tp);
 
-	tables_publish(t, c);
-	cr_assert_eq(tables_wait_grace_period(), 0);
-	tables_retire(t, c);
+	maps_publish(t, c);
+	cr_assert_eq(maps_wait_grace_period(), 0);
+	maps_retire(t, c);
 }
 
-void tables_mend(struct tables *t, const struct test_plan *all)
+void maps_mend(struct maps *t, const struct test_plan *all)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	struct tables_change *c = NULL;
+	struct maps_change *c = NULL;
 	struct plan plan;
 
-	cr_assert_eq(tables_diff(t, &all->p, &plan, &error), 0);
-	cr_assert_eq(tables_prepare(t, &plan, &c, &error), 0, "%s", error.message);
-	tables_publish(t, c);
-	tables_retire(t, c);
+	cr_assert_eq(maps_diff(t, &all->p, &plan, &error), 0);
+	cr_assert_eq(maps_prepare(t, &plan, &c, &error), 0, "%s", error.message);
+	maps_publish(t, c);
+	maps_retire(t, c);
 	plan_clear(&plan);
 }
 
-size_t tables_differences(struct tables *t, const struct test_plan *all, char *first, size_t first_bytes)
+size_t maps_differences(struct maps *t, const struct test_plan *all, char *first, size_t first_bytes)
 {
 	json_t *report = json_array();
 	size_t n;
 
-	cr_assert_eq(tables_verify(t, &all->p, report), 0);
+	cr_assert_eq(maps_verify(t, &all->p, report), 0);
 	n = json_array_size(report);
 	if (first_bytes)
 		first[0] = '\0';
@@ -232,7 +232,7 @@ static void append(struct dump *d, const void *from, size_t n)
 
 /* Order in a hash is the kernel's: the sum over its elements' digests stands for them. */
 struct digest {
-	const struct table *table;
+	const struct kernel_map *kernel_map;
 	uint64_t sum;
 	uint64_t n;
 };
@@ -240,26 +240,26 @@ struct digest {
 static int digest_one(const void *key, const void *value, void *userdata)
 {
 	struct digest *d = userdata;
-	uint64_t h = chains_hash(key, d->table->key_size);
+	uint64_t h = chains_hash(key, d->kernel_map->key_size);
 
 	d->sum += h * 2654435761u + *(const uint32_t *)value * (h | 1);
 	d->n++;
 	return 0;
 }
 
-struct dump tables_dump(struct tables *t)
+struct dump maps_dump(struct maps *t)
 {
-	static const enum table_id arrays[] = {TABLE_CTL, TABLE_VPC, TABLE_ENI,	  TABLE_ADDR_ROW,
-					       TABLE_SET, TABLE_SG,  TABLE_CLASS, TABLE_ROW};
-	static const enum table_id hashes[] = {TABLE_ADDR, TABLE_CLASS_OF, TABLE_RULE};
+	static const enum map_id arrays[] = {MAP_CTL, MAP_VPC, MAP_ENI,	       MAP_ADDR_ROW,
+					     MAP_SET, MAP_SG,  MAP_MASK_GROUP, MAP_ROW};
+	static const enum map_id hashes[] = {MAP_ADDR, MAP_MASK_GROUP_OF, MAP_RULE};
 	struct dump d = {};
 
 	for (size_t i = 0; i < ARRAY_SIZE(arrays); i++)
-		append(&d, t->table[arrays[i]].mem, t->table[arrays[i]].mem_bytes);
+		append(&d, t->kernel_map[arrays[i]].mem, t->kernel_map[arrays[i]].mem_bytes);
 	for (size_t i = 0; i < ARRAY_SIZE(hashes); i++) {
-		struct digest digest = {.table = &t->table[hashes[i]]};
+		struct digest digest = {.kernel_map = &t->kernel_map[hashes[i]]};
 
-		cr_assert_eq(table_each(digest.table, digest_one, &digest), 0);
+		cr_assert_eq(table_each(digest.kernel_map, digest_one, &digest), 0);
 		append(&d, &digest.sum, sizeof(digest.sum));
 		append(&d, &digest.n, sizeof(digest.n));
 	}
@@ -271,9 +271,9 @@ bool dump_equal(const struct dump *a, const struct dump *b)
 	return a->n == b->n && memcmp(a->at, b->at, a->n) == 0;
 }
 
-uint32_t kernel_row(struct tables *t, const struct plan_row *r)
+uint32_t kernel_row(struct maps *t, const struct plan_row *r)
 {
-	struct vpc_class_key class_key = row_class_key(r);
+	struct vpc_mask_group_key mask_group_key = row_mask_group_key(r);
 	struct vpc_rule_key key = {.kind = r->peer_kind, .plen = r->peer_plen};
 	uint32_t number = 0;
 
@@ -283,9 +283,9 @@ uint32_t kernel_row(struct tables *t, const struct plan_row *r)
 		return r->peer_kind == VPC_PEER_CIDR4 ? dir->all4 : dir->all6;
 	}
 	memcpy(key.addr, r->peer, sizeof(key.addr));
-	if (bpf_map_lookup_elem(t->table[TABLE_CLASS_OF].fd, &class_key, &key.class) < 0)
+	if (bpf_map_lookup_elem(t->kernel_map[MAP_MASK_GROUP_OF].fd, &mask_group_key, &key.mask_group) < 0)
 		return 0;
-	if (bpf_map_lookup_elem(t->table[TABLE_RULE].fd, &key, &number) < 0)
+	if (bpf_map_lookup_elem(t->kernel_map[MAP_RULE].fd, &key, &number) < 0)
 		return 0;
 	return number;
 }

@@ -7,13 +7,13 @@
 #include "datapath/maps/private.h"
 
 /* Enters namespaces of its own and mounts a bpf filesystem on a temporary folder. Needs root. */
-void tables_setup(void);
-void tables_teardown(void);
-extern char tables_pin_dir[];
+void maps_setup(void);
+void maps_teardown(void);
+extern char maps_pin_dir[];
 
-/* Small tables; pinned: under tables_pin_dir. Fails the test on an error. */
-struct tables *tables_small(bool pinned);
-extern struct vpc_limits tables_limits_small;
+/* Small tables; pinned: under maps_pin_dir. Fails the test on an error. */
+struct maps *maps_small(bool pinned);
+extern struct vpc_limits maps_limits_small;
 
 /* A plan under construction; its lists are in the struct. */
 #define PLAN_MAX 512
@@ -38,23 +38,23 @@ void tp_addr(struct test_plan *tp, bool add, uint32_t n, uint32_t eni);
 void tp_vpc(struct test_plan *tp, bool add, uint32_t n);
 
 /* prepare, publish, and (retire) all the rest; fails the test on an error. */
-struct tables_change *tables_prepared(struct tables *t, const struct test_plan *tp);
-void tables_apply(struct tables *t, const struct test_plan *tp);
+struct maps_change *maps_prepared(struct maps *t, const struct test_plan *tp);
+void maps_apply(struct maps *t, const struct test_plan *tp);
 
 /* What the engine's reconcile does: diff, prepare, publish, retire. */
-void tables_mend(struct tables *t, const struct test_plan *all);
+void maps_mend(struct maps *t, const struct test_plan *all);
 
-/* What tables_verify says of a state. */
-size_t tables_differences(struct tables *t, const struct test_plan *all, char *first, size_t first_bytes);
+/* What maps_verify says of a state. */
+size_t maps_differences(struct maps *t, const struct test_plan *all, char *first, size_t first_bytes);
 
 /* Everything that prepare writes, as bytes. */
 struct dump {
 	char *at;
 	size_t n;
 };
-struct dump tables_dump(struct tables *t);
+struct dump maps_dump(struct maps *t);
 bool dump_equal(const struct dump *a, const struct dump *b);
 
 /* The row that a key of a plan has in the kernel now; 0: none. */
-uint32_t kernel_row(struct tables *t, const struct plan_row *r);
+uint32_t kernel_row(struct maps *t, const struct plan_row *r);
 #endif

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tables_verify finds each kind of tampering, and names it. Needs root. */
+/* maps_verify finds each kind of tampering, and names it. Needs root. */
 #include <bpf/bpf.h>
 #include <criterion/criterion.h>
 
 #include "tests/bpf/maps_util.h"
 
 static struct test_plan tp;
-static struct tables *t;
+static struct maps *t;
 
 static void with_state(void)
 {
 	struct eni_record e1 = eni_rec(1, 1, 0), e2 = eni_rec(2, 1, 2);
 
-	tables_setup();
-	t = tables_small(true);
+	maps_setup();
+	t = maps_small(true);
 	tp_init(&tp);
 	tp_vpc(&tp, true, 1);
 	tp_all(&tp, true, 1, 100);
@@ -23,55 +23,55 @@ static void with_state(void)
 	tp_eni(&tp, NULL, &e2);
 	tp_addr(&tp, true, 5, 1);
 	tp_addr(&tp, true, 6, 2);
-	tables_apply(t, &tp);
+	maps_apply(t, &tp);
 }
 
 static void without_state(void)
 {
-	tables_close(t);
-	tables_teardown();
+	maps_close(t);
+	maps_teardown();
 }
 
-TestSuite(tables_tamper, .init = with_state, .fini = without_state, .timeout = 60);
+TestSuite(maps_tamper, .init = with_state, .fini = without_state, .timeout = 60);
 
 static void mend(void)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	char first[512];
 
-	cr_assert_eq(tables_reread(t, &error), 0, "%s", error.message);
-	tables_mend(t, &tp);
-	cr_assert_eq(tables_differences(t, &tp, first, sizeof(first)), 0, "after mending: %s", first);
+	cr_assert_eq(maps_reread(t, &error), 0, "%s", error.message);
+	maps_mend(t, &tp);
+	cr_assert_eq(maps_differences(t, &tp, first, sizeof(first)), 0, "after mending: %s", first);
 }
 
 /* Whatever it was, reading back and reconciling mends it. */
-#define TAMPER(name)              \
-	static void name(void);   \
-	Test(tables_tamper, name) \
-	{                         \
-		name();           \
-		mend();           \
-	}                         \
+#define TAMPER(name)            \
+	static void name(void); \
+	Test(maps_tamper, name) \
+	{                       \
+		name();         \
+		mend();         \
+	}                       \
 	static void name(void)
 
 /* A whole pass of the rolling audit; 1: it found something. In slices, as the engine does it. */
-static int audit(struct tables_finding *ret)
+static int audit(struct maps_finding *ret)
 {
-	struct tables_audit *a = NULL;
+	struct maps_audit *a = NULL;
 	int r = 0;
 
-	cr_assert_eq(tables_audit_new(&a), 0);
-	for (uint32_t done = 0; r == 0 && done < 4 * tables_audit_size(t) + 500; done += 50)
-		r = tables_audit_step(t, a, 50, ret);
-	tables_audit_free(a);
+	cr_assert_eq(maps_audit_new(&a), 0);
+	for (uint32_t done = 0; r == 0 && done < 4 * maps_audit_size(t) + 500; done += 50)
+		r = maps_audit_step(t, a, 50, ret);
+	maps_audit_free(a);
 	return r;
 }
 
 static void expect(const char *what, const char *problem)
 {
-	struct tables_finding finding;
+	struct maps_finding finding;
 	char first[512];
-	size_t n = tables_differences(t, &tp, first, sizeof(first));
+	size_t n = maps_differences(t, &tp, first, sizeof(first));
 
 	if (strncmp(what, "pinned", 6) != 0)
 		cr_assert_eq(audit(&finding), 1, "the audit didn't find: %s", first);
@@ -84,9 +84,9 @@ TAMPER(clean)
 {
 	char first[512];
 
-	struct tables_finding finding = {};
+	struct maps_finding finding = {};
 
-	cr_assert_eq(tables_differences(t, &tp, first, sizeof(first)), 0, "%s", first);
+	cr_assert_eq(maps_differences(t, &tp, first, sizeof(first)), 0, "%s", first);
 	cr_assert_eq(audit(&finding), 0, "the audit found %s: %s", finding.map, finding.detail);
 }
 
@@ -94,8 +94,8 @@ TAMPER(clean)
 TAMPER(the_audit_leaves_changes_alone)
 {
 	struct eni_record e1 = eni_rec(1, 1, 0), e2 = eni_rec(2, 1, 2);
-	struct tables_finding finding = {};
-	struct tables_change *c;
+	struct maps_finding finding = {};
+	struct maps_change *c;
 	struct test_plan change;
 
 	tp_init(&change);
@@ -104,14 +104,14 @@ TAMPER(the_audit_leaves_changes_alone)
 	tp_eni(&change, &e2, &e1);
 	tp_addr(&change, false, 6, 2);
 	change.p.enis[0].after.number = change.p.enis[0].before.number;
-	c = tables_prepared(t, &change);
+	c = maps_prepared(t, &change);
 	cr_assert_eq(audit(&finding), 0, "prepared: %s: %s", finding.map, finding.detail);
-	tables_undo(t, c);
+	maps_undo(t, c);
 	cr_assert_eq(audit(&finding), 0, "undone: %s: %s", finding.map, finding.detail);
-	c = tables_prepared(t, &change);
-	tables_publish(t, c);
+	c = maps_prepared(t, &change);
+	maps_publish(t, c);
 	cr_assert_eq(audit(&finding), 0, "published: %s: %s", finding.map, finding.detail);
-	tables_retire(t, c);
+	maps_retire(t, c);
 	cr_assert_eq(audit(&finding), 0, "retired: %s: %s", finding.map, finding.detail);
 }
 
@@ -119,20 +119,20 @@ TAMPER(pins_are_made_again)
 {
 	char path[512], command[600];
 
-	cr_assert_eq(tables_pins_mend(t), 0);
-	snprintf(path, sizeof(path), "%s/v%d/maps/row", tables_pin_dir, VPC_ABI_VERSION);
+	cr_assert_eq(maps_pins_mend(t), 0);
+	snprintf(path, sizeof(path), "%s/v%d/maps/row", maps_pin_dir, VPC_ABI_VERSION);
 	cr_assert_eq(unlink(path), 0);
-	cr_assert_eq(tables_pins_mend(t), 1);
+	cr_assert_eq(maps_pins_mend(t), 1);
 	cr_assert_eq(unlink(path), 0);
-	cr_assert_eq(bpf_obj_pin(t->table[TABLE_SET].fd, path), 0);
-	cr_assert_eq(tables_pins_mend(t), 1);
-	snprintf(path, sizeof(path), "%s/v%d/progs/to_workload", tables_pin_dir, VPC_ABI_VERSION);
+	cr_assert_eq(bpf_obj_pin(t->kernel_map[MAP_SET].fd, path), 0);
+	cr_assert_eq(maps_pins_mend(t), 1);
+	snprintf(path, sizeof(path), "%s/v%d/progs/to_workload", maps_pin_dir, VPC_ABI_VERSION);
 	cr_assert_eq(unlink(path), 0);
-	cr_assert_eq(tables_pins_mend(t), 1);
-	snprintf(command, sizeof(command), "rm -rf '%s'/v%d", tables_pin_dir, VPC_ABI_VERSION);
+	cr_assert_eq(maps_pins_mend(t), 1);
+	snprintf(command, sizeof(command), "rm -rf '%s'/v%d", maps_pin_dir, VPC_ABI_VERSION);
 	cr_assert_eq(system(command), 0);
-	cr_assert_gt(tables_pins_mend(t), TABLE_COUNT);
-	cr_assert_eq(tables_pins_mend(t), 0);
+	cr_assert_gt(maps_pins_mend(t), MAP_COUNT);
+	cr_assert_eq(maps_pins_mend(t), 0);
 }
 
 TAMPER(rule_key_deleted)
@@ -140,7 +140,7 @@ TAMPER(rule_key_deleted)
 	struct vpc_rule_key key;
 
 	cr_assert(row_key(t, &tp.rows[1], &key));
-	cr_assert_eq(bpf_map_delete_elem(t->table[TABLE_RULE].fd, &key), 0);
+	cr_assert_eq(bpf_map_delete_elem(t->kernel_map[MAP_RULE].fd, &key), 0);
 	expect("rule row", "missing");
 }
 
@@ -153,9 +153,9 @@ TAMPER(rule_key_added)
 	key.plen = 8;
 	*row_at(t, extra) = *row_at(t, n);
 	row_at(t, extra)->key = key;
-	cr_assert_eq(bpf_map_update_elem(t->table[TABLE_RULE].fd, &key, &extra, 0), 0);
+	cr_assert_eq(bpf_map_update_elem(t->kernel_map[MAP_RULE].fd, &key, &extra, 0), 0);
 	expect("rule row", "differs"); /* its class does not tell of /8 */
-	class_at(t, key.class)->plens4 |= 1u << 8;
+	mask_group_at(t, key.mask_group)->plens4 |= 1u << 8;
 	expect("rule row", "unexpected");
 }
 
@@ -167,7 +167,7 @@ TAMPER(row_ended)
 
 TAMPER(row_not_yet_born)
 {
-	store64(&row_at(t, kernel_row(t, &tp.rows[1]))->born, tables_epoch(t) + 5);
+	store64(&row_at(t, kernel_row(t, &tp.rows[1]))->born, maps_epoch(t) + 5);
 	expect("rule row", "missing");
 }
 
@@ -200,18 +200,18 @@ TAMPER(hints_cleared)
 	struct vpc_rule_key key;
 
 	cr_assert(row_key(t, &tp.rows[2], &key));
-	class_at(t, key.class)->sg_bloom = 0;
+	mask_group_at(t, key.mask_group)->sg_bloom = 0;
 	expect("rule row", "differs");
-	class_at(t, key.class)->sg_bloom = ~0ull;
+	mask_group_at(t, key.mask_group)->sg_bloom = ~0ull;
 	sg_at(t, 2)->dir[0].port_plens[VPC_SLOT_TCP] = 0;
 	expect("port class", "differs");
 }
 
-TAMPER(class_key_deleted)
+TAMPER(mask_group_key_deleted)
 {
-	struct vpc_class_key key = row_class_key(&tp.rows[1]);
+	struct vpc_mask_group_key key = row_mask_group_key(&tp.rows[1]);
 
-	cr_assert_eq(bpf_map_delete_elem(t->table[TABLE_CLASS_OF].fd, &key), 0);
+	cr_assert_eq(bpf_map_delete_elem(t->kernel_map[MAP_MASK_GROUP_OF].fd, &key), 0);
 	expect("rule row", "missing");
 }
 
@@ -252,7 +252,7 @@ TAMPER(address_deleted)
 	struct vpc_addr_key key;
 
 	addr_key_of(1, &tp.addrs[0].ip, &key);
-	cr_assert_eq(bpf_map_delete_elem(t->table[TABLE_ADDR].fd, &key), 0);
+	cr_assert_eq(bpf_map_delete_elem(t->kernel_map[MAP_ADDR].fd, &key), 0);
 	expect("address", "missing");
 }
 
@@ -262,7 +262,7 @@ TAMPER(address_of_another)
 	uint32_t n;
 
 	addr_key_of(1, &tp.addrs[0].ip, &key);
-	cr_assert_eq(bpf_map_lookup_elem(t->table[TABLE_ADDR].fd, &key, &n), 0);
+	cr_assert_eq(bpf_map_lookup_elem(t->kernel_map[MAP_ADDR].fd, &key, &n), 0);
 	addr_at(t, n)->eni++;
 	expect("address", "differs");
 }
@@ -273,7 +273,7 @@ TAMPER(address_added)
 	uint32_t n = 9;
 
 	*addr_at(t, n) = (struct vpc_addr_row){.born = 1, .died = VPC_ALIVE, .eni = VPC_ENI_FIRST + 1, .key = key};
-	cr_assert_eq(bpf_map_update_elem(t->table[TABLE_ADDR].fd, &key, &n, 0), 0);
+	cr_assert_eq(bpf_map_update_elem(t->kernel_map[MAP_ADDR].fd, &key, &n, 0), 0);
 	expect("address", "unexpected");
 }
 
@@ -293,15 +293,15 @@ TAMPER(pins)
 {
 	char path[512], other[512];
 
-	snprintf(path, sizeof(path), "%s/v%d/maps/row", tables_pin_dir, VPC_ABI_VERSION);
+	snprintf(path, sizeof(path), "%s/v%d/maps/row", maps_pin_dir, VPC_ABI_VERSION);
 	cr_assert_eq(unlink(path), 0);
 	expect("pinned map", "missing");
-	cr_assert_eq(bpf_obj_pin(t->table[TABLE_SET].fd, path), 0);
+	cr_assert_eq(bpf_obj_pin(t->kernel_map[MAP_SET].fd, path), 0);
 	expect("pinned map", "differs");
 	cr_assert_eq(unlink(path), 0);
-	cr_assert_eq(bpf_obj_pin(t->table[TABLE_ROW].fd, path), 0);
-	snprintf(path, sizeof(path), "%s/v%d/progs/to_workload", tables_pin_dir, VPC_ABI_VERSION);
-	snprintf(other, sizeof(other), "%s/v%d/progs/sweep", tables_pin_dir, VPC_ABI_VERSION);
+	cr_assert_eq(bpf_obj_pin(t->kernel_map[MAP_ROW].fd, path), 0);
+	snprintf(path, sizeof(path), "%s/v%d/progs/to_workload", maps_pin_dir, VPC_ABI_VERSION);
+	snprintf(other, sizeof(other), "%s/v%d/progs/sweep", maps_pin_dir, VPC_ABI_VERSION);
 	cr_assert_eq(rename(other, path), 0);
 	expect("pinned program", "differs");
 	cr_assert_eq(unlink(path), 0);

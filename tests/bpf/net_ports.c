@@ -204,7 +204,7 @@ Test(net_ports, undo_leaves_nothing)
 	nettest_end(&t);
 }
 
-Test(net_ports, the_inner_end_is_configured_and_leaves_a_default_route_alone)
+Test(net_ports, the_workload_end_end_is_configured_and_leaves_a_default_route_alone)
 {
 	struct nettest t;
 

@@ -113,7 +113,7 @@ Test(net_routing, what_is_missing_is_told_and_put_back)
 {
 	struct workload w = WORKLOAD_INIT;
 	struct nettest t;
-	uint32_t table;
+	uint32_t kernel_map;
 	/* its rule of IPv4, of IPv6, its table, the gateway alone, IPv6's table, a rule of an address that is no more
 	 */
 	const char *const damages[] = {
@@ -129,7 +129,7 @@ Test(net_routing, what_is_missing_is_told_and_put_back)
 	nettest_build(&t, 1);
 	attach_second(&t, &w);
 	nettest_attach_links(&t);
-	table = 86000 + ifindex_in(&w, "eth1");
+	kernel_map = 86000 + ifindex_in(&w, "eth1");
 	cr_assert_eq(told(&t), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
 		_cleanup_(workload_clear) struct workload again = WORKLOAD_INIT;
@@ -137,7 +137,7 @@ Test(net_routing, what_is_missing_is_told_and_put_back)
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		snprintf(command, sizeof(command), damages[i], table);
+		snprintf(command, sizeof(command), damages[i], kernel_map);
 #pragma GCC diagnostic pop
 		cr_assert_eq(nettest_sh("%s", command), 0, "%s", command);
 		cr_assert_eq(told(&t), 1, "%s", command);

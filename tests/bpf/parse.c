@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Three readers of the same bytes: parse_plain and fast_ipv4/fast_ipv6 read what is plain where it lies, the general
+ * Three readers of the same bytes: parse_view and fast_ipv4/fast_ipv6 read what is plain where it lies, the general
  * parser reads everything by helpers. They must never see different packets (P4). Here the headers of bpf/ are compiled
  * for this machine, with a frame of which only a part is linear: BPF_PROG_TEST_RUN makes nothing like that.
  */
@@ -144,33 +144,33 @@ static int read_packet(struct __sk_buff *skb, __u32 family, __u32 linear, struct
 static int read_fast(const struct __sk_buff *skb, __u32 family, int rc, const struct packet *p)
 {
 	const __u8 *l3 = frame + ETH_HLEN, *end = (const __u8 *)(unsigned long)skb->data_end;
-	__u32 plain = family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
-	struct plain f = {};
+	__u32 header_view = family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	struct header_view f = {};
 
-	if (!(family == 4 ? plain_ipv4(skb, l3, end, &f) : plain_ipv6(skb, l3, end, &f)))
+	if (!(family == 4 ? view_ipv4(skb, l3, end, &f) : view_ipv6(skb, l3, end, &f)))
 		return 0;
 	if (f.proto == IPPROTO_TCP && !tcp_flags_valid(f.tcp_flags)) { /* those that go by it look */
 		MUST(rc == VPC_DROP_INVALID_FLAGS);
 		return 0;
 	}
 	MUST(rc == PASS);
-	MUST(p->fragment == WHOLE && p->l4 - p->l3 == plain);
+	MUST(p->fragment == WHOLE && p->l4 - p->l3 == header_view);
 	MUST(f.proto == p->proto);
-	MUST(f.ports == ((__u32)p->dport << 16 | p->sport)); /* as recent_note() has them */
+	MUST(f.ports == ((__u32)p->dport << 16 | p->sport)); /* as flow_cache_note() has them */
 	MUST(f.frame.hop_limit == p->hop_limit);
-	MUST(f.frame.headers == plain + (p->proto == IPPROTO_TCP ? p->upper : 8));
+	MUST(f.frame.headers == header_view + (p->proto == IPPROTO_TCP ? p->upper : 8));
 	MUST(p->proto != IPPROTO_TCP || (p->tcp_flags == f.tcp_flags && f.tcp == frame + p->l4));
 	MUST(f.room == p->end - p->l4);
 	if (family == 4)
 		MUST(f.src == p->src[3] && f.dst == p->dst[3]);
 	else
-		MUST(address_equal(f.src6, p->src) && address_equal(plain_dst6(&f), p->dst));
+		MUST(address_equal(f.src6, p->src) && address_equal(view_dst6(&f), p->dst));
 	return 1;
 }
 
 Test(parse, every_reader_sees_the_same)
 {
-	unsigned passed = 0, plain = 0, fast = 0;
+	unsigned passed = 0, header_view = 0, fast = 0;
 
 	for (int i = 0; i < ROUNDS; i++) {
 		__u32 family = once_in(2) ? 4 : 6, length = bend(family, make(family));
@@ -186,10 +186,10 @@ Test(parse, every_reader_sees_the_same)
 		fast += (unsigned)read_fast(&skb, family, rc, &general);
 		memset(&part, 0, sizeof(part));
 		part.family = (__u8)family;
-		plain += parse_plain(&skb, &part) != 0;
+		header_view += parse_view(&skb, &part) != 0;
 		passed += !rc;
 	}
 	cr_expect_gt(passed, ROUNDS / 4, "%u packets", passed);
-	cr_expect_gt(plain, ROUNDS / 8, "%u plain ones", plain);
+	cr_expect_gt(header_view, ROUNDS / 8, "%u plain ones", header_view);
 	cr_expect_gt(fast, ROUNDS / 8, "%u fast ones", fast);
 }

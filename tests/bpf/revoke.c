@@ -284,7 +284,7 @@ Test(revoke, keep_ends_when_it_is_allowed_again)
 	cr_assert_eq(udp(true), 0);
 	lab_revoke(l, again);
 	lab_commit(l);
-	cr_assert_eq(lab_sweep(l, VPC_SWEEP_SETTLE, 0), 0, "none has one any more");
+	cr_assert_eq(lab_sweep(l, VPC_SWEEP_CONFIRM, 0), 0, "none has one any more");
 	cr_expect_eq(udp(true), VPC_DROP_REVOKED);
 }
 
@@ -406,7 +406,7 @@ Test(revoke, while_the_packet_is_between_the_programs)
 {
 	struct verdict v;
 
-	lab_straight(l, ENI_B, false);
+	lab_set_fast_path(l, ENI_B, false);
 	establish();
 	v = lab_send(l, ENI_A, spec(true, IPPROTO_TCP, ACK));
 	cr_assert_eq(v.reason, 0);

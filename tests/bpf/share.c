@@ -386,7 +386,7 @@ Test(share, kept_alive)
 }
 
 /* What an ENI gets from outside doesn't take the place of what it sends. */
-Test(share, from_outside_is_a_class_of_its_own)
+Test(share, from_outside_is_a_mask_group_of_its_own)
 {
 	struct packet_spec p = {.src = "198.51.100.9", .dst = "10.0.0.11", .proto = IPPROTO_UDP, .dport = 53};
 

@@ -92,7 +92,7 @@ bool lab_fast_path(void)
 	return !wanted || strcmp(wanted, "no") != 0;
 }
 
-void lab_straight(struct lab *l, uint32_t number, bool straight)
+void lab_set_fast_path(struct lab *l, uint32_t number, bool straight)
 {
 	uint32_t *flags = &l->eni[number].flags;
 
@@ -225,21 +225,21 @@ void lab_raise(struct lab *l, uint32_t sg, bool revoke)
 		}
 }
 
-static uint32_t class_get(struct lab *l, const struct rule_spec *spec)
+static uint32_t mask_group_get(struct lab *l, const struct rule_spec *spec)
 {
-	struct vpc_class_key key = {.sg = spec->sg,
-				    .dir = spec->direction,
-				    .slot = spec->slot,
-				    .plen = spec->port_plen,
-				    .port = spec->port};
-	int fd = bpf_map__fd(l->skel->maps.class_of);
+	struct vpc_mask_group_key key = {.sg = spec->sg,
+					 .dir = spec->direction,
+					 .slot = spec->slot,
+					 .plen = spec->port_plen,
+					 .port = spec->port};
+	int fd = bpf_map__fd(l->skel->maps.mask_group_of);
 	uint32_t n;
 
 	if (!bpf_map_lookup_elem(fd, &key, &n))
 		return n;
-	n = l->n_classes++;
+	n = l->n_mask_groups++;
 	cr_assert(n < LAB_ROWS);
-	l->class[n].key = key;
+	l->mask_group[n].key = key;
 	cr_assert_eq(bpf_map_update_elem(fd, &key, &n, BPF_NOEXIST), 0);
 	l->sg[spec->sg].dir[spec->direction].port_plens[spec->slot] |= 1u << spec->port_plen;
 	return n;
@@ -265,16 +265,16 @@ static uint32_t row_bear(struct lab *l, uint32_t n, uint32_t sg)
 
 uint32_t lab_allow(struct lab *l, const struct rule_spec *spec)
 {
-	uint32_t n, class = class_get(l, spec), addr[4];
-	struct vpc_rule_key key = {.class = class};
-	struct vpc_class *c = &l->class[class];
+	uint32_t n, mask_group = mask_group_get(l, spec), addr[4];
+	struct vpc_rule_key key = {.mask_group = mask_group};
+	struct vpc_mask_group *c = &l->mask_group[mask_group];
 	int fd = bpf_map__fd(l->skel->maps.rule);
 	unsigned plen;
 
 	if (!spec->peer) {
 		key.kind = VPC_PEER_SG;
 		key.addr[0] = spec->peer_sg;
-		c->flags |= VPC_CLASS_SG;
+		c->flags |= VPC_MASK_GROUP_SG;
 		c->sg_bloom |= 1ull << (spec->peer_sg & 63);
 	} else {
 		int family = parse_cidr(spec->peer, addr, &plen, false);
@@ -296,7 +296,8 @@ uint32_t lab_allow(struct lab *l, const struct rule_spec *spec)
 
 uint32_t lab_allow_all(struct lab *l, uint32_t sg, uint8_t direction, int family)
 {
-	struct vpc_rule_key key = {.class = sg, .kind = family == 4 ? VPC_PEER_ALL4 : VPC_PEER_ALL6, .plen = direction};
+	struct vpc_rule_key key = {
+		.mask_group = sg, .kind = family == 4 ? VPC_PEER_ALL4 : VPC_PEER_ALL6, .plen = direction};
 	uint32_t *all = family == 4 ? &l->sg[sg].dir[direction].all4 : &l->sg[sg].dir[direction].all6;
 
 	if (!*all)
@@ -309,8 +310,8 @@ static uint32_t row_group(struct lab *l, uint32_t n)
 	const struct vpc_rule_key *key = &l->row[n].key;
 
 	if (key->kind == VPC_PEER_ALL4 || key->kind == VPC_PEER_ALL6)
-		return key->class;
-	return l->class[key->class].key.sg;
+		return key->mask_group;
+	return l->mask_group[key->mask_group].key.sg;
 }
 
 void lab_kill_row(struct lab *l, uint32_t n)
@@ -325,9 +326,9 @@ void lab_revoke(struct lab *l, uint32_t n)
 	lab_raise(l, row_group(l, n), true);
 }
 
-bool lab_compiled(void)
+bool lab_classifier(void)
 {
-	const char *wanted = getenv("VPCD_TEST_COMPILED");
+	const char *wanted = getenv("VPCD_TEST_CLASSIFIER");
 
 	return wanted && !strcmp(wanted, "yes");
 }
@@ -342,23 +343,23 @@ static bool set_has(const struct vpc_set *s, uint32_t sg)
 
 /* Whether row n is of the set, in the direction, and counts at the epoch: then it is *ret. */
 static bool row_rule(struct lab *l, uint32_t n, const struct vpc_set *s, unsigned direction, uint64_t epoch,
-		     struct compiled_rule *ret)
+		     struct classifier_rule *ret)
 {
 	const struct vpc_row *r = &l->row[n];
 	bool all = r->key.kind == VPC_PEER_ALL4 || r->key.kind == VPC_PEER_ALL6;
-	const struct vpc_class_key *class = all ? NULL : &l->class[r->key.class].key;
+	const struct vpc_mask_group_key *mask_group = all ? NULL : &l->mask_group[r->key.mask_group].key;
 
-	if (r->born > epoch || epoch >= r->died || (all ? r->key.plen : class->dir) != direction ||
+	if (r->born > epoch || epoch >= r->died || (all ? r->key.plen : mask_group->dir) != direction ||
 	    !set_has(s, row_group(l, n)))
 		return false;
-	*ret = (struct compiled_rule){.slot = VPC_SLOT_ANY, .peer_kind = r->key.kind, .row = n};
+	*ret = (struct classifier_rule){.slot = VPC_SLOT_ANY, .peer_kind = r->key.kind, .row = n};
 	if (all) {
 		ret->peer_kind = r->key.kind == VPC_PEER_ALL4 ? VPC_PEER_CIDR4 : VPC_PEER_CIDR6;
 		return true;
 	}
-	ret->slot = class->slot;
-	ret->port_plen = class->plen;
-	ret->port = class->port;
+	ret->slot = mask_group->slot;
+	ret->port_plen = mask_group->plen;
+	ret->port = mask_group->port;
 	ret->peer_plen = r->key.plen;
 	memcpy(ret->peer, r->key.addr, sizeof(ret->peer));
 	return true;
@@ -366,18 +367,18 @@ static bool row_rule(struct lab *l, uint32_t n, const struct vpc_set *s, unsigne
 
 uint32_t lab_compile(struct lab *l, uint32_t n, unsigned direction)
 {
-	struct compiled_rule *rules = calloc(LAB_ROWS, sizeof(*rules));
+	struct classifier_rule *rules = calloc(LAB_ROWS, sizeof(*rules));
 	uint64_t epoch = l->ctl->epoch + 1;
-	struct vpc_versioned *v = &l->set[n].compiled[direction];
-	struct compiled_blocks blocks;
+	struct vpc_versioned *v = &l->set[n].classifier[direction];
+	struct classifier_blocks blocks;
 	uint32_t n_rules = 0, at = l->n_blocks;
 
 	cr_assert(rules);
 	for (uint32_t i = 1; i < l->n_rows; i++)
 		n_rules += row_rule(l, i, &l->set[n], direction, epoch, &rules[n_rules]);
-	cr_assert_eq(compiled_build(rules, n_rules, n, direction, &blocks), 0);
+	cr_assert_eq(classifier_build(rules, n_rules, n, direction, &blocks), 0);
 	cr_assert(at + blocks.n <= LAB_BLOCKS);
-	memcpy(&l->compiled[at], blocks.at, blocks.n * sizeof(*blocks.at));
+	memcpy(&l->classifier[at], blocks.at, blocks.n * sizeof(*blocks.at));
 	l->n_blocks += (uint32_t)blocks.n;
 	v->slot[v->slot[0] > v->slot[1]] = epoch << VPC_VERSIONED_SHIFT | at;
 	free(blocks.at);
@@ -385,9 +386,9 @@ uint32_t lab_compile(struct lab *l, uint32_t n, unsigned direction)
 	return at;
 }
 
-struct vpc_compiled_block *lab_block(struct lab *l, uint32_t at)
+struct vpc_classifier_block *lab_block(struct lab *l, uint32_t at)
 {
-	return &l->compiled[at];
+	return &l->classifier[at];
 }
 
 struct vpc_set *lab_set_row(struct lab *l, uint32_t n)
@@ -397,7 +398,7 @@ struct vpc_set *lab_set_row(struct lab *l, uint32_t n)
 
 uint64_t lab_commit(struct lab *l)
 {
-	for (uint32_t n = 1; lab_compiled() && n < l->n_sets; n++)
+	for (uint32_t n = 1; lab_classifier() && n < l->n_sets; n++)
 		for (unsigned direction = 0; direction < 2; direction++)
 			lab_compile(l, n, direction);
 	__atomic_store_n(&l->ctl->epoch, l->ctl->epoch + 1, __ATOMIC_SEQ_CST);
@@ -468,7 +469,7 @@ uint32_t lab_allow_dns(struct lab *l)
 				 .sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer = "10.0.0.0/24"});
 }
 
-struct lab *lab_usual_straight(uint32_t *ret_dns)
+struct lab *lab_usual_fast_path(uint32_t *ret_dns)
 {
 	struct lab *l = lab_usual();
 
@@ -478,7 +479,7 @@ struct lab *lab_usual_straight(uint32_t *ret_dns)
 	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_ANY, .peer = "10.0.0.0/16"});
 	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_ANY, .peer = "fd00::/16"});
 	for (unsigned i = 0; i < 4; i++)
-		lab_straight(l, LAB_ENI(i), true);
+		lab_set_fast_path(l, LAB_ENI(i), true);
 	lab_commit(l);
 	return l;
 }

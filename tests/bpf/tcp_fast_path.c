@@ -2,7 +2,7 @@
 /*
  * The short way of TCP between local ENIs (lib/fast/tcp.h) and what is remembered of openings (lib/fast/syn_cache.h):
  * never more than the long way allows (P1, P2, P5, P7), and the same counted (P8). connection_scripts.c compares the
- * two by random packets; here is what each of the conditions is for. Which way a packet went: lab_long_way().
+ * two by random packets; here is what each of the conditions is for. Which way a packet went: lab_slow_path().
  */
 #include "tests/bpf/lab_util.h"
 
@@ -39,7 +39,7 @@ static void setup(void)
 	allow_web("fd00:1::10/128");
 	lab_ctl(l)->half_open_max = 100;
 	for (unsigned i = 0; i < 4; i++)
-		lab_straight(l, LAB_ENI(i), true);
+		lab_set_fast_path(l, LAB_ENI(i), true);
 	lab_commit(l);
 }
 
@@ -86,10 +86,10 @@ static void expect(const char *what, uint32_t from, struct packet_spec p, int re
 {
 	struct verdict v;
 
-	lab_long_way(l);
+	lab_slow_path(l);
 	v = lab_send(l, from, p);
 	cr_expect_eq(v.reason, reason, "%s: reason %d", what, v.reason);
-	cr_expect_eq(lab_long_way(l), long_way, "%s: by the %s way", what, long_way ? "short" : "long");
+	cr_expect_eq(lab_slow_path(l), long_way, "%s: by the %s way", what, long_way ? "short" : "long");
 }
 
 static void expect_short(const char *what, uint32_t from, struct packet_spec p)
@@ -144,9 +144,9 @@ static void expect_nothing_counted(void)
 }
 
 /* What is remembered stands in every slot of every CPU: only what the entry says tells whose it is. */
-static void opening_everywhere(void)
+static void syn_cache_everywhere(void)
 {
-	struct bpf_map *map = l->skel->maps.opening_of_cpu;
+	struct bpf_map *map = l->skel->maps.syn_cache_of_cpu;
 	size_t value = (bpf_map__value_size(map) + 7u) & ~7u, cpus = (size_t)libbpf_num_possible_cpus();
 	uint8_t *all = calloc(cpus, value), *one = calloc(cpus + 1, value), *none = one + cpus * value;
 	bool found = false;
@@ -257,7 +257,7 @@ Test(connection, ipv4_in_ipv6)
 
 	remember();
 	handshake(PORTS_FROM);
-	opening_everywhere();
+	syn_cache_everywhere();
 	before = the_flow(true);
 	for (size_t i = 0; i < sizeof(flags); i++) {
 		p = from_a(flags[i] == SYN ? 3000 : PORTS_FROM, flags[i], 1, 1);
@@ -392,7 +392,7 @@ Test(connection, receiver_deleted)
 	expect_drop("nor its connection", ENI_A, from_a(PORTS_FROM, ACK, 1, 1), VPC_DROP_UNKNOWN_DESTINATION);
 }
 
-Test(connection, opening_is_of_one_port_and_two_addresses)
+Test(connection, syn_cache_is_of_one_port_and_two_addresses)
 {
 	struct packet_spec p = syn(PORTS_FROM);
 
@@ -404,7 +404,7 @@ Test(connection, opening_is_of_one_port_and_two_addresses)
 			     .sg = SG_A, .direction = VPC_EGRESS, .slot = VPC_SLOT_TCP, .peer = "10.0.0.11/32"});
 	lab_commit(l);
 	remember();
-	opening_everywhere();
+	syn_cache_everywhere();
 	expect_short("this one", ENI_A, p);
 	p.dport = 81;
 	expect_drop("another port", ENI_A, p, VPC_DROP_NO_INGRESS_RULE);
@@ -616,13 +616,13 @@ Test(connection, many_and_each_counted_once)
 Test(connection, something_was_taken_away)
 {
 	uint32_t set_a = (uint32_t)lab_set(l, GROUPS(SG_A)), set_b = (uint32_t)lab_set(l, GROUPS(SG_B));
-	__u64 *gens[] = {&lab_eni_row(l, ENI_A)->gen_revoke, &lab_eni_row(l, ENI_B)->gen_revoke,
-			 &lab_set_row(l, set_a)->gen_revoke, &lab_set_row(l, set_b)->gen_revoke};
+	__u64 *generations[] = {&lab_eni_row(l, ENI_A)->gen_revoke, &lab_eni_row(l, ENI_B)->gen_revoke,
+				&lab_set_row(l, set_a)->gen_revoke, &lab_set_row(l, set_b)->gen_revoke};
 
 	handshake(PORTS_FROM);
 	expect_short("known", ENI_A, from_a(PORTS_FROM, ACK, 1, 1));
 	for (size_t i = 0; i < 4; i++) {
-		*gens[i] = lab_commit(l);
+		*generations[i] = lab_commit(l);
 		expect_long("judged again", i % 2 ? ENI_A : ENI_B,
 			    i % 2 ? from_a(PORTS_FROM, ACK, 1, 1) : from_b(PORTS_FROM, ACK, 1, 1));
 		cr_expect_eq(the_flow(true).epoch, lab_epoch(l));
@@ -693,10 +693,10 @@ Test(connection, frames_that_are_not_plain)
 	expect_long("an appliance", ENI_A, ack);
 	expect_long("an appliance", ENI_A, syn(3001));
 	lab_eni_row(l, ENI_A)->flags |= VPC_ENI_SOURCE_DEST_CHECK;
-	lab_straight(l, ENI_B, false);
+	lab_set_fast_path(l, ENI_B, false);
 	expect_long("not straight", ENI_A, ack);
 	expect_long("not straight", ENI_A, syn(3002));
-	lab_straight(l, ENI_B, true);
+	lab_set_fast_path(l, ENI_B, true);
 	lab_gso(l, 1460);
 	p = ack, p.payload = 3000;
 	expect_short("in segments", ENI_A, p);
@@ -710,12 +710,12 @@ Test(connection, to_a_tap)
 	struct packet_spec p = syn(PORTS_FROM);
 	struct verdict v;
 
-	lab_straight(l, ENI_B, false);
+	lab_set_fast_path(l, ENI_B, false);
 	lab_eni_row(l, ENI_B)->flags |= VPC_ENI_TAP;
 	remember();
-	lab_long_way(l);
+	lab_slow_path(l);
 	v = lab_send(l, ENI_A, p);
-	cr_expect_not(lab_long_way(l));
+	cr_expect_not(lab_slow_path(l));
 	cr_expect_eq(v.action, TC_ACT_REDIRECT);
 	cr_expect_eq(v.mark, VPC_MARK_ENI | ENI_A);
 	cr_expect_eq(lab_deliver(l, ENI_B, v.mark, p).reason, 0);

@@ -209,7 +209,7 @@ static void begin(bool straight)
 		memset(lab_eni_flows(l, LAB_ENI(i)), 0, sizeof(struct vpc_eni_flows));
 		lab_eni_row(l, LAB_ENI(i))->flow_budget = 1000;
 		lab_eni_row(l, LAB_ENI(i))->gen_any = lab_epoch(l) + 1; /* what is remembered of those before */
-		lab_straight(l, LAB_ENI(i), straight);
+		lab_set_fast_path(l, LAB_ENI(i), straight);
 	}
 	lab_ctl(l)->half_open_max = 100;
 	lab_ctl(l)->listeners = 0;
@@ -318,10 +318,10 @@ static void play(const struct script *s, bool straight, struct outcome *ret)
 		bool segment = s->step[i].kind == SEGMENT;
 
 		if (segment)
-			lab_long_way(l);
+			lab_slow_path(l);
 		play_step(&s->step[i], &ret->reason[i]);
 		ret->segments += segment;
-		ret->short_ways += segment && !lab_long_way(l);
+		ret->short_ways += segment && !lab_slow_path(l);
 	}
 	take_entries(ret, false, epoch);
 	take_entries(ret, true, epoch);

@@ -303,7 +303,7 @@ Test(voice, an_eni_that_is_attached_to_nothing)
 
 	lab_allow_dns(l);
 	lab_commit(l);
-	lab_straight(l, ENI_B, false);
+	lab_set_fast_path(l, ENI_B, false);
 	lab_eni_row(l, ENI_B)->flags |= VPC_ENI_UNPLUGGED;
 	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_UNKNOWN_DESTINATION);
 	cr_expect_eq(lab_flows(l, false), 0);

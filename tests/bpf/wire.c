@@ -182,7 +182,7 @@ Test(wire, advertisement_beside_the_answer)
 {
 	static const uint8_t ipv6[] = {0x86, 0xdd};
 	uint8_t message[24] = {135};
-	struct vpc_boot template = {.incarnation = 1};
+	struct vpc_address_config template = {.incarnation = 1};
 	__u32 number = ENI_A;
 	struct frame f, reply;
 	bool advertised = false;
@@ -199,7 +199,8 @@ Test(wire, advertisement_beside_the_answer)
 	frame_build(&f, &p);
 	for (int i = 0; i < 5 && !advertised; i++) { /* as in exchange() */
 		template.advertised_ns = lab_now_ns() - 700ull * 1000000000ull;
-		cr_assert_eq(bpf_map_update_elem(bpf_map__fd(l->skel->maps.boot), &number, &template, BPF_ANY), 0);
+		cr_assert_eq(
+			bpf_map_update_elem(bpf_map__fd(l->skel->maps.address_config), &number, &template, BPF_ANY), 0);
 		cr_assert(exchange(&f, &reply, ipv6, 54, 136), "no answer");
 		cr_expect_eq(reply.length, 86);
 		cr_expect_arr_eq(reply.data + 80, lab_gateway_mac(), 6);
@@ -358,8 +359,8 @@ static bool is_sent_the_short_way(struct packet_spec p)
 	struct frame f;
 
 	frame_build(&f, &p);
-	lab_long_way(l);
-	return is_sent(&f, 34, 16) && !lab_long_way(l);
+	lab_slow_path(l);
+	return is_sent(&f, 34, 16) && !lab_slow_path(l);
 }
 
 /* The kernel itself sends nothing any more that would be taken for the test's; and the link is up. */
@@ -380,7 +381,7 @@ Test(wire, checksum_elsewhere_of_a_connection)
 	struct frame f;
 
 	lab_stay();
-	lab_straight(l, ENI_B, true);
+	lab_set_fast_path(l, ENI_B, true);
 	lab_ctl(l)->half_open_max = 100;
 	lab_allow_all(l, SG_B, VPC_INGRESS, 4);
 	lab_commit(l);
@@ -433,12 +434,12 @@ static uint16_t dhcp_answer_checksum(struct frame *reply)
  * stands there must be what it begins with, the sum of the pseudo header. */
 Test(wire, unfinished_checksums_stay_unfinished)
 {
-	struct vpc_boot template = {.incarnation = 1, .advertised_ns = lab_now_ns()};
+	struct vpc_address_config template = {.incarnation = 1, .advertised_ns = lab_now_ns()};
 	struct frame f = dhcp_renewal(), reply;
 	__u32 number = ENI_A, sum;
 
 	inet_pton(AF_INET, "10.0.0.10", &template.ip4);
-	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(l->skel->maps.boot), &number, &template, BPF_ANY), 0);
+	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(l->skel->maps.address_config), &number, &template, BPF_ANY), 0);
 	cr_assert_eq(send(wire, f.data, f.length, 0), (ssize_t)f.length);
 	cr_expect_eq(dhcp_answer_checksum(&reply), 0, "a finished one is answered without");
 	send_partial(&f, 34, 6);

@@ -46,14 +46,14 @@ struct world_stats {
 
 struct world {
 	struct model *model;
-	struct tables *tables;
+	struct maps *maps;
 	struct naive naive;
 	enum world_phase phase;
 	struct model_txn *txn;
 	struct naive_state *draft; /* what naive.now will be */
 	bool failed;		   /* a change of the open transaction was refused */
-	struct tables_change *prepared;
-	struct tables_change *unretired[UNRETIRED_MAX];
+	struct maps_change *prepared;
+	struct maps_change *unretired[UNRETIRED_MAX];
 	size_t n_unretired;
 	uint64_t revision;
 	struct world_stats stats;

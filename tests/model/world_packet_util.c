@@ -61,7 +61,7 @@ static enum world_result compare(struct world *w, const char *where, const struc
 		return WORLD_SAME;
 	snprintf(w->message, sizeof(w->message), "%s %s: the programs say %s (%d), the naive model %s: %s", where,
 		 e->name, pass ? "pass" : "drop", verdict, wanted.pass ? "pass" : "drop", wanted.why);
-	tables_each_flow(w->tables, e->number, describe_flow, w);
+	maps_each_flow(w->maps, e->number, describe_flow, w);
 	return WORLD_MISMATCH;
 }
 
@@ -80,7 +80,7 @@ static enum world_result deliver(struct world *w, int eni, int from, uint32_t ma
 		memcpy(p->smac, s->enis[from].mac, sizeof(p->smac));
 	if (from >= 0)
 		a.came_by = bridged ? s->enis[from].number : VPC_BRIDGE_FIRST + s->subnets[s->enis[from].subnet].number;
-	verdict = run_program(tables_prog_to_workload(w->tables), p, &a);
+	verdict = run_program(maps_prog_to_workload(w->maps), p, &a);
 	return compare(w, "in", e, verdict, naive_in(&w->naive, eni, from, judged, p));
 }
 
@@ -90,8 +90,7 @@ static void choose_way(struct world *w, uint32_t target)
 	const char *wanted = getenv("VPCD_TEST_FAST_PATH");
 	bool straight = w->stats.verdicts % 4 != 0 && !(wanted && !strcmp(wanted, "no"));
 
-	tables_eni_set_flags(w->tables, target, straight ? VPC_ENI_PEER_REDIRECT : 0,
-			     straight ? 0 : VPC_ENI_PEER_REDIRECT);
+	maps_eni_set_flags(w->maps, target, straight ? VPC_ENI_PEER_REDIRECT : 0, straight ? 0 : VPC_ENI_PEER_REDIRECT);
 }
 
 static enum world_result broken_redirect(struct world *w, const struct naive_eni *e)
@@ -126,7 +125,7 @@ static enum world_result send(struct world *w, int eni, struct packet *p)
 		memcpy(p->dmac, s->enis[to].mac, sizeof(p->dmac));
 	if (to >= 0)
 		choose_way(w, s->enis[to].number);
-	verdict = run_program(tables_prog_from_workload(w->tables), p, &a);
+	verdict = run_program(maps_prog_from_workload(w->maps), p, &a);
 	wanted = naive_out(&w->naive, eni, p);
 	if (verdict == TC_ACT_REDIRECT && a.mark == (VPC_MARK_ANSWER | e->number))
 		return answered(w, e, p, wanted);

@@ -31,10 +31,10 @@ static enum world_result broken(struct world *w, const char *what, const struct 
 	return WORLD_BROKEN;
 }
 
-/* VPCD_TEST_COMPILED=yes: every set has a compiled table. */
-static bool compiled_always(void)
+/* VPCD_TEST_CLASSIFIER=yes: every set has a classifier. */
+static bool classifier_always(void)
 {
-	const char *wanted = getenv("VPCD_TEST_COMPILED");
+	const char *wanted = getenv("VPCD_TEST_CLASSIFIER");
 
 	return wanted && !strcmp(wanted, "yes");
 }
@@ -43,10 +43,10 @@ int world_open(struct world *w)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	const struct vpc_limits l = limits();
-	const struct tables_config config = {.limits = &l,
-					     .first_epoch = EPOCH_FIRST,
-					     .fixed_size = true,
-					     .compile_from = compiled_always() ? 1 : 0};
+	const struct maps_config config = {.limits = &l,
+					   .first_epoch = EPOCH_FIRST,
+					   .fixed_size = true,
+					   .compile_from = classifier_always() ? 1 : 0};
 	int err;
 
 	w->draft = calloc(1, sizeof(*w->draft));
@@ -55,9 +55,9 @@ int world_open(struct world *w)
 	err = model_new(&l, &w->model);
 	if (err < 0)
 		return err;
-	err = tables_open(&config, &w->tables, &error);
+	err = maps_open(&config, &w->maps, &error);
 	if (err < 0)
-		broken(w, "tables_open", &error);
+		broken(w, "maps_open", &error);
 	return err;
 }
 
@@ -66,9 +66,9 @@ static void retire(struct world *w)
 {
 	if (w->n_unretired == 0)
 		return;
-	tables_wait_grace_period();
+	maps_wait_grace_period();
 	for (size_t i = 0; i < w->n_unretired; i++)
-		tables_retire(w->tables, w->unretired[i]);
+		maps_retire(w->maps, w->unretired[i]);
 	w->n_unretired = 0;
 }
 
@@ -77,7 +77,7 @@ static void give_up(struct world *w)
 {
 	if (w->phase == WORLD_IDLE)
 		return;
-	tables_undo(w->tables, TAKE_PTR(w->prepared));
+	maps_undo(w->maps, TAKE_PTR(w->prepared));
 	model_abort(TAKE_PTR(w->txn));
 	w->phase = WORLD_IDLE;
 	w->stats.given_up++;
@@ -87,8 +87,8 @@ void world_close(struct world *w)
 {
 	give_up(w);
 	retire(w);
-	if (w->tables)
-		tables_close(w->tables);
+	if (w->maps)
+		maps_close(w->maps);
 	model_free(w->model);
 	naive_clear(&w->naive);
 	free(w->draft);
@@ -120,12 +120,12 @@ static enum world_result begin(struct world *w)
 /* -EBUSY asks for what was published to be retired first. */
 static int prepare_plan(struct world *w, const struct plan *plan, struct vpc_error *reterr)
 {
-	int err = tables_prepare(w->tables, plan, &w->prepared, reterr);
+	int err = maps_prepare(w->maps, plan, &w->prepared, reterr);
 
 	if (err != -EBUSY)
 		return err;
 	retire(w);
-	return tables_prepare(w->tables, plan, &w->prepared, reterr);
+	return maps_prepare(w->maps, plan, &w->prepared, reterr);
 }
 
 static enum world_result prepare(struct world *w)
@@ -152,7 +152,7 @@ static enum world_result prepare(struct world *w)
 	for (size_t i = 0; i < plan.n_enis; i++) /* nor are its ENIs attached to anything, and yet they are sent to */
 		plan.enis[i].after.flags &= ~VPC_ENI_UNPLUGGED;
 	if (prepare_plan(w, &plan, &error) < 0)
-		return broken(w, "tables_prepare", &error);
+		return broken(w, "maps_prepare", &error);
 	w->phase = WORLD_PREPARED;
 	return WORLD_SAME;
 }
@@ -161,7 +161,7 @@ static enum world_result publish(struct world *w)
 {
 	if (w->phase != WORLD_PREPARED)
 		return WORLD_REFUSED;
-	tables_publish(w->tables, w->prepared);
+	maps_publish(w->maps, w->prepared);
 	model_commit(TAKE_PTR(w->txn));
 	memcpy(&w->naive.now, w->draft, sizeof(*w->draft));
 	w->phase = WORLD_IDLE;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Groups whose rules make a long walk are answered by compiled tables: enforced as instantly as any (P2), through restarts
+# Groups whose rules make a long walk are answered by classifiers: enforced as instantly as any (P2), through restarts
 # (P6), and verified.
 
 bats_require_minimum_version 1.5.0
@@ -49,19 +49,19 @@ teardown()
 	namespaces_remove "$INSTANCE-$P-"
 }
 
-compiled_blocks()
+classifier_blocks()
 {
 	ctl -o json status | jq .tables.compiled.used
 }
 
 @test "P2: a rule of such a group is in force, and out of force, when the reply comes" {
-	[ "$(compiled_blocks)" -gt 0 ] || fail "there is no compiled table: the test tests nothing"
+	[ "$(classifier_blocks)" -gt 0 ] || fail "there is no classifier: the test tests nothing"
 	cannot "$P-a" udp "$B" 7000
 	in_ns "$P-a" "$TOOLS/flip" --socket "$VPCD_SOCKET" --group "$P-b" --host "$B" --port 7000 --rounds 50 ||
 		fail "an allowed packet didn't come back"
 	sleep 0.3
 	[ "$(grep -c denied "$(log_of "$P-b")")" -eq 0 ] || fail "packets passed after their rule was revoked"
-	[ "$(ctl -o json status | jq .tables.compiled.walked)" -eq 0 ] || fail "rules are walked"
+	[ "$(ctl -o json status | jq .tables.classifier.walked)" -eq 0 ] || fail "rules are walked"
 	verify_clean
 }
 
@@ -69,11 +69,11 @@ compiled_blocks()
 	local blocks
 	ctl sg authorize "$P-b" ingress udp 7000 --sg "$P-a" >/dev/null
 	stream "$P-a" u udp-echo "$B" 7000
-	blocks=$(compiled_blocks)
+	blocks=$(classifier_blocks)
 	vpcd_stop KILL
 	can "$P-a" udp "$B" 7000
 	vpcd_start
-	[ "$(compiled_blocks)" -eq "$blocks" ] || fail "$(compiled_blocks) blocks, $blocks before"
+	[ "$(classifier_blocks)" -eq "$blocks" ] || fail "$(classifier_blocks) blocks, $blocks before"
 	verify_clean
 	[ "$(stream_end u | tee "$BATS_TEST_TMPDIR/u" | jq .lost)" -eq 0 ] || fail "lost: $(cat "$BATS_TEST_TMPDIR/u")"
 	ctl sg revoke "$P-b" ingress udp 7000 --sg "$P-a"

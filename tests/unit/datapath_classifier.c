@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Compiled tables (P4 exact, P8 bounded): read back by the letter of include/vpc/abi/abi.h, they say of every port and
+ * Classifiers (P4 exact, P8 bounded): read back by the letter of include/vpc/abi/abi.h, they say of every port and
  * peer what the rules say one by one, in few steps and little space. P9: what they name is a rule that allows.
  */
 #include <arpa/inet.h>
@@ -23,7 +23,7 @@ struct question {
 	uint32_t group;	  /* 0: none */
 };
 
-static void clear_blocks(struct compiled_blocks *b)
+static void clear_blocks(struct classifier_blocks *b)
 {
 	free(b->at);
 }
@@ -42,7 +42,7 @@ static bool prefix_holds(const uint32_t *prefix, unsigned plen, const uint32_t *
 	return true;
 }
 
-static bool allows(const struct compiled_rule *rule, const struct question *q)
+static bool allows(const struct classifier_rule *rule, const struct question *q)
 {
 	if (rule->slot != VPC_SLOT_ANY && rule->slot != q->slot)
 		return false;
@@ -53,7 +53,7 @@ static bool allows(const struct compiled_rule *rule, const struct question *q)
 	return rule->peer_kind == q->family && prefix_holds(rule->peer, rule->peer_plen, q->peer);
 }
 
-static bool any_allows(const struct compiled_rule *rules, size_t n, const struct question *q)
+static bool any_allows(const struct classifier_rule *rules, size_t n, const struct question *q)
 {
 	for (size_t i = 0; i < n; i++)
 		if (allows(&rules[i], q))
@@ -80,11 +80,11 @@ static uint32_t rank(const uint32_t *keys, uint32_t n, uint32_t words, const uin
 	return i;
 }
 
-static uint32_t list_find(const struct compiled_blocks *b, const struct vpc_compiled_list *list, uint32_t words,
+static uint32_t list_find(const struct classifier_blocks *b, const struct vpc_classifier_list *list, uint32_t words,
 			  const uint32_t *key, unsigned *steps)
 {
 	uint32_t levels = list->size >> VPC_LIST_LEVELS_SHIFT, leaves = list->size & VPC_LIST_LEAVES_MASK;
-	uint32_t at = list->at, nth = 0, shift = VPC_STEPS_INNER_SHIFT(words), i;
+	uint32_t at = list->at, nth = 0, shift = VPC_STEPS_WORKLOAD_END_SHIFT(words), i;
 
 	if (!levels)
 		return 0;
@@ -92,7 +92,7 @@ static uint32_t list_find(const struct compiled_blocks *b, const struct vpc_comp
 		uint32_t here = (leaves - 1) >> levels * shift, below = (leaves - 1) >> (levels - 1) * shift;
 
 		cr_assert_lt(at + nth, b->n);
-		i = rank(b->at[at + nth].word, VPC_STEPS_INNER(words), words, key);
+		i = rank(b->at[at + nth].word, VPC_STEPS_WORKLOAD_END(words), words, key);
 		cr_assert_gt(i, 0, "the first key is zero");
 		nth = (nth << shift) + i - 1;
 		if (nth > below)
@@ -108,17 +108,17 @@ static uint32_t list_find(const struct compiled_blocks *b, const struct vpc_comp
 }
 
 /* Row that allows, or 0. */
-static uint32_t table_find(const struct compiled_blocks *b, const struct question *q, unsigned *steps)
+static uint32_t table_find(const struct classifier_blocks *b, const struct question *q, unsigned *steps)
 {
-	const struct vpc_compiled *header = (const struct vpc_compiled *)b->at;
+	const struct vpc_classifier *header = (const struct vpc_classifier *)b->at;
 	uint32_t port = (uint32_t)q->slot << 16 | q->port, group[2] = {q->group, port}, addr[4];
 	uint32_t node = list_find(b, &header->ports, 1, &port, steps), row = 0;
 
 	for (unsigned i = 0; i < 4; i++)
 		addr[i] = ntohl(q->peer[i]);
 	for (unsigned chain = 0; node && !row; chain++) {
-		const struct vpc_compiled_node *at =
-			(const struct vpc_compiled_node *)&b->at[header->nodes + node / 2] + node % 2;
+		const struct vpc_classifier_node *at =
+			(const struct vpc_classifier_node *)&b->at[header->nodes + node / 2] + node % 2;
 
 		cr_assert_lt(chain, 18u);
 		row = list_find(b, q->family == 4 ? &at->list4 : &at->list6, q->family == 4 ? 1 : 4, addr, steps);
@@ -156,10 +156,10 @@ static uint16_t draw_port(void)
 	return draw(3) ? ports[draw(10)] : (uint16_t)draw(65536);
 }
 
-static struct compiled_rule draw_rule(uint32_t row, bool wide_any)
+static struct classifier_rule draw_rule(uint32_t row, bool wide_any)
 {
 	static const uint8_t kinds[] = {VPC_PEER_CIDR4, VPC_PEER_CIDR6, VPC_PEER_SG};
-	struct compiled_rule r = {.slot = (uint8_t)draw(VPC_SLOTS), .peer_kind = kinds[draw(3)], .row = row};
+	struct classifier_rule r = {.slot = (uint8_t)draw(VPC_SLOTS), .peer_kind = kinds[draw(3)], .row = row};
 
 	r.port_plen = r.slot == VPC_SLOT_ANY && !wide_any ? 0 : (uint8_t)(draw(2) ? 16 : draw(17));
 	r.port = (uint16_t)(draw_port() & (0xffff0000u >> r.port_plen));
@@ -177,9 +177,9 @@ static struct compiled_rule draw_rule(uint32_t row, bool wide_any)
 }
 
 /* Near a rule, so that a good part is allowed and the rest just isn't. */
-static struct question draw_question(const struct compiled_rule *rules, size_t n)
+static struct question draw_question(const struct classifier_rule *rules, size_t n)
 {
-	const struct compiled_rule *near = n ? &rules[draw((uint32_t)n)] : NULL;
+	const struct classifier_rule *near = n ? &rules[draw((uint32_t)n)] : NULL;
 	struct question q = {.family = draw(2) ? 4 : 6,
 			     .slot = (uint8_t)(1 + draw(VPC_SLOTS - 1)),
 			     .port = draw_port(),
@@ -200,7 +200,7 @@ static struct question draw_question(const struct compiled_rule *rules, size_t n
 	return q;
 }
 
-static void check_question(const struct compiled_blocks *b, const struct compiled_rule *rules, size_t n,
+static void check_question(const struct classifier_blocks *b, const struct classifier_rule *rules, size_t n,
 			   const struct question *q)
 {
 	unsigned steps = 0;
@@ -217,11 +217,11 @@ static void check_question(const struct compiled_blocks *b, const struct compile
 	cr_assert_leq(steps, (unsigned)STEPS_MAX);
 }
 
-static void shuffle(struct compiled_rule *rules, size_t n)
+static void shuffle(struct classifier_rule *rules, size_t n)
 {
 	for (size_t i = n; i > 1; i--) {
 		size_t j = draw((uint32_t)i);
-		struct compiled_rule other = rules[i - 1];
+		struct classifier_rule other = rules[i - 1];
 
 		rules[i - 1] = rules[j];
 		rules[j] = other;
@@ -229,16 +229,16 @@ static void shuffle(struct compiled_rule *rules, size_t n)
 }
 
 /* Rows are 1 … n: rules[row - 1]. */
-static void check_rules(struct compiled_rule *rules, size_t n, unsigned questions)
+static void check_rules(struct classifier_rule *rules, size_t n, unsigned questions)
 {
-	_cleanup_(clear_blocks) struct compiled_blocks b = {}, again = {};
-	const struct vpc_compiled *header;
+	_cleanup_(clear_blocks) struct classifier_blocks b = {}, again = {};
+	const struct vpc_classifier *header;
 	size_t ranges = 0;
 
 	for (size_t i = 0; i < n; i++)
 		ranges += rules[i].slot == VPC_SLOT_ANY && rules[i].port_plen ? VPC_SLOTS - 1 : 1;
-	cr_assert_eq(compiled_build(rules, n, 7, VPC_EGRESS, &b), 0);
-	header = (const struct vpc_compiled *)b.at;
+	cr_assert_eq(classifier_build(rules, n, 7, VPC_EGRESS, &b), 0);
+	header = (const struct vpc_classifier *)b.at;
 	cr_assert_eq(header->blocks, b.n);
 	cr_assert_eq(header->set, 7);
 	cr_assert_eq(header->dir, VPC_EGRESS);
@@ -249,14 +249,14 @@ static void check_rules(struct compiled_rule *rules, size_t n, unsigned question
 		check_question(&b, rules, n, &q);
 	}
 	shuffle(rules, n);
-	cr_assert_eq(compiled_build(rules, n, 7, VPC_EGRESS, &again), 0);
+	cr_assert_eq(classifier_build(rules, n, 7, VPC_EGRESS, &again), 0);
 	cr_assert_eq(again.n, b.n);
 	cr_assert_eq(memcmp(again.at, b.at, b.n * sizeof(*b.at)), 0, "the order of the rules doesn't matter");
 }
 
-Test(datapath_compiled, random_rules_say_the_same)
+Test(datapath_classifier, random_rules_say_the_same)
 {
-	static struct compiled_rule rules[RULES_MAX];
+	static struct classifier_rule rules[RULES_MAX];
 	static const size_t sizes[] = {0, 1, 2, 3, 8, 30, 100, 400};
 	unsigned allowed = 0, asked = 0;
 
@@ -279,28 +279,28 @@ Test(datapath_compiled, random_rules_say_the_same)
 }
 
 /* As many steps as a list of the size can have, with none that could be joined. */
-Test(datapath_compiled, every_rule_of_a_long_list_is_found)
+Test(datapath_classifier, every_rule_of_a_long_list_is_found)
 {
 	static const uint8_t kinds[] = {VPC_PEER_CIDR4, VPC_PEER_CIDR6, VPC_PEER_SG};
-	static struct compiled_rule rules[RULES_MAX];
+	static struct classifier_rule rules[RULES_MAX];
 
 	for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++)
 		for (size_t n = 1; n <= RULES_MAX; n = n * 2 + n / 3) {
-			_cleanup_(clear_blocks) struct compiled_blocks b = {};
+			_cleanup_(clear_blocks) struct classifier_blocks b = {};
 			unsigned steps = 0;
 
 			memset(rules, 0, sizeof(rules));
 			for (uint32_t i = 0; i < n; i++) {
-				rules[i] = (struct compiled_rule){.slot = VPC_SLOT_TCP,
-								  .port_plen = 16,
-								  .port = 80,
-								  .peer_kind = kinds[k],
-								  .peer_plen = kinds[k] == VPC_PEER_CIDR4 ? 32 : 128,
-								  .row = i + 1};
+				rules[i] = (struct classifier_rule){.slot = VPC_SLOT_TCP,
+								    .port_plen = 16,
+								    .port = 80,
+								    .peer_kind = kinds[k],
+								    .peer_plen = kinds[k] == VPC_PEER_CIDR4 ? 32 : 128,
+								    .row = i + 1};
 				rules[i].peer[kinds[k] == VPC_PEER_CIDR6 ? 3 : 0] =
 					kinds[k] == VPC_PEER_SG ? 2 * i + 1 : htonl(2 * i + 1);
 			}
-			cr_assert_eq(compiled_build(rules, n, 1, VPC_INGRESS, &b), 0);
+			cr_assert_eq(classifier_build(rules, n, 1, VPC_INGRESS, &b), 0);
 			for (uint32_t i = 0; i < 2 * n + 2; i++) {
 				struct question q = {
 					.family = kinds[k] == VPC_PEER_CIDR6 ? 6 : 4, .slot = VPC_SLOT_TCP, .port = 80};
@@ -315,9 +315,9 @@ Test(datapath_compiled, every_rule_of_a_long_list_is_found)
 }
 
 /* The widest of nested prefixes, the lowest of equal ones; the ends of all there is. */
-Test(datapath_compiled, names_one_rule_of_those_that_allow)
+Test(datapath_classifier, names_one_rule_of_those_that_allow)
 {
-	struct compiled_rule rules[] = {
+	struct classifier_rule rules[] = {
 		{.slot = VPC_SLOT_ANY, .peer_kind = VPC_PEER_CIDR4, .peer_plen = 32, .peer = {0xffffffff}, .row = 9},
 		{.slot = VPC_SLOT_ANY,
 		 .peer_kind = VPC_PEER_CIDR4,
@@ -332,10 +332,10 @@ Test(datapath_compiled, names_one_rule_of_those_that_allow)
 		{.slot = VPC_SLOT_ANY, .peer_kind = VPC_PEER_CIDR6, .row = 8},
 	};
 	struct question q = {.family = 4, .slot = VPC_SLOT_OTHER, .peer = {0xffffffff}};
-	_cleanup_(clear_blocks) struct compiled_blocks b = {};
+	_cleanup_(clear_blocks) struct classifier_blocks b = {};
 	unsigned steps = 0;
 
-	cr_assert_eq(compiled_build(rules, ARRAY_SIZE(rules), 1, VPC_INGRESS, &b), 0);
+	cr_assert_eq(classifier_build(rules, ARRAY_SIZE(rules), 1, VPC_INGRESS, &b), 0);
 	cr_expect_eq(table_find(&b, &q, &steps), 3);
 	q.peer[0] = htonl(0x7fffffff);
 	cr_expect_eq(table_find(&b, &q, &steps), 0);

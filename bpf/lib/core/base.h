@@ -93,8 +93,8 @@ struct policy {
 	__u32 peer_set; /* 0: the peer counts by its address only */
 	__be32 peer[4];
 	__u64 peer_bloom;
-	__u64 plens[3];	   /* prefix lengths of the class still to be tried */
-	__u64 class_bloom; /* groups that it may name and the peer may have */
+	__u64 plens[3];		/* prefix lengths of the class still to be tried */
+	__u64 mask_group_bloom; /* groups that it may name and the peer may have */
 	__u64 epoch;
 	__u32 bits;	 /* port prefix lengths of the slot still to be tried */
 	__u32 slot_bits; /* and of the packet's own slot, while it is ANY's turn */
@@ -111,10 +111,10 @@ struct policy {
 	__u8 slot_now;
 	__u8 stage; /* VPC_PEER_… being tried; 0: no class in hand */
 	__u8 pad;
-	struct vpc_class_key class_key;
+	struct vpc_mask_group_key mask_group_key;
 	struct vpc_rule_key rule_key;
-	/* in a compiled table: where the search stands */
-	struct vpc_compiled_list groups_list;
+	/* in a classifier: where the search stands */
+	struct vpc_classifier_list groups_list;
 	__u32 key[4];	/* what is searched for: host order, most significant first */
 	__u32 table;	/* first block; 0: none */
 	__u32 nodes_at; /* block of node 0 */

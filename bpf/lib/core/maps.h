@@ -38,11 +38,11 @@ HASH_MAP(addr, BPF_MAP_TYPE_HASH, struct vpc_addr_key, __u32, 0);
 ARRAY_MAP(addr_row, struct vpc_addr_row, 1024, BPF_F_MMAPABLE);
 ARRAY_MAP(set, struct vpc_set, 1024, BPF_F_MMAPABLE);
 ARRAY_MAP(sg, struct vpc_sg, 1024, BPF_F_MMAPABLE);
-HASH_MAP(class_of, BPF_MAP_TYPE_HASH, struct vpc_class_key, __u32, BPF_F_NO_PREALLOC);
-ARRAY_MAP(class, struct vpc_class, 1024, BPF_F_MMAPABLE);
+HASH_MAP(mask_group_of, BPF_MAP_TYPE_HASH, struct vpc_mask_group_key, __u32, BPF_F_NO_PREALLOC);
+ARRAY_MAP(mask_group, struct vpc_mask_group, 1024, BPF_F_MMAPABLE);
 HASH_MAP(rule, BPF_MAP_TYPE_HASH, struct vpc_rule_key, __u32, BPF_F_NO_PREALLOC);
 ARRAY_MAP(row, struct vpc_row, 1024, BPF_F_MMAPABLE);
-ARRAY_MAP(compiled, struct vpc_compiled_block, 4096, BPF_F_MMAPABLE);
+ARRAY_MAP(classifier, struct vpc_classifier_block, 4096, BPF_F_MMAPABLE);
 ARRAY_MAP(row_stat, struct vpc_row_stat, 1024, BPF_F_MMAPABLE);
 
 ARRAY_MAP(drop, __u64, 2048 * VPC_DROP_REASONS_MAX, 0); /* by ENI number * VPC_DROP_REASONS_MAX + reason */

@@ -13,17 +13,17 @@
 #define FAST_NOT (-1) /* not decided here; asked for by its sign, which is what 6.1 follows of a masked number */
 
 /* Whether the entry is this packet's, and not too old. */
-static __always_inline int fast_matches(const struct recent *r, const struct plain *p, __u32 me)
+static __always_inline int fast_matches(const struct flow_cache *r, const struct header_view *p, __u32 me)
 {
 	if (r->src != p->src || r->dst != p->dst || r->ports != p->ports || r->me != me || r->proto != p->proto ||
 	    r->family != p->family)
 		return 0;
-	if (p->src6 && !(address_equal(r->src6, p->src6) && address_equal(r->dst6, plain_dst6(p))))
+	if (p->src6 && !(address_equal(r->src6, p->src6) && address_equal(r->dst6, view_dst6(p))))
 		return 0;
-	return r->until - recent_time(bpf_ktime_get_coarse_ns()) - 1 < RECENT_UNITS;
+	return r->until - flow_cache_time(bpf_ktime_get_coarse_ns()) - 1 < FLOW_CACHE_UNITS;
 }
 
-static __always_inline int fast_version_stands(const struct recent *r)
+static __always_inline int fast_version_stands(const struct flow_cache *r)
 {
 	__u32 at = r->version_at, *version = bpf_map_lookup_elem(&flow_version, &at);
 
@@ -31,46 +31,47 @@ static __always_inline int fast_version_stands(const struct recent *r)
 }
 
 /* Whether it may be one that the router or the bridge doesn't let on (route.h), as it is for its hops or its size. */
-static __always_inline int fast_is_refused(const struct __sk_buff *skb, const struct vpc_eni *e, const struct plain *p)
+static __always_inline int fast_is_refused(const struct __sk_buff *skb, const struct vpc_eni *e,
+					   const struct header_view *p)
 {
 	return p->frame.hop_limit <= 1 || (READ_ONCE(e->flags) & VPC_ENI_UNPLUGGED) ||
 	       redirect_biggest(skb, &p->frame) > READ_ONCE(e->mtu);
 }
 
 /* The frame, whose entry matches. Returns what the program ends with, or FAST_NOT. */
-static __always_inline int fast_decide(struct __sk_buff *skb, const struct recent *r, const struct plain *p)
+static __always_inline int fast_decide(struct __sk_buff *skb, const struct flow_cache *r, const struct header_view *p)
 {
 	__u32 number = skb->ifindex, peer = r->peer;
 	struct vpc_eni *me = bpf_map_lookup_elem(&eni, &number), *to;
-	enum way way;
+	enum action action;
 
-	if (!me || !fast_version_stands(r) || !recent_side(me, r->my_incarnation, r->my_set, r->judged, r->noted) ||
+	if (!me || !fast_version_stands(r) || !flow_cache_side(me, r->my_incarnation, r->my_set, r->judged, r->noted) ||
 	    !mac_equal(p->frame.macs + ETH_ALEN, me->mac))
 		return FAST_NOT;
 	if (!peer) {
 		if (!mac_equal(p->frame.macs, me->gateway_mac) || fast_is_refused(skb, me, p))
 			return FAST_NOT;
-		return checksum_is_elsewhere(skb, plain_l4(p), p->proto) ? FAST_NOT : redirect_up(skb);
+		return checksum_is_elsewhere(skb, view_l4(p), p->proto) ? FAST_NOT : redirect_up(skb);
 	}
 	to = bpf_map_lookup_elem(&eni, &peer);
-	if (!to || !recent_side(to, r->peer_incarnation, r->peer_set, r->judged, r->noted))
+	if (!to || !flow_cache_side(to, r->peer_incarnation, r->peer_set, r->judged, r->noted))
 		return FAST_NOT;
-	way = redirect_way(skb, me, to, &p->frame);
-	if (way == WAY_NONE || (way == WAY_UP && fast_is_refused(skb, to, p)))
+	action = forward_action(skb, me, to, &p->frame);
+	if (action == FORWARD_NONE || (action == FORWARD_UP && fast_is_refused(skb, to, p)))
 		return FAST_NOT;
-	if (checksum_is_elsewhere(skb, plain_l4(p), p->proto))
+	if (checksum_is_elsewhere(skb, view_l4(p), p->proto))
 		return FAST_NOT;
-	return way == WAY_UP ? redirect_up(skb) : redirect_to(skb, to, peer, way);
+	return action == FORWARD_UP ? redirect_up(skb) : redirect_to(skb, to, peer, action);
 }
 
 /* h: the packet's hash, for who goes on. */
-static __always_inline int fast_from_workload(struct __sk_buff *skb, const struct plain *p, __u64 h)
+static __always_inline int fast_from_workload(struct __sk_buff *skb, const struct header_view *p, __u64 h)
 {
-	struct recent *r;
+	struct flow_cache *r;
 
 	if (p->tcp && (p->tcp_flags & TCP_JUDGE) != TCP_ACK)
 		return FAST_NOT;
-	r = recent_find(h);
+	r = flow_cache_find(h);
 	return r && fast_matches(r, p, skb->ifindex) ? fast_decide(skb, r, p) : FAST_NOT;
 }
 

@@ -10,12 +10,12 @@
  * of both, not gen_revoke: what is taken away with keep or drain spares the connections that there are, and gen_revoke
  * waits until they are marked, but nothing new may be opened meanwhile.
  */
-#ifndef BPF_LIB_OPENING_H
-#define BPF_LIB_OPENING_H
+#ifndef BPF_LIB_SYN_CACHE_H
+#define BPF_LIB_SYN_CACHE_H
 
 #include "lib/flow/cache.h"
 
-struct opening {
+struct syn_cache {
 	__be32 src[4];
 	__be32 dst[4];
 	__u32 me; /* 0: empty */
@@ -28,44 +28,44 @@ struct opening {
 	__be16 dport;
 	__u16 pad[3];
 };
-_Static_assert(sizeof(struct opening) == 88, "opening");
+_Static_assert(sizeof(struct syn_cache) == 88, "opening");
 
-#define OPENING_SLOTS 512u
+#define SYN_CACHE_SLOTS 512u
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, OPENING_SLOTS);
+	__uint(max_entries, SYN_CACHE_SLOTS);
 	__type(key, __u32);
-	__type(value, struct opening);
-} opening_of_cpu SEC(".maps");
+	__type(value, struct syn_cache);
+} syn_cache_of_cpu SEC(".maps");
 
 /* src, dst: of IPv6 digests. */
-static __always_inline struct opening *opening_slot(__u32 src, __u32 dst, __be16 dport, __u32 me)
+static __always_inline struct syn_cache *syn_cache_slot(__u32 src, __u32 dst, __be16 dport, __u32 me)
 {
-	__u32 slot = (__u32)(recent_hash(src, dst, dport, me) >> 48) & (OPENING_SLOTS - 1);
+	__u32 slot = (__u32)(flow_cache_hash(src, dst, dport, me) >> 48) & (SYN_CACHE_SLOTS - 1);
 
-	return bpf_map_lookup_elem(&opening_of_cpu, &slot);
+	return bpf_map_lookup_elem(&syn_cache_of_cpu, &slot);
 }
 
 /* Whether the side's part of what is remembered still holds. side: 0 me, 1 the peer. */
-static __always_inline int opening_side(const struct vpc_eni *e, const struct opening *o, __u32 side)
+static __always_inline int syn_cache_side(const struct vpc_eni *e, const struct syn_cache *o, __u32 side)
 {
 	__u32 number = o->set[side];
 	struct vpc_set *groups = bpf_map_lookup_elem(&set, &number);
 
 	return groups && READ_ONCE(groups->gen_any) <= o->epoch &&
-	       recent_side(e, o->incarnation[side], number, o->epoch, o->epoch);
+	       flow_cache_side(e, o->incarnation[side], number, o->epoch, o->epoch);
 }
 
 /* Remembers the opening in the scratch, which was allowed. */
-static __always_inline void opening_note(struct scratch *s)
+static __always_inline void syn_cache_note(struct scratch *s)
 {
 	const struct packet *p = &s->packet;
-	struct opening *o;
+	struct syn_cache *o;
 
 	if (!s->side[0].eni || !s->side[1].eni || s->side[0].eni != s->me || !s->end[0].owns)
 		return;
-	o = p->family == 4 ? opening_slot(p->src[3], p->dst[3], p->dport, s->me)
-			   : opening_slot(recent_digest6(p->src), recent_digest6(p->dst), p->dport, s->me);
+	o = p->family == 4 ? syn_cache_slot(p->src[3], p->dst[3], p->dport, s->me)
+			   : syn_cache_slot(flow_cache_digest6(p->src), flow_cache_digest6(p->dst), p->dport, s->me);
 	if (!o)
 		return;
 	__builtin_memcpy(o->src, p->src, 16);

@@ -28,7 +28,7 @@ struct connection {
 };
 
 /* As flow_key(). Returns the index of the packet's source. */
-static __always_inline __u32 connection_key(struct vpc_flow_key *k, const struct plain *p, __u32 space)
+static __always_inline __u32 connection_key(struct vpc_flow_key *k, const struct header_view *p, __u32 space)
 {
 	__u32 from, sport = p->ports & 0xffff, dport = p->ports >> 16;
 
@@ -38,10 +38,10 @@ static __always_inline __u32 connection_key(struct vpc_flow_key *k, const struct
 		address_from4(k->addr[0], from ? p->dst : p->src);
 		address_from4(k->addr[1], from ? p->src : p->dst);
 	} else {
-		from = address_after(p->src6, plain_dst6(p)) ||
-		       (address_equal(p->src6, plain_dst6(p)) && bpf_ntohs((__u16)sport) > bpf_ntohs((__u16)dport));
-		address_copy(k->addr[0], from ? plain_dst6(p) : p->src6);
-		address_copy(k->addr[1], from ? p->src6 : plain_dst6(p));
+		from = address_after(p->src6, view_dst6(p)) ||
+		       (address_equal(p->src6, view_dst6(p)) && bpf_ntohs((__u16)sport) > bpf_ntohs((__u16)dport));
+		address_copy(k->addr[0], from ? view_dst6(p) : p->src6);
+		address_copy(k->addr[1], from ? p->src6 : view_dst6(p));
 	}
 	k->vpc = space;
 	k->via = 0;
@@ -71,14 +71,15 @@ static __always_inline __u32 connection_side(const struct vpc_eni *e, __u32 inca
 }
 
 /* What recent.h remembers of a packet that changes nothing. Returns its way. */
-static __always_inline int connection_note(const struct connection *c, const struct plain *p,
-					   const struct vpc_flow_key *k, const struct recent *sides, enum way way)
+static __always_inline int connection_note(const struct connection *c, const struct header_view *p,
+					   const struct vpc_flow_key *k, const struct flow_cache *sides,
+					   enum action action)
 {
-	struct recent *r = recent_take(c->hash);
+	struct flow_cache *r = flow_cache_take(c->hash);
 	__u32 from = c->from & 1;
 
 	if (!r)
-		return (int)way;
+		return (int)action;
 	r->src = p->src;
 	r->dst = p->dst;
 	r->ports = p->ports;
@@ -99,16 +100,16 @@ static __always_inline int connection_note(const struct connection *c, const str
 		address_copy(r->src6, from ? k->addr[1] : k->addr[0]);
 		address_copy(r->dst6, from ? k->addr[0] : k->addr[1]);
 	}
-	return (int)way;
+	return (int)action;
 }
 
 /* The connection is over: what it counted for is given back. Like what follows once in its life, and so not inline. */
 static __noinline void connection_leave(struct connection *c, const struct vpc_flow_key *k, struct vpc_flow *f)
 {
-	int worth = recent_worth(c->now_ns, READ_ONCE(f->created_ns));
+	int cacheable = flow_cache_cacheable(c->now_ns, READ_ONCE(f->created_ns));
 
 	flow_leave(k, c->tag, f);
-	if (worth)
+	if (cacheable)
 		version_raise(&c->barrier, c->tag);
 }
 
@@ -188,18 +189,18 @@ static __always_inline int connection_step(struct connection *c, const struct vp
 }
 
 /* A segment of the flow that f is the entry of. Returns its way, with peer and `to` filled, or 0. */
-static __noinline int connection_known(struct __sk_buff *skb, const struct plain *p, struct connection *c,
+static __noinline int connection_known(struct __sk_buff *skb, const struct header_view *p, struct connection *c,
 				       const struct vpc_flow_key *k, struct vpc_flow *f)
 {
 	struct packet segment;
 	struct vpc_flow copy;
-	struct recent sides;
-	enum way way;
+	struct flow_cache sides;
+	enum action action;
 	__u32 from;
 
 	copy.tag = c->tag;
 	copy.created_ns = READ_ONCE(f->created_ns);
-	sides.version = recent_begin(&c->barrier, c->tag, recent_worth(c->now_ns, copy.created_ns));
+	sides.version = flow_cache_begin(&c->barrier, c->tag, flow_cache_cacheable(c->now_ns, copy.created_ns));
 	sides.judged = READ_ONCE(f->epoch);
 	barrier_order(&c->barrier);
 	copy.last_seen_ns = READ_ONCE(f->last_seen_ns);
@@ -213,9 +214,9 @@ static __noinline int connection_known(struct __sk_buff *skb, const struct plain
 		return 0;
 	sides.my_set = connection_side(c->me, READ_ONCE(f->incarnation[from]), c->epoch, sides.judged);
 	sides.peer_set = connection_side(c->to, READ_ONCE(f->incarnation[from ^ 1]), c->epoch, sides.judged);
-	way = redirect_way(skb, c->me, c->to, &p->frame);
-	if (READ_ONCE(f->tag) != c->tag || !sides.my_set || !sides.peer_set || way < WAY_SWITCHED ||
-	    checksum_is_elsewhere(skb, plain_l4(p), IPPROTO_TCP))
+	action = forward_action(skb, c->me, c->to, &p->frame);
+	if (READ_ONCE(f->tag) != c->tag || !sides.my_set || !sides.peer_set || action < FORWARD_SWITCHED ||
+	    checksum_is_elsewhere(skb, view_l4(p), IPPROTO_TCP))
 		return 0;
 	segment.tcp_flags = p->tcp_flags;
 	segment.seq_end = (__u16)(bpf_ntohs(*(const u16_alias *)(p->tcp + 6)) + p->room - (p->tcp[12] >> 4) * 4);
@@ -223,15 +224,15 @@ static __noinline int connection_known(struct __sk_buff *skb, const struct plain
 	if (!connection_step(c, k, f, &copy, &segment, from))
 		return 0;
 	if (copy.state != VPC_FLOW_ESTABLISHED || (p->tcp_flags & TCP_JUDGE) != TCP_ACK ||
-	    !recent_worth(c->now_ns, copy.created_ns))
-		return (int)way;
-	sides.until = recent_time(copy.last_seen_ns + NS_PER_S);
-	return connection_note(c, p, k, &sides, way);
+	    !flow_cache_cacheable(c->now_ns, copy.created_ns))
+		return (int)action;
+	sides.until = flow_cache_time(copy.last_seen_ns + NS_PER_S);
+	return connection_note(c, p, k, &sides, action);
 }
 
 /* Makes the flow of an opening that is allowed. Returns 0: it couldn't be made, or there is one. */
 static __always_inline int connection_make(const struct connection *c, const struct vpc_flow_key *k,
-					   const struct opening *o)
+					   const struct syn_cache *o)
 {
 	struct vpc_flow made = {
 		.tag = c->tag,
@@ -256,24 +257,24 @@ static __always_inline int connection_make(const struct connection *c, const str
 }
 
 /* A SYN. What has an entry in a table is left to egress.h. Returns its way, with peer and `to` filled, or 0. */
-static __noinline int connection_open(struct __sk_buff *skb, const struct plain *p, struct connection *c,
+static __noinline int connection_open(struct __sk_buff *skb, const struct header_view *p, struct connection *c,
 				      const struct vpc_flow_key *k)
 {
 	__be16 dport = (__be16)(p->ports >> 16);
-	struct opening *o = opening_slot(p->src, p->dst, dport, c->number);
+	struct syn_cache *o = syn_cache_slot(p->src, p->dst, dport, c->number);
 	__u32 from = c->from & 1;
 	__u64 now_boot_ns;
-	enum way way;
+	enum action action;
 
 	if (!o || o->me != c->number || o->dport != dport || !address_equal(o->src, from ? k->addr[1] : k->addr[0]) ||
 	    !address_equal(o->dst, from ? k->addr[0] : k->addr[1]))
 		return 0;
 	c->peer = o->peer;
 	c->to = bpf_map_lookup_elem(&eni, &c->peer);
-	if (!c->to || !opening_side(c->me, o, 0) || !opening_side(c->to, o, 1))
+	if (!c->to || !syn_cache_side(c->me, o, 0) || !syn_cache_side(c->to, o, 1))
 		return 0;
-	way = redirect_way(skb, c->me, c->to, &p->frame);
-	if (way < WAY_SWITCHED || checksum_is_elsewhere(skb, plain_l4(p), IPPROTO_TCP))
+	action = forward_action(skb, c->me, c->to, &p->frame);
+	if (action < FORWARD_SWITCHED || checksum_is_elsewhere(skb, view_l4(p), IPPROTO_TCP))
 		return 0;
 	if (event_wanted(VPC_LISTEN_FLOWS) || bpf_map_lookup_elem(&flow_new, k) ||
 	    (share_overflows() && bpf_map_lookup_elem(&flow_overflow, k)) || !share_half_open_left(k->vpc) ||
@@ -282,18 +283,18 @@ static __noinline int connection_open(struct __sk_buff *skb, const struct plain 
 	now_boot_ns = bpf_ktime_get_boot_ns();
 	judge_count(o->row[0], skb->len, now_boot_ns);
 	judge_count(o->row[1], skb->len, now_boot_ns);
-	return (int)way;
+	return (int)action;
 }
 
 /* Of a plain TCP segment. Returns what the program ends with, or FAST_NOT. h: its hash (recent.h). */
-static __always_inline int connection_from_workload(struct __sk_buff *skb, const struct plain *p, __u64 h)
+static __always_inline int connection_from_workload(struct __sk_buff *skb, const struct header_view *p, __u64 h)
 {
 	struct connection c = {.hash = h, .number = skb->ifindex};
 	struct vpc_flow_key k;
 	struct vpc_ctl *now;
 	struct vpc_flow *f;
 	__u32 zero = 0;
-	int way;
+	int action;
 
 	if (!tcp_flags_valid(p->tcp_flags) || (p->tcp_flags & TCP_RST))
 		return FAST_NOT;
@@ -312,12 +313,12 @@ static __always_inline int connection_from_workload(struct __sk_buff *skb, const
 		return FAST_NOT;
 	c.tag = flow_tag(&k);
 	if (tcp_opens(p->tcp_flags)) {
-		way = connection_open(skb, p, &c, &k);
+		action = connection_open(skb, p, &c, &k);
 	} else {
 		f = bpf_map_lookup_elem(&flow, &k);
-		way = f ? connection_known(skb, p, &c, &k, f) : 0;
+		action = f ? connection_known(skb, p, &c, &k, f) : 0;
 	}
-	return way && c.to ? redirect_to(skb, c.to, c.peer, (enum way)way) : FAST_NOT;
+	return action && c.to ? redirect_to(skb, c.to, c.peer, (enum action)action) : FAST_NOT;
 }
 
 #endif

@@ -17,12 +17,12 @@
  *
  * Per CPU, and read and written by programs that don't interrupt one another there: no entry is seen half written.
  */
-#ifndef BPF_LIB_RECENT_H
-#define BPF_LIB_RECENT_H
+#ifndef BPF_LIB_FLOW_CACHE_H
+#define BPF_LIB_FLOW_CACHE_H
 
 #include "lib/core/state.h"
 
-struct recent {
+struct flow_cache {
 	__be32 src; /* IPv6: digests of the addresses, which stand below */
 	__be32 dst;
 	__u32 ports; /* as in the packet: source, destination */
@@ -36,50 +36,51 @@ struct recent {
 	__u16 version_at;
 	__u8 proto;
 	__u8 family;  /* 4, 6; 0: empty */
-	__u32 until;  /* recent_time() */
+	__u32 until;  /* flow_cache_time() */
 	__u64 judged; /* epoch */
 	__u64 noted;  /* epoch of the packet that was remembered */
 	__be32 src6[4];
 	__be32 dst6[4];
 };
-_Static_assert(sizeof(struct recent) == 96 && __builtin_offsetof(struct recent, src6) == 64, "one line for IPv4");
+_Static_assert(sizeof(struct flow_cache) == 96 && __builtin_offsetof(struct flow_cache, src6) == 64,
+	       "one line for IPv4");
 
-#define RECENT_SLOTS 2048u
+#define FLOW_CACHE_SLOTS 2048u
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, RECENT_SLOTS);
+	__uint(max_entries, FLOW_CACHE_SLOTS);
 	__type(key, __u32);
-	__type(value, struct recent);
-} recent_of_cpu SEC(".maps");
+	__type(value, struct flow_cache);
+} flow_cache_of_cpu SEC(".maps");
 
 /* A digest of what stands in each slot, all within a few cache lines. A connection's first packets find nothing here,
  * and an entry is a line that nobody else wants: a look at it costs a connection more than all else that this saves. */
-struct recent_marks {
-	__u8 mark[RECENT_SLOTS];
+struct flow_cache_marks {
+	__u8 mark[FLOW_CACHE_SLOTS];
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct recent_marks);
-} recent_marks_of_cpu SEC(".maps");
+	__type(value, struct flow_cache_marks);
+} flow_cache_marks_of_cpu SEC(".maps");
 
-/* Time in units of 67 ms: the same again after nine years. A second is RECENT_UNITS of them, the last begun. */
-#define RECENT_UNITS 15u
-static __always_inline __u32 recent_time(__u64 ns)
+/* Time in units of 67 ms: the same again after nine years. A second is FLOW_CACHE_UNITS of them, the last begun. */
+#define FLOW_CACHE_UNITS 15u
+static __always_inline __u32 flow_cache_time(__u64 ns)
 {
 	return (__u32)(ns >> 26);
 }
 
 /* IPv6 addresses by a digest, which serves as `src` and `dst` to find the slot. */
-static __always_inline __u32 recent_digest6(const __be32 *a)
+static __always_inline __u32 flow_cache_digest6(const __be32 *a)
 {
 	return a[0] ^ a[1] * 0x9e3779b1u ^ a[2] * 0x85ebca6bu ^ a[3];
 }
 
 /* A multiplication carries upwards only: what the ports' last bytes, which stand highest, have changed is folded down
  * before the last one, and slot and mark are taken from the top. */
-static __always_inline __u64 recent_hash(__u32 src, __u32 dst, __u32 ports, __u32 me)
+static __always_inline __u64 flow_cache_hash(__u32 src, __u32 dst, __u32 ports, __u32 me)
 {
 	__u64 h = ((__u64)src << 32 | dst) * 0x9e3779b97f4a7c15ull;
 
@@ -88,38 +89,38 @@ static __always_inline __u64 recent_hash(__u32 src, __u32 dst, __u32 ports, __u3
 	return h * 0xc4ceb9fe1a85ec53ull;
 }
 
-static __always_inline __u32 recent_slot_of(__u64 h)
+static __always_inline __u32 flow_cache_slot_of(__u64 h)
 {
-	return (__u32)(h >> 48) & (RECENT_SLOTS - 1);
+	return (__u32)(h >> 48) & (FLOW_CACHE_SLOTS - 1);
 }
 
-static __always_inline __u8 *recent_mark(__u64 h)
+static __always_inline __u8 *flow_cache_mark(__u64 h)
 {
 	__u32 zero = 0;
-	struct recent_marks *marks = bpf_map_lookup_elem(&recent_marks_of_cpu, &zero);
+	struct flow_cache_marks *marks = bpf_map_lookup_elem(&flow_cache_marks_of_cpu, &zero);
 
-	return marks ? &marks->mark[recent_slot_of(h)] : 0;
+	return marks ? &marks->mark[flow_cache_slot_of(h)] : 0;
 }
 
 /* Never 0: that is an empty slot's. */
-static __always_inline __u8 recent_mark_of(__u64 h)
+static __always_inline __u8 flow_cache_mark_of(__u64 h)
 {
 	return (__u8)(h >> 32 | 1);
 }
 
-static __always_inline struct recent *recent_slot(__u64 h)
+static __always_inline struct flow_cache *flow_cache_slot(__u64 h)
 {
-	__u32 slot = recent_slot_of(h);
+	__u32 slot = flow_cache_slot_of(h);
 
-	return bpf_map_lookup_elem(&recent_of_cpu, &slot);
+	return bpf_map_lookup_elem(&flow_cache_of_cpu, &slot);
 }
 
 /* What is remembered under the hash, if it may be this. */
-static __always_inline struct recent *recent_find(__u64 h)
+static __always_inline struct flow_cache *flow_cache_find(__u64 h)
 {
-	__u8 *mark = recent_mark(h);
+	__u8 *mark = flow_cache_mark(h);
 
-	return mark && *mark == recent_mark_of(h) ? recent_slot(h) : 0;
+	return mark && *mark == flow_cache_mark_of(h) ? flow_cache_slot(h) : 0;
 }
 
 /* The counter of changes of the flow with this tag; NULL never comes. */
@@ -143,16 +144,16 @@ static __always_inline void version_raise(__u64 *barrier, __u64 tag)
 /* A connection that ends within a tick of the clock (1 to 10 ms) is over before remembering it would have paid: nothing
  * is remembered of so young a flow, and so nobody need be told of its changes. A CPU whose clock ticks while another
  * changes the state may remember what was before, for a second: the flow's next step waits so long. A cut never
- * depends on this (flow_bury). */
-static __always_inline int recent_worth(__u64 now_ns, __u64 created_ns)
+ * depends on this (flow_tombstone). */
+static __always_inline int flow_cache_cacheable(__u64 now_ns, __u64 created_ns)
 {
 	return now_ns != created_ns;
 }
 
 /* To be called before the entry's epoch and state are read. Returns the version that an entry made of them has. */
-static __always_inline __u32 recent_begin(__u64 *barrier, __u64 tag, int worth)
+static __always_inline __u32 flow_cache_begin(__u64 *barrier, __u64 tag, int cacheable)
 {
-	__u32 *version = worth ? version_of(tag) : 0, number = version ? READ_ONCE(*version) : 0;
+	__u32 *version = cacheable ? version_of(tag) : 0, number = version ? READ_ONCE(*version) : 0;
 
 	barrier_order(barrier);
 	return number;
@@ -161,8 +162,8 @@ static __always_inline __u32 recent_begin(__u64 *barrier, __u64 tag, int worth)
 /* What is remembered of side number with its set, at the packet's epoch; whether it still holds. The order doesn't
  * matter: what is taken away for good has gen_any raised a grace period before the row is cleared, and a cleared row
  * has none. */
-static __always_inline int recent_side(const struct vpc_eni *e, __u32 incarnation, __u32 groups_of, __u64 judged,
-				       __u64 noted)
+static __always_inline int flow_cache_side(const struct vpc_eni *e, __u32 incarnation, __u32 groups_of, __u64 judged,
+					   __u64 noted)
 {
 	struct vpc_set *groups = bpf_map_lookup_elem(&set, &groups_of);
 
@@ -171,32 +172,32 @@ static __always_inline int recent_side(const struct vpc_eni *e, __u32 incarnatio
 }
 
 /* The slot that is to be filled with what has this hash. */
-static __always_inline struct recent *recent_take(__u64 h)
+static __always_inline struct flow_cache *flow_cache_take(__u64 h)
 {
-	struct recent *r = recent_slot(h);
-	__u8 *mark = recent_mark(h);
+	struct flow_cache *r = flow_cache_slot(h);
+	__u8 *mark = flow_cache_mark(h);
 
 	if (!r || !mark)
 		return 0;
-	*mark = recent_mark_of(h);
+	*mark = flow_cache_mark_of(h);
 	return r;
 }
 
 /* Remembers the packet in the scratch, which the flow in its fl has let through (or doesn't, where the long way has
  * something to do for the next one too). */
-static __always_inline void recent_note(struct scratch *s)
+static __always_inline void flow_cache_note(struct scratch *s)
 {
 	const struct packet *p = &s->packet;
-	struct recent *r;
+	struct flow_cache *r;
 	__u32 own = s->own & 1, other = own ^ 1;
 	__u32 ports = (__u32)p->dport << 16 | p->sport;
 	__u32 src = p->src[3], dst = p->dst[3];
 
 	if (p->family == 6) {
-		src = recent_digest6(p->src);
-		dst = recent_digest6(p->dst);
+		src = flow_cache_digest6(p->src);
+		dst = flow_cache_digest6(p->dst);
 	}
-	r = recent_take(recent_hash(src, dst, ports, s->me));
+	r = flow_cache_take(flow_cache_hash(src, dst, ports, s->me));
 	if (!r)
 		return;
 	r->src = src;
@@ -212,7 +213,7 @@ static __always_inline void recent_note(struct scratch *s)
 	r->version_at = (__u16)(s->tag >> 1);
 	r->proto = p->proto;
 	r->family = p->family;
-	r->until = recent_time(s->fl.last_seen_ns + NS_PER_S);
+	r->until = flow_cache_time(s->fl.last_seen_ns + NS_PER_S);
 	r->judged = s->fl.epoch;
 	r->noted = s->epoch;
 	if (p->family == 6) {

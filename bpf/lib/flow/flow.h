@@ -156,7 +156,7 @@ static __always_inline struct vpc_flow *flow_get(struct scratch *s)
 	s->found = 0;
 	if (!f)
 		return 0;
-	s->version = recent_begin(&s->barrier, s->tag, recent_worth(s->now_ns, READ_ONCE(f->created_ns)));
+	s->version = flow_cache_begin(&s->barrier, s->tag, flow_cache_cacheable(s->now_ns, READ_ONCE(f->created_ns)));
 	s->fl.epoch = READ_ONCE(f->epoch);
 	barrier_order(&s->barrier);
 	s->fl.last_seen_ns = READ_ONCE(f->last_seen_ns);
@@ -327,7 +327,7 @@ __noinline int flow_insert(__u32 which, __u32 replace)
  * such stand there: it needn't be moved when the connection is established. Returns PASS (also when another CPU was
  * faster), or 1: it isn't there.
  */
-__noinline int flow_insert_straight(__u32 which)
+__noinline int flow_insert_fast_path(__u32 which)
 {
 	struct scratch *s = scratch_get(which);
 	long rc;
@@ -346,7 +346,7 @@ __noinline int flow_insert_straight(__u32 which)
 
 /* The half-open entry of `flow` in fl is established: its sides' budgets are what it counts for now. Returns whether
  * they have room; then fl's flags say so, and flow_settled() must follow when they are written. */
-static __always_inline int flow_settle(__u32 space, struct vpc_flow *copy)
+static __always_inline int flow_confirm(__u32 space, struct vpc_flow *copy)
 {
 	if (!budget_left(space, copy, 1))
 		return 0;
@@ -463,13 +463,13 @@ static __always_inline int flow_write_state(__u64 *barrier, __u64 now_ns, struct
 	if (__sync_val_compare_and_swap(flow_word(f), old, READ_ONCE(*flow_word((struct vpc_flow *)copy))) != old)
 		return 0;
 	WRITE_ONCE(f->timeout_s, copy->timeout_s);
-	if (recent_worth(now_ns, copy->created_ns))
+	if (flow_cache_cacheable(now_ns, copy->created_ns))
 		version_raise(barrier, copy->tag);
 	return 1;
 }
 
 /* Makes the entry a tombstone, as refused at `epoch`. It stays in its table and counts to no budget. */
-static __always_inline void flow_bury(struct scratch *s, struct vpc_flow *f, __u64 epoch)
+static __always_inline void flow_tombstone(struct scratch *s, struct vpc_flow *f, __u64 epoch)
 {
 	__u8 was = READ_ONCE(f->state);
 

@@ -196,14 +196,14 @@ __noinline int open_flow(__u32 which, int how)
 	if (rc)
 		return rc;
 	open_fill(s);
-	rc = s->found || s->fl.state != VPC_FLOW_SYN_SENT ? 1 : flow_insert_straight(which);
+	rc = s->found || s->fl.state != VPC_FLOW_SYN_SENT ? 1 : flow_insert_fast_path(which);
 	if (rc)
 		rc = flow_insert(which, s->found);
 	if (rc)
 		return rc;
 	event_flow(which, VPC_EVENT_OPEN);
 	if (s->direction == VPC_EGRESS && !s->via && s->fl.state == VPC_FLOW_SYN_SENT)
-		opening_note(s);
+		syn_cache_note(s);
 	if (s->fl.state == VPC_FLOW_ESTABLISHED)
 		flow_promote(which);
 	return PASS;

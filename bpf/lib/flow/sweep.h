@@ -103,7 +103,7 @@ static __always_inline __u8 sweep_late(struct scratch *s, struct vpc_flow *f, co
 	return VPC_SWEPT_DONE;
 }
 
-static __always_inline __u8 sweep_settle(struct scratch *s, struct vpc_flow *f, const struct vpc_sweep *io, __u32 live)
+static __always_inline __u8 sweep_confirm(struct scratch *s, struct vpc_flow *f, const struct vpc_sweep *io, __u32 live)
 {
 	__u32 before = sweep_failing(s, io->epoch - 1), left;
 
@@ -136,8 +136,8 @@ static __always_inline __u8 sweep_judge(struct scratch *s, struct vpc_flow *f, c
 		return sweep_grace(s, f, io, live);
 	case VPC_SWEEP_LATE:
 		return sweep_late(s, f, io, live);
-	case VPC_SWEEP_SETTLE:
-		return sweep_settle(s, f, io, live);
+	case VPC_SWEEP_CONFIRM:
+		return sweep_confirm(s, f, io, live);
 	case VPC_SWEEP_UNSPARE:
 		return sweep_unspare(s, f, io, live);
 	case VPC_SWEEP_REPORT:
@@ -145,7 +145,7 @@ static __always_inline __u8 sweep_judge(struct scratch *s, struct vpc_flow *f, c
 		return sweep_report(s, io, live);
 	case VPC_SWEEP_CUT:
 		s->epoch = io->epoch;
-		flow_bury(s, f, s->epoch);
+		flow_tombstone(s, f, s->epoch);
 		event_flow(SCRATCH_SWEEP, VPC_EVENT_CUT);
 		return VPC_SWEPT_DONE;
 	default:

@@ -19,7 +19,7 @@ static __always_inline __u32 own_side(const struct scratch *s, __u32 from)
 
 /* Whether the frame goes to the gateway or, in its own subnet, to who the flow has at its other end. That one has the
  * address still, or the flow is judged again. */
-static __always_inline int track_straight(struct scratch *s, __u32 from)
+static __always_inline int track_fast_path(struct scratch *s, __u32 from)
 {
 	__u32 number = s->fl.eni[(from ^ 1) & 1];
 	struct vpc_eni *me = eni_get(s->me), *other;
@@ -42,7 +42,7 @@ static __always_inline int track_identity(struct scratch *s, __u32 from, __u32 o
 	int rc;
 
 	if (s->direction == VPC_EGRESS) {
-		if (track_straight(s, from))
+		if (track_fast_path(s, from))
 			return PASS;
 		rc = admit(SCRATCH_PACKET);
 		if (rc)
@@ -169,7 +169,7 @@ static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow 
 	s->culprit = 0;
 	if (rc == OPEN_NEW)
 		return OPEN_NEW;
-	flow_bury(s, f, s->epoch);
+	flow_tombstone(s, f, s->epoch);
 	event_flow(SCRATCH_PACKET, VPC_EVENT_CUT);
 	return VPC_DROP_REVOKED;
 }
@@ -217,19 +217,20 @@ static __always_inline int track_is_last(const struct scratch *s, __u32 from)
 static __always_inline void track_leave(struct scratch *s, struct vpc_flow *f)
 {
 	flow_leave(&s->key, s->tag, f);
-	if (recent_worth(s->now_ns, s->fl.created_ns))
+	if (flow_cache_cacheable(s->now_ns, s->fl.created_ns))
 		version_raise(&s->barrier, s->tag);
 }
 
 /* Whether the receiver's program may look for the entry of what this one lets through: that of a tap does, and that of
- * a veth where bridge and router see the packet first (see deliver_way()). */
+ * a veth where bridge and router see the packet first (see deliver_action()). */
 static __always_inline int track_is_seen_again(const struct scratch *s, __u32 from)
 {
 	__u32 number = s->direction == VPC_EGRESS && !s->via ? s->fl.eni[(from ^ 1) & 1] : 0;
-	__u32 plain = s->packet.family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	__u32 header_view = s->packet.family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 	struct vpc_eni *to = number ? eni_get(number) : 0;
 
-	return to && (redirect_is_seen_again(to) || s->packet.l4 - s->packet.l3 != plain || s->packet.hop_limit <= 1);
+	return to &&
+	       (redirect_is_seen_again(to) || s->packet.l4 - s->packet.l3 != header_view || s->packet.hop_limit <= 1);
 }
 
 static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __u32 from)
@@ -244,7 +245,7 @@ static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __
 	}
 	track_next(s, from);
 	if (s->fl.state == VPC_FLOW_ESTABLISHED && (s->fl.flags & VPC_FLOW_HALF_OPEN))
-		settles = (__u32)flow_settle(s->key.vpc, &s->fl);
+		settles = (__u32)flow_confirm(s->key.vpc, &s->fl);
 	if (*flow_word(&s->fl) != old) {
 		if (s->fl.state != was)
 			s->fl.timeout_s = flow_timeout(&s->fl, s->packet.proto);
@@ -271,7 +272,7 @@ static __always_inline int track_settled(const struct scratch *s, __u32 from)
 
 	if (p->fragment != WHOLE || s->fl.epoch < s->gen_revoke)
 		return 0;
-	if (!recent_worth(s->now_ns, s->fl.created_ns))
+	if (!flow_cache_cacheable(s->now_ns, s->fl.created_ns))
 		return 0;
 	if (p->proto == IPPROTO_TCP)
 		return s->fl.state == VPC_FLOW_ESTABLISHED && (p->tcp_flags & TCP_JUDGE) == TCP_ACK;
@@ -288,7 +289,7 @@ static __always_inline void track_remember(struct scratch *s, __u32 from)
 	s->target = other->eni;
 	s->target_incarnation = other->incarnation;
 	if (track_settled(s, from))
-		recent_note(s);
+		flow_cache_note(s);
 }
 
 /*

@@ -3,65 +3,66 @@
  * What DHCP, DHCPv6 and router advertisements share: the templates, a scratch of their own, and turning the request in
  * hand into an answer. All that is needed of the request is read before the first byte is written over it.
  */
-#ifndef BPF_LIB_BOOT_H
-#define BPF_LIB_BOOT_H
+#ifndef BPF_LIB_ADDRESS_CONFIG_H
+#define BPF_LIB_ADDRESS_CONFIG_H
 
 #include "lib/packet/checksum.h"
 #include "lib/packet/parse.h"
 
-ARRAY_MAP(boot, struct vpc_boot, 2048, BPF_F_MMAPABLE);		    /* by ENI number */
-ARRAY_MAP(boot_space, struct vpc_boot_space, 1024, BPF_F_MMAPABLE); /* by VPC number */
+ARRAY_MAP(address_config, struct vpc_address_config, 2048, BPF_F_MMAPABLE);		/* by ENI number */
+ARRAY_MAP(address_config_space, struct vpc_address_config_space, 1024, BPF_F_MMAPABLE); /* by VPC number */
 
-#define BOOT_OUT_BYTES	   1024
-#define BOOT_CLIENT_ID_MAX 255
+#define ADDRESS_CONFIG_OUT_BYTES     1024
+#define ADDRESS_CONFIG_CLIENT_ID_MAX 255
 
-struct boot_scratch {
-	__u8 out[BOOT_OUT_BYTES]; /* the answer's fixed part; later what is summed up. Aligned */
-	__u64 version;		  /* of the VPC's options */
-	__u32 client_id_bytes;	  /* 0: none */
-	__u32 partial;		  /* The checksum is still to be completed below us, and the answer's so too: it is made
-				   * of the same skb, and no helper changes that state. */
-	__be32 requested;	  /* DHCP: address asked for (option 50) */
-	__be32 server;		  /* DHCP: option 54; DHCPv6: not 0 when there is one */
-	__be32 server_is_us;	  /* DHCPv6 */
+struct address_config_scratch {
+	__u8 out[ADDRESS_CONFIG_OUT_BYTES]; /* the answer's fixed part; later what is summed up. Aligned */
+	__u64 version;			    /* of the VPC's options */
+	__u32 client_id_bytes;		    /* 0: none */
+	__u32 partial;	     /* The checksum is still to be completed below us, and the answer's so too: it is made
+			      * of the same skb, and no helper changes that state. */
+	__be32 requested;    /* DHCP: address asked for (option 50) */
+	__be32 server;	     /* DHCP: option 54; DHCPv6: not 0 when there is one */
+	__be32 server_is_us; /* DHCPv6 */
 	__be32 iaid;
 	__be32 address[4]; /* DHCPv6: the first address of the first IA_NA */
 	__u32 has_ia;
 	__u32 has_address;
 	__u8 type;
 	__u8 pad[3];
-	__u8 request[240];			/* DHCP: the fixed part of the message */
-	__u8 client_id[BOOT_CLIENT_ID_MAX + 1]; /* as it came, to be sent back (RFC 6842) */
+	__u8 request[240];				  /* DHCP: the fixed part of the message */
+	__u8 client_id[ADDRESS_CONFIG_CLIENT_ID_MAX + 1]; /* as it came, to be sent back (RFC 6842) */
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct boot_scratch);
-} boot_scratch_of_cpu SEC(".maps");
+	__type(value, struct address_config_scratch);
+} address_config_scratch_of_cpu SEC(".maps");
 
-static __always_inline struct boot_scratch *boot_scratch_get(void)
+static __always_inline struct address_config_scratch *address_config_scratch_get(void)
 {
 	__u32 zero = 0;
 
-	return bpf_map_lookup_elem(&boot_scratch_of_cpu, &zero);
+	return bpf_map_lookup_elem(&address_config_scratch_of_cpu, &zero);
 }
 
 /* The template of this port's ENI, or NULL. */
-static __always_inline struct vpc_boot *boot_get(struct scratch *s)
+static __always_inline struct vpc_address_config *address_config_get(struct scratch *s)
 {
 	__u32 number = s->me;
-	struct vpc_boot *t = bpf_map_lookup_elem(&boot, &number);
+	struct vpc_address_config *t = bpf_map_lookup_elem(&address_config, &number);
 
 	return t && READ_ONCE(t->incarnation) == s->my_incarnation ? t : 0;
 }
 
 /* The VPC's options that count now, or NULL. */
-static __always_inline struct vpc_boot_options *boot_options(struct scratch *s, struct boot_scratch *b)
+static __always_inline struct vpc_address_config_options *address_config_options(struct scratch *s,
+										 struct address_config_scratch *b)
 {
 	__u32 number = s->vpc;
-	struct vpc_boot_space *space = bpf_map_lookup_elem(&boot_space, &number);
+	struct vpc_address_config_space *space = bpf_map_lookup_elem(&address_config_space, &number);
 
 	if (!space)
 		return 0;
@@ -72,17 +73,17 @@ static __always_inline struct vpc_boot_options *boot_options(struct scratch *s, 
 
 /* Whether what was copied of them was theirs to the end: the slot is written again after the next version at the
  * earliest. */
-static __always_inline int boot_options_stood(struct scratch *s, struct boot_scratch *b)
+static __always_inline int address_config_options_stood(struct scratch *s, struct address_config_scratch *b)
 {
 	__u32 number = s->vpc;
-	struct vpc_boot_space *space = bpf_map_lookup_elem(&boot_space, &number);
+	struct vpc_address_config_space *space = bpf_map_lookup_elem(&address_config_space, &number);
 
 	barrier_order(&s->barrier);
 	return space && READ_ONCE(space->version) == b->version;
 }
 
 /* Where the message of the UDP packet ends, by UDP's own length; 0: it says more than there is. */
-static __always_inline __u32 boot_end(struct __sk_buff *skb, const struct packet *p)
+static __always_inline __u32 address_config_end(struct __sk_buff *skb, const struct packet *p)
 {
 	__be16 length = 0;
 	__u32 n;
@@ -93,7 +94,7 @@ static __always_inline __u32 boot_end(struct __sk_buff *skb, const struct packet
 	return n < 8 || p->l4 + n > p->end ? 0 : p->l4 + n;
 }
 
-static __always_inline __u16 boot_fold(__u64 sum)
+static __always_inline __u16 address_config_fold(__u64 sum)
 {
 	sum = (sum & 0xffffffff) + (sum >> 32);
 	sum = (sum & 0xffff) + (sum >> 16);
@@ -103,7 +104,7 @@ static __always_inline __u16 boot_fold(__u64 sum)
 }
 
 /* Sum of the pseudo header. IPv4 addresses are ::ffff:a.b.c.d here, which adds 0xffff: nothing, in this arithmetic. */
-static __always_inline __u64 boot_pseudo(const __be32 *src, const __be32 *dst, __u32 proto, __u32 length)
+static __always_inline __u64 address_config_pseudo(const __be32 *src, const __be32 *dst, __u32 proto, __u32 length)
 {
 	__u64 sum = bpf_htonl(proto);
 
@@ -118,7 +119,7 @@ static __always_inline __u64 boot_pseudo(const __be32 *src, const __be32 *dst, _
 /* Lengths that aren't constant go through these two: functions of their own, whose arguments stay in registers (6.1
  * forgets what is known of those that it put on the stack), and a comparison of n - 1, from which it learns that n
  * isn't 0. Return 0, or not 0 also where n is not 1 to max. */
-static __noinline long boot_put(struct __sk_buff *skb, __u32 at, const __u8 *data, __u32 n, __u32 max)
+static __noinline long address_config_put(struct __sk_buff *skb, __u32 at, const __u8 *data, __u32 n, __u32 max)
 {
 	__u32 last = n - 1;
 
@@ -128,7 +129,7 @@ static __noinline long boot_put(struct __sk_buff *skb, __u32 at, const __u8 *dat
 	return bpf_skb_store_bytes(skb, at, data, last + 1, 0);
 }
 
-static __noinline long boot_load(struct __sk_buff *skb, __u32 at, __u8 *to, __u32 n, __u32 max)
+static __noinline long address_config_load(struct __sk_buff *skb, __u32 at, __u8 *to, __u32 n, __u32 max)
 {
 	__u32 last = n - 1;
 
@@ -139,27 +140,27 @@ static __noinline long boot_load(struct __sk_buff *skb, __u32 at, __u8 *to, __u3
 }
 
 /* The same behind what is there; *at is moved. */
-static __always_inline int boot_append(struct __sk_buff *skb, __u32 *at, const __u8 *data, __u32 n, __u32 max)
+static __always_inline int address_config_append(struct __sk_buff *skb, __u32 *at, const __u8 *data, __u32 n, __u32 max)
 {
 	if (!n)
 		return 0;
-	if (boot_put(skb, *at, data, n, max))
+	if (address_config_put(skb, *at, data, n, max))
 		return -1;
 	*at += n;
 	return 0;
 }
 
 /* Sum of the frame's bytes from 54 (where the upper header of an IPv6 packet is) to `end`, of at most 1,024. */
-static __always_inline __u64 boot_sum(struct __sk_buff *skb, struct boot_scratch *b, __u32 end)
+static __always_inline __u64 address_config_sum(struct __sk_buff *skb, struct address_config_scratch *b, __u32 end)
 {
 	__u32 n = end - 54, words;
 	__s64 sum;
 
-	if (boot_load(skb, 54, b->out, n, BOOT_OUT_BYTES - 8))
+	if (address_config_load(skb, 54, b->out, n, ADDRESS_CONFIG_OUT_BYTES - 8))
 		return 0;
-	b->out[n & (BOOT_OUT_BYTES - 1)] = 0;
-	b->out[(n + 1) & (BOOT_OUT_BYTES - 1)] = 0;
-	b->out[(n + 2) & (BOOT_OUT_BYTES - 1)] = 0;
+	b->out[n & (ADDRESS_CONFIG_OUT_BYTES - 1)] = 0;
+	b->out[(n + 1) & (ADDRESS_CONFIG_OUT_BYTES - 1)] = 0;
+	b->out[(n + 2) & (ADDRESS_CONFIG_OUT_BYTES - 1)] = 0;
 	words = (n + 3) & 0x3fc;
 	/* bpf_csum_diff takes at most 512 bytes before 6.13 */
 	sum = bpf_csum_diff(0, 0, (__be32 *)b->out, words > 512 ? 512 : words, 0);

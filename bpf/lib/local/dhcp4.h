@@ -67,10 +67,11 @@ struct dhcp4_frame {
 #define DHCP4_FIXED_INFORM (DHCP4_FIXED + 16)
 #define DHCP4_FIXED_LEASE  (DHCP4_FIXED_INFORM + 18)
 _Static_assert(sizeof(struct dhcp4_frame) == DHCP4_FIXED_LEASE, "dhcp4_frame");
-_Static_assert(sizeof(struct dhcp4_frame) <= BOOT_OUT_BYTES, "room for it");
+_Static_assert(sizeof(struct dhcp4_frame) <= ADDRESS_CONFIG_OUT_BYTES, "room for it");
 
 /* One option of n bytes at `at`. */
-static __always_inline int dhcp4_option(struct __sk_buff *skb, struct boot_scratch *b, __u8 code, __u32 at, __u32 n)
+static __always_inline int dhcp4_option(struct __sk_buff *skb, struct address_config_scratch *b, __u8 code, __u32 at,
+					__u32 n)
 {
 	if (code == 53)
 		return n == 1 ? bpf_skb_load_bytes(skb, at, &b->type, 1) : -1;
@@ -80,12 +81,12 @@ static __always_inline int dhcp4_option(struct __sk_buff *skb, struct boot_scrat
 		return n == 4 ? bpf_skb_load_bytes(skb, at, &b->server, 4) : -1;
 	if (code == 61 && n) {
 		b->client_id_bytes = n;
-		return (int)boot_load(skb, at, b->client_id, n, BOOT_CLIENT_ID_MAX);
+		return (int)address_config_load(skb, at, b->client_id, n, ADDRESS_CONFIG_CLIENT_ID_MAX);
 	}
 	return 0;
 }
 
-static __always_inline int dhcp4_options(struct __sk_buff *skb, struct boot_scratch *b, __u32 at, __u32 end)
+static __always_inline int dhcp4_options(struct __sk_buff *skb, struct address_config_scratch *b, __u32 at, __u32 end)
 {
 	for (__u32 i = 0; i < DHCP4_OPTIONS_MAX; i++) {
 		__u8 h[2] = {0, 0};
@@ -108,12 +109,12 @@ static __always_inline int dhcp4_options(struct __sk_buff *skb, struct boot_scra
 }
 
 /* Reads the request into the scratch. */
-static __always_inline int dhcp4_read(struct __sk_buff *skb, struct scratch *s, struct boot_scratch *b,
+static __always_inline int dhcp4_read(struct __sk_buff *skb, struct scratch *s, struct address_config_scratch *b,
 				      const struct vpc_eni *me)
 {
 	const struct packet *p = &s->packet;
 	const struct dhcp4_message *m = (const struct dhcp4_message *)b->request;
-	__u32 end = boot_end(skb, p);
+	__u32 end = address_config_end(skb, p);
 
 	b->client_id_bytes = 0;
 	b->requested = 0;
@@ -134,7 +135,7 @@ static __always_inline int dhcp4_read(struct __sk_buff *skb, struct scratch *s, 
 }
 
 /* The type of the answer; 0: none. */
-static __always_inline __u8 dhcp4_decide(const struct boot_scratch *b, const struct vpc_eni *me, __be32 mine)
+static __always_inline __u8 dhcp4_decide(const struct address_config_scratch *b, const struct vpc_eni *me, __be32 mine)
 {
 	const struct dhcp4_message *m = (const struct dhcp4_message *)b->request;
 	__be32 wanted = b->requested ? b->requested : m->ciaddr;
@@ -204,7 +205,8 @@ static __always_inline __be32 dhcp4_destination(const struct dhcp4_message *requ
 
 /* Headers of a frame of `length` bytes. */
 static __always_inline void dhcp4_fill_headers(struct dhcp4_frame *f, const struct scratch *s,
-					       const struct boot_scratch *b, const struct vpc_eni *me, __u32 length)
+					       const struct address_config_scratch *b, const struct vpc_eni *me,
+					       __u32 length)
 {
 	__be32 src[4], dst[4];
 
@@ -223,22 +225,23 @@ static __always_inline void dhcp4_fill_headers(struct dhcp4_frame *f, const stru
 	f->proto = IPPROTO_UDP;
 	f->checksum = 0;
 	f->src = me->gateway4;
-	f->checksum = (__sum16)~boot_fold((__u64)bpf_csum_diff(0, 0, (__be32 *)&f->version, 20, 0));
+	f->checksum = (__sum16)~address_config_fold((__u64)bpf_csum_diff(0, 0, (__be32 *)&f->version, 20, 0));
 	f->sport = bpf_htons(67);
 	f->dport = bpf_htons(68);
 	f->udp_length = bpf_htons((__u16)(length - 34));
 	address_from4(src, f->src);
 	address_from4(dst, f->dst);
 	/* none is needed in IPv4 */
-	f->udp_checksum = b->partial ? boot_fold(boot_pseudo(src, dst, IPPROTO_UDP, length - 34)) : 0;
+	f->udp_checksum =
+		b->partial ? address_config_fold(address_config_pseudo(src, dst, IPPROTO_UDP, length - 34)) : 0;
 }
 
 /* Turns the request into the answer of that type. */
-static __always_inline int dhcp4_answer(struct __sk_buff *skb, struct scratch *s, struct boot_scratch *b,
+static __always_inline int dhcp4_answer(struct __sk_buff *skb, struct scratch *s, struct address_config_scratch *b,
 					const struct vpc_eni *me, __u8 type, __be32 mine)
 {
 	const struct dhcp4_message *request = (const struct dhcp4_message *)b->request;
-	struct vpc_boot_options *options = boot_options(s, b);
+	struct vpc_address_config_options *options = address_config_options(s, b);
 	struct dhcp4_frame *f = (struct dhcp4_frame *)b->out;
 	__u32 id_bytes = b->client_id_bytes, option_bytes, length, at;
 	int leased = type != DHCP4_NAK && b->type != DHCP4_INFORM;
@@ -255,13 +258,13 @@ static __always_inline int dhcp4_answer(struct __sk_buff *skb, struct scratch *s
 	f->dst = dhcp4_destination(request, type, mine);
 	dhcp4_fill_options(f, me, type, READ_ONCE(options->lease_s));
 	dhcp4_fill_headers(f, s, b, me, length);
-	if (bpf_skb_change_tail(skb, length, 0) || boot_put(skb, 0, b->out, at, DHCP4_FIXED_LEASE))
+	if (bpf_skb_change_tail(skb, length, 0) || address_config_put(skb, 0, b->out, at, DHCP4_FIXED_LEASE))
 		return VPC_DROP_UNANSWERED;
-	if (id_bytes && (boot_append(skb, &at, id_option, 2, 2) ||
-			 boot_append(skb, &at, b->client_id, id_bytes, BOOT_CLIENT_ID_MAX)))
+	if (id_bytes && (address_config_append(skb, &at, id_option, 2, 2) ||
+			 address_config_append(skb, &at, b->client_id, id_bytes, ADDRESS_CONFIG_CLIENT_ID_MAX)))
 		return VPC_DROP_UNANSWERED;
-	if (boot_append(skb, &at, options->dhcp4, option_bytes, VPC_BOOT_DHCP4_MAX) ||
-	    boot_append(skb, &at, &end, 1, 1) || !boot_options_stood(s, b))
+	if (address_config_append(skb, &at, options->dhcp4, option_bytes, VPC_ADDRESS_CONFIG_DHCP4_MAX) ||
+	    address_config_append(skb, &at, &end, 1, 1) || !address_config_options_stood(s, b))
 		return VPC_DROP_UNANSWERED;
 	return ANSWERED;
 }
@@ -270,9 +273,9 @@ static __always_inline int dhcp4_answer(struct __sk_buff *skb, struct scratch *s
 __noinline int dhcp4(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
-	struct boot_scratch *b = boot_scratch_get();
+	struct address_config_scratch *b = address_config_scratch_get();
 	struct vpc_eni *me;
-	struct vpc_boot *t;
+	struct vpc_address_config *t;
 	__be32 mine;
 	__u8 type;
 	int rc;
@@ -280,7 +283,7 @@ __noinline int dhcp4(struct __sk_buff *skb)
 	if (!s || !b)
 		return VPC_DROP_NOT_READY;
 	me = eni_get(s->me);
-	t = boot_get(s);
+	t = address_config_get(s);
 	if (!me || !t || !t->ip4 || !me->gateway4)
 		return VPC_DROP_UNANSWERED;
 	mine = t->ip4;

@@ -76,7 +76,7 @@ static __always_inline __u32 dhcp6_is_us(struct __sk_buff *skb, const struct vpc
 }
 
 /* The first IA_NA, and the first address in it. */
-static __always_inline int dhcp6_ia(struct __sk_buff *skb, struct boot_scratch *b, __u32 at, __u32 n)
+static __always_inline int dhcp6_ia(struct __sk_buff *skb, struct address_config_scratch *b, __u32 at, __u32 n)
 {
 	__be16 inner[2] = {};
 
@@ -93,12 +93,12 @@ static __always_inline int dhcp6_ia(struct __sk_buff *skb, struct boot_scratch *
 	return bpf_skb_load_bytes(skb, at + 16, b->address, 16) ? -1 : 0;
 }
 
-static __always_inline int dhcp6_option(struct __sk_buff *skb, struct boot_scratch *b, const struct vpc_eni *me,
-					__u32 code, __u32 at, __u32 n)
+static __always_inline int dhcp6_option(struct __sk_buff *skb, struct address_config_scratch *b,
+					const struct vpc_eni *me, __u32 code, __u32 at, __u32 n)
 {
 	if (code == DHCP6_CLIENT_ID) {
 		b->client_id_bytes = n;
-		return (int)boot_load(skb, at, b->client_id, n, DHCP6_DUID_MAX);
+		return (int)address_config_load(skb, at, b->client_id, n, DHCP6_DUID_MAX);
 	}
 	if (code == DHCP6_SERVER_ID) {
 		b->server = 1;
@@ -107,10 +107,10 @@ static __always_inline int dhcp6_option(struct __sk_buff *skb, struct boot_scrat
 	return code == DHCP6_IA_NA ? dhcp6_ia(skb, b, at, n) : 0;
 }
 
-static __always_inline int dhcp6_read(struct __sk_buff *skb, struct boot_scratch *b, const struct packet *p,
+static __always_inline int dhcp6_read(struct __sk_buff *skb, struct address_config_scratch *b, const struct packet *p,
 				      const struct vpc_eni *me)
 {
-	__u32 at = p->l4 + 8 + 4, end = boot_end(skb, p);
+	__u32 at = p->l4 + 8 + 4, end = address_config_end(skb, p);
 
 	b->client_id_bytes = 0;
 	b->server = 0;
@@ -138,7 +138,7 @@ static __always_inline int dhcp6_read(struct __sk_buff *skb, struct boot_scratch
 }
 
 /* RFC 8415, 16 and 18.3: which messages are valid, and which are for another server. The answer's type; 0: none. */
-static __always_inline __u8 dhcp6_decide(const struct boot_scratch *b)
+static __always_inline __u8 dhcp6_decide(const struct address_config_scratch *b)
 {
 	if (b->type == DHCP6_INFORMATION)
 		return b->server && !b->server_is_us ? 0 : DHCP6_REPLY;
@@ -162,8 +162,8 @@ static __always_inline __u8 dhcp6_decide(const struct boot_scratch *b)
 }
 
 /* What stands behind the server's id: an address, a status, or nothing. Returns the length so far. */
-static __always_inline __u32 dhcp6_fill_result(struct dhcp6_frame *f, const struct boot_scratch *b, const __be32 *mine,
-					       __u32 lease_s)
+static __always_inline __u32 dhcp6_fill_result(struct dhcp6_frame *f, const struct address_config_scratch *b,
+					       const __be32 *mine, __u32 lease_s)
 {
 	if (b->type == DHCP6_INFORMATION)
 		return DHCP6_FIXED;
@@ -191,8 +191,8 @@ static __always_inline __u32 dhcp6_fill_result(struct dhcp6_frame *f, const stru
 }
 
 static __always_inline void dhcp6_fill_headers(struct dhcp6_frame *f, const struct scratch *s,
-					       const struct boot_scratch *b, const struct vpc_eni *me, __u8 type,
-					       __u32 length)
+					       const struct address_config_scratch *b, const struct vpc_eni *me,
+					       __u8 type, __u32 length)
 {
 	__be32 gateway[4] = {bpf_htonl(0xfe800000), 0, 0, bpf_htonl(1)};
 
@@ -208,7 +208,7 @@ static __always_inline void dhcp6_fill_headers(struct dhcp6_frame *f, const stru
 	f->sport = bpf_htons(547);
 	f->dport = bpf_htons(546);
 	f->udp_length = f->payload;
-	f->udp_checksum = boot_fold(boot_pseudo(gateway, s->packet.src, IPPROTO_UDP, length - 54));
+	f->udp_checksum = address_config_fold(address_config_pseudo(gateway, s->packet.src, IPPROTO_UDP, length - 54));
 	__builtin_memcpy(&f->transaction, b->request, 4);
 	*(__u8 *)&f->transaction = type;
 	f->server_option = bpf_htons(DHCP6_SERVER_ID);
@@ -219,22 +219,22 @@ static __always_inline void dhcp6_fill_headers(struct dhcp6_frame *f, const stru
 }
 
 /* The checksum's field holds the sum of the pseudo header: right for a partial one, part of the sum for a whole one. */
-static __always_inline int dhcp6_finish(struct __sk_buff *skb, struct boot_scratch *b, __u32 length)
+static __always_inline int dhcp6_finish(struct __sk_buff *skb, struct address_config_scratch *b, __u32 length)
 {
 	__u16 checksum;
 
 	if (b->partial)
 		return ANSWERED;
-	checksum = (__u16)~boot_fold(boot_sum(skb, b, length));
+	checksum = (__u16)~address_config_fold(address_config_sum(skb, b, length));
 	if (!checksum)
 		checksum = 0xffff;
 	return bpf_skb_store_bytes(skb, 60, &checksum, 2, 0) ? VPC_DROP_UNANSWERED : ANSWERED;
 }
 
-static __always_inline int dhcp6_answer(struct __sk_buff *skb, struct scratch *s, struct boot_scratch *b,
+static __always_inline int dhcp6_answer(struct __sk_buff *skb, struct scratch *s, struct address_config_scratch *b,
 					const struct vpc_eni *me, __u8 type, const __be32 *mine)
 {
-	struct vpc_boot_options *options = boot_options(s, b);
+	struct vpc_address_config_options *options = address_config_options(s, b);
 	struct dhcp6_frame *f = (struct dhcp6_frame *)b->out;
 	__u32 id_bytes = b->client_id_bytes, option_bytes, length, at;
 	__be16 id_option[2] = {bpf_htons(DHCP6_CLIENT_ID), bpf_htons((__u16)id_bytes)};
@@ -245,12 +245,13 @@ static __always_inline int dhcp6_answer(struct __sk_buff *skb, struct scratch *s
 	at = dhcp6_fill_result(f, b, mine, READ_ONCE(options->lease_s));
 	length = at + (id_bytes ? 4 + id_bytes : 0) + option_bytes;
 	dhcp6_fill_headers(f, s, b, me, type, length);
-	if (bpf_skb_change_tail(skb, length, 0) || boot_put(skb, 0, b->out, at, DHCP6_FIXED_IA))
+	if (bpf_skb_change_tail(skb, length, 0) || address_config_put(skb, 0, b->out, at, DHCP6_FIXED_IA))
 		return VPC_DROP_UNANSWERED;
-	if (id_bytes && (boot_append(skb, &at, (const __u8 *)id_option, 4, 4) ||
-			 boot_append(skb, &at, b->client_id, id_bytes, DHCP6_DUID_MAX)))
+	if (id_bytes && (address_config_append(skb, &at, (const __u8 *)id_option, 4, 4) ||
+			 address_config_append(skb, &at, b->client_id, id_bytes, DHCP6_DUID_MAX)))
 		return VPC_DROP_UNANSWERED;
-	if (boot_append(skb, &at, options->dhcp6, option_bytes, VPC_BOOT_DHCP6_MAX) || !boot_options_stood(s, b))
+	if (address_config_append(skb, &at, options->dhcp6, option_bytes, VPC_ADDRESS_CONFIG_DHCP6_MAX) ||
+	    !address_config_options_stood(s, b))
 		return VPC_DROP_UNANSWERED;
 	return dhcp6_finish(skb, b, length);
 }
@@ -259,9 +260,9 @@ static __always_inline int dhcp6_answer(struct __sk_buff *skb, struct scratch *s
 __noinline int dhcp6(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
-	struct boot_scratch *b = boot_scratch_get();
+	struct address_config_scratch *b = address_config_scratch_get();
 	struct vpc_eni *me;
-	struct vpc_boot *t;
+	struct vpc_address_config *t;
 	__be32 mine[4];
 	__u8 type;
 	int rc;
@@ -269,7 +270,7 @@ __noinline int dhcp6(struct __sk_buff *skb)
 	if (!s || !b)
 		return VPC_DROP_NOT_READY;
 	me = eni_get(s->me);
-	t = boot_get(s);
+	t = address_config_get(s);
 	if (!me || !t || !(t->ip6[0] | t->ip6[3]))
 		return VPC_DROP_UNANSWERED;
 	__builtin_memcpy(mine, t->ip6, sizeof(mine));

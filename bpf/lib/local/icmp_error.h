@@ -62,11 +62,11 @@ static __always_inline __u32 icmp_error_type(int reason, __u8 family)
 }
 
 /* Sum of n bytes of the frame from `at` on, of at most ICMP_ERROR_QUOTE; 0 if they can't be read. */
-static __always_inline __u64 icmp_error_sum(struct __sk_buff *skb, struct boot_scratch *b, __u32 at, __u32 n)
+static __always_inline __u64 icmp_error_sum(struct __sk_buff *skb, struct address_config_scratch *b, __u32 at, __u32 n)
 {
 	__s64 sum;
 
-	if (boot_load(skb, at, b->out, n, ICMP_ERROR_QUOTE))
+	if (address_config_load(skb, at, b->out, n, ICMP_ERROR_QUOTE))
 		return 0;
 	b->out[n & 0xff] = 0;
 	b->out[(n + 1) & 0xff] = 0;
@@ -80,8 +80,8 @@ static __always_inline __u64 icmp_error_sum(struct __sk_buff *skb, struct boot_s
  * thus, and for who receives it completed: the upper header with what follows sums up to the complement of what its
  * checksum's field held before, then.
  */
-static __always_inline __u64 icmp_error_quoted(struct __sk_buff *skb, const struct packet *p, struct boot_scratch *b,
-					       __u32 n)
+static __always_inline __u64 icmp_error_quoted(struct __sk_buff *skb, const struct packet *p,
+					       struct address_config_scratch *b, __u32 n)
 {
 	__u64 sum = icmp_error_sum(skb, b, ETH_HLEN, n);
 	__u32 head = p->l4 - ETH_HLEN, field = p->proto == IPPROTO_TCP ? 16 : 6;
@@ -90,7 +90,7 @@ static __always_inline __u64 icmp_error_quoted(struct __sk_buff *skb, const stru
 	if ((p->proto != IPPROTO_TCP && p->proto != IPPROTO_UDP) || !checksum_is_partial(skb) || head + field + 2 > n ||
 	    bpf_skb_load_bytes(skb, p->l4 + field, &pseudo, sizeof(pseudo)))
 		return sum;
-	sum += (__u16)~boot_fold(icmp_error_sum(skb, b, p->l4, n - head));
+	sum += (__u16)~address_config_fold(icmp_error_sum(skb, b, p->l4, n - head));
 	return sum + (__u16)~pseudo;
 }
 
@@ -124,8 +124,8 @@ static __always_inline void icmp_error_fill6(struct icmp_error6 *f, const struct
 }
 
 /* The headers of an error about n bytes that sum up to `sum`, into the scratch's out. Returns their length. */
-static __always_inline __u32 icmp_error_headers(struct scratch *s, struct boot_scratch *b, const struct vpc_eni *me,
-						int reason, __u32 n, __u64 sum)
+static __always_inline __u32 icmp_error_headers(struct scratch *s, struct address_config_scratch *b,
+						const struct vpc_eni *me, int reason, __u32 n, __u64 sum)
 {
 	__u32 type = icmp_error_type(reason, s->packet.family);
 	struct icmp_error icmp = {.type = (__u8)(type >> 8), .code = (__u8)type};
@@ -139,15 +139,15 @@ static __always_inline __u32 icmp_error_headers(struct scratch *s, struct boot_s
 	__builtin_memset(b->out, 0, sizeof(*f6));
 	if (s->packet.family == 4) {
 		icmp_error_fill4(f4, s, me, n);
-		f4->checksum = (__sum16)~boot_fold((__u64)bpf_csum_diff(0, 0, (__be32 *)&f4->version, 20, 0));
-		icmp.checksum = (__sum16)~boot_fold(sum);
+		f4->checksum = (__sum16)~address_config_fold((__u64)bpf_csum_diff(0, 0, (__be32 *)&f4->version, 20, 0));
+		icmp.checksum = (__sum16)~address_config_fold(sum);
 		__builtin_memcpy(&f4->icmp, &icmp, sizeof(icmp));
 		return sizeof(*f4);
 	}
 	icmp_error_fill6(f6, s, me, n);
 	__builtin_memcpy(src, f6->src, 16);
 	__builtin_memcpy(dst, f6->dst, 16);
-	icmp.checksum = (__sum16)~boot_fold(sum + boot_pseudo(src, dst, IPPROTO_ICMPV6, 8 + n));
+	icmp.checksum = (__sum16)~address_config_fold(sum + address_config_pseudo(src, dst, IPPROTO_ICMPV6, 8 + n));
 	__builtin_memcpy(&f6->icmp, &icmp, sizeof(icmp));
 	return sizeof(*f6);
 }
@@ -157,7 +157,7 @@ static __always_inline __u32 icmp_error_headers(struct scratch *s, struct boot_s
 __noinline int icmp_error(struct __sk_buff *skb, int reason)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
-	struct boot_scratch *b = boot_scratch_get();
+	struct address_config_scratch *b = address_config_scratch_get();
 	const struct packet *p;
 	struct vpc_eni *me;
 	__u32 n, head;
@@ -180,7 +180,7 @@ __noinline int icmp_error(struct __sk_buff *skb, int reason)
 		return reason;
 	head = icmp_error_headers(s, b, me, reason, n, sum);
 	if (bpf_skb_change_tail(skb, ETH_HLEN + n, 0) || bpf_skb_change_head(skb, head - ETH_HLEN, 0) ||
-	    boot_put(skb, 0, b->out, head, sizeof(struct icmp_error6)))
+	    address_config_put(skb, 0, b->out, head, sizeof(struct icmp_error6)))
 		return reason;
 	return ANSWERED;
 }

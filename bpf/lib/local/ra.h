@@ -97,20 +97,20 @@ static __always_inline void ra_fill(struct ra_frame *f, const struct scratch *s,
 __noinline int ra(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
-	struct boot_scratch *b = boot_scratch_get();
-	struct vpc_boot_options *options;
+	struct address_config_scratch *b = address_config_scratch_get();
+	struct vpc_address_config_options *options;
 	__u32 at = RA_FRAME_BYTES, length, option_bytes;
 	struct ra_frame *f;
 	struct vpc_eni *me;
-	struct vpc_boot *t;
+	struct vpc_address_config *t;
 	__be32 src[4], dst[4];
 	__u16 checksum;
 
 	if (!s || !b)
 		return VPC_DROP_NOT_READY;
 	me = eni_get(s->me);
-	t = boot_get(s);
-	options = boot_options(s, b);
+	t = address_config_get(s);
+	options = address_config_options(s, b);
 	if (!me || !t || !options || !(me->subnet6[0] | me->subnet6[1]) || skb->gso_size)
 		return VPC_DROP_UNANSWERED;
 	option_bytes = READ_ONCE(options->ra_bytes);
@@ -121,9 +121,11 @@ __noinline int ra(struct __sk_buff *skb)
 	__builtin_memcpy(dst, f->dst, 16);
 	if (bpf_skb_change_tail(skb, length, 0) ||
 	    bpf_skb_store_bytes(skb, 0, f, RA_FRAME_BYTES, BPF_F_INVALIDATE_HASH) ||
-	    boot_append(skb, &at, options->ra, option_bytes, VPC_BOOT_RA_MAX) || !boot_options_stood(s, b))
+	    address_config_append(skb, &at, options->ra, option_bytes, VPC_ADDRESS_CONFIG_RA_MAX) ||
+	    !address_config_options_stood(s, b))
 		return VPC_DROP_UNANSWERED;
-	checksum = (__u16)~boot_fold(boot_sum(skb, b, length) + boot_pseudo(src, dst, IPPROTO_ICMPV6, length - 54));
+	checksum = (__u16)~address_config_fold(address_config_sum(skb, b, length) +
+					       address_config_pseudo(src, dst, IPPROTO_ICMPV6, length - 54));
 	if (bpf_skb_store_bytes(skb, 56, &checksum, 2, 0))
 		return VPC_DROP_UNANSWERED;
 	WRITE_ONCE(t->advertised_ns, s->now_ns);
@@ -133,7 +135,7 @@ __noinline int ra(struct __sk_buff *skb)
 /* Whether it is time to tell the workload again that there is a router. */
 static __always_inline int ra_is_due(struct scratch *s)
 {
-	struct vpc_boot *t = boot_get(s);
+	struct vpc_address_config *t = address_config_get(s);
 
 	return t && (__s64)(s->now_ns - READ_ONCE(t->advertised_ns)) > (__s64)RA_REFRESH_NS;
 }

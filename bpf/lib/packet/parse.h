@@ -263,7 +263,7 @@ static __always_inline int parse_l4(struct __sk_buff *skb, struct packet *p, __u
 }
 
 /* The TCP or UDP header at l4 of a packet that has `room` bytes from there on. Returns 0 when it isn't plain. */
-static __always_inline int parse_plain_l4(struct packet *p, const __u8 *l4, const __u8 *end, __u32 room)
+static __always_inline int parse_view_l4(struct packet *p, const __u8 *l4, const __u8 *end, __u32 room)
 {
 	__u32 upper;
 
@@ -285,7 +285,7 @@ static __always_inline int parse_plain_l4(struct packet *p, const __u8 *l4, cons
 	return 1;
 }
 
-static __always_inline int parse_plain4(const struct __sk_buff *skb, struct packet *p, const __u8 *l3, const __u8 *end)
+static __always_inline int parse_view4(const struct __sk_buff *skb, struct packet *p, const __u8 *l3, const __u8 *end)
 {
 	const struct iphdr *ip = (const struct iphdr *)l3;
 	__u32 total;
@@ -302,10 +302,10 @@ static __always_inline int parse_plain4(const struct __sk_buff *skb, struct pack
 	p->proto = ip->protocol;
 	p->fragment_proto = ip->protocol;
 	p->hop_limit = ip->ttl;
-	return parse_plain_l4(p, l3 + sizeof(*ip), end, total - (__u32)sizeof(*ip));
+	return parse_view_l4(p, l3 + sizeof(*ip), end, total - (__u32)sizeof(*ip));
 }
 
-static __always_inline int parse_plain6(const struct __sk_buff *skb, struct packet *p, const __u8 *l3, const __u8 *end)
+static __always_inline int parse_view6(const struct __sk_buff *skb, struct packet *p, const __u8 *l3, const __u8 *end)
 {
 	const struct ipv6hdr *ip = (const struct ipv6hdr *)l3;
 	__u32 payload;
@@ -321,15 +321,15 @@ static __always_inline int parse_plain6(const struct __sk_buff *skb, struct pack
 	address_copy(p->dst, (const __be32 *)&ip->daddr);
 	p->proto = ip->nexthdr;
 	p->hop_limit = ip->hop_limit;
-	return parse_plain_l4(p, l3 + sizeof(*ip), end, payload);
+	return parse_view_l4(p, l3 + sizeof(*ip), end, payload);
 }
 
 /* Reads the packet behind the Ethernet header if it is a plain one. Returns 0 if not: then p must be cleared again. */
-static __always_inline int parse_plain(const struct __sk_buff *skb, struct packet *p)
+static __always_inline int parse_view(const struct __sk_buff *skb, struct packet *p)
 {
 	const __u8 *l3 = (const __u8 *)(long)skb->data + ETH_HLEN, *end = (const __u8 *)(long)skb->data_end;
 
-	return p->family == 4 ? parse_plain4(skb, p, l3, end) : parse_plain6(skb, p, l3, end);
+	return p->family == 4 ? parse_view4(skb, p, l3, end) : parse_view6(skb, p, l3, end);
 }
 
 /*
@@ -353,7 +353,7 @@ __noinline int parse_packet(struct __sk_buff *skb, __u32 l3, __u32 family, __u32
 	p->l3 = l3;
 	p->family = (__u8)family;
 	if (l3 == ETH_HLEN && !quoted) {
-		if (parse_plain(skb, p))
+		if (parse_view(skb, p))
 			return PASS;
 		__builtin_memset(p, 0, sizeof(*p));
 		p->l3 = l3;

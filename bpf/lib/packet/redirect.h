@@ -15,12 +15,12 @@
 
 #define PACKET_HOST 0 /* linux/if_packet.h doesn't go with bpf */
 
-enum way {
-	WAY_NONE,     /* not by this: the frame is for neither the gateway's MAC nor the target's, or is too big */
-	WAY_UP,	      /* to the router */
-	WAY_PORT,     /* to the target's port, whose own program judges it too */
-	WAY_SWITCHED, /* straight, as it is */
-	WAY_ROUTED,   /* straight, and done to it what the router would do */
+enum action {
+	FORWARD_NONE,	  /* not by this: the frame is for neither the gateway's MAC nor the target's, or is too big */
+	FORWARD_UP,	  /* to the router */
+	FORWARD_PORT,	  /* to the target's port, whose own program judges it too */
+	FORWARD_SWITCHED, /* straight, as it is */
+	FORWARD_ROUTED,	  /* straight, and done to it what the router would do */
 };
 
 /* What of a frame decides about its way. */
@@ -42,20 +42,20 @@ static __always_inline __u32 redirect_biggest(const struct __sk_buff *skb, const
 
 /* Both rows are of the same VPC, and `to` has the packet's destination address. Nothing in the same subnet is left to
  * the bridge: it delivers by what its ports' MACs are, and the holder of a tap sets that of its own. */
-static __always_inline enum way redirect_way(const struct __sk_buff *skb, const struct vpc_eni *me,
-					     const struct vpc_eni *to, const struct frame *f)
+static __always_inline enum action forward_action(const struct __sk_buff *skb, const struct vpc_eni *me,
+						  const struct vpc_eni *to, const struct frame *f)
 {
 	int routed = mac_equal(f->macs, me->gateway_mac);
 
 	if (!routed && (to->subnet != me->subnet || !mac_equal(f->macs, to->mac)))
-		return WAY_NONE;
+		return FORWARD_NONE;
 	if (redirect_biggest(skb, f) > READ_ONCE(to->mtu))
-		return routed ? WAY_UP : WAY_NONE;
+		return routed ? FORWARD_UP : FORWARD_NONE;
 	if (!(READ_ONCE(to->flags) & (VPC_ENI_PEER_REDIRECT | VPC_ENI_TAP)))
-		return routed ? WAY_UP : WAY_PORT;
+		return routed ? FORWARD_UP : FORWARD_PORT;
 	if (!routed)
-		return WAY_SWITCHED;
-	return f->hop_limit > 1 ? WAY_ROUTED : WAY_UP;
+		return FORWARD_SWITCHED;
+	return f->hop_limit > 1 ? FORWARD_ROUTED : FORWARD_UP;
 }
 
 /* Whether the target's own program sees the packet, too: not if it goes straight to a veth. */
@@ -120,14 +120,15 @@ static __noinline int redirect_route(struct __sk_buff *skb, const struct vpc_eni
 
 /* Sends a packet that was let through to ENI `number`, whose row is `to`. Counts both. Returns what the program ends
  * with. */
-static __always_inline int redirect_to(struct __sk_buff *skb, const struct vpc_eni *to, __u32 number, enum way way)
+static __always_inline int redirect_to(struct __sk_buff *skb, const struct vpc_eni *to, __u32 number,
+				       enum action action)
 {
 	__u32 me = skb->ifindex, length = skb->len;
 
-	if (way == WAY_ROUTED && redirect_route(skb, to))
+	if (action == FORWARD_ROUTED && redirect_route(skb, to))
 		return TC_ACT_SHOT;
 	count_tx(me, length);
-	if (way == WAY_PORT || (READ_ONCE(to->flags) & VPC_ENI_TAP)) {
+	if (action == FORWARD_PORT || (READ_ONCE(to->flags) & VPC_ENI_TAP)) {
 		skb->mark = VPC_MARK_ENI | (me & VPC_NUMBER_MASK);
 		return (int)bpf_redirect(number, 0) & REDIRECT_ACT;
 	}

@@ -4,14 +4,14 @@
  * This is what the ways past the scratch (fast.h, connection.h) go by; the rest is read by parse.h. What both read,
  * both see the same (tests/bpf/parse.c).
  */
-#ifndef BPF_LIB_PLAIN_H
-#define BPF_LIB_PLAIN_H
+#ifndef BPF_LIB_VIEW_H
+#define BPF_LIB_VIEW_H
 
 #include "lib/packet/parse.h"
 #include "lib/flow/cache.h"
 #include "lib/packet/redirect.h"
 
-struct plain {
+struct header_view {
 	__u32 src; /* IPv6: digests */
 	__u32 dst;
 	__u32 ports; /* as in the packet: source, destination */
@@ -26,7 +26,7 @@ struct plain {
 };
 
 /* The upper header at l4. Returns its length, or 0: not plain. */
-static __always_inline __u32 plain_upper(struct plain *p, const __u8 *l4, const __u8 *end)
+static __always_inline __u32 view_upper(struct header_view *p, const __u8 *l4, const __u8 *end)
 {
 	__u32 length = 8;
 
@@ -46,7 +46,8 @@ static __always_inline __u32 plain_upper(struct plain *p, const __u8 *l4, const 
 	return length <= p->room ? length : 0;
 }
 
-static __always_inline int plain_ipv4(const struct __sk_buff *skb, const __u8 *l3, const __u8 *end, struct plain *p)
+static __always_inline int view_ipv4(const struct __sk_buff *skb, const __u8 *l3, const __u8 *end,
+				     struct header_view *p)
 {
 	const struct iphdr *ip = (const struct iphdr *)l3;
 	__u32 total, upper;
@@ -62,17 +63,18 @@ static __always_inline int plain_ipv4(const struct __sk_buff *skb, const __u8 *l
 	p->src = ip->saddr;
 	p->dst = ip->daddr;
 	p->frame.hop_limit = ip->ttl;
-	upper = plain_upper(p, l3 + sizeof(*ip), end);
+	upper = view_upper(p, l3 + sizeof(*ip), end);
 	p->frame.headers = (__u32)sizeof(*ip) + upper;
 	return upper != 0;
 }
 
-static __always_inline const __be32 *plain_dst6(const struct plain *p)
+static __always_inline const __be32 *view_dst6(const struct header_view *p)
 {
 	return p->src6 + 4;
 }
 
-static __always_inline int plain_ipv6(const struct __sk_buff *skb, const __u8 *l3, const __u8 *end, struct plain *p)
+static __always_inline int view_ipv6(const struct __sk_buff *skb, const __u8 *l3, const __u8 *end,
+				     struct header_view *p)
 {
 	const struct ipv6hdr *ip = (const struct ipv6hdr *)l3;
 	__u32 upper;
@@ -84,16 +86,16 @@ static __always_inline int plain_ipv6(const struct __sk_buff *skb, const __u8 *l
 		return 0;
 	p->proto = ip->nexthdr;
 	p->src6 = (const __be32 *)&ip->saddr;
-	p->src = recent_digest6(p->src6);
-	p->dst = recent_digest6(plain_dst6(p));
+	p->src = flow_cache_digest6(p->src6);
+	p->dst = flow_cache_digest6(view_dst6(p));
 	p->frame.hop_limit = ip->hop_limit;
-	upper = plain_upper(p, l3 + sizeof(*ip), end);
+	upper = view_upper(p, l3 + sizeof(*ip), end);
 	p->frame.headers = (__u32)sizeof(*ip) + upper;
 	return upper != 0;
 }
 
 /* Reads the frame. Returns 0 when it isn't plain: then p says nothing. */
-static __always_inline int plain_read(const struct __sk_buff *skb, struct plain *p)
+static __always_inline int view_read(const struct __sk_buff *skb, struct header_view *p)
 {
 	const __u8 *data = (const __u8 *)(long)skb->data, *end = (const __u8 *)(long)skb->data_end;
 
@@ -103,14 +105,14 @@ static __always_inline int plain_read(const struct __sk_buff *skb, struct plain 
 	p->frame.bytes = skb->len - ETH_HLEN;
 	if (*(const u16_alias *)(data + 12) == bpf_htons(ETH_P_IP)) {
 		p->family = 4;
-		return plain_ipv4(skb, data + ETH_HLEN, end, p);
+		return view_ipv4(skb, data + ETH_HLEN, end, p);
 	}
 	p->family = 6;
-	return *(const u16_alias *)(data + 12) == bpf_htons(ETH_P_IPV6) && plain_ipv6(skb, data + ETH_HLEN, end, p);
+	return *(const u16_alias *)(data + 12) == bpf_htons(ETH_P_IPV6) && view_ipv6(skb, data + ETH_HLEN, end, p);
 }
 
 /* Offset of the upper header in the frame. */
-static __always_inline __u32 plain_l4(const struct plain *p)
+static __always_inline __u32 view_l4(const struct header_view *p)
 {
 	return ETH_HLEN + (__u32)(p->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
 }

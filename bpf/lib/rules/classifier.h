@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The question of policy.h, answered by a set's compiled table (abi.h, `compiled`) where the walk would be long:
+ * The question of policy.h, answered by a set's classifier (abi.h, `classifier`) where the walk would be long:
  *
  *   the port          -> the deepest node it is in
  *   each node up from there, at most 18: the peer's address -> a row
@@ -13,34 +13,34 @@
  * allows this packet at this epoch: a table that is wrong may deny, and never allows. One loop with its state in the
  * scratch, for the reasons that policy.h tells.
  */
-#ifndef BPF_LIB_COMPILED_H
-#define BPF_LIB_COMPILED_H
+#ifndef BPF_LIB_CLASSIFIER_H
+#define BPF_LIB_CLASSIFIER_H
 
 #include "lib/core/address.h"
 
 /* More than any table takes; ends the search in one that is broken. */
-#define COMPILED_STEPS 1024u
+#define CLASSIFIER_STEPS 1024u
 
 /* Stages beside VPC_PEER_CIDR4, VPC_PEER_CIDR6, VPC_PEER_SG. */
-#define COMPILED_PORT 0
+#define CLASSIFIER_PORT 0
 
 /* First block of the set's table for this direction at the epoch; 0: none, or it can't be told any more. */
-static __always_inline __u32 compiled_table(const struct policy *q)
+static __always_inline __u32 classifier_table(const struct policy *q)
 {
 	__u32 number = q->set;
 	struct vpc_set *groups = bpf_map_lookup_elem(&set, &number);
-	int in_force = groups ? versioned_read(&groups->compiled[q->dir & 1], q->epoch) : 0;
+	int in_force = groups ? versioned_read(&groups->classifier[q->dir & 1], q->epoch) : 0;
 
 	return in_force > 0 ? (__u32)in_force : 0;
 }
 
-static __always_inline struct vpc_compiled_block *compiled_block(__u32 at)
+static __always_inline struct vpc_classifier_block *classifier_block(__u32 at)
 {
-	return bpf_map_lookup_elem(&compiled, &at);
+	return bpf_map_lookup_elem(&classifier, &at);
 }
 
 /* Begins a search for q->key in a list. An empty one is over at once. */
-static __always_inline void compiled_search(struct policy *q, const struct vpc_compiled_list *list, __u32 words)
+static __always_inline void classifier_search(struct policy *q, const struct vpc_classifier_list *list, __u32 words)
 {
 	__u32 size = READ_ONCE(list->size);
 
@@ -52,14 +52,14 @@ static __always_inline void compiled_search(struct policy *q, const struct vpc_c
 }
 
 /* Whether the table is there. Prepares the loop: the first search is for the port. */
-static __always_inline int compiled_begin(struct policy *q)
+static __always_inline int classifier_begin(struct policy *q)
 {
-	struct vpc_compiled_block *block;
-	struct vpc_compiled *header;
+	struct vpc_classifier_block *block;
+	struct vpc_classifier *header;
 
-	q->table = compiled_table(q);
-	block = q->table ? compiled_block(q->table) : 0;
-	header = (struct vpc_compiled *)block;
+	q->table = classifier_table(q);
+	block = q->table ? classifier_block(q->table) : 0;
+	header = (struct vpc_classifier *)block;
 	if (!header || header->set != q->set || header->dir != q->dir)
 		return 0;
 	q->nodes_at = q->table + header->nodes;
@@ -68,14 +68,14 @@ static __always_inline int compiled_begin(struct policy *q)
 	q->node = 0;
 	q->peer_at = 0;
 	q->key[0] = (__u32)q->slot << 16 | q->port;
-	compiled_search(q, &header->ports, 1);
+	classifier_search(q, &header->ports, 1);
 	return 1;
 }
 
 /* How many of the first n keys of a block are not above q->key. No branches: a borrow of the subtraction says which is
  * greater, and what the verifier can't tell apart it walks once. */
-static __always_inline __u32 compiled_rank(const struct policy *q, const struct vpc_compiled_block *b,
-					   const __u32 words, const __u32 n)
+static __always_inline __u32 classifier_rank(const struct policy *q, const struct vpc_classifier_block *b,
+					     const __u32 words, const __u32 n)
 {
 	__u32 above = 0;
 
@@ -94,19 +94,19 @@ static __always_inline __u32 compiled_rank(const struct policy *q, const struct 
 }
 
 /* One level down. */
-static __always_inline void compiled_down(struct policy *q, const struct vpc_compiled_block *b)
+static __always_inline void classifier_down(struct policy *q, const struct vpc_classifier_block *b)
 {
 	__u32 shift, rank, here, below;
 
 	if (q->words == 1) {
-		shift = VPC_STEPS_INNER_SHIFT(1);
-		rank = compiled_rank(q, b, 1, VPC_STEPS_INNER(1));
+		shift = VPC_STEPS_WORKLOAD_END_SHIFT(1);
+		rank = classifier_rank(q, b, 1, VPC_STEPS_WORKLOAD_END(1));
 	} else if (q->words == 2) {
-		shift = VPC_STEPS_INNER_SHIFT(2);
-		rank = compiled_rank(q, b, 2, VPC_STEPS_INNER(2));
+		shift = VPC_STEPS_WORKLOAD_END_SHIFT(2);
+		rank = classifier_rank(q, b, 2, VPC_STEPS_WORKLOAD_END(2));
 	} else {
-		shift = VPC_STEPS_INNER_SHIFT(4);
-		rank = compiled_rank(q, b, 4, VPC_STEPS_INNER(4));
+		shift = VPC_STEPS_WORKLOAD_END_SHIFT(4);
+		rank = classifier_rank(q, b, 4, VPC_STEPS_WORKLOAD_END(4));
 	}
 	/* levels: what is left, so the number of this one, counted from the leaves */
 	here = (q->leaves - 1) >> (q->levels * shift & 31);
@@ -118,21 +118,21 @@ static __always_inline void compiled_down(struct policy *q, const struct vpc_com
 }
 
 /* The value of the key's step. */
-static __always_inline __u32 compiled_leaf(const struct policy *q, const struct vpc_compiled_block *b)
+static __always_inline __u32 classifier_leaf(const struct policy *q, const struct vpc_classifier_block *b)
 {
 	__u32 at;
 
 	if (q->words == 1)
-		at = VPC_STEPS_LEAF(1) + compiled_rank(q, b, 1, VPC_STEPS_LEAF(1));
+		at = VPC_STEPS_LEAF(1) + classifier_rank(q, b, 1, VPC_STEPS_LEAF(1));
 	else if (q->words == 2)
-		at = VPC_STEPS_LEAF(2) * 2 + compiled_rank(q, b, 2, VPC_STEPS_LEAF(2));
+		at = VPC_STEPS_LEAF(2) * 2 + classifier_rank(q, b, 2, VPC_STEPS_LEAF(2));
 	else
-		at = VPC_STEPS_LEAF(4) * 4 + compiled_rank(q, b, 4, VPC_STEPS_LEAF(4));
+		at = VPC_STEPS_LEAF(4) * 4 + classifier_rank(q, b, 4, VPC_STEPS_LEAF(4));
 	return READ_ONCE(b->word[(at - 1) & (VPC_BLOCK_WORDS - 1)]);
 }
 
 /* Whether the set has this group. */
-static __always_inline int compiled_has(const struct policy *q, __u32 group)
+static __always_inline int classifier_has(const struct policy *q, __u32 group)
 {
 	__u32 number = q->set, has = 0;
 	struct vpc_set *groups = bpf_map_lookup_elem(&set, &number);
@@ -145,40 +145,41 @@ static __always_inline int compiled_has(const struct policy *q, __u32 group)
 	return (int)has;
 }
 
-static __always_inline int compiled_class_holds(const struct policy *q, __u32 number)
+static __always_inline int classifier_mask_group_holds(const struct policy *q, __u32 number)
 {
-	struct vpc_class *c = bpf_map_lookup_elem(&class, &number);
+	struct vpc_mask_group *c = bpf_map_lookup_elem(&mask_group, &number);
 
 	return c && c->key.dir == q->dir && (c->key.slot == VPC_SLOT_ANY || c->key.slot == q->slot) &&
 	       c->key.plen <= 16 && c->key.port == (q->port & (0xffff0000u >> c->key.plen) & 0xffff) &&
-	       compiled_has(q, c->key.sg);
+	       classifier_has(q, c->key.sg);
 }
 
 /* Whether a row allows what is asked, by its own words. */
-static __always_inline int compiled_proves(const struct policy *q, const struct vpc_row *r)
+static __always_inline int classifier_proves(const struct policy *q, const struct vpc_row *r)
 {
 	const struct vpc_rule_key *k = &r->key;
 
 	if (k->kind == (q->family == 4 ? VPC_PEER_ALL4 : VPC_PEER_ALL6))
-		return k->plen == q->dir && compiled_has(q, k->class);
+		return k->plen == q->dir && classifier_has(q, k->mask_group);
 	if (q->stage != k->kind)
 		return 0;
 	if (k->kind == VPC_PEER_SG)
-		return k->addr[0] == q->group && compiled_class_holds(q, k->class);
+		return k->addr[0] == q->group && classifier_mask_group_holds(q, k->mask_group);
 	if (k->kind == VPC_PEER_CIDR4)
 		return k->plen <= 32 && k->addr[0] == (q->peer[3] & mask32(k->plen)) &&
-		       compiled_class_holds(q, k->class);
+		       classifier_mask_group_holds(q, k->mask_group);
 	return k->addr[0] == (q->peer[0] & mask32(word_bits(k->plen, 0))) &&
 	       k->addr[1] == (q->peer[1] & mask32(word_bits(k->plen, 1))) &&
 	       k->addr[2] == (q->peer[2] & mask32(word_bits(k->plen, 2))) &&
-	       k->addr[3] == (q->peer[3] & mask32(word_bits(k->plen, 3))) && compiled_class_holds(q, k->class);
+	       k->addr[3] == (q->peer[3] & mask32(word_bits(k->plen, 3))) &&
+	       classifier_mask_group_holds(q, k->mask_group);
 }
 
-static __always_inline long compiled_take(struct policy *q, __u32 number)
+static __always_inline long classifier_take(struct policy *q, __u32 number)
 {
 	struct vpc_row *r = bpf_map_lookup_elem(&row, &number);
 
-	if (!number || !r || !row_visible(READ_ONCE(r->born), READ_ONCE(r->died), q->epoch) || !compiled_proves(q, r))
+	if (!number || !r || !row_visible(READ_ONCE(r->born), READ_ONCE(r->died), q->epoch) || !classifier_proves(q, r))
 		return 0;
 	q->found = number;
 	q->found_rule = READ_ONCE(r->rule);
@@ -186,10 +187,10 @@ static __always_inline long compiled_take(struct policy *q, __u32 number)
 }
 
 /* A search ended with this value. Returns 1 when the question is answered. */
-static __always_inline long compiled_ended(struct policy *q, __u32 value)
+static __always_inline long classifier_ended(struct policy *q, __u32 value)
 {
-	if (q->stage != COMPILED_PORT)
-		return compiled_take(q, value);
+	if (q->stage != CLASSIFIER_PORT)
+		return classifier_take(q, value);
 	q->node = value;
 	q->stage = q->family == 4 ? VPC_PEER_CIDR4 : VPC_PEER_CIDR6;
 	if (q->family == 4) {
@@ -204,7 +205,7 @@ static __always_inline long compiled_ended(struct policy *q, __u32 value)
 }
 
 /* The next of the peer's groups. Returns 1 behind the last. */
-static __always_inline long compiled_peer_group(struct policy *q)
+static __always_inline long classifier_peer_group(struct policy *q)
 {
 	__u32 number = q->peer_set, at = q->peer_at++, g;
 	struct vpc_set *groups;
@@ -220,50 +221,50 @@ static __always_inline long compiled_peer_group(struct policy *q)
 	q->group = g;
 	q->key[0] = g;
 	q->key[1] = (__u32)q->slot << 16 | q->port;
-	compiled_search(q, &q->groups_list, 2);
+	classifier_search(q, &q->groups_list, 2);
 	return 0;
 }
 
 /* The next search. Returns 1 when there is none. */
-static __always_inline long compiled_next(struct policy *q)
+static __always_inline long classifier_next(struct policy *q)
 {
-	struct vpc_compiled_block *block;
-	struct vpc_compiled_node *node;
+	struct vpc_classifier_block *block;
+	struct vpc_classifier_node *node;
 
-	if (q->stage == COMPILED_PORT)
-		return compiled_ended(q, 0); /* no ports at all */
+	if (q->stage == CLASSIFIER_PORT)
+		return classifier_ended(q, 0); /* no ports at all */
 	if (!q->node) {
 		q->stage = VPC_PEER_SG;
-		return compiled_peer_group(q);
+		return classifier_peer_group(q);
 	}
-	block = compiled_block(q->nodes_at + (q->node >> 1));
+	block = classifier_block(q->nodes_at + (q->node >> 1));
 	if (!block)
 		return 1;
-	node = (struct vpc_compiled_node *)block + (q->node & 1);
+	node = (struct vpc_classifier_node *)block + (q->node & 1);
 	q->node = READ_ONCE(node->parent);
 	if (q->family == 4)
-		compiled_search(q, &node->list4, 1);
+		classifier_search(q, &node->list4, 1);
 	else
-		compiled_search(q, &node->list6, 4);
+		classifier_search(q, &node->list6, 4);
 	return 0;
 }
 
 /* One step: a block of the search in hand, or the next search. Returns 1 when it is over. */
-static long compiled_step(__u32 i, void *ctx)
+static long classifier_step(__u32 i, void *ctx)
 {
 	struct policy *q = ((struct policy_walk *)ctx)->q;
-	struct vpc_compiled_block *block;
+	struct vpc_classifier_block *block;
 
 	(void)i;
 	if (!q->levels)
-		return compiled_next(q);
-	block = compiled_block(q->level_at + q->nth);
+		return classifier_next(q);
+	block = classifier_block(q->level_at + q->nth);
 	if (!block)
 		return 1;
 	q->levels--;
 	if (!q->levels)
-		return compiled_ended(q, compiled_leaf(q, block));
-	compiled_down(q, block);
+		return classifier_ended(q, classifier_leaf(q, block));
+	classifier_down(q, block);
 	return 0;
 }
 

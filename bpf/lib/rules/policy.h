@@ -6,11 +6,11 @@
  *   each group of the set
  *     all4, all6: one row that allows everything
  *     slot ANY, then the packet's own slot
- *       each port prefix length in use        -> class_of: is there a class {sg, dir, slot, port prefix}?
+ *       each port prefix length in use        -> mask_group_of: is there a class {sg, dir, slot, port prefix}?
  *         each peer prefix length in use      -> rule: {class, prefix}
  *         each group of the peer the class may name -> rule: {class, group}
  *
- * A set for which that would be long has a compiled table instead (classifier/classifier.h); this is what answers where
+ * A set for which that would be long has a classifier instead (classifier/classifier.h); this is what answers where
  * there is none.
  *
  * The lengths in use are bitmaps that may hold too many bits and never too few. The walk is one flat loop, a probe or
@@ -54,7 +54,7 @@ static __always_inline long policy_take(struct policy *q, __u32 number, const st
 
 	if (!number || !r || !row_visible(READ_ONCE(r->born), READ_ONCE(r->died), q->epoch))
 		return 0;
-	if (r->key.class != key->class || r->key.kind != key->kind || r->key.plen != key->plen ||
+	if (r->key.mask_group != key->mask_group || r->key.kind != key->kind || r->key.plen != key->plen ||
 	    !address_equal(r->key.addr, key->addr))
 		return 0;
 	q->found = number;
@@ -119,7 +119,7 @@ static __always_inline long policy_peer_group(struct policy *q)
 	__u32 number = q->peer_set, at = q->peer_at++, g;
 	struct vpc_set *groups;
 
-	if (!q->class_bloom || at >= q->n_peers || at >= VPC_GROUPS_PER_ENI) {
+	if (!q->mask_group_bloom || at >= q->n_peers || at >= VPC_GROUPS_PER_ENI) {
 		q->stage = 0;
 		return 0;
 	}
@@ -127,9 +127,9 @@ static __always_inline long policy_peer_group(struct policy *q)
 	if (!groups)
 		return 0;
 	g = groups->sg[at];
-	if (!(q->class_bloom & 1ull << (g & 63)))
+	if (!(q->mask_group_bloom & 1ull << (g & 63)))
 		return 0;
-	__builtin_memset(&q->rule_key.kind, 0, sizeof(q->rule_key) - sizeof(q->rule_key.class));
+	__builtin_memset(&q->rule_key.kind, 0, sizeof(q->rule_key) - sizeof(q->rule_key.mask_group));
 	q->rule_key.kind = VPC_PEER_SG;
 	q->rule_key.addr[0] = g;
 	return policy_probe(q);
@@ -138,8 +138,8 @@ static __always_inline long policy_peer_group(struct policy *q)
 /* The next port prefix of the group and slot. If there is such a class, its peers are next. */
 static __always_inline void policy_port(struct policy *q)
 {
-	struct vpc_class_key *key = &q->class_key;
-	struct vpc_class *c;
+	struct vpc_mask_group_key *key = &q->mask_group_key;
+	struct vpc_mask_group *c;
 	__u32 plen, *number, n;
 
 	plen = lowest_bit(q->bits);
@@ -151,16 +151,16 @@ static __always_inline void policy_port(struct policy *q)
 	key->pad = 0;
 	key->port = (__u16)(q->port & (0xffff0000u >> plen));
 	key->pad2 = 0;
-	number = bpf_map_lookup_elem(&class_of, key);
+	number = bpf_map_lookup_elem(&mask_group_of, key);
 	if (!number)
 		return;
 	n = READ_ONCE(*number);
-	c = bpf_map_lookup_elem(&class, &n);
+	c = bpf_map_lookup_elem(&mask_group, &n);
 	if (!c || c->key.sg != key->sg || c->key.dir != key->dir || c->key.slot != key->slot ||
 	    c->key.plen != key->plen || c->key.port != key->port)
 		return;
 	__builtin_memset(&q->rule_key, 0, sizeof(q->rule_key));
-	q->rule_key.class = n;
+	q->rule_key.mask_group = n;
 	if (q->family == 4) {
 		q->stage = VPC_PEER_CIDR4;
 		q->plens[0] = READ_ONCE(c->plens4);
@@ -172,7 +172,7 @@ static __always_inline void policy_port(struct policy *q)
 	}
 	q->rule_key.kind = q->stage;
 	q->peer_at = 0;
-	q->class_bloom = READ_ONCE(c->flags) & VPC_CLASS_SG ? READ_ONCE(c->sg_bloom) & q->peer_bloom : 0;
+	q->mask_group_bloom = READ_ONCE(c->flags) & VPC_MASK_GROUP_SG ? READ_ONCE(c->sg_bloom) & q->peer_bloom : 0;
 }
 
 /* The next group. Returns 1 when the walk is over. */
@@ -192,7 +192,7 @@ static __always_inline long policy_group(struct policy *q)
 		return 0;
 	d = &g->dir[dir];
 	__builtin_memset(&q->rule_key, 0, sizeof(q->rule_key));
-	q->rule_key.class = number;
+	q->rule_key.mask_group = number;
 	q->rule_key.kind = q->family == 4 ? VPC_PEER_ALL4 : VPC_PEER_ALL6;
 	q->rule_key.plen = (__u8)dir;
 	if (policy_take(q, q->family == 4 ? READ_ONCE(d->all4) : READ_ONCE(d->all6), &q->rule_key))
@@ -255,8 +255,8 @@ __noinline int policy_allowed(__u32 which)
 		s->policy.peer_bloom = READ_ONCE(peers->bloom);
 		s->policy.n_peers = READ_ONCE(peers->n);
 	}
-	if (compiled_begin(&s->policy))
-		bpf_loop(COMPILED_STEPS, compiled_step, &walk, 0);
+	if (classifier_begin(&s->policy))
+		bpf_loop(CLASSIFIER_STEPS, classifier_step, &walk, 0);
 	else
 		bpf_loop(POLICY_STEPS, policy_step, &walk, 0);
 	return (int)s->policy.found;

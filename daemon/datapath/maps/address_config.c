@@ -3,14 +3,14 @@
 #include "datapath/maps/private.h"
 #include "datapath/maps/verify.h"
 
-static bool boot_right(const struct vpc_boot *row, const struct eni_record *want)
+static bool address_config_right(const struct vpc_address_config *row, const struct eni_record *want)
 {
 	return row->incarnation == want->incarnation && row->ip4 == want->ip4 &&
 	       memcmp(row->ip6, want->ip6, sizeof(row->ip6)) == 0;
 }
 
 /* A reader that comes in between finds an incarnation that isn't the ENI's. */
-static void boot_store(struct vpc_boot *row, const struct eni_record *want)
+static void address_config_store(struct vpc_address_config *row, const struct eni_record *want)
 {
 	store32(&row->incarnation, 0);
 	store32(&row->ip4, want->ip4);
@@ -20,13 +20,13 @@ static void boot_store(struct vpc_boot *row, const struct eni_record *want)
 	__atomic_store_n(&row->incarnation, want->incarnation, __ATOMIC_RELEASE);
 }
 
-static bool options_right(const struct vpc_boot_space *space, const struct vpc_boot_options *want)
+static bool options_right(const struct vpc_address_config_space *space, const struct vpc_address_config_options *want)
 {
 	return memcmp(&space->slot[space->version & 1], want, sizeof(*want)) == 0;
 }
 
 /* A reader that has the old slot goes on with it, unless two changes pass it by: it looks at the version again. */
-static void options_store(struct vpc_boot_space *space, const struct vpc_boot_options *want)
+static void options_store(struct vpc_address_config_space *space, const struct vpc_address_config_options *want)
 {
 	uint64_t next = space->version + 1;
 
@@ -34,25 +34,25 @@ static void options_store(struct vpc_boot_space *space, const struct vpc_boot_op
 	store64(&space->version, next);
 }
 
-void tables_boot_apply(struct tables *t, const struct plan *plan)
+void maps_address_config_apply(struct maps *t, const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->n_enis; i++) {
 		const struct plan_eni *p = &plan->enis[i];
 
-		if (p->has_after && p->after.number < t->table[TABLE_BOOT].n &&
-		    !boot_right(boot_at(t, p->after.number), &p->after))
-			boot_store(boot_at(t, p->after.number), &p->after);
+		if (p->has_after && p->after.number < t->kernel_map[MAP_ADDRESS_CONFIG].n &&
+		    !address_config_right(address_config_at(t, p->after.number), &p->after))
+			address_config_store(address_config_at(t, p->after.number), &p->after);
 	}
 	for (size_t i = 0; i < plan->n_vpcs; i++) {
 		const struct plan_vpc *p = &plan->vpcs[i];
 
-		if (p->has_after && p->after.number < t->table[TABLE_BOOT_SPACE].n &&
-		    !options_right(boot_space_at(t, p->after.number), &p->after.boot))
-			options_store(boot_space_at(t, p->after.number), &p->after.boot);
+		if (p->has_after && p->after.number < t->kernel_map[MAP_ADDRESS_CONFIG_SPACE].n &&
+		    !options_right(address_config_space_at(t, p->after.number), &p->after.address_config))
+			options_store(address_config_space_at(t, p->after.number), &p->after.address_config);
 	}
 }
 
-int tables_boot_verify(struct tables *t, const struct plan *all, json_t *report)
+int maps_address_config_verify(struct maps *t, const struct plan *all, json_t *report)
 {
 	struct verify verify = {.t = t, .all = all, .report = report}, *v = &verify;
 	int r = 0;
@@ -61,7 +61,8 @@ int tables_boot_verify(struct tables *t, const struct plan *all, json_t *report)
 		const struct eni_record *want = &v->all->enis[i].after;
 		char name[32];
 
-		if (want->number < v->t->table[TABLE_BOOT].n && boot_right(boot_at(v->t, want->number), want))
+		if (want->number < v->t->kernel_map[MAP_ADDRESS_CONFIG].n &&
+		    address_config_right(address_config_at(v->t, want->number), want))
 			continue;
 		snprintf(name, sizeof(name), "ENI %u", want->number);
 		r = verify_tell(v, "DHCP answers", name, "differs", "the addresses are not the ENI's");
@@ -69,8 +70,8 @@ int tables_boot_verify(struct tables *t, const struct plan *all, json_t *report)
 	for (size_t i = 0; r >= 0 && i < v->all->n_vpcs; i++) {
 		const struct vpc_record *want = &v->all->vpcs[i].after;
 
-		if (want->number < v->t->table[TABLE_BOOT_SPACE].n &&
-		    options_right(boot_space_at(v->t, want->number), &want->boot))
+		if (want->number < v->t->kernel_map[MAP_ADDRESS_CONFIG_SPACE].n &&
+		    options_right(address_config_space_at(v->t, want->number), &want->address_config))
 			continue;
 		r = verify_tell(v, "DHCP answers", want->id, "differs", "the options are not the VPC's");
 	}

@@ -19,7 +19,7 @@
 enum stage {
 	STAGE_ROWS,
 	STAGE_GROUPS,
-	STAGE_CLASSES,
+	STAGE_MASK_GROUPS,
 	STAGE_SETS,
 	STAGE_ENIS,
 	STAGE_ADDRS,
@@ -29,20 +29,20 @@ enum stage {
 	STAGES,
 };
 
-struct tables_audit {
+struct maps_audit {
 	enum stage stage;
 	uint32_t next;	/* number, or 0: the beginning of a hash */
 	uint32_t batch; /* where the walk through a hash goes on, for the kernel */
-	struct tables_finding *found;
+	struct maps_finding *found;
 };
 
-int tables_audit_new(struct tables_audit **ret)
+int maps_audit_new(struct maps_audit **ret)
 {
 	*ret = calloc(1, sizeof(**ret));
 	return *ret ? 0 : -ENOMEM;
 }
 
-struct tables_audit *tables_audit_free(struct tables_audit *a)
+struct maps_audit *maps_audit_free(struct maps_audit *a)
 {
 	free(a);
 	return NULL;
@@ -50,7 +50,7 @@ struct tables_audit *tables_audit_free(struct tables_audit *a)
 
 /* The first is told; there may be more. */
 PRINTF_LIKE(3, 4)
-static int tell(struct tables_audit *a, const char *map, const char *format, ...)
+static int tell(struct maps_audit *a, const char *map, const char *format, ...)
 {
 	va_list ap;
 
@@ -62,24 +62,24 @@ static int tell(struct tables_audit *a, const char *map, const char *format, ...
 }
 
 /* What the kernel's hash gives for a key; 0: nothing. */
-static int look_up(const struct tables *t, enum table_id id, const void *key, uint32_t *ret)
+static int look_up(const struct maps *t, enum map_id id, const void *key, uint32_t *ret)
 {
-	int r = bpf_map_lookup_elem(t->table[id].fd, key, ret);
+	int r = bpf_map_lookup_elem(t->kernel_map[id].fd, key, ret);
 
 	if (r == -ENOENT)
 		*ret = 0;
 	return r == -ENOENT ? 0 : r;
 }
 
-static bool hints_lead_to(const struct vpc_class *class, const struct vpc_rule_key *key)
+static bool hints_lead_to(const struct vpc_mask_group *mask_group, const struct vpc_rule_key *key)
 {
-	struct vpc_class with = *class;
+	struct vpc_mask_group with = *mask_group;
 
 	hints_add(&with, key);
-	return memcmp(&with, class, sizeof(with)) == 0;
+	return memcmp(&with, mask_group, sizeof(with)) == 0;
 }
 
-static int check_row(const struct tables *t, struct tables_audit *a, uint32_t number)
+static int check_row(const struct maps *t, struct maps_audit *a, uint32_t number)
 {
 	const struct row *row = &t->rows[number];
 	const struct vpc_row *at = row_at(t, number);
@@ -88,61 +88,62 @@ static int check_row(const struct tables *t, struct tables_audit *a, uint32_t nu
 
 	if (row->state != NODE_ALIVE)
 		return 0;
-	if (!visible(at->born, at->died, tables_epoch(t)) || at->rule != row->rule ||
+	if (!visible(at->born, at->died, maps_epoch(t)) || at->rule != row->rule ||
 	    memcmp(&at->key, &row->key, sizeof(at->key)) != 0)
 		return tell(a, "row", "row %u of rule %u was changed", number, row->rule);
 	if (key_is_all(&row->key)) {
-		const struct vpc_sg_dir *dir = &sg_at(t, row->key.class)->dir[row->key.plen];
+		const struct vpc_sg_dir *dir = &sg_at(t, row->key.mask_group)->dir[row->key.plen];
 
 		found = row->key.kind == VPC_PEER_ALL6 ? dir->all6 : dir->all4;
-		return found == number ? 0 : tell(a, "sg", "group %u doesn't lead to row %u", row->key.class, number);
+		return found == number ? 0
+				       : tell(a, "sg", "group %u doesn't lead to row %u", row->key.mask_group, number);
 	}
-	if (!hints_lead_to(class_at(t, row->key.class), &row->key))
-		return tell(a, "class", "class %u doesn't lead to row %u", row->key.class, number);
+	if (!hints_lead_to(mask_group_at(t, row->key.mask_group), &row->key))
+		return tell(a, "class", "class %u doesn't lead to row %u", row->key.mask_group, number);
 	if (!row->hashed)
 		return 0;
-	r = look_up(t, TABLE_RULE, &row->key, &found);
+	r = look_up(t, MAP_RULE, &row->key, &found);
 	if (r < 0 || found == number)
 		return r;
 	return tell(a, "rule", "the key of row %u leads to row %u", number, found);
 }
 
 /* The rows that allow everything, or everything of a family: only its own. */
-static int check_group(const struct tables *t, struct tables_audit *a, uint32_t number)
+static int check_group(const struct maps *t, struct maps_audit *a, uint32_t number)
 {
 	for (unsigned i = 0; i < 4; i++) {
 		const struct vpc_sg_dir *dir = &sg_at(t, number)->dir[i / 2];
 		uint32_t row = i % 2 ? dir->all6 : dir->all4;
 		const struct vpc_rule_key key = {
-			.class = number, .kind = i % 2 ? VPC_PEER_ALL6 : VPC_PEER_ALL4, .plen = (uint8_t)(i / 2)};
+			.mask_group = number, .kind = i % 2 ? VPC_PEER_ALL6 : VPC_PEER_ALL4, .plen = (uint8_t)(i / 2)};
 
-		if (row && (row >= t->table[TABLE_ROW].n || t->rows[row].state == NODE_FREE ||
+		if (row && (row >= t->kernel_map[MAP_ROW].n || t->rows[row].state == NODE_FREE ||
 			    memcmp(&t->rows[row].key, &key, sizeof(key)) != 0))
 			return tell(a, "sg", "group %u leads to row %u, which isn't its own", number, row);
 	}
 	return 0;
 }
 
-static int check_class(const struct tables *t, struct tables_audit *a, uint32_t number)
+static int check_mask_group(const struct maps *t, struct maps_audit *a, uint32_t number)
 {
-	const struct class *class = &t->classes[number];
-	const struct vpc_class_key *k = &class->key;
+	const struct mask_group *mask_group = &t->mask_groups[number];
+	const struct vpc_mask_group_key *k = &mask_group->key;
 	uint32_t found;
 	int r;
 
-	if (!class->used)
+	if (!mask_group->used)
 		return 0;
-	if (memcmp(&class_at(t, number)->key, k, sizeof(*k)) != 0)
+	if (memcmp(&mask_group_at(t, number)->key, k, sizeof(*k)) != 0)
 		return tell(a, "class", "class %u was changed", number);
 	if (!(sg_at(t, k->sg)->dir[k->dir].port_plens[k->slot] & 1u << k->plen))
 		return tell(a, "sg", "group %u doesn't lead to class %u", k->sg, number);
-	r = look_up(t, TABLE_CLASS_OF, k, &found);
+	r = look_up(t, MAP_MASK_GROUP_OF, k, &found);
 	if (r < 0 || found == number)
 		return r;
-	return tell(a, "class_of", "the key of class %u leads to class %u", number, found);
+	return tell(a, "mask_group_of", "the key of class %u leads to class %u", number, found);
 }
 
-static int check_set(const struct tables *t, struct tables_audit *a, uint32_t number)
+static int check_set(const struct maps *t, struct maps_audit *a, uint32_t number)
 {
 	const struct set *set = &t->sets[number];
 	const struct vpc_set *at = set_at(t, number);
@@ -153,11 +154,11 @@ static int check_set(const struct tables *t, struct tables_audit *a, uint32_t nu
 	return tell(a, "set", "set %u was changed", number);
 }
 
-static int check_eni(const struct tables *t, struct tables_audit *a, uint32_t number)
+static int check_eni(const struct maps *t, struct maps_audit *a, uint32_t number)
 {
 	const struct eni_node *eni = &t->enis[number];
 	const struct vpc_eni *at = eni_at(t, number);
-	uint32_t set = versioned_value(&at->set, tables_epoch(t));
+	uint32_t set = versioned_value(&at->set, maps_epoch(t));
 
 	if (eni->state == NODE_FREE && set)
 		return tell(a, "eni", "row %u is in use and nobody's", number);
@@ -166,7 +167,7 @@ static int check_eni(const struct tables *t, struct tables_audit *a, uint32_t nu
 	return tell(a, "eni", "the row of interface number %u was changed", number);
 }
 
-static int check_addr(const struct tables *t, struct tables_audit *a, uint32_t number)
+static int check_addr(const struct maps *t, struct maps_audit *a, uint32_t number)
 {
 	const struct addr *addr = &t->addrs[number];
 	const struct vpc_addr_row *at = addr_at(t, number);
@@ -175,18 +176,18 @@ static int check_addr(const struct tables *t, struct tables_audit *a, uint32_t n
 
 	if (addr->state != NODE_ALIVE)
 		return 0;
-	if (!visible(at->born, at->died, tables_epoch(t)) || at->eni != addr->eni ||
+	if (!visible(at->born, at->died, maps_epoch(t)) || at->eni != addr->eni ||
 	    memcmp(&at->key, &addr->key, sizeof(at->key)) != 0)
 		return tell(a, "addr_row", "address row %u of interface number %u was changed", number, addr->eni);
 	if (!addr->hashed)
 		return 0;
-	r = look_up(t, TABLE_ADDR, &addr->key, &found);
+	r = look_up(t, MAP_ADDR, &addr->key, &found);
 	if (r < 0 || found == number)
 		return r;
 	return tell(a, "addr", "the key of address row %u leads to row %u", number, found);
 }
 
-static int check_space(const struct tables *t, struct tables_audit *a, uint32_t number)
+static int check_space(const struct maps *t, struct maps_audit *a, uint32_t number)
 {
 	if (memcmp(space_at(t, number), &t->spaces[number], sizeof(t->spaces[number])) == 0)
 		return 0;
@@ -196,17 +197,17 @@ static int check_space(const struct tables *t, struct tables_audit *a, uint32_t 
 /* --- keys that nobody made ---------------------------------------------------------------------------------------- */
 
 /* A key may lead to a row that is dead and waits for its retiring; not to one that isn't its own. */
-static int check_rule_key(const struct tables *t, struct tables_audit *a, const void *key, uint32_t number)
+static int check_rule_key(const struct maps *t, struct maps_audit *a, const void *key, uint32_t number)
 {
 	const struct vpc_rule_key *k = key;
 
-	if (number && number < t->table[TABLE_ROW].n && t->rows[number].state != NODE_FREE &&
+	if (number && number < t->kernel_map[MAP_ROW].n && t->rows[number].state != NODE_FREE &&
 	    memcmp(&t->rows[number].key, k, sizeof(*k)) == 0)
 		return 0;
-	return tell(a, "rule", "a key of class %u that nobody made leads to row %u", k->class, number);
+	return tell(a, "rule", "a key of class %u that nobody made leads to row %u", k->mask_group, number);
 }
 
-static int check_addr_key(const struct tables *t, struct tables_audit *a, const void *key, uint32_t number)
+static int check_addr_key(const struct maps *t, struct maps_audit *a, const void *key, uint32_t number)
 {
 	if (number && number <= addr_rows(t) && t->addrs[number].state != NODE_FREE &&
 	    memcmp(&t->addrs[number].key, key, sizeof(struct vpc_addr_key)) == 0)
@@ -215,17 +216,17 @@ static int check_addr_key(const struct tables *t, struct tables_audit *a, const 
 }
 
 /* One batch. Adds to *count what was looked at. 1: found; 0; -ENOENT: that was the last; -errno. */
-static int check_keys(const struct tables *t, struct tables_audit *a, enum table_id id, uint32_t *count)
+static int check_keys(const struct maps *t, struct maps_audit *a, enum map_id id, uint32_t *count)
 {
-	const struct table *table = &t->table[id];
-	_cleanup_free_ char *keys = malloc((size_t)KEYS_A_BATCH * table->key_size);
+	const struct kernel_map *kernel_map = &t->kernel_map[id];
+	_cleanup_free_ char *keys = malloc((size_t)KEYS_A_BATCH * kernel_map->key_size);
 	uint32_t numbers[KEYS_A_BATCH], n = KEYS_A_BATCH, next;
 	DECLARE_LIBBPF_OPTS(bpf_map_batch_opts, opts);
 	int r, end;
 
 	if (!keys)
 		return -ENOMEM;
-	end = bpf_map_lookup_batch(table->fd, a->next ? &a->batch : NULL, &next, keys, numbers, &n, &opts);
+	end = bpf_map_lookup_batch(kernel_map->fd, a->next ? &a->batch : NULL, &next, keys, numbers, &n, &opts);
 	/* ENOSPC: a chain is longer than the batch. What it can't show by so many is left alone. */
 	if (end < 0 && end != -ENOENT)
 		return end == -ENOSPC ? -ENOENT : end;
@@ -233,9 +234,9 @@ static int check_keys(const struct tables *t, struct tables_audit *a, enum table
 	a->next = 1;
 	*count += n / KEYS_CHEAP + 1;
 	for (uint32_t i = 0; i < n; i++) {
-		const char *key = keys + (size_t)i * table->key_size;
+		const char *key = keys + (size_t)i * kernel_map->key_size;
 
-		r = id == TABLE_RULE ? check_rule_key(t, a, key, numbers[i]) : check_addr_key(t, a, key, numbers[i]);
+		r = id == MAP_RULE ? check_rule_key(t, a, key, numbers[i]) : check_addr_key(t, a, key, numbers[i]);
 		if (r)
 			return r;
 	}
@@ -245,45 +246,45 @@ static int check_keys(const struct tables *t, struct tables_audit *a, enum table
 /* --- a slice ------------------------------------------------------------------------------------------------------ */
 
 static const struct {
-	int (*check)(const struct tables *t, struct tables_audit *a, uint32_t number);
-	bool cheap;	    /* no call of the kernel */
-	enum table_id keys; /* without check: of which hash */
+	int (*check)(const struct maps *t, struct maps_audit *a, uint32_t number);
+	bool cheap;	  /* no call of the kernel */
+	enum map_id keys; /* without check: of which hash */
 } stages[STAGES] = {
 	[STAGE_ROWS] = {check_row},
 	[STAGE_GROUPS] = {check_group, true},
-	[STAGE_CLASSES] = {check_class},
+	[STAGE_MASK_GROUPS] = {check_mask_group},
 	[STAGE_SETS] = {check_set, true},
 	[STAGE_ENIS] = {check_eni, true},
 	[STAGE_ADDRS] = {check_addr},
 	[STAGE_SPACES] = {check_space, true},
-	[STAGE_RULE_KEYS] = {.keys = TABLE_RULE},
-	[STAGE_ADDR_KEYS] = {.keys = TABLE_ADDR},
+	[STAGE_RULE_KEYS] = {.keys = MAP_RULE},
+	[STAGE_ADDR_KEYS] = {.keys = MAP_ADDR},
 };
 
 /* Numbers that a stage looks at end before this one. */
-static uint32_t stage_end(const struct tables *t, enum stage stage)
+static uint32_t stage_end(const struct maps *t, enum stage stage)
 {
 	switch (stage) {
 	case STAGE_ROWS:
 		return t->row_numbers.fresh;
 	case STAGE_GROUPS:
-		return t->table[TABLE_SG].n;
-	case STAGE_CLASSES:
-		return t->class_numbers.fresh;
+		return t->kernel_map[MAP_SG].n;
+	case STAGE_MASK_GROUPS:
+		return t->mask_group_numbers.fresh;
 	case STAGE_SETS:
 		return t->set_numbers.fresh;
 	case STAGE_ENIS:
-		return t->table[TABLE_ENI].n;
+		return t->kernel_map[MAP_ENI].n;
 	case STAGE_ADDRS:
 		return t->addr_numbers.fresh;
 	case STAGE_SPACES:
-		return t->table[TABLE_VPC].n;
+		return t->kernel_map[MAP_VPC].n;
 	default:
 		return 0;
 	}
 }
 
-uint32_t tables_audit_size(const struct tables *t)
+uint32_t maps_audit_size(const struct maps *t)
 {
 	uint32_t n = (t->row_numbers.used + t->addr_numbers.used) / KEYS_CHEAP;
 
@@ -292,7 +293,7 @@ uint32_t tables_audit_size(const struct tables *t)
 	return n;
 }
 
-static int check_numbers(const struct tables *t, struct tables_audit *a, uint32_t most, uint32_t *count)
+static int check_numbers(const struct maps *t, struct maps_audit *a, uint32_t most, uint32_t *count)
 {
 	uint32_t end = stage_end(t, a->stage), at_once = stages[a->stage].cheap ? CHEAP : 1;
 	int r = 0;
@@ -305,7 +306,7 @@ static int check_numbers(const struct tables *t, struct tables_audit *a, uint32_
 	return r ? r : a->next < end ? 0 : -ENOENT;
 }
 
-int tables_audit_step(const struct tables *t, struct tables_audit *a, uint32_t most, struct tables_finding *ret)
+int maps_audit_step(const struct maps *t, struct maps_audit *a, uint32_t most, struct maps_finding *ret)
 {
 	uint32_t count = 0;
 

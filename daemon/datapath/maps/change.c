@@ -6,19 +6,19 @@
 
 #include "datapath/maps/private.h"
 
-static bool change_empty(const struct tables_change *c)
+static bool change_empty(const struct maps_change *c)
 {
 	return !c->rows.n && !c->enis.n && !c->addrs.n && !c->vpcs.n;
 }
 
-static void drop_change(struct tables *t, struct tables_change *c)
+static void drop_change(struct maps *t, struct maps_change *c)
 {
 	mirror_undo(t, c);
 	change_free(c);
 }
 
 /* The mirror goes first, because it knows what fits; nothing in the kernel is touched before it is done. */
-static int plan_mirror(struct tables *t, struct tables_change *c, const struct plan *plan, struct vpc_error *reterr)
+static int plan_mirror(struct maps *t, struct maps_change *c, const struct plan *plan, struct vpc_error *reterr)
 {
 	int r = vpcs_plan(t, c, plan, reterr);
 
@@ -31,9 +31,9 @@ static int plan_mirror(struct tables *t, struct tables_change *c, const struct p
 	return r;
 }
 
-int tables_prepare(struct tables *t, const struct plan *plan, struct tables_change **ret, struct vpc_error *reterr)
+int maps_prepare(struct maps *t, const struct plan *plan, struct maps_change **ret, struct vpc_error *reterr)
 {
-	struct tables_change *c;
+	struct maps_change *c;
 	int r;
 
 	if (t->prepared)
@@ -41,7 +41,7 @@ int tables_prepare(struct tables *t, const struct plan *plan, struct tables_chan
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return vpc_error_oom(reterr);
-	c->epoch = tables_epoch(t) + 1;
+	c->epoch = maps_epoch(t) + 1;
 	c->flows = plan->flows;
 	c->drain_s = plan->drain_s;
 	r = plan_mirror(t, c, plan, reterr);
@@ -67,17 +67,17 @@ int tables_prepare(struct tables *t, const struct plan *plan, struct tables_chan
 
 /* What could not be retired while a change was prepared: its undo restores rows and numbers that must still be there.
  */
-static void retire_postponed(struct tables *t)
+static void retire_postponed(struct maps *t)
 {
 	while (t->retire_later) {
-		struct tables_change *c = t->retire_later;
+		struct maps_change *c = t->retire_later;
 
 		t->retire_later = c->next;
 		retire_now(t, c);
 	}
 }
 
-void tables_undo(struct tables *t, struct tables_change *c)
+void maps_undo(struct maps *t, struct maps_change *c)
 {
 	if (!c)
 		return;
@@ -91,7 +91,7 @@ void tables_undo(struct tables *t, struct tables_change *c)
 /* An address that moves: its key leads to the new row only now, since the old one counted until the store. Between the
  * two the address is nobody's. The kernel can't want memory for a key that is there; what it refuses all the same is
  * tried again when the old row is retired. */
-static void hash_moved(struct tables *t, struct tables_change *c)
+static void hash_moved(struct maps *t, struct maps_change *c)
 {
 	for (size_t i = 0; i < c->addrs.n; i++) {
 		struct touched_addr *a = &c->addrs.at[i];
@@ -99,7 +99,7 @@ static void hash_moved(struct tables *t, struct tables_change *c)
 
 		if (!a->late)
 			continue;
-		if (bpf_map_update_elem(t->table[TABLE_ADDR].fd, &addr->key, &a->addr, BPF_ANY) < 0)
+		if (bpf_map_update_elem(t->kernel_map[MAP_ADDR].fd, &addr->key, &a->addr, BPF_ANY) < 0)
 			continue;
 		a->late = false;
 		addr->hashed = true;
@@ -107,21 +107,21 @@ static void hash_moved(struct tables *t, struct tables_change *c)
 	}
 }
 
-uint64_t tables_publish(struct tables *t, struct tables_change *c)
+uint64_t maps_publish(struct maps *t, struct maps_change *c)
 {
 	if (!c)
-		return tables_epoch(t);
+		return maps_epoch(t);
 	/* Whoever was promised a grace gets it by the rules of before this change; or not at all: a cut doesn't wait.
 	 */
 	if (grace_finish(t) < 0)
-		gens_commit(t);
+		generations_commit(t);
 	cut_note_flows(t, c);
-	gens_raise(t, c);
+	generations_raise(t, c);
 	if (c->flows == FLOWS_CUT && c->revoked)
 		(void)grace_settle(t, c);
 	else if (c->revoked)
 		(void)grace_give(t, c);
-	cut_note_stake(t, c);
+	cut_note_affected(t, c);
 	__atomic_store_n(&ctl_at(t, 0)->epoch, c->epoch, __ATOMIC_SEQ_CST);
 	hash_moved(t, c);
 	mirror_publish(t, c);
@@ -131,7 +131,7 @@ uint64_t tables_publish(struct tables *t, struct tables_change *c)
 	return c->epoch;
 }
 
-uint64_t tables_change_epoch(const struct tables_change *c)
+uint64_t maps_change_epoch(const struct maps_change *c)
 {
 	return c->epoch;
 }
@@ -154,7 +154,7 @@ static int wait_by_map(void)
 	return bpf_map_update_elem(outer, &key, &inner, BPF_ANY);
 }
 
-int tables_wait_grace_period(void)
+int maps_wait_grace_period(void)
 {
 	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0)
 		return 0;

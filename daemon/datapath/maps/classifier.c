@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which sets have a compiled table, and making it with the change: as of its epoch, in blocks that nobody reads yet,
+ * Which sets have a classifier, and making it with the change: as of its epoch, in blocks that nobody reads yet,
  * named by the slot that is not in force. What it replaces goes after the grace period.
  */
 #include "datapath/maps/classifier/classifier.h"
@@ -9,7 +9,7 @@
 /* --- the rules of a set --- */
 
 struct gathered {
-	struct compiled_rule *at;
+	struct classifier_rule *at;
 	size_t n;
 };
 
@@ -24,34 +24,35 @@ static bool row_stands(const struct row *row)
 	return row->state == NODE_NEW || row->state == NODE_ALIVE;
 }
 
-static void gather_row(const struct tables *t, struct gathered *g, uint32_t number)
+static void gather_row(const struct maps *t, struct gathered *g, uint32_t number)
 {
 	const struct row *row = &t->rows[number];
-	struct compiled_rule *rule;
+	struct classifier_rule *rule;
 	struct plan_row described;
 
 	if (!row_stands(row))
 		return;
 	row_describe(t, row, &described);
 	rule = &g->at[g->n++];
-	*rule = (struct compiled_rule){.slot = described.slot,
-				       .port_plen = described.port_plen,
-				       .port = described.port,
-				       .peer_kind = described.peer_kind,
-				       .peer_plen = described.peer_plen,
-				       .row = number};
+	*rule = (struct classifier_rule){.slot = described.slot,
+					 .port_plen = described.port_plen,
+					 .port = described.port,
+					 .peer_kind = described.peer_kind,
+					 .peer_plen = described.peer_plen,
+					 .row = number};
 	memcpy(rule->peer, described.peer, sizeof(rule->peer));
 }
 
-static void gather_group(const struct tables *t, struct gathered *g, uint32_t sg, unsigned dir)
+static void gather_group(const struct maps *t, struct gathered *g, uint32_t sg, unsigned dir)
 {
 	static const uint8_t kinds[] = {VPC_PEER_ALL4, VPC_PEER_ALL6};
 
-	for (uint32_t class = t->groups[sg]->classes[dir]; class; class = t->classes[class].group_next)
-		for (uint32_t i = t->classes[class].rows; i; i = t->rows[i].class_next)
+	for (uint32_t mask_group = t->groups[sg]->mask_groups[dir]; mask_group;
+	     mask_group = t->mask_groups[mask_group].group_next)
+		for (uint32_t i = t->mask_groups[mask_group].rows; i; i = t->rows[i].mask_group_next)
 			gather_row(t, g, i);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		struct vpc_rule_key key = {.class = sg, .kind = kinds[i], .plen = (uint8_t)dir};
+		struct vpc_rule_key key = {.mask_group = sg, .kind = kinds[i], .plen = (uint8_t)dir};
 		uint32_t number = row_find(t, &key);
 
 		if (number)
@@ -59,7 +60,7 @@ static void gather_group(const struct tables *t, struct gathered *g, uint32_t sg
 	}
 }
 
-int compiled_of_set(const struct tables *t, uint32_t set, unsigned dir, struct compiled_blocks *ret)
+int classifier_of_set(const struct maps *t, uint32_t set, unsigned dir, struct classifier_blocks *ret)
 {
 	_cleanup_(gathered_clear) struct gathered g = {};
 	const struct set *node = &t->sets[set];
@@ -67,20 +68,21 @@ int compiled_of_set(const struct tables *t, uint32_t set, unsigned dir, struct c
 
 	for (uint32_t i = 0; i < node->n; i++) {
 		n += 2;
-		for (uint32_t class = t->groups[node->sg[i]]->classes[dir]; class; class = t->classes[class].group_next)
-			n += t->classes[class].n_rows;
+		for (uint32_t mask_group = t->groups[node->sg[i]]->mask_groups[dir]; mask_group;
+		     mask_group = t->mask_groups[mask_group].group_next)
+			n += t->mask_groups[mask_group].n_rows;
 	}
 	g.at = malloc((n + 1) * sizeof(*g.at));
 	if (!g.at)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < node->n; i++)
 		gather_group(t, &g, node->sg[i], dir);
-	return compiled_build(g.at, g.n, set, dir, ret);
+	return classifier_build(g.at, g.n, set, dir, ret);
 }
 
 /* --- making --- */
 
-void compiled_place(struct tables *t, const struct compiled_blocks *blocks, struct set_table *ret)
+void classifier_place(struct maps *t, const struct classifier_blocks *blocks, struct set_map *ret)
 {
 	ret->at = extents_take(&t->blocks, (uint32_t)blocks->n);
 	ret->blocks = ret->at ? (uint32_t)blocks->n : 0;
@@ -88,50 +90,51 @@ void compiled_place(struct tables *t, const struct compiled_blocks *blocks, stru
 		memcpy(block_at(t, ret->at), blocks->at, blocks->n * sizeof(*blocks->at));
 }
 
-static bool same_table(const struct tables *t, const struct set_table *table, const struct compiled_blocks *blocks)
+static bool same_map(const struct maps *t, const struct set_map *kernel_map, const struct classifier_blocks *blocks)
 {
-	return table->at && table->blocks == blocks->n &&
-	       memcmp(block_at(t, table->at), blocks->at, blocks->n * sizeof(*blocks->at)) == 0;
+	return kernel_map->at && kernel_map->blocks == blocks->n &&
+	       memcmp(block_at(t, kernel_map->at), blocks->at, blocks->n * sizeof(*blocks->at)) == 0;
 }
 
 /* Makes the table that the set is to have; without memory, none. */
-static void make_table(struct tables *t, uint32_t number, unsigned dir)
+static void make_map(struct maps *t, uint32_t number, unsigned dir)
 {
-	struct set_table *table = &t->sets[number].table[dir];
-	struct compiled_blocks blocks = {};
+	struct set_map *kernel_map = &t->sets[number].kernel_map[dir];
+	struct classifier_blocks blocks = {};
 
-	table->wanted = table->bound >= t->compile_from;
-	if (table->wanted && compiled_of_set(t, number, dir, &blocks) >= 0) {
-		if (!same_table(t, table, &blocks))
-			compiled_place(t, &blocks, table);
+	kernel_map->wanted = kernel_map->bound >= t->compile_from;
+	if (kernel_map->wanted && classifier_of_set(t, number, dir, &blocks) >= 0) {
+		if (!same_map(t, kernel_map, &blocks))
+			classifier_place(t, &blocks, kernel_map);
 	} else {
-		table->at = table->blocks = 0;
+		kernel_map->at = kernel_map->blocks = 0;
 	}
 	free(blocks.at);
 }
 
-static int write_table(struct tables *t, struct tables_change *c, uint32_t number, unsigned dir)
+static int write_map(struct maps *t, struct maps_change *c, uint32_t number, unsigned dir)
 {
-	struct set_table *table = &t->sets[number].table[dir];
-	struct vpc_versioned *v = &set_at(t, number)->compiled[dir];
-	struct touched_table *touched;
+	struct set_map *kernel_map = &t->sets[number].kernel_map[dir];
+	struct vpc_versioned *v = &set_at(t, number)->classifier[dir];
+	struct touched_map *touched;
 
-	if (table->touched || (table->bound < t->compile_from && !table->wanted))
+	if (kernel_map->touched || (kernel_map->bound < t->compile_from && !kernel_map->wanted))
 		return 0;
-	touched = ARRAY_PUSH(&c->tables);
+	touched = ARRAY_PUSH(&c->maps);
 	if (!touched)
 		return -ENOMEM;
-	*touched = (struct touched_table){.set = number, .dir = dir, .old = *table};
-	make_table(t, number, dir);
-	table->touched = true;
-	t->n_walked = t->n_walked + table_walked(table) - table_walked(&touched->old);
-	touched->replaced = table->at != touched->old.at;
+	*touched = (struct touched_map){.set = number, .dir = dir, .old = *kernel_map};
+	make_map(t, number, dir);
+	kernel_map->touched = true;
+	t->n_walked = t->n_walked + table_walked(kernel_map) - table_walked(&touched->old);
+	touched->replaced = kernel_map->at != touched->old.at;
 	if (!touched->replaced)
 		return 0;
-	return write_word64(c, &v->slot[versioned_spare(v, c->epoch - 1)], c->epoch << VPC_VERSIONED_SHIFT | table->at);
+	return write_word64(c, &v->slot[versioned_spare(v, c->epoch - 1)],
+			    c->epoch << VPC_VERSIONED_SHIFT | kernel_map->at);
 }
 
-static int write_tables_of_group(struct tables *t, struct tables_change *c, const struct touched_group *g)
+static int write_tables_of_group(struct maps *t, struct maps_change *c, const struct touched_group *g)
 {
 	const struct group *group = group_get(t, g->sg);
 	int r = group ? 0 : -ENOMEM;
@@ -141,12 +144,12 @@ static int write_tables_of_group(struct tables *t, struct tables_change *c, cons
 			continue;
 		bound_update(t, g->sg, dir);
 		for (size_t i = 0; r >= 0 && i < group->sets.n; i++)
-			r = write_table(t, c, group->sets.at[i], dir);
+			r = write_map(t, c, group->sets.at[i], dir);
 	}
 	return r;
 }
 
-int compiled_write(struct tables *t, struct tables_change *c)
+int classifier_write(struct maps *t, struct maps_change *c)
 {
 	int r = 0;
 
@@ -154,54 +157,54 @@ int compiled_write(struct tables *t, struct tables_change *c)
 		const struct row *row = &t->rows[c->rows.at[i].row];
 
 		if (row->state == NODE_NEW && !key_is_all(&row->key))
-			bound_raise(t, row->key.class);
+			bound_raise(t, row->key.mask_group);
 	}
 	for (size_t i = 0; r >= 0 && i < c->groups.n; i++)
 		r = write_tables_of_group(t, c, &c->groups.at[i]);
 	for (size_t i = 0; r >= 0 && i < c->sets.n * 2; i++)
-		r = write_table(t, c, c->sets.at[i / 2], i % 2);
+		r = write_map(t, c, c->sets.at[i / 2], i % 2);
 	return r;
 }
 
 /* --- undoing, retiring --- */
 
-static void give_table(struct tables *t, const struct set_table *table)
+static void give_map(struct maps *t, const struct set_map *kernel_map)
 {
-	if (table->at)
-		extents_give(&t->blocks, table->at, table->blocks);
+	if (kernel_map->at)
+		extents_give(&t->blocks, kernel_map->at, kernel_map->blocks);
 }
 
 /* Bounds stay as they are: they may be too high, never too low. */
-void compiled_undo(struct tables *t, struct tables_change *c)
+void classifier_undo(struct maps *t, struct maps_change *c)
 {
-	for (size_t i = c->tables.n; i > 0; i--) {
-		const struct touched_table *touched = &c->tables.at[i - 1];
-		struct set_table *table = &t->sets[touched->set].table[touched->dir];
+	for (size_t i = c->maps.n; i > 0; i--) {
+		const struct touched_map *touched = &c->maps.at[i - 1];
+		struct set_map *kernel_map = &t->sets[touched->set].kernel_map[touched->dir];
 
 		if (touched->replaced)
-			give_table(t, table);
-		t->n_walked = t->n_walked + table_walked(&touched->old) - table_walked(table);
-		table->at = touched->old.at;
-		table->blocks = touched->old.blocks;
-		table->wanted = touched->old.wanted;
-		table->touched = false;
+			give_map(t, kernel_map);
+		t->n_walked = t->n_walked + table_walked(&touched->old) - table_walked(kernel_map);
+		kernel_map->at = touched->old.at;
+		kernel_map->blocks = touched->old.blocks;
+		kernel_map->wanted = touched->old.wanted;
+		kernel_map->touched = false;
 	}
 }
 
-void compiled_retire(struct tables *t, struct tables_change *c)
+void classifier_retire(struct maps *t, struct maps_change *c)
 {
-	for (size_t i = 0; i < c->tables.n; i++)
-		if (c->tables.at[i].replaced)
-			give_table(t, &c->tables.at[i].old);
+	for (size_t i = 0; i < c->maps.n; i++)
+		if (c->maps.at[i].replaced)
+			give_map(t, &c->maps.at[i].old);
 }
 
-void compiled_release(struct tables *t, uint32_t set)
+void classifier_release(struct maps *t, uint32_t set)
 {
 	for (unsigned dir = 0; dir < 2; dir++) {
-		struct set_table *table = &t->sets[set].table[dir];
+		struct set_map *kernel_map = &t->sets[set].kernel_map[dir];
 
-		give_table(t, table);
-		t->n_walked -= table_walked(table);
-		*table = (struct set_table){};
+		give_map(t, kernel_map);
+		t->n_walked -= table_walked(kernel_map);
+		*kernel_map = (struct set_map){};
 	}
 }

@@ -5,7 +5,7 @@
 
 #include "datapath/maps/private.h"
 
-int tables_eni_counters(struct tables *t, uint32_t eni, struct eni_counters *ret)
+int maps_eni_counters(struct maps *t, uint32_t eni, struct eni_counters *ret)
 {
 	int cpus = libbpf_num_possible_cpus();
 	_cleanup_free_ struct vpc_eni_stat *stats = NULL;
@@ -14,12 +14,12 @@ int tables_eni_counters(struct tables *t, uint32_t eni, struct eni_counters *ret
 
 	if (cpus < 0)
 		return cpus;
-	if (eni >= t->table[TABLE_ENI].n)
+	if (eni >= t->kernel_map[MAP_ENI].n)
 		return -ENOENT;
 	stats = calloc((size_t)cpus, sizeof(*stats));
 	if (!stats)
 		return -ENOMEM;
-	r = bpf_map_lookup_elem(t->table[TABLE_ENI_STAT].fd, &eni, stats);
+	r = bpf_map_lookup_elem(t->kernel_map[MAP_ENI_STAT].fd, &eni, stats);
 	for (int i = 0; r >= 0 && i < cpus; i++) {
 		sum.rx_packets += stats[i].rx_packets;
 		sum.rx_bytes += stats[i].rx_bytes;
@@ -29,7 +29,7 @@ int tables_eni_counters(struct tables *t, uint32_t eni, struct eni_counters *ret
 	for (uint32_t i = 0; r >= 0 && i < VPC_DROP_REASONS_MAX; i++) {
 		uint32_t index = eni * VPC_DROP_REASONS_MAX + i;
 
-		r = bpf_map_lookup_elem(t->table[TABLE_DROP].fd, &index, &sum.drops[i]);
+		r = bpf_map_lookup_elem(t->kernel_map[MAP_DROP].fd, &index, &sum.drops[i]);
 	}
 	if (r < 0)
 		return r;
@@ -37,17 +37,17 @@ int tables_eni_counters(struct tables *t, uint32_t eni, struct eni_counters *ret
 	return 0;
 }
 
-int tables_rule_counters(struct tables *t, uint32_t rule, struct rule_counters *ret)
+int maps_rule_counters(struct maps *t, uint32_t rule, struct rule_counters *ret)
 {
 	struct rule_counters sum = {};
 	bool found = false;
 
-	for (uint32_t i = *chains_head(&t->claims_by_rule, chains_hash(&rule, sizeof(rule))); i;
-	     i = t->claims[i].next_of_rule) {
-		const struct claim *claim = &t->claims[i];
-		const struct vpc_row_stat *stat = stat_at(t, claim->row);
+	for (uint32_t i = *chains_head(&t->references_by_rule, chains_hash(&rule, sizeof(rule))); i;
+	     i = t->references[i].next_of_rule) {
+		const struct reference *reference = &t->references[i];
+		const struct vpc_row_stat *stat = stat_at(t, reference->row);
 
-		if (claim->rule != rule)
+		if (reference->rule != rule)
 			continue;
 		found = true;
 		sum.packets += stat->packets;
@@ -69,67 +69,67 @@ static int count_one(const void *key, const void *value, void *userdata)
 	return 0;
 }
 
-static json_int_t count_enis(const struct tables *t)
+static json_int_t count_enis(const struct maps *t)
 {
 	json_int_t n = 0;
 
-	for (uint32_t i = 1; i < t->table[TABLE_ENI].n; i++)
+	for (uint32_t i = 1; i < t->kernel_map[MAP_ENI].n; i++)
 		n += t->enis[i].state != NODE_FREE;
 	return n;
 }
 
 /* Used entries of a table, or -1 where nobody knows without reading all of it. */
-static json_int_t count_used(const struct tables *t, enum table_id id)
+static json_int_t count_used(const struct maps *t, enum map_id id)
 {
 	json_int_t n = 0;
 
 	switch (id) {
-	case TABLE_RULE:
-	case TABLE_ROW:
-	case TABLE_ROW_STAT:
+	case MAP_RULE:
+	case MAP_ROW:
+	case MAP_ROW_STAT:
 		return t->row_numbers.used;
-	case TABLE_CLASS:
-	case TABLE_CLASS_OF:
-		return t->class_numbers.used;
-	case TABLE_COMPILED:
+	case MAP_MASK_GROUP:
+	case MAP_MASK_GROUP_OF:
+		return t->mask_group_numbers.used;
+	case MAP_CLASSIFIER:
 		return t->blocks.used;
-	case TABLE_SET:
+	case MAP_SET:
 		return t->set_numbers.used;
-	case TABLE_ADDR:
-	case TABLE_ADDR_ROW:
+	case MAP_ADDR:
+	case MAP_ADDR_ROW:
 		return t->addr_numbers.used;
-	case TABLE_ENI:
+	case MAP_ENI:
 		return count_enis(t);
-	case TABLE_FLOW:
-	case TABLE_FLOW_NEW:
-	case TABLE_FLOW_OVERFLOW:
-		return table_each(&t->table[id], count_one, &n) < 0 ? -1 : n;
+	case MAP_FLOW:
+	case MAP_FLOW_NEW:
+	case MAP_FLOW_OVERFLOW:
+		return table_each(&t->kernel_map[id], count_one, &n) < 0 ? -1 : n;
 	default:
 		return -1;
 	}
 }
 
-uint32_t tables_walked(const struct tables *t)
+uint32_t maps_walked(const struct maps *t)
 {
 	return t->n_walked;
 }
 
-json_t *tables_status(struct tables *t)
+json_t *maps_status(struct maps *t)
 {
 	json_t *status = json_object();
 
-	for (int id = 0; status && id < TABLE_COUNT; id++) {
-		json_int_t used = count_used(t, (enum table_id)id);
-		json_t *row = json_pack("{s:I, s:I}", "size", (json_int_t)t->table[id].n, "bytes",
-					(json_int_t)t->table[id].bytes);
+	for (int id = 0; status && id < MAP_COUNT; id++) {
+		json_int_t used = count_used(t, (enum map_id)id);
+		json_t *row = json_pack("{s:I, s:I}", "size", (json_int_t)t->kernel_map[id].n, "bytes",
+					(json_int_t)t->kernel_map[id].bytes);
 
 		if (row && used >= 0)
 			json_object_set_new(row, "used", json_integer(used));
-		if (row && id == TABLE_COMPILED)
+		if (row && id == MAP_CLASSIFIER)
 			json_object_set_new(row, "walked", json_integer(t->n_walked));
-		if (row && shares_status(t, (enum table_id)id, row) < 0)
+		if (row && shares_status(t, (enum map_id)id, row) < 0)
 			row = (json_decref(row), NULL);
-		if (!row || json_object_set_new(status, t->table[id].name, row) < 0) {
+		if (!row || json_object_set_new(status, t->kernel_map[id].name, row) < 0) {
 			json_decref(status);
 			return NULL;
 		}

@@ -3,7 +3,7 @@
 #include "datapath/maps/private.h"
 
 struct diff {
-	struct tables *t;
+	struct maps *t;
 	const struct plan *all;
 	struct plan *plan;
 	size_t cap_rows, cap_enis, cap_addrs, cap_vpcs;
@@ -26,8 +26,8 @@ struct diff {
 /* Claims are compared, not only rows: a row that stands for other rules than it should is a difference. */
 static int diff_rows(struct diff *d)
 {
-	struct tables *t = d->t;
-	_cleanup_free_ bool *wanted = calloc(t->n_claims + 1, sizeof(*wanted));
+	struct maps *t = d->t;
+	_cleanup_free_ bool *wanted = calloc(t->n_references + 1, sizeof(*wanted));
 
 	if (!wanted)
 		return -ENOMEM;
@@ -35,11 +35,11 @@ static int diff_rows(struct diff *d)
 		const struct plan_row *r = &d->all->rows[i];
 		struct vpc_rule_key key;
 		uint32_t number = row_key(t, r, &key) ? row_find(t, &key) : 0;
-		uint32_t claim = number ? claim_find(t, number, r->rule) : 0;
+		uint32_t reference = number ? reference_find(t, number, r->rule) : 0;
 		struct plan_row *item;
 
-		if (claim) {
-			wanted[claim] = true;
+		if (reference) {
+			wanted[reference] = true;
 			continue;
 		}
 		item = PLAN_PUSH(d, rows, plan_row);
@@ -51,7 +51,7 @@ static int diff_rows(struct diff *d)
 	for (uint32_t number = 1; number < t->row_numbers.fresh; number++) {
 		const struct row *row = &t->rows[number];
 
-		for (uint32_t c = row->state == NODE_ALIVE ? row->claims : 0; c; c = t->claims[c].next_of_row) {
+		for (uint32_t c = row->state == NODE_ALIVE ? row->references : 0; c; c = t->references[c].next_of_row) {
 			struct plan_row *item;
 
 			if (wanted[c])
@@ -60,13 +60,13 @@ static int diff_rows(struct diff *d)
 			if (!item)
 				return -ENOMEM;
 			row_describe(t, row, item);
-			item->rule = t->claims[c].rule;
+			item->rule = t->references[c].rule;
 		}
 	}
 	return 0;
 }
 
-static bool eni_same(const struct tables *t, const struct eni_record *want)
+static bool eni_same(const struct maps *t, const struct eni_record *want)
 {
 	const struct eni_node *eni = &t->enis[want->number];
 	const struct set *set = &t->sets[eni->set];
@@ -80,8 +80,8 @@ static bool eni_same(const struct tables *t, const struct eni_record *want)
 
 static int diff_enis(struct diff *d)
 {
-	struct tables *t = d->t;
-	_cleanup_free_ bool *wanted = calloc(t->table[TABLE_ENI].n, sizeof(*wanted));
+	struct maps *t = d->t;
+	_cleanup_free_ bool *wanted = calloc(t->kernel_map[MAP_ENI].n, sizeof(*wanted));
 
 	if (!wanted)
 		return -ENOMEM;
@@ -90,7 +90,7 @@ static int diff_enis(struct diff *d)
 		struct plan_eni *item;
 
 		/* One that the table does not reach is left for prepare to refuse by name. */
-		if (want->number < t->table[TABLE_ENI].n) {
+		if (want->number < t->kernel_map[MAP_ENI].n) {
 			wanted[want->number] = true;
 			if (eni_same(t, want))
 				continue;
@@ -100,12 +100,12 @@ static int diff_enis(struct diff *d)
 			return -ENOMEM;
 		item->has_after = true;
 		item->after = *want;
-		if (want->number < t->table[TABLE_ENI].n && t->enis[want->number].state == NODE_ALIVE) {
+		if (want->number < t->kernel_map[MAP_ENI].n && t->enis[want->number].state == NODE_ALIVE) {
 			item->has_before = true;
 			eni_record_of(t, want->number, &item->before);
 		}
 	}
-	for (uint32_t number = 1; number < t->table[TABLE_ENI].n; number++) {
+	for (uint32_t number = 1; number < t->kernel_map[MAP_ENI].n; number++) {
 		struct plan_eni *item;
 
 		if (wanted[number] || t->enis[number].state != NODE_ALIVE)
@@ -132,7 +132,7 @@ static struct ip ip_of(const struct vpc_addr_key *key)
 
 static int diff_addrs(struct diff *d)
 {
-	struct tables *t = d->t;
+	struct maps *t = d->t;
 	_cleanup_free_ bool *wanted = calloc(t->addr_numbers.size, sizeof(*wanted));
 
 	if (!wanted)
@@ -172,8 +172,8 @@ static int diff_addrs(struct diff *d)
 static int diff_vpcs(struct diff *d)
 {
 	static const struct vpc_space none;
-	struct tables *t = d->t;
-	_cleanup_free_ bool *wanted = calloc(t->table[TABLE_VPC].n, sizeof(*wanted));
+	struct maps *t = d->t;
+	_cleanup_free_ bool *wanted = calloc(t->kernel_map[MAP_VPC].n, sizeof(*wanted));
 
 	if (!wanted)
 		return -ENOMEM;
@@ -183,7 +183,7 @@ static int diff_vpcs(struct diff *d)
 		struct vpc_space space;
 
 		space_of(want, &space);
-		if (want->number < t->table[TABLE_VPC].n) {
+		if (want->number < t->kernel_map[MAP_VPC].n) {
 			wanted[want->number] = true;
 			if (memcmp(&space, &t->spaces[want->number], sizeof(space)) == 0)
 				continue;
@@ -194,7 +194,7 @@ static int diff_vpcs(struct diff *d)
 		item->has_after = true;
 		item->after = *want;
 	}
-	for (uint32_t number = 1; number < t->table[TABLE_VPC].n; number++) {
+	for (uint32_t number = 1; number < t->kernel_map[MAP_VPC].n; number++) {
 		struct plan_vpc *item;
 
 		if (wanted[number] || memcmp(&t->spaces[number], &none, sizeof(none)) == 0)
@@ -217,7 +217,7 @@ static void forget(struct plan *p)
 	*p = (struct plan){};
 }
 
-int tables_diff(struct tables *t, const struct plan *all, struct plan *ret, struct vpc_error *reterr)
+int maps_diff(struct maps *t, const struct plan *all, struct plan *ret, struct vpc_error *reterr)
 {
 	struct plan plan = {.flows = FLOWS_CUT};
 	struct diff d = {.t = t, .all = all, .plan = &plan};

@@ -19,37 +19,38 @@ static void batch_clear(struct batch *b)
 	*b = (struct batch){};
 }
 
-static int batch_grow(struct batch *b, const struct table *table, uint32_t n)
+static int batch_grow(struct batch *b, const struct kernel_map *kernel_map, uint32_t n)
 {
 	batch_clear(b);
-	b->keys = calloc(n, table->key_size);
-	b->values = calloc(n, table->value_size);
+	b->keys = calloc(n, kernel_map->key_size);
+	b->values = calloc(n, kernel_map->value_size);
 	b->n = n;
 	return b->keys && b->values ? 0 : -ENOMEM;
 }
 
 /* in and out are the kernel's cursor: for a hash the number of a bucket, 4 bytes; room is made for a key. */
-int table_each(const struct table *table, int (*fn)(const void *key, const void *value, void *userdata), void *userdata)
+int table_each(const struct kernel_map *kernel_map, int (*fn)(const void *key, const void *value, void *userdata),
+	       void *userdata)
 {
 	_cleanup_(batch_clear) struct batch batch = {};
 	unsigned char cursor[64] = {}, next[64] = {};
 	bool first = true;
-	int r = batch_grow(&batch, table, BATCH_FIRST);
+	int r = batch_grow(&batch, kernel_map, BATCH_FIRST);
 
 	while (r >= 0) {
 		__u32 n = batch.n;
-		int end = bpf_map_lookup_batch(table->fd, first ? NULL : cursor, next, batch.keys, batch.values, &n,
-					       NULL);
+		int end = bpf_map_lookup_batch(kernel_map->fd, first ? NULL : cursor, next, batch.keys, batch.values,
+					       &n, NULL);
 
 		if (end == -ENOSPC) { /* one bucket holds more than the batch */
-			r = batch_grow(&batch, table, batch.n * 2);
+			r = batch_grow(&batch, kernel_map, batch.n * 2);
 			continue;
 		}
 		if (end < 0 && end != -ENOENT)
 			return end;
 		for (uint32_t i = 0; i < n; i++) {
-			r = fn((char *)batch.keys + (size_t)i * table->key_size,
-			       (char *)batch.values + (size_t)i * table->value_size, userdata);
+			r = fn((char *)batch.keys + (size_t)i * kernel_map->key_size,
+			       (char *)batch.values + (size_t)i * kernel_map->value_size, userdata);
 			if (r)
 				return r;
 		}

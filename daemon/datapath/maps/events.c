@@ -4,14 +4,14 @@
 
 #include "datapath/maps/private.h"
 
-void tables_listen(struct tables *t, uint32_t bits)
+void maps_listen(struct maps *t, uint32_t bits)
 {
 	store32(&ctl_at(t, 0)->listeners, bits);
 }
 
 static int take_event(void *ctx, void *data, size_t size)
 {
-	struct tables *t = ctx;
+	struct maps *t = ctx;
 
 	if (size >= sizeof(struct vpc_event) && t->event_fn)
 		t->event_fn(data, t->event_userdata);
@@ -19,22 +19,22 @@ static int take_event(void *ctx, void *data, size_t size)
 }
 
 /* The ring is opened by its first reader. */
-static int open_ring(struct tables *t)
+static int open_ring(struct maps *t)
 {
 	if (!t->ring)
-		t->ring = ring_buffer__new(t->table[TABLE_EVENTS].fd, take_event, t, NULL);
+		t->ring = ring_buffer__new(t->kernel_map[MAP_EVENTS].fd, take_event, t, NULL);
 	return t->ring ? 0 : -errno;
 }
 
 /* -errno where the ring can't be opened. */
-int tables_events_fd(struct tables *t)
+int maps_events_fd(struct maps *t)
 {
 	int r = open_ring(t);
 
 	return r < 0 ? r : ring_buffer__epoll_fd(t->ring);
 }
 
-int tables_events_read(struct tables *t, tables_event_fn fn, void *userdata)
+int maps_events_read(struct maps *t, maps_event_fn fn, void *userdata)
 {
 	int r = open_ring(t);
 

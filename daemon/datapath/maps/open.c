@@ -17,84 +17,85 @@
 /* The tables together may take this part of the machine's memory. */
 #define MEMORY_PERCENT 5
 
-static int set_sizes(struct tables *t, bool fixed_size, struct vpc_error *reterr)
+static int set_sizes(struct maps *t, bool fixed_size, struct vpc_error *reterr)
 {
 	struct sysinfo machine;
 
 	if (!fixed_size && sysinfo(&machine) == 0)
 		size_fit(t->bpf, (uint64_t)machine.totalram * machine.mem_unit * MEMORY_PERCENT / 100, &t->limits);
-	for (int id = 0; id < TABLE_COUNT; id++) {
+	for (int id = 0; id < MAP_COUNT; id++) {
 		struct bpf_map *map = size_map(t->bpf, id);
 		uint32_t n = table_entries(id, &t->limits);
 		int r;
 
 		if (!map)
-			return bpf_error(reterr, -ENOENT, table_names[id]);
+			return bpf_error(reterr, -ENOENT, map_names[id]);
 		r = n ? bpf_map__set_max_entries(map, n) : 0;
 		if (r < 0)
-			return bpf_error(reterr, r, table_names[id]);
+			return bpf_error(reterr, r, map_names[id]);
 	}
 	return 0;
 }
 
-static int map_memory(struct table *table, uint32_t flags)
+static int map_memory(struct kernel_map *kernel_map, uint32_t flags)
 {
 	void *mem;
 
 	if (!(flags & BPF_F_MMAPABLE))
 		return 0;
-	table->mem_bytes = (size_t)((table->value_size + 7u) & ~7u) * table->n;
-	mem = mmap(NULL, table->mem_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, table->fd, 0);
+	kernel_map->mem_bytes = (size_t)((kernel_map->value_size + 7u) & ~7u) * kernel_map->n;
+	mem = mmap(NULL, kernel_map->mem_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, kernel_map->fd, 0);
 	if (mem == MAP_FAILED)
 		return -errno;
-	table->mem = mem;
+	kernel_map->mem = mem;
 	return 0;
 }
 
-static int take_table(struct tables *t, enum table_id id)
+static int take_map(struct maps *t, enum map_id id)
 {
 	const struct bpf_map *map = size_map(t->bpf, id);
-	struct table *table = &t->table[id];
+	struct kernel_map *kernel_map = &t->kernel_map[id];
 	struct bpf_map_info info = {};
 	__u32 info_bytes = sizeof(info);
 	int r;
 
-	table->name = table_names[id];
-	table->fd = bpf_map__fd(map);
-	r = bpf_obj_get_info_by_fd(table->fd, &info, &info_bytes);
+	kernel_map->name = map_names[id];
+	kernel_map->fd = bpf_map__fd(map);
+	r = bpf_obj_get_info_by_fd(kernel_map->fd, &info, &info_bytes);
 	if (r < 0)
 		return r;
-	table->id = info.id;
-	table->type = info.type;
-	table->key_size = info.key_size;
-	table->value_size = info.value_size;
-	table->n = info.max_entries;
-	table->bytes = table_bytes(info.type, info.map_flags, info.key_size, info.value_size, info.max_entries);
-	return map_memory(table, info.map_flags);
+	kernel_map->id = info.id;
+	kernel_map->type = info.type;
+	kernel_map->key_size = info.key_size;
+	kernel_map->value_size = info.value_size;
+	kernel_map->n = info.max_entries;
+	kernel_map->bytes = map_bytes(info.type, info.map_flags, info.key_size, info.value_size, info.max_entries);
+	return map_memory(kernel_map, info.map_flags);
 }
 
 /* An adopted table keeps its size, whatever the configuration says now. */
-static void adopt_limits(struct tables *t)
+static void adopt_limits(struct maps *t)
 {
 	struct vpc_limits *l = &t->limits;
 
-	l->vpcs = t->table[TABLE_VPC].n - 1;
-	l->enis = t->table[TABLE_ENI].n - VPC_ENI_FIRST;
-	l->addresses = t->table[TABLE_ADDR].n < t->table[TABLE_ADDR_ROW].n - 1 ? t->table[TABLE_ADDR].n
-									       : t->table[TABLE_ADDR_ROW].n - 1;
+	l->vpcs = t->kernel_map[MAP_VPC].n - 1;
+	l->enis = t->kernel_map[MAP_ENI].n - VPC_ENI_FIRST;
+	l->addresses = t->kernel_map[MAP_ADDR].n < t->kernel_map[MAP_ADDR_ROW].n - 1
+			       ? t->kernel_map[MAP_ADDR].n
+			       : t->kernel_map[MAP_ADDR_ROW].n - 1;
 	l->addresses -= l->addresses > l->enis ? l->enis : 0; /* each ENI's MAC stands there, too */
-	l->sets = t->table[TABLE_SET].n - 1;
-	l->groups = t->table[TABLE_SG].n - 1;
-	l->classes = t->table[TABLE_CLASS].n - 1;
-	l->rows = t->table[TABLE_ROW].n - 1;
-	l->flows_established = t->table[TABLE_FLOW].n;
-	l->flows_other = t->table[TABLE_FLOW_NEW].n;
-	l->fragments = t->table[TABLE_FRAGMENT].n;
+	l->sets = t->kernel_map[MAP_SET].n - 1;
+	l->groups = t->kernel_map[MAP_SG].n - 1;
+	l->classes = t->kernel_map[MAP_MASK_GROUP].n - 1;
+	l->rows = t->kernel_map[MAP_ROW].n - 1;
+	l->flows_established = t->kernel_map[MAP_FLOW].n;
+	l->flows_other = t->kernel_map[MAP_FLOW_NEW].n;
+	l->fragments = t->kernel_map[MAP_FRAGMENT].n;
 	if (l->rules > l->rows)
 		l->rules = l->rows;
 }
 
-static int load(struct tables *t, const struct tables_config *config, struct vpc_error *reterr)
+static int load(struct maps *t, const struct maps_config *config, struct vpc_error *reterr)
 {
 	int r;
 
@@ -114,42 +115,43 @@ static int load(struct tables *t, const struct tables_config *config, struct vpc
 	r = datapath_bpf__load(t->bpf);
 	if (r < 0)
 		return bpf_error(reterr, r, "loading the eBPF programs");
-	for (int id = 0; id < TABLE_COUNT; id++) {
-		r = take_table(t, id);
+	for (int id = 0; id < MAP_COUNT; id++) {
+		r = take_map(t, id);
 		if (r < 0)
-			return bpf_error(reterr, r, table_names[id]);
+			return bpf_error(reterr, r, map_names[id]);
 	}
 	adopt_limits(t);
 	return 0;
 }
 
 /* What runs over sizes that the kernel gave must not run over those of a smaller table that goes with it. */
-static int check_sizes(const struct tables *t, struct vpc_error *reterr)
+static int check_sizes(const struct maps *t, struct vpc_error *reterr)
 {
-	if (t->table[TABLE_ROW_STAT].n < t->table[TABLE_ROW].n ||
-	    t->table[TABLE_DROP].n / VPC_DROP_REASONS_MAX < t->table[TABLE_ENI].n ||
-	    t->table[TABLE_ENI_STAT].n < t->table[TABLE_ENI].n || t->table[TABLE_ENI_FLOWS].n < t->table[TABLE_ENI].n ||
-	    t->table[TABLE_VPC_FLOWS].n < t->table[TABLE_VPC].n)
+	if (t->kernel_map[MAP_ROW_STAT].n < t->kernel_map[MAP_ROW].n ||
+	    t->kernel_map[MAP_DROP].n / VPC_DROP_REASONS_MAX < t->kernel_map[MAP_ENI].n ||
+	    t->kernel_map[MAP_ENI_STAT].n < t->kernel_map[MAP_ENI].n ||
+	    t->kernel_map[MAP_ENI_FLOWS].n < t->kernel_map[MAP_ENI].n ||
+	    t->kernel_map[MAP_VPC_FLOWS].n < t->kernel_map[MAP_VPC].n)
 		return bpf_error(reterr, -EBADMSG, "the pinned maps do not belong together");
 	return 0;
 }
 
-int tables_open(const struct tables_config *config, struct tables **ret, struct vpc_error *reterr)
+int maps_open(const struct maps_config *config, struct maps **ret, struct vpc_error *reterr)
 {
-	_cleanup_(tables_closep) struct tables *t = calloc(1, sizeof(*t));
+	_cleanup_(maps_closep) struct maps *t = calloc(1, sizeof(*t));
 	int r;
 
 	if (!t)
 		return vpc_error_oom(reterr);
 	t->limits = *config->limits;
-	t->compile_from = config->compile_from ? config->compile_from : TABLES_COMPILE_FROM;
+	t->compile_from = config->compile_from ? config->compile_from : MAPS_CLASSIFIER_FROM;
 	r = load(t, config, reterr);
 	if (r >= 0)
 		r = check_sizes(t, reterr);
 	if (r < 0)
 		return r;
 	r = mirror_init(t);
-	t->tenants = calloc(t->table[TABLE_VPC].n, sizeof(*t->tenants));
+	t->tenants = calloc(t->kernel_map[MAP_VPC].n, sizeof(*t->tenants));
 	if (r < 0 || !t->tenants)
 		return vpc_error_oom(reterr);
 	if (!ctl_at(t, 0)->epoch)
@@ -175,15 +177,15 @@ int tables_open(const struct tables_config *config, struct tables **ret, struct 
 	return 0;
 }
 
-void tables_close(struct tables *t)
+void maps_close(struct maps *t)
 {
 	if (!t)
 		return;
 	if (t->ring)
 		ring_buffer__free(t->ring);
-	for (int id = 0; id < TABLE_COUNT; id++)
-		if (t->table[id].mem)
-			munmap(t->table[id].mem, t->table[id].mem_bytes);
+	for (int id = 0; id < MAP_COUNT; id++)
+		if (t->kernel_map[id].mem)
+			munmap(t->kernel_map[id].mem, t->kernel_map[id].mem_bytes);
 	mirror_free(t);
 	free(t->tenants);
 	free(t->graced.at);
@@ -193,37 +195,37 @@ void tables_close(struct tables *t)
 	free(t);
 }
 
-bool tables_adopted(const struct tables *t)
+bool maps_adopted(const struct maps *t)
 {
 	return t->adopted;
 }
 
-const struct vpc_limits *tables_limits(const struct tables *t)
+const struct vpc_limits *maps_limits(const struct maps *t)
 {
 	return &t->limits;
 }
 
-uint64_t tables_epoch(const struct tables *t)
+uint64_t maps_epoch(const struct maps *t)
 {
 	return load64(&ctl_at(t, 0)->epoch);
 }
 
-int tables_prog_from_workload(const struct tables *t)
+int maps_prog_from_workload(const struct maps *t)
 {
 	return bpf_program__fd(t->bpf->progs.from_workload);
 }
 
-int tables_prog_to_workload(const struct tables *t)
+int maps_prog_to_workload(const struct maps *t)
 {
 	return bpf_program__fd(t->bpf->progs.to_workload);
 }
 
-int tables_prog_from_router(const struct tables *t)
+int maps_prog_from_router(const struct maps *t)
 {
 	return bpf_program__fd(t->bpf->progs.from_router);
 }
 
-int tables_prog_fast_path_probe(const struct tables *t)
+int maps_prog_fast_path_probe(const struct maps *t)
 {
 	return bpf_program__fd(t->bpf->progs.fast_path_probe);
 }

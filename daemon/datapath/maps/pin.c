@@ -54,18 +54,18 @@ static int make_path(const char *path)
 	return r;
 }
 
-static int map_path(const struct tables *t, const char *name, char ret[PATH_MAX])
+static int map_path(const struct maps *t, const char *name, char ret[PATH_MAX])
 {
 	return snprintf(ret, PATH_MAX, "%s/maps/%s", t->dir, name) >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-static int prog_path(const struct tables *t, const char *name, char ret[PATH_MAX])
+static int prog_path(const struct maps *t, const char *name, char ret[PATH_MAX])
 {
 	return snprintf(ret, PATH_MAX, "%s/progs/%s", t->dir, name) >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
 /* The folders, and the filesystem that they are in. */
-static int make_pin_dirs(const struct tables *t)
+static int make_pin_dirs(const struct maps *t)
 {
 	char path[PATH_MAX];
 	int r;
@@ -83,7 +83,7 @@ static int make_pin_dirs(const struct tables *t)
 	return r < 0 ? r : on_bpffs(t->dir) ? 0 : -EINVAL;
 }
 
-int pin_open_dir(struct tables *t, const char *pin_dir, struct vpc_error *reterr)
+int pin_open_dir(struct maps *t, const char *pin_dir, struct vpc_error *reterr)
 {
 	int r;
 
@@ -98,7 +98,7 @@ int pin_open_dir(struct tables *t, const char *pin_dir, struct vpc_error *reterr
 }
 
 /* Hands a pinned map to the object instead of a new one. 0 and *ret_found false: there is none. */
-static int reuse_map(struct tables *t, enum table_id id, bool *ret_found)
+static int reuse_map(struct maps *t, enum map_id id, bool *ret_found)
 {
 	struct bpf_map *map = size_map(t->bpf, id);
 	struct bpf_map_info info = {};
@@ -108,7 +108,7 @@ static int reuse_map(struct tables *t, enum table_id id, bool *ret_found)
 	int r;
 
 	*ret_found = false;
-	r = map_path(t, table_names[id], path);
+	r = map_path(t, map_names[id], path);
 	if (r < 0)
 		return r;
 	fd = bpf_obj_get(path);
@@ -163,7 +163,7 @@ static int remove_parent(const char *path)
 	return 0;
 }
 
-int tables_purge(const char *pin_dir)
+int maps_purge(const char *pin_dir)
 {
 	int r = remove_tree(pin_dir);
 
@@ -177,7 +177,7 @@ static bool is_version(const char *name)
 	return name[0] == 'v' && name[1] && strspn(name + 1, "0123456789") == strlen(name + 1);
 }
 
-int tables_take_over(struct tables *t, uint64_t now_ns)
+int maps_take_over(struct maps *t, uint64_t now_ns)
 {
 	_cleanup_(carry_close) struct carry from = CARRY_INIT;
 	_cleanup_(closedirp) DIR *dir = NULL;
@@ -203,17 +203,17 @@ int tables_take_over(struct tables *t, uint64_t now_ns)
 		__atomic_store_n(&ctl_at(t, 0)->pickup_until_ns, now_ns + PICKUP_NS, __ATOMIC_RELAXED);
 		r = remove_tree(path);
 	}
-	/* What was opened since tables_carry. */
+	/* What was opened since maps_carry. */
 	(void)carry_flows(t, &from, now_ns);
 	return r;
 }
 
-static int discard_pins(const struct tables *t)
+static int discard_pins(const struct maps *t)
 {
 	char path[PATH_MAX];
 
-	for (int id = 0; id < TABLE_COUNT; id++) {
-		int r = map_path(t, table_names[id], path);
+	for (int id = 0; id < MAP_COUNT; id++) {
+		int r = map_path(t, map_names[id], path);
 
 		if (r < 0)
 			return r;
@@ -223,24 +223,24 @@ static int discard_pins(const struct tables *t)
 	return 0;
 }
 
-int pin_reuse(struct tables *t, struct vpc_error *reterr)
+int pin_reuse(struct maps *t, struct vpc_error *reterr)
 {
-	int r = reuse_map(t, TABLE_CTL, &t->adopted);
+	int r = reuse_map(t, MAP_CTL, &t->adopted);
 
 	if (r >= 0 && !t->adopted)
 		r = discard_pins(t);
-	for (int id = 0; r >= 0 && t->adopted && id < TABLE_COUNT; id++) {
+	for (int id = 0; r >= 0 && t->adopted && id < MAP_COUNT; id++) {
 		bool found;
 
 		/* One that somebody unpinned is made anew, and filled by the recovery and the reconcile that follow. */
-		if (id != TABLE_CTL)
-			r = reuse_map(t, (enum table_id)id, &found);
+		if (id != MAP_CTL)
+			r = reuse_map(t, (enum map_id)id, &found);
 	}
 	return r < 0 ? bpf_error(reterr, r, "adopting the pinned maps") : 0;
 }
 
 /* The new program takes the old one's place at once: a pin can be renamed over another. */
-static int pin_program(const struct tables *t, const struct bpf_program *prog)
+static int pin_program(const struct maps *t, const struct bpf_program *prog)
 {
 	char path[PATH_MAX], fresh[PATH_MAX];
 	int r;
@@ -268,19 +268,19 @@ static bool pinned_is(const char *path, uint32_t id)
 	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &info_bytes) == 0 && info.id == id;
 }
 
-static int pin_map(const struct tables *t, const struct table *table)
+static int pin_map(const struct maps *t, const struct kernel_map *kernel_map)
 {
 	char path[PATH_MAX];
-	int r = map_path(t, table->name, path);
+	int r = map_path(t, kernel_map->name, path);
 
-	if (r < 0 || pinned_is(path, table->id))
+	if (r < 0 || pinned_is(path, kernel_map->id))
 		return r;
 	if (unlink(path) < 0 && errno != ENOENT)
 		return -errno;
-	return bpf_obj_pin(table->fd, path);
+	return bpf_obj_pin(kernel_map->fd, path);
 }
 
-int pin_all(struct tables *t, struct vpc_error *reterr)
+int pin_all(struct maps *t, struct vpc_error *reterr)
 {
 	struct bpf_program *prog;
 	int r = 0;
@@ -292,12 +292,12 @@ int pin_all(struct tables *t, struct vpc_error *reterr)
 			return bpf_error(reterr, r, "pinning the programs");
 	}
 	/* Downwards: ctl is the first of the list. */
-	for (int id = TABLE_COUNT - 1; r >= 0 && id >= 0; id--)
-		r = pin_map(t, &t->table[id]);
+	for (int id = MAP_COUNT - 1; r >= 0 && id >= 0; id--)
+		r = pin_map(t, &t->kernel_map[id]);
 	return r < 0 ? bpf_error(reterr, r, "pinning the maps") : 0;
 }
 
-static bool program_is_pinned(const struct tables *t, const struct bpf_program *prog)
+static bool program_is_pinned(const struct maps *t, const struct bpf_program *prog)
 {
 	struct bpf_prog_info ours = {}, pinned = {};
 	__u32 our_bytes = sizeof(ours), pinned_bytes = sizeof(pinned);
@@ -314,22 +314,22 @@ static bool program_is_pinned(const struct tables *t, const struct bpf_program *
 	       bpf_obj_get_info_by_fd(bpf_program__fd(prog), &ours, &our_bytes) == 0 && pinned.id == ours.id;
 }
 
-static bool map_is_pinned(const struct tables *t, const struct table *table)
+static bool map_is_pinned(const struct maps *t, const struct kernel_map *kernel_map)
 {
 	struct bpf_map_info info = {};
 	__u32 info_bytes = sizeof(info);
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
 
-	if (map_path(t, table->name, path) < 0)
+	if (map_path(t, kernel_map->name, path) < 0)
 		return true;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM;
-	return bpf_obj_get_info_by_fd(fd, &info, &info_bytes) == 0 && info.id == table->id;
+	return bpf_obj_get_info_by_fd(fd, &info, &info_bytes) == 0 && info.id == kernel_map->id;
 }
 
-int tables_pins_mend(struct tables *t)
+int maps_pins_mend(struct maps *t)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct bpf_program *prog;
@@ -337,8 +337,8 @@ int tables_pins_mend(struct tables *t)
 
 	if (!t->dir)
 		return 0;
-	for (int id = 0; id < TABLE_COUNT; id++)
-		missing += !map_is_pinned(t, &t->table[id]);
+	for (int id = 0; id < MAP_COUNT; id++)
+		missing += !map_is_pinned(t, &t->kernel_map[id]);
 	bpf_object__for_each_program(prog, t->bpf->obj)
 	{
 		missing += !program_is_pinned(t, prog);
@@ -357,7 +357,7 @@ static int report_pin(json_t *report, const char *what, const char *name, const 
 						       problem, "detail", detail));
 }
 
-static int verify_program(const struct tables *t, const struct bpf_program *prog, json_t *report)
+static int verify_program(const struct maps *t, const struct bpf_program *prog, json_t *report)
 {
 	struct bpf_prog_info pinned = {}, ours = {};
 	__u32 pinned_bytes = sizeof(pinned), our_bytes = sizeof(ours);
@@ -377,33 +377,33 @@ static int verify_program(const struct tables *t, const struct bpf_program *prog
 	return 0;
 }
 
-static int verify_map(const struct tables *t, const struct table *table, json_t *report)
+static int verify_map(const struct maps *t, const struct kernel_map *kernel_map, json_t *report)
 {
 	struct bpf_map_info info = {};
 	__u32 info_bytes = sizeof(info);
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
-	int r = map_path(t, table->name, path);
+	int r = map_path(t, kernel_map->name, path);
 
 	if (r < 0)
 		return r;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return report_pin(report, "pinned map", table->name, "missing", path);
-	if (bpf_obj_get_info_by_fd(fd, &info, &info_bytes) < 0 || info.id != table->id)
-		return report_pin(report, "pinned map", table->name, "differs", "it is not the map in use");
+		return report_pin(report, "pinned map", kernel_map->name, "missing", path);
+	if (bpf_obj_get_info_by_fd(fd, &info, &info_bytes) < 0 || info.id != kernel_map->id)
+		return report_pin(report, "pinned map", kernel_map->name, "differs", "it is not the map in use");
 	return 0;
 }
 
-int pin_verify(const struct tables *t, json_t *report)
+int pin_verify(const struct maps *t, json_t *report)
 {
 	struct bpf_program *prog;
 	int r = 0;
 
 	if (!t->dir)
 		return 0;
-	for (int id = 0; r >= 0 && id < TABLE_COUNT; id++)
-		r = verify_map(t, &t->table[id], report);
+	for (int id = 0; r >= 0 && id < MAP_COUNT; id++)
+		r = verify_map(t, &t->kernel_map[id], report);
 	bpf_object__for_each_program(prog, t->bpf->obj)
 	{
 		if (r >= 0)

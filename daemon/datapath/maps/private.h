@@ -38,7 +38,7 @@ void numbers_clear(struct numbers *n);
 uint32_t numbers_take(struct numbers *n);
 void numbers_give(struct numbers *n, uint32_t number);
 /* After an adoption: those for which used() is false become free. */
-void numbers_adopt(struct numbers *n, bool (*used)(const struct tables *t, uint32_t number), const struct tables *t);
+void numbers_adopt(struct numbers *n, bool (*used)(const struct maps *t, uint32_t number), const struct maps *t);
 
 /* Heads of hash chains; the links are in the nodes. */
 struct chains {
@@ -92,14 +92,14 @@ void *array_grow(void *at, size_t *cap, size_t n, size_t item_bytes);
 
 /* --- kernel tables ------------------------------------------------------------------------------------------------ */
 
-enum table_id {
-#define MAP(symbol, name, entries) TABLE_##symbol,
+enum map_id {
+#define MAP(symbol, name, entries) MAP_##symbol,
 #include "datapath/maps/maps.def"
 #undef MAP
-	TABLE_COUNT
+	MAP_COUNT
 };
 
-struct table {
+struct kernel_map {
 	const char *name;
 	int fd; /* owned by the skeleton */
 	uint32_t id;
@@ -113,14 +113,14 @@ struct table {
 };
 
 /* Bytes that a map of these properties takes in the kernel, about (see maps/size.c for the sources). */
-uint64_t table_bytes(uint32_t type, uint32_t flags, uint32_t key_size, uint32_t value_size, uint32_t n);
+uint64_t map_bytes(uint32_t type, uint32_t flags, uint32_t key_size, uint32_t value_size, uint32_t n);
 /* Entries of a table by the limits; 0: as the object file says. */
-uint32_t table_entries(enum table_id id, const struct vpc_limits *l);
-extern const char *const table_names[TABLE_COUNT];
+uint32_t table_entries(enum map_id id, const struct vpc_limits *l);
+extern const char *const map_names[MAP_COUNT];
 
 /* Every element of a hash: fn gets key and value, as they are in the kernel; not 0 stops and is returned. The table may
  * change meanwhile: an element may then be seen twice or be missed. -ENOMEM, -errno of bpf(). */
-int table_each(const struct table *table, int (*fn)(const void *key, const void *value, void *userdata),
+int table_each(const struct kernel_map *kernel_map, int (*fn)(const void *key, const void *value, void *userdata),
 	       void *userdata);
 
 /* --- the mirror --------------------------------------------------------------------------------------------------- */
@@ -135,28 +135,27 @@ enum node_state {
 
 struct row {
 	struct vpc_rule_key key;
-	uint32_t next;	     /* of the same chain in rows_by_key */
-	uint32_t class_next; /* of the rows of one class */
-	uint32_t class_prev;
-	uint32_t claims; /* rules that want it */
-	uint32_t rule;	 /* the one it is counted for */
-	uint8_t state;	 /* enum node_state */
-	bool hashed;	 /* the kernel's hash gives this number for the key */
-	bool touched;	 /* is in the prepared change */
+	uint32_t next;		  /* of the same chain in rows_by_key */
+	uint32_t mask_group_next; /* of the rows of one class */
+	uint32_t mask_group_prev;
+	uint32_t references; /* rules that want it */
+	uint32_t rule;	     /* the one it is counted for */
+	uint8_t state;	     /* enum node_state */
+	bool hashed;	     /* the kernel's hash gives this number for the key */
+	bool touched;	     /* is in the prepared change */
 	uint8_t pad;
 };
 
 /* A rule wants a row. */
-struct claim {
+struct reference {
 	uint32_t rule;
 	uint32_t row;
 	uint32_t next_of_row;
-	uint32_t next_of_rule; /* chain in claims_by_rule; of free claims: the next one */
+	uint32_t next_of_rule; /* chain in references_by_rule; of free claims: the next one */
 };
 
-struct class
-{
-	struct vpc_class_key key;
+struct mask_group {
+	struct vpc_mask_group_key key;
 	uint32_t next;
 	uint32_t rows; /* first of them, in any state */
 	uint32_t n_rows;
@@ -172,13 +171,13 @@ struct set {
 	uint32_t n;
 	uint32_t sg[VPC_GROUPS_PER_ENI];
 	uint64_t revoked; /* epoch of the last change that took something away; not known over a start */
-	struct set_table {
+	struct set_map {
 		uint32_t bound; /* no packet's walk through the rules takes more probes */
-		uint32_t at;	/* its compiled table, as of the prepared change if there is one; 0: none */
+		uint32_t at;	/* its classifier, as of the prepared change if there is one; 0: none */
 		uint32_t blocks;
 		bool wanted;  /* the walk would be too long; without a table there was no room for one */
 		bool touched; /* is in the prepared change */
-	} table[2];	      /* by direction */
+	} kernel_map[2];      /* by direction */
 };
 
 struct addr {
@@ -208,17 +207,17 @@ struct graces {
 };
 
 /* Rows of group `sg` that name group `peer`. */
-struct naming {
-	struct naming *next;
+struct peer_reference {
+	struct peer_reference *next;
 	uint32_t sg;
 	uint32_t n_rows;
 };
 
 struct group {
-	ARRAY(uint32_t) sets; /* sets that contain it */
-	struct naming *named; /* groups with rows that name it */
-	uint32_t n_classes[2][VPC_SLOTS][17];
-	uint32_t classes[2]; /* first of them, by direction */
+	ARRAY(uint32_t) sets;	      /* sets that contain it */
+	struct peer_reference *named; /* groups with rows that name it */
+	uint32_t n_mask_groups[2][VPC_SLOTS][17];
+	uint32_t mask_groups[2]; /* first of them, by direction */
 	/* The most probes that a class of these takes beyond its own: a superset, as its hints are; 0 without classes.
 	 */
 	uint8_t probes[2][VPC_SLOTS][17];
@@ -235,8 +234,8 @@ struct touched_row {
 	bool ended;	   /* the change ends the row: to be retired with it */
 };
 
-struct touched_claim {
-	uint32_t claim;
+struct touched_reference {
+	uint32_t reference;
 	bool added;
 };
 
@@ -246,10 +245,10 @@ struct touched_group {
 	bool directions[2]; /* in which it has other rows */
 };
 
-struct touched_table {
+struct touched_map {
 	uint32_t set;
 	uint32_t dir;
-	struct set_table old;
+	struct set_map old;
 	bool replaced; /* its table of before goes with the change's retiring */
 };
 
@@ -283,66 +282,66 @@ struct word_log {
 struct hash_log {
 	union {
 		struct vpc_rule_key rule;
-		struct vpc_class_key class;
+		struct vpc_mask_group_key mask_group;
 		struct vpc_addr_key addr;
 	} key;
 	uint32_t old; /* 0: nothing */
-	uint8_t table;
+	uint8_t kernel_map;
 };
 
-struct tables_change {
-	struct tables_change *next; /* of those whose retiring had to wait */
-	uint64_t epoch;		    /* of its publication */
+struct maps_change {
+	struct maps_change *next; /* of those whose retiring had to wait */
+	uint64_t epoch;		  /* of its publication */
 	enum flows_mode flows;
 	uint32_t drain_s;
 	bool revoked;	      /* it takes something away */
-	bool at_stake;	      /* from ENIs with established flows */
-	uint8_t *has_flows;   /* ENIs that have some, a bit each; from cut_note_flows to cut_note_stake */
+	bool affected;	      /* from ENIs with established flows */
+	uint8_t *has_flows;   /* ENIs that have some, a bit each; from cut_note_flows to cut_note_affected */
 	uint64_t established; /* flows when it was published, about, those between two ENIs twice; 0: it takes nothing
 				 away */
 	ARRAY(struct vpc_flow_key) ended; /* flows whose grace it ends, and that live on nothing else */
 	ARRAY(struct touched_row) rows;
-	ARRAY(struct touched_claim) claims;
+	ARRAY(struct touched_reference) references;
 	ARRAY(struct touched_group) groups;
 	ARRAY(struct touched_eni) enis;
 	ARRAY(struct touched_addr) addrs;
 	ARRAY(struct touched_vpc) vpcs;
-	ARRAY(uint32_t) classes; /* new ones */
+	ARRAY(uint32_t) mask_groups; /* new ones */
 	ARRAY(uint32_t) sets;
-	ARRAY(struct touched_table) tables;
+	ARRAY(struct touched_map) maps;
 	ARRAY(struct word_log) words;
 	ARRAY(struct hash_log) hashes;
 };
 
-struct tables {
+struct maps {
 	struct datapath_bpf *bpf;
 	char *dir; /* <pin_dir>/v<ABI>, NULL: nothing is pinned */
 	bool adopted;
 	struct vpc_limits limits;
-	uint32_t compile_from; /* probes from which on a set has a compiled table */
-	uint32_t n_walked;     /* compiled tables that are wanted, and there was no room */
-	struct table table[TABLE_COUNT];
+	uint32_t compile_from; /* probes from which on a set has a classifier */
+	uint32_t n_walked;     /* classifiers that are wanted, and there was no room */
+	struct kernel_map kernel_map[MAP_COUNT];
 
 	struct numbers row_numbers;
-	struct numbers class_numbers;
+	struct numbers mask_group_numbers;
 	struct numbers set_numbers;
 	struct numbers addr_numbers;
-	struct extents blocks; /* of `compiled` */
+	struct extents blocks; /* of `classifier` */
 	struct row *rows;
-	struct class *classes;
+	struct mask_group *mask_groups;
 	struct set *sets;
 	struct addr *addrs;
 	struct eni_node *enis;	  /* by number */
 	uint32_t eni_max;	  /* greatest number that an ENI ever had */
 	struct group **groups;	  /* by number; made when first met */
 	struct vpc_space *spaces; /* by VPC number */
-	struct claim *claims;
-	uint32_t n_claims;
-	uint32_t cap_claims;
-	uint32_t free_claim;
+	struct reference *references;
+	uint32_t n_references;
+	uint32_t cap_references;
+	uint32_t free_reference;
 	struct chains rows_by_key;
-	struct chains claims_by_rule;
-	struct chains classes_by_key;
+	struct chains references_by_rule;
+	struct chains mask_groups_by_key;
 	struct chains sets_by_groups;
 	struct chains addrs_by_key;
 
@@ -350,50 +349,50 @@ struct tables {
 	uint32_t waiting_addrs;
 	uint32_t waiting_sets; /* ENIs whose leaving a set is not yet retired */
 
-	unsigned n_changes;		/* prepared or published, and not yet retired */
-	struct tables_change *prepared; /* between prepare and publish or undo */
+	unsigned n_changes;	      /* prepared or published, and not yet retired */
+	struct maps_change *prepared; /* between prepare and publish or undo */
 	struct {
 		bool pending;	/* a change with keep or drain: gen_revoke isn't raised yet */
 		bool all;	/* whichever sets and ENIs it was for */
 		uint64_t epoch; /* of its publication */
 		uint32_t until; /* VPC_GRACE_… units */
 	} grace;
-	struct graces graced;		    /* at least: all that have one */
-	bool graced_lost;		    /* not all of them */
-	struct tables_change *retire_later; /* its grace period passed while another was prepared */
+	struct graces graced;		  /* at least: all that have one */
+	bool graced_lost;		  /* not all of them */
+	struct maps_change *retire_later; /* its grace period passed while another was prepared */
 
 	bool *tenants;	      /* by VPC number: whether it has an ENI; for shares_update alone */
 	uint64_t ended_early; /* flows, since this start */
 
 	struct ring_buffer *ring;
-	tables_event_fn event_fn; /* while tables_events_read runs */
+	maps_event_fn event_fn; /* while maps_events_read runs */
 	void *event_userdata;
 };
 
 /* --- mapped rows
  * ------------------------------------------------------------------------------------------------------ */
 
-#define MAPPED(fn, id, type)                                            \
-	static inline type *fn(const struct tables *t, uint32_t number) \
-	{                                                               \
-		return &((type *)t->table[id].mem)[number];             \
-	}                                                               \
+#define MAPPED(fn, id, type)                                          \
+	static inline type *fn(const struct maps *t, uint32_t number) \
+	{                                                             \
+		return &((type *)t->kernel_map[id].mem)[number];      \
+	}                                                             \
 	struct vpc_allow_semicolon
-MAPPED(ctl_at, TABLE_CTL, struct vpc_ctl);
-MAPPED(space_at, TABLE_VPC, struct vpc_space);
-MAPPED(eni_at, TABLE_ENI, struct vpc_eni);
-MAPPED(boot_at, TABLE_BOOT, struct vpc_boot);
-MAPPED(boot_space_at, TABLE_BOOT_SPACE, struct vpc_boot_space);
-MAPPED(addr_at, TABLE_ADDR_ROW, struct vpc_addr_row);
-MAPPED(set_at, TABLE_SET, struct vpc_set);
-MAPPED(sg_at, TABLE_SG, struct vpc_sg);
-MAPPED(class_at, TABLE_CLASS, struct vpc_class);
-MAPPED(row_at, TABLE_ROW, struct vpc_row);
-MAPPED(block_at, TABLE_COMPILED, struct vpc_compiled_block);
-MAPPED(eni_flows_at, TABLE_ENI_FLOWS, struct vpc_eni_flows);
-MAPPED(vpc_flows_at, TABLE_VPC_FLOWS, struct vpc_vpc_flows);
-MAPPED(host_flows_at, TABLE_HOST_FLOWS, struct vpc_host_flows);
-MAPPED(stat_at, TABLE_ROW_STAT, struct vpc_row_stat);
+MAPPED(ctl_at, MAP_CTL, struct vpc_ctl);
+MAPPED(space_at, MAP_VPC, struct vpc_space);
+MAPPED(eni_at, MAP_ENI, struct vpc_eni);
+MAPPED(address_config_at, MAP_ADDRESS_CONFIG, struct vpc_address_config);
+MAPPED(address_config_space_at, MAP_ADDRESS_CONFIG_SPACE, struct vpc_address_config_space);
+MAPPED(addr_at, MAP_ADDR_ROW, struct vpc_addr_row);
+MAPPED(set_at, MAP_SET, struct vpc_set);
+MAPPED(sg_at, MAP_SG, struct vpc_sg);
+MAPPED(mask_group_at, MAP_MASK_GROUP, struct vpc_mask_group);
+MAPPED(row_at, MAP_ROW, struct vpc_row);
+MAPPED(block_at, MAP_CLASSIFIER, struct vpc_classifier_block);
+MAPPED(eni_flows_at, MAP_ENI_FLOWS, struct vpc_eni_flows);
+MAPPED(vpc_flows_at, MAP_VPC_FLOWS, struct vpc_vpc_flows);
+MAPPED(host_flows_at, MAP_HOST_FLOWS, struct vpc_host_flows);
+MAPPED(stat_at, MAP_ROW_STAT, struct vpc_row_stat);
 
 static inline void store64(__u64 *at, uint64_t value)
 {
@@ -433,189 +432,189 @@ static inline bool visible(uint64_t born, uint64_t died, uint64_t epoch)
 }
 
 /* --- maps/open.c, maps/pin.c --- */
-int pin_open_dir(struct tables *t, const char *pin_dir, struct vpc_error *reterr);
-int pin_reuse(struct tables *t, struct vpc_error *reterr);
-int pin_all(struct tables *t, struct vpc_error *reterr);
-/* Appends what is missing or is another object to a report of tables_verify. */
-int pin_verify(const struct tables *t, json_t *report);
+int pin_open_dir(struct maps *t, const char *pin_dir, struct vpc_error *reterr);
+int pin_reuse(struct maps *t, struct vpc_error *reterr);
+int pin_all(struct maps *t, struct vpc_error *reterr);
+/* Appends what is missing or is another object to a report of maps_verify. */
+int pin_verify(const struct maps *t, json_t *report);
 
 /* --- flows/carry.c: flows of the version before --- */
 struct carry {
-	struct table from[2]; /* flow, flow_new; fd -1: there is none */
+	struct kernel_map from[2]; /* flow, flow_new; fd -1: there is none */
 };
 #define CARRY_INIT ((struct carry){.from = {{.fd = -1}, {.fd = -1}}})
-int carry_open(const struct tables *t, struct carry *ret);
+int carry_open(const struct maps *t, struct carry *ret);
 void carry_close(struct carry *c);
-int carry_flows(struct tables *t, const struct carry *from, uint64_t now_ns);
+int carry_flows(struct maps *t, const struct carry *from, uint64_t now_ns);
 
 /* --- maps/size.c: shrinks the limits until the tables fit --- */
 void size_fit(const struct datapath_bpf *bpf, uint64_t budget_bytes, struct vpc_limits *limits);
-struct bpf_map *size_map(const struct datapath_bpf *bpf, enum table_id id);
+struct bpf_map *size_map(const struct datapath_bpf *bpf, enum map_id id);
 
 /* --- maps/recover.c --- */
-int recover_scrub(struct tables *t);
-int recover_read(struct tables *t);
+int recover_scrub(struct maps *t);
+int recover_read(struct maps *t);
 
 /* --- mirror/rows.c: rows, classes and claims in the mirror --- */
-struct vpc_class_key row_class_key(const struct plan_row *r);
+struct vpc_mask_group_key row_mask_group_key(const struct plan_row *r);
 bool row_is_all(const struct plan_row *r, struct vpc_rule_key *ret);
 bool key_is_all(const struct vpc_rule_key *key);
 /* Key of a planned row; false: its class does not exist, so no row has it. */
-bool row_key(const struct tables *t, const struct plan_row *r, struct vpc_rule_key *ret);
+bool row_key(const struct maps *t, const struct plan_row *r, struct vpc_rule_key *ret);
 /* The inverse: a row of the mirror as a plan has it; rule and add are left alone. */
-void row_describe(const struct tables *t, const struct row *row, struct plan_row *ret);
-uint32_t row_group(const struct tables *t, const struct row *row);
-unsigned row_direction(const struct tables *t, const struct row *row);
+void row_describe(const struct maps *t, const struct row *row, struct plan_row *ret);
+uint32_t row_group(const struct maps *t, const struct row *row);
+unsigned row_direction(const struct maps *t, const struct row *row);
 /* That is not dead; 0: none. */
-uint32_t row_find(const struct tables *t, const struct vpc_rule_key *key);
+uint32_t row_find(const struct maps *t, const struct vpc_rule_key *key);
 /* That the kernel's hash gives; 0: none. */
-uint32_t row_find_hashed(const struct tables *t, const struct vpc_rule_key *key);
-uint32_t class_find(const struct tables *t, const struct vpc_class_key *key);
-int class_link(struct tables *t, uint32_t number, const struct vpc_class_key *key);
-void class_unlink(struct tables *t, uint32_t number);
+uint32_t row_find_hashed(const struct maps *t, const struct vpc_rule_key *key);
+uint32_t mask_group_find(const struct maps *t, const struct vpc_mask_group_key *key);
+int mask_group_link(struct maps *t, uint32_t number, const struct vpc_mask_group_key *key);
+void mask_group_unlink(struct maps *t, uint32_t number);
 /* Puts a node into its chain and class, and into the index of who names whom. -ENOMEM: nothing done. */
-int row_link(struct tables *t, uint32_t number, const struct vpc_rule_key *key, enum node_state state);
-void row_unlink(struct tables *t, uint32_t number);
-uint32_t claim_find(const struct tables *t, uint32_t row, uint32_t rule);
+int row_link(struct maps *t, uint32_t number, const struct vpc_rule_key *key, enum node_state state);
+void row_unlink(struct maps *t, uint32_t number);
+uint32_t reference_find(const struct maps *t, uint32_t row, uint32_t rule);
 /* Index of the new claim, or 0: out of memory. */
-uint32_t claim_add(struct tables *t, uint32_t row, uint32_t rule);
-void claim_link(struct tables *t, uint32_t claim);
-void claim_unlink(struct tables *t, uint32_t claim);
-void claim_free(struct tables *t, uint32_t claim);
+uint32_t reference_add(struct maps *t, uint32_t row, uint32_t rule);
+void reference_link(struct maps *t, uint32_t reference);
+void reference_unlink(struct maps *t, uint32_t reference);
+void reference_free(struct maps *t, uint32_t reference);
 /* What the class's hints must be for its rows. */
-void class_hints(const struct tables *t, uint32_t number, struct vpc_class *ret);
-void hints_add(struct vpc_class *hints, const struct vpc_rule_key *key);
-uint32_t port_plens(const struct tables *t, uint32_t sg, unsigned dir, unsigned slot);
+void mask_group_hints(const struct maps *t, uint32_t number, struct vpc_mask_group *ret);
+void hints_add(struct vpc_mask_group *hints, const struct vpc_rule_key *key);
+uint32_t port_plens(const struct maps *t, uint32_t sg, unsigned dir, unsigned slot);
 
 /* --- mirror/sets.c: groups and sets in the mirror --- */
-struct group *group_get(struct tables *t, uint32_t sg);
-int naming_add(struct tables *t, uint32_t sg, uint32_t peer);
-void naming_drop(struct tables *t, uint32_t sg, uint32_t peer);
-uint32_t set_find(const struct tables *t, const uint32_t *groups, uint32_t n);
-int set_link(struct tables *t, uint32_t number, const uint32_t *groups, uint32_t n);
-void set_unlink(struct tables *t, uint32_t number);
+struct group *group_get(struct maps *t, uint32_t sg);
+int peer_reference_add(struct maps *t, uint32_t sg, uint32_t peer);
+void peer_reference_drop(struct maps *t, uint32_t sg, uint32_t peer);
+uint32_t set_find(const struct maps *t, const uint32_t *groups, uint32_t n);
+int set_link(struct maps *t, uint32_t number, const uint32_t *groups, uint32_t n);
+void set_unlink(struct maps *t, uint32_t number);
 uint64_t set_bloom(const uint32_t *groups, uint32_t n);
 bool set_has(const struct set *set, uint32_t sg);
-void groups_free(struct tables *t);
+void groups_free(struct maps *t);
 
 /* --- mirror/addrs.c --- */
 /* How many rows there may be: for the addresses, and for the MAC of each ENI. */
-static inline uint32_t addr_rows(const struct tables *t)
+static inline uint32_t addr_rows(const struct maps *t)
 {
 	return t->limits.addresses + t->limits.enis;
 }
 void addr_key_of(uint32_t vpc, const struct ip *ip, struct vpc_addr_key *ret);
-uint32_t addr_find(const struct tables *t, const struct vpc_addr_key *key);
-uint32_t addr_find_hashed(const struct tables *t, const struct vpc_addr_key *key);
-void addr_link(struct tables *t, uint32_t number, const struct vpc_addr_key *key, uint32_t eni, enum node_state state);
-void addr_unlink(struct tables *t, uint32_t number);
-int addrs_plan(struct tables *t, struct tables_change *c, const struct plan *plan, struct vpc_error *reterr);
+uint32_t addr_find(const struct maps *t, const struct vpc_addr_key *key);
+uint32_t addr_find_hashed(const struct maps *t, const struct vpc_addr_key *key);
+void addr_link(struct maps *t, uint32_t number, const struct vpc_addr_key *key, uint32_t eni, enum node_state state);
+void addr_unlink(struct maps *t, uint32_t number);
+int addrs_plan(struct maps *t, struct maps_change *c, const struct plan *plan, struct vpc_error *reterr);
 
 /* --- mirror/enis.c --- */
 void eni_row_of(const struct eni_record *r, struct vpc_eni *ret);
-void eni_record_of(const struct tables *t, uint32_t number, struct eni_record *ret);
+void eni_record_of(const struct maps *t, uint32_t number, struct eni_record *ret);
 bool eni_row_equal(const struct vpc_eni *a, const struct vpc_eni *b);
 void space_of(const struct vpc_record *v, struct vpc_space *ret);
-void space_store(struct tables *t, uint32_t number, const struct vpc_space *space);
-int enis_plan(struct tables *t, struct tables_change *c, const struct plan *plan, struct vpc_error *reterr);
-int vpcs_plan(struct tables *t, struct tables_change *c, const struct plan *plan, struct vpc_error *reterr);
+void space_store(struct maps *t, uint32_t number, const struct vpc_space *space);
+int enis_plan(struct maps *t, struct maps_change *c, const struct plan *plan, struct vpc_error *reterr);
+int vpcs_plan(struct maps *t, struct maps_change *c, const struct plan *plan, struct vpc_error *reterr);
 /* Stores the fields of an ENI's row, those of its port aside. */
-void eni_store(struct tables *t, uint32_t number, const struct vpc_eni *row);
-int eni_zero_counters(struct tables *t, uint32_t number);
+void eni_store(struct maps *t, uint32_t number, const struct vpc_eni *row);
+int eni_zero_counters(struct maps *t, uint32_t number);
 
 /* --- mirror/rowplan.c --- */
-int rows_plan(struct tables *t, struct tables_change *c, const struct plan *plan, struct vpc_error *reterr);
-int group_touch(struct tables_change *c, uint32_t sg, unsigned dir, bool revoked);
+int rows_plan(struct maps *t, struct maps_change *c, const struct plan *plan, struct vpc_error *reterr);
+int group_touch(struct maps_change *c, uint32_t sg, unsigned dir, bool revoked);
 
 /* --- maps/write.c: the kernel's side of prepare and undo --- */
-int write_change(struct tables *t, struct tables_change *c, struct vpc_error *reterr);
-void write_undo(struct tables *t, struct tables_change *c);
+int write_change(struct maps *t, struct maps_change *c, struct vpc_error *reterr);
+void write_undo(struct maps *t, struct maps_change *c);
 /* Stores a word of a mapped table, and logs what stood there. -ENOMEM: nothing stored. */
-int write_word64(struct tables_change *c, __u64 *at, uint64_t value);
+int write_word64(struct maps_change *c, __u64 *at, uint64_t value);
 
 /* --- mirror/bound.c: how long a walk may be --- */
 /* A class may have more peer prefix lengths, or groups, by its hints in the kernel. */
-void bound_raise(struct tables *t, uint32_t class);
+void bound_raise(struct maps *t, uint32_t mask_group);
 /* A group has other classes in a direction: for it and all sets that have it. */
-void bound_update(struct tables *t, uint32_t sg, unsigned dir);
+void bound_update(struct maps *t, uint32_t sg, unsigned dir);
 /* Of a set whose groups' bounds are right. */
-void bound_set(struct tables *t, uint32_t number);
+void bound_set(struct maps *t, uint32_t number);
 /* Everything anew, after an adoption. */
-void bound_all(struct tables *t);
+void bound_all(struct maps *t);
 
-/* --- maps/classifier.c: the compiled tables of sets --- */
-struct compiled_blocks;
+/* --- maps/classifier.c: the classifiers of sets --- */
+struct classifier_blocks;
 /* The table of a set by the rows that are there when the prepared change is published. -ENOMEM, -E2BIG. */
-int compiled_of_set(const struct tables *t, uint32_t set, unsigned dir, struct compiled_blocks *ret);
-static inline bool table_walked(const struct set_table *table)
+int classifier_of_set(const struct maps *t, uint32_t set, unsigned dir, struct classifier_blocks *ret);
+static inline bool table_walked(const struct set_map *kernel_map)
 {
-	return table->wanted && !table->at;
+	return kernel_map->wanted && !kernel_map->at;
 }
 /* Copies it to blocks of its own and fills in ret->at and blocks; no room: at 0. */
-void compiled_place(struct tables *t, const struct compiled_blocks *blocks, struct set_table *ret);
+void classifier_place(struct maps *t, const struct classifier_blocks *blocks, struct set_map *ret);
 /* Where a table is wanted and none could be made the set is walked: only -ENOMEM of the change's own lists. */
-int compiled_write(struct tables *t, struct tables_change *c);
-void compiled_undo(struct tables *t, struct tables_change *c);
-void compiled_retire(struct tables *t, struct tables_change *c);
-void compiled_release(struct tables *t, uint32_t set);
+int classifier_write(struct maps *t, struct maps_change *c);
+void classifier_undo(struct maps *t, struct maps_change *c);
+void classifier_retire(struct maps *t, struct maps_change *c);
+void classifier_release(struct maps *t, uint32_t set);
 
 /* --- maps/classifier_adopt.c --- */
 /* Tables that an earlier run left stay if they are what would be made now; all others are made. -ENOMEM, -errno. */
-int compiled_adopt(struct tables *t);
+int classifier_adopt(struct maps *t);
 
 /* --- mirror/mirror.c: the mirror's side of undo and publish; memory of a change --- */
-void mirror_undo(struct tables *t, struct tables_change *c);
-void mirror_publish(struct tables *t, struct tables_change *c);
-void change_free(struct tables_change *c);
-int mirror_init(struct tables *t);
-void mirror_free(struct tables *t);
+void mirror_undo(struct maps *t, struct maps_change *c);
+void mirror_publish(struct maps *t, struct maps_change *c);
+void change_free(struct maps_change *c);
+int mirror_init(struct maps *t);
+void mirror_free(struct maps *t);
 
 /* --- mirror/generations.c --- */
 /* Notes what the change takes away from whom, and raises their generations: gen_revoke only if it cuts. */
-void gens_raise(struct tables *t, struct tables_change *c);
+void generations_raise(struct maps *t, struct maps_change *c);
 /* After a change with keep or drain was published and the flows have their graces: gen_revoke, too. */
-void gens_commit(struct tables *t);
+void generations_commit(struct maps *t);
 
 /* --- flows/grace.c --- */
 /* Before the change's epoch is stored: graces for what lives by the rules of now and not by the change's. -errno: not
  * all have theirs. */
-int grace_give(struct tables *t, const struct tables_change *c);
-/* After it is stored: for what was opened meanwhile, then gens_commit. -errno: still pending. */
-int grace_finish(struct tables *t);
+int grace_give(struct maps *t, const struct maps_change *c);
+/* After it is stored: for what was opened meanwhile, then generations_commit. -errno: still pending. */
+int grace_finish(struct maps *t);
 /* Before the epoch of a change that cuts is stored: ends the graces that it ends. -errno: not all. */
-int grace_settle(struct tables *t, struct tables_change *c);
+int grace_settle(struct maps *t, struct maps_change *c);
 /* After an adoption: which flows have one? -errno: it's not known, and each cut looks at all flows. */
 /* A time (CLOCK_MONOTONIC) as a flow has it, in units of VPC_GRACE_SHIFT. With keep the time does not count. */
 uint32_t grace_until(enum flows_mode flows, uint64_t until_ns);
-int grace_find(struct tables *t);
+int grace_find(struct maps *t);
 
 /* --- flows/cut.c: called before the generations are raised; and then, before the epoch is stored --- */
-void cut_note_flows(struct tables *t, struct tables_change *c);
-void cut_note_stake(const struct tables *t, struct tables_change *c);
+void cut_note_flows(struct maps *t, struct maps_change *c);
+void cut_note_affected(const struct maps *t, struct maps_change *c);
 
 /* --- maps/retire.c --- */
-void retire_now(struct tables *t, struct tables_change *c);
-void retire_row(struct tables *t, uint32_t number);
-void retire_addr(struct tables *t, uint32_t number);
-void retire_eni(struct tables *t, uint32_t number);
-void set_release(struct tables *t, uint32_t number);
+void retire_now(struct maps *t, struct maps_change *c);
+void retire_row(struct maps *t, uint32_t number);
+void retire_addr(struct maps *t, uint32_t number);
+void retire_eni(struct maps *t, uint32_t number);
+void set_release(struct maps *t, uint32_t number);
 
 /* --- maps/shares.c: what each VPC may have in the maps of flows --- */
 /* After an ENI came or went, and once a second. */
-void shares_update(struct tables *t);
+void shares_update(struct maps *t);
 /* Whose flows are to be ended early, and how many. */
 struct shares_end {
 	uint32_t vpc;
 	uint32_t eni; /* 0: whoever in the VPC they count to */
 	uint32_t n;
 };
-bool shares_to_end(const struct tables *t, struct shares_end *ret);
+bool shares_to_end(const struct maps *t, struct shares_end *ret);
 /* Adds what is known of the map to its row in the status. -ENOMEM. */
-int shares_status(const struct tables *t, enum table_id id, json_t *row);
+int shares_status(const struct maps *t, enum map_id id, json_t *row);
 
 /* --- flows/tally.c: borrows the maps; everything but tally_new and tally_free on the worker --- */
 struct tally;
-int tally_new(const struct tables *t, struct tally **ret);
+int tally_new(const struct maps *t, struct tally **ret);
 struct tally *tally_free(struct tally *y);
 DEFINE_CLEANUP(struct tally *, tally_free);
 /* A walk around `flow` begins; meets an entry; has been around. */
@@ -625,24 +624,24 @@ void tally_end(struct tally *y);
 
 /* --- flows/ending.c: plan and step on the event loop, read on the worker between them --- */
 struct ending;
-int ending_new(const struct tables *t, struct ending **ret);
+int ending_new(const struct maps *t, struct ending **ret);
 struct ending *ending_free(struct ending *d);
 DEFINE_CLEANUP(struct ending *, ending_free);
 /* Decides whether flows are to be ended now. */
-void ending_plan(const struct tables *t, struct ending *d, uint64_t now_ns);
+void ending_plan(const struct maps *t, struct ending *d, uint64_t now_ns);
 /* Finds them; nothing if none are to be. -ENOMEM, -errno of the kernel: none are. */
 int ending_read(struct ending *d);
 /* 1: there are more; 0: that was all; -errno. */
-int ending_step(struct tables *t, struct ending *d, uint64_t now_ns);
+int ending_step(struct maps *t, struct ending *d, uint64_t now_ns);
 
 /* --- flows/flows.c --- */
-int sweep_run(struct tables *t, struct vpc_sweep *io);
+int sweep_run(struct maps *t, struct vpc_sweep *io);
 
 /* ResourceLimitExceeded: "<table> is full: it has <size> entries, <used> are used and the change needs <asked> more".
  */
-int limit_error(struct vpc_error *reterr, const char *table, uint64_t size, uint64_t used, uint64_t asked);
+int limit_error(struct vpc_error *reterr, const char *kernel_map, uint64_t size, uint64_t used, uint64_t asked);
 /* The same for a number that the table does not reach. */
-int number_error(struct vpc_error *reterr, const char *table, uint32_t size, uint32_t asked);
+int number_error(struct vpc_error *reterr, const char *kernel_map, uint32_t size, uint32_t asked);
 int bpf_error(struct vpc_error *reterr, int error, const char *what);
 
 #endif

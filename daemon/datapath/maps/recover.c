@@ -18,15 +18,15 @@ static void scrub_life(__u64 *born, __u64 *died, uint64_t epoch)
 		store64(died, VPC_ALIVE);
 }
 
-int recover_scrub(struct tables *t)
+int recover_scrub(struct maps *t)
 {
-	uint64_t epoch = tables_epoch(t);
+	uint64_t epoch = maps_epoch(t);
 
-	for (uint32_t i = 1; i < t->table[TABLE_ROW].n; i++)
+	for (uint32_t i = 1; i < t->kernel_map[MAP_ROW].n; i++)
 		scrub_life(&row_at(t, i)->born, &row_at(t, i)->died, epoch);
-	for (uint32_t i = 1; i < t->table[TABLE_ADDR_ROW].n; i++)
+	for (uint32_t i = 1; i < t->kernel_map[MAP_ADDR_ROW].n; i++)
 		scrub_life(&addr_at(t, i)->born, &addr_at(t, i)->died, epoch);
-	for (uint32_t i = 1; i < t->table[TABLE_ENI].n; i++) {
+	for (uint32_t i = 1; i < t->kernel_map[MAP_ENI].n; i++) {
 		struct vpc_eni *eni = eni_at(t, i);
 
 		for (unsigned s = 0; s < 2; s++)
@@ -38,7 +38,7 @@ int recover_scrub(struct tables *t)
 		if (eni->gen_any > epoch)
 			store64(&eni->gen_any, epoch);
 	}
-	for (uint32_t i = 1; i < t->table[TABLE_SET].n; i++) {
+	for (uint32_t i = 1; i < t->kernel_map[MAP_SET].n; i++) {
 		struct vpc_set *set = set_at(t, i);
 
 		if (set->gen_revoke > epoch)
@@ -46,8 +46,8 @@ int recover_scrub(struct tables *t)
 		if (set->gen_any > epoch)
 			store64(&set->gen_any, epoch);
 		for (unsigned s = 0; s < 4; s++)
-			if (set->compiled[s / 2].slot[s % 2] >> VPC_VERSIONED_SHIFT > epoch)
-				store64(&set->compiled[s / 2].slot[s % 2], 0);
+			if (set->classifier[s / 2].slot[s % 2] >> VPC_VERSIONED_SHIFT > epoch)
+				store64(&set->classifier[s / 2].slot[s % 2], 0);
 	}
 	return 0;
 }
@@ -55,8 +55,8 @@ int recover_scrub(struct tables *t)
 /* --- classes --- */
 
 struct reading {
-	struct tables *t;
-	enum table_id id;
+	struct maps *t;
+	enum map_id id;
 	ARRAY(struct hash_log) drop; /* keys that lead nowhere */
 };
 
@@ -71,48 +71,48 @@ static int reading_drop(struct reading *reading, const void *key)
 
 	if (!item)
 		return -ENOMEM;
-	memcpy(&item->key, key, reading->t->table[reading->id].key_size);
+	memcpy(&item->key, key, reading->t->kernel_map[reading->id].key_size);
 	return 0;
 }
 
 /* After the walk: deleting while reading in batches would make it miss elements. */
 static int read_hash(struct reading *reading, int (*fn)(const void *key, const void *value, void *userdata))
 {
-	const struct table *table = &reading->t->table[reading->id];
-	int r = table_each(table, fn, reading);
+	const struct kernel_map *kernel_map = &reading->t->kernel_map[reading->id];
+	int r = table_each(kernel_map, fn, reading);
 
 	for (size_t i = 0; r >= 0 && i < reading->drop.n; i++) {
-		r = bpf_map_delete_elem(table->fd, &reading->drop.at[i].key);
+		r = bpf_map_delete_elem(kernel_map->fd, &reading->drop.at[i].key);
 		if (r == -ENOENT)
 			r = 0;
 	}
 	return r;
 }
 
-static int read_class(const void *key, const void *value, void *userdata)
+static int read_mask_group(const void *key, const void *value, void *userdata)
 {
 	struct reading *reading = userdata;
-	struct tables *t = reading->t;
-	const struct vpc_class_key *k = key;
+	struct maps *t = reading->t;
+	const struct vpc_mask_group_key *k = key;
 	uint32_t number = *(const uint32_t *)value;
 
-	if (number == 0 || number >= t->table[TABLE_CLASS].n || t->classes[number].used || k->sg == 0 ||
-	    k->sg >= t->table[TABLE_SG].n || k->dir > VPC_EGRESS || k->slot >= VPC_SLOTS || k->plen > 16 ||
-	    memcmp(&class_at(t, number)->key, k, sizeof(*k)) != 0)
+	if (number == 0 || number >= t->kernel_map[MAP_MASK_GROUP].n || t->mask_groups[number].used || k->sg == 0 ||
+	    k->sg >= t->kernel_map[MAP_SG].n || k->dir > VPC_EGRESS || k->slot >= VPC_SLOTS || k->plen > 16 ||
+	    memcmp(&mask_group_at(t, number)->key, k, sizeof(*k)) != 0)
 		return reading_drop(reading, key);
-	return class_link(t, number, k);
+	return mask_group_link(t, number, k);
 }
 
 /* --- rows --- */
 
-static bool row_lives(const struct tables *t, uint32_t number)
+static bool row_lives(const struct maps *t, uint32_t number)
 {
 	const struct vpc_row *row = row_at(t, number);
 
-	return visible(row->born, row->died, tables_epoch(t));
+	return visible(row->born, row->died, maps_epoch(t));
 }
 
-static int adopt_row(struct tables *t, uint32_t number, const struct vpc_rule_key *key, bool hashed)
+static int adopt_row(struct maps *t, uint32_t number, const struct vpc_rule_key *key, bool hashed)
 {
 	int r = row_link(t, number, key, NODE_ALIVE);
 
@@ -120,37 +120,38 @@ static int adopt_row(struct tables *t, uint32_t number, const struct vpc_rule_ke
 		return r;
 	t->rows[number].hashed = hashed;
 	t->rows[number].rule = row_at(t, number)->rule;
-	return claim_add(t, number, t->rows[number].rule) ? 0 : -ENOMEM;
+	return reference_add(t, number, t->rows[number].rule) ? 0 : -ENOMEM;
 }
 
 static int read_rule(const void *key, const void *value, void *userdata)
 {
 	struct reading *reading = userdata;
-	struct tables *t = reading->t;
+	struct maps *t = reading->t;
 	const struct vpc_rule_key *k = key;
 	uint32_t number = *(const uint32_t *)value;
 
-	if (number == 0 || number >= t->table[TABLE_ROW].n || !row_lives(t, number) || k->class == 0 ||
-	    k->class >= t->table[TABLE_CLASS].n || !t->classes[k->class].used ||
+	if (number == 0 || number >= t->kernel_map[MAP_ROW].n || !row_lives(t, number) || k->mask_group == 0 ||
+	    k->mask_group >= t->kernel_map[MAP_MASK_GROUP].n || !t->mask_groups[k->mask_group].used ||
 	    memcmp(&row_at(t, number)->key, k, sizeof(*k)) != 0)
 		return reading_drop(reading, key);
 	return adopt_row(t, number, k, true);
 }
 
-static int read_all_rows(struct tables *t)
+static int read_all_rows(struct maps *t)
 {
-	for (uint32_t sg = 1; sg < t->table[TABLE_SG].n; sg++) {
+	for (uint32_t sg = 1; sg < t->kernel_map[MAP_SG].n; sg++) {
 		for (unsigned i = 0; i < 4; i++) {
 			struct vpc_sg_dir *dir = &sg_at(t, sg)->dir[i / 2];
 			__u32 *all = i % 2 ? &dir->all6 : &dir->all4;
-			struct vpc_rule_key key = {
-				.class = sg, .kind = i % 2 ? VPC_PEER_ALL6 : VPC_PEER_ALL4, .plen = (uint8_t)(i / 2)};
+			struct vpc_rule_key key = {.mask_group = sg,
+						   .kind = i % 2 ? VPC_PEER_ALL6 : VPC_PEER_ALL4,
+						   .plen = (uint8_t)(i / 2)};
 			int r;
 
 			if (!*all)
 				continue;
-			if (*all >= t->table[TABLE_ROW].n || !row_lives(t, *all) || t->rows[*all].state != NODE_FREE ||
-			    memcmp(&row_at(t, *all)->key, &key, sizeof(key)) != 0) {
+			if (*all >= t->kernel_map[MAP_ROW].n || !row_lives(t, *all) ||
+			    t->rows[*all].state != NODE_FREE || memcmp(&row_at(t, *all)->key, &key, sizeof(key)) != 0) {
 				store32(all, 0);
 				continue;
 			}
@@ -164,38 +165,38 @@ static int read_all_rows(struct tables *t)
 
 /* Rows that nothing leads to are cleared; the reconcile makes them again. Giving a living one its key back would be
  * quicker, but trust a row that no packet was judged by: it may have been changed by hand. */
-static void settle_rows(struct tables *t)
+static void settle_rows(struct maps *t)
 {
-	for (uint32_t i = 1; i < t->table[TABLE_ROW].n; i++) {
+	for (uint32_t i = 1; i < t->kernel_map[MAP_ROW].n; i++) {
 		struct vpc_row *at = row_at(t, i);
 
-		if (t->rows[i].state != NODE_FREE || !(at->born || at->died || at->rule || at->key.class))
+		if (t->rows[i].state != NODE_FREE || !(at->born || at->died || at->rule || at->key.mask_group))
 			continue;
 		store64(&at->died, 0);
 		zero_words(at, sizeof(*at));
 	}
 }
 
-/* A class whose key in class_of was lost is no longer `used`: its rows go, and come again by the reconcile. Hints are
- * computed anew from what is there. */
-static void settle_classes(struct tables *t)
+/* A class whose key in mask_group_of was lost is no longer `used`: its rows go, and come again by the reconcile. Hints
+ * are computed anew from what is there. */
+static void settle_mask_groups(struct maps *t)
 {
-	for (uint32_t i = 1; i < t->table[TABLE_CLASS].n; i++) {
-		struct vpc_class *at = class_at(t, i);
-		struct vpc_class hints;
+	for (uint32_t i = 1; i < t->kernel_map[MAP_MASK_GROUP].n; i++) {
+		struct vpc_mask_group *at = mask_group_at(t, i);
+		struct vpc_mask_group hints;
 
-		if (t->classes[i].used && !t->classes[i].n_rows) {
-			bpf_map_delete_elem(t->table[TABLE_CLASS_OF].fd, &t->classes[i].key);
-			class_unlink(t, i);
+		if (t->mask_groups[i].used && !t->mask_groups[i].n_rows) {
+			bpf_map_delete_elem(t->kernel_map[MAP_MASK_GROUP_OF].fd, &t->mask_groups[i].key);
+			mask_group_unlink(t, i);
 		}
-		if (t->classes[i].used)
-			class_hints(t, i, &hints);
+		if (t->mask_groups[i].used)
+			mask_group_hints(t, i, &hints);
 		else
-			hints = (struct vpc_class){};
+			hints = (struct vpc_mask_group){};
 		if (memcmp(at, &hints, sizeof(hints)) != 0)
 			*at = hints;
 	}
-	for (uint32_t sg = 1; sg < t->table[TABLE_SG].n; sg++) {
+	for (uint32_t sg = 1; sg < t->kernel_map[MAP_SG].n; sg++) {
 		for (unsigned i = 0; i < 2 * VPC_SLOTS; i++) {
 			__u32 *at = &sg_at(t, sg)->dir[i / VPC_SLOTS].port_plens[i % VPC_SLOTS];
 			uint32_t plens = port_plens(t, sg, i / VPC_SLOTS, i % VPC_SLOTS);
@@ -208,22 +209,22 @@ static void settle_classes(struct tables *t)
 
 /* --- ENIs, sets, addresses --- */
 
-static bool set_valid(const struct tables *t, uint32_t number)
+static bool set_valid(const struct maps *t, uint32_t number)
 {
 	const struct vpc_set *set = set_at(t, number);
 
-	if (number == 0 || number >= t->table[TABLE_SET].n || set->n == 0 || set->n > VPC_GROUPS_PER_ENI)
+	if (number == 0 || number >= t->kernel_map[MAP_SET].n || set->n == 0 || set->n > VPC_GROUPS_PER_ENI)
 		return false;
 	for (uint32_t i = 0; i < set->n; i++)
-		if (set->sg[i] == 0 || set->sg[i] >= t->table[TABLE_SG].n || (i && set->sg[i] <= set->sg[i - 1]))
+		if (set->sg[i] == 0 || set->sg[i] >= t->kernel_map[MAP_SG].n || (i && set->sg[i] <= set->sg[i - 1]))
 			return false;
 	return true;
 }
 
-static int read_eni(struct tables *t, uint32_t number)
+static int read_eni(struct maps *t, uint32_t number)
 {
 	struct vpc_eni *at = eni_at(t, number);
-	uint32_t set = versioned_value(&at->set, tables_epoch(t));
+	uint32_t set = versioned_value(&at->set, maps_epoch(t));
 	struct eni_node *eni = &t->enis[number];
 	int r;
 
@@ -251,9 +252,9 @@ static int read_eni(struct tables *t, uint32_t number)
 	return 0;
 }
 
-static void settle_sets(struct tables *t)
+static void settle_sets(struct maps *t)
 {
-	for (uint32_t i = 1; i < t->table[TABLE_SET].n; i++) {
+	for (uint32_t i = 1; i < t->kernel_map[MAP_SET].n; i++) {
 		struct vpc_set *at = set_at(t, i);
 		uint64_t bloom = set_bloom(t->sets[i].sg, t->sets[i].n);
 
@@ -264,17 +265,17 @@ static void settle_sets(struct tables *t)
 	}
 }
 
-static bool addr_lives(const struct tables *t, uint32_t number)
+static bool addr_lives(const struct maps *t, uint32_t number)
 {
 	const struct vpc_addr_row *row = addr_at(t, number);
 
-	return visible(row->born, row->died, tables_epoch(t));
+	return visible(row->born, row->died, maps_epoch(t));
 }
 
 static int read_addr(const void *key, const void *value, void *userdata)
 {
 	struct reading *reading = userdata;
-	struct tables *t = reading->t;
+	struct maps *t = reading->t;
 	uint32_t number = *(const uint32_t *)value;
 
 	if (number == 0 || number > addr_rows(t) || !addr_lives(t, number) ||
@@ -294,16 +295,16 @@ static bool was_dropped(const struct reading *reading, const struct vpc_addr_key
 }
 
 /* A living row whose key led to a dead row had moved when vpcd died, and its key not yet. The rest is cleared. */
-static int settle_addrs(struct tables *t, const struct reading *reading)
+static int settle_addrs(struct maps *t, const struct reading *reading)
 {
-	for (uint32_t i = 1; i < t->table[TABLE_ADDR_ROW].n; i++) {
+	for (uint32_t i = 1; i < t->kernel_map[MAP_ADDR_ROW].n; i++) {
 		struct vpc_addr_row *at = addr_at(t, i);
 
 		if (t->addrs[i].state != NODE_FREE)
 			continue;
 		if (i <= addr_rows(t) && addr_lives(t, i) && was_dropped(reading, &at->key) &&
 		    !addr_find(t, &at->key)) {
-			int r = bpf_map_update_elem(t->table[TABLE_ADDR].fd, &at->key, &i, BPF_ANY);
+			int r = bpf_map_update_elem(t->kernel_map[MAP_ADDR].fd, &at->key, &i, BPF_ANY);
 
 			if (r < 0)
 				return r;
@@ -319,32 +320,32 @@ static int settle_addrs(struct tables *t, const struct reading *reading)
 
 /* --- numbers --- */
 
-static bool row_used(const struct tables *t, uint32_t number)
+static bool row_used(const struct maps *t, uint32_t number)
 {
 	return t->rows[number].state != NODE_FREE;
 }
 
-static bool class_used(const struct tables *t, uint32_t number)
+static bool mask_group_used(const struct maps *t, uint32_t number)
 {
-	return t->classes[number].used;
+	return t->mask_groups[number].used;
 }
 
-static bool set_used(const struct tables *t, uint32_t number)
+static bool set_used(const struct maps *t, uint32_t number)
 {
 	return t->sets[number].users != 0;
 }
 
-static bool addr_used(const struct tables *t, uint32_t number)
+static bool addr_used(const struct maps *t, uint32_t number)
 {
 	return t->addrs[number].state != NODE_FREE;
 }
 
-int recover_read(struct tables *t)
+int recover_read(struct maps *t)
 {
-	_cleanup_(reading_clear) struct reading classes = {.t = t, .id = TABLE_CLASS_OF};
-	_cleanup_(reading_clear) struct reading rules = {.t = t, .id = TABLE_RULE};
-	_cleanup_(reading_clear) struct reading addrs = {.t = t, .id = TABLE_ADDR};
-	int r = read_hash(&classes, read_class);
+	_cleanup_(reading_clear) struct reading mask_groups = {.t = t, .id = MAP_MASK_GROUP_OF};
+	_cleanup_(reading_clear) struct reading rules = {.t = t, .id = MAP_RULE};
+	_cleanup_(reading_clear) struct reading addrs = {.t = t, .id = MAP_ADDR};
+	int r = read_hash(&mask_groups, read_mask_group);
 
 	if (r >= 0)
 		r = read_hash(&rules, read_rule);
@@ -356,23 +357,23 @@ int recover_read(struct tables *t)
 		r = read_hash(&addrs, read_addr);
 	if (r >= 0)
 		r = settle_addrs(t, &addrs);
-	for (uint32_t i = 1; r >= 0 && i < t->table[TABLE_ENI].n; i++)
+	for (uint32_t i = 1; r >= 0 && i < t->kernel_map[MAP_ENI].n; i++)
 		r = read_eni(t, i);
 	if (r < 0)
 		return r;
-	settle_classes(t);
+	settle_mask_groups(t);
 	settle_sets(t);
-	for (uint32_t i = 1; i < t->table[TABLE_VPC].n; i++)
+	for (uint32_t i = 1; i < t->kernel_map[MAP_VPC].n; i++)
 		t->spaces[i] = *space_at(t, i);
 	numbers_adopt(&t->row_numbers, row_used, t);
-	numbers_adopt(&t->class_numbers, class_used, t);
+	numbers_adopt(&t->mask_group_numbers, mask_group_used, t);
 	numbers_adopt(&t->set_numbers, set_used, t);
 	numbers_adopt(&t->addr_numbers, addr_used, t);
 	bound_all(t);
-	return compiled_adopt(t);
+	return classifier_adopt(t);
 }
 
-int tables_reread(struct tables *t, struct vpc_error *reterr)
+int maps_reread(struct maps *t, struct vpc_error *reterr)
 {
 	int r;
 

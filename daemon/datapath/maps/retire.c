@@ -10,43 +10,43 @@
 /* Hints are computed anew when this part of a class's rows was retired: the cost stays in proportion. */
 #define STALE_PART 64
 
-static void class_release(struct tables *t, uint32_t number)
+static void mask_group_release(struct maps *t, uint32_t number)
 {
-	const struct vpc_class_key key = t->classes[number].key;
+	const struct vpc_mask_group_key key = t->mask_groups[number].key;
 	__u32 *plens = &sg_at(t, key.sg)->dir[key.dir].port_plens[key.slot];
 
-	bpf_map_delete_elem(t->table[TABLE_CLASS_OF].fd, &key);
-	zero_words(class_at(t, number), sizeof(struct vpc_class));
-	class_unlink(t, number);
-	numbers_give(&t->class_numbers, number);
+	bpf_map_delete_elem(t->kernel_map[MAP_MASK_GROUP_OF].fd, &key);
+	zero_words(mask_group_at(t, number), sizeof(struct vpc_mask_group));
+	mask_group_unlink(t, number);
+	numbers_give(&t->mask_group_numbers, number);
 	store32(plens, port_plens(t, key.sg, key.dir, key.slot));
 }
 
-static void class_refresh(struct tables *t, uint32_t number)
+static void mask_group_refresh(struct maps *t, uint32_t number)
 {
-	struct vpc_class *at = class_at(t, number);
-	struct vpc_class hints;
+	struct vpc_mask_group *at = mask_group_at(t, number);
+	struct vpc_mask_group hints;
 
-	class_hints(t, number, &hints);
+	mask_group_hints(t, number, &hints);
 	store64(&at->plens4, hints.plens4);
 	for (unsigned i = 0; i < 3; i++)
 		store64(&at->plens6[i], hints.plens6[i]);
 	store64(&at->sg_bloom, hints.sg_bloom);
 	store32(&at->flags, hints.flags);
-	t->classes[number].stale = 0;
+	t->mask_groups[number].stale = 0;
 }
 
-static void class_after_row(struct tables *t, uint32_t number)
+static void mask_group_after_row(struct maps *t, uint32_t number)
 {
-	struct class *class = &t->classes[number];
+	struct mask_group *mask_group = &t->mask_groups[number];
 
-	if (!class->n_rows)
-		class_release(t, number);
-	else if (++class->stale >= class->n_rows / STALE_PART)
-		class_refresh(t, number);
+	if (!mask_group->n_rows)
+		mask_group_release(t, number);
+	else if (++mask_group->stale >= mask_group->n_rows / STALE_PART)
+		mask_group_refresh(t, number);
 }
 
-static void unhash_row(struct tables *t, uint32_t number)
+static void unhash_row(struct maps *t, uint32_t number)
 {
 	const struct row *row = &t->rows[number];
 	struct vpc_sg_dir *dir;
@@ -54,63 +54,63 @@ static void unhash_row(struct tables *t, uint32_t number)
 
 	if (!key_is_all(&row->key)) {
 		if (row->hashed)
-			bpf_map_delete_elem(t->table[TABLE_RULE].fd, &row->key);
+			bpf_map_delete_elem(t->kernel_map[MAP_RULE].fd, &row->key);
 		return;
 	}
-	dir = &sg_at(t, row->key.class)->dir[row->key.plen];
+	dir = &sg_at(t, row->key.mask_group)->dir[row->key.plen];
 	all = row->key.kind == VPC_PEER_ALL4 ? &dir->all4 : &dir->all6;
 	if (*all == number)
 		store32(all, 0);
 }
 
-void retire_row(struct tables *t, uint32_t number)
+void retire_row(struct maps *t, uint32_t number)
 {
 	struct vpc_row *at = row_at(t, number);
-	uint32_t class = key_is_all(&t->rows[number].key) ? 0 : t->rows[number].key.class;
+	uint32_t mask_group = key_is_all(&t->rows[number].key) ? 0 : t->rows[number].key.mask_group;
 
 	unhash_row(t, number);
 	store64(&at->died, 0);
 	zero_words(at, sizeof(*at));
 	row_unlink(t, number);
 	numbers_give(&t->row_numbers, number);
-	if (class)
-		class_after_row(t, class);
+	if (mask_group)
+		mask_group_after_row(t, mask_group);
 }
 
-void retire_addr(struct tables *t, uint32_t number)
+void retire_addr(struct maps *t, uint32_t number)
 {
 	struct vpc_addr_row *at = addr_at(t, number);
 
 	if (t->addrs[number].hashed)
-		bpf_map_delete_elem(t->table[TABLE_ADDR].fd, &t->addrs[number].key);
+		bpf_map_delete_elem(t->kernel_map[MAP_ADDR].fd, &t->addrs[number].key);
 	store64(&at->died, 0);
 	zero_words(at, sizeof(*at));
 	addr_unlink(t, number);
 	numbers_give(&t->addr_numbers, number);
 }
 
-void retire_eni(struct tables *t, uint32_t number)
+void retire_eni(struct maps *t, uint32_t number)
 {
 	struct vpc_eni *at = eni_at(t, number);
 
 	/* The old set first: alone it would be in force again. */
-	store64(&at->set.slot[versioned_spare(&at->set, tables_epoch(t))], 0);
+	store64(&at->set.slot[versioned_spare(&at->set, maps_epoch(t))], 0);
 	zero_words(at, sizeof(*at));
 	t->enis[number] = (struct eni_node){};
 }
 
-void set_release(struct tables *t, uint32_t number)
+void set_release(struct maps *t, uint32_t number)
 {
 	if (--t->sets[number].users)
 		return;
-	compiled_release(t, number);
+	classifier_release(t, number);
 	set_unlink(t, number);
 	zero_words(set_at(t, number), sizeof(struct vpc_set));
 	numbers_give(&t->set_numbers, number);
 }
 
 /* Addresses that could not be moved to their new row right after the store. */
-static void retry_moved(struct tables *t, struct tables_change *c)
+static void retry_moved(struct maps *t, struct maps_change *c)
 {
 	for (size_t i = 0; i < c->addrs.n; i++) {
 		struct touched_addr *a = &c->addrs.at[i];
@@ -118,14 +118,14 @@ static void retry_moved(struct tables *t, struct tables_change *c)
 
 		if (!a->late || addr->state == NODE_DEAD)
 			continue;
-		if (bpf_map_update_elem(t->table[TABLE_ADDR].fd, &addr->key, &a->addr, BPF_ANY) < 0)
+		if (bpf_map_update_elem(t->kernel_map[MAP_ADDR].fd, &addr->key, &a->addr, BPF_ANY) < 0)
 			continue;
 		addr->hashed = true;
 		t->addrs[a->from].hashed = false;
 	}
 }
 
-void retire_now(struct tables *t, struct tables_change *c)
+void retire_now(struct maps *t, struct maps_change *c)
 {
 	for (size_t i = 0; i < c->rows.n; i++) {
 		uint32_t number = c->rows.at[i].row;
@@ -135,7 +135,7 @@ void retire_now(struct tables *t, struct tables_change *c)
 		retire_row(t, number);
 		t->waiting_rows--;
 	}
-	compiled_retire(t, c);
+	classifier_retire(t, c);
 	retry_moved(t, c);
 	for (size_t i = 0; i < c->addrs.n; i++) {
 		if (c->addrs.at[i].added)
@@ -157,7 +157,7 @@ void retire_now(struct tables *t, struct tables_change *c)
 	t->n_changes--;
 }
 
-void tables_retire(struct tables *t, struct tables_change *c)
+void maps_retire(struct maps *t, struct maps_change *c)
 {
 	if (!c)
 		return;

@@ -26,15 +26,15 @@ static void store_params(struct vpc_host_flows *h, uint32_t guaranteed, uint32_t
 }
 
 /* VPCs that have an ENI. */
-static uint32_t count_tenants(struct tables *t)
+static uint32_t count_tenants(struct maps *t)
 {
 	uint32_t n = 0;
 
-	memset(t->tenants, 0, t->table[TABLE_VPC].n * sizeof(*t->tenants));
+	memset(t->tenants, 0, t->kernel_map[MAP_VPC].n * sizeof(*t->tenants));
 	for (uint32_t i = VPC_ENI_FIRST; i <= t->eni_max; i++) {
 		uint32_t vpc = t->enis[i].row.vpc;
 
-		if (t->enis[i].state == NODE_FREE || vpc >= t->table[TABLE_VPC].n || t->tenants[vpc])
+		if (t->enis[i].state == NODE_FREE || vpc >= t->kernel_map[MAP_VPC].n || t->tenants[vpc])
 			continue;
 		t->tenants[vpc] = true;
 		n++;
@@ -49,11 +49,11 @@ static uint32_t part(uint32_t n, uint32_t of)
 
 /* What VPCs hold beyond what they are guaranteed: it changes with that. Packets count meanwhile, so what is added is
  * the difference; it is right again the next time if it was not quite. */
-static void update_pool(struct tables *t, struct vpc_host_flows *h)
+static void update_pool(struct maps *t, struct vpc_host_flows *h)
 {
 	int64_t was = __atomic_load_n(&h->pool_used, __ATOMIC_RELAXED), sum = 0;
 
-	for (uint32_t i = 0; i < t->table[TABLE_VPC].n; i++) {
+	for (uint32_t i = 0; i < t->kernel_map[MAP_VPC].n; i++) {
 		int64_t beyond = __atomic_load_n(&vpc_flows_at(t, i)->total, __ATOMIC_RELAXED) - h->flow_guaranteed;
 
 		sum += beyond > 0 ? beyond : 0;
@@ -62,23 +62,23 @@ static void update_pool(struct tables *t, struct vpc_host_flows *h)
 		__atomic_fetch_add(&h->pool_used, sum - was, __ATOMIC_RELAXED);
 }
 
-void shares_update(struct tables *t)
+void shares_update(struct maps *t)
 {
 	struct vpc_host_flows *h = host_flows_at(t, 0);
 	uint32_t n = count_tenants(t), tenants = n ? n : 1;
-	uint32_t guaranteed = t->table[TABLE_FLOW].n / GUARANTEED_PART,
-		 new_part = t->table[TABLE_FLOW_NEW].n / NEW_PART;
+	uint32_t guaranteed = t->kernel_map[MAP_FLOW].n / GUARANTEED_PART,
+		 new_part = t->kernel_map[MAP_FLOW_NEW].n / NEW_PART;
 
 	store_params(h, part(guaranteed, tenants),
-		     t->table[TABLE_FLOW].n - guaranteed - t->table[TABLE_FLOW].n / FREE_PART, part(new_part, tenants),
-		     new_part);
+		     t->kernel_map[MAP_FLOW].n - guaranteed - t->kernel_map[MAP_FLOW].n / FREE_PART,
+		     part(new_part, tenants), new_part);
 	update_pool(t, h);
 }
 
 /* --- whose flows are ended early --- */
 
 /* As share_room() in bpf/lib/flow/share.h. */
-static int64_t room_of(const struct tables *t, uint32_t vpc)
+static int64_t room_of(const struct maps *t, uint32_t vpc)
 {
 	const struct vpc_host_flows *h = host_flows_at(t, 0);
 	int64_t used = __atomic_load_n(&vpc_flows_at(t, vpc)->total, __ATOMIC_RELAXED);
@@ -97,14 +97,14 @@ static uint32_t part_of(int64_t held)
 }
 
 /* While three quarters of the pool are taken: the VPC that has most of it. */
-static bool vpc_to_end(const struct tables *t, struct shares_end *ret)
+static bool vpc_to_end(const struct maps *t, struct shares_end *ret)
 {
 	const struct vpc_host_flows *h = host_flows_at(t, 0);
 	int64_t most = 0;
 
 	if (__atomic_load_n(&h->pool_used, __ATOMIC_RELAXED) < (int64_t)h->flow_pool * 3 / 4)
 		return false;
-	for (uint32_t i = 0; i < t->table[TABLE_VPC].n; i++) {
+	for (uint32_t i = 0; i < t->kernel_map[MAP_VPC].n; i++) {
 		int64_t beyond = __atomic_load_n(&vpc_flows_at(t, i)->total, __ATOMIC_RELAXED) - h->flow_guaranteed;
 
 		if (beyond <= most)
@@ -117,7 +117,7 @@ static bool vpc_to_end(const struct tables *t, struct shares_end *ret)
 }
 
 /* The ENI that has opened most of those that have nearly all they may have. */
-static bool eni_to_end(const struct tables *t, struct shares_end *ret)
+static bool eni_to_end(const struct maps *t, struct shares_end *ret)
 {
 	int64_t most = 0;
 
@@ -142,19 +142,19 @@ static bool eni_to_end(const struct tables *t, struct shares_end *ret)
 	return most > 0;
 }
 
-bool shares_to_end(const struct tables *t, struct shares_end *ret)
+bool shares_to_end(const struct maps *t, struct shares_end *ret)
 {
 	return vpc_to_end(t, ret) || eni_to_end(t, ret);
 }
 
 /* --- telling --- */
 
-void tables_vpc_flows(const struct tables *t, uint32_t vpc, struct vpc_flows_count *ret)
+void maps_vpc_flows(const struct maps *t, uint32_t vpc, struct vpc_flows_count *ret)
 {
 	const struct vpc_vpc_flows *v;
 
 	*ret = (struct vpc_flows_count){.guaranteed = host_flows_at(t, 0)->flow_guaranteed};
-	if (vpc >= t->table[TABLE_VPC].n)
+	if (vpc >= t->kernel_map[MAP_VPC].n)
 		return;
 	v = vpc_flows_at(t, vpc);
 	ret->half_open = __atomic_load_n(&v->half_open, __ATOMIC_RELAXED);
@@ -162,17 +162,17 @@ void tables_vpc_flows(const struct tables *t, uint32_t vpc, struct vpc_flows_cou
 	ret->room = room_of(t, vpc);
 }
 
-int shares_status(const struct tables *t, enum table_id id, json_t *row)
+int shares_status(const struct maps *t, enum map_id id, json_t *row)
 {
 	const struct vpc_host_flows *h = host_flows_at(t, 0);
 	int r = 0;
 
-	if (id == TABLE_FLOW) {
+	if (id == MAP_FLOW) {
 		r |= json_object_set_new(row, "guaranteed_per_vpc", json_integer(h->flow_guaranteed));
 		r |= json_object_set_new(row, "pool", json_integer(h->flow_pool));
 		r |= json_object_set_new(row, "pool_used", json_integer(h->pool_used));
 		r |= json_object_set_new(row, "ended_early", json_integer((json_int_t)t->ended_early));
-	} else if (id == TABLE_FLOW_NEW) {
+	} else if (id == MAP_FLOW_NEW) {
 		r |= json_object_set_new(row, "guaranteed_per_vpc", json_integer(h->new_guaranteed));
 		r |= json_object_set_new(row, "pool", json_integer(h->new_pool));
 	}

@@ -15,21 +15,21 @@
 #define HASH_ELEMENT_BYTES 48u
 #define HASH_BUCKET_BYTES  16u
 
-const char *const table_names[TABLE_COUNT] = {
-#define MAP(symbol, name, entries) [TABLE_##symbol] = #name,
+const char *const map_names[MAP_COUNT] = {
+#define MAP(symbol, name, entries) [MAP_##symbol] = #name,
 #include "datapath/maps/maps.def"
 #undef MAP
 };
 
-uint32_t table_entries(enum table_id id, const struct vpc_limits *l)
+uint32_t table_entries(enum map_id id, const struct vpc_limits *l)
 {
 	switch (id) {
 #define MAP(symbol, name, entries) \
-	case TABLE_##symbol:       \
+	case MAP_##symbol:         \
 		return (entries);
 #include "datapath/maps/maps.def"
 #undef MAP
-	case TABLE_COUNT:
+	case MAP_COUNT:
 		break;
 	}
 	return 0;
@@ -49,7 +49,7 @@ static uint64_t power_of_two(uint64_t n)
 	return p;
 }
 
-uint64_t table_bytes(uint32_t type, uint32_t flags, uint32_t key_size, uint32_t value_size, uint32_t n)
+uint64_t map_bytes(uint32_t type, uint32_t flags, uint32_t key_size, uint32_t value_size, uint32_t n)
 {
 	int cpus = libbpf_num_possible_cpus();
 	uint64_t n_cpus = cpus > 0 ? (uint64_t)cpus : 1;
@@ -70,22 +70,22 @@ uint64_t table_bytes(uint32_t type, uint32_t flags, uint32_t key_size, uint32_t 
 	}
 }
 
-struct bpf_map *size_map(const struct datapath_bpf *bpf, enum table_id id)
+struct bpf_map *size_map(const struct datapath_bpf *bpf, enum map_id id)
 {
-	return bpf_object__find_map_by_name(bpf->obj, table_names[id]);
+	return bpf_object__find_map_by_name(bpf->obj, map_names[id]);
 }
 
 static uint64_t sum_bytes(const struct datapath_bpf *bpf, const struct vpc_limits *l)
 {
 	uint64_t sum = 0;
 
-	for (int id = 0; id < TABLE_COUNT; id++) {
+	for (int id = 0; id < MAP_COUNT; id++) {
 		const struct bpf_map *map = size_map(bpf, id);
 		uint32_t n = table_entries(id, l);
 
 		if (map)
-			sum += table_bytes(bpf_map__type(map), bpf_map__map_flags(map), bpf_map__key_size(map),
-					   bpf_map__value_size(map), n ? n : bpf_map__max_entries(map));
+			sum += map_bytes(bpf_map__type(map), bpf_map__map_flags(map), bpf_map__key_size(map),
+					 bpf_map__value_size(map), n ? n : bpf_map__max_entries(map));
 	}
 	return sum;
 }

@@ -83,30 +83,31 @@ static int check_row(struct verify *v, const struct plan_row *seen)
 }
 
 /* Whether the hints of its class lead a packet to the row. */
-static bool hinted(const struct vpc_class *class, const struct vpc_rule_key *key)
+static bool hinted(const struct vpc_mask_group *mask_group, const struct vpc_rule_key *key)
 {
-	struct vpc_class with = *class;
+	struct vpc_mask_group with = *mask_group;
 
 	hints_add(&with, key);
-	return memcmp(&with, class, sizeof(with)) == 0;
+	return memcmp(&with, mask_group, sizeof(with)) == 0;
 }
 
-static int verify_class(const void *key, const void *value, void *userdata)
+static int verify_mask_group(const void *key, const void *value, void *userdata)
 {
 	struct verify *v = userdata;
-	const struct vpc_class_key *k = key;
+	const struct vpc_mask_group_key *k = key;
 	uint32_t number = *(const uint32_t *)value;
 	const struct vpc_sg_dir *dir;
 
-	if (number >= v->t->table[TABLE_CLASS].n || k->sg >= v->t->table[TABLE_SG].n || k->dir > 1 ||
-	    k->slot >= VPC_SLOTS || k->plen > 16 || memcmp(&class_at(v->t, number)->key, k, sizeof(*k)) != 0)
-		return verify_tell(v, "port class", "class_of", "differs", "sg %u slot %u port %u/%u leads to class %u",
-				   k->sg, k->slot, k->port, k->plen, number);
+	if (number >= v->t->kernel_map[MAP_MASK_GROUP].n || k->sg >= v->t->kernel_map[MAP_SG].n || k->dir > 1 ||
+	    k->slot >= VPC_SLOTS || k->plen > 16 || memcmp(&mask_group_at(v->t, number)->key, k, sizeof(*k)) != 0)
+		return verify_tell(v, "port class", "mask_group_of", "differs",
+				   "sg %u slot %u port %u/%u leads to class %u", k->sg, k->slot, k->port, k->plen,
+				   number);
 	dir = &sg_at(v->t, k->sg)->dir[k->dir];
 	if (!(dir->port_plens[k->slot] & 1u << k->plen))
 		return verify_tell(v, "port class", "sg", "differs",
 				   "sg %u slot %u does not tell of port prefixes of %u", k->sg, k->slot, k->plen);
-	v->class_found[number] = true;
+	v->mask_group_found[number] = true;
 	return 0;
 }
 
@@ -115,32 +116,32 @@ static int verify_rule(const void *key, const void *value, void *userdata)
 	struct verify *v = userdata;
 	const struct vpc_rule_key *k = key;
 	uint32_t number = *(const uint32_t *)value;
-	const struct vpc_class_key *class;
+	const struct vpc_mask_group_key *mask_group;
 	const struct vpc_row *row;
 	struct plan_row seen = {};
 	char text[ROW_TEXT_MAX];
 
-	if (number == 0 || number >= v->t->table[TABLE_ROW].n || k->class >= v->t->table[TABLE_CLASS].n)
+	if (number == 0 || number >= v->t->kernel_map[MAP_ROW].n || k->mask_group >= v->t->kernel_map[MAP_MASK_GROUP].n)
 		return verify_tell(v, "rule row", "rule", "differs", "a key leads to row %u, which does not exist",
 				   number);
 	row = row_at(v->t, number);
 	/* A key whose row is dead waits to be retired, or was left by nobody: no packet is judged by it. */
 	if (!visible(row->born, row->died, v->epoch) || memcmp(&row->key, k, sizeof(*k)) != 0 ||
-	    !v->class_found[k->class])
+	    !v->mask_group_found[k->mask_group])
 		return 0;
-	class = &class_at(v->t, k->class)->key;
-	seen = (struct plan_row){.direction = class->dir,
-				 .slot = class->slot,
-				 .port_plen = class->plen,
+	mask_group = &mask_group_at(v->t, k->mask_group)->key;
+	seen = (struct plan_row){.direction = mask_group->dir,
+				 .slot = mask_group->slot,
+				 .port_plen = mask_group->plen,
 				 .peer_kind = k->kind,
 				 .peer_plen = k->plen,
-				 .port = class->port,
-				 .sg = class->sg,
+				 .port = mask_group->port,
+				 .sg = mask_group->sg,
 				 .rule = row->rule};
 	memcpy(seen.peer, k->addr, sizeof(seen.peer));
-	if (!hinted(class_at(v->t, k->class), k))
+	if (!hinted(mask_group_at(v->t, k->mask_group), k))
 		return verify_tell(v, "rule row", row_text(&seen, text), "differs", "its class %u does not tell of it",
-				   k->class);
+				   k->mask_group);
 	return check_row(v, &seen);
 }
 
@@ -148,16 +149,17 @@ static int verify_all_rows(struct verify *v)
 {
 	int r = 0;
 
-	for (uint32_t i = 4; r >= 0 && i < v->t->table[TABLE_SG].n * 4; i++) {
+	for (uint32_t i = 4; r >= 0 && i < v->t->kernel_map[MAP_SG].n * 4; i++) {
 		const struct vpc_sg_dir *dir = &sg_at(v->t, i / 4)->dir[i / 2 % 2];
 		uint32_t number = i % 2 ? dir->all6 : dir->all4;
 		struct plan_row seen = {.direction = (uint8_t)(i / 2 % 2), .sg = i / 4};
-		const struct vpc_rule_key key = {
-			.class = i / 4, .kind = i % 2 ? VPC_PEER_ALL6 : VPC_PEER_ALL4, .plen = (uint8_t)(i / 2 % 2)};
+		const struct vpc_rule_key key = {.mask_group = i / 4,
+						 .kind = i % 2 ? VPC_PEER_ALL6 : VPC_PEER_ALL4,
+						 .plen = (uint8_t)(i / 2 % 2)};
 		const struct vpc_row *row;
 		char text[ROW_TEXT_MAX];
 
-		if (!number || number >= v->t->table[TABLE_ROW].n)
+		if (!number || number >= v->t->kernel_map[MAP_ROW].n)
 			continue;
 		row = row_at(v->t, number);
 		if (!visible(row->born, row->died, v->epoch))
@@ -182,15 +184,15 @@ int verify_rows(struct verify *v)
 
 	v->rows = calloc(n + 1, sizeof(*v->rows));
 	v->found = calloc(n + 1, sizeof(*v->found));
-	v->class_found = calloc(v->t->table[TABLE_CLASS].n, sizeof(*v->class_found));
-	if (!v->rows || !v->found || !v->class_found)
+	v->mask_group_found = calloc(v->t->kernel_map[MAP_MASK_GROUP].n, sizeof(*v->mask_group_found));
+	if (!v->rows || !v->found || !v->mask_group_found)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		v->rows[i] = &v->all->rows[i];
 	qsort(v->rows, n, sizeof(*v->rows), compare_row_items);
-	r = table_each(&v->t->table[TABLE_CLASS_OF], verify_class, v);
+	r = table_each(&v->t->kernel_map[MAP_MASK_GROUP_OF], verify_mask_group, v);
 	if (r >= 0)
-		r = table_each(&v->t->table[TABLE_RULE], verify_rule, v);
+		r = table_each(&v->t->kernel_map[MAP_RULE], verify_rule, v);
 	if (r >= 0)
 		r = verify_all_rows(v);
 	for (size_t i = 0; r >= 0 && i < n; i++) {
@@ -203,9 +205,9 @@ int verify_rows(struct verify *v)
 	return r;
 }
 
-int tables_verify(struct tables *t, const struct plan *all, json_t *report)
+int maps_verify(struct maps *t, const struct plan *all, json_t *report)
 {
-	struct verify v = {.t = t, .all = all, .report = report, .epoch = tables_epoch(t)};
+	struct verify v = {.t = t, .all = all, .report = report, .epoch = maps_epoch(t)};
 	int r = verify_rows(&v);
 
 	if (r >= 0)
@@ -215,13 +217,13 @@ int tables_verify(struct tables *t, const struct plan *all, json_t *report)
 	if (r >= 0)
 		r = verify_vpcs(&v);
 	if (r >= 0)
-		r = verify_compiled(&v);
+		r = verify_classifier(&v);
 	if (r >= 0)
 		r = pin_verify(t, report);
 	free(v.rows);
 	free(v.found);
 	free(v.addrs);
 	free(v.addr_found);
-	free(v.class_found);
+	free(v.mask_group_found);
 	return r;
 }

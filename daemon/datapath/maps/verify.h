@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files of tables_verify share. */
+/* What the files of maps_verify share. */
 #ifndef DATAPATH_TABLES_VERIFY_H
 #define DATAPATH_TABLES_VERIFY_H
 
 #include "datapath/maps/private.h"
 
 struct verify {
-	struct tables *t;
+	struct maps *t;
 	const struct plan *all;
 	json_t *report;
 	uint64_t epoch;
@@ -16,7 +16,7 @@ struct verify {
 	/* addresses of `all`, sorted */
 	const struct plan_addr **addrs;
 	bool *addr_found;
-	bool *class_found; /* by class number: class_of leads there and the class's own key agrees */
+	bool *mask_group_found; /* by class number: mask_group_of leads there and the class's own key agrees */
 };
 
 /* Appends a difference; -ENOMEM. */
@@ -27,6 +27,6 @@ int verify_enis(struct verify *v);
 int verify_addrs(struct verify *v);
 int verify_vpcs(struct verify *v);
 /* In maps/classifier_adopt.c. */
-int verify_compiled(struct verify *v);
+int verify_classifier(struct verify *v);
 
 #endif

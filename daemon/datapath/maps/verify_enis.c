@@ -15,7 +15,7 @@ static int verify_set(struct verify *v, const struct eni_record *want, const cha
 
 	if (!number && !want->n_groups)
 		return 0;
-	if (!number || number >= v->t->table[TABLE_SET].n)
+	if (!number || number >= v->t->kernel_map[MAP_SET].n)
 		return verify_tell(v, "ENI groups", name, "missing", "set %u is in force", number);
 	set = set_at(v->t, number);
 	if (set->n != want->n_groups || memcmp(set->sg, want->groups, want->n_groups * sizeof(*want->groups)) != 0 ||
@@ -31,7 +31,7 @@ static int verify_eni(struct verify *v, const struct eni_record *want)
 	struct vpc_eni row;
 
 	snprintf(name, sizeof(name), "eni %u", want->number);
-	if (want->number >= v->t->table[TABLE_ENI].n || !eni_at(v->t, want->number)->incarnation)
+	if (want->number >= v->t->kernel_map[MAP_ENI].n || !eni_at(v->t, want->number)->incarnation)
 		return verify_tell(v, "ENI row", name, "missing", "VPC %u", want->vpc);
 	eni_row_of(want, &row);
 	if (!eni_row_equal(&row, eni_at(v->t, want->number))) {
@@ -45,7 +45,7 @@ static int verify_eni(struct verify *v, const struct eni_record *want)
 
 int verify_enis(struct verify *v)
 {
-	_cleanup_free_ bool *wanted = calloc(v->t->table[TABLE_ENI].n, sizeof(*wanted));
+	_cleanup_free_ bool *wanted = calloc(v->t->kernel_map[MAP_ENI].n, sizeof(*wanted));
 	char name[OBJECT_TEXT_MAX];
 	int r = 0;
 
@@ -55,10 +55,10 @@ int verify_enis(struct verify *v)
 		const struct eni_record *want = &v->all->enis[i].after;
 
 		r = verify_eni(v, want);
-		if (want->number < v->t->table[TABLE_ENI].n)
+		if (want->number < v->t->kernel_map[MAP_ENI].n)
 			wanted[want->number] = true;
 	}
-	for (uint32_t i = 1; r >= 0 && i < v->t->table[TABLE_ENI].n; i++) {
+	for (uint32_t i = 1; r >= 0 && i < v->t->kernel_map[MAP_ENI].n; i++) {
 		uint32_t set = versioned_value(&eni_at(v->t, i)->set, v->epoch);
 
 		/* Without a set it lets nothing through: removed, and not yet retired. */
@@ -108,7 +108,7 @@ static int verify_addr(const void *key, const void *value, void *userdata)
 	char name[OBJECT_TEXT_MAX];
 
 	addr_text(k->vpc, k->addr, name);
-	if (number == 0 || number >= v->t->table[TABLE_ADDR_ROW].n)
+	if (number == 0 || number >= v->t->kernel_map[MAP_ADDR_ROW].n)
 		return verify_tell(v, "address", name, "differs", "leads to row %u, which does not exist", number);
 	row = addr_at(v->t, number);
 	if (!visible(row->born, row->died, v->epoch) || memcmp(&row->key, k, sizeof(*k)) != 0)
@@ -136,7 +136,7 @@ int verify_addrs(struct verify *v)
 	for (size_t i = 0; i < n; i++)
 		v->addrs[i] = &v->all->addrs[i];
 	qsort(v->addrs, n, sizeof(*v->addrs), compare_addr_keys);
-	r = table_each(&v->t->table[TABLE_ADDR], verify_addr, v);
+	r = table_each(&v->t->kernel_map[MAP_ADDR], verify_addr, v);
 	for (size_t i = 0; r >= 0 && i < n; i++)
 		if (!v->addr_found[i])
 			r = verify_tell(v, "address", addr_text(v->addrs[i]->vpc, v->addrs[i]->ip.bytes, name),
@@ -149,7 +149,7 @@ int verify_addrs(struct verify *v)
 int verify_vpcs(struct verify *v)
 {
 	static const struct vpc_space none;
-	_cleanup_free_ bool *wanted = calloc(v->t->table[TABLE_VPC].n, sizeof(*wanted));
+	_cleanup_free_ bool *wanted = calloc(v->t->kernel_map[MAP_VPC].n, sizeof(*wanted));
 	char name[OBJECT_TEXT_MAX];
 	int r = 0;
 
@@ -160,14 +160,14 @@ int verify_vpcs(struct verify *v)
 		struct vpc_space space;
 
 		space_of(want, &space);
-		if (want->number >= v->t->table[TABLE_VPC].n ||
+		if (want->number >= v->t->kernel_map[MAP_VPC].n ||
 		    memcmp(space_at(v->t, want->number), &space, sizeof(space)) != 0)
 			r = verify_tell(v, "VPC address space", want->id, "differs", "%u CIDRs expected",
 					want->n_cidrs);
-		if (want->number < v->t->table[TABLE_VPC].n)
+		if (want->number < v->t->kernel_map[MAP_VPC].n)
 			wanted[want->number] = true;
 	}
-	for (uint32_t i = 1; r >= 0 && i < v->t->table[TABLE_VPC].n; i++) {
+	for (uint32_t i = 1; r >= 0 && i < v->t->kernel_map[MAP_VPC].n; i++) {
 		if (wanted[i] || memcmp(space_at(v->t, i), &none, sizeof(none)) == 0)
 			continue;
 		snprintf(name, sizeof(name), "VPC %u", i);

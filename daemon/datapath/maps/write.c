@@ -10,7 +10,7 @@
 /* From here on the new keys go to the kernel in one call. */
 #define BATCH_LEAST 64
 
-static int log_word(struct tables_change *c, void *at, uint64_t old, uint8_t bytes)
+static int log_word(struct maps_change *c, void *at, uint64_t old, uint8_t bytes)
 {
 	struct word_log *log = ARRAY_PUSH(&c->words);
 
@@ -20,7 +20,7 @@ static int log_word(struct tables_change *c, void *at, uint64_t old, uint8_t byt
 	return 0;
 }
 
-int write_word64(struct tables_change *c, __u64 *at, uint64_t value)
+int write_word64(struct maps_change *c, __u64 *at, uint64_t value)
 {
 	uint64_t old = *at;
 
@@ -32,7 +32,7 @@ int write_word64(struct tables_change *c, __u64 *at, uint64_t value)
 	return 0;
 }
 
-static int put32(struct tables_change *c, __u32 *at, uint32_t value)
+static int put32(struct maps_change *c, __u32 *at, uint32_t value)
 {
 	uint32_t old = *at;
 
@@ -44,7 +44,7 @@ static int put32(struct tables_change *c, __u32 *at, uint32_t value)
 	return 0;
 }
 
-static int put_words(struct tables_change *c, void *at, const void *from, size_t bytes)
+static int put_words(struct maps_change *c, void *at, const void *from, size_t bytes)
 {
 	__u32 *to = at;
 	int r = 0;
@@ -60,28 +60,28 @@ static int put_words(struct tables_change *c, void *at, const void *from, size_t
 
 /* --- hashes --- */
 
-static int log_hash(struct tables_change *c, enum table_id id, const void *key, size_t key_bytes, uint32_t old)
+static int log_hash(struct maps_change *c, enum map_id id, const void *key, size_t key_bytes, uint32_t old)
 {
 	struct hash_log *log = ARRAY_PUSH(&c->hashes);
 
 	if (!log)
 		return -ENOMEM;
-	*log = (struct hash_log){.old = old, .table = (uint8_t)id};
+	*log = (struct hash_log){.old = old, .kernel_map = (uint8_t)id};
 	memcpy(&log->key, key, key_bytes);
 	return 0;
 }
 
-static int put_hash(struct tables *t, struct tables_change *c, enum table_id id, const void *key, uint32_t number,
+static int put_hash(struct maps *t, struct maps_change *c, enum map_id id, const void *key, uint32_t number,
 		    uint32_t old)
 {
 	/* Logged first: undoing what was not done does no harm. */
-	if (log_hash(c, id, key, t->table[id].key_size, old) < 0)
+	if (log_hash(c, id, key, t->kernel_map[id].key_size, old) < 0)
 		return -ENOMEM;
-	return bpf_map_update_elem(t->table[id].fd, key, &number, BPF_ANY);
+	return bpf_map_update_elem(t->kernel_map[id].fd, key, &number, BPF_ANY);
 }
 
 /* Takes `number`'s row over from a dead row of the same key, if the hash still gives that. */
-static uint32_t row_takes_over(struct tables *t, uint32_t number)
+static uint32_t row_takes_over(struct maps *t, uint32_t number)
 {
 	uint32_t old = row_find_hashed(t, &t->rows[number].key);
 
@@ -91,7 +91,7 @@ static uint32_t row_takes_over(struct tables *t, uint32_t number)
 	return old;
 }
 
-static int write_rule_batch(struct tables *t, struct tables_change *c, size_t n)
+static int write_rule_batch(struct maps *t, struct maps_change *c, size_t n)
 {
 	_cleanup_free_ struct vpc_rule_key *keys = calloc(n, sizeof(*keys));
 	_cleanup_free_ uint32_t *numbers = calloc(n, sizeof(*numbers));
@@ -108,13 +108,13 @@ static int write_rule_batch(struct tables *t, struct tables_change *c, size_t n)
 			continue;
 		keys[at] = row->key;
 		numbers[at] = number;
-		if (log_hash(c, TABLE_RULE, &row->key, sizeof(row->key), row_takes_over(t, number)) < 0)
+		if (log_hash(c, MAP_RULE, &row->key, sizeof(row->key), row_takes_over(t, number)) < 0)
 			return -ENOMEM;
 		at++;
 	}
 	while (at > 0) {
 		__u32 count = (__u32)at;
-		int r = bpf_map_update_batch(t->table[TABLE_RULE].fd, keys, numbers, &count, &opts);
+		int r = bpf_map_update_batch(t->kernel_map[MAP_RULE].fd, keys, numbers, &count, &opts);
 
 		if (r < 0 || count == at)
 			return r;
@@ -130,31 +130,31 @@ static int write_rule_batch(struct tables *t, struct tables_change *c, size_t n)
 
 /* --- rows --- */
 
-static int write_classes(struct tables *t, struct tables_change *c)
+static int write_mask_groups(struct maps *t, struct maps_change *c)
 {
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < c->classes.n; i++) {
-		uint32_t number = c->classes.at[i];
-		struct vpc_class *at = class_at(t, number);
-		struct vpc_class new;
+	for (size_t i = 0; r >= 0 && i < c->mask_groups.n; i++) {
+		uint32_t number = c->mask_groups.at[i];
+		struct vpc_mask_group *at = mask_group_at(t, number);
+		struct vpc_mask_group new;
 		__u32 *plens;
 
-		class_hints(t, number, &new);
+		mask_group_hints(t, number, &new);
 		plens = &sg_at(t, new.key.sg)->dir[new.key.dir].port_plens[new.key.slot];
 		r = put_words(c, at, &new, sizeof(new));
 		if (r >= 0)
-			r = put_hash(t, c, TABLE_CLASS_OF, &new.key, number, 0);
+			r = put_hash(t, c, MAP_MASK_GROUP_OF, &new.key, number, 0);
 		if (r >= 0)
 			r = put32(c, plens, *plens | 1u << new.key.plen);
 	}
 	return r;
 }
 
-static int write_hints(struct tables *t, struct tables_change *c, const struct row *row)
+static int write_hints(struct maps *t, struct maps_change *c, const struct row *row)
 {
-	struct vpc_class *at = class_at(t, row->key.class);
-	struct vpc_class hints = *at;
+	struct vpc_mask_group *at = mask_group_at(t, row->key.mask_group);
+	struct vpc_mask_group hints = *at;
 	int r;
 
 	hints_add(&hints, &row->key);
@@ -169,7 +169,7 @@ static int write_hints(struct tables *t, struct tables_change *c, const struct r
 }
 
 /* Not logged: a free row is all zero, and undo makes it that again. */
-static int write_new_row(struct tables *t, struct tables_change *c, uint32_t number)
+static int write_new_row(struct maps *t, struct maps_change *c, uint32_t number)
 {
 	const struct row *row = &t->rows[number];
 	struct vpc_row *at = row_at(t, number);
@@ -183,15 +183,15 @@ static int write_new_row(struct tables *t, struct tables_change *c, uint32_t num
 	return key_is_all(&row->key) ? 0 : write_hints(t, c, row);
 }
 
-static int write_all_row(struct tables *t, struct tables_change *c, uint32_t number)
+static int write_all_row(struct maps *t, struct maps_change *c, uint32_t number)
 {
 	const struct vpc_rule_key *key = &t->rows[number].key;
-	struct vpc_sg_dir *dir = &sg_at(t, key->class)->dir[key->plen];
+	struct vpc_sg_dir *dir = &sg_at(t, key->mask_group)->dir[key->plen];
 
 	return put32(c, key->kind == VPC_PEER_ALL4 ? &dir->all4 : &dir->all6, number);
 }
 
-static int write_rows(struct tables *t, struct tables_change *c)
+static int write_rows(struct maps *t, struct maps_change *c)
 {
 	size_t n_hash = 0;
 	int r = 0;
@@ -216,14 +216,14 @@ static int write_rows(struct tables *t, struct tables_change *c)
 		const struct row *row = &t->rows[number];
 
 		if (row->state == NODE_NEW && !key_is_all(&row->key))
-			r = put_hash(t, c, TABLE_RULE, &row->key, number, row_takes_over(t, number));
+			r = put_hash(t, c, MAP_RULE, &row->key, number, row_takes_over(t, number));
 	}
 	return r;
 }
 
 /* --- sets, ENIs, addresses --- */
 
-static int write_sets(struct tables *t, struct tables_change *c)
+static int write_sets(struct maps *t, struct maps_change *c)
 {
 	int r = 0;
 
@@ -237,7 +237,7 @@ static int write_sets(struct tables *t, struct tables_change *c)
 	return r;
 }
 
-static int write_slot(struct tables *t, struct tables_change *c, const struct touched_eni *e)
+static int write_slot(struct maps *t, struct maps_change *c, const struct touched_eni *e)
 {
 	struct vpc_versioned *v = &eni_at(t, e->number)->set;
 
@@ -245,7 +245,7 @@ static int write_slot(struct tables *t, struct tables_change *c, const struct to
 			    c->epoch << VPC_VERSIONED_SHIFT | e->new_set);
 }
 
-static int write_enis(struct tables *t, struct tables_change *c)
+static int write_enis(struct maps *t, struct maps_change *c)
 {
 	int r = 0;
 
@@ -267,7 +267,7 @@ static int write_enis(struct tables *t, struct tables_change *c)
 	return r;
 }
 
-static int write_addr(struct tables *t, struct tables_change *c, const struct touched_addr *a)
+static int write_addr(struct maps *t, struct maps_change *c, const struct touched_addr *a)
 {
 	struct vpc_addr_row *at = addr_at(t, a->addr);
 	struct addr *addr = &t->addrs[a->addr];
@@ -289,19 +289,19 @@ static int write_addr(struct tables *t, struct tables_change *c, const struct to
 	if (old)
 		t->addrs[old].hashed = false;
 	addr->hashed = true;
-	return put_hash(t, c, TABLE_ADDR, &addr->key, a->addr, old);
+	return put_hash(t, c, MAP_ADDR, &addr->key, a->addr, old);
 }
 
-int write_change(struct tables *t, struct tables_change *c, struct vpc_error *reterr)
+int write_change(struct maps *t, struct maps_change *c, struct vpc_error *reterr)
 {
 	int r = write_sets(t, c);
 
 	if (r >= 0)
-		r = write_classes(t, c);
+		r = write_mask_groups(t, c);
 	if (r >= 0)
 		r = write_rows(t, c);
 	if (r >= 0)
-		r = compiled_write(t, c);
+		r = classifier_write(t, c);
 	for (size_t i = 0; r >= 0 && i < c->addrs.n; i++)
 		r = write_addr(t, c, &c->addrs.at[i]);
 	if (r >= 0)
@@ -309,23 +309,23 @@ int write_change(struct tables *t, struct tables_change *c, struct vpc_error *re
 	return r < 0 ? bpf_error(reterr, r, "writing the eBPF tables") : 0;
 }
 
-static void undo_hash(struct tables *t, const struct hash_log *log)
+static void undo_hash(struct maps *t, const struct hash_log *log)
 {
-	int fd = t->table[log->table].fd;
+	int fd = t->kernel_map[log->kernel_map].fd;
 
 	if (log->old)
 		bpf_map_update_elem(fd, &log->key, &log->old, BPF_ANY);
 	else
 		bpf_map_delete_elem(fd, &log->key);
-	if (log->old && log->table == TABLE_RULE)
+	if (log->old && log->kernel_map == MAP_RULE)
 		t->rows[log->old].hashed = true;
-	if (log->old && log->table == TABLE_ADDR)
+	if (log->old && log->kernel_map == MAP_ADDR)
 		t->addrs[log->old].hashed = true;
 }
 
 /* Backwards, hashes first: a row is cleared only when nothing leads to it. A hash that the kernel refuses to restore
  * names a number that is free or whose row has another key: nobody takes it for this one. */
-void write_undo(struct tables *t, struct tables_change *c)
+void write_undo(struct maps *t, struct maps_change *c)
 {
 	for (size_t i = c->hashes.n; i > 0; i--)
 		undo_hash(t, &c->hashes.at[i - 1]);

@@ -9,12 +9,12 @@
 #define FINISH_TRIES 3u
 
 enum step_kind {
-	STEP_LINK,	  /* a bridge or port was made */
-	STEP_RAISE,	  /* a port is to be raised, then its workload's end */
-	STEP_ADD_FACT,	  /* a neighbour was added */
-	STEP_REMOVE_FACT, /* one is to be removed */
-	STEP_INNER,	  /* addresses of an inner end are to be changed */
-	STEP_REMOVE_LINK, /* a port or bridge is to be removed */
+	STEP_LINK,	    /* a bridge or port was made */
+	STEP_RAISE,	    /* a port is to be raised, then its workload's end */
+	STEP_ADD_OBJECT,    /* a neighbour was added */
+	STEP_REMOVE_OBJECT, /* one is to be removed */
+	STEP_WORKLOAD_END,  /* addresses of an inner end are to be changed */
+	STEP_REMOVE_LINK,   /* a port or bridge is to be removed */
 	STEP_REMOVE_VPC,
 	STEP_KINDS,
 };
@@ -24,8 +24,8 @@ struct step {
 	uint32_t vpc;
 	uint32_t ifindex;
 	uint64_t workload_ns_ino;
-	struct fact fact;
-	struct inner_change *inner; /* owned */
+	struct net_object net_object;
+	struct workload_end_change *workload_end; /* owned */
 	struct port_record *record; /* of a port to be raised with its workload's end: owned, without strings */
 	int workload_fd;	    /* rtnetlink socket in the workload's namespace; with a record, ours */
 };
@@ -50,7 +50,7 @@ static void change_free(struct net_change *c)
 	if (!c)
 		return;
 	for (size_t i = 0; i < c->n; i++) {
-		inner_change_free(c->steps[i].inner);
+		workload_end_change_free(c->steps[i].workload_end);
 		drop_record(&c->steps[i]);
 	}
 	free(c->steps);
@@ -65,7 +65,7 @@ static int add_step(struct net_change *c, const struct step *s)
 	if (!grown) {
 		struct step copy = *s;
 
-		inner_change_free(s->inner);
+		workload_end_change_free(s->workload_end);
 		drop_record(&copy);
 		return -ENOMEM;
 	}
@@ -160,19 +160,19 @@ static char *copy_or_null(const char *s)
 	return s ? strdup(s) : NULL;
 }
 
-static struct inner_change *inner_change_new(const struct port_record *p, size_t max)
+static struct workload_end_change *workload_end_change_new(const struct port_record *p, size_t max)
 {
-	struct inner_change *c = calloc(1, sizeof(*c));
+	struct workload_end_change *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return NULL;
 	c->attachment = p->attachment;
 	c->attachment.owner = NULL;
 	c->attachment.path = copy_or_null(p->attachment.path);
-	c->facts = calloc(max + 1, sizeof(*c->facts));
+	c->objects = calloc(max + 1, sizeof(*c->objects));
 	c->add = calloc(max + 1, sizeof(*c->add));
-	if (!c->facts || !c->add || (p->attachment.path && !c->attachment.path)) {
-		inner_change_free(c);
+	if (!c->objects || !c->add || (p->attachment.path && !c->attachment.path)) {
+		workload_end_change_free(c);
 		return NULL;
 	}
 	return c;
@@ -180,18 +180,19 @@ static struct inner_change *inner_change_new(const struct port_record *p, size_t
 
 /* Addresses of `of` that `other` does not have: a step for the neighbour, and one entry for the inner end. */
 static int note_addresses(const struct port_record *of, const struct port_record *other, bool add,
-			  struct inner_change *inner, struct net_change *c)
+			  struct workload_end_change *workload_end, struct net_change *c)
 {
 	for (size_t i = 0; i < of->n_ips; i++) {
-		struct step step = {.kind = add ? STEP_ADD_FACT : STEP_REMOVE_FACT, .vpc = of->vpc, .ifindex = of->eni};
+		struct step step = {
+			.kind = add ? STEP_ADD_OBJECT : STEP_REMOVE_OBJECT, .vpc = of->vpc, .ifindex = of->eni};
 
 		if (has_ip(other, &of->ips[i]))
 			continue;
-		fact_of_address(of, &of->ips[i], &step.fact);
+		net_object_of_address(of, &of->ips[i], &step.net_object);
 		if (add_step(c, &step) < 0)
 			return -ENOMEM;
-		inner_address(of, i, 0, &inner->facts[inner->n]);
-		inner->add[inner->n++] = add;
+		workload_end_address(of, i, 0, &workload_end->objects[workload_end->n]);
+		workload_end->add[workload_end->n++] = add;
 	}
 	return 0;
 }
@@ -202,11 +203,11 @@ static int add_neighbours(struct net_vpc *v, const struct net_change *c, size_t 
 		struct net_device *d = net_find_device(v, c->steps[i].ifindex);
 		int r;
 
-		if (c->steps[i].kind != STEP_ADD_FACT)
+		if (c->steps[i].kind != STEP_ADD_OBJECT)
 			continue;
-		if (d && fact_set_add(&d->facts, &c->steps[i].fact) < 0)
+		if (d && net_object_set_add(&d->objects, &c->steps[i].net_object) < 0)
 			return vpc_error_oom(reterr);
-		r = fact_put(v->ns.rtnl_fd, &c->steps[i].fact);
+		r = net_object_put(v->ns.rtnl_fd, &c->steps[i].net_object);
 		if (r < 0) {
 			vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "cannot add a neighbour: %s",
 				      strerror(-r));
@@ -220,8 +221,8 @@ static int prepare_changed_port(struct net *n, const struct plan_port *p, struct
 				struct vpc_error *reterr)
 {
 	struct net_vpc *v = need_vpc(n, p->after.vpc, reterr);
-	struct step step = {.kind = STEP_INNER, .vpc = p->after.vpc, .ifindex = p->after.eni};
-	struct inner_change *inner;
+	struct step step = {.kind = STEP_WORKLOAD_END, .vpc = p->after.vpc, .ifindex = p->after.eni};
+	struct workload_end_change *workload_end;
 	size_t from = c->n;
 
 	if (!v)
@@ -233,12 +234,12 @@ static int prepare_changed_port(struct net *n, const struct plan_port *p, struct
 	    strcmp(p->before.attachment.ifname, p->after.attachment.ifname) != 0)
 		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "attachment",
 				     "%s: detach it in one request and attach it in the next", p->after.eni_id);
-	inner = inner_change_new(&p->after, p->before.n_ips + p->after.n_ips);
-	if (!inner)
+	workload_end = workload_end_change_new(&p->after, p->before.n_ips + p->after.n_ips);
+	if (!workload_end)
 		return vpc_error_oom(reterr);
-	step.inner = inner;
-	if (add_step(c, &step) < 0 || note_addresses(&p->after, &p->before, true, inner, c) < 0 ||
-	    note_addresses(&p->before, &p->after, false, inner, c) < 0)
+	step.workload_end = workload_end;
+	if (add_step(c, &step) < 0 || note_addresses(&p->after, &p->before, true, workload_end, c) < 0 ||
+	    note_addresses(&p->before, &p->after, false, workload_end, c) < 0)
 		return vpc_error_oom(reterr);
 	return add_neighbours(v, c, from, reterr);
 }
@@ -249,8 +250,8 @@ static int note_removed_port(const struct port_record *p, struct net_change *c)
 		.kind = STEP_REMOVE_LINK, .vpc = p->vpc, .ifindex = p->eni, .workload_ns_ino = p->attachment.ns_ino};
 
 	if (!port_is_tap(p)) {
-		step.inner = inner_change_new(p, 0);
-		if (!step.inner)
+		step.workload_end = workload_end_change_new(p, 0);
+		if (!step.workload_end)
 			return -ENOMEM;
 	}
 	return add_step(c, &step);
@@ -330,13 +331,13 @@ int net_prepare(struct net *n, const struct plan *plan, struct workload *workloa
 
 /* --- undo --------------------------------------------------------------------------------------------------------- */
 
-static void forget_fact(struct net_vpc *v, const struct step *s)
+static void forget_object(struct net_vpc *v, const struct step *s)
 {
 	struct net_device *d = net_find_device(v, s->ifindex);
-	struct fact *f = d ? fact_set_find(&d->facts, &s->fact.key) : NULL;
+	struct net_object *f = d ? net_object_set_find(&d->objects, &s->net_object.key) : NULL;
 
 	if (f) {
-		HASH_DEL(d->facts.head, f);
+		HASH_DEL(d->objects.head, f);
 		free(f);
 	}
 }
@@ -347,15 +348,15 @@ static void undo_link(struct net_vpc *v, const struct step *s)
 	link_delete(v->ns.rtnl_fd, s->ifindex);
 }
 
-static void undo_fact(struct net_vpc *v, const struct step *s)
+static void undo_object(struct net_vpc *v, const struct step *s)
 {
-	forget_fact(v, s);
-	(void)net_take_fact(v, &s->fact);
+	forget_object(v, s);
+	(void)net_take_object(v, &s->net_object);
 }
 
 static void (*const undo_step[STEP_KINDS])(struct net_vpc *v, const struct step *s) = {
 	[STEP_LINK] = undo_link,
-	[STEP_ADD_FACT] = undo_fact,
+	[STEP_ADD_OBJECT] = undo_object,
 };
 
 void net_undo(struct net *n, struct net_change *c)
@@ -389,7 +390,7 @@ static int publish_raise(struct net_vpc *v, struct step *s, struct net_removal *
 	 * for want of memory or buffers is tried again at once. */
 	raised = e;
 	for (unsigned i = 0; i < FINISH_TRIES; i++) {
-		e = inner_finish(raised < 0 ? NULL : v, s->workload_fd, s->record, &what);
+		e = workload_end_finish(raised < 0 ? NULL : v, s->workload_fd, s->record, &what);
 		if (e >= 0 || e == -ENODEV)
 			break;
 	}
@@ -399,18 +400,18 @@ static int publish_raise(struct net_vpc *v, struct step *s, struct net_removal *
 	return e == -ENODEV ? 0 : e;
 }
 
-static int publish_remove_fact(struct net_vpc *v, struct step *s, struct net_removal *r)
+static int publish_remove_object(struct net_vpc *v, struct step *s, struct net_removal *r)
 {
 	(void)r;
-	forget_fact(v, s);
-	return net_take_fact(v, &s->fact);
+	forget_object(v, s);
+	return net_take_object(v, &s->net_object);
 }
 
-static int publish_inner(struct net_vpc *v, struct step *s, struct net_removal *r)
+static int publish_workload_end(struct net_vpc *v, struct step *s, struct net_removal *r)
 {
 	(void)v;
-	if (s->inner->n)
-		removal_add_inner(r, TAKE_PTR(s->inner));
+	if (s->workload_end->n)
+		removal_add_workload_end(r, TAKE_PTR(s->workload_end));
 	return 0;
 }
 
@@ -424,15 +425,15 @@ static int publish_remove_link(struct net_vpc *v, struct step *s, struct net_rem
 	snprintf(id, sizeof(id), "%s", d ? d->id : v->id);
 	dropped = net_drop_device(v, s->ifindex);
 	/* nobody redirects to a port that is down */
-	reach_report(v->net, s->ifindex, false);
+	redirect_report(v->net, s->ifindex, false);
 	e = link_change(v->ns.rtnl_fd, s->ifindex, &down, NULL);
 
 	if (e == -ENODEV) /* gone already, as when its workload's namespace ended: what is left is its pins */
 		e = 0;
 	if (removal_add_link(r, v, s->ifindex, id, s->workload_ns_ino) < 0)
 		return -ENOMEM;
-	if (s->inner)
-		removal_add_inner(r, TAKE_PTR(s->inner));
+	if (s->workload_end)
+		removal_add_workload_end(r, TAKE_PTR(s->workload_end));
 	return e < 0 ? e : dropped;
 }
 
@@ -443,15 +444,17 @@ static int publish_remove_vpc(struct net_vpc *v, struct step *s, struct net_remo
 }
 
 static int (*const publish_step[STEP_KINDS])(struct net_vpc *v, struct step *s, struct net_removal *r) = {
-	[STEP_RAISE] = publish_raise,		[STEP_REMOVE_FACT] = publish_remove_fact,
-	[STEP_INNER] = publish_inner,		[STEP_REMOVE_LINK] = publish_remove_link,
+	[STEP_RAISE] = publish_raise,
+	[STEP_REMOVE_OBJECT] = publish_remove_object,
+	[STEP_WORKLOAD_END] = publish_workload_end,
+	[STEP_REMOVE_LINK] = publish_remove_link,
 	[STEP_REMOVE_VPC] = publish_remove_vpc,
 };
 
 static bool needs_removal(const struct net_change *c)
 {
 	for (size_t i = 0; i < c->n; i++) {
-		if (c->steps[i].kind >= STEP_INNER)
+		if (c->steps[i].kind >= STEP_WORKLOAD_END)
 			return true;
 	}
 	return false;
@@ -471,7 +474,7 @@ int net_publish(struct net *n, struct net_change *c, struct net_removal **ret_re
 		struct step *s = &c->steps[i];
 		struct net_vpc *v = net_find_vpc(n, s->vpc);
 
-		if (!v || !publish_step[s->kind] || (s->kind >= STEP_INNER && !removal))
+		if (!v || !publish_step[s->kind] || (s->kind >= STEP_WORKLOAD_END && !removal))
 			continue;
 		if (publish_step[s->kind](v, s, removal) < 0)
 			failed++;

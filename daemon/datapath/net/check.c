@@ -161,22 +161,22 @@ static int check_port(const struct net_check *c, const struct port_record *rec, 
 
 /* --- facts -------------------------------------------------------------------------------------------------------- */
 
-static int tell_fact(const struct net_check *c, const struct fact *f, const char *object, const char *problem,
-		     const char *more)
+static int tell_object(const struct net_check *c, const struct net_object *f, const char *object, const char *problem,
+		       const char *more)
 {
-	struct net_difference d = {.kind = DIFFERENCE_FACT, .object = object, .problem = problem, .fact = f};
-	char text[FACT_TEXT_MAX];
+	struct net_difference d = {.kind = DIFFERENCE_OBJECT, .object = object, .problem = problem, .net_object = f};
+	char text[NET_OBJECT_TEXT_MAX];
 
-	snprintf(d.detail, sizeof(d.detail), "%s%s", fact_format(f, text), more);
+	snprintf(d.detail, sizeof(d.detail), "%s%s", net_object_format(f, text), more);
 	return c->fn(&d, c->userdata);
 }
 
 /* Each wanted fact is in the kernel. Facts of a missing link are not told: they come with it. */
-static int check_wanted(const struct net_check *c, const struct fact_set *wanted, const char *object,
+static int check_wanted(const struct net_check *c, const struct net_object_set *wanted, const char *object,
 			struct net_state *s)
 {
-	for (const struct fact *f = wanted->head; f; f = f->hh.next) {
-		struct fact *found = fact_set_find(&s->facts, &f->key);
+	for (const struct net_object *f = wanted->head; f; f = f->hh.next) {
+		struct net_object *found = net_object_set_find(&s->objects, &f->key);
 		const struct state_link *link = net_state_link(s, f->key.ifindex);
 		int r = 0;
 
@@ -184,9 +184,9 @@ static int check_wanted(const struct net_check *c, const struct fact_set *wanted
 		if (!link || !link->wanted)
 			continue;
 		if (!found)
-			r = tell_fact(c, f, object, "missing", "");
+			r = tell_object(c, f, object, "missing", "");
 		else if (!found->right || memcmp(found->mac, f->mac, sizeof(f->mac)) != 0)
-			r = tell_fact(c, f, object, "differs", ": it is there in another form");
+			r = tell_object(c, f, object, "differs", ": it is there in another form");
 		if (found)
 			found->seen = true;
 		if (r)
@@ -196,14 +196,14 @@ static int check_wanted(const struct net_check *c, const struct fact_set *wanted
 }
 
 /* What nobody wants but may be there: what the kernel makes and resolves by itself. */
-static bool is_harmless(const struct fact *f, const struct net_state *s, const struct state_link *link)
+static bool is_harmless(const struct net_object *f, const struct net_state *s, const struct state_link *link)
 {
 	const struct state_link *bridge = net_state_link(s, link->info.master);
 
 	switch (f->key.kind) {
-	case FACT_NEIGHBOUR:
+	case NET_OBJECT_NEIGHBOUR:
 		return !f->right;
-	case FACT_FDB:
+	case NET_OBJECT_FDB:
 		/* the bridge's own address and the port's own: "local" entries that come with them */
 		return !f->right && (memcmp(f->key.bytes, link->info.mac, 6) == 0 ||
 				     (bridge && memcmp(f->key.bytes, bridge->info.mac, 6) == 0) || f->key.bytes[0] & 1);
@@ -216,25 +216,25 @@ static bool is_harmless(const struct fact *f, const struct net_state *s, const s
  * upgrade has not yet replaced the programs, they are needed. */
 static void tolerate_fdb_entry(const struct port_record *p, struct net_state *s)
 {
-	struct fact_key key = {.kind = FACT_FDB, .ifindex = p->eni};
-	struct fact *found;
+	struct net_object_key key = {.kind = NET_OBJECT_FDB, .ifindex = p->eni};
+	struct net_object *found;
 
 	memcpy(key.bytes, p->mac, sizeof(p->mac));
-	found = fact_set_find(&s->facts, &key);
+	found = net_object_set_find(&s->objects, &key);
 	if (found)
 		found->seen = true;
 }
 
 static int check_unexpected(const struct net_check *c, struct net_state *s)
 {
-	for (const struct fact *f = s->facts.head; f; f = f->hh.next) {
+	for (const struct net_object *f = s->objects.head; f; f = f->hh.next) {
 		const struct state_link *link = net_state_link(s, f->key.ifindex);
 		int r;
 
 		/* what hangs on a link that shouldn't be there is told with that link */
 		if (f->seen || !link || !link->wanted || is_harmless(f, s, link))
 			continue;
-		r = tell_fact(c, f, link->info.name, "unexpected", "");
+		r = tell_object(c, f, link->info.name, "unexpected", "");
 		if (r)
 			return r;
 	}
@@ -272,30 +272,30 @@ int net_check_devices(const struct net_check *c, const struct plan *all, struct 
 
 	for (size_t i = 0; r == 0 && i < all->n_subnets; i++) {
 		const struct subnet_record *rec = &all->subnets[i].after;
-		struct fact_set wanted = {};
+		struct net_object_set wanted = {};
 
 		if (!all->subnets[i].has_after || rec->vpc != c->vpc)
 			continue;
 		r = check_bridge(c, rec, i, s);
 		if (r == 0)
-			r = fact_want_bridge(&wanted, rec);
+			r = net_object_want_bridge(&wanted, rec);
 		if (r == 0)
 			r = check_wanted(c, &wanted, rec->id, s);
-		fact_set_clear(&wanted);
+		net_object_set_clear(&wanted);
 	}
 	for (size_t i = 0; r == 0 && i < all->n_ports; i++) {
 		const struct port_record *rec = &all->ports[i].after;
-		struct fact_set wanted = {};
+		struct net_object_set wanted = {};
 
 		if (!all->ports[i].has_after || rec->vpc != c->vpc)
 			continue;
 		r = check_port(c, rec, i, s);
 		if (r == 0)
-			r = fact_want_port(&wanted, rec);
+			r = net_object_want_port(&wanted, rec);
 		if (r == 0)
 			r = check_wanted(c, &wanted, rec->eni_id, s);
 		tolerate_fdb_entry(rec, s);
-		fact_set_clear(&wanted);
+		net_object_set_clear(&wanted);
 	}
 	if (r == 0)
 		r = check_unexpected_links(c, s);

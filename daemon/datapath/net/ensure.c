@@ -19,7 +19,7 @@ struct mending {
 	const struct vpc_record *vpc;
 	bool *bridges; /* by position in all->subnets: to be ensured */
 	bool *ports;
-	struct fact_set put, replace, delete;
+	struct net_object_set put, replace, delete;
 	uint32_t *unexpected; /* links */
 	size_t n_unexpected;
 	bool sysctls, nft;
@@ -82,14 +82,14 @@ static const char *object_of(const struct mending *m, uint32_t ifindex)
 
 /* --- what differs ------------------------------------------------------------------------------------------------- */
 
-static int note_fact(struct mending *m, const struct net_difference *d)
+static int note_object(struct mending *m, const struct net_difference *d)
 {
-	bool put_over = d->fact->key.kind == FACT_NEIGHBOUR || d->fact->key.kind == FACT_FDB;
-	struct fact copy = *d->fact;
+	bool put_over = d->net_object->key.kind == NET_OBJECT_NEIGHBOUR || d->net_object->key.kind == NET_OBJECT_FDB;
+	struct net_object copy = *d->net_object;
 
 	if (strcmp(d->problem, "unexpected") == 0)
-		return fact_set_add(&m->delete, &copy);
-	return fact_set_add(strcmp(d->problem, "missing") == 0 || put_over ? &m->put : &m->replace, &copy);
+		return net_object_set_add(&m->delete, &copy);
+	return net_object_set_add(strcmp(d->problem, "missing") == 0 || put_over ? &m->put : &m->replace, &copy);
 }
 
 static int note_link(struct mending *m, const struct net_difference *d)
@@ -117,8 +117,8 @@ static int on_difference(const struct net_difference *d, void *userdata)
 	case DIFFERENCE_PORT:
 		m->ports[d->index] = true;
 		return 0;
-	case DIFFERENCE_FACT:
-		return note_fact(m, d);
+	case DIFFERENCE_OBJECT:
+		return note_object(m, d);
 	case DIFFERENCE_LINK:
 		return note_link(m, d);
 	case DIFFERENCE_SYSCTL:
@@ -308,7 +308,7 @@ static void mend_port(struct mending *m, const struct port_record *p, bool diffe
 	if (r >= 0 && differs && w && w->rtnl_fd >= 0 && !port_is_tap(p)) {
 		const char *what;
 
-		r = inner_finish(m->v, w->rtnl_fd, p, &what);
+		r = workload_end_finish(m->v, w->rtnl_fd, p, &what);
 		if (r == -ENODEV)
 			r = 0;
 	}
@@ -326,29 +326,30 @@ static void mend_ports(struct mending *m)
 }
 
 /* What hangs on a link that isn't there is told with the link. */
-static void mend_fact(struct mending *m, const struct fact *f, int r)
+static void mend_object(struct mending *m, const struct net_object *f, int r)
 {
-	char text[FACT_TEXT_MAX];
+	char text[NET_OBJECT_TEXT_MAX];
 
-	failed(m, r == -ENODEV ? 0 : r, object_of(m, f->owner ? f->owner : f->key.ifindex), fact_format(f, text), NULL);
+	failed(m, r == -ENODEV ? 0 : r, object_of(m, f->owner ? f->owner : f->key.ifindex), net_object_format(f, text),
+	       NULL);
 }
 
-static void mend_facts(struct mending *m)
+static void mend_objects(struct mending *m)
 {
 	int fd = m->v->ns.rtnl_fd;
-	const struct fact *f;
+	const struct net_object *f;
 
 	for (f = m->delete.head; f; f = f->hh.next)
-		mend_fact(m, f, fact_delete(fd, f));
+		mend_object(m, f, net_object_delete(fd, f));
 	for (f = m->replace.head; f; f = f->hh.next) {
-		mend_fact(m, f, fact_delete(fd, f));
-		mend_fact(m, f, fact_put(fd, f));
+		mend_object(m, f, net_object_delete(fd, f));
+		mend_object(m, f, net_object_put(fd, f));
 	}
 	for (f = m->put.head; f; f = f->hh.next) {
 		/* that of a port that turned out to be lost went with it */
 		if (f->owner < VPC_BRIDGE_FIRST && !net_find_device(m->v, f->owner))
 			continue;
-		mend_fact(m, f, fact_put(fd, f));
+		mend_object(m, f, net_object_put(fd, f));
 	}
 }
 
@@ -359,11 +360,11 @@ static void settle_removals(struct mending *m, const struct net_state *s)
 		removal_settle(m->n, m->v->number, link->ifindex);
 }
 
-static void clear_facts(struct mending *m)
+static void clear_objects(struct mending *m)
 {
-	fact_set_clear(&m->put);
-	fact_set_clear(&m->replace);
-	fact_set_clear(&m->delete);
+	net_object_set_clear(&m->put);
+	net_object_set_clear(&m->replace);
+	net_object_set_clear(&m->delete);
 }
 
 /* Reads the namespace and notes what differs. */
@@ -410,11 +411,11 @@ static void mend_devices(struct mending *m)
 	mend_ports(m);
 	/* a bridge that went down or was given its MAC has forgotten its neighbours */
 	if (any_device_differs(m)) {
-		clear_facts(m);
+		clear_objects(m);
 		r = look(m);
 		failed(m, r, m->vpc->id, "the addresses", NULL);
 	}
-	mend_facts(m);
+	mend_objects(m);
 }
 
 static void mend_vpc(struct mending *m)
@@ -429,7 +430,7 @@ static void mend_vpc(struct mending *m)
 	free(m->unexpected);
 	m->unexpected = NULL;
 	m->n_unexpected = 0;
-	clear_facts(m);
+	clear_objects(m);
 	memset(m->bridges, 0, m->all->n_subnets * sizeof(*m->bridges));
 	memset(m->ports, 0, m->all->n_ports * sizeof(*m->ports));
 }

@@ -43,25 +43,26 @@ static void note_link(struct round *round, uint32_t ifindex)
 		round->links[round->n_links++] = ifindex;
 }
 
-static bool differs(const struct fact *wanted, const struct fact *found)
+static bool differs(const struct net_object *wanted, const struct net_object *found)
 {
 	return !found->right || memcmp(wanted->mac, found->mac, sizeof(found->mac)) != 0;
 }
 
 /* Addresses, routes and static FDB entries on our devices are ours alone. Neighbours hang on a bridge that stays when
  * their port goes: those of ports that came and went since are not worth a look. */
-static bool is_exclusive(const struct fact *f)
+static bool is_exclusive(const struct net_object *f)
 {
-	return f->key.kind == FACT_ADDRESS || f->key.kind == FACT_ROUTE || (f->key.kind == FACT_FDB && f->right);
+	return f->key.kind == NET_OBJECT_ADDRESS || f->key.kind == NET_OBJECT_ROUTE ||
+	       (f->key.kind == NET_OBJECT_FDB && f->right);
 }
 
-static void on_fact(struct round *round, const struct nlmsghdr *h)
+static void on_object(struct round *round, const struct nlmsghdr *h)
 {
 	bool gone = h->nlmsg_type == RTM_DELADDR || h->nlmsg_type == RTM_DELROUTE || h->nlmsg_type == RTM_DELNEIGH;
-	const struct fact *wanted;
-	struct fact f;
+	const struct net_object *wanted;
+	struct net_object f;
 
-	if (!fact_parse(h, &f) || !net_find_device(round->v, f.key.ifindex))
+	if (!net_object_parse(h, &f) || !net_find_device(round->v, f.key.ifindex))
 		return;
 	wanted = net_find_wanted(round->v, &f.key);
 	if (gone)
@@ -121,8 +122,8 @@ static const struct {
 	void (*fn)(struct round *round, const struct nlmsghdr *h);
 	uint16_t type;
 } handlers[] = {
-	{on_fact, RTM_NEWADDR},	      {on_fact, RTM_DELADDR},	     {on_fact, RTM_NEWROUTE},
-	{on_fact, RTM_DELROUTE},      {on_fact, RTM_NEWNEIGH},	     {on_fact, RTM_DELNEIGH},
+	{on_object, RTM_NEWADDR},     {on_object, RTM_DELADDR},	     {on_object, RTM_NEWROUTE},
+	{on_object, RTM_DELROUTE},    {on_object, RTM_NEWNEIGH},     {on_object, RTM_DELNEIGH},
 	{on_programs, RTM_DELQDISC},  {on_programs, RTM_NEWTFILTER}, {on_programs, RTM_DELTFILTER},
 	{on_netconf, RTM_NEWNETCONF},
 };
@@ -153,7 +154,7 @@ static void look_at_link(struct round *round, uint32_t ifindex)
 		return;
 	r = link_get(v->ns.rtnl_fd, ifindex, NULL, &info);
 	if (device_is_port(d))
-		reach_report(v->net, ifindex, r >= 0 && d->up && reach_ok(&info));
+		redirect_report(v->net, ifindex, r >= 0 && d->up && redirect_ok(&info));
 	if (r >= 0 && device_is_port(d) && !d->tap && info.carrier) {
 		/* counted, so that a link that went down and up between two looks is noticed, too */
 		if (d->carrier_changes && d->carrier_changes != info.carrier_changes && v->net->on_up)
@@ -172,34 +173,34 @@ static void look_at_link(struct round *round, uint32_t ifindex)
 }
 
 /* A static FDB entry of the port's own ENI, as earlier versions made: see net/check.c. */
-static bool is_own_fdb_entry(const struct net_vpc *v, const struct fact *f)
+static bool is_own_fdb_entry(const struct net_vpc *v, const struct net_object *f)
 {
-	const struct net_device *d = f->key.kind == FACT_FDB ? net_find_device(v, f->key.ifindex) : NULL;
+	const struct net_device *d = f->key.kind == NET_OBJECT_FDB ? net_find_device(v, f->key.ifindex) : NULL;
 
-	for (const struct fact *own = d ? d->facts.head : NULL; own; own = own->hh.next) {
-		if (own->key.kind == FACT_NEIGHBOUR && memcmp(own->mac, f->key.bytes, sizeof(own->mac)) == 0)
+	for (const struct net_object *own = d ? d->objects.head : NULL; own; own = own->hh.next) {
+		if (own->key.kind == NET_OBJECT_NEIGHBOUR && memcmp(own->mac, f->key.bytes, sizeof(own->mac)) == 0)
 			return true;
 	}
 	return false;
 }
 
 /* Whether the kernel's facts contradict the registry now. */
-static bool facts_contradict(const struct net_vpc *v)
+static bool objects_contradict(const struct net_vpc *v)
 {
-	_cleanup_(fact_set_clear) struct fact_set found = {};
+	_cleanup_(net_object_set_clear) struct net_object_set found = {};
 
-	if (fact_read(v->ns.rtnl_fd, &found) < 0)
+	if (net_object_read(v->ns.rtnl_fd, &found) < 0)
 		return true;
 	for (const struct net_device *d = v->devices; d; d = d->hh.next) {
-		for (const struct fact *wanted = d->facts.head; wanted; wanted = wanted->hh.next) {
-			struct fact *f = fact_set_find(&found, &wanted->key);
+		for (const struct net_object *wanted = d->objects.head; wanted; wanted = wanted->hh.next) {
+			struct net_object *f = net_object_set_find(&found, &wanted->key);
 
 			if (!f || differs(wanted, f))
 				return true;
 			f->seen = true;
 		}
 	}
-	for (const struct fact *f = found.head; f; f = f->hh.next) {
+	for (const struct net_object *f = found.head; f; f = f->hh.next) {
 		if (!f->seen && is_exclusive(f) && net_find_device(v, f->key.ifindex) && !is_own_fdb_entry(v, f))
 			return true;
 	}
@@ -243,7 +244,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 	for (size_t i = 0; i < round.n_links; i++)
 		look_at_link(&round, round.links[i]);
 	if (round.suspicious && !round.contradicted)
-		round.contradicted = facts_contradict(v);
+		round.contradicted = objects_contradict(v);
 	/* who is called may free v: it is not touched from here on */
 	if (!on_event)
 		return 0;

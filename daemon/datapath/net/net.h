@@ -176,12 +176,12 @@ int net_audit_run(struct net_audit *a);
 uint64_t net_audit_cost_ns(const struct net_audit *a);
 void net_audit_each(const struct net_audit *a, void (*fn)(uint32_t vpc, void *userdata), void *userdata);
 void net_audit_free(struct net_audit *a);
-/* On a worker thread, with sockets of its own: appends what differs to report, as tables_verify. */
+/* On a worker thread, with sockets of its own: appends what differs to report, as maps_verify. */
 int net_verify(const struct net_config *config, const struct plan *all, json_t *report);
 /* Namespaces of this instance under /run/netns that `all` does not name are removed, and pins of tcx links whose port
  * it does not name. At start, before net_attach_begin. */
 int net_prune(struct net *n, const struct plan *all);
-/* Every namespace of the instance, with all in them. The pins of tcx links go with the pin folder (tables_purge). */
+/* Every namespace of the instance, with all in them. The pins of tcx links go with the pin folder (maps_purge). */
 int net_purge(const char *instance);
 
 /* Opening the tap of a port for somebody: begin on the event loop, open on a worker (it waits for rtnl), clear

@@ -33,7 +33,7 @@ struct net_device {
 	bool tcx;		  /* both links were seen or made */
 	bool attaching;		  /* is in a struct net_attach */
 	bool attach_failed;	  /* not tried again until net_ensure looks at it */
-	struct fact_set facts;
+	struct net_object_set objects;
 	UT_hash_handle hh;
 };
 
@@ -94,10 +94,10 @@ int net_register_port(struct net_vpc *v, const struct port_record *p, struct net
 /* Fine if it isn't there. */
 void net_unregister(struct net_vpc *v, uint32_t ifindex);
 /* What any registered device wants under this key, or NULL. */
-const struct fact *net_find_wanted(const struct net_vpc *v, const struct fact_key *key);
+const struct net_object *net_find_wanted(const struct net_vpc *v, const struct net_object_key *key);
 /* Takes away a netlink object that its device no longer wants: where another device wants one of the same key, as when
  * an address goes to another ENI in the same change, that one is put instead. */
-int net_take_fact(const struct net_vpc *v, const struct fact *f);
+int net_take_object(const struct net_vpc *v, const struct net_object *f);
 /* Forgets a device and deletes what of it hangs on other links (its neighbours, on the bridge). The last failure. */
 int net_drop_device(struct net_vpc *v, uint32_t ifindex);
 /* Forgets a VPC; its namespace descriptor is handed over, the rest is closed. */
@@ -114,9 +114,9 @@ struct ip net_link_local(const uint8_t mac[6]);
  */
 
 /* Whether packets may be redirected to a port that is like this. */
-bool reach_ok(const struct link_info *info);
+bool redirect_ok(const struct link_info *info);
 /* Tells whoever wants to know. */
-void reach_report(const struct net *n, uint32_t eni, bool peer_ok);
+void redirect_report(const struct net *n, uint32_t eni, bool peer_ok);
 
 /* --- device/bridge.c, device/port.c, device/workload_end.c
  * --------------------------------------------------------------------------
@@ -135,21 +135,21 @@ bool port_mac_right(bool tap, const struct link_info *info);
 /* Raises a registered port, whose programs are on. */
 int port_raise(struct net_vpc *v, struct net_device *d);
 /* Whether a link in a workload's namespace is the other end of this port. */
-bool inner_is_ours(const struct link_info *info, const struct port_record *p);
+bool workload_end_is_ours(const struct link_info *info, const struct port_record *p);
 /* What of the workload's end is made before the port is raised; it stays down, without addresses and routes: whoever
  * sees these may send, and what is sent to a port that isn't ready is lost. 0 or -errno; text says what failed. */
-int inner_prepare(const struct workload *w, const struct port_record *p, const char **ret_what);
+int workload_end_prepare(const struct workload *w, const struct port_record *p, const char **ret_what);
 /* The rest, when the port is up: raised, addressed, routed, in this order. fd: a rtnetlink socket in the workload's
  * namespace. v: NULL: the port runs already. */
-int inner_finish(const struct net_vpc *v, int fd, const struct port_record *p, const char **ret_what);
+int workload_end_finish(const struct net_vpc *v, int fd, const struct port_record *p, const char **ret_what);
 /* Calls fn for whatever the workload's end lacks, or has otherwise, of what attaching gives it; what it has besides is
  * its own business. fn returns negative to end it with that. */
-typedef int (*net_inner_fn)(const char *problem, const char *detail, void *userdata);
-int inner_check(const struct workload *w, const struct port_record *p, net_inner_fn fn, void *userdata);
+typedef int (*net_workload_end_fn)(const char *problem, const char *detail, void *userdata);
+int workload_end_check(const struct workload *w, const struct port_record *p, net_workload_end_fn fn, void *userdata);
 /* Adds and removes single addresses of the inner end, best effort. */
-int inner_change_addresses(const struct workload *w, const char *ifname, const struct fact *facts, const bool *add,
-			   size_t n);
-void inner_address(const struct port_record *p, size_t i, uint32_t ifindex, struct fact *ret);
+int workload_end_change_addresses(const struct workload *w, const char *ifname, const struct net_object *objects,
+				  const bool *add, size_t n);
+void workload_end_address(const struct port_record *p, size_t i, uint32_t ifindex, struct net_object *ret);
 
 /* --- device/workload_routing.c: source routing in a workload's namespace; fd is a rtnetlink socket in it
  * -------------------------
@@ -171,21 +171,21 @@ int routing_put_default(int fd, const struct port_record *p, uint32_t ifindex);
  */
 
 /* An address change of an inner end, owned. Without addresses: the ENI leaves, and what led to it is cleaned up. */
-struct inner_change {
+struct workload_end_change {
 	struct attachment attachment;
-	struct fact *facts; /* ifindex is filled in when it is known */
+	struct net_object *objects; /* ifindex is filled in when it is known */
 	bool *add;
 	size_t n;
-	struct inner_change *next;
+	struct workload_end_change *next;
 };
-void inner_change_free(struct inner_change *c);
+void workload_end_change_free(struct workload_end_change *c);
 
 /* What publish gives to the worker. Each adder takes what it is given, also on error. */
 int removal_new(struct net *n, struct net_removal **ret);
 int removal_add_link(struct net_removal *r, const struct net_vpc *v, uint32_t ifindex, const char *id,
 		     uint64_t workload_ns_ino);
 int removal_add_vpc(struct net_removal *r, struct net_vpc *v);
-void removal_add_inner(struct net_removal *r, struct inner_change *c);
+void removal_add_workload_end(struct net_removal *r, struct workload_end_change *c);
 /* If the deletion of this link is still to come, it is done now. */
 void removal_settle(struct net *n, uint32_t vpc, uint32_t ifindex);
 

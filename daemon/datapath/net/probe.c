@@ -19,17 +19,17 @@
 
 struct probe {
 	int prog;
-	int outer, inner; /* rtnetlink sockets in the two namespaces */
-	int inner_ns;
+	int outer, workload_end; /* rtnetlink sockets in the two namespaces */
+	int workload_end_ns;
 	struct port_record port[2];
-	uint32_t inner_ifindex[2];
+	uint32_t workload_end_ifindex[2];
 };
 
 static void probe_clear(struct probe *p)
 {
 	close_fd(p->outer);
-	close_fd(p->inner);
-	close_fd(p->inner_ns);
+	close_fd(p->workload_end);
+	close_fd(p->workload_end_ns);
 }
 
 /* The calling thread is in the outer namespace before, and in the inner one after. */
@@ -40,11 +40,11 @@ static int open_namespaces(struct probe *p)
 		return p->outer;
 	if (unshare(CLONE_NEWNET) < 0)
 		return -errno;
-	p->inner_ns = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (p->inner_ns < 0)
+	p->workload_end_ns = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (p->workload_end_ns < 0)
 		return -errno;
-	p->inner = rtnl_open();
-	return p->inner < 0 ? p->inner : 0;
+	p->workload_end = rtnl_open();
+	return p->workload_end < 0 ? p->workload_end : 0;
 }
 
 static int make_pair(struct probe *p, unsigned i)
@@ -58,21 +58,21 @@ static int make_pair(struct probe *p, unsigned i)
 		(struct port_record){.eni = VPC_ENI_FIRST + i, .mac = {2, 0, 0, 0, 0, (uint8_t)(i + 1)}, .mtu = 1500};
 	snprintf(p->port[i].host_ifname, sizeof(p->port[i].host_ifname), "probe%u", i);
 	snprintf(p->port[i].attachment.ifname, sizeof(p->port[i].attachment.ifname), "probe%u", i);
-	r = link_make_veth(p->outer, &p->port[i], p->inner_ns, text);
+	r = link_make_veth(p->outer, &p->port[i], p->workload_end_ns, text);
 	if (r >= 0)
-		r = link_get(p->inner, 0, p->port[i].attachment.ifname, &info);
+		r = link_get(p->workload_end, 0, p->port[i].attachment.ifname, &info);
 	if (r < 0)
 		return r;
-	p->inner_ifindex[i] = info.ifindex;
+	p->workload_end_ifindex[i] = info.ifindex;
 	r = link_change(p->outer, p->port[i].eni, &up, NULL);
-	return r < 0 ? r : link_change(p->inner, info.ifindex, &up, NULL);
+	return r < 0 ? r : link_change(p->workload_end, info.ifindex, &up, NULL);
 }
 
 static int open_wire(const struct probe *p, unsigned i)
 {
 	const struct sockaddr_ll at = {.sll_family = AF_PACKET,
 				       .sll_protocol = htons(PROBE_ETHERTYPE),
-				       .sll_ifindex = (int)p->inner_ifindex[i]};
+				       .sll_ifindex = (int)p->workload_end_ifindex[i]};
 	_cleanup_close_ int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(PROBE_ETHERTYPE));
 
 	if (fd < 0 || bind(fd, (const struct sockaddr *)&at, sizeof(at)) < 0)
@@ -120,7 +120,8 @@ static int run(void *data)
 
 int net_fast_path_test(int prog_probe)
 {
-	_cleanup_(probe_clear) struct probe p = {.prog = prog_probe, .outer = -1, .inner = -1, .inner_ns = -1};
+	_cleanup_(probe_clear) struct probe p = {
+		.prog = prog_probe, .outer = -1, .workload_end = -1, .workload_end_ns = -1};
 
 	return netns_run(-1, run, &p);
 }

@@ -15,13 +15,13 @@ static bool peer_has_xdp(const struct link_info *info)
 	return info->max_mtu && info->max_mtu < VETH_MAX_MTU;
 }
 
-bool reach_ok(const struct link_info *info)
+bool redirect_ok(const struct link_info *info)
 {
 	return strcmp(info->kind, "veth") == 0 && info->flags & IFF_UP && info->carrier && info->peer_elsewhere &&
 	       !peer_has_xdp(info);
 }
 
-void reach_report(const struct net *n, uint32_t eni, bool peer_ok)
+void redirect_report(const struct net *n, uint32_t eni, bool peer_ok)
 {
 	if (n->on_port)
 		n->on_port(eni, peer_ok, n->userdata);
@@ -32,7 +32,7 @@ bool net_port_peer_ok(struct net *n, uint32_t vpc, uint32_t eni)
 	const struct net_vpc *v = net_find_vpc(n, vpc);
 	struct link_info info;
 
-	return v && link_get(v->ns.rtnl_fd, eni, NULL, &info) >= 0 && reach_ok(&info);
+	return v && link_get(v->ns.rtnl_fd, eni, NULL, &info) >= 0 && redirect_ok(&info);
 }
 
 static int report_vpc(const struct net_vpc *v)
@@ -50,7 +50,7 @@ static int report_vpc(const struct net_vpc *v)
 			result = r;
 		else if (info.carrier && !d->carrier_changes)
 			d->carrier_changes = info.carrier_changes;
-		reach_report(v->net, d->ifindex, r >= 0 && d->up && reach_ok(&info));
+		redirect_report(v->net, d->ifindex, r >= 0 && d->up && redirect_ok(&info));
 	}
 	return result;
 }

@@ -188,7 +188,7 @@ static struct net_device *find_or_add(struct net_vpc *v, uint32_t ifindex)
 	struct net_device *d = net_find_device(v, ifindex);
 
 	if (d) {
-		fact_set_clear(&d->facts);
+		net_object_set_clear(&d->objects);
 		return d;
 	}
 	d = calloc(1, sizeof(*d));
@@ -214,7 +214,7 @@ int net_register_bridge(struct net_vpc *v, const struct subnet_record *s, struct
 	snprintf(d->name, sizeof(d->name), "%s", s->bridge);
 	snprintf(d->id, sizeof(d->id), "%s", s->id);
 	*ret = d;
-	return fact_want_bridge(&d->facts, s);
+	return net_object_want_bridge(&d->objects, s);
 }
 
 int net_register_port(struct net_vpc *v, const struct port_record *p, struct net_device **ret)
@@ -229,7 +229,7 @@ int net_register_port(struct net_vpc *v, const struct port_record *p, struct net
 	snprintf(d->name, sizeof(d->name), "%s", p->host_ifname);
 	snprintf(d->id, sizeof(d->id), "%s", p->eni_id);
 	*ret = d;
-	return fact_want_port(&d->facts, p);
+	return net_object_want_port(&d->objects, p);
 }
 
 void net_unregister(struct net_vpc *v, uint32_t ifindex)
@@ -239,14 +239,14 @@ void net_unregister(struct net_vpc *v, uint32_t ifindex)
 	if (!d)
 		return;
 	HASH_DEL(v->devices, d);
-	fact_set_clear(&d->facts);
+	net_object_set_clear(&d->objects);
 	free(d);
 }
 
-const struct fact *net_find_wanted(const struct net_vpc *v, const struct fact_key *key)
+const struct net_object *net_find_wanted(const struct net_vpc *v, const struct net_object_key *key)
 {
 	for (const struct net_device *d = v->devices; d; d = d->hh.next) {
-		const struct fact *wanted = fact_set_find(&d->facts, key);
+		const struct net_object *wanted = net_object_set_find(&d->objects, key);
 
 		if (wanted)
 			return wanted;
@@ -254,31 +254,31 @@ const struct fact *net_find_wanted(const struct net_vpc *v, const struct fact_ke
 	return NULL;
 }
 
-int net_take_fact(const struct net_vpc *v, const struct fact *f)
+int net_take_object(const struct net_vpc *v, const struct net_object *f)
 {
-	const struct fact *wanted = net_find_wanted(v, &f->key);
+	const struct net_object *wanted = net_find_wanted(v, &f->key);
 
-	return wanted ? fact_put(v->ns.rtnl_fd, wanted) : fact_delete(v->ns.rtnl_fd, f);
+	return wanted ? net_object_put(v->ns.rtnl_fd, wanted) : net_object_delete(v->ns.rtnl_fd, f);
 }
 
 int net_drop_device(struct net_vpc *v, uint32_t ifindex)
 {
 	struct net_device *d = net_find_device(v, ifindex);
-	struct fact_set facts;
+	struct net_object_set objects;
 	int result = 0;
 
 	if (!d)
 		return 0;
-	facts = d->facts;
-	d->facts = (struct fact_set){};
+	objects = d->objects;
+	d->objects = (struct net_object_set){};
 	net_unregister(v, ifindex);
-	for (const struct fact *f = facts.head; f; f = f->hh.next) {
-		int r = f->key.ifindex == ifindex ? 0 : net_take_fact(v, f);
+	for (const struct net_object *f = objects.head; f; f = f->hh.next) {
+		int r = f->key.ifindex == ifindex ? 0 : net_take_object(v, f);
 
 		if (r < 0)
 			result = r;
 	}
-	fact_set_clear(&facts);
+	net_object_set_clear(&objects);
 	return result;
 }
 

@@ -34,20 +34,20 @@ struct net_removal {
 	char *link_dir; /* or NULL */
 	struct removal_vpc *vpcs;
 	size_t n_vpcs;
-	struct inner_change *inner;
-	bool inner_done;
+	struct workload_end_change *workload_end;
+	bool workload_end_done;
 	/* A link's, by its number, is held while it is deleted: who wants to make one of that number again waits for
 	 * it, or deletes it first (removal_settle), so that the worker never deletes the new one. */
 	pthread_mutex_t locks[LOCKS];
 	struct net_removal *next; /* event loop only */
 };
 
-void inner_change_free(struct inner_change *c)
+void workload_end_change_free(struct workload_end_change *c)
 {
 	if (!c)
 		return;
 	free(c->attachment.path);
-	free(c->facts);
+	free(c->objects);
 	free(c->add);
 	free(c);
 }
@@ -126,10 +126,10 @@ int removal_add_vpc(struct net_removal *r, struct net_vpc *v)
 	return 0;
 }
 
-void removal_add_inner(struct net_removal *r, struct inner_change *c)
+void removal_add_workload_end(struct net_removal *r, struct workload_end_change *c)
 {
-	c->next = r->inner;
-	r->inner = c;
+	c->next = r->workload_end;
+	r->workload_end = c;
 }
 
 /* rtnl_fd: a socket in its VPC's namespace. */
@@ -257,12 +257,12 @@ static int end_vpc(const struct net_removal *r, struct removal_vpc *vpc)
 }
 
 /* Best effort: where the namespace is gone there is nothing to change. */
-static void run_inner(const struct inner_change *c)
+static void run_workload_end(const struct workload_end_change *c)
 {
 	_cleanup_(workload_clear) struct workload w = WORKLOAD_INIT;
 
 	if (c->n && workload_reopen(&c->attachment, &w) >= 0)
-		inner_change_addresses(&w, c->attachment.ifname, c->facts, c->add, c->n);
+		workload_end_change_addresses(&w, c->attachment.ifname, c->objects, c->add, c->n);
 	else if (!c->n && workload_reopen_path(&c->attachment, &w) >= 0)
 		(void)routing_clean(w.rtnl_fd);
 }
@@ -278,9 +278,9 @@ static int end_removal(struct net_removal *r)
 			result = e;
 	}
 	/* once: what is tried again may be another one's by then */
-	for (const struct inner_change *c = r->inner_done ? NULL : r->inner; c; c = c->next)
-		run_inner(c);
-	r->inner_done = true;
+	for (const struct workload_end_change *c = r->workload_end_done ? NULL : r->workload_end; c; c = c->next)
+		run_workload_end(c);
+	r->workload_end_done = true;
 	return result;
 }
 
@@ -333,11 +333,11 @@ void net_removal_free(struct net *n, struct net_removal *r)
 		close_fd(r->vpcs[i].ns_fd);
 		free(r->vpcs[i].links);
 	}
-	while (r->inner) {
-		struct inner_change *next = r->inner->next;
+	while (r->workload_end) {
+		struct workload_end_change *next = r->workload_end->next;
 
-		inner_change_free(r->inner);
-		r->inner = next;
+		workload_end_change_free(r->workload_end);
+		r->workload_end = next;
 	}
 	for (size_t i = 0; i < LOCKS; i++)
 		pthread_mutex_destroy(&r->locks[i]);

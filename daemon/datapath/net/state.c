@@ -31,7 +31,7 @@ void net_state_clear(struct net_state *s)
 		HASH_DEL(s->links, link);
 		free(link);
 	}
-	fact_set_clear(&s->facts);
+	net_object_set_clear(&s->objects);
 }
 
 int net_state_read(int rtnl_fd, struct net_state *ret)
@@ -43,7 +43,7 @@ int net_state_read(int rtnl_fd, struct net_state *ret)
 		*ret = (struct net_state){};
 		r = link_each(rtnl_fd, on_link, ret);
 		if (r >= 0)
-			r = fact_read(rtnl_fd, &ret->facts);
+			r = net_object_read(rtnl_fd, &ret->objects);
 		if (r != -EAGAIN)
 			return r;
 		net_state_clear(ret);

@@ -19,7 +19,7 @@ struct state_link {
 
 struct net_state {
 	struct state_link *links;
-	struct fact_set facts;
+	struct net_object_set objects;
 };
 /* rtnl_fd: a socket inside the namespace. 0 or -errno; *ret is to be cleared in either case. */
 int net_state_read(int rtnl_fd, struct net_state *ret);
@@ -29,7 +29,7 @@ struct state_link *net_state_link(const struct net_state *s, uint32_t ifindex);
 enum difference_kind {
 	DIFFERENCE_BRIDGE, /* its link is missing or differs: bridge_ensure */
 	DIFFERENCE_PORT,   /* port_ensure */
-	DIFFERENCE_FACT,   /* missing, differs or unexpected */
+	DIFFERENCE_OBJECT, /* missing, differs or unexpected */
 	DIFFERENCE_LINK,   /* an unexpected link */
 	DIFFERENCE_SYSCTL,
 	DIFFERENCE_RULESET,
@@ -37,13 +37,13 @@ enum difference_kind {
 
 struct net_difference {
 	enum difference_kind kind;
-	const char *object;	 /* id, or a description */
-	const char *problem;	 /* "missing", "unexpected", "differs" */
-	char detail[256];	 /* in English */
-	size_t index;		 /* in the plan's subnets or ports */
-	uint32_t ifindex;	 /* an unexpected link's */
-	bool foreign;		 /* the unexpected link has no alias of ours: not to be touched */
-	const struct fact *fact; /* as it should be, or for unexpected ones as it is */
+	const char *object;		     /* id, or a description */
+	const char *problem;		     /* "missing", "unexpected", "differs" */
+	char detail[256];		     /* in English */
+	size_t index;			     /* in the plan's subnets or ports */
+	uint32_t ifindex;		     /* an unexpected link's */
+	bool foreign;			     /* the unexpected link has no alias of ours: not to be touched */
+	const struct net_object *net_object; /* as it should be, or for unexpected ones as it is */
 };
 typedef int (*net_difference_fn)(const struct net_difference *d, void *userdata);
 

@@ -4,7 +4,7 @@
 #include "datapath/net/state.h"
 
 static const char *const kind_names[] = {
-	[DIFFERENCE_BRIDGE] = "bridge", [DIFFERENCE_PORT] = "port",	[DIFFERENCE_FACT] = "fact",
+	[DIFFERENCE_BRIDGE] = "bridge", [DIFFERENCE_PORT] = "port",	[DIFFERENCE_OBJECT] = "fact",
 	[DIFFERENCE_LINK] = "link",	[DIFFERENCE_SYSCTL] = "sysctl", [DIFFERENCE_RULESET] = "ruleset",
 };
 
@@ -30,7 +30,8 @@ static int append(json_t *report, const char *what, const char *object, const ch
 static int on_difference(const struct net_difference *d, void *userdata)
 {
 	const struct verifying *v = userdata;
-	const char *what = d->kind == DIFFERENCE_FACT ? fact_kind_name(d->fact->key.kind) : kind_names[d->kind];
+	const char *what =
+		d->kind == DIFFERENCE_OBJECT ? net_object_kind_name(d->net_object->key.kind) : kind_names[d->kind];
 	char detail[sizeof(d->detail) + OBJECT_ID_MAX + 4];
 
 	snprintf(detail, sizeof(detail), "%s: %s", v->vpc->id, d->detail);
@@ -58,7 +59,7 @@ static int verify_inside(void *data)
 	return r < 0 ? r : net_check_namespace(&check, v->ns_fd);
 }
 
-static int on_inner(const char *problem, const char *detail, void *userdata)
+static int on_workload_end(const char *problem, const char *detail, void *userdata)
 {
 	const struct verifying *v = userdata;
 	char text[384];
@@ -80,7 +81,7 @@ static int verify_workloads(struct verifying *v)
 		if (!v->all->ports[i].has_after || v->port->vpc != v->vpc->number || port_is_tap(v->port) ||
 		    workload_reopen(&v->port->attachment, &w) < 0)
 			continue;
-		r = inner_check(&w, v->port, on_inner, v);
+		r = workload_end_check(&w, v->port, on_workload_end, v);
 	}
 	return r;
 }

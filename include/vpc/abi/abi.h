@@ -160,8 +160,8 @@ struct vpc_set {
 	__u32 n;
 	__u32 sg[VPC_GROUPS_PER_ENI]; /* ascending */
 	__u32 pad;
-	/* By direction: first block of its compiled table; 0: none, its rules are walked. */
-	struct vpc_versioned compiled[2];
+	/* By direction: first block of its classifier; 0: none, its rules are walked. */
+	struct vpc_versioned classifier[2];
 };
 _Static_assert(sizeof(struct vpc_set) == 128, "vpc_set");
 
@@ -194,7 +194,7 @@ _Static_assert(sizeof(struct vpc_sg) == 64, "vpc_sg");
  * Port ranges are split into at most 30 aligned prefixes, so that a packet finds every range it is in with at most 17
  * probes, however many ranges a group has. */
 
-struct vpc_class_key {
+struct vpc_mask_group_key {
 	__u32 sg;
 	__u8 dir;
 	__u8 slot;
@@ -203,19 +203,19 @@ struct vpc_class_key {
 	__u16 port; /* host byte order, bits beyond plen zero */
 	__u16 pad2;
 };
-_Static_assert(sizeof(struct vpc_class_key) == 12, "vpc_class_key");
+_Static_assert(sizeof(struct vpc_mask_group_key) == 12, "vpc_mask_group_key");
 
-#define VPC_CLASS_SG 1u /* some rule of the class names a group */
+#define VPC_MASK_GROUP_SG 1u /* some rule of the class names a group */
 
 /* What to probe for in `rule`: supersets, bits are only cleared when no row can be behind them. */
-struct vpc_class {
+struct vpc_mask_group {
 	__u64 plens4;	 /* bit p: IPv4 peers with a prefix of p bits (0..32) */
 	__u64 plens6[3]; /* bit p % 64 of word p / 64: IPv6 peers (0..128) */
 	__u64 sg_bloom;	 /* 1 << (sg & 63) of every group named as a peer */
-	struct vpc_class_key key;
+	struct vpc_mask_group_key key;
 	__u32 flags; /* VPC_CLASS_… */
 };
-_Static_assert(sizeof(struct vpc_class) == 56, "vpc_class");
+_Static_assert(sizeof(struct vpc_mask_group) == 56, "vpc_mask_group");
 
 /* --- rule: hash {class, peer} -> row number; row: array, mmapable ----------------------------------------------------
  */
@@ -229,7 +229,7 @@ _Static_assert(sizeof(struct vpc_class) == 56, "vpc_class");
 #define VPC_PEER_ALL6	     0xa6
 
 struct vpc_rule_key {
-	__u32 class;
+	__u32 mask_group;
 	__u8 kind; /* VPC_PEER_… */
 	__u8 plen; /* bits of addr that count; 0 for groups */
 	__u16 pad;
@@ -250,7 +250,7 @@ _Static_assert(sizeof(struct vpc_row) == 48, "vpc_row");
 
 /* --- compiled: array of blocks, mmapable: the tables of sets whose rules would be a long walk ------------------------
  *
- * A table is one direction of one set: a run of blocks that begins with struct vpc_compiled, and in which all block
+ * A table is one direction of one set: a run of blocks that begins with struct vpc_classifier, and in which all block
  * numbers count from there, so that its bytes don't depend on where it stands. It is never changed while a set names
  * it. It only says which row to look at: the row itself says whether it counts and allows.
  *
@@ -262,48 +262,48 @@ _Static_assert(sizeof(struct vpc_row) == 48, "vpc_row");
  * Each of these is a list of steps: ascending keys, the first all zero, each with the value that holds from it up to
  * the next key (0: nothing). It stands as a tree with one search path: levels of blocks, from the single top block
  * down, each level in one piece and behind the one above. Keys are `words` words (1: ports, IPv4; 2: groups; 4: IPv6),
- * most significant first, in host order. An inner block is VPC_STEPS_INNER(words) keys: the first keys of the blocks
- * below it. A leaf is VPC_STEPS_LEAF(words) keys and as many values behind them. Unused keys are all ones, unused
- * values of a leaf repeat the last one. */
+ * most significant first, in host order. An inner block is VPC_STEPS_WORKLOAD_END(words) keys: the first keys of the
+ * blocks below it. A leaf is VPC_STEPS_LEAF(words) keys and as many values behind them. Unused keys are all ones,
+ * unused values of a leaf repeat the last one. */
 
 #define VPC_BLOCK_WORDS 16u
-struct vpc_compiled_block {
+struct vpc_classifier_block {
 	__u32 word[VPC_BLOCK_WORDS];
 };
-_Static_assert(sizeof(struct vpc_compiled_block) == 64, "vpc_compiled_block");
+_Static_assert(sizeof(struct vpc_classifier_block) == 64, "vpc_classifier_block");
 
-#define VPC_STEPS_INNER(words)	     (VPC_BLOCK_WORDS / (words))
-#define VPC_STEPS_INNER_SHIFT(words) ((words) == 1 ? 4u : (words) == 2 ? 3u : 2u)
-#define VPC_STEPS_LEAF(words)	     (VPC_BLOCK_WORDS / ((words) + 1))
+#define VPC_STEPS_WORKLOAD_END(words)	    (VPC_BLOCK_WORDS / (words))
+#define VPC_STEPS_WORKLOAD_END_SHIFT(words) ((words) == 1 ? 4u : (words) == 2 ? 3u : 2u)
+#define VPC_STEPS_LEAF(words)		    (VPC_BLOCK_WORDS / ((words) + 1))
 
 /* A list of steps. */
-struct vpc_compiled_list {
+struct vpc_classifier_list {
 	__u32 at;   /* its top block */
 	__u32 size; /* levels << VPC_LIST_LEVELS_SHIFT | blocks of its lowest level; 0: nothing is in it */
 };
 #define VPC_LIST_LEVELS_SHIFT 24
 #define VPC_LIST_LEAVES_MASK  0xffffffu
 
-struct vpc_compiled {
+struct vpc_classifier {
 	__u32 blocks; /* of the whole table */
 	__u32 set;
 	__u32 dir;
 	__u32 nodes; /* block of node 0, which isn't used */
-	struct vpc_compiled_list ports;
-	struct vpc_compiled_list groups;
+	struct vpc_classifier_list ports;
+	struct vpc_classifier_list groups;
 	__u64 bloom; /* 1 << (sg & 63) of every group in `groups` */
 	__u32 pad[6];
 };
-_Static_assert(sizeof(struct vpc_compiled) == sizeof(struct vpc_compiled_block), "vpc_compiled");
+_Static_assert(sizeof(struct vpc_classifier) == sizeof(struct vpc_classifier_block), "vpc_classifier");
 
 /* Two to a block: node n is half n & 1 of block n >> 1. */
-struct vpc_compiled_node {
+struct vpc_classifier_node {
 	__u32 parent; /* 0: none */
-	struct vpc_compiled_list list4;
-	struct vpc_compiled_list list6;
+	struct vpc_classifier_list list4;
+	struct vpc_classifier_list list6;
 	__u32 pad[3];
 };
-_Static_assert(sizeof(struct vpc_compiled_node) * 2 == sizeof(struct vpc_compiled_block), "vpc_compiled_node");
+_Static_assert(sizeof(struct vpc_classifier_node) * 2 == sizeof(struct vpc_classifier_block), "vpc_classifier_node");
 
 /* --- row_stat: array by row number: what was allowed by it, counted when a flow is judged ----------------------------
  */
@@ -501,39 +501,39 @@ struct vpc_event {
 };
 _Static_assert(sizeof(struct vpc_event) == 88, "vpc_event");
 
-/* --- boot: array by ENI number, mmapable; boot_space: array by VPC number, mmapable ----------------------------------
- * What the ports answer DHCP, DHCPv6 and router solicitations with. They decide no verdict, so they aren't rows with a
- * birth and a death: an ENI's primary addresses are the same for as long as its incarnation, and of a VPC's options the
- * new ones are written beside the old, then `version` is stored. */
+/* --- boot: array by ENI number, mmapable; address_config_space: array by VPC number, mmapable
+ * ---------------------------------- What the ports answer DHCP, DHCPv6 and router solicitations with. They decide no
+ * verdict, so they aren't rows with a birth and a death: an ENI's primary addresses are the same for as long as its
+ * incarnation, and of a VPC's options the new ones are written beside the old, then `version` is stored. */
 
-struct vpc_boot {
+struct vpc_address_config {
 	__u64 advertised_ns; /* CLOCK_MONOTONIC, written by the programs: the last router advertisement */
 	__u32 incarnation;   /* counts only while it is the ENI's */
 	__be32 ip4;
 	__be32 ip6[4]; /* zero: none */
 };
-_Static_assert(sizeof(struct vpc_boot) == 32, "vpc_boot");
+_Static_assert(sizeof(struct vpc_address_config) == 32, "vpc_address_config");
 
-#define VPC_BOOT_DHCP4_MAX 280
-#define VPC_BOOT_DHCP6_MAX 328
-#define VPC_BOOT_RA_MAX	   336
+#define VPC_ADDRESS_CONFIG_DHCP4_MAX 280
+#define VPC_ADDRESS_CONFIG_DHCP6_MAX 328
+#define VPC_ADDRESS_CONFIG_RA_MAX    336
 /* Options as they stand in the answers: DNS servers and domain. */
-struct vpc_boot_options {
+struct vpc_address_config_options {
 	__u32 lease_s;
 	__u16 dhcp4_bytes;
 	__u16 dhcp6_bytes;
 	__u16 ra_bytes;
 	__u16 pad;
-	__u8 dhcp4[VPC_BOOT_DHCP4_MAX];
-	__u8 dhcp6[VPC_BOOT_DHCP6_MAX];
-	__u8 ra[VPC_BOOT_RA_MAX];
+	__u8 dhcp4[VPC_ADDRESS_CONFIG_DHCP4_MAX];
+	__u8 dhcp6[VPC_ADDRESS_CONFIG_DHCP6_MAX];
+	__u8 ra[VPC_ADDRESS_CONFIG_RA_MAX];
 };
-_Static_assert(sizeof(struct vpc_boot_options) == 956, "vpc_boot_options");
-struct vpc_boot_space {
+_Static_assert(sizeof(struct vpc_address_config_options) == 956, "vpc_address_config_options");
+struct vpc_address_config_space {
 	__u64 version; /* its lowest bit says which slot counts; goes up with each change */
-	struct vpc_boot_options slot[2];
+	struct vpc_address_config_options slot[2];
 };
-_Static_assert(sizeof(struct vpc_boot_space) == 1920, "vpc_boot_space");
+_Static_assert(sizeof(struct vpc_address_config_space) == 1920, "vpc_address_config_space");
 
 /* --- sweep: array of one; vpcd fills it and runs the `sweep` program once by BPF_PROG_TEST_RUN
  * ---------------------------- */
@@ -547,7 +547,7 @@ _Static_assert(sizeof(struct vpc_boot_space) == 1920, "vpc_boot_space");
  * rows that died at `epoch` must still be there. A side's grace counts where that side isn't allowed. */
 #define VPC_SWEEP_GRACE	     4 /* lived before: each side that isn't allowed after gets grace_until, if it had none */
 #define VPC_SWEEP_LATE	     5 /* the same for what was opened since: nothing was taken away since it was judged */
-#define VPC_SWEEP_SETTLE     6 /* a side's grace ends where it was allowed before */
+#define VPC_SWEEP_CONFIRM    6 /* a side's grace ends where it was allowed before */
 #define VPC_SWEEP_UNSPARE    7 /* every grace ends */
 #define VPC_SWEEP_REPORT     8 /* changes nothing */
 #define VPC_SWEEP_FAILS	     9 /* changes nothing; looks only at `after` */

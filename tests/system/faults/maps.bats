@@ -70,7 +70,7 @@ empty()
 	found=$(audit found)
 	empty addr
 	empty rule
-	empty class_of
+	empty mask_group_of
 	mended 60
 	[ "$(audit found)" -gt "$found" ]
 	[ "$(audit mended)" -gt 0 ]

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A set's rules as a compiled table: nodes for its port classes, lists of addresses in them, one list for groups. */
+/* A set's rules as a classifier: nodes for its port classes, lists of addresses in them, one list for groups. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -9,15 +9,15 @@
 #include "datapath/maps/classifier/steps.h"
 
 /* A port class as a number that sorts parents before what they hold. */
-#define CLASS_PORT_SHIFT 5
-#define CLASS_SLOT_SHIFT 21
-#define CLASS_PLEN_MASK	 0x1fu
+#define MASK_GROUP_PORT_SHIFT 5
+#define MASK_GROUP_SLOT_SHIFT 21
+#define MASK_GROUP_PLEN_MASK  0x1fu
 /* Slots take three bits above the port: what holds for all protocols holds for 2^19 keys. */
-#define SLOT_SHIFT	 16
-#define ALL_BITS	 19u
-#define PORT_KEY_LAST	 0xffffffffu
+#define SLOT_SHIFT	      16
+#define ALL_BITS	      19u
+#define PORT_KEY_LAST	      0xffffffffu
 /* The chain of nodes over a port: all protocols, 0 to 16 bits. */
-#define CHAIN_MAX	 18
+#define CHAIN_MAX	      18
 
 enum { LIST4, LIST6, LIST_GROUPS, LISTS };
 
@@ -26,7 +26,7 @@ struct build {
 	size_t at[2]; /* where making nodes stands in LIST4, LIST6 */
 	struct steps steps;
 	struct steps ports;
-	struct compiled_blocks blocks;
+	struct classifier_blocks blocks;
 	uint32_t nodes; /* block of node 0 */
 	/* nodes that hold the port of the last one made */
 	struct chain {
@@ -47,28 +47,28 @@ static void build_clear(struct build *b)
 
 /* --- rules to ranges --- */
 
-static unsigned list_of(const struct compiled_rule *rule)
+static unsigned list_of(const struct classifier_rule *rule)
 {
 	return rule->peer_kind == VPC_PEER_CIDR4 ? LIST4 : rule->peer_kind == VPC_PEER_CIDR6 ? LIST6 : LIST_GROUPS;
 }
 
 /* Of all protocols and yet with a port: vpcd has no such rules, but the tables could; one for each slot. */
-static bool in_each_slot(const struct compiled_rule *rule)
+static bool in_each_slot(const struct classifier_rule *rule)
 {
 	return rule->slot == VPC_SLOT_ANY && rule->port_plen;
 }
 
-static uint32_t port_bits_free(const struct compiled_rule *rule, uint32_t slot)
+static uint32_t port_bits_free(const struct classifier_rule *rule, uint32_t slot)
 {
 	return slot == VPC_SLOT_ANY ? ALL_BITS : 16u - rule->port_plen;
 }
 
-static uint32_t port_key(const struct compiled_rule *rule, uint32_t slot)
+static uint32_t port_key(const struct classifier_rule *rule, uint32_t slot)
 {
 	return slot << SLOT_SHIFT | rule->port;
 }
 
-static void add_range(struct build *b, const struct compiled_rule *rule, uint32_t slot)
+static void add_range(struct build *b, const struct classifier_rule *rule, uint32_t slot)
 {
 	struct ranges *to = &b->ranges[list_of(rule)];
 	struct range *range = &to->at[to->n++];
@@ -89,10 +89,11 @@ static void add_range(struct build *b, const struct compiled_rule *rule, uint32_
 		range->fixed = 128u - port_bits_free(rule, slot);
 		return;
 	}
-	range->class = slot << CLASS_SLOT_SHIFT | (uint32_t)rule->port << CLASS_PORT_SHIFT | rule->port_plen;
+	range->mask_group =
+		slot << MASK_GROUP_SLOT_SHIFT | (uint32_t)rule->port << MASK_GROUP_PORT_SHIFT | rule->port_plen;
 }
 
-static int make_ranges(struct build *b, const struct compiled_rule *rules, size_t n)
+static int make_ranges(struct build *b, const struct classifier_rule *rules, size_t n)
 {
 	size_t count[LISTS] = {};
 
@@ -119,23 +120,23 @@ static int make_ranges(struct build *b, const struct compiled_rule *rules, size_
 /* --- nodes --- */
 
 /* The lowest class in either list from where the two stand; false: both are at their end. */
-static bool next_class(const struct build *b, const size_t at[2], uint32_t *ret)
+static bool next_mask_group(const struct build *b, const size_t at[2], uint32_t *ret)
 {
 	uint32_t lowest = UINT32_MAX;
 
 	for (unsigned i = LIST4; i <= LIST6; i++)
-		if (at[i] < b->ranges[i].n && b->ranges[i].at[at[i]].class < lowest)
-			lowest = b->ranges[i].at[at[i]].class;
+		if (at[i] < b->ranges[i].n && b->ranges[i].at[at[i]].mask_group < lowest)
+			lowest = b->ranges[i].at[at[i]].mask_group;
 	*ret = lowest;
 	return lowest != UINT32_MAX;
 }
 
 /* How many ranges of a list, from where it stands, are of this class. */
-static size_t class_ranges(const struct build *b, unsigned list, size_t at, uint32_t class)
+static size_t mask_group_ranges(const struct build *b, unsigned list, size_t at, uint32_t mask_group)
 {
 	size_t end = at;
 
-	while (end < b->ranges[list].n && b->ranges[list].at[end].class == class)
+	while (end < b->ranges[list].n && b->ranges[list].at[end].mask_group == mask_group)
 		end++;
 	return end - at;
 }
@@ -143,19 +144,19 @@ static size_t class_ranges(const struct build *b, unsigned list, size_t at, uint
 static uint32_t count_nodes(const struct build *b)
 {
 	size_t at[2] = {};
-	uint32_t n = 0, class;
+	uint32_t n = 0, mask_group;
 
-	for (; next_class(b, at, &class); n++)
+	for (; next_mask_group(b, at, &mask_group); n++)
 		for (unsigned i = LIST4; i <= LIST6; i++)
-			at[i] += class_ranges(b, i, at[i], class);
+			at[i] += mask_group_ranges(b, i, at[i], mask_group);
 	return n;
 }
 
-static struct vpc_compiled_node *node_at(const struct build *b, uint32_t node)
+static struct vpc_classifier_node *node_at(const struct build *b, uint32_t node)
 {
-	struct vpc_compiled_block *block = &b->blocks.at[b->nodes + node / 2];
+	struct vpc_classifier_block *block = &b->blocks.at[b->nodes + node / 2];
 
-	return (struct vpc_compiled_node *)block + node % 2;
+	return (struct vpc_classifier_node *)block + node % 2;
 }
 
 /* Leaves the nodes that end before this port; what follows them is in the one around. */
@@ -171,10 +172,10 @@ static int chain_leave(struct build *b, uint64_t first)
 	return r;
 }
 
-static int chain_enter(struct build *b, uint32_t node, uint32_t class)
+static int chain_enter(struct build *b, uint32_t node, uint32_t mask_group)
 {
-	uint32_t slot = class >> CLASS_SLOT_SHIFT, plen = class & CLASS_PLEN_MASK;
-	uint32_t first = slot << SLOT_SHIFT | (class >> CLASS_PORT_SHIFT & 0xffff);
+	uint32_t slot = mask_group >> MASK_GROUP_SLOT_SHIFT, plen = mask_group & MASK_GROUP_PLEN_MASK;
+	uint32_t first = slot << SLOT_SHIFT | (mask_group >> MASK_GROUP_PORT_SHIFT & 0xffff);
 	uint32_t bits = slot == VPC_SLOT_ANY ? ALL_BITS : 16 - plen;
 	int r = b->ports.n ? 0 : steps_add(&b->ports, 0, 0);
 
@@ -187,17 +188,17 @@ static int chain_enter(struct build *b, uint32_t node, uint32_t class)
 	return steps_add(&b->ports, first, node);
 }
 
-static int make_node(struct build *b, uint32_t node, uint32_t class)
+static int make_node(struct build *b, uint32_t node, uint32_t mask_group)
 {
 	static const struct {
 		wide last;
 		uint32_t words;
 	} family[] = {[LIST4] = {UINT32_MAX, 1}, [LIST6] = {~(wide)0, 4}};
-	int r = chain_enter(b, node, class);
+	int r = chain_enter(b, node, mask_group);
 
 	for (unsigned i = LIST4; r >= 0 && i <= LIST6; i++) {
-		size_t n = class_ranges(b, i, b->at[i], class);
-		struct vpc_compiled_list list;
+		size_t n = mask_group_ranges(b, i, b->at[i], mask_group);
+		struct vpc_classifier_list list;
 
 		r = steps_of_ranges(&b->steps, &b->ranges[i].at[b->at[i]], n, family[i].last);
 		if (r >= 0)
@@ -209,19 +210,19 @@ static int make_node(struct build *b, uint32_t node, uint32_t class)
 	return r;
 }
 
-static int make_nodes(struct build *b, struct vpc_compiled_list *ret_ports)
+static int make_nodes(struct build *b, struct vpc_classifier_list *ret_ports)
 {
-	uint32_t class, n = count_nodes(b);
+	uint32_t mask_group, n = count_nodes(b);
 	int r = blocks_add(&b->blocks, n / 2 + 1, &b->nodes);
 
-	for (uint32_t node = 1; r >= 0 && next_class(b, b->at, &class); node++)
-		r = make_node(b, node, class);
+	for (uint32_t node = 1; r >= 0 && next_mask_group(b, b->at, &mask_group); node++)
+		r = make_node(b, node, mask_group);
 	if (r >= 0)
 		r = chain_leave(b, UINT64_MAX);
 	return r < 0 ? r : blocks_add_list(&b->blocks, &b->ports, 1, ret_ports);
 }
 
-static int make_groups(struct build *b, struct vpc_compiled_list *ret, __u64 *ret_bloom)
+static int make_groups(struct build *b, struct vpc_classifier_list *ret, __u64 *ret_bloom)
 {
 	const struct ranges *ranges = &b->ranges[LIST_GROUPS];
 	uint64_t bloom = 0;
@@ -233,10 +234,11 @@ static int make_groups(struct build *b, struct vpc_compiled_list *ret, __u64 *re
 	return r < 0 ? r : blocks_add_list(&b->blocks, &b->steps, 2, ret);
 }
 
-int compiled_build(const struct compiled_rule *rules, size_t n, uint32_t set, uint32_t dir, struct compiled_blocks *ret)
+int classifier_build(const struct classifier_rule *rules, size_t n, uint32_t set, uint32_t dir,
+		     struct classifier_blocks *ret)
 {
 	_cleanup_(build_clear) struct build b = {};
-	struct vpc_compiled header = {.set = set, .dir = dir};
+	struct vpc_classifier header = {.set = set, .dir = dir};
 	uint32_t first;
 	int r = make_ranges(&b, rules, n);
 
@@ -250,7 +252,7 @@ int compiled_build(const struct compiled_rule *rules, size_t n, uint32_t set, ui
 		return r;
 	header.nodes = b.nodes;
 	header.blocks = (uint32_t)b.blocks.n;
-	*(struct vpc_compiled *)b.blocks.at = header;
+	*(struct vpc_classifier *)b.blocks.at = header;
 	*ret = b.blocks;
 	b.blocks.at = NULL;
 	return 0;

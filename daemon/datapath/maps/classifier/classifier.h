@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The compiled table of a set: what include/vpc/abi/abi.h tells under `compiled`, made out of the rules of all its
+ * The classifier of a set: what include/vpc/abi/abi.h tells under `classifier`, made out of the rules of all its
  * groups. A pure function: the same rules, in whatever order, give the same bytes.
  *
  * Where several rules allow the same, the table names one of them: of nested prefixes the widest, of the same prefix
  * the lowest row. So no list is longer than twice its rules and one, however they overlap.
  */
-#ifndef DATAPATH_COMPILED_H
-#define DATAPATH_COMPILED_H
+#ifndef DATAPATH_CLASSIFIER_H
+#define DATAPATH_CLASSIFIER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 
 #include <vpc/abi/abi.h>
 
-struct compiled_rule {
+struct classifier_rule {
 	uint8_t slot;	   /* VPC_SLOT_… */
 	uint8_t port_plen; /* 0..16 */
 	uint8_t peer_kind; /* VPC_PEER_CIDR4, VPC_PEER_CIDR6, VPC_PEER_SG */
@@ -27,8 +27,8 @@ struct compiled_rule {
 };
 
 /* Blocks of a whole table. */
-struct compiled_blocks {
-	struct vpc_compiled_block *at; /* owned; free() it */
+struct classifier_blocks {
+	struct vpc_classifier_block *at; /* owned; free() it */
 	size_t n;
 	size_t cap;
 };
@@ -37,7 +37,7 @@ struct compiled_blocks {
  * Builds the table of `rules` for the header's set and direction. *ret is overwritten. -ENOMEM; -E2BIG: more blocks
  * than a table may have (VPC_VERSIONED_VALUE_MASK).
  */
-int compiled_build(const struct compiled_rule *rules, size_t n, uint32_t set, uint32_t dir,
-		   struct compiled_blocks *ret);
+int classifier_build(const struct classifier_rule *rules, size_t n, uint32_t set, uint32_t dir,
+		     struct classifier_blocks *ret);
 
 #endif

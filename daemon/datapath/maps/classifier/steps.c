@@ -11,7 +11,7 @@
 /* --- ranges --- */
 
 /* The parts of a range that order it, the least significant first. */
-enum { PART_FIXED, PART_LOW, PART_HIGH, PART_CLASS, PARTS };
+enum { PART_FIXED, PART_LOW, PART_HIGH, PART_MASK_GROUP, PARTS };
 
 static uint64_t range_part(const struct range *r, unsigned part)
 {
@@ -23,7 +23,7 @@ static uint64_t range_part(const struct range *r, unsigned part)
 	case PART_HIGH:
 		return r->high;
 	default:
-		return r->class;
+		return r->mask_group;
 	}
 }
 
@@ -131,13 +131,13 @@ int steps_of_ranges(struct steps *s, const struct range *ranges, size_t n, wide 
 
 /* --- blocks --- */
 
-int blocks_add(struct compiled_blocks *b, size_t n, uint32_t *ret)
+int blocks_add(struct classifier_blocks *b, size_t n, uint32_t *ret)
 {
 	if (n > VPC_VERSIONED_VALUE_MASK - b->n)
 		return -E2BIG;
 	if (b->n + n > b->cap) {
 		size_t cap = b->cap ? b->cap : 16;
-		struct vpc_compiled_block *grown;
+		struct vpc_classifier_block *grown;
 
 		while (cap < b->n + n)
 			cap *= 2;
@@ -153,13 +153,13 @@ int blocks_add(struct compiled_blocks *b, size_t n, uint32_t *ret)
 	return 0;
 }
 
-static void put_key(struct vpc_compiled_block *block, uint32_t i, uint32_t words, wide key)
+static void put_key(struct vpc_classifier_block *block, uint32_t i, uint32_t words, wide key)
 {
 	for (uint32_t w = 0; w < words; w++)
 		block->word[i * words + w] = (uint32_t)(key >> 32 * (words - 1 - w));
 }
 
-static void fill_leaf(struct vpc_compiled_block *block, const struct steps *s, size_t from, uint32_t words)
+static void fill_leaf(struct vpc_classifier_block *block, const struct steps *s, size_t from, uint32_t words)
 {
 	uint32_t fit = VPC_STEPS_LEAF(words);
 
@@ -173,24 +173,24 @@ static void fill_leaf(struct vpc_compiled_block *block, const struct steps *s, s
 }
 
 /* span: how many steps a child holds. */
-static void fill_inner(struct vpc_compiled_block *block, const struct steps *s, size_t from, size_t span,
+static void fill_inner(struct vpc_classifier_block *block, const struct steps *s, size_t from, size_t span,
 		       uint32_t words)
 {
-	for (uint32_t i = 0; i < VPC_STEPS_INNER(words); i++)
+	for (uint32_t i = 0; i < VPC_STEPS_WORKLOAD_END(words); i++)
 		put_key(block, i, words, from + i * span < s->n ? s->at[from + i * span].key : ~(wide)0);
 }
 
-int blocks_add_list(struct compiled_blocks *b, const struct steps *s, uint32_t words, struct vpc_compiled_list *ret)
+int blocks_add_list(struct classifier_blocks *b, const struct steps *s, uint32_t words, struct vpc_classifier_list *ret)
 {
 	size_t span[16] = {VPC_STEPS_LEAF(words)}, count = 0;
 	uint32_t levels = 1, at = 0;
 	int r;
 
-	*ret = (struct vpc_compiled_list){};
+	*ret = (struct vpc_classifier_list){};
 	if (!s->n)
 		return 0;
 	while (span[levels - 1] < s->n) {
-		span[levels] = span[levels - 1] * VPC_STEPS_INNER(words);
+		span[levels] = span[levels - 1] * VPC_STEPS_WORKLOAD_END(words);
 		levels++;
 	}
 	for (uint32_t level = 0; level < levels; level++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Lists of steps (see `compiled` in include/vpc/abi/abi.h): what the files compiled_*.c share. */
-#ifndef DATAPATH_COMPILED_STEPS_H
-#define DATAPATH_COMPILED_STEPS_H
+/* Lists of steps (see `classifier` in include/vpc/abi/abi.h): what the files compiled_*.c share. */
+#ifndef DATAPATH_CLASSIFIER_STEPS_H
+#define DATAPATH_CLASSIFIER_STEPS_H
 
 #include "datapath/maps/classifier/classifier.h"
 
@@ -12,8 +12,8 @@ typedef unsigned __int128 wide;
 struct range {
 	uint64_t low; /* first key */
 	uint64_t high;
-	uint32_t class; /* ranges of different classes have nothing to do with each other */
-	uint32_t fixed; /* 128 - log2 of its size */
+	uint32_t mask_group; /* ranges of different classes have nothing to do with each other */
+	uint32_t fixed;	     /* 128 - log2 of its size */
 	uint32_t row;
 	uint32_t pad;
 };
@@ -43,8 +43,9 @@ int steps_add(struct steps *s, wide key, uint32_t value);
 int steps_of_ranges(struct steps *s, const struct range *ranges, size_t n, wide last);
 
 /* Appends zeroed blocks; returns the number of the first in *ret. -ENOMEM, -E2BIG. */
-int blocks_add(struct compiled_blocks *b, size_t n, uint32_t *ret);
+int blocks_add(struct classifier_blocks *b, size_t n, uint32_t *ret);
 /* Appends the list of these steps, with keys of so many words; none: an empty list. -ENOMEM, -E2BIG. */
-int blocks_add_list(struct compiled_blocks *b, const struct steps *s, uint32_t words, struct vpc_compiled_list *ret);
+int blocks_add_list(struct classifier_blocks *b, const struct steps *s, uint32_t words,
+		    struct vpc_classifier_list *ret);
 
 #endif

@@ -27,7 +27,7 @@ _Static_assert(offsetof(struct flow_before, grace_until_ns) == offsetof(struct v
 _Static_assert(offsetof(struct flow_before, rest) == offsetof(struct vpc_flow, eni), "flow_before");
 
 /* The flows' map of that version. 0 and fd -1: there is none that is understood. */
-static int carry_map(const char *folder, const char *name, struct table *ret)
+static int carry_map(const char *folder, const char *name, struct kernel_map *ret)
 {
 	struct bpf_map_info info = {};
 	__u32 info_bytes = sizeof(info);
@@ -35,7 +35,7 @@ static int carry_map(const char *folder, const char *name, struct table *ret)
 	char path[PATH_MAX];
 	int r;
 
-	*ret = (struct table){.name = name, .fd = -1};
+	*ret = (struct kernel_map){.name = name, .fd = -1};
 	if (snprintf(path, sizeof(path), "%s/maps/%s", folder, name) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
 	fd = bpf_obj_get(path);
@@ -53,7 +53,7 @@ static int carry_map(const char *folder, const char *name, struct table *ret)
 	return 0;
 }
 
-int carry_open(const struct tables *t, struct carry *ret)
+int carry_open(const struct maps *t, struct carry *ret)
 {
 	char folder[PATH_MAX];
 	size_t n;
@@ -77,19 +77,19 @@ void carry_close(struct carry *c)
 	*c = CARRY_INIT;
 }
 
-static void count_side(struct tables *t, const struct vpc_flow *flow, unsigned side)
+static void count_side(struct maps *t, const struct vpc_flow *flow, unsigned side)
 {
 	uint32_t number = flow->eni[side];
 	struct vpc_eni_flows *n;
 
-	if (!number || number >= t->table[TABLE_ENI].n || eni_at(t, number)->incarnation != flow->incarnation[side])
+	if (!number || number >= t->kernel_map[MAP_ENI].n || eni_at(t, number)->incarnation != flow->incarnation[side])
 		return;
 	n = eni_flows_at(t, number);
 	__atomic_fetch_add(side && flow->eni[0] ? &n->answered : &n->opened, 1, __ATOMIC_RELAXED);
 }
 
 /* As the programs count an entry of `flow`. The pool's part of it is shares_update's. */
-static void count(struct tables *t, const struct vpc_flow_key *key, const struct vpc_flow *flow)
+static void count(struct maps *t, const struct vpc_flow_key *key, const struct vpc_flow *flow)
 {
 	struct vpc_vpc_flows *v = vpc_flows_at(t, key->vpc);
 
@@ -105,8 +105,8 @@ static void count(struct tables *t, const struct vpc_flow_key *key, const struct
 }
 
 struct carrying {
-	struct tables *t;
-	enum table_id to;
+	struct maps *t;
+	enum map_id to;
 	uint64_t now_ns;
 	bool graces;
 };
@@ -122,7 +122,7 @@ static int carry_one(const void *key_in, const void *value_in, void *userdata)
 	memcpy(&key, key_in, sizeof(key));
 	memcpy(&before, value_in, sizeof(before));
 	memcpy(&flow, value_in, sizeof(flow));
-	if (key.vpc >= c->t->table[TABLE_VPC].n)
+	if (key.vpc >= c->t->kernel_map[MAP_VPC].n)
 		return 0;
 	if (before.grace_until_ns == UINT64_MAX)
 		until = grace_until(FLOWS_KEEP, 0);
@@ -135,17 +135,17 @@ static int carry_one(const void *key_in, const void *value_in, void *userdata)
 		c->graces = true;
 	}
 	/* Its packets may have been quicker: a flow stands in one of the maps only. */
-	if (bpf_map_lookup_elem(c->t->table[c->to == TABLE_FLOW ? TABLE_FLOW_NEW : TABLE_FLOW].fd, &key, &known) == 0)
+	if (bpf_map_lookup_elem(c->t->kernel_map[c->to == MAP_FLOW ? MAP_FLOW_NEW : MAP_FLOW].fd, &key, &known) == 0)
 		return 0;
 	/* -EEXIST: the same. -E2BIG: no room, as for any flow. */
-	if (bpf_map_update_elem(c->t->table[c->to].fd, &key, &flow, BPF_NOEXIST) == 0 && c->to == TABLE_FLOW)
+	if (bpf_map_update_elem(c->t->kernel_map[c->to].fd, &key, &flow, BPF_NOEXIST) == 0 && c->to == MAP_FLOW)
 		count(c->t, &key, &flow);
 	return 0;
 }
 
-int carry_flows(struct tables *t, const struct carry *from, uint64_t now_ns)
+int carry_flows(struct maps *t, const struct carry *from, uint64_t now_ns)
 {
-	static const enum table_id to[] = {TABLE_FLOW, TABLE_FLOW_NEW};
+	static const enum map_id to[] = {MAP_FLOW, MAP_FLOW_NEW};
 	struct carrying c = {.t = t, .now_ns = now_ns};
 	int r = 0;
 
@@ -160,7 +160,7 @@ int carry_flows(struct tables *t, const struct carry *from, uint64_t now_ns)
 	return r;
 }
 
-int tables_carry(struct tables *t, uint64_t now_ns)
+int maps_carry(struct maps *t, uint64_t now_ns)
 {
 	_cleanup_(carry_close) struct carry from = CARRY_INIT;
 	int r = carry_open(t, &from);

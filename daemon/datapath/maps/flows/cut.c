@@ -4,20 +4,20 @@
 
 #include "datapath/maps/private.h"
 
-static int64_t flows_of(const struct tables *t, uint32_t eni)
+static int64_t flows_of(const struct maps *t, uint32_t eni)
 {
 	const struct vpc_eni_flows *n = eni_flows_at(t, eni);
 
 	return __atomic_load_n(&n->opened, __ATOMIC_RELAXED) + __atomic_load_n(&n->answered, __ATOMIC_RELAXED);
 }
 
-static bool raised(const struct tables *t, uint32_t eni, uint64_t epoch)
+static bool raised(const struct maps *t, uint32_t eni, uint64_t epoch)
 {
 	return eni_at(t, eni)->gen_revoke == epoch || set_at(t, t->enis[eni].set)->gen_revoke == epoch;
 }
 
-/* What gens_raise will find out, or more. */
-static bool may_revoke(const struct tables_change *c)
+/* What generations_raise will find out, or more. */
+static bool may_revoke(const struct maps_change *c)
 {
 	for (size_t i = 0; i < c->groups.n; i++)
 		if (c->groups.at[i].revoked)
@@ -34,7 +34,7 @@ static bool may_revoke(const struct tables_change *c)
 
 /* Nothing to do for a change that takes nothing away. Looked at before the generations are raised: from then on a
  * packet may find out that its flow is cut, and the flow isn't counted any more. */
-void cut_note_flows(struct tables *t, struct tables_change *c)
+void cut_note_flows(struct maps *t, struct maps_change *c)
 {
 	if (!may_revoke(c))
 		return;
@@ -50,20 +50,20 @@ void cut_note_flows(struct tables *t, struct tables_change *c)
 	}
 }
 
-void cut_note_stake(const struct tables *t, struct tables_change *c)
+void cut_note_affected(const struct maps *t, struct maps_change *c)
 {
 	if (!c->revoked)
 		c->established = 0;
 	/* without memory any change is taken for one that has something at stake */
-	c->at_stake = c->established && !c->has_flows;
-	for (uint32_t i = VPC_ENI_FIRST; c->established && !c->at_stake && i <= t->eni_max; i++)
-		c->at_stake = (c->has_flows[i / 8] & 1u << i % 8) && raised(t, i, c->epoch);
+	c->affected = c->established && !c->has_flows;
+	for (uint32_t i = VPC_ENI_FIRST; c->established && !c->affected && i <= t->eni_max; i++)
+		c->affected = (c->has_flows[i / 8] & 1u << i % 8) && raised(t, i, c->epoch);
 	free(TAKE_PTR(c->has_flows));
 }
 
 struct cutting {
-	struct tables *t;
-	tables_flow_fn fn;
+	struct maps *t;
+	maps_flow_fn fn;
 	void *userdata;
 	uint64_t epoch;
 	bool published;
@@ -85,7 +85,7 @@ static int cutting_flush(struct cutting *s)
 
 static bool side_touched(const struct cutting *s, uint32_t eni)
 {
-	if (!eni || eni >= s->t->table[TABLE_ENI].n)
+	if (!eni || eni >= s->t->kernel_map[MAP_ENI].n)
 		return false;
 	return !s->published || raised(s->t, eni, s->epoch);
 }
@@ -105,23 +105,22 @@ static int cutting_flow(const void *key, const void *value, void *userdata)
 }
 
 /* Flows that lived on a grace only, which the change ended: what it was before no rule says. */
-static int cutting_ended(const struct tables_change *c, struct cutting *s)
+static int cutting_ended(const struct maps_change *c, struct cutting *s)
 {
-	const struct table *table = &s->t->table[TABLE_FLOW];
+	const struct kernel_map *kernel_map = &s->t->kernel_map[MAP_FLOW];
 	struct vpc_flow flow;
 	int r = 0;
 
 	s->io.op = VPC_SWEEP_FAILS;
 	for (size_t i = 0; r == 0 && i < c->ended.n; i++)
-		if (bpf_map_lookup_elem(table->fd, &c->ended.at[i], &flow) == 0)
+		if (bpf_map_lookup_elem(kernel_map->fd, &c->ended.at[i], &flow) == 0)
 			r = cutting_flow(&c->ended.at[i], &flow, s);
 	return r ? r : cutting_flush(s);
 }
 
-int tables_cut_flows(struct tables *t, const struct tables_change *c, uint64_t now_ns, tables_flow_fn fn,
-		     void *userdata)
+int maps_cut_flows(struct maps *t, const struct maps_change *c, uint64_t now_ns, maps_flow_fn fn, void *userdata)
 {
-	bool published = c && tables_epoch(t) >= c->epoch;
+	bool published = c && maps_epoch(t) >= c->epoch;
 	struct cutting s = {
 		.t = t,
 		.fn = fn,
@@ -132,9 +131,9 @@ int tables_cut_flows(struct tables *t, const struct tables_change *c, uint64_t n
 	};
 	int r;
 
-	if (!c || (published && !c->at_stake))
+	if (!c || (published && !c->affected))
 		return 0;
-	r = table_each(&t->table[TABLE_FLOW], cutting_flow, &s);
+	r = table_each(&t->kernel_map[MAP_FLOW], cutting_flow, &s);
 	if (!r)
 		r = cutting_flush(&s);
 	return r ? r : cutting_ended(c, &s);
@@ -148,7 +147,7 @@ int tables_cut_flows(struct tables *t, const struct tables_change *c, uint64_t n
 /* Flows judged in one step. */
 #define STEP_MAX       256u
 
-struct tables_cutting {
+struct maps_cutting {
 	int fd; /* of `flow` */
 	uint64_t cursor;
 	bool started, ended; /* the walk */
@@ -163,7 +162,7 @@ struct tables_cutting {
 	uint32_t n, at; /* candidates, and of them judged */
 };
 
-struct tables_cutting *tables_cutting_free(struct tables_cutting *x)
+struct maps_cutting *maps_cutting_free(struct maps_cutting *x)
 {
 	if (!x)
 		return NULL;
@@ -176,22 +175,22 @@ struct tables_cutting *tables_cutting_free(struct tables_cutting *x)
 	return NULL;
 }
 
-uint64_t tables_established(const struct tables_change *c)
+uint64_t maps_established(const struct maps_change *c)
 {
 	return c->established;
 }
 
-int tables_cutting_new(const struct tables *t, const struct tables_change *c, bool before, struct tables_cutting **ret)
+int maps_cutting_new(const struct maps *t, const struct maps_change *c, bool before, struct maps_cutting **ret)
 {
-	_cleanup_(tables_cutting_freep) struct tables_cutting *x = NULL;
+	_cleanup_(maps_cutting_freep) struct maps_cutting *x = NULL;
 
 	*ret = NULL;
-	if (!c || !c->at_stake)
+	if (!c || !c->affected)
 		return 0;
 	x = calloc(1, sizeof(*x));
 	if (!x)
 		return -ENOMEM;
-	x->fd = t->table[TABLE_FLOW].fd;
+	x->fd = t->kernel_map[MAP_FLOW].fd;
 	x->before = before;
 	x->epoch = c->epoch;
 	x->n_touched = t->eni_max - VPC_ENI_FIRST + 1;
@@ -208,12 +207,12 @@ int tables_cutting_new(const struct tables *t, const struct tables_change *c, bo
 	return 0;
 }
 
-static bool is_touched(const struct tables_cutting *x, uint32_t eni)
+static bool is_touched(const struct maps_cutting *x, uint32_t eni)
 {
 	return eni >= VPC_ENI_FIRST && eni - VPC_ENI_FIRST < x->n_touched && x->touched[eni - VPC_ENI_FIRST];
 }
 
-int tables_cutting_read(struct tables_cutting *x)
+int maps_cutting_read(struct maps_cutting *x)
 {
 	x->n = x->at = 0;
 	while (!x->ended && x->n < CANDIDATES_MAX) {
@@ -240,7 +239,7 @@ int tables_cutting_read(struct tables_cutting *x)
 }
 
 /* Judges what is in s, and has fn called. */
-static int cutting_judge(struct tables_cutting *x, struct cutting *s, uint32_t end)
+static int cutting_judge(struct maps_cutting *x, struct cutting *s, uint32_t end)
 {
 	int r = 0;
 
@@ -260,7 +259,7 @@ static int cutting_judge(struct tables_cutting *x, struct cutting *s, uint32_t e
 	return r ? r : cutting_flush(s);
 }
 
-int tables_cutting_step(struct tables *t, struct tables_cutting *x, tables_flow_fn fn, void *userdata)
+int maps_cutting_step(struct maps *t, struct maps_cutting *x, maps_flow_fn fn, void *userdata)
 {
 	struct cutting s = {
 		.t = t,
@@ -272,10 +271,10 @@ int tables_cutting_step(struct tables *t, struct tables_cutting *x, tables_flow_
 	};
 	int r = cutting_judge(x, &s, x->n - x->at < STEP_MAX ? x->n : x->at + STEP_MAX);
 
-	return r ? r : x->at < x->n ? TABLES_CUTTING_STEP : x->ended ? TABLES_CUTTING_END : TABLES_CUTTING_READ;
+	return r ? r : x->at < x->n ? MAPS_CUTTING_STEP : x->ended ? MAPS_CUTTING_END : MAPS_CUTTING_READ;
 }
 
-int tables_cutting_last(struct tables *t, const struct tables_change *c, tables_flow_fn fn, void *userdata)
+int maps_cutting_last(struct maps *t, const struct maps_change *c, maps_flow_fn fn, void *userdata)
 {
 	struct cutting s = {
 		.t = t,

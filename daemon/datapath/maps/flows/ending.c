@@ -29,13 +29,13 @@ struct ending {
 	struct vpc_flow flows[READ_BATCH];
 };
 
-int ending_new(const struct tables *t, struct ending **ret)
+int ending_new(const struct maps *t, struct ending **ret)
 {
 	struct ending *d = calloc(1, sizeof(*d));
 
 	if (!d)
 		return -ENOMEM;
-	d->fd = t->table[TABLE_FLOW].fd;
+	d->fd = t->kernel_map[MAP_FLOW].fd;
 	*ret = d;
 	return 0;
 }
@@ -49,7 +49,7 @@ struct ending *ending_free(struct ending *d)
 	return NULL;
 }
 
-void ending_plan(const struct tables *t, struct ending *d, uint64_t now_ns)
+void ending_plan(const struct maps *t, struct ending *d, uint64_t now_ns)
 {
 	d->n = d->at = 0;
 	d->now_ns = now_ns;
@@ -130,9 +130,9 @@ int ending_read(struct ending *d)
 	return 0;
 }
 
-int ending_step(struct tables *t, struct ending *d, uint64_t now_ns)
+int ending_step(struct maps *t, struct ending *d, uint64_t now_ns)
 {
-	struct vpc_sweep io = {.op = VPC_SWEEP_END, .epoch = tables_epoch(t), .now_ns = now_ns};
+	struct vpc_sweep io = {.op = VPC_SWEEP_END, .epoch = maps_epoch(t), .now_ns = now_ns};
 	int r;
 
 	for (; d->at < d->n && io.n < VPC_SWEEP_MAX; d->at++)

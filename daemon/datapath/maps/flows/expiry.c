@@ -19,7 +19,7 @@ enum { ESTABLISHED, OTHER, OVERFLOW, FLOW_TABLES };
 /* So long after the last insertion flow_overflow may be called empty: no CPU is about to make another unseen. */
 #define OVERFLOW_REST_NS 10000000000ull
 
-struct tables_expiry {
+struct maps_expiry {
 	int fd[FLOW_TABLES]; /* the tables' */
 	uint64_t cursor[FLOW_TABLES];
 	bool started[FLOW_TABLES]; /* cursor is where the last batch ended */
@@ -35,15 +35,15 @@ struct tables_expiry {
 	uint32_t overflowing; /* entries of flow_overflow in this round */
 };
 
-int tables_expiry_new(const struct tables *t, uint32_t budget, struct tables_expiry **ret)
+int maps_expiry_new(const struct maps *t, uint32_t budget, struct maps_expiry **ret)
 {
-	_cleanup_(tables_expiry_freep) struct tables_expiry *x = calloc(1, sizeof(*x));
+	_cleanup_(maps_expiry_freep) struct maps_expiry *x = calloc(1, sizeof(*x));
 
 	if (!x)
 		return -ENOMEM;
-	x->fd[ESTABLISHED] = t->table[TABLE_FLOW].fd;
-	x->fd[OTHER] = t->table[TABLE_FLOW_NEW].fd;
-	x->fd[OVERFLOW] = t->table[TABLE_FLOW_OVERFLOW].fd;
+	x->fd[ESTABLISHED] = t->kernel_map[MAP_FLOW].fd;
+	x->fd[OTHER] = t->kernel_map[MAP_FLOW_NEW].fd;
+	x->fd[OVERFLOW] = t->kernel_map[MAP_FLOW_OVERFLOW].fd;
 	x->host = host_flows_at(t, 0);
 	x->budget = budget;
 	x->keys = calloc(budget + READ_BATCH, sizeof(*x->keys));
@@ -54,7 +54,7 @@ int tables_expiry_new(const struct tables *t, uint32_t budget, struct tables_exp
 	return 0;
 }
 
-struct tables_expiry *tables_expiry_free(struct tables_expiry *x)
+struct maps_expiry *maps_expiry_free(struct maps_expiry *x)
 {
 	if (!x)
 		return NULL;
@@ -66,14 +66,14 @@ struct tables_expiry *tables_expiry_free(struct tables_expiry *x)
 	return NULL;
 }
 
-void tables_expiry_plan(struct tables *t, struct tables_expiry *x, uint64_t now_ns)
+void maps_expiry_plan(struct maps *t, struct maps_expiry *x, uint64_t now_ns)
 {
 	shares_update(t);
 	ending_plan(t, x->ending, now_ns);
 	x->now_ns = now_ns;
 }
 
-static void round_begins(struct tables_expiry *x, unsigned which)
+static void round_begins(struct maps_expiry *x, unsigned which)
 {
 	if (which == ESTABLISHED)
 		tally_begin(x->tally);
@@ -81,7 +81,7 @@ static void round_begins(struct tables_expiry *x, unsigned which)
 		x->overflowing = 0;
 }
 
-static void batch_is_read(struct tables_expiry *x, unsigned which, uint32_t n)
+static void batch_is_read(struct maps_expiry *x, unsigned which, uint32_t n)
 {
 	if (which == OVERFLOW)
 		x->overflowing += n;
@@ -89,7 +89,7 @@ static void batch_is_read(struct tables_expiry *x, unsigned which, uint32_t n)
 		tally_add(x->tally, &x->keys[x->n + i], &x->flows[x->n + i]);
 }
 
-static void round_ends(struct tables_expiry *x, unsigned which)
+static void round_ends(struct maps_expiry *x, unsigned which)
 {
 	__u64 last_ns = load64(&x->host->overflow_ns);
 
@@ -100,7 +100,7 @@ static void round_ends(struct tables_expiry *x, unsigned which)
 					    __ATOMIC_RELAXED);
 }
 
-int tables_expiry_read(struct tables_expiry *x)
+int maps_expiry_read(struct maps_expiry *x)
 {
 	x->n = x->at = 0;
 	/* At most once around each table. */
@@ -130,21 +130,21 @@ int tables_expiry_read(struct tables_expiry *x)
 }
 
 /* Idle for too long, or of an ENI that is gone. The program looks again before it deletes. */
-static bool over(const struct tables *t, const struct vpc_flow *flow, uint64_t now_ns)
+static bool over(const struct maps *t, const struct vpc_flow *flow, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		uint32_t number = flow->eni[i];
 
-		if (number && (number >= t->table[TABLE_ENI].n || t->enis[number].state == NODE_FREE ||
+		if (number && (number >= t->kernel_map[MAP_ENI].n || t->enis[number].state == NODE_FREE ||
 			       t->enis[number].row.incarnation != flow->incarnation[i]))
 			return true;
 	}
 	return flow->last_seen_ns + flow->timeout_s * 1000000000ull < now_ns;
 }
 
-int tables_expiry_step(struct tables *t, struct tables_expiry *x, uint64_t now_ns, unsigned *deleted)
+int maps_expiry_step(struct maps *t, struct maps_expiry *x, uint64_t now_ns, unsigned *deleted)
 {
-	struct vpc_sweep io = {.op = VPC_SWEEP_EXPIRE, .epoch = tables_epoch(t), .now_ns = now_ns};
+	struct vpc_sweep io = {.op = VPC_SWEEP_EXPIRE, .epoch = maps_epoch(t), .now_ns = now_ns};
 	uint32_t end = x->n - x->at < STEP_MAX ? x->n : x->at + STEP_MAX;
 	int r;
 

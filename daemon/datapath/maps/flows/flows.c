@@ -9,24 +9,24 @@
 /* A packet for BPF_PROG_TEST_RUN, which wants one; the program does not look at it. */
 #define DUMMY_PACKET_BYTES 64
 
-int sweep_run(struct tables *t, struct vpc_sweep *io)
+int sweep_run(struct maps *t, struct vpc_sweep *io)
 {
 	static const unsigned char packet[DUMMY_PACKET_BYTES];
 	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = sizeof(packet));
 	uint32_t key = 0;
 	int r;
 
-	r = bpf_map_update_elem(t->table[TABLE_SWEEP_IO].fd, &key, io, BPF_ANY);
+	r = bpf_map_update_elem(t->kernel_map[MAP_SWEEP_IO].fd, &key, io, BPF_ANY);
 	if (r < 0)
 		return r;
 	r = bpf_prog_test_run_opts(bpf_program__fd(t->bpf->progs.sweep), &opts);
 	if (r < 0)
 		return r;
-	return bpf_map_lookup_elem(t->table[TABLE_SWEEP_IO].fd, &key, io);
+	return bpf_map_lookup_elem(t->kernel_map[MAP_SWEEP_IO].fd, &key, io);
 }
 
 struct each_flow {
-	tables_flow_fn fn;
+	maps_flow_fn fn;
 	void *userdata;
 	uint32_t eni;
 	bool established;
@@ -42,14 +42,14 @@ static int each_flow(const void *key, const void *value, void *userdata)
 	return each->fn(key, flow, each->established, each->userdata);
 }
 
-int tables_each_flow(struct tables *t, uint32_t eni, tables_flow_fn fn, void *userdata)
+int maps_each_flow(struct maps *t, uint32_t eni, maps_flow_fn fn, void *userdata)
 {
 	struct each_flow each = {.fn = fn, .userdata = userdata, .eni = eni, .established = true};
-	int r = table_each(&t->table[TABLE_FLOW], each_flow, &each);
+	int r = table_each(&t->kernel_map[MAP_FLOW], each_flow, &each);
 
 	if (r)
 		return r;
 	each.established = false;
-	r = table_each(&t->table[TABLE_FLOW_NEW], each_flow, &each);
-	return r ? r : table_each(&t->table[TABLE_FLOW_OVERFLOW], each_flow, &each);
+	r = table_each(&t->kernel_map[MAP_FLOW_NEW], each_flow, &each);
+	return r ? r : table_each(&t->kernel_map[MAP_FLOW_OVERFLOW], each_flow, &each);
 }

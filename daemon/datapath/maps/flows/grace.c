@@ -20,12 +20,12 @@
 #define TRIES 3
 
 struct sweeping {
-	struct tables *t;
+	struct maps *t;
 	uint64_t epoch;
 	bool all; /* every flow is touched */
 	struct graces kept;
 	bool lost; /* some flow with a grace is not in kept */
-	struct tables_change *c;
+	struct maps_change *c;
 	struct vpc_sweep io;
 	struct graced item[VPC_SWEEP_MAX]; /* what io.key names */
 };
@@ -92,9 +92,9 @@ static int sweep_add(struct sweeping *s, const struct graced *item)
 /* Whether the change takes something away from the ENI or the set it has. */
 static bool side_touched(const struct sweeping *s, uint32_t number)
 {
-	const struct tables *t = s->t;
+	const struct maps *t = s->t;
 
-	if (!number || number >= t->table[TABLE_ENI].n)
+	if (!number || number >= t->kernel_map[MAP_ENI].n)
 		return false;
 	return s->all || t->enis[number].revoked == s->epoch || t->sets[t->enis[number].set].revoked == s->epoch;
 }
@@ -104,7 +104,7 @@ static bool touched(const struct sweeping *s, const uint32_t eni[2])
 	return side_touched(s, eni[0]) || side_touched(s, eni[1]);
 }
 
-static void keep_list(struct tables *t, struct sweeping *s)
+static void keep_list(struct maps *t, struct sweeping *s)
 {
 	free(t->graced.at);
 	t->graced = s->kept;
@@ -129,7 +129,7 @@ static int give_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow
 	return 0;
 }
 
-static int give(struct tables *t, uint32_t op)
+static int give(struct maps *t, uint32_t op)
 {
 	struct sweeping s = {
 		.t = t,
@@ -140,7 +140,7 @@ static int give(struct tables *t, uint32_t op)
 	int r;
 
 	store32(&ctl_at(t, 0)->graces, 1);
-	r = tables_each_flow(t, 0, give_flow, &s);
+	r = maps_each_flow(t, 0, give_flow, &s);
 	if (r >= 0)
 		r = sweep_flush(&s);
 	if (r < 0) {
@@ -152,7 +152,7 @@ static int give(struct tables *t, uint32_t op)
 	return 0;
 }
 
-int grace_give(struct tables *t, const struct tables_change *c)
+int grace_give(struct maps *t, const struct maps_change *c)
 {
 	t->grace.pending = true;
 	t->grace.all = false;
@@ -161,25 +161,25 @@ int grace_give(struct tables *t, const struct tables_change *c)
 	return give(t, VPC_SWEEP_GRACE);
 }
 
-int grace_finish(struct tables *t)
+int grace_finish(struct maps *t)
 {
 	int r = t->grace.pending ? give(t, VPC_SWEEP_LATE) : 0;
 
 	if (r == 0)
-		gens_commit(t);
+		generations_commit(t);
 	return r;
 }
 
-int tables_resume_sweep(struct tables *t, enum flows_mode flows, uint64_t until_ns)
+int maps_resume_sweep(struct maps *t, enum flows_mode flows, uint64_t until_ns)
 {
 	t->grace.pending = true;
 	t->grace.all = true;
-	t->grace.epoch = tables_epoch(t);
+	t->grace.epoch = maps_epoch(t);
 	t->grace.until = grace_until(flows, until_ns);
 	return grace_finish(t);
 }
 
-bool tables_sweep_pending(const struct tables *t)
+bool maps_sweep_pending(const struct maps *t)
 {
 	return t->grace.pending;
 }
@@ -194,7 +194,7 @@ struct settling {
 
 static int settle_item(struct settling *s, const struct graced *item)
 {
-	const struct tables *t = s->settle.t;
+	const struct maps *t = s->settle.t;
 	int r = 0;
 
 	if (!touched(&s->settle, item->eni)) {
@@ -204,14 +204,14 @@ static int settle_item(struct settling *s, const struct graced *item)
 	for (unsigned i = 0; i < 2; i++) {
 		uint32_t number = item->eni[i];
 
-		if (number && number < t->table[TABLE_ENI].n && t->enis[number].revoked == s->settle.epoch)
+		if (number && number < t->kernel_map[MAP_ENI].n && t->enis[number].revoked == s->settle.epoch)
 			return sweep_add(&s->end, item);
 	}
 	r = sweep_add(&s->settle, item);
 	return r;
 }
 
-static int settle_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established, void *userdata)
+static int confirm_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established, void *userdata)
 {
 	const struct graced item = {.key = *key, .eni = {flow->eni[0], flow->eni[1]}};
 
@@ -221,15 +221,15 @@ static int settle_flow(const struct vpc_flow_key *key, const struct vpc_flow *fl
 	return settle_item(userdata, &item);
 }
 
-static void settling_init(struct settling *s, struct tables *t, struct tables_change *c)
+static void settling_init(struct settling *s, struct maps *t, struct maps_change *c)
 {
 	s->settle = (struct sweeping){.t = t, .epoch = c->epoch, .c = c};
-	s->settle.io = (struct vpc_sweep){.op = VPC_SWEEP_SETTLE, .epoch = c->epoch, .now_ns = monotonic_ns()};
+	s->settle.io = (struct vpc_sweep){.op = VPC_SWEEP_CONFIRM, .epoch = c->epoch, .now_ns = monotonic_ns()};
 	s->end = s->settle;
 	s->end.io.op = VPC_SWEEP_UNSPARE;
 }
 
-int grace_settle(struct tables *t, struct tables_change *c)
+int grace_settle(struct maps *t, struct maps_change *c)
 {
 	struct settling s;
 	int r = 0, end;
@@ -238,7 +238,7 @@ int grace_settle(struct tables *t, struct tables_change *c)
 		return 0;
 	settling_init(&s, t, c);
 	if (t->graced_lost)
-		r = tables_each_flow(t, 0, settle_flow, &s);
+		r = maps_each_flow(t, 0, confirm_flow, &s);
 	for (size_t i = 0; !t->graced_lost && i < t->graced.n; i++) {
 		end = settle_item(&s, &t->graced.at[i]);
 		if (end < 0)
@@ -270,14 +270,14 @@ static int find_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow
 	return 0;
 }
 
-int grace_find(struct tables *t)
+int grace_find(struct maps *t)
 {
 	struct sweeping s = {.t = t};
 	int r;
 
 	if (!ctl_at(t, 0)->graces)
 		return 0;
-	r = tables_each_flow(t, 0, find_flow, &s);
+	r = maps_each_flow(t, 0, find_flow, &s);
 	if (r < 0) {
 		free(s.kept.at);
 		t->graced_lost = true;

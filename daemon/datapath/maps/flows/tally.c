@@ -31,7 +31,7 @@ struct tally {
 	bool walking; /* since the beginning of `flow` */
 };
 
-int tally_new(const struct tables *t, struct tally **ret)
+int tally_new(const struct maps *t, struct tally **ret)
 {
 	_cleanup_(tally_freep) struct tally *y = calloc(1, sizeof(*y));
 
@@ -40,8 +40,8 @@ int tally_new(const struct tables *t, struct tally **ret)
 	y->eni = eni_at(t, 0);
 	y->eni_flows = eni_flows_at(t, 0);
 	y->vpc_flows = vpc_flows_at(t, 0);
-	y->n_enis = t->table[TABLE_ENI].n;
-	y->n_vpcs = t->table[TABLE_VPC].n;
+	y->n_enis = t->kernel_map[MAP_ENI].n;
+	y->n_vpcs = t->kernel_map[MAP_VPC].n;
 	y->of_eni = calloc(y->n_enis, sizeof(*y->of_eni));
 	y->of_vpc = calloc(y->n_vpcs, sizeof(*y->of_vpc));
 	if (!y->of_eni || !y->of_vpc)

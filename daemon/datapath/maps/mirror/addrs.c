@@ -8,13 +8,13 @@ void addr_key_of(uint32_t vpc, const struct ip *ip, struct vpc_addr_key *ret)
 	memcpy(ret->addr, ip->bytes, sizeof(ret->addr));
 }
 
-static uint32_t *addr_chain(const struct tables *t, const struct vpc_addr_key *key)
+static uint32_t *addr_chain(const struct maps *t, const struct vpc_addr_key *key)
 {
 	return chains_head(&t->addrs_by_key, chains_hash(key, sizeof(*key)));
 }
 
 /* Moving an address makes a second row while the first is dying: the newer stands first in the chain. */
-uint32_t addr_find(const struct tables *t, const struct vpc_addr_key *key)
+uint32_t addr_find(const struct maps *t, const struct vpc_addr_key *key)
 {
 	uint32_t i = *addr_chain(t, key);
 
@@ -23,7 +23,7 @@ uint32_t addr_find(const struct tables *t, const struct vpc_addr_key *key)
 	return i;
 }
 
-uint32_t addr_find_hashed(const struct tables *t, const struct vpc_addr_key *key)
+uint32_t addr_find_hashed(const struct maps *t, const struct vpc_addr_key *key)
 {
 	uint32_t i = *addr_chain(t, key);
 
@@ -32,7 +32,7 @@ uint32_t addr_find_hashed(const struct tables *t, const struct vpc_addr_key *key
 	return i;
 }
 
-void addr_link(struct tables *t, uint32_t number, const struct vpc_addr_key *key, uint32_t eni, enum node_state state)
+void addr_link(struct maps *t, uint32_t number, const struct vpc_addr_key *key, uint32_t eni, enum node_state state)
 {
 	uint32_t *head = addr_chain(t, key);
 
@@ -40,7 +40,7 @@ void addr_link(struct tables *t, uint32_t number, const struct vpc_addr_key *key
 	*head = number;
 }
 
-void addr_unlink(struct tables *t, uint32_t number)
+void addr_unlink(struct maps *t, uint32_t number)
 {
 	uint32_t *at = addr_chain(t, &t->addrs[number].key);
 
@@ -50,7 +50,7 @@ void addr_unlink(struct tables *t, uint32_t number)
 	t->addrs[number] = (struct addr){};
 }
 
-static int addr_end(struct tables *t, struct tables_change *c, uint32_t number)
+static int addr_end(struct maps *t, struct maps_change *c, uint32_t number)
 {
 	struct touched_addr *touched = ARRAY_PUSH(&c->addrs);
 
@@ -61,7 +61,7 @@ static int addr_end(struct tables *t, struct tables_change *c, uint32_t number)
 	return 0;
 }
 
-static int addr_take(struct tables *t, struct tables_change *c, const struct vpc_addr_key *key, uint32_t eni)
+static int addr_take(struct maps *t, struct maps_change *c, const struct vpc_addr_key *key, uint32_t eni)
 {
 	struct touched_addr *touched = ARRAY_PUSH(&c->addrs);
 	uint32_t number;
@@ -79,7 +79,7 @@ static int addr_take(struct tables *t, struct tables_change *c, const struct vpc
 }
 
 /* Drops the ending of an address that the same plan wants back. */
-static void addr_revive(struct tables *t, struct tables_change *c, uint32_t number)
+static void addr_revive(struct maps *t, struct maps_change *c, uint32_t number)
 {
 	for (size_t i = 0; i < c->addrs.n; i++) {
 		if (c->addrs.at[i].addr == number) {
@@ -90,7 +90,7 @@ static void addr_revive(struct tables *t, struct tables_change *c, uint32_t numb
 	t->addrs[number].state = NODE_ALIVE;
 }
 
-static int addr_add(struct tables *t, struct tables_change *c, const struct plan_addr *a)
+static int addr_add(struct maps *t, struct maps_change *c, const struct plan_addr *a)
 {
 	struct vpc_addr_key key;
 	uint32_t old;
@@ -117,7 +117,7 @@ static int addr_add(struct tables *t, struct tables_change *c, const struct plan
 	return r;
 }
 
-static int addr_remove(struct tables *t, struct tables_change *c, const struct plan_addr *a)
+static int addr_remove(struct maps *t, struct maps_change *c, const struct plan_addr *a)
 {
 	struct vpc_addr_key key;
 	uint32_t old;
@@ -129,7 +129,7 @@ static int addr_remove(struct tables *t, struct tables_change *c, const struct p
 	return addr_end(t, c, old);
 }
 
-int addrs_plan(struct tables *t, struct tables_change *c, const struct plan *plan, struct vpc_error *reterr)
+int addrs_plan(struct maps *t, struct maps_change *c, const struct plan *plan, struct vpc_error *reterr)
 {
 	uint32_t missing = 0, made = 0;
 	int r = 0;

@@ -35,7 +35,7 @@ void numbers_give(struct numbers *n, uint32_t number)
 	n->used--;
 }
 
-void numbers_adopt(struct numbers *n, bool (*used)(const struct tables *t, uint32_t number), const struct tables *t)
+void numbers_adopt(struct numbers *n, bool (*used)(const struct maps *t, uint32_t number), const struct maps *t)
 {
 	uint32_t last = n->size - 1;
 
@@ -248,19 +248,19 @@ unsigned versioned_spare(const struct vpc_versioned *v, uint64_t epoch)
 	return at0 > at1 ? 1 : 0;
 }
 
-int limit_error(struct vpc_error *reterr, const char *table, uint64_t size, uint64_t used, uint64_t asked)
+int limit_error(struct vpc_error *reterr, const char *kernel_map, uint64_t size, uint64_t used, uint64_t asked)
 {
 	return vpc_error_set(
 		reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
-		"the kernel table '%s' holds %llu entries: %llu are used and this change asks for %llu more", table,
-		(unsigned long long)size, (unsigned long long)used, (unsigned long long)asked);
+		"the kernel table '%s' holds %llu entries: %llu are used and this change asks for %llu more",
+		kernel_map, (unsigned long long)size, (unsigned long long)used, (unsigned long long)asked);
 }
 
-int number_error(struct vpc_error *reterr, const char *table, uint32_t size, uint32_t asked)
+int number_error(struct vpc_error *reterr, const char *kernel_map, uint32_t size, uint32_t asked)
 {
 	return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
-			     "the kernel table '%s' holds the numbers up to %u and this change needs number %u", table,
-			     size - 1, asked);
+			     "the kernel table '%s' holds the numbers up to %u and this change needs number %u",
+			     kernel_map, size - 1, asked);
 }
 
 int bpf_error(struct vpc_error *reterr, int error, const char *what)

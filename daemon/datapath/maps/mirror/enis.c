@@ -29,7 +29,7 @@ void eni_row_of(const struct eni_record *r, struct vpc_eni *ret)
 	memcpy(ret->gateway_mac, r->gateway_mac, sizeof(ret->gateway_mac));
 }
 
-void eni_record_of(const struct tables *t, uint32_t number, struct eni_record *ret)
+void eni_record_of(const struct maps *t, uint32_t number, struct eni_record *ret)
 {
 	const struct vpc_eni *row = &t->enis[number].row;
 	const struct set *set = &t->sets[t->enis[number].set];
@@ -67,7 +67,7 @@ bool eni_row_equal(const struct vpc_eni *a, const struct vpc_eni *b)
 	return memcmp(&x, &y, sizeof(x)) == 0;
 }
 
-void eni_store(struct tables *t, uint32_t number, const struct vpc_eni *row)
+void eni_store(struct maps *t, uint32_t number, const struct vpc_eni *row)
 {
 	struct vpc_eni *at = eni_at(t, number);
 	struct vpc_eni new = *row;
@@ -78,17 +78,17 @@ void eni_store(struct tables *t, uint32_t number, const struct vpc_eni *row)
 		store32(&(&at->vpc)[i], from[i]);
 }
 
-void tables_eni_set_flags(struct tables *t, uint32_t eni, uint32_t set, uint32_t clear)
+void maps_eni_set_flags(struct maps *t, uint32_t eni, uint32_t set, uint32_t clear)
 {
 	__u32 *flags;
 
-	if (eni >= t->table[TABLE_ENI].n)
+	if (eni >= t->kernel_map[MAP_ENI].n)
 		return;
 	flags = &eni_at(t, eni)->flags;
 	store32(flags, (*flags & ~(clear & PORT_FLAGS)) | (set & PORT_FLAGS));
 }
 
-int eni_zero_counters(struct tables *t, uint32_t number)
+int eni_zero_counters(struct maps *t, uint32_t number)
 {
 	static const struct vpc_eni_flows no_flows;
 	static const uint64_t zero;
@@ -101,19 +101,19 @@ int eni_zero_counters(struct tables *t, uint32_t number)
 	stats = calloc((size_t)cpus, sizeof(*stats));
 	if (!stats)
 		return -ENOMEM;
-	r = bpf_map_update_elem(t->table[TABLE_ENI_STAT].fd, &number, stats, BPF_ANY);
+	r = bpf_map_update_elem(t->kernel_map[MAP_ENI_STAT].fd, &number, stats, BPF_ANY);
 	if (r >= 0)
-		r = bpf_map_update_elem(t->table[TABLE_ENI_FLOWS].fd, &number, &no_flows, BPF_ANY);
+		r = bpf_map_update_elem(t->kernel_map[MAP_ENI_FLOWS].fd, &number, &no_flows, BPF_ANY);
 	for (uint32_t i = 0; r >= 0 && i < VPC_DROP_REASONS_MAX; i++) {
 		uint32_t index = number * VPC_DROP_REASONS_MAX + i;
 
-		r = bpf_map_update_elem(t->table[TABLE_DROP].fd, &index, &zero, BPF_ANY);
+		r = bpf_map_update_elem(t->kernel_map[MAP_DROP].fd, &index, &zero, BPF_ANY);
 	}
 	return r;
 }
 
 /* The set of these groups, with one user more; made if need be. */
-static int set_get(struct tables *t, struct tables_change *c, const struct eni_record *r, uint32_t *ret)
+static int set_get(struct maps *t, struct maps_change *c, const struct eni_record *r, uint32_t *ret)
 {
 	uint32_t number;
 	uint32_t *item;
@@ -144,22 +144,22 @@ static int set_get(struct tables *t, struct tables_change *c, const struct eni_r
 	return 0;
 }
 
-static int eni_valid(const struct tables *t, const struct eni_record *r, struct vpc_error *reterr)
+static int eni_valid(const struct maps *t, const struct eni_record *r, struct vpc_error *reterr)
 {
-	if (r->number == 0 || r->number >= t->table[TABLE_ENI].n)
-		return number_error(reterr, "eni", t->table[TABLE_ENI].n, r->number);
+	if (r->number == 0 || r->number >= t->kernel_map[MAP_ENI].n)
+		return number_error(reterr, "eni", t->kernel_map[MAP_ENI].n, r->number);
 	if (r->n_groups > VPC_GROUPS_PER_ENI || r->incarnation == 0)
 		return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, NULL, "a planned ENI is not valid");
 	for (uint32_t i = 0; i < r->n_groups; i++) {
-		if (r->groups[i] == 0 || r->groups[i] >= t->table[TABLE_SG].n)
-			return number_error(reterr, "sg", t->table[TABLE_SG].n, r->groups[i]);
+		if (r->groups[i] == 0 || r->groups[i] >= t->kernel_map[MAP_SG].n)
+			return number_error(reterr, "sg", t->kernel_map[MAP_SG].n, r->groups[i]);
 		if (i && r->groups[i] <= r->groups[i - 1])
 			return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, NULL, "an ENI's groups are not in order");
 	}
 	return 0;
 }
 
-static int eni_plan(struct tables *t, struct tables_change *c, const struct plan_eni *p, struct vpc_error *reterr)
+static int eni_plan(struct maps *t, struct maps_change *c, const struct plan_eni *p, struct vpc_error *reterr)
 {
 	const struct eni_record *record = p->has_after ? &p->after : &p->before;
 	struct touched_eni *touched;
@@ -199,7 +199,7 @@ static int eni_plan(struct tables *t, struct tables_change *c, const struct plan
 	return 0;
 }
 
-int enis_plan(struct tables *t, struct tables_change *c, const struct plan *plan, struct vpc_error *reterr)
+int enis_plan(struct maps *t, struct maps_change *c, const struct plan *plan, struct vpc_error *reterr)
 {
 	uint32_t missing = 0;
 	bool busy = false;
@@ -252,7 +252,7 @@ void space_of(const struct vpc_record *v, struct vpc_space *ret)
 }
 
 /* Readers see no CIDR at all for a moment: that only gives a drop another reason. */
-void space_store(struct tables *t, uint32_t number, const struct vpc_space *space)
+void space_store(struct maps *t, uint32_t number, const struct vpc_space *space)
 {
 	struct vpc_space *at = space_at(t, number);
 
@@ -265,7 +265,7 @@ void space_store(struct tables *t, uint32_t number, const struct vpc_space *spac
 	store32(&at->n6, space->n6);
 }
 
-int vpcs_plan(struct tables *t, struct tables_change *c, const struct plan *plan, struct vpc_error *reterr)
+int vpcs_plan(struct maps *t, struct maps_change *c, const struct plan *plan, struct vpc_error *reterr)
 {
 	for (size_t i = 0; i < plan->n_vpcs; i++) {
 		const struct plan_vpc *p = &plan->vpcs[i];
@@ -273,8 +273,8 @@ int vpcs_plan(struct tables *t, struct tables_change *c, const struct plan *plan
 		struct touched_vpc *touched;
 		struct vpc_space space = {};
 
-		if (number == 0 || number >= t->table[TABLE_VPC].n)
-			return number_error(reterr, "vpc", t->table[TABLE_VPC].n, number);
+		if (number == 0 || number >= t->kernel_map[MAP_VPC].n)
+			return number_error(reterr, "vpc", t->kernel_map[MAP_VPC].n, number);
 		if (p->has_after)
 			space_of(&p->after, &space);
 		if (memcmp(&space, &t->spaces[number], sizeof(space)) == 0)

@@ -14,7 +14,7 @@ static void raise_word(__u64 *at, uint64_t epoch)
 		store64(at, epoch);
 }
 
-static void raise_set(struct tables *t, struct tables_change *c, uint32_t number, bool revoked)
+static void raise_set(struct maps *t, struct maps_change *c, uint32_t number, bool revoked)
 {
 	struct vpc_set *at = set_at(t, number);
 
@@ -27,7 +27,7 @@ static void raise_set(struct tables *t, struct tables_change *c, uint32_t number
 		raise_word(&at->gen_revoke, c->epoch);
 }
 
-static void raise_eni(struct tables *t, struct tables_change *c, uint32_t number, bool revoked)
+static void raise_eni(struct maps *t, struct maps_change *c, uint32_t number, bool revoked)
 {
 	struct vpc_eni *at = eni_at(t, number);
 
@@ -40,7 +40,7 @@ static void raise_eni(struct tables *t, struct tables_change *c, uint32_t number
 		raise_word(&at->gen_revoke, c->epoch);
 }
 
-static void raise_group(struct tables *t, struct tables_change *c, uint32_t sg, bool revoked)
+static void raise_group(struct maps *t, struct maps_change *c, uint32_t sg, bool revoked)
 {
 	const struct group *group = t->groups[sg];
 
@@ -49,21 +49,21 @@ static void raise_group(struct tables *t, struct tables_change *c, uint32_t sg, 
 }
 
 /* A group has a member more or less: for all that name it. */
-static void raise_naming(struct tables *t, struct tables_change *c, uint32_t sg, bool revoked)
+static void raise_peer_reference(struct maps *t, struct maps_change *c, uint32_t sg, bool revoked)
 {
 	const struct group *group = t->groups[sg];
 
-	for (const struct naming *n = group ? group->named : NULL; n; n = n->next)
+	for (const struct peer_reference *n = group ? group->named : NULL; n; n = n->next)
 		raise_group(t, c, n->sg, revoked);
 }
 
 /* What the set it leaves had pending must not be lost to flows stamped before. */
-static void inherit(struct tables *t, uint32_t eni, uint32_t old_set)
+static void inherit(struct maps *t, uint32_t eni, uint32_t old_set)
 {
 	raise_word(&eni_at(t, eni)->gen_revoke, set_at(t, old_set)->gen_revoke);
 }
 
-static void raise_switch(struct tables *t, struct tables_change *c, const struct touched_eni *e)
+static void raise_switch(struct maps *t, struct maps_change *c, const struct touched_eni *e)
 {
 	const struct set *old = &t->sets[e->old_set], *new = &t->sets[e->new_set];
 
@@ -76,19 +76,19 @@ static void raise_switch(struct tables *t, struct tables_change *c, const struct
 		if (set_has(new, old->sg[i]))
 			continue;
 		raise_eni(t, c, e->number, true);
-		raise_naming(t, c, old->sg[i], true);
+		raise_peer_reference(t, c, old->sg[i], true);
 	}
 	for (uint32_t i = 0; i < new->n; i++)
 		if (!set_has(old, new->sg[i]))
-			raise_naming(t, c, new->sg[i], false);
+			raise_peer_reference(t, c, new->sg[i], false);
 }
 
-static void raise_addr(struct tables *t, struct tables_change *c, const struct touched_addr *a)
+static void raise_addr(struct maps *t, struct maps_change *c, const struct touched_addr *a)
 {
 	uint32_t number = t->addrs[a->addr].eni;
 	const struct set *set;
 
-	if (number >= t->table[TABLE_ENI].n || t->enis[number].state == NODE_FREE)
+	if (number >= t->kernel_map[MAP_ENI].n || t->enis[number].state == NODE_FREE)
 		return;
 	set = &t->sets[t->enis[number].set];
 	raise_eni(t, c, number, false);
@@ -98,10 +98,10 @@ static void raise_addr(struct tables *t, struct tables_change *c, const struct t
 		raise_word(&eni_at(t, number)->gen_revoke, c->epoch);
 	}
 	for (uint32_t i = 0; i < set->n; i++)
-		raise_naming(t, c, set->sg[i], !a->added);
+		raise_peer_reference(t, c, set->sg[i], !a->added);
 }
 
-void gens_raise(struct tables *t, struct tables_change *c)
+void generations_raise(struct maps *t, struct maps_change *c)
 {
 	for (size_t i = 0; i < c->groups.n; i++)
 		raise_group(t, c, c->groups.at[i].sg, c->groups.at[i].revoked);
@@ -112,7 +112,7 @@ void gens_raise(struct tables *t, struct tables_change *c)
 }
 
 /* Whose: all that have a set, or those that the pending change took something away from. */
-void gens_commit(struct tables *t)
+void generations_commit(struct maps *t)
 {
 	uint64_t epoch = t->grace.epoch;
 
@@ -121,7 +121,7 @@ void gens_commit(struct tables *t)
 	for (uint32_t i = 1; i < t->set_numbers.fresh; i++)
 		if (t->grace.all ? t->sets[i].users != 0 : t->sets[i].revoked == epoch)
 			raise_word(&set_at(t, i)->gen_revoke, epoch);
-	for (uint32_t i = 1; i < t->table[TABLE_ENI].n; i++)
+	for (uint32_t i = 1; i < t->kernel_map[MAP_ENI].n; i++)
 		if (t->grace.all ? t->enis[i].state == NODE_ALIVE : t->enis[i].revoked == epoch)
 			raise_word(&eni_at(t, i)->gen_revoke, epoch);
 	t->grace.pending = false;

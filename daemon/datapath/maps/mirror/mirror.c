@@ -2,41 +2,41 @@
 /* The mirror as a whole: its memory, and its side of undo and publish. */
 #include "datapath/maps/private.h"
 
-int mirror_init(struct tables *t)
+int mirror_init(struct maps *t)
 {
-	uint32_t rows = t->table[TABLE_ROW].n, classes = t->table[TABLE_CLASS].n;
-	uint32_t sets = t->table[TABLE_SET].n, addrs = addr_rows(t) + 1;
-	uint32_t blocks = t->table[TABLE_COMPILED].n;
+	uint32_t rows = t->kernel_map[MAP_ROW].n, mask_groups = t->kernel_map[MAP_MASK_GROUP].n;
+	uint32_t sets = t->kernel_map[MAP_SET].n, addrs = addr_rows(t) + 1;
+	uint32_t blocks = t->kernel_map[MAP_CLASSIFIER].n;
 
 	t->rows = calloc(rows, sizeof(*t->rows));
-	t->classes = calloc(classes, sizeof(*t->classes));
+	t->mask_groups = calloc(mask_groups, sizeof(*t->mask_groups));
 	t->sets = calloc(sets, sizeof(*t->sets));
-	t->addrs = calloc(t->table[TABLE_ADDR_ROW].n, sizeof(*t->addrs));
-	t->enis = calloc(t->table[TABLE_ENI].n, sizeof(*t->enis));
-	t->groups = calloc(t->table[TABLE_SG].n, sizeof(struct group *));
-	t->spaces = calloc(t->table[TABLE_VPC].n, sizeof(*t->spaces));
-	if (!t->rows || !t->classes || !t->sets || !t->addrs || !t->enis || !t->groups || !t->spaces)
+	t->addrs = calloc(t->kernel_map[MAP_ADDR_ROW].n, sizeof(*t->addrs));
+	t->enis = calloc(t->kernel_map[MAP_ENI].n, sizeof(*t->enis));
+	t->groups = calloc(t->kernel_map[MAP_SG].n, sizeof(struct group *));
+	t->spaces = calloc(t->kernel_map[MAP_VPC].n, sizeof(*t->spaces));
+	if (!t->rows || !t->mask_groups || !t->sets || !t->addrs || !t->enis || !t->groups || !t->spaces)
 		return -ENOMEM;
-	if (numbers_init(&t->row_numbers, rows) < 0 || numbers_init(&t->class_numbers, classes) < 0 ||
+	if (numbers_init(&t->row_numbers, rows) < 0 || numbers_init(&t->mask_group_numbers, mask_groups) < 0 ||
 	    numbers_init(&t->set_numbers, sets) < 0 || numbers_init(&t->addr_numbers, addrs) < 0)
 		return -ENOMEM;
 	if (extents_init(&t->blocks, blocks > VPC_VERSIONED_VALUE_MASK ? VPC_VERSIONED_VALUE_MASK : blocks) < 0)
 		return -ENOMEM;
-	if (chains_init(&t->rows_by_key, rows) < 0 || chains_init(&t->claims_by_rule, rows) < 0 ||
-	    chains_init(&t->classes_by_key, classes) < 0 || chains_init(&t->sets_by_groups, sets) < 0 ||
+	if (chains_init(&t->rows_by_key, rows) < 0 || chains_init(&t->references_by_rule, rows) < 0 ||
+	    chains_init(&t->mask_groups_by_key, mask_groups) < 0 || chains_init(&t->sets_by_groups, sets) < 0 ||
 	    chains_init(&t->addrs_by_key, addrs) < 0)
 		return -ENOMEM;
 	return 0;
 }
 
-void mirror_free(struct tables *t)
+void mirror_free(struct maps *t)
 {
-	struct numbers *numbers[] = {&t->row_numbers, &t->class_numbers, &t->set_numbers, &t->addr_numbers};
-	struct chains *chains[] = {&t->rows_by_key, &t->claims_by_rule, &t->classes_by_key, &t->sets_by_groups,
+	struct numbers *numbers[] = {&t->row_numbers, &t->mask_group_numbers, &t->set_numbers, &t->addr_numbers};
+	struct chains *chains[] = {&t->rows_by_key, &t->references_by_rule, &t->mask_groups_by_key, &t->sets_by_groups,
 				   &t->addrs_by_key};
 
 	while (t->retire_later) {
-		struct tables_change *c = t->retire_later;
+		struct maps_change *c = t->retire_later;
 
 		t->retire_later = c->next;
 		change_free(c);
@@ -48,53 +48,53 @@ void mirror_free(struct tables *t)
 	for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
 		chains_clear(chains[i]);
 	free(t->rows);
-	free(t->classes);
+	free(t->mask_groups);
 	free(t->sets);
 	free(t->addrs);
 	free(t->enis);
 	free(t->spaces);
-	free(t->claims);
+	free(t->references);
 	t->rows = NULL;
-	t->classes = NULL;
+	t->mask_groups = NULL;
 	t->sets = NULL;
 	t->addrs = NULL;
 	t->enis = NULL;
 	t->groups = NULL;
 	t->spaces = NULL;
-	t->claims = NULL;
-	t->n_claims = t->cap_claims = t->free_claim = 0;
+	t->references = NULL;
+	t->n_references = t->cap_references = t->free_reference = 0;
 	t->waiting_rows = t->waiting_addrs = t->waiting_sets = t->n_walked = 0;
 }
 
-void change_free(struct tables_change *c)
+void change_free(struct maps_change *c)
 {
 	if (!c)
 		return;
 	free(c->rows.at);
-	free(c->claims.at);
+	free(c->references.at);
 	free(c->groups.at);
 	free(c->enis.at);
 	free(c->addrs.at);
 	free(c->vpcs.at);
-	free(c->classes.at);
+	free(c->mask_groups.at);
 	free(c->sets.at);
-	free(c->tables.at);
+	free(c->maps.at);
 	free(c->words.at);
 	free(c->hashes.at);
 	free(c->ended.at);
 	free(c);
 }
 
-static void undo_rows(struct tables *t, struct tables_change *c)
+static void undo_rows(struct maps *t, struct maps_change *c)
 {
-	for (size_t i = c->claims.n; i > 0; i--) {
-		const struct touched_claim *touched = &c->claims.at[i - 1];
+	for (size_t i = c->references.n; i > 0; i--) {
+		const struct touched_reference *touched = &c->references.at[i - 1];
 
 		if (touched->added) {
-			claim_unlink(t, touched->claim);
-			claim_free(t, touched->claim);
+			reference_unlink(t, touched->reference);
+			reference_free(t, touched->reference);
 		} else {
-			claim_link(t, touched->claim);
+			reference_link(t, touched->reference);
 		}
 	}
 	for (size_t i = c->rows.n; i > 0; i--) {
@@ -109,15 +109,15 @@ static void undo_rows(struct tables *t, struct tables_change *c)
 			numbers_give(&t->row_numbers, touched->row);
 		}
 	}
-	for (size_t i = c->classes.n; i > 0; i--) {
-		class_unlink(t, c->classes.at[i - 1]);
-		numbers_give(&t->class_numbers, c->classes.at[i - 1]);
+	for (size_t i = c->mask_groups.n; i > 0; i--) {
+		mask_group_unlink(t, c->mask_groups.at[i - 1]);
+		numbers_give(&t->mask_group_numbers, c->mask_groups.at[i - 1]);
 	}
 }
 
-void mirror_undo(struct tables *t, struct tables_change *c)
+void mirror_undo(struct maps *t, struct maps_change *c)
 {
-	compiled_undo(t, c);
+	classifier_undo(t, c);
 	undo_rows(t, c);
 	for (size_t i = c->enis.n; i > 0; i--) {
 		const struct touched_eni *e = &c->enis.at[i - 1];
@@ -142,7 +142,7 @@ void mirror_undo(struct tables *t, struct tables_change *c)
 	}
 }
 
-static void publish_rows(struct tables *t, struct tables_change *c)
+static void publish_rows(struct maps *t, struct maps_change *c)
 {
 	for (size_t i = 0; i < c->rows.n; i++) {
 		const struct touched_row *touched = &c->rows.at[i];
@@ -159,13 +159,13 @@ static void publish_rows(struct tables *t, struct tables_change *c)
 			store32(&row_at(t, touched->row)->rule, row->rule);
 		}
 	}
-	for (size_t i = 0; i < c->claims.n; i++)
-		if (!c->claims.at[i].added)
-			claim_free(t, c->claims.at[i].claim);
-	c->claims.n = 0;
+	for (size_t i = 0; i < c->references.n; i++)
+		if (!c->references.at[i].added)
+			reference_free(t, c->references.at[i].reference);
+	c->references.n = 0;
 }
 
-static void publish_enis(struct tables *t, struct tables_change *c)
+static void publish_enis(struct maps *t, struct maps_change *c)
 {
 	for (size_t i = 0; i < c->enis.n; i++) {
 		const struct touched_eni *e = &c->enis.at[i];
@@ -181,11 +181,11 @@ static void publish_enis(struct tables *t, struct tables_change *c)
 	}
 }
 
-void mirror_publish(struct tables *t, struct tables_change *c)
+void mirror_publish(struct maps *t, struct maps_change *c)
 {
 	publish_rows(t, c);
-	for (size_t i = 0; i < c->tables.n; i++)
-		t->sets[c->tables.at[i].set].table[c->tables.at[i].dir].touched = false;
+	for (size_t i = 0; i < c->maps.n; i++)
+		t->sets[c->maps.at[i].set].kernel_map[c->maps.at[i].dir].touched = false;
 	publish_enis(t, c);
 	for (size_t i = 0; i < c->addrs.n; i++) {
 		const struct touched_addr *a = &c->addrs.at[i];

@@ -2,9 +2,9 @@
 /* Rows, the classes they are in, and the rules that want them: the mirror. Touches no map. */
 #include "datapath/maps/private.h"
 
-struct vpc_class_key row_class_key(const struct plan_row *r)
+struct vpc_mask_group_key row_mask_group_key(const struct plan_row *r)
 {
-	return (struct vpc_class_key){
+	return (struct vpc_mask_group_key){
 		.sg = r->sg, .dir = r->direction, .slot = r->slot, .plen = r->port_plen, .port = r->port};
 }
 
@@ -15,7 +15,7 @@ bool row_is_all(const struct plan_row *r, struct vpc_rule_key *ret)
 	if (r->slot != VPC_SLOT_ANY || r->port_plen || r->peer_plen || (!cidr4 && r->peer_kind != VPC_PEER_CIDR6))
 		return false;
 	*ret = (struct vpc_rule_key){
-		.class = r->sg, .kind = cidr4 ? VPC_PEER_ALL4 : VPC_PEER_ALL6, .plen = r->direction};
+		.mask_group = r->sg, .kind = cidr4 ? VPC_PEER_ALL4 : VPC_PEER_ALL6, .plen = r->direction};
 	return true;
 }
 
@@ -24,21 +24,22 @@ bool key_is_all(const struct vpc_rule_key *key)
 	return key->kind == VPC_PEER_ALL4 || key->kind == VPC_PEER_ALL6;
 }
 
-bool row_key(const struct tables *t, const struct plan_row *r, struct vpc_rule_key *ret)
+bool row_key(const struct maps *t, const struct plan_row *r, struct vpc_rule_key *ret)
 {
-	struct vpc_class_key class = row_class_key(r);
+	struct vpc_mask_group_key mask_group = row_mask_group_key(r);
 
 	if (row_is_all(r, ret))
 		return true;
-	*ret = (struct vpc_rule_key){.class = class_find(t, &class), .kind = r->peer_kind, .plen = r->peer_plen};
+	*ret = (struct vpc_rule_key){
+		.mask_group = mask_group_find(t, &mask_group), .kind = r->peer_kind, .plen = r->peer_plen};
 	memcpy(ret->addr, r->peer, sizeof(ret->addr));
-	return ret->class != 0;
+	return ret->mask_group != 0;
 }
 
-void row_describe(const struct tables *t, const struct row *row, struct plan_row *ret)
+void row_describe(const struct maps *t, const struct row *row, struct plan_row *ret)
 {
 	if (key_is_all(&row->key)) {
-		ret->sg = row->key.class;
+		ret->sg = row->key.mask_group;
 		ret->direction = row->key.plen;
 		ret->slot = VPC_SLOT_ANY;
 		ret->port_plen = 0;
@@ -46,91 +47,91 @@ void row_describe(const struct tables *t, const struct row *row, struct plan_row
 		ret->peer_kind = row->key.kind == VPC_PEER_ALL4 ? VPC_PEER_CIDR4 : VPC_PEER_CIDR6;
 		ret->peer_plen = 0;
 	} else {
-		const struct vpc_class_key *class = &t->classes[row->key.class].key;
+		const struct vpc_mask_group_key *mask_group = &t->mask_groups[row->key.mask_group].key;
 
-		ret->sg = class->sg;
-		ret->direction = class->dir;
-		ret->slot = class->slot;
-		ret->port_plen = class->plen;
-		ret->port = class->port;
+		ret->sg = mask_group->sg;
+		ret->direction = mask_group->dir;
+		ret->slot = mask_group->slot;
+		ret->port_plen = mask_group->plen;
+		ret->port = mask_group->port;
 		ret->peer_kind = row->key.kind;
 		ret->peer_plen = row->key.plen;
 	}
 	memcpy(ret->peer, row->key.addr, sizeof(ret->peer));
 }
 
-uint32_t row_group(const struct tables *t, const struct row *row)
+uint32_t row_group(const struct maps *t, const struct row *row)
 {
-	return key_is_all(&row->key) ? row->key.class : t->classes[row->key.class].key.sg;
+	return key_is_all(&row->key) ? row->key.mask_group : t->mask_groups[row->key.mask_group].key.sg;
 }
 
-unsigned row_direction(const struct tables *t, const struct row *row)
+unsigned row_direction(const struct maps *t, const struct row *row)
 {
-	return key_is_all(&row->key) ? row->key.plen : t->classes[row->key.class].key.dir;
+	return key_is_all(&row->key) ? row->key.plen : t->mask_groups[row->key.mask_group].key.dir;
 }
 
 /* --- classes --- */
 
-uint32_t class_find(const struct tables *t, const struct vpc_class_key *key)
+uint32_t mask_group_find(const struct maps *t, const struct vpc_mask_group_key *key)
 {
-	uint32_t i = *chains_head(&t->classes_by_key, chains_hash(key, sizeof(*key)));
+	uint32_t i = *chains_head(&t->mask_groups_by_key, chains_hash(key, sizeof(*key)));
 
-	while (i && memcmp(&t->classes[i].key, key, sizeof(*key)) != 0)
-		i = t->classes[i].next;
+	while (i && memcmp(&t->mask_groups[i].key, key, sizeof(*key)) != 0)
+		i = t->mask_groups[i].next;
 	return i;
 }
 
-int class_link(struct tables *t, uint32_t number, const struct vpc_class_key *key)
+int mask_group_link(struct maps *t, uint32_t number, const struct vpc_mask_group_key *key)
 {
-	uint32_t *head = chains_head(&t->classes_by_key, chains_hash(key, sizeof(*key)));
+	uint32_t *head = chains_head(&t->mask_groups_by_key, chains_hash(key, sizeof(*key)));
 	struct group *group = group_get(t, key->sg);
 	uint32_t *first;
 
 	if (!group)
 		return -ENOMEM;
-	first = &group->classes[key->dir];
-	t->classes[number] = (struct class){.key = *key, .next = *head, .group_next = *first, .used = true};
+	first = &group->mask_groups[key->dir];
+	t->mask_groups[number] = (struct mask_group){.key = *key, .next = *head, .group_next = *first, .used = true};
 	if (*first)
-		t->classes[*first].group_prev = number;
+		t->mask_groups[*first].group_prev = number;
 	*first = number;
 	*head = number;
-	group->n_classes[key->dir][key->slot][key->plen]++;
+	group->n_mask_groups[key->dir][key->slot][key->plen]++;
 	return 0;
 }
 
-void class_unlink(struct tables *t, uint32_t number)
+void mask_group_unlink(struct maps *t, uint32_t number)
 {
-	struct class *class = &t->classes[number];
-	const struct vpc_class_key *key = &class->key;
+	struct mask_group *mask_group = &t->mask_groups[number];
+	const struct vpc_mask_group_key *key = &mask_group->key;
 	struct group *group = t->groups[key->sg];
-	uint32_t *at = chains_head(&t->classes_by_key, chains_hash(key, sizeof(*key)));
+	uint32_t *at = chains_head(&t->mask_groups_by_key, chains_hash(key, sizeof(*key)));
 
 	while (*at != number)
-		at = &t->classes[*at].next;
-	*at = class->next;
-	if (class->group_prev)
-		t->classes[class->group_prev].group_next = class->group_next;
+		at = &t->mask_groups[*at].next;
+	*at = mask_group->next;
+	if (mask_group->group_prev)
+		t->mask_groups[mask_group->group_prev].group_next = mask_group->group_next;
 	else
-		group->classes[key->dir] = class->group_next;
-	if (class->group_next)
-		t->classes[class->group_next].group_prev = class->group_prev;
-	if (--group->n_classes[key->dir][key->slot][key->plen] == 0)
+		group->mask_groups[key->dir] = mask_group->group_next;
+	if (mask_group->group_next)
+		t->mask_groups[mask_group->group_next].group_prev = mask_group->group_prev;
+	if (--group->n_mask_groups[key->dir][key->slot][key->plen] == 0)
 		group->probes[key->dir][key->slot][key->plen] = 0;
-	*class = (struct class){};
+	*mask_group = (struct mask_group){};
 }
 
-uint32_t port_plens(const struct tables *t, uint32_t sg, unsigned dir, unsigned slot)
+uint32_t port_plens(const struct maps *t, uint32_t sg, unsigned dir, unsigned slot)
 {
 	const struct group *group = t->groups[sg];
 	uint32_t bits = 0;
 
 	for (unsigned plen = 0; group && plen <= 16; plen++)
-		if (group->n_classes[dir][slot][plen])
+		if (group->n_mask_groups[dir][slot][plen])
 			bits |= 1u << plen;
 	return bits;
 }
 
-void hints_add(struct vpc_class *hints, const struct vpc_rule_key *key)
+void hints_add(struct vpc_mask_group *hints, const struct vpc_rule_key *key)
 {
 	switch (key->kind) {
 	case VPC_PEER_CIDR4:
@@ -141,23 +142,23 @@ void hints_add(struct vpc_class *hints, const struct vpc_rule_key *key)
 		break;
 	case VPC_PEER_SG:
 		hints->sg_bloom |= 1ull << (key->addr[0] & 63);
-		hints->flags |= VPC_CLASS_SG;
+		hints->flags |= VPC_MASK_GROUP_SG;
 		break;
 	default:
 		break;
 	}
 }
 
-void class_hints(const struct tables *t, uint32_t number, struct vpc_class *ret)
+void mask_group_hints(const struct maps *t, uint32_t number, struct vpc_mask_group *ret)
 {
-	*ret = (struct vpc_class){.key = t->classes[number].key};
-	for (uint32_t i = t->classes[number].rows; i; i = t->rows[i].class_next)
+	*ret = (struct vpc_mask_group){.key = t->mask_groups[number].key};
+	for (uint32_t i = t->mask_groups[number].rows; i; i = t->rows[i].mask_group_next)
 		hints_add(ret, &t->rows[i].key);
 }
 
 /* --- rows --- */
 
-uint32_t row_find(const struct tables *t, const struct vpc_rule_key *key)
+uint32_t row_find(const struct maps *t, const struct vpc_rule_key *key)
 {
 	uint32_t i = *chains_head(&t->rows_by_key, chains_hash(key, sizeof(*key)));
 
@@ -166,7 +167,7 @@ uint32_t row_find(const struct tables *t, const struct vpc_rule_key *key)
 	return i;
 }
 
-uint32_t row_find_hashed(const struct tables *t, const struct vpc_rule_key *key)
+uint32_t row_find_hashed(const struct maps *t, const struct vpc_rule_key *key)
 {
 	uint32_t i = *chains_head(&t->rows_by_key, chains_hash(key, sizeof(*key)));
 
@@ -175,47 +176,47 @@ uint32_t row_find_hashed(const struct tables *t, const struct vpc_rule_key *key)
 	return i;
 }
 
-static void class_add_row(struct tables *t, uint32_t number)
+static void mask_group_add_row(struct maps *t, uint32_t number)
 {
 	struct row *row = &t->rows[number];
-	struct class *class = &t->classes[row->key.class];
+	struct mask_group *mask_group = &t->mask_groups[row->key.mask_group];
 
-	row->class_next = class->rows;
-	if (class->rows)
-		t->rows[class->rows].class_prev = number;
-	class->rows = number;
-	class->n_rows++;
+	row->mask_group_next = mask_group->rows;
+	if (mask_group->rows)
+		t->rows[mask_group->rows].mask_group_prev = number;
+	mask_group->rows = number;
+	mask_group->n_rows++;
 }
 
-static void class_drop_row(struct tables *t, uint32_t number)
+static void mask_group_drop_row(struct maps *t, uint32_t number)
 {
 	struct row *row = &t->rows[number];
-	struct class *class = &t->classes[row->key.class];
+	struct mask_group *mask_group = &t->mask_groups[row->key.mask_group];
 
-	if (row->class_prev)
-		t->rows[row->class_prev].class_next = row->class_next;
+	if (row->mask_group_prev)
+		t->rows[row->mask_group_prev].mask_group_next = row->mask_group_next;
 	else
-		class->rows = row->class_next;
-	if (row->class_next)
-		t->rows[row->class_next].class_prev = row->class_prev;
-	class->n_rows--;
+		mask_group->rows = row->mask_group_next;
+	if (row->mask_group_next)
+		t->rows[row->mask_group_next].mask_group_prev = row->mask_group_prev;
+	mask_group->n_rows--;
 }
 
-int row_link(struct tables *t, uint32_t number, const struct vpc_rule_key *key, enum node_state state)
+int row_link(struct maps *t, uint32_t number, const struct vpc_rule_key *key, enum node_state state)
 {
 	uint32_t *head = chains_head(&t->rows_by_key, chains_hash(key, sizeof(*key)));
 	struct row *row = &t->rows[number];
 
-	if (key->kind == VPC_PEER_SG && naming_add(t, t->classes[key->class].key.sg, key->addr[0]) < 0)
+	if (key->kind == VPC_PEER_SG && peer_reference_add(t, t->mask_groups[key->mask_group].key.sg, key->addr[0]) < 0)
 		return -ENOMEM;
 	*row = (struct row){.key = *key, .next = *head, .state = (uint8_t)state};
 	*head = number;
 	if (!key_is_all(key))
-		class_add_row(t, number);
+		mask_group_add_row(t, number);
 	return 0;
 }
 
-void row_unlink(struct tables *t, uint32_t number)
+void row_unlink(struct maps *t, uint32_t number)
 {
 	struct row *row = &t->rows[number];
 	uint32_t *at = chains_head(&t->rows_by_key, chains_hash(&row->key, sizeof(row->key)));
@@ -224,90 +225,90 @@ void row_unlink(struct tables *t, uint32_t number)
 		at = &t->rows[*at].next;
 	*at = row->next;
 	if (row->key.kind == VPC_PEER_SG)
-		naming_drop(t, t->classes[row->key.class].key.sg, row->key.addr[0]);
+		peer_reference_drop(t, t->mask_groups[row->key.mask_group].key.sg, row->key.addr[0]);
 	if (!key_is_all(&row->key))
-		class_drop_row(t, number);
+		mask_group_drop_row(t, number);
 	*row = (struct row){};
 }
 
 /* --- claims --- */
 
-static uint32_t *claims_of_rule(const struct tables *t, uint32_t rule)
+static uint32_t *references_of_rule(const struct maps *t, uint32_t rule)
 {
-	return chains_head(&t->claims_by_rule, chains_hash(&rule, sizeof(rule)));
+	return chains_head(&t->references_by_rule, chains_hash(&rule, sizeof(rule)));
 }
 
-uint32_t claim_find(const struct tables *t, uint32_t row, uint32_t rule)
+uint32_t reference_find(const struct maps *t, uint32_t row, uint32_t rule)
 {
-	uint32_t i = t->rows[row].claims;
+	uint32_t i = t->rows[row].references;
 
-	while (i && t->claims[i].rule != rule)
-		i = t->claims[i].next_of_row;
+	while (i && t->references[i].rule != rule)
+		i = t->references[i].next_of_row;
 	return i;
 }
 
-void claim_link(struct tables *t, uint32_t claim)
+void reference_link(struct maps *t, uint32_t reference)
 {
-	struct claim *c = &t->claims[claim];
-	uint32_t *head = claims_of_rule(t, c->rule);
+	struct reference *c = &t->references[reference];
+	uint32_t *head = references_of_rule(t, c->rule);
 
-	c->next_of_row = t->rows[c->row].claims;
-	t->rows[c->row].claims = claim;
+	c->next_of_row = t->rows[c->row].references;
+	t->rows[c->row].references = reference;
 	c->next_of_rule = *head;
-	*head = claim;
+	*head = reference;
 }
 
-void claim_unlink(struct tables *t, uint32_t claim)
+void reference_unlink(struct maps *t, uint32_t reference)
 {
-	struct claim *c = &t->claims[claim];
-	uint32_t *at = &t->rows[c->row].claims;
+	struct reference *c = &t->references[reference];
+	uint32_t *at = &t->rows[c->row].references;
 
-	while (*at != claim)
-		at = &t->claims[*at].next_of_row;
+	while (*at != reference)
+		at = &t->references[*at].next_of_row;
 	*at = c->next_of_row;
-	at = claims_of_rule(t, c->rule);
-	while (*at != claim)
-		at = &t->claims[*at].next_of_rule;
+	at = references_of_rule(t, c->rule);
+	while (*at != reference)
+		at = &t->references[*at].next_of_rule;
 	*at = c->next_of_rule;
 }
 
-void claim_free(struct tables *t, uint32_t claim)
+void reference_free(struct maps *t, uint32_t reference)
 {
-	t->claims[claim] = (struct claim){.next_of_rule = t->free_claim};
-	t->free_claim = claim;
+	t->references[reference] = (struct reference){.next_of_rule = t->free_reference};
+	t->free_reference = reference;
 }
 
-static int claims_grow(struct tables *t)
+static int references_grow(struct maps *t)
 {
-	uint32_t cap = t->cap_claims ? t->cap_claims * 2 : 64;
-	struct claim *grown;
+	uint32_t cap = t->cap_references ? t->cap_references * 2 : 64;
+	struct reference *grown;
 
-	if (cap < t->cap_claims)
+	if (cap < t->cap_references)
 		return -ENOMEM;
-	grown = reallocarray(t->claims, cap, sizeof(*grown));
+	grown = reallocarray(t->references, cap, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
-	t->claims = grown;
-	t->cap_claims = cap;
+	t->references = grown;
+	t->cap_references = cap;
 	return 0;
 }
 
-uint32_t claim_add(struct tables *t, uint32_t row, uint32_t rule)
+uint32_t reference_add(struct maps *t, uint32_t row, uint32_t rule)
 {
-	uint32_t i = t->free_claim;
+	uint32_t i = t->free_reference;
 
 	if (i) {
-		t->free_claim = t->claims[i].next_of_rule;
+		t->free_reference = t->references[i].next_of_rule;
 	} else {
 		/* Number 0 ends a chain. */
-		uint32_t n = t->n_claims ? t->n_claims : 1;
+		uint32_t n = t->n_references ? t->n_references : 1;
 
-		if (n >= t->cap_claims && claims_grow(t) < 0)
+		if (n >= t->cap_references && references_grow(t) < 0)
 			return 0;
 		i = n;
-		t->n_claims = n + 1;
+		t->n_references = n + 1;
 	}
-	t->claims[i] = (struct claim){.rule = rule, .row = row};
-	claim_link(t, i);
+	t->references[i] = (struct reference){.rule = rule, .row = row};
+	reference_link(t, i);
 	return i;
 }

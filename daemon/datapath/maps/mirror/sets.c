@@ -3,20 +3,20 @@
 #include "datapath/maps/private.h"
 
 /* NULL: out of memory. sg is below the size of the sg table. */
-struct group *group_get(struct tables *t, uint32_t sg)
+struct group *group_get(struct maps *t, uint32_t sg)
 {
 	if (!t->groups[sg])
 		t->groups[sg] = calloc(1, sizeof(*t->groups[sg]));
 	return t->groups[sg];
 }
 
-int naming_add(struct tables *t, uint32_t sg, uint32_t peer)
+int peer_reference_add(struct maps *t, uint32_t sg, uint32_t peer)
 {
 	struct group *group;
-	struct naming *n;
+	struct peer_reference *n;
 
 	/* A peer beyond the table (a group of another instance) has no members here that could leave. */
-	if (peer >= t->table[TABLE_SG].n)
+	if (peer >= t->kernel_map[MAP_SG].n)
 		return 0;
 	group = group_get(t, peer);
 	if (!group)
@@ -30,16 +30,16 @@ int naming_add(struct tables *t, uint32_t sg, uint32_t peer)
 	n = malloc(sizeof(*n));
 	if (!n)
 		return -ENOMEM;
-	*n = (struct naming){.next = group->named, .sg = sg, .n_rows = 1};
+	*n = (struct peer_reference){.next = group->named, .sg = sg, .n_rows = 1};
 	group->named = n;
 	return 0;
 }
 
-void naming_drop(struct tables *t, uint32_t sg, uint32_t peer)
+void peer_reference_drop(struct maps *t, uint32_t sg, uint32_t peer)
 {
-	struct naming **at, *n;
+	struct peer_reference **at, *n;
 
-	if (peer >= t->table[TABLE_SG].n)
+	if (peer >= t->kernel_map[MAP_SG].n)
 		return;
 	at = &t->groups[peer]->named;
 	while ((*at)->sg != sg)
@@ -51,15 +51,15 @@ void naming_drop(struct tables *t, uint32_t sg, uint32_t peer)
 	}
 }
 
-void groups_free(struct tables *t)
+void groups_free(struct maps *t)
 {
-	for (uint32_t i = 0; t->groups && i < t->table[TABLE_SG].n; i++) {
+	for (uint32_t i = 0; t->groups && i < t->kernel_map[MAP_SG].n; i++) {
 		struct group *group = t->groups[i];
 
 		if (!group)
 			continue;
 		while (group->named) {
-			struct naming *n = group->named;
+			struct peer_reference *n = group->named;
 
 			group->named = n->next;
 			free(n);
@@ -87,12 +87,12 @@ bool set_has(const struct set *set, uint32_t sg)
 	return false;
 }
 
-static uint32_t *set_chain(const struct tables *t, const uint32_t *groups, uint32_t n)
+static uint32_t *set_chain(const struct maps *t, const uint32_t *groups, uint32_t n)
 {
 	return chains_head(&t->sets_by_groups, chains_hash(groups, n * sizeof(*groups)));
 }
 
-uint32_t set_find(const struct tables *t, const uint32_t *groups, uint32_t n)
+uint32_t set_find(const struct maps *t, const uint32_t *groups, uint32_t n)
 {
 	uint32_t i = *set_chain(t, groups, n);
 
@@ -111,7 +111,7 @@ static void group_drop_set(struct group *group, uint32_t number)
 	}
 }
 
-int set_link(struct tables *t, uint32_t number, const uint32_t *groups, uint32_t n)
+int set_link(struct maps *t, uint32_t number, const uint32_t *groups, uint32_t n)
 {
 	struct set *set = &t->sets[number];
 	uint32_t *head = set_chain(t, groups, n);
@@ -134,7 +134,7 @@ int set_link(struct tables *t, uint32_t number, const uint32_t *groups, uint32_t
 	return 0;
 }
 
-void set_unlink(struct tables *t, uint32_t number)
+void set_unlink(struct maps *t, uint32_t number)
 {
 	struct set *set = &t->sets[number];
 	uint32_t *at = set_chain(t, set->sg, set->n);

@@ -54,9 +54,9 @@ static int set_up(struct net_vpc *v, const struct subnet_record *s, const char *
 	 * with less than 1280 the device has no IPv6, and what is said of that would be refused. */
 	const struct link_change mtu = {.mtu = s->mtu};
 	const struct link_change change = {.alias = alias, .mac = mac, .no_link_local = true, .up = LINK_UP};
-	const enum fact_kind order[] = {FACT_ADDRESS, FACT_ROUTE};
+	const enum net_object_kind order[] = {NET_OBJECT_ADDRESS, NET_OBJECT_ROUTE};
 	char text[RTNL_TEXT_MAX];
-	struct fact *f, *next;
+	struct net_object *f, *next;
 	int r = link_rename(v->ns.rtnl_fd, s->ifindex, s->bridge, text);
 
 	if (r >= 0)
@@ -69,13 +69,13 @@ static int set_up(struct net_vpc *v, const struct subnet_record *s, const char *
 	if (r < 0)
 		return fail(reterr, s, r, "get its program", NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
-		HASH_ITER (hh, d->facts.head, f, next) {
-			char fact_text[FACT_TEXT_MAX], what[FACT_TEXT_MAX + 16];
+		HASH_ITER (hh, d->objects.head, f, next) {
+			char net_object_text[NET_OBJECT_TEXT_MAX], what[NET_OBJECT_TEXT_MAX + 16];
 
 			if (f->key.kind != order[i])
 				continue;
-			r = fact_put(v->ns.rtnl_fd, f);
-			snprintf(what, sizeof(what), "get %s", fact_format(f, fact_text));
+			r = net_object_put(v->ns.rtnl_fd, f);
+			snprintf(what, sizeof(what), "get %s", net_object_format(f, net_object_text));
 			if (r < 0)
 				return fail(reterr, s, r, what, NULL);
 		}

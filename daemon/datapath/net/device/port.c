@@ -29,9 +29,10 @@ bool port_mac_right(bool tap, const struct link_info *info)
 /* Whether the existing port's other end is what the workload should have. */
 static bool leads_to(const struct workload *w, const struct port_record *p)
 {
-	struct link_info inner;
+	struct link_info workload_end;
 
-	return link_get(w->rtnl_fd, 0, p->attachment.ifname, &inner) >= 0 && inner_is_ours(&inner, p);
+	return link_get(w->rtnl_fd, 0, p->attachment.ifname, &workload_end) >= 0 &&
+	       workload_end_is_ours(&workload_end, p);
 }
 
 /* Whether the existing port is what is wanted now, or left over from a run that was killed, or another ENI's. */
@@ -61,7 +62,7 @@ static int delete_old_end(const struct port_record *p, const struct workload *w)
 	struct link_info info;
 	int r = link_get(w->rtnl_fd, 0, p->attachment.ifname, &info);
 
-	if (r < 0 || !inner_is_ours(&info, p))
+	if (r < 0 || !workload_end_is_ours(&info, p))
 		return 0;
 	r = link_delete(w->rtnl_fd, info.ifindex);
 	return r < 0 ? r : 1;
@@ -136,16 +137,16 @@ static int find_or_make(struct net_vpc *v, const struct port_record *p, const st
 	return r < 0 ? r : 1;
 }
 
-static int put_facts(struct net_vpc *v, const struct port_record *p, const struct net_device *d,
-		     struct vpc_error *reterr)
+static int put_objects(struct net_vpc *v, const struct port_record *p, const struct net_device *d,
+		       struct vpc_error *reterr)
 {
-	struct fact *f, *next;
+	struct net_object *f, *next;
 
-	HASH_ITER (hh, d->facts.head, f, next) {
-		char text[FACT_TEXT_MAX], what[FACT_TEXT_MAX + 16];
-		int r = fact_put(v->ns.rtnl_fd, f);
+	HASH_ITER (hh, d->objects.head, f, next) {
+		char text[NET_OBJECT_TEXT_MAX], what[NET_OBJECT_TEXT_MAX + 16];
+		int r = net_object_put(v->ns.rtnl_fd, f);
 
-		snprintf(what, sizeof(what), "get %s", fact_format(f, text));
+		snprintf(what, sizeof(what), "get %s", net_object_format(f, text));
 		if (r < 0)
 			return fail(reterr, p, r, what, NULL);
 	}
@@ -212,17 +213,17 @@ static int set_up(struct net_vpc *v, const struct port_record *p, const char *al
 	r = link_set_port_options(fd, p->eni);
 	if (r < 0)
 		return fail(reterr, p, r, "be configured", NULL);
-	return put_facts(v, p, d, reterr);
+	return put_objects(v, p, d, reterr);
 }
 
-static int prepare_inner(const struct port_record *p, const struct workload *w, struct vpc_error *reterr)
+static int prepare_workload_end(const struct port_record *p, const struct workload *w, struct vpc_error *reterr)
 {
 	const char *what = "";
 	int r;
 
 	if (!w || w->ns_fd < 0 || port_is_tap(p))
 		return 0;
-	r = inner_prepare(w, p, &what);
+	r = workload_end_prepare(w, p, &what);
 	if (r < 0)
 		vpc_error_set(reterr, VPC_E_ATTACHMENT_FAILED, NULL, "%s: %s cannot %s: %s",
 			      w->path ? w->path : "workload", p->attachment.ifname, what, strerror(-r));
@@ -253,7 +254,7 @@ int port_ensure(struct net_vpc *v, const struct port_record *p, const struct wor
 	if (r >= 0)
 		r = set_up(v, p, alias, d, clean, reterr);
 	if (r >= 0)
-		r = prepare_inner(p, w, reterr);
+		r = prepare_workload_end(p, w, reterr);
 	if (r < 0) {
 		/* one that was there stays under watch: what is wrong with it may end by an event */
 		if (made || missing)

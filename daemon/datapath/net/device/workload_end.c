@@ -11,16 +11,16 @@
 
 /* Address i of the port; those past the last: the link-local one. The primary IPv4 address carries the subnet, the
  * others stand for themselves: the kernel would take secondary ones along when the primary goes. */
-void inner_address(const struct port_record *p, size_t i, uint32_t ifindex, struct fact *ret)
+void workload_end_address(const struct port_record *p, size_t i, uint32_t ifindex, struct net_object *ret)
 {
 	struct ip ip = i < p->n_ips ? p->ips[i] : net_link_local(p->mac);
 
-	*ret = (struct fact){.key = {.kind = FACT_ADDRESS, .family = ip.family, .ifindex = ifindex}};
+	*ret = (struct net_object){.key = {.kind = NET_OBJECT_ADDRESS, .family = ip.family, .ifindex = ifindex}};
 	ret->key.plen = ip.family == 6 ? 64 : i == 0 ? p->plen4 : 32;
 	memcpy(ret->key.bytes, ip.bytes, sizeof(ret->key.bytes));
 }
 
-bool inner_is_ours(const struct link_info *info, const struct port_record *p)
+bool workload_end_is_ours(const struct link_info *info, const struct port_record *p)
 {
 	return strcmp(info->kind, "veth") == 0 && info->other_end == p->eni &&
 	       memcmp(info->mac, p->mac, sizeof(p->mac)) == 0;
@@ -57,7 +57,7 @@ static int write_sysctls(void *data)
 /* An IPv6 address serves as a source at once, but the kernel receives packets for it only when a work of its own has
  * made the local route, some ms later on a busy CPU: answers to what was sent before would be dropped. A route of ours,
  * which ends by itself, fills the time. */
-static int bridge_local_route(int fd, const struct fact *address)
+static int bridge_local_route(int fd, const struct net_object *address)
 {
 	struct rtnl_message m;
 	struct rtmsg *route = rtnl_begin(&m, RTM_NEWROUTE, NLM_F_CREATE, sizeof(*route));
@@ -77,41 +77,41 @@ static int bridge_local_route(int fd, const struct fact *address)
 }
 
 /* The route to an address's network comes when the address receives, so that whoever sees it may send. */
-static int add_address6(int fd, struct fact *address)
+static int add_address6(int fd, struct net_object *address)
 {
 	struct ip network = {.family = 6};
-	struct fact route = *address;
+	struct net_object route = *address;
 	int r;
 
 	address->no_route = true;
-	r = fact_put(fd, address);
+	r = net_object_put(fd, address);
 	if (r >= 0)
 		r = bridge_local_route(fd, address);
 	if (r < 0)
 		return r;
 	memcpy(network.bytes, address->key.bytes, sizeof(network.bytes));
-	network = fact_network(&network, address->key.plen);
-	route.key.kind = FACT_ROUTE;
+	network = net_object_network(&network, address->key.plen);
+	route.key.kind = NET_OBJECT_ROUTE;
 	memcpy(route.key.bytes, network.bytes, sizeof(network.bytes));
 	route.kernel_made = true;
-	return fact_put(fd, &route);
+	return net_object_put(fd, &route);
 }
 
 static int add_addresses(int fd, const struct port_record *p, uint32_t ifindex)
 {
 	for (size_t i = 0; i < p->n_ips + (p->has_ip6 ? 1 : 0); i++) {
-		struct fact f;
+		struct net_object f;
 		int r;
 
-		inner_address(p, i, ifindex, &f);
-		r = f.key.family == 6 && i < p->n_ips ? add_address6(fd, &f) : fact_put(fd, &f);
+		workload_end_address(p, i, ifindex, &f);
+		r = f.key.family == 6 && i < p->n_ips ? add_address6(fd, &f) : net_object_put(fd, &f);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-int inner_prepare(const struct workload *w, const struct port_record *p, const char **ret_what)
+int workload_end_prepare(const struct workload *w, const struct port_record *p, const char **ret_what)
 {
 	struct port_record copy = *p; /* for the thread's pointer to data that it only reads */
 	struct link_info info;
@@ -132,19 +132,19 @@ static void wait_until_running(int port_fd, uint32_t port, int fd, uint32_t ifin
 	static const struct timespec pause = {.tv_nsec = 100000};
 
 	for (unsigned i = 0; i < RUNNING_TRIES; i++) {
-		struct link_info outer, inner;
+		struct link_info outer, workload_end;
 
 		/* down, or gone: nothing to wait for */
 		if (link_get(port_fd, port, NULL, &outer) < 0 || !(outer.flags & IFF_UP) ||
-		    link_get(fd, ifindex, NULL, &inner) < 0 || !(inner.flags & IFF_UP))
+		    link_get(fd, ifindex, NULL, &workload_end) < 0 || !(workload_end.flags & IFF_UP))
 			return;
-		if (outer.running && inner.running)
+		if (outer.running && workload_end.running)
 			return;
 		nanosleep(&pause, NULL);
 	}
 }
 
-int inner_finish(const struct net_vpc *v, int fd, const struct port_record *p, const char **ret_what)
+int workload_end_finish(const struct net_vpc *v, int fd, const struct port_record *p, const char **ret_what)
 {
 	const struct link_change up = {.mtu = p->mtu, .up = LINK_UP};
 	bool no_default = p->attachment.has_default_route && !p->attachment.default_route;
@@ -175,8 +175,8 @@ int inner_finish(const struct net_vpc *v, int fd, const struct port_record *p, c
 	return routing_put_default(fd, p, info.ifindex);
 }
 
-int inner_change_addresses(const struct workload *w, const char *ifname, const struct fact *facts, const bool *add,
-			   size_t n)
+int workload_end_change_addresses(const struct workload *w, const char *ifname, const struct net_object *objects,
+				  const bool *add, size_t n)
 {
 	struct link_info info;
 	int result = link_get(w->rtnl_fd, 0, ifname, &info);
@@ -184,11 +184,11 @@ int inner_change_addresses(const struct workload *w, const char *ifname, const s
 	if (result < 0)
 		return result;
 	for (size_t i = 0; i < n; i++) {
-		struct fact f = facts[i];
+		struct net_object f = objects[i];
 		int r;
 
 		f.key.ifindex = info.ifindex;
-		r = add[i] ? fact_put(w->rtnl_fd, &f) : fact_delete(w->rtnl_fd, &f);
+		r = add[i] ? net_object_put(w->rtnl_fd, &f) : net_object_delete(w->rtnl_fd, &f);
 		if (r < 0)
 			result = r;
 	}

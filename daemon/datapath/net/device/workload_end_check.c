@@ -41,7 +41,7 @@ static int has_default_route(int fd, uint8_t family, uint32_t ifindex)
 
 struct telling {
 	const struct port_record *p;
-	net_inner_fn fn;
+	net_workload_end_fn fn;
 	void *userdata;
 	int result;
 };
@@ -61,16 +61,16 @@ static void tell(struct telling *t, const char *problem, const char *format, ...
 
 static int check_addresses(struct telling *t, int fd, uint32_t ifindex)
 {
-	_cleanup_(fact_set_clear) struct fact_set found = {};
+	_cleanup_(net_object_set_clear) struct net_object_set found = {};
 	const struct port_record *p = t->p;
-	char text[FACT_TEXT_MAX];
-	struct fact f;
-	int r = fact_read(fd, &found);
+	char text[NET_OBJECT_TEXT_MAX];
+	struct net_object f;
+	int r = net_object_read(fd, &found);
 
 	for (size_t i = 0; r >= 0 && i < p->n_ips + (p->has_ip6 ? 1 : 0); i++) {
-		inner_address(p, i, ifindex, &f);
-		if (!fact_set_find(&found, &f.key))
-			tell(t, "missing", "%s: the %s", p->attachment.ifname, fact_format(&f, text));
+		workload_end_address(p, i, ifindex, &f);
+		if (!net_object_set_find(&found, &f.key))
+			tell(t, "missing", "%s: the %s", p->attachment.ifname, net_object_format(&f, text));
 	}
 	return r == -EAGAIN ? 0 : r;
 }
@@ -132,13 +132,13 @@ static int has_primary(int fd, const struct port_record *p, uint32_t ifindex)
 	return r < 0 && r != -EAGAIN ? r : primary.found;
 }
 
-int inner_check(const struct workload *w, const struct port_record *p, net_inner_fn fn, void *userdata)
+int workload_end_check(const struct workload *w, const struct port_record *p, net_workload_end_fn fn, void *userdata)
 {
 	struct telling t = {.p = p, .fn = fn, .userdata = userdata};
 	struct link_info info;
 	int r = link_get(w->rtnl_fd, 0, p->attachment.ifname, &info);
 
-	if (r == -ENODEV || (r >= 0 && !inner_is_ours(&info, p))) {
+	if (r == -ENODEV || (r >= 0 && !workload_end_is_ours(&info, p))) {
 		tell(&t, r < 0 ? "missing" : "differs", r < 0 ? "%s" : "%s is another device than was attached",
 		     p->attachment.ifname);
 		return t.result;
@@ -177,7 +177,7 @@ int net_workload_mend(const struct port_record *p, const struct workload *w, boo
 	int r = link_get(w->rtnl_fd, 0, p->attachment.ifname, &info);
 
 	/* another device is the workload's business, and so is leaving it down */
-	if (r < 0 || !inner_is_ours(&info, p) || (!unfinished && !(info.flags & IFF_UP)))
+	if (r < 0 || !workload_end_is_ours(&info, p) || (!unfinished && !(info.flags & IFF_UP)))
 		return r == -ENODEV ? 0 : r;
 	/* addressed and down: its own doing */
 	if (!(info.flags & IFF_UP) && has_primary(w->rtnl_fd, p, info.ifindex) != 0)
@@ -185,9 +185,9 @@ int net_workload_mend(const struct port_record *p, const struct workload *w, boo
 	if (unfinished && has_primary(w->rtnl_fd, p, info.ifindex) <= 0)
 		differs = true;
 	else
-		r = inner_check(w, p, on_problem, &differs);
+		r = workload_end_check(w, p, on_problem, &differs);
 	if (r < 0 || !differs)
 		return r;
-	r = inner_prepare(w, p, &what);
-	return r < 0 ? r : inner_finish(NULL, w->rtnl_fd, p, &what);
+	r = workload_end_prepare(w, p, &what);
+	return r < 0 ? r : workload_end_finish(NULL, w->rtnl_fd, p, &what);
 }

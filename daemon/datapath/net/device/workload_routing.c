@@ -350,7 +350,7 @@ int routing_put_table(int fd, const struct port_record *p, uint32_t ifindex)
 	for (size_t i = 0; i < p->n_ips; i++) {
 		bool v4 = p->ips[i].family == 4, *done = v4 ? &done4 : &done6;
 		uint8_t plen = v4 ? p->plen4 : 64;
-		struct ip network = fact_network(&p->ips[i], plen);
+		struct ip network = net_object_network(&p->ips[i], plen);
 		int r;
 
 		if (*done)

@@ -9,9 +9,9 @@
 #include "datapath/net/private.h"
 #include "datapath/net/netlink/request.h"
 
-void fact_set_clear(struct fact_set *set)
+void net_object_set_clear(struct net_object_set *set)
 {
-	struct fact *f, *next;
+	struct net_object *f, *next;
 
 	HASH_ITER (hh, set->head, f, next) {
 		HASH_DEL(set->head, f);
@@ -19,19 +19,19 @@ void fact_set_clear(struct fact_set *set)
 	}
 }
 
-struct fact *fact_set_find(const struct fact_set *set, const struct fact_key *key)
+struct net_object *net_object_set_find(const struct net_object_set *set, const struct net_object_key *key)
 {
-	struct fact *f;
+	struct net_object *f;
 
 	HASH_FIND(hh, set->head, key, sizeof(*key), f);
 	return f;
 }
 
-int fact_set_add(struct fact_set *set, const struct fact *f)
+int net_object_set_add(struct net_object_set *set, const struct net_object *f)
 {
-	struct fact *copy;
+	struct net_object *copy;
 
-	if (fact_set_find(set, &f->key))
+	if (net_object_set_find(set, &f->key))
 		return 0;
 	copy = malloc(sizeof(*copy));
 	if (!copy)
@@ -45,9 +45,10 @@ int fact_set_add(struct fact_set *set, const struct fact *f)
 	return 0;
 }
 
-static struct fact fact_of(enum fact_kind kind, uint32_t ifindex, uint32_t owner, const struct ip *ip, uint8_t plen)
+static struct net_object net_object_of(enum net_object_kind kind, uint32_t ifindex, uint32_t owner, const struct ip *ip,
+				       uint8_t plen)
 {
-	struct fact f = {
+	struct net_object f = {
 		.key = {.kind = (uint8_t)kind, .family = ip->family, .plen = plen, .ifindex = ifindex},
 		.owner = owner,
 		.right = true,
@@ -57,7 +58,7 @@ static struct fact fact_of(enum fact_kind kind, uint32_t ifindex, uint32_t owner
 	return f;
 }
 
-struct ip fact_network(const struct ip *ip, uint8_t plen)
+struct ip net_object_network(const struct ip *ip, uint8_t plen)
 {
 	unsigned keep = plen + (ip->family == 4 ? 96u : 0u);
 	struct ip network = *ip;
@@ -71,63 +72,66 @@ struct ip fact_network(const struct ip *ip, uint8_t plen)
 	return network;
 }
 
-int fact_want_bridge(struct fact_set *set, const struct subnet_record *s)
+int net_object_want_bridge(struct net_object_set *set, const struct subnet_record *s)
 {
 	const struct cidr *const gateways[] = {&s->gateway, &s->gateway6};
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(gateways); i++) {
 		const struct cidr *g = gateways[i];
-		struct ip network = fact_network(&g->addr, g->plen);
-		struct fact address = fact_of(FACT_ADDRESS, s->ifindex, s->ifindex, &g->addr, g->plen);
-		struct fact route = fact_of(FACT_ROUTE, s->ifindex, s->ifindex, &network, g->plen);
+		struct ip network = net_object_network(&g->addr, g->plen);
+		struct net_object address =
+			net_object_of(NET_OBJECT_ADDRESS, s->ifindex, s->ifindex, &g->addr, g->plen);
+		struct net_object route = net_object_of(NET_OBJECT_ROUTE, s->ifindex, s->ifindex, &network, g->plen);
 
 		if (!g->addr.family)
 			continue; /* a subnet without IPv6 */
 		route.kernel_made = true;
 		if (g->addr.family == 4)
 			route.source = g->addr;
-		r = fact_set_add(set, &address);
+		r = net_object_set_add(set, &address);
 		if (r >= 0)
-			r = fact_set_add(set, &route);
+			r = net_object_set_add(set, &route);
 		if (r < 0)
 			return r;
 	}
 	if (s->cidr6.addr.family == 6) {
-		struct ip network = fact_network(&s->cidr6.addr, s->cidr6.plen);
-		struct fact route = fact_of(FACT_ROUTE, s->ifindex, s->ifindex, &network, s->cidr6.plen);
+		struct ip network = net_object_network(&s->cidr6.addr, s->cidr6.plen);
+		struct net_object route =
+			net_object_of(NET_OBJECT_ROUTE, s->ifindex, s->ifindex, &network, s->cidr6.plen);
 
-		return fact_set_add(set, &route);
+		return net_object_set_add(set, &route);
 	}
 	return 0;
 }
 
-void fact_of_address(const struct port_record *p, const struct ip *ip, struct fact *ret)
+void net_object_of_address(const struct port_record *p, const struct ip *ip, struct net_object *ret)
 {
-	*ret = fact_of(FACT_NEIGHBOUR, VPC_BRIDGE_FIRST + p->subnet, p->eni, ip, ip->family == 4 ? 32 : 128);
+	*ret = net_object_of(NET_OBJECT_NEIGHBOUR, VPC_BRIDGE_FIRST + p->subnet, p->eni, ip,
+			     ip->family == 4 ? 32 : 128);
 	memcpy(ret->mac, p->mac, sizeof(ret->mac));
 }
 
-int fact_want_port(struct fact_set *set, const struct port_record *p)
+int net_object_want_port(struct net_object_set *set, const struct port_record *p)
 {
 	struct ip link_local = net_link_local(p->mac);
-	struct fact f;
+	struct net_object f;
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i <= p->n_ips; i++) {
-		fact_of_address(p, i < p->n_ips ? &p->ips[i] : &link_local, &f);
-		r = fact_set_add(set, &f);
+		net_object_of_address(p, i < p->n_ips ? &p->ips[i] : &link_local, &f);
+		r = net_object_set_add(set, &f);
 	}
 	return r;
 }
 
-const char *fact_kind_name(enum fact_kind kind)
+const char *net_object_kind_name(enum net_object_kind kind)
 {
 	static const char *const names[] = {
-		[FACT_ADDRESS] = "address",
-		[FACT_ROUTE] = "route",
-		[FACT_NEIGHBOUR] = "neighbour",
-		[FACT_FDB] = "fdb entry",
+		[NET_OBJECT_ADDRESS] = "address",
+		[NET_OBJECT_ROUTE] = "route",
+		[NET_OBJECT_NEIGHBOUR] = "neighbour",
+		[NET_OBJECT_FDB] = "fdb entry",
 	};
 
 	return names[kind];
@@ -139,23 +143,23 @@ static const char *format_mac(const uint8_t *mac, char buf[18])
 	return buf;
 }
 
-const char *fact_format(const struct fact *f, char buf[FACT_TEXT_MAX])
+const char *net_object_format(const struct net_object *f, char buf[NET_OBJECT_TEXT_MAX])
 {
-	const char *name = fact_kind_name(f->key.kind);
+	const char *name = net_object_kind_name(f->key.kind);
 	char address[INET6_ADDRSTRLEN] = "", mac[18];
 	bool v4 = f->key.family == 4;
 
 	if (f->key.family)
 		inet_ntop(v4 ? AF_INET : AF_INET6, f->key.bytes + (v4 ? 12 : 0), address, sizeof(address));
 	switch (f->key.kind) {
-	case FACT_FDB:
-		snprintf(buf, FACT_TEXT_MAX, "%s %s", name, format_mac(f->key.bytes, mac));
+	case NET_OBJECT_FDB:
+		snprintf(buf, NET_OBJECT_TEXT_MAX, "%s %s", name, format_mac(f->key.bytes, mac));
 		break;
-	case FACT_NEIGHBOUR:
-		snprintf(buf, FACT_TEXT_MAX, "%s %s at %s", name, address, format_mac(f->mac, mac));
+	case NET_OBJECT_NEIGHBOUR:
+		snprintf(buf, NET_OBJECT_TEXT_MAX, "%s %s at %s", name, address, format_mac(f->mac, mac));
 		break;
 	default:
-		snprintf(buf, FACT_TEXT_MAX, "%s %s/%u", name, address, f->key.plen);
+		snprintf(buf, NET_OBJECT_TEXT_MAX, "%s %s/%u", name, address, f->key.plen);
 	}
 	return buf;
 }

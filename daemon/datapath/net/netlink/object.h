@@ -4,21 +4,21 @@
  * a static FDB entry. The same list says what a bridge or port needs, is what a change adds and takes away, and what
  * verify compares with the kernel, so the three cannot disagree.
  */
-#ifndef DATAPATH_NET_FACT_H
-#define DATAPATH_NET_FACT_H
+#ifndef DATAPATH_NET_OBJECT_H
+#define DATAPATH_NET_OBJECT_H
 
 #include <uthash.h>
 
 #include "compiler/plan.h"
 
-enum fact_kind {
-	FACT_ADDRESS,	/* ifindex has address/plen */
-	FACT_ROUTE,	/* address/plen is reached over ifindex */
-	FACT_NEIGHBOUR, /* address is at mac, over ifindex (a bridge); permanent */
-	FACT_FDB,	/* mac is behind ifindex (a port); static */
+enum net_object_kind {
+	NET_OBJECT_ADDRESS,   /* ifindex has address/plen */
+	NET_OBJECT_ROUTE,     /* address/plen is reached over ifindex */
+	NET_OBJECT_NEIGHBOUR, /* address is at mac, over ifindex (a bridge); permanent */
+	NET_OBJECT_FDB,	      /* mac is behind ifindex (a port); static */
 };
 
-struct fact_key {
+struct net_object_key {
 	uint8_t kind;
 	uint8_t family; /* 4, 6, 0 */
 	uint8_t plen;	/* bits of the family */
@@ -27,8 +27,8 @@ struct fact_key {
 	uint8_t bytes[16]; /* address as struct ip has it, or a MAC and zeros */
 };
 
-struct fact {
-	struct fact_key key;
+struct net_object {
+	struct net_object_key key;
 	uint8_t mac[6]; /* of a neighbour */
 	bool right;	/* read from the kernel: permanent, static, … as a fact of ours is; else something dynamic */
 	bool no_route;	/* an IPv6 address along with which the kernel makes no route */
@@ -40,34 +40,34 @@ struct fact {
 };
 
 /* A set by key; NULL is the empty one. */
-struct fact_set {
-	struct fact *head;
+struct net_object_set {
+	struct net_object *head;
 };
-void fact_set_clear(struct fact_set *set);
+void net_object_set_clear(struct net_object_set *set);
 /* Copies. One that is there already stays as it is. -ENOMEM. */
-int fact_set_add(struct fact_set *set, const struct fact *f);
-struct fact *fact_set_find(const struct fact_set *set, const struct fact_key *key);
+int net_object_set_add(struct net_object_set *set, const struct net_object *f);
+struct net_object *net_object_set_find(const struct net_object_set *set, const struct net_object_key *key);
 
 /* What a bridge, a port, one address of a port need. -ENOMEM. */
-int fact_want_bridge(struct fact_set *set, const struct subnet_record *s);
-int fact_want_port(struct fact_set *set, const struct port_record *p);
+int net_object_want_bridge(struct net_object_set *set, const struct subnet_record *s);
+int net_object_want_port(struct net_object_set *set, const struct port_record *p);
 /* The network that an address is in: what the kernel's own route for it names. */
-struct ip fact_network(const struct ip *ip, uint8_t plen);
-void fact_of_address(const struct port_record *p, const struct ip *ip, struct fact *ret);
+struct ip net_object_network(const struct ip *ip, uint8_t plen);
+void net_object_of_address(const struct port_record *p, const struct ip *ip, struct net_object *ret);
 
 /* The requests. Put replaces what differs and is content with what is there; delete is content with what is gone. */
-int fact_put(int fd, const struct fact *f);
-int fact_delete(int fd, const struct fact *f);
+int net_object_put(int fd, const struct net_object *f);
+int net_object_delete(int fd, const struct net_object *f);
 /* Adds every fact of the kernel that may be one of ours. -EAGAIN as rtnl_ask. */
-int fact_read(int fd, struct fact_set *set);
+int net_object_read(int fd, struct net_object_set *set);
 /* Reads one message of a dump or an event. False: nothing that could be a fact of ours. */
 struct nlmsghdr;
-bool fact_parse(const struct nlmsghdr *h, struct fact *ret);
+bool net_object_parse(const struct nlmsghdr *h, struct net_object *ret);
 
 /* "address 10.0.1.1/24", "neighbour 10.0.1.5 at 02:…", for people. Returns buf. */
-#define FACT_TEXT_MAX 128
-const char *fact_format(const struct fact *f, char buf[FACT_TEXT_MAX]);
+#define NET_OBJECT_TEXT_MAX 128
+const char *net_object_format(const struct net_object *f, char buf[NET_OBJECT_TEXT_MAX]);
 /* "address", "route", "neighbour", "fdb entry". */
-const char *fact_kind_name(enum fact_kind kind);
+const char *net_object_kind_name(enum net_object_kind kind);
 
 #endif

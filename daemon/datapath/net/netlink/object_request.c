@@ -7,12 +7,12 @@
 #include "datapath/net/netlink/object.h"
 #include "datapath/net/netlink/request.h"
 
-static uint8_t family_of(const struct fact *f)
+static uint8_t family_of(const struct net_object *f)
 {
 	return f->key.family == 4 ? AF_INET : AF_INET6;
 }
 
-static size_t address_size(const struct fact *f)
+static size_t address_size(const struct net_object *f)
 {
 	return f->key.family == 4 ? 4 : 16;
 }
@@ -25,7 +25,7 @@ static void put_ip(struct nlmsghdr *h, uint16_t attr, uint8_t family, const uint
 		mnl_attr_put(h, attr, 16, bytes);
 }
 
-static void begin_address(struct rtnl_message *m, uint16_t type, uint16_t flags, const struct fact *f)
+static void begin_address(struct rtnl_message *m, uint16_t type, uint16_t flags, const struct net_object *f)
 {
 	struct ifaddrmsg *a = rtnl_begin(m, type, flags, sizeof(*a));
 
@@ -39,7 +39,7 @@ static void begin_address(struct rtnl_message *m, uint16_t type, uint16_t flags,
 		mnl_attr_put_u32(&m->h, IFA_FLAGS, IFA_F_NODAD | (f->no_route ? IFA_F_NOPREFIXROUTE : 0));
 }
 
-static void begin_route(struct rtnl_message *m, uint16_t type, uint16_t flags, const struct fact *f)
+static void begin_route(struct rtnl_message *m, uint16_t type, uint16_t flags, const struct net_object *f)
 {
 	struct rtmsg *r = rtnl_begin(m, type, flags, sizeof(*r));
 
@@ -57,12 +57,12 @@ static void begin_route(struct rtnl_message *m, uint16_t type, uint16_t flags, c
 		mnl_attr_put_u32(&m->h, RTA_PRIORITY, 256);
 }
 
-static void begin_neighbour(struct rtnl_message *m, uint16_t type, uint16_t flags, const struct fact *f)
+static void begin_neighbour(struct rtnl_message *m, uint16_t type, uint16_t flags, const struct net_object *f)
 {
 	struct ndmsg *n = rtnl_begin(m, type, flags, sizeof(*n));
 
 	n->ndm_ifindex = (int)f->key.ifindex;
-	if (f->key.kind == FACT_FDB) {
+	if (f->key.kind == NET_OBJECT_FDB) {
 		/* NOARP is what the bridge calls static: not aged, and still behind the port. PERMANENT would mean
 		 * "local": frames would end in this namespace's own stack. */
 		n->ndm_family = AF_BRIDGE;
@@ -77,18 +77,18 @@ static void begin_neighbour(struct rtnl_message *m, uint16_t type, uint16_t flag
 	mnl_attr_put(&m->h, NDA_LLADDR, 6, f->mac);
 }
 
-typedef void (*begin_fn)(struct rtnl_message *m, uint16_t type, uint16_t flags, const struct fact *f);
+typedef void (*begin_fn)(struct rtnl_message *m, uint16_t type, uint16_t flags, const struct net_object *f);
 static const struct {
 	begin_fn begin;
 	uint16_t put, put_flags, delete;
 } requests[] = {
-	[FACT_ADDRESS] = {begin_address, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, RTM_DELADDR},
-	[FACT_ROUTE] = {begin_route, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, RTM_DELROUTE},
-	[FACT_NEIGHBOUR] = {begin_neighbour, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, RTM_DELNEIGH},
-	[FACT_FDB] = {begin_neighbour, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, RTM_DELNEIGH},
+	[NET_OBJECT_ADDRESS] = {begin_address, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, RTM_DELADDR},
+	[NET_OBJECT_ROUTE] = {begin_route, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, RTM_DELROUTE},
+	[NET_OBJECT_NEIGHBOUR] = {begin_neighbour, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, RTM_DELNEIGH},
+	[NET_OBJECT_FDB] = {begin_neighbour, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, RTM_DELNEIGH},
 };
 
-int fact_put(int fd, const struct fact *f)
+int net_object_put(int fd, const struct net_object *f)
 {
 	struct rtnl_message m;
 	int r;
@@ -98,13 +98,13 @@ int fact_put(int fd, const struct fact *f)
 	return r == -EEXIST ? 0 : r;
 }
 
-int fact_delete(int fd, const struct fact *f)
+int net_object_delete(int fd, const struct net_object *f)
 {
 	struct rtnl_message m;
 	int r;
 
 	requests[f->key.kind].begin(&m, requests[f->key.kind].delete, 0, f);
-	if (f->key.kind == FACT_ROUTE) {
+	if (f->key.kind == NET_OBJECT_ROUTE) {
 		/* whatever its protocol and scope are */
 		struct rtmsg *route = mnl_nlmsg_get_payload(&m.h);
 
@@ -116,7 +116,7 @@ int fact_delete(int fd, const struct fact *f)
 	return r == -ESRCH || r == -ENOENT || r == -EADDRNOTAVAIL || r == -ENODEV ? 0 : r;
 }
 
-static bool take_ip(const struct nlattr *a, struct fact *ret)
+static bool take_ip(const struct nlattr *a, struct net_object *ret)
 {
 	size_t size = address_size(ret);
 
@@ -128,7 +128,7 @@ static bool take_ip(const struct nlattr *a, struct fact *ret)
 	return true;
 }
 
-static bool parse_address(const struct nlmsghdr *h, struct fact *ret)
+static bool parse_address(const struct nlmsghdr *h, struct net_object *ret)
 {
 	const struct ifaddrmsg *a = mnl_nlmsg_get_payload(h);
 	const struct nlattr *tb[IFA_MAX + 1];
@@ -136,7 +136,7 @@ static bool parse_address(const struct nlmsghdr *h, struct fact *ret)
 	if (a->ifa_family != AF_INET && a->ifa_family != AF_INET6)
 		return false;
 	rtnl_attrs(h, sizeof(*a), tb, ARRAY_SIZE(tb));
-	ret->key.kind = FACT_ADDRESS;
+	ret->key.kind = NET_OBJECT_ADDRESS;
 	ret->key.family = a->ifa_family == AF_INET ? 4 : 6;
 	ret->key.plen = a->ifa_prefixlen;
 	ret->key.ifindex = a->ifa_index;
@@ -144,7 +144,7 @@ static bool parse_address(const struct nlmsghdr *h, struct fact *ret)
 	return take_ip(tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS], ret);
 }
 
-static bool parse_route(const struct nlmsghdr *h, struct fact *ret)
+static bool parse_route(const struct nlmsghdr *h, struct net_object *ret)
 {
 	const struct rtmsg *route = mnl_nlmsg_get_payload(h);
 	const struct nlattr *tb[RTA_MAX + 1];
@@ -155,7 +155,7 @@ static bool parse_route(const struct nlmsghdr *h, struct fact *ret)
 	rtnl_attrs(h, sizeof(*route), tb, ARRAY_SIZE(tb));
 	if ((tb[RTA_TABLE] ? rtnl_number(tb[RTA_TABLE]) : route->rtm_table) != RT_TABLE_MAIN)
 		return false;
-	ret->key.kind = FACT_ROUTE;
+	ret->key.kind = NET_OBJECT_ROUTE;
 	ret->key.family = route->rtm_family == AF_INET ? 4 : 6;
 	ret->key.plen = route->rtm_dst_len;
 	ret->key.ifindex = rtnl_number(tb[RTA_OIF]);
@@ -169,7 +169,7 @@ static bool parse_route(const struct nlmsghdr *h, struct fact *ret)
 	return take_ip(tb[RTA_DST], ret);
 }
 
-static bool parse_neighbour(const struct nlmsghdr *h, struct fact *ret)
+static bool parse_neighbour(const struct nlmsghdr *h, struct net_object *ret)
 {
 	const struct ndmsg *n = mnl_nlmsg_get_payload(h);
 	const struct nlattr *tb[NDA_MAX + 1];
@@ -180,14 +180,14 @@ static bool parse_neighbour(const struct nlmsghdr *h, struct fact *ret)
 		/* NTF_SELF: the device's own filters, not the bridge's table */
 		if (n->ndm_flags & NTF_SELF || !tb[NDA_LLADDR] || mnl_attr_get_payload_len(tb[NDA_LLADDR]) != 6)
 			return false;
-		ret->key.kind = FACT_FDB;
+		ret->key.kind = NET_OBJECT_FDB;
 		memcpy(ret->key.bytes, mnl_attr_get_payload(tb[NDA_LLADDR]), 6);
 		ret->right = n->ndm_state == NUD_NOARP;
 		return true;
 	}
 	if ((n->ndm_family != AF_INET && n->ndm_family != AF_INET6) || n->ndm_type == RTN_MULTICAST)
 		return false;
-	ret->key.kind = FACT_NEIGHBOUR;
+	ret->key.kind = NET_OBJECT_NEIGHBOUR;
 	ret->key.family = n->ndm_family == AF_INET ? 4 : 6;
 	ret->key.plen = n->ndm_family == AF_INET ? 32 : 128;
 	ret->right = n->ndm_state == NUD_PERMANENT;
@@ -196,9 +196,9 @@ static bool parse_neighbour(const struct nlmsghdr *h, struct fact *ret)
 	return take_ip(tb[NDA_DST], ret);
 }
 
-bool fact_parse(const struct nlmsghdr *h, struct fact *ret)
+bool net_object_parse(const struct nlmsghdr *h, struct net_object *ret)
 {
-	*ret = (struct fact){};
+	*ret = (struct net_object){};
 	switch (h->nlmsg_type) {
 	case RTM_NEWADDR:
 	case RTM_DELADDR:
@@ -214,14 +214,14 @@ bool fact_parse(const struct nlmsghdr *h, struct fact *ret)
 	}
 }
 
-static int on_fact(const struct nlmsghdr *h, void *userdata)
+static int on_object(const struct nlmsghdr *h, void *userdata)
 {
-	struct fact f;
+	struct net_object f;
 
-	return fact_parse(h, &f) ? fact_set_add(userdata, &f) : 0;
+	return net_object_parse(h, &f) ? net_object_set_add(userdata, &f) : 0;
 }
 
-int fact_read(int fd, struct fact_set *set)
+int net_object_read(int fd, struct net_object_set *set)
 {
 	static const struct {
 		uint16_t type;
@@ -239,7 +239,7 @@ int fact_read(int fd, struct fact_set *set)
 		int r;
 
 		*family = dumps[i].family;
-		r = rtnl_ask(fd, &m, on_fact, set);
+		r = rtnl_ask(fd, &m, on_object, set);
 		if (r < 0)
 			return r;
 	}
