@@ -118,7 +118,8 @@ static size_t value_of(struct bpf_map *map)
 static size_t field_at(const char *name)
 {
 	const struct btf *btf = bpf_object__btf(l->skel->obj);
-	const struct btf_type *t = btf__type_by_id(btf, (__u32)btf__find_by_name_kind(btf, "flow_cache", BTF_KIND_STRUCT));
+	const struct btf_type *t =
+		btf__type_by_id(btf, (__u32)btf__find_by_name_kind(btf, "flow_cache", BTF_KIND_STRUCT));
 
 	cr_assert(t);
 	for (__u32 i = 0; i < btf_vlen(t); i++)
