@@ -109,7 +109,7 @@ static void audit_run(struct job *job)
 		look(a);
 	if (a->damaged && a->wait == 0)
 		mend_now(a);
-	engine_job_done(e);
+	queue_done(&e->queue);
 }
 
 static void look_at_pins(struct maps_audit *a)
@@ -153,7 +153,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 		a->wait--;
 	if (!a->queued) {
 		a->queued = true;
-		engine_run_job(a->e, &a->job);
+		queue_add(&a->e->queue, &a->job);
 	}
 	sd_event_source_set_time(source, usec + TICK_US);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);

@@ -33,7 +33,7 @@ static void retire_end(struct retire_op *async_op)
 	if (e->closing)
 		return;
 	retire_begin(e);
-	engine_wake(e, WAIT_NUMBERS);
+	queue_wake(&e->queue, WAIT_NUMBERS);
 }
 
 static void retire_done(void *data, int result)
@@ -142,7 +142,7 @@ static void attach_done(void *data, int result)
 	if (e->closing)
 		return;
 	e->attach_latest_us = clock_ns(CLOCK_MONOTONIC) / 1000 + ATTACH_LATEST_US;
-	if (!e->running || e->holding || attach_later(e) < 0)
+	if (!e->queue.running || e->queue.holding || attach_later(e) < 0)
 		attach_begin(e);
 }
 
@@ -160,7 +160,7 @@ static void attach_begin(struct engine *e)
 	}
 	if (net_attach_begin(e->net, 1, &attach) < 0 || !attach) {
 		e->attach_wanted = false;
-		engine_wake(e, WAIT_LINKS);
+		queue_wake(&e->queue, WAIT_LINKS);
 		return;
 	}
 	async_op = calloc(1, sizeof(*async_op));
@@ -174,7 +174,7 @@ static void attach_begin(struct engine *e)
 	}
 	net_attach_free(e->net, attach);
 	e->attach_wanted = false; /* until somebody asks again */
-	engine_wake(e, WAIT_LINKS);
+	queue_wake(&e->queue, WAIT_LINKS);
 }
 
 void engine_attach_links(struct engine *e)

@@ -39,138 +39,10 @@ void engine_request_free(struct engine_request *r)
 	free(r);
 }
 
-/* --- jobs: one at a time ------------------------------------------------------------------------------------------ */
-
-/* A loop and not recursion: jobs that end at once would otherwise grow the stack with the queue. */
-static void engine_pump(struct engine *e)
+/* queue_done: what had to wait for the end of a job that commits. */
+static void on_job_done(void *userdata)
 {
-	if (e->pumping || e->closing)
-		return;
-	e->pumping = true;
-	while (!e->running && e->queue_head) {
-		struct job *job = e->queue_head;
-
-		e->queue_head = job->next;
-		if (!e->queue_head)
-			e->queue_tail = &e->queue_head;
-		job->next = NULL;
-		e->running = job;
-		job->start(job);
-	}
-	e->pumping = false;
-}
-
-void engine_run_job(struct engine *e, struct job *job)
-{
-	job->next = NULL;
-	*e->queue_tail = job;
-	e->queue_tail = &job->next;
-	engine_pump(e);
-}
-
-void engine_job_done(struct engine *e)
-{
-	e->running = NULL;
-	engine_do_put_off(e);
-	engine_pump(e);
-}
-
-/* --- jobs that wait ----------------------------------------------------------------------------------------------- */
-
-/* A job that comes back to the queue's front finds again and again that it must wait only if others that went before it
- * bring that about. */
-#define LEAVES_MOST 8
-
-void engine_job_hold(struct engine *e, unsigned what)
-{
-	e->holding = what;
-}
-
-void engine_job_wait(struct engine *e, struct job *job, enum job_wait what)
-{
-	struct job **tail = &e->parked;
-
-	if (job->leaves == LEAVES_MOST) {
-		engine_job_hold(e, what);
-		return;
-	}
-	job->leaves++;
-	job->waits_for = what;
-	while (*tail)
-		tail = &(*tail)->next;
-	*tail = job;
-	e->running = NULL;
-	engine_pump(e);
-}
-
-/* Takes the jobs of a list to the front of the queue, in their order. */
-static void to_front(struct engine *e, struct job *list, struct job **tail)
-{
-	if (!list)
-		return;
-	*tail = e->queue_head;
-	if (!e->queue_head)
-		e->queue_tail = tail;
-	e->queue_head = list;
-}
-
-static void wake(struct engine *e, const struct job *only, unsigned what)
-{
-	struct job *woken = NULL, **tail = &woken;
-
-	if (e->closing)
-		return; /* engine_free ends them */
-	for (struct job **at = &e->parked; *at;) {
-		struct job *job = *at;
-
-		if ((only && job != only) || !(job->waits_for & what)) {
-			at = &job->next;
-			continue;
-		}
-		*at = job->next;
-		job->next = NULL;
-		job->waits_for = 0;
-		*tail = job;
-		tail = &job->next;
-	}
-	to_front(e, woken, tail);
-	if ((!only || e->running == only) && e->holding & what) {
-		e->holding = 0;
-		e->running->start(e->running);
-	}
-	engine_pump(e);
-}
-
-void engine_wake(struct engine *e, enum job_wait what)
-{
-	wake(e, NULL, what);
-}
-
-void engine_job_wake(struct engine *e, struct job *job)
-{
-	wake(e, job, WAIT_NAMESPACE);
-}
-
-static void cancel_jobs(struct job *list)
-{
-	while (list) {
-		struct job *job = list;
-
-		list = job->next;
-		if (job->cancel)
-			job->cancel(job);
-	}
-}
-
-/* After the worker's end: what will not be started any more. */
-static void engine_cancel(struct engine *e)
-{
-	struct job *running = TAKE_PTR(e->running);
-
-	if (running && e->holding && running->cancel)
-		running->cancel(running);
-	cancel_jobs(TAKE_PTR(e->parked));
-	cancel_jobs(TAKE_PTR(e->queue_head));
+	engine_do_put_off(userdata);
 }
 
 /* --- making and ending ------------------------------------------------------------------------------- */
@@ -308,7 +180,9 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 
 	if (!e)
 		return vpc_error_oom(reterr);
-	e->queue_tail = &e->queue_head;
+	queue_init(&e->queue);
+	e->queue.on_done = on_job_done;
+	e->queue.userdata = e;
 	e->event = sd_event_ref(config->event);
 	e->limits = config->limits;
 	e->use_tcx = config->use_tcx;
@@ -361,12 +235,12 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
-	e->closing = true;
+	e->closing = e->queue.closing = true;
 	txn_report_close(e);
 	removals_flush(e);
 	worker_free(e->worker);
 	e->worker = NULL;
-	engine_cancel(e);
+	queue_cancel(&e->queue);
 	commit_end(e);
 	verdicts_close(e);
 	expire_end(e);

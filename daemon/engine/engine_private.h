@@ -10,30 +10,9 @@
 #include "util/worker.h"
 #include "engine/condition.h"
 #include "engine/engine.h"
+#include "engine/queue.h"
 #include "model/model.h"
 #include "store/store.h"
-
-/* What a job may wait for before it begins to change anything: see engine_job_wait. */
-enum job_wait {
-	WAIT_REMOVAL = 1,   /* of devices, on the worker */
-	WAIT_NUMBERS = 2,   /* that are free after a grace period */
-	WAIT_LINKS = 4,	    /* that are attached on the worker */
-	WAIT_NAMESPACE = 8, /* its own, made on the worker */
-};
-
-/*
- * A piece of work that needs model, store, tables and net to itself: a transaction, a repair, a verify. The engine
- * runs one at a time, in order; start() begins it, engine_job_done() ends it, perhaps after trips to a worker thread in
- * between.
- */
-struct job {
-	void (*start)(struct job *job);
-	/* NULL, or ends it when the engine ends before it could be started (again): it isn't the running one then. */
-	void (*cancel)(struct job *job);
-	struct job *next;
-	unsigned waits_for; /* enum job_wait, while it is away from the queue */
-	unsigned leaves;    /* times it left the queue */
-};
 
 /* Numbers of rules that are gone, so that what still runs by them can be named (a ring, oldest overwritten). */
 #define GONE_RULES 4096
@@ -94,12 +73,8 @@ struct engine {
 
 	struct conditions *conditions; /* what is wrong now */
 
-	struct job *running;
-	struct job *queue_head, **queue_tail;
-	struct job *parked; /* jobs that wait away from the queue, the one that left first is the first */
-	unsigned holding;   /* what the running job waits for (enum job_wait); 0: it runs */
+	struct job_queue queue;
 	struct making *makings;
-	bool pumping;	   /* engine_pump is on the stack */
 	unsigned removing; /* removals on the worker, or waiting for it */
 	struct removal_batch removal_batch;
 	struct failed_removal *failed_removals;
@@ -149,23 +124,6 @@ struct engine {
 uint64_t clock_ns(clockid_t id);
 /* After a publication: tells the log when rules are walked that should be compiled, and when no longer. */
 void engine_tell_walked(struct engine *e);
-/* Appends to the queue and starts what can be started. */
-void engine_run_job(struct engine *e, struct job *job);
-/* The running job has ended; its memory is no longer looked at. */
-void engine_job_done(struct engine *e);
-/* The running job, which has changed nothing or has undone it, is to be started over when something has ended. It
- * leaves the queue, so that others go on, and comes back to its front. The job must not be looked at any more: others
- * may have been started, and it itself. One that had to leave too often keeps its turn: others could go on for ever to
- * bring about what it waits for. */
-void engine_job_wait(struct engine *e, struct job *job, enum job_wait what);
-/* The running job keeps its turn until one of these (enum job_wait) has ended, and is started over. */
-void engine_job_hold(struct engine *e, unsigned what);
-/* A removal, a grace period or the attaching of links has ended: whoever waits for that is started over, the one that
- * has waited longest first. */
-void engine_wake(struct engine *e, enum job_wait what);
-/* The namespaces that this job waits for are made. */
-void engine_job_wake(struct engine *e, struct job *job);
-
 struct net_config engine_net_config(const struct engine *e);
 
 /* --- background.c: what follows a publish, on the worker --- */

@@ -30,7 +30,7 @@ static void make_done(void *data, int result)
 	if (result < 0 && m->error.code == VPC_E_OK)
 		vpc_error_set(&m->error, VPC_E_DATAPATH_UNAVAILABLE, NULL, "cannot make a network namespace: %s",
 			      strerror(-result));
-	engine_job_wake(m->e, m->job);
+	queue_wake_job(&m->e->queue, m->job);
 }
 
 struct made_netns *making_find(const struct making *m, const char *vpc_id)

@@ -238,7 +238,7 @@ static int on_check(sd_event_source *source, uint64_t usec, void *userdata)
 	vpc = model_next(e->model, OBJECT_VPC, vpc);
 	e->checked_vpc = vpc ? vpc->number : 0;
 	/* what has no cause waits for those who want something, and for the helper that makes their rulesets */
-	if (vpc && !e->running && !e->makings)
+	if (vpc && !e->queue.running && !e->makings)
 		reconcile_schedule(e, vpc->number);
 	sd_event_source_set_time(source, usec + CHECK_INTERVAL_US);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);

@@ -85,7 +85,7 @@ static int on_batch_timer(sd_event_source *source, uint64_t usec, void *userdata
 	(void)source, (void)usec;
 	if (e->removal_batch.runs)
 		return 0;
-	if (e->running)
+	if (e->queue.running)
 		batch_begin_soon(e);
 	else
 		batch_begin(e);

@@ -215,7 +215,7 @@ static void reopen_lost(struct engine *e, const struct plan *all, const struct n
 static void repair_end(struct repair *p)
 {
 	struct engine *e = p->e;
-	bool running = e->running == &p->job;
+	bool running = e->queue.running == &p->job;
 
 	plan_clear(&p->all);
 	making_end(&p->making);
@@ -223,7 +223,7 @@ static void repair_end(struct repair *p)
 	vpc_error_clear(&p->error);
 	free(p);
 	if (running)
-		engine_job_done(e);
+		queue_done(&e->queue);
 }
 
 static void repair_cancel(struct job *job)
@@ -312,7 +312,7 @@ static void repair_start(struct job *job)
 		repair_failed(p, p->error.message[0] ? p->error.message : strerror(-r));
 	} else if (r > 0) {
 		plan_clear(&p->all); /* it may be another one then */
-		engine_job_wait(p->e, &p->job, WAIT_NAMESPACE);
+		queue_wait(&p->e->queue, &p->job, WAIT_NAMESPACE);
 	} else {
 		repair_ensure(p);
 	}
@@ -334,7 +334,7 @@ static void repair_new(struct engine *e, uint32_t vpc, struct reopen *reopened)
 	p->job.cancel = repair_cancel;
 	p->making.error = VPC_ERROR_INIT;
 	p->error = VPC_ERROR_INIT;
-	engine_run_job(e, &p->job);
+	queue_add(&e->queue, &p->job);
 }
 
 /* --- when ----------------------------------------------------------------------------------------------- */

@@ -89,18 +89,18 @@ void txn_rewind(struct txn *t)
 void txn_end(struct txn *t)
 {
 	struct engine *e = t->e;
-	bool running = e->running == &t->job;
+	bool running = e->queue.running == &t->job;
 
 	txn_free(t);
 	if (running)
-		engine_job_done(e);
+		queue_done(&e->queue);
 }
 
 /* Nobody may read N+1 meanwhile, and others may change N: the transaction is started over, from its validation. */
 static void txn_wait(struct txn *t, enum job_wait what)
 {
 	txn_rewind(t);
-	engine_job_wait(t->e, &t->job, what);
+	queue_wait(&t->e->queue, &t->job, what);
 }
 
 /* 1: they are made on the worker, and the transaction waits; 0: they are there; or -errno. */
@@ -279,7 +279,7 @@ static void txn_publish(struct txn *t)
 		retry_devices(t);
 	if (wait) { /* the others needn't */
 		txn_report_begin(t, true);
-		engine_job_done(e);
+		queue_done(&e->queue);
 		return;
 	}
 	engine_retire(e, TAKE_PTR(t->maps_change));
@@ -317,7 +317,7 @@ static void removal_done(void *data, int result)
 
 	removal_end(t, result);
 	send_reply(t);
-	engine_wake(e, WAIT_REMOVAL);
+	queue_wake(&e->queue, WAIT_REMOVAL);
 }
 
 /* The reply of a change that takes devices away waits until they are gone, so that a caller who has read it finds
@@ -341,7 +341,7 @@ static void txn_reply(struct txn *t)
 	struct engine *e = t->e;
 
 	txn_reply_now(t);
-	engine_job_done(e);
+	queue_done(&e->queue);
 }
 
 void txn_reply_late(struct txn *t)

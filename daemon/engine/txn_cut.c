@@ -8,11 +8,10 @@
  */
 #include "engine/txn.h"
 
+#include "engine/flow_json.h"
 #include "util/log.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
-#include <netinet/in.h>
 
 #define CUT_FLOWS_MAX  100
 /* So many flows, or about, are read in a few milliseconds. */
@@ -33,19 +32,6 @@ static bool takes_away(const struct plan *p)
 	return false;
 }
 
-static json_t *address_to_json(const __be32 addr[4])
-{
-	char text[IP_STRLEN];
-	struct ip ip = {.family = 6};
-	struct in6_addr in6;
-
-	memcpy(ip.bytes, addr, sizeof(ip.bytes));
-	memcpy(&in6, addr, sizeof(in6));
-	if (IN6_IS_ADDR_V4MAPPED(&in6))
-		ip.family = 4;
-	return json_string(ip_format(&ip, text));
-}
-
 static json_t *eni_to_json(const struct engine *e, uint32_t number)
 {
 	const struct object *eni = number ? model_by_number(e->model, OBJECT_ENI, number) : NULL;
@@ -53,30 +39,14 @@ static json_t *eni_to_json(const struct engine *e, uint32_t number)
 	return eni ? json_string(eni->id) : json_null();
 }
 
-/* As rules and verdicts call it. */
-static json_t *protocol_name(uint8_t protocol)
-{
-	static const struct {
-		uint8_t number;
-		const char *name;
-	} names[] = {{IPPROTO_TCP, "tcp"}, {IPPROTO_UDP, "udp"}, {IPPROTO_ICMP, "icmp"}, {IPPROTO_ICMPV6, "icmpv6"}};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (names[i].number == protocol)
-			return json_string(names[i].name);
-	return json_sprintf("%u", protocol);
-}
-
+/* A Flow and the ENIs of its ends. NULL: out of memory. */
 static json_t *flow_to_json(const struct engine *e, const struct vpc_flow_key *key, const struct vpc_flow *flow)
 {
-	unsigned from = flow->opener & 1, to = !from;
-	bool ports = key->proto == IPPROTO_TCP || key->proto == IPPROTO_UDP;
+	struct flow_tuple tuple = flow_tuple_of(key, flow);
+	_cleanup_(json_decrefp) json_t *json = json_pack("{s:o,s:o}", "src_eni_id", eni_to_json(e, flow->eni[0]), "dst_eni_id",
+						eni_to_json(e, flow->eni[1]));
 
-	return json_pack("{s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o}", "protocol", protocol_name(key->proto), "protocol_number",
-			 key->proto, "src", address_to_json(key->addr[from]), "dst", address_to_json(key->addr[to]),
-			 "src_port", ports ? json_integer(ntohs(key->port[from])) : json_null(), "dst_port",
-			 ports ? json_integer(ntohs(key->port[to])) : json_null(), "src_eni_id",
-			 eni_to_json(e, flow->eni[0]), "dst_eni_id", eni_to_json(e, flow->eni[1]));
+	return json && flow_put_json(json, &tuple) == 0 ? TAKE_PTR(json) : NULL;
 }
 
 static int on_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established, void *userdata)
@@ -152,7 +122,7 @@ static void report_end(struct cut_report *r, int result)
 	engine_retire(e, TAKE_PTR(r->change));
 	report_free(r);
 	if (!e->retiring) /* or else its end wakes them */
-		engine_wake(e, WAIT_NUMBERS);
+		queue_wake(&e->queue, WAIT_NUMBERS);
 	if (t)
 		txn_reply_late(t);
 }

@@ -47,7 +47,7 @@ static void opening_op_done(void *data, int result)
 		txn_refuse(t, &error);
 	} else {
 		t->queued = true;
-		engine_run_job(t->e, &t->job);
+		queue_add(&t->e->queue, &t->job);
 	}
 }
 
@@ -96,7 +96,7 @@ static void go_on(struct txn *t)
 		txn_refuse(t, &error);
 	} else if (r == 0) {
 		t->queued = true;
-		engine_run_job(t->e, &t->job);
+		queue_add(&t->e->queue, &t->job);
 	}
 }
 

@@ -2,9 +2,7 @@
 /* Verdicts as they happen, for vpcctl monitor: produced by the programs only while somebody listens. */
 #include "engine/engine_private.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
+#include "engine/flow_json.h"
 #include "util/log.h"
 
 struct verdict_listener {
@@ -59,40 +57,6 @@ static const char *reason_name(const struct vpc_event *ev)
 	return ev->reason < VPC_DROP_COUNT ? labels[ev->reason] : "unknown";
 }
 
-static json_t *protocol_to_json(const struct vpc_event *ev)
-{
-	if (ntohs(ev->ethertype) == 0x0806)
-		return json_string("arp");
-	switch (ev->proto) {
-	case IPPROTO_TCP:
-		return json_string("tcp");
-	case IPPROTO_UDP:
-		return json_string("udp");
-	case IPPROTO_ICMP:
-		return json_string("icmp");
-	case IPPROTO_ICMPV6:
-		return json_string("icmpv6");
-	default:
-		return json_sprintf("%u", ev->proto);
-	}
-}
-
-/* null for an address that is all zero (a frame that was not IP). */
-static json_t *address_to_json(const __be32 addr[4])
-{
-	struct in6_addr in6;
-	char text[INET6_ADDRSTRLEN];
-
-	memcpy(&in6, addr, sizeof(in6));
-	if (IN6_IS_ADDR_UNSPECIFIED(&in6))
-		return json_null();
-	if (IN6_IS_ADDR_V4MAPPED(&in6))
-		inet_ntop(AF_INET, &in6.s6_addr[12], text, sizeof(text));
-	else
-		inet_ntop(AF_INET6, &in6, text, sizeof(text));
-	return json_string(text);
-}
-
 static json_t *time_to_json(uint64_t boot_ns)
 {
 	uint64_t now_ns = clock_ns(CLOCK_REALTIME) - (clock_ns(CLOCK_BOOTTIME) - boot_ns);
@@ -116,25 +80,16 @@ static void set_eni(const struct engine *e, json_t *json, uint32_t number, const
 
 static json_t *verdict_to_json(const struct engine *e, const struct vpc_event *ev)
 {
-	bool has_ports = ev->proto == IPPROTO_TCP || ev->proto == IPPROTO_UDP;
-	bool is_icmp = ev->proto == IPPROTO_ICMP || ev->proto == IPPROTO_ICMPV6;
+	struct flow_tuple flow = flow_tuple_of_event(ev);
 	json_t *json = json_object(), *rules = json_array();
 
 	json_object_set_new(json, "time", time_to_json(ev->time_ns));
 	json_object_set_new(json, "event", json_string(event_name(ev)));
 	json_object_set_new(json, "reason", ev->type == VPC_EVENT_DROP ? json_string(reason_name(ev)) : json_null());
 	json_object_set_new(json, "direction", json_string(ev->direction == VPC_INGRESS ? "ingress" : "egress"));
-	json_object_set_new(json, "protocol", protocol_to_json(ev));
 	set_eni(e, json, ev->eni, "eni_id", "eni");
 	set_eni(e, json, ev->peer, "peer_eni_id", "peer_eni");
-	json_object_set_new(json, "src", address_to_json(ev->src));
-	json_object_set_new(json, "dst", address_to_json(ev->dst));
-	json_object_set_new(json, "src_port", has_ports ? json_integer(ntohs(ev->sport)) : json_null());
-	json_object_set_new(json, "dst_port", has_ports ? json_integer(ntohs(ev->dport)) : json_null());
-	if (is_icmp) {
-		json_object_set_new(json, "icmp_type", json_integer(ntohs(ev->sport) >> 8));
-		json_object_set_new(json, "icmp_code", json_integer(ntohs(ev->sport) & 0xff));
-	}
+	flow_put_json(json, &flow);
 	for (size_t i = 0; i < ARRAY_SIZE(ev->rule); i++) {
 		const char *id = verdicts_rule_id(e, ev->rule[i]);
 

@@ -43,7 +43,7 @@ static void verify_done(void *data, int result)
 	json_decref(v->making);
 	plan_clear(&v->all);
 	free(v);
-	engine_job_done(e);
+	queue_done(&e->queue);
 }
 
 static void verify_start(struct job *job)
@@ -55,7 +55,7 @@ static void verify_start(struct job *job)
 	/* Devices that the worker is still about to delete or to give their links are not differences. */
 	if (engine_attach_hurry(v->e) || v->e->removing) {
 		/* its turn isn't given up: there may always be something under way */
-		engine_job_hold(v->e, WAIT_REMOVAL | WAIT_LINKS);
+		queue_hold(&v->e->queue, WAIT_REMOVAL | WAIT_LINKS);
 		return;
 	}
 	v->making = making_names(v->e);
@@ -89,7 +89,7 @@ void engine_verify(struct engine *e, void (*fn)(const json_t *report, void *user
 		.config = engine_net_config(e),
 		.differences = differences,
 	};
-	engine_run_job(e, &v->job);
+	queue_add(&e->queue, &v->job);
 }
 
 int engine_purge(const struct engine_config *config, bool state, struct vpc_error *reterr)

@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-#include "engine/engine_private.h"
+#include "engine/queue.h"
 
 struct fake {
 	struct job job; /* first */
@@ -12,7 +12,7 @@ struct fake {
 	unsigned starts;
 };
 
-static struct engine e;
+static struct job_queue q;
 static char trace[256]; /* names of the jobs that were started */
 static size_t n_trace;
 
@@ -23,9 +23,9 @@ static void start(struct job *job)
 
 	trace[n_trace++] = f->name;
 	if (what)
-		engine_job_wait(&e, job, what);
+		queue_wait(&q, job, what);
 	else
-		engine_job_done(&e);
+		queue_done(&q);
 }
 
 static void cancel(struct job *job)
@@ -35,10 +35,9 @@ static void cancel(struct job *job)
 
 static void set_up(void)
 {
-	memset(&e, 0, sizeof(e));
 	memset(trace, 0, sizeof(trace));
 	n_trace = 0;
-	e.queue_tail = &e.queue_head;
+	queue_init(&q);
 }
 
 #define FAKE(letter, ...)                                                                           \
@@ -52,16 +51,16 @@ Test(engine_queue, others_go_on_while_one_waits)
 {
 	struct fake a = FAKE('a', WAIT_NAMESPACE), b = FAKE('b'), c = FAKE('c');
 
-	engine_run_job(&e, &a.job);
-	engine_run_job(&e, &b.job);
+	queue_add(&q, &a.job);
+	queue_add(&q, &b.job);
 	cr_assert_str_eq(trace, "ab");
-	engine_wake(&e, WAIT_REMOVAL); /* not what it waits for */
+	queue_wake(&q, WAIT_REMOVAL); /* not what it waits for */
 	cr_assert_str_eq(trace, "ab");
-	engine_job_wake(&e, &a.job);
-	engine_run_job(&e, &c.job);
+	queue_wake_job(&q, &a.job);
+	queue_add(&q, &c.job);
 	cr_assert_str_eq(trace, "abac");
-	cr_assert_null(e.running);
-	cr_assert_null(e.parked);
+	cr_assert_null(q.running);
+	cr_assert_null(q.parked);
 }
 
 /* A job that keeps the queue until it is told to end. */
@@ -75,20 +74,20 @@ Test(engine_queue, who_has_waited_goes_first_and_in_order)
 	struct fake a = FAKE('a', WAIT_NUMBERS), b = FAKE('b', WAIT_REMOVAL), c = FAKE('c', WAIT_NUMBERS);
 	struct fake k = {.job.start = keep, .name = 'k'}, d = FAKE('d');
 
-	engine_run_job(&e, &a.job);
-	engine_run_job(&e, &b.job);
-	engine_run_job(&e, &c.job);
-	engine_run_job(&e, &k.job);
-	engine_run_job(&e, &d.job);
-	engine_wake(&e, WAIT_NUMBERS);
+	queue_add(&q, &a.job);
+	queue_add(&q, &b.job);
+	queue_add(&q, &c.job);
+	queue_add(&q, &k.job);
+	queue_add(&q, &d.job);
+	queue_wake(&q, WAIT_NUMBERS);
 	cr_assert_str_eq(trace, "abck");
-	engine_job_done(&e);
+	queue_done(&q);
 	cr_assert_str_eq(trace, "abckacd");
-	engine_wake(&e, WAIT_REMOVAL);
+	queue_wake(&q, WAIT_REMOVAL);
 	cr_assert_str_eq(trace, "abckacdb");
-	engine_run_job(&e, &k.job);
-	cr_assert_eq(e.running, &k.job);
-	cr_assert_eq(e.queue_tail, &e.queue_head);
+	queue_add(&q, &k.job);
+	cr_assert_eq(q.running, &k.job);
+	cr_assert_eq(q.tail, &q.head);
 }
 
 /* Others could bring about for ever what it waits for. */
@@ -98,14 +97,14 @@ Test(engine_queue, who_had_to_leave_too_often_keeps_its_turn)
 			     WAIT_REMOVAL, WAIT_REMOVAL, WAIT_REMOVAL);
 	struct fake b = FAKE('b');
 
-	engine_run_job(&e, &a.job);
+	queue_add(&q, &a.job);
 	for (int i = 0; i < 8; i++)
-		engine_wake(&e, WAIT_REMOVAL);
-	engine_run_job(&e, &b.job);
+		queue_wake(&q, WAIT_REMOVAL);
+	queue_add(&q, &b.job);
 	cr_assert_str_eq(trace, "aaaaaaaaa");
-	engine_wake(&e, WAIT_NUMBERS);
+	queue_wake(&q, WAIT_NUMBERS);
 	cr_assert_str_eq(trace, "aaaaaaaaa");
-	engine_wake(&e, WAIT_REMOVAL);
+	queue_wake(&q, WAIT_REMOVAL);
 	cr_assert_str_eq(trace, "aaaaaaaaaab");
 }
 
@@ -115,38 +114,36 @@ static void hold(struct job *job)
 
 	trace[n_trace++] = f->name;
 	if (!f->starts++)
-		engine_job_hold(&e, WAIT_REMOVAL | WAIT_LINKS);
+		queue_hold(&q, WAIT_REMOVAL | WAIT_LINKS);
 	else
-		engine_job_done(&e);
+		queue_done(&q);
 }
 
 Test(engine_queue, a_job_may_keep_its_turn)
 {
 	struct fake a = {.job.start = hold, .name = 'a'}, b = FAKE('b');
 
-	engine_run_job(&e, &a.job);
-	engine_run_job(&e, &b.job);
+	queue_add(&q, &a.job);
+	queue_add(&q, &b.job);
 	cr_assert_str_eq(trace, "a");
-	engine_wake(&e, WAIT_LINKS);
+	queue_wake(&q, WAIT_LINKS);
 	cr_assert_str_eq(trace, "aab");
 }
 
 Test(engine_queue, the_end_starts_nothing_and_cancels_what_waits)
 {
-	struct engine *heap = calloc(1, sizeof(*heap));
 	struct fake a = FAKE('a', WAIT_NAMESPACE), b = FAKE('b', WAIT_NUMBERS), c = FAKE('c');
 	struct fake k = {.job.start = keep, .name = 'k'};
 
-	engine_run_job(&e, &a.job);
-	engine_run_job(&e, &b.job);
-	engine_run_job(&e, &k.job);
-	engine_run_job(&e, &c.job);
-	e.closing = true;
-	engine_job_wake(&e, &a.job);
-	engine_wake(&e, WAIT_NUMBERS);
-	engine_job_done(&e);
+	queue_add(&q, &a.job);
+	queue_add(&q, &b.job);
+	queue_add(&q, &k.job);
+	queue_add(&q, &c.job);
+	q.closing = true;
+	queue_wake_job(&q, &a.job);
+	queue_wake(&q, WAIT_NUMBERS);
+	queue_done(&q);
 	cr_assert_str_eq(trace, "abk");
-	*heap = e;
-	engine_free(heap);
+	queue_cancel(&q);
 	cr_assert_str_eq(trace, "abkABC");
 }

@@ -23,12 +23,21 @@
 		"revision", INTEGER, "of the commit that last changed it"                                   \
 	}
 
+/* What every report of a flow has. */
+#define FLOW                                                                                                           \
+	{"protocol", STRING, "a name or a number"}, {"protocol_number", INTEGER, NULL}, {"src", STRING_OR_NULL, NULL}, \
+		{"dst", STRING_OR_NULL, NULL}, {"src_port", INTEGER_OR_NULL, "of tcp and udp"},                        \
+		{"dst_port", INTEGER_OR_NULL, "of tcp and udp"}, {"icmp_type", INTEGER, "of a packet of icmp"},        \
+	{                                                                                                              \
+		"icmp_code", INTEGER, "of a packet of icmp"                                                            \
+	}
+
 /* What every reply to a change has. */
 #define COMMITTED                                                                                              \
 	{"revision", INTEGER, "of this commit"}, {"epoch", INTEGER, "that packets are judged by from now on"}, \
 		{"enforced_ns", INTEGER, "from the request's last byte to the store that put it in force"},    \
 		{"pending", STRINGS, "what is still to be done in the background"},                            \
-		{"cut_flows", OBJECTS, "flows that were cut, at most 100"},                                    \
+		{"cut_flows", LIST_OF("CutFlow"), "flows that were cut, at most 100"},                         \
 		{"cut_flows_total", INTEGER_OR_NULL, "null: pending, or too many flows to count"},             \
 	{                                                                                                      \
 		"dry_run", BOOLEAN, "nothing was changed"                                                      \
@@ -156,19 +165,20 @@ static const struct schema_field verdict_fields[] = {
 	{"event", STRING, "drop, open, rejudge, cut, or lost"},
 	{"reason", STRING, "of a drop"},
 	{"direction", STRING, NULL},
-	{"protocol", "{}", NULL},
+	FLOW,
 	{"eni_id", STRING_OR_NULL, NULL},
 	{"eni", STRING_OR_NULL, "name"},
 	{"peer_eni_id", STRING_OR_NULL, NULL},
 	{"peer_eni", STRING_OR_NULL, "name"},
-	{"src", STRING, NULL},
-	{"dst", STRING, NULL},
-	{"src_port", INTEGER_OR_NULL, NULL},
-	{"dst_port", INTEGER_OR_NULL, NULL},
 	{"rule_ids", STRINGS, "what allowed it"},
 	{"epoch", INTEGER, NULL},
 	{"length", INTEGER, "bytes"},
 	{"lost", INTEGER, "verdicts that could not be told"},
+};
+static const struct schema_field cut_flow_fields[] = {
+	FLOW,
+	{"src_eni_id", STRING_OR_NULL, NULL},
+	{"dst_eni_id", STRING_OR_NULL, NULL},
 };
 static const struct schema_field problem_fields[] = {
 	{"type", STRING, NULL},
@@ -209,6 +219,7 @@ const struct schema schemas[] = {
 	{"Condition", FIELDS(condition_fields), NULL},
 	{"Verification", FIELDS(verification_fields), NULL},
 	{"Verdict", FIELDS(verdict_fields), NULL},
+	{"CutFlow", FIELDS(cut_flow_fields), NULL},
 	{"OpenApi", NULL, 0, NULL},
 	{"Problem", FIELDS(problem_fields), NULL},
 };
