@@ -15,7 +15,7 @@ DESTDIR =
 CNI_DIR = $(if $(filter /usr /usr/local,$(PREFIX)),/opt/cni/bin,$(PREFIX)/libexec/cni)
 
 PKGS_DAEMON = libbpf libnl-3.0 libnl-route-3.0 libmnl libnftables libsystemd libmicrohttpd jansson nettle sqlite3 inih
-PKGS_CLI = jansson libcurl yaml-0.1
+PKGS_CLI = jansson libcurl yaml-0.1 smartcols
 PKGS_CNI = jansson libcurl
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wvla -Werror
 HARDEN = $(if $(SAN)$(COV),,-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection)

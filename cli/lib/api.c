@@ -13,7 +13,7 @@
 
 #include "cli/lib/hint.h"
 #include "cli/lib/http.h"
-#include "cli/lib/table.h"
+#include "cli/lib/screen.h"
 
 int api_refuse(const char *code, const char *format, ...)
 {
@@ -127,7 +127,7 @@ static int refused(struct cli *cli, const struct http_reply *reply)
 		return api_refuse("InternalError", "vpcd answered with HTTP status %ld and no reason", reply->status);
 	if (detail && learn_alias(cli, code, detail))
 		return CLI_AGAIN;
-	text = table_clean(detail ? detail : "");
+	text = screen_clean(detail ? detail : "");
 	api_refuse(code, "%s", text ? text : "");
 	if (detail)
 		hint_print(cli, code, detail);

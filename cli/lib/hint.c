@@ -9,7 +9,7 @@
 #include "cli/lib/http.h"
 #include "cli/lib/nearest.h"
 #include "cli/vpcctl/resource.h"
-#include "cli/lib/table.h"
+#include "cli/lib/screen.h"
 
 /* The fewest digits of a container's id that stand for it. */
 #define ID_DIGITS_MIN 4
@@ -44,7 +44,7 @@ static void print_near(struct cli *cli, const struct resource *r, const char *re
 
 	json_array_foreach (objects, i, object)
 		nearest_try(&n, json_string_value(json_object_get(object, "name")) ?: "");
-	clean = n.found ? table_clean(n.found) : NULL;
+	clean = n.found ? screen_clean(n.found) : NULL;
 	if (clean)
 		fprintf(stderr, "did you mean '%s'?\n", clean);
 	else if (strchr(ref, ','))

@@ -93,15 +93,14 @@ static char *field_text(struct cli *cli, const json_t *object, const struct fiel
 
 int output_rows(struct cli *cli, const json_t *objects, const struct field *fields, size_t n)
 {
-	_cleanup_(table_freep) struct table *t = table_new(n);
+	_cleanup_(table_freep) struct table *t = table_new();
 	json_t *object;
 	size_t row;
 
 	if (!t)
 		return api_oom();
-	table_limit(t, cli->list_width);
 	for (size_t i = 0; i < n; i++)
-		table_column(t, i, fields[i].title, fields[i].align);
+		table_column(t, fields[i].title, fields[i].align);
 	json_array_foreach (objects, row, object) {
 		for (size_t i = 0; i < n; i++) {
 			_cleanup_free_ char *text = field_text(cli, object, &fields[i]);
@@ -109,15 +108,17 @@ int output_rows(struct cli *cli, const json_t *objects, const struct field *fiel
 			table_cell(t, text);
 		}
 	}
-	return table_print(t, stdout, true, cli->colour) < 0 ? api_oom() : CLI_OK;
+	return table_print(t, cli->list_width, cli->colour) < 0 ? api_oom() : CLI_OK;
 }
 
 int output_fields(struct cli *cli, const json_t *object, const struct field *fields, size_t n)
 {
-	_cleanup_(table_freep) struct table *t = table_new(2);
+	_cleanup_(table_freep) struct table *t = table_new();
 
 	if (!t)
 		return api_oom();
+	table_column(t, NULL, TABLE_LEFT);
+	table_column(t, NULL, TABLE_LEFT);
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_free_ char *text = NULL;
 
@@ -127,7 +128,7 @@ int output_fields(struct cli *cli, const json_t *object, const struct field *fie
 		table_cell(t, fields[i].title);
 		table_cell(t, text);
 	}
-	return table_print(t, stdout, false, false) < 0 ? api_oom() : CLI_OK;
+	return table_print(t, 0, false) < 0 ? api_oom() : CLI_OK;
 }
 
 /* "tcp 10.0.0.4:4711 -> 10.0.1.4:443", from whatever of it the daemon tells. */

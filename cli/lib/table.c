@@ -1,41 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli/lib/table.h"
 
-#include <assert.h>
 #include <errno.h>
+#include <libsmartcols/libsmartcols.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <wchar.h>
-#include <wctype.h>
 
-#include <vpc/text.h>
+#include "cli/lib/screen.h"
 
-struct column {
-	const char *title;
-	enum table_align align;
-	size_t width;
-};
+#define BETWEEN	       "  "
+#define BETWEEN_SIZE   (sizeof(BETWEEN) - 1)
+#define BOLD	       "\033[1m"
+/* of the last column, when the others leave no room */
+#define LAST_WIDTH_MIN 3
 
 struct table {
-	struct column *columns;
-	size_t n_columns;
-	char **cells;
+	struct libscols_table *columns_and_lines;
+	struct libscols_line *line; /* the last; borrowed */
 	size_t n_cells;
-	size_t limit;
 	bool failed;
 };
 
-struct table *table_new(size_t n_columns)
+struct table *table_new(void)
 {
 	_cleanup_(table_freep) struct table *t = calloc(1, sizeof(*t));
+	struct libscols_table *s = t ? scols_new_table() : NULL;
 
-	if (!t)
+	if (!s)
 		return NULL;
-	t->columns = calloc(n_columns, sizeof(*t->columns));
-	if (!t->columns)
+	t->columns_and_lines = s;
+	/* never the terminal's width: lines are not wrapped, and nothing is cut to fit */
+	if (scols_table_set_termforce(s, SCOLS_TERMFORCE_NEVER) < 0 ||
+	    scols_table_set_column_separator(s, BETWEEN) < 0 || scols_table_enable_noencoding(s, 1) < 0 ||
+	    scols_table_enable_noheadings(s, 1) < 0)
 		return NULL;
-	t->n_columns = n_columns;
 	return TAKE_PTR(t);
 }
 
@@ -43,119 +42,32 @@ void table_free(struct table *t)
 {
 	if (!t)
 		return;
-	for (size_t i = 0; i < t->n_cells; i++)
-		free(t->cells[i]);
-	free(t->cells);
-	free(t->columns);
+	scols_unref_table(t->columns_and_lines);
 	free(t);
 }
 
-/* Walks a text a character at a time. Returns its length in bytes, 0 at the end; a byte that is no character counts as
- * one. */
-static size_t next_character(const char *text, mbstate_t *state, wchar_t *ret)
+void table_column(struct table *t, const char *title, enum table_align align)
 {
-	size_t n = mbrtowc(ret, text, strlen(text), state);
+	struct libscols_column *c =
+		scols_table_new_column(t->columns_and_lines, title, 0, align == TABLE_RIGHT ? SCOLS_FL_RIGHT : 0);
 
-	if (!*text)
-		return 0;
-	if (n == 0 || n == (size_t)-1 || n == (size_t)-2) {
-		*state = (mbstate_t){0};
-		*ret = L'?';
-		return 1;
-	}
-	return n;
-}
-
-size_t table_width(const char *text)
-{
-	mbstate_t state = {0};
-	size_t width = 0, n;
-	wchar_t c;
-
-	for (; (n = next_character(text, &state, &c)) > 0; text += n) {
-		int w = wcwidth(c);
-
-		width += w > 0 ? (size_t)w : 0;
-	}
-	return width;
-}
-
-char *table_clean(const char *text)
-{
-	char *copy = malloc(strlen(text) + 1), *at = copy;
-	mbstate_t state = {0};
-	wchar_t c;
-	size_t n;
-
-	if (!copy)
-		return NULL;
-	for (; (n = next_character(text, &state, &c)) > 0; text += n) {
-		bool valid = n > 1 || (unsigned char)*text < 0x80;
-
-		if (!valid || wcwidth(c) < 0 || text_is_bidirectional((uint32_t)c) || text_is_invisible((uint32_t)c)) {
-			*at++ = '?';
-			continue;
-		}
-		memcpy(at, text, n);
-		at += n;
-	}
-	*at = '\0';
-	return copy;
-}
-
-/* of "..." */
-#define CUT_WIDTH 3
-
-char *table_cut(const char *text, size_t widest)
-{
-	_cleanup_free_ char *clean = table_clean(text);
-	mbstate_t state = {0};
-	size_t width = 0, n;
-	char *cut = NULL, *at;
-	wchar_t c;
-
-	if (!clean || table_width(clean) <= widest)
-		return TAKE_PTR(clean);
-	for (at = clean; (n = next_character(at, &state, &c)) > 0; at += n) {
-		int w = wcwidth(c);
-
-		if (width + (w > 0 ? (size_t)w : 0) + CUT_WIDTH > widest)
-			break;
-		width += w > 0 ? (size_t)w : 0;
-	}
-	*at = '\0';
-	return asprintf(&cut, "%s...", clean) < 0 ? NULL : cut;
-}
-
-void table_limit(struct table *t, size_t width)
-{
-	t->limit = width;
-}
-
-void table_column(struct table *t, size_t column, const char *title, enum table_align align)
-{
-	t->columns[column] = (struct column){.title = title, .align = align};
+	if (!c || scols_cell_set_color(scols_column_get_header(c), BOLD) < 0 ||
+	    (title && scols_table_enable_noheadings(t->columns_and_lines, 0) < 0))
+		t->failed = true;
 }
 
 void table_cell(struct table *t, const char *text)
 {
-	char **grown = t->cells;
-	char *copy;
+	_cleanup_free_ char *clean = screen_clean(text && *text ? text : "-");
+	size_t column = t->n_cells % scols_table_get_ncols(t->columns_and_lines);
 
-	/* a power of two of cells: full */
-	if ((t->n_cells & (t->n_cells - 1)) == 0)
-		grown = realloc(t->cells, (t->n_cells ? 2 * t->n_cells : 1) * sizeof(*grown));
-	if (!grown) {
+	if (column == 0)
+		t->line = scols_table_new_line(t->columns_and_lines, NULL);
+	t->n_cells++;
+	if (!clean || !t->line || scols_line_refer_data(t->line, column, clean) < 0)
 		t->failed = true;
-		return;
-	}
-	t->cells = grown;
-	copy = table_clean(text && *text ? text : "-");
-	if (!copy) {
-		t->failed = true;
-		return;
-	}
-	t->cells[t->n_cells++] = copy;
+	else
+		TAKE_PTR(clean);
 }
 
 void table_cellf(struct table *t, const char *format, ...)
@@ -167,72 +79,58 @@ void table_cellf(struct table *t, const char *format, ...)
 	if (vasprintf(&text, format, ap) < 0)
 		text = NULL;
 	va_end(ap);
-	if (!text)
-		t->failed = true;
-	else
+	if (text)
 		table_cell(t, text);
+	else
+		t->failed = true;
 }
 
-static void print_cell(FILE *f, const char *text, const struct column *c, size_t widest, bool last)
+/* Cuts the last column's cells to what the others leave of the limit. */
+static int cut_lines(struct libscols_table *s, size_t limit)
 {
-	size_t pad = widest - table_width(text);
+	size_t last = scols_table_get_ncols(s) - 1, used = 0, room;
+	_cleanup_free_ char *sized = NULL;
 
-	if (c->align == TABLE_RIGHT)
-		fprintf(f, "%*s", (int)pad, "");
-	fputs(text, f);
-	if (!last)
-		fprintf(f, "%*s", (int)(c->align == TABLE_RIGHT ? 2 : pad + 2), "");
+	/* the columns have a width once they were printed */
+	if (scols_print_table_to_string(s, &sized) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < last; i++)
+		used += scols_column_get_width(scols_table_get_column(s, i)) + BETWEEN_SIZE;
+	room = limit > used + LAST_WIDTH_MIN ? limit - used : LAST_WIDTH_MIN;
+	for (size_t i = 0; i < scols_table_get_nlines(s); i++) {
+		struct libscols_cell *cell = scols_line_get_cell(scols_table_get_line(s, i), last);
+		_cleanup_free_ char *cut = screen_cut(scols_cell_get_data(cell), room);
+
+		if (!cut || scols_cell_refer_data(cell, cut) < 0)
+			return -ENOMEM;
+		TAKE_PTR(cut);
+	}
+	return 0;
 }
 
-/* The last column's cell, which gets what room is left. */
-static int print_last(FILE *f, const struct table *t, const char *text)
+/* libsmartcols prints nothing of a table without lines. */
+static void print_titles(struct libscols_table *s)
 {
-	const struct column *c = &t->columns[t->n_columns - 1];
-	size_t used = 0;
-	_cleanup_free_ char *cut = NULL;
+	size_t n = scols_table_get_ncols(s);
+	bool bold = scols_table_colors_wanted(s);
 
-	for (size_t i = 0; i + 1 < t->n_columns; i++)
-		used += t->columns[i].width + 2;
-	if (!t->limit || used + table_width(text) <= t->limit) {
-		print_cell(f, text, c, c->width, true);
+	for (size_t i = 0; i < n; i++)
+		printf("%s%s%s%s", bold ? BOLD : "", scols_column_get_name(scols_table_get_column(s, i)),
+		       bold ? "\033[0m" : "", i + 1 < n ? BETWEEN : "\n");
+}
+
+int table_print(struct table *t, size_t limit, bool colour)
+{
+	struct libscols_table *s = t->columns_and_lines;
+
+	if (t->failed || scols_table_enable_colors(s, colour) < 0)
+		return -ENOMEM;
+	if (scols_table_get_nlines(s) == 0) {
+		if (!scols_table_is_noheadings(s))
+			print_titles(s);
 		return 0;
 	}
-	cut = table_cut(text, t->limit > used + CUT_WIDTH ? t->limit - used : CUT_WIDTH);
-	if (!cut)
+	if (limit && cut_lines(s, limit) < 0)
 		return -ENOMEM;
-	fputs(cut, f);
-	return 0;
-}
-
-int table_print(const struct table *t, FILE *f, bool titles, bool colour)
-{
-	assert(t->n_columns > 0);
-	if (t->failed)
-		return -ENOMEM;
-	for (size_t i = 0; i < t->n_columns; i++)
-		t->columns[i].width = titles ? table_width(t->columns[i].title) : 0;
-	for (size_t i = 0; i < t->n_cells; i++) {
-		size_t width = table_width(t->cells[i]);
-
-		if (width > t->columns[i % t->n_columns].width)
-			t->columns[i % t->n_columns].width = width;
-	}
-	if (titles) {
-		fputs(colour ? "\033[1m" : "", f);
-		for (size_t i = 0; i < t->n_columns; i++)
-			print_cell(f, t->columns[i].title, &t->columns[i], t->columns[i].width, i + 1 == t->n_columns);
-		fputs(colour ? "\033[0m\n" : "\n", f);
-	}
-	for (size_t i = 0; i < t->n_cells; i++) {
-		size_t column = i % t->n_columns;
-
-		if (column + 1 < t->n_columns) {
-			print_cell(f, t->cells[i], &t->columns[column], t->columns[column].width, false);
-			continue;
-		}
-		if (print_last(f, t, t->cells[i]) < 0)
-			return -ENOMEM;
-		fputc('\n', f);
-	}
-	return 0;
+	return scols_print_table(s) < 0 ? -ENOMEM : 0;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/lib/api.h"
+#include "cli/lib/screen.h"
 #include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/eni.h"
 #include "cli/vpcctl/plug.h"
@@ -19,7 +20,7 @@ static char *cut(char *text, size_t widest)
 {
 	_cleanup_free_ char *owned = text;
 
-	return text ? table_cut(text, widest) : NULL;
+	return text ? screen_cut(text, widest) : NULL;
 }
 
 /* "cni:0123456789ab:eth0" of a container's, whose name has all 64 digits. */
@@ -31,7 +32,7 @@ static char *name_short(struct cli *cli, const json_t *object, const struct fiel
 
 	(void)cli;
 	if (!end || end - name < 4 + 12)
-		return table_cut(name, NAME_WIDEST);
+		return screen_cut(name, NAME_WIDEST);
 	return asprintf(&text, "cni:%.12s%s", name + 4, end) < 0 ? NULL : cut(text, NAME_WIDEST);
 }
 
@@ -77,15 +78,15 @@ static const struct field fields[] = {
 
 static int print_drops(struct cli *cli, const json_t *drops)
 {
-	_cleanup_(table_freep) struct table *t = table_new(2);
+	_cleanup_(table_freep) struct table *t = table_new();
 	const char *reason;
 	bool any = false;
 	json_t *count;
 
 	if (!t)
 		return api_oom();
-	table_column(t, 0, "DROPPED BECAUSE", TABLE_LEFT);
-	table_column(t, 1, "PACKETS", TABLE_RIGHT);
+	table_column(t, "DROPPED BECAUSE", TABLE_LEFT);
+	table_column(t, "PACKETS", TABLE_RIGHT);
 	json_object_foreach ((json_t *)drops, reason, count) /* only reads, but takes no const */
 	{
 		if (json_integer_value(count) == 0)
@@ -99,7 +100,7 @@ static int print_drops(struct cli *cli, const json_t *drops)
 		return CLI_OK;
 	}
 	putchar('\n');
-	return table_print(t, stdout, true, cli->colour) < 0 ? api_oom() : CLI_OK;
+	return table_print(t, 0, cli->colour) < 0 ? api_oom() : CLI_OK;
 }
 
 static int print_counters(struct cli *cli, const json_t *object)
@@ -110,12 +111,12 @@ static int print_counters(struct cli *cli, const json_t *object)
 
 	if (!json_is_object(counters))
 		return CLI_OK;
-	t = table_new(3);
+	t = table_new();
 	if (!t)
 		return api_oom();
-	table_column(t, 0, "TRAFFIC", TABLE_LEFT);
-	table_column(t, 1, "PACKETS", TABLE_RIGHT);
-	table_column(t, 2, "BYTES", TABLE_RIGHT);
+	table_column(t, "TRAFFIC", TABLE_LEFT);
+	table_column(t, "PACKETS", TABLE_RIGHT);
+	table_column(t, "BYTES", TABLE_RIGHT);
 	for (size_t i = 0; i < ARRAY_SIZE(directions); i++) {
 		char packets[16], bytes[16];
 
@@ -126,7 +127,7 @@ static int print_counters(struct cli *cli, const json_t *object)
 		table_cellf(t, "%lld", (long long)json_integer_value(json_object_get(counters, bytes)));
 	}
 	putchar('\n');
-	if (table_print(t, stdout, true, cli->colour) < 0)
+	if (table_print(t, 0, cli->colour) < 0)
 		return api_oom();
 	return print_drops(cli, json_object_get(counters, "drops"));
 }

@@ -7,6 +7,7 @@
 #include "cli/lib/api.h"
 #include "cli/vpcctl/commands.h"
 #include "cli/lib/http.h"
+#include "cli/lib/screen.h"
 #include "cli/vpcctl/owner.h"
 #include "cli/vpcctl/resource.h"
 #include "cli/lib/yaml.h"
@@ -206,7 +207,7 @@ static int print_clean(struct monitor *m, const json_t *verdict)
 	if (fclose(f) != 0 || size == 0)
 		return -1;
 	line[size - 1] = '\0'; /* its newline is ours, any other character of control is not */
-	clean = table_clean(line);
+	clean = screen_clean(line);
 	if (!clean || puts(clean) < 0)
 		return -1;
 	if (fold)

@@ -30,16 +30,15 @@ static int print_records(struct cli *cli, const char *title, const json_t *recor
 	_cleanup_(table_freep) struct table *t = NULL;
 	const char *name, *key;
 	json_t *record, *unused;
-	size_t column = 0;
 
 	json_object_foreach ((json_t *)records, name, record)
 		json_object_update(keys, record);
-	t = table_new(json_object_size(keys) + 1);
+	t = table_new();
 	if (!t)
 		return api_oom();
-	table_column(t, column++, title, TABLE_LEFT);
+	table_column(t, title, TABLE_LEFT);
 	json_object_foreach (keys, key, unused)
-		table_column(t, column++, key, TABLE_RIGHT);
+		table_column(t, key, TABLE_RIGHT);
 	json_object_foreach ((json_t *)records, name, record) {
 		table_cell(t, name);
 		json_object_foreach (keys, key, unused) {
@@ -49,7 +48,7 @@ static int print_records(struct cli *cli, const char *title, const json_t *recor
 		}
 	}
 	putchar('\n');
-	return table_print(t, stdout, true, cli->colour) < 0 ? api_oom() : CLI_OK;
+	return table_print(t, 0, cli->colour) < 0 ? api_oom() : CLI_OK;
 }
 
 static bool is_records(const json_t *value)
@@ -112,15 +111,15 @@ static void count_row(struct table *t, const char *key, const json_t *count, con
 /* Counts beside the limits of the same name. */
 static int print_counts(struct cli *cli, const json_t *counts, const json_t *limits)
 {
-	_cleanup_(table_freep) struct table *t = table_new(3);
+	_cleanup_(table_freep) struct table *t = table_new();
 	const char *key;
 	json_t *value;
 
 	if (!t)
 		return api_oom();
-	table_column(t, 0, "WHAT", TABLE_LEFT);
-	table_column(t, 1, "IN USE", TABLE_RIGHT);
-	table_column(t, 2, "LIMIT", TABLE_RIGHT);
+	table_column(t, "WHAT", TABLE_LEFT);
+	table_column(t, "IN USE", TABLE_RIGHT);
+	table_column(t, "LIMIT", TABLE_RIGHT);
 	json_object_foreach ((json_t *)counts, key, value)
 		count_row(t, key, value, json_object_get(limits, limit_of(key)));
 	json_object_foreach ((json_t *)limits, key, value) {
@@ -128,7 +127,7 @@ static int print_counts(struct cli *cli, const json_t *counts, const json_t *lim
 			count_row(t, key, NULL, value);
 	}
 	putchar('\n');
-	return table_print(t, stdout, true, cli->colour) < 0 ? api_oom() : CLI_OK;
+	return table_print(t, 0, cli->colour) < 0 ? api_oom() : CLI_OK;
 }
 
 static const char *string_of(const json_t *object, const char *key)

@@ -50,6 +50,18 @@ Test(cli_output, an_empty_table_is_its_titles)
 	expect_out("vpc list -o json", "[]\n");
 }
 
+Test(cli_output, titles_are_bold_on_a_terminal_and_its_width_cuts_nothing)
+{
+	struct cli_result r;
+
+	fake_reply(d, "GET", "/v1/vpcs", 200, vpcs);
+	cr_assert_null(strchr(cli_run(d, "vpc list").out, 27));
+	r = cli_run(d, "--version >/dev/null; script -qec \"stty cols 20; env -u NO_COLOR $VPCCTL vpc list\" /dev/null "
+		       "</dev/null");
+	cr_assert(strstr(r.out, "\033[1mID    \033[0m  \033[1mNAME  \033[0m"), "%s", r.out);
+	cr_assert(strstr(r.out, "vpc-22  zoë 漢  10.1.0.0/16  fd00::/56  9000  vpc-22\r\n"), "%s", r.out);
+}
+
 Test(cli_output, ids_alone)
 {
 	fake_reply(d, "GET", "/v1/vpcs", 200, vpcs);
