@@ -3,6 +3,8 @@
  * The rolling audit of namespaces: what sends no event is found within 1.2 s, as long as that takes less than 1 % of a
  * core; with more VPCs than that, later. Some VPCs at a time, on the worker, so that nobody waits long for it.
  */
+#include "engine/audit.h"
+#include "engine/repair.h"
 #include "engine/engine_private.h"
 
 #include "util/log.h"

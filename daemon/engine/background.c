@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What follows a publish, on the worker: grace periods, tcx links. */
+#include "engine/background.h"
 #include "engine/engine_private.h"
 
 #include "util/log.h"

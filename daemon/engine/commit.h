@@ -6,7 +6,7 @@
 #ifndef ENGINE_COMMIT_H
 #define ENGINE_COMMIT_H
 
-#include "engine/engine_private.h"
+#include "engine/grace.h"
 
 /* What one transaction commits. Owned: documents (those of the writes), text. The rest is borrowed until done. */
 struct commit {

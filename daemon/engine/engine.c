@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/audit.h"
+#include "engine/background.h"
+#include "engine/expire.h"
+#include "engine/grace.h"
+#include "engine/reconcile.h"
+#include "engine/removal.h"
+#include "engine/verdicts.h"
+#include "engine/workload_end.h"
 #include "engine/audit_maps.h"
 #include "engine/commit.h"
 #include "engine/repair.h"

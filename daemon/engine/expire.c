@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Once a second the tables are searched for flows that have ended: on the worker, and deleted when nothing else is to
  * be done, a little at a time, so that neither requests nor packets wait for it. */
+#include "engine/expire.h"
 #include "engine/engine_private.h"
 
 #include "util/log.h"

@@ -6,6 +6,7 @@
  *   not published   a start finds the change as what the maps lack, and publishes that, with the same promise
  *   published       what follows the store of the epoch may not be done; a start does it
  */
+#include "engine/grace.h"
 #include "engine/commit.h"
 
 #include "util/log.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Devices that changes took away: deleted some changes at a time. What could not be deleted is tried again until it is
  * gone, and pending meanwhile. */
+#include "engine/removal.h"
 #include "engine/repair.h"
 
 #include "util/log.h"

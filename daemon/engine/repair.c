@@ -9,6 +9,9 @@
  *
  * What fails becomes a condition of its object, with a retry of its own.
  */
+#include "engine/background.h"
+#include "engine/status.h"
+#include "engine/taps.h"
 #include "engine/repair.h"
 
 #include "engine/namespaces.h"

@@ -61,4 +61,10 @@ bool repair_is_lost(const struct net_report *report, uint32_t eni);
  * and wait keep theirs. Schedules the retries. result: what net_ensure returned. */
 void repair_note(struct engine *e, const struct plan *all, const struct net_report *report, int result);
 
+/* net_event_fn: schedules a repair. */
+void reconcile_event(uint32_t vpc, uint32_t port, void *userdata);
+/* Schedules a repair of a VPC: soon, or at a time (CLOCK_MONOTONIC) unless one is scheduled before that. */
+void reconcile_schedule(struct engine *e, uint32_t vpc);
+void reconcile_schedule_at(struct engine *e, uint32_t vpc, uint64_t at_us);
+
 #endif

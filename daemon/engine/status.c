@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* GET /v1/status: what runs, how much of it, and what is wrong now. */
+#include "engine/status.h"
 #include "engine/audit_maps.h"
 #include "engine/engine_private.h"
 

@@ -9,6 +9,13 @@
  *   txn_committed    publish: one 64-bit store → reply
  *                    → later: removal, retire, tcx links, on the worker
  */
+#include "engine/background.h"
+#include "engine/grace.h"
+#include "engine/removal.h"
+#include "engine/repair.h"
+#include "engine/taps.h"
+#include "engine/verdicts.h"
+#include "engine/workloads.h"
 #include "engine/txn.h"
 
 #include "util/log.h"

@@ -3,6 +3,7 @@
 #ifndef ENGINE_TXN_H
 #define ENGINE_TXN_H
 
+#include "engine/workloads.h"
 #include "engine/commit.h"
 #include "engine/namespaces.h"
 

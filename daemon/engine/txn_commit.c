@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The point of no return: what changed, its reply and the new revision in one durable store transaction. */
+#include "engine/grace.h"
+#include "engine/reply.h"
 #include "engine/txn.h"
 
 static int collect_writes(struct txn *t, struct commit *c)

@@ -6,6 +6,7 @@
  * time: nobody waits for it but this reply. And that only while there are few flows: with many of them the reply comes
  * at once and says `pending`, and how many were cut is in the log.
  */
+#include "engine/background.h"
 #include "engine/txn.h"
 
 #include "engine/flow_json.h"
@@ -43,8 +44,8 @@ static json_t *eni_to_json(const struct engine *e, uint32_t number)
 static json_t *flow_to_json(const struct engine *e, const struct vpc_flow_key *key, const struct vpc_flow *flow)
 {
 	struct flow_tuple tuple = flow_tuple_of(key, flow);
-	_cleanup_(json_decrefp) json_t *json = json_pack("{s:o,s:o}", "src_eni_id", eni_to_json(e, flow->eni[0]), "dst_eni_id",
-						eni_to_json(e, flow->eni[1]));
+	_cleanup_(json_decrefp) json_t *json = json_pack("{s:o,s:o}", "src_eni_id", eni_to_json(e, flow->eni[0]),
+							 "dst_eni_id", eni_to_json(e, flow->eni[1]));
 
 	return json && flow_put_json(json, &tuple) == 0 ? TAKE_PTR(json) : NULL;
 }

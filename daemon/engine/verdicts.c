@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Verdicts as they happen, for vpcctl monitor: produced by the programs only while somebody listens. */
+#include "engine/verdicts.h"
 #include "engine/engine_private.h"
 
 #include "engine/flow_json.h"

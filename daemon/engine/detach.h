@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ENIs whose workload is gone. Called on the event loop unless it says otherwise. */
+#ifndef ENGINE_DETACH_H
+#define ENGINE_DETACH_H
+
+#include "engine/engine_private.h"
+
+/* What an ENI is attached to is gone: its attachment becomes none, by a transaction like any other; one with
+ * delete_on_termination is deleted. */
+void detach_gone(struct engine *e, const char *eni_id, const struct attachment *a);
+
+#endif
