@@ -163,18 +163,21 @@ static void ensure_lost(struct engine *e, const struct plan *all, struct net_rep
 	_cleanup_free_ struct workload *workloads = calloc(all->n_ports + 1, sizeof(*workloads));
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct batch *b = workloads ? batch_new(e, all, report) : NULL;
-	size_t done = b ? batch_run(b) : 0;
+	size_t done = b ? batch_run(b) : 0, n = 0;
 	int r;
 
 	if (!b)
 		return; /* the repairs' turn */
 	for (size_t i = 0; i < all->n_ports; i++) {
-		workloads[i] = WORKLOAD_INIT;
-		for (size_t j = 0; j < done; j++)
-			if (b->list[j]->result >= 0 && reopen_matches(b->list[j], &all->ports[i].after))
-				workloads[i] = b->list[j]->workload; /* borrowed */
+		for (size_t j = 0; j < done; j++) {
+			if (b->list[j]->result < 0 || !reopen_matches(b->list[j], &all->ports[i].after))
+				continue;
+			workloads[n] = b->list[j]->workload; /* borrowed */
+			workloads[n++].eni = all->ports[i].after.eni;
+			break;
+		}
 	}
-	r = net_ensure(e->net, all, workloads, all->n_ports, report, &error);
+	r = net_ensure(e->net, all, workloads, n, report, &error);
 	repair_note(e, all, report, r);
 	for (size_t j = 0; j < done; j++)
 		(void)reopen_note(e, b->list[j]);

@@ -252,22 +252,20 @@ static void repair_failed(struct repair *p, const char *reason)
 static void repair_ensure(struct repair *p)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	_cleanup_free_ struct workload *workloads = NULL;
 	struct net_report report = NET_REPORT_INIT;
+	struct workload workload;
+	size_t n = 0;
 	struct engine *e = p->e;
 	int r;
 
-	workloads = calloc(p->all.n_ports + 1, sizeof(*workloads));
-	if (!workloads) {
-		repair_failed(p, "out of memory");
-		return;
+	for (size_t i = 0; !n && p->reopened && i < p->all.n_ports; i++) {
+		if (!reopen_matches(p->reopened, &p->all.ports[i].after))
+			continue;
+		workload = p->reopened->workload; /* borrowed */
+		workload.eni = p->all.ports[i].after.eni;
+		n = 1;
 	}
-	for (size_t i = 0; i < p->all.n_ports; i++) {
-		bool this = p->reopened && reopen_matches(p->reopened, &p->all.ports[i].after);
-
-		workloads[i] = this ? p->reopened->workload : WORKLOAD_INIT; /* borrowed */
-	}
-	r = net_ensure(e->net, &p->all, workloads, p->all.n_ports, &report, &error);
+	r = net_ensure(e->net, &p->all, &workload, n, &report, &error);
 	if (p->reopened)
 		port_retry_made(e, p->reopened->eni); /* or else its trouble says that it failed */
 	repair_note(e, &p->all, &report, r);

@@ -46,7 +46,7 @@ bool txn_must_wait_for_removal(const struct txn *t)
 /* --- prepare ----------------------------------------------------------------------------------------- */
 
 /* The workload that an added port goes to: the change that attaches this ENI opened it. */
-static struct workload *workload_of(struct txn *t, const struct port_record *port)
+static const struct workload *workload_of(struct txn *t, const struct port_record *port)
 {
 	for (size_t i = 0; t->opening && i < t->opening->n; i++)
 		if (strcmp(t->results[t->opening->change[i]].id, port->eni_id) == 0)
@@ -54,7 +54,7 @@ static struct workload *workload_of(struct txn *t, const struct port_record *por
 	return NULL;
 }
 
-/* In the order of the plan's added ports, borrowed from t->opening. */
+/* Borrowed from t->opening. */
 static int collect_workloads(struct txn *t, struct workload **ret, size_t *ret_n)
 {
 	struct workload *list = calloc(t->plan.n_ports ? t->plan.n_ports : 1, sizeof(*list));
@@ -68,7 +68,10 @@ static int collect_workloads(struct txn *t, struct workload **ret, size_t *ret_n
 		if (!t->plan.ports[i].has_after || t->plan.ports[i].has_before)
 			continue;
 		w = workload_of(t, &t->plan.ports[i].after);
-		list[n++] = w ? *w : WORKLOAD_INIT;
+		if (!w)
+			continue;
+		list[n] = *w;
+		list[n++].eni = t->plan.ports[i].after.eni;
 	}
 	*ret = list;
 	*ret_n = n;

@@ -166,6 +166,44 @@ Test(net_ports, a_start_with_new_programs_replaces_them)
 	nettest_end(&t);
 }
 
+/* Each port goes to the workload that carries its ENI's number, whatever the order of the list. */
+Test(net_ports, workloads_are_matched_by_eni)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct workload w[3] = {WORKLOAD_INIT, WORKLOAD_INIT, WORKLOAD_INIT};
+	struct net_report report = NET_REPORT_INIT;
+	struct net_removal *removal = NULL;
+	struct net_change *change = NULL;
+	struct nettest t;
+	struct plan p;
+
+	nettest_init(&t, true);
+	nettest_build(&t, 0);
+	for (size_t i = 0; i < 3; i++)
+		nettest_open_workload(&t, i, &w[2 - i]);
+	p = nettest_plan(&t, 3, false);
+	cr_assert_eq(net_prepare(t.net, &p, w, 3, &change, &error), 0, "%s", error.message);
+	cr_assert_eq(net_publish(t.net, change, &removal), 0);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(nettest_lines("ip -n w%d -o -4 addr show eth0 | grep -w 10.0.0.%d", i, 10 + i), 1);
+	nettest_attach_links(&t);
+	nettest_clean(&t, 3, "prepared from a list in another order");
+
+	/* ports 0 and 1 are missing, and only the workload of port 1 is given */
+	for (unsigned i = 0; i < 2; i++)
+		cr_assert_eq(nettest_sh("ip -n w%u link del eth0", i), 0);
+	cr_assert_eq(net_ensure(t.net, &p, &w[1], 1, &report, &error), 0, "%s", error.message);
+	cr_assert_eq(report.n_lost, 1);
+	cr_assert_eq(report.lost[0], t.ports[0].eni);
+	cr_assert_eq(nettest_lines("ip -n w1 -o -4 addr show eth0 | grep -w 10.0.0.11"), 1);
+	cr_assert_eq(nettest_lines("ip -n w0 -o link | grep eth0"), 0);
+	net_report_clear(&report);
+	nettest_plan_free(&p);
+	for (size_t i = 0; i < 3; i++)
+		workload_clear(&w[i]);
+	nettest_end(&t);
+}
+
 Test(net_ports, undo_leaves_nothing)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
@@ -294,6 +332,7 @@ Test(net_ports, attaching_again_before_the_removal_ran)
 		struct attachment_spec spec = {.kind = ATTACHMENT_NETNS, .netns = (char *)"other"};
 
 		cr_assert_eq(workload_open(&spec, 0, &w, &error), 0, "%s", error.message);
+		w.eni = t.ports[0].eni;
 	}
 	back = nettest_port_plan(&t, 0, false);
 	cr_assert_eq(net_prepare(t.net, &back, &w, 1, &change, &error), 0, "%s", error.message);

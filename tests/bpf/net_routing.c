@@ -21,6 +21,7 @@ static void attach_second(struct nettest *t, struct workload *ret)
 	cr_assert_eq(workload_open(&spec, 0, ret, &error), 0, "%s", error.message);
 	free(a->path);
 	a->path = strdup(ret->path);
+	ret->eni = t->ports[3].eni;
 	a->ns_dev = ret->ns_dev;
 	a->ns_ino = ret->ns_ino;
 	memcpy(a->boot_id, ret->boot_id, sizeof(a->boot_id));

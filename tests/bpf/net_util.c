@@ -260,12 +260,13 @@ void nettest_open_workload(struct nettest *t, size_t i, struct workload *ret)
 	cr_assert_eq(workload_open(&spec, 0, ret, &error), 0, "%s", error.message);
 	free(a->path);
 	a->path = strdup(ret->path);
+	ret->eni = t->ports[i].eni;
 	a->ns_dev = ret->ns_dev;
 	a->ns_ino = ret->ns_ino;
 	memcpy(a->boot_id, ret->boot_id, sizeof(a->boot_id));
 }
 
-static void apply(struct nettest *t, const struct plan *p, struct workload *workloads, size_t n)
+static void apply(struct nettest *t, const struct plan *p, const struct workload *workloads, size_t n)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct net_removal *removal = NULL;

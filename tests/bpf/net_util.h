@@ -55,7 +55,7 @@ void nettest_plan_free(struct plan *p);
 void nettest_build(struct nettest *t, size_t n_ports);
 /* Runs the removal of a plan to its end. */
 void nettest_remove(struct nettest *t, const struct plan *p);
-/* Opens w<i>; the attachment of port i is filled in from it. */
+/* Opens w<i> for port i, whose attachment is filled in from it. */
 void nettest_open_workload(struct nettest *t, size_t i, struct workload *ret);
 /* Prepares and publishes port i on w<i>. */
 void nettest_attach(struct nettest *t, size_t i);

@@ -281,10 +281,9 @@ static int note_removals(const struct plan *plan, struct net_change *c)
 	return r;
 }
 
-static int prepare(struct net *n, const struct plan *plan, struct workload *workloads, size_t n_workloads,
+static int prepare(struct net *n, const struct plan *plan, const struct workload *workloads, size_t n_workloads,
 		   struct net_change *c, struct vpc_error *reterr)
 {
-	size_t next_workload = 0;
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < plan->n_vpcs; i++) {
@@ -301,10 +300,8 @@ static int prepare(struct net *n, const struct plan *plan, struct workload *work
 		if (p->has_after && p->has_before) {
 			r = prepare_changed_port(n, p, c, reterr);
 		} else if (p->has_after) {
-			const struct workload *w = next_workload < n_workloads ? &workloads[next_workload] : NULL;
-
-			next_workload++;
-			r = prepare_new_port(n, &p->after, w, c, reterr);
+			r = prepare_new_port(n, &p->after, workload_find(workloads, n_workloads, p->after.eni), c,
+					     reterr);
 		}
 	}
 	if (r >= 0 && note_removals(plan, c) < 0)
@@ -312,7 +309,7 @@ static int prepare(struct net *n, const struct plan *plan, struct workload *work
 	return r;
 }
 
-int net_prepare(struct net *n, const struct plan *plan, struct workload *workloads, size_t n_workloads,
+int net_prepare(struct net *n, const struct plan *plan, const struct workload *workloads, size_t n_workloads,
 		struct net_change **ret, struct vpc_error *reterr)
 {
 	struct net_change *c = calloc(1, sizeof(*c));

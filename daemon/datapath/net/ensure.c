@@ -13,7 +13,7 @@
 struct mending {
 	struct net *n;
 	const struct plan *all;
-	struct workload *workloads; /* by position in all->ports */
+	const struct workload *workloads;
 	size_t n_workloads;
 	struct net_vpc *v;
 	const struct vpc_record *vpc;
@@ -321,7 +321,7 @@ static void mend_ports(struct mending *m)
 		const struct port_record *p = &m->all->ports[i].after;
 
 		if (m->all->ports[i].has_after && p->vpc == m->v->number)
-			mend_port(m, p, m->ports[i], i < m->n_workloads ? &m->workloads[i] : NULL);
+			mend_port(m, p, m->ports[i], workload_find(m->workloads, m->n_workloads, p->eni));
 	}
 }
 
@@ -435,7 +435,7 @@ static void mend_vpc(struct mending *m)
 	memset(m->ports, 0, m->all->n_ports * sizeof(*m->ports));
 }
 
-int net_ensure(struct net *n, const struct plan *all, struct workload *workloads, size_t n_workloads,
+int net_ensure(struct net *n, const struct plan *all, const struct workload *workloads, size_t n_workloads,
 	       struct net_report *ret, struct vpc_error *reterr)
 {
 	_cleanup_free_ bool *bridges = calloc(all->n_subnets + 1, sizeof(*bridges));

@@ -67,10 +67,13 @@ struct workload {
 	uint64_t ns_cookie; /* SO_NETNS_COOKIE */
 	uint64_t pid_start;
 	char boot_id[37];
-	char *path; /* what was opened */
+	char *path;   /* what was opened */
+	uint32_t eni; /* number of the ENI that is to be attached to it: the caller's to fill in */
 };
 #define WORKLOAD_INIT ((struct workload){.ns_fd = -1, .rtnl_fd = -1, .pidfd = -1})
 void workload_clear(struct workload *w);
+/* The workload of an ENI in a list, or NULL. */
+const struct workload *workload_find(const struct workload *list, size_t n, uint32_t eni);
 
 /* Opens spec->netns or spec->pid for a caller (uid 0 may everything; others must own the process, or the namespace's
  * user namespace). Refused (AttachmentFailed, saying why): not a network namespace, the host's own, vpcd's, any VPC's
@@ -109,10 +112,10 @@ void net_drop_vpc(struct net *n, uint32_t vpc);
 bool net_has_vpc(const struct net *n, uint32_t vpc);
 
 /* Makes what the plan adds: bridges with address, FDB and neighbours; ports with programs on, in the bridge, down;
- * inner ends named, addressed, up, routed. workloads: those of the ports that are added, in the plan's order of such
- * ports (a port whose link exists already needs none: ns_fd -1). Errors: AttachmentFailed (ifname taken, namespace gone
- * …), DatapathUnavailable. On error all is undone. */
-int net_prepare(struct net *n, const struct plan *plan, struct workload *workloads, size_t n_workloads,
+ * workload ends named, addressed, up, routed. workloads: those of the ports that are added, in any order, each with its
+ * ENI's number (a tap, and a port whose link exists already, needs none). Errors: AttachmentFailed (ifname taken,
+ * namespace gone …), DatapathUnavailable. On error all is undone. */
+int net_prepare(struct net *n, const struct plan *plan, const struct workload *workloads, size_t n_workloads,
 		struct net_change **ret, struct vpc_error *reterr);
 void net_undo(struct net *n, struct net_change *c);
 /* After the epoch was stored: raises new ports, applies changed addresses, lowers removed ports at once. Returns the
@@ -157,12 +160,12 @@ void net_report_clear(struct net_report *r);
 PRINTF_LIKE(3, 4) int net_report_add(struct net_report *r, const char *object, const char *format, ...);
 
 /* Puts right whatever differs from the whole state `all` (of the VPCs it names): missing and changed devices,
- * addresses, routes, neighbours, programs; unexpected links of ours are removed. workloads: for each port of `all`, in
- * order, needed where the port is missing (ns_fd -1: leave it, and list it as lost). Goes on past what fails: the
- * report (cleared first, filled on error too) says what, and the last failure is returned, the first one's words in
- * reterr. A VPC that was not added is skipped. What can't be made stays closed: a port without its programs is lowered.
- * tcx links that are missing are left to net_attach_begin. */
-int net_ensure(struct net *n, const struct plan *all, struct workload *workloads, size_t n_workloads,
+ * addresses, routes, neighbours, programs; unexpected links of ours are removed. workloads: those of missing ports, in
+ * any order, each with its ENI's number; a port that is missing and has none here is left, and listed as lost. Goes on
+ * past what fails: the report (cleared first, filled on error too) says what, and the last failure is returned, the
+ * first one's words in reterr. A VPC that was not added is skipped. What can't be made stays closed: a port without its
+ * programs is lowered. tcx links that are missing are left to net_attach_begin. */
+int net_ensure(struct net *n, const struct plan *all, const struct workload *workloads, size_t n_workloads,
 	       struct net_report *ret, struct vpc_error *reterr);
 /* On a worker: where the workload's end is up and lacks what attaching gave it, it gets that again. unfinished: also
  * where it is down or has no address, since vpcd may have been killed while it was attached. 0 or -errno. */

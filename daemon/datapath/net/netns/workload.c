@@ -27,6 +27,14 @@ void workload_clear(struct workload *w)
 	*w = WORKLOAD_INIT;
 }
 
+const struct workload *workload_find(const struct workload *list, size_t n, uint32_t eni)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].eni == eni)
+			return &list[i];
+	return NULL;
+}
+
 static int refuse(struct vpc_error *reterr, const char *field, const char *path, const char *why)
 {
 	return vpc_error_set(reterr, VPC_E_ATTACHMENT_FAILED, field, "%s: %s", path, why);
