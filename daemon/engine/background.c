@@ -136,7 +136,8 @@ static void attach_done(void *data, int result)
 	struct engine *e = async_op->e;
 
 	if (result < 0)
-		log_warning("a port goes on with clsact only: %s", strerror(-result));
+		log_warning("ports without a tcx link are filtered by their clsact filters alone: %s",
+			    strerror(-result));
 	net_attach_free(e->net, async_op->attach);
 	free(async_op);
 	e->attaching = false;

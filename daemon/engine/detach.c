@@ -7,9 +7,11 @@
 
 static void detached(const struct engine_reply *reply, void *userdata)
 {
-	(void)userdata;
+	_cleanup_free_ char *eni_id = userdata;
+
 	if (reply->error.code != VPC_E_OK && reply->error.code != VPC_E_INCORRECT_STATE)
-		log_warning("an attachment to a vanished namespace stays: %s", reply->error.message);
+		log_warning("%s stays attached to a namespace that is gone: %s", eni_id ? eni_id : "an ENI",
+			    reply->error.message);
 }
 
 /* The ENI's attachment becomes none, by a transaction like any other. One that was made to go with its namespace
@@ -42,7 +44,7 @@ static void submit_detach(struct engine *e, const char *eni_id, bool delete, con
 		r->n_changes = 1;
 	}
 	log_notice("%s is %s: %s", eni_id, delete ? "deleted with its namespace" : "detached", reason);
-	engine_submit(e, r, detached, NULL);
+	engine_submit(e, r, detached, strdup(eni_id));
 }
 
 /* NULL: none, or longer than a reason has room for (cut off it might end in the middle of a character). */

@@ -82,49 +82,53 @@ struct drop_op {
 	struct made_netns *list;
 	size_t n;
 	char *instance;
+	const struct made_netns *failed; /* the last that could not be removed */
 };
 
 static int drop_run(void *data)
 {
-	struct drop_op *async_op = data;
+	struct drop_op *op = data;
 	int r = 0;
 
-	for (size_t i = 0; i < async_op->n; i++) {
-		int one = netns_remove(async_op->list[i].record.netns, async_op->instance, async_op->list[i].record.id);
+	for (size_t i = 0; i < op->n; i++) {
+		int one = netns_remove(op->list[i].record.netns, op->instance, op->list[i].record.id);
 
-		if (one < 0)
+		if (one < 0) {
 			r = one;
+			op->failed = &op->list[i];
+		}
 	}
 	return r;
 }
 
 static void drop_done(void *data, int result)
 {
-	struct drop_op *async_op = data;
+	struct drop_op *op = data;
 
 	if (result < 0)
-		log_warning("a network namespace could not be removed: %s", strerror(-result));
-	free(async_op->list);
-	free(async_op->instance);
-	free(async_op);
+		log_warning("namespace %s of %s could not be removed: %s", op->failed->record.netns,
+			    op->failed->record.id, strerror(-result));
+	free(op->list);
+	free(op->instance);
+	free(op);
 }
 
 static void drop(struct engine *e, struct made_netns *list, size_t n)
 {
-	struct drop_op *async_op = calloc(1, sizeof(*async_op));
+	struct drop_op *op = calloc(1, sizeof(*op));
 	char *instance = strdup(e->instance);
 
-	if (!async_op || !instance) {
-		log_warning("a network namespace could not be removed: out of memory");
-		free(async_op);
+	if (!op || !instance) {
+		log_warning("%zu namespaces of a refused change could not be removed: out of memory", n);
+		free(op);
 		free(instance);
 		free(list);
 		return;
 	}
-	*async_op = (struct drop_op){.list = list, .n = n, .instance = instance};
+	*op = (struct drop_op){.list = list, .n = n, .instance = instance};
 	/* after the worker's end there is nobody to wait for it */
-	if (!e->worker || worker_submit(e->worker, WORKER_KERNEL, drop_run, drop_done, NULL, async_op) < 0)
-		drop_done(async_op, drop_run(async_op));
+	if (!e->worker || worker_submit(e->worker, WORKER_KERNEL, drop_run, drop_done, NULL, op) < 0)
+		drop_done(op, drop_run(op));
 }
 
 void making_end(struct making *m)

@@ -211,7 +211,8 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 	maps_address_config_apply(e->maps, &all);
 	r = maps_carry(e->maps, clock_ns(CLOCK_MONOTONIC));
 	if (r < 0)
-		log_warning("flows of the version before could not be carried over: %s", strerror(-r));
+		log_warning("flows of the previous version could not be carried over, so connections may be cut: %s",
+			    strerror(-r));
 	ensured = net_ensure(e->net, &all, NULL, 0, &report, &error);
 	r = take_over(e, reterr);
 	if (r < 0) {
@@ -225,9 +226,9 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 	net_report_clear(&report);
 	taps_flag(e, &all);
 	if (net_prune(e->net, &all) < 0)
-		log_warning("namespaces of VPCs that are no more could not be removed");
+		log_warning("namespaces of deleted VPCs could not be removed; the next start tries again");
 	if (net_report_ports(e->net, 0) < 0)
-		log_warning("a port could not be read: no packets go straight to it");
+		log_warning("ports could not be read: packets to them take the slow path");
 	engine_attach_links(e);
 	workload_ends_start(e);
 	return 0;
