@@ -15,7 +15,7 @@ int compile_delta(const struct model *m, const char *instance, const struct delt
 int compile_all(const struct model *m, const char *instance, uint32_t vpc, struct plan *ret, struct vpc_error *reterr);
 
 /* The rows of one rule. Appends to the plan; add as in struct plan_row. */
-int compile_rule(const struct rule *r, bool add, struct plan *plan);
+int compile_rule_rows(const struct rule *r, bool add, struct plan *plan);
 
 /* Splits lo..hi (host byte order, lo <= hi) into aligned prefixes, at most 30. Returns how many. */
 struct port_prefix {

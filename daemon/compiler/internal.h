@@ -3,7 +3,7 @@
  * Between the files of the compiler only: where references are looked up, records, and growing a plan.
  *
  * Records are built over zeroed memory and own nothing but what port_record owns, so that two of them can be compared
- * byte by byte (eni, vpc, subnet: their types have no padding that is not zeroed).
+ * byte by byte: their types have no padding that is not zeroed.
  */
 #ifndef COMPILER_INTERNAL_H
 #define COMPILER_INTERNAL_H
@@ -12,7 +12,7 @@
 
 /*
  * Where a reference of an object leads. The model shows N+1; what a transaction changed or deleted is found, as it was
- * in N, through `old`: VPCs and subnets that have a before, sorted by kind and number.
+ * in N, through `old`: the resources that have a before, sorted by kind and number.
  */
 struct scope {
 	const struct model *m;
@@ -31,19 +31,52 @@ enum snapshot {
 int scope_init(struct scope *s, const struct model *m, const char *instance, const struct delta *deltas, size_t n);
 void scope_clear(struct scope *s);
 /* NULL: not there, which for the reference of an object of that snapshot is a bug of the model. */
+const struct object *scope_find(const struct scope *s, enum snapshot snapshot, enum object_kind kind, uint32_t number);
 const struct vpc *scope_vpc(const struct scope *s, enum snapshot snapshot, uint32_t number);
 const struct subnet *scope_subnet(const struct scope *s, enum snapshot snapshot, uint32_t number);
 
-/* Fill *ret, which needs no initialising. -ENOENT: a reference leads nowhere. record_port: -ENOMEM too; what ret owns
- * goes by record_port_clear(). e is attached. */
-int record_vpc(const struct scope *s, enum snapshot snapshot, const struct vpc *v, struct vpc_record *ret);
+/* Adds to the plan what the kernel must be told when before becomes after; either may be NULL, not both. One for each
+ * kind of object, in a file of its own. -ENOENT: a reference leads nowhere; -ENOMEM. */
+typedef int compile_fn(const struct scope *s, const struct object *before, const struct object *after,
+		       struct plan *plan);
+#define KIND(SYMBOL, symbol, ...) compile_fn compile_##symbol;
+#include <vpc/kinds.def>
+
+/*
+ * The body of a compile_<kind>() whose kind is one record: appends a struct plan_<kind> to a list, unless before and
+ * after give equal records. The file has record_<kind>(), which fills a struct <kind>_record over whatever it holds and
+ * returns -ENOENT where a reference leads nowhere.
+ */
+#define COMPILE_RECORD(kind, list, s, before, after, plan)                                                          \
+	({                                                                                                          \
+		struct plan_##kind _c = {.has_before = (before) != NULL, .has_after = (after) != NULL};             \
+		struct plan_##kind *_added;                                                                         \
+		int _err = 0;                                                                                       \
+                                                                                                                    \
+		if (before)                                                                                         \
+			_err = record_##kind(s, SNAPSHOT_BEFORE, kind##_of(before), &_c.before);                    \
+		if (_err == 0 && (after))                                                                           \
+			_err = record_##kind(s, SNAPSHOT_AFTER, kind##_of(after), &_c.after);                       \
+		if (_err == 0 && !((before) && (after) && memcmp(&_c.before, &_c.after, sizeof(_c.before)) == 0)) { \
+			_added = PLAN_ADD((plan)->list, (plan)->n_##list);                                          \
+			if (_added)                                                                                 \
+				*_added = _c;                                                                       \
+			else                                                                                        \
+				_err = -ENOMEM;                                                                     \
+		}                                                                                                   \
+		_err;                                                                                               \
+	})
+
+/* A port of an attached ENI (port.c); either may be NULL, attached or not. */
+int compile_port(const struct scope *s, const struct eni *before, const struct eni *after, struct plan *plan);
+void record_port_clear(struct port_record *r);
 /* DHCP options as they stand in the answers. */
 void record_address_config(const struct dhcp_options *o, struct vpc_address_config_options *ret);
-int record_subnet(const struct scope *s, enum snapshot snapshot, const struct subnet *sn, struct subnet_record *ret);
-int record_eni(const struct scope *s, enum snapshot snapshot, const struct eni *e, struct eni_record *ret);
-int record_port(const struct scope *s, enum snapshot snapshot, const struct eni *e, struct port_record *ret);
-void record_port_clear(struct port_record *r);
-bool record_port_equal(const struct port_record *a, const struct port_record *b);
+/* A subnet's gateway: its first host address. */
+static inline struct ip subnet_gateway4(const struct subnet *sn)
+{
+	return cidr_nth(&sn->cidr, 1);
+}
 
 /* Makes room for one more element of a list that only plan_grow() grew, zeroes it and counts it. NULL: out of memory,
  * nothing changed. */

@@ -91,7 +91,7 @@ struct subnet_record {
 	char id[OBJECT_ID_MAX];
 	char bridge[16];  /* device name */
 	uint32_t ifindex; /* VPC_BRIDGE_FIRST + number */
-	uint8_t mac[6];	  /* of the bridge: compiler_gateway_mac() */
+	uint8_t mac[6];	  /* of the bridge: compile_gateway_mac() */
 	uint32_t mtu;
 	struct cidr gateway;  /* gateway address with the subnet's prefix length */
 	struct cidr gateway6; /* fe80::1/64; the subnet's own prefix in cidr6 */

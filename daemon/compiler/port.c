@@ -40,7 +40,7 @@ static int copy_ips(const struct eni *e, struct port_record *ret)
 	return 0;
 }
 
-int record_port(const struct scope *s, enum snapshot snapshot, const struct eni *e, struct port_record *ret)
+static int record_port(const struct scope *s, enum snapshot snapshot, const struct eni *e, struct port_record *ret)
 {
 	const struct vpc *v = scope_vpc(s, snapshot, e->vpc);
 	const struct subnet *sn = scope_subnet(s, snapshot, e->subnet);
@@ -80,7 +80,7 @@ static bool attachment_equal(const struct attachment *a, const struct attachment
 	       a->owner_uid == b->owner_uid && a->queues == b->queues;
 }
 
-bool record_port_equal(const struct port_record *a, const struct port_record *b)
+static bool record_port_equal(const struct port_record *a, const struct port_record *b)
 {
 	if (a->eni != b->eni || a->vpc != b->vpc || a->subnet != b->subnet || strcmp(a->eni_id, b->eni_id) != 0 ||
 	    strcmp(a->host_ifname, b->host_ifname) != 0 || memcmp(a->mac, b->mac, sizeof(a->mac)) != 0 ||
@@ -91,4 +91,34 @@ bool record_port_equal(const struct port_record *a, const struct port_record *b)
 		if (!ip_equal(&a->ips[i], &b->ips[i]))
 			return false;
 	return attachment_equal(&a->attachment, &b->attachment);
+}
+
+int compile_port(const struct scope *s, const struct eni *before, const struct eni *after, struct plan *plan)
+{
+	struct plan_port change = {
+		.has_before = before && before->attachment.kind != ATTACHMENT_NONE,
+		.has_after = after && after->attachment.kind != ATTACHMENT_NONE,
+	};
+	struct plan_port *added;
+	int err = 0;
+
+	if (change.has_before)
+		err = record_port(s, SNAPSHOT_BEFORE, before, &change.before);
+	if (err == 0 && change.has_after)
+		err = record_port(s, SNAPSHOT_AFTER, after, &change.after);
+	if (err < 0 || (!change.has_before && !change.has_after))
+		goto drop;
+	if (change.has_before && change.has_after && record_port_equal(&change.before, &change.after))
+		goto drop;
+	added = PLAN_ADD(plan->ports, plan->n_ports);
+	if (!added) {
+		err = -ENOMEM;
+		goto drop;
+	}
+	*added = change;
+	return 0;
+drop:
+	record_port_clear(&change.before);
+	record_port_clear(&change.after);
+	return err;
 }

@@ -76,7 +76,7 @@ static int rule_peer(const struct rule *r, struct plan_row *row)
 	}
 }
 
-int compile_rule(const struct rule *r, bool add, struct plan *plan)
+int compile_rule_rows(const struct rule *r, bool add, struct plan *plan)
 {
 	struct port_prefix prefixes[PORT_PREFIXES_MAX];
 	struct plan_row row = {
@@ -100,5 +100,21 @@ int compile_rule(const struct rule *r, bool add, struct plan *plan)
 		added->port = prefixes[i].port;
 		added->port_plen = prefixes[i].plen;
 	}
+	return 0;
+}
+
+/* Rules don't change but for description and tags: what both have stays as it is. */
+int compile_rule(const struct scope *s, const struct object *before, const struct object *after, struct plan *plan)
+{
+	(void)s;
+	if (before && after)
+		return 0;
+	return compile_rule_rows(rule_of(after ? after : before), after != NULL, plan);
+}
+
+/* The kernel knows a group by its rules' rows and by the ENIs that carry it. */
+int compile_sg(const struct scope *s, const struct object *before, const struct object *after, struct plan *plan)
+{
+	(void)s, (void)before, (void)after, (void)plan;
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Looking up the VPC or subnet that an object refers to, as it was before a transaction or as it is after. */
+/* Looking up what an object refers to, as it was before a transaction or as it is after. */
 #include "compiler/internal.h"
 
 static int compare_objects(const struct object *a, const struct object *b)
@@ -16,9 +16,10 @@ static int compare_entries(const void *a, const void *b)
 	return compare_objects(*(const struct object *const *)a, *(const struct object *const *)b);
 }
 
+/* Nothing refers to parts, of which one transaction may have a hundred thousand. */
 static bool is_referred_to(const struct delta *d)
 {
-	return d->before && (d->before->kind == OBJECT_VPC || d->before->kind == OBJECT_SUBNET);
+	return d->before && kind_of(d->before->kind)->scope != SCOPE_PART;
 }
 
 int scope_init(struct scope *s, const struct model *m, const char *instance, const struct delta *deltas, size_t n)
@@ -46,7 +47,7 @@ void scope_clear(struct scope *s)
 	*s = (struct scope){0};
 }
 
-static const struct object *find(const struct scope *s, enum snapshot snapshot, enum object_kind kind, uint32_t number)
+const struct object *scope_find(const struct scope *s, enum snapshot snapshot, enum object_kind kind, uint32_t number)
 {
 	if (snapshot == SNAPSHOT_BEFORE && s->n_old > 0) {
 		const struct object wanted = {.kind = kind, .number = number};
@@ -61,10 +62,10 @@ static const struct object *find(const struct scope *s, enum snapshot snapshot, 
 
 const struct vpc *scope_vpc(const struct scope *s, enum snapshot snapshot, uint32_t number)
 {
-	return (const struct vpc *)find(s, snapshot, OBJECT_VPC, number);
+	return (const struct vpc *)scope_find(s, snapshot, OBJECT_VPC, number);
 }
 
 const struct subnet *scope_subnet(const struct scope *s, enum snapshot snapshot, uint32_t number)
 {
-	return (const struct subnet *)find(s, snapshot, OBJECT_SUBNET, number);
+	return (const struct subnet *)scope_find(s, snapshot, OBJECT_SUBNET, number);
 }

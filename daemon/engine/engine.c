@@ -80,7 +80,7 @@ static int load_model(struct engine *e, struct vpc_error *reterr)
 	for (enum object_kind kind = 0; kind < OBJECT_KINDS; kind++) {
 		struct loading loading = {.e = e, .kind = kind, .reterr = reterr};
 
-		r = store_load(e->store, object_kind_name(kind), load_document, &loading, reterr);
+		r = store_load(e->store, kind_of(kind)->noun, load_document, &loading, reterr);
 		if (r < 0)
 			return r;
 	}

@@ -44,12 +44,12 @@ static json_t *boottime_to_json(uint64_t boot_ns)
 	return json_string(text);
 }
 
-static int add_rule_counters(struct engine *e, uint32_t number, json_t *json)
+static int add_rule_counters(struct engine *e, const struct object *o, json_t *json)
 {
 	struct rule_counters c = {0};
 	int r;
 
-	maps_rule_counters(e->maps, number, &c); /* -ENOENT: in no table yet, so zero */
+	maps_rule_counters(e->maps, o->number, &c); /* -ENOENT: in no table yet, so zero */
 	r = json_object_set_new(json, "packets", json_integer((json_int_t)c.packets));
 	r |= json_object_set_new(json, "bytes", json_integer((json_int_t)c.bytes));
 	r |= json_object_set_new(json, "last_used", boottime_to_json(c.last_used_ns));
@@ -76,25 +76,28 @@ static int add_group_counters(struct engine *e, const struct object *o, json_t *
 
 	/* model_to_json lists them in the same order. */
 	while ((rule = model_next_rule(e->model, o->number, rule)) && i < json_array_size(rules))
-		if (add_rule_counters(e, rule->o.number, json_array_get(rules, i++)) < 0)
+		if (add_rule_counters(e, &rule->o, json_array_get(rules, i++)) < 0)
 			return -ENOMEM;
 	return 0;
 }
 
+static int add_eni_state(struct engine *e, const struct object *o, json_t *json)
+{
+	return add_eni_counters(e, o, json) | add_tap_state(e, o, json);
+}
+
+/* What the engine knows of an object beside the model, by kind; NULL: nothing. */
+static int (*const add_state[OBJECT_KINDS])(struct engine *e, const struct object *o, json_t *json) = {
+	[OBJECT_SG] = add_group_counters,
+	[OBJECT_RULE] = add_rule_counters,
+	[OBJECT_ENI] = add_eni_state,
+};
+
 json_t *engine_object_json(struct engine *e, const struct object *o)
 {
 	json_t *json = model_to_json(e->model, o);
-	int r = 0;
 
-	if (!json)
-		return NULL;
-	if (o->kind == OBJECT_ENI)
-		r = add_eni_counters(e, o, json) | add_tap_state(e, o, json);
-	else if (o->kind == OBJECT_SG)
-		r = add_group_counters(e, o, json);
-	else if (o->kind == OBJECT_RULE)
-		r = add_rule_counters(e, o->number, json);
-	if (r < 0) {
+	if (json && add_state[o->kind] && add_state[o->kind](e, o, json) < 0) {
 		json_decref(json);
 		return NULL;
 	}
@@ -122,7 +125,7 @@ static json_t *rules_to_json(struct engine *e, const struct change_result *r)
 
 json_t *result_to_json(struct engine *e, enum change_op op, const struct change_result *r)
 {
-	const struct object *o = model_find(e->model, r->kind, r->id);
+	const struct object *o = model_find(e->model, change_op_kind(op), r->id);
 
 	if (op == CHANGE_SG_AUTHORIZE || op == CHANGE_SG_REVOKE)
 		return json_pack("{s:s,s:o}", "id", r->id, "rules", rules_to_json(e, r));

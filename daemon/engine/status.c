@@ -19,16 +19,12 @@ static json_t *limits_to_json(const struct vpc_limits *limits)
 
 static json_t *counts_to_json(const struct engine *e)
 {
-	static const char *const names[OBJECT_KINDS] = {
-		[OBJECT_VPC] = "vpcs",	 [OBJECT_SUBNET] = "subnets", [OBJECT_SG] = "security_groups",
-		[OBJECT_RULE] = "rules", [OBJECT_ENI] = "enis",
-	};
 	json_t *json = json_object();
 	const struct object *o = NULL;
 	json_int_t attached = 0;
 
 	for (enum object_kind kind = 0; kind < OBJECT_KINDS; kind++)
-		json_object_set_new(json, names[kind], json_integer((json_int_t)model_count(e->model, kind)));
+		json_object_set_new(json, kind_of(kind)->list, json_integer((json_int_t)model_count(e->model, kind)));
 	while ((o = model_next(e->model, OBJECT_ENI, o)))
 		attached += eni_of(o)->attachment.kind != ATTACHMENT_NONE;
 	json_object_set_new(json, "attached_enis", json_integer(attached));
@@ -60,55 +56,41 @@ static json_t *retry_to_json(uint64_t retry_ns)
 
 static const struct object *find_object(const struct engine *e, const char *id)
 {
-	for (enum object_kind kind = 0; kind < OBJECT_KINDS; kind++) {
-		const struct object *o = model_find(e->model, kind, id);
+	enum object_kind kind = kind_of_id(id);
 
-		if (o)
-			return o;
-	}
-	return NULL;
-}
-
-static uint32_t vpc_number_of(const struct object *o)
-{
-	switch (o->kind) {
-	case OBJECT_VPC:
-		return o->number;
-	case OBJECT_SUBNET:
-		return subnet_of(o)->vpc;
-	case OBJECT_ENI:
-		return eni_of(o)->vpc;
-	default:
-		return 0;
-	}
+	return kind < OBJECT_KINDS ? model_find(e->model, kind, id) : NULL;
 }
 
 uint32_t engine_vpc_of(const struct engine *e, const char *id)
 {
 	const struct object *o = find_object(e, id);
 
-	return o ? vpc_number_of(o) : 0;
+	return o ? model_vpc_of(e->model, o) : 0;
 }
 
-/* The VPC and the ENI that a condition is about, by id and name. */
+/* Its id and name, as "eni_id" and "eni". */
+static void add_name(const struct object *o, json_t *json)
+{
+	const struct kind *k = kind_of(o->kind);
+
+	if (k->scope == SCOPE_PART)
+		return;
+	json_object_set_new(json, k->field_id, json_string(o->id));
+	json_object_set_new(json, k->field, json_string(o->name));
+}
+
+/* The object that a condition is about, and its VPC. */
 static void add_names(const struct engine *e, const char *id, json_t *json)
 {
 	const struct object *o = find_object(e, id), *vpc;
-	uint32_t number = o ? vpc_number_of(o) : 0;
 
-	vpc = number ? model_by_number(e->model, OBJECT_VPC, number) : NULL;
-	if (vpc) {
-		json_object_set_new(json, "vpc_id", json_string(vpc->id));
-		json_object_set_new(json, "vpc", json_string(vpc->name ? vpc->name : ""));
-	}
-	if (o && o->kind == OBJECT_SUBNET) {
-		json_object_set_new(json, "subnet_id", json_string(o->id));
-		json_object_set_new(json, "subnet", json_string(o->name ? o->name : ""));
-	}
-	if (o && o->kind == OBJECT_ENI) {
-		json_object_set_new(json, "eni_id", json_string(o->id));
-		json_object_set_new(json, "eni", json_string(o->name ? o->name : ""));
-	}
+	if (!o)
+		return;
+	vpc = model_by_number(e->model, OBJECT_VPC, model_vpc_of(e->model, o));
+	if (vpc)
+		add_name(vpc, json);
+	if (o != vpc)
+		add_name(o, json);
 }
 
 struct listing {

@@ -27,7 +27,7 @@ static int collect_writes(struct txn *t, struct commit *c)
 		}
 		c->documents[c->n_writes] = document;
 		c->writes[c->n_writes++] = (struct store_write){
-			.kind = object_kind_name(o->kind),
+			.kind = kind_of(o->kind)->noun,
 			.id = o->id,
 			.document = document,
 			.fresh = !deltas[i].before,

@@ -168,11 +168,6 @@ bool cidr_has_host_bits(const struct cidr *c)
 	return false;
 }
 
-bool cidr_equal(const struct cidr *a, const struct cidr *b)
-{
-	return a->plen == b->plen && ip_equal(&a->addr, &b->addr);
-}
-
 bool cidr_contains_ip(const struct cidr *c, const struct ip *ip)
 {
 	return c->addr.family && c->addr.family == ip->family && same_prefix(c->addr.bytes, ip->bytes, prefix_bits(c));

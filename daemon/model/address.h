@@ -39,7 +39,6 @@ struct ip ip_from_v4_be(uint32_t be);
 bool ip_equal(const struct ip *a, const struct ip *b);
 
 bool cidr_has_host_bits(const struct cidr *c);
-bool cidr_equal(const struct cidr *a, const struct cidr *b);
 /* False across families. */
 bool cidr_contains_ip(const struct cidr *c, const struct ip *ip);
 bool cidr_contains(const struct cidr *outer, const struct cidr *inner);

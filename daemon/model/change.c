@@ -7,23 +7,29 @@
 
 static const struct {
 	const char *name;
-	uint32_t required;
-	uint32_t optional;
+	enum object_kind kind;
+	uint64_t required;
+	uint64_t optional;
 } ops[CHANGE_OPS] = {
-#define CHANGE(symbol, op, required, optional) [CHANGE_##symbol] = {op, required, optional},
+#define CHANGE(symbol, apply, op, kind, required, optional) [CHANGE_##symbol] = {op, OBJECT_##kind, required, optional},
 #include "model/changes.def"
 #undef CHANGE
 };
 
 static const char *const field_names[FIELD_COUNT] = {
-#define FIELD(symbol, name) [FIELD_##symbol] = name,
-	CHANGE_FIELDS(FIELD)
+#define FIELD(symbol, name, ...) [FIELD_##symbol] = name,
+#include "model/fields.def"
 #undef FIELD
 };
 
 const char *change_op_name(enum change_op op)
 {
 	return (unsigned)op < CHANGE_OPS ? ops[op].name : "";
+}
+
+enum object_kind change_op_kind(enum change_op op)
+{
+	return ops[op].kind;
 }
 
 int change_op_parse(const char *name, enum change_op *ret)
@@ -37,12 +43,12 @@ int change_op_parse(const char *name, enum change_op *ret)
 	return -ENOENT;
 }
 
-uint32_t change_op_required(enum change_op op)
+uint64_t change_op_required(enum change_op op)
 {
 	return (unsigned)op < CHANGE_OPS ? ops[op].required : 0;
 }
 
-uint32_t change_op_allowed(enum change_op op)
+uint64_t change_op_allowed(enum change_op op)
 {
 	return (unsigned)op < CHANGE_OPS ? ops[op].required | ops[op].optional : 0;
 }
@@ -87,24 +93,30 @@ static void attachment_spec_clear(struct attachment_spec *a)
 	free(a->path);
 }
 
+static void rule_specs_free(struct rule_spec *rules, size_t n)
+{
+	for (size_t i = 0; rules && i < n; i++)
+		rule_spec_clear(&rules[i]);
+	free(rules);
+}
+
+/* How a type of fields.def is freed. */
+#define FIELD_FREE_string(member, extra)	  free(c->member);
+#define FIELD_FREE_nullable_string(member, extra) free(c->member);
+#define FIELD_FREE_bool(member, extra)
+#define FIELD_FREE_integer(member, extra)
+#define FIELD_FREE_flows(member, extra)
+#define FIELD_FREE_strings(member, extra)    strings_free(c->member, c->extra);
+#define FIELD_FREE_tags(member, extra)	     tags_free(c->member, c->extra);
+#define FIELD_FREE_rules(member, extra)	     rule_specs_free(c->member, c->extra);
+#define FIELD_FREE_attachment(member, extra) attachment_spec_clear(&c->member);
+
 void change_clear(struct change *c)
 {
-	char *const texts[] = {c->scope,  c->name,	 c->description, c->vpc_id, c->subnet_id, c->security_group_id,
-			       c->eni_id, c->cidr,	 c->cidr6,	 c->ip,	    c->ip6,	  c->mac,
-			       c->reason, c->domain_name};
-
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		free(texts[i]);
-	for (size_t i = 0; c->rules && i < c->n_rules; i++)
-		rule_spec_clear(&c->rules[i]);
-	free(c->rules);
-	tags_free(c->tags, c->n_tags);
-	strings_free(c->secondary_ips, c->n_secondary_ips);
-	strings_free(c->security_groups, c->n_security_groups);
-	strings_free(c->enis, c->n_enis);
-	strings_free(c->rule_ids, c->n_rule_ids);
-	strings_free(c->dns_servers, c->n_dns_servers);
-	attachment_spec_clear(&c->attachment);
+	free(c->scope);
+#define FIELD(symbol, name, type, member, extra, text) FIELD_FREE_##type(member, extra)
+#include "model/fields.def"
+#undef FIELD
 	*c = (struct change){0};
 }
 

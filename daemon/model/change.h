@@ -12,45 +12,20 @@
 #include <sys/types.h>
 
 #include <vpc/cleanup.h>
+#include <vpc/kinds.h>
 
-/* FIELD(SYMBOL, "name in JSON"): every field that a change may have. */
-#define CHANGE_FIELDS(FIELD)                                  \
-	FIELD(NAME, "name")                                   \
-	FIELD(DESCRIPTION, "description")                     \
-	FIELD(TAGS, "tags")                                   \
-	FIELD(VPC_ID, "vpc_id")                               \
-	FIELD(SUBNET_ID, "subnet_id")                         \
-	FIELD(SECURITY_GROUP_ID, "security_group_id")         \
-	FIELD(ENI_ID, "eni_id")                               \
-	FIELD(CIDR, "cidr")                                   \
-	FIELD(CIDR6, "cidr6")                                 \
-	FIELD(MTU, "mtu")                                     \
-	FIELD(IP, "ip")                                       \
-	FIELD(IP6, "ip6")                                     \
-	FIELD(SECONDARY_IPS, "secondary_ips")                 \
-	FIELD(MAC, "mac")                                     \
-	FIELD(SOURCE_DEST_CHECK, "source_dest_check")         \
-	FIELD(DELETE_ON_TERMINATION, "delete_on_termination") \
-	FIELD(SECURITY_GROUPS, "security_groups")             \
-	FIELD(ENIS, "enis")                                   \
-	FIELD(RULES, "rules")                                 \
-	FIELD(RULE_IDS, "rule_ids")                           \
-	FIELD(FLOWS, "flows")                                 \
-	FIELD(ATTACHMENT, "attachment")                       \
-	FIELD(REASON, "reason")                               \
-	FIELD(DNS_SERVERS, "dns_servers")                     \
-	FIELD(DOMAIN_NAME, "domain_name")
-
+/* The fields that a change may have: fields.def. */
 enum change_field {
-#define FIELD(symbol, name) FIELD_##symbol,
-	CHANGE_FIELDS(FIELD)
+#define FIELD(symbol, ...) FIELD_##symbol,
+#include "model/fields.def"
 #undef FIELD
-		FIELD_COUNT
+	FIELD_COUNT
 };
-#define FIELD_BIT(field) (1u << (field))
+#define FIELD_BIT(field) (UINT64_C(1) << (field))
+_Static_assert(FIELD_COUNT <= 64, "a set of fields is 64 bits");
 
 enum change_op {
-#define CHANGE(symbol, op, required, optional) CHANGE_##symbol,
+#define CHANGE(symbol, ...) CHANGE_##symbol,
 #include "model/changes.def"
 #undef CHANGE
 	CHANGE_OPS
@@ -112,53 +87,45 @@ struct attachment_spec {
 	char boot_id[37];
 };
 
+/* How a type of fields.def is stored. */
+#define FIELD_STORE_string(member, extra)	   char *member;
+#define FIELD_STORE_nullable_string(member, extra) char *member;
+#define FIELD_STORE_bool(member, extra)		   bool member;
+#define FIELD_STORE_integer(member, extra)	   int64_t member;
+#define FIELD_STORE_strings(member, extra) \
+	char **member;                     \
+	size_t extra;
+#define FIELD_STORE_tags(member, extra) \
+	struct tag *member;             \
+	size_t extra;
+#define FIELD_STORE_rules(member, extra) \
+	struct rule_spec *member;        \
+	size_t extra;
+#define FIELD_STORE_flows(member, extra) \
+	enum flows_mode member;          \
+	uint32_t extra; /* FLOWS_DRAIN: seconds */
+#define FIELD_STORE_attachment(member, extra) struct attachment_spec member;
+
 /* Every string and list is owned by the change. Only fields whose bit is in `present` mean anything. */
 struct change {
 	enum change_op op;
-	uint32_t present;  /* FIELD_BIT()s */
+	uint64_t present;  /* FIELD_BIT()s */
 	uint64_t if_match; /* 0, or the revision that the target must have */
 	char *scope;	   /* VPC (id or name) in which names are looked up, or NULL */
-	char *name;
-	char *description;
-	char *vpc_id; /* these four: an id, a name, or "$N.id": the object that change N of the request made */
-	char *subnet_id;
-	char *security_group_id;
-	char *eni_id;
-	char *cidr;
-	char *cidr6;
-	char *ip;
-	char *ip6;
-	char *mac;
-	char *reason;
-	int64_t mtu;
-	bool source_dest_check;
-	bool delete_on_termination;
-	enum flows_mode flows;
-	uint32_t drain_s;
-	struct tag *tags; /* replaces all tags */
-	size_t n_tags;
-	char **secondary_ips;
-	size_t n_secondary_ips;
-	char **security_groups;
-	size_t n_security_groups;
-	char **enis;
-	size_t n_enis;
-	struct rule_spec *rules;
-	size_t n_rules;
-	char **rule_ids;
-	size_t n_rule_ids;
-	struct attachment_spec attachment;
-	char **dns_servers;
-	size_t n_dns_servers;
-	char *domain_name;
+			   /* The members that fields.def names. */
+#define FIELD(symbol, name, type, member, extra, text) FIELD_STORE_##type(member, extra)
+#include "model/fields.def"
+#undef FIELD
 };
 
 const char *change_op_name(enum change_op op);
+/* The kind of the object that the change is about. op: less than CHANGE_OPS. */
+enum object_kind change_op_kind(enum change_op op);
 /* -ENOENT: no such op. */
 int change_op_parse(const char *name, enum change_op *ret);
 /* FIELD_BIT()s that the op must have, and may have. */
-uint32_t change_op_required(enum change_op op);
-uint32_t change_op_allowed(enum change_op op);
+uint64_t change_op_required(enum change_op op);
+uint64_t change_op_allowed(enum change_op op);
 const char *change_field_name(enum change_field field);
 
 /* Frees what the change owns, not the change itself. */

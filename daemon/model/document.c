@@ -202,18 +202,30 @@ static void load_tags(struct document *d, struct object *o)
 
 static void load_base(struct document *d, struct object *o)
 {
-	const char *id = borrow_text(d, "id", true), *prefix = object_id_prefix(o->kind);
+	const char *id = borrow_text(d, "id", true), *prefix = kind_of(o->kind)->id_prefix;
 
 	if (id && (strlen(id) >= sizeof(o->id) || strncmp(id, prefix, strlen(prefix)) != 0))
 		document_damaged(d, "id");
 	else if (id)
 		memcpy(o->id, id, strlen(id) + 1);
-	o->number = (uint32_t)document_u64(d, "number", o->kind == OBJECT_RULE ? UINT32_MAX : VPC_NUMBER_MASK);
-	if (!o->number || (o->kind == OBJECT_ENI && o->number < VPC_ENI_FIRST))
+	o->number = (uint32_t)document_u64(d, "number", kind_ops(o->kind)->numbers_once ? UINT32_MAX : VPC_NUMBER_MASK);
+	if (o->number < kind_first_number(o->kind))
 		document_damaged(d, "number");
 	o->revision = document_u64(d, "revision", UINT64_MAX);
 	o->order = document_u64(d, "order", UINT64_MAX - 1);
 	load_tags(d, o);
+}
+
+/* A part's key is its own affair. The object has its parent by then. */
+static void load_name(struct document *d, struct object *o)
+{
+	const char *name = borrow_text(d, "name", true);
+	bool is_part = kind_of(o->kind)->scope == SCOPE_PART;
+
+	if (name && is_part && name[0])
+		document_damaged(d, "name");
+	if (name && !is_part && object_set_name(o, name) < 0)
+		document_damaged(d, "(out of memory)");
 }
 
 /* What the indexes rely on. */
@@ -224,7 +236,7 @@ static const char *find_conflict(const struct model *m, const struct object *o)
 	if (index_by_number(&m->ix, o->kind, o->number))
 		return "number";
 	if (index_by_key(&m->ix, o->name_key))
-		return o->kind == OBJECT_RULE ? "rule" : "name";
+		return kind_of(o->kind)->scope == SCOPE_PART ? kind_of(o->kind)->noun : "name";
 	return NULL;
 }
 
@@ -232,7 +244,7 @@ static void advance_counters(struct model *m, const struct object *o)
 {
 	if (o->order >= m->next_order)
 		m->next_order = o->order + 1;
-	/* For rules it is 0 when all were given out, and stays so. */
+	/* It is 0 when all numbers that are given once were given out, and stays so. */
 	if (m->next_number[o->kind] && o->number >= m->next_number[o->kind])
 		m->next_number[o->kind] = o->number + 1;
 }
@@ -240,7 +252,7 @@ static void advance_counters(struct model *m, const struct object *o)
 static int damaged(enum object_kind kind, const char *id, const char *key, struct vpc_error *reterr)
 {
 	return vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL, "the document of %s '%.64s' is damaged: %s",
-			     object_kind_name(kind), id, key);
+			     kind_of(kind)->noun, id, key);
 }
 
 int model_load(struct model *m, enum object_kind kind, const json_t *document, struct vpc_error *reterr)
@@ -254,6 +266,7 @@ int model_load(struct model *m, enum object_kind kind, const json_t *document, s
 		return vpc_error_oom(reterr);
 	load_base(&d, o);
 	kind_ops(kind)->load(m, &d, o);
+	load_name(&d, o);
 	if (!d.damaged && !o->name_key)
 		return vpc_error_oom(reterr);
 	if (!d.damaged)

@@ -21,19 +21,19 @@ static void new_id(struct model_txn *t, struct object *o)
 	do {
 		uint64_t high = txn_random(t), low = txn_random(t);
 
-		snprintf(o->id, sizeof(o->id), "%s%016" PRIx64 "%x", object_id_prefix(o->kind), high,
+		snprintf(o->id, sizeof(o->id), "%s%016" PRIx64 "%x", kind_of(o->kind)->id_prefix, high,
 			 (unsigned)(low >> 60));
 	} while (index_by_id(&t->m->ix, o->id));
 }
 
-/* Rules are numbered for ever: a flow, or an event that is read late, may still name a rule that is gone. */
-static int new_rule_number(struct model_txn *t, struct object *o, struct vpc_error *reterr)
+/* Rules, for one: a flow, or an event that is read late, may still name a rule that is gone. */
+static int new_number_once(struct model_txn *t, struct object *o, struct vpc_error *reterr)
 {
-	uint32_t *next = &t->m->next_number[OBJECT_RULE];
+	uint32_t *next = &t->m->next_number[o->kind];
 
 	if (!*next)
 		return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
-				     "this host has given out all 4294967295 rule numbers");
+				     "this host has given out all 4294967295 %s numbers", kind_of(o->kind)->noun);
 	o->number = (*next)++;
 	return 0;
 }
@@ -42,16 +42,7 @@ static int new_rule_number(struct model_txn *t, struct object *o, struct vpc_err
  */
 static int new_number(struct model_txn *t, struct object *o, struct vpc_error *reterr)
 {
-	const struct vpc_limits *l = &t->m->limits;
-	const struct {
-		uint32_t first, count;
-	} ranges[OBJECT_KINDS] = {
-		[OBJECT_VPC] = {1, l->vpcs},
-		[OBJECT_SUBNET] = {1, l->subnets},
-		[OBJECT_SG] = {1, l->groups},
-		[OBJECT_ENI] = {VPC_ENI_FIRST, l->enis},
-	};
-	uint32_t first = ranges[o->kind].first, count = ranges[o->kind].count;
+	uint32_t first = kind_first_number(o->kind), count = kind_limit(t->m, o->kind);
 	uint32_t *next = &t->m->next_number[o->kind];
 
 	for (uint32_t i = 0; i < count; i++) {
@@ -65,13 +56,13 @@ static int new_number(struct model_txn *t, struct object *o, struct vpc_error *r
 	}
 	/* Not reached while limits are checked first, unless they were lowered below what is there. */
 	return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, "no number is free for another %s",
-			     object_kind_name(o->kind));
+			     kind_of(o->kind)->noun);
 }
 
 int txn_identify(struct model_txn *t, struct object *o, struct vpc_error *reterr)
 {
 	new_id(t, o);
-	return o->kind == OBJECT_RULE ? new_rule_number(t, o, reterr) : new_number(t, o, reterr);
+	return kind_ops(o->kind)->numbers_once ? new_number_once(t, o, reterr) : new_number(t, o, reterr);
 }
 
 void txn_new_mac(struct model_txn *t, uint8_t ret[6])

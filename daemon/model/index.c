@@ -206,6 +206,33 @@ int index_post(struct index *ix, struct object *o, enum posting_type type, uint3
 	return 0;
 }
 
+/* The key's bytes of references and parts. */
+struct kinds_key {
+	uint32_t of, by;
+};
+
+static struct posting *posting_of_kinds(const struct index *ix, enum posting_type type, enum object_kind of,
+					uint32_t number, enum object_kind by)
+{
+	const struct kinds_key key = {(uint32_t)of, (uint32_t)by};
+
+	return index_posting(ix, type, number, &key, sizeof(key));
+}
+
+int index_post_reference(struct index *ix, struct object *o, enum object_kind kind, uint32_t number)
+{
+	const struct kinds_key key = {(uint32_t)kind, (uint32_t)o->kind};
+
+	return index_post(ix, o, POSTING_REFERRERS, number, &key, sizeof(key), 0);
+}
+
+int index_post_part(struct index *ix, struct object *o, enum object_kind kind, uint32_t number, uint32_t rank)
+{
+	const struct kinds_key key = {(uint32_t)kind, (uint32_t)o->kind};
+
+	return index_post(ix, o, POSTING_PARTS, number, &key, sizeof(key), rank);
+}
+
 static enum posting_type posting_type(const struct posting *p)
 {
 	uint32_t type;
@@ -279,7 +306,7 @@ static void posts_clear(struct object *o)
 
 int index_insert(struct index *ix, struct object *o, const struct object *like)
 {
-	int r = kind_ops(o->kind)->post(ix, o);
+	int r = object_post(ix, o);
 
 	if (r >= 0)
 		r = tables_add(ix, o);
@@ -352,9 +379,22 @@ struct posting *index_posting(const struct index *ix, enum posting_type type, ui
 	return posting_find(ix, key, posting_key(key, type, a, bytes, n_bytes));
 }
 
-size_t index_count(const struct index *ix, enum posting_type type, uint32_t a)
+struct posting *index_referrers(const struct index *ix, enum object_kind kind, uint32_t number, enum object_kind by)
 {
-	const struct posting *p = index_posting(ix, type, a, NULL, 0);
+	return posting_of_kinds(ix, POSTING_REFERRERS, kind, number, by);
+}
 
-	return p ? p->n : 0;
+struct posting *index_parts(const struct index *ix, enum object_kind kind, uint32_t number, enum object_kind part)
+{
+	return posting_of_kinds(ix, POSTING_PARTS, kind, number, part);
+}
+
+bool index_refers(const struct index *ix, const struct object *o, enum object_kind kind, uint32_t number)
+{
+	const struct posting *p = index_referrers(ix, kind, number, o->kind);
+
+	for (size_t i = 0; p && i < o->n_posts; i++)
+		if (o->posts[i].in == p)
+			return true;
+	return false;
 }

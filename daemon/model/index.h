@@ -14,14 +14,9 @@
 #include "model/object.h"
 
 enum posting_type {
-	POSTING_NAME,		/* a = kind, bytes = name (lower case for groups), over all VPCs */
-	POSTING_SUBNETS_OF_VPC, /* a = VPC, as the two below */
-	POSTING_GROUPS_OF_VPC,
-	POSTING_ENIS_OF_VPC,
-	POSTING_ENIS_OF_SUBNET,	      /* a = subnet */
-	POSTING_ENIS_OF_GROUP,	      /* a = group */
-	POSTING_RULES_OF_GROUP,	      /* a = group, rank = direction */
-	POSTING_RULES_NAMING_GROUP,   /* a = the group that is the peer */
+	POSTING_NAME,		      /* a = kind, bytes = name as it is looked up, over all VPCs */
+	POSTING_REFERRERS,	      /* a = number, bytes = kind, kind of who refers to it: index_referrers() */
+	POSTING_PARTS,		      /* a = number, bytes = kind, kind of its parts: index_parts() */
 	POSTING_ADDRESS,	      /* a = VPC, bytes = the 16 of the address: one ENI at most */
 	POSTING_ADDRESSES4_OF_SUBNET, /* a = subnet, rank = offset in it; an ENI once for each of its addresses */
 	POSTING_ADDRESSES6_OF_SUBNET,
@@ -65,7 +60,7 @@ int index_init(struct index *ix);
 /* Frees every object too. */
 void index_clear(struct index *ix);
 
-/* o->name_key and whatever its kind's posts() reads are set. Takes its place in creation order by o->order, or that of
+/* o->name_key and whatever its kind's post() reads are set. Takes its place in creation order by o->order, or that of
  * `like` (an object just removed) where that is given. -ENOMEM: as before; o is still the caller's. On success the
  * index holds o, but whoever removes it has it back. */
 int index_insert(struct index *ix, struct object *o, const struct object *like);
@@ -77,9 +72,14 @@ void index_restore(struct index *ix, struct object *o);
 /* Frees the postings that stayed empty. Only where no removed object may still be restored. */
 void index_sweep(struct index *ix);
 
-/* For the kinds' posts(): one more place for o. -ENOMEM. */
+/* One more place for o, of the kind that index_insert() is inserting. -ENOMEM. */
 int index_post(struct index *ix, struct object *o, enum posting_type type, uint32_t a, const void *bytes,
 	       size_t n_bytes, uint32_t rank);
+
+/* The same for the object of a kind that o refers to, by number: it is not deleted before o. */
+int index_post_reference(struct index *ix, struct object *o, enum object_kind kind, uint32_t number);
+/* The same for what o is a part of. */
+int index_post_part(struct index *ix, struct object *o, enum object_kind kind, uint32_t number, uint32_t rank);
 
 /* NULL: none. The number 0 and the empty key are never found. */
 struct object *index_by_id(const struct index *ix, const char *id);
@@ -88,7 +88,15 @@ struct object *index_by_key(const struct index *ix, const char *key);
 /* NULL: none, which means empty. */
 struct posting *index_posting(const struct index *ix, enum posting_type type, uint32_t a, const void *bytes,
 			      size_t n_bytes);
-/* How many are in it. */
-size_t index_count(const struct index *ix, enum posting_type type, uint32_t a);
+/* The objects of kind `by` that refer to the one of a kind with this number; its parts of a kind. */
+struct posting *index_referrers(const struct index *ix, enum object_kind kind, uint32_t number, enum object_kind by);
+struct posting *index_parts(const struct index *ix, enum object_kind kind, uint32_t number, enum object_kind part);
+/* Whether o, which is in the index, refers to it. */
+bool index_refers(const struct index *ix, const struct object *o, enum object_kind kind, uint32_t number);
+/* How many are in a posting; NULL: 0. */
+static inline size_t posting_count(const struct posting *p)
+{
+	return p ? p->n : 0;
+}
 
 #endif

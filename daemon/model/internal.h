@@ -11,6 +11,7 @@
 
 #include "model/index.h"
 #include "model/model.h"
+#include "model/schema.h"
 
 struct document;
 
@@ -26,30 +27,48 @@ struct model {
 
 /* --- objects (object.c) ------------------------------------------------------------------------------------------ */
 
-/* What a kind brings along; its file defines it. */
+/* What a kind brings along beside its line in kinds.def; its file in kinds/ defines it. What a kind has no use for is
+ * 0. */
 struct kind_ops {
-	const char *name;
-	const char *title; /* for messages: "security group" */
-	const char *id_prefix;
-	enum vpc_code not_found;
 	size_t size;
+	/* What it is in or a part of: the kind, and where it has the number of it. offset 0: nothing. A resource is not
+	 * deleted before those that are in it; parts are deleted with it. */
+	struct {
+		enum object_kind kind;
+		size_t offset;
+	} parent;
+	size_t description;    /* offset of a `char *description` */
+	uint32_t first_number; /* 0: 1 */
+	bool numbers_once;     /* a number is never given to two objects, not only while one has it */
+	bool names_ignore_case;
+	enum vpc_code name_taken; /* 0: InvalidParameterValue */
+	/* What a name must be beside what every name must. */
+	int (*check_name)(const char *name, struct vpc_error *reterr);
 	/* Frees, and for copy duplicates, what is the kind's own; the base is done by object.c. copy: -ENOMEM leaves
 	 * `to` fit for clear. */
 	void (*clear)(struct object *o);
 	int (*copy)(struct object *to, const struct object *from);
-	/* Calls index_post() for each of its secondary indexes. -ENOMEM. */
+	/* Calls index_post_reference() for each object it refers to beside its parent, and index_post() for each
+	 * secondary index of its own. -ENOMEM. */
 	int (*post)(struct index *ix, struct object *o);
+	/* Of a part: its rank in the posting of its parent's parts. */
+	uint32_t (*rank)(const struct object *o);
 	/* Add the kind's own fields to ret: as the API shows it, as the store keeps it. -ENOMEM. */
 	int (*to_json)(const struct model *m, const struct object *o, json_t *ret);
 	int (*to_document)(const struct model *m, const struct object *o, json_t *ret);
-	/* Reads the kind's own fields of a document, and sets name_key. */
+	/* Reads the kind's own fields of a document. A part sets its name_key. */
 	void (*load)(struct model *m, struct document *d, struct object *o);
-	/* NULL, or: a document's object is in the index now. */
+	/* A document's object is in the index now. */
 	void (*loaded)(struct model *m, struct object *o);
+	/* What to_json() writes: its own schema first, then those that it refers to. */
+	const struct schema *schemas;
+	size_t n_schemas;
 };
 
-extern const struct kind_ops vpc_ops, subnet_ops, sg_ops, rule_ops, eni_ops;
+#define KIND(SYMBOL, symbol, ...) extern const struct kind_ops symbol##_ops;
+#include <vpc/kinds.def>
 const struct kind_ops *kind_ops(enum object_kind kind);
+uint32_t kind_first_number(enum object_kind kind);
 
 DEFINE_CLEANUP(struct object *, object_free);
 #define _cleanup_object_ _cleanup_(object_freep)
@@ -60,10 +79,14 @@ struct object *object_copy(const struct object *o);
 /* Replace what is there. -ENOMEM: as before. text NULL: NULL. */
 int text_set(char **text, const char *value);
 int tags_copy(const struct tag *tags, size_t n, struct tag **ret);
-/* Sets name and name_key; vpc: the number of the VPC it is unique in, 0 for VPCs. */
-int object_set_name(struct object *o, uint32_t vpc, const char *name);
-/* Posts the name; for every kind but rules. */
-int object_post_name(struct index *ix, struct object *o);
+/* Sets name and name_key. o has its parent. */
+int object_set_name(struct object *o, const char *name);
+/* Posts what every object has, and what its kind has. -ENOMEM. */
+int object_post(struct index *ix, struct object *o);
+/* Number of what it is in or a part of; 0: nothing. */
+uint32_t object_parent(const struct object *o);
+/* Where its description is; NULL: its kind has none. */
+char **object_description(struct object *o);
 
 /* --- checks (names.c, limits.c) ---------------------------------------------------------------------------------- */
 
@@ -73,10 +96,9 @@ int name_check(enum object_kind kind, const char *name, struct vpc_error *reterr
  * invisible ones either (name_check, tags_check). */
 int text_check(const char *text, size_t max, const char *field, struct vpc_error *reterr);
 int tags_check(const struct model *m, const struct tag *tags, size_t n, const char *field, struct vpc_error *reterr);
-/* -EINVAL with the kind's error if the name is taken in the VPC by another object than `but` (NULL: by any). */
-int name_check_free(const struct model *m, enum object_kind kind, uint32_t vpc, const char *name,
-		    const struct object *but, struct vpc_error *reterr);
-/* The unique key of a name; owned, NULL: out of memory. */
+/* ASCII to lower case, as names are looked up where case doesn't count. */
+void name_lower(char *name);
+/* The unique key of a name in a VPC (number; 0: on the host); owned, NULL: out of memory. */
 char *name_key(enum object_kind kind, uint32_t vpc, const char *name);
 bool name_is_id(const char *name);
 /* Messages quote what the request says, perhaps cut in the middle of a character: what is not UTF-8 or is a control
@@ -92,6 +114,9 @@ enum model_limit {
 int limit_check(const struct model *m, enum model_limit limit, size_t asked, enum vpc_code code, const char *field,
 		struct vpc_error *reterr);
 
+/* How many objects of the kind there may be. */
+uint32_t kind_limit(const struct model *m, enum object_kind kind);
+
 /* A CIDR of the family, without host bits. */
 int cidr_check(const char *text, uint8_t family, const char *field, struct cidr *ret, struct vpc_error *reterr);
 
@@ -101,7 +126,6 @@ struct txn_op;
 
 /* What a change made, for "$N.id". */
 struct txn_made {
-	enum object_kind kind;
 	char id[OBJECT_ID_MAX];
 };
 
@@ -110,8 +134,8 @@ struct model_txn {
 	struct model_context context;
 	uint64_t random; /* state of the generator */
 	uint64_t order_before;
-	uint32_t rule_number_before;
-	struct txn_op *ops; /* what to undo, oldest first */
+	uint32_t next_number_before[OBJECT_KINDS]; /* of kinds whose numbers are given once */
+	struct txn_op *ops;			   /* what to undo, oldest first */
 	size_t n_ops, max_ops;
 	struct delta *deltas; /* a slot for each object touched */
 	size_t n_deltas, max_deltas;
@@ -120,13 +144,12 @@ struct model_txn {
 	size_t n_changes, max_changes;
 };
 
-typedef int (*change_apply_fn)(struct model_txn *t, const struct change *c, struct change_result *ret,
-			       struct vpc_error *reterr);
-
 /* Take o in every case; o's revision becomes the transaction's. -ENOMEM: nothing happened. */
 int txn_insert(struct model_txn *t, struct object *o, struct vpc_error *reterr);
 int txn_replace(struct model_txn *t, const struct object *old, struct object *o, struct vpc_error *reterr);
 int txn_remove(struct model_txn *t, const struct object *old, struct vpc_error *reterr);
+/* The object and its parts. */
+int txn_remove_whole(struct model_txn *t, const struct object *old, struct vpc_error *reterr);
 /* A new revision of a group whose rules change, once a transaction. */
 int txn_touch(struct model_txn *t, const struct object *o, struct vpc_error *reterr);
 
@@ -136,8 +159,8 @@ int txn_resolve(struct model_txn *t, enum object_kind kind, const char *ref, con
 /* The same in the VPC with this number; one that is in another VPC is not found. */
 int txn_resolve_in(struct model_txn *t, enum object_kind kind, const char *ref, uint32_t vpc, const char *field,
 		   const struct object **ret, struct vpc_error *reterr);
-/* The object that a change is about: resolved in its scope, and with the revision that if_match asks for. */
-int txn_target(struct model_txn *t, const struct change *c, enum change_field field, const struct object **ret,
+/* The object of the kind that a change names: resolved in its scope, and with the revision that if_match asks for. */
+int txn_target(struct model_txn *t, const struct change *c, enum object_kind kind, const struct object **ret,
 	       struct vpc_error *reterr);
 void result_set(struct change_result *ret, const struct object *o);
 int result_add_rule(struct change_result *ret, const struct object *rule, struct vpc_error *reterr);
@@ -151,13 +174,14 @@ static inline bool change_has(const struct change *c, enum change_field field)
 {
 	return c->present & FIELD_BIT(field);
 }
-/* Applies c's name, description and tags, where present, to a new version of the object. */
-int change_names(const struct model *m, const struct change *c, struct object *o, uint32_t vpc,
-		 const struct object *old, struct vpc_error *reterr);
+/* Applies c's name, description and tags, where present, to a new version of the object, which has its parent. old: the
+ * version that it takes the place of, or NULL. */
+int change_names(const struct model *m, const struct change *c, struct object *o, const struct object *old,
+		 struct vpc_error *reterr);
 
-/* Who is in the way; lists ids in the message as far as they fit. */
-int dependency_error(const struct model *m, const struct object *o, const struct object *const *holders, size_t n,
-		     struct vpc_error *reterr);
+/* -EINVAL with DependencyViolation, naming everyone, if anybody but o's parts and `but` (NULL: nobody) refers to o. */
+int object_check_unused(const struct model *m, const struct object *o, const struct object *but,
+			struct vpc_error *reterr);
 /* Growing list of borrowed objects. */
 struct object_list {
 	const struct object **items;
@@ -167,37 +191,16 @@ struct object_list {
 void object_list_clear(struct object_list *l);
 #define _cleanup_object_list_ _cleanup_(object_list_clear)
 int object_list_add(struct object_list *l, const struct object *o);
-/* Adds everyone in the posting, each once, in creation order. but: NULL or one to leave out. */
-int object_list_add_posting(struct object_list *l, const struct posting *p);
+/* By kind, then by age. */
 void object_list_sort(struct object_list *l);
 
 /* --- the changes ------------------------------------------------------------------------------------------------- */
 
-int vpc_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
-int vpc_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
-int vpc_set_dhcp_options(struct model_txn *t, const struct change *c, struct change_result *ret,
-			 struct vpc_error *reterr);
-/* As the API and the store have them; NULL: out of memory. */
-json_t *dhcp_options_to_json(const struct dhcp_options *o);
-/* From a document. */
-void dhcp_options_load(struct document *d, struct dhcp_options *o);
-int vpc_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
-int subnet_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
-int subnet_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
-int subnet_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
-int sg_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
-int sg_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
-int sg_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
-int sg_authorize(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
-int sg_revoke(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
-int sg_attach(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
-int sg_detach(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
-int eni_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
-int eni_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
-int eni_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
-int eni_attach(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
-int eni_detach(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
-int eni_set(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
+typedef int change_apply_fn(struct model_txn *t, const struct change *c, struct change_result *ret,
+			    struct vpc_error *reterr);
+#define CHANGE(symbol, apply, ...) change_apply_fn apply;
+#include "model/changes.def"
+#undef CHANGE
 
 /* --- between kinds ----------------------------------------------------------------------------------------------- */
 
@@ -207,11 +210,14 @@ const struct vpc *model_vpc(const struct model *m, uint32_t number);
 const struct subnet *model_subnet(const struct model *m, uint32_t number);
 const struct sg *model_sg(const struct model *m, uint32_t number);
 
+/* DHCP options as the API and the store have them; NULL: out of memory. */
+json_t *dhcp_options_to_json(const struct dhcp_options *o);
+/* From a document. */
+void dhcp_options_load(struct document *d, struct dhcp_options *o);
+
 /* A group in the VPC with the rules it is born with; is_default: those of `default`. */
 int sg_make(struct model_txn *t, uint32_t vpc, const char *name, const struct change *c, bool is_default,
 	    const struct sg **ret, struct vpc_error *reterr);
-/* The group and its rules. */
-int sg_remove(struct model_txn *t, const struct sg *g, struct vpc_error *reterr);
 bool sg_is_default(const struct sg *g);
 
 /* Protocol, ports and so on of a rule as SEMANTICS.md 4 wants them stored. prefix: "rules[3]". rule_spec_parse() knows

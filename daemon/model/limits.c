@@ -14,6 +14,11 @@ static const struct {
 #undef LIMIT
 };
 
+uint32_t kind_limit(const struct model *m, enum object_kind kind)
+{
+	return *(const uint32_t *)((const char *)&m->limits + kind_of(kind)->limit_offset);
+}
+
 int limit_check(const struct model *m, enum model_limit limit, size_t asked, enum vpc_code code, const char *field,
 		struct vpc_error *reterr)
 {

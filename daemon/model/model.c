@@ -3,7 +3,6 @@
 #include "model/model.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +17,7 @@ int model_new(const struct vpc_limits *limits, struct model **ret)
 	m->limits = *limits;
 	m->next_order = 1;
 	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++)
-		m->next_number[kind] = kind == OBJECT_ENI ? VPC_ENI_FIRST : 1;
+		m->next_number[kind] = kind_first_number((enum object_kind)kind);
 	if (index_init(&m->ix) < 0) {
 		free(m);
 		return -ENOMEM;
@@ -101,7 +100,7 @@ const struct sg *model_sg(const struct model *m, uint32_t number)
 
 static int not_found(enum object_kind kind, const char *ref, const char *field, struct vpc_error *reterr)
 {
-	vpc_error_set(reterr, kind_ops(kind)->not_found, field, "there is no %s '%.255s'", kind_ops(kind)->title, ref);
+	vpc_error_set(reterr, kind_of(kind)->not_found, field, "there is no %s '%.255s'", kind_of(kind)->title, ref);
 	message_clean(reterr);
 	return -EINVAL;
 }
@@ -112,9 +111,9 @@ static const struct posting *named(const struct model *m, enum object_kind kind,
 	char lower[256];
 	size_t n = strlen(name);
 
-	if (kind == OBJECT_SG && n < sizeof(lower)) {
-		for (size_t i = 0; i < n; i++)
-			lower[i] = (char)tolower((unsigned char)name[i]);
+	if (kind_ops(kind)->names_ignore_case && n < sizeof(lower)) {
+		memcpy(lower, name, n + 1);
+		name_lower(lower);
 		name = lower;
 	}
 	return index_posting(&m->ix, POSTING_NAME, (uint32_t)kind, name, n);
@@ -135,7 +134,7 @@ static int ambiguous(const struct posting *p, enum object_kind kind, const char 
 	}
 	vpc_error_set(reterr, VPC_E_AMBIGUOUS_NAME, field,
 		      "the %s name '%.255s' fits several; say in which VPC (--vpc), or use an id: %s",
-		      kind_ops(kind)->title, name, list);
+		      kind_of(kind)->title, name, list);
 	message_clean(reterr);
 	return -EINVAL;
 }
@@ -162,10 +161,10 @@ int model_resolve(const struct model *m, enum object_kind kind, const char *ref,
 	const struct object *o = NULL;
 	const struct posting *p;
 
-	/* No name starts like an id, and no rule has a name. */
-	if (kind == OBJECT_RULE || name_is_id(ref)) {
+	/* No name starts like an id, and no part has a name. */
+	if (kind_of(kind)->scope == SCOPE_PART || name_is_id(ref)) {
 		o = model_find(m, kind, ref);
-	} else if (scope && scope[0] && kind != OBJECT_VPC) {
+	} else if (scope && scope[0] && kind_of(kind)->scope != SCOPE_HOST) {
 		int r = resolve_in_scope(m, kind, ref, scope, field, &o, reterr);
 
 		if (r < 0)
@@ -192,19 +191,49 @@ const struct object *model_next(const struct model *m, enum object_kind kind, co
 	return prev ? prev->next : m->ix.first[kind];
 }
 
-const struct rule *model_next_rule(const struct model *m, uint32_t sg, const struct rule *prev)
+uint32_t model_vpc_of(const struct model *m, const struct object *o)
+{
+	while (o && o->kind != OBJECT_VPC) {
+		enum object_kind kind = kind_ops(o->kind)->parent.kind;
+		uint32_t parent = object_parent(o);
+
+		if (!parent || kind == OBJECT_VPC)
+			return parent;
+		o = index_by_number(&m->ix, kind, parent);
+	}
+	return o ? o->number : 0;
+}
+
+bool model_refers(const struct model *m, const struct object *o, enum object_kind kind, uint32_t number)
+{
+	return index_refers(&m->ix, o, kind, number);
+}
+
+const struct object *model_next_part(const struct model *m, enum object_kind kind, uint32_t number,
+				     enum object_kind part, const struct object *prev)
 {
 	const struct posting *p;
 	const struct post *post;
 
 	if (prev) {
-		/* A rule's first posting is its group's. */
-		post = prev->o.posts[0].next;
+		/* A part's first posting is its parent's. */
+		post = prev->posts[0].next;
 	} else {
-		p = index_posting(&m->ix, POSTING_RULES_OF_GROUP, sg, NULL, 0);
+		p = index_parts(&m->ix, kind, number, part);
 		post = p ? p->first : NULL;
 	}
-	return post ? rule_of(post->owner) : NULL;
+	return post ? post->owner : NULL;
+}
+
+const struct rule *model_next_rule(const struct model *m, uint32_t sg, const struct rule *prev)
+{
+	return (const struct rule *)model_next_part(m, OBJECT_SG, sg, OBJECT_RULE, prev ? &prev->o : NULL);
+}
+
+const struct schema *model_schemas(enum object_kind kind, size_t *ret_n)
+{
+	*ret_n = kind_ops(kind)->n_schemas;
+	return kind_ops(kind)->schemas;
 }
 
 const struct eni *model_eni_by_ip(const struct model *m, uint32_t vpc, const struct ip *ip)
@@ -212,19 +241,4 @@ const struct eni *model_eni_by_ip(const struct model *m, uint32_t vpc, const str
 	const struct posting *p = index_posting(&m->ix, POSTING_ADDRESS, vpc, ip->bytes, sizeof(ip->bytes));
 
 	return p && p->n ? eni_of(p->first->owner) : NULL;
-}
-
-int model_enis_of_group(const struct model *m, uint32_t sg, const struct eni ***ret, size_t *ret_n)
-{
-	const struct posting *p = index_posting(&m->ix, POSTING_ENIS_OF_GROUP, sg, NULL, 0);
-	const struct eni **list = calloc((p ? p->n : 0) + 1, sizeof(*list));
-	size_t n = 0;
-
-	if (!list)
-		return -ENOMEM;
-	for (const struct post *post = p ? p->first : NULL; post; post = post->next)
-		list[n++] = eni_of(post->owner);
-	*ret = list;
-	*ret_n = n;
-	return 0;
 }

@@ -21,6 +21,7 @@
 
 struct model;
 struct model_txn;
+struct schema;
 
 struct model_context {
 	uint64_t revision;    /* of this commit: what changed objects get */
@@ -28,10 +29,9 @@ struct model_context {
 	const char *instance; /* for namespace names */
 };
 
-/* What a change made or changed: an object, or for rules a list of them. */
+/* What a change made or changed: an object, and of a group its rules. */
 struct change_result {
-	enum object_kind kind;
-	char id[OBJECT_ID_MAX];		 /* the object; for sg.authorize, sg.revoke, sg.attach, sg.detach the group */
+	char id[OBJECT_ID_MAX];		 /* the object, of change_op_kind() */
 	char (*rule_ids)[OBJECT_ID_MAX]; /* owned: rules made or revoked */
 	size_t n_rule_ids;
 };
@@ -56,8 +56,8 @@ int model_begin(struct model *m, const struct model_context *context, struct mod
 /* Validates and applies one change. On error nothing of this change is applied, reterr is filled, and the caller aborts
  * the whole transaction. ret is to be cleared by the caller. */
 int model_apply(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr);
-/* What the transaction did so far, owned by it, valid until commit or abort. Order: VPCs, subnets, groups, rules, ENIs.
- */
+/* What the transaction did so far, owned by it, valid until commit or abort. In the order of
+ * kinds.def. */
 int model_txn_deltas(struct model_txn *t, const struct delta **ret, size_t *ret_n);
 /* Both free t. Abort restores snapshot N exactly (numbers given out may be skipped the next time). */
 void model_commit(struct model_txn *t);
@@ -79,12 +79,17 @@ int model_resolve(const struct model *m, enum object_kind kind, const char *ref,
 size_t model_count(const struct model *m, enum object_kind kind);
 /* All of a kind in creation order: prev NULL gives the first, NULL ends. */
 const struct object *model_next(const struct model *m, enum object_kind kind, const struct object *prev);
+/* The VPC that an object is, is in, or is a part of something in: its number. 0: none. */
+uint32_t model_vpc_of(const struct model *m, const struct object *o);
+/* Whether o refers to the object of a kind with this number; o is one that the model holds now. */
+bool model_refers(const struct model *m, const struct object *o, enum object_kind kind, uint32_t number);
+/* The parts (of kind `part`) of the object of a kind with this number, in creation order. */
+const struct object *model_next_part(const struct model *m, enum object_kind kind, uint32_t number,
+				     enum object_kind part, const struct object *prev);
 /* The rules of a group in creation order. */
 const struct rule *model_next_rule(const struct model *m, uint32_t sg, const struct rule *prev);
 /* The ENI that has an address in a VPC, or NULL. */
 const struct eni *model_eni_by_ip(const struct model *m, uint32_t vpc, const struct ip *ip);
-/* Every ENI that carries the group, as an owned list of borrowed objects. -ENOMEM. */
-int model_enis_of_group(const struct model *m, uint32_t sg, const struct eni ***ret, size_t *ret_n);
 
 /* The number that the next rule gets. Rules' numbers are never given twice, so the engine keeps it in the store beside
  * the documents and gives it back at start, after model_load(): the newest rule may be gone. It never goes down. */
@@ -98,7 +103,9 @@ void model_set_next_rule_number(struct model *m, uint32_t next);
 json_t *model_to_json(const struct model *m, const struct object *o);
 /* The document for the store: nothing derived; model_load() takes it back. */
 json_t *model_to_document(const struct model *m, const struct object *o);
-/* Loads one document, for a start: VPCs, subnets, groups, rules, ENIs in this order. Error: damaged. */
+/* What model_to_json() writes, and what the engine adds to it: the kind's own schema first. Borrowed. */
+const struct schema *model_schemas(enum object_kind kind, size_t *ret_n);
+/* Loads one document, for a start: the kinds in the order of kinds.def. Error: damaged. */
 int model_load(struct model *m, enum object_kind kind, const json_t *document, struct vpc_error *reterr);
 
 /* "vpc-…" or "<instance>-vpc-…". buf of 80. */

@@ -11,15 +11,11 @@
 #define TAG_KEY_MAX_CHARS   128
 #define TAG_VALUE_MAX_CHARS 256
 
-/* Every id there is or will be: a name that could be taken for one is refused from the start. */
-static const char *const id_prefixes[] = {"vpc-", "subnet-", "sg-",  "sgr-", "eni-",	  "pl-", "rtb-",
-					  "igw-", "eigw-",   "nat-", "acl-", "eipalloc-", "pcx-"};
-
-static const char group_name_punctuation[] = " ._-:/()#,@[]+=&;{}!$*";
-
-/* One letter a kind, for unique keys. */
-static const char key_letters[OBJECT_KINDS] = {
-	[OBJECT_VPC] = 'v', [OBJECT_SUBNET] = 's', [OBJECT_SG] = 'g', [OBJECT_RULE] = 'r', [OBJECT_ENI] = 'e'};
+/* Of ids that there will be: a name that could be taken for one is refused from the start. */
+static const char *const reserved_prefixes[] = {
+#define RESERVED(prefix) prefix,
+#include <vpc/kinds.def>
+};
 
 /* Length of the UTF-8 sequence at s and the character it stands for (RFC 3629: shortest form, no surrogates, up to
  * U+10FFFF), or 0. */
@@ -105,10 +101,10 @@ void message_clean(struct vpc_error *e)
 
 bool name_is_id(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(id_prefixes); i++)
-		if (!strncmp(name, id_prefixes[i], strlen(id_prefixes[i])))
+	for (size_t i = 0; i < ARRAY_SIZE(reserved_prefixes); i++)
+		if (!strncmp(name, reserved_prefixes[i], strlen(reserved_prefixes[i])))
 			return true;
-	return false;
+	return kind_of_id(name) != OBJECT_KINDS;
 }
 
 /* "$0.id" stands for what an earlier change made. */
@@ -120,20 +116,6 @@ static bool is_reference(const char *name)
 		return false;
 	digits = strspn(name + 1, "0123456789");
 	return digits && !strcmp(name + 1 + digits, ".id");
-}
-
-static int group_name_check(const char *name, struct vpc_error *reterr)
-{
-	for (const char *s = name; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if ((c < 0x80 && isalnum(c)) || strchr(group_name_punctuation, c))
-			continue;
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "name",
-				     "a security group's name may have the characters a-z, A-Z, 0-9 and %s",
-				     group_name_punctuation);
-	}
-	return 0;
 }
 
 int name_check(enum object_kind kind, const char *name, struct vpc_error *reterr)
@@ -148,7 +130,7 @@ int name_check(enum object_kind kind, const char *name, struct vpc_error *reterr
 	if (name_is_id(name) || is_reference(name))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "name",
 				     "name must not look like an id: '%.64s'", name);
-	return kind == OBJECT_SG ? group_name_check(name, reterr) : 0;
+	return kind_ops(kind)->check_name ? kind_ops(kind)->check_name(name, reterr) : 0;
 }
 
 int tags_check(const struct model *m, const struct tag *tags, size_t n, const char *field, struct vpc_error *reterr)
@@ -174,41 +156,44 @@ int tags_check(const struct model *m, const struct tag *tags, size_t n, const ch
 	return 0;
 }
 
+void name_lower(char *name)
+{
+	for (char *s = name; *s; s++)
+		*s = (char)tolower((unsigned char)*s);
+}
+
 char *name_key(enum object_kind kind, uint32_t vpc, const char *name)
 {
 	char *key;
 
-	if (asprintf(&key, "%c%u/%s", key_letters[kind], vpc, name) < 0)
+	if (asprintf(&key, "%s%u/%s", kind_of(kind)->id_prefix, vpc, name) < 0)
 		return NULL;
-	if (kind == OBJECT_SG)
-		for (char *s = key; *s; s++)
-			*s = (char)tolower((unsigned char)*s);
+	if (kind_ops(kind)->names_ignore_case)
+		name_lower(key);
 	return key;
 }
 
-int name_check_free(const struct model *m, enum object_kind kind, uint32_t vpc, const char *name,
-		    const struct object *but, struct vpc_error *reterr)
+/* -EINVAL if another object than old has the name that o is to have. */
+static int check_free(const struct model *m, const struct object *o, const char *name, const struct object *old,
+		      struct vpc_error *reterr)
 {
-	_cleanup_free_ char *key = name_key(kind, vpc, name);
+	_cleanup_free_ char *key = name_key(o->kind, object_parent(o), name);
+	enum vpc_code code = kind_ops(o->kind)->name_taken;
 	const struct object *taken;
 
 	if (!key)
 		return vpc_error_oom(reterr);
 	taken = index_by_key(&m->ix, key);
-	if (!taken || taken == but)
+	if (!taken || taken == old)
 		return 0;
-	return vpc_error_set(reterr, kind == OBJECT_SG ? VPC_E_INVALID_GROUP_DUPLICATE : VPC_E_INVALID_PARAMETER_VALUE,
-			     "name", "the name '%.255s' is taken by %s", name, taken->id);
+	return vpc_error_set(reterr, code ? code : VPC_E_INVALID_PARAMETER_VALUE, "name",
+			     "the name '%.255s' is taken by %s", name, taken->id);
 }
 
-static char **description_of(struct object *o)
+int change_names(const struct model *m, const struct change *c, struct object *o, const struct object *old,
+		 struct vpc_error *reterr)
 {
-	return o->kind == OBJECT_SG ? &((struct sg *)o)->description : NULL;
-}
-
-int change_names(const struct model *m, const struct change *c, struct object *o, uint32_t vpc,
-		 const struct object *old, struct vpc_error *reterr)
-{
+	char **description = object_description(o);
 	int r = 0;
 
 	if (change_has(c, FIELD_NAME)) {
@@ -216,15 +201,15 @@ int change_names(const struct model *m, const struct change *c, struct object *o
 
 		r = name_check(o->kind, name, reterr);
 		if (r >= 0)
-			r = name_check_free(m, o->kind, vpc, name, old, reterr);
-		if (r >= 0 && object_set_name(o, vpc, name) < 0)
+			r = check_free(m, o, name, old, reterr);
+		if (r >= 0 && object_set_name(o, name) < 0)
 			r = vpc_error_oom(reterr);
 	}
-	if (r >= 0 && change_has(c, FIELD_DESCRIPTION) && description_of(o)) {
+	if (r >= 0 && change_has(c, FIELD_DESCRIPTION) && description) {
 		const char *text = c->description ? c->description : "";
 
 		r = text_check(text, NAME_MAX_CHARS, "description", reterr);
-		if (r >= 0 && text_set(description_of(o), text[0] ? text : NULL) < 0)
+		if (r >= 0 && text_set(description, text[0] ? text : NULL) < 0)
 			r = vpc_error_oom(reterr);
 	}
 	if (r >= 0 && change_has(c, FIELD_TAGS)) {

@@ -7,9 +7,9 @@
 
 #include "model/internal.h"
 
-static const struct kind_ops *const kinds[OBJECT_KINDS] = {
-	[OBJECT_VPC] = &vpc_ops,   [OBJECT_SUBNET] = &subnet_ops, [OBJECT_SG] = &sg_ops,
-	[OBJECT_RULE] = &rule_ops, [OBJECT_ENI] = &eni_ops,
+static const struct kind_ops *const ops[OBJECT_KINDS] = {
+#define KIND(SYMBOL, symbol, ...) [OBJECT_##SYMBOL] = &symbol##_ops,
+#include <vpc/kinds.def>
 };
 
 /* A million rules have no name: they share this one. */
@@ -17,22 +17,17 @@ static char no_name[] = "";
 
 const struct kind_ops *kind_ops(enum object_kind kind)
 {
-	return kinds[kind];
+	return ops[kind];
 }
 
-const char *object_kind_name(enum object_kind kind)
+uint32_t kind_first_number(enum object_kind kind)
 {
-	return kinds[kind]->name;
-}
-
-const char *object_id_prefix(enum object_kind kind)
-{
-	return kinds[kind]->id_prefix;
+	return ops[kind]->first_number ? ops[kind]->first_number : 1;
 }
 
 struct object *object_new(enum object_kind kind)
 {
-	struct object *o = calloc(1, kinds[kind]->size);
+	struct object *o = calloc(1, ops[kind]->size);
 
 	if (!o)
 		return NULL;
@@ -45,7 +40,8 @@ void object_free(struct object *o)
 {
 	if (!o)
 		return;
-	kinds[o->kind]->clear(o);
+	if (ops[o->kind]->clear)
+		ops[o->kind]->clear(o);
 	if (o->name != no_name)
 		free(o->name);
 	free(o->name_key);
@@ -77,7 +73,7 @@ struct object *object_copy(const struct object *o)
 {
 	_cleanup_object_ struct object *copy = object_new(o->kind);
 
-	if (!copy || copy_base(copy, o) < 0 || kinds[o->kind]->copy(copy, o) < 0)
+	if (!copy || copy_base(copy, o) < 0 || ops[o->kind]->copy(copy, o) < 0)
 		return NULL;
 	return TAKE_PTR(copy);
 }
@@ -118,9 +114,9 @@ int tags_copy(const struct tag *tags, size_t n, struct tag **ret)
 	return 0;
 }
 
-int object_set_name(struct object *o, uint32_t vpc, const char *name)
+int object_set_name(struct object *o, const char *name)
 {
-	_cleanup_free_ char *copy = strdup(name), *key = name_key(o->kind, vpc, name);
+	_cleanup_free_ char *copy = strdup(name), *key = name_key(o->kind, object_parent(o), name);
 
 	if (!copy || !key)
 		return -ENOMEM;
@@ -132,12 +128,42 @@ int object_set_name(struct object *o, uint32_t vpc, const char *name)
 	return 0;
 }
 
-int object_post_name(struct index *ix, struct object *o)
+uint32_t object_parent(const struct object *o)
 {
-	/* The unique key ends in the name as it is looked up: in lower case for groups. */
+	size_t offset = ops[o->kind]->parent.offset;
+
+	return offset ? *(const uint32_t *)((const char *)o + offset) : 0;
+}
+
+char **object_description(struct object *o)
+{
+	size_t offset = ops[o->kind]->description;
+
+	return offset ? (char **)((char *)o + offset) : NULL;
+}
+
+static int post_name(struct index *ix, struct object *o)
+{
+	/* The unique key ends in the name as it is looked up: in lower case where case doesn't count. */
 	const char *name = o->name_key + strlen(o->name_key) - strlen(o->name);
 
 	return index_post(ix, o, POSTING_NAME, (uint32_t)o->kind, name, strlen(name), 0);
+}
+
+/* model_next_part() relies on a part's being in the posting of its parent first. */
+int object_post(struct index *ix, struct object *o)
+{
+	const struct kind_ops *k = ops[o->kind];
+	int r;
+
+	if (kind_of(o->kind)->scope == SCOPE_PART) {
+		r = index_post_part(ix, o, k->parent.kind, object_parent(o), k->rank ? k->rank(o) : 0);
+	} else {
+		r = post_name(ix, o);
+		if (r >= 0 && k->parent.offset)
+			r = index_post_reference(ix, o, k->parent.kind, object_parent(o));
+	}
+	return r < 0 || !k->post ? r : k->post(ix, o);
 }
 
 /* --- lists ------------------------------------------------------------------------------------------------------- */
@@ -163,14 +189,6 @@ int object_list_add(struct object_list *l, const struct object *o)
 	return 0;
 }
 
-int object_list_add_posting(struct object_list *l, const struct posting *p)
-{
-	for (const struct post *post = p ? p->first : NULL; post; post = post->next)
-		if (object_list_add(l, post->owner) < 0)
-			return -ENOMEM;
-	return 0;
-}
-
 static int compare_order(const void *a, const void *b)
 {
 	const struct object *x = *(const struct object *const *)a, *y = *(const struct object *const *)b;
@@ -189,17 +207,35 @@ void object_list_sort(struct object_list *l)
 /* "eni-… (web1)", "sgr-… of sg-… (web)": what a person finds it by. */
 static void describe_holder(const struct model *m, const struct object *o, char *buf, size_t size)
 {
-	if (o->kind == OBJECT_RULE) {
-		const struct object *group = model_by_number(m, OBJECT_SG, rule_of(o)->sg);
+	if (kind_of(o->kind)->scope == SCOPE_PART) {
+		const struct object *whole = model_by_number(m, ops[o->kind]->parent.kind, object_parent(o));
 
-		snprintf(buf, size, "%s of %s (%s)", o->id, group ? group->id : "?", group ? group->name : "?");
+		snprintf(buf, size, "%s of %s (%s)", o->id, whole ? whole->id : "?", whole ? whole->name : "?");
 	} else {
 		snprintf(buf, size, "%s (%s)", o->id, o->name);
 	}
 }
 
-int dependency_error(const struct model *m, const struct object *o, const struct object *const *holders, size_t n,
-		     struct vpc_error *reterr)
+/* Whoever refers to o, but o's own parts. */
+static int find_users(const struct model *m, const struct object *o, const struct object *but, struct object_list *ret)
+{
+	for (unsigned by = 0; by < OBJECT_KINDS; by++) {
+		const struct posting *p = index_referrers(&m->ix, o->kind, o->number, (enum object_kind)by);
+		bool is_part = kind_of((enum object_kind)by)->scope == SCOPE_PART && ops[by]->parent.kind == o->kind;
+
+		for (const struct post *post = p ? p->first : NULL; post; post = post->next) {
+			if (post->owner == but || (is_part && object_parent(post->owner) == o->number))
+				continue;
+			if (object_list_add(ret, post->owner) < 0)
+				return -ENOMEM;
+		}
+	}
+	object_list_sort(ret);
+	return 0;
+}
+
+static int dependency_error(const struct model *m, const struct object *o, const struct object *const *holders,
+			    size_t n, struct vpc_error *reterr)
 {
 	char list[VPC_ERROR_MESSAGE_MAX - 256] = "";
 	size_t used = 0, shown = 0;
@@ -219,4 +255,14 @@ int dependency_error(const struct model *m, const struct object *o, const struct
 		return vpc_error_set(reterr, VPC_E_DEPENDENCY_VIOLATION, NULL, "%s is still used by %s and %zu more",
 				     o->id, list, n - shown);
 	return vpc_error_set(reterr, VPC_E_DEPENDENCY_VIOLATION, NULL, "%s is still used by %s", o->id, list);
+}
+
+int object_check_unused(const struct model *m, const struct object *o, const struct object *but,
+			struct vpc_error *reterr)
+{
+	_cleanup_object_list_ struct object_list users = {0};
+
+	if (find_users(m, o, but, &users) < 0)
+		return vpc_error_oom(reterr);
+	return users.n ? dependency_error(m, o, users.items, users.n, reterr) : 0;
 }

@@ -12,19 +12,12 @@
 #include <stdint.h>
 #include <uthash.h>
 
+#include <vpc/kinds.h>
+
 #include "model/address.h"
 #include "model/change.h"
 
 struct post;
-
-enum object_kind {
-	OBJECT_VPC,
-	OBJECT_SUBNET,
-	OBJECT_SG,
-	OBJECT_RULE,
-	OBJECT_ENI,
-	OBJECT_KINDS,
-};
 
 #define OBJECT_ID_MAX 32
 
@@ -32,10 +25,10 @@ enum object_kind {
 struct object {
 	enum object_kind kind;
 	char id[OBJECT_ID_MAX]; /* prefix and 17 hex digits */
-	char *name;		/* never NULL; "" for rules */
-	uint32_t number;   /* VPC, subnet, SG: 1…; ENI: its ifindex, from VPC_ENI_FIRST; rule: never given twice */
-	uint64_t revision; /* of the commit that last changed it */
-	uint64_t order;	   /* position in lists: creation order */
+	char *name;		/* never NULL; "" for parts */
+	uint32_t number;	/* of its kind: 1…; ENI: its ifindex, from VPC_ENI_FIRST; rule: never given twice */
+	uint64_t revision;	/* of the commit that last changed it */
+	uint64_t order;		/* position in lists: creation order */
 	struct tag *tags;
 	size_t n_tags;
 	UT_hash_handle hh_id;
@@ -87,7 +80,7 @@ enum peer_kind {
 	PEER_PREFIX_LIST,
 };
 
-/* Every gateway's MAC starts with these two bytes (compile_gateway_mac), and no ENI's does. */
+/* Every gateway's MAC starts with these two bytes (compile_gateway_mac). No ENI's does. */
 #define GATEWAY_MAC_0 0x0a
 #define GATEWAY_MAC_1 0x56
 
@@ -170,9 +163,6 @@ static inline const struct eni *eni_of(const struct object *o)
 	return (const struct eni *)o;
 }
 
-/* "vpc", "subnet", "sg", "rule", "eni"; id prefixes "vpc-", "subnet-", "sg-", "sgr-", "eni-". */
-const char *object_kind_name(enum object_kind kind);
-const char *object_id_prefix(enum object_kind kind);
 /* Frees one version of an object; NULL is fine. */
 void object_free(struct object *o);
 

@@ -5,27 +5,10 @@
 
 #include "model/internal.h"
 
-static const change_apply_fn appliers[CHANGE_OPS] = {
-	[CHANGE_VPC_CREATE] = vpc_create,
-	[CHANGE_VPC_UPDATE] = vpc_update,
-	[CHANGE_VPC_SET_DHCP_OPTIONS] = vpc_set_dhcp_options,
-	[CHANGE_VPC_DELETE] = vpc_delete,
-	[CHANGE_SUBNET_CREATE] = subnet_create,
-	[CHANGE_SUBNET_UPDATE] = subnet_update,
-	[CHANGE_SUBNET_DELETE] = subnet_delete,
-	[CHANGE_SG_CREATE] = sg_create,
-	[CHANGE_SG_UPDATE] = sg_update,
-	[CHANGE_SG_DELETE] = sg_delete,
-	[CHANGE_SG_AUTHORIZE] = sg_authorize,
-	[CHANGE_SG_REVOKE] = sg_revoke,
-	[CHANGE_SG_ATTACH] = sg_attach,
-	[CHANGE_SG_DETACH] = sg_detach,
-	[CHANGE_ENI_CREATE] = eni_create,
-	[CHANGE_ENI_UPDATE] = eni_update,
-	[CHANGE_ENI_DELETE] = eni_delete,
-	[CHANGE_ENI_ATTACH] = eni_attach,
-	[CHANGE_ENI_DETACH] = eni_detach,
-	[CHANGE_ENI_SET] = eni_set,
+static change_apply_fn *const appliers[CHANGE_OPS] = {
+#define CHANGE(symbol, apply, ...) [CHANGE_##symbol] = apply,
+#include "model/changes.def"
+#undef CHANGE
 };
 
 /* One step. after took before's place; either may be NULL. Owns what is out of the index: before while the step stands,
@@ -66,7 +49,7 @@ int model_begin(struct model *m, const struct model_context *context, struct mod
 	/* A caller whose seeds repeat would else make each transaction try the ids of the one before. */
 	t->random = context->seed ^ context->revision << 32;
 	t->order_before = m->next_order;
-	t->rule_number_before = m->next_number[OBJECT_RULE];
+	memcpy(t->next_number_before, m->next_number, sizeof(t->next_number_before));
 	m->in_transaction = true;
 	*ret = t;
 	return 0;
@@ -155,6 +138,21 @@ int txn_remove(struct model_txn *t, const struct object *old, struct vpc_error *
 	return step(t, (struct object *)old, NULL, reterr);
 }
 
+int txn_remove_whole(struct model_txn *t, const struct object *old, struct vpc_error *reterr)
+{
+	for (unsigned part = 0; part < OBJECT_KINDS; part++) {
+		const struct posting *p;
+
+		while ((p = index_parts(&t->m->ix, old->kind, old->number, (enum object_kind)part)) && p->n) {
+			int r = txn_remove(t, p->first->owner, reterr);
+
+			if (r < 0)
+				return r;
+		}
+	}
+	return txn_remove(t, old, reterr);
+}
+
 int txn_touch(struct model_txn *t, const struct object *o, struct vpc_error *reterr)
 {
 	struct object *copy;
@@ -171,7 +169,7 @@ int txn_touch(struct model_txn *t, const struct object *o, struct vpc_error *ret
 
 static int check_fields(const struct change *c, struct vpc_error *reterr)
 {
-	uint32_t missing, unknown;
+	uint64_t missing, unknown;
 
 	if ((unsigned)c->op >= CHANGE_OPS)
 		return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, "op", "no such operation");
@@ -213,16 +211,45 @@ int model_apply(struct model_txn *t, const struct change *c, struct change_resul
 		message_clean(reterr);
 		return r;
 	}
-	t->made[t->n_changes] = (struct txn_made){.kind = result.kind};
 	memcpy(t->made[t->n_changes].id, result.id, sizeof(result.id));
 	t->n_changes++;
 	*ret = result;
 	return 0;
 }
 
+int change_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	_cleanup_object_ struct object *copy = NULL;
+	const struct object *o;
+	int r = txn_target(t, c, change_op_kind(c->op), &o, reterr);
+
+	if (r < 0)
+		return r;
+	copy = object_copy(o);
+	if (!copy)
+		return vpc_error_oom(reterr);
+	r = change_names(t->m, c, copy, o, reterr);
+	if (r < 0)
+		return r;
+	result_set(ret, o);
+	return txn_replace(t, o, TAKE_PTR(copy), reterr);
+}
+
+int change_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	const struct object *o;
+	int r = txn_target(t, c, change_op_kind(c->op), &o, reterr);
+
+	if (r >= 0)
+		r = object_check_unused(t->m, o, NULL, reterr);
+	if (r < 0)
+		return r;
+	result_set(ret, o);
+	return txn_remove_whole(t, o, reterr);
+}
+
 void result_set(struct change_result *ret, const struct object *o)
 {
-	ret->kind = o->kind;
 	memcpy(ret->id, o->id, sizeof(ret->id));
 }
 
@@ -340,7 +367,9 @@ void model_abort(struct model_txn *t)
 	else
 		undo_to(t, 0);
 	t->m->next_order = t->order_before;
-	/* None of these rules was ever in force. Otherwise dry runs could use up the numbers. */
-	t->m->next_number[OBJECT_RULE] = t->rule_number_before;
+	/* None of these objects was ever in force. Otherwise dry runs could use up the numbers. */
+	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++)
+		if (kind_ops((enum object_kind)kind)->numbers_once)
+			t->m->next_number[kind] = t->next_number_before[kind];
 	txn_free(t);
 }

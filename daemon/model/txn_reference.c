@@ -41,20 +41,6 @@ int txn_resolve(struct model_txn *t, enum object_kind kind, const char *ref, con
 	return model_resolve(t->m, kind, ref ? ref : "", scope, field, ret, reterr);
 }
 
-static uint32_t vpc_number_of(const struct object *o)
-{
-	switch (o->kind) {
-	case OBJECT_SUBNET:
-		return subnet_of(o)->vpc;
-	case OBJECT_SG:
-		return sg_of(o)->vpc;
-	case OBJECT_ENI:
-		return eni_of(o)->vpc;
-	default:
-		return o->number;
-	}
-}
-
 int txn_resolve_in(struct model_txn *t, enum object_kind kind, const char *ref, uint32_t vpc, const char *field,
 		   const struct object **ret, struct vpc_error *reterr)
 {
@@ -64,41 +50,36 @@ int txn_resolve_in(struct model_txn *t, enum object_kind kind, const char *ref, 
 
 	if (r < 0)
 		return r;
-	if (vpc_number_of(o) != vpc)
-		return vpc_error_set(reterr, kind_ops(kind)->not_found, field, "%s is not in %s", o->id, v->o.id);
+	if (model_vpc_of(t->m, o) != vpc)
+		return vpc_error_set(reterr, kind_of(kind)->not_found, field, "%s is not in %s", o->id, v->o.id);
 	*ret = o;
 	return 0;
 }
 
-static const struct {
-	enum change_field field;
-	enum object_kind kind;
-	size_t offset;
-} targets[] = {
-	{FIELD_VPC_ID, OBJECT_VPC, offsetof(struct change, vpc_id)},
-	{FIELD_SUBNET_ID, OBJECT_SUBNET, offsetof(struct change, subnet_id)},
-	{FIELD_SECURITY_GROUP_ID, OBJECT_SG, offsetof(struct change, security_group_id)},
-	{FIELD_ENI_ID, OBJECT_ENI, offsetof(struct change, eni_id)},
-};
+/* The id or name that the change has for an object of the kind. */
+static const char *named_by(const struct change *c, enum object_kind kind)
+{
+	static const size_t offsets[OBJECT_KINDS] = {
+#define RESOURCE(SYMBOL, symbol, ...) [OBJECT_##SYMBOL] = offsetof(struct change, symbol##_id),
+#include <vpc/kinds.def>
+	};
 
-int txn_target(struct model_txn *t, const struct change *c, enum change_field field, const struct object **ret,
+	return *(char *const *)((const char *)c + offsets[kind]);
+}
+
+int txn_target(struct model_txn *t, const struct change *c, enum object_kind kind, const struct object **ret,
 	       struct vpc_error *reterr)
 {
+	const char *field = kind_of(kind)->field_id;
 	const struct object *o, *then;
-	size_t i = 0;
-	int r;
+	int r = txn_resolve(t, kind, named_by(c, kind), c->scope, field, &o, reterr);
 
-	while (targets[i].field != field)
-		i++;
-	r = txn_resolve(t, targets[i].kind, *(char *const *)((const char *)c + targets[i].offset), c->scope,
-			change_field_name(field), &o, reterr);
 	if (r < 0)
 		return r;
 	/* What the caller saw is the version before this transaction. */
 	then = o->delta ? t->deltas[o->delta - 1].before : o;
 	if (c->if_match && (!then || then->revision != c->if_match))
-		return vpc_error_set(reterr, VPC_E_REVISION_MISMATCH, change_field_name(field),
-				     "%s has revision %llu, not %llu", o->id,
+		return vpc_error_set(reterr, VPC_E_REVISION_MISMATCH, field, "%s has revision %llu, not %llu", o->id,
 				     (unsigned long long)(then ? then->revision : 0), (unsigned long long)c->if_match);
 	*ret = o;
 	return 0;

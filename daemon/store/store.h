@@ -21,7 +21,7 @@
 struct store;
 
 struct store_write {
-	const char *kind; /* object_kind_name() */
+	const char *kind; /* noun of kinds.def */
 	const char *id;
 	const json_t *document; /* NULL: delete */
 	bool fresh;		/* no document of this kind and id is stored; if one is, the commit fails */

@@ -67,7 +67,7 @@ static void words_sg_create(char *const *w, struct change *c)
 
 static void words_sg_delete(char *const *w, struct change *c)
 {
-	set_string(c, FIELD_SECURITY_GROUP_ID, &c->security_group_id, w[1]);
+	set_string(c, FIELD_SG_ID, &c->sg_id, w[1]);
 }
 
 static void words_rule(char *const *w, struct change *c)
@@ -76,7 +76,7 @@ static void words_rule(char *const *w, struct change *c)
 
 	if (!r)
 		abort();
-	set_string(c, FIELD_SECURITY_GROUP_ID, &c->security_group_id, w[1]);
+	set_string(c, FIELD_SG_ID, &c->sg_id, w[1]);
 	r->direction = copy(w[2]);
 	r->protocol = copy(w[3]);
 	r->has_from_port = strcmp(w[4], "-") != 0;
@@ -94,7 +94,7 @@ static void words_rule(char *const *w, struct change *c)
 
 static void words_membership(char *const *w, struct change *c)
 {
-	set_string(c, FIELD_SECURITY_GROUP_ID, &c->security_group_id, w[1]);
+	set_string(c, FIELD_SG_ID, &c->sg_id, w[1]);
 	set_list(c, FIELD_ENIS, &c->enis, &c->n_enis, w[2], true);
 }
 

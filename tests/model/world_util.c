@@ -205,7 +205,9 @@ static enum world_result retire_line(struct world *w)
 /* The numbers that the real model gave: needed to address frames and ports. */
 static int note_numbers(struct world *w, char *const *words, const struct change_result *result)
 {
-	const struct object *o = model_find(w->model, result->kind, result->id);
+	enum change_op op;
+	const struct object *o =
+		change_op_parse(words[0], &op) == 0 ? model_find(w->model, change_op_kind(op), result->id) : NULL;
 	int i;
 
 	if (!o)

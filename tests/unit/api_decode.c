@@ -15,7 +15,7 @@ static const struct {
 	[FIELD_TAGS] = {"{\"k\": \"v\", \"l\": \"\"}", "{\"k\": 1}"},
 	[FIELD_VPC_ID] = {"\"prod\"", "null"},
 	[FIELD_SUBNET_ID] = {"\"app\"", "{}"},
-	[FIELD_SECURITY_GROUP_ID] = {"\"web\"", "true"},
+	[FIELD_SG_ID] = {"\"web\"", "true"},
 	[FIELD_ENI_ID] = {"\"web1\"", "12"},
 	[FIELD_CIDR] = {"\"10.0.0.0/16\"", "10"},
 	[FIELD_CIDR6] = {"\"fd00::/56\"", "false"},
@@ -40,7 +40,7 @@ static const struct {
 };
 
 /* {"name": …} of the fields in `which`; `wrong` has its wrong value. Owned. */
-static json_t *make_object(uint32_t which, int wrong)
+static json_t *make_object(uint64_t which, int wrong)
 {
 	json_t *o = json_object();
 
@@ -172,7 +172,7 @@ Test(api_decode, values_arrive)
 	cr_expect(dry_run);
 	cr_expect_str_eq(c.scope, "prod");
 	cr_expect_eq(c.if_match, 7);
-	cr_expect_str_eq(c.security_group_id, "web");
+	cr_expect_str_eq(c.sg_id, "web");
 	cr_expect_eq(c.flows, FLOWS_DRAIN);
 	cr_expect_eq(c.drain_s, 86400);
 	cr_assert_eq(c.n_rules, 2);

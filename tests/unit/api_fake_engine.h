@@ -75,7 +75,7 @@ void engine_request_free(struct engine_request *r)
 
 static json_t *fake_result(struct engine *e, const struct change *c, const struct change_result *result)
 {
-	const struct object *o = model_find(e->model, result->kind, result->id);
+	const struct object *o = model_find(e->model, change_op_kind(c->op), result->id);
 	json_t *j, *rules;
 
 	if (c->op != CHANGE_SG_AUTHORIZE && c->op != CHANGE_SG_REVOKE)

@@ -150,8 +150,7 @@ API_TEST(a_long_list_comes_in_pieces)
 static void delete_group(struct fixture *fixture, void *data)
 {
 	struct model_context context = {.revision = 999, .seed = 1, .instance = "default"};
-	struct change c = {
-		.op = CHANGE_SG_DELETE, .present = FIELD_BIT(FIELD_SECURITY_GROUP_ID), .security_group_id = data};
+	struct change c = {.op = CHANGE_SG_DELETE, .present = FIELD_BIT(FIELD_SG_ID), .sg_id = data};
 	struct vpc_error e = VPC_ERROR_INIT;
 	struct change_result result = {0};
 	struct model_txn *txn;

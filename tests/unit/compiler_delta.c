@@ -216,11 +216,8 @@ static const struct change sg_create = {
 
 static struct change rule_change(enum change_op op)
 {
-	return (struct change){.op = op,
-			       .present = P(SECURITY_GROUP_ID) | P(RULES),
-			       .security_group_id = TEXT("web"),
-			       .rules = &web_rule,
-			       .n_rules = 1};
+	return (struct change){
+		.op = op, .present = P(SG_ID) | P(RULES), .sg_id = TEXT("web"), .rules = &web_rule, .n_rules = 1};
 }
 
 Test(compiler_delta, rules_are_rows)
@@ -254,11 +251,8 @@ Test(compiler_delta, groups_of_an_eni)
 	_cleanup_(plan_clear) struct plan all = make_all(f), group = apply_one(f, &sg_create);
 	_cleanup_(plan_clear) struct plan attached = apply_one(f, &eni_attach);
 	char *enis[] = {TEXT("e")};
-	const struct change join = {.op = CHANGE_SG_ATTACH,
-				    .present = P(SECURITY_GROUP_ID) | P(ENIS),
-				    .security_group_id = TEXT("web"),
-				    .enis = enis,
-				    .n_enis = 1};
+	const struct change join = {
+		.op = CHANGE_SG_ATTACH, .present = P(SG_ID) | P(ENIS), .sg_id = TEXT("web"), .enis = enis, .n_enis = 1};
 	_cleanup_(plan_clear) struct plan p = apply_one(f, &join);
 
 	cr_assert_eq(p.n_enis, 1);

@@ -52,7 +52,7 @@ Test(compiler_rule, slots_and_ports)
 		struct rule r = rule_make(c->protocol, c->from, c->to);
 		_cleanup_(plan_clear) struct plan plan = {0};
 
-		cr_assert_eq(compile_rule(&r, true, &plan), 0);
+		cr_assert_eq(compile_rule_rows(&r, true, &plan), 0);
 		cr_assert_eq(plan.n_rows, 1, "case %zu", i);
 		cr_expect_eq(plan.rows[0].slot, c->slot, "case %zu", i);
 		cr_expect_eq(plan.rows[0].port_plen, c->plen, "case %zu", i);
@@ -74,11 +74,11 @@ Test(compiler_rule, peers)
 	r.direction = VPC_EGRESS;
 	r.peer = PEER_CIDR;
 	cr_assert_eq(cidr_parse("10.1.2.0/23", &r.cidr), 0);
-	cr_assert_eq(compile_rule(&r, true, &plan), 0);
+	cr_assert_eq(compile_rule_rows(&r, true, &plan), 0);
 	cr_assert_eq(cidr_parse("2001:db8::/33", &r.cidr), 0);
-	cr_assert_eq(compile_rule(&r, false, &plan), 0);
+	cr_assert_eq(compile_rule_rows(&r, false, &plan), 0);
 	cr_assert_eq(cidr_parse("0.0.0.0/0", &r.cidr), 0);
-	cr_assert_eq(compile_rule(&r, true, &plan), 0);
+	cr_assert_eq(compile_rule_rows(&r, true, &plan), 0);
 	cr_assert_eq(plan.n_rows, 3);
 
 	cr_expect_eq(plan.rows[0].peer_kind, VPC_PEER_CIDR4);
@@ -103,7 +103,7 @@ Test(compiler_rule, a_range_is_several_rows)
 	struct rule r = rule_make(17, 1, 65534);
 	_cleanup_(plan_clear) struct plan plan = {0};
 
-	cr_assert_eq(compile_rule(&r, true, &plan), 0);
+	cr_assert_eq(compile_rule_rows(&r, true, &plan), 0);
 	cr_assert_eq(plan.n_rows, 30);
 	for (size_t i = 0; i < plan.n_rows; i++) {
 		uint16_t mask = (uint16_t)(0xffff0000u >> plan.rows[i].port_plen);
@@ -119,6 +119,6 @@ Test(compiler_rule, prefix_lists_have_no_rows_yet)
 	_cleanup_(plan_clear) struct plan plan = {0};
 
 	r.peer = PEER_PREFIX_LIST;
-	cr_assert_eq(compile_rule(&r, true, &plan), -EOPNOTSUPP);
+	cr_assert_eq(compile_rule_rows(&r, true, &plan), -EOPNOTSUPP);
 	cr_assert_eq(plan.n_rows, 0);
 }

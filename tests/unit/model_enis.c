@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "model/internal.h"
 #include "model_util.h"
 
 static struct model_bench b;
@@ -329,26 +330,22 @@ Test(model_enis, attachment)
 /* Groups, 6: who carries a group, now. */
 Test(model_enis, members_of_a_group)
 {
-	const struct eni **enis;
+	const struct posting *p;
 	uint32_t web;
-	size_t n;
 
 	model_ok(&b, "{'op': 'eni.create', 'name': 'e', 'subnet_id': 's', 'security_groups': ['web']}");
 	model_ok(&b, "{'op': 'eni.create', 'name': 'f', 'subnet_id': 's'}");
 	web = eni_named("e")->groups[0];
-	cr_assert_eq(model_enis_of_group(b.m, web, &enis, &n), 0);
-	cr_assert_eq(n, 1);
-	free(enis);
+	cr_assert_eq(posting_count(index_referrers(&b.m->ix, OBJECT_SG, web, OBJECT_ENI)), 1);
 	model_ok(&b, "{'op': 'sg.attach', 'security_group_id': 'web', 'enis': ['f']}");
-	cr_assert_eq(model_enis_of_group(b.m, web, &enis, &n), 0);
-	cr_assert_eq(n, 2);
-	cr_assert(enis[0] == eni_named("e") && enis[1] == eni_named("f"), "current versions");
-	free(enis);
+	p = index_referrers(&b.m->ix, OBJECT_SG, web, OBJECT_ENI);
+	cr_assert_eq(posting_count(p), 2);
+	cr_assert(p->first->owner == &eni_named("e")->o && p->last->owner == &eni_named("f")->o, "current versions");
+	cr_assert(model_refers(b.m, p->first->owner, OBJECT_SG, web));
 	model_ok(&b, "{'op': 'sg.detach', 'security_group_id': 'web', 'enis': ['f']}");
+	cr_assert_not(model_refers(b.m, &eni_named("f")->o, OBJECT_SG, web));
 	model_ok(&b, "{'op': 'eni.delete', 'eni_id': 'e'}");
-	cr_assert_eq(model_enis_of_group(b.m, web, &enis, &n), 0);
-	cr_assert_eq(n, 0);
-	free(enis);
+	cr_assert_eq(posting_count(index_referrers(&b.m->ix, OBJECT_SG, web, OBJECT_ENI)), 0);
 }
 
 /* Names and tags by which one thing could show as another. */

@@ -329,10 +329,9 @@ Test(model_txn, same_seed_same_ids)
 
 static struct change many_rules(size_t n)
 {
-	struct change c = {.op = CHANGE_SG_AUTHORIZE,
-			   .present = FIELD_BIT(FIELD_SECURITY_GROUP_ID) | FIELD_BIT(FIELD_RULES)};
+	struct change c = {.op = CHANGE_SG_AUTHORIZE, .present = FIELD_BIT(FIELD_SG_ID) | FIELD_BIT(FIELD_RULES)};
 
-	c.security_group_id = strdup("g");
+	c.sg_id = strdup("g");
 	c.rules = calloc(n, sizeof(*c.rules));
 	c.n_rules = n;
 	for (size_t i = 0; i < n; i++) {

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "model/internal.h"
+
 /* --- changes from JSON ------------------------------------------------------------------------------------------- */
 
 static char *text_of(const json_t *value)
@@ -84,18 +86,12 @@ static bool decode_text(struct change *c, unsigned field, const json_t *value)
 		enum change_field field;
 		char **to;
 	} texts[] = {
-		{FIELD_NAME, &c->name},
-		{FIELD_DESCRIPTION, &c->description},
-		{FIELD_VPC_ID, &c->vpc_id},
-		{FIELD_SUBNET_ID, &c->subnet_id},
-		{FIELD_SECURITY_GROUP_ID, &c->security_group_id},
-		{FIELD_ENI_ID, &c->eni_id},
-		{FIELD_CIDR, &c->cidr},
-		{FIELD_CIDR6, &c->cidr6},
-		{FIELD_IP, &c->ip},
-		{FIELD_IP6, &c->ip6},
-		{FIELD_MAC, &c->mac},
-		{FIELD_REASON, &c->reason},
+		{FIELD_NAME, &c->name},	    {FIELD_DESCRIPTION, &c->description},
+		{FIELD_VPC_ID, &c->vpc_id}, {FIELD_SUBNET_ID, &c->subnet_id},
+		{FIELD_SG_ID, &c->sg_id},   {FIELD_ENI_ID, &c->eni_id},
+		{FIELD_CIDR, &c->cidr},	    {FIELD_CIDR6, &c->cidr6},
+		{FIELD_IP, &c->ip},	    {FIELD_IP6, &c->ip6},
+		{FIELD_MAC, &c->mac},	    {FIELD_REASON, &c->reason},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -302,17 +298,18 @@ static void append_json(FILE *f, json_t *json)
 	json_decref(json);
 }
 
+static void append_posting(FILE *f, const struct posting *p, const char *what, const struct object *of)
+{
+	for (const struct post *post = p ? p->first : NULL; post; post = post->next)
+		fprintf(f, "%s %s %s\n", post->owner->id, what, of->id);
+}
+
 /* What the secondary indexes say. */
 static void append_indexes(FILE *f, const struct model *m, const struct object *o)
 {
-	const struct eni **enis = NULL;
-	size_t n = 0;
-
-	if (o->kind == OBJECT_SG) {
-		cr_assert_eq(model_enis_of_group(m, o->number, &enis, &n), 0);
-		for (size_t i = 0; i < n; i++)
-			fprintf(f, "%s carries %s\n", enis[i]->o.id, o->id);
-		free(enis);
+	for (unsigned by = 0; by < OBJECT_KINDS; by++) {
+		append_posting(f, index_referrers(&m->ix, o->kind, o->number, (enum object_kind)by), "refers to", o);
+		append_posting(f, index_parts(&m->ix, o->kind, o->number, (enum object_kind)by), "is part of", o);
 	}
 	cr_assert_eq(model_find(m, o->kind, o->id), o);
 	cr_assert_eq(model_by_number(m, o->kind, o->number), o);

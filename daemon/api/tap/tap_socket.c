@@ -66,7 +66,7 @@ int tap_request_parse(const char *line, size_t size, struct tap_request *ret, st
 	struct member_set set = {
 		.members = request_members,
 		.n = ARRAY_SIZE(request_members),
-		.allowed = (1u << ARRAY_SIZE(request_members)) - 1,
+		.allowed = MEMBER_BITS(request_members),
 		.required = 1,
 		.base = &request,
 	};

@@ -177,7 +177,7 @@ static int read_body(const struct request *r, json_t **ret, struct vpc_error *re
 static int decode_single(struct request *r, const json_t *body, struct engine_request *request,
 			 struct vpc_error *reterr)
 {
-	uint32_t from_path = r->id ? FIELD_BIT(r->route->path) : 0;
+	uint64_t from_path = r->id ? FIELD_BIT(r->route->path) : 0;
 	struct change *c;
 	int n;
 

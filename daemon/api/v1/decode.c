@@ -39,42 +39,12 @@ static const struct value_type value_attachment = {decode_attachment_value,
 	{                                                                                                             \
 		json_name, &value_type, offsetof(struct type, field), offsetof(struct type, extra_field), description \
 	}
-#define CHANGE_MEMBER(symbol, json_name, value_type, field, extra_field, description) \
-	[FIELD_##symbol] = MEMBER(json_name, value_type, change, field, extra_field, description)
 
 const struct member decode_change_members[FIELD_COUNT] = {
-	CHANGE_MEMBER(NAME, "name", value_string, name, name, "unique in its scope, at most 255 characters"),
-	CHANGE_MEMBER(DESCRIPTION, "description", value_string, description, description, "free text"),
-	CHANGE_MEMBER(TAGS, "tags", value_tags, tags, n_tags, "replaces all tags"),
-	CHANGE_MEMBER(VPC_ID, "vpc_id", value_string, vpc_id, vpc_id, "id or name of the VPC"),
-	CHANGE_MEMBER(SUBNET_ID, "subnet_id", value_string, subnet_id, subnet_id, "id or name of the subnet"),
-	CHANGE_MEMBER(SECURITY_GROUP_ID, "security_group_id", value_string, security_group_id, security_group_id,
-		      "id or name of the security group"),
-	CHANGE_MEMBER(ENI_ID, "eni_id", value_string, eni_id, eni_id, "id or name of the network interface"),
-	CHANGE_MEMBER(CIDR, "cidr", value_string, cidr, cidr, "IPv4 range"),
-	CHANGE_MEMBER(CIDR6, "cidr6", value_nullable_string, cidr6, cidr6, "IPv6 range"),
-	CHANGE_MEMBER(MTU, "mtu", value_integer, mtu, mtu, "bytes"),
-	CHANGE_MEMBER(IP, "ip", value_nullable_string, ip, ip, "primary IPv4 address; chosen when not given"),
-	CHANGE_MEMBER(IP6, "ip6", value_nullable_string, ip6, ip6, "IPv6 address; chosen when not given"),
-	CHANGE_MEMBER(SECONDARY_IPS, "secondary_ips", value_strings, secondary_ips, n_secondary_ips,
-		      "further addresses; replaces the list"),
-	CHANGE_MEMBER(MAC, "mac", value_nullable_string, mac, mac, "MAC address; chosen when not given"),
-	CHANGE_MEMBER(SOURCE_DEST_CHECK, "source_dest_check", value_bool, source_dest_check, source_dest_check,
-		      "off: may send from addresses that are not its own"),
-	CHANGE_MEMBER(DELETE_ON_TERMINATION, "delete_on_termination", value_bool, delete_on_termination,
-		      delete_on_termination, "on: deleted when the namespace that it is attached to is gone"),
-	CHANGE_MEMBER(SECURITY_GROUPS, "security_groups", value_strings, security_groups, n_security_groups,
-		      "ids or names; replaces the list"),
-	CHANGE_MEMBER(ENIS, "enis", value_strings, enis, n_enis, "ids or names"),
-	CHANGE_MEMBER(RULES, "rules", value_rules, rules, n_rules, "rules by what they say"),
-	CHANGE_MEMBER(RULE_IDS, "rule_ids", value_strings, rule_ids, n_rule_ids, "rules by id"),
-	CHANGE_MEMBER(FLOWS, "flows", value_flows, flows, drain_s, "what becomes of flows that are no longer allowed"),
-	CHANGE_MEMBER(ATTACHMENT, "attachment", value_attachment, attachment, attachment, "where it is plugged in"),
-	CHANGE_MEMBER(DNS_SERVERS, "dns_servers", value_strings, dns_servers, n_dns_servers,
-		      "addresses, at most four of a family; none if absent"),
-	CHANGE_MEMBER(DOMAIN_NAME, "domain_name", value_nullable_string, domain_name, domain_name,
-		      "domain in which names are looked up; none if absent"),
-	CHANGE_MEMBER(REASON, "reason", value_string, reason, reason, "shown with the object"),
+#define FIELD(symbol, name, type, field, extra, text) \
+	[FIELD_##symbol] = MEMBER(name, value_##type, change, field, extra, text),
+#include "model/fields.def"
+#undef FIELD
 };
 
 #define ENVELOPE(json_name, value_type, field, description) \
@@ -104,7 +74,7 @@ const struct member decode_rule_members[] = {
 };
 const size_t decode_n_rule_members = ARRAY_SIZE(decode_rule_members);
 /* direction, protocol */
-const uint32_t decode_rule_required = 0x3;
+const uint64_t decode_rule_required = 0x3;
 
 #define ATTACHMENT(json_name, value_type, field, description) \
 	MEMBER(json_name, value_type, attachment_spec, field, field, description)
@@ -131,8 +101,6 @@ const struct member decode_attachment_members[] = {
 };
 const size_t decode_n_attachment_members = ARRAY_SIZE(decode_attachment_members);
 
-#define ALL_OF(members) ((1u << ARRAY_SIZE(members)) - 1)
-
 static int decode_rules(const json_t *json, void *value, void *extra, const char *at, struct vpc_error *reterr)
 {
 	struct rule_spec **rules = value;
@@ -147,7 +115,7 @@ static int decode_rules(const json_t *json, void *value, void *extra, const char
 		struct member_set set = {
 			.members = decode_rule_members,
 			.n = decode_n_rule_members,
-			.allowed = ALL_OF(decode_rule_members),
+			.allowed = MEMBER_BITS(decode_rule_members),
 			.required = decode_rule_required,
 			.base = &(*rules)[*n],
 		};
@@ -164,10 +132,10 @@ static int decode_rules(const json_t *json, void *value, void *extra, const char
 }
 
 /* What an attachment's fields say together. The kind is known from them when it isn't given. */
-static int check_attachment(struct attachment_spec *a, uint32_t present, const char *at, struct vpc_error *reterr)
+static int check_attachment(struct attachment_spec *a, uint64_t present, const char *at, struct vpc_error *reterr)
 {
-	uint32_t netns = present & (1u << MEMBER_NETNS | 1u << MEMBER_PID);
-	uint32_t tap = present & (1u << MEMBER_OWNER | 1u << MEMBER_QUEUES);
+	uint64_t netns = present & (MEMBER_BIT(MEMBER_NETNS) | MEMBER_BIT(MEMBER_PID));
+	uint64_t tap = present & (MEMBER_BIT(MEMBER_OWNER) | MEMBER_BIT(MEMBER_QUEUES));
 	char place[PLACE_SIZE];
 
 	if (a->kind == ATTACHMENT_NONE)
@@ -178,11 +146,11 @@ static int check_attachment(struct attachment_spec *a, uint32_t present, const c
 				     a->kind == ATTACHMENT_NONE ? ", or \"kind\": \"tap\"" : "");
 	}
 	if (a->kind == ATTACHMENT_NETNS && tap) {
-		place_member(place, at, tap & 1u << MEMBER_OWNER ? "owner" : "queues");
+		place_member(place, at, tap & MEMBER_BIT(MEMBER_OWNER) ? "owner" : "queues");
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, place,
 				     "owner and queues go with a tap alone");
 	}
-	a->has_default_route = present & 1u << MEMBER_DEFAULT_ROUTE;
+	a->has_default_route = present & MEMBER_BIT(MEMBER_DEFAULT_ROUTE);
 	if (a->kind == ATTACHMENT_TAP && a->has_default_route) {
 		place_member(place, at, "default_route");
 		return vpc_error_set(
@@ -194,7 +162,7 @@ static int check_attachment(struct attachment_spec *a, uint32_t present, const c
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, place,
 				     "a tap has neither netns nor pid");
 	}
-	if (netns == (1u << MEMBER_NETNS | 1u << MEMBER_PID)) {
+	if (netns == (MEMBER_BIT(MEMBER_NETNS) | MEMBER_BIT(MEMBER_PID))) {
 		place_member(place, at, "pid");
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, place, "netns or pid, not both");
 	}
@@ -206,7 +174,7 @@ static struct member_set attachment_set(struct attachment_spec *a)
 	return (struct member_set){
 		.members = decode_attachment_members,
 		.n = decode_n_attachment_members,
-		.allowed = ALL_OF(decode_attachment_members),
+		.allowed = MEMBER_BITS(decode_attachment_members),
 		.base = a,
 	};
 }
@@ -229,7 +197,7 @@ static struct member_set envelope_set(struct envelope *e, bool with_op)
 	return (struct member_set){
 		.members = decode_envelope_members,
 		.n = ARRAY_SIZE(decode_envelope_members),
-		.allowed = ALL_OF(decode_envelope_members) & ~(with_op ? 0u : 1u << ENVELOPE_OP),
+		.allowed = MEMBER_BITS(decode_envelope_members) & ~(with_op ? 0 : MEMBER_BIT(ENVELOPE_OP)),
 		.base = e,
 	};
 }
@@ -241,7 +209,7 @@ static void take_envelope(struct change *c, struct envelope *e)
 }
 
 /* envelope: where what is not the change's own goes. */
-static int decode_fields(const json_t *object, enum change_op op, uint32_t from_path, bool with_op, struct change *ret,
+static int decode_fields(const json_t *object, enum change_op op, uint64_t from_path, bool with_op, struct change *ret,
 			 bool *ret_dry_run, struct vpc_error *reterr)
 {
 	_cleanup_(envelope_clear) struct envelope envelope = {0};
@@ -268,7 +236,7 @@ static int decode_fields(const json_t *object, enum change_op op, uint32_t from_
 	return 0;
 }
 
-int decode_change(const json_t *object, enum change_op op, uint32_t from_path, struct change *ret, bool *ret_dry_run,
+int decode_change(const json_t *object, enum change_op op, uint64_t from_path, struct change *ret, bool *ret_dry_run,
 		  struct vpc_error *reterr)
 {
 	return decode_fields(object, op, from_path, false, ret, ret_dry_run, reterr);
@@ -276,7 +244,7 @@ int decode_change(const json_t *object, enum change_op op, uint32_t from_path, s
 
 /* An attachment that stands in the request itself, as that of PUT /v1/enis/{id}/attachment does. fields: which of a
  * change's own may stand beside it; each is required. */
-static int decode_plain_attachment(const json_t *object, uint32_t fields, bool with_op, struct change *ret,
+static int decode_plain_attachment(const json_t *object, uint64_t fields, bool with_op, struct change *ret,
 				   bool *ret_dry_run, struct vpc_error *reterr)
 {
 	_cleanup_(envelope_clear) struct envelope envelope = {0};

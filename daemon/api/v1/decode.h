@@ -23,7 +23,7 @@ int decode_body(const char *body, size_t size, json_t **ret, struct vpc_error *r
 
 /* One change from its object. from_path: FIELD_BITs that the request's path gives: they are not required, and unknown
  * in the object. The caller fills them in. ret is to be cleared by the caller on success only. */
-int decode_change(const json_t *object, enum change_op op, uint32_t from_path, struct change *ret, bool *ret_dry_run,
+int decode_change(const json_t *object, enum change_op op, uint64_t from_path, struct change *ret, bool *ret_dry_run,
 		  struct vpc_error *reterr);
 
 /* {"changes": [{"op": …}, …], "dry_run"?}. At most max_changes (ResourceLimitExceeded). Errors have their change's
@@ -41,7 +41,7 @@ extern const struct member decode_envelope_members[];
 extern const size_t decode_n_envelope_members;
 extern const struct member decode_rule_members[];
 extern const size_t decode_n_rule_members;
-extern const uint32_t decode_rule_required;
+extern const uint64_t decode_rule_required;
 extern const struct member decode_attachment_members[];
 extern const size_t decode_n_attachment_members;
 

@@ -88,7 +88,7 @@ static int list_write(struct list *l, size_t size)
 	char text[64];
 
 	if (!l->opened) {
-		snprintf(text, sizeof(text), "{\"%s\":[", route_list_name(l->kind));
+		snprintf(text, sizeof(text), "{\"%s\":[", kind_of(l->kind)->list);
 		if (put_string(l, text) < 0)
 			return -1;
 		l->opened = true;
@@ -137,25 +137,11 @@ struct filter {
 	uint32_t vpc, subnet; /* numbers; 0: any */
 };
 
-static uint32_t object_vpc(const struct object *o)
+static bool passes(const struct model *m, const struct filter *f, const struct object *o)
 {
-	switch (o->kind) {
-	case OBJECT_SUBNET:
-		return subnet_of(o)->vpc;
-	case OBJECT_SG:
-		return sg_of(o)->vpc;
-	case OBJECT_ENI:
-		return eni_of(o)->vpc;
-	default:
-		return o->number;
-	}
-}
-
-static bool passes(const struct filter *f, const struct object *o)
-{
-	if (f->vpc && object_vpc(o) != f->vpc)
+	if (f->vpc && model_vpc_of(m, o) != f->vpc)
 		return false;
-	return !f->subnet || (o->kind == OBJECT_ENI && eni_of(o)->subnet == f->subnet);
+	return !f->subnet || model_refers(m, o, OBJECT_SUBNET, f->subnet);
 }
 
 static int make_filter(const struct request *r, const struct model *m, struct filter *ret, struct vpc_error *reterr)
@@ -199,7 +185,7 @@ static int list_make(const struct request *r, struct list **ret, struct vpc_erro
 	if (!l->ids)
 		return vpc_error_oom(reterr);
 	for (const struct object *o = model_next(m, l->kind, NULL); o; o = model_next(m, l->kind, o)) {
-		if (passes(&filter, o))
+		if (passes(m, &filter, o))
 			memcpy(l->ids[l->n_ids++], o->id, sizeof(o->id));
 	}
 	*ret = TAKE_PTR(l);

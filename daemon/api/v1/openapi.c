@@ -10,6 +10,7 @@
 #include "api/http/request.h"
 #include "api/v1/route.h"
 #include "api/v1/schema.h"
+#include "model/model.h"
 
 /* Jansson's *_new functions take NULL for a failure and pass it on, so building needs one check at its end: each
  * function returns NULL when any part of it failed. */
@@ -58,12 +59,12 @@ static json_t *described(const char *schema, const char *text)
 	return j;
 }
 
-static json_t *names_of(const struct member *members, size_t n, uint32_t which)
+static json_t *names_of(const struct member *members, size_t n, uint64_t which)
 {
 	json_t *names = json_array();
 
 	for (size_t i = 0; i < n; i++) {
-		if (!(which & (1u << i)))
+		if (!(which & MEMBER_BIT(i)))
 			continue;
 		if (json_array_append_new(names, json_string(members[i].name)) < 0) {
 			json_decref(names);
@@ -73,10 +74,10 @@ static json_t *names_of(const struct member *members, size_t n, uint32_t which)
 	return names;
 }
 
-static void add_members(struct builder *properties, const struct member *members, size_t n, uint32_t which)
+static void add_members(struct builder *properties, const struct member *members, size_t n, uint64_t which)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (which & (1u << i))
+		if (which & MEMBER_BIT(i))
 			add(properties, members[i].name, described(members[i].type->schema, members[i].text));
 	}
 }
@@ -114,7 +115,7 @@ static void add_envelope(struct builder *properties, bool in_transaction)
 	}
 }
 
-static json_t *change_schema(enum change_op op, uint32_t from_path)
+static json_t *change_schema(enum change_op op, uint64_t from_path)
 {
 	struct builder properties = object_start();
 
@@ -127,14 +128,14 @@ static json_t *change_schema(enum change_op op, uint32_t from_path)
 static json_t *element_schema(enum change_op op)
 {
 	/* its fields may also stand unwrapped */
-	uint32_t wrapped = op == CHANGE_ENI_ATTACH ? FIELD_BIT(FIELD_ATTACHMENT) : 0;
+	uint64_t wrapped = op == CHANGE_ENI_ATTACH ? FIELD_BIT(FIELD_ATTACHMENT) : 0;
 	struct builder properties = object_start();
 	json_t *required = names_of(decode_change_members, FIELD_COUNT, change_op_required(op) & ~wrapped);
 
 	add(&properties, "op", json_pack("{s:s}", "const", change_op_name(op)));
 	add_members(&properties, decode_change_members, FIELD_COUNT, change_op_allowed(op));
 	if (wrapped)
-		add_members(&properties, decode_attachment_members, decode_n_attachment_members, ~0u);
+		add_members(&properties, decode_attachment_members, decode_n_attachment_members, UINT64_MAX);
 	add_envelope(&properties, true);
 	if (json_array_append_new(required, json_string("op")) < 0) {
 		json_decref(required);
@@ -164,7 +165,7 @@ static json_t *attachment_schema(bool with_envelope)
 {
 	struct builder properties = object_start();
 
-	add_members(&properties, decode_attachment_members, decode_n_attachment_members, ~0u);
+	add_members(&properties, decode_attachment_members, decode_n_attachment_members, UINT64_MAX);
 	if (with_envelope)
 		add_envelope(&properties, false);
 	return request_object(&properties, json_array());
@@ -186,31 +187,103 @@ static json_t *rule_schema(void)
 {
 	struct builder properties = object_start();
 
-	add_members(&properties, decode_rule_members, decode_n_rule_members, ~0u);
+	add_members(&properties, decode_rule_members, decode_n_rule_members, UINT64_MAX);
 	return request_object(&properties, names_of(decode_rule_members, decode_n_rule_members, decode_rule_required));
 }
 
 /* --- components --- */
 
+static void add_fields(struct builder *properties, const struct schema *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		add(properties, s->fields[i].name, described(s->fields[i].schema, s->fields[i].text));
+}
+
+/* An object of a reply. base: the name of a schema whose fields it has too, or NULL. */
+static json_t *reply_object(struct builder *properties, const char *base)
+{
+	struct builder o = object_start();
+
+	add(&o, "type", json_string("object"));
+	add(&o, "properties", object_end(properties));
+	if (base)
+		add(&o, "allOf", json_pack("[o]", reference(base)));
+	return object_end(&o);
+}
+
 static json_t *fields_schema(const struct schema *s)
 {
-	struct builder o = object_start(), properties = object_start();
+	struct builder properties = object_start();
 
-	for (size_t i = 0; i < s->n; i++)
-		add(&properties, s->fields[i].name, described(s->fields[i].schema, s->fields[i].text));
-	add(&o, "type", json_string("object"));
-	add(&o, "properties", object_end(&properties));
-	if (s->base)
-		add(&o, "allOf", json_pack("[o]", reference(s->base)));
-	return object_end(&o);
+	add_fields(&properties, s);
+	return reply_object(&properties, NULL);
+}
+
+/* The reply to a list: its objects, and the revision of the model. */
+static json_t *list_schema(const struct kind *k)
+{
+	struct builder properties = object_start();
+
+	add(&properties, k->list, json_pack("{s:s, s:o}", "type", "array", "items", reference(k->schema)));
+	add(&properties, "revision", described(SCHEMA_INTEGER, "of the model"));
+	return reply_object(&properties, NULL);
+}
+
+/* The reply to a change of one object: the object, and what the reply to any change has. */
+static json_t *changed_schema(const struct kind *k)
+{
+	struct builder properties = object_start();
+
+	add_fields(&properties, &schema_committed);
+	return reply_object(&properties, k->schema);
+}
+
+static json_t *object_schema(const struct kind *k, const struct schema *s)
+{
+	struct builder properties = object_start();
+
+	if (k->scope != SCOPE_PART)
+		add_fields(&properties, &schema_common);
+	add_fields(&properties, s);
+	return reply_object(&properties, NULL);
+}
+
+static void add_named(struct builder *o, const char *name, const char *more, json_t *schema)
+{
+	char both[64];
+
+	snprintf(both, sizeof(both), "%s%s", name, more);
+	add(o, both, schema);
+}
+
+/* The schemas of a kind: the object, its list, the reply to its changes, and what the object refers to. */
+static void add_kind(struct builder *o, enum object_kind kind)
+{
+	const struct kind *k = kind_of(kind);
+	size_t n;
+	const struct schema *s = model_schemas(kind, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0) {
+			add(o, s[i].name, fields_schema(&s[i]));
+			continue;
+		}
+		add(o, k->schema, object_schema(k, &s[i]));
+		if (k->scope == SCOPE_PART)
+			continue;
+		add_named(o, k->schema, "List", list_schema(k));
+		add_named(o, k->schema, "Changed", changed_schema(k));
+	}
 }
 
 static json_t *components(void)
 {
 	struct builder o = object_start();
 
-	for (size_t i = 0; i < n_schemas; i++)
-		add(&o, schemas[i].name, fields_schema(&schemas[i]));
+	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++)
+		add_kind(&o, (enum object_kind)kind);
+	for (size_t i = 0; i < schema_n_others; i++)
+		add(&o, schema_others[i].name, fields_schema(&schema_others[i]));
 	for (int op = 0; op < CHANGE_OPS; op++)
 		add(&o, change_op_name(op), element_schema(op));
 	add(&o, "RuleSpec", rule_schema());

@@ -27,16 +27,6 @@ const char *query_text(enum query_argument q)
 	return query_arguments[q].text;
 }
 
-const char *route_list_name(enum object_kind kind)
-{
-	static const char *const names[OBJECT_KINDS] = {
-		[OBJECT_VPC] = "vpcs",	 [OBJECT_SUBNET] = "subnets", [OBJECT_SG] = "security_groups",
-		[OBJECT_RULE] = "rules", [OBJECT_ENI] = "enis",
-	};
-
-	return names[kind];
-}
-
 #define JSON	"application/json"
 #define Q(name) QUERY_BIT(QUERY_##name)
 
@@ -51,29 +41,33 @@ const char *route_list_name(enum object_kind kind)
 		.status = code, .query = arguments, .content_type = JSON, .response = schema, .text = description     \
 	}
 
-/* The five routes that each kind of resource has. */
-#define RESOURCE(address, object, symbol, field, arguments, filters, schema, what)                                   \
-	READ(address, handle_list, object, filters, JSON, schema "List", "lists " what "s"),                         \
-		WRITE("POST", address, handle_change, CHANGE_##symbol##_CREATE, FIELD_COUNT, BODY_CHANGE, 201,       \
-		      arguments, schema "Changed", "creates a " what),                                               \
-		READ(address "/{id}", handle_show, object, arguments, JSON, schema, "shows a " what),                \
-		WRITE("PATCH", address "/{id}", handle_change, CHANGE_##symbol##_UPDATE, FIELD_##field, BODY_CHANGE, \
-		      200, arguments, schema "Changed", "changes a " what),                                          \
-		WRITE("DELETE", address "/{id}", handle_change, CHANGE_##symbol##_DELETE, FIELD_##field,             \
-		      BODY_OPTIONAL, 200, arguments, "Deleted", "deletes a " what)
+/* The arguments of lists, and of changes to one object, by SCOPE of kinds.def. */
+#define FILTERS_HOST   0
+#define FILTERS_VPC    Q(VPC)
+#define FILTERS_SUBNET (Q(VPC) | Q(SUBNET))
+#define NAMED_HOST     0
+#define NAMED_VPC      Q(VPC)
+#define NAMED_SUBNET   Q(VPC)
 
 const struct route routes[] = {
-	RESOURCE("/v1/vpcs", OBJECT_VPC, VPC, VPC_ID, 0, 0, "Vpc", "VPC"),
-	RESOURCE("/v1/subnets", OBJECT_SUBNET, SUBNET, SUBNET_ID, Q(VPC), Q(VPC), "Subnet", "subnet"),
-	RESOURCE("/v1/security-groups", OBJECT_SG, SG, SECURITY_GROUP_ID, Q(VPC), Q(VPC), "SecurityGroup",
-		 "security group"),
-	RESOURCE("/v1/enis", OBJECT_ENI, ENI, ENI_ID, Q(VPC), Q(VPC) | Q(SUBNET), "Eni", "network interface"),
+/* The five routes that each resource has. */
+#define RESOURCE(SYMBOL, symbol, noun, prefix, code, a, title, list, schema, limit, scope, field, path)            \
+	READ("/v1/" path, handle_list, OBJECT_##SYMBOL, FILTERS_##scope, JSON, schema "List", "lists " title "s"), \
+		WRITE("POST", "/v1/" path, handle_change, CHANGE_##SYMBOL##_CREATE, FIELD_COUNT, BODY_CHANGE, 201, \
+		      NAMED_##scope, schema "Changed", "creates " a " " title),                                    \
+		READ("/v1/" path "/{id}", handle_show, OBJECT_##SYMBOL, NAMED_##scope, JSON, schema,               \
+		     "shows " a " " title),                                                                        \
+		WRITE("PATCH", "/v1/" path "/{id}", handle_change, CHANGE_##SYMBOL##_UPDATE, FIELD_##SYMBOL##_ID,  \
+		      BODY_CHANGE, 200, NAMED_##scope, schema "Changed", "changes " a " " title),                  \
+		WRITE("DELETE", "/v1/" path "/{id}", handle_change, CHANGE_##SYMBOL##_DELETE, FIELD_##SYMBOL##_ID, \
+		      BODY_OPTIONAL, 200, NAMED_##scope, "Deleted", "deletes " a " " title),
+#include <vpc/kinds.def>
 	WRITE("PUT", "/v1/vpcs/{id}/dhcp-options", handle_change, CHANGE_VPC_SET_DHCP_OPTIONS, FIELD_VPC_ID,
 	      BODY_CHANGE, 200, 0, "VpcChanged", "replaces what workloads are told by DHCP"),
-	WRITE("POST", "/v1/security-groups/{id}/rules", handle_change, CHANGE_SG_AUTHORIZE, FIELD_SECURITY_GROUP_ID,
-	      BODY_CHANGE, 201, Q(VPC), "RulesChanged", "adds rules to a security group"),
-	WRITE("DELETE", "/v1/security-groups/{id}/rules", handle_change, CHANGE_SG_REVOKE, FIELD_SECURITY_GROUP_ID,
-	      BODY_CHANGE, 200, Q(VPC), "RulesChanged", "takes rules from a security group"),
+	WRITE("POST", "/v1/security-groups/{id}/rules", handle_change, CHANGE_SG_AUTHORIZE, FIELD_SG_ID, BODY_CHANGE,
+	      201, Q(VPC), "RulesChanged", "adds rules to a security group"),
+	WRITE("DELETE", "/v1/security-groups/{id}/rules", handle_change, CHANGE_SG_REVOKE, FIELD_SG_ID, BODY_CHANGE,
+	      200, Q(VPC), "RulesChanged", "takes rules from a security group"),
 	WRITE("PUT", "/v1/enis/{id}/attachment", handle_change, CHANGE_ENI_ATTACH, FIELD_ENI_ID, BODY_ATTACHMENT, 200,
 	      Q(VPC), "EniChanged", "plugs a network interface into a namespace or a tap"),
 	WRITE("DELETE", "/v1/enis/{id}/attachment", handle_change, CHANGE_ENI_DETACH, FIELD_ENI_ID, BODY_OPTIONAL, 200,

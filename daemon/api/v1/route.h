@@ -57,7 +57,4 @@ extern const size_t n_routes;
 const struct route *route_find(const char *method, const char *path, bool read_only, const char **ret_id,
 			       size_t *ret_id_size, char allow[ALLOW_SIZE]);
 
-/* "vpcs", "subnets", "security_groups", "enis": the member of a list's reply. */
-const char *route_list_name(enum object_kind kind);
-
 #endif

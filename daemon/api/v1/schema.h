@@ -1,24 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The objects that the API gives out, for the OpenAPI document. Pure. */
+/*
+ * The replies of the API, for the OpenAPI document: those of every kind of resource follow from the kinds' own tables
+ * (model_schemas()) and kinds.def, the rest stands here. Pure.
+ */
 #ifndef API_SCHEMA_H
 #define API_SCHEMA_H
 
 #include <stddef.h>
 
-struct schema_field {
-	const char *name;
-	const char *schema; /* JSON text */
-	const char *text;   /* or NULL */
-};
+#include "model/schema.h"
 
-struct schema {
-	const char *name;
-	const struct schema_field *fields;
-	size_t n;
-	const char *base; /* schema whose fields it has too, or NULL */
-};
-
-extern const struct schema schemas[];
-extern const size_t n_schemas;
+/* What is no kind's. */
+extern const struct schema schema_others[];
+extern const size_t schema_n_others;
+/* What every resource has beside its kind's fields; what every reply to a change has. */
+extern const struct schema schema_common, schema_committed;
 
 #endif

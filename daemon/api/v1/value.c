@@ -251,7 +251,7 @@ static const struct member *find_member(struct member_set *sets, size_t n_sets, 
 {
 	for (size_t s = 0; s < n_sets; s++) {
 		for (size_t i = 0; i < sets[s].n; i++) {
-			if (!(sets[s].allowed & (1u << i)) || strcmp(sets[s].members[i].name, name) != 0)
+			if (!(sets[s].allowed & MEMBER_BIT(i)) || strcmp(sets[s].members[i].name, name) != 0)
 				continue;
 			*ret_set = &sets[s];
 			*ret_i = i;
@@ -263,12 +263,12 @@ static const struct member *find_member(struct member_set *sets, size_t n_sets, 
 
 static int require_members(const struct member_set *set, const char *at, struct vpc_error *reterr)
 {
-	uint32_t missing = set->required & ~set->present;
+	uint64_t missing = set->required & ~set->present;
 	char place[PLACE_SIZE];
 
 	if (!missing)
 		return 0;
-	place_member(place, at, set->members[__builtin_ctz(missing)].name);
+	place_member(place, at, set->members[__builtin_ctzll(missing)].name);
 	return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, place, "%s is required", place);
 }
 
@@ -295,7 +295,7 @@ int members_decode(const json_t *object, struct member_set *sets, size_t n_sets,
 		if (r < 0)
 			return r;
 		if (r != VALUE_ABSENT)
-			set->present |= 1u << i;
+			set->present |= MEMBER_BIT(i);
 	}
 	for (size_t s = 0; s < n_sets; s++) {
 		r = require_members(&sets[s], at, reterr);

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <vpc/cleanup.h>
 #include <vpc/error.h>
 
 /* A value was null and that means: not given. */
@@ -48,14 +49,18 @@ struct member {
 	const char *text; /* what it is, for the OpenAPI document */
 };
 
+#define MEMBER_BIT(i)	     (UINT64_C(1) << (i))
+/* All of a table with fewer than 64 members. */
+#define MEMBER_BITS(members) (MEMBER_BIT(ARRAY_SIZE(members)) - 1)
+
 /* One table and where its values go. */
 struct member_set {
 	const struct member *members;
 	size_t n;
-	uint32_t allowed;  /* bits by position in members */
-	uint32_t required; /* subset of allowed */
+	uint64_t allowed;  /* MEMBER_BITs by position in members */
+	uint64_t required; /* subset of allowed */
 	void *base;
-	uint32_t present; /* out */
+	uint64_t present; /* out */
 };
 
 /* Reads an object whose members are those of all sets together. at: "" or the object's own field name, which is put

@@ -10,7 +10,8 @@
 
 static int check_limits(const struct model *m, uint32_t subnet, struct vpc_error *reterr)
 {
-	int r = limit_check(m, MODEL_LIMIT_enis_per_subnet, index_count(&m->ix, POSTING_ENIS_OF_SUBNET, subnet) + 1,
+	int r = limit_check(m, MODEL_LIMIT_enis_per_subnet,
+			    posting_count(index_referrers(&m->ix, OBJECT_SUBNET, subnet, OBJECT_ENI)) + 1,
 			    VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
 
 	if (r < 0)
@@ -90,7 +91,7 @@ int eni_create(struct model_txn *t, const struct change *c, struct change_result
 
 	if (!o)
 		return vpc_error_oom(reterr);
-	r = txn_target(t, c, FIELD_SUBNET_ID, &subnet, reterr);
+	r = txn_target(t, c, OBJECT_SUBNET, &subnet, reterr);
 	if (r < 0)
 		return r;
 	e->subnet = subnet->number;
@@ -100,7 +101,7 @@ int eni_create(struct model_txn *t, const struct change *c, struct change_result
 	e->tcp_idle_s = TCP_IDLE_S;
 	e->udp_idle_s = UDP_IDLE_S;
 	e->udp_stream_idle_s = UDP_STREAM_IDLE_S;
-	r = change_names(t->m, c, o, e->vpc, NULL, reterr);
+	r = change_names(t->m, c, o, NULL, reterr);
 	if (r >= 0)
 		r = check_limits(t->m, e->subnet, reterr);
 	if (r >= 0)
@@ -129,7 +130,7 @@ int eni_update(struct model_txn *t, const struct change *c, struct change_result
 	_cleanup_object_ struct object *copy = NULL;
 	const struct object *o;
 	struct eni *e;
-	int r = txn_target(t, c, FIELD_ENI_ID, &o, reterr);
+	int r = txn_target(t, c, OBJECT_ENI, &o, reterr);
 
 	if (r < 0)
 		return r;
@@ -137,7 +138,7 @@ int eni_update(struct model_txn *t, const struct change *c, struct change_result
 	if (!copy)
 		return vpc_error_oom(reterr);
 	e = (struct eni *)copy;
-	r = change_names(t->m, c, copy, e->vpc, o, reterr);
+	r = change_names(t->m, c, copy, o, reterr);
 	if (r < 0)
 		return r;
 	if (change_has(c, FIELD_SOURCE_DEST_CHECK))
@@ -156,14 +157,13 @@ int eni_update(struct model_txn *t, const struct change *c, struct change_result
 int eni_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
 	const struct object *o;
-	int r = txn_target(t, c, FIELD_ENI_ID, &o, reterr);
+	int r = txn_target(t, c, OBJECT_ENI, &o, reterr);
 
 	if (r < 0)
 		return r;
 	if (eni_of(o)->attachment.kind != ATTACHMENT_NONE)
 		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "eni_id", "%s is attached; detach it first", o->id);
-	result_set(ret, o);
-	return txn_remove(t, o, reterr);
+	return change_delete(t, c, ret, reterr);
 }
 
 /* --- the kind ---------------------------------------------------------------------------------------------------- */
@@ -218,16 +218,12 @@ static int post_eni(struct index *ix, struct object *o)
 {
 	const struct eni *e = eni_of(o);
 	const struct subnet *s = (const struct subnet *)index_by_number(ix, OBJECT_SUBNET, e->subnet);
-	int r = object_post_name(ix, o);
+	int r = index_post_reference(ix, o, OBJECT_SUBNET, e->subnet);
 
-	if (r >= 0)
-		r = index_post(ix, o, POSTING_ENIS_OF_VPC, e->vpc, NULL, 0, 0);
-	if (r >= 0)
-		r = index_post(ix, o, POSTING_ENIS_OF_SUBNET, e->subnet, NULL, 0, 0);
 	if (r >= 0)
 		r = index_post(ix, o, POSTING_MAC, 0, e->mac, sizeof(e->mac), 0);
 	for (size_t i = 0; r >= 0 && i < e->n_groups; i++)
-		r = index_post(ix, o, POSTING_ENIS_OF_GROUP, e->groups[i], NULL, 0, 0);
+		r = index_post_reference(ix, o, OBJECT_SG, e->groups[i]);
 	if (r >= 0)
 		r = post_address(ix, o, s, &e->ip);
 	if (r >= 0 && e->ip6.family)
@@ -238,15 +234,15 @@ static int post_eni(struct index *ix, struct object *o)
 }
 
 const struct kind_ops eni_ops = {
-	.name = "eni",
-	.title = "network interface",
-	.id_prefix = "eni-",
-	.not_found = VPC_E_INVALID_ENI_ID_NOT_FOUND,
 	.size = sizeof(struct eni),
+	.parent = {OBJECT_VPC, offsetof(struct eni, vpc)},
+	.first_number = VPC_ENI_FIRST,
 	.clear = clear,
 	.copy = copy_members,
 	.post = post_eni,
 	.to_json = eni_to_json,
 	.to_document = eni_to_document,
 	.load = eni_load,
+	.schemas = eni_schemas,
+	.n_schemas = ENI_SCHEMAS,
 };

@@ -78,7 +78,7 @@ int eni_attach(struct model_txn *t, const struct change *c, struct change_result
 	_cleanup_object_ struct object *copy = NULL;
 	const struct object *o;
 	struct eni *e;
-	int r = txn_target(t, c, FIELD_ENI_ID, &o, reterr);
+	int r = txn_target(t, c, OBJECT_ENI, &o, reterr);
 
 	if (r < 0)
 		return r;
@@ -102,7 +102,7 @@ int eni_detach(struct model_txn *t, const struct change *c, struct change_result
 	_cleanup_object_ struct object *copy = NULL;
 	const struct object *o;
 	struct eni *e;
-	int r = txn_target(t, c, FIELD_ENI_ID, &o, reterr);
+	int r = txn_target(t, c, OBJECT_ENI, &o, reterr);
 
 	if (r < 0)
 		return r;

@@ -64,7 +64,7 @@ int eni_set(struct model_txn *t, const struct change *c, struct change_result *r
 {
 	_cleanup_object_ struct object *copy = NULL;
 	const struct object *o;
-	int r = txn_target(t, c, FIELD_ENI_ID, &o, reterr);
+	int r = txn_target(t, c, OBJECT_ENI, &o, reterr);
 
 	if (r < 0)
 		return r;
@@ -129,7 +129,7 @@ static int for_each_member(struct model_txn *t, const struct change *c, member_f
 			   struct vpc_error *reterr)
 {
 	const struct object *g;
-	int r = txn_target(t, c, FIELD_SECURITY_GROUP_ID, &g, reterr);
+	int r = txn_target(t, c, OBJECT_SG, &g, reterr);
 
 	if (r < 0)
 		return r;

@@ -71,6 +71,44 @@ int eni_to_document(const struct model *m, const struct object *o, json_t *ret)
 	return 0;
 }
 
+static const struct schema_field fields[] = {
+	{"number", SCHEMA_INTEGER, "ifindex of its port"},
+	{"vpc_id", SCHEMA_STRING, NULL},
+	{"subnet_id", SCHEMA_STRING, NULL},
+	{"mac", SCHEMA_STRING, NULL},
+	{"ip", SCHEMA_STRING_OR_NULL, NULL},
+	{"ip6", SCHEMA_STRING_OR_NULL, NULL},
+	{"secondary_ips", SCHEMA_STRINGS, NULL},
+	{"mtu", SCHEMA_INTEGER, "bytes"},
+	{"source_dest_check", SCHEMA_BOOLEAN, NULL},
+	{"delete_on_termination", SCHEMA_BOOLEAN, "it goes with the namespace that it is attached to"},
+	{"security_groups", SCHEMA_STRINGS, "ids"},
+	{"attachment", SCHEMA_REF_OR_NULL("Attachment"), NULL},
+	{"counters", SCHEMA_REF("Counters"), NULL},
+};
+static const struct schema_field attachment_fields[] = {
+	{"kind", SCHEMA_STRING, "netns or tap"},
+	{"ifname", SCHEMA_STRING, "the workload's end"},
+	{"host_ifname", SCHEMA_STRING, "the port, in the VPC's namespace"},
+	{"default_route", SCHEMA_BOOLEAN, "netns: as asked for; absent: the first ENI's in a namespace counts"},
+	{"netns_inode", SCHEMA_INTEGER_OR_NULL,
+	 "as in /proc/PID/ns/net, by which its processes are found; tap: where the tap is"},
+	{"owner", SCHEMA_STRING_OR_NULL, "tap: the user who may open it beside root"},
+	{"owner_uid", SCHEMA_INTEGER, "tap: what owner stands for"},
+	{"queues", SCHEMA_INTEGER, "tap: descriptors it may have at a time"},
+	{"open", SCHEMA_BOOLEAN, "tap: a VMM has it open"},
+};
+static const struct schema_field counter_fields[] = {
+	{"rx_packets", SCHEMA_INTEGER, NULL},  {"rx_bytes", SCHEMA_INTEGER, NULL},
+	{"tx_packets", SCHEMA_INTEGER, NULL},  {"tx_bytes", SCHEMA_INTEGER, NULL},
+	{"drops", SCHEMA_COUNTS, "by reason"},
+};
+const struct schema eni_schemas[ENI_SCHEMAS] = {
+	{NULL, fields, ARRAY_SIZE(fields)},
+	{"Attachment", attachment_fields, ARRAY_SIZE(attachment_fields)},
+	{"Counters", counter_fields, ARRAY_SIZE(counter_fields)},
+};
+
 /* --- reading ----------------------------------------------------------------------------------------------------- */
 
 static bool address_is_good(const struct model *m, const struct eni *e, const struct subnet *s, const struct ip *ip)
@@ -137,7 +175,7 @@ static void load_groups(struct model *m, struct document *d, struct eni *e)
 void eni_load(struct model *m, struct document *d, struct object *o)
 {
 	struct eni *e = (struct eni *)o;
-	_cleanup_free_ char *name = document_text(d, "name", true), *mac = document_text(d, "mac", true);
+	_cleanup_free_ char *mac = document_text(d, "mac", true);
 	const struct subnet *s;
 	json_t *attachment = json_object_get(d->json, "attachment");
 
@@ -165,6 +203,4 @@ void eni_load(struct model *m, struct document *d, struct object *o)
 	} else if (!json_is_null(attachment)) {
 		document_damaged(d, "attachment");
 	}
-	if (name && object_set_name(o, e->vpc, name) < 0)
-		document_damaged(d, "(out of memory)");
 }

@@ -46,15 +46,17 @@ static int copy_members(struct object *to, const struct object *from)
 	return text_set(&r->description, f->description);
 }
 
-/* model_next_rule() relies on the group's being the first. */
 static int post(struct index *ix, struct object *o)
 {
 	const struct rule *rule = rule_of(o);
-	int r = index_post(ix, o, POSTING_RULES_OF_GROUP, rule->sg, NULL, 0, rule->direction);
 
-	if (r < 0 || rule->peer != PEER_SG)
-		return r;
-	return index_post(ix, o, POSTING_RULES_NAMING_GROUP, rule->peer_sg, NULL, 0, 0);
+	return rule->peer == PEER_SG ? index_post_reference(ix, o, OBJECT_SG, rule->peer_sg) : 0;
+}
+
+/* sg.authorize counts a group's rules of a direction by it. */
+static uint32_t rank(const struct object *o)
+{
+	return rule_of(o)->direction;
 }
 
 static json_t *port_to_json(int32_t port, const struct rule *r)
@@ -93,10 +95,7 @@ static void load(struct model *m, struct document *d, struct object *o)
 	struct rule *r = (struct rule *)o;
 	_cleanup_free_ char *direction = document_text(d, "direction", true);
 	_cleanup_free_ char *protocol = document_text(d, "protocol", true);
-	_cleanup_free_ char *name = document_text(d, "name", true);
 
-	if (name && name[0])
-		document_damaged(d, "name");
 	r->sg = document_ref(m, d, "security_group_id", OBJECT_SG);
 	if (direction && !strcmp(direction, directions[VPC_EGRESS]))
 		r->direction = VPC_EGRESS;
@@ -120,16 +119,34 @@ static void load(struct model *m, struct document *d, struct object *o)
 		document_damaged(d, "(out of memory)");
 }
 
+static const struct schema_field fields[] = {
+	{"id", SCHEMA_STRING, NULL},
+	{"direction", SCHEMA_STRING, "ingress or egress"},
+	{"protocol", SCHEMA_STRING, NULL},
+	{"from_port", SCHEMA_INTEGER_OR_NULL, "of icmp the type"},
+	{"to_port", SCHEMA_INTEGER_OR_NULL, "of icmp the code"},
+	{"cidr", SCHEMA_STRING_OR_NULL, NULL},
+	{"sg_id", SCHEMA_STRING_OR_NULL, NULL},
+	{"prefix_list_id", SCHEMA_STRING_OR_NULL, NULL},
+	{"description", SCHEMA_STRING, NULL},
+	{"packets", SCHEMA_INTEGER, "allowed by it"},
+	{"bytes", SCHEMA_INTEGER, "allowed by it"},
+	{"last_used", SCHEMA_STRING_OR_NULL, "RFC 3339"},
+};
+static const struct schema schemas[] = {{NULL, fields, ARRAY_SIZE(fields)}};
+
 const struct kind_ops rule_ops = {
-	.name = "rule",
-	.title = "security group rule",
-	.id_prefix = "sgr-",
-	.not_found = VPC_E_INVALID_RULE_ID_NOT_FOUND,
 	.size = sizeof(struct rule),
+	.parent = {OBJECT_SG, offsetof(struct rule, sg)},
+	.description = offsetof(struct rule, description),
+	.numbers_once = true,
 	.clear = clear,
 	.copy = copy_members,
 	.post = post,
+	.rank = rank,
 	.to_json = put_rule,
 	.to_document = put_rule,
 	.load = load,
+	.schemas = schemas,
+	.n_schemas = ARRAY_SIZE(schemas),
 };

@@ -6,7 +6,7 @@
 
 static int check_limits(const struct model *m, const struct object *o, const struct change *c, struct vpc_error *reterr)
 {
-	const struct posting *p = index_posting(&m->ix, POSTING_RULES_OF_GROUP, o->number, NULL, 0);
+	const struct posting *p = index_parts(&m->ix, OBJECT_SG, o->number, OBJECT_RULE);
 	/* A rule's rank is its direction, and egress is 1. */
 	size_t n_egress = p ? p->n_ranked : 0, n_ingress = p ? p->n - p->n_ranked : 0;
 	bool some_egress = false, some_ingress = false;
@@ -58,7 +58,7 @@ static int authorize_one(struct model_txn *t, const struct sg *g, const struct r
 int sg_authorize(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
 	const struct object *o;
-	int r = txn_target(t, c, FIELD_SECURITY_GROUP_ID, &o, reterr);
+	int r = txn_target(t, c, OBJECT_SG, &o, reterr);
 
 	if (r < 0)
 		return r;
@@ -116,7 +116,7 @@ int sg_revoke(struct model_txn *t, const struct change *c, struct change_result 
 	size_t n_rules = change_has(c, FIELD_RULES) ? c->n_rules : 0;
 	size_t n_ids = change_has(c, FIELD_RULE_IDS) ? c->n_rule_ids : 0;
 	char field[32];
-	int r = txn_target(t, c, FIELD_SECURITY_GROUP_ID, &o, reterr);
+	int r = txn_target(t, c, OBJECT_SG, &o, reterr);
 
 	if (r < 0)
 		return r;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Security groups. Their rules are objects of their own (rule.c); a group only gets a new revision when they change. */
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -39,7 +40,8 @@ static int add_rule(struct model_txn *t, uint32_t sg, uint8_t direction, const c
 static int check_limits(const struct model *m, uint32_t vpc, bool is_default, struct vpc_error *reterr)
 {
 	size_t n_rules = ARRAY_SIZE(everywhere) + is_default;
-	int r = limit_check(m, MODEL_LIMIT_groups_per_vpc, index_count(&m->ix, POSTING_GROUPS_OF_VPC, vpc) + 1,
+	int r = limit_check(m, MODEL_LIMIT_groups_per_vpc,
+			    posting_count(index_referrers(&m->ix, OBJECT_VPC, vpc, OBJECT_SG)) + 1,
 			    VPC_E_SECURITY_GROUP_LIMIT_EXCEEDED, NULL, reterr);
 
 	if (r >= 0)
@@ -66,8 +68,8 @@ int sg_make(struct model_txn *t, uint32_t vpc, const char *name, const struct ch
 	g->vpc = vpc;
 	r = check_limits(t->m, vpc, is_default, reterr);
 	if (r >= 0 && c)
-		r = change_names(t->m, c, o, vpc, NULL, reterr);
-	else if (r >= 0 && object_set_name(o, vpc, name) < 0)
+		r = change_names(t->m, c, o, NULL, reterr);
+	else if (r >= 0 && object_set_name(o, name) < 0)
 		r = vpc_error_oom(reterr);
 	if (r >= 0)
 		r = txn_identify(t, o, reterr);
@@ -87,7 +89,7 @@ int sg_create(struct model_txn *t, const struct change *c, struct change_result 
 {
 	const struct object *vpc;
 	const struct sg *g;
-	int r = txn_target(t, c, FIELD_VPC_ID, &vpc, reterr);
+	int r = txn_target(t, c, OBJECT_VPC, &vpc, reterr);
 
 	if (r < 0)
 		return r;
@@ -103,9 +105,8 @@ int sg_create(struct model_txn *t, const struct change *c, struct change_result 
 
 int sg_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
-	_cleanup_object_ struct object *copy = NULL;
 	const struct object *o;
-	int r = txn_target(t, c, FIELD_SECURITY_GROUP_ID, &o, reterr);
+	int r = txn_target(t, c, OBJECT_SG, &o, reterr);
 
 	if (r < 0)
 		return r;
@@ -117,52 +118,36 @@ int sg_update(struct model_txn *t, const struct change *c, struct change_result 
 			return vpc_error_set(reterr, VPC_E_INVALID_GROUP_RESERVED, "name",
 					     "every VPC is born with the group '%s'", SG_DEFAULT_NAME);
 	}
-	copy = object_copy(o);
-	if (!copy)
-		return vpc_error_oom(reterr);
-	r = change_names(t->m, c, copy, sg_of(o)->vpc, o, reterr);
-	if (r < 0)
-		return r;
-	result_set(ret, o);
-	return txn_replace(t, o, TAKE_PTR(copy), reterr);
-}
-
-int sg_remove(struct model_txn *t, const struct sg *g, struct vpc_error *reterr)
-{
-	const struct rule *rule;
-
-	while ((rule = model_next_rule(t->m, g->o.number, NULL))) {
-		int r = txn_remove(t, &rule->o, reterr);
-
-		if (r < 0)
-			return r;
-	}
-	return txn_remove(t, &g->o, reterr);
+	return change_update(t, c, ret, reterr);
 }
 
 int sg_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
-	_cleanup_object_list_ struct object_list holders = {0};
-	const struct posting *naming;
 	const struct object *o;
-	int r = txn_target(t, c, FIELD_SECURITY_GROUP_ID, &o, reterr);
+	int r = txn_target(t, c, OBJECT_SG, &o, reterr);
 
 	if (r < 0)
 		return r;
 	if (sg_is_default(sg_of(o)))
 		return vpc_error_set(reterr, VPC_E_CANNOT_DELETE, "security_group_id",
 				     "%s is its VPC's default group; it goes with the VPC", o->id);
-	if (object_list_add_posting(&holders, index_posting(&t->m->ix, POSTING_ENIS_OF_GROUP, o->number, NULL, 0)) < 0)
-		return vpc_error_oom(reterr);
-	naming = index_posting(&t->m->ix, POSTING_RULES_NAMING_GROUP, o->number, NULL, 0);
-	for (const struct post *post = naming ? naming->first : NULL; post; post = post->next)
-		if (rule_of(post->owner)->sg != o->number && object_list_add(&holders, post->owner) < 0)
-			return vpc_error_oom(reterr);
-	object_list_sort(&holders);
-	if (holders.n)
-		return dependency_error(t->m, o, holders.items, holders.n, reterr);
-	result_set(ret, o);
-	return sg_remove(t, sg_of(o), reterr);
+	return change_delete(t, c, ret, reterr);
+}
+
+static int check_name(const char *name, struct vpc_error *reterr)
+{
+	static const char punctuation[] = " ._-:/()#,@[]+=&;{}!$*";
+
+	for (const char *s = name; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if ((c < 0x80 && isalnum(c)) || strchr(punctuation, c))
+			continue;
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "name",
+				     "a security group's name may have the characters a-z, A-Z, 0-9 and %s",
+				     punctuation);
+	}
+	return 0;
 }
 
 /* --- the kind ---------------------------------------------------------------------------------------------------- */
@@ -178,13 +163,6 @@ static int copy_members(struct object *to, const struct object *from)
 
 	g->vpc = sg_of(from)->vpc;
 	return text_set(&g->description, sg_of(from)->description);
-}
-
-static int post_sg(struct index *ix, struct object *o)
-{
-	int r = object_post_name(ix, o);
-
-	return r < 0 ? r : index_post(ix, o, POSTING_GROUPS_OF_VPC, sg_of(o)->vpc, NULL, 0, 0);
 }
 
 static int to_document(const struct model *m, const struct object *o, json_t *ret)
@@ -213,7 +191,6 @@ static int to_json(const struct model *m, const struct object *o, json_t *ret)
 static void load(struct model *m, struct document *d, struct object *o)
 {
 	struct sg *g = (struct sg *)o;
-	_cleanup_free_ char *name = document_text(d, "name", true);
 
 	g->vpc = document_ref(m, d, "vpc_id", OBJECT_VPC);
 	g->description = document_text(d, "description", true);
@@ -221,8 +198,6 @@ static void load(struct model *m, struct document *d, struct object *o)
 		free(g->description);
 		g->description = NULL;
 	}
-	if (name && object_set_name(o, g->vpc, name) < 0)
-		document_damaged(d, "(out of memory)");
 }
 
 /* Derived, so not in the VPC's document. */
@@ -234,17 +209,26 @@ static void loaded(struct model *m, struct object *o)
 		v->default_sg = o->number;
 }
 
+static const struct schema_field fields[] = {
+	{"vpc_id", SCHEMA_STRING, NULL},
+	{"description", SCHEMA_STRING, NULL},
+	{"rules", SCHEMA_LIST_OF("Rule"), NULL},
+};
+static const struct schema schemas[] = {{NULL, fields, ARRAY_SIZE(fields)}};
+
 const struct kind_ops sg_ops = {
-	.name = "sg",
-	.title = "security group",
-	.id_prefix = "sg-",
-	.not_found = VPC_E_INVALID_GROUP_NOT_FOUND,
 	.size = sizeof(struct sg),
+	.parent = {OBJECT_VPC, offsetof(struct sg, vpc)},
+	.description = offsetof(struct sg, description),
+	.names_ignore_case = true,
+	.name_taken = VPC_E_INVALID_GROUP_DUPLICATE,
+	.check_name = check_name,
 	.clear = clear,
 	.copy = copy_members,
-	.post = post_sg,
 	.to_json = to_json,
 	.to_document = to_document,
 	.load = load,
 	.loaded = loaded,
+	.schemas = schemas,
+	.n_schemas = ARRAY_SIZE(schemas),
 };

@@ -13,7 +13,7 @@
 
 static int check_conflict(const struct model *m, const struct subnet *s, struct vpc_error *reterr)
 {
-	const struct posting *p = index_posting(&m->ix, POSTING_SUBNETS_OF_VPC, s->vpc, NULL, 0);
+	const struct posting *p = index_referrers(&m->ix, OBJECT_VPC, s->vpc, OBJECT_SUBNET);
 
 	for (const struct post *post = p ? p->first : NULL; post; post = post->next) {
 		const struct subnet *other = subnet_of(post->owner);
@@ -60,7 +60,8 @@ static int check_cidrs(const struct change *c, const struct vpc *v, struct subne
 
 static int check_limits(const struct model *m, uint32_t vpc, struct vpc_error *reterr)
 {
-	int r = limit_check(m, MODEL_LIMIT_subnets_per_vpc, index_count(&m->ix, POSTING_SUBNETS_OF_VPC, vpc) + 1,
+	int r = limit_check(m, MODEL_LIMIT_subnets_per_vpc,
+			    posting_count(index_referrers(&m->ix, OBJECT_VPC, vpc, OBJECT_SUBNET)) + 1,
 			    VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
 
 	if (r < 0)
@@ -78,11 +79,11 @@ int subnet_create(struct model_txn *t, const struct change *c, struct change_res
 
 	if (!o)
 		return vpc_error_oom(reterr);
-	r = txn_target(t, c, FIELD_VPC_ID, &vpc, reterr);
+	r = txn_target(t, c, OBJECT_VPC, &vpc, reterr);
 	if (r < 0)
 		return r;
 	s->vpc = vpc->number;
-	r = change_names(t->m, c, o, s->vpc, NULL, reterr);
+	r = change_names(t->m, c, o, NULL, reterr);
 	if (r >= 0)
 		r = check_cidrs(c, vpc_of(vpc), s, reterr);
 	if (r >= 0)
@@ -95,41 +96,6 @@ int subnet_create(struct model_txn *t, const struct change *c, struct change_res
 		return r;
 	result_set(ret, o);
 	return txn_insert(t, TAKE_PTR(o), reterr);
-}
-
-int subnet_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
-{
-	_cleanup_object_ struct object *copy = NULL;
-	const struct object *o;
-	int r = txn_target(t, c, FIELD_SUBNET_ID, &o, reterr);
-
-	if (r < 0)
-		return r;
-	copy = object_copy(o);
-	if (!copy)
-		return vpc_error_oom(reterr);
-	r = change_names(t->m, c, copy, subnet_of(o)->vpc, o, reterr);
-	if (r < 0)
-		return r;
-	result_set(ret, o);
-	return txn_replace(t, o, TAKE_PTR(copy), reterr);
-}
-
-int subnet_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
-{
-	_cleanup_object_list_ struct object_list holders = {0};
-	const struct object *o;
-	int r = txn_target(t, c, FIELD_SUBNET_ID, &o, reterr);
-
-	if (r < 0)
-		return r;
-	if (object_list_add_posting(&holders, index_posting(&t->m->ix, POSTING_ENIS_OF_SUBNET, o->number, NULL, 0)) < 0)
-		return vpc_error_oom(reterr);
-	object_list_sort(&holders);
-	if (holders.n)
-		return dependency_error(t->m, o, holders.items, holders.n, reterr);
-	result_set(ret, o);
-	return txn_remove(t, o, reterr);
 }
 
 uint32_t subnet_offset(const struct subnet *s, const struct ip *ip)
@@ -146,11 +112,6 @@ uint32_t subnet_offset(const struct subnet *s, const struct ip *ip)
 
 /* --- the kind ---------------------------------------------------------------------------------------------------- */
 
-static void clear(struct object *o)
-{
-	(void)o; /* owns nothing beside the base */
-}
-
 static int copy_members(struct object *to, const struct object *from)
 {
 	struct subnet *s = (struct subnet *)to;
@@ -159,13 +120,6 @@ static int copy_members(struct object *to, const struct object *from)
 	s->cidr = subnet_of(from)->cidr;
 	s->cidr6 = subnet_of(from)->cidr6;
 	return 0;
-}
-
-static int post(struct index *ix, struct object *o)
-{
-	int r = object_post_name(ix, o);
-
-	return r < 0 ? r : index_post(ix, o, POSTING_SUBNETS_OF_VPC, subnet_of(o)->vpc, NULL, 0, 0);
 }
 
 static int to_document(const struct model *m, const struct object *o, json_t *ret)
@@ -183,7 +137,7 @@ static int to_json(const struct model *m, const struct object *o, json_t *ret)
 	const struct subnet *s = subnet_of(o);
 	struct ip gateway = cidr_nth(&s->cidr, 1);
 	int64_t usable = ((int64_t)1 << (32 - s->cidr.plen)) - RESERVED_ADDRESSES;
-	int64_t used = (int64_t)index_count(&m->ix, POSTING_ADDRESSES4_OF_SUBNET, o->number);
+	int64_t used = (int64_t)posting_count(index_posting(&m->ix, POSTING_ADDRESSES4_OF_SUBNET, o->number, NULL, 0));
 
 	if (json_put(ret, "number", json_integer(o->number)) < 0 || to_document(m, o, ret) < 0 ||
 	    json_put(ret, "gateway", json_ip(&gateway)) < 0 ||
@@ -196,25 +150,26 @@ static int to_json(const struct model *m, const struct object *o, json_t *ret)
 static void load(struct model *m, struct document *d, struct object *o)
 {
 	struct subnet *s = (struct subnet *)o;
-	_cleanup_free_ char *name = document_text(d, "name", true);
 
 	s->vpc = document_ref(m, d, "vpc_id", OBJECT_VPC);
 	s->cidr = document_cidr(d, "cidr", 4, true);
 	s->cidr6 = document_cidr(d, "cidr6", 6, false);
-	if (name && object_set_name(o, s->vpc, name) < 0)
-		document_damaged(d, "(out of memory)");
 }
 
+static const struct schema_field fields[] = {
+	{"vpc_id", SCHEMA_STRING, NULL},	   {"cidr", SCHEMA_STRING, NULL},
+	{"cidr6", SCHEMA_STRING_OR_NULL, NULL},	   {"gateway", SCHEMA_STRING, NULL},
+	{"gateway6", SCHEMA_STRING_OR_NULL, NULL}, {"available_ips", SCHEMA_INTEGER, NULL},
+};
+static const struct schema schemas[] = {{NULL, fields, ARRAY_SIZE(fields)}};
+
 const struct kind_ops subnet_ops = {
-	.name = "subnet",
-	.title = "subnet",
-	.id_prefix = "subnet-",
-	.not_found = VPC_E_INVALID_SUBNET_ID_NOT_FOUND,
 	.size = sizeof(struct subnet),
-	.clear = clear,
+	.parent = {OBJECT_VPC, offsetof(struct subnet, vpc)},
 	.copy = copy_members,
-	.post = post,
 	.to_json = to_json,
 	.to_document = to_document,
 	.load = load,
+	.schemas = schemas,
+	.n_schemas = ARRAY_SIZE(schemas),
 };

@@ -121,7 +121,7 @@ int vpc_create(struct model_txn *t, const struct change *c, struct change_result
 
 	if (!o)
 		return vpc_error_oom(reterr);
-	r = change_names(t->m, c, o, 0, NULL, reterr);
+	r = change_names(t->m, c, o, NULL, reterr);
 	if (r >= 0)
 		r = check_cidr4(c, v, reterr);
 	if (r >= 0)
@@ -147,58 +147,24 @@ int vpc_create(struct model_txn *t, const struct change *c, struct change_result
 	return 0;
 }
 
-int vpc_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
-{
-	_cleanup_object_ struct object *copy = NULL;
-	const struct object *o;
-	int r = txn_target(t, c, FIELD_VPC_ID, &o, reterr);
-
-	if (r < 0)
-		return r;
-	copy = object_copy(o);
-	if (!copy)
-		return vpc_error_oom(reterr);
-	r = change_names(t->m, c, copy, 0, o, reterr);
-	if (r < 0)
-		return r;
-	result_set(ret, o);
-	return txn_replace(t, o, TAKE_PTR(copy), reterr);
-}
-
 int vpc_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
-	static const enum posting_type held_by[] = {POSTING_SUBNETS_OF_VPC, POSTING_GROUPS_OF_VPC, POSTING_ENIS_OF_VPC};
-	_cleanup_object_list_ struct object_list all = {0}, holders = {0};
-	const struct object *o;
-	const struct vpc *v;
-	int r = txn_target(t, c, FIELD_VPC_ID, &o, reterr);
+	const struct object *o, *group;
+	int r = txn_target(t, c, OBJECT_VPC, &o, reterr);
 
 	if (r < 0)
 		return r;
-	v = vpc_of(o);
-	for (size_t i = 0; i < ARRAY_SIZE(held_by); i++)
-		if (object_list_add_posting(&all, index_posting(&t->m->ix, held_by[i], o->number, NULL, 0)) < 0)
-			return vpc_error_oom(reterr);
-	for (size_t i = 0; i < all.n; i++)
-		if ((all.items[i]->kind != OBJECT_SG || all.items[i]->number != v->default_sg) &&
-		    object_list_add(&holders, all.items[i]) < 0)
-			return vpc_error_oom(reterr);
-	object_list_sort(&holders);
-	if (holders.n)
-		return dependency_error(t->m, o, holders.items, holders.n, reterr);
-	result_set(ret, o);
-	r = sg_remove(t, model_sg(t->m, v->default_sg), reterr);
+	/* The group that it was born with goes with it. */
+	group = &model_sg(t->m, vpc_of(o)->default_sg)->o;
+	r = object_check_unused(t->m, o, group, reterr);
 	if (r < 0)
 		return r;
-	return txn_remove(t, o, reterr);
+	result_set(ret, o);
+	r = txn_remove_whole(t, group, reterr);
+	return r < 0 ? r : txn_remove_whole(t, o, reterr);
 }
 
 /* --- the kind ---------------------------------------------------------------------------------------------------- */
-
-static void clear(struct object *o)
-{
-	(void)o; /* owns nothing beside the base */
-}
 
 static int copy_members(struct object *to, const struct object *from)
 {
@@ -239,27 +205,36 @@ static int to_document(const struct model *m, const struct object *o, json_t *re
 static void load(struct model *m, struct document *d, struct object *o)
 {
 	struct vpc *v = (struct vpc *)o;
-	_cleanup_free_ char *name = document_text(d, "name", true);
 
 	(void)m;
 	v->cidr = document_cidr(d, "cidr", 4, true);
 	v->cidr6 = document_cidr(d, "cidr6", 6, false);
 	v->mtu = (uint32_t)document_i64(d, "mtu", MTU_MIN, MTU_MAX);
 	dhcp_options_load(d, &v->dhcp);
-	if (name && object_set_name(o, 0, name) < 0)
-		document_damaged(d, "(out of memory)");
 }
 
+static const struct schema_field fields[] = {
+	{"cidr", SCHEMA_STRING, NULL},
+	{"cidr6", SCHEMA_STRING_OR_NULL, NULL},
+	{"netns", SCHEMA_STRING, "its network namespace"},
+	{"mtu", SCHEMA_INTEGER, "bytes"},
+	{"dhcp_options", SCHEMA_REF("DhcpOptions"), NULL},
+};
+static const struct schema_field dhcp_options_fields[] = {
+	{"dns_servers", SCHEMA_STRINGS, NULL},
+	{"domain_name", SCHEMA_STRING_OR_NULL, NULL},
+};
+static const struct schema schemas[] = {
+	{NULL, fields, ARRAY_SIZE(fields)},
+	{"DhcpOptions", dhcp_options_fields, ARRAY_SIZE(dhcp_options_fields)},
+};
+
 const struct kind_ops vpc_ops = {
-	.name = "vpc",
-	.title = "VPC",
-	.id_prefix = "vpc-",
-	.not_found = VPC_E_INVALID_VPC_ID_NOT_FOUND,
 	.size = sizeof(struct vpc),
-	.clear = clear,
 	.copy = copy_members,
-	.post = object_post_name,
 	.to_json = to_json,
 	.to_document = to_document,
 	.load = load,
+	.schemas = schemas,
+	.n_schemas = ARRAY_SIZE(schemas),
 };

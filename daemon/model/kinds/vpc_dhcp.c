@@ -78,7 +78,7 @@ int vpc_set_dhcp_options(struct model_txn *t, const struct change *c, struct cha
 	_cleanup_object_ struct object *copy = NULL;
 	struct dhcp_options options = {};
 	const struct object *o;
-	int r = txn_target(t, c, FIELD_VPC_ID, &o, reterr);
+	int r = txn_target(t, c, OBJECT_VPC, &o, reterr);
 
 	for (size_t i = 0; r >= 0 && change_has(c, FIELD_DNS_SERVERS) && i < c->n_dns_servers; i++)
 		r = add_server(&options, c->dns_servers[i], reterr);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* VPCs: a namespace and its addresses. */
+#include "compiler/internal.h"
+
+static int record_vpc(const struct scope *s, enum snapshot snapshot, const struct vpc *v, struct vpc_record *ret)
+{
+	(void)snapshot;
+	memset(ret, 0, sizeof(*ret));
+	ret->number = v->o.number;
+	memcpy(ret->id, v->o.id, sizeof(ret->id));
+	model_netns_name(v, s->instance, ret->netns, sizeof(ret->netns));
+	ret->mtu = v->mtu;
+	ret->cidrs[ret->n_cidrs++] = v->cidr;
+	if (v->cidr6.addr.family)
+		ret->cidrs[ret->n_cidrs++] = v->cidr6;
+	record_address_config(&v->dhcp, &ret->address_config);
+	return 0;
+}
+
+int compile_vpc(const struct scope *s, const struct object *before, const struct object *after, struct plan *plan)
+{
+	return COMPILE_RECORD(vpc, vpcs, s, before, after, plan);
+}
