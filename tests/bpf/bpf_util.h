@@ -65,7 +65,7 @@ struct verdict {
 	int reason;	  /* enum vpc_drop_reason; 0: not dropped */
 	uint32_t counted; /* whose counter */
 	uint32_t mark;	  /* as it leaves */
-	uint32_t target;  /* the ENI it went straight to; 0: none */
+	uint32_t target;  /* the ENI it was redirected to; 0: none */
 };
 
 /* vpc, subnet: any numbers, from 1. Addresses: "10.0.0.1", "10.0.0.0/24", "fd00:1::/64"; NULL: none. */
@@ -107,7 +107,7 @@ struct vpc_space *lab_space(struct lab *l, uint32_t vpc);
 void lab_eni(struct lab *l, const struct eni_spec *spec);
 void lab_addr(struct lab *l, uint32_t vpc, const char *address, uint32_t number);
 void lab_addr_remove(struct lab *l, uint32_t vpc, const char *address);
-/* Whether the ports of ENIs are such that packets go straight to them: with VPCD_TEST_FAST_PATH=no they aren't. */
+/* Whether the ports of ENIs are such that packets are redirected to them: with VPCD_TEST_FAST_PATH=no they aren't. */
 bool lab_fast_path(void);
 /* Whether each commit gives every set a classifier: VPCD_TEST_CLASSIFIER=yes. */
 bool lab_classifier(void);
@@ -115,8 +115,8 @@ bool lab_classifier(void);
 uint32_t lab_compile(struct lab *l, uint32_t n, unsigned direction);
 struct vpc_classifier_block *lab_block(struct lab *l, uint32_t at);
 struct vpc_set *lab_set_row(struct lab *l, uint32_t n);
-/* From now on packets go straight to this ENI, or don't, whatever the environment says. */
-void lab_set_fast_path(struct lab *l, uint32_t number, bool straight);
+/* From now on packets are redirected to this ENI, or don't, whatever the environment says. */
+void lab_set_fast_path(struct lab *l, uint32_t number, bool fast_path);
 /* The set with these groups (0 ends the list; at most 16): made if there is none. Immediately there. */
 uint32_t lab_set(struct lab *l, const uint32_t *groups);
 /* From the next commit the ENI has these groups (0 ends the list, none: not ready); raises its gen_any, and its
@@ -146,7 +146,7 @@ struct vpc_sg *lab_sg(struct lab *l, uint32_t number);
 struct lab *lab_usual(void);
 /* ENI_B's port 53 (UDP) for 10.0.0.0/24. Returns the row; to be committed. */
 uint32_t lab_allow_dns(struct lab *l);
-/* The usual, all reached straight: with that rule, ENI_B's port 80 (TCP) for the same, and everything of ENI_C for all.
+/* The usual, all redirected to: with that rule, ENI_B's port 80 (TCP) for the same, and everything of ENI_C for all.
  */
 struct lab *lab_usual_fast_path(uint32_t *ret_dns);
 #define ENI_A LAB_ENI(0) /* 10.0.0.10, fd00:1::10 */
@@ -178,7 +178,8 @@ struct packet_spec lab_segment_spec(uint32_t from, uint8_t flags, uint32_t seq, 
 int lab_segment(struct lab *l, uint32_t from, uint8_t flags, uint32_t seq, uint32_t ack);
 /* Builds and delivers to the workload of `number`; MACs that are NULL are the gateway's and its own. */
 struct verdict lab_deliver(struct lab *l, uint32_t number, uint32_t mark, struct packet_spec spec);
-/* From `number` to `to`, by both programs, or straight where the fast path takes it; the first that drops decides. */
+/* From `number` to `to`, by both programs, or by the first alone where the fast path takes it; the first that drops
+ * decides. */
 struct verdict lab_cross(struct lab *l, uint32_t number, uint32_t to, struct packet_spec spec);
 
 /* --- looking --- */
@@ -201,7 +202,7 @@ void lab_answers(struct lab *l);
 /* Makes every flow and fragment look `seconds`, or `ms`, older. */
 void lab_age(struct lab *l, unsigned seconds);
 void lab_age_ms(struct lab *l, uint64_t ms);
-/* Whether a packet since the last call went the long way, which leaves its traces in the scratch: fast.h and
+/* Whether a packet since the last call took the slow path, which leaves its traces in the scratch: fast.h and
  * connection.h don't. */
 bool lab_slow_path(struct lab *l);
 struct vpc_sweep *lab_sweep_io(struct lab *l);

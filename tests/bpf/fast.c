@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The straight way to a local ENI (DESIGN 4.4): it goes where bridge and router would have taken it, as they would
+ * The fast path to a local ENI (DESIGN 4.4): it goes where bridge and router would have taken it, as they would
  * have, and what it can't do goes by them; and what a CPU remembers of a flow never lets through what the tables don't.
- * BPF_PROG_TEST_RUN carries out no redirect: whom it was for is told by the counters; straight.c does it on real ports.
+ * BPF_PROG_TEST_RUN carries out no redirect: whom it was for is told by the counters; tests/system/fast.bats uses real
+ * ports.
  */
 #include "bpf_util.h"
 
@@ -48,8 +49,8 @@ static void teardown(void)
 
 TestSuite(fast, .init = setup, .fini = teardown);
 
-/* Sends and expects it to go straight to `to`; 0: by bridge and router, with the mark. */
-static void expect_way(const char *what, uint32_t from, uint32_t to, struct packet_spec p)
+/* Sends and expects it to are redirected to `to`; 0: by bridge and router, with the mark. */
+static void expect_path(const char *what, uint32_t from, uint32_t to, struct packet_spec p)
 {
 	struct verdict v = lab_send(l, from, p);
 
@@ -63,11 +64,11 @@ static void expect_way(const char *what, uint32_t from, uint32_t to, struct pack
 /* The flow is one that CPUs remember from here on. */
 static void stream(void)
 {
-	expect_way("first", ENI_A, ENI_B, udp);
-	expect_way("answer", ENI_B, ENI_A, udp_back);
+	expect_path("first", ENI_A, ENI_B, udp);
+	expect_path("answer", ENI_B, ENI_A, udp_back);
 	for (int i = 0; i < 3; i++) {
-		expect_way("more", ENI_A, ENI_B, udp);
-		expect_way("more answers", ENI_B, ENI_A, udp_back);
+		expect_path("more", ENI_A, ENI_B, udp);
+		expect_path("more answers", ENI_B, ENI_A, udp_back);
 	}
 }
 
@@ -88,7 +89,7 @@ Test(fast, within_a_subnet_the_frame_stays_as_it_is)
 	p.smac = lab_mac(ENI_A), p.dmac = lab_mac(ENI_B), p.ttl = 1;
 	frame_build(&before, &p);
 	for (int i = 0; i < 3; i++) {
-		expect_way("switched, TTL 1", ENI_A, ENI_B, p);
+		expect_path("switched, TTL 1", ENI_A, ENI_B, p);
 		cr_expect_eq(lab_out(l)->length, before.length);
 		cr_expect_arr_eq(lab_out(l)->data, before.data, before.length);
 	}
@@ -100,7 +101,7 @@ static void expect_routed(struct packet_spec p, uint32_t to)
 	struct frame wanted;
 
 	for (int i = 0; i < 3; i++) {
-		expect_way("routed", ENI_A, to, p);
+		expect_path("routed", ENI_A, to, p);
 		struct packet_spec after = p;
 
 		after.smac = lab_gateway_mac(), after.dmac = lab_mac(to), after.ttl = p.ttl - 1;
@@ -131,8 +132,8 @@ Test(fast, out_of_hops_ends_at_the_port_that_says_so)
 	p.dst = "10.0.1.12", p6.src = "fd00:1::10", p6.dst = "fd00:1:0:1::12";
 	for (int i = 0; i < 3; i++) {
 		p.ttl = p6.ttl = 64;
-		expect_way("enough", ENI_A, ENI_C, p);
-		expect_way("enough", ENI_A, ENI_C, p6);
+		expect_path("enough", ENI_A, ENI_C, p);
+		expect_path("enough", ENI_A, ENI_C, p6);
 		p.ttl = p6.ttl = 1;
 		cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_HOP_LIMIT);
 		cr_expect_eq(lab_send(l, ENI_A, p6).reason, VPC_DROP_HOP_LIMIT);
@@ -145,15 +146,15 @@ Test(fast, too_big_goes_to_the_router_who_fragments_it)
 
 	for (int i = 0; i < 3; i++) {
 		p.payload = 1500 - 28;
-		expect_way("as big as the MTU", ENI_A, ENI_B, p);
+		expect_path("as big as the MTU", ENI_A, ENI_B, p);
 		p.payload = 1501 - 28;
-		expect_way("one byte more", ENI_A, 0, p);
+		expect_path("one byte more", ENI_A, 0, p);
 	}
 	lab_eni_row(l, ENI_B)->mtu = 1400;
 	p.payload = 1401 - 28;
-	expect_way("a smaller MTU counts at once", ENI_A, 0, p);
+	expect_path("a smaller MTU counts at once", ENI_A, 0, p);
 	p.payload--;
-	expect_way("and fits", ENI_A, ENI_B, p);
+	expect_path("and fits", ENI_A, ENI_B, p);
 }
 
 /* GSO: what counts is how big its segments will be. */
@@ -172,24 +173,24 @@ Test(fast, segments)
 				   .dport = 999,
 				   .tcp_flags = SYN | ACK};
 
-	expect_way("SYN", ENI_A, ENI_B, p);
-	expect_way("SYN-ACK", ENI_B, ENI_A, back);
+	expect_path("SYN", ENI_A, ENI_B, p);
+	expect_path("SYN-ACK", ENI_B, ENI_A, back);
 	p.tcp_flags = ACK, p.payload = 3000;
 	for (int i = 0; i < 3; i++) {
 		lab_gso(l, 1460);
-		expect_way("segments that fit", ENI_A, ENI_B, p);
+		expect_path("segments that fit", ENI_A, ENI_B, p);
 		lab_gso(l, 1461);
-		expect_way("segments that don't", ENI_A, 0, p);
+		expect_path("segments that don't", ENI_A, 0, p);
 		lab_gso(l, 0);
-		expect_way("no segments", ENI_A, 0, p);
+		expect_path("no segments", ENI_A, 0, p);
 	}
 	p = udp;
 	p.payload = 3000;
 	for (int i = 0; i < 3; i++) {
 		lab_gso(l, 1472);
-		expect_way("UDP segments that fit", ENI_A, ENI_B, p);
+		expect_path("UDP segments that fit", ENI_A, ENI_B, p);
 		lab_gso(l, 1473);
-		expect_way("UDP segments that don't", ENI_A, 0, p);
+		expect_path("UDP segments that don't", ENI_A, 0, p);
 	}
 }
 
@@ -202,9 +203,9 @@ Test(fast, fragments_options_and_headers_go_by_the_router)
 
 	stream();
 	p.more_fragments = true, p.fragment_id = 7;
-	expect_way("first fragment", ENI_A, 0, p);
+	expect_path("first fragment", ENI_A, 0, p);
 	later.fragment_offset = 104, later.fragment_id = 7;
-	expect_way("later fragment", ENI_A, 0, later);
+	expect_path("later fragment", ENI_A, 0, later);
 	p = udp;
 	p.dst = "10.0.1.12", p.smac = lab_mac(ENI_A), p.dmac = lab_gateway_mac();
 	frame_build(&f, &p);
@@ -217,12 +218,12 @@ Test(fast, fragments_options_and_headers_go_by_the_router)
 		v = lab_from(l, ENI_A, &f);
 		cr_expect_eq(v.action, TC_ACT_OK, "IPv4 options");
 		cr_expect_eq(v.mark, VPC_MARK_ENI | ENI_A);
-		expect_way("without options", ENI_A, ENI_C, p);
+		expect_path("without options", ENI_A, ENI_C, p);
 	}
 	p.src = "fd00:1::10", p.dst = "fd00:1:0:1::12", p.ext = options, p.ext_length = 8;
-	expect_way("extension header", ENI_A, 0, p);
+	expect_path("extension header", ENI_A, 0, p);
 	p.ext = NULL, p.ext_length = 0;
-	expect_way("without", ENI_A, ENI_C, p);
+	expect_path("without", ENI_A, ENI_C, p);
 }
 
 Test(fast, mac_of_another)
@@ -230,9 +231,9 @@ Test(fast, mac_of_another)
 	struct packet_spec p = udp;
 
 	for (int i = 0; i < 3; i++) {
-		expect_way("right", ENI_A, ENI_B, udp);
+		expect_path("right", ENI_A, ENI_B, udp);
 		p = udp, p.dmac = lab_mac(ENI_C);
-		expect_way("the IP is B's, the MAC not", ENI_A, ENI_B, p);
+		expect_path("the IP is B's, the MAC not", ENI_A, ENI_B, p);
 		cr_expect_arr_eq(lab_out(l)->data, lab_mac(ENI_B), 6, "it gets the right one");
 		p.dmac = lab_mac(ENI_A);
 		cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_WRONG_DESTINATION);
@@ -241,7 +242,7 @@ Test(fast, mac_of_another)
 		p = udp, p.smac = lab_mac(ENI_C);
 		cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_FORGED_MAC);
 		p = udp, p.dst = "10.0.1.12";
-		expect_way("to the gateway", ENI_A, ENI_C, p);
+		expect_path("to the gateway", ENI_A, ENI_C, p);
 		p.dmac = lab_mac(ENI_C);
 		cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_WRONG_DESTINATION, "of another subnet");
 	}
@@ -254,10 +255,10 @@ Test(fast, target_down)
 	stream();
 	lab_set_fast_path(l, ENI_B, false);
 	for (int i = 0; i < 3; i++)
-		expect_way("its port is down", ENI_A, 0, udp);
-	expect_way("the other direction", ENI_B, ENI_A, udp_back);
+		expect_path("its port is down", ENI_A, 0, udp);
+	expect_path("the other direction", ENI_B, ENI_A, udp_back);
 	lab_set_fast_path(l, ENI_B, true);
-	expect_way("up again", ENI_A, ENI_B, udp);
+	expect_path("up again", ENI_A, ENI_B, udp);
 }
 
 Test(fast, target_deleted_and_its_number_reused)
@@ -305,7 +306,7 @@ Test(fast, group_left_during_a_flow)
 {
 	stream();
 	lab_join(l, ENI_B, true, GROUPS(SG_D));
-	expect_way("not in force yet", ENI_A, ENI_B, udp);
+	expect_path("not in force yet", ENI_A, ENI_B, udp);
 	lab_commit(l);
 	for (int i = 0; i < 3; i++) {
 		cr_expect_eq(lab_send(l, ENI_A, udp).reason, VPC_DROP_REVOKED);
@@ -330,7 +331,7 @@ Test(fast, rule_revoked)
 {
 	stream();
 	lab_revoke(l, row);
-	expect_way("not in force yet", ENI_A, ENI_B, udp);
+	expect_path("not in force yet", ENI_A, ENI_B, udp);
 	lab_commit(l);
 	cr_expect_eq(lab_send(l, ENI_A, udp).reason, VPC_DROP_REVOKED);
 	cr_expect_eq(lab_send(l, ENI_B, udp_back).reason, VPC_DROP_REVOKED);
@@ -362,17 +363,17 @@ Test(fast, grace_that_ends)
 	cr_assert_eq(lab_sweep(l, VPC_SWEEP_GRACE, later), 1);
 	lab_raise(l, SG_B, true); /* for the next epoch: as of now nothing changes */
 	for (int i = 0; i < 3; i++)
-		expect_way("spared", ENI_A, ENI_B, udp);
+		expect_path("spared", ENI_A, ENI_B, udp);
 	lab_commit(l);
 	for (int i = 0; i < 3; i++)
-		expect_way("still spared", ENI_A, ENI_B, udp);
+		expect_path("still spared", ENI_A, ENI_B, udp);
 	cr_assert(lab_flow(l, true, &key, &f));
 	while (lab_now_ns() < later + 20000000)
 		;
 	cr_expect_eq(lab_send(l, ENI_A, udp).reason, VPC_DROP_REVOKED, "the grace is over");
 }
 
-/* TCP: data goes the short way, what changes the connection doesn't. */
+/* TCP: data takes the TCP fast path, what changes the connection doesn't. */
 Test(fast, connection)
 {
 	struct packet_spec a = {.src = "10.0.0.10",
@@ -388,30 +389,30 @@ Test(fast, connection)
 				.dport = 999,
 				.tcp_flags = SYN | ACK};
 
-	expect_way("SYN", ENI_A, ENI_B, a);
-	expect_way("SYN-ACK", ENI_B, ENI_A, b);
+	expect_path("SYN", ENI_A, ENI_B, a);
+	expect_path("SYN-ACK", ENI_B, ENI_A, b);
 	a.tcp_flags = b.tcp_flags = ACK;
 	for (int i = 0; i < 3; i++) {
-		expect_way("data", ENI_A, ENI_B, a);
-		expect_way("data", ENI_B, ENI_A, b);
+		expect_path("data", ENI_A, ENI_B, a);
+		expect_path("data", ENI_B, ENI_A, b);
 	}
 	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, true));
 	a.tcp_flags = 0;
 	cr_expect_eq(lab_send(l, ENI_A, a).reason, VPC_DROP_INVALID_FLAGS);
 	a.tcp_flags = RST;
-	expect_way("RST", ENI_A, ENI_B, a);
+	expect_path("RST", ENI_A, ENI_B, a);
 	cr_expect(lab_flow_state(l, VPC_FLOW_RESET, false));
-	expect_way("data brings it back at once", ENI_B, ENI_A, b);
+	expect_path("data brings it back at once", ENI_B, ENI_A, b);
 	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, true));
 	a.tcp_flags = FIN | ACK, b.tcp_flags = FIN | ACK;
-	expect_way("FIN", ENI_A, ENI_B, a);
-	expect_way("FIN", ENI_B, ENI_A, b);
+	expect_path("FIN", ENI_A, ENI_B, a);
+	expect_path("FIN", ENI_B, ENI_A, b);
 	cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, false));
 	a.tcp_flags = SYN;
-	expect_way("the same ports again", ENI_A, ENI_B, a);
+	expect_path("the same ports again", ENI_A, ENI_B, a);
 	b.tcp_flags = SYN | ACK, a.tcp_flags = ACK;
-	expect_way("SYN-ACK", ENI_B, ENI_A, b);
-	expect_way("the last ACK is not taken for data", ENI_A, ENI_B, a);
+	expect_path("SYN-ACK", ENI_B, ENI_A, b);
+	expect_path("the last ACK is not taken for data", ENI_A, ENI_B, a);
 	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, true));
 }
 
@@ -428,7 +429,7 @@ static void handshake(void)
 }
 
 /* While few are half-open a connection is made where it will stay, and counts to the budget when it is one. */
-Test(fast, straight_to_the_established_map)
+Test(fast, a_syn_goes_into_the_established_map)
 {
 	lab_ctl(l)->half_open_max = 1;
 	segment(ENI_A, SYN, 100, 0);
@@ -521,12 +522,12 @@ Test(fast, closed_from_both_sides_at_once)
 /* One request and its answer, then one more: a stream, however fast they come. */
 Test(fast, udp_states)
 {
-	expect_way("request", ENI_A, ENI_B, udp);
-	expect_way("again", ENI_A, ENI_B, udp);
+	expect_path("request", ENI_A, ENI_B, udp);
+	expect_path("again", ENI_A, ENI_B, udp);
 	cr_expect(lab_flow_state(l, VPC_FLOW_ONE_WAY, false));
-	expect_way("answer", ENI_B, ENI_A, udp_back);
+	expect_path("answer", ENI_B, ENI_A, udp_back);
 	cr_expect(lab_flow_state(l, VPC_FLOW_REPLIED, false));
-	expect_way("and again", ENI_A, ENI_B, udp);
+	expect_path("and again", ENI_A, ENI_B, udp);
 	cr_expect(lab_flow_state(l, VPC_FLOW_STREAM, true));
 }
 
@@ -540,9 +541,9 @@ Test(fast, appliances_go_by_the_bridge)
 	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_ANY, .peer = "192.0.2.0/24"});
 	lab_commit(l);
 	for (int i = 0; i < 3; i++)
-		expect_way("somebody else's", ENI_A, 0, p);
+		expect_path("somebody else's", ENI_A, 0, p);
 	p.src = "10.0.0.10";
-	expect_way("its own", ENI_A, ENI_C, p);
+	expect_path("its own", ENI_A, ENI_C, p);
 }
 
 Test(fast, a_tap_judges_itself)

@@ -234,7 +234,7 @@ static int closing_step(bool from_a, uint8_t flags, uint32_t seq, uint32_t ack)
 	if (closing_options)
 		return closing_step_with_options(from, from_a ? ENI_B : ENI_A, p);
 	v = lab_send(l, from, p);
-	if (v.reason || !v.mark) /* straight to a veth */
+	if (v.reason || !v.mark) /* redirected to a veth */
 		return v.reason;
 	return lab_deliver(l, from_a ? ENI_B : ENI_A, v.mark, p).reason;
 }
@@ -242,13 +242,13 @@ static int closing_step(bool from_a, uint8_t flags, uint32_t seq, uint32_t ack)
 /* The entry goes with the last ACK, which must get there, or the other end waits and asks for it for minutes. */
 Test(flow, tcp_the_last_ack_arrives)
 {
-	enum { FAST_PATH, ODD, UP, TAP, WAYS };
+	enum { FAST_PATH, ODD, UP, TAP, PATHS };
 
 	lab_ctl(l)->half_open_max = 1;
-	for (int way = FAST_PATH; way < WAYS; way++) {
+	for (int path = FAST_PATH; path < PATHS; path++) {
 		for (unsigned i = 0; i < 2; i++) {
-			lab_set_fast_path(l, LAB_ENI(i), way <= ODD);
-			if (way == TAP)
+			lab_set_fast_path(l, LAB_ENI(i), path <= ODD);
+			if (path == TAP)
 				lab_eni_row(l, LAB_ENI(i))->flags |= VPC_ENI_TAP;
 		}
 		cr_expect_eq(closing_step(true, SYN, 100, 0), 0);
@@ -257,10 +257,10 @@ Test(flow, tcp_the_last_ack_arrives)
 		cr_expect_eq(closing_step(true, FIN | ACK, 101, 7001), 0);
 		cr_expect_eq(closing_step(false, FIN | ACK, 7001, 102), 0);
 		cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, true));
-		closing_options = way == ODD; /* the router's, though the others went straight */
-		cr_expect_eq(closing_step(true, ACK, 102, 7002), 0, "way %d", way);
+		closing_options = path == ODD; /* the router's, though the others was redirected */
+		cr_expect_eq(closing_step(true, ACK, 102, 7002), 0, "path %d", path);
 		closing_options = false;
-		cr_expect_eq(lab_flows(l, true) + lab_flows(l, false), 0, "way %d", way);
+		cr_expect_eq(lab_flows(l, true) + lab_flows(l, false), 0, "path %d", path);
 		cr_expect_eq(lab_established(l, ENI_A), 0);
 		cr_expect_eq(lab_established(l, ENI_B), 0);
 	}

@@ -550,7 +550,7 @@ static void bend(const struct flow_spec *flow, struct frame *f)
 
 Test(flow_cache, the_same_with_and_without_memory, .timeout = 120)
 {
-	unsigned straight = 0, up = 0, dropped = 0;
+	unsigned redirected = 0, up = 0, dropped = 0;
 
 	make_flows();
 	for (int i = 0; i < 6000; i++) {
@@ -570,10 +570,10 @@ Test(flow_cache, the_same_with_and_without_memory, .timeout = 120)
 		    memcmp(out.data, lab_out(l)->data, out.length))
 			cr_assert_fail("round %d: action %d, %d reason %d, %d target %u, %u", i, with.action,
 				       without.action, with.reason, without.reason, with.target, without.target);
-		straight += with.target != 0;
+		redirected += with.target != 0;
 		up += with.action == TC_ACT_OK;
 		dropped += with.action == TC_ACT_SHOT;
 	}
-	cr_expect(straight > 1000 && up > 100 && dropped > 500, "%u straight, %u up, %u dropped", straight, up,
+	cr_expect(redirected > 1000 && up > 100 && dropped > 500, "%u redirected, %u up, %u dropped", redirected, up,
 		  dropped);
 }

@@ -35,7 +35,7 @@ Test(identity, macs)
 	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_FORGED_MAC);
 	p.smac = NULL;
 	p.dmac = lab_mac(ENI_B);
-	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0, "in the same subnet straight");
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0, "redirected within the subnet");
 	p.dmac = lab_mac(ENI_C);
 	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0, "one that is nobody's in the subnet: the address counts");
 	cr_expect_arr_eq(lab_out(l)->data, lab_mac(ENI_B), 6);

@@ -120,7 +120,7 @@ Test(net_drift, every_tampering_is_reported_and_put_right)
 	nettest_end(&t);
 }
 
-/* The floor goes while nobody runs: the next start puts it back. */
+/* The fallback filter goes while nobody runs: the next start puts it back. */
 Test(net_drift, a_start_puts_programs_back)
 {
 	struct nettest t;

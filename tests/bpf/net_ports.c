@@ -152,7 +152,7 @@ Test(net_ports, a_start_with_new_programs_replaces_them)
 	p = nettest_plan(&t, 1, false);
 	cr_assert_eq(net_ensure(t.net, &p, NULL, 0, &found, &error), 0, "%s", error.message);
 	nettest_clean(&t, 1, "after ensure");
-	/* configured without tcx, the links go and the floor stays */
+	/* configured without tcx, the links go and the fallback filter stays */
 	net_free(t.net);
 	t.config.use_tcx = false;
 	cr_assert_eq(net_new(&t.config, NULL, NULL, &t.net, &error), 0);
@@ -503,7 +503,7 @@ static void workload_xdp(const char *netns, bool on)
 }
 
 /* Where packets may be redirected to is told when it changes, and taken back before a port goes down. */
-Test(net_ports, tells_where_packets_can_be_sent_straight_to)
+Test(net_ports, tells_which_ports_are_eligible_for_redirect)
 {
 	struct nettest t;
 	struct plan p;

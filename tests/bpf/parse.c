@@ -140,7 +140,7 @@ static int read_packet(struct __sk_buff *skb, __u32 family, __u32 linear, struct
 	return rc;
 }
 
-/* What the straight way saw, if it saw anything, must be what the parser saw. */
+/* What the fast path saw, if it saw anything, must be what the parser saw. */
 static int read_fast(const struct __sk_buff *skb, __u32 family, int rc, const struct packet *p)
 {
 	const __u8 *l3 = frame + ETH_HLEN, *end = (const __u8 *)(unsigned long)skb->data_end;

@@ -92,11 +92,11 @@ bool lab_fast_path(void)
 	return !wanted || strcmp(wanted, "no") != 0;
 }
 
-void lab_set_fast_path(struct lab *l, uint32_t number, bool straight)
+void lab_set_fast_path(struct lab *l, uint32_t number, bool fast_path)
 {
 	uint32_t *flags = &l->eni[number].flags;
 
-	*flags = straight ? *flags | VPC_ENI_PEER_REDIRECT : *flags & ~VPC_ENI_PEER_REDIRECT;
+	*flags = fast_path ? *flags | VPC_ENI_PEER_REDIRECT : *flags & ~VPC_ENI_PEER_REDIRECT;
 }
 
 static void addr_row_new(struct lab *l, const struct vpc_addr_key *key, uint32_t number)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The short way of TCP between local ENIs (lib/fast/tcp.h) and what is remembered of openings (lib/fast/syn_cache.h):
- * never more than the long way allows (P1, P2, P5, P7), and the same counted (P8). connection_scripts.c compares the
- * two by random packets; here is what each of the conditions is for. Which way a packet went: lab_slow_path().
+ * The TCP fast path between local ENIs (lib/fast/tcp.h) and what is remembered of openings (lib/fast/syn_cache.h):
+ * never more than the slow path allows (P1, P2, P5, P7), and the same counted (P8). tcp_fast_path_scripts.c compares
+ * the two by random packets; here is what each of the conditions is for. Which way a packet went: lab_slow_path().
  */
 #include "tests/bpf/lab_util.h"
 
@@ -48,7 +48,7 @@ static void teardown(void)
 	lab_close(l);
 }
 
-TestSuite(connection, .init = setup, .fini = teardown);
+TestSuite(tcp_fast_path, .init = setup, .fini = teardown);
 
 /* --- packets --- */
 
@@ -82,14 +82,14 @@ static struct packet_spec syn(uint16_t sport)
 }
 
 /* Sends it; reason: 0 allowed. */
-static void expect(const char *what, uint32_t from, struct packet_spec p, int reason, bool long_way)
+static void expect(const char *what, uint32_t from, struct packet_spec p, int reason, bool slow_path)
 {
 	struct verdict v;
 
 	lab_slow_path(l);
 	v = lab_send(l, from, p);
 	cr_expect_eq(v.reason, reason, "%s: reason %d", what, v.reason);
-	cr_expect_eq(lab_slow_path(l), long_way, "%s: by the %s way", what, long_way ? "short" : "long");
+	cr_expect_eq(lab_slow_path(l), slow_path, "%s: by the %s way", what, slow_path ? "short" : "long");
 }
 
 static void expect_short(const char *what, uint32_t from, struct packet_spec p)
@@ -117,7 +117,7 @@ static void remember(void)
 	cr_assert_eq(lab_flows(l, true) + lab_flows(l, false), 0);
 }
 
-/* A connection by the short way, but for the SYN if nothing is remembered. */
+/* A connection by the TCP fast path, but for the SYN if nothing is remembered. */
 static void handshake(uint16_t sport)
 {
 	cr_expect_eq(lab_send(l, ENI_A, syn(sport)).reason, 0);
@@ -171,7 +171,7 @@ static void syn_cache_everywhere(void)
 
 /* Programs of another build find the pinned flows of this one by their tags, or no connection outlives an upgrade (P6):
  * whoever changes the digest changes the version, too, and both here. */
-Test(connection, tags_are_part_of_the_abi)
+Test(tcp_fast_path, tags_are_part_of_the_abi)
 {
 	struct packet_spec p = syn(PORTS_FROM);
 
@@ -195,7 +195,7 @@ static void expect_same_flow(const struct vpc_flow *a, const struct vpc_flow *b)
 	cr_expect_arr_eq(&x, &y, sizeof(x));
 }
 
-Test(connection, from_the_second_on_all_of_it_goes_the_short_way)
+Test(tcp_fast_path, from_the_second_on_all_of_it_takes_the_fast_path)
 {
 	struct vpc_flow first, second;
 
@@ -223,7 +223,7 @@ Test(connection, from_the_second_on_all_of_it_goes_the_short_way)
 	cr_expect_eq(lab_row_packets(l, lab_sg(l, SG_A)->dir[VPC_EGRESS].all4), 2, "and by the sender's");
 }
 
-Test(connection, the_entry_is_of_the_epoch_of_now)
+Test(tcp_fast_path, the_entry_is_of_the_epoch_of_now)
 {
 	remember();
 	lab_commit(l);
@@ -231,7 +231,7 @@ Test(connection, the_entry_is_of_the_epoch_of_now)
 	cr_expect_eq(the_flow(true).epoch, lab_epoch(l));
 }
 
-Test(connection, ipv6)
+Test(tcp_fast_path, ipv6)
 {
 	struct packet_spec p = syn(1000);
 
@@ -249,7 +249,7 @@ Test(connection, ipv6)
 }
 
 /* Their keys are the same as those of the IPv4 packets that they look like. */
-Test(connection, ipv4_in_ipv6)
+Test(tcp_fast_path, ipv4_in_ipv6)
 {
 	static const uint8_t flags[] = {SYN, ACK, FIN | ACK};
 	struct vpc_flow before, after;
@@ -270,7 +270,7 @@ Test(connection, ipv4_in_ipv6)
 	expect_short("its own", ENI_A, syn(3000));
 }
 
-Test(connection, rule_revoked)
+Test(tcp_fast_path, rule_revoked)
 {
 	remember();
 	lab_revoke(l, row);
@@ -286,7 +286,7 @@ Test(connection, rule_revoked)
 }
 
 /* keep, drain, and a rule that expires so: what there is goes on, gen_revoke waits; nothing new is let in. */
-Test(connection, rule_taken_away_without_a_cut)
+Test(tcp_fast_path, rule_taken_away_without_a_cut)
 {
 	remember();
 	handshake(PORTS_FROM);
@@ -302,8 +302,8 @@ Test(connection, rule_taken_away_without_a_cut)
 	expect_drop("at the sender", ENI_A, syn(PORTS_FROM + 3), VPC_DROP_NO_EGRESS_RULE);
 }
 
-/* The row that counts is the one that the long way would find. */
-Test(connection, another_rule_allows_the_same)
+/* The row that counts is the one that the slow path would find. */
+Test(tcp_fast_path, another_rule_allows_the_same)
 {
 	struct vpc_flow before, after;
 
@@ -321,7 +321,7 @@ Test(connection, another_rule_allows_the_same)
 	cr_expect_neq(before.rule[1], row);
 }
 
-Test(connection, group_left)
+Test(tcp_fast_path, group_left)
 {
 	lab_revoke(l, row);
 	lab_allow(l,
@@ -341,7 +341,7 @@ Test(connection, group_left)
 	expect_drop("the receiver has other groups", ENI_A, syn(PORTS_FROM + 2), VPC_DROP_NO_INGRESS_RULE);
 }
 
-Test(connection, address_moved)
+Test(tcp_fast_path, address_moved)
 {
 	lab_eni(l, &(struct eni_spec){.number = LAB_ENI(4)});
 	lab_join(l, LAB_ENI(4), false, GROUPS(SG_D));
@@ -363,7 +363,7 @@ Test(connection, address_moved)
 }
 
 /* By the incarnation alone: nothing else tells. */
-Test(connection, number_given_again)
+Test(tcp_fast_path, number_given_again)
 {
 	static const uint32_t numbers[] = {ENI_A, ENI_B};
 
@@ -379,7 +379,7 @@ Test(connection, number_given_again)
 	}
 }
 
-Test(connection, receiver_deleted)
+Test(tcp_fast_path, receiver_deleted)
 {
 	remember();
 	handshake(PORTS_FROM);
@@ -392,7 +392,7 @@ Test(connection, receiver_deleted)
 	expect_drop("nor its connection", ENI_A, from_a(PORTS_FROM, ACK, 1, 1), VPC_DROP_UNKNOWN_DESTINATION);
 }
 
-Test(connection, syn_cache_is_of_one_port_and_two_addresses)
+Test(tcp_fast_path, syn_cache_is_of_one_port_and_two_addresses)
 {
 	struct packet_spec p = syn(PORTS_FROM);
 
@@ -421,7 +421,7 @@ Test(connection, syn_cache_is_of_one_port_and_two_addresses)
 
 /* --- limits --- */
 
-Test(connection, budgets_are_full)
+Test(tcp_fast_path, budgets_are_full)
 {
 	static const uint32_t numbers[] = {ENI_A, ENI_B};
 
@@ -447,7 +447,7 @@ Test(connection, budgets_are_full)
 	}
 }
 
-Test(connection, half_open_ones_are_few)
+Test(tcp_fast_path, half_open_ones_are_few)
 {
 	remember();
 	lab_ctl(l)->half_open_max = 2;
@@ -464,8 +464,8 @@ Test(connection, half_open_ones_are_few)
 	cr_expect_eq(lab_half_open(l), 2);
 }
 
-/* What there is of the tuple already, in either table, is the long way's: a tombstone, too. */
-Test(connection, tombstones)
+/* What there is of the tuple already, in either table, is the slow path's: a tombstone, too. */
+Test(tcp_fast_path, tombstones)
 {
 	for (int established = 0; established < 2; established++) {
 		remember();
@@ -483,7 +483,7 @@ Test(connection, tombstones)
 	}
 }
 
-Test(connection, simultaneous_open)
+Test(tcp_fast_path, simultaneous_open)
 {
 	struct packet_spec back = from_b(PORTS_FROM, SYN, 0, 0), answer = from_a(PORTS_FROM, SYN | ACK, 0, 1);
 
@@ -511,7 +511,7 @@ Test(connection, simultaneous_open)
 	cr_expect_eq(lab_half_open(l), 0);
 }
 
-Test(connection, listeners_hear_of_each)
+Test(tcp_fast_path, listeners_hear_of_each)
 {
 	struct vpc_event e;
 
@@ -574,7 +574,7 @@ static void reset_and_go_on(uint16_t port)
 	close_in_turn(port);
 }
 
-Test(connection, many_and_each_counted_once)
+Test(tcp_fast_path, many_and_each_counted_once)
 {
 	static void (*const ends[])(uint16_t) = {
 		close_in_turn, close_by_b,	close_at_once, close_but_for_the_last_ack,
@@ -612,8 +612,8 @@ Test(connection, many_and_each_counted_once)
 
 /* --- a known one --- */
 
-/* Each of the generations by itself sends it the long way, where it is judged again. */
-Test(connection, something_was_taken_away)
+/* Each of the generations by itself sends it to the slow path, where it is judged again. */
+Test(tcp_fast_path, something_was_taken_away)
 {
 	uint32_t set_a = (uint32_t)lab_set(l, GROUPS(SG_A)), set_b = (uint32_t)lab_set(l, GROUPS(SG_B));
 	__u64 *generations[] = {&lab_eni_row(l, ENI_A)->gen_revoke, &lab_eni_row(l, ENI_B)->gen_revoke,
@@ -640,7 +640,7 @@ Test(connection, something_was_taken_away)
 	expect_nothing_counted();
 }
 
-Test(connection, idle_for_too_long)
+Test(tcp_fast_path, idle_for_too_long)
 {
 	remember();
 	expect_short("SYN", ENI_A, syn(PORTS_FROM));
@@ -663,8 +663,8 @@ Test(connection, idle_for_too_long)
 	expect_drop("too late", ENI_B, from_b(PORTS_FROM, ACK, 1, 2), VPC_DROP_NO_FLOW);
 }
 
-/* Everything about the frame that isn't as it should be is left to the long way. */
-Test(connection, frames_that_are_not_plain)
+/* Everything about the frame that isn't as it should be is left to the slow path. */
+Test(tcp_fast_path, frames_that_are_unusual)
 {
 	struct packet_spec ack = from_a(PORTS_FROM, SYN | ACK, 1, 1), p; /* changes nothing, and is none for recent.h */
 
@@ -694,8 +694,8 @@ Test(connection, frames_that_are_not_plain)
 	expect_long("an appliance", ENI_A, syn(3001));
 	lab_eni_row(l, ENI_A)->flags |= VPC_ENI_SOURCE_DEST_CHECK;
 	lab_set_fast_path(l, ENI_B, false);
-	expect_long("not straight", ENI_A, ack);
-	expect_long("not straight", ENI_A, syn(3002));
+	expect_long("not eligible", ENI_A, ack);
+	expect_long("not eligible", ENI_A, syn(3002));
 	lab_set_fast_path(l, ENI_B, true);
 	lab_gso(l, 1460);
 	p = ack, p.payload = 3000;
@@ -705,7 +705,7 @@ Test(connection, frames_that_are_not_plain)
 }
 
 /* A tap's own program runs, and finds the same. */
-Test(connection, to_a_tap)
+Test(tcp_fast_path, to_a_tap)
 {
 	struct packet_spec p = syn(PORTS_FROM);
 	struct verdict v;

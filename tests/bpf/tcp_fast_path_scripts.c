@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Random scripts of TCP between two ENIs, played twice: straight, so that lib/fast/tcp.h takes what it may, and with
- * nobody to be reached straight, so that all of it goes the long way. Verdicts, every field of every entry that is
+ * Random scripts of TCP between two ENIs, played twice: with redirects, so that lib/fast/tcp.h takes what it may, and
+ * with nobody to be redirected to, so that all of it takes the slow path. Verdicts, every field of every entry that is
  * left, budgets, half-open ones and rules' counters must be the same (P4, P8).
  */
 #include "tests/bpf/lab_util.h"
@@ -54,7 +54,7 @@ struct outcome {
 	int reason[STEPS_MAX];
 	int64_t established[2], half_open;
 	uint64_t row_packets[3];
-	unsigned n, short_ways, segments;
+	unsigned n, on_fast_path, segments;
 	uint64_t took_ns;
 	struct entry entry[FLOWS_MAX];
 };
@@ -200,7 +200,7 @@ static void clear(int fd)
 }
 
 /* As before every script. */
-static void begin(bool straight)
+static void begin(bool fast_path)
 {
 	clear(bpf_map__fd(l->skel->maps.flow));
 	clear(bpf_map__fd(l->skel->maps.flow_new));
@@ -209,7 +209,7 @@ static void begin(bool straight)
 		memset(lab_eni_flows(l, LAB_ENI(i)), 0, sizeof(struct vpc_eni_flows));
 		lab_eni_row(l, LAB_ENI(i))->flow_budget = 1000;
 		lab_eni_row(l, LAB_ENI(i))->gen_any = lab_epoch(l) + 1; /* what is remembered of those before */
-		lab_set_fast_path(l, LAB_ENI(i), straight);
+		lab_set_fast_path(l, LAB_ENI(i), fast_path);
 	}
 	lab_ctl(l)->half_open_max = 100;
 	lab_ctl(l)->listeners = 0;
@@ -217,7 +217,7 @@ static void begin(bool straight)
 	lab_commit(l);
 }
 
-/* An ACK goes to the other end, by its program, too, if it isn't reached straight: the last one is its to take. Of the
+/* An ACK goes to the other end, by its program, too, if it isn't redirected to: the last one is its to take. Of the
  * others only the sender's program is played: a SYN that is repeated after a change may be judged again by both. */
 static struct verdict play_segment(const struct step *s)
 {
@@ -304,11 +304,11 @@ static void take_entries(struct outcome *o, bool established, uint64_t epoch)
 	}
 }
 
-static void play(const struct script *s, bool straight, struct outcome *ret)
+static void play(const struct script *s, bool fast_path, struct outcome *ret)
 {
 	uint64_t epoch, began_ns, rows_before[3];
 
-	begin(straight);
+	begin(fast_path);
 	epoch = lab_epoch(l);
 	began_ns = lab_now_ns();
 	memset(ret, 0, sizeof(*ret));
@@ -321,7 +321,7 @@ static void play(const struct script *s, bool straight, struct outcome *ret)
 			lab_slow_path(l);
 		play_step(&s->step[i], &ret->reason[i]);
 		ret->segments += segment;
-		ret->short_ways += segment && !lab_slow_path(l);
+		ret->on_fast_path += segment && !lab_slow_path(l);
 	}
 	take_entries(ret, false, epoch);
 	take_entries(ret, true, epoch);
@@ -397,8 +397,8 @@ static void print_script(const struct script *s, const struct outcome *o)
 			kinds[p->kind], p->tuple, p->from ? 'B' : 'A', p->flags, p->seq, p->ack, p->payload,
 			(uintmax_t)p->value, p->cut, o[0].reason[i], o[1].reason[i]);
 	}
-	print_outcome("straight", &o[0]);
-	print_outcome("the long way", &o[1]);
+	print_outcome("fast path", &o[0]);
+	print_outcome("the slow path", &o[1]);
 }
 
 static void setup(void)
@@ -412,13 +412,13 @@ static void teardown(void)
 	lab_close(l);
 }
 
-TestSuite(connection_scripts, .init = setup, .fini = teardown);
+TestSuite(tcp_fast_path_scripts, .init = setup, .fini = teardown);
 
-Test(connection_scripts, both_ways_come_to_the_same)
+Test(tcp_fast_path_scripts, both_paths_come_to_the_same)
 {
 	static struct outcome o[2];
 	struct script s;
-	unsigned segments = 0, short_ways = 0, states[VPC_FLOW_STATES] = {}, i;
+	unsigned segments = 0, on_fast_path = 0, states[VPC_FLOW_STATES] = {}, i;
 	uint64_t began_ns = lab_now_ns();
 
 	dice = 0x9e3779b97f4a7c15ull;
@@ -435,11 +435,12 @@ Test(connection_scripts, both_ways_come_to_the_same)
 			cr_assert_fail("script %u", i);
 		}
 		segments += o[0].segments;
-		short_ways += o[0].short_ways;
+		on_fast_path += o[0].on_fast_path;
 		for (unsigned k = 0; k < o[0].n; k++)
 			states[o[0].entry[k].flow.state]++;
 	}
-	cr_expect_gt(short_ways * 3, segments, "only %u of %u segments went the short way", short_ways, segments);
+	cr_expect_gt(on_fast_path * 3, segments, "only %u of %u segments took the TCP fast path", on_fast_path,
+		     segments);
 	for (unsigned state = VPC_FLOW_SYN_SENT; state <= VPC_FLOW_RESET; state++)
 		cr_expect_gt(states[state], i / 100, "state %u: %u", state, states[state]);
 	cr_expect_gt(states[VPC_FLOW_TOMBSTONE], i / 100);

@@ -354,7 +354,7 @@ static struct packet_spec segment_to_b(uint16_t sport, uint8_t flags)
 				    .tcp_flags = flags};
 }
 
-static bool is_sent_the_short_way(struct packet_spec p)
+static bool takes_the_tcp_fast_path(struct packet_spec p)
 {
 	struct frame f;
 
@@ -374,7 +374,7 @@ static void be_quiet(void)
 		;
 }
 
-/* The short way of connections (lib/fast/tcp.h) too: of a SYN whose like was allowed, and of a known one's segment.
+/* The TCP fast path (lib/fast/tcp.h) too: of a SYN whose like was allowed, and of a known one's segment.
  */
 Test(wire, checksum_elsewhere_of_a_connection)
 {
@@ -388,15 +388,15 @@ Test(wire, checksum_elsewhere_of_a_connection)
 	be_quiet();
 	frame_build(&f, (struct packet_spec[]){segment_to_b(1000, 0x02)});
 	cr_expect(is_sent(&f, 34, 16));
-	cr_expect(is_sent_the_short_way(segment_to_b(1000, 0x10)));
-	cr_expect(is_sent_the_short_way(segment_to_b(1001, 0x02)));
+	cr_expect(takes_the_tcp_fast_path(segment_to_b(1000, 0x10)));
+	cr_expect(takes_the_tcp_fast_path(segment_to_b(1001, 0x02)));
 	if (!kernel_tells_the_place())
 		return;
 	frame_build(&f, (struct packet_spec[]){segment_to_b(1000, 0x10)});
 	cr_expect(is_refused(&f, 34, 2), "the port");
 	frame_build(&f, (struct packet_spec[]){segment_to_b(1002, 0x02)});
 	cr_expect(is_refused(&f, 34, 12), "flags");
-	cr_expect(is_sent_the_short_way(segment_to_b(1002, 0x02)));
+	cr_expect(takes_the_tcp_fast_path(segment_to_b(1002, 0x02)));
 }
 
 /* A request for an address, as a client's that has it: with a UDP socket. The length of UDP is at 38. */

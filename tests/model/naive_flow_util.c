@@ -70,7 +70,7 @@ bool naive_allows(const struct naive_state *s, int vpc, int via, const struct tu
 
 /* Whether both open the same flow from the same side. ICMP queries are told apart by type, code and, if they have one,
  * id; of other protocols a flow is all there is between two addresses. */
-static bool same_opening(const struct tuple *a, const struct tuple *b)
+static bool same_opener(const struct tuple *a, const struct tuple *b)
 {
 	if (a->family != b->family || a->proto != b->proto || !address_equal(&a->src, &b->src) ||
 	    !address_equal(&a->dst, &b->dst))
@@ -118,7 +118,7 @@ static struct naive_flow *find_flow(struct naive *n, int vpc, int via, const str
 		struct naive_flow *f = &n->flows[i];
 
 		if (f->vpc == vpc && f->via == via && is_between(&n->now, f) &&
-		    (same_opening(&f->open, t) || (may_answer && same_opening(&f->open, &back))))
+		    (same_opener(&f->open, t) || (may_answer && same_opener(&f->open, &back))))
 			return f;
 	}
 	return NULL;
@@ -191,7 +191,7 @@ static struct naive_verdict judge_tcp(struct naive *n, int vpc, int via, const s
 {
 	struct naive_flow *flow = find_flow(n, vpc, via, &p->t);
 	bool opens = (p->flags & JUDGED_FLAGS) == TCP_SYN;
-	unsigned from = flow && !same_opening(&flow->open, &p->t);
+	unsigned from = flow && !same_opener(&flow->open, &p->t);
 
 	if (!flags_possible(p->flags))
 		return DROP("TCP flags that no connection has");

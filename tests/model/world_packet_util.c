@@ -84,13 +84,14 @@ static enum world_result deliver(struct world *w, int eni, int from, uint32_t ma
 	return compare(w, "in", e, verdict, naive_in(&w->naive, eni, from, judged, p));
 }
 
-/* Three of four packets may go straight to their target, unless VPCD_TEST_FAST_PATH=no. */
-static void choose_way(struct world *w, uint32_t target)
+/* Three of four packets may are redirected to their target, unless VPCD_TEST_FAST_PATH=no. */
+static void choose_path(struct world *w, uint32_t target)
 {
 	const char *wanted = getenv("VPCD_TEST_FAST_PATH");
-	bool straight = w->stats.verdicts % 4 != 0 && !(wanted && !strcmp(wanted, "no"));
+	bool fast_path = w->stats.verdicts % 4 != 0 && !(wanted && !strcmp(wanted, "no"));
 
-	maps_eni_set_flags(w->maps, target, straight ? VPC_ENI_PEER_REDIRECT : 0, straight ? 0 : VPC_ENI_PEER_REDIRECT);
+	maps_eni_set_flags(w->maps, target, fast_path ? VPC_ENI_PEER_REDIRECT : 0,
+			   fast_path ? 0 : VPC_ENI_PEER_REDIRECT);
 }
 
 static enum world_result broken_redirect(struct world *w, const struct naive_eni *e)
@@ -124,16 +125,16 @@ static enum world_result send(struct world *w, int eni, struct packet *p)
 	if (to >= 0 && s->enis[to].subnet == e->subnet)
 		memcpy(p->dmac, s->enis[to].mac, sizeof(p->dmac));
 	if (to >= 0)
-		choose_way(w, s->enis[to].number);
+		choose_path(w, s->enis[to].number);
 	verdict = run_program(maps_prog_from_workload(w->maps), p, &a);
 	wanted = naive_out(&w->naive, eni, p);
 	if (verdict == TC_ACT_REDIRECT && a.mark == (VPC_MARK_ANSWER | e->number))
 		return answered(w, e, p, wanted);
 	r = compare(w, "out", e, verdict, wanted);
-	/* straight to the workload: its port's program is not asked, so this verdict must be that one's, too */
+	/* redirected to the workload: its port's program is not asked, so this verdict must be that one's, too */
 	if (r == WORLD_SAME && verdict == TC_ACT_REDIRECT)
 		return to < 0 ? broken_redirect(w, e)
-			      : compare(w, "straight", e, verdict, naive_in(&w->naive, to, eni, true, p));
+			      : compare(w, "fast path", e, verdict, naive_in(&w->naive, to, eni, true, p));
 	if (r == WORLD_SAME && wanted.pass && to >= 0)
 		r = deliver(w, to, eni, a.mark, true, p);
 	return r;

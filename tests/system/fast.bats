@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The fast path: packets between local ENIs go straight from port to port, and what can't goes by bridge and router with the same
+# The fast path: packets between local ENIs are redirected from port to port, and what can't goes by bridge and router with the same
 # verdicts (P1, P4). The other files run with it as they are, and scripts/test runs some of them again without it.
 
 bats_require_minimum_version 1.5.0
@@ -43,8 +43,8 @@ ping_ok()
 	in_ns "$from" ping -n -q -i 0.05 -c 5 -W 1 "$@" "$ip" >/dev/null
 }
 
-# straight FROM NAME: five echoes, none of them by bridge and router.
-straight()
+# takes_fast_path FROM NAME: five echoes, none of them by bridge and router.
+takes_fast_path()
 {
 	local before
 	before=$(through "$2")
@@ -59,8 +59,8 @@ fast_path()
 @test "status says that it is used, and packets don't pass bridge and router" {
 	[ "$(fast_path)" = true ]
 	# a moment after the reply: when netlink has told of the raised port
-	wait_for 5 straight "$P-a" "$P-b"
-	wait_for 5 straight "$P-a" "$P-c"
+	wait_for 5 takes_fast_path "$P-a" "$P-b"
+	wait_for 5 takes_fast_path "$P-a" "$P-c"
 	[ "$(eni_field "$P-c" counters.rx_packets)" -ge 5 ]
 }
 
@@ -99,11 +99,11 @@ fast_path()
 	ctl attach "$P-new" --subnet prod-app --netns "$(netns_of "$P-new")" --sg "$P" --ip "$b" >/dev/null
 	in_ns "$P-a" ip neighbour flush all # another ENI, another MAC
 	wait_for 5 ping_ok "$P-a" "$b"
-	wait_for 5 straight "$P-a" "$P-new"
+	wait_for 5 takes_fast_path "$P-a" "$P-new"
 }
 
 # Whether packets may be redirected to the ENI, a tap: VPC_ENI_TAP of the flags in its row (vpc/abi/abi.h).
-tap_is_straight()
+tap_takes_fast_path()
 {
 	local number
 	number=$(eni_field "$1" number)
@@ -114,13 +114,13 @@ tap_is_straight()
 @test "switched off it isn't used, also for ports that are there, and switched on it is again" {
 	local before
 	ctl attach "$P-tap" --subnet prod-app --sg "$P" --tap >/dev/null
-	tap_is_straight "$P-tap"
+	tap_takes_fast_path "$P-tap"
 	ping_ok "$P-a" "$(ip_of "$P-b")"
 	vpcd_stop
 	printf '[Datapath]\nfast-path=no\n' >>"$CONFIG"
 	vpcd_start
 	[ "$(fast_path)" = false ]
-	run ! tap_is_straight "$P-tap"
+	run ! tap_takes_fast_path "$P-tap"
 	before=$(through "$P-b")
 	ping_ok "$P-a" "$(ip_of "$P-b")"
 	[ "$(through "$P-b")" -ge $((before + 5)) ]
@@ -128,7 +128,7 @@ tap_is_straight()
 	sed -i 's/^fast-path=no$/fast-path=yes/' "$CONFIG"
 	vpcd_start
 	[ "$(fast_path)" = true ]
-	wait_for 5 straight "$P-a" "$P-b"
-	tap_is_straight "$P-tap"
+	wait_for 5 takes_fast_path "$P-a" "$P-b"
+	tap_takes_fast_path "$P-tap"
 	verify_clean
 }

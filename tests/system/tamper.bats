@@ -138,9 +138,9 @@ repaired_at_start()
 	repaired
 }
 
-@test "a tcx link torn off: the floor judges until it is put right" {
+@test "a tcx link torn off: the fallback filter judges until it is put right" {
 	local link
-	# Without tcx there is no link to tear off: only the floor.
+	# Without tcx there is no link to tear off: only the fallback filter.
 	if [ "$(ctl -o json status | jq -r .attach_mode)" != tcx ]; then
 		run ! links_pinned
 		return
