@@ -37,7 +37,7 @@ static uint32_t ifindex_in(const struct workload *w, const char *name)
 {
 	struct link_info info;
 
-	cr_assert_eq(link_get(w->rtnl_fd, 0, name, &info), 0);
+	cr_assert_eq(link_get(w->rtnl, 0, name, &info), 0);
 	return info.ifindex;
 }
 
@@ -76,13 +76,13 @@ Test(net_routing, two_enis_answer_each_by_itself)
 	cr_assert_eq(nettest_lines("ip -n w0 route get 10.0.0.77 from 10.0.1.13 | grep 'via 10.0.1.1 dev eth1'"), 1);
 	cr_assert_eq(nettest_lines("ip -n w0 route get 10.0.1.77 from 10.0.1.13 | grep via"), 0);
 
-	cr_assert_eq(routing_check(w.rtnl_fd, &t.ports[3], ifindex_in(&w, "eth1")), 1);
+	cr_assert_eq(routing_check(w.rtnl, &t.ports[3], ifindex_in(&w, "eth1")), 1);
 	cr_assert_eq(nettest_sh("ip -n w0 rule del from 10.0.1.13"), 0);
-	cr_assert_eq(routing_check(w.rtnl_fd, &t.ports[3], ifindex_in(&w, "eth1")), 0);
-	cr_assert_eq(routing_put_rules(w.rtnl_fd, false), 0);
-	cr_assert_eq(routing_check(w.rtnl_fd, &t.ports[3], ifindex_in(&w, "eth1")), 1);
+	cr_assert_eq(routing_check(w.rtnl, &t.ports[3], ifindex_in(&w, "eth1")), 0);
+	cr_assert_eq(routing_put_rules(w.rtnl, false), 0);
+	cr_assert_eq(routing_check(w.rtnl, &t.ports[3], ifindex_in(&w, "eth1")), 1);
 	cr_assert_eq(nettest_sh("ip -n w0 route flush table %u", 86000 + ifindex_in(&w, "eth1")), 0);
-	cr_assert_eq(routing_check(w.rtnl_fd, &t.ports[3], ifindex_in(&w, "eth1")), 0);
+	cr_assert_eq(routing_check(w.rtnl, &t.ports[3], ifindex_in(&w, "eth1")), 0);
 
 	/* what leads to an ENI goes with it */
 	gone = nettest_port_plan(&t, 3, true);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Opening what a user named: every refusal of CLI.md, and what is accepted. Root. */
 #include <criterion/criterion.h>
+#include <netlink/socket.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -83,7 +84,7 @@ Test(net_workload, who_may)
 	refused("w0", SOMEBODY, "only root may");
 	cr_assert_eq(open_netns("w0", 0, &w, &error), 0, "%s", error.message);
 	cr_assert_str_eq(w.path, "/run/netns/w0");
-	cr_assert_geq(w.rtnl_fd, 0);
+	cr_assert_not_null(w.rtnl);
 	cr_assert_neq(w.ns_ino, 0);
 	cr_assert_eq(strlen(w.boot_id), 36);
 	workload_clear(&w);
@@ -130,7 +131,8 @@ Test(net_workload, by_pid)
 	char path[64];
 
 	cr_assert_eq(workload_open(&spec, 0, &w, &error), 0, "%s", error.message);
-	cr_expect(w.ns_fd >= FD_HIGH && w.rtnl_fd >= FD_HIGH && w.pidfd >= FD_HIGH, "libnftables could not select()");
+	cr_expect(w.ns_fd >= FD_HIGH && nl_socket_get_fd(w.rtnl) >= FD_HIGH && w.pidfd >= FD_HIGH,
+		  "libnftables could not select()");
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", spec.pid);
 	cr_assert_str_eq(w.path, path);
 	cr_assert_geq(w.pidfd, 0);
@@ -216,7 +218,7 @@ Test(net_workload, is_found_by_a_process_in_it_when_its_path_is_gone)
 	a.ns_cookie = w.ns_cookie;
 	cr_assert_eq(workload_reopen(&a, &again), 0);
 	cr_assert_eq(again.ns_ino, w.ns_ino);
-	cr_assert_geq(again.rtnl_fd, 0);
+	cr_assert_not_null(again.rtnl);
 	workload_clear(&again);
 	stop_process(spec.pid);
 	cr_assert_eq(workload_reopen(&a, &again), -ESTALE);

@@ -27,7 +27,7 @@ struct step {
 	struct net_object net_object;
 	struct workload_end_change *workload_end; /* owned */
 	struct port_record *record; /* of a port to be raised with its workload's end: owned, without strings */
-	int workload_fd;	    /* rtnetlink socket in the workload's namespace; with a record, ours */
+	struct nl_sock *workload;   /* rtnetlink socket in the workload's namespace; owned, with a record */
 };
 
 struct net_change {
@@ -39,7 +39,7 @@ static void drop_record(struct step *s)
 {
 	if (!s->record)
 		return;
-	close_fd(s->workload_fd);
+	nl_socket_free(s->workload);
 	free(s->record->ips);
 	free(s->record);
 	s->record = NULL;
@@ -106,7 +106,7 @@ static int prepare_subnet(struct net *n, const struct plan_subnet *s, struct net
 /* What publishing needs of a port and its workload, which are the caller's. */
 static int keep_record(const struct port_record *p, const struct workload *w, struct step *s)
 {
-	if (!w || w->rtnl_fd < 0 || port_is_tap(p))
+	if (!w || !w->rtnl || port_is_tap(p))
 		return 0;
 	s->record = calloc(1, sizeof(*s->record));
 	if (!s->record)
@@ -114,8 +114,7 @@ static int keep_record(const struct port_record *p, const struct workload *w, st
 	*s->record = *p;
 	s->record->attachment.path = s->record->attachment.owner = NULL;
 	s->record->ips = calloc(p->n_ips, sizeof(*p->ips));
-	s->workload_fd = fcntl(w->rtnl_fd, F_DUPFD_CLOEXEC, FD_HIGH);
-	if (!s->record->ips || s->workload_fd < 0) {
+	if (!s->record->ips || netlink_dup(w->rtnl, &s->workload) < 0) {
 		drop_record(s);
 		return -ENOMEM;
 	}
@@ -207,7 +206,7 @@ static int add_neighbours(struct net_vpc *v, const struct net_change *c, size_t 
 			continue;
 		if (d && net_object_set_add(&d->objects, &c->steps[i].net_object) < 0)
 			return vpc_error_oom(reterr);
-		r = net_object_put(v->ns.rtnl_fd, &c->steps[i].net_object);
+		r = net_object_put(v->ns.rtnl, &c->steps[i].net_object);
 		if (r < 0) {
 			vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "cannot add a neighbour: %s",
 				      strerror(-r));
@@ -342,7 +341,7 @@ static void forget_object(struct net_vpc *v, const struct step *s)
 static void undo_link(struct net_vpc *v, const struct step *s)
 {
 	(void)net_drop_device(v, s->ifindex);
-	link_delete(v->ns.rtnl_fd, s->ifindex);
+	link_delete(v->ns.rtnl, s->ifindex);
 }
 
 static void undo_object(struct net_vpc *v, const struct step *s)
@@ -387,7 +386,7 @@ static int publish_raise(struct net_vpc *v, struct step *s, struct net_removal *
 	 * for want of memory or buffers is tried again at once. */
 	raised = e;
 	for (unsigned i = 0; i < FINISH_TRIES; i++) {
-		e = workload_end_finish(raised < 0 ? NULL : v, s->workload_fd, s->record, &what);
+		e = workload_end_finish(raised < 0 ? NULL : v, s->workload, s->record, &what);
 		if (e >= 0 || e == -ENODEV)
 			break;
 	}
@@ -423,7 +422,7 @@ static int publish_remove_link(struct net_vpc *v, struct step *s, struct net_rem
 	dropped = net_drop_device(v, s->ifindex);
 	/* nobody redirects to a port that is down */
 	redirect_report(v->net, s->ifindex, false);
-	e = link_change(v->ns.rtnl_fd, s->ifindex, &down, NULL);
+	e = link_change(v->ns.rtnl, s->ifindex, &down, NULL);
 
 	if (e == -ENODEV) /* gone already, as when its workload's namespace ended: what is left is its pins */
 		e = 0;

@@ -63,7 +63,7 @@ static int check_bridge_program(const struct subject *subject, uint32_t ifindex)
 {
 	const struct net_check *c = subject->check;
 	struct tc_clsact clsact;
-	int r = tc_clsact_read(c->rtnl_fd, ifindex, &clsact);
+	int r = tc_clsact_read(c->rtnl, ifindex, &clsact);
 	uint32_t id;
 
 	if (r < 0)
@@ -109,7 +109,7 @@ static int check_programs(const struct subject *subject, uint32_t ifindex)
 {
 	const struct net_check *c = subject->check;
 	struct tc_clsact clsact;
-	int r = tc_clsact_read(c->rtnl_fd, ifindex, &clsact);
+	int r = tc_clsact_read(c->rtnl, ifindex, &clsact);
 
 	for (enum tc_side side = 0; r == 0 && side < TC_SIDES; side++) {
 		const char *side_name = tc_side_name(side);

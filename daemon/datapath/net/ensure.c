@@ -213,7 +213,7 @@ static void mend_lo(struct mending *m)
 	char alias[NETNS_ALIAS_MAX];
 	const struct link_change lo = {.alias = netns_make_alias(m->n->instance, m->vpc->id, alias), .up = LINK_UP};
 
-	failed(m, link_change(m->v->ns.rtnl_fd, 1, &lo, NULL), m->vpc->id, "lo", NULL);
+	failed(m, link_change(m->v->ns.rtnl, 1, &lo, NULL), m->vpc->id, "lo", NULL);
 }
 
 /* What the registry has of this VPC and the state has not is no longer ours to watch. */
@@ -237,7 +237,7 @@ static void mend_unexpected(struct mending *m)
 {
 	for (size_t i = 0; i < m->n_unexpected; i++) {
 		uint32_t ifindex = m->unexpected[i];
-		int r = link_delete(m->v->ns.rtnl_fd, ifindex);
+		int r = link_delete(m->v->ns.rtnl, ifindex);
 
 		failed(m, r == -ENODEV ? 0 : r, m->vpc->id, "an unexpected link", NULL);
 		if (m->n->link_dir && ifindex < VPC_BRIDGE_FIRST)
@@ -305,10 +305,10 @@ static void mend_port(struct mending *m, const struct port_record *p, bool diffe
 	}
 	if (r >= 0)
 		r = port_raise(m->v, d);
-	if (r >= 0 && differs && w && w->rtnl_fd >= 0 && !port_is_tap(p)) {
+	if (r >= 0 && differs && w && w->rtnl && !port_is_tap(p)) {
 		const char *what;
 
-		r = workload_end_finish(m->v, w->rtnl_fd, p, &what);
+		r = workload_end_finish(m->v, w->rtnl, p, &what);
 		if (r == -ENODEV)
 			r = 0;
 	}
@@ -336,20 +336,20 @@ static void mend_object(struct mending *m, const struct net_object *f, int r)
 
 static void mend_objects(struct mending *m)
 {
-	int fd = m->v->ns.rtnl_fd;
+	struct nl_sock *rtnl = m->v->ns.rtnl;
 	const struct net_object *f;
 
 	for (f = m->delete.head; f; f = f->hh.next)
-		mend_object(m, f, net_object_delete(fd, f));
+		mend_object(m, f, net_object_delete(rtnl, f));
 	for (f = m->replace.head; f; f = f->hh.next) {
-		mend_object(m, f, net_object_delete(fd, f));
-		mend_object(m, f, net_object_put(fd, f));
+		mend_object(m, f, net_object_delete(rtnl, f));
+		mend_object(m, f, net_object_put(rtnl, f));
 	}
 	for (f = m->put.head; f; f = f->hh.next) {
 		/* that of a port that turned out to be lost went with it */
 		if (f->owner < VPC_BRIDGE_FIRST && !net_find_device(m->v, f->owner))
 			continue;
-		mend_object(m, f, net_object_put(fd, f));
+		mend_object(m, f, net_object_put(rtnl, f));
 	}
 }
 
@@ -372,7 +372,7 @@ static int look(struct mending *m)
 {
 	_cleanup_(net_state_clear) struct net_state state = {};
 	const struct net_check check = {
-		.rtnl_fd = m->v->ns.rtnl_fd,
+		.rtnl = m->v->ns.rtnl,
 		.instance = m->n->instance,
 		.programs = &m->n->programs,
 		/* missing tcx links are net_attach's; existing ones are pointed to the programs in any case */
@@ -381,12 +381,12 @@ static int look(struct mending *m)
 		.fn = on_difference,
 		.userdata = m,
 	};
-	int r = net_state_read(check.rtnl_fd, &state);
+	int r = net_state_read(check.rtnl, &state);
 
 	if (r >= 0 && m->n->removals) {
 		settle_removals(m, &state);
 		net_state_clear(&state);
-		r = net_state_read(check.rtnl_fd, &state);
+		r = net_state_read(check.rtnl, &state);
 	}
 	return r < 0 ? r : net_check_devices(&check, m->all, &state);
 }

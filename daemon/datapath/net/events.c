@@ -10,6 +10,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/pkt_sched.h>
+#include <libmnl/libmnl.h>
 #include <sys/socket.h>
 
 #include "datapath/net/private.h"
@@ -93,9 +94,9 @@ static void on_programs(struct round *round, const struct nlmsghdr *h)
 	}
 	round->contradicted = true;
 	if (device_is_port(d))
-		(void)tc_clsact_ensure(round->v->ns.rtnl_fd, d->ifindex, &round->v->net->programs, true);
+		(void)tc_clsact_ensure(round->v->ns.rtnl, d->ifindex, &round->v->net->programs, true);
 	else
-		(void)tc_bridge_ensure(round->v->ns.rtnl_fd, d->ifindex, &round->v->net->programs);
+		(void)tc_bridge_ensure(round->v->ns.rtnl, d->ifindex, &round->v->net->programs);
 }
 
 /* A sysctl of the namespace, or of one of its bridges. Of ports they don't matter: nothing is routed on those. */
@@ -107,13 +108,13 @@ static void on_netconf(struct round *round, const struct nlmsghdr *h)
 	const struct net_device *d;
 	int32_t ifindex;
 
-	rtnl_attrs(h, sizeof(struct netconfmsg), tb, ARRAY_SIZE(tb));
-	ifindex = (int32_t)rtnl_number(tb[NETCONFA_IFINDEX]);
+	netlink_attrs(h, sizeof(struct netconfmsg), tb, ARRAY_SIZE(tb));
+	ifindex = (int32_t)netlink_number(tb[NETCONFA_IFINDEX]);
 	d = ifindex > 0 ? net_find_device(round->v, (uint32_t)ifindex) : NULL;
 	if (ifindex != NETCONFA_IFINDEX_ALL && ifindex != NETCONFA_IFINDEX_DEFAULT && (!d || device_is_port(d)))
 		return;
 	for (size_t i = NETCONFA_FORWARDING; i < ARRAY_SIZE(wanted); i++) {
-		if (i != NETCONFA_MC_FORWARDING && tb[i] && rtnl_number(tb[i]) != wanted[i])
+		if (i != NETCONFA_MC_FORWARDING && tb[i] && netlink_number(tb[i]) != wanted[i])
 			round->contradicted = true;
 	}
 }
@@ -152,7 +153,7 @@ static void look_at_link(struct round *round, uint32_t ifindex)
 
 	if (!d)
 		return;
-	r = link_get(v->ns.rtnl_fd, ifindex, NULL, &info);
+	r = link_get(v->ns.rtnl, ifindex, NULL, &info);
 	if (device_is_port(d))
 		redirect_report(v->net, ifindex, r >= 0 && d->up && redirect_ok(&info));
 	if (r >= 0 && device_is_port(d) && !d->tap && info.carrier) {
@@ -189,7 +190,7 @@ static bool objects_contradict(const struct net_vpc *v)
 {
 	_cleanup_(net_object_set_clear) struct net_object_set found = {};
 
-	if (net_object_read(v->ns.rtnl_fd, &found) < 0)
+	if (net_object_read(v->ns.rtnl, &found) < 0)
 		return true;
 	for (const struct net_device *d = v->devices; d; d = d->hh.next) {
 		for (const struct net_object *wanted = d->objects.head; wanted; wanted = wanted->hh.next) {
@@ -260,7 +261,7 @@ static int open_events(void *data)
 	static const int groups[] = {RTNLGRP_LINK,	 RTNLGRP_IPV4_IFADDR,  RTNLGRP_IPV6_IFADDR,
 				     RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,   RTNLGRP_TC,
 				     RTNLGRP_NEIGH,	 RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF};
-	_cleanup_close_ int fd = rtnl_open();
+	_cleanup_close_ int fd = netlink_open_fd(NETLINK_ROUTE);
 	int size = RECEIVE_BYTES;
 
 	(void)data;
@@ -277,22 +278,17 @@ static int open_events(void *data)
 /* --- nftables: each change of the ruleset has a generation
  * ------------------------------------------------------------ */
 
-static int open_nft(int group)
-{
-	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-	const struct sockaddr_nl address = {.nl_family = AF_NETLINK};
-
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		return -errno;
-	if (group && setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
-		return -errno;
-	return TAKE_FD(fd);
-}
-
 static int open_nft_events(void *data)
 {
+	_cleanup_close_ int fd = netlink_open_fd(NETLINK_NETFILTER);
+	const int group = NFNLGRP_NFTABLES;
+
 	(void)data;
-	return open_nft(NFNLGRP_NFTABLES);
+	if (fd < 0)
+		return fd;
+	if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+		return -errno;
+	return TAKE_FD(fd);
 }
 
 /* False: not a message about a generation. */
@@ -302,37 +298,44 @@ static bool parse_generation(const struct nlmsghdr *h, uint32_t *ret)
 
 	if (h->nlmsg_type != ((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_NEWGEN))
 		return false;
-	rtnl_attrs(h, sizeof(struct nfgenmsg), tb, ARRAY_SIZE(tb));
+	netlink_attrs(h, sizeof(struct nfgenmsg), tb, ARRAY_SIZE(tb));
 	if (!tb[NFTA_GEN_ID])
 		return false;
-	*ret = ntohl(mnl_attr_get_u32(tb[NFTA_GEN_ID]));
+	*ret = ntohl(netlink_number(tb[NFTA_GEN_ID]));
 	return true;
+}
+
+struct generation {
+	uint32_t value;
+	bool found;
+};
+
+static int on_generation(const struct nlmsghdr *h, void *userdata)
+{
+	struct generation *g = userdata;
+
+	g->found |= parse_generation(h, &g->value);
+	return 0;
 }
 
 int events_nft_generation(uint32_t *ret)
 {
-	_cleanup_close_ int fd = open_nft(0);
-	char buf[1024] __attribute__((__aligned__(8)));
-	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
-	const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	ssize_t size;
-	int left;
+	const struct nfgenmsg header = {};
+	_cleanup_(nl_socket_freep) struct nl_sock *sk = NULL;
+	_cleanup_(nlmsg_freep) struct nl_msg *msg =
+		netlink_message((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETGEN, 0, &header, sizeof(header));
+	struct generation g = {};
+	int r = netlink_open(NETLINK_NETFILTER, &sk);
 
-	if (fd < 0)
-		return fd;
-	h->nlmsg_type = (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETGEN;
-	h->nlmsg_flags = NLM_F_REQUEST;
-	mnl_nlmsg_put_extra_header(h, sizeof(struct nfgenmsg));
-	if (sendto(fd, buf, h->nlmsg_len, 0, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0)
-		return -errno;
-	size = recv(fd, buf, sizeof(buf), 0);
-	if (size < 0)
-		return -errno;
-	left = (int)size;
-	for (h = (struct nlmsghdr *)buf; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
-		if (parse_generation(h, ret))
-			return 0;
-	return -EIO;
+	if (r < 0 || !msg)
+		return r < 0 ? r : -ENOMEM;
+	r = netlink_ask(sk, msg, on_generation, &g);
+	if (r < 0)
+		return r;
+	if (!g.found)
+		return -EIO;
+	*ret = g.value;
+	return 0;
 }
 
 /* Only what is newer than what was last seen to be right, or made by us, is somebody else's. */

@@ -24,6 +24,7 @@
 #include "compiler/plan.h"
 
 struct net;
+struct nl_sock;
 struct net_change;
 struct net_removal;
 
@@ -61,8 +62,8 @@ const char *net_attach_mode(const struct net *n);
 /* A namespace of a workload, opened. */
 struct workload {
 	int ns_fd;
-	int rtnl_fd; /* NETLINK_ROUTE socket inside it */
-	int pidfd;   /* or -1 */
+	struct nl_sock *rtnl; /* for NETLINK_ROUTE requests inside it */
+	int pidfd;	      /* or -1 */
 	uint64_t ns_dev, ns_ino;
 	uint64_t ns_cookie; /* SO_NETNS_COOKIE */
 	uint64_t pid_start;
@@ -70,7 +71,7 @@ struct workload {
 	char *path;   /* what was opened */
 	uint32_t eni; /* number of the ENI that is to be attached to it: the caller's to fill in */
 };
-#define WORKLOAD_INIT ((struct workload){.ns_fd = -1, .rtnl_fd = -1, .pidfd = -1})
+#define WORKLOAD_INIT ((struct workload){.ns_fd = -1, .pidfd = -1})
 void workload_clear(struct workload *w);
 /* The workload of an ENI in a list, or NULL. */
 const struct workload *workload_find(const struct workload *list, size_t n, uint32_t eni);
@@ -89,9 +90,9 @@ int workload_reopen_path(const struct attachment *a, struct workload *ret);
 /* A VPC's namespace. */
 struct netns {
 	int ns_fd;
-	int rtnl_fd;
+	struct nl_sock *rtnl;
 };
-#define NETNS_INIT ((struct netns){.ns_fd = -1, .rtnl_fd = -1})
+#define NETNS_INIT ((struct netns){.ns_fd = -1})
 void netns_clear(struct netns *ns);
 
 /* Makes the namespace (bind mount under /run/netns, which it makes if missing), or adopts one with our alias; sets the

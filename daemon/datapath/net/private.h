@@ -139,9 +139,10 @@ bool workload_end_is_ours(const struct link_info *info, const struct port_record
 /* What of the workload's end is made before the port is raised; it stays down, without addresses and routes: whoever
  * sees these may send, and what is sent to a port that isn't ready is lost. 0 or -errno; text says what failed. */
 int workload_end_prepare(const struct workload *w, const struct port_record *p, const char **ret_what);
-/* The rest, when the port is up: raised, addressed, routed, in this order. fd: a rtnetlink socket in the workload's
+/* The rest, when the port is up: raised, addressed, routed, in this order. sk: a rtnetlink socket in the workload's
  * namespace. v: NULL: the port runs already. */
-int workload_end_finish(const struct net_vpc *v, int fd, const struct port_record *p, const char **ret_what);
+int workload_end_finish(const struct net_vpc *v, struct nl_sock *sk, const struct port_record *p,
+			const char **ret_what);
 /* Calls fn for whatever the workload's end lacks, or has otherwise, of what attaching gives it; what it has besides is
  * its own business. fn returns negative to end it with that. */
 typedef int (*net_workload_end_fn)(const char *problem, const char *detail, void *userdata);
@@ -151,21 +152,21 @@ int workload_end_change_addresses(const struct workload *w, const char *ifname, 
 				  const bool *add, size_t n);
 void workload_end_address(const struct port_record *p, size_t i, uint32_t ifindex, struct net_object *ret);
 
-/* --- device/workload_routing.c: source routing in a workload's namespace; fd is a rtnetlink socket in it
+/* --- device/workload_routing.c: source routing in a workload's namespace; sk is a rtnetlink socket in it
  * -------------------------
  */
 
 /* The ENI's own table: its subnet and its gateway. */
-int routing_put_table(int fd, const struct port_record *p, uint32_t ifindex);
+int routing_put_table(struct nl_sock *sk, const struct port_record *p, uint32_t ifindex);
 /* A rule for each address of each ENI, where the namespace has several interfaces (always: in any case). Those that
  * lead to what is gone are removed. */
-int routing_put_rules(int fd, bool always);
+int routing_put_rules(struct nl_sock *sk, bool always);
 /* After an ENI left: only removes. */
-int routing_clean(int fd);
+int routing_clean(struct nl_sock *sk);
 /* 1: the ENI's table is there and the namespace's rules are right; 0: they aren't; -errno. */
-int routing_check(int fd, const struct port_record *p, uint32_t ifindex);
+int routing_check(struct nl_sock *sk, const struct port_record *p, uint32_t ifindex);
 /* The namespace's default route, as attachment.default_route says. */
-int routing_put_default(int fd, const struct port_record *p, uint32_t ifindex);
+int routing_put_default(struct nl_sock *sk, const struct port_record *p, uint32_t ifindex);
 
 /* --- net/removal.c -------------------------------------------------------------------------------------------------
  */

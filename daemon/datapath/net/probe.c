@@ -19,7 +19,7 @@
 
 struct probe {
 	int prog;
-	int outer, workload_end; /* rtnetlink sockets in the two namespaces */
+	struct nl_sock *outer, *workload_end; /* for rtnetlink requests in the two namespaces */
 	int workload_end_ns;
 	struct port_record port[2];
 	uint32_t workload_end_ifindex[2];
@@ -27,30 +27,30 @@ struct probe {
 
 static void probe_clear(struct probe *p)
 {
-	close_fd(p->outer);
-	close_fd(p->workload_end);
+	nl_socket_free(p->outer);
+	nl_socket_free(p->workload_end);
 	close_fd(p->workload_end_ns);
 }
 
 /* The calling thread is in the outer namespace before, and in the inner one after. */
 static int open_namespaces(struct probe *p)
 {
-	p->outer = rtnl_open();
-	if (p->outer < 0)
-		return p->outer;
+	int r = netlink_open(NETLINK_ROUTE, &p->outer);
+
+	if (r < 0)
+		return r;
 	if (unshare(CLONE_NEWNET) < 0)
 		return -errno;
 	p->workload_end_ns = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (p->workload_end_ns < 0)
 		return -errno;
-	p->workload_end = rtnl_open();
-	return p->workload_end < 0 ? p->workload_end : 0;
+	return netlink_open(NETLINK_ROUTE, &p->workload_end);
 }
 
 static int make_pair(struct probe *p, unsigned i)
 {
 	const struct link_change up = {.up = LINK_UP, .no_link_local = true};
-	char text[RTNL_TEXT_MAX];
+	char text[NETLINK_TEXT_MAX];
 	struct link_info info;
 	int r;
 
@@ -120,8 +120,7 @@ static int run(void *data)
 
 int net_fast_path_test(int prog_probe)
 {
-	_cleanup_(probe_clear) struct probe p = {
-		.prog = prog_probe, .outer = -1, .workload_end = -1, .workload_end_ns = -1};
+	_cleanup_(probe_clear) struct probe p = {.prog = prog_probe, .workload_end_ns = -1};
 
 	return netns_run(-1, run, &p);
 }

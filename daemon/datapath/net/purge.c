@@ -55,12 +55,14 @@ static int on_link(const struct link_info *info, void *userdata)
  * its last user go some time later. */
 static int delete_links(int ns_fd, const char *instance)
 {
-	_cleanup_close_ int fd = netns_open_rtnl(ns_fd);
+	_cleanup_(nl_socket_freep) struct nl_sock *rtnl = NULL;
 	struct links links = {.instance = instance};
-	int r = fd < 0 ? fd : link_each(fd, on_link, &links);
+	int r = netns_open_rtnl(ns_fd, &rtnl);
 
+	if (r >= 0)
+		r = link_each(rtnl, on_link, &links);
 	for (size_t i = 0; r >= 0 && i < links.n; i++) {
-		r = link_delete(fd, links.ifindexes[i]);
+		r = link_delete(rtnl, links.ifindexes[i]);
 		if (r == -ENODEV)
 			r = 0;
 	}

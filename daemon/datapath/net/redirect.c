@@ -32,7 +32,7 @@ bool net_port_peer_ok(struct net *n, uint32_t vpc, uint32_t eni)
 	const struct net_vpc *v = net_find_vpc(n, vpc);
 	struct link_info info;
 
-	return v && link_get(v->ns.rtnl_fd, eni, NULL, &info) >= 0 && redirect_ok(&info);
+	return v && link_get(v->ns.rtnl, eni, NULL, &info) >= 0 && redirect_ok(&info);
 }
 
 static int report_vpc(const struct net_vpc *v)
@@ -45,7 +45,7 @@ static int report_vpc(const struct net_vpc *v)
 
 		if (!device_is_port(d))
 			continue;
-		r = link_get(v->ns.rtnl_fd, d->ifindex, NULL, &info);
+		r = link_get(v->ns.rtnl, d->ifindex, NULL, &info);
 		if (r < 0)
 			result = r;
 		else if (info.carrier && !d->carrier_changes)

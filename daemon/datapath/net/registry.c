@@ -258,7 +258,7 @@ int net_take_object(const struct net_vpc *v, const struct net_object *f)
 {
 	const struct net_object *wanted = net_find_wanted(v, &f->key);
 
-	return wanted ? net_object_put(v->ns.rtnl_fd, wanted) : net_object_delete(v->ns.rtnl_fd, f);
+	return wanted ? net_object_put(v->ns.rtnl, wanted) : net_object_delete(v->ns.rtnl, f);
 }
 
 int net_drop_device(struct net_vpc *v, uint32_t ifindex)
@@ -287,7 +287,7 @@ bool net_tap_is_open(const struct net *n, uint32_t vpc, uint32_t eni)
 	const struct net_vpc *v = net_find_vpc(n, vpc);
 	struct link_info info;
 
-	return v && link_get(v->ns.rtnl_fd, eni, NULL, &info) >= 0 && info.tap && info.carrier;
+	return v && link_get(v->ns.rtnl, eni, NULL, &info) >= 0 && info.tap && info.carrier;
 }
 
 uint64_t net_vpc_inode(const struct net *n, uint32_t vpc)

@@ -132,15 +132,15 @@ void removal_add_workload_end(struct net_removal *r, struct workload_end_change 
 	r->workload_end = c;
 }
 
-/* rtnl_fd: a socket in its VPC's namespace. */
-static int delete_link(struct net_removal *r, struct removal_link *link, int rtnl_fd)
+/* rtnl: a socket in its VPC's namespace. */
+static int delete_link(struct net_removal *r, struct removal_link *link, struct nl_sock *rtnl)
 {
 	pthread_mutex_t *lock = &r->locks[link->ifindex % LOCKS];
 	int e = 0;
 
 	pthread_mutex_lock(lock);
 	if (!link->done) {
-		e = link_delete(rtnl_fd, link->ifindex);
+		e = link_delete(rtnl, link->ifindex);
 		/* the device took its tcx links along: what is left is their names */
 		if ((e >= 0 || e == -ENODEV) && r->link_dir && link->ifindex < VPC_BRIDGE_FIRST)
 			tc_tcx_unpin(r->link_dir, link->ifindex);
@@ -191,16 +191,18 @@ static void *run_links(void *data)
 {
 	const struct removal_vpc *vpc = NULL, *next;
 	struct removal_link *link;
-	_cleanup_close_ int fd = -1;
+	_cleanup_(nl_socket_freep) struct nl_sock *rtnl = NULL;
 	struct net_removal *r;
+	int e = 0;
 
 	while ((link = next_link(data, &r, &next))) {
 		if (next != vpc) {
-			close_fd(fd);
+			nl_socket_free(rtnl);
+			rtnl = NULL;
 			vpc = next;
-			fd = vpc->ns_fd < 0 ? vpc->ns_fd : netns_open_rtnl(vpc->ns_fd);
+			e = vpc->ns_fd < 0 ? vpc->ns_fd : netns_open_rtnl(vpc->ns_fd, &rtnl);
 		}
-		link->result = fd < 0 ? fd : delete_link(r, link, fd);
+		link->result = e < 0 ? e : delete_link(r, link, rtnl);
 	}
 	return NULL;
 }
@@ -264,7 +266,7 @@ static void run_workload_end(const struct workload_end_change *c)
 	if (c->n && workload_reopen(&c->attachment, &w) >= 0)
 		workload_end_change_addresses(&w, c->attachment.ifname, c->objects, c->add, c->n);
 	else if (!c->n && workload_reopen_path(&c->attachment, &w) >= 0)
-		(void)routing_clean(w.rtnl_fd);
+		(void)routing_clean(w.rtnl);
 }
 
 static int end_removal(struct net_removal *r)
@@ -366,7 +368,7 @@ static void settle_one(struct net_removal *r, const struct net_vpc *v, uint32_t 
 
 	for (size_t i = 0; vpc && i < vpc->n_links; i++) {
 		if (vpc->links[i].ifindex == ifindex)
-			(void)delete_link(r, &vpc->links[i], v->ns.rtnl_fd);
+			(void)delete_link(r, &vpc->links[i], v->ns.rtnl);
 	}
 }
 

@@ -34,16 +34,16 @@ void net_state_clear(struct net_state *s)
 	net_object_set_clear(&s->objects);
 }
 
-int net_state_read(int rtnl_fd, struct net_state *ret)
+int net_state_read(struct nl_sock *rtnl, struct net_state *ret)
 {
 	int r = 0;
 
 	/* a list that changes while it is read is read again */
 	for (unsigned i = 0; i < READ_TRIES; i++) {
 		*ret = (struct net_state){};
-		r = link_each(rtnl_fd, on_link, ret);
+		r = link_each(rtnl, on_link, ret);
 		if (r >= 0)
-			r = net_object_read(rtnl_fd, &ret->objects);
+			r = net_object_read(rtnl, &ret->objects);
 		if (r != -EAGAIN)
 			return r;
 		net_state_clear(ret);

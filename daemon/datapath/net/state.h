@@ -21,8 +21,8 @@ struct net_state {
 	struct state_link *links;
 	struct net_object_set objects;
 };
-/* rtnl_fd: a socket inside the namespace. 0 or -errno; *ret is to be cleared in either case. */
-int net_state_read(int rtnl_fd, struct net_state *ret);
+/* rtnl: a socket inside the namespace. 0 or -errno; *ret is to be cleared in either case. */
+int net_state_read(struct nl_sock *rtnl, struct net_state *ret);
 void net_state_clear(struct net_state *s);
 struct state_link *net_state_link(const struct net_state *s, uint32_t ifindex);
 
@@ -48,7 +48,7 @@ struct net_difference {
 typedef int (*net_difference_fn)(const struct net_difference *d, void *userdata);
 
 struct net_check {
-	int rtnl_fd; /* in the namespace */
+	struct nl_sock *rtnl; /* in the namespace */
 	const char *instance;
 	const struct tc_programs *programs;
 	const char *link_dir; /* NULL: clsact only */

@@ -42,9 +42,10 @@ static int verify_inside(void *data)
 {
 	struct verifying *v = data;
 	_cleanup_(net_state_clear) struct net_state state = {};
-	_cleanup_close_ int fd = rtnl_open();
+	_cleanup_(nl_socket_freep) struct nl_sock *rtnl = NULL;
+	int r = netlink_open(NETLINK_ROUTE, &rtnl);
 	const struct net_check check = {
-		.rtnl_fd = fd,
+		.rtnl = rtnl,
 		.instance = v->config->instance,
 		.programs = &v->programs,
 		.link_dir = v->link_dir,
@@ -52,8 +53,9 @@ static int verify_inside(void *data)
 		.fn = on_difference,
 		.userdata = v,
 	};
-	int r = fd < 0 ? fd : net_state_read(fd, &state);
 
+	if (r >= 0)
+		r = net_state_read(rtnl, &state);
 	if (r >= 0)
 		r = net_check_devices(&check, v->all, &state);
 	return r < 0 ? r : net_check_namespace(&check, v->ns_fd);

@@ -14,17 +14,17 @@ static void delete_half_made(struct net_vpc *v, const struct subnet_record *s)
 {
 	struct link_info info;
 
-	if (link_get(v->ns.rtnl_fd, s->ifindex, NULL, &info) >= 0 && link_is_half_made(&info))
-		link_delete(v->ns.rtnl_fd, s->ifindex);
+	if (link_get(v->ns.rtnl, s->ifindex, NULL, &info) >= 0 && link_is_half_made(&info))
+		link_delete(v->ns.rtnl, s->ifindex);
 }
 
 /* 1: made; 0: it was there. Gives the MAC that it has. */
 static int find_or_make(struct net_vpc *v, const struct subnet_record *s, const char *alias, uint8_t ret_mac[6],
 			struct vpc_error *reterr)
 {
-	char text[RTNL_TEXT_MAX];
+	char text[NETLINK_TEXT_MAX];
 	struct link_info info;
-	int r = link_make_bridge(v->ns.rtnl_fd, s, text);
+	int r = link_make_bridge(v->ns.rtnl, s, text);
 
 	memcpy(ret_mac, s->mac, sizeof(s->mac));
 	if (r >= 0)
@@ -34,7 +34,7 @@ static int find_or_make(struct net_vpc *v, const struct subnet_record *s, const 
 		return fail(reterr, s, r, "be made", text);
 	}
 	text[0] = 0;
-	r = link_get(v->ns.rtnl_fd, s->ifindex, NULL, &info);
+	r = link_get(v->ns.rtnl, s->ifindex, NULL, &info);
 	/* by number, kind and name, in a namespace of ours: half made when a run of ours was killed, or somebody took
 	 * the alias away */
 	if (r >= 0 && strcmp(info.kind, "bridge") == 0 &&
@@ -55,17 +55,17 @@ static int set_up(struct net_vpc *v, const struct subnet_record *s, const char *
 	const struct link_change mtu = {.mtu = s->mtu};
 	const struct link_change change = {.alias = alias, .mac = mac, .no_link_local = true, .up = LINK_UP};
 	const enum net_object_kind order[] = {NET_OBJECT_ADDRESS, NET_OBJECT_ROUTE};
-	char text[RTNL_TEXT_MAX];
+	char text[NETLINK_TEXT_MAX];
 	struct net_object *f, *next;
-	int r = link_rename(v->ns.rtnl_fd, s->ifindex, s->bridge, text);
+	int r = link_rename(v->ns.rtnl, s->ifindex, s->bridge, text);
 
 	if (r >= 0)
-		r = link_change(v->ns.rtnl_fd, s->ifindex, &mtu, text);
+		r = link_change(v->ns.rtnl, s->ifindex, &mtu, text);
 	if (r >= 0)
-		r = link_change(v->ns.rtnl_fd, s->ifindex, &change, text);
+		r = link_change(v->ns.rtnl, s->ifindex, &change, text);
 	if (r < 0)
 		return fail(reterr, s, r, "be configured", text);
-	r = tc_bridge_ensure(v->ns.rtnl_fd, s->ifindex, &v->net->programs);
+	r = tc_bridge_ensure(v->ns.rtnl, s->ifindex, &v->net->programs);
 	if (r < 0)
 		return fail(reterr, s, r, "get its program", NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
@@ -74,7 +74,7 @@ static int set_up(struct net_vpc *v, const struct subnet_record *s, const char *
 
 			if (f->key.kind != order[i])
 				continue;
-			r = net_object_put(v->ns.rtnl_fd, f);
+			r = net_object_put(v->ns.rtnl, f);
 			snprintf(what, sizeof(what), "get %s", net_object_format(f, net_object_text));
 			if (r < 0)
 				return fail(reterr, s, r, what, NULL);
@@ -99,7 +99,7 @@ int bridge_ensure(struct net_vpc *v, const struct subnet_record *s, bool *ret_ma
 	r = find_or_make(v, s, netns_make_alias(v->net->instance, s->id, alias), mac, reterr);
 	made = r > 0;
 	if (r == 0) {
-		r = link_set_bridge_options(v->ns.rtnl_fd, s->ifindex);
+		r = link_set_bridge_options(v->ns.rtnl, s->ifindex);
 		if (r < 0)
 			fail(reterr, s, r, "be configured", NULL);
 	}
@@ -110,7 +110,7 @@ int bridge_ensure(struct net_vpc *v, const struct subnet_record *s, bool *ret_ma
 		/* one that was there stays under watch: what is wrong with it may end by an event */
 		if (made) {
 			net_unregister(v, s->ifindex);
-			link_delete(v->ns.rtnl_fd, s->ifindex);
+			link_delete(v->ns.rtnl, s->ifindex);
 		}
 		return r;
 	}

@@ -31,8 +31,7 @@ static bool leads_to(const struct workload *w, const struct port_record *p)
 {
 	struct link_info workload_end;
 
-	return link_get(w->rtnl_fd, 0, p->attachment.ifname, &workload_end) >= 0 &&
-	       workload_end_is_ours(&workload_end, p);
+	return link_get(w->rtnl, 0, p->attachment.ifname, &workload_end) >= 0 && workload_end_is_ours(&workload_end, p);
 }
 
 /* Whether the existing port is what is wanted now, or left over from a run that was killed, or another ENI's. */
@@ -52,19 +51,19 @@ static void delete_half_made(struct net_vpc *v, const struct port_record *p)
 {
 	struct link_info info;
 
-	if (link_get(v->ns.rtnl_fd, p->eni, NULL, &info) >= 0 && link_is_half_made(&info))
-		link_delete(v->ns.rtnl_fd, p->eni);
+	if (link_get(v->ns.rtnl, p->eni, NULL, &info) >= 0 && link_is_half_made(&info))
+		link_delete(v->ns.rtnl, p->eni);
 }
 
 /* An end of this very port, whose host end somebody moved elsewhere: it goes, and takes that one along. 1: it did. */
 static int delete_old_end(const struct port_record *p, const struct workload *w)
 {
 	struct link_info info;
-	int r = link_get(w->rtnl_fd, 0, p->attachment.ifname, &info);
+	int r = link_get(w->rtnl, 0, p->attachment.ifname, &info);
 
 	if (r < 0 || !workload_end_is_ours(&info, p))
 		return 0;
-	r = link_delete(w->rtnl_fd, info.ifindex);
+	r = link_delete(w->rtnl, info.ifindex);
 	return r < 0 ? r : 1;
 }
 
@@ -84,19 +83,19 @@ static int make_tap(struct net_vpc *v, const struct port_record *p, struct vpc_e
 
 static int make(struct net_vpc *v, const struct port_record *p, const struct workload *w, struct vpc_error *reterr)
 {
-	char text[RTNL_TEXT_MAX];
+	char text[NETLINK_TEXT_MAX];
 	struct link_info info;
 	int r;
 
 	if (port_is_tap(p))
 		return make_tap(v, p, reterr);
-	r = link_make_veth(v->ns.rtnl_fd, p, w->ns_fd, text);
+	r = link_make_veth(v->ns.rtnl, p, w->ns_fd, text);
 	if (r == -EEXIST && delete_old_end(p, w) > 0)
-		r = link_make_veth(v->ns.rtnl_fd, p, w->ns_fd, text);
+		r = link_make_veth(v->ns.rtnl, p, w->ns_fd, text);
 	if (r >= 0)
 		return 0;
 	delete_half_made(v, p);
-	if (r == -EEXIST && link_get(w->rtnl_fd, 0, p->attachment.ifname, &info) >= 0) {
+	if (r == -EEXIST && link_get(w->rtnl, 0, p->attachment.ifname, &info) >= 0) {
 		vpc_error_set(reterr, VPC_E_ATTACHMENT_FAILED, "ifname",
 			      "%s: the namespace has an interface named %s already; choose another name with ifname",
 			      w->path ? w->path : "workload", p->attachment.ifname);
@@ -112,7 +111,7 @@ static int find_or_make(struct net_vpc *v, const struct port_record *p, const st
 	bool has_workload = w && w->ns_fd >= 0;
 	struct link_info info;
 	char text[256];
-	int r = link_get(v->ns.rtnl_fd, p->eni, NULL, &info);
+	int r = link_get(v->ns.rtnl, p->eni, NULL, &info);
 
 	if (r < 0 && r != -ENODEV)
 		return fail(reterr, p, r, "be read", NULL);
@@ -125,7 +124,7 @@ static int find_or_make(struct net_vpc *v, const struct port_record *p, const st
 		}
 		if (fits(&info, p, w, alias))
 			return 0;
-		r = link_delete(v->ns.rtnl_fd, p->eni);
+		r = link_delete(v->ns.rtnl, p->eni);
 		if (r < 0)
 			return fail(reterr, p, r, "be replaced", NULL);
 	}
@@ -144,7 +143,7 @@ static int put_objects(struct net_vpc *v, const struct port_record *p, const str
 
 	HASH_ITER (hh, d->objects.head, f, next) {
 		char text[NET_OBJECT_TEXT_MAX], what[NET_OBJECT_TEXT_MAX + 16];
-		int r = net_object_put(v->ns.rtnl_fd, f);
+		int r = net_object_put(v->ns.rtnl, f);
 
 		snprintf(what, sizeof(what), "get %s", net_object_format(f, text));
 		if (r < 0)
@@ -184,14 +183,14 @@ static int set_up(struct net_vpc *v, const struct port_record *p, const char *al
 	struct link_change name = {.alias = alias, .no_link_local = true};
 	const struct link_change enslave = {.master = d->master}, down = {.up = LINK_DOWN};
 	const struct net_device *bridge = net_find_device(v, d->master);
-	int fd = v->ns.rtnl_fd;
-	char text[RTNL_TEXT_MAX] = "";
+	struct nl_sock *rtnl = v->ns.rtnl;
+	char text[NETLINK_TEXT_MAX] = "";
 	uint8_t mac[6];
-	int r = tc_clsact_ensure(fd, p->eni, &v->net->programs, clean);
+	int r = tc_clsact_ensure(rtnl, p->eni, &v->net->programs, clean);
 
 	/* the programs first: whatever state the port is in, from here on it is judged */
 	if (r < 0) {
-		(void)link_change(fd, p->eni, &down, NULL); /* closed, rather than not judged */
+		(void)link_change(rtnl, p->eni, &down, NULL); /* closed, rather than not judged */
 		return fail(reterr, p, r, "get its programs", NULL);
 	}
 	r = port_adopt_links(v, d);
@@ -199,18 +198,18 @@ static int set_up(struct net_vpc *v, const struct port_record *p, const char *al
 		return fail(reterr, p, r, "point its tcx links to the programs", NULL);
 	tap_mac(p->eni, mac);
 	name.mac = port_is_tap(p) ? mac : NULL;
-	r = link_rename(fd, p->eni, p->host_ifname, text);
+	r = link_rename(rtnl, p->eni, p->host_ifname, text);
 	if (r >= 0)
-		r = link_change(fd, p->eni, &mtu, text);
+		r = link_change(rtnl, p->eni, &mtu, text);
 	if (r >= 0)
-		r = link_change(fd, p->eni, &name, text);
+		r = link_change(rtnl, p->eni, &name, text);
 	if (r < 0)
 		return fail(reterr, p, r, "be named", text);
 	/* not into a bridge of somebody else's that has the number of ours */
-	r = !bridge || bridge->broken ? -ENXIO : link_change(fd, p->eni, &enslave, NULL);
+	r = !bridge || bridge->broken ? -ENXIO : link_change(rtnl, p->eni, &enslave, NULL);
 	if (r < 0)
 		return fail(reterr, p, r, "join its bridge", NULL);
-	r = link_set_port_options(fd, p->eni);
+	r = link_set_port_options(rtnl, p->eni);
 	if (r < 0)
 		return fail(reterr, p, r, "be configured", NULL);
 	return put_objects(v, p, d, reterr);
@@ -260,7 +259,7 @@ int port_ensure(struct net_vpc *v, const struct port_record *p, const struct wor
 		if (made || missing)
 			(void)net_drop_device(v, p->eni);
 		if (made)
-			link_delete(v->ns.rtnl_fd, p->eni);
+			link_delete(v->ns.rtnl, p->eni);
 		/* only a port that is missing is told as that: with somewhere to go it is made again */
 		return r == -ENODEV && !missing ? -ENXIO : r;
 	}
@@ -273,5 +272,5 @@ int port_raise(struct net_vpc *v, struct net_device *d)
 	const struct link_change up = {.up = LINK_UP};
 
 	d->up = true;
-	return link_change(v->ns.rtnl_fd, d->ifindex, &up, NULL);
+	return link_change(v->ns.rtnl, d->ifindex, &up, NULL);
 }

@@ -92,10 +92,12 @@ struct opening {
 /* Whether the tap of that name is there and nobody has it open. */
 static int look(const struct opening *o)
 {
-	_cleanup_close_ int rtnl = rtnl_open();
+	_cleanup_(nl_socket_freep) struct nl_sock *rtnl = NULL;
 	struct link_info info;
-	int r = rtnl < 0 ? rtnl : link_get(rtnl, o->ifindex, NULL, &info);
+	int r = netlink_open(NETLINK_ROUTE, &rtnl);
 
+	if (r >= 0)
+		r = link_get(rtnl, o->ifindex, NULL, &info);
 	if (r < 0)
 		return r;
 	if (!info.tap || strcmp(info.name, o->name) != 0)

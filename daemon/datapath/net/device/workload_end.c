@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The workload's end of a port, in the workload's namespace. */
 #include "datapath/net/private.h"
+#include "datapath/net/netlink/route.h"
 #include "datapath/net/netns/sysctl.h"
 
 /* In steps of 100 µs. */
@@ -57,36 +58,37 @@ static int write_sysctls(void *data)
 /* An IPv6 address serves as a source at once, but the kernel receives packets for it only when a work of its own has
  * made the local route, some ms later on a busy CPU: answers to what was sent before would be dropped. A route of ours,
  * which ends by itself, fills the time. */
-static int bridge_local_route(int fd, const struct net_object *address)
+static int bridge_local_route(struct nl_sock *sk, const struct net_object *address)
 {
-	struct rtnl_message m;
-	struct rtmsg *route = rtnl_begin(&m, RTM_NEWROUTE, NLM_F_CREATE, sizeof(*route));
+	struct route route = {
+		.destination = {.family = 6},
+		.plen = 128,
+		.ifindex = address->key.ifindex,
+		.table = RT_TABLE_LOCAL,
+		.metric = LOCAL_METRIC,
+		.expires_s = LOCAL_EXPIRES_S,
+		.protocol = RTPROT_STATIC,
+		.scope = RT_SCOPE_UNIVERSE,
+		.type = RTN_LOCAL,
+	};
 	int r;
 
-	route->rtm_family = AF_INET6;
-	route->rtm_dst_len = 128;
-	route->rtm_table = RT_TABLE_LOCAL;
-	route->rtm_protocol = RTPROT_STATIC;
-	route->rtm_type = RTN_LOCAL;
-	mnl_attr_put(&m.h, RTA_DST, 16, address->key.bytes);
-	mnl_attr_put_u32(&m.h, RTA_OIF, address->key.ifindex);
-	mnl_attr_put_u32(&m.h, RTA_PRIORITY, LOCAL_METRIC);
-	mnl_attr_put_u32(&m.h, RTA_EXPIRES, LOCAL_EXPIRES_S);
-	r = rtnl_change(fd, &m, NULL);
+	memcpy(route.destination.bytes, address->key.bytes, sizeof(route.destination.bytes));
+	r = route_add(sk, &route, 0);
 	return r == -EEXIST ? 0 : r; /* from a try before this one */
 }
 
 /* The route to an address's network comes when the address receives, so that whoever sees it may send. */
-static int add_address6(int fd, struct net_object *address)
+static int add_address6(struct nl_sock *sk, struct net_object *address)
 {
 	struct ip network = {.family = 6};
 	struct net_object route = *address;
 	int r;
 
 	address->no_route = true;
-	r = net_object_put(fd, address);
+	r = net_object_put(sk, address);
 	if (r >= 0)
-		r = bridge_local_route(fd, address);
+		r = bridge_local_route(sk, address);
 	if (r < 0)
 		return r;
 	memcpy(network.bytes, address->key.bytes, sizeof(network.bytes));
@@ -94,17 +96,17 @@ static int add_address6(int fd, struct net_object *address)
 	route.key.kind = NET_OBJECT_ROUTE;
 	memcpy(route.key.bytes, network.bytes, sizeof(network.bytes));
 	route.kernel_made = true;
-	return net_object_put(fd, &route);
+	return net_object_put(sk, &route);
 }
 
-static int add_addresses(int fd, const struct port_record *p, uint32_t ifindex)
+static int add_addresses(struct nl_sock *sk, const struct port_record *p, uint32_t ifindex)
 {
 	for (size_t i = 0; i < p->n_ips + (p->has_ip6 ? 1 : 0); i++) {
 		struct net_object f;
 		int r;
 
 		workload_end_address(p, i, ifindex, &f);
-		r = f.key.family == 6 && i < p->n_ips ? add_address6(fd, &f) : net_object_put(fd, &f);
+		r = f.key.family == 6 && i < p->n_ips ? add_address6(sk, &f) : net_object_put(sk, &f);
 		if (r < 0)
 			return r;
 	}
@@ -118,7 +120,7 @@ int workload_end_prepare(const struct workload *w, const struct port_record *p, 
 	int r;
 
 	*ret_what = "be found";
-	r = link_get(w->rtnl_fd, 0, p->attachment.ifname, &info);
+	r = link_get(w->rtnl, 0, p->attachment.ifname, &info);
 	if (r < 0)
 		return r;
 	*ret_what = "have its sysctls set";
@@ -127,7 +129,7 @@ int workload_end_prepare(const struct workload *w, const struct port_record *p, 
 
 /* Both ends pass packets only when the kernel has noticed their carrier: until then their queues drop, and the bridge
  * doesn't forward. It does so in a work of its own, for a link that is asked for at once (6.8 and newer) or soon. */
-static void wait_until_running(int port_fd, uint32_t port, int fd, uint32_t ifindex)
+static void wait_until_running(struct nl_sock *port_sk, uint32_t port, struct nl_sock *sk, uint32_t ifindex)
 {
 	static const struct timespec pause = {.tv_nsec = 100000};
 
@@ -135,8 +137,8 @@ static void wait_until_running(int port_fd, uint32_t port, int fd, uint32_t ifin
 		struct link_info outer, workload_end;
 
 		/* down, or gone: nothing to wait for */
-		if (link_get(port_fd, port, NULL, &outer) < 0 || !(outer.flags & IFF_UP) ||
-		    link_get(fd, ifindex, NULL, &workload_end) < 0 || !(workload_end.flags & IFF_UP))
+		if (link_get(port_sk, port, NULL, &outer) < 0 || !(outer.flags & IFF_UP) ||
+		    link_get(sk, ifindex, NULL, &workload_end) < 0 || !(workload_end.flags & IFF_UP))
 			return;
 		if (outer.running && workload_end.running)
 			return;
@@ -144,7 +146,7 @@ static void wait_until_running(int port_fd, uint32_t port, int fd, uint32_t ifin
 	}
 }
 
-int workload_end_finish(const struct net_vpc *v, int fd, const struct port_record *p, const char **ret_what)
+int workload_end_finish(const struct net_vpc *v, struct nl_sock *sk, const struct port_record *p, const char **ret_what)
 {
 	const struct link_change up = {.mtu = p->mtu, .up = LINK_UP};
 	bool no_default = p->attachment.has_default_route && !p->attachment.default_route;
@@ -152,34 +154,34 @@ int workload_end_finish(const struct net_vpc *v, int fd, const struct port_recor
 	int r;
 
 	*ret_what = "be found";
-	r = link_get(fd, 0, p->attachment.ifname, &info);
+	r = link_get(sk, 0, p->attachment.ifname, &info);
 	if (r < 0)
 		return r;
 	*ret_what = "be raised";
-	r = link_change(fd, info.ifindex, &up, NULL);
+	r = link_change(sk, info.ifindex, &up, NULL);
 	if (r < 0)
 		return r;
 	if (v)
-		wait_until_running(v->ns.rtnl_fd, p->eni, fd, info.ifindex);
+		wait_until_running(v->ns.rtnl, p->eni, sk, info.ifindex);
 	*ret_what = "get its addresses";
-	r = add_addresses(fd, p, info.ifindex);
+	r = add_addresses(sk, p, info.ifindex);
 	if (r < 0)
 		return r;
 	*ret_what = "get its routing table";
-	r = routing_put_table(fd, p, info.ifindex);
+	r = routing_put_table(sk, p, info.ifindex);
 	if (r >= 0)
-		r = routing_put_rules(fd, no_default);
+		r = routing_put_rules(sk, no_default);
 	if (r < 0)
 		return r;
 	*ret_what = "get its default route";
-	return routing_put_default(fd, p, info.ifindex);
+	return routing_put_default(sk, p, info.ifindex);
 }
 
 int workload_end_change_addresses(const struct workload *w, const char *ifname, const struct net_object *objects,
 				  const bool *add, size_t n)
 {
 	struct link_info info;
-	int result = link_get(w->rtnl_fd, 0, ifname, &info);
+	int result = link_get(w->rtnl, 0, ifname, &info);
 
 	if (result < 0)
 		return result;
@@ -188,11 +190,11 @@ int workload_end_change_addresses(const struct workload *w, const char *ifname, 
 		int r;
 
 		f.key.ifindex = info.ifindex;
-		r = add[i] ? net_object_put(w->rtnl_fd, &f) : net_object_delete(w->rtnl_fd, &f);
+		r = add[i] ? net_object_put(w->rtnl, &f) : net_object_delete(w->rtnl, &f);
 		if (r < 0)
 			result = r;
 	}
 	if (n && result >= 0)
-		result = routing_put_rules(w->rtnl_fd, false);
+		result = routing_put_rules(w->rtnl, false);
 	return result;
 }

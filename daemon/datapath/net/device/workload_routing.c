@@ -11,6 +11,7 @@
  */
 #include <linux/fib_rules.h>
 
+#include "datapath/net/netlink/route.h"
 #include "datapath/net/private.h"
 
 /* By them `ip route` and `ip rule` tell ours from others'. */
@@ -70,20 +71,15 @@ static size_t ip_size(uint8_t family)
 	return family == 4 ? 4 : 16;
 }
 
-static const uint8_t *ip_bytes(const struct ip *ip)
-{
-	return ip->bytes + (ip->family == 4 ? 12 : 0);
-}
-
 /* False: not an address of the family. */
 static bool take_ip(const struct nlattr *a, uint8_t af, struct ip *ret)
 {
 	*ret = (struct ip){.family = af == AF_INET ? 4 : 6};
-	if (!a || (af != AF_INET && af != AF_INET6) || mnl_attr_get_payload_len(a) < ip_size(ret->family))
+	if (!a || (af != AF_INET && af != AF_INET6) || (size_t)nla_len(a) < ip_size(ret->family))
 		return false;
 	if (ret->family == 4)
 		memcpy(ret->bytes, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
-	memcpy(ret->bytes + (16 - ip_size(ret->family)), mnl_attr_get_payload(a), ip_size(ret->family));
+	memcpy(ret->bytes + (16 - ip_size(ret->family)), nla_data(a), ip_size(ret->family));
 	return true;
 }
 
@@ -91,13 +87,13 @@ static bool take_ip(const struct nlattr *a, uint8_t af, struct ip *ret)
 
 static int on_address(const struct nlmsghdr *h, void *userdata)
 {
-	const struct ifaddrmsg *a = mnl_nlmsg_get_payload(h);
+	const struct ifaddrmsg *a = nlmsg_data(h);
 	const struct nlattr *tb[IFA_MAX + 1];
 	struct routing *r = userdata;
 	struct routing_address *grown;
 	struct ip ip;
 
-	rtnl_attrs(h, sizeof(*a), tb, ARRAY_SIZE(tb));
+	netlink_attrs(h, sizeof(*a), tb, ARRAY_SIZE(tb));
 	if (a->ifa_scope != RT_SCOPE_UNIVERSE || r->n_addresses >= ADDRESSES_MAX ||
 	    !take_ip(tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS], a->ifa_family, &ip))
 		return 0;
@@ -119,7 +115,7 @@ static struct routing_own *find_own(const struct routing *r, uint32_t ifindex)
 
 static int on_route(const struct nlmsghdr *h, void *userdata)
 {
-	const struct rtmsg *route = mnl_nlmsg_get_payload(h);
+	const struct rtmsg *route = nlmsg_data(h);
 	const struct nlattr *tb[RTA_MAX + 1];
 	struct routing *r = userdata;
 	struct routing_own *grown, *own;
@@ -127,9 +123,9 @@ static int on_route(const struct nlmsghdr *h, void *userdata)
 
 	if (route->rtm_protocol != ROUTING_PROTOCOL)
 		return 0;
-	rtnl_attrs(h, sizeof(*route), tb, ARRAY_SIZE(tb));
-	ifindex = rtnl_number(tb[RTA_OIF]);
-	if (!ifindex || rtnl_number(tb[RTA_TABLE]) != table_of(ifindex))
+	netlink_attrs(h, sizeof(*route), tb, ARRAY_SIZE(tb));
+	ifindex = netlink_number(tb[RTA_OIF]);
+	if (!ifindex || netlink_number(tb[RTA_TABLE]) != table_of(ifindex))
 		return 0;
 	own = find_own(r, ifindex);
 	if (own) {
@@ -146,15 +142,15 @@ static int on_route(const struct nlmsghdr *h, void *userdata)
 
 static int on_rule(const struct nlmsghdr *h, void *userdata)
 {
-	const struct fib_rule_hdr *rule = mnl_nlmsg_get_payload(h);
+	const struct fib_rule_hdr *rule = nlmsg_data(h);
 	const struct nlattr *tb[FRA_MAX + 1];
 	struct routing *r = userdata;
 	struct routing_rule *grown, new = {};
 
-	rtnl_attrs(h, sizeof(*rule), tb, ARRAY_SIZE(tb));
-	if (rtnl_number(tb[FRA_PROTOCOL]) != ROUTING_PROTOCOL || !take_ip(tb[FRA_SRC], rule->family, &new.source))
+	netlink_attrs(h, sizeof(*rule), tb, ARRAY_SIZE(tb));
+	if (netlink_number(tb[FRA_PROTOCOL]) != ROUTING_PROTOCOL || !take_ip(tb[FRA_SRC], rule->family, &new.source))
 		return 0;
-	new.table = tb[FRA_TABLE] ? rtnl_number(tb[FRA_TABLE]) : rule->table;
+	new.table = tb[FRA_TABLE] ? netlink_number(tb[FRA_TABLE]) : rule->table;
 	grown = reallocarray(r->rules, r->n_rules + 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
@@ -164,17 +160,13 @@ static int on_rule(const struct nlmsghdr *h, void *userdata)
 }
 
 /* One dump of both families. A list that changed meanwhile is read again. */
-static int dump(int fd, uint16_t type, uint8_t header_bytes, rtnl_answer_fn fn, struct routing *r)
+static int dump(struct nl_sock *sk, uint16_t type, netlink_answer_fn fn, struct routing *r)
 {
 	static const uint8_t families[] = {AF_INET, AF_INET6};
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		struct rtnl_message m;
-		uint8_t *family = rtnl_begin(&m, type, NLM_F_DUMP, header_bytes);
-		int e;
+		int e = netlink_dump(sk, type, families[i], fn, r);
 
-		*family = families[i];
-		e = rtnl_ask(fd, &m, fn, r);
 		/* a kernel without IPv6 has no such lists */
 		if (e < 0 && !(families[i] == AF_INET6 && (e == -EOPNOTSUPP || e == -EAFNOSUPPORT)))
 			return e;
@@ -191,30 +183,22 @@ static bool has_several_ways(const struct routing *r)
 	return false;
 }
 
-static int routing_read(int fd, struct routing *r)
+static int routing_read(struct nl_sock *sk, struct routing *r)
 {
-	int e = dump(fd, RTM_GETROUTE, sizeof(struct rtmsg), on_route, r);
+	int e = dump(sk, RTM_GETROUTE, on_route, r);
 
-	return e < 0 ? e : dump(fd, RTM_GETRULE, sizeof(struct fib_rule_hdr), on_rule, r);
+	return e < 0 ? e : dump(sk, RTM_GETRULE, on_rule, r);
 }
 
 /* --- rules -------------------------------------------------------------------------------------------------------- */
 
-static int change_rule(int fd, uint16_t type, uint16_t flags, const struct ip *source, uint32_t table)
+static int change_rule(struct nl_sock *sk, bool add, const struct ip *source, uint32_t table)
 {
-	struct rtnl_message m;
-	struct fib_rule_hdr *rule = rtnl_begin(&m, type, flags, sizeof(*rule));
-	int r;
+	const struct route_rule rule = {
+		.source = *source, .table = table, .priority = ROUTING_RULE_PRIORITY, .protocol = ROUTING_PROTOCOL};
+	int r = add ? route_rule_add(sk, &rule) : route_rule_delete(sk, &rule);
 
-	rule->family = source->family == 4 ? AF_INET : AF_INET6;
-	rule->src_len = source->family == 4 ? 32 : 128;
-	rule->action = FR_ACT_TO_TBL;
-	mnl_attr_put(&m.h, FRA_SRC, ip_size(source->family), ip_bytes(source));
-	mnl_attr_put_u32(&m.h, FRA_TABLE, table);
-	mnl_attr_put_u32(&m.h, FRA_PRIORITY, ROUTING_RULE_PRIORITY);
-	mnl_attr_put_u8(&m.h, FRA_PROTOCOL, ROUTING_PROTOCOL);
-	r = rtnl_change(fd, &m, NULL);
-	return r == -EEXIST || (type == RTM_DELRULE && r == -ENOENT) ? 0 : r;
+	return r == (add ? -EEXIST : -ENOENT) ? 0 : r;
 }
 
 static struct routing_rule *find_rule(const struct routing *r, const struct ip *source, uint32_t table)
@@ -226,7 +210,7 @@ static struct routing_rule *find_rule(const struct routing *r, const struct ip *
 }
 
 /* Adds what is missing, and takes away what leads to interfaces and addresses that are no more. */
-static int put_rules(int fd, struct routing *r, bool only_look, bool *ret_differs)
+static int put_rules(struct nl_sock *sk, struct routing *r, bool only_look, bool *ret_differs)
 {
 	int result = 0, e;
 
@@ -242,8 +226,7 @@ static int put_rules(int fd, struct routing *r, bool only_look, bool *ret_differ
 			continue;
 		}
 		*ret_differs = true;
-		e = only_look ? 0
-			      : change_rule(fd, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, &a->ip, table_of(a->ifindex));
+		e = only_look ? 0 : change_rule(sk, true, &a->ip, table_of(a->ifindex));
 		if (e < 0)
 			result = e;
 	}
@@ -251,7 +234,7 @@ static int put_rules(int fd, struct routing *r, bool only_look, bool *ret_differ
 		if (r->rules[i].wanted)
 			continue;
 		*ret_differs = true;
-		e = only_look ? 0 : change_rule(fd, RTM_DELRULE, 0, &r->rules[i].source, r->rules[i].table);
+		e = only_look ? 0 : change_rule(sk, false, &r->rules[i].source, r->rules[i].table);
 		if (e < 0)
 			result = e;
 	}
@@ -259,43 +242,43 @@ static int put_rules(int fd, struct routing *r, bool only_look, bool *ret_differ
 }
 
 /* always: also where there is one interface alone, as when its ENI is to have no default route. */
-int routing_put_rules(int fd, bool always)
+int routing_put_rules(struct nl_sock *sk, bool always)
 {
 	_cleanup_(routing_clear) struct routing r = {};
 	bool differs;
-	int e = dump(fd, RTM_GETADDR, sizeof(struct ifaddrmsg), on_address, &r);
+	int e = dump(sk, RTM_GETADDR, on_address, &r);
 
 	if (e < 0)
 		return e;
 	if (!always && !has_several_ways(&r))
 		return 0;
-	e = routing_read(fd, &r);
-	return e < 0 ? e : put_rules(fd, &r, false, &differs);
+	e = routing_read(sk, &r);
+	return e < 0 ? e : put_rules(sk, &r, false, &differs);
 }
 
-int routing_clean(int fd)
+int routing_clean(struct nl_sock *sk)
 {
 	_cleanup_(routing_clear) struct routing r = {};
 	bool differs;
-	int e = dump(fd, RTM_GETRULE, sizeof(struct fib_rule_hdr), on_rule, &r);
+	int e = dump(sk, RTM_GETRULE, on_rule, &r);
 
 	if (e < 0 || !r.n_rules)
 		return e;
-	e = dump(fd, RTM_GETADDR, sizeof(struct ifaddrmsg), on_address, &r);
+	e = dump(sk, RTM_GETADDR, on_address, &r);
 	if (e >= 0)
-		e = dump(fd, RTM_GETROUTE, sizeof(struct rtmsg), on_route, &r);
-	return e < 0 ? e : put_rules(fd, &r, false, &differs);
+		e = dump(sk, RTM_GETROUTE, on_route, &r);
+	return e < 0 ? e : put_rules(sk, &r, false, &differs);
 }
 
-int routing_check(int fd, const struct port_record *p, uint32_t ifindex)
+int routing_check(struct nl_sock *sk, const struct port_record *p, uint32_t ifindex)
 {
 	_cleanup_(routing_clear) struct routing r = {};
 	bool no_default = p->attachment.has_default_route && !p->attachment.default_route, differs;
 	const struct routing_own *own;
-	int e = dump(fd, RTM_GETADDR, sizeof(struct ifaddrmsg), on_address, &r);
+	int e = dump(sk, RTM_GETADDR, on_address, &r);
 
 	if (e >= 0)
-		e = routing_read(fd, &r);
+		e = routing_read(sk, &r);
 	if (e < 0)
 		return e;
 	/* a network and a gateway for each family */
@@ -304,44 +287,41 @@ int routing_check(int fd, const struct port_record *p, uint32_t ifindex)
 		return 0;
 	if (!no_default && !has_several_ways(&r))
 		return 1;
-	e = put_rules(fd, &r, true, &differs);
+	e = put_rules(sk, &r, true, &differs);
 	return e < 0 ? e : !differs;
 }
 
 /* --- routes ------------------------------------------------------------------------------------------------------- */
 
-/* destination: NULL: the default route, by the gateway. */
-static struct rtmsg *begin_route(struct rtnl_message *m, uint16_t flags, uint8_t family, uint32_t ifindex,
-				 const struct ip *gateway)
+/* To a network, or by a gateway (family 0: none). */
+static struct route route_by(uint32_t ifindex, const struct ip *network, uint8_t plen, const struct ip *gateway)
 {
-	struct rtmsg *route = rtnl_begin(m, RTM_NEWROUTE, NLM_F_CREATE | flags, sizeof(*route));
+	struct route route = {
+		.destination = *network,
+		.plen = plen,
+		.ifindex = ifindex,
+		.table = RT_TABLE_MAIN,
+		.protocol = RTPROT_STATIC,
+		.scope = gateway || network->family == 6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
+		.type = RTN_UNICAST,
+	};
 
-	route->rtm_family = family == 4 ? AF_INET : AF_INET6;
-	route->rtm_table = RT_TABLE_MAIN;
-	route->rtm_protocol = RTPROT_STATIC;
-	route->rtm_scope = gateway || family == 6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
-	route->rtm_type = RTN_UNICAST;
-	mnl_attr_put_u32(&m->h, RTA_OIF, ifindex);
 	if (gateway)
-		mnl_attr_put(&m->h, RTA_GATEWAY, ip_size(family), ip_bytes(gateway));
+		route.gateway = *gateway;
 	return route;
 }
 
-static int put_table_route(int fd, uint32_t ifindex, const struct ip *network, uint8_t plen, const struct ip *gateway)
+static int put_table_route(struct nl_sock *sk, uint32_t ifindex, const struct ip *network, uint8_t plen,
+			   const struct ip *gateway)
 {
-	struct rtnl_message m;
-	struct rtmsg *route = begin_route(&m, NLM_F_REPLACE, network->family, ifindex, gateway);
+	struct route route = route_by(ifindex, network, plen, gateway);
 
-	route->rtm_table = RT_TABLE_UNSPEC;
-	route->rtm_protocol = ROUTING_PROTOCOL;
-	route->rtm_dst_len = plen;
-	mnl_attr_put_u32(&m.h, RTA_TABLE, table_of(ifindex));
-	if (plen)
-		mnl_attr_put(&m.h, RTA_DST, ip_size(network->family), ip_bytes(network));
-	return rtnl_change(fd, &m, NULL);
+	route.table = table_of(ifindex);
+	route.protocol = ROUTING_PROTOCOL;
+	return route_add(sk, &route, NLM_F_REPLACE);
 }
 
-int routing_put_table(int fd, const struct port_record *p, uint32_t ifindex)
+int routing_put_table(struct nl_sock *sk, const struct port_record *p, uint32_t ifindex)
 {
 	const struct ip gateway6 = {.family = 6, .bytes = {0xfe, 0x80, [15] = 1}};
 	bool done4 = false, done6 = false;
@@ -356,9 +336,9 @@ int routing_put_table(int fd, const struct port_record *p, uint32_t ifindex)
 		if (*done)
 			continue;
 		*done = true;
-		r = put_table_route(fd, ifindex, &network, plen, NULL);
+		r = put_table_route(sk, ifindex, &network, plen, NULL);
 		if (r >= 0 && (v4 ? p->gateway4.family == 4 : p->has_ip6))
-			r = put_table_route(fd, ifindex, &network, 0, v4 ? &p->gateway4 : &gateway6);
+			r = put_table_route(sk, ifindex, &network, 0, v4 ? &p->gateway4 : &gateway6);
 		if (r < 0)
 			return r;
 	}
@@ -366,32 +346,28 @@ int routing_put_table(int fd, const struct port_record *p, uint32_t ifindex)
 }
 
 /* The namespace's own: one that is there already stays in front, unless ours is to be preferred. */
-static int put_default_route(int fd, const struct port_record *p, uint32_t ifindex, const struct ip *gateway)
+static int put_default_route(struct nl_sock *sk, const struct port_record *p, uint32_t ifindex,
+			     const struct ip *gateway)
 {
 	bool preferred = p->attachment.has_default_route && p->attachment.default_route, v4 = gateway->family == 4;
+	const struct ip any = {.family = gateway->family};
+	struct route route = route_by(ifindex, &any, 0, gateway);
 	unsigned tries = preferred && !v4 ? PREFERRED_TRIES : 1;
 	int r = -EEXIST;
 
 	/* IPv4 routes of one metric stand behind each other, and the last that was added is used */
 	for (unsigned i = 0; r == -EEXIST && i < tries; i++) {
-		struct rtnl_message m;
-
-		begin_route(&m, preferred && v4 ? 0 : NLM_F_EXCL, gateway->family, ifindex, gateway);
-		if (preferred && !v4)
-			mnl_attr_put_u32(&m.h, RTA_PRIORITY, PREFERRED_METRIC6 - i);
-		r = rtnl_change(fd, &m, NULL);
+		route.metric = preferred && !v4 ? PREFERRED_METRIC6 - i : 0;
+		r = route_add(sk, &route, preferred && v4 ? 0 : NLM_F_EXCL);
 	}
 	if (r == -EEXIST) {
-		struct rtnl_message m;
-
-		begin_route(&m, NLM_F_EXCL, gateway->family, ifindex, gateway);
-		mnl_attr_put_u32(&m.h, RTA_PRIORITY, FALLBACK_METRIC + (ifindex & 0xffff));
-		r = rtnl_change(fd, &m, NULL);
+		route.metric = FALLBACK_METRIC + (ifindex & 0xffff);
+		r = route_add(sk, &route, NLM_F_EXCL);
 	}
 	return r == -EEXIST ? 0 : r;
 }
 
-int routing_put_default(int fd, const struct port_record *p, uint32_t ifindex)
+int routing_put_default(struct nl_sock *sk, const struct port_record *p, uint32_t ifindex)
 {
 	const struct ip gateway6 = {.family = 6, .bytes = {0xfe, 0x80, [15] = 1}};
 	int r = 0;
@@ -399,8 +375,8 @@ int routing_put_default(int fd, const struct port_record *p, uint32_t ifindex)
 	if (p->attachment.has_default_route && !p->attachment.default_route)
 		return 0;
 	if (p->gateway4.family == 4)
-		r = put_default_route(fd, p, ifindex, &p->gateway4);
+		r = put_default_route(sk, p, ifindex, &p->gateway4);
 	if (r >= 0 && p->has_ip6)
-		r = put_default_route(fd, p, ifindex, &gateway6);
+		r = put_default_route(sk, p, ifindex, &gateway6);
 	return r;
 }

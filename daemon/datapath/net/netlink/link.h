@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Links: reading them, and the requests that make and change them. fd is a NETLINK_ROUTE socket in the namespace of the
+ * Links: reading them, and the requests that make and change them. sk is a NETLINK_ROUTE socket in the namespace of the
  * link. Functions that change something return 0 or the kernel's -errno.
  */
 #ifndef DATAPATH_NET_LINK_H
@@ -71,14 +71,14 @@ bool link_is_half_made(const struct link_info *info);
 /* Parses an RTM_NEWLINK or RTM_DELLINK. */
 void link_parse(const struct nlmsghdr *h, struct link_info *ret);
 /* By ifindex, or by name where ifindex is 0. -ENODEV. */
-int link_get(int fd, uint32_t ifindex, const char *name, struct link_info *ret);
-/* Calls fn for each link. -EAGAIN as rtnl_ask. */
-int link_each(int fd, int (*fn)(const struct link_info *info, void *userdata), void *userdata);
+int link_get(struct nl_sock *sk, uint32_t ifindex, const char *name, struct link_info *ret);
+/* Calls fn for each link. -EAGAIN as netlink_ask. */
+int link_each(struct nl_sock *sk, int (*fn)(const struct link_info *info, void *userdata), void *userdata);
 
-int link_make_bridge(int fd, const struct subnet_record *s, char ret_text[RTNL_TEXT_MAX]);
-/* The host end in fd's namespace with ifindex p->eni, the inner end in workload_ns, both down. */
-int link_make_veth(int fd, const struct port_record *p, int workload_ns, char ret_text[RTNL_TEXT_MAX]);
-int link_delete(int fd, uint32_t ifindex);
+int link_make_bridge(struct nl_sock *sk, const struct subnet_record *s, char ret_text[NETLINK_TEXT_MAX]);
+/* The host end in sk's namespace with ifindex p->eni, the inner end in workload_ns, both down. */
+int link_make_veth(struct nl_sock *sk, const struct port_record *p, int workload_ns, char ret_text[NETLINK_TEXT_MAX]);
+int link_delete(struct nl_sock *sk, uint32_t ifindex);
 
 struct link_change {
 	const char *name;  /* NULL: leave */
@@ -91,11 +91,12 @@ struct link_change {
 };
 #define LINK_UP	  1u
 #define LINK_DOWN 2u
-int link_change(int fd, uint32_t ifindex, const struct link_change *change, char ret_text[RTNL_TEXT_MAX]);
+int link_change(struct nl_sock *sk, uint32_t ifindex, const struct link_change *change,
+		char ret_text[NETLINK_TEXT_MAX]);
 /* Gives a link its name, where it has another. A kernel before 6.2 renames no link that is up: it is lowered then. */
-int link_rename(int fd, uint32_t ifindex, const char *name, char ret_text[RTNL_TEXT_MAX]);
+int link_rename(struct nl_sock *sk, uint32_t ifindex, const char *name, char ret_text[NETLINK_TEXT_MAX]);
 /* Sets link_bridge_options on a bridge; link_port_options on a port of one. */
-int link_set_bridge_options(int fd, uint32_t ifindex);
-int link_set_port_options(int fd, uint32_t ifindex);
+int link_set_bridge_options(struct nl_sock *sk, uint32_t ifindex);
+int link_set_port_options(struct nl_sock *sk, uint32_t ifindex);
 
 #endif

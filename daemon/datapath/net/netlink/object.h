@@ -11,6 +11,8 @@
 
 #include "compiler/plan.h"
 
+struct nl_sock;
+
 enum net_object_kind {
 	NET_OBJECT_ADDRESS,   /* ifindex has address/plen */
 	NET_OBJECT_ROUTE,     /* address/plen is reached over ifindex */
@@ -56,10 +58,10 @@ struct ip net_object_network(const struct ip *ip, uint8_t plen);
 void net_object_of_address(const struct port_record *p, const struct ip *ip, struct net_object *ret);
 
 /* The requests. Put replaces what differs and is content with what is there; delete is content with what is gone. */
-int net_object_put(int fd, const struct net_object *f);
-int net_object_delete(int fd, const struct net_object *f);
-/* Adds every fact of the kernel that may be one of ours. -EAGAIN as rtnl_ask. */
-int net_object_read(int fd, struct net_object_set *set);
+int net_object_put(struct nl_sock *sk, const struct net_object *f);
+int net_object_delete(struct nl_sock *sk, const struct net_object *f);
+/* Adds every fact of the kernel that may be one of ours. -EAGAIN as netlink_ask. */
+int net_object_read(struct nl_sock *sk, struct net_object_set *set);
 /* Reads one message of a dump or an event. False: nothing that could be a fact of ours. */
 struct nlmsghdr;
 bool net_object_parse(const struct nlmsghdr *h, struct net_object *ret);

@@ -8,11 +8,17 @@
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
+#include <netlink/route/classifier.h>
+#include <netlink/route/qdisc.h>
+#include <netlink/route/tc.h>
 #include <string.h>
 
 #include <vpc/cleanup.h>
 
 #include "datapath/net/netlink/request.h"
+
+DEFINE_CLEANUP(struct rtnl_qdisc *, rtnl_qdisc_put);
+DEFINE_CLEANUP(struct rtnl_cls *, rtnl_cls_put);
 
 #define FILTER_HANDLE	1
 #define FILTER_PRIORITY 1
@@ -55,64 +61,103 @@ int tc_programs_init(int from_workload, int to_workload, int from_router, struct
 	return 0;
 }
 
-static struct tcmsg *begin(struct rtnl_message *m, uint16_t type, uint16_t flags, uint32_t ifindex, uint32_t parent)
-{
-	struct tcmsg *t = rtnl_begin(m, type, flags, sizeof(*t));
+/* --- requests ----------------------------------------------------------------------------------------------------- */
 
-	t->tcm_ifindex = (int)ifindex;
-	t->tcm_parent = parent;
-	return t;
+/* Where a qdisc or filter is, for libnl's builders. */
+static int describe(struct rtnl_tc *tc, const struct tcmsg *where, const char *kind)
+{
+	rtnl_tc_set_ifindex(tc, where->tcm_ifindex);
+	rtnl_tc_set_parent(tc, where->tcm_parent);
+	rtnl_tc_set_handle(tc, where->tcm_handle);
+	return rtnl_tc_set_kind(tc, kind);
 }
 
-static int make_qdisc(int fd, uint32_t ifindex)
+static int make_qdisc(struct nl_sock *sk, uint32_t ifindex)
 {
-	struct rtnl_message m;
-	struct tcmsg *t = begin(&m, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, ifindex, TC_H_CLSACT);
+	const struct tcmsg where = {
+		.tcm_ifindex = (int)ifindex, .tcm_parent = TC_H_CLSACT, .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0)};
+	_cleanup_(rtnl_qdisc_putp) struct rtnl_qdisc *qdisc = rtnl_qdisc_alloc();
+	_cleanup_(nlmsg_freep) struct nl_msg *msg = NULL;
 	int r;
 
-	t->tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
-	mnl_attr_put_strz(&m.h, TCA_KIND, "clsact");
-	r = rtnl_change(fd, &m, NULL);
+	if (!qdisc)
+		return -ENOMEM;
+	r = describe(TC_CAST(qdisc), &where, "clsact");
+	if (r >= 0)
+		r = rtnl_qdisc_build_add_request(qdisc, NLM_F_CREATE | NLM_F_EXCL, &msg);
+	if (r < 0)
+		return netlink_build_error(r);
+	r = netlink_change(sk, msg, NULL);
 	return r == -EEXIST ? 0 : r;
 }
 
-static int put_filter(int fd, uint32_t ifindex, enum tc_side side, int prog_fd, const char *name)
+/* libnl knows no filters that are eBPF programs. */
+static int put_program(struct nl_msg *msg, int prog_fd, const char *name)
 {
-	struct rtnl_message m;
-	struct tcmsg *t = begin(&m, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_REPLACE, ifindex, sides[side].parent);
-	struct nlattr *options;
+	struct nlattr *options = nla_nest_start(msg, TCA_OPTIONS);
 
-	t->tcm_handle = FILTER_HANDLE;
-	t->tcm_info = FILTER_INFO;
-	mnl_attr_put_strz(&m.h, TCA_KIND, "bpf");
-	options = mnl_attr_nest_start(&m.h, TCA_OPTIONS);
-	mnl_attr_put_u32(&m.h, TCA_BPF_FD, (uint32_t)prog_fd);
-	mnl_attr_put_strz(&m.h, TCA_BPF_NAME, name);
-	mnl_attr_put_u32(&m.h, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
-	mnl_attr_nest_end(&m.h, options);
-	return rtnl_change(fd, &m, NULL);
+	if (!options || nla_put_u32(msg, TCA_BPF_FD, (uint32_t)prog_fd) < 0 ||
+	    nla_put_string(msg, TCA_BPF_NAME, name) < 0 || nla_put_u32(msg, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT) < 0)
+		return -EMSGSIZE;
+	nla_nest_end(msg, options);
+	return 0;
 }
+
+static int put_filter(struct nl_sock *sk, uint32_t ifindex, enum tc_side side, int prog_fd, const char *name)
+{
+	const struct tcmsg where = {
+		.tcm_ifindex = (int)ifindex, .tcm_parent = sides[side].parent, .tcm_handle = FILTER_HANDLE};
+	_cleanup_(rtnl_cls_putp) struct rtnl_cls *filter = rtnl_cls_alloc();
+	_cleanup_(nlmsg_freep) struct nl_msg *msg = NULL;
+	int r;
+
+	if (!filter)
+		return -ENOMEM;
+	rtnl_cls_set_prio(filter, FILTER_PRIORITY);
+	rtnl_cls_set_protocol(filter, ETH_P_ALL);
+	r = describe(TC_CAST(filter), &where, "bpf");
+	if (r >= 0)
+		r = rtnl_cls_build_add_request(filter, NLM_F_CREATE | NLM_F_REPLACE, &msg);
+	if (r < 0)
+		return netlink_build_error(r);
+	r = put_program(msg, prog_fd, name);
+	return r < 0 ? r : netlink_change(sk, msg, NULL);
+}
+
+/* A filter of any kind: libnl's builder would add options to those that it knows. */
+static int delete_filter(struct nl_sock *sk, const struct tcmsg *where, const char *kind)
+{
+	_cleanup_(nlmsg_freep) struct nl_msg *msg = netlink_message(RTM_DELTFILTER, 0, where, sizeof(*where));
+	int r;
+
+	if (!msg || nla_put_string(msg, TCA_KIND, kind) < 0)
+		return -ENOMEM;
+	r = netlink_change(sk, msg, NULL);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 /* Ours by place and kind, whatever its program. Gives the program's id. */
 static bool is_our_place(const struct nlmsghdr *h, uint32_t *ret_id)
 {
-	const struct tcmsg *t = mnl_nlmsg_get_payload(h);
+	const struct tcmsg *t = nlmsg_data(h);
 	const struct nlattr *tb[TCA_OPTIONS + 1], *options[TCA_BPF_MAX + 1];
 
-	rtnl_attrs(h, sizeof(*t), tb, ARRAY_SIZE(tb));
-	if (t->tcm_handle != FILTER_HANDLE || t->tcm_info != FILTER_INFO || !tb[TCA_KIND] ||
-	    strcmp(mnl_attr_get_str(tb[TCA_KIND]), "bpf") != 0)
+	netlink_attrs(h, sizeof(*t), tb, ARRAY_SIZE(tb));
+	if (t->tcm_handle != FILTER_HANDLE || t->tcm_info != FILTER_INFO || !netlink_is_string(tb[TCA_KIND]) ||
+	    strcmp(nla_data(tb[TCA_KIND]), "bpf") != 0)
 		return false;
-	rtnl_nested_attrs(tb[TCA_OPTIONS], options, ARRAY_SIZE(options));
-	if (!(rtnl_number(options[TCA_BPF_FLAGS]) & TCA_BPF_FLAG_ACT_DIRECT))
+	netlink_nested_attrs(tb[TCA_OPTIONS], options, ARRAY_SIZE(options));
+	if (!(netlink_number(options[TCA_BPF_FLAGS]) & TCA_BPF_FLAG_ACT_DIRECT))
 		return false;
-	*ret_id = rtnl_number(options[TCA_BPF_ID]);
+	*ret_id = netlink_number(options[TCA_BPF_ID]);
 	return true;
 }
 
 bool tc_is_our_filter(const struct nlmsghdr *h, const struct tc_programs *programs, bool bridge)
 {
-	const struct tcmsg *t = mnl_nlmsg_get_payload(h);
+	const struct tcmsg *t = nlmsg_data(h);
 	uint32_t id;
 
 	/* handle 0 announces the classifier that holds the filters, not a filter */
@@ -141,7 +186,7 @@ struct reading {
 static int on_filter(const struct nlmsghdr *h, void *userdata)
 {
 	struct reading *reading = userdata;
-	const struct tcmsg *t = mnl_nlmsg_get_payload(h);
+	const struct tcmsg *t = nlmsg_data(h);
 	const struct nlattr *tb[TCA_OPTIONS + 1];
 	uint32_t id;
 
@@ -154,33 +199,35 @@ static int on_filter(const struct nlmsghdr *h, void *userdata)
 	reading->clsact->others++;
 	if (reading->n_others == OTHERS_MAX)
 		return 0;
-	rtnl_attrs(h, sizeof(*t), tb, ARRAY_SIZE(tb));
+	netlink_attrs(h, sizeof(*t), tb, ARRAY_SIZE(tb));
 	reading->others[reading->n_others] = *t;
-	if (tb[TCA_KIND])
+	if (netlink_is_string(tb[TCA_KIND]))
 		snprintf(reading->kinds[reading->n_others], sizeof(reading->kinds[0]), "%s",
-			 mnl_attr_get_str(tb[TCA_KIND]));
+			 (const char *)nla_data(tb[TCA_KIND]));
 	reading->n_others++;
 	return 0;
 }
 
-static int read_side(int fd, uint32_t ifindex, struct reading *reading)
+static int read_side(struct nl_sock *sk, uint32_t ifindex, struct reading *reading)
 {
-	struct rtnl_message m;
+	const struct tcmsg where = {.tcm_ifindex = (int)ifindex, .tcm_parent = sides[reading->side].parent};
+	_cleanup_(nlmsg_freep) struct nl_msg *msg = netlink_message(RTM_GETTFILTER, NLM_F_DUMP, &where, sizeof(where));
 	int r;
 
-	begin(&m, RTM_GETTFILTER, NLM_F_DUMP, ifindex, sides[reading->side].parent);
-	r = rtnl_ask(fd, &m, on_filter, reading);
+	if (!msg)
+		return -ENOMEM;
+	r = netlink_ask(sk, msg, on_filter, reading);
 	/* no qdisc, no filters */
 	return r == -EINVAL || r == -ENOENT ? 0 : r;
 }
 
-int tc_clsact_read(int fd, uint32_t ifindex, struct tc_clsact *ret)
+int tc_clsact_read(struct nl_sock *sk, uint32_t ifindex, struct tc_clsact *ret)
 {
 	struct tc_clsact clsact = {};
 
 	for (enum tc_side side = 0; side < TC_SIDES; side++) {
 		struct reading reading = {.clsact = &clsact, .side = side};
-		int r = read_side(fd, ifindex, &reading);
+		int r = read_side(sk, ifindex, &reading);
 
 		if (r < 0)
 			return r;
@@ -189,43 +236,37 @@ int tc_clsact_read(int fd, uint32_t ifindex, struct tc_clsact *ret)
 	return 0;
 }
 
-static int remove_others(int fd, uint32_t ifindex, enum tc_side side)
+/* --- both --------------------------------------------------------------------------------------------------------- */
+
+static int remove_others(struct nl_sock *sk, uint32_t ifindex, enum tc_side side)
 {
 	struct tc_clsact clsact = {};
 	struct reading reading = {.clsact = &clsact, .side = side};
-	int r = read_side(fd, ifindex, &reading);
+	int r = read_side(sk, ifindex, &reading);
 
-	for (unsigned i = 0; r >= 0 && i < reading.n_others; i++) {
-		struct rtnl_message m;
-		struct tcmsg *t = rtnl_begin(&m, RTM_DELTFILTER, 0, sizeof(*t));
-
-		*t = reading.others[i];
-		mnl_attr_put_strz(&m.h, TCA_KIND, reading.kinds[i]);
-		r = rtnl_change(fd, &m, NULL);
-		if (r == -ENOENT)
-			r = 0;
-	}
+	for (unsigned i = 0; r >= 0 && i < reading.n_others; i++)
+		r = delete_filter(sk, &reading.others[i], reading.kinds[i]);
 	return r;
 }
 
-int tc_clsact_ensure(int fd, uint32_t ifindex, const struct tc_programs *programs, bool clean)
+int tc_clsact_ensure(struct nl_sock *sk, uint32_t ifindex, const struct tc_programs *programs, bool clean)
 {
-	int r = make_qdisc(fd, ifindex);
+	int r = make_qdisc(sk, ifindex);
 
 	for (enum tc_side side = 0; r >= 0 && side < TC_SIDES; side++) {
 		if (clean)
-			r = remove_others(fd, ifindex, side);
+			r = remove_others(sk, ifindex, side);
 		if (r >= 0)
-			r = put_filter(fd, ifindex, side, programs->fd[side], sides[side].name);
+			r = put_filter(sk, ifindex, side, programs->fd[side], sides[side].name);
 	}
 	return r;
 }
 
-int tc_bridge_ensure(int fd, uint32_t ifindex, const struct tc_programs *programs)
+int tc_bridge_ensure(struct nl_sock *sk, uint32_t ifindex, const struct tc_programs *programs)
 {
-	int r = make_qdisc(fd, ifindex);
+	int r = make_qdisc(sk, ifindex);
 
 	for (enum tc_side side = 0; r >= 0 && side < TC_SIDES; side++)
-		r = remove_others(fd, ifindex, side);
-	return r < 0 ? r : put_filter(fd, ifindex, TC_TO_WORKLOAD, programs->router_fd, "from-router");
+		r = remove_others(sk, ifindex, side);
+	return r < 0 ? r : put_filter(sk, ifindex, TC_TO_WORKLOAD, programs->router_fd, "from-router");
 }

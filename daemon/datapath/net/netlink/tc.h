@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct nl_sock;
+
 enum tc_side {
 	TC_FROM_WORKLOAD,
 	TC_TO_WORKLOAD,
@@ -27,21 +29,21 @@ struct tc_programs {
 /* Reads the ids. -errno of BPF_OBJ_GET_INFO_BY_FD. */
 int tc_programs_init(int from_workload, int to_workload, int from_router, struct tc_programs *ret);
 
-/* --- clsact: fd is a NETLINK_ROUTE socket in the port's namespace ------------------------------------------------- */
+/* --- clsact: sk is a NETLINK_ROUTE socket in the port's namespace ------------------------------------------------- */
 
 /* Makes the qdisc if it is missing and puts both filters on, replacing ours in place (no packet passes in between
  * unjudged). With clean, filters of others on it are removed first. 0 or -errno. */
-int tc_clsact_ensure(int fd, uint32_t ifindex, const struct tc_programs *programs, bool clean);
+int tc_clsact_ensure(struct nl_sock *sk, uint32_t ifindex, const struct tc_programs *programs, bool clean);
 
 /* The same for a bridge, whose one filter is at its egress; filters of others are removed. */
-int tc_bridge_ensure(int fd, uint32_t ifindex, const struct tc_programs *programs);
+int tc_bridge_ensure(struct nl_sock *sk, uint32_t ifindex, const struct tc_programs *programs);
 
 struct tc_clsact {
 	uint32_t id[TC_SIDES]; /* program of our filter; 0: there is none */
 	unsigned others;       /* filters that are not ours, or not as ours are */
 };
 /* A missing qdisc reads as no filters. */
-int tc_clsact_read(int fd, uint32_t ifindex, struct tc_clsact *ret);
+int tc_clsact_read(struct nl_sock *sk, uint32_t ifindex, struct tc_clsact *ret);
 /* Whether a filter of an RTM_NEWTFILTER is what we put there, on a port or a bridge. */
 struct nlmsghdr;
 bool tc_is_our_filter(const struct nlmsghdr *h, const struct tc_programs *programs, bool bridge);

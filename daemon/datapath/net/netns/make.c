@@ -19,7 +19,8 @@
 void netns_clear(struct netns *ns)
 {
 	ns->ns_fd = close_fd(ns->ns_fd);
-	ns->rtnl_fd = close_fd(ns->rtnl_fd);
+	nl_socket_free(ns->rtnl);
+	ns->rtnl = NULL;
 }
 
 /* What the thread inside the namespace works on. */
@@ -127,9 +128,9 @@ static int set_up(void *data)
 	char text[256];
 	int r;
 
-	m->ns.rtnl_fd = rtnl_open();
-	if (m->ns.rtnl_fd < 0)
-		return fail(m, m->ns.rtnl_fd, "open a netlink socket");
+	r = netlink_open(NETLINK_ROUTE, &m->ns.rtnl);
+	if (r < 0)
+		return fail(m, r, "open a netlink socket");
 	r = sysctl_apply();
 	if (r < 0)
 		return fail(m, r, "set its sysctls");
@@ -143,7 +144,7 @@ static int set_up(void *data)
 			      text[0] ? text : strerror(-r));
 		return r;
 	}
-	r = link_change(m->ns.rtnl_fd, 1, &lo, NULL);
+	r = link_change(m->ns.rtnl, 1, &lo, NULL);
 	if (r < 0)
 		return fail(m, r, "raise lo");
 	if (!m->bind_to)

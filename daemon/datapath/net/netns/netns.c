@@ -59,13 +59,12 @@ int netns_run(int ns_fd, int (*fn)(void *data), void *data)
 
 static int open_rtnl(void *data)
 {
-	(void)data;
-	return rtnl_open();
+	return netlink_open(NETLINK_ROUTE, data);
 }
 
-int netns_open_rtnl(int ns_fd)
+int netns_open_rtnl(int ns_fd, struct nl_sock **ret)
 {
-	return netns_run(ns_fd, open_rtnl, NULL);
+	return netns_run(ns_fd, open_rtnl, ret);
 }
 
 int netns_open(const char *path)
@@ -94,10 +93,10 @@ int netns_open_here(void)
 	return fd < 0 ? -errno : fd_move_high(fd);
 }
 
-static int alias_of_lo(int rtnl_fd, char ret[NETNS_ALIAS_MAX])
+static int alias_of_lo(struct nl_sock *rtnl, char ret[NETNS_ALIAS_MAX])
 {
 	struct link_info lo;
-	int r = link_get(rtnl_fd, 1, NULL, &lo);
+	int r = link_get(rtnl, 1, NULL, &lo);
 
 	if (r >= 0)
 		snprintf(ret, NETNS_ALIAS_MAX, "%s", lo.alias);
@@ -106,9 +105,10 @@ static int alias_of_lo(int rtnl_fd, char ret[NETNS_ALIAS_MAX])
 
 int netns_alias(int ns_fd, char ret[NETNS_ALIAS_MAX])
 {
-	_cleanup_close_ int fd = netns_open_rtnl(ns_fd);
+	_cleanup_(nl_socket_freep) struct nl_sock *rtnl = NULL;
+	int r = netns_open_rtnl(ns_fd, &rtnl);
 
-	return fd < 0 ? fd : alias_of_lo(fd, ret);
+	return r < 0 ? r : alias_of_lo(rtnl, ret);
 }
 
 const char *netns_make_alias(const char *instance, const char *id, char buf[NETNS_ALIAS_MAX])

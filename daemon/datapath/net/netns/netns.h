@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
+struct nl_sock;
+
 #define NETNS_DIR	"/run/netns"
 #define NETNS_ALIAS_MAX 256
 
@@ -14,8 +16,8 @@
  * never in doubt. ns_fd -1: in a new one, which ends with the thread unless fn keeps it. What fn returns (0 or more),
  * or -errno. */
 int netns_run(int ns_fd, int (*fn)(void *data), void *data);
-/* A NETLINK_ROUTE socket inside the namespace, or -errno. */
-int netns_open_rtnl(int ns_fd);
+/* A socket for NETLINK_ROUTE requests inside the namespace. 0 or -errno. */
+int netns_open_rtnl(int ns_fd, struct nl_sock **ret);
 /* Opens a path that should be a network namespace. -errno; -EINVAL: it is something else. */
 int netns_open(const char *path);
 /* The calling thread's own. -errno. */

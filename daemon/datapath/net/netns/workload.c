@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <netlink/socket.h>
+
 #include "datapath/net/net.h"
 #include "datapath/net/netns/netns.h"
 
@@ -21,7 +23,8 @@
 void workload_clear(struct workload *w)
 {
 	w->ns_fd = close_fd(w->ns_fd);
-	w->rtnl_fd = close_fd(w->rtnl_fd);
+	nl_socket_free(w->rtnl);
+	w->rtnl = NULL;
 	w->pidfd = close_fd(w->pidfd);
 	free(w->path);
 	*w = WORKLOAD_INIT;
@@ -126,11 +129,11 @@ static bool owns_process(pid_t pid, uid_t uid)
 }
 
 /* Told apart from a later namespace that got the same inode number. */
-static int read_cookie(int rtnl_fd, uint64_t *ret)
+static int read_cookie(const struct nl_sock *rtnl, uint64_t *ret)
 {
 	socklen_t size = sizeof(*ret);
 
-	return getsockopt(rtnl_fd, SOL_SOCKET, SO_NETNS_COOKIE, ret, &size) < 0 ? -errno : 0;
+	return getsockopt(nl_socket_get_fd(rtnl), SOL_SOCKET, SO_NETNS_COOKIE, ret, &size) < 0 ? -errno : 0;
 }
 
 /* The descriptor is a network namespace: which one must it not be? Fills the numbers and the socket. */
@@ -154,9 +157,9 @@ static int check_namespace(struct workload *w, const char *field, struct vpc_err
 	if (r >= 0 && netns_alias_is_ours(alias, NULL))
 		return refuse(reterr, field, w->path, "this is the network namespace of a VPC, not of a workload");
 	if (r >= 0)
-		r = w->rtnl_fd = netns_open_rtnl(w->ns_fd);
+		r = netns_open_rtnl(w->ns_fd, &w->rtnl);
 	if (r >= 0)
-		r = read_cookie(w->rtnl_fd, &w->ns_cookie);
+		r = read_cookie(w->rtnl, &w->ns_cookie);
 	if (r >= 0)
 		r = read_boot_id(w->boot_id);
 	return r < 0 ? refuse(reterr, field, w->path, strerror(-r)) : 0;
@@ -262,10 +265,10 @@ static int reopen_at(const struct attachment *a, const char *path, struct worklo
 		return -errno;
 	if (st.st_dev != a->ns_dev || st.st_ino != a->ns_ino)
 		return -ESTALE;
-	w->rtnl_fd = netns_open_rtnl(w->ns_fd);
-	if (w->rtnl_fd < 0)
-		return w->rtnl_fd;
-	r = read_cookie(w->rtnl_fd, &w->ns_cookie);
+	r = netns_open_rtnl(w->ns_fd, &w->rtnl);
+	if (r < 0)
+		return r;
+	r = read_cookie(w->rtnl, &w->ns_cookie);
 	if (r < 0)
 		return r;
 	if (a->ns_cookie && w->ns_cookie != a->ns_cookie)
