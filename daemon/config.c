@@ -12,6 +12,8 @@
 
 #include <vpc/options.h>
 #include <vpc/cleanup.h>
+#include <vpc/number.h>
+#include <vpc/paths.h>
 
 #include "util/log.h"
 
@@ -102,9 +104,9 @@ static const struct setting {
 	const char *text; /* what it is, and what values are allowed */
 } settings[] = {
 	{"Daemon", "instance", true, set_instance, "NAME", "name of this instance: [a-z0-9-]{1,32} (default)"},
-	{"Daemon", "state-dir", true, set_state_dir, "DIR", "a folder (/var/lib/vpcd)"},
-	{"Daemon", "run-dir", true, set_run_dir, "DIR", "a folder (/run/vpcd)"},
-	{"Daemon", "socket", true, set_socket, "PATH", "a path (RUN-DIR/vpcd.sock)"},
+	{"Daemon", "state-dir", true, set_state_dir, "DIR", "a folder (" VPCD_STATE_DIR ")"},
+	{"Daemon", "run-dir", true, set_run_dir, "DIR", "a folder (" VPCD_RUN_DIR ")"},
+	{"Daemon", "socket", true, set_socket, "PATH", "a path (RUN-DIR/" VPCD_SOCKET_NAME ")"},
 	{"Daemon", "group", true, set_group, "GROUP", "group whose members may change networks (vpcd, if it exists)"},
 	{"Daemon", "log-level", true, set_log_level, "L", "error, warning, notice, info or debug (info)"},
 	{"Datapath", "tcx", false, set_tcx, "yes|no", "use tcx links where the kernel has them (yes)"},
@@ -128,14 +130,11 @@ static int set_limit(struct config *c, const char *name, const char *value)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
 		uint32_t *limit = (uint32_t *)(void *)((char *)&c->limits + limits[i].offset);
-		unsigned long number;
-		char *end;
+		uint64_t number;
 
 		if (strcmp(limits[i].name, name) != 0)
 			continue;
-		errno = 0;
-		number = strtoul(value, &end, 10);
-		if (errno || *end || end == value || !number || number > *limit) {
+		if (number_parse(value, *limit, &number) < 0 || !number) {
 			fprintf(stderr, "vpcd: limit %s must be a number from 1 to %u\n", name, *limit);
 			return -EINVAL;
 		}
@@ -263,12 +262,12 @@ int config_parse(struct config *ret, int argc, char **argv)
 
 	*ret = (struct config){
 		.log_level = LOG_INFO, .use_tcx = true, .use_fast_path = true, .limits = vpc_limits_default};
-	if (set_string(&ret->instance, "default") < 0 || set_string(&ret->state_dir, "/var/lib/vpcd") < 0 ||
-	    set_string(&ret->run_dir, "/run/vpcd") < 0)
+	if (set_string(&ret->instance, "default") < 0 || set_string(&ret->state_dir, VPCD_STATE_DIR) < 0 ||
+	    set_string(&ret->run_dir, VPCD_RUN_DIR) < 0)
 		return -ENOMEM;
 	if (parse_options(ret, argc, argv, true, &file) < 0)
 		return -EINVAL;
-	if (parse_file(ret, file ? file : CONFIG_DEFAULT_FILE, file != NULL) < 0)
+	if (parse_file(ret, file ? file : VPCD_CONFIG_FILE, file != NULL) < 0)
 		return -EINVAL;
 	if (parse_options(ret, argc, argv, false, NULL) < 0)
 		return -EINVAL;
@@ -295,7 +294,7 @@ void config_print_help(void)
 	       "Usage: vpcd [OPTION]...            stays in the foreground, logs to stderr\n"
 	       "       vpcd --purge [--state] ...  removes every kernel object of an instance, with --state its state "
 	       "too\n\n"
-	       "  --config FILE         configuration (" CONFIG_DEFAULT_FILE ", if it exists)\n");
+	       "  --config FILE         configuration (" VPCD_CONFIG_FILE ", if it exists)\n");
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
 		if (settings[i].option)
 			printf("  --%-10s %-8s %s\n", settings[i].name, settings[i].argument, settings[i].text);

@@ -6,8 +6,6 @@
 #include <stdbool.h>
 #include <vpc/limits.h>
 
-#define CONFIG_DEFAULT_FILE "/etc/vpcd/vpcd.conf"
-
 struct config {
 	char *instance;
 	char *state_dir;

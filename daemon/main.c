@@ -14,12 +14,14 @@
 #include <systemd/sd-daemon.h>
 
 #include <vpc/error.h>
+#include <vpc/paths.h>
 
 #include "api/api.h"
 #include "config.h"
 #include "datapath/net/nft/nft.h"
 #include "engine/engine.h"
 #include "util/log.h"
+#include "util/mkdir.h"
 
 /* --- being the only one ------------------------------------------------------------------------------ */
 
@@ -38,32 +40,16 @@ static int lock_instance(const char *instance, int *ret_fd)
 	return 0;
 }
 
-/* With its parents. Fine if it exists. */
-static int make_dir(const char *path)
-{
-	_cleanup_free_ char *copy = strdup(path);
-
-	if (!copy)
-		return -ENOMEM;
-	for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		*slash = '/';
-	}
-	return mkdir(copy, 0755) < 0 && errno != EEXIST ? -errno : 0;
-}
-
 static int lock_run_dir(const char *run_dir, int *ret_fd)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int fd = -1;
 
-	int r = make_dir(run_dir);
+	int r = mkdir_parents(run_dir, 0755, 0755);
 
 	if (r < 0)
 		return r;
-	if (asprintf(&path, "%s/vpcd.lock", run_dir) < 0)
+	if (asprintf(&path, "%s/" VPCD_LOCK_NAME, run_dir) < 0)
 		return -ENOMEM;
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -77,11 +63,12 @@ static int lock_run_dir(const char *run_dir, int *ret_fd)
 /* What a daemon of that run folder left there, if none runs: another instance may use the folder. */
 static void clean_run_dir(const struct config *c)
 {
-	static const char *const names[] = {"vpcd.sock", "vpcd-ro.sock", "vpcd-tap.sock", "vpcd.lock"};
+	static const char *const names[] = {VPCD_SOCKET_NAME, VPCD_READ_ONLY_SOCKET_NAME, VPCD_TAP_SOCKET_NAME,
+					    VPCD_LOCK_NAME};
 	_cleanup_free_ char *lock = NULL;
 	_cleanup_close_ int fd = -1;
 
-	if (asprintf(&lock, "%s/vpcd.lock", c->run_dir) < 0) {
+	if (asprintf(&lock, "%s/" VPCD_LOCK_NAME, c->run_dir) < 0) {
 		lock = NULL;
 		return;
 	}
@@ -254,7 +241,7 @@ static int run(const struct config *c)
 	};
 	int r;
 
-	snprintf(bpf_dir, sizeof(bpf_dir), "/sys/fs/bpf/vpcd/%s", c->instance);
+	snprintf(bpf_dir, sizeof(bpf_dir), VPCD_PIN_DIR "/%s", c->instance);
 	if (geteuid() != 0) {
 		log_error("vpcd must be started by root");
 		return -EPERM;

@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include <vpc/limits.h>
+#include <vpc/paths.h>
 
 #include "api/http/internal.h"
 #include "api/http/request.h"
@@ -24,9 +25,9 @@ static int open_sockets(struct api *a, const struct api_config *config, struct v
 
 	if (config->socket_path)
 		path = strdup(config->socket_path);
-	else if (asprintf(&path, "%s/vpcd.sock", config->run_dir) < 0)
+	else if (asprintf(&path, "%s/" VPCD_SOCKET_NAME, config->run_dir) < 0)
 		path = NULL;
-	if (asprintf(&read_only, "%s/vpcd-ro.sock", config->run_dir) < 0)
+	if (asprintf(&read_only, "%s/" VPCD_READ_ONLY_SOCKET_NAME, config->run_dir) < 0)
 		read_only = NULL;
 	if (!path || !read_only)
 		return vpc_error_oom(reterr);
@@ -126,7 +127,7 @@ int api_new(const struct api_config *config, struct api **ret, struct vpc_error 
 		return r;
 	r = tapsock_publish(a->taps, socket_group(&a->sockets[API_SOCKET_WRITE]));
 	if (r < 0)
-		return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, "socket", "vpcd-tap.sock: %s", strerror(-r));
+		return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, "socket", VPCD_TAP_SOCKET_NAME ": %s", strerror(-r));
 	r = publish(a, API_SOCKET_WRITE, reterr);
 	if (r < 0)
 		return r;

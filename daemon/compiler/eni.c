@@ -2,6 +2,8 @@
 /* ENIs: a row, addresses, a MAC, and a port where it is attached. */
 #include "compiler/internal.h"
 
+#include <vpc/array.h>
+
 static int record_eni(const struct scope *s, enum snapshot snapshot, const struct eni *e, struct eni_record *ret)
 {
 	const struct vpc *v = scope_vpc(s, snapshot, e->vpc);
@@ -71,7 +73,7 @@ static int add_addresses(const struct eni *of, const struct eni *other, bool add
 
 		if (has_address(other, ip))
 			continue;
-		added = PLAN_ADD(plan->addrs, plan->n_addrs);
+		added = ARRAY_ADD(plan->addrs, plan->n_addrs);
 		if (!added)
 			return -ENOMEM;
 		*added = (struct plan_addr){.add = add, .vpc = of->vpc, .eni = of->o.number, .ip = *ip};
@@ -82,7 +84,7 @@ static int add_addresses(const struct eni *of, const struct eni *other, bool add
 /* The row for an ENI's MAC on its subnet's bridge (abi.h, struct vpc_addr_key). Neither ever changes. */
 static int add_mac(const struct eni *e, bool add, struct plan *plan)
 {
-	struct plan_addr *added = PLAN_ADD(plan->addrs, plan->n_addrs);
+	struct plan_addr *added = ARRAY_ADD(plan->addrs, plan->n_addrs);
 
 	if (!added)
 		return -ENOMEM;

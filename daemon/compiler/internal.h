@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Between the files of the compiler only: where references are looked up, records, and growing a plan.
+ * Between the files of the compiler only: where references are looked up, and records.
  *
  * Records are built over zeroed memory and own nothing but what port_record owns, so that two of them can be compared
  * byte by byte: their types have no padding that is not zeroed.
  */
 #ifndef COMPILER_INTERNAL_H
 #define COMPILER_INTERNAL_H
+
+#include <vpc/array.h>
 
 #include "compiler/compile.h"
 
@@ -58,7 +60,7 @@ typedef int compile_fn(const struct scope *s, const struct object *before, const
 		if (_err == 0 && (after))                                                                           \
 			_err = record_##kind(s, SNAPSHOT_AFTER, kind##_of(after), &_c.after);                       \
 		if (_err == 0 && !((before) && (after) && memcmp(&_c.before, &_c.after, sizeof(_c.before)) == 0)) { \
-			_added = PLAN_ADD((plan)->list, (plan)->n_##list);                                          \
+			_added = ARRAY_ADD((plan)->list, (plan)->n_##list);                                         \
 			if (_added)                                                                                 \
 				*_added = _c;                                                                       \
 			else                                                                                        \
@@ -77,10 +79,5 @@ static inline struct ip subnet_gateway4(const struct subnet *sn)
 {
 	return cidr_nth(&sn->cidr, 1);
 }
-
-/* Makes room for one more element of a list that only plan_grow() grew, zeroes it and counts it. NULL: out of memory,
- * nothing changed. */
-void *plan_grow(void *list_ptr, size_t *n, size_t element_bytes);
-#define PLAN_ADD(list, n) ((__typeof__(list))plan_grow(&(list), &(n), sizeof(*(list))))
 
 #endif

@@ -2,6 +2,8 @@
 /* Records of ports: what an attached ENI needs of devices, with copies of every string. */
 #include "compiler/internal.h"
 
+#include <vpc/array.h>
+
 void record_port_clear(struct port_record *r)
 {
 	free(r->ips);
@@ -110,7 +112,7 @@ int compile_port(const struct scope *s, const struct eni *before, const struct e
 		goto drop;
 	if (change.has_before && change.has_after && record_port_equal(&change.before, &change.after))
 		goto drop;
-	added = PLAN_ADD(plan->ports, plan->n_ports);
+	added = ARRAY_ADD(plan->ports, plan->n_ports);
 	if (!added) {
 		err = -ENOMEM;
 		goto drop;

@@ -2,6 +2,8 @@
 /* Rules into rows: which protocol slot, which port prefixes, which peer. */
 #include <netinet/in.h>
 
+#include <vpc/array.h>
+
 #include "compiler/internal.h"
 
 static uint8_t protocol_slot(int protocol)
@@ -92,7 +94,7 @@ int compile_rule_rows(const struct rule *r, bool add, struct plan *plan)
 	if (err < 0)
 		return err;
 	for (size_t i = 0; i < n; i++) {
-		struct plan_row *added = PLAN_ADD(plan->rows, plan->n_rows);
+		struct plan_row *added = ARRAY_ADD(plan->rows, plan->n_rows);
 
 		if (!added)
 			return -ENOMEM;

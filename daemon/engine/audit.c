@@ -4,6 +4,8 @@
  * core; with more VPCs than that, later. Some VPCs at a time, on the worker, so that nobody waits long for it.
  */
 #include "engine/audit.h"
+
+#include <vpc/clock.h>
 #include "engine/repair.h"
 #include "engine/engine_private.h"
 
@@ -22,7 +24,7 @@ static void audit_later(struct engine *e, uint64_t cost_ns)
 {
 	uint64_t vpcs = model_count(e->model, OBJECT_VPC), slices = vpcs / SLICE + 1;
 	uint64_t pause_us = ROUND_US / slices, least_us = cost_ns / 1000 * COST_SHARE;
-	uint64_t at = clock_ns(CLOCK_MONOTONIC) / 1000 + (pause_us > least_us ? pause_us : least_us);
+	uint64_t at = monotonic_us() + (pause_us > least_us ? pause_us : least_us);
 
 	if (sd_event_source_set_time(e->audit_timer, at) < 0 ||
 	    sd_event_source_set_enabled(e->audit_timer, SD_EVENT_ONESHOT) < 0)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What follows a publish, on the worker: grace periods, tcx links. */
 #include "engine/background.h"
+
+#include <vpc/array.h>
+#include <vpc/clock.h>
 #include "engine/engine_private.h"
 
 #include "util/log.h"
@@ -71,19 +74,18 @@ static void retire_begin(struct engine *e)
 
 void engine_retire(struct engine *e, struct maps_change *c)
 {
-	struct maps_change **grown;
+	struct maps_change **added;
 
 	if (!c)
 		return;
-	grown = realloc(e->retire, (e->n_retire + 1) * sizeof(struct maps_change *));
-	if (!grown) {
+	added = ARRAY_ADD(e->retire, e->n_retire);
+	if (!added) {
 		/* No list to keep it in: wait here rather than lose the numbers. */
 		if (maps_wait_grace_period() == 0)
 			maps_retire(e->maps, c);
 		return;
 	}
-	e->retire = grown;
-	e->retire[e->n_retire++] = c;
+	*added = c;
 	retire_begin(e);
 }
 
@@ -120,7 +122,7 @@ static int on_attach_timer(sd_event_source *source, uint64_t usec, void *userdat
 /* Not before the engine has been left alone for a while, or this was put off for long. */
 static int attach_later(struct engine *e)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC) / 1000, at = now + ATTACH_QUIET_US;
+	uint64_t now = monotonic_us(), at = now + ATTACH_QUIET_US;
 
 	if (at > e->attach_latest_us)
 		at = e->attach_latest_us > now ? e->attach_latest_us : now;
@@ -143,7 +145,7 @@ static void attach_done(void *data, int result)
 	e->attaching = false;
 	if (e->closing)
 		return;
-	e->attach_latest_us = clock_ns(CLOCK_MONOTONIC) / 1000 + ATTACH_LATEST_US;
+	e->attach_latest_us = monotonic_us() + ATTACH_LATEST_US;
 	if (!e->queue.running || e->queue.holding || attach_later(e) < 0)
 		attach_begin(e);
 }
@@ -182,7 +184,7 @@ static void attach_begin(struct engine *e)
 void engine_attach_links(struct engine *e)
 {
 	if (!e->attach_wanted)
-		e->attach_latest_us = clock_ns(CLOCK_MONOTONIC) / 1000 + ATTACH_LATEST_US;
+		e->attach_latest_us = monotonic_us() + ATTACH_LATEST_US;
 	e->attach_wanted = true;
 	if (!e->attaching && attach_later(e) < 0)
 		attach_begin(e);

@@ -6,6 +6,8 @@
  */
 #include "engine/commit.h"
 
+#include <vpc/clock.h>
+
 #include "util/log.h"
 
 #define SETTLE_US 100000ull  /* after the last commit */
@@ -57,8 +59,7 @@ static void store_works(struct engine *e)
 static void store_fails(struct engine *e, const struct vpc_error *error)
 {
 	e->store_failed = true;
-	condition_raise(e->conditions, CONDITION_STORE, "", clock_ns(CLOCK_MONOTONIC) + PROBE_US * 1000, "%s",
-			error->message);
+	condition_raise(e->conditions, CONDITION_STORE, "", monotonic_ns() + PROBE_US * 1000, "%s", error->message);
 	later(e, PROBE_US);
 }
 
@@ -284,8 +285,7 @@ static int finding_run(void *data)
 {
 	struct finding *f = data;
 
-	return store_find_reply(f->e->store, f->uid, f->key, (int64_t)(clock_ns(CLOCK_REALTIME) / 1000000000ull),
-				&f->digest, &f->text, &f->error);
+	return store_find_reply(f->e->store, f->uid, f->key, (int64_t)(realtime_s()), &f->digest, &f->text, &f->error);
 }
 
 static void finding_done(void *data, int result)

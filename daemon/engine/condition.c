@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <uthash.h>
+
+#include <vpc/clock.h>
 
 #include "util/log.h"
 
@@ -76,13 +77,11 @@ static struct entry *find(const struct conditions *c, enum condition_subsystem s
 static struct entry *add(struct conditions *c, enum condition_subsystem s, const char *object)
 {
 	struct entry *e = calloc(1, sizeof(*e));
-	struct timespec now;
 
 	if (!e)
 		return NULL;
-	clock_gettime(CLOCK_REALTIME, &now);
 	e->c.subsystem = s;
-	e->c.since_ns = (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+	e->c.since_ns = realtime_ns();
 	snprintf(e->c.object, sizeof(e->c.object), "%s", object);
 	make_key(s, object, e->key);
 	HASH_ADD_STR(c->entries, key, e);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ENIs whose workload is gone are detached, or deleted where they were made to go with it. */
 #include "engine/detach.h"
+
+#include <vpc/clock.h>
 #include "engine/engine_private.h"
 
 #include "util/log.h"
@@ -34,7 +36,7 @@ static void submit_detach(struct engine *e, const char *eni_id, bool delete, con
 	};
 	c[1] = (struct change){.op = CHANGE_ENI_DELETE, .present = FIELD_BIT(FIELD_ENI_ID), .eni_id = strdup(eni_id)};
 	*r = (struct engine_request){
-		.changes = c, .n_changes = 2, .caller.pid = getpid(), .received_ns = clock_ns(CLOCK_MONOTONIC)};
+		.changes = c, .n_changes = 2, .caller.pid = getpid(), .received_ns = monotonic_ns()};
 	if (!c[0].eni_id || !c[0].reason || !c[1].eni_id) {
 		engine_request_free(r);
 		return;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/audit.h"
+
+#include <vpc/number.h>
 #include "engine/background.h"
 #include "engine/expire.h"
 #include "engine/grace.h"
@@ -12,17 +14,7 @@
 #include "engine/repair.h"
 #include "engine/txn.h"
 
-#include <time.h>
-
 #include "util/log.h"
-
-uint64_t clock_ns(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
-}
 
 void engine_tell_walked(struct engine *e)
 {
@@ -88,7 +80,12 @@ static int load_model(struct engine *e, struct vpc_error *reterr)
 	if (r < 0)
 		return r;
 	if (next_rule) {
-		e->rules_reserved = (uint32_t)strtoul(next_rule, NULL, 10);
+		uint64_t number;
+
+		if (number_parse(next_rule, UINT32_MAX, &number) < 0)
+			return vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL,
+					     "the store's next rule number is damaged: '%s'", next_rule);
+		e->rules_reserved = (uint32_t)number;
 		model_set_next_rule_number(e->model, e->rules_reserved);
 	}
 	return 0;

@@ -121,7 +121,6 @@ struct engine {
 };
 
 /* --- engine.c --- */
-uint64_t clock_ns(clockid_t id);
 /* After a publication: tells the log when rules are walked that should be compiled, and when no longer. */
 void engine_tell_walked(struct engine *e);
 struct net_config engine_net_config(const struct engine *e);

@@ -2,6 +2,8 @@
 /* Once a second the tables are searched for flows that have ended: on the worker, and deleted when nothing else is to
  * be done, a little at a time, so that neither requests nor packets wait for it. */
 #include "engine/expire.h"
+
+#include <vpc/clock.h>
 #include "engine/engine_private.h"
 
 #include "util/log.h"
@@ -40,7 +42,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	struct engine *e = userdata;
 
 	(void)source, (void)usec;
-	maps_expiry_plan(e->maps, e->expiry, clock_ns(CLOCK_MONOTONIC));
+	maps_expiry_plan(e->maps, e->expiry, monotonic_ns());
 	if (worker_submit(e->worker, WORKER_KERNEL, read_run, read_done, NULL, e) < 0)
 		rest(e);
 	return 0;
@@ -50,7 +52,7 @@ static int on_step(sd_event_source *source, void *userdata)
 {
 	struct engine *e = userdata;
 	unsigned deleted = 0;
-	int r = maps_expiry_step(e->maps, e->expiry, clock_ns(CLOCK_MONOTONIC), &deleted);
+	int r = maps_expiry_step(e->maps, e->expiry, monotonic_ns(), &deleted);
 
 	(void)source;
 	if (r < 0)

@@ -13,12 +13,14 @@
 
 #include <inttypes.h>
 
+#include <vpc/clock.h>
+
 #define META_SWEEP "sweep"
 
 void grace_format(const struct plan *plan, const struct maps_change *change, char buf[GRACE_NOTE_MAX])
 {
 	uint64_t epoch = maps_change_epoch(change);
-	uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + plan->drain_s * 1000000000ull;
+	uint64_t until_ns = monotonic_ns() + plan->drain_s * NS_PER_S;
 
 	if (plan->flows == FLOWS_KEEP)
 		snprintf(buf, GRACE_NOTE_MAX, "keep %" PRIu64, epoch);
@@ -40,7 +42,7 @@ static bool parse_note(const char *text, enum flows_mode *ret_flows, uint64_t *r
 int grace_load(struct engine *e, struct vpc_error *reterr)
 {
 	_cleanup_free_ char *text = NULL;
-	uint64_t epoch, until_ns, now_ns = clock_ns(CLOCK_MONOTONIC);
+	uint64_t epoch, until_ns, now_ns = monotonic_ns();
 	enum flows_mode flows;
 	int r = store_get_meta(e->store, META_SWEEP, &text, reterr);
 
@@ -55,7 +57,7 @@ int grace_load(struct engine *e, struct vpc_error *reterr)
 			log_error("flows could not be given their grace (%s); the next change does it", strerror(-r));
 	} else if (epoch == maps_epoch(e->maps) + 1) {
 		e->promised_flows = flows;
-		e->promised_drain_s = until_ns > now_ns ? (uint32_t)((until_ns - now_ns) / 1000000000u + 1) : 0;
+		e->promised_drain_s = until_ns > now_ns ? (uint32_t)((until_ns - now_ns) / NS_PER_S + 1) : 0;
 	} /* else something else isn't published either, and a grace is for nothing but its own change */
 	return 0;
 }

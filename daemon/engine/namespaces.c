@@ -3,6 +3,8 @@
 
 #include <utlist.h>
 
+#include <vpc/array.h>
+
 #include "util/log.h"
 
 /* --- making ------------------------------------------------------------------------------------------ */
@@ -43,12 +45,11 @@ struct made_netns *making_find(const struct making *m, const char *vpc_id)
 
 static int add(struct making *m, const struct vpc_record *v)
 {
-	struct made_netns *grown = reallocarray(m->list, m->n + 1, sizeof(*grown));
+	struct made_netns *made = ARRAY_ADD(m->list, m->n);
 
-	if (!grown)
+	if (!made)
 		return -ENOMEM;
-	m->list = grown;
-	m->list[m->n++] = (struct made_netns){.record = *v, .ns = NETNS_INIT};
+	*made = (struct made_netns){.record = *v, .ns = NETNS_INIT};
 	return 0;
 }
 

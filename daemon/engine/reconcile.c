@@ -17,6 +17,8 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 
+#include <vpc/clock.h>
+
 #include "util/log.h"
 
 /* --- at start ---------------------------------------------------------------------------------------- */
@@ -75,7 +77,7 @@ static int adopt_tables(struct engine *e, const struct plan *all, struct vpc_err
 
 static int take_over(struct engine *e, struct vpc_error *reterr)
 {
-	int r = maps_take_over(e->maps, clock_ns(CLOCK_MONOTONIC));
+	int r = maps_take_over(e->maps, monotonic_ns());
 
 	if (r < 0)
 		vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL,
@@ -209,7 +211,7 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 	if (r < 0)
 		return r;
 	maps_address_config_apply(e->maps, &all);
-	r = maps_carry(e->maps, clock_ns(CLOCK_MONOTONIC));
+	r = maps_carry(e->maps, monotonic_ns());
 	if (r < 0)
 		log_warning("flows of the previous version could not be carried over, so connections may be cut: %s",
 			    strerror(-r));

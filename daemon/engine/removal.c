@@ -2,6 +2,8 @@
 /* Devices that changes took away: deleted some changes at a time. What could not be deleted is tried again until it is
  * gone, and pending meanwhile. */
 #include "engine/removal.h"
+
+#include <vpc/clock.h>
 #include "engine/repair.h"
 
 #include "util/log.h"
@@ -66,7 +68,7 @@ static int on_batch_timer(sd_event_source *source, uint64_t usec, void *userdata
 static void batch_begin_soon(struct engine *e)
 {
 	struct removal_batch *b = &e->removal_batch;
-	uint64_t now = clock_ns(CLOCK_MONOTONIC) / 1000, at = now + SETTLE_US;
+	uint64_t now = monotonic_us(), at = now + SETTLE_US;
 	int r = -ECANCELED;
 
 	if (b->waiting && !e->closing && now - b->ended_us < APART_US && at < b->since_us + PUT_OFF_US) {
@@ -100,7 +102,7 @@ static void batch_done(void *data, int result)
 	(void)result;
 	batch_tell(e);
 	e->removal_batch.runs = false;
-	e->removal_batch.ended_us = clock_ns(CLOCK_MONOTONIC) / 1000;
+	e->removal_batch.ended_us = monotonic_us();
 	batch_begin_soon(e);
 }
 
@@ -115,7 +117,7 @@ void removal_begin(struct engine *e, struct removal_wait *w)
 	else
 		b->waiting = w;
 	if (b->waiting == w)
-		b->since_us = clock_ns(CLOCK_MONOTONIC) / 1000;
+		b->since_us = monotonic_us();
 	b->last = w;
 	if (!b->runs)
 		batch_begin_soon(e);

@@ -10,6 +10,9 @@
  * What fails becomes a condition of its object, with a retry of its own.
  */
 #include "engine/background.h"
+
+#include <vpc/array.h>
+#include <vpc/clock.h>
 #include "engine/status.h"
 #include "engine/taps.h"
 #include "engine/repair.h"
@@ -366,7 +369,7 @@ static void arm(struct engine *e)
 static int on_due(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct engine *e = userdata;
-	uint64_t now = clock_ns(CLOCK_MONOTONIC) / 1000;
+	uint64_t now = monotonic_us();
 	struct due_vpc *list = TAKE_PTR(e->due);
 	size_t n = e->n_due;
 
@@ -385,7 +388,7 @@ static int on_due(sd_event_source *source, uint64_t usec, void *userdata)
 
 void reconcile_schedule_at(struct engine *e, uint32_t vpc, uint64_t at_us)
 {
-	struct due_vpc *grown;
+	struct due_vpc *added;
 
 	if (e->closing)
 		return;
@@ -398,17 +401,16 @@ void reconcile_schedule_at(struct engine *e, uint32_t vpc, uint64_t at_us)
 		}
 		return;
 	}
-	grown = realloc(e->due, (e->n_due + 1) * sizeof(*grown));
-	if (!grown)
+	added = ARRAY_ADD(e->due, e->n_due);
+	if (!added)
 		return;
-	e->due = grown;
-	e->due[e->n_due++] = (struct due_vpc){.vpc = vpc, .at_us = at_us};
+	*added = (struct due_vpc){.vpc = vpc, .at_us = at_us};
 	arm(e);
 }
 
 void reconcile_schedule(struct engine *e, uint32_t vpc)
 {
-	reconcile_schedule_at(e, vpc, clock_ns(CLOCK_MONOTONIC) / 1000 + REPAIR_DELAY_US);
+	reconcile_schedule_at(e, vpc, monotonic_us() + REPAIR_DELAY_US);
 }
 
 void reconcile_event(uint32_t vpc, uint32_t port, void *userdata)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What requests get back: objects with their counters, and results of changes. */
 #include "engine/reply.h"
-#include "engine/engine_private.h"
 
-#include <time.h>
+#include <vpc/clock.h>
+#include "engine/engine_private.h"
+#include "util/json.h"
 
 /* --- objects ----------------------------------------------------------------------------------------- */
 
@@ -30,20 +31,6 @@ static int add_eni_counters(struct engine *e, const struct object *o, json_t *js
 					     "tx_bytes", (json_int_t)c.tx_bytes, "drops", drops));
 }
 
-/* A CLOCK_BOOTTIME as RFC 3339 in UTC; null for never. */
-static json_t *boottime_to_json(uint64_t boot_ns)
-{
-	uint64_t now_ns = clock_ns(CLOCK_REALTIME), age_ns = clock_ns(CLOCK_BOOTTIME) - boot_ns;
-	time_t s = (time_t)((now_ns - age_ns) / 1000000000ull);
-	struct tm tm;
-	char text[32];
-
-	if (!boot_ns || !gmtime_r(&s, &tm))
-		return json_null();
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	return json_string(text);
-}
-
 static int add_rule_counters(struct engine *e, const struct object *o, json_t *json)
 {
 	struct rule_counters c = {0};
@@ -52,7 +39,8 @@ static int add_rule_counters(struct engine *e, const struct object *o, json_t *j
 	maps_rule_counters(e->maps, o->number, &c); /* -ENOENT: in no table yet, so zero */
 	r = json_object_set_new(json, "packets", json_integer((json_int_t)c.packets));
 	r |= json_object_set_new(json, "bytes", json_integer((json_int_t)c.bytes));
-	r |= json_object_set_new(json, "last_used", boottime_to_json(c.last_used_ns));
+	r |= json_object_set_new(json, "last_used",
+				 c.last_used_ns ? json_time_s(realtime_of_boottime_ns(c.last_used_ns)) : json_null());
 	return r ? -ENOMEM : 0;
 }
 

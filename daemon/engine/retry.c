@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* When what failed is tried again: a back-off for each port, and opening again what a lost port is attached to. */
 #include "engine/detach.h"
+
+#include <vpc/clock.h>
 #include "engine/repair.h"
 
 #include "util/log.h"
@@ -11,7 +13,7 @@
 
 static uint64_t now_us(void)
 {
-	return clock_ns(CLOCK_MONOTONIC) / 1000;
+	return monotonic_us();
 }
 
 uint64_t retry_after(unsigned failures)

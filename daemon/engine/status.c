@@ -5,7 +5,10 @@
 #include "engine/engine_private.h"
 
 #include <sys/utsname.h>
-#include <time.h>
+
+#include <vpc/clock.h>
+
+#include "util/json.h"
 
 static json_t *limits_to_json(const struct vpc_limits *limits)
 {
@@ -31,27 +34,14 @@ static json_t *counts_to_json(const struct engine *e)
 	return json;
 }
 
-/* A CLOCK_REALTIME as RFC 3339 in UTC. */
-static json_t *time_to_json(uint64_t ns)
-{
-	time_t s = (time_t)(ns / 1000000000ull);
-	struct tm tm;
-	char text[32];
-
-	if (!gmtime_r(&s, &tm))
-		return json_null();
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	return json_string(text);
-}
-
 /* When it is tried again; null: when an event says that it may work. */
 static json_t *retry_to_json(uint64_t retry_ns)
 {
-	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+	uint64_t now_ns = monotonic_ns();
 
 	if (!retry_ns)
 		return json_null();
-	return time_to_json(clock_ns(CLOCK_REALTIME) + (retry_ns > now_ns ? retry_ns - now_ns : 0));
+	return json_time_s(realtime_ns() + (retry_ns > now_ns ? retry_ns - now_ns : 0));
 }
 
 static const struct object *find_object(const struct engine *e, const char *id)
@@ -102,7 +92,7 @@ static void list_condition(const struct condition *c, void *userdata)
 {
 	const struct listing *l = userdata;
 	json_t *json = json_pack("{s:s,s:s,s:s,s:o,s:o,s:i}", "subsystem", condition_subsystem_name(c->subsystem),
-				 "object", c->object, "reason", c->reason, "since", time_to_json(c->since_ns),
+				 "object", c->object, "reason", c->reason, "since", json_time_s(c->since_ns),
 				 "next_retry", retry_to_json(c->retry_ns), "failures", (int)c->failures);
 
 	if (!json)

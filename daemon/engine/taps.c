@@ -5,6 +5,8 @@
 
 #include <pwd.h>
 
+#include <vpc/number.h>
+
 #include "util/log.h"
 
 /* --- owners, on the worker: the user database may be anywhere ------------------------------------------------------
@@ -12,15 +14,10 @@
 
 static int number_of_user(const char *text, uid_t *ret)
 {
-	unsigned long long n;
-	char *end;
+	uint64_t n;
 
-	if (text[0] < '0' || text[0] > '9')
-		return -EINVAL;
-	errno = 0;
-	n = strtoull(text, &end, 10);
 	/* the last stands for "no user" */
-	if (errno || *end || n >= UINT32_MAX)
+	if (number_parse(text, UINT32_MAX - 1, &n) < 0)
 		return -EINVAL;
 	*ret = (uid_t)n;
 	return 0;

@@ -10,6 +10,8 @@
  *                    → later: removal, retire, tcx links, on the worker
  */
 #include "engine/background.h"
+
+#include <vpc/clock.h>
 #include "engine/grace.h"
 #include "engine/removal.h"
 #include "engine/repair.h"
@@ -268,7 +270,7 @@ static void txn_publish(struct txn *t)
 	t->reply.epoch = maps_publish(e->maps, t->maps_change);
 	pinned_mark_advance(e->mark, e->revision);
 	maps_address_config_apply(e->maps, &t->plan);
-	t->reply.enforced_ns = clock_ns(CLOCK_MONOTONIC) - t->request->received_ns;
+	t->reply.enforced_ns = monotonic_ns() - t->request->received_ns;
 	if (t->net_change)
 		failed = net_publish(e->net, TAKE_PTR(t->net_change), &t->removal);
 	taps_flag(e, &t->plan);

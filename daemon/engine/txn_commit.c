@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The point of no return: what changed, its reply and the new revision in one durable store transaction. */
 #include "engine/grace.h"
+
+#include <vpc/clock.h>
 #include "engine/reply.h"
 #include "engine/txn.h"
 
@@ -74,7 +76,7 @@ static struct store_reply reply_to_keep(const struct txn *t, const char *text)
 		.key = t->request->idempotency_key,
 		.request_digest = t->request->request_digest,
 		.reply = text,
-		.time_s = (int64_t)(clock_ns(CLOCK_REALTIME) / 1000000000ull),
+		.time_s = (int64_t)(realtime_s()),
 	};
 }
 

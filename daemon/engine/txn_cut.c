@@ -14,6 +14,8 @@
 
 #include <inttypes.h>
 
+#include <vpc/clock.h>
+
 #define CUT_FLOWS_MAX  100
 /* So many flows, or about, are read in a few milliseconds. */
 #define WAIT_FOR_FLOWS 20000
@@ -67,7 +69,7 @@ void txn_try_cut(struct txn *t)
 		return;
 	t->reply.cut_flows = json_array();
 	if (t->reply.cut_flows)
-		maps_cut_flows(t->e->maps, t->maps_change, clock_ns(CLOCK_MONOTONIC), on_flow, t);
+		maps_cut_flows(t->e->maps, t->maps_change, monotonic_ns(), on_flow, t);
 }
 
 /* --- after the publication --- */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Verdicts as they happen, for vpcctl monitor: produced by the programs only while somebody listens. */
 #include "engine/verdicts.h"
+
+#include <vpc/clock.h>
 #include "engine/engine_private.h"
 
 #include "engine/flow_json.h"
+#include "util/json.h"
 #include "util/log.h"
 
 struct verdict_listener {
@@ -58,19 +61,6 @@ static const char *reason_name(const struct vpc_event *ev)
 	return ev->reason < VPC_DROP_COUNT ? labels[ev->reason] : "unknown";
 }
 
-static json_t *time_to_json(uint64_t boot_ns)
-{
-	uint64_t now_ns = clock_ns(CLOCK_REALTIME) - (clock_ns(CLOCK_BOOTTIME) - boot_ns);
-	time_t s = (time_t)(now_ns / 1000000000ull);
-	struct tm tm;
-	char text[32];
-
-	if (!gmtime_r(&s, &tm))
-		return json_null();
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	return json_sprintf("%s.%06uZ", text, (unsigned)(now_ns % 1000000000ull / 1000));
-}
-
 static void set_eni(const struct engine *e, json_t *json, uint32_t number, const char *id_key, const char *name_key)
 {
 	const struct object *eni = number ? model_by_number(e->model, OBJECT_ENI, number) : NULL;
@@ -84,7 +74,7 @@ static json_t *verdict_to_json(const struct engine *e, const struct vpc_event *e
 	struct flow_tuple flow = flow_tuple_of_event(ev);
 	json_t *json = json_object(), *rules = json_array();
 
-	json_object_set_new(json, "time", time_to_json(ev->time_ns));
+	json_object_set_new(json, "time", json_time_us(realtime_of_boottime_ns(ev->time_ns)));
 	json_object_set_new(json, "event", json_string(event_name(ev)));
 	json_object_set_new(json, "reason", ev->type == VPC_EVENT_DROP ? json_string(reason_name(ev)) : json_null());
 	json_object_set_new(json, "direction", json_string(ev->direction == VPC_INGRESS ? "ingress" : "egress"));

@@ -9,6 +9,8 @@
 
 #include <uthash.h>
 
+#include <vpc/clock.h>
+
 #define PAUSE_US 1000000ull
 
 struct end_check {
@@ -50,7 +52,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct engine *e = userdata;
 	struct end_check *c, *next;
-	uint64_t now = clock_ns(CLOCK_MONOTONIC) / 1000, at = 0;
+	uint64_t now = monotonic_us(), at = 0;
 
 	(void)source, (void)usec;
 	HASH_ITER (hh, e->end_checks, c, next) {
@@ -105,7 +107,7 @@ static void begin(struct engine *e, struct end_check *c)
 	struct end_op *t = NULL;
 
 	c->wanted = false;
-	c->last_us = clock_ns(CLOCK_MONOTONIC) / 1000;
+	c->last_us = monotonic_us();
 	if (o && (eni_of(o)->attachment.kind == ATTACHMENT_NETNS || eni_of(o)->attachment.path))
 		t = calloc(1, sizeof(*t));
 	if (!t)
@@ -136,7 +138,7 @@ static void look(struct engine *e, uint32_t eni, bool unfinished)
 	}
 	c->wanted = true;
 	c->unfinished |= unfinished;
-	if (!c->running && clock_ns(CLOCK_MONOTONIC) / 1000 - c->last_us >= PAUSE_US)
+	if (!c->running && monotonic_us() - c->last_us >= PAUSE_US)
 		begin(e, c);
 	look_later(e, c);
 }

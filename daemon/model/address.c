@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpc/number.h>
+
 /* Where the family's own bits begin in bytes[]: IPv4 stands behind the 96 bits of ::ffff:0:0. */
 #define V4_OFFSET_BITS 96
 
@@ -33,15 +35,9 @@ int ip_parse(const char *s, struct ip *ret)
 
 static int parse_plen(const char *s, uint8_t max, uint8_t *ret)
 {
-	unsigned value = 0;
-	size_t n = 0;
+	uint64_t value;
 
-	for (; s[n]; n++) {
-		if (s[n] < '0' || s[n] > '9' || n == 3)
-			return -EINVAL;
-		value = value * 10 + (unsigned)(s[n] - '0');
-	}
-	if (!n || (n > 1 && s[0] == '0') || value > max)
+	if ((s[0] == '0' && s[1]) || number_parse(s, max, &value) < 0)
 		return -EINVAL;
 	*ret = (uint8_t)value;
 	return 0;
@@ -69,34 +65,6 @@ int cidr_parse(const char *s, struct cidr *ret)
 	return 0;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-int mac_parse(const char *s, uint8_t ret[6])
-{
-	uint8_t mac[6];
-
-	if (strlen(s) != MAC_STRLEN - 1)
-		return -EINVAL;
-	for (size_t i = 0; i < 6; i++) {
-		int high = hex_digit(s[3 * i]), low = hex_digit(s[3 * i + 1]);
-
-		if (high < 0 || low < 0 || s[3 * i + 2] != (i == 5 ? '\0' : ':'))
-			return -EINVAL;
-		mac[i] = (uint8_t)(high << 4 | low);
-	}
-	memcpy(ret, mac, sizeof(mac));
-	return 0;
-}
-
 const char *ip_format(const struct ip *ip, char buf[IP_STRLEN])
 {
 	buf[0] = '\0';
@@ -112,12 +80,6 @@ const char *cidr_format(const struct cidr *c, char buf[CIDR_STRLEN])
 	char text[IP_STRLEN];
 
 	snprintf(buf, CIDR_STRLEN, "%.45s/%u", ip_format(&c->addr, text), (unsigned)c->plen);
-	return buf;
-}
-
-const char *mac_format(const uint8_t mac[6], char buf[MAC_STRLEN])
-{
-	snprintf(buf, MAC_STRLEN, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 	return buf;
 }
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* IP addresses, CIDRs and MACs: parsing, printing, comparing. Pure. Also a parser of outside bytes: tests/fuzz/. */
+/* IP addresses and CIDRs: parsing, printing, comparing; MACs are in vpc/hex.h. Pure. Also a parser of outside bytes:
+ * tests/fuzz/. */
 #ifndef MODEL_ADDRESS_H
 #define MODEL_ADDRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include <vpc/hex.h>
 
 /* family 4 or 6 (0: none). bytes in network order; IPv4 as ::ffff:a.b.c.d, as the maps have it. */
 struct ip {
@@ -20,18 +23,15 @@ struct cidr {
 
 #define IP_STRLEN   46
 #define CIDR_STRLEN 50
-#define MAC_STRLEN  18
 
 /* Each parser takes the whole string, in its usual notation (no leading zeros in IPv4, no zone). 0, or -EINVAL: not
  * one; ret is then untouched. cidr_parse does not refuse host bits: cidr_has_host_bits tells. */
 int ip_parse(const char *s, struct ip *ret);
 int cidr_parse(const char *s, struct cidr *ret);
-int mac_parse(const char *s, uint8_t ret[6]);
 
 /* Return buf. */
 const char *ip_format(const struct ip *ip, char buf[IP_STRLEN]);
 const char *cidr_format(const struct cidr *c, char buf[CIDR_STRLEN]);
-const char *mac_format(const uint8_t mac[6], char buf[MAC_STRLEN]);
 
 /* The four bytes of an IPv4 address in network order; an IPv4 address from them. */
 uint32_t ip_v4_be(const struct ip *ip);

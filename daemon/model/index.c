@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpc/array.h>
+
 #include "model/internal.h"
 
 /* Longest key of a posting: type, number and a name of 255 characters of UTF-8. */
@@ -192,17 +194,16 @@ int index_post(struct index *ix, struct object *o, enum posting_type type, uint3
 	unsigned char key[POSTING_KEY_MAX];
 	size_t size = posting_key(key, type, a, bytes, n_bytes);
 	struct posting *p = posting_find(ix, key, size);
-	struct post *grown;
+	struct post *post;
 
 	if (!p)
 		p = posting_new(ix, key, size);
 	if (!p)
 		return -ENOMEM;
-	grown = reallocarray(o->posts, o->n_posts + 1, sizeof(*grown));
-	if (!grown)
+	post = ARRAY_ADD(o->posts, o->n_posts);
+	if (!post)
 		return -ENOMEM;
-	o->posts = grown;
-	o->posts[o->n_posts++] = (struct post){.owner = o, .in = p, .rank = rank};
+	*post = (struct post){.owner = o, .in = p, .rank = rank};
 	return 0;
 }
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpc/array.h>
+
 #include "model/internal.h"
 
 static const struct kind_ops *const ops[OBJECT_KINDS] = {
@@ -176,15 +178,11 @@ void object_list_clear(struct object_list *l)
 
 int object_list_add(struct object_list *l, const struct object *o)
 {
-	if (l->n == l->max) {
-		size_t max = l->max ? 2 * l->max : 16;
-		const struct object **grown = reallocarray(l->items, max, sizeof(*grown));
+	const struct object **grown = array_grow(l->items, &l->max, l->n + 1, sizeof(*grown));
 
-		if (!grown)
-			return -ENOMEM;
-		l->items = grown;
-		l->max = max;
-	}
+	if (!grown)
+		return -ENOMEM;
+	l->items = grown;
 	l->items[l->n++] = o;
 	return 0;
 }

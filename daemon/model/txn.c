@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include <vpc/array.h>
+
 #include "model/internal.h"
 
 static change_apply_fn *const appliers[CHANGE_OPS] = {
@@ -23,16 +25,11 @@ struct txn_op {
 /* Room for one more item. */
 static int grow(void *items, size_t n, size_t *max, size_t size)
 {
-	void **array = items, *grown;
-	size_t to = *max ? 2 * *max : 16;
+	void **array = items, *grown = array_grow(*array, max, n + 1, size);
 
-	if (n < *max)
-		return 0;
-	grown = reallocarray(*array, to, size);
 	if (!grown)
 		return -ENOMEM;
 	*array = grown;
-	*max = to;
 	return 0;
 }
 
@@ -255,18 +252,11 @@ void result_set(struct change_result *ret, const struct object *o)
 
 int result_add_rule(struct change_result *ret, const struct object *rule, struct vpc_error *reterr)
 {
-	size_t n = ret->n_rule_ids;
+	char(*id)[OBJECT_ID_MAX] = ARRAY_ADD(ret->rule_ids, ret->n_rule_ids);
 
-	/* Grows at powers of two, so that the struct needs no capacity. */
-	if (!(n & (n - 1))) {
-		void *grown = reallocarray(ret->rule_ids, n ? 2 * n : 1, sizeof(*ret->rule_ids));
-
-		if (!grown)
-			return vpc_error_oom(reterr);
-		ret->rule_ids = grown;
-	}
-	memcpy(ret->rule_ids[n], rule->id, sizeof(ret->rule_ids[n]));
-	ret->n_rule_ids++;
+	if (!id)
+		return vpc_error_oom(reterr);
+	memcpy(*id, rule->id, sizeof(*id));
 	return 0;
 }
 

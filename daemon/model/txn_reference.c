@@ -3,23 +3,24 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <vpc/number.h>
+
 #include "model/internal.h"
 
 /* "$N.id" → the id; anything else → itself. */
 static int dereference(struct model_txn *t, const char *ref, const char *field, const char **ret,
 		       struct vpc_error *reterr)
 {
-	char *end;
-	unsigned long n;
+	uint64_t n = 0;
+	size_t digits;
 
 	*ret = ref;
-	if (!ref || ref[0] != '$' || ref[1] < '0' || ref[1] > '9')
+	if (!ref || ref[0] != '$')
 		return 0;
-	errno = 0;
-	n = strtoul(ref + 1, &end, 10);
-	if (strcmp(end, ".id"))
+	digits = strspn(ref + 1, "0123456789");
+	if (!digits || strcmp(ref + 1 + digits, ".id") != 0)
 		return 0;
-	if (errno || n >= t->n_changes)
+	if (number_parse_part(ref + 1, digits, UINT32_MAX, &n) < 0 || n >= t->n_changes)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
 				     "%.64s refers to no earlier change of this request", ref);
 	if (!t->made[n].id[0])

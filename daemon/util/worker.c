@@ -7,10 +7,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <vpc/cleanup.h>
+#include <vpc/clock.h>
 
 #define USER_LIMIT_MS	  5000
 #define LOST_LANES_MAX	  16
@@ -58,14 +58,6 @@ struct worker {
 	uint64_t user_limit_ns;
 	bool closing;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 static void job_list_push(struct job_list *list, struct job *job)
 {
@@ -118,7 +110,7 @@ static bool lane_step(struct lane *lane)
 		return !lane->abandoned;
 	}
 	lane->running = job;
-	lane->started_ns = now_ns();
+	lane->started_ns = monotonic_ns();
 	pthread_mutex_unlock(&lane->lock);
 	job->result = job->run(job->data);
 	pthread_mutex_lock(&lane->lock);
@@ -248,7 +240,7 @@ static void worker_give_up(struct worker *w, enum worker_queue queue)
 /* Sets the timer to when the running job is due, or off. */
 static void lane_arm(struct lane *lane)
 {
-	uint64_t due_ns = 0, now = now_ns();
+	uint64_t due_ns = 0, now = monotonic_ns();
 
 	pthread_mutex_lock(&lane->lock);
 	if (lane->running && lane->running->limit_ns)
@@ -287,7 +279,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	(void)source;
 	(void)usec;
 	pthread_mutex_lock(&lane->lock);
-	overdue = lane->running && lane->running->limit_ns && now_ns() - lane->started_ns >= lane->running->limit_ns;
+	overdue = lane->running && lane->running->limit_ns &&
+		  monotonic_ns() - lane->started_ns >= lane->running->limit_ns;
 	pthread_mutex_unlock(&lane->lock);
 	if (overdue)
 		worker_give_up(lane->worker, WORKER_USER);
@@ -352,7 +345,7 @@ int worker_new(sd_event *event, struct worker **ret)
 	if (!w)
 		return -ENOMEM;
 	w->event = sd_event_ref(event);
-	w->user_limit_ns = USER_LIMIT_MS * 1000000ull;
+	w->user_limit_ns = USER_LIMIT_MS * NS_PER_MS;
 	for (unsigned i = 0; i < WORKER_QUEUES; i++) {
 		r = lane_start(w, &w->lanes[i]);
 		if (r < 0) {
@@ -463,7 +456,7 @@ int worker_submit(struct worker *w, enum worker_queue queue, worker_run_fn run, 
 
 void worker_set_user_limit_ms(struct worker *w, unsigned limit_ms)
 {
-	w->user_limit_ns = limit_ms * 1000000ull;
+	w->user_limit_ns = limit_ms * NS_PER_MS;
 }
 
 unsigned worker_pending(const struct worker *w)

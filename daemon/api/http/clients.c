@@ -4,17 +4,18 @@
 #include <stddef.h>
 #include <utlist.h>
 
-#define SECOND_NS	1000000000ull
+#include <vpc/clock.h>
+
 /* One that waits for its client so long may give way. */
-#define GIVES_WAY_NS	SECOND_NS
+#define GIVES_WAY_NS	NS_PER_S
 #define OTHERS_SHARE(m) ((m) - (m) / 8 > 0 ? (m) - (m) / 8 : 1)
 #define USERS_SHARE(m)	((m) / 4 > 0 ? (m) / 4 : 1)
 
 /* The longest that each part may take as a whole, however steadily its bytes drip. */
 static const uint64_t limit_ns[CLIENT_STATES] = {
-	[CLIENT_CONNECTED] = 10 * SECOND_NS,  [CLIENT_IDLE] = 60 * SECOND_NS,
-	[CLIENT_SENDING] = 60 * SECOND_NS,    [CLIENT_SERVED] = 0, /* none */
-	[CLIENT_RECEIVING] = 120 * SECOND_NS,
+	[CLIENT_CONNECTED] = 10 * NS_PER_S,  [CLIENT_IDLE] = 60 * NS_PER_S,
+	[CLIENT_SENDING] = 60 * NS_PER_S,    [CLIENT_SERVED] = 0, /* none */
+	[CLIENT_RECEIVING] = 120 * NS_PER_S,
 };
 
 uint64_t client_deadline_ns(const struct client *one)

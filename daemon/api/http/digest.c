@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <nettle/sha2.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <vpc/cleanup.h>
+#include <vpc/hex.h>
 
 int digest_make(const struct digest_part *parts, size_t n_parts, char **ret)
 {
@@ -27,8 +27,7 @@ int digest_make(const struct digest_part *parts, size_t n_parts, char **ret)
 			sha256_update(&context, parts[i].size, parts[i].data);
 	}
 	sha256_digest(&context, sizeof(digest), digest);
-	for (size_t i = 0; i < sizeof(digest); i++)
-		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	hex_encode(digest, sizeof(digest), hex);
 	*ret = hex;
 	return 0;
 }

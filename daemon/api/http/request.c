@@ -6,8 +6,9 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <utlist.h>
+
+#include <vpc/clock.h>
 
 #include "api/http/internal.h"
 #include "api/http/server.h"
@@ -19,14 +20,6 @@
 /* Of all bodies at a time: 256 connections must not be 2 GiB. */
 #define BODIES_MAX_BYTES  (64u << 20)
 #define BODY_FIRST_BYTES  4096
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 /* --- life --- */
 
@@ -167,7 +160,7 @@ static struct request *begin(struct server *server, struct MHD_Connection *conne
 	r->connection = connection;
 	r->error = VPC_ERROR_INIT;
 	r->references = 1;
-	r->received_ns = now_ns();
+	r->received_ns = monotonic_ns();
 	DL_APPEND(r->api->requests, r);
 	read_line(r, method);
 	check_length(r);
@@ -200,7 +193,7 @@ static int reserve(struct request *r, size_t bytes)
 static void append(struct request *r, const char *data, size_t size)
 {
 	r->seen_bytes += size;
-	r->received_ns = now_ns();
+	r->received_ns = monotonic_ns();
 	if (r->error.code != VPC_E_OK)
 		return;
 	if (r->body_bytes + size > BODY_MAX_BYTES) {

@@ -9,8 +9,9 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <utlist.h>
+
+#include <vpc/clock.h>
 
 #include "api/http/problem.h"
 #include "api/http/request.h"
@@ -98,14 +99,6 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* --- who is connected --- */
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 /* libmicrohttpd sees the end and closes. */
 static void cut(struct server *s, struct client *c)
 {
@@ -126,7 +119,7 @@ static void watch_deadline(struct server *s, uint64_t deadline_ns)
 static int on_impatient(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct server *s = userdata;
-	uint64_t now = now_ns(), next = UINT64_MAX;
+	uint64_t now = monotonic_ns(), next = UINT64_MAX;
 	struct client *c;
 
 	(void)source, (void)usec;
@@ -151,7 +144,7 @@ void server_client_is(struct MHD_Connection *connection, struct server *s, enum 
 	if (!c)
 		return;
 	c->state = state;
-	c->since_ns = now_ns();
+	c->since_ns = monotonic_ns();
 	watch_deadline(s, client_deadline_ns(c));
 }
 
@@ -224,7 +217,7 @@ static void take(struct server *s, int fd, uid_t uid)
 	*c = (struct client){.uid = uid, .fd = fd};
 	s->adding = c;
 	/* First: libmicrohttpd may start and end it in the one call, and c is freed then. */
-	clients_add(&s->clients, c, now_ns());
+	clients_add(&s->clients, c, monotonic_ns());
 	deadline_ns = client_deadline_ns(c);
 	/* The descriptor is libmicrohttpd's, on failure too. */
 	added = MHD_add_connection(s->http, fd, (const struct sockaddr *)&address, sizeof(sa_family_t));
@@ -246,7 +239,7 @@ static bool admit(struct server *s, int fd)
 	uid_t uid = uid_of(fd);
 	struct client *slow;
 
-	switch (clients_admit(&s->clients, uid, now_ns(), &slow)) {
+	switch (clients_admit(&s->clients, uid, monotonic_ns(), &slow)) {
 	case CLIENT_ADMITTED:
 		if (slow) {
 			(void)shutdown(slow->fd, SHUT_RDWR);
@@ -280,7 +273,7 @@ static int on_listening(sd_event_source *source, int listening, uint32_t events,
 		if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 			return 0;
 		/* No descriptor or no memory: the socket stays readable, so it isn't looked at for a while. */
-		struct client *slow = clients_give_way(&s->clients, now_ns());
+		struct client *slow = clients_give_way(&s->clients, monotonic_ns());
 
 		if (slow)
 			(void)shutdown(slow->fd, SHUT_RDWR);

@@ -7,17 +7,7 @@
 #include <string.h>
 
 #include <vpc/cleanup.h>
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include <vpc/hex.h>
 
 /* Names go into JSON, which has no place for anything but UTF-8: jansson's own check decides. */
 static bool is_utf8(const char *s)
@@ -44,8 +34,8 @@ int url_decode(const char *s, size_t n, char **ret)
 		}
 		if (n - i < 3)
 			return -EINVAL;
-		high = hex_digit(s[i + 1]);
-		low = hex_digit(s[i + 2]);
+		high = hex_value(s[i + 1]);
+		low = hex_value(s[i + 2]);
 		if (high < 0 || low < 0 || (high == 0 && low == 0))
 			return -EINVAL;
 		out[used++] = (char)(high << 4 | low);

@@ -7,6 +7,9 @@
 #include <sys/socket.h>
 #include <utlist.h>
 
+#include <vpc/hex.h>
+#include <vpc/paths.h>
+
 #include "api/v1/decode.h"
 #include "api/v1/value.h"
 
@@ -365,7 +368,7 @@ int tapsock_new(struct api *a, const char *run_dir, struct tapsock **ret, struct
 	t->api = a;
 	t->socket = UNIX_SOCKET_INIT;
 	t->gid = NO_GROUP;
-	if (asprintf(&path, "%s/vpcd-tap.sock", run_dir) < 0) {
+	if (asprintf(&path, "%s/" VPCD_TAP_SOCKET_NAME, run_dir) < 0) {
 		path = NULL;
 		return vpc_error_oom(reterr);
 	}

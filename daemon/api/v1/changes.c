@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpc/json.h>
+#include <vpc/number.h>
+
 #include "api/v1/decode.h"
 #include "api/http/digest.h"
 #include "api/v1/handlers.h"
@@ -42,7 +45,7 @@ static json_t *single_result(const json_t *reply)
 static void reply_done(struct request *r, const json_t *reply)
 {
 	unsigned status = json_is_true(json_object_get(reply, "dry_run")) ? 200 : r->route->status;
-	_cleanup_(json_decrefp) json_t *object = NULL;
+	_cleanup_json_ json_t *object = NULL;
 
 	if (r->route->body == BODY_TRANSACTION) {
 		request_reply_json(r, status, reply);
@@ -56,7 +59,7 @@ static void reply_done(struct request *r, const json_t *reply)
 static void on_reply(const struct engine_reply *reply, void *userdata)
 {
 	_cleanup_(request_unrefp) struct request *r = userdata;
-	_cleanup_(json_decrefp) json_t *json = NULL;
+	_cleanup_json_ json_t *json = NULL;
 
 	if (request_is_gone(r))
 		return;
@@ -82,8 +85,8 @@ static void on_reply(const struct engine_reply *reply, void *userdata)
 static int read_if_match(struct request *r, struct change *c, struct vpc_error *reterr)
 {
 	const char *s = request_header(r, MHD_HTTP_HEADER_IF_MATCH);
-	unsigned long long revision;
-	char *end;
+	uint64_t revision;
+	size_t n;
 
 	/* "*": the object must exist, which it must anyway. */
 	if (!s || strcmp(s, "*") == 0)
@@ -91,20 +94,16 @@ static int read_if_match(struct request *r, struct change *c, struct vpc_error *
 	if (!r->id)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "If-Match",
 				     "If-Match goes with a change to one object");
-	errno = 0;
-	if (s[0] != '"' || s[1] < '1' || s[1] > '9')
-		goto refuse;
-	revision = strtoull(s + 1, &end, 10);
-	if (errno || strcmp(end, "\"") != 0)
-		goto refuse;
+	n = strlen(s);
+	if (n < 2 || s[0] != '"' || s[n - 1] != '"' || s[1] == '0' ||
+	    number_parse_part(s + 1, n - 2, UINT64_MAX, &revision) < 0)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "If-Match",
+				     "If-Match must be a revision in quotes, as \"17\"");
 	if (c->if_match && c->if_match != revision)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "if_match",
 				     "if_match and the If-Match header differ");
 	c->if_match = revision;
 	return 0;
-refuse:
-	return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "If-Match",
-			     "If-Match must be a revision in quotes, as \"17\"");
 }
 
 static int set_scope(const struct request *r, struct change *c, struct vpc_error *reterr)
@@ -225,7 +224,7 @@ static int decode_many(struct request *r, const json_t *body, struct engine_requ
 static int make_request(struct request *r, struct engine_request **ret, struct vpc_error *reterr)
 {
 	_cleanup_(engine_request_freep) struct engine_request *request = calloc(1, sizeof(*request));
-	_cleanup_(json_decrefp) json_t *body = NULL;
+	_cleanup_json_ json_t *body = NULL;
 	int n;
 
 	if (!request)

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpc/array.h>
+
 #include "api/v1/handlers.h"
 #include "api/http/internal.h"
 #include "api/http/request.h"
@@ -44,15 +46,11 @@ static int put(const char *data, size_t size, void *userdata)
 {
 	struct list *l = userdata;
 
-	if (l->size + size > l->capacity) {
-		size_t capacity = (l->size + size) * 2;
-		char *grown = realloc(l->text, capacity);
+	char *grown = array_grow(l->text, &l->capacity, l->size + size, 1);
 
-		if (!grown)
-			return -1;
-		l->text = grown;
-		l->capacity = capacity;
-	}
+	if (!grown)
+		return -1;
+	l->text = grown;
 	memcpy(l->text + l->size, data, size);
 	l->size += size;
 	return 0;

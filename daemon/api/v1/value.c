@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpc/number.h>
+
 #include "model/change.h"
 
 #define DRAIN_MAX_S 86400
@@ -141,13 +143,9 @@ static int decode_tags(const json_t *json, void *value, void *extra, const char 
 /* Digits alone, no sign, no leading zero. */
 static int parse_drain(const char *s, uint32_t *ret)
 {
-	char *end;
-	unsigned long n;
+	uint64_t n;
 
-	if (*s < '1' || *s > '9' || strlen(s) > 5)
-		return -EINVAL;
-	n = strtoul(s, &end, 10);
-	if (*end || n > DRAIN_MAX_S)
+	if (*s == '0' || number_parse(s, DRAIN_MAX_S, &n) < 0)
 		return -EINVAL;
 	*ret = (uint32_t)n;
 	return 0;

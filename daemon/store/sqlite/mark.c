@@ -11,6 +11,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <vpc/hex.h>
+
 #include "store/sqlite/internal.h"
 
 #define META_ID	  "store_id"
@@ -19,13 +21,14 @@
 static int make_id(char ret[STORE_ID_MAX])
 {
 	uint8_t b[16];
+	char hex[2 * sizeof(b) + 1];
 
 	if (getrandom(b, sizeof(b), 0) != sizeof(b))
 		return -EIO;
 	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40); /* RFC 9562, version 4 */
 	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-	snprintf(ret, STORE_ID_MAX, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-		 b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	hex_encode(b, sizeof(b), hex);
+	snprintf(ret, STORE_ID_MAX, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 	return 0;
 }
 

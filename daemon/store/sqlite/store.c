@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "store/sqlite/internal.h"
+#include "util/mkdir.h"
 
 #define OPEN_BUSY_MS 5000
 
@@ -45,22 +46,11 @@ int store_fail(struct store *s, const char *doing, struct vpc_error *reterr)
 /* Makes the folder 0700, and those above it that are missing 0755. */
 static int make_folder(const char *path, struct vpc_error *reterr)
 {
-	_cleanup_free_ char *copy = strdup(path);
+	int r = mkdir_parents(path, 0755, 0700);
 
-	if (!copy)
-		return vpc_error_oom(reterr);
-	for (char *p = copy; *p; p++) {
-		if (*p != '/' || p == copy)
-			continue;
-		*p = '\0';
-		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
-			goto fail;
-		*p = '/';
-	}
-	if (mkdir(copy, 0700) == 0 || errno == EEXIST)
+	if (r == 0)
 		return 0;
-fail:
-	vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL, "cannot make the folder %s: %s", copy, strerror(errno));
+	vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL, "cannot make the folder %s: %s", path, strerror(-r));
 	return -EIO;
 }
 
