@@ -41,8 +41,10 @@ MAIN_SRC := $(wildcard daemon/*.c)
 DAEMON_OBJ := $(DAEMON_SRC:%.c=$(BUILD)/%.o)
 CLI_SRC := $(wildcard cli/lib/*.c cli/vpcctl/*.c)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
-CNI_SRC := $(wildcard cli/cni/*.c) cli/lib/http.c cli/lib/wait.c
+CNI_SRC := $(wildcard cli/cni/*.c) cli/lib/client.c cli/lib/http.c cli/lib/unreachable.c cli/lib/wait.c
 CNI_OBJ := $(CNI_SRC:%.c=$(BUILD)/%.o)
+# No libcurl: QEMU runs it once for each machine that it starts.
+QEMU_OBJ := $(BUILD)/cli/qemu/main.o $(BUILD)/cli/lib/unreachable.o
 BPF_SRC := $(wildcard bpf/*.bpf.c)
 BPF_OBJ := $(BPF_SRC:%.bpf.c=$(BUILD)/%.bpf.o)
 SKEL := $(BPF_SRC:%.bpf.c=$(BUILD)/%.skel.h)
@@ -104,7 +106,7 @@ $(BUILD)/vpcd: $(MAIN_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libvpcd.a
 $(BUILD)/vpcctl: $(CLI_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CLI)
 
-$(BUILD)/vpc-qemu-helper: $(BUILD)/cli/qemu/main.o
+$(BUILD)/vpc-qemu-helper: $(QEMU_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ -ljansson
 
 $(BUILD)/vpc-cni: $(CNI_OBJ)

@@ -6,7 +6,11 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include <vpc/clock.h>
+#include <vpc/json.h>
+
 #include "cli/cni/vpcd.h"
+#include "cli/lib/client.h"
 
 static int set_text(json_t *object, const char *key, const char *value)
 {
@@ -16,7 +20,7 @@ static int set_text(json_t *object, const char *key, const char *value)
 /* What can't be a tag's value (not UTF-8, too long, control characters) is left out: it is only for people. */
 static int set_note(json_t *tags, const char *key, const char *value)
 {
-	_cleanup_cni_json_ json_t *text = value && *value ? json_string(value) : NULL;
+	_cleanup_json_ json_t *text = value && *value ? json_string(value) : NULL;
 
 	if (!text || strlen(value) > 255)
 		return 0;
@@ -29,7 +33,7 @@ static int set_note(json_t *tags, const char *key, const char *value)
 /* Owned; NULL: out of memory. */
 static json_t *make_tags(const struct cni_config *c, const struct cni_call *call)
 {
-	_cleanup_cni_json_ json_t *tags = json_object();
+	_cleanup_json_ json_t *tags = json_object();
 
 	if (!tags || set_text(tags, CNI_TAG_NETWORK, c->name) < 0 ||
 	    set_text(tags, CNI_TAG_CONTAINER, call->container_id) < 0 ||
@@ -42,7 +46,7 @@ static json_t *make_tags(const struct cni_config *c, const struct cni_call *call
 static json_t *make_create(const struct cni_config *c, const struct cni_call *call)
 {
 	_cleanup_free_ char *name = vpcd_eni_name(call);
-	_cleanup_cni_json_ json_t *create =
+	_cleanup_json_ json_t *create =
 		json_pack("{s:s, s:s, s:s, s:b, s:o}", "op", "eni.create", "name", name ?: "", "subnet_id", c->subnet,
 			  "delete_on_termination", 1, "tags", make_tags(c, call));
 
@@ -76,16 +80,15 @@ static bool is_plugged_into(const json_t *eni, int fd)
 static int clear_the_way(struct http *h, const struct cni_config *c, const struct cni_call *call, int fd,
 			 struct cni_error *reterr)
 {
-	static const struct timespec pause = {.tv_nsec = 50000000};
 	struct cni_error taken = *reterr;
-	_cleanup_cni_json_ json_t *eni = NULL;
+	_cleanup_json_ json_t *eni = NULL;
 
 	/* A namespace that is gone may have left its number to this one: vpcd notices within a moment. */
 	for (int tries = 0; tries < 6; tries++) {
 		int r;
 
 		if (tries)
-			nanosleep(&pause, NULL);
+			sleep_ms(50);
 		json_decref(eni);
 		eni = NULL;
 		r = vpcd_eni_find(h, c, call, &eni, reterr);
@@ -102,8 +105,7 @@ static int clear_the_way(struct http *h, const struct cni_config *c, const struc
 	}
 	cni_fail(reterr, CNI_E_EXISTS, "container %.64s has interface %s of network %.64s already; DEL comes first",
 		 call->container_id, call->ifname, c->name);
-	return cni_detail(reterr, "it is network interface %s",
-			  json_string_value(json_object_get(eni, "id")) ?: "without an id");
+	return cni_detail(reterr, "it is network interface %s", json_member_text(eni, "id") ?: "without an id");
 }
 
 /* A namespace that was handed over by a descriptor: its messages tell of it by the path that the runtime knows. */
@@ -119,7 +121,7 @@ static void name_path(char *msg, size_t size, const char *handed_over, const cha
 static int make_eni(struct http *h, const struct cni_config *c, const struct cni_call *call, int fd, const char *netns,
 		    json_t **ret, struct cni_error *reterr)
 {
-	_cleanup_cni_json_ json_t *changes = make_changes(c, call, netns), *results = NULL;
+	_cleanup_json_ json_t *changes = make_changes(c, call, netns), *results = NULL;
 	struct vpcd_refusal refusal = {0};
 	int r;
 
@@ -151,7 +153,7 @@ static int check_previous(const struct cni_call *call, const json_t *previous, s
 
 int cni_add(const struct cni_call *call, const struct cni_config *c, json_t **ret_result, struct cni_error *reterr)
 {
-	_cleanup_cni_json_ json_t *result = NULL, *subnet = NULL, *vpc = NULL, *eni = NULL;
+	_cleanup_json_ json_t *result = NULL, *subnet = NULL, *vpc = NULL, *eni = NULL;
 	_cleanup_(http_freep) struct http *h = NULL;
 	_cleanup_close_ int fd = -1;
 	_cleanup_free_ char *netns = NULL;
@@ -165,11 +167,10 @@ int cni_add(const struct cni_call *call, const struct cni_config *c, json_t **re
 	if (r == 0 && http_new(c->socket, &h) < 0)
 		r = cni_oom(reterr);
 	if (r == 0)
-		r = vpcd_call(h, "GET", vpcd_path(c, "subnets", c->subnet), NULL, &subnet, NULL, reterr);
+		r = vpcd_call(h, "GET", client_path("subnets", c->subnet, NULL, c->vpc), NULL, &subnet, NULL, reterr);
 	if (r == 0 && !c->dns)
-		r = vpcd_call(h, "GET",
-			      vpcd_path(c, "vpcs", json_string_value(json_object_get(subnet, "vpc_id")) ?: ""), NULL,
-			      &vpc, NULL, reterr);
+		r = vpcd_call(h, "GET", client_path("vpcs", json_member_text(subnet, "vpc_id") ?: "", NULL, c->vpc),
+			      NULL, &vpc, NULL, reterr);
 	if (r == 0)
 		r = cni_netns_path(call, fd, c->socket, &netns, reterr);
 	if (r == 0)

@@ -9,6 +9,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include <vpc/hex.h>
+#include <vpc/json.h>
+#include <vpc/number.h>
+
 #include "cli/cni/cni.h"
 
 /* One thing that may be overridden: its name in allowOverride, in CNI_ARGS, in runtimeConfig. */
@@ -40,9 +44,9 @@ static int set_ip(struct cni_config *c, const char *text)
 	size_t n = strcspn(text, "/");
 	const char *prefix = text[n] ? text + n + 1 : "0";
 	int family = strchr(text, ':') ? AF_INET6 : AF_INET;
+	uint64_t length;
 
-	if (n >= sizeof(address) || !*prefix || strlen(prefix) > 3 || prefix[strspn(prefix, "0123456789")] ||
-	    atoi(prefix) > (family == AF_INET ? 32 : 128))
+	if (n >= sizeof(address) || number_parse(prefix, family == AF_INET ? 32 : 128, &length) < 0)
 		return -EINVAL;
 	memcpy(address, text, n);
 	address[n] = '\0';
@@ -80,13 +84,11 @@ static int set_ips(struct cni_config *c, json_t *value, const char **why)
 static int set_mac(struct cni_config *c, json_t *value, const char **why)
 {
 	const char *text = json_string_value(value);
+	uint8_t mac[6];
 
 	*why = "must be a MAC address like 02:11:22:33:44:55";
-	if (!text || strlen(text) != 17)
+	if (!text || mac_parse(text, mac) < 0)
 		return -EINVAL;
-	for (size_t i = 0; i < 17; i++)
-		if (i % 3 == 2 ? text[i] != ':' : !isxdigit((unsigned char)text[i]))
-			return -EINVAL;
 	return replace(&c->mac, text);
 }
 
@@ -153,7 +155,7 @@ static int read_allowed(const struct cni_config *c, unsigned *ret, struct cni_er
 /* "a,b" as a list of strings. Owned; NULL: out of memory. */
 static json_t *split(const char *text)
 {
-	_cleanup_cni_json_ json_t *list = json_array();
+	_cleanup_json_ json_t *list = json_array();
 
 	while (list) {
 		size_t n = strcspn(text, ",");
@@ -170,7 +172,7 @@ static json_t *split(const char *text)
 static int set_arg(struct cni_config *c, unsigned allowed, size_t k, const char *value, struct cni_error *reterr)
 {
 	const struct override *o = &overrides[k];
-	_cleanup_cni_json_ json_t *json = o->list ? split(value) : json_string(value);
+	_cleanup_json_ json_t *json = o->list ? split(value) : json_string(value);
 	const char *why = "";
 	int r;
 

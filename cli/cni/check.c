@@ -4,18 +4,16 @@
 #include <string.h>
 #include <strings.h>
 
-#include "cli/cni/vpcd.h"
+#include <vpc/json.h>
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key));
-}
+#include "cli/cni/vpcd.h"
+#include "cli/lib/client.h"
 
 /* Whether an "address/prefix" is one of the ENI's. */
 static bool eni_has_address(const json_t *eni, const char *address)
 {
 	json_t *secondary = json_object_get(eni, "secondary_ips"), *item;
-	const char *own[] = {text_of(eni, "ip"), text_of(eni, "ip6")};
+	const char *own[] = {json_member_text(eni, "ip"), json_member_text(eni, "ip6")};
 	size_t i, n = strcspn(address, "/");
 
 	for (i = 0; i < ARRAY_SIZE(own); i++)
@@ -31,7 +29,7 @@ static bool eni_has_address(const json_t *eni, const char *address)
 static int expected_addresses(const json_t *result, int interface, const json_t *eni, json_t **ret,
 			      struct cni_error *reterr)
 {
-	_cleanup_cni_json_ json_t *addresses = json_array();
+	_cleanup_json_ json_t *addresses = json_array();
 	json_t *ip;
 	size_t i;
 
@@ -39,7 +37,7 @@ static int expected_addresses(const json_t *result, int interface, const json_t 
 		return cni_oom(reterr);
 	json_array_foreach (json_object_get(result, "ips"), i, ip) {
 		const json_t *index = json_object_get(ip, "interface");
-		const char *address = text_of(ip, "address");
+		const char *address = json_member_text(ip, "address");
 
 		if (!address || !json_is_integer(index) || json_integer_value(index) != interface)
 			continue;
@@ -56,8 +54,8 @@ static int expected_addresses(const json_t *result, int interface, const json_t 
 static int check_eni(const struct cni_call *call, const json_t *eni, const json_t *interface, struct cni_error *reterr)
 {
 	const json_t *attachment = json_object_get(eni, "attachment");
-	const char *mac = text_of(interface, "mac"), *ifname = text_of(attachment, "ifname");
-	const char *reason = text_of(eni, "detach_reason");
+	const char *mac = json_member_text(interface, "mac"), *ifname = json_member_text(attachment, "ifname");
+	const char *reason = json_member_text(eni, "detach_reason");
 
 	if (!json_is_object(attachment))
 		return cni_fail(reterr, CNI_E_CHECK_FAILED, "the network interface is not attached any more%s%.300s",
@@ -65,10 +63,10 @@ static int check_eni(const struct cni_call *call, const json_t *eni, const json_
 	if (!ifname || strcmp(ifname, call->ifname) != 0)
 		return cni_fail(reterr, CNI_E_CHECK_FAILED, "the network interface is attached as '%.64s'",
 				ifname ?: "");
-	if (mac && strcasecmp(mac, text_of(eni, "mac") ?: "") != 0)
+	if (mac && strcasecmp(mac, json_member_text(eni, "mac") ?: "") != 0)
 		return cni_fail(reterr, CNI_E_CHECK_FAILED,
 				"prevResult has MAC address %.32s, the network interface %.32s", mac,
-				text_of(eni, "mac") ?: "none");
+				json_member_text(eni, "mac") ?: "none");
 	return 0;
 }
 
@@ -85,7 +83,7 @@ static int find_eni(struct http *h, const struct cni_call *call, const struct cn
 
 int cni_check(const struct cni_call *call, const struct cni_config *c, struct cni_error *reterr)
 {
-	_cleanup_cni_json_ json_t *result = NULL, *eni = NULL, *addresses = NULL;
+	_cleanup_json_ json_t *result = NULL, *eni = NULL, *addresses = NULL;
 	_cleanup_(http_freep) struct http *h = NULL;
 	_cleanup_close_ int fd = -1;
 	int r, i;
@@ -109,14 +107,14 @@ int cni_check(const struct cni_call *call, const struct cni_config *c, struct cn
 	if (r == 0)
 		r = expected_addresses(result, i, eni, &addresses, reterr);
 	return r < 0 ? r
-		     : cni_netns_check(fd, call->ifname, text_of(eni, "mac") ?: "",
+		     : cni_netns_check(fd, call->ifname, json_member_text(eni, "mac") ?: "",
 				       (int)json_integer_value(json_object_get(eni, "mtu")), addresses, reterr);
 }
 
 /* A dry run of ADD's first half: subnet, groups, a free address, limits, and a daemon that takes changes. */
 int cni_status(const struct cni_call *call, const struct cni_config *c, struct cni_error *reterr)
 {
-	_cleanup_cni_json_ json_t *body = NULL, *reply = NULL;
+	_cleanup_json_ json_t *body = NULL, *reply = NULL;
 	_cleanup_(http_freep) struct http *h = NULL;
 	int r;
 
@@ -125,7 +123,7 @@ int cni_status(const struct cni_call *call, const struct cni_config *c, struct c
 			 "cni:status", "subnet_id", c->subnet, "security_groups", c->groups);
 	if (!body || http_new(c->socket, &h) < 0)
 		return cni_oom(reterr);
-	r = vpcd_call(h, "POST", vpcd_path(c, "transactions", NULL), body, &reply, NULL, reterr);
+	r = vpcd_call(h, "POST", client_path("transactions", NULL, NULL, c->vpc), body, &reply, NULL, reterr);
 	if (r < 0)
 		reterr->code = CNI_E_NOT_AVAILABLE;
 	return r;

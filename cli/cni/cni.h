@@ -11,8 +11,8 @@
 #include <stddef.h>
 
 #include <vpc/cleanup.h>
+#include <vpc/json.h>
 
-#define CNI_SOCKET_DEFAULT   "/run/vpcd/vpcd.sock"
 /* The longest that fits into an ENI's name beside the rest. */
 #define CNI_CONTAINER_ID_MAX 200
 #define CNI_IFNAME_MAX	     15
@@ -44,12 +44,6 @@ PRINTF_LIKE(2, 3) int cni_detail(struct cni_error *e, const char *format, ...);
 int cni_oom(struct cni_error *e);
 /* The error object, of that version of the specification. Owned; NULL: out of memory. */
 json_t *cni_error_to_json(const struct cni_error *e, const char *version);
-
-static inline void cni_json_freep(json_t **json)
-{
-	json_decref(*json);
-}
-#define _cleanup_cni_json_ _cleanup_(cni_json_freep)
 
 /* Versions of the specification, in ascending order. */
 enum cni_version { CNI_0_3_0, CNI_0_3_1, CNI_0_4_0, CNI_1_0_0, CNI_1_1_0, CNI_VERSIONS };

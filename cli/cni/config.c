@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <vpc/paths.h>
+
 #include "cli/cni/cni.h"
 
 #define SHOWN_MAX 200
@@ -158,7 +160,7 @@ static int read_place(struct cni_config *c, struct cni_error *reterr)
 {
 	int r;
 
-	c->socket = CNI_SOCKET_DEFAULT;
+	c->socket = VPCD_SOCKET;
 	r = get_string(c->json, "socket", &c->socket, reterr);
 	if (r == 0 && c->socket[0] != '/')
 		r = cni_fail(reterr, CNI_E_INVALID_CONFIG, "socket: '%.200s' is not an absolute path", c->socket);

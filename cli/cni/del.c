@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include <vpc/json.h>
+
 #include "cli/cni/vpcd.h"
+#include "cli/lib/client.h"
 
 int cni_del(const struct cni_call *call, const struct cni_config *c, struct cni_error *reterr)
 {
 	_cleanup_(http_freep) struct http *h = NULL;
-	_cleanup_cni_json_ json_t *eni = NULL;
+	_cleanup_json_ json_t *eni = NULL;
 	int r;
 
 	if (http_new(c->socket, &h) < 0)
@@ -19,21 +22,21 @@ int cni_del(const struct cni_call *call, const struct cni_config *c, struct cni_
 
 static const char *tag(const json_t *eni, const char *key)
 {
-	return json_string_value(json_object_get(json_object_get(eni, "tags"), key));
+	return json_member_text(json_object_get(eni, "tags"), key);
 }
 
 /* {"container\nifname": true} of the valid attachments: a lookup each, however many there are. */
 static json_t *index_valid(const json_t *valid)
 {
-	_cleanup_cni_json_ json_t *index = json_object();
+	_cleanup_json_ json_t *index = json_object();
 	json_t *item;
 	size_t i;
 
 	json_array_foreach (valid, i, item) {
 		_cleanup_free_ char *key = NULL;
 
-		if (asprintf(&key, "%s\n%s", json_string_value(json_object_get(item, "containerID")),
-			     json_string_value(json_object_get(item, "ifname"))) < 0)
+		if (asprintf(&key, "%s\n%s", json_member_text(item, "containerID"), json_member_text(item, "ifname")) <
+		    0)
 			key = NULL;
 		if (!key || json_object_set_new(index, key, json_true()) < 0)
 			return NULL;
@@ -82,7 +85,7 @@ static int delete_stale(struct http *h, const struct cni_config *c, const json_t
 
 int cni_gc(const struct cni_call *call, const struct cni_config *c, struct cni_error *reterr)
 {
-	_cleanup_cni_json_ json_t *valid = index_valid(c->valid), *list = NULL;
+	_cleanup_json_ json_t *valid = index_valid(c->valid), *list = NULL;
 	_cleanup_(http_freep) struct http *h = NULL;
 	struct vpcd_refusal refusal = {0};
 	int r;
@@ -90,7 +93,7 @@ int cni_gc(const struct cni_call *call, const struct cni_config *c, struct cni_e
 	(void)call;
 	if (!valid || http_new(c->socket, &h) < 0)
 		return cni_oom(reterr);
-	r = vpcd_call(h, "GET", vpcd_path(c, "enis", NULL), NULL, &list, &refusal, reterr);
+	r = vpcd_call(h, "GET", client_path("enis", NULL, NULL, c->vpc), NULL, &list, &refusal, reterr);
 	if (r < 0)
 		return refusal.status == 404 ? 0 : r;
 	return delete_stale(h, c, json_object_get(list, "enis"), valid, reterr);

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include <vpc/json.h>
+
 int cni_fail(struct cni_error *e, enum cni_code code, const char *format, ...)
 {
 	va_list ap;
@@ -33,30 +35,12 @@ int cni_oom(struct cni_error *e)
 	return -ENOMEM;
 }
 
-/* A string that JSON can hold: what isn't UTF-8 (cut off in the middle, or another's) is shown as '?'. */
-static json_t *text_json(const char *text)
-{
-	json_t *json = json_string(text);
-	_cleanup_free_ char *plain = NULL;
-
-	if (json)
-		return json;
-	if (asprintf(&plain, "%s", text) < 0) {
-		plain = NULL;
-		return NULL;
-	}
-	for (char *s = plain; *s; s++)
-		if ((unsigned char)*s >= 0x80)
-			*s = '?';
-	return json_string(plain);
-}
-
 json_t *cni_error_to_json(const struct cni_error *e, const char *version)
 {
-	_cleanup_cni_json_ json_t *json =
-		json_pack("{s:s, s:i, s:o}", "cniVersion", version, "code", (int)e->code, "msg", text_json(e->msg));
+	_cleanup_json_ json_t *json = json_pack("{s:s, s:i, s:o}", "cniVersion", version, "code", (int)e->code, "msg",
+						json_text_lossy(e->msg));
 
-	if (!json || (e->details[0] && json_object_set_new(json, "details", text_json(e->details)) < 0))
+	if (!json || (e->details[0] && json_object_set_new(json, "details", json_text_lossy(e->details)) < 0))
 		return NULL;
 	return TAKE_PTR(json);
 }

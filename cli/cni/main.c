@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpc/json.h>
+
 #include "cli/cni/cni.h"
 
 static const char usage[] =
@@ -19,7 +21,7 @@ static const char usage[] =
 /* Owned; NULL: out of memory. */
 static json_t *supported_versions(void)
 {
-	_cleanup_cni_json_ json_t *list = json_array();
+	_cleanup_json_ json_t *list = json_array();
 
 	for (int i = 0; i < CNI_VERSIONS; i++)
 		if (json_array_append_new(list, json_string(cni_versions[i])) < 0)
@@ -30,8 +32,8 @@ static json_t *supported_versions(void)
 /* cniVersion is the caller's, whatever it is; a caller that writes nothing gets ours. */
 static int version(const char *text, size_t size, json_t **ret, struct cni_error *reterr)
 {
-	_cleanup_cni_json_ json_t *config = json_loadb(text, size, 0, NULL);
-	const char *asked = json_string_value(json_object_get(config, "cniVersion"));
+	_cleanup_json_ json_t *config = json_loadb(text, size, 0, NULL);
+	const char *asked = json_member_text(config, "cniVersion");
 
 	*ret = json_pack("{s:s, s:o}", "cniVersion", asked ? asked : cni_versions[CNI_1_1_0], "supportedVersions",
 			 supported_versions());
@@ -84,7 +86,7 @@ static int run(const struct cni_call *call, struct cni_config *c, struct cni_err
 		[CNI_CHECK] = cni_check,
 		[CNI_STATUS] = cni_status,
 	};
-	_cleanup_cni_json_ json_t *result = NULL;
+	_cleanup_json_ json_t *result = NULL;
 	_cleanup_free_ char *text = NULL;
 	size_t size = 0;
 	int r = 0;
@@ -106,7 +108,7 @@ static int run(const struct cni_call *call, struct cni_config *c, struct cni_err
 int main(int argc, char **argv)
 {
 	_cleanup_cni_config_ struct cni_config config = {.version = CNI_1_1_0};
-	_cleanup_cni_json_ json_t *problem = NULL;
+	_cleanup_json_ json_t *problem = NULL;
 	struct cni_error error = {0};
 	struct cni_call call;
 	int r;

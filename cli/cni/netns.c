@@ -20,6 +20,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <vpc/hex.h>
+
 #include "cli/cni/cni.h"
 
 static bool same_file(const char *path, const struct stat *st)
@@ -113,11 +115,9 @@ int cni_netns_path(const struct cni_call *call, int fd, const char *socket, char
 static bool has_mac(const struct ifaddrs *a, const char *mac)
 {
 	const struct sockaddr_ll *ll = (const struct sockaddr_ll *)(const void *)a->ifa_addr;
-	char text[18];
+	uint8_t wanted[6];
 
-	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", ll->sll_addr[0], ll->sll_addr[1], ll->sll_addr[2],
-		 ll->sll_addr[3], ll->sll_addr[4], ll->sll_addr[5]);
-	return !strcasecmp(text, mac);
+	return mac_parse(mac, wanted) == 0 && !memcmp(ll->sll_addr, wanted, sizeof(wanted));
 }
 
 static bool is_address(const struct ifaddrs *a, const char *text)

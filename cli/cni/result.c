@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <vpc/json.h>
+
 #include "cli/cni/cni.h"
 
 /* --- prevResult -------------------------------------------------------------------------------------------------- */
@@ -10,7 +12,7 @@
 /* Until 0.4.0 an address says its family; from 1.0.0 on it doesn't. */
 static int convert_ip(json_t *ip, enum cni_version version)
 {
-	const char *address = json_string_value(json_object_get(ip, "address"));
+	const char *address = json_member_text(ip, "address");
 
 	if (version >= CNI_1_0_0) {
 		json_object_del(ip, "version");
@@ -63,7 +65,7 @@ static int check_version(const json_t *result, struct cni_error *reterr)
 int cni_result_previous(const struct cni_config *c, json_t **ret, struct cni_error *reterr)
 {
 	static const char *const lists[] = {"interfaces", "ips", "routes"};
-	_cleanup_cni_json_ json_t *result = c->prev ? json_deep_copy(c->prev) : json_object();
+	_cleanup_json_ json_t *result = c->prev ? json_deep_copy(c->prev) : json_object();
 	json_t *ip;
 	size_t i;
 	int r;
@@ -93,8 +95,8 @@ int cni_result_find(const json_t *result, const struct cni_call *call)
 	size_t i;
 
 	json_array_foreach (interfaces, i, item) {
-		const char *name = json_string_value(json_object_get(item, "name"));
-		const char *sandbox = json_string_value(json_object_get(item, "sandbox"));
+		const char *name = json_member_text(item, "name");
+		const char *sandbox = json_member_text(item, "sandbox");
 
 		if (name && sandbox && *sandbox && !strcmp(name, call->ifname))
 			return (int)i;
@@ -103,11 +105,6 @@ int cni_result_find(const json_t *result, const struct cni_call *call)
 }
 
 /* --- what vpcd made ---------------------------------------------------------------------------------------------- */
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key));
-}
 
 /* "10.0.1.0/24" → "/24" */
 static const char *prefix_of(const char *cidr)
@@ -134,13 +131,14 @@ static int append_ip(const struct cni_config *c, json_t *ips, size_t interface, 
 static int append_ips(const struct cni_config *c, json_t *ips, size_t interface, const json_t *eni,
 		      const json_t *subnet)
 {
-	const char *ip = text_of(eni, "ip"), *ip6 = text_of(eni, "ip6");
+	const char *ip = json_member_text(eni, "ip"), *ip6 = json_member_text(eni, "ip6");
 	json_t *secondary = json_object_get(eni, "secondary_ips"), *item;
 	size_t i;
 
-	if (ip && append_ip(c, ips, interface, ip, prefix_of(text_of(subnet, "cidr")), text_of(subnet, "gateway")) < 0)
+	if (ip && append_ip(c, ips, interface, ip, prefix_of(json_member_text(subnet, "cidr")),
+			    json_member_text(subnet, "gateway")) < 0)
 		return -ENOMEM;
-	if (ip6 && append_ip(c, ips, interface, ip6, "/64", text_of(subnet, "gateway6")) < 0)
+	if (ip6 && append_ip(c, ips, interface, ip6, "/64", json_member_text(subnet, "gateway6")) < 0)
 		return -ENOMEM;
 	json_array_foreach (secondary, i, item) {
 		const char *address = json_string_value(item);
@@ -161,8 +159,8 @@ static int append_route(json_t *routes, const char *destination, const char *gat
 static int append_interface(const struct cni_config *c, const struct cni_call *call, json_t *interfaces,
 			    const json_t *eni)
 {
-	json_t *interface =
-		json_pack("{s:s, s:s, s:s}", "name", call->ifname, "mac", text_of(eni, "mac"), "sandbox", call->netns);
+	json_t *interface = json_pack("{s:s, s:s, s:s}", "name", call->ifname, "mac", json_member_text(eni, "mac"),
+				      "sandbox", call->netns);
 
 	if (!interface ||
 	    (c->version >= CNI_1_1_0 && json_object_set(interface, "mtu", json_object_get(eni, "mtu")) < 0)) {
@@ -177,8 +175,8 @@ static json_t *dns_of(const json_t *vpc)
 {
 	const json_t *options = json_object_get(vpc, "dhcp_options");
 	json_t *servers = json_object_get(options, "dns_servers");
-	const char *domain = json_string_value(json_object_get(options, "domain_name"));
-	_cleanup_cni_json_ json_t *dns = json_object();
+	const char *domain = json_member_text(options, "domain_name");
+	_cleanup_json_ json_t *dns = json_object();
 
 	if (!dns || (json_array_size(servers) && json_object_set(dns, "nameservers", servers) < 0) ||
 	    (domain && (json_object_set_new(dns, "domain", json_string(domain)) < 0 ||
@@ -192,16 +190,17 @@ int cni_result_add(const struct cni_config *c, const struct cni_call *call, cons
 {
 	json_t *interfaces = list_of(result, "interfaces"), *ips = list_of(result, "ips");
 	json_t *routes = list_of(result, "routes");
-	const char *gateway = text_of(subnet, "gateway"), *gateway6 = text_of(subnet, "gateway6");
+	const char *gateway = json_member_text(subnet, "gateway"), *gateway6 = json_member_text(subnet, "gateway6");
 	size_t n = json_array_size(interfaces);
 	bool no_default = json_is_false(c->default_route);
 
-	if (!text_of(eni, "mac") || !text_of(eni, "ip") || !json_is_integer(json_object_get(eni, "mtu")) || !gateway)
+	if (!json_member_text(eni, "mac") || !json_member_text(eni, "ip") ||
+	    !json_is_integer(json_object_get(eni, "mtu")) || !gateway)
 		return cni_fail(reterr, CNI_E_REFUSED, "what vpcd answered is not a network interface");
 	if (append_interface(c, call, interfaces, eni) < 0 || append_ips(c, ips, n, eni, subnet) < 0 ||
 	    (!no_default && append_route(routes, "0.0.0.0/0", gateway) < 0))
 		return cni_oom(reterr);
-	if (!no_default && text_of(eni, "ip6") && gateway6 && append_route(routes, "::/0", gateway6) < 0)
+	if (!no_default && json_member_text(eni, "ip6") && gateway6 && append_route(routes, "::/0", gateway6) < 0)
 		return cni_oom(reterr);
 	/* The administrator's, else the VPC's, if a plugin before didn't say anything. */
 	if (json_object_size(json_object_get(result, "dns")) == 0 &&

@@ -4,19 +4,21 @@
 #include <errno.h>
 #include <string.h>
 
-static int no_daemon(int error, struct cni_error *reterr)
+#include <vpc/json.h>
+
+#include "cli/lib/client.h"
+#include "cli/lib/unreachable.h"
+
+static int no_daemon(const struct http *h, int error, struct cni_error *reterr)
 {
+	struct unreachable f = unreachable_explain(http_socket(h), error);
+
 	if (error == -ENOMEM)
 		return cni_oom(reterr);
-	if (error == -EACCES || error == -EPERM)
-		cni_fail(reterr, CNI_E_REFUSED, "vpcd's socket may be opened by root and its group only");
-	else if (error == -EPROTO)
-		/* killed, or stopped in the middle of it: whether it was done is seen by asking again */
-		cni_fail(reterr, CNI_E_TRY_AGAIN_LATER, "vpcd ended the connection before it answered");
-	else
-		cni_fail(reterr, CNI_E_TRY_AGAIN_LATER, "vpcd can't be reached: %s", strerror(-error));
-	cni_detail(reterr, "start it with: systemctl start vpcd; if it listens elsewhere, set 'socket' in the network "
-			   "configuration");
+	/* An access that is denied stays so; a daemon that is away, or was killed before it answered, comes back. */
+	cni_fail(reterr, f.denied ? CNI_E_REFUSED : CNI_E_TRY_AGAIN_LATER, "%.500s", f.what);
+	if (f.advice[0])
+		cni_detail(reterr, "%s; if it listens elsewhere, set 'socket' in the network configuration", f.advice);
 	return -EIO;
 }
 
@@ -38,21 +40,17 @@ static enum cni_code code_of(const char *code, long status)
 
 static int refused(const struct http_reply *reply, struct vpcd_refusal *ret, struct cni_error *reterr)
 {
-	_cleanup_cni_json_ json_t *problem = json_loadb(reply->body, reply->size, 0, NULL);
-	const char *code = json_string_value(json_object_get(problem, "code"));
-	const char *field = json_string_value(json_object_get(problem, "field"));
-	const char *detail = json_string_value(json_object_get(problem, "detail"));
+	_cleanup_client_refusal_ struct client_refusal refusal;
 
-	if (!code)
-		return cni_fail(reterr, CNI_E_REFUSED, "vpcd answered with HTTP status %ld and no reason",
-				reply->status);
+	if (client_read_refusal(reply, &refusal) < 0)
+		return cni_fail(reterr, CNI_E_REFUSED, CLIENT_NO_REASON, reply->status);
 	if (ret) {
 		ret->status = reply->status;
-		snprintf(ret->code, sizeof(ret->code), "%s", code);
-		snprintf(ret->field, sizeof(ret->field), "%s", field ? field : "");
+		snprintf(ret->code, sizeof(ret->code), "%s", refusal.code);
+		snprintf(ret->field, sizeof(ret->field), "%s", refusal.field ? refusal.field : "");
 	}
-	cni_fail(reterr, code_of(code, reply->status), "%s: %.400s", code, detail ? detail : "");
-	return detail && strlen(detail) > 400 ? cni_detail(reterr, "%s", detail) : -EINVAL;
+	cni_fail(reterr, code_of(refusal.code, reply->status), "%s: %.400s", refusal.code, refusal.detail);
+	return strlen(refusal.detail) > 400 ? cni_detail(reterr, "%s", refusal.detail) : -EINVAL;
 }
 
 int vpcd_call(struct http *h, const char *method, char *path, const json_t *body, json_t **ret,
@@ -67,40 +65,26 @@ int vpcd_call(struct http *h, const char *method, char *path, const json_t *body
 		return cni_oom(reterr);
 	r = http_request(h, method, path, text, NULL, &reply);
 	if (r < 0)
-		return no_daemon(r, reterr);
-	if (reply.status < 200 || reply.status > 299)
+		return no_daemon(h, r, reterr);
+	if (!client_succeeded(&reply))
 		return refused(&reply, ret_refusal, reterr);
-	json = json_loadb(reply.body, reply.size, 0, NULL);
+	json = client_json(&reply);
 	if (!json)
-		return cni_fail(reterr, CNI_E_REFUSED, "what vpcd answered is not JSON");
+		return cni_fail(reterr, CNI_E_REFUSED, CLIENT_NOT_JSON);
 	*ret = json;
 	return 0;
-}
-
-char *vpcd_path(const struct cni_config *c, const char *collection, const char *id)
-{
-	_cleanup_free_ char *id_text = http_encode(id ? id : "");
-	bool scoped = c->vpc && strcmp(collection, "vpcs") != 0;
-	_cleanup_free_ char *scope_text = http_encode(scoped ? c->vpc : "");
-	char *path = NULL;
-
-	if (!id_text || !scope_text ||
-	    asprintf(&path, "/v1/%s%s%s%s%s", collection, id ? "/" : "", id_text, scoped ? "?vpc=" : "", scope_text) <
-		    0)
-		return NULL;
-	return path;
 }
 
 int vpcd_transaction(struct http *h, const struct cni_config *c, const json_t *changes, json_t **ret,
 		     struct vpcd_refusal *ret_refusal, struct cni_error *reterr)
 {
-	_cleanup_cni_json_ json_t *body = json_pack("{s:O}", "changes", changes), *reply = NULL;
+	_cleanup_json_ json_t *body = json_pack("{s:O}", "changes", changes), *reply = NULL;
 	json_t *results;
 	int r;
 
 	if (!body)
 		return cni_oom(reterr);
-	r = vpcd_call(h, "POST", vpcd_path(c, "transactions", NULL), body, &reply, ret_refusal, reterr);
+	r = vpcd_call(h, "POST", client_path("transactions", NULL, NULL, c->vpc), body, &reply, ret_refusal, reterr);
 	if (r < 0)
 		return r;
 	results = json_object_get(reply, "results");
@@ -120,7 +104,7 @@ char *vpcd_eni_name(const struct cni_call *call)
 
 static bool tag_is(const json_t *eni, const char *key, const char *value)
 {
-	const char *tag = json_string_value(json_object_get(json_object_get(eni, "tags"), key));
+	const char *tag = json_member_text(json_object_get(eni, "tags"), key);
 
 	return tag && !strcmp(tag, value);
 }
@@ -135,10 +119,10 @@ bool vpcd_eni_is_ours(const struct cni_config *c, const struct cni_call *call, c
 static int find_in_list(struct http *h, const struct cni_config *c, const struct cni_call *call, json_t **ret,
 			struct cni_error *reterr)
 {
-	_cleanup_cni_json_ json_t *list = NULL;
+	_cleanup_json_ json_t *list = NULL;
 	json_t *eni;
 	size_t i;
-	int r = vpcd_call(h, "GET", vpcd_path(c, "enis", NULL), NULL, &list, NULL, reterr);
+	int r = vpcd_call(h, "GET", client_path("enis", NULL, NULL, c->vpc), NULL, &list, NULL, reterr);
 
 	if (r < 0)
 		return r;
@@ -153,13 +137,13 @@ int vpcd_eni_find(struct http *h, const struct cni_config *c, const struct cni_c
 		  struct cni_error *reterr)
 {
 	_cleanup_free_ char *name = vpcd_eni_name(call);
-	_cleanup_cni_json_ json_t *eni = NULL;
+	_cleanup_json_ json_t *eni = NULL;
 	struct vpcd_refusal refusal = {0};
 	int r;
 
 	if (!name)
 		return cni_oom(reterr);
-	r = vpcd_call(h, "GET", vpcd_path(c, "enis", name), NULL, &eni, &refusal, reterr);
+	r = vpcd_call(h, "GET", client_path("enis", name, NULL, c->vpc), NULL, &eni, &refusal, reterr);
 	if (r < 0 && !strcmp(refusal.code, "AmbiguousName"))
 		return find_in_list(h, c, call, ret, reterr);
 	/* The VPC may be gone too. */
@@ -172,10 +156,10 @@ int vpcd_eni_find(struct http *h, const struct cni_config *c, const struct cni_c
 /* 1: it changed meanwhile, look again. */
 static int delete_once(struct http *h, const struct cni_config *c, const json_t *eni, struct cni_error *reterr)
 {
-	const char *id = json_string_value(json_object_get(eni, "id"));
+	const char *id = json_member_text(eni, "id");
 	bool attached = json_is_object(json_object_get(eni, "attachment"));
-	_cleanup_cni_json_ json_t *changes = json_pack("[{s:s, s:s}]", "op", "eni.delete", "eni_id", id);
-	_cleanup_cni_json_ json_t *results = NULL;
+	_cleanup_json_ json_t *changes = json_pack("[{s:s, s:s}]", "op", "eni.delete", "eni_id", id);
+	_cleanup_json_ json_t *results = NULL;
 	struct vpcd_refusal refusal = {0};
 	int r;
 
@@ -195,11 +179,11 @@ int vpcd_eni_delete(struct http *h, const struct cni_config *c, const json_t *en
 
 	/* The namespace went away, and vpcd detached it itself, or the other way round. */
 	for (int tries = 0; r > 0 && tries < 3; tries++) {
-		_cleanup_cni_json_ json_t *now = NULL;
-		const char *id = json_string_value(json_object_get(eni, "id"));
+		_cleanup_json_ json_t *now = NULL;
+		const char *id = json_member_text(eni, "id");
 		struct vpcd_refusal refusal = {0};
 
-		r = vpcd_call(h, "GET", vpcd_path(c, "enis", id), NULL, &now, &refusal, reterr);
+		r = vpcd_call(h, "GET", client_path("enis", id, NULL, c->vpc), NULL, &now, &refusal, reterr);
 		if (r < 0)
 			return refusal.status == 404 ? 0 : r;
 		r = delete_once(h, c, now, reterr);

@@ -17,8 +17,6 @@ struct vpcd_refusal {
  * *reterr and *ret_refusal (may be NULL) filled; no reply, -EIO, with vpcd's absence in *reterr. */
 int vpcd_call(struct http *h, const char *method, char *path, const json_t *body, json_t **ret,
 	      struct vpcd_refusal *ret_refusal, struct cni_error *reterr);
-/* "/v1/<collection>[/<id>][?vpc=<scope>]". Owned; NULL: out of memory. */
-char *vpcd_path(const struct cni_config *c, const char *collection, const char *id);
 /* Changes as one transaction. *ret: its list of results. */
 int vpcd_transaction(struct http *h, const struct cni_config *c, const json_t *changes, json_t **ret,
 		     struct vpcd_refusal *ret_refusal, struct cni_error *reterr);

@@ -2,17 +2,18 @@
 #include "cli/lib/api.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 
-#include "cli/lib/hint.h"
-#include "cli/lib/http.h"
+#include <vpc/json.h>
+#include <vpc/paths.h>
+
+#include "cli/lib/client.h"
+#include "cli/lib/unreachable.h"
 #include "cli/lib/screen.h"
 
 int api_refuse(const char *code, const char *format, ...)
@@ -35,102 +36,44 @@ int api_oom(void)
 
 const char *api_alias(const struct cli *cli, const char *ref)
 {
-	const char *id = ref ? json_string_value(json_object_get(cli->aliases, ref)) : NULL;
+	const char *id = ref ? json_member_text(cli->aliases, ref) : NULL;
 
 	return id ? id : ref;
 }
 
-/* Nothing was done: there is no ENI of that name or id. If one is called so otherwise, the command is run again. */
-static bool learn_alias(struct cli *cli, const char *code, const char *detail)
-{
-	_cleanup_free_ char *ref = NULL, *id = NULL;
-
-	if (strcmp(code, "InvalidNetworkInterfaceID.NotFound") != 0)
-		return false;
-	ref = hint_quoted(detail);
-	if (!ref || json_object_get(cli->aliases, ref))
-		return false;
-	id = hint_find_eni(cli, ref);
-	if (!cli->aliases)
-		cli->aliases = json_object();
-	return id && json_object_set_new(cli->aliases, ref, json_string(id)) == 0;
-}
-
 char *api_path(const struct cli *cli, const char *collection, const char *id, const char *suffix)
 {
-	bool scoped = cli->scope && strcmp(collection, "vpcs") != 0;
-	const char *meant = !strcmp(collection, "enis") ? api_alias(cli, id) : id;
-	_cleanup_free_ char *id_text = http_encode(meant ? meant : "");
-	_cleanup_free_ char *scope_text = http_encode(scoped ? cli->scope : "");
-	char *path = NULL;
-
-	if (!id_text || !scope_text)
-		return NULL;
-	if (asprintf(&path, "/v1/%s%s%s%s%s%s%s", collection, id ? "/" : "", id_text, suffix ? "/" : "",
-		     suffix ? suffix : "", scoped ? "?vpc=" : "", scope_text) < 0)
-		return NULL;
-	return path;
-}
-
-static int access_denied(const struct cli *cli)
-{
-	struct stat st;
-	struct group *group =
-		stat(cli->socket, &st) == 0 && st.st_gid && st.st_mode & S_IWGRP ? getgrgid(st.st_gid) : NULL;
-
-	if (group)
-		return api_refuse("AccessDenied",
-				  "%s may be opened by root and the group %s only: use sudo, or join the group (sudo "
-				  "usermod -aG %s "
-				  "\"$USER\") and log in again",
-				  cli->socket, group->gr_name, group->gr_name);
-	return api_refuse(
-		"AccessDenied",
-		"%s may be opened by root and the socket's group only: use sudo, or have vpcd started with --group and "
-		"join that group",
-		cli->socket);
+	return client_path(collection, !strcmp(collection, "enis") ? api_alias(cli, id) : id, suffix, cli->scope);
 }
 
 /* What to say when there was no reply at all. */
 static int no_daemon(const struct cli *cli, int error)
 {
+	struct unreachable f = unreachable_explain(cli->socket, error);
+
 	if (error == -ENOMEM)
 		return api_oom();
-	if (error == -EACCES || error == -EPERM)
-		return access_denied(cli);
-	if (error == -EPROTO) {
-		fprintf(stderr,
-			"vpcctl: vpcd at %s ended the connection before it answered; a change may or may not have been "
-			"made\n",
-			cli->socket);
-		return CLI_NO_DAEMON;
-	}
-	fprintf(stderr,
-		"vpcctl: no daemon at %s: %s\n"
-		"start it with: systemctl start vpcd (or run vpcd as root)\n"
-		"if it listens elsewhere: vpcctl --socket PATH, or VPCD_SOCKET=PATH\n",
-		cli->socket, strerror(-error));
+	if (f.denied)
+		return api_refuse("AccessDenied", "%s: %s", f.what, f.advice);
+	fprintf(stderr, "vpcctl: %s\n", f.what);
+	if (f.advice[0])
+		fprintf(stderr, "%s\nif it listens elsewhere: vpcctl --socket PATH, or VPCD_SOCKET=PATH\n", f.advice);
 	return CLI_NO_DAEMON;
 }
 
-/* Prints an application/problem+json, and what to do about it; CLI_REFUSED. */
+/* Prints why vpcd refused, and what to do about it; CLI_REFUSED. */
 static int refused(struct cli *cli, const struct http_reply *reply)
 {
-	_cleanup_json_ json_t *problem = json_loadb(reply->body ? reply->body : "", reply->size, 0, NULL);
-	const char *code = json_string_value(json_object_get(problem, "code"));
-	const char *detail = json_string_value(json_object_get(problem, "detail"));
+	_cleanup_client_refusal_ struct client_refusal refusal;
 	_cleanup_free_ char *text = NULL;
 
-	if (!detail)
-		detail = json_string_value(json_object_get(problem, "title"));
-	if (!code)
-		return api_refuse("InternalError", "vpcd answered with HTTP status %ld and no reason", reply->status);
-	if (detail && learn_alias(cli, code, detail))
+	if (client_read_refusal(reply, &refusal) < 0)
+		return api_refuse("InternalError", CLIENT_NO_REASON, reply->status);
+	if (cli->refusals->learn(cli, refusal.code, refusal.detail))
 		return CLI_AGAIN;
-	text = screen_clean(detail ? detail : "");
-	api_refuse(code, "%s", text ? text : "");
-	if (detail)
-		hint_print(cli, code, detail);
+	text = screen_clean(refusal.detail);
+	api_refuse(refusal.code, "%s", text ? text : "");
+	cli->refusals->hint(cli, refusal.code, refusal.detail);
 	return CLI_REFUSED;
 }
 
@@ -154,11 +97,11 @@ static int call(struct cli *cli, const char *method, const char *path, const jso
 		*ret = NULL;
 		return CLI_OK;
 	}
-	if (reply.status < 200 || reply.status > 299)
+	if (!client_succeeded(&reply))
 		return refused(cli, &reply);
-	json = reply.size > 0 ? json_loadb(reply.body, reply.size, 0, NULL) : json_object();
+	json = client_json(&reply);
 	if (!json)
-		return api_refuse("InternalError", "what vpcd answered is not JSON");
+		return api_refuse("InternalError", CLIENT_NOT_JSON);
 	*ret = json;
 	return CLI_OK;
 }
@@ -166,6 +109,15 @@ static int call(struct cli *cli, const char *method, const char *path, const jso
 int api_get(struct cli *cli, const char *path, json_t **ret)
 {
 	return call(cli, "GET", path, NULL, 0, false, ret);
+}
+
+json_t *api_get_quietly(struct cli *cli, const char *path)
+{
+	_cleanup_http_reply_ struct http_reply reply = {0};
+
+	if (!path || http_request(cli->http, "GET", path, NULL, NULL, &reply) < 0 || !client_succeeded(&reply))
+		return NULL;
+	return client_json(&reply);
 }
 
 int api_get_optional(struct cli *cli, const char *path, json_t **ret)
@@ -254,23 +206,15 @@ int api_stream(struct cli *cli, const char *path, int (*fn)(const char *line, vo
 /* {id: name} of a collection; quiet: names are only for the eye. */
 static json_t *fetch_names(struct cli *cli, const char *collection)
 {
-	_cleanup_http_reply_ struct http_reply reply = {0};
-	_cleanup_json_ json_t *json = NULL;
-	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *path = client_path(collection, NULL, NULL, NULL);
+	_cleanup_json_ json_t *json = api_get_quietly(cli, path);
 	json_t *names = json_object(), *list, *object;
 	const char *key;
 	size_t i;
 
-	if (asprintf(&path, "/v1/%s", collection) < 0) {
-		path = NULL;
-		return names;
-	}
-	if (http_request(cli->http, "GET", path, NULL, NULL, &reply) < 0 || reply.status != 200)
-		return names;
-	json = json_loadb(reply.body, reply.size, 0, NULL);
 	json_object_foreach (json, key, list) {
 		json_array_foreach (list, i, object) {
-			const char *id = json_string_value(json_object_get(object, "id"));
+			const char *id = json_member_text(object, "id");
 
 			if (id)
 				json_object_set(names, id, json_object_get(object, "name"));
@@ -291,6 +235,6 @@ const char *api_name(struct cli *cli, const char *collection, const char *id)
 		if (json_object_set_new(cli->names, collection, names) < 0)
 			return id;
 	}
-	name = json_string_value(json_object_get(names, id));
+	name = json_member_text(names, id);
 	return name && *name ? name : id;
 }

@@ -26,6 +26,8 @@ int api_change(struct cli *cli, const char *method, const char *path, json_t *bo
 int api_transaction(struct cli *cli, json_t *changes, size_t show, json_t **ret);
 /* The same, with the whole reply: {"results": […], …}. */
 int api_transaction_all(struct cli *cli, json_t *changes, json_t **ret);
+/* The reply of a GET, owned; NULL: there is none, and nothing is said about it. */
+json_t *api_get_quietly(struct cli *cli, const char *path);
 /* As api_get, but a NotFound (404) is CLI_OK with *ret NULL. */
 int api_get_optional(struct cli *cli, const char *path, json_t **ret);
 /* Lines of a stream until SIGINT or SIGTERM, or until fn stops it. */

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpc/number.h>
+
 #include "cli/lib/cli.h"
 #include "cli/lib/help.h"
 #include "cli/lib/nearest.h"
@@ -20,9 +22,9 @@ static bool check_text(const char *v)
 
 static bool check_number(const char *v)
 {
-	size_t digits = strspn(v, "0123456789");
+	uint64_t n;
 
-	return digits > 0 && digits < 18 && !v[digits];
+	return number_parse(v, INT64_MAX, &n) == 0;
 }
 
 static bool check_tag(const char *v)

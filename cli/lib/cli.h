@@ -5,13 +5,12 @@
 
 #include <jansson.h>
 #include <stdbool.h>
-#include <time.h>
+#include <stdint.h>
 
 #include <vpc/cleanup.h>
+#include <vpc/json.h>
 
 #include "cli/lib/args.h"
-
-#define CLI_SOCKET_DEFAULT "/run/vpcd/vpcd.sock"
 
 /* CLI.md: the exit statuses. */
 enum cli_status {
@@ -30,8 +29,18 @@ enum cli_output {
 };
 
 struct http;
+struct cli;
+
+/* What to do about vpcd's refusals beyond printing them; lib/api.c calls it with the code and the message. */
+struct cli_refusals {
+	/* Nothing was done. True: an alias was learned by which the command may succeed; it is to run again. */
+	bool (*learn)(struct cli *cli, const char *code, const char *detail);
+	/* Says on stderr what to do, or nothing. */
+	void (*hint)(struct cli *cli, const char *code, const char *detail);
+};
 
 struct cli {
+	const struct cli_refusals *refusals; /* never NULL */
 	const char *socket;
 	enum cli_output output;
 	bool colour;
@@ -43,11 +52,9 @@ struct cli {
 	json_t *aliases;	/* {what an ENI was called: its id}: see api.h */
 	json_t *names;		/* cache: {path of a kind: {id: name}} */
 	json_t *processes;	/* cache of vpcctl/owner.c: {inode of a network namespace: "pid N command"} */
-	time_t processes_s;	/* CLOCK_MONOTONIC, when it was read */
+	uint64_t processes_s;	/* CLOCK_MONOTONIC, when it was read */
 	json_t *vmms;		/* the same of vpcctl/owner_tap.c: {"inode interface": "pid N command"} */
-	time_t vmms_s;
+	uint64_t vmms_s;
 };
-
-#define _cleanup_json_ _cleanup_(json_decrefp)
 
 #endif

@@ -2,6 +2,8 @@
 /* vpcctl(1), made from the command table. */
 #include <string.h>
 
+#include <vpc/paths.h>
+
 #include "cli/lib/cli.h"
 #include "cli/lib/help.h"
 
@@ -41,7 +43,7 @@ static const char tail[] =
 	".TP\n.B VPCD_SOCKET\nThe daemon's socket, if\n.B \\-\\-socket\nis not given.\n"
 	".TP\n.B NO_COLOR\nNo colour, if not empty.\n"
 	".SH FILES\n"
-	".TP\n.I /run/vpcd/vpcd.sock\nThe daemon's socket. Whoever may open it may change every network of this host.\n"
+	".TP\n.I " VPCD_SOCKET "\nThe daemon's socket. Whoever may open it may change every network of this host.\n"
 	".SH EXAMPLE\n"
 	"A web server that the world may reach, on port 443 only:\n"
 	".PP\n.nf\n"

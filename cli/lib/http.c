@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpc/array.h>
+
 #include "cli/lib/wait.h"
 
 #define CONNECT_TIMEOUT_MS 5000L
@@ -48,22 +50,21 @@ void http_free(struct http *h)
 	free(h);
 }
 
+const char *http_socket(const struct http *h)
+{
+	return h->socket;
+}
+
 static int append(struct http_reply *reply, const char *data, size_t n)
 {
 	char *grown;
 
 	if (n > REPLY_BYTES_MAX - reply->size)
 		return -EFBIG;
-	if (reply->size + n >= reply->capacity) {
-		/* doubling, so that a long list is not copied once for each piece */
-		size_t capacity = 2 * (reply->size + n) + 4096;
-
-		grown = realloc(reply->body, capacity);
-		if (!grown)
-			return -ENOMEM;
-		reply->body = grown;
-		reply->capacity = capacity;
-	}
+	grown = array_grow(reply->body, &reply->capacity, reply->size + n + 1, 1);
+	if (!grown)
+		return -ENOMEM;
+	reply->body = grown;
 	memcpy(reply->body + reply->size, data, n);
 	reply->size += n;
 	reply->body[reply->size] = '\0';
@@ -239,7 +240,6 @@ int http_stream(struct http *h, const char *path, int stop_fd, http_line_fn fn, 
 
 char *http_encode(const char *text)
 {
-	static const char hex[] = "0123456789ABCDEF";
 	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_~";
 	char *encoded = malloc(3 * strlen(text) + 1), *at = encoded;
 	/* A name that is only dots would be taken for a step in the path. */
@@ -252,9 +252,7 @@ char *http_encode(const char *text)
 			*at++ = *text;
 			continue;
 		}
-		*at++ = '%';
-		*at++ = hex[(unsigned char)*text >> 4];
-		*at++ = hex[(unsigned char)*text & 15];
+		at += sprintf(at, "%%%02X", (unsigned char)*text);
 	}
 	*at = '\0';
 	return encoded;

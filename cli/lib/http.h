@@ -22,6 +22,8 @@ void http_reply_clear(struct http_reply *r);
 int http_new(const char *socket, struct http **ret);
 void http_free(struct http *h);
 DEFINE_CLEANUP(struct http *, http_free);
+/* What http_new() got. */
+const char *http_socket(const struct http *h);
 
 /* One request; waits for a daemon that is restarting (wait.h). body: JSON or NULL; if_match: a revision's text or NULL.
  * Returns 0 with whatever status came, or: -ENOENT, -ECONNREFUSED, -EACCES, …: the socket could not be connected;

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpc/json.h>
+
 #include "cli/lib/api.h"
-#include "cli/vpcctl/owner.h"
 #include "cli/lib/yaml.h"
 
 int output_document(const struct cli *cli, const json_t *json)
@@ -23,7 +24,7 @@ int output_document(const struct cli *cli, const json_t *json)
 
 int output_id(const json_t *object)
 {
-	const char *id = json_string_value(json_object_get(object, "id"));
+	const char *id = json_member_text(object, "id");
 
 	if (id)
 		puts(id);
@@ -134,9 +135,9 @@ int output_fields(struct cli *cli, const json_t *object, const struct field *fie
 /* "tcp 10.0.0.4:4711 -> 10.0.1.4:443", from whatever of it the daemon tells. */
 static void print_flow(const json_t *flow)
 {
-	const char *protocol = json_string_value(json_object_get(flow, "protocol"));
-	const char *src = json_string_value(json_object_get(flow, "src"));
-	const char *dst = json_string_value(json_object_get(flow, "dst"));
+	const char *protocol = json_member_text(flow, "protocol");
+	const char *src = json_member_text(flow, "src");
+	const char *dst = json_member_text(flow, "dst");
 	json_t *src_port = json_object_get(flow, "src_port"), *dst_port = json_object_get(flow, "dst_port");
 
 	if (!src || !dst) {
@@ -181,7 +182,7 @@ void output_change(const struct cli *cli, const json_t *reply)
 
 static char *reference(struct cli *cli, const char *collection, const json_t *object, const struct field *field)
 {
-	const char *id = json_string_value(json_object_get(object, field->key));
+	const char *id = json_member_text(object, field->key);
 
 	return strdup(id ? api_name(cli, collection, id) : "");
 }
@@ -209,9 +210,4 @@ char *output_group_names(struct cli *cli, const json_t *object, const struct fie
 			return NULL;
 	}
 	return output_text(names);
-}
-
-char *output_attachment(struct cli *cli, const json_t *object, const struct field *field)
-{
-	return json_is_object(json_object_get(object, field->key)) ? owner_text(cli, object) : strdup("");
 }

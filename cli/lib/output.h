@@ -32,6 +32,5 @@ char *output_text(const json_t *value);
 char *output_vpc_name(struct cli *cli, const json_t *object, const struct field *field);
 char *output_subnet_name(struct cli *cli, const json_t *object, const struct field *field);
 char *output_group_names(struct cli *cli, const json_t *object, const struct field *field);
-char *output_attachment(struct cli *cli, const json_t *object, const struct field *field);
 
 #endif

@@ -7,21 +7,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 
 #include <vpc/cleanup.h>
+#include <vpc/clock.h>
+#include <vpc/paths.h>
 
 #define RESTART_MS 10000
 #define STOPPED_MS 3000
 #define PAUSE_MS   50
-
-static long long now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000 + 1;
-}
 
 /* By /proc/locks, which anybody may read: to try the lock would keep the daemon from taking it. */
 static bool is_locked(const struct stat *st)
@@ -48,7 +41,7 @@ static bool stat_lock(const char *socket, struct stat *ret)
 	const char *slash = strrchr(socket, '/');
 	_cleanup_free_ char *path = NULL;
 
-	if (asprintf(&path, "%.*svpcd.lock", slash ? (int)(slash + 1 - socket) : 0, socket) < 0) {
+	if (asprintf(&path, "%.*s" VPCD_LOCK_NAME, slash ? (int)(slash + 1 - socket) : 0, socket) < 0) {
 		path = NULL;
 		return false;
 	}
@@ -57,18 +50,17 @@ static bool stat_lock(const char *socket, struct stat *ret)
 
 bool wait_for_restart(struct wait *w, int error)
 {
-	static const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
-	long long limit_ms = STOPPED_MS;
+	uint64_t limit_ms = STOPPED_MS;
 	struct stat lock;
 
 	if ((error != -ENOENT && error != -ECONNREFUSED) || !stat_lock(w->socket, &lock))
 		return false;
 	if (!w->began_ms)
-		w->began_ms = now_ms();
+		w->began_ms = monotonic_ms();
 	if (error == -ECONNREFUSED || is_locked(&lock))
 		limit_ms = RESTART_MS;
-	if (now_ms() - w->began_ms >= limit_ms)
+	if (monotonic_ms() - w->began_ms >= limit_ms)
 		return false;
-	nanosleep(&pause, NULL);
+	sleep_ms(PAUSE_MS);
 	return true;
 }

@@ -4,12 +4,13 @@
 #define CLI_WAIT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* What is known of a daemon that can't be reached: from its socket, and from vpcd.lock beside it, which it holds while
  * it runs. */
 struct wait {
 	const char *socket; /* borrowed */
-	long long began_ms; /* CLOCK_MONOTONIC; 0: it hasn't */
+	uint64_t began_ms;  /* CLOCK_MONOTONIC; 0: it hasn't */
 };
 
 /* Sleeps for a moment if it is worth trying again after a connection failed with error (-ENOENT, -ECONNREFUSED); false:

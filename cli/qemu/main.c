@@ -25,11 +25,14 @@
 #include <unistd.h>
 
 #include <vpc/cleanup.h>
+#include <vpc/json.h>
+#include <vpc/number.h>
 #include <vpc/options.h>
+#include <vpc/paths.h>
 
 #include "cli/lib/cli.h"
+#include "cli/lib/unreachable.h"
 
-#define SOCKET_DEFAULT "/run/vpcd/vpcd-tap.sock"
 #define LINE_MAX_BYTES 8192
 #define QUEUES_MAX     64
 
@@ -64,7 +67,7 @@ static void print_help(void)
 	     "[ARGUMENT]...\n\n"
 	     "  --eni ENI      the network interface, id or name; attached with --tap, owned by you\n"
 	     "  --vpc VPC      where the name is looked up\n"
-	     "  --socket PATH  of vpcd (" SOCKET_DEFAULT ", or VPCD_TAP_SOCKET)\n"
+	     "  --socket PATH  of vpcd (" VPCD_TAP_SOCKET ", or VPCD_TAP_SOCKET)\n"
 	     "  --fd=N         socket on which the descriptor is passed; QEMU adds it, with --use-vnet and --br=NAME\n"
 	     "  --exec=N       runs the command with the tap as descriptor N, for VMMs that are told its number\n"
 	     "  --queues=M     the same for M queues: descriptors N to N+M-1\n"
@@ -77,10 +80,9 @@ static void print_help(void)
 
 static int number_of(const char *text, int *ret)
 {
-	char *end;
-	long n = strtol(text, &end, 10);
+	uint64_t n;
 
-	if (end == text || *end || n < 0 || n > INT32_MAX)
+	if (number_parse(text, INT32_MAX, &n) < 0)
 		return -EINVAL;
 	*ret = (int)n;
 	return 0;
@@ -121,7 +123,7 @@ static int parse(int argc, char **argv, struct options *ret)
 		return say("there is no option %.*s (try --help)", (int)strcspn(inexact, "="), inexact);
 
 	*ret = (struct options){
-		.socket = environment && *environment ? environment : SOCKET_DEFAULT,
+		.socket = environment && *environment ? environment : VPCD_TAP_SOCKET,
 		.fd = -1,
 		.exec = -1,
 		.queues = 1,
@@ -161,6 +163,13 @@ static int parse(int argc, char **argv, struct options *ret)
 	return 0;
 }
 
+static int unreachable(const char *path, int error)
+{
+	struct unreachable f = unreachable_explain(path, error);
+
+	return say("%s%s%s", f.what, f.advice[0] ? "; " : "", f.advice);
+}
+
 static int connect_to(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -172,18 +181,17 @@ static int connect_to(const char *path)
 		return say("%s: the path is too long", path);
 	memcpy(address.sun_path, path, strlen(path));
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return say("%s: %s; is vpcd running?", path, strerror(errno));
+		return unreachable(path, -errno);
 	return TAKE_FD(fd);
 }
 
 static int ask(int fd, const struct options *o)
 {
 	_cleanup_free_ char *text = NULL;
-	json_t *json = json_pack("{s:s,s:i,s:s*}", "eni", o->eni, "queues", o->queues, "vpc", o->vpc);
+	_cleanup_json_ json_t *json = json_pack("{s:s,s:i,s:s*}", "eni", o->eni, "queues", o->queues, "vpc", o->vpc);
 	size_t n;
 
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-	json_decref(json);
 	if (!text)
 		return say("the name cannot be sent: is it UTF-8?");
 	n = strlen(text);
@@ -193,21 +201,20 @@ static int ask(int fd, const struct options *o)
 	return 0;
 }
 
-static void explain(const char *line, size_t size)
+static void explain(const char *socket, const char *line, size_t size)
 {
-	json_t *json = json_loadb(line, size, JSON_DISABLE_EOF_CHECK, NULL);
-	const char *code = json_string_value(json_object_get(json, "code"));
-	const char *message = json_string_value(json_object_get(json, "message"));
+	_cleanup_json_ json_t *json = json_loadb(line, size, JSON_DISABLE_EOF_CHECK, NULL);
+	const char *code = json_member_text(json, "code");
+	const char *message = json_member_text(json, "message");
 
 	if (code && message)
 		say("%s: %s", code, message);
 	else
-		say("vpcd ended the connection without an answer");
-	json_decref(json);
+		unreachable(socket, -EPROTO);
 }
 
 /* The n descriptors come with the answer's first byte. */
-static int receive(int fd, int *ret_taps, size_t n)
+static int receive(const char *socket, int fd, int *ret_taps, size_t n)
 {
 	union {
 		struct cmsghdr h;
@@ -225,7 +232,7 @@ static int receive(int fd, int *ret_taps, size_t n)
 		memcpy(ret_taps, CMSG_DATA(h), sizeof(int) * n);
 		return 0;
 	}
-	explain(line, size > 0 ? (size_t)size : 0);
+	explain(socket, line, size > 0 ? (size_t)size : 0);
 	return -1;
 }
 
@@ -283,7 +290,7 @@ int main(int argc, char **argv)
 		return CLI_NO_DAEMON;
 	if (ask(fd, &options) < 0)
 		return CLI_REFUSED;
-	if (receive(fd, taps, (size_t)options.queues) < 0)
+	if (receive(options.socket, fd, taps, (size_t)options.queues) < 0)
 		return CLI_REFUSED;
 	if (options.exec >= 0) {
 		run(&options, taps);

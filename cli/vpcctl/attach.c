@@ -2,6 +2,8 @@
 /* vpcctl attach, detach: a network interface made and plugged in, or unplugged and deleted, as one change. */
 #include <string.h>
 
+#include <vpc/json.h>
+
 #include "cli/lib/api.h"
 #include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/eni.h"
@@ -38,7 +40,7 @@ static int add_detach(struct cli *cli, const char *ref, json_t *changes)
 
 	if (status != CLI_OK)
 		return status;
-	id = json_string_value(json_object_get(eni, "id"));
+	id = json_member_text(eni, "id");
 	if (!id ||
 	    (json_is_object(json_object_get(eni, "attachment")) &&
 	     json_array_append_new(changes, json_pack("{s:s, s:s}", "op", "eni.detach", "eni_id", id)) < 0) ||
@@ -54,7 +56,7 @@ static int keep_deletions(json_t *reply, const json_t *changes)
 	size_t i;
 
 	json_array_foreach (changes, i, change)
-		if (!strcmp(json_string_value(json_object_get(change, "op")), "eni.delete") &&
+		if (!strcmp(json_member_text(change, "op"), "eni.delete") &&
 		    json_array_append(kept, json_array_get(results, i)) < 0) {
 			json_decref(kept);
 			return -1;

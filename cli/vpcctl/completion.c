@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpc/json.h>
+
 #include "cli/lib/api.h"
 #include "cli/vpcctl/commands.h"
 #include "cli/lib/help.h"
@@ -21,7 +23,7 @@ static int print_names(struct cli *cli, const struct resource *r)
 	if (status != CLI_OK)
 		return status;
 	json_array_foreach (json_object_get(reply, r->list_key), i, object) {
-		const char *name = json_string_value(json_object_get(object, "name"));
+		const char *name = json_member_text(object, "name");
 
 		if (!name || !*name || name[strspn(name, plain)])
 			output_id(object);

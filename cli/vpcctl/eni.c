@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpc/json.h>
+
 #include "cli/lib/api.h"
 #include "cli/lib/screen.h"
 #include "cli/vpcctl/commands.h"
@@ -26,7 +28,7 @@ static char *cut(char *text, size_t widest)
 /* "cni:0123456789ab:eth0" of a container's, whose name has all 64 digits. */
 static char *name_short(struct cli *cli, const json_t *object, const struct field *field)
 {
-	const char *name = json_string_value(json_object_get(object, field->key)) ?: "";
+	const char *name = json_member_text(object, field->key) ?: "";
 	const char *end = !strncmp(name, "cni:", 4) ? strchr(name + 4, ':') : NULL;
 	char *text = NULL;
 
@@ -46,6 +48,11 @@ static char *attached_short(struct cli *cli, const json_t *object, const struct 
 	if (!json_is_object(json_object_get(object, field->key)))
 		return strdup("");
 	return owner_short(cli, object);
+}
+
+static char *attached(struct cli *cli, const json_t *object, const struct field *field)
+{
+	return json_is_object(json_object_get(object, field->key)) ? owner_text(cli, object) : strdup("");
 }
 
 static const struct field columns[] = {
@@ -70,7 +77,7 @@ static const struct field fields[] = {
 	{"source/dest check", "source_dest_check", TABLE_LEFT, NULL},
 	{"delete on termination", "delete_on_termination", TABLE_LEFT, NULL},
 	{"security groups", "security_groups", TABLE_LEFT, output_group_names},
-	{"attached", "attachment", TABLE_LEFT, output_attachment},
+	{"attached", "attachment", TABLE_LEFT, attached},
 	{"detached because", "detach_reason", TABLE_LEFT, NULL},
 	{"tags", "tags", TABLE_LEFT, NULL},
 	{"revision", "revision", TABLE_LEFT, NULL},

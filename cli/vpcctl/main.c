@@ -7,9 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <vpc/paths.h>
+
 #include "cli/lib/cli.h"
 #include "cli/lib/help.h"
 #include "cli/lib/http.h"
+#include "cli/vpcctl/hint.h"
 
 static enum cli_output parse_output(const char *text)
 {
@@ -34,9 +37,10 @@ static int run_command(const struct args *args)
 	const char *environment = getenv("VPCD_SOCKET");
 	const char *option = args_get(args, "--socket"), *output = args_get(args, "-o");
 	struct cli cli = {
+		.refusals = &hint_refusals,
 		.socket = option			? option
 			  : environment && *environment ? environment
-							: CLI_SOCKET_DEFAULT,
+							: VPCD_SOCKET,
 		.output = parse_output(output ? output : args_get(args, "--output")),
 		.colour = wants_colour(),
 		.scope = args_get(args, "--vpc"),

@@ -2,7 +2,9 @@
 /* vpcctl monitor */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#include <vpc/clock.h>
+#include <vpc/json.h>
 
 #include "cli/lib/api.h"
 #include "cli/vpcctl/commands.h"
@@ -14,14 +16,14 @@
 
 static const char *text_of(const json_t *verdict, const char *key)
 {
-	return json_string_value(json_object_get(verdict, key));
+	return json_member_text(verdict, key);
 }
 
 /* A drop that was shown, and how often the same came since. */
 struct fold {
 	char *key;
 	char *line; /* as it was shown */
-	time_t shown_s;
+	uint64_t shown_s;
 	unsigned long more;
 };
 #define FOLDS	   64
@@ -114,14 +116,6 @@ static void print_verdict(FILE *f, struct monitor *m, const json_t *v)
 	fputc('\n', f);
 }
 
-static time_t now_s(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
-}
-
 /* What makes two drops the same to a reader; NULL: it is shown whatever came before. Of multicast, which every workload
  * sends and nobody may, the interface alone. */
 static char *fold_key(const json_t *v)
@@ -155,7 +149,7 @@ static int fold_end(struct fold *f)
 
 static int fold_end_all(struct monitor *m, bool only_old)
 {
-	time_t now = now_s();
+	uint64_t now = monotonic_s();
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < FOLDS; i++)
@@ -184,7 +178,7 @@ static bool fold_count(struct monitor *m, const json_t *v, struct fold **ret)
 	if (!key)
 		return false;
 	(void)fold_end(oldest);
-	*oldest = (struct fold){.key = TAKE_PTR(key), .shown_s = now_s()};
+	*oldest = (struct fold){.key = TAKE_PTR(key), .shown_s = monotonic_s()};
 	*ret = oldest;
 	return false;
 }

@@ -7,8 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include <vpc/clock.h>
+#include <vpc/file.h>
+#include <vpc/json.h>
 
 #include "cli/vpcctl/owner_tap.h"
 
@@ -17,37 +20,20 @@
 /* What container tools show of an id. */
 #define CONTAINER_CHARS 12
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key));
-}
-
 static bool is_tap(const json_t *attachment)
 {
-	const char *kind = text_of(attachment, "kind");
+	const char *kind = json_member_text(attachment, "kind");
 
 	return kind && !strcmp(kind, "tap");
-}
-
-static time_t now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
 }
 
 void owner_process(const char *pid, char ret[OWNER_PROCESS_MAX])
 {
 	char path[300], command[64] = "";
-	_cleanup_close_ int fd = -1;
-	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
 	ret[0] = '\0';
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd >= 0 ? read(fd, command, sizeof(command) - 1) : -1;
-	if (n <= 0)
+	if (file_read_at(AT_FDCWD, path, command, sizeof(command)) <= 0)
 		return;
 	command[strcspn(command, "\n")] = '\0';
 	snprintf(ret, OWNER_PROCESS_MAX, "pid %.20s %s", pid, command);
@@ -77,7 +63,7 @@ static void read_processes(struct cli *cli)
 
 	json_decref(cli->processes);
 	cli->processes = json_object();
-	cli->processes_s = now_s();
+	cli->processes_s = monotonic_s();
 	/* /proc lists them by number: the first in a namespace is as a rule the container's own */
 	while (proc && (entry = readdir(proc)))
 		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
@@ -95,26 +81,26 @@ static const char *process_of(struct cli *cli, const json_t *attachment)
 	if (!json_is_integer(inode) || json_integer_value(inode) == 0)
 		return NULL;
 	if (is_tap(attachment)) {
-		if (!cli->vmms || now_s() - cli->vmms_s > PROCESSES_AGE_S) {
+		if (!cli->vmms || monotonic_s() - cli->vmms_s > PROCESSES_AGE_S) {
 			json_decref(cli->vmms);
 			cli->vmms = owner_vmms();
-			cli->vmms_s = now_s();
+			cli->vmms_s = monotonic_s();
 		}
 		snprintf(key, sizeof(key), "%" PRIu64 " %s", (uint64_t)json_integer_value(inode),
-			 text_of(attachment, "host_ifname"));
-		return text_of(cli->vmms, key);
+			 json_member_text(attachment, "host_ifname"));
+		return json_member_text(cli->vmms, key);
 	}
-	if (!cli->processes || now_s() - cli->processes_s > PROCESSES_AGE_S)
+	if (!cli->processes || monotonic_s() - cli->processes_s > PROCESSES_AGE_S)
 		read_processes(cli);
 	snprintf(key, sizeof(key), "%" PRIu64, (uint64_t)json_integer_value(inode));
-	return text_of(cli->processes, key);
+	return json_member_text(cli->processes, key);
 }
 
 /* "container 0123456789ab (name)"; "" for what isn't one. Owned; NULL: out of memory. */
 static char *container_of(const json_t *eni)
 {
 	const json_t *tags = json_object_get(eni, "tags");
-	const char *id = text_of(tags, "cni/container-id"), *pod = text_of(tags, "cni/pod");
+	const char *id = json_member_text(tags, "cni/container-id"), *pod = json_member_text(tags, "cni/pod");
 	char *text = NULL;
 
 	if (!id)
@@ -128,7 +114,7 @@ static char *container_of(const json_t *eni)
 /* "pid 12 qemu-system-x86 of alice", "tap of alice" */
 static char *tap_who(const json_t *attachment, const char *process)
 {
-	const char *owner = text_of(attachment, "owner");
+	const char *owner = json_member_text(attachment, "owner");
 	char *text = NULL;
 
 	return asprintf(&text, "%s of %s", process ? process : "tap", owner ? owner : "root") < 0 ? NULL : text;
@@ -137,7 +123,7 @@ static char *tap_who(const json_t *attachment, const char *process)
 /* "tap of alice, closed", "tap of alice, open, pid 12 qemu-system-x86" */
 static char *tap_text(const json_t *attachment, const char *process)
 {
-	const char *owner = text_of(attachment, "owner");
+	const char *owner = json_member_text(attachment, "owner");
 	char *text = NULL;
 
 	if (asprintf(&text, "tap of %s, %s%s%s", owner ? owner : "root",
@@ -150,8 +136,8 @@ static char *tap_text(const json_t *attachment, const char *process)
 char *owner_short(struct cli *cli, const json_t *eni)
 {
 	const json_t *attachment = json_object_get(eni, "attachment"), *tags = json_object_get(eni, "tags");
-	const char *netns = text_of(attachment, "netns"), *id = text_of(tags, "cni/container-id");
-	const char *pod = text_of(tags, "cni/pod"), *slash = netns ? strrchr(netns, '/') : NULL;
+	const char *netns = json_member_text(attachment, "netns"), *id = json_member_text(tags, "cni/container-id");
+	const char *pod = json_member_text(tags, "cni/pod"), *slash = netns ? strrchr(netns, '/') : NULL;
 	const char *process = is_tap(attachment) ? NULL : process_of(cli, attachment);
 	char *text = NULL;
 
@@ -160,8 +146,9 @@ char *owner_short(struct cli *cli, const json_t *eni)
 	/* a path like /proc/12/ns/net says nothing that the process doesn't */
 	if (pod || !id)
 		id = pod ? pod : !netns || !strncmp(netns, "/proc/", 6) ? "" : slash ? slash + 1 : netns;
-	if (asprintf(&text, "%.*s%s%s", pod || !text_of(tags, "cni/container-id") ? (int)strlen(id) : CONTAINER_CHARS,
-		     id, process && *id ? ", " : "",
+	if (asprintf(&text, "%.*s%s%s",
+		     pod || !json_member_text(tags, "cni/container-id") ? (int)strlen(id) : CONTAINER_CHARS, id,
+		     process && *id ? ", " : "",
 		     process ? process
 		     : *id   ? ""
 			     : "netns") < 0)
@@ -172,7 +159,7 @@ char *owner_short(struct cli *cli, const json_t *eni)
 char *owner_text(struct cli *cli, const json_t *eni)
 {
 	const json_t *attachment = json_object_get(eni, "attachment");
-	const char *netns = text_of(attachment, "netns"), *ifname = text_of(attachment, "ifname");
+	const char *netns = json_member_text(attachment, "netns"), *ifname = json_member_text(attachment, "ifname");
 	bool open = !is_tap(attachment) || json_is_true(json_object_get(attachment, "open"));
 	const char *process = open ? process_of(cli, attachment) : NULL;
 	_cleanup_free_ char *container = container_of(eni);

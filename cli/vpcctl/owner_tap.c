@@ -15,13 +15,18 @@
 #include <unistd.h>
 
 #include <vpc/cleanup.h>
+#include <vpc/number.h>
 
 /* A descriptor of ours for what the process has as descriptor `number`, or -1. */
 static int borrow(const char *pid, const char *number)
 {
-	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, atoi(pid), 0);
+	_cleanup_close_ int pidfd = -1;
+	uint64_t p, fd;
 
-	return pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, atoi(number), 0);
+	if (number_parse(pid, INT32_MAX, &p) < 0 || number_parse(number, INT32_MAX, &fd) < 0)
+		return -1;
+	pidfd = (int)syscall(SYS_pidfd_open, (pid_t)p, 0);
+	return pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, (int)fd, 0);
 }
 
 /* Adds the process under the tap that its descriptor is, if it is one and no process before has it. */

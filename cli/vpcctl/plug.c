@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <vpc/json.h>
+
 #include "cli/lib/api.h"
 #include "cli/vpcctl/resource.h"
 

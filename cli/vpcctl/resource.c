@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpc/json.h>
+#include <vpc/number.h>
+
 #include "cli/lib/api.h"
 
 int resource_print(struct cli *cli, const struct resource *r, const json_t *object, bool changed)
@@ -25,7 +28,7 @@ int resource_print(struct cli *cli, const struct resource *r, const json_t *obje
 
 int resource_print_deleted(struct cli *cli, const struct resource *r, const char *ref, const json_t *deleted)
 {
-	const char *id = json_string_value(json_object_get(deleted, "id"));
+	const char *id = json_member_text(deleted, "id");
 
 	if (cli->output == OUTPUT_ID)
 		return output_id(deleted);
@@ -116,7 +119,7 @@ int resource_print_all_deleted(struct cli *cli, const struct resource *r, const 
 	if (cli->output == OUTPUT_JSON || cli->output == OUTPUT_YAML)
 		return output_document(cli, reply);
 	json_array_foreach (results, i, deleted) {
-		const char *ref = args_nth(args, name, i), *id = json_string_value(json_object_get(deleted, "id"));
+		const char *ref = args_nth(args, name, i), *id = json_member_text(deleted, "id");
 
 		if (cli->output == OUTPUT_ID)
 			output_id(deleted);
@@ -183,7 +186,7 @@ int body_set_vpc(struct cli *cli, json_t *body, const struct args *args)
 	vpcs = json_object_get(reply, "vpcs");
 	n = json_array_size(vpcs);
 	for (size_t i = 0; i < n && i < ARRAY_SIZE(names); i++)
-		names[i] = json_string_value(json_object_get(json_array_get(vpcs, i), "name"));
+		names[i] = json_member_text(json_array_get(vpcs, i), "name");
 	if (n == 0)
 		return args_wrong(args, "--vpc is missing, and there is no VPC yet: vpcctl vpc create");
 	if (n > 1)
@@ -196,7 +199,13 @@ int body_set_number(json_t *body, const char *key, const struct args *args, cons
 {
 	const char *value = args_get(args, option);
 
-	return value ? json_object_set_new(body, key, json_integer(strtoll(value, NULL, 10))) : 0;
+	uint64_t n;
+
+	if (!value)
+		return 0;
+	/* checked already */
+	return number_parse(value, INT64_MAX, &n) < 0 ? -1
+						      : json_object_set_new(body, key, json_integer((json_int_t)n));
 }
 
 int body_set_list(json_t *body, const char *key, const struct args *args, const char *option)

@@ -2,6 +2,8 @@
 /* vpcctl sg create, list, show, delete. Rules are sg_rules.c's, membership is sg_members.c's. */
 #include <string.h>
 
+#include <vpc/json.h>
+
 #include "cli/lib/api.h"
 #include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/resource.h"

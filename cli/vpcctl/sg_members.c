@@ -2,6 +2,8 @@
 /* vpcctl sg attach, sg detach: a group and the network interfaces that carry it. */
 #include <stdio.h>
 
+#include <vpc/json.h>
+
 #include "cli/lib/api.h"
 #include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/resource.h"

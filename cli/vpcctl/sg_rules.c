@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpc/json.h>
+#include <vpc/number.h>
+
 #include "cli/lib/api.h"
 #include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/resource.h"
@@ -30,9 +33,11 @@ static bool has_ports(const char *protocol)
 /* Digits up to `end`; whether the number is allowed is vpcd's to say. */
 static int parse_number(const char *text, size_t length, json_int_t *ret)
 {
-	if (length == 0 || length > 9 || strspn(text, "0123456789") < length)
+	uint64_t n;
+
+	if (number_parse_part(text, length, 999999999, &n) < 0)
 		return -EINVAL;
-	*ret = strtoll(text, NULL, 10);
+	*ret = (json_int_t)n;
 	return 0;
 }
 

@@ -2,6 +2,8 @@
 /* Rules as a table. */
 #include <string.h>
 
+#include <vpc/json.h>
+
 #include "cli/lib/api.h"
 #include "cli/lib/output.h"
 #include "cli/vpcctl/sg_rules.h"
@@ -9,7 +11,7 @@
 /* "443", "8000-8999", "all"; "8/0" for ICMP. */
 static char *rule_ports(struct cli *cli, const json_t *rule, const struct field *field)
 {
-	const char *protocol = json_string_value(json_object_get(rule, "protocol"));
+	const char *protocol = json_member_text(rule, "protocol");
 	json_t *from = json_object_get(rule, "from_port"), *to = json_object_get(rule, "to_port");
 	long long a = json_integer_value(from), b = json_integer_value(to);
 	char *text = NULL;
@@ -32,9 +34,9 @@ static char *rule_ports(struct cli *cli, const json_t *rule, const struct field 
 
 static char *rule_peer(struct cli *cli, const json_t *rule, const struct field *field)
 {
-	const char *cidr = json_string_value(json_object_get(rule, "cidr"));
-	const char *sg = json_string_value(json_object_get(rule, "sg_id"));
-	const char *pl = json_string_value(json_object_get(rule, "prefix_list_id"));
+	const char *cidr = json_member_text(rule, "cidr");
+	const char *sg = json_member_text(rule, "sg_id");
+	const char *pl = json_member_text(rule, "prefix_list_id");
 	const char *name;
 	char *text = NULL;
 

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpc/json.h>
+
 #include "cli/lib/api.h"
 #include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/resource.h"
@@ -132,7 +134,7 @@ static int print_counts(struct cli *cli, const json_t *counts, const json_t *lim
 
 static const char *string_of(const json_t *object, const char *key)
 {
-	return json_string_value(json_object_get(object, key)) ?: "";
+	return json_member_text(object, key) ?: "";
 }
 
 /* "pending: vpc prod, eni web-1 (eni-…): the namespace has …; since …, next try …". */
@@ -167,7 +169,7 @@ static int run(struct cli *cli, const struct args *args)
 	if (r != CLI_OK)
 		return r;
 	if (cli->output == OUTPUT_ID) {
-		puts(json_string_value(json_object_get(status, "instance")) ?: "");
+		puts(json_member_text(status, "instance") ?: "");
 		return CLI_OK;
 	}
 	if (cli->output != OUTPUT_TABLE)

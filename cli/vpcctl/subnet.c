@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vpcctl subnet … */
 #include "cli/lib/api.h"
+
+#include <vpc/json.h>
 #include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/resource.h"
 

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpc/json.h>
+
 #include "cli/lib/api.h"
 #include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/resource.h"
@@ -44,7 +46,7 @@ static int find(struct cli *cli, const char *ref, const struct resource **ret_re
 		if (!object)
 			continue;
 		snprintf(ids + strlen(ids), sizeof(ids) - strlen(ids), "%s%s", n ? ", " : "",
-			 json_string_value(json_object_get(object, "id")) ?: "");
+			 json_member_text(object, "id") ?: "");
 		kind = cli_resources[i];
 		if (n++ == 0)
 			found = TAKE_PTR(object);
@@ -64,7 +66,7 @@ static int find(struct cli *cli, const char *ref, const struct resource **ret_re
 
 static char *object_path(struct cli *cli, const struct resource *r, const json_t *object)
 {
-	const char *id = json_string_value(json_object_get(object, "id"));
+	const char *id = json_member_text(object, "id");
 	const struct cli unscoped = {.socket = cli->socket};
 
 	return id ? api_path(&unscoped, r->collection, id, NULL) : NULL;
@@ -95,7 +97,7 @@ static json_t *changed_tags(const json_t *object, const struct args *args, bool 
 		const char *text = args_nth(args, "KEY=VALUE", i), *eq = strchrnul(text, '=');
 		_cleanup_free_ char *key = strndup(text, (size_t)(eq - text));
 		const char *value = *eq ? eq + 1 : NULL;
-		const char *now = key ? json_string_value(json_object_get(tags, key)) : NULL;
+		const char *now = key ? json_member_text(tags, key) : NULL;
 
 		if (!key || (add && json_object_set_new(tags, key, json_string(value ? value : "")) < 0)) {
 			json_decref(tags);

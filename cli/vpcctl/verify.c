@@ -2,6 +2,8 @@
 /* vpcctl verify */
 #include <stdio.h>
 
+#include <vpc/json.h>
+
 #include "cli/lib/api.h"
 #include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/resource.h"
@@ -31,7 +33,7 @@ static int run(struct cli *cli, const struct args *args)
 		size_t i;
 
 		json_array_foreach (differences, i, entry)
-			puts(json_string_value(json_object_get(entry, "object")) ?: "");
+			puts(json_member_text(entry, "object") ?: "");
 	} else if (cli->output != OUTPUT_TABLE) {
 		status = output_document(cli, report);
 	} else if (equal) {

@@ -2,6 +2,8 @@
 /* vpcctl vpc … */
 #include <stdio.h>
 
+#include <vpc/json.h>
+
 #include "cli/lib/api.h"
 #include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/resource.h"
@@ -14,7 +16,7 @@ static const struct field columns[] = {
 static char *output_dhcp_options(struct cli *cli, const json_t *object, const struct field *field)
 {
 	const json_t *options = json_object_get(object, field->key), *servers = json_object_get(options, "dns_servers");
-	const char *domain = json_string_value(json_object_get(options, "domain_name"));
+	const char *domain = json_member_text(options, "domain_name");
 	char *text = NULL, *more;
 
 	(void)cli;

@@ -4,6 +4,7 @@
 #include <utlist.h>
 
 #include <vpc/array.h>
+#include <vpc/json.h>
 
 #include "util/log.h"
 
@@ -170,9 +171,9 @@ void making_excuse(json_t *differences, const json_t *names)
 {
 	for (size_t i = json_array_size(differences); i-- > 0;) {
 		const json_t *d = json_array_get(differences, i);
-		const char *what = json_string_value(json_object_get(d, "what"));
-		const char *problem = json_string_value(json_object_get(d, "problem"));
-		const char *object = json_string_value(json_object_get(d, "object"));
+		const char *what = json_member_text(d, "what");
+		const char *problem = json_member_text(d, "problem");
+		const char *object = json_member_text(d, "object");
 
 		if (what && problem && object && strcmp(what, "namespace") == 0 && strcmp(problem, "unexpected") == 0 &&
 		    json_object_get(names, object))

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/lib/hint.h"
+#include "cli/vpcctl/hint.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
+#include <vpc/json.h>
+
 #include "cli/lib/api.h"
-#include "cli/lib/http.h"
 #include "cli/lib/nearest.h"
 #include "cli/vpcctl/resource.h"
 #include "cli/lib/screen.h"
@@ -14,7 +15,8 @@
 /* The fewest digits of a container's id that stand for it. */
 #define ID_DIGITS_MIN 4
 
-char *hint_quoted(const char *detail)
+/* What a message quotes: "there is no VPC 'x'" → x. Owned; NULL: nothing. */
+static char *quoted(const char *detail)
 {
 	const char *from = strchr(detail, '\''), *to = from ? strrchr(from + 1, '\'') : NULL;
 
@@ -24,13 +26,9 @@ char *hint_quoted(const char *detail)
 /* All objects of a kind, quietly. Owned; NULL: they can't be had. */
 static json_t *read_all(struct cli *cli, const struct resource *r)
 {
-	_cleanup_http_reply_ struct http_reply reply = {0};
-	_cleanup_json_ json_t *json = NULL;
 	_cleanup_free_ char *path = api_path(cli, r->collection, NULL, NULL);
+	_cleanup_json_ json_t *json = api_get_quietly(cli, path);
 
-	if (!path || http_request(cli->http, "GET", path, NULL, NULL, &reply) < 0 || reply.status != 200)
-		return NULL;
-	json = json_loadb(reply.body, reply.size, 0, NULL);
 	return json_incref(json_object_get(json, r->list_key));
 }
 
@@ -43,7 +41,7 @@ static void print_near(struct cli *cli, const struct resource *r, const char *re
 	size_t i;
 
 	json_array_foreach (objects, i, object)
-		nearest_try(&n, json_string_value(json_object_get(object, "name")) ?: "");
+		nearest_try(&n, json_member_text(object, "name") ?: "");
 	clean = n.found ? screen_clean(n.found) : NULL;
 	if (clean)
 		fprintf(stderr, "did you mean '%s'?\n", clean);
@@ -53,9 +51,10 @@ static void print_near(struct cli *cli, const struct resource *r, const char *re
 		fprintf(stderr, "see: vpcctl %s list\n", r->noun);
 }
 
-void hint_print(struct cli *cli, const char *code, const char *detail)
+/* Prints a line on stderr, or nothing. */
+static void print_hint(struct cli *cli, const char *code, const char *detail)
 {
-	_cleanup_free_ char *ref = hint_quoted(detail);
+	_cleanup_free_ char *ref = quoted(detail);
 
 	for (size_t i = 0; ref && cli_resources[i]; i++)
 		if (!strcmp(code, cli_resources[i]->not_found)) {
@@ -64,11 +63,6 @@ void hint_print(struct cli *cli, const char *code, const char *detail)
 		}
 	if (cli->taken_hint && strstr(detail, "is taken by"))
 		fprintf(stderr, "%s\n", cli->taken_hint);
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key));
 }
 
 static bool is(const char *a, const char *b)
@@ -80,10 +74,11 @@ static bool is_called(const json_t *eni, const char *ref)
 {
 	const json_t *tags = json_object_get(eni, "tags");
 	json_t *secondary = json_object_get(eni, "secondary_ips"), *item;
-	const char *container = text_of(tags, "cni/container-id");
+	const char *container = json_member_text(tags, "cni/container-id");
 	size_t i, n = strlen(ref);
 
-	if (is(text_of(eni, "ip"), ref) || is(text_of(eni, "ip6"), ref) || is(text_of(tags, "cni/pod"), ref))
+	if (is(json_member_text(eni, "ip"), ref) || is(json_member_text(eni, "ip6"), ref) ||
+	    is(json_member_text(tags, "cni/pod"), ref))
 		return true;
 	json_array_foreach (secondary, i, item)
 		if (is(json_string_value(item), ref))
@@ -91,7 +86,9 @@ static bool is_called(const json_t *eni, const char *ref)
 	return container && n >= ID_DIGITS_MIN && !strncmp(container, ref, n);
 }
 
-char *hint_find_eni(struct cli *cli, const char *ref)
+/* The id of the one ENI that is called so otherwise than by id or name: by an address, its container's name, the first
+ * digits of its container's id. Owned; NULL: none, or several. */
+static char *find_eni(struct cli *cli, const char *ref)
 {
 	_cleanup_json_ json_t *enis = read_all(cli, &eni_resource);
 	const json_t *found = NULL;
@@ -105,5 +102,23 @@ char *hint_find_eni(struct cli *cli, const char *ref)
 			return NULL;
 		found = eni;
 	}
-	return found && text_of(found, "id") ? strdup(text_of(found, "id")) : NULL;
+	return found && json_member_text(found, "id") ? strdup(json_member_text(found, "id")) : NULL;
 }
+
+/* Nothing was done: there is no ENI of that name or id. If one is called so otherwise, the command is run again. */
+static bool learn_alias(struct cli *cli, const char *code, const char *detail)
+{
+	_cleanup_free_ char *ref = NULL, *id = NULL;
+
+	if (strcmp(code, "InvalidNetworkInterfaceID.NotFound") != 0)
+		return false;
+	ref = quoted(detail);
+	if (!ref || json_object_get(cli->aliases, ref))
+		return false;
+	id = find_eni(cli, ref);
+	if (!cli->aliases)
+		cli->aliases = json_object();
+	return id && json_object_set_new(cli->aliases, ref, json_string(id)) == 0;
+}
+
+const struct cli_refusals hint_refusals = {.learn = learn_alias, .hint = print_hint};
