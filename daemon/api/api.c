@@ -13,6 +13,8 @@
 #include "api/http/request.h"
 #include "api/http/server.h"
 #include "api/tap/tap_socket.h"
+#include "api/v1/handlers.h"
+#include "api/v1/route.h"
 #include "util/log.h"
 
 /* The read-only socket's own share: enough for monitoring, and readers that fill it leave the writers alone. */
@@ -111,6 +113,7 @@ int api_new(const struct api_config *config, struct api **ret, struct vpc_error 
 	for (int i = 0; i < API_SOCKETS; i++)
 		a->sockets[i] = UNIX_SOCKET_INIT;
 	a->engine = config->engine;
+	a->router = &v1_router;
 	a->event = sd_event_ref(config->event);
 	r = open_sockets(a, config, reterr);
 	if (r < 0)

@@ -68,12 +68,12 @@ Test(api_route, methods)
 	const char *id;
 	size_t size;
 
-	cr_assert(route_find("GET", "/v1/vpcs", false, &id, &size, allow));
-	cr_assert_not(route_find("PUT", "/v1/vpcs/x", false, &id, &size, allow));
+	cr_assert(route_find(&v1_router, "GET", "/v1/vpcs", false, &id, &size, allow));
+	cr_assert_not(route_find(&v1_router, "PUT", "/v1/vpcs/x", false, &id, &size, allow));
 	cr_expect_str_eq(allow, "GET, PATCH, DELETE");
-	cr_assert_not(route_find("DELETE", "/v1/vpcs/x", true, &id, &size, allow));
+	cr_assert_not(route_find(&v1_router, "DELETE", "/v1/vpcs/x", true, &id, &size, allow));
 	cr_expect_str_eq(allow, "GET");
-	cr_assert_not(route_find("GET", "/v1/nothing", false, &id, &size, allow));
+	cr_assert_not(route_find(&v1_router, "GET", "/v1/nothing", false, &id, &size, allow));
 	cr_expect_str_eq(allow, "");
 }
 
@@ -176,25 +176,25 @@ static bool has_string(const json_t *array, const char *s)
 Test(api_openapi, every_route_is_there)
 {
 	json_t *document = openapi_json();
-	size_t operations = 0;
+	size_t n_found = 0;
 	const char *key;
 	json_t *v;
 
 	cr_assert(document);
-	for (size_t i = 0; i < n_routes; i++) {
+	for (size_t i = 0; i < n_operations; i++) {
 		char method[8] = "";
 		const json_t *operation;
 
-		for (size_t c = 0; routes[i].method[c]; c++)
-			method[c] = (char)(routes[i].method[c] | 0x20);
-		operation = FIND(document, "paths", routes[i].pattern, method);
-		cr_assert(operation, "%s %s", routes[i].method, routes[i].pattern);
-		cr_expect_eq(json_object_get(operation, "requestBody") != NULL, routes[i].body != BODY_NONE);
+		for (size_t c = 0; operations[i].route.method[c]; c++)
+			method[c] = (char)(operations[i].route.method[c] | 0x20);
+		operation = FIND(document, "paths", operations[i].route.pattern, method);
+		cr_assert(operation, "%s %s", operations[i].route.method, operations[i].route.pattern);
+		cr_expect_eq(json_object_get(operation, "requestBody") != NULL, operations[i].body != BODY_NONE);
 		cr_expect(FIND(operation, "responses", "default", "content", PROBLEM_CONTENT_TYPE));
 	}
 	json_object_foreach (json_object_get(document, "paths"), key, v)
-		operations += json_object_size(v);
-	cr_expect_eq(operations, n_routes);
+		n_found += json_object_size(v);
+	cr_expect_eq(n_found, n_operations);
 	collect_references(document, FIND(document, "components", "schemas"));
 	json_decref(document);
 }
@@ -203,12 +203,13 @@ Test(api_openapi, every_field_of_a_change_is_there)
 {
 	json_t *document = openapi_json();
 
-	for (size_t i = 0; i < n_routes; i++) {
-		const struct route *route = &routes[i];
+	for (size_t i = 0; i < n_operations; i++) {
+		const struct operation *o = &operations[i];
+		const struct route *route = &o->route;
 		char method[8] = "";
 		const json_t *schema;
 
-		if (route->op == CHANGE_OPS || route->body == BODY_ATTACHMENT)
+		if (o->op == CHANGE_OPS || o->body == BODY_ATTACHMENT)
 			continue;
 		for (size_t c = 0; route->method[c]; c++)
 			method[c] = (char)(route->method[c] | 0x20);
@@ -216,9 +217,9 @@ Test(api_openapi, every_field_of_a_change_is_there)
 			      "schema");
 		cr_assert(schema, "%s %s", route->method, route->pattern);
 		for (int f = 0; f < FIELD_COUNT; f++) {
-			bool in_path = (enum change_field)f == route->path;
-			bool allowed = (change_op_allowed(route->op) & FIELD_BIT(f)) && !in_path;
-			bool required = (change_op_required(route->op) & FIELD_BIT(f)) && !in_path;
+			bool in_path = (enum change_field)f == o->path;
+			bool allowed = (change_op_allowed(o->op) & FIELD_BIT(f)) && !in_path;
+			bool required = (change_op_required(o->op) & FIELD_BIT(f)) && !in_path;
 			const char *name = change_field_name(f);
 
 			cr_expect_eq(FIND(schema, "properties", name) != NULL, allowed, "%s %s: %s", route->method,

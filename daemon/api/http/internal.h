@@ -10,6 +10,7 @@
 #include "api/http/socket.h"
 
 struct request;
+struct router;
 struct tapsock;
 struct server;
 struct verdict_stream;
@@ -24,6 +25,7 @@ enum api_socket {
 struct api {
 	struct engine *engine; /* borrowed */
 	sd_event *event;
+	const struct router *router; /* the addresses that are served */
 	struct unix_socket sockets[API_SOCKETS];
 	struct server *servers[API_SOCKETS];
 	struct tapsock *taps;
@@ -35,10 +37,5 @@ struct api {
 	size_t n_streams;
 	struct verify_run *verify; /* running now, or NULL */
 };
-
-/* Ends the streams and wakes their connections, for shutting down. */
-void verdicts_stop(struct api *a);
-/* The running verification will find nobody waiting. */
-void verify_stop(struct api *a);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/http/internal.h"
 #include "api/http/problem.h"
 #include "api/http/request.h"
 #include "api/http/server.h"
@@ -93,7 +94,7 @@ void request_reply_object(struct request *r, unsigned status, const json_t *obje
 
 void request_reply_error(struct request *r, const struct vpc_error *error)
 {
-	json_t *problem = problem_json(error, r->route && r->route->body == BODY_TRANSACTION);
+	json_t *problem = problem_json(error, r->route && r->route->many);
 	struct MHD_Response *response = problem ? json_response(problem) : NULL;
 
 	json_decref(problem);
@@ -102,7 +103,7 @@ void request_reply_error(struct request *r, const struct vpc_error *error)
 		const char *id;
 		size_t id_size;
 
-		route_find("", r->path, server_read_only(r->server), &id, &id_size, allow);
+		route_find(r->api->router, "", r->path, server_read_only(r->server), &id, &id_size, allow);
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow[0] ? allow : "GET");
 	}
 	request_reply(r, (unsigned)vpc_code_status(error->code), PROBLEM_CONTENT_TYPE, response);

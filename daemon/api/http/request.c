@@ -34,8 +34,8 @@ struct request *request_unref(struct request *r)
 	if (!r || --r->references > 0)
 		return NULL;
 	assert(!r->connection);
-	for (int i = 0; i < QUERY_ARGUMENTS; i++)
-		free(r->query[i]);
+	for (size_t i = 0; i < ROUTE_ARGUMENTS_MAX; i++)
+		free(r->arguments[i]);
 	free(r->path);
 	free(r->id);
 	vpc_error_clear(&r->error);
@@ -81,23 +81,24 @@ void request_on_completed(void *cls, struct MHD_Connection *connection, void **c
 static enum MHD_Result take_argument(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
 {
 	struct request *r = cls;
+	const struct router *router = r->api->router;
 
 	(void)kind;
-	for (int i = 0; i < QUERY_ARGUMENTS; i++) {
-		const char *name = query_name(i);
+	for (size_t i = 0; i < router->n_arguments; i++) {
+		const char *name = router->arguments[i].name;
 
-		if (strcmp(name, key) != 0 || !(r->route->query & QUERY_BIT(i)))
+		if (strcmp(name, key) != 0 || !(r->route->arguments & ROUTE_ARGUMENT(i)))
 			continue;
-		if (r->query[i]) {
+		if (r->arguments[i]) {
 			vpc_error_set(&r->error, VPC_E_INVALID_PARAMETER_VALUE, name, "%s is given twice", name);
 			return MHD_NO;
 		}
 		/* "?drops" says yes; without a value the others say nothing, as "?drops=&eni=" does. */
 		if (!value)
-			value = i == QUERY_DROPS ? "1" : "";
+			value = router->arguments[i].flag ? "1" : "";
 		if (!*value)
 			return MHD_YES;
-		if (url_decode(value, strlen(value), &r->query[i]) < 0) {
+		if (url_decode(value, strlen(value), &r->arguments[i]) < 0) {
 			vpc_error_set(&r->error, VPC_E_INVALID_PARAMETER_VALUE, name, "%s is not well encoded", name);
 			return MHD_NO;
 		}
@@ -115,7 +116,7 @@ static void read_line(struct request *r, const char *method)
 	char allow[ALLOW_SIZE];
 	size_t id_size = 0;
 
-	r->route = route_find(method, r->path, read_only, &id, &id_size, allow);
+	r->route = route_find(r->api->router, method, r->path, read_only, &id, &id_size, allow);
 	if (!r->route && (allow[0] || (read_only && strcmp(method, "GET") != 0))) {
 		vpc_error_set(&r->error, VPC_E_METHOD_NOT_ALLOWED, NULL, "%s%s takes %s, not %s",
 			      read_only ? "this socket is for reading: " : "", r->path, allow[0] ? allow : "GET",
@@ -215,7 +216,7 @@ static void append(struct request *r, const char *data, size_t size)
 static void dispatch(struct request *r)
 {
 	r->dispatched = true;
-	if (r->error.code == VPC_E_OK && r->route->body == BODY_NONE && r->seen_bytes > 0)
+	if (r->error.code == VPC_E_OK && !r->route->takes_body && r->seen_bytes > 0)
 		vpc_error_set(&r->error, VPC_E_MALFORMED_REQUEST, NULL, "this request has no body");
 	if (r->error.code != VPC_E_OK) {
 		request_drop_body(r);

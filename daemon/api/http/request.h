@@ -21,7 +21,7 @@
 #include <vpc/cleanup.h>
 #include <vpc/error.h>
 
-#include "api/v1/route.h"
+#include "api/http/route.h"
 #include "engine/engine.h"
 
 struct api;
@@ -30,13 +30,13 @@ struct server;
 #define BODY_MAX_BYTES (8u << 20)
 
 struct request {
-	struct api *api;		   /* NULL once gone */
-	struct server *server;		   /* as api */
-	struct MHD_Connection *connection; /* as api */
-	const struct route *route;	   /* NULL when none fits */
-	char *path;			   /* as it came, still encoded; without arguments */
-	char *id;			   /* decoded {id} of the path, or NULL */
-	char *query[QUERY_ARGUMENTS];	   /* decoded, or NULL */
+	struct api *api;		      /* NULL once gone */
+	struct server *server;		      /* as api */
+	struct MHD_Connection *connection;    /* as api */
+	const struct route *route;	      /* NULL when none fits */
+	char *path;			      /* as it came, still encoded; without arguments */
+	char *id;			      /* decoded {id} of the path, or NULL */
+	char *arguments[ROUTE_ARGUMENTS_MAX]; /* decoded, or NULL; by position in router.arguments */
 	char *body;
 	size_t body_bytes;
 	size_t body_capacity_bytes;

@@ -11,6 +11,7 @@
 #include "api/v1/handlers.h"
 #include "api/http/internal.h"
 #include "api/http/request.h"
+#include "api/v1/route.h"
 
 #define IDEMPOTENCY_KEY_HEADER "Idempotency-Key"
 #define IDEMPOTENCY_KEY_MAX    255
@@ -44,10 +45,10 @@ static json_t *single_result(const json_t *reply)
 
 static void reply_done(struct request *r, const json_t *reply)
 {
-	unsigned status = json_is_true(json_object_get(reply, "dry_run")) ? 200 : r->route->status;
+	unsigned status = json_is_true(json_object_get(reply, "dry_run")) ? 200 : operation_of(r)->status;
 	_cleanup_json_ json_t *object = NULL;
 
-	if (r->route->body == BODY_TRANSACTION) {
+	if (operation_of(r)->body == BODY_TRANSACTION) {
 		request_reply_json(r, status, reply);
 		return;
 	}
@@ -108,7 +109,7 @@ static int read_if_match(struct request *r, struct change *c, struct vpc_error *
 
 static int set_scope(const struct request *r, struct change *c, struct vpc_error *reterr)
 {
-	const char *vpc = r->query[QUERY_VPC];
+	const char *vpc = r->arguments[QUERY_VPC];
 
 	if (!vpc)
 		return 0;
@@ -127,17 +128,17 @@ static int set_target(const struct request *r, struct change *c, struct vpc_erro
 
 	if (!r->id)
 		return 0;
-	place = (char **)((char *)c + decode_change_members[r->route->path].offset);
+	place = (char **)((char *)c + decode_change_members[operation_of(r)->path].offset);
 	*place = strdup(r->id);
 	if (!*place)
 		return vpc_error_oom(reterr);
-	c->present |= FIELD_BIT(r->route->path);
+	c->present |= FIELD_BIT(operation_of(r)->path);
 	return 0;
 }
 
 static int read_key(struct request *r, struct engine_request *request, struct vpc_error *reterr)
 {
-	const char *key = request_header(r, IDEMPOTENCY_KEY_HEADER), *vpc = r->query[QUERY_VPC];
+	const char *key = request_header(r, IDEMPOTENCY_KEY_HEADER), *vpc = r->arguments[QUERY_VPC];
 	const char *if_match = request_header(r, MHD_HTTP_HEADER_IF_MATCH);
 	struct digest_part parts[] = {
 		{r->route->method, strlen(r->route->method)}, {r->path, strlen(r->path)}, {vpc, vpc ? strlen(vpc) : 0},
@@ -164,7 +165,7 @@ static int read_key(struct request *r, struct engine_request *request, struct vp
 
 static int read_body(const struct request *r, json_t **ret, struct vpc_error *reterr)
 {
-	if (r->body_bytes == 0 && r->route->body == BODY_OPTIONAL) {
+	if (r->body_bytes == 0 && operation_of(r)->body == BODY_OPTIONAL) {
 		*ret = json_object();
 		return *ret ? 0 : vpc_error_oom(reterr);
 	}
@@ -176,7 +177,7 @@ static int read_body(const struct request *r, json_t **ret, struct vpc_error *re
 static int decode_single(struct request *r, const json_t *body, struct engine_request *request,
 			 struct vpc_error *reterr)
 {
-	uint64_t from_path = r->id ? FIELD_BIT(r->route->path) : 0;
+	uint64_t from_path = r->id ? FIELD_BIT(operation_of(r)->path) : 0;
 	struct change *c;
 	int n;
 
@@ -184,10 +185,10 @@ static int decode_single(struct request *r, const json_t *body, struct engine_re
 	if (!request->changes)
 		return vpc_error_oom(reterr);
 	c = request->changes;
-	if (r->route->body == BODY_ATTACHMENT)
+	if (operation_of(r)->body == BODY_ATTACHMENT)
 		n = decode_attachment(body, c, &request->dry_run, reterr);
 	else
-		n = decode_change(body, r->route->op, from_path, c, &request->dry_run, reterr);
+		n = decode_change(body, operation_of(r)->op, from_path, c, &request->dry_run, reterr);
 	if (n < 0)
 		return n;
 	request->n_changes = 1;
@@ -232,7 +233,7 @@ static int make_request(struct request *r, struct engine_request **ret, struct v
 	n = read_body(r, &body, reterr);
 	if (n < 0)
 		return n;
-	if (r->route->body == BODY_TRANSACTION)
+	if (operation_of(r)->body == BODY_TRANSACTION)
 		n = decode_many(r, body, request, reterr);
 	else
 		n = decode_single(r, body, request, reterr);

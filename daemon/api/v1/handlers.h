@@ -3,6 +3,7 @@
 #ifndef API_HANDLERS_H
 #define API_HANDLERS_H
 
+struct api;
 struct request;
 
 /* objects.c: reading the model */
@@ -22,5 +23,10 @@ void handle_verdicts(struct request *r);
 
 /* openapi.c */
 void handle_openapi(struct request *r);
+
+/* Ends the streams and wakes their connections, for shutting down. */
+void verdicts_stop(struct api *a);
+/* The running verification will find nobody waiting. */
+void verify_stop(struct api *a);
 
 #endif

@@ -14,6 +14,7 @@
 #include "api/v1/handlers.h"
 #include "api/http/internal.h"
 #include "api/http/request.h"
+#include "api/v1/route.h"
 
 /* Lists up to this length are one piece, with a Content-Length. */
 #define LIST_AT_ONCE	64
@@ -144,7 +145,7 @@ static bool passes(const struct model *m, const struct filter *f, const struct o
 
 static int make_filter(const struct request *r, const struct model *m, struct filter *ret, struct vpc_error *reterr)
 {
-	const char *vpc = r->query[QUERY_VPC], *subnet = r->query[QUERY_SUBNET];
+	const char *vpc = r->arguments[QUERY_VPC], *subnet = r->arguments[QUERY_SUBNET];
 	const struct object *o;
 	int n;
 
@@ -177,7 +178,7 @@ static int list_make(const struct request *r, struct list **ret, struct vpc_erro
 	if (n < 0)
 		return n;
 	l->engine = r->api->engine;
-	l->kind = r->route->kind;
+	l->kind = operation_of(r)->kind;
 	l->revision = engine_revision(l->engine);
 	l->ids = calloc(model_count(m, l->kind) + 1, sizeof(*l->ids));
 	if (!l->ids)
@@ -218,8 +219,8 @@ void handle_show(struct request *r)
 	const struct object *o;
 	json_t *json;
 
-	if (model_resolve(engine_model(r->api->engine), r->route->kind, r->id, r->query[QUERY_VPC], "id", &o, &error) <
-	    0) {
+	if (model_resolve(engine_model(r->api->engine), operation_of(r)->kind, r->id, r->arguments[QUERY_VPC], "id", &o,
+			  &error) < 0) {
 		request_reply_error(r, &error);
 		return;
 	}

@@ -171,15 +171,15 @@ static json_t *attachment_schema(bool with_envelope)
 	return request_object(&properties, json_array());
 }
 
-static json_t *body_schema(const struct route *route)
+static json_t *body_schema(const struct operation *operation)
 {
-	switch (route->body) {
+	switch (operation->body) {
 	case BODY_TRANSACTION:
 		return transaction_schema();
 	case BODY_ATTACHMENT:
 		return attachment_schema(true);
 	default:
-		return change_schema(route->op, route->path < FIELD_COUNT ? FIELD_BIT(route->path) : 0);
+		return change_schema(operation->op, operation->path < FIELD_COUNT ? FIELD_BIT(operation->path) : 0);
 	}
 }
 
@@ -299,21 +299,23 @@ static json_t *parameter(const char *name, const char *in, bool required, const 
 			 text, "schema", "type", "string");
 }
 
-static json_t *parameters(const struct route *route)
+static json_t *parameters(const struct operation *operation)
 {
 	json_t *list = json_array();
 	int r = 0;
 
-	if (strstr(route->pattern, "{id}"))
+	if (strstr(operation->route.pattern, "{id}"))
 		r |= json_array_append_new(list, parameter("id", "path", true, "id, or unambiguous name"));
-	for (int i = 0; i < QUERY_ARGUMENTS; i++) {
-		if (route->query & QUERY_BIT(i))
-			r |= json_array_append_new(list, parameter(query_name(i), "query", false, query_text(i)));
+	for (size_t i = 0; i < v1_router.n_arguments; i++) {
+		const struct argument *a = &v1_router.arguments[i];
+
+		if (operation->route.arguments & ROUTE_ARGUMENT(i))
+			r |= json_array_append_new(list, parameter(a->name, "query", false, a->text));
 	}
-	if (route->body != BODY_NONE)
+	if (operation->body != BODY_NONE)
 		r |= json_array_append_new(list, parameter("Idempotency-Key", "header", false,
 							   "the same key again gives the first reply again"));
-	if (route->body != BODY_NONE && strstr(route->pattern, "{id}"))
+	if (operation->body != BODY_NONE && strstr(operation->route.pattern, "{id}"))
 		r |= json_array_append_new(
 			list, parameter("If-Match", "header", false, "revision that the object must have, in quotes"));
 	if (r != 0) {
@@ -328,32 +330,32 @@ static json_t *content(const char *type, json_t *schema)
 	return json_pack("{s:{s:{s:o}}}", "content", type, "schema", schema);
 }
 
-static json_t *responses(const struct route *route)
+static json_t *responses(const struct operation *operation)
 {
 	struct builder o = object_start();
 	char status[16];
-	json_t *good = content(route->content_type,
-			       route->response ? reference(route->response) : parse("{\"type\": \"string\"}"));
+	json_t *good = content(operation->route.content_type,
+			       operation->response ? reference(operation->response) : parse("{\"type\": \"string\"}"));
 	json_t *bad = content(PROBLEM_CONTENT_TYPE, reference("Problem"));
 
 	if (json_object_set_new(good, "description", json_string("done")) < 0 ||
 	    json_object_set_new(bad, "description", json_string("refused; nothing was changed")) < 0)
 		o.failed = true;
-	snprintf(status, sizeof(status), "%u", route->status);
+	snprintf(status, sizeof(status), "%u", operation->status);
 	add(&o, status, good);
 	add(&o, "default", bad);
 	return object_end(&o);
 }
 
 /* "post_v1_security-groups_id_rules" */
-static json_t *operation_id(const struct route *route)
+static json_t *operation_id(const struct operation *operation)
 {
 	char id[128];
 	size_t n = 0;
 
-	for (const char *s = route->method; *s && n < sizeof(id) - 1; s++)
+	for (const char *s = operation->route.method; *s && n < sizeof(id) - 1; s++)
 		id[n++] = (char)tolower(*s);
-	for (const char *s = route->pattern; *s && n < sizeof(id) - 1; s++) {
+	for (const char *s = operation->route.pattern; *s && n < sizeof(id) - 1; s++) {
 		if (*s != '{' && *s != '}')
 			id[n++] = *s == '/' ? '_' : *s;
 	}
@@ -361,21 +363,21 @@ static json_t *operation_id(const struct route *route)
 	return json_string(id);
 }
 
-static json_t *operation(const struct route *route)
+static json_t *operation_json(const struct operation *operation)
 {
 	struct builder o = object_start();
 
-	add(&o, "operationId", operation_id(route));
-	add(&o, "summary", json_string(route->text));
-	add(&o, "parameters", parameters(route));
-	if (route->body != BODY_NONE) {
-		json_t *body = content("application/json", body_schema(route));
+	add(&o, "operationId", operation_id(operation));
+	add(&o, "summary", json_string(operation->text));
+	add(&o, "parameters", parameters(operation));
+	if (operation->body != BODY_NONE) {
+		json_t *body = content("application/json", body_schema(operation));
 
-		if (json_object_set_new(body, "required", json_boolean(route->body != BODY_OPTIONAL)) < 0)
+		if (json_object_set_new(body, "required", json_boolean(operation->body != BODY_OPTIONAL)) < 0)
 			o.failed = true;
 		add(&o, "requestBody", body);
 	}
-	add(&o, "responses", responses(route));
+	add(&o, "responses", responses(operation));
 	return object_end(&o);
 }
 
@@ -383,17 +385,17 @@ static json_t *paths(void)
 {
 	struct builder o = object_start();
 
-	for (size_t i = 0; i < n_routes; i++) {
-		json_t *path = json_object_get(o.json, routes[i].pattern);
+	for (size_t i = 0; i < n_operations; i++) {
+		json_t *path = json_object_get(o.json, operations[i].route.pattern);
 		char method[8] = "";
 
 		if (!path) {
-			add(&o, routes[i].pattern, json_object());
-			path = json_object_get(o.json, routes[i].pattern);
+			add(&o, operations[i].route.pattern, json_object());
+			path = json_object_get(o.json, operations[i].route.pattern);
 		}
-		for (size_t c = 0; routes[i].method[c] && c < sizeof(method) - 1; c++)
-			method[c] = (char)tolower(routes[i].method[c]);
-		if (json_object_set_new(path, method, operation(&routes[i])) < 0)
+		for (size_t c = 0; operations[i].route.method[c] && c < sizeof(method) - 1; c++)
+			method[c] = (char)tolower(operations[i].route.method[c]);
+		if (json_object_set_new(path, method, operation_json(&operations[i])) < 0)
 			o.failed = true;
 	}
 	return object_end(&o);

@@ -1,44 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "api/v1/route.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "api/v1/handlers.h"
-#include "api/http/url.h"
 
-static const struct {
-	const char *name;
-	const char *text;
-} query_arguments[QUERY_ARGUMENTS] = {
-	[QUERY_VPC] = {"vpc", "VPC, id or name: filters a list, and is where names are looked up"},
-	[QUERY_SUBNET] = {"subnet", "subnet, id or name: filters a list"},
-	[QUERY_DROPS] = {"drops", "1 or true: drops alone"},
-	[QUERY_ENI] = {"eni", "network interface, id or name: what concerns it alone"},
+static const struct argument arguments[] = {
+	[QUERY_VPC] = {"vpc", "VPC, id or name: filters a list, and is where names are looked up", false},
+	[QUERY_SUBNET] = {"subnet", "subnet, id or name: filters a list", false},
+	[QUERY_DROPS] = {"drops", "1 or true: drops alone", true},
+	[QUERY_ENI] = {"eni", "network interface, id or name: what concerns it alone", false},
 };
-
-const char *query_name(enum query_argument q)
-{
-	return query_arguments[q].name;
-}
-
-const char *query_text(enum query_argument q)
-{
-	return query_arguments[q].text;
-}
+_Static_assert(QUERY_ARGUMENTS <= ROUTE_ARGUMENTS_MAX, "a request has a place for each argument");
 
 #define JSON	"application/json"
-#define Q(name) QUERY_BIT(QUERY_##name)
+#define Q(name) ROUTE_ARGUMENT(QUERY_##name)
 
-#define READ(address, function, object, arguments, type, schema, description)                                    \
-	{                                                                                                        \
-		.method = "GET", .pattern = address, .handle = function, .kind = object, .op = CHANGE_OPS,       \
-		.status = 200, .query = arguments, .content_type = type, .response = schema, .text = description \
+#define READ(address, function, object, takes, type, schema, description)                                \
+	{                                                                                                \
+		.route = {.method = "GET",                                                               \
+			  .pattern = address,                                                            \
+			  .handle = function,                                                            \
+			  .content_type = type,                                                          \
+			  .arguments = takes},                                                           \
+		.kind = object, .op = CHANGE_OPS, .status = 200, .response = schema, .text = description \
 	}
-#define WRITE(verb, address, function, change, field, content, code, arguments, schema, description)                  \
+#define WRITE(verb, address, function, change, field, content, code, takes, schema, description)                      \
 	{                                                                                                             \
-		.method = verb, .pattern = address, .handle = function, .op = change, .path = field, .body = content, \
-		.status = code, .query = arguments, .content_type = JSON, .response = schema, .text = description     \
+		.route = {.method = verb,                                                                             \
+			  .pattern = address,                                                                         \
+			  .handle = function,                                                                         \
+			  .content_type = JSON,                                                                       \
+			  .arguments = takes,                                                                         \
+			  .takes_body = true,                                                                         \
+			  .many = (content) == BODY_TRANSACTION},                                                     \
+		.op = change, .path = field, .body = content, .status = code, .response = schema, .text = description \
 	}
 
 /* The arguments of lists, and of changes to one object, by SCOPE of kinds.def. */
@@ -49,7 +43,7 @@ const char *query_text(enum query_argument q)
 #define NAMED_VPC      Q(VPC)
 #define NAMED_SUBNET   Q(VPC)
 
-const struct route routes[] = {
+const struct operation operations[] = {
 /* The five routes that each resource has. */
 #define RESOURCE(SYMBOL, symbol, noun, prefix, code, a, title, list, schema, limit, scope, field, path)            \
 	READ("/v1/" path, handle_list, OBJECT_##SYMBOL, FILTERS_##scope, JSON, schema "List", "lists " title "s"), \
@@ -84,29 +78,11 @@ const struct route routes[] = {
 	READ("/v1/openapi.json", handle_openapi, OBJECT_KINDS, 0, JSON, "OpenApi", "this description"),
 	READ("/metrics", handle_metrics, OBJECT_KINDS, 0, "text/plain; version=0.0.4", NULL, "counts for Prometheus"),
 };
-const size_t n_routes = ARRAY_SIZE(routes);
+const size_t n_operations = ARRAY_SIZE(operations);
 
-static void add_allowed(char allow[ALLOW_SIZE], const char *method)
+static const struct route *nth_route(size_t i)
 {
-	size_t used = strlen(allow);
-
-	snprintf(allow + used, ALLOW_SIZE - used, "%s%s", used ? ", " : "", method);
+	return i < n_operations ? &operations[i].route : NULL;
 }
 
-const struct route *route_find(const char *method, const char *path, bool read_only, const char **ret_id,
-			       size_t *ret_id_size, char allow[ALLOW_SIZE])
-{
-	allow[0] = '\0';
-	for (size_t i = 0; i < n_routes; i++) {
-		const struct route *route = &routes[i];
-
-		if (!url_match(route->pattern, path, ret_id, ret_id_size))
-			continue;
-		if (read_only && strcmp(route->method, "GET") != 0)
-			continue;
-		if (strcmp(route->method, method) == 0)
-			return route;
-		add_allowed(allow, route->method);
-	}
-	return NULL;
-}
+const struct router v1_router = {.route = nth_route, .arguments = arguments, .n_arguments = ARRAY_SIZE(arguments)};

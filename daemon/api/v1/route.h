@@ -3,16 +3,12 @@
 #ifndef API_ROUTE_H
 #define API_ROUTE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
+#include "api/http/request.h"
+#include "api/http/route.h"
 #include "model/change.h"
 #include "model/object.h"
 
-struct request;
-
-/* Arguments after the "?" that the API knows. */
+/* Arguments after the "?" that the API knows: positions in request.arguments. */
 enum query_argument {
 	QUERY_VPC,
 	QUERY_SUBNET,
@@ -20,9 +16,6 @@ enum query_argument {
 	QUERY_ENI,
 	QUERY_ARGUMENTS,
 };
-#define QUERY_BIT(q) (1u << (q))
-const char *query_name(enum query_argument q);
-const char *query_text(enum query_argument q);
 
 /* What a request's body is. */
 enum body_kind {
@@ -33,28 +26,25 @@ enum body_kind {
 	BODY_TRANSACTION,
 };
 
-struct route {
-	const char *method;
-	const char *pattern;
-	void (*handle)(struct request *r);
+struct operation {
+	struct route route;	/* first: what HTTP finds */
 	enum object_kind kind;	/* of lists and objects */
 	enum change_op op;	/* of changes; CHANGE_OPS: none */
 	enum change_field path; /* the field that {id} of a change stands for */
 	enum body_kind body;
 	unsigned status;      /* of success */
-	uint32_t query;	      /* QUERY_BITs that it takes */
 	const char *response; /* schema of the reply in the OpenAPI document; NULL: text */
-	const char *content_type;
-	const char *text; /* what it does */
+	const char *text;     /* what it does */
 };
 
-extern const struct route routes[];
-extern const size_t n_routes;
+extern const struct operation operations[];
+extern const size_t n_operations;
+extern const struct router v1_router;
 
-/* Finds the route of a method and an encoded path. *ret_id: the encoded {id} within path. NULL: none; then allow gets
- * the methods that the path has, as "GET, POST", or "". read_only: only GET counts. */
-#define ALLOW_SIZE 64
-const struct route *route_find(const char *method, const char *path, bool read_only, const char **ret_id,
-			       size_t *ret_id_size, char allow[ALLOW_SIZE]);
+/* The request has a route. */
+static inline const struct operation *operation_of(const struct request *r)
+{
+	return (const struct operation *)r->route;
+}
 
 #endif

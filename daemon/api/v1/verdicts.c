@@ -12,6 +12,7 @@
 #include "api/v1/handlers.h"
 #include "api/http/internal.h"
 #include "api/http/request.h"
+#include "api/v1/route.h"
 #include "api/http/server.h"
 
 #define STREAMS_MAX	  32
@@ -175,7 +176,7 @@ static int read_drops(const struct request *r, bool *ret, struct vpc_error *rete
 		const char *text;
 		bool drops;
 	} values[] = {{"1", true}, {"true", true}, {"0", false}, {"false", false}};
-	const char *s = r->query[QUERY_DROPS];
+	const char *s = r->arguments[QUERY_DROPS];
 
 	*ret = false;
 	if (!s)
@@ -191,7 +192,7 @@ static int read_drops(const struct request *r, bool *ret, struct vpc_error *rete
 
 static int read_eni(const struct request *r, uint32_t *ret, struct vpc_error *reterr)
 {
-	const char *eni = r->query[QUERY_ENI], *vpc = r->query[QUERY_VPC];
+	const char *eni = r->arguments[QUERY_ENI], *vpc = r->arguments[QUERY_VPC];
 	const struct object *o;
 	int n;
 
