@@ -98,6 +98,43 @@ RULE='{"direction": "ingress", "protocol": "tcp", "from_port": 443, "to_port": 4
 	api_is 200 GET /v1/openapi.json | jq -e '.paths | has("/v1/transactions") and has("/v1/vpcs") and has("/v1/enis/{id}/attachment")'
 }
 
+@test "every reply is what the OpenAPI description says of it" {
+	local rule='{"direction": "ingress", "protocol": "icmp", "from_port": 8, "to_port": -1, "sg_id": "'"$P"'-g"}'
+	plug "$P-w" prod-app
+	"$TOOLS/described" "$VPCD_SOCKET" <<-REQUESTS
+		POST /v1/vpcs {"name": "$P-v", "cidr": "10.0.0.0/16", "cidr6": "fd00::/56", "dry_run": true}
+		POST /v1/vpcs {"name": "$P-v", "cidr": "10.0.0.0/16", "cidr6": "fd00::/56", "tags": {"a": "b"}}
+		PUT /v1/vpcs/$P-v/dhcp-options {"dns_servers": ["10.0.0.53"], "domain_name": "prod.internal"}
+		POST /v1/subnets {"name": "$P-n", "vpc_id": "$P-v", "cidr": "10.0.0.0/24"}
+		POST /v1/security-groups {"name": "$P-g", "vpc_id": "$P-v", "description": "d"}
+		POST /v1/security-groups/$P-g/rules {"rules": [$rule, $RULE]}
+		POST /v1/security-groups/$P-g/rules {"rules": [$rule]}
+		POST /v1/enis {"name": "$P-e", "subnet_id": "$P-n", "security_groups": ["$P-g"], "secondary_ips": ["10.0.0.9"]}
+		PUT /v1/enis/$P-e/attachment {"kind": "tap", "owner": "root", "queues": 2}
+		GET /v1/enis/$P-e
+		GET /v1/enis/$P-w
+		GET /v1/vpcs
+		GET /v1/subnets?vpc=$P-v
+		GET /v1/security-groups
+		GET /v1/enis?subnet=prod-app&vpc=prod
+		GET /v1/status
+		GET /v1/verify
+		PATCH /v1/enis/$P-e {"name": "$P-f", "tags": {}}
+		PUT /v1/enis/$P-f/security-groups {"security_groups": ["$P-g", "default"], "flows": "keep"}
+		DELETE /v1/security-groups/$P-g/rules {"rules": [$rule], "flows": "cut"}
+		DELETE /v1/subnets/$P-n
+		DELETE /v1/enis/$P-f/attachment {"reason": "done"}
+		POST /v1/transactions {"changes": [{"op": "eni.delete", "eni_id": "$P-f"}, {"op": "sg.create", "name": "$P-h", "vpc_id": "$P-v"}]}
+		POST /v1/transactions {"changes": [{"op": "eni.delete", "eni_id": "$P-f"}]}
+		DELETE /v1/security-groups/$P-h
+		DELETE /v1/security-groups/$P-g
+		DELETE /v1/subnets/$P-n
+		DELETE /v1/vpcs/$P-v
+		GET /v1/vpcs/$P-v
+		GET /v1/nothing
+	REQUESTS
+}
+
 @test "many connections at once, and one that never says anything, starve nobody" {
 	local i
 	for i in $(seq 20); do

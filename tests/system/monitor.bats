@@ -47,6 +47,7 @@ seen()
 	cannot "$P-a" tcp "$B" 7000
 	wait_for 5 seen ".event == \"drop\" and .reason == \"no_ingress_rule\" and (.eni == \"$P-b\" or .peer_eni == \"$P-b\")"
 	seen ".event == \"drop\" and .dst == \"$B\" and .dst_port == 7000 and .protocol == \"tcp\""
+	jq -c . "$SEEN" | "$TOOLS/described" "$VPCD_SOCKET" Verdict
 }
 
 @test "P9: a flow opened is shown with the rules that allowed each side" {
@@ -68,6 +69,7 @@ seen()
 	ctl sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0
 	wait_for 5 seen '.event == "cut" and .protocol == "tcp"'
 	wait_for 5 seen '.event == "rejudge" and .protocol == "udp"'
+	jq -c . "$SEEN" | "$TOOLS/described" "$VPCD_SOCKET" Verdict
 }
 
 @test "monitor --eni shows that ENI's only" {

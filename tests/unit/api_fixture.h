@@ -17,7 +17,9 @@
 #include <sys/un.h>
 
 #include "api/api.h"
+#include "api/v1/openapi.h"
 #include "api_fake_engine.h"
+#include "schema_util.h"
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/lsan_interface.h>
@@ -260,6 +262,26 @@ static bool client_request(int fd, const char *method, const char *path, const c
 	return client_send(fd, body ? body : "", size);
 }
 
+/* Every reply is what the OpenAPI document says of it; so a reply of the fake engine is, too. */
+static void expect_described(const char *method, const char *path, const struct response *r)
+{
+	static json_t *document;
+	const json_t *schema;
+	char why[512] = "";
+
+	if (!document)
+		document = openapi_json();
+	if (!r->json)
+		return;
+	schema = schema_of_reply(document, method, path, r->status);
+	if (!schema && r->status >= 400) /* of an address that isn't there */
+		schema =
+			json_object_get(json_object_get(json_object_get(document, "components"), "schemas"), "Problem");
+	cr_assert(schema, "%s %s: no reply %d is described", method, path, r->status);
+	cr_expect(schema_fits(document, schema, r->json, why, sizeof(why)), "%s %s: %d: %s", method, path, r->status,
+		  why);
+}
+
 UNUSED static struct response ask_at(const char *socket_path, const char *method, const char *path, const char *headers,
 				     const char *body)
 {
@@ -269,6 +291,7 @@ UNUSED static struct response ask_at(const char *socket_path, const char *method
 	client_request(fd, method, path, headers, body);
 	r = client_receive(fd);
 	close(fd);
+	expect_described(method, path, &r);
 	return r;
 }
 

@@ -238,12 +238,11 @@ static json_t *changed_schema(const struct kind *k)
 	return reply_object(&properties, k->schema);
 }
 
-static json_t *object_schema(const struct kind *k, const struct schema *s)
+static json_t *object_schema(const struct schema *s)
 {
 	struct builder properties = object_start();
 
-	if (k->scope != SCOPE_PART)
-		add_fields(&properties, &schema_common);
+	add_fields(&properties, &schema_common);
 	add_fields(&properties, s);
 	return reply_object(&properties, NULL);
 }
@@ -268,7 +267,7 @@ static void add_kind(struct builder *o, enum object_kind kind)
 			add(o, s[i].name, fields_schema(&s[i]));
 			continue;
 		}
-		add(o, k->schema, object_schema(k, &s[i]));
+		add(o, k->schema, object_schema(&s[i]));
 		if (k->scope == SCOPE_PART)
 			continue;
 		add_named(o, k->schema, "List", list_schema(k));
@@ -330,20 +329,33 @@ static json_t *content(const char *type, json_t *schema)
 	return json_pack("{s:{s:{s:o}}}", "content", type, "schema", schema);
 }
 
+static json_t *response(const char *type, json_t *schema, const char *text)
+{
+	json_t *response = content(type, schema);
+
+	if (response && json_object_set_new(response, "description", json_string(text)) < 0) {
+		json_decref(response);
+		return NULL;
+	}
+	return response;
+}
+
+static json_t *reply_schema(const struct operation *operation)
+{
+	return operation->response ? reference(operation->response) : parse("{\"type\": \"string\"}");
+}
+
 static json_t *responses(const struct operation *operation)
 {
+	const char *type = operation->route.content_type;
 	struct builder o = object_start();
 	char status[16];
-	json_t *good = content(operation->route.content_type,
-			       operation->response ? reference(operation->response) : parse("{\"type\": \"string\"}"));
-	json_t *bad = content(PROBLEM_CONTENT_TYPE, reference("Problem"));
 
-	if (json_object_set_new(good, "description", json_string("done")) < 0 ||
-	    json_object_set_new(bad, "description", json_string("refused; nothing was changed")) < 0)
-		o.failed = true;
 	snprintf(status, sizeof(status), "%u", operation->status);
-	add(&o, status, good);
-	add(&o, "default", bad);
+	add(&o, status, response(type, reply_schema(operation), "done"));
+	if (operation->status != 200)
+		add(&o, "200", response(type, reply_schema(operation), "a dry run: nothing was changed"));
+	add(&o, "default", response(PROBLEM_CONTENT_TYPE, reference("Problem"), "refused; nothing was changed"));
 	return object_end(&o);
 }
 

@@ -2,6 +2,7 @@
 #include "api/v1/schema.h"
 
 #include <vpc/cleanup.h>
+#include <vpc/kinds.h>
 
 /* What every report of a flow has. */
 #define FLOW                                                                                          \
@@ -45,6 +46,7 @@ static const struct schema_field transaction_fields[] = {
 };
 static const struct schema_field status_fields[] = {
 	{"instance", SCHEMA_STRING, NULL},
+	{"version", SCHEMA_STRING, "of vpcd"},
 	{"epoch", SCHEMA_INTEGER, NULL},
 	{"revision", SCHEMA_INTEGER, NULL},
 	{"engine", SCHEMA_STRING, "ebpf"},
@@ -52,7 +54,9 @@ static const struct schema_field status_fields[] = {
 	{"attach_mode", SCHEMA_STRING, "tcx or clsact"},
 	{"pending", SCHEMA_LIST_OF("Condition"), "what is wrong now, or still to be done"},
 	{"limits", SCHEMA_OBJECT, NULL},
-	{"counts", SCHEMA_OBJECT, NULL},
+	{"counts", SCHEMA_COUNTS, NULL},
+	{"tables", SCHEMA_OBJECT, "by eBPF map: size, rows in use, bytes"},
+	{"rule_counters", SCHEMA_STRING, "what a rule's counters count"},
 	{"kernel", "{}", NULL},
 	{"health", "{}", "state: ok or degraded; conditions: how many of each subsystem"},
 	{"audit", "{}", "what others changed in the maps since the start: found, mended; pins, links: made again"},
@@ -65,21 +69,20 @@ static const struct schema_field condition_fields[] = {
 	{"since", SCHEMA_STRING, NULL},
 	{"next_retry", SCHEMA_STRING_OR_NULL, "null: when an event says that it may work"},
 	{"failures", SCHEMA_INTEGER, "times that it was tried"},
-	{"vpc_id", SCHEMA_STRING, NULL},
-	{"vpc", SCHEMA_STRING, "its name"},
-	{"subnet_id", SCHEMA_STRING, NULL},
-	{"subnet", SCHEMA_STRING, "its name"},
-	{"eni_id", SCHEMA_STRING, NULL},
-	{"eni", SCHEMA_STRING, "its name"},
+#define RESOURCE(SYMBOL, symbol, noun, prefix, code, article, title, list, schema, limit, scope, field, path) \
+	{field "_id", SCHEMA_STRING, NULL}, {field, SCHEMA_STRING, "its name"},
+#include <vpc/kinds.def>
 };
 static const struct schema_field verification_fields[] = {
 	{"equal", SCHEMA_BOOLEAN, "the kernel has what the model says"},
 	{"differences", SCHEMA_OBJECTS, NULL},
+	{"revision", SCHEMA_INTEGER, "of the model that was compared"},
+	{"epoch", SCHEMA_INTEGER, NULL},
 };
 static const struct schema_field verdict_fields[] = {
 	{"time", SCHEMA_STRING, NULL},
 	{"event", SCHEMA_STRING, "drop, open, rejudge, cut, or lost"},
-	{"reason", SCHEMA_STRING, "of a drop"},
+	{"reason", SCHEMA_STRING_OR_NULL, "of a drop"},
 	{"direction", SCHEMA_STRING, NULL},
 	FLOW,
 	{"eni_id", SCHEMA_STRING_OR_NULL, NULL},

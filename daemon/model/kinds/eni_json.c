@@ -84,12 +84,15 @@ static const struct schema_field fields[] = {
 	{"delete_on_termination", SCHEMA_BOOLEAN, "it goes with the namespace that it is attached to"},
 	{"security_groups", SCHEMA_STRINGS, "ids"},
 	{"attachment", SCHEMA_REF_OR_NULL("Attachment"), NULL},
+	{"detach_reason", SCHEMA_STRING_OR_NULL, "why a former attachment is none"},
 	{"counters", SCHEMA_REF("Counters"), NULL},
 };
 static const struct schema_field attachment_fields[] = {
 	{"kind", SCHEMA_STRING, "netns or tap"},
 	{"ifname", SCHEMA_STRING, "the workload's end"},
 	{"host_ifname", SCHEMA_STRING, "the port, in the VPC's namespace"},
+	{"netns", SCHEMA_STRING_OR_NULL, "the path that was opened"},
+	{"pid", SCHEMA_INTEGER_OR_NULL, "the process that was named"},
 	{"default_route", SCHEMA_BOOLEAN, "netns: as asked for; absent: the first ENI's in a namespace counts"},
 	{"netns_inode", SCHEMA_INTEGER_OR_NULL,
 	 "as in /proc/PID/ns/net, by which its processes are found; tap: where the tap is"},

@@ -120,7 +120,7 @@ static void load(struct model *m, struct document *d, struct object *o)
 }
 
 static const struct schema_field fields[] = {
-	{"id", SCHEMA_STRING, NULL},
+	{"security_group_id", SCHEMA_STRING, NULL},
 	{"direction", SCHEMA_STRING, "ingress or egress"},
 	{"protocol", SCHEMA_STRING, NULL},
 	{"from_port", SCHEMA_INTEGER_OR_NULL, "of icmp the type"},

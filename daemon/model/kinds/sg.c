@@ -210,6 +210,7 @@ static void loaded(struct model *m, struct object *o)
 }
 
 static const struct schema_field fields[] = {
+	{"number", SCHEMA_INTEGER, "in maps"},
 	{"vpc_id", SCHEMA_STRING, NULL},
 	{"description", SCHEMA_STRING, NULL},
 	{"rules", SCHEMA_LIST_OF("Rule"), NULL},

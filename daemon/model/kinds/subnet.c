@@ -157,9 +157,13 @@ static void load(struct model *m, struct document *d, struct object *o)
 }
 
 static const struct schema_field fields[] = {
-	{"vpc_id", SCHEMA_STRING, NULL},	   {"cidr", SCHEMA_STRING, NULL},
-	{"cidr6", SCHEMA_STRING_OR_NULL, NULL},	   {"gateway", SCHEMA_STRING, NULL},
-	{"gateway6", SCHEMA_STRING_OR_NULL, NULL}, {"available_ips", SCHEMA_INTEGER, NULL},
+	{"number", SCHEMA_INTEGER, "its bridge is called br and this"},
+	{"vpc_id", SCHEMA_STRING, NULL},
+	{"cidr", SCHEMA_STRING, NULL},
+	{"cidr6", SCHEMA_STRING_OR_NULL, NULL},
+	{"gateway", SCHEMA_STRING, NULL},
+	{"gateway6", SCHEMA_STRING_OR_NULL, NULL},
+	{"available_ips", SCHEMA_INTEGER, NULL},
 };
 static const struct schema schemas[] = {{NULL, fields, ARRAY_SIZE(fields)}};
 

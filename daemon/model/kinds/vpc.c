@@ -214,6 +214,7 @@ static void load(struct model *m, struct document *d, struct object *o)
 }
 
 static const struct schema_field fields[] = {
+	{"number", SCHEMA_INTEGER, "in maps and metrics"},
 	{"cidr", SCHEMA_STRING, NULL},
 	{"cidr6", SCHEMA_STRING_OR_NULL, NULL},
 	{"netns", SCHEMA_STRING, "its network namespace"},
