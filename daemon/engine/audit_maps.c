@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "datapath/maps/address_config.h"
+#include "datapath/maps/audit.h"
 #include "datapath/maps/store_mark.h"
 #include "engine/condition.h"
 #include "util/log.h"

@@ -14,6 +14,7 @@
 #include "engine/repair.h"
 #include "engine/txn.h"
 
+#include "datapath/maps/counters.h"
 #include "util/log.h"
 
 void engine_tell_walked(struct engine *e)
@@ -146,12 +147,17 @@ static int note_store(struct engine *e)
 	return 0;
 }
 
+/* All maps together may take this part of the machine's memory. */
+#define MAPS_MEMORY_PERCENT 5
+
 static int open_datapath(struct engine *e, struct vpc_error *reterr)
 {
 	struct maps_config maps_config = {
 		.pin_dir = e->bpf_dir,
 		.limits = &e->limits,
 		.first_epoch = e->revision + 1,
+		.memory_percent = MAPS_MEMORY_PERCENT,
+		.classifier_from = MAPS_CLASSIFIER_FROM,
 	};
 	struct net_config net_config;
 	int r = maps_open(&maps_config, &e->maps, reterr);

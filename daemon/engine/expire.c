@@ -6,6 +6,7 @@
 #include <vpc/clock.h>
 #include "engine/engine_private.h"
 
+#include "datapath/maps/flows/expiry.h"
 #include "util/log.h"
 
 #define INTERVAL_US	  1000000ull

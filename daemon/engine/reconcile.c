@@ -19,6 +19,7 @@
 
 #include <vpc/clock.h>
 
+#include "datapath/maps/address_config.h"
 #include "util/log.h"
 
 /* --- at start ---------------------------------------------------------------------------------------- */

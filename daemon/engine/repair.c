@@ -18,6 +18,7 @@
 #include "engine/repair.h"
 
 #include "engine/namespaces.h"
+#include "datapath/maps/address_config.h"
 #include "util/log.h"
 
 #define REPAIR_DELAY_US 20000ull

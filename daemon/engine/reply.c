@@ -6,6 +6,8 @@
 #include "engine/engine_private.h"
 #include "util/json.h"
 
+#include "datapath/maps/counters.h"
+
 /* --- objects ----------------------------------------------------------------------------------------- */
 
 static int add_eni_counters(struct engine *e, const struct object *o, json_t *json)

@@ -4,6 +4,9 @@
 #include "engine/audit_maps.h"
 #include "engine/engine_private.h"
 
+#include "datapath/maps/counters.h"
+#include "datapath/maps/shares.h"
+
 #include <sys/utsname.h>
 
 #include <vpc/clock.h>

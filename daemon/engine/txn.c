@@ -20,6 +20,7 @@
 #include "engine/workloads.h"
 #include "engine/txn.h"
 
+#include "datapath/maps/address_config.h"
 #include "util/log.h"
 
 static void txn_try(struct txn *t);

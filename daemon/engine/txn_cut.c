@@ -9,6 +9,7 @@
 #include "engine/background.h"
 #include "engine/txn.h"
 
+#include "datapath/maps/flows/cut.h"
 #include "engine/flow_json.h"
 #include "util/log.h"
 
@@ -77,7 +78,7 @@ void txn_try_cut(struct txn *t)
 struct cut_report {
 	struct cut_report *next;
 	struct engine *e;
-	struct maps_cutting *cutting;
+	struct maps_cut_search *search;
 	struct maps_change *change; /* NULL: retired already */
 	struct txn *t;		    /* its reply waits; NULL: it was sent */
 	bool reading;		    /* on the worker */
@@ -95,7 +96,7 @@ static void report_free(struct cut_report *r)
 	if (*at)
 		*at = r->next;
 	sd_event_source_disable_unref(r->step);
-	maps_cutting_free(r->cutting);
+	maps_cut_search_free(r->search);
 	free(r);
 }
 
@@ -112,7 +113,7 @@ static void report_end(struct cut_report *r, int result)
 	struct txn *t = r->t;
 
 	if (result == 0 && t)
-		result = maps_cutting_last(e->maps, r->change, on_flow, t);
+		result = maps_cut_search_last(e->maps, r->change, on_flow, t);
 	if (result < 0) {
 		log_warning("flows that were cut could not be counted: %s", strerror(-result));
 		if (t) {
@@ -135,13 +136,13 @@ static void report_read(struct cut_report *r);
 static int on_step(sd_event_source *source, void *userdata)
 {
 	struct cut_report *r = userdata;
-	int result = r->t ? maps_cutting_step(r->e->maps, r->cutting, on_flow, r->t)
-			  : maps_cutting_step(r->e->maps, r->cutting, count_flow, &r->total);
+	int result = r->t ? maps_cut_search_step(r->e->maps, r->search, on_flow, r->t)
+			  : maps_cut_search_step(r->e->maps, r->search, count_flow, &r->total);
 
-	if (result == MAPS_CUTTING_STEP)
+	if (result == MAPS_CUT_SEARCH_STEP)
 		return 0;
 	sd_event_source_set_enabled(source, SD_EVENT_OFF);
-	if (result == MAPS_CUTTING_READ)
+	if (result == MAPS_CUT_SEARCH_READ)
 		report_read(r);
 	else
 		report_end(r, result);
@@ -150,7 +151,7 @@ static int on_step(sd_event_source *source, void *userdata)
 
 static int read_run(void *data)
 {
-	return maps_cutting_read(((struct cut_report *)data)->cutting);
+	return maps_cut_search_read(((struct cut_report *)data)->search);
 }
 
 static void read_done(void *data, int result)
@@ -176,18 +177,18 @@ static void report_read(struct cut_report *r)
 		report_end(r, result);
 }
 
-/* Takes cutting. -ENOMEM: freed. */
-static int report_new(struct txn *t, struct maps_cutting *cutting, bool wait, struct cut_report **ret)
+/* Takes search. -ENOMEM: freed. */
+static int report_new(struct txn *t, struct maps_cut_search *search, bool wait, struct cut_report **ret)
 {
 	struct cut_report *r = calloc(1, sizeof(*r));
 	int result;
 
 	if (!r) {
-		maps_cutting_free(cutting);
+		maps_cut_search_free(search);
 		return -ENOMEM;
 	}
 	r->e = t->e;
-	r->cutting = cutting;
+	r->search = search;
 	r->revision = t->reply.revision;
 	result = sd_event_add_defer(t->e->event, &r->step, on_step, r);
 	if (result >= 0)
@@ -216,8 +217,8 @@ static bool counting_already(const struct engine *e)
 
 bool txn_report_cut(struct txn *t)
 {
-	struct maps_cutting *cutting = NULL;
-	bool wait = t->maps_change && maps_established(t->maps_change) <= WAIT_FOR_FLOWS;
+	struct maps_cut_search *search = NULL;
+	bool wait = t->maps_change && maps_established(t->e->maps) <= WAIT_FOR_FLOWS;
 	int r;
 
 	if (t->plan.flows != FLOWS_CUT || !takes_away(&t->plan))
@@ -225,16 +226,16 @@ bool txn_report_cut(struct txn *t)
 	t->reply.cut_flows = json_array();
 	if (!t->reply.cut_flows)
 		return false;
-	r = maps_cutting_new(t->e->maps, t->maps_change, wait, &cutting);
-	if (r == 0 && !cutting)
+	r = maps_cut_search_new(t->e->maps, t->maps_change, wait, &search);
+	if (r == 0 && !search)
 		return false;
 	if (!wait && counting_already(t->e)) {
-		maps_cutting_free(cutting);
+		maps_cut_search_free(search);
 		t->reply.cut_flows_uncounted = true;
 		return false;
 	}
 	if (r == 0)
-		r = report_new(t, cutting, wait, &t->cut_report);
+		r = report_new(t, search, wait, &t->cut_report);
 	t->reply.cut_flows_pending = r < 0 || !wait;
 	return r == 0 && wait;
 }

@@ -5,6 +5,7 @@
 #include <vpc/clock.h>
 #include "engine/engine_private.h"
 
+#include "datapath/maps/events.h"
 #include "engine/flow_json.h"
 #include "util/json.h"
 #include "util/log.h"

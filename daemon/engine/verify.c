@@ -4,6 +4,7 @@
 #include "engine/background.h"
 #include "engine/namespaces.h"
 
+#include "datapath/maps/address_config.h"
 #include "util/log.h"
 
 struct verify {

@@ -19,7 +19,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "datapath/maps/private.h"
+#include "datapath/maps/counters.h"
+#include "datapath/maps/maps.h"
+#include "datapath/maps/state.h"
 #include "shape.h"
 
 /* generated, not written for -Wconversion */
@@ -50,7 +52,7 @@ static void lab_close(struct lab *l)
 		maps_close(l->maps);
 }
 
-/* Our programs over the maps of the tables: every map of theirs that has the same name. */
+/* Our programs over the datapath's maps: every map of theirs that has the same name. */
 static int share_maps(struct lab *l)
 {
 	struct bpf_map *map, *theirs;
@@ -68,7 +70,7 @@ static int lab_open(struct lab *l, const struct shape *shape, uint32_t n, uint32
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct vpc_limits limits = vpc_limits_default;
-	struct maps_config config = {.limits = &limits, .first_epoch = 1, .fixed_size = true};
+	struct maps_config config = {.limits = &limits, .first_epoch = 1, .classifier_from = MAPS_CLASSIFIER_FROM};
 	struct maps_change *change = NULL;
 	struct plan plan = {};
 	int rc;

@@ -59,7 +59,7 @@ Test(maps_adopt, a_second_start_finds_everything)
 	struct test_plan tp;
 	struct dump before, after;
 	char first[512];
-	uint32_t id = t->kernel_map[MAP_RULE].id;
+	uint32_t id = t->map[MAP_RULE].id;
 
 	cr_assert(!maps_adopted(t));
 	old_state(&tp);
@@ -69,7 +69,7 @@ Test(maps_adopt, a_second_start_finds_everything)
 
 	t = maps_small(true);
 	cr_assert(maps_adopted(t));
-	cr_assert_eq(t->kernel_map[MAP_RULE].id, id);
+	cr_assert_eq(t->map[MAP_RULE].id, id);
 	after = maps_dump(t);
 	cr_assert(dump_equal(&before, &after));
 	cr_assert_eq(maps_differences(t, &tp, first, sizeof(first)), 0, "%s", first);
@@ -140,7 +140,7 @@ static void check_after_death(int step)
 	new_state(&new);
 	cr_assert(maps_adopted(t));
 	cr_assert_eq(maps_differences(t, stored ? &new : &old, first, sizeof(first)), 0, "step %d: %s", step, first);
-	for (uint32_t i = 1; i < t->kernel_map[MAP_ENI].n; i++)
+	for (uint32_t i = 1; i < t->map[MAP_ENI].n; i++)
 		cr_assert_leq(eni_at(t, i)->gen_revoke, maps_epoch(t));
 	/* Nothing half-done comes up with the next commit. */
 	before = maps_dump(t);
@@ -241,7 +241,8 @@ Test(maps_adopt, a_size_that_was_pinned_is_kept)
 {
 	struct maps *t = maps_small(true);
 	struct vpc_limits larger = maps_limits_small;
-	struct maps_config config = {.pin_dir = maps_pin_dir, .limits = &larger, .first_epoch = 1, .fixed_size = true};
+	struct maps_config config = {
+		.pin_dir = maps_pin_dir, .limits = &larger, .first_epoch = 1, .classifier_from = MAPS_CLASSIFIER_FROM};
 	struct vpc_error error = VPC_ERROR_INIT;
 
 	maps_close(t);
@@ -331,8 +332,10 @@ Test(maps_adopt, a_start_meets_the_purge_of_another_instance)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	char base[512], own[520];
-	struct maps_config config = {
-		.pin_dir = own, .limits = &maps_limits_small, .first_epoch = 7, .fixed_size = true};
+	struct maps_config config = {.pin_dir = own,
+				     .limits = &maps_limits_small,
+				     .first_epoch = 7,
+				     .classifier_from = MAPS_CLASSIFIER_FROM};
 	struct maps *t = NULL;
 	struct stat st;
 
@@ -354,7 +357,7 @@ Test(maps_adopt, another_versions_pins_go_and_tcp_may_be_taken_up_for_a_while)
 	struct stat st;
 
 	cr_assert_eq(maps_take_over(t, 1000), 0);
-	cr_assert_eq(((struct vpc_ctl *)t->kernel_map[MAP_CTL].mem)->pickup_until_ns, 0);
+	cr_assert_eq(((struct vpc_ctl *)t->map[MAP_CTL].mem)->pickup_until_ns, 0);
 	snprintf(own, sizeof(own), "%s/v%d/maps/ctl", maps_pin_dir, VPC_ABI_VERSION);
 	snprintf(other, sizeof(other), "%s/v%d", maps_pin_dir, VPC_ABI_VERSION + 1);
 	snprintf(stranger, sizeof(stranger), "%s/very", maps_pin_dir);
@@ -363,13 +366,13 @@ Test(maps_adopt, another_versions_pins_go_and_tcp_may_be_taken_up_for_a_while)
 	snprintf(other, sizeof(other), "%s/v%d/links", maps_pin_dir, VPC_ABI_VERSION + 1);
 	cr_assert_eq(mkdir(other, 0700), 0);
 	snprintf(other, sizeof(other), "%s/v%d/links/1024-in", maps_pin_dir, VPC_ABI_VERSION + 1);
-	cr_assert_eq(bpf_obj_pin(t->kernel_map[MAP_CTL].fd, other), 0);
+	cr_assert_eq(bpf_obj_pin(t->map[MAP_CTL].fd, other), 0);
 	cr_assert_eq(maps_take_over(t, 1000), 0);
 	snprintf(other, sizeof(other), "%s/v%d", maps_pin_dir, VPC_ABI_VERSION + 1);
 	cr_expect_neq(stat(other, &st), 0);
 	cr_expect_eq(stat(own, &st), 0);
 	cr_expect_eq(stat(stranger, &st), 0);
-	cr_expect_eq(((struct vpc_ctl *)t->kernel_map[MAP_CTL].mem)->pickup_until_ns, 30000001000ull);
+	cr_expect_eq(((struct vpc_ctl *)t->map[MAP_CTL].mem)->pickup_until_ns, 30000001000ull);
 	rmdir(stranger);
 	maps_close(t);
 }
@@ -408,7 +411,7 @@ static bool flow_now(const struct maps *t, enum map_id id, uint32_t nth, struct 
 {
 	struct vpc_flow_key key = {.vpc = 1, .addr[0][3] = nth, .proto = 17};
 
-	return bpf_map_lookup_elem(t->kernel_map[id].fd, &key, ret) == 0;
+	return bpf_map_lookup_elem(t->map[id].fd, &key, ret) == 0;
 }
 
 /* P6: what answers a UDP packet of before the upgrade must not be taken for what opens a flow. */
@@ -464,8 +467,8 @@ Test(maps_adopt, a_key_lost_meanwhile_comes_with_the_reconcile)
 
 	old_state(&tp);
 	maps_apply(t, &tp);
-	cr_assert(row_key(t, &tp.rows[2], &key));
-	cr_assert_eq(bpf_map_delete_elem(t->kernel_map[MAP_RULE].fd, &key), 0);
+	cr_assert(row_key(&t->mirror, &tp.rows[2], &key));
+	cr_assert_eq(bpf_map_delete_elem(t->map[MAP_RULE].fd, &key), 0);
 	cr_assert_eq(maps_differences(t, &tp, first, sizeof(first)), 1);
 	maps_close(t);
 	t = maps_small(true);
@@ -493,7 +496,7 @@ Test(maps_adopt, an_address_that_moved_without_its_key)
 	__atomic_store_n(&ctl_at(t, 0)->epoch, c->epoch, __ATOMIC_SEQ_CST);
 	maps_close(t);
 	t = maps_small(true);
-	cr_assert_eq(bpf_map_lookup_elem(t->kernel_map[MAP_ADDR].fd, &key, &n), 0);
+	cr_assert_eq(bpf_map_lookup_elem(t->map[MAP_ADDR].fd, &key, &n), 0);
 	cr_assert_eq(addr_at(t, n)->eni, VPC_ENI_FIRST + 2);
 	cr_assert(visible(addr_at(t, n)->born, addr_at(t, n)->died, maps_epoch(t)));
 	maps_close(t);
@@ -513,7 +516,7 @@ Test(maps_adopt, a_mask_group_lost_meanwhile_comes_with_the_reconcile)
 	old_state(&tp);
 	maps_apply(t, &tp);
 	key = row_mask_group_key(&tp.rows[2]);
-	cr_assert_eq(bpf_map_delete_elem(t->kernel_map[MAP_MASK_GROUP_OF].fd, &key), 0);
+	cr_assert_eq(bpf_map_delete_elem(t->map[MAP_MASK_GROUP_OF].fd, &key), 0);
 	maps_close(t);
 	t = maps_small(true);
 	cr_assert_eq(maps_diff(t, &tp.p, &plan, &error), 0);

@@ -196,7 +196,7 @@ Test(maps_change, a_row_lives_while_one_rule_wants_it)
 	tp_row(&tp, false, 1, 443, 0, 13);
 	maps_apply(t, &tp);
 	cr_assert_eq(kernel_row(t, &tp.rows[0]), 0);
-	cr_assert_eq(t->mask_group_numbers.used, 0);
+	cr_assert_eq(t->mirror.mask_group_numbers.used, 0);
 	cr_assert_eq(sg_at(t, 1)->dir[0].port_plens[VPC_SLOT_TCP], 0);
 	maps_close(t);
 }
@@ -222,7 +222,9 @@ Test(maps_change, everything_taken_back_leaves_empty_tables)
 	store64(&ctl_at(t, 0)->epoch, 7);
 	after = maps_dump(t);
 	cr_assert(dump_equal(&before, &after));
-	cr_assert_eq(t->row_numbers.used + t->mask_group_numbers.used + t->set_numbers.used + t->addr_numbers.used, 0);
+	cr_assert_eq(t->mirror.row_numbers.used + t->mirror.mask_group_numbers.used + t->mirror.set_numbers.used +
+			     t->mirror.addr_numbers.used,
+		     0);
 	plan_clear(&plan);
 	free(before.at);
 	free(after.at);
@@ -255,19 +257,19 @@ Test(maps_change, an_address_moves_between_two_enis)
 	base(&tp);
 	maps_apply(t, &tp);
 	addr_key_of(1, &tp.addrs[0].ip, &key);
-	cr_assert_eq(bpf_map_lookup_elem(t->kernel_map[MAP_ADDR].fd, &key, &old), 0);
+	cr_assert_eq(bpf_map_lookup_elem(t->map[MAP_ADDR].fd, &key, &old), 0);
 	tp_init(&tp);
 	tp_addr(&tp, true, 5, 2);
 	tp_addr(&tp, false, 5, 1);
 	c = maps_prepared(t, &tp);
-	cr_assert_eq(bpf_map_lookup_elem(t->kernel_map[MAP_ADDR].fd, &key, &new), 0);
+	cr_assert_eq(bpf_map_lookup_elem(t->map[MAP_ADDR].fd, &key, &new), 0);
 	cr_assert_eq(new, old, "before the store the address is the old one's");
 	maps_publish(t, c);
-	cr_assert_eq(bpf_map_lookup_elem(t->kernel_map[MAP_ADDR].fd, &key, &new), 0);
+	cr_assert_eq(bpf_map_lookup_elem(t->map[MAP_ADDR].fd, &key, &new), 0);
 	cr_assert_eq(addr_at(t, new)->eni, VPC_ENI_FIRST + 2);
 	cr_assert(visible(addr_at(t, new)->born, addr_at(t, new)->died, maps_epoch(t)));
 	maps_retire(t, c);
-	cr_assert_eq(bpf_map_lookup_elem(t->kernel_map[MAP_ADDR].fd, &key, &new), 0);
+	cr_assert_eq(bpf_map_lookup_elem(t->map[MAP_ADDR].fd, &key, &new), 0);
 	cr_assert_eq(addr_at(t, old)->born, 0);
 	maps_close(t);
 }
@@ -279,7 +281,8 @@ static void expect_refusal(struct maps *t, const struct test_plan *tp, const cha
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct maps_change *c = NULL;
 	struct dump before = maps_dump(t), after;
-	uint32_t rows = t->row_numbers.used, mask_groups = t->mask_group_numbers.used, sets = t->set_numbers.used;
+	uint32_t rows = t->mirror.row_numbers.used, mask_groups = t->mirror.mask_group_numbers.used,
+		 sets = t->mirror.set_numbers.used;
 	int r = maps_prepare(t, &tp->p, &c, &error);
 
 	cr_assert_lt(r, 0, "%s", kernel_map);
@@ -288,9 +291,9 @@ static void expect_refusal(struct maps *t, const struct test_plan *tp, const cha
 	cr_assert_not_null(strstr(error.message, kernel_map), "%s: %s", kernel_map, error.message);
 	after = maps_dump(t);
 	cr_assert(dump_equal(&before, &after), "%s: something was touched", kernel_map);
-	cr_assert_eq(t->row_numbers.used, rows);
-	cr_assert_eq(t->mask_group_numbers.used, mask_groups);
-	cr_assert_eq(t->set_numbers.used, sets);
+	cr_assert_eq(t->mirror.row_numbers.used, rows);
+	cr_assert_eq(t->mirror.mask_group_numbers.used, mask_groups);
+	cr_assert_eq(t->mirror.set_numbers.used, sets);
 	free(before.at);
 	free(after.at);
 }
@@ -402,8 +405,8 @@ Test(maps_change, counters_of_a_number_start_at_zero)
 	struct vpc_eni_flows flows = {.opened = 7, .answered = 7};
 	uint64_t seven = 7;
 
-	cr_assert_eq(bpf_map_update_elem(t->kernel_map[MAP_DROP].fd, &index, &seven, 0), 0);
-	cr_assert_eq(bpf_map_update_elem(t->kernel_map[MAP_ENI_FLOWS].fd, &number, &flows, 0), 0);
+	cr_assert_eq(bpf_map_update_elem(t->map[MAP_DROP].fd, &index, &seven, 0), 0);
+	cr_assert_eq(bpf_map_update_elem(t->map[MAP_ENI_FLOWS].fd, &number, &flows, 0), 0);
 	cr_assert_eq(maps_eni_counters(t, number, &counters), 0);
 	cr_assert_eq(counters.drops[3], 7);
 	tp_init(&tp);
@@ -411,7 +414,7 @@ Test(maps_change, counters_of_a_number_start_at_zero)
 	maps_apply(t, &tp);
 	cr_assert_eq(maps_eni_counters(t, number, &counters), 0);
 	cr_assert_eq(counters.drops[3], 0);
-	cr_assert_eq(bpf_map_lookup_elem(t->kernel_map[MAP_ENI_FLOWS].fd, &number, &flows), 0);
+	cr_assert_eq(bpf_map_lookup_elem(t->map[MAP_ENI_FLOWS].fd, &number, &flows), 0);
 	cr_assert_eq(flows.opened, 0);
 	cr_assert_eq(flows.answered, 0);
 
@@ -444,7 +447,7 @@ Test(maps_change, a_refusal_by_the_kernel_midway_undoes_all)
 	/* Room for 30 more. */
 	for (uint32_t i = 0; i < 400 - 6 - 30; i++) {
 		junk.addr[0] = i;
-		cr_assert_eq(bpf_map_update_elem(t->kernel_map[MAP_RULE].fd, &junk, &number, 0), 0);
+		cr_assert_eq(bpf_map_update_elem(t->map[MAP_RULE].fd, &junk, &number, 0), 0);
 	}
 	for (unsigned n = 40; n <= 120; n += 80) { /* one by one, and by the batch */
 		before = maps_dump(t);

@@ -55,7 +55,7 @@ Test(maps_classifier, a_change_of_a_group_makes_its_sets_tables_anew)
 {
 	struct test_plan change;
 	uint32_t ingress[2] = {in_force(1, VPC_INGRESS), in_force(2, VPC_INGRESS)}, egress = in_force(1, VPC_EGRESS);
-	uint32_t used = t->blocks.used;
+	uint32_t used = t->mirror.blocks.used;
 
 	cr_assert(ingress[0] && ingress[1] && egress);
 	one_row(&change, true);
@@ -67,14 +67,14 @@ Test(maps_classifier, a_change_of_a_group_makes_its_sets_tables_anew)
 	expect_clean(&tp);
 	one_row(&change, false);
 	maps_apply(t, &change);
-	cr_expect_eq(t->blocks.used, used, "nothing is lost");
+	cr_expect_eq(t->mirror.blocks.used, used, "nothing is lost");
 	cr_expect_eq(maps_walked(t), 0);
 }
 
 Test(maps_classifier, undo_leaves_the_tables_of_before)
 {
 	struct eni_record e3 = eni_rec(3, 2, 3), e1 = eni_rec(1, 1, 0);
-	uint32_t used = t->blocks.used, runs = t->blocks.runs;
+	uint32_t used = t->mirror.blocks.used, runs = t->mirror.blocks.runs;
 	struct dump before = maps_dump(t), after;
 	struct test_plan change;
 
@@ -85,13 +85,13 @@ Test(maps_classifier, undo_leaves_the_tables_of_before)
 	maps_undo(t, maps_prepared(t, &change));
 	after = maps_dump(t);
 	cr_expect(dump_equal(&before, &after));
-	cr_expect_eq(t->blocks.used, used);
-	cr_expect_eq(t->blocks.runs, runs);
+	cr_expect_eq(t->mirror.blocks.used, used);
+	cr_expect_eq(t->mirror.blocks.runs, runs);
 	expect_clean(&tp);
 	maps_apply(t, &change);
 	maps_apply(t, &(struct test_plan){}); /* nothing */
-	cr_expect_eq(t->sets[1].users, 0, "and its blocks went with it");
-	cr_expect_eq(t->blocks.runs, runs, "one set less, one more");
+	cr_expect_eq(t->mirror.sets[1].users, 0, "and its blocks went with it");
+	cr_expect_eq(t->mirror.blocks.runs, runs, "one set less, one more");
 	free(before.at);
 	free(after.at);
 }
@@ -100,7 +100,7 @@ Test(maps_classifier, undo_leaves_the_tables_of_before)
 Test(maps_classifier, blocks_go_after_their_grace_period)
 {
 	for (unsigned turn = 0; turn < 2; turn++) {
-		uint32_t used = t->blocks.used, first = in_force(1, VPC_INGRESS), before;
+		uint32_t used = t->mirror.blocks.used, first = in_force(1, VPC_INGRESS), before;
 		struct maps_change *c[2];
 		struct test_plan change;
 
@@ -116,7 +116,7 @@ Test(maps_classifier, blocks_go_after_their_grace_period)
 		maps_wait_grace_period();
 		maps_retire(t, c[turn]);
 		maps_retire(t, c[!turn]);
-		cr_expect_eq(t->blocks.used, used);
+		cr_expect_eq(t->mirror.blocks.used, used);
 		expect_clean(&tp);
 	}
 }
@@ -156,7 +156,7 @@ static void expect_found(const char *problem)
 Test(maps_classifier, verify_finds_what_was_changed)
 {
 	struct vpc_versioned *v = &set_at(t, 1)->classifier[VPC_INGRESS];
-	uint32_t blocks = t->sets[1].kernel_map[VPC_INGRESS].blocks;
+	uint32_t blocks = t->mirror.sets[1].classifier[VPC_INGRESS].blocks;
 
 	for (uint32_t i = 0; i < blocks; i++) {
 		block_at(t, in_force(1, VPC_INGRESS))[i].word[5] ^= 0x100;
@@ -164,7 +164,7 @@ Test(maps_classifier, verify_finds_what_was_changed)
 	}
 	v->slot[0] = v->slot[1] = 0;
 	expect_found("missing");
-	v->slot[0] = v->slot[1] = maps_epoch(t) << VPC_VERSIONED_SHIFT | (t->kernel_map[MAP_CLASSIFIER].n + 1);
+	v->slot[0] = v->slot[1] = maps_epoch(t) << VPC_VERSIONED_SHIFT | (t->map[MAP_CLASSIFIER].n + 1);
 	expect_found("differs");
 	/* one set's table as another's: they overlap */
 	v->slot[0] = v->slot[1] = maps_epoch(t) << VPC_VERSIONED_SHIFT | in_force(2, VPC_INGRESS);
@@ -174,7 +174,7 @@ Test(maps_classifier, verify_finds_what_was_changed)
 /* No room for a table: the set is walked, nothing is refused, and status says so. */
 Test(maps_classifier, without_room_the_rules_are_walked)
 {
-	uint32_t rest = t->blocks.size - 1 - t->blocks.used, at = extents_take(&t->blocks, rest);
+	uint32_t rest = t->mirror.blocks.size - 1 - t->mirror.blocks.used, at = extents_take(&t->mirror.blocks, rest);
 	_cleanup_(json_decrefp) json_t *status = NULL, *again = NULL;
 	struct test_plan change;
 
@@ -188,7 +188,7 @@ Test(maps_classifier, without_room_the_rules_are_walked)
 	cr_expect_eq(json_integer_value(json_object_get(json_object_get(status, "classifier"), "walked")), 2);
 	tp_row(&tp, true, 1, 80, 7, 102);
 	expect_clean(&tp);
-	extents_give(&t->blocks, at, rest);
+	extents_give(&t->mirror.blocks, at, rest);
 	tp_init(&change);
 	tp_row(&change, true, 1, 81, 7, 103);
 	maps_undo(t, maps_prepared(t, &change));
@@ -225,8 +225,8 @@ static unsigned mask_group_probes(const struct mask_group *mask_group)
 	unsigned n6 = 0, groups = 0;
 	bool plens6[129] = {};
 
-	for (uint32_t i = mask_group->rows; i; i = t->rows[i].mask_group_next) {
-		const struct vpc_rule_key *key = &t->rows[i].key;
+	for (uint32_t i = mask_group->rows; i; i = t->mirror.rows[i].mask_group_next) {
+		const struct vpc_rule_key *key = &t->mirror.rows[i].key;
 
 		if (key->kind == VPC_PEER_CIDR4)
 			plens4 |= 1ull << key->plen;
@@ -243,10 +243,11 @@ static unsigned walk_probes(uint32_t set, unsigned dir, unsigned slot, uint32_t 
 {
 	unsigned probes = 0;
 
-	for (uint32_t i = 1; i < t->mask_group_numbers.fresh; i++) {
-		const struct mask_group *mask_group = &t->mask_groups[i];
+	for (uint32_t i = 1; i < t->mirror.mask_group_numbers.fresh; i++) {
+		const struct mask_group *mask_group = &t->mirror.mask_groups[i];
 
-		if (!mask_group->used || mask_group->key.dir != dir || !set_has(&t->sets[set], mask_group->key.sg) ||
+		if (!mask_group->used || mask_group->key.dir != dir ||
+		    !set_has(&t->mirror.sets[set], mask_group->key.sg) ||
 		    (mask_group->key.slot != VPC_SLOT_ANY && mask_group->key.slot != slot))
 			continue;
 		/* A port prefix length that is in use is asked for, whether the group has this port or not. */
@@ -292,10 +293,10 @@ Test(maps_bound, no_walk_takes_more)
 		}
 		maps_apply(t, &change);
 		most = walk_probes(1, VPC_INGRESS, VPC_SLOT_TCP, 80);
-		cr_assert_geq(t->sets[1].kernel_map[VPC_INGRESS].bound, most);
-		cr_assert_eq(t->sets[1].kernel_map[VPC_INGRESS].at != 0,
-			     t->sets[1].kernel_map[VPC_INGRESS].bound >= MAPS_CLASSIFIER_FROM);
-		cr_assert_eq(t->sets[1].kernel_map[VPC_EGRESS].at, 0);
+		cr_assert_geq(t->mirror.sets[1].classifier[VPC_INGRESS].max_probes, most);
+		cr_assert_eq(t->mirror.sets[1].classifier[VPC_INGRESS].at != 0,
+			     t->mirror.sets[1].classifier[VPC_INGRESS].max_probes >= MAPS_CLASSIFIER_FROM);
+		cr_assert_eq(t->mirror.sets[1].classifier[VPC_EGRESS].at, 0);
 	}
 	cr_assert_gt(most, MAPS_CLASSIFIER_FROM, "it got there");
 }
@@ -317,7 +318,7 @@ Test(maps_bound, a_set_gets_its_table_at_the_limit)
 							   .peer_kind = VPC_PEER_CIDR4,
 							   .peer_plen = peer});
 	maps_apply(t, &change);
-	cr_expect_eq(t->sets[1].kernel_map[VPC_INGRESS].bound, MAPS_CLASSIFIER_FROM - 1);
+	cr_expect_eq(t->mirror.sets[1].classifier[VPC_INGRESS].max_probes, MAPS_CLASSIFIER_FROM - 1);
 	cr_expect_eq(in_force(1, VPC_INGRESS), 0);
 	tp_init(&change);
 	last = *add_row(&change,
@@ -326,7 +327,7 @@ Test(maps_bound, a_set_gets_its_table_at_the_limit)
 	maps_undo(t, maps_prepared(t, &change));
 	cr_expect_eq(in_force(1, VPC_INGRESS), 0);
 	maps_apply(t, &change);
-	cr_expect_eq(t->sets[1].kernel_map[VPC_INGRESS].bound, MAPS_CLASSIFIER_FROM);
+	cr_expect_eq(t->mirror.sets[1].classifier[VPC_INGRESS].max_probes, MAPS_CLASSIFIER_FROM);
 	cr_expect_neq(in_force(1, VPC_INGRESS), 0);
 	cr_expect_eq(in_force(1, VPC_EGRESS), 0);
 	/* the bound is above the truth until a start; then it is walked again */
@@ -336,7 +337,7 @@ Test(maps_bound, a_set_gets_its_table_at_the_limit)
 	maps_apply(t, &change);
 	maps_close(t);
 	t = maps_small(true);
-	cr_expect_eq(t->sets[1].kernel_map[VPC_INGRESS].bound, MAPS_CLASSIFIER_FROM - 1);
+	cr_expect_eq(t->mirror.sets[1].classifier[VPC_INGRESS].max_probes, MAPS_CLASSIFIER_FROM - 1);
 	cr_expect_eq(in_force(1, VPC_INGRESS), 0);
-	cr_expect_eq(t->blocks.used, 0);
+	cr_expect_eq(t->mirror.blocks.used, 0);
 }

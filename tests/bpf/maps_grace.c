@@ -227,7 +227,7 @@ static int end_drain(const struct vpc_flow_key *key, const struct vpc_flow *flow
 	for (unsigned i = 0; i < 2; i++)
 		if (over.grace_until[i] && over.grace_until[i] != VPC_GRACE_KEEP)
 			over.grace_until[i] = 1;
-	return bpf_map_update_elem(t->kernel_map[established ? MAP_FLOW : MAP_FLOW_NEW].fd, key, &over, BPF_EXIST);
+	return bpf_map_update_elem(t->map[established ? MAP_FLOW : MAP_FLOW_NEW].fd, key, &over, BPF_EXIST);
 }
 
 static void step_groups(char how, char what)
@@ -405,7 +405,7 @@ Test(maps_grace, others_lose_their_groups)
 
 enum kill_at { KILL_RAISED, KILL_GIVEN, KILL_STORED, KILL_FINISHED, KILLS };
 
-/* What maps_publish does, up to where vpcd is killed; the tables are opened again as a start does. */
+/* What maps_publish does, up to where vpcd is killed; the maps are opened again as a start does. */
 static void publish_and_kill(struct maps_change *c, enum kill_at at)
 {
 	unretired[n_unretired++] = c;
@@ -415,7 +415,8 @@ static void publish_and_kill(struct maps_change *c, enum kill_at at)
 	if (at >= KILL_STORED)
 		__atomic_store_n(&ctl_at(t, 0)->epoch, c->epoch, __ATOMIC_SEQ_CST);
 	if (at >= KILL_FINISHED) {
-		mirror_publish(t, c);
+		write_published(t, c);
+		mirror_publish(&t->mirror, &c->mirror);
 		cr_assert_eq(grace_finish(t), 0);
 	}
 	reopen();
@@ -508,7 +509,8 @@ static void opened_meanwhile(bool killed)
 		reopen();
 		cr_assert_eq(maps_resume_sweep(t, FLOWS_KEEP, 0), 0);
 	} else {
-		mirror_publish(t, c);
+		write_published(t, c);
+		mirror_publish(&t->mirror, &c->mirror);
 		t->prepared = NULL;
 		cr_assert_eq(grace_finish(t), 0);
 	}
@@ -566,20 +568,20 @@ static int count_cut(const struct vpc_flow_key *key, const struct vpc_flow *flow
 /* What the thread and the event loop find together. */
 static unsigned found_cut(struct maps_change *c, unsigned *steps)
 {
-	_cleanup_(maps_cutting_freep) struct maps_cutting *x = NULL;
+	_cleanup_(maps_cut_search_freep) struct maps_cut_search *x = NULL;
 	unsigned n = 0;
-	int r = MAPS_CUTTING_READ;
+	int r = MAPS_CUT_SEARCH_READ;
 
-	cr_assert_eq(maps_cutting_new(t, c, true, &x), 0);
-	while (x && r != MAPS_CUTTING_END) {
-		if (r == MAPS_CUTTING_READ)
-			cr_assert_eq(maps_cutting_read(x), 0);
-		r = maps_cutting_step(t, x, count_cut, &n);
+	cr_assert_eq(maps_cut_search_new(t, c, true, &x), 0);
+	while (x && r != MAPS_CUT_SEARCH_END) {
+		if (r == MAPS_CUT_SEARCH_READ)
+			cr_assert_eq(maps_cut_search_read(x), 0);
+		r = maps_cut_search_step(t, x, count_cut, &n);
 		cr_assert_geq(r, 0);
 		++*steps;
 	}
 	if (x)
-		cr_assert_eq(maps_cutting_last(t, c, count_cut, &n), 0);
+		cr_assert_eq(maps_cut_search_last(t, c, count_cut, &n), 0);
 	return n;
 }
 

@@ -62,7 +62,7 @@ static void add_flow(struct maps *t, uint32_t n, uint32_t nth, uint32_t idle_s)
 				.state = VPC_FLOW_ESTABLISHED,
 				.flags = VPC_FLOW_BUDGETED};
 
-	cr_assert_eq(bpf_map_update_elem(t->kernel_map[MAP_FLOW].fd, &key, &flow, BPF_NOEXIST), 0);
+	cr_assert_eq(bpf_map_update_elem(t->map[MAP_FLOW].fd, &key, &flow, BPF_NOEXIST), 0);
 	eni_flows_at(t, number)->opened++;
 	vpc_flows_at(t, vpc)->total++;
 }
@@ -72,7 +72,7 @@ static bool has_flow(struct maps *t, uint32_t n, uint32_t nth)
 	struct vpc_flow_key key = {.vpc = n == 3 ? 2 : 1, .addr[0][3] = nth, .proto = 6};
 	struct vpc_flow flow;
 
-	return bpf_map_lookup_elem(t->kernel_map[MAP_FLOW].fd, &key, &flow) == 0;
+	return bpf_map_lookup_elem(t->map[MAP_FLOW].fd, &key, &flow) == 0;
 }
 
 static void round_of(struct maps *t, struct maps_expiry *x)
@@ -146,16 +146,16 @@ Test(maps_shares, idle_longest_of_who_holds_most)
 	for (uint32_t i = 0; i < 200; i++)
 		add_flow(t, 1, i, i < 100 ? 61 + i : 30);
 	round_of(t, x);
-	cr_expect_eq(t->ended_early, 0, "there is room");
-	t->enis[VPC_ENI_FIRST + 1].row.flow_budget = 210; /* it has nearly as many as it may */
+	cr_expect_eq(t->evicted, 0, "there is room");
+	t->mirror.enis[VPC_ENI_FIRST + 1].row.flow_budget = 210; /* it has nearly as many as it may */
 	round_of(t, x);
-	cr_expect_eq(t->ended_early, 200 / 8 + 1);
+	cr_expect_eq(t->evicted, 200 / 8 + 1);
 	cr_expect(!has_flow(t, 1, 99) && !has_flow(t, 1, 99 - 25), "those first that have been idle longest");
 	cr_expect(has_flow(t, 1, 99 - 26) && has_flow(t, 1, 0) && has_flow(t, 1, 150));
 	cr_expect(has_flow(t, 3, 5) && has_flow(t, 2, 1005));
 	cr_expect_eq(eni_flows_at(t, VPC_ENI_FIRST + 1)->opened, 200 - 26);
 	round_of(t, x);
-	cr_expect_eq(t->ended_early, 26, "it has room again");
+	cr_expect_eq(t->evicted, 26, "it has room again");
 	maps_expiry_free(x);
 	maps_close(t);
 }
@@ -172,7 +172,7 @@ Test(maps_shares, vpcs_that_take_most_of_the_pool)
 		add_flow(t, i % 2 + 1, i, 100 + i);
 	for (unsigned i = 0; i < 20; i++)
 		round_of(t, x);
-	cr_expect_gt(t->ended_early, 50);
+	cr_expect_gt(t->evicted, 50);
 	cr_expect_lt(host_flows_at(t, 0)->pool_used, host_flows_at(t, 0)->flow_pool * 3 / 4);
 	cr_expect_eq(vpc_flows_at(t, 2)->total, 100, "nothing of who is within his share");
 	cr_expect(has_flow(t, 1, 0) && !has_flow(t, 2, 649));
@@ -190,11 +190,11 @@ Test(maps_shares, overflow_is_found_empty)
 	struct vpc_flow flow = {.last_seen_ns = NOW_NS, .timeout_s = 30};
 
 	cr_assert_eq(maps_expiry_new(t, 16384, &x), 0);
-	cr_assert_eq(bpf_map_update_elem(t->kernel_map[MAP_FLOW_OVERFLOW].fd, &key, &flow, BPF_ANY), 0);
+	cr_assert_eq(bpf_map_update_elem(t->map[MAP_FLOW_OVERFLOW].fd, &key, &flow, BPF_ANY), 0);
 	h->overflow_ns = NOW_NS - 100 * 1000000000ull;
 	round_of(t, x);
 	cr_expect_neq(h->overflow_ns, 0, "it isn't");
-	cr_assert_eq(bpf_map_delete_elem(t->kernel_map[MAP_FLOW_OVERFLOW].fd, &key), 0);
+	cr_assert_eq(bpf_map_delete_elem(t->map[MAP_FLOW_OVERFLOW].fd, &key), 0);
 	h->overflow_ns = NOW_NS - 1000000000ull;
 	round_of(t, x);
 	cr_expect_neq(h->overflow_ns, 0, "somebody may be about to put something there");

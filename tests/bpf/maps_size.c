@@ -5,6 +5,7 @@
 #include <linux/bpf.h>
 #include <sys/sysinfo.h>
 
+#include "datapath/maps/size.h"
 #include "datapath/maps/skeleton.h"
 #include "tests/bpf/maps_util.h"
 
@@ -15,7 +16,7 @@ static uint64_t sum(const struct maps *t)
 	uint64_t bytes = 0;
 
 	for (int i = 0; i < MAP_COUNT; i++)
-		bytes += t->kernel_map[i].bytes;
+		bytes += t->map[i].bytes;
 	return bytes;
 }
 
@@ -38,7 +39,10 @@ static uint64_t kernel_bytes(int fd)
 Test(maps_size, defaults_fit_into_their_part_of_memory)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	struct maps_config config = {.pin_dir = NULL, .limits = &vpc_limits_default, .first_epoch = 1};
+	struct maps_config config = {.limits = &vpc_limits_default,
+				     .first_epoch = 1,
+				     .memory_percent = 5,
+				     .classifier_from = MAPS_CLASSIFIER_FROM};
 	struct sysinfo machine;
 	struct maps *t;
 	json_t *status;
@@ -59,27 +63,27 @@ Test(maps_size, estimates_are_what_the_kernel_takes)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct vpc_limits limits = vpc_limits_default;
-	struct maps_config config = {.limits = &limits, .first_epoch = 1, .fixed_size = true};
+	struct maps_config config = {.limits = &limits, .first_epoch = 1, .classifier_from = MAPS_CLASSIFIER_FROM};
 	struct maps *t;
 
 	limits.rows = limits.classes = limits.flows_established = 20000;
 	cr_assert_eq(maps_open(&config, &t, &error), 0, "%s", error.message);
 	for (int i = 0; i < MAP_COUNT; i++) {
-		const struct kernel_map *kernel_map = &t->kernel_map[i];
-		uint64_t actual = kernel_bytes(kernel_map->fd);
+		const struct kernel_map *map = &t->map[i];
+		uint64_t actual = kernel_bytes(map->fd);
 
 		/* Small ones are all overhead; elements allocated as they come are not there yet. */
-		if (kernel_map->bytes < 100000 || i == MAP_RULE || i == MAP_MASK_GROUP_OF)
+		if (map->bytes < 100000 || i == MAP_RULE || i == MAP_MASK_GROUP_OF)
 			continue;
-		cr_assert_lt((double)actual, (double)kernel_map->bytes * 1.15, "%s: %lu, estimated %lu",
-			     kernel_map->name, actual, kernel_map->bytes);
-		cr_assert_gt((double)actual, (double)kernel_map->bytes * 0.6, "%s: %lu, estimated %lu",
-			     kernel_map->name, actual, kernel_map->bytes);
+		cr_assert_lt((double)actual, (double)map->bytes * 1.15, "%s: %lu, estimated %lu", map->name, actual,
+			     map->bytes);
+		cr_assert_gt((double)actual, (double)map->bytes * 0.6, "%s: %lu, estimated %lu", map->name, actual,
+			     map->bytes);
 	}
 	maps_close(t);
 }
 
-Test(maps_size, small_machines_get_small_tables)
+Test(maps_size, small_machines_get_small_maps)
 {
 	static const uint64_t megabytes[] = {20, 52, 100, 400, 4000};
 	uint32_t rows_before = 0;
@@ -92,11 +96,11 @@ Test(maps_size, small_machines_get_small_tables)
 		cr_assert_not_null(bpf);
 		size_fit(bpf, megabytes[i] << 20, &limits);
 		for (int id = 0; id < MAP_COUNT; id++) {
-			const struct bpf_map *map = size_map(bpf, (enum map_id)id);
-			uint32_t n = table_entries((enum map_id)id, &limits);
+			const struct bpf_map *map = size_object_map(bpf, (enum map_id)id);
+			uint32_t n = size_by_limits((enum map_id)id, &limits);
 
-			bytes += map_bytes(bpf_map__type(map), 0, bpf_map__key_size(map), bpf_map__value_size(map),
-					   n ? n : bpf_map__max_entries(map));
+			bytes += size_of_map(bpf_map__type(map), bpf_map__key_size(map), bpf_map__value_size(map),
+					     n ? n : bpf_map__max_entries(map));
 		}
 		cr_assert_leq(bytes, megabytes[i] << 20);
 		cr_assert_gt(bytes, (megabytes[i] << 20) / (megabytes[i] == 4000 ? 20 : 2), "%lu MB is wasted", bytes);

@@ -7,7 +7,7 @@
 
 #include "tests/bpf/maps_util.h"
 
-char maps_pin_dir[] = "/tmp/vpcd-tables-XXXXXX";
+char maps_pin_dir[] = "/tmp/vpcd-maps-XXXXXX";
 
 struct vpc_limits maps_limits_small = {
 	.vpcs = 4,
@@ -53,8 +53,7 @@ struct maps *maps_small(bool pinned)
 		.pin_dir = pinned ? maps_pin_dir : NULL,
 		.limits = &maps_limits_small,
 		.first_epoch = 7,
-		.fixed_size = true,
-		.compile_from = classifier_always() ? 1 : 0,
+		.classifier_from = classifier_always() ? 1 : MAPS_CLASSIFIER_FROM,
 	};
 	struct maps *t = NULL;
 	int r = maps_open(&config, &t, &error);
@@ -232,7 +231,7 @@ static void append(struct dump *d, const void *from, size_t n)
 
 /* Order in a hash is the kernel's: the sum over its elements' digests stands for them. */
 struct digest {
-	const struct kernel_map *kernel_map;
+	const struct kernel_map *map;
 	uint64_t sum;
 	uint64_t n;
 };
@@ -240,7 +239,7 @@ struct digest {
 static int digest_one(const void *key, const void *value, void *userdata)
 {
 	struct digest *d = userdata;
-	uint64_t h = chains_hash(key, d->kernel_map->key_size);
+	uint64_t h = chains_hash(key, d->map->key_size);
 
 	d->sum += h * 2654435761u + *(const uint32_t *)value * (h | 1);
 	d->n++;
@@ -255,11 +254,11 @@ struct dump maps_dump(struct maps *t)
 	struct dump d = {};
 
 	for (size_t i = 0; i < ARRAY_SIZE(arrays); i++)
-		append(&d, t->kernel_map[arrays[i]].mem, t->kernel_map[arrays[i]].mem_bytes);
+		append(&d, t->map[arrays[i]].mem, t->map[arrays[i]].mem_bytes);
 	for (size_t i = 0; i < ARRAY_SIZE(hashes); i++) {
-		struct digest digest = {.kernel_map = &t->kernel_map[hashes[i]]};
+		struct digest digest = {.map = &t->map[hashes[i]]};
 
-		cr_assert_eq(table_each(digest.kernel_map, digest_one, &digest), 0);
+		cr_assert_eq(map_each(digest.map, digest_one, &digest), 0);
 		append(&d, &digest.sum, sizeof(digest.sum));
 		append(&d, &digest.n, sizeof(digest.n));
 	}
@@ -283,9 +282,9 @@ uint32_t kernel_row(struct maps *t, const struct plan_row *r)
 		return r->peer_kind == VPC_PEER_CIDR4 ? dir->all4 : dir->all6;
 	}
 	memcpy(key.addr, r->peer, sizeof(key.addr));
-	if (bpf_map_lookup_elem(t->kernel_map[MAP_MASK_GROUP_OF].fd, &mask_group_key, &key.mask_group) < 0)
+	if (bpf_map_lookup_elem(t->map[MAP_MASK_GROUP_OF].fd, &mask_group_key, &key.mask_group) < 0)
 		return 0;
-	if (bpf_map_lookup_elem(t->kernel_map[MAP_RULE].fd, &key, &number) < 0)
+	if (bpf_map_lookup_elem(t->map[MAP_RULE].fd, &key, &number) < 0)
 		return 0;
 	return number;
 }

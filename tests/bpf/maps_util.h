@@ -1,17 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* For the tests of daemon/datapath/tables*.c: a place of their own for pins, plans in a few words, copies of the maps.
- */
-#ifndef TESTS_TABLES_UTIL_H
-#define TESTS_TABLES_UTIL_H
+/* For the tests of daemon/datapath/maps: a place of their own for pins, plans in a few words, copies of the maps. */
+#ifndef TESTS_MAPS_UTIL_H
+#define TESTS_MAPS_UTIL_H
 
-#include "datapath/maps/private.h"
+#include "datapath/maps/audit.h"
+#include "datapath/maps/change_record.h"
+#include "datapath/maps/counters.h"
+#include "datapath/maps/epoch.h"
+#include "datapath/maps/events.h"
+#include "datapath/maps/flows/cut.h"
+#include "datapath/maps/flows/expiry.h"
+#include "datapath/maps/flows/grace.h"
+#include "datapath/maps/flows/sweep.h"
+#include "datapath/maps/generations.h"
+#include "datapath/maps/maps.h"
+#include "datapath/maps/mirror/addrs.h"
+#include "datapath/maps/mirror/mirror.h"
+#include "datapath/maps/mirror/rows.h"
+#include "datapath/maps/mirror/sets.h"
+#include "datapath/maps/shares.h"
+#include "datapath/maps/state.h"
+#include "datapath/maps/words.h"
+#include "datapath/maps/write.h"
 
 /* Enters namespaces of its own and mounts a bpf filesystem on a temporary folder. Needs root. */
 void maps_setup(void);
 void maps_teardown(void);
 extern char maps_pin_dir[];
 
-/* Small tables; pinned: under maps_pin_dir. Fails the test on an error. */
+/* Small maps; pinned: under maps_pin_dir. Fails the test on an error. */
 struct maps *maps_small(bool pinned);
 extern struct vpc_limits maps_limits_small;
 

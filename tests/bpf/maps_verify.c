@@ -124,7 +124,7 @@ TAMPER(pins_are_made_again)
 	cr_assert_eq(unlink(path), 0);
 	cr_assert_eq(maps_pins_mend(t), 1);
 	cr_assert_eq(unlink(path), 0);
-	cr_assert_eq(bpf_obj_pin(t->kernel_map[MAP_SET].fd, path), 0);
+	cr_assert_eq(bpf_obj_pin(t->map[MAP_SET].fd, path), 0);
 	cr_assert_eq(maps_pins_mend(t), 1);
 	snprintf(path, sizeof(path), "%s/v%d/progs/to_workload", maps_pin_dir, VPC_ABI_VERSION);
 	cr_assert_eq(unlink(path), 0);
@@ -139,8 +139,8 @@ TAMPER(rule_key_deleted)
 {
 	struct vpc_rule_key key;
 
-	cr_assert(row_key(t, &tp.rows[1], &key));
-	cr_assert_eq(bpf_map_delete_elem(t->kernel_map[MAP_RULE].fd, &key), 0);
+	cr_assert(row_key(&t->mirror, &tp.rows[1], &key));
+	cr_assert_eq(bpf_map_delete_elem(t->map[MAP_RULE].fd, &key), 0);
 	expect("rule row", "missing");
 }
 
@@ -149,11 +149,11 @@ TAMPER(rule_key_added)
 	struct vpc_rule_key key;
 	uint32_t n = kernel_row(t, &tp.rows[1]), extra = 99;
 
-	cr_assert(row_key(t, &tp.rows[1], &key));
+	cr_assert(row_key(&t->mirror, &tp.rows[1], &key));
 	key.plen = 8;
 	*row_at(t, extra) = *row_at(t, n);
 	row_at(t, extra)->key = key;
-	cr_assert_eq(bpf_map_update_elem(t->kernel_map[MAP_RULE].fd, &key, &extra, 0), 0);
+	cr_assert_eq(bpf_map_update_elem(t->map[MAP_RULE].fd, &key, &extra, 0), 0);
 	expect("rule row", "differs"); /* its class does not tell of /8 */
 	mask_group_at(t, key.mask_group)->plens4 |= 1u << 8;
 	expect("rule row", "unexpected");
@@ -199,7 +199,7 @@ TAMPER(hints_cleared)
 {
 	struct vpc_rule_key key;
 
-	cr_assert(row_key(t, &tp.rows[2], &key));
+	cr_assert(row_key(&t->mirror, &tp.rows[2], &key));
 	mask_group_at(t, key.mask_group)->sg_bloom = 0;
 	expect("rule row", "differs");
 	mask_group_at(t, key.mask_group)->sg_bloom = ~0ull;
@@ -211,13 +211,13 @@ TAMPER(mask_group_key_deleted)
 {
 	struct vpc_mask_group_key key = row_mask_group_key(&tp.rows[1]);
 
-	cr_assert_eq(bpf_map_delete_elem(t->kernel_map[MAP_MASK_GROUP_OF].fd, &key), 0);
+	cr_assert_eq(bpf_map_delete_elem(t->map[MAP_MASK_GROUP_OF].fd, &key), 0);
 	expect("rule row", "missing");
 }
 
 TAMPER(set_contents)
 {
-	set_at(t, t->enis[VPC_ENI_FIRST + 2].set)->sg[1] = 3;
+	set_at(t, t->mirror.enis[VPC_ENI_FIRST + 2].set)->sg[1] = 3;
 	expect("ENI groups", "differs");
 }
 
@@ -252,7 +252,7 @@ TAMPER(address_deleted)
 	struct vpc_addr_key key;
 
 	addr_key_of(1, &tp.addrs[0].ip, &key);
-	cr_assert_eq(bpf_map_delete_elem(t->kernel_map[MAP_ADDR].fd, &key), 0);
+	cr_assert_eq(bpf_map_delete_elem(t->map[MAP_ADDR].fd, &key), 0);
 	expect("address", "missing");
 }
 
@@ -262,7 +262,7 @@ TAMPER(address_of_another)
 	uint32_t n;
 
 	addr_key_of(1, &tp.addrs[0].ip, &key);
-	cr_assert_eq(bpf_map_lookup_elem(t->kernel_map[MAP_ADDR].fd, &key, &n), 0);
+	cr_assert_eq(bpf_map_lookup_elem(t->map[MAP_ADDR].fd, &key, &n), 0);
 	addr_at(t, n)->eni++;
 	expect("address", "differs");
 }
@@ -273,7 +273,7 @@ TAMPER(address_added)
 	uint32_t n = 9;
 
 	*addr_at(t, n) = (struct vpc_addr_row){.born = 1, .died = VPC_ALIVE, .eni = VPC_ENI_FIRST + 1, .key = key};
-	cr_assert_eq(bpf_map_update_elem(t->kernel_map[MAP_ADDR].fd, &key, &n, 0), 0);
+	cr_assert_eq(bpf_map_update_elem(t->map[MAP_ADDR].fd, &key, &n, 0), 0);
 	expect("address", "unexpected");
 }
 
@@ -296,10 +296,10 @@ TAMPER(pins)
 	snprintf(path, sizeof(path), "%s/v%d/maps/row", maps_pin_dir, VPC_ABI_VERSION);
 	cr_assert_eq(unlink(path), 0);
 	expect("pinned map", "missing");
-	cr_assert_eq(bpf_obj_pin(t->kernel_map[MAP_SET].fd, path), 0);
+	cr_assert_eq(bpf_obj_pin(t->map[MAP_SET].fd, path), 0);
 	expect("pinned map", "differs");
 	cr_assert_eq(unlink(path), 0);
-	cr_assert_eq(bpf_obj_pin(t->kernel_map[MAP_ROW].fd, path), 0);
+	cr_assert_eq(bpf_obj_pin(t->map[MAP_ROW].fd, path), 0);
 	snprintf(path, sizeof(path), "%s/v%d/progs/to_workload", maps_pin_dir, VPC_ABI_VERSION);
 	snprintf(other, sizeof(other), "%s/v%d/progs/sweep", maps_pin_dir, VPC_ABI_VERSION);
 	cr_assert_eq(rename(other, path), 0);

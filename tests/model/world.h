@@ -23,6 +23,7 @@
 #define TESTS_MODEL_WORLD_H
 
 #include "compiler/compile.h"
+#include "datapath/maps/flows/flows.h"
 #include "datapath/maps/maps.h"
 #include "model/model.h"
 

@@ -45,8 +45,7 @@ int world_open(struct world *w)
 	const struct vpc_limits l = limits();
 	const struct maps_config config = {.limits = &l,
 					   .first_epoch = EPOCH_FIRST,
-					   .fixed_size = true,
-					   .compile_from = classifier_always() ? 1 : 0};
+					   .classifier_from = classifier_always() ? 1 : MAPS_CLASSIFIER_FROM};
 	int err;
 
 	w->draft = calloc(1, sizeof(*w->draft));

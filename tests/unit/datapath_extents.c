@@ -2,7 +2,7 @@
 /* Runs of blocks: none is given out twice, none is lost, and giving back needs no memory (P8). */
 #include <criterion/criterion.h>
 
-#include "datapath/maps/private.h"
+#include "datapath/maps/mirror/containers.h"
 
 #define SIZE 500
 #define RUNS 64

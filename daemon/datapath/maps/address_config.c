@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Templates of the answers to DHCP, DHCPv6 and router solicitations. Nothing is judged by them: see abi.h. */
-#include "datapath/maps/private.h"
-#include "datapath/maps/verify.h"
+#include "datapath/maps/address_config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "datapath/maps/report.h"
+#include "datapath/maps/state.h"
+#include "datapath/maps/words.h"
 
 static bool address_config_right(const struct vpc_address_config *row, const struct eni_record *want)
 {
@@ -9,7 +14,7 @@ static bool address_config_right(const struct vpc_address_config *row, const str
 	       memcmp(row->ip6, want->ip6, sizeof(row->ip6)) == 0;
 }
 
-/* A reader that comes in between finds an incarnation that isn't the ENI's. */
+/* A program that reads in between finds an incarnation that isn't the ENI's, and doesn't answer. */
 static void address_config_store(struct vpc_address_config *row, const struct eni_record *want)
 {
 	store32(&row->incarnation, 0);
@@ -25,7 +30,8 @@ static bool options_right(const struct vpc_address_config_space *space, const st
 	return memcmp(&space->slot[space->version & 1], want, sizeof(*want)) == 0;
 }
 
-/* A reader that has the old slot goes on with it, unless two changes pass it by: it looks at the version again. */
+/* A program that reads the old slot goes on with it. It looks at the version again after, since two changes may have
+ * come meanwhile. */
 static void options_store(struct vpc_address_config_space *space, const struct vpc_address_config_options *want)
 {
 	uint64_t next = space->version + 1;
@@ -39,14 +45,14 @@ void maps_address_config_apply(struct maps *t, const struct plan *plan)
 	for (size_t i = 0; i < plan->n_enis; i++) {
 		const struct plan_eni *p = &plan->enis[i];
 
-		if (p->has_after && p->after.number < t->kernel_map[MAP_ADDRESS_CONFIG].n &&
+		if (p->has_after && p->after.number < t->map[MAP_ADDRESS_CONFIG].n &&
 		    !address_config_right(address_config_at(t, p->after.number), &p->after))
 			address_config_store(address_config_at(t, p->after.number), &p->after);
 	}
 	for (size_t i = 0; i < plan->n_vpcs; i++) {
 		const struct plan_vpc *p = &plan->vpcs[i];
 
-		if (p->has_after && p->after.number < t->kernel_map[MAP_ADDRESS_CONFIG_SPACE].n &&
+		if (p->has_after && p->after.number < t->map[MAP_ADDRESS_CONFIG_SPACE].n &&
 		    !options_right(address_config_space_at(t, p->after.number), &p->after.address_config))
 			options_store(address_config_space_at(t, p->after.number), &p->after.address_config);
 	}
@@ -54,26 +60,25 @@ void maps_address_config_apply(struct maps *t, const struct plan *plan)
 
 int maps_address_config_verify(struct maps *t, const struct plan *all, json_t *report)
 {
-	struct verify verify = {.t = t, .all = all, .report = report}, *v = &verify;
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < v->all->n_enis; i++) {
-		const struct eni_record *want = &v->all->enis[i].after;
+	for (size_t i = 0; r >= 0 && i < all->n_enis; i++) {
+		const struct eni_record *want = &all->enis[i].after;
 		char name[32];
 
-		if (want->number < v->t->kernel_map[MAP_ADDRESS_CONFIG].n &&
-		    address_config_right(address_config_at(v->t, want->number), want))
+		if (want->number < t->map[MAP_ADDRESS_CONFIG].n &&
+		    address_config_right(address_config_at(t, want->number), want))
 			continue;
 		snprintf(name, sizeof(name), "ENI %u", want->number);
-		r = verify_tell(v, "DHCP answers", name, "differs", "the addresses are not the ENI's");
+		r = report_difference(report, "DHCP answers", name, "differs", "the addresses are not the ENI's");
 	}
-	for (size_t i = 0; r >= 0 && i < v->all->n_vpcs; i++) {
-		const struct vpc_record *want = &v->all->vpcs[i].after;
+	for (size_t i = 0; r >= 0 && i < all->n_vpcs; i++) {
+		const struct vpc_record *want = &all->vpcs[i].after;
 
-		if (want->number < v->t->kernel_map[MAP_ADDRESS_CONFIG_SPACE].n &&
-		    options_right(address_config_space_at(v->t, want->number), &want->address_config))
+		if (want->number < t->map[MAP_ADDRESS_CONFIG_SPACE].n &&
+		    options_right(address_config_space_at(t, want->number), &want->address_config))
 			continue;
-		r = verify_tell(v, "DHCP answers", want->id, "differs", "the options are not the VPC's");
+		r = report_difference(report, "DHCP answers", want->id, "differs", "the options are not the VPC's");
 	}
 	return r;
 }

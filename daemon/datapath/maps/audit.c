@@ -1,18 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The rolling audit: holds the kernel's maps against the mirror, a slice at a time. Each pass has stages, one for each
- * kind of node, by number; and two that walk the kernel's hashes for keys that nobody made.
+ * Each pass has stages: one for each kind of node, by number, and two that walk the kernel's hashes for keys that
+ * nobody made.
  */
+#include "datapath/maps/audit.h"
+
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "datapath/maps/private.h"
+#include <vpc/cleanup.h>
+
+#include "datapath/maps/epoch.h"
+#include "datapath/maps/mirror/enis.h"
+#include "datapath/maps/mirror/rows.h"
+#include "datapath/maps/mirror/sets.h"
+#include "datapath/maps/state.h"
 
 /* Keys read by one call. */
 #define KEYS_A_BATCH 128u
-/* So many of what is only compared in memory, and of what is read in batches, take about as long as a lookup. */
+/* So many comparisons in memory take about as long as one lookup; so do so many keys that are read in a batch. */
 #define CHEAP	     16u
 #define KEYS_CHEAP   4u
 
@@ -48,9 +58,9 @@ struct maps_audit *maps_audit_free(struct maps_audit *a)
 	return NULL;
 }
 
-/* The first is told; there may be more. */
+/* Says what the difference is. Returns 1. */
 PRINTF_LIKE(3, 4)
-static int tell(struct maps_audit *a, const char *map, const char *format, ...)
+static int found(struct maps_audit *a, const char *map, const char *format, ...)
 {
 	va_list ap;
 
@@ -64,7 +74,7 @@ static int tell(struct maps_audit *a, const char *map, const char *format, ...)
 /* What the kernel's hash gives for a key; 0: nothing. */
 static int look_up(const struct maps *t, enum map_id id, const void *key, uint32_t *ret)
 {
-	int r = bpf_map_lookup_elem(t->kernel_map[id].fd, key, ret);
+	int r = bpf_map_lookup_elem(t->map[id].fd, key, ret);
 
 	if (r == -ENOENT)
 		*ret = 0;
@@ -81,31 +91,33 @@ static bool hints_lead_to(const struct vpc_mask_group *mask_group, const struct 
 
 static int check_row(const struct maps *t, struct maps_audit *a, uint32_t number)
 {
-	const struct row *row = &t->rows[number];
+	const struct row *row = &t->mirror.rows[number];
 	const struct vpc_row *at = row_at(t, number);
-	uint32_t found;
+	uint32_t leads_to;
 	int r;
 
 	if (row->state != NODE_ALIVE)
 		return 0;
 	if (!visible(at->born, at->died, maps_epoch(t)) || at->rule != row->rule ||
 	    memcmp(&at->key, &row->key, sizeof(at->key)) != 0)
-		return tell(a, "row", "row %u of rule %u was changed", number, row->rule);
+		return found(a, "row", "row %u of rule %u was changed", number, row->rule);
 	if (key_is_all(&row->key)) {
 		const struct vpc_sg_dir *dir = &sg_at(t, row->key.mask_group)->dir[row->key.plen];
 
-		found = row->key.kind == VPC_PEER_ALL6 ? dir->all6 : dir->all4;
-		return found == number ? 0
-				       : tell(a, "sg", "group %u doesn't lead to row %u", row->key.mask_group, number);
+		leads_to = row->key.kind == VPC_PEER_ALL6 ? dir->all6 : dir->all4;
+		return leads_to == number
+			       ? 0
+			       : found(a, "sg", "group %u does not lead to row %u", row->key.mask_group, number);
 	}
 	if (!hints_lead_to(mask_group_at(t, row->key.mask_group), &row->key))
-		return tell(a, "class", "class %u doesn't lead to row %u", row->key.mask_group, number);
+		return found(a, "mask_group", "the hints of mask group %u do not lead to row %u", row->key.mask_group,
+			     number);
 	if (!row->hashed)
 		return 0;
-	r = look_up(t, MAP_RULE, &row->key, &found);
-	if (r < 0 || found == number)
+	r = look_up(t, MAP_RULE, &row->key, &leads_to);
+	if (r < 0 || leads_to == number)
 		return r;
-	return tell(a, "rule", "the key of row %u leads to row %u", number, found);
+	return found(a, "rule", "the key of row %u leads to row %u", number, leads_to);
 }
 
 /* The rows that allow everything, or everything of a family: only its own. */
@@ -117,81 +129,81 @@ static int check_group(const struct maps *t, struct maps_audit *a, uint32_t numb
 		const struct vpc_rule_key key = {
 			.mask_group = number, .kind = i % 2 ? VPC_PEER_ALL6 : VPC_PEER_ALL4, .plen = (uint8_t)(i / 2)};
 
-		if (row && (row >= t->kernel_map[MAP_ROW].n || t->rows[row].state == NODE_FREE ||
-			    memcmp(&t->rows[row].key, &key, sizeof(key)) != 0))
-			return tell(a, "sg", "group %u leads to row %u, which isn't its own", number, row);
+		if (row && (row >= t->map[MAP_ROW].n || t->mirror.rows[row].state == NODE_FREE ||
+			    memcmp(&t->mirror.rows[row].key, &key, sizeof(key)) != 0))
+			return found(a, "sg", "group %u leads to row %u, which is not its own", number, row);
 	}
 	return 0;
 }
 
 static int check_mask_group(const struct maps *t, struct maps_audit *a, uint32_t number)
 {
-	const struct mask_group *mask_group = &t->mask_groups[number];
+	const struct mask_group *mask_group = &t->mirror.mask_groups[number];
 	const struct vpc_mask_group_key *k = &mask_group->key;
-	uint32_t found;
+	uint32_t leads_to;
 	int r;
 
 	if (!mask_group->used)
 		return 0;
 	if (memcmp(&mask_group_at(t, number)->key, k, sizeof(*k)) != 0)
-		return tell(a, "class", "class %u was changed", number);
+		return found(a, "mask_group", "mask group %u was changed", number);
 	if (!(sg_at(t, k->sg)->dir[k->dir].port_plens[k->slot] & 1u << k->plen))
-		return tell(a, "sg", "group %u doesn't lead to class %u", k->sg, number);
-	r = look_up(t, MAP_MASK_GROUP_OF, k, &found);
-	if (r < 0 || found == number)
+		return found(a, "sg", "group %u does not lead to mask group %u", k->sg, number);
+	r = look_up(t, MAP_MASK_GROUP_OF, k, &leads_to);
+	if (r < 0 || leads_to == number)
 		return r;
-	return tell(a, "mask_group_of", "the key of class %u leads to class %u", number, found);
+	return found(a, "mask_group_of", "the key of mask group %u leads to mask group %u", number, leads_to);
 }
 
 static int check_set(const struct maps *t, struct maps_audit *a, uint32_t number)
 {
-	const struct set *set = &t->sets[number];
+	const struct set *set = &t->mirror.sets[number];
 	const struct vpc_set *at = set_at(t, number);
 
 	if (!set->users || (at->n == set->n && memcmp(at->sg, set->sg, set->n * sizeof(set->sg[0])) == 0 &&
 			    at->bloom == set_bloom(set->sg, set->n)))
 		return 0;
-	return tell(a, "set", "set %u was changed", number);
+	return found(a, "set", "set %u was changed", number);
 }
 
 static int check_eni(const struct maps *t, struct maps_audit *a, uint32_t number)
 {
-	const struct eni_node *eni = &t->enis[number];
+	const struct eni_node *eni = &t->mirror.enis[number];
 	const struct vpc_eni *at = eni_at(t, number);
 	uint32_t set = versioned_value(&at->set, maps_epoch(t));
 
 	if (eni->state == NODE_FREE && set)
-		return tell(a, "eni", "row %u is in use and nobody's", number);
+		return found(a, "eni", "row %u is in use, and no interface has it", number);
 	if (eni->state != NODE_ALIVE || (eni_row_equal(&eni->row, at) && set == eni->set))
 		return 0;
-	return tell(a, "eni", "the row of interface number %u was changed", number);
+	return found(a, "eni", "the row of interface number %u was changed", number);
 }
 
 static int check_addr(const struct maps *t, struct maps_audit *a, uint32_t number)
 {
-	const struct addr *addr = &t->addrs[number];
+	const struct addr *addr = &t->mirror.addrs[number];
 	const struct vpc_addr_row *at = addr_at(t, number);
-	uint32_t found;
+	uint32_t leads_to;
 	int r;
 
 	if (addr->state != NODE_ALIVE)
 		return 0;
 	if (!visible(at->born, at->died, maps_epoch(t)) || at->eni != addr->eni ||
 	    memcmp(&at->key, &addr->key, sizeof(at->key)) != 0)
-		return tell(a, "addr_row", "address row %u of interface number %u was changed", number, addr->eni);
+		return found(a, "addr_row", "address row %u of interface number %u was changed", number, addr->eni);
 	if (!addr->hashed)
 		return 0;
-	r = look_up(t, MAP_ADDR, &addr->key, &found);
-	if (r < 0 || found == number)
+	r = look_up(t, MAP_ADDR, &addr->key, &leads_to);
+	if (r < 0 || leads_to == number)
 		return r;
-	return tell(a, "addr", "the key of address row %u leads to row %u", number, found);
+	return found(a, "addr", "the key of address row %u leads to row %u", number, leads_to);
 }
 
 static int check_space(const struct maps *t, struct maps_audit *a, uint32_t number)
 {
-	if (memcmp(space_at(t, number), &t->spaces[number], sizeof(t->spaces[number])) == 0)
+	if (memcmp(space_at(t, number), &t->mirror.spaces[number], sizeof(t->mirror.spaces[number])) == 0)
 		return 0;
-	return tell(a, "vpc", "the CIDRs of VPC number %u were changed", number);
+	return found(a, "vpc", "the CIDRs of VPC number %u were changed", number);
 }
 
 /* --- keys that nobody made ---------------------------------------------------------------------------------------- */
@@ -201,40 +213,40 @@ static int check_rule_key(const struct maps *t, struct maps_audit *a, const void
 {
 	const struct vpc_rule_key *k = key;
 
-	if (number && number < t->kernel_map[MAP_ROW].n && t->rows[number].state != NODE_FREE &&
-	    memcmp(&t->rows[number].key, k, sizeof(*k)) == 0)
+	if (number && number < t->map[MAP_ROW].n && t->mirror.rows[number].state != NODE_FREE &&
+	    memcmp(&t->mirror.rows[number].key, k, sizeof(*k)) == 0)
 		return 0;
-	return tell(a, "rule", "a key of class %u that nobody made leads to row %u", k->mask_group, number);
+	return found(a, "rule", "a key of mask group %u that nobody made leads to row %u", k->mask_group, number);
 }
 
 static int check_addr_key(const struct maps *t, struct maps_audit *a, const void *key, uint32_t number)
 {
-	if (number && number <= addr_rows(t) && t->addrs[number].state != NODE_FREE &&
-	    memcmp(&t->addrs[number].key, key, sizeof(struct vpc_addr_key)) == 0)
+	if (number && number <= t->mirror.size.addrs && t->mirror.addrs[number].state != NODE_FREE &&
+	    memcmp(&t->mirror.addrs[number].key, key, sizeof(struct vpc_addr_key)) == 0)
 		return 0;
-	return tell(a, "addr", "a key that nobody made leads to address row %u", number);
+	return found(a, "addr", "a key that nobody made leads to address row %u", number);
 }
 
 /* One batch. Adds to *count what was looked at. 1: found; 0; -ENOENT: that was the last; -errno. */
 static int check_keys(const struct maps *t, struct maps_audit *a, enum map_id id, uint32_t *count)
 {
-	const struct kernel_map *kernel_map = &t->kernel_map[id];
-	_cleanup_free_ char *keys = malloc((size_t)KEYS_A_BATCH * kernel_map->key_size);
+	const struct kernel_map *map = &t->map[id];
+	_cleanup_free_ char *keys = malloc((size_t)KEYS_A_BATCH * map->key_size);
 	uint32_t numbers[KEYS_A_BATCH], n = KEYS_A_BATCH, next;
 	DECLARE_LIBBPF_OPTS(bpf_map_batch_opts, opts);
 	int r, end;
 
 	if (!keys)
 		return -ENOMEM;
-	end = bpf_map_lookup_batch(kernel_map->fd, a->next ? &a->batch : NULL, &next, keys, numbers, &n, &opts);
-	/* ENOSPC: a chain is longer than the batch. What it can't show by so many is left alone. */
+	end = bpf_map_lookup_batch(map->fd, a->next ? &a->batch : NULL, &next, keys, numbers, &n, &opts);
+	/* ENOSPC: a bucket holds more keys than a batch. The rest of this hash is left out. */
 	if (end < 0 && end != -ENOENT)
 		return end == -ENOSPC ? -ENOENT : end;
 	a->batch = next;
 	a->next = 1;
 	*count += n / KEYS_CHEAP + 1;
 	for (uint32_t i = 0; i < n; i++) {
-		const char *key = keys + (size_t)i * kernel_map->key_size;
+		const char *key = keys + (size_t)i * map->key_size;
 
 		r = id == MAP_RULE ? check_rule_key(t, a, key, numbers[i]) : check_addr_key(t, a, key, numbers[i]);
 		if (r)
@@ -266,19 +278,19 @@ static uint32_t stage_end(const struct maps *t, enum stage stage)
 {
 	switch (stage) {
 	case STAGE_ROWS:
-		return t->row_numbers.fresh;
+		return t->mirror.row_numbers.fresh;
 	case STAGE_GROUPS:
-		return t->kernel_map[MAP_SG].n;
+		return t->map[MAP_SG].n;
 	case STAGE_MASK_GROUPS:
-		return t->mask_group_numbers.fresh;
+		return t->mirror.mask_group_numbers.fresh;
 	case STAGE_SETS:
-		return t->set_numbers.fresh;
+		return t->mirror.set_numbers.fresh;
 	case STAGE_ENIS:
-		return t->kernel_map[MAP_ENI].n;
+		return t->map[MAP_ENI].n;
 	case STAGE_ADDRS:
-		return t->addr_numbers.fresh;
+		return t->mirror.addr_numbers.fresh;
 	case STAGE_SPACES:
-		return t->kernel_map[MAP_VPC].n;
+		return t->map[MAP_VPC].n;
 	default:
 		return 0;
 	}
@@ -286,7 +298,7 @@ static uint32_t stage_end(const struct maps *t, enum stage stage)
 
 uint32_t maps_audit_size(const struct maps *t)
 {
-	uint32_t n = (t->row_numbers.used + t->addr_numbers.used) / KEYS_CHEAP;
+	uint32_t n = (t->mirror.row_numbers.used + t->mirror.addr_numbers.used) / KEYS_CHEAP;
 
 	for (enum stage s = 0; s < STAGES; s++)
 		n += stage_end(t, s) / (stages[s].cheap ? CHEAP : 1);
@@ -310,7 +322,7 @@ int maps_audit_step(const struct maps *t, struct maps_audit *a, uint32_t most, s
 {
 	uint32_t count = 0;
 
-	/* What is prepared is in the maps, and not yet what the mirror says. */
+	/* A prepared change is half in the maps and half in the mirror. */
 	if (t->prepared)
 		return 0;
 	a->found = ret;

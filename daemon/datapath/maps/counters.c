@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Counters of ENIs and rules, and how full the tables are. */
+#include "datapath/maps/counters.h"
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
 
-#include "datapath/maps/private.h"
+#include <vpc/cleanup.h>
+
+#include "datapath/maps/shares.h"
+#include "datapath/maps/state.h"
 
 int maps_eni_counters(struct maps *t, uint32_t eni, struct eni_counters *ret)
 {
@@ -14,12 +20,12 @@ int maps_eni_counters(struct maps *t, uint32_t eni, struct eni_counters *ret)
 
 	if (cpus < 0)
 		return cpus;
-	if (eni >= t->kernel_map[MAP_ENI].n)
+	if (eni >= t->map[MAP_ENI].n)
 		return -ENOENT;
 	stats = calloc((size_t)cpus, sizeof(*stats));
 	if (!stats)
 		return -ENOMEM;
-	r = bpf_map_lookup_elem(t->kernel_map[MAP_ENI_STAT].fd, &eni, stats);
+	r = bpf_map_lookup_elem(t->map[MAP_ENI_STAT].fd, &eni, stats);
 	for (int i = 0; r >= 0 && i < cpus; i++) {
 		sum.rx_packets += stats[i].rx_packets;
 		sum.rx_bytes += stats[i].rx_bytes;
@@ -29,7 +35,7 @@ int maps_eni_counters(struct maps *t, uint32_t eni, struct eni_counters *ret)
 	for (uint32_t i = 0; r >= 0 && i < VPC_DROP_REASONS_MAX; i++) {
 		uint32_t index = eni * VPC_DROP_REASONS_MAX + i;
 
-		r = bpf_map_lookup_elem(t->kernel_map[MAP_DROP].fd, &index, &sum.drops[i]);
+		r = bpf_map_lookup_elem(t->map[MAP_DROP].fd, &index, &sum.drops[i]);
 	}
 	if (r < 0)
 		return r;
@@ -42,9 +48,9 @@ int maps_rule_counters(struct maps *t, uint32_t rule, struct rule_counters *ret)
 	struct rule_counters sum = {};
 	bool found = false;
 
-	for (uint32_t i = *chains_head(&t->references_by_rule, chains_hash(&rule, sizeof(rule))); i;
-	     i = t->references[i].next_of_rule) {
-		const struct reference *reference = &t->references[i];
+	for (uint32_t i = *chains_head(&t->mirror.references_by_rule, chains_hash(&rule, sizeof(rule))); i;
+	     i = t->mirror.references[i].next_of_rule) {
+		const struct reference *reference = &t->mirror.references[i];
 		const struct vpc_row_stat *stat = stat_at(t, reference->row);
 
 		if (reference->rule != rule)
@@ -73,12 +79,12 @@ static json_int_t count_enis(const struct maps *t)
 {
 	json_int_t n = 0;
 
-	for (uint32_t i = 1; i < t->kernel_map[MAP_ENI].n; i++)
-		n += t->enis[i].state != NODE_FREE;
+	for (uint32_t i = 1; i < t->map[MAP_ENI].n; i++)
+		n += t->mirror.enis[i].state != NODE_FREE;
 	return n;
 }
 
-/* Used entries of a table, or -1 where nobody knows without reading all of it. */
+/* Used entries of a map, or -1 where nobody knows without reading all of it. */
 static json_int_t count_used(const struct maps *t, enum map_id id)
 {
 	json_int_t n = 0;
@@ -87,23 +93,23 @@ static json_int_t count_used(const struct maps *t, enum map_id id)
 	case MAP_RULE:
 	case MAP_ROW:
 	case MAP_ROW_STAT:
-		return t->row_numbers.used;
+		return t->mirror.row_numbers.used;
 	case MAP_MASK_GROUP:
 	case MAP_MASK_GROUP_OF:
-		return t->mask_group_numbers.used;
+		return t->mirror.mask_group_numbers.used;
 	case MAP_CLASSIFIER:
-		return t->blocks.used;
+		return t->mirror.blocks.used;
 	case MAP_SET:
-		return t->set_numbers.used;
+		return t->mirror.set_numbers.used;
 	case MAP_ADDR:
 	case MAP_ADDR_ROW:
-		return t->addr_numbers.used;
+		return t->mirror.addr_numbers.used;
 	case MAP_ENI:
 		return count_enis(t);
 	case MAP_FLOW:
 	case MAP_FLOW_NEW:
 	case MAP_FLOW_OVERFLOW:
-		return table_each(&t->kernel_map[id], count_one, &n) < 0 ? -1 : n;
+		return map_each(&t->map[id], count_one, &n) < 0 ? -1 : n;
 	default:
 		return -1;
 	}
@@ -111,7 +117,7 @@ static json_int_t count_used(const struct maps *t, enum map_id id)
 
 uint32_t maps_walked(const struct maps *t)
 {
-	return t->n_walked;
+	return t->mirror.n_walked;
 }
 
 json_t *maps_status(struct maps *t)
@@ -120,16 +126,16 @@ json_t *maps_status(struct maps *t)
 
 	for (int id = 0; status && id < MAP_COUNT; id++) {
 		json_int_t used = count_used(t, (enum map_id)id);
-		json_t *row = json_pack("{s:I, s:I}", "size", (json_int_t)t->kernel_map[id].n, "bytes",
-					(json_int_t)t->kernel_map[id].bytes);
+		json_t *row = json_pack("{s:I, s:I}", "size", (json_int_t)t->map[id].n, "bytes",
+					(json_int_t)t->map[id].bytes);
 
 		if (row && used >= 0)
 			json_object_set_new(row, "used", json_integer(used));
 		if (row && id == MAP_CLASSIFIER)
-			json_object_set_new(row, "walked", json_integer(t->n_walked));
+			json_object_set_new(row, "walked", json_integer(t->mirror.n_walked));
 		if (row && shares_status(t, (enum map_id)id, row) < 0)
 			row = (json_decref(row), NULL);
-		if (!row || json_object_set_new(status, t->kernel_map[id].name, row) < 0) {
+		if (!row || json_object_set_new(status, t->map[id].name, row) < 0) {
 			json_decref(status);
 			return NULL;
 		}

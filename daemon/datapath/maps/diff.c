@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From the mirror to a whole state: the plan that makes them equal. */
-#include "datapath/maps/private.h"
+/* The plan that turns what the mirror holds into a whole state. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vpc/cleanup.h>
+
+#include "datapath/maps/maps.h"
+#include "datapath/maps/mirror/addrs.h"
+#include "datapath/maps/mirror/enis.h"
+#include "datapath/maps/mirror/rows.h"
+#include "datapath/maps/state.h"
 
 struct diff {
-	struct maps *t;
+	const struct mirror *m;
 	const struct plan *all;
 	struct plan *plan;
 	size_t cap_rows, cap_enis, cap_addrs, cap_vpcs;
@@ -23,19 +33,19 @@ struct diff {
 		_item;                                                                                               \
 	})
 
-/* Claims are compared, not only rows: a row that stands for other rules than it should is a difference. */
+/* References are compared, not only rows: a row that other rules refer to than should is a difference. */
 static int diff_rows(struct diff *d)
 {
-	struct maps *t = d->t;
-	_cleanup_free_ bool *wanted = calloc(t->n_references + 1, sizeof(*wanted));
+	const struct mirror *m = d->m;
+	_cleanup_free_ bool *wanted = calloc(m->n_references + 1, sizeof(*wanted));
 
 	if (!wanted)
 		return -ENOMEM;
 	for (size_t i = 0; i < d->all->n_rows; i++) {
 		const struct plan_row *r = &d->all->rows[i];
 		struct vpc_rule_key key;
-		uint32_t number = row_key(t, r, &key) ? row_find(t, &key) : 0;
-		uint32_t reference = number ? reference_find(t, number, r->rule) : 0;
+		uint32_t number = row_key(m, r, &key) ? row_find(m, &key) : 0;
+		uint32_t reference = number ? reference_find(m, number, r->rule) : 0;
 		struct plan_row *item;
 
 		if (reference) {
@@ -48,10 +58,10 @@ static int diff_rows(struct diff *d)
 		*item = *r;
 		item->add = true;
 	}
-	for (uint32_t number = 1; number < t->row_numbers.fresh; number++) {
-		const struct row *row = &t->rows[number];
+	for (uint32_t number = 1; number < m->row_numbers.fresh; number++) {
+		const struct row *row = &m->rows[number];
 
-		for (uint32_t c = row->state == NODE_ALIVE ? row->references : 0; c; c = t->references[c].next_of_row) {
+		for (uint32_t c = row->state == NODE_ALIVE ? row->references : 0; c; c = m->references[c].next_of_row) {
 			struct plan_row *item;
 
 			if (wanted[c])
@@ -59,17 +69,17 @@ static int diff_rows(struct diff *d)
 			item = PLAN_PUSH(d, rows, plan_row);
 			if (!item)
 				return -ENOMEM;
-			row_describe(t, row, item);
-			item->rule = t->references[c].rule;
+			row_describe(m, row, item);
+			item->rule = m->references[c].rule;
 		}
 	}
 	return 0;
 }
 
-static bool eni_same(const struct maps *t, const struct eni_record *want)
+static bool eni_same(const struct mirror *m, const struct eni_record *want)
 {
-	const struct eni_node *eni = &t->enis[want->number];
-	const struct set *set = &t->sets[eni->set];
+	const struct eni_node *eni = &m->enis[want->number];
+	const struct set *set = &m->sets[eni->set];
 	struct vpc_eni row;
 
 	eni_row_of(want, &row);
@@ -80,8 +90,8 @@ static bool eni_same(const struct maps *t, const struct eni_record *want)
 
 static int diff_enis(struct diff *d)
 {
-	struct maps *t = d->t;
-	_cleanup_free_ bool *wanted = calloc(t->kernel_map[MAP_ENI].n, sizeof(*wanted));
+	const struct mirror *m = d->m;
+	_cleanup_free_ bool *wanted = calloc(m->size.enis, sizeof(*wanted));
 
 	if (!wanted)
 		return -ENOMEM;
@@ -89,10 +99,10 @@ static int diff_enis(struct diff *d)
 		const struct eni_record *want = &d->all->enis[i].after;
 		struct plan_eni *item;
 
-		/* One that the table does not reach is left for prepare to refuse by name. */
-		if (want->number < t->kernel_map[MAP_ENI].n) {
+		/* A number that the map does not have is left to prepare, which refuses it by name. */
+		if (want->number < m->size.enis) {
 			wanted[want->number] = true;
-			if (eni_same(t, want))
+			if (eni_same(m, want))
 				continue;
 		}
 		item = PLAN_PUSH(d, enis, plan_eni);
@@ -100,21 +110,21 @@ static int diff_enis(struct diff *d)
 			return -ENOMEM;
 		item->has_after = true;
 		item->after = *want;
-		if (want->number < t->kernel_map[MAP_ENI].n && t->enis[want->number].state == NODE_ALIVE) {
+		if (want->number < m->size.enis && m->enis[want->number].state == NODE_ALIVE) {
 			item->has_before = true;
-			eni_record_of(t, want->number, &item->before);
+			eni_record_of(m, want->number, &item->before);
 		}
 	}
-	for (uint32_t number = 1; number < t->kernel_map[MAP_ENI].n; number++) {
+	for (uint32_t number = 1; number < m->size.enis; number++) {
 		struct plan_eni *item;
 
-		if (wanted[number] || t->enis[number].state != NODE_ALIVE)
+		if (wanted[number] || m->enis[number].state != NODE_ALIVE)
 			continue;
 		item = PLAN_PUSH(d, enis, plan_eni);
 		if (!item)
 			return -ENOMEM;
 		item->has_before = true;
-		eni_record_of(t, number, &item->before);
+		eni_record_of(m, number, &item->before);
 	}
 	return 0;
 }
@@ -132,8 +142,8 @@ static struct ip ip_of(const struct vpc_addr_key *key)
 
 static int diff_addrs(struct diff *d)
 {
-	struct maps *t = d->t;
-	_cleanup_free_ bool *wanted = calloc(t->addr_numbers.size, sizeof(*wanted));
+	const struct mirror *m = d->m;
+	_cleanup_free_ bool *wanted = calloc(m->addr_numbers.size, sizeof(*wanted));
 
 	if (!wanted)
 		return -ENOMEM;
@@ -144,8 +154,8 @@ static int diff_addrs(struct diff *d)
 		uint32_t number;
 
 		addr_key_of(want->vpc, &want->ip, &key);
-		number = addr_find(t, &key);
-		if (number && t->addrs[number].eni == want->eni) {
+		number = addr_find(m, &key);
+		if (number && m->addrs[number].eni == want->eni) {
 			wanted[number] = true;
 			continue;
 		}
@@ -155,8 +165,8 @@ static int diff_addrs(struct diff *d)
 		*item = *want;
 		item->add = true;
 	}
-	for (uint32_t number = 1; number < t->addr_numbers.fresh; number++) {
-		const struct addr *addr = &t->addrs[number];
+	for (uint32_t number = 1; number < m->addr_numbers.fresh; number++) {
+		const struct addr *addr = &m->addrs[number];
 		struct plan_addr *item;
 
 		if (wanted[number] || addr->state != NODE_ALIVE)
@@ -172,8 +182,8 @@ static int diff_addrs(struct diff *d)
 static int diff_vpcs(struct diff *d)
 {
 	static const struct vpc_space none;
-	struct maps *t = d->t;
-	_cleanup_free_ bool *wanted = calloc(t->kernel_map[MAP_VPC].n, sizeof(*wanted));
+	const struct mirror *m = d->m;
+	_cleanup_free_ bool *wanted = calloc(m->size.vpcs, sizeof(*wanted));
 
 	if (!wanted)
 		return -ENOMEM;
@@ -183,9 +193,9 @@ static int diff_vpcs(struct diff *d)
 		struct vpc_space space;
 
 		space_of(want, &space);
-		if (want->number < t->kernel_map[MAP_VPC].n) {
+		if (want->number < m->size.vpcs) {
 			wanted[want->number] = true;
-			if (memcmp(&space, &t->spaces[want->number], sizeof(space)) == 0)
+			if (memcmp(&space, &m->spaces[want->number], sizeof(space)) == 0)
 				continue;
 		}
 		item = PLAN_PUSH(d, vpcs, plan_vpc);
@@ -194,10 +204,10 @@ static int diff_vpcs(struct diff *d)
 		item->has_after = true;
 		item->after = *want;
 	}
-	for (uint32_t number = 1; number < t->kernel_map[MAP_VPC].n; number++) {
+	for (uint32_t number = 1; number < m->size.vpcs; number++) {
 		struct plan_vpc *item;
 
-		if (wanted[number] || memcmp(&t->spaces[number], &none, sizeof(none)) == 0)
+		if (wanted[number] || memcmp(&m->spaces[number], &none, sizeof(none)) == 0)
 			continue;
 		item = PLAN_PUSH(d, vpcs, plan_vpc);
 		if (!item)
@@ -220,7 +230,7 @@ static void forget(struct plan *p)
 int maps_diff(struct maps *t, const struct plan *all, struct plan *ret, struct vpc_error *reterr)
 {
 	struct plan plan = {.flows = FLOWS_CUT};
-	struct diff d = {.t = t, .all = all, .plan = &plan};
+	struct diff d = {.m = &t->mirror, .all = all, .plan = &plan};
 	int r = diff_rows(&d);
 
 	if (r >= 0)

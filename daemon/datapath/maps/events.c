@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Events from the ring buffer. */
-#include <bpf/libbpf.h>
+#include "datapath/maps/events.h"
 
-#include "datapath/maps/private.h"
+#include <bpf/libbpf.h>
+#include <errno.h>
+
+#include "datapath/maps/state.h"
+#include "datapath/maps/words.h"
 
 void maps_listen(struct maps *t, uint32_t bits)
 {
@@ -18,15 +21,13 @@ static int take_event(void *ctx, void *data, size_t size)
 	return 0;
 }
 
-/* The ring is opened by its first reader. */
 static int open_ring(struct maps *t)
 {
 	if (!t->ring)
-		t->ring = ring_buffer__new(t->kernel_map[MAP_EVENTS].fd, take_event, t, NULL);
+		t->ring = ring_buffer__new(t->map[MAP_EVENTS].fd, take_event, t, NULL);
 	return t->ring ? 0 : -errno;
 }
 
-/* -errno where the ring can't be opened. */
 int maps_events_fd(struct maps *t)
 {
 	int r = open_ring(t);

@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Where maps and programs are pinned: <pin_dir>/v<ABI>/maps/<name>, …/progs/<name>. The maps count as one whole from
- * the moment `ctl` is pinned, which is the last: what a start that died left behind without it is thrown away.
- */
+#include "datapath/maps/pin.h"
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <dirent.h>
+#include <errno.h>
 #include <ftw.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
+#include "datapath/maps/error.h"
+#include "datapath/maps/flows/carry.h"
+#include "datapath/maps/maps.h"
+#include "datapath/maps/report.h"
+#include "datapath/maps/size.h"
 #include "datapath/maps/skeleton.h"
-#include "datapath/maps/private.h"
 
 #define BPFFS "/sys/fs/bpf"
 
@@ -100,7 +106,7 @@ int pin_open_dir(struct maps *t, const char *pin_dir, struct vpc_error *reterr)
 /* Hands a pinned map to the object instead of a new one. 0 and *ret_found false: there is none. */
 static int reuse_map(struct maps *t, enum map_id id, bool *ret_found)
 {
-	struct bpf_map *map = size_map(t->bpf, id);
+	struct bpf_map *map = size_object_map(t->bpf, id);
 	struct bpf_map_info info = {};
 	__u32 info_bytes = sizeof(info);
 	_cleanup_close_ int fd = -1;
@@ -203,7 +209,7 @@ int maps_take_over(struct maps *t, uint64_t now_ns)
 		__atomic_store_n(&ctl_at(t, 0)->pickup_until_ns, now_ns + PICKUP_NS, __ATOMIC_RELAXED);
 		r = remove_tree(path);
 	}
-	/* What was opened since maps_carry. */
+	/* Flows that were opened since maps_carry. */
 	(void)carry_flows(t, &from, now_ns);
 	return r;
 }
@@ -232,7 +238,7 @@ int pin_reuse(struct maps *t, struct vpc_error *reterr)
 	for (int id = 0; r >= 0 && t->adopted && id < MAP_COUNT; id++) {
 		bool found;
 
-		/* One that somebody unpinned is made anew, and filled by the recovery and the reconcile that follow. */
+		/* A map that somebody unpinned is made anew. The recovery and the reconcile that follow fill it. */
 		if (id != MAP_CTL)
 			r = reuse_map(t, (enum map_id)id, &found);
 	}
@@ -268,16 +274,16 @@ static bool pinned_is(const char *path, uint32_t id)
 	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &info_bytes) == 0 && info.id == id;
 }
 
-static int pin_map(const struct maps *t, const struct kernel_map *kernel_map)
+static int pin_map(const struct maps *t, const struct kernel_map *map)
 {
 	char path[PATH_MAX];
-	int r = map_path(t, kernel_map->name, path);
+	int r = map_path(t, map->name, path);
 
-	if (r < 0 || pinned_is(path, kernel_map->id))
+	if (r < 0 || pinned_is(path, map->id))
 		return r;
 	if (unlink(path) < 0 && errno != ENOENT)
 		return -errno;
-	return bpf_obj_pin(kernel_map->fd, path);
+	return bpf_obj_pin(map->fd, path);
 }
 
 int pin_all(struct maps *t, struct vpc_error *reterr)
@@ -291,9 +297,9 @@ int pin_all(struct maps *t, struct vpc_error *reterr)
 		if (r < 0)
 			return bpf_error(reterr, r, "pinning the programs");
 	}
-	/* Downwards: ctl is the first of the list. */
+	/* From the last: ctl is the first of the list, and is pinned last. */
 	for (int id = MAP_COUNT - 1; r >= 0 && id >= 0; id--)
-		r = pin_map(t, &t->kernel_map[id]);
+		r = pin_map(t, &t->map[id]);
 	return r < 0 ? bpf_error(reterr, r, "pinning the maps") : 0;
 }
 
@@ -307,26 +313,26 @@ static bool program_is_pinned(const struct maps *t, const struct bpf_program *pr
 	if (prog_path(t, bpf_program__name(prog), path) < 0)
 		return true;
 	fd = bpf_obj_get(path);
-	/* without a descriptor nobody knows */
+	/* without a descriptor for the pin nobody knows */
 	if (fd < 0)
 		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM;
 	return bpf_obj_get_info_by_fd(fd, &pinned, &pinned_bytes) == 0 &&
 	       bpf_obj_get_info_by_fd(bpf_program__fd(prog), &ours, &our_bytes) == 0 && pinned.id == ours.id;
 }
 
-static bool map_is_pinned(const struct maps *t, const struct kernel_map *kernel_map)
+static bool map_is_pinned(const struct maps *t, const struct kernel_map *map)
 {
 	struct bpf_map_info info = {};
 	__u32 info_bytes = sizeof(info);
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
 
-	if (map_path(t, kernel_map->name, path) < 0)
+	if (map_path(t, map->name, path) < 0)
 		return true;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM;
-	return bpf_obj_get_info_by_fd(fd, &info, &info_bytes) == 0 && info.id == kernel_map->id;
+	return bpf_obj_get_info_by_fd(fd, &info, &info_bytes) == 0 && info.id == map->id;
 }
 
 int maps_pins_mend(struct maps *t)
@@ -338,7 +344,7 @@ int maps_pins_mend(struct maps *t)
 	if (!t->dir)
 		return 0;
 	for (int id = 0; id < MAP_COUNT; id++)
-		missing += !map_is_pinned(t, &t->kernel_map[id]);
+		missing += !map_is_pinned(t, &t->map[id]);
 	bpf_object__for_each_program(prog, t->bpf->obj)
 	{
 		missing += !program_is_pinned(t, prog);
@@ -349,12 +355,6 @@ int maps_pins_mend(struct maps *t)
 	if (r >= 0)
 		r = pin_all(t, &error);
 	return r < 0 ? r : missing;
-}
-
-static int report_pin(json_t *report, const char *what, const char *name, const char *problem, const char *detail)
-{
-	return json_array_append_new(report, json_pack("{s:s, s:s, s:s, s:s}", "what", what, "object", name, "problem",
-						       problem, "detail", detail));
 }
 
 static int verify_program(const struct maps *t, const struct bpf_program *prog, json_t *report)
@@ -369,29 +369,29 @@ static int verify_program(const struct maps *t, const struct bpf_program *prog, 
 		return r;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return report_pin(report, "pinned program", bpf_program__name(prog), "missing", path);
+		return report_difference(report, "pinned program", bpf_program__name(prog), "missing", "%s", path);
 	if (bpf_obj_get_info_by_fd(fd, &pinned, &pinned_bytes) < 0 ||
 	    bpf_obj_get_info_by_fd(bpf_program__fd(prog), &ours, &our_bytes) < 0 || pinned.id != ours.id)
-		return report_pin(report, "pinned program", bpf_program__name(prog), "differs",
-				  "it is not the program that was loaded");
+		return report_difference(report, "pinned program", bpf_program__name(prog), "differs",
+					 "it is not the program that was loaded");
 	return 0;
 }
 
-static int verify_map(const struct maps *t, const struct kernel_map *kernel_map, json_t *report)
+static int verify_map(const struct maps *t, const struct kernel_map *map, json_t *report)
 {
 	struct bpf_map_info info = {};
 	__u32 info_bytes = sizeof(info);
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
-	int r = map_path(t, kernel_map->name, path);
+	int r = map_path(t, map->name, path);
 
 	if (r < 0)
 		return r;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return report_pin(report, "pinned map", kernel_map->name, "missing", path);
-	if (bpf_obj_get_info_by_fd(fd, &info, &info_bytes) < 0 || info.id != kernel_map->id)
-		return report_pin(report, "pinned map", kernel_map->name, "differs", "it is not the map in use");
+		return report_difference(report, "pinned map", map->name, "missing", "%s", path);
+	if (bpf_obj_get_info_by_fd(fd, &info, &info_bytes) < 0 || info.id != map->id)
+		return report_difference(report, "pinned map", map->name, "differs", "it is not the map in use");
 	return 0;
 }
 
@@ -403,7 +403,7 @@ int pin_verify(const struct maps *t, json_t *report)
 	if (!t->dir)
 		return 0;
 	for (int id = 0; r >= 0 && id < MAP_COUNT; id++)
-		r = verify_map(t, &t->kernel_map[id], report);
+		r = verify_map(t, &t->map[id], report);
 	bpf_object__for_each_program(prog, t->bpf->obj)
 	{
 		if (r >= 0)

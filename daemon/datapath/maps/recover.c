@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Adopting what an earlier run left: half-done work is cleared in the arrays (scrub), then the mirror is read back.
- * A hash key that does not lead to a living row of that key goes, and so does a row that no key leads to: the reconcile
- * that follows makes again what should be there.
- */
+#include "datapath/maps/recover.h"
+
 #include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "datapath/maps/private.h"
+#include <vpc/cleanup.h>
 
-/* --- scrub: only words, no bpf() but for nothing --- */
+#include "datapath/maps/epoch.h"
+#include "datapath/maps/mirror/addrs.h"
+#include "datapath/maps/mirror/rows.h"
+#include "datapath/maps/mirror/sets.h"
+#include "datapath/maps/mirror/walk.h"
+#include "datapath/maps/retire.h"
+#include "datapath/maps/set_classifier_check.h"
+#include "datapath/maps/undo.h"
+#include "datapath/maps/words.h"
 
-static void scrub_life(__u64 *born, __u64 *died, uint64_t epoch)
+/* --- half-done work: only words of mapped maps --- */
+
+static void clear_life(__u64 *born, __u64 *died, uint64_t epoch)
 {
 	if (*born > epoch)
 		store64(died, 0); /* the rest goes when it is read back */
@@ -18,27 +28,27 @@ static void scrub_life(__u64 *born, __u64 *died, uint64_t epoch)
 		store64(died, VPC_ALIVE);
 }
 
-int recover_scrub(struct maps *t)
+static void clear_half_done(struct maps *t)
 {
 	uint64_t epoch = maps_epoch(t);
 
-	for (uint32_t i = 1; i < t->kernel_map[MAP_ROW].n; i++)
-		scrub_life(&row_at(t, i)->born, &row_at(t, i)->died, epoch);
-	for (uint32_t i = 1; i < t->kernel_map[MAP_ADDR_ROW].n; i++)
-		scrub_life(&addr_at(t, i)->born, &addr_at(t, i)->died, epoch);
-	for (uint32_t i = 1; i < t->kernel_map[MAP_ENI].n; i++) {
+	for (uint32_t i = 1; i < t->map[MAP_ROW].n; i++)
+		clear_life(&row_at(t, i)->born, &row_at(t, i)->died, epoch);
+	for (uint32_t i = 1; i < t->map[MAP_ADDR_ROW].n; i++)
+		clear_life(&addr_at(t, i)->born, &addr_at(t, i)->died, epoch);
+	for (uint32_t i = 1; i < t->map[MAP_ENI].n; i++) {
 		struct vpc_eni *eni = eni_at(t, i);
 
 		for (unsigned s = 0; s < 2; s++)
 			if (eni->set.slot[s] >> VPC_VERSIONED_SHIFT > epoch)
 				store64(&eni->set.slot[s], 0);
-		/* Raised for a store that never came: as of now is enough. */
+		/* It was raised for an epoch that was never stored: the epoch that is in force is enough. */
 		if (eni->gen_revoke > epoch)
 			store64(&eni->gen_revoke, epoch);
 		if (eni->gen_any > epoch)
 			store64(&eni->gen_any, epoch);
 	}
-	for (uint32_t i = 1; i < t->kernel_map[MAP_SET].n; i++) {
+	for (uint32_t i = 1; i < t->map[MAP_SET].n; i++) {
 		struct vpc_set *set = set_at(t, i);
 
 		if (set->gen_revoke > epoch)
@@ -49,15 +59,14 @@ int recover_scrub(struct maps *t)
 			if (set->classifier[s / 2].slot[s % 2] >> VPC_VERSIONED_SHIFT > epoch)
 				store64(&set->classifier[s / 2].slot[s % 2], 0);
 	}
-	return 0;
 }
 
-/* --- classes --- */
+/* --- reading a hash --- */
 
 struct reading {
 	struct maps *t;
 	enum map_id id;
-	ARRAY(struct hash_log) drop; /* keys that lead nowhere */
+	ARRAY(struct undo_key) drop; /* keys that lead nowhere */
 };
 
 static void reading_clear(struct reading *r)
@@ -67,27 +76,29 @@ static void reading_clear(struct reading *r)
 
 static int reading_drop(struct reading *reading, const void *key)
 {
-	struct hash_log *item = ARRAY_PUSH(&reading->drop);
+	struct undo_key *item = ARRAY_PUSH(&reading->drop);
 
 	if (!item)
 		return -ENOMEM;
-	memcpy(&item->key, key, reading->t->kernel_map[reading->id].key_size);
+	memcpy(&item->key, key, reading->t->map[reading->id].key_size);
 	return 0;
 }
 
-/* After the walk: deleting while reading in batches would make it miss elements. */
+/* Deletes only after the walk: deleting between batches would make the walk miss elements. */
 static int read_hash(struct reading *reading, int (*fn)(const void *key, const void *value, void *userdata))
 {
-	const struct kernel_map *kernel_map = &reading->t->kernel_map[reading->id];
-	int r = table_each(kernel_map, fn, reading);
+	const struct kernel_map *map = &reading->t->map[reading->id];
+	int r = map_each(map, fn, reading);
 
 	for (size_t i = 0; r >= 0 && i < reading->drop.n; i++) {
-		r = bpf_map_delete_elem(kernel_map->fd, &reading->drop.at[i].key);
+		r = bpf_map_delete_elem(map->fd, &reading->drop.at[i].key);
 		if (r == -ENOENT)
 			r = 0;
 	}
 	return r;
 }
+
+/* --- mask groups --- */
 
 static int read_mask_group(const void *key, const void *value, void *userdata)
 {
@@ -96,11 +107,11 @@ static int read_mask_group(const void *key, const void *value, void *userdata)
 	const struct vpc_mask_group_key *k = key;
 	uint32_t number = *(const uint32_t *)value;
 
-	if (number == 0 || number >= t->kernel_map[MAP_MASK_GROUP].n || t->mask_groups[number].used || k->sg == 0 ||
-	    k->sg >= t->kernel_map[MAP_SG].n || k->dir > VPC_EGRESS || k->slot >= VPC_SLOTS || k->plen > 16 ||
+	if (number == 0 || number >= t->map[MAP_MASK_GROUP].n || t->mirror.mask_groups[number].used || k->sg == 0 ||
+	    k->sg >= t->map[MAP_SG].n || k->dir > VPC_EGRESS || k->slot >= VPC_SLOTS || k->plen > 16 ||
 	    memcmp(&mask_group_at(t, number)->key, k, sizeof(*k)) != 0)
 		return reading_drop(reading, key);
-	return mask_group_link(t, number, k);
+	return mask_group_link(&t->mirror, number, k);
 }
 
 /* --- rows --- */
@@ -114,13 +125,13 @@ static bool row_lives(const struct maps *t, uint32_t number)
 
 static int adopt_row(struct maps *t, uint32_t number, const struct vpc_rule_key *key, bool hashed)
 {
-	int r = row_link(t, number, key, NODE_ALIVE);
+	int r = row_link(&t->mirror, number, key, NODE_ALIVE);
 
 	if (r < 0)
 		return r;
-	t->rows[number].hashed = hashed;
-	t->rows[number].rule = row_at(t, number)->rule;
-	return reference_add(t, number, t->rows[number].rule) ? 0 : -ENOMEM;
+	t->mirror.rows[number].hashed = hashed;
+	t->mirror.rows[number].rule = row_at(t, number)->rule;
+	return reference_add(&t->mirror, number, t->mirror.rows[number].rule) ? 0 : -ENOMEM;
 }
 
 static int read_rule(const void *key, const void *value, void *userdata)
@@ -130,8 +141,8 @@ static int read_rule(const void *key, const void *value, void *userdata)
 	const struct vpc_rule_key *k = key;
 	uint32_t number = *(const uint32_t *)value;
 
-	if (number == 0 || number >= t->kernel_map[MAP_ROW].n || !row_lives(t, number) || k->mask_group == 0 ||
-	    k->mask_group >= t->kernel_map[MAP_MASK_GROUP].n || !t->mask_groups[k->mask_group].used ||
+	if (number == 0 || number >= t->map[MAP_ROW].n || !row_lives(t, number) || k->mask_group == 0 ||
+	    k->mask_group >= t->map[MAP_MASK_GROUP].n || !t->mirror.mask_groups[k->mask_group].used ||
 	    memcmp(&row_at(t, number)->key, k, sizeof(*k)) != 0)
 		return reading_drop(reading, key);
 	return adopt_row(t, number, k, true);
@@ -139,7 +150,7 @@ static int read_rule(const void *key, const void *value, void *userdata)
 
 static int read_all_rows(struct maps *t)
 {
-	for (uint32_t sg = 1; sg < t->kernel_map[MAP_SG].n; sg++) {
+	for (uint32_t sg = 1; sg < t->map[MAP_SG].n; sg++) {
 		for (unsigned i = 0; i < 4; i++) {
 			struct vpc_sg_dir *dir = &sg_at(t, sg)->dir[i / 2];
 			__u32 *all = i % 2 ? &dir->all6 : &dir->all4;
@@ -150,8 +161,9 @@ static int read_all_rows(struct maps *t)
 
 			if (!*all)
 				continue;
-			if (*all >= t->kernel_map[MAP_ROW].n || !row_lives(t, *all) ||
-			    t->rows[*all].state != NODE_FREE || memcmp(&row_at(t, *all)->key, &key, sizeof(key)) != 0) {
+			if (*all >= t->map[MAP_ROW].n || !row_lives(t, *all) ||
+			    t->mirror.rows[*all].state != NODE_FREE ||
+			    memcmp(&row_at(t, *all)->key, &key, sizeof(key)) != 0) {
 				store32(all, 0);
 				continue;
 			}
@@ -163,43 +175,43 @@ static int read_all_rows(struct maps *t)
 	return 0;
 }
 
-/* Rows that nothing leads to are cleared; the reconcile makes them again. Giving a living one its key back would be
- * quicker, but trust a row that no packet was judged by: it may have been changed by hand. */
-static void settle_rows(struct maps *t)
+/* Rows that nothing leads to are cleared, and the reconcile makes them again. To give a living one its key back would
+ * be quicker, but would trust a row that no packet was judged by: somebody may have changed it by hand. */
+static void clear_unreachable_rows(struct maps *t)
 {
-	for (uint32_t i = 1; i < t->kernel_map[MAP_ROW].n; i++) {
+	for (uint32_t i = 1; i < t->map[MAP_ROW].n; i++) {
 		struct vpc_row *at = row_at(t, i);
 
-		if (t->rows[i].state != NODE_FREE || !(at->born || at->died || at->rule || at->key.mask_group))
+		if (t->mirror.rows[i].state != NODE_FREE || !(at->born || at->died || at->rule || at->key.mask_group))
 			continue;
 		store64(&at->died, 0);
 		zero_words(at, sizeof(*at));
 	}
 }
 
-/* A class whose key in mask_group_of was lost is no longer `used`: its rows go, and come again by the reconcile. Hints
- * are computed anew from what is there. */
-static void settle_mask_groups(struct maps *t)
+/* Computes the hints anew from the rows that are there. A mask group whose key in mask_group_of was lost is not `used`:
+ * its rows go, and the reconcile makes them again. */
+static void restore_hints(struct maps *t)
 {
-	for (uint32_t i = 1; i < t->kernel_map[MAP_MASK_GROUP].n; i++) {
+	for (uint32_t i = 1; i < t->map[MAP_MASK_GROUP].n; i++) {
 		struct vpc_mask_group *at = mask_group_at(t, i);
 		struct vpc_mask_group hints;
 
-		if (t->mask_groups[i].used && !t->mask_groups[i].n_rows) {
-			bpf_map_delete_elem(t->kernel_map[MAP_MASK_GROUP_OF].fd, &t->mask_groups[i].key);
-			mask_group_unlink(t, i);
+		if (t->mirror.mask_groups[i].used && !t->mirror.mask_groups[i].n_rows) {
+			bpf_map_delete_elem(t->map[MAP_MASK_GROUP_OF].fd, &t->mirror.mask_groups[i].key);
+			mask_group_unlink(&t->mirror, i);
 		}
-		if (t->mask_groups[i].used)
-			mask_group_hints(t, i, &hints);
+		if (t->mirror.mask_groups[i].used)
+			mask_group_hints(&t->mirror, i, &hints);
 		else
 			hints = (struct vpc_mask_group){};
 		if (memcmp(at, &hints, sizeof(hints)) != 0)
 			*at = hints;
 	}
-	for (uint32_t sg = 1; sg < t->kernel_map[MAP_SG].n; sg++) {
+	for (uint32_t sg = 1; sg < t->map[MAP_SG].n; sg++) {
 		for (unsigned i = 0; i < 2 * VPC_SLOTS; i++) {
 			__u32 *at = &sg_at(t, sg)->dir[i / VPC_SLOTS].port_plens[i % VPC_SLOTS];
-			uint32_t plens = port_plens(t, sg, i / VPC_SLOTS, i % VPC_SLOTS);
+			uint32_t plens = port_plens(&t->mirror, sg, i / VPC_SLOTS, i % VPC_SLOTS);
 
 			if (*at != plens)
 				store32(at, plens);
@@ -213,10 +225,10 @@ static bool set_valid(const struct maps *t, uint32_t number)
 {
 	const struct vpc_set *set = set_at(t, number);
 
-	if (number == 0 || number >= t->kernel_map[MAP_SET].n || set->n == 0 || set->n > VPC_GROUPS_PER_ENI)
+	if (number == 0 || number >= t->map[MAP_SET].n || set->n == 0 || set->n > VPC_GROUPS_PER_ENI)
 		return false;
 	for (uint32_t i = 0; i < set->n; i++)
-		if (set->sg[i] == 0 || set->sg[i] >= t->kernel_map[MAP_SG].n || (i && set->sg[i] <= set->sg[i - 1]))
+		if (set->sg[i] == 0 || set->sg[i] >= t->map[MAP_SG].n || (i && set->sg[i] <= set->sg[i - 1]))
 			return false;
 	return true;
 }
@@ -225,7 +237,7 @@ static int read_eni(struct maps *t, uint32_t number)
 {
 	struct vpc_eni *at = eni_at(t, number);
 	uint32_t set = versioned_value(&at->set, maps_epoch(t));
-	struct eni_node *eni = &t->enis[number];
+	struct eni_node *eni = &t->mirror.enis[number];
 	int r;
 
 	if (!at->incarnation || !set_valid(t, set)) {
@@ -233,18 +245,17 @@ static int read_eni(struct maps *t, uint32_t number)
 			retire_eni(t, number);
 		return 0;
 	}
-	if (!t->sets[set].users) {
-		/* Two numbers for one combination can't come from vpcd; the second would only be found by its number.
-		 */
-		r = set_link(t, set, set_at(t, set)->sg, set_at(t, set)->n);
+	if (!t->mirror.sets[set].users) {
+		/* vpcd never gives two numbers to one combination; set_find would not find the second. */
+		r = set_link(&t->mirror, set, set_at(t, set)->sg, set_at(t, set)->n);
 		if (r < 0)
 			return r;
 	}
-	t->sets[set].users++;
-	eni->set = set;
+	t->mirror.sets[set].users++;
+	set_of_eni(&t->mirror, number, set);
 	eni->state = NODE_ALIVE;
-	if (number > t->eni_max)
-		t->eni_max = number;
+	if (number > t->mirror.eni_max)
+		t->mirror.eni_max = number;
 	eni->row = *at;
 	eni->row.set = (struct vpc_versioned){};
 	eni->row.gen_revoke = eni->row.gen_any = 0;
@@ -252,15 +263,15 @@ static int read_eni(struct maps *t, uint32_t number)
 	return 0;
 }
 
-static void settle_sets(struct maps *t)
+static void restore_sets(struct maps *t)
 {
-	for (uint32_t i = 1; i < t->kernel_map[MAP_SET].n; i++) {
+	for (uint32_t i = 1; i < t->map[MAP_SET].n; i++) {
 		struct vpc_set *at = set_at(t, i);
-		uint64_t bloom = set_bloom(t->sets[i].sg, t->sets[i].n);
+		uint64_t bloom = set_bloom(t->mirror.sets[i].sg, t->mirror.sets[i].n);
 
-		if (!t->sets[i].users && (at->n || at->gen_revoke || at->gen_any))
+		if (!t->mirror.sets[i].users && (at->n || at->gen_revoke || at->gen_any))
 			zero_words(at, sizeof(*at));
-		else if (t->sets[i].users && at->bloom != bloom)
+		else if (t->mirror.sets[i].users && at->bloom != bloom)
 			store64(&at->bloom, bloom);
 	}
 }
@@ -278,11 +289,11 @@ static int read_addr(const void *key, const void *value, void *userdata)
 	struct maps *t = reading->t;
 	uint32_t number = *(const uint32_t *)value;
 
-	if (number == 0 || number > addr_rows(t) || !addr_lives(t, number) ||
+	if (number == 0 || number > t->mirror.size.addrs || !addr_lives(t, number) ||
 	    memcmp(&addr_at(t, number)->key, key, sizeof(struct vpc_addr_key)) != 0)
 		return reading_drop(reading, key);
-	addr_link(t, number, key, addr_at(t, number)->eni, NODE_ALIVE);
-	t->addrs[number].hashed = true;
+	addr_link(&t->mirror, number, key, addr_at(t, number)->eni, NODE_ALIVE);
+	t->mirror.addrs[number].hashed = true;
 	return 0;
 }
 
@@ -294,22 +305,23 @@ static bool was_dropped(const struct reading *reading, const struct vpc_addr_key
 	return false;
 }
 
-/* A living row whose key led to a dead row had moved when vpcd died, and its key not yet. The rest is cleared. */
-static int settle_addrs(struct maps *t, const struct reading *reading)
+/* A living row whose key led to a dead row: vpcd died when the row had moved, and its key not yet. The key follows. All
+ * other rows that no key leads to are cleared. */
+static int finish_moved_addrs(struct maps *t, const struct reading *reading)
 {
-	for (uint32_t i = 1; i < t->kernel_map[MAP_ADDR_ROW].n; i++) {
+	for (uint32_t i = 1; i < t->map[MAP_ADDR_ROW].n; i++) {
 		struct vpc_addr_row *at = addr_at(t, i);
 
-		if (t->addrs[i].state != NODE_FREE)
+		if (t->mirror.addrs[i].state != NODE_FREE)
 			continue;
-		if (i <= addr_rows(t) && addr_lives(t, i) && was_dropped(reading, &at->key) &&
-		    !addr_find(t, &at->key)) {
-			int r = bpf_map_update_elem(t->kernel_map[MAP_ADDR].fd, &at->key, &i, BPF_ANY);
+		if (i <= t->mirror.size.addrs && addr_lives(t, i) && was_dropped(reading, &at->key) &&
+		    !addr_find(&t->mirror, &at->key)) {
+			int r = bpf_map_update_elem(t->map[MAP_ADDR].fd, &at->key, &i, BPF_ANY);
 
 			if (r < 0)
 				return r;
-			addr_link(t, i, &at->key, at->eni, NODE_ALIVE);
-			t->addrs[i].hashed = true;
+			addr_link(&t->mirror, i, &at->key, at->eni, NODE_ALIVE);
+			t->mirror.addrs[i].hashed = true;
 		} else if (at->born || at->died || at->eni || at->key.vpc) {
 			store64(&at->died, 0);
 			zero_words(at, sizeof(*at));
@@ -320,27 +332,27 @@ static int settle_addrs(struct maps *t, const struct reading *reading)
 
 /* --- numbers --- */
 
-static bool row_used(const struct maps *t, uint32_t number)
+static bool row_used(const void *mirror, uint32_t number)
 {
-	return t->rows[number].state != NODE_FREE;
+	return ((const struct mirror *)mirror)->rows[number].state != NODE_FREE;
 }
 
-static bool mask_group_used(const struct maps *t, uint32_t number)
+static bool mask_group_used(const void *mirror, uint32_t number)
 {
-	return t->mask_groups[number].used;
+	return ((const struct mirror *)mirror)->mask_groups[number].used;
 }
 
-static bool set_used(const struct maps *t, uint32_t number)
+static bool set_used(const void *mirror, uint32_t number)
 {
-	return t->sets[number].users != 0;
+	return ((const struct mirror *)mirror)->sets[number].users != 0;
 }
 
-static bool addr_used(const struct maps *t, uint32_t number)
+static bool addr_used(const void *mirror, uint32_t number)
 {
-	return t->addrs[number].state != NODE_FREE;
+	return ((const struct mirror *)mirror)->addrs[number].state != NODE_FREE;
 }
 
-int recover_read(struct maps *t)
+static int read_back(struct maps *t)
 {
 	_cleanup_(reading_clear) struct reading mask_groups = {.t = t, .id = MAP_MASK_GROUP_OF};
 	_cleanup_(reading_clear) struct reading rules = {.t = t, .id = MAP_RULE};
@@ -352,40 +364,29 @@ int recover_read(struct maps *t)
 	if (r >= 0)
 		r = read_all_rows(t);
 	if (r >= 0)
-		settle_rows(t);
+		clear_unreachable_rows(t);
 	if (r >= 0)
 		r = read_hash(&addrs, read_addr);
 	if (r >= 0)
-		r = settle_addrs(t, &addrs);
-	for (uint32_t i = 1; r >= 0 && i < t->kernel_map[MAP_ENI].n; i++)
+		r = finish_moved_addrs(t, &addrs);
+	for (uint32_t i = 1; r >= 0 && i < t->map[MAP_ENI].n; i++)
 		r = read_eni(t, i);
 	if (r < 0)
 		return r;
-	settle_mask_groups(t);
-	settle_sets(t);
-	for (uint32_t i = 1; i < t->kernel_map[MAP_VPC].n; i++)
-		t->spaces[i] = *space_at(t, i);
-	numbers_adopt(&t->row_numbers, row_used, t);
-	numbers_adopt(&t->mask_group_numbers, mask_group_used, t);
-	numbers_adopt(&t->set_numbers, set_used, t);
-	numbers_adopt(&t->addr_numbers, addr_used, t);
-	bound_all(t);
-	return classifier_adopt(t);
+	restore_hints(t);
+	restore_sets(t);
+	for (uint32_t i = 1; i < t->map[MAP_VPC].n; i++)
+		t->mirror.spaces[i] = *space_at(t, i);
+	numbers_adopt(&t->mirror.row_numbers, row_used, &t->mirror);
+	numbers_adopt(&t->mirror.mask_group_numbers, mask_group_used, &t->mirror);
+	numbers_adopt(&t->mirror.set_numbers, set_used, &t->mirror);
+	numbers_adopt(&t->mirror.addr_numbers, addr_used, &t->mirror);
+	walk_update_all(&t->mirror);
+	return set_classifiers_adopt(t);
 }
 
-int maps_reread(struct maps *t, struct vpc_error *reterr)
+int recover(struct maps *t)
 {
-	int r;
-
-	if (t->n_changes || t->grace.pending)
-		return -EBUSY;
-	mirror_free(t);
-	r = mirror_init(t);
-	if (r >= 0)
-		r = recover_scrub(t);
-	if (r >= 0)
-		r = recover_read(t);
-	if (r < 0)
-		return bpf_error(reterr, r, "reading the maps back");
-	return t->dir ? pin_all(t, reterr) : 0;
+	clear_half_done(t);
+	return read_back(t);
 }

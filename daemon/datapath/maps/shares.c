@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * How the maps of flows are divided: what each VPC is guaranteed, kept up with the number of VPCs; and whose idle
- * flows are ended early when shares are nearly full. The programs (bpf/lib/flow/share.h) refuse and count by
- * themselves, so nothing here is needed for one tenant not to take what another is guaranteed.
- */
-#include "datapath/maps/private.h"
+#include "datapath/maps/shares.h"
 
-/* Half of `flow` is guaranteed, a sixteenth stays free: tombstones count to nobody. */
+#include <errno.h>
+#include <string.h>
+
+#include "datapath/maps/state.h"
+#include "datapath/maps/words.h"
+
+/* Half of `flow` is guaranteed. A sixteenth stays free: tombstones count to nobody. */
 #define GUARANTEED_PART 2u
 #define FREE_PART	16u
-/* Half of flow_new: an entry may be used for the last time just before its window ends, and live through the next. */
+/* A quarter of flow_new is guaranteed, and another is the pool. The other half is for the window before: an entry may
+ * be used for the last time just before its window ends, and lives through the next. */
 #define NEW_PART	4u
 
-/* Flows that one round ends at most, and what it leaves of those who hold most, in parts of what they hold. */
-#define END_MAX	 32768u
-#define END_PART 8
+/* One round evicts at most so many flows, and an eighth of what the VPC or ENI holds. */
+#define EVICT_MAX  32768u
+#define EVICT_PART 8
 
 static void store_params(struct vpc_host_flows *h, uint32_t guaranteed, uint32_t pool, uint32_t new_guaranteed,
 			 uint32_t new_pool)
@@ -30,11 +32,11 @@ static uint32_t count_tenants(struct maps *t)
 {
 	uint32_t n = 0;
 
-	memset(t->tenants, 0, t->kernel_map[MAP_VPC].n * sizeof(*t->tenants));
-	for (uint32_t i = VPC_ENI_FIRST; i <= t->eni_max; i++) {
-		uint32_t vpc = t->enis[i].row.vpc;
+	memset(t->tenants, 0, t->map[MAP_VPC].n * sizeof(*t->tenants));
+	for (uint32_t i = VPC_ENI_FIRST; i <= t->mirror.eni_max; i++) {
+		uint32_t vpc = t->mirror.enis[i].row.vpc;
 
-		if (t->enis[i].state == NODE_FREE || vpc >= t->kernel_map[MAP_VPC].n || t->tenants[vpc])
+		if (t->mirror.enis[i].state == NODE_FREE || vpc >= t->map[MAP_VPC].n || t->tenants[vpc])
 			continue;
 		t->tenants[vpc] = true;
 		n++;
@@ -47,13 +49,13 @@ static uint32_t part(uint32_t n, uint32_t of)
 	return n / of ? n / of : 1;
 }
 
-/* What VPCs hold beyond what they are guaranteed: it changes with that. Packets count meanwhile, so what is added is
- * the difference; it is right again the next time if it was not quite. */
+/* What VPCs hold beyond what they are guaranteed changes with the guarantee. Packets count meanwhile, so the difference
+ * is added; if it is not quite right then, the next time corrects it. */
 static void update_pool(struct maps *t, struct vpc_host_flows *h)
 {
 	int64_t was = __atomic_load_n(&h->pool_used, __ATOMIC_RELAXED), sum = 0;
 
-	for (uint32_t i = 0; i < t->kernel_map[MAP_VPC].n; i++) {
+	for (uint32_t i = 0; i < t->map[MAP_VPC].n; i++) {
 		int64_t beyond = __atomic_load_n(&vpc_flows_at(t, i)->total, __ATOMIC_RELAXED) - h->flow_guaranteed;
 
 		sum += beyond > 0 ? beyond : 0;
@@ -66,16 +68,14 @@ void shares_update(struct maps *t)
 {
 	struct vpc_host_flows *h = host_flows_at(t, 0);
 	uint32_t n = count_tenants(t), tenants = n ? n : 1;
-	uint32_t guaranteed = t->kernel_map[MAP_FLOW].n / GUARANTEED_PART,
-		 new_part = t->kernel_map[MAP_FLOW_NEW].n / NEW_PART;
+	uint32_t guaranteed = t->map[MAP_FLOW].n / GUARANTEED_PART, new_part = t->map[MAP_FLOW_NEW].n / NEW_PART;
 
-	store_params(h, part(guaranteed, tenants),
-		     t->kernel_map[MAP_FLOW].n - guaranteed - t->kernel_map[MAP_FLOW].n / FREE_PART,
+	store_params(h, part(guaranteed, tenants), t->map[MAP_FLOW].n - guaranteed - t->map[MAP_FLOW].n / FREE_PART,
 		     part(new_part, tenants), new_part);
 	update_pool(t, h);
 }
 
-/* --- whose flows are ended early --- */
+/* --- whose flows are evicted --- */
 
 /* As share_room() in bpf/lib/flow/share.h. */
 static int64_t room_of(const struct maps *t, uint32_t vpc)
@@ -91,70 +91,70 @@ static int64_t room_of(const struct maps *t, uint32_t vpc)
 
 static uint32_t part_of(int64_t held)
 {
-	int64_t n = held / END_PART + 1;
+	int64_t n = held / EVICT_PART + 1;
 
-	return n < END_MAX ? (uint32_t)n : END_MAX;
+	return n < EVICT_MAX ? (uint32_t)n : EVICT_MAX;
 }
 
 /* While three quarters of the pool are taken: the VPC that has most of it. */
-static bool vpc_to_end(const struct maps *t, struct shares_end *ret)
+static bool vpc_to_evict(const struct maps *t, struct eviction *ret)
 {
 	const struct vpc_host_flows *h = host_flows_at(t, 0);
 	int64_t most = 0;
 
 	if (__atomic_load_n(&h->pool_used, __ATOMIC_RELAXED) < (int64_t)h->flow_pool * 3 / 4)
 		return false;
-	for (uint32_t i = 0; i < t->kernel_map[MAP_VPC].n; i++) {
+	for (uint32_t i = 0; i < t->map[MAP_VPC].n; i++) {
 		int64_t beyond = __atomic_load_n(&vpc_flows_at(t, i)->total, __ATOMIC_RELAXED) - h->flow_guaranteed;
 
 		if (beyond <= most)
 			continue;
 		most = beyond;
-		*ret = (struct shares_end){.vpc = i};
+		*ret = (struct eviction){.vpc = i};
 	}
 	ret->n = part_of(most);
 	return most > 0;
 }
 
-/* The ENI that has opened most of those that have nearly all they may have. */
-static bool eni_to_end(const struct maps *t, struct shares_end *ret)
+/* Of the ENIs that have opened nearly as many flows as they may: the one that has opened most. */
+static bool eni_to_evict(const struct maps *t, struct eviction *ret)
 {
 	int64_t most = 0;
 
-	for (uint32_t i = VPC_ENI_FIRST; i <= t->eni_max; i++) {
+	for (uint32_t i = VPC_ENI_FIRST; i <= t->mirror.eni_max; i++) {
 		int64_t opened, limit;
 
-		if (t->enis[i].state != NODE_ALIVE)
+		if (t->mirror.enis[i].state != NODE_ALIVE)
 			continue;
 		opened = __atomic_load_n(&eni_flows_at(t, i)->opened, __ATOMIC_RELAXED);
 		if (opened <= most)
 			continue;
 		/* as share_eni_left() there */
-		limit = (room_of(t, t->enis[i].row.vpc) - host_flows_at(t, 0)->flow_guaranteed / 2) * 4;
-		if (limit > t->enis[i].row.flow_budget)
-			limit = t->enis[i].row.flow_budget;
+		limit = (room_of(t, t->mirror.enis[i].row.vpc) - host_flows_at(t, 0)->flow_guaranteed / 2) * 4;
+		if (limit > t->mirror.enis[i].row.flow_budget)
+			limit = t->mirror.enis[i].row.flow_budget;
 		if (opened * 8 < limit * 7)
 			continue;
 		most = opened;
-		*ret = (struct shares_end){.vpc = t->enis[i].row.vpc, .eni = i};
+		*ret = (struct eviction){.vpc = t->mirror.enis[i].row.vpc, .eni = i};
 	}
 	ret->n = part_of(most);
 	return most > 0;
 }
 
-bool shares_to_end(const struct maps *t, struct shares_end *ret)
+bool shares_to_evict(const struct maps *t, struct eviction *ret)
 {
-	return vpc_to_end(t, ret) || eni_to_end(t, ret);
+	return vpc_to_evict(t, ret) || eni_to_evict(t, ret);
 }
 
-/* --- telling --- */
+/* --- status --- */
 
 void maps_vpc_flows(const struct maps *t, uint32_t vpc, struct vpc_flows_count *ret)
 {
 	const struct vpc_vpc_flows *v;
 
 	*ret = (struct vpc_flows_count){.guaranteed = host_flows_at(t, 0)->flow_guaranteed};
-	if (vpc >= t->kernel_map[MAP_VPC].n)
+	if (vpc >= t->map[MAP_VPC].n)
 		return;
 	v = vpc_flows_at(t, vpc);
 	ret->half_open = __atomic_load_n(&v->half_open, __ATOMIC_RELAXED);
@@ -171,7 +171,7 @@ int shares_status(const struct maps *t, enum map_id id, json_t *row)
 		r |= json_object_set_new(row, "guaranteed_per_vpc", json_integer(h->flow_guaranteed));
 		r |= json_object_set_new(row, "pool", json_integer(h->flow_pool));
 		r |= json_object_set_new(row, "pool_used", json_integer(h->pool_used));
-		r |= json_object_set_new(row, "ended_early", json_integer((json_int_t)t->ended_early));
+		r |= json_object_set_new(row, "ended_early", json_integer((json_int_t)t->evicted));
 	} else if (id == MAP_FLOW_NEW) {
 		r |= json_object_set_new(row, "guaranteed_per_vpc", json_integer(h->new_guaranteed));
 		r |= json_object_set_new(row, "pool", json_integer(h->new_pool));

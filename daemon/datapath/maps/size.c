@@ -1,27 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How large the tables are: what each takes in the kernel, and the limits shrunk until their sum fits.
- *
- * Costs, from kernel/bpf/hashtab.c, arraymap.c: an element of a hash is a struct htab_elem of 48 bytes, the key and the
- * value, each rounded up to 8; a bucket 16 bytes, as many as elements rounded up to a power of two. Of an array: the
- * value rounded up to 8; per CPU: that on every possible CPU, and a pointer.
+ * What a map costs, from kernel/bpf/hashtab.c, arraymap.c: an element of a hash is a struct htab_elem of 48 bytes, the
+ * key and the value, each rounded up to 8; a bucket 16 bytes, as many as elements rounded up to a power of two. Of an
+ * array: the value rounded up to 8; per CPU: that on every possible CPU, and a pointer.
  */
+#include "datapath/maps/size.h"
+
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
+#include <vpc/abi/abi.h>
+
 #include "datapath/maps/skeleton.h"
-#include "datapath/maps/private.h"
 
 #define HASH_ELEMENT_BYTES 48u
 #define HASH_BUCKET_BYTES  16u
 
-const char *const map_names[MAP_COUNT] = {
-#define MAP(symbol, name, entries) [MAP_##symbol] = #name,
-#include "datapath/maps/maps.def"
-#undef MAP
-};
-
-uint32_t table_entries(enum map_id id, const struct vpc_limits *l)
+uint32_t size_by_limits(enum map_id id, const struct vpc_limits *l)
 {
 	switch (id) {
 #define MAP(symbol, name, entries) \
@@ -49,13 +44,12 @@ static uint64_t power_of_two(uint64_t n)
 	return p;
 }
 
-uint64_t map_bytes(uint32_t type, uint32_t flags, uint32_t key_size, uint32_t value_size, uint32_t n)
+uint64_t size_of_map(uint32_t type, uint32_t key_size, uint32_t value_size, uint32_t n)
 {
 	int cpus = libbpf_num_possible_cpus();
 	uint64_t n_cpus = cpus > 0 ? (uint64_t)cpus : 1;
 
-	/* Elements that are allocated as they come count too: the table may become full. */
-	(void)flags;
+	/* Elements that are allocated as they come count too: the map may become full. */
 	switch (type) {
 	case BPF_MAP_TYPE_HASH:
 	case BPF_MAP_TYPE_LRU_HASH:
@@ -70,7 +64,7 @@ uint64_t map_bytes(uint32_t type, uint32_t flags, uint32_t key_size, uint32_t va
 	}
 }
 
-struct bpf_map *size_map(const struct datapath_bpf *bpf, enum map_id id)
+struct bpf_map *size_object_map(const struct datapath_bpf *bpf, enum map_id id)
 {
 	return bpf_object__find_map_by_name(bpf->obj, map_names[id]);
 }
@@ -80,12 +74,12 @@ static uint64_t sum_bytes(const struct datapath_bpf *bpf, const struct vpc_limit
 	uint64_t sum = 0;
 
 	for (int id = 0; id < MAP_COUNT; id++) {
-		const struct bpf_map *map = size_map(bpf, id);
-		uint32_t n = table_entries(id, l);
+		const struct bpf_map *map = size_object_map(bpf, id);
+		uint32_t n = size_by_limits(id, l);
 
 		if (map)
-			sum += map_bytes(bpf_map__type(map), bpf_map__map_flags(map), bpf_map__key_size(map),
-					 bpf_map__value_size(map), n ? n : bpf_map__max_entries(map));
+			sum += size_of_map(bpf_map__type(map), bpf_map__key_size(map), bpf_map__value_size(map),
+					   n ? n : bpf_map__max_entries(map));
 	}
 	return sum;
 }
@@ -99,8 +93,8 @@ static uint32_t scaled(uint32_t limit, uint32_t thousandths, uint32_t least)
 	return n < limit ? (uint32_t)n : limit;
 }
 
-/* In thousandths. Those whose size follows the number of workloads (small) shrink only until they fit into half of the
- * budget; those that follow traffic and rules (large) get what is left. */
+/* Both parts in thousandths. `large` is for maps whose size follows traffic and rules, `small` for those whose size
+ * follows the number of workloads. */
 static void scale(struct vpc_limits *l, uint32_t large, uint32_t small)
 {
 	l->rows = scaled(l->rows, large, 1024);
@@ -122,6 +116,7 @@ void size_fit(const struct datapath_bpf *bpf, uint64_t budget_bytes, struct vpc_
 	const struct vpc_limits asked = *limits;
 	uint32_t large = 1000, small = 1000;
 
+	/* Maps that follow the number of workloads shrink only until they fit into half of the budget. */
 	for (; small > 1; small -= small / 16 + 1) {
 		*limits = asked;
 		scale(limits, 0, small);

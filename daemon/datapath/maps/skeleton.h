@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The skeleton that bpftool generates, whose code does not pass our warnings. */
-#ifndef DATAPATH_TABLES_SKEL_H
-#define DATAPATH_TABLES_SKEL_H
+#ifndef DATAPATH_MAPS_SKELETON_H
+#define DATAPATH_MAPS_SKELETON_H
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"

@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reading the kernel's tables back, the way a packet finds what stands in them: entry point, and rows. */
-#include <arpa/inet.h>
-
+/* Reads the kernel's maps back the way a packet does: the entry point, and the rows. */
 #include "datapath/maps/verify.h"
 
-int verify_tell(struct verify *v, const char *what, const char *object, const char *problem, const char *format, ...)
-{
-	char detail[256];
-	va_list ap;
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-	va_start(ap, format);
-	vsnprintf(detail, sizeof(detail), format, ap);
-	va_end(ap);
-	return json_array_append_new(v->report, json_pack("{s:s, s:s, s:s, s:s}", "what", what, "object", object,
-							  "problem", problem, "detail", detail)) < 0
-		       ? -ENOMEM
-		       : 0;
-}
+#include "datapath/maps/epoch.h"
+#include "datapath/maps/maps.h"
+#include "datapath/maps/mirror/rows.h"
+#include "datapath/maps/pin.h"
+#include "datapath/maps/report.h"
+#include "datapath/maps/set_classifier_check.h"
 
 #define ROW_TEXT_MAX 160
 
@@ -49,40 +46,57 @@ static int compare_row_items(const void *a, const void *b)
 	return compare_rows(*(const struct plan_row *const *)a, *(const struct plan_row *const *)b);
 }
 
-/* First of the expected rows with this key; n_rows: none. */
-static size_t expected_row(const struct verify *v, const struct plan_row *r)
+/* The rows that there should be, and what of them was found. */
+struct verify_rows {
+	const struct verify *v;
+	const struct plan_row **rows; /* of the whole state, sorted by key */
+	bool *found;		      /* by position in `rows` */
+	/* By number: the hash mask_group_of leads to it, and the key that stands in it agrees. */
+	bool *mask_group_found;
+};
+
+static void verify_rows_clear(struct verify_rows *x)
 {
-	size_t low = 0, high = v->all->n_rows;
+	free(x->rows);
+	free(x->found);
+	free(x->mask_group_found);
+}
+
+/* Position of the first expected row with this key; n_rows: there is none. */
+static size_t expected_row(const struct verify_rows *x, const struct plan_row *r)
+{
+	size_t low = 0, high = x->v->all->n_rows;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (compare_rows(v->rows[middle], r) < 0)
+		if (compare_rows(x->rows[middle], r) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < v->all->n_rows && compare_rows(v->rows[low], r) == 0 ? low : v->all->n_rows;
+	return low < x->v->all->n_rows && compare_rows(x->rows[low], r) == 0 ? low : x->v->all->n_rows;
 }
 
-/* A visible row that a packet finds: is it meant to be? */
-static int check_row(struct verify *v, const struct plan_row *seen)
+/* A row that counts and that a packet finds: should it be there? */
+static int check_row(struct verify_rows *x, const struct plan_row *seen)
 {
-	size_t first = expected_row(v, seen);
+	const struct verify *v = x->v;
+	size_t first = expected_row(x, seen);
 	char text[ROW_TEXT_MAX];
 
 	if (first == v->all->n_rows)
-		return verify_tell(v, "rule row", row_text(seen, text), "unexpected", "counted for rule %u",
-				   seen->rule);
-	v->found[first] = true;
-	for (size_t i = first; i < v->all->n_rows && compare_rows(v->rows[i], seen) == 0; i++)
-		if (v->rows[i]->rule == seen->rule)
+		return report_difference(v->report, "rule row", row_text(seen, text), "unexpected",
+					 "counted for rule %u", seen->rule);
+	x->found[first] = true;
+	for (size_t i = first; i < v->all->n_rows && compare_rows(x->rows[i], seen) == 0; i++)
+		if (x->rows[i]->rule == seen->rule)
 			return 0;
-	return verify_tell(v, "rule row", row_text(seen, text), "differs", "counted for rule %u, expected rule %u",
-			   seen->rule, v->rows[first]->rule);
+	return report_difference(v->report, "rule row", row_text(seen, text), "differs",
+				 "counted for rule %u, expected rule %u", seen->rule, x->rows[first]->rule);
 }
 
-/* Whether the hints of its class lead a packet to the row. */
+/* Whether the hints of its mask group lead a packet to the row. */
 static bool hinted(const struct vpc_mask_group *mask_group, const struct vpc_rule_key *key)
 {
 	struct vpc_mask_group with = *mask_group;
@@ -93,27 +107,30 @@ static bool hinted(const struct vpc_mask_group *mask_group, const struct vpc_rul
 
 static int verify_mask_group(const void *key, const void *value, void *userdata)
 {
-	struct verify *v = userdata;
+	struct verify_rows *x = userdata;
+	const struct maps *t = x->v->t;
 	const struct vpc_mask_group_key *k = key;
 	uint32_t number = *(const uint32_t *)value;
 	const struct vpc_sg_dir *dir;
 
-	if (number >= v->t->kernel_map[MAP_MASK_GROUP].n || k->sg >= v->t->kernel_map[MAP_SG].n || k->dir > 1 ||
-	    k->slot >= VPC_SLOTS || k->plen > 16 || memcmp(&mask_group_at(v->t, number)->key, k, sizeof(*k)) != 0)
-		return verify_tell(v, "port class", "mask_group_of", "differs",
-				   "sg %u slot %u port %u/%u leads to class %u", k->sg, k->slot, k->port, k->plen,
-				   number);
-	dir = &sg_at(v->t, k->sg)->dir[k->dir];
+	if (number >= t->map[MAP_MASK_GROUP].n || k->sg >= t->map[MAP_SG].n || k->dir > 1 || k->slot >= VPC_SLOTS ||
+	    k->plen > 16 || memcmp(&mask_group_at(t, number)->key, k, sizeof(*k)) != 0)
+		return report_difference(x->v->report, "port mask group", "mask_group_of", "differs",
+					 "sg %u slot %u port %u/%u leads to mask group %u", k->sg, k->slot, k->port,
+					 k->plen, number);
+	dir = &sg_at(t, k->sg)->dir[k->dir];
 	if (!(dir->port_plens[k->slot] & 1u << k->plen))
-		return verify_tell(v, "port class", "sg", "differs",
-				   "sg %u slot %u does not tell of port prefixes of %u", k->sg, k->slot, k->plen);
-	v->mask_group_found[number] = true;
+		return report_difference(x->v->report, "port mask group", "sg", "differs",
+					 "sg %u slot %u does not lead to port prefixes of length %u", k->sg, k->slot,
+					 k->plen);
+	x->mask_group_found[number] = true;
 	return 0;
 }
 
 static int verify_rule(const void *key, const void *value, void *userdata)
 {
-	struct verify *v = userdata;
+	struct verify_rows *x = userdata;
+	const struct verify *v = x->v;
 	const struct vpc_rule_key *k = key;
 	uint32_t number = *(const uint32_t *)value;
 	const struct vpc_mask_group_key *mask_group;
@@ -121,13 +138,13 @@ static int verify_rule(const void *key, const void *value, void *userdata)
 	struct plan_row seen = {};
 	char text[ROW_TEXT_MAX];
 
-	if (number == 0 || number >= v->t->kernel_map[MAP_ROW].n || k->mask_group >= v->t->kernel_map[MAP_MASK_GROUP].n)
-		return verify_tell(v, "rule row", "rule", "differs", "a key leads to row %u, which does not exist",
-				   number);
+	if (number == 0 || number >= v->t->map[MAP_ROW].n || k->mask_group >= v->t->map[MAP_MASK_GROUP].n)
+		return report_difference(v->report, "rule row", "rule", "differs",
+					 "a key leads to row %u, which does not exist", number);
 	row = row_at(v->t, number);
-	/* A key whose row is dead waits to be retired, or was left by nobody: no packet is judged by it. */
+	/* A row that is dead waits to be retired, or its key was left behind: no packet is judged by it. */
 	if (!visible(row->born, row->died, v->epoch) || memcmp(&row->key, k, sizeof(*k)) != 0 ||
-	    !v->mask_group_found[k->mask_group])
+	    !x->mask_group_found[k->mask_group])
 		return 0;
 	mask_group = &mask_group_at(v->t, k->mask_group)->key;
 	seen = (struct plan_row){.direction = mask_group->dir,
@@ -140,16 +157,17 @@ static int verify_rule(const void *key, const void *value, void *userdata)
 				 .rule = row->rule};
 	memcpy(seen.peer, k->addr, sizeof(seen.peer));
 	if (!hinted(mask_group_at(v->t, k->mask_group), k))
-		return verify_tell(v, "rule row", row_text(&seen, text), "differs", "its class %u does not tell of it",
-				   k->mask_group);
-	return check_row(v, &seen);
+		return report_difference(v->report, "rule row", row_text(&seen, text), "differs",
+					 "the hints of mask group %u do not lead to it", k->mask_group);
+	return check_row(x, &seen);
 }
 
-static int verify_all_rows(struct verify *v)
+static int verify_all_rows(struct verify_rows *x)
 {
+	const struct verify *v = x->v;
 	int r = 0;
 
-	for (uint32_t i = 4; r >= 0 && i < v->t->kernel_map[MAP_SG].n * 4; i++) {
+	for (uint32_t i = 4; r >= 0 && i < v->t->map[MAP_SG].n * 4; i++) {
 		const struct vpc_sg_dir *dir = &sg_at(v->t, i / 4)->dir[i / 2 % 2];
 		uint32_t number = i % 2 ? dir->all6 : dir->all4;
 		struct plan_row seen = {.direction = (uint8_t)(i / 2 % 2), .sg = i / 4};
@@ -159,7 +177,7 @@ static int verify_all_rows(struct verify *v)
 		const struct vpc_row *row;
 		char text[ROW_TEXT_MAX];
 
-		if (!number || number >= v->t->kernel_map[MAP_ROW].n)
+		if (!number || number >= v->t->map[MAP_ROW].n)
 			continue;
 		row = row_at(v->t, number);
 		if (!visible(row->born, row->died, v->epoch))
@@ -168,46 +186,47 @@ static int verify_all_rows(struct verify *v)
 		seen.peer_kind = i % 2 ? VPC_PEER_CIDR6 : VPC_PEER_CIDR4;
 		seen.rule = row->rule;
 		if (memcmp(&row->key, &key, sizeof(key)) == 0)
-			r = check_row(v, &seen);
+			r = check_row(x, &seen);
 		else
-			r = verify_tell(v, "rule row", row_text(&seen, text), "unexpected", "row %u is another's",
-					number);
+			r = report_difference(v->report, "rule row", row_text(&seen, text), "unexpected",
+					      "row %u is another's", number);
 	}
 	return r;
 }
 
-int verify_rows(struct verify *v)
+static int verify_rows(const struct verify *v)
 {
+	_cleanup_(verify_rows_clear) struct verify_rows x = {.v = v};
 	size_t n = v->all->n_rows;
 	char text[ROW_TEXT_MAX];
 	int r;
 
-	v->rows = calloc(n + 1, sizeof(*v->rows));
-	v->found = calloc(n + 1, sizeof(*v->found));
-	v->mask_group_found = calloc(v->t->kernel_map[MAP_MASK_GROUP].n, sizeof(*v->mask_group_found));
-	if (!v->rows || !v->found || !v->mask_group_found)
+	x.rows = calloc(n + 1, sizeof(*x.rows));
+	x.found = calloc(n + 1, sizeof(*x.found));
+	x.mask_group_found = calloc(v->t->map[MAP_MASK_GROUP].n, sizeof(*x.mask_group_found));
+	if (!x.rows || !x.found || !x.mask_group_found)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
-		v->rows[i] = &v->all->rows[i];
-	qsort(v->rows, n, sizeof(*v->rows), compare_row_items);
-	r = table_each(&v->t->kernel_map[MAP_MASK_GROUP_OF], verify_mask_group, v);
+		x.rows[i] = &v->all->rows[i];
+	qsort(x.rows, n, sizeof(*x.rows), compare_row_items);
+	r = map_each(&v->t->map[MAP_MASK_GROUP_OF], verify_mask_group, &x);
 	if (r >= 0)
-		r = table_each(&v->t->kernel_map[MAP_RULE], verify_rule, v);
+		r = map_each(&v->t->map[MAP_RULE], verify_rule, &x);
 	if (r >= 0)
-		r = verify_all_rows(v);
+		r = verify_all_rows(&x);
 	for (size_t i = 0; r >= 0 && i < n; i++) {
-		bool first = i == 0 || compare_rows(v->rows[i - 1], v->rows[i]) != 0;
+		bool first = i == 0 || compare_rows(x.rows[i - 1], x.rows[i]) != 0;
 
-		if (first && !v->found[i])
-			r = verify_tell(v, "rule row", row_text(v->rows[i], text), "missing", "of rule %u",
-					v->rows[i]->rule);
+		if (first && !x.found[i])
+			r = report_difference(v->report, "rule row", row_text(x.rows[i], text), "missing", "of rule %u",
+					      x.rows[i]->rule);
 	}
 	return r;
 }
 
 int maps_verify(struct maps *t, const struct plan *all, json_t *report)
 {
-	struct verify v = {.t = t, .all = all, .report = report, .epoch = maps_epoch(t)};
+	const struct verify v = {.t = t, .all = all, .report = report, .epoch = maps_epoch(t)};
 	int r = verify_rows(&v);
 
 	if (r >= 0)
@@ -217,13 +236,8 @@ int maps_verify(struct maps *t, const struct plan *all, json_t *report)
 	if (r >= 0)
 		r = verify_vpcs(&v);
 	if (r >= 0)
-		r = verify_classifier(&v);
+		r = set_classifiers_verify(t, report);
 	if (r >= 0)
 		r = pin_verify(t, report);
-	free(v.rows);
-	free(v.found);
-	free(v.addrs);
-	free(v.addr_found);
-	free(v.mask_group_found);
 	return r;
 }

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Flows of the version before, carried over an upgrade that has maps of its own (P6). TCP could be taken up in
- * mid-stream; what answers a UDP packet or an echo request could not be told from what opens a flow.
- *
- * A carried flow has epoch 0, so its next packet has its opening judged again by the rules of now: a flow that was cut
- * stays cut. Numbers and incarnations of ENIs and VPCs are the store's and the same in both versions.
- */
+#include "datapath/maps/flows/carry.h"
+
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "datapath/maps/private.h"
+#include <vpc/cleanup.h>
 
-/* The version whose flows are understood. A flow is laid out there as here but for its grace, a time in ns. */
+#include "datapath/maps/flows/grace.h"
+#include "datapath/maps/shares.h"
+#include "datapath/maps/words.h"
+
+/* The version whose flows are understood. Its flows are laid out as ours, but for the grace: a time in ns. */
 #define CARRY_FROM 5
 struct flow_before {
 	__u64 tag;
@@ -26,7 +29,7 @@ _Static_assert(sizeof(struct flow_before) == sizeof(struct vpc_flow), "flow_befo
 _Static_assert(offsetof(struct flow_before, grace_until_ns) == offsetof(struct vpc_flow, grace_until), "flow_before");
 _Static_assert(offsetof(struct flow_before, rest) == offsetof(struct vpc_flow, eni), "flow_before");
 
-/* The flows' map of that version. 0 and fd -1: there is none that is understood. */
+/* A map of flows of that version. 0 and fd -1: there is none that is understood. */
 static int carry_map(const char *folder, const char *name, struct kernel_map *ret)
 {
 	struct bpf_map_info info = {};
@@ -82,13 +85,13 @@ static void count_side(struct maps *t, const struct vpc_flow *flow, unsigned sid
 	uint32_t number = flow->eni[side];
 	struct vpc_eni_flows *n;
 
-	if (!number || number >= t->kernel_map[MAP_ENI].n || eni_at(t, number)->incarnation != flow->incarnation[side])
+	if (!number || number >= t->map[MAP_ENI].n || eni_at(t, number)->incarnation != flow->incarnation[side])
 		return;
 	n = eni_flows_at(t, number);
 	__atomic_fetch_add(side && flow->eni[0] ? &n->answered : &n->opened, 1, __ATOMIC_RELAXED);
 }
 
-/* As the programs count an entry of `flow`. The pool's part of it is shares_update's. */
+/* As the programs count an entry of `flow`. What counts to the pool is left to shares_update. */
 static void count(struct maps *t, const struct vpc_flow_key *key, const struct vpc_flow *flow)
 {
 	struct vpc_vpc_flows *v = vpc_flows_at(t, key->vpc);
@@ -122,7 +125,7 @@ static int carry_one(const void *key_in, const void *value_in, void *userdata)
 	memcpy(&key, key_in, sizeof(key));
 	memcpy(&before, value_in, sizeof(before));
 	memcpy(&flow, value_in, sizeof(flow));
-	if (key.vpc >= c->t->kernel_map[MAP_VPC].n)
+	if (key.vpc >= c->t->map[MAP_VPC].n)
 		return 0;
 	if (before.grace_until_ns == UINT64_MAX)
 		until = grace_until(FLOWS_KEEP, 0);
@@ -134,11 +137,11 @@ static int carry_one(const void *key_in, const void *value_in, void *userdata)
 		store32(&ctl_at(c->t, 0)->graces, 1);
 		c->graces = true;
 	}
-	/* Its packets may have been quicker: a flow stands in one of the maps only. */
-	if (bpf_map_lookup_elem(c->t->kernel_map[c->to == MAP_FLOW ? MAP_FLOW_NEW : MAP_FLOW].fd, &key, &known) == 0)
+	/* Its packets may have been faster. A flow stands in one of the maps only. */
+	if (bpf_map_lookup_elem(c->t->map[c->to == MAP_FLOW ? MAP_FLOW_NEW : MAP_FLOW].fd, &key, &known) == 0)
 		return 0;
 	/* -EEXIST: the same. -E2BIG: no room, as for any flow. */
-	if (bpf_map_update_elem(c->t->kernel_map[c->to].fd, &key, &flow, BPF_NOEXIST) == 0 && c->to == MAP_FLOW)
+	if (bpf_map_update_elem(c->t->map[c->to].fd, &key, &flow, BPF_NOEXIST) == 0 && c->to == MAP_FLOW)
 		count(c->t, &key, &flow);
 	return 0;
 }
@@ -152,7 +155,7 @@ int carry_flows(struct maps *t, const struct carry *from, uint64_t now_ns)
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(to); i++) {
 		c.to = to[i];
 		if (from->from[i].fd >= 0)
-			r = table_each(&from->from[i], carry_one, &c);
+			r = map_each(&from->from[i], carry_one, &c);
 	}
 	shares_update(t);
 	if (r >= 0 && c.graces)

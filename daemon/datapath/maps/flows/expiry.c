@@ -1,35 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Ending the flows that have ended: see tables.h. To walk a hash of a million buckets takes milliseconds even where it
- * is empty, so that is a worker's; what was found is judged and deleted by the event loop, which alone knows the ENIs,
- * a little at a time.
- */
-#include <bpf/bpf.h>
+#include "datapath/maps/flows/expiry.h"
 
-#include "datapath/maps/private.h"
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "datapath/maps/epoch.h"
+#include "datapath/maps/flows/evict.h"
+#include "datapath/maps/flows/recount.h"
+#include "datapath/maps/flows/sweep.h"
+#include "datapath/maps/shares.h"
+#include "datapath/maps/words.h"
 
 /* Entries that one system call copies: a kernel that doesn't preempt itself runs nothing else on that CPU meanwhile.
- * More than a bucket of a table that is not overfull can hold. */
+ * No bucket of a map that is not overfull holds more. */
 #define READ_BATCH 1024u
 /* Entries that one step looks at. It deletes at most VPC_SWEEP_MAX of them. */
 #define STEP_MAX   1024u
 
-enum { ESTABLISHED, OTHER, OVERFLOW, FLOW_TABLES };
+enum { ESTABLISHED, OTHER, OVERFLOW, FLOW_MAPS };
 
-/* So long after the last insertion flow_overflow may be called empty: no CPU is about to make another unseen. */
+/* So long after the last insertion no CPU is about to make another that the walk didn't see: an empty flow_overflow may
+ * be called empty. */
 #define OVERFLOW_REST_NS 10000000000ull
 
 struct maps_expiry {
-	int fd[FLOW_TABLES]; /* the tables' */
-	uint64_t cursor[FLOW_TABLES];
-	bool started[FLOW_TABLES]; /* cursor is where the last batch ended */
+	int fd[FLOW_MAPS]; /* borrowed */
+	uint64_t cursor[FLOW_MAPS];
+	bool started[FLOW_MAPS]; /* cursor is where the last batch ended */
 	unsigned turn;
 	uint32_t budget;
 	struct vpc_flow_key *keys; /* `budget` and a batch, as are flows */
 	struct vpc_flow *flows;
 	uint32_t n, at; /* read, and of them looked at */
-	struct tally *tally;
-	struct ending *ending;
+	struct recount *recount;
+	struct evict *evict;
 	struct vpc_host_flows *host;
 	uint64_t now_ns;
 	uint32_t overflowing; /* entries of flow_overflow in this round */
@@ -41,14 +46,14 @@ int maps_expiry_new(const struct maps *t, uint32_t budget, struct maps_expiry **
 
 	if (!x)
 		return -ENOMEM;
-	x->fd[ESTABLISHED] = t->kernel_map[MAP_FLOW].fd;
-	x->fd[OTHER] = t->kernel_map[MAP_FLOW_NEW].fd;
-	x->fd[OVERFLOW] = t->kernel_map[MAP_FLOW_OVERFLOW].fd;
+	x->fd[ESTABLISHED] = t->map[MAP_FLOW].fd;
+	x->fd[OTHER] = t->map[MAP_FLOW_NEW].fd;
+	x->fd[OVERFLOW] = t->map[MAP_FLOW_OVERFLOW].fd;
 	x->host = host_flows_at(t, 0);
 	x->budget = budget;
 	x->keys = calloc(budget + READ_BATCH, sizeof(*x->keys));
 	x->flows = calloc(budget + READ_BATCH, sizeof(*x->flows));
-	if (!x->keys || !x->flows || tally_new(t, &x->tally) < 0 || ending_new(t, &x->ending) < 0)
+	if (!x->keys || !x->flows || recount_new(t, &x->recount) < 0 || evict_new(t, &x->evict) < 0)
 		return -ENOMEM;
 	*ret = TAKE_PTR(x);
 	return 0;
@@ -58,8 +63,8 @@ struct maps_expiry *maps_expiry_free(struct maps_expiry *x)
 {
 	if (!x)
 		return NULL;
-	tally_free(x->tally);
-	ending_free(x->ending);
+	recount_free(x->recount);
+	evict_free(x->evict);
 	free(x->keys);
 	free(x->flows);
 	free(x);
@@ -69,14 +74,14 @@ struct maps_expiry *maps_expiry_free(struct maps_expiry *x)
 void maps_expiry_plan(struct maps *t, struct maps_expiry *x, uint64_t now_ns)
 {
 	shares_update(t);
-	ending_plan(t, x->ending, now_ns);
+	evict_plan(t, x->evict, now_ns);
 	x->now_ns = now_ns;
 }
 
 static void round_begins(struct maps_expiry *x, unsigned which)
 {
 	if (which == ESTABLISHED)
-		tally_begin(x->tally);
+		recount_begin(x->recount);
 	else if (which == OVERFLOW)
 		x->overflowing = 0;
 }
@@ -86,7 +91,7 @@ static void batch_is_read(struct maps_expiry *x, unsigned which, uint32_t n)
 	if (which == OVERFLOW)
 		x->overflowing += n;
 	for (uint32_t i = 0; which == ESTABLISHED && i < n; i++)
-		tally_add(x->tally, &x->keys[x->n + i], &x->flows[x->n + i]);
+		recount_add(x->recount, &x->keys[x->n + i], &x->flows[x->n + i]);
 }
 
 static void round_ends(struct maps_expiry *x, unsigned which)
@@ -94,7 +99,7 @@ static void round_ends(struct maps_expiry *x, unsigned which)
 	__u64 last_ns = load64(&x->host->overflow_ns);
 
 	if (which == ESTABLISHED)
-		tally_end(x->tally);
+		recount_end(x->recount);
 	else if (which == OVERFLOW && !x->overflowing && last_ns && x->now_ns > last_ns + OVERFLOW_REST_NS)
 		__atomic_compare_exchange_n(&x->host->overflow_ns, &last_ns, 0, false, __ATOMIC_SEQ_CST,
 					    __ATOMIC_RELAXED);
@@ -103,8 +108,8 @@ static void round_ends(struct maps_expiry *x, unsigned which)
 int maps_expiry_read(struct maps_expiry *x)
 {
 	x->n = x->at = 0;
-	/* At most once around each table. */
-	for (unsigned ends = 0; ends < FLOW_TABLES && x->n < x->budget;) {
+	/* At most once around each map. */
+	for (unsigned ends = 0; ends < FLOW_MAPS && x->n < x->budget;) {
 		unsigned which = x->turn;
 		__u32 n = READ_BATCH;
 		uint64_t next = 0;
@@ -124,19 +129,20 @@ int maps_expiry_read(struct maps_expiry *x)
 			continue;
 		round_ends(x, which);
 		ends++;
-		x->turn = (which + 1) % FLOW_TABLES;
+		x->turn = (which + 1) % FLOW_MAPS;
 	}
-	return ending_read(x->ending);
+	return evict_read(x->evict);
 }
 
-/* Idle for too long, or of an ENI that is gone. The program looks again before it deletes. */
+/* Whether a flow is idle for longer than its timeout, or of an ENI that is gone. The program that deletes looks again
+ * whether it is idle. */
 static bool over(const struct maps *t, const struct vpc_flow *flow, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		uint32_t number = flow->eni[i];
 
-		if (number && (number >= t->kernel_map[MAP_ENI].n || t->enis[number].state == NODE_FREE ||
-			       t->enis[number].row.incarnation != flow->incarnation[i]))
+		if (number && (number >= t->map[MAP_ENI].n || t->mirror.enis[number].state == NODE_FREE ||
+			       t->mirror.enis[number].row.incarnation != flow->incarnation[i]))
 			return true;
 	}
 	return flow->last_seen_ns + flow->timeout_s * 1000000000ull < now_ns;
@@ -156,5 +162,5 @@ int maps_expiry_step(struct maps *t, struct maps_expiry *x, uint64_t now_ns, uns
 		return r;
 	for (uint32_t i = 0; i < io.n; i++)
 		*deleted += io.result[i] == VPC_SWEPT_DONE;
-	return x->at < x->n ? 1 : ending_step(t, x->ending, now_ns);
+	return x->at < x->n ? 1 : evict_step(t, x->evict, now_ns);
 }

@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Graces: which flows a change with keep or drain spares, and when that ends (SEMANTICS.md rule 8).
- *
- * A grace is given only to what lived by the rules of before the change, so it is given before the change's epoch is
- * stored, when both the old and the new rules can be judged by: grace_give. What is opened while that takes its time
- * gets one afterwards: grace_finish. Only then gen_revoke is raised, which has the flows judged again.
- *
- * A grace counts for one side of a flow: the side that the change took the permission from. What is taken from the
- * other side later cuts the flow. Before anything is taken away with cut, grace_settle ends the graces of the sides
- * that are allowed again, and all graces of the ENIs that lose a group; so the cut cuts those flows as well, idle or
- * not. For that vpcd knows the key of each flow that has a grace. Nobody else ends one, and a flow that has one stays
- * in its table, so that no copy of it carries along what was ended.
- */
-#include <bpf/bpf.h>
+#include "datapath/maps/flows/grace.h"
 
-#include "datapath/maps/private.h"
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "datapath/maps/epoch.h"
+#include "datapath/maps/flows/flows.h"
+#include "datapath/maps/flows/sweep.h"
+#include "datapath/maps/generations.h"
+#include "datapath/maps/maps.h"
+#include "datapath/maps/words.h"
 
 /* A run of the program that fails (out of memory, in the kernel) is tried again so often. */
 #define TRIES 3
@@ -22,7 +18,7 @@
 struct sweeping {
 	struct maps *t;
 	uint64_t epoch;
-	bool all; /* every flow is touched */
+	bool all; /* every flow is affected */
 	struct graces kept;
 	bool lost; /* some flow with a grace is not in kept */
 	struct maps_change *c;
@@ -52,7 +48,7 @@ static void remember(struct sweeping *s, const struct graced *item)
 		s->lost = true;
 }
 
-/* What UNSPARE ended is told beside the reply; a list that can't grow only makes that report shorter. */
+/* The flows whose grace is ended are told with the reply. If the list can't grow, that report is shorter. */
 static void note_ended(struct sweeping *s, const struct graced *item)
 {
 	struct vpc_flow_key *to = s->c ? ARRAY_PUSH(&s->c->ended) : NULL;
@@ -90,18 +86,19 @@ static int sweep_add(struct sweeping *s, const struct graced *item)
 }
 
 /* Whether the change takes something away from the ENI or the set it has. */
-static bool side_touched(const struct sweeping *s, uint32_t number)
+static bool side_affected(const struct sweeping *s, uint32_t number)
 {
 	const struct maps *t = s->t;
 
-	if (!number || number >= t->kernel_map[MAP_ENI].n)
+	if (!number || number >= t->map[MAP_ENI].n)
 		return false;
-	return s->all || t->enis[number].revoked == s->epoch || t->sets[t->enis[number].set].revoked == s->epoch;
+	return s->all || t->mirror.enis[number].revoked == s->epoch ||
+	       t->mirror.sets[t->mirror.enis[number].set].revoked == s->epoch;
 }
 
-static bool touched(const struct sweeping *s, const uint32_t eni[2])
+static bool affected(const struct sweeping *s, const uint32_t eni[2])
 {
-	return side_touched(s, eni[0]) || side_touched(s, eni[1]);
+	return side_affected(s, eni[0]) || side_affected(s, eni[1]);
 }
 
 static void keep_list(struct maps *t, struct sweeping *s)
@@ -122,7 +119,7 @@ static int give_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow
 	(void)established;
 	if (flow->state == VPC_FLOW_TOMBSTONE)
 		return 0;
-	if (touched(s, item.eni))
+	if (affected(s, item.eni))
 		return sweep_add(s, &item);
 	if (flow->grace_until[0] || flow->grace_until[1])
 		remember(s, &item);
@@ -144,7 +141,7 @@ static int give(struct maps *t, uint32_t op)
 	if (r >= 0)
 		r = sweep_flush(&s);
 	if (r < 0) {
-		free(s.kept.at); /* of a part of the flows */
+		free(s.kept.at); /* they are a part of the flows only */
 		t->graced_lost = true;
 		return r;
 	}
@@ -186,75 +183,70 @@ bool maps_sweep_pending(const struct maps *t)
 
 /* --- ending --- */
 
-struct settling {
-	struct sweeping settle;
-	struct sweeping end;
-	int r;
+/* Flows with a grace that a change with cut affects. */
+struct grace_review {
+	struct sweeping allowed; /* sides that are allowed again lose theirs */
+	struct sweeping all;	 /* both sides lose theirs */
 };
 
-static int settle_item(struct settling *s, const struct graced *item)
+static int review_flow(struct grace_review *s, const struct graced *item)
 {
-	const struct maps *t = s->settle.t;
-	int r = 0;
+	const struct mirror *m = &s->allowed.t->mirror;
 
-	if (!touched(&s->settle, item->eni)) {
-		remember(&s->settle, item);
+	if (!affected(&s->allowed, item->eni)) {
+		remember(&s->allowed, item);
 		return 0;
 	}
+	/* An ENI that loses a group loses all graces: a quarantine must cut also what only a grace allows. */
 	for (unsigned i = 0; i < 2; i++) {
 		uint32_t number = item->eni[i];
 
-		if (number && number < t->kernel_map[MAP_ENI].n && t->enis[number].revoked == s->settle.epoch)
-			return sweep_add(&s->end, item);
+		if (number && number < m->size.enis && m->enis[number].revoked == s->allowed.epoch)
+			return sweep_add(&s->all, item);
 	}
-	r = sweep_add(&s->settle, item);
-	return r;
+	return sweep_add(&s->allowed, item);
 }
 
-static int confirm_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established, void *userdata)
+static int review_any_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established,
+			   void *userdata)
 {
 	const struct graced item = {.key = *key, .eni = {flow->eni[0], flow->eni[1]}};
 
 	(void)established;
 	if (!flow->grace_until[0] && !flow->grace_until[1])
 		return 0;
-	return settle_item(userdata, &item);
+	return review_flow(userdata, &item);
 }
 
-static void settling_init(struct settling *s, struct maps *t, struct maps_change *c)
+int grace_end(struct maps *t, struct maps_change *c)
 {
-	s->settle = (struct sweeping){.t = t, .epoch = c->epoch, .c = c};
-	s->settle.io = (struct vpc_sweep){.op = VPC_SWEEP_CONFIRM, .epoch = c->epoch, .now_ns = monotonic_ns()};
-	s->end = s->settle;
-	s->end.io.op = VPC_SWEEP_UNSPARE;
-}
-
-int grace_settle(struct maps *t, struct maps_change *c)
-{
-	struct settling s;
+	struct grace_review s;
 	int r = 0, end;
 
 	if (!t->graced.n && !t->graced_lost)
 		return 0;
-	settling_init(&s, t, c);
+	s.allowed = (struct sweeping){.t = t, .epoch = c->epoch, .c = c};
+	s.allowed.io = (struct vpc_sweep){.op = VPC_SWEEP_CONFIRM, .epoch = c->epoch, .now_ns = monotonic_ns()};
+	s.all = s.allowed;
+	s.all.io.op = VPC_SWEEP_UNSPARE;
 	if (t->graced_lost)
-		r = maps_each_flow(t, 0, confirm_flow, &s);
+		r = maps_each_flow(t, 0, review_any_flow, &s);
 	for (size_t i = 0; !t->graced_lost && i < t->graced.n; i++) {
-		end = settle_item(&s, &t->graced.at[i]);
+		end = review_flow(&s, &t->graced.at[i]);
 		if (end < 0)
-			r = end; /* the others all the same */
+			r = end; /* the others are reviewed all the same */
 	}
-	end = sweep_flush(&s.settle);
+	end = sweep_flush(&s.allowed);
 	if (r >= 0)
 		r = end;
-	end = sweep_flush(&s.end);
+	end = sweep_flush(&s.all);
 	if (r >= 0)
 		r = end;
-	for (size_t i = 0; i < s.end.kept.n; i++) /* could not be ended */
-		remember(&s.settle, &s.end.kept.at[i]);
-	free(s.end.kept.at);
-	s.settle.lost |= s.end.lost || (r < 0 && t->graced_lost);
-	keep_list(t, &s.settle);
+	for (size_t i = 0; i < s.all.kept.n; i++) /* could not be ended */
+		remember(&s.allowed, &s.all.kept.at[i]);
+	free(s.all.kept.at);
+	s.allowed.lost |= s.all.lost || (r < 0 && t->graced_lost);
+	keep_list(t, &s.allowed);
 	return r;
 }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Numbers, extents, chains and arrays of the mirror. */
-#include "datapath/maps/private.h"
+#include "datapath/maps/mirror/containers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 int numbers_init(struct numbers *n, uint32_t size)
 {
@@ -35,24 +38,24 @@ void numbers_give(struct numbers *n, uint32_t number)
 	n->used--;
 }
 
-void numbers_adopt(struct numbers *n, bool (*used)(const struct maps *t, uint32_t number), const struct maps *t)
+void numbers_adopt(struct numbers *n, bool (*used)(const void *userdata, uint32_t number), const void *userdata)
 {
 	uint32_t last = n->size - 1;
 
-	while (last && !used(t, last))
+	while (last && !used(userdata, last))
 		last--;
 	n->fresh = last + 1;
 	n->free = 0;
 	n->used = last;
-	/* Downwards, so that low numbers are given out first. */
+	/* From the top, so that low numbers are given out first. */
 	for (uint32_t i = last; i > 0; i--)
-		if (!used(t, i))
+		if (!used(userdata, i))
 			numbers_give(n, i);
 }
 
-/* --- extents --- */
+/* --- runs of blocks --- */
 
-/* Room for as many free runs as there can be with one more given out: giving back never fails. */
+/* Makes room for as many free runs as there can be when one more run is given out: so extents_give can't fail. */
 static int extents_reserve(struct extents *e)
 {
 	struct extent *grown;
@@ -180,8 +183,8 @@ void chains_clear(struct chains *c)
 	*c = (struct chains){};
 }
 
-/* Words folded in by multiplication and shifts (the finalizer of splitmix64). Keys come from those who may change
- * rules, so no secret is needed. */
+/* Folds the words in by multiplication and shifts (the finalizer of splitmix64). It uses no secret: whoever can choose
+ * keys may change rules, and slows down only his own changes. */
 uint32_t chains_hash(const void *key, size_t bytes)
 {
 	const unsigned char *p = key;
@@ -213,58 +216,4 @@ void *array_grow(void *at, size_t *cap, size_t n, size_t item_bytes)
 	if (moved)
 		*cap = grown;
 	return moved;
-}
-
-void zero_words(void *at, size_t bytes)
-{
-	__u64 *word = at;
-
-	for (size_t i = bytes / sizeof(*word); i > 0; i--)
-		store64(&word[i - 1], 0);
-}
-
-uint32_t versioned_value(const struct vpc_versioned *v, uint64_t epoch)
-{
-	uint64_t best = 0;
-
-	for (unsigned i = 0; i < 2; i++) {
-		uint64_t slot = load64(&v->slot[i]);
-
-		if (slot >> VPC_VERSIONED_SHIFT <= epoch && slot > best)
-			best = slot;
-	}
-	return (uint32_t)(best & VPC_VERSIONED_VALUE_MASK);
-}
-
-unsigned versioned_spare(const struct vpc_versioned *v, uint64_t epoch)
-{
-	uint64_t at0 = load64(&v->slot[0]) >> VPC_VERSIONED_SHIFT;
-	uint64_t at1 = load64(&v->slot[1]) >> VPC_VERSIONED_SHIFT;
-
-	if (at0 > epoch)
-		return 0;
-	if (at1 > epoch)
-		return 1;
-	return at0 > at1 ? 1 : 0;
-}
-
-int limit_error(struct vpc_error *reterr, const char *kernel_map, uint64_t size, uint64_t used, uint64_t asked)
-{
-	return vpc_error_set(
-		reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
-		"the kernel table '%s' holds %llu entries: %llu are used and this change asks for %llu more",
-		kernel_map, (unsigned long long)size, (unsigned long long)used, (unsigned long long)asked);
-}
-
-int number_error(struct vpc_error *reterr, const char *kernel_map, uint32_t size, uint32_t asked)
-{
-	return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
-			     "the kernel table '%s' holds the numbers up to %u and this change needs number %u",
-			     kernel_map, size - 1, asked);
-}
-
-int bpf_error(struct vpc_error *reterr, int error, const char *what)
-{
-	vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "%s: %s", what, strerror(error < 0 ? -error : error));
-	return error < 0 ? error : -error;
 }

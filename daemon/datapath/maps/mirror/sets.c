@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Groups: which sets contain them, which groups name them; and the sets. The mirror; touches no map. */
-#include "datapath/maps/private.h"
+#include "datapath/maps/mirror/sets.h"
 
-/* NULL: out of memory. sg is below the size of the sg table. */
-struct group *group_get(struct maps *t, uint32_t sg)
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct group *group_get(struct mirror *m, uint32_t sg)
 {
-	if (!t->groups[sg])
-		t->groups[sg] = calloc(1, sizeof(*t->groups[sg]));
-	return t->groups[sg];
+	if (!m->groups[sg])
+		m->groups[sg] = calloc(1, sizeof(*m->groups[sg]));
+	return m->groups[sg];
 }
 
-int peer_reference_add(struct maps *t, uint32_t sg, uint32_t peer)
+int peer_reference_add(struct mirror *m, uint32_t sg, uint32_t peer)
 {
 	struct group *group;
 	struct peer_reference *n;
 
-	/* A peer beyond the table (a group of another instance) has no members here that could leave. */
-	if (peer >= t->kernel_map[MAP_SG].n)
+	/* A group beyond the map is another instance's: it has no members here that could leave. */
+	if (peer >= m->size.groups)
 		return 0;
-	group = group_get(t, peer);
+	group = group_get(m, peer);
 	if (!group)
 		return -ENOMEM;
-	for (n = group->named; n; n = n->next) {
+	for (n = group->referenced_by; n; n = n->next) {
 		if (n->sg == sg) {
 			n->n_rows++;
 			return 0;
@@ -30,18 +32,18 @@ int peer_reference_add(struct maps *t, uint32_t sg, uint32_t peer)
 	n = malloc(sizeof(*n));
 	if (!n)
 		return -ENOMEM;
-	*n = (struct peer_reference){.next = group->named, .sg = sg, .n_rows = 1};
-	group->named = n;
+	*n = (struct peer_reference){.next = group->referenced_by, .sg = sg, .n_rows = 1};
+	group->referenced_by = n;
 	return 0;
 }
 
-void peer_reference_drop(struct maps *t, uint32_t sg, uint32_t peer)
+void peer_reference_drop(struct mirror *m, uint32_t sg, uint32_t peer)
 {
 	struct peer_reference **at, *n;
 
-	if (peer >= t->kernel_map[MAP_SG].n)
+	if (peer >= m->size.groups)
 		return;
-	at = &t->groups[peer]->named;
+	at = &m->groups[peer]->referenced_by;
 	while ((*at)->sg != sg)
 		at = &(*at)->next;
 	n = *at;
@@ -51,23 +53,23 @@ void peer_reference_drop(struct maps *t, uint32_t sg, uint32_t peer)
 	}
 }
 
-void groups_free(struct maps *t)
+void groups_free(struct mirror *m)
 {
-	for (uint32_t i = 0; t->groups && i < t->kernel_map[MAP_SG].n; i++) {
-		struct group *group = t->groups[i];
+	for (uint32_t i = 0; m->groups && i < m->size.groups; i++) {
+		struct group *group = m->groups[i];
 
 		if (!group)
 			continue;
-		while (group->named) {
-			struct peer_reference *n = group->named;
+		while (group->referenced_by) {
+			struct peer_reference *n = group->referenced_by;
 
-			group->named = n->next;
+			group->referenced_by = n->next;
 			free(n);
 		}
 		free(group->sets.at);
 		free(group);
 	}
-	free(t->groups);
+	free(m->groups);
 }
 
 uint64_t set_bloom(const uint32_t *groups, uint32_t n)
@@ -87,17 +89,17 @@ bool set_has(const struct set *set, uint32_t sg)
 	return false;
 }
 
-static uint32_t *set_chain(const struct maps *t, const uint32_t *groups, uint32_t n)
+static uint32_t *set_chain(const struct mirror *m, const uint32_t *groups, uint32_t n)
 {
-	return chains_head(&t->sets_by_groups, chains_hash(groups, n * sizeof(*groups)));
+	return chains_head(&m->sets_by_groups, chains_hash(groups, n * sizeof(*groups)));
 }
 
-uint32_t set_find(const struct maps *t, const uint32_t *groups, uint32_t n)
+uint32_t set_find(const struct mirror *m, const uint32_t *groups, uint32_t n)
 {
-	uint32_t i = *set_chain(t, groups, n);
+	uint32_t i = *set_chain(m, groups, n);
 
-	while (i && (t->sets[i].n != n || memcmp(t->sets[i].sg, groups, n * sizeof(*groups)) != 0))
-		i = t->sets[i].next;
+	while (i && (m->sets[i].n != n || memcmp(m->sets[i].sg, groups, n * sizeof(*groups)) != 0))
+		i = m->sets[i].next;
 	return i;
 }
 
@@ -111,18 +113,18 @@ static void group_drop_set(struct group *group, uint32_t number)
 	}
 }
 
-int set_link(struct maps *t, uint32_t number, const uint32_t *groups, uint32_t n)
+int set_link(struct mirror *m, uint32_t number, const uint32_t *groups, uint32_t n)
 {
-	struct set *set = &t->sets[number];
-	uint32_t *head = set_chain(t, groups, n);
+	struct set *set = &m->sets[number];
+	uint32_t *head = set_chain(m, groups, n);
 
 	for (uint32_t i = 0; i < n; i++) {
-		struct group *group = group_get(t, groups[i]);
+		struct group *group = group_get(m, groups[i]);
 		uint32_t *item = group ? ARRAY_PUSH(&group->sets) : NULL;
 
 		if (!item) {
 			while (i-- > 0)
-				group_drop_set(t->groups[groups[i]], number);
+				group_drop_set(m->groups[groups[i]], number);
 			return -ENOMEM;
 		}
 		*item = number;
@@ -130,19 +132,48 @@ int set_link(struct maps *t, uint32_t number, const uint32_t *groups, uint32_t n
 	*set = (struct set){.n = n, .next = *head};
 	memcpy(set->sg, groups, n * sizeof(*groups));
 	*head = number;
-	bound_set(t, number);
 	return 0;
 }
 
-void set_unlink(struct maps *t, uint32_t number)
+void set_unlink(struct mirror *m, uint32_t number)
 {
-	struct set *set = &t->sets[number];
-	uint32_t *at = set_chain(t, set->sg, set->n);
+	struct set *set = &m->sets[number];
+	uint32_t *at = set_chain(m, set->sg, set->n);
 
 	while (*at != number)
-		at = &t->sets[*at].next;
+		at = &m->sets[*at].next;
 	*at = set->next;
 	for (uint32_t i = 0; i < set->n; i++)
-		group_drop_set(t->groups[set->sg[i]], number);
+		group_drop_set(m->groups[set->sg[i]], number);
 	*set = (struct set){};
+}
+
+static void leave_set(struct mirror *m, uint32_t number)
+{
+	struct eni_node *eni = &m->enis[number];
+
+	if (eni->set_prev)
+		m->enis[eni->set_prev].set_next = eni->set_next;
+	else
+		m->sets[eni->set].enis = eni->set_next;
+	if (eni->set_next)
+		m->enis[eni->set_next].set_prev = eni->set_prev;
+	eni->set_next = eni->set_prev = 0;
+}
+
+void set_of_eni(struct mirror *m, uint32_t eni, uint32_t set)
+{
+	struct eni_node *node = &m->enis[eni];
+
+	if (node->set == set)
+		return;
+	if (node->set)
+		leave_set(m, eni);
+	node->set = set;
+	if (!set)
+		return;
+	node->set_next = m->sets[set].enis;
+	if (node->set_next)
+		m->enis[node->set_next].set_prev = eni;
+	m->sets[set].enis = eni;
 }

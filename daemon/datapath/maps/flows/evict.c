@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Ending flows early, where a share is nearly full (maps/shares.c says whose): those of that VPC or ENI that have
- * been idle longest. `flow` is walked on the worker; the program that deletes looks again whether the flow is idle
- * still.
- */
+#include "datapath/maps/flows/evict.h"
+
 #include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
 
-#include "datapath/maps/private.h"
+#include "datapath/maps/epoch.h"
+#include "datapath/maps/flows/sweep.h"
+#include "datapath/maps/shares.h"
 
-#define READ_BATCH 1024u /* as in flows/expiry.c */
+/* Entries that one system call copies: as in expiry.c. */
+#define READ_BATCH 1024u
+/* Candidates that are kept at most: what one eviction may be. */
 #define KEPT	   32768u
 /* After a walk that found nothing there is no other for so long. */
 #define REST_NS	   15000000000ull
@@ -18,29 +21,29 @@ struct candidate {
 	struct vpc_flow_key key;
 };
 
-struct ending {
+struct evict {
 	int fd;
 	uint64_t now_ns, rest_until_ns;
-	struct shares_end whose;
+	struct eviction whose;
 	bool wanted;
-	struct candidate *found; /* twice KEPT, while there is something to do */
+	struct candidate *found; /* has room for twice KEPT; NULL while there is nothing to do */
 	uint32_t n, at;
 	struct vpc_flow_key keys[READ_BATCH];
 	struct vpc_flow flows[READ_BATCH];
 };
 
-int ending_new(const struct maps *t, struct ending **ret)
+int evict_new(const struct maps *t, struct evict **ret)
 {
-	struct ending *d = calloc(1, sizeof(*d));
+	struct evict *d = calloc(1, sizeof(*d));
 
 	if (!d)
 		return -ENOMEM;
-	d->fd = t->kernel_map[MAP_FLOW].fd;
+	d->fd = t->map[MAP_FLOW].fd;
 	*ret = d;
 	return 0;
 }
 
-struct ending *ending_free(struct ending *d)
+struct evict *evict_free(struct evict *d)
 {
 	if (!d)
 		return NULL;
@@ -49,11 +52,11 @@ struct ending *ending_free(struct ending *d)
 	return NULL;
 }
 
-void ending_plan(const struct maps *t, struct ending *d, uint64_t now_ns)
+void evict_plan(const struct maps *t, struct evict *d, uint64_t now_ns)
 {
 	d->n = d->at = 0;
 	d->now_ns = now_ns;
-	d->wanted = now_ns >= d->rest_until_ns && shares_to_end(t, &d->whose);
+	d->wanted = now_ns >= d->rest_until_ns && shares_to_evict(t, &d->whose);
 }
 
 static int by_age(const void *a, const void *b)
@@ -63,8 +66,8 @@ static int by_age(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Leaves those that have been idle longest, as many as are to be ended. */
-static void keep_oldest(struct ending *d)
+/* Leaves those that have been idle longest, as many as are to be evicted. */
+static void keep_oldest(struct evict *d)
 {
 	uint32_t most = d->whose.n < KEPT ? d->whose.n : KEPT;
 
@@ -73,7 +76,7 @@ static void keep_oldest(struct ending *d)
 		d->n = most;
 }
 
-static void consider(struct ending *d, const struct vpc_flow_key *key, const struct vpc_flow *flow)
+static void consider(struct evict *d, const struct vpc_flow_key *key, const struct vpc_flow *flow)
 {
 	uint32_t counts_to = flow->eni[0] ? flow->eni[0] : flow->eni[1];
 
@@ -86,7 +89,7 @@ static void consider(struct ending *d, const struct vpc_flow_key *key, const str
 	d->found[d->n++] = (struct candidate){.last_seen_ns = flow->last_seen_ns, .key = *key};
 }
 
-static int walk(struct ending *d)
+static int walk(struct evict *d)
 {
 	uint64_t cursor = 0, next = 0;
 	bool first = true;
@@ -106,7 +109,7 @@ static int walk(struct ending *d)
 	return 0;
 }
 
-int ending_read(struct ending *d)
+int evict_read(struct evict *d)
 {
 	int r;
 
@@ -130,7 +133,7 @@ int ending_read(struct ending *d)
 	return 0;
 }
 
-int ending_step(struct maps *t, struct ending *d, uint64_t now_ns)
+int evict_step(struct maps *t, struct evict *d, uint64_t now_ns)
 {
 	struct vpc_sweep io = {.op = VPC_SWEEP_END, .epoch = maps_epoch(t), .now_ns = now_ns};
 	int r;
@@ -141,6 +144,6 @@ int ending_step(struct maps *t, struct ending *d, uint64_t now_ns)
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < io.n; i++)
-		t->ended_early += io.result[i] == VPC_SWEPT_DONE;
+		t->evicted += io.result[i] == VPC_SWEPT_DONE;
 	return d->at < d->n;
 }

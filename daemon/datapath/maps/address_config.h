@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the ports answer DHCP, DHCPv6 and router solicitations with. No packet is judged by it, so it is not versioned
+ * by the epoch: it is written after a plan was published, and at a start for the whole state.
+ */
+#ifndef DATAPATH_MAPS_ADDRESS_CONFIG_H
+#define DATAPATH_MAPS_ADDRESS_CONFIG_H
+
+#include <jansson.h>
+
+#include "compiler/plan.h"
+
+struct maps;
+
+/* Writes it for the ENIs and VPCs of a plan. What is right already stays as it is. */
+void maps_address_config_apply(struct maps *t, const struct plan *plan);
+/* Compares it with the whole state, and appends differences to report, as maps_verify. -ENOMEM. */
+int maps_address_config_verify(struct maps *t, const struct plan *all, json_t *report);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "datapath/maps/eni.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <string.h>
+
+#include <vpc/cleanup.h>
+
+#include "datapath/maps/maps.h"
+#include "datapath/maps/mirror/enis.h"
+#include "datapath/maps/words.h"
+
+void eni_store(struct maps *t, uint32_t number, const struct vpc_eni *row)
+{
+	struct vpc_eni *at = eni_at(t, number);
+	struct vpc_eni new = *row;
+	const __u32 *from = &new.vpc;
+
+	new.flags |= __atomic_load_n(&at->flags, __ATOMIC_RELAXED) & ENI_PORT_FLAGS;
+	for (size_t i = 0; i < (sizeof(new) - offsetof(struct vpc_eni, vpc)) / sizeof(*from); i++)
+		store32(&(&at->vpc)[i], from[i]);
+}
+
+void maps_eni_set_flags(struct maps *t, uint32_t eni, uint32_t set, uint32_t clear)
+{
+	__u32 *flags;
+
+	if (eni >= t->map[MAP_ENI].n)
+		return;
+	flags = &eni_at(t, eni)->flags;
+	store32(flags, (*flags & ~(clear & ENI_PORT_FLAGS)) | (set & ENI_PORT_FLAGS));
+}
+
+int eni_zero_counters(struct maps *t, uint32_t number)
+{
+	static const struct vpc_eni_flows no_flows;
+	static const uint64_t zero;
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ struct vpc_eni_stat *stats = NULL;
+	int r;
+
+	if (cpus < 0)
+		return cpus;
+	stats = calloc((size_t)cpus, sizeof(*stats));
+	if (!stats)
+		return -ENOMEM;
+	r = bpf_map_update_elem(t->map[MAP_ENI_STAT].fd, &number, stats, BPF_ANY);
+	if (r >= 0)
+		r = bpf_map_update_elem(t->map[MAP_ENI_FLOWS].fd, &number, &no_flows, BPF_ANY);
+	for (uint32_t i = 0; r >= 0 && i < VPC_DROP_REASONS_MAX; i++) {
+		uint32_t index = number * VPC_DROP_REASONS_MAX + i;
+
+		r = bpf_map_update_elem(t->map[MAP_DROP].fd, &index, &zero, BPF_ANY);
+	}
+	return r;
+}
+
+void space_store(struct maps *t, uint32_t number, const struct vpc_space *space)
+{
+	struct vpc_space *at = space_at(t, number);
+
+	store32(&at->n4, 0);
+	store32(&at->n6, 0);
+	store32(&at->flags, space->flags);
+	memcpy(at->cidr4, space->cidr4, sizeof(at->cidr4));
+	memcpy(at->cidr6, space->cidr6, sizeof(at->cidr6));
+	store32(&at->n4, space->n4);
+	store32(&at->n6, space->n6);
+}

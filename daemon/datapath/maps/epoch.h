@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The epoch: what counts at it, and waiting until no program uses the one before. */
+#ifndef DATAPATH_MAPS_EPOCH_H
+#define DATAPATH_MAPS_EPOCH_H
+
+#include <stdbool.h>
+
+#include "datapath/maps/state.h"
+
+/* The epoch that packets are judged at. */
+uint64_t maps_epoch(const struct maps *t);
+/* The commit of a change: every packet that reads the epoch from then on is judged by the new state. */
+void epoch_store(struct maps *t, uint64_t epoch);
+/* Blocks until every program that was running has ended: milliseconds. Any thread. -errno of the kernel. */
+int maps_wait_grace_period(void);
+
+/* Whether a row counts at an epoch. */
+static inline bool visible(uint64_t born, uint64_t died, uint64_t epoch)
+{
+	return born && born <= epoch && epoch < died;
+}
+
+/* The value of v at an epoch; 0 where neither slot counts. */
+uint32_t versioned_value(const struct vpc_versioned *v, uint64_t epoch);
+/* The slot that is not in force at an epoch, which may be overwritten. */
+unsigned versioned_spare(const struct vpc_versioned *v, uint64_t epoch);
+
+#endif

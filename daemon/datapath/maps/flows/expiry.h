@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Deleting flows that are idle past their timeout, or of an ENI that is gone. To walk a hash of a million buckets takes
+ * milliseconds even where it is empty: that is the worker's part (read). What it found is judged and deleted by the
+ * event loop, which alone knows the ENIs, a little at a time (step). The walk also recounts established flows and finds
+ * flows to evict.
+ */
+#ifndef DATAPATH_MAPS_FLOWS_EXPIRY_H
+#define DATAPATH_MAPS_FLOWS_EXPIRY_H
+
+#include <stdint.h>
+
+#include <vpc/cleanup.h>
+
+struct maps;
+struct maps_expiry;
+
+/* budget: entries that one read looks at, about. Borrows the maps. -ENOMEM. */
+int maps_expiry_new(const struct maps *t, uint32_t budget, struct maps_expiry **ret);
+/* Returns NULL. NULL is fine. */
+struct maps_expiry *maps_expiry_free(struct maps_expiry *x);
+DEFINE_CLEANUP(struct maps_expiry *, maps_expiry_free);
+/* Before a read: brings the shares of the VPCs up to date, and decides whether flows are evicted. now_ns:
+ * CLOCK_MONOTONIC, also below. */
+void maps_expiry_plan(struct maps *t, struct maps_expiry *x, uint64_t now_ns);
+/* Reads on where it stopped last time. Takes milliseconds. On any thread, while the maps are used, but not while a step
+ * runs. -errno of the kernel. */
+int maps_expiry_read(struct maps_expiry *x);
+/* Deletes some of what was read, and adds to *deleted how many. Takes some 100 µs at most. 1: there is more of what was
+ * read; 0: that was all; -errno of the kernel: the rest of what was read is left to the next time around. */
+int maps_expiry_step(struct maps *t, struct maps_expiry *x, uint64_t now_ns, unsigned *deleted);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What one change does to the mirror: the nodes it touches, and what they were before. */
+#ifndef DATAPATH_MIRROR_CHANGE_H
+#define DATAPATH_MIRROR_CHANGE_H
+
+#include "datapath/maps/mirror/nodes.h"
+
+struct touched_row {
+	uint32_t row;
+	uint32_t old_rule;
+	uint8_t old_state; /* NODE_ALIVE or NODE_NEW */
+	bool removed;	   /* the row is retired with this change */
+};
+
+struct touched_reference {
+	uint32_t reference;
+	bool added;
+};
+
+struct touched_group {
+	uint32_t sg;
+	bool revoked;	    /* a row of it is removed */
+	bool directions[2]; /* in which its rows differ */
+};
+
+struct touched_classifier {
+	uint32_t set;
+	uint32_t dir;
+	struct set_classifier old;
+	bool replaced; /* the old one's blocks are given back when this change is retired */
+};
+
+struct touched_eni {
+	uint32_t number;
+	bool has_before, has_after;
+	uint32_t old_set, new_set;
+	struct vpc_eni after;
+};
+
+struct touched_addr {
+	uint32_t addr;
+	bool added; /* else: removed */
+	/* The kernel's hash key belongs to another living row, `from`, until the epoch is stored: the address moves. */
+	bool moved;
+	uint32_t from;
+};
+
+struct touched_vpc {
+	uint32_t number;
+	struct vpc_space space;
+};
+
+struct mirror_change {
+	ARRAY(struct touched_row) rows;
+	ARRAY(struct touched_reference) references;
+	ARRAY(struct touched_group) groups;
+	ARRAY(struct touched_eni) enis;
+	ARRAY(struct touched_addr) addrs;
+	ARRAY(struct touched_vpc) vpcs;
+	ARRAY(uint32_t) mask_groups; /* new ones */
+	ARRAY(uint32_t) sets;	     /* new ones */
+	ARRAY(struct touched_classifier) classifiers;
+	/* Whose flows are judged again: see affected.h. */
+	ARRAY(uint32_t) affected_sets;
+	ARRAY(uint32_t) affected_enis;
+	bool revoked; /* something is taken away from one of them */
+};
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ENIs, and the address spaces of VPCs. */
+#ifndef DATAPATH_MIRROR_ENIS_H
+#define DATAPATH_MIRROR_ENIS_H
+
+#include "compiler/plan.h"
+#include "datapath/maps/mirror/change.h"
+
+/* Flags in an ENI's row that follow its port, not the plan. */
+#define ENI_PORT_FLAGS (VPC_ENI_PEER_REDIRECT | VPC_ENI_TAP)
+
+/* The row of an ENI by its record; set, generations and the flags of the port are zero. */
+void eni_row_of(const struct eni_record *r, struct vpc_eni *ret);
+/* The record of an ENI in the mirror, as far as the maps hold it. */
+void eni_record_of(const struct mirror *m, uint32_t number, struct eni_record *ret);
+/* Whether two rows agree in all that eni_row_of fills in. */
+bool eni_row_equal(const struct vpc_eni *a, const struct vpc_eni *b);
+/* The address space of a VPC by its record. */
+void space_of(const struct vpc_record *v, struct vpc_space *ret);
+
+/* What a plan does to them. Errors as plan_rows. */
+int plan_enis(struct mirror *m, struct mirror_change *c, const struct plan *plan, struct vpc_error *reterr);
+int plan_vpcs(struct mirror *m, struct mirror_change *c, const struct plan *plan, struct vpc_error *reterr);
+
+#endif

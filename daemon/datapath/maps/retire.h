@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* After the grace period: what is dead leaves the maps, and its numbers are free. */
+#ifndef DATAPATH_MAPS_RETIRE_H
+#define DATAPATH_MAPS_RETIRE_H
+
+#include "datapath/maps/change_record.h"
+#include "datapath/maps/state.h"
+
+/* Retires a change while none is prepared; frees it. */
+void retire_now(struct maps *t, struct maps_change *c);
+/* Retires the changes whose grace period passed while another was prepared, whose undo might have needed their rows. */
+void retire_postponed(struct maps *t);
+/* Clears an ENI's row. */
+void retire_eni(struct maps *t, uint32_t number);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Making the classifiers of sets. A change makes them anew as of its epoch, in blocks that no program reads yet; the
+ * slot of the set's row that is not in force leads to them. The blocks of the old ones are free after the grace period.
+ */
+#ifndef DATAPATH_MAPS_SET_CLASSIFIER_H
+#define DATAPATH_MAPS_SET_CLASSIFIER_H
+
+#include "datapath/maps/change_record.h"
+#include "datapath/maps/classifier/classifier.h"
+#include "datapath/maps/state.h"
+
+/* Builds the classifier of a set and direction from the rows that count when the prepared change is published; without
+ * one, from those that count now. free(ret->at). -ENOMEM, -E2BIG. */
+int set_classifier_build(const struct maps *t, uint32_t set, unsigned dir, struct classifier_blocks *ret);
+/* Copies it into free blocks and fills in ret->at and ret->blocks; at is 0 where there is no room. */
+void set_classifier_place(struct maps *t, const struct classifier_blocks *blocks, struct set_classifier *ret);
+/* Makes the classifiers of all sets whose rules a prepared change touches. Where one is wanted and can't be made the
+ * set's rules are walked instead: only memory for the change's own lists is missed (-ENOMEM). */
+int set_classifiers_write(struct maps *t, struct maps_change *c);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "datapath/maps/set_classifier_check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <vpc/cleanup.h>
+
+#include "datapath/maps/epoch.h"
+#include "datapath/maps/mirror/classifiers.h"
+#include "datapath/maps/report.h"
+#include "datapath/maps/set_classifier.h"
+#include "datapath/maps/words.h"
+
+static void blocks_clear(struct classifier_blocks *b)
+{
+	free(b->at);
+}
+
+static bool stands_at(const struct maps *t, uint32_t at, const struct classifier_blocks *blocks)
+{
+	uint32_t size = t->map[MAP_CLASSIFIER].n;
+
+	return at && at < size && size - at >= blocks->n &&
+	       memcmp(block_at(t, at), blocks->at, blocks->n * sizeof(*blocks->at)) == 0;
+}
+
+/* Keeps the classifier that is in force if it is right. If not, none is in force, and the rules are walked, which is
+ * never wrong. Returns 1 if one was taken out of force, 0, -ENOMEM. */
+static int keep_if_right(struct maps *t, uint32_t number, unsigned dir)
+{
+	struct vpc_versioned *v = &set_at(t, number)->classifier[dir];
+	struct set_classifier *classifier = &t->mirror.sets[number].classifier[dir];
+	_cleanup_(blocks_clear) struct classifier_blocks blocks = {};
+	uint32_t at = versioned_value(v, maps_epoch(t));
+
+	classifier->wanted = classifier->max_probes >= t->classifier_from;
+	if (classifier->wanted && at) {
+		int r = set_classifier_build(t, number, dir, &blocks);
+
+		if (r == -ENOMEM)
+			return r;
+		if (r >= 0 && stands_at(t, at, &blocks) && extents_take_at(&t->mirror.blocks, at, (uint32_t)blocks.n)) {
+			classifier->at = at;
+			classifier->blocks = (uint32_t)blocks.n;
+			return 0;
+		}
+	}
+	/* The slot that is not in force goes first: without the other it would count. */
+	store64(&v->slot[versioned_spare(v, maps_epoch(t))], 0);
+	store64(&v->slot[0], 0);
+	store64(&v->slot[1], 0);
+	return at != 0;
+}
+
+static int make_missing(struct maps *t, uint32_t number, unsigned dir)
+{
+	struct set_classifier *classifier = &t->mirror.sets[number].classifier[dir];
+	_cleanup_(blocks_clear) struct classifier_blocks blocks = {};
+	int r;
+
+	if (!classifier->wanted || classifier->at)
+		return 0;
+	r = set_classifier_build(t, number, dir, &blocks);
+	if (r == -ENOMEM)
+		return r;
+	if (r >= 0)
+		set_classifier_place(t, &blocks, classifier);
+	if (classifier->at)
+		store64(&set_at(t, number)->classifier[dir].slot[0],
+			maps_epoch(t) << VPC_VERSIONED_SHIFT | classifier->at);
+	t->mirror.n_walked += set_classifier_missing(classifier);
+	return 0;
+}
+
+static int for_each(struct maps *t, int (*fn)(struct maps *t, uint32_t number, unsigned dir))
+{
+	int sum = 0;
+
+	for (uint32_t i = 2; i < t->mirror.set_numbers.fresh * 2; i++) {
+		int r = t->mirror.sets[i / 2].users ? fn(t, i / 2, i % 2) : 0;
+
+		if (r < 0)
+			return r;
+		sum += r;
+	}
+	return sum;
+}
+
+int set_classifiers_adopt(struct maps *t)
+{
+	int r = for_each(t, keep_if_right);
+
+	/* No block is written that a packet may still be reading. */
+	if (r > 0)
+		r = maps_wait_grace_period();
+	return r < 0 ? r : for_each(t, make_missing);
+}
+
+/* --- verify --- */
+
+static int verify_one(const struct maps *t, json_t *report, uint32_t number, unsigned dir)
+{
+	const struct set_classifier *classifier = &t->mirror.sets[number].classifier[dir];
+	uint32_t at = versioned_value(&set_at(t, number)->classifier[dir], maps_epoch(t));
+	_cleanup_(blocks_clear) struct classifier_blocks blocks = {};
+	char object[64];
+	int r;
+
+	snprintf(object, sizeof(object), "set %u %s", number, dir == VPC_EGRESS ? "egress" : "ingress");
+	if (at != classifier->at)
+		return report_difference(report, "classifier", object,
+					 !at		  ? "missing"
+					 : classifier->at ? "differs"
+							  : "unexpected",
+					 "block %u, expected block %u", at, classifier->at);
+	if (!at)
+		return 0;
+	r = set_classifier_build(t, number, dir, &blocks);
+	if (r < 0)
+		return r;
+	return stands_at(t, at, &blocks)
+		       ? 0
+		       : report_difference(report, "classifier", object, "differs",
+					   "%u blocks at %u are not what the rules say", classifier->blocks, at);
+}
+
+int set_classifiers_verify(const struct maps *t, json_t *report)
+{
+	int r = 0;
+
+	/* With a change prepared the mirror is ahead of the epoch. */
+	for (uint32_t i = 2; r >= 0 && !t->prepared && i < t->mirror.set_numbers.fresh * 2; i++)
+		if (t->mirror.sets[i / 2].users)
+			r = verify_one(t, report, i / 2, i % 2);
+	return r;
+}

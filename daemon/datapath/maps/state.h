@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The programs and maps of one instance, as the files of this folder share them; nobody else includes this. */
+#ifndef DATAPATH_MAPS_STATE_H
+#define DATAPATH_MAPS_STATE_H
+
+#include <stdbool.h>
+
+#include <vpc/abi/abi.h>
+#include <vpc/limits.h>
+
+#include "datapath/maps/map.h"
+#include "datapath/maps/mirror/nodes.h"
+
+struct datapath_bpf;
+struct ring_buffer;
+struct maps_change;
+
+/* A flow that has a grace, and the ENIs of its two sides. */
+struct graced {
+	struct vpc_flow_key key;
+	uint32_t eni[2];
+};
+
+struct graces {
+	struct graced *at; /* owned */
+	size_t n;
+	size_t cap;
+};
+
+struct maps {
+	struct datapath_bpf *bpf;
+	char *dir; /* <pin_dir>/v<ABI>; NULL: nothing is pinned. Owned */
+	bool adopted;
+	struct vpc_limits limits;
+	uint32_t classifier_from; /* sets have a classifier whose rule walk may take so many probes */
+	struct kernel_map map[MAP_COUNT];
+	struct mirror mirror;
+
+	unsigned n_changes;		  /* prepared, or published and not yet retired */
+	struct maps_change *prepared;	  /* between prepare and publish or undo */
+	struct maps_change *retire_later; /* their grace period passed while another change was prepared */
+	struct {
+		bool pending;	/* a change with keep or drain was published whose gen_revoke isn't raised yet */
+		bool all;	/* for all sets and ENIs; else for those whose `revoked` is its epoch */
+		uint64_t epoch; /* of its publication */
+		uint32_t until; /* end of the graces that it gives, in VPC_GRACE_… units */
+	} grace;
+	struct graces graced; /* flows that have a grace: all of them, and maybe some that had one */
+	bool graced_lost;     /* some are missing there: memory was short */
+
+	bool *tenants;	  /* by VPC number: whether it has an ENI. Scratch memory of shares.c; owned */
+	uint64_t evicted; /* flows that were ended early since this start */
+
+	struct ring_buffer *ring;				     /* opened by its first reader */
+	void (*event_fn)(const struct vpc_event *e, void *userdata); /* while maps_events_read runs */
+	void *event_userdata;
+};
+
+/* The row with a number in a mapped map. */
+#define MAPPED(fn, id, type)                                          \
+	static inline type *fn(const struct maps *t, uint32_t number) \
+	{                                                             \
+		return &((type *)t->map[id].mem)[number];             \
+	}                                                             \
+	struct vpc_allow_semicolon
+MAPPED(ctl_at, MAP_CTL, struct vpc_ctl);
+MAPPED(space_at, MAP_VPC, struct vpc_space);
+MAPPED(eni_at, MAP_ENI, struct vpc_eni);
+MAPPED(address_config_at, MAP_ADDRESS_CONFIG, struct vpc_address_config);
+MAPPED(address_config_space_at, MAP_ADDRESS_CONFIG_SPACE, struct vpc_address_config_space);
+MAPPED(addr_at, MAP_ADDR_ROW, struct vpc_addr_row);
+MAPPED(set_at, MAP_SET, struct vpc_set);
+MAPPED(sg_at, MAP_SG, struct vpc_sg);
+MAPPED(mask_group_at, MAP_MASK_GROUP, struct vpc_mask_group);
+MAPPED(row_at, MAP_ROW, struct vpc_row);
+MAPPED(block_at, MAP_CLASSIFIER, struct vpc_classifier_block);
+MAPPED(eni_flows_at, MAP_ENI_FLOWS, struct vpc_eni_flows);
+MAPPED(vpc_flows_at, MAP_VPC_FLOWS, struct vpc_vpc_flows);
+MAPPED(host_flows_at, MAP_HOST_FLOWS, struct vpc_host_flows);
+MAPPED(stat_at, MAP_ROW_STAT, struct vpc_row_stat);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The undo log: what stood in the maps' words and hashes before a change was written. */
+#ifndef DATAPATH_MAPS_UNDO_H
+#define DATAPATH_MAPS_UNDO_H
+
+#include "datapath/maps/mirror/containers.h"
+#include "datapath/maps/map.h"
+
+#include <vpc/abi/abi.h>
+
+struct undo_word {
+	void *at;
+	uint64_t old;
+	uint8_t bytes; /* 4 or 8 */
+};
+
+struct undo_key {
+	union {
+		struct vpc_rule_key rule;
+		struct vpc_mask_group_key mask_group;
+		struct vpc_addr_key addr;
+	} key;
+	uint32_t old; /* number that the hash gave for it; 0: none */
+	uint8_t map;  /* enum map_id */
+};
+
+struct undo_log {
+	ARRAY(struct undo_word) words;
+	ARRAY(struct undo_key) keys;
+};
+
+/* Each stores words of a mapped map and logs what stood there; a word that has the value already is left alone.
+ * -ENOMEM: that word was not stored. */
+int undo_store64(struct undo_log *log, __u64 *at, uint64_t value);
+int undo_store32(struct undo_log *log, __u32 *at, uint32_t value);
+/* bytes: a multiple of 4. */
+int undo_store_words(struct undo_log *log, void *at, const void *from, size_t bytes);
+/* Logs that the hash gave `old` for a key. -ENOMEM. */
+int undo_log_key(struct undo_log *log, enum map_id id, const void *key, size_t key_bytes, uint32_t old);
+
+/* Gives the logged keys back to the hashes, the last one first. What the kernel refuses stays as it is: such a key
+ * leads to a number that is free or whose row has another key, so nobody takes it for this one. maps: by enum map_id.
+ */
+void undo_keys(const struct undo_log *log, const struct kernel_map *maps);
+/* Restores the logged words, the last one first. */
+void undo_words(const struct undo_log *log);
+void undo_log_clear(struct undo_log *log);
+
+#endif

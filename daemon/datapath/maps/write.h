@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The kernel's side of prepare, undo and publish. */
+#ifndef DATAPATH_MAPS_WRITE_H
+#define DATAPATH_MAPS_WRITE_H
+
+#include "datapath/maps/change_record.h"
+#include "datapath/maps/state.h"
+
+/* Writes what the mirror holds as NEW and DYING, with c->epoch, which is not in force yet. c->undo then says what stood
+ * there. On an error call write_undo. DatapathUnavailable. */
+int write_change(struct maps *t, struct maps_change *c, struct vpc_error *reterr);
+/* Leaves every map as it was before write_change. The mirror is undone after it. */
+void write_undo(struct maps *t, struct maps_change *c);
+/* After the epoch was stored, and before the mirror is published: what is not versioned by the epoch. Can't fail. */
+void write_published(struct maps *t, struct maps_change *c);
+/* Leads the hash keys of addresses that moved to their new rows; what the kernel refuses is left `moved`. */
+void write_moved_addrs(struct maps *t, struct maps_change *c);
+
+#endif
