@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A set's rules as a classifier: nodes for its port classes, lists of addresses in them, one list for groups. */
+/* One node for each port mask group, with lists of addresses in it; one list for peer groups. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "datapath/maps/classifier/steps.h"
 
-/* A port class as a number that sorts parents before what they hold. */
+/* A port mask group as a number: slot, port, length of the prefix. Wider ones sort before those they contain. */
 #define MASK_GROUP_PORT_SHIFT 5
 #define MASK_GROUP_SLOT_SHIFT 21
 #define MASK_GROUP_PLEN_MASK  0x1fu
@@ -52,7 +52,7 @@ static unsigned list_of(const struct classifier_rule *rule)
 	return rule->peer_kind == VPC_PEER_CIDR4 ? LIST4 : rule->peer_kind == VPC_PEER_CIDR6 ? LIST6 : LIST_GROUPS;
 }
 
-/* Of all protocols and yet with a port: vpcd has no such rules, but the tables could; one for each slot. */
+/* A rule for all protocols that has a port. vpcd makes none, but the maps could hold one: it counts in each slot. */
 static bool in_each_slot(const struct classifier_rule *rule)
 {
 	return rule->slot == VPC_SLOT_ANY && rule->port_plen;
@@ -119,7 +119,7 @@ static int make_ranges(struct build *b, const struct classifier_rule *rules, siz
 
 /* --- nodes --- */
 
-/* The lowest class in either list from where the two stand; false: both are at their end. */
+/* The lowest mask group in either list from position `at` on; false: both lists are at their end. */
 static bool next_mask_group(const struct build *b, const size_t at[2], uint32_t *ret)
 {
 	uint32_t lowest = UINT32_MAX;
@@ -131,7 +131,7 @@ static bool next_mask_group(const struct build *b, const size_t at[2], uint32_t 
 	return lowest != UINT32_MAX;
 }
 
-/* How many ranges of a list, from where it stands, are of this class. */
+/* How many ranges of a list, from position `at` on, are of this mask group. */
 static size_t mask_group_ranges(const struct build *b, unsigned list, size_t at, uint32_t mask_group)
 {
 	size_t end = at;
@@ -159,7 +159,7 @@ static struct vpc_classifier_node *node_at(const struct build *b, uint32_t node)
 	return (struct vpc_classifier_node *)block + node % 2;
 }
 
-/* Leaves the nodes that end before this port; what follows them is in the one around. */
+/* Leaves the nodes that end before this port. What follows one of them is in the node around it. */
 static int chain_leave(struct build *b, uint64_t first)
 {
 	int r = 0;

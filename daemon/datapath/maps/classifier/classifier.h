@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The classifier of a set: what include/vpc/abi/abi.h tells under `classifier`, made out of the rules of all its
+ * The classifier of a set: what include/vpc/abi/abi.h describes under `classifier`, made from the rules of all its
  * groups. A pure function: the same rules, in whatever order, give the same bytes.
  *
- * Where several rules allow the same, the table names one of them: of nested prefixes the widest, of the same prefix
- * the lowest row. So no list is longer than twice its rules and one, however they overlap.
+ * Where several rules allow the same, it leads to one of them: of nested prefixes to the widest, of the same prefix to the
+ * lowest row. So no list is longer than twice its rules and one, however they overlap.
  */
 #ifndef DATAPATH_CLASSIFIER_H
 #define DATAPATH_CLASSIFIER_H
@@ -26,17 +26,15 @@ struct classifier_rule {
 	uint32_t row;
 };
 
-/* Blocks of a whole table. */
+/* The blocks of a whole classifier. */
 struct classifier_blocks {
 	struct vpc_classifier_block *at; /* owned; free() it */
 	size_t n;
 	size_t cap;
 };
 
-/*
- * Builds the table of `rules` for the header's set and direction. *ret is overwritten. -ENOMEM; -E2BIG: more blocks
- * than a table may have (VPC_VERSIONED_VALUE_MASK).
- */
+/* Builds the classifier of n rules. set and dir go into its header. *ret is overwritten. -ENOMEM; -E2BIG: it would have
+ * more blocks than VPC_VERSIONED_VALUE_MASK. */
 int classifier_build(const struct classifier_rule *rules, size_t n, uint32_t set, uint32_t dir,
 		     struct classifier_blocks *ret);
 

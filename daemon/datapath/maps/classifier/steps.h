@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Lists of steps (see `classifier` in include/vpc/abi/abi.h): what the files compiled_*.c share. */
+/* Ranges of keys, the steps that they make, and the lists of blocks that steps are stored in: see `classifier` in
+ * include/vpc/abi/abi.h. */
 #ifndef DATAPATH_CLASSIFIER_STEPS_H
 #define DATAPATH_CLASSIFIER_STEPS_H
 
@@ -12,7 +13,7 @@ typedef unsigned __int128 wide;
 struct range {
 	uint64_t low; /* first key */
 	uint64_t high;
-	uint32_t mask_group; /* ranges of different classes have nothing to do with each other */
+	uint32_t mask_group; /* slot and port prefix as one number; ranges of different ones don't meet */
 	uint32_t fixed;	     /* 128 - log2 of its size */
 	uint32_t row;
 	uint32_t pad;
@@ -23,7 +24,7 @@ struct ranges {
 	size_t n;
 };
 
-/* Sorts by class, first key, size (widest first). -ENOMEM: nothing changed. */
+/* Sorts by mask group, then first key, then size (widest first). -ENOMEM: nothing changed. */
 int ranges_sort(struct ranges *r);
 
 struct step {
@@ -37,9 +38,9 @@ struct steps {
 	size_t cap;
 };
 
-/* From `key` on it is `value`. Keys come in ascending order; the last of equal keys counts. -ENOMEM. */
+/* Adds a step: keys from `key` on have `value`. Keys come in ascending order; of equal keys the last counts. -ENOMEM. */
 int steps_add(struct steps *s, wide key, uint32_t value);
-/* Makes *s the steps of sorted ranges of one class; `last` is the greatest key there is. -ENOMEM. */
+/* Makes *s the steps of the sorted ranges of one mask group; `last` is the greatest key there is. -ENOMEM. */
 int steps_of_ranges(struct steps *s, const struct range *ranges, size_t n, wide last);
 
 /* Appends zeroed blocks; returns the number of the first in *ret. -ENOMEM, -E2BIG. */
