@@ -313,7 +313,7 @@ Test(maps_change, what_does_not_fit_is_refused_whole)
 	tp_init(&tp);
 	for (uint16_t i = 0; i < 320; i++)
 		tp_row(&tp, true, 4, (uint16_t)(80 + i), 1, 1000u + i);
-	expect_refusal(t, &tp, "'class'");
+	expect_refusal(t, &tp, "'mask_group'");
 	tp_init(&tp);
 	for (uint32_t i = 0; i < 9; i++) {
 		e = eni_rec(3 + i, 5 + i, 0);

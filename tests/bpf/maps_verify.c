@@ -204,7 +204,7 @@ TAMPER(hints_cleared)
 	expect("rule row", "differs");
 	mask_group_at(t, key.mask_group)->sg_bloom = ~0ull;
 	sg_at(t, 2)->dir[0].port_plens[VPC_SLOT_TCP] = 0;
-	expect("port class", "differs");
+	expect("port mask group", "differs");
 }
 
 TAMPER(mask_group_key_deleted)
