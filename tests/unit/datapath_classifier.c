@@ -84,7 +84,7 @@ static uint32_t list_find(const struct classifier_blocks *b, const struct vpc_cl
 			  const uint32_t *key, unsigned *steps)
 {
 	uint32_t levels = list->size >> VPC_LIST_LEVELS_SHIFT, leaves = list->size & VPC_LIST_LEAVES_MASK;
-	uint32_t at = list->at, nth = 0, shift = VPC_STEPS_WORKLOAD_END_SHIFT(words), i;
+	uint32_t at = list->at, nth = 0, shift = VPC_STEPS_INNER_SHIFT(words), i;
 
 	if (!levels)
 		return 0;
@@ -92,7 +92,7 @@ static uint32_t list_find(const struct classifier_blocks *b, const struct vpc_cl
 		uint32_t here = (leaves - 1) >> levels * shift, below = (leaves - 1) >> (levels - 1) * shift;
 
 		cr_assert_lt(at + nth, b->n);
-		i = rank(b->at[at + nth].word, VPC_STEPS_WORKLOAD_END(words), words, key);
+		i = rank(b->at[at + nth].word, VPC_STEPS_INNER(words), words, key);
 		cr_assert_gt(i, 0, "the first key is zero");
 		nth = (nth << shift) + i - 1;
 		if (nth > below)

@@ -99,14 +99,14 @@ static __always_inline void classifier_down(struct policy *q, const struct vpc_c
 	__u32 shift, rank, here, below;
 
 	if (q->words == 1) {
-		shift = VPC_STEPS_WORKLOAD_END_SHIFT(1);
-		rank = classifier_rank(q, b, 1, VPC_STEPS_WORKLOAD_END(1));
+		shift = VPC_STEPS_INNER_SHIFT(1);
+		rank = classifier_rank(q, b, 1, VPC_STEPS_INNER(1));
 	} else if (q->words == 2) {
-		shift = VPC_STEPS_WORKLOAD_END_SHIFT(2);
-		rank = classifier_rank(q, b, 2, VPC_STEPS_WORKLOAD_END(2));
+		shift = VPC_STEPS_INNER_SHIFT(2);
+		rank = classifier_rank(q, b, 2, VPC_STEPS_INNER(2));
 	} else {
-		shift = VPC_STEPS_WORKLOAD_END_SHIFT(4);
-		rank = classifier_rank(q, b, 4, VPC_STEPS_WORKLOAD_END(4));
+		shift = VPC_STEPS_INNER_SHIFT(4);
+		rank = classifier_rank(q, b, 4, VPC_STEPS_INNER(4));
 	}
 	/* levels: what is left, so the number of this one, counted from the leaves */
 	here = (q->leaves - 1) >> (q->levels * shift & 31);

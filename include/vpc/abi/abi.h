@@ -262,7 +262,7 @@ _Static_assert(sizeof(struct vpc_row) == 48, "vpc_row");
  * Each of these is a list of steps: ascending keys, the first all zero, each with the value that holds from it up to
  * the next key (0: nothing). It stands as a tree with one search path: levels of blocks, from the single top block
  * down, each level in one piece and behind the one above. Keys are `words` words (1: ports, IPv4; 2: groups; 4: IPv6),
- * most significant first, in host order. An inner block is VPC_STEPS_WORKLOAD_END(words) keys: the first keys of the
+ * most significant first, in host order. An inner block is VPC_STEPS_INNER(words) keys: the first keys of the
  * blocks below it. A leaf is VPC_STEPS_LEAF(words) keys and as many values behind them. Unused keys are all ones,
  * unused values of a leaf repeat the last one. */
 
@@ -272,9 +272,9 @@ struct vpc_classifier_block {
 };
 _Static_assert(sizeof(struct vpc_classifier_block) == 64, "vpc_classifier_block");
 
-#define VPC_STEPS_WORKLOAD_END(words)	    (VPC_BLOCK_WORDS / (words))
-#define VPC_STEPS_WORKLOAD_END_SHIFT(words) ((words) == 1 ? 4u : (words) == 2 ? 3u : 2u)
-#define VPC_STEPS_LEAF(words)		    (VPC_BLOCK_WORDS / ((words) + 1))
+#define VPC_STEPS_INNER(words)	     (VPC_BLOCK_WORDS / (words))
+#define VPC_STEPS_INNER_SHIFT(words) ((words) == 1 ? 4u : (words) == 2 ? 3u : 2u)
+#define VPC_STEPS_LEAF(words)	     (VPC_BLOCK_WORDS / ((words) + 1))
 
 /* A list of steps. */
 struct vpc_classifier_list {

@@ -3,8 +3,8 @@
  * The classifier of a set: what include/vpc/abi/abi.h describes under `classifier`, made from the rules of all its
  * groups. A pure function: the same rules, in whatever order, give the same bytes.
  *
- * Where several rules allow the same, it leads to one of them: of nested prefixes to the widest, of the same prefix to the
- * lowest row. So no list is longer than twice its rules and one, however they overlap.
+ * Where several rules allow the same, it leads to one of them: of nested prefixes to the widest, of the same prefix to
+ * the lowest row. So no list is longer than twice its rules and one, however they overlap.
  */
 #ifndef DATAPATH_CLASSIFIER_H
 #define DATAPATH_CLASSIFIER_H

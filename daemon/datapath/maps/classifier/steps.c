@@ -176,7 +176,7 @@ static void fill_leaf(struct vpc_classifier_block *block, const struct steps *s,
 static void fill_inner(struct vpc_classifier_block *block, const struct steps *s, size_t from, size_t span,
 		       uint32_t words)
 {
-	for (uint32_t i = 0; i < VPC_STEPS_WORKLOAD_END(words); i++)
+	for (uint32_t i = 0; i < VPC_STEPS_INNER(words); i++)
 		put_key(block, i, words, from + i * span < s->n ? s->at[from + i * span].key : ~(wide)0);
 }
 
@@ -190,7 +190,7 @@ int blocks_add_list(struct classifier_blocks *b, const struct steps *s, uint32_t
 	if (!s->n)
 		return 0;
 	while (span[levels - 1] < s->n) {
-		span[levels] = span[levels - 1] * VPC_STEPS_WORKLOAD_END(words);
+		span[levels] = span[levels - 1] * VPC_STEPS_INNER(words);
 		levels++;
 	}
 	for (uint32_t level = 0; level < levels; level++)

@@ -38,7 +38,8 @@ struct steps {
 	size_t cap;
 };
 
-/* Adds a step: keys from `key` on have `value`. Keys come in ascending order; of equal keys the last counts. -ENOMEM. */
+/* Adds a step: keys from `key` on have `value`. Keys come in ascending order; of equal keys the last counts. -ENOMEM.
+ */
 int steps_add(struct steps *s, wide key, uint32_t value);
 /* Makes *s the steps of the sorted ranges of one mask group; `last` is the greatest key there is. -ENOMEM. */
 int steps_of_ranges(struct steps *s, const struct range *ranges, size_t n, wide last);
