@@ -54,14 +54,20 @@ static bool check_output(const char *v)
 	return !strcmp(v, "table") || !strcmp(v, "json") || !strcmp(v, "yaml") || !strcmp(v, "id");
 }
 
+/* "@vpc @subnet …" after a blank. */
+static const char args_resource_words_after_blank[] = ""
+#define RESOURCE(SYMBOL, symbol, noun, ...) " @" noun
+#include <vpc/kinds.def>
+	;
+#define args_resource_words (args_resource_words_after_blank + 1)
+
 static const struct {
 	const char *words;
 	bool (*check)(const char *value);
 	const char *text;
 } value_types[] = {
 #define VALUE(symbol, words, check, text) [VALUE_##symbol] = {words, check, text},
-	VALUE_TYPES(VALUE)
-#undef VALUE
+#include "cli/lib/values.def"
 };
 
 const char *args_value_words(enum value_type type)
@@ -186,8 +192,8 @@ static int no_command(struct args *args, const char *word)
 	struct nearest n = {.word = word};
 	const char *noun = args->noun;
 
-	for (size_t i = 0; i < cli_n_commands; i++) {
-		const struct command *c = cli_commands[i];
+	for (size_t i = 0; cli_command(i); i++) {
+		const struct command *c = cli_command(i);
 
 		if (!noun)
 			nearest_try(&n, c->noun);
@@ -210,8 +216,8 @@ static int parse_command_word(struct args *args, const char *word)
 		args->help = true;
 		return 0;
 	}
-	for (size_t i = 0; i < cli_n_commands; i++) {
-		const struct command *c = cli_commands[i];
+	for (size_t i = 0; cli_command(i); i++) {
+		const struct command *c = cli_command(i);
 
 		if (strcmp(c->noun, args->noun ? args->noun : word) != 0)
 			continue;

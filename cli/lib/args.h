@@ -9,33 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* VALUE(SYMBOL, "word for completion", check function or NULL, "what it must be, for the error"). */
-#define VALUE_TYPES(VALUE)                                                              \
-	VALUE(FLAG, "", NULL, "")                                                       \
-	VALUE(TEXT, "", check_text, "not empty")                                        \
-	VALUE(FREE, "", NULL, "")                                                       \
-	VALUE(NUMBER, "", check_number, "a whole number")                               \
-	VALUE(TAG, "", check_tag, "KEY=VALUE, like team=core")                          \
-	VALUE(FLOWS, "cut keep drain=", check_flows, "cut, keep or drain=SECONDS")      \
-	VALUE(YES_NO, "yes no", check_yes_no, "yes or no")                              \
-	VALUE(DIRECTION, "ingress egress", check_direction, "ingress or egress")        \
-	VALUE(PROTOCOL, "tcp udp icmp icmpv6 all", check_text, "a protocol")            \
-	VALUE(OUTPUT, "table json yaml id", check_output, "table, json, yaml or id")    \
-	VALUE(SHELL, "bash man names", check_text, "bash, man or names")                \
-	VALUE(FILE, "@files", check_text, "a path")                                     \
-	VALUE(NETNS, "@netns", check_text, "a path, or a name under /run/netns")        \
-	VALUE(USER, "@users", check_text, "a user")                                     \
-	VALUE(VPC, "@vpc", check_text, "a VPC's id or name")                            \
-	VALUE(SUBNET, "@subnet", check_text, "a subnet's id or name")                   \
-	VALUE(SG, "@sg", check_text, "a security group's id or name")                   \
-	VALUE(ENI, "@eni", check_text, "a network interface's id or name")              \
-	VALUE(RESOURCE, "@vpc @subnet @sg @eni", check_text, "a resource's id or name") \
-	VALUE(RULE, "", check_text, "a rule's id (sgr-…)")
-
 enum value_type {
 #define VALUE(symbol, words, check, text) VALUE_##symbol,
-	VALUE_TYPES(VALUE)
-#undef VALUE
+#include "cli/lib/values.def"
 };
 
 /* Words that complete a value; those with @ stand for files, namespaces, users or names of a kind. */
@@ -72,9 +48,8 @@ struct command {
 	int (*run)(struct cli *cli, const struct args *args);
 };
 
-/* The command table (commands.c): nouns together, in the order of help. */
-extern const struct command *const cli_commands[];
-extern const size_t cli_n_commands;
+/* The command table (commands.c), nouns together, in the order of help: the ith command, NULL behind the last. */
+const struct command *cli_command(size_t i);
 /* Options that every command takes. */
 extern const struct param cli_globals[];
 

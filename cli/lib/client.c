@@ -5,9 +5,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpc/kinds.h>
+
+/* Whether names in it are looked up in a VPC. */
+static bool is_scoped(const char *collection)
+{
+	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++) {
+		const struct kind *k = kind_of((enum object_kind)kind);
+
+		if (k->scope == SCOPE_HOST && !strcmp(k->path, collection))
+			return false;
+	}
+	return true;
+}
+
 char *client_path(const char *collection, const char *id, const char *suffix, const char *scope)
 {
-	bool scoped = scope && strcmp(collection, "vpcs") != 0;
+	bool scoped = scope && is_scoped(collection);
 	_cleanup_free_ char *id_text = http_encode(id ? id : "");
 	_cleanup_free_ char *scope_text = http_encode(scoped ? scope : "");
 	char *path = NULL;

@@ -119,9 +119,9 @@ static void print_command(FILE *f, const struct command *c)
 static void print_noun(FILE *f, const char *noun)
 {
 	fputs("Usage:\n", f);
-	for (size_t i = 0; i < cli_n_commands; i++)
-		if (!strcmp(cli_commands[i]->noun, noun))
-			help_usage(f, cli_commands[i], "  ");
+	for (size_t i = 0; cli_command(i); i++)
+		if (!strcmp(cli_command(i)->noun, noun))
+			help_usage(f, cli_command(i), "  ");
 	fprintf(f, "\nvpcctl %s VERB --help explains one, with an example.\n", noun);
 }
 
@@ -130,8 +130,8 @@ static int name_width(void)
 {
 	size_t widest = 0;
 
-	for (size_t i = 0; i < cli_n_commands; i++) {
-		const struct command *c = cli_commands[i];
+	for (size_t i = 0; cli_command(i); i++) {
+		const struct command *c = cli_command(i);
 		size_t width = strlen(c->noun) + (c->verb ? 1 + strlen(c->verb) : 0);
 
 		if (width > widest)
@@ -148,13 +148,13 @@ static void print_program(FILE *f)
 	fputs("vpcctl: private networks with security groups on this host\n\n"
 	      "Usage: vpcctl [--socket PATH] [-o table|json|yaml|id] COMMAND ...\n\nCommands:\n",
 	      f);
-	for (size_t i = 0; i < cli_n_commands; i++) {
-		const struct command *c = cli_commands[i];
+	for (size_t i = 0; cli_command(i); i++) {
+		const struct command *c = cli_command(i);
 		char name[64];
 
 		if (i > 0 && c->verb && strcmp(noun, c->noun) != 0)
 			fputc('\n', f);
-		else if (i > 0 && !c->verb && cli_commands[i - 1]->verb)
+		else if (i > 0 && !c->verb && cli_command(i - 1)->verb)
 			fputc('\n', f);
 		noun = c->noun;
 		snprintf(name, sizeof(name), "%s %s", c->noun, c->verb ? c->verb : "");

@@ -74,23 +74,23 @@ static void print_key(FILE *f, const struct command *c)
 
 static bool is_first_of_noun(size_t i)
 {
-	return i == 0 || strcmp(cli_commands[i]->noun, cli_commands[i - 1]->noun) != 0;
+	return i == 0 || strcmp(cli_command(i)->noun, cli_command(i - 1)->noun) != 0;
 }
 
 static void print_nouns(FILE *f)
 {
 	fputs("_vpcctl_nouns='help", f);
-	for (size_t i = 0; i < cli_n_commands; i++)
+	for (size_t i = 0; cli_command(i); i++)
 		if (is_first_of_noun(i))
-			fprintf(f, " %s", cli_commands[i]->noun);
+			fprintf(f, " %s", cli_command(i)->noun);
 	fputs("'\ndeclare -gA _vpcctl_verbs=(", f);
-	for (size_t i = 0; i < cli_n_commands; i++) {
-		if (!cli_commands[i]->verb)
+	for (size_t i = 0; cli_command(i); i++) {
+		if (!cli_command(i)->verb)
 			continue;
 		if (is_first_of_noun(i))
-			fprintf(f, "\n\t[%s]='", cli_commands[i]->noun);
-		fprintf(f, "%s%s", is_first_of_noun(i) ? "" : " ", cli_commands[i]->verb);
-		if (i + 1 == cli_n_commands || is_first_of_noun(i + 1))
+			fprintf(f, "\n\t[%s]='", cli_command(i)->noun);
+		fprintf(f, "%s%s", is_first_of_noun(i) ? "" : " ", cli_command(i)->verb);
+		if (!cli_command(i + 1) || is_first_of_noun(i + 1))
 			fputc('\'', f);
 	}
 	fputs("\n)\n", f);
@@ -114,11 +114,11 @@ static void print_option_tables(FILE *f)
 	fputs("_vpcctl_globals='", f);
 	print_options(f, cli_globals);
 	fputs("'\ndeclare -gA _vpcctl_options=(", f);
-	for (size_t i = 0; i < cli_n_commands; i++) {
+	for (size_t i = 0; cli_command(i); i++) {
 		fputs("\n\t['", f);
-		print_key(f, cli_commands[i]);
+		print_key(f, cli_command(i));
 		fputs("']='", f);
-		print_options(f, cli_commands[i]->params);
+		print_options(f, cli_command(i)->params);
 		fputc('\'', f);
 	}
 	fputs("\n)\n", f);
@@ -128,7 +128,7 @@ static void print_option_tables(FILE *f)
 static bool is_repeated_flag(size_t command, const char *name)
 {
 	for (size_t i = 0; i < command; i++)
-		for (const struct param *p = cli_commands[i]->params; p->name; p++)
+		for (const struct param *p = cli_command(i)->params; p->name; p++)
 			if (p->type == VALUE_FLAG && !strcmp(p->name, name))
 				return true;
 	return false;
@@ -141,8 +141,8 @@ static void print_flags(FILE *f)
 	for (const struct param *p = cli_globals; p->name; p++)
 		if (p->type == VALUE_FLAG)
 			fprintf(f, " [%s]=1", p->name);
-	for (size_t i = 0; i < cli_n_commands; i++)
-		for (const struct param *p = cli_commands[i]->params; p->name; p++)
+	for (size_t i = 0; cli_command(i); i++)
+		for (const struct param *p = cli_command(i)->params; p->name; p++)
 			if (p->type == VALUE_FLAG && !is_repeated_flag(i, p->name))
 				fprintf(f, " [%s]=1", p->name);
 	fputs(" )\n", f);
@@ -191,11 +191,11 @@ void help_completion(FILE *f)
 	print_flags(f);
 	fputs("declare -gA _vpcctl_option_words=(", f);
 	print_option_words(f, cli_globals, NULL);
-	for (size_t i = 0; i < cli_n_commands; i++)
-		print_option_words(f, cli_commands[i]->params, cli_commands[i]);
+	for (size_t i = 0; cli_command(i); i++)
+		print_option_words(f, cli_command(i)->params, cli_command(i));
 	fputs("\n)\ndeclare -gA _vpcctl_argument_words=(", f);
-	for (size_t i = 0; i < cli_n_commands; i++)
-		print_argument_words(f, cli_commands[i]);
+	for (size_t i = 0; cli_command(i); i++)
+		print_argument_words(f, cli_command(i));
 	fputs("\n)\n\n", f);
 	fputs(body, f);
 }

@@ -129,7 +129,7 @@ void help_manual(FILE *f)
 	fputs(head, f);
 	print_params(f, cli_globals);
 	fputs(".SH COMMANDS\n", f);
-	for (size_t i = 0; i < cli_n_commands; i++)
-		print_command(f, cli_commands[i]);
+	for (size_t i = 0; cli_command(i); i++)
+		print_command(f, cli_command(i));
 	fputs(tail, f);
 }

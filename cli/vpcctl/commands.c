@@ -5,14 +5,33 @@
 
 #include "cli/vpcctl/resource.h"
 
-const struct command *const cli_commands[] = {
+static const struct command *const other_commands[] = {
 #define COMMAND(symbol) &symbol##_command,
 	CLI_COMMANDS(COMMAND)
 #undef COMMAND
+		NULL,
 };
-const size_t cli_n_commands = ARRAY_SIZE(cli_commands);
 
-const struct resource *const cli_resources[] = {&vpc_resource, &subnet_resource, &sg_resource, &eni_resource, NULL};
+static const struct command *const *const groups[] = {
+#define RESOURCE(SYMBOL, symbol, ...) symbol##_commands,
+#include <vpc/kinds.def>
+	other_commands,
+};
+
+const struct command *cli_command(size_t i)
+{
+	for (size_t g = 0; g < ARRAY_SIZE(groups); g++)
+		for (size_t k = 0; groups[g][k]; k++)
+			if (i-- == 0)
+				return groups[g][k];
+	return NULL;
+}
+
+const struct resource *const cli_resources[] = {
+#define RESOURCE(SYMBOL, symbol, ...) &symbol##_resource,
+#include <vpc/kinds.def>
+	NULL,
+};
 
 const struct param cli_globals[] = {
 	{"--socket", VALUE_FILE, 0, "PATH", "vpcd's socket (default: VPCD_SOCKET, or " VPCD_SOCKET ")"},

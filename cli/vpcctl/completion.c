@@ -14,7 +14,7 @@
 static int print_names(struct cli *cli, const struct resource *r)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-	_cleanup_free_ char *path = api_path(cli, r->collection, NULL, NULL);
+	_cleanup_free_ char *path = api_path(cli, kind_of(r->kind)->path, NULL, NULL);
 	_cleanup_json_ json_t *reply = NULL;
 	json_t *object;
 	size_t i;
@@ -22,7 +22,7 @@ static int print_names(struct cli *cli, const struct resource *r)
 
 	if (status != CLI_OK)
 		return status;
-	json_array_foreach (json_object_get(reply, r->list_key), i, object) {
+	json_array_foreach (json_object_get(reply, kind_of(r->kind)->list), i, object) {
 		const char *name = json_member_text(object, "name");
 
 		if (!name || !*name || name[strspn(name, plain)])
@@ -35,6 +35,10 @@ static int print_names(struct cli *cli, const struct resource *r)
 
 static int run(struct cli *cli, const struct args *args)
 {
+	static const char nouns[] = ""
+#define RESOURCE(SYMBOL, symbol, noun, ...) " " noun
+#include <vpc/kinds.def>
+		;
 	const char *what = args_get(args, "WHAT"), *kind = args_get(args, "KIND");
 
 	if (!strcmp(what, "bash") && !kind) {
@@ -46,15 +50,15 @@ static int run(struct cli *cli, const struct args *args)
 		return CLI_OK;
 	}
 	for (size_t i = 0; !strcmp(what, "names") && kind && cli_resources[i]; i++)
-		if (!strcmp(cli_resources[i]->noun, kind))
+		if (!strcmp(kind_of(cli_resources[i]->kind)->noun, kind))
 			return print_names(cli, cli_resources[i]);
-	return args_wrong(args, "'bash', 'man', or 'names' and one of vpc, subnet, sg, eni");
+	return args_wrong(args, "'bash', 'man', or 'names' and one of%s", nouns);
 }
 
 static const struct param params[] = {
 	{"WHAT", VALUE_SHELL, PARAM_REQUIRED, NULL,
 	 "bash: the completion script; man: the manual page; names: of all resources of a kind"},
-	{"KIND", VALUE_TEXT, 0, NULL, "vpc, subnet, sg or eni"},
+	{"KIND", VALUE_TEXT, 0, NULL, "noun of a resource"},
 	PARAMS_END,
 };
 

@@ -7,7 +7,6 @@
 
 #include "cli/lib/api.h"
 #include "cli/lib/screen.h"
-#include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/eni.h"
 #include "cli/vpcctl/plug.h"
 #include "cli/vpcctl/owner.h"
@@ -140,13 +139,7 @@ static int print_counters(struct cli *cli, const json_t *object)
 }
 
 const struct resource eni_resource = {
-	.noun = "eni",
-	.title = "network interface",
-	.prefix = "eni-",
-	.reference = "eni_id",
-	.collection = "enis",
-	.list_key = "enis",
-	.not_found = "InvalidNetworkInterfaceID.NotFound",
+	.kind = OBJECT_ENI,
 	.columns = columns,
 	.n_columns = ARRAY_SIZE(columns),
 	.list_width = 100,
@@ -295,7 +288,7 @@ static const struct param set_params[] = {
 	PARAMS_END,
 };
 
-const struct command eni_create_command = {
+static const struct command eni_create_command = {
 	.noun = "eni",
 	.verb = "create",
 	.summary = "make a network interface, plugged in nowhere yet",
@@ -303,7 +296,7 @@ const struct command eni_create_command = {
 	.example = "vpcctl eni create web1 --subnet app --sg web --ip 10.0.1.10",
 	.run = run_create,
 };
-const struct command eni_list_command = {
+static const struct command eni_list_command = {
 	.noun = "eni",
 	.verb = "list",
 	.summary = "list the network interfaces",
@@ -311,7 +304,7 @@ const struct command eni_list_command = {
 	.example = "vpcctl eni list --vpc prod",
 	.run = run_list,
 };
-const struct command eni_show_command = {
+static const struct command eni_show_command = {
 	.noun = "eni",
 	.verb = "show",
 	.summary = "show one network interface, its traffic and its drops",
@@ -319,7 +312,7 @@ const struct command eni_show_command = {
 	.example = "vpcctl eni show web1",
 	.run = run_show,
 };
-const struct command eni_delete_command = {
+static const struct command eni_delete_command = {
 	.noun = "eni",
 	.verb = "delete",
 	.summary = "delete a network interface that is plugged in nowhere",
@@ -327,7 +320,7 @@ const struct command eni_delete_command = {
 	.example = "vpcctl eni delete web1",
 	.run = run_delete,
 };
-const struct command eni_attach_command = {
+static const struct command eni_attach_command = {
 	.noun = "eni",
 	.verb = "attach",
 	.summary = "plug a network interface into a namespace or a tap",
@@ -335,7 +328,7 @@ const struct command eni_attach_command = {
 	.example = "vpcctl eni attach web1 --netns web1 --ifname eth0\nvpcctl eni attach vm1 --tap --owner alice",
 	.run = run_attach,
 };
-const struct command eni_detach_command = {
+static const struct command eni_detach_command = {
 	.noun = "eni",
 	.verb = "detach",
 	.summary = "unplug a network interface",
@@ -343,11 +336,16 @@ const struct command eni_detach_command = {
 	.example = "vpcctl eni detach web1",
 	.run = run_detach,
 };
-const struct command eni_set_command = {
+static const struct command eni_set_command = {
 	.noun = "eni",
 	.verb = "set",
 	.summary = "replace the security groups of a network interface",
 	.params = set_params,
 	.example = "vpcctl eni set web1 --sg web --sg monitoring --flows drain=30",
 	.run = run_set,
+};
+
+const struct command *const eni_commands[] = {
+	&eni_create_command, &eni_list_command,	  &eni_show_command, &eni_delete_command,
+	&eni_attach_command, &eni_detach_command, &eni_set_command,  NULL,
 };

@@ -26,10 +26,10 @@ static char *quoted(const char *detail)
 /* All objects of a kind, quietly. Owned; NULL: they can't be had. */
 static json_t *read_all(struct cli *cli, const struct resource *r)
 {
-	_cleanup_free_ char *path = api_path(cli, r->collection, NULL, NULL);
+	_cleanup_free_ char *path = api_path(cli, kind_of(r->kind)->path, NULL, NULL);
 	_cleanup_json_ json_t *json = api_get_quietly(cli, path);
 
-	return json_incref(json_object_get(json, r->list_key));
+	return json_incref(json_object_get(json, kind_of(r->kind)->list));
 }
 
 static void print_near(struct cli *cli, const struct resource *r, const char *ref)
@@ -46,9 +46,10 @@ static void print_near(struct cli *cli, const struct resource *r, const char *re
 	if (clean)
 		fprintf(stderr, "did you mean '%s'?\n", clean);
 	else if (strchr(ref, ','))
-		fprintf(stderr, "several are given one by one: --%s A --%s B\n", r->noun, r->noun);
+		fprintf(stderr, "several are given one by one: --%s A --%s B\n", kind_of(r->kind)->noun,
+			kind_of(r->kind)->noun);
 	else if (objects)
-		fprintf(stderr, "see: vpcctl %s list\n", r->noun);
+		fprintf(stderr, "see: vpcctl %s list\n", kind_of(r->kind)->noun);
 }
 
 /* Prints a line on stderr, or nothing. */
@@ -57,7 +58,7 @@ static void print_hint(struct cli *cli, const char *code, const char *detail)
 	_cleanup_free_ char *ref = quoted(detail);
 
 	for (size_t i = 0; ref && cli_resources[i]; i++)
-		if (!strcmp(code, cli_resources[i]->not_found)) {
+		if (!strcmp(code, vpc_code_string(kind_of(cli_resources[i]->kind)->not_found))) {
 			print_near(cli, cli_resources[i], ref);
 			return;
 		}

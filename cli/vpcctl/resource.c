@@ -34,7 +34,7 @@ int resource_print_deleted(struct cli *cli, const struct resource *r, const char
 		return output_id(deleted);
 	if (cli->output != OUTPUT_TABLE)
 		return output_document(cli, deleted);
-	printf("deleted %s %s", r->title, ref);
+	printf("deleted %s %s", kind_of(r->kind)->title, ref);
 	if (id && strcmp(id, ref) != 0)
 		printf(" (%s)", id);
 	putchar('\n');
@@ -44,7 +44,7 @@ int resource_print_deleted(struct cli *cli, const struct resource *r, const char
 
 int resource_list(struct cli *cli, const struct resource *r)
 {
-	_cleanup_free_ char *path = api_path(cli, r->collection, NULL, NULL);
+	_cleanup_free_ char *path = api_path(cli, kind_of(r->kind)->path, NULL, NULL);
 	_cleanup_json_ json_t *reply = NULL;
 	json_t *objects, *object;
 	size_t i;
@@ -52,9 +52,9 @@ int resource_list(struct cli *cli, const struct resource *r)
 
 	if (status != CLI_OK)
 		return status;
-	objects = json_object_get(reply, r->list_key);
+	objects = json_object_get(reply, kind_of(r->kind)->list);
 	if (!json_is_array(objects))
-		return api_refuse("InternalError", "vpcd's reply has no %s", r->list_key);
+		return api_refuse("InternalError", "vpcd's reply has no %s", kind_of(r->kind)->list);
 	cli->list_width = r->list_width;
 	if (cli->output == OUTPUT_TABLE)
 		return output_rows(cli, objects, r->columns, r->n_columns);
@@ -89,7 +89,7 @@ int resource_show(struct cli *cli, const struct resource *r, const struct args *
 	size_t n = args_count(args, name);
 
 	for (size_t i = 0; i < n; i++) {
-		_cleanup_free_ char *path = api_path(cli, r->collection, args_nth(args, name, i), NULL);
+		_cleanup_free_ char *path = api_path(cli, kind_of(r->kind)->path, args_nth(args, name, i), NULL);
 		json_t *object = NULL;
 		int status = api_get(cli, path, &object);
 
@@ -103,7 +103,7 @@ int resource_show(struct cli *cli, const struct resource *r, const struct args *
 
 int resource_create(struct cli *cli, const struct resource *r, json_t *body)
 {
-	_cleanup_free_ char *path = api_path(cli, r->collection, NULL, NULL);
+	_cleanup_free_ char *path = api_path(cli, kind_of(r->kind)->path, NULL, NULL);
 	_cleanup_json_ json_t *object = NULL;
 	int status = api_change(cli, "POST", path, body, 0, &object);
 
@@ -124,7 +124,7 @@ int resource_print_all_deleted(struct cli *cli, const struct resource *r, const 
 		if (cli->output == OUTPUT_ID)
 			output_id(deleted);
 		else
-			printf("deleted %s %s (%s)\n", r->title, ref ? ref : "", id ? id : "");
+			printf("deleted %s %s (%s)\n", kind_of(r->kind)->title, ref ? ref : "", id ? id : "");
 	}
 	if (cli->output == OUTPUT_TABLE)
 		output_change(cli, reply);
@@ -139,9 +139,9 @@ static int delete_several(struct cli *cli, const struct resource *r, const struc
 	char op[32];
 	int status;
 
-	snprintf(op, sizeof(op), "%s.delete", r->noun);
+	snprintf(op, sizeof(op), "%s.delete", kind_of(r->kind)->noun);
 	for (size_t i = 0; i < args_count(args, name); i++)
-		if (json_array_append_new(changes, json_pack("{s:s, s:s}", "op", op, r->reference,
+		if (json_array_append_new(changes, json_pack("{s:s, s:s}", "op", op, kind_of(r->kind)->field_id,
 							     api_alias(cli, args_nth(args, name, i)))) < 0) {
 			json_decref(changes);
 			return api_oom();
@@ -153,7 +153,7 @@ static int delete_several(struct cli *cli, const struct resource *r, const struc
 int resource_delete(struct cli *cli, const struct resource *r, const struct args *args, const char *name)
 {
 	const char *ref = args_get(args, name);
-	_cleanup_free_ char *path = api_path(cli, r->collection, ref, NULL);
+	_cleanup_free_ char *path = api_path(cli, kind_of(r->kind)->path, ref, NULL);
 	_cleanup_json_ json_t *deleted = NULL;
 	int status;
 

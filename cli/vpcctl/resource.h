@@ -3,17 +3,14 @@
 #ifndef CLI_RESOURCE_H
 #define CLI_RESOURCE_H
 
+#include <vpc/kinds.h>
+
+#include "cli/lib/args.h"
 #include "cli/lib/cli.h"
 #include "cli/lib/output.h"
 
 struct resource {
-	const char *noun;	/* "vpc" */
-	const char *title;	/* "VPC" */
-	const char *prefix;	/* of ids: "vpc-" */
-	const char *reference;	/* in changes: "vpc_id" */
-	const char *collection; /* in paths: "vpcs" */
-	const char *list_key;	/* in replies to a list: "vpcs" */
-	const char *not_found;	/* error code */
+	enum object_kind kind; /* what it is called: kind_of() */
 	const struct field *columns;
 	size_t n_columns;
 	size_t list_width; /* of a list's lines; 0: as wide as they are */
@@ -23,10 +20,11 @@ struct resource {
 	int (*details)(struct cli *cli, const json_t *object);
 };
 
-extern const struct resource vpc_resource;
-extern const struct resource subnet_resource;
-extern const struct resource sg_resource;
-extern const struct resource eni_resource;
+/* Each resource of kinds.def has a file that defines these. Commands end with NULL. */
+#define RESOURCE(SYMBOL, symbol, ...)                   \
+	extern const struct resource symbol##_resource; \
+	extern const struct command *const symbol##_commands[];
+#include <vpc/kinds.def>
 
 /* All kinds, ends with NULL (commands.c). */
 extern const struct resource *const cli_resources[];

@@ -5,7 +5,6 @@
 #include <vpc/json.h>
 
 #include "cli/lib/api.h"
-#include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/resource.h"
 #include "cli/vpcctl/sg_rules.h"
 
@@ -48,13 +47,7 @@ static int print_rules(struct cli *cli, const json_t *object)
 }
 
 const struct resource sg_resource = {
-	.noun = "sg",
-	.title = "security group",
-	.prefix = "sg-",
-	.reference = "security_group_id",
-	.collection = "security-groups",
-	.list_key = "security_groups",
-	.not_found = "InvalidGroup.NotFound",
+	.kind = OBJECT_SG,
 	.columns = columns,
 	.n_columns = ARRAY_SIZE(columns),
 	.fields = fields,
@@ -117,7 +110,7 @@ static const struct param delete_params[] = {
 	PARAMS_END,
 };
 
-const struct command sg_create_command = {
+static const struct command sg_create_command = {
 	.noun = "sg",
 	.verb = "create",
 	.summary = "make a security group: nothing in, everything out",
@@ -125,7 +118,7 @@ const struct command sg_create_command = {
 	.example = "vpcctl sg create web --vpc prod --description \"web servers\"",
 	.run = run_create,
 };
-const struct command sg_list_command = {
+static const struct command sg_list_command = {
 	.noun = "sg",
 	.verb = "list",
 	.summary = "list the security groups",
@@ -133,7 +126,7 @@ const struct command sg_list_command = {
 	.example = "vpcctl sg list --vpc prod",
 	.run = run_list,
 };
-const struct command sg_show_command = {
+static const struct command sg_show_command = {
 	.noun = "sg",
 	.verb = "show",
 	.summary = "show one security group and its rules",
@@ -141,11 +134,17 @@ const struct command sg_show_command = {
 	.example = "vpcctl sg show web",
 	.run = run_show,
 };
-const struct command sg_delete_command = {
+static const struct command sg_delete_command = {
 	.noun = "sg",
 	.verb = "delete",
 	.summary = "delete a security group that nothing uses",
 	.params = delete_params,
 	.example = "vpcctl sg delete web",
 	.run = run_delete,
+};
+
+const struct command *const sg_commands[] = {
+	&sg_create_command, &sg_list_command,	   &sg_show_command,
+	&sg_delete_command, &sg_authorize_command, &sg_revoke_command,
+	&sg_attach_command, &sg_detach_command,	   NULL,
 };

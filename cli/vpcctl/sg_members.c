@@ -5,7 +5,7 @@
 #include <vpc/json.h>
 
 #include "cli/lib/api.h"
-#include "cli/vpcctl/commands.h"
+#include "cli/vpcctl/sg_rules.h"
 #include "cli/vpcctl/resource.h"
 
 /* Those that are called by an address or their container by their ids. */

@@ -14,7 +14,6 @@
 #include <vpc/number.h>
 
 #include "cli/lib/api.h"
-#include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/resource.h"
 
 /* Protocols whose "ports" are types and codes, or ports; others have none. */

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpc/kinds.h>
+
 #include <vpc/json.h>
 
 #include "cli/lib/api.h"
@@ -86,7 +88,10 @@ static int print_others(struct cli *cli, const json_t *status, bool records)
 /* The limit that bounds a count, where it isn't called the same. */
 static const char *limit_of(const char *count)
 {
-	return !strcmp(count, "security_groups") ? "groups" : count;
+	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++)
+		if (!strcmp(count, kind_of((enum object_kind)kind)->list))
+			return kind_of((enum object_kind)kind)->limit;
+	return count;
 }
 
 static bool is_counted(const json_t *counts, const char *limit)

@@ -3,7 +3,6 @@
 #include "cli/lib/api.h"
 
 #include <vpc/json.h>
-#include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/resource.h"
 
 static const struct field columns[] = {
@@ -31,13 +30,7 @@ static const struct field fields[] = {
 };
 
 const struct resource subnet_resource = {
-	.noun = "subnet",
-	.title = "subnet",
-	.prefix = "subnet-",
-	.reference = "subnet_id",
-	.collection = "subnets",
-	.list_key = "subnets",
-	.not_found = "InvalidSubnetID.NotFound",
+	.kind = OBJECT_SUBNET,
 	.columns = columns,
 	.n_columns = ARRAY_SIZE(columns),
 	.fields = fields,
@@ -100,7 +93,7 @@ static const struct param delete_params[] = {
 	PARAMS_END,
 };
 
-const struct command subnet_create_command = {
+static const struct command subnet_create_command = {
 	.noun = "subnet",
 	.verb = "create",
 	.summary = "make a part of a VPC, with a gateway of its own",
@@ -108,7 +101,7 @@ const struct command subnet_create_command = {
 	.example = "vpcctl subnet create app --vpc prod --cidr 10.0.1.0/24",
 	.run = run_create,
 };
-const struct command subnet_list_command = {
+static const struct command subnet_list_command = {
 	.noun = "subnet",
 	.verb = "list",
 	.summary = "list the subnets",
@@ -116,7 +109,7 @@ const struct command subnet_list_command = {
 	.example = "vpcctl subnet list --vpc prod",
 	.run = run_list,
 };
-const struct command subnet_show_command = {
+static const struct command subnet_show_command = {
 	.noun = "subnet",
 	.verb = "show",
 	.summary = "show one subnet",
@@ -124,11 +117,15 @@ const struct command subnet_show_command = {
 	.example = "vpcctl subnet show app",
 	.run = run_show,
 };
-const struct command subnet_delete_command = {
+static const struct command subnet_delete_command = {
 	.noun = "subnet",
 	.verb = "delete",
 	.summary = "delete an empty subnet",
 	.params = delete_params,
 	.example = "vpcctl subnet delete app --vpc prod",
 	.run = run_delete,
+};
+
+const struct command *const subnet_commands[] = {
+	&subnet_create_command, &subnet_list_command, &subnet_show_command, &subnet_delete_command, NULL,
 };

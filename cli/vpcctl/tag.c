@@ -9,18 +9,34 @@
 #include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/resource.h"
 
-/* The kind that an id says, or NULL: a name never begins with an id's prefix. */
-static const struct resource *kind_of_id(const char *ref)
+/* The resource that an id says, or NULL: a name never begins with an id's prefix. */
+static const struct resource *resource_of_id(const char *ref)
 {
+	enum object_kind kind = kind_of_id(ref);
+
 	for (size_t i = 0; cli_resources[i]; i++)
-		if (!strncmp(ref, cli_resources[i]->prefix, strlen(cli_resources[i]->prefix)))
+		if (cli_resources[i]->kind == kind)
 			return cli_resources[i];
 	return NULL;
 }
 
+/* "VPC, subnet, … or network interface": no resource has the name. */
+static int refuse_name(const char *ref)
+{
+	char titles[256] = "";
+
+	for (size_t i = 0; cli_resources[i]; i++) {
+		const char *between = i == 0 ? "" : cli_resources[i + 1] ? ", " : " or ";
+		size_t used = strlen(titles);
+
+		snprintf(titles + used, sizeof(titles) - used, "%s%s", between, kind_of(cli_resources[i]->kind)->title);
+	}
+	return api_refuse("NotFound", "no %s is called '%s'", titles, ref);
+}
+
 static int fetch(struct cli *cli, const struct resource *r, const char *ref, bool must, json_t **ret)
 {
-	_cleanup_free_ char *path = api_path(cli, r->collection, ref, NULL);
+	_cleanup_free_ char *path = api_path(cli, kind_of(r->kind)->path, ref, NULL);
 
 	return must ? api_get(cli, path, ret) : api_get_optional(cli, path, ret);
 }
@@ -29,7 +45,7 @@ static int fetch(struct cli *cli, const struct resource *r, const char *ref, boo
 static int find(struct cli *cli, const char *ref, const struct resource **ret_resource, json_t **ret)
 {
 	_cleanup_json_ json_t *found = NULL;
-	const struct resource *kind = kind_of_id(ref);
+	const struct resource *kind = resource_of_id(ref);
 	char ids[512] = "";
 	size_t n = 0;
 
@@ -51,10 +67,8 @@ static int find(struct cli *cli, const char *ref, const struct resource **ret_re
 		if (n++ == 0)
 			found = TAKE_PTR(object);
 	}
-	if (!kind) {
-		api_refuse("NotFound", "no VPC, subnet, security group or network interface is called '%s'", ref);
-		return CLI_REFUSED;
-	}
+	if (!kind)
+		return refuse_name(ref);
 	if (n > 1) {
 		api_refuse("AmbiguousName", "'%s' may be any of %s: use an id", ref, ids);
 		return CLI_REFUSED;
@@ -69,7 +83,7 @@ static char *object_path(struct cli *cli, const struct resource *r, const json_t
 	const char *id = json_member_text(object, "id");
 	const struct cli unscoped = {.socket = cli->socket};
 
-	return id ? api_path(&unscoped, r->collection, id, NULL) : NULL;
+	return id ? api_path(&unscoped, kind_of(r->kind)->path, id, NULL) : NULL;
 }
 
 static int run_rename(struct cli *cli, const struct args *args)
@@ -142,21 +156,21 @@ static int run_remove(struct cli *cli, const struct args *args)
 }
 
 static const struct param rename_params[] = {
-	{"RESOURCE", VALUE_RESOURCE, PARAM_REQUIRED, NULL, "id or name of a VPC, subnet, group or network interface"},
+	{"RESOURCE", VALUE_RESOURCE, PARAM_REQUIRED, NULL, "id or name of any resource"},
 	{"NEWNAME", VALUE_TEXT, PARAM_REQUIRED, NULL, "its new name"},
 	PARAM_VPC_SCOPE,
 	PARAM_DRY_RUN,
 	PARAMS_END,
 };
 static const struct param add_params[] = {
-	{"RESOURCE", VALUE_RESOURCE, PARAM_REQUIRED, NULL, "id or name of a VPC, subnet, group or network interface"},
+	{"RESOURCE", VALUE_RESOURCE, PARAM_REQUIRED, NULL, "id or name of any resource"},
 	{"KEY=VALUE", VALUE_TAG, PARAM_REQUIRED | PARAM_REPEAT, NULL, "tags; one with the same key is replaced"},
 	PARAM_VPC_SCOPE,
 	PARAM_DRY_RUN,
 	PARAMS_END,
 };
 static const struct param remove_params[] = {
-	{"RESOURCE", VALUE_RESOURCE, PARAM_REQUIRED, NULL, "id or name of a VPC, subnet, group or network interface"},
+	{"RESOURCE", VALUE_RESOURCE, PARAM_REQUIRED, NULL, "id or name of any resource"},
 	{"KEY=VALUE", VALUE_TEXT, PARAM_REQUIRED | PARAM_REPEAT, NULL, "tags, or only KEY whatever its value"},
 	PARAM_VPC_SCOPE,
 	PARAM_DRY_RUN,

@@ -5,7 +5,6 @@
 #include <vpc/json.h>
 
 #include "cli/lib/api.h"
-#include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/resource.h"
 
 static const struct field columns[] = {
@@ -48,13 +47,7 @@ static const struct field fields[] = {
 };
 
 const struct resource vpc_resource = {
-	.noun = "vpc",
-	.title = "VPC",
-	.prefix = "vpc-",
-	.reference = "vpc_id",
-	.collection = "vpcs",
-	.list_key = "vpcs",
-	.not_found = "InvalidVpcID.NotFound",
+	.kind = OBJECT_VPC,
 	.columns = columns,
 	.n_columns = ARRAY_SIZE(columns),
 	.fields = fields,
@@ -129,7 +122,7 @@ static const struct param delete_params[] = {
 	PARAMS_END,
 };
 
-const struct command vpc_create_command = {
+static const struct command vpc_create_command = {
 	.noun = "vpc",
 	.verb = "create",
 	.summary = "make an isolated network",
@@ -137,7 +130,7 @@ const struct command vpc_create_command = {
 	.example = "vpcctl vpc create prod --cidr 10.0.0.0/16 --cidr6 fd00:1::/56",
 	.run = run_create,
 };
-const struct command vpc_list_command = {
+static const struct command vpc_list_command = {
 	.noun = "vpc",
 	.verb = "list",
 	.summary = "list the VPCs",
@@ -145,7 +138,7 @@ const struct command vpc_list_command = {
 	.example = "vpcctl vpc list",
 	.run = run_list,
 };
-const struct command vpc_show_command = {
+static const struct command vpc_show_command = {
 	.noun = "vpc",
 	.verb = "show",
 	.summary = "show one VPC",
@@ -153,7 +146,7 @@ const struct command vpc_show_command = {
 	.example = "vpcctl vpc show prod",
 	.run = run_show,
 };
-const struct command vpc_set_dhcp_options_command = {
+static const struct command vpc_set_dhcp_options_command = {
 	.noun = "vpc",
 	.verb = "set-dhcp-options",
 	.summary = "replace what workloads are told by DHCP and router advertisements",
@@ -162,11 +155,16 @@ const struct command vpc_set_dhcp_options_command = {
 	.example = "vpcctl vpc set-dhcp-options prod --dns 10.0.0.53 --dns fd00:1::53 --domain prod.internal",
 	.run = run_set_dhcp_options,
 };
-const struct command vpc_delete_command = {
+static const struct command vpc_delete_command = {
 	.noun = "vpc",
 	.verb = "delete",
 	.summary = "delete an empty VPC",
 	.params = delete_params,
 	.example = "vpcctl vpc delete prod",
 	.run = run_delete,
+};
+
+const struct command *const vpc_commands[] = {
+	&vpc_create_command,	       &vpc_list_command,   &vpc_show_command,
+	&vpc_set_dhcp_options_command, &vpc_delete_command, NULL,
 };
