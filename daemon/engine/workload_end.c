@@ -43,7 +43,7 @@ static int async_op_run(void *data)
 	_cleanup_(workload_clear) struct workload w = WORKLOAD_INIT;
 	int r = workload_reopen(&t->plan.ports[0].after.attachment, &w);
 
-	return r < 0 ? r : net_workload_mend(&t->plan.ports[0].after, &w, t->unfinished);
+	return r < 0 ? r : net_workload_mend(&t->plan, &w, t->unfinished);
 }
 
 static void begin(struct engine *e, struct end_check *c);

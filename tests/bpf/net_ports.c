@@ -9,7 +9,7 @@
 #include <net/if.h>
 #include <time.h>
 
-#include "datapath/net/private.h"
+#include "datapath/net/removal.h"
 #include "tests/bpf/net_util.h"
 
 static void setup(void)
@@ -370,12 +370,16 @@ Test(net_ports, removals_of_several_changes_run_together)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct net_removal *removals[4] = {};
+	const struct device_ops *ops;
 	size_t left = 0, gone = 0;
+	struct net_vpc *vpc;
 	struct nettest t;
 	int results[4];
 
 	nettest_init(&t, true);
 	nettest_build(&t, 3);
+	vpc = net_find_vpc(t.net, t.vpc.number);
+	ops = net_find_device(vpc, t.ports[0].eni)->ops;
 	nettest_attach_links(&t);
 	for (size_t i = 0; i < 3; i++) {
 		struct plan p = nettest_port_plan(&t, i, true);
@@ -386,7 +390,7 @@ Test(net_ports, removals_of_several_changes_run_together)
 		nettest_plan_free(&p);
 	}
 	cr_assert_eq(removal_new(t.net, &removals[3]), 0);
-	cr_assert_eq(removal_add_link(removals[3], net_find_vpc(t.net, t.vpc.number), 1, "eni-lo", 0), 0);
+	cr_assert_eq(removal_add_link(removals[3], vpc, ops, 1, "eni-lo", 0), 0);
 	net_removals_run(removals, 4, results);
 	for (size_t i = 0; i < 3; i++) {
 		cr_assert_eq(results[i], 0);

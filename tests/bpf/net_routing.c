@@ -4,7 +4,8 @@
 
 #include <criterion/criterion.h>
 
-#include "datapath/net/private.h"
+#include "datapath/net/device/workload_routing.h"
+#include "datapath/net/netlink/link.h"
 
 TestSuite(net_routing, .init = nettest_enter, .timeout = 60);
 
@@ -114,6 +115,7 @@ Test(net_routing, what_is_missing_is_told_and_put_back)
 {
 	struct workload w = WORKLOAD_INIT;
 	struct nettest t;
+	struct plan plan;
 	uint32_t kernel_map;
 	/* its rule of IPv4, of IPv6, its table, the gateway alone, IPv6's table, a rule of an address that is no more
 	 */
@@ -132,6 +134,7 @@ Test(net_routing, what_is_missing_is_told_and_put_back)
 	nettest_attach_links(&t);
 	kernel_map = 86000 + ifindex_in(&w, "eth1");
 	cr_assert_eq(told(&t), 0);
+	plan = nettest_port_plan(&t, 3, false);
 	for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
 		_cleanup_(workload_clear) struct workload again = WORKLOAD_INIT;
 		char command[120];
@@ -143,10 +146,11 @@ Test(net_routing, what_is_missing_is_told_and_put_back)
 		cr_assert_eq(nettest_sh("%s", command), 0, "%s", command);
 		cr_assert_eq(told(&t), 1, "%s", command);
 		cr_assert_eq(workload_reopen(&t.ports[3].attachment, &again), 0);
-		cr_assert_eq(net_workload_mend(&t.ports[3], &again, false), 0, "%s", command);
+		cr_assert_eq(net_workload_mend(&plan, &again, false), 0, "%s", command);
 		cr_assert_eq(told(&t), 0, "after %s", command);
 		cr_assert_eq(rules(), 4);
 	}
+	nettest_plan_free(&plan);
 	workload_clear(&w);
 	nettest_end(&t);
 }

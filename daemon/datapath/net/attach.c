@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The second half of attaching: tcx links over the floor, on a worker thread. */
+/* The second half of attaching, on a worker thread: tcx links, which run before the fallback filters. */
+#include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
-#include "datapath/net/private.h"
+#include "datapath/net/registry.h"
+#include "util/mkdir.h"
 
 struct attach_port {
 	uint32_t ifindex;
@@ -24,14 +27,14 @@ struct net_attach {
 	size_t n_vpcs;
 };
 
-static bool lacks_links(const struct net_device *d)
+static bool lacks_links(const struct device *d)
 {
-	return device_is_port(d) && d->up && !d->tcx && !d->attaching && !d->attach_failed;
+	return d->ops->judged && d->up && !d->tcx && !d->attaching && !d->attach_failed;
 }
 
 static size_t count_lacking(const struct net_vpc *v)
 {
-	const struct net_device *d;
+	const struct device *d;
 	size_t n = 0;
 
 	for (d = v->devices; d; d = d->hh.next)
@@ -55,7 +58,7 @@ static void attach_free(struct net_attach *a)
 static int add_vpc(struct net_attach *a, struct net_vpc *v, size_t n_ports)
 {
 	struct attach_vpc *vpc = &a->vpcs[a->n_vpcs];
-	struct net_device *d;
+	struct device *d;
 
 	vpc->ports = calloc(n_ports, sizeof(*vpc->ports));
 	if (!vpc->ports)
@@ -146,7 +149,7 @@ static int run_vpc(void *data)
 int net_attach_run(struct net_attach *a)
 {
 	/* The folder of the pins may have gone with them. */
-	int result = a ? net_make_dirs(a->link_dir) : 0;
+	int result = a ? mkdir_parents(a->link_dir, 0700, 0700) : 0;
 
 	for (size_t i = 0; a && i < a->n_vpcs; i++) {
 		int r = netns_run(a->vpcs[i].ns_fd, run_vpc, &a->vpcs[i]);
@@ -166,9 +169,9 @@ void net_attach_free(struct net *n, struct net_attach *a)
 
 		for (size_t j = 0; v && j < a->vpcs[i].n_ports; j++) {
 			const struct attach_port *p = &a->vpcs[i].ports[j];
-			struct net_device *d = net_find_device(v, p->ifindex);
+			struct device *d = net_find_device(v, p->ifindex);
 
-			/* a port that was made anew meanwhile is not attaching: it waits for its own turn */
+			/* a port that was made again meanwhile is not attaching: it waits for its own turn */
 			if (!d || !d->attaching)
 				continue;
 			d->attaching = false;
@@ -186,8 +189,8 @@ size_t net_check_links(struct net *n, size_t most)
 	if (!n->link_dir)
 		return 0;
 	for (struct net_vpc *v = n->vpcs; v && looked < most; v = v->hh.next) {
-		for (struct net_device *d = v->devices; d && looked < most; d = d->hh.next) {
-			if (!device_is_port(d) || at++ < n->links_checked)
+		for (struct device *d = v->devices; d && looked < most; d = d->hh.next) {
+			if (!d->ops->judged || at++ < n->links_checked)
 				continue;
 			looked++;
 			if (!d->tcx || d->attaching || tc_tcx_is_pinned(n->link_dir, d->ifindex))

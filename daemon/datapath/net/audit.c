@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Looking for what sends no event: sysctls, a tcx link torn off by force, a lost mount under /run/netns. On a worker
- * thread, some VPCs at a time; it only tells, and net_ensure mends. So it is kept cheap: what rtnetlink and nftables
- * tell of is left to net/events.c.
+ * Looks for changes that send no event: sysctls, a tcx link that was detached by force, a lost mount under /run/netns.
+ * Runs on a worker thread, for some VPCs at a time. It only reports; net_ensure mends. What rtnetlink and nftables
+ * report is left to net/events.c.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
 
-#include "datapath/net/private.h"
 #include "datapath/net/netns/sysctl.h"
+#include "datapath/net/registry.h"
 
 struct audit_vpc {
 	uint32_t number;
@@ -33,8 +35,8 @@ static int take_ports(struct audit_vpc *a, const struct net_vpc *v)
 	a->ports = calloc(HASH_COUNT(v->devices) + 1, sizeof(*a->ports));
 	if (!a->ports)
 		return -ENOMEM;
-	for (const struct net_device *d = v->devices; d; d = d->hh.next)
-		if (device_is_port(d) && d->tcx && d->up && !d->attaching)
+	for (const struct device *d = v->devices; d; d = d->hh.next)
+		if (d->ops->judged && d->tcx && d->up && !d->attaching)
 			a->ports[a->n_ports++] = d->ifindex;
 	return 0;
 }

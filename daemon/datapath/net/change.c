@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A change: prepared, then published or undone. Each step of it knows both, in the tables at the end of the file.
+ * A change: prepared, then published or undone. It is a list of steps; two tables say what undoing and publishing do
+ * for each kind of step.
  */
-#include <fcntl.h>
+#include <errno.h>
+#include <string.h>
 
-#include "datapath/net/private.h"
-
-#define FINISH_TRIES 3u
+#include "datapath/net/make.h"
+#include "datapath/net/redirect.h"
+#include "datapath/net/removal.h"
 
 enum step_kind {
-	STEP_LINK,	    /* a bridge or port was made */
-	STEP_RAISE,	    /* a port is to be raised, then its workload's end */
-	STEP_ADD_OBJECT,    /* a neighbour was added */
+	STEP_LINK,	    /* a link was made */
+	STEP_RAISE,	    /* a device is to be raised, with its far end */
+	STEP_ADD_OBJECT,    /* a netlink object was added */
 	STEP_REMOVE_OBJECT, /* one is to be removed */
-	STEP_WORKLOAD_END,  /* addresses of an inner end are to be changed */
-	STEP_REMOVE_LINK,   /* a port or bridge is to be removed */
+	STEP_FAR_END,	    /* addresses of a far end are to be changed */
+	STEP_REMOVE_LINK,   /* a device is to be removed */
 	STEP_REMOVE_VPC,
 	STEP_KINDS,
 };
@@ -23,11 +25,10 @@ struct step {
 	enum step_kind kind;
 	uint32_t vpc;
 	uint32_t ifindex;
-	uint64_t workload_ns_ino;
+	struct device_spec spec;  /* of a device to be raised or removed: points into the plan */
+	struct workload workload; /* of a device to be raised: the caller's descriptors; ns_fd -1: none */
 	struct net_object net_object;
-	struct workload_end_change *workload_end; /* owned */
-	struct port_record *record; /* of a port to be raised with its workload's end: owned, without strings */
-	struct nl_sock *workload;   /* rtnetlink socket in the workload's namespace; owned, with a record */
+	struct far_end_change *far_end; /* owned */
 };
 
 struct net_change {
@@ -35,38 +36,21 @@ struct net_change {
 	size_t n;
 };
 
-static void drop_record(struct step *s)
-{
-	if (!s->record)
-		return;
-	nl_socket_free(s->workload);
-	free(s->record->ips);
-	free(s->record);
-	s->record = NULL;
-}
-
 static void change_free(struct net_change *c)
 {
-	if (!c)
-		return;
-	for (size_t i = 0; i < c->n; i++) {
-		workload_end_change_free(c->steps[i].workload_end);
-		drop_record(&c->steps[i]);
-	}
+	for (size_t i = 0; i < c->n; i++)
+		far_end_change_free(c->steps[i].far_end);
 	free(c->steps);
 	free(c);
 }
 
-/* Takes s->inner and s->record, also on error. */
+/* Takes s->far_end, also on error. */
 static int add_step(struct net_change *c, const struct step *s)
 {
 	struct step *grown = reallocarray(c->steps, c->n + 1, sizeof(*grown));
 
 	if (!grown) {
-		struct step copy = *s;
-
-		workload_end_change_free(s->workload_end);
-		drop_record(&copy);
+		far_end_change_free(s->far_end);
 		return -ENOMEM;
 	}
 	c->steps = grown;
@@ -76,252 +60,224 @@ static int add_step(struct net_change *c, const struct step *s)
 
 /* --- prepare ------------------------------------------------------------------------------------------------------ */
 
-static struct net_vpc *need_vpc(struct net *n, uint32_t number, struct vpc_error *reterr)
+/* What is prepared from. */
+struct preparing {
+	struct net *n;
+	const struct plan *plan;
+	const struct workload *workloads;
+	size_t n_workloads;
+	struct net_change *change;
+	struct vpc_error *reterr;
+};
+
+/* id: the object that needs the VPC. */
+static struct net_vpc *need_vpc(const struct preparing *p, uint32_t number, const char *id)
 {
-	struct net_vpc *v = net_find_vpc(n, number);
+	struct net_vpc *v = net_find_vpc(p->n, number);
 
 	if (!v)
-		vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "the namespace of VPC %u is not open", number);
+		vpc_error_set(p->reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL,
+			      "%s: the namespace of its VPC is not open; vpcctl status says why", id);
 	return v;
 }
 
-/* The step is noted before the work is done, so that nothing made can be forgotten for want of memory. */
-static int prepare_subnet(struct net *n, const struct plan_subnet *s, struct net_change *c, struct vpc_error *reterr)
+/* The steps are noted before the work is done, so that nothing made can be forgotten for want of memory. */
+static int prepare_new(const struct preparing *p, struct net_vpc *v, const struct device_spec *s)
 {
-	struct net_vpc *v = need_vpc(n, s->after.vpc, reterr);
-	const struct step step = {.kind = STEP_LINK, .vpc = s->after.vpc, .ifindex = s->after.ifindex};
+	const struct workload *w = s->ops->far_end ? workload_find(p->workloads, p->n_workloads, s->ifindex) : NULL;
+	struct step raise = {.kind = STEP_RAISE, .vpc = s->vpc, .ifindex = s->ifindex, .spec = *s};
+	const struct step link = {.kind = STEP_LINK, .vpc = s->vpc, .ifindex = s->ifindex};
+	const struct make_options options = {.workload = w};
+	size_t before = p->change->n;
+	struct device *d;
 	bool made;
 	int r;
 
-	if (!v)
-		return -ENODEV;
-	if (add_step(c, &step) < 0)
-		return vpc_error_oom(reterr);
-	r = bridge_ensure(v, &s->after, &made, reterr);
-	if (r < 0 || !made)
-		c->n--;
-	return r;
-}
-
-/* What publishing needs of a port and its workload, which are the caller's. */
-static int keep_record(const struct port_record *p, const struct workload *w, struct step *s)
-{
-	if (!w || !w->rtnl || port_is_tap(p))
-		return 0;
-	s->record = calloc(1, sizeof(*s->record));
-	if (!s->record)
-		return -ENOMEM;
-	*s->record = *p;
-	s->record->attachment.path = s->record->attachment.owner = NULL;
-	s->record->ips = calloc(p->n_ips, sizeof(*p->ips));
-	if (!s->record->ips || netlink_dup(w->rtnl, &s->workload) < 0) {
-		drop_record(s);
-		return -ENOMEM;
-	}
-	memcpy(s->record->ips, p->ips, p->n_ips * sizeof(*p->ips));
-	return 0;
-}
-
-static int prepare_new_port(struct net *n, const struct port_record *p, const struct workload *w, struct net_change *c,
-			    struct vpc_error *reterr)
-{
-	struct net_vpc *v = need_vpc(n, p->vpc, reterr);
-	const struct step link = {.kind = STEP_LINK, .vpc = p->vpc, .ifindex = p->eni};
-	struct step raise = {.kind = STEP_RAISE, .vpc = p->vpc, .ifindex = p->eni};
-	bool made;
-	int r;
-
-	if (!v)
-		return -ENODEV;
-	if (keep_record(p, w, &raise) < 0 || add_step(c, &raise) < 0 || add_step(c, &link) < 0)
-		return vpc_error_oom(reterr);
-	r = port_ensure(v, p, w, false, &made, reterr);
-	if (r < 0 || !made)
-		c->n--; /* the link is not ours to undo */
+	raise.workload = w ? *w : WORKLOAD_INIT;
+	if ((s->ops->raise && add_step(p->change, &raise) < 0) || add_step(p->change, &link) < 0)
+		return vpc_error_oom(p->reterr);
+	r = make_device(v, s, &options, &d, &made, p->reterr);
 	if (r < 0) {
-		drop_record(&c->steps[--c->n]);
-		(void)net_drop_device(v, p->eni);
+		p->change->n = before;
+		(void)net_drop_device(v, s->ifindex);
+	} else if (!made) {
+		p->change->n--; /* the link is not ours to undo */
 	}
 	return r;
 }
 
-static bool has_ip(const struct port_record *p, const struct ip *ip)
+/* Notes each object of `of` that `other` lacks: as a step, or in the change of a far end. */
+static int note_objects(const struct preparing *p, const struct device_spec *s, const struct net_object_set *of,
+			const struct net_object_set *other, bool add, struct far_end_change *far_end)
 {
-	for (size_t i = 0; i < p->n_ips; i++) {
-		if (p->ips[i].family == ip->family && memcmp(p->ips[i].bytes, ip->bytes, sizeof(ip->bytes)) == 0)
-			return true;
-	}
-	return false;
-}
+	for (const struct net_object *o = of->head; o; o = o->hh.next) {
+		struct step step = {.kind = add ? STEP_ADD_OBJECT : STEP_REMOVE_OBJECT,
+				    .vpc = s->vpc,
+				    .ifindex = s->ifindex,
+				    .net_object = *o};
 
-static char *copy_or_null(const char *s)
-{
-	return s ? strdup(s) : NULL;
-}
-
-static struct workload_end_change *workload_end_change_new(const struct port_record *p, size_t max)
-{
-	struct workload_end_change *c = calloc(1, sizeof(*c));
-
-	if (!c)
-		return NULL;
-	c->attachment = p->attachment;
-	c->attachment.owner = NULL;
-	c->attachment.path = copy_or_null(p->attachment.path);
-	c->objects = calloc(max + 1, sizeof(*c->objects));
-	c->add = calloc(max + 1, sizeof(*c->add));
-	if (!c->objects || !c->add || (p->attachment.path && !c->attachment.path)) {
-		workload_end_change_free(c);
-		return NULL;
-	}
-	return c;
-}
-
-/* Addresses of `of` that `other` does not have: a step for the neighbour, and one entry for the inner end. */
-static int note_addresses(const struct port_record *of, const struct port_record *other, bool add,
-			  struct workload_end_change *workload_end, struct net_change *c)
-{
-	for (size_t i = 0; i < of->n_ips; i++) {
-		struct step step = {
-			.kind = add ? STEP_ADD_OBJECT : STEP_REMOVE_OBJECT, .vpc = of->vpc, .ifindex = of->eni};
-
-		if (has_ip(other, &of->ips[i]))
+		if (net_object_set_find(other, &o->key))
 			continue;
-		net_object_of_address(of, &of->ips[i], &step.net_object);
-		if (add_step(c, &step) < 0)
+		if (far_end) {
+			far_end->objects[far_end->n] = *o;
+			far_end->add[far_end->n++] = add;
+		} else if (add_step(p->change, &step) < 0) {
 			return -ENOMEM;
-		workload_end_address(of, i, 0, &workload_end->objects[workload_end->n]);
-		workload_end->add[workload_end->n++] = add;
+		}
 	}
 	return 0;
 }
 
-static int add_neighbours(struct net_vpc *v, const struct net_change *c, size_t from, struct vpc_error *reterr)
+/* Notes how the objects of a device differ before and after. */
+static int note_changes(const struct preparing *p, const struct device_spec *before, const struct device_spec *after)
 {
-	for (size_t i = from; i < c->n; i++) {
-		struct net_device *d = net_find_device(v, c->steps[i].ifindex);
+	_cleanup_(net_object_set_clear) struct net_object_set old = {}, new = {};
+	int r = before->ops->objects(before, &old);
+
+	if (r >= 0)
+		r = after->ops->objects(after, &new);
+	if (r >= 0)
+		r = note_objects(p, after, &new, &old, true, NULL);
+	return r < 0 ? r : note_objects(p, after, &old, &new, false, NULL);
+}
+
+/* The same for its far end. */
+static int note_far_end(const struct preparing *p, const struct device_spec *before, const struct device_spec *after)
+{
+	_cleanup_(net_object_set_clear) struct net_object_set old = {}, new = {};
+	struct step step = {.kind = STEP_FAR_END, .vpc = after->vpc, .ifindex = after->ifindex};
+	const struct device_ops *ops = after->ops->far_end;
+	int r = ops->objects(before, &old);
+
+	if (r >= 0)
+		r = ops->objects(after, &new);
+	if (r < 0)
+		return r;
+	step.far_end = far_end_change_new(after, HASH_COUNT(old.head) + HASH_COUNT(new.head));
+	if (!step.far_end)
+		return -ENOMEM;
+	(void)note_objects(p, after, &new, &old, true, step.far_end);
+	(void)note_objects(p, after, &old, &new, false, step.far_end);
+	return add_step(p->change, &step);
+}
+
+/* Adds the objects that steps from `from` on note. */
+static int add_objects(const struct preparing *p, struct net_vpc *v, const struct device_spec *s, size_t from)
+{
+	for (size_t i = from; i < p->change->n; i++) {
+		const struct step *step = &p->change->steps[i];
+		struct device *d = net_find_device(v, step->ifindex);
+		char text[NET_OBJECT_TEXT_MAX];
 		int r;
 
-		if (c->steps[i].kind != STEP_ADD_OBJECT)
+		if (step->kind != STEP_ADD_OBJECT)
 			continue;
-		if (d && net_object_set_add(&d->objects, &c->steps[i].net_object) < 0)
-			return vpc_error_oom(reterr);
-		r = net_object_put(v->ns.rtnl, &c->steps[i].net_object);
+		if (d && net_object_set_add(&d->objects, &step->net_object) < 0)
+			return vpc_error_oom(p->reterr);
+		r = net_object_put(v->ns.rtnl, &step->net_object);
 		if (r < 0) {
-			vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "cannot add a neighbour: %s",
-				      strerror(-r));
+			vpc_error_set(p->reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "%s: cannot add the %s: %s", s->id,
+				      net_object_format(&step->net_object, text), strerror(-r));
 			return r;
 		}
 	}
 	return 0;
 }
 
-static int prepare_changed_port(struct net *n, const struct plan_port *p, struct net_change *c,
-				struct vpc_error *reterr)
+static int prepare_changed(const struct preparing *p, struct net_vpc *v, const struct device_spec *before,
+			   const struct device_spec *after)
 {
-	struct net_vpc *v = need_vpc(n, p->after.vpc, reterr);
-	struct step step = {.kind = STEP_WORKLOAD_END, .vpc = p->after.vpc, .ifindex = p->after.eni};
-	struct workload_end_change *workload_end;
-	size_t from = c->n;
+	size_t from = p->change->n;
+	int r = after->ops->may_change ? after->ops->may_change(before, after, p->reterr) : 0;
 
-	if (!v)
-		return -ENODEV;
-	if (p->before.attachment.kind != p->after.attachment.kind ||
-	    p->before.attachment.owner_uid != p->after.attachment.owner_uid ||
-	    p->before.attachment.queues != p->after.attachment.queues ||
-	    p->before.attachment.ns_ino != p->after.attachment.ns_ino ||
-	    strcmp(p->before.attachment.ifname, p->after.attachment.ifname) != 0)
-		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "attachment",
-				     "%s: detach it in one request and attach it in the next", p->after.eni_id);
-	workload_end = workload_end_change_new(&p->after, p->before.n_ips + p->after.n_ips);
-	if (!workload_end)
-		return vpc_error_oom(reterr);
-	step.workload_end = workload_end;
-	if (add_step(c, &step) < 0 || note_addresses(&p->after, &p->before, true, workload_end, c) < 0 ||
-	    note_addresses(&p->before, &p->after, false, workload_end, c) < 0)
-		return vpc_error_oom(reterr);
-	return add_neighbours(v, c, from, reterr);
+	if (r < 0)
+		return r;
+	if ((after->ops->far_end && note_far_end(p, before, after) < 0) || note_changes(p, before, after) < 0)
+		return vpc_error_oom(p->reterr);
+	return add_objects(p, v, after, from);
 }
 
-static int note_removed_port(const struct port_record *p, struct net_change *c)
+static int note_removed(const struct preparing *p, const struct device_spec *s)
 {
-	struct step step = {
-		.kind = STEP_REMOVE_LINK, .vpc = p->vpc, .ifindex = p->eni, .workload_ns_ino = p->attachment.ns_ino};
+	struct step step = {.kind = STEP_REMOVE_LINK, .vpc = s->vpc, .ifindex = s->ifindex, .spec = *s};
 
-	if (!port_is_tap(p)) {
-		step.workload_end = workload_end_change_new(p, 0);
-		if (!step.workload_end)
+	if (s->ops->far_end) {
+		step.far_end = far_end_change_new(s, 0);
+		if (!step.far_end)
 			return -ENOMEM;
 	}
-	return add_step(c, &step);
+	return add_step(p->change, &step);
 }
 
-static int note_removals(const struct plan *plan, struct net_change *c)
+/* Against the order in which they were made. */
+static int note_removals(const struct preparing *p)
 {
+	struct device_iterator it = {.plan = p->plan, .backwards = true};
+	struct device_spec before, after;
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < plan->n_ports; i++) {
-		if (!plan->ports[i].has_after)
-			r = note_removed_port(&plan->ports[i].before, c);
-	}
-	for (size_t i = 0; r >= 0 && i < plan->n_subnets; i++) {
-		const struct subnet_record *s = &plan->subnets[i].before;
-		const struct step step = {.kind = STEP_REMOVE_LINK, .vpc = s->vpc, .ifindex = s->ifindex};
+	while (r >= 0 && device_next(&it, &before, &after))
+		if (!after.ops)
+			r = note_removed(p, &before);
+	for (size_t i = 0; r >= 0 && i < p->plan->n_vpcs; i++) {
+		const struct step step = {.kind = STEP_REMOVE_VPC, .vpc = p->plan->vpcs[i].before.number};
 
-		if (!plan->subnets[i].has_after)
-			r = add_step(c, &step);
-	}
-	for (size_t i = 0; r >= 0 && i < plan->n_vpcs; i++) {
-		const struct step step = {.kind = STEP_REMOVE_VPC, .vpc = plan->vpcs[i].before.number};
-
-		if (!plan->vpcs[i].has_after)
-			r = add_step(c, &step);
+		if (!p->plan->vpcs[i].has_after)
+			r = add_step(p->change, &step);
 	}
 	return r;
 }
 
-static int prepare(struct net *n, const struct plan *plan, const struct workload *workloads, size_t n_workloads,
-		   struct net_change *c, struct vpc_error *reterr)
+static int prepare(const struct preparing *p)
 {
+	struct device_iterator it = {.plan = p->plan};
+	struct device_spec before, after;
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < plan->n_vpcs; i++) {
-		if (plan->vpcs[i].has_after && !need_vpc(n, plan->vpcs[i].after.number, reterr))
+	for (size_t i = 0; r >= 0 && i < p->plan->n_vpcs; i++) {
+		if (p->plan->vpcs[i].has_after &&
+		    !need_vpc(p, p->plan->vpcs[i].after.number, p->plan->vpcs[i].after.id))
 			r = -ENODEV;
 	}
-	for (size_t i = 0; r >= 0 && i < plan->n_subnets; i++) {
-		if (plan->subnets[i].has_after)
-			r = prepare_subnet(n, &plan->subnets[i], c, reterr);
-	}
-	for (size_t i = 0; r >= 0 && i < plan->n_ports; i++) {
-		const struct plan_port *p = &plan->ports[i];
+	while (r >= 0 && device_next(&it, &before, &after)) {
+		struct net_vpc *v;
 
-		if (p->has_after && p->has_before) {
-			r = prepare_changed_port(n, p, c, reterr);
-		} else if (p->has_after) {
-			r = prepare_new_port(n, &p->after, workload_find(workloads, n_workloads, p->after.eni), c,
-					     reterr);
-		}
+		if (!after.ops)
+			continue;
+		v = need_vpc(p, after.vpc, after.id);
+		if (!v)
+			r = -ENODEV;
+		else if (before.ops)
+			r = prepare_changed(p, v, &before, &after);
+		else
+			r = prepare_new(p, v, &after);
 	}
-	if (r >= 0 && note_removals(plan, c) < 0)
-		r = vpc_error_oom(reterr);
+	if (r >= 0 && note_removals(p) < 0)
+		r = vpc_error_oom(p->reterr);
 	return r;
 }
 
 int net_prepare(struct net *n, const struct plan *plan, const struct workload *workloads, size_t n_workloads,
 		struct net_change **ret, struct vpc_error *reterr)
 {
-	struct net_change *c = calloc(1, sizeof(*c));
+	struct preparing p = {
+		.n = n,
+		.plan = plan,
+		.workloads = workloads,
+		.n_workloads = n_workloads,
+		.change = calloc(1, sizeof(*p.change)),
+		.reterr = reterr,
+	};
 	int r;
 
-	if (!c)
+	if (!p.change)
 		return vpc_error_oom(reterr);
-	r = prepare(n, plan, workloads, n_workloads, c, reterr);
+	r = prepare(&p);
 	if (r < 0) {
-		net_undo(n, c);
+		net_undo(n, p.change);
 		return r;
 	}
-	*ret = c;
+	*ret = p.change;
 	return 0;
 }
 
@@ -329,12 +285,12 @@ int net_prepare(struct net *n, const struct plan *plan, const struct workload *w
 
 static void forget_object(struct net_vpc *v, const struct step *s)
 {
-	struct net_device *d = net_find_device(v, s->ifindex);
-	struct net_object *f = d ? net_object_set_find(&d->objects, &s->net_object.key) : NULL;
+	struct device *d = net_find_device(v, s->ifindex);
+	struct net_object *o = d ? net_object_set_find(&d->objects, &s->net_object.key) : NULL;
 
-	if (f) {
-		HASH_DEL(d->objects.head, f);
-		free(f);
+	if (o) {
+		HASH_DEL(d->objects.head, o);
+		free(o);
 	}
 }
 
@@ -372,28 +328,15 @@ void net_undo(struct net *n, struct net_change *c)
 
 static int publish_raise(struct net_vpc *v, struct step *s, struct net_removal *r)
 {
-	struct net_device *d = net_find_device(v, s->ifindex);
-	const char *what;
-	int e, raised;
+	const struct make_options options = {.workload = &s->workload};
+	struct device *d = net_find_device(v, s->ifindex);
+	struct device_request q;
 
 	(void)r;
 	if (!d)
 		return -ENODEV;
-	e = port_raise(v, d);
-	if (!s->record)
-		return e;
-	/* A repair raises the port, and doesn't finish the workload's end: that is done in any case, and what failed
-	 * for want of memory or buffers is tried again at once. */
-	raised = e;
-	for (unsigned i = 0; i < FINISH_TRIES; i++) {
-		e = workload_end_finish(raised < 0 ? NULL : v, s->workload, s->record, &what);
-		if (e >= 0 || e == -ENODEV)
-			break;
-	}
-	if (raised < 0)
-		return raised;
-	/* a workload that has taken its end away already: there is nothing to try again */
-	return e == -ENODEV ? 0 : e;
+	q = make_request(v, &s->spec, d, &options);
+	return s->spec.ops->raise(&q);
 }
 
 static int publish_remove_object(struct net_vpc *v, struct step *s, struct net_removal *r)
@@ -403,33 +346,31 @@ static int publish_remove_object(struct net_vpc *v, struct step *s, struct net_r
 	return net_take_object(v, &s->net_object);
 }
 
-static int publish_workload_end(struct net_vpc *v, struct step *s, struct net_removal *r)
+static int publish_far_end(struct net_vpc *v, struct step *s, struct net_removal *r)
 {
 	(void)v;
-	if (s->workload_end->n)
-		removal_add_workload_end(r, TAKE_PTR(s->workload_end));
+	if (s->far_end->n)
+		removal_add_far_end(r, TAKE_PTR(s->far_end));
 	return 0;
 }
 
 static int publish_remove_link(struct net_vpc *v, struct step *s, struct net_removal *r)
 {
 	const struct link_change down = {.up = LINK_DOWN};
-	const struct net_device *d = net_find_device(v, s->ifindex);
-	char id[OBJECT_ID_MAX];
-	int dropped, e;
+	const struct device_spec *spec = &s->spec;
+	int dropped = net_drop_device(v, s->ifindex), e;
 
-	snprintf(id, sizeof(id), "%s", d ? d->id : v->id);
-	dropped = net_drop_device(v, s->ifindex);
 	/* nobody redirects to a port that is down */
-	redirect_report(v->net, s->ifindex, false);
+	if (spec->ops->judged)
+		redirect_report(v->net, s->ifindex, false);
 	e = link_change(v->ns.rtnl, s->ifindex, &down, NULL);
-
-	if (e == -ENODEV) /* gone already, as when its workload's namespace ended: what is left is its pins */
+	if (e == -ENODEV) /* gone already, as when its workload's namespace ended: its pins are left */
 		e = 0;
-	if (removal_add_link(r, v, s->ifindex, id, s->workload_ns_ino) < 0)
+	if (removal_add_link(r, v, spec->ops, s->ifindex, spec->id, spec->attachment ? spec->attachment->ns_ino : 0) <
+	    0)
 		return -ENOMEM;
-	if (s->workload_end)
-		removal_add_workload_end(r, TAKE_PTR(s->workload_end));
+	if (s->far_end)
+		removal_add_far_end(r, TAKE_PTR(s->far_end));
 	return e < 0 ? e : dropped;
 }
 
@@ -440,17 +381,15 @@ static int publish_remove_vpc(struct net_vpc *v, struct step *s, struct net_remo
 }
 
 static int (*const publish_step[STEP_KINDS])(struct net_vpc *v, struct step *s, struct net_removal *r) = {
-	[STEP_RAISE] = publish_raise,
-	[STEP_REMOVE_OBJECT] = publish_remove_object,
-	[STEP_WORKLOAD_END] = publish_workload_end,
-	[STEP_REMOVE_LINK] = publish_remove_link,
+	[STEP_RAISE] = publish_raise,		[STEP_REMOVE_OBJECT] = publish_remove_object,
+	[STEP_FAR_END] = publish_far_end,	[STEP_REMOVE_LINK] = publish_remove_link,
 	[STEP_REMOVE_VPC] = publish_remove_vpc,
 };
 
 static bool needs_removal(const struct net_change *c)
 {
 	for (size_t i = 0; i < c->n; i++) {
-		if (c->steps[i].kind >= STEP_WORKLOAD_END)
+		if (c->steps[i].kind >= STEP_FAR_END)
 			return true;
 	}
 	return false;
@@ -470,7 +409,7 @@ int net_publish(struct net *n, struct net_change *c, struct net_removal **ret_re
 		struct step *s = &c->steps[i];
 		struct net_vpc *v = net_find_vpc(n, s->vpc);
 
-		if (!v || !publish_step[s->kind] || (s->kind >= STEP_WORKLOAD_END && !removal))
+		if (!v || !publish_step[s->kind] || (s->kind >= STEP_FAR_END && !removal))
 			continue;
 		if (publish_step[s->kind](v, s, removal) < 0)
 			failed++;

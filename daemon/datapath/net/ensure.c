@@ -1,28 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Putting right what differs from the whole state: after a start, and when an event says that somebody else changed
+ * Puts right what differs from the whole state: at a start, and when an event says that somebody else changed
  * something. Goes on past what fails; the last failure is returned.
  */
+#include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 
-#include "datapath/net/nft/input.h"
-#include "datapath/net/private.h"
-#include "datapath/net/state.h"
+#include "datapath/net/check.h"
+#include "datapath/net/make.h"
 #include "datapath/net/netns/sysctl.h"
+#include "datapath/net/nft/generation.h"
+#include "datapath/net/nft/input.h"
+#include "datapath/net/removal.h"
 
 struct mending {
 	struct net *n;
 	const struct plan *all;
 	const struct workload *workloads;
 	size_t n_workloads;
-	struct net_vpc *v;
+	struct net_vpc *v; /* the one that is mended, as the five below */
 	const struct vpc_record *vpc;
-	bool *bridges; /* by position in all->subnets: to be ensured */
-	bool *ports;
+	struct device_spec *devices;
+	size_t n_devices;
+	bool *differs; /* for each device */
+	bool any_differs;
 	struct net_object_set put, replace, delete;
 	uint32_t *unexpected; /* links */
 	size_t n_unexpected;
-	bool sysctls, nft;
+	bool sysctls, ruleset;
 	const char *what; /* what failed in the namespace */
 	struct net_report *report;
 	int result;
@@ -75,7 +82,7 @@ static void failed(struct mending *m, int r, const char *object, const char *wha
 /* The object that a link of this VPC is for; the VPC itself where it is nobody's. */
 static const char *object_of(const struct mending *m, uint32_t ifindex)
 {
-	const struct net_device *d = net_find_device(m->v, ifindex);
+	const struct device *d = net_find_device(m->v, ifindex);
 
 	return d ? d->id : m->vpc->id;
 }
@@ -111,11 +118,8 @@ static int on_difference(const struct net_difference *d, void *userdata)
 	struct mending *m = userdata;
 
 	switch (d->kind) {
-	case DIFFERENCE_BRIDGE:
-		m->bridges[d->index] = true;
-		return 0;
-	case DIFFERENCE_PORT:
-		m->ports[d->index] = true;
+	case DIFFERENCE_DEVICE:
+		m->differs[d->index] = m->any_differs = true;
 		return 0;
 	case DIFFERENCE_OBJECT:
 		return note_object(m, d);
@@ -125,7 +129,7 @@ static int on_difference(const struct net_difference *d, void *userdata)
 		m->sysctls = true;
 		return 0;
 	case DIFFERENCE_RULESET:
-		m->nft = true;
+		m->ruleset = true;
 		return 0;
 	}
 	return 0;
@@ -133,29 +137,20 @@ static int on_difference(const struct net_difference *d, void *userdata)
 
 /* --- mending ------------------------------------------------------------------------------------------------------ */
 
-/* Sysctls of the bridges. Those of one that is missing or was just made are right. */
-static int mend_bridge_sysctls(struct mending *m)
+/* On a thread inside the namespace. The sysctls of a device that is missing or was just made are right. */
+static int mend_device_sysctls(void *data)
 {
+	const struct mending *m = data;
 	int result = 0;
 
-	for (size_t i = 0; i < m->all->n_subnets; i++) {
-		const struct subnet_record *s = &m->all->subnets[i].after;
+	for (size_t i = 0; i < m->n_devices; i++) {
+		const struct device_spec *s = &m->devices[i];
+		int r = m->differs[i] && s->ops->put_sysctls ? s->ops->put_sysctls(s) : 0;
 
-		if (!m->all->subnets[i].has_after || s->vpc != m->v->number || !m->bridges[i])
-			continue;
-		for (const struct link_sysctl *o = link_bridge_sysctls; o->name; o++) {
-			int r = sysctl_device_apply(o->family, s->bridge, o->name, o->want);
-
-			if (r < 0)
-				result = r;
-		}
+		if (r < 0)
+			result = r;
 	}
 	return result;
-}
-
-static int mend_bridge_sysctls_inside(void *data)
-{
-	return mend_bridge_sysctls(data);
 }
 
 /* On a thread inside the namespace. One part's failure doesn't keep the others from being mended. */
@@ -164,7 +159,7 @@ static int mend_namespace(void *data)
 	struct mending *m = data;
 	const struct net_check check = {.fn = on_difference, .userdata = m};
 	uint32_t before = 0;
-	bool known = events_nft_generation(&before) >= 0;
+	bool known = nft_read_generation(&before) >= 0;
 	int result = 0, r = net_check_namespace(&check, m->v->ns.ns_fd);
 	char text[256] = "";
 
@@ -177,13 +172,13 @@ static int mend_namespace(void *data)
 		m->what = "get its sysctls";
 		result = r;
 	}
-	r = m->nft ? net_nft_apply(m->v->ns.ns_fd, false, text, sizeof(text)) : 0;
+	r = m->ruleset ? net_nft_apply(m->v->ns.ns_fd, false, text, sizeof(text)) : 0;
 	if (r < 0) {
 		m->what = "get its nftables tables";
 		result = r;
 	}
-	/* what is newer than what was compared, or than what was made, is somebody else's */
-	if (known && (!m->nft || events_nft_generation(&before) >= 0))
+	/* a generation newer than the one that was compared, or made, is somebody else's */
+	if (known && (!m->ruleset || nft_read_generation(&before) >= 0))
 		m->v->nft_generation = before;
 	r = netns_bind_here(m->vpc->netns, m->n->instance, m->vpc->id);
 	if (r < 0) {
@@ -216,18 +211,16 @@ static void mend_lo(struct mending *m)
 	failed(m, link_change(m->v->ns.rtnl, 1, &lo, NULL), m->vpc->id, "lo", NULL);
 }
 
-/* What the registry has of this VPC and the state has not is no longer ours to watch. */
+/* A device that is registered and no longer in the state is not ours to watch. */
 static void forget_strangers(struct mending *m)
 {
-	struct net_device *d, *next;
+	struct device *d, *next;
 
 	HASH_ITER (hh, m->v->devices, d, next) {
 		bool found = false;
 
-		for (size_t i = 0; !found && !device_is_port(d) && i < m->all->n_subnets; i++)
-			found = m->all->subnets[i].has_after && m->all->subnets[i].after.ifindex == d->ifindex;
-		for (size_t i = 0; !found && device_is_port(d) && i < m->all->n_ports; i++)
-			found = m->all->ports[i].has_after && m->all->ports[i].after.eni == d->ifindex;
+		for (size_t i = 0; !found && i < m->n_devices; i++)
+			found = m->devices[i].ifindex == d->ifindex;
 		if (!found)
 			net_unregister(m->v, d->ifindex);
 	}
@@ -235,97 +228,57 @@ static void forget_strangers(struct mending *m)
 
 static void mend_unexpected(struct mending *m)
 {
-	for (size_t i = 0; i < m->n_unexpected; i++) {
-		uint32_t ifindex = m->unexpected[i];
-		int r = link_delete(m->v->ns.rtnl, ifindex);
-
-		failed(m, r == -ENODEV ? 0 : r, m->vpc->id, "an unexpected link", NULL);
-		if (m->n->link_dir && ifindex < VPC_BRIDGE_FIRST)
-			tc_tcx_unpin(m->n->link_dir, ifindex);
-	}
+	for (size_t i = 0; i < m->n_unexpected; i++)
+		failed(m, device_remove_stray(m->v->ns.rtnl, m->unexpected[i], m->n->link_dir), m->vpc->id,
+		       "an unexpected link", NULL);
 }
 
-static void mend_bridges(struct mending *m)
-{
-	/* first of all: where IPv6 is turned off, no address can be given */
-	if (m->all->n_subnets && memchr(m->bridges, 1, m->all->n_subnets))
-		failed(m, netns_run(m->v->ns.ns_fd, mend_bridge_sysctls_inside, m), m->vpc->id, "a bridge's sysctls",
-		       NULL);
-	for (size_t i = 0; i < m->all->n_subnets; i++) {
-		const struct subnet_record *s = &m->all->subnets[i].after;
-		_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-		struct net_device *d;
-		bool made;
-		int r;
-
-		if (!m->all->subnets[i].has_after || s->vpc != m->v->number)
-			continue;
-		if (m->bridges[i]) {
-			r = bridge_ensure(m->v, s, &made, &error);
-		} else {
-			r = net_register_bridge(m->v, s, &d);
-			if (r >= 0)
-				d->broken = false;
-		}
-		failed(m, r, s->id, "the bridge", error.message);
-	}
-}
-
-static void lose(struct mending *m, uint32_t eni)
+static void lose(struct mending *m, uint32_t ifindex)
 {
 	uint32_t *grown = reallocarray(m->report->lost, m->report->n_lost + 1, sizeof(*grown));
 
-	(void)net_drop_device(m->v, eni);
 	if (!grown) {
 		failed(m, -ENOMEM, m->vpc->id, "a port", NULL);
 		return;
 	}
 	m->report->lost = grown;
-	m->report->lost[m->report->n_lost++] = eni;
+	m->report->lost[m->report->n_lost++] = ifindex;
 }
 
-static void mend_port(struct mending *m, const struct port_record *p, bool differs, const struct workload *w)
+static void mend_device(struct mending *m, const struct device_spec *s, bool differs)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	struct net_device *d;
+	struct make_options options = {.clean = true};
+	struct device_request q;
+	struct device *d;
+	char what[32];
 	bool made;
 	int r;
 
+	if (differs && s->ops->far_end)
+		options.workload = workload_find(m->workloads, m->n_workloads, s->ifindex);
 	if (differs) {
-		r = port_ensure(m->v, p, w, true, &made, &error);
-		if (r == -ENODEV && (!w || w->ns_fd < 0)) {
-			lose(m, p->eni);
+		r = make_device(m->v, s, &options, &d, &made, &error);
+		if (r == -ENODEV) {
+			lose(m, s->ifindex);
 			return;
 		}
-		d = net_find_device(m->v, p->eni);
-	} else {
-		r = net_register_port(m->v, p, &d);
 		if (r >= 0)
-			r = port_adopt_links(m->v, d);
+			q = make_request(m->v, s, d, &options);
+	} else {
+		r = net_register(m->v, s, &d);
+		if (r >= 0) {
+			q = make_request(m->v, s, d, &options);
+			r = s->ops->adopt(&q);
+		}
 	}
-	if (r >= 0)
-		r = port_raise(m->v, d);
-	if (r >= 0 && differs && w && w->rtnl && !port_is_tap(p)) {
-		const char *what;
-
-		r = workload_end_finish(m->v, w->rtnl, p, &what);
-		if (r == -ENODEV)
-			r = 0;
-	}
-	failed(m, r, p->eni_id, "the port", error.message);
+	if (r >= 0 && s->ops->raise)
+		r = s->ops->raise(&q);
+	snprintf(what, sizeof(what), "the %s", s->ops->kind);
+	failed(m, r, s->id, what, error.message);
 }
 
-static void mend_ports(struct mending *m)
-{
-	for (size_t i = 0; i < m->all->n_ports; i++) {
-		const struct port_record *p = &m->all->ports[i].after;
-
-		if (m->all->ports[i].has_after && p->vpc == m->v->number)
-			mend_port(m, p, m->ports[i], workload_find(m->workloads, m->n_workloads, p->eni));
-	}
-}
-
-/* What hangs on a link that isn't there is told with the link. */
+/* What belongs on a link that isn't there is reported with the link. */
 static void mend_object(struct mending *m, const struct net_object *f, int r)
 {
 	char text[NET_OBJECT_TEXT_MAX];
@@ -346,14 +299,14 @@ static void mend_objects(struct mending *m)
 		mend_object(m, f, net_object_put(rtnl, f));
 	}
 	for (f = m->put.head; f; f = f->hh.next) {
-		/* that of a port that turned out to be lost went with it */
-		if (f->owner < VPC_BRIDGE_FIRST && !net_find_device(m->v, f->owner))
+		/* that of a device that turned out to be lost went with it */
+		if (f->owner && !net_find_device(m->v, f->owner))
 			continue;
 		mend_object(m, f, net_object_put(rtnl, f));
 	}
 }
 
-/* Deletions that a worker has still to do are not mistaken for unexpected links: they are done now. */
+/* Links that a worker has still to delete are deleted first, so that they aren't taken for unexpected ones. */
 static void settle_removals(struct mending *m, const struct net_state *s)
 {
 	for (const struct state_link *link = s->links; link; link = link->hh.next)
@@ -375,9 +328,8 @@ static int look(struct mending *m)
 		.rtnl = m->v->ns.rtnl,
 		.instance = m->n->instance,
 		.programs = &m->n->programs,
-		/* missing tcx links are net_attach's; existing ones are pointed to the programs in any case */
+		/* missing tcx links are made by net_attach; existing ones get the programs in any case */
 		.link_dir = NULL,
-		.vpc = m->v->number,
 		.fn = on_difference,
 		.userdata = m,
 	};
@@ -388,13 +340,7 @@ static int look(struct mending *m)
 		net_state_clear(&state);
 		r = net_state_read(check.rtnl, &state);
 	}
-	return r < 0 ? r : net_check_devices(&check, m->all, &state);
-}
-
-static bool any_device_differs(const struct mending *m)
-{
-	return (m->all->n_subnets && memchr(m->bridges, 1, m->all->n_subnets)) ||
-	       (m->all->n_ports && memchr(m->ports, 1, m->all->n_ports));
+	return r < 0 ? r : net_check_devices(&check, m->devices, m->n_devices, &state);
 }
 
 static void mend_devices(struct mending *m)
@@ -407,10 +353,13 @@ static void mend_devices(struct mending *m)
 	}
 	forget_strangers(m);
 	mend_unexpected(m);
-	mend_bridges(m);
-	mend_ports(m);
+	/* before the devices: where IPv6 is turned off, no address can be added */
+	if (m->any_differs)
+		failed(m, netns_run(m->v->ns.ns_fd, mend_device_sysctls, m), m->vpc->id, "a bridge's sysctls", NULL);
+	for (size_t i = 0; i < m->n_devices; i++)
+		mend_device(m, &m->devices[i], m->differs[i]);
 	/* a bridge that went down or was given its MAC has forgotten its neighbours */
-	if (any_device_differs(m)) {
+	if (m->any_differs) {
 		clear_objects(m);
 		r = look(m);
 		failed(m, r, m->vpc->id, "the addresses", NULL);
@@ -420,40 +369,42 @@ static void mend_devices(struct mending *m)
 
 static void mend_vpc(struct mending *m)
 {
+	int r;
+
 	m->v = net_find_vpc(m->n, m->vpc->number);
 	if (!m->v)
 		return;
-	m->sysctls = m->nft = false;
+	m->sysctls = m->ruleset = m->any_differs = false;
 	mend_namespace_of(m);
 	mend_lo(m);
-	mend_devices(m);
+	r = device_list(m->all, m->vpc->number, &m->devices, &m->n_devices);
+	m->differs = r < 0 ? NULL : calloc(m->n_devices + 1, sizeof(*m->differs));
+	if (m->differs)
+		mend_devices(m);
+	else
+		failed(m, -ENOMEM, m->vpc->id, "the devices", NULL);
+	free(m->devices);
+	free(m->differs);
 	free(m->unexpected);
+	m->devices = NULL;
 	m->unexpected = NULL;
 	m->n_unexpected = 0;
 	clear_objects(m);
-	memset(m->bridges, 0, m->all->n_subnets * sizeof(*m->bridges));
-	memset(m->ports, 0, m->all->n_ports * sizeof(*m->ports));
 }
 
 int net_ensure(struct net *n, const struct plan *all, const struct workload *workloads, size_t n_workloads,
 	       struct net_report *ret, struct vpc_error *reterr)
 {
-	_cleanup_free_ bool *bridges = calloc(all->n_subnets + 1, sizeof(*bridges));
-	_cleanup_free_ bool *ports = calloc(all->n_ports + 1, sizeof(*ports));
 	struct mending m = {
 		.n = n,
 		.all = all,
 		.workloads = workloads,
 		.n_workloads = n_workloads,
-		.bridges = bridges,
-		.ports = ports,
 		.report = ret,
 		.reterr = reterr,
 	};
 
 	net_report_clear(ret);
-	if (!bridges || !ports)
-		return vpc_error_oom(reterr);
 	for (size_t i = 0; i < all->n_vpcs; i++) {
 		m.vpc = &all->vpcs[i].after;
 		if (all->vpcs[i].has_after)

@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One socket per VPC that hears of every change in its namespace, ours too, and some time later. So a message is only a
- * hint: what contradicts the registry is read again before it is reported. Lost programs are put back at once.
+ * One socket for each VPC receives every change in its namespace, our own too, and some time later. So a message is
+ * only a hint: what contradicts the registry is read again before it is reported. Programs that were taken off are put
+ * back at once.
  */
+#include "datapath/net/events.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <arpa/inet.h>
-#include <linux/netconf.h>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/pkt_sched.h>
 #include <libmnl/libmnl.h>
+#include <linux/netconf.h>
+#include <linux/pkt_sched.h>
+#include <string.h>
 #include <sys/socket.h>
 
-#include "datapath/net/private.h"
 #include "datapath/net/netlink/request.h"
+#include "datapath/net/nft/generation.h"
+#include "datapath/net/redirect.h"
 
 #define RECEIVE_BYTES (1 << 20) /* of the socket's queue: some thousand messages */
 #define MESSAGE_BYTES 32768
-#define LINKS_MAX     256 /* devices remembered in one round; more: look at everything */
+#define LINKS_MAX     256 /* devices that one round remembers; with more everything is looked at */
 
 struct round {
 	struct net_vpc *v;
@@ -26,8 +28,8 @@ struct round {
 	size_t n_links;
 	uint32_t lost[LINKS_MAX]; /* ports that are gone */
 	size_t n_lost;
-	bool suspicious;   /* facts are to be read again */
-	bool contradicted; /* something else is not as it should be */
+	bool suspicious;   /* netlink objects are to be read again */
+	bool contradicted; /* something else differs from the registry */
 };
 
 static void note_link(struct round *round, uint32_t ifindex)
@@ -74,12 +76,12 @@ static void on_object(struct round *round, const struct nlmsghdr *h)
 		round->suspicious |= is_exclusive(&f);
 }
 
-/* A port whose floor was torn off is without programs where it has no tcx links: not for longer than it takes to hear
- * of it. */
+/* A port whose fallback filter was taken off is without programs where it has no tcx links: they are put back before
+ * anything else. */
 static void on_programs(struct round *round, const struct nlmsghdr *h)
 {
 	const struct tcmsg *t = mnl_nlmsg_get_payload(h);
-	const struct net_device *d = net_find_device(round->v, (uint32_t)t->tcm_ifindex);
+	const struct device *d = net_find_device(round->v, (uint32_t)t->tcm_ifindex);
 	bool ours;
 
 	if (!d)
@@ -88,30 +90,27 @@ static void on_programs(struct round *round, const struct nlmsghdr *h)
 		if (t->tcm_parent != TC_H_CLSACT)
 			return;
 	} else {
-		ours = tc_is_our_filter(h, &round->v->net->programs, !device_is_port(d));
+		ours = tc_is_our_filter(h, &round->v->net->programs, d->ops->routes);
 		if (ours != (h->nlmsg_type == RTM_DELTFILTER))
 			return;
 	}
 	round->contradicted = true;
-	if (device_is_port(d))
-		(void)tc_clsact_ensure(round->v->ns.rtnl, d->ifindex, &round->v->net->programs, true);
-	else
-		(void)tc_bridge_ensure(round->v->ns.rtnl, d->ifindex, &round->v->net->programs);
+	(void)d->ops->put_programs(round->v->ns.rtnl, d->ifindex, &round->v->net->programs);
 }
 
-/* A sysctl of the namespace, or of one of its bridges. Of ports they don't matter: nothing is routed on those. */
+/* A sysctl of the namespace, or of a device that its router uses. Those of other devices don't matter. */
 static void on_netconf(struct round *round, const struct nlmsghdr *h)
 {
 	static const uint32_t wanted[] = {
 		[NETCONFA_FORWARDING] = 1, [NETCONFA_RP_FILTER] = 1, [NETCONFA_PROXY_NEIGH] = 0};
 	const struct nlattr *tb[NETCONFA_MAX + 1];
-	const struct net_device *d;
+	const struct device *d;
 	int32_t ifindex;
 
 	netlink_attrs(h, sizeof(struct netconfmsg), tb, ARRAY_SIZE(tb));
 	ifindex = (int32_t)netlink_number(tb[NETCONFA_IFINDEX]);
 	d = ifindex > 0 ? net_find_device(round->v, (uint32_t)ifindex) : NULL;
-	if (ifindex != NETCONFA_IFINDEX_ALL && ifindex != NETCONFA_IFINDEX_DEFAULT && (!d || device_is_port(d)))
+	if (ifindex != NETCONFA_IFINDEX_ALL && ifindex != NETCONFA_IFINDEX_DEFAULT && (!d || !d->ops->routes))
 		return;
 	for (size_t i = NETCONFA_FORWARDING; i < ARRAY_SIZE(wanted); i++) {
 		if (i != NETCONFA_MC_FORWARDING && tb[i] && netlink_number(tb[i]) != wanted[i])
@@ -143,10 +142,18 @@ static void on_message(struct round *round, const struct nlmsghdr *h)
 	}
 }
 
+/* Counts carrier changes, so that a link that went down and came up between two looks is noticed, too. */
+static void note_carrier(const struct net_vpc *v, struct device *d, uint32_t changes)
+{
+	if (d->carrier_changes && d->carrier_changes != changes && v->net->on_up)
+		v->net->on_up(v->number, d->ifindex, v->net->userdata);
+	d->carrier_changes = changes;
+}
+
 static void look_at_link(struct round *round, uint32_t ifindex)
 {
 	const struct net_vpc *v = round->v;
-	struct net_device *d = net_find_device(v, ifindex);
+	struct device *d = net_find_device(v, ifindex);
 	char alias[NETNS_ALIAS_MAX];
 	struct link_info info;
 	int r;
@@ -154,29 +161,24 @@ static void look_at_link(struct round *round, uint32_t ifindex)
 	if (!d)
 		return;
 	r = link_get(v->ns.rtnl, ifindex, NULL, &info);
-	if (device_is_port(d))
+	if (d->ops->judged)
 		redirect_report(v->net, ifindex, r >= 0 && d->up && redirect_ok(&info));
-	if (r >= 0 && device_is_port(d) && !d->tap && info.carrier) {
-		/* counted, so that a link that went down and up between two looks is noticed, too */
-		if (d->carrier_changes && d->carrier_changes != info.carrier_changes && v->net->on_up)
-			v->net->on_up(v->number, ifindex, v->net->userdata);
-		d->carrier_changes = info.carrier_changes;
-	}
-	if (r == -ENODEV && device_is_port(d)) {
+	if (r >= 0 && d->ops->far_end && info.carrier)
+		note_carrier(v, d, info.carrier_changes);
+	if (r == -ENODEV && d->ops->judged) {
 		round->lost[round->n_lost++] = ifindex;
 		return;
 	}
 	netns_make_alias(v->net->instance, d->id, alias);
 	if (r < 0 || info.master != d->master || strcmp(info.name, d->name) != 0 || strcmp(info.alias, alias) != 0 ||
-	    d->up != ((info.flags & IFF_UP) != 0) || info.mtu != d->mtu || !link_options_right(&info) ||
-	    !port_mac_right(d->tap, &info))
+	    d->up != ((info.flags & IFF_UP) != 0) || info.mtu != d->mtu || !d->ops->looks_right(&info))
 		round->contradicted = true;
 }
 
-/* A static FDB entry of the port's own ENI, as earlier versions made: see net/check.c. */
+/* A static FDB entry for the MAC of the port's own ENI: earlier versions made them (net/check.c). */
 static bool is_own_fdb_entry(const struct net_vpc *v, const struct net_object *f)
 {
-	const struct net_device *d = f->key.kind == NET_OBJECT_FDB ? net_find_device(v, f->key.ifindex) : NULL;
+	const struct device *d = f->key.kind == NET_OBJECT_FDB ? net_find_device(v, f->key.ifindex) : NULL;
 
 	for (const struct net_object *own = d ? d->objects.head : NULL; own; own = own->hh.next) {
 		if (own->key.kind == NET_OBJECT_NEIGHBOUR && memcmp(own->mac, f->key.bytes, sizeof(own->mac)) == 0)
@@ -185,14 +187,14 @@ static bool is_own_fdb_entry(const struct net_vpc *v, const struct net_object *f
 	return false;
 }
 
-/* Whether the kernel's facts contradict the registry now. */
+/* Reads the kernel's netlink objects and compares them with the registry. */
 static bool objects_contradict(const struct net_vpc *v)
 {
 	_cleanup_(net_object_set_clear) struct net_object_set found = {};
 
 	if (net_object_read(v->ns.rtnl, &found) < 0)
 		return true;
-	for (const struct net_device *d = v->devices; d; d = d->hh.next) {
+	for (const struct device *d = v->devices; d; d = d->hh.next) {
 		for (const struct net_object *wanted = d->objects.head; wanted; wanted = wanted->hh.next) {
 			struct net_object *f = net_object_set_find(&found, &wanted->key);
 
@@ -275,70 +277,9 @@ static int open_events(void *data)
 	return TAKE_FD(fd);
 }
 
-/* --- nftables: each change of the ruleset has a generation
- * ------------------------------------------------------------ */
+/* --- nftables: each change of the ruleset has a generation -------------------------------------------------------- */
 
-static int open_nft_events(void *data)
-{
-	_cleanup_close_ int fd = netlink_open_fd(NETLINK_NETFILTER);
-	const int group = NFNLGRP_NFTABLES;
-
-	(void)data;
-	if (fd < 0)
-		return fd;
-	if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
-		return -errno;
-	return TAKE_FD(fd);
-}
-
-/* False: not a message about a generation. */
-static bool parse_generation(const struct nlmsghdr *h, uint32_t *ret)
-{
-	const struct nlattr *tb[NFTA_GEN_MAX + 1];
-
-	if (h->nlmsg_type != ((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_NEWGEN))
-		return false;
-	netlink_attrs(h, sizeof(struct nfgenmsg), tb, ARRAY_SIZE(tb));
-	if (!tb[NFTA_GEN_ID])
-		return false;
-	*ret = ntohl(netlink_number(tb[NFTA_GEN_ID]));
-	return true;
-}
-
-struct generation {
-	uint32_t value;
-	bool found;
-};
-
-static int on_generation(const struct nlmsghdr *h, void *userdata)
-{
-	struct generation *g = userdata;
-
-	g->found |= parse_generation(h, &g->value);
-	return 0;
-}
-
-int events_nft_generation(uint32_t *ret)
-{
-	const struct nfgenmsg header = {};
-	_cleanup_(nl_socket_freep) struct nl_sock *sk = NULL;
-	_cleanup_(nlmsg_freep) struct nl_msg *msg =
-		netlink_message((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETGEN, 0, &header, sizeof(header));
-	struct generation g = {};
-	int r = netlink_open(NETLINK_NETFILTER, &sk);
-
-	if (r < 0 || !msg)
-		return r < 0 ? r : -ENOMEM;
-	r = netlink_ask(sk, msg, on_generation, &g);
-	if (r < 0)
-		return r;
-	if (!g.found)
-		return -EIO;
-	*ret = g.value;
-	return 0;
-}
-
-/* Only what is newer than what was last seen to be right, or made by us, is somebody else's. */
+/* A generation newer than the one that was last compared, or made by us, is somebody else's. */
 static int on_nft(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	char buf[MESSAGE_BYTES] __attribute__((__aligned__(8)));
@@ -356,12 +297,18 @@ static int on_nft(sd_event_source *source, int fd, uint32_t revents, void *userd
 		for (const struct nlmsghdr *h = (const struct nlmsghdr *)buf; size > 0 && mnl_nlmsg_ok(h, left);
 		     h = mnl_nlmsg_next(h, &left))
 			contradicted |=
-				parse_generation(h, &generation) && (int32_t)(generation - v->nft_generation) > 0;
+				nft_parse_generation(h, &generation) && (int32_t)(generation - v->nft_generation) > 0;
 	}
 	/* who is called may free v */
 	if (contradicted && v->net->on_event)
 		v->net->on_event(v->number, 0, v->net->userdata);
 	return 0;
+}
+
+static int open_nft_events(void *data)
+{
+	(void)data;
+	return nft_open_events();
 }
 
 /* A kernel without nftables has no events of it either. */

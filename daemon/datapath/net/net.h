@@ -22,9 +22,10 @@
 #include <sys/types.h>
 
 #include "compiler/plan.h"
+#include "datapath/net/netns/netns.h"
+#include "datapath/net/netns/workload.h"
 
 struct net;
-struct nl_sock;
 struct net_change;
 struct net_removal;
 
@@ -59,49 +60,10 @@ const char *net_attach_mode(const struct net *n);
 
 /* --- namespaces (each may run on a worker thread; they touch no struct net) --- */
 
-/* A namespace of a workload, opened. */
-struct workload {
-	int ns_fd;
-	struct nl_sock *rtnl; /* for NETLINK_ROUTE requests inside it */
-	int pidfd;	      /* or -1 */
-	uint64_t ns_dev, ns_ino;
-	uint64_t ns_cookie; /* SO_NETNS_COOKIE */
-	uint64_t pid_start;
-	char boot_id[37];
-	char *path;   /* what was opened */
-	uint32_t eni; /* number of the ENI that is to be attached to it: the caller's to fill in */
-};
-#define WORKLOAD_INIT ((struct workload){.ns_fd = -1, .pidfd = -1})
-void workload_clear(struct workload *w);
-/* The workload of an ENI in a list, or NULL. */
-const struct workload *workload_find(const struct workload *list, size_t n, uint32_t eni);
-
-/* Opens spec->netns or spec->pid for a caller (uid 0 may everything; others must own the process, or the namespace's
- * user namespace). Refused (AttachmentFailed, saying why): not a network namespace, the host's own, vpcd's, any VPC's
- * (lo's alias starts with "vpcd:"), a name that is not [A-Za-z0-9._-]{1,64}, a process that is gone or was replaced
- * meanwhile. */
-int workload_open(const struct attachment_spec *spec, uid_t uid, struct workload *ret, struct vpc_error *reterr);
-/* Opens again what an attachment names; where its path is gone or leads elsewhere, by a process that still lives in the
- * namespace. -ESTALE: it is gone (boot, inode, cookie, start time). Other errors say nothing of that: try again. */
-int workload_reopen(const struct attachment *a, struct workload *ret);
-/* The same by the path alone, for what isn't worth a search among all processes. */
-int workload_reopen_path(const struct attachment *a, struct workload *ret);
-
-/* A VPC's namespace. */
-struct netns {
-	int ns_fd;
-	struct nl_sock *rtnl;
-};
-#define NETNS_INIT ((struct netns){.ns_fd = -1})
-void netns_clear(struct netns *ns);
-
 /* Makes the namespace (bind mount under /run/netns, which it makes if missing), or adopts one with our alias; sets the
  * sysctls of DESIGN.md section 1, lo up with its alias. Errors: DatapathUnavailable; a foreign namespace of that name.
  */
 int netns_make(const struct vpc_record *v, const char *instance, struct netns *ret, struct vpc_error *reterr);
-/* Unmounts and removes it. Fine if it isn't there; -EPERM if it isn't ours. */
-int netns_remove(const char *name, const char *instance, const char *vpc_id);
-
 /* --- changing --- */
 
 /* Hands over the namespace of a VPC (taken: *ns is emptied) before anything is prepared in it. One that is known
@@ -115,7 +77,8 @@ bool net_has_vpc(const struct net *n, uint32_t vpc);
 /* Makes what the plan adds: bridges with address, FDB and neighbours; ports with programs on, in the bridge, down;
  * workload ends named, addressed, up, routed. workloads: those of the ports that are added, in any order, each with its
  * ENI's number (a tap, and a port whose link exists already, needs none). Errors: AttachmentFailed (ifname taken,
- * namespace gone …), DatapathUnavailable. On error all is undone. */
+ * namespace gone …), DatapathUnavailable. On error all is undone. The plan and the workloads' descriptors must last
+ * until net_publish or net_undo. */
 int net_prepare(struct net *n, const struct plan *plan, const struct workload *workloads, size_t n_workloads,
 		struct net_change **ret, struct vpc_error *reterr);
 void net_undo(struct net *n, struct net_change *c);
@@ -168,9 +131,10 @@ PRINTF_LIKE(3, 4) int net_report_add(struct net_report *r, const char *object, c
  * programs is lowered. tcx links that are missing are left to net_attach_begin. */
 int net_ensure(struct net *n, const struct plan *all, const struct workload *workloads, size_t n_workloads,
 	       struct net_report *ret, struct vpc_error *reterr);
-/* On a worker: where the workload's end is up and lacks what attaching gave it, it gets that again. unfinished: also
- * where it is down or has no address, since vpcd may have been killed while it was attached. 0 or -errno. */
-int net_workload_mend(const struct port_record *p, const struct workload *w, bool unfinished);
+/* On a worker thread: where the workload's end of the plan's ENI is up and lacks what attaching gave it, it gets that
+ * again. plan: of one ENI; w: its workload, opened. unfinished: also where the end is down or has no address, since
+ * vpcd may have been killed while the ENI was attached. 0 or -errno. */
+int net_workload_mend(const struct plan *plan, const struct workload *w, bool unfinished);
 /* Looking for what sends no event, some VPCs at a time: begin on the event loop (the VPCs with numbers above *after, at
  * most `most`; *after becomes the last one's, or 0 when they are through), run on a worker, the rest on the event loop.
  * each: calls fn for those that differ. cost: of run, CPU time. */
@@ -191,7 +155,9 @@ int net_purge(const char *instance);
 /* Opening the tap of a port for somebody: begin on the event loop, open on a worker (it waits for rtnl), clear
  * anywhere. begin: -ENODEV: no such port, or not a tap. open: as tap_open. vpcd itself keeps none: a descriptor that
  * nobody reads gets packets all the same. */
+struct device_ops;
 struct net_tap {
+	const struct device_ops *ops;
 	int ns_fd;
 	uint32_t ifindex;
 	char name[16];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Does bpf_redirect_peer work here? Two veths lead from one scratch namespace, as a VPC's, to another, as a workload's;
- * the probe program is on the first and sends what comes in there to the second.
+ * Tries whether bpf_redirect_peer works here. Two veths lead from one scratch namespace, which stands for a VPC's, to
+ * another, which stands for a workload's. The probe program is on the first veth and redirects its packets to the
+ * second.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,10 +10,14 @@
 #include <linux/if_packet.h>
 #include <poll.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/socket.h>
 
-#include "datapath/net/private.h"
+#include "datapath/net/net.h"
+#include "datapath/net/netlink/link.h"
 #include "datapath/net/netlink/request.h"
+#include "datapath/net/netlink/tc.h"
+#include "datapath/net/netns/netns.h"
 
 #define PROBE_ETHERTYPE 0x88b5 /* IEEE 802: for local experiments */
 #define PROBE_WAIT_MS	500
@@ -32,7 +37,7 @@ static void probe_clear(struct probe *p)
 	close_fd(p->workload_end_ns);
 }
 
-/* The calling thread is in the outer namespace before, and in the inner one after. */
+/* The calling thread is in the outer namespace before, and in the workload's after. */
 static int open_namespaces(struct probe *p)
 {
 	int r = netlink_open(NETLINK_ROUTE, &p->outer);
@@ -80,10 +85,10 @@ static int open_wire(const struct probe *p, unsigned i)
 	return TAKE_FD(fd);
 }
 
-/* 1: what was sent into the first veth came out of the second, as meant for who is there. */
+/* 1: a frame that was sent into the first veth came out of the second, as PACKET_HOST. */
 static int send_and_wait(const struct probe *p)
 {
-	/* to a MAC that is neither end's: as between ports of a bridge */
+	/* to a MAC that is neither end's, as between ports of a bridge */
 	static const uint8_t frame[64] = {
 		2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, PROBE_ETHERTYPE >> 8, PROBE_ETHERTYPE & 0xff};
 	_cleanup_close_ int from = open_wire(p, 0), to = open_wire(p, 1);

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whole namespaces that are to go, with all in them. */
+/* Removes whole namespaces with everything in them. */
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
 
-#include "datapath/net/private.h"
+#include "datapath/net/pins.h"
+#include "datapath/net/vpc.h"
 
 struct pruning {
 	struct net *n;		/* NULL: purging */
@@ -51,8 +56,8 @@ static int on_link(const struct link_info *info, void *userdata)
 	return 0;
 }
 
-/* The links go one by one, so that the workloads' ends are gone when this returns: those of a namespace that only loses
- * its last user go some time later. */
+/* The links are deleted one by one, so that the workloads' ends are gone when this returns. Those of a namespace that
+ * loses its last user go some time later. */
 static int delete_links(int ns_fd, const char *instance)
 {
 	_cleanup_(nl_socket_freep) struct nl_sock *rtnl = NULL;
@@ -88,19 +93,22 @@ static int on_namespace(const char *name, const char *alias, int ns_fd, void *us
 	return 0;
 }
 
-static bool has_port(const struct plan *all, unsigned long eni)
+static bool has_device(const struct plan *all, unsigned long ifindex)
 {
-	for (size_t i = 0; i < all->n_ports; i++) {
-		if (all->ports[i].has_after && all->ports[i].after.eni == eni)
+	struct device_iterator it = {.plan = all};
+	struct device_spec before, after;
+
+	while (device_next(&it, &before, &after))
+		if (after.ops && after.ifindex == ifindex)
 			return true;
-	}
 	return false;
 }
 
-/* Pins "<ifindex>-<side>" of links whose port went while nobody looked, or was never finished. */
+/* Removes the pins "<ifindex>-<side>" of tcx links whose port is not in the plan: it went while vpcd did not run, or
+ * was never finished. */
 static int prune_pins(const char *pin_dir, const struct plan *all)
 {
-	_cleanup_free_ char *path = net_link_dir(pin_dir);
+	_cleanup_free_ char *path = pins_link_dir(pin_dir);
 	_cleanup_(closedirp) DIR *dir = path ? opendir(path) : NULL;
 
 	if (!path)
@@ -109,9 +117,9 @@ static int prune_pins(const char *pin_dir, const struct plan *all)
 		return errno == ENOENT ? 0 : -errno;
 	for (const struct dirent *e; (e = readdir(dir));) {
 		char *end;
-		unsigned long eni = strtoul(e->d_name, &end, 10);
+		unsigned long ifindex = strtoul(e->d_name, &end, 10);
 
-		if (end == e->d_name || *end != '-' || has_port(all, eni))
+		if (end == e->d_name || *end != '-' || has_device(all, ifindex))
 			continue;
 		if (unlinkat(dirfd(dir), e->d_name, 0) < 0 && errno != ENOENT)
 			return -errno;

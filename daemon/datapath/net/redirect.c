@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which ports the programs may redirect to (DESIGN 4.4): bpf_redirect_peer drops without a word what it can't deliver,
- * so a port is told reachable only after a look, and unreachable before it is taken down.
+ * Redirect eligibility. bpf_redirect_peer silently drops what it can't deliver, so a port becomes eligible only after a
+ * look at its link, and stops being eligible before it is taken down.
  */
-#include "datapath/net/private.h"
+#include "datapath/net/redirect.h"
 
-/* What a veth's end may have at most, while its other end has no XDP program (drivers/net/veth.c, veth_xdp_set). */
+#include <string.h>
+
+/* Greatest MTU that a veth's end may have while its other end has no XDP program (drivers/net/veth.c, veth_xdp_set). */
 #define VETH_MAX_MTU 65535u
 
-/* A workload may have an XDP program of its own at its end, a firewall perhaps: in the driver's mode it sees what comes
- * through the veth, not what is redirected behind it. Its namespace isn't ours to look into, but our end tells. */
+/* A workload may have an XDP program in the driver's mode at its end, such as a firewall: that program sees packets
+ * that come through the veth, and none that are redirected past it. Our end tells, without a look into the workload's
+ * namespace. */
 static bool peer_has_xdp(const struct link_info *info)
 {
 	return info->max_mtu && info->max_mtu < VETH_MAX_MTU;
@@ -39,11 +42,11 @@ static int report_vpc(const struct net_vpc *v)
 {
 	int result = 0;
 
-	for (struct net_device *d = v->devices; d; d = d->hh.next) {
+	for (struct device *d = v->devices; d; d = d->hh.next) {
 		struct link_info info;
 		int r;
 
-		if (!device_is_port(d))
+		if (!d->ops->judged)
 			continue;
 		r = link_get(v->ns.rtnl, d->ifindex, NULL, &info);
 		if (r < 0)

@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What changes took away, deleted on a worker thread and some that help it. */
+/* What changes took away is deleted by a worker thread, and by threads that help it. */
+#include "datapath/net/removal.h"
+
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
 
-#include "datapath/net/private.h"
+#include "datapath/net/vpc.h"
 
-/* Links that are deleted at once. Deleting one is mostly waiting for grace periods, some of them under the lock of all
- * network configuration and the last one without it: these overlap. More threads would only stand before the event
- * loop at that lock. */
+/* Links that are deleted at the same time. Deleting a link is mostly waiting for grace periods: some under the kernel's
+ * lock of all network configuration, the last one without it. The last ones overlap. More threads would only compete
+ * with the event loop for that lock. */
 #define THREADS 3
 #define LOCKS	8
 
 struct removal_link {
+	const struct device_ops *ops;
 	uint32_t ifindex;
 	uint64_t workload_ns_ino;
 	char id[OBJECT_ID_MAX];
@@ -34,15 +40,34 @@ struct net_removal {
 	char *link_dir; /* or NULL */
 	struct removal_vpc *vpcs;
 	size_t n_vpcs;
-	struct workload_end_change *workload_end;
-	bool workload_end_done;
-	/* A link's, by its number, is held while it is deleted: who wants to make one of that number again waits for
-	 * it, or deletes it first (removal_settle), so that the worker never deletes the new one. */
+	struct far_end_change *far_ends;
+	bool far_ends_done;
+	/* A link's lock, chosen by its number, is held while the link is deleted. Who makes a link of that number again
+	 * waits for the deletion or does it (removal_settle), so the worker never deletes the new link. */
 	pthread_mutex_t locks[LOCKS];
 	struct net_removal *next; /* event loop only */
 };
 
-void workload_end_change_free(struct workload_end_change *c)
+struct far_end_change *far_end_change_new(const struct device_spec *s, size_t max)
+{
+	struct far_end_change *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->ops = s->ops->far_end;
+	c->attachment = *s->attachment;
+	c->attachment.owner = NULL;
+	c->attachment.path = s->attachment->path ? strdup(s->attachment->path) : NULL;
+	c->objects = calloc(max + 1, sizeof(*c->objects));
+	c->add = calloc(max + 1, sizeof(*c->add));
+	if (!c->objects || !c->add || (s->attachment->path && !c->attachment.path)) {
+		far_end_change_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void far_end_change_free(struct far_end_change *c)
 {
 	if (!c)
 		return;
@@ -98,8 +123,8 @@ static struct removal_vpc *find_or_add_vpc(struct net_removal *r, const struct n
 	return found;
 }
 
-int removal_add_link(struct net_removal *r, const struct net_vpc *v, uint32_t ifindex, const char *id,
-		     uint64_t workload_ns_ino)
+int removal_add_link(struct net_removal *r, const struct net_vpc *v, const struct device_ops *ops, uint32_t ifindex,
+		     const char *id, uint64_t workload_ns_ino)
 {
 	struct removal_vpc *vpc = find_or_add_vpc(r, v);
 	struct removal_link *grown;
@@ -110,7 +135,8 @@ int removal_add_link(struct net_removal *r, const struct net_vpc *v, uint32_t if
 	if (!grown)
 		return -ENOMEM;
 	vpc->links = grown;
-	vpc->links[vpc->n_links] = (struct removal_link){.ifindex = ifindex, .workload_ns_ino = workload_ns_ino};
+	vpc->links[vpc->n_links] =
+		(struct removal_link){.ops = ops, .ifindex = ifindex, .workload_ns_ino = workload_ns_ino};
 	snprintf(vpc->links[vpc->n_links++].id, OBJECT_ID_MAX, "%s", id);
 	return 0;
 }
@@ -126,10 +152,10 @@ int removal_add_vpc(struct net_removal *r, struct net_vpc *v)
 	return 0;
 }
 
-void removal_add_workload_end(struct net_removal *r, struct workload_end_change *c)
+void removal_add_far_end(struct net_removal *r, struct far_end_change *c)
 {
-	c->next = r->workload_end;
-	r->workload_end = c;
+	c->next = r->far_ends;
+	r->far_ends = c;
 }
 
 /* rtnl: a socket in its VPC's namespace. */
@@ -140,19 +166,14 @@ static int delete_link(struct net_removal *r, struct removal_link *link, struct 
 
 	pthread_mutex_lock(lock);
 	if (!link->done) {
-		e = link_delete(rtnl, link->ifindex);
-		/* the device took its tcx links along: what is left is their names */
-		if ((e >= 0 || e == -ENODEV) && r->link_dir && link->ifindex < VPC_BRIDGE_FIRST)
-			tc_tcx_unpin(r->link_dir, link->ifindex);
-		link->done = e >= 0 || e == -ENODEV;
+		e = link->ops->remove(rtnl, link->ifindex, r->link_dir);
+		link->done = e >= 0;
 	}
-	e = link->done ? 0 : e;
 	pthread_mutex_unlock(lock);
 	return e;
 }
 
-/* --- the links of several removals ----------------------------------------------------------------------------------
- */
+/* --- the links of several removals -------------------------------------------------------------------------------- */
 
 struct run {
 	struct net_removal *const *removals;
@@ -192,8 +213,8 @@ static void *run_links(void *data)
 	const struct removal_vpc *vpc = NULL, *next;
 	struct removal_link *link;
 	_cleanup_(nl_socket_freep) struct nl_sock *rtnl = NULL;
-	struct net_removal *r;
 	int e = 0;
+	struct net_removal *r;
 
 	while ((link = next_link(data, &r, &next))) {
 		if (next != vpc) {
@@ -212,7 +233,7 @@ static void run_all_links(struct run *run, size_t n_links)
 	pthread_t threads[THREADS];
 	size_t n = 0;
 
-	/* where there is no thread to be had, this one does it alone */
+	/* where no thread can be started, this one does the work alone */
 	while (n + 1 < THREADS && n + 1 < n_links && pthread_create(&threads[n], NULL, run_links, run) == 0)
 		n++;
 	run_links(run);
@@ -220,8 +241,7 @@ static void run_all_links(struct run *run, size_t n_links)
 		pthread_join(threads[--n], NULL);
 }
 
-/* --- one removal ----------------------------------------------------------------------------------------------------
- */
+/* --- one removal -------------------------------------------------------------------------------------------------- */
 
 static size_t begin_removal(struct net_removal *r)
 {
@@ -231,7 +251,7 @@ static size_t begin_removal(struct net_removal *r)
 		struct removal_vpc *vpc = &r->vpcs[i];
 		char path[NETNS_PATH_MAX];
 
-		/* there was no descriptor left for it: by name */
+		/* no descriptor was left for it: it is opened by name */
 		if (vpc->ns_fd < 0 && netns_path(vpc->name, path) >= 0)
 			vpc->ns_fd = netns_open(path);
 		n_links += vpc->n_links;
@@ -250,7 +270,7 @@ static int end_vpc(const struct net_removal *r, struct removal_vpc *vpc)
 	if (vpc->whole && !vpc->gone) {
 		int e = netns_remove(vpc->name, r->instance, vpc->id);
 
-		/* somebody else's of that name: there is none of ours */
+		/* -EPERM: the namespace of that name isn't ours, so ours is gone */
 		vpc->gone = e >= 0 || e == -EPERM;
 		if (!vpc->gone)
 			result = e;
@@ -259,14 +279,14 @@ static int end_vpc(const struct net_removal *r, struct removal_vpc *vpc)
 }
 
 /* Best effort: where the namespace is gone there is nothing to change. */
-static void run_workload_end(const struct workload_end_change *c)
+static void run_far_end(const struct far_end_change *c)
 {
 	_cleanup_(workload_clear) struct workload w = WORKLOAD_INIT;
 
 	if (c->n && workload_reopen(&c->attachment, &w) >= 0)
-		workload_end_change_addresses(&w, c->attachment.ifname, c->objects, c->add, c->n);
+		(void)c->ops->change(&w, &c->attachment, c->objects, c->add, c->n);
 	else if (!c->n && workload_reopen_path(&c->attachment, &w) >= 0)
-		(void)routing_clean(w.rtnl);
+		(void)c->ops->remove(w.rtnl, 0, NULL);
 }
 
 static int end_removal(struct net_removal *r)
@@ -279,10 +299,10 @@ static int end_removal(struct net_removal *r)
 		if (e < 0)
 			result = e;
 	}
-	/* once: what is tried again may be another one's by then */
-	for (const struct workload_end_change *c = r->workload_end_done ? NULL : r->workload_end; c; c = c->next)
-		run_workload_end(c);
-	r->workload_end_done = true;
+	/* only once: at a second run the addresses may belong to another ENI */
+	for (const struct far_end_change *c = r->far_ends_done ? NULL : r->far_ends; c; c = c->next)
+		run_far_end(c);
+	r->far_ends_done = true;
 	return result;
 }
 
@@ -335,11 +355,11 @@ void net_removal_free(struct net *n, struct net_removal *r)
 		close_fd(r->vpcs[i].ns_fd);
 		free(r->vpcs[i].links);
 	}
-	while (r->workload_end) {
-		struct workload_end_change *next = r->workload_end->next;
+	while (r->far_ends) {
+		struct far_end_change *next = r->far_ends->next;
 
-		workload_end_change_free(r->workload_end);
-		r->workload_end = next;
+		far_end_change_free(r->far_ends);
+		r->far_ends = next;
 	}
 	for (size_t i = 0; i < LOCKS; i++)
 		pthread_mutex_destroy(&r->locks[i]);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Comparing every namespace with the whole state, for people. Touches no struct net: any thread. */
-#include "datapath/net/private.h"
-#include "datapath/net/state.h"
+/* Compares every namespace with the whole state, for people. Touches no struct net: any thread. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
-static const char *const kind_names[] = {
-	[DIFFERENCE_BRIDGE] = "bridge", [DIFFERENCE_PORT] = "port",	[DIFFERENCE_OBJECT] = "fact",
-	[DIFFERENCE_LINK] = "link",	[DIFFERENCE_SYSCTL] = "sysctl", [DIFFERENCE_RULESET] = "ruleset",
-};
+#include "datapath/net/check.h"
+#include "datapath/net/net.h"
+#include "datapath/net/netlink/request.h"
+#include "datapath/net/netns/netns.h"
+#include "datapath/net/pins.h"
 
 struct verifying {
 	const struct net_config *config;
@@ -15,8 +17,10 @@ struct verifying {
 	char *link_dir;
 	json_t *report;
 	const struct vpc_record *vpc; /* the one under comparison */
-	const struct port_record *port;
-	int ns_fd; /* its namespace */
+	struct device_spec *devices;  /* its devices */
+	size_t n_devices;
+	const struct device_spec *device; /* whose far end is under comparison */
+	int ns_fd;			  /* the VPC's namespace */
 };
 
 static int append(json_t *report, const char *what, const char *object, const char *problem, const char *detail)
@@ -30,12 +34,10 @@ static int append(json_t *report, const char *what, const char *object, const ch
 static int on_difference(const struct net_difference *d, void *userdata)
 {
 	const struct verifying *v = userdata;
-	const char *what =
-		d->kind == DIFFERENCE_OBJECT ? net_object_kind_name(d->net_object->key.kind) : kind_names[d->kind];
 	char detail[sizeof(d->detail) + OBJECT_ID_MAX + 4];
 
 	snprintf(detail, sizeof(detail), "%s: %s", v->vpc->id, d->detail);
-	return append(v->report, what, d->object, d->problem, detail);
+	return append(v->report, d->what, d->object, d->problem, detail);
 }
 
 static int verify_inside(void *data)
@@ -49,7 +51,6 @@ static int verify_inside(void *data)
 		.instance = v->config->instance,
 		.programs = &v->programs,
 		.link_dir = v->link_dir,
-		.vpc = v->vpc->number,
 		.fn = on_difference,
 		.userdata = v,
 	};
@@ -57,33 +58,35 @@ static int verify_inside(void *data)
 	if (r >= 0)
 		r = net_state_read(rtnl, &state);
 	if (r >= 0)
-		r = net_check_devices(&check, v->all, &state);
+		r = net_check_devices(&check, v->devices, v->n_devices, &state);
 	return r < 0 ? r : net_check_namespace(&check, v->ns_fd);
 }
 
-static int on_workload_end(const char *problem, const char *detail, void *userdata)
+static int on_far_end(const char *problem, const char *detail, void *userdata)
 {
 	const struct verifying *v = userdata;
+	const char *path = v->device->attachment->path;
 	char text[384];
 
 	snprintf(text, sizeof(text), "%s: in %s: %s; set it down and up there, or detach it and attach it again",
-		 v->vpc->id, v->port->attachment.path ? v->port->attachment.path : "the workload", detail);
-	return append(v->report, "workload", v->port->eni_id, problem, text);
+		 v->vpc->id, path ? path : "the workload", detail);
+	return append(v->report, v->device->ops->far_end->kind, v->device->id, problem, text);
 }
 
-/* The workloads' ends. One that is gone, or can't be opened now, is the port's matter. */
-static int verify_workloads(struct verifying *v)
+/* The far ends. One that is gone, or can't be opened, is reported with its port. */
+static int verify_far_ends(struct verifying *v)
 {
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < v->all->n_ports; i++) {
+	for (size_t i = 0; r >= 0 && i < v->n_devices; i++) {
 		_cleanup_(workload_clear) struct workload w = WORKLOAD_INIT;
+		struct device_check check = {.spec = &v->devices[i], .fn = on_far_end, .userdata = v};
 
-		v->port = &v->all->ports[i].after;
-		if (!v->all->ports[i].has_after || v->port->vpc != v->vpc->number || port_is_tap(v->port) ||
-		    workload_reopen(&v->port->attachment, &w) < 0)
+		v->device = &v->devices[i];
+		if (!v->device->ops->far_end || workload_reopen(v->device->attachment, &w) < 0)
 			continue;
-		r = workload_end_check(&w, v->port, on_workload_end, v);
+		check.rtnl = w.rtnl;
+		r = v->device->ops->far_end->check(&check, NULL);
 	}
 	return r;
 }
@@ -104,10 +107,17 @@ static int verify_vpc(struct verifying *v)
 		return r;
 	if (strcmp(alias, netns_make_alias(v->config->instance, v->vpc->id, wanted)) != 0)
 		return append(v->report, "namespace", v->vpc->id, "differs",
-			      "the namespace of that name isn't vpcd's: lo has not the alias that it should");
+			      "the namespace of that name isn't vpcd's: its lo does not have our alias");
+	r = device_list(v->all, v->vpc->number, &v->devices, &v->n_devices);
+	if (r < 0)
+		return r;
 	v->ns_fd = fd;
 	r = netns_run(fd, verify_inside, v);
-	return r < 0 ? r : verify_workloads(v);
+	if (r >= 0)
+		r = verify_far_ends(v);
+	free(v->devices);
+	v->devices = NULL;
+	return r;
 }
 
 /* A namespace of ours that no VPC of the state has. */
@@ -139,7 +149,7 @@ static int verify(struct verifying *v)
 	else if (r >= 0)
 		r = 0;
 	if (r > 0) {
-		v->link_dir = net_link_dir(config->pin_dir);
+		v->link_dir = pins_link_dir(config->pin_dir);
 		if (!v->link_dir)
 			return -ENOMEM;
 	}

@@ -1,119 +1,199 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A subnet's bridge. */
-#include "datapath/net/private.h"
+/* A subnet's bridge: the router's end of the subnet. */
+#include <errno.h>
+#include <string.h>
 
-static int fail(struct vpc_error *reterr, const struct subnet_record *s, int r, const char *what, const char *text)
+#include "datapath/net/device/device.h"
+#include "datapath/net/netns/netns.h"
+#include "datapath/net/netns/sysctl.h"
+
+extern const struct device_ops device_bridge;
+
+static struct device_spec spec_of(const struct subnet_record *s)
 {
-	vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "bridge %s of %s: cannot %s: %s", s->bridge, s->id,
-		      what, text && text[0] ? text : strerror(-r));
-	return r;
+	return (struct device_spec){
+		.ops = &device_bridge,
+		.record = s,
+		.vpc = s->vpc,
+		.ifindex = s->ifindex,
+		.mtu = s->mtu,
+		.name = s->bridge,
+		.id = s->id,
+	};
 }
 
-/* The kernel may have made it and its answer be lost. Fine if it isn't there. */
-static void delete_half_made(struct net_vpc *v, const struct subnet_record *s)
+static bool record(const struct plan *plan, size_t i, struct device_spec *ret_before, struct device_spec *ret_after)
 {
-	struct link_info info;
-
-	if (link_get(v->ns.rtnl, s->ifindex, NULL, &info) >= 0 && link_is_half_made(&info))
-		link_delete(v->ns.rtnl, s->ifindex);
+	if (i >= plan->n_subnets)
+		return false;
+	if (plan->subnets[i].has_before)
+		*ret_before = spec_of(&plan->subnets[i].before);
+	if (plan->subnets[i].has_after)
+		*ret_after = spec_of(&plan->subnets[i].after);
+	return true;
 }
 
-/* 1: made; 0: it was there. Gives the MAC that it has. */
-static int find_or_make(struct net_vpc *v, const struct subnet_record *s, const char *alias, uint8_t ret_mac[6],
-			struct vpc_error *reterr)
+static int objects(const struct device_spec *s, struct net_object_set *ret)
 {
+	return net_object_want_bridge(ret, s->record);
+}
+
+/* 1: made; 0: it was there. *ret_mac: the MAC that it has. */
+static int find_or_make(const struct device_request *q, const char *alias, uint8_t ret_mac[6], struct vpc_error *reterr)
+{
+	const struct subnet_record *s = q->spec->record;
 	char text[NETLINK_TEXT_MAX];
 	struct link_info info;
-	int r = link_make_bridge(v->ns.rtnl, s, text);
+	int r = link_make_bridge(q->place.rtnl, s, text);
 
 	memcpy(ret_mac, s->mac, sizeof(s->mac));
 	if (r >= 0)
 		return 1;
 	if (r != -EEXIST && r != -EBUSY) {
-		delete_half_made(v, s);
-		return fail(reterr, s, r, "be made", text);
+		device_delete_half_made(q->place.rtnl, s->ifindex);
+		return device_fail(q->spec, r, "be made", text, reterr);
 	}
-	text[0] = 0;
-	r = link_get(v->ns.rtnl, s->ifindex, NULL, &info);
-	/* by number, kind and name, in a namespace of ours: half made when a run of ours was killed, or somebody took
-	 * the alias away */
+	r = link_get(q->place.rtnl, s->ifindex, NULL, &info);
+	/* A bridge with our number and name in a namespace of ours is ours without the alias, too: an earlier run was
+	 * killed while it made the bridge, or somebody took the alias away. */
 	if (r >= 0 && strcmp(info.kind, "bridge") == 0 &&
 	    (strcmp(info.alias, alias) == 0 || strcmp(info.name, s->bridge) == 0)) {
 		memcpy(ret_mac, info.mac, sizeof(info.mac));
 		return 0;
 	}
-	return fail(reterr, s, -EEXIST, "be made",
-		    "its name or number is taken by a device that isn't vpcd's; remove or rename that one");
+	return device_fail(q->spec, -EEXIST, "be made",
+			   "its name or number is taken by a device that isn't vpcd's; remove or rename that device",
+			   reterr);
 }
 
 /* mac: NULL where it is right: setting it, even to the same, makes the kernel forget every neighbour. */
-static int set_up(struct net_vpc *v, const struct subnet_record *s, const char *alias, const uint8_t *mac,
-		  const struct net_device *d, struct vpc_error *reterr)
+static int set_up(const struct device_request *q, const char *alias, const uint8_t *mac, struct vpc_error *reterr)
 {
-	/* The MTU is set after creation: only then the bridge keeps it whatever its ports have. And before the rest:
-	 * with less than 1280 the device has no IPv6, and what is said of that would be refused. */
-	const struct link_change mtu = {.mtu = s->mtu};
+	/* The MTU is set after creation: only then the bridge keeps it whatever MTU its ports have. It comes first: a
+	 * device with an MTU below 1280 has no IPv6, and the kernel refuses requests that concern IPv6 on it. */
+	const struct link_change mtu = {.mtu = q->spec->mtu};
 	const struct link_change change = {.alias = alias, .mac = mac, .no_link_local = true, .up = LINK_UP};
-	const enum net_object_kind order[] = {NET_OBJECT_ADDRESS, NET_OBJECT_ROUTE};
+	uint32_t ifindex = q->spec->ifindex;
+	struct nl_sock *rtnl = q->place.rtnl;
 	char text[NETLINK_TEXT_MAX];
-	struct net_object *f, *next;
-	int r = link_rename(v->ns.rtnl, s->ifindex, s->bridge, text);
+	int r = link_rename(rtnl, ifindex, q->spec->name, text);
 
 	if (r >= 0)
-		r = link_change(v->ns.rtnl, s->ifindex, &mtu, text);
+		r = link_change(rtnl, ifindex, &mtu, text);
 	if (r >= 0)
-		r = link_change(v->ns.rtnl, s->ifindex, &change, text);
+		r = link_change(rtnl, ifindex, &change, text);
 	if (r < 0)
-		return fail(reterr, s, r, "be configured", text);
-	r = tc_bridge_ensure(v->ns.rtnl, s->ifindex, &v->net->programs);
+		return device_fail(q->spec, r, "be configured", text, reterr);
+	r = tc_bridge_ensure(rtnl, ifindex, q->place.programs);
 	if (r < 0)
-		return fail(reterr, s, r, "get its program", NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
-		HASH_ITER (hh, d->objects.head, f, next) {
-			char net_object_text[NET_OBJECT_TEXT_MAX], what[NET_OBJECT_TEXT_MAX + 16];
-
-			if (f->key.kind != order[i])
-				continue;
-			r = net_object_put(v->ns.rtnl, f);
-			snprintf(what, sizeof(what), "get %s", net_object_format(f, net_object_text));
-			if (r < 0)
-				return fail(reterr, s, r, what, NULL);
-		}
-	}
-	return 0;
+		return device_fail(q->spec, r, "get its program", NULL, reterr);
+	r = device_put_objects(q, NET_OBJECT_ADDRESS, reterr);
+	return r < 0 ? r : device_put_objects(q, NET_OBJECT_ROUTE, reterr);
 }
 
-int bridge_ensure(struct net_vpc *v, const struct subnet_record *s, bool *ret_made, struct vpc_error *reterr)
+static int ensure(const struct device_request *q, bool *ret_made, struct vpc_error *reterr)
 {
+	const struct subnet_record *s = q->spec->record;
 	char alias[NETNS_ALIAS_MAX];
-	struct net_device *d;
 	uint8_t mac[6];
-	bool made;
 	int r;
 
-	removal_settle(v->net, v->number, s->ifindex);
-	if (net_register_bridge(v, s, &d) < 0) {
-		net_unregister(v, s->ifindex);
-		return vpc_error_oom(reterr);
-	}
-	r = find_or_make(v, s, netns_make_alias(v->net->instance, s->id, alias), mac, reterr);
-	made = r > 0;
+	q->device->up = true;
+	r = find_or_make(q, netns_make_alias(q->place.instance, s->id, alias), mac, reterr);
+	*ret_made = r > 0;
 	if (r == 0) {
-		r = link_set_bridge_options(v->ns.rtnl, s->ifindex);
+		r = link_set_bridge_options(q->place.rtnl, s->ifindex);
 		if (r < 0)
-			fail(reterr, s, r, "be configured", NULL);
+			device_fail(q->spec, r, "be configured", NULL, reterr);
 	}
 	if (r >= 0)
-		r = set_up(v, s, alias, memcmp(mac, s->mac, sizeof(mac)) ? s->mac : NULL, d, reterr);
-	d->broken = r < 0;
-	if (r < 0) {
-		/* one that was there stays under watch: what is wrong with it may end by an event */
-		if (made) {
-			net_unregister(v, s->ifindex);
-			link_delete(v->ns.rtnl, s->ifindex);
-		}
-		return r;
-	}
-	*ret_made = made;
+		r = set_up(q, alias, memcmp(mac, s->mac, sizeof(mac)) ? s->mac : NULL, reterr);
+	q->device->broken = r < 0;
+	return r == -ENODEV ? -ENXIO : r;
+}
+
+static int adopt(const struct device_request *q)
+{
+	q->device->up = true;
+	q->device->broken = false;
 	return 0;
 }
+
+static int put_sysctls(const struct device_spec *s)
+{
+	int result = 0;
+
+	for (const struct link_sysctl *o = link_bridge_sysctls; o->name; o++) {
+		int r = sysctl_device_apply(o->family, s->name, o->name, o->want);
+
+		if (r < 0)
+			result = r;
+	}
+	return result;
+}
+
+static bool looks_right(const struct link_info *info)
+{
+	return link_options_right(info);
+}
+
+static int check_program(const struct device_check *c)
+{
+	struct tc_clsact clsact;
+	int r = tc_clsact_read(c->rtnl, c->spec->ifindex, &clsact);
+	uint32_t id;
+
+	if (r < 0)
+		return r;
+	id = clsact.id[TC_TO_WORKLOAD];
+	if (!id)
+		return device_tell(c, "missing", "%s: the from-router filter", c->spec->name);
+	if (id != c->programs->router_id)
+		return device_tell(c, "differs", "%s: the from-router filter has program %u, should have %u",
+				   c->spec->name, id, c->programs->router_id);
+	if (clsact.others || clsact.id[TC_FROM_WORKLOAD])
+		return device_tell(c, "unexpected", "%s: filters that aren't vpcd's", c->spec->name);
+	return 0;
+}
+
+static int check(const struct device_check *c, const struct link_info *info)
+{
+	const struct subnet_record *s = c->spec->record;
+	int r = 0;
+
+	if (memcmp(info->mac, s->mac, sizeof(s->mac)) != 0)
+		r = device_tell(c, "differs", "%s has another MAC address", s->bridge);
+	if (r == 0)
+		r = device_check_options(c, link_bridge_options, info->bridge_options);
+	for (size_t i = 0; r == 0 && link_bridge_sysctls[i].name; i++) {
+		const struct link_sysctl *o = &link_bridge_sysctls[i];
+
+		if (info->sysctls[i] != o->want)
+			r = device_tell(c, "differs", "net/ipv%u/conf/%s/%s is %u, should be %u", o->family, s->bridge,
+					o->name, info->sysctls[i], o->want);
+	}
+	return r ? r : check_program(c);
+}
+
+static int remove_bridge(struct nl_sock *rtnl, uint32_t ifindex, const char *link_dir)
+{
+	int r = link_delete(rtnl, ifindex);
+
+	(void)link_dir;
+	return r == -ENODEV ? 0 : r;
+}
+
+const struct device_ops device_bridge = {
+	.kind = "bridge",
+	.link_kind = "bridge",
+	.routes = true,
+	.record = record,
+	.objects = objects,
+	.ensure = ensure,
+	.adopt = adopt,
+	.put_programs = tc_bridge_ensure,
+	.put_sysctls = put_sysctls,
+	.looks_right = looks_right,
+	.check = check,
+	.remove = remove_bridge,
+};

@@ -1,276 +1,268 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An ENI's port: the host end of a veth, or a tap, with its programs on before anything else. */
-#include "datapath/net/private.h"
+/* An ENI's port on its bridge, whatever its kind: its programs are on before anything else. */
+#include "datapath/net/device/port.h"
 
-static int fail(struct vpc_error *reterr, const struct port_record *p, int r, const char *what, const char *text)
+#include <errno.h>
+#include <string.h>
+
+#include "datapath/net/netns/netns.h"
+
+bool port_is_tap(const struct port_record *p)
 {
-	vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "port %s of %s: cannot %s: %s", p->host_ifname,
-		      p->eni_id, what, text && text[0] ? text : strerror(-r));
-	return r;
+	return p->attachment.kind == ATTACHMENT_TAP;
 }
 
-/* Ours by an alias of the instance; or by number, kind and name, in a namespace that is ours: half made when a run of
- * ours was killed, or somebody took the alias away. */
-static bool is_ours(const struct link_info *info, const struct net_vpc *v, const struct port_record *p)
+static struct device_spec spec_of(const struct port_record *p, const struct device_ops *ops)
+{
+	return (struct device_spec){
+		.ops = ops,
+		.record = p,
+		.vpc = p->vpc,
+		.ifindex = p->eni,
+		.master = VPC_BRIDGE_FIRST + p->subnet,
+		.mtu = p->mtu,
+		.name = p->host_ifname,
+		.id = p->eni_id,
+		.attachment = &p->attachment,
+	};
+}
+
+bool port_record(const struct plan *plan, size_t i, const struct device_ops *ops, bool tap,
+		 struct device_spec *ret_before, struct device_spec *ret_after)
+{
+	const struct plan_port *p;
+
+	if (i >= plan->n_ports)
+		return false;
+	p = &plan->ports[i];
+	/* one that changes its kind goes by what it is to be: port_may_change refuses it */
+	if (port_is_tap(p->has_after ? &p->after : &p->before) != tap)
+		return true;
+	if (p->has_before)
+		*ret_before = spec_of(&p->before, ops);
+	if (p->has_after)
+		*ret_after = spec_of(&p->after, ops);
+	return true;
+}
+
+int port_may_change(const struct device_spec *before, const struct device_spec *after, struct vpc_error *reterr)
+{
+	const struct attachment *old = before->attachment, *new = after->attachment;
+
+	if (old->kind == new->kind && old->owner_uid == new->owner_uid && old->queues == new->queues &&
+	    old->ns_ino == new->ns_ino &&strcmp(old->ifname, new->ifname) == 0)
+		return 0;
+	return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "attachment",
+			     "%s: detach it in one request and attach it in the next", after->id);
+}
+
+int port_objects(const struct device_spec *s, struct net_object_set *ret)
+{
+	return net_object_want_port(ret, s->record);
+}
+
+/* Ours by an alias of the instance. By number, kind and name, too, in a namespace that is ours: an earlier run was
+ * killed while it made the link, or somebody took the alias away. */
+static bool is_ours(const struct device_request *q, const struct link_info *info)
 {
 	return (strcmp(info->kind, "veth") == 0 || info->tap) &&
-	       (netns_alias_is_ours(info->alias, v->net->instance) || strcmp(info->name, p->host_ifname) == 0 ||
+	       (netns_alias_is_ours(info->alias, q->place.instance) || strcmp(info->name, q->spec->name) == 0 ||
 		link_is_half_made(info));
 }
 
-bool port_mac_right(bool tap, const struct link_info *info)
+/* Whether the existing link is the port that is wanted; else it is left over from a killed run, or is another ENI's. */
+static bool fits(const struct device_request *q, const struct port_kind *kind, const struct link_info *info,
+		 const char *alias)
 {
-	uint8_t mac[6];
-
-	tap_mac(info->ifindex, mac);
-	return !tap || memcmp(info->mac, mac, sizeof(mac)) == 0;
-}
-
-/* Whether the existing port's other end is what the workload should have. */
-static bool leads_to(const struct workload *w, const struct port_record *p)
-{
-	struct link_info workload_end;
-
-	return link_get(w->rtnl, 0, p->attachment.ifname, &workload_end) >= 0 && workload_end_is_ours(&workload_end, p);
-}
-
-/* Whether the existing port is what is wanted now, or left over from a run that was killed, or another ENI's. */
-static bool fits(const struct link_info *info, const struct port_record *p, const struct workload *w, const char *alias)
-{
-	if (strcmp(info->kind, port_kind(p)) != 0)
+	if (strcmp(info->kind, q->spec->ops->link_kind) != 0)
 		return false;
-	if (strcmp(info->alias, alias) != 0 && strcmp(info->name, p->host_ifname) != 0)
+	if (strcmp(info->alias, alias) != 0 && strcmp(info->name, q->spec->name) != 0)
 		return false;
-	if (port_is_tap(p))
-		return info->multi_queue == (p->attachment.queues > 1);
-	return !w || w->ns_fd < 0 || leads_to(w, p);
+	return kind->fits(q, info);
 }
 
-/* The kernel may have made it and its answer be lost. Fine if it isn't there. */
-static void delete_half_made(struct net_vpc *v, const struct port_record *p)
-{
-	struct link_info info;
-
-	if (link_get(v->ns.rtnl, p->eni, NULL, &info) >= 0 && link_is_half_made(&info))
-		link_delete(v->ns.rtnl, p->eni);
-}
-
-/* An end of this very port, whose host end somebody moved elsewhere: it goes, and takes that one along. 1: it did. */
-static int delete_old_end(const struct port_record *p, const struct workload *w)
-{
-	struct link_info info;
-	int r = link_get(w->rtnl, 0, p->attachment.ifname, &info);
-
-	if (r < 0 || !workload_end_is_ours(&info, p))
-		return 0;
-	r = link_delete(w->rtnl, info.ifindex);
-	return r < 0 ? r : 1;
-}
-
-static int make_tap(struct net_vpc *v, const struct port_record *p, struct vpc_error *reterr)
-{
-	int r = tap_make(v->ns.ns_fd, p);
-
-	if (r == -ENXIO)
-		vpc_error_set(reterr, VPC_E_ATTACHMENT_FAILED, "attachment",
-			      "this kernel has no taps (is the module tun loaded, and /dev/net/tun there?)");
-	else if (r < 0)
-		fail(reterr, p, r, "be made", NULL);
-	if (r < 0)
-		delete_half_made(v, p);
-	return r;
-}
-
-static int make(struct net_vpc *v, const struct port_record *p, const struct workload *w, struct vpc_error *reterr)
-{
-	char text[NETLINK_TEXT_MAX];
-	struct link_info info;
-	int r;
-
-	if (port_is_tap(p))
-		return make_tap(v, p, reterr);
-	r = link_make_veth(v->ns.rtnl, p, w->ns_fd, text);
-	if (r == -EEXIST && delete_old_end(p, w) > 0)
-		r = link_make_veth(v->ns.rtnl, p, w->ns_fd, text);
-	if (r >= 0)
-		return 0;
-	delete_half_made(v, p);
-	if (r == -EEXIST && link_get(w->rtnl, 0, p->attachment.ifname, &info) >= 0) {
-		vpc_error_set(reterr, VPC_E_ATTACHMENT_FAILED, "ifname",
-			      "%s: the namespace has an interface named %s already; choose another name with ifname",
-			      w->path ? w->path : "workload", p->attachment.ifname);
-		return r;
-	}
-	return fail(reterr, p, r, "be made", text);
-}
-
-/* 1: made; 0: it was there; -ENODEV: missing, and no workload to make it to. */
-static int find_or_make(struct net_vpc *v, const struct port_record *p, const struct workload *w, const char *alias,
+/* 1: made; 0: it was there; -ENODEV: missing, and no workload is given that its far end could go to. */
+static int find_or_make(const struct device_request *q, const struct port_kind *kind, const char *alias,
 			struct vpc_error *reterr)
 {
-	bool has_workload = w && w->ns_fd >= 0;
+	uint32_t ifindex = q->spec->ifindex;
 	struct link_info info;
 	char text[256];
-	int r = link_get(v->ns.rtnl, p->eni, NULL, &info);
+	int r = link_get(q->place.rtnl, ifindex, NULL, &info);
 
 	if (r < 0 && r != -ENODEV)
-		return fail(reterr, p, r, "be read", NULL);
+		return device_fail(q->spec, r, "be read", NULL, reterr);
 	if (r >= 0) {
-		if (!is_ours(&info, v, p)) {
+		if (!is_ours(q, &info)) {
 			snprintf(text, sizeof(text),
-				 "its number %u is taken in %s by %s, which isn't vpcd's; remove that one", p->eni,
-				 v->name, info.name);
-			return fail(reterr, p, -EEXIST, "be made", text);
+				 "its number %u is taken in %s by %s, which isn't vpcd's; remove that device", ifindex,
+				 q->place.netns, info.name);
+			return device_fail(q->spec, -EEXIST, "be made", text, reterr);
 		}
-		if (fits(&info, p, w, alias))
+		if (fits(q, kind, &info, alias))
 			return 0;
-		r = link_delete(v->ns.rtnl, p->eni);
+		r = link_delete(q->place.rtnl, ifindex);
 		if (r < 0)
-			return fail(reterr, p, r, "be replaced", NULL);
+			return device_fail(q->spec, r, "be replaced", NULL, reterr);
 	}
-	if (!has_workload && !port_is_tap(p)) {
-		fail(reterr, p, -ENODEV, "be found", NULL);
-		return -ENODEV;
-	}
-	r = make(v, p, w, reterr);
+	if (q->spec->ops->far_end && !q->workload)
+		return device_fail(q->spec, -ENODEV, "be found", NULL, reterr);
+	r = kind->make(q, reterr);
 	return r < 0 ? r : 1;
 }
 
-static int put_objects(struct net_vpc *v, const struct port_record *p, const struct net_device *d,
-		       struct vpc_error *reterr)
+int port_adopt(const struct device_request *q)
 {
-	struct net_object *f, *next;
-
-	HASH_ITER (hh, d->objects.head, f, next) {
-		char text[NET_OBJECT_TEXT_MAX], what[NET_OBJECT_TEXT_MAX + 16];
-		int r = net_object_put(v->ns.rtnl, f);
-
-		snprintf(what, sizeof(what), "get %s", net_object_format(f, text));
-		if (r < 0)
-			return fail(reterr, p, r, what, NULL);
-	}
-	return 0;
-}
-
-int port_adopt_links(struct net_vpc *v, struct net_device *d)
-{
-	const struct net *n = v->net;
-	char *dir;
+	struct device *d = q->device;
 	int r;
 
 	d->attach_failed = false;
-	if (n->link_dir) {
-		r = tc_tcx_update(n->link_dir, d->ifindex, &n->programs);
+	d->tcx = false;
+	/* tcx links of an earlier run get the programs of this one; where tcx is not used they go */
+	if (q->place.link_dir) {
+		r = tc_tcx_update(q->place.link_dir, d->ifindex, q->place.programs);
 		d->tcx = r > 0;
 		return r < 0 ? r : 0;
 	}
-	d->tcx = false;
-	if (!n->pin_dir)
-		return 0;
-	dir = net_link_dir(n->pin_dir);
-	if (!dir)
-		return -ENOMEM;
-	tc_tcx_unpin(dir, d->ifindex);
-	free(dir);
+	if (q->place.stale_link_dir)
+		tc_tcx_unpin(q->place.stale_link_dir, d->ifindex);
 	return 0;
 }
 
-static int set_up(struct net_vpc *v, const struct port_record *p, const char *alias, struct net_device *d, bool clean,
-		  struct vpc_error *reterr)
+int port_put_programs(struct nl_sock *rtnl, uint32_t ifindex, const struct tc_programs *programs)
 {
-	/* first the MTU: with less than 1280 there is no IPv6 on it, and what is said of that would be refused */
-	const struct link_change mtu = {.mtu = p->mtu};
+	return tc_clsact_ensure(rtnl, ifindex, programs, true);
+}
+
+static int set_names(const struct device_request *q, const struct port_kind *kind, const char *alias,
+		     struct vpc_error *reterr)
+{
+	/* The MTU comes first: a device with an MTU below 1280 has no IPv6, and the kernel refuses requests that
+	 * concern IPv6 on it. */
+	const struct link_change mtu = {.mtu = q->spec->mtu};
 	struct link_change name = {.alias = alias, .no_link_local = true};
-	const struct link_change enslave = {.master = d->master}, down = {.up = LINK_DOWN};
-	const struct net_device *bridge = net_find_device(v, d->master);
-	struct nl_sock *rtnl = v->ns.rtnl;
+	uint32_t ifindex = q->spec->ifindex;
+	struct nl_sock *rtnl = q->place.rtnl;
 	char text[NETLINK_TEXT_MAX] = "";
 	uint8_t mac[6];
-	int r = tc_clsact_ensure(rtnl, p->eni, &v->net->programs, clean);
-
-	/* the programs first: whatever state the port is in, from here on it is judged */
-	if (r < 0) {
-		(void)link_change(rtnl, p->eni, &down, NULL); /* closed, rather than not judged */
-		return fail(reterr, p, r, "get its programs", NULL);
-	}
-	r = port_adopt_links(v, d);
-	if (r < 0)
-		return fail(reterr, p, r, "point its tcx links to the programs", NULL);
-	tap_mac(p->eni, mac);
-	name.mac = port_is_tap(p) ? mac : NULL;
-	r = link_rename(rtnl, p->eni, p->host_ifname, text);
-	if (r >= 0)
-		r = link_change(rtnl, p->eni, &mtu, text);
-	if (r >= 0)
-		r = link_change(rtnl, p->eni, &name, text);
-	if (r < 0)
-		return fail(reterr, p, r, "be named", text);
-	/* not into a bridge of somebody else's that has the number of ours */
-	r = !bridge || bridge->broken ? -ENXIO : link_change(rtnl, p->eni, &enslave, NULL);
-	if (r < 0)
-		return fail(reterr, p, r, "join its bridge", NULL);
-	r = link_set_port_options(rtnl, p->eni);
-	if (r < 0)
-		return fail(reterr, p, r, "be configured", NULL);
-	return put_objects(v, p, d, reterr);
-}
-
-static int prepare_workload_end(const struct port_record *p, const struct workload *w, struct vpc_error *reterr)
-{
-	const char *what = "";
 	int r;
 
-	if (!w || w->ns_fd < 0 || port_is_tap(p))
-		return 0;
-	r = workload_end_prepare(w, p, &what);
-	if (r < 0)
-		vpc_error_set(reterr, VPC_E_ATTACHMENT_FAILED, NULL, "%s: %s cannot %s: %s",
-			      w->path ? w->path : "workload", p->attachment.ifname, what, strerror(-r));
-	return r;
+	if (kind->mac) {
+		kind->mac(ifindex, mac);
+		name.mac = mac;
+	}
+	r = link_rename(rtnl, ifindex, q->spec->name, text);
+	if (r >= 0)
+		r = link_change(rtnl, ifindex, &mtu, text);
+	if (r >= 0)
+		r = link_change(rtnl, ifindex, &name, text);
+	return r < 0 ? device_fail(q->spec, r, "be named", text, reterr) : 0;
 }
 
-int port_ensure(struct net_vpc *v, const struct port_record *p, const struct workload *w, bool clean, bool *ret_made,
-		struct vpc_error *reterr)
+static int set_up(const struct device_request *q, const struct port_kind *kind, const char *alias,
+		  struct vpc_error *reterr)
+{
+	const struct link_change enslave = {.master = q->spec->master}, down = {.up = LINK_DOWN};
+	uint32_t ifindex = q->spec->ifindex;
+	struct nl_sock *rtnl = q->place.rtnl;
+	int r = tc_clsact_ensure(rtnl, ifindex, q->place.programs, q->clean);
+
+	/* The programs come first: from here on the port is judged in whatever state it is. */
+	if (r < 0) {
+		(void)link_change(rtnl, ifindex, &down, NULL); /* closed, rather than not judged */
+		return device_fail(q->spec, r, "get its programs", NULL, reterr);
+	}
+	r = port_adopt(q);
+	if (r < 0)
+		return device_fail(q->spec, r, "point its tcx links to the programs", NULL, reterr);
+	r = set_names(q, kind, alias, reterr);
+	if (r < 0)
+		return r;
+	/* not into a bridge of somebody else's that has the number of ours */
+	r = !q->master || q->master->broken ? -ENXIO : link_change(rtnl, ifindex, &enslave, NULL);
+	if (r < 0)
+		return device_fail(q->spec, r, "join its bridge", NULL, reterr);
+	r = link_set_port_options(rtnl, ifindex);
+	if (r < 0)
+		return device_fail(q->spec, r, "be configured", NULL, reterr);
+	return device_put_objects(q, NET_OBJECT_NEIGHBOUR, reterr);
+}
+
+int port_ensure(const struct device_request *q, const struct port_kind *kind, bool *ret_made, struct vpc_error *reterr)
 {
 	char alias[NETNS_ALIAS_MAX];
-	struct net_device *d;
-	bool made, missing;
+	struct device *d = q->device;
 	int r;
 
-	removal_settle(v->net, v->number, p->eni);
-	if (net_register_port(v, p, &d) < 0) {
-		net_unregister(v, p->eni);
-		return vpc_error_oom(reterr);
-	}
-	r = find_or_make(v, p, w, netns_make_alias(v->net->instance, p->eni_id, alias), reterr);
-	made = r > 0;
-	missing = r == -ENODEV;
-	if (made) {
+	netns_make_alias(q->place.instance, q->spec->id, alias);
+	*ret_made = false;
+	r = find_or_make(q, kind, alias, reterr);
+	if (r < 0)
+		return r;
+	*ret_made = r > 0;
+	if (*ret_made) {
 		d->up = false;
 		d->tcx = d->attaching = false;
 		d->carrier_changes = 0;
 	}
-	if (r >= 0)
-		r = set_up(v, p, alias, d, clean, reterr);
-	if (r >= 0)
-		r = prepare_workload_end(p, w, reterr);
-	if (r < 0) {
-		/* one that was there stays under watch: what is wrong with it may end by an event */
-		if (made || missing)
-			(void)net_drop_device(v, p->eni);
-		if (made)
-			link_delete(v->ns.rtnl, p->eni);
-		/* only a port that is missing is told as that: with somewhere to go it is made again */
-		return r == -ENODEV && !missing ? -ENXIO : r;
-	}
-	*ret_made = made;
-	return 0;
+	r = set_up(q, kind, alias, reterr);
+	if (r >= 0 && kind->prepare && q->workload)
+		r = kind->prepare(q, reterr);
+	/* -ENODEV says that the port is missing, which is another thing */
+	return r == -ENODEV ? -ENXIO : r;
 }
 
-int port_raise(struct net_vpc *v, struct net_device *d)
+int port_raise(const struct device_request *q)
 {
 	const struct link_change up = {.up = LINK_UP};
 
-	d->up = true;
-	return link_change(v->ns.rtnl, d->ifindex, &up, NULL);
+	q->device->up = true;
+	return link_change(q->place.rtnl, q->device->ifindex, &up, NULL);
+}
+
+int port_check_programs(const struct device_check *c)
+{
+	uint32_t ifindex = c->spec->ifindex;
+	const char *name = c->spec->name;
+	struct tc_clsact clsact;
+	int r = tc_clsact_read(c->rtnl, ifindex, &clsact);
+
+	for (enum tc_side side = 0; r == 0 && side < TC_SIDES; side++) {
+		const char *side_name = tc_side_name(side);
+		uint32_t wanted = c->programs->id[side];
+		uint32_t tcx = c->link_dir ? tc_tcx_read(c->link_dir, ifindex, side) : 0;
+
+		if (!clsact.id[side])
+			r = device_tell(c, "missing", "%s: the %s filter", name, side_name);
+		else if (clsact.id[side] != wanted)
+			r = device_tell(c, "differs", "%s: the %s filter has program %u, should have %u", name,
+					side_name, clsact.id[side], wanted);
+		if (r || !c->link_dir)
+			continue;
+		if (!tcx)
+			r = device_tell(c, "missing", "%s: the %s tcx link", name, side_name);
+		else if (tcx != wanted)
+			r = device_tell(c, "differs", "%s: the %s tcx link has program %u, should have %u", name,
+					side_name, tcx, wanted);
+	}
+	if (r == 0 && clsact.others)
+		r = device_tell(c, "unexpected", "%s: %u filters that aren't vpcd's", name, clsact.others);
+	return r;
+}
+
+int port_check(const struct device_check *c, const struct link_info *info)
+{
+	if (info->master != c->spec->master)
+		return device_tell(c, "differs", "%s is not in its bridge", c->spec->name);
+	return device_check_options(c, link_port_options, info->port_options);
+}
+
+int port_remove(struct nl_sock *rtnl, uint32_t ifindex, const char *link_dir)
+{
+	int r = link_delete(rtnl, ifindex);
+
+	/* the device took its tcx links along: their pins are left */
+	if ((r >= 0 || r == -ENODEV) && link_dir)
+		tc_tcx_unpin(link_dir, ifindex);
+	return r == -ENODEV ? 0 : r;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The port of an ENI that is attached to a VMM: a tap. */
 #include "datapath/net/device/tap.h"
 
 #include <errno.h>
@@ -11,11 +12,12 @@
 
 #include <vpc/cleanup.h>
 
-#include "compiler/plan.h"
-#include "datapath/net/netlink/link.h"
+#include "datapath/net/device/port.h"
 #include "datapath/net/netns/netns.h"
 
 #define TUN_PATH "/dev/net/tun"
+
+extern const struct device_ops device_tap;
 
 void tap_mac(uint32_t eni, uint8_t ret[6])
 {
@@ -145,3 +147,80 @@ int tap_open(int ns_fd, uint32_t ifindex, const char *name, bool multi_queue, in
 		ret_fds[i] = close_fd(ret_fds[i]);
 	return r;
 }
+
+/* --- the kind ----------------------------------------------------------------------------------------------------- */
+
+static bool record(const struct plan *plan, size_t i, struct device_spec *ret_before, struct device_spec *ret_after)
+{
+	return port_record(plan, i, &device_tap, true, ret_before, ret_after);
+}
+
+static bool fits(const struct device_request *q, const struct link_info *info)
+{
+	return info->multi_queue == (q->spec->attachment->queues > 1);
+}
+
+static int make(const struct device_request *q, struct vpc_error *reterr)
+{
+	int r = tap_make(q->place.ns_fd, q->spec->record);
+
+	if (r == -ENXIO)
+		vpc_error_set(reterr, VPC_E_ATTACHMENT_FAILED, "attachment",
+			      "%s: this kernel has no taps; load the module tun and look for /dev/net/tun",
+			      q->spec->id);
+	else if (r < 0)
+		device_fail(q->spec, r, "be made", NULL, reterr);
+	if (r < 0)
+		device_delete_half_made(q->place.rtnl, q->spec->ifindex);
+	/* -ENODEV would say that a workload is needed */
+	return r == -ENODEV ? -ENXIO : r;
+}
+
+static int ensure(const struct device_request *q, bool *ret_made, struct vpc_error *reterr)
+{
+	static const struct port_kind kind = {.make = make, .fits = fits, .mac = tap_mac};
+
+	return port_ensure(q, &kind, ret_made, reterr);
+}
+
+static bool has_its_mac(const struct link_info *info)
+{
+	uint8_t mac[6];
+
+	tap_mac(info->ifindex, mac);
+	return memcmp(info->mac, mac, sizeof(mac)) == 0;
+}
+
+static bool looks_right(const struct link_info *info)
+{
+	return link_options_right(info) && has_its_mac(info);
+}
+
+static int check(const struct device_check *c, const struct link_info *info)
+{
+	int r = port_check(c, info);
+
+	if (r == 0 && info->multi_queue != (c->spec->attachment->queues > 1))
+		r = device_tell(c, "differs", "%s: it has %s queue", c->spec->name,
+				info->multi_queue ? "more than one" : "one");
+	if (r == 0 && !has_its_mac(info))
+		r = device_tell(c, "differs", "%s: the host's end has another MAC address", c->spec->name);
+	return r ? r : port_check_programs(c);
+}
+
+const struct device_ops device_tap = {
+	.kind = "port",
+	.link_kind = "tun",
+	.judged = true,
+	.record = record,
+	.may_change = port_may_change,
+	.objects = port_objects,
+	.ensure = ensure,
+	.adopt = port_adopt,
+	.raise = port_raise,
+	.put_programs = port_put_programs,
+	.looks_right = looks_right,
+	.check = check,
+	.remove = port_remove,
+	.open = tap_open,
+};

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The workload's end of a port, in the workload's namespace. */
-#include "datapath/net/private.h"
+#include "datapath/net/device/workload_end.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "datapath/net/device/workload_routing.h"
 #include "datapath/net/netlink/route.h"
+#include "datapath/net/netns/netns.h"
 #include "datapath/net/netns/sysctl.h"
 
 /* In steps of 100 µs. */
@@ -10,11 +17,11 @@
 #define LOCAL_METRIC	4096
 #define LOCAL_EXPIRES_S 10
 
-/* Address i of the port; those past the last: the link-local one. The primary IPv4 address carries the subnet, the
- * others stand for themselves: the kernel would take secondary ones along when the primary goes. */
+/* The primary IPv4 address has the subnet's prefix length and the others /32: the kernel removes the secondary
+ * addresses of a prefix together with its primary one. */
 void workload_end_address(const struct port_record *p, size_t i, uint32_t ifindex, struct net_object *ret)
 {
-	struct ip ip = i < p->n_ips ? p->ips[i] : net_link_local(p->mac);
+	struct ip ip = i < p->n_ips ? p->ips[i] : net_object_link_local(p->mac);
 
 	*ret = (struct net_object){.key = {.kind = NET_OBJECT_ADDRESS, .family = ip.family, .ifindex = ifindex}};
 	ret->key.plen = ip.family == 6 ? 64 : i == 0 ? p->plen4 : 32;
@@ -55,9 +62,9 @@ static int write_sysctls(void *data)
 	return 0;
 }
 
-/* An IPv6 address serves as a source at once, but the kernel receives packets for it only when a work of its own has
- * made the local route, some ms later on a busy CPU: answers to what was sent before would be dropped. A route of ours,
- * which ends by itself, fills the time. */
+/* The kernel uses an IPv6 address as a source at once, but receives packets for it only after a work item has made the
+ * local route, some ms later on a busy CPU: answers to earlier packets would be dropped. A route of ours, which
+ * expires, covers that time. */
 static int bridge_local_route(struct nl_sock *sk, const struct net_object *address)
 {
 	struct route route = {
@@ -78,7 +85,8 @@ static int bridge_local_route(struct nl_sock *sk, const struct net_object *addre
 	return r == -EEXIST ? 0 : r; /* from a try before this one */
 }
 
-/* The route to an address's network comes when the address receives, so that whoever sees it may send. */
+/* The route to the address's network is added after the address can receive, so that whoever sees the route may send.
+ */
 static int add_address6(struct nl_sock *sk, struct net_object *address)
 {
 	struct ip network = {.family = 6};
@@ -127,26 +135,27 @@ int workload_end_prepare(const struct workload *w, const struct port_record *p, 
 	return netns_run(w->ns_fd, write_sysctls, &copy);
 }
 
-/* Both ends pass packets only when the kernel has noticed their carrier: until then their queues drop, and the bridge
- * doesn't forward. It does so in a work of its own, for a link that is asked for at once (6.8 and newer) or soon. */
+/* Both ends pass packets only after the kernel has noticed their carrier: until then their queues drop packets and the
+ * bridge doesn't forward. The kernel does so in a work item: at once for a link that is read (6.8 and newer), or soon.
+ */
 static void wait_until_running(struct nl_sock *port_sk, uint32_t port, struct nl_sock *sk, uint32_t ifindex)
 {
 	static const struct timespec pause = {.tv_nsec = 100000};
 
 	for (unsigned i = 0; i < RUNNING_TRIES; i++) {
-		struct link_info outer, workload_end;
+		struct link_info outer, end;
 
 		/* down, or gone: nothing to wait for */
 		if (link_get(port_sk, port, NULL, &outer) < 0 || !(outer.flags & IFF_UP) ||
-		    link_get(sk, ifindex, NULL, &workload_end) < 0 || !(workload_end.flags & IFF_UP))
+		    link_get(sk, ifindex, NULL, &end) < 0 || !(end.flags & IFF_UP))
 			return;
-		if (outer.running && workload_end.running)
+		if (outer.running && end.running)
 			return;
 		nanosleep(&pause, NULL);
 	}
 }
 
-int workload_end_finish(const struct net_vpc *v, struct nl_sock *sk, const struct port_record *p, const char **ret_what)
+int workload_end_finish(struct nl_sock *port, struct nl_sock *sk, const struct port_record *p, const char **ret_what)
 {
 	const struct link_change up = {.mtu = p->mtu, .up = LINK_UP};
 	bool no_default = p->attachment.has_default_route && !p->attachment.default_route;
@@ -161,8 +170,8 @@ int workload_end_finish(const struct net_vpc *v, struct nl_sock *sk, const struc
 	r = link_change(sk, info.ifindex, &up, NULL);
 	if (r < 0)
 		return r;
-	if (v)
-		wait_until_running(v->ns.rtnl, p->eni, sk, info.ifindex);
+	if (port)
+		wait_until_running(port, p->eni, sk, info.ifindex);
 	*ret_what = "get its addresses";
 	r = add_addresses(sk, p, info.ifindex);
 	if (r < 0)
@@ -177,11 +186,26 @@ int workload_end_finish(const struct net_vpc *v, struct nl_sock *sk, const struc
 	return routing_put_default(sk, p, info.ifindex);
 }
 
-int workload_end_change_addresses(const struct workload *w, const char *ifname, const struct net_object *objects,
-				  const bool *add, size_t n)
+/* Without the link-local address, which is not the ENI's to lose. */
+static int want_addresses(const struct device_spec *s, struct net_object_set *ret)
+{
+	const struct port_record *p = s->record;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < p->n_ips; i++) {
+		struct net_object address;
+
+		workload_end_address(p, i, 0, &address);
+		r = net_object_set_add(ret, &address);
+	}
+	return r;
+}
+
+static int change_addresses(const struct workload *w, const struct attachment *a, const struct net_object *objects,
+			    const bool *add, size_t n)
 {
 	struct link_info info;
-	int result = link_get(w->rtnl, 0, ifname, &info);
+	int result = link_get(w->rtnl, 0, a->ifname, &info);
 
 	if (result < 0)
 		return result;
@@ -198,3 +222,21 @@ int workload_end_change_addresses(const struct workload *w, const char *ifname, 
 		result = routing_put_rules(w->rtnl, false);
 	return result;
 }
+
+/* After an ENI left: its interface is gone with the port. */
+static int remove_rules(struct nl_sock *rtnl, uint32_t ifindex, const char *link_dir)
+{
+	(void)ifindex;
+	(void)link_dir;
+	return routing_clean(rtnl);
+}
+
+const struct device_ops device_workload_end = {
+	.kind = "workload",
+	.link_kind = "veth",
+	.objects = want_addresses,
+	.check = workload_end_check,
+	.remove = remove_rules,
+	.change = change_addresses,
+	.mend = workload_end_mend,
+};

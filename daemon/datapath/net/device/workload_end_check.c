@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The workload's end as it is: compared for verify, and put back after it was down. On a worker thread. */
+#include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
-#include <stdarg.h>
+#include <string.h>
 
-#include "datapath/net/private.h"
+#include "datapath/net/device/workload_end.h"
+#include "datapath/net/device/workload_routing.h"
+#include "datapath/net/netlink/request.h"
 
 struct looking {
 	uint32_t ifindex;
@@ -35,63 +38,56 @@ static int has_default_route(struct nl_sock *sk, uint8_t family, uint32_t ifinde
 	return r < 0 && r != -EAGAIN ? r : l.found;
 }
 
-struct telling {
-	const struct port_record *p;
-	net_workload_end_fn fn;
-	void *userdata;
-	int result;
-};
-
-PRINTF_LIKE(3, 4)
-static void tell(struct telling *t, const char *problem, const char *format, ...)
+/* A list that changed while it was read says nothing: this time it is taken as right. */
+static int unless_again(int r)
 {
-	char text[200];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	if (t->result >= 0)
-		t->result = t->fn(problem, text, t->userdata);
-}
-
-static int check_addresses(struct telling *t, struct nl_sock *sk, uint32_t ifindex)
-{
-	_cleanup_(net_object_set_clear) struct net_object_set found = {};
-	const struct port_record *p = t->p;
-	char text[NET_OBJECT_TEXT_MAX];
-	struct net_object f;
-	int r = net_object_read(sk, &found);
-
-	for (size_t i = 0; r >= 0 && i < p->n_ips + (p->has_ip6 ? 1 : 0); i++) {
-		workload_end_address(p, i, ifindex, &f);
-		if (!net_object_set_find(&found, &f.key))
-			tell(t, "missing", "%s: the %s", p->attachment.ifname, net_object_format(&f, text));
-	}
 	return r == -EAGAIN ? 0 : r;
 }
 
-static int check_routes(struct telling *t, struct nl_sock *sk, uint32_t ifindex)
+static int check_addresses(const struct device_check *c, uint32_t ifindex)
 {
-	const struct port_record *p = t->p;
+	_cleanup_(net_object_set_clear) struct net_object_set found = {};
+	const struct port_record *p = c->spec->record;
+	int r = net_object_read(c->rtnl, &found);
+
+	for (size_t i = 0; r == 0 && i < p->n_ips + (p->has_ip6 ? 1 : 0); i++) {
+		char text[NET_OBJECT_TEXT_MAX];
+		struct net_object address;
+
+		workload_end_address(p, i, ifindex, &address);
+		if (!net_object_set_find(&found, &address.key))
+			r = device_tell(c, "missing", "%s: the %s", p->attachment.ifname,
+					net_object_format(&address, text));
+	}
+	return unless_again(r);
+}
+
+static int check_default_route(const struct device_check *c, uint8_t family, const char *name, uint32_t ifindex)
+{
+	const struct port_record *p = c->spec->record;
+	int r = has_default_route(c->rtnl, family, ifindex);
+
+	if (r == 0)
+		return device_tell(c, "missing", "%s: the %s default route", p->attachment.ifname, name);
+	return r < 0 ? unless_again(r) : 0;
+}
+
+static int check_routes(const struct device_check *c, uint32_t ifindex)
+{
+	const struct port_record *p = c->spec->record;
 	bool wanted = !p->attachment.has_default_route || p->attachment.default_route;
-	int r = 1;
+	int r = 0;
 
 	if (wanted && p->gateway4.family == 4)
-		r = has_default_route(sk, AF_INET, ifindex);
+		r = check_default_route(c, AF_INET, "IPv4", ifindex);
+	if (r == 0 && wanted && p->has_ip6)
+		r = check_default_route(c, AF_INET6, "IPv6", ifindex);
+	if (r)
+		return r;
+	r = routing_check(c->rtnl, p, ifindex);
 	if (r == 0)
-		tell(t, "missing", "%s: the IPv4 default route", p->attachment.ifname);
-	if (r >= 0 && wanted && p->has_ip6) {
-		r = has_default_route(sk, AF_INET6, ifindex);
-		if (r == 0)
-			tell(t, "missing", "%s: the IPv6 default route", p->attachment.ifname);
-	}
-	if (r >= 0) {
-		r = routing_check(sk, p, ifindex);
-		if (r == 0)
-			tell(t, "differs", "%s: its routing table or its rules", p->attachment.ifname);
-	}
-	return r < 0 && r != -EAGAIN ? r : 0;
+		return device_tell(c, "differs", "%s: its routing table or its rules", p->attachment.ifname);
+	return r < 0 ? unless_again(r) : 0;
 }
 
 struct primary {
@@ -125,60 +121,63 @@ static int has_primary(struct nl_sock *sk, const struct port_record *p, uint32_t
 	return r < 0 && r != -EAGAIN ? r : primary.found;
 }
 
-int workload_end_check(const struct workload *w, const struct port_record *p, net_workload_end_fn fn, void *userdata)
+int workload_end_check(const struct device_check *c, const struct link_info *unused)
 {
-	struct telling t = {.p = p, .fn = fn, .userdata = userdata};
+	const struct port_record *p = c->spec->record;
+	const char *ifname = p->attachment.ifname;
 	struct link_info info;
-	int r = link_get(w->rtnl, 0, p->attachment.ifname, &info);
+	int r = link_get(c->rtnl, 0, ifname, &info);
 
-	if (r == -ENODEV || (r >= 0 && !workload_end_is_ours(&info, p))) {
-		tell(&t, r < 0 ? "missing" : "differs", r < 0 ? "%s" : "%s is another device than was attached",
-		     p->attachment.ifname);
-		return t.result;
-	}
+	(void)unused;
+	if (r == -ENODEV)
+		return device_tell(c, "missing", "%s", ifname);
 	if (r < 0)
 		return r;
-	/* Without our IPv4 address, which outlives a link that is down, the workload configures its end itself (DHCP, a
-	 * namespace inside): what it has there is its business. */
-	r = has_primary(w->rtnl, p, info.ifindex);
+	if (!workload_end_is_ours(&info, p))
+		return device_tell(c, "differs", "%s is another device than the one that was attached", ifname);
+	/* Without our IPv4 address, which outlives a link that is down, the workload configures its end itself (by
+	 * DHCP, or in a namespace inside): what it has there is its own business. */
+	r = has_primary(c->rtnl, p, info.ifindex);
 	if (r <= 0)
 		return r;
 	if (info.mtu != p->mtu)
-		tell(&t, "differs", "%s: the MTU is %u, should be %u", p->attachment.ifname, info.mtu, p->mtu);
-	if (!(info.flags & IFF_UP)) {
-		tell(&t, "differs", "%s is down", p->attachment.ifname);
-		return t.result;
-	}
-	r = check_addresses(&t, w->rtnl, info.ifindex);
-	if (r >= 0)
-		r = check_routes(&t, w->rtnl, info.ifindex);
-	return r < 0 ? r : t.result;
+		r = device_tell(c, "differs", "%s: the MTU is %u, should be %u", ifname, info.mtu, p->mtu);
+	else
+		r = 0;
+	if (r == 0 && !(info.flags & IFF_UP))
+		return device_tell(c, "differs", "%s is down", ifname);
+	if (r == 0)
+		r = check_addresses(c, info.ifindex);
+	return r ? r : check_routes(c, info.ifindex);
 }
 
 static int on_problem(const char *problem, const char *detail, void *userdata)
 {
-	(void)problem, (void)detail;
+	(void)problem;
+	(void)detail;
 	*(bool *)userdata = true;
 	return 0;
 }
 
-int net_workload_mend(const struct port_record *p, const struct workload *w, bool unfinished)
+int workload_end_mend(const struct device_spec *s, const struct workload *w, bool unfinished)
 {
+	const struct port_record *p = s->record;
+	bool differs = false;
+	const struct device_check c = {.rtnl = w->rtnl, .spec = s, .fn = on_problem, .userdata = &differs};
 	const char *what;
 	struct link_info info;
-	bool differs = false;
 	int r = link_get(w->rtnl, 0, p->attachment.ifname, &info);
 
-	/* another device is the workload's business, and so is leaving it down */
+	/* another device is the workload's business, and so is a link that it keeps down */
 	if (r < 0 || !workload_end_is_ours(&info, p) || (!unfinished && !(info.flags & IFF_UP)))
 		return r == -ENODEV ? 0 : r;
-	/* addressed and down: its own doing */
+	/* down although it has its addresses: the workload's own doing */
 	if (!(info.flags & IFF_UP) && has_primary(w->rtnl, p, info.ifindex) != 0)
 		return 0;
 	if (unfinished && has_primary(w->rtnl, p, info.ifindex) <= 0)
 		differs = true;
 	else
-		r = workload_end_check(w, p, on_problem, &differs);
+		r = workload_end_check(&c, NULL);
 	if (r < 0 || !differs)
 		return r;
 	r = workload_end_prepare(w, p, &what);

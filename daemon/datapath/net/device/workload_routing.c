@@ -9,10 +9,19 @@
  * for. What is there says all that is needed to put it right, so this keeps no state: our routes and rules carry a
  * protocol number of their own, and the number of a table is made of its interface's.
  */
-#include <linux/fib_rules.h>
+#include "datapath/net/device/workload_routing.h"
 
+#include <errno.h>
+#include <linux/fib_rules.h>
+#include <linux/if_addr.h>
+#include <string.h>
+
+#include <vpc/cleanup.h>
+
+#include "compiler/plan.h"
+#include "datapath/net/netlink/object.h"
+#include "datapath/net/netlink/request.h"
 #include "datapath/net/netlink/route.h"
-#include "datapath/net/private.h"
 
 /* By them `ip route` and `ip rule` tell ours from others'. */
 #define ROUTING_PROTOCOL      86
@@ -175,7 +184,7 @@ static int dump(struct nl_sock *sk, uint16_t type, netlink_answer_fn fn, struct 
 }
 
 /* Whether what is sent could leave by the wrong interface. */
-static bool has_several_ways(const struct routing *r)
+static bool has_several_interfaces(const struct routing *r)
 {
 	for (size_t i = 1; i < r->n_addresses; i++)
 		if (r->addresses[i].ifindex != r->addresses[0].ifindex)
@@ -250,7 +259,7 @@ int routing_put_rules(struct nl_sock *sk, bool always)
 
 	if (e < 0)
 		return e;
-	if (!always && !has_several_ways(&r))
+	if (!always && !has_several_interfaces(&r))
 		return 0;
 	e = routing_read(sk, &r);
 	return e < 0 ? e : put_rules(sk, &r, false, &differs);
@@ -285,7 +294,7 @@ int routing_check(struct nl_sock *sk, const struct port_record *p, uint32_t ifin
 	own = find_own(&r, ifindex);
 	if (!own || own->routes < (p->gateway4.family == 4 ? 2u : 0u) + (p->has_ip6 ? 2u : 0u))
 		return 0;
-	if (!no_default && !has_several_ways(&r))
+	if (!no_default && !has_several_interfaces(&r))
 		return 1;
 	e = put_rules(sk, &r, true, &differs);
 	return e < 0 ? e : !differs;

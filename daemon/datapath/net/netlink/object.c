@@ -6,7 +6,6 @@
 #include <linux/neighbour.h>
 #include <string.h>
 
-#include "datapath/net/private.h"
 #include "datapath/net/netlink/request.h"
 
 void net_object_set_clear(struct net_object_set *set)
@@ -72,6 +71,14 @@ struct ip net_object_network(const struct ip *ip, uint8_t plen)
 	return network;
 }
 
+struct ip net_object_link_local(const uint8_t mac[6])
+{
+	return (struct ip){
+		.family = 6,
+		.bytes = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]},
+	};
+}
+
 int net_object_want_bridge(struct net_object_set *set, const struct subnet_record *s)
 {
 	const struct cidr *const gateways[] = {&s->gateway, &s->gateway6};
@@ -114,7 +121,7 @@ void net_object_of_address(const struct port_record *p, const struct ip *ip, str
 
 int net_object_want_port(struct net_object_set *set, const struct port_record *p)
 {
-	struct ip link_local = net_link_local(p->mac);
+	struct ip link_local = net_object_link_local(p->mac);
 	struct net_object f;
 	int r = 0;
 

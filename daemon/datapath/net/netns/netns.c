@@ -21,6 +21,13 @@
 #include "datapath/net/netlink/link.h"
 #include "datapath/net/netlink/request.h"
 
+void netns_clear(struct netns *ns)
+{
+	ns->ns_fd = close_fd(ns->ns_fd);
+	nl_socket_free(ns->rtnl);
+	ns->rtnl = NULL;
+}
+
 struct run {
 	int ns_fd;
 	int (*fn)(void *data);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Network namespaces by descriptor and by name under /run/netns; what net.h promises about them stands there. */
+/* Network namespaces by descriptor, and by name under /run/netns. Every function may run on any thread. */
 #ifndef DATAPATH_NETNS_H
 #define DATAPATH_NETNS_H
 
@@ -7,16 +7,27 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
-struct nl_sock;
+#include <vpc/cleanup.h>
 
 #define NETNS_DIR	"/run/netns"
 #define NETNS_ALIAS_MAX 256
+
+struct nl_sock;
+
+/* A VPC's namespace, opened. */
+struct netns {
+	int ns_fd;
+	struct nl_sock *rtnl; /* for NETLINK_ROUTE requests inside it */
+};
+#define NETNS_INIT ((struct netns){.ns_fd = -1})
+/* Closes the descriptor and frees the socket. */
+void netns_clear(struct netns *ns);
 
 /* Runs fn(data) on a short-lived thread inside the namespace and waits for it, so that the caller's own namespace is
  * never in doubt. ns_fd -1: in a new one, which ends with the thread unless fn keeps it. What fn returns (0 or more),
  * or -errno. */
 int netns_run(int ns_fd, int (*fn)(void *data), void *data);
-/* A socket for NETLINK_ROUTE requests inside the namespace. 0 or -errno. */
+/* A socket for NETLINK_ROUTE requests inside the namespace, the caller's. 0 or -errno. */
 int netns_open_rtnl(int ns_fd, struct nl_sock **ret);
 /* Opens a path that should be a network namespace. -errno; -EINVAL: it is something else. */
 int netns_open(const char *path);
@@ -34,9 +45,16 @@ int netns_path(const char *name, char buf[NETNS_PATH_MAX]);
 /* Calls fn for every namespace of the instance under /run/netns. fn returns not 0 to stop. */
 int netns_each(const char *instance, int (*fn)(const char *name, const char *alias, int ns_fd, void *userdata),
 	       void *userdata);
+/* Makes /run/netns as iproute2 does: a shared mount point, so that every mount namespace sees what is mounted there. */
+int netns_make_dir(void);
+/* On a thread inside a namespace: mounts it at path, on a file that holds the alias. -EEXIST: something else is there.
+ */
+int netns_bind(const char *path, const char *alias);
 /* On a thread inside a namespace: mounts it under the name again where somebody took that away. -EEXIST: something that
  * isn't vpcd's is in the way. */
 int netns_bind_here(const char *name, const char *instance, const char *vpc_id);
+/* Unmounts and removes a VPC's namespace. Fine if it isn't there; -EPERM: the one of that name isn't ours. */
+int netns_remove(const char *name, const char *instance, const char *vpc_id);
 /* Unmounts and removes a name. */
 int netns_unlink(const char *name);
 /* The file that a namespace is mounted on holds the alias, so that one without its mount (vpcd was killed before

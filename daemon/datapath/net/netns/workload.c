@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Opening the namespace that a user named: everything about it is checked after it is open, on the descriptor. */
+#include "datapath/net/netns/workload.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <netlink/socket.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,9 +16,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <netlink/socket.h>
-
-#include "datapath/net/net.h"
 #include "datapath/net/netns/netns.h"
 
 #define NAME_MAX_CHARS 64
