@@ -121,13 +121,29 @@ $(foreach kind,unit bpf model bench,$(eval $(call TEST_RULES,$(kind))))
 # Compiles headers of bpf/ for this machine.
 $(BUILD)/tests/bpf/parse.o: CPPFLAGS += -Ibpf
 
-tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(BUILD)/vpcctl $(BUILD)/vpc-cni $(FAULTS_LIB)
+# tests/kind: the layers that kinds go through, once more with a kind that only its folder has.
+KIND_BIN = $(BUILD)/tests/kind/kind
+KIND_FLAGS = -DVPC_EXTRA_KINDS='"tests/kind/probe.def"'
+KIND_SRC := $(filter daemon/model/% daemon/compiler/% daemon/api/% daemon/store/% daemon/util/%,$(DAEMON_SRC)) \
+	tests/kind/kind.c tests/kind/probe_model.c tests/kind/probe_compiler.c tests/unit/schema_util.c
+$(BUILD)/kind/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(KIND_FLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(KIND_BIN): $(KIND_SRC:%.c=$(BUILD)/kind/%.o) | $(BUILD)/kind/vpcctl
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON) -lcriterion
+
+$(BUILD)/kind/vpcctl: $(patsubst %.c,$(BUILD)/kind/%.o,$(CLI_SRC) tests/kind/probe_cli.c)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CLI)
+
+tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(KIND_BIN) $(BUILD)/vpcctl $(BUILD)/vpc-cni $(FAULTS_LIB)
 # The tests of devices have vpcd run nft for them.
 $(filter $(BUILD)/tests/bpf/net_%,$(BPFTEST_BIN)): | $(BUILD)/vpcd $(FAULTS_LIB)
 # The tests of the command line run the program.
 $(filter $(BUILD)/tests/unit/cli_%,$(UNIT_BIN)): | $(BUILD)/vpcctl $(BUILD)/vpc-cni
 
-check: all $(UNIT_BIN)
+check: all $(UNIT_BIN) $(KIND_BIN)
 	scripts/test unit
 
 test:
