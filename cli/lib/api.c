@@ -194,7 +194,7 @@ int api_stream(struct cli *cli, const char *path, int (*fn)(const char *line, vo
 	if (stop < 0)
 		return api_refuse("InternalError", "no signalfd: %s", strerror(errno));
 	r = http_stream(cli->http, path, stop, fn, userdata, &reply);
-	if (r == -EPIPE) {
+	if (r == -EPIPE || r == -EPROTO) {
 		fprintf(stderr, "vpcctl: vpcd at %s ended the stream\n", cli->socket);
 		return CLI_NO_DAEMON;
 	}
