@@ -39,7 +39,7 @@ static int set_instance(struct config *c, const char *value)
 	return set_string(&c->instance, value);
 }
 
-/* Kept absolute, whatever folder the daemon is started in. */
+/* Makes it absolute: the daemon may change its folder. */
 static int set_path(char **to, const char *value)
 {
 	_cleanup_free_ char *cwd = NULL, *path = NULL;
@@ -94,24 +94,25 @@ static int set_fast_path(struct config *c, const char *value)
 	return set_bool(&c->use_fast_path, value);
 }
 
-/* Everything that can be set, in the file, on the command line, or both. */
+/* All settings: of the file, of the command line, or of both. */
 static const struct setting {
 	const char *section; /* NULL: not in the file */
 	const char *name;
 	bool option; /* --name VALUE */
 	int (*set)(struct config *c, const char *value);
 	const char *argument;
-	const char *text; /* what it is, and what values are allowed */
+	const char *text; /* what it is, and which values are allowed */
 } settings[] = {
 	{"Daemon", "instance", true, set_instance, "NAME", "name of this instance: [a-z0-9-]{1,32} (default)"},
 	{"Daemon", "state-dir", true, set_state_dir, "DIR", "a folder (" VPCD_STATE_DIR ")"},
 	{"Daemon", "run-dir", true, set_run_dir, "DIR", "a folder (" VPCD_RUN_DIR ")"},
 	{"Daemon", "socket", true, set_socket, "PATH", "a path (RUN-DIR/" VPCD_SOCKET_NAME ")"},
-	{"Daemon", "group", true, set_group, "GROUP", "group whose members may change networks (vpcd, if it exists)"},
+	{"Daemon", "group", true, set_group, "GROUP",
+	 "a group, whose members may change networks (vpcd, if it exists)"},
 	{"Daemon", "log-level", true, set_log_level, "L", "error, warning, notice, info or debug (info)"},
 	{"Datapath", "tcx", false, set_tcx, "yes|no", "use tcx links where the kernel has them (yes)"},
 	{"Datapath", "fast-path", false, set_fast_path, "yes|no",
-	 "send packets between local ENIs straight to them where the kernel can (yes)"},
+	 "redirect packets between ENIs from port to port, if the kernel can (yes)"},
 };
 
 /* --- the file ---------------------------------------------------------------------------------------- */
@@ -125,7 +126,7 @@ static const struct {
 #undef LIMIT
 };
 
-/* A limit may be set lower than the default, not higher: the tables and the tests know the defaults. */
+/* A limit may be lower than its default, not higher: maps are sized, and tests run, by the defaults. */
 static int set_limit(struct config *c, const char *name, const char *value)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
@@ -298,8 +299,8 @@ void config_print_help(void)
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
 		if (settings[i].option)
 			printf("  --%-10s %-8s %s\n", settings[i].name, settings[i].argument, settings[i].text);
-	printf("  --accept-store        go on with a state folder that is older than what the kernel enforces, or "
-	       "another\n"
+	printf("  --accept-store        start with a state folder that is older than what the kernel enforces, or "
+	       "with another\n"
 	       "  --version             print the version\n"
 	       "  --help                print this\n\n"
 	       "Networks are made and changed with vpcctl. SIGTERM stops the daemon; networks and enforcement stay.\n");

@@ -60,7 +60,7 @@ static int lock_run_dir(const char *run_dir, int *ret_fd)
 	return 0;
 }
 
-/* What a daemon of that run folder left there, if none runs: another instance may use the folder. */
+/* Removes what a daemon left in the run folder, unless one runs there: another instance may use the folder. */
 static void clean_run_dir(const struct config *c)
 {
 	static const char *const names[] = {VPCD_SOCKET_NAME, VPCD_READ_ONLY_SOCKET_NAME, VPCD_TAP_SOCKET_NAME,
@@ -85,8 +85,8 @@ static void clean_run_dir(const struct config *c)
 	}
 }
 
-/* Mounts under /run/netns must be the host's: in a mount namespace of our own they would vanish with us, and with them
- * every network. */
+/* Whether vpcd runs in the host's mount namespace. In one of its own, the mounts under /run/netns would vanish with it,
+ * and every network with them. */
 static bool mounts_are_the_hosts(void)
 {
 	struct stat own, init;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ADD: a network interface made and plugged in, as one transaction. */
+/* ADD: a network interface is created and attached, in one transaction. */
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -66,8 +66,8 @@ static json_t *make_changes(const struct cni_config *c, const struct cni_call *c
 			 "default_route", c->default_route);
 }
 
-/* Whether an attached ENI is plugged into the namespace that fd is. */
-static bool is_plugged_into(const json_t *eni, int fd)
+/* Whether an ENI is attached to the namespace that fd is. */
+static bool is_attached_to(const json_t *eni, int fd)
 {
 	const json_t *inode = json_object_get(json_object_get(eni, "attachment"), "netns_inode");
 	struct stat st;
@@ -100,7 +100,7 @@ static int clear_the_way(struct http *h, const struct cni_config *c, const struc
 		}
 		if (!eni)
 			return 0;
-		if (!json_is_object(json_object_get(eni, "attachment")) || !is_plugged_into(eni, fd))
+		if (!json_is_object(json_object_get(eni, "attachment")) || !is_attached_to(eni, fd))
 			return vpcd_eni_delete(h, c, eni, reterr);
 	}
 	cni_fail(reterr, CNI_E_EXISTS, "container %.64s has interface %s of network %.64s already; DEL comes first",

@@ -189,7 +189,7 @@ int api_stream(struct cli *cli, const char *path, int (*fn)(const char *line, vo
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	signal(SIGPIPE, SIG_IGN); /* fn sees the error of its write, and stops */
+	signal(SIGPIPE, SIG_IGN); /* fn sees its write fail, and stops */
 	stop = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (stop < 0)
 		return api_refuse("InternalError", "no signalfd: %s", strerror(errno));
@@ -203,7 +203,7 @@ int api_stream(struct cli *cli, const char *path, int (*fn)(const char *line, vo
 	return reply.status == 200 ? CLI_OK : refused(cli, &reply);
 }
 
-/* {id: name} of a collection; quiet: names are only for the eye. */
+/* {id: name} of a collection. If they can't be read it is empty: tables then show ids. */
 static json_t *fetch_names(struct cli *cli, const char *collection)
 {
 	_cleanup_free_ char *path = client_path(collection, NULL, NULL, NULL);

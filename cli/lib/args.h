@@ -14,14 +14,14 @@ enum value_type {
 #include "cli/lib/values.def"
 };
 
-/* Words that complete a value; those with @ stand for files, namespaces, users or names of a kind. */
+/* Words that complete a value. @files, @netns, @users and @<noun> stand for what is found at completion. */
 const char *args_value_words(enum value_type type);
 
 enum param_flags {
 	PARAM_REQUIRED = 1 << 0,
 	PARAM_REPEAT = 1 << 1,
-	PARAM_ONE_OF = 1 << 2, /* of those so marked one must be there; only one unless they repeat */
-	PARAM_HIDDEN = 1 << 3, /* taken, but not shown */
+	PARAM_ONE_OF = 1 << 2, /* one of those with this flag is required; only one, unless they repeat */
+	PARAM_HIDDEN = 1 << 3, /* accepted, but not in help */
 };
 
 /* An option ("--cidr", "-o") or a positional argument ("NAME"). Positional ones are taken in their order. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What every command of vpcctl has at hand. */
+/* The context of a command of vpcctl. */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
@@ -12,13 +12,13 @@
 
 #include "cli/lib/args.h"
 
-/* CLI.md: the exit statuses. */
+/* Exit statuses. */
 enum cli_status {
 	CLI_OK = 0,
 	CLI_REFUSED = 1,
 	CLI_USAGE = 2,
 	CLI_NO_DAEMON = 3,
-	CLI_AGAIN = 100, /* never told: the command is run once more, knowing now which ENI is meant */
+	CLI_AGAIN = 100, /* internal: an alias was learned, and the command runs again */
 };
 
 enum cli_output {
@@ -47,9 +47,9 @@ struct cli {
 	const char *scope; /* --vpc: where names are looked up, or NULL */
 	bool dry_run;
 	struct http *http;
-	size_t list_width;	/* of a list's lines, 0: as wide as they are */
-	const char *taken_hint; /* what to do when a name is taken, or NULL */
-	json_t *aliases;	/* {what an ENI was called: its id}: see api.h */
+	size_t list_width;	/* most columns of a list's line; 0: no limit */
+	const char *taken_hint; /* advice when a name is taken, or NULL */
+	json_t *aliases;	/* {alias of an ENI: its id}: see api_alias() */
 	json_t *names;		/* cache: {path of a kind: {id: name}} */
 	json_t *processes;	/* cache of vpcctl/owner.c: {inode of a network namespace: "pid N command"} */
 	uint64_t processes_s;	/* CLOCK_MONOTONIC, when it was read */

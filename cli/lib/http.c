@@ -14,7 +14,7 @@
 
 #define CONNECT_TIMEOUT_MS 5000L
 #define REPLY_BYTES_MAX	   (1024u * 1024 * 1024)
-/* A line of a stream is one verdict; what is longer is not from vpcd. */
+/* A line of a stream is one verdict; vpcd sends no longer ones. */
 #define LINE_BYTES_MAX	   (1024u * 1024)
 
 struct http {
@@ -76,7 +76,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata)
 	return append(userdata, data, size * n) == 0 ? size * n : 0;
 }
 
-/* What every request has in common. */
+/* Sets the options that every request has. */
 static int prepare(struct http *h, const char *path, curl_write_callback fn, void *userdata)
 {
 	_cleanup_free_ char *url = NULL;
@@ -91,7 +91,7 @@ static int prepare(struct http *h, const char *path, curl_write_callback fn, voi
 	curl_easy_setopt(h->curl, CURLOPT_PROTOCOLS_STR, "http");
 	curl_easy_setopt(h->curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(h->curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
-	/* ".." is a name like any other, once it is percent-encoded */
+	/* a name may be "..", percent-encoded: curl must not resolve it */
 	curl_easy_setopt(h->curl, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(h->curl, CURLOPT_USERAGENT, "vpcctl/" VPCD_VERSION);
 	curl_easy_setopt(h->curl, CURLOPT_WRITEFUNCTION, fn);
@@ -134,7 +134,7 @@ int http_request(struct http *h, const char *method, const char *path, const cha
 		r = append(&reply, "", 0);
 	if (r < 0)
 		return r;
-	/* no "Expect: 100-continue", which costs a round trip */
+	/* no "Expect: 100-continue": it costs a round trip */
 	headers = curl_slist_append(NULL, "Expect:");
 	if (body)
 		headers = curl_slist_append(headers, "Content-Type: application/json");
@@ -146,7 +146,7 @@ int http_request(struct http *h, const char *method, const char *path, const cha
 		curl_easy_setopt(h->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
 		curl_easy_setopt(h->curl, CURLOPT_POSTFIELDS, body);
 	}
-	/* nothing was sent where there was no connection */
+	/* a request without a connection was not sent, and may be repeated */
 	do
 		r = failure(h, curl_easy_perform(h->curl));
 	while (r < 0 && wait_for_restart(&wait, r));
@@ -242,7 +242,7 @@ char *http_encode(const char *text)
 {
 	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_~";
 	char *encoded = malloc(3 * strlen(text) + 1), *at = encoded;
-	/* A name that is only dots would be taken for a step in the path. */
+	/* A name of dots alone would be a step in the path. */
 	bool dots = text[strspn(text, ".")] == '\0';
 
 	if (!encoded)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What somebody may have meant who mistyped a word. */
+/* Finds the word that a misspelt one may stand for. */
 #ifndef CLI_NEAREST_H
 #define CLI_NEAREST_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The best so far; begins zeroed but for the word. */
+/* The nearest candidate so far. Begin zeroed, with `word` set. */
 struct nearest {
 	const char *word;  /* borrowed */
 	const char *found; /* borrowed; NULL: nothing is near enough */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Printing on stdout what a command ends with, in the form that -o asks for. Functions return an exit status. */
+/* Prints results on stdout, in the form of -o. Functions return an exit status. */
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
 
@@ -23,12 +23,12 @@ int output_id(const json_t *object);
 int output_rows(struct cli *cli, const json_t *objects, const struct field *fields, size_t n);
 /* "title  value" lines; what the object doesn't have is left out. */
 int output_fields(struct cli *cli, const json_t *object, const struct field *fields, size_t n);
-/* After a change, for people: how long until it was in force, flows that it cut, work that is still to be done. */
+/* After a change, for people: how long it took until it was in force, the flows that it cut, pending work. */
 void output_change(const struct cli *cli, const json_t *reply);
 
-/* A JSON value in words: yes, no, "a, b", "k=v". Owned; NULL: out of memory. */
+/* A JSON value as text: yes, no, "a, b", "k=v". Owned; NULL: out of memory. */
 char *output_text(const json_t *value);
-/* For struct field: the named object's name, for a reference by id; "name (id)" is for fields of one object. */
+/* For struct field: the names of the objects whose ids the field has. */
 char *output_vpc_name(struct cli *cli, const json_t *object, const struct field *field);
 char *output_subnet_name(struct cli *cli, const json_t *object, const struct field *field);
 char *output_group_names(struct cli *cli, const json_t *object, const struct field *field);

@@ -16,7 +16,7 @@
 #define STOPPED_MS 3000
 #define PAUSE_MS   50
 
-/* By /proc/locks, which anybody may read: to try the lock would keep the daemon from taking it. */
+/* By /proc/locks, which anybody may read. Taking the lock to try it could keep the daemon from taking it. */
 static bool is_locked(const struct stat *st)
 {
 	_cleanup_free_ char *line = NULL;

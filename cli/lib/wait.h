@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Waiting for a daemon that is about to be there. */
+/* Waiting for a daemon that restarts. */
 #ifndef CLI_WAIT_H
 #define CLI_WAIT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What is known of a daemon that can't be reached: from its socket, and from vpcd.lock beside it, which it holds while
- * it runs. */
+/* Of one request. The daemon holds vpcd.lock beside its socket while it runs. */
 struct wait {
 	const char *socket; /* borrowed */
-	uint64_t began_ms;  /* CLOCK_MONOTONIC; 0: it hasn't */
+	uint64_t began_ms;  /* CLOCK_MONOTONIC; 0: not yet */
 };
 
-/* Sleeps for a moment if it is worth trying again after a connection failed with error (-ENOENT, -ECONNREFUSED); false:
- * it isn't. Up to 10 s while the daemon starts or stops (it holds its lock), and after it ended without removing its
- * socket (killed: whoever started it does so again); up to 3 s after it was stopped, which a restart begins with. Not
- * at all where there is no lock: none was ever started there. */
+/* After a connection failed with error (-ENOENT, -ECONNREFUSED). True: it slept for a moment, and the caller tries
+ * again. False: the caller gives up. It waits up to 10 s while a daemon starts or stops (it holds its lock), and after
+ * one was killed (its socket is left, and refuses). It waits up to 3 s after one was stopped. It doesn't wait where
+ * there is no lock file: no daemon ever ran there. */
 bool wait_for_restart(struct wait *w, int error);
 
 #endif

@@ -40,8 +40,8 @@ struct options {
 	const char *eni;
 	const char *vpc;
 	const char *socket;
-	int fd;	  /* QEMU's */
-	int exec; /* number that the first descriptor is to have in the command; -1: none */
+	int fd;	  /* QEMU's socket; -1: none */
+	int exec; /* number of the first descriptor in the command; -1: none */
 	int queues;
 	char **command;
 };
@@ -67,9 +67,9 @@ static void print_help(void)
 	     "[ARGUMENT]...\n\n"
 	     "  --eni ENI      the network interface, id or name; attached with --tap, owned by you\n"
 	     "  --vpc VPC      where the name is looked up\n"
-	     "  --socket PATH  of vpcd (" VPCD_TAP_SOCKET ", or VPCD_TAP_SOCKET)\n"
-	     "  --fd=N         socket on which the descriptor is passed; QEMU adds it, with --use-vnet and --br=NAME\n"
-	     "  --exec=N       runs the command with the tap as descriptor N, for VMMs that are told its number\n"
+	     "  --socket PATH  vpcd's socket for taps (" VPCD_TAP_SOCKET ", or VPCD_TAP_SOCKET)\n"
+	     "  --fd=N         socket that the descriptor is passed over; QEMU adds it, with --use-vnet and --br=NAME\n"
+	     "  --exec=N       run the command with the tap as descriptor N, for VMMs that take a number\n"
 	     "  --queues=M     the same for M queues: descriptors N to N+M-1\n"
 	     "  --version      print the version\n\n"
 	     "Example:\n"
@@ -263,7 +263,7 @@ static int run(const struct options *options, int *taps)
 {
 	int first = options->exec, n = options->queues;
 
-	/* out of each other's way */
+	/* above the numbers that they are to have */
 	for (int i = 0; i < n; i++) {
 		taps[i] = fcntl(taps[i], F_DUPFD_CLOEXEC, first + n);
 		if (taps[i] < 0)

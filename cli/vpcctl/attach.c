@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vpcctl attach, detach: a network interface made and plugged in, or unplugged and deleted, as one change. */
+/* vpcctl attach, detach: a network interface is created and attached, or detached and deleted, in one transaction. */
 #include <string.h>
 
 #include <vpc/json.h>
@@ -7,21 +7,20 @@
 #include "cli/lib/api.h"
 #include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/eni.h"
-#include "cli/vpcctl/plug.h"
+#include "cli/vpcctl/attachment.h"
 
 static int run_attach(struct cli *cli, const struct args *args)
 {
 	_cleanup_json_ json_t *create = json_pack("{s:s}", "op", "eni.create");
 	_cleanup_json_ json_t *attachment = NULL, *eni = NULL;
 	json_t *changes;
-	int status = plug_attachment(args, &attachment);
+	int status = attachment_body(args, &attachment);
 
 	if (status != CLI_OK)
 		return status;
 	if (eni_create_body(create, args) < 0)
 		return api_oom();
-	cli->taken_hint =
-		"attach makes a new network interface; to plug in one that is there: vpcctl eni attach NAME ...";
+	cli->taken_hint = "attach creates a network interface; to attach one that exists: vpcctl eni attach NAME ...";
 	changes = json_pack("[O, {s:s, s:s, s:O}]", create, "op", "eni.attach", "eni_id", "$0.id", "attachment",
 			    attachment);
 	if (!changes)
@@ -30,7 +29,7 @@ static int run_attach(struct cli *cli, const struct args *args)
 	return status != CLI_OK ? status : resource_print(cli, &eni_resource, eni, true);
 }
 
-/* Adds what unplugs and deletes one ENI. */
+/* Adds the changes that detach and delete one ENI. */
 static int add_detach(struct cli *cli, const char *ref, json_t *changes)
 {
 	_cleanup_free_ char *path = api_path(cli, "enis", ref, NULL);
@@ -87,7 +86,7 @@ static int run_detach(struct cli *cli, const struct args *args)
 						  : resource_print_all_deleted(cli, &eni_resource, args, "NAME", reply);
 }
 
-static const struct param attach_params[] = {PARAMS_ENI, PARAMS_PLUG, PARAM_VPC_SCOPE, PARAM_DRY_RUN, PARAMS_END};
+static const struct param attach_params[] = {PARAMS_ENI, PARAMS_ATTACHMENT, PARAM_VPC_SCOPE, PARAM_DRY_RUN, PARAMS_END};
 static const struct param detach_params[] = {
 	{"NAME", VALUE_ENI, PARAM_REQUIRED | PARAM_REPEAT, NULL,
 	 "the network interfaces: ids, names, addresses, or their containers' names or short ids"},
@@ -98,7 +97,7 @@ static const struct param detach_params[] = {
 
 const struct command attach_command = {
 	.noun = "attach",
-	.summary = "make a network interface and plug it in, in one step",
+	.summary = "create a network interface and attach it, in one transaction",
 	.params = attach_params,
 	.example = "vpcctl attach web1 --subnet app --sg web --netns web1\n"
 		   "vpcctl attach vm1 --subnet app --sg web --tap --owner alice",
@@ -106,7 +105,7 @@ const struct command attach_command = {
 };
 const struct command detach_command = {
 	.noun = "detach",
-	.summary = "unplug network interfaces and delete them",
+	.summary = "detach network interfaces and delete them, in one transaction",
 	.params = detach_params,
 	.example = "vpcctl detach web1\nvpcctl detach web1 web2",
 	.run = run_detach,

@@ -7,8 +7,8 @@
 
 #include "cli/lib/api.h"
 #include "cli/lib/screen.h"
+#include "cli/vpcctl/attachment.h"
 #include "cli/vpcctl/eni.h"
-#include "cli/vpcctl/plug.h"
 #include "cli/vpcctl/owner.h"
 
 /* The rest of an ENI is in `eni show`: a line has 100 columns at most, whatever the containers and groups are called.
@@ -202,7 +202,7 @@ static int change_part(struct cli *cli, const struct args *args, const char *met
 static int run_attach(struct cli *cli, const struct args *args)
 {
 	json_t *attachment = NULL;
-	int status = plug_attachment(args, &attachment);
+	int status = attachment_body(args, &attachment);
 
 	return status != CLI_OK ? status : change_part(cli, args, "PUT", "attachment", attachment);
 }
@@ -276,7 +276,11 @@ static const struct param change_params[] = {
 	PARAMS_END,
 };
 static const struct param attach_params[] = {
-	{"ENI", VALUE_ENI, PARAM_REQUIRED, NULL, ENI_HELP}, PARAMS_PLUG, PARAM_VPC_SCOPE, PARAM_DRY_RUN, PARAMS_END,
+	{"ENI", VALUE_ENI, PARAM_REQUIRED, NULL, ENI_HELP},
+	PARAMS_ATTACHMENT,
+	PARAM_VPC_SCOPE,
+	PARAM_DRY_RUN,
+	PARAMS_END,
 };
 static const struct param set_params[] = {
 	{"ENI", VALUE_ENI, PARAM_REQUIRED, NULL, ENI_HELP},
@@ -291,7 +295,7 @@ static const struct param set_params[] = {
 static const struct command eni_create_command = {
 	.noun = "eni",
 	.verb = "create",
-	.summary = "make a network interface, plugged in nowhere yet",
+	.summary = "create a network interface that is not attached yet",
 	.params = create_params,
 	.example = "vpcctl eni create web1 --subnet app --sg web --ip 10.0.1.10",
 	.run = run_create,
@@ -315,7 +319,7 @@ static const struct command eni_show_command = {
 static const struct command eni_delete_command = {
 	.noun = "eni",
 	.verb = "delete",
-	.summary = "delete a network interface that is plugged in nowhere",
+	.summary = "delete a network interface that is not attached",
 	.params = change_params,
 	.example = "vpcctl eni delete web1",
 	.run = run_delete,
@@ -323,7 +327,7 @@ static const struct command eni_delete_command = {
 static const struct command eni_attach_command = {
 	.noun = "eni",
 	.verb = "attach",
-	.summary = "plug a network interface into a namespace or a tap",
+	.summary = "attach a network interface to a namespace, or give it a tap",
 	.params = attach_params,
 	.example = "vpcctl eni attach web1 --netns web1 --ifname eth0\nvpcctl eni attach vm1 --tap --owner alice",
 	.run = run_attach,
@@ -331,7 +335,7 @@ static const struct command eni_attach_command = {
 static const struct command eni_detach_command = {
 	.noun = "eni",
 	.verb = "detach",
-	.summary = "unplug a network interface",
+	.summary = "detach a network interface",
 	.params = change_params,
 	.example = "vpcctl eni detach web1",
 	.run = run_detach,

@@ -19,7 +19,7 @@ static const char *text_of(const json_t *verdict, const char *key)
 	return json_member_text(verdict, key);
 }
 
-/* A drop that was shown, and how often the same came since. */
+/* A drop that was shown, and how often it came again. */
 struct fold {
 	char *key;
 	char *line; /* as it was shown */
@@ -33,7 +33,7 @@ struct monitor {
 	struct fold folds[FOLDS];
 	struct cli *cli;
 	struct cli side; /* for requests beside the stream; its http is NULL until the first */
-	json_t *enis;	 /* {id: ENI}; NULL: vpcd doesn't tell, no use in asking again */
+	json_t *enis;	 /* {id: ENI}; NULL: vpcd refused; it isn't asked again */
 };
 
 static void monitor_clear(struct monitor *m)
@@ -48,7 +48,7 @@ static void monitor_clear(struct monitor *m)
 	http_free(m->side.http);
 }
 
-/* The ENI by its id: as it was at the start, or when it was first heard of. Borrowed; NULL: not known. */
+/* An ENI by its id, as it was at the start or at its first verdict. Borrowed; NULL: not known. */
 static const json_t *find_eni(struct monitor *m, const char *id)
 {
 	json_t *eni = json_object_get(m->enis, id);
@@ -56,7 +56,7 @@ static const json_t *find_eni(struct monitor *m, const char *id)
 
 	if (eni || !m->enis || !id)
 		return eni;
-	/* Asked for once, whatever comes of it. */
+	/* It is asked for once, even if that fails. */
 	if (!m->side.http && http_new(m->side.socket, &m->side.http) < 0)
 		return NULL;
 	path = api_path(&m->side, "enis", id, NULL);
@@ -90,7 +90,7 @@ static void print_end(FILE *f, struct monitor *m, const json_t *verdict, const c
 		fprintf(f, " (%s%s%s)", name, who ? ": " : "", who ? who : "");
 }
 
-/* One verdict as a line. The ENI's own name stands at its end of the flow: egress leaves it, ingress arrives at it. */
+/* Prints a verdict as a line. The ENI is the flow's source for egress, its destination for ingress. */
 static void print_verdict(FILE *f, struct monitor *m, const json_t *v)
 {
 	const char *event = text_of(v, "event"), *direction = text_of(v, "direction"), *reason = text_of(v, "reason");
@@ -116,8 +116,8 @@ static void print_verdict(FILE *f, struct monitor *m, const json_t *v)
 	fputc('\n', f);
 }
 
-/* What makes two drops the same to a reader; NULL: it is shown whatever came before. Of multicast, which every workload
- * sends and nobody may, the interface alone. */
+/* Drops with the same key are shown once. NULL: this one is always shown. Multicast is dropped for every workload: its
+ * key is the interface alone. */
 static char *fold_key(const json_t *v)
 {
 	const char *event = text_of(v, "event"), *reason = text_of(v, "reason") ?: "";
@@ -136,7 +136,7 @@ static char *fold_key(const json_t *v)
 	return key;
 }
 
-/* Says how often a drop came again, and forgets it. */
+/* Prints how often a drop came again, and forgets it. */
 static int fold_end(struct fold *f)
 {
 	int r = f->more ? printf("%lu more like: %s\n", f->more, f->line ? f->line : f->key) : 0;
@@ -158,7 +158,7 @@ static int fold_end_all(struct monitor *m, bool only_old)
 	return r;
 }
 
-/* Counts a drop that was shown a moment ago; else *ret is where it is to be remembered, or NULL. True: counted. */
+/* True: the drop was shown a moment ago, and is counted. Else *ret is the place to remember it, or NULL. */
 static bool fold_count(struct monitor *m, const json_t *v, struct fold **ret)
 {
 	_cleanup_free_ char *key = fold_key(v);
@@ -200,7 +200,7 @@ static int print_clean(struct monitor *m, const json_t *verdict)
 	print_verdict(f, m, verdict);
 	if (fclose(f) != 0 || size == 0)
 		return -1;
-	line[size - 1] = '\0'; /* its newline is ours, any other character of control is not */
+	line[size - 1] = '\0'; /* the newline is print_verdict()'s; other control characters are cleaned */
 	clean = screen_clean(line);
 	if (!clean || puts(clean) < 0)
 		return -1;
@@ -209,7 +209,7 @@ static int print_clean(struct monitor *m, const json_t *verdict)
 	return 0;
 }
 
-/* Returns not 0 when stdout takes no more: the reader went away. */
+/* Not 0: stdout can't be written, since its reader went away. */
 static int on_line(const char *line, void *userdata)
 {
 	struct monitor *m = userdata;
@@ -230,7 +230,7 @@ static int on_line(const char *line, void *userdata)
 	return r < 0 || fflush(stdout) != 0;
 }
 
-/* All ENIs there are, quietly: without them the lines only say less. */
+/* All ENIs. NULL: they can't be read; the lines then have fewer names. */
 static json_t *read_enis(struct cli *cli)
 {
 	_cleanup_http_reply_ struct http_reply reply = {0};
@@ -268,15 +268,15 @@ static int run(struct cli *cli, const struct args *args)
 }
 
 static const struct param params[] = {
-	{"--drops", VALUE_FLAG, 0, NULL, "only what is dropped"},
-	{"--eni", VALUE_ENI, 0, "ENI", "only what concerns this network interface"},
+	{"--drops", VALUE_FLAG, 0, NULL, "only drops"},
+	{"--eni", VALUE_ENI, 0, "ENI", "only verdicts of this network interface"},
 	PARAM_VPC_SCOPE,
 	PARAMS_END,
 };
 
 const struct command monitor_command = {
 	.noun = "monitor",
-	.summary = "show verdicts as they happen: drops, and flows opened, judged again and cut",
+	.summary = "show verdicts as they happen: drops; flows that are opened, judged again or cut",
 	.params = params,
 	.notes = "One line each until interrupted, with the reason of a drop or the id of the rule that allowed it. "
 		 "A drop\n"

@@ -15,9 +15,9 @@
 
 #include "cli/vpcctl/owner_tap.h"
 
-/* How long monitor believes what it saw of the processes. */
+/* How long monitor uses a list of the processes. */
 #define PROCESSES_AGE_S 1
-/* What container tools show of an id. */
+/* Digits of an id that container tools show. */
 #define CONTAINER_CHARS 12
 
 static bool is_tap(const json_t *attachment)
@@ -64,7 +64,7 @@ static void read_processes(struct cli *cli)
 	json_decref(cli->processes);
 	cli->processes = json_object();
 	cli->processes_s = monotonic_s();
-	/* /proc lists them by number: the first in a namespace is as a rule the container's own */
+	/* /proc lists them by number: the first in a namespace is usually the container's own */
 	while (proc && (entry = readdir(proc)))
 		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
 			add_process(cli->processes, entry->d_name);
@@ -143,7 +143,7 @@ char *owner_short(struct cli *cli, const json_t *eni)
 
 	if (is_tap(attachment))
 		return owner_text(cli, eni);
-	/* a path like /proc/12/ns/net says nothing that the process doesn't */
+	/* the process says more than a path like /proc/12/ns/net */
 	if (pod || !id)
 		id = pod ? pod : !netns || !strncmp(netns, "/proc/", 6) ? "" : slash ? slash + 1 : netns;
 	if (asprintf(&text, "%.*s%s%s",

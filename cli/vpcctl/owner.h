@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who is at the workload's end of an ENI: the container, by the tags that vpc-cni set, and the first process that lives
- * in its namespace; or the tap's owner, and the process that has the tap open (vpcctl/owner_tap.h). vpcctl looks the
- * processes up itself (others' only as root).
+ * Who uses an ENI: the container, by the tags that vpc-cni set, and the first process of the namespace; or the tap's
+ * owner, and the process that has the tap open (vpcctl/owner_tap.h). vpcctl finds the processes in /proc; only root
+ * sees those of others.
  */
 #ifndef CLI_OWNER_H
 #define CLI_OWNER_H

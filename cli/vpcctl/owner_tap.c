@@ -17,7 +17,7 @@
 #include <vpc/cleanup.h>
 #include <vpc/number.h>
 
-/* A descriptor of ours for what the process has as descriptor `number`, or -1. */
+/* Duplicates the descriptor `number` of a process. Owned, or -1. */
 static int borrow(const char *pid, const char *number)
 {
 	_cleanup_close_ int pidfd = -1;
@@ -29,7 +29,7 @@ static int borrow(const char *pid, const char *number)
 	return pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, (int)fd, 0);
 }
 
-/* Adds the process under the tap that its descriptor is, if it is one and no process before has it. */
+/* If the descriptor is a tap, adds the process under it, unless an earlier process has it. */
 static void add_tap(json_t *vmms, const char *pid, const char *number)
 {
 	_cleanup_close_ int tap = borrow(pid, number), netns = -1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which processes have taps open: by their descriptors, and what the kernel says of each (others' only as root). */
+/* Which processes have taps open, by their descriptors. Only root sees the processes of others. */
 #ifndef CLI_OWNER_TAP_H
 #define CLI_OWNER_TAP_H
 

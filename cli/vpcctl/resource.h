@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What vpcctl knows of a kind of resource, and the verbs that are the same for all of them. */
+/* Kinds of resources, and the verbs that all kinds share. */
 #ifndef CLI_RESOURCE_H
 #define CLI_RESOURCE_H
 
@@ -38,7 +38,7 @@ int resource_delete(struct cli *cli, const struct resource *r, const struct args
 
 /* Prints an object, or the object that a change made. */
 int resource_print(struct cli *cli, const struct resource *r, const json_t *object, bool changed);
-/* Prints that an object is gone. deleted: {"id", …}; ref: how the user called it. */
+/* Prints that an object was deleted. deleted: {"id", …}; ref: how the user called it. */
 int resource_print_deleted(struct cli *cli, const struct resource *r, const char *ref, const json_t *deleted);
 
 /* The same of several that one transaction deleted: its reply, with a result for each value of the parameter. */
@@ -64,14 +64,14 @@ int body_set_vpc(struct cli *cli, json_t *body, const struct args *args);
 	{                                                              \
 		"--tag", VALUE_TAG, PARAM_REPEAT, "KEY=VALUE", "a tag" \
 	}
-#define PARAM_DRY_RUN                                                                   \
-	{                                                                               \
-		"--dry-run", VALUE_FLAG, 0, NULL, "check and reply, but change nothing" \
+#define PARAM_DRY_RUN                                                                          \
+	{                                                                                      \
+		"--dry-run", VALUE_FLAG, 0, NULL, "check and reply, without changing anything" \
 	}
 #define PARAM_FLOWS                                                                         \
 	{                                                                                   \
 		"--flows", VALUE_FLOWS, 0, "cut|keep|drain=SECONDS",                        \
-			"what becomes of flows that nothing allows any more (default: cut)" \
+			"what happens to flows that no rule allows any more (default: cut)" \
 	}
 #define PARAMS_END \
 	{          \

@@ -86,8 +86,8 @@ static int run_delete(struct cli *cli, const struct args *args)
 }
 
 static const struct param create_params[] = {
-	{"NAME", VALUE_TEXT, PARAM_REQUIRED, NULL, "unique in its VPC, whatever the case"},
-	{"--vpc", VALUE_VPC, 0, "VPC", "the VPC it belongs to (default: the only one there is)"},
+	{"NAME", VALUE_TEXT, PARAM_REQUIRED, NULL, "unique in its VPC; case does not count"},
+	{"--vpc", VALUE_VPC, 0, "VPC", "its VPC (default: the only one)"},
 	{"--description", VALUE_FREE, 0, "TEXT", "what it is for"},
 	PARAM_TAGS,
 	PARAM_DRY_RUN,
@@ -104,7 +104,7 @@ static const struct param show_params[] = {
 };
 static const struct param delete_params[] = {
 	{"SG", VALUE_SG, PARAM_REQUIRED | PARAM_REPEAT, NULL,
-	 "ids or names; nothing may carry it, no other group's rule name it"},
+	 "ids or names; no network interface may have it, and no rule of another group may name it"},
 	PARAM_VPC_SCOPE,
 	PARAM_DRY_RUN,
 	PARAMS_END,
@@ -113,7 +113,7 @@ static const struct param delete_params[] = {
 static const struct command sg_create_command = {
 	.noun = "sg",
 	.verb = "create",
-	.summary = "make a security group: nothing in, everything out",
+	.summary = "create a security group: it allows nothing in and everything out",
 	.params = create_params,
 	.example = "vpcctl sg create web --vpc prod --description \"web servers\"",
 	.run = run_create,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vpcctl sg attach, sg detach: a group and the network interfaces that carry it. */
+/* vpcctl sg attach, sg detach: a group and the network interfaces that have it. */
 #include <stdio.h>
 
 #include <vpc/json.h>
@@ -8,7 +8,7 @@
 #include "cli/vpcctl/sg_rules.h"
 #include "cli/vpcctl/resource.h"
 
-/* Those that are called by an address or their container by their ids. */
+/* Replaces aliases (an address, a container's name) by the ENIs' ids. */
 static int alias_enis(const struct cli *cli, json_t *enis)
 {
 	for (size_t i = 0; i < json_array_size(enis); i++) {
@@ -77,7 +77,7 @@ static const struct param detach_params[] = {
 const struct command sg_attach_command = {
 	.noun = "sg",
 	.verb = "attach",
-	.summary = "put a security group on network interfaces",
+	.summary = "attach a security group to network interfaces",
 	.params = attach_params,
 	.example = "vpcctl sg attach monitoring web1 web2",
 	.run = run_attach,
@@ -85,9 +85,9 @@ const struct command sg_attach_command = {
 const struct command sg_detach_command = {
 	.noun = "sg",
 	.verb = "detach",
-	.summary = "take a security group off network interfaces",
+	.summary = "detach a security group from network interfaces",
 	.params = detach_params,
-	.notes = "An interface always carries a group: taking its last one away is refused.",
+	.notes = "A network interface always has a group: detaching its last one is refused.",
 	.example = "vpcctl sg detach monitoring web1 --flows drain=60",
 	.run = run_detach,
 };

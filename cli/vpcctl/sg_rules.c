@@ -29,7 +29,7 @@ static bool has_ports(const char *protocol)
 	       !strcmp(protocol, "17");
 }
 
-/* Digits up to `end`; whether the number is allowed is vpcd's to say. */
+/* The first `length` characters, all digits. vpcd judges whether the number is allowed. */
 static int parse_number(const char *text, size_t length, json_int_t *ret)
 {
 	uint64_t n;
@@ -40,7 +40,7 @@ static int parse_number(const char *text, size_t length, json_int_t *ret)
 	return 0;
 }
 
-/* "http", "domain": what everybody calls these ports, and whatever else the machine has in /etc/services. */
+/* A service's name: a well-known one, or one of /etc/services. */
 static int parse_service(const char *text, const char *protocol, json_int_t *ret)
 {
 	static const struct {
@@ -187,7 +187,7 @@ static int make_rules(const struct args *args, json_t **ret)
 	return *ret ? CLI_OK : api_oom();
 }
 
-/* What a change of rules replied: {"id", "rules", …}. */
+/* Prints the reply to a change of rules: {"id", "rules", …}. */
 static int print_reply(struct cli *cli, const json_t *reply, const char *done)
 {
 	const json_t *rules = json_object_get(reply, "rules");
@@ -203,7 +203,7 @@ static int print_reply(struct cli *cli, const json_t *reply, const char *done)
 	if (cli->output != OUTPUT_TABLE)
 		return output_document(cli, reply);
 	printf("%s %zu %s\n", done, json_array_size(rules), json_array_size(rules) == 1 ? "rule" : "rules");
-	/* of what was revoked vpcd may tell the ids alone */
+	/* of revoked rules vpcd may tell the ids alone */
 	if (json_object_get(json_array_get(rules, 0), "direction"))
 		status = sg_rules_print(cli, rules);
 	else
@@ -235,9 +235,9 @@ static int run_revoke(struct cli *cli, const struct args *args)
 	for (size_t i = 0; i < ARRAY_SIZE(peers); i++)
 		by_spec = by_spec || args_count(args, peers[i].option) > 0;
 	if (by_id && by_spec)
-		return args_wrong(args, "either --rule, or direction, protocol and peer");
+		return args_wrong(args, "give either --rule, or direction, protocol and peer");
 	if (by_spec && !args_get(args, "PROTO"))
-		return args_wrong(args, "ingress or egress, and PROTO are missing");
+		return args_wrong(args, "the direction (ingress or egress) and PROTO are missing");
 	if (by_id) {
 		body = json_object();
 		if (body_set_list(body, "rule_ids", args, "--rule") < 0)
@@ -253,11 +253,12 @@ static int run_revoke(struct cli *cli, const struct args *args)
 	return status != CLI_OK ? status : print_reply(cli, reply, "revoked");
 }
 
-#define PARAM_PEERS                                                                                          \
-	{"--cidr", VALUE_TEXT, PARAM_ONE_OF | PARAM_REPEAT, "CIDR", "peer: these IPv4 or IPv6 addresses"},   \
-		{"--sg", VALUE_SG, PARAM_ONE_OF | PARAM_REPEAT, "SG", "peer: whoever carries this group"},   \
-	{                                                                                                    \
-		"--prefix-list", VALUE_TEXT, PARAM_ONE_OF | PARAM_REPEAT, "PL", "peer: what this list holds" \
+#define PARAM_PEERS                                                                                        \
+	{"--cidr", VALUE_TEXT, PARAM_ONE_OF | PARAM_REPEAT, "CIDR", "peer: these IPv4 or IPv6 addresses"}, \
+		{"--sg", VALUE_SG, PARAM_ONE_OF | PARAM_REPEAT, "SG", "peer: the members of this group"},  \
+	{                                                                                                  \
+		"--prefix-list", VALUE_TEXT, PARAM_ONE_OF | PARAM_REPEAT, "PL",                            \
+			"peer: the entries of this prefix list"                                            \
 	}
 
 static const struct param authorize_params[] = {
@@ -288,7 +289,7 @@ static const struct param revoke_params[] = {
 const struct command sg_authorize_command = {
 	.noun = "sg",
 	.verb = "authorize",
-	.summary = "allow traffic: in force when the command returns",
+	.summary = "allow traffic, from the moment when the command returns",
 	.params = authorize_params,
 	.usage = "SG ingress|egress PROTO [PORTS|TYPE[/CODE]] (--cidr C | --sg SG | --prefix-list PL)... "
 		 "[--description TEXT]",
@@ -305,7 +306,7 @@ const struct command sg_authorize_command = {
 const struct command sg_revoke_command = {
 	.noun = "sg",
 	.verb = "revoke",
-	.summary = "take rules away, and cut the flows that only they allowed",
+	.summary = "revoke rules, and cut the flows that only they allowed",
 	.params = revoke_params,
 	.usage = "SG ingress|egress PROTO [PORTS|TYPE[/CODE]] (--cidr C | --sg SG | --prefix-list PL)... "
 		 "[--flows cut|keep|drain=S]\n"

@@ -60,7 +60,7 @@ static bool is_records(const json_t *value)
 	return json_is_object(json_object_iter_value(json_object_iter((json_t *)value)));
 }
 
-/* What this vpcctl doesn't know yet is shown all the same: records: the tables among it, or the rest. */
+/* Shows the members that this vpcctl doesn't know; records: those that are tables, else the others. */
 static int print_others(struct cli *cli, const json_t *status, bool records)
 {
 	const char *key;
@@ -85,7 +85,7 @@ static int print_others(struct cli *cli, const json_t *status, bool records)
 	return CLI_OK;
 }
 
-/* The limit that bounds a count, where it isn't called the same. */
+/* Name of the limit of a count. */
 static const char *limit_of(const char *count)
 {
 	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++)
@@ -115,7 +115,7 @@ static void count_row(struct table *t, const char *key, const json_t *count, con
 	table_cell(t, most);
 }
 
-/* Counts beside the limits of the same name. */
+/* Counts beside their limits. */
 static int print_counts(struct cli *cli, const json_t *counts, const json_t *limits)
 {
 	_cleanup_(table_freep) struct table *t = table_new();
@@ -193,7 +193,7 @@ static const struct param params[] = {PARAMS_END};
 
 const struct command status_command = {
 	.noun = "status",
-	.summary = "show how vpcd is: kernel features in use, counts, limits, health",
+	.summary = "show vpcd's state: health, kernel features in use, counts, limits",
 	.params = params,
 	.example = "vpcctl status",
 	.run = run,

@@ -69,8 +69,8 @@ static int run_delete(struct cli *cli, const struct args *args)
 
 static const struct param create_params[] = {
 	{"NAME", VALUE_TEXT, PARAM_REQUIRED, NULL, "unique in its VPC"},
-	{"--vpc", VALUE_VPC, 0, "VPC", "the VPC it is part of (default: the only one there is)"},
-	{"--cidr", VALUE_TEXT, PARAM_REQUIRED, "CIDR", "its IPv4 addresses, part of the VPC's, up to /28"},
+	{"--vpc", VALUE_VPC, 0, "VPC", "its VPC (default: the only one)"},
+	{"--cidr", VALUE_TEXT, PARAM_REQUIRED, "CIDR", "its IPv4 addresses: a part of the VPC's, /28 or larger"},
 	{"--cidr6", VALUE_TEXT, 0, "CIDR", "its IPv6 addresses, a /64 of the VPC's"},
 	PARAM_TAGS,
 	PARAM_DRY_RUN,
@@ -87,7 +87,7 @@ static const struct param show_params[] = {
 };
 static const struct param delete_params[] = {
 	{"SUBNET", VALUE_SUBNET, PARAM_REQUIRED | PARAM_REPEAT, NULL,
-	 "ids or names; no network interface may be left in it"},
+	 "ids or names; no network interface may be in it"},
 	PARAM_VPC_SCOPE,
 	PARAM_DRY_RUN,
 	PARAMS_END,
@@ -96,7 +96,7 @@ static const struct param delete_params[] = {
 static const struct command subnet_create_command = {
 	.noun = "subnet",
 	.verb = "create",
-	.summary = "make a part of a VPC, with a gateway of its own",
+	.summary = "create a subnet of a VPC, with a gateway of its own",
 	.params = create_params,
 	.example = "vpcctl subnet create app --vpc prod --cidr 10.0.1.0/24",
 	.run = run_create,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vpcctl rename, tag: what works on every kind of resource. */
+/* vpcctl rename, tag: commands for resources of every kind. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/resource.h"
 
-/* The resource that an id says, or NULL: a name never begins with an id's prefix. */
+/* The resource of an id, by its prefix. NULL: it is a name; no name begins with such a prefix. */
 static const struct resource *resource_of_id(const char *ref)
 {
 	enum object_kind kind = kind_of_id(ref);
@@ -41,7 +41,7 @@ static int fetch(struct cli *cli, const struct resource *r, const char *ref, boo
 	return must ? api_get(cli, path, ret) : api_get_optional(cli, path, ret);
 }
 
-/* Finds what an id or a name stands for among all kinds. *ret: owned. */
+/* Finds an object of any kind by id or name. *ret: owned. */
 static int find(struct cli *cli, const char *ref, const struct resource **ret_resource, json_t **ret)
 {
 	_cleanup_json_ json_t *found = NULL;
@@ -100,7 +100,7 @@ static int run_rename(struct cli *cli, const struct args *args)
 	return status != CLI_OK ? status : resource_print(cli, r, changed, true);
 }
 
-/* The object's tags with those of the command line put in or taken out. K=V is only taken out if V is its value. */
+/* The object's tags, with those of the command line added or removed. K=V is removed only if V is its value. */
 static json_t *changed_tags(const json_t *object, const struct args *args, bool add)
 {
 	json_t *tags = json_copy(json_object_get(object, "tags"));
@@ -139,7 +139,7 @@ static int change_tags(struct cli *cli, const struct args *args, bool add)
 		json_decref(tags);
 		return api_oom();
 	}
-	/* the revision: what someone else did to the tags meanwhile shall not be lost */
+	/* with the revision, so that no change by someone else is lost */
 	status = api_change(cli, "PATCH", path, json_pack("{s:o}", "tags", tags),
 			    (uint64_t)json_integer_value(json_object_get(object, "revision")), &changed);
 	return status != CLI_OK ? status : resource_print(cli, r, changed, true);
@@ -171,7 +171,7 @@ static const struct param add_params[] = {
 };
 static const struct param remove_params[] = {
 	{"RESOURCE", VALUE_RESOURCE, PARAM_REQUIRED, NULL, "id or name of any resource"},
-	{"KEY=VALUE", VALUE_TEXT, PARAM_REQUIRED | PARAM_REPEAT, NULL, "tags, or only KEY whatever its value"},
+	{"KEY=VALUE", VALUE_TEXT, PARAM_REQUIRED | PARAM_REPEAT, NULL, "tags; KEY alone removes it whatever its value"},
 	PARAM_VPC_SCOPE,
 	PARAM_DRY_RUN,
 	PARAMS_END,
@@ -179,7 +179,7 @@ static const struct param remove_params[] = {
 
 const struct command rename_command = {
 	.noun = "rename",
-	.summary = "give a resource another name",
+	.summary = "rename a resource",
 	.params = rename_params,
 	.example = "vpcctl rename web1 web-a",
 	.run = run_rename,
@@ -187,7 +187,7 @@ const struct command rename_command = {
 const struct command tag_add_command = {
 	.noun = "tag",
 	.verb = "add",
-	.summary = "put tags on a resource",
+	.summary = "add tags to a resource",
 	.params = add_params,
 	.example = "vpcctl tag add prod team=core stage=live",
 	.run = run_add,
@@ -195,7 +195,7 @@ const struct command tag_add_command = {
 const struct command tag_remove_command = {
 	.noun = "tag",
 	.verb = "remove",
-	.summary = "take tags off a resource",
+	.summary = "remove tags from a resource",
 	.params = remove_params,
 	.example = "vpcctl tag remove prod stage=live",
 	.run = run_remove,

@@ -15,7 +15,7 @@ static const struct field columns[] = {
 	{"DETAIL", "detail", TABLE_LEFT, NULL},
 };
 
-/* Only an explicit "equal" is one: a reply that says nothing must not pass for a clean kernel. */
+/* Equal only if the reply says so: one without that member is no proof of a clean kernel. */
 static int run(struct cli *cli, const struct args *args)
 {
 	_cleanup_json_ json_t *report = NULL;
@@ -52,7 +52,7 @@ const struct command verify_command = {
 	.noun = "verify",
 	.summary = "read the kernel back and compare it with the model",
 	.params = params,
-	.notes = "Exit status 0 only if everything is as it should be, else 1.",
+	.notes = "Exit status 0: the kernel has what the model says, and nothing else. 1: something differs.",
 	.example = "vpcctl verify && echo clean",
 	.run = run,
 };

@@ -117,7 +117,7 @@ static const struct param set_dhcp_options_params[] = {
 	PARAMS_END,
 };
 static const struct param delete_params[] = {
-	{"VPC", VALUE_VPC, PARAM_REQUIRED | PARAM_REPEAT, NULL, "ids or names; nothing may be left in it"},
+	{"VPC", VALUE_VPC, PARAM_REQUIRED | PARAM_REPEAT, NULL, "ids or names; it must be empty"},
 	PARAM_DRY_RUN,
 	PARAMS_END,
 };
@@ -125,7 +125,7 @@ static const struct param delete_params[] = {
 static const struct command vpc_create_command = {
 	.noun = "vpc",
 	.verb = "create",
-	.summary = "make an isolated network",
+	.summary = "create an isolated network",
 	.params = create_params,
 	.example = "vpcctl vpc create prod --cidr 10.0.0.0/16 --cidr6 fd00:1::/56",
 	.run = run_create,
@@ -149,9 +149,9 @@ static const struct command vpc_show_command = {
 static const struct command vpc_set_dhcp_options_command = {
 	.noun = "vpc",
 	.verb = "set-dhcp-options",
-	.summary = "replace what workloads are told by DHCP and router advertisements",
+	.summary = "replace the options that DHCP and router advertisements tell workloads",
 	.params = set_dhcp_options_params,
-	.notes = "They hear of it when they ask again: at the renewal of their lease, after half an hour at most.",
+	.notes = "Workloads learn them when they renew their lease, after half an hour at most.",
 	.example = "vpcctl vpc set-dhcp-options prod --dns 10.0.0.53 --dns fd00:1::53 --domain prod.internal",
 	.run = run_set_dhcp_options,
 };

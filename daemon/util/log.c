@@ -12,7 +12,7 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
-/* The one global there is (STYLE): what is worth a line, and where lines go. */
+/* The only globals of the daemon: which lines are written, and where to. */
 static int max_level = LOG_INFO;
 static bool to_journal;
 

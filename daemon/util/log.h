@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Logging: one line an event to stderr, or structured fields to the journal where stderr is connected to it. */
-#ifndef OBSERVE_LOG_H
-#define OBSERVE_LOG_H
+#ifndef UTIL_LOG_H
+#define UTIL_LOG_H
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -9,7 +9,7 @@
 
 #include <vpc/cleanup.h>
 
-/* level: LOG_ERR … LOG_DEBUG. Called once, before any thread. */
+/* level: LOG_ERR … LOG_DEBUG; less urgent lines are left out. Call it once, before any thread. */
 void log_init(int level);
 /* "error", "warning", "notice", "info", "debug". -EINVAL. */
 int log_parse_level(const char *s, int *ret);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The threads for what may block: entering namespaces, opening what a user named, link deletion, tcx attach, grace
- * periods. Jobs of one queue run one after the other, in order; `done` runs on the event loop. A job on the patient
- * queue that takes longer than its limit is given up: done is called with -ETIMEDOUT and the thread is left to itself
- * and replaced.
+ * Threads for calls that may block: entering namespaces, opening what a user named, deleting links, attaching tcx,
+ * grace periods. Jobs of one queue run one after the other, in order; `done` runs on the event loop. A job on
+ * WORKER_USER that exceeds its limit is given up: done is called with -ETIMEDOUT, and another thread takes the place of
+ * the lost one.
  */
-#ifndef DATAPATH_WORKER_H
-#define DATAPATH_WORKER_H
+#ifndef UTIL_WORKER_H
+#define UTIL_WORKER_H
 
 #include <stdint.h>
 #include <systemd/sd-event.h>
@@ -20,8 +20,8 @@ typedef int (*worker_run_fn)(void *data);
 typedef void (*worker_done_fn)(void *data, int result);
 
 enum worker_queue {
-	WORKER_KERNEL, /* our own operations: always end */
-	WORKER_GRACE,  /* grace periods, which nothing else is to wait behind */
+	WORKER_KERNEL, /* operations that always end */
+	WORKER_GRACE,  /* grace periods: nothing else waits behind them */
 	WORKER_STORE,  /* the store's commits: end when the disk answers */
 	WORKER_USER,   /* opening what a user named: may hang, 5 s limit */
 	WORKER_FLOWS,  /* reading the maps of flows for a reply: always ends */

@@ -182,7 +182,7 @@ Test(cli_requests, a_relative_namespace_path_is_made_absolute)
 	cr_assert_null(strstr(fake_body(d, 0), "\"./ns/net\""));
 }
 
-Test(cli_requests, detach_unplugs_and_deletes_in_one_change)
+Test(cli_requests, detach_detaches_and_deletes_in_one_change)
 {
 	fake_reply(d, "GET", "/v1/enis/web1?vpc=prod", 200,
 		   "{\"id\":\"eni-1\",\"name\":\"web1\",\"attachment\":{\"kind\":\"netns\"}}");

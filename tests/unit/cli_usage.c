@@ -294,7 +294,7 @@ Test(cli_usage, a_refusal_says_what_to_do)
 	fake_reply(d, "POST", "/v1/transactions", 400,
 		   "{\"code\":\"InvalidParameterValue\",\"field\":\"name\",\"detail\":\"the name 'a' is taken by "
 		   "eni-1\"}");
-	expect_hint("attach a --subnet s --netns a", "to plug in one that is there: vpcctl eni attach");
+	expect_hint("attach a --subnet s --netns a", "to attach one that exists: vpcctl eni attach");
 }
 
 /* The options of every program are taken as they are written, and no other way. */

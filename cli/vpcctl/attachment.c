@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/vpcctl/plug.h"
+#include "cli/vpcctl/attachment.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -23,7 +23,7 @@ static int set_netns(json_t *attachment, const char *netns)
 	return json_object_set_new(attachment, "netns", json_string(path));
 }
 
-int plug_attachment(const struct args *args, json_t **ret)
+int attachment_body(const struct args *args, json_t **ret)
 {
 	const char *netns = args_get(args, "--netns"), *default_route = args_get(args, "--default-route");
 	bool tap = args_get(args, "--tap");
