@@ -3,6 +3,8 @@
 #ifndef TESTS_MAPS_UTIL_H
 #define TESTS_MAPS_UTIL_H
 
+#include <vpc/clock.h>
+
 #include "datapath/maps/audit.h"
 #include "datapath/maps/change_record.h"
 #include "datapath/maps/counters.h"

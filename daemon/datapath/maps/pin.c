@@ -21,6 +21,7 @@
 #include "datapath/maps/report.h"
 #include "datapath/maps/size.h"
 #include "datapath/maps/skeleton.h"
+#include "util/mkdir.h"
 
 #define BPFFS "/sys/fs/bpf"
 
@@ -31,32 +32,15 @@ static bool on_bpffs(const char *path)
 	return statfs(path, &fs) == 0 && fs.f_type == BPF_FS_MAGIC;
 }
 
-/* Another instance's purge removes the folder that both are in when it finds it empty: it may go between two steps. */
+/* Another instance's purge removes the folder that both are in when it is empty: it may go between two steps. */
 #define MAKE_TRIES 100
-
-static int make_path_once(const char *path)
-{
-	char part[PATH_MAX];
-
-	if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
-		return -ENAMETOOLONG;
-	for (char *p = part + 1; *p; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		if (mkdir(part, 0700) < 0 && errno != EEXIST)
-			return -errno;
-		*p = '/';
-	}
-	return mkdir(part, 0700) < 0 && errno != EEXIST ? -errno : 0;
-}
 
 static int make_path(const char *path)
 {
 	int r = -ENOENT;
 
 	for (int tries = 0; r == -ENOENT && tries < MAKE_TRIES; tries++)
-		r = make_path_once(path);
+		r = mkdir_parents(path, 0700, 0700);
 	return r;
 }
 

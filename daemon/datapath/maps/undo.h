@@ -3,10 +3,10 @@
 #ifndef DATAPATH_MAPS_UNDO_H
 #define DATAPATH_MAPS_UNDO_H
 
-#include "datapath/maps/mirror/containers.h"
-#include "datapath/maps/map.h"
-
 #include <vpc/abi/abi.h>
+#include <vpc/array.h>
+
+#include "datapath/maps/map.h"
 
 struct undo_word {
 	void *at;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpc/clock.h>
+
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/flows/sweep.h"
 #include "datapath/maps/mirror/affected.h"

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <vpc/clock.h>
+
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/flows/flows.h"
 #include "datapath/maps/flows/sweep.h"

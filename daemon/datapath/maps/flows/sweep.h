@@ -3,20 +3,9 @@
 #ifndef DATAPATH_MAPS_FLOWS_SWEEP_H
 #define DATAPATH_MAPS_FLOWS_SWEEP_H
 
-#include <time.h>
-
 #include "datapath/maps/state.h"
 
 /* Runs io->op for the io->n keys in it, and fills in io->result. -errno of bpf(). */
 int sweep_run(struct maps *t, struct vpc_sweep *io);
-
-/* The clock of flows. */
-static inline uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 #endif

@@ -202,18 +202,3 @@ uint32_t chains_hash(const void *key, size_t bytes)
 	hash *= 0x94d049bb133111ebull;
 	return (uint32_t)(hash >> 32);
 }
-
-void *array_grow(void *at, size_t *cap, size_t n, size_t item_bytes)
-{
-	size_t grown = *cap ? *cap : 8;
-	void *moved;
-
-	if (n <= *cap)
-		return at;
-	while (grown < n)
-		grown *= 2;
-	moved = reallocarray(at, grown, item_bytes);
-	if (moved)
-		*cap = grown;
-	return moved;
-}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The mirror's containers: numbers to give out, hash chains through arrays, runs of blocks, arrays that grow.
+ * The mirror's containers: numbers to give out, hash chains through arrays, runs of blocks.
  * Number 0 is never given out: it ends a chain and means "none".
  */
 #ifndef DATAPATH_MIRROR_CONTAINERS_H
@@ -72,23 +72,5 @@ uint32_t extents_take(struct extents *e, uint32_t n);
 /* Gives out exactly the n blocks from `at` on. False: not all of them are free, or no memory. */
 bool extents_take_at(struct extents *e, uint32_t at, uint32_t n);
 void extents_give(struct extents *e, uint32_t at, uint32_t n);
-
-/* --- growing arrays ----------------------------------------------------------------------------------------------- */
-
-#define ARRAY(type)         \
-	struct {            \
-		type *at;   \
-		size_t n;   \
-		size_t cap; \
-	}
-void *array_grow(void *at, size_t *cap, size_t n, size_t item_bytes);
-/* Makes room for one more item at the end and gives its address; NULL: out of memory, nothing changed. */
-#define ARRAY_PUSH(a)                                                                        \
-	({                                                                                   \
-		void *_grown = array_grow((a)->at, &(a)->cap, (a)->n + 1, sizeof(*(a)->at)); \
-		if (_grown)                                                                  \
-			(a)->at = _grown;                                                    \
-		_grown ? &(a)->at[(a)->n++] : NULL;                                          \
-	})
 
 #endif

@@ -19,6 +19,7 @@
 #define DATAPATH_MIRROR_NODES_H
 
 #include <vpc/abi/abi.h>
+#include <vpc/array.h>
 
 #include "datapath/maps/mirror/containers.h"
 
