@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The datapath's own headers in programs that can be repeated: BPF_PROG_TEST_RUN gives each round the same packet, so
- * these write the next packet's ports into it first. They work on the maps of the tables that packet.c opened.
+ * these write the next packet's ports into it first. They work on the maps that packet.c opened.
  *
  *   bare       reads the packet and sends it on, with no flow looked up and nothing judged
- *   opening    a new source port each round: a miss in both flow tables, both sides judged, nothing inserted
+ *   opening    a new source port each round: a miss in both maps of flows, both sides judged, nothing inserted
  *   known      the next of many established flows each round
  *   arriving   to_workload's judgement of an established flow, with the mark that it takes away
  *   fill       makes established flows out of one
  */
 #include "lib/flow/flow.h"
 
-/* What opens a flow is judged but not remembered, or the tables would fill up and the second round would find it. */
+/* What opens a flow is judged but not remembered, or the maps would fill up and the second round would find it. */
 #define flow_insert(which, replace)  PASS
 #define flow_insert_fast_path(which) PASS
 #include "lib/ingress.h"

@@ -9,7 +9,7 @@
  *   new          a packet that opens a flow, judged for both sides; nothing is inserted
  *   change       one rule more or less in one of the groups: maps_prepare and maps_publish
  *
- * and for flows: "flows,NUMBER,known,ns" and "flows,NUMBER,bytes,B" (memory of the table for each flow).
+ * and for flows: "flows,NUMBER,known,ns" and "flows,NUMBER,bytes,B" (memory of the map for each flow).
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -242,16 +242,16 @@ static int measure_shapes(void)
 	return rc;
 }
 
-/* What the kernel says the table takes. */
+/* What the kernel says the map takes. */
 static int report_memory(const struct lab *l, uint32_t n)
 {
 	_cleanup_(json_decrefp) json_t *status = maps_status(l->maps);
-	json_t *kernel_map = json_object_get(status, "flow");
-	double bytes = json_number_value(json_object_get(kernel_map, "bytes")),
-	       size = json_number_value(json_object_get(kernel_map, "size"));
+	json_t *map = json_object_get(status, "flow");
+	double bytes = json_number_value(json_object_get(map, "bytes")),
+	       size = json_number_value(json_object_get(map, "size"));
 
 	if (!(bytes > 0 && size > 0))
-		return bench_failed("status of the flow table", -ENOENT);
+		return bench_failed("status of the map of flows", -ENOENT);
 	printf("flows,%u,bytes,%.0f\n", n, bytes / size);
 	return 0;
 }
@@ -261,22 +261,22 @@ static uint32_t common_divisor(uint32_t a, uint32_t b)
 	return b ? common_divisor(b, a % b) : a;
 }
 
-/* Fills the table with copies of one established flow, and looks each of them up, in no order. */
+/* Fills the map with copies of one established flow, and looks each of them up, in no order. */
 static int measure_flows(uint32_t n)
 {
 	_cleanup_(lab_close) struct lab l = {};
 	struct vpc_flow_key key;
 	struct vpc_flow f;
 	uint8_t frame[FRAME_BYTES];
-	int rc = lab_open(&l, &shapes[0], 10, n + 1), kernel_map;
+	int rc = lab_open(&l, &shapes[0], 10, n + 1), map;
 
 	if (!rc)
 		rc = establish(&l);
 	if (rc)
 		return rc;
-	kernel_map = bpf_map__fd(l.maps->bpf->maps.flow);
-	if (bpf_map_get_next_key(kernel_map, NULL, &key) || bpf_map_lookup_elem(kernel_map, &key, &f) ||
-	    bpf_map_delete_elem(kernel_map, &key))
+	map = bpf_map__fd(l.maps->bpf->maps.flow);
+	if (bpf_map_get_next_key(map, NULL, &key) || bpf_map_lookup_elem(map, &key, &f) ||
+	    bpf_map_delete_elem(map, &key))
 		return bench_failed("the flow", -errno);
 	l.bpf->data->flows = n;
 	l.bpf->data->step = (uint32_t)((double)n * 0.618) | 1;

@@ -77,7 +77,7 @@ Test(maps_change, undo_leaves_every_byte_as_it_was)
 	tp_all(&tp, false, 1, 100);
 	for (uint16_t i = 0; i < 100; i++) /* by the batch */
 		tp_row(&tp, true, 3, (uint16_t)(1000 + i), 7, 300u + i);
-	tp_peer(&tp, true, 1, 445, 2, 401); /* a class that is there gets new hints */
+	tp_peer(&tp, true, 1, 445, 2, 401); /* a mask group that is there gets new hints */
 	tp_eni(&tp, &e1, &e1b);
 	tp_eni(&tp, &e2, NULL);
 	tp_eni(&tp, NULL, &e3);
@@ -276,7 +276,7 @@ Test(maps_change, an_address_moves_between_two_enis)
 
 /* --- capacity --- */
 
-static void expect_refusal(struct maps *t, const struct test_plan *tp, const char *kernel_map)
+static void expect_refusal(struct maps *t, const struct test_plan *tp, const char *map)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct maps_change *c = NULL;
@@ -285,12 +285,12 @@ static void expect_refusal(struct maps *t, const struct test_plan *tp, const cha
 		 sets = t->mirror.set_numbers.used;
 	int r = maps_prepare(t, &tp->p, &c, &error);
 
-	cr_assert_lt(r, 0, "%s", kernel_map);
-	cr_assert_neq(r, -EBUSY, "%s", kernel_map);
-	cr_assert_eq(error.code, VPC_E_RESOURCE_LIMIT_EXCEEDED, "%s: %s", kernel_map, error.message);
-	cr_assert_not_null(strstr(error.message, kernel_map), "%s: %s", kernel_map, error.message);
+	cr_assert_lt(r, 0, "%s", map);
+	cr_assert_neq(r, -EBUSY, "%s", map);
+	cr_assert_eq(error.code, VPC_E_RESOURCE_LIMIT_EXCEEDED, "%s: %s", map, error.message);
+	cr_assert_not_null(strstr(error.message, map), "%s: %s", map, error.message);
 	after = maps_dump(t);
-	cr_assert(dump_equal(&before, &after), "%s: something was touched", kernel_map);
+	cr_assert(dump_equal(&before, &after), "%s: something was touched", map);
 	cr_assert_eq(t->mirror.row_numbers.used, rows);
 	cr_assert_eq(t->mirror.mask_group_numbers.used, mask_groups);
 	cr_assert_eq(t->mirror.set_numbers.used, sets);

@@ -166,12 +166,12 @@ Test(maps_classifier, verify_finds_what_was_changed)
 	expect_found("missing");
 	v->slot[0] = v->slot[1] = maps_epoch(t) << VPC_VERSIONED_SHIFT | (t->map[MAP_CLASSIFIER].n + 1);
 	expect_found("differs");
-	/* one set's table as another's: they overlap */
+	/* one set's classifier as another's: they overlap */
 	v->slot[0] = v->slot[1] = maps_epoch(t) << VPC_VERSIONED_SHIFT | in_force(2, VPC_INGRESS);
 	expect_found("differs");
 }
 
-/* No room for a table: the set is walked, nothing is refused, and status says so. */
+/* No room for a classifier: the rules are walked, nothing is refused, and status says so. */
 Test(maps_classifier, without_room_the_rules_are_walked)
 {
 	uint32_t rest = t->mirror.blocks.size - 1 - t->mirror.blocks.used, at = extents_take(&t->mirror.blocks, rest);

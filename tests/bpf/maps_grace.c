@@ -530,7 +530,7 @@ Test(maps_grace, opened_while_the_flows_are_read_and_killed_then)
 	opened_meanwhile(true);
 }
 
-/* A flow that has a grace stays in its table: a copy on its way to the other would carry it along. */
+/* A flow that has a grace stays in its map: a copy on its way to the other would carry it along. */
 Test(maps_grace, it_stays_in_its_map)
 {
 	proto = IPPROTO_TCP;

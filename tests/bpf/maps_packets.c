@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Real packets through the loaded programs, before and after publish: what tables writes is what the programs read.
+ * Real packets through the loaded programs, before and after publish: what maps/ writes is what the programs read.
  * Needs root and `ip`.
  */
 #include <arpa/inet.h>

@@ -154,7 +154,7 @@ TAMPER(rule_key_added)
 	*row_at(t, extra) = *row_at(t, n);
 	row_at(t, extra)->key = key;
 	cr_assert_eq(bpf_map_update_elem(t->map[MAP_RULE].fd, &key, &extra, 0), 0);
-	expect("rule row", "differs"); /* its class does not tell of /8 */
+	expect("rule row", "differs"); /* the hints of its mask group do not lead to /8 */
 	mask_group_at(t, key.mask_group)->plens4 |= 1u << 8;
 	expect("rule row", "unexpected");
 }

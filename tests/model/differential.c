@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * P4 exact, P3 atomic: random scripts of changes and packets through model, compiler, tables and programs, each verdict
+ * P4 exact, P3 atomic: random scripts of changes and packets through model, compiler, maps and programs, each verdict
  * compared with the naive model's. README.md says how to replay and how to see the test fail.
  *
  * Needs CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN: it runs in a network namespace of its own.

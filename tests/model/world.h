@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Runs the lines of a script against both: the real model, compiler, tables and programs, and the naive model; and
+ * Runs the lines of a script against both: the real model, compiler, maps and programs, and the naive model; and
  * compares every verdict. A line is one change or one packet, so that any subset of a script's lines is a script too: a
  * change outside begin … commit is a transaction of its own, what makes no sense is refused and does nothing.
  *

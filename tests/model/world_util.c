@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Transactions of a script: through model, compiler and tables, and in the naive model. */
+/* Transactions of a script: through model, compiler and maps, and in the naive model. */
 #include "world.h"
 
 #define EPOCH_FIRST 1
@@ -14,7 +14,7 @@ static struct vpc_limits limits(void)
 	l.groups = NAIVE_GROUPS;
 	l.enis = NAIVE_ENIS;
 	l.rules = NAIVE_RULES;
-	/* Small tables load fast; the flow tables have room for every flow of a script, so that nothing is evicted. */
+	/* Small maps load fast; the maps of flows have room for every flow of a script, so that nothing is evicted. */
 	l.addresses = 4096;
 	l.rows = 65536;
 	l.classes = 16384;

@@ -51,7 +51,7 @@ teardown()
 
 classifier_blocks()
 {
-	ctl -o json status | jq .tables.compiled.used
+	ctl -o json status | jq .tables.classifier.used
 }
 
 @test "P2: a rule of such a group is in force, and out of force, when the reply comes" {
@@ -65,7 +65,7 @@ classifier_blocks()
 	verify_clean
 }
 
-@test "P6: its table judges while vpcd is dead, and is taken up again" {
+@test "P6: its classifier judges while vpcd is dead, and is taken up again" {
 	local blocks
 	ctl sg authorize "$P-b" ingress udp 7000 --sg "$P-a" >/dev/null
 	stream "$P-a" u udp-echo "$B" 7000

@@ -61,7 +61,7 @@ static bool any_allows(const struct classifier_rule *rules, size_t n, const stru
 	return false;
 }
 
-/* --- by the table --- */
+/* --- by the classifier --- */
 
 static int compare_key(const uint32_t *a, const uint32_t *b, uint32_t words)
 {
