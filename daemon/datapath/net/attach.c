@@ -139,7 +139,7 @@ static int run_vpc(void *data)
 		struct attach_port *p = &vpc->ports[i];
 
 		p->result = tc_tcx_attach(vpc->attach->link_dir, p->ifindex, &vpc->attach->programs);
-		/* gone meanwhile: not a failure */
+		/* a port that is gone meanwhile is not a failure */
 		if (p->result < 0 && p->result != -ENODEV)
 			result = p->result;
 	}
@@ -148,7 +148,7 @@ static int run_vpc(void *data)
 
 int net_attach_run(struct net_attach *a)
 {
-	/* The folder of the pins may have gone with them. */
+	/* the folder may have gone together with its pins */
 	int result = a ? mkdir_parents(a->link_dir, 0700, 0700) : 0;
 
 	for (size_t i = 0; a && i < a->n_vpcs; i++) {

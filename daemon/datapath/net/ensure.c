@@ -65,7 +65,7 @@ static void failed(struct mending *m, int r, const char *object, const char *wha
 	if (r >= 0)
 		return;
 	m->result = r;
-	/* without memory for it the result alone tells, and the caller makes it the VPC's trouble */
+	/* without memory for the report the result alone says so, and the caller blames the VPC */
 	if (text && text[0])
 		(void)net_report_add(m->report, object, "%s", text);
 	else

@@ -51,8 +51,8 @@ static bool differs(const struct net_object *wanted, const struct net_object *fo
 	return !found->right || memcmp(wanted->mac, found->mac, sizeof(found->mac)) != 0;
 }
 
-/* Addresses, routes and static FDB entries on our devices are ours alone. Neighbours hang on a bridge that stays when
- * their port goes: those of ports that came and went since are not worth a look. */
+/* Addresses, routes and static FDB entries on our devices are ours alone. Neighbours are on a bridge that stays when
+ * their port goes: those of ports that came and went meanwhile need no look. */
 static bool is_exclusive(const struct net_object *f)
 {
 	return f->key.kind == NET_OBJECT_ADDRESS || f->key.kind == NET_OBJECT_ROUTE ||
@@ -222,7 +222,7 @@ static int receive(struct round *round, int fd)
 			return 1;
 		if (errno != ENOBUFS)
 			return 0;
-		/* messages were lost: anything may have happened */
+		/* messages were lost, so anything may have changed */
 		round->contradicted = true;
 		return 1;
 	}
@@ -248,7 +248,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 		look_at_link(&round, round.links[i]);
 	if (round.suspicious && !round.contradicted)
 		round.contradicted = objects_contradict(v);
-	/* who is called may free v: it is not touched from here on */
+	/* the callback may free v: it is not used after this */
 	if (!on_event)
 		return 0;
 	for (size_t i = 0; i < round.n_lost; i++)
@@ -299,7 +299,7 @@ static int on_nft(sd_event_source *source, int fd, uint32_t revents, void *userd
 			contradicted |=
 				nft_parse_generation(h, &generation) && (int32_t)(generation - v->nft_generation) > 0;
 	}
-	/* who is called may free v */
+	/* the callback may free v */
 	if (contradicted && v->net->on_event)
 		v->net->on_event(v->number, 0, v->net->userdata);
 	return 0;

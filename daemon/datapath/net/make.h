@@ -15,7 +15,7 @@ struct make_options {
 struct device_request make_request(const struct net_vpc *v, const struct device_spec *s, struct device *d,
 				   const struct make_options *o);
 /* Registers the device, and makes its link or puts it right. *ret: its entry. *ret_made: the link is new. On failure
- * what was made is gone again; a link that was there stays registered, since what is wrong with it may end by an event.
+ * what was made is gone again; a link that was there stays registered, since an event may end what is wrong with it.
  * -ENODEV: it is missing, its far end has nowhere to go, and it is no longer registered. */
 int make_device(struct net_vpc *v, const struct device_spec *s, const struct make_options *o, struct device **ret,
 		bool *ret_made, struct vpc_error *reterr);

@@ -27,7 +27,8 @@ static int fail(struct making *m, int r, const char *what)
 	return r;
 }
 
-/* In the namespace: everything it needs. The mount comes last: until then a crash leaves nothing behind. */
+/* On a thread inside the namespace: gives it everything that it needs. The mount comes last: a run that is killed
+ * before leaves nothing behind. */
 static int set_up(void *data)
 {
 	struct making *m = data;
@@ -61,7 +62,8 @@ static int set_up(void *data)
 	r = netns_bind(m->bind_to, m->alias);
 	if (r == -EEXIST)
 		vpc_error_set(m->reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL,
-			      "%s is in the way: it isn't vpcd's; remove it", m->bind_to);
+			      "namespace %s of %s: the file %s isn't vpcd's; remove it", m->vpc->netns, m->vpc->id,
+			      m->bind_to);
 	else if (r < 0)
 		fail(m, r, "be mounted under " NETNS_DIR);
 	return r;
@@ -76,10 +78,10 @@ static int adopt(struct making *m, int ns_fd)
 	if (r < 0)
 		return fail(m, r, "be read");
 	if (strcmp(found, m->alias) != 0) {
-		vpc_error_set(
-			m->reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL,
-			"a namespace named %s exists and is not vpcd's (its lo has no alias %s): remove or rename it",
-			m->vpc->netns, m->alias);
+		vpc_error_set(m->reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL,
+			      "%s: a namespace named %s exists and is not vpcd's (its lo has no alias %s); remove or "
+			      "rename it",
+			      m->vpc->id, m->vpc->netns, m->alias);
 		return -EEXIST;
 	}
 	r = netns_run(ns_fd, set_up, m);

@@ -2,17 +2,15 @@
 /*
  * The network side of the datapath: namespaces, bridges, ports, addresses, routes, neighbours, sysctls.
  *
- * Everything is made in an idempotent way ("ensure"): what exists and is right is adopted, so a start runs the same
- * code as a change. Ownership is the ifalias "vpcd:<instance>:<id>" on lo of a namespace and on each link; what does
- * not have it is never touched, and a name that is taken by something foreign is an error.
+ * Making is idempotent ("ensure"): what exists and is right is adopted, so a start runs the same code as a change.
+ * A namespace and a link are ours if lo, or the link, has the ifalias "vpcd:<instance>:<id>". What isn't ours is never
+ * changed; where it has a name or number that we need, that is an error.
  *
  *   workload_open      (worker) opens the namespace that a user named, with the checks of CLI.md
  *   netns_make         (worker) makes or adopts a VPC's namespace
- *   net_prepare        makes devices, closed and down; undone by net_undo
- *   net_publish        raises the ports; what fails is retried by net_ensure
- *   net_removal_run    (worker) deletes what the change took away
- *
- * No descriptor is kept per port. Per VPC: its namespace, a netlink socket for requests and one for events.
+ *   net_prepare        makes devices, closed and down; net_undo undoes it
+ *   net_publish        raises the devices; net_ensure repeats what fails
+ *   net_removals_run   (worker) deletes what the change removed
  */
 #ifndef DATAPATH_NET_H
 #define DATAPATH_NET_H
@@ -29,10 +27,11 @@ struct net;
 struct net_change;
 struct net_removal;
 
-/* A port (ENI number) may or may not be redirected to now: see net_port_peer_ok. Called when it changes, and again. */
+/* Whether packets may be redirected to a port (ENI number): see net_port_peer_ok. Called when that changes, and may be
+ * called again with the same. */
 typedef void (*net_port_fn)(uint32_t eni, bool peer_ok, void *userdata);
 
-/* The workload's end of a port came up: after it was down it may lack routes and addresses. */
+/* A port's far end came up: after it was down it may lack routes and addresses. */
 typedef void (*net_up_fn)(uint32_t vpc, uint32_t eni, void *userdata);
 
 struct net_config {
@@ -47,8 +46,8 @@ struct net_config {
 	net_up_fn on_up;     /* likewise */
 };
 
-/* An event that contradicts what is meant to be: a device, address, qdisc or route of vpc (number) was changed or
- * removed by somebody else. port: the ENI number whose port is gone, or 0. Not called for our own changes. */
+/* Somebody else changed or removed a device, address, qdisc or route of vpc (number). port: the number of the ENI whose
+ * port is gone, or 0. Not called for our own changes. */
 typedef void (*net_event_fn)(uint32_t vpc, uint32_t port, void *userdata);
 
 int net_new(const struct net_config *config, net_event_fn on_event, void *userdata, struct net **ret,
@@ -58,24 +57,25 @@ DEFINE_CLEANUP(struct net *, net_free);
 /* "tcx" or "clsact". */
 const char *net_attach_mode(const struct net *n);
 
-/* --- namespaces (each may run on a worker thread; they touch no struct net) --- */
+/* --- namespaces (each may run on a worker thread; they touch no struct net); the rest is in netns/ --- */
 
-/* Makes the namespace (bind mount under /run/netns, which it makes if missing), or adopts one with our alias; sets the
- * sysctls of DESIGN.md section 1, lo up with its alias. Errors: DatapathUnavailable; a foreign namespace of that name.
- */
+/* Makes the namespace of a VPC under /run/netns, or adopts one with our alias. Sets its sysctls, makes its ruleset, and
+ * raises lo with the alias. *ret: the caller's, for net_add_vpc or netns_clear. Errors: DatapathUnavailable, also where
+ * a namespace or file of that name isn't ours (-EEXIST). */
 int netns_make(const struct vpc_record *v, const char *instance, struct netns *ret, struct vpc_error *reterr);
+
 /* --- changing --- */
 
-/* Hands over the namespace of a VPC (taken: *ns is emptied) before anything is prepared in it. One that is known
- * already keeps the descriptors that it has; *ns is closed. -ENOMEM, or -errno of the event socket: *ns stays the
- * caller's. */
+/* Takes over the namespace of a VPC before anything is prepared in it: *ns is emptied. A VPC that is known already
+ * keeps the descriptors that it has, and *ns is closed. -ENOMEM, or -errno of the event socket: *ns stays the caller's.
+ */
 int net_add_vpc(struct net *n, const struct vpc_record *v, struct netns *ns);
 /* Forgets a VPC whose creation was refused after all: closes its descriptors. Its namespace is netns_remove's. */
 void net_drop_vpc(struct net *n, uint32_t vpc);
 bool net_has_vpc(const struct net *n, uint32_t vpc);
 
-/* Makes what the plan adds: bridges with address, FDB and neighbours; ports with programs on, in the bridge, down;
- * workload ends named, addressed, up, routed. workloads: those of the ports that are added, in any order, each with its
+/* Makes the devices that the plan adds: with their netlink objects and programs, ports down and on their bridge, far
+ * ends named. workloads: those of the ports that are added, in any order, each with its
  * ENI's number (a tap, and a port whose link exists already, needs none). Errors: AttachmentFailed (ifname taken,
  * namespace gone …), DatapathUnavailable. On error all is undone. The plan and the workloads' descriptors must last
  * until net_publish or net_undo. */
@@ -83,10 +83,10 @@ int net_prepare(struct net *n, const struct plan *plan, const struct workload *w
 		struct net_change **ret, struct vpc_error *reterr);
 void net_undo(struct net *n, struct net_change *c);
 /* After the epoch was stored: raises new ports, applies changed addresses, lowers removed ports at once. Returns the
- * number of operations that failed (to be retried: net_ensure). Gives what is to be deleted, or NULL; frees c. */
+ * number of operations that failed, which net_ensure repeats. *ret_removal: what is to be deleted, or NULL. Frees c. */
 int net_publish(struct net *n, struct net_change *c, struct net_removal **ret_removal);
-/* On a worker thread: links and namespaces are deleted, pinned tcx links of removed ports removed. Returns 0 or -errno
- * of the last failure; go on with net_removal_free on the event loop, or run it again. */
+/* On a worker thread: deletes links and namespaces, and the pins of removed ports' tcx links. 0 or -errno of the last
+ * failure. Then net_removal_free on the event loop, or run it again. */
 int net_removal_run(struct net_removal *r);
 /* The same for several, in less time than one after the other. Each has its own result. */
 void net_removals_run(struct net_removal *const *removals, size_t n, int *results);
@@ -97,13 +97,13 @@ void net_removal_each(const struct net_removal *r, bool gone, void (*fn)(const c
 /* Whether a removal not yet done touches this workload namespace. */
 bool net_removal_pending(const struct net *n, uint64_t ns_ino);
 
-/* The second half of attaching, on a worker thread: tcx links over the clsact floor, for at most `most` of the ports
- * that lack them. *ret NULL: none does. */
+/* The second half of attaching, on a worker thread: tcx links, which run before the fallback filters (clsact), for at
+ * most `most` of the ports that lack them. *ret NULL: none does. */
 struct net_attach;
 int net_attach_begin(struct net *n, size_t most, struct net_attach **ret);
 int net_attach_run(struct net_attach *a);
-/* Looks at the next `most` ports' pinned tcx links, in turn. Those whose pins are gone lack their links from now on:
- * returns how many, for net_attach_begin. Takes about 2 µs a port. */
+/* Looks at the pinned tcx links of the next `most` ports, in turn. A port whose pins are gone counts as lacking its
+ * links, for net_attach_begin. Returns how many. */
 size_t net_check_links(struct net *n, size_t most);
 void net_attach_free(struct net *n, struct net_attach *a);
 
@@ -146,15 +146,16 @@ void net_audit_each(const struct net_audit *a, void (*fn)(uint32_t vpc, void *us
 void net_audit_free(struct net_audit *a);
 /* On a worker thread, with sockets of its own: appends what differs to report, as maps_verify. */
 int net_verify(const struct net_config *config, const struct plan *all, json_t *report);
-/* Namespaces of this instance under /run/netns that `all` does not name are removed, and pins of tcx links whose port
- * it does not name. At start, before net_attach_begin. */
+/* Removes the namespaces of this instance under /run/netns that `all` does not name, and pins of tcx links whose port
+ * it does not name. At a start, before net_attach_begin. */
 int net_prune(struct net *n, const struct plan *all);
-/* Every namespace of the instance, with all in them. The pins of tcx links go with the pin folder (maps_purge). */
+/* Removes every namespace of the instance with everything in it. The pins of tcx links go with the pin folder
+ * (maps_purge). */
 int net_purge(const char *instance);
 
-/* Opening the tap of a port for somebody: begin on the event loop, open on a worker (it waits for rtnl), clear
- * anywhere. begin: -ENODEV: no such port, or not a tap. open: as tap_open. vpcd itself keeps none: a descriptor that
- * nobody reads gets packets all the same. */
+/* Opening the tap of a port for a VMM: begin on the event loop, open on a worker (it waits for the kernel's lock of all
+ * network configuration), clear anywhere. begin: -ENODEV: no such port, or not a tap. open: as tap_open (device/tap.h).
+ * vpcd keeps no descriptor: one that nobody reads gets packets all the same. */
 struct device_ops;
 struct net_tap {
 	const struct device_ops *ops;
@@ -168,15 +169,17 @@ int net_tap_open(const struct net_tap *t, bool multi_queue, int *ret_fds, size_t
 void net_tap_clear(struct net_tap *t);
 /* Whether a VMM has the port's tap open now. */
 bool net_tap_is_open(const struct net *n, uint32_t vpc, uint32_t eni);
-/* Inode of the VPC's namespace, by which the process that has a tap open is told from others; 0: there is none. */
+/* Inode of the VPC's namespace, which identifies the process that has a tap open; 0: there is none. */
 uint64_t net_vpc_inode(const struct net *n, uint32_t vpc);
 
 /* --- the fast path --- */
 
-/* Whether a veth port can be reached by bpf_redirect_peer now: up, peer in another namespace and up. */
+/* Redirect eligibility: whether bpf_redirect_peer can reach a veth port now. It is up, and its far end is up, in
+ * another namespace, and without an XDP program. */
 bool net_port_peer_ok(struct net *n, uint32_t vpc, uint32_t eni);
-/* Calls on_port for every port of a VPC (0: of all). Later changes are told as netlink tells of them, and before vpcd
- * itself takes a port down. 0, or -errno of the last failure: ports not read are told as not reachable. */
+/* Calls on_port for every port of a VPC (0: of all). Later changes are reported when netlink reports them, and before
+ * vpcd itself takes a port down. 0, or -errno of the last failure: a port that can't be read is reported as not
+ * eligible. */
 int net_report_ports(struct net *n, uint32_t vpc);
 /* Whether the kernel's bpf_redirect_peer does what we need: one frame from one veth to another, in namespaces of their
  * own. prog_probe: the program `fast_path_probe`. 1: yes, 0: no, -errno: it could not be tried. Blocks for some ms. */

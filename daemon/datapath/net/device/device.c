@@ -33,21 +33,32 @@ bool device_next(struct device_iterator *it, struct device_spec *ret_before, str
 	return false;
 }
 
-int device_list(const struct plan *plan, uint32_t vpc, struct device_spec **ret, size_t *ret_n)
+/* list: NULL: only counts. */
+static size_t collect(const struct plan *plan, uint32_t vpc, struct device_spec *list)
 {
-	/* a record is one device at most */
-	struct device_spec *list = calloc(plan->n_subnets + plan->n_ports + 1, sizeof(*list));
 	struct device_iterator it = {.plan = plan};
 	struct device_spec before, after;
 	size_t n = 0;
 
+	while (device_next(&it, &before, &after)) {
+		if (!after.ops || after.vpc != vpc)
+			continue;
+		if (list)
+			list[n] = after;
+		n++;
+	}
+	return n;
+}
+
+int device_list(const struct plan *plan, uint32_t vpc, struct device_spec **ret, size_t *ret_n)
+{
+	size_t n = collect(plan, vpc, NULL);
+	struct device_spec *list = calloc(n + 1, sizeof(*list));
+
 	if (!list)
 		return -ENOMEM;
-	while (device_next(&it, &before, &after))
-		if (after.ops && after.vpc == vpc)
-			list[n++] = after;
+	*ret_n = collect(plan, vpc, list);
 	*ret = list;
-	*ret_n = n;
 	return 0;
 }
 

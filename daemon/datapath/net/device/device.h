@@ -89,7 +89,8 @@ struct device_ops {
 	const char *kind;      /* what people call it: "bridge", "port" */
 	const char *link_kind; /* what rtnetlink calls it */
 	bool routes;	       /* the VPC's router sends and receives by it: its own sysctls matter */
-	/* It belongs to an ENI: it carries both programs, has tcx links, may be redirected to, and is told as lost. */
+	/* It belongs to an ENI: it carries both programs, has tcx links, may be redirected to, and is reported as lost.
+	 */
 	bool judged;
 	const struct device_ops *far_end; /* its other end, in a workload's namespace; NULL: it has none there */
 
@@ -103,7 +104,7 @@ struct device_ops {
 	int (*objects)(const struct device_spec *s, struct net_object_set *ret);
 	/* Makes the link, or puts right what is there; one that raise is for stays down if it is new. *ret_made: the
 	 * link is new; written on error too, and then the caller deletes it. -ENODEV: it is missing and can't be made
-	 * without a workload; no other failure is told by that number. */
+	 * without a workload; no other failure has that number. */
 	int (*ensure)(const struct device_request *q, bool *ret_made, struct vpc_error *reterr);
 	/* For one that is right: notes its state in the registry. */
 	int (*adopt)(const struct device_request *q);

@@ -21,7 +21,7 @@ extern const struct device_ops device_tap;
 
 void tap_mac(uint32_t eni, uint8_t ret[6])
 {
-	/* of the range that gateways have and ENIs can't (compile_gateway_mac); no subnet's number is that high */
+	/* in the range of gateways' MACs, which no ENI can have; no subnet's number is that high */
 	const uint8_t mac[6] = {GATEWAY_MAC_0,	      GATEWAY_MAC_1,	   0xff,
 				(uint8_t)(eni >> 16), (uint8_t)(eni >> 8), (uint8_t)eni};
 
@@ -45,7 +45,7 @@ static int open_tun(void)
 	return fd >= 0 ? fd : errno == ENOENT || errno == ENODEV ? -ENXIO : -errno;
 }
 
-/* What a guest may leave to the host. The VMM says what its guest can do when it starts. */
+/* What a guest may leave to the host. The VMM says what its guest can do when it starts the guest. */
 static int set_offloads(int fd)
 {
 	return ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN) < 0 ? -errno : 0;
@@ -116,7 +116,7 @@ static int open_one(const struct opening *o, int *ret)
 		return fd;
 	if (ioctl(fd, TUNSETIFF, &r) < 0)
 		return -errno;
-	/* It went away since it was looked at: this one was made by the line above, and goes with its descriptor. */
+	/* The tap went away since it was looked at: this one was made by TUNSETIFF, and goes with its descriptor. */
 	if (ioctl(fd, TUNGETIFF, &r) < 0 || !(r.ifr_flags & IFF_PERSIST))
 		return -ENODEV;
 	if (set_offloads(fd) < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Taps: ports that a VMM holds by a descriptor. Made persistent, so that they outlive whoever has them open. */
+/* Taps: ports that a VMM has open by a descriptor. They are persistent, so that they outlive the VMM. */
 #ifndef DATAPATH_TAP_H
 #define DATAPATH_TAP_H
 
@@ -19,8 +19,8 @@ int tap_make(int ns_fd, const struct port_record *p);
  * else -errno. */
 int tap_open(int ns_fd, uint32_t ifindex, const char *name, bool multi_queue, int *ret_fds, size_t n);
 
-/* MAC of the host's end. No guest sees it, but whoever has the descriptor can change it to a neighbour's, whose frames
- * the bridge would then take for its own: so it is a known one, which is watched. */
+/* MAC of the host's end. No guest sees it, but a process that has the descriptor can change it to a neighbour's, whose
+ * frames the bridge would then take for its own. So it is a known one, and is watched. */
 void tap_mac(uint32_t eni, uint8_t ret[6]);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Source routing in a workload's namespace: what is sent from an address of an ENI leaves by that ENI, whoever has the
- * namespace's default route.
+ * Source routing in a workload's namespace: packets from an address of an ENI leave by that ENI, whichever interface
+ * has the namespace's default route.
  *
  * Each ENI has a routing table of its own (its subnet, and a default route by its gateway), and a rule for each of its
  * addresses that leads to it. The rules are there only where a namespace has addresses of another interface too: with
@@ -183,7 +183,7 @@ static int dump(struct nl_sock *sk, uint16_t type, netlink_answer_fn fn, struct 
 	return 0;
 }
 
-/* Whether what is sent could leave by the wrong interface. */
+/* Whether a packet could leave by the wrong interface. */
 static bool has_several_interfaces(const struct routing *r)
 {
 	for (size_t i = 1; i < r->n_addresses; i++)
@@ -218,7 +218,7 @@ static struct routing_rule *find_rule(const struct routing *r, const struct ip *
 	return NULL;
 }
 
-/* Adds what is missing, and takes away what leads to interfaces and addresses that are no more. */
+/* Adds missing rules, and removes rules that lead to an interface or address that is gone. */
 static int put_rules(struct nl_sock *sk, struct routing *r, bool only_look, bool *ret_differs)
 {
 	int result = 0, e;

@@ -161,15 +161,6 @@ bool link_options_right(const struct link_info *info)
 	       options_right(link_port_options, info->port_options);
 }
 
-bool link_sysctls_right(const struct link_info *info)
-{
-	for (size_t i = 0; link_bridge_sysctls[i].name; i++) {
-		if (info->sysctls[i] != link_bridge_sysctls[i].want)
-			return false;
-	}
-	return true;
-}
-
 bool link_is_half_made(const struct link_info *info)
 {
 	bool bridge = info->ifindex >= VPC_BRIDGE_FIRST;

@@ -63,8 +63,6 @@ struct link_info {
 
 /* Whether every option has the value that we rely on. */
 bool link_options_right(const struct link_info *info);
-/* The same for a bridge's sysctls. */
-bool link_sysctls_right(const struct link_info *info);
 /* Whether number, kind and name are those that vpcd gives to a port or a bridge. In a namespace of ours, a link without
  * an alias that is so was made by vpcd and never finished: it was killed, or the kernel's answer was lost. */
 bool link_is_half_made(const struct link_info *info);

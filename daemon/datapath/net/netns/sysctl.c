@@ -10,12 +10,12 @@
 
 #include <vpc/cleanup.h>
 
-/* A new namespace copies the host's IPv4 values, so nothing is taken for granted. conf/default is what devices made
- * later start with; conf/all is combined with theirs. */
+/* A new namespace copies the host's IPv4 values, so each value is set. New devices start with conf/default; conf/all is
+ * combined with each device's own. */
 static const struct {
 	const char *path;
 	const char *value;
-	bool event; /* rtnetlink tells of a change (RTM_NEWNETCONF) */
+	bool event; /* rtnetlink reports a change (RTM_NEWNETCONF) */
 } sysctls[] = {
 	{"net/ipv4/ip_forward", "1", true},
 	{"net/ipv4/conf/all/rp_filter", "1", true},
@@ -112,7 +112,7 @@ int sysctl_apply(void)
 	return 0;
 }
 
-/* With the folder opened once a file costs two thirds; those of one folder stand together in the table. */
+/* Opening each folder once is cheaper; those of one folder stand together in the table. */
 static bool differs_at(int dir, const char *name, const char *wanted)
 {
 	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Opening the namespace that a user named: everything about it is checked after it is open, on the descriptor. */
+/* Opens the namespace that a user named. Everything about it is checked on the open descriptor. */
 #include "datapath/net/netns/workload.h"
 
 #include <dirent.h>
@@ -128,7 +128,7 @@ static bool owns_process(pid_t pid, uid_t uid)
 	return stat(path, &st) >= 0 && st.st_uid == uid;
 }
 
-/* Told apart from a later namespace that got the same inode number. */
+/* It differs from that of a later namespace with the same inode number. */
 static int read_cookie(const struct nl_sock *rtnl, uint64_t *ret)
 {
 	socklen_t size = sizeof(*ret);
@@ -136,7 +136,7 @@ static int read_cookie(const struct nl_sock *rtnl, uint64_t *ret)
 	return getsockopt(nl_socket_get_fd(rtnl), SOL_SOCKET, SO_NETNS_COOKIE, ret, &size) < 0 ? -errno : 0;
 }
 
-/* The descriptor is a network namespace: which one must it not be? Fills the numbers and the socket. */
+/* Refuses a network namespace that is not a workload's. Fills the numbers and the socket. */
 static int check_namespace(struct workload *w, const char *field, struct vpc_error *reterr)
 {
 	char alias[NETNS_ALIAS_MAX];
@@ -198,7 +198,7 @@ static bool process_lives(int pidfd)
 	return poll(&p, 1, 0) == 0;
 }
 
-/* The pidfd still lives at the end, so the number was this process's all the while. */
+/* The process still lives at the end, so the number was its own all the time. */
 static int open_by_pid(const struct attachment_spec *spec, uid_t uid, struct workload *w, struct vpc_error *reterr)
 {
 	uint64_t start_after;
@@ -226,7 +226,7 @@ static int open_by_pid(const struct attachment_spec *spec, uid_t uid, struct wor
 		return r;
 	r = read_start_time(spec->pid, &start_after);
 	if (r < 0 || start_after != w->pid_start || !process_lives(w->pidfd))
-		return refuse(reterr, "pid", w->path, "the process ended meanwhile");
+		return refuse(reterr, "pid", w->path, "the process ended while its namespace was opened");
 	return 0;
 }
 
@@ -241,7 +241,7 @@ int workload_open(const struct attachment_spec *spec, uid_t uid, struct workload
 		r = open_by_pid(spec, uid, &w, reterr);
 	else
 		r = vpc_error_set(reterr, VPC_E_ATTACHMENT_FAILED, "attachment",
-				  "neither a namespace nor a process is named");
+				  "the attachment names neither a namespace nor a process; give netns or pid");
 	if (r < 0)
 		return r;
 	*ret = w;

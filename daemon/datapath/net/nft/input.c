@@ -12,9 +12,9 @@
 #include "datapath/net/netns/netns.h"
 #include "datapath/net/nft/nft.h"
 
-/* What reaches the namespace itself: echo to the gateway of the device it came in by, and ICMP errors, which the kernel
- * matches with flows of its own sockets. By type and not by conntrack: a ct expression would make the kernel track
- * every packet that the router forwards. fib … missing is rp_filter for IPv6. */
+/* Lets into the namespace itself: echo to the gateway of the device that it came in by, and ICMP errors, which the
+ * kernel matches with its own sockets. By type and not by conntrack: a ct expression would make the kernel track every
+ * packet that the router forwards. "fib … missing" is rp_filter for IPv6. */
 #define TABLE_INET                                                                                     \
 	"table inet vpcd {\n"                                                                          \
 	"	chain prerouting {\n"                                                                        \
@@ -31,8 +31,8 @@
 	"accept\n"                                                                                     \
 	"	}\n"                                                                                         \
 	"}\n"
-/* The last door: what a port's program has judged carries the ENI's mark, and nothing else passes the bridge. So a port
- * whose program somebody tears off is closed and not open until it is put back. */
+/* What a port's program has judged carries the ENI's mark, and nothing else passes the bridge. So a port whose program
+ * somebody takes off is closed until the program is put back. */
 #define TABLE_BRIDGE                                                 \
 	"table bridge vpcd {\n"                                      \
 	"	chain input {\n"                                           \
@@ -44,8 +44,8 @@
 	"		meta mark & 0x%x == 0x%x accept\n"                        \
 	"	}\n"                                                       \
 	"}\n"
-/* What stands there goes in the same transaction. The kernel waits for a grace period for what is deleted, and whoever
- * creates a VPC with it: where nothing can be, nothing is deleted. */
+/* Existing tables are deleted in the same transaction. The kernel waits for a grace period for what is deleted, and so
+ * does the creation of a VPC: in a new namespace nothing is deleted. */
 #define ANEW(family) "add table " family " vpcd\ndelete table " family " vpcd\n"
 #define RPF6	     "meta nfproto ipv6 fib saddr . iif oif missing drop\n"
 #define OWN_ADDR     "fib daddr . iif type local"
@@ -92,7 +92,7 @@ static void format(const struct variant *v, bool empty, char commands[COMMANDS_M
 			 VPC_MARK_KIND, VPC_MARK_ENI, VPC_MARK_KIND, VPC_MARK_ENI);
 }
 
-/* Whether the kernel said that it doesn't have something. Anything else says nothing about what it has. */
+/* Whether the kernel said that it lacks something. Other errors say nothing about what it has. */
 static bool is_unsupported(int r)
 {
 	return r == -ENOENT || r == -EOPNOTSUPP || r == -EAFNOSUPPORT || r == -EPROTONOSUPPORT;
@@ -100,16 +100,16 @@ static bool is_unsupported(int r)
 
 #define TRIES 4
 
-/* Whether nft listed every table. An answer that was lost makes it list less, and say nothing about it. */
+/* Whether nft listed every table. Where an answer was lost it lists fewer, without an error. */
 static bool is_whole(const struct variant *v, const char *listing)
 {
 	return strstr(listing, "table inet vpcd {") && (!v->bridge || strstr(listing, "table bridge vpcd {"));
 }
 
 /*
- * Makes the tables again and again until two listings in succession agree. One may be wrong: libnftables ignores errors
- * of its netlink calls in places, and then lists chains without their rules. A wrong one that was kept would make each
- * VPC's tables look wrong for as long as vpcd runs.
+ * Makes the tables again until two listings in succession agree. One listing may be wrong: libnftables ignores some
+ * errors of its netlink calls, and then lists chains without their rules. A wrong listing that was kept would make
+ * every VPC's tables look wrong for as long as vpcd runs.
  */
 static int try_variant(int ns_fd, const struct variant *v, char **ret_listing)
 {
@@ -122,7 +122,7 @@ static int try_variant(int ns_fd, const struct variant *v, char **ret_listing)
 
 		format(v, !last, commands);
 		r = nft_apply(ns_fd, commands, &listing, text, sizeof(text));
-		/* What was refused once by mistake must not be given up for as long as vpcd runs. */
+		/* One refusal may be a mistake, and would hold for as long as vpcd runs. */
 		if (is_unsupported(r))
 			continue;
 		if (r < 0)
@@ -201,7 +201,7 @@ int net_nft_apply(int ns_fd, bool empty, char *text, size_t size)
 	char commands[COMMANDS_MAX];
 
 	text[0] = 0;
-	/* What nft says is not enough: under errors it was seen to succeed with another ruleset. */
+	/* nft's word is not enough: under errors it was seen to report success with another ruleset. */
 	for (int tries = 0; tries < TRIES; tries++) {
 		_cleanup_(reference_clear) struct reference reference = {};
 		_cleanup_free_ char *listing = NULL;
@@ -209,7 +209,7 @@ int net_nft_apply(int ns_fd, bool empty, char *text, size_t size)
 
 		if (r < 0)
 			return r;
-		/* the second time there may be something, of the first */
+		/* the second time there may be tables of the first */
 		format(reference.variant, empty && !tries, commands);
 		r = nft_apply(ns_fd, commands, &listing, text, size);
 		if (r < 0)

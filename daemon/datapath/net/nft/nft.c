@@ -288,7 +288,7 @@ void nft_reap(void)
 {
 	_cleanup_(unlockp) pthread_mutex_t *lock = &helper.lock;
 
-	/* In use: whoever uses it sees its end. */
+	/* in use: its user notices its end */
 	if (pthread_mutex_trylock(lock) != 0) {
 		lock = NULL;
 		return;

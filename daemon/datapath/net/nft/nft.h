@@ -4,7 +4,7 @@
  *
  * libnftables ends the process it runs in when it gets no descriptor or no memory, and was seen to crash on netlink
  * errors. So it runs in a helper process: vpcd's own program, started again with NFT_CHILD_ARGUMENT. The helper is
- * started at its first use and lives as long as vpcd. It is started anew when it has ended, and killed when it doesn't
+ * started at its first use and lives as long as vpcd. It is started again when it has ended, and killed when it doesn't
  * answer.
  *
  * Any thread may call these functions; they take turns. Each waits at most twice NFT_LIMIT_MS for the helper.
