@@ -78,7 +78,7 @@ static int watch_socket(struct api *a, enum api_socket which)
 	return r < 0 ? r : 1;
 }
 
-/* Who tidies up the run folder must not lock everybody out until the next start. */
+/* Somebody may remove files of the run folder. The sockets are then made again, so that vpcd stays reachable. */
 static int on_watch(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct api *a = userdata;
@@ -124,7 +124,7 @@ int api_new(const struct api_config *config, struct api **ret, struct vpc_error 
 	r = start_server(a, API_SOCKET_READ_ONLY, max > READ_ONLY_SHARE ? max / READ_ONLY_SHARE : 1, reterr);
 	if (r < 0)
 		return r;
-	/* The one that people wait for comes last. */
+	/* Last: its file tells that vpcd is ready. */
 	r = publish(a, API_SOCKET_READ_ONLY, reterr);
 	if (r < 0)
 		return r;

@@ -65,8 +65,9 @@ enum attachment_kind {
 };
 
 /*
- * Where an ENI is to be plugged. The first block is the request's; the second is filled in by the engine, which opened
- * what the first names, before the change is applied: it identifies the namespace again after a restart.
+ * Where an ENI is to be attached. The first block is what the request says. The engine opens what the first block names
+ * and fills in the second block before the change is applied. The second block identifies the namespace again after a
+ * restart.
  */
 struct attachment_spec {
 	enum attachment_kind kind;
@@ -74,7 +75,7 @@ struct attachment_spec {
 	pid_t pid;		/* 0: none */
 	char *owner;		/* tap: user name or number; NULL: root */
 	int64_t queues;		/* tap: how many descriptors it may have at a time; 0: one */
-	char *ifname;		/* of the inner end; NULL: eth0 */
+	char *ifname;		/* of the workload end; NULL: eth0 */
 	bool has_default_route; /* false: the namespace's default route is the first ENI's that was attached to it */
 	bool default_route;	/* netns: whether the ENI's default route counts */
 

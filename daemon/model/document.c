@@ -216,7 +216,7 @@ static void load_base(struct document *d, struct object *o)
 	load_tags(d, o);
 }
 
-/* A part's key is its own affair. The object has its parent by then. */
+/* Needs the object's parent, which load() has set. A part has no name; load() has set its key. */
 static void load_name(struct document *d, struct object *o)
 {
 	const char *name = borrow_text(d, "name", true);
@@ -228,7 +228,7 @@ static void load_name(struct document *d, struct object *o)
 		document_damaged(d, "(out of memory)");
 }
 
-/* What the indexes rely on. */
+/* The field by which another object is already in an index, or NULL. */
 static const char *find_conflict(const struct model *m, const struct object *o)
 {
 	if (index_by_id(&m->ix, o->id))
@@ -244,7 +244,7 @@ static void advance_counters(struct model *m, const struct object *o)
 {
 	if (o->order >= m->next_order)
 		m->next_order = o->order + 1;
-	/* It is 0 when all numbers that are given once were given out, and stays so. */
+	/* 0 means that all numbers of a kind with numbers_once were given out. It stays 0. */
 	if (m->next_number[o->kind] && o->number >= m->next_number[o->kind])
 		m->next_number[o->kind] = o->number + 1;
 }

@@ -26,7 +26,7 @@ static void new_id(struct model_txn *t, struct object *o)
 	} while (index_by_id(&t->m->ix, o->id));
 }
 
-/* Rules, for one: a flow, or an event that is read late, may still name a rule that is gone. */
+/* A flow, or an event that is read late, may still name a rule that was deleted. So a rule's number is never reused. */
 static int new_number_once(struct model_txn *t, struct object *o, struct vpc_error *reterr)
 {
 	uint32_t *next = &t->m->next_number[o->kind];
@@ -54,7 +54,8 @@ static int new_number(struct model_txn *t, struct object *o, struct vpc_error *r
 		o->number = number;
 		return 0;
 	}
-	/* Not reached while limits are checked first, unless they were lowered below what is there. */
+	/* The limit was checked before, so this happens only after it was lowered below the number of existing objects.
+	 */
 	return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, "no number is free for another %s",
 			     kind_of(o->kind)->noun);
 }

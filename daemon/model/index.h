@@ -3,10 +3,9 @@
  * The indexes over the objects of one model: by id, by number and by unique key (uthash handles inside the objects),
  * and postings: lists of the objects that share something (the rules of a group, the ENI that has an address …).
  *
- * Invariant that everything else rests on: what may need memory happens in index_insert(); index_remove() and
- * index_restore() can not fail. So a transaction can always be undone, out of memory too. That is why hash tables hold
- * a sentinel (uthash frees a table with its last element), why a table doesn't grow while an object is put back, and
- * why an empty posting stays until index_sweep().
+ * Invariant: only index_insert() allocates memory; index_remove() and index_restore() can not fail. So a transaction
+ * can always be undone, also without memory. For this, each hash table holds a sentinel (uthash frees a table with its
+ * last element), no table grows while an object is put back, and an empty posting stays until index_sweep().
  */
 #ifndef MODEL_INDEX_H
 #define MODEL_INDEX_H
@@ -62,7 +61,7 @@ void index_clear(struct index *ix);
 
 /* o->name_key and whatever its kind's post() reads are set. Takes its place in creation order by o->order, or that of
  * `like` (an object just removed) where that is given. -ENOMEM: as before; o is still the caller's. On success the
- * index holds o, but whoever removes it has it back. */
+ * index owns o; index_remove() gives it back. */
 int index_insert(struct index *ix, struct object *o, const struct object *like);
 /* o stays as it is, so that index_restore() can put it back. Can not fail. */
 void index_remove(struct index *ix, struct object *o);
@@ -76,9 +75,9 @@ void index_sweep(struct index *ix);
 int index_post(struct index *ix, struct object *o, enum posting_type type, uint32_t a, const void *bytes,
 	       size_t n_bytes, uint32_t rank);
 
-/* The same for the object of a kind that o refers to, by number: it is not deleted before o. */
+/* Posts that o refers to the object of this kind and number, which then can't be deleted before o. -ENOMEM. */
 int index_post_reference(struct index *ix, struct object *o, enum object_kind kind, uint32_t number);
-/* The same for what o is a part of. */
+/* Posts that o is a part of the object of this kind and number. -ENOMEM. */
 int index_post_part(struct index *ix, struct object *o, enum object_kind kind, uint32_t number, uint32_t rank);
 
 /* NULL: none. The number 0 and the empty key are never found. */
@@ -88,10 +87,10 @@ struct object *index_by_key(const struct index *ix, const char *key);
 /* NULL: none, which means empty. */
 struct posting *index_posting(const struct index *ix, enum posting_type type, uint32_t a, const void *bytes,
 			      size_t n_bytes);
-/* The objects of kind `by` that refer to the one of a kind with this number; its parts of a kind. */
+/* The objects of kind `by` that refer to the object of this kind and number; its parts of kind `part`. NULL: none. */
 struct posting *index_referrers(const struct index *ix, enum object_kind kind, uint32_t number, enum object_kind by);
 struct posting *index_parts(const struct index *ix, enum object_kind kind, uint32_t number, enum object_kind part);
-/* Whether o, which is in the index, refers to it. */
+/* Whether o, which is in the index, refers to the object of this kind and number. */
 bool index_refers(const struct index *ix, const struct object *o, enum object_kind kind, uint32_t number);
 /* How many are in a posting; NULL: 0. */
 static inline size_t posting_count(const struct posting *p)

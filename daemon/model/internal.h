@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files of model/ share and nobody else sees. Everything follows one pattern: a change's function checks all
- * it needs, makes new versions of objects, and hands them to txn_insert(), txn_replace() or txn_remove(), which note
- * how to undo it.
+ * Shared by the files of model/ alone. Each change has a function that follows one pattern: it checks everything, makes
+ * new versions of objects, and passes them to txn_insert(), txn_replace() or txn_remove(), which note how to undo it.
  */
 #ifndef MODEL_INTERNAL_H
 #define MODEL_INTERNAL_H
@@ -27,22 +26,22 @@ struct model {
 
 /* --- objects (object.c) ------------------------------------------------------------------------------------------ */
 
-/* What a kind brings along beside its line in kinds.def; its file in kinds/ defines it. What a kind has no use for is
- * 0. */
+/* What a kind has beside its line in kinds.def. Its file in kinds/ defines it. A member that a kind doesn't need is 0.
+ */
 struct kind_ops {
 	size_t size;
-	/* What it is in or a part of: the kind, and where it has the number of it. offset 0: nothing. A resource is not
-	 * deleted before those that are in it; parts are deleted with it. */
+	/* The object that contains this one: its kind, and the offset of the uint32_t with its number. offset 0: none.
+	 * A VPC can't be deleted while it contains a resource. Deleting a resource deletes its parts. */
 	struct {
 		enum object_kind kind;
 		size_t offset;
 	} parent;
 	size_t description;    /* offset of a `char *description` */
 	uint32_t first_number; /* 0: 1 */
-	bool numbers_once;     /* a number is never given to two objects, not only while one has it */
+	bool numbers_once;     /* a number is never reused, also not after its object was deleted */
 	bool names_ignore_case;
 	enum vpc_code name_taken; /* 0: InvalidParameterValue */
-	/* What a name must be beside what every name must. */
+	/* Checks that only this kind has for its names. */
 	int (*check_name)(const char *name, struct vpc_error *reterr);
 	/* Frees, and for copy duplicates, what is the kind's own; the base is done by object.c. copy: -ENOMEM leaves
 	 * `to` fit for clear. */
@@ -51,7 +50,7 @@ struct kind_ops {
 	/* Calls index_post_reference() for each object it refers to beside its parent, and index_post() for each
 	 * secondary index of its own. -ENOMEM. */
 	int (*post)(struct index *ix, struct object *o);
-	/* Of a part: its rank in the posting of its parent's parts. */
+	/* A part's rank among the parts of its parent. */
 	uint32_t (*rank)(const struct object *o);
 	/* Add the kind's own fields to ret: as the API shows it, as the store keeps it. -ENOMEM. */
 	int (*to_json)(const struct model *m, const struct object *o, json_t *ret);
@@ -83,7 +82,7 @@ int tags_copy(const struct tag *tags, size_t n, struct tag **ret);
 int object_set_name(struct object *o, const char *name);
 /* Posts what every object has, and what its kind has. -ENOMEM. */
 int object_post(struct index *ix, struct object *o);
-/* Number of what it is in or a part of; 0: nothing. */
+/* The number of its parent; 0: none. */
 uint32_t object_parent(const struct object *o);
 /* Where its description is; NULL: its kind has none. */
 char **object_description(struct object *o);
@@ -101,8 +100,8 @@ void name_lower(char *name);
 /* The unique key of a name in a VPC (number; 0: on the host); owned, NULL: out of memory. */
 char *name_key(enum object_kind kind, uint32_t vpc, const char *name);
 bool name_is_id(const char *name);
-/* Messages quote what the request says, perhaps cut in the middle of a character: what is not UTF-8 or is a control
- * character becomes '?', so that a reply can hold it and a terminal can show it. */
+/* A message quotes the request and may be cut in the middle of a character. Replaces bytes that are not UTF-8, and
+ * characters that a terminal must not get, by '?'. */
 void message_clean(struct vpc_error *e);
 
 enum model_limit {
@@ -110,7 +109,8 @@ enum model_limit {
 #include <vpc/limits.def>
 #undef LIMIT
 };
-/* asked: how many there would be. -EINVAL with code, naming the limit, its value and what was asked. */
+/* asked: how many there would be. Above the limit: -EINVAL with code; the message has the limit's name, its value and
+ * what was asked. */
 int limit_check(const struct model *m, enum model_limit limit, size_t asked, enum vpc_code code, const char *field,
 		struct vpc_error *reterr);
 
@@ -179,7 +179,8 @@ static inline bool change_has(const struct change *c, enum change_field field)
 int change_names(const struct model *m, const struct change *c, struct object *o, const struct object *old,
 		 struct vpc_error *reterr);
 
-/* -EINVAL with DependencyViolation, naming everyone, if anybody but o's parts and `but` (NULL: nobody) refers to o. */
+/* DependencyViolation (-EINVAL) with all users as holders if an object refers to o. o's own parts and `but` (may be
+ * NULL) don't count. */
 int object_check_unused(const struct model *m, const struct object *o, const struct object *but,
 			struct vpc_error *reterr);
 /* Growing list of borrowed objects. */
@@ -237,9 +238,9 @@ int rule_set_key(struct rule *r);
 int eni_choose_addresses(const struct model *m, const struct change *c, struct eni *e, struct vpc_error *reterr);
 int eni_choose_secondary(const struct model *m, const struct change *c, struct eni *e, const struct eni *old,
 			 struct vpc_error *reterr);
-/* After the e that c asked for was inserted: the search for the next free address starts behind e's. */
+/* Call it after e was inserted for c. The next search for a free address then starts behind e's. */
 void eni_note_addresses(struct model *m, const struct eni *e, const struct change *c);
-/* How far an address is behind the subnet's first: its rank in POSTING_ADDRESSES…; UINT32_MAX: further than that. */
+/* Offset of an address from the subnet's first: its rank in POSTING_ADDRESSES…; UINT32_MAX: too far. */
 uint32_t subnet_offset(const struct subnet *s, const struct ip *ip);
 #define SUBNET_RESERVED_FIRST 4u /* network, gateway, DNS, future; the last IPv4 address is reserved too */
 
@@ -248,7 +249,7 @@ int eni_choose_groups(struct model_txn *t, const struct change *c, struct eni *e
 
 /* --- documents (document.c) -------------------------------------------------------------------------------------- */
 
-/* A document being read: the first field that is damaged is kept, and every reader goes on with something harmless. */
+/* A document being read. The first damaged field is noted; readers then return a harmless value and go on. */
 struct document {
 	const json_t *json;
 	const char *damaged; /* NULL: nothing so far */

@@ -57,7 +57,7 @@ void model_set_next_rule_number(struct model *m, uint32_t next)
 
 void model_set_instance(struct model *m, const char *instance)
 {
-	/* Out of memory keeps the former one, which only a text for people shows. */
+	/* Without memory the former name stays. Only a text for people shows it. */
 	text_set(&m->instance, instance);
 }
 

@@ -5,8 +5,8 @@
  *
  *   model_begin → model_apply, once a change → model_txn_deltas → model_commit or model_abort
  *
- * Between begin and commit or abort the model shows N+1 to everyone, so nothing else may run in between; there is one
- * transaction at a time. The work of a transaction is proportional to its changes.
+ * There is one transaction at a time. Between begin and commit or abort the model shows N+1, so nothing else may read
+ * it in between. The work of a transaction is proportional to its changes.
  */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
@@ -62,9 +62,8 @@ int model_txn_deltas(struct model_txn *t, const struct delta **ret, size_t *ret_
 /* Both free t. Abort restores snapshot N exactly (numbers given out may be skipped the next time). */
 void model_commit(struct model_txn *t);
 void model_abort(struct model_txn *t);
-/* Shows snapshot N again while the transaction waits for its commit, and then N+1 as it was. In between the model may
- * be read, and other transactions may be tried, if they are aborted. Neither can fail. A suspended one may be aborted.
- */
+/* suspend shows snapshot N again, resume N+1. In between the model may be read, and other transactions may be made and
+ * aborted. Neither can fail. A suspended transaction may be aborted. */
 void model_suspend(struct model_txn *t);
 void model_resume(struct model_txn *t);
 
@@ -79,9 +78,9 @@ int model_resolve(const struct model *m, enum object_kind kind, const char *ref,
 size_t model_count(const struct model *m, enum object_kind kind);
 /* All of a kind in creation order: prev NULL gives the first, NULL ends. */
 const struct object *model_next(const struct model *m, enum object_kind kind, const struct object *prev);
-/* The VPC that an object is, is in, or is a part of something in: its number. 0: none. */
+/* The number of the object's VPC: itself, that of a resource, or that of the resource it is a part of. 0: none. */
 uint32_t model_vpc_of(const struct model *m, const struct object *o);
-/* Whether o refers to the object of a kind with this number; o is one that the model holds now. */
+/* Whether o refers to the object of this kind and number. o is a version that the model shows. */
 bool model_refers(const struct model *m, const struct object *o, enum object_kind kind, uint32_t number);
 /* The parts (of kind `part`) of the object of a kind with this number, in creation order. */
 const struct object *model_next_part(const struct model *m, enum object_kind kind, uint32_t number,

@@ -11,7 +11,7 @@
 #define TAG_KEY_MAX_CHARS   128
 #define TAG_VALUE_MAX_CHARS 256
 
-/* Of ids that there will be: a name that could be taken for one is refused from the start. */
+/* Id prefixes of kinds that don't exist yet. Names that begin with one are refused too. */
 static const char *const reserved_prefixes[] = {
 #define RESERVED(prefix) prefix,
 #include <vpc/kinds.def>
@@ -50,7 +50,7 @@ static bool is_control(uint32_t c)
 	return c < 0x20 || (c >= 0x7f && c < 0xa0);
 }
 
-/* name: it is told from others by what is seen of it, so nothing in it may be invisible. */
+/* name: people tell names apart by sight, so a name has no invisible characters. */
 static int check(const char *text, size_t max, bool name, const char *field, struct vpc_error *reterr)
 {
 	size_t n = 0;

@@ -14,7 +14,7 @@ static const struct kind_ops *const ops[OBJECT_KINDS] = {
 #include <vpc/kinds.def>
 };
 
-/* A million rules have no name: they share this one. */
+/* Shared by all objects without a name: there may be a million rules. */
 static char no_name[] = "";
 
 const struct kind_ops *kind_ops(enum object_kind kind)
@@ -152,7 +152,7 @@ static int post_name(struct index *ix, struct object *o)
 	return index_post(ix, o, POSTING_NAME, (uint32_t)o->kind, name, strlen(name), 0);
 }
 
-/* model_next_part() relies on a part's being in the posting of its parent first. */
+/* A part's first posting must be that of its parent's parts: model_next_part() follows it. */
 int object_post(struct index *ix, struct object *o)
 {
 	const struct kind_ops *k = ops[o->kind];
@@ -214,7 +214,7 @@ static void describe_holder(const struct model *m, const struct object *o, char 
 	}
 }
 
-/* Whoever refers to o, but o's own parts. */
+/* The objects that refer to o. o's own parts and `but` are left out. */
 static int find_users(const struct model *m, const struct object *o, const struct object *but, struct object_list *ret)
 {
 	for (unsigned by = 0; by < OBJECT_KINDS; by++) {

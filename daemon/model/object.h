@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The resources as the model holds them. Objects are immutable: a change makes a new version of the object beside the
- * old one, so a refused change costs nothing to undo and the compiler sees both. References between objects are
- * numbers, which live as long as the object does.
+ * The objects of the model. Objects are immutable: a change makes a new version beside the old one. So a refused change
+ * is undone at no cost, and the compiler sees both versions. An object refers to another one by its number.
  */
 #ifndef MODEL_OBJECT_H
 #define MODEL_OBJECT_H

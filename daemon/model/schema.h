@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The members of JSON objects that the API gives out, as the OpenAPI document tells them. Each kind has a table of its
- * own beside the code that writes them; the engine adds what it counts, and that is in the kind's table too.
+ * Schemas of the JSON objects in replies, for the OpenAPI document. Each kind has its table beside the code that writes
+ * the JSON. The table also has what the engine adds to it (counters, state).
  */
 #ifndef MODEL_SCHEMA_H
 #define MODEL_SCHEMA_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The transaction: applies changes one by one, remembers what to undo, and says what it came to. */
+/* The transaction: applies changes one by one, notes how to undo them, and collects the deltas. */
 #include <assert.h>
 #include <string.h>
 
@@ -43,7 +43,7 @@ int model_begin(struct model *m, const struct model_context *context, struct mod
 		return -ENOMEM;
 	t->m = m;
 	t->context = *context;
-	/* A caller whose seeds repeat would else make each transaction try the ids of the one before. */
+	/* With the revision, transactions that have the same seed draw different ids. */
 	t->random = context->seed ^ context->revision << 32;
 	t->order_before = m->next_order;
 	memcpy(t->next_number_before, m->next_number, sizeof(t->next_number_before));
@@ -357,7 +357,7 @@ void model_abort(struct model_txn *t)
 	else
 		undo_to(t, 0);
 	t->m->next_order = t->order_before;
-	/* None of these objects was ever in force. Otherwise dry runs could use up the numbers. */
+	/* These numbers were never in force, so they are given again. Otherwise dry runs would use them up. */
 	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++)
 		if (kind_ops((enum object_kind)kind)->numbers_once)
 			t->m->next_number[kind] = t->next_number_before[kind];

@@ -6,12 +6,12 @@
 
 #include <vpc/clock.h>
 
-/* One that waits for its client so long may give way. */
+/* A connection that has waited for its client for so long may lose its place. */
 #define GIVES_WAY_NS	NS_PER_S
 #define OTHERS_SHARE(m) ((m) - (m) / 8 > 0 ? (m) - (m) / 8 : 1)
 #define USERS_SHARE(m)	((m) / 4 > 0 ? (m) / 4 : 1)
 
-/* The longest that each part may take as a whole, however steadily its bytes drip. */
+/* Time limit of each part of a request as a whole, however steadily its bytes arrive. */
 static const uint64_t limit_ns[CLIENT_STATES] = {
 	[CLIENT_CONNECTED] = 10 * NS_PER_S,  [CLIENT_IDLE] = 60 * NS_PER_S,
 	[CLIENT_SENDING] = 60 * NS_PER_S,    [CLIENT_SERVED] = 0, /* none */

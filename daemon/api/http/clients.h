@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The connections of one HTTP socket: how many a user may have, what gives way when there are too many, and how long
- * each part of a request may take. Pure: no sockets and no clock; times come in as parameters (CLOCK_MONOTONIC).
+ * The connections of one HTTP socket: how many a user may have, which one is cut when there are too many, and how long
+ * each part of a request may take. Pure: no sockets and no clock. Times are parameters (CLOCK_MONOTONIC).
  *
  * - All together have at most `max` places. Users other than root have at most 7/8 of them together and 1/4 each.
- * - Who has no place takes that of a connection that has waited for its client for a second or more: a user one of his
- *   own, root anybody's. So slow clients lock nobody out, and a burst of requests cuts none short.
- * - What vpcd works on never gives way, and has no limit of time here.
+ * - A client without a place takes that of a connection that has waited for its client for a second or more: a user
+ * takes one of their own, root anybody's. So slow clients lock nobody out, and a burst of requests cuts no request
+ * short.
+ * - A request that vpcd works on is never cut and has no time limit here.
  */
 #ifndef API_CLIENTS_H
 #define API_CLIENTS_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a kept reply's request was: an Idempotency-Key stands for one request, not for any that names it. Pure. */
+/* Digest of a request, kept with its reply: an Idempotency-Key is refused for another request. Pure. */
 #ifndef API_DIGEST_H
 #define API_DIGEST_H
 

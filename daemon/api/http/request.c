@@ -14,8 +14,8 @@
 #include "api/http/server.h"
 #include "api/http/url.h"
 
-/* A client that sends too much gets its answer after its last byte, since few read before they have written; one that
- * never ends is cut off. */
+/* A client that sends too much gets its answer after its last byte: few clients read before they have written. One that
+ * sends more than this is cut off. */
 #define DISCARD_MAX_BYTES (64u << 20)
 /* Of all bodies at a time: 256 connections must not be 2 GiB. */
 #define BODIES_MAX_BYTES  (64u << 20)
@@ -211,7 +211,7 @@ static void append(struct request *r, const char *data, size_t size)
 	r->body_bytes += size;
 }
 
-/* --- the turn of the handler --- */
+/* --- calling the handler --- */
 
 static void dispatch(struct request *r)
 {
@@ -284,7 +284,7 @@ struct caller request_caller(const struct request *r)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	/* Nobody in particular, if the kernel didn't say: never root. */
+	/* If the kernel gives no credentials: a uid that no user has, never root. */
 	struct caller caller = {.uid = (uid_t)-1, .gid = (gid_t)-1};
 	struct ucred credentials;
 	socklen_t size = sizeof(credentials);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What HTTP has to know of an address. The table of addresses is the API version's, which says more of each
- * (v1/route.h). */
+/* What http/ needs of an address of the API. v1/route.h has the table, with more about each address. */
 #ifndef API_HTTP_ROUTE_H
 #define API_HTTP_ROUTE_H
 

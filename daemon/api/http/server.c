@@ -97,7 +97,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-/* --- who is connected --- */
+/* --- connections --- */
 
 /* libmicrohttpd sees the end and closes. */
 static void cut(struct server *s, struct client *c)
@@ -176,7 +176,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 		accept_later(s, 0);
 }
 
-/* --- who comes --- */
+/* --- accepting --- */
 
 /* Says why, as far as the socket takes it at once. */
 static void refuse(int fd)
@@ -194,7 +194,7 @@ static void refuse(int fd)
 	close(fd);
 }
 
-/* Nobody in particular, if the kernel didn't say: never root. */
+/* If the kernel gives no credentials: a uid that no user has, never root. */
 static uid_t uid_of(int fd)
 {
 	struct ucred cred;

@@ -208,7 +208,7 @@ static void take_envelope(struct change *c, struct envelope *e)
 	c->if_match = e->if_match;
 }
 
-/* envelope: where what is not the change's own goes. */
+/* The members of a change and those of the envelope. */
 static int decode_fields(const json_t *object, enum change_op op, uint64_t from_path, bool with_op, struct change *ret,
 			 bool *ret_dry_run, struct vpc_error *reterr)
 {
@@ -242,10 +242,10 @@ int decode_change(const json_t *object, enum change_op op, uint64_t from_path, s
 	return decode_fields(object, op, from_path, false, ret, ret_dry_run, reterr);
 }
 
-/* An attachment that stands in the request itself, as that of PUT /v1/enis/{id}/attachment does. fields: which of a
- * change's own may stand beside it; each is required. */
-static int decode_plain_attachment(const json_t *object, uint64_t fields, bool with_op, struct change *ret,
-				   bool *ret_dry_run, struct vpc_error *reterr)
+/* An attachment whose members are those of the request itself, as in PUT /v1/enis/{id}/attachment. fields: members of
+ * the change beside it; each is required. */
+static int decode_unwrapped_attachment(const json_t *object, uint64_t fields, bool with_op, struct change *ret,
+				       bool *ret_dry_run, struct vpc_error *reterr)
 {
 	_cleanup_(envelope_clear) struct envelope envelope = {0};
 	_cleanup_(change_clear) struct change c = {.op = CHANGE_ENI_ATTACH};
@@ -277,7 +277,7 @@ static int decode_plain_attachment(const json_t *object, uint64_t fields, bool w
 
 int decode_attachment(const json_t *object, struct change *ret, bool *ret_dry_run, struct vpc_error *reterr)
 {
-	return decode_plain_attachment(object, 0, false, ret, ret_dry_run, reterr);
+	return decode_unwrapped_attachment(object, 0, false, ret, ret_dry_run, reterr);
 }
 
 /* One element of "changes". A change of a transaction has no dry_run of its own. */
@@ -297,9 +297,9 @@ static int decode_element(const json_t *object, struct change *ret, struct vpc_e
 	if (json_object_get(object, "dry_run"))
 		return vpc_error_set(reterr, VPC_E_UNKNOWN_PARAMETER, "dry_run",
 				     "dry_run belongs beside the changes: it is for all of them");
-	/* "With the fields of that request": of PUT /v1/enis/{id}/attachment, which has them unwrapped. */
+	/* A transaction may have the attachment's members unwrapped, as PUT /v1/enis/{id}/attachment. */
 	if (op == CHANGE_ENI_ATTACH && !json_object_get(object, "attachment"))
-		return decode_plain_attachment(object, FIELD_BIT(FIELD_ENI_ID), true, ret, &dry_run, reterr);
+		return decode_unwrapped_attachment(object, FIELD_BIT(FIELD_ENI_ID), true, ret, &dry_run, reterr);
 	return decode_fields(object, op, 0, true, ret, &dry_run, reterr);
 }
 

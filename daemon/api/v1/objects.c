@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reading the model. A list of 16,000 objects takes a while to write, and nobody waits for it meanwhile: what is to be
- * listed is noted at once, the objects are written some at a time as the client takes them. One that is deleted in
- * between is left out, one that changes is shown as it is then; `revision` is that of the beginning, so that a client
- * can ask for what happened since.
+ * Reading the model. A list of 16,000 objects takes a while to write, and nothing may wait for it. So the ids are noted
+ * at once, and the objects are written some at a time as the client takes them. An object that is deleted in between is
+ * left out; one that changes is shown as it is when it is written. `revision` is that of the beginning.
  */
 #include <inttypes.h>
 #include <stdlib.h>

@@ -19,8 +19,8 @@ void handle_status(struct request *r)
 
 /* --- verify ---
  *
- * Reading the kernel back is work: one verification runs at a time. Who asks while it runs waits for the next one,
- * together with everybody else, so that what they learn isn't older than their question.
+ * Reading the kernel back takes time, so one verification runs at a time. Requests that come while it runs get the
+ * report of the next one, so that no report is older than its request.
  */
 
 struct waiting {
@@ -121,7 +121,7 @@ static void print_members(FILE *f, const json_t *status, const char *name, const
 	}
 }
 
-/* What is wrong now: a line for each subsystem, whether something is or not. */
+/* The number of conditions of each subsystem, also where it is 0. */
 static void print_conditions(FILE *f, const json_t *status)
 {
 	const json_t *counts = json_object_get(json_object_get(status, "health"), "conditions");

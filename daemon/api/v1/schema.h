@@ -10,7 +10,7 @@
 
 #include "model/schema.h"
 
-/* What is no kind's. */
+/* Those that belong to no kind. */
 extern const struct schema schema_others[];
 extern const size_t schema_n_others;
 /* What every resource has beside its kind's fields; what every reply to a change has. */

@@ -145,8 +145,8 @@ static void on_free(void *cls)
 	stream_free(s);
 }
 
-/* libmicrohttpd doesn't look at a suspended connection, which a quiet stream is all the time: nobody would notice that
- * the client has gone, and the kernel would go on producing for it. */
+/* libmicrohttpd doesn't watch a suspended connection, and a stream without verdicts is suspended. Without this nobody
+ * would notice that the client has gone, and the kernel would go on producing events for it. */
 static int on_hangup(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	struct verdict_stream *s = userdata;

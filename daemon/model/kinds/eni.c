@@ -42,8 +42,9 @@ static const struct object *mac_holder(const struct model *m, uint32_t vpc, cons
 }
 
 /*
- * Follows from the VPC and the primary IPv4 address: an ENI that is given the address of one that is gone has the MAC
- * that its neighbours remember. Where somebody has that by his own choice, the next of a few, else a random one.
+ * The MAC follows from the VPC and the primary IPv4 address. So an ENI that gets the address of a deleted one has the
+ * MAC that the neighbours remember. If a request gave that MAC to another ENI, the next of three is taken, else a
+ * random one.
  */
 static void derive_mac(struct model_txn *t, struct eni *e)
 {

@@ -62,7 +62,7 @@ static enum posting_type addresses_of_subnet(uint8_t family)
 	return family == 4 ? POSTING_ADDRESSES4_OF_SUBNET : POSTING_ADDRESSES6_OF_SUBNET;
 }
 
-/* The lowest that is free. Everything below the posting's hint is taken, so many in a row don't take n². */
+/* Finds the lowest free address. Every address below the posting's hint is taken, so n allocations need n steps. */
 static int allocate(const struct model *m, const struct eni *e, uint8_t family, struct ip *ret)
 {
 	const struct subnet *s = model_subnet(m, e->subnet);
@@ -155,7 +155,7 @@ int eni_choose_addresses(const struct model *m, const struct change *c, struct e
 	const struct subnet *s = model_subnet(m, e->subnet);
 	int r = 0;
 
-	/* Those that are named first: the search must not take them. */
+	/* Addresses that the request names come first, so that the search doesn't take them. */
 	if (change_has(c, FIELD_IP))
 		r = check_address(m, e, NULL, c->ip, 4, "ip", &e->ip, reterr);
 	if (r >= 0 && change_has(c, FIELD_IP6))

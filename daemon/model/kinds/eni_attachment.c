@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where an ENI is plugged in: eni.attach, eni.detach. */
+/* Attachments of ENIs: eni.attach, eni.detach. */
 #include <string.h>
 
 #include "model/kinds/eni.h"

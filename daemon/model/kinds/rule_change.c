@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* sg.authorize and sg.revoke. Their work is that of the rules named, whatever the group holds. */
+/* sg.authorize and sg.revoke. Their work follows the rules of the request, not those of the group. */
 #include <string.h>
 
 #include "model/internal.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Security groups. Their rules are objects of their own (rule.c); a group only gets a new revision when they change. */
+/* Security groups. Rules are objects of their own (rule.c). A change of its rules gives a group a new revision. */
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>

@@ -8,7 +8,7 @@
 #define CIDR4_PLEN_MAX	   28
 #define CIDR6_PLEN	   64
 #define GATEWAY6	   "fe80::1"
-/* Of each subnet's IPv4: the first four and the last. */
+/* The first four and the last IPv4 address of each subnet. */
 #define RESERVED_ADDRESSES 5u
 
 static int check_conflict(const struct model *m, const struct subnet *s, struct vpc_error *reterr)

@@ -142,7 +142,7 @@ int vpc_create(struct model_txn *t, const struct change *c, struct change_result
 	r = sg_make(t, v->o.number, SG_DEFAULT_NAME, NULL, true, &group, reterr);
 	if (r < 0)
 		return r;
-	/* Nobody has seen this version yet. */
+	/* This version isn't visible to anybody yet, so it may be altered. */
 	v->default_sg = group->o.number;
 	return 0;
 }
