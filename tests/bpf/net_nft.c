@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "datapath/net/nft/input.h"
+#include "datapath/net/nft/ruleset.h"
 #include "datapath/net/netns/netns.h"
 #include "datapath/net/nft/nft.h"
 

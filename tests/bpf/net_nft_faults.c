@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "datapath/net/nft/input.h"
+#include "datapath/net/nft/ruleset.h"
 #include "datapath/net/netns/netns.h"
 #include "datapath/net/nft/nft.h"
 #include "tests/system/faults/inject.h"

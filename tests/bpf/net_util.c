@@ -51,7 +51,7 @@ void nettest_enter(void)
 		cr_assert_eq(nettest_sh("ip netns add w%d", i), 0);
 }
 
-/* skb->mark: without it nothing passes the bridge (nft/input.c) */
+/* skb->mark: without it nothing passes the bridge (nft/bridge.c) */
 #define SET_MARK                                                                                 \
 	{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = (__s32)VPC_MARK_ENI}, \
 	{                                                                                        \

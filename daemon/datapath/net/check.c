@@ -6,7 +6,7 @@
 
 #include "datapath/net/netns/netns.h"
 #include "datapath/net/netns/sysctl.h"
-#include "datapath/net/nft/input.h"
+#include "datapath/net/nft/ruleset.h"
 
 /* --- links -------------------------------------------------------------------------------------------------------- */
 

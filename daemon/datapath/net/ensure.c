@@ -12,7 +12,7 @@
 #include "datapath/net/make.h"
 #include "datapath/net/netns/sysctl.h"
 #include "datapath/net/nft/generation.h"
-#include "datapath/net/nft/input.h"
+#include "datapath/net/nft/ruleset.h"
 #include "datapath/net/removal.h"
 
 struct mending {

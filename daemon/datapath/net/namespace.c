@@ -9,7 +9,7 @@
 #include "datapath/net/netlink/request.h"
 #include "datapath/net/netns/netns.h"
 #include "datapath/net/netns/sysctl.h"
-#include "datapath/net/nft/input.h"
+#include "datapath/net/nft/ruleset.h"
 
 /* What the thread inside the namespace works on. */
 struct making {
@@ -62,8 +62,8 @@ static int set_up(void *data)
 	r = netns_bind(m->bind_to, m->alias);
 	if (r == -EEXIST)
 		vpc_error_set(m->reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL,
-			      "namespace %s of %s: the file %s isn't vpcd's; remove it", m->vpc->netns, m->vpc->id,
-			      m->bind_to);
+			      "namespace %s of %s: %s is in the way and isn't vpcd's; remove it", m->vpc->netns,
+			      m->vpc->id, m->bind_to);
 	else if (r < 0)
 		fail(m, r, "be mounted under " NETNS_DIR);
 	return r;
