@@ -503,15 +503,19 @@ forge()
 	in_ns "$name" "$TOOLS/frames" send "$kind" --dev eth0 "$@"
 }
 
-# arrives NAME MARKER COMMAND…: runs the command and prints how many frames with the marker reach the workload.
+# arrives NAME MARKER COMMAND…: runs the command and prints how many frames with the marker reach the workload, until a moment
+# after the command's end.
 arrives()
 {
-	local name=$1 marker=$2 ready=$BATS_TEST_TMPDIR/sniff-$RANDOM
+	local marker=$2 ready=$BATS_TEST_TMPDIR/sniff-$RANDOM path=/run/netns/$(netns_of "$1") pid
 	shift 2
-	in_ns "$name" "$TOOLS/frames" sniff --dev eth0 --marker "$marker" --seconds 0.6 --ready "$ready" >"$ready.count" 3>&- &
-	local pid=$!
-	wait_for 5 test -e "$ready"
+	# no function between: its shell would get the signal
+	nsenter --net="$path" "$TOOLS/frames" sniff --dev eth0 --marker "$marker" --ready "$ready" >"$ready.count" 3>&- &
+	pid=$!
+	wait_for 20 test -e "$ready"
 	"$@" >&2
+	sleep 0.3
+	kill "$pid"
 	wait "$pid"
 	cat "$ready.count"
 }
