@@ -29,8 +29,11 @@ image_fetch()
 		return
 	fi
 	folder=$cache/$package
+	mkdir -p "$cache"
+	# Another machine may be about to start with the same image.
+	exec 9>"$cache/lock"
+	flock 9
 	if [ ! -e "$folder/complete" ]; then
-		mkdir -p "$cache"
 		work=$(mktemp -d "$cache/fetch.XXXXXX")
 		# shellcheck disable=SC2064 # the folder of now is meant
 		trap "rm -rf '$work'" EXIT
@@ -46,6 +49,7 @@ image_fetch()
 		rm -rf "$work"
 		trap - EXIT
 	fi
+	exec 9>&-
 	printf '%s\n' "$folder"
 }
 

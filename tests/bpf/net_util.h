@@ -70,6 +70,10 @@ PRINTF_LIKE(2, 3) int nettest_in(const char *netns, const char *format, ...);
 PRINTF_LIKE(1, 2) int nettest_lines(const char *format, ...);
 /* Handles what is there for the event loop. */
 void nettest_loop(struct nettest *t);
+/* The same until the condition holds, for at most some seconds: the kernel tells of some things a while later. */
+#define NETTEST_UNTIL(t, condition)                                                   \
+	for (int tries_ = 0; tries_ == 0 || (tries_ < 500 && !(condition)); tries_++) \
+	nettest_loop(t)
 /* The report of net_verify; owned. */
 json_t *nettest_verify(struct nettest *t, size_t n_ports);
 /* Fails the test, printing it, unless the report is empty. */

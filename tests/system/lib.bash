@@ -507,10 +507,10 @@ forge()
 # after the command's end.
 arrives()
 {
-	local marker=$2 ready=$BATS_TEST_TMPDIR/sniff-$RANDOM path=/run/netns/$(netns_of "$1") pid
+	local name=$1 marker=$2 ready=$BATS_TEST_TMPDIR/sniff-$RANDOM pid
 	shift 2
 	# no function between: its shell would get the signal
-	nsenter --net="$path" "$TOOLS/frames" sniff --dev eth0 --marker "$marker" --ready "$ready" >"$ready.count" 3>&- &
+	nsenter --net="/run/netns/$(netns_of "$name")" "$TOOLS/frames" sniff --dev eth0 --marker "$marker" --ready "$ready" >"$ready.count" 3>&- &
 	pid=$!
 	wait_for 20 test -e "$ready"
 	"$@" >&2
