@@ -85,7 +85,7 @@ vm_ready()
 {
 	wait_for 60 test -S "$VMS/$1/shell"
 	# What it said before we listened isn't told again: the shell answers when it is up.
-	VM_TIMEOUT=2 wait_for 120 has_addresses "$1" || fail "$1 did not come up: $(tail -n 20 "$VMS/$1.log" "$VMS/$1/console")"
+	VM_TIMEOUT=5 wait_for 400 has_addresses "$1" || fail "$1 did not come up: $(tail -n 20 "$VMS/$1.log" "$VMS/$1/console")"
 }
 
 has_addresses()
