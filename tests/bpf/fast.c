@@ -261,6 +261,25 @@ Test(fast, target_down)
 	expect_path("up again", ENI_A, ENI_B, udp);
 }
 
+/* By its own MAC and by the gateway's; also when it is not known yet that its port can't be reached any more. */
+Test(fast, target_attached_to_nothing)
+{
+	struct packet_spec switched = udp, routed = udp;
+
+	switched.dmac = lab_mac(ENI_B), routed.dmac = lab_gateway_mac();
+	stream();
+	lab_eni_row(l, ENI_B)->flags |= VPC_ENI_UNPLUGGED;
+	for (int straight = 1; straight >= 0; straight--) {
+		lab_set_fast_path(l, ENI_B, straight);
+		for (int i = 0; i < 3; i++) {
+			cr_expect_eq(lab_send(l, ENI_A, switched).reason, VPC_DROP_UNKNOWN_DESTINATION);
+			cr_expect_eq(lab_send(l, ENI_A, routed).reason, VPC_DROP_UNKNOWN_DESTINATION);
+			usleep(TICK_US);
+		}
+	}
+	cr_expect_eq(lab_drops(l, ENI_A, VPC_DROP_UNKNOWN_DESTINATION), 12);
+}
+
 Test(fast, target_deleted_and_its_number_reused)
 {
 	struct vpc_eni *b = lab_eni_row(l, ENI_B);

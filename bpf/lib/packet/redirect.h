@@ -16,7 +16,8 @@
 #define PACKET_HOST 0 /* linux/if_packet.h doesn't go with bpf */
 
 enum action {
-	FORWARD_NONE,	  /* not by this: the frame is for neither the gateway's MAC nor the target's, or is too big */
+	FORWARD_NONE,	  /* not by this: the frame is for neither the gateway's MAC nor the target's, or is too big,
+			   * or the target is attached to nothing */
 	FORWARD_UP,	  /* to the router */
 	FORWARD_PORT,	  /* to the target's port, whose own program judges it too */
 	FORWARD_SWITCHED, /* straight, as it is */
@@ -46,13 +47,14 @@ static __always_inline enum action forward_action(const struct __sk_buff *skb, c
 						  const struct vpc_eni *to, const struct frame *f)
 {
 	int routed = mac_equal(f->macs, me->gateway_mac);
+	__u32 port = READ_ONCE(to->flags) & (VPC_ENI_PEER_REDIRECT | VPC_ENI_TAP | VPC_ENI_UNPLUGGED);
 
 	if (!routed && (to->subnet != me->subnet || !mac_equal(f->macs, to->mac)))
 		return FORWARD_NONE;
 	if (redirect_biggest(skb, f) > READ_ONCE(to->mtu))
 		return routed ? FORWARD_UP : FORWARD_NONE;
-	if (!(READ_ONCE(to->flags) & (VPC_ENI_PEER_REDIRECT | VPC_ENI_TAP)))
-		return routed ? FORWARD_UP : FORWARD_PORT;
+	if (!port || port >= VPC_ENI_UNPLUGGED)
+		return routed ? FORWARD_UP : port ? FORWARD_NONE : FORWARD_PORT;
 	if (!routed)
 		return FORWARD_SWITCHED;
 	return f->hop_limit > 1 ? FORWARD_ROUTED : FORWARD_UP;
