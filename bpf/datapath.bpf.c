@@ -52,8 +52,13 @@ int from_workload(struct __sk_buff *skb)
 	rc = AGAIN;
 	for (__u32 i = 0; i < TRIES && rc == AGAIN; i++)
 		rc = egress_judge(skb);
-	if (rc == PASS)
+	if (rc == PASS) {
+		int sent = deliver_fast(skb, s);
+
+		if (sent >= 0)
+			return sent;
 		rc = route_refused(skb);
+	}
 	if (rc == PASS)
 		return deliver(skb, s);
 	if (rc == ANSWERED && answer_admitted(s->me, answer_kind(s), s->now_ns))

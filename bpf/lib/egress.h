@@ -200,55 +200,63 @@ __noinline int egress_judge(struct __sk_buff *skb)
 
 /* Whether the fast path may take a packet that was let through to the ENI that track() says has its destination; `to`:
  * that ENI's row. Whether the frame is for it is known by then. */
-static __always_inline enum action deliver_action(struct __sk_buff *skb, struct scratch *s, struct vpc_eni **to)
+static __always_inline enum action deliver_action(struct __sk_buff *skb, struct scratch *s, const struct vpc_eni *to)
 {
 	const struct packet *p = &s->packet;
 	struct frame f = {.macs = s->dmac, .bytes = skb->len - ETH_HLEN, .hop_limit = p->hop_limit};
-	__u32 header_view = p->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	__u32 fixed = p->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 	struct vpc_eni *me = eni_get(s->me);
 
-	*to = s->target ? eni_get(s->target) : 0;
-	if (!*to || !me || p->fragment != WHOLE || p->l4 - p->l3 != header_view)
+	if (!to || !me || p->fragment != WHOLE || p->l4 - p->l3 != fixed)
 		return FORWARD_UP;
-	if ((*to)->vpc != me->vpc || READ_ONCE((*to)->incarnation) != s->target_incarnation)
+	if (to->vpc != me->vpc || READ_ONCE(to->incarnation) != s->target_incarnation)
 		return FORWARD_UP;
 	if (skb->gso_size && p->proto != IPPROTO_TCP && p->proto != IPPROTO_UDP)
 		return FORWARD_UP;
-	f.headers = header_view + (p->proto == IPPROTO_TCP ? p->upper : 8);
-	return forward_action(skb, me, *to, &f);
+	f.headers = fixed + (p->proto == IPPROTO_TCP ? p->upper : 8);
+	return forward_action(skb, me, to, &f);
 }
 
-/* Gives the frame to the ENI that it is for, at its MAC: a sender that remembers another one is not told, and needn't
- * be. Returns what the program ends with. */
+/* Whether the frame has its receiver's MAC by now: a sender that remembers another one is not told, and needn't be. */
+static __always_inline int deliver_address(struct __sk_buff *skb, struct scratch *s, const struct vpc_eni *to)
+{
+	if (mac_equal(s->dmac, to->mac))
+		return 1;
+	mac_copy(s->dmac, to->mac);
+	return !bpf_skb_store_bytes(skb, 0, s->dmac, ETH_ALEN, 0);
+}
+
+/* Sends an allowed packet by the fast path to the ENI that has its destination. route.h would find nothing there:
+ * forward_action() asks the same. Returns what the program ends with, or -1: it takes the slow path. Not inline, like
+ * deliver(): their stack would be added to that of every path (512 bytes on 6.1). */
+static __noinline int deliver_fast(struct __sk_buff *skb, struct scratch *s)
+{
+	struct vpc_eni *to = s->target ? eni_get(s->target) : 0;
+	enum action action;
+
+	if (!to || (s->hop && s->hop != s->target))
+		return -1;
+	if (s->hop && !deliver_address(skb, s, to))
+		return drop_packet(VPC_DROP_MALFORMED);
+	action = deliver_action(skb, s, to);
+	return action == (s->hop ? FORWARD_SWITCHED : FORWARD_ROUTED) ? redirect_to(skb, to, s->target, action) : -1;
+}
+
+/* Gives the frame to the port of the ENI that it is for. Returns what the program ends with. */
 static __always_inline int deliver_hop(struct __sk_buff *skb, struct scratch *s)
 {
 	struct vpc_eni *to = eni_get(s->hop);
-	enum action action;
 
 	if (!to || to->vpc != s->vpc)
 		return drop_packet(VPC_DROP_WRONG_DESTINATION);
-	if (!mac_equal(s->dmac, to->mac)) {
-		mac_copy(s->dmac, to->mac);
-		if (bpf_skb_store_bytes(skb, 0, s->dmac, ETH_ALEN, 0))
-			return drop_packet(VPC_DROP_MALFORMED);
-	}
-	action = s->hop == s->target ? deliver_action(skb, s, &to) : FORWARD_PORT;
-	return redirect_to(skb, to, s->hop, action == FORWARD_SWITCHED ? action : FORWARD_PORT);
+	return deliver_address(skb, s, to) ? redirect_to(skb, to, s->hop, FORWARD_PORT)
+					   : drop_packet(VPC_DROP_MALFORMED);
 }
 
-/* Lets an allowed packet go on. Not inline: its stack would be from_workload's, which all ways have (512 bytes on 6.1).
- */
+/* Lets an allowed packet go on by the slow path. */
 static __noinline int deliver(struct __sk_buff *skb, struct scratch *s)
 {
-	struct vpc_eni *to = 0;
-	enum action action;
-
-	if (s->hop)
-		return deliver_hop(skb, s);
-	action = deliver_action(skb, s, &to);
-	if (!to || action != FORWARD_ROUTED)
-		return redirect_up(skb);
-	return redirect_to(skb, to, s->target, action);
+	return s->hop ? deliver_hop(skb, s) : redirect_up(skb);
 }
 
 #endif

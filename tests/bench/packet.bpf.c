@@ -29,6 +29,7 @@ __u32 flows = 1; /* how many for known and fill */
 __u32 offset_sport = ETH_HLEN + sizeof(struct iphdr);
 __u32 step = 1;		 /* from one to the next, in no order that a cache likes */
 __u32 mark;		 /* for arriving */
+__u32 target;		 /* for bare: the ENI that the packet is for */
 struct vpc_flow pattern; /* for fill */
 /* Where the runs stand. */
 __u32 at;
@@ -56,6 +57,17 @@ static __always_inline int begin(struct __sk_buff *skb, struct scratch *s, __u32
 	return rc ? rc : parse_packet(skb, ETH_HLEN, 4, 0);
 }
 
+/* As from_workload does with what was let through. */
+static __always_inline int let_through(struct __sk_buff *skb, struct scratch *s)
+{
+	int sent = deliver_fast(skb, s);
+
+	if (sent >= 0)
+		return sent;
+	verdict = route_refused(skb);
+	return verdict ? drop_packet(verdict) : deliver(skb, s);
+}
+
 SEC("tc")
 int bare(struct __sk_buff *skb)
 {
@@ -66,7 +78,12 @@ int bare(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	s->mark = 0;
 	verdict = begin(skb, s, VPC_EGRESS);
-	return verdict ? TC_ACT_SHOT : deliver(skb, s);
+	if (verdict)
+		return TC_ACT_SHOT;
+	s->hop = target;
+	s->target = target;
+	s->target_incarnation = 1;
+	return let_through(skb, s);
 }
 
 static __always_inline int judged(struct __sk_buff *skb)
@@ -79,7 +96,7 @@ static __always_inline int judged(struct __sk_buff *skb)
 	s->mark = 0;
 	verdict = egress_judge(skb);
 	if (verdict == PASS)
-		return deliver(skb, s);
+		return let_through(skb, s);
 	return drop_packet(verdict);
 }
 
