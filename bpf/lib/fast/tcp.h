@@ -23,6 +23,7 @@ struct connection {
 	__u32 number;
 	__u32 peer; /* the ENI that has the destination */
 	__u32 from; /* index in the key of the packet's source */
+	const struct vpc_ctl *now;
 	const struct vpc_eni *me;
 	const struct vpc_eni *to; /* the peer's row */
 };
@@ -118,7 +119,7 @@ static __noinline void connection_settled(const struct connection *c, __u32 from
 {
 	share_count_eni(c->number, READ_ONCE(c->me->incarnation), !from, 1);
 	share_count_eni(c->peer, READ_ONCE(c->to->incarnation), !!from, 1);
-	share_half_open(READ_ONCE(c->me->vpc), -1);
+	share_half_open_over(READ_ONCE(c->me->vpc));
 }
 
 /* As flow_timeout() for the states that connection_next() leads to. */
@@ -230,9 +231,20 @@ static __noinline int connection_known(struct __sk_buff *skb, const struct heade
 	return connection_note(c, p, k, &sides, action);
 }
 
+/* Whether the shares have room for one more connection, and for its SYN in `flow`. */
+static __always_inline int connection_has_room(const struct connection *c, const struct share *f)
+{
+	struct vpc_eni_flows *mine = bpf_map_lookup_elem(&eni_flows, &c->number),
+			     *others = bpf_map_lookup_elem(&eni_flows, &c->peer);
+	__s64 room = share_flow_room(f, 0);
+
+	return mine && others && share_half_open_left(f, room, READ_ONCE(c->now->half_open_max)) &&
+	       share_left_opened(f, room, c->me, mine) && share_left_answered(c->to, others, mine);
+}
+
 /* Makes the flow of an opening that is allowed. Returns 0: it couldn't be made, or there is one. */
 static __always_inline int connection_make(const struct connection *c, const struct vpc_flow_key *k,
-					   const struct syn_cache *o)
+					   const struct syn_cache *o, const struct share *f)
 {
 	struct vpc_flow made = {
 		.tag = c->tag,
@@ -249,10 +261,10 @@ static __always_inline int connection_make(const struct connection *c, const str
 		.packets = 1,
 	};
 
-	half_open_add(k->vpc, 1);
+	share_count_half_open(f, 1);
 	if (!bpf_map_update_elem(&flow, k, &made, BPF_NOEXIST))
 		return 1;
-	half_open_add(k->vpc, -1);
+	share_count_half_open(f, -1);
 	return 0;
 }
 
@@ -263,6 +275,7 @@ static __noinline int connection_open(struct __sk_buff *skb, const struct header
 	__be16 dport = (__be16)(p->ports >> 16);
 	struct syn_cache *o = syn_cache_slot(p->src, p->dst, dport, c->number);
 	__u32 from = c->from & 1;
+	struct share f;
 	__u64 now_boot_ns;
 	enum action action;
 
@@ -276,9 +289,9 @@ static __noinline int connection_open(struct __sk_buff *skb, const struct header
 	action = forward_action(skb, c->me, c->to, &p->frame);
 	if (action < FORWARD_SWITCHED || checksum_is_elsewhere(skb, view_l4(p), IPPROTO_TCP))
 		return 0;
-	if (event_wanted(VPC_LISTEN_FLOWS) || bpf_map_lookup_elem(&flow_new, k) ||
-	    (share_overflows() && bpf_map_lookup_elem(&flow_overflow, k)) || !share_half_open_left(k->vpc) ||
-	    share_left(k->vpc, c->number, c->peer, 0) != SHARE_LEFT || !connection_make(c, k, o))
+	if (event_wanted(VPC_LISTEN_FLOWS) || !share_find(&f, k->vpc) || bpf_map_lookup_elem(&flow_new, k) ||
+	    (READ_ONCE(f.host->overflow_ns) && bpf_map_lookup_elem(&flow_overflow, k)) || !connection_has_room(c, &f) ||
+	    !connection_make(c, k, o, &f))
 		return 0;
 	now_boot_ns = bpf_ktime_get_boot_ns();
 	judge_count(o->row[0], skb->len, now_boot_ns);
@@ -291,18 +304,17 @@ static __always_inline int connection_from_workload(struct __sk_buff *skb, const
 {
 	struct connection c = {.hash = h, .number = skb->ifindex};
 	struct vpc_flow_key k;
-	struct vpc_ctl *now;
 	struct vpc_flow *f;
 	__u32 zero = 0;
 	int action;
 
 	if (!tcp_flags_valid(p->tcp_flags) || (p->tcp_flags & TCP_RST))
 		return FAST_NOT;
-	now = bpf_map_lookup_elem(&ctl, &zero);
+	c.now = bpf_map_lookup_elem(&ctl, &zero);
 	c.me = bpf_map_lookup_elem(&eni, &c.number);
-	if (!now || !c.me)
+	if (!c.now || !c.me)
 		return FAST_NOT;
-	c.epoch = READ_ONCE(now->epoch);
+	c.epoch = READ_ONCE(c.now->epoch);
 	barrier_order(&c.barrier);
 	if (!READ_ONCE(c.me->vpc) || !(READ_ONCE(c.me->flags) & VPC_ENI_SOURCE_DEST_CHECK) ||
 	    !mac_equal(p->frame.macs + ETH_ALEN, c.me->mac))

@@ -191,10 +191,12 @@ static __always_inline void budget_add_sides(const struct vpc_flow *f, __s64 by)
 	share_count_eni(f->eni[1], f->incarnation[1], !f->eni[0], by);
 }
 
-static __always_inline void half_open_add(__u32 space, __s64 by)
+static __always_inline void budget_count(__u32 space, __s64 by)
 {
-	share_count(space, by);
-	share_half_open(space, by);
+	struct share f;
+
+	if (share_find(&f, space))
+		share_count(&f, by);
 }
 
 /* counted: 1 if the flow is an entry of `flow` already. */
@@ -215,11 +217,11 @@ static __always_inline void budget_release(__u32 space, struct vpc_flow *f)
 		next = old;
 		next.flags = (__u8)(next.flags & ~FLOW_COUNTED);
 		if (__sync_val_compare_and_swap(flow_word(f), old.word, next.word) == old.word) {
-			share_count(space, -1);
+			budget_count(space, -1);
 			if (old.flags & VPC_FLOW_BUDGETED)
 				budget_add_sides(f, -1);
 			else
-				share_half_open(space, -1);
+				share_half_open_over(space);
 			return;
 		}
 	}
@@ -330,17 +332,21 @@ __noinline int flow_insert(__u32 which, __u32 replace)
 __noinline int flow_insert_fast_path(__u32 which)
 {
 	struct scratch *s = scratch_get(which);
+	__u32 zero = 0;
+	struct vpc_ctl *c = bpf_map_lookup_elem(&ctl, &zero);
+	struct share f;
 	long rc;
 
-	if (!s || !share_half_open_left(s->key.vpc))
+	if (!s || !c || !share_find(&f, s->key.vpc) ||
+	    !share_half_open_left(&f, share_flow_room(&f, 0), READ_ONCE(c->half_open_max)))
 		return 1;
-	half_open_add(s->key.vpc, 1);
+	share_count_half_open(&f, 1);
 	s->fl.tag = s->tag;
 	s->fl.flags = (__u8)((s->fl.flags & ~FLOW_COUNTED) | VPC_FLOW_HALF_OPEN);
 	rc = bpf_map_update_elem(&flow, &s->key, &s->fl, BPF_NOEXIST);
 	if (!rc)
 		return PASS;
-	half_open_add(s->key.vpc, -1);
+	share_count_half_open(&f, -1);
 	return rc == -17 /* EEXIST */ ? PASS : 1;
 }
 
@@ -357,7 +363,7 @@ static __always_inline int flow_confirm(__u32 space, struct vpc_flow *copy)
 static __always_inline void flow_settled(__u32 space, const struct vpc_flow *copy)
 {
 	budget_add_sides(copy, 1);
-	share_half_open(space, -1);
+	share_half_open_over(space);
 }
 
 /* Copies an entry of a table to the scratch's fl, its epoch first. */
@@ -393,10 +399,10 @@ __noinline int flow_promote(__u32 which)
 	if (!f || !flow_copy(s, f) || !flow_may_move(&s->fl) || !budget_left(s->key.vpc, &s->fl, 0))
 		return 0;
 	s->fl.flags |= VPC_FLOW_BUDGETED;
-	share_count(s->key.vpc, 1);
+	budget_count(s->key.vpc, 1);
 	budget_add_sides(&s->fl, 1);
 	if (bpf_map_update_elem(&flow, &s->key, &s->fl, BPF_NOEXIST)) {
-		share_count(s->key.vpc, -1);
+		budget_count(s->key.vpc, -1);
 		budget_add_sides(&s->fl, -1);
 		return 0;
 	}

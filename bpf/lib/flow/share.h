@@ -87,45 +87,61 @@ static __always_inline void window_add(struct vpc_window *w, __u64 now_ns)
 /* --- `flow` --------------------------------------------------------------------------------------------------------
  */
 
-/* An entry of `flow` comes (1) or goes (-1). */
-static __always_inline void share_count(__u32 space, __s64 by)
-{
-	struct vpc_vpc_flows *v = bpf_map_lookup_elem(&vpc_flows, &space);
-	struct vpc_host_flows *h = share_host();
-	__s64 guaranteed, old;
+/* What the share of a VPC is reckoned from. Looked up once for all that is asked of a packet. */
+struct share {
+	struct vpc_vpc_flows *space;
+	struct vpc_host_flows *host;
+};
 
-	if (!v || !h)
-		return;
-	guaranteed = READ_ONCE(h->flow_guaranteed);
-	old = __sync_fetch_and_add(&v->total, by);
-	if ((by > 0 ? old : old - 1) >= guaranteed)
-		__sync_fetch_and_add(&h->pool_used, by);
+/* Returns 0 if there is none: then nothing else may be asked. */
+static __always_inline int share_find(struct share *f, __u32 space)
+{
+	f->space = bpf_map_lookup_elem(&vpc_flows, &space);
+	f->host = share_host();
+	return f->space && f->host;
 }
 
-static __always_inline void share_half_open(__u32 space, __s64 by)
+/* An entry of `flow` comes (1) or goes (-1). */
+static __always_inline void share_count(const struct share *f, __s64 by)
+{
+	__s64 guaranteed = READ_ONCE(f->host->flow_guaranteed), old = __sync_fetch_and_add(&f->space->total, by);
+
+	if ((by > 0 ? old : old - 1) >= guaranteed)
+		__sync_fetch_and_add(&f->host->pool_used, by);
+}
+
+/* The same, of one that is half open. */
+static __always_inline void share_count_half_open(const struct share *f, __s64 by)
+{
+	share_count(f, by);
+	__sync_fetch_and_add(&f->space->half_open, by);
+}
+
+/* A half-open entry is established. */
+static __always_inline void share_half_open_over(__u32 space)
 {
 	struct vpc_vpc_flows *v = bpf_map_lookup_elem(&vpc_flows, &space);
 
 	if (v)
-		__sync_fetch_and_add(&v->half_open, by);
+		__sync_fetch_and_add(&v->half_open, -1);
 }
 
-/* Whether one more SYN may stand in `flow`. They leave twice as much room as they take: a flood of SYNs by one ENI must
- * not take what the others of its VPC need to be established. */
-static __always_inline int share_half_open_left(__u32 space)
+/* How many more entries of `flow` the VPC may have. counted: how many of those it has are the one in question. */
+static __always_inline __s64 share_flow_room(const struct share *f, __u32 counted)
 {
-	struct vpc_vpc_flows *v = bpf_map_lookup_elem(&vpc_flows, &space);
-	struct vpc_host_flows *h = share_host();
-	__u32 zero = 0;
-	struct vpc_ctl *c = bpf_map_lookup_elem(&ctl, &zero);
-	__s64 half_open;
+	__s64 guaranteed = READ_ONCE(f->host->flow_guaranteed), used = READ_ONCE(f->space->total) - counted;
+	__s64 left = (__s64)READ_ONCE(f->host->flow_pool) - READ_ONCE(f->host->pool_used);
 
-	if (!v || !h || !c)
-		return 0;
-	half_open = READ_ONCE(v->half_open);
-	return half_open < (__s64)READ_ONCE(c->half_open_max) &&
-	       half_open * 2 < share_room(READ_ONCE(v->total), READ_ONCE(h->flow_guaranteed),
-					  (__s64)READ_ONCE(h->flow_pool) - READ_ONCE(h->pool_used));
+	return share_room(used, guaranteed, left + (used >= guaranteed ? counted : 0));
+}
+
+/* Whether one more SYN may stand in `flow`, of a VPC that has this room. They leave twice as much room as they take: a
+ * flood of SYNs by one ENI must not take what the others of its VPC need to be established. most: ctl.half_open_max. */
+static __always_inline int share_half_open_left(const struct share *f, __s64 room, __u32 most)
+{
+	__s64 half_open = READ_ONCE(f->space->half_open);
+
+	return half_open < (__s64)most && half_open * 2 < room;
 }
 
 /* Counts an established flow of a side: among those it opened, or among those it answers. A number that was given to
@@ -143,52 +159,42 @@ static __always_inline void share_count_eni(__u32 number, __u32 incarnation, int
 		__sync_fetch_and_add(opened ? &n->opened : &n->answered, by);
 }
 
-/* Whether an ENI may have one more established flow opened, as far as itself and its VPC go. counted: entries of `flow`
- * that are this one, half-open. */
-static __always_inline int share_left_opened(__u32 space, __u32 number, __u32 counted, struct vpc_eni_flows **ret)
+/* Whether ENI e, whose counts are n, may open one more, of a VPC that has this room. */
+static __always_inline int share_left_opened(const struct share *f, __s64 room, const struct vpc_eni *e,
+					     const struct vpc_eni_flows *n)
 {
-	struct vpc_vpc_flows *v = bpf_map_lookup_elem(&vpc_flows, &space);
-	struct vpc_eni_flows *n = bpf_map_lookup_elem(&eni_flows, &number);
-	struct vpc_host_flows *h = share_host();
-	struct vpc_eni *e = eni_get(number);
-	__s64 room, opened, used, guaranteed, left;
+	__s64 opened = READ_ONCE(n->opened);
 
-	if (!v || !h || !e || !n)
-		return 0;
-	*ret = n;
-	opened = READ_ONCE(n->opened);
-	guaranteed = READ_ONCE(h->flow_guaranteed);
-	used = READ_ONCE(v->total) - counted;
-	left = (__s64)READ_ONCE(h->flow_pool) - READ_ONCE(h->pool_used) + (used >= guaranteed ? counted : 0);
-	room = share_room(used, guaranteed, left);
-	return share_eni_left(opened, guaranteed, room) && opened < (__s64)READ_ONCE(e->flow_budget);
+	return share_eni_left(opened, READ_ONCE(f->host->flow_guaranteed), room) &&
+	       opened < (__s64)READ_ONCE(e->flow_budget);
 }
 
-/* Whether an ENI may have one more that `n` opens to it. */
-static __always_inline int share_left_answered(__u32 number, const struct vpc_eni_flows *n)
+/* Whether ENI e, whose counts are `mine`, may answer one more, which is opened by who has the counts n. */
+static __always_inline int share_left_answered(const struct vpc_eni *e, const struct vpc_eni_flows *mine,
+					       const struct vpc_eni_flows *n)
 {
-	struct vpc_eni_flows *mine = bpf_map_lookup_elem(&eni_flows, &number);
-	struct vpc_eni *e = eni_get(number);
-	__s64 most;
+	__s64 most = READ_ONCE(e->flow_budget);
 
-	if (!e || !mine)
-		return 0;
-	most = READ_ONCE(e->flow_budget);
 	return READ_ONCE(mine->answered) < most || READ_ONCE(n->opened) * SHARE_SMALL < most;
 }
 
 #define SHARE_LEFT 2
-/* Whether there is room for one more established flow between the two (0: not local). Returns SHARE_LEFT, or which of
- * them has reached what it may have. */
+/* Whether there is room for one more established flow between the two (0: not local). counted: 1 if it is an entry of
+ * `flow` already, half open. Returns SHARE_LEFT, or which of them has reached what it may have. */
 static __noinline int share_left(__u32 space, __u32 opener, __u32 responder, __u32 counted)
 {
-	struct vpc_eni_flows *n = 0;
+	__u32 number = opener ? opener : responder, full = opener ? 0 : 1;
+	struct vpc_eni *e = eni_get(number);
+	struct vpc_eni_flows *n = bpf_map_lookup_elem(&eni_flows, &number), *mine;
+	struct share f;
 
-	if (!opener)
-		return share_left_opened(space, responder, counted, &n) ? SHARE_LEFT : 1;
-	if (!share_left_opened(space, opener, counted, &n))
-		return 0;
-	return !responder || share_left_answered(responder, n) ? SHARE_LEFT : 1;
+	if (!share_find(&f, space) || !e || !n || !share_left_opened(&f, share_flow_room(&f, counted), e, n))
+		return (int)full;
+	if (!opener || !responder)
+		return SHARE_LEFT;
+	e = eni_get(responder);
+	mine = bpf_map_lookup_elem(&eni_flows, &responder);
+	return e && mine && share_left_answered(e, mine, n) ? SHARE_LEFT : 1;
 }
 
 /* --- `flow_new` ----------------------------------------------------------------------------------------------------
