@@ -4,7 +4,8 @@
  * devices with the ifindexes ENI_CLIENT and ENI_SERVER. Output: "shape,rules,what,ns" a line, with
  *
  *   bare         no flow, no judgement: reading the packet and sending it on
- *   established  from_workload, the datapath's own program, on a packet of an established TCP connection
+ *   established  from_workload, the datapath's own program, on a packet of an established TCP connection between two
+ *                ports that have the fast path
  *   arriving     to_workload's judgement of the same
  *   new          a packet that opens a flow, judged for both sides; nothing is inserted
  *   change       one rule more or less in one of the groups: maps_prepare and maps_publish
@@ -91,6 +92,9 @@ static int lab_open(struct lab *l, const struct shape *shape, uint32_t n, uint32
 	maps_publish(l->maps, change);
 	rc = maps_wait_grace_period();
 	maps_retire(l->maps, change);
+	/* as for every port of a running instance, or packets would take the slow path */
+	for (uint32_t eni = ENI_CLIENT; eni <= ENI_SERVER; eni++)
+		maps_eni_set_flags(l->maps, eni, VPC_ENI_PEER_REDIRECT, 0);
 	l->bpf = packet_bpf__open();
 	if (!l->bpf)
 		return -errno;
@@ -211,6 +215,7 @@ static int measure_shape(const struct shape *shape, uint32_t n)
 	if (!shape->denied) {
 		rc = establish(&l);
 		l.bpf->bss->mark = VPC_MARK_ENI | ENI_CLIENT;
+		l.bpf->bss->target = ENI_SERVER;
 		if (!rc)
 			rc = report(&l, n, "bare", l.bpf->progs.bare, ENI_CLIENT, false);
 		if (!rc)
