@@ -58,6 +58,7 @@ static int make_socket(int protocol, int fd, struct nl_sock **ret)
 	if (nl_socket_set_fd(sk, protocol, owned) < 0)
 		return -EBADF;
 	TAKE_FD(owned);
+	nl_socket_disable_auto_ack(sk); /* changes ask for one */
 	/* without a size libnl asks for each datagram's length before it reads it */
 	if (nl_socket_set_msg_buf_size(sk, ANSWER_BYTES) < 0)
 		return -ENOMEM;
@@ -133,6 +134,9 @@ static int on_answer(struct nl_msg *msg, void *userdata)
 
 	if (x->fn && x->result == 0)
 		x->result = x->fn(nlmsg_hdr(msg), x->userdata);
+	/* one object is its own end: no acknowledgement was asked for */
+	if (!(nlmsg_hdr(msg)->nlmsg_flags & NLM_F_MULTI))
+		x->ended = true;
 	return NL_OK;
 }
 
@@ -268,6 +272,7 @@ int netlink_change(struct nl_sock *sk, struct nl_msg *msg, char ret_text[NETLINK
 
 	if (ret_text)
 		ret_text[0] = 0;
+	nlmsg_hdr(msg)->nlmsg_flags |= NLM_F_ACK;
 	return exchange(sk, msg, &x);
 }
 

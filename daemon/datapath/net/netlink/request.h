@@ -45,9 +45,9 @@ int netlink_build_error(int e);
  * extended error text, or "". The message stays the caller's. */
 #define NETLINK_TEXT_MAX 160
 int netlink_change(struct nl_sock *sk, struct nl_msg *msg, char ret_text[NETLINK_TEXT_MAX]);
-/* Sends a question (with NLM_F_DUMP, or for one object) and calls fn for each answer; fn returns not 0 to end with that
- * as the result (the rest of the answer is read and dropped). -EAGAIN: the kernel's list changed while it was read: ask
- * again. The message stays the caller's. */
+/* Sends a question (with NLM_F_DUMP, or one that has one answer) and calls fn for each answer; fn returns not 0 to end
+ * with that as the result (the rest of the answer is read and dropped). -EAGAIN: the kernel's list changed while it was
+ * read: ask again. The message stays the caller's. */
 typedef int (*netlink_answer_fn)(const struct nlmsghdr *h, void *userdata);
 int netlink_ask(struct nl_sock *sk, struct nl_msg *msg, netlink_answer_fn fn, void *userdata);
 /* Asks for a list: type is RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, RTM_GETNEIGH or RTM_GETRULE; family is AF_…. Errors
