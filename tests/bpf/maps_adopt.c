@@ -61,14 +61,14 @@ Test(maps_adopt, a_second_start_finds_everything)
 	char first[512];
 	uint32_t id = t->map[MAP_RULE].id;
 
-	cr_assert(!maps_adopted(t));
+	cr_assert(!t->adopted);
 	old_state(&tp);
 	maps_apply(t, &tp);
 	before = maps_dump(t);
 	maps_close(t);
 
 	t = maps_small(true);
-	cr_assert(maps_adopted(t));
+	cr_assert(t->adopted);
 	cr_assert_eq(t->map[MAP_RULE].id, id);
 	after = maps_dump(t);
 	cr_assert(dump_equal(&before, &after));
@@ -138,7 +138,7 @@ static void check_after_death(int step)
 
 	old_state(&old);
 	new_state(&new);
-	cr_assert(maps_adopted(t));
+	cr_assert(t->adopted);
 	cr_assert_eq(maps_differences(t, stored ? &new : &old, first, sizeof(first)), 0, "step %d: %s", step, first);
 	for (uint32_t i = 1; i < t->map[MAP_ENI].n; i++)
 		cr_assert_leq(eni_at(t, i)->gen_revoke, maps_epoch(t));
@@ -264,10 +264,10 @@ Test(maps_adopt, a_first_start_that_died_is_thrown_away)
 	snprintf(path, sizeof(path), "%s/v%d/maps/ctl", maps_pin_dir, VPC_ABI_VERSION);
 	cr_assert_eq(unlink(path), 0);
 	t = maps_small(true);
-	cr_assert(!maps_adopted(t));
+	cr_assert(!t->adopted);
 	maps_close(t);
 	t = maps_small(true);
-	cr_assert(maps_adopted(t));
+	cr_assert(t->adopted);
 	maps_close(t);
 }
 

@@ -47,8 +47,6 @@ int maps_open(const struct maps_config *config, struct maps **ret, struct vpc_er
 /* Closes; what is pinned stays and goes on judging. NULL is fine. */
 void maps_close(struct maps *t);
 DEFINE_CLEANUP(struct maps *, maps_close);
-/* Whether maps_open found maps of an earlier run. */
-bool maps_adopted(const struct maps *t);
 const struct vpc_limits *maps_limits(const struct maps *t);
 /* The epoch that packets are judged at. */
 uint64_t maps_epoch(const struct maps *t);

@@ -247,11 +247,6 @@ void maps_close(struct maps *t)
 	free(t);
 }
 
-bool maps_adopted(const struct maps *t)
-{
-	return t->adopted;
-}
-
 const struct vpc_limits *maps_limits(const struct maps *t)
 {
 	return &t->limits;

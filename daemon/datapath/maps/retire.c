@@ -120,7 +120,8 @@ static void set_release(struct maps *t, uint32_t number)
 	numbers_give(&t->mirror.set_numbers, number);
 }
 
-void retire_now(struct maps *t, struct maps_change *c)
+/* While no change is prepared; frees c. */
+static void retire_now(struct maps *t, struct maps_change *c)
 {
 	const struct mirror_change *m = &c->mirror;
 

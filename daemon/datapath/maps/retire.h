@@ -6,8 +6,6 @@
 #include "datapath/maps/change_record.h"
 #include "datapath/maps/state.h"
 
-/* Retires a change while none is prepared; frees it. */
-void retire_now(struct maps *t, struct maps_change *c);
 /* Retires the changes whose grace period passed while another was prepared, whose undo might have needed their rows. */
 void retire_postponed(struct maps *t);
 /* Clears an ENI's row. */

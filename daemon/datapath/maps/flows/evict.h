@@ -7,8 +7,6 @@
 #ifndef DATAPATH_MAPS_FLOWS_EVICT_H
 #define DATAPATH_MAPS_FLOWS_EVICT_H
 
-#include <vpc/cleanup.h>
-
 #include "datapath/maps/state.h"
 
 struct evict;
@@ -17,7 +15,6 @@ struct evict;
 int evict_new(const struct maps *t, struct evict **ret);
 /* Returns NULL. NULL is fine. */
 struct evict *evict_free(struct evict *d);
-DEFINE_CLEANUP(struct evict *, evict_free);
 /* Decides whether flows are evicted this time, and whose. now_ns: CLOCK_MONOTONIC. */
 void evict_plan(const struct maps *t, struct evict *d, uint64_t now_ns);
 /* Walks `flow` for them, if any are wanted. On an error none are found. -ENOMEM, -errno of the kernel. */
