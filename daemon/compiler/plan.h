@@ -20,7 +20,7 @@
 
 /* --- judged by the programs ------------------------------------------------------------------------------------- */
 
-/* One row of the rule table: a rule is one row for each aligned port prefix of its range. Several rules of a group may
+/* One row of the rules: a rule is one row for each aligned port prefix of its range. Several rules of a group may
  * want the same row: it lives while one of them does. For ICMP a port is type << 8 | code, for slot OTHER the protocol.
  */
 struct plan_row {

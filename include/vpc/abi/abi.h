@@ -171,7 +171,7 @@ _Static_assert(sizeof(struct vpc_set) == 128, "vpc_set");
 #define VPC_INGRESS 0
 #define VPC_EGRESS  1
 
-/* Which family of port classes a packet looks in. Every packet also looks in ANY. */
+/* Which family of port mask groups a packet looks in. Every packet also looks in ANY. */
 #define VPC_SLOT_ANY	0 /* rules for all protocols */
 #define VPC_SLOT_TCP	1 /* port: destination port of the opening packet */
 #define VPC_SLOT_UDP	2
@@ -190,7 +190,7 @@ struct vpc_sg {
 };
 _Static_assert(sizeof(struct vpc_sg) == 64, "vpc_sg");
 
-/* --- port class: hash {sg, dir, slot, port prefix} -> class number; class: array, mmapable ---------------------------
+/* --- mask_group_of: hash {sg, dir, slot, port prefix} -> number of a mask group; mask_group: array, mmapable ---------
  * Port ranges are split into at most 30 aligned prefixes, so that a packet finds every range it is in with at most 17
  * probes, however many ranges a group has. */
 
@@ -205,7 +205,7 @@ struct vpc_mask_group_key {
 };
 _Static_assert(sizeof(struct vpc_mask_group_key) == 12, "vpc_mask_group_key");
 
-#define VPC_MASK_GROUP_SG 1u /* some rule of the class names a group */
+#define VPC_MASK_GROUP_SG 1u /* some rule of the mask group refers to a group */
 
 /* What to probe for in `rule`: supersets, bits are only cleared when no row can be behind them. */
 struct vpc_mask_group {
@@ -254,9 +254,9 @@ _Static_assert(sizeof(struct vpc_row) == 48, "vpc_row");
  * numbers count from there, so that its bytes don't depend on where it stands. It is never changed while a set names
  * it. It only says which row to look at: the row itself says whether it counts and allows.
  *
- *   ports    slot << 16 | port -> the deepest node (port class of the set) that the packet is in; nodes have a parent,
+ *   ports    slot << 16 | port -> the deepest node (mask group of the set) that the packet is in; nodes have a parent,
  *            a shorter port prefix or the rules for all protocols, so the chain is at most 18 long
- *   node     by family: address -> row of a rule of this class that allows it
+ *   node     by family: address -> row of a rule of this mask group that allows it
  *   groups   {peer group, slot << 16 | port} -> row of a rule that names the group
  *
  * Each of these is a list of steps: ascending keys, the first all zero, each with the value that holds from it up to
