@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/audit.h"
 
-#include <vpc/number.h>
 #include "engine/background.h"
 #include "engine/expire.h"
 #include "engine/grace.h"
@@ -14,8 +13,13 @@
 #include "engine/repair.h"
 #include "engine/txn.h"
 
+#include <vpc/number.h>
+
 #include "datapath/maps/counters.h"
 #include "util/log.h"
+
+/* How long the opening of a namespace or a tap's owner, which a user named, may take. */
+#define USER_LIMIT_MS 5000
 
 void engine_tell_walked(struct engine *e)
 {
@@ -203,7 +207,7 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	e->conditions = conditions_new();
 	if (!e->instance || !e->state_dir || !e->bpf_dir || !e->conditions)
 		return vpc_error_oom(reterr);
-	r = worker_new(e->event, &e->worker);
+	r = worker_new(e->event, USER_LIMIT_MS, &e->worker);
 	if (r < 0)
 		return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, NULL, "cannot start a thread: %s", strerror(-r));
 	r = open_store(e, config->accept_store, reterr);

@@ -12,7 +12,6 @@
 #include <vpc/cleanup.h>
 #include <vpc/clock.h>
 
-#define USER_LIMIT_MS	  5000
 #define LOST_LANES_MAX	  16
 #define TIMER_ACCURACY_US 1000
 
@@ -337,7 +336,7 @@ static int lane_start(struct worker *w, struct lane **ret)
 	return 0;
 }
 
-int worker_new(sd_event *event, struct worker **ret)
+int worker_new(sd_event *event, unsigned user_limit_ms, struct worker **ret)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 	int r;
@@ -345,7 +344,7 @@ int worker_new(sd_event *event, struct worker **ret)
 	if (!w)
 		return -ENOMEM;
 	w->event = sd_event_ref(event);
-	w->user_limit_ns = USER_LIMIT_MS * NS_PER_MS;
+	w->user_limit_ns = user_limit_ms * NS_PER_MS;
 	for (unsigned i = 0; i < WORKER_QUEUES; i++) {
 		r = lane_start(w, &w->lanes[i]);
 		if (r < 0) {
@@ -452,18 +451,4 @@ int worker_submit(struct worker *w, enum worker_queue queue, worker_run_fn run, 
 	if (queue == WORKER_USER)
 		lane_arm(lane);
 	return 0;
-}
-
-void worker_set_user_limit_ms(struct worker *w, unsigned limit_ms)
-{
-	w->user_limit_ns = limit_ms * NS_PER_MS;
-}
-
-unsigned worker_pending(const struct worker *w)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < WORKER_QUEUES; i++)
-		n += w->lanes[i]->pending;
-	return n;
 }

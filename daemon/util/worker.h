@@ -28,7 +28,8 @@ enum worker_queue {
 	WORKER_QUEUES,
 };
 
-int worker_new(sd_event *event, struct worker **ret);
+/* user_limit_ms: time limit of a job on WORKER_USER, from its start. */
+int worker_new(sd_event *event, unsigned user_limit_ms, struct worker **ret);
 /* Waits for the jobs of all queues but the users' (their done is called), gives up the others: done gets -ECANCELED
  * for those that never ran, -ETIMEDOUT for the one that is running. NULL is fine. */
 void worker_free(struct worker *w);
@@ -36,9 +37,5 @@ void worker_free(struct worker *w);
  * are lost in hung jobs, or the worker is being freed. A run that itself returns -ETIMEDOUT is reported as -ETIME. */
 int worker_submit(struct worker *w, enum worker_queue queue, worker_run_fn run, worker_done_fn done,
 		  void (*free_fn)(void *data), void *data);
-/* Time limit of a job on WORKER_USER, from its start; 5000 at first. Holds for jobs submitted from now on. */
-void worker_set_user_limit_ms(struct worker *w, unsigned limit_ms);
-/* Jobs not yet done in all queues. */
-unsigned worker_pending(const struct worker *w);
 
 #endif

@@ -49,11 +49,12 @@ static void note_free(void *data)
 	atomic_store(&n->freed, true);
 }
 
-static void spin(sd_event *event, struct worker *w)
+/* Until the job is done, and with it those before it in its queue. */
+static void spin(sd_event *event, const struct note *last)
 {
-	for (int i = 0; i < 1000 && worker_pending(w) > 0; i++)
+	for (int i = 0; i < 1000 && !last->done; i++)
 		cr_assert_geq(sd_event_run(event, 10000), 0);
-	cr_assert_eq(worker_pending(w), 0);
+	cr_assert(last->done);
 }
 
 static void wait_freed(struct note *n)
@@ -81,13 +82,13 @@ Test(worker, jobs_of_a_queue_run_in_order_and_done_runs_on_the_loop)
 	struct worker *w = NULL;
 
 	cr_assert_geq(sd_event_new(&event), 0);
-	cr_assert_eq(worker_new(event, &w), 0);
+	cr_assert_eq(worker_new(event, 5000, &w), 0);
 	for (int i = 0; i < 100; i++) {
 		notes[i] = (struct note){.number = i, .block_fd = -1, .order = order, .count = &count};
 		cr_assert_eq(worker_submit(w, WORKER_KERNEL, note_run, note_done, NULL, &notes[i]), 0);
 	}
 	cr_assert_eq(count, 0, "nothing is done before the loop runs");
-	spin(event, w);
+	spin(event, &notes[99]);
 	cr_assert_eq(count, 100);
 	for (int i = 0; i < 100; i++) {
 		cr_assert_eq(order[i], i);
@@ -108,11 +109,10 @@ Test(worker, a_hung_job_is_given_up_and_those_behind_it_run)
 	cr_assert_eq(pipe(pipe_fds), 0);
 	hung.block_fd = pipe_fds[0];
 	cr_assert_geq(sd_event_new(&event), 0);
-	cr_assert_eq(worker_new(event, &w), 0);
-	worker_set_user_limit_ms(w, 50);
+	cr_assert_eq(worker_new(event, 50, &w), 0);
 	cr_assert_eq(worker_submit(w, WORKER_USER, note_run, note_done, note_free, &hung), 0);
 	cr_assert_eq(worker_submit(w, WORKER_USER, note_run, note_done, note_free, &next), 0);
-	spin(event, w);
+	spin(event, &next);
 	cr_assert_eq(hung.result, -ETIMEDOUT);
 	cr_assert_eq(next.result, 2);
 	cr_assert(!atomic_load(&hung.freed), "its thread may still use it");
@@ -120,7 +120,7 @@ Test(worker, a_hung_job_is_given_up_and_those_behind_it_run)
 	cr_assert_eq(write(pipe_fds[1], "x", 1), 1);
 	wait_freed(&hung);
 	cr_assert_eq(worker_submit(w, WORKER_USER, note_run, note_done, note_free, &later), 0);
-	spin(event, w);
+	spin(event, &later);
 	cr_assert_eq(later.result, 3);
 	worker_free(w);
 	sd_event_unref(event);
@@ -136,11 +136,10 @@ Test(worker, each_job_has_the_whole_limit)
 	cr_assert_eq(pipe(pipe_fds), 0);
 	a.block_fd = b.block_fd = pipe_fds[0];
 	cr_assert_geq(sd_event_new(&event), 0);
-	cr_assert_eq(worker_new(event, &w), 0);
-	worker_set_user_limit_ms(w, 50);
+	cr_assert_eq(worker_new(event, 50, &w), 0);
 	cr_assert_eq(worker_submit(w, WORKER_USER, note_run, note_done, NULL, &a), 0);
 	cr_assert_eq(worker_submit(w, WORKER_USER, note_run, note_done, NULL, &b), 0);
-	spin(event, w);
+	spin(event, &b);
 	cr_assert_eq(a.result, -ETIMEDOUT);
 	cr_assert_eq(b.result, -ETIMEDOUT, "the job behind a hung one is limited too");
 	cr_assert_eq(write(pipe_fds[1], "xx", 2), 2);
@@ -158,13 +157,12 @@ Test(worker, too_many_lost_threads_refuse_more)
 
 	cr_assert_eq(pipe(pipe_fds), 0);
 	cr_assert_geq(sd_event_new(&event), 0);
-	cr_assert_eq(worker_new(event, &w), 0);
-	worker_set_user_limit_ms(w, 2);
+	cr_assert_eq(worker_new(event, 100, &w), 0);
 	for (; n < 17 && r == 0; n++) {
 		notes[n] = (struct note){.number = n, .block_fd = pipe_fds[0]};
 		r = worker_submit(w, WORKER_USER, note_run, note_done, note_free, &notes[n]);
 		if (r == 0)
-			spin(event, w);
+			spin(event, &notes[n]);
 	}
 	cr_assert_eq(r, -EAGAIN);
 	cr_assert_eq(n, 17);
@@ -174,9 +172,8 @@ Test(worker, too_many_lost_threads_refuse_more)
 		wait_freed(&notes[i]);
 	usleep(20000); /* the threads' last steps */
 	notes[16] = (struct note){.number = 16, .block_fd = -1};
-	worker_set_user_limit_ms(w, 5000);
 	cr_assert_eq(worker_submit(w, WORKER_USER, note_run, note_done, note_free, &notes[16]), 0);
-	spin(event, w);
+	spin(event, &notes[16]);
 	cr_assert_eq(notes[16].result, 16);
 	worker_free(w);
 	sd_event_unref(event);
@@ -193,10 +190,10 @@ Test(worker, freeing_waits_for_the_kernel_queue_and_cancels_the_other)
 	cr_assert_eq(pipe(pipe_fds), 0);
 	running.block_fd = pipe_fds[0];
 	cr_assert_geq(sd_event_new(&event), 0);
-	cr_assert_eq(worker_new(event, &w), 0);
+	cr_assert_eq(worker_new(event, 5000, &w), 0);
 	worker_free(w); /* the event loop has made its timerfd, which it keeps */
 	before = count_fds();
-	cr_assert_eq(worker_new(event, &w), 0);
+	cr_assert_eq(worker_new(event, 5000, &w), 0);
 	for (int i = 0; i < 10; i++) {
 		kernel[i] = (struct note){.number = i, .block_fd = -1};
 		cr_assert_eq(worker_submit(w, WORKER_KERNEL, note_run, note_done, note_free, &kernel[i]), 0);

@@ -10,6 +10,8 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "util/mkdir.h"
+
 #define SOCKET_MODE 0660
 #define PUBLIC_MODE 0666
 #define NO_GROUP    ((gid_t)-1)
@@ -195,8 +197,9 @@ int socket_make_again(struct unix_socket *s, int *ret_fd)
 		return -ENOMEM;
 	if (strrchr(folder, '/') > folder) {
 		*strrchr(folder, '/') = '\0';
-		if (mkdir(folder, 0755) < 0 && errno != EEXIST)
-			return -errno;
+		r = mkdir_parents(folder, 0755, 0755);
+		if (r < 0)
+			return r;
 	}
 	r = open_socket(s->path, s->gid, s->mode, &again, &error);
 	if (r >= 0)

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include <vpc/clock.h>
+
 #include "datapath/net/netns/sysctl.h"
 #include "datapath/net/registry.h"
 
@@ -105,13 +107,11 @@ static void look_at(const struct net_audit *a, struct audit_vpc *v)
 static int run_inside(void *data)
 {
 	struct net_audit *a = data;
-	struct timespec t;
 
 	for (size_t i = 0; i < a->n; i++)
 		if (i == 0 || setns(a->vpcs[i].ns_fd, CLONE_NEWNET) == 0)
 			look_at(a, &a->vpcs[i]);
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	a->cost_ns = (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+	a->cost_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	return 0;
 }
 

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <vpc/array.h>
+
 #include "datapath/net/make.h"
 #include "datapath/net/redirect.h"
 #include "datapath/net/removal.h"
@@ -47,14 +49,13 @@ static void change_free(struct net_change *c)
 /* Takes s->far_end, also on error. */
 static int add_step(struct net_change *c, const struct step *s)
 {
-	struct step *grown = reallocarray(c->steps, c->n + 1, sizeof(*grown));
+	struct step *added = ARRAY_ADD(c->steps, c->n);
 
-	if (!grown) {
+	if (!added) {
 		far_end_change_free(s->far_end);
 		return -ENOMEM;
 	}
-	c->steps = grown;
-	c->steps[c->n++] = *s;
+	*added = *s;
 	return 0;
 }
 

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpc/array.h>
+
 #include "datapath/net/check.h"
 #include "datapath/net/make.h"
 #include "datapath/net/netns/sysctl.h"
@@ -45,13 +47,11 @@ void net_report_clear(struct net_report *r)
 
 int net_report_add(struct net_report *r, const char *object, const char *format, ...)
 {
-	struct net_trouble *grown = reallocarray(r->troubles, r->n_troubles + 1, sizeof(*grown)), *t;
+	struct net_trouble *t = ARRAY_ADD(r->troubles, r->n_troubles);
 	va_list ap;
 
-	if (!grown)
+	if (!t)
 		return -ENOMEM;
-	r->troubles = grown;
-	t = &grown[r->n_troubles++];
 	snprintf(t->object, sizeof(t->object), "%s", object);
 	va_start(ap, format);
 	vsnprintf(t->reason, sizeof(t->reason), format, ap);
@@ -101,15 +101,14 @@ static int note_object(struct mending *m, const struct net_difference *d)
 
 static int note_link(struct mending *m, const struct net_difference *d)
 {
-	uint32_t *grown;
+	uint32_t *added;
 
 	if (d->foreign)
 		return 0;
-	grown = reallocarray(m->unexpected, m->n_unexpected + 1, sizeof(*grown));
-	if (!grown)
+	added = ARRAY_ADD(m->unexpected, m->n_unexpected);
+	if (!added)
 		return -ENOMEM;
-	m->unexpected = grown;
-	m->unexpected[m->n_unexpected++] = d->ifindex;
+	*added = d->ifindex;
 	return 0;
 }
 
@@ -235,14 +234,13 @@ static void mend_unexpected(struct mending *m)
 
 static void lose(struct mending *m, uint32_t ifindex)
 {
-	uint32_t *grown = reallocarray(m->report->lost, m->report->n_lost + 1, sizeof(*grown));
+	uint32_t *added = ARRAY_ADD(m->report->lost, m->report->n_lost);
 
-	if (!grown) {
+	if (!added) {
 		failed(m, -ENOMEM, m->vpc->id, "a port", NULL);
 		return;
 	}
-	m->report->lost = grown;
-	m->report->lost[m->report->n_lost++] = ifindex;
+	*added = ifindex;
 }
 
 static void mend_device(struct mending *m, const struct device_spec *s, bool differs)

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include <vpc/paths.h>
+
 #include "datapath/net/net.h"
 #include "datapath/net/netlink/link.h"
 #include "datapath/net/netlink/request.h"

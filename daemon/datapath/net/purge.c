@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <vpc/array.h>
+
 #include "datapath/net/pins.h"
 #include "datapath/net/vpc.h"
 
@@ -44,15 +46,14 @@ struct links {
 static int on_link(const struct link_info *info, void *userdata)
 {
 	struct links *links = userdata;
-	uint32_t *grown;
+	uint32_t *added;
 
 	if (info->ifindex == 1 || !netns_alias_is_ours(info->alias, links->instance))
 		return 0;
-	grown = reallocarray(links->ifindexes, links->n + 1, sizeof(*grown));
-	if (!grown)
+	added = ARRAY_ADD(links->ifindexes, links->n);
+	if (!added)
 		return -ENOMEM;
-	links->ifindexes = grown;
-	links->ifindexes[links->n++] = info->ifindex;
+	*added = info->ifindex;
 	return 0;
 }
 

@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include <vpc/array.h>
+
 #include "datapath/net/vpc.h"
 
 /* Links that are deleted at the same time. Deleting a link is mostly waiting for grace periods: some under the kernel's
@@ -108,15 +110,13 @@ static struct removal_vpc *find_vpc(const struct net_removal *r, uint32_t number
 
 static struct removal_vpc *find_or_add_vpc(struct net_removal *r, const struct net_vpc *v)
 {
-	struct removal_vpc *found = find_vpc(r, v->number), *grown;
+	struct removal_vpc *found = find_vpc(r, v->number);
 
 	if (found)
 		return found;
-	grown = reallocarray(r->vpcs, r->n_vpcs + 1, sizeof(*grown));
-	if (!grown)
+	found = ARRAY_ADD(r->vpcs, r->n_vpcs);
+	if (!found)
 		return NULL;
-	r->vpcs = grown;
-	found = &grown[r->n_vpcs++];
 	*found = (struct removal_vpc){.number = v->number, .ns_fd = fcntl(v->ns.ns_fd, F_DUPFD_CLOEXEC, FD_HIGH)};
 	snprintf(found->name, sizeof(found->name), "%s", v->name);
 	snprintf(found->id, sizeof(found->id), "%s", v->id);
@@ -127,17 +127,15 @@ int removal_add_link(struct net_removal *r, const struct net_vpc *v, const struc
 		     const char *id, uint64_t workload_ns_ino)
 {
 	struct removal_vpc *vpc = find_or_add_vpc(r, v);
-	struct removal_link *grown;
+	struct removal_link *added;
 
 	if (!vpc)
 		return -ENOMEM;
-	grown = reallocarray(vpc->links, vpc->n_links + 1, sizeof(*grown));
-	if (!grown)
+	added = ARRAY_ADD(vpc->links, vpc->n_links);
+	if (!added)
 		return -ENOMEM;
-	vpc->links = grown;
-	vpc->links[vpc->n_links] =
-		(struct removal_link){.ops = ops, .ifindex = ifindex, .workload_ns_ino = workload_ns_ino};
-	snprintf(vpc->links[vpc->n_links++].id, OBJECT_ID_MAX, "%s", id);
+	*added = (struct removal_link){.ops = ops, .ifindex = ifindex, .workload_ns_ino = workload_ns_ino};
+	snprintf(added->id, OBJECT_ID_MAX, "%s", id);
 	return 0;
 }
 

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <vpc/clock.h>
+
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/flows/sweep.h"
 #include "datapath/maps/shares.h"
@@ -82,7 +84,7 @@ static void consider(struct evict *d, const struct vpc_flow_key *key, const stru
 
 	if (key->vpc != d->whose.vpc || (d->whose.eni && counts_to != d->whose.eni))
 		return;
-	if (!(flow->flags & VPC_FLOW_BUDGETED) || flow->last_seen_ns + VPC_SWEEP_END_IDLE_S * 1000000000ull > d->now_ns)
+	if (!(flow->flags & VPC_FLOW_BUDGETED) || flow->last_seen_ns + VPC_SWEEP_END_IDLE_S * NS_PER_S > d->now_ns)
 		return;
 	if (d->n == 2 * KEPT)
 		keep_oldest(d);

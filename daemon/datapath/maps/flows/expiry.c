@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <vpc/clock.h>
+
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/flows/evict.h"
 #include "datapath/maps/flows/recount.h"
@@ -145,7 +147,7 @@ static bool over(const struct maps *t, const struct vpc_flow *flow, uint64_t now
 			       t->mirror.enis[number].row.incarnation != flow->incarnation[i]))
 			return true;
 	}
-	return flow->last_seen_ns + flow->timeout_s * 1000000000ull < now_ns;
+	return flow->last_seen_ns + flow->timeout_s * NS_PER_S < now_ns;
 }
 
 int maps_expiry_step(struct maps *t, struct maps_expiry *x, uint64_t now_ns, unsigned *deleted)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <vpc/array.h>
 #include <vpc/clock.h>
 
 #include "datapath/maps/epoch.h"
@@ -156,7 +157,7 @@ int grace_give(struct maps *t, const struct maps_change *c)
 	t->grace.pending = true;
 	t->grace.all = false;
 	t->grace.epoch = c->epoch;
-	t->grace.until = grace_until(c->flows, monotonic_ns() + c->drain_s * 1000000000ull);
+	t->grace.until = grace_until(c->flows, monotonic_ns() + c->drain_s * NS_PER_S);
 	return give(t, VPC_SWEEP_GRACE);
 }
 

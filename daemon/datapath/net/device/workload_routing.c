@@ -16,6 +16,7 @@
 #include <linux/if_addr.h>
 #include <string.h>
 
+#include <vpc/array.h>
 #include <vpc/cleanup.h>
 
 #include "compiler/plan.h"
@@ -99,18 +100,17 @@ static int on_address(const struct nlmsghdr *h, void *userdata)
 	const struct ifaddrmsg *a = nlmsg_data(h);
 	const struct nlattr *tb[IFA_MAX + 1];
 	struct routing *r = userdata;
-	struct routing_address *grown;
+	struct routing_address *added;
 	struct ip ip;
 
 	netlink_attrs(h, sizeof(*a), tb, ARRAY_SIZE(tb));
 	if (a->ifa_scope != RT_SCOPE_UNIVERSE || r->n_addresses >= ADDRESSES_MAX ||
 	    !take_ip(tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS], a->ifa_family, &ip))
 		return 0;
-	grown = reallocarray(r->addresses, r->n_addresses + 1, sizeof(*grown));
-	if (!grown)
+	added = ARRAY_ADD(r->addresses, r->n_addresses);
+	if (!added)
 		return -ENOMEM;
-	r->addresses = grown;
-	r->addresses[r->n_addresses++] = (struct routing_address){.ip = ip, .ifindex = a->ifa_index};
+	*added = (struct routing_address){.ip = ip, .ifindex = a->ifa_index};
 	return 0;
 }
 
@@ -127,7 +127,7 @@ static int on_route(const struct nlmsghdr *h, void *userdata)
 	const struct rtmsg *route = nlmsg_data(h);
 	const struct nlattr *tb[RTA_MAX + 1];
 	struct routing *r = userdata;
-	struct routing_own *grown, *own;
+	struct routing_own *added, *own;
 	uint32_t ifindex;
 
 	if (route->rtm_protocol != ROUTING_PROTOCOL)
@@ -141,11 +141,10 @@ static int on_route(const struct nlmsghdr *h, void *userdata)
 		own->routes++;
 		return 0;
 	}
-	grown = reallocarray(r->own, r->n_own + 1, sizeof(*grown));
-	if (!grown)
+	added = ARRAY_ADD(r->own, r->n_own);
+	if (!added)
 		return -ENOMEM;
-	r->own = grown;
-	r->own[r->n_own++] = (struct routing_own){.ifindex = ifindex, .routes = 1};
+	*added = (struct routing_own){.ifindex = ifindex, .routes = 1};
 	return 0;
 }
 
@@ -154,17 +153,16 @@ static int on_rule(const struct nlmsghdr *h, void *userdata)
 	const struct fib_rule_hdr *rule = nlmsg_data(h);
 	const struct nlattr *tb[FRA_MAX + 1];
 	struct routing *r = userdata;
-	struct routing_rule *grown, new = {};
+	struct routing_rule *added, new = {};
 
 	netlink_attrs(h, sizeof(*rule), tb, ARRAY_SIZE(tb));
 	if (netlink_number(tb[FRA_PROTOCOL]) != ROUTING_PROTOCOL || !take_ip(tb[FRA_SRC], rule->family, &new.source))
 		return 0;
 	new.table = tb[FRA_TABLE] ? netlink_number(tb[FRA_TABLE]) : rule->table;
-	grown = reallocarray(r->rules, r->n_rules + 1, sizeof(*grown));
-	if (!grown)
+	added = ARRAY_ADD(r->rules, r->n_rules);
+	if (!added)
 		return -ENOMEM;
-	r->rules = grown;
-	r->rules[r->n_rules++] = new;
+	*added = new;
 	return 0;
 }
 

@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include <vpc/clock.h>
+
 /* A longer datagram is an error: the kernel makes none for requests like ours. */
 #define ANSWER_BYTES 32768
 
@@ -228,12 +230,10 @@ static int io_error(int e)
 
 static int send_message(struct nl_sock *sk, struct nl_msg *msg, uint32_t *ret_seq)
 {
-	struct timespec ts;
 	int r;
 
 	/* libnl's own numbers are the same on both handles of a socket (netlink_dup) */
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	nlmsg_hdr(msg)->nlmsg_seq = (uint32_t)((uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec) | 1;
+	nlmsg_hdr(msg)->nlmsg_seq = (uint32_t)monotonic_ns() | 1;
 	*ret_seq = nlmsg_hdr(msg)->nlmsg_seq;
 	do {
 		errno = 0;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <vpc/cleanup.h>
+#include <vpc/paths.h>
 
 int netns_make_dir(void)
 {

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <vpc/cleanup.h>
+#include <vpc/paths.h>
 
 #include "datapath/net/netlink/link.h"
 #include "datapath/net/netlink/request.h"

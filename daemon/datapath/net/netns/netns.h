@@ -9,7 +9,6 @@
 
 #include <vpc/cleanup.h>
 
-#define NETNS_DIR	"/run/netns"
 #define NETNS_ALIAS_MAX 256
 
 struct nl_sock;

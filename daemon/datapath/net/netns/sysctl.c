@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <vpc/cleanup.h>
+#include <vpc/file.h>
 
 /* A new namespace copies the host's IPv4 values, so each value is set. New devices start with conf/default; conf/all is
  * combined with each device's own. */
@@ -75,10 +76,9 @@ static int sysctl_read(const char *path, char *ret, size_t size)
 
 	if (fd < 0)
 		return fd;
-	n = read(fd, ret, size - 1);
+	n = file_read(fd, ret, size);
 	if (n < 0)
-		return -errno;
-	ret[n] = 0;
+		return (int)n;
 	ret[strcspn(ret, "\n")] = 0;
 	return 0;
 }
@@ -115,13 +115,10 @@ int sysctl_apply(void)
 /* Opening each folder once is cheaper; those of one folder stand together in the table. */
 static bool differs_at(int dir, const char *name, const char *wanted)
 {
-	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
 	char value[32];
-	ssize_t n = fd >= 0 ? read(fd, value, sizeof(value) - 1) : -1;
 
-	if (n < 0)
+	if (file_read_at(dir, name, value, sizeof(value)) < 0)
 		return false;
-	value[n] = 0;
 	value[strcspn(value, "\n")] = 0;
 	return strcmp(value, wanted) != 0;
 }

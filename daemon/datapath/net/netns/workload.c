@@ -16,6 +16,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <vpc/file.h>
+#include <vpc/paths.h>
+
 #include "datapath/net/netns/netns.h"
 
 #define NAME_MAX_CHARS 64
@@ -67,34 +70,22 @@ static int resolve_path(const char *netns, char **ret, struct vpc_error *reterr)
 
 static int read_boot_id(char ret[37])
 {
-	_cleanup_close_ int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	ssize_t n = file_read_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", ret, 37);
 
-	if (fd < 0)
-		return -errno;
-	n = read(fd, ret, 36);
-	if (n != 36)
-		return n < 0 ? -errno : -EIO;
-	ret[36] = 0;
-	return 0;
+	return n == 36 ? 0 : n < 0 ? (int)n : -EIO;
 }
 
 /* Field 22 of /proc/<pid>/stat: clock ticks since boot. The name in field 2 may hold blanks and brackets. */
 static int read_start_time(pid_t pid, uint64_t *ret)
 {
-	_cleanup_close_ int fd = -1;
 	char path[64], text[1024], *p;
 	unsigned long long start;
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? -ESRCH : -errno;
-	n = read(fd, text, sizeof(text) - 1);
+	n = file_read_at(AT_FDCWD, path, text, sizeof(text));
 	if (n < 0)
-		return -errno;
-	text[n] = 0;
+		return n == -ENOENT ? -ESRCH : (int)n;
 	p = strrchr(text, ')');
 	if (!p || sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
 			 &start) != 1)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <vpc/cleanup.h>
+#include <vpc/clock.h>
 
 #include "datapath/net/nft/wire.h"
 
@@ -35,14 +36,6 @@ static void unlockp(pthread_mutex_t **lock)
 {
 	if (*lock)
 		pthread_mutex_unlock(*lock);
-}
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
 /* --- the process -------------------------------------------------------------------------------------------------- */
@@ -141,7 +134,7 @@ static int wait_for(short events, uint64_t until_ms)
 	struct pollfd p = {.fd = helper.fd, .events = events};
 
 	for (;;) {
-		uint64_t now = now_ms();
+		uint64_t now = monotonic_ms();
 		int n = now < until_ms ? poll(&p, 1, (int)(until_ms - now)) : 0;
 
 		if (n > 0)
@@ -211,7 +204,7 @@ static int receive_all(void *data, size_t size, uint64_t until_ms)
 static int exchange(int ns_fd, const char *commands, bool list, struct nft_answer *ret, char **ret_text)
 {
 	struct nft_request request = {.text_bytes = commands ? (uint32_t)strlen(commands) : 0, .list = list};
-	uint64_t until_ms = now_ms() + NFT_LIMIT_MS;
+	uint64_t until_ms = monotonic_ms() + NFT_LIMIT_MS;
 	_cleanup_free_ char *text = NULL;
 	int r = start();
 
