@@ -221,7 +221,7 @@ int sg_make(struct model_txn *t, uint32_t vpc, const char *name, const struct ch
 	    const struct sg **ret, struct vpc_error *reterr);
 bool sg_is_default(const struct sg *g);
 
-/* Protocol, ports and so on of a rule as SEMANTICS.md 4 wants them stored. prefix: "rules[3]". rule_spec_parse() knows
+/* Protocol, ports and so on of a rule as they are stored. prefix: "rules[3]". rule_spec_parse() knows
  * no model: peers that are groups are left to rule_spec_resolve(). Both write into a rule made by object_new(). */
 int rule_spec_parse(const struct rule_spec *spec, const char *prefix, struct rule *ret, struct vpc_error *reterr);
 int rule_spec_resolve(struct model_txn *t, const struct sg *g, const struct rule_spec *spec, const char *prefix,

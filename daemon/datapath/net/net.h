@@ -6,7 +6,7 @@
  * A namespace and a link are ours if lo, or the link, has the ifalias "vpcd:<instance>:<id>". What isn't ours is never
  * changed; where it has a name or number that we need, that is an error.
  *
- *   workload_open      (worker) opens the namespace that a user named, with the checks of CLI.md
+ *   workload_open      (worker) opens the namespace that a user named, with its checks
  *   netns_make         (worker) makes or adopts a VPC's namespace
  *   net_prepare        makes devices, closed and down; net_undo undoes it
  *   net_publish        raises the devices; net_ensure repeats what fails

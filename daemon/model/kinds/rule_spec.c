@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A rule as a request writes it → as it is stored (SEMANTICS.md, security groups, 4 and 5). */
+/* A rule as a request writes it → as it is stored. */
 #include <string.h>
 #include <strings.h>
 

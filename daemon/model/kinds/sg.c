@@ -6,7 +6,7 @@
 
 #include "model/internal.h"
 
-/* SEMANTICS.md, security groups, 1; and the group `default`, whose ingress is everything from itself. */
+/* Every new group allows all egress; and the group `default`, whose ingress is everything from itself. */
 static const char *const everywhere[] = {"0.0.0.0/0", "::/0"};
 
 bool sg_is_default(const struct sg *g)
