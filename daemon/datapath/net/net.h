@@ -27,8 +27,10 @@ struct net;
 struct net_change;
 struct net_removal;
 
-/* Whether packets may be redirected to a port (ENI number): see net_port_peer_ok. Called when that changes, and may be
- * called again with the same. */
+/* Redirect eligibility: whether bpf_redirect_peer can reach a port (ENI number). It is a veth and up, and its far end
+ * is up, in another namespace, and without an XDP program. Called when that changes, and may be called again with the
+ * same.
+ */
 typedef void (*net_port_fn)(uint32_t eni, bool peer_ok, void *userdata);
 
 /* A port's far end came up: after it was down it may lack routes and addresses. */
@@ -174,9 +176,6 @@ uint64_t net_vpc_inode(const struct net *n, uint32_t vpc);
 
 /* --- the fast path --- */
 
-/* Redirect eligibility: whether bpf_redirect_peer can reach a veth port now. It is up, and its far end is up, in
- * another namespace, and without an XDP program. */
-bool net_port_peer_ok(struct net *n, uint32_t vpc, uint32_t eni);
 /* Calls on_port for every port of a VPC (0: of all). Later changes are reported when netlink reports them, and before
  * vpcd itself takes a port down. 0, or -errno of the last failure: a port that can't be read is reported as not
  * eligible. */

@@ -30,14 +30,6 @@ void redirect_report(const struct net *n, uint32_t eni, bool peer_ok)
 		n->on_port(eni, peer_ok, n->userdata);
 }
 
-bool net_port_peer_ok(struct net *n, uint32_t vpc, uint32_t eni)
-{
-	const struct net_vpc *v = net_find_vpc(n, vpc);
-	struct link_info info;
-
-	return v && link_get(v->ns.rtnl, eni, NULL, &info) >= 0 && redirect_ok(&info);
-}
-
 static int report_vpc(const struct net_vpc *v)
 {
 	int result = 0;
