@@ -134,7 +134,8 @@ int port_put_programs(struct nl_sock *rtnl, uint32_t ifindex, const struct tc_pr
 	return tc_clsact_ensure(rtnl, ifindex, programs, true);
 }
 
-static int set_names(const struct device_request *q, const struct port_kind *kind, const char *alias,
+/* named: the link has its name and MTU. */
+static int set_names(const struct device_request *q, const struct port_kind *kind, const char *alias, bool named,
 		     struct vpc_error *reterr)
 {
 	/* The MTU comes first: a device with an MTU below 1280 has no IPv6, and the kernel refuses requests that
@@ -145,21 +146,22 @@ static int set_names(const struct device_request *q, const struct port_kind *kin
 	struct nl_sock *rtnl = q->place.rtnl;
 	char text[NETLINK_TEXT_MAX] = "";
 	uint8_t mac[6];
-	int r;
+	int r = 0;
 
 	if (kind->mac) {
 		kind->mac(ifindex, mac);
 		name.mac = mac;
 	}
-	r = link_rename(rtnl, ifindex, q->spec->name, text);
-	if (r >= 0)
+	if (!named)
+		r = link_rename(rtnl, ifindex, q->spec->name, text);
+	if (r >= 0 && !named)
 		r = link_change(rtnl, ifindex, &mtu, text);
 	if (r >= 0)
 		r = link_change(rtnl, ifindex, &name, text);
 	return r < 0 ? device_fail(q->spec, r, "be named", text, reterr) : 0;
 }
 
-static int set_up(const struct device_request *q, const struct port_kind *kind, const char *alias,
+static int set_up(const struct device_request *q, const struct port_kind *kind, const char *alias, bool made,
 		  struct vpc_error *reterr)
 {
 	const struct link_change enslave = {.master = q->spec->master}, down = {.up = LINK_DOWN};
@@ -175,7 +177,7 @@ static int set_up(const struct device_request *q, const struct port_kind *kind, 
 	r = port_adopt(q);
 	if (r < 0)
 		return device_fail(q->spec, r, "point its tcx links to the programs", NULL, reterr);
-	r = set_names(q, kind, alias, reterr);
+	r = set_names(q, kind, alias, made && kind->makes_named, reterr);
 	if (r < 0)
 		return r;
 	/* not into a bridge of somebody else's that has the number of ours */
@@ -205,7 +207,7 @@ int port_ensure(const struct device_request *q, const struct port_kind *kind, bo
 		d->tcx = d->attaching = false;
 		d->carrier_changes = 0;
 	}
-	r = set_up(q, kind, alias, reterr);
+	r = set_up(q, kind, alias, *ret_made, reterr);
 	if (r >= 0 && kind->prepare && q->workload)
 		r = kind->prepare(q, reterr);
 	/* -ENODEV says that the port is missing, which is another thing */

@@ -9,6 +9,7 @@
 struct port_kind {
 	/* Makes the link, down. On failure nothing is left, and reterr is filled. */
 	int (*make)(const struct device_request *q, struct vpc_error *reterr);
+	bool makes_named; /* make gives the link its name and MTU */
 	/* Whether the existing link, which is of this kind, can stay. */
 	bool (*fits)(const struct device_request *q, const struct link_info *info);
 	/* The MAC of the host end; NULL: it doesn't matter. */

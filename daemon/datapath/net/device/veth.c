@@ -76,7 +76,7 @@ static int prepare(const struct device_request *q, struct vpc_error *reterr)
 
 static int ensure(const struct device_request *q, bool *ret_made, struct vpc_error *reterr)
 {
-	static const struct port_kind kind = {.make = make, .fits = fits, .prepare = prepare};
+	static const struct port_kind kind = {.make = make, .makes_named = true, .fits = fits, .prepare = prepare};
 
 	return port_ensure(q, &kind, ret_made, reterr);
 }
