@@ -54,12 +54,15 @@ static void size_maps(struct datapath_bpf *skel)
 {
 	struct bpf_map *by_row[] = {skel->maps.mask_group_of, skel->maps.mask_group, skel->maps.rule, skel->maps.row,
 				    skel->maps.row_stat};
+	struct bpf_map *in_memory[] = {skel->maps.drop, skel->maps.flow_version, skel->maps.event_limit,
+				       skel->maps.answer_limit};
 
 	for (size_t i = 0; i < sizeof(by_row) / sizeof(by_row[0]); i++)
 		cr_assert_eq(bpf_map__set_max_entries(by_row[i], LAB_ROWS), 0);
 	cr_assert_eq(bpf_map__set_max_entries(skel->maps.classifier, LAB_BLOCKS), 0);
-	/* so that the harness reads counters without system calls */
-	cr_assert_eq(bpf_map__set_map_flags(skel->maps.drop, BPF_F_MMAPABLE), 0);
+	/* so that the harness reads counters, and the pool empties arrays, without a call for each element */
+	for (size_t i = 0; i < sizeof(in_memory) / sizeof(in_memory[0]); i++)
+		cr_assert_eq(bpf_map__set_map_flags(in_memory[i], BPF_F_MMAPABLE), 0);
 }
 
 struct lab *lab_open(unsigned ports)
