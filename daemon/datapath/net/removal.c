@@ -268,8 +268,8 @@ static int end_vpc(const struct net_removal *r, struct removal_vpc *vpc)
 	if (vpc->whole && !vpc->gone) {
 		int e = netns_remove(vpc->name, r->instance, vpc->id);
 
-		/* -EPERM: the namespace of that name isn't ours, so ours is gone */
-		vpc->gone = e >= 0 || e == -EPERM;
+		/* 1: the namespace of that name isn't ours, so ours is gone */
+		vpc->gone = e >= 0;
 		if (!vpc->gone)
 			result = e;
 	}

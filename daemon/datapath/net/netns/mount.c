@@ -108,11 +108,11 @@ int netns_remove(const char *name, const char *instance, const char *vpc_id)
 	if (fd == -EINVAL && netns_is_our_file(path, netns_make_alias(instance, vpc_id, wanted)))
 		return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 	if (fd < 0)
-		return fd == -EINVAL ? -EPERM : fd;
+		return fd == -EINVAL ? 1 : fd;
 	r = netns_alias(fd, alias);
 	if (r < 0)
 		return r;
 	if (strcmp(alias, netns_make_alias(instance, vpc_id, wanted)) != 0)
-		return -EPERM;
+		return 1;
 	return netns_unlink(name);
 }

@@ -52,7 +52,8 @@ int netns_bind(const char *path, const char *alias);
 /* On a thread inside a namespace: mounts it under the name again where somebody took that away. -EEXIST: something that
  * isn't vpcd's is in the way. */
 int netns_bind_here(const char *name, const char *instance, const char *vpc_id);
-/* Unmounts and removes a VPC's namespace. Fine if it isn't there; -EPERM: the one of that name isn't ours. */
+/* Unmounts and removes a VPC's namespace. Returns 0 when there is none any more, 1 when the one of that name isn't
+ * ours (no errno: the kernel's own refusals say nothing of whose it is), or -errno. */
 int netns_remove(const char *name, const char *instance, const char *vpc_id);
 /* Unmounts and removes a name. */
 int netns_unlink(const char *name);
