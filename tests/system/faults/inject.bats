@@ -24,13 +24,13 @@ inject()
 }
 
 @test "P3, P6: a fault at a call of a change of rules leaves the old state or the new, and traffic goes on" {
-	inject 15 sg.create sg.delete sg.authorize sg.revoke sg.revoke-keep
+	inject 8 sg.create sg.delete sg.authorize sg.revoke sg.revoke-keep
 }
 
 @test "P3, P6: a fault at a call of a change of networks and interfaces leaves nothing behind" {
-	inject 25 vpc.create vpc.delete subnet.create subnet.delete eni.attach eni.attach-tap eni.detach transaction
+	inject 12 vpc.create vpc.delete subnet.create subnet.delete eni.attach eni.attach-tap eni.detach transaction
 }
 
 @test "P6: a fault at a call of a start: the next start is well, and packets are judged meanwhile" {
-	inject 25 start
+	inject 12 start
 }
