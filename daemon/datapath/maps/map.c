@@ -72,3 +72,26 @@ int map_each(const struct kernel_map *map, int (*fn)(const void *key, const void
 	}
 	return r;
 }
+
+#define TRIES 4
+
+int map_delete(const struct kernel_map *map, const void *key)
+{
+	int r = -EBUSY;
+
+	for (int i = 0; i < TRIES && r < 0; i++) {
+		r = bpf_map_delete_elem(map->fd, key);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	return r;
+}
+
+int map_store(const struct kernel_map *map, const void *key, const void *value)
+{
+	int r = -EBUSY;
+
+	for (int i = 0; i < TRIES && r < 0; i++)
+		r = bpf_map_update_elem(map->fd, key, value, BPF_ANY);
+	return r;
+}

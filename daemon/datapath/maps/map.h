@@ -33,4 +33,11 @@ struct kernel_map {
 int map_each(const struct kernel_map *map, int (*fn)(const void *key, const void *value, void *userdata),
 	     void *userdata);
 
+/* Takes a key out of a hash, or stores its value. For changes that are in force already or are undone: nobody could be
+ * told of a failure, so a call that the kernel refuses is made again, a few times (a bucket that is locked by an
+ * interrupted program gives -EBUSY). What fails all the same is the audit's. Returns 0 or -errno; a key that isn't
+ * there is fine. */
+int map_delete(const struct kernel_map *map, const void *key);
+int map_store(const struct kernel_map *map, const void *key, const void *value);
+
 #endif

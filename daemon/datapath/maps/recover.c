@@ -90,11 +90,8 @@ static int read_hash(struct reading *reading, int (*fn)(const void *key, const v
 	const struct kernel_map *map = &reading->t->map[reading->id];
 	int r = map_each(map, fn, reading);
 
-	for (size_t i = 0; r >= 0 && i < reading->drop.n; i++) {
-		r = bpf_map_delete_elem(map->fd, &reading->drop.at[i].key);
-		if (r == -ENOENT)
-			r = 0;
-	}
+	for (size_t i = 0; r >= 0 && i < reading->drop.n; i++)
+		r = map_delete(map, &reading->drop.at[i].key);
 	return r;
 }
 
@@ -198,7 +195,7 @@ static void restore_hints(struct maps *t)
 		struct vpc_mask_group hints;
 
 		if (t->mirror.mask_groups[i].used && !t->mirror.mask_groups[i].n_rows) {
-			bpf_map_delete_elem(t->map[MAP_MASK_GROUP_OF].fd, &t->mirror.mask_groups[i].key);
+			(void)map_delete(&t->map[MAP_MASK_GROUP_OF], &t->mirror.mask_groups[i].key);
 			mask_group_unlink(&t->mirror, i);
 		}
 		if (t->mirror.mask_groups[i].used)

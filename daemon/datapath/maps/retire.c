@@ -25,7 +25,7 @@ static void mask_group_release(struct maps *t, uint32_t number)
 	const struct vpc_mask_group_key key = t->mirror.mask_groups[number].key;
 	__u32 *plens = &sg_at(t, key.sg)->dir[key.dir].port_plens[key.slot];
 
-	bpf_map_delete_elem(t->map[MAP_MASK_GROUP_OF].fd, &key);
+	(void)map_delete(&t->map[MAP_MASK_GROUP_OF], &key);
 	zero_words(mask_group_at(t, number), sizeof(struct vpc_mask_group));
 	mask_group_unlink(&t->mirror, number);
 	numbers_give(&t->mirror.mask_group_numbers, number);
@@ -64,7 +64,7 @@ static void unhash_row(struct maps *t, uint32_t number)
 
 	if (!key_is_all(&row->key)) {
 		if (row->hashed)
-			bpf_map_delete_elem(t->map[MAP_RULE].fd, &row->key);
+			(void)map_delete(&t->map[MAP_RULE], &row->key);
 		return;
 	}
 	dir = &sg_at(t, row->key.mask_group)->dir[row->key.plen];
@@ -92,7 +92,7 @@ static void retire_addr(struct maps *t, uint32_t number)
 	struct vpc_addr_row *at = addr_at(t, number);
 
 	if (t->mirror.addrs[number].hashed)
-		bpf_map_delete_elem(t->map[MAP_ADDR].fd, &t->mirror.addrs[number].key);
+		(void)map_delete(&t->map[MAP_ADDR], &t->mirror.addrs[number].key);
 	store64(&at->died, 0);
 	zero_words(at, sizeof(*at));
 	addr_unlink(&t->mirror, number);

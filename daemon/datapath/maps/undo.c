@@ -73,9 +73,9 @@ void undo_keys(const struct undo_log *log, const struct kernel_map *maps)
 		const struct undo_key *item = &log->keys.at[i - 1];
 
 		if (item->old)
-			bpf_map_update_elem(maps[item->map].fd, &item->key, &item->old, BPF_ANY);
+			(void)map_store(&maps[item->map], &item->key, &item->old);
 		else
-			bpf_map_delete_elem(maps[item->map].fd, &item->key);
+			(void)map_delete(&maps[item->map], &item->key);
 	}
 }
 

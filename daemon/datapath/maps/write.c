@@ -304,7 +304,7 @@ void write_moved_addrs(struct maps *t, struct maps_change *c)
 
 		if (!a->moved || addr->state == NODE_DEAD)
 			continue;
-		if (bpf_map_update_elem(t->map[MAP_ADDR].fd, &addr->key, &a->addr, BPF_ANY) < 0)
+		if (map_store(&t->map[MAP_ADDR], &addr->key, &a->addr) < 0)
 			continue;
 		a->moved = false;
 		addr->hashed = true;
