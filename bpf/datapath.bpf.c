@@ -21,8 +21,8 @@ char datapath_license[] SEC("license") = "GPL";
 /* How often a packet is judged again because the state was overtaken while it was read. */
 #define TRIES 3
 
-/* The ways past the scratch, for what is plain and well known. */
-static __noinline int straight(struct __sk_buff *skb)
+/* The fast path, then the TCP fast path: neither uses the scratch. Returns what the program ends with, or FAST_NOT. */
+static __noinline int fast_paths(struct __sk_buff *skb)
 {
 	struct header_view p;
 	__u64 h;
@@ -42,7 +42,7 @@ int from_workload(struct __sk_buff *skb)
 	int rc;
 
 	skb->mark = 0;
-	rc = straight(skb);
+	rc = fast_paths(skb);
 	if (rc != FAST_NOT)
 		return rc;
 	s = scratch_get(SCRATCH_PACKET);

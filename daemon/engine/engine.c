@@ -96,13 +96,13 @@ static int load_model(struct engine *e, struct vpc_error *reterr)
 	return 0;
 }
 
-/* net_port_fn: packets go straight to a port while it can be reached so. */
+/* net_port_fn: packets are redirected to a port while it is eligible. */
 static void on_port(uint32_t eni, bool peer_ok, void *userdata)
 {
 	struct engine *e = userdata;
-	bool straight = peer_ok && e->fast_path;
+	bool redirect = peer_ok && e->fast_path;
 
-	maps_eni_set_flags(e->maps, eni, straight ? VPC_ENI_PEER_REDIRECT : 0, straight ? 0 : VPC_ENI_PEER_REDIRECT);
+	maps_eni_set_flags(e->maps, eni, redirect ? VPC_ENI_PEER_REDIRECT : 0, redirect ? 0 : VPC_ENI_PEER_REDIRECT);
 }
 
 static void choose_fast_path(struct engine *e, bool wanted)

@@ -121,7 +121,7 @@ struct engine {
 };
 
 /* --- engine.c --- */
-/* After a publication: tells the log when rules are walked that should be compiled, and when no longer. */
+/* After a publication: tells the log when rules are walked that should have a classifier, and when no longer. */
 void engine_tell_walked(struct engine *e);
 struct net_config engine_net_config(const struct engine *e);
 

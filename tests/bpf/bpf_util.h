@@ -203,7 +203,7 @@ void lab_answers(struct lab *l);
 void lab_age(struct lab *l, unsigned seconds);
 void lab_age_ms(struct lab *l, uint64_t ms);
 /* Whether a packet since the last call took the slow path, which leaves its traces in the scratch: fast.h and
- * connection.h don't. */
+ * fast/tcp.h don't. */
 bool lab_slow_path(struct lab *l);
 struct vpc_sweep *lab_sweep_io(struct lab *l);
 /* Puts every key of all maps of flows, as far as it fits, into a sweep and runs it; returns how many were done. */

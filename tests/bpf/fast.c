@@ -269,8 +269,8 @@ Test(fast, target_attached_to_nothing)
 	switched.dmac = lab_mac(ENI_B), routed.dmac = lab_gateway_mac();
 	stream();
 	lab_eni_row(l, ENI_B)->flags |= VPC_ENI_UNPLUGGED;
-	for (int straight = 1; straight >= 0; straight--) {
-		lab_set_fast_path(l, ENI_B, straight);
+	for (int fast = 1; fast >= 0; fast--) {
+		lab_set_fast_path(l, ENI_B, fast);
 		for (int i = 0; i < 3; i++) {
 			cr_expect_eq(lab_send(l, ENI_A, switched).reason, VPC_DROP_UNKNOWN_DESTINATION);
 			cr_expect_eq(lab_send(l, ENI_A, routed).reason, VPC_DROP_UNKNOWN_DESTINATION);

@@ -666,7 +666,8 @@ Test(tcp_fast_path, idle_for_too_long)
 /* Everything about the frame that isn't as it should be is left to the slow path. */
 Test(tcp_fast_path, frames_that_are_unusual)
 {
-	struct packet_spec ack = from_a(PORTS_FROM, SYN | ACK, 1, 1), p; /* changes nothing, and is none for recent.h */
+	struct packet_spec ack = from_a(PORTS_FROM, SYN | ACK, 1, 1),
+			   p; /* changes nothing, and is none for the flow cache */
 
 	remember();
 	handshake(PORTS_FROM);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The straight way through from_workload: a packet of a flow of which this CPU let one through within the last second
- * (recent.h). No hash lookup, no store but the counters. Whatever is not plain, and whatever is to be dropped, isn't
- * decided here but by connection.h or egress.h.
+ * The fast path through from_workload: a packet of a flow of which this CPU let one through within the last second
+ * (flow/cache.h). No hash lookup, no store but the counters. Whatever has no header view, and whatever is to be
+ * dropped, isn't decided here but by fast/tcp.h or egress.h.
  */
 #ifndef BPF_LIB_FAST_H
 #define BPF_LIB_FAST_H

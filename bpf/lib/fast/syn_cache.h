@@ -5,7 +5,7 @@
  * of rules. (No rule asks for a source port.) One entry a slot, the newer wins.
  *
  * An entry says: ENI `me` has `src` and peer has `dst`, and row[0] of the one's groups, row[1] of the other's allow
- * `me` to open a connection to the port. It holds while the long way (open.h) would find the same: nothing changed of
+ * `me` to open a connection to the port. It holds while the slow path (open.h) would find the same: nothing changed of
  * the ENIs themselves, so set and addresses are what they were, and nothing of the rules of their sets. That is gen_any
  * of both, not gen_revoke: what is taken away with keep or drain spares the connections that there are, and gen_revoke
  * waits until they are marked, but nothing new may be opened meanwhile.

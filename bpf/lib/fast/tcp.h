@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A TCP connection between two local ENIs, the short way through from_workload: one lookup in `flow`, everything else
- * in arrays and on the stack. It decides only what ends well, and as egress.h would; before it changes anything it has
- * found all of that out, and whatever is unusual is left to egress.h as if this had not been.
+ * A TCP connection between two local ENIs, the TCP fast path through from_workload: one lookup in `flow`, everything
+ * else in arrays and on the stack. It decides only what ends well, and as egress.h would; before it changes anything it
+ * has found all of that out, and whatever is unusual is left to egress.h as if this had not been.
  *
  * That way is right for every packet. This one is for the eight or nine of a short connection's ten that fast.h knows
  * nothing of: what they cost is lines of code and memory that the kernel's TCP has meanwhile driven out of the caches.
@@ -19,7 +19,7 @@ struct connection {
 	__u64 epoch;
 	__u64 now_ns; /* CLOCK_MONOTONIC, coarse */
 	__u64 tag;
-	__u64 hash; /* the packet's, for recent.h */
+	__u64 hash; /* the packet's, for flow/cache.h */
 	__u32 number;
 	__u32 peer; /* the ENI that has the destination */
 	__u32 from; /* index in the key of the packet's source */
@@ -71,7 +71,7 @@ static __always_inline __u32 connection_side(const struct vpc_eni *e, __u32 inca
 		       : 0;
 }
 
-/* What recent.h remembers of a packet that changes nothing. Returns its way. */
+/* What flow/cache.h remembers of a packet that changes nothing. Returns its forwarding action. */
 static __always_inline int connection_note(const struct connection *c, const struct header_view *p,
 					   const struct vpc_flow_key *k, const struct flow_cache *sides,
 					   enum action action)
@@ -299,7 +299,7 @@ static __noinline int connection_open(struct __sk_buff *skb, const struct header
 	return (int)action;
 }
 
-/* Of a plain TCP segment. Returns what the program ends with, or FAST_NOT. h: its hash (recent.h). */
+/* Of a TCP segment with a header view. Returns what the program ends with, or FAST_NOT. h: its hash (flow/cache.h). */
 static __always_inline int connection_from_workload(struct __sk_buff *skb, const struct header_view *p, __u64 h)
 {
 	struct connection c = {.hash = h, .number = skb->ifindex};

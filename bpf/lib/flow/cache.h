@@ -4,14 +4,14 @@
  * that changes nothing needs no lookup in a hash. One entry a slot, the newer wins.
  *
  * An entry says: a packet with this tuple that enters at ENI `me` and asks for nothing (no SYN, FIN, RST) is allowed.
- * It holds while everything does that the long way (track.h) would look at:
+ * It holds while everything does that the slow path (track.h) would look at:
  *
  *   the flow's entry      its state hasn't changed: flow_version is what it was before the entry was read. Whoever
  *                         changes a state raises it afterwards (flow.h)
  *   judged again?         gen_revoke of neither side nor of its set is newer than the flow's judgement
  *   who are the sides?    incarnations are the same and gen_any of neither ENI is newer than the packet that was
  *                         remembered: so set and addresses are what they were
- *   idle time             once a second the long way writes last_seen_ns; `until` is a second after it was
+ *   idle time             once a second the slow path writes last_seen_ns; `until` is a second after it was
  *                         last written, and nothing holds that isn't within the second before it: an entry outlives its
  *                         flow for as long as nobody wants the slot
  *
@@ -183,7 +183,7 @@ static __always_inline struct flow_cache *flow_cache_take(__u64 h)
 	return r;
 }
 
-/* Remembers the packet in the scratch, which the flow in its fl has let through (or doesn't, where the long way has
+/* Remembers the packet in the scratch, which the flow in its fl has let through (or doesn't, where the slow path has
  * something to do for the next one too). */
 static __always_inline void flow_cache_note(struct scratch *s)
 {

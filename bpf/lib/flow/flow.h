@@ -10,7 +10,7 @@
  *    epoch is raised only by a compare-and-swap from the one that was found too old.
  *  - A copy for the other table takes its epoch before the rest: it can't have a tombstone's epoch and no tombstone.
  *  - After each change of a state, and after an insertion over something, flow_version is raised, for what CPUs
- *    remember (recent.h).
+ *    remember (cache.h).
  *  - Elements are recycled at once: the tag is compared after what was read, and before each write.
  */
 #ifndef BPF_LIB_FLOW_H

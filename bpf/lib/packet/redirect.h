@@ -20,8 +20,8 @@ enum action {
 			   * or the target is attached to nothing */
 	FORWARD_UP,	  /* to the router */
 	FORWARD_PORT,	  /* to the target's port, whose own program judges it too */
-	FORWARD_SWITCHED, /* straight, as it is */
-	FORWARD_ROUTED,	  /* straight, and done to it what the router would do */
+	FORWARD_SWITCHED, /* redirected as it is */
+	FORWARD_ROUTED,	  /* redirected, after what the router would do to it */
 };
 
 /* What of a frame decides about its way. */
@@ -60,7 +60,7 @@ static __always_inline enum action forward_action(const struct __sk_buff *skb, c
 	return f->hop_limit > 1 ? FORWARD_ROUTED : FORWARD_UP;
 }
 
-/* Whether the target's own program sees the packet, too: not if it goes straight to a veth. */
+/* Whether the target's own program sees the packet, too: not if it is redirected to a veth. */
 static __always_inline int redirect_is_seen_again(const struct vpc_eni *to)
 {
 	return (READ_ONCE(to->flags) & (VPC_ENI_PEER_REDIRECT | VPC_ENI_TAP)) != VPC_ENI_PEER_REDIRECT;

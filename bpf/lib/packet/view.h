@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A plain packet, where it lies: whole TCP or UDP, no options or extension headers, all headers in the linear part.
- * This is what the ways past the scratch (fast.h, connection.h) go by; the rest is read by parse.h. What both read,
+ * This is what the fast paths (fast/fast.h, fast/tcp.h) go by; the rest is read by parse.h. What both read,
  * both see the same (tests/bpf/parse.c).
  */
 #ifndef BPF_LIB_VIEW_H

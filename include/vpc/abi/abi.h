@@ -248,11 +248,12 @@ struct vpc_row {
 _Static_assert(sizeof(struct vpc_row) == 48, "vpc_row");
 #define VPC_ALIVE (~0ull)
 
-/* --- compiled: array of blocks, mmapable: the tables of sets whose rules would be a long walk ------------------------
+/* --- classifier: array of blocks, mmapable: classifiers of sets whose rules would be a long walk
+ * ----------------------
  *
- * A table is one direction of one set: a run of blocks that begins with struct vpc_classifier, and in which all block
- * numbers count from there, so that its bytes don't depend on where it stands. It is never changed while a set names
- * it. It only says which row to look at: the row itself says whether it counts and allows.
+ * A classifier is one direction of one set: a run of blocks that begins with struct vpc_classifier, and in which all
+ * block numbers count from there, so that its bytes don't depend on where it stands. It is never changed while a set
+ * names it. It only says which row to look at: the row itself says whether it counts and allows.
  *
  *   ports    slot << 16 | port -> the deepest node (mask group of the set) that the packet is in; nodes have a parent,
  *            a shorter port prefix or the rules for all protocols, so the chain is at most 18 long
