@@ -35,6 +35,7 @@ struct param {
 
 struct cli;
 struct args;
+struct resource;
 
 struct command {
 	const char *noun;
@@ -44,6 +45,7 @@ struct command {
 	const char *usage;   /* instead of the one made from params; lines of it, each after "vpcctl noun verb " */
 	const char *notes;   /* NULL, or a paragraph of help */
 	const char *example; /* lines */
+	const struct resource *resource; /* whose command it is, or NULL; lib/ doesn't look into it */
 	/* Returns an exit status; has printed its error. */
 	int (*run)(struct cli *cli, const struct args *args);
 };

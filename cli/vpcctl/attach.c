@@ -11,14 +11,15 @@
 
 static int run_attach(struct cli *cli, const struct args *args)
 {
-	_cleanup_json_ json_t *create = json_pack("{s:s}", "op", "eni.create");
-	_cleanup_json_ json_t *attachment = NULL, *eni = NULL;
+	_cleanup_json_ json_t *create = NULL, *attachment = NULL, *eni = NULL;
 	json_t *changes;
-	int status = attachment_body(args, &attachment);
+	int status = attachment_body(cli, args, &attachment);
 
+	if (status == CLI_OK)
+		status = body_make(cli, args, eni_create_body, &create);
 	if (status != CLI_OK)
 		return status;
-	if (eni_create_body(create, args) < 0)
+	if (json_object_set_new(create, "op", json_string("eni.create")) < 0)
 		return api_oom();
 	cli->taken_hint = "attach creates a network interface; to attach one that exists: vpcctl eni attach NAME ...";
 	changes = json_pack("[O, {s:s, s:s, s:O}]", create, "op", "eni.attach", "eni_id", "$0.id", "attachment",
@@ -83,7 +84,7 @@ static int run_detach(struct cli *cli, const struct args *args)
 	if (status != CLI_OK)
 		return status;
 	return keep_deletions(reply, changes) < 0 ? api_oom()
-						  : resource_print_all_deleted(cli, &eni_resource, args, "NAME", reply);
+						  : resource_print_all(cli, &eni_resource, args, "deleted", reply);
 }
 
 static const struct param attach_params[] = {PARAMS_ENI, PARAMS_ATTACHMENT, PARAM_VPC_SCOPE, PARAM_DRY_RUN, PARAMS_END};

@@ -7,7 +7,7 @@
 #include <vpc/json.h>
 
 #include "cli/lib/api.h"
-#include "cli/vpcctl/resource.h"
+#include "cli/vpcctl/body.h"
 
 static int set_netns(json_t *attachment, const char *netns)
 {
@@ -23,7 +23,7 @@ static int set_netns(json_t *attachment, const char *netns)
 	return json_object_set_new(attachment, "netns", json_string(path));
 }
 
-int attachment_body(const struct args *args, json_t **ret)
+int attachment_body(const struct cli *cli, const struct args *args, json_t **ret)
 {
 	const char *netns = args_get(args, "--netns"), *default_route = args_get(args, "--default-route");
 	bool tap = args_get(args, "--tap");
@@ -37,9 +37,9 @@ int attachment_body(const struct args *args, json_t **ret)
 		return args_wrong(args, "--default-route goes with --netns or --pid: a VM has routes of its own");
 	if (default_route && json_object_set_new(a, "default_route", json_boolean(!strcmp(default_route, "yes"))) < 0)
 		return api_oom();
-	if ((netns && set_netns(a, netns) < 0) || body_set_number(a, "pid", args, "--pid") < 0 ||
-	    body_set(a, "owner", args, "--owner") < 0 || body_set_number(a, "queues", args, "--queues") < 0 ||
-	    body_set(a, "ifname", args, "--ifname") < 0)
+	if ((netns && set_netns(a, netns) < 0) || body_set(cli, a, "pid", args, "--pid") < 0 ||
+	    body_set(cli, a, "owner", args, "--owner") < 0 || body_set(cli, a, "queues", args, "--queues") < 0 ||
+	    body_set(cli, a, "ifname", args, "--ifname") < 0)
 		return api_oom();
 	*ret = TAKE_PTR(a);
 	return CLI_OK;

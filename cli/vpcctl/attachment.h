@@ -19,6 +19,6 @@
 
 /* *ret: {"kind": "netns"|"tap", …}. Owned. A relative path is made absolute, since vpcd runs in another folder. Returns
  * an exit status. */
-int attachment_body(const struct args *args, json_t **ret);
+int attachment_body(const struct cli *cli, const struct args *args, json_t **ret);
 
 #endif

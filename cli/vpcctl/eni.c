@@ -138,6 +138,20 @@ static int print_counters(struct cli *cli, const json_t *object)
 	return print_drops(cli, json_object_get(counters, "drops"));
 }
 
+const struct body_field eni_create_body[] = {
+	{"name", "NAME"},
+	{"subnet_id", "--subnet"},
+	{"security_groups", "--sg"},
+	{"ip", "--ip"},
+	{"ip6", "--ip6"},
+	{"mac", "--mac"},
+	{"secondary_ips", "--secondary-ip"},
+	{"source_dest_check", "--no-source-dest-check"},
+	{"delete_on_termination", "--delete-on-termination"},
+	{"tags", "--tag"},
+	BODY_END,
+};
+
 const struct resource eni_resource = {
 	.kind = OBJECT_ENI,
 	.columns = columns,
@@ -146,124 +160,49 @@ const struct resource eni_resource = {
 	.fields = fields,
 	.n_fields = ARRAY_SIZE(fields),
 	.details = print_counters,
+	.create = eni_create_body,
 };
-
-int eni_create_body(json_t *body, const struct args *args)
-{
-	if (body_set(body, "name", args, "NAME") < 0 || body_set(body, "subnet_id", args, "--subnet") < 0 ||
-	    body_set_list(body, "security_groups", args, "--sg") < 0 || body_set(body, "ip", args, "--ip") < 0 ||
-	    body_set(body, "ip6", args, "--ip6") < 0 || body_set(body, "mac", args, "--mac") < 0 ||
-	    body_set_list(body, "secondary_ips", args, "--secondary-ip") < 0 ||
-	    body_set_tags(body, "tags", args, "--tag") < 0)
-		return -1;
-	if (args_get(args, "--no-source-dest-check") &&
-	    json_object_set_new(body, "source_dest_check", json_false()) < 0)
-		return -1;
-	return args_get(args, "--delete-on-termination")
-		       ? json_object_set_new(body, "delete_on_termination", json_true())
-		       : 0;
-}
-
-static int run_create(struct cli *cli, const struct args *args)
-{
-	_cleanup_json_ json_t *body = json_object();
-
-	if (eni_create_body(body, args) < 0)
-		return api_oom();
-	return resource_create(cli, &eni_resource, TAKE_PTR(body));
-}
-
-static int run_list(struct cli *cli, const struct args *args)
-{
-	(void)args;
-	return resource_list(cli, &eni_resource);
-}
-
-static int run_show(struct cli *cli, const struct args *args)
-{
-	return resource_show(cli, &eni_resource, args, "ENI");
-}
-
-static int run_delete(struct cli *cli, const struct args *args)
-{
-	return resource_delete(cli, &eni_resource, args, "ENI");
-}
-
-/* A change of what belongs to an ENI, below its path; prints the ENI. body is consumed. */
-static int change_part(struct cli *cli, const struct args *args, const char *method, const char *part, json_t *body)
-{
-	_cleanup_free_ char *path = api_path(cli, "enis", args_get(args, "ENI"), part);
-	_cleanup_json_ json_t *eni = NULL;
-	int status = api_change(cli, method, path, body, 0, &eni);
-
-	return status != CLI_OK ? status : resource_print(cli, &eni_resource, eni, true);
-}
 
 static int run_attach(struct cli *cli, const struct args *args)
 {
 	json_t *attachment = NULL;
-	int status = attachment_body(args, &attachment);
+	int status = attachment_body(cli, args, &attachment);
 
-	return status != CLI_OK ? status : change_part(cli, args, "PUT", "attachment", attachment);
+	return status != CLI_OK ? status : resource_change_part(cli, args, "PUT", "attachment", attachment);
 }
 
-/* Several are one transaction. */
 static int run_detach(struct cli *cli, const struct args *args)
 {
 	_cleanup_json_ json_t *reply = NULL;
-	size_t n = args_count(args, "ENI");
-	json_t *changes, *results, *eni;
 	int status;
 
-	if (n == 1)
-		return change_part(cli, args, "DELETE", "attachment", NULL);
-	changes = json_array();
-	for (size_t i = 0; i < n; i++)
-		if (json_array_append_new(changes, json_pack("{s:s, s:s}", "op", "eni.detach", "eni_id",
-							     api_alias(cli, args_nth(args, "ENI", i)))) < 0) {
-			json_decref(changes);
-			return api_oom();
-		}
-	status = api_transaction_all(cli, changes, &reply);
-	if (status != CLI_OK)
-		return status;
-	if (cli->output == OUTPUT_JSON || cli->output == OUTPUT_YAML)
-		return output_document(cli, reply);
-	results = json_object_get(reply, "results");
-	for (size_t i = 0; i < json_array_size(results); i++) {
-		eni = json_array_get(results, i);
-		if (cli->output == OUTPUT_ID)
-			output_id(eni);
-		else
-			printf("detached network interface %s\n", args_nth(args, "ENI", i));
-	}
-	if (cli->output == OUTPUT_TABLE)
-		output_change(cli, reply);
-	return CLI_OK;
+	if (args_count(args, "ENI") == 1)
+		return resource_change_part(cli, args, "DELETE", "attachment", NULL);
+	status = resource_change_all(cli, args, "detach", &reply);
+	return status != CLI_OK ? status : resource_print_all(cli, &eni_resource, args, "detached", reply);
 }
 
 static int run_set(struct cli *cli, const struct args *args)
 {
-	_cleanup_json_ json_t *body = json_object();
+	static const struct body_field groups_and_flows[] = {
+		{"security_groups", "--sg"}, {"flows", "--flows"}, BODY_END};
+	_cleanup_json_ json_t *body = NULL;
 	json_t *groups;
+	int status = body_make(cli, args, groups_and_flows, &body);
 
-	if (body_set_list(body, "security_groups", args, "--sg") < 0 || body_set(body, "flows", args, "--flows") < 0)
-		return api_oom();
+	if (status != CLI_OK)
+		return status;
 	/* `eni set web1 --sg a b`: what follows is groups too */
 	groups = json_object_get(body, "security_groups");
 	for (size_t i = 0; i < args_count(args, "SG"); i++)
 		if (json_array_append_new(groups, json_string(args_nth(args, "SG", i))) < 0)
 			return api_oom();
-	return change_part(cli, args, "PUT", "security-groups", TAKE_PTR(body));
+	return resource_change_part(cli, args, "PUT", "security-groups", TAKE_PTR(body));
 }
 
 #define ENI_HELP "id, name, address, or its container's name or short id"
 
 static const struct param create_params[] = {PARAMS_ENI, PARAM_VPC_SCOPE, PARAM_DRY_RUN, PARAMS_END};
-static const struct param list_params[] = {
-	{"--vpc", VALUE_VPC, 0, "VPC", "only those of this VPC"},
-	PARAMS_END,
-};
 static const struct param one_params[] = {
 	{"ENI", VALUE_ENI, PARAM_REQUIRED | PARAM_REPEAT, NULL, ENI_HELP},
 	PARAM_VPC_SCOPE,
@@ -292,64 +231,46 @@ static const struct param set_params[] = {
 	PARAMS_END,
 };
 
-static const struct command eni_create_command = {
-	.noun = "eni",
-	.verb = "create",
+static const struct command create = {
+	RESOURCE_CREATE(eni),
 	.summary = "create a network interface that is not attached yet",
 	.params = create_params,
 	.example = "vpcctl eni create web1 --subnet app --sg web --ip 10.0.1.10",
-	.run = run_create,
 };
-static const struct command eni_list_command = {
-	.noun = "eni",
-	.verb = "list",
+static const struct command list = {
+	RESOURCE_LIST(eni),
 	.summary = "list the network interfaces",
-	.params = list_params,
 	.example = "vpcctl eni list --vpc prod",
-	.run = run_list,
 };
-static const struct command eni_show_command = {
-	.noun = "eni",
-	.verb = "show",
+static const struct command show = {
+	RESOURCE_VERB(eni, "show", resource_show),
 	.summary = "show one network interface, its traffic and its drops",
 	.params = one_params,
 	.example = "vpcctl eni show web1",
-	.run = run_show,
 };
-static const struct command eni_delete_command = {
-	.noun = "eni",
-	.verb = "delete",
+static const struct command delete = {
+	RESOURCE_VERB(eni, "delete", resource_delete),
 	.summary = "delete a network interface that is not attached",
 	.params = change_params,
 	.example = "vpcctl eni delete web1",
-	.run = run_delete,
 };
-static const struct command eni_attach_command = {
-	.noun = "eni",
-	.verb = "attach",
+static const struct command attach = {
+	RESOURCE_VERB(eni, "attach", run_attach),
 	.summary = "attach a network interface to a namespace, or give it a tap",
 	.params = attach_params,
 	.example = "vpcctl eni attach web1 --netns web1 --ifname eth0\nvpcctl eni attach vm1 --tap --owner alice",
-	.run = run_attach,
 };
-static const struct command eni_detach_command = {
-	.noun = "eni",
-	.verb = "detach",
+static const struct command detach = {
+	RESOURCE_VERB(eni, "detach", run_detach),
 	.summary = "detach a network interface",
 	.params = change_params,
 	.example = "vpcctl eni detach web1",
-	.run = run_detach,
 };
-static const struct command eni_set_command = {
-	.noun = "eni",
-	.verb = "set",
+static const struct command set = {
+	RESOURCE_VERB(eni, "set", run_set),
 	.summary = "replace the security groups of a network interface",
 	.params = set_params,
 	.example = "vpcctl eni set web1 --sg web --sg monitoring --flows drain=30",
-	.run = run_set,
 };
 
-const struct command *const eni_commands[] = {
-	&eni_create_command, &eni_list_command,	  &eni_show_command, &eni_delete_command,
-	&eni_attach_command, &eni_detach_command, &eni_set_command,  NULL,
-};
+const struct command *const eni_commands[] = {&create, &list, &show, &delete, &attach, &detach, &set, NULL};

@@ -17,7 +17,7 @@
 		{"--delete-on-termination", VALUE_FLAG, 0, NULL, "it is deleted when its namespace is gone"},          \
 		PARAM_TAGS
 
-/* The fields of eni.create. -1: out of memory. */
-int eni_create_body(json_t *body, const struct args *args);
+/* The fields of eni.create. */
+extern const struct body_field eni_create_body[];
 
 #endif

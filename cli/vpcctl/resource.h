@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Kinds of resources, and the verbs that all kinds share. */
+/*
+ * Kinds of resources, and the verbs that all kinds share. The file of a kind has tables alone: its struct resource, the
+ * parameters of `create`, and its commands (subnet.c is the shortest).
+ */
 #ifndef CLI_RESOURCE_H
 #define CLI_RESOURCE_H
 
@@ -8,6 +11,7 @@
 #include "cli/lib/args.h"
 #include "cli/lib/cli.h"
 #include "cli/lib/output.h"
+#include "cli/vpcctl/body.h"
 
 struct resource {
 	enum object_kind kind; /* what it is called: kind_of() */
@@ -18,42 +22,54 @@ struct resource {
 	size_t n_fields;
 	/* NULL, or prints what doesn't fit the fields. Returns an exit status. */
 	int (*details)(struct cli *cli, const json_t *object);
+	const struct body_field *create; /* the body of `create` */
 };
 
-/* Each resource of kinds.def has a file that defines these. Commands end with NULL. */
-#define RESOURCE(SYMBOL, symbol, ...)                   \
-	extern const struct resource symbol##_resource; \
-	extern const struct command *const symbol##_commands[];
+/*
+ * Each resource of kinds.def has a file that defines symbol_resource and symbol_commands, which ends with NULL.
+ * resource.c has its noun, and the parameters of its list, show and delete: those of a kind whose names are not unique
+ * on the host have --vpc. The first parameter of show and delete takes one or several ids or names.
+ */
+#define RESOURCE(SYMBOL, symbol, ...)                           \
+	extern const struct resource symbol##_resource;         \
+	extern const struct command *const symbol##_commands[]; \
+	extern const char symbol##_noun[];                      \
+	extern const struct param symbol##_list_params[], symbol##_show_params[], symbol##_delete_params[];
 #include <vpc/kinds.def>
 
 /* All kinds, ends with NULL (commands.c). */
 extern const struct resource *const cli_resources[];
 
-/* The verbs; ref: an id or a name. body is consumed. */
-int resource_list(struct cli *cli, const struct resource *r);
-/* name: the parameter that names one or several of them. */
-int resource_show(struct cli *cli, const struct resource *r, const struct args *args, const char *name);
-int resource_create(struct cli *cli, const struct resource *r, json_t *body);
-int resource_delete(struct cli *cli, const struct resource *r, const struct args *args, const char *name);
+/* The verbs, as members of a struct command. The rest of it is summary, example, and the parameters of `create`. */
+#define RESOURCE_VERB(symbol, verb_, run_) \
+	.noun = symbol##_noun, .verb = (verb_), .resource = &symbol##_resource, .run = (run_)
+#define RESOURCE_CREATE(symbol) RESOURCE_VERB(symbol, "create", resource_create)
+#define RESOURCE_LIST(symbol)	RESOURCE_VERB(symbol, "list", resource_list), .params = symbol##_list_params
+#define RESOURCE_SHOW(symbol)	RESOURCE_VERB(symbol, "show", resource_show), .params = symbol##_show_params
+#define RESOURCE_DELETE(symbol) RESOURCE_VERB(symbol, "delete", resource_delete), .params = symbol##_delete_params
+
+/* What the verbs run, of the command's resource. The objects are those that the command's first parameter names. */
+int resource_create(struct cli *cli, const struct args *args);
+int resource_list(struct cli *cli, const struct args *args);
+int resource_show(struct cli *cli, const struct args *args);
+int resource_delete(struct cli *cli, const struct args *args);
+
+/* A change of what belongs to the one object that the command names: METHOD /v1/path/object/part. Prints the object.
+ * body is consumed; NULL: none. */
+int resource_change_part(struct cli *cli, const struct args *args, const char *method, const char *part, json_t *body);
+
+/* The change "noun.verb" of each object that the command names, as one transaction: all are done, or none. *ret: the
+ * reply. */
+int resource_change_all(struct cli *cli, const struct args *args, const char *verb, json_t **ret);
 
 /* Prints an object, or the object that a change made. */
 int resource_print(struct cli *cli, const struct resource *r, const json_t *object, bool changed);
 /* Prints that an object was deleted. deleted: {"id", …}; ref: how the user called it. */
 int resource_print_deleted(struct cli *cli, const struct resource *r, const char *ref, const json_t *deleted);
-
-/* The same of several that one transaction deleted: its reply, with a result for each value of the parameter. */
-int resource_print_all_deleted(struct cli *cli, const struct resource *r, const struct args *args, const char *name,
-			       const json_t *reply);
-
-/* Sets body[key] to the option's value, if it was given. The list form takes every value. -1: out of memory. */
-int body_set(json_t *body, const char *key, const struct args *args, const char *option);
-int body_set_number(json_t *body, const char *key, const struct args *args, const char *option);
-int body_set_list(json_t *body, const char *key, const struct args *args, const char *option);
-/* {"K": "V"} from K=V values. */
-int body_set_tags(json_t *body, const char *key, const struct args *args, const char *option);
-
-/* Sets vpc_id to --vpc, or without it to the only VPC there is. Returns an exit status. */
-int body_set_vpc(struct cli *cli, json_t *body, const struct args *args);
+/* Prints what one transaction did to all objects that the command names: done ("deleted"), and for each its result in
+ * the reply. */
+int resource_print_all(struct cli *cli, const struct resource *r, const struct args *args, const char *done,
+		       const json_t *reply);
 
 /* Parameters that several commands take. */
 #define PARAM_VPC_SCOPE                                                              \

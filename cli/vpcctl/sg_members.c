@@ -8,18 +8,6 @@
 #include "cli/vpcctl/sg_rules.h"
 #include "cli/vpcctl/resource.h"
 
-/* Replaces aliases (an address, a container's name) by the ENIs' ids. */
-static int alias_enis(const struct cli *cli, json_t *enis)
-{
-	for (size_t i = 0; i < json_array_size(enis); i++) {
-		const char *ref = json_string_value(json_array_get(enis, i)), *id = api_alias(cli, ref);
-
-		if (id != ref && json_array_set_new(enis, i, json_string(id)) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static int run(struct cli *cli, const struct args *args, const char *op, const char *done)
 {
 	_cleanup_json_ json_t *change = json_pack("{s:s}", "op", op);
@@ -28,10 +16,8 @@ static int run(struct cli *cli, const struct args *args, const char *op, const c
 	json_t *changes;
 	int status;
 
-	if (body_set(change, "security_group_id", args, "SG") < 0 || body_set_list(change, "enis", args, "ENI") < 0 ||
-	    body_set(change, "flows", args, "--flows") < 0)
-		return api_oom();
-	if (alias_enis(cli, json_object_get(change, "enis")) < 0)
+	if (body_set(cli, change, "security_group_id", args, "SG") < 0 ||
+	    body_set(cli, change, "enis", args, "ENI") < 0 || body_set(cli, change, "flows", args, "--flows") < 0)
 		return api_oom();
 	changes = json_pack("[O]", change);
 	if (!changes)

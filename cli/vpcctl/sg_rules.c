@@ -130,15 +130,16 @@ static const struct {
 	{"--prefix-list", "prefix_list_id"},
 };
 
-static int add_rule(json_t *rules, const struct args *args, const char *ports, const char *key, const char *peer)
+static int add_rule(const struct cli *cli, json_t *rules, const struct args *args, const char *ports, const char *key,
+		    const char *peer)
 {
 	const char *protocol = args_get(args, "PROTO");
 	json_t *rule = json_pack("{s:s, s:s}", "direction", args_get(args, "DIRECTION"), "protocol", protocol);
 	int r = sg_rules_set_ports(rule, protocol, ports);
 
 	if (r == 0 && (json_object_set_new(rule, key, json_string(peer)) < 0 ||
-		       body_set(rule, "description", args, "--description") < 0 ||
-		       body_set_tags(rule, "tags", args, "--tag") < 0))
+		       body_set(cli, rule, "description", args, "--description") < 0 ||
+		       body_set(cli, rule, "tags", args, "--tag") < 0))
 		r = -ENOMEM;
 	if (r < 0) {
 		json_decref(rule);
@@ -148,34 +149,34 @@ static int add_rule(json_t *rules, const struct args *args, const char *ports, c
 }
 
 /* One rule for each peer. */
-static int add_rules(json_t *rules, const struct args *args, const char *ports)
+static int add_rules(const struct cli *cli, json_t *rules, const struct args *args, const char *ports)
 {
 	int r = 0;
 
 	for (size_t p = 0; p < ARRAY_SIZE(peers); p++)
 		for (size_t i = 0; r == 0 && i < args_count(args, peers[p].option); i++)
-			r = add_rule(rules, args, ports, peers[p].key, args_nth(args, peers[p].option, i));
+			r = add_rule(cli, rules, args, ports, peers[p].key, args_nth(args, peers[p].option, i));
 	return r;
 }
 
 /* The same for each of "80,443". */
-static int add_rules_of_list(json_t *rules, const struct args *args, const char *list)
+static int add_rules_of_list(const struct cli *cli, json_t *rules, const struct args *args, const char *list)
 {
 	_cleanup_free_ char *copy = strdup(list);
 	char *rest = copy, *ports;
 	int r = copy ? 0 : -ENOMEM;
 
 	while (r == 0 && (ports = strsep(&rest, ",")))
-		r = add_rules(rules, args, ports);
+		r = add_rules(cli, rules, args, ports);
 	return r;
 }
 
 /* *ret: {"rules": […]}. */
-static int make_rules(const struct args *args, json_t **ret)
+static int make_rules(const struct cli *cli, const struct args *args, json_t **ret)
 {
 	_cleanup_json_ json_t *rules = json_array();
 	const char *list = args_get(args, "PORTS");
-	int r = list ? add_rules_of_list(rules, args, list) : add_rules(rules, args, NULL);
+	int r = list ? add_rules_of_list(cli, rules, args, list) : add_rules(cli, rules, args, NULL);
 
 	if (r == -EINVAL)
 		return args_wrong(args,
@@ -218,7 +219,7 @@ static int run_authorize(struct cli *cli, const struct args *args)
 	_cleanup_free_ char *path = api_path(cli, "security-groups", args_get(args, "SG"), "rules");
 	_cleanup_json_ json_t *reply = NULL;
 	json_t *body = NULL;
-	int status = make_rules(args, &body);
+	int status = make_rules(cli, args, &body);
 
 	if (status == CLI_OK)
 		status = api_change(cli, "POST", path, body, 0, &reply);
@@ -240,14 +241,14 @@ static int run_revoke(struct cli *cli, const struct args *args)
 		return args_wrong(args, "the direction (ingress or egress) and PROTO are missing");
 	if (by_id) {
 		body = json_object();
-		if (body_set_list(body, "rule_ids", args, "--rule") < 0)
+		if (body_set(cli, body, "rule_ids", args, "--rule") < 0)
 			return api_oom();
 	} else {
-		status = make_rules(args, &body);
+		status = make_rules(cli, args, &body);
 	}
 	if (status != CLI_OK)
 		return status;
-	if (body_set(body, "flows", args, "--flows") < 0)
+	if (body_set(cli, body, "flows", args, "--flows") < 0)
 		return api_oom();
 	status = api_change(cli, "DELETE", path, TAKE_PTR(body), 0, &reply);
 	return status != CLI_OK ? status : print_reply(cli, reply, "revoked");

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vpcctl subnet … */
-#include "cli/lib/api.h"
-
-#include <vpc/json.h>
 #include "cli/vpcctl/resource.h"
 
 static const struct field columns[] = {
@@ -29,43 +26,18 @@ static const struct field fields[] = {
 	{"revision", "revision", TABLE_LEFT, NULL},
 };
 
+static const struct body_field create_body[] = {
+	{"name", "NAME"}, {"vpc_id", "--vpc"}, {"cidr", "--cidr"}, {"cidr6", "--cidr6"}, {"tags", "--tag"}, BODY_END,
+};
+
 const struct resource subnet_resource = {
 	.kind = OBJECT_SUBNET,
 	.columns = columns,
 	.n_columns = ARRAY_SIZE(columns),
 	.fields = fields,
 	.n_fields = ARRAY_SIZE(fields),
+	.create = create_body,
 };
-
-static int run_create(struct cli *cli, const struct args *args)
-{
-	_cleanup_json_ json_t *body = json_object();
-	int status = body_set_vpc(cli, body, args);
-
-	if (status != CLI_OK)
-		return status;
-	if (body_set(body, "name", args, "NAME") < 0 || body_set(body, "cidr", args, "--cidr") < 0 ||
-	    body_set(body, "cidr6", args, "--cidr6") < 0 || body_set_tags(body, "tags", args, "--tag") < 0)
-		return api_oom();
-	cli->scope = NULL; /* vpc_id says it */
-	return resource_create(cli, &subnet_resource, TAKE_PTR(body));
-}
-
-static int run_list(struct cli *cli, const struct args *args)
-{
-	(void)args;
-	return resource_list(cli, &subnet_resource);
-}
-
-static int run_show(struct cli *cli, const struct args *args)
-{
-	return resource_show(cli, &subnet_resource, args, "SUBNET");
-}
-
-static int run_delete(struct cli *cli, const struct args *args)
-{
-	return resource_delete(cli, &subnet_resource, args, "SUBNET");
-}
 
 static const struct param create_params[] = {
 	{"NAME", VALUE_TEXT, PARAM_REQUIRED, NULL, "unique in its VPC"},
@@ -76,56 +48,27 @@ static const struct param create_params[] = {
 	PARAM_DRY_RUN,
 	PARAMS_END,
 };
-static const struct param list_params[] = {
-	{"--vpc", VALUE_VPC, 0, "VPC", "only those of this VPC"},
-	PARAMS_END,
-};
-static const struct param show_params[] = {
-	{"SUBNET", VALUE_SUBNET, PARAM_REQUIRED | PARAM_REPEAT, NULL, "ids or names"},
-	PARAM_VPC_SCOPE,
-	PARAMS_END,
-};
-static const struct param delete_params[] = {
-	{"SUBNET", VALUE_SUBNET, PARAM_REQUIRED | PARAM_REPEAT, NULL,
-	 "ids or names; no network interface may be in it"},
-	PARAM_VPC_SCOPE,
-	PARAM_DRY_RUN,
-	PARAMS_END,
-};
-
-static const struct command subnet_create_command = {
-	.noun = "subnet",
-	.verb = "create",
+static const struct command create = {
+	RESOURCE_CREATE(subnet),
 	.summary = "create a subnet of a VPC, with a gateway of its own",
 	.params = create_params,
 	.example = "vpcctl subnet create app --vpc prod --cidr 10.0.1.0/24",
-	.run = run_create,
 };
-static const struct command subnet_list_command = {
-	.noun = "subnet",
-	.verb = "list",
+static const struct command list = {
+	RESOURCE_LIST(subnet),
 	.summary = "list the subnets",
-	.params = list_params,
 	.example = "vpcctl subnet list --vpc prod",
-	.run = run_list,
 };
-static const struct command subnet_show_command = {
-	.noun = "subnet",
-	.verb = "show",
+static const struct command show = {
+	RESOURCE_SHOW(subnet),
 	.summary = "show one subnet",
-	.params = show_params,
 	.example = "vpcctl subnet show app",
-	.run = run_show,
 };
-static const struct command subnet_delete_command = {
-	.noun = "subnet",
-	.verb = "delete",
+static const struct command delete = {
+	RESOURCE_DELETE(subnet),
 	.summary = "delete an empty subnet",
-	.params = delete_params,
+	.notes = "No network interface may be in it.",
 	.example = "vpcctl subnet delete app --vpc prod",
-	.run = run_delete,
 };
 
-const struct command *const subnet_commands[] = {
-	&subnet_create_command, &subnet_list_command, &subnet_show_command, &subnet_delete_command, NULL,
-};
+const struct command *const subnet_commands[] = {&create, &list, &show, &delete, NULL};

@@ -4,7 +4,6 @@
 
 #include <vpc/json.h>
 
-#include "cli/lib/api.h"
 #include "cli/vpcctl/resource.h"
 
 static const struct field columns[] = {
@@ -46,55 +45,27 @@ static const struct field fields[] = {
 	{"revision", "revision", TABLE_LEFT, NULL},
 };
 
+static const struct body_field create_body[] = {
+	{"name", "NAME"}, {"cidr", "--cidr"}, {"cidr6", "--cidr6"}, {"mtu", "--mtu"}, {"tags", "--tag"}, BODY_END,
+};
+
 const struct resource vpc_resource = {
 	.kind = OBJECT_VPC,
 	.columns = columns,
 	.n_columns = ARRAY_SIZE(columns),
 	.fields = fields,
 	.n_fields = ARRAY_SIZE(fields),
+	.create = create_body,
 };
-
-static int run_create(struct cli *cli, const struct args *args)
-{
-	_cleanup_json_ json_t *body = json_object();
-
-	if (body_set(body, "name", args, "NAME") < 0 || body_set(body, "cidr", args, "--cidr") < 0 ||
-	    body_set(body, "cidr6", args, "--cidr6") < 0 || body_set_number(body, "mtu", args, "--mtu") < 0 ||
-	    body_set_tags(body, "tags", args, "--tag") < 0)
-		return api_oom();
-	return resource_create(cli, &vpc_resource, TAKE_PTR(body));
-}
-
-static int run_list(struct cli *cli, const struct args *args)
-{
-	(void)args;
-	return resource_list(cli, &vpc_resource);
-}
-
-static int run_show(struct cli *cli, const struct args *args)
-{
-	return resource_show(cli, &vpc_resource, args, "VPC");
-}
-
-static int run_delete(struct cli *cli, const struct args *args)
-{
-	return resource_delete(cli, &vpc_resource, args, "VPC");
-}
 
 static int run_set_dhcp_options(struct cli *cli, const struct args *args)
 {
-	_cleanup_free_ char *path = api_path(cli, "vpcs", args_get(args, "VPC"), "dhcp-options");
-	_cleanup_json_ json_t *vpc = NULL;
-	json_t *body = json_object();
-	int status;
+	static const struct body_field fields_of_options[] = {
+		{"dns_servers", "--dns"}, {"domain_name", "--domain"}, BODY_END};
+	json_t *body = NULL;
+	int status = body_make(cli, args, fields_of_options, &body);
 
-	if (body_set_list(body, "dns_servers", args, "--dns") < 0 ||
-	    body_set(body, "domain_name", args, "--domain") < 0) {
-		json_decref(body);
-		return api_oom();
-	}
-	status = api_change(cli, "PUT", path, body, 0, &vpc);
-	return status != CLI_OK ? status : resource_print(cli, &vpc_resource, vpc, true);
+	return status != CLI_OK ? status : resource_change_part(cli, args, "PUT", "dhcp-options", body);
 }
 
 static const struct param create_params[] = {
@@ -106,9 +77,6 @@ static const struct param create_params[] = {
 	PARAM_DRY_RUN,
 	PARAMS_END,
 };
-static const struct param list_params[] = {PARAMS_END};
-static const struct param show_params[] = {{"VPC", VALUE_VPC, PARAM_REQUIRED | PARAM_REPEAT, NULL, "ids or names"},
-					   PARAMS_END};
 static const struct param set_dhcp_options_params[] = {
 	{"VPC", VALUE_VPC, PARAM_REQUIRED, NULL, "id or name"},
 	{"--dns", VALUE_TEXT, PARAM_REPEAT, "ADDRESS", "a DNS server; at most four of a family (default: none)"},
@@ -116,55 +84,35 @@ static const struct param set_dhcp_options_params[] = {
 	PARAM_DRY_RUN,
 	PARAMS_END,
 };
-static const struct param delete_params[] = {
-	{"VPC", VALUE_VPC, PARAM_REQUIRED | PARAM_REPEAT, NULL, "ids or names; it must be empty"},
-	PARAM_DRY_RUN,
-	PARAMS_END,
-};
 
-static const struct command vpc_create_command = {
-	.noun = "vpc",
-	.verb = "create",
+static const struct command create = {
+	RESOURCE_CREATE(vpc),
 	.summary = "create an isolated network",
 	.params = create_params,
 	.example = "vpcctl vpc create prod --cidr 10.0.0.0/16 --cidr6 fd00:1::/56",
-	.run = run_create,
 };
-static const struct command vpc_list_command = {
-	.noun = "vpc",
-	.verb = "list",
+static const struct command list = {
+	RESOURCE_LIST(vpc),
 	.summary = "list the VPCs",
-	.params = list_params,
 	.example = "vpcctl vpc list",
-	.run = run_list,
 };
-static const struct command vpc_show_command = {
-	.noun = "vpc",
-	.verb = "show",
+static const struct command show = {
+	RESOURCE_SHOW(vpc),
 	.summary = "show one VPC",
-	.params = show_params,
 	.example = "vpcctl vpc show prod",
-	.run = run_show,
 };
-static const struct command vpc_set_dhcp_options_command = {
-	.noun = "vpc",
-	.verb = "set-dhcp-options",
+static const struct command set_dhcp_options = {
+	RESOURCE_VERB(vpc, "set-dhcp-options", run_set_dhcp_options),
 	.summary = "replace the options that DHCP and router advertisements tell workloads",
 	.params = set_dhcp_options_params,
 	.notes = "Workloads learn them when they renew their lease, after half an hour at most.",
 	.example = "vpcctl vpc set-dhcp-options prod --dns 10.0.0.53 --dns fd00:1::53 --domain prod.internal",
-	.run = run_set_dhcp_options,
 };
-static const struct command vpc_delete_command = {
-	.noun = "vpc",
-	.verb = "delete",
+static const struct command delete = {
+	RESOURCE_DELETE(vpc),
 	.summary = "delete an empty VPC",
-	.params = delete_params,
+	.notes = "Nothing may be in it but what it was created with.",
 	.example = "vpcctl vpc delete prod",
-	.run = run_delete,
 };
 
-const struct command *const vpc_commands[] = {
-	&vpc_create_command,	       &vpc_list_command,   &vpc_show_command,
-	&vpc_set_dhcp_options_command, &vpc_delete_command, NULL,
-};
+const struct command *const vpc_commands[] = {&create, &list, &show, &set_dhcp_options, &delete, NULL};
