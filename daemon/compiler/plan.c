@@ -16,5 +16,10 @@ void plan_clear(struct plan *p)
 	free(p->vpcs);
 	free(p->subnets);
 	free(p->ports);
+	free(p->routes);
+	free(p->associations);
+	free(p->nats);
+	free(p->eips);
+	free(p->publishes);
 	*p = (struct plan){0};
 }

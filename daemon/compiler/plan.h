@@ -71,6 +71,72 @@ struct plan_addr {
 	struct ip ip;
 };
 
+/* --- the edge: as include/vpc/abi/edge.h has it; numbers are the objects' own --------------------------------------
+ */
+
+/* Of one table and destination; before and after differ in the target. */
+struct route_record {
+	uint32_t table;
+	struct cidr destination;
+	uint32_t target; /* VPC_TARGET_… << VPC_TARGET_SHIFT | number */
+};
+
+/* Which route table a subnet has. */
+struct association_record {
+	uint32_t subnet;
+	uint32_t table;
+};
+
+struct nat_record {
+	uint32_t number;
+	uint32_t vpc;
+	uint32_t incarnation; /* never 0 */
+	uint32_t eip;	      /* number of its elastic IP, or VPC_NAT_HOST_ADDRESS */
+};
+
+/* Elastic IP: what it is given to. Also one that nobody has is here: the host answers for its address. */
+struct eip_record {
+	uint32_t number;
+	uint32_t address;	  /* IPv4, network order */
+	uint32_t target;	  /* VPC_EIP_… << VPC_TARGET_SHIFT | number; 0: nobody's */
+	uint32_t vpc;		  /* of an ENI's */
+	uint32_t private_address; /* of an ENI's; IPv4, network order */
+};
+
+/* A published range of ports. */
+struct publish_record {
+	uint32_t number;
+	uint32_t vpc;
+	uint32_t eni;
+	uint32_t private_address; /* of the ENI; IPv4, network order */
+	uint32_t host_address;	  /* IPv4, network order; 0: any address of the host */
+	uint8_t protocol;
+	uint16_t port;	     /* of the ENI, for the first of the range; host byte order */
+	uint16_t host_first; /* host byte order */
+	uint16_t host_last;
+};
+
+struct plan_route {
+	bool has_before, has_after;
+	struct route_record before, after;
+};
+struct plan_association {
+	bool has_before, has_after;
+	struct association_record before, after;
+};
+struct plan_nat {
+	bool has_before, has_after;
+	struct nat_record before, after;
+};
+struct plan_eip {
+	bool has_before, has_after;
+	struct eip_record before, after;
+};
+struct plan_publish {
+	bool has_before, has_after;
+	struct publish_record before, after;
+};
+
 /* --- devices --------------------------------------------------------------------------------------------------------
  */
 
@@ -81,7 +147,7 @@ struct vpc_record {
 	uint32_t mtu;
 	struct cidr cidrs[VPC_CIDRS_MAX]; /* both families */
 	uint32_t n_cidrs;
-	bool routed_out; /* its router has routes beyond the VPC: none has before there are gateways */
+	bool routed_out; /* it has a gateway or a published port, and so an uplink */
 	struct vpc_address_config_options address_config;
 };
 
@@ -141,6 +207,16 @@ struct plan {
 	size_t n_subnets;
 	struct plan_port *ports;
 	size_t n_ports;
+	struct plan_route *routes;
+	size_t n_routes;
+	struct plan_association *associations;
+	size_t n_associations;
+	struct plan_nat *nats;
+	size_t n_nats;
+	struct plan_eip *eips;
+	size_t n_eips;
+	struct plan_publish *publishes;
+	size_t n_publishes;
 	/* what happens to flows that are no longer allowed */
 	enum flows_mode flows;
 	uint32_t drain_s;

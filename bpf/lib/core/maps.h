@@ -45,6 +45,23 @@ ARRAY_MAP(row, struct vpc_row, 1024, BPF_F_MMAPABLE);
 ARRAY_MAP(classifier, struct vpc_classifier_block, 4096, BPF_F_MMAPABLE);
 ARRAY_MAP(row_stat, struct vpc_row_stat, 1024, BPF_F_MMAPABLE);
 
+ARRAY_MAP(subnet_table, struct vpc_versioned, 1024, BPF_F_MMAPABLE);
+ARRAY_MAP(route_plens, struct vpc_route_plens, 1024, BPF_F_MMAPABLE);
+HASH_MAP(route, BPF_MAP_TYPE_HASH, struct vpc_route_key, __u32, BPF_F_NO_PREALLOC);
+ARRAY_MAP(route_row, struct vpc_route_row, 1024, BPF_F_MMAPABLE);
+ARRAY_MAP(uplink, struct vpc_uplink, 1024, BPF_F_MMAPABLE);
+HASH_MAP(uplink_of, BPF_MAP_TYPE_HASH, __u32, __u32, 0);
+HASH_MAP(outer, BPF_MAP_TYPE_HASH, __u32, struct vpc_outer, 0);
+ARRAY_MAP(edge_ctl, struct vpc_edge_ctl, 1, BPF_F_MMAPABLE);
+HASH_MAP(public, BPF_MAP_TYPE_HASH, struct vpc_public_key, struct vpc_public, BPF_F_NO_PREALLOC);
+ARRAY_MAP(eip, struct vpc_eip, 1024, BPF_F_MMAPABLE);
+ARRAY_MAP(nat, struct vpc_nat, 1024, BPF_F_MMAPABLE);
+HASH_MAP(publish, BPF_MAP_TYPE_HASH, struct vpc_publish_key, __u32, BPF_F_NO_PREALLOC);
+ARRAY_MAP(publish_row, struct vpc_publish_row, 1024, BPF_F_MMAPABLE);
+HASH_MAP(nat_out, BPF_MAP_TYPE_HASH, struct vpc_nat_key, struct vpc_nat_entry, BPF_F_NO_PREALLOC);
+HASH_MAP(nat_in, BPF_MAP_TYPE_HASH, struct vpc_nat_key, struct vpc_nat_entry, BPF_F_NO_PREALLOC);
+ARRAY_MAP(nat_used, __s64, 1024, BPF_F_MMAPABLE);
+
 ARRAY_MAP(drop, __u64, 2048 * VPC_DROP_REASONS_MAX, 0); /* by ENI number * VPC_DROP_REASONS_MAX + reason */
 ARRAY_MAP(eni_flows, struct vpc_eni_flows, 2048, BPF_F_MMAPABLE);
 ARRAY_MAP(vpc_flows, struct vpc_vpc_flows, 1024, BPF_F_MMAPABLE);

@@ -101,6 +101,13 @@ static void scale(struct vpc_limits *l, uint32_t large, uint32_t small)
 	l->classes = scaled(l->classes, large, 1024);
 	l->flows_established = scaled(l->flows_established, large, 1024);
 	l->flows_other = scaled(l->flows_other, large, 1024);
+	l->routes = scaled(l->routes, large, 1024);
+	l->translations = scaled(l->translations, large, 1024);
+	l->publish_rows = scaled(l->publish_rows, small, 256);
+	l->route_tables = scaled(l->route_tables, small, 64);
+	l->eips = scaled(l->eips, small, 64);
+	l->nat_gateways = scaled(l->nat_gateways, small, 16);
+	l->subnets = scaled(l->subnets, small, 64);
 	l->fragments = scaled(l->fragments, small, 256);
 	l->enis = scaled(l->enis, small, 64);
 	l->addresses = scaled(l->addresses, small, 256);

@@ -22,7 +22,7 @@
 
 #include <linux/types.h>
 
-#define VPC_ABI_VERSION 6
+#define VPC_ABI_VERSION 7
 
 /* --- numbers --------------------------------------------------------------------------------------------------- */
 
@@ -47,10 +47,12 @@ _Static_assert(VPC_DROP_COUNT <= VPC_DROP_REASONS_MAX, "drop reasons outgrew the
 /* --- marks ------------------------------------------------------------------------------------------------------
  * skb->mark inside a VPC namespace. Only the from-workload program sets them; anything else that enters has mark 0.
  * VPC_MARK_ENI | number: this IP packet entered at that ENI's port and its source address was checked.
- * VPC_MARK_ANSWER | number: an ARP or ND answer that the port itself made for its workload. */
+ * VPC_MARK_ANSWER | number: an ARP or ND answer that the port itself made for its workload.
+ * VPC_MARK_EDGE | kind: it came by the uplink; VPC_EDGE_… says how. */
 #define VPC_MARK_KIND	0xfff00000u
 #define VPC_MARK_ENI	0xe5100000u
 #define VPC_MARK_ANSWER 0xe5200000u
+#define VPC_MARK_EDGE	0xe5300000u
 
 /* --- versioned values ------------------------------------------------------------------------------------------- */
 
@@ -60,6 +62,8 @@ struct vpc_versioned {
 };
 #define VPC_VERSIONED_VALUE_MASK 0xffffffull
 #define VPC_VERSIONED_SHIFT	 24
+
+#include <vpc/abi/edge.h>
 
 /* --- ctl: array of one, mmapable -------------------------------------------------------------------------------- */
 
@@ -147,8 +151,9 @@ struct vpc_addr_row {
 	__u64 died; /* ~0: alive */
 	__u32 eni;
 	struct vpc_addr_key key;
+	struct vpc_versioned eip; /* number of its elastic IP; 0: none */
 };
-_Static_assert(sizeof(struct vpc_addr_row) == 40, "vpc_addr_row");
+_Static_assert(sizeof(struct vpc_addr_row) == 56, "vpc_addr_row");
 
 /* --- set: array by set number, mmapable ---------------------------------------------------------------------------
  * A combination of groups that some ENI has. Its groups never change while the number lives. */
