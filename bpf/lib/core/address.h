@@ -6,7 +6,7 @@
 #ifndef BPF_LIB_ADDRESS_H
 #define BPF_LIB_ADDRESS_H
 
-#include "lib/core/state.h"
+#include "lib/core/stamp.h"
 
 #define V4_MAPPED bpf_htonl(0xffff)
 

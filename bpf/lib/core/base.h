@@ -87,6 +87,19 @@ struct side {
 	__u32 member; /* set if it counts as the other side's peer, else 0 */
 };
 
+/* The newest generations of a flow's sides: see stamp.h. */
+struct stamp {
+	__u64 revoke; /* the newest gen_revoke */
+	__u64 own;    /* the newest gen_any of the ENIs' rows */
+	__u64 rules;  /* the newest gen_any of what their rules are made of */
+};
+
+/* What caches remember of a side, for stamp.h. */
+struct stamp_side {
+	__u32 incarnation;
+	__u32 set;
+};
+
 /* A question to the rules and where the walk through them stands. */
 struct policy {
 	__u32 set;
@@ -135,9 +148,8 @@ struct policy_walk {
 struct scratch {
 	__u64 barrier; /* for barrier_order() */
 	__u64 epoch;
-	__u64 now_ns;	  /* CLOCK_MONOTONIC, coarse */
-	__u64 gen_revoke; /* of the local sides: the newest */
-	__u64 gen_any;
+	__u64 now_ns;	    /* CLOCK_MONOTONIC, coarse */
+	struct stamp stamp; /* of the local sides that are loaded */
 	__u64 tag;
 	__u32 lost; /* events of this CPU since the last that went out */
 	__u32 me;

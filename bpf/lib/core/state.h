@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Reading what has an epoch: rows with a birth and a death, versioned values, and the ENIs that are sides of a flow.
- */
+/* Reading what has an epoch: rows with a birth and a death, versioned values, the rows of ENIs. */
 #ifndef BPF_LIB_STATE_H
 #define BPF_LIB_STATE_H
 
@@ -43,60 +41,6 @@ static __always_inline struct vpc_eni *eni_get(__u32 number)
 	if (!e || !READ_ONCE(e->vpc) || !READ_ONCE(e->incarnation))
 		return 0;
 	return e;
-}
-
-/*
- * Fills side i with ENI `number` as it is at the epoch, and raises the generations. incarnation: what it must be; 0:
- * any. owns: its groups count for the other side. Returns PASS, AGAIN, or NOT_READY: not this ENI any more, or no
- * groups.
- */
-static __always_inline int side_load(struct scratch *s, __u32 i, __u32 number, __u32 incarnation, __u32 owns)
-{
-	struct side *side = &s->side[i & 1];
-	struct vpc_eni *e = eni_get(number);
-	struct vpc_set *groups;
-	__u64 gen;
-	int in_force;
-	__u32 n;
-
-	side->eni = number;
-	side->set = 0;
-	side->member = 0;
-	if (!e || e->vpc != s->vpc)
-		return VPC_DROP_NOT_READY;
-	side->incarnation = READ_ONCE(e->incarnation);
-	if (incarnation && side->incarnation != incarnation)
-		return VPC_DROP_NOT_READY;
-	in_force = versioned_read(&e->set, s->epoch);
-	if (in_force < 0)
-		return AGAIN;
-	n = (__u32)in_force;
-	groups = n ? bpf_map_lookup_elem(&set, &n) : 0;
-	if (!groups)
-		return VPC_DROP_NOT_READY;
-	side->set = n;
-	side->member = owns ? n : 0;
-	gen = READ_ONCE(e->gen_revoke);
-	if (gen > s->gen_revoke)
-		s->gen_revoke = gen;
-	gen = READ_ONCE(groups->gen_revoke);
-	if (gen > s->gen_revoke)
-		s->gen_revoke = gen;
-	gen = READ_ONCE(e->gen_any);
-	if (gen > s->gen_any)
-		s->gen_any = gen;
-	gen = READ_ONCE(groups->gen_any);
-	if (gen > s->gen_any)
-		s->gen_any = gen;
-	return PASS;
-}
-
-static __always_inline void sides_clear(struct scratch *s)
-{
-	__builtin_memset(s->side, 0, sizeof(s->side));
-	s->gen_revoke = 0;
-	s->gen_any = 0;
-	s->spare = 0;
 }
 
 #endif

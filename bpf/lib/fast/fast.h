@@ -45,7 +45,7 @@ static __always_inline int fast_decide(struct __sk_buff *skb, const struct flow_
 	struct vpc_eni *me = bpf_map_lookup_elem(&eni, &number), *to;
 	enum action action;
 
-	if (!me || !fast_version_stands(r) || !flow_cache_side(me, r->my_incarnation, r->my_set, r->judged, r->noted) ||
+	if (!me || !fast_version_stands(r) || !stamp_cached_holds(STAMP_PACKET, &r->my_side, me, r->judged, r->noted) ||
 	    !mac_equal(p->frame.macs + ETH_ALEN, me->mac))
 		return FAST_NOT;
 	if (!peer) {
@@ -54,7 +54,7 @@ static __always_inline int fast_decide(struct __sk_buff *skb, const struct flow_
 		return checksum_is_elsewhere(skb, view_l4(p), p->proto) ? FAST_NOT : redirect_up(skb);
 	}
 	to = bpf_map_lookup_elem(&eni, &peer);
-	if (!to || !flow_cache_side(to, r->peer_incarnation, r->peer_set, r->judged, r->noted))
+	if (!to || !stamp_cached_holds(STAMP_PACKET, &r->peer_side, to, r->judged, r->noted))
 		return FAST_NOT;
 	action = forward_action(skb, me, to, &p->frame);
 	if (action == FORWARD_NONE || (action == FORWARD_UP && fast_is_refused(skb, to, p)))

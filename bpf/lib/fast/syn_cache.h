@@ -5,10 +5,8 @@
  * of rules. (No rule asks for a source port.) One entry a slot, the newer wins.
  *
  * An entry says: ENI `me` has `src` and peer has `dst`, and row[0] of the one's groups, row[1] of the other's allow
- * `me` to open a connection to the port. It holds while the slow path (open.h) would find the same: nothing changed of
- * the ENIs themselves, so set and addresses are what they were, and nothing of the rules of their sets. That is gen_any
- * of both, not gen_revoke: what is taken away with keep or drain spares the connections that there are, and gen_revoke
- * waits until they are marked, but nothing new may be opened meanwhile.
+ * `me` to open a connection to the port. It holds while the slow path (open.h) would find the same: STAMP_OPENING
+ * (stamp.h).
  */
 #ifndef BPF_LIB_SYN_CACHE_H
 #define BPF_LIB_SYN_CACHE_H
@@ -20,8 +18,7 @@ struct syn_cache {
 	__be32 dst[4];
 	__u32 me; /* 0: empty */
 	__u32 peer;
-	__u32 incarnation[2]; /* this and the following: of me, of the peer */
-	__u32 set[2];
+	struct stamp_side side[2]; /* this and the following: of me, of the peer */
 	__u32 row[2];
 	__u32 rule[2];
 	__u64 epoch; /* at which it was judged */
@@ -46,16 +43,6 @@ static __always_inline struct syn_cache *syn_cache_slot(__u32 src, __u32 dst, __
 	return bpf_map_lookup_elem(&syn_cache_of_cpu, &slot);
 }
 
-/* Whether the side's part of what is remembered still holds. side: 0 me, 1 the peer. */
-static __always_inline int syn_cache_side(const struct vpc_eni *e, const struct syn_cache *o, __u32 side)
-{
-	__u32 number = o->set[side];
-	struct vpc_set *groups = bpf_map_lookup_elem(&set, &number);
-
-	return groups && READ_ONCE(groups->gen_any) <= o->epoch &&
-	       flow_cache_side(e, o->incarnation[side], number, o->epoch, o->epoch);
-}
-
 /* Remembers the opening in the scratch, which was allowed. */
 static __always_inline void syn_cache_note(struct scratch *s)
 {
@@ -73,8 +60,8 @@ static __always_inline void syn_cache_note(struct scratch *s)
 	o->me = s->me;
 	o->peer = s->side[1].eni;
 	for (__u32 i = 0; i < 2; i++) {
-		o->incarnation[i] = s->side[i].incarnation;
-		o->set[i] = s->side[i].set;
+		o->side[i].incarnation = s->side[i].incarnation;
+		o->side[i].set = s->side[i].set;
 		o->row[i] = s->rows[i];
 		o->rule[i] = s->rules[i];
 	}

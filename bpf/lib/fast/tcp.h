@@ -55,19 +55,15 @@ static __always_inline __u32 connection_key(struct vpc_flow_key *k, const struct
 	return from;
 }
 
-/* The set of a side that is who the flow means and of which nothing was taken away since it was judged; else 0. */
+/* The set of a side that is who the flow means and whose judgement holds; else 0. */
 static __always_inline __u32 connection_side(const struct vpc_eni *e, __u32 incarnation, __u64 epoch, __u64 judged)
 {
 	int in_force = versioned_read(&e->set, epoch);
-	__u32 number = (__u32)in_force;
-	struct vpc_set *groups;
+	struct stamp now = {0};
 
-	if (in_force <= 0)
-		return 0;
-	groups = bpf_map_lookup_elem(&set, &number);
-	return groups && READ_ONCE(e->incarnation) == incarnation && READ_ONCE(e->gen_revoke) <= judged &&
-			       READ_ONCE(groups->gen_revoke) <= judged
-		       ? number
+	return in_force > 0 && stamp_take(&now, STAMP_ALLOWED, e, (__u32)in_force) &&
+			       READ_ONCE(e->incarnation) == incarnation && stamp_holds(&now, STAMP_ALLOWED, judged, 0)
+		       ? (__u32)in_force
 		       : 0;
 }
 
@@ -86,10 +82,10 @@ static __always_inline int connection_note(const struct connection *c, const str
 	r->ports = p->ports;
 	r->me = c->number;
 	r->peer = c->peer;
-	r->my_incarnation = READ_ONCE(c->me->incarnation);
-	r->peer_incarnation = READ_ONCE(c->to->incarnation);
-	r->my_set = sides->my_set;
-	r->peer_set = sides->peer_set;
+	r->my_side.incarnation = READ_ONCE(c->me->incarnation);
+	r->my_side.set = sides->my_side.set;
+	r->peer_side.incarnation = READ_ONCE(c->to->incarnation);
+	r->peer_side.set = sides->peer_side.set;
 	r->version = sides->version;
 	r->version_at = (__u16)(c->tag >> 1);
 	r->proto = IPPROTO_TCP;
@@ -213,10 +209,10 @@ static __noinline int connection_known(struct __sk_buff *skb, const struct heade
 	c->to = bpf_map_lookup_elem(&eni, &c->peer);
 	if (READ_ONCE(f->eni[from]) != c->number || !c->peer || c->peer == c->number || !c->to)
 		return 0;
-	sides.my_set = connection_side(c->me, READ_ONCE(f->incarnation[from]), c->epoch, sides.judged);
-	sides.peer_set = connection_side(c->to, READ_ONCE(f->incarnation[from ^ 1]), c->epoch, sides.judged);
+	sides.my_side.set = connection_side(c->me, READ_ONCE(f->incarnation[from]), c->epoch, sides.judged);
+	sides.peer_side.set = connection_side(c->to, READ_ONCE(f->incarnation[from ^ 1]), c->epoch, sides.judged);
 	action = forward_action(skb, c->me, c->to, &p->frame);
-	if (READ_ONCE(f->tag) != c->tag || !sides.my_set || !sides.peer_set || action < FORWARD_SWITCHED ||
+	if (READ_ONCE(f->tag) != c->tag || !sides.my_side.set || !sides.peer_side.set || action < FORWARD_SWITCHED ||
 	    checksum_is_elsewhere(skb, view_l4(p), IPPROTO_TCP))
 		return 0;
 	segment.tcp_flags = p->tcp_flags;
@@ -252,7 +248,7 @@ static __always_inline int connection_make(const struct connection *c, const str
 		.last_seen_ns = c->now_ns,
 		.created_ns = c->now_ns,
 		.eni = {c->number, c->peer},
-		.incarnation = {o->incarnation[0], o->incarnation[1]},
+		.incarnation = {o->side[0].incarnation, o->side[1].incarnation},
 		.rule = {o->rule[0], o->rule[1]},
 		.timeout_s = FLOW_SYN_S,
 		.state = VPC_FLOW_SYN_SENT,
@@ -284,7 +280,8 @@ static __noinline int connection_open(struct __sk_buff *skb, const struct header
 		return 0;
 	c->peer = o->peer;
 	c->to = bpf_map_lookup_elem(&eni, &c->peer);
-	if (!c->to || !syn_cache_side(c->me, o, 0) || !syn_cache_side(c->to, o, 1))
+	if (!c->to || !stamp_cached_holds(STAMP_OPENING, &o->side[0], c->me, o->epoch, o->epoch) ||
+	    !stamp_cached_holds(STAMP_OPENING, &o->side[1], c->to, o->epoch, o->epoch))
 		return 0;
 	action = forward_action(skb, c->me, c->to, &p->frame);
 	if (action < FORWARD_SWITCHED || checksum_is_elsewhere(skb, view_l4(p), IPPROTO_TCP))

@@ -8,9 +8,7 @@
  *
  *   the flow's entry      its state hasn't changed: flow_version is what it was before the entry was read. Whoever
  *                         changes a state raises it afterwards (flow.h)
- *   judged again?         gen_revoke of neither side nor of its set is newer than the flow's judgement
- *   who are the sides?    incarnations are the same and gen_any of neither ENI is newer than the packet that was
- *                         remembered: so set and addresses are what they were
+ *   the judgement         stamp_cached_holds() of both sides, as STAMP_PACKET (stamp.h)
  *   idle time             once a second the slow path writes last_seen_ns; `until` is a second after it was
  *                         last written, and nothing holds that isn't within the second before it: an entry outlives its
  *                         flow for as long as nobody wants the slot
@@ -20,7 +18,7 @@
 #ifndef BPF_LIB_FLOW_CACHE_H
 #define BPF_LIB_FLOW_CACHE_H
 
-#include "lib/core/state.h"
+#include "lib/core/stamp.h"
 
 struct flow_cache {
 	__be32 src; /* IPv6: digests of the addresses, which stand below */
@@ -28,10 +26,8 @@ struct flow_cache {
 	__u32 ports; /* as in the packet: source, destination */
 	__u32 me;
 	__u32 peer; /* the local ENI that has the destination, and was judged too; 0: none */
-	__u32 my_incarnation;
-	__u32 peer_incarnation;
-	__u32 my_set;
-	__u32 peer_set;
+	struct stamp_side my_side;
+	struct stamp_side peer_side;
 	__u32 version;
 	__u16 version_at;
 	__u8 proto;
@@ -159,18 +155,6 @@ static __always_inline __u32 flow_cache_begin(__u64 *barrier, __u64 tag, int cac
 	return number;
 }
 
-/* What is remembered of side number with its set, at the packet's epoch; whether it still holds. The order doesn't
- * matter: what is taken away for good has gen_any raised a grace period before the row is cleared, and a cleared row
- * has none. */
-static __always_inline int flow_cache_side(const struct vpc_eni *e, __u32 incarnation, __u32 groups_of, __u64 judged,
-					   __u64 noted)
-{
-	struct vpc_set *groups = bpf_map_lookup_elem(&set, &groups_of);
-
-	return groups && READ_ONCE(e->incarnation) == incarnation && READ_ONCE(e->gen_any) - 1 < noted &&
-	       READ_ONCE(e->gen_revoke) <= judged && READ_ONCE(groups->gen_revoke) <= judged;
-}
-
 /* The slot that is to be filled with what has this hash. */
 static __always_inline struct flow_cache *flow_cache_take(__u64 h)
 {
@@ -205,10 +189,10 @@ static __always_inline void flow_cache_note(struct scratch *s)
 	r->ports = ports;
 	r->me = s->me;
 	r->peer = s->side[other].eni;
-	r->my_incarnation = s->my_incarnation;
-	r->peer_incarnation = s->side[other].incarnation;
-	r->my_set = s->side[own].set;
-	r->peer_set = s->side[other].set;
+	r->my_side.incarnation = s->my_incarnation;
+	r->my_side.set = s->side[own].set;
+	r->peer_side.incarnation = s->side[other].incarnation;
+	r->peer_side.set = s->side[other].set;
 	r->version = s->version;
 	r->version_at = (__u16)(s->tag >> 1);
 	r->proto = p->proto;

@@ -65,7 +65,7 @@ static __always_inline int fragment_follow(struct scratch *s)
 	rc = admit_load(s, 0);
 	if (rc)
 		return rc;
-	return READ_ONCE(v->epoch) >= s->gen_revoke ? PASS : VPC_DROP_FRAGMENT;
+	return stamp_holds(&s->stamp, STAMP_ALLOWED, READ_ONCE(v->epoch), 0) ? PASS : VPC_DROP_FRAGMENT;
 }
 
 #endif

@@ -40,8 +40,10 @@ __noinline int related_flow(__u32 which, __u32 via)
 	if (rc)
 		return rc == AGAIN ? AGAIN : VPC_DROP_ICMP_UNRELATED;
 	if (s->fl.state == VPC_FLOW_TOMBSTONE) /* allowed again, perhaps; an error brings nothing back to life */
-		return s->gen_any > s->fl.epoch && judge_again(which) == PASS ? PASS : VPC_DROP_ICMP_UNRELATED;
-	rc = s->fl.epoch < s->gen_revoke ? track_judge_again(s, f) : PASS;
+		return !stamp_holds(&s->stamp, STAMP_REFUSED, s->fl.epoch, 0) && judge_again(which) == PASS
+			       ? PASS
+			       : VPC_DROP_ICMP_UNRELATED;
+	rc = stamp_holds(&s->stamp, STAMP_ALLOWED, s->fl.epoch, 0) ? PASS : track_judge_again(s, f);
 	return rc == OPEN_NEW ? VPC_DROP_ICMP_UNRELATED : rc;
 }
 

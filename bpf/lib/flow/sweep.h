@@ -97,7 +97,7 @@ static __always_inline __u8 sweep_late(struct scratch *s, struct vpc_flow *f, co
 	if (live)
 		return VPC_SWEPT_DONE;
 	after = sweep_failing(s, io->epoch);
-	if (!after || after == SWEEP_GONE || s->fl.epoch < s->gen_revoke)
+	if (!after || after == SWEEP_GONE || !stamp_holds(&s->stamp, STAMP_ALLOWED, s->fl.epoch, 0))
 		return VPC_SWEPT_NOTHING;
 	sweep_write_grace(s, f, after & 1 ? io->grace_until : 0, after & 2 ? io->grace_until : 0);
 	return VPC_SWEPT_DONE;

@@ -128,7 +128,7 @@ static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f
 
 	if (p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags))
 		return OPEN_NEW;
-	if (s->gen_any > s->fl.epoch) {
+	if (!stamp_holds(&s->stamp, STAMP_REFUSED, s->fl.epoch, 0)) {
 		int rc = judge_again(SCRATCH_PACKET);
 
 		if (rc == PASS)
@@ -270,7 +270,7 @@ static __always_inline int track_settled(const struct scratch *s, __u32 from)
 {
 	const struct packet *p = &s->packet;
 
-	if (p->fragment != WHOLE || s->fl.epoch < s->gen_revoke)
+	if (p->fragment != WHOLE || !stamp_holds(&s->stamp, STAMP_ALLOWED, s->fl.epoch, 0))
 		return 0;
 	if (!flow_cache_cacheable(s->now_ns, s->fl.created_ns))
 		return 0;
@@ -353,7 +353,7 @@ __noinline int track_known(__u32 which)
 	rc = seen_before ? PASS : track_asks(s, from);
 	if (rc)
 		return rc;
-	if (s->fl.epoch < s->gen_revoke) {
+	if (!stamp_holds(&s->stamp, STAMP_ALLOWED, s->fl.epoch, 0)) {
 		rc = track_judge_again(s, f);
 		if (rc == VPC_DROP_REVOKED && s->packet.proto == IPPROTO_TCP && tcp_opens(s->packet.tcp_flags))
 			return OPEN_NEW; /* was the answer to a SYN that is cut: a connection of its own */

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Does a judgement still stand? This is the only place that says what a judgement of one side of a flow rests on: the
+ * ENI's row and its set of groups. Whatever changes one of them raises a generation there: the epoch of the change.
+ *
+ *   gen_revoke  something that was allowed may be refused by now
+ *   gen_any     anything changed
+ *
+ * stamp_take() reads the newest generations of a side, stamp_holds() compares them with the epoch of a judgement. Every
+ * cache and every path uses this pair. Another thing to judge by (a network ACL, a route table) is added to
+ * stamp_take() and nowhere else.
+ */
+#ifndef BPF_LIB_STAMP_H
+#define BPF_LIB_STAMP_H
+
+#include "lib/core/state.h"
+
+/* What is remembered of a judgement, and until when it holds. */
+enum stamp_kind {
+	STAMP_ALLOWED, /* a flow, or a first fragment: until something is taken away from the side */
+	STAMP_REFUSED, /* a tombstone: until anything changes */
+	STAMP_PACKET,  /* a packet of an allowed flow in the flow cache: as STAMP_ALLOWED, and while the ENI's own row
+			* is what it was. So the ENI has the same set and the same addresses. */
+	STAMP_OPENING, /* an opening in the SYN cache: as STAMP_PACKET, and while the rules are what they were. With
+			* keep and drain gen_revoke waits until the flows have their graces, and no new flow may be
+			* opened meanwhile: only gen_any is raised at once. */
+};
+
+static __always_inline void stamp_raise(__u64 *newest, __u64 generation)
+{
+	if (generation > *newest)
+		*newest = generation;
+}
+
+/*
+ * Raises `now` to the newest generations that a judgement of this kind depends on. e: the side's ENI, number: the set
+ * that it has in force, or that is remembered of it. Returns 0 if there is no such set: then nothing holds.
+ *
+ * The order of the reads doesn't matter. An ENI's gen_any is raised a grace period before its row is cleared, and in a
+ * cleared row it is 0.
+ */
+static __always_inline int stamp_take(struct stamp *now, enum stamp_kind kind, const struct vpc_eni *e, __u32 number)
+{
+	struct vpc_set *groups = bpf_map_lookup_elem(&set, &number);
+
+	if (!groups)
+		return 0;
+	stamp_raise(&now->revoke, READ_ONCE(e->gen_revoke));
+	stamp_raise(&now->revoke, READ_ONCE(groups->gen_revoke));
+	if (kind != STAMP_ALLOWED)
+		stamp_raise(&now->own, READ_ONCE(e->gen_any));
+	if (kind == STAMP_REFUSED || kind == STAMP_OPENING)
+		stamp_raise(&now->rules, READ_ONCE(groups->gen_any));
+	return 1;
+}
+
+/* Whether a judgement made at the epoch `judged` holds. noted: the epoch at which a cache remembered it; the kinds that
+ * no cache has don't look at it. */
+static __always_inline int stamp_holds(const struct stamp *now, enum stamp_kind kind, __u64 judged, __u64 noted)
+{
+	switch (kind) {
+	case STAMP_ALLOWED:
+		return now->revoke <= judged;
+	case STAMP_REFUSED:
+		return now->own <= judged && now->rules <= judged;
+	case STAMP_PACKET: /* own - 1: of a cleared row nothing holds */
+		return now->revoke <= judged && now->own - 1 < noted;
+	case STAMP_OPENING:
+		return now->revoke <= judged && now->own - 1 < noted && now->rules <= noted;
+	}
+	return 0;
+}
+
+/* Whether what a cache remembers of one side holds: the ENI has the same incarnation, and stamp_holds(). */
+static __always_inline int stamp_cached_holds(enum stamp_kind kind, const struct stamp_side *side,
+					      const struct vpc_eni *e, __u64 judged, __u64 noted)
+{
+	struct stamp now = {0};
+
+	return stamp_take(&now, kind, e, side->set) && READ_ONCE(e->incarnation) == side->incarnation &&
+	       stamp_holds(&now, kind, judged, noted);
+}
+
+/*
+ * Fills side i with ENI `number` as it is at the epoch, and raises the scratch's stamp. incarnation: what it must be;
+ * 0: any. owns: its groups count for the other side. Returns PASS; AGAIN; NOT_READY if it isn't this ENI any more or
+ * has no groups.
+ */
+static __always_inline int side_load(struct scratch *s, __u32 i, __u32 number, __u32 incarnation, __u32 owns)
+{
+	struct side *side = &s->side[i & 1];
+	struct vpc_eni *e = eni_get(number);
+	int in_force;
+
+	side->eni = number;
+	side->set = 0;
+	side->member = 0;
+	if (!e || e->vpc != s->vpc)
+		return VPC_DROP_NOT_READY;
+	side->incarnation = READ_ONCE(e->incarnation);
+	if (incarnation && side->incarnation != incarnation)
+		return VPC_DROP_NOT_READY;
+	in_force = versioned_read(&e->set, s->epoch);
+	if (in_force < 0)
+		return AGAIN;
+	/* STAMP_REFUSED and STAMP_ALLOWED are both asked later: the former reads all that the latter does */
+	if (!in_force || !stamp_take(&s->stamp, STAMP_REFUSED, e, (__u32)in_force))
+		return VPC_DROP_NOT_READY;
+	side->set = (__u32)in_force;
+	side->member = owns ? side->set : 0;
+	return PASS;
+}
+
+static __always_inline void sides_clear(struct scratch *s)
+{
+	__builtin_memset(s->side, 0, sizeof(s->side));
+	__builtin_memset(&s->stamp, 0, sizeof(s->stamp));
+	s->spare = 0;
+}
+
+#endif
