@@ -138,8 +138,8 @@ $(BUILD)/kind/vpcctl: $(patsubst %.c,$(BUILD)/kind/%.o,$(CLI_SRC) tests/kind/pro
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CLI)
 
 tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(KIND_BIN) $(BUILD)/vpcctl $(BUILD)/vpc-cni $(FAULTS_LIB)
-# The tests of devices have vpcd run nft for them.
-$(filter $(BUILD)/tests/bpf/net_%,$(BPFTEST_BIN)): | $(BUILD)/vpcd $(FAULTS_LIB)
+# A test of devices preloads it into the helper for nft.
+$(filter $(BUILD)/tests/bpf/net_%,$(BPFTEST_BIN)): | $(FAULTS_LIB)
 # The tests of the command line run the program.
 $(filter $(BUILD)/tests/unit/cli_%,$(UNIT_BIN)): | $(BUILD)/vpcctl $(BUILD)/vpc-cni
 

@@ -109,7 +109,8 @@ static bool tag_is(const json_t *eni, const char *key, const char *value)
 	return tag && !strcmp(tag, value);
 }
 
-bool vpcd_eni_is_ours(const struct cni_config *c, const struct cni_call *call, const json_t *eni)
+/* Whether the tags say that it is this attachment's. */
+static bool vpcd_eni_is_ours(const struct cni_config *c, const struct cni_call *call, const json_t *eni)
 {
 	return tag_is(eni, CNI_TAG_NETWORK, c->name) && tag_is(eni, CNI_TAG_CONTAINER, call->container_id) &&
 	       tag_is(eni, CNI_TAG_IFNAME, call->ifname);

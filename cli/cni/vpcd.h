@@ -23,8 +23,6 @@ int vpcd_transaction(struct http *h, const struct cni_config *c, const json_t *c
 
 /* Name of an attachment's ENI. Owned; NULL: out of memory. */
 char *vpcd_eni_name(const struct cni_call *call);
-/* Whether the tags say that it is this attachment's. */
-bool vpcd_eni_is_ours(const struct cni_config *c, const struct cni_call *call, const json_t *eni);
 /* The attachment's ENI, or *ret NULL if there is none. */
 int vpcd_eni_find(struct http *h, const struct cni_config *c, const struct cni_call *call, json_t **ret,
 		  struct cni_error *reterr);

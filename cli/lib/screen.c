@@ -53,7 +53,8 @@ static size_t fitting(const char *text, size_t widest, size_t *ret_width)
 	return length;
 }
 
-size_t screen_width(const char *text)
+/* Columns that a clean text takes. */
+static size_t screen_width(const char *text)
 {
 	size_t width;
 

@@ -10,7 +10,5 @@
 char *screen_clean(const char *text);
 /* A clean copy of at most `widest` columns; what was cut ends with "...". Owned; NULL: out of memory. */
 char *screen_cut(const char *text, size_t widest);
-/* Columns that a clean text takes. */
-size_t screen_width(const char *text);
 
 #endif

@@ -200,20 +200,10 @@ static int run_set(struct cli *cli, const struct args *args)
 	return resource_change_part(cli, args, "PUT", "security-groups", TAKE_PTR(body));
 }
 
-#define ENI_HELP "id, name, address, or its container's name or short id"
+#define ENI_HELP  "id, name, address, or its container's name or short id"
+#define ENI_NOTES "An address, or its container's name or short id, stands for a network interface as well."
 
 static const struct param create_params[] = {PARAMS_ENI, PARAM_VPC_SCOPE, PARAM_DRY_RUN, PARAMS_END};
-static const struct param one_params[] = {
-	{"ENI", VALUE_ENI, PARAM_REQUIRED | PARAM_REPEAT, NULL, ENI_HELP},
-	PARAM_VPC_SCOPE,
-	PARAMS_END,
-};
-static const struct param change_params[] = {
-	{"ENI", VALUE_ENI, PARAM_REQUIRED | PARAM_REPEAT, NULL, ENI_HELP},
-	PARAM_VPC_SCOPE,
-	PARAM_DRY_RUN,
-	PARAMS_END,
-};
 static const struct param attach_params[] = {
 	{"ENI", VALUE_ENI, PARAM_REQUIRED, NULL, ENI_HELP},
 	PARAMS_ATTACHMENT,
@@ -243,15 +233,15 @@ static const struct command list = {
 	.example = "vpcctl eni list --vpc prod",
 };
 static const struct command show = {
-	RESOURCE_VERB(eni, "show", resource_show),
+	RESOURCE_SHOW(eni),
 	.summary = "show one network interface, its traffic and its drops",
-	.params = one_params,
+	.notes = ENI_NOTES,
 	.example = "vpcctl eni show web1",
 };
 static const struct command delete = {
-	RESOURCE_VERB(eni, "delete", resource_delete),
+	RESOURCE_DELETE(eni),
 	.summary = "delete a network interface that is not attached",
-	.params = change_params,
+	.notes = ENI_NOTES,
 	.example = "vpcctl eni delete web1",
 };
 static const struct command attach = {
@@ -263,7 +253,8 @@ static const struct command attach = {
 static const struct command detach = {
 	RESOURCE_VERB(eni, "detach", run_detach),
 	.summary = "detach a network interface",
-	.params = change_params,
+	.params = eni_delete_params,
+	.notes = ENI_NOTES,
 	.example = "vpcctl eni detach web1",
 };
 static const struct command set = {

@@ -31,7 +31,6 @@ uint64_t port_retry_failed(struct engine *e, uint32_t eni);
 void port_retry_made(struct engine *e, uint32_t eni);
 /* NULL: nothing is known of it. */
 struct port_retry *port_retry_find(const struct engine *e, uint32_t eni);
-void port_retry_forget(struct engine *e, uint32_t eni);
 /* Forgets those of ports that are no more, or were made and stayed. */
 void port_retries_prune(struct engine *e);
 void port_retries_clear(struct engine *e);

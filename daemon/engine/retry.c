@@ -47,7 +47,7 @@ static struct port_retry *find_or_add(struct engine *e, uint32_t eni)
 	return r;
 }
 
-void port_retry_forget(struct engine *e, uint32_t eni)
+static void port_retry_forget(struct engine *e, uint32_t eni)
 {
 	struct port_retry *r = port_retry_find(e, eni);
 

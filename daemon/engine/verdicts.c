@@ -29,7 +29,7 @@ void verdicts_remember_rule(struct engine *e, const struct object *rule)
 	memcpy(g->id, rule->id, sizeof(g->id));
 }
 
-const char *verdicts_rule_id(const struct engine *e, uint32_t number)
+static const char *verdicts_rule_id(const struct engine *e, uint32_t number)
 {
 	const struct object *rule = model_by_number(e->model, OBJECT_RULE, number);
 

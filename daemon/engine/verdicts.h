@@ -7,7 +7,6 @@
 #include "engine/engine_private.h"
 
 void verdicts_remember_rule(struct engine *e, const struct object *rule);
-const char *verdicts_rule_id(const struct engine *e, uint32_t number);
 void verdicts_close(struct engine *e);
 
 #endif

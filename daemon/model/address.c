@@ -14,6 +14,15 @@
 
 static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
+static struct ip ip_from_v4_be(uint32_t be)
+{
+	struct ip ip = {.family = 4};
+
+	memcpy(ip.bytes, mapped_prefix, sizeof(mapped_prefix));
+	memcpy(ip.bytes + 12, &be, sizeof(be));
+	return ip;
+}
+
 int ip_parse(const char *s, struct ip *ret)
 {
 	struct in_addr v4;
@@ -89,15 +98,6 @@ uint32_t ip_v4_be(const struct ip *ip)
 
 	memcpy(&be, ip->bytes + 12, sizeof(be));
 	return be;
-}
-
-struct ip ip_from_v4_be(uint32_t be)
-{
-	struct ip ip = {.family = 4};
-
-	memcpy(ip.bytes, mapped_prefix, sizeof(mapped_prefix));
-	memcpy(ip.bytes + 12, &be, sizeof(be));
-	return ip;
 }
 
 bool ip_equal(const struct ip *a, const struct ip *b)

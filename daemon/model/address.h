@@ -35,7 +35,6 @@ const char *cidr_format(const struct cidr *c, char buf[CIDR_STRLEN]);
 
 /* The four bytes of an IPv4 address in network order; an IPv4 address from them. */
 uint32_t ip_v4_be(const struct ip *ip);
-struct ip ip_from_v4_be(uint32_t be);
 bool ip_equal(const struct ip *a, const struct ip *b);
 
 bool cidr_has_host_bits(const struct cidr *c);

@@ -67,7 +67,7 @@ void tags_free(struct tag *tags, size_t n)
 	free(tags);
 }
 
-void strings_free(char **strings, size_t n)
+static void strings_free(char **strings, size_t n)
 {
 	for (size_t i = 0; strings && i < n; i++)
 		free(strings[i]);

@@ -133,6 +133,5 @@ const char *change_field_name(enum change_field field);
 void change_clear(struct change *c);
 void change_list_free(struct change *changes, size_t n);
 void tags_free(struct tag *tags, size_t n);
-void strings_free(char **strings, size_t n);
 
 #endif

@@ -89,8 +89,6 @@ char **object_description(struct object *o);
 
 /* --- checks (names.c, limits.c) ---------------------------------------------------------------------------------- */
 
-/* A new name for an object of the kind. */
-int name_check(enum object_kind kind, const char *name, struct vpc_error *reterr);
 /* Valid UTF-8 of at most max characters, none of them a control or bidirectional character. Names and tags may have no
  * invisible ones either (name_check, tags_check). */
 int text_check(const char *text, size_t max, const char *field, struct vpc_error *reterr);
@@ -191,9 +189,6 @@ struct object_list {
 };
 void object_list_clear(struct object_list *l);
 #define _cleanup_object_list_ _cleanup_(object_list_clear)
-int object_list_add(struct object_list *l, const struct object *o);
-/* By kind, then by age. */
-void object_list_sort(struct object_list *l);
 
 /* --- the changes ------------------------------------------------------------------------------------------------- */
 
@@ -219,7 +214,6 @@ void dhcp_options_load(struct document *d, struct dhcp_options *o);
 /* A group in the VPC with the rules it is born with; is_default: those of `default`. */
 int sg_make(struct model_txn *t, uint32_t vpc, const char *name, const struct change *c, bool is_default,
 	    const struct sg **ret, struct vpc_error *reterr);
-bool sg_is_default(const struct sg *g);
 
 /* Protocol, ports and so on of a rule as they are stored. prefix: "rules[3]". rule_spec_parse() knows
  * no model: peers that are groups are left to rule_spec_resolve(). Both write into a rule made by object_new(). */

@@ -118,7 +118,8 @@ static bool is_reference(const char *name)
 	return digits && !strcmp(name + 1 + digits, ".id");
 }
 
-int name_check(enum object_kind kind, const char *name, struct vpc_error *reterr)
+/* A new name for an object of the kind. */
+static int name_check(enum object_kind kind, const char *name, struct vpc_error *reterr)
 {
 	int r;
 

@@ -176,7 +176,7 @@ void object_list_clear(struct object_list *l)
 	*l = (struct object_list){0};
 }
 
-int object_list_add(struct object_list *l, const struct object *o)
+static int object_list_add(struct object_list *l, const struct object *o)
 {
 	const struct object **grown = array_grow(l->items, &l->max, l->n + 1, sizeof(*grown));
 
@@ -196,7 +196,8 @@ static int compare_order(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
-void object_list_sort(struct object_list *l)
+/* By kind, then by age. */
+static void object_list_sort(struct object_list *l)
 {
 	if (l->n)
 		qsort(l->items, l->n, sizeof(*l->items), compare_order);

@@ -7,17 +7,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The room to make for n elements where there is room for cap. */
+static inline size_t array_room(size_t cap, size_t n)
+{
+	size_t room = cap ? cap : 8;
+
+	while (room < n)
+		room *= 2;
+	return room;
+}
+
 /* Makes room for n elements in all. *cap: elements that there is room for. Returns the list, which may have moved;
  * NULL: out of memory, the old list stays as it was. */
 static inline void *array_grow(void *list, size_t *cap, size_t n, size_t element_bytes)
 {
-	size_t grown = *cap ? *cap : 8;
+	size_t grown = array_room(*cap, n);
 	void *moved;
 
 	if (n <= *cap)
 		return list;
-	while (grown < n)
-		grown *= 2;
 	moved = reallocarray(list, grown, element_bytes);
 	if (moved)
 		*cap = grown;

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "datapath/net/device/tap.h"
 #include "tests/bpf/net_util.h"
 
 static void setup(void)

@@ -8,9 +8,11 @@
 #include <limits.h>
 #include <linux/bpf.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "datapath/net/nft/nft.h"
 
@@ -27,20 +29,17 @@ void nettest_built(const char *name, char ret[PATH_MAX])
 	cr_assert_eq(access(ret, X_OK), 0, "%s is not there: make", ret);
 }
 
-/* The helper for nft is vpcd itself, not this program. */
-static void use_vpcd(void)
+/* Before criterion's main function: this program is also the helper for nft, as vpcd is. */
+__attribute__((constructor)) static void be_nft_helper(int argc, char **argv)
 {
-	static char path[PATH_MAX];
-
-	nettest_built("vpcd", path);
-	nft_set_program(path);
-	/* criterion waits for all children when it is process 1, for strangers, too, and never ends */
-	atexit(nft_stop);
+	if (argc == 2 && !strcmp(argv[1], NFT_CHILD_ARGUMENT))
+		_exit(nft_child_main());
 }
 
 void nettest_enter(void)
 {
-	use_vpcd();
+	/* criterion waits for all children when it is process 1, for strangers, too, and never ends */
+	atexit(nft_stop);
 	cr_assert_eq(geteuid(), 0, "these tests need root (CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_BPF)");
 	cr_assert_eq(unshare(CLONE_NEWNS | CLONE_NEWNET), 0);
 	cr_assert_eq(mount("", "/", "none", MS_PRIVATE | MS_REC, NULL), 0);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <utlist.h>
 
+#include <vpc/array.h>
 #include <vpc/clock.h>
 
 #include "api/http/internal.h"
@@ -172,11 +173,9 @@ static struct request *begin(struct server *server, struct MHD_Connection *conne
 
 static int reserve(struct request *r, size_t bytes)
 {
-	size_t capacity = r->body_capacity_bytes ? r->body_capacity_bytes : BODY_FIRST_BYTES;
+	size_t capacity = array_room(r->body_capacity_bytes ? r->body_capacity_bytes : BODY_FIRST_BYTES, bytes);
 	char *grown;
 
-	while (capacity < bytes)
-		capacity *= 2;
 	if (capacity == r->body_capacity_bytes)
 		return 0;
 	if (r->api->body_bytes - r->body_capacity_bytes + capacity > BODIES_MAX_BYTES)

@@ -156,8 +156,10 @@ int net_prune(struct net *n, const struct plan *all);
 int net_purge(const char *instance);
 
 /* Opening the tap of a port for a VMM: begin on the event loop, open on a worker (it waits for the kernel's lock of all
- * network configuration), clear anywhere. begin: -ENODEV: no such port, or not a tap. open: as tap_open (device/tap.h).
- * vpcd keeps no descriptor: one that nobody reads gets packets all the same. */
+ * network configuration), clear anywhere. begin: -ENODEV: no such port, or not a tap. open: n descriptors
+ * (more than one only of a multi-queue tap), non-blocking, close-on-exec, the caller's; -ENODEV: there is no such tap,
+ * or it isn't ours any more; -EBUSY: somebody has it open; else -errno. vpcd keeps no descriptor: one that nobody reads
+ * gets packets all the same. */
 struct device_ops;
 struct net_tap {
 	const struct device_ops *ops;

@@ -9,7 +9,7 @@
 /* Every new group allows all egress; and the group `default`, whose ingress is everything from itself. */
 static const char *const everywhere[] = {"0.0.0.0/0", "::/0"};
 
-bool sg_is_default(const struct sg *g)
+static bool sg_is_default(const struct sg *g)
 {
 	return !strcasecmp(g->o.name, SG_DEFAULT_NAME);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpc/array.h>
 #include <vpc/cleanup.h>
 
 #include "datapath/maps/classifier/steps.h"
@@ -72,20 +73,16 @@ int ranges_sort(struct ranges *r)
 
 int steps_add(struct steps *s, wide key, uint32_t value)
 {
+	struct step *added;
+
 	if (s->n && s->at[s->n - 1].key == key) {
 		s->at[s->n - 1].value = value;
 		return 0;
 	}
-	if (s->n == s->cap) {
-		size_t cap = s->cap ? s->cap * 2 : 64;
-		struct step *grown = reallocarray(s->at, cap, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		s->at = grown;
-		s->cap = cap;
-	}
-	s->at[s->n++] = (struct step){.key = key, .value = value};
+	added = ARRAY_PUSH(s);
+	if (!added)
+		return -ENOMEM;
+	*added = (struct step){.key = key, .value = value};
 	return 0;
 }
 
@@ -133,20 +130,14 @@ int steps_of_ranges(struct steps *s, const struct range *ranges, size_t n, wide 
 
 int blocks_add(struct classifier_blocks *b, size_t n, uint32_t *ret)
 {
+	struct vpc_classifier_block *grown;
+
 	if (n > VPC_VERSIONED_VALUE_MASK - b->n)
 		return -E2BIG;
-	if (b->n + n > b->cap) {
-		size_t cap = b->cap ? b->cap : 16;
-		struct vpc_classifier_block *grown;
-
-		while (cap < b->n + n)
-			cap *= 2;
-		grown = reallocarray(b->at, cap, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		b->at = grown;
-		b->cap = cap;
-	}
+	grown = array_grow(b->at, &b->cap, b->n + n, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	b->at = grown;
 	memset(&b->at[b->n], 0, n * sizeof(*b->at));
 	*ret = (uint32_t)b->n;
 	b->n += n;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpc/array.h>
+
 int numbers_init(struct numbers *n, uint32_t size)
 {
 	*n = (struct numbers){.size = size, .fresh = 1};
@@ -58,16 +60,11 @@ void numbers_adopt(struct numbers *n, bool (*used)(const void *userdata, uint32_
 /* Makes room for as many free runs as there can be when one more run is given out: so extents_give can't fail. */
 static int extents_reserve(struct extents *e)
 {
-	struct extent *grown;
-	uint32_t cap = e->cap ? e->cap * 2 : 16;
+	struct extent *grown = array_grow(e->free, &e->cap, e->runs + 3, sizeof(*grown));
 
-	if (e->runs + 3 <= e->cap)
-		return 0;
-	grown = reallocarray(e->free, cap, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	e->free = grown;
-	e->cap = cap;
 	return 0;
 }
 

@@ -61,7 +61,7 @@ struct extents {
 		uint32_t n;
 	} * free; /* owned; ascending, never adjacent; has room for runs + 2, so that giving back can't fail */
 	uint32_t n_free;
-	uint32_t cap;
+	size_t cap;
 };
 
 /* -ENOMEM. Release with extents_clear. */

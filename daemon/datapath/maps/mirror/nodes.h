@@ -160,7 +160,7 @@ struct mirror {
 	struct vpc_space *spaces; /* by VPC number */
 	struct reference *references;
 	uint32_t n_references;
-	uint32_t cap_references;
+	size_t cap_references;
 	uint32_t free_reference;
 	struct chains rows_by_key;
 	struct chains references_by_rule;

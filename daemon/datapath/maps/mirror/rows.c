@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpc/array.h>
+
 #include "datapath/maps/mirror/sets.h"
 
 struct vpc_mask_group_key row_mask_group_key(const struct plan_row *r)
@@ -283,21 +285,6 @@ void reference_free(struct mirror *m, uint32_t reference)
 	m->free_reference = reference;
 }
 
-static int references_grow(struct mirror *m)
-{
-	uint32_t cap = m->cap_references ? m->cap_references * 2 : 64;
-	struct reference *grown;
-
-	if (cap < m->cap_references)
-		return -ENOMEM;
-	grown = reallocarray(m->references, cap, sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	m->references = grown;
-	m->cap_references = cap;
-	return 0;
-}
-
 uint32_t reference_add(struct mirror *m, uint32_t row, uint32_t rule)
 {
 	uint32_t i = m->free_reference;
@@ -307,9 +294,11 @@ uint32_t reference_add(struct mirror *m, uint32_t row, uint32_t rule)
 	} else {
 		/* Number 0 ends a chain. */
 		uint32_t n = m->n_references ? m->n_references : 1;
+		struct reference *grown = array_grow(m->references, &m->cap_references, n + 1, sizeof(*grown));
 
-		if (n >= m->cap_references && references_grow(m) < 0)
+		if (!grown)
 			return 0;
+		m->references = grown;
 		i = n;
 		m->n_references = n + 1;
 	}

@@ -7,7 +7,7 @@
 
 #include "datapath/net/netns/netns.h"
 
-bool port_is_tap(const struct port_record *p)
+static bool port_is_tap(const struct port_record *p)
 {
 	return p->attachment.kind == ATTACHMENT_TAP;
 }

@@ -18,7 +18,6 @@ struct port_kind {
 	int (*prepare)(const struct device_request *q, struct vpc_error *reterr);
 };
 
-bool port_is_tap(const struct port_record *p);
 /* As struct device_ops has them. */
 bool port_record(const struct plan *plan, size_t i, const struct device_ops *ops, bool tap,
 		 struct device_spec *ret_before, struct device_spec *ret_after);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The port of an ENI that is attached to a VMM: a tap. */
-#include "datapath/net/device/tap.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -19,7 +17,9 @@
 
 extern const struct device_ops device_tap;
 
-void tap_mac(uint32_t eni, uint8_t ret[6])
+/* MAC of the host's end. No guest sees it, but a process that has the descriptor can change it to a neighbour's, whose
+ * frames the bridge would then take for its own. So it is a known one, and is watched. */
+static void tap_mac(uint32_t eni, uint8_t ret[6])
 {
 	/* in the range of gateways' MACs, which no ENI can have; no subnet's number is that high */
 	const uint8_t mac[6] = {GATEWAY_MAC_0,	      GATEWAY_MAC_1,	   0xff,
@@ -76,7 +76,10 @@ static int make_here(void *data)
 	return ioctl(fd, TUNSETPERSIST, 1ul) < 0 ? -errno : 0;
 }
 
-int tap_make(int ns_fd, const struct port_record *p)
+/* Makes the tap of a port in the namespace, down, closed, with the ENI's number as ifindex: vnet headers and offloads
+ * on, its owner set. No descriptor stays. -EEXIST: name or number is taken; -ENXIO: the kernel has no taps; else the
+ * kernel's -errno. On failure nothing is left. */
+static int tap_make(int ns_fd, const struct port_record *p)
 {
 	struct port_record copy = *p; /* for the thread's pointer to data that it only reads */
 
@@ -135,7 +138,10 @@ static int open_here(void *data)
 	return r;
 }
 
-int tap_open(int ns_fd, uint32_t ifindex, const char *name, bool multi_queue, int *ret_fds, size_t n)
+/* Opens an existing tap in the namespace: n descriptors (more than one only of a multi-queue tap), non-blocking,
+ * close-on-exec, the caller's. -ENODEV: there is no such tap, or it isn't ours any more; -EBUSY: somebody has it open;
+ * else -errno. */
+static int tap_open(int ns_fd, uint32_t ifindex, const char *name, bool multi_queue, int *ret_fds, size_t n)
 {
 	struct opening o = {.ifindex = ifindex, .name = name, .multi_queue = multi_queue, .fds = ret_fds, .n = n};
 	int r;

@@ -119,7 +119,8 @@ static void read_families(const struct nlattr *af_spec, struct link_info *ret)
 	read_sysctls(inet6[IFLA_INET6_CONF], 6, ret->sysctls);
 }
 
-void link_parse(const struct nlmsghdr *h, struct link_info *ret)
+/* Parses an RTM_NEWLINK or RTM_DELLINK. */
+static void link_parse(const struct nlmsghdr *h, struct link_info *ret)
 {
 	const struct ifinfomsg *i = nlmsg_data(h);
 	const struct nlattr *tb[IFLA_CARRIER_CHANGES + 32];

@@ -112,7 +112,7 @@ int net_object_want_bridge(struct net_object_set *set, const struct subnet_recor
 	return 0;
 }
 
-void net_object_of_address(const struct port_record *p, const struct ip *ip, struct net_object *ret)
+static void net_object_of_address(const struct port_record *p, const struct ip *ip, struct net_object *ret)
 {
 	*ret = net_object_of(NET_OBJECT_NEIGHBOUR, VPC_BRIDGE_FIRST + p->subnet, p->eni, ip,
 			     ip->family == 4 ? 32 : 128);

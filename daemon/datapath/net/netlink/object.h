@@ -57,7 +57,6 @@ int net_object_want_port(struct net_object_set *set, const struct port_record *p
 struct ip net_object_network(const struct ip *ip, uint8_t plen);
 /* fe80::/64 and the EUI-64 of the MAC. */
 struct ip net_object_link_local(const uint8_t mac[6]);
-void net_object_of_address(const struct port_record *p, const struct ip *ip, struct net_object *ret);
 
 /* The requests. Put replaces what differs and is content with what is there; delete is content with what is gone. */
 int net_object_put(struct nl_sock *sk, const struct net_object *f);

@@ -25,7 +25,6 @@
 
 static struct {
 	pthread_mutex_t lock;
-	const char *program;
 	pid_t pid; /* 0: none */
 	int fd;	   /* its socket, where pid is not 0 */
 	pid_t lost[LOST_MAX];
@@ -68,7 +67,6 @@ static void discard(void)
 /* The helper's end becomes descriptor 3; it inherits standard error and nothing else. */
 static int spawn(int fd, pid_t *ret)
 {
-	const char *program = helper.program ? helper.program : "/proc/self/exe";
 	char *argv[] = {(char *)"vpcd", (char *)NFT_CHILD_ARGUMENT, NULL};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
@@ -99,7 +97,7 @@ static int spawn(int fd, pid_t *ret)
 	if (!r)
 		r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	if (!r)
-		r = posix_spawn(ret, program, &actions, &attributes, argv, environ);
+		r = posix_spawn(ret, "/proc/self/exe", &actions, &attributes, argv, environ);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	return -r;
@@ -304,9 +302,4 @@ void nft_stop(void)
 		usleep(1000);
 		reap_lost();
 	}
-}
-
-void nft_set_program(const char *path)
-{
-	helper.program = path;
 }

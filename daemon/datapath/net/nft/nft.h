@@ -3,9 +3,9 @@
  * Running nft commands in a network namespace.
  *
  * libnftables ends the process it runs in when it gets no descriptor or no memory, and was seen to crash on netlink
- * errors. So it runs in a helper process: vpcd's own program, started again with NFT_CHILD_ARGUMENT. The helper is
- * started at its first use and lives as long as vpcd. It is started again when it has ended, and killed when it doesn't
- * answer.
+ * errors. So it runs in a helper process: the program that runs is started again, with NFT_CHILD_ARGUMENT, and its main
+ * function calls nft_child_main(). The helper is started at its first use and lives as long as vpcd. It is started
+ * again when it has ended, and killed when it doesn't answer.
  *
  * Any thread may call these functions; they take turns. Each waits at most twice NFT_LIMIT_MS for the helper.
  */
@@ -34,8 +34,6 @@ int nft_list(int ns_fd, char **ret);
 void nft_reap(void);
 /* Ends the helper and waits for its end, for at most 0.2 s. It is started again by the next use. */
 void nft_stop(void);
-/* What is started as the helper; not copied. NULL: the program that runs. For programs that aren't vpcd (tests). */
-void nft_set_program(const char *path);
 
 /* The helper's main function: serves requests on descriptor 3 until the other end is closed. Returns its exit status.
  */
