@@ -192,15 +192,38 @@ _Static_assert(sizeof(struct vpc_nat_key) == 20, "vpc_nat_key");
 #define VPC_NAT_HOST	  32u /* the other end is the host itself */
 #define VPC_NAT_CLOSED_S  10
 struct vpc_nat_entry {
-	__u64 last_seen_ns;	  /* CLOCK_MONOTONIC, exact to a second */
-	struct vpc_nat_key other; /* the key of the other entry */
+	__u64 last_seen_ns;	  /* CLOCK_MONOTONIC, exact to a second, in both entries */
+	struct vpc_nat_key key;	  /* of this entry: the reader compares it behind what it has read */
+	struct vpc_nat_key other; /* of the other entry */
 	__u32 by;		  /* number of the NAT gateway, or of the row of publish_row */
 	__u32 incarnation;	  /* of the NAT gateway; of a published port the low half of the row's birth */
 	__u32 timeout_s;
 	__u32 eni;   /* number of the ENI that it counts to */
-	__u32 flags; /* VPC_NAT_… */
+	__u32 flags; /* VPC_NAT_…, the same in both entries */
+	__u32 pad;
 };
-_Static_assert(sizeof(struct vpc_nat_entry) == 48, "vpc_nat_entry");
+_Static_assert(sizeof(struct vpc_nat_entry) == 72, "vpc_nat_entry");
+
+/* nat_fragment: LRU {fragmented packet} -> how its first fragment was translated. */
+struct vpc_nat_fragment_key {
+	__u32 vpc; /* that it leaves; 0: it comes from the world */
+	__be32 src;
+	__be32 dst;
+	__u16 pad;
+	__be16 id;
+	__u8 proto;
+	__u8 pad2[3];
+};
+_Static_assert(sizeof(struct vpc_nat_fragment_key) == 20, "vpc_nat_fragment_key");
+struct vpc_nat_fragment {
+	__u64 seen_ns;	/* CLOCK_MONOTONIC; counts for 30 s */
+	__be32 address; /* what its source, or its destination, becomes */
+	__u32 vpc;
+	__u32 way; /* VPC_EDGE_… << VPC_TARGET_SHIFT | number */
+	__u16 end; /* of the first one, in units of 8 bytes: none may begin before */
+	__u16 pad;
+};
+_Static_assert(sizeof(struct vpc_nat_fragment) == 24, "vpc_nat_fragment");
 
 /* nat_used: array of __s64 by VPC number, mmapable: translations that it has. Atomic. */
 
