@@ -377,7 +377,7 @@ Test(maps_adopt, another_versions_pins_go_and_tcp_may_be_taken_up_for_a_while)
 	maps_close(t);
 }
 
-/* A map of flows as version 5 left it. */
+/* A map of flows as version 6 left it. */
 static int map_before(const char *name)
 {
 	char path[512];
@@ -385,17 +385,16 @@ static int map_before(const char *name)
 		bpf_map_create(BPF_MAP_TYPE_HASH, name, sizeof(struct vpc_flow_key), sizeof(struct vpc_flow), 16, NULL);
 
 	cr_assert_geq(fd, 0);
-	snprintf(path, sizeof(path), "%s/v5", maps_pin_dir);
+	snprintf(path, sizeof(path), "%s/v6", maps_pin_dir);
 	mkdir(path, 0700);
-	snprintf(path, sizeof(path), "%s/v5/maps", maps_pin_dir);
+	snprintf(path, sizeof(path), "%s/v6/maps", maps_pin_dir);
 	mkdir(path, 0700);
-	snprintf(path, sizeof(path), "%s/v5/maps/%s", maps_pin_dir, name);
+	snprintf(path, sizeof(path), "%s/v6/maps/%s", maps_pin_dir, name);
 	cr_assert_eq(bpf_obj_pin(fd, path), 0);
 	return fd;
 }
 
-/* Where there is one grace now, version 5 had one time in nanoseconds. */
-static void flow_before(int fd, uint32_t nth, uint32_t eni, uint64_t grace_until_ns, uint8_t flags)
+static void flow_before(int fd, uint32_t nth, uint32_t eni, uint32_t grace_until, uint8_t flags)
 {
 	struct vpc_flow_key key = {.vpc = 1, .addr[0][3] = nth, .proto = 17};
 	struct vpc_flow flow = {
@@ -403,7 +402,7 @@ static void flow_before(int fd, uint32_t nth, uint32_t eni, uint64_t grace_until
 
 	flow.eni[0] = eni;
 	flow.incarnation[0] = eni_rec(eni - VPC_ENI_FIRST, 0, 0).incarnation;
-	memcpy(flow.grace_until, &grace_until_ns, sizeof(grace_until_ns));
+	flow.grace_until[1] = grace_until;
 	cr_assert_eq(bpf_map_update_elem(fd, &key, &flow, BPF_ANY), 0);
 }
 
@@ -428,8 +427,8 @@ Test(maps_adopt, flows_of_the_version_before_are_carried_over_and_judged_again)
 	maps_apply(t, &tp);
 	eni = tp.enis[0].after.number;
 	flow_before(flow, 1, eni, 0, VPC_FLOW_BUDGETED);
-	flow_before(flow, 2, eni, now_ns - 1, VPC_FLOW_BUDGETED);
-	flow_before(flow, 3, eni, UINT64_MAX, 0);
+	flow_before(flow, 2, eni, (now_ns - 1) >> VPC_GRACE_SHIFT, VPC_FLOW_BUDGETED);
+	flow_before(flow, 3, eni, VPC_GRACE_KEEP, 0);
 	flow_before(fresh, 4, eni, 0, 0);
 	cr_assert_eq(maps_carry(t, now_ns), 0);
 	cr_assert(flow_now(t, MAP_FLOW, 1, &f));
@@ -440,7 +439,7 @@ Test(maps_adopt, flows_of_the_version_before_are_carried_over_and_judged_again)
 	cr_assert(flow_now(t, MAP_FLOW, 2, &f));
 	cr_expect(f.grace_until[0] == 0 && f.grace_until[1] == 0, "a grace that has ended");
 	cr_assert(flow_now(t, MAP_FLOW, 3, &f));
-	cr_expect(f.grace_until[0] == VPC_GRACE_KEEP && f.grace_until[1] == VPC_GRACE_KEEP);
+	cr_expect(f.grace_until[0] == 0 && f.grace_until[1] == VPC_GRACE_KEEP);
 	cr_assert(flow_now(t, MAP_FLOW_NEW, 4, &f));
 	cr_expect(!flow_now(t, MAP_FLOW, 4, &f));
 	cr_expect_eq(eni_flows_at(t, eni)->opened, 2);

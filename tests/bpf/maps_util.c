@@ -21,6 +21,13 @@ struct vpc_limits maps_limits_small = {
 	.flows_established = 1024,
 	.flows_other = 1024,
 	.fragments = 64,
+	.subnets = 8,
+	.route_tables = 8,
+	.routes = 40,
+	.nat_gateways = 4,
+	.eips = 8,
+	.publish_rows = 64,
+	.translations = 256,
 };
 
 void maps_setup(void)

@@ -54,6 +54,7 @@ HASH_MAP(uplink_of, BPF_MAP_TYPE_HASH, __u32, __u32, 0);
 HASH_MAP(outer, BPF_MAP_TYPE_HASH, __u32, struct vpc_outer, 0);
 ARRAY_MAP(edge_ctl, struct vpc_edge_ctl, 1, BPF_F_MMAPABLE);
 HASH_MAP(public, BPF_MAP_TYPE_HASH, struct vpc_public_key, struct vpc_public, BPF_F_NO_PREALLOC);
+HASH_MAP(prefix6, BPF_MAP_TYPE_HASH, struct vpc_prefix6_key, __u32, BPF_F_NO_PREALLOC);
 ARRAY_MAP(eip, struct vpc_eip, 1024, BPF_F_MMAPABLE);
 ARRAY_MAP(nat, struct vpc_nat, 1024, BPF_F_MMAPABLE);
 HASH_MAP(publish, BPF_MAP_TYPE_HASH, struct vpc_publish_key, __u32, BPF_F_NO_PREALLOC);

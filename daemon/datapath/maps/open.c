@@ -8,6 +8,7 @@
 #include <sys/sysinfo.h>
 
 #include "datapath/maps/change_record.h"
+#include "datapath/maps/edge_state.h"
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/error.h"
 #include "datapath/maps/flows/grace.h"
@@ -137,7 +138,8 @@ static int check_sizes(const struct maps *t, struct vpc_error *reterr)
 	if (t->map[MAP_ROW_STAT].n < t->map[MAP_ROW].n ||
 	    t->map[MAP_DROP].n / VPC_DROP_REASONS_MAX < t->map[MAP_ENI].n ||
 	    t->map[MAP_ENI_STAT].n < t->map[MAP_ENI].n || t->map[MAP_ENI_FLOWS].n < t->map[MAP_ENI].n ||
-	    t->map[MAP_VPC_FLOWS].n < t->map[MAP_VPC].n)
+	    t->map[MAP_VPC_FLOWS].n < t->map[MAP_VPC].n || t->map[MAP_UPLINK].n < t->map[MAP_VPC].n ||
+	    t->map[MAP_NAT_USED].n < t->map[MAP_VPC].n)
 		return bpf_error(reterr, -EBADMSG, "the pinned maps do not belong together");
 	return 0;
 }
@@ -187,6 +189,9 @@ int maps_open(const struct maps_config *config, struct maps **ret, struct vpc_er
 	if (!maps_epoch(t))
 		epoch_store(t, config->first_epoch);
 	set_half_open_max(t);
+	r = edge_adopt(t);
+	if (r < 0)
+		return bpf_error(reterr, r, "reading what the maps say of the edge");
 	if (t->adopted) {
 		r = recover(t);
 		if (r < 0)
@@ -239,6 +244,7 @@ void maps_close(struct maps *t)
 			munmap(t->map[id].mem, t->map[id].mem_bytes);
 	free_postponed(t);
 	mirror_free(&t->mirror);
+	edge_clear(t);
 	free(t->tenants);
 	free(t->graced.at);
 	if (t->bpf)

@@ -8,6 +8,7 @@
 #include <vpc/abi/abi.h>
 #include <vpc/limits.h>
 
+#include "datapath/maps/edge.h"
 #include "datapath/maps/map.h"
 #include "datapath/maps/mirror/nodes.h"
 
@@ -27,6 +28,19 @@ struct graces {
 	size_t cap;
 };
 
+/* What edge.h was told, or the run before was. */
+struct edge_state {
+	struct vpc_uplink *uplinks; /* by VPC number; owned */
+	struct maps_outer outers[MAPS_OUTERS_MAX];
+	size_t n_outers;
+	bool outers_lost; /* the kernel refused some: the map is not what `outers` says */
+	struct vpc_public_key hosts[MAPS_HOST_ADDRESSES_MAX]; /* ascending */
+	size_t n_hosts;
+	bool hosts_lost;
+	uint16_t local_first, local_last;
+	bool forward;
+};
+
 struct maps {
 	struct datapath_bpf *bpf;
 	char *dir; /* <pin_dir>/v<ABI>; NULL: nothing is pinned. Owned */
@@ -35,6 +49,7 @@ struct maps {
 	uint32_t classifier_from; /* sets have a classifier whose rule walk may take so many probes */
 	struct kernel_map map[MAP_COUNT];
 	struct mirror mirror;
+	struct edge_state edge;
 
 	unsigned n_changes;		  /* prepared, or published and not yet retired */
 	struct maps_change *prepared;	  /* between prepare and publish or undo */

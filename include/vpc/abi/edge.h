@@ -100,32 +100,46 @@ struct vpc_edge_ctl {
 	__u32 nat_port_last;
 	__u32 nat_prefer_first; /* these are tried first: they are outside of what the host's own sockets get */
 	__u32 nat_prefer_last;
-	__u32 nat_per_vpc; /* translations that one VPC may have */
-	__u32 pad;
+	__u32 nat_per_vpc;   /* translations that one VPC may have */
+	__u32 prefix6_plens; /* bit p - 32: there may be IPv6 address spaces with a prefix of p bits (32..63). A
+				superset */
 };
 _Static_assert(sizeof(struct vpc_edge_ctl) == 32, "vpc_edge_ctl");
 
 /* --- public addresses -----------------------------------------------------------------------------------------------
  */
 
-/* public: hash {address} -> this. */
+/* public: hash {address} -> this. An elastic IP counts while its target is not 0; the reader compares vpc_eip.addr4
+ * with the address, since the element's memory may be another's already. Both kinds: the elastic IP counts, and without
+ * it the host. */
 struct vpc_public_key {
 	__be32 addr[4]; /* IPv4 as ::ffff:a.b.c.d */
 };
 #define VPC_PUBLIC_EIP	1u /* an elastic IP: number in `eip` */
 #define VPC_PUBLIC_HOST 2u /* an address of the host, behind which there are translations or published ports */
 struct vpc_public {
-	__u32 kind;
-	__u32 number;
+	__u32 kind;   /* bits: VPC_PUBLIC_… */
+	__u32 number; /* of the elastic IP; else 0 */
 };
 _Static_assert(sizeof(struct vpc_public) == 8, "vpc_public");
 
+/* prefix6: hash {prefix} -> VPC number: the IPv6 address spaces of the VPCs that are routed out, which the world sends
+ * to untranslated. Not versioned, and a hint only: the reader finds the prefix in the VPC's vpc_space, and its flags
+ * there. */
+struct vpc_prefix6_key {
+	__u32 plen;	/* 32..63 */
+	__be32 addr[4]; /* bits beyond plen zero */
+};
+_Static_assert(sizeof(struct vpc_prefix6_key) == 20, "vpc_prefix6_key");
+
 /* eip: array by elastic IP number, mmapable. Slot i of `target` goes with private4[i] and vpc[i], which are written
  * before it. */
-#define VPC_EIP_ENI 1u /* 1:1 with a private address of the ENI */
-#define VPC_EIP_NAT 2u /* a NAT gateway's */
+#define VPC_EIP_ENI    1u /* 1:1 with a private address of the ENI */
+#define VPC_EIP_NAT    2u /* a NAT gateway's */
+#define VPC_EIP_NOBODY 3u /* number 0: nobody's; the host answers for the address all the same */
 struct vpc_eip {
-	struct vpc_versioned target; /* kind << VPC_TARGET_SHIFT | number of the ENI or NAT gateway; 0: nobody's */
+	/* kind << VPC_TARGET_SHIFT | number of the ENI or NAT gateway; 0: there is no such elastic IP */
+	struct vpc_versioned target;
 	__be32 private4[2];
 	__u32 vpc[2];
 	__be32 addr4;
@@ -225,6 +239,7 @@ struct vpc_nat_fragment {
 };
 _Static_assert(sizeof(struct vpc_nat_fragment) == 24, "vpc_nat_fragment");
 
-/* nat_used: array of __s64 by VPC number, mmapable: translations that it has. Atomic. */
+/* nat_used: array of __s64 by VPC number, mmapable: how many entries of nat_out it has. Whoever inserts or deletes one
+ * counts, atomically; what takes the place of another of the same VPC counts nothing. */
 
 #endif

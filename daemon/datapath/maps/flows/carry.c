@@ -15,19 +15,8 @@
 #include "datapath/maps/shares.h"
 #include "datapath/maps/words.h"
 
-/* The version whose flows are understood. Its flows are laid out as ours, but for the grace: a time in ns. */
-#define CARRY_FROM 5
-struct flow_before {
-	__u64 tag;
-	__u64 epoch;
-	__u64 last_seen_ns;
-	__u64 created_ns;
-	__u64 grace_until_ns;
-	__u8 rest[sizeof(struct vpc_flow) - 40];
-};
-_Static_assert(sizeof(struct flow_before) == sizeof(struct vpc_flow), "flow_before");
-_Static_assert(offsetof(struct flow_before, grace_until_ns) == offsetof(struct vpc_flow, grace_until), "flow_before");
-_Static_assert(offsetof(struct flow_before, rest) == offsetof(struct vpc_flow, eni), "flow_before");
+/* The version whose flows are understood: they are laid out as ours. */
+#define CARRY_FROM 6
 
 /* A map of flows of that version. 0 and fd -1: there is none that is understood. */
 static int carry_map(const char *folder, const char *name, struct kernel_map *ret)
@@ -47,7 +36,7 @@ static int carry_map(const char *folder, const char *name, struct kernel_map *re
 	r = bpf_obj_get_info_by_fd(fd, &info, &info_bytes);
 	if (r < 0)
 		return r;
-	if (info.key_size != sizeof(struct vpc_flow_key) || info.value_size != sizeof(struct flow_before))
+	if (info.key_size != sizeof(struct vpc_flow_key) || info.value_size != sizeof(struct vpc_flow))
 		return 0;
 	ret->key_size = info.key_size;
 	ret->value_size = info.value_size;
@@ -118,22 +107,17 @@ static int carry_one(const void *key_in, const void *value_in, void *userdata)
 {
 	struct carrying *c = userdata;
 	struct vpc_flow_key key;
-	struct flow_before before;
 	struct vpc_flow flow, known;
-	uint32_t until = 0;
 
 	memcpy(&key, key_in, sizeof(key));
-	memcpy(&before, value_in, sizeof(before));
 	memcpy(&flow, value_in, sizeof(flow));
 	if (key.vpc >= c->t->map[MAP_VPC].n)
 		return 0;
-	if (before.grace_until_ns == UINT64_MAX)
-		until = grace_until(FLOWS_KEEP, 0);
-	else if (before.grace_until_ns > c->now_ns)
-		until = grace_until(FLOWS_DRAIN, before.grace_until_ns);
 	flow.epoch = 0;
-	flow.grace_until[0] = flow.grace_until[1] = until;
-	if (until && !c->graces) {
+	for (unsigned side = 0; side < 2; side++)
+		if (flow.grace_until[side] != VPC_GRACE_KEEP && flow.grace_until[side] <= c->now_ns >> VPC_GRACE_SHIFT)
+			flow.grace_until[side] = 0;
+	if ((flow.grace_until[0] || flow.grace_until[1]) && !c->graces) {
 		store32(&ctl_at(c->t, 0)->graces, 1);
 		c->graces = true;
 	}
