@@ -65,7 +65,7 @@ int from_workload(struct __sk_buff *skb)
 		return answer_send(skb);
 	if (rc == ANSWERED)
 		rc = VPC_DROP_RATE_LIMITED;
-	drop_packet(rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
+	drop_packet(verdict_is_reason(rc) ? rc : VPC_DROP_TRY_AGAIN);
 	return icmp_error(skb, rc) == ANSWERED ? answer_send(skb) : TC_ACT_SHOT;
 }
 
@@ -85,7 +85,7 @@ int to_workload(struct __sk_buff *skb)
 	for (__u32 i = 0; i < TRIES && rc == AGAIN; i++)
 		rc = ingress_judge(skb);
 	if (rc != PASS)
-		return drop_packet(rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
+		return drop_packet(verdict_is_reason(rc) ? rc : VPC_DROP_TRY_AGAIN);
 	skb->mark = 0;
 	count_rx(s->me, s->length);
 	return TC_ACT_OK;

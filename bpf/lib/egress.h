@@ -227,19 +227,20 @@ static __always_inline int deliver_address(struct __sk_buff *skb, struct scratch
 }
 
 /* Sends an allowed packet by the fast path to the ENI that has its destination. route.h would find nothing there:
- * forward_action() asks the same. Returns what the program ends with, or -1: it takes the slow path. Not inline, like
- * deliver(): their stack would be added to that of every path (512 bytes on 6.1). */
+ * forward_action() asks the same. Returns what the program ends with, or FAST_NOT: deliver() does. Not inline, like
+ * that: their stack would be added to that of every path (512 bytes on 6.1). */
 static __noinline int deliver_fast(struct __sk_buff *skb, struct scratch *s)
 {
 	struct vpc_eni *to = s->target ? eni_get(s->target) : 0;
 	enum action action;
 
 	if (!to || (s->hop && s->hop != s->target))
-		return -1;
+		return FAST_NOT;
 	if (s->hop && !deliver_address(skb, s, to))
 		return drop_packet(VPC_DROP_MALFORMED);
 	action = deliver_action(skb, s, to);
-	return action == (s->hop ? FORWARD_SWITCHED : FORWARD_ROUTED) ? redirect_to(skb, to, s->target, action) : -1;
+	return action == (s->hop ? FORWARD_SWITCHED : FORWARD_ROUTED) ? redirect_to(skb, to, s->target, action)
+								      : FAST_NOT;
 }
 
 /* Gives the frame to the port of the ENI that it is for. Returns what the program ends with. */

@@ -175,7 +175,7 @@ Test(tcp_fast_path, tags_are_part_of_the_abi)
 {
 	struct packet_spec p = syn(PORTS_FROM);
 
-	cr_expect_eq(VPC_ABI_VERSION, 6);
+	cr_expect_eq(VPC_ABI_VERSION, 7);
 	expect_long("a SYN", ENI_A, p);
 	cr_expect_eq(the_flow(true).tag, 0x9f2540b5d47dd9bd);
 	lab_age(l, 61);

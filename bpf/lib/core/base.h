@@ -25,17 +25,35 @@ typedef __u64 __attribute__((__may_alias__)) u64_alias;
 
 #define NS_PER_S 1000000000ull
 
-/* What judging a packet ends in: 0, a drop reason (greater than 0), or one of these. */
-#define PASS	  0
-#define AGAIN	  (-1) /* the state was overtaken while it was read: start over with the epoch of now */
-#define ANSWERED  (-2) /* the packet was turned into the answer: send it back out of its port */
-#define OPEN_NEW  (-3) /* to be judged as the opening of a flow, which replaces what is remembered, if anything */
-#define OPEN_KEEP (-4) /* the same, but what is remembered stays */
-#define OPEN_ONCE (-5) /* the same, and nothing is remembered */
+/*
+ * What judging a packet ends in, and what the caller must do. A function that judges returns an int: one of these, or a
+ * drop reason (enum vpc_drop_reason, greater than 0): drop the packet for it.
+ */
+enum verdict {
+	PASS = 0,	/* let the packet go on */
+	AGAIN = -1,	/* the state was overtaken while it was read: start over with the epoch of now */
+	ANSWERED = -2,	/* the packet was turned into the answer: send it back out of its port */
+	OPEN_NEW = -3,	/* judge it as the opening of a flow, which replaces what is remembered, if anything */
+	OPEN_KEEP = -4, /* judge it as an opening, but keep what is remembered */
+	OPEN_ONCE = -5, /* judge it as an opening, and remember nothing */
+};
 
-#define WHOLE	       0
-#define FRAGMENT_FIRST 1
-#define FRAGMENT_LATER 2
+static __always_inline int verdict_is_reason(int verdict)
+{
+	return verdict > 0;
+}
+
+static __always_inline int verdict_is_opening(int verdict)
+{
+	return verdict <= OPEN_NEW;
+}
+
+/* Which part of its datagram a packet is. */
+enum fragment_kind {
+	WHOLE,
+	FRAGMENT_FIRST,
+	FRAGMENT_LATER,
+};
 
 enum icmp_kind {
 	ICMP_NONE,
@@ -56,7 +74,7 @@ struct packet {
 	__u32 l4;  /* of what follows it and its extension headers */
 	__u32 end; /* of its last byte + 1 */
 	__be32 fragment_id;
-	__u8 fragment;	     /* WHOLE, FRAGMENT_… */
+	__u8 fragment;	     /* enum fragment_kind */
 	__u8 fragment_proto; /* what the fragments say they carry: the same in each */
 	__u8 family;	     /* 4, 6 */
 	__u8 proto;

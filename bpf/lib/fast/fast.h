@@ -10,8 +10,6 @@
 #include "lib/packet/checksum.h"
 #include "lib/packet/view.h"
 
-#define FAST_NOT (-1) /* not decided here; asked for by its sign, which is what 6.1 follows of a masked number */
-
 /* Whether the entry is this packet's, and not too old. */
 static __always_inline int fast_matches(const struct flow_cache *r, const struct header_view *p, __u32 me)
 {

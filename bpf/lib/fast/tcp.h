@@ -14,6 +14,12 @@
 #include "lib/rules/judge.h"
 #include "lib/fast/syn_cache.h"
 
+/* What a step of this path has come to. */
+enum connection_step {
+	CONNECTION_NOT,	 /* nothing was changed: leave the packet to egress.h */
+	CONNECTION_DONE, /* go on */
+};
+
 struct connection {
 	__u64 barrier; /* for barrier_order() */
 	__u64 epoch;
@@ -68,15 +74,15 @@ static __always_inline __u32 connection_side(const struct vpc_eni *e, __u32 inca
 }
 
 /* What flow/cache.h remembers of a packet that changes nothing. Returns its forwarding action. */
-static __always_inline int connection_note(const struct connection *c, const struct header_view *p,
-					   const struct vpc_flow_key *k, const struct flow_cache *sides,
-					   enum action action)
+static __always_inline enum action connection_note(const struct connection *c, const struct header_view *p,
+						   const struct vpc_flow_key *k, const struct flow_cache *sides,
+						   enum action action)
 {
 	struct flow_cache *r = flow_cache_take(c->hash);
 	__u32 from = c->from & 1;
 
 	if (!r)
-		return (int)action;
+		return action;
 	r->src = p->src;
 	r->dst = p->dst;
 	r->ports = p->ports;
@@ -97,7 +103,7 @@ static __always_inline int connection_note(const struct connection *c, const str
 		address_copy(r->src6, from ? k->addr[1] : k->addr[0]);
 		address_copy(r->dst6, from ? k->addr[0] : k->addr[1]);
 	}
-	return (int)action;
+	return action;
 }
 
 /* The connection is over: what it counted for is given back. Like what follows once in its life, and so not inline. */
@@ -132,62 +138,63 @@ static __always_inline __u32 connection_timeout(const struct connection *c, __u8
 	return mine < others ? mine : others;
 }
 
-/* Moves the copy on. Returns 0 if the entry would have to be moved too, or dealt with otherwise than by a new state. */
-static __always_inline int connection_next(const struct connection *c, struct vpc_flow *copy,
-					   const struct packet *segment, __u32 from)
+/* Moves the copy on. CONNECTION_NOT: the entry would have to be moved too, or needs more than a new state. */
+static __always_inline enum connection_step connection_next(const struct connection *c, struct vpc_flow *copy,
+							    const struct packet *segment, __u32 from)
 {
 	__u8 was = copy->state;
 
 	if (was != VPC_FLOW_SYN_SENT && was != VPC_FLOW_SYN_RECEIVED && was != VPC_FLOW_ESTABLISHED &&
 	    was != VPC_FLOW_CLOSING)
-		return 0;
+		return CONNECTION_NOT;
 	tcp_step(copy, segment, from);
 	if (copy->state == VPC_FLOW_ESTABLISHED && (copy->flags & VPC_FLOW_HALF_OPEN)) {
 		if (share_left(READ_ONCE(c->me->vpc), from ? c->peer : c->number, from ? c->number : c->peer, 1) !=
 		    SHARE_LEFT)
-			return 0;
+			return CONNECTION_NOT;
 		copy->flags = (__u8)((copy->flags & ~VPC_FLOW_HALF_OPEN) | VPC_FLOW_BUDGETED);
 	}
-	return copy->state != VPC_FLOW_CLOSING || (copy->flags & TCP_LAST_ACK);
+	return copy->state != VPC_FLOW_CLOSING || (copy->flags & TCP_LAST_ACK) ? CONNECTION_DONE : CONNECTION_NOT;
 }
 
-/* Everything is known of the segment: takes it into the entry, whose state is in the copy. Returns 0: nothing was
- * changed, and egress.h must look. */
-static __always_inline int connection_step(struct connection *c, const struct vpc_flow_key *k, struct vpc_flow *f,
-					   struct vpc_flow *copy, const struct packet *segment, __u32 from)
+/* Everything is known of the segment: takes it into the entry, whose state is in the copy. */
+static __always_inline enum connection_step connection_step(struct connection *c, const struct vpc_flow_key *k,
+							    struct vpc_flow *f, struct vpc_flow *copy,
+							    const struct packet *segment, __u32 from)
 {
 	union flow_word old = {.word = *flow_word(copy)};
 	__s64 idle_ns = (__s64)(c->now_ns - copy->last_seen_ns);
 
 	if (idle_ns > (__s64)FLOW_SEEN_NS && idle_ns > (__s64)(READ_ONCE(f->timeout_s) * NS_PER_S))
-		return 0;
+		return CONNECTION_NOT;
 	if (tcp_over(copy, segment, from)) {
 		if (redirect_is_seen_again(c->to))
-			return 0;
+			return CONNECTION_NOT;
 		connection_leave(c, k, f);
-		return 1;
+		return CONNECTION_DONE;
 	}
-	if (!connection_next(c, copy, segment, from))
-		return 0;
+	if (connection_next(c, copy, segment, from) == CONNECTION_NOT)
+		return CONNECTION_NOT;
 	if (*flow_word(copy) != old.word) {
 		copy->timeout_s =
 			copy->state == old.state ? READ_ONCE(f->timeout_s) : connection_timeout(c, copy->state);
 		if (READ_ONCE(f->tag) != c->tag || !flow_write_state(&c->barrier, c->now_ns, f, copy, old.word))
-			return 0;
+			return CONNECTION_NOT;
 		if (old.flags & ~copy->flags & VPC_FLOW_HALF_OPEN)
 			connection_settled(c, from);
 	} else if (idle_ns <= (__s64)FLOW_SEEN_NS) {
-		return 1;
+		return CONNECTION_DONE;
 	}
 	WRITE_ONCE(f->last_seen_ns, c->now_ns);
 	WRITE_ONCE(f->packets, f->packets + 1);
 	copy->last_seen_ns = c->now_ns;
-	return 1;
+	return CONNECTION_DONE;
 }
 
-/* A segment of the flow that f is the entry of. Returns its way, with peer and `to` filled, or 0. */
-static __noinline int connection_known(struct __sk_buff *skb, const struct header_view *p, struct connection *c,
-				       const struct vpc_flow_key *k, struct vpc_flow *f)
+/* A segment of the flow that f is the entry of. Returns its forwarding action, with peer and `to` filled, or
+ * FORWARD_NONE: nothing was changed. */
+static __noinline enum action connection_known(struct __sk_buff *skb, const struct header_view *p, struct connection *c,
+					       const struct vpc_flow_key *k, struct vpc_flow *f)
 {
 	struct packet segment;
 	struct vpc_flow copy;
@@ -208,21 +215,21 @@ static __noinline int connection_known(struct __sk_buff *skb, const struct heade
 	c->peer = READ_ONCE(f->eni[from ^ 1]);
 	c->to = bpf_map_lookup_elem(&eni, &c->peer);
 	if (READ_ONCE(f->eni[from]) != c->number || !c->peer || c->peer == c->number || !c->to)
-		return 0;
+		return FORWARD_NONE;
 	sides.my_side.set = connection_side(c->me, READ_ONCE(f->incarnation[from]), c->epoch, sides.judged);
 	sides.peer_side.set = connection_side(c->to, READ_ONCE(f->incarnation[from ^ 1]), c->epoch, sides.judged);
 	action = forward_action(skb, c->me, c->to, &p->frame);
 	if (READ_ONCE(f->tag) != c->tag || !sides.my_side.set || !sides.peer_side.set || action < FORWARD_SWITCHED ||
 	    checksum_is_elsewhere(skb, view_l4(p), IPPROTO_TCP))
-		return 0;
+		return FORWARD_NONE;
 	segment.tcp_flags = p->tcp_flags;
 	segment.seq_end = (__u16)(bpf_ntohs(*(const u16_alias *)(p->tcp + 6)) + p->room - (p->tcp[12] >> 4) * 4);
 	segment.ack = bpf_ntohs(*(const u16_alias *)(p->tcp + 10));
-	if (!connection_step(c, k, f, &copy, &segment, from))
-		return 0;
+	if (connection_step(c, k, f, &copy, &segment, from) == CONNECTION_NOT)
+		return FORWARD_NONE;
 	if (copy.state != VPC_FLOW_ESTABLISHED || (p->tcp_flags & TCP_JUDGE) != TCP_ACK ||
 	    !flow_cache_cacheable(c->now_ns, copy.created_ns))
-		return (int)action;
+		return action;
 	sides.until = flow_cache_time(copy.last_seen_ns + NS_PER_S);
 	return connection_note(c, p, k, &sides, action);
 }
@@ -238,9 +245,9 @@ static __always_inline int connection_has_room(const struct connection *c, const
 	       share_left_opened(f, room, c->me, mine) && share_left_answered(c->to, others, mine);
 }
 
-/* Makes the flow of an opening that is allowed. Returns 0: it couldn't be made, or there is one. */
-static __always_inline int connection_make(const struct connection *c, const struct vpc_flow_key *k,
-					   const struct syn_cache *o, const struct share *f)
+/* Makes the flow of an opening that is allowed. CONNECTION_NOT: it couldn't be made, or there is one. */
+static __always_inline enum connection_step connection_make(const struct connection *c, const struct vpc_flow_key *k,
+							    const struct syn_cache *o, const struct share *f)
 {
 	struct vpc_flow made = {
 		.tag = c->tag,
@@ -259,14 +266,14 @@ static __always_inline int connection_make(const struct connection *c, const str
 
 	share_count_half_open(f, 1);
 	if (!bpf_map_update_elem(&flow, k, &made, BPF_NOEXIST))
-		return 1;
+		return CONNECTION_DONE;
 	share_count_half_open(f, -1);
-	return 0;
+	return CONNECTION_NOT;
 }
 
-/* A SYN. What has an entry in a table is left to egress.h. Returns its way, with peer and `to` filled, or 0. */
-static __noinline int connection_open(struct __sk_buff *skb, const struct header_view *p, struct connection *c,
-				      const struct vpc_flow_key *k)
+/* A SYN. What has an entry in a map is left to egress.h. Returns as connection_known(). */
+static __noinline enum action connection_open(struct __sk_buff *skb, const struct header_view *p, struct connection *c,
+					      const struct vpc_flow_key *k)
 {
 	__be16 dport = (__be16)(p->ports >> 16);
 	struct syn_cache *o = syn_cache_slot(p->src, p->dst, dport, c->number);
@@ -277,23 +284,23 @@ static __noinline int connection_open(struct __sk_buff *skb, const struct header
 
 	if (!o || o->me != c->number || o->dport != dport || !address_equal(o->src, from ? k->addr[1] : k->addr[0]) ||
 	    !address_equal(o->dst, from ? k->addr[0] : k->addr[1]))
-		return 0;
+		return FORWARD_NONE;
 	c->peer = o->peer;
 	c->to = bpf_map_lookup_elem(&eni, &c->peer);
 	if (!c->to || !stamp_cached_holds(STAMP_OPENING, &o->side[0], c->me, o->epoch, o->epoch) ||
 	    !stamp_cached_holds(STAMP_OPENING, &o->side[1], c->to, o->epoch, o->epoch))
-		return 0;
+		return FORWARD_NONE;
 	action = forward_action(skb, c->me, c->to, &p->frame);
 	if (action < FORWARD_SWITCHED || checksum_is_elsewhere(skb, view_l4(p), IPPROTO_TCP))
-		return 0;
+		return FORWARD_NONE;
 	if (event_wanted(VPC_LISTEN_FLOWS) || !share_find(&f, k->vpc) || bpf_map_lookup_elem(&flow_new, k) ||
 	    (READ_ONCE(f.host->overflow_ns) && bpf_map_lookup_elem(&flow_overflow, k)) || !connection_has_room(c, &f) ||
-	    !connection_make(c, k, o, &f))
-		return 0;
+	    connection_make(c, k, o, &f) == CONNECTION_NOT)
+		return FORWARD_NONE;
 	now_boot_ns = bpf_ktime_get_boot_ns();
 	judge_count(o->row[0], skb->len, now_boot_ns);
 	judge_count(o->row[1], skb->len, now_boot_ns);
-	return (int)action;
+	return action;
 }
 
 /* Of a TCP segment with a header view. Returns what the program ends with, or FAST_NOT. h: its hash (flow/cache.h). */
@@ -303,7 +310,7 @@ static __always_inline int connection_from_workload(struct __sk_buff *skb, const
 	struct vpc_flow_key k;
 	struct vpc_flow *f;
 	__u32 zero = 0;
-	int action;
+	enum action action;
 
 	if (!tcp_flags_valid(p->tcp_flags) || (p->tcp_flags & TCP_RST))
 		return FAST_NOT;
@@ -325,9 +332,9 @@ static __always_inline int connection_from_workload(struct __sk_buff *skb, const
 		action = connection_open(skb, p, &c, &k);
 	} else {
 		f = bpf_map_lookup_elem(&flow, &k);
-		action = f ? connection_known(skb, p, &c, &k, f) : 0;
+		action = f ? connection_known(skb, p, &c, &k, f) : FORWARD_NONE;
 	}
-	return action && c.to ? redirect_to(skb, c.to, c.peer, (enum action)action) : FAST_NOT;
+	return action != FORWARD_NONE && c.to ? redirect_to(skb, c.to, c.peer, action) : FAST_NOT;
 }
 
 #endif

@@ -147,7 +147,7 @@ static __always_inline int admit_load(struct scratch *s, __u32 opening)
 		if (!end->eni)
 			continue;
 		rc = side_load(s, i, end->eni, 0, end->owns);
-		if (rc > 0) {
+		if (verdict_is_reason(rc)) {
 			s->culprit = end->eni;
 			s->culprit_direction = i ? VPC_INGRESS : VPC_EGRESS;
 		}

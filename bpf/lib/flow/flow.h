@@ -20,6 +20,8 @@
 #include "lib/flow/cache.h"
 #include "lib/flow/share.h"
 
+#include <linux/errno.h>
+
 #define FLOW_SYN_S	 60
 #define FLOW_CLOSING_S	 120
 #define FLOW_RESET_S	 30
@@ -316,7 +318,7 @@ __noinline int flow_insert(__u32 which, __u32 replace)
 	s->fl.flags &= (__u8)~FLOW_COUNTED;
 	rc = flow_insert_new(s, replace ? BPF_ANY : BPF_NOEXIST);
 	if (rc)
-		return rc == -17 /* EEXIST */ ? PASS : VPC_DROP_FLOW_TABLE;
+		return rc == -EEXIST ? PASS : VPC_DROP_FLOW_TABLE;
 	if (replace) {
 		flow_leave(&s->key, s->tag, bpf_map_lookup_elem(&flow, &s->key));
 		version_raise(&s->barrier, s->tag);
@@ -324,10 +326,14 @@ __noinline int flow_insert(__u32 which, __u32 replace)
 	return PASS;
 }
 
+enum flow_inserted {
+	FLOW_INSERTED,	   /* the flow is remembered, perhaps by another CPU: nothing is left to do */
+	FLOW_NOT_INSERTED, /* there is no room: remember it by flow_insert() */
+};
+
 /*
- * Puts the scratch's fl, a connection's SYN, into `flow` under the scratch's key, which neither table has, while few
- * such stand there: it needn't be moved when the connection is established. Returns PASS (also when another CPU was
- * faster), or 1: it isn't there.
+ * Puts the scratch's fl, a connection's SYN, into `flow` under the scratch's key, which neither map has, while few such
+ * stand there: it needn't be moved when the connection is established. Returns enum flow_inserted.
  */
 __noinline int flow_insert_fast_path(__u32 which)
 {
@@ -339,15 +345,15 @@ __noinline int flow_insert_fast_path(__u32 which)
 
 	if (!s || !c || !share_find(&f, s->key.vpc) ||
 	    !share_half_open_left(&f, share_flow_room(&f, 0), READ_ONCE(c->half_open_max)))
-		return 1;
+		return FLOW_NOT_INSERTED;
 	share_count_half_open(&f, 1);
 	s->fl.tag = s->tag;
 	s->fl.flags = (__u8)((s->fl.flags & ~FLOW_COUNTED) | VPC_FLOW_HALF_OPEN);
 	rc = bpf_map_update_elem(&flow, &s->key, &s->fl, BPF_NOEXIST);
 	if (!rc)
-		return PASS;
+		return FLOW_INSERTED;
 	share_count_half_open(&f, -1);
-	return rc == -17 /* EEXIST */ ? PASS : 1;
+	return rc == -EEXIST ? FLOW_INSERTED : FLOW_NOT_INSERTED;
 }
 
 /* The half-open entry of `flow` in fl is established: its sides' budgets are what it counts for now. Returns whether
@@ -384,33 +390,40 @@ static __always_inline int flow_may_move(const struct vpc_flow *copy)
 	return !copy->grace_until[0] && !copy->grace_until[1];
 }
 
-/* Moves the entry of the scratch's key to `flow`, if the shares of those it counts to and the map have room. */
+/* What became of an entry that is in the wrong map. Packets don't depend on it: the next one tries again. */
+enum flow_moved {
+	FLOW_STAYED, /* the entry and the scratch's `in_overflow` are as before */
+	FLOW_MOVED,  /* pointers to the old entry mustn't be used any more */
+};
+
+/* Moves the entry of the scratch's key to `flow`, if the shares of those it counts to and the map have room. Returns
+ * enum flow_moved, as those that follow. */
 __noinline int flow_promote(__u32 which)
 {
 	struct scratch *s = scratch_get(which);
 	struct vpc_flow *f;
 
 	if (!s)
-		return 0;
+		return FLOW_STAYED;
 	if (s->in_overflow)
 		f = bpf_map_lookup_elem(&flow_overflow, &s->key);
 	else
 		f = bpf_map_lookup_elem(&flow_new, &s->key);
 	if (!f || !flow_copy(s, f) || !flow_may_move(&s->fl) || !budget_left(s->key.vpc, &s->fl, 0))
-		return 0;
+		return FLOW_STAYED;
 	s->fl.flags |= VPC_FLOW_BUDGETED;
 	budget_count(s->key.vpc, 1);
 	budget_add_sides(&s->fl, 1);
 	if (bpf_map_update_elem(&flow, &s->key, &s->fl, BPF_NOEXIST)) {
 		budget_count(s->key.vpc, -1);
 		budget_add_sides(&s->fl, -1);
-		return 0;
+		return FLOW_STAYED;
 	}
 	if (s->in_overflow)
 		bpf_map_delete_elem(&flow_overflow, &s->key);
 	else
 		bpf_map_delete_elem(&flow_new, &s->key);
-	return 1;
+	return FLOW_MOVED;
 }
 
 /* Moves the entry of the scratch's key from flow_new to flow_overflow. A tombstone stays. */
@@ -420,16 +433,16 @@ __noinline int flow_outgrow(__u32 which)
 	struct vpc_flow *f;
 
 	if (!s)
-		return 0;
+		return FLOW_STAYED;
 	f = bpf_map_lookup_elem(&flow_new, &s->key);
 	if (!f || !flow_copy(s, f))
-		return 0;
+		return FLOW_STAYED;
 	share_overflow(s->now_ns);
 	if (bpf_map_update_elem(&flow_overflow, &s->key, &s->fl, BPF_ANY))
-		return 0;
+		return FLOW_STAYED;
 	bpf_map_delete_elem(&flow_new, &s->key);
 	s->in_overflow = 1;
-	return 1;
+	return FLOW_MOVED;
 }
 
 /* The entry, which was found in the map that the scratch says, is used. One in flow_new counts in each slot in which it
@@ -452,11 +465,11 @@ __noinline int flow_demote(__u32 which)
 	struct vpc_flow *f;
 
 	if (!s)
-		return 0;
+		return FLOW_STAYED;
 	f = bpf_map_lookup_elem(&flow, &s->key);
 	if (!f || !flow_copy(s, f) || !flow_may_move(&s->fl))
-		return 0;
-	return flow_insert(which, 1);
+		return FLOW_STAYED;
+	return flow_insert(which, 1) == PASS ? FLOW_MOVED : FLOW_STAYED;
 }
 
 /* Writes a new state and what goes with it; the copy has it already, `old` is the word as it was read. Returns

@@ -58,7 +58,7 @@ static __always_inline int open_pickup(struct scratch *s)
 		return open_judge(s, 1);
 	}
 	rc = open_judge(s, 0);
-	return rc <= 0 ? rc : open_judge(s, 1);
+	return verdict_is_reason(rc) ? open_judge(s, 1) : rc;
 }
 
 /* A flow that moves to `flow` while it is looked up may be seen in neither table: look there once more. */
@@ -86,13 +86,13 @@ static __always_inline int open_verdict(struct scratch *s, int how)
 				return open_overlooked(s) ? AGAIN : VPC_DROP_NO_FLOW;
 			s->fl.flags = VPC_FLOW_PICKED_UP;
 			rc = open_pickup(s);
-			return rc > 0 ? VPC_DROP_NO_FLOW : rc;
+			return verdict_is_reason(rc) ? VPC_DROP_NO_FLOW : rc;
 		}
 	} else if (p->proto != IPPROTO_UDP && p->icmp_kind == ICMP_NONE) {
 		s->fl.state = VPC_FLOW_OTHER;
 	}
 	rc = open_judge(s, 0);
-	return rc > 0 && p->proto == IPPROTO_UDP && open_overlooked(s) ? AGAIN : rc;
+	return verdict_is_reason(rc) && p->proto == IPPROTO_UDP && open_overlooked(s) ? AGAIN : rc;
 }
 
 /* What is remembered stays, and was seen. */
@@ -131,7 +131,7 @@ static __always_inline void open_fill(struct scratch *s)
 /* The shares count established flows and are looked at when a connection opens. */
 static __always_inline int open_budget(struct scratch *s)
 {
-	int full;
+	enum share_left full;
 
 	if (s->key.proto != IPPROTO_TCP)
 		return PASS;
@@ -139,7 +139,7 @@ static __always_inline int open_budget(struct scratch *s)
 	if (full == SHARE_LEFT)
 		return PASS;
 	s->culprit = s->side[full & 1].eni;
-	s->culprit_direction = full ? VPC_INGRESS : VPC_EGRESS;
+	s->culprit_direction = full == SHARE_RESPONDER_FULL ? VPC_INGRESS : VPC_EGRESS;
 	return VPC_DROP_FLOW_BUDGET;
 }
 
@@ -196,11 +196,11 @@ __noinline int open_flow(__u32 which, int how)
 	if (rc)
 		return rc;
 	open_fill(s);
-	rc = s->found || s->fl.state != VPC_FLOW_SYN_SENT ? 1 : flow_insert_fast_path(which);
-	if (rc)
+	if (s->found || s->fl.state != VPC_FLOW_SYN_SENT || flow_insert_fast_path(which) == FLOW_NOT_INSERTED) {
 		rc = flow_insert(which, s->found);
-	if (rc)
-		return rc;
+		if (rc)
+			return rc;
+	}
 	event_flow(which, VPC_EVENT_OPEN);
 	if (s->direction == VPC_EGRESS && !s->via && s->fl.state == VPC_FLOW_SYN_SENT)
 		syn_cache_note(s);

@@ -23,8 +23,10 @@
 #define SHARE_SMALL 16
 
 /* Who opened a flow: an ENI, or somebody outside the VPC. Windows are kept by this. */
-#define OPENED_BY_ENI	  0u
-#define OPENED_BY_OUTSIDE 1u
+enum opened_by {
+	OPENED_BY_ENI,
+	OPENED_BY_OUTSIDE,
+};
 
 static __always_inline struct vpc_host_flows *share_host(void)
 {
@@ -178,23 +180,29 @@ static __always_inline int share_left_answered(const struct vpc_eni *e, const st
 	return READ_ONCE(mine->answered) < most || READ_ONCE(n->opened) * SHARE_SMALL < most;
 }
 
-#define SHARE_LEFT 2
-/* Whether there is room for one more established flow between the two (0: not local). counted: 1 if it is an entry of
- * `flow` already, half open. Returns SHARE_LEFT, or which of them has reached what it may have. */
-static __noinline int share_left(__u32 space, __u32 opener, __u32 responder, __u32 counted)
+/* Whether there is room for one more established flow. The first two are indexes of the flow's sides. */
+enum share_left {
+	SHARE_OPENER_FULL,    /* refuse it: the opener, or its VPC, has what it may have */
+	SHARE_RESPONDER_FULL, /* refuse it: the responder has */
+	SHARE_LEFT,	      /* remember it */
+};
+
+/* The same between the two ENIs (0: not local). counted: 1 if the flow is an entry of `flow` already, half open. */
+static __noinline enum share_left share_left(__u32 space, __u32 opener, __u32 responder, __u32 counted)
 {
-	__u32 number = opener ? opener : responder, full = opener ? 0 : 1;
+	enum share_left full = opener ? SHARE_OPENER_FULL : SHARE_RESPONDER_FULL;
+	__u32 number = opener ? opener : responder;
 	struct vpc_eni *e = eni_get(number);
 	struct vpc_eni_flows *n = bpf_map_lookup_elem(&eni_flows, &number), *mine;
 	struct share f;
 
 	if (!share_find(&f, space) || !e || !n || !share_left_opened(&f, share_flow_room(&f, counted), e, n))
-		return (int)full;
+		return full;
 	if (!opener || !responder)
 		return SHARE_LEFT;
 	e = eni_get(responder);
 	mine = bpf_map_lookup_elem(&eni_flows, &responder);
-	return e && mine && share_left_answered(e, mine, n) ? SHARE_LEFT : 1;
+	return e && mine && share_left_answered(e, mine, n) ? SHARE_LEFT : SHARE_RESPONDER_FULL;
 }
 
 /* --- `flow_new` ----------------------------------------------------------------------------------------------------
@@ -204,7 +212,8 @@ static __noinline int share_left(__u32 space, __u32 opener, __u32 responder, __u
  * share of who opened it. Returns whether. */
 static __noinline int share_take_new(__u32 space, __u32 opener, __u32 responder, __u64 now_ns)
 {
-	__u32 number = opener ? opener : responder, who = opener ? OPENED_BY_ENI : OPENED_BY_OUTSIDE;
+	enum opened_by who = opener ? OPENED_BY_ENI : OPENED_BY_OUTSIDE;
+	__u32 number = opener ? opener : responder;
 	struct vpc_vpc_flows *v = bpf_map_lookup_elem(&vpc_flows, &space);
 	struct vpc_eni_flows *n = bpf_map_lookup_elem(&eni_flows, &number);
 	struct vpc_host_flows *h = share_host();

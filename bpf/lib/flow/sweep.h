@@ -50,17 +50,21 @@ static __always_inline __u8 sweep_end(struct scratch *s)
 	return VPC_SWEPT_DONE;
 }
 
-/* Not the mask of any sides: a side is another ENI, has no groups or has lost the address; no grace spares that. */
-#define SWEEP_GONE 4u
+/* Which sides of a flow the rules of an epoch don't allow: a mask. */
+enum sweep_side {
+	SWEEP_OPENER = 1,    /* spare the flow only if the opener has a grace */
+	SWEEP_RESPONDER = 2, /* spare it only if the responder has one */
+	SWEEP_GONE = 4,	     /* alone: a side is another ENI, has no groups or has lost the address. Spare nothing. */
+};
 
-/* The sides of the scratch's fl that aren't allowed by the rules of an epoch, or SWEEP_GONE. */
+/* The sides of the scratch's fl that fail at an epoch: enum sweep_side. */
 static __always_inline __u32 sweep_failing(struct scratch *s, __u64 epoch)
 {
 	s->epoch = epoch;
 	if (judge_load_sides(SCRATCH_SWEEP))
 		return SWEEP_GONE;
-	s->spare = 3;
-	return judge_again(SCRATCH_SWEEP) ? SWEEP_GONE : s->spared & 3;
+	s->spare = SWEEP_OPENER | SWEEP_RESPONDER;
+	return judge_again(SCRATCH_SWEEP) ? SWEEP_GONE : s->spared & (SWEEP_OPENER | SWEEP_RESPONDER);
 }
 
 static __always_inline void sweep_write_grace(struct scratch *s, struct vpc_flow *f, __u32 opener, __u32 responder)
@@ -82,8 +86,8 @@ static __always_inline __u8 sweep_grace(struct scratch *s, struct vpc_flow *f, c
 	after = sweep_failing(s, io->epoch);
 	if (after == SWEEP_GONE)
 		return VPC_SWEPT_NOTHING;
-	until[0] = before & 1 ? s->fl.grace_until[0] : after & 1 ? io->grace_until : 0;
-	until[1] = before & 2 ? s->fl.grace_until[1] : after & 2 ? io->grace_until : 0;
+	until[0] = before & SWEEP_OPENER ? s->fl.grace_until[0] : after & SWEEP_OPENER ? io->grace_until : 0;
+	until[1] = before & SWEEP_RESPONDER ? s->fl.grace_until[1] : after & SWEEP_RESPONDER ? io->grace_until : 0;
 	sweep_write_grace(s, f, until[0], until[1]);
 	return until[0] | until[1] ? VPC_SWEPT_DONE : VPC_SWEPT_NOTHING;
 }
@@ -99,7 +103,8 @@ static __always_inline __u8 sweep_late(struct scratch *s, struct vpc_flow *f, co
 	after = sweep_failing(s, io->epoch);
 	if (!after || after == SWEEP_GONE || !stamp_holds(&s->stamp, STAMP_ALLOWED, s->fl.epoch, 0))
 		return VPC_SWEPT_NOTHING;
-	sweep_write_grace(s, f, after & 1 ? io->grace_until : 0, after & 2 ? io->grace_until : 0);
+	sweep_write_grace(s, f, after & SWEEP_OPENER ? io->grace_until : 0,
+			  after & SWEEP_RESPONDER ? io->grace_until : 0);
 	return VPC_SWEPT_DONE;
 }
 
@@ -108,7 +113,8 @@ static __always_inline __u8 sweep_confirm(struct scratch *s, struct vpc_flow *f,
 	__u32 before = sweep_failing(s, io->epoch - 1), left;
 
 	left = before == SWEEP_GONE ? 0 : before & live;
-	sweep_write_grace(s, f, left & 1 ? s->fl.grace_until[0] : 0, left & 2 ? s->fl.grace_until[1] : 0);
+	sweep_write_grace(s, f, left & SWEEP_OPENER ? s->fl.grace_until[0] : 0,
+			  left & SWEEP_RESPONDER ? s->fl.grace_until[1] : 0);
 	return left ? VPC_SWEPT_DONE : VPC_SWEPT_NOTHING;
 }
 

@@ -376,7 +376,7 @@ static __always_inline int track(void)
 {
 	int rc = track_known(SCRATCH_PACKET);
 
-	return rc <= OPEN_NEW ? open_flow(SCRATCH_PACKET, rc) : rc;
+	return verdict_is_opening(rc) ? open_flow(SCRATCH_PACKET, rc) : rc;
 }
 
 #endif

@@ -14,21 +14,24 @@
 
 #include <linux/pkt_cls.h>
 
-#define ANSWER_CONFIGURE 0u /* ARP, ND, RA, DHCP */
-#define ANSWER_ECHO	 1u
-#define ANSWER_ERROR	 2u
+/* Which of the ENI's token buckets an answer is taken from. */
+enum answer_kind {
+	ANSWER_CONFIGURE, /* ARP, ND, RA, DHCP */
+	ANSWER_ECHO,
+	ANSWER_ERROR,
+};
 
 /* A second's worth of tokens may be saved up. */
 #define ANSWER_BURST_NS NS_PER_S
 
-static __always_inline __u64 answer_interval_ns(__u32 kind)
+static __always_inline __u64 answer_interval_ns(enum answer_kind kind)
 {
 	return kind == ANSWER_ERROR ? NS_PER_S / 100 : NS_PER_S / 1000;
 }
 
 /* Takes a token of the ENI's bucket, kept as the time at which it is full again. Returns 0 when there is none. An
  * atomic addition, so that a sender with many CPUs gets not more than one with one. */
-static __always_inline int answer_admitted(__u32 number, __u32 kind, __u64 now_ns)
+static __always_inline int answer_admitted(__u32 number, enum answer_kind kind, __u64 now_ns)
 {
 	struct answer_limit *limit = bpf_map_lookup_elem(&answer_limit, &number);
 	__u64 interval = answer_interval_ns(kind), full_at;

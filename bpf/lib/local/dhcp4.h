@@ -8,12 +8,16 @@
 
 #include "lib/local/address_config.h"
 
-#define DHCP4_DISCOVER 1
-#define DHCP4_OFFER    2
-#define DHCP4_REQUEST  3
-#define DHCP4_ACK      5
-#define DHCP4_NAK      6
-#define DHCP4_INFORM   8
+/* Message types (RFC 2132, 9.6). */
+enum dhcp4_type {
+	DHCP4_NOTHING, /* as the answer: drop the request as `unanswered` */
+	DHCP4_DISCOVER,
+	DHCP4_OFFER,
+	DHCP4_REQUEST,
+	DHCP4_ACK = 5,
+	DHCP4_NAK,
+	DHCP4_INFORM = 8,
+};
 
 #define DHCP4_OPTIONS_MAX 64
 #define DHCP4_COOKIE	  0x63825363
@@ -134,8 +138,9 @@ static __always_inline int dhcp4_read(struct __sk_buff *skb, struct scratch *s, 
 	return dhcp4_options(skb, b, p->l4 + 8 + sizeof(*m), end);
 }
 
-/* The type of the answer; 0: none. */
-static __always_inline __u8 dhcp4_decide(const struct address_config_scratch *b, const struct vpc_eni *me, __be32 mine)
+/* The type of the answer. */
+static __always_inline enum dhcp4_type dhcp4_decide(const struct address_config_scratch *b, const struct vpc_eni *me,
+						    __be32 mine)
 {
 	const struct dhcp4_message *m = (const struct dhcp4_message *)b->request;
 	__be32 wanted = b->requested ? b->requested : m->ciaddr;
@@ -145,9 +150,10 @@ static __always_inline __u8 dhcp4_decide(const struct address_config_scratch *b,
 	if (b->type == DHCP4_INFORM)
 		return DHCP4_ACK;
 	if (b->type != DHCP4_REQUEST || (b->server && b->server != me->gateway4))
-		return 0; /* another server was chosen; there is none, but that is for the client to find out */
+		return DHCP4_NOTHING; /* another server was chosen; there is none, but that is for the client to find
+					 out */
 	if (!wanted)
-		return 0;
+		return DHCP4_NOTHING;
 	return wanted == mine ? DHCP4_ACK : DHCP4_NAK;
 }
 

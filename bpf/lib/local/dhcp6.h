@@ -8,16 +8,20 @@
 
 #include "lib/local/address_config.h"
 
-#define DHCP6_SOLICIT	  1
-#define DHCP6_ADVERTISE	  2
-#define DHCP6_REQUEST	  3
-#define DHCP6_CONFIRM	  4
-#define DHCP6_RENEW	  5
-#define DHCP6_REBIND	  6
-#define DHCP6_REPLY	  7
-#define DHCP6_RELEASE	  8
-#define DHCP6_DECLINE	  9
-#define DHCP6_INFORMATION 11
+/* Message types (RFC 8415, 7.3). */
+enum dhcp6_type {
+	DHCP6_NOTHING, /* as the answer: drop the request as `unanswered` */
+	DHCP6_SOLICIT,
+	DHCP6_ADVERTISE,
+	DHCP6_REQUEST,
+	DHCP6_CONFIRM,
+	DHCP6_RENEW,
+	DHCP6_REBIND,
+	DHCP6_REPLY,
+	DHCP6_RELEASE,
+	DHCP6_DECLINE,
+	DHCP6_INFORMATION = 11,
+};
 
 #define DHCP6_CLIENT_ID	 1
 #define DHCP6_SERVER_ID	 2
@@ -137,27 +141,27 @@ static __always_inline int dhcp6_read(struct __sk_buff *skb, struct address_conf
 	return VPC_DROP_MALFORMED;
 }
 
-/* RFC 8415, 16 and 18.3: which messages are valid, and which are for another server. The answer's type; 0: none. */
-static __always_inline __u8 dhcp6_decide(const struct address_config_scratch *b)
+/* RFC 8415, 16 and 18.3: which messages are valid, and which are for another server. Returns the answer's type. */
+static __always_inline enum dhcp6_type dhcp6_decide(const struct address_config_scratch *b)
 {
 	if (b->type == DHCP6_INFORMATION)
-		return b->server && !b->server_is_us ? 0 : DHCP6_REPLY;
+		return b->server && !b->server_is_us ? DHCP6_NOTHING : DHCP6_REPLY;
 	if (!b->client_id_bytes)
-		return 0;
+		return DHCP6_NOTHING;
 	switch (b->type) {
 	case DHCP6_SOLICIT:
-		return b->server ? 0 : DHCP6_ADVERTISE;
+		return b->server ? DHCP6_NOTHING : DHCP6_ADVERTISE;
 	case DHCP6_CONFIRM:
-		return b->server || !b->has_address ? 0 : DHCP6_REPLY;
+		return b->server || !b->has_address ? DHCP6_NOTHING : DHCP6_REPLY;
 	case DHCP6_REBIND:
-		return b->server ? 0 : DHCP6_REPLY;
+		return b->server ? DHCP6_NOTHING : DHCP6_REPLY;
 	case DHCP6_REQUEST:
 	case DHCP6_RENEW:
 	case DHCP6_RELEASE:
 	case DHCP6_DECLINE:
-		return b->server_is_us ? DHCP6_REPLY : 0;
+		return b->server_is_us ? DHCP6_REPLY : DHCP6_NOTHING;
 	default:
-		return 0;
+		return DHCP6_NOTHING;
 	}
 }
 

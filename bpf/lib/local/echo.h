@@ -39,7 +39,7 @@ static __always_inline int echo_turn6(struct __sk_buff *skb, const struct packet
 }
 
 /* Of which kind the answer is that was made of the packet in the scratch. */
-static __always_inline __u32 answer_kind(const struct scratch *s)
+static __always_inline enum answer_kind answer_kind(const struct scratch *s)
 {
 	const struct packet *p = &s->packet;
 

@@ -73,8 +73,14 @@ static __always_inline int is_extension(__u8 next)
 	       next == EXT_DSTOPTS || next == EXT_MOBILITY || next == EXT_HIP || next == EXT_SHIM6;
 }
 
-/* The fragment header h at p->l4. Returns PASS, or 1 when nothing behind it can be read. */
-static __always_inline int parse_fragment6(struct packet *p, const __u8 *h)
+/* Whether headers follow that can be read. */
+enum headers {
+	HEADERS_FOLLOW, /* read on behind this one */
+	HEADERS_END,	/* stop: what follows is in another fragment */
+};
+
+/* Reads the fragment header h at p->l4. */
+static __always_inline enum headers parse_fragment6(struct packet *p, const __u8 *h)
 {
 	__u32 offset = (__u32)h[2] << 8 | h[3];
 
@@ -84,13 +90,13 @@ static __always_inline int parse_fragment6(struct packet *p, const __u8 *h)
 	if (offset >> 3) {
 		p->fragment = FRAGMENT_LATER;
 		p->fragment_at = (__u16)(offset >> 3);
-		return 1;
+		return HEADERS_END;
 	}
 	if (offset & 1) { /* else an atomic fragment: the whole packet (RFC 6946) */
 		p->fragment = FRAGMENT_FIRST;
 		p->fragment_at = (__u16)((p->end - p->l4 - 8) / 8);
 	}
-	return PASS;
+	return HEADERS_FOLLOW;
 }
 
 static __always_inline int parse_extensions(struct __sk_buff *skb, struct packet *p)
@@ -119,7 +125,7 @@ static __always_inline int parse_extensions(struct __sk_buff *skb, struct packet
 			if (fragmented++)
 				return VPC_DROP_EXTENSION_HEADER;
 			length = 8;
-			if (parse_fragment6(p, h)) {
+			if (parse_fragment6(p, h) == HEADERS_END) {
 				if (h[0] == IPPROTO_TCP && ((__u32)h[2] << 8 | h[3]) >> 3 == 1)
 					return VPC_DROP_MALFORMED;
 				return PASS;

@@ -15,6 +15,13 @@
 
 #define PACKET_HOST 0 /* linux/if_packet.h doesn't go with bpf */
 
+/* What a path that may send a packet returns if it doesn't; else what the program ends with (TC_ACT_…). */
+enum fast_path {
+	FAST_NOT = -1, /* nothing was changed: try the next path. Asked for by its sign, which is what 6.1 follows of a
+			* masked number */
+};
+
+/* What to do with a packet that is let through. */
 enum action {
 	FORWARD_NONE,	  /* not by this: the frame is for neither the gateway's MAC nor the target's, or is too big,
 			   * or the target is attached to nothing */

@@ -35,10 +35,9 @@ static __always_inline int tcp_opens(__u8 flags)
 	return (flags & TCP_JUDGE) == TCP_SYN;
 }
 
-/* What a pure SYN means to a live flow: PASS: part of it (simultaneous open); OPEN_KEEP: the opener asks again, judge
- * it but keep the flow; OPEN_NEW: another connection with the same ports. from: 0 the opener sent it, 1 the responder.
- */
-static __always_inline int tcp_syn(const struct vpc_flow *f, __u32 from)
+/* What a pure SYN means to a live flow: PASS: part of it (simultaneous open); OPEN_KEEP: the opener asks again;
+ * OPEN_NEW: another connection with the same ports. from: 0 the opener sent it, 1 the responder. */
+static __always_inline enum verdict tcp_syn(const struct vpc_flow *f, __u32 from)
 {
 	if (f->state == VPC_FLOW_CLOSING || f->state == VPC_FLOW_RESET)
 		return OPEN_NEW;

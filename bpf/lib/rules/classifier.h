@@ -21,6 +21,12 @@
 /* More than any table takes; ends the search in one that is broken. */
 #define CLASSIFIER_STEPS 1024u
 
+/* What a step of a search says to bpf_loop(). */
+enum step {
+	STEP_ON,   /* call the next step */
+	STEP_OVER, /* stop: a row allows (`found`), or nothing is left to look at */
+};
+
 /* Stages beside VPC_PEER_CIDR4, VPC_PEER_CIDR6, VPC_PEER_SG. */
 #define CLASSIFIER_PORT 0
 
@@ -175,19 +181,19 @@ static __always_inline int classifier_proves(const struct policy *q, const struc
 	       classifier_mask_group_holds(q, k->mask_group);
 }
 
-static __always_inline long classifier_take(struct policy *q, __u32 number)
+static __always_inline enum step classifier_take(struct policy *q, __u32 number)
 {
 	struct vpc_row *r = bpf_map_lookup_elem(&row, &number);
 
 	if (!number || !r || !row_visible(READ_ONCE(r->born), READ_ONCE(r->died), q->epoch) || !classifier_proves(q, r))
-		return 0;
+		return STEP_ON;
 	q->found = number;
 	q->found_rule = READ_ONCE(r->rule);
-	return 1;
+	return STEP_OVER;
 }
 
-/* A search ended with this value. Returns 1 when the question is answered. */
-static __always_inline long classifier_ended(struct policy *q, __u32 value)
+/* A search ended with this value. */
+static __always_inline enum step classifier_ended(struct policy *q, __u32 value)
 {
 	if (q->stage != CLASSIFIER_PORT)
 		return classifier_take(q, value);
@@ -195,38 +201,38 @@ static __always_inline long classifier_ended(struct policy *q, __u32 value)
 	q->stage = q->family == 4 ? VPC_PEER_CIDR4 : VPC_PEER_CIDR6;
 	if (q->family == 4) {
 		q->key[0] = bpf_ntohl(q->peer[3]);
-		return 0;
+		return STEP_ON;
 	}
 	q->key[0] = bpf_ntohl(q->peer[0]);
 	q->key[1] = bpf_ntohl(q->peer[1]);
 	q->key[2] = bpf_ntohl(q->peer[2]);
 	q->key[3] = bpf_ntohl(q->peer[3]);
-	return 0;
+	return STEP_ON;
 }
 
-/* The next of the peer's groups. Returns 1 behind the last. */
-static __always_inline long classifier_peer_group(struct policy *q)
+/* The next of the peer's groups. */
+static __always_inline enum step classifier_peer_group(struct policy *q)
 {
 	__u32 number = q->peer_set, at = q->peer_at++, g;
 	struct vpc_set *groups;
 
 	if (!q->peer_bloom || at >= q->n_peers || at >= VPC_GROUPS_PER_ENI)
-		return 1;
+		return STEP_OVER;
 	groups = bpf_map_lookup_elem(&set, &number);
 	if (!groups)
-		return 1;
+		return STEP_OVER;
 	g = groups->sg[at];
 	if (!(q->peer_bloom & 1ull << (g & 63)))
-		return 0;
+		return STEP_ON;
 	q->group = g;
 	q->key[0] = g;
 	q->key[1] = (__u32)q->slot << 16 | q->port;
 	classifier_search(q, &q->groups_list, 2);
-	return 0;
+	return STEP_ON;
 }
 
-/* The next search. Returns 1 when there is none. */
-static __always_inline long classifier_next(struct policy *q)
+/* The next search. */
+static __always_inline enum step classifier_next(struct policy *q)
 {
 	struct vpc_classifier_block *block;
 	struct vpc_classifier_node *node;
@@ -239,17 +245,17 @@ static __always_inline long classifier_next(struct policy *q)
 	}
 	block = classifier_block(q->nodes_at + (q->node >> 1));
 	if (!block)
-		return 1;
+		return STEP_OVER;
 	node = (struct vpc_classifier_node *)block + (q->node & 1);
 	q->node = READ_ONCE(node->parent);
 	if (q->family == 4)
 		classifier_search(q, &node->list4, 1);
 	else
 		classifier_search(q, &node->list6, 4);
-	return 0;
+	return STEP_ON;
 }
 
-/* One step: a block of the search in hand, or the next search. Returns 1 when it is over. */
+/* One step: a block of the search in hand, or the next search. Returns enum step. */
 static long classifier_step(__u32 i, void *ctx)
 {
 	struct policy *q = ((struct policy_walk *)ctx)->q;
@@ -260,12 +266,12 @@ static long classifier_step(__u32 i, void *ctx)
 		return classifier_next(q);
 	block = classifier_block(q->level_at + q->nth);
 	if (!block)
-		return 1;
+		return STEP_OVER;
 	q->levels--;
 	if (!q->levels)
 		return classifier_ended(q, classifier_leaf(q, block));
 	classifier_down(q, block);
-	return 0;
+	return STEP_ON;
 }
 
 #endif

@@ -84,10 +84,16 @@ __noinline int judge_opening(__u32 which)
 	return PASS;
 }
 
-/* The index of the side that an appliance's own entry has it at; 2: no appliance's entry. */
-static __always_inline __u32 via_side(__u32 via)
+/* Which side an appliance's own entry has it at: an index of the flow's sides, or none. */
+enum via_side {
+	VIA_OPENER,
+	VIA_RESPONDER,
+	VIA_NOBODY, /* not an appliance's entry: both sides have their addresses */
+};
+
+static __always_inline enum via_side via_side(__u32 via)
 {
-	return via ? via & 1 : 2;
+	return !via ? VIA_NOBODY : via & 1 ? VIA_RESPONDER : VIA_OPENER;
 }
 
 /*
@@ -97,7 +103,7 @@ static __always_inline __u32 via_side(__u32 via)
 __noinline int judge_load_sides(__u32 which)
 {
 	struct scratch *s = scratch_get(which);
-	__u32 appliance;
+	enum via_side appliance;
 	int rc;
 
 	if (!s)
@@ -106,12 +112,12 @@ __noinline int judge_load_sides(__u32 which)
 	s->opener = s->fl.opener & 1;
 	appliance = via_side(s->key.via);
 	if (s->fl.eni[0]) {
-		rc = side_load(s, 0, s->fl.eni[0], s->fl.incarnation[0], appliance != 0);
+		rc = side_load(s, 0, s->fl.eni[0], s->fl.incarnation[0], appliance != VIA_OPENER);
 		if (rc)
 			return rc;
 	}
 	if (s->fl.eni[1]) {
-		rc = side_load(s, 1, s->fl.eni[1], s->fl.incarnation[1], appliance != 1);
+		rc = side_load(s, 1, s->fl.eni[1], s->fl.incarnation[1], appliance != VIA_RESPONDER);
 		if (rc)
 			return rc;
 	}
@@ -126,16 +132,17 @@ __noinline int judge_load_sides(__u32 which)
 __noinline int judge_again(__u32 which)
 {
 	struct scratch *s = scratch_get(which);
-	__u32 appliance, o;
+	enum via_side appliance;
+	__u32 o;
 
 	if (!s)
 		return VPC_DROP_NOT_READY;
 	appliance = via_side(s->key.via);
 	o = s->fl.opener & 1;
 	s->opener = o;
-	if (s->fl.eni[0] && appliance != 0 && address_owner(s, s->key.addr[o]) != s->fl.eni[0])
+	if (s->fl.eni[0] && appliance != VIA_OPENER && address_owner(s, s->key.addr[o]) != s->fl.eni[0])
 		return OPEN_NEW;
-	if (s->fl.eni[1] && appliance != 1 && address_owner(s, s->key.addr[(o ^ 1) & 1]) != s->fl.eni[1])
+	if (s->fl.eni[1] && appliance != VIA_RESPONDER && address_owner(s, s->key.addr[(o ^ 1) & 1]) != s->fl.eni[1])
 		return OPEN_NEW;
 	return judge_opening(which);
 }

@@ -47,48 +47,48 @@ static __always_inline __u32 lowest_bit(__u64 v)
 	return n;
 }
 
-/* Takes a row that allows: remembers it. Returns 1, or 0 when it isn't visible or has another key. */
-static __always_inline long policy_take(struct policy *q, __u32 number, const struct vpc_rule_key *key)
+/* Takes a row that allows: remembers it. STEP_ON: it isn't visible or has another key. */
+static __always_inline enum step policy_take(struct policy *q, __u32 number, const struct vpc_rule_key *key)
 {
 	struct vpc_row *r = bpf_map_lookup_elem(&row, &number);
 
 	if (!number || !r || !row_visible(READ_ONCE(r->born), READ_ONCE(r->died), q->epoch))
-		return 0;
+		return STEP_ON;
 	if (r->key.mask_group != key->mask_group || r->key.kind != key->kind || r->key.plen != key->plen ||
 	    !address_equal(r->key.addr, key->addr))
-		return 0;
+		return STEP_ON;
 	q->found = number;
 	q->found_rule = READ_ONCE(r->rule);
-	return 1;
+	return STEP_OVER;
 }
 
-static __always_inline long policy_probe(struct policy *q)
+static __always_inline enum step policy_probe(struct policy *q)
 {
 	__u32 *number = bpf_map_lookup_elem(&rule, &q->rule_key);
 
-	return number ? policy_take(q, READ_ONCE(*number), &q->rule_key) : 0;
+	return number ? policy_take(q, READ_ONCE(*number), &q->rule_key) : STEP_ON;
 }
 
-/* The next IPv4 prefix of the class. Returns 1 when a row allows. */
-static __always_inline long policy_peer4(struct policy *q)
+/* The next IPv4 prefix of the class. */
+static __always_inline enum step policy_peer4(struct policy *q)
 {
 	__u64 plens = q->plens[0];
 	__u32 plen;
 
 	if (!plens) {
 		q->stage = VPC_PEER_SG;
-		return 0;
+		return STEP_ON;
 	}
 	q->plens[0] = plens & (plens - 1);
 	plen = lowest_bit(plens);
 	if (plen > 32)
-		return 0;
+		return STEP_ON;
 	q->rule_key.plen = (__u8)plen;
 	q->rule_key.addr[0] = q->peer[3] & mask32(plen);
 	return policy_probe(q);
 }
 
-static __always_inline long policy_peer6(struct policy *q)
+static __always_inline enum step policy_peer6(struct policy *q)
 {
 	__u32 plen;
 
@@ -103,7 +103,7 @@ static __always_inline long policy_peer6(struct policy *q)
 		q->plens[2] = 0;
 	} else {
 		q->stage = VPC_PEER_SG;
-		return 0;
+		return STEP_ON;
 	}
 	q->rule_key.plen = (__u8)plen;
 	q->rule_key.addr[0] = q->peer[0] & mask32(word_bits(plen, 0));
@@ -114,21 +114,21 @@ static __always_inline long policy_peer6(struct policy *q)
 }
 
 /* The next of the peer's groups, if the class may name it. */
-static __always_inline long policy_peer_group(struct policy *q)
+static __always_inline enum step policy_peer_group(struct policy *q)
 {
 	__u32 number = q->peer_set, at = q->peer_at++, g;
 	struct vpc_set *groups;
 
 	if (!q->mask_group_bloom || at >= q->n_peers || at >= VPC_GROUPS_PER_ENI) {
 		q->stage = 0;
-		return 0;
+		return STEP_ON;
 	}
 	groups = bpf_map_lookup_elem(&set, &number);
 	if (!groups)
-		return 0;
+		return STEP_ON;
 	g = groups->sg[at];
 	if (!(q->mask_group_bloom & 1ull << (g & 63)))
-		return 0;
+		return STEP_ON;
 	__builtin_memset(&q->rule_key.kind, 0, sizeof(q->rule_key) - sizeof(q->rule_key.mask_group));
 	q->rule_key.kind = VPC_PEER_SG;
 	q->rule_key.addr[0] = g;
@@ -175,8 +175,8 @@ static __always_inline void policy_port(struct policy *q)
 	q->mask_group_bloom = READ_ONCE(c->flags) & VPC_MASK_GROUP_SG ? READ_ONCE(c->sg_bloom) & q->peer_bloom : 0;
 }
 
-/* The next group. Returns 1 when the walk is over. */
-static __always_inline long policy_group(struct policy *q)
+/* The next group. */
+static __always_inline enum step policy_group(struct policy *q)
 {
 	__u32 number = q->set, at = q->groups_at++, dir = q->dir & 1, slot = q->slot;
 	struct vpc_set *groups = bpf_map_lookup_elem(&set, &number);
@@ -184,26 +184,26 @@ static __always_inline long policy_group(struct policy *q)
 	struct vpc_sg *g;
 
 	if (!groups || at >= VPC_GROUPS_PER_ENI || at >= groups->n)
-		return 1;
+		return STEP_OVER;
 	number = groups->sg[at];
 	q->group = number;
 	g = bpf_map_lookup_elem(&sg, &number);
 	if (!g || slot >= VPC_SLOTS)
-		return 0;
+		return STEP_ON;
 	d = &g->dir[dir];
 	__builtin_memset(&q->rule_key, 0, sizeof(q->rule_key));
 	q->rule_key.mask_group = number;
 	q->rule_key.kind = q->family == 4 ? VPC_PEER_ALL4 : VPC_PEER_ALL6;
 	q->rule_key.plen = (__u8)dir;
-	if (policy_take(q, q->family == 4 ? READ_ONCE(d->all4) : READ_ONCE(d->all6), &q->rule_key))
-		return 1;
+	if (policy_take(q, q->family == 4 ? READ_ONCE(d->all4) : READ_ONCE(d->all6), &q->rule_key) == STEP_OVER)
+		return STEP_OVER;
 	q->bits = READ_ONCE(d->port_plens[VPC_SLOT_ANY]) & 0x1ffff;
 	q->slot_bits = READ_ONCE(d->port_plens[slot]) & 0x1ffff;
 	q->slot_now = VPC_SLOT_ANY;
-	return 0;
+	return STEP_ON;
 }
 
-/* One step of the walk. Returns 1 when it is over. */
+/* One step of the walk. Returns enum step. */
 static long policy_step(__u32 i, void *ctx)
 {
 	struct policy *q = ((struct policy_walk *)ctx)->q;
@@ -223,7 +223,7 @@ static long policy_step(__u32 i, void *ctx)
 	if (!q->bits)
 		return policy_group(q);
 	policy_port(q);
-	return 0;
+	return STEP_ON;
 }
 
 /*
