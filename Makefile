@@ -137,7 +137,19 @@ $(KIND_BIN): $(KIND_SRC:%.c=$(BUILD)/kind/%.o) | $(BUILD)/kind/vpcctl
 $(BUILD)/kind/vpcctl: $(patsubst %.c,$(BUILD)/kind/%.o,$(CLI_SRC) tests/kind/probe_cli.c)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CLI)
 
-tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(KIND_BIN) $(BUILD)/vpcctl $(BUILD)/vpc-cni $(FAULTS_LIB)
+# A kind of device that only tests have. device.c, compiled with it, takes the place of the library's.
+KIND_DEVICE_FLAGS = -DVPC_EXTRA_DEVICES='"tests/kind/probe_devices.def"'
+$(BUILD)/kind/daemon/datapath/net/device/device.o: KIND_FLAGS += $(KIND_DEVICE_FLAGS)
+$(BUILD)/tests/bpf/net_kind: $(BUILD)/tests/bpf/net_kind.o $(BUILD)/tests/bpf/net_util.o \
+		$(BUILD)/kind/daemon/datapath/net/device/device.o $(BUILD)/kind/tests/kind/probe_device.o $(BUILD)/libvpcd.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON) -lcriterion
+
+# vpcd and vpcctl with both kinds, for tests/system/kind.bats.
+$(BUILD)/kind/vpcd: $(patsubst %.c,$(BUILD)/kind/%.o,$(MAIN_SRC) $(DAEMON_SRC) tests/kind/probe_model.c tests/kind/probe_compiler.c \
+		tests/kind/probe_device.c)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON)
+
+tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(KIND_BIN) $(BUILD)/vpcctl $(BUILD)/vpc-cni $(FAULTS_LIB) $(BUILD)/kind/vpcd
 # A test of devices preloads it into the helper for nft.
 $(filter $(BUILD)/tests/bpf/net_%,$(BPFTEST_BIN)): | $(FAULTS_LIB)
 # The tests of the command line run the program.

@@ -68,7 +68,7 @@ static int check_device(struct subject *subject, struct net_state *s)
 		return device_tell(&c, "missing", "%s, the %s", spec->name, spec->ops->kind);
 	link->wanted = strcmp(link->info.kind, spec->ops->link_kind) == 0;
 	r = check_link(&c, &link->info, subject->check->instance);
-	return r ? r : spec->ops->check(&c, &link->info);
+	return r || !spec->ops->check ? r : spec->ops->check(&c, &link->info);
 }
 
 /* --- netlink objects ---------------------------------------------------------------------------------------------- */
@@ -170,8 +170,8 @@ static int check_unexpected_links(const struct net_check *c, const struct net_st
 			.object = link->info.name,
 			.problem = "unexpected",
 			.ifindex = link->ifindex,
-			.foreign =
-				!netns_alias_is_ours(link->info.alias, c->instance) && !link_is_half_made(&link->info),
+			.foreign = !netns_alias_is_ours(link->info.alias, c->instance) &&
+				   !device_is_half_made(&link->info),
 		};
 		int r;
 

@@ -95,7 +95,8 @@ static void on_programs(struct round *round, const struct nlmsghdr *h)
 			return;
 	}
 	round->contradicted = true;
-	(void)d->ops->put_programs(round->v->ns.rtnl, d->ifindex, &round->v->net->programs);
+	if (d->ops->put_programs)
+		(void)d->ops->put_programs(round->v->ns.rtnl, d->ifindex, &round->v->net->programs);
 }
 
 /* A sysctl of the namespace, or of a device that its router uses. Those of other devices don't matter. */
@@ -171,7 +172,8 @@ static void look_at_link(struct round *round, uint32_t ifindex)
 	}
 	netns_make_alias(v->net->instance, d->id, alias);
 	if (r < 0 || info.master != d->master || strcmp(info.name, d->name) != 0 || strcmp(info.alias, alias) != 0 ||
-	    d->up != ((info.flags & IFF_UP) != 0) || info.mtu != d->mtu || !d->ops->looks_right(&info))
+	    d->up != ((info.flags & IFF_UP) != 0) || info.mtu != d->mtu ||
+	    (d->ops->looks_right && !d->ops->looks_right(&info)))
 		round->contradicted = true;
 }
 

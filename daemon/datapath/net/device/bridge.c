@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A subnet's bridge: the router's end of the subnet. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "datapath/net/device/device.h"
@@ -33,9 +34,38 @@ static bool record(const struct plan *plan, size_t i, struct device_spec *ret_be
 	return true;
 }
 
-static int objects(const struct device_spec *s, struct net_object_set *ret)
+static int objects(const struct device_spec *spec, struct net_object_set *set)
 {
-	return net_object_want_bridge(ret, s->record);
+	const struct subnet_record *s = spec->record;
+	const struct cidr *const gateways[] = {&s->gateway, &s->gateway6};
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(gateways); i++) {
+		const struct cidr *g = gateways[i];
+		struct ip network = net_object_network(&g->addr, g->plen);
+		struct net_object address =
+			net_object_of(NET_OBJECT_ADDRESS, s->ifindex, s->ifindex, &g->addr, g->plen);
+		struct net_object route = net_object_of(NET_OBJECT_ROUTE, s->ifindex, s->ifindex, &network, g->plen);
+
+		if (!g->addr.family)
+			continue; /* a subnet without IPv6 */
+		route.kernel_made = true;
+		if (g->addr.family == 4)
+			route.source = g->addr;
+		r = net_object_set_add(set, &address);
+		if (r >= 0)
+			r = net_object_set_add(set, &route);
+		if (r < 0)
+			return r;
+	}
+	if (s->cidr6.addr.family == 6) {
+		struct ip network = net_object_network(&s->cidr6.addr, s->cidr6.plen);
+		struct net_object route =
+			net_object_of(NET_OBJECT_ROUTE, s->ifindex, s->ifindex, &network, s->cidr6.plen);
+
+		return net_object_set_add(set, &route);
+	}
+	return 0;
 }
 
 /* 1: made; 0: it was there. *ret_mac: the MAC that it has. */
@@ -132,6 +162,14 @@ static int put_sysctls(const struct device_spec *s)
 	return result;
 }
 
+static bool is_named(const struct link_info *info)
+{
+	char name[IFNAMSIZ];
+
+	snprintf(name, sizeof(name), "br%u", info->ifindex - VPC_BRIDGE_FIRST);
+	return info->ifindex >= VPC_BRIDGE_FIRST && strcmp(info->kind, "bridge") == 0 && strcmp(info->name, name) == 0;
+}
+
 static bool looks_right(const struct link_info *info)
 {
 	return link_options_right(info);
@@ -194,6 +232,7 @@ const struct device_ops device_bridge = {
 	.put_programs = tc_bridge_ensure,
 	.put_sysctls = put_sysctls,
 	.looks_right = looks_right,
+	.is_named = is_named,
 	.check = check,
 	.remove = remove_bridge,
 };

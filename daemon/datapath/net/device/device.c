@@ -62,6 +62,14 @@ int device_list(const struct plan *plan, uint32_t vpc, struct device_spec **ret,
 	return 0;
 }
 
+bool device_is_half_made(const struct link_info *info)
+{
+	for (size_t i = 0; !info->alias[0] && i < ARRAY_SIZE(kinds); i++)
+		if (kinds[i]->is_named && kinds[i]->is_named(info))
+			return true;
+	return false;
+}
+
 int device_remove_stray(struct nl_sock *rtnl, uint32_t ifindex, const char *link_dir)
 {
 	int r = link_delete(rtnl, ifindex);
@@ -98,7 +106,7 @@ void device_delete_half_made(struct nl_sock *rtnl, uint32_t ifindex)
 {
 	struct link_info info;
 
-	if (link_get(rtnl, ifindex, NULL, &info) >= 0 && link_is_half_made(&info))
+	if (link_get(rtnl, ifindex, NULL, &info) >= 0 && device_is_half_made(&info))
 		link_delete(rtnl, ifindex);
 }
 

@@ -111,14 +111,18 @@ struct device_ops {
 	/* Lets packets through, at publishing; then finishes the far end, where a workload is given. NULL: ensure does.
 	 */
 	int (*raise)(const struct device_request *q);
-	/* Puts its programs back after somebody took them off. */
+	/* Puts its programs back after somebody took them off; NULL: it has none. */
 	int (*put_programs)(struct nl_sock *rtnl, uint32_t ifindex, const struct tc_programs *programs);
 	/* Sets its own sysctls, on a thread inside its namespace; NULL: it has none. */
 	int (*put_sysctls)(const struct device_spec *s);
-	/* Whether a link of this kind and number looks as ensure leaves it. Sends no requests. */
+	/* Whether a link of this kind and number looks as ensure leaves it, beyond name, alias, bridge, MTU and being
+	 * up; NULL: there is no more. Sends no requests. */
 	bool (*looks_right)(const struct link_info *info);
+	/* Whether number, kind and name are those that this kind gives. NULL: one that was never finished is not known.
+	 */
+	bool (*is_named)(const struct link_info *info);
 	/* Tells what of this kind alone differs; names, MTU and the like are compared by the caller. info: the link; of
-	 * a far end NULL. Stops at the first difference. */
+	 * a far end NULL. Stops at the first difference. NULL: there is no more. */
 	int (*check)(const struct device_check *c, const struct link_info *info);
 	/* Deletes it, on a worker thread. Fine if it isn't there. Of a far end: removes what led to it. link_dir: as in
 	 * struct device_place. */
@@ -143,6 +147,9 @@ struct device_iterator {
 bool device_next(struct device_iterator *it, struct device_spec *ret_before, struct device_spec *ret_after);
 /* The devices of one VPC after the plan, in the order of devices.def. *ret is the caller's to free. -ENOMEM. */
 int device_list(const struct plan *plan, uint32_t vpc, struct device_spec **ret, size_t *ret_n);
+/* Whether a link has no alias, but number, kind and name as one of the kinds gives them. In a namespace of ours it was
+ * made by vpcd and never finished: vpcd was killed, or the kernel's answer was lost. */
+bool device_is_half_made(const struct link_info *info);
 /* Deletes a link of which only the number is known, and the pins of that number. -errno; fine if it isn't there. */
 int device_remove_stray(struct nl_sock *rtnl, uint32_t ifindex, const char *link_dir);
 

@@ -3,6 +3,7 @@
 #include "datapath/net/device/port.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "datapath/net/netns/netns.h"
@@ -56,9 +57,30 @@ int port_may_change(const struct device_spec *before, const struct device_spec *
 			     "%s: detach it in one request and attach it in the next", after->id);
 }
 
+bool port_is_named(const struct link_info *info)
+{
+	char name[IFNAMSIZ];
+
+	snprintf(name, sizeof(name), "p%u", info->ifindex);
+	return info->ifindex < VPC_BRIDGE_FIRST && strcmp(info->name, name) == 0;
+}
+
+/* A neighbour of the bridge for each address of the ENI, and for its link-local one. */
 int port_objects(const struct device_spec *s, struct net_object_set *ret)
 {
-	return net_object_want_port(ret, s->record);
+	const struct port_record *p = s->record;
+	struct ip link_local = net_object_link_local(p->mac);
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i <= p->n_ips; i++) {
+		const struct ip *ip = i < p->n_ips ? &p->ips[i] : &link_local;
+		struct net_object o =
+			net_object_of(NET_OBJECT_NEIGHBOUR, s->master, s->ifindex, ip, ip->family == 4 ? 32 : 128);
+
+		memcpy(o.mac, p->mac, sizeof(o.mac));
+		r = net_object_set_add(ret, &o);
+	}
+	return r;
 }
 
 /* Ours by an alias of the instance. By number, kind and name, too, in a namespace that is ours: an earlier run was
@@ -67,7 +89,7 @@ static bool is_ours(const struct device_request *q, const struct link_info *info
 {
 	return (strcmp(info->kind, "veth") == 0 || info->tap) &&
 	       (netns_alias_is_ours(info->alias, q->place.instance) || strcmp(info->name, q->spec->name) == 0 ||
-		link_is_half_made(info));
+		device_is_half_made(info));
 }
 
 /* Whether the existing link is the port that is wanted; else it is left over from a killed run, or is another ENI's. */

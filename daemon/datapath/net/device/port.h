@@ -22,6 +22,8 @@ struct port_kind {
 bool port_record(const struct plan *plan, size_t i, const struct device_ops *ops, bool tap,
 		 struct device_spec *ret_before, struct device_spec *ret_after);
 int port_may_change(const struct device_spec *before, const struct device_spec *after, struct vpc_error *reterr);
+/* p<ENI number>, with a number of an ENI. The kind of the link is for the caller to compare. */
+bool port_is_named(const struct link_info *info);
 int port_objects(const struct device_spec *s, struct net_object_set *ret);
 int port_ensure(const struct device_request *q, const struct port_kind *kind, bool *ret_made, struct vpc_error *reterr);
 int port_adopt(const struct device_request *q);

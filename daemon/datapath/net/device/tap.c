@@ -202,6 +202,11 @@ static bool looks_right(const struct link_info *info)
 	return link_options_right(info) && has_its_mac(info);
 }
 
+static bool is_named(const struct link_info *info)
+{
+	return info->tap && port_is_named(info);
+}
+
 static int check(const struct device_check *c, const struct link_info *info)
 {
 	int r = port_check(c, info);
@@ -226,6 +231,7 @@ const struct device_ops device_tap = {
 	.raise = port_raise,
 	.put_programs = port_put_programs,
 	.looks_right = looks_right,
+	.is_named = is_named,
 	.check = check,
 	.remove = port_remove,
 	.open = tap_open,

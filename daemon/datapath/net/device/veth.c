@@ -98,6 +98,11 @@ static int raise_both(const struct device_request *q)
 	return r == -ENODEV ? 0 : r;
 }
 
+static bool is_named(const struct link_info *info)
+{
+	return strcmp(info->kind, "veth") == 0 && port_is_named(info);
+}
+
 static bool looks_right(const struct link_info *info)
 {
 	return link_options_right(info);
@@ -125,6 +130,7 @@ const struct device_ops device_veth = {
 	.raise = raise_both,
 	.put_programs = port_put_programs,
 	.looks_right = looks_right,
+	.is_named = is_named,
 	.check = check,
 	.remove = port_remove,
 };

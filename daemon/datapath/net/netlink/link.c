@@ -162,20 +162,6 @@ bool link_options_right(const struct link_info *info)
 	       options_right(link_port_options, info->port_options);
 }
 
-bool link_is_half_made(const struct link_info *info)
-{
-	bool bridge = info->ifindex >= VPC_BRIDGE_FIRST;
-	char name[IFNAMSIZ];
-
-	if (info->alias[0])
-		return false;
-	if (bridge ? strcmp(info->kind, "bridge") != 0 : strcmp(info->kind, "veth") != 0 && !info->tap)
-		return false;
-	snprintf(name, sizeof(name), bridge ? "br%u" : "p%u",
-		 bridge ? info->ifindex - VPC_BRIDGE_FIRST : info->ifindex);
-	return strcmp(info->name, name) == 0;
-}
-
 static int on_one_link(const struct nlmsghdr *h, void *userdata)
 {
 	if (h->nlmsg_type == RTM_NEWLINK)

@@ -63,9 +63,6 @@ struct link_info {
 
 /* Whether every option has the value that we rely on. */
 bool link_options_right(const struct link_info *info);
-/* Whether number, kind and name are those that vpcd gives to a port or a bridge. In a namespace of ours, a link without
- * an alias that is so was made by vpcd and never finished: it was killed, or the kernel's answer was lost. */
-bool link_is_half_made(const struct link_info *info);
 /* By ifindex, or by name where ifindex is 0. -ENODEV. */
 int link_get(struct nl_sock *sk, uint32_t ifindex, const char *name, struct link_info *ret);
 /* Calls fn for each link. -EAGAIN as netlink_ask. */

@@ -44,8 +44,8 @@ int net_object_set_add(struct net_object_set *set, const struct net_object *f)
 	return 0;
 }
 
-static struct net_object net_object_of(enum net_object_kind kind, uint32_t ifindex, uint32_t owner, const struct ip *ip,
-				       uint8_t plen)
+struct net_object net_object_of(enum net_object_kind kind, uint32_t ifindex, uint32_t owner, const struct ip *ip,
+				uint8_t plen)
 {
 	struct net_object f = {
 		.key = {.kind = (uint8_t)kind, .family = ip->family, .plen = plen, .ifindex = ifindex},
@@ -77,59 +77,6 @@ struct ip net_object_link_local(const uint8_t mac[6])
 		.family = 6,
 		.bytes = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]},
 	};
-}
-
-int net_object_want_bridge(struct net_object_set *set, const struct subnet_record *s)
-{
-	const struct cidr *const gateways[] = {&s->gateway, &s->gateway6};
-	int r;
-
-	for (size_t i = 0; i < ARRAY_SIZE(gateways); i++) {
-		const struct cidr *g = gateways[i];
-		struct ip network = net_object_network(&g->addr, g->plen);
-		struct net_object address =
-			net_object_of(NET_OBJECT_ADDRESS, s->ifindex, s->ifindex, &g->addr, g->plen);
-		struct net_object route = net_object_of(NET_OBJECT_ROUTE, s->ifindex, s->ifindex, &network, g->plen);
-
-		if (!g->addr.family)
-			continue; /* a subnet without IPv6 */
-		route.kernel_made = true;
-		if (g->addr.family == 4)
-			route.source = g->addr;
-		r = net_object_set_add(set, &address);
-		if (r >= 0)
-			r = net_object_set_add(set, &route);
-		if (r < 0)
-			return r;
-	}
-	if (s->cidr6.addr.family == 6) {
-		struct ip network = net_object_network(&s->cidr6.addr, s->cidr6.plen);
-		struct net_object route =
-			net_object_of(NET_OBJECT_ROUTE, s->ifindex, s->ifindex, &network, s->cidr6.plen);
-
-		return net_object_set_add(set, &route);
-	}
-	return 0;
-}
-
-static void net_object_of_address(const struct port_record *p, const struct ip *ip, struct net_object *ret)
-{
-	*ret = net_object_of(NET_OBJECT_NEIGHBOUR, VPC_BRIDGE_FIRST + p->subnet, p->eni, ip,
-			     ip->family == 4 ? 32 : 128);
-	memcpy(ret->mac, p->mac, sizeof(ret->mac));
-}
-
-int net_object_want_port(struct net_object_set *set, const struct port_record *p)
-{
-	struct ip link_local = net_object_link_local(p->mac);
-	struct net_object f;
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && i <= p->n_ips; i++) {
-		net_object_of_address(p, i < p->n_ips ? &p->ips[i] : &link_local, &f);
-		r = net_object_set_add(set, &f);
-	}
-	return r;
 }
 
 const char *net_object_kind_name(enum net_object_kind kind)

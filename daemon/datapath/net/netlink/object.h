@@ -50,9 +50,10 @@ void net_object_set_clear(struct net_object_set *set);
 int net_object_set_add(struct net_object_set *set, const struct net_object *f);
 struct net_object *net_object_set_find(const struct net_object_set *set, const struct net_object_key *key);
 
-/* What a bridge, a port, one address of a port need. -ENOMEM. */
-int net_object_want_bridge(struct net_object_set *set, const struct subnet_record *s);
-int net_object_want_port(struct net_object_set *set, const struct port_record *p);
+/* An address on the link ifindex, a route to a network by it, or a neighbour behind it (whose MAC the caller sets).
+ * owner: the device that wants it, which for a neighbour is another. plen: bits of the family. */
+struct net_object net_object_of(enum net_object_kind kind, uint32_t ifindex, uint32_t owner, const struct ip *ip,
+				uint8_t plen);
 /* The network that an address is in: what the kernel's own route for it names. */
 struct ip net_object_network(const struct ip *ip, uint8_t plen);
 /* fe80::/64 and the EUI-64 of the MAC. */
