@@ -47,7 +47,7 @@ int from_workload(struct __sk_buff *skb)
 		return rc;
 	s = scratch_get(SCRATCH_PACKET);
 	if (!s)
-		return TC_ACT_SHOT;
+		return drop_unread(skb->ifindex, VPC_DROP_NOT_READY);
 	s->mark = 0;
 	rc = AGAIN;
 	for (__u32 i = 0; i < TRIES && rc == AGAIN; i++)
@@ -80,7 +80,7 @@ int to_workload(struct __sk_buff *skb)
 		return TC_ACT_OK;
 	}
 	if (!s)
-		return TC_ACT_SHOT;
+		return drop_unread(skb->ifindex, VPC_DROP_NOT_READY);
 	s->mark = skb->mark;
 	for (__u32 i = 0; i < TRIES && rc == AGAIN; i++)
 		rc = ingress_judge(skb);

@@ -28,6 +28,7 @@ static __always_inline int port_begin(struct __sk_buff *skb, struct scratch *s, 
 	s->via = 0;
 	s->target = 0;
 	s->hop = 0;
+	s->problem = 0;
 	s->end[0].eni = 0;
 	s->end[1].eni = 0;
 	s->ethertype = 0;
@@ -237,7 +238,7 @@ static __noinline int deliver_fast(struct __sk_buff *skb, struct scratch *s)
 	if (!to || (s->hop && s->hop != s->target))
 		return FAST_NOT;
 	if (s->hop && !deliver_address(skb, s, to))
-		return drop_packet(VPC_DROP_MALFORMED);
+		return drop_packet(VPC_DROP_NO_MEMORY);
 	action = deliver_action(skb, s, to);
 	return action == (s->hop ? FORWARD_SWITCHED : FORWARD_ROUTED) ? redirect_to(skb, to, s->target, action)
 								      : FAST_NOT;
@@ -251,7 +252,7 @@ static __always_inline int deliver_hop(struct __sk_buff *skb, struct scratch *s)
 	if (!to || to->vpc != s->vpc)
 		return drop_packet(VPC_DROP_WRONG_DESTINATION);
 	return deliver_address(skb, s, to) ? redirect_to(skb, to, s->hop, FORWARD_PORT)
-					   : drop_packet(VPC_DROP_MALFORMED);
+					   : drop_packet(VPC_DROP_NO_MEMORY);
 }
 
 /* Lets an allowed packet go on by the slow path. */

@@ -4,12 +4,13 @@
  * where the packet's address is another ENI's of the subnet by now, of that one. The target's own program judges it.
  *
  * The bridge doesn't deliver it: it would look for the MAC among those of its own ports, of which a tap's is what its
- * holder says. It has no entry for any ENI, so what isn't delivered here ends there.
+ * holder says. It has no entry for any ENI.
  */
 #ifndef BPF_LIB_ROUTER_H
 #define BPF_LIB_ROUTER_H
 
 #include "lib/core/address.h"
+#include "lib/core/drop.h"
 
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -55,19 +56,48 @@ static __always_inline __u32 router_owner(struct __sk_buff *skb, struct router *
 	return bpf_skb_store_bytes(skb, 0, owner->mac, ETH_ALEN, 0) ? number : found;
 }
 
+/* Drops the frame, which is for nobody, or for an ENI that is attached to nothing. number: that ENI; 0: none. It counts
+ * at the ENI that sent the packet; if the router made it, at the one that it was for. A function of its own: what it
+ * needs is not on the stack of every frame. */
+static __noinline int router_drop(struct __sk_buff *skb, __u32 number)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	int sent = (skb->mark & VPC_MARK_KIND) == VPC_MARK_ENI;
+
+	if (!s)
+		return drop_unread(number, VPC_DROP_UNKNOWN_DESTINATION);
+	s->me = sent ? skb->mark & VPC_NUMBER_MASK : number;
+	s->direction = sent ? VPC_EGRESS : VPC_INGRESS;
+	s->length = skb->len;
+	s->now_ns = bpf_ktime_get_coarse_ns();
+	s->culprit = 0;
+	s->end[0].eni = 0;
+	s->end[1].eni = sent ? number : 0;
+	s->ethertype = (__be16)skb->protocol;
+	state_begin(s);
+	(void)parse_packet(skb, ETH_HLEN, s->ethertype == bpf_htons(ETH_P_IPV6) ? 6 : 4, 0);
+	return drop_packet(VPC_DROP_UNKNOWN_DESTINATION);
+}
+
 static __always_inline int router_deliver(struct __sk_buff *skb)
 {
 	__u32 zero = 0, number;
 	struct vpc_ctl *now = bpf_map_lookup_elem(&ctl, &zero);
+	struct vpc_eni *e;
 	struct router r;
 
 	if (!now || bpf_skb_load_bytes(skb, 0, r.mac, ETH_ALEN) || (r.mac[0] & 1))
-		return TC_ACT_OK;
+		return TC_ACT_OK; /* what the router says to all: no port lets it out */
 	r.epoch = READ_ONCE(now->epoch);
 	barrier_order(&r.barrier);
 	address_mac_key(&r.key, skb->ifindex, r.mac);
 	number = address_find(&r.key, r.epoch);
-	return number ? (int)bpf_redirect(router_owner(skb, &r, number), 0) : TC_ACT_OK;
+	if (number)
+		number = router_owner(skb, &r, number);
+	e = number ? eni_get(number) : 0;
+	if (!e || READ_ONCE(e->flags) & VPC_ENI_UNPLUGGED)
+		return router_drop(skb, number);
+	return (int)bpf_redirect(number, 0);
 }
 
 #endif

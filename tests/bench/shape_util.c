@@ -422,6 +422,19 @@ static size_t put_ip6(bool back, uint8_t *ip)
 	return 40;
 }
 
+/* Of an IPv4 header of 20 bytes whose checksum is 0. */
+static void put_checksum(uint8_t *ip)
+{
+	uint32_t sum = 0;
+
+	for (unsigned i = 0; i < 20; i += 2)
+		sum += (uint32_t)ip[i] << 8 | ip[i + 1];
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~(sum + (sum >> 16));
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
+}
+
 static size_t put_ip4(bool back, uint8_t *ip)
 {
 	const uint8_t fixed[12] = {0x45, 0, 0, 50, 0, 0, 0x40, 0, 64, IPPROTO_TCP};
@@ -430,6 +443,7 @@ static size_t put_ip4(bool back, uint8_t *ip)
 
 	memcpy(ip, fixed, sizeof(fixed));
 	memcpy(ip + 12, addresses, sizeof(addresses));
+	put_checksum(ip);
 	return 20;
 }
 

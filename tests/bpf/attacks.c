@@ -33,6 +33,15 @@ static struct packet_spec from_victim(uint8_t proto, const char *address)
 		.src = address, .dst = "10.0.0.11", .proto = proto, .sport = 53, .dport = 9, .tcp_flags = SYN};
 }
 
+/* By the appliance, which is in the accomplice's subnet. */
+static struct packet_spec as_victim(uint8_t proto, const char *address)
+{
+	struct packet_spec p = from_victim(proto, address);
+
+	p.dmac = lab_mac(ENI_B);
+	return p;
+}
+
 static struct packet_spec to_victim(uint8_t proto, const char *address)
 {
 	return (struct packet_spec){
@@ -45,7 +54,7 @@ Test(attacks, syn_cache_in_the_name_of_another)
 	static const uint8_t protos[] = {IPPROTO_UDP, IPPROTO_TCP, 47};
 
 	for (size_t i = 0; i < sizeof(protos); i++) {
-		cr_expect_eq(lab_cross(l, ENI_A, ENI_B, from_victim(protos[i], "10.0.1.12")).reason, 0,
+		cr_expect_eq(lab_cross(l, ENI_A, ENI_B, as_victim(protos[i], "10.0.1.12")).reason, 0,
 			     "the accomplice's rule is by address");
 		cr_expect_neq(lab_cross(l, ENI_B, ENI_C, to_victim(protos[i], "10.0.1.12")).reason, 0, "protocol %u",
 			      protos[i]);
@@ -63,7 +72,7 @@ Test(attacks, syn_cache_in_the_name_of_who_will_come)
 	static const uint8_t protos[] = {IPPROTO_UDP, IPPROTO_TCP, 47};
 
 	for (size_t i = 0; i < sizeof(protos); i++)
-		cr_expect_eq(lab_cross(l, ENI_A, ENI_B, from_victim(protos[i], "10.0.1.99")).reason, 0);
+		cr_expect_eq(lab_cross(l, ENI_A, ENI_B, as_victim(protos[i], "10.0.1.99")).reason, 0);
 	lab_addr(l, 1, "10.0.1.99", ENI_C);
 	lab_commit(l);
 	for (size_t i = 0; i < sizeof(protos); i++)

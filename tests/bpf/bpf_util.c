@@ -17,26 +17,30 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Two ports a pair: their numbers are all that matters. */
-static void make_ports(unsigned ports)
+/* Devices "NAME<i>" and the next one, with the numbers `first` and the next: numbers are all that matters. */
+static void make_pair(struct nl_sock *sock, const char *prefix, unsigned i, uint32_t first)
+{
+	struct rtnl_link *link = rtnl_link_veth_alloc(), *peer = rtnl_link_veth_get_peer(link);
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s%u", prefix, i);
+	rtnl_link_set_name(link, name);
+	rtnl_link_set_ifindex(link, (int)first);
+	snprintf(name, sizeof(name), "%s%u", prefix, i + 1);
+	rtnl_link_set_name(peer, name);
+	rtnl_link_set_ifindex(peer, (int)first + 1);
+	rtnl_link_put(peer);
+	cr_assert_eq(rtnl_link_add(sock, link, NLM_F_CREATE | NLM_F_EXCL), 0, "veth %u", first);
+	rtnl_link_put(link);
+}
+
+static void make_devices(const char *prefix, uint32_t first, unsigned n)
 {
 	struct nl_sock *sock = nl_socket_alloc();
 
 	cr_assert(sock && nl_connect(sock, NETLINK_ROUTE) == 0);
-	for (unsigned i = 0; i < ports; i += 2) {
-		struct rtnl_link *link = rtnl_link_veth_alloc(), *peer = rtnl_link_veth_get_peer(link);
-		char name[16];
-
-		snprintf(name, sizeof(name), "lab%u", i);
-		rtnl_link_set_name(link, name);
-		rtnl_link_set_ifindex(link, (int)LAB_ENI(i));
-		snprintf(name, sizeof(name), "lab%u", i + 1);
-		rtnl_link_set_name(peer, name);
-		rtnl_link_set_ifindex(peer, (int)LAB_ENI(i + 1));
-		rtnl_link_put(peer);
-		cr_assert_eq(rtnl_link_add(sock, link, NLM_F_CREATE | NLM_F_EXCL), 0, "veth %u", i);
-		rtnl_link_put(link);
-	}
+	for (unsigned i = 0; i < n; i += 2)
+		make_pair(sock, prefix, i, first + i);
 	nl_socket_free(sock);
 }
 
@@ -71,7 +75,7 @@ struct lab *lab_open(unsigned ports)
 
 	cr_assert(l && ports <= LAB_PORTS_MAX);
 	cr_assert_eq(unshare(CLONE_NEWNET), 0, "needs root: %s", strerror(errno));
-	make_ports(ports);
+	make_devices("lab", LAB_ENI(0), ports);
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
 	l->skel = datapath_bpf__open();
 	cr_assert(l->skel, "open");
@@ -166,22 +170,30 @@ void lab_gso(struct lab *l, uint32_t bytes)
 	l->gso_bytes = bytes;
 }
 
-static struct verdict run(struct lab *l, bool from, uint32_t number, uint32_t mark, const struct frame *f)
+static struct verdict run_program(struct lab *l, const struct bpf_program *prog, uint32_t number, uint32_t mark,
+				  uint32_t gso_bytes, const struct frame *f)
 {
-	struct bpf_program *prog = from ? l->skel->progs.from_workload : l->skel->progs.to_workload;
-	struct __sk_buff ctx = {.ifindex = number, .mark = mark, .gso_size = from ? l->gso_bytes : 0}, ctx_out = {};
+	struct __sk_buff ctx = {.ifindex = number, .mark = mark, .gso_size = gso_bytes}, ctx_out = {};
 	struct verdict v = {};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->data, .data_size_in = (__u32)f->length,
 		    .data_out = l->out.data, .data_size_out = sizeof(l->out.data), .ctx_in = &ctx,
 		    .ctx_size_in = sizeof(ctx), .ctx_out = &ctx_out, .ctx_size_out = sizeof(ctx_out));
 	int rc = bpf_prog_test_run_opts(lab_program_fd(l, prog), &opts);
-	bool told;
 
 	cr_assert_eq(rc, 0, "test run: %s", strerror(-rc));
 	l->out.length = opts.data_size_out;
 	v.action = (int)opts.retval;
 	v.mark = ctx_out.mark;
 	find_drop(l, &v);
+	return v;
+}
+
+static struct verdict run(struct lab *l, bool from, uint32_t number, uint32_t mark, const struct frame *f)
+{
+	struct verdict v = run_program(l, from ? l->skel->progs.from_workload : l->skel->progs.to_workload, number,
+				       mark, from ? l->gso_bytes : 0, f);
+	bool told;
+
 	if (v.action == TC_ACT_REDIRECT || !from)
 		v.target = find_receiver(l);
 	/* what is dropped may be turned into the error about it */
@@ -199,6 +211,14 @@ struct verdict lab_from(struct lab *l, uint32_t number, const struct frame *f)
 struct verdict lab_to(struct lab *l, uint32_t number, uint32_t mark, const struct frame *f)
 {
 	return run(l, false, number, mark, f);
+}
+
+struct verdict lab_route(struct lab *l, uint32_t subnet, uint32_t mark, const struct frame *f)
+{
+	if (!l->has_bridges)
+		make_devices("bridge", VPC_BRIDGE_FIRST, 4);
+	l->has_bridges = true;
+	return run_program(l, l->skel->progs.from_router, VPC_BRIDGE_FIRST + subnet, mark, 0, f);
 }
 
 const struct frame *lab_out(const struct lab *l)

@@ -163,9 +163,16 @@ struct lab *lab_usual_fast_path(uint32_t *ret_dns);
 const uint8_t *lab_mac(uint32_t number);
 const uint8_t *lab_gateway_mac(void);
 void frame_build(struct frame *f, const struct packet_spec *spec);
+/* Puts the right checksum into the IPv4 header. */
+void frame_checksum4(struct frame *f);
+/* Puts options, whose length is a multiple of 4, into an IPv4 header that has none. */
+void frame_options4(struct frame *f, const void *options, size_t length);
 /* Runs one program on a frame as it is. */
 struct verdict lab_from(struct lab *l, uint32_t number, const struct frame *f);
 struct verdict lab_to(struct lab *l, uint32_t number, uint32_t mark, const struct frame *f);
+/* from_router at the bridge of a subnet of up to 3, which the lab makes with the first call. A drop counts at an ENI
+ * or, where nobody is known, at number 0, which the verdict doesn't tell. */
+struct verdict lab_route(struct lab *l, uint32_t subnet, uint32_t mark, const struct frame *f);
 /* What the last packet was when it came out. */
 const struct frame *lab_out(const struct lab *l);
 /* Builds and sends from the workload of `number`; MACs that are NULL are its own and the gateway's. */

@@ -213,9 +213,7 @@ static int closing_step_with_options(uint32_t from, uint32_t to, struct packet_s
 
 	p.smac = lab_mac(from), p.dmac = lab_gateway_mac();
 	frame_build(&f, &p);
-	memmove(f.data + 34 + 8, f.data + 34, f.length - 34);
-	memset(f.data + 34, 1, 8);
-	f.data[14] = 0x47, f.data[17] = (uint8_t)(f.data[17] + 8), f.length += 8;
+	frame_options4(&f, "\1\1\1\1\1\1\1\1", 8);
 	v = lab_from(l, from, &f);
 	if (v.reason)
 		return v.reason;

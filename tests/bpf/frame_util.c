@@ -159,3 +159,23 @@ void frame_build(struct frame *f, const struct packet_spec *s)
 	else
 		build4(f, s);
 }
+
+void frame_checksum4(struct frame *f)
+{
+	uint8_t *ip = f->data + 14;
+
+	put16(ip + 10, 0);
+	put16(ip + 10, sum_fold(sum_words(ip, (ip[0] & 15u) * 4, 0)));
+}
+
+void frame_options4(struct frame *f, const void *options, size_t length)
+{
+	uint8_t *ip = f->data + 14;
+
+	memmove(ip + 20 + length, ip + 20, f->length - 34);
+	memcpy(ip + 20, options, length);
+	ip[0] = (uint8_t)(ip[0] + length / 4);
+	put16(ip + 2, ((unsigned)ip[2] << 8 | ip[3]) + (unsigned)length);
+	f->length += length;
+	frame_checksum4(f);
+}

@@ -205,7 +205,12 @@ Test(identity, addresses_come_and_go_by_epoch)
 /* An appliance forwards for others: its own groups judge, the address counts for CIDR rules only. */
 Test(identity, appliance)
 {
-	struct packet_spec out = {.src = "192.0.2.5", .dst = "10.0.0.11", .proto = IPPROTO_UDP, .sport = 1, .dport = 2},
+	struct packet_spec out = {.src = "192.0.2.5",
+				  .dst = "10.0.0.11",
+				  .dmac = lab_mac(ENI_B),
+				  .proto = IPPROTO_UDP,
+				  .sport = 1,
+				  .dport = 2},
 			   in = {.src = "10.0.0.11", .dst = "192.0.2.5", .proto = IPPROTO_UDP, .sport = 2, .dport = 1},
 			   as_c = {.src = "10.0.1.12",
 				   .dst = "10.0.0.11",

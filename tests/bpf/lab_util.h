@@ -46,6 +46,7 @@ struct lab {
 	uint64_t seen[LAB_PORTS_MAX * VPC_DROP_REASONS_MAX]; /* counters as of the last packet */
 	uint64_t received[LAB_PORTS_MAX];		     /* rx_packets as of the last packet */
 	uint32_t gso_bytes;
+	bool has_bridges;
 	struct frame out;
 	struct vpc_sweep sweep;
 	struct ring_buffer *ring;

@@ -103,11 +103,7 @@ Test(packets, ipv4_options_move_the_ports)
 {
 	struct frame f = built(udp4);
 
-	memmove(f.data + 34 + 8, f.data + 34, f.length - 34);
-	memset(f.data + 34, 1, 8);
-	f.data[14] = 0x47;
-	f.data[17] = (uint8_t)(f.data[17] + 8);
-	f.length += 8;
+	frame_options4(&f, "\1\1\1\1\1\1\1\1", 8);
 	cr_expect_eq(lab_from(l, ENI_A, &f).reason, 0);
 	f.data[34 + 8 + 3] = 54;
 	cr_expect_eq(lab_from(l, ENI_A, &f).reason, VPC_DROP_NO_INGRESS_RULE);
@@ -363,6 +359,8 @@ static void expect_error_ends(int family)
 		length = end - l3 - (family == 4 ? 0 : header);
 		f.data[family == 4 ? 16 : 18] = (uint8_t)(length >> 8);
 		f.data[family == 4 ? 17 : 19] = (uint8_t)length;
+		if (family == 4)
+			frame_checksum4(&f);
 		cr_expect_eq(lab_from(l, ENI_B, &f).reason,
 			     end == upper + 8				 ? 0
 			     : end < l3 + header + (family == 4 ? 8 : 4) ? VPC_DROP_MALFORMED

@@ -396,7 +396,7 @@ Test(voice, what_does_not_get_on_has_a_reason)
 	struct packet_spec p = {.src = "10.0.0.10", .dst = "10.0.1.12", .proto = IPPROTO_UDP, .sport = 7, .dport = 9},
 			   q = {.src = "fd00:1::10", .dst = "fd00:1:0:1::12", .proto = IPPROTO_UDP, .sport = 7};
 	const uint8_t *options[] = {lsrr, ssrr, record, broken};
-	const int reasons[] = {VPC_DROP_SOURCE_ROUTE, VPC_DROP_SOURCE_ROUTE, 0, VPC_DROP_MALFORMED};
+	const int reasons[] = {VPC_DROP_SOURCE_ROUTE, VPC_DROP_SOURCE_ROUTE, 0, VPC_DROP_IP_OPTION};
 
 	lab_allow_all(l, SG_B, VPC_INGRESS, 4);
 	lab_allow_all(l, SG_C, VPC_INGRESS, 4);
@@ -418,9 +418,7 @@ Test(voice, what_does_not_get_on_has_a_reason)
 	for (size_t i = 0; i < 4; i++) {
 		struct frame f = sent_by_a(p);
 
-		memmove(f.data + 34 + 8, f.data + 34, f.length - 34);
-		memcpy(f.data + 34, options[i], 8);
-		f.data[14] = 0x47, f.data[17] = (uint8_t)(f.data[17] + 8), f.length += 8;
+		frame_options4(&f, options[i], 8);
 		cr_expect_eq(lab_from(l, ENI_A, &f).reason, reasons[i], "options %zu", i);
 		for (unsigned n = 0; n < 1000 && reasons[i] == 0; n++)
 			lab_from(l, ENI_A, &f);

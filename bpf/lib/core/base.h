@@ -195,8 +195,14 @@ struct scratch {
 	__u32 found;
 	__u32 rows[2];
 	__u32 rules[2];
-	__u32 spare;  /* bit i: side i may fail the judgement, */
-	__u32 spared; /* and did */
+	__u32 spare;   /* bit i: side i may fail the judgement, */
+	__u32 spared;  /* and did */
+	__u32 problem; /* ICMP type and code that say what is wrong with an option of the packet; 0: nothing is said */
+	__u32 problem_at;   /* where, from the IP header on */
+	__u32 options_seen; /* IPv4: record route 1, timestamp 2; IPv6: how many */
+	__u32 options_at;   /* the next one */
+	int options_verdict;
+	__u32 options_pad; /* bytes of padding in a row */
 	struct end end[2];
 	struct side side[2];
 	struct packet packet;
@@ -247,6 +253,16 @@ static __always_inline void barrier_order(__u64 *word)
 
 	asm volatile("" : : "r"(value) : "memory");
 #endif
+}
+
+/* The one's complement sum of 16-bit words, of a sum of words of 16, 32 or 64 bits. */
+static __always_inline __u16 checksum_fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (__u16)sum;
 }
 
 #endif

@@ -16,6 +16,13 @@ static __always_inline void drop_count(__u32 number, int reason)
 		__sync_fetch_and_add(counter, 1);
 }
 
+/* Counts the drop of a packet that is not in the scratch: no event tells of it. Returns what the program ends with. */
+static __always_inline int drop_unread(__u32 number, int reason)
+{
+	drop_count(number, reason);
+	return TC_ACT_SHOT;
+}
+
 /* Counts the drop at the ENI whose rules refused (the scratch's culprit), else at the one whose port this is. */
 __noinline int drop_packet(int reason)
 {

@@ -28,12 +28,12 @@ static __always_inline int fast_version_stands(const struct flow_cache *r)
 	return version && READ_ONCE(*version) == r->version;
 }
 
-/* Whether it may be one that the router or the bridge doesn't let on (route.h), as it is for its hops or its size. */
+/* Whether it may be one that the router drops (route.h), as it is for its hops, its size or its checksum. */
 static __always_inline int fast_is_refused(const struct __sk_buff *skb, const struct vpc_eni *e,
 					   const struct header_view *p)
 {
 	return p->frame.hop_limit <= 1 || (READ_ONCE(e->flags) & VPC_ENI_UNPLUGGED) ||
-	       redirect_biggest(skb, &p->frame) > READ_ONCE(e->mtu);
+	       redirect_biggest(skb, &p->frame) > READ_ONCE(e->mtu) || !view_checksum_is_right(p);
 }
 
 /* The frame, whose entry matches. Returns what the program ends with, or FAST_NOT. */

@@ -94,15 +94,6 @@ static __always_inline __u32 address_config_end(struct __sk_buff *skb, const str
 	return n < 8 || p->l4 + n > p->end ? 0 : p->l4 + n;
 }
 
-static __always_inline __u16 address_config_fold(__u64 sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (__u16)sum;
-}
-
 /* Sum of the pseudo header. IPv4 addresses are ::ffff:a.b.c.d here, which adds 0xffff: nothing, in this arithmetic. */
 static __always_inline __u64 address_config_pseudo(const __be32 *src, const __be32 *dst, __u32 proto, __u32 length)
 {

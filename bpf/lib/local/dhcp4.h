@@ -231,15 +231,14 @@ static __always_inline void dhcp4_fill_headers(struct dhcp4_frame *f, const stru
 	f->proto = IPPROTO_UDP;
 	f->checksum = 0;
 	f->src = me->gateway4;
-	f->checksum = (__sum16)~address_config_fold((__u64)bpf_csum_diff(0, 0, (__be32 *)&f->version, 20, 0));
+	f->checksum = (__sum16)~checksum_fold((__u64)bpf_csum_diff(0, 0, (__be32 *)&f->version, 20, 0));
 	f->sport = bpf_htons(67);
 	f->dport = bpf_htons(68);
 	f->udp_length = bpf_htons((__u16)(length - 34));
 	address_from4(src, f->src);
 	address_from4(dst, f->dst);
 	/* none is needed in IPv4 */
-	f->udp_checksum =
-		b->partial ? address_config_fold(address_config_pseudo(src, dst, IPPROTO_UDP, length - 34)) : 0;
+	f->udp_checksum = b->partial ? checksum_fold(address_config_pseudo(src, dst, IPPROTO_UDP, length - 34)) : 0;
 }
 
 /* Turns the request into the answer of that type. */

@@ -212,7 +212,7 @@ static __always_inline void dhcp6_fill_headers(struct dhcp6_frame *f, const stru
 	f->sport = bpf_htons(547);
 	f->dport = bpf_htons(546);
 	f->udp_length = f->payload;
-	f->udp_checksum = address_config_fold(address_config_pseudo(gateway, s->packet.src, IPPROTO_UDP, length - 54));
+	f->udp_checksum = checksum_fold(address_config_pseudo(gateway, s->packet.src, IPPROTO_UDP, length - 54));
 	__builtin_memcpy(&f->transaction, b->request, 4);
 	*(__u8 *)&f->transaction = type;
 	f->server_option = bpf_htons(DHCP6_SERVER_ID);
@@ -229,7 +229,7 @@ static __always_inline int dhcp6_finish(struct __sk_buff *skb, struct address_co
 
 	if (b->partial)
 		return ANSWERED;
-	checksum = (__u16)~address_config_fold(address_config_sum(skb, b, length));
+	checksum = (__u16)~checksum_fold(address_config_sum(skb, b, length));
 	if (!checksum)
 		checksum = 0xffff;
 	return bpf_skb_store_bytes(skb, 60, &checksum, 2, 0) ? VPC_DROP_UNANSWERED : ANSWERED;

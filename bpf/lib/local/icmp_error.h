@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ICMP errors of the gateway about packets that end at the sender's port, though its rules let them out: no route, no
- * hops left, too big. The packet becomes the error, for its own sender.
+ * hops left, too big, an option that is wrong. The packet becomes the error, for its own sender.
  */
 #ifndef BPF_LIB_ICMP_ERROR_H
 #define BPF_LIB_ICMP_ERROR_H
@@ -16,7 +16,7 @@
 struct icmp_error {
 	__u8 type, code;
 	__sum16 checksum;
-	__be32 info; /* the MTU */
+	__be32 info; /* the MTU; what is wrong */
 };
 
 struct icmp_error4 {
@@ -47,8 +47,10 @@ struct icmp_error6 {
 _Static_assert(sizeof(struct icmp_error6) == 62, "icmp_error6");
 
 /* Type and code of the error for a drop's reason; 0: none is told. */
-static __always_inline __u32 icmp_error_type(int reason, __u8 family)
+static __always_inline __u32 icmp_error_type(const struct scratch *s, int reason)
 {
+	__u8 family = s->packet.family;
+
 	switch (reason) {
 	case VPC_DROP_NO_ROUTE:
 		return family == 4 ? 3 << 8 : 1 << 8;
@@ -57,8 +59,18 @@ static __always_inline __u32 icmp_error_type(int reason, __u8 family)
 	case VPC_DROP_TOO_BIG:
 		return family == 4 ? 3 << 8 | 4 : 2 << 8;
 	default:
-		return 0;
+		return s->problem;
 	}
+}
+
+/* The word behind the checksum. */
+static __always_inline __be32 icmp_error_info(const struct scratch *s, const struct vpc_eni *me, int reason)
+{
+	if (reason == VPC_DROP_TOO_BIG)
+		return bpf_htonl(READ_ONCE(me->mtu));
+	if (!s->problem)
+		return 0;
+	return bpf_htonl(s->packet.family == 4 ? s->problem_at << 24 : s->problem_at);
 }
 
 /* Sum of n bytes of the frame from `at` on, of at most ICMP_ERROR_QUOTE; 0 if they can't be read. */
@@ -90,7 +102,7 @@ static __always_inline __u64 icmp_error_quoted(struct __sk_buff *skb, const stru
 	if ((p->proto != IPPROTO_TCP && p->proto != IPPROTO_UDP) || !checksum_is_partial(skb) || head + field + 2 > n ||
 	    bpf_skb_load_bytes(skb, p->l4 + field, &pseudo, sizeof(pseudo)))
 		return sum;
-	sum += (__u16)~address_config_fold(icmp_error_sum(skb, b, p->l4, n - head));
+	sum += (__u16)~checksum_fold(icmp_error_sum(skb, b, p->l4, n - head));
 	return sum + (__u16)~pseudo;
 }
 
@@ -127,27 +139,26 @@ static __always_inline void icmp_error_fill6(struct icmp_error6 *f, const struct
 static __always_inline __u32 icmp_error_headers(struct scratch *s, struct address_config_scratch *b,
 						const struct vpc_eni *me, int reason, __u32 n, __u64 sum)
 {
-	__u32 type = icmp_error_type(reason, s->packet.family);
-	struct icmp_error icmp = {.type = (__u8)(type >> 8), .code = (__u8)type};
+	__u32 type = icmp_error_type(s, reason);
+	struct icmp_error icmp = {
+		.type = (__u8)(type >> 8), .code = (__u8)type, .info = icmp_error_info(s, me, reason)};
 	struct icmp_error4 *f4 = (struct icmp_error4 *)b->out;
 	struct icmp_error6 *f6 = (struct icmp_error6 *)b->out;
 	__be32 src[4], dst[4];
 
-	if (reason == VPC_DROP_TOO_BIG)
-		icmp.info = bpf_htonl(READ_ONCE(me->mtu));
 	sum += bpf_htons((__u16)type) + (__u64)icmp.info;
 	__builtin_memset(b->out, 0, sizeof(*f6));
 	if (s->packet.family == 4) {
 		icmp_error_fill4(f4, s, me, n);
-		f4->checksum = (__sum16)~address_config_fold((__u64)bpf_csum_diff(0, 0, (__be32 *)&f4->version, 20, 0));
-		icmp.checksum = (__sum16)~address_config_fold(sum);
+		f4->checksum = (__sum16)~checksum_fold((__u64)bpf_csum_diff(0, 0, (__be32 *)&f4->version, 20, 0));
+		icmp.checksum = (__sum16)~checksum_fold(sum);
 		__builtin_memcpy(&f4->icmp, &icmp, sizeof(icmp));
 		return sizeof(*f4);
 	}
 	icmp_error_fill6(f6, s, me, n);
 	__builtin_memcpy(src, f6->src, 16);
 	__builtin_memcpy(dst, f6->dst, 16);
-	icmp.checksum = (__sum16)~address_config_fold(sum + address_config_pseudo(src, dst, IPPROTO_ICMPV6, 8 + n));
+	icmp.checksum = (__sum16)~checksum_fold(sum + address_config_pseudo(src, dst, IPPROTO_ICMPV6, 8 + n));
 	__builtin_memcpy(&f6->icmp, &icmp, sizeof(icmp));
 	return sizeof(*f6);
 }
@@ -167,7 +178,7 @@ __noinline int icmp_error(struct __sk_buff *skb, int reason)
 		return reason;
 	p = &s->packet;
 	me = eni_get(s->me);
-	if (!me || !icmp_error_type(reason, p->family) || skb->gso_size || p->fragment == FRAGMENT_LATER ||
+	if (!me || !icmp_error_type(s, reason) || skb->gso_size || p->fragment == FRAGMENT_LATER ||
 	    p->icmp_kind == ICMP_ERROR || (p->family == 4 && !me->gateway4))
 		return reason;
 	n = p->end - ETH_HLEN;

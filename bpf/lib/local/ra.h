@@ -124,8 +124,8 @@ __noinline int ra(struct __sk_buff *skb)
 	    address_config_append(skb, &at, options->ra, option_bytes, VPC_ADDRESS_CONFIG_RA_MAX) ||
 	    !address_config_options_stood(s, b))
 		return VPC_DROP_UNANSWERED;
-	checksum = (__u16)~address_config_fold(address_config_sum(skb, b, length) +
-					       address_config_pseudo(src, dst, IPPROTO_ICMPV6, length - 54));
+	checksum = (__u16)~checksum_fold(address_config_sum(skb, b, length) +
+					 address_config_pseudo(src, dst, IPPROTO_ICMPV6, length - 54));
 	if (bpf_skb_store_bytes(skb, 56, &checksum, 2, 0))
 		return VPC_DROP_UNANSWERED;
 	WRITE_ONCE(t->advertised_ns, s->now_ns);

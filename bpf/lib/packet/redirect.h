@@ -135,7 +135,7 @@ static __always_inline int redirect_to(struct __sk_buff *skb, const struct vpc_e
 	__u32 me = skb->ifindex, length = skb->len;
 
 	if (action == FORWARD_ROUTED && redirect_route(skb, to))
-		return TC_ACT_SHOT;
+		return drop_unread(me, VPC_DROP_NO_MEMORY);
 	count_tx(me, length);
 	if (action == FORWARD_PORT || (READ_ONCE(to->flags) & VPC_ENI_TAP)) {
 		skb->mark = VPC_MARK_ENI | (me & VPC_NUMBER_MASK);

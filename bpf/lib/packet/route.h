@@ -7,12 +7,11 @@
 #define BPF_LIB_ROUTE_H
 
 #include "lib/local/answer.h"
-#include "lib/packet/parse.h"
+#include "lib/packet/options.h"
 #include "lib/packet/redirect.h"
 
-#define IP_DF	       0x4000
-#define VLAN_HEADER    4 /* bridges leave room for one (is_skb_forwardable) */
-#define IP_OPTIONS_MAX 40
+#define IP_DF	    0x4000
+#define VLAN_HEADER 4 /* bridges leave room for one (is_skb_forwardable) */
 
 /*
  * Of the packet in the scratch, whose destination no ENI of the VPC has. This is the one place where that is asked. The
@@ -31,46 +30,42 @@ static __always_inline int route_out(struct scratch *s)
 	return space && READ_ONCE(space->flags) & VPC_SPACE_ROUTED_OUT ? PASS : VPC_DROP_NO_ROUTE;
 }
 
-/* The options of an IPv4 header, which the router reads: none of them may be a source route. */
-static __always_inline int route_options(struct __sk_buff *skb, const struct packet *p)
-{
-	__u32 at = p->l3 + (__u32)sizeof(struct iphdr);
-
-	for (__u32 i = 0; i < IP_OPTIONS_MAX; i++) {
-		__u8 o[2] = {0, 0};
-
-		if (at >= p->l4 || bpf_skb_load_bytes(skb, at, o, 1) || !o[0])
-			return PASS;
-		if (o[0] == IPOPT_LSRR || o[0] == IPOPT_SSRR)
-			return VPC_DROP_SOURCE_ROUTE;
-		if (o[0] == 1) {
-			at++;
-			continue;
-		}
-		if (at + 2 > p->l4 || bpf_skb_load_bytes(skb, at + 1, &o[1], 1) || o[1] < 2)
-			return VPC_DROP_MALFORMED;
-		at += o[1];
-	}
-	return PASS;
-}
-
-/* Whether the packet has options that routers look at, and may have something to say about. */
-static __always_inline int route_is_read(struct __sk_buff *skb, const struct packet *p)
-{
-	__u8 next = 0;
-
-	if (p->family == 4)
-		return p->l4 - p->l3 > sizeof(struct iphdr);
-	return p->l4 - p->l3 != sizeof(struct ipv6hdr) &&
-	       !bpf_skb_load_bytes(skb, p->l3 + __builtin_offsetof(struct ipv6hdr, nexthdr), &next, 1) &&
-	       next == EXT_HOPOPTS;
-}
-
 /* Whether the router would tell another ENI what it has to say about the packet: an appliance carries it in that one's
  * name. The error would quote a flow of the other's, which the appliance need not have seen. */
 static __always_inline int route_tells_others(struct scratch *s)
 {
 	return s->via && address_owner(s, s->packet.src);
+}
+
+/* What the router reads of the packet. Where only the router could say what is wrong with an option, it takes one of
+ * the tokens that the port's own errors take. */
+static __always_inline int route_headers(struct __sk_buff *skb, struct scratch *s)
+{
+	const struct packet *p = &s->packet;
+	int has_options = p->family == 4 ? p->l4 - p->l3 > sizeof(struct iphdr) : options6_are_there(skb, p), rc = PASS;
+
+	if (p->family == 4)
+		rc = options4(skb, s, 1);
+	else if (has_options)
+		rc = options6(skb, s);
+	if (rc || !has_options)
+		return rc;
+	if (route_tells_others(s))
+		return VPC_DROP_NOT_IMPLEMENTED;
+	return answer_admitted(s->me, ANSWER_ERROR, s->now_ns) ? PASS : VPC_DROP_RATE_LIMITED;
+}
+
+/* Whether the router takes the packet's source for one that may come from this subnet (rp_filter): of what an appliance
+ * carries for others only addresses of its subnet, since no route leads to any other by way of it. */
+static __always_inline int route_leads_back(const struct scratch *s, const struct vpc_eni *me)
+{
+	const __be32 *src = s->packet.src;
+
+	if (!s->via)
+		return 1;
+	if (s->packet.family == 6)
+		return src[0] == me->subnet6[0] && src[1] == me->subnet6[1];
+	return (src[3] & me->mask4) == me->subnet4 && src[3] != me->gateway4 && src[3] != (me->subnet4 | ~me->mask4);
 }
 
 static __always_inline int route_may_fragment(struct __sk_buff *skb, const struct packet *p)
@@ -97,8 +92,7 @@ static __always_inline int route_too_big(struct __sk_buff *skb, struct scratch *
 
 /*
  * Whether the packet, which was let through, gets on: by the router if it is for the gateway's MAC, else by the bridge.
- * What the router would tell its sender, the port does (icmp_error.h). Where only the router can, as when it doesn't
- * understand an option, that takes the same tokens. Returns PASS or a reason.
+ * What the router would tell its sender, the port does (icmp_error.h). Returns PASS or a reason.
  */
 __noinline int route_refused(struct __sk_buff *skb)
 {
@@ -118,19 +112,18 @@ __noinline int route_refused(struct __sk_buff *skb)
 	to = s->target ? eni_get(s->target) : 0;
 	if (to && READ_ONCE(to->flags) & VPC_ENI_UNPLUGGED)
 		return VPC_DROP_UNKNOWN_DESTINATION;
-	rc = p->family == 4 && p->l4 - p->l3 > sizeof(struct iphdr) ? route_options(skb, p) : PASS;
-	if (rc)
-		return rc;
-	if (!mac_equal(s->dmac, me->gateway_mac))
-		return !skb->gso_size && skb->len > mtu + ETH_HLEN + VLAN_HEADER ? VPC_DROP_TOO_BIG : PASS;
+	if (!mac_equal(s->dmac, me->gateway_mac)) {
+		if (!skb->gso_size && skb->len > mtu + ETH_HLEN + VLAN_HEADER)
+			return VPC_DROP_TOO_BIG;
+		return p->family == 4 ? options4(skb, s, 0) : PASS;
+	}
 	if (p->hop_limit <= 1)
 		return VPC_DROP_HOP_LIMIT;
-	if (route_is_read(skb, p)) {
-		if (route_tells_others(s))
-			return VPC_DROP_NOT_IMPLEMENTED;
-		if (!answer_admitted(s->me, ANSWER_ERROR, s->now_ns))
-			return VPC_DROP_RATE_LIMITED;
-	}
+	if (!route_leads_back(s, me))
+		return VPC_DROP_NO_RETURN_ROUTE;
+	rc = route_headers(skb, s);
+	if (rc)
+		return rc;
 	return route_too_big(skb, s, mtu);
 }
 

@@ -111,6 +111,19 @@ static __always_inline int view_read(const struct __sk_buff *skb, struct header_
 	return *(const u16_alias *)(data + 12) == bpf_htons(ETH_P_IPV6) && view_ipv6(skb, data + ETH_HLEN, end, p);
 }
 
+/* Whether the IP header's checksum is right. */
+static __always_inline int view_checksum_is_right(const struct header_view *p)
+{
+	const u32_alias *words = (const u32_alias *)(p->frame.macs + ETH_HLEN);
+	__u64 sum = 0;
+
+	if (p->src6)
+		return 1;
+	for (__u32 i = 0; i < sizeof(struct iphdr) / 4; i++)
+		sum += words[i];
+	return checksum_fold(sum) == 0xffff;
+}
+
 /* Offset of the upper header in the frame. */
 static __always_inline __u32 view_l4(const struct header_view *p)
 {
