@@ -207,6 +207,8 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	e->conditions = conditions_new();
 	if (!e->instance || !e->state_dir || !e->bpf_dir || !e->conditions)
 		return vpc_error_oom(reterr);
+	if (removals_new(e) < 0)
+		return vpc_error_oom(reterr);
 	r = worker_new(e->event, USER_LIMIT_MS, &e->worker);
 	if (r < 0)
 		return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, NULL, "cannot start a thread: %s", strerror(-r));
@@ -252,7 +254,6 @@ void engine_free(struct engine *e)
 		return;
 	e->closing = e->queue.closing = true;
 	txn_report_close(e);
-	removals_flush(e);
 	worker_free(e->worker);
 	e->worker = NULL;
 	queue_cancel(&e->queue);

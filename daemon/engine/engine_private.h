@@ -27,26 +27,6 @@ struct due_vpc {
 	uint64_t at_us; /* CLOCK_MONOTONIC */
 };
 
-/* One who waits for what was taken away to be gone. */
-struct removal_wait {
-	struct net_removal *removal;
-	void (*fn)(void *userdata, int result);
-	void *userdata;
-	int result;
-	struct removal_wait *next;
-};
-
-/* Removals run some at a time: what comes while some run waits for the next batch. */
-#define REMOVALS_AT_ONCE 32
-struct removal_batch {
-	struct removal_wait *waiting, *last;
-	struct removal_wait *now[REMOVALS_AT_ONCE];
-	size_t n;
-	bool runs;
-	uint64_t since_us, ended_us; /* CLOCK_MONOTONIC: the first that waits, the end of the last batch */
-	sd_event_source *timer;
-};
-
 struct engine {
 	char *instance;
 	char *state_dir;
@@ -76,7 +56,7 @@ struct engine {
 	struct job_queue queue;
 	struct making *makings;
 	unsigned removing; /* removals on the worker, or waiting for it */
-	struct removal_batch removal_batch;
+	struct removals *removals;
 	struct failed_removal *failed_removals;
 	/* Flows that were cut are being looked for; some keep a change from its retiring. */
 	struct cut_report *cut_reports;

@@ -8,125 +8,200 @@
 
 #include "util/log.h"
 
-/* A batch that follows another one within APART_US begins when SETTLE_US have passed without a change, at the latest
- * PUT_OFF_US after the first of it. */
-#define APART_US   100000u
-#define SETTLE_US  4000u
-#define PUT_OFF_US 60000u
+/* How long after its request a reply waits for a removal that others were before. One that begins at once is waited for
+ * until it ends. */
+#define PATIENCE_US 50000u
+/* Removals of a batch: they end together. As many links are deleted at the same time (datapath/net/removal.c). */
+#define BATCH	    3
+
+struct removal {
+	struct net_removal *net;
+	removal_fn fn; /* NULL: it was called */
+	void *userdata;
+	uint64_t told_at_us; /* CLOCK_MONOTONIC: when fn is called at the latest; UINT64_MAX: at the end */
+	int result;
+	struct removal *next;
+};
+
+struct removals {
+	struct engine *e;
+	struct removal *waiting, **tail;
+	struct removal *now[BATCH]; /* on the worker */
+	size_t n;
+	bool runs; /* a batch is on the worker, or its end is being told */
+	sd_event_source *timer;
+};
+
+static void tell(struct removal *r, enum removal_state state)
+{
+	removal_fn fn = r->fn;
+
+	r->fn = NULL;
+	if (fn)
+		fn(r->userdata, state, r->net);
+}
+
+/* --- those that take long -------------------------------------------------------------------------------------------
+ */
+
+static int on_patience(sd_event_source *source, uint64_t usec, void *userdata);
+
+static void arm(struct removals *q)
+{
+	uint64_t at = UINT64_MAX;
+	int r;
+
+	for (size_t i = 0; i < q->n; i++)
+		if (q->now[i]->fn && q->now[i]->told_at_us < at)
+			at = q->now[i]->told_at_us;
+	for (const struct removal *w = q->waiting; w; w = w->next)
+		if (w->fn && w->told_at_us < at)
+			at = w->told_at_us;
+	if (at == UINT64_MAX)
+		return;
+	if (q->timer) {
+		r = sd_event_source_set_time(q->timer, at);
+		if (r >= 0)
+			r = sd_event_source_set_enabled(q->timer, SD_EVENT_ONESHOT);
+	} else {
+		r = sd_event_add_time(q->e->event, &q->timer, CLOCK_MONOTONIC, at, 1000, on_patience, q);
+	}
+	if (r < 0)
+		log_error("cannot set the timer of removals: %s", strerror(-r));
+}
+
+static int on_patience(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct removals *q = userdata;
+	uint64_t now = monotonic_us();
+
+	(void)source, (void)usec;
+	for (size_t i = 0; i < q->n; i++)
+		if (q->now[i]->told_at_us <= now)
+			tell(q->now[i], REMOVAL_WAITS);
+	for (struct removal *r = q->waiting; r; r = r->next)
+		if (r->told_at_us <= now)
+			tell(r, REMOVAL_WAITS);
+	arm(q);
+	return 0;
+}
 
 /* --- batches --------------------------------------------------------------------------------------------------------
  */
 
 static int batch_run(void *data)
 {
-	struct removal_batch *b = &((struct engine *)data)->removal_batch;
-	struct net_removal *removals[REMOVALS_AT_ONCE];
-	int results[REMOVALS_AT_ONCE];
+	struct removals *q = data;
+	struct net_removal *removals[BATCH];
+	int results[BATCH];
 
-	for (size_t i = 0; i < b->n; i++)
-		removals[i] = b->now[i]->removal;
-	net_removals_run(removals, b->n, results);
-	for (size_t i = 0; i < b->n; i++)
-		b->now[i]->result = results[i];
+	for (size_t i = 0; i < q->n; i++)
+		removals[i] = q->now[i]->net;
+	net_removals_run(removals, q->n, results);
+	for (size_t i = 0; i < q->n; i++)
+		q->now[i]->result = results[i];
 	return 0;
 }
 
 /* Whoever is told may begin another one: it waits, since the batch still runs. */
-static void batch_tell(struct engine *e)
+static void batch_end(struct removals *q)
 {
-	struct removal_batch *b = &e->removal_batch;
+	struct engine *e = q->e;
 
-	for (size_t i = 0; i < b->n; i++) {
+	for (size_t i = 0; i < q->n; i++) {
+		struct removal *r = q->now[i];
+
 		e->removing--;
-		b->now[i]->fn(b->now[i]->userdata, b->now[i]->result);
+		net_removal_take_objects(e->net, r->net);
+		tell(r, r->result < 0 ? REMOVAL_FAILED : REMOVAL_DONE);
+		if (r->result < 0 && !e->closing)
+			removal_failed(e, r->net, r->result);
+		else
+			net_removal_free(e->net, r->net);
+		free(r);
 	}
-	b->n = 0;
+	q->n = 0;
+	queue_wake(&e->queue, WAIT_REMOVAL);
 }
 
 static void batch_done(void *data, int result);
 
-static void batch_begin(struct engine *e)
+static void batch_begin(struct removals *q)
 {
-	struct removal_batch *b = &e->removal_batch;
-
-	b->runs = true;
-	while (b->waiting) {
-		for (; b->waiting && b->n < REMOVALS_AT_ONCE; b->waiting = b->waiting->next)
-			b->now[b->n++] = b->waiting;
-		if (worker_submit(e->worker, WORKER_KERNEL, batch_run, batch_done, NULL, e) == 0)
+	q->runs = true;
+	while (q->waiting) {
+		for (; q->waiting && q->n < BATCH; q->waiting = q->waiting->next)
+			q->now[q->n++] = q->waiting;
+		if (!q->waiting)
+			q->tail = &q->waiting;
+		if (worker_submit(q->e->worker, WORKER_KERNEL, batch_run, batch_done, NULL, q) == 0)
 			return;
-		batch_run(e);
-		batch_tell(e);
+		batch_run(q);
+		batch_end(q);
 	}
-	b->runs = false;
-}
-
-static int on_batch_timer(sd_event_source *source, uint64_t usec, void *userdata);
-
-/* Where several changes take something away, all are published before anything is deleted: each would wait for the lock
- * of all network configuration, which deleting holds. */
-static void batch_begin_soon(struct engine *e)
-{
-	struct removal_batch *b = &e->removal_batch;
-	uint64_t now = monotonic_us(), at = now + SETTLE_US;
-	int r = -ECANCELED;
-
-	if (b->waiting && !e->closing && now - b->ended_us < APART_US && at < b->since_us + PUT_OFF_US) {
-		r = b->timer ? sd_event_source_set_time(b->timer, at)
-			     : sd_event_add_time(e->event, &b->timer, CLOCK_MONOTONIC, at, 500, on_batch_timer, e);
-		if (r >= 0)
-			r = sd_event_source_set_enabled(b->timer, SD_EVENT_ONESHOT);
-	}
-	if (r < 0)
-		batch_begin(e);
-}
-
-static int on_batch_timer(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct engine *e = userdata;
-
-	(void)source, (void)usec;
-	if (e->removal_batch.runs)
-		return 0;
-	if (e->queue.running)
-		batch_begin_soon(e);
-	else
-		batch_begin(e);
-	return 0;
+	q->runs = false;
 }
 
 static void batch_done(void *data, int result)
 {
-	struct engine *e = data;
-
 	(void)result;
-	batch_tell(e);
-	e->removal_batch.runs = false;
-	e->removal_batch.ended_us = monotonic_us();
-	batch_begin_soon(e);
+	batch_end(data);
+	batch_begin(data);
 }
 
-void removal_begin(struct engine *e, struct removal_wait *w)
+int removals_new(struct engine *e)
 {
-	struct removal_batch *b = &e->removal_batch;
+	e->removals = calloc(1, sizeof(*e->removals));
+	if (!e->removals)
+		return -ENOMEM;
+	e->removals->e = e;
+	e->removals->tail = &e->removals->waiting;
+	return 0;
+}
 
+static bool any_has(struct removal *const *list, size_t n, const struct net_removal_match *m)
+{
+	for (size_t i = 0; i < n; i++)
+		if (net_removal_has(list[i]->net, m))
+			return true;
+	return false;
+}
+
+bool removal_under_way(const struct engine *e, const struct net_removal_match *m)
+{
+	const struct removals *q = e->removals;
+
+	for (struct removal *r = q->waiting; r; r = r->next)
+		if (any_has(&r, 1, m))
+			return true;
+	return any_has(q->now, q->n, m);
+}
+
+void removal_begin(struct engine *e, struct net_removal *removal, uint64_t since_us, removal_fn fn, void *userdata)
+{
+	struct removals *q = e->removals;
+	struct removal *r = calloc(1, sizeof(*r));
+
+	if (!r) { /* the event loop has to wait for it */
+		int result = net_removal_run(removal);
+
+		fn(userdata, result < 0 ? REMOVAL_FAILED : REMOVAL_DONE, removal);
+		if (result < 0)
+			removal_failed(e, removal, result);
+		else
+			net_removal_free(e->net, removal);
+		return;
+	}
+	*r = (struct removal){.net = removal, .fn = fn, .userdata = userdata, .told_at_us = UINT64_MAX};
 	e->removing++;
-	w->next = NULL;
-	if (b->waiting)
-		b->last->next = w;
-	else
-		b->waiting = w;
-	if (b->waiting == w)
-		b->since_us = monotonic_us();
-	b->last = w;
-	if (!b->runs)
-		batch_begin_soon(e);
-}
-
-void removals_flush(struct engine *e)
-{
-	if (!e->removal_batch.runs)
-		batch_begin(e);
+	*q->tail = r;
+	q->tail = &r->next;
+	if (!q->runs) {
+		batch_begin(q);
+		return;
+	}
+	r->told_at_us = since_us + PATIENCE_US;
+	arm(q);
 }
 
 /* --- what failed ----------------------------------------------------------------------------------------------------
@@ -233,7 +308,9 @@ void removal_failed(struct engine *e, struct net_removal *removal, int result)
 
 void removals_clear(struct engine *e)
 {
-	sd_event_source_disable_unref(e->removal_batch.timer);
+	if (e->removals)
+		sd_event_source_disable_unref(e->removals->timer);
+	free(e->removals);
 	while (e->failed_removals)
 		removal_free(e->failed_removals);
 }

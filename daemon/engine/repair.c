@@ -15,6 +15,7 @@
 #include <vpc/clock.h>
 #include "engine/status.h"
 #include "engine/taps.h"
+#include "engine/removal.h"
 #include "engine/repair.h"
 
 #include "engine/namespaces.h"
@@ -301,10 +302,16 @@ static int repair_namespace(struct repair *p)
 static void repair_start(struct job *job)
 {
 	struct repair *p = (struct repair *)job;
+	const struct net_removal_match its_vpc = {.vpc = p->vpc};
 	int r;
 
 	if (!model_by_number(p->e->model, OBJECT_VPC, p->vpc)) {
 		repair_end(p);
+		return;
+	}
+	/* net_ensure would delete on the event loop what the worker has yet to delete */
+	if (p->e->removing && removal_under_way(p->e, &its_vpc)) {
+		queue_wait(&p->e->queue, &p->job, WAIT_REMOVAL);
 		return;
 	}
 	r = compile_all(p->e->model, p->e->instance, p->vpc, &p->all, &p->error);

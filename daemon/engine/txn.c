@@ -307,38 +307,29 @@ static void send_reply(struct txn *t)
 	txn_free(t);
 }
 
-/* What can't be deleted now is pending, not lost. */
-static void removal_end(struct txn *t, int result)
+static void add_pending(const char *object, void *userdata)
 {
-	struct net_removal *removal = TAKE_PTR(t->removal);
-
-	if (result < 0 && !t->e->closing) {
-		json_array_append_new(t->reply.pending, json_string("devices"));
-		removal_failed(t->e, removal, result);
-	} else {
-		net_removal_free(t->e->net, removal);
-	}
+	json_array_append_new(userdata, json_sprintf("devices of %s", object));
 }
 
-static void removal_done(void *data, int result)
+/* What isn't deleted yet is pending, not lost. */
+static void removal_told(void *userdata, enum removal_state state, const struct net_removal *removal)
 {
-	struct txn *t = data;
-	struct engine *e = t->e;
+	struct txn *t = userdata;
 
-	removal_end(t, result);
+	if (state != REMOVAL_DONE)
+		net_removal_each(removal, false, add_pending, t->reply.pending);
 	send_reply(t);
-	queue_wake(&e->queue, WAIT_REMOVAL);
 }
 
 /* The reply of a change that takes devices away waits until they are gone, so that a caller who has read it finds
- * nothing of them; other transactions go on meanwhile. */
+ * nothing of them; other transactions go on meanwhile. Where many go at once it says that they are pending. */
 static void txn_reply_now(struct txn *t)
 {
 	struct engine *e = t->e;
 
 	if (t->removal) {
-		t->removal_wait = (struct removal_wait){.removal = t->removal, .fn = removal_done, .userdata = t};
-		removal_begin(e, &t->removal_wait);
+		removal_begin(e, TAKE_PTR(t->removal), t->request->received_ns / NS_PER_US, removal_told, t);
 	} else {
 		if (!t->reply.dry_run && t->plan.n_ports)
 			engine_attach_links(e);

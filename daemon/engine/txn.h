@@ -31,7 +31,6 @@ struct txn {
 	struct engine_reply reply;
 	struct net_removal *removal;
 	struct cut_report *cut_report;
-	struct removal_wait removal_wait;
 	bool handed_over; /* net has the namespaces of VPCs that aren't published */
 };
 

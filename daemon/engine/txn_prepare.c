@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The part of a transaction in which everything may fail and nothing is visible. */
+#include "engine/removal.h"
 #include "engine/workloads.h"
 #include "engine/txn.h"
 
@@ -34,10 +35,19 @@ void txn_take_back(struct txn *t)
 
 bool txn_must_wait_for_removal(const struct txn *t)
 {
-	if (!t->opening || !t->e->removing)
+	if (!t->e->removing)
 		return false;
-	for (size_t i = 0; i < t->opening->n; i++) {
-		if (net_removal_pending(t->e->net, t->opening->workload[i].ns_ino))
+	for (size_t i = 0; t->opening && i < t->opening->n; i++) {
+		const struct net_removal_match its_namespace = {.ns_ino = t->opening->workload[i].ns_ino};
+
+		if (its_namespace.ns_ino && removal_under_way(t->e, &its_namespace))
+			return true;
+	}
+	for (size_t i = 0; i < t->plan.n_ports; i++) {
+		const struct plan_port *p = &t->plan.ports[i];
+		const struct net_removal_match its_number = {.vpc = p->after.vpc, .ifindex = p->after.eni};
+
+		if (p->has_after && !p->has_before && removal_under_way(t->e, &its_number))
 			return true;
 	}
 	return false;

@@ -357,22 +357,18 @@ static int publish_far_end(struct net_vpc *v, struct step *s, struct net_removal
 
 static int publish_remove_link(struct net_vpc *v, struct step *s, struct net_removal *r)
 {
-	const struct link_change down = {.up = LINK_DOWN};
+	_cleanup_(net_object_set_clear) struct net_object_set objects = net_forget_device(v, s->ifindex);
 	const struct device_spec *spec = &s->spec;
-	int dropped = net_drop_device(v, s->ifindex), e;
 
-	/* nobody redirects to a port that is down */
+	/* nobody redirects to a port that is going */
 	if (spec->ops->judged)
 		redirect_report(v->net, s->ifindex, false);
-	e = link_change(v->ns.rtnl, s->ifindex, &down, NULL);
-	if (e == -ENODEV) /* gone already, as when its workload's namespace ended: its pins are left */
-		e = 0;
 	if (removal_add_link(r, v, spec->ops, s->ifindex, spec->id, spec->attachment ? spec->attachment->ns_ino : 0) <
 	    0)
 		return -ENOMEM;
 	if (s->far_end)
 		removal_add_far_end(r, TAKE_PTR(s->far_end));
-	return e < 0 ? e : dropped;
+	return removal_add_objects(r, v, s->ifindex, &objects);
 }
 
 static int publish_remove_vpc(struct net_vpc *v, struct step *s, struct net_removal *r)

@@ -84,20 +84,31 @@ bool net_has_vpc(const struct net *n, uint32_t vpc);
 int net_prepare(struct net *n, const struct plan *plan, const struct workload *workloads, size_t n_workloads,
 		struct net_change **ret, struct vpc_error *reterr);
 void net_undo(struct net *n, struct net_change *c);
-/* After the epoch was stored: raises new ports, applies changed addresses, lowers removed ports at once. Returns the
- * number of operations that failed, which net_ensure repeats. *ret_removal: what is to be deleted, or NULL. Frees c. */
+/* After the epoch was stored: raises new ports, applies changed addresses. Returns the number of operations that
+ * failed, which net_ensure repeats. *ret_removal: what is to be deleted, or NULL; a removed port is closed by the maps
+ * until then. Frees c. */
 int net_publish(struct net *n, struct net_change *c, struct net_removal **ret_removal);
-/* On a worker thread: deletes links and namespaces, and the pins of removed ports' tcx links. 0 or -errno of the last
- * failure. Then net_removal_free on the event loop, or run it again. */
+/* On a worker thread: deletes links and namespaces, and the pins of removed ports' tcx links. A link that can't be
+ * deleted is lowered. 0 or -errno of the last failure. Then net_removal_free on the event loop, or run it again. */
 int net_removal_run(struct net_removal *r);
 /* The same for several, in less time than one after the other. Each has its own result. */
 void net_removals_run(struct net_removal *const *removals, size_t n, int *results);
+/* On the event loop, while no removal runs: deletes what removed ports left on their bridges. Deleting links holds the
+ * kernel's lock of all network configuration, for which this would wait. */
+void net_removal_take_objects(struct net *n, struct net_removal *r);
+/* Does that, too. */
 void net_removal_free(struct net *n, struct net_removal *r);
-/* Calls fn with the id of each object of a removal that is gone, or that is left. While it isn't running. */
+/* Calls fn with the id of each object of a removal that is gone, or that is left. It may be running. */
 void net_removal_each(const struct net_removal *r, bool gone, void (*fn)(const char *object, void *userdata),
 		      void *userdata);
-/* Whether a removal not yet done touches this workload namespace. */
-bool net_removal_pending(const struct net *n, uint64_t ns_ino);
+/* Links of a removal: those of a VPC, of a number, with a far end in a namespace of this inode. 0: of any. */
+struct net_removal_match {
+	uint32_t vpc;
+	uint32_t ifindex;
+	uint64_t ns_ino;
+};
+/* Whether the removal has such a link, gone or not. It may be running. */
+bool net_removal_has(const struct net_removal *r, const struct net_removal_match *m);
 
 /* The second half of attaching, on a worker thread: tcx links, which run before the fallback filters (clsact), for at
  * most `most` of the ports that lack them. *ret NULL: none does. */

@@ -90,24 +90,30 @@ int net_take_object(const struct net_vpc *v, const struct net_object *o)
 	return wanted ? net_object_put(v->ns.rtnl, wanted) : net_object_delete(v->ns.rtnl, o);
 }
 
-int net_drop_device(struct net_vpc *v, uint32_t ifindex)
+struct net_object_set net_forget_device(struct net_vpc *v, uint32_t ifindex)
 {
 	struct device *d = net_find_device(v, ifindex);
-	struct net_object_set objects;
-	int result = 0;
+	struct net_object_set objects = {};
 
 	if (!d)
-		return 0;
+		return objects;
 	objects = d->objects;
 	d->objects = (struct net_object_set){};
 	net_unregister(v, ifindex);
+	return objects;
+}
+
+int net_drop_device(struct net_vpc *v, uint32_t ifindex)
+{
+	_cleanup_(net_object_set_clear) struct net_object_set objects = net_forget_device(v, ifindex);
+	int result = 0;
+
 	for (const struct net_object *o = objects.head; o; o = o->hh.next) {
 		int r = o->key.ifindex == ifindex ? 0 : net_take_object(v, o);
 
 		if (r < 0)
 			result = r;
 	}
-	net_object_set_clear(&objects);
 	return result;
 }
 

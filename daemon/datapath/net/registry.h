@@ -55,6 +55,8 @@ const struct net_object *net_find_wanted(const struct net_vpc *v, const struct n
 /* Deletes a netlink object that its device no longer wants. Where another device wants one of the same key, as when an
  * address goes to another ENI in the same change, that one is put instead. */
 int net_take_object(const struct net_vpc *v, const struct net_object *o);
+/* Forgets a device. Returns its netlink objects, for net_object_set_clear. */
+struct net_object_set net_forget_device(struct net_vpc *v, uint32_t ifindex);
 /* Forgets a device, and deletes its netlink objects that are on other links: a port's neighbours, which are on the
  * bridge. -errno of the last failure. */
 int net_drop_device(struct net_vpc *v, uint32_t ifindex);

@@ -22,8 +22,8 @@ struct removal_link {
 	uint32_t ifindex;
 	uint64_t workload_ns_ino;
 	char id[OBJECT_ID_MAX];
-	bool done;  /* under its lock */
-	int result; /* of the last run */
+	_Atomic bool done; /* written under its lock */
+	int result;	   /* of the last run */
 };
 
 struct removal_vpc {
@@ -31,10 +31,12 @@ struct removal_vpc {
 	int ns_fd;
 	char name[80];
 	char id[OBJECT_ID_MAX];
-	bool whole; /* the namespace goes too */
-	bool gone;  /* it is gone */
+	bool whole;	   /* the namespace goes too */
+	_Atomic bool gone; /* it is gone */
 	struct removal_link *links;
 	size_t n_links;
+	struct net_object *objects; /* event loop only */
+	size_t n_objects;
 };
 
 struct net_removal {
@@ -43,7 +45,7 @@ struct net_removal {
 	struct removal_vpc *vpcs;
 	size_t n_vpcs;
 	struct far_end_change *far_ends;
-	bool far_ends_done;
+	_Atomic bool far_ends_done;
 	/* A link's lock, chosen by its number, is held while the link is deleted. Who makes a link of that number again
 	 * waits for the deletion or does it (removal_settle), so the worker never deletes the new link. */
 	pthread_mutex_t locks[LOCKS];
@@ -57,6 +59,7 @@ struct far_end_change *far_end_change_new(const struct device_spec *s, size_t ma
 	if (!c)
 		return NULL;
 	c->ops = s->ops->far_end;
+	snprintf(c->id, sizeof(c->id), "%s", s->id);
 	c->attachment = *s->attachment;
 	c->attachment.owner = NULL;
 	c->attachment.path = s->attachment->path ? strdup(s->attachment->path) : NULL;
@@ -139,6 +142,24 @@ int removal_add_link(struct net_removal *r, const struct net_vpc *v, const struc
 	return 0;
 }
 
+int removal_add_objects(struct net_removal *r, const struct net_vpc *v, uint32_t ifindex,
+			const struct net_object_set *objects)
+{
+	struct removal_vpc *vpc = find_or_add_vpc(r, v);
+
+	if (!vpc)
+		return -ENOMEM;
+	for (const struct net_object *o = objects->head; o; o = o->hh.next) {
+		struct net_object *added = o->key.ifindex == ifindex ? NULL : ARRAY_ADD(vpc->objects, vpc->n_objects);
+
+		if (added)
+			*added = *o;
+		else if (o->key.ifindex != ifindex)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int removal_add_vpc(struct net_removal *r, struct net_vpc *v)
 {
 	struct removal_vpc *vpc = find_or_add_vpc(r, v);
@@ -156,9 +177,10 @@ void removal_add_far_end(struct net_removal *r, struct far_end_change *c)
 	r->far_ends = c;
 }
 
-/* rtnl: a socket in its VPC's namespace. */
+/* rtnl: a socket in its VPC's namespace. What can't be deleted is lowered. */
 static int delete_link(struct net_removal *r, struct removal_link *link, struct nl_sock *rtnl)
 {
+	const struct link_change down = {.up = LINK_DOWN};
 	pthread_mutex_t *lock = &r->locks[link->ifindex % LOCKS];
 	int e = 0;
 
@@ -166,6 +188,8 @@ static int delete_link(struct net_removal *r, struct removal_link *link, struct 
 	if (!link->done) {
 		e = link->ops->remove(rtnl, link->ifindex, r->link_dir);
 		link->done = e >= 0;
+		if (e < 0)
+			(void)link_change(rtnl, link->ifindex, &down, NULL);
 	}
 	pthread_mutex_unlock(lock);
 	return e;
@@ -325,6 +349,18 @@ int net_removal_run(struct net_removal *r)
 	return result;
 }
 
+void net_removal_take_objects(struct net *n, struct net_removal *r)
+{
+	for (size_t i = 0; i < r->n_vpcs; i++) {
+		struct removal_vpc *vpc = &r->vpcs[i];
+		const struct net_vpc *v = net_find_vpc(n, vpc->number);
+
+		for (size_t j = 0; v && j < vpc->n_objects; j++)
+			(void)net_take_object(v, &vpc->objects[j]);
+		vpc->n_objects = 0;
+	}
+}
+
 void net_removal_each(const struct net_removal *r, bool gone, void (*fn)(const char *object, void *userdata),
 		      void *userdata)
 {
@@ -337,6 +373,9 @@ void net_removal_each(const struct net_removal *r, bool gone, void (*fn)(const c
 			if (vpc->links[j].done == gone)
 				fn(vpc->links[j].id, userdata);
 	}
+	for (const struct far_end_change *c = r->far_ends; c; c = c->next)
+		if (c->n && r->far_ends_done == gone)
+			fn(c->id, userdata);
 }
 
 void net_removal_free(struct net *n, struct net_removal *r)
@@ -349,9 +388,11 @@ void net_removal_free(struct net *n, struct net_removal *r)
 			break;
 		}
 	}
+	net_removal_take_objects(n, r);
 	for (size_t i = 0; i < r->n_vpcs; i++) {
 		close_fd(r->vpcs[i].ns_fd);
 		free(r->vpcs[i].links);
+		free(r->vpcs[i].objects);
 	}
 	while (r->far_ends) {
 		struct far_end_change *next = r->far_ends->next;
@@ -367,16 +408,22 @@ void net_removal_free(struct net *n, struct net_removal *r)
 	free(r);
 }
 
-bool net_removal_pending(const struct net *n, uint64_t ns_ino)
+static bool vpc_has(const struct removal_vpc *vpc, const struct net_removal_match *m)
 {
-	for (const struct net_removal *r = n->removals; r; r = r->next) {
-		for (size_t i = 0; i < r->n_vpcs; i++) {
-			for (size_t j = 0; j < r->vpcs[i].n_links; j++) {
-				if (ns_ino && r->vpcs[i].links[j].workload_ns_ino == ns_ino)
-					return true;
-			}
-		}
+	for (size_t i = 0; i < vpc->n_links; i++) {
+		const struct removal_link *link = &vpc->links[i];
+
+		if ((!m->ifindex || link->ifindex == m->ifindex) && (!m->ns_ino || link->workload_ns_ino == m->ns_ino))
+			return true;
 	}
+	return false;
+}
+
+bool net_removal_has(const struct net_removal *r, const struct net_removal_match *m)
+{
+	for (size_t i = 0; i < r->n_vpcs; i++)
+		if ((!m->vpc || r->vpcs[i].number == m->vpc) && vpc_has(&r->vpcs[i], m))
+			return true;
 	return false;
 }
 

@@ -12,6 +12,7 @@ struct far_end_change {
 	struct net_object *objects;   /* owned; ifindex 0: filled in when the interface is known */
 	bool *add;		      /* for each object; owned. Else: remove */
 	size_t n;
+	char id[OBJECT_ID_MAX];
 	struct far_end_change *next;
 };
 /* For at most max objects, none yet. NULL: out of memory. */
@@ -23,6 +24,9 @@ int removal_new(struct net *n, struct net_removal **ret);
 /* Adds a link. id: of its object; workload_ns_ino: the inode of its far end's namespace, or 0. -ENOMEM. */
 int removal_add_link(struct net_removal *r, const struct net_vpc *v, const struct device_ops *ops, uint32_t ifindex,
 		     const char *id, uint64_t workload_ns_ino);
+/* Adds those of a removed device's objects that are on other links. -ENOMEM. */
+int removal_add_objects(struct net_removal *r, const struct net_vpc *v, uint32_t ifindex,
+			const struct net_object_set *objects);
 /* Adds a whole VPC, which is forgotten: v is freed. -ENOMEM: v stays. */
 int removal_add_vpc(struct net_removal *r, struct net_vpc *v);
 /* Takes c. */
