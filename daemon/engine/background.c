@@ -89,12 +89,13 @@ void engine_retire(struct engine *e, struct maps_change *c)
 	retire_begin(e);
 }
 
-/* --- tcx links over the floor ------------------------------------------------------------------------ */
+/* --- tcx links over the fallback filters ------------------------------------------------------------- */
 
 /*
  * The kernel waits for a grace period for each link, 4 to 10 ms, and holds the lock of all network configuration over
- * it: whoever attaches the next ENI would wait for the links of the one before, which the floor serves as well. So
- * links are made when nothing else is done for a while, one port at a time; and now and then when something always is.
+ * it: whoever attaches the next ENI would wait for the links of the one before, which the fallback filters serve as
+ * well. So links are made when nothing else is done for a while, one port at a time; and now and then when something
+ * always is.
  */
 #define ATTACH_QUIET_US	 100000ull
 #define ATTACH_LATEST_US 2000000ull

@@ -216,7 +216,7 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	if (r < 0)
 		return r;
 	e->revision = store_revision(e->store);
-	/* The tables say what memory allows before the model holds itself to it. */
+	/* The maps say what memory allows before the model holds itself to it. */
 	r = open_datapath(e, reterr);
 	if (r < 0)
 		return r;

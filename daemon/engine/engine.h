@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The engine: the one write path. Owns model, store, tables and net; api/ hands it requests and reads the model.
+ * The engine: the one write path. Owns model, store, maps and net; api/ hands it requests and reads the model.
  */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Once a second the tables are searched for flows that have ended: on the worker, and deleted when nothing else is to
- * be done, a little at a time, so that neither requests nor packets wait for it. */
+/* Once a second the maps of flows are searched for flows that have ended: on the worker, and deleted when nothing else
+ * is to be done, a little at a time, so that neither requests nor packets wait for it. */
 #include "engine/expire.h"
 
 #include <vpc/clock.h>
@@ -11,7 +11,7 @@
 
 #define INTERVAL_US	  1000000ull
 #define TIMER_ACCURACY_US 100000
-/* Entries looked at in one go. All of a full table are seen within a minute or so. */
+/* Entries looked at in one go. All of a full map are seen within a minute or so. */
 #define BUDGET		  16384u
 
 static void rest(struct engine *e)

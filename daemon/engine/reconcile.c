@@ -51,7 +51,7 @@ static void adopt_namespaces(struct engine *e, const struct plan *all)
 	}
 }
 
-static int adopt_tables(struct engine *e, const struct plan *all, struct vpc_error *reterr)
+static int adopt_maps(struct engine *e, const struct plan *all, struct vpc_error *reterr)
 {
 	_cleanup_(plan_clear) struct plan difference = {0};
 	struct maps_change *change = NULL;
@@ -208,7 +208,7 @@ int reconcile_start(struct engine *e, struct vpc_error *reterr)
 	if (r < 0)
 		return r;
 	adopt_namespaces(e, &all);
-	r = adopt_tables(e, &all, reterr);
+	r = adopt_maps(e, &all, reterr);
 	if (r < 0)
 		return r;
 	maps_address_config_apply(e->maps, &all);

@@ -38,7 +38,7 @@ static int add_rule_counters(struct engine *e, const struct object *o, json_t *j
 	struct rule_counters c = {0};
 	int r;
 
-	maps_rule_counters(e->maps, o->number, &c); /* -ENOENT: in no table yet, so zero */
+	maps_rule_counters(e->maps, o->number, &c); /* -ENOENT: in no map yet, so zero */
 	r = json_object_set_new(json, "packets", json_integer((json_int_t)c.packets));
 	r |= json_object_set_new(json, "bytes", json_integer((json_int_t)c.bytes));
 	r |= json_object_set_new(json, "last_used",

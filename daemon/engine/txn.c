@@ -225,7 +225,7 @@ static void remember_rules(struct txn *t)
 			verdicts_remember_rule(t->e, deltas[i].before);
 }
 
-/* A dry run: what can be refused by the tables is, what would be cut is told, and nothing stays. */
+/* A dry run: what the maps can refuse is, what would be cut is told, and nothing stays. */
 static void txn_try(struct txn *t)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;

@@ -30,7 +30,7 @@ static void opening_op_done(void *data, int result)
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 
 	if (result == -ETIMEDOUT) {
-		/* The thread still has the trip; it is freed when it comes back. */
+		/* The thread still has the operation; it is freed when it comes back. */
 		vpc_error_set(&error, VPC_E_ATTACHMENT_FAILED, "attachment",
 			      "opening the namespace took longer than 5 s; is it on a file system that hangs?");
 		txn_refuse(t, &error);

@@ -39,7 +39,7 @@ rss_kib()
 	awk '$1 == "VmRSS:" { print $2 }' "/proc/$(vpcd_pid)/status"
 }
 
-# Bytes of the instance's tables, as the kernel counts them.
+# Bytes of the instance's maps, as the kernel counts them.
 maps_bytes()
 {
 	ctl -o json status | jq '[.tables[].bytes] | add'

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Rule sets of one shape and many sizes, as plans for the tables: a client at 10.0.0.10 that may send anything, a
+ * Rule sets of one shape and many sizes, as plans for the maps: a client at 10.0.0.10 that may send anything, a
  * server at 10.0.0.11 whose groups have the rules. The rule that allows the client's packet is where it takes longest
  * to find.
  */

@@ -222,7 +222,7 @@ static int build_worst6(struct plan *p, uint32_t n)
 	return rc;
 }
 
-/* Groups on top: each class names 16 that only the peer's bloom filter knows. n is 16 * 17 * (32 + 16). */
+/* Groups on top: each mask group names 16 that only the peer's bloom filter knows. n is 16 * 17 * (32 + 16). */
 static int build_worst_groups(struct plan *p, uint32_t n)
 {
 	int rc = build_worst(p, n / 48 * 32);

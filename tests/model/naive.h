@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The reference: security groups as SEMANTICS.md describes them, by lists and linear scans, with nothing shared with
+ * The reference: security groups as tests/README.md describes them, by lists and linear scans, with nothing shared with
  * the compiler or the programs. It knows no epochs, rows, sets or maps: a flow is judged by the rules as they are,
  * each time a packet of it comes.
  *

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The naive model's rules and its list of flows. Numbers in parentheses are those of SEMANTICS.md "Security groups". */
+/* The naive model's rules and its list of flows. Numbers in parentheses are rules of security
+ * groups (tests/README.md). */
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The naive model at a port: what is decided by addresses. Numbers are those of SEMANTICS.md "Security groups". */
+/* The naive model at a port: what is decided by addresses. Numbers are rules of security groups
+ * (tests/README.md). */
 #include <netinet/in.h>
 #include <string.h>
 

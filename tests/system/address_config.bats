@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Workloads configure themselves by DHCP, router advertisements and DHCPv6, which their ports answer: real clients, in
-# namespaces whose interface vpcd plugged in, emptied of what vpcd put on it. tests/bpf/address_config.c has the messages one by one.
+# namespaces to which vpcd attached an interface, emptied of what vpcd put on it. tests/bpf/address_config.c has the messages one by one.
 
 bats_require_minimum_version 1.5.0
 load lib

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The HTTP side of CLI.md "API": replies, preconditions, idempotency, the read-only socket.
+# The API over HTTP: replies, preconditions, idempotency, the read-only socket.
 
 bats_require_minimum_version 1.5.0
 load lib

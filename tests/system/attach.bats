@@ -44,7 +44,7 @@ ports_are()
 	[ "$(ports)" -eq "$1" ]
 }
 
-@test "by name: the inner end is named, addressed, routed and of the right MTU" {
+@test "by name: the workload end is named, addressed, routed and of the right MTU" {
 	local mac
 	netns_add "$P-a"
 	ctl attach "$P-a" --subnet prod-app --sg "$P-sg" --netns "$(netns_of "$P-a")" --ip 10.50.1.200

@@ -156,7 +156,7 @@ pod_pings_not()
 	[ "$(enis_of front)$(enis_of back)" = 00 ]
 }
 
-@test "podman: where its containers are plugged is shown" {
+@test "podman: what its containers are attached to is shown" {
 	podman_there
 	local id line
 	pod_run "$P-x" front
@@ -192,7 +192,7 @@ pod_pings_not()
 
 # --- other runtimes ----------------------------------------------------------------------------------------------------
 
-@test "ip netns: a command in a namespace that vpc-cni has plugged in" {
+@test "ip netns: a command in a namespace that vpc-cni has attached" {
 	netns_add "$P-a"
 	cni ADD "$ID" "$(path_of "$P-a")" "$(config 1.1.0)" >/dev/null
 	ip netns exec "$(netns_of "$P-a")" ping -c 1 -W 1 10.50.1.1
@@ -309,7 +309,7 @@ no_enis()
 
 # --- mount namespaces --------------------------------------------------------------------------------------------------
 
-@test "a namespace that only the runtime's mount namespace has is plugged in all the same" {
+@test "a namespace that only the runtime's mount namespace has is attached all the same" {
 	local dir=$BATS_TEST_TMPDIR
 	netns_add "$P-a"
 	touch "$dir/hidden"
@@ -334,7 +334,7 @@ no_enis()
 		<<<"$(config 1.1.0)" >/dev/null
 	in_ns "$P-a" ip link show dev eth0
 	if in_ns "$P-b" ip link show dev eth0; then
-		fail "plugged into another's namespace"
+		fail "attached to another's namespace"
 	fi
 	cni_silent DEL "$ID" '' "$(config 1.1.0)"
 }

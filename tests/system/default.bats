@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What holds before anybody wrote a rule: SEMANTICS.md rules 1, 2, 3 and 11, promise P1.
+# What holds before anybody wrote a rule: rules 1, 2, 3 and 11, promise P1.
 
 bats_require_minimum_version 1.5.0
 load lib

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Every error code of SEMANTICS.md that these resources have, by vpcctl; a refused request changes nothing.
+# Every error code that these resources have (include/vpc/errors.def), by vpcctl; a refused request changes nothing.
 
 bats_require_minimum_version 1.5.0
 load lib

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Many groups on an ENI, many ENIs in a group, groups as peers: SEMANTICS.md rules 2 and 6, and the default group.
+# Many groups on an ENI, many ENIs in a group, groups as peers: rules 2 and 6, and the default group.
 
 bats_require_minimum_version 1.5.0
 load lib

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# ICMP, its errors, fragments and sizes: SEMANTICS.md rules 3 and 4.
+# ICMP, its errors, fragments and sizes: rules 3 and 4.
 
 bats_require_minimum_version 1.5.0
 load lib

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Wrong input gets its error, changes nothing, and vpcd lives: SEMANTICS.md "Errors".
+# Wrong input gets its error, changes nothing, and vpcd lives.
 
 bats_require_minimum_version 1.5.0
 load lib

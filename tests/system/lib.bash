@@ -313,7 +313,7 @@ sg_new()
 	fi
 }
 
-# refused CODE COMMAND…: vpcctl says no, with that code and in the words of CLI.md.
+# refused CODE COMMAND…: vpcctl exits with 1 and says "vpcctl: CODE: message".
 refused()
 {
 	local code=$1 status=0 text

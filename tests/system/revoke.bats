@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Revoking cuts established flows, in both directions, and no others: SEMANTICS.md rules 3, 7 and 8, promise P2.
+# Revoking cuts established flows, in both directions, and no others: rules 3, 7 and 8, promise P2.
 
 bats_require_minimum_version 1.5.0
 load lib

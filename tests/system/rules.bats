@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A rule opens exactly its protocol, ports and peer: SEMANTICS.md rules 2, 4, 5 and 9.
+# A rule opens exactly its protocol, ports and peer: rules 2, 4, 5 and 9.
 
 bats_require_minimum_version 1.5.0
 load lib

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A workload can be nobody else: SEMANTICS.md rules 6 and 12, promise P7. Each forgery has an honest frame beside it that
+# A workload can be nobody else: rules 6 and 12, promise P7. Each forgery has an honest frame beside it that
 # does arrive, so that the test sees what it would miss.
 
 bats_require_minimum_version 1.5.0

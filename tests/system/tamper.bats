@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What others change by hand is reported by verify and put right, and nothing is open in between: promise P1, and the
-# reconcile of DESIGN.md sections 3 and 5.
+# What others change by hand is reported by verify and put right, and nothing is open in between: promise P1.
 
 bats_require_minimum_version 1.5.0
 load lib
@@ -84,7 +83,7 @@ repaired_at_start()
 	repaired
 }
 
-@test "an inner end deleted by the workload comes back" {
+@test "a workload end deleted by the workload comes back" {
 	in_ns "$P-b" ip link del dev eth0
 	repaired
 }

@@ -250,7 +250,7 @@ as_user()
 	[ "$(jq -r .code <<<"$output")" = IncorrectState ]
 }
 
-# TRAPS: whoever has the descriptor may do ioctls on it.
+# Whoever has the descriptor may do any ioctl on it (daemon/datapath/net/device/README.md, Taps).
 @test "P7: a VMM that takes a neighbour's MAC for the host's end, and ends persistence, gains nothing that stays" {
 	tap "$P-a" prod-app
 	tap "$P-h" prod-app

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The systemd unit: DESIGN.md section 5.
+# The systemd unit: no mount namespace, and what confines vpcd.
 
 bats_require_minimum_version 1.5.0
 load lib

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who gets a place on the HTTP socket, and for how long: slow clients lock nobody out (DESIGN.md P8). */
+/* Who gets a place on the HTTP socket, and for how long: slow clients lock nobody out (P8). */
 #include "api/http/clients.h"
 
 #include <poll.h>

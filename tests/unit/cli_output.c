@@ -232,7 +232,7 @@ Test(cli_output, status_shows_counts_beside_limits)
 			     "ctl        1     -\n");
 }
 
-/* Where an ENI is plugged: the container by its tags, and the first process of the namespace. */
+/* What an ENI is attached to: the container by its tags, and the first process of the namespace. */
 Test(cli_output, an_attachment_shows_container_and_process)
 {
 	_cleanup_free_ char *list = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What each command of CLI.md asks of the API. */
+/* What each command of vpcctl asks of the API. */
 #include "cli_http_util.h"
 
 static struct fake_daemon *d;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Network interfaces: addresses, MACs, groups, attachment: SEMANTICS.md "Resources", groups 2 and 6, and error codes.
- */
+/* Network interfaces: addresses, MACs, groups (rules 2 and 6), attachment, and their error codes. */
 #include <string.h>
 
 #include "model/internal.h"

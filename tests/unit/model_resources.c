@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* VPCs and subnets, names, tags, references, revisions: SEMANTICS.md "Resources" and its error codes. */
+/* VPCs and subnets, names, tags, references, revisions, and their error codes. */
 #include <string.h>
 
 #include "model_util.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Security groups and rules: SEMANTICS.md "Security groups" 1, 4, 5, 9, 10 and their error codes. */
+/* Security groups and their rules: rules 1, 4, 5, 9, 10 and their error codes. */
 #include <string.h>
 
 #include "model_util.h"

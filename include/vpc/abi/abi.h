@@ -3,7 +3,7 @@
  * What vpcd and the programs in bpf/ agree on: the layout of every map. Included verbatim by both sides, so only __u8,
  * __u16, __u32, __u64 and __be16, __be32; pads are explicit and zero; sizes are asserted.
  *
- * How a change becomes visible (DESIGN "rows with a birth and a death"): everything the programs judge by carries the
+ * How a change becomes visible: everything the programs judge by carries the
  * epochs between which it counts, or is a `struct vpc_versioned`. vpcd writes the new state beside the old one and then
  * stores `vpc_ctl.epoch + 1`: that one store is the commit.
  *

@@ -69,7 +69,7 @@ int link_get(struct nl_sock *sk, uint32_t ifindex, const char *name, struct link
 int link_each(struct nl_sock *sk, int (*fn)(const struct link_info *info, void *userdata), void *userdata);
 
 int link_make_bridge(struct nl_sock *sk, const struct subnet_record *s, char ret_text[NETLINK_TEXT_MAX]);
-/* The host end in sk's namespace with ifindex p->eni, the inner end in workload_ns, both down. */
+/* The host end in sk's namespace with ifindex p->eni, the workload end in workload_ns, both down. */
 int link_make_veth(struct nl_sock *sk, const struct port_record *p, int workload_ns, char ret_text[NETLINK_TEXT_MAX]);
 int link_delete(struct nl_sock *sk, uint32_t ifindex);
 

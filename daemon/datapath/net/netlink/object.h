@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Facts: what hangs on a link of a VPC's namespace, each a line of its own: an address, a route, a permanent neighbour,
- * a static FDB entry. The same list says what a bridge or port needs, is what a change adds and takes away, and what
- * verify compares with the kernel, so the three cannot disagree.
+ * Netlink objects: what hangs on a link of a VPC's namespace, each a line of its own: an address, a route, a permanent
+ * neighbour, a static FDB entry. The same list says what a bridge or port needs, is what a change adds and takes away,
+ * and what verify compares with the kernel, so the three cannot disagree.
  */
 #ifndef DATAPATH_NET_OBJECT_H
 #define DATAPATH_NET_OBJECT_H
@@ -32,8 +32,8 @@ struct net_object_key {
 struct net_object {
 	struct net_object_key key;
 	uint8_t mac[6]; /* of a neighbour */
-	bool right;	/* read from the kernel: permanent, static, … as a fact of ours is; else something dynamic */
-	bool no_route;	/* an IPv6 address along with which the kernel makes no route */
+	bool right; /* read from the kernel: permanent, static, … as an object of ours is; else something dynamic */
+	bool no_route;	  /* an IPv6 address along with which the kernel makes no route */
 	bool kernel_made; /* a route that the kernel makes along with an address */
 	struct ip source; /* preferred source of a route; family 0: none */
 	uint32_t owner;	  /* ifindex of the bridge or port it belongs to */
@@ -62,9 +62,9 @@ struct ip net_object_link_local(const uint8_t mac[6]);
 /* The requests. Put replaces what differs and is content with what is there; delete is content with what is gone. */
 int net_object_put(struct nl_sock *sk, const struct net_object *f);
 int net_object_delete(struct nl_sock *sk, const struct net_object *f);
-/* Adds every fact of the kernel that may be one of ours. -EAGAIN as netlink_ask. */
+/* Adds every object of the kernel that may be one of ours. -EAGAIN as netlink_ask. */
 int net_object_read(struct nl_sock *sk, struct net_object_set *set);
-/* Reads one message of a dump or an event. False: nothing that could be a fact of ours. */
+/* Reads one message of a dump or an event. False: nothing that could be an object of ours. */
 struct nlmsghdr;
 bool net_object_parse(const struct nlmsghdr *h, struct net_object *ret);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Facts as rtnetlink messages. */
+/* Netlink objects as rtnetlink messages. */
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/neighbour.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The two programs on a port: as clsact filters (the floor, on every kernel) and as pinned tcx links over them.
- * "from" is the port's ingress: what the workload sends; "to" its egress: what is delivered to it.
+ * The two programs on a port: as clsact filters (the fallback filters, on every kernel) and as pinned tcx links over
+ * them. "from" is the port's ingress: what the workload sends; "to" its egress: what is delivered to it.
  */
 #ifndef DATAPATH_TC_H
 #define DATAPATH_TC_H

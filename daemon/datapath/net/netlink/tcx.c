@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tcx links over the clsact floor. libbpf 1.1 has no word for them but passes the numbers through. */
+/* tcx links over the fallback filters (clsact). libbpf 1.1 has no word for them but passes the numbers through. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdio.h>
