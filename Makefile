@@ -154,6 +154,7 @@ tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(KIND_BIN) $(BUILD)/vpcctl $
 $(filter $(BUILD)/tests/bpf/net_%,$(BPFTEST_BIN)): | $(FAULTS_LIB)
 # The tests of the command line run the program.
 $(filter $(BUILD)/tests/unit/cli_%,$(UNIT_BIN)): | $(BUILD)/vpcctl $(BUILD)/vpc-cni
+$(BUILD)/tests/unit/config: | $(BUILD)/vpcd
 
 check: all $(UNIT_BIN) $(KIND_BIN)
 	scripts/test unit

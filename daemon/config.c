@@ -17,6 +17,9 @@
 
 #include "util/log.h"
 
+/* Addresses of a pool are looked through one by one. */
+#define POOL_PLEN_MIN 16
+
 /* --- values ------------------------------------------------------------------------------------------ */
 
 static int set_string(char **to, const char *value)
@@ -146,11 +149,96 @@ static int set_limit(struct config *c, const char *name, const char *value)
 	return -EINVAL;
 }
 
+/* [pool "NAME"]: copies NAME. -ENOENT: the section is no pool. */
+static int pool_name(const char *section, char ret[POOL_NAME_MAX])
+{
+	static const char begin[] = "pool \"";
+	const char *name = section + sizeof(begin) - 1;
+	size_t n;
+
+	if (strncmp(section, begin, sizeof(begin) - 1) != 0)
+		return -ENOENT;
+	n = strcspn(name, "\"");
+	if (!n || n >= POOL_NAME_MAX || strcmp(name + n, "\"") != 0 ||
+	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != n) {
+		fprintf(stderr, "vpcd: [%s]: a pool's name is letters, digits, '.', '_' and '-'\n", section);
+		return -EINVAL;
+	}
+	memcpy(ret, name, n);
+	ret[n] = '\0';
+	return 0;
+}
+
+/* The pool of that name, made if there is none. */
+static struct pool *pool_named(struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_pools; i++)
+		if (strcmp(c->pools[i].name, name) == 0)
+			return &c->pools[i];
+	if (c->n_pools == POOLS_MAX) {
+		fprintf(stderr, "vpcd: there can be %d pools\n", POOLS_MAX);
+		return NULL;
+	}
+	snprintf(c->pools[c->n_pools].name, POOL_NAME_MAX, "%s", name);
+	return &c->pools[c->n_pools++];
+}
+
+static int set_pool(struct config *c, const char *pool, const char *name, const char *value)
+{
+	struct pool *p = pool_named(c, pool);
+
+	if (!p)
+		return -EINVAL;
+	if (strcmp(name, "cidr") == 0) {
+		if (p->cidr.addr.family || cidr_parse(value, &p->cidr) < 0 || p->cidr.addr.family != 4 ||
+		    cidr_has_host_bits(&p->cidr) || p->cidr.plen < POOL_PLEN_MIN) {
+			fprintf(stderr, "vpcd: cidr=%s: must be one IPv4 range, /%d or smaller, without host bits\n",
+				value, POOL_PLEN_MIN);
+			return -EINVAL;
+		}
+		return 0;
+	}
+	if (strcmp(name, "uplink") == 0) {
+		size_t n = strlen(value);
+
+		if (!n || n >= sizeof(p->uplink) || strcspn(value, "/ \t") != n) {
+			fprintf(stderr, "vpcd: uplink=%s: must be the name of an interface\n", value);
+			return -EINVAL;
+		}
+		memcpy(p->uplink, value, n + 1);
+		return 0;
+	}
+	fprintf(stderr, "vpcd: a pool has cidr and uplink, not '%s'\n", name);
+	return -EINVAL;
+}
+
+static int check_pools(const struct config *c)
+{
+	for (size_t i = 0; i < c->n_pools; i++) {
+		const struct pool *p = &c->pools[i];
+
+		if (!p->cidr.addr.family || !p->uplink[0]) {
+			fprintf(stderr, "vpcd: the pool '%s' needs cidr and uplink\n", p->name);
+			return -EINVAL;
+		}
+		for (size_t k = 0; k < i; k++)
+			if (cidr_overlaps(&p->cidr, &c->pools[k].cidr)) {
+				fprintf(stderr, "vpcd: the pools '%s' and '%s' overlap\n", c->pools[k].name, p->name);
+				return -EINVAL;
+			}
+	}
+	return 0;
+}
+
 /* ini_handler: 1 goes on, 0 is an error in that line. */
 static int on_entry(void *user, const char *section, const char *name, const char *value)
 {
 	struct config *c = user;
+	char pool[POOL_NAME_MAX];
+	int r = pool_name(section, pool);
 
+	if (r != -ENOENT)
+		return r == 0 && set_pool(c, pool, name, value) == 0;
 	if (strcmp(section, "Limits") == 0)
 		return set_limit(c, name, value) == 0;
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
@@ -175,7 +263,7 @@ static int parse_file(struct config *c, const char *path, bool must_exist)
 		return 0;
 	r = ini_parse(path, on_entry, c);
 	if (r == 0)
-		return 0;
+		return check_pools(c);
 	if (r < 0)
 		fprintf(stderr, "vpcd: cannot read the configuration file %s\n", path);
 	else

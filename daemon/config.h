@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <vpc/limits.h>
 
+#include "model/pool.h"
+
 struct config {
 	char *instance;
 	char *state_dir;
@@ -16,6 +18,8 @@ struct config {
 	bool use_tcx;
 	bool use_fast_path;
 	struct vpc_limits limits;
+	struct pool pools[POOLS_MAX];
+	size_t n_pools;
 	bool accept_store; /* --accept-store */
 	bool purge;	   /* --purge */
 	bool purge_state;  /* --state */

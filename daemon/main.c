@@ -235,6 +235,8 @@ static int run(const struct config *c)
 		.run_dir = c->run_dir,
 		.bpf_dir = bpf_dir,
 		.limits = c->limits,
+		.pools = c->pools,
+		.n_pools = c->n_pools,
 		.accept_store = c->accept_store,
 		.use_tcx = c->use_tcx,
 		.use_fast_path = c->use_fast_path,

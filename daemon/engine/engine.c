@@ -200,6 +200,9 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	e->queue.userdata = e;
 	e->event = sd_event_ref(config->event);
 	e->limits = config->limits;
+	e->n_pools = config->n_pools;
+	if (e->n_pools)
+		memcpy(e->pools, config->pools, e->n_pools * sizeof(*e->pools));
 	e->use_tcx = config->use_tcx;
 	e->instance = strdup(config->instance);
 	e->state_dir = strdup(config->state_dir);

@@ -13,6 +13,7 @@
 #include <vpc/error.h>
 
 #include "model/model.h"
+#include "model/pool.h"
 
 struct engine;
 
@@ -22,6 +23,8 @@ struct engine_config {
 	const char *run_dir;
 	const char *bpf_dir; /* "/sys/fs/bpf/vpcd/<instance>" */
 	struct vpc_limits limits;
+	const struct pool *pools; /* of public addresses; copied */
+	size_t n_pools;
 	bool accept_store; /* also one that is older than the kernel's state, or another */
 	bool use_tcx;
 	bool use_fast_path; /* where the kernel can do it */

@@ -32,6 +32,8 @@ struct engine {
 	char *state_dir;
 	char *bpf_dir;
 	struct vpc_limits limits;
+	struct pool pools[POOLS_MAX]; /* of public addresses */
+	size_t n_pools;
 	bool use_tcx;
 	bool fast_path; /* configured, and the kernel can do it */
 	sd_event *event;
