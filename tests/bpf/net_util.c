@@ -174,6 +174,11 @@ static void on_event(uint32_t vpc, uint32_t port, void *userdata)
 
 void nettest_init(struct nettest *t, bool tcx)
 {
+	nettest_init_edge(t, tcx, NULL);
+}
+
+void nettest_init_edge(struct nettest *t, bool tcx, net_uplink_fn on_uplink)
+{
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 
 	memset(t, 0, sizeof(*t));
@@ -189,6 +194,11 @@ void nettest_init(struct nettest *t, bool tcx)
 		.use_tcx = tcx,
 		.event = t->event,
 	};
+	if (on_uplink) {
+		t->config.on_uplink = on_uplink;
+		t->config.prog_from_uplink = t->config.prog_from_vpc = t->config.prog_to_host = t->prog_to;
+		t->config.prog_from_world = t->prog_to;
+	}
 	t->vpc = (struct vpc_record){.number = 7, .id = "vpc-7", .netns = "nettest-vpc-7", .mtu = 1450};
 	for (unsigned i = 0; i < 2; i++)
 		init_subnet(t, i);
@@ -398,4 +408,10 @@ unsigned nettest_count_fds(void)
 	for (int fd = 0; fd < 1024; fd++)
 		n += fcntl(fd, F_GETFD) >= 0;
 	return n;
+}
+
+void nettest_count(uint32_t vpc, void *userdata)
+{
+	(void)vpc;
+	++*(int *)userdata;
 }

@@ -39,6 +39,8 @@ void nettest_built(const char *name, char ret[PATH_MAX]);
 void nettest_enter(void);
 /* Fills t, opens net; no VPC yet. */
 void nettest_init(struct nettest *t, bool tcx);
+/* The same with programs for uplinks, which let everything pass. */
+void nettest_init_edge(struct nettest *t, bool tcx, net_uplink_fn on_uplink);
 void nettest_end(struct nettest *t);
 /* A program that lets everything pass. Returns its descriptor. */
 int nettest_program(void);
@@ -79,5 +81,7 @@ json_t *nettest_verify(struct nettest *t, size_t n_ports);
 /* Fails the test, printing it, unless the report is empty. */
 void nettest_clean(struct nettest *t, size_t n_ports, const char *when);
 unsigned nettest_count_fds(void);
+/* For net_audit_each: counts in an int. */
+void nettest_count(uint32_t vpc, void *userdata);
 
 #endif

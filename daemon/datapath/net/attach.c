@@ -9,6 +9,8 @@
 
 struct attach_port {
 	uint32_t ifindex;
+	enum tc_role role;
+	uint32_t host_ifindex; /* of an uplink; else 0 */
 	int result;
 };
 
@@ -22,14 +24,14 @@ struct attach_vpc {
 
 struct net_attach {
 	char *link_dir;
-	struct tc_programs programs; /* descriptors of our own */
+	struct tc_program_sets programs; /* descriptors of our own */
 	struct attach_vpc *vpcs;
 	size_t n_vpcs;
 };
 
 static bool lacks_links(const struct device *d)
 {
-	return d->ops->judged && d->up && !d->tcx && !d->attaching && !d->attach_failed;
+	return d->ops->tcx && d->up && !d->tcx && !d->attaching && !d->attach_failed;
 }
 
 static size_t count_lacking(const struct net_vpc *v)
@@ -48,8 +50,8 @@ static void attach_free(struct net_attach *a)
 		close_fd(a->vpcs[i].ns_fd);
 		free(a->vpcs[i].ports);
 	}
-	for (unsigned i = 0; i < TC_SIDES; i++)
-		close_fd(a->programs.fd[i]);
+	for (unsigned i = 0; i < TC_ROLES * TC_SIDES; i++)
+		close_fd(a->programs.of[i / TC_SIDES].fd[i % TC_SIDES]);
 	free(a->vpcs);
 	free(a->link_dir);
 	free(a);
@@ -72,7 +74,10 @@ static int add_vpc(struct net_attach *a, struct net_vpc *v, size_t n_ports)
 	for (d = v->devices; d && vpc->n_ports < n_ports; d = d->hh.next) {
 		if (!lacks_links(d))
 			continue;
-		vpc->ports[vpc->n_ports++] = (struct attach_port){.ifindex = d->ifindex, .result = -ECANCELED};
+		vpc->ports[vpc->n_ports++] = (struct attach_port){.ifindex = d->ifindex,
+								  .role = d->ops->role,
+								  .host_ifindex = d->host_ifindex,
+								  .result = -ECANCELED};
 		d->attaching = true;
 	}
 	return 0;
@@ -86,10 +91,16 @@ static int attach_init(struct net *n, size_t most, struct net_attach *a)
 	a->vpcs = calloc(HASH_COUNT(n->vpcs), sizeof(*a->vpcs));
 	if (!a->link_dir || !a->vpcs)
 		return -ENOMEM;
-	for (unsigned i = 0; i < TC_SIDES; i++) {
-		a->programs.fd[i] = fcntl(n->programs.fd[i], F_DUPFD_CLOEXEC, FD_HIGH);
-		a->programs.id[i] = n->programs.id[i];
-		if (a->programs.fd[i] < 0)
+	for (unsigned i = 0; i < TC_ROLES * TC_SIDES; i++) {
+		const struct tc_programs *from = &n->programs.of[i / TC_SIDES];
+		struct tc_programs *to = &a->programs.of[i / TC_SIDES];
+		enum tc_side side = i % TC_SIDES;
+
+		if (!from->id[side])
+			continue;
+		to->id[side] = from->id[side];
+		to->fd[side] = fcntl(from->fd[side], F_DUPFD_CLOEXEC, FD_HIGH);
+		if (to->fd[side] < 0)
 			return -errno;
 	}
 	for (v = n->vpcs; v && most; v = v->hh.next) {
@@ -119,8 +130,8 @@ int net_attach_begin(struct net *n, size_t most, struct net_attach **ret)
 	a = calloc(1, sizeof(*a));
 	if (!a)
 		return -ENOMEM;
-	for (unsigned i = 0; i < TC_SIDES; i++)
-		a->programs.fd[i] = -1;
+	for (unsigned i = 0; i < TC_ROLES * TC_SIDES; i++)
+		a->programs.of[i / TC_SIDES].fd[i % TC_SIDES] = -1;
 	r = attach_init(n, most, a);
 	if (r < 0) {
 		net_attach_free(n, a);
@@ -138,8 +149,28 @@ static int run_vpc(void *data)
 	for (size_t i = 0; i < vpc->n_ports; i++) {
 		struct attach_port *p = &vpc->ports[i];
 
-		p->result = tc_tcx_attach(vpc->attach->link_dir, p->ifindex, &vpc->attach->programs);
+		p->result = tc_tcx_attach(vpc->attach->link_dir, p->ifindex, &vpc->attach->programs.of[p->role]);
 		/* a port that is gone meanwhile is not a failure */
+		if (p->result < 0 && p->result != -ENODEV)
+			result = p->result;
+	}
+	return result;
+}
+
+/* The host ends of the uplinks among them, in vpcd's own namespace. */
+static int run_host_ends(const struct net_attach *a, struct attach_vpc *vpc)
+{
+	char dir[DEVICE_HOST_DIR_MAX];
+	int result = 0;
+
+	for (size_t i = 0; i < vpc->n_ports; i++) {
+		struct attach_port *p = &vpc->ports[i];
+
+		if (!p->host_ifindex || p->result < 0)
+			continue;
+		p->result = mkdir_parents(device_host_dir(a->link_dir, dir), 0700, 0700);
+		if (p->result >= 0)
+			p->result = tc_tcx_attach(dir, p->host_ifindex, &a->programs.of[TC_HOST_END]);
 		if (p->result < 0 && p->result != -ENODEV)
 			result = p->result;
 	}
@@ -154,6 +185,8 @@ int net_attach_run(struct net_attach *a)
 	for (size_t i = 0; a && i < a->n_vpcs; i++) {
 		int r = netns_run(a->vpcs[i].ns_fd, run_vpc, &a->vpcs[i]);
 
+		if (r >= 0)
+			r = run_host_ends(a, &a->vpcs[i]);
 		if (r < 0)
 			result = r;
 	}
@@ -182,6 +215,15 @@ void net_attach_free(struct net *n, struct net_attach *a)
 	attach_free(a);
 }
 
+static bool is_pinned(const struct net *n, const struct device *d)
+{
+	char dir[DEVICE_HOST_DIR_MAX];
+
+	return tc_tcx_is_pinned(n->link_dir, d->ifindex, &n->programs.of[d->ops->role]) &&
+	       (!d->host_ifindex ||
+		tc_tcx_is_pinned(device_host_dir(n->link_dir, dir), d->host_ifindex, &n->programs.of[TC_HOST_END]));
+}
+
 size_t net_check_links(struct net *n, size_t most)
 {
 	size_t at = 0, lost = 0, looked = 0;
@@ -190,10 +232,10 @@ size_t net_check_links(struct net *n, size_t most)
 		return 0;
 	for (struct net_vpc *v = n->vpcs; v && looked < most; v = v->hh.next) {
 		for (struct device *d = v->devices; d && looked < most; d = d->hh.next) {
-			if (!d->ops->judged || at++ < n->links_checked)
+			if (!d->ops->tcx || at++ < n->links_checked)
 				continue;
 			looked++;
-			if (!d->tcx || d->attaching || tc_tcx_is_pinned(n->link_dir, d->ifindex))
+			if (!d->tcx || d->attaching || is_pinned(n, d))
 				continue;
 			d->tcx = false;
 			d->attach_failed = false;

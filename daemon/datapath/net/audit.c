@@ -16,17 +16,26 @@
 #include "datapath/net/netns/sysctl.h"
 #include "datapath/net/registry.h"
 
+struct audit_port {
+	uint32_t ifindex;
+	enum tc_role role;
+	uint32_t host_ifindex; /* of an uplink; else 0 */
+};
+
 struct audit_vpc {
 	uint32_t number;
 	int ns_fd;
 	char name[80];
-	uint32_t *ports; /* those that have their tcx links */
+	struct audit_port *ports; /* those that have their tcx links */
 	size_t n_ports;
+	/* of its device with a host end, whatever its tcx links */
+	bool (*silent_differs)(const char *id);
+	char id[OBJECT_ID_MAX];
 	bool differs;
 };
 
 struct net_audit {
-	struct tc_programs programs; /* ids only */
+	struct tc_program_sets programs; /* ids only */
 	struct audit_vpc *vpcs;
 	size_t n;
 	uint64_t cost_ns;
@@ -38,9 +47,19 @@ static int take_ports(struct audit_vpc *a, const struct net_vpc *v)
 	if (!a->ports)
 		return -ENOMEM;
 	for (const struct device *d = v->devices; d; d = d->hh.next)
-		if (d->ops->judged && d->tcx && d->up && !d->attaching)
-			a->ports[a->n_ports++] = d->ifindex;
+		if (d->ops->tcx && d->tcx && d->up && !d->attaching)
+			a->ports[a->n_ports++] = (struct audit_port){d->ifindex, d->ops->role, d->host_ifindex};
 	return 0;
+}
+
+static void note_host_end(struct audit_vpc *a, const struct net_vpc *v)
+{
+	for (const struct device *d = v->devices; d; d = d->hh.next) {
+		if (!d->ops->silent_differs || !d->up)
+			continue;
+		a->silent_differs = d->ops->silent_differs;
+		snprintf(a->id, sizeof(a->id), "%s", d->id);
+	}
 }
 
 /* The VPC that follows number in the order of numbers, or NULL. */
@@ -74,6 +93,7 @@ int net_audit_begin(const struct net *n, uint32_t *after, size_t most, struct ne
 		*one = (struct audit_vpc){.number = v->number};
 		one->ns_fd = fcntl(v->ns.ns_fd, F_DUPFD_CLOEXEC, FD_HIGH);
 		snprintf(one->name, sizeof(one->name), "%s", v->name);
+		note_host_end(one, v);
 		r = one->ns_fd < 0 ? -errno : n->link_dir ? take_ports(one, v) : 0;
 	}
 	if (a->n < most)
@@ -101,7 +121,7 @@ static void look_at(const struct net_audit *a, struct audit_vpc *v)
 {
 	v->differs = mount_differs(v) || sysctl_silent_differs();
 	for (size_t i = 0; !v->differs && i < v->n_ports; i++)
-		v->differs = !tc_tcx_runs(v->ports[i], &a->programs);
+		v->differs = !tc_tcx_runs(v->ports[i].ifindex, &a->programs.of[v->ports[i].role]);
 }
 
 static int run_inside(void *data)
@@ -115,9 +135,24 @@ static int run_inside(void *data)
 	return 0;
 }
 
+/* In vpcd's own namespace. */
+static void look_at_host_end(const struct net_audit *a, struct audit_vpc *v)
+{
+	v->differs |= v->silent_differs && v->silent_differs(v->id);
+	for (size_t i = 0; !v->differs && i < v->n_ports; i++)
+		v->differs = v->ports[i].host_ifindex &&
+			     !tc_tcx_runs(v->ports[i].host_ifindex, &a->programs.of[TC_HOST_END]);
+}
+
 int net_audit_run(struct net_audit *a)
 {
-	return a->n ? netns_run(a->vpcs[0].ns_fd, run_inside, a) : 0;
+	uint64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	int r = a->n ? netns_run(a->vpcs[0].ns_fd, run_inside, a) : 0;
+
+	for (size_t i = 0; i < a->n; i++)
+		look_at_host_end(a, &a->vpcs[i]);
+	a->cost_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
+	return r;
 }
 
 uint64_t net_audit_cost_ns(const struct net_audit *a)

@@ -8,6 +8,7 @@
 
 #include <vpc/array.h>
 
+#include "datapath/net/host.h"
 #include "datapath/net/make.h"
 #include "datapath/net/redirect.h"
 #include "datapath/net/removal.h"
@@ -332,12 +333,16 @@ static int publish_raise(struct net_vpc *v, struct step *s, struct net_removal *
 	const struct make_options options = {.workload = &s->workload};
 	struct device *d = net_find_device(v, s->ifindex);
 	struct device_request q;
+	int e;
 
 	(void)r;
 	if (!d)
 		return -ENODEV;
 	q = make_request(v, &s->spec, d, &options);
-	return s->spec.ops->raise(&q);
+	e = s->spec.ops->raise(&q);
+	if (e >= 0 && s->spec.ops->host_end)
+		host_report_uplink(v, d);
+	return e;
 }
 
 static int publish_remove_object(struct net_vpc *v, struct step *s, struct net_removal *r)

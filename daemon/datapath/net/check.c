@@ -55,6 +55,8 @@ static int check_device(struct subject *subject, struct net_state *s)
 	const struct device_spec *spec = subject->spec;
 	const struct device_check c = {
 		.rtnl = subject->check->rtnl,
+		.host_rtnl = subject->check->host_rtnl,
+		.instance = subject->check->instance,
 		.programs = subject->check->programs,
 		.link_dir = subject->check->link_dir,
 		.spec = spec,

@@ -28,9 +28,10 @@ struct net_difference {
 typedef int (*net_difference_fn)(const struct net_difference *d, void *userdata);
 
 struct net_check {
-	struct nl_sock *rtnl; /* in the namespace */
+	struct nl_sock *rtnl;	   /* in the namespace */
+	struct nl_sock *host_rtnl; /* in vpcd's own */
 	const char *instance;
-	const struct tc_programs *programs;
+	const struct tc_program_sets *programs;
 	const char *link_dir; /* NULL: tcx links are not compared */
 	net_difference_fn fn; /* returns not 0 to end the check with that */
 	void *userdata;

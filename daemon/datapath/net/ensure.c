@@ -11,6 +11,7 @@
 #include <vpc/array.h>
 
 #include "datapath/net/check.h"
+#include "datapath/net/host.h"
 #include "datapath/net/make.h"
 #include "datapath/net/netns/sysctl.h"
 #include "datapath/net/nft/generation.h"
@@ -272,6 +273,8 @@ static void mend_device(struct mending *m, const struct device_spec *s, bool dif
 	}
 	if (r >= 0 && s->ops->raise)
 		r = s->ops->raise(&q);
+	if (r >= 0 && s->ops->host_end)
+		host_report_uplink(m->v, d);
 	snprintf(what, sizeof(what), "the %s", s->ops->kind);
 	failed(m, r, s->id, what, error.message);
 }
@@ -324,6 +327,7 @@ static int look(struct mending *m)
 	_cleanup_(net_state_clear) struct net_state state = {};
 	const struct net_check check = {
 		.rtnl = m->v->ns.rtnl,
+		.host_rtnl = m->n->host.rtnl,
 		.instance = m->n->instance,
 		.programs = &m->n->programs,
 		/* missing tcx links are made by net_attach; existing ones get the programs in any case */

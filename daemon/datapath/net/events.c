@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "datapath/net/host.h"
 #include "datapath/net/netlink/request.h"
 #include "datapath/net/nft/generation.h"
 #include "datapath/net/redirect.h"
@@ -90,13 +91,13 @@ static void on_programs(struct round *round, const struct nlmsghdr *h)
 		if (t->tcm_parent != TC_H_CLSACT)
 			return;
 	} else {
-		ours = tc_is_our_filter(h, &round->v->net->programs, d->ops->routes);
+		ours = tc_is_our_filter(h, &round->v->net->programs.of[d->ops->role]);
 		if (ours != (h->nlmsg_type == RTM_DELTFILTER))
 			return;
 	}
 	round->contradicted = true;
-	if (d->ops->put_programs)
-		(void)d->ops->put_programs(round->v->ns.rtnl, d->ifindex, &round->v->net->programs);
+	if (d->ops->role != TC_NONE)
+		(void)tc_clsact_ensure(round->v->ns.rtnl, d->ifindex, &round->v->net->programs.of[d->ops->role], true);
 }
 
 /* A sysctl of the namespace, or of a device that its router uses. Those of other devices don't matter. */
@@ -164,6 +165,8 @@ static void look_at_link(struct round *round, uint32_t ifindex)
 	r = link_get(v->ns.rtnl, ifindex, NULL, &info);
 	if (d->ops->judged)
 		redirect_report(v->net, ifindex, r >= 0 && d->up && redirect_ok(&info));
+	if (d->ops->host_end)
+		host_report_uplink(round->v, d);
 	if (r >= 0 && d->ops->far_end && info.carrier)
 		note_carrier(v, d, info.carrier_changes);
 	if (r == -ENODEV && d->ops->judged) {

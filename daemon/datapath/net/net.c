@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "datapath/net/host.h"
 #include "datapath/net/pins.h"
 #include "datapath/net/registry.h"
 #include "datapath/net/vpc.h"
@@ -22,7 +23,7 @@ static int choose_attach_mode(struct net *n, bool use_tcx)
 
 	if (!n->pin_dir)
 		return 0;
-	r = use_tcx ? netns_run(-1, probe, &n->programs.fd[TC_FROM_WORKLOAD]) : 0;
+	r = use_tcx ? netns_run(-1, probe, &n->programs.of[TC_PORT].fd[TC_INGRESS]) : 0;
 	if (r < 0)
 		return r;
 	if (r == 0) {
@@ -45,13 +46,16 @@ int net_new(const struct net_config *config, net_event_fn on_event, void *userda
 	n->pin_dir = config->pin_dir ? strdup(config->pin_dir) : NULL;
 	if (!n->instance || (config->pin_dir && !n->pin_dir))
 		return vpc_error_oom(reterr);
+	n->host = NET_HOST_INIT;
 	n->event = sd_event_ref(config->event);
 	n->on_event = on_event;
 	n->on_port = config->on_port;
 	n->on_up = config->on_up;
 	n->userdata = userdata;
-	r = tc_programs_init(config->prog_from_workload, config->prog_to_workload, config->prog_from_router,
-			     &n->programs);
+	n->on_uplink = config->on_uplink;
+	r = net_programs(config, &n->programs);
+	if (r >= 0)
+		r = host_open(n);
 	if (r >= 0)
 		r = choose_attach_mode(n, config->use_tcx);
 	if (r < 0) {
@@ -69,8 +73,11 @@ void net_free(struct net *n)
 
 	if (!n)
 		return;
+	/* what there is stays, and goes on being used */
+	n->on_uplink = NULL;
 	HASH_ITER (hh, n->vpcs, v, next)
 		close_fd(net_take_vpc(n, v));
+	host_close(n);
 	sd_event_unref(n->event);
 	free(n->instance);
 	free(n->pin_dir);

@@ -33,6 +33,15 @@ struct net_removal;
  */
 typedef void (*net_port_fn)(uint32_t eni, bool peer_ok, void *userdata);
 
+/* A VPC's uplink, when both ends are up; NULL: it can't be used. Called when that changes, before vpcd itself takes it
+ * down, and may be called again with the same. */
+struct net_uplink {
+	uint32_t ifindex;      /* of the VPC end, in the VPC's namespace */
+	uint32_t host_ifindex; /* of the host end, in vpcd's own */
+	uint8_t host_mac[6];
+};
+typedef void (*net_uplink_fn)(uint32_t vpc, const struct net_uplink *uplink, void *userdata);
+
 /* A port's far end came up: after it was down it may lack routes and addresses. */
 typedef void (*net_up_fn)(uint32_t vpc, uint32_t eni, void *userdata);
 
@@ -42,10 +51,16 @@ struct net_config {
 	int prog_from_workload; /* borrowed descriptors */
 	int prog_to_workload;
 	int prog_from_router;
+	/* of the edge; 0 or below: there is none, and no uplink can be made */
+	int prog_from_uplink;
+	int prog_from_vpc;
+	int prog_to_host;
+	int prog_from_world;
 	bool use_tcx; /* configuration; tcx is used where the kernel has it too */
 	sd_event *event;
 	net_port_fn on_port; /* or NULL; userdata as for on_event */
 	net_up_fn on_up;     /* likewise */
+	net_uplink_fn on_uplink;
 };
 
 /* Somebody else changed or removed a device, address, qdisc or route of vpc (number). port: the number of the ENI whose
@@ -189,9 +204,9 @@ uint64_t net_vpc_inode(const struct net *n, uint32_t vpc);
 
 /* --- the fast path --- */
 
-/* Calls on_port for every port of a VPC (0: of all). Later changes are reported when netlink reports them, and before
- * vpcd itself takes a port down. 0, or -errno of the last failure: a port that can't be read is reported as not
- * eligible. */
+/* Calls on_port for every port of a VPC (0: of all), and on_uplink for every uplink. Later changes are reported when
+ * netlink reports them, and before vpcd itself takes a port down. 0, or -errno of the last failure: a port that can't
+ * be read is reported as not eligible. */
 int net_report_ports(struct net *n, uint32_t vpc);
 /* Whether the kernel's bpf_redirect_peer does what we need: one frame from one veth to another, in namespaces of their
  * own. prog_probe: the program `fast_path_probe`. 1: yes, 0: no, -errno: it could not be tried. Blocks for some ms. */

@@ -111,15 +111,16 @@ static int send_and_wait(const struct probe *p)
 static int run(void *data)
 {
 	struct probe *p = data;
-	struct tc_programs programs;
+	struct tc_program_sets programs;
+	const int fds[TC_ROLES][TC_SIDES] = {[TC_PORT] = {p->prog, p->prog}};
 	int r = open_namespaces(p);
 
 	for (unsigned i = 0; r >= 0 && i < ARRAY_SIZE(p->port); i++)
 		r = make_pair(p, i);
 	if (r >= 0)
-		r = tc_programs_init(p->prog, p->prog, p->prog, &programs);
+		r = p->prog > 0 ? tc_programs_init(fds, &programs) : -EBADF;
 	if (r >= 0)
-		r = tc_clsact_ensure(p->outer, p->port[0].eni, &programs, false);
+		r = tc_clsact_ensure(p->outer, p->port[0].eni, &programs.of[TC_PORT], false);
 	return r < 0 ? r : send_and_wait(p);
 }
 

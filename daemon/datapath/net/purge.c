@@ -8,6 +8,7 @@
 
 #include <vpc/array.h>
 
+#include "datapath/net/host.h"
 #include "datapath/net/pins.h"
 #include "datapath/net/vpc.h"
 
@@ -105,27 +106,41 @@ static bool has_device(const struct plan *all, unsigned long ifindex)
 	return false;
 }
 
-/* Removes the pins "<ifindex>-<side>" of tcx links whose port is not in the plan: it went while vpcd did not run, or
- * was never finished. */
-static int prune_pins(const char *pin_dir, const struct plan *all)
+static bool is_host_end(const struct net *n, unsigned long ifindex)
 {
-	_cleanup_free_ char *path = pins_link_dir(pin_dir);
-	_cleanup_(closedirp) DIR *dir = path ? opendir(path) : NULL;
+	return net_find_host_end(n, (uint32_t)ifindex) != NULL;
+}
 
-	if (!path)
-		return -ENOMEM;
+/* Removes the pins "<ifindex>-<side>" of tcx links whose link is not meant to be there: it went while vpcd did not run,
+ * or was never finished. host: of host ends. */
+static int prune_pins_in(const struct net *n, const char *path, const struct plan *all, bool host)
+{
+	_cleanup_(closedirp) DIR *dir = opendir(path);
+
 	if (!dir)
 		return errno == ENOENT ? 0 : -errno;
 	for (const struct dirent *e; (e = readdir(dir));) {
 		char *end;
 		unsigned long ifindex = strtoul(e->d_name, &end, 10);
 
-		if (end == e->d_name || *end != '-' || has_device(all, ifindex))
+		if (end == e->d_name || *end != '-' || (host ? is_host_end(n, ifindex) : has_device(all, ifindex)))
 			continue;
 		if (unlinkat(dirfd(dir), e->d_name, 0) < 0 && errno != ENOENT)
 			return -errno;
 	}
 	return 0;
+}
+
+static int prune_pins(const struct net *n, const struct plan *all)
+{
+	_cleanup_free_ char *path = pins_link_dir(n->pin_dir);
+	char host_dir[DEVICE_HOST_DIR_MAX];
+	int r;
+
+	if (!path)
+		return -ENOMEM;
+	r = prune_pins_in(n, path, all, false);
+	return r < 0 ? r : prune_pins_in(n, device_host_dir(path, host_dir), all, true);
 }
 
 int net_prune(struct net *n, const struct plan *all)
@@ -135,17 +150,24 @@ int net_prune(struct net *n, const struct plan *all)
 
 	if (r >= 0)
 		r = netns_sweep_files(n->instance);
+	if (r >= 0)
+		r = host_remove_strays(n->host.rtnl, n->instance, all);
 	if (r >= 0 && n->pin_dir)
-		r = prune_pins(n->pin_dir, all);
+		r = prune_pins(n, all);
 	return r < 0 ? r : p.result;
 }
 
 int net_purge(const char *instance)
 {
+	_cleanup_(nl_socket_freep) struct nl_sock *rtnl = NULL;
 	struct pruning p = {.instance = instance};
 	int r = netns_each(instance, on_namespace, &p);
 
 	if (r >= 0)
 		r = netns_sweep_files(instance);
+	if (r >= 0)
+		r = netlink_open(NETLINK_ROUTE, &rtnl);
+	if (r >= 0)
+		r = host_remove_strays(rtnl, instance, NULL);
 	return r < 0 ? r : p.result;
 }

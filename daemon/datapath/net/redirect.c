@@ -5,6 +5,8 @@
  */
 #include "datapath/net/redirect.h"
 
+#include "datapath/net/host.h"
+
 #include <string.h>
 
 /* Greatest MTU that a veth's end may have while its other end has no XDP program (drivers/net/veth.c, veth_xdp_set). */
@@ -30,7 +32,7 @@ void redirect_report(const struct net *n, uint32_t eni, bool peer_ok)
 		n->on_port(eni, peer_ok, n->userdata);
 }
 
-static int report_vpc(const struct net_vpc *v)
+static int report_vpc(struct net_vpc *v)
 {
 	int result = 0;
 
@@ -38,6 +40,8 @@ static int report_vpc(const struct net_vpc *v)
 		struct link_info info;
 		int r;
 
+		if (d->ops->host_end)
+			host_report_uplink(v, d);
 		if (!d->ops->judged)
 			continue;
 		r = link_get(v->ns.rtnl, d->ifindex, NULL, &info);
@@ -54,7 +58,7 @@ int net_report_ports(struct net *n, uint32_t vpc)
 {
 	int result = 0;
 
-	for (const struct net_vpc *v = n->vpcs; v; v = v->hh.next) {
+	for (struct net_vpc *v = n->vpcs; v; v = v->hh.next) {
 		int r = !vpc || v->number == vpc ? report_vpc(v) : 0;
 
 		if (r < 0)

@@ -4,6 +4,19 @@
 #include <errno.h>
 #include <stdio.h>
 
+int net_programs(const struct net_config *config, struct tc_program_sets *ret)
+{
+	const int fds[TC_ROLES][TC_SIDES] = {
+		[TC_PORT] = {config->prog_from_workload, config->prog_to_workload},
+		[TC_BRIDGE] = {0, config->prog_from_router},
+		[TC_UPLINK] = {config->prog_from_uplink, 0},
+		[TC_HOST_END] = {config->prog_from_vpc, config->prog_to_host},
+		[TC_OUTER] = {config->prog_from_world, 0},
+	};
+
+	return tc_programs_init(fds, ret);
+}
+
 struct net_vpc *net_find_vpc(const struct net *n, uint32_t number)
 {
 	struct net_vpc *v;
@@ -32,6 +45,7 @@ static struct device *find_or_add(struct net_vpc *v, uint32_t ifindex)
 	if (!d)
 		return NULL;
 	d->ifindex = ifindex;
+	d->vpc = v->number;
 	HASH_ADD(hh, v->devices, ifindex, sizeof(d->ifindex), d);
 	if (!d->hh.tbl) {
 		free(d);
@@ -67,9 +81,36 @@ void net_unregister(struct net_vpc *v, uint32_t ifindex)
 
 	if (!d)
 		return;
+	if (d->host_ifindex && v->net->on_uplink)
+		v->net->on_uplink(v->number, NULL, v->net->userdata);
+	net_note_host_end(v, d, 0);
 	HASH_DEL(v->devices, d);
 	net_object_set_clear(&d->objects);
 	free(d);
+}
+
+void net_note_host_end(struct net_vpc *v, struct device *d, uint32_t host_ifindex)
+{
+	struct net *n = v->net;
+
+	if (d->host_ifindex == host_ifindex)
+		return;
+	if (d->host_ifindex)
+		HASH_DELETE(host_hh, n->host.ends, d);
+	d->host_ifindex = host_ifindex;
+	if (!host_ifindex)
+		return;
+	HASH_ADD(host_hh, n->host.ends, host_ifindex, sizeof(d->host_ifindex), d);
+	if (!d->host_hh.tbl)
+		d->host_ifindex = 0; /* no memory: its events aren't seen */
+}
+
+struct device *net_find_host_end(const struct net *n, uint32_t host_ifindex)
+{
+	struct device *d;
+
+	HASH_FIND(host_hh, n->host.ends, &host_ifindex, sizeof(host_ifindex), d);
+	return d;
 }
 
 const struct net_object *net_find_wanted(const struct net_vpc *v, const struct net_object_key *key)
@@ -125,6 +166,8 @@ struct device_place net_place(const struct net_vpc *v)
 		.netns = v->name,
 		.instance = v->net->instance,
 		.programs = &v->net->programs,
+		.host_rtnl = v->net->host.rtnl,
+		.host_ns_fd = v->net->host.ns_fd,
 		.link_dir = v->net->link_dir,
 		.stale_link_dir = v->net->stale_link_dir,
 	};

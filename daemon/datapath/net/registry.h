@@ -13,6 +13,19 @@
 #include "datapath/net/netlink/tc.h"
 #include "datapath/net/netns/netns.h"
 
+/* The programs that a configuration names. -errno of BPF_OBJ_GET_INFO_BY_FD. */
+int net_programs(const struct net_config *config, struct tc_program_sets *ret);
+
+/* vpcd's own namespace, where the host ends of uplinks are. */
+struct net_host {
+	int ns_fd;
+	struct nl_sock *rtnl;
+	int event_fd; /* events of rtnetlink; -1 while there are no host ends */
+	sd_event_source *source;
+	struct device *ends; /* uplinks, by host_ifindex; those of the registry */
+};
+#define NET_HOST_INIT ((struct net_host){.ns_fd = -1, .event_fd = -1})
+
 struct net_vpc {
 	struct net *net;
 	uint32_t number;
@@ -33,11 +46,13 @@ struct net {
 	char *pin_dir;	      /* NULL: nothing is pinned */
 	char *link_dir;	      /* where tcx links are pinned; NULL: clsact only */
 	char *stale_link_dir; /* with clsact only: where an earlier run pinned them; or NULL */
-	struct tc_programs programs;
+	struct tc_program_sets programs;
+	struct net_host host;
 	sd_event *event;
 	net_event_fn on_event; /* or NULL, as the two below */
 	net_port_fn on_port;
 	net_up_fn on_up;
+	net_uplink_fn on_uplink;
 	void *userdata;
 	struct net_vpc *vpcs;
 	struct net_removal *removals; /* begun and not yet freed */
@@ -60,6 +75,10 @@ struct net_object_set net_forget_device(struct net_vpc *v, uint32_t ifindex);
 /* Forgets a device, and deletes its netlink objects that are on other links: a port's neighbours, which are on the
  * bridge. -errno of the last failure. */
 int net_drop_device(struct net_vpc *v, uint32_t ifindex);
+/* Notes the ifindex of a device's host end; 0: it has none. */
+void net_note_host_end(struct net_vpc *v, struct device *d, uint32_t host_ifindex);
+/* The uplink whose host end has this ifindex, or NULL. */
+struct device *net_find_host_end(const struct net *n, uint32_t host_ifindex);
 /* Where the devices of a VPC are made. Borrowed from the registry. */
 struct device_place net_place(const struct net_vpc *v);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "datapath/net/check.h"
+#include "datapath/net/host.h"
 #include "datapath/net/net.h"
 #include "datapath/net/netlink/request.h"
 #include "datapath/net/netns/netns.h"
@@ -13,7 +14,8 @@
 struct verifying {
 	const struct net_config *config;
 	const struct plan *all;
-	struct tc_programs programs;
+	struct tc_program_sets programs;
+	struct nl_sock *host_rtnl; /* in vpcd's own namespace */
 	char *link_dir;
 	json_t *report;
 	const struct vpc_record *vpc; /* the one under comparison */
@@ -48,6 +50,7 @@ static int verify_inside(void *data)
 	int r = netlink_open(NETLINK_ROUTE, &rtnl);
 	const struct net_check check = {
 		.rtnl = rtnl,
+		.host_rtnl = v->host_rtnl,
 		.instance = v->config->instance,
 		.programs = &v->programs,
 		.link_dir = v->link_dir,
@@ -133,6 +136,14 @@ static int on_namespace(const char *name, const char *alias, int ns_fd, void *us
 	return append(v->report, "namespace", name, "unexpected", alias);
 }
 
+/* The host end of an uplink that no VPC of the state has. */
+static int on_stray(const struct link_info *info, void *userdata)
+{
+	const struct verifying *v = userdata;
+
+	return append(v->report, "uplink", info->name, "unexpected", info->alias);
+}
+
 static int probe(void *data)
 {
 	return tc_tcx_probe(*(const int *)data);
@@ -141,11 +152,12 @@ static int probe(void *data)
 static int verify(struct verifying *v)
 {
 	const struct net_config *config = v->config;
-	int r = tc_programs_init(config->prog_from_workload, config->prog_to_workload, config->prog_from_router,
-				 &v->programs);
+	int r = net_programs(config, &v->programs);
 
+	if (r >= 0)
+		r = netlink_open(NETLINK_ROUTE, &v->host_rtnl);
 	if (r >= 0 && config->use_tcx && config->pin_dir)
-		r = netns_run(-1, probe, &v->programs.fd[TC_FROM_WORKLOAD]);
+		r = netns_run(-1, probe, &v->programs.of[TC_PORT].fd[TC_INGRESS]);
 	else if (r >= 0)
 		r = 0;
 	if (r > 0) {
@@ -159,6 +171,8 @@ static int verify(struct verifying *v)
 		v->vpc = &v->all->vpcs[i].after;
 		r = verify_vpc(v);
 	}
+	if (r >= 0)
+		r = host_each_stray(v->host_rtnl, config->instance, v->all, on_stray, v);
 	return r < 0 ? r : netns_each(config->instance, on_namespace, v);
 }
 
@@ -167,6 +181,7 @@ int net_verify(const struct net_config *config, const struct plan *all, json_t *
 	struct verifying v = {.config = config, .all = all, .report = report};
 	int r = verify(&v);
 
+	nl_socket_free(v.host_rtnl);
 	free(v.link_dir);
 	return r;
 }

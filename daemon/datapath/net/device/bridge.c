@@ -114,7 +114,7 @@ static int set_up(const struct device_request *q, const char *alias, const uint8
 		r = link_change(rtnl, ifindex, &change, text);
 	if (r < 0)
 		return device_fail(q->spec, r, "be configured", text, reterr);
-	r = tc_bridge_ensure(rtnl, ifindex, q->place.programs);
+	r = tc_clsact_ensure(rtnl, ifindex, &q->place.programs->of[TC_BRIDGE], true);
 	if (r < 0)
 		return device_fail(q->spec, r, "get its program", NULL, reterr);
 	r = device_put_objects(q, NET_OBJECT_ADDRESS, reterr);
@@ -175,25 +175,6 @@ static bool looks_right(const struct link_info *info)
 	return link_options_right(info);
 }
 
-static int check_program(const struct device_check *c)
-{
-	struct tc_clsact clsact;
-	int r = tc_clsact_read(c->rtnl, c->spec->ifindex, &clsact);
-	uint32_t id;
-
-	if (r < 0)
-		return r;
-	id = clsact.id[TC_TO_WORKLOAD];
-	if (!id)
-		return device_tell(c, "missing", "%s: the from-router filter", c->spec->name);
-	if (id != c->programs->router_id)
-		return device_tell(c, "differs", "%s: the from-router filter has program %u, should have %u",
-				   c->spec->name, id, c->programs->router_id);
-	if (clsact.others || clsact.id[TC_FROM_WORKLOAD])
-		return device_tell(c, "unexpected", "%s: filters that aren't vpcd's", c->spec->name);
-	return 0;
-}
-
 static int check(const struct device_check *c, const struct link_info *info)
 {
 	const struct subnet_record *s = c->spec->record;
@@ -210,7 +191,7 @@ static int check(const struct device_check *c, const struct link_info *info)
 			r = device_tell(c, "differs", "net/ipv%u/conf/%s/%s is %u, should be %u", o->family, s->bridge,
 					o->name, info->sysctls[i], o->want);
 	}
-	return r ? r : check_program(c);
+	return r ? r : device_check_programs(c, c->rtnl, s->ifindex, s->bridge, TC_BRIDGE, NULL);
 }
 
 static int remove_bridge(struct nl_sock *rtnl, uint32_t ifindex, const char *link_dir)
@@ -224,12 +205,12 @@ static int remove_bridge(struct nl_sock *rtnl, uint32_t ifindex, const char *lin
 const struct device_ops device_bridge = {
 	.kind = "bridge",
 	.link_kind = "bridge",
+	.role = TC_BRIDGE,
 	.routes = true,
 	.record = record,
 	.objects = objects,
 	.ensure = ensure,
 	.adopt = adopt,
-	.put_programs = tc_bridge_ensure,
 	.put_sysctls = put_sysctls,
 	.looks_right = looks_right,
 	.is_named = is_named,

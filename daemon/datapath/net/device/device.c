@@ -117,6 +117,61 @@ int device_fail(const struct device_spec *s, int r, const char *what, const char
 	return r;
 }
 
+int device_check_programs(const struct device_check *c, struct nl_sock *rtnl, uint32_t ifindex, const char *name,
+			  enum tc_role role, const char *link_dir)
+{
+	const struct tc_programs *programs = &c->programs->of[role];
+	struct tc_clsact clsact;
+	int r = tc_clsact_read(rtnl, ifindex, &clsact);
+
+	for (enum tc_side side = 0; r == 0 && side < TC_SIDES; side++) {
+		const char *program = programs->name[side];
+		uint32_t wanted = programs->id[side], tcx;
+
+		if (!wanted) {
+			clsact.others += clsact.id[side] != 0;
+			continue;
+		}
+		if (!clsact.id[side])
+			r = device_tell(c, "missing", "%s: the %s filter", name, program);
+		else if (clsact.id[side] != wanted)
+			r = device_tell(c, "differs", "%s: the %s filter has program %u, should have %u", name, program,
+					clsact.id[side], wanted);
+		if (r || !link_dir)
+			continue;
+		tcx = tc_tcx_read(link_dir, ifindex, side);
+		if (!tcx)
+			r = device_tell(c, "missing", "%s: the %s tcx link", name, program);
+		else if (tcx != wanted)
+			r = device_tell(c, "differs", "%s: the %s tcx link has program %u, should have %u", name,
+					program, tcx, wanted);
+	}
+	if (r == 0 && clsact.others)
+		r = device_tell(c, "unexpected", "%s: %u filters that aren't vpcd's", name, clsact.others);
+	return r;
+}
+
+const char *device_host_dir(const char *link_dir, char buf[DEVICE_HOST_DIR_MAX])
+{
+	snprintf(buf, DEVICE_HOST_DIR_MAX, "%s/host", link_dir);
+	return buf;
+}
+
+int device_adopt_tcx(const struct device_place *p, uint32_t ifindex, enum tc_role role, bool host)
+{
+	const char *dir = p->link_dir ? p->link_dir : p->stale_link_dir;
+	char host_dir[DEVICE_HOST_DIR_MAX];
+
+	if (!dir)
+		return 0;
+	if (host)
+		dir = device_host_dir(dir, host_dir);
+	if (p->link_dir)
+		return tc_tcx_update(dir, ifindex, &p->programs->of[role]);
+	tc_tcx_unpin(dir, ifindex);
+	return 0;
+}
+
 int device_put_objects(const struct device_request *q, enum net_object_kind kind, struct vpc_error *reterr)
 {
 	for (const struct net_object *o = q->device->objects.head; o; o = o->hh.next) {

@@ -45,11 +45,14 @@ struct device {
 	bool broken; /* could not be put right; perhaps the link of its number is somebody else's */
 	bool up;
 	uint32_t carrier_changes; /* the kernel's count when the link was last seen with a carrier; 0: not yet */
-	bool tcx;		  /* both tcx links were seen or made */
+	bool tcx;		  /* all tcx links were seen or made, also those of its host end */
 	bool attaching;		  /* is in a struct net_attach */
 	bool attach_failed;	  /* tcx links are not tried again until net_ensure looks at the device */
+	uint32_t vpc;		  /* number */
+	uint32_t other_end;	  /* ifindex of its host end, in vpcd's own namespace, as its kind found it */
+	uint32_t host_ifindex;	  /* the same, as its events are known by (net_note_host_end) */
 	struct net_object_set objects;
-	UT_hash_handle hh;
+	UT_hash_handle hh, host_hh;
 };
 
 /* A VPC's namespace, and what devices in it get. */
@@ -58,7 +61,9 @@ struct device_place {
 	struct nl_sock *rtnl; /* NETLINK_ROUTE socket in the namespace */
 	const char *netns;    /* its name, for messages */
 	const char *instance;
-	const struct tc_programs *programs;
+	const struct tc_program_sets *programs;
+	struct nl_sock *host_rtnl;  /* NETLINK_ROUTE socket in vpcd's own namespace, for host ends */
+	int host_ns_fd;		    /* that namespace */
 	const char *link_dir;	    /* where tcx links are pinned; NULL: tcx is not used */
 	const char *stale_link_dir; /* where an earlier run pinned links that are to be taken off; NULL: nowhere */
 };
@@ -75,8 +80,10 @@ struct device_request {
 
 /* What a comparison works with. */
 struct device_check {
-	struct nl_sock *rtnl; /* in the namespace of the device */
-	const struct tc_programs *programs;
+	struct nl_sock *rtnl;	   /* in the namespace of the device */
+	struct nl_sock *host_rtnl; /* in vpcd's own, for host ends */
+	const char *instance;
+	const struct tc_program_sets *programs;
 	const char *link_dir; /* NULL: tcx links are not compared */
 	const struct device_spec *spec;
 	/* problem: "missing", "differs", "unexpected"; detail: in English. What it returns, unless 0, ends the check.
@@ -88,10 +95,12 @@ struct device_check {
 struct device_ops {
 	const char *kind;      /* what people call it: "bridge", "port" */
 	const char *link_kind; /* what rtnetlink calls it */
+	enum tc_role role;     /* which programs it carries */
 	bool routes;	       /* the VPC's router sends and receives by it: its own sysctls matter */
-	/* It belongs to an ENI: it carries both programs, has tcx links, may be redirected to, and is reported as lost.
-	 */
+	/* It belongs to an ENI: it may be redirected to, and is reported as lost. */
 	bool judged;
+	bool tcx;			  /* it has tcx links over its filters */
+	bool host_end;			  /* its other end is in vpcd's own namespace */
 	const struct device_ops *far_end; /* its other end, in a workload's namespace; NULL: it has none there */
 
 	/* Fills in the plan's record i of this kind, as it was before and as it is after. A side that is not there, or
@@ -111,8 +120,6 @@ struct device_ops {
 	/* Lets packets through, at publishing; then finishes the far end, where a workload is given. NULL: ensure does.
 	 */
 	int (*raise)(const struct device_request *q);
-	/* Puts its programs back after somebody took them off; NULL: it has none. */
-	int (*put_programs)(struct nl_sock *rtnl, uint32_t ifindex, const struct tc_programs *programs);
 	/* Sets its own sysctls, on a thread inside its namespace; NULL: it has none. */
 	int (*put_sysctls)(const struct device_spec *s);
 	/* Whether a link of this kind and number looks as ensure leaves it, beyond name, alias, bridge, MTU and being
@@ -121,6 +128,9 @@ struct device_ops {
 	/* Whether number, kind and name are those that this kind gives. NULL: one that was never finished is not known.
 	 */
 	bool (*is_named)(const struct link_info *info);
+	/* Whether something of its host end differs that sends no event; on a thread in vpcd's own namespace. NULL:
+	 * there is nothing. id: of the object that it is for. */
+	bool (*silent_differs)(const char *id);
 	/* Tells what of this kind alone differs; names, MTU and the like are compared by the caller. info: the link; of
 	 * a far end NULL. Stops at the first difference. NULL: there is no more. */
 	int (*check)(const struct device_check *c, const struct link_info *info);
@@ -161,6 +171,16 @@ int device_check_options(const struct device_check *c, const struct link_option 
 void device_delete_half_made(struct nl_sock *rtnl, uint32_t ifindex);
 /* DatapathUnavailable, "<kind> <name> of <id> cannot <what>: …". text: the kernel's own words, or NULL. Returns r. */
 int device_fail(const struct device_spec *s, int r, const char *what, const char *text, struct vpc_error *reterr);
+/* Compares the programs of a link, which is the device's own or its host end. rtnl: in that link's namespace; link_dir:
+ * NULL: tcx links are not compared. */
+int device_check_programs(const struct device_check *c, struct nl_sock *rtnl, uint32_t ifindex, const char *name,
+			  enum tc_role role, const char *link_dir);
+/* Gives existing tcx links of a link these programs, or takes them off where tcx is not used. 1: they are all there.
+ * 0: not all. host: of a host end. */
+int device_adopt_tcx(const struct device_place *p, uint32_t ifindex, enum tc_role role, bool host);
+/* Where the tcx links of host ends are pinned: below link_dir. */
+#define DEVICE_HOST_DIR_MAX 256
+const char *device_host_dir(const char *link_dir, char buf[DEVICE_HOST_DIR_MAX]);
 /* Puts every object of a kind. On failure reterr names it. */
 int device_put_objects(const struct device_request *q, enum net_object_kind kind, struct vpc_error *reterr);
 

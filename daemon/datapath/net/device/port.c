@@ -139,21 +139,10 @@ int port_adopt(const struct device_request *q)
 	int r;
 
 	d->attach_failed = false;
-	d->tcx = false;
 	/* tcx links of an earlier run get the programs of this one; where tcx is not used they go */
-	if (q->place.link_dir) {
-		r = tc_tcx_update(q->place.link_dir, d->ifindex, q->place.programs);
-		d->tcx = r > 0;
-		return r < 0 ? r : 0;
-	}
-	if (q->place.stale_link_dir)
-		tc_tcx_unpin(q->place.stale_link_dir, d->ifindex);
-	return 0;
-}
-
-int port_put_programs(struct nl_sock *rtnl, uint32_t ifindex, const struct tc_programs *programs)
-{
-	return tc_clsact_ensure(rtnl, ifindex, programs, true);
+	r = device_adopt_tcx(&q->place, d->ifindex, TC_PORT, false);
+	d->tcx = r > 0;
+	return r < 0 ? r : 0;
 }
 
 /* named: the link has its name and MTU. */
@@ -189,7 +178,7 @@ static int set_up(const struct device_request *q, const struct port_kind *kind, 
 	const struct link_change enslave = {.master = q->spec->master}, down = {.up = LINK_DOWN};
 	uint32_t ifindex = q->spec->ifindex;
 	struct nl_sock *rtnl = q->place.rtnl;
-	int r = tc_clsact_ensure(rtnl, ifindex, q->place.programs, q->clean);
+	int r = tc_clsact_ensure(rtnl, ifindex, &q->place.programs->of[TC_PORT], q->clean);
 
 	/* The programs come first: from here on the port is judged in whatever state it is. */
 	if (r < 0) {
@@ -246,32 +235,7 @@ int port_raise(const struct device_request *q)
 
 int port_check_programs(const struct device_check *c)
 {
-	uint32_t ifindex = c->spec->ifindex;
-	const char *name = c->spec->name;
-	struct tc_clsact clsact;
-	int r = tc_clsact_read(c->rtnl, ifindex, &clsact);
-
-	for (enum tc_side side = 0; r == 0 && side < TC_SIDES; side++) {
-		const char *side_name = tc_side_name(side);
-		uint32_t wanted = c->programs->id[side];
-		uint32_t tcx = c->link_dir ? tc_tcx_read(c->link_dir, ifindex, side) : 0;
-
-		if (!clsact.id[side])
-			r = device_tell(c, "missing", "%s: the %s filter", name, side_name);
-		else if (clsact.id[side] != wanted)
-			r = device_tell(c, "differs", "%s: the %s filter has program %u, should have %u", name,
-					side_name, clsact.id[side], wanted);
-		if (r || !c->link_dir)
-			continue;
-		if (!tcx)
-			r = device_tell(c, "missing", "%s: the %s tcx link", name, side_name);
-		else if (tcx != wanted)
-			r = device_tell(c, "differs", "%s: the %s tcx link has program %u, should have %u", name,
-					side_name, tcx, wanted);
-	}
-	if (r == 0 && clsact.others)
-		r = device_tell(c, "unexpected", "%s: %u filters that aren't vpcd's", name, clsact.others);
-	return r;
+	return device_check_programs(c, c->rtnl, c->spec->ifindex, c->spec->name, TC_PORT, c->link_dir);
 }
 
 int port_check(const struct device_check *c, const struct link_info *info)

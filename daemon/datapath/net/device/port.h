@@ -28,7 +28,6 @@ int port_objects(const struct device_spec *s, struct net_object_set *ret);
 int port_ensure(const struct device_request *q, const struct port_kind *kind, bool *ret_made, struct vpc_error *reterr);
 int port_adopt(const struct device_request *q);
 int port_raise(const struct device_request *q);
-int port_put_programs(struct nl_sock *rtnl, uint32_t ifindex, const struct tc_programs *programs);
 int port_check(const struct device_check *c, const struct link_info *info);
 int port_check_programs(const struct device_check *c);
 int port_remove(struct nl_sock *rtnl, uint32_t ifindex, const char *link_dir);

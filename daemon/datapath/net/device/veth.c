@@ -120,7 +120,9 @@ static int check(const struct device_check *c, const struct link_info *info)
 const struct device_ops device_veth = {
 	.kind = "port",
 	.link_kind = "veth",
+	.role = TC_PORT,
 	.judged = true,
+	.tcx = true,
 	.far_end = &device_workload_end,
 	.record = record,
 	.may_change = port_may_change,
@@ -128,7 +130,6 @@ const struct device_ops device_veth = {
 	.ensure = ensure,
 	.adopt = port_adopt,
 	.raise = raise_both,
-	.put_programs = port_put_programs,
 	.looks_right = looks_right,
 	.is_named = is_named,
 	.check = check,

@@ -121,15 +121,14 @@ int link_make_bridge(struct nl_sock *sk, const struct subnet_record *s, char ret
 	return r < 0 ? r : netlink_change(sk, msg, ret_text);
 }
 
-static int describe_workload_end(struct rtnl_link *link, const struct port_record *p, int workload_ns)
+static int describe_end(struct rtnl_link *link, const char *name, uint32_t mtu, const uint8_t *mac)
 {
-	rtnl_link_set_name(link, p->attachment.ifname);
-	rtnl_link_set_mtu(link, p->mtu);
-	rtnl_link_set_ns_fd(link, workload_ns);
-	return set_mac(link, p->mac);
+	rtnl_link_set_name(link, name);
+	rtnl_link_set_mtu(link, mtu);
+	return mac ? set_mac(link, mac) : 0;
 }
 
-int link_make_veth(struct nl_sock *sk, const struct port_record *p, int workload_ns, char ret_text[NETLINK_TEXT_MAX])
+int link_make_pair(struct nl_sock *sk, const struct link_pair *pair, char ret_text[NETLINK_TEXT_MAX])
 {
 	_cleanup_(rtnl_link_putp) struct rtnl_link *link = rtnl_link_veth_alloc();
 	_cleanup_(rtnl_link_putp) struct rtnl_link *peer = link ? rtnl_link_veth_get_peer(link) : NULL;
@@ -138,14 +137,30 @@ int link_make_veth(struct nl_sock *sk, const struct port_record *p, int workload
 
 	if (!peer)
 		return -ENOMEM;
-	rtnl_link_set_ifindex(link, (int)p->eni);
-	rtnl_link_set_name(link, p->host_ifname);
-	rtnl_link_set_mtu(link, p->mtu);
-	r = describe_workload_end(peer, p, workload_ns);
+	if (pair->ifindex)
+		rtnl_link_set_ifindex(link, (int)pair->ifindex);
+	r = describe_end(link, pair->name, pair->mtu, pair->mac);
+	rtnl_link_set_ns_fd(peer, pair->peer_ns);
+	if (r >= 0)
+		r = describe_end(peer, pair->peer_name, pair->mtu, pair->peer_mac);
 	if (r < 0)
 		return r;
 	r = rtnl_link_build_add_request(link, NLM_F_CREATE | NLM_F_EXCL, &msg);
 	return r < 0 ? netlink_build_error(r) : netlink_change(sk, msg, ret_text);
+}
+
+int link_make_veth(struct nl_sock *sk, const struct port_record *p, int workload_ns, char ret_text[NETLINK_TEXT_MAX])
+{
+	const struct link_pair pair = {
+		.name = p->host_ifname,
+		.peer_name = p->attachment.ifname,
+		.ifindex = p->eni,
+		.mtu = p->mtu,
+		.peer_mac = p->mac,
+		.peer_ns = workload_ns,
+	};
+
+	return link_make_pair(sk, &pair, ret_text);
 }
 
 /* --- changing and deleting ---------------------------------------------------------------------------------------- */
@@ -166,7 +181,7 @@ static int describe_change(struct rtnl_link *link, const struct link_change *cha
 	}
 	if (change->mtu)
 		rtnl_link_set_mtu(link, change->mtu);
-	if (change->master)
+	if (change->master || change->no_master)
 		rtnl_link_set_master(link, (int)change->master);
 	if (change->no_link_local && rtnl_link_inet6_set_addr_gen_mode(link, IN6_ADDR_GEN_MODE_NONE) < 0)
 		return -ENOMEM;

@@ -24,18 +24,18 @@ DEFINE_CLEANUP(struct rtnl_cls *, rtnl_cls_put);
 #define FILTER_PRIORITY 1
 #define FILTER_INFO	TC_H_MAKE(FILTER_PRIORITY << 16, htons(ETH_P_ALL))
 
-static const struct {
-	const char *name;
-	uint32_t parent;
-} sides[TC_SIDES] = {
-	[TC_FROM_WORKLOAD] = {"from-workload", TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)},
-	[TC_TO_WORKLOAD] = {"to-workload", TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)},
+static const uint32_t parents[TC_SIDES] = {
+	[TC_INGRESS] = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
+	[TC_EGRESS] = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS),
 };
 
-const char *tc_side_name(enum tc_side side)
-{
-	return sides[side].name;
-}
+static const char *const names[TC_ROLES][TC_SIDES] = {
+	[TC_PORT] = {"from-workload", "to-workload"},
+	[TC_BRIDGE] = {NULL, "from-router"},
+	[TC_UPLINK] = {"from-uplink", NULL},
+	[TC_HOST_END] = {"from-vpc", "to-host"},
+	[TC_OUTER] = {"from-world", NULL},
+};
 
 static int program_id(int fd, uint32_t *ret)
 {
@@ -48,16 +48,33 @@ static int program_id(int fd, uint32_t *ret)
 	return 0;
 }
 
-int tc_programs_init(int from_workload, int to_workload, int from_router, struct tc_programs *ret)
+static int init_link(const int fds[TC_SIDES], enum tc_role role, struct tc_programs *ret)
 {
-	struct tc_programs p = {.fd = {from_workload, to_workload}, .router_fd = from_router};
-	int r = program_id(from_router, &p.router_id);
+	for (enum tc_side side = 0; side < TC_SIDES; side++) {
+		int r;
 
-	for (unsigned i = 0; r >= 0 && i < TC_SIDES; i++)
-		r = program_id(p.fd[i], &p.id[i]);
-	if (r < 0)
-		return r;
-	*ret = p;
+		ret->name[side] = names[role][side];
+		if (fds[side] <= 0)
+			continue;
+		ret->fd[side] = fds[side];
+		r = program_id(fds[side], &ret->id[side]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int tc_programs_init(const int fds[TC_ROLES][TC_SIDES], struct tc_program_sets *ret)
+{
+	struct tc_program_sets sets = {};
+
+	for (enum tc_role role = 0; role < TC_ROLES; role++) {
+		int r = init_link(fds[role], role, &sets.of[role]);
+
+		if (r < 0)
+			return r;
+	}
+	*ret = sets;
 	return 0;
 }
 
@@ -106,7 +123,7 @@ static int put_program(struct nl_msg *msg, int prog_fd, const char *name)
 static int put_filter(struct nl_sock *sk, uint32_t ifindex, enum tc_side side, int prog_fd, const char *name)
 {
 	const struct tcmsg where = {
-		.tcm_ifindex = (int)ifindex, .tcm_parent = sides[side].parent, .tcm_handle = FILTER_HANDLE};
+		.tcm_ifindex = (int)ifindex, .tcm_parent = parents[side], .tcm_handle = FILTER_HANDLE};
 	_cleanup_(rtnl_cls_putp) struct rtnl_cls *filter = rtnl_cls_alloc();
 	_cleanup_(nlmsg_freep) struct nl_msg *msg = NULL;
 	int r;
@@ -155,7 +172,7 @@ static bool is_our_place(const struct nlmsghdr *h, uint32_t *ret_id)
 	return true;
 }
 
-bool tc_is_our_filter(const struct nlmsghdr *h, const struct tc_programs *programs, bool bridge)
+bool tc_is_our_filter(const struct nlmsghdr *h, const struct tc_programs *programs)
 {
 	const struct tcmsg *t = nlmsg_data(h);
 	uint32_t id;
@@ -165,11 +182,9 @@ bool tc_is_our_filter(const struct nlmsghdr *h, const struct tc_programs *progra
 		return true;
 	if (!is_our_place(h, &id))
 		return false;
-	if (bridge)
-		return t->tcm_parent == sides[TC_TO_WORKLOAD].parent && id == programs->router_id;
-	for (unsigned i = 0; i < TC_SIDES; i++) {
-		if (t->tcm_parent == sides[i].parent)
-			return id == programs->id[i];
+	for (enum tc_side side = 0; side < TC_SIDES; side++) {
+		if (t->tcm_parent == parents[side])
+			return programs->id[side] && id == programs->id[side];
 	}
 	return false;
 }
@@ -178,6 +193,7 @@ bool tc_is_our_filter(const struct nlmsghdr *h, const struct tc_programs *progra
 struct reading {
 	struct tc_clsact *clsact;
 	enum tc_side side;
+	bool all_others;		 /* nothing here is ours */
 	struct tcmsg others[OTHERS_MAX]; /* the first few, to be deleted */
 	char kinds[OTHERS_MAX][16];
 	unsigned n_others;
@@ -192,7 +208,7 @@ static int on_filter(const struct nlmsghdr *h, void *userdata)
 
 	if (h->nlmsg_type != RTM_NEWTFILTER || t->tcm_handle == 0)
 		return 0;
-	if (is_our_place(h, &id)) {
+	if (!reading->all_others && is_our_place(h, &id)) {
 		reading->clsact->id[reading->side] = id;
 		return 0;
 	}
@@ -210,7 +226,7 @@ static int on_filter(const struct nlmsghdr *h, void *userdata)
 
 static int read_side(struct nl_sock *sk, uint32_t ifindex, struct reading *reading)
 {
-	const struct tcmsg where = {.tcm_ifindex = (int)ifindex, .tcm_parent = sides[reading->side].parent};
+	const struct tcmsg where = {.tcm_ifindex = (int)ifindex, .tcm_parent = parents[reading->side]};
 	_cleanup_(nlmsg_freep) struct nl_msg *msg = netlink_message(RTM_GETTFILTER, NLM_F_DUMP, &where, sizeof(where));
 	int r;
 
@@ -238,10 +254,10 @@ int tc_clsact_read(struct nl_sock *sk, uint32_t ifindex, struct tc_clsact *ret)
 
 /* --- both --------------------------------------------------------------------------------------------------------- */
 
-static int remove_others(struct nl_sock *sk, uint32_t ifindex, enum tc_side side)
+static int remove_others(struct nl_sock *sk, uint32_t ifindex, enum tc_side side, bool all)
 {
 	struct tc_clsact clsact = {};
-	struct reading reading = {.clsact = &clsact, .side = side};
+	struct reading reading = {.clsact = &clsact, .side = side, .all_others = all};
 	int r = read_side(sk, ifindex, &reading);
 
 	for (unsigned i = 0; r >= 0 && i < reading.n_others; i++)
@@ -255,18 +271,9 @@ int tc_clsact_ensure(struct nl_sock *sk, uint32_t ifindex, const struct tc_progr
 
 	for (enum tc_side side = 0; r >= 0 && side < TC_SIDES; side++) {
 		if (clean)
-			r = remove_others(sk, ifindex, side);
-		if (r >= 0)
-			r = put_filter(sk, ifindex, side, programs->fd[side], sides[side].name);
+			r = remove_others(sk, ifindex, side, !programs->id[side]);
+		if (r >= 0 && programs->id[side])
+			r = put_filter(sk, ifindex, side, programs->fd[side], programs->name[side]);
 	}
 	return r;
-}
-
-int tc_bridge_ensure(struct nl_sock *sk, uint32_t ifindex, const struct tc_programs *programs)
-{
-	int r = make_qdisc(sk, ifindex);
-
-	for (enum tc_side side = 0; r >= 0 && side < TC_SIDES; side++)
-		r = remove_others(sk, ifindex, side);
-	return r < 0 ? r : put_filter(sk, ifindex, TC_TO_WORKLOAD, programs->router_fd, "from-router");
 }

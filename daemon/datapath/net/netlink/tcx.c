@@ -17,8 +17,8 @@ static const struct {
 	const char *pin;
 	enum bpf_attach_type type;
 } sides[TC_SIDES] = {
-	[TC_FROM_WORKLOAD] = {"in", ATTACH_TCX_INGRESS},
-	[TC_TO_WORKLOAD] = {"out", ATTACH_TCX_EGRESS},
+	[TC_INGRESS] = {"in", ATTACH_TCX_INGRESS},
+	[TC_EGRESS] = {"out", ATTACH_TCX_EGRESS},
 };
 
 static const char *pin_path(const char *dir, uint32_t ifindex, enum tc_side side, char buf[PIN_PATH_MAX])
@@ -70,7 +70,7 @@ int tc_tcx_update(const char *dir, uint32_t ifindex, const struct tc_programs *p
 	int all = 1;
 
 	for (enum tc_side side = 0; side < TC_SIDES; side++) {
-		int r = update_side(dir, ifindex, side, programs);
+		int r = programs->id[side] ? update_side(dir, ifindex, side, programs) : 0;
 
 		if (r == -ENOENT)
 			all = 0;
@@ -100,7 +100,7 @@ static int attach_side(const char *dir, uint32_t ifindex, enum tc_side side, con
 int tc_tcx_attach(const char *dir, uint32_t ifindex, const struct tc_programs *programs)
 {
 	for (enum tc_side side = 0; side < TC_SIDES; side++) {
-		int r = attach_side(dir, ifindex, side, programs);
+		int r = programs->id[side] ? attach_side(dir, ifindex, side, programs) : 0;
 
 		if (r < 0)
 			return r;
@@ -108,12 +108,12 @@ int tc_tcx_attach(const char *dir, uint32_t ifindex, const struct tc_programs *p
 	return 0;
 }
 
-bool tc_tcx_is_pinned(const char *dir, uint32_t ifindex)
+bool tc_tcx_is_pinned(const char *dir, uint32_t ifindex, const struct tc_programs *programs)
 {
 	char path[PIN_PATH_MAX];
 
 	for (enum tc_side side = 0; side < TC_SIDES; side++)
-		if (access(pin_path(dir, ifindex, side, path), F_OK) < 0 && errno == ENOENT)
+		if (programs->id[side] && access(pin_path(dir, ifindex, side, path), F_OK) < 0 && errno == ENOENT)
 			return false;
 	return true;
 }
@@ -130,8 +130,10 @@ bool tc_tcx_runs(uint32_t ifindex, const struct tc_programs *programs)
 {
 	for (enum tc_side side = 0; side < TC_SIDES; side++) {
 		uint32_t ids[64], n = ARRAY_SIZE(ids), flags;
-		bool found = false;
+		bool found = !programs->id[side];
 
+		if (found)
+			continue;
 		/* with more programs than that it says so, and gives those that there is room for */
 		if (bpf_prog_query((int)ifindex, sides[side].type, 0, &flags, ids, &n) < 0 && errno != ENOSPC)
 			return false;

@@ -83,17 +83,34 @@ static int sysctl_read(const char *path, char *ret, size_t size)
 	return 0;
 }
 
-int sysctl_device_apply(uint8_t family, const char *device, const char *name, uint32_t want)
+/* 1: it differs, and is to be text; 0: it has the value; -errno. */
+static int device_differs(uint8_t family, const char *device, const char *name, uint32_t want, char path[128],
+			  char text[16])
 {
-	char path[128], value[32], text[16];
+	char value[32];
 	int r;
 
-	snprintf(path, sizeof(path), "net/ipv%u/conf/%s/%s", family, device, name);
-	snprintf(text, sizeof(text), "%u", want);
+	snprintf(path, 128, "net/ipv%u/conf/%s/%s", family, device, name);
+	snprintf(text, 16, "%u", want);
 	r = sysctl_read(path, value, sizeof(value));
-	if (r >= 0 && strcmp(value, text) != 0)
+	return r < 0 ? r : strcmp(value, text) != 0;
+}
+
+int sysctl_device_apply(uint8_t family, const char *device, const char *name, uint32_t want)
+{
+	char path[128], text[16];
+	int r = device_differs(family, device, name, want, path, text);
+
+	if (r > 0)
 		r = sysctl_write(path, text);
 	return r == -ENOENT ? 0 : r;
+}
+
+bool sysctl_device_differs(uint8_t family, const char *device, const char *name, uint32_t want)
+{
+	char path[128], text[16];
+
+	return device_differs(family, device, name, want, path, text) > 0;
 }
 
 int sysctl_apply(void)

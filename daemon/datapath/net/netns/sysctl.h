@@ -16,6 +16,8 @@ int sysctl_write(const char *path, const char *value);
 int sysctl_apply(void);
 /* Sets net/ipv<family>/conf/<device>/<name> where it is another. Fine where the device or the sysctl isn't there. */
 int sysctl_device_apply(uint8_t family, const char *device, const char *name, uint32_t want);
+/* Whether it is there and has another value. */
+bool sysctl_device_differs(uint8_t family, const char *device, const char *name, uint32_t want);
 /* Calls fn for every one whose value is another. 0 or -errno. */
 int sysctl_check(void (*fn)(const char *path, const char *value, const char *wanted, void *userdata), void *userdata);
 /* Whether one differs of those that the kernel sends no event for. Cheap: for looking often. Of conf/default, which
