@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The programs on every port and bridge. One object, five entry points:
+ * The programs on every port, bridge, uplink and outer interface. One object, eight entry points:
  *
  *   from_workload   tc ingress of the port: what the workload sends
  *   to_workload     tc egress of the port: what is about to reach it
  *   from_router     tc egress of a bridge: what the router sends to the subnet
+ *   from_vpc        tc ingress of an uplink's host end: what leaves a VPC
+ *   from_world      tc ingress of an outer interface: what the world sends to public addresses
+ *   from_uplink     tc ingress of an uplink's VPC end: what enters a VPC
  *   fast_path_probe on a scratch port at vpcd's start: does the kernel redirect to a veth's peer?
  *   sweep           run by vpcd with BPF_PROG_TEST_RUN only: expires, stamps, cuts the flows listed in sweep_io
  *
@@ -14,6 +17,9 @@
 #include "lib/local/icmp_error.h"
 #include "lib/ingress.h"
 #include "lib/router.h"
+#include "lib/edge/arrive.h"
+#include "lib/edge/enter.h"
+#include "lib/edge/leave.h"
 #include "lib/flow/sweep.h"
 
 char datapath_license[] SEC("license") = "GPL";
@@ -57,10 +63,10 @@ int from_workload(struct __sk_buff *skb)
 
 		if (sent >= 0)
 			return sent;
-		rc = route_refused(skb);
+		rc = s->way ? uplink_refused(skb) : route_refused(skb);
 	}
 	if (rc == PASS)
-		return deliver(skb, s);
+		return s->way ? uplink_send(skb, s) : deliver(skb, s);
 	if (rc == ANSWERED && answer_admitted(s->me, answer_kind(s), s->now_ns))
 		return answer_send(skb);
 	if (rc == ANSWERED)
@@ -96,6 +102,27 @@ SEC("tc")
 int from_router(struct __sk_buff *skb)
 {
 	return router_deliver(skb);
+}
+
+/* From a VPC to the world: lib/edge/leave.h. */
+SEC("tc")
+int from_vpc(struct __sk_buff *skb)
+{
+	return leave(skb);
+}
+
+/* From the world to a VPC: lib/edge/enter.h. */
+SEC("tc")
+int from_world(struct __sk_buff *skb)
+{
+	return enter(skb);
+}
+
+/* From an uplink to an ENI: lib/edge/arrive.h. */
+SEC("tc")
+int from_uplink(struct __sk_buff *skb)
+{
+	return arrive(skb);
 }
 
 /* What vpcd tries bpf_redirect_peer with: sends everything to the next ifindex. */

@@ -29,6 +29,11 @@ static __always_inline int port_begin(struct __sk_buff *skb, struct scratch *s, 
 	s->target = 0;
 	s->hop = 0;
 	s->problem = 0;
+	s->hop_routed = 0;
+	s->way = 0;
+	s->way_known = 0;
+	s->answers = 0;
+	s->next_mtu = 0;
 	s->end[0].eni = 0;
 	s->end[1].eni = 0;
 	s->ethertype = 0;
@@ -164,6 +169,14 @@ __noinline int checksum_refused(struct __sk_buff *skb)
 				  : checksum_is_elsewhere(skb, s->packet.l4, s->packet.proto);
 }
 
+/* Where does a packet go that was let through, and no ENI gets? */
+static __always_inline int egress_way(struct scratch *s)
+{
+	if (s->target || (s->admitted && s->end[1].eni) || (s->hop && !s->hop_routed))
+		return PASS;
+	return route_way(SCRATCH_PACKET);
+}
+
 /* Judges the frame at the epoch of now. Returns PASS, ANSWERED, AGAIN or a reason. */
 __noinline int egress_judge(struct __sk_buff *skb)
 {
@@ -194,6 +207,8 @@ __noinline int egress_judge(struct __sk_buff *skb)
 	if (s->packet.icmp_kind == ICMP_ND)
 		return nd(skb);
 	rc = egress_ip(skb, s, me);
+	if (!rc)
+		rc = egress_way(s);
 	if (!rc && s->packet.fragment == FRAGMENT_FIRST)
 		fragment_remember(s);
 	return rc;

@@ -14,7 +14,7 @@
 #include "bpf/datapath.skel.h"
 #pragma GCC diagnostic pop
 
-#define LAB_PROGRAMS_MAX 8
+#define LAB_PROGRAMS_MAX 16
 struct lab_program {
 	const struct bpf_program *program;
 	int fd;

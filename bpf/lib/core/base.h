@@ -36,6 +36,8 @@ enum verdict {
 	OPEN_NEW = -3,	/* judge it as the opening of a flow, which replaces what is remembered, if anything */
 	OPEN_KEEP = -4, /* judge it as an opening, but keep what is remembered */
 	OPEN_ONCE = -5, /* judge it as an opening, and remember nothing */
+	HOSTS = -6,	/* at an outer interface: it is the host's, let it go on untouched */
+	NOBODYS = -7,	/* on an uplink: no frame that a program of ours sent, drop it without a word */
 };
 
 static __always_inline int verdict_is_reason(int verdict)
@@ -188,9 +190,19 @@ struct scratch {
 	__u32 version; /* flow_version of the key, read before the tables are */
 	__u32 target;  /* local ENI that a packet which is let through goes to; 0: bridge and router find out */
 	__u32 target_incarnation;
-	__u32 hop;     /* local ENI that the frame is for, by its destination MAC or, where that says nothing, by the
-			* packet's address; 0: the gateway */
-	__u32 in_flow; /* the flow was found in `flow`, */
+	__u32 hop;	  /* local ENI that the frame is for, by its destination MAC or, where that says nothing, by the
+			   * packet's address; 0: the gateway */
+	__u32 hop_routed; /* `hop` is an appliance that a route leads to */
+	__u32 way; /* by which it leaves the VPC, VPC_EDGE_… << VPC_TARGET_SHIFT | number, or came in; 0: none */
+	__u32 way_known; /* the routes were asked: */
+	int way_rc;	 /* with this result */
+	__u32 answers;	 /* it is of a flow that the outside opened, and sent by who answers */
+	__u32 next_mtu;	 /* what an ICMP error says the MTU is; 0: that of the ENI */
+	int route_found;
+	__be32 route_address[4];
+	__u64 route_plens[3]; /* still to be tried */
+	struct vpc_route_key route_key;
+	__u32 in_flow;	   /* the flow was found in `flow`, */
 	__u32 in_overflow; /* or in flow_overflow, else in flow_new */
 	__u32 found;
 	__u32 rows[2];

@@ -7,7 +7,6 @@
 #ifndef BPF_LIB_FAST_H
 #define BPF_LIB_FAST_H
 
-#include "lib/flow/cache.h"
 #include "lib/packet/checksum.h"
 #include "lib/packet/view.h"
 

@@ -10,10 +10,9 @@
 #ifndef BPF_LIB_CONNECTION_H
 #define BPF_LIB_CONNECTION_H
 
-#include "lib/rules/judge.h"
 #include "lib/fast/fast.h"
-#include "lib/flow/flow.h"
-#include "lib/flow/syn_cache.h"
+#include "lib/rules/judge.h"
+#include "lib/fast/syn_cache.h"
 
 /* What a step of this path has come to. */
 enum connection_step {

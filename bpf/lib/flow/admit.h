@@ -7,6 +7,7 @@
 #define BPF_LIB_ADMIT_H
 
 #include "lib/rules/judge.h"
+#include "lib/edge/routes.h"
 #include "lib/packet/route.h"
 
 /*
@@ -74,7 +75,13 @@ static __always_inline int admit_egress(struct scratch *s)
 		s->end[1].owns = 1;
 		return PASS;
 	}
-	return route_out(s);
+	/* Whether there is a way matters to who opens a flow, and in the end (route_way); an answer may have one that
+	 * no route table knows. */
+	if (address_in_space(s, p->family, p->dst))
+		return VPC_DROP_UNKNOWN_DESTINATION;
+	s->way_known = 1;
+	s->way_rc = route_out(SCRATCH_PACKET);
+	return PASS;
 }
 
 /* Whether the subnet's router made the packet, under its own address. */

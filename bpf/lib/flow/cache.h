@@ -18,7 +18,7 @@
 #ifndef BPF_LIB_FLOW_CACHE_H
 #define BPF_LIB_FLOW_CACHE_H
 
-#include "lib/core/address.h"
+#include "lib/core/stamp.h"
 
 struct flow_cache {
 	__be32 src; /* IPv6: digests of the addresses, which stand below */
@@ -66,6 +66,12 @@ struct {
 static __always_inline __u32 flow_cache_time(__u64 ns)
 {
 	return (__u32)(ns >> 26);
+}
+
+/* IPv6 addresses by a digest, which serves as `src` and `dst` to find the slot. */
+static __always_inline __u32 flow_cache_digest6(const __be32 *a)
+{
+	return a[0] ^ a[1] * 0x9e3779b1u ^ a[2] * 0x85ebca6bu ^ a[3];
 }
 
 /* A multiplication carries upwards only: what the ports' last bytes, which stand highest, have changed is folded down
@@ -172,8 +178,8 @@ static __always_inline void flow_cache_note(struct scratch *s)
 	__u32 src = p->src[3], dst = p->dst[3];
 
 	if (p->family == 6) {
-		src = address_digest6(p->src);
-		dst = address_digest6(p->dst);
+		src = flow_cache_digest6(p->src);
+		dst = flow_cache_digest6(p->dst);
 	}
 	r = flow_cache_take(flow_cache_hash(src, dst, ports, s->me));
 	if (!r)

@@ -21,7 +21,6 @@
 #include "lib/flow/share.h"
 
 #include <linux/errno.h>
-#include <linux/in.h>
 
 #define FLOW_SYN_S	 60
 #define FLOW_CLOSING_S	 120

@@ -36,7 +36,7 @@ static __always_inline void fragment_remember(struct scratch *s)
 	fragment_key(s);
 	v->seen_ns = s->now_ns;
 	v->epoch = s->epoch;
-	v->mark = s->mark;
+	v->mark = s->direction == VPC_EGRESS ? s->way : s->mark;
 	v->end = s->packet.fragment_at;
 	v->allowed = 1;
 	v->pad = 0;
@@ -46,6 +46,21 @@ static __always_inline void fragment_remember(struct scratch *s)
 	if (old && (__s64)(s->now_ns - READ_ONCE(old->seen_ns)) <= (__s64)FRAGMENT_NS && READ_ONCE(old->end) > v->end)
 		v->end = READ_ONCE(old->end);
 	bpf_map_update_elem(&fragment, &s->fragment_key, v, BPF_ANY);
+}
+
+/* To a workload all fragments come in by the same door. From it those of an answer to a published port go where the
+ * first one went; others go by the routes. */
+static __always_inline int fragment_way(struct scratch *s, __u32 mark)
+{
+	if (s->direction != VPC_EGRESS)
+		return mark == s->mark ? PASS : VPC_DROP_FRAGMENT;
+	if (mark >> VPC_TARGET_SHIFT != VPC_EDGE_PUBLISHED)
+		return PASS;
+	s->way = mark;
+	s->hop_routed = 0;
+	s->way_known = 1;
+	s->way_rc = PASS;
+	return PASS;
 }
 
 /* What happens to a later fragment. The ends must be admitted. */
@@ -58,8 +73,9 @@ static __always_inline int fragment_follow(struct scratch *s)
 	v = bpf_map_lookup_elem(&fragment, &s->fragment_key);
 	if (!v || !v->allowed || (__s64)(s->now_ns - READ_ONCE(v->seen_ns)) > (__s64)FRAGMENT_NS)
 		return VPC_DROP_FRAGMENT;
-	if (READ_ONCE(v->mark) != s->mark)
-		return VPC_DROP_FRAGMENT;
+	rc = fragment_way(s, READ_ONCE(v->mark));
+	if (rc)
+		return rc;
 	if (s->packet.fragment_at < READ_ONCE(v->end))
 		return VPC_DROP_MALFORMED;
 	rc = admit_load(s, 0);

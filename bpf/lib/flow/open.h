@@ -4,8 +4,7 @@
 #define BPF_LIB_OPEN_H
 
 #include "lib/flow/admit.h"
-#include "lib/flow/flow.h"
-#include "lib/flow/syn_cache.h"
+#include "lib/fast/syn_cache.h"
 
 /* Takes the tombstone in the scratch's fl, whose opening is allowed again, back to what it was. AGAIN, or FLOW_TABLE.
  */
@@ -171,6 +170,17 @@ static __always_inline void open_own_direction(struct scratch *s)
 	s->found = flow_lookup(s) != 0;
 }
 
+/* Whether there is a way for the opening. Nobody outside opens anything through a NAT or an egress-only gateway. */
+static __always_inline int open_way(struct scratch *s)
+{
+	s->answers = 0;
+	if (s->direction == VPC_EGRESS)
+		return s->way_known ? s->way_rc : PASS;
+	return s->mark == (VPC_MARK_EDGE | VPC_EDGE_NAT) || s->mark == (VPC_MARK_EDGE | VPC_EDGE_EIGW)
+		       ? VPC_DROP_NO_INBOUND
+		       : PASS;
+}
+
 /* Judges the packet as an opening, `how`: OPEN_…. Returns PASS, AGAIN or a reason. */
 __noinline int open_flow(__u32 which, int how)
 {
@@ -181,6 +191,8 @@ __noinline int open_flow(__u32 which, int how)
 		return VPC_DROP_NOT_READY;
 	open_own_direction(s);
 	rc = admit(which);
+	if (!rc)
+		rc = open_way(s);
 	if (!rc && how == OPEN_NEW && open_in_anothers_name(s))
 		how = OPEN_ONCE;
 	if (!rc)

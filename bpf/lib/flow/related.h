@@ -34,6 +34,7 @@ __noinline int related_flow(__u32 which, __u32 via)
 	/* to the workload: it sent the quoted packet; from it: it received it */
 	own = via ? via & 1 : (s->direction == VPC_INGRESS ? from : from ^ 1);
 	own &= 1;
+	s->answers = own && !s->fl.eni[0];
 	if (s->fl.eni[own] != s->me || s->fl.incarnation[own] != s->my_incarnation)
 		return VPC_DROP_ICMP_UNRELATED;
 	rc = judge_load_sides(which);

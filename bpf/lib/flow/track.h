@@ -334,6 +334,7 @@ __noinline int track_known(__u32 which)
 	from = (s->from ^ s->fl.opener) & 1;
 	own = own_side(s, from) & 1;
 	s->own = own;
+	s->answers = from && !s->fl.eni[0];
 	if (!s->fl.eni[own] && s->fl.state != VPC_FLOW_TOMBSTONE)
 		return s->packet.proto == IPPROTO_TCP && tcp_opens(s->packet.tcp_flags) ? OPEN_NEW
 											: track_approve(s, f, own);

@@ -67,7 +67,7 @@ static __always_inline __u32 icmp_error_type(const struct scratch *s, int reason
 static __always_inline __be32 icmp_error_info(const struct scratch *s, const struct vpc_eni *me, int reason)
 {
 	if (reason == VPC_DROP_TOO_BIG)
-		return bpf_htonl(READ_ONCE(me->mtu));
+		return bpf_htonl(s->next_mtu ? s->next_mtu : READ_ONCE(me->mtu));
 	if (!s->problem)
 		return 0;
 	return bpf_htonl(s->packet.family == 4 ? s->problem_at << 24 : s->problem_at);

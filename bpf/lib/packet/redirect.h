@@ -13,9 +13,6 @@
 #include "lib/core/address.h"
 #include "lib/core/drop.h"
 
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-
 #define PACKET_HOST 0 /* linux/if_packet.h doesn't go with bpf */
 
 /* What a path that may send a packet returns if it doesn't; else what the program ends with (TC_ACT_…). */
@@ -80,7 +77,7 @@ static __always_inline int redirect_is_seen_again(const struct vpc_eni *to)
 #define REDIRECT_HEAD4 (ETH_HLEN + __builtin_offsetof(struct iphdr, saddr))
 
 /* MACs, TTL and checksum by one store: each helper that writes looks first whether it may. */
-static __always_inline int redirect_route4(struct __sk_buff *skb, const struct vpc_eni *to)
+static __always_inline int redirect_route4(struct __sk_buff *skb, const __u8 *macs)
 {
 	const __u8 *data = (const __u8 *)(long)skb->data, *end = (const __u8 *)(long)skb->data_end;
 	__u8 head[REDIRECT_HEAD4] __attribute__((aligned(2)));
@@ -92,8 +89,8 @@ static __always_inline int redirect_route4(struct __sk_buff *skb, const struct v
 			*(u16_alias *)(head + i) = *(const u16_alias *)(data + i);
 	else if (bpf_skb_load_bytes(skb, 0, head, REDIRECT_HEAD4)) /* not in the linear part */
 		return -1;
-	mac_copy(head, to->mac);
-	mac_copy(head + ETH_ALEN, to->gateway_mac);
+	mac_copy(head, macs);
+	mac_copy(head + ETH_ALEN, macs + ETH_ALEN);
 	/* RFC 1624, as the kernel's ip_decrease_ttl */
 	sum = (__u32)*check + bpf_htons(0x0100);
 	*check = (__u16)(sum + (sum >= 0xffff));
@@ -112,19 +109,30 @@ static __always_inline int redirect_hop_limit6(struct __sk_buff *skb)
 	return (int)bpf_skb_store_bytes(skb, at, &hops, 1, BPF_F_RECOMPUTE_CSUM);
 }
 
-/* What the router would do. Helpers and no stores into the packet: one such store, and every packet that is a clone
- * (TCP's are) would be made writable on entry. Returns 0, or not 0: it can't be written to. */
-static __noinline int redirect_route(struct __sk_buff *skb, const struct vpc_eni *to)
+/* What a router does; macs: of the frame, destination and source. Helpers and no stores into the packet: one such
+ * store, and every packet that is a clone (TCP's are) would be made writable on entry. Returns 0, or not 0: it can't be
+ * written to. */
+static __noinline int redirect_route(struct __sk_buff *skb, const __u8 *macs)
+{
+	__u8 copy[2 * ETH_ALEN];
+
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return redirect_route4(skb, macs);
+	if (redirect_hop_limit6(skb))
+		return -1;
+	mac_copy(copy, macs);
+	mac_copy(copy + ETH_ALEN, macs + ETH_ALEN);
+	return (int)bpf_skb_store_bytes(skb, 0, copy, sizeof(copy), 0);
+}
+
+/* To an ENI, from its gateway. */
+static __always_inline int redirect_route_to(struct __sk_buff *skb, const struct vpc_eni *to)
 {
 	__u8 macs[2 * ETH_ALEN];
 
-	if (skb->protocol == bpf_htons(ETH_P_IP))
-		return redirect_route4(skb, to);
 	mac_copy(macs, to->mac);
 	mac_copy(macs + ETH_ALEN, to->gateway_mac);
-	if (redirect_hop_limit6(skb))
-		return -1;
-	return (int)bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0);
+	return redirect_route(skb, macs);
 }
 
 /* What helpers return of TC_ACT_…: the mask says to the verifier that it isn't negative. */
@@ -137,7 +145,7 @@ static __always_inline int redirect_to(struct __sk_buff *skb, const struct vpc_e
 {
 	__u32 me = skb->ifindex, length = skb->len;
 
-	if (action == FORWARD_ROUTED && redirect_route(skb, to))
+	if (action == FORWARD_ROUTED && redirect_route_to(skb, to))
 		return drop_unread(me, VPC_DROP_NO_MEMORY);
 	count_tx(me, length);
 	if (action == FORWARD_PORT || (READ_ONCE(to->flags) & VPC_ENI_TAP)) {

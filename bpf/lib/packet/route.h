@@ -6,29 +6,12 @@
 #ifndef BPF_LIB_ROUTE_H
 #define BPF_LIB_ROUTE_H
 
-#include "lib/core/limit.h"
+#include "lib/local/answer.h"
 #include "lib/packet/options.h"
 #include "lib/packet/redirect.h"
 
 #define IP_DF	    0x4000
 #define VLAN_HEADER 4 /* bridges leave room for one (is_skb_forwardable) */
-
-/*
- * Of the packet in the scratch, whose destination no ENI of the VPC has. This is the one place where that is asked. The
- * VPC's own routes are its address space; when there are gateways, what leads out of it is looked up here. Returns
- * PASS: up to the router, which has a route; or a reason.
- */
-static __always_inline int route_out(struct scratch *s)
-{
-	const struct packet *p = &s->packet;
-	__u32 number = s->vpc;
-	struct vpc_space *space;
-
-	if (address_in_space(s, p->family, p->dst))
-		return VPC_DROP_UNKNOWN_DESTINATION;
-	space = bpf_map_lookup_elem(&vpc, &number);
-	return space && READ_ONCE(space->flags) & VPC_SPACE_ROUTED_OUT ? PASS : VPC_DROP_NO_ROUTE;
-}
 
 /* Whether the router would tell another ENI what it has to say about the packet: an appliance carries it in that one's
  * name. The error would quote a flow of the other's, which the appliance need not have seen. */

@@ -468,8 +468,8 @@ _Static_assert(sizeof(struct vpc_fragment_key) == 44, "vpc_fragment_key");
 struct vpc_fragment {
 	__u64 seen_ns; /* CLOCK_MONOTONIC; counts for 30 s */
 	__u64 epoch;   /* of the judgement */
-	__u32 mark;    /* with which the first one came: the others must have it too */
-	__u16 end;     /* of the first one, in units of 8 bytes: none may begin before */
+	__u32 mark; /* the first one came with it, and the others must; from a workload: by which way it left the VPC */
+	__u16 end;  /* of the first one, in units of 8 bytes: none may begin before */
 	__u8 allowed;
 	__u8 pad;
 };

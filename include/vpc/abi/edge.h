@@ -204,6 +204,8 @@ _Static_assert(sizeof(struct vpc_nat_key) == 20, "vpc_nat_key");
 #define VPC_NAT_FIN_OUT	  8u
 #define VPC_NAT_REPLIED	  16u /* both directions were seen */
 #define VPC_NAT_HOST	  32u /* the other end is the host itself */
+#define VPC_NAT_RST_IN	  64u /* the outside sent a RST, and nothing since */
+#define VPC_NAT_RST_OUT	  128u
 #define VPC_NAT_CLOSED_S  10
 struct vpc_nat_entry {
 	__u64 last_seen_ns;	  /* CLOCK_MONOTONIC, exact to a second, in both entries */

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From an uplink to an ENI: tc ingress of the uplink's VPC end. The packet is judged as the ENI's own port would, and
+ * goes straight to the workload where its port can be reached so; else to the port, whose program judges it.
+ */
+#ifndef BPF_LIB_EDGE_ARRIVE_H
+#define BPF_LIB_EDGE_ARRIVE_H
+
+#include "lib/edge/uplink.h"
+#include "lib/ingress.h"
+
+/* Reads the packet and finds the ENI that it is for: s->me. Returns PASS, a reason; or -1: no frame of the edge. */
+static __always_inline int arrive_begin(struct __sk_buff *skb, struct scratch *s)
+{
+	__u32 number = skb->ifindex - VPC_UPLINK_FIRST;
+	__u8 mac[ETH_ALEN];
+	int rc;
+
+	edge_begin(skb, s, VPC_INGRESS);
+	if (skb->ifindex < VPC_UPLINK_FIRST || bpf_skb_load_bytes(skb, 0, mac, sizeof(mac)))
+		return -1;
+	s->vpc = number;
+	s->way = way_of_mac(mac);
+	if (!s->way)
+		return -1;
+	s->mark = VPC_MARK_EDGE | way_kind(s->way);
+	rc = edge_parse(skb);
+	if (rc)
+		return rc;
+	s->me = address_owner(s, s->packet.dst);
+	return s->me ? PASS : VPC_DROP_UNKNOWN_DESTINATION;
+}
+
+/* Judges the packet at the epoch of now. Returns PASS, AGAIN or a reason; or -1, as arrive_begin(). */
+__noinline int arrive_judge(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	struct vpc_eni *me;
+	int rc;
+
+	if (!s)
+		return VPC_DROP_NOT_READY;
+	rc = arrive_begin(skb, s);
+	if (rc)
+		return rc < 0 ? NOBODYS : rc;
+	me = eni_get(s->me);
+	if (!me || me->vpc != s->vpc)
+		return VPC_DROP_NOT_READY;
+	s->my_flags = READ_ONCE(me->flags);
+	s->my_incarnation = READ_ONCE(me->incarnation);
+	if (s->my_flags & VPC_ENI_UNPLUGGED)
+		return VPC_DROP_UNKNOWN_DESTINATION;
+	if (s->packet.hop_limit <= 1)
+		return VPC_DROP_HOP_LIMIT;
+	if (!(s->my_flags & VPC_ENI_PEER_REDIRECT))
+		return PASS; /* judged at the port */
+	rc = ingress_ip(skb, s, me);
+	if (!rc && s->packet.fragment == FRAGMENT_FIRST)
+		fragment_remember(s);
+	return rc;
+}
+
+/* Gives the packet to its ENI. Returns what the program ends with. */
+static __noinline int arrive_send(struct __sk_buff *skb, struct scratch *s)
+{
+	struct vpc_eni *me = eni_get(s->me);
+
+	if (!me)
+		return drop_packet(VPC_DROP_NOT_READY);
+	if (redirect_route_to(skb, me))
+		return drop_packet(VPC_DROP_NO_MEMORY);
+	skb->tstamp = 0;
+	if (!(s->my_flags & VPC_ENI_PEER_REDIRECT)) {
+		skb->mark = s->mark;
+		return (int)bpf_redirect(s->me, 0) & REDIRECT_ACT;
+	}
+	count_rx(s->me, s->length);
+	skb->mark = 0;
+	bpf_skb_change_type(skb, PACKET_HOST);
+	return (int)bpf_redirect_peer(s->me, 0) & REDIRECT_ACT;
+}
+
+static __always_inline int arrive(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	int rc = AGAIN;
+
+	if (!s)
+		return TC_ACT_SHOT;
+	for (__u32 i = 0; i < 3 && rc == AGAIN; i++)
+		rc = arrive_judge(skb);
+	if (rc == NOBODYS)
+		return TC_ACT_SHOT;
+	return rc ? drop_packet(rc > 0 ? rc : VPC_DROP_TRY_AGAIN) : arrive_send(skb, s);
+}
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the programs of the edge share: their own scratch, the MAC that says where a frame on an uplink goes, drops.
+ *
+ * The packet in hand stands in the packet's scratch (core/base.h), as for the programs on ports: parse_packet() puts it
+ * there, and whoever rewrites the packet rewrites it there too. What is translated stands here.
+ */
+#ifndef BPF_LIB_EDGE_H
+#define BPF_LIB_EDGE_H
+
+#include "lib/core/drop.h"
+#include "lib/packet/parse.h"
+
+/* A way is VPC_EDGE_… << VPC_TARGET_SHIFT | number; 0: none. */
+static __always_inline __u32 way_make(__u32 kind, __u32 number)
+{
+	return kind << VPC_TARGET_SHIFT | (number & VPC_TARGET_NUMBER);
+}
+
+static __always_inline __u32 way_kind(__u32 way)
+{
+	return way >> VPC_TARGET_SHIFT;
+}
+
+/* Which end of a packet is translated. */
+#define EDGE_SOURCE	 0u
+#define EDGE_DESTINATION 1u
+
+struct edge {
+	struct vpc_nat_key key;	       /* what is looked up */
+	struct vpc_nat_key probe;      /* in nat_in, while a port is chosen */
+	struct vpc_nat_entry entry;    /* copy of what was found, or what is made */
+	struct vpc_nat_entry mirrored; /* the other entry, while one is made */
+	struct vpc_public_key public_key;
+	struct vpc_publish_key publish_key;
+	struct vpc_nat_fragment_key fragment_key;
+	struct vpc_nat_fragment fragment;
+	struct bpf_fib_lookup fib;
+	__u32 way;	/* by which the packet comes, or goes */
+	__u32 vpc;	/* that it comes from, or goes to */
+	__be32 public4; /* behind which a new translation is */
+	__u32 host;	/* public4 is the host's own: its sockets are looked at */
+	__u32 port_first;
+	__u32 ports; /* how many */
+	__u32 prefer_first;
+	__u32 prefers;
+	__u32 start; /* where the search for a port begins */
+	__u32 wanted;
+	__u32 refused;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct edge);
+} edge_of_cpu SEC(".maps");
+
+static __always_inline struct edge *edge_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&edge_of_cpu, &zero);
+}
+
+static __always_inline struct vpc_edge_ctl *edge_ctl_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&edge_ctl, &zero);
+}
+
+/* The uplink of a VPC, or NULL. */
+static __always_inline struct vpc_uplink *uplink_get(__u32 number)
+{
+	struct vpc_uplink *u = bpf_map_lookup_elem(&uplink, &number);
+
+	return u && READ_ONCE(u->ifindex) ? u : 0;
+}
+
+/* mac: 6 bytes. */
+static __always_inline void way_to_mac(__u8 *mac, __u32 way)
+{
+	mac[0] = VPC_EDGE_MAC_0;
+	mac[1] = VPC_EDGE_MAC_1;
+	mac[2] = (__u8)way_kind(way);
+	mac[3] = (__u8)(way >> 16 & (VPC_TARGET_NUMBER >> 16));
+	mac[4] = (__u8)(way >> 8);
+	mac[5] = (__u8)way;
+}
+
+/* The way that the frame's destination MAC says; 0: none. */
+static __always_inline __u32 way_of_mac(const __u8 *mac)
+{
+	if (mac[0] != VPC_EDGE_MAC_0 || mac[1] != VPC_EDGE_MAC_1 || !mac[2] || mac[2] > VPC_EDGE_HOST)
+		return 0;
+	return way_make(mac[2], (__u32)mac[3] << 16 | (__u32)mac[4] << 8 | mac[5]);
+}
+
+/* Begins with a packet that is at no port. */
+static __always_inline void edge_begin(struct __sk_buff *skb, struct scratch *s, __u32 direction)
+{
+	s->me = 0;
+	s->my_flags = 0;
+	s->my_incarnation = 0;
+	s->direction = direction;
+	s->length = skb->len;
+	s->now_ns = bpf_ktime_get_coarse_ns();
+	s->culprit = 0;
+	s->admitted = 0;
+	s->from_router = 0;
+	s->via = 0;
+	s->target = 0;
+	s->hop = 0;
+	s->problem = 0;
+	s->way = 0;
+	s->way_known = 0;
+	s->answers = 0;
+	s->next_mtu = 0;
+	s->end[0].eni = 0;
+	s->end[1].eni = 0;
+	s->ethertype = (__be16)skb->protocol;
+	s->packet.proto = 0;
+	s->packet.icmp_kind = ICMP_NONE;
+	s->packet.sport = 0;
+	s->packet.dport = 0;
+	__builtin_memset(s->packet.src, 0, 32);
+	state_begin(s);
+}
+
+/* Reads the IP packet behind the Ethernet header. Returns PASS or a reason. */
+static __always_inline int edge_parse(struct __sk_buff *skb)
+{
+	if (skb->vlan_present)
+		return VPC_DROP_ETHERTYPE;
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return parse_packet(skb, ETH_HLEN, 4, 0);
+	return skb->protocol == bpf_htons(ETH_P_IPV6) ? parse_packet(skb, ETH_HLEN, 6, 0) : VPC_DROP_ETHERTYPE;
+}
+
+/* What in the destination is a bit of `public`: VPC_PUBLIC_…, and the number of an elastic IP. Returns NULL: nothing.
+ */
+static __always_inline struct vpc_public *public_find(struct edge *e, const __be32 *address)
+{
+	address_copy(e->public_key.addr, address);
+	return bpf_map_lookup_elem(&public, &e->public_key);
+}
+
+#endif

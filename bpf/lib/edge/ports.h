@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * New translations: which public port a flow gets.
+ *
+ * The whole tuple tells flows apart, so a port serves as many as there are remote ends. A flow keeps its own port where
+ * that can be; else ports are tried at random, first where the host's own sockets get none, then everywhere. A port is
+ * free for a remote end if no translation that counts has the tuple and, at an address of the host, no socket of the
+ * host has it.
+ */
+#ifndef BPF_LIB_EDGE_PORTS_H
+#define BPF_LIB_EDGE_PORTS_H
+
+#include "lib/edge/nat.h"
+
+#define PORT_PREFER_TRIES 32u
+#define PORT_TRIES	  288u /* of 64,512 ports 4,500 free: one of 10^9 flows finds none */
+#define PORT_STRIDE	  40503u
+
+struct port_walk {
+	struct __sk_buff *skb;
+	struct scratch *s;
+	struct edge *e;
+};
+
+/* Whether a socket of the host gets what is sent from the remote end to the port in e->probe. */
+static __always_inline int port_is_hosts(struct __sk_buff *skb, const struct vpc_nat_key *k)
+{
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *sk;
+
+	tuple.ipv4.saddr = k->remote;
+	tuple.ipv4.daddr = k->local;
+	tuple.ipv4.sport = k->rport;
+	tuple.ipv4.dport = k->lport;
+	if (k->proto == IPPROTO_TCP)
+		sk = bpf_sk_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), (__u64)BPF_F_CURRENT_NETNS, 0);
+	else
+		sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv4), (__u64)BPF_F_CURRENT_NETNS, 0);
+	if (!sk)
+		return 0;
+	bpf_sk_release(sk);
+	return 1;
+}
+
+/* The port of a try, in host byte order; 0: none. */
+static __always_inline __u32 port_candidate(const struct edge *e, __u32 i)
+{
+	if (!i)
+		return e->wanted;
+	if (i <= PORT_PREFER_TRIES)
+		return e->prefers ? e->prefer_first + (e->start + i * PORT_STRIDE) % e->prefers : 0;
+	return e->ports ? e->port_first + (e->start + i * PORT_STRIDE) % e->ports : 0;
+}
+
+/* One try. Returns 1 when it is over: the port is e->probe's, or e->refused. */
+static long port_step(__u32 i, void *ctx)
+{
+	struct port_walk *walk = ctx;
+	struct scratch *s = walk->s;
+	struct edge *e = walk->e;
+	__u32 port = port_candidate(e, i);
+	struct vpc_nat_entry *n;
+	long rc;
+
+	if (!port && e->key.proto != IPPROTO_ICMP)
+		return 0;
+	e->probe.lport = bpf_htons((__u16)port);
+	if (e->key.proto == IPPROTO_ICMP)
+		e->probe.rport = e->probe.lport;
+	n = bpf_map_lookup_elem(&nat_in, &e->probe);
+	if (n) {
+		if (!nat_copy(s, &e->mirrored, n, &e->probe) ||
+		    !nat_is_over(&e->mirrored, e->probe.local, s->now_ns, s->epoch))
+			return 0;
+		nat_remove(&e->mirrored.other, &e->probe);
+	}
+	if (e->host && e->key.proto != IPPROTO_ICMP && port_is_hosts(walk->skb, &e->probe))
+		return 0;
+	e->mirrored = e->entry;
+	e->mirrored.key = e->probe;
+	e->mirrored.other = e->key;
+	rc = bpf_map_update_elem(&nat_in, &e->probe, &e->mirrored, BPF_NOEXIST);
+	if (rc == -17 /* EEXIST */)
+		return 0;
+	e->refused = rc != 0;
+	return 1;
+}
+
+/* Which ports are tried, for the packet's own in e->key. */
+static __always_inline void port_range(struct edge *e, const struct vpc_edge_ctl *c)
+{
+	__u32 own = bpf_ntohs(e->key.lport), last = 65535;
+
+	e->start = bpf_get_prandom_u32() & 0xffff;
+	e->prefers = 0;
+	e->port_first = 1024;
+	if (e->key.proto == IPPROTO_ICMP) {
+		e->port_first = 0;
+		e->wanted = own;
+		e->ports = 65536;
+		return;
+	}
+	if (e->host) {
+		e->port_first = READ_ONCE(c->nat_port_first);
+		last = READ_ONCE(c->nat_port_last);
+		e->prefer_first = READ_ONCE(c->nat_prefer_first);
+		if (READ_ONCE(c->nat_prefer_last) >= e->prefer_first)
+			e->prefers = READ_ONCE(c->nat_prefer_last) - e->prefer_first + 1;
+	}
+	e->ports = last >= e->port_first ? last - e->port_first + 1 : 0;
+	e->wanted = own;
+	if (e->prefers ? own - e->prefer_first >= e->prefers : own - e->port_first >= e->ports)
+		e->wanted = 0;
+}
+
+/*
+ * Makes the translation of e->key behind e->public4. e->entry's `by`, `incarnation`, `eni`, `timeout_s`, `flags` are
+ * filled. Returns PASS with e->entry complete, AGAIN: another CPU made it just now; or a reason.
+ */
+__noinline int port_choose(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	struct edge *e = edge_get();
+	struct vpc_edge_ctl *c = edge_ctl_get();
+	struct port_walk walk = {.skb = skb, .s = s, .e = e};
+	long rc;
+
+	if (!s || !e || !c)
+		return VPC_DROP_NOT_READY;
+	port_range(e, c);
+	e->entry.last_seen_ns = s->now_ns;
+	e->entry.key = e->key;
+	e->entry.pad = 0;
+	nat_key(&e->probe, 0, e->public4, e->key.remote, 0, e->key.rport, e->key.proto);
+	e->refused = 1;
+	bpf_loop(PORT_TRIES, port_step, &walk, 0);
+	if (e->refused)
+		return VPC_DROP_NAT_EXHAUSTED;
+	e->entry.other = e->probe;
+	rc = bpf_map_update_elem(&nat_out, &e->key, &e->entry, BPF_NOEXIST);
+	if (!rc) {
+		nat_count(e->key.vpc, 1);
+		return PASS;
+	}
+	bpf_map_delete_elem(&nat_in, &e->probe);
+	return rc == -17 /* EEXIST */ ? AGAIN : VPC_DROP_NAT_EXHAUSTED;
+}
+
+/* Whether the VPC may have one more translation. */
+static __always_inline int port_admitted(__u32 number)
+{
+	struct vpc_edge_ctl *c = edge_ctl_get();
+	__s64 *used = bpf_map_lookup_elem(&nat_used, &number);
+
+	return c && used && *(const volatile __s64 *)used < (__s64)READ_ONCE(c->nat_per_vpc);
+}
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Routes out of a VPC. The table is that of the subnet of the port by which the packet came in, the longest prefix
+ * counts. A destination inside the VPC's own space never gets here.
+ */
+#ifndef BPF_LIB_EDGE_ROUTES_H
+#define BPF_LIB_EDGE_ROUTES_H
+
+#include "lib/edge/nat.h"
+
+#define ROUTE_STEPS 130u /* all prefix lengths of IPv6, and one to end */
+
+struct route_walk {
+	struct scratch *s;
+};
+
+/* x: not 0. */
+static __always_inline __u32 highest_bit(__u64 x)
+{
+	__u32 n = 0;
+
+	if (x >> 32) {
+		n = 32;
+		x >>= 32;
+	}
+	if (x >> 16) {
+		n += 16;
+		x >>= 16;
+	}
+	if (x >> 8) {
+		n += 8;
+		x >>= 8;
+	}
+	if (x >> 4) {
+		n += 4;
+		x >>= 4;
+	}
+	if (x >> 2) {
+		n += 2;
+		x >>= 2;
+	}
+	return n + (x >> 1 ? 1 : 0);
+}
+
+/* Takes the longest prefix length that is still to be tried; 255: none is. */
+static __always_inline __u32 route_next_plen(struct scratch *s)
+{
+	__u32 bit;
+
+	if (s->route_plens[2]) {
+		s->route_plens[2] = 0;
+		return 128;
+	}
+	if (s->route_plens[1]) {
+		bit = highest_bit(s->route_plens[1]);
+		s->route_plens[1] &= ~(1ull << (bit & 63));
+		return 64 + bit;
+	}
+	if (!s->route_plens[0])
+		return 255;
+	bit = highest_bit(s->route_plens[0]);
+	s->route_plens[0] &= ~(1ull << (bit & 63));
+	return bit;
+}
+
+static __always_inline void route_mask(struct scratch *s, __u32 plen)
+{
+	struct vpc_route_key *k = &s->route_key;
+
+	k->plen = (__u8)plen;
+	if (k->family == 4) {
+		k->addr[0] = s->route_address[3] & mask32(plen > 32 ? 32 : plen);
+		return;
+	}
+	k->addr[0] = s->route_address[0] & mask32(word_bits(plen, 0));
+	k->addr[1] = s->route_address[1] & mask32(word_bits(plen, 1));
+	k->addr[2] = s->route_address[2] & mask32(word_bits(plen, 2));
+	k->addr[3] = s->route_address[3] & mask32(word_bits(plen, 3));
+}
+
+/* One prefix length. Returns 1 when the walk is over. */
+static long route_step(__u32 i, void *ctx)
+{
+	struct scratch *s = ((struct route_walk *)ctx)->s;
+	const struct vpc_route_key *k = &s->route_key;
+	__u32 plen = route_next_plen(s), *number, n;
+	struct vpc_route_row *r;
+
+	(void)i;
+	if (plen > 128)
+		return 1;
+	route_mask(s, plen);
+	number = bpf_map_lookup_elem(&route, k);
+	if (!number)
+		return 0;
+	n = READ_ONCE(*number);
+	r = n ? bpf_map_lookup_elem(&route_row, &n) : 0;
+	if (!r || r->key.table != k->table || r->key.family != k->family || r->key.plen != k->plen ||
+	    !address_equal(r->key.addr, k->addr))
+		return 0;
+	s->route_found = versioned_read(&r->target, s->epoch);
+	return s->route_found ? 1 : 0;
+}
+
+/*
+ * The target that the route table of ENI `number`'s subnet has for the scratch's route_address, at the scratch's epoch.
+ * Returns VPC_TARGET_… << VPC_TARGET_SHIFT | number; 0: no route; AGAIN; ROUTE_NO_TABLE.
+ */
+#define ROUTE_NO_TABLE (-3)
+__noinline int route_find(__u32 which, __u32 number, __u32 family)
+{
+	struct scratch *s = scratch_get(which);
+	struct vpc_eni *e = eni_get(number);
+	struct route_walk walk;
+	struct vpc_route_plens *plens;
+	struct vpc_versioned *table;
+	__u32 subnet, n;
+	int in_force;
+
+	if (!s || !e)
+		return 0;
+	subnet = READ_ONCE(e->subnet);
+	table = bpf_map_lookup_elem(&subnet_table, &subnet);
+	in_force = table ? versioned_read(table, s->epoch) : 0;
+	if (in_force <= 0)
+		return in_force ? AGAIN : ROUTE_NO_TABLE;
+	n = (__u32)in_force;
+	plens = bpf_map_lookup_elem(&route_plens, &n);
+	if (!plens)
+		return 0;
+	s->route_found = 0;
+	__builtin_memset(&s->route_key, 0, sizeof(s->route_key));
+	s->route_key.table = n;
+	s->route_key.family = (__u8)family;
+	s->route_plens[0] = family == 4 ? READ_ONCE(plens->plens4) : READ_ONCE(plens->plens6[0]);
+	s->route_plens[1] = family == 4 ? 0 : READ_ONCE(plens->plens6[1]);
+	s->route_plens[2] = family == 4 ? 0 : READ_ONCE(plens->plens6[2]) & 1;
+	walk.s = s;
+	bpf_loop(ROUTE_STEPS, route_step, &walk, 0);
+	return s->route_found;
+}
+
+/* Whether an ENI may be a route's target for this port's packets: it forwards, and is attached. */
+static __always_inline int route_is_appliance(const struct scratch *s, __u32 number)
+{
+	struct vpc_eni *to = eni_get(number);
+
+	return to && number != s->me && to->vpc == s->vpc &&
+	       !(READ_ONCE(to->flags) & (VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_UNPLUGGED));
+}
+
+/*
+ * Where the packet in the scratch goes whose destination is outside of the VPC. Sets the scratch's `way`, or `hop` and
+ * `hop_routed` where an appliance is the target. Returns PASS, AGAIN or a reason.
+ */
+__noinline int route_out(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	struct vpc_space *space;
+	__u32 number;
+	int target;
+
+	if (!s)
+		return VPC_DROP_NO_ROUTE;
+	number = s->vpc;
+	space = bpf_map_lookup_elem(&vpc, &number);
+	if (!space || !(READ_ONCE(space->flags) & VPC_SPACE_ROUTED_OUT))
+		return VPC_DROP_NO_ROUTE;
+	address_copy(s->route_address, s->packet.dst);
+	target = route_find(which, s->me, s->packet.family);
+	if (target == ROUTE_NO_TABLE)
+		return PASS;
+	if (target <= 0)
+		return target ? AGAIN : VPC_DROP_NO_ROUTE;
+	number = (__u32)target & VPC_TARGET_NUMBER;
+	switch ((__u32)target >> VPC_TARGET_SHIFT) {
+	case VPC_TARGET_IGW:
+		s->way = way_make(VPC_EDGE_IGW, 0);
+		return PASS;
+	case VPC_TARGET_EIGW:
+		s->way = way_make(VPC_EDGE_EIGW, 0);
+		return s->packet.family == 6 ? PASS : VPC_DROP_BLACKHOLE;
+	case VPC_TARGET_NAT:
+		s->way = way_make(VPC_EDGE_NAT, number);
+		return s->packet.family == 4 ? PASS : VPC_DROP_BLACKHOLE;
+	case VPC_TARGET_ENI:
+		if (!route_is_appliance(s, number))
+			return VPC_DROP_BLACKHOLE;
+		s->hop = number;
+		s->hop_routed = 1;
+		return PASS;
+	default:
+		return VPC_DROP_BLACKHOLE;
+	}
+}
+
+/* Whether the packet answers a flow that the outside opened by a published port, or is an error about one. */
+static __always_inline int route_is_published(struct scratch *s)
+{
+	const struct packet *p = &s->packet, *q = &s->quoted;
+	struct edge *e = edge_get();
+
+	if (!e || p->family != 4)
+		return 0;
+	if (p->icmp_kind == ICMP_ERROR)
+		nat_key(&e->key, s->vpc, q->dst[3], q->src[3], q->dport, q->sport, q->proto);
+	else
+		nat_key(&e->key, s->vpc, p->src[3], p->dst[3], p->sport, p->dport, p->proto);
+	return nat_find_out(s, e) && (e->entry.flags & VPC_NAT_PUBLISHED);
+}
+
+/*
+ * Where the packet in the scratch goes, which was let through and is for no ENI by its MAC or its address. The route
+ * table is asked for each packet: taking a route away ends what used it. Returns PASS with `way` or `hop` set, or
+ * neither: up to the router; AGAIN; or a reason.
+ */
+__noinline int route_way(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	__u32 kind;
+
+	if (!s)
+		return VPC_DROP_NO_ROUTE;
+	if (!s->way_known) {
+		if (address_owner(s, s->packet.dst))
+			return PASS;
+		s->way_known = 1;
+		s->way_rc = address_in_space(s, s->packet.family, s->packet.dst) ? VPC_DROP_UNKNOWN_DESTINATION
+										 : route_out(which);
+	}
+	if (!s->answers)
+		return s->way_rc;
+	if (route_is_published(s)) {
+		s->way = way_make(VPC_EDGE_PUBLISHED, 0);
+		s->hop = 0;
+		s->hop_routed = 0;
+		return PASS;
+	}
+	kind = way_kind(s->way);
+	return kind == VPC_EDGE_NAT || kind == VPC_EDGE_EIGW ? VPC_DROP_NO_INBOUND : s->way_rc;
+}
+
+#endif

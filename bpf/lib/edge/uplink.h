@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Onto an uplink and off it: what a workload sends to the outside, from its port to the uplink's host end, and what
+ * comes from the outside, from the host end's programs to the VPC end.
+ */
+#ifndef BPF_LIB_EDGE_UPLINK_H
+#define BPF_LIB_EDGE_UPLINK_H
+
+#include "lib/edge/rewrite.h"
+#include "lib/packet/redirect.h"
+
+/* Bytes of the largest IP packet that this will be on a wire. */
+static __always_inline __u32 uplink_biggest(const struct __sk_buff *skb, const struct packet *p)
+{
+	__u32 upper = p->proto == IPPROTO_TCP ? p->upper : 8;
+
+	return skb->gso_size ? skb->gso_size + (p->l4 - p->l3) + upper : p->end - p->l3;
+}
+
+/* Whether it has options that routers read: the world's would answer to an address that isn't the workload's. */
+static __always_inline int uplink_has_options(struct __sk_buff *skb, const struct packet *p)
+{
+	__u8 next = 0;
+
+	if (p->family == 4)
+		return p->l4 - p->l3 > sizeof(struct iphdr) && p->fragment != FRAGMENT_LATER;
+	return bpf_skb_load_bytes(skb, p->l3 + __builtin_offsetof(struct ipv6hdr, nexthdr), &next, 1) ||
+	       next == EXT_HOPOPTS;
+}
+
+/* Whether the packet in the scratch, which was let through, may leave by its way. What is too big is not fragmented:
+ * its sender is told, whatever it said of that. Returns PASS or a reason. */
+__noinline int uplink_refused(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	struct vpc_uplink *u;
+
+	if (!s)
+		return VPC_DROP_NOT_READY;
+	u = uplink_get(s->vpc);
+	if (!u)
+		return VPC_DROP_NO_ROUTE;
+	if (uplink_has_options(skb, &s->packet))
+		return VPC_DROP_NOT_IMPLEMENTED;
+	if (s->packet.hop_limit <= 1)
+		return VPC_DROP_HOP_LIMIT;
+	s->next_mtu = READ_ONCE(u->mtu);
+	return uplink_biggest(skb, &s->packet) > s->next_mtu ? VPC_DROP_TOO_BIG : PASS;
+}
+
+/* Sends the packet in the scratch, which may leave, to the host. Returns what the program ends with. */
+static __noinline int uplink_send(struct __sk_buff *skb, struct scratch *s)
+{
+	struct vpc_eni *me = eni_get(s->me);
+	struct vpc_uplink *u = uplink_get(s->vpc);
+	__u8 macs[2 * ETH_ALEN];
+	__u32 ifindex;
+
+	if (!u || !me)
+		return drop_packet(VPC_DROP_NO_ROUTE);
+	way_to_mac(macs, s->way);
+	mac_copy(macs + ETH_ALEN, me->gateway_mac);
+	if (redirect_route(skb, macs))
+		return drop_packet(VPC_DROP_NO_MEMORY);
+	count_tx(s->me, s->length);
+	skb->tstamp = 0;
+	ifindex = READ_ONCE(u->ifindex);
+	if (READ_ONCE(u->flags) & VPC_UPLINK_PEER_REDIRECT)
+		return (int)bpf_redirect_peer(ifindex, 0) & REDIRECT_ACT;
+	return (int)bpf_redirect(ifindex, 0) & REDIRECT_ACT;
+}
+
+/* Sends the packet in hand, which is at a device of the host, to the VPC end of e->vpc's uplink by e->way. Returns what
+ * the program ends with. */
+static __always_inline int uplink_enter(struct __sk_buff *skb, struct edge *e)
+{
+	struct vpc_uplink *u = uplink_get(e->vpc);
+	__u8 macs[2 * ETH_ALEN];
+	__u32 ifindex = u ? READ_ONCE(u->host_ifindex) : 0;
+
+	if (!ifindex)
+		return drop_packet(VPC_DROP_UNKNOWN_DESTINATION);
+	way_to_mac(macs, e->way);
+	if (rewrite_macs(skb, macs, u->host_mac))
+		return drop_packet(VPC_DROP_NO_MEMORY);
+	skb->mark = 0;
+	skb->tstamp = 0;
+	if (READ_ONCE(u->flags) & VPC_UPLINK_PEER_REDIRECT)
+		return (int)bpf_redirect_peer(ifindex, 0) & REDIRECT_ACT;
+	return (int)bpf_redirect(ifindex, 0) & REDIRECT_ACT;
+}
+
+#endif
