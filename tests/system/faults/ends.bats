@@ -137,7 +137,8 @@ pending_removal()
 	sleep 1
 	reply=$(api POST "/v1/transactions" "{\"changes\": [{\"op\": \"eni.detach\", \"eni_id\": \"$id\"}]}")
 	jq -e '.pending | length > 0' <<<"$reply" >/dev/null || fail "nothing pending: $reply"
-	pending_removal
+	# while it is tried again there is no next time
+	wait_for 20 pending_removal
 	kill "$tracer"
 	wait_for 20 well
 	if in_ns "$P-a" ip link show dev eth0 2>/dev/null; then
