@@ -11,13 +11,13 @@
 
 /* --- by themselves --- */
 
-struct pool {
+struct places {
 	struct clients clients;
 	struct client one[64];
 	unsigned n;
 };
 
-static enum client_admission come(struct pool *p, uid_t uid, uint64_t now_ns, struct client **ret_cut)
+static enum client_admission come(struct places *p, uid_t uid, uint64_t now_ns, struct client **ret_cut)
 {
 	enum client_admission a = clients_admit(&p->clients, uid, now_ns, ret_cut);
 
@@ -30,7 +30,7 @@ static enum client_admission come(struct pool *p, uid_t uid, uint64_t now_ns, st
 
 Test(api_clients, shares)
 {
-	struct pool p = {.clients.max = 16};
+	struct places p = {.clients.max = 16};
 	struct client *slow;
 
 	for (int i = 0; i < 4; i++)
@@ -50,7 +50,7 @@ Test(api_clients, shares)
 
 Test(api_clients, who_waits_for_its_client_gives_way)
 {
-	struct pool p = {.clients.max = 16};
+	struct places p = {.clients.max = 16};
 	struct client *slow;
 
 	for (int i = 0; i < 4; i++)
