@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Namespaces, devices, maps and sockets of the edge's tests. */
+#include "edge_util.h"
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define WAIT_MS 2000
+
+void edge_enter(struct edge_lab *e, enum edge_ns where)
+{
+	cr_assert_eq(setns(e->ns[where], CLONE_NEWNET), 0, "setns: %s", strerror(errno));
+}
+
+void edge_run(struct edge_lab *e, enum edge_ns where, const char *format, ...)
+{
+	char command[1024];
+	va_list ap;
+
+	va_start(ap, format);
+	cr_assert_lt(vsnprintf(command, sizeof(command), format, ap), (int)sizeof(command));
+	va_end(ap);
+	edge_enter(e, where);
+	cr_assert_eq(system(command), 0, "%s", command);
+	edge_enter(e, NS_VPC);
+}
+
+static void attach(struct edge_lab *e, enum edge_ns where, uint32_t ifindex, enum bpf_tc_attach_point side,
+		   const struct bpf_program *program)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = lab_program_fd(e->l, program), .handle = 1, .priority = 1);
+
+	edge_enter(e, where);
+	if (side == BPF_TC_INGRESS)
+		cr_assert_eq(bpf_tc_hook_create(&hook), 0);
+	hook.attach_point = side;
+	cr_assert_eq(bpf_tc_attach(&hook, &opts), 0);
+	edge_enter(e, NS_VPC);
+}
+
+static uint32_t ifindex_of(struct edge_lab *e, enum edge_ns where, const char *name)
+{
+	uint32_t found;
+
+	edge_enter(e, where);
+	found = if_nametoindex(name);
+	edge_enter(e, NS_VPC);
+	cr_assert_neq(found, 0, "%s", name);
+	return found;
+}
+
+static void make_namespaces(struct edge_lab *e)
+{
+	for (int i = 0; i < NS_COUNT; i++) {
+		if (i)
+			cr_assert_eq(unshare(CLONE_NEWNET), 0);
+		e->ns[i] = open("/proc/self/ns/net", O_RDONLY); /* inherited: `ip` opens it by its number */
+		cr_assert_geq(e->ns[i], 0);
+	}
+	for (int i = 0; i < NS_COUNT; i++)
+		edge_run(e, (enum edge_ns)i, "ip link set lo up");
+}
+
+/* A workload with its port, and an uplink, of VPC `number`; they have the same addresses. */
+static void make_vpc(struct edge_lab *e, uint32_t number, enum edge_ns space, enum edge_ns workload, uint32_t port)
+{
+	const uint8_t *mac = lab_mac(port);
+	int pid = (int)getpid();
+
+	edge_run(e, space, "ip link add port%u index %u type veth peer name eth0 netns /proc/%d/fd/%d", number, port,
+		 pid, e->ns[workload]);
+	edge_run(e, space, "ip link add uplink%u index %u type veth peer name vu%u netns /proc/%d/fd/%d", number,
+		 VPC_UPLINK_FIRST + number, number, pid, e->ns[NS_HOST]);
+	edge_run(e, space, "ip link set port%u up; ip link set uplink%u up", number, number);
+	edge_run(e, workload,
+		 "ip link set eth0 address %02x:%02x:%02x:%02x:%02x:%02x && ip addr add " WORKLOAD "/24 dev eth0 && "
+		 "ip addr add fd00:1::10/64 dev eth0 nodad && ip link set eth0 up && ip route add default via 10.0.0.1"
+		 " && ip -6 route add default via fe80::1 dev eth0",
+		 mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	edge_run(e, NS_HOST,
+		 "ip link set vu%u up && echo 1 >/proc/sys/net/ipv4/conf/vu%u/forwarding && "
+		 "echo 1 >/proc/sys/net/ipv6/conf/vu%u/forwarding",
+		 number, number, number);
+	e->vu[number] = ifindex_of(e, NS_HOST, number == 1 ? "vu1" : "vu2");
+	attach(e, space, port, BPF_TC_INGRESS, e->l->skel->progs.from_workload);
+	attach(e, space, port, BPF_TC_EGRESS, e->l->skel->progs.to_workload);
+	attach(e, space, VPC_UPLINK_FIRST + number, BPF_TC_INGRESS, e->l->skel->progs.from_uplink);
+	attach(e, NS_HOST, e->vu[number], BPF_TC_INGRESS, e->l->skel->progs.from_vpc);
+}
+
+static void make_host(struct edge_lab *e)
+{
+	edge_run(e, NS_HOST, "ip link add wan type veth peer name eth0 netns /proc/%d/fd/%d", (int)getpid(),
+		 e->ns[NS_WORLD]);
+	edge_run(e, NS_HOST,
+		 "ip addr add " HOST "/24 dev wan && ip addr add 2001:db8::2/64 dev wan nodad && ip link set wan up && "
+		 "nft 'table inet strict { chain forward { type filter hook forward priority 0; policy drop; }; "
+		 "chain input { type filter hook input priority 0; policy drop; ct state established accept; "
+		 "iif lo accept; icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept; }; }'");
+	edge_run(e, NS_WORLD,
+		 "ip addr add " WORLD "/24 dev eth0 && ip addr add 2001:db8::1/64 dev eth0 nodad && "
+		 "ip link set eth0 up && ip route add 203.0.113.0/24 dev eth0 && "
+		 "ip -6 route add fd00:1::/56 via 2001:db8::2");
+	e->wan = ifindex_of(e, NS_HOST, "wan");
+	attach(e, NS_HOST, e->wan, BPF_TC_INGRESS, e->l->skel->progs.from_world);
+}
+
+static void update(const struct bpf_map *map, const void *key, const void *value)
+{
+	int rc = bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY);
+
+	cr_assert_eq(rc, 0, "%s: %s", bpf_map__name(map), strerror(-rc));
+}
+
+void edge_peer_redirect(struct edge_lab *e, bool yes)
+{
+	for (uint32_t number = 1; number <= 2; number++) {
+		struct vpc_uplink u = {.ifindex = VPC_UPLINK_FIRST + number,
+				       .host_ifindex = e->vu[number],
+				       .flags = yes ? VPC_UPLINK_PEER_REDIRECT : 0,
+				       .mtu = 1500};
+		struct ifreq r = {};
+		int s;
+
+		if (!e->vu[number])
+			continue;
+		edge_enter(e, NS_HOST);
+		s = socket(AF_INET, SOCK_DGRAM, 0);
+		cr_assert(if_indextoname(e->vu[number], r.ifr_name));
+		cr_assert_eq(ioctl(s, SIOCGIFHWADDR, &r), 0);
+		memcpy(u.host_mac, r.ifr_hwaddr.sa_data, 6);
+		close(s);
+		edge_enter(e, NS_VPC);
+		update(e->l->skel->maps.uplink, &number, &u);
+		update(e->l->skel->maps.uplink_of, &e->vu[number], &number);
+	}
+	lab_set_fast_path(e->l, ENI_A, yes);
+	lab_set_fast_path(e->l, ENI_D, yes);
+}
+
+void edge_versioned(struct edge_lab *e, struct bpf_map *map, uint32_t number, uint32_t value)
+{
+	uint8_t row[64];
+	struct vpc_versioned *v = (struct vpc_versioned *)row;
+	uint64_t next = lab_epoch(e->l) + 1;
+
+	cr_assert_leq(bpf_map__value_size(map), sizeof(row));
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(map), &number, row), 0);
+	v->slot[v->slot[0] >> VPC_VERSIONED_SHIFT == next   ? 0
+		: v->slot[1] >> VPC_VERSIONED_SHIFT == next ? 1
+							    : v->slot[0] > v->slot[1]] =
+		next << VPC_VERSIONED_SHIFT | value;
+	update(map, &number, row);
+}
+
+/* "10.0.0.0/8" as a key of the map `route`. */
+static struct vpc_route_key route_key(const char *cidr)
+{
+	struct vpc_route_key key = {.table = EDGE_TABLE, .family = strchr(cidr, ':') ? 6 : 4};
+	char copy[64];
+
+	snprintf(copy, sizeof(copy), "%s", cidr);
+	key.plen = (uint8_t)atoi(strchr(copy, '/') + 1);
+	*strchr(copy, '/') = 0;
+	cr_assert_eq(inet_pton(key.family == 4 ? AF_INET : AF_INET6, copy, key.addr), 1);
+	return key;
+}
+
+void edge_route(struct edge_lab *e, const char *cidr, uint32_t kind, uint32_t number)
+{
+	struct bpf_map *plens_map = e->l->skel->maps.route_plens;
+	struct vpc_route_key key = route_key(cidr);
+	struct vpc_route_plens plens;
+	struct vpc_route_row row = {.key = key};
+	uint32_t table = EDGE_TABLE, n;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(e->l->skel->maps.route), &key, &n)) {
+		n = ++e->n_routes;
+		update(e->l->skel->maps.route_row, &n, &row);
+		update(e->l->skel->maps.route, &key, &n);
+	}
+	edge_versioned(e, e->l->skel->maps.route_row, n, kind << VPC_TARGET_SHIFT | number);
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(plens_map), &table, &plens), 0);
+	if (key.family == 4)
+		plens.plens4 |= 1ull << key.plen;
+	else
+		plens.plens6[key.plen / 64] |= 1ull << key.plen % 64;
+	update(plens_map, &table, &plens);
+}
+
+void edge_nat_gateway(struct edge_lab *e, uint32_t number, uint32_t eip, uint32_t incarnation)
+{
+	struct vpc_nat row;
+
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(e->l->skel->maps.nat), &number, &row), 0);
+	row.vpc = number; /* gateway n is of VPC n */
+	row.incarnation = incarnation;
+	update(e->l->skel->maps.nat, &number, &row);
+	edge_versioned(e, e->l->skel->maps.nat, number, eip);
+}
+
+struct vpc_edge_ctl edge_ctl(struct edge_lab *e)
+{
+	struct vpc_edge_ctl c;
+	uint32_t zero = 0;
+
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(e->l->skel->maps.edge_ctl), &zero, &c), 0);
+	return c;
+}
+
+void edge_ctl_set(struct edge_lab *e, const struct vpc_edge_ctl *c)
+{
+	uint32_t zero = 0;
+
+	update(e->l->skel->maps.edge_ctl, &zero, c);
+}
+
+static struct vpc_public_key public_key(const char *address)
+{
+	struct vpc_public_key key = {.addr = {0, 0, htonl(0xffff), 0}};
+
+	cr_assert_eq(inet_pton(AF_INET, address, &key.addr[3]), 1);
+	return key;
+}
+
+static void make_rows(struct edge_lab *e)
+{
+	struct vpc_edge_ctl c = {.nat_port_first = 1024,
+				 .nat_port_last = 65535,
+				 .nat_prefer_first = EDGE_PORT_FIRST,
+				 .nat_prefer_last = 65535,
+				 .nat_per_vpc = 100000};
+	struct vpc_outer outer = {.mtu = 1500};
+	struct vpc_public_key host = public_key(HOST);
+	struct vpc_public found = {.kind = VPC_PUBLIC_HOST};
+
+	edge_ctl_set(e, &c);
+	outer.addr4 = host.addr[3];
+	update(e->l->skel->maps.outer, &e->wan, &outer);
+	update(e->l->skel->maps.public, &host, &found);
+	edge_peer_redirect(e, lab_fast_path());
+	edge_versioned(e, e->l->skel->maps.subnet_table, 1, EDGE_TABLE);
+	edge_nat_gateway(e, EDGE_NAT, VPC_NAT_HOST_ADDRESS, 1);
+	edge_route(e, "0.0.0.0/0", VPC_TARGET_NAT, EDGE_NAT);
+}
+
+struct edge_lab *edge_open(void)
+{
+	struct edge_lab *e = calloc(1, sizeof(*e));
+
+	cr_assert(e);
+	e->l = lab_open(0);
+	make_namespaces(e);
+	lab_vpc(e->l, 1, "10.0.0.0/16", "fd00:1::/56");
+	lab_eni(e->l, &(struct eni_spec){.number = ENI_A});
+	lab_addr(e->l, 1, WORKLOAD, ENI_A);
+	lab_addr(e->l, 1, "fd00:1::10", ENI_A);
+	lab_join(e->l, ENI_A, false, GROUPS(SG_A));
+	lab_allow_all(e->l, SG_A, VPC_EGRESS, 4);
+	lab_allow_all(e->l, SG_A, VPC_EGRESS, 6);
+	make_vpc(e, 1, NS_VPC, NS_WORKLOAD, ENI_A);
+	make_host(e);
+	make_rows(e);
+	lab_commit(e->l);
+	return e;
+}
+
+void edge_close(struct edge_lab *e)
+{
+	if (!e)
+		return;
+	lab_close(e->l);
+	for (int i = 0; i < NS_COUNT; i++)
+		close(e->ns[i]);
+	free(e);
+}
+
+int64_t edge_nat_used(struct edge_lab *e, uint32_t vpc)
+{
+	int64_t n = -1;
+
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(e->l->skel->maps.nat_used), &vpc, &n), 0);
+	return n;
+}
+
+unsigned edge_translations(struct edge_lab *e)
+{
+	int in = bpf_map__fd(e->l->skel->maps.nat_in), out = bpf_map__fd(e->l->skel->maps.nat_out);
+	struct vpc_nat_key key, *at = NULL;
+	struct vpc_nat_entry inside, outside;
+	unsigned n = 0;
+
+	for (; !bpf_map_get_next_key(out, at, &key); at = &key, n++) {
+		cr_assert_eq(bpf_map_lookup_elem(out, &key, &outside), 0);
+		cr_assert_eq(bpf_map_lookup_elem(in, &outside.other, &inside), 0, "both entries are there");
+		cr_assert_arr_eq(&inside.other, &key, sizeof(key));
+	}
+	at = NULL;
+	for (unsigned others = n; !bpf_map_get_next_key(in, at, &key); at = &key)
+		cr_assert(others--, "an entry without the other");
+	return n;
+}
+
+void edge_age(struct edge_lab *e, unsigned seconds)
+{
+	struct bpf_map *maps[] = {e->l->skel->maps.nat_in, e->l->skel->maps.nat_out};
+
+	for (int i = 0; i < 2; i++) {
+		struct vpc_nat_key key, *at = NULL;
+		struct vpc_nat_entry entry;
+
+		for (; !bpf_map_get_next_key(bpf_map__fd(maps[i]), at, &key); at = &key) {
+			cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(maps[i]), &key, &entry), 0);
+			entry.last_seen_ns -= seconds * 1000000000ull;
+			update(maps[i], &key, &entry);
+		}
+	}
+}
+
+uint64_t edge_drops(struct edge_lab *e, uint32_t number, int reason)
+{
+	return lab_drops(e->l, number, reason);
+}
+
+/* --- sockets ------------------------------------------------------------------------------------------------------ */
+
+static socklen_t sockaddr_make(struct sockaddr_storage *to, const char *address, uint16_t port)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)to;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)to;
+
+	memset(to, 0, sizeof(*to));
+	if (strchr(address, ':')) {
+		*v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
+		cr_assert_eq(inet_pton(AF_INET6, address, &v6->sin6_addr), 1);
+		return sizeof(*v6);
+	}
+	*v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
+	cr_assert_eq(inet_pton(AF_INET, address, &v4->sin_addr), 1);
+	return sizeof(*v4);
+}
+
+int edge_socket(struct edge_lab *e, enum edge_ns where, int type, const char *address, uint16_t port)
+{
+	struct timeval wait = {.tv_sec = WAIT_MS / 1000};
+	struct sockaddr_storage to;
+	int fd, one = 1;
+
+	edge_enter(e, where);
+	fd = socket(address && strchr(address, ':') ? AF_INET6 : AF_INET, type | SOCK_CLOEXEC, 0);
+	edge_enter(e, NS_VPC);
+	cr_assert_geq(fd, 0);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (!address)
+		return fd;
+	cr_assert_eq(bind(fd, (struct sockaddr *)&to, sockaddr_make(&to, address, port)), 0, "%s: %s", address,
+		     strerror(errno));
+	if (type == SOCK_STREAM && port)
+		cr_assert_eq(listen(fd, 1024), 0);
+	return fd;
+}
+
+bool edge_connect(int fd, const char *address, uint16_t port)
+{
+	struct sockaddr_storage to;
+	socklen_t length = sockaddr_make(&to, address, port);
+
+	return connect(fd, (struct sockaddr *)&to, length) == 0;
+}
+
+static bool half(int from, int to)
+{
+	char byte = 0;
+
+	return send(from, "x", 1, MSG_NOSIGNAL) == 1 && recv(to, &byte, 1, 0) == 1 && byte == 'x';
+}
+
+bool edge_talk(int a, int b)
+{
+	return half(a, b) && half(b, a);
+}
+
+bool edge_stream(int from, int to, size_t bytes)
+{
+	static char buffer[65536];
+	uint64_t until = lab_now_ns() + 10000000000ull;
+	size_t sent = 0, received = 0;
+
+	while (received < bytes && lab_now_ns() < until) {
+		struct pollfd p[2] = {{.fd = to, .events = POLLIN}, {.fd = from, .events = sent < bytes ? POLLOUT : 0}};
+		ssize_t n = 0;
+
+		if (poll(p, 2, 100) <= 0)
+			continue;
+		if (p[1].revents & POLLOUT)
+			n = send(from, buffer, sizeof(buffer) < bytes - sent ? sizeof(buffer) : bytes - sent,
+				 MSG_DONTWAIT | MSG_NOSIGNAL);
+		sent += n > 0 ? (size_t)n : 0;
+		n = p[0].revents & POLLIN ? recv(to, buffer, sizeof(buffer), MSG_DONTWAIT) : 0;
+		received += n > 0 ? (size_t)n : 0;
+	}
+	return received == bytes;
+}
+
+static struct edge_peer peer_of(const struct sockaddr_storage *from)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)from;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)from;
+	struct edge_peer p = {};
+
+	if (from->ss_family == AF_INET6) {
+		inet_ntop(AF_INET6, &v6->sin6_addr, p.address, sizeof(p.address));
+		p.port = ntohs(v6->sin6_port);
+	} else {
+		inet_ntop(AF_INET, &v4->sin_addr, p.address, sizeof(p.address));
+		p.port = ntohs(v4->sin_port);
+	}
+	return p;
+}
+
+struct edge_peer edge_peer(int fd)
+{
+	struct sockaddr_storage from = {};
+	socklen_t length = sizeof(from);
+
+	cr_assert_eq(getpeername(fd, (struct sockaddr *)&from, &length), 0);
+	return peer_of(&from);
+}
+
+bool edge_send(int fd, const char *address, uint16_t port, const char *text)
+{
+	struct sockaddr_storage to;
+	socklen_t length = sockaddr_make(&to, address, port);
+
+	return sendto(fd, text, strlen(text), 0, (struct sockaddr *)&to, length) == (ssize_t)strlen(text);
+}
+
+bool edge_receive(int fd, const char *text, struct edge_peer *ret)
+{
+	struct sockaddr_storage from = {};
+	socklen_t length = sizeof(from);
+	char buffer[2048];
+	ssize_t n = recvfrom(fd, buffer, sizeof(buffer), 0, (struct sockaddr *)&from, &length);
+
+	if (ret)
+		*ret = peer_of(&from);
+	return n == (ssize_t)strlen(text) && !memcmp(buffer, text, strlen(text));
+}
+
+int edge_connection(struct edge_lab *e, enum edge_ns where, const char *address, uint16_t port, int listener,
+		    int *ret_client)
+{
+	struct timeval wait = {.tv_sec = WAIT_MS / 1000};
+	int fd;
+
+	*ret_client = edge_socket(e, where, SOCK_STREAM, NULL, 0);
+	if (!edge_connect(*ret_client, address, port))
+		return -1;
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	return fd;
+}
