@@ -288,7 +288,7 @@ static __always_inline void track_remember(struct scratch *s, __u32 from)
 
 	s->target = other->eni;
 	s->target_incarnation = other->incarnation;
-	if (track_settled(s, from))
+	if (s->target && track_settled(s, from)) /* what leaves the VPC asks for its route each time */
 		flow_cache_note(s);
 }
 
