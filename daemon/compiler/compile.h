@@ -4,6 +4,7 @@
 #define COMPILER_COMPILE_H
 
 #include "compiler/plan.h"
+#include "compiler/ports.h"
 
 /* The plan of a transaction: plan(N+1) - plan(N), looking only at what the deltas name and what hangs on it (a VPC's or
  * subnet's attributes reach its subnets and ENIs; they are immutable after creation, apart from names). m shows N+1.
@@ -16,14 +17,6 @@ int compile_all(const struct model *m, const char *instance, uint32_t vpc, struc
 
 /* The rows of one rule. Appends to the plan; add as in struct plan_row. */
 int compile_rule_rows(const struct rule *r, bool add, struct plan *plan);
-
-/* Splits lo..hi (host byte order, lo <= hi) into aligned prefixes, at most 30. Returns how many. */
-struct port_prefix {
-	uint16_t port;
-	uint8_t plen;
-};
-#define PORT_PREFIXES_MAX 30
-size_t compile_port_range(uint16_t lo, uint16_t hi, struct port_prefix ret[PORT_PREFIXES_MAX]);
 
 /* MAC of a subnet's bridge: locally administered, from the subnet's number, the same everywhere. */
 void compile_gateway_mac(uint32_t subnet, uint8_t ret[6]);

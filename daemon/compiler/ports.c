@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Port ranges as aligned prefixes, so that a packet finds every range it is in by at most 17 exact probes. */
-#include <assert.h>
+#include "compiler/ports.h"
 
-#include "compiler/compile.h"
+#include <assert.h>
 
 size_t compile_port_range(uint16_t lo, uint16_t hi, struct port_prefix ret[PORT_PREFIXES_MAX])
 {

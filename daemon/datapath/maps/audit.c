@@ -14,6 +14,7 @@
 
 #include <vpc/cleanup.h>
 
+#include "datapath/maps/edge_check.h"
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/mirror/enis.h"
 #include "datapath/maps/mirror/rows.h"
@@ -34,8 +35,21 @@ enum stage {
 	STAGE_ENIS,
 	STAGE_ADDRS,
 	STAGE_SPACES,
+	STAGE_ROUTES,
+	STAGE_ASSOCIATIONS,
+	STAGE_NATS,
+	STAGE_EIPS,
+	STAGE_PUBLISHES,
+	STAGE_UPLINKS,
+	STAGE_EDGE_HOST,
 	STAGE_RULE_KEYS,
 	STAGE_ADDR_KEYS,
+	STAGE_ROUTE_KEYS,
+	STAGE_PUBLISH_KEYS,
+	STAGE_UPLINK_KEYS,
+	STAGE_OUTER_KEYS,
+	STAGE_PUBLIC_KEYS,
+	STAGE_PREFIX6_KEYS,
 	STAGES,
 };
 
@@ -189,7 +203,7 @@ static int check_addr(const struct maps *t, struct maps_audit *a, uint32_t numbe
 	if (addr->state != NODE_ALIVE)
 		return 0;
 	if (!visible(at->born, at->died, maps_epoch(t)) || at->eni != addr->eni ||
-	    memcmp(&at->key, &addr->key, sizeof(at->key)) != 0)
+	    memcmp(&at->key, &addr->key, sizeof(at->key)) != 0 || versioned_value(&at->eip, maps_epoch(t)) != addr->eip)
 		return found(a, "addr_row", "address row %u of interface number %u was changed", number, addr->eni);
 	if (!addr->hashed)
 		return 0;
@@ -204,6 +218,27 @@ static int check_space(const struct maps *t, struct maps_audit *a, uint32_t numb
 	if (memcmp(space_at(t, number), &t->mirror.spaces[number], sizeof(t->mirror.spaces[number])) == 0)
 		return 0;
 	return found(a, "vpc", "the CIDRs of VPC number %u were changed", number);
+}
+
+/* --- the edge ----------------------------------------------------------------------------------------------------- */
+
+#define EDGE_CHECK(name)                                                                     \
+	static int check_##name(const struct maps *t, struct maps_audit *a, uint32_t number) \
+	{                                                                                    \
+		return edge_check_##name(t, number, a->found);                               \
+	}                                                                                    \
+	struct vpc_allow_semicolon
+EDGE_CHECK(route);
+EDGE_CHECK(association);
+EDGE_CHECK(nat);
+EDGE_CHECK(eip);
+EDGE_CHECK(publish);
+EDGE_CHECK(uplink);
+
+static int check_edge_host(const struct maps *t, struct maps_audit *a, uint32_t number)
+{
+	(void)number;
+	return edge_check_host(t, a->found);
 }
 
 /* --- keys that nobody made ---------------------------------------------------------------------------------------- */
@@ -227,18 +262,34 @@ static int check_addr_key(const struct maps *t, struct maps_audit *a, const void
 	return found(a, "addr", "a key that nobody made leads to address row %u", number);
 }
 
+static int check_key(const struct maps *t, struct maps_audit *a, enum map_id id, const void *key, const void *value)
+{
+	uint32_t number;
+
+	memcpy(&number, value, sizeof(number));
+	switch (id) {
+	case MAP_RULE:
+		return check_rule_key(t, a, key, number);
+	case MAP_ADDR:
+		return check_addr_key(t, a, key, number);
+	default:
+		return edge_check_key(t, id, key, value, a->found);
+	}
+}
+
 /* One batch. Adds to *count what was looked at. 1: found; 0; -ENOENT: that was the last; -errno. */
 static int check_keys(const struct maps *t, struct maps_audit *a, enum map_id id, uint32_t *count)
 {
 	const struct kernel_map *map = &t->map[id];
 	_cleanup_free_ char *keys = malloc((size_t)KEYS_A_BATCH * map->key_size);
-	uint32_t numbers[KEYS_A_BATCH], n = KEYS_A_BATCH, next;
+	_cleanup_free_ char *values = malloc((size_t)KEYS_A_BATCH * map->value_size);
+	uint32_t n = KEYS_A_BATCH, next;
 	DECLARE_LIBBPF_OPTS(bpf_map_batch_opts, opts);
 	int r, end;
 
-	if (!keys)
+	if (!keys || !values)
 		return -ENOMEM;
-	end = bpf_map_lookup_batch(map->fd, a->next ? &a->batch : NULL, &next, keys, numbers, &n, &opts);
+	end = bpf_map_lookup_batch(map->fd, a->next ? &a->batch : NULL, &next, keys, values, &n, &opts);
 	/* ENOSPC: a bucket holds more keys than a batch. The rest of this hash is left out. */
 	if (end < 0 && end != -ENOENT)
 		return end == -ENOSPC ? -ENOENT : end;
@@ -246,9 +297,7 @@ static int check_keys(const struct maps *t, struct maps_audit *a, enum map_id id
 	a->next = 1;
 	*count += n / KEYS_CHEAP + 1;
 	for (uint32_t i = 0; i < n; i++) {
-		const char *key = keys + (size_t)i * map->key_size;
-
-		r = id == MAP_RULE ? check_rule_key(t, a, key, numbers[i]) : check_addr_key(t, a, key, numbers[i]);
+		r = check_key(t, a, id, keys + (size_t)i * map->key_size, values + (size_t)i * map->value_size);
 		if (r)
 			return r;
 	}
@@ -269,8 +318,21 @@ static const struct {
 	[STAGE_ENIS] = {check_eni, true},
 	[STAGE_ADDRS] = {check_addr},
 	[STAGE_SPACES] = {check_space, true},
+	[STAGE_ROUTES] = {check_route},
+	[STAGE_ASSOCIATIONS] = {check_association, true},
+	[STAGE_NATS] = {check_nat, true},
+	[STAGE_EIPS] = {check_eip},
+	[STAGE_PUBLISHES] = {check_publish},
+	[STAGE_UPLINKS] = {check_uplink},
+	[STAGE_EDGE_HOST] = {check_edge_host},
 	[STAGE_RULE_KEYS] = {.keys = MAP_RULE},
 	[STAGE_ADDR_KEYS] = {.keys = MAP_ADDR},
+	[STAGE_ROUTE_KEYS] = {.keys = MAP_ROUTE},
+	[STAGE_PUBLISH_KEYS] = {.keys = MAP_PUBLISH},
+	[STAGE_UPLINK_KEYS] = {.keys = MAP_UPLINK_OF},
+	[STAGE_OUTER_KEYS] = {.keys = MAP_OUTER},
+	[STAGE_PUBLIC_KEYS] = {.keys = MAP_PUBLIC},
+	[STAGE_PREFIX6_KEYS] = {.keys = MAP_PREFIX6},
 };
 
 /* Numbers that a stage looks at end before this one. */
@@ -290,7 +352,20 @@ static uint32_t stage_end(const struct maps *t, enum stage stage)
 	case STAGE_ADDRS:
 		return t->mirror.addr_numbers.fresh;
 	case STAGE_SPACES:
+	case STAGE_UPLINKS:
 		return t->map[MAP_VPC].n;
+	case STAGE_ROUTES:
+		return t->mirror.route_numbers.fresh;
+	case STAGE_ASSOCIATIONS:
+		return t->map[MAP_SUBNET_TABLE].n;
+	case STAGE_NATS:
+		return t->map[MAP_NAT].n;
+	case STAGE_EIPS:
+		return t->map[MAP_EIP].n;
+	case STAGE_PUBLISHES:
+		return t->mirror.publish_numbers.fresh;
+	case STAGE_EDGE_HOST:
+		return 2;
 	default:
 		return 0;
 	}
@@ -298,7 +373,9 @@ static uint32_t stage_end(const struct maps *t, enum stage stage)
 
 uint32_t maps_audit_size(const struct maps *t)
 {
-	uint32_t n = (t->mirror.row_numbers.used + t->mirror.addr_numbers.used) / KEYS_CHEAP;
+	uint32_t n = (t->mirror.row_numbers.used + t->mirror.addr_numbers.used + t->mirror.route_numbers.used +
+		      t->mirror.publish_numbers.used) /
+		     KEYS_CHEAP;
 
 	for (enum stage s = 0; s < STAGES; s++)
 		n += stage_end(t, s) / (stages[s].cheap ? CHEAP : 1);

@@ -12,10 +12,12 @@
 #include "datapath/maps/mirror/mirror.h"
 #include "datapath/maps/retire.h"
 #include "datapath/maps/write.h"
+#include "datapath/maps/write_edge.h"
 
 static void drop_change(struct maps *t, struct maps_change *c)
 {
 	mirror_undo(&t->mirror, &c->mirror);
+	write_edge_undone(t, c);
 	change_free(c);
 }
 
@@ -82,6 +84,7 @@ uint64_t maps_publish(struct maps *t, struct maps_change *c)
 	epoch_store(t, c->epoch);
 	write_published(t, c);
 	mirror_publish(&t->mirror, &c->mirror);
+	write_edge_published(t, c);
 	t->prepared = NULL;
 	(void)grace_finish(t);
 	retire_postponed(t);

@@ -6,32 +6,12 @@
 
 #include <vpc/cleanup.h>
 
+#include "datapath/maps/diff.h"
 #include "datapath/maps/maps.h"
 #include "datapath/maps/mirror/addrs.h"
 #include "datapath/maps/mirror/enis.h"
 #include "datapath/maps/mirror/rows.h"
 #include "datapath/maps/state.h"
-
-struct diff {
-	const struct mirror *m;
-	const struct plan *all;
-	struct plan *plan;
-	size_t cap_rows, cap_enis, cap_addrs, cap_vpcs;
-};
-
-/* One more zeroed record at the end of one of the plan's lists; NULL: out of memory. */
-#define PLAN_PUSH(d, list, kind)                                                                                     \
-	({                                                                                                           \
-		void *_grown =                                                                                       \
-			array_grow((d)->plan->list, &(d)->cap_##list, (d)->plan->n_##list + 1, sizeof(struct kind)); \
-		struct kind *_item = NULL;                                                                           \
-		if (_grown) {                                                                                        \
-			(d)->plan->list = _grown;                                                                    \
-			_item = &(d)->plan->list[(d)->plan->n_##list++];                                             \
-			*_item = (struct kind){};                                                                    \
-		}                                                                                                    \
-		_item;                                                                                               \
-	})
 
 /* References are compared, not only rows: a row that other rules refer to than should is a difference. */
 static int diff_rows(struct diff *d)
@@ -224,6 +204,11 @@ static void forget(struct plan *p)
 	free(p->enis);
 	free(p->addrs);
 	free(p->vpcs);
+	free(p->routes);
+	free(p->associations);
+	free(p->nats);
+	free(p->eips);
+	free(p->publishes);
 	*p = (struct plan){};
 }
 
@@ -239,6 +224,8 @@ int maps_diff(struct maps *t, const struct plan *all, struct plan *ret, struct v
 		r = diff_addrs(&d);
 	if (r >= 0)
 		r = diff_vpcs(&d);
+	if (r >= 0)
+		r = diff_edge(&d);
 	if (r < 0) {
 		forget(&plan);
 		return vpc_error_oom(reterr);

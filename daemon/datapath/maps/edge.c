@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "datapath/maps/edge.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpc/cleanup.h>
+
 #include "datapath/maps/edge_state.h"
+#include "datapath/maps/mirror/gateways.h"
+#include "datapath/maps/reading.h"
 #include "datapath/maps/words.h"
 
 /* Ports that translations may take, and those of them that the host's own sockets get unless it was told otherwise. */
@@ -16,7 +21,7 @@
 
 /* --- uplinks ------------------------------------------------------------------------------------------------------ */
 
-static bool uplink_equal(const struct vpc_uplink *a, const struct vpc_uplink *b)
+bool edge_uplink_equal(const struct vpc_uplink *a, const struct vpc_uplink *b)
 {
 	return a->ifindex == b->ifindex && a->host_ifindex == b->host_ifindex && a->flags == b->flags &&
 	       a->mtu == b->mtu && memcmp(a->host_mac, b->host_mac, sizeof(a->host_mac)) == 0;
@@ -69,7 +74,7 @@ int maps_uplink_set(struct maps *t, uint32_t vpc, const struct vpc_uplink *uplin
 		new.pad = 0;
 		memset(new.pad2, 0, sizeof(new.pad2));
 	}
-	if (uplink_equal(&new, &t->edge.uplinks[vpc]) && uplink_equal(&new, uplink_at(t, vpc)))
+	if (edge_uplink_equal(&new, &t->edge.uplinks[vpc]) && edge_uplink_equal(&new, uplink_at(t, vpc)))
 		return 0;
 	r = uplink_clear(t, vpc);
 	t->edge.uplinks[vpc] = new;
@@ -107,10 +112,17 @@ static const struct maps_outer *outer_find(const struct maps_outer *outers, size
 	return NULL;
 }
 
-static bool outer_equal(const struct vpc_outer *a, const struct vpc_outer *b)
+bool edge_outer_equal(const struct vpc_outer *a, const struct vpc_outer *b)
 {
 	return a->addr4 == b->addr4 && a->mtu == b->mtu && a->flags == b->flags &&
 	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0;
+}
+
+const struct vpc_outer *edge_outer(const struct maps *t, uint32_t ifindex)
+{
+	const struct maps_outer *outer = outer_find(t->edge.outers, t->edge.n_outers, ifindex);
+
+	return outer ? &outer->row : NULL;
 }
 
 /* Brings the kernel's map to what is told; *ret is what was told before, n of it. */
@@ -122,7 +134,7 @@ static int outers_store(struct maps *t, const struct maps_outer *was, size_t n)
 	for (size_t i = 0; i < e->n_outers; i++) {
 		const struct maps_outer *old = outer_find(was, n, e->outers[i].ifindex);
 
-		if (!old || !outer_equal(&old->row, &e->outers[i].row)) {
+		if (!old || !edge_outer_equal(&old->row, &e->outers[i].row)) {
 			int stored = map_store(&t->map[MAP_OUTER], &e->outers[i].ifindex, &e->outers[i].row);
 
 			r = r < 0 ? r : stored;
@@ -169,13 +181,37 @@ bool edge_is_host(const struct maps *t, const struct vpc_public_key *key)
 	return bsearch(key, t->edge.hosts, t->edge.n_hosts, sizeof(*key), compare_keys) != NULL;
 }
 
+static bool key_is_v4(const struct vpc_public_key *key)
+{
+	static const unsigned char v4_prefix[12] = {[10] = 0xff, [11] = 0xff};
+
+	return memcmp(key->addr, v4_prefix, sizeof(v4_prefix)) == 0;
+}
+
+void edge_public_value(const struct maps *t, const struct vpc_public_key *key, struct vpc_public *ret)
+{
+	*ret = (struct vpc_public){};
+	if (edge_is_host(t, key))
+		ret->kind |= VPC_PUBLIC_HOST;
+	if (key_is_v4(key))
+		ret->number = eip_by_address(&t->mirror, key->addr[3]);
+	if (ret->number)
+		ret->kind |= VPC_PUBLIC_EIP;
+}
+
 int edge_public_store(struct maps *t, const struct vpc_public_key *key)
 {
-	struct vpc_public value = {};
+	struct vpc_public value;
 
-	if (edge_is_host(t, key))
-		value.kind |= VPC_PUBLIC_HOST;
+	edge_public_value(t, key, &value);
 	return value.kind ? map_store(&t->map[MAP_PUBLIC], key, &value) : map_delete(&t->map[MAP_PUBLIC], key);
+}
+
+void edge_public_key_of(uint32_t address, struct vpc_public_key *ret)
+{
+	*ret = (struct vpc_public_key){};
+	memset((char *)ret->addr + 10, 0xff, 2);
+	ret->addr[3] = address;
 }
 
 int maps_host_addresses_set(struct maps *t, const struct ip *addresses, size_t n)
@@ -210,17 +246,23 @@ int maps_host_addresses_set(struct maps *t, const struct ip *addresses, size_t n
 
 /* --- edge_ctl ----------------------------------------------------------------------------------------------------- */
 
+void edge_ports_of(const struct maps *t, struct vpc_edge_ctl *ret)
+{
+	ret->nat_port_first = NAT_PORT_FIRST;
+	ret->nat_port_last = NAT_PORT_LAST;
+	edge_preferred_ports(t->edge.local_first, t->edge.local_last, &ret->nat_prefer_first, &ret->nat_prefer_last);
+}
+
+/* A program that reads between two of the stores tries a few of the preferred ports more, or fewer. */
 static void ports_store(struct maps *t)
 {
-	struct vpc_edge_ctl *ctl = edge_ctl_at(t, 0);
-	uint32_t first, last;
+	struct vpc_edge_ctl *ctl = edge_ctl_at(t, 0), new;
 
-	edge_preferred_ports(t->edge.local_first, t->edge.local_last, &first, &last);
-	store32(&ctl->nat_port_first, NAT_PORT_FIRST);
-	store32(&ctl->nat_port_last, NAT_PORT_LAST);
-	/* A program that reads between the two stores tries a few ports more, or fewer, of the preferred ones. */
-	store32(&ctl->nat_prefer_first, first);
-	store32(&ctl->nat_prefer_last, last);
+	edge_ports_of(t, &new);
+	store32(&ctl->nat_port_first, new.nat_port_first);
+	store32(&ctl->nat_port_last, new.nat_port_last);
+	store32(&ctl->nat_prefer_first, new.nat_prefer_first);
+	store32(&ctl->nat_prefer_last, new.nat_prefer_last);
 }
 
 void edge_preferred_ports(uint32_t local_first, uint32_t local_last, uint32_t *ret_first, uint32_t *ret_last)
@@ -299,6 +341,79 @@ int edge_adopt(struct maps *t)
 	if (r >= 0)
 		r = map_each(&t->map[MAP_PUBLIC], adopt_host, e);
 	qsort(e->hosts, e->n_hosts, sizeof(e->hosts[0]), compare_keys);
+	return r;
+}
+
+static int read_uplink_of(const void *key, const void *value, void *userdata)
+{
+	struct reading *reading = userdata;
+	const struct maps *t = reading->t;
+	uint32_t ifindex = *(const uint32_t *)key, vpc = *(const uint32_t *)value;
+
+	return vpc && vpc < t->map[MAP_UPLINK].n && t->edge.uplinks[vpc].host_ifindex == ifindex
+		       ? 0
+		       : reading_drop(reading, key);
+}
+
+static int read_outer(const void *key, const void *value, void *userdata)
+{
+	struct reading *reading = userdata;
+
+	(void)value;
+	return edge_outer(reading->t, *(const uint32_t *)key) ? 0 : reading_drop(reading, key);
+}
+
+static int read_public(const void *key, const void *value, void *userdata)
+{
+	struct reading *reading = userdata;
+	struct vpc_public right;
+
+	(void)value;
+	edge_public_value(reading->t, key, &right);
+	return right.kind ? 0 : reading_drop(reading, key);
+}
+
+static int restore_uplinks(struct maps *t)
+{
+	_cleanup_(reading_clear) struct reading reading = {.t = t, .id = MAP_UPLINK_OF};
+	int r = reading_run(&reading, read_uplink_of);
+
+	for (uint32_t i = 1; r >= 0 && i < t->map[MAP_UPLINK].n; i++) {
+		const struct vpc_uplink *told = &t->edge.uplinks[i];
+		uint32_t vpc = 0;
+
+		if (told->host_ifindex)
+			(void)bpf_map_lookup_elem(t->map[MAP_UPLINK_OF].fd, &told->host_ifindex, &vpc);
+		if (edge_uplink_equal(told, uplink_at(t, i)) && (!told->host_ifindex || vpc == i))
+			continue;
+		r = told->ifindex ? uplink_store(t, i) : uplink_clear(t, i);
+	}
+	return r;
+}
+
+int edge_restore(struct maps *t)
+{
+	_cleanup_(reading_clear) struct reading outers = {.t = t, .id = MAP_OUTER};
+	_cleanup_(reading_clear) struct reading publics = {.t = t, .id = MAP_PUBLIC};
+	int r = restore_uplinks(t);
+
+	if (r >= 0)
+		r = reading_run(&outers, read_outer);
+	if (r >= 0)
+		r = outers_store(t, NULL, 0);
+	if (r >= 0)
+		r = reading_run(&publics, read_public);
+	for (size_t i = 0; r >= 0 && i < t->edge.n_hosts; i++)
+		r = edge_public_store(t, &t->edge.hosts[i]);
+	for (uint32_t i = 1; r >= 0 && i < t->mirror.size.eips; i++) {
+		struct vpc_public_key key;
+
+		edge_public_key_of(t->mirror.eips[i].record.address, &key);
+		if (t->mirror.eips[i].state != NODE_FREE)
+			r = edge_public_store(t, &key);
+	}
+	ports_store(t);
+	maps_edge_forward_set(t, t->edge.forward);
 	return r;
 }
 

@@ -82,6 +82,12 @@ static int take_map(struct maps *t, enum map_id id)
 	return map_memory(map, info.map_flags);
 }
 
+/* Entries for which both a hash and the array of its rows have room. */
+static uint32_t hash_and_rows(const struct maps *t, enum map_id hash, enum map_id rows)
+{
+	return t->map[hash].n < t->map[rows].n - 1 ? t->map[hash].n : t->map[rows].n - 1;
+}
+
 /* An adopted map keeps its size, whatever the configuration says. */
 static void adopt_limits(struct maps *t)
 {
@@ -89,8 +95,7 @@ static void adopt_limits(struct maps *t)
 
 	l->vpcs = t->map[MAP_VPC].n - 1;
 	l->enis = t->map[MAP_ENI].n - VPC_ENI_FIRST;
-	l->addresses =
-		t->map[MAP_ADDR].n < t->map[MAP_ADDR_ROW].n - 1 ? t->map[MAP_ADDR].n : t->map[MAP_ADDR_ROW].n - 1;
+	l->addresses = hash_and_rows(t, MAP_ADDR, MAP_ADDR_ROW);
 	l->addresses -= l->addresses > l->enis ? l->enis : 0; /* each ENI's MAC stands there too */
 	l->sets = t->map[MAP_SET].n - 1;
 	l->groups = t->map[MAP_SG].n - 1;
@@ -101,6 +106,13 @@ static void adopt_limits(struct maps *t)
 	l->fragments = t->map[MAP_FRAGMENT].n;
 	if (l->rules > l->rows)
 		l->rules = l->rows;
+	l->subnets = t->map[MAP_SUBNET_TABLE].n - 1;
+	l->route_tables = t->map[MAP_ROUTE_PLENS].n - 1;
+	l->routes = hash_and_rows(t, MAP_ROUTE, MAP_ROUTE_ROW);
+	l->nat_gateways = t->map[MAP_NAT].n - 1;
+	l->eips = t->map[MAP_EIP].n - 1;
+	l->publish_rows = hash_and_rows(t, MAP_PUBLISH, MAP_PUBLISH_ROW);
+	l->translations = t->map[MAP_NAT_OUT].n < t->map[MAP_NAT_IN].n ? t->map[MAP_NAT_OUT].n : t->map[MAP_NAT_IN].n;
 }
 
 static int load(struct maps *t, const struct maps_config *config, struct vpc_error *reterr)
@@ -156,6 +168,12 @@ static int init_mirror(struct maps *t)
 		.groups = t->map[MAP_SG].n,
 		.vpcs = t->map[MAP_VPC].n,
 		.blocks = t->map[MAP_CLASSIFIER].n,
+		.routes = t->limits.routes + 1,
+		.route_tables = t->map[MAP_ROUTE_PLENS].n,
+		.subnets = t->map[MAP_SUBNET_TABLE].n,
+		.nats = t->map[MAP_NAT].n,
+		.eips = t->map[MAP_EIP].n,
+		.publishes = t->limits.publish_rows + 1,
 	};
 
 	return mirror_init(&t->mirror, &sizes);

@@ -13,14 +13,15 @@
 #include "datapath/maps/mirror/rows.h"
 #include "datapath/maps/mirror/sets.h"
 #include "datapath/maps/mirror/walk.h"
+#include "datapath/maps/reading.h"
+#include "datapath/maps/recover_edge.h"
 #include "datapath/maps/retire.h"
 #include "datapath/maps/set_classifier_check.h"
-#include "datapath/maps/undo.h"
 #include "datapath/maps/words.h"
 
 /* --- half-done work: only words of mapped maps --- */
 
-static void clear_life(__u64 *born, __u64 *died, uint64_t epoch)
+void recover_life(__u64 *born, __u64 *died, uint64_t epoch)
 {
 	if (*born > epoch)
 		store64(died, 0); /* the rest goes when it is read back */
@@ -28,20 +29,27 @@ static void clear_life(__u64 *born, __u64 *died, uint64_t epoch)
 		store64(died, VPC_ALIVE);
 }
 
+void recover_versioned(struct vpc_versioned *v, uint64_t epoch)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (v->slot[i] >> VPC_VERSIONED_SHIFT > epoch)
+			store64(&v->slot[i], 0);
+}
+
 static void clear_half_done(struct maps *t)
 {
 	uint64_t epoch = maps_epoch(t);
 
 	for (uint32_t i = 1; i < t->map[MAP_ROW].n; i++)
-		clear_life(&row_at(t, i)->born, &row_at(t, i)->died, epoch);
-	for (uint32_t i = 1; i < t->map[MAP_ADDR_ROW].n; i++)
-		clear_life(&addr_at(t, i)->born, &addr_at(t, i)->died, epoch);
+		recover_life(&row_at(t, i)->born, &row_at(t, i)->died, epoch);
+	for (uint32_t i = 1; i < t->map[MAP_ADDR_ROW].n; i++) {
+		recover_life(&addr_at(t, i)->born, &addr_at(t, i)->died, epoch);
+		recover_versioned(&addr_at(t, i)->eip, epoch);
+	}
 	for (uint32_t i = 1; i < t->map[MAP_ENI].n; i++) {
 		struct vpc_eni *eni = eni_at(t, i);
 
-		for (unsigned s = 0; s < 2; s++)
-			if (eni->set.slot[s] >> VPC_VERSIONED_SHIFT > epoch)
-				store64(&eni->set.slot[s], 0);
+		recover_versioned(&eni->set, epoch);
 		/* It was raised for an epoch that was never stored: the epoch that is in force is enough. */
 		if (eni->gen_revoke > epoch)
 			store64(&eni->gen_revoke, epoch);
@@ -55,44 +63,10 @@ static void clear_half_done(struct maps *t)
 			store64(&set->gen_revoke, epoch);
 		if (set->gen_any > epoch)
 			store64(&set->gen_any, epoch);
-		for (unsigned s = 0; s < 4; s++)
-			if (set->classifier[s / 2].slot[s % 2] >> VPC_VERSIONED_SHIFT > epoch)
-				store64(&set->classifier[s / 2].slot[s % 2], 0);
+		recover_versioned(&set->classifier[0], epoch);
+		recover_versioned(&set->classifier[1], epoch);
 	}
-}
-
-/* --- reading a hash --- */
-
-struct reading {
-	struct maps *t;
-	enum map_id id;
-	ARRAY(struct undo_key) drop; /* keys that lead nowhere */
-};
-
-static void reading_clear(struct reading *r)
-{
-	free(r->drop.at);
-}
-
-static int reading_drop(struct reading *reading, const void *key)
-{
-	struct undo_key *item = ARRAY_PUSH(&reading->drop);
-
-	if (!item)
-		return -ENOMEM;
-	memcpy(&item->key, key, reading->t->map[reading->id].key_size);
-	return 0;
-}
-
-/* Deletes only after the walk: deleting between batches would make the walk miss elements. */
-static int read_hash(struct reading *reading, int (*fn)(const void *key, const void *value, void *userdata))
-{
-	const struct kernel_map *map = &reading->t->map[reading->id];
-	int r = map_each(map, fn, reading);
-
-	for (size_t i = 0; r >= 0 && i < reading->drop.n; i++)
-		r = map_delete(map, &reading->drop.at[i].key);
-	return r;
+	recover_edge_half_done(t);
 }
 
 /* --- mask groups --- */
@@ -294,14 +268,6 @@ static int read_addr(const void *key, const void *value, void *userdata)
 	return 0;
 }
 
-static bool was_dropped(const struct reading *reading, const struct vpc_addr_key *key)
-{
-	for (size_t i = 0; i < reading->drop.n; i++)
-		if (memcmp(&reading->drop.at[i].key.addr, key, sizeof(*key)) == 0)
-			return true;
-	return false;
-}
-
 /* A living row whose key led to a dead row: vpcd died when the row had moved, and its key not yet. The key follows. All
  * other rows that no key leads to are cleared. */
 static int finish_moved_addrs(struct maps *t, const struct reading *reading)
@@ -311,7 +277,7 @@ static int finish_moved_addrs(struct maps *t, const struct reading *reading)
 
 		if (t->mirror.addrs[i].state != NODE_FREE)
 			continue;
-		if (i <= t->mirror.size.addrs && addr_lives(t, i) && was_dropped(reading, &at->key) &&
+		if (i <= t->mirror.size.addrs && addr_lives(t, i) && reading_dropped(reading, &at->key) &&
 		    !addr_find(&t->mirror, &at->key)) {
 			int r = bpf_map_update_elem(t->map[MAP_ADDR].fd, &at->key, &i, BPF_ANY);
 
@@ -354,16 +320,16 @@ static int read_back(struct maps *t)
 	_cleanup_(reading_clear) struct reading mask_groups = {.t = t, .id = MAP_MASK_GROUP_OF};
 	_cleanup_(reading_clear) struct reading rules = {.t = t, .id = MAP_RULE};
 	_cleanup_(reading_clear) struct reading addrs = {.t = t, .id = MAP_ADDR};
-	int r = read_hash(&mask_groups, read_mask_group);
+	int r = reading_run(&mask_groups, read_mask_group);
 
 	if (r >= 0)
-		r = read_hash(&rules, read_rule);
+		r = reading_run(&rules, read_rule);
 	if (r >= 0)
 		r = read_all_rows(t);
 	if (r >= 0)
 		clear_unreachable_rows(t);
 	if (r >= 0)
-		r = read_hash(&addrs, read_addr);
+		r = reading_run(&addrs, read_addr);
 	if (r >= 0)
 		r = finish_moved_addrs(t, &addrs);
 	for (uint32_t i = 1; r >= 0 && i < t->map[MAP_ENI].n; i++)
@@ -374,6 +340,9 @@ static int read_back(struct maps *t)
 	restore_sets(t);
 	for (uint32_t i = 1; i < t->map[MAP_VPC].n; i++)
 		t->mirror.spaces[i] = *space_at(t, i);
+	r = recover_edge(t);
+	if (r < 0)
+		return r;
 	numbers_adopt(&t->mirror.row_numbers, row_used, &t->mirror);
 	numbers_adopt(&t->mirror.mask_group_numbers, mask_group_used, &t->mirror);
 	numbers_adopt(&t->mirror.set_numbers, set_used, &t->mirror);

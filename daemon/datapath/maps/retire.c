@@ -16,6 +16,7 @@
 #include "datapath/maps/mirror/sets.h"
 #include "datapath/maps/words.h"
 #include "datapath/maps/write.h"
+#include "datapath/maps/write_edge.h"
 
 /* Hints are computed anew when one of so many of a mask group's rows was retired: so the cost is in proportion. */
 #define STALE_PART 64
@@ -149,6 +150,7 @@ static void retire_now(struct maps *t, struct maps_change *c)
 		if (!e->has_after)
 			retire_eni(t, e->number);
 	}
+	retire_edge(t, c);
 	change_free(c);
 	t->n_changes--;
 }

@@ -19,6 +19,8 @@ struct undo_key {
 		struct vpc_rule_key rule;
 		struct vpc_mask_group_key mask_group;
 		struct vpc_addr_key addr;
+		struct vpc_route_key route;
+		struct vpc_publish_key publish;
 	} key;
 	uint32_t old; /* number that the hash gave for it; 0: none */
 	uint8_t map;  /* enum map_id */

@@ -236,6 +236,8 @@ int maps_verify(struct maps *t, const struct plan *all, json_t *report)
 	if (r >= 0)
 		r = verify_vpcs(&v);
 	if (r >= 0)
+		r = verify_edge(&v);
+	if (r >= 0)
 		r = set_classifiers_verify(t, report);
 	if (r >= 0)
 		r = pin_verify(t, report);

@@ -20,5 +20,7 @@ struct verify {
 int verify_enis(const struct verify *v);
 int verify_addrs(const struct verify *v);
 int verify_vpcs(const struct verify *v);
+int verify_edge(const struct verify *v);
+int verify_edge_host(const struct verify *v);
 
 #endif

@@ -20,14 +20,14 @@
 #include "datapath/maps/mirror/sets.h"
 #include "datapath/maps/set_classifier.h"
 #include "datapath/maps/words.h"
+#include "datapath/maps/write_edge.h"
 
 /* With so many new keys or more, the kernel takes them in one call. */
 #define BATCH_LEAST 64
 
 /* --- hashes --- */
 
-static int put_hash(struct maps *t, struct maps_change *c, enum map_id id, const void *key, uint32_t number,
-		    uint32_t old)
+int write_hash(struct maps *t, struct maps_change *c, enum map_id id, const void *key, uint32_t number, uint32_t old)
 {
 	/* It is logged first: to undo what was not done does no harm. */
 	if (undo_log_key(&c->undo, id, key, t->map[id].key_size, old) < 0)
@@ -99,7 +99,7 @@ static int write_mask_groups(struct maps *t, struct maps_change *c)
 		plens = &sg_at(t, new.key.sg)->dir[new.key.dir].port_plens[new.key.slot];
 		r = undo_store_words(&c->undo, at, &new, sizeof(new));
 		if (r >= 0)
-			r = put_hash(t, c, MAP_MASK_GROUP_OF, &new.key, number, 0);
+			r = write_hash(t, c, MAP_MASK_GROUP_OF, &new.key, number, 0);
 		if (r >= 0)
 			r = undo_store32(&c->undo, plens, *plens | 1u << new.key.plen);
 	}
@@ -171,7 +171,7 @@ static int write_rows(struct maps *t, struct maps_change *c)
 		const struct row *row = &t->mirror.rows[number];
 
 		if (row->state == NODE_NEW && !key_is_all(&row->key))
-			r = put_hash(t, c, MAP_RULE, &row->key, number, row_takes_over(t, number));
+			r = write_hash(t, c, MAP_RULE, &row->key, number, row_takes_over(t, number));
 	}
 	return r;
 }
@@ -244,7 +244,7 @@ static int write_addr(struct maps *t, struct maps_change *c, const struct touche
 	if (old)
 		t->mirror.addrs[old].hashed = false;
 	addr->hashed = true;
-	return put_hash(t, c, MAP_ADDR, &addr->key, a->addr, old);
+	return write_hash(t, c, MAP_ADDR, &addr->key, a->addr, old);
 }
 
 int write_change(struct maps *t, struct maps_change *c, struct vpc_error *reterr)
@@ -261,6 +261,8 @@ int write_change(struct maps *t, struct maps_change *c, struct vpc_error *reterr
 		r = write_addr(t, c, &c->mirror.addrs.at[i]);
 	if (r >= 0)
 		r = write_enis(t, c);
+	if (r >= 0)
+		r = write_edge(t, c);
 	return r < 0 ? bpf_error(reterr, r, "writing the eBPF maps") : 0;
 }
 
@@ -274,6 +276,8 @@ static void undo_hashed(struct maps *t, const struct undo_log *log)
 			t->mirror.rows[item->old].hashed = true;
 		if (item->old && item->map == MAP_ADDR)
 			t->mirror.addrs[item->old].hashed = true;
+		if (item->old && item->map == MAP_PUBLISH)
+			t->mirror.publishes[item->old].hashed = true;
 	}
 }
 
@@ -317,6 +321,7 @@ void write_published(struct maps *t, struct maps_change *c)
 	const struct mirror_change *m = &c->mirror;
 
 	write_moved_addrs(t, c);
+	write_moved_publishes(t, c);
 	for (size_t i = 0; i < m->rows.n; i++) {
 		const struct row *row = &t->mirror.rows[m->rows.at[i].row];
 

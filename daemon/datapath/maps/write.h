@@ -11,6 +11,9 @@
 int write_change(struct maps *t, struct maps_change *c, struct vpc_error *reterr);
 /* Leaves every map as it was before write_change. The mirror is undone after it. */
 void write_undo(struct maps *t, struct maps_change *c);
+/* Leads a key of one of the hashes that give numbers to a row, and logs that it led to `old` (0: to none). -ENOMEM,
+ * -errno of bpf(). */
+int write_hash(struct maps *t, struct maps_change *c, enum map_id id, const void *key, uint32_t number, uint32_t old);
 /* After the epoch was stored, and before the mirror is published: what is not versioned by the epoch. Can't fail. */
 void write_published(struct maps *t, struct maps_change *c);
 /* Leads the hash keys of addresses that moved to their new rows; what the kernel refuses is left `moved`. */

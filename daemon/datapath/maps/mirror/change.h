@@ -47,7 +47,46 @@ struct touched_addr {
 
 struct touched_vpc {
 	uint32_t number;
+	struct vpc_space before;
 	struct vpc_space space;
+};
+
+struct touched_route {
+	uint32_t route;
+	uint8_t old_state;
+	uint32_t target; /* 0: it is removed */
+};
+
+struct touched_association {
+	uint32_t subnet;
+	uint32_t table; /* 0: none */
+};
+
+struct touched_nat {
+	uint32_t number;
+	bool has_before, has_after;
+	struct nat_record after;
+};
+
+struct touched_eip {
+	uint32_t number;
+	bool has_before, has_after;
+	struct eip_record before; /* by what is published before this change */
+	struct eip_record after;
+};
+
+/* The elastic IP of an address changes. */
+struct touched_addr_eip {
+	uint32_t addr;
+	uint32_t old;
+};
+
+/* As an address: see struct touched_addr. */
+struct touched_publish {
+	uint32_t row;
+	bool added;
+	bool moved;
+	uint32_t from;
 };
 
 struct mirror_change {
@@ -57,6 +96,12 @@ struct mirror_change {
 	ARRAY(struct touched_eni) enis;
 	ARRAY(struct touched_addr) addrs;
 	ARRAY(struct touched_vpc) vpcs;
+	ARRAY(struct touched_route) routes;
+	ARRAY(struct touched_association) associations;
+	ARRAY(struct touched_nat) nats;
+	ARRAY(struct touched_eip) eips;
+	ARRAY(struct touched_addr_eip) addr_eips;
+	ARRAY(struct touched_publish) publishes;
 	ARRAY(uint32_t) mask_groups; /* new ones */
 	ARRAY(uint32_t) sets;	     /* new ones */
 	ARRAY(struct touched_classifier) classifiers;

@@ -225,7 +225,7 @@ int plan_vpcs(struct mirror *m, struct mirror_change *c, const struct plan *plan
 		touched = ARRAY_PUSH(&c->vpcs);
 		if (!touched)
 			return vpc_error_oom(reterr);
-		*touched = (struct touched_vpc){.number = number, .space = space};
+		*touched = (struct touched_vpc){.number = number, .before = m->spaces[number], .space = space};
 	}
 	return 0;
 }

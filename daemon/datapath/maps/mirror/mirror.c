@@ -10,9 +10,44 @@
 #include "datapath/maps/mirror/affected.h"
 #include "datapath/maps/mirror/classifiers.h"
 #include "datapath/maps/mirror/enis.h"
+#include "datapath/maps/mirror/gateways.h"
 #include "datapath/maps/mirror/plan_rows.h"
+#include "datapath/maps/mirror/publishes.h"
+#include "datapath/maps/mirror/routes.h"
 #include "datapath/maps/mirror/rows.h"
 #include "datapath/maps/mirror/sets.h"
+
+static int init_edge(struct mirror *m)
+{
+	const struct mirror_sizes *n = &m->size;
+
+	m->routes = calloc(n->routes, sizeof(*m->routes));
+	m->route_tables = calloc(n->route_tables, sizeof(struct route_table *));
+	m->associations = calloc(n->subnets, sizeof(*m->associations));
+	m->nats = calloc(n->nats, sizeof(*m->nats));
+	m->eips = calloc(n->eips, sizeof(*m->eips));
+	m->publishes = calloc(n->publishes, sizeof(*m->publishes));
+	if (!m->routes || !m->route_tables || !m->associations || !m->nats || !m->eips || !m->publishes)
+		return -ENOMEM;
+	if (numbers_init(&m->route_numbers, n->routes) < 0 || numbers_init(&m->publish_numbers, n->publishes) < 0)
+		return -ENOMEM;
+	if (chains_init(&m->routes_by_key, n->routes) < 0 || chains_init(&m->eips_by_address, n->eips) < 0 ||
+	    chains_init(&m->eips_by_private, n->eips) < 0 || chains_init(&m->publishes_by_key, n->publishes) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static void free_edge(struct mirror *m)
+{
+	for (uint32_t i = 0; m->route_tables && i < m->size.route_tables; i++)
+		free(m->route_tables[i]);
+	free(m->route_tables);
+	free(m->routes);
+	free(m->associations);
+	free(m->nats);
+	free(m->eips);
+	free(m->publishes);
+}
 
 int mirror_init(struct mirror *m, const struct mirror_sizes *sizes)
 {
@@ -38,16 +73,19 @@ int mirror_init(struct mirror *m, const struct mirror_sizes *sizes)
 	    chains_init(&m->mask_groups_by_key, sizes->mask_groups) < 0 ||
 	    chains_init(&m->sets_by_groups, sizes->sets) < 0 || chains_init(&m->addrs_by_key, sizes->addrs + 1) < 0)
 		return -ENOMEM;
-	return 0;
+	return init_edge(m);
 }
 
 void mirror_free(struct mirror *m)
 {
-	struct numbers *numbers[] = {&m->row_numbers, &m->mask_group_numbers, &m->set_numbers, &m->addr_numbers};
-	struct chains *chains[] = {&m->rows_by_key, &m->references_by_rule, &m->mask_groups_by_key, &m->sets_by_groups,
-				   &m->addrs_by_key};
+	struct numbers *numbers[] = {&m->row_numbers,  &m->mask_group_numbers, &m->set_numbers,
+				     &m->addr_numbers, &m->route_numbers,      &m->publish_numbers};
+	struct chains *chains[] = {&m->rows_by_key,	&m->references_by_rule, &m->mask_groups_by_key,
+				   &m->sets_by_groups,	&m->addrs_by_key,	&m->routes_by_key,
+				   &m->eips_by_address, &m->eips_by_private,	&m->publishes_by_key};
 
 	groups_free(m);
+	free_edge(m);
 	extents_clear(&m->blocks);
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		numbers_clear(numbers[i]);
@@ -63,6 +101,21 @@ void mirror_free(struct mirror *m)
 	*m = (struct mirror){};
 }
 
+static int plan_edge(struct mirror *m, struct mirror_change *c, const struct plan *plan, struct vpc_error *reterr)
+{
+	int r = plan_routes(m, c, plan, reterr);
+
+	if (r >= 0)
+		r = plan_associations(m, c, plan, reterr);
+	if (r >= 0)
+		r = plan_nats(m, c, plan, reterr);
+	if (r >= 0)
+		r = plan_eips(m, c, plan, reterr);
+	if (r >= 0)
+		r = plan_addr_eips(m, c, reterr);
+	return r >= 0 ? plan_publishes(m, c, plan, reterr) : r;
+}
+
 int mirror_plan(struct mirror *m, struct mirror_change *c, const struct plan *plan, struct vpc_error *reterr)
 {
 	int r = plan_vpcs(m, c, plan, reterr);
@@ -73,6 +126,8 @@ int mirror_plan(struct mirror *m, struct mirror_change *c, const struct plan *pl
 		r = plan_enis(m, c, plan, reterr);
 	if (r >= 0)
 		r = plan_addrs(m, c, plan, reterr);
+	if (r >= 0)
+		r = plan_edge(m, c, plan, reterr);
 	if (r >= 0 && affected_find(m, c) < 0)
 		r = vpc_error_oom(reterr);
 	return r;
@@ -80,7 +135,8 @@ int mirror_plan(struct mirror *m, struct mirror_change *c, const struct plan *pl
 
 bool mirror_change_empty(const struct mirror_change *c)
 {
-	return !c->rows.n && !c->enis.n && !c->addrs.n && !c->vpcs.n;
+	return !c->rows.n && !c->enis.n && !c->addrs.n && !c->vpcs.n && !c->routes.n && !c->associations.n &&
+	       !c->nats.n && !c->eips.n && !c->addr_eips.n && !c->publishes.n;
 }
 
 void mirror_change_clear(struct mirror_change *c)
@@ -91,6 +147,12 @@ void mirror_change_clear(struct mirror_change *c)
 	free(c->enis.at);
 	free(c->addrs.at);
 	free(c->vpcs.at);
+	free(c->routes.at);
+	free(c->associations.at);
+	free(c->nats.at);
+	free(c->eips.at);
+	free(c->addr_eips.at);
+	free(c->publishes.at);
 	free(c->mask_groups.at);
 	free(c->sets.at);
 	free(c->classifiers.at);
@@ -132,6 +194,9 @@ static void undo_rows(struct mirror *m, struct mirror_change *c)
 void mirror_undo(struct mirror *m, struct mirror_change *c)
 {
 	affected_forget(m, c);
+	publishes_undo(m, c);
+	gateways_undo(m, c);
+	routes_undo(m, c);
 	set_classifiers_undo(m, c);
 	undo_rows(m, c);
 	for (size_t i = c->enis.n; i > 0; i--) {
@@ -205,4 +270,7 @@ void mirror_publish(struct mirror *m, struct mirror_change *c)
 	}
 	for (size_t i = 0; i < c->vpcs.n; i++)
 		m->spaces[c->vpcs.at[i].number] = c->vpcs.at[i].space;
+	routes_publish(m, c);
+	gateways_publish(m, c);
+	publishes_publish(m, c);
 }

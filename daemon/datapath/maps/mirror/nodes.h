@@ -21,6 +21,7 @@
 #include <vpc/abi/abi.h>
 #include <vpc/array.h>
 
+#include "compiler/plan.h"
 #include "datapath/maps/mirror/containers.h"
 
 enum node_state {
@@ -101,6 +102,7 @@ struct addr {
 	uint32_t next; /* in its chain of addrs_by_key */
 	uint8_t state; /* enum node_state */
 	bool hashed;   /* the kernel's hash leads from the key to this row */
+	uint32_t eip;  /* number of the elastic IP of this address, as of the prepared change if there is one */
 };
 
 struct eni_node {
@@ -130,6 +132,52 @@ struct group {
 	uint32_t max_probes[2]; /* no packet's walk through this group's rules takes more, by direction */
 };
 
+/* --- the edge ----------------------------------------------------------------------------------------------------- */
+
+/* A route, by its number in route_row. Its value is versioned: it has one row for as long as there is a route to the
+ * destination, whatever the target. */
+struct route {
+	struct vpc_route_key key;
+	uint32_t target; /* by what is published; 0: none */
+	uint32_t next;	 /* in its chain of routes_by_key */
+	uint8_t state;	 /* enum node_state */
+	bool touched;	 /* is in the prepared change */
+};
+
+/* How many routes of a table have each length of prefix, in any state. */
+struct route_table {
+	uint32_t n4[33];
+	uint32_t n6[129];
+};
+
+/* Which route table a subnet has, by its number. */
+struct association {
+	uint32_t table; /* by what is published; 0: none */
+	bool touched;
+};
+
+struct nat_node {
+	struct nat_record record; /* by what is published */
+	uint8_t state;
+	bool touched;
+};
+
+struct eip_node {
+	struct eip_record record; /* by what is published; of a new one as planned */
+	uint32_t next_by_address; /* in its chain of eips_by_address */
+	uint32_t next_by_private; /* in its chain of eips_by_private, if it is an ENI's by what is published */
+	uint8_t state;
+	bool touched;
+};
+
+/* A published prefix of ports. */
+struct publish {
+	struct vpc_publish_row row; /* without its life */
+	uint32_t next;		    /* in its chain of publishes_by_key */
+	uint8_t state;
+	bool hashed; /* the kernel's hash leads from the key to this row */
+};
+
 /* How many numbers each of the kernel's maps has; number 0 is one of them. */
 struct mirror_sizes {
 	uint32_t rows;
@@ -141,6 +189,12 @@ struct mirror_sizes {
 	uint32_t groups;
 	uint32_t vpcs;
 	uint32_t blocks; /* of `classifier` */
+	uint32_t routes;
+	uint32_t route_tables;
+	uint32_t subnets;
+	uint32_t nats;
+	uint32_t eips;
+	uint32_t publishes;
 };
 
 struct mirror {
@@ -168,6 +222,22 @@ struct mirror {
 	struct chains sets_by_groups;
 	struct chains addrs_by_key;
 
+	struct numbers route_numbers;
+	struct numbers publish_numbers;
+	struct route *routes;
+	struct route_table **route_tables; /* by number; made when first met */
+	struct association *associations;  /* by subnet number */
+	struct nat_node *nats;		   /* by number */
+	struct eip_node *eips;		   /* by number */
+	struct publish *publishes;
+	uint32_t n_publish_plens[17]; /* published prefixes by their length, in any state */
+	struct chains routes_by_key;
+	struct chains eips_by_address;
+	struct chains eips_by_private;
+	struct chains publishes_by_key;
+
+	uint32_t waiting_routes;
+	uint32_t waiting_publishes;
 	uint32_t waiting_rows; /* dead, and not yet retired */
 	uint32_t waiting_addrs;
 	uint32_t waiting_sets; /* ENIs that left a set by a change that is not yet retired */

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The kernel's maps of the edge compared with the mirror and with what edge.h was told: for the audit, and for
+ * maps_verify where no plan says it. Each returns 1: *ret says what the difference is; 0: none; -errno of bpf(). While
+ * no change is prepared.
+ */
+#ifndef DATAPATH_MAPS_EDGE_CHECK_H
+#define DATAPATH_MAPS_EDGE_CHECK_H
+
+#include "datapath/maps/audit.h"
+#include "datapath/maps/state.h"
+
+/* By number. */
+int edge_check_route(const struct maps *t, uint32_t number, struct maps_finding *ret);
+int edge_check_association(const struct maps *t, uint32_t subnet, struct maps_finding *ret);
+int edge_check_nat(const struct maps *t, uint32_t number, struct maps_finding *ret);
+int edge_check_eip(const struct maps *t, uint32_t number, struct maps_finding *ret);
+int edge_check_publish(const struct maps *t, uint32_t number, struct maps_finding *ret);
+/* Of a VPC: its uplink, and the prefixes of its IPv6 address space. */
+int edge_check_uplink(const struct maps *t, uint32_t vpc, struct maps_finding *ret);
+/* edge_ctl, outer interfaces, addresses of the host. */
+int edge_check_host(const struct maps *t, struct maps_finding *ret);
+/* An element of one of the hashes: whether it is to be there. */
+int edge_check_key(const struct maps *t, enum map_id id, const void *key, const void *value, struct maps_finding *ret);
+
+#endif

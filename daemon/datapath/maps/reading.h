@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading a hash back at a start, without the keys that lead nowhere. */
+#ifndef DATAPATH_MAPS_READING_H
+#define DATAPATH_MAPS_READING_H
+
+#include <vpc/array.h>
+
+#include "datapath/maps/state.h"
+#include "datapath/maps/undo.h"
+
+struct reading {
+	struct maps *t;
+	enum map_id id;
+	ARRAY(struct undo_key) drop; /* keys that lead nowhere */
+};
+
+void reading_clear(struct reading *r);
+/* Notes a key that is to be deleted. -ENOMEM. */
+int reading_drop(struct reading *reading, const void *key);
+/* Whether it was noted. */
+bool reading_dropped(const struct reading *reading, const void *key);
+/* Calls fn for each element, with the reading, and then deletes what it noted. What fn stops with is returned; -errno
+ * of bpf(). */
+int reading_run(struct reading *reading, int (*fn)(const void *key, const void *value, void *reading));
+
+#endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "datapath/maps/recover_edge.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+
+#include <vpc/cleanup.h>
+
+#include "datapath/maps/edge_state.h"
+#include "datapath/maps/epoch.h"
+#include "datapath/maps/mirror/gateways.h"
+#include "datapath/maps/mirror/publishes.h"
+#include "datapath/maps/mirror/routes.h"
+#include "datapath/maps/reading.h"
+#include "datapath/maps/words.h"
+#include "datapath/maps/write_edge.h"
+
+void recover_edge_half_done(struct maps *t)
+{
+	uint64_t epoch = maps_epoch(t);
+
+	for (uint32_t i = 1; i < t->map[MAP_ROUTE_ROW].n; i++)
+		recover_versioned(&route_at(t, i)->target, epoch);
+	for (uint32_t i = 1; i < t->map[MAP_SUBNET_TABLE].n; i++)
+		recover_versioned(subnet_table_at(t, i), epoch);
+	for (uint32_t i = 1; i < t->map[MAP_NAT].n; i++)
+		recover_versioned(&nat_at(t, i)->eip, epoch);
+	for (uint32_t i = 1; i < t->map[MAP_EIP].n; i++)
+		recover_versioned(&eip_at(t, i)->target, epoch);
+	for (uint32_t i = 1; i < t->map[MAP_PUBLISH_ROW].n; i++)
+		recover_life(&publish_at(t, i)->born, &publish_at(t, i)->died, epoch);
+}
+
+static bool is_zero(const void *row, size_t bytes)
+{
+	const unsigned char *at = row;
+
+	for (size_t i = 0; i < bytes; i++)
+		if (at[i])
+			return false;
+	return true;
+}
+
+/* --- routes ------------------------------------------------------------------------------------------------------- */
+
+static bool route_key_valid(const struct maps *t, const struct vpc_route_key *key)
+{
+	if (!key->table || key->table >= t->mirror.size.route_tables || key->pad)
+		return false;
+	if (key->family == 4)
+		return key->plen <= 32 && !key->addr[1] && !key->addr[2] && !key->addr[3];
+	return key->family == 6 && key->plen <= 128;
+}
+
+static int read_route(const void *key, const void *value, void *userdata)
+{
+	struct reading *reading = userdata;
+	struct maps *t = reading->t;
+	uint32_t number = *(const uint32_t *)value, target;
+	int r;
+
+	if (number == 0 || number >= t->mirror.size.routes || t->mirror.routes[number].state != NODE_FREE ||
+	    !route_key_valid(t, key) || memcmp(&route_at(t, number)->key, key, sizeof(struct vpc_route_key)) != 0)
+		return reading_drop(reading, key);
+	target = versioned_value(&route_at(t, number)->target, maps_epoch(t));
+	if (!target)
+		return reading_drop(reading, key);
+	r = route_node_link(&t->mirror, number, key, NODE_ALIVE);
+	if (r >= 0)
+		t->mirror.routes[number].target = target;
+	return r;
+}
+
+static bool route_used(const void *mirror, uint32_t number)
+{
+	return ((const struct mirror *)mirror)->routes[number].state != NODE_FREE;
+}
+
+static int read_routes(struct maps *t)
+{
+	_cleanup_(reading_clear) struct reading routes = {.t = t, .id = MAP_ROUTE};
+	int r = reading_run(&routes, read_route);
+
+	if (r < 0)
+		return r;
+	for (uint32_t i = 1; i < t->map[MAP_ROUTE_ROW].n; i++)
+		if ((i >= t->mirror.size.routes || t->mirror.routes[i].state == NODE_FREE) &&
+		    !is_zero(route_at(t, i), sizeof(struct vpc_route_row)))
+			zero_words(route_at(t, i), sizeof(struct vpc_route_row));
+	for (uint32_t i = 1; i < t->mirror.size.route_tables; i++) {
+		struct vpc_route_plens hints;
+
+		route_hints(&t->mirror, i, &hints);
+		if (memcmp(route_plens_at(t, i), &hints, sizeof(hints)) != 0)
+			*route_plens_at(t, i) = hints;
+	}
+	for (uint32_t i = 1; i < t->mirror.size.subnets; i++) {
+		uint32_t table = versioned_value(subnet_table_at(t, i), maps_epoch(t));
+
+		if (table < t->mirror.size.route_tables)
+			t->mirror.associations[i].table = table;
+		else
+			zero_words(subnet_table_at(t, i), sizeof(struct vpc_versioned));
+	}
+	numbers_adopt(&t->mirror.route_numbers, route_used, &t->mirror);
+	return 0;
+}
+
+/* --- gateways ----------------------------------------------------------------------------------------------------- */
+
+static void read_nat(struct maps *t, uint32_t number)
+{
+	struct vpc_nat *at = nat_at(t, number);
+	struct nat_node *nat = &t->mirror.nats[number];
+	uint32_t eip = versioned_value(&at->eip, maps_epoch(t));
+
+	if (!eip || !at->incarnation) {
+		if (!is_zero(at, sizeof(*at)))
+			zero_words(at, sizeof(*at));
+		return;
+	}
+	nat->state = NODE_ALIVE;
+	nat->record = (struct nat_record){.number = number, .vpc = at->vpc, .incarnation = at->incarnation, .eip = eip};
+}
+
+static void read_eip(struct maps *t, uint32_t number)
+{
+	struct vpc_eip *at = eip_at(t, number);
+	uint32_t target = versioned_value(&at->target, maps_epoch(t));
+	unsigned slot = !versioned_spare(&at->target, maps_epoch(t));
+	struct eip_record record = {.number = number, .address = at->addr4};
+
+	if (!target) {
+		if (!is_zero(at, sizeof(*at)))
+			zero_words(at, sizeof(*at));
+		return;
+	}
+	record.target = target == VPC_EIP_NOBODY << VPC_TARGET_SHIFT ? 0 : target;
+	record.vpc = at->vpc[slot];
+	record.private_address = at->private4[slot];
+	eip_link(&t->mirror, number, &record, NODE_ALIVE);
+}
+
+/* Makes a versioned value what it should be, at once. */
+static void correct(struct maps *t, struct vpc_versioned *v, uint32_t value)
+{
+	unsigned spare = versioned_spare(v, maps_epoch(t));
+
+	store64(&v->slot[spare], value ? maps_epoch(t) << VPC_VERSIONED_SHIFT | value : 0);
+	store64(&v->slot[!spare], 0);
+}
+
+static void restore_addr_eips(struct maps *t)
+{
+	for (uint32_t i = 1; i < t->mirror.addr_numbers.size; i++) {
+		struct addr *addr = &t->mirror.addrs[i];
+
+		if (addr->state == NODE_FREE)
+			continue;
+		addr->eip = eip_by_private(&t->mirror, &addr->key);
+		if (versioned_value(&addr_at(t, i)->eip, maps_epoch(t)) != addr->eip)
+			correct(t, &addr_at(t, i)->eip, addr->eip);
+	}
+}
+
+/* --- published ports ---------------------------------------------------------------------------------------------- */
+
+static bool publish_lives(const struct maps *t, uint32_t number)
+{
+	const struct vpc_publish_row *row = publish_at(t, number);
+
+	return publish_key_valid(&row->key) && visible(row->born, row->died, maps_epoch(t));
+}
+
+static void adopt_publish(struct maps *t, uint32_t number)
+{
+	publish_link(&t->mirror, number, publish_at(t, number), NODE_ALIVE);
+	t->mirror.publishes[number].hashed = true;
+}
+
+static int read_publish(const void *key, const void *value, void *userdata)
+{
+	struct reading *reading = userdata;
+	struct maps *t = reading->t;
+	uint32_t number = *(const uint32_t *)value;
+
+	if (number == 0 || number >= t->mirror.size.publishes || t->mirror.publishes[number].state != NODE_FREE ||
+	    !publish_lives(t, number) || memcmp(&publish_at(t, number)->key, key, sizeof(struct vpc_publish_key)) != 0)
+		return reading_drop(reading, key);
+	adopt_publish(t, number);
+	return 0;
+}
+
+static bool publish_used(const void *mirror, uint32_t number)
+{
+	return ((const struct mirror *)mirror)->publishes[number].state != NODE_FREE;
+}
+
+/* A port that moved gets its key, as an address that moved does. */
+static int read_publishes(struct maps *t)
+{
+	_cleanup_(reading_clear) struct reading reading = {.t = t, .id = MAP_PUBLISH};
+	int r = reading_run(&reading, read_publish);
+
+	for (uint32_t i = 1; r >= 0 && i < t->map[MAP_PUBLISH_ROW].n; i++) {
+		struct vpc_publish_row *at = publish_at(t, i);
+		bool known = i < t->mirror.size.publishes;
+
+		if (known && t->mirror.publishes[i].state != NODE_FREE)
+			continue;
+		if (known && publish_lives(t, i) && reading_dropped(&reading, &at->key) &&
+		    !publish_find(&t->mirror, &at->key)) {
+			r = bpf_map_update_elem(t->map[MAP_PUBLISH].fd, &at->key, &i, BPF_ANY);
+			if (r >= 0)
+				adopt_publish(t, i);
+		} else if (!is_zero(at, sizeof(*at))) {
+			store64(&at->died, 0);
+			zero_words(at, sizeof(*at));
+		}
+	}
+	store32(&edge_ctl_at(t, 0)->publish_plens, publish_plens(&t->mirror));
+	numbers_adopt(&t->mirror.publish_numbers, publish_used, &t->mirror);
+	return r;
+}
+
+/* --- prefixes of IPv6 address spaces ------------------------------------------------------------------------------ */
+
+static int read_prefix6(const void *key, const void *value, void *userdata)
+{
+	struct reading *reading = userdata;
+	uint32_t vpc = *(const uint32_t *)value;
+
+	return edge_has_prefix6(reading->t, vpc, key) ? 0 : reading_drop(reading, key);
+}
+
+static int restore_prefixes6(struct maps *t)
+{
+	_cleanup_(reading_clear) struct reading reading = {.t = t, .id = MAP_PREFIX6};
+	struct vpc_prefix6_key keys[VPC_CIDRS_MAX];
+	int r = reading_run(&reading, read_prefix6);
+
+	for (uint32_t vpc = 1; r >= 0 && vpc < t->mirror.size.vpcs; vpc++) {
+		uint32_t plens = 0, owner;
+		unsigned n = edge_prefixes6(&t->mirror.spaces[vpc], keys, &plens);
+
+		for (unsigned i = 0; r >= 0 && i < n; i++)
+			if (bpf_map_lookup_elem(t->map[MAP_PREFIX6].fd, &keys[i], &owner) < 0)
+				r = map_store(&t->map[MAP_PREFIX6], &keys[i], &vpc);
+	}
+	edge_prefix6_plens(t);
+	return r;
+}
+
+int recover_edge(struct maps *t)
+{
+	int r = read_routes(t);
+
+	if (r < 0)
+		return r;
+	for (uint32_t i = 1; i < t->mirror.size.nats; i++)
+		read_nat(t, i);
+	for (uint32_t i = 1; i < t->mirror.size.eips; i++)
+		read_eip(t, i);
+	restore_addr_eips(t);
+	r = read_publishes(t);
+	if (r >= 0)
+		r = restore_prefixes6(t);
+	return r < 0 ? r : edge_restore(t);
+}
