@@ -76,6 +76,11 @@ void tp_init(struct test_plan *tp)
 	tp->p.enis = tp->enis;
 	tp->p.addrs = tp->addrs;
 	tp->p.vpcs = tp->vpcs;
+	tp->p.routes = tp->routes;
+	tp->p.associations = tp->associations;
+	tp->p.nats = tp->nats;
+	tp->p.eips = tp->eips;
+	tp->p.publishes = tp->publishes;
 }
 
 static struct plan_row *next_row(struct test_plan *tp)
@@ -175,6 +180,87 @@ void tp_vpc(struct test_plan *tp, bool add, uint32_t n)
 	*(add ? &v->after : &v->before) = record;
 }
 
+/* One more item of one of the lists. */
+#define TP_ITEM(list)                                               \
+	({                                                          \
+		cr_assert_lt(tp->p.n_##list, ARRAY_SIZE(tp->list)); \
+		tp->list[tp->p.n_##list] = (typeof(tp->list[0])){   \
+			.has_before = before != NULL,               \
+			.has_after = after != NULL,                 \
+		};                                                  \
+		if (before)                                         \
+			tp->list[tp->p.n_##list].before = *before;  \
+		if (after)                                          \
+			tp->list[tp->p.n_##list].after = *after;    \
+		tp->p.n_##list++;                                   \
+	})
+
+void tp_route(struct test_plan *tp, const struct route_record *before, const struct route_record *after)
+{
+	TP_ITEM(routes);
+}
+
+void tp_association(struct test_plan *tp, uint32_t subnet, uint32_t old_table, uint32_t table)
+{
+	const struct association_record b = {.subnet = subnet, .table = old_table}, a = {subnet, table};
+	const struct association_record *before = old_table ? &b : NULL, *after = table ? &a : NULL;
+
+	TP_ITEM(associations);
+}
+
+void tp_nat(struct test_plan *tp, const struct nat_record *before, const struct nat_record *after)
+{
+	TP_ITEM(nats);
+}
+
+void tp_eip(struct test_plan *tp, const struct eip_record *before, const struct eip_record *after)
+{
+	TP_ITEM(eips);
+}
+
+void tp_publish(struct test_plan *tp, const struct publish_record *before, const struct publish_record *after)
+{
+	TP_ITEM(publishes);
+}
+
+struct route_record route4_rec(uint32_t table, uint32_t n, uint32_t kind, uint32_t number)
+{
+	return (struct route_record){.table = table,
+				     .destination = {{4, {[10] = 0xff, [11] = 0xff, 10, (uint8_t)n}}, 16},
+				     .target = kind << VPC_TARGET_SHIFT | number};
+}
+
+struct route_record route6_rec(uint32_t table, uint32_t n, uint32_t kind, uint32_t number)
+{
+	return (struct route_record){.table = table,
+				     .destination = {{6, {0xfd, 0, 0, (uint8_t)n}}, 32},
+				     .target = kind << VPC_TARGET_SHIFT | number};
+}
+
+struct eip_record eip_rec(uint32_t number, uint8_t n, uint32_t eni, uint8_t host)
+{
+	struct eip_record r = {.number = number, .address = htonl(0xcb007100u + n)};
+
+	if (host) {
+		r.target = VPC_EIP_ENI << VPC_TARGET_SHIFT | (VPC_ENI_FIRST + eni);
+		r.vpc = 1;
+		r.private_address = htonl(0x0a000000u + host);
+	}
+	return r;
+}
+
+struct publish_record publish_rec(uint32_t number, uint32_t eni, uint8_t host, uint16_t first, uint16_t last)
+{
+	return (struct publish_record){.number = number,
+				       .vpc = 1,
+				       .eni = VPC_ENI_FIRST + eni,
+				       .private_address = htonl(0x0a000000u + host),
+				       .protocol = IPPROTO_TCP,
+				       .port = 80,
+				       .host_first = first,
+				       .host_last = last};
+}
+
 struct maps_change *maps_prepared(struct maps *t, const struct test_plan *tp)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
@@ -248,16 +334,20 @@ static int digest_one(const void *key, const void *value, void *userdata)
 	struct digest *d = userdata;
 	uint64_t h = chains_hash(key, d->map->key_size);
 
-	d->sum += h * 2654435761u + *(const uint32_t *)value * (h | 1);
+	for (uint32_t i = 0; i < d->map->value_size / 4; i++)
+		d->sum += h * (2654435761u + i) + ((const uint32_t *)value)[i] * (h | 1);
 	d->n++;
 	return 0;
 }
 
 struct dump maps_dump(struct maps *t)
 {
-	static const enum map_id arrays[] = {MAP_CTL, MAP_VPC, MAP_ENI,	       MAP_ADDR_ROW,
-					     MAP_SET, MAP_SG,  MAP_MASK_GROUP, MAP_ROW};
-	static const enum map_id hashes[] = {MAP_ADDR, MAP_MASK_GROUP_OF, MAP_RULE};
+	static const enum map_id arrays[] = {MAP_CTL,	    MAP_VPC,	     MAP_ENI,	       MAP_ADDR_ROW,
+					     MAP_SET,	    MAP_SG,	     MAP_MASK_GROUP,   MAP_ROW,
+					     MAP_ROUTE_ROW, MAP_ROUTE_PLENS, MAP_SUBNET_TABLE, MAP_NAT,
+					     MAP_EIP,	    MAP_PUBLISH_ROW, MAP_EDGE_CTL,     MAP_UPLINK};
+	static const enum map_id hashes[] = {MAP_ADDR,	  MAP_MASK_GROUP_OF, MAP_RULE,	MAP_ROUTE,    MAP_PUBLIC,
+					     MAP_PUBLISH, MAP_PREFIX6,	     MAP_OUTER, MAP_UPLINK_OF};
 	struct dump d = {};
 
 	for (size_t i = 0; i < ARRAY_SIZE(arrays); i++)

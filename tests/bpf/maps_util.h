@@ -42,6 +42,11 @@ struct test_plan {
 	struct plan_eni enis[16];
 	struct plan_addr addrs[64];
 	struct plan_vpc vpcs[4];
+	struct plan_route routes[64];
+	struct plan_association associations[8];
+	struct plan_nat nats[8];
+	struct plan_eip eips[16];
+	struct plan_publish publishes[16];
 };
 void tp_init(struct test_plan *tp);
 /* TCP ingress from 10.0.n.0/24, exact port. */
@@ -55,6 +60,20 @@ struct eni_record eni_rec(uint32_t n, uint32_t g1, uint32_t g2);
 void tp_eni(struct test_plan *tp, const struct eni_record *before, const struct eni_record *after);
 void tp_addr(struct test_plan *tp, bool add, uint32_t n, uint32_t eni);
 void tp_vpc(struct test_plan *tp, bool add, uint32_t n);
+
+/* The edge. Of each a before and an after, of which one may be NULL. */
+void tp_route(struct test_plan *tp, const struct route_record *before, const struct route_record *after);
+void tp_association(struct test_plan *tp, uint32_t subnet, uint32_t before, uint32_t after);
+void tp_nat(struct test_plan *tp, const struct nat_record *before, const struct nat_record *after);
+void tp_eip(struct test_plan *tp, const struct eip_record *before, const struct eip_record *after);
+void tp_publish(struct test_plan *tp, const struct publish_record *before, const struct publish_record *after);
+/* 10.n.0.0/16, or fd00:n::/32. */
+struct route_record route4_rec(uint32_t table, uint32_t n, uint32_t kind, uint32_t number);
+struct route_record route6_rec(uint32_t table, uint32_t n, uint32_t kind, uint32_t number);
+/* 203.0.113.n; host 0: nobody's, else of ENI `eni` and its address 10.0.0.host. */
+struct eip_record eip_rec(uint32_t number, uint8_t n, uint32_t eni, uint8_t host);
+/* TCP ports first..last of any address of the host, to the ENI's address 10.0.0.host from port 80 on. */
+struct publish_record publish_rec(uint32_t number, uint32_t eni, uint8_t host, uint16_t first, uint16_t last);
 
 /* prepare, publish, and (retire) all the rest; fails the test on an error. */
 struct maps_change *maps_prepared(struct maps *t, const struct test_plan *tp);

@@ -344,6 +344,13 @@ void retire_edge(struct maps *t, struct maps_change *c)
 		retire_route(t, m->routes.at[i].route);
 		t->mirror.waiting_routes--;
 	}
+	for (size_t i = 0; i < m->associations.n; i++) {
+		uint32_t subnet = m->associations.at[i].subnet;
+
+		/* A later change may have given it a table again. */
+		if (!t->mirror.associations[subnet].table)
+			clear_versioned(t, subnet_table_at(t, subnet));
+	}
 	retire_gateways(t, m);
 	write_moved_publishes(t, c);
 	for (size_t i = 0; i < m->publishes.n; i++) {
