@@ -97,6 +97,7 @@ struct lab *lab_open(unsigned ports)
 	l->vpc_flows = map_memory(l->skel->maps.vpc_flows);
 	l->host_flows = map_memory(l->skel->maps.host_flows);
 	l->host_flows->flow_guaranteed = l->host_flows->new_guaranteed = LAB_SHARE;
+	l->host_flows->fragment_guaranteed = LAB_SHARE;
 	l->drops_max = bpf_map__max_entries(l->skel->maps.drop);
 	l->n_sets = l->n_rows = l->n_mask_groups = l->n_addrs = 1;
 	l->ctl->epoch = 1;
@@ -445,21 +446,26 @@ static void age_flows(struct lab *l, int fd, uint64_t ms)
 	}
 }
 
-void lab_age_ms(struct lab *l, uint64_t ms)
+static void age_fragments(int fd, uint64_t ms)
 {
 	_cleanup_free_ struct vpc_fragment_key *keys = NULL;
-	int fragments = bpf_map__fd(l->skel->maps.fragment);
-	size_t n = keys_of(fragments, sizeof(*keys), &keys);
+	size_t n = keys_of(fd, sizeof(*keys), &keys);
 	struct vpc_fragment fragment;
 
+	for (size_t i = 0; i < n; i++) {
+		cr_assert_eq(bpf_map_lookup_elem(fd, &keys[i], &fragment), 0);
+		fragment.seen_ns -= ms * 1000000;
+		cr_assert_eq(bpf_map_update_elem(fd, &keys[i], &fragment, BPF_EXIST), 0);
+	}
+}
+
+void lab_age_ms(struct lab *l, uint64_t ms)
+{
 	age_flows(l, kernel_map(l, true), ms);
 	age_flows(l, kernel_map(l, false), ms);
 	age_flows(l, overflow(l), ms);
-	for (size_t i = 0; i < n; i++) {
-		cr_assert_eq(bpf_map_lookup_elem(fragments, &keys[i], &fragment), 0);
-		fragment.seen_ns -= ms * 1000000;
-		cr_assert_eq(bpf_map_update_elem(fragments, &keys[i], &fragment, BPF_EXIST), 0);
-	}
+	age_fragments(bpf_map__fd(l->skel->maps.fragment), ms);
+	age_fragments(bpf_map__fd(l->skel->maps.fragment_overflow), ms);
 }
 
 void lab_age(struct lab *l, unsigned seconds)

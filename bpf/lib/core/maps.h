@@ -73,6 +73,9 @@ HASH_MAP(flow_new, BPF_MAP_TYPE_LRU_HASH, struct vpc_flow_key, struct vpc_flow, 
 HASH_MAP(flow_overflow, BPF_MAP_TYPE_LRU_HASH, struct vpc_flow_key, struct vpc_flow, 0);
 ARRAY_MAP(flow_version, __u32, VPC_FLOW_VERSIONS, 0);
 HASH_MAP(fragment, BPF_MAP_TYPE_LRU_HASH, struct vpc_fragment_key, struct vpc_fragment, 0);
+HASH_MAP(fragment_overflow, BPF_MAP_TYPE_LRU_HASH, struct vpc_fragment_key, struct vpc_fragment, 0);
+ARRAY_MAP(eni_fragments, struct vpc_eni_fragments, 2048, BPF_F_MMAPABLE);
+ARRAY_MAP(vpc_fragments, struct vpc_vpc_fragments, 1024, BPF_F_MMAPABLE);
 ARRAY_MAP(sweep_io, struct vpc_sweep, 1, 0);
 
 struct {

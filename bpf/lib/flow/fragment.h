@@ -5,12 +5,14 @@
  * one that came in at another port (an appliance must not write into a member's datagram), and one that would write
  * over what was judged (RFC 5722; with extension headers the ports may be far behind the first 8 bytes).
  *
- * The map is an LRU without a tag in its values: an element recycled under our hands could let a later fragment through
- * whose first one was refused, which nobody can put together.
+ * The maps are LRUs without a tag in their values: an element recycled under our hands could let a later fragment through
+ * whose first one was refused, which nobody can put together. `fragment` has room for everybody's share (share.h); who
+ * has more is remembered in `fragment_overflow`, where only such entries evict each other.
  */
 #ifndef BPF_LIB_FRAGMENT_H
 #define BPF_LIB_FRAGMENT_H
 
+#include "lib/flow/share.h"
 #include "lib/flow/track.h"
 
 #define FRAGMENT_NS (30 * NS_PER_S)
@@ -28,6 +30,34 @@ static __always_inline void fragment_key(struct scratch *s)
 	__builtin_memset(k->pad, 0, sizeof(k->pad));
 }
 
+/* What is remembered under the scratch's key, or NULL. */
+static __always_inline struct vpc_fragment *fragment_find(struct scratch *s)
+{
+	struct vpc_fragment *v = bpf_map_lookup_elem(&fragment, &s->fragment_key);
+
+	return v ? v : bpf_map_lookup_elem(&fragment_overflow, &s->fragment_key);
+}
+
+/* The ENI of the VPC that sent the packet; 0: it came from outside. */
+static __always_inline __u32 fragment_sender(const struct scratch *s)
+{
+	if (s->direction == VPC_EGRESS)
+		return s->me;
+	return (s->mark & VPC_MARK_KIND) == VPC_MARK_ENI ? s->mark & VPC_NUMBER_MASK : 0;
+}
+
+/* Puts the scratch's value where the sender has room, and nowhere else: what is older says less of what may follow. */
+static __always_inline void fragment_store(struct scratch *s)
+{
+	if (share_take_fragment(s->vpc, fragment_sender(s), s->me, s->now_ns)) {
+		bpf_map_update_elem(&fragment, &s->fragment_key, &s->fragment_value, BPF_ANY);
+		bpf_map_delete_elem(&fragment_overflow, &s->fragment_key);
+		return;
+	}
+	bpf_map_update_elem(&fragment_overflow, &s->fragment_key, &s->fragment_value, BPF_ANY);
+	bpf_map_delete_elem(&fragment, &s->fragment_key);
+}
+
 /* Remembers that a first fragment was let through. If there is no room the others will be dropped. */
 static __always_inline void fragment_remember(struct scratch *s)
 {
@@ -42,10 +72,10 @@ static __always_inline void fragment_remember(struct scratch *s)
 	v->pad = 0;
 	/* A second first one, with a shorter chain of headers, doesn't bare the ports of the one before. Only IPv6 has
 	 * such chains, and never the same id again so soon. */
-	old = s->packet.family == 6 ? bpf_map_lookup_elem(&fragment, &s->fragment_key) : 0;
+	old = s->packet.family == 6 ? fragment_find(s) : 0;
 	if (old && (__s64)(s->now_ns - READ_ONCE(old->seen_ns)) <= (__s64)FRAGMENT_NS && READ_ONCE(old->end) > v->end)
 		v->end = READ_ONCE(old->end);
-	bpf_map_update_elem(&fragment, &s->fragment_key, v, BPF_ANY);
+	fragment_store(s);
 }
 
 /* To a workload all fragments come in by the same door. From it those of an answer to a published port go where the
@@ -70,7 +100,7 @@ static __always_inline int fragment_follow(struct scratch *s)
 	int rc;
 
 	fragment_key(s);
-	v = bpf_map_lookup_elem(&fragment, &s->fragment_key);
+	v = fragment_find(s);
 	if (!v || !v->allowed || (__s64)(s->now_ns - READ_ONCE(v->seen_ns)) > (__s64)FRAGMENT_NS)
 		return VPC_DROP_FRAGMENT;
 	rc = fragment_way(s, READ_ONCE(v->mark));

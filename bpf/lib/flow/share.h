@@ -205,11 +205,44 @@ static __noinline enum share_left share_left(__u32 space, __u32 opener, __u32 re
 	return e && mine && share_left_answered(e, mine, n) ? SHARE_LEFT : SHARE_RESPONDER_FULL;
 }
 
-/* --- `flow_new` ----------------------------------------------------------------------------------------------------
+/* --- `flow_new` and `fragment` -------------------------------------------------------------------------------------
  */
 
-/* Counts an entry that is to be put into flow_new, or is used there for the first time in a slot, if that is within the
- * share of who opened it. Returns whether. */
+/* The windows of a map, of which one more entry is asked for. */
+struct share_windows {
+	struct vpc_window *eni;	      /* who opened it, or sent it */
+	struct vpc_window *space;     /* its VPC, within what is guaranteed; */
+	struct vpc_window *from_pool; /* and beyond it: of the VPC, */
+	struct vpc_window *pool_used; /* and of all VPCs */
+	__s64 guaranteed;
+	__s64 pool;
+};
+
+/* Counts an entry if it is within the share of who opened it. Returns whether. */
+static __always_inline int share_take(const struct share_windows *w, enum opened_by who, __u64 now_ns)
+{
+	__s64 within = w->guaranteed - window_used(w->space, now_ns), room = within > 0 ? within : 0, left;
+
+	/* What comes from outside has no part of the pool: who sends it can't be told apart. */
+	if (who == OPENED_BY_ENI) {
+		left = w->pool - window_used(w->pool_used, now_ns);
+		left = (left * SHARE_PARTS - window_used(w->from_pool, now_ns)) >> SHARE_SHIFT;
+		room += left > 0 ? left : 0;
+	}
+	if (!share_eni_left(window_used(w->eni, now_ns), w->guaranteed, room))
+		return 0;
+	window_add(w->eni, now_ns);
+	if (within > 0 || who == OPENED_BY_OUTSIDE) {
+		window_add(w->space, now_ns);
+	} else {
+		window_add(w->from_pool, now_ns);
+		window_add(w->pool_used, now_ns);
+	}
+	return 1;
+}
+
+/* An entry that is to be put into flow_new, or is used there for the first time in a slot. opener: 0 if it is not
+ * local; then it counts to the responder. */
 static __noinline int share_take_new(__u32 space, __u32 opener, __u32 responder, __u64 now_ns)
 {
 	enum opened_by who = opener ? OPENED_BY_ENI : OPENED_BY_OUTSIDE;
@@ -217,28 +250,39 @@ static __noinline int share_take_new(__u32 space, __u32 opener, __u32 responder,
 	struct vpc_vpc_flows *v = bpf_map_lookup_elem(&vpc_flows, &space);
 	struct vpc_eni_flows *n = bpf_map_lookup_elem(&eni_flows, &number);
 	struct vpc_host_flows *h = share_host();
-	__s64 within, left, room;
+	struct share_windows w;
 
 	if (!v || !n || !h)
 		return 0;
-	within = (__s64)READ_ONCE(h->new_guaranteed) - window_used(&v->unconfirmed[who], now_ns);
-	room = within > 0 ? within : 0;
-	/* What comes from outside has no part of the pool: who sends it can't be told apart. */
-	if (who == OPENED_BY_ENI) {
-		left = (__s64)READ_ONCE(h->new_pool) - window_used(&h->new_pool_used, now_ns);
-		left = (left * SHARE_PARTS - window_used(&v->from_pool, now_ns)) >> SHARE_SHIFT;
-		room += left > 0 ? left : 0;
-	}
-	if (!share_eni_left(window_used(&n->unconfirmed[who], now_ns), READ_ONCE(h->new_guaranteed), room))
+	w.eni = &n->unconfirmed[who];
+	w.space = &v->unconfirmed[who];
+	w.from_pool = &v->from_pool;
+	w.pool_used = &h->new_pool_used;
+	w.guaranteed = READ_ONCE(h->new_guaranteed);
+	w.pool = READ_ONCE(h->new_pool);
+	return share_take(&w, who, now_ns);
+}
+
+/* An entry that is to be put into `fragment`. sender: an ENI of the VPC; 0: it comes from outside; then it counts to
+ * the receiver. */
+static __noinline int share_take_fragment(__u32 space, __u32 sender, __u32 receiver, __u64 now_ns)
+{
+	enum opened_by who = sender ? OPENED_BY_ENI : OPENED_BY_OUTSIDE;
+	__u32 number = sender ? sender : receiver;
+	struct vpc_vpc_fragments *v = bpf_map_lookup_elem(&vpc_fragments, &space);
+	struct vpc_eni_fragments *n = bpf_map_lookup_elem(&eni_fragments, &number);
+	struct vpc_host_flows *h = share_host();
+	struct share_windows w;
+
+	if (!v || !n || !h)
 		return 0;
-	window_add(&n->unconfirmed[who], now_ns);
-	if (within > 0 || who == OPENED_BY_OUTSIDE) {
-		window_add(&v->unconfirmed[who], now_ns);
-	} else {
-		window_add(&v->from_pool, now_ns);
-		window_add(&h->new_pool_used, now_ns);
-	}
-	return 1;
+	w.eni = &n->sent[who];
+	w.space = &v->sent[who];
+	w.from_pool = &v->from_pool;
+	w.pool_used = &h->fragment_pool_used;
+	w.guaranteed = READ_ONCE(h->fragment_guaranteed);
+	w.pool = READ_ONCE(h->fragment_pool);
+	return share_take(&w, who, now_ns);
 }
 
 /* Whether flow_overflow may hold anything. */

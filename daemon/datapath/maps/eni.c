@@ -36,6 +36,7 @@ void maps_eni_set_flags(struct maps *t, uint32_t eni, uint32_t set, uint32_t cle
 int eni_zero_counters(struct maps *t, uint32_t number)
 {
 	static const struct vpc_eni_flows no_flows;
+	static const struct vpc_eni_fragments no_fragments;
 	static const uint64_t zero;
 	int cpus = libbpf_num_possible_cpus();
 	_cleanup_free_ struct vpc_eni_stat *stats = NULL;
@@ -49,6 +50,8 @@ int eni_zero_counters(struct maps *t, uint32_t number)
 	r = bpf_map_update_elem(t->map[MAP_ENI_STAT].fd, &number, stats, BPF_ANY);
 	if (r >= 0)
 		r = bpf_map_update_elem(t->map[MAP_ENI_FLOWS].fd, &number, &no_flows, BPF_ANY);
+	if (r >= 0)
+		r = bpf_map_update_elem(t->map[MAP_ENI_FRAGMENTS].fd, &number, &no_fragments, BPF_ANY);
 	for (uint32_t i = 0; r >= 0 && i < VPC_DROP_REASONS_MAX; i++) {
 		uint32_t index = number * VPC_DROP_REASONS_MAX + i;
 

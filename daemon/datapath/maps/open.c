@@ -151,6 +151,7 @@ static int check_sizes(const struct maps *t, struct vpc_error *reterr)
 	    t->map[MAP_DROP].n / VPC_DROP_REASONS_MAX < t->map[MAP_ENI].n ||
 	    t->map[MAP_ENI_STAT].n < t->map[MAP_ENI].n || t->map[MAP_ENI_FLOWS].n < t->map[MAP_ENI].n ||
 	    t->map[MAP_VPC_FLOWS].n < t->map[MAP_VPC].n || t->map[MAP_UPLINK].n < t->map[MAP_VPC].n ||
+	    t->map[MAP_ENI_FRAGMENTS].n < t->map[MAP_ENI].n || t->map[MAP_VPC_FRAGMENTS].n < t->map[MAP_VPC].n ||
 	    t->map[MAP_NAT_USED].n < t->map[MAP_VPC].n)
 		return bpf_error(reterr, -EBADMSG, "the pinned maps do not belong together");
 	return 0;

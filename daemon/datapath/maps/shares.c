@@ -13,6 +13,9 @@
 /* A quarter of flow_new is guaranteed, and another is the pool. The other half is for the window before: an entry may
  * be used for the last time just before its window ends, and lives through the next. */
 #define NEW_PART	4u
+/* An eighth of `fragment` is guaranteed to what ENIs send, an eighth to what comes from outside, and an eighth is the pool:
+ * three quarters for two windows. The rest keeps the kernel from evicting early. */
+#define FRAGMENT_PART	8u
 
 /* One round evicts at most so many flows, and an eighth of what the VPC or ENI holds. */
 #define EVICT_MAX  32768u
@@ -69,9 +72,12 @@ void shares_update(struct maps *t)
 	struct vpc_host_flows *h = host_flows_at(t, 0);
 	uint32_t n = count_tenants(t), tenants = n ? n : 1;
 	uint32_t guaranteed = t->map[MAP_FLOW].n / GUARANTEED_PART, new_part = t->map[MAP_FLOW_NEW].n / NEW_PART;
+	uint32_t fragment_part = t->map[MAP_FRAGMENT].n / FRAGMENT_PART;
 
 	store_params(h, part(guaranteed, tenants), t->map[MAP_FLOW].n - guaranteed - t->map[MAP_FLOW].n / FREE_PART,
 		     part(new_part, tenants), new_part);
+	store32(&h->fragment_guaranteed, part(fragment_part, tenants));
+	store32(&h->fragment_pool, fragment_part);
 	update_pool(t, h);
 }
 
@@ -175,6 +181,9 @@ int shares_status(const struct maps *t, enum map_id id, json_t *row)
 	} else if (id == MAP_FLOW_NEW) {
 		r |= json_object_set_new(row, "guaranteed_per_vpc", json_integer(h->new_guaranteed));
 		r |= json_object_set_new(row, "pool", json_integer(h->new_pool));
+	} else if (id == MAP_FRAGMENT) {
+		r |= json_object_set_new(row, "guaranteed_per_vpc", json_integer(h->fragment_guaranteed));
+		r |= json_object_set_new(row, "pool", json_integer(h->fragment_pool));
 	}
 	return r ? -ENOMEM : 0;
 }

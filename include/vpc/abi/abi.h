@@ -369,12 +369,15 @@ struct vpc_host_flows {
 	__u32 flow_pool;       /* and that all together may have beyond that */
 	__u32 new_guaranteed;  /* the same of flow_new */
 	__u32 new_pool;
-	__u64 pad[6];
+	__u32 fragment_guaranteed; /* and of `fragment` */
+	__u32 fragment_pool;
+	__u64 pad[5];
 	/* written by the programs: */
 	__s64 pool_used; /* entries of `flow` beyond what their VPCs are guaranteed */
 	struct vpc_window new_pool_used;
 	__u64 overflow_ns; /* CLOCK_MONOTONIC: when about something was last put into flow_overflow; 0: it is empty */
-	__u64 pad2[4];
+	struct vpc_window fragment_pool_used;
+	__u64 pad2[2];
 };
 _Static_assert(sizeof(struct vpc_host_flows) == 128, "vpc_host_flows");
 
@@ -452,8 +455,9 @@ _Static_assert(sizeof(struct vpc_flow) == 80, "vpc_flow");
  * share the number. What a CPU remembers of a flow (bpf/lib/flow/cache.h) holds for as long as it is the same. */
 #define VPC_FLOW_VERSIONS 65536u
 
-/* --- fragment: LRU {…} -> verdict of the first fragment
- * ---------------------------------------------------------------- */
+/* --- fragments: fragment (LRU {…} -> verdict of the first fragment) and fragment_overflow (LRU: the same of those who
+ * have more than their share of it) ---------------------------------------------------------------------------------
+ */
 
 struct vpc_fragment_key {
 	__u32 eni; /* where it is seen, << 1 | (0: from the workload, 1: to it) */
@@ -474,6 +478,20 @@ struct vpc_fragment {
 	__u8 pad;
 };
 _Static_assert(sizeof(struct vpc_fragment) == 24, "vpc_fragment");
+
+/* Entries of `fragment`. eni_fragments: array by ENI number, mmapable. */
+struct vpc_eni_fragments {
+	struct vpc_window sent[2]; /* about packets of the ENI; about those that come to it from outside the VPC */
+};
+_Static_assert(sizeof(struct vpc_eni_fragments) == 32, "vpc_eni_fragments");
+
+/* vpc_fragments: array by VPC number, mmapable. */
+struct vpc_vpc_fragments {
+	struct vpc_window sent[2];   /* as an ENI's, within what is guaranteed; */
+	struct vpc_window from_pool; /* and of those that ENIs sent, beyond it */
+	__u64 pad[2];
+};
+_Static_assert(sizeof(struct vpc_vpc_fragments) == 64, "vpc_vpc_fragments");
 
 /* --- events: ring buffer
  * ------------------------------------------------------------------------------------------------ */

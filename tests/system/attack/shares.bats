@@ -71,14 +71,14 @@ all_attack()
 	wait "${pids[@]}"
 }
 
-# scan_begin SECONDS: from all four, and goes on.
+# scan_begin SECONDS [KIND]: from all four, and goes on.
 scan_begin()
 {
-	local pair ends
+	local pair ends kind=${2:-scan}
 	for pair in "a1 a2" "a2 a1" "a3 a4" "a4 a3"; do
 		ends="$(end_of "${pair% *}") $(end_of "${pair#* }")"
 		# shellcheck disable=SC2086 # two words
-		"$TOOLS/overrun" scan $ends --seconds "$1" >>"$BATS_TEST_TMPDIR/scanned" 3>&- &
+		"$TOOLS/overrun" "$kind" $ends --seconds "$1" >>"$BATS_TEST_TMPDIR/scanned" 3>&- &
 		echo $! >>"$BATS_FILE_TMPDIR/background"
 	done
 }
@@ -130,6 +130,21 @@ unharmed()
 	[ "$n" -eq 50 ] || fail "the same tenant's: $n of 50"
 	[ "$(cat "$BATS_TEST_TMPDIR/other")" -eq 50 ] || fail "another tenant's: $(cat "$BATS_TEST_TMPDIR/other") of 50"
 	[ "$(ctl -o json status | jq .tables.flow_overflow.used)" -gt 0 ]
+}
+
+@test "P5, P8: first fragments of one tenant evict nobody else's" {
+	local n pid
+	# no more pieces than 64 between the first and the second of one: a receiver gives up (net.ipv4.ipfrag_max_dist)
+	scan_begin 9 fragments
+	sleep 1
+	in_ns client "$TOOLS/bystander" pieces "$(ip_of server)" 7001 --count 20 --after 5 >"$BATS_TEST_TMPDIR/other" 3>&- &
+	pid=$!
+	n=$(in_ns quiet "$TOOLS/bystander" pieces "$(ip_of quiet-server)" 7001 --count 10 --after 5)
+	wait "$pid"
+	background_end
+	[ "$n" -eq 10 ] || fail "the same tenant's: $n of 10"
+	[ "$(cat "$BATS_TEST_TMPDIR/other")" -eq 20 ] || fail "another tenant's: $(cat "$BATS_TEST_TMPDIR/other") of 20"
+	[ "$(awk '{n += $1} END {print n + 0}' "$BATS_TEST_TMPDIR/scanned")" -gt 100000 ]
 }
 
 @test "P5, P8: also while vpcd is dead" {
