@@ -18,7 +18,7 @@
 #include "lib/ingress.h"
 #include "lib/router.h"
 #include "lib/edge/arrive.h"
-#include "lib/edge/enter.h"
+#include "lib/edge/world.h"
 #include "lib/edge/leave.h"
 #include "lib/flow/sweep.h"
 
@@ -111,11 +111,11 @@ int from_vpc(struct __sk_buff *skb)
 	return leave(skb);
 }
 
-/* From the world to a VPC: lib/edge/enter.h. */
+/* From the world to a VPC: lib/edge/world.h. */
 SEC("tc")
 int from_world(struct __sk_buff *skb)
 {
-	return enter(skb);
+	return world(skb);
 }
 
 /* From an uplink to an ENI: lib/edge/arrive.h. */

@@ -151,25 +151,28 @@ void edge_peer_redirect(struct edge_lab *e, bool yes)
 	lab_set_fast_path(e->l, ENI_D, yes);
 }
 
+static void edge_versioned_at(struct edge_lab *e, struct vpc_versioned *v, uint32_t value)
+{
+	uint64_t next = lab_epoch(e->l) + 1, a = v->slot[0] >> VPC_VERSIONED_SHIFT,
+		 b = v->slot[1] >> VPC_VERSIONED_SHIFT;
+
+	v->slot[a == next ? 0 : b == next ? 1 : a > b] = next << VPC_VERSIONED_SHIFT | value;
+}
+
 void edge_versioned(struct edge_lab *e, struct bpf_map *map, uint32_t number, uint32_t value)
 {
-	uint8_t row[64];
-	struct vpc_versioned *v = (struct vpc_versioned *)row;
-	uint64_t next = lab_epoch(e->l) + 1;
+	uint8_t row[64] __attribute__((aligned(8)));
 
 	cr_assert_leq(bpf_map__value_size(map), sizeof(row));
 	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(map), &number, row), 0);
-	v->slot[v->slot[0] >> VPC_VERSIONED_SHIFT == next   ? 0
-		: v->slot[1] >> VPC_VERSIONED_SHIFT == next ? 1
-							    : v->slot[0] > v->slot[1]] =
-		next << VPC_VERSIONED_SHIFT | value;
+	edge_versioned_at(e, (struct vpc_versioned *)row, value);
 	update(map, &number, row);
 }
 
 /* "10.0.0.0/8" as a key of the map `route`. */
-static struct vpc_route_key route_key(const char *cidr)
+static struct vpc_route_key route_key(uint32_t table, const char *cidr)
 {
-	struct vpc_route_key key = {.table = EDGE_TABLE, .family = strchr(cidr, ':') ? 6 : 4};
+	struct vpc_route_key key = {.table = table, .family = strchr(cidr, ':') ? 6 : 4};
 	char copy[64];
 
 	snprintf(copy, sizeof(copy), "%s", cidr);
@@ -179,13 +182,13 @@ static struct vpc_route_key route_key(const char *cidr)
 	return key;
 }
 
-void edge_route(struct edge_lab *e, const char *cidr, uint32_t kind, uint32_t number)
+void edge_route_of(struct edge_lab *e, uint32_t vpc, const char *cidr, uint32_t kind, uint32_t number)
 {
 	struct bpf_map *plens_map = e->l->skel->maps.route_plens;
-	struct vpc_route_key key = route_key(cidr);
+	struct vpc_route_key key = route_key(vpc, cidr);
 	struct vpc_route_plens plens;
 	struct vpc_route_row row = {.key = key};
-	uint32_t table = EDGE_TABLE, n;
+	uint32_t table = vpc, n;
 
 	if (bpf_map_lookup_elem(bpf_map__fd(e->l->skel->maps.route), &key, &n)) {
 		n = ++e->n_routes;
@@ -199,6 +202,11 @@ void edge_route(struct edge_lab *e, const char *cidr, uint32_t kind, uint32_t nu
 	else
 		plens.plens6[key.plen / 64] |= 1ull << key.plen % 64;
 	update(plens_map, &table, &plens);
+}
+
+void edge_route(struct edge_lab *e, const char *cidr, uint32_t kind, uint32_t number)
+{
+	edge_route_of(e, EDGE_TABLE, cidr, kind, number);
 }
 
 void edge_nat_gateway(struct edge_lab *e, uint32_t number, uint32_t eip, uint32_t incarnation)
@@ -236,6 +244,91 @@ static struct vpc_public_key public_key(const char *address)
 	return key;
 }
 
+void edge_eip(struct edge_lab *e, uint32_t number, const char *address, uint32_t kind, uint32_t target,
+	      const char *private4, uint32_t vpc)
+{
+	struct vpc_public_key key = public_key(address), inside = {};
+	struct vpc_public found = {.kind = VPC_PUBLIC_EIP, .number = number};
+	struct bpf_map *map = e->l->skel->maps.eip;
+	uint64_t next = lab_epoch(e->l) + 1;
+	struct vpc_eip row;
+	int i;
+
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(map), &number, &row), 0);
+	i = row.target.slot[0] > row.target.slot[1];
+	if (private4)
+		inside = public_key(private4);
+	row.private4[i] = inside.addr[3];
+	row.vpc[i] = vpc;
+	row.addr4 = key.addr[3];
+	row.target.slot[i] = next << VPC_VERSIONED_SHIFT | (kind ? kind << VPC_TARGET_SHIFT | target : 0);
+	update(map, &number, &row);
+	update(e->l->skel->maps.public, &key, &found);
+	if (private4)
+		for (uint32_t n = 1; n < e->l->n_addrs; n++)
+			if (e->l->addr_row[n].key.vpc == vpc &&
+			    !memcmp(e->l->addr_row[n].key.addr, inside.addr, sizeof(inside.addr)))
+				edge_versioned_at(e, &e->l->addr_row[n].eip, kind == VPC_EIP_ENI ? number : 0);
+}
+
+uint32_t edge_publish(struct edge_lab *e, const char *address, uint8_t proto, uint16_t host_port, uint16_t ports,
+		      uint32_t vpc, uint32_t eni, uint16_t port)
+{
+	uint8_t plen = (uint8_t)(16 - __builtin_ctz(ports));
+	struct vpc_publish_row row = {.born = lab_epoch(e->l) + 1,
+				      .died = VPC_ALIVE,
+				      .key = {.proto = proto, .plen = plen, .port = host_port},
+				      .vpc = vpc,
+				      .eni = eni,
+				      .port = port,
+				      .publication = 1};
+	struct vpc_edge_ctl c = edge_ctl(e);
+	uint32_t n = ++e->n_publications;
+
+	row.private4 = public_key(WORKLOAD).addr[3];
+	if (address)
+		memcpy(row.key.addr, public_key(address).addr, sizeof(row.key.addr));
+	update(e->l->skel->maps.publish_row, &n, &row);
+	update(e->l->skel->maps.publish, &row.key, &n);
+	c.publish_plens |= 1u << plen;
+	edge_ctl_set(e, &c);
+	return n;
+}
+
+void edge_unpublish(struct edge_lab *e, uint32_t number)
+{
+	struct vpc_publish_row row;
+
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(e->l->skel->maps.publish_row), &number, &row), 0);
+	row.died = lab_epoch(e->l) + 1;
+	update(e->l->skel->maps.publish_row, &number, &row);
+}
+
+void edge_allow(struct edge_lab *e, uint32_t sg, uint8_t slot, uint16_t port, const char *peer)
+{
+	lab_allow(e->l, &(struct rule_spec){.sg = sg,
+					    .direction = VPC_INGRESS,
+					    .slot = slot,
+					    .port = port,
+					    .port_plen = slot == VPC_SLOT_ANY ? 0 : 16,
+					    .peer = peer});
+}
+
+void edge_second_vpc(struct edge_lab *e)
+{
+	lab_vpc(e->l, 2, "10.0.0.0/16", "fd00:2::/56");
+	lab_eni(e->l, &(struct eni_spec){.number = ENI_D, .vpc = 2, .subnet = 3});
+	lab_addr(e->l, 2, WORKLOAD, ENI_D);
+	lab_join(e->l, ENI_D, false, GROUPS(SG_D));
+	lab_allow_all(e->l, SG_D, VPC_EGRESS, 4);
+	make_vpc(e, 2, NS_VPC2, NS_WORKLOAD2, ENI_D);
+	edge_peer_redirect(e, lab_fast_path());
+	edge_versioned(e, e->l->skel->maps.subnet_table, 3, 2);
+	edge_nat_gateway(e, 2, VPC_NAT_HOST_ADDRESS, 1);
+	edge_route_of(e, 2, "0.0.0.0/0", VPC_TARGET_NAT, 2);
+	lab_commit(e->l);
+}
+
 static void make_rows(struct edge_lab *e)
 {
 	struct vpc_edge_ctl c = {.nat_port_first = 1024,
@@ -244,10 +337,18 @@ static void make_rows(struct edge_lab *e)
 				 .nat_prefer_last = 65535,
 				 .nat_per_vpc = 100000};
 	struct vpc_outer outer = {.mtu = 1500};
+	struct ifreq r = {.ifr_name = "wan"};
+	int s;
 	struct vpc_public_key host = public_key(HOST);
 	struct vpc_public found = {.kind = VPC_PUBLIC_HOST};
 
 	edge_ctl_set(e, &c);
+	edge_enter(e, NS_HOST);
+	s = socket(AF_INET, SOCK_DGRAM, 0);
+	cr_assert_eq(ioctl(s, SIOCGIFHWADDR, &r), 0);
+	memcpy(outer.mac, r.ifr_hwaddr.sa_data, 6);
+	close(s);
+	edge_enter(e, NS_VPC);
 	outer.addr4 = host.addr[3];
 	update(e->l->skel->maps.outer, &e->wan, &outer);
 	update(e->l->skel->maps.public, &host, &found);

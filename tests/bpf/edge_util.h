@@ -25,7 +25,7 @@ struct edge_lab {
 #define WORKLOAD	"10.0.0.10"
 #define HOST		"198.51.100.2"
 #define WORLD		"198.51.100.1"
-#define EDGE_TABLE	1u
+#define EDGE_TABLE	1u     /* of VPC n: n */
 #define EDGE_NAT	1u     /* number of the NAT gateway, behind the host's address */
 #define EDGE_PORT_FIRST 61000u /* preferred ports */
 
@@ -42,6 +42,20 @@ void edge_peer_redirect(struct edge_lab *e, bool yes);
 void edge_versioned(struct edge_lab *e, struct bpf_map *map, uint32_t number, uint32_t value);
 /* target 0: the route goes. */
 void edge_route(struct edge_lab *e, const char *cidr, uint32_t kind, uint32_t number);
+/* The same in VPC `vpc`'s table. */
+void edge_route_of(struct edge_lab *e, uint32_t vpc, const char *cidr, uint32_t kind, uint32_t number);
+/* A second VPC: ENI_D with the same addresses in namespaces NS_VPC2, NS_WORKLOAD2; route to NAT gateway 2. Committed.
+ */
+void edge_second_vpc(struct edge_lab *e);
+/* Elastic IP `number` has this address; target: VPC_EIP_…, number, private address, VPC. kind 0: there is none. */
+void edge_eip(struct edge_lab *e, uint32_t number, const char *address, uint32_t kind, uint32_t target,
+	      const char *private4, uint32_t vpc);
+/* Publishes `ports` (a power of two) from host_port on. address NULL: any. Returns the row. */
+uint32_t edge_publish(struct edge_lab *e, const char *address, uint8_t proto, uint16_t host_port, uint16_t ports,
+		      uint32_t vpc, uint32_t eni, uint16_t port);
+void edge_unpublish(struct edge_lab *e, uint32_t row);
+/* Opens a port of an ENI's group to one peer. */
+void edge_allow(struct edge_lab *e, uint32_t sg, uint8_t slot, uint16_t port, const char *peer);
 void edge_nat_gateway(struct edge_lab *e, uint32_t number, uint32_t eip, uint32_t incarnation);
 struct vpc_edge_ctl edge_ctl(struct edge_lab *e);
 void edge_ctl_set(struct edge_lab *e, const struct vpc_edge_ctl *c);

@@ -47,6 +47,11 @@ struct edge {
 	__u32 start; /* where the search for a port begins */
 	__u32 wanted;
 	__u32 refused;
+	__u32 publish_plens; /* prefix lengths of ports that are tried, */
+	__u32 published;     /* and the row that was found */
+	__u32 only_vpc;	     /* whose publications count; 0: all */
+	__u32 publishes;     /* the destination is one of the host's, where ports may be published */
+	__u32 hairpin;	     /* the destination is a public address */
 };
 
 struct {

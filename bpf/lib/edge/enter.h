@@ -6,82 +6,143 @@
 #ifndef BPF_LIB_EDGE_ENTER_H
 #define BPF_LIB_EDGE_ENTER_H
 
-#include "lib/edge/ports.h"
+#include "lib/edge/eips.h"
+#include "lib/edge/publish.h"
 #include "lib/edge/uplink.h"
 
-/* The translation that the packet is of, in e->entry. Returns whether there is one that counts. */
-static __always_inline int enter_find(struct scratch *s, struct edge *e)
+/* The key in nat_in of the packet in the scratch, or of what it quotes. Returns 0: no translation has such packets. */
+static __always_inline int enter_key(struct scratch *s, struct edge *e)
 {
-	const struct packet *p = &s->packet;
+	const struct packet *p = &s->packet, *q = &s->quoted;
 
-	if (p->proto == IPPROTO_ICMP && (p->icmp_kind != ICMP_REPLY || p->query_type != 8))
-		return 0;
-	if (p->proto != IPPROTO_TCP && p->proto != IPPROTO_UDP && p->proto != IPPROTO_ICMP)
-		return 0;
+	if (p->icmp_kind == ICMP_ERROR) {
+		nat_key(&e->key, 0, q->src[3], q->dst[3], q->sport, q->dport, q->proto);
+		return q->src[3] == p->dst[3];
+	}
 	nat_key(&e->key, 0, p->dst[3], p->src[3], p->dport, p->sport, p->proto);
-	return nat_find_in(s, e);
+	if (p->proto == IPPROTO_ICMP)
+		return p->icmp_kind == ICMP_REPLY && p->query_type == 8;
+	return p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP;
 }
 
-/* Back through a translation. Returns PASS with the packet rewritten and e->vpc, e->way set; HOSTS: there is none;
- * or a reason. */
-__noinline int enter_translation(struct __sk_buff *skb)
+/* Whether the ENI takes a packet so large. */
+static __always_inline int enter_fits(struct __sk_buff *skb, struct scratch *s)
 {
-	struct scratch *s = scratch_get(SCRATCH_PACKET);
-	struct edge *e = edge_get();
+	struct vpc_eni *to = eni_get(s->me);
 
-	if (!s || !e)
-		return VPC_DROP_NOT_READY;
-	if (s->packet.fragment == FRAGMENT_LATER || !enter_find(s, e))
-		return HOSTS;
-	nat_used_by(s, e, 0);
+	s->next_mtu = to ? READ_ONCE(to->mtu) : 0;
+	return !to || uplink_biggest(skb, &s->packet) <= s->next_mtu ? PASS : VPC_DROP_TOO_BIG;
+}
+
+/* A later fragment goes where the first one went. */
+static __always_inline int enter_fragment(struct __sk_buff *skb, struct scratch *s, struct edge *e)
+{
+	int rc = nat_fragment_follow(s, e, 0);
+
+	if (rc)
+		return rc == VPC_DROP_FRAGMENT ? HOSTS : rc;
+	e->vpc = e->fragment.vpc;
+	e->way = e->fragment.way;
+	return rewrite_end(skb, EDGE_DESTINATION, e->fragment.address, 0);
+}
+
+/* Rewrites the packet by the translation in e->entry. */
+static __always_inline int enter_rewrite(struct __sk_buff *skb, struct scratch *s, struct edge *e)
+{
+	int rc;
+
 	e->vpc = e->entry.other.vpc;
 	e->way = e->entry.flags & VPC_NAT_PUBLISHED ? way_make(VPC_EDGE_PUBLISHED, 0)
 						    : way_make(VPC_EDGE_NAT, e->entry.by);
 	s->me = e->entry.eni;
+	rc = enter_fits(skb, s);
+	if (rc)
+		return rc;
+	if (s->packet.icmp_kind == ICMP_ERROR) {
+		rc = quote_rewrite(skb, EDGE_SOURCE, e->entry.other.local, e->entry.other.lport);
+		return rc ? rc : rewrite_end(skb, EDGE_DESTINATION, e->entry.other.local, 0);
+	}
+	nat_fragment_remember(s, e, 0, e->entry.other.local);
 	return rewrite_end(skb, EDGE_DESTINATION, e->entry.other.local, e->entry.other.lport);
 }
 
-/* What the packet in the scratch, whose destination is `found` in `public`, becomes. Returns PASS, HOSTS, AGAIN or
- * a reason. */
-static __always_inline int enter_judge(struct __sk_buff *skb, const struct vpc_public *found)
+/* Back through a translation, or into one that a published port makes. Returns PASS with the packet rewritten and
+ * e->vpc, e->way set; HOSTS: there is none; AGAIN or a reason. */
+__noinline int enter_translation(struct __sk_buff *skb)
 {
-	if (READ_ONCE(found->kind) & VPC_PUBLIC_HOST)
-		return enter_translation(skb);
-	return HOSTS;
-}
-
-/* The destination of an IPv4 frame that is for this machine. Returns 0: it is none. */
-static __always_inline int enter_address(struct __sk_buff *skb, struct edge *e)
-{
-	__be32 address;
-
-	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->vlan_present || skb->pkt_type != PACKET_HOST ||
-	    bpf_skb_load_bytes(skb, ETH_HLEN + IPV4_DESTINATION, &address, sizeof(address)))
-		return 0;
-	address_from4(e->public_key.addr, address);
-	return 1;
-}
-
-static __always_inline int enter(struct __sk_buff *skb)
-{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
 	struct edge *e = edge_get();
-	struct vpc_public *found;
-	struct scratch *s;
 	int rc;
 
-	if (!e || !enter_address(skb, e))
-		return TC_ACT_OK;
+	if (!s || !e)
+		return VPC_DROP_NOT_READY;
+	if (s->packet.fragment == FRAGMENT_LATER)
+		return enter_fragment(skb, s, e);
+	if (s->packet.icmp_kind == ICMP_ERROR && quote_read(skb, s))
+		return HOSTS;
+	if (!enter_key(s, e))
+		return HOSTS;
+	if (!nat_find_in(s, e)) {
+		if (s->packet.icmp_kind == ICMP_ERROR || !e->publishes)
+			return HOSTS;
+		e->only_vpc = 0;
+		rc = publish_open(skb, 0, s->packet.src[3]);
+		if (rc)
+			return rc;
+	} else if (s->packet.icmp_kind != ICMP_ERROR) {
+		nat_used_by(s, e, 0);
+	}
+	return enter_rewrite(skb, s, e);
+}
+
+/* The packet is for elastic IP `number`. Returns PASS, AGAIN, a reason; HOSTS: there is no such elastic IP. */
+static __always_inline int enter_elastic(struct __sk_buff *skb, struct scratch *s, struct edge *e, __u32 number)
+{
+	__be32 private4 = 0;
+	__u32 space = 0;
+	int target = eip_read(s, number, s->packet.dst[3], &private4, &space), rc;
+
+	if (target <= 0)
+		return target ? AGAIN : HOSTS;
+	switch ((__u32)target >> VPC_TARGET_SHIFT) {
+	case VPC_EIP_ENI:
+		e->vpc = space;
+		e->way = way_make(VPC_EDGE_IGW, 0);
+		s->me = (__u32)target & VPC_TARGET_NUMBER;
+		rc = enter_fits(skb, s);
+		return rc ? rc : eip_enter(skb, s, private4);
+	case VPC_EIP_NAT:
+		e->publishes = 0;
+		rc = enter_translation(skb);
+		return rc == HOSTS ? VPC_DROP_NO_INBOUND : rc;
+	default:
+		return VPC_DROP_UNKNOWN_DESTINATION;
+	}
+}
+
+/* What the packet in the scratch, whose destination is in e->public_key, becomes. Returns PASS with e->vpc and e->way,
+ * HOSTS, AGAIN or a reason. */
+__noinline int enter_judge(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	struct edge *e = edge_get();
+	struct vpc_public *found;
+	__u32 kind, number;
+	int rc = HOSTS;
+
+	if (!s || !e)
+		return VPC_DROP_NOT_READY;
 	found = bpf_map_lookup_elem(&public, &e->public_key);
-	s = found ? scratch_get(SCRATCH_PACKET) : 0;
-	if (!s)
-		return TC_ACT_OK;
-	edge_begin(skb, s, VPC_INGRESS);
-	if (edge_parse(skb))
-		return TC_ACT_OK;
-	rc = enter_judge(skb, found);
-	if (rc == HOSTS)
-		return TC_ACT_OK;
-	return rc ? drop_packet(rc > 0 ? rc : VPC_DROP_TRY_AGAIN) : uplink_enter(skb, e);
+	if (!found)
+		return HOSTS;
+	kind = READ_ONCE(found->kind);
+	number = READ_ONCE(found->number);
+	if (kind & VPC_PUBLIC_EIP)
+		rc = enter_elastic(skb, s, e, number);
+	if (rc != HOSTS || !(kind & VPC_PUBLIC_HOST))
+		return rc;
+	e->publishes = 1;
+	return enter_translation(skb);
 }
 
 #endif

@@ -7,8 +7,7 @@
 #ifndef BPF_LIB_EDGE_LEAVE_H
 #define BPF_LIB_EDGE_LEAVE_H
 
-#include "lib/edge/ports.h"
-#include "lib/edge/uplink.h"
+#include "lib/edge/enter.h"
 
 /* Not in linux/socket.h for programs. */
 #define EDGE_AF_INET  2
@@ -82,12 +81,22 @@ static __always_inline int leave_is_translated(const struct packet *p)
 	return p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP;
 }
 
+/* The address of the host that a packet by the interface in e->fib leaves with; 0: none. What goes to one of the host's
+ * own addresses has no interface, and comes from that same address. */
+static __always_inline __be32 leave_host_address(const struct scratch *s, const struct edge *e)
+{
+	__u32 ifindex = e->fib.ifindex;
+	struct vpc_outer *o = bpf_map_lookup_elem(&outer, &ifindex);
+
+	if (o)
+		return READ_ONCE(o->addr4);
+	return e->hairpin ? s->packet.dst[3] : 0;
+}
+
 /* Where the NAT gateway's new translations are: e->public4, e->host. Returns PASS, AGAIN or a reason. */
 static __always_inline int leave_public(struct scratch *s, struct edge *e, __u32 number)
 {
 	struct vpc_nat *gateway = bpf_map_lookup_elem(&nat, &number);
-	__u32 ifindex = e->fib.ifindex;
-	struct vpc_outer *o;
 	int in_force;
 
 	if (!gateway || gateway->vpc != e->vpc)
@@ -98,13 +107,10 @@ static __always_inline int leave_public(struct scratch *s, struct edge *e, __u32
 	e->entry.by = number;
 	e->entry.incarnation = READ_ONCE(gateway->incarnation);
 	e->host = in_force == VPC_NAT_HOST_ADDRESS;
-	if (!e->host) {
-		e->public4 = nat_elastic((__u32)in_force, number, s->epoch);
-		return e->public4 ? PASS : VPC_DROP_BLACKHOLE;
-	}
-	o = bpf_map_lookup_elem(&outer, &ifindex);
-	e->public4 = o ? READ_ONCE(o->addr4) : 0;
-	return e->public4 ? PASS : VPC_DROP_NO_PUBLIC_ADDRESS;
+	e->public4 = e->host ? leave_host_address(s, e) : nat_elastic((__u32)in_force, number, s->epoch);
+	if (e->public4)
+		return PASS;
+	return e->host ? VPC_DROP_NO_PUBLIC_ADDRESS : VPC_DROP_BLACKHOLE;
 }
 
 /* Makes a translation for the packet, whose key is e->key. */
@@ -122,7 +128,7 @@ static __always_inline int leave_open(struct __sk_buff *skb, struct scratch *s, 
 	old = bpf_map_lookup_elem(&nat_out, &e->key);
 	if (old && nat_copy(s, &e->entry, old, &e->key))
 		nat_remove(&e->key, &e->entry.other);
-	if (!port_admitted(e->vpc))
+	if (!port_admitted(e->vpc, 0))
 		return VPC_DROP_NAT_EXHAUSTED;
 	rc = leave_public(s, e, number);
 	if (rc)
@@ -147,17 +153,15 @@ static __always_inline int leave_is_of_way(const struct vpc_nat_entry *n, __u32 
  * meanwhile, or its route leads elsewhere. */
 static __always_inline int leave_is_current(const struct scratch *s, const struct edge *e)
 {
-	__u32 number = e->entry.by, ifindex = e->fib.ifindex;
+	__u32 number = e->entry.by;
 	struct vpc_nat *gateway;
-	struct vpc_outer *o;
 
 	if (e->entry.flags & VPC_NAT_PUBLISHED)
 		return 1;
 	gateway = bpf_map_lookup_elem(&nat, &number);
 	if (!gateway || versioned_read(&gateway->eip, s->epoch) != VPC_NAT_HOST_ADDRESS)
 		return 1;
-	o = bpf_map_lookup_elem(&outer, &ifindex);
-	return o && READ_ONCE(o->addr4) == e->entry.other.local;
+	return e->entry.other.local == leave_host_address(s, e);
 }
 
 /* Finds or makes the translation of the packet that goes by e->way. Returns PASS with e->entry, AGAIN or a reason. */
@@ -165,14 +169,20 @@ __noinline int leave_translation(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
 	struct edge *e = edge_get();
-	const struct packet *p;
+	const struct packet *p, *q;
 	int rc;
 
 	if (!s || !e)
 		return VPC_DROP_NOT_READY;
 	p = &s->packet;
+	q = &s->quoted;
 	if (!leave_is_translated(p))
 		return VPC_DROP_NOT_IMPLEMENTED;
+	if (p->icmp_kind == ICMP_ERROR) {
+		rc = quote_read(skb, s);
+		nat_key(&e->key, e->vpc, q->dst[3], q->src[3], q->dport, q->sport, q->proto);
+		return !rc && nat_find_out(s, e) && leave_is_of_way(&e->entry, e->way) ? PASS : VPC_DROP_ICMP_UNRELATED;
+	}
 	nat_key(&e->key, e->vpc, p->src[3], p->dst[3], p->sport, p->dport, p->proto);
 	if (nat_find_out(s, e) && leave_is_of_way(&e->entry, e->way) && leave_is_current(s, e)) {
 		nat_used_by(s, e, 1);
@@ -180,16 +190,35 @@ __noinline int leave_translation(struct __sk_buff *skb)
 	}
 	if (way_kind(e->way) != VPC_EDGE_NAT)
 		return VPC_DROP_NO_FLOW;
-	rc = leave_open(skb, s, e, e->way & VPC_TARGET_NUMBER);
-	return rc;
+	return leave_open(skb, s, e, e->way & VPC_TARGET_NUMBER);
 }
 
 /* IPv4 by a NAT gateway, or back by a published port. Returns PASS, AGAIN or a reason. */
-static __always_inline int leave_nat(struct __sk_buff *skb, struct edge *e)
+__noinline int leave_nat(struct __sk_buff *skb)
 {
-	int rc = leave_translation(skb);
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	struct edge *e = edge_get();
+	__be32 address;
+	int rc;
 
-	return rc ? rc : rewrite_end(skb, EDGE_SOURCE, e->entry.other.local, e->entry.other.lport);
+	if (!s || !e)
+		return VPC_DROP_NOT_READY;
+	if (s->packet.fragment == FRAGMENT_LATER) {
+		rc = nat_fragment_follow(s, e, e->vpc);
+		if (!rc && e->fragment.way != e->way)
+			rc = VPC_DROP_FRAGMENT;
+		return rc ? rc : rewrite_end(skb, EDGE_SOURCE, e->fragment.address, 0);
+	}
+	rc = leave_translation(skb);
+	if (rc)
+		return rc;
+	address = e->entry.other.local;
+	if (s->packet.icmp_kind == ICMP_ERROR) {
+		rc = quote_rewrite(skb, EDGE_DESTINATION, address, e->entry.other.lport);
+		return rc ? rc : rewrite_end(skb, EDGE_SOURCE, address, 0);
+	}
+	nat_fragment_remember(s, e, e->vpc, address);
+	return rewrite_end(skb, EDGE_SOURCE, address, e->entry.other.lport);
 }
 
 /* --- the program -------------------------------------------------------------------------------------------------- */
@@ -210,29 +239,65 @@ static __always_inline int leave_begin(struct __sk_buff *skb, struct scratch *s,
 	return e->way ? edge_parse(skb) : -1;
 }
 
-/* Translates the packet, and finds its way out of the host. Returns PASS, AGAIN or a reason. */
+/* Gives an IPv4 packet its public source. Returns PASS, AGAIN or a reason. */
+static __always_inline int leave_translate(struct __sk_buff *skb, struct edge *e)
+{
+	switch (way_kind(e->way)) {
+	case VPC_EDGE_NAT:
+	case VPC_EDGE_PUBLISHED:
+		return leave_nat(skb);
+	case VPC_EDGE_IGW:
+		return eip_leave(skb);
+	default:
+		return VPC_DROP_NOT_IMPLEMENTED;
+	}
+}
+
+/*
+ * Translates the packet, and finds its way out of the host: the host's route, or back into a VPC if it is for a public
+ * address (e->hairpin). The route is looked up first, since the address of a NAT gateway may depend on it; what the
+ * source will be is known then only where it is an elastic IP or a published port's. Returns PASS, AGAIN or a reason.
+ */
 __noinline int leave_judge(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
 	struct edge *e = edge_get();
-	__u32 kind, ifindex;
+	__u32 ifindex;
 	int rc;
 
 	if (!s || !e)
 		return VPC_DROP_NOT_READY;
-	kind = way_kind(e->way);
 	s->me = address_owner(s, s->packet.src); /* whose counter */
+	e->hairpin = public_find(e, s->packet.dst) != 0;
 	rc = leave_fib(skb, s, e, 0);
-	if (rc)
-		return rc;
-	ifindex = e->fib.ifindex;
-	if (!bpf_map_lookup_elem(&outer, &ifindex))
-		return VPC_DROP_HOST_CLOSED;
+	ifindex = rc ? 0 : e->fib.ifindex;
+	e->fib.ifindex = ifindex;
+	if (!e->hairpin) {
+		if (rc)
+			return rc;
+		if (!bpf_map_lookup_elem(&outer, &ifindex))
+			return VPC_DROP_HOST_CLOSED;
+	}
 	if (s->packet.family == 6)
 		return VPC_DROP_NOT_IMPLEMENTED;
-	if (kind == VPC_EDGE_NAT || kind == VPC_EDGE_PUBLISHED)
-		return leave_nat(skb, e);
-	return VPC_DROP_NO_PUBLIC_ADDRESS;
+	rc = leave_translate(skb, e);
+	if (rc || !e->hairpin)
+		return rc;
+	rc = enter_judge(skb);
+	return rc == HOSTS ? VPC_DROP_HOST_CLOSED : rc;
+}
+
+/* Judges the packet until the state that is read stands still. Returns PASS or a reason. */
+static __always_inline int leave_settle(struct __sk_buff *skb, struct scratch *s)
+{
+	int rc = AGAIN;
+
+	for (__u32 i = 0; i < 3 && rc == AGAIN; i++) {
+		if (i)
+			state_begin(s);
+		rc = leave_judge(skb);
+	}
+	return rc < 0 ? VPC_DROP_TRY_AGAIN : rc;
 }
 
 static __always_inline int leave(struct __sk_buff *skb)
@@ -246,16 +311,11 @@ static __always_inline int leave(struct __sk_buff *skb)
 	rc = leave_begin(skb, s, e);
 	if (rc < 0)
 		return TC_ACT_SHOT;
-	for (__u32 i = 0; i < 3 && !rc; i++) {
-		rc = leave_judge(skb);
-		if (!rc)
-			return leave_send(skb, s, e);
-		if (rc != AGAIN)
-			break;
-		rc = 0;
-		state_begin(s);
-	}
-	return drop_packet(rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
+	if (!rc)
+		rc = leave_settle(skb, s);
+	if (rc)
+		return drop_packet(rc);
+	return e->hairpin ? uplink_enter(skb, e) : leave_send(skb, s, e);
 }
 
 #endif

@@ -146,13 +146,18 @@ __noinline int port_choose(struct __sk_buff *skb)
 	return rc == -17 /* EEXIST */ ? AGAIN : VPC_DROP_NAT_EXHAUSTED;
 }
 
-/* Whether the VPC may have one more translation. */
-static __always_inline int port_admitted(__u32 number)
+/* Whether the VPC may have one more translation. from_outside: a quarter of what it may have is kept for those that it
+ * opens itself. */
+static __always_inline int port_admitted(__u32 number, __u32 from_outside)
 {
 	struct vpc_edge_ctl *c = edge_ctl_get();
 	__s64 *used = bpf_map_lookup_elem(&nat_used, &number);
 
-	return c && used && *(const volatile __s64 *)used < (__s64)READ_ONCE(c->nat_per_vpc);
+	__s64 may = c ? (__s64)READ_ONCE(c->nat_per_vpc) : 0;
+
+	if (from_outside)
+		may -= may >> 2;
+	return used && *(const volatile __s64 *)used < may;
 }
 
 #endif

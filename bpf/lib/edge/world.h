@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The program on outer interfaces: what of the frames there is for a VPC (enter.h), and what is answered there itself:
+ * who has an elastic IP, and what is too big for its receiver. */
+#ifndef BPF_LIB_EDGE_WORLD_H
+#define BPF_LIB_EDGE_WORLD_H
+
+#include "lib/edge/enter.h"
+
+#define WORLD_ARP_BYTES 42
+
+/* An ARP packet from the Ethernet header on. */
+struct world_arp {
+	__u8 dmac[ETH_ALEN];
+	__u8 smac[ETH_ALEN];
+	__be16 ethertype;
+	__be16 hardware, protocol;
+	__u8 hardware_bytes, protocol_bytes;
+	__be16 op;
+	__u8 sha[ETH_ALEN];
+	__u8 spa[4];
+	__u8 tha[ETH_ALEN];
+	__u8 tpa[4];
+} __attribute__((packed));
+_Static_assert(sizeof(struct world_arp) == WORLD_ARP_BYTES, "world_arp");
+
+/* Whether an elastic IP has the address, also one that is nobody's by now. An address that is the host's too is the
+ * kernel's to answer for. */
+static __always_inline int world_is_elastic(struct scratch *s, struct edge *e, __be32 address)
+{
+	struct vpc_public *found;
+	__be32 private4 = 0;
+	__u32 space = 0;
+
+	address_from4(e->public_key.addr, address);
+	found = bpf_map_lookup_elem(&public, &e->public_key);
+	if (!found || READ_ONCE(found->kind) != VPC_PUBLIC_EIP)
+		return 0;
+	state_begin(s);
+	return eip_read(s, READ_ONCE(found->number), address, &private4, &space) != 0;
+}
+
+/* Answers who asks for an elastic IP, with the interface's own MAC. Returns what the program ends with. */
+static __always_inline int world_arp(struct __sk_buff *skb, struct edge *e)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	__u32 ifindex = skb->ifindex;
+	struct vpc_outer *o = bpf_map_lookup_elem(&outer, &ifindex);
+	struct world_arp a;
+	__be32 target, asker;
+
+	if (!o || !s || skb->vlan_present || bpf_skb_load_bytes(skb, 0, &a, sizeof(a)))
+		return TC_ACT_OK;
+	__builtin_memcpy(&target, a.tpa, 4);
+	__builtin_memcpy(&asker, a.spa, 4);
+	if (a.op != bpf_htons(1) || a.hardware != bpf_htons(1) || a.protocol != bpf_htons(ETH_P_IP) ||
+	    target == asker || (a.sha[0] & 1) || !world_is_elastic(s, e, target))
+		return TC_ACT_OK;
+	mac_copy(a.dmac, a.sha);
+	mac_copy(a.tha, a.sha);
+	mac_copy(a.smac, o->mac);
+	mac_copy(a.sha, o->mac);
+	a.op = bpf_htons(2);
+	__builtin_memcpy(a.tpa, &asker, 4);
+	__builtin_memcpy(a.spa, &target, 4);
+	if (bpf_skb_store_bytes(skb, 0, &a, sizeof(a), 0))
+		return TC_ACT_SHOT;
+	return (int)bpf_redirect(ifindex, 0) & REDIRECT_ACT;
+}
+
+/* The destination of an IPv4 frame that is for this machine. Returns 0: it is none. */
+static __always_inline int world_address(struct __sk_buff *skb, struct edge *e)
+{
+	__be32 address;
+
+	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->vlan_present || skb->pkt_type != PACKET_HOST ||
+	    bpf_skb_load_bytes(skb, ETH_HLEN + IPV4_DESTINATION, &address, sizeof(address)))
+		return 0;
+	address_from4(e->public_key.addr, address);
+	return 1;
+}
+
+static __always_inline int world(struct __sk_buff *skb)
+{
+	struct edge *e = edge_get();
+	struct scratch *s;
+	int rc = AGAIN;
+
+	if (e && skb->protocol == bpf_htons(ETH_P_ARP))
+		return world_arp(skb, e);
+	if (!e || !world_address(skb, e) || !bpf_map_lookup_elem(&public, &e->public_key))
+		return TC_ACT_OK;
+	s = scratch_get(SCRATCH_PACKET);
+	if (!s)
+		return TC_ACT_OK;
+	edge_begin(skb, s, VPC_INGRESS);
+	if (edge_parse(skb))
+		return TC_ACT_OK;
+	for (__u32 i = 0; i < 3 && rc == AGAIN; i++) {
+		if (i)
+			state_begin(s);
+		rc = enter_judge(skb);
+	}
+	if (rc == HOSTS)
+		return TC_ACT_OK;
+	return rc ? drop_packet(rc > 0 ? rc : VPC_DROP_TRY_AGAIN) : uplink_enter(skb, e);
+}
+
+#endif
