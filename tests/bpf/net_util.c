@@ -301,11 +301,16 @@ void nettest_attach(struct nettest *t, size_t i)
 
 void nettest_build(struct nettest *t, size_t n_ports)
 {
+	nettest_build_as(t, "nettest", n_ports);
+}
+
+void nettest_build_as(struct nettest *t, const char *instance, size_t n_ports)
+{
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct netns ns = NETNS_INIT;
 	struct plan p = nettest_plan(t, 0, false);
 
-	cr_assert_eq(netns_make(&t->vpc, "nettest", &ns, &error), 0, "%s", error.message);
+	cr_assert_eq(netns_make(&t->vpc, instance, &ns, &error), 0, "%s", error.message);
 	cr_assert_eq(net_add_vpc(t->net, &t->vpc, &ns), 0);
 	apply(t, &p, NULL, 0);
 	nettest_plan_free(&p);

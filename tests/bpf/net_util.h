@@ -55,6 +55,8 @@ struct plan nettest_port_plan(const struct nettest *t, size_t i, bool before);
 void nettest_plan_free(struct plan *p);
 /* Makes and adds the namespace, prepares and publishes VPC, subnets and the first n_ports ports. */
 void nettest_build(struct nettest *t, size_t n_ports);
+/* The same for another instance. */
+void nettest_build_as(struct nettest *t, const char *instance, size_t n_ports);
 /* Runs the removal of a plan to its end. */
 void nettest_remove(struct nettest *t, const struct plan *p);
 /* Opens w<i> for port i, whose attachment is filled in from it. */

@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "datapath/net/registry.h"
+#include "datapath/net/outer.h"
 #include "util/mkdir.h"
 
 struct attach_port {
@@ -27,6 +27,8 @@ struct net_attach {
 	struct tc_program_sets programs; /* descriptors of our own */
 	struct attach_vpc *vpcs;
 	size_t n_vpcs;
+	struct attach_port outers[NET_OUTERS_MAX];
+	size_t n_outers;
 };
 
 static bool lacks_links(const struct device *d)
@@ -103,6 +105,15 @@ static int attach_init(struct net *n, size_t most, struct net_attach *a)
 		if (to->fd[side] < 0)
 			return -errno;
 	}
+	for (size_t i = 0; i < n->host.n_outers && most; i++) {
+		struct outer *o = &n->host.outers[i];
+
+		if (!outer_lacks_link(n, o))
+			continue;
+		a->outers[a->n_outers++] = (struct attach_port){.ifindex = o->info.ifindex, .result = -ECANCELED};
+		o->attaching = true;
+		most--;
+	}
 	for (v = n->vpcs; v && most; v = v->hh.next) {
 		size_t lacking = count_lacking(v), take = lacking < most ? lacking : most;
 		int r = take ? add_vpc(a, v, take) : 0;
@@ -125,6 +136,8 @@ int net_attach_begin(struct net *n, size_t most, struct net_attach **ret)
 		return 0;
 	for (const struct net_vpc *v = n->vpcs; v; v = v->hh.next)
 		lacking += count_lacking(v);
+	for (size_t i = 0; i < n->host.n_outers; i++)
+		lacking += outer_lacks_link(n, &n->host.outers[i]);
 	if (!lacking)
 		return 0;
 	a = calloc(1, sizeof(*a));
@@ -177,6 +190,23 @@ static int run_host_ends(const struct net_attach *a, struct attach_vpc *vpc)
 	return result;
 }
 
+static int run_outers(struct net_attach *a)
+{
+	char dir[DEVICE_HOST_DIR_MAX];
+	int result = 0;
+
+	for (size_t i = 0; i < a->n_outers; i++) {
+		struct attach_port *p = &a->outers[i];
+
+		p->result = mkdir_parents(outer_link_dir(a->link_dir, dir), 0700, 0700);
+		if (p->result >= 0)
+			p->result = tc_tcx_attach(dir, p->ifindex, &a->programs.of[TC_OUTER]);
+		if (p->result < 0 && p->result != -ENODEV)
+			result = p->result;
+	}
+	return result;
+}
+
 int net_attach_run(struct net_attach *a)
 {
 	/* the folder may have gone together with its pins */
@@ -187,6 +217,12 @@ int net_attach_run(struct net_attach *a)
 
 		if (r >= 0)
 			r = run_host_ends(a, &a->vpcs[i]);
+		if (r < 0)
+			result = r;
+	}
+	if (a && a->n_outers) {
+		int r = run_outers(a);
+
 		if (r < 0)
 			result = r;
 	}
@@ -212,6 +248,8 @@ void net_attach_free(struct net *n, struct net_attach *a)
 			d->attach_failed = p->result < 0 && p->result != -ECANCELED;
 		}
 	}
+	for (size_t i = 0; i < a->n_outers; i++)
+		outer_attached(n, a->outers[i].ifindex, a->outers[i].result);
 	attach_free(a);
 }
 
@@ -224,12 +262,31 @@ static bool is_pinned(const struct net *n, const struct device *d)
 		tc_tcx_is_pinned(device_host_dir(n->link_dir, dir), d->host_ifindex, &n->programs.of[TC_HOST_END]));
 }
 
+/* The filter serves until there is a link again. */
+static size_t check_outers(struct net *n)
+{
+	char dir[DEVICE_HOST_DIR_MAX];
+	size_t lost = 0;
+
+	outer_link_dir(n->link_dir, dir);
+	for (size_t i = 0; i < n->host.n_outers; i++) {
+		struct outer *o = &n->host.outers[i];
+
+		if (!o->tcx || o->attaching || tc_tcx_is_pinned(dir, o->info.ifindex, &n->programs.of[TC_OUTER]))
+			continue;
+		outer_attached(n, o->info.ifindex, 0);
+		lost++;
+	}
+	return lost;
+}
+
 size_t net_check_links(struct net *n, size_t most)
 {
-	size_t at = 0, lost = 0, looked = 0;
+	size_t at = 0, lost, looked = 0;
 
 	if (!n->link_dir)
 		return 0;
+	lost = check_outers(n);
 	for (struct net_vpc *v = n->vpcs; v && looked < most; v = v->hh.next) {
 		for (struct device *d = v->devices; d && looked < most; d = d->hh.next) {
 			if (!d->ops->tcx || at++ < n->links_checked)

@@ -14,6 +14,7 @@
 #include <vpc/clock.h>
 
 #include "datapath/net/netns/sysctl.h"
+#include "datapath/net/outer.h"
 #include "datapath/net/registry.h"
 
 struct audit_port {
@@ -34,7 +35,14 @@ struct audit_vpc {
 	bool differs;
 };
 
+struct audit_outer {
+	uint32_t ifindex;
+	bool differs;
+};
+
 struct net_audit {
+	struct audit_outer outers[NET_OUTERS_MAX]; /* those that have their tcx links */
+	size_t n_outers;
 	struct tc_program_sets programs; /* ids only */
 	struct audit_vpc *vpcs;
 	size_t n;
@@ -86,6 +94,9 @@ int net_audit_begin(const struct net *n, uint32_t *after, size_t most, struct ne
 		return -ENOMEM;
 	}
 	a->programs = n->programs;
+	for (size_t i = 0; i < n->host.n_outers; i++)
+		if (n->host.outers[i].tcx && !n->host.outers[i].attaching)
+			a->outers[a->n_outers++].ifindex = n->host.outers[i].info.ifindex;
 	while (r >= 0 && a->n < most && (v = next_vpc(n, *after))) {
 		struct audit_vpc *one = &a->vpcs[a->n++];
 
@@ -151,6 +162,8 @@ int net_audit_run(struct net_audit *a)
 
 	for (size_t i = 0; i < a->n; i++)
 		look_at_host_end(a, &a->vpcs[i]);
+	for (size_t i = 0; i < a->n_outers; i++)
+		a->outers[i].differs = !tc_tcx_runs(a->outers[i].ifindex, &a->programs.of[TC_OUTER]);
 	a->cost_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
 	return r;
 }
@@ -165,6 +178,21 @@ void net_audit_each(const struct net_audit *a, void (*fn)(uint32_t vpc, void *us
 	for (size_t i = 0; i < a->n; i++)
 		if (a->vpcs[i].differs)
 			fn(a->vpcs[i].number, userdata);
+}
+
+void net_audit_mend_outers(struct net *n, const struct net_audit *a)
+{
+	char dir[DEVICE_HOST_DIR_MAX];
+
+	for (size_t i = 0; i < a->n_outers; i++) {
+		const struct outer *o = outer_by_ifindex(n, a->outers[i].ifindex);
+
+		if (!a->outers[i].differs || !o || o->attaching)
+			continue;
+		/* a link that was detached by force keeps its pin */
+		tc_tcx_unpin(outer_link_dir(n->link_dir, dir), o->info.ifindex);
+		outer_attached(n, o->info.ifindex, 0);
+	}
 }
 
 void net_audit_free(struct net_audit *a)

@@ -394,6 +394,16 @@ static void mend_vpc(struct mending *m)
 	clear_objects(m);
 }
 
+/* Outer interfaces serve all VPCs: what fails there is each one's trouble that has an uplink. */
+static void settle(struct mending *m)
+{
+	int r = host_settle(m->n);
+
+	for (size_t i = 0; r < 0 && i < m->all->n_vpcs; i++)
+		if (m->all->vpcs[i].has_after && m->all->vpcs[i].after.routed_out)
+			failed(m, r, m->all->vpcs[i].after.id, "the programs on outer interfaces", NULL);
+}
+
 int net_ensure(struct net *n, const struct plan *all, const struct workload *workloads, size_t n_workloads,
 	       struct net_report *ret, struct vpc_error *reterr)
 {
@@ -412,5 +422,7 @@ int net_ensure(struct net *n, const struct plan *all, const struct workload *wor
 		if (all->vpcs[i].has_after)
 			mend_vpc(&m);
 	}
+	m.vpc = NULL;
+	settle(&m);
 	return m.result;
 }

@@ -14,6 +14,7 @@
 #include <vpc/array.h>
 
 #include "datapath/net/netlink/request.h"
+#include "datapath/net/outer.h"
 
 #define RECEIVE_BYTES (4 << 20) /* of the socket's queue: a host may have much going on */
 #define MESSAGE_BYTES 32768
@@ -26,6 +27,9 @@ int host_open(struct net *n)
 	if (r < 0)
 		return r;
 	n->host.ns_fd = fd_move_high(r);
+	n->host.outers = calloc(NET_OUTERS_MAX, sizeof(*n->host.outers));
+	if (!n->host.outers)
+		return -ENOMEM;
 	return netlink_open(NETLINK_ROUTE, &n->host.rtnl);
 }
 
@@ -41,6 +45,8 @@ void host_close(struct net *n)
 	nl_socket_free(n->host.rtnl);
 	n->host.rtnl = NULL;
 	n->host.ns_fd = close_fd(n->host.ns_fd);
+	free(n->host.outers);
+	free(n->host.told);
 }
 
 /* --- events ------------------------------------------------------------------------------------------------------- */
@@ -50,7 +56,8 @@ struct round {
 	struct net *n;
 	uint32_t *vpcs;
 	size_t n_vpcs;
-	bool all; /* messages were lost, or there is no memory */
+	bool all;    /* messages were lost, or there is no memory */
+	bool outers; /* outer interfaces are to be looked at */
 };
 
 static void note_vpc(struct round *round, uint32_t vpc)
@@ -111,6 +118,7 @@ static void on_programs(struct round *round, const struct nlmsghdr *h)
 
 static void on_message(struct round *round, const struct nlmsghdr *h)
 {
+	round->outers = round->outers || outer_concerns(round->n, h);
 	switch (h->nlmsg_type) {
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
@@ -153,6 +161,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 		;
 	for (const struct device *d = round.all ? n->host.ends : NULL; d; d = d->host_hh.next)
 		note_vpc(&round, d->vpc);
+	if (round.outers || round.all)
+		(void)outer_update(n, true);
 	for (size_t i = 0; n->on_event && i < round.n_vpcs; i++)
 		n->on_event(round.vpcs[i], 0, n->userdata);
 	free(round.vpcs);
@@ -161,7 +171,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 
 static int watch(struct net *n)
 {
-	static const int groups[] = {RTNLGRP_LINK, RTNLGRP_TC};
+	static const int groups[] = {RTNLGRP_LINK, RTNLGRP_TC, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE,
+				     RTNLGRP_IPV6_ROUTE};
 	_cleanup_close_ int fd = netlink_open_fd(NETLINK_ROUTE);
 	int size = RECEIVE_BYTES;
 
@@ -185,9 +196,6 @@ void host_report_uplink(struct net_vpc *v, struct device *d)
 	bool usable;
 
 	net_note_host_end(v, d, d->other_end);
-	/* without its events the engine's look at each VPC, every now and then, finds what differs */
-	if (n->event && n->host.event_fd < 0 && watch(n) < 0)
-		unwatch(n);
 	if (!n->on_uplink)
 		return;
 	usable = d->up && d->host_ifindex && link_get(v->ns.rtnl, d->ifindex, NULL, &vpc_end) >= 0 &&
@@ -198,6 +206,18 @@ void host_report_uplink(struct net_vpc *v, struct device *d)
 		memcpy(uplink.host_mac, host.mac, sizeof(uplink.host_mac));
 	}
 	n->on_uplink(v->number, usable ? &uplink : NULL, n->userdata);
+}
+
+int host_settle(struct net *n)
+{
+	bool wanted = HASH_CNT(host_hh, n->host.ends) > 0;
+
+	if (!wanted)
+		unwatch(n);
+	/* without its events the engine's look at each VPC, every now and then, finds what differs */
+	else if (n->event && n->host.event_fd < 0 && watch(n) < 0)
+		unwatch(n);
+	return outer_update(n, wanted);
 }
 
 /* --- what is left over -------------------------------------------------------------------------------------------- */

@@ -9,8 +9,12 @@
 int host_open(struct net *n);
 void host_close(struct net *n);
 
-/* Notes where the host end of an uplink is, watches it from then on, and tells net->on_uplink. */
+/* Notes where the host end of an uplink is, and tells net->on_uplink. */
 void host_report_uplink(struct net_vpc *v, struct device *d);
+
+/* After uplinks came or went: begins or ends to watch the namespace and outer interfaces. 0, or -errno: of the outer
+ * interfaces something could not be done. */
+int host_settle(struct net *n);
 
 /* Calls fn for each host end of the instance that belongs to no uplink of the plan (NULL: for all). Any thread; rtnl:
  * in vpcd's own namespace. fn's result unless 0, or -errno. */

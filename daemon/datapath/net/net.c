@@ -42,17 +42,21 @@ int net_new(const struct net_config *config, net_event_fn on_event, void *userda
 
 	if (!n)
 		return vpc_error_oom(reterr);
+	n->host = NET_HOST_INIT;
 	n->instance = strdup(config->instance);
 	n->pin_dir = config->pin_dir ? strdup(config->pin_dir) : NULL;
-	if (!n->instance || (config->pin_dir && !n->pin_dir))
+	n->outer_only = config->outer ? strdup(config->outer) : NULL;
+	n->outer_also = config->outer_also ? strdup(config->outer_also) : NULL;
+	if (!n->instance || (config->pin_dir && !n->pin_dir) || (config->outer && !n->outer_only) ||
+	    (config->outer_also && !n->outer_also))
 		return vpc_error_oom(reterr);
-	n->host = NET_HOST_INIT;
 	n->event = sd_event_ref(config->event);
 	n->on_event = on_event;
 	n->on_port = config->on_port;
 	n->on_up = config->on_up;
 	n->userdata = userdata;
 	n->on_uplink = config->on_uplink;
+	n->on_edge = config->on_edge;
 	r = net_programs(config, &n->programs);
 	if (r >= 0)
 		r = host_open(n);
@@ -80,6 +84,8 @@ void net_free(struct net *n)
 	host_close(n);
 	sd_event_unref(n->event);
 	free(n->instance);
+	free(n->outer_only);
+	free(n->outer_also);
 	free(n->pin_dir);
 	free(n->link_dir);
 	free(n->stale_link_dir);

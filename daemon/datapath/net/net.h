@@ -42,6 +42,26 @@ struct net_uplink {
 };
 typedef void (*net_uplink_fn)(uint32_t vpc, const struct net_uplink *uplink, void *userdata);
 
+/* The interfaces of the host that lead to the world, and its own addresses on them. Borrowed for the call. Called when
+ * something of that changed; there are none while there are no uplinks. */
+#define NET_OUTERS_MAX	  64
+#define NET_ADDRESSES_MAX 256
+struct net_outer {
+	uint32_t ifindex;
+	char name[16];
+	uint32_t addr4; /* its first address, network order; 0: none */
+	uint32_t mtu;
+	uint8_t mac[6];
+};
+struct net_edge {
+	const struct net_outer *outers;
+	size_t n_outers;
+	const struct ip *addresses; /* IPv4 */
+	size_t n_addresses;
+	const char *left_out; /* name of one that can't be used, since it isn't Ethernet or there are too many; or "" */
+};
+typedef void (*net_edge_fn)(const struct net_edge *edge, void *userdata);
+
 /* A port's far end came up: after it was down it may lack routes and addresses. */
 typedef void (*net_up_fn)(uint32_t vpc, uint32_t eni, void *userdata);
 
@@ -61,6 +81,11 @@ struct net_config {
 	net_port_fn on_port; /* or NULL; userdata as for on_event */
 	net_up_fn on_up;     /* likewise */
 	net_uplink_fn on_uplink;
+	net_edge_fn on_edge;
+	/* Names of outer interfaces, separated by commas. outer NULL: those of the default routes. also: beside them,
+	 * or NULL. */
+	const char *outer;
+	const char *outer_also;
 };
 
 /* Somebody else changed or removed a device, address, qdisc or route of vpc (number). port: the number of the ENI whose
@@ -171,6 +196,8 @@ int net_audit_begin(const struct net *n, uint32_t *after, size_t most, struct ne
 int net_audit_run(struct net_audit *a);
 uint64_t net_audit_cost_ns(const struct net_audit *a);
 void net_audit_each(const struct net_audit *a, void (*fn)(uint32_t vpc, void *userdata), void *userdata);
+/* Puts right what it found of outer interfaces. */
+void net_audit_mend_outers(struct net *n, const struct net_audit *a);
 void net_audit_free(struct net_audit *a);
 /* On a worker thread, with sockets of its own: appends what differs to report, as maps_verify. */
 int net_verify(const struct net_config *config, const struct plan *all, json_t *report);

@@ -9,6 +9,7 @@
 #include <vpc/array.h>
 
 #include "datapath/net/host.h"
+#include "datapath/net/outer.h"
 #include "datapath/net/pins.h"
 #include "datapath/net/vpc.h"
 
@@ -95,25 +96,36 @@ static int on_namespace(const char *name, const char *alias, int ns_fd, void *us
 	return 0;
 }
 
-static bool has_device(const struct plan *all, unsigned long ifindex)
+/* Which numbers the pins of a folder may have. */
+typedef bool (*pin_wanted_fn)(const struct net *n, const struct plan *all, uint32_t ifindex);
+
+static bool has_device(const struct net *n, const struct plan *all, uint32_t ifindex)
 {
 	struct device_iterator it = {.plan = all};
 	struct device_spec before, after;
 
+	(void)n;
 	while (device_next(&it, &before, &after))
 		if (after.ops && after.ifindex == ifindex)
 			return true;
 	return false;
 }
 
-static bool is_host_end(const struct net *n, unsigned long ifindex)
+static bool is_host_end(const struct net *n, const struct plan *all, uint32_t ifindex)
 {
-	return net_find_host_end(n, (uint32_t)ifindex) != NULL;
+	(void)all;
+	return net_find_host_end(n, ifindex) != NULL;
+}
+
+static bool is_outer(const struct net *n, const struct plan *all, uint32_t ifindex)
+{
+	(void)all;
+	return outer_by_ifindex(n, ifindex) != NULL;
 }
 
 /* Removes the pins "<ifindex>-<side>" of tcx links whose link is not meant to be there: it went while vpcd did not run,
- * or was never finished. host: of host ends. */
-static int prune_pins_in(const struct net *n, const char *path, const struct plan *all, bool host)
+ * or was never finished. */
+static int prune_pins_in(const struct net *n, const struct plan *all, const char *path, pin_wanted_fn wanted)
 {
 	_cleanup_(closedirp) DIR *dir = opendir(path);
 
@@ -123,7 +135,7 @@ static int prune_pins_in(const struct net *n, const char *path, const struct pla
 		char *end;
 		unsigned long ifindex = strtoul(e->d_name, &end, 10);
 
-		if (end == e->d_name || *end != '-' || (host ? is_host_end(n, ifindex) : has_device(all, ifindex)))
+		if (end == e->d_name || *end != '-' || wanted(n, all, (uint32_t)ifindex))
 			continue;
 		if (unlinkat(dirfd(dir), e->d_name, 0) < 0 && errno != ENOENT)
 			return -errno;
@@ -134,13 +146,15 @@ static int prune_pins_in(const struct net *n, const char *path, const struct pla
 static int prune_pins(const struct net *n, const struct plan *all)
 {
 	_cleanup_free_ char *path = pins_link_dir(n->pin_dir);
-	char host_dir[DEVICE_HOST_DIR_MAX];
+	char dir[DEVICE_HOST_DIR_MAX];
 	int r;
 
 	if (!path)
 		return -ENOMEM;
-	r = prune_pins_in(n, path, all, false);
-	return r < 0 ? r : prune_pins_in(n, device_host_dir(path, host_dir), all, true);
+	r = prune_pins_in(n, all, path, has_device);
+	if (r >= 0)
+		r = prune_pins_in(n, all, device_host_dir(path, dir), is_host_end);
+	return r < 0 ? r : prune_pins_in(n, all, outer_link_dir(path, dir), is_outer);
 }
 
 int net_prune(struct net *n, const struct plan *all)
@@ -152,6 +166,8 @@ int net_prune(struct net *n, const struct plan *all)
 		r = netns_sweep_files(n->instance);
 	if (r >= 0)
 		r = host_remove_strays(n->host.rtnl, n->instance, all);
+	if (r >= 0)
+		r = outer_remove_strays(n->host.rtnl, n->instance, n);
 	if (r >= 0 && n->pin_dir)
 		r = prune_pins(n, all);
 	return r < 0 ? r : p.result;
@@ -169,5 +185,7 @@ int net_purge(const char *instance)
 		r = netlink_open(NETLINK_ROUTE, &rtnl);
 	if (r >= 0)
 		r = host_remove_strays(rtnl, instance, NULL);
+	if (r >= 0)
+		r = outer_remove_strays(rtnl, instance, NULL);
 	return r < 0 ? r : p.result;
 }

@@ -16,6 +16,14 @@
 /* The programs that a configuration names. -errno of BPF_OBJ_GET_INFO_BY_FD. */
 int net_programs(const struct net_config *config, struct tc_program_sets *ret);
 
+/* An outer interface. */
+struct outer {
+	struct net_outer info;
+	bool behind; /* others have filters there, so that ours is the last of them */
+	bool qdisc;  /* was made for our filter */
+	bool tcx, attaching, attach_failed;
+};
+
 /* vpcd's own namespace, where the host ends of uplinks are. */
 struct net_host {
 	int ns_fd;
@@ -23,6 +31,9 @@ struct net_host {
 	int event_fd; /* events of rtnetlink; -1 while there are no host ends */
 	sd_event_source *source;
 	struct device *ends; /* uplinks, by host_ifindex; those of the registry */
+	struct outer *outers; /* owned; room for NET_OUTERS_MAX */
+	size_t n_outers;
+	struct outer_list *told; /* what on_edge was told last; owned */
 };
 #define NET_HOST_INIT ((struct net_host){.ns_fd = -1, .event_fd = -1})
 
@@ -53,6 +64,8 @@ struct net {
 	net_port_fn on_port;
 	net_up_fn on_up;
 	net_uplink_fn on_uplink;
+	net_edge_fn on_edge;
+	char *outer_only, *outer_also; /* as in struct net_config */
 	void *userdata;
 	struct net_vpc *vpcs;
 	struct net_removal *removals; /* begun and not yet freed */

@@ -6,6 +6,7 @@
 
 #include "datapath/net/check.h"
 #include "datapath/net/host.h"
+#include "datapath/net/outer.h"
 #include "datapath/net/net.h"
 #include "datapath/net/netlink/request.h"
 #include "datapath/net/netns/netns.h"
@@ -144,6 +145,21 @@ static int on_stray(const struct link_info *info, void *userdata)
 	return append(v->report, "uplink", info->name, "unexpected", info->alias);
 }
 
+static int on_outer(const char *name, const char *problem, const char *detail, void *userdata)
+{
+	const struct verifying *v = userdata;
+
+	return append(v->report, "outer interface", name, problem, detail);
+}
+
+static bool is_routed_out(const struct plan *all)
+{
+	for (size_t i = 0; i < all->n_vpcs; i++)
+		if (all->vpcs[i].has_after && all->vpcs[i].after.routed_out)
+			return true;
+	return false;
+}
+
 static int probe(void *data)
 {
 	return tc_tcx_probe(*(const int *)data);
@@ -171,6 +187,8 @@ static int verify(struct verifying *v)
 		v->vpc = &v->all->vpcs[i].after;
 		r = verify_vpc(v);
 	}
+	if (r >= 0 && is_routed_out(v->all) && v->programs.of[TC_OUTER].id[TC_INGRESS])
+		r = outer_check(v->host_rtnl, config, &v->programs.of[TC_OUTER], v->link_dir, on_outer, v);
 	if (r >= 0)
 		r = host_each_stray(v->host_rtnl, config->instance, v->all, on_stray, v);
 	return r < 0 ? r : netns_each(config->instance, on_namespace, v);

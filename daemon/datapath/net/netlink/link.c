@@ -129,6 +129,7 @@ static void link_parse(const struct nlmsghdr *h, struct link_info *ret)
 	*ret = (struct link_info){
 		.ifindex = (uint32_t)i->ifi_index,
 		.flags = i->ifi_flags,
+		.type = i->ifi_type,
 		.master = netlink_number(tb[IFLA_MASTER]),
 		.other_end = netlink_number(tb[IFLA_LINK]),
 		.mtu = netlink_number(tb[IFLA_MTU]),

@@ -43,6 +43,7 @@ struct link_info {
 	uint32_t mtu;
 	uint32_t max_mtu; /* 0: not told */
 	unsigned flags;	  /* IFF_… */
+	uint16_t type;	  /* ARPHRD_… */
 	char name[IFNAMSIZ];
 	char alias[256];
 	char kind[16];

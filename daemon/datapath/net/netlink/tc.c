@@ -16,6 +16,7 @@
 #include <vpc/cleanup.h>
 
 #include "datapath/net/netlink/request.h"
+#include "datapath/net/netlink/tc_request.h"
 
 DEFINE_CLEANUP(struct rtnl_qdisc *, rtnl_qdisc_put);
 DEFINE_CLEANUP(struct rtnl_cls *, rtnl_cls_put);
@@ -34,7 +35,7 @@ static const char *const names[TC_ROLES][TC_SIDES] = {
 	[TC_BRIDGE] = {NULL, "from-router"},
 	[TC_UPLINK] = {"from-uplink", NULL},
 	[TC_HOST_END] = {"from-vpc", "to-host"},
-	[TC_OUTER] = {"from-world", NULL},
+	[TC_OUTER] = {"from-world", NULL}, /* its filter has a longer name: tc_outer.c */
 };
 
 static int program_id(int fd, uint32_t *ret)
@@ -89,7 +90,7 @@ static int describe(struct rtnl_tc *tc, const struct tcmsg *where, const char *k
 	return rtnl_tc_set_kind(tc, kind);
 }
 
-static int make_qdisc(struct nl_sock *sk, uint32_t ifindex)
+int tc_make_qdisc(struct nl_sock *sk, uint32_t ifindex)
 {
 	const struct tcmsg where = {
 		.tcm_ifindex = (int)ifindex, .tcm_parent = TC_H_CLSACT, .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0)};
@@ -105,7 +106,7 @@ static int make_qdisc(struct nl_sock *sk, uint32_t ifindex)
 	if (r < 0)
 		return netlink_build_error(r);
 	r = netlink_change(sk, msg, NULL);
-	return r == -EEXIST ? 0 : r;
+	return r == -EEXIST ? 0 : r < 0 ? r : 1;
 }
 
 /* libnl knows no filters that are eBPF programs. */
@@ -120,21 +121,20 @@ static int put_program(struct nl_msg *msg, int prog_fd, const char *name)
 	return 0;
 }
 
-static int put_filter(struct nl_sock *sk, uint32_t ifindex, enum tc_side side, int prog_fd, const char *name)
+int tc_put_filter(struct nl_sock *sk, const struct tcmsg *where, uint16_t priority, int prog_fd, const char *name)
 {
-	const struct tcmsg where = {
-		.tcm_ifindex = (int)ifindex, .tcm_parent = parents[side], .tcm_handle = FILTER_HANDLE};
 	_cleanup_(rtnl_cls_putp) struct rtnl_cls *filter = rtnl_cls_alloc();
 	_cleanup_(nlmsg_freep) struct nl_msg *msg = NULL;
 	int r;
 
 	if (!filter)
 		return -ENOMEM;
-	rtnl_cls_set_prio(filter, FILTER_PRIORITY);
+	rtnl_cls_set_prio(filter, priority);
 	rtnl_cls_set_protocol(filter, ETH_P_ALL);
-	r = describe(TC_CAST(filter), &where, "bpf");
+	r = describe(TC_CAST(filter), where, "bpf");
 	if (r >= 0)
-		r = rtnl_cls_build_add_request(filter, NLM_F_CREATE | NLM_F_REPLACE, &msg);
+		r = rtnl_cls_build_add_request(filter, NLM_F_CREATE | (where->tcm_handle ? NLM_F_REPLACE : NLM_F_EXCL),
+					       &msg);
 	if (r < 0)
 		return netlink_build_error(r);
 	r = put_program(msg, prog_fd, name);
@@ -142,7 +142,7 @@ static int put_filter(struct nl_sock *sk, uint32_t ifindex, enum tc_side side, i
 }
 
 /* A filter of any kind: libnl's builder would add options to those that it knows. */
-static int delete_filter(struct nl_sock *sk, const struct tcmsg *where, const char *kind)
+int tc_delete_filter(struct nl_sock *sk, const struct tcmsg *where, const char *kind)
 {
 	_cleanup_(nlmsg_freep) struct nl_msg *msg = netlink_message(RTM_DELTFILTER, 0, where, sizeof(*where));
 	int r;
@@ -224,17 +224,22 @@ static int on_filter(const struct nlmsghdr *h, void *userdata)
 	return 0;
 }
 
-static int read_side(struct nl_sock *sk, uint32_t ifindex, struct reading *reading)
+int tc_each_filter(struct nl_sock *sk, uint32_t ifindex, uint32_t parent, netlink_answer_fn fn, void *userdata)
 {
-	const struct tcmsg where = {.tcm_ifindex = (int)ifindex, .tcm_parent = parents[reading->side]};
+	const struct tcmsg where = {.tcm_ifindex = (int)ifindex, .tcm_parent = parent};
 	_cleanup_(nlmsg_freep) struct nl_msg *msg = netlink_message(RTM_GETTFILTER, NLM_F_DUMP, &where, sizeof(where));
 	int r;
 
 	if (!msg)
 		return -ENOMEM;
-	r = netlink_ask(sk, msg, on_filter, reading);
+	r = netlink_ask(sk, msg, fn, userdata);
 	/* no qdisc, no filters */
 	return r == -EINVAL || r == -ENOENT ? 0 : r;
+}
+
+static int read_side(struct nl_sock *sk, uint32_t ifindex, struct reading *reading)
+{
+	return tc_each_filter(sk, ifindex, parents[reading->side], on_filter, reading);
 }
 
 int tc_clsact_read(struct nl_sock *sk, uint32_t ifindex, struct tc_clsact *ret)
@@ -261,19 +266,27 @@ static int remove_others(struct nl_sock *sk, uint32_t ifindex, enum tc_side side
 	int r = read_side(sk, ifindex, &reading);
 
 	for (unsigned i = 0; r >= 0 && i < reading.n_others; i++)
-		r = delete_filter(sk, &reading.others[i], reading.kinds[i]);
+		r = tc_delete_filter(sk, &reading.others[i], reading.kinds[i]);
 	return r;
+}
+
+static int put_ours(struct nl_sock *sk, uint32_t ifindex, enum tc_side side, const struct tc_programs *programs)
+{
+	const struct tcmsg where = {
+		.tcm_ifindex = (int)ifindex, .tcm_parent = parents[side], .tcm_handle = FILTER_HANDLE};
+
+	return tc_put_filter(sk, &where, FILTER_PRIORITY, programs->fd[side], programs->name[side]);
 }
 
 int tc_clsact_ensure(struct nl_sock *sk, uint32_t ifindex, const struct tc_programs *programs, bool clean)
 {
-	int r = make_qdisc(sk, ifindex);
+	int r = tc_make_qdisc(sk, ifindex);
 
 	for (enum tc_side side = 0; r >= 0 && side < TC_SIDES; side++) {
 		if (clean)
 			r = remove_others(sk, ifindex, side, !programs->id[side]);
 		if (r >= 0 && programs->id[side])
-			r = put_filter(sk, ifindex, side, programs->fd[side], programs->name[side]);
+			r = put_ours(sk, ifindex, side, programs);
 	}
-	return r;
+	return r < 0 ? r : 0;
 }

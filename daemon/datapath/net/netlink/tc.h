@@ -57,6 +57,25 @@ int tc_clsact_read(struct nl_sock *sk, uint32_t ifindex, struct tc_clsact *ret);
 struct nlmsghdr;
 bool tc_is_our_filter(const struct nlmsghdr *h, const struct tc_programs *programs);
 
+/* --- outer interfaces: one filter at ingress, behind the filters of others ---------------------------------------- */
+
+/* What is at the ingress of an interface. name: of our filter, which tells it from those of other instances. */
+struct tc_outer {
+	uint32_t id;	       /* program of our filter; 0: there is none */
+	bool last;	       /* it has the last priority that there is */
+	unsigned others;       /* filters of anybody but vpcd */
+	uint32_t handle, info; /* of our filter */
+};
+int tc_outer_read(struct nl_sock *sk, uint32_t ifindex, const char *name, struct tc_outer *ret);
+/* Puts our filter on, or points it to the program. *ret_qdisc: whether the qdisc was made for it; not written where it
+ * was there. */
+int tc_outer_put(struct nl_sock *sk, uint32_t ifindex, const struct tc_programs *programs, const char *name,
+		 bool *ret_qdisc);
+/* Takes our filter off. qdisc: the qdisc too, if no filter is left on it. Fine where there is none. */
+int tc_outer_take(struct nl_sock *sk, uint32_t ifindex, const char *name, bool qdisc);
+/* Whether a message about a filter is about the one of that name, or about one of vpcd's at all (name NULL). */
+bool tc_outer_is_ours(const struct nlmsghdr *h, const char *name);
+
 /* --- tcx: pins are <dir>/<ifindex>-in and <dir>/<ifindex>-out ----------------------------------------------------- */
 
 /* Whether the kernel has tcx: tried on lo of the calling thread's namespace. */
