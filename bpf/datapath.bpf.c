@@ -111,11 +111,14 @@ int from_vpc(struct __sk_buff *skb)
 	return leave(skb);
 }
 
-/* From the world to a VPC: lib/edge/world.h. */
+/* From the world to a VPC: lib/edge/world.h. What isn't ours goes on to the programs of others on the interface:
+ * TC_ACT_OK of a tcx link would keep their filters from running. */
 SEC("tc")
 int from_world(struct __sk_buff *skb)
 {
-	return world(skb);
+	int rc = world(skb);
+
+	return rc == TC_ACT_OK ? TC_ACT_UNSPEC : rc;
 }
 
 /* From an uplink to an ENI: lib/edge/arrive.h. */
@@ -131,6 +134,13 @@ int fast_path_probe(struct __sk_buff *skb)
 {
 	bpf_skb_change_type(skb, PACKET_HOST);
 	return (int)bpf_redirect_peer(skb->ifindex + 1, 0);
+}
+
+/* What vpcd tries bpf_redirect_neigh with: sends everything out of the next ifindex. */
+SEC("tc")
+int edge_probe(struct __sk_buff *skb)
+{
+	return (int)bpf_redirect_neigh(skb->ifindex + 1, 0, 0, 0);
 }
 
 SEC("tc")

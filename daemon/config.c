@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <ini.h>
+#include <net/if.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -97,6 +98,18 @@ static int set_fast_path(struct config *c, const char *value)
 	return set_bool(&c->use_fast_path, value);
 }
 
+/* Names of interfaces, without spaces. */
+static int set_outer(struct config *c, const char *value)
+{
+	for (const char *p = value; *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ',')) {
+		size_t length = strcspn(p, ",");
+
+		if (!length || length >= IFNAMSIZ || strcspn(p, " \t/:") < length)
+			return -EINVAL;
+	}
+	return value[0] ? set_string(&c->outer, value) : -EINVAL;
+}
+
 /* All settings: of the file, of the command line, or of both. */
 static const struct setting {
 	const char *section; /* NULL: not in the file */
@@ -116,6 +129,8 @@ static const struct setting {
 	{"Datapath", "tcx", false, set_tcx, "yes|no", "use tcx links where the kernel has them (yes)"},
 	{"Datapath", "fast-path", false, set_fast_path, "yes|no",
 	 "redirect packets between ENIs from port to port, if the kernel can (yes)"},
+	{"edge", "outer", false, set_outer, "IFACE[,IFACE]...",
+	 "interfaces that lead to the world, separated by commas (those of the default routes)"},
 };
 
 /* --- the file ---------------------------------------------------------------------------------------- */
@@ -374,6 +389,7 @@ void config_clear(struct config *c)
 	free(c->run_dir);
 	free(c->socket);
 	free(c->group);
+	free(c->outer);
 	*c = (struct config){0};
 }
 

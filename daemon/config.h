@@ -18,6 +18,7 @@ struct config {
 	bool use_tcx;
 	bool use_fast_path;
 	struct vpc_limits limits;
+	char *outer; /* names of interfaces, separated by commas; NULL: those of the default routes */
 	struct pool pools[POOLS_MAX];
 	size_t n_pools;
 	bool accept_store; /* --accept-store */

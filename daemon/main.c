@@ -240,6 +240,7 @@ static int run(const struct config *c)
 		.accept_store = c->accept_store,
 		.use_tcx = c->use_tcx,
 		.use_fast_path = c->use_fast_path,
+		.outer = c->outer,
 	};
 	int r;
 

@@ -15,8 +15,8 @@ static const struct field fields[] = {
 	{"instance", "instance", TABLE_LEFT, NULL},   {"version", "version", TABLE_LEFT, NULL},
 	{"health", "health", TABLE_LEFT, NULL},	      {"engine", "engine", TABLE_LEFT, NULL},
 	{"fast path", "fast_path", TABLE_LEFT, NULL}, {"attach mode", "attach_mode", TABLE_LEFT, NULL},
-	{"kernel", "kernel", TABLE_LEFT, NULL},	      {"revision", "revision", TABLE_LEFT, NULL},
-	{"epoch", "epoch", TABLE_LEFT, NULL},
+	{"edge", "edge", TABLE_LEFT, NULL},	      {"kernel", "kernel", TABLE_LEFT, NULL},
+	{"revision", "revision", TABLE_LEFT, NULL},   {"epoch", "epoch", TABLE_LEFT, NULL},
 };
 
 static bool is_field(const char *key)

@@ -56,6 +56,8 @@ static void audit_done(void *data, int result)
 	if (!e->closing) {
 		if (result >= 0)
 			net_audit_each(async_op->audit, found, e);
+		if (result >= 0)
+			net_audit_mend_outers(e->net, async_op->audit);
 		audit_later(e, net_audit_cost_ns(async_op->audit));
 	}
 	net_audit_free(async_op->audit);

@@ -23,6 +23,7 @@
 	X(CONDITION_NETWORK, "network") /* namespaces, bridges, ports and what hangs on them */                  \
 	X(CONDITION_REMOVAL, "removal") /* devices of something that was deleted and could not be deleted yet */ \
 	X(CONDITION_STORE, "store")	/* documents can't be committed, or not safely */                        \
+	X(CONDITION_EDGE, "edge")	/* uplinks and outer interfaces, as the programs know them */            \
 	X(CONDITION_MAPS, "maps")	/* rows, programs or pins are not what they should be */
 
 enum condition_subsystem {

@@ -2,6 +2,7 @@
 #include "engine/audit.h"
 
 #include "engine/background.h"
+#include "engine/edge.h"
 #include "engine/expire.h"
 #include "engine/grace.h"
 #include "engine/reconcile.h"
@@ -181,10 +182,18 @@ struct net_config engine_net_config(const struct engine *e)
 		.prog_from_workload = maps_prog_from_workload(e->maps),
 		.prog_to_workload = maps_prog_to_workload(e->maps),
 		.prog_from_router = maps_prog_from_router(e->maps),
+		.prog_from_uplink = maps_prog_edge(e->maps, "from_uplink"),
+		.prog_from_vpc = maps_prog_edge(e->maps, "from_vpc"),
+		.prog_to_host = maps_prog_edge(e->maps, "to_host"),
+		.prog_from_world = maps_prog_edge(e->maps, "from_world"),
+		.outer = e->edge.outer,
+		.outer_also = e->edge.outer_also,
 		.use_tcx = e->use_tcx,
 		.event = e->event,
 		.on_port = on_port,
 		.on_up = workload_end_up,
+		.on_uplink = edge_uplink,
+		.on_edge = edge_outers,
 	};
 }
 
@@ -210,6 +219,8 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	e->conditions = conditions_new();
 	if (!e->instance || !e->state_dir || !e->bpf_dir || !e->conditions)
 		return vpc_error_oom(reterr);
+	if (edge_begin(e, config) < 0)
+		return vpc_error_oom(reterr);
 	if (removals_new(e) < 0)
 		return vpc_error_oom(reterr);
 	r = worker_new(e->event, USER_LIMIT_MS, &e->worker);
@@ -224,6 +235,7 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	if (r < 0)
 		return r;
 	choose_fast_path(e, config->use_fast_path);
+	edge_choose(e);
 	r = load_model(e, reterr);
 	if (r == 0)
 		r = grace_load(e, reterr);
@@ -279,6 +291,7 @@ void engine_free(struct engine *e)
 	port_retries_clear(e);
 	workload_ends_clear(e);
 	conditions_free(e->conditions);
+	edge_end(e);
 	free(e->instance);
 	free(e->state_dir);
 	free(e->bpf_dir);

@@ -28,6 +28,7 @@ struct engine_config {
 	bool accept_store; /* also one that is older than the kernel's state, or another */
 	bool use_tcx;
 	bool use_fast_path; /* where the kernel can do it */
+	const char *outer;  /* names of outer interfaces, separated by commas; NULL: those of the default routes */
 	sd_event *event;
 };
 

@@ -27,6 +27,23 @@ struct due_vpc {
 	uint64_t at_us; /* CLOCK_MONOTONIC */
 };
 
+/* How packets leave the host: edge.c. */
+enum edge_mode {
+	EDGE_OFF,      /* they don't */
+	EDGE_FORWARD,  /* the programs translate, and the host forwards */
+	EDGE_REDIRECT, /* the programs send them out of the outer interfaces */
+};
+struct edge {
+	enum edge_mode mode;
+	char reason[160]; /* why it is not EDGE_REDIRECT, or that it transmits; or "" */
+	bool peer;	  /* bpf_redirect_peer reaches uplinks */
+	uint32_t mtu;	  /* the smallest of the outer interfaces'; 0: there are none */
+	char *outer;	  /* names: of the configuration, or NULL */
+	char *outer_also; /* of the pools, or NULL */
+	char *outers;	  /* names of those that there are */
+	char left_out[16];
+};
+
 struct engine {
 	char *instance;
 	char *state_dir;
@@ -36,6 +53,7 @@ struct engine {
 	size_t n_pools;
 	bool use_tcx;
 	bool fast_path; /* configured, and the kernel can do it */
+	struct edge edge;
 	sd_event *event;
 
 	struct model *model;

@@ -2,6 +2,7 @@
 /* GET /v1/status: what runs, how much of it, and what is wrong now. */
 #include "engine/status.h"
 #include "engine/audit_maps.h"
+#include "engine/edge.h"
 #include "engine/engine_private.h"
 
 #include "datapath/maps/counters.h"
@@ -141,13 +142,13 @@ json_t *engine_status(struct engine *e)
 	struct utsname uts = {0};
 
 	uname(&uts);
-	return json_pack("{s:s,s:s,s:I,s:I,s:s,s:b,s:s,s:o,s:o,s:o,s:o,s:o,s:{s:s,s:s,s:b,s:i},s:o,s:s,s:o}",
+	return json_pack("{s:s,s:s,s:I,s:I,s:s,s:b,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:{s:s,s:s,s:b,s:i},s:o,s:s,s:o}",
 			 "instance", e->instance, "version", VPCD_VERSION, "epoch", (json_int_t)maps_epoch(e->maps),
 			 "revision", (json_int_t)e->revision, "engine", "ebpf", "fast_path", (int)e->fast_path,
-			 "attach_mode", net_attach_mode(e->net), "pending", pending_to_json(e), "limits",
-			 limits_to_json(&e->limits), "counts", counts_to_json(e), "tables", maps_status(e->maps),
-			 "flow_shares", flow_shares_to_json(e), "kernel", "release", uts.release, "machine",
-			 uts.machine, "tcx", strcmp(net_attach_mode(e->net), "tcx") == 0, "abi", VPC_ABI_VERSION,
-			 "health", conditions_health(e->conditions), "rule_counters", "flows judged", "audit",
-			 maps_audit_json(e));
+			 "attach_mode", net_attach_mode(e->net), "edge", edge_status(e), "pending", pending_to_json(e),
+			 "limits", limits_to_json(&e->limits), "counts", counts_to_json(e), "tables",
+			 maps_status(e->maps), "flow_shares", flow_shares_to_json(e), "kernel", "release", uts.release,
+			 "machine", uts.machine, "tcx", strcmp(net_attach_mode(e->net), "tcx") == 0, "abi",
+			 VPC_ABI_VERSION, "health", conditions_health(e->conditions), "rule_counters", "flows judged",
+			 "audit", maps_audit_json(e));
 }

@@ -19,6 +19,8 @@
 
 /* datapath/net/net.h, which doesn't go with the laboratory's names */
 int net_fast_path_test(int prog_probe);
+enum { NET_EDGE_NOT, NET_EDGE_TRANSMIT, NET_EDGE_PEER };
+int net_edge_test(int prog_peer, int prog_neigh);
 
 static struct lab *l;
 static int wire = -1;
@@ -160,6 +162,16 @@ Test(wire, fast_path_test)
 	cr_expect_eq(net_fast_path_test(lab_program_fd(l, l->skel->progs.from_workload)), 0, "one that drops");
 	cr_expect_eq(net_fast_path_test(lab_program_fd(l, l->skel->progs.sweep)), 0, "one that redirects nothing");
 	cr_expect_lt(net_fast_path_test(-1), 0, "couldn't be tried");
+	cr_expect_eq(net_edge_test(lab_program_fd(l, l->skel->progs.fast_path_probe),
+				   lab_program_fd(l, l->skel->progs.edge_probe)),
+		     NET_EDGE_PEER);
+	cr_expect_eq(
+		net_edge_test(lab_program_fd(l, l->skel->progs.sweep), lab_program_fd(l, l->skel->progs.edge_probe)),
+		NET_EDGE_TRANSMIT, "one that redirects nothing at the port");
+	cr_expect_eq(net_edge_test(lab_program_fd(l, l->skel->progs.fast_path_probe),
+				   lab_program_fd(l, l->skel->progs.sweep)),
+		     NET_EDGE_NOT, "one that redirects nothing at the host end");
+	cr_expect_lt(net_edge_test(-1, -1), 0, "couldn't be tried");
 }
 
 /* What isn't an answer of the port: nothing without a rule gets out to the workload. */

@@ -52,6 +52,9 @@ static const struct schema_field status_fields[] = {
 	{"engine", SCHEMA_STRING, "ebpf"},
 	{"fast_path", SCHEMA_BOOLEAN, NULL},
 	{"attach_mode", SCHEMA_STRING, "tcx or clsact"},
+	{"edge", "{}",
+	 "mode: redirect, forward or off; reason; outer: interfaces that lead to the world; left_out: one that can't "
+	 "be used"},
 	{"pending", SCHEMA_LIST_OF("Condition"), "what is wrong now, or still to be done"},
 	{"limits", SCHEMA_OBJECT, NULL},
 	{"counts", SCHEMA_COUNTS, NULL},
@@ -63,7 +66,7 @@ static const struct schema_field status_fields[] = {
 	{"flow_shares", SCHEMA_OBJECT, "by VPC's id: what it has of the map of established flows"},
 };
 static const struct schema_field condition_fields[] = {
-	{"subsystem", SCHEMA_STRING, "network, removal, store or maps"},
+	{"subsystem", SCHEMA_STRING, "network, removal, store, edge or maps"},
 	{"object", SCHEMA_STRING, "id of what is concerned; empty: the subsystem"},
 	{"reason", SCHEMA_STRING, "what is wrong, and what to do"},
 	{"since", SCHEMA_STRING, NULL},

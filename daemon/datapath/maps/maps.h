@@ -57,6 +57,9 @@ int maps_prog_to_workload(const struct maps *t);
 int maps_prog_from_router(const struct maps *t);
 /* For net_fast_path_test. */
 int maps_prog_fast_path_probe(const struct maps *t);
+/* For uplinks and outer interfaces, by name: "from_uplink", "from_vpc", "to_host", "from_world"; "edge_probe" for
+ * net_edge_test. -ENOENT: there is no such program. */
+int maps_prog_edge(const struct maps *t, const char *name);
 
 /* Flags in an ENI's row that depend on its port (VPC_ENI_PEER_REDIRECT, VPC_ENI_TAP): after the port was checked. */
 void maps_eni_set_flags(struct maps *t, uint32_t eni, uint32_t set, uint32_t clear);

@@ -296,3 +296,10 @@ int maps_prog_fast_path_probe(const struct maps *t)
 {
 	return bpf_program__fd(t->bpf->progs.fast_path_probe);
 }
+
+int maps_prog_edge(const struct maps *t, const char *name)
+{
+	const struct bpf_program *prog = bpf_object__find_program_by_name(t->bpf->obj, name);
+
+	return prog ? bpf_program__fd(prog) : -ENOENT;
+}

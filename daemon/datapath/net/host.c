@@ -202,7 +202,8 @@ void host_report_uplink(struct net_vpc *v, struct device *d)
 		 link_get(n->host.rtnl, d->host_ifindex, NULL, &host) >= 0 && vpc_end.flags & IFF_UP &&
 		 host.flags & IFF_UP && vpc_end.other_end == d->host_ifindex && host.other_end == d->ifindex;
 	if (usable) {
-		uplink = (struct net_uplink){.ifindex = d->ifindex, .host_ifindex = d->host_ifindex};
+		uplink = (struct net_uplink){
+			.ifindex = d->ifindex, .host_ifindex = d->host_ifindex, .vpc_mtu = d->vpc_mtu};
 		memcpy(uplink.host_mac, host.mac, sizeof(uplink.host_mac));
 	}
 	n->on_uplink(v->number, usable ? &uplink : NULL, n->userdata);

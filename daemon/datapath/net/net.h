@@ -39,6 +39,7 @@ struct net_uplink {
 	uint32_t ifindex;      /* of the VPC end, in the VPC's namespace */
 	uint32_t host_ifindex; /* of the host end, in vpcd's own */
 	uint8_t host_mac[6];
+	uint32_t vpc_mtu; /* of the VPC */
 };
 typedef void (*net_uplink_fn)(uint32_t vpc, const struct net_uplink *uplink, void *userdata);
 
@@ -238,5 +239,14 @@ int net_report_ports(struct net *n, uint32_t vpc);
 /* Whether the kernel's bpf_redirect_peer does what we need: one frame from one veth to another, in namespaces of their
  * own. prog_probe: the program `fast_path_probe`. 1: yes, 0: no, -errno: it could not be tried. Blocks for some ms. */
 int net_fast_path_test(int prog_probe);
+/* Whether packets leave by an uplink as the programs send them: by bpf_redirect_peer from a port to the uplink's host
+ * end, then by bpf_redirect_neigh from an outer interface. prog_peer: `fast_path_probe`; prog_neigh: `edge_probe`.
+ * Blocks for some ms; for a second where nothing arrives. -errno: it could not be tried. */
+enum net_edge_result {
+	NET_EDGE_NOT,	   /* bpf_redirect_neigh doesn't deliver */
+	NET_EDGE_TRANSMIT, /* it does, but only what is transmitted to the uplink */
+	NET_EDGE_PEER,	   /* both do */
+};
+int net_edge_test(int prog_peer, int prog_neigh);
 
 #endif

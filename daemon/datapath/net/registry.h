@@ -30,7 +30,7 @@ struct net_host {
 	struct nl_sock *rtnl;
 	int event_fd; /* events of rtnetlink; -1 while there are no host ends */
 	sd_event_source *source;
-	struct device *ends; /* uplinks, by host_ifindex; those of the registry */
+	struct device *ends;  /* uplinks, by host_ifindex; those of the registry */
 	struct outer *outers; /* owned; room for NET_OUTERS_MAX */
 	size_t n_outers;
 	struct outer_list *told; /* what on_edge was told last; owned */

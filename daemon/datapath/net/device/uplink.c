@@ -149,6 +149,7 @@ static void note_host_end(const struct device_request *q, uint32_t ifindex)
 	char host_dir[DEVICE_HOST_DIR_MAX];
 	struct device *d = q->device;
 
+	d->vpc_mtu = ((const struct vpc_record *)q->spec->record)->mtu;
 	if (dir && d->other_end && d->other_end != ifindex)
 		tc_tcx_unpin(device_host_dir(dir, host_dir), d->other_end);
 	d->other_end = ifindex;

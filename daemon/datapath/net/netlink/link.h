@@ -72,12 +72,12 @@ int link_each(struct nl_sock *sk, int (*fn)(const struct link_info *info, void *
 int link_make_bridge(struct nl_sock *sk, const struct subnet_record *s, char ret_text[NETLINK_TEXT_MAX]);
 /* The host end in sk's namespace with ifindex p->eni, the workload end in workload_ns, both down. */
 int link_make_veth(struct nl_sock *sk, const struct port_record *p, int workload_ns, char ret_text[NETLINK_TEXT_MAX]);
-/* A veth pair, both ends down: one in sk's namespace, the other in peer_ns with an ifindex that the kernel chooses. */
+/* A veth pair, both ends down: one in sk's namespace, the other in peer_ns. */
 struct link_pair {
 	const char *name, *peer_name;
-	uint32_t ifindex;	       /* of the end in sk's namespace; 0: the kernel's choice */
-	uint32_t mtu;		       /* of both */
-	const uint8_t *mac, *peer_mac; /* NULL: random */
+	uint32_t ifindex, peer_ifindex; /* of the end in sk's namespace, and of the other; 0: the kernel's choice */
+	uint32_t mtu;			/* of both */
+	const uint8_t *mac, *peer_mac;	/* NULL: random */
 	int peer_ns;
 };
 int link_make_pair(struct nl_sock *sk, const struct link_pair *pair, char ret_text[NETLINK_TEXT_MAX]);

@@ -141,6 +141,8 @@ int link_make_pair(struct nl_sock *sk, const struct link_pair *pair, char ret_te
 		rtnl_link_set_ifindex(link, (int)pair->ifindex);
 	r = describe_end(link, pair->name, pair->mtu, pair->mac);
 	rtnl_link_set_ns_fd(peer, pair->peer_ns);
+	if (pair->peer_ifindex)
+		rtnl_link_set_ifindex(peer, (int)pair->peer_ifindex);
 	if (r >= 0)
 		r = describe_end(peer, pair->peer_name, pair->mtu, pair->peer_mac);
 	if (r < 0)

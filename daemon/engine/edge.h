@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The edge: how packets leave the host, and what the programs are told of its devices. */
+#ifndef ENGINE_EDGE_H
+#define ENGINE_EDGE_H
+
+#include "engine/engine_private.h"
+
+/* Takes over what the configuration says. -ENOMEM. */
+int edge_begin(struct engine *e, const struct engine_config *config);
+void edge_end(struct engine *e);
+/* Tries how packets can leave. Blocks for some ms. */
+void edge_choose(struct engine *e);
+/* net_uplink_fn, net_edge_fn: what net reports goes into the maps. */
+void edge_uplink(uint32_t vpc, const struct net_uplink *uplink, void *userdata);
+void edge_outers(const struct net_edge *edge, void *userdata);
+/* {"mode": "redirect"|"forward"|"off", "reason": text, "outer": [name, …], "left_out": name or null}. NULL: no memory.
+ */
+json_t *edge_status(const struct engine *e);
+
+#endif
