@@ -84,6 +84,24 @@ static json_int_t count_enis(const struct maps *t)
 	return n;
 }
 
+static json_int_t count_nats(const struct maps *t)
+{
+	json_int_t n = 0;
+
+	for (uint32_t i = 1; i < t->mirror.size.nats; i++)
+		n += t->mirror.nats[i].state != NODE_FREE;
+	return n;
+}
+
+static json_int_t count_eips(const struct maps *t)
+{
+	json_int_t n = 0;
+
+	for (uint32_t i = 1; i < t->mirror.size.eips; i++)
+		n += t->mirror.eips[i].state != NODE_FREE;
+	return n;
+}
+
 /* Used entries of a map, or -1 where nobody knows without reading all of it. */
 static json_int_t count_used(const struct maps *t, enum map_id id)
 {
@@ -106,6 +124,19 @@ static json_int_t count_used(const struct maps *t, enum map_id id)
 		return t->mirror.addr_numbers.used;
 	case MAP_ENI:
 		return count_enis(t);
+	case MAP_ROUTE:
+	case MAP_ROUTE_ROW:
+		return t->mirror.route_numbers.used;
+	case MAP_PUBLISH:
+	case MAP_PUBLISH_ROW:
+		return t->mirror.publish_numbers.used;
+	case MAP_NAT:
+		return count_nats(t);
+	case MAP_EIP:
+		return count_eips(t);
+	case MAP_NAT_OUT:
+	case MAP_NAT_IN:
+		return (json_int_t)maps_translations(t);
 	case MAP_FLOW:
 	case MAP_FLOW_NEW:
 	case MAP_FLOW_OVERFLOW:

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "datapath/maps/edge_state.h"
 #include "datapath/maps/state.h"
 #include "datapath/maps/words.h"
 
@@ -67,6 +68,39 @@ static void update_pool(struct maps *t, struct vpc_host_flows *h)
 		__atomic_fetch_add(&h->pool_used, sum - was, __ATOMIC_RELAXED);
 }
 
+uint32_t shares_translations(uint32_t size, uint32_t tenants, uint64_t used)
+{
+	uint32_t equal = tenants ? part(size / 2, tenants) : 0, left = used < size / 2 ? size / 2 - (uint32_t)used : 0;
+	uint32_t most = left < size / 4 ? left : size / 4;
+
+	if (tenants <= 1)
+		return size - size / FREE_PART;
+	return most > equal ? most : equal;
+}
+
+/* How many translations a VPC may have: the programs don't know of the other VPCs. */
+static void update_translations(struct maps *t)
+{
+	uint32_t size = t->map[MAP_NAT_OUT].n < t->map[MAP_NAT_IN].n ? t->map[MAP_NAT_OUT].n : t->map[MAP_NAT_IN].n;
+	uint32_t tenants = 0;
+
+	for (uint32_t i = 1; i < t->mirror.size.vpcs; i++)
+		tenants += t->mirror.spaces[i].flags & VPC_SPACE_ROUTED_OUT ? 1 : 0;
+	store32(&edge_ctl_at(t, 0)->nat_per_vpc, shares_translations(size, tenants, maps_translations(t)));
+}
+
+uint64_t maps_translations(const struct maps *t)
+{
+	int64_t sum = 0;
+
+	for (uint32_t i = 0; i < t->map[MAP_NAT_USED].n; i++) {
+		int64_t n = __atomic_load_n(nat_used_at(t, i), __ATOMIC_RELAXED);
+
+		sum += n > 0 ? n : 0;
+	}
+	return (uint64_t)sum;
+}
+
 void shares_update(struct maps *t)
 {
 	struct vpc_host_flows *h = host_flows_at(t, 0);
@@ -79,6 +113,7 @@ void shares_update(struct maps *t)
 	store32(&h->fragment_guaranteed, part(fragment_part, tenants));
 	store32(&h->fragment_pool, fragment_part);
 	update_pool(t, h);
+	update_translations(t);
 }
 
 /* --- whose flows are evicted --- */
@@ -184,6 +219,8 @@ int shares_status(const struct maps *t, enum map_id id, json_t *row)
 	} else if (id == MAP_FRAGMENT) {
 		r |= json_object_set_new(row, "guaranteed_per_vpc", json_integer(h->fragment_guaranteed));
 		r |= json_object_set_new(row, "pool", json_integer(h->fragment_pool));
+	} else if (id == MAP_NAT_OUT) {
+		r |= json_object_set_new(row, "most_per_vpc", json_integer(edge_ctl_at(t, 0)->nat_per_vpc));
 	}
 	return r ? -ENOMEM : 0;
 }

@@ -11,6 +11,7 @@
 #include "datapath/maps/flows/evict.h"
 #include "datapath/maps/flows/recount.h"
 #include "datapath/maps/flows/sweep.h"
+#include "datapath/maps/flows/translations.h"
 #include "datapath/maps/shares.h"
 #include "datapath/maps/words.h"
 
@@ -37,6 +38,7 @@ struct maps_expiry {
 	uint32_t n, at; /* read, and of them looked at */
 	struct recount *recount;
 	struct evict *evict;
+	struct translations *translations;
 	struct vpc_host_flows *host;
 	uint64_t now_ns;
 	uint32_t overflowing; /* entries of flow_overflow in this round */
@@ -55,7 +57,8 @@ int maps_expiry_new(const struct maps *t, uint32_t budget, struct maps_expiry **
 	x->budget = budget;
 	x->keys = calloc(budget + READ_BATCH, sizeof(*x->keys));
 	x->flows = calloc(budget + READ_BATCH, sizeof(*x->flows));
-	if (!x->keys || !x->flows || recount_new(t, &x->recount) < 0 || evict_new(t, &x->evict) < 0)
+	if (!x->keys || !x->flows || recount_new(t, &x->recount) < 0 || evict_new(t, &x->evict) < 0 ||
+	    translations_new(t, budget, &x->translations) < 0)
 		return -ENOMEM;
 	*ret = TAKE_PTR(x);
 	return 0;
@@ -67,6 +70,7 @@ struct maps_expiry *maps_expiry_free(struct maps_expiry *x)
 		return NULL;
 	recount_free(x->recount);
 	evict_free(x->evict);
+	translations_free(x->translations);
 	free(x->keys);
 	free(x->flows);
 	free(x);
@@ -92,6 +96,8 @@ static void batch_is_read(struct maps_expiry *x, unsigned which, uint32_t n)
 {
 	if (which == OVERFLOW)
 		x->overflowing += n;
+	for (uint32_t i = 0; i < n; i++)
+		translations_flow(x->translations, &x->keys[x->n + i], &x->flows[x->n + i]);
 	for (uint32_t i = 0; which == ESTABLISHED && i < n; i++)
 		recount_add(x->recount, &x->keys[x->n + i], &x->flows[x->n + i]);
 }
@@ -109,13 +115,15 @@ static void round_ends(struct maps_expiry *x, unsigned which)
 
 int maps_expiry_read(struct maps_expiry *x)
 {
+	int r = 0;
+
 	x->n = x->at = 0;
+	translations_begin(x->translations, x->now_ns);
 	/* At most once around each map. */
 	for (unsigned ends = 0; ends < FLOW_MAPS && x->n < x->budget;) {
 		unsigned which = x->turn;
 		__u32 n = READ_BATCH;
 		uint64_t next = 0;
-		int r;
 
 		if (!x->started[which])
 			round_begins(x, which);
@@ -133,7 +141,8 @@ int maps_expiry_read(struct maps_expiry *x)
 		ends++;
 		x->turn = (which + 1) % FLOW_MAPS;
 	}
-	return evict_read(x->evict);
+	r = translations_read(x->translations);
+	return r < 0 ? r : evict_read(x->evict);
 }
 
 /* Whether a flow is idle for longer than its timeout, or of an ENI that is gone. The program that deletes looks again
@@ -164,5 +173,8 @@ int maps_expiry_step(struct maps *t, struct maps_expiry *x, uint64_t now_ns, uns
 		return r;
 	for (uint32_t i = 0; i < io.n; i++)
 		*deleted += io.result[i] == VPC_SWEPT_DONE;
-	return x->at < x->n ? 1 : evict_step(t, x->evict, now_ns);
+	if (x->at < x->n)
+		return 1;
+	r = translations_step(t, x->translations, now_ns, deleted);
+	return r ? r : evict_step(t, x->evict, now_ns);
 }

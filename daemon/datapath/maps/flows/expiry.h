@@ -3,7 +3,7 @@
  * Deleting flows that are idle past their timeout, or of an ENI that is gone. To walk a hash of a million buckets takes
  * milliseconds even where it is empty: that is the worker's part (read). What it found is judged and deleted by the
  * event loop, which alone knows the ENIs, a little at a time (step). The walk also recounts established flows and finds
- * flows to evict.
+ * flows to evict. Translations that are over go the same way (translations.h).
  */
 #ifndef DATAPATH_MAPS_FLOWS_EXPIRY_H
 #define DATAPATH_MAPS_FLOWS_EXPIRY_H
@@ -26,8 +26,9 @@ void maps_expiry_plan(struct maps *t, struct maps_expiry *x, uint64_t now_ns);
 /* Reads on where it stopped last time. Takes milliseconds. On any thread, while the maps are used, but not while a step
  * runs. -errno of the kernel. */
 int maps_expiry_read(struct maps_expiry *x);
-/* Deletes some of what was read, and adds to *deleted how many. Takes some 100 µs at most. 1: there is more of what was
- * read; 0: that was all; -errno of the kernel: the rest of what was read is left to the next time around. */
+/* Deletes some of what was read, and adds to *deleted how many flows and translations. Takes some 100 µs at most. 1:
+ * there is more of what was read; 0: that was all; -errno of the kernel: the rest of what was read is left to the next
+ * time around. */
 int maps_expiry_step(struct maps *t, struct maps_expiry *x, uint64_t now_ns, unsigned *deleted);
 
 #endif

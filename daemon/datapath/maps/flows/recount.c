@@ -6,13 +6,6 @@
 
 #define ROUNDS 3
 
-struct count {
-	int64_t counted; /* entries that this walk has met */
-	int64_t before;	 /* what the programs had counted when the walk began */
-	int64_t wrong;	 /* by how much that was wrong after the last walk */
-	uint32_t times;	 /* how many walks in a row */
-};
-
 enum { OPENED, ANSWERED, ENI_COUNTS };
 enum { TOTAL, HALF_OPEN, VPC_COUNTS };
 
@@ -21,8 +14,8 @@ struct recount {
 	struct vpc_eni_flows *eni_flows;
 	struct vpc_vpc_flows *vpc_flows;
 	uint32_t n_enis, n_vpcs;
-	struct count (*of_eni)[ENI_COUNTS];
-	struct count (*of_vpc)[VPC_COUNTS];
+	struct recount_count (*of_eni)[ENI_COUNTS];
+	struct recount_count (*of_vpc)[VPC_COUNTS];
 	bool walking; /* the walk has begun at the beginning of `flow` */
 };
 
@@ -65,7 +58,7 @@ static int64_t *vpc_count(const struct recount *y, uint32_t number, unsigned whi
 	return (int64_t *)(which == TOTAL ? &y->vpc_flows[number].total : &y->vpc_flows[number].half_open);
 }
 
-static void begin_count(struct count *c, const int64_t *now)
+void recount_count_begin(struct recount_count *c, const int64_t *now)
 {
 	c->counted = 0;
 	c->before = __atomic_load_n(now, __ATOMIC_RELAXED);
@@ -76,10 +69,10 @@ void recount_begin(struct recount *y)
 	y->walking = true;
 	for (uint32_t i = 0; i < y->n_enis; i++)
 		for (unsigned which = 0; which < ENI_COUNTS; which++)
-			begin_count(&y->of_eni[i][which], eni_count(y, i, which));
+			recount_count_begin(&y->of_eni[i][which], eni_count(y, i, which));
 	for (uint32_t i = 0; i < y->n_vpcs; i++)
 		for (unsigned which = 0; which < VPC_COUNTS; which++)
-			begin_count(&y->of_vpc[i][which], vpc_count(y, i, which));
+			recount_count_begin(&y->of_vpc[i][which], vpc_count(y, i, which));
 }
 
 static void add_side(struct recount *y, const struct vpc_flow *flow, unsigned side)
@@ -103,7 +96,7 @@ void recount_add(struct recount *y, const struct vpc_flow_key *key, const struct
 	add_side(y, flow, 1);
 }
 
-static void end_count(struct count *c, int64_t *now)
+void recount_count_end(struct recount_count *c, int64_t *now)
 {
 	int64_t wrong = c->before - c->counted;
 
@@ -126,8 +119,8 @@ void recount_end(struct recount *y)
 	y->walking = false;
 	for (uint32_t i = 0; i < y->n_enis; i++)
 		for (unsigned which = 0; which < ENI_COUNTS; which++)
-			end_count(&y->of_eni[i][which], eni_count(y, i, which));
+			recount_count_end(&y->of_eni[i][which], eni_count(y, i, which));
 	for (uint32_t i = 0; i < y->n_vpcs; i++)
 		for (unsigned which = 0; which < VPC_COUNTS; which++)
-			end_count(&y->of_vpc[i][which], vpc_count(y, i, which));
+			recount_count_end(&y->of_vpc[i][which], vpc_count(y, i, which));
 }

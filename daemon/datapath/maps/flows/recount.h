@@ -17,6 +17,17 @@
 
 struct recount;
 
+/* One count. */
+struct recount_count {
+	int64_t counted; /* entries that this walk has met */
+	int64_t before;	 /* what the programs had counted when the walk began */
+	int64_t wrong;	 /* by how much that was wrong after the last walk */
+	uint32_t times;	 /* how many walks in a row */
+};
+/* A walk begins; it has been around, and *now is corrected where that is due. */
+void recount_count_begin(struct recount_count *c, const int64_t *now);
+void recount_count_end(struct recount_count *c, int64_t *now);
+
 /* -ENOMEM. */
 int recount_new(const struct maps *t, struct recount **ret);
 /* Returns NULL. NULL is fine. */
