@@ -5,9 +5,9 @@
  * one that came in at another port (an appliance must not write into a member's datagram), and one that would write
  * over what was judged (RFC 5722; with extension headers the ports may be far behind the first 8 bytes).
  *
- * The maps are LRUs without a tag in their values: an element recycled under our hands could let a later fragment through
- * whose first one was refused, which nobody can put together. `fragment` has room for everybody's share (share.h); who
- * has more is remembered in `fragment_overflow`, where only such entries evict each other.
+ * The maps are LRUs without a tag in their values: an element recycled under our hands could let a later fragment
+ * through whose first one was refused, which nobody can put together. `fragment` has room for everybody's share
+ * (share.h); who has more is remembered in `fragment_overflow`, where only such entries evict each other.
  */
 #ifndef BPF_LIB_FRAGMENT_H
 #define BPF_LIB_FRAGMENT_H

@@ -14,8 +14,8 @@
 /* A quarter of flow_new is guaranteed, and another is the pool. The other half is for the window before: an entry may
  * be used for the last time just before its window ends, and lives through the next. */
 #define NEW_PART	4u
-/* An eighth of `fragment` is guaranteed to what ENIs send, an eighth to what comes from outside, and an eighth is the pool:
- * three quarters for two windows. The rest keeps the kernel from evicting early. */
+/* An eighth of `fragment` is guaranteed to what ENIs send, an eighth to what comes from outside, and an eighth is the
+ * pool: three quarters for two windows. The rest keeps the kernel from evicting early. */
 #define FRAGMENT_PART	8u
 
 /* One round evicts at most so many flows, and an eighth of what the VPC or ENI holds. */

@@ -24,10 +24,10 @@ struct vpc_flows_count {
 };
 void maps_vpc_flows(const struct maps *t, uint32_t vpc, struct vpc_flows_count *ret);
 
-/* How many translations one VPC may have, of a map for `size` where `used` are and `tenants` VPCs are routed out: nearly
- * all where no other VPC is. Of several each has an equal part of one half in any case. Of the other half one may have
- * what is left of it, at most a quarter of the map: since vpcd tells it once a second, two VPCs that take all they can
- * within one second leave the others their half. */
+/* How many translations one VPC may have, of a map for `size` where `used` are and `tenants` VPCs are routed out:
+ * nearly all where no other VPC is. Of several each has an equal part of one half in any case. Of the other half one
+ * may have what is left of it, at most a quarter of the map: since vpcd tells it once a second, two VPCs that take all
+ * they can within one second leave the others their half. */
 uint32_t shares_translations(uint32_t size, uint32_t tenants, uint64_t used);
 /* About how many translations there are. */
 uint64_t maps_translations(const struct maps *t);
