@@ -116,6 +116,31 @@ static void audit_run(struct job *job)
 	queue_done(&e->queue);
 }
 
+/* Packets are judged by this row as a whole, so it is looked at often. */
+static void look_at_ctl(struct maps_audit *a)
+{
+	struct maps_finding finding;
+	int n = maps_ctl_mend(a->e->maps, &finding);
+
+	if (!n)
+		return;
+	a->found++;
+	a->mended++;
+	log_warning("somebody else changed the map '%s': %s; it is as it should be again", finding.map, finding.detail);
+}
+
+void maps_audit_address_config(struct engine *e, const struct plan *plan)
+{
+	size_t n = maps_address_config_apply(e->maps, plan);
+
+	if (!n || !e->maps_audit)
+		return;
+	e->maps_audit->found += n;
+	e->maps_audit->mended += n;
+	log_warning("somebody else changed what %zu interfaces or VPCs answer DHCP with; it is as it should be again",
+		    n);
+}
+
 static void look_at_pins(struct maps_audit *a)
 {
 	int r = maps_pins_mend(a->e->maps);
@@ -150,6 +175,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 	struct maps_audit *a = userdata;
 
 	a->ticks++;
+	look_at_ctl(a);
 	if (a->ticks % PINS_TICKS == 0)
 		look_at_pins(a);
 	look_at_links(a);

@@ -9,6 +9,7 @@
  *
  * What fails becomes a condition of its object, with a retry of its own.
  */
+#include "engine/audit_maps.h"
 #include "engine/background.h"
 
 #include <vpc/array.h>
@@ -19,7 +20,6 @@
 #include "engine/repair.h"
 
 #include "engine/namespaces.h"
-#include "datapath/maps/address_config.h"
 #include "util/log.h"
 
 #define REPAIR_DELAY_US 20000ull
@@ -275,7 +275,7 @@ static void repair_ensure(struct repair *p)
 		port_retry_made(e, p->reopened->eni); /* or else its trouble says that it failed */
 	repair_note(e, &p->all, &report, r);
 	taps_flag(e, &p->all);
-	maps_address_config_apply(e->maps, &p->all);
+	maps_audit_address_config(e, &p->all);
 	(void)net_report_ports(e->net, p->vpc);
 	engine_attach_links(e);
 	reopen_lost(e, &p->all, &report);

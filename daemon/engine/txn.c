@@ -9,6 +9,7 @@
  *   txn_committed    publish: one 64-bit store → reply
  *                    → later: removal, retire, tcx links, on the worker
  */
+#include "engine/audit_maps.h"
 #include "engine/background.h"
 
 #include <vpc/clock.h>
@@ -20,7 +21,6 @@
 #include "engine/workloads.h"
 #include "engine/txn.h"
 
-#include "datapath/maps/address_config.h"
 #include "util/log.h"
 
 static void txn_try(struct txn *t);
@@ -270,7 +270,7 @@ static void txn_publish(struct txn *t)
 	making_end(&t->making);
 	t->reply.epoch = maps_publish(e->maps, t->maps_change);
 	pinned_mark_advance(e->mark, e->revision);
-	maps_address_config_apply(e->maps, &t->plan);
+	maps_audit_address_config(e, &t->plan);
 	t->reply.enforced_ns = monotonic_ns() - t->request->received_ns;
 	if (t->net_change)
 		failed = net_publish(e->net, TAKE_PTR(t->net_change), &t->removal);

@@ -116,7 +116,7 @@ static void die_at(int step)
 	if (step == GENS_RAISED || step == STORED) {
 		generations_raise(t, c);
 		if (step == STORED)
-			__atomic_store_n(&ctl_at(t, 0)->epoch, c->epoch, __ATOMIC_SEQ_CST);
+			epoch_store(t, c->epoch);
 		_exit(0);
 	}
 	maps_publish(t, c);
@@ -144,9 +144,9 @@ static void check_after_death(int step)
 		cr_assert_leq(eni_at(t, i)->gen_revoke, maps_epoch(t));
 	/* Nothing half-done comes up with the next commit. */
 	before = maps_dump(t);
-	store64(&ctl_at(t, 0)->epoch, maps_epoch(t) + 1);
+	epoch_store(t, maps_epoch(t) + 1);
 	cr_assert_eq(maps_differences(t, stored ? &new : &old, first, sizeof(first)), 0, "step %d: %s", step, first);
-	store64(&ctl_at(t, 0)->epoch, maps_epoch(t) - 1);
+	epoch_store(t, maps_epoch(t) - 1);
 	maps_close(t);
 	/* What was cleared stays cleared. */
 	t = maps_small(true);
@@ -492,7 +492,7 @@ Test(maps_adopt, an_address_that_moved_without_its_key)
 	tp_addr(&tp, true, 5, 2);
 	c = maps_prepared(t, &tp);
 	generations_raise(t, c);
-	__atomic_store_n(&ctl_at(t, 0)->epoch, c->epoch, __ATOMIC_SEQ_CST);
+	epoch_store(t, c->epoch);
 	maps_close(t);
 	t = maps_small(true);
 	cr_assert_eq(bpf_map_lookup_elem(t->map[MAP_ADDR].fd, &key, &n), 0);

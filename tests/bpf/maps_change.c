@@ -219,7 +219,7 @@ Test(maps_change, everything_taken_back_leaves_empty_tables)
 	cr_assert_eq(maps_prepare(t, &plan, &c, &error), 0);
 	maps_publish(t, c);
 	maps_retire(t, c);
-	store64(&ctl_at(t, 0)->epoch, 7);
+	epoch_store(t, 7);
 	after = maps_dump(t);
 	cr_assert(dump_equal(&before, &after));
 	cr_assert_eq(t->mirror.row_numbers.used + t->mirror.mask_group_numbers.used + t->mirror.set_numbers.used +

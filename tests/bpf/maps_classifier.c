@@ -143,14 +143,17 @@ Test(maps_classifier, a_start_keeps_right_tables_and_makes_wrong_ones)
 static void expect_found(const char *problem)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct maps_finding finding;
 	char first[512];
 
+	cr_expect_eq(maps_audited(t, &finding), 1);
 	cr_expect_gt(maps_differences(t, &tp, first, sizeof(first)), 0);
 	cr_expect(strstr(first, "classifier") && strstr(first, problem), "expected %s: %s", problem, first);
 	cr_assert_eq(maps_reread(t, &error), 0, "%s", error.message);
 	maps_mend(t, &tp);
 	expect_clean(&tp);
 	cr_expect_neq(in_force(1, VPC_INGRESS), 0);
+	cr_expect_eq(maps_audited(t, &finding), 0, "%s", finding.detail);
 }
 
 Test(maps_classifier, verify_finds_what_was_changed)

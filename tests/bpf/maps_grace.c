@@ -413,7 +413,7 @@ static void publish_and_kill(struct maps_change *c, enum kill_at at)
 	if (at >= KILL_GIVEN)
 		cr_assert_eq(grace_give(t, c), 0);
 	if (at >= KILL_STORED)
-		__atomic_store_n(&ctl_at(t, 0)->epoch, c->epoch, __ATOMIC_SEQ_CST);
+		epoch_store(t, c->epoch);
 	if (at >= KILL_FINISHED) {
 		write_published(t, c);
 		mirror_publish(&t->mirror, &c->mirror);
@@ -512,7 +512,7 @@ static void opened_meanwhile(bool killed)
 	generations_raise(t, c);
 	cr_assert_eq(grace_give(t, c), 0);
 	cr_assert(opens(1, 0));
-	__atomic_store_n(&ctl_at(t, 0)->epoch, c->epoch, __ATOMIC_SEQ_CST);
+	epoch_store(t, c->epoch);
 	if (killed) {
 		reopen();
 		cr_assert_eq(maps_resume_sweep(t, FLOWS_KEEP, 0), 0);

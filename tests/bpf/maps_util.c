@@ -293,6 +293,18 @@ void maps_mend(struct maps *t, const struct test_plan *all)
 	plan_clear(&plan);
 }
 
+int maps_audited(struct maps *t, struct maps_finding *ret)
+{
+	struct maps_audit *a = NULL;
+	int r = 0;
+
+	cr_assert_eq(maps_audit_new(&a), 0);
+	for (uint32_t done = 0; r == 0 && done < 4 * maps_audit_size(t) + 500; done += 50)
+		r = maps_audit_step(t, a, 50, ret);
+	maps_audit_free(a);
+	return r;
+}
+
 size_t maps_differences(struct maps *t, const struct test_plan *all, char *first, size_t first_bytes)
 {
 	json_t *report = json_array();

@@ -85,6 +85,9 @@ void maps_mend(struct maps *t, const struct test_plan *all);
 /* What maps_verify says of a state. */
 size_t maps_differences(struct maps *t, const struct test_plan *all, char *first, size_t first_bytes);
 
+/* A whole pass of the rolling audit, in slices, as the engine does it. 1: it found something. */
+int maps_audited(struct maps *t, struct maps_finding *ret);
+
 /* Everything that prepare writes, as bytes. */
 struct dump {
 	char *at;

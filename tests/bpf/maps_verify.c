@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <criterion/criterion.h>
 
+#include "datapath/maps/address_config.h"
 #include "tests/bpf/maps_util.h"
 
 static struct test_plan tp;
@@ -54,19 +55,6 @@ static void mend(void)
 	}                       \
 	static void name(void)
 
-/* A whole pass of the rolling audit; 1: it found something. In slices, as the engine does it. */
-static int audit(struct maps_finding *ret)
-{
-	struct maps_audit *a = NULL;
-	int r = 0;
-
-	cr_assert_eq(maps_audit_new(&a), 0);
-	for (uint32_t done = 0; r == 0 && done < 4 * maps_audit_size(t) + 500; done += 50)
-		r = maps_audit_step(t, a, 50, ret);
-	maps_audit_free(a);
-	return r;
-}
-
 static void expect(const char *what, const char *problem)
 {
 	struct maps_finding finding;
@@ -74,7 +62,7 @@ static void expect(const char *what, const char *problem)
 	size_t n = maps_differences(t, &tp, first, sizeof(first));
 
 	if (strncmp(what, "pinned", 6) != 0)
-		cr_assert_eq(audit(&finding), 1, "the audit didn't find: %s", first);
+		cr_assert_eq(maps_audited(t, &finding), 1, "the audit didn't find: %s", first);
 
 	cr_assert_gt(n, 0, "%s %s was not found", what, problem);
 	cr_assert(strstr(first, what) && strstr(first, problem), "expected %s %s: %s", what, problem, first);
@@ -87,7 +75,7 @@ TAMPER(clean)
 	struct maps_finding finding = {};
 
 	cr_assert_eq(maps_differences(t, &tp, first, sizeof(first)), 0, "%s", first);
-	cr_assert_eq(audit(&finding), 0, "the audit found %s: %s", finding.map, finding.detail);
+	cr_assert_eq(maps_audited(t, &finding), 0, "the audit found %s: %s", finding.map, finding.detail);
 }
 
 /* What a change has written and not yet published, or published and not yet retired, is nobody's damage. */
@@ -105,14 +93,87 @@ TAMPER(the_audit_leaves_changes_alone)
 	tp_addr(&change, false, 6, 2);
 	change.p.enis[0].after.number = change.p.enis[0].before.number;
 	c = maps_prepared(t, &change);
-	cr_assert_eq(audit(&finding), 0, "prepared: %s: %s", finding.map, finding.detail);
+	cr_assert_eq(maps_audited(t, &finding), 0, "prepared: %s: %s", finding.map, finding.detail);
 	maps_undo(t, c);
-	cr_assert_eq(audit(&finding), 0, "undone: %s: %s", finding.map, finding.detail);
+	cr_assert_eq(maps_audited(t, &finding), 0, "undone: %s: %s", finding.map, finding.detail);
 	c = maps_prepared(t, &change);
 	maps_publish(t, c);
-	cr_assert_eq(audit(&finding), 0, "published: %s: %s", finding.map, finding.detail);
+	cr_assert_eq(maps_audited(t, &finding), 0, "published: %s: %s", finding.map, finding.detail);
 	maps_retire(t, c);
-	cr_assert_eq(audit(&finding), 0, "retired: %s: %s", finding.map, finding.detail);
+	cr_assert_eq(maps_audited(t, &finding), 0, "retired: %s: %s", finding.map, finding.detail);
+}
+
+/* Of what is not in the mirror the audit has sums. What the programs write is nobody's damage. */
+TAMPER(dhcp_answers)
+{
+	uint32_t number = VPC_ENI_FIRST + 1;
+	struct vpc_address_config *row = address_config_at(t, number);
+	struct vpc_address_config_space *space = address_config_space_at(t, 1);
+	struct maps_finding finding = {};
+	struct eni_record e1 = eni_rec(1, 1, 0);
+	struct test_plan gone;
+
+	maps_address_config_apply(t, &tp.p);
+	row->advertised_ns = 1;
+	cr_assert_eq(maps_audited(t, &finding), 0, "%s", finding.detail);
+	row->ip4 ^= 1;
+	cr_assert_eq(maps_audited(t, &finding), 1);
+	cr_assert_str_eq(finding.map, "address_config");
+	maps_address_config_apply(t, &tp.p);
+	cr_assert_eq(maps_audited(t, &finding), 0, "%s", finding.detail);
+	memset(row, 0, sizeof(*row));
+	cr_assert_eq(maps_audited(t, &finding), 1);
+	maps_address_config_apply(t, &tp.p);
+
+	space->slot[space->version & 1].lease_s++;
+	cr_assert_eq(maps_audited(t, &finding), 1);
+	cr_assert_str_eq(finding.map, "address_config_space");
+	maps_address_config_apply(t, &tp.p);
+	space->version++;
+	cr_assert_eq(maps_audited(t, &finding), 1);
+	maps_address_config_apply(t, &tp.p);
+	cr_assert_eq(maps_audited(t, &finding), 0, "%s", finding.detail);
+
+	/* a number that is nobody's any more */
+	tp_init(&gone);
+	tp_eni(&gone, &e1, NULL);
+	maps_address_config_apply(t, &gone.p);
+	row->ip4 ^= 1;
+	cr_assert_eq(maps_audited(t, &finding), 0, "%s", finding.detail);
+}
+
+/* vpcd goes by its own copy: a change that is published meanwhile counts, and dies with nobody's epoch. */
+TAMPER(ctl)
+{
+	struct vpc_ctl *at = ctl_at(t, 0), right = *at;
+	struct maps_finding finding = {};
+	struct test_plan change;
+
+	cr_assert_eq(maps_ctl_mend(t, &finding), 0, "%s", finding.detail);
+	at->epoch = 1;
+	cr_assert_eq(maps_epoch(t), right.epoch);
+	cr_assert_eq(maps_ctl_mend(t, &finding), 1);
+	cr_assert_str_eq(finding.map, "ctl");
+	cr_assert(strstr(finding.detail, "epoch was 1 "), "%s", finding.detail);
+	at->pickup_until_ns = UINT64_MAX;
+	at->half_open_max = 0;
+	at->listeners = 3;
+	at->graces = 1;
+	cr_assert_eq(maps_ctl_mend(t, &finding), 4);
+	cr_assert_eq(memcmp(at, &right, sizeof(right)), 0);
+
+	at->epoch = 1;
+	tp_init(&change);
+	tp_row(&change, true, 1, 8443, 7, 102);
+	maps_apply(t, &change);
+	cr_assert_eq(at->epoch, right.epoch + 1);
+	tp_row(&tp, true, 1, 8443, 7, 102);
+
+	/* found at a start */
+	at->pickup_until_ns = UINT64_MAX;
+	maps_close(t);
+	t = maps_small(true);
+	cr_assert_eq(ctl_at(t, 0)->pickup_until_ns, 0);
 }
 
 TAMPER(pins_are_made_again)

@@ -6,6 +6,7 @@
 
 #include "datapath/maps/report.h"
 #include "datapath/maps/state.h"
+#include "datapath/maps/sum.h"
 #include "datapath/maps/words.h"
 
 static bool address_config_right(const struct vpc_address_config *row, const struct eni_record *want)
@@ -40,22 +41,72 @@ static void options_store(struct vpc_address_config_space *space, const struct v
 	store64(&space->version, next);
 }
 
-void maps_address_config_apply(struct maps *t, const struct plan *plan)
+static uint64_t config_sum(const struct vpc_address_config *row)
 {
-	for (size_t i = 0; i < plan->n_enis; i++) {
-		const struct plan_eni *p = &plan->enis[i];
+	return sum64(&row->incarnation, sizeof(*row) - offsetof(struct vpc_address_config, incarnation), 0) | 1;
+}
 
-		if (p->has_after && p->after.number < t->map[MAP_ADDRESS_CONFIG].n &&
-		    !address_config_right(address_config_at(t, p->after.number), &p->after))
-			address_config_store(address_config_at(t, p->after.number), &p->after);
-	}
-	for (size_t i = 0; i < plan->n_vpcs; i++) {
-		const struct plan_vpc *p = &plan->vpcs[i];
+static uint64_t options_sum(const struct vpc_address_config_space *space)
+{
+	return sum64(&space->slot[space->version & 1], sizeof(space->slot[0]), space->version) | 1;
+}
 
-		if (p->has_after && p->after.number < t->map[MAP_ADDRESS_CONFIG_SPACE].n &&
-		    !options_right(address_config_space_at(t, p->after.number), &p->after.address_config))
-			options_store(address_config_space_at(t, p->after.number), &p->after.address_config);
-	}
+bool address_config_unchanged(const struct maps *t, uint32_t number)
+{
+	uint64_t sum = t->address_config_sums[number];
+
+	return !sum || sum == config_sum(address_config_at(t, number));
+}
+
+bool address_options_unchanged(const struct maps *t, uint32_t number)
+{
+	uint64_t sum = t->address_options_sums[number];
+
+	return !sum || sum == options_sum(address_config_space_at(t, number));
+}
+
+/* Returns 1 if somebody else had changed the row. */
+static size_t apply_eni(struct maps *t, const struct plan_eni *p)
+{
+	uint32_t number = p->has_after ? p->after.number : p->before.number;
+	struct vpc_address_config *row;
+	bool unchanged;
+
+	if (number >= t->map[MAP_ADDRESS_CONFIG].n)
+		return 0;
+	unchanged = address_config_unchanged(t, number);
+	row = address_config_at(t, number);
+	if (p->has_after && !address_config_right(row, &p->after))
+		address_config_store(row, &p->after);
+	t->address_config_sums[number] = p->has_after ? config_sum(row) : 0;
+	return !unchanged;
+}
+
+static size_t apply_vpc(struct maps *t, const struct plan_vpc *p)
+{
+	uint32_t number = p->has_after ? p->after.number : p->before.number;
+	struct vpc_address_config_space *space;
+	bool unchanged;
+
+	if (number >= t->map[MAP_ADDRESS_CONFIG_SPACE].n)
+		return 0;
+	unchanged = address_options_unchanged(t, number);
+	space = address_config_space_at(t, number);
+	if (p->has_after && !options_right(space, &p->after.address_config))
+		options_store(space, &p->after.address_config);
+	t->address_options_sums[number] = p->has_after ? options_sum(space) : 0;
+	return !unchanged;
+}
+
+size_t maps_address_config_apply(struct maps *t, const struct plan *plan)
+{
+	size_t changed = 0;
+
+	for (size_t i = 0; i < plan->n_enis; i++)
+		changed += apply_eni(t, &plan->enis[i]);
+	for (size_t i = 0; i < plan->n_vpcs; i++)
+		changed += apply_vpc(t, &plan->vpcs[i]);
+	return changed;
 }
 
 int maps_address_config_verify(struct maps *t, const struct plan *all, json_t *report)

@@ -14,11 +14,13 @@
 
 #include <vpc/cleanup.h>
 
+#include "datapath/maps/address_config.h"
 #include "datapath/maps/edge_check.h"
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/mirror/enis.h"
 #include "datapath/maps/mirror/rows.h"
 #include "datapath/maps/mirror/sets.h"
+#include "datapath/maps/set_classifier_check.h"
 #include "datapath/maps/state.h"
 
 /* Keys read by one call. */
@@ -26,6 +28,8 @@
 /* So many comparisons in memory take about as long as one lookup; so do so many keys that are read in a batch. */
 #define CHEAP	     16u
 #define KEYS_CHEAP   4u
+/* So many blocks of a classifier are summed in that time. */
+#define BLOCKS_CHEAP 16u
 
 enum stage {
 	STAGE_ROWS,
@@ -35,6 +39,9 @@ enum stage {
 	STAGE_ENIS,
 	STAGE_ADDRS,
 	STAGE_SPACES,
+	STAGE_ADDRESS_CONFIG,
+	STAGE_ADDRESS_OPTIONS,
+	STAGE_CLASSIFIERS,
 	STAGE_ROUTES,
 	STAGE_ASSOCIATIONS,
 	STAGE_NATS,
@@ -57,6 +64,7 @@ struct maps_audit {
 	enum stage stage;
 	uint32_t next;	/* number, or 0: the beginning of a hash */
 	uint32_t batch; /* where the walk through a hash goes on, for the kernel */
+	struct classifier_summing classifier;
 	struct maps_finding *found;
 };
 
@@ -220,6 +228,41 @@ static int check_space(const struct maps *t, struct maps_audit *a, uint32_t numb
 	return found(a, "vpc", "the CIDRs of VPC number %u were changed", number);
 }
 
+static int check_address_config(const struct maps *t, struct maps_audit *a, uint32_t number)
+{
+	return address_config_unchanged(t, number)
+		       ? 0
+		       : found(a, "address_config", "the addresses that number %u answers DHCP with were changed",
+			       number);
+}
+
+static int check_address_options(const struct maps *t, struct maps_audit *a, uint32_t number)
+{
+	return address_options_unchanged(t, number)
+		       ? 0
+		       : found(a, "address_config_space", "the DHCP options of VPC number %u were changed", number);
+}
+
+/* --- classifiers -------------------------------------------------------------------------------------------------- */
+
+static int check_classifiers(const struct maps *t, struct maps_audit *a, uint32_t most, uint32_t *count)
+{
+	uint32_t end = t->mirror.set_numbers.fresh * 2;
+
+	if (a->next < 2)
+		a->next = 2;
+	while (a->next < end && *count < most) {
+		uint32_t blocks = (most - *count) * BLOCKS_CHEAP;
+		int r = set_classifier_check(t, &a->classifier, a->next, &blocks, a->found);
+
+		*count += blocks / BLOCKS_CHEAP + 1;
+		if (r > 0)
+			return r;
+		a->next += r == -ENOENT;
+	}
+	return a->next < end ? 0 : -ENOENT;
+}
+
 /* --- the edge ----------------------------------------------------------------------------------------------------- */
 
 #define EDGE_CHECK(name)                                                                     \
@@ -318,6 +361,8 @@ static const struct {
 	[STAGE_ENIS] = {check_eni, true},
 	[STAGE_ADDRS] = {check_addr},
 	[STAGE_SPACES] = {check_space, true},
+	[STAGE_ADDRESS_CONFIG] = {check_address_config, true},
+	[STAGE_ADDRESS_OPTIONS] = {check_address_options},
 	[STAGE_ROUTES] = {check_route},
 	[STAGE_ASSOCIATIONS] = {check_association, true},
 	[STAGE_NATS] = {check_nat, true},
@@ -354,6 +399,10 @@ static uint32_t stage_end(const struct maps *t, enum stage stage)
 	case STAGE_SPACES:
 	case STAGE_UPLINKS:
 		return t->map[MAP_VPC].n;
+	case STAGE_ADDRESS_CONFIG:
+		return t->map[MAP_ADDRESS_CONFIG].n;
+	case STAGE_ADDRESS_OPTIONS:
+		return t->map[MAP_ADDRESS_CONFIG_SPACE].n;
 	case STAGE_ROUTES:
 		return t->mirror.route_numbers.fresh;
 	case STAGE_ASSOCIATIONS:
@@ -375,7 +424,8 @@ uint32_t maps_audit_size(const struct maps *t)
 {
 	uint32_t n = (t->mirror.row_numbers.used + t->mirror.addr_numbers.used + t->mirror.route_numbers.used +
 		      t->mirror.publish_numbers.used) /
-		     KEYS_CHEAP;
+			     KEYS_CHEAP +
+		     t->mirror.set_numbers.fresh * 2 + t->mirror.blocks.used / BLOCKS_CHEAP;
 
 	for (enum stage s = 0; s < STAGES; s++)
 		n += stage_end(t, s) / (stages[s].cheap ? CHEAP : 1);
@@ -404,8 +454,14 @@ int maps_audit_step(const struct maps *t, struct maps_audit *a, uint32_t most, s
 		return 0;
 	a->found = ret;
 	while (count < most) {
-		int r = stages[a->stage].check ? check_numbers(t, a, most, &count)
-					       : check_keys(t, a, stages[a->stage].keys, &count);
+		int r;
+
+		if (a->stage == STAGE_CLASSIFIERS)
+			r = check_classifiers(t, a, most, &count);
+		else if (stages[a->stage].check)
+			r = check_numbers(t, a, most, &count);
+		else
+			r = check_keys(t, a, stages[a->stage].keys, &count);
 
 		if (r == 0)
 			continue;

@@ -8,16 +8,17 @@
 
 #include <vpc/cleanup.h>
 
+#include "datapath/maps/ctl.h"
 #include "datapath/maps/words.h"
 
 uint64_t maps_epoch(const struct maps *t)
 {
-	return load64(&ctl_at(t, 0)->epoch);
+	return load64(&t->ctl.epoch);
 }
 
 void epoch_store(struct maps *t, uint64_t epoch)
 {
-	__atomic_store_n(&ctl_at(t, 0)->epoch, epoch, __ATOMIC_SEQ_CST);
+	CTL_SET(t, epoch, epoch);
 }
 
 uint32_t versioned_value(const struct vpc_versioned *v, uint64_t epoch)

@@ -4,12 +4,11 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 
-#include "datapath/maps/state.h"
-#include "datapath/maps/words.h"
+#include "datapath/maps/ctl.h"
 
 void maps_listen(struct maps *t, uint32_t bits)
 {
-	store32(&ctl_at(t, 0)->listeners, bits);
+	CTL_SET(t, listeners, bits);
 }
 
 static int take_event(void *ctx, void *data, size_t size)

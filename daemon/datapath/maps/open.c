@@ -8,6 +8,7 @@
 #include <sys/sysinfo.h>
 
 #include "datapath/maps/change_record.h"
+#include "datapath/maps/ctl.h"
 #include "datapath/maps/edge_state.h"
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/error.h"
@@ -184,7 +185,7 @@ static void set_half_open_max(struct maps *t)
 {
 	uint32_t part = t->limits.flows_established / HALF_OPEN_PART;
 
-	store32(&ctl_at(t, 0)->half_open_max, part < HALF_OPEN_MAX ? part : HALF_OPEN_MAX);
+	CTL_SET(t, half_open_max, part < HALF_OPEN_MAX ? part : HALF_OPEN_MAX);
 }
 
 int maps_open(const struct maps_config *config, struct maps **ret, struct vpc_error *reterr)
@@ -203,8 +204,11 @@ int maps_open(const struct maps_config *config, struct maps **ret, struct vpc_er
 		return r;
 	r = init_mirror(t);
 	t->tenants = calloc(t->map[MAP_VPC].n, sizeof(*t->tenants));
-	if (r < 0 || !t->tenants)
+	t->address_config_sums = calloc(t->map[MAP_ADDRESS_CONFIG].n, sizeof(*t->address_config_sums));
+	t->address_options_sums = calloc(t->map[MAP_ADDRESS_CONFIG_SPACE].n, sizeof(*t->address_options_sums));
+	if (r < 0 || !t->tenants || !t->address_config_sums || !t->address_options_sums)
 		return vpc_error_oom(reterr);
+	ctl_adopt(t);
 	if (!maps_epoch(t))
 		epoch_store(t, config->first_epoch);
 	set_half_open_max(t);
@@ -265,6 +269,8 @@ void maps_close(struct maps *t)
 	mirror_free(&t->mirror);
 	edge_clear(t);
 	free(t->tenants);
+	free(t->address_config_sums);
+	free(t->address_options_sums);
 	free(t->graced.at);
 	if (t->bpf)
 		datapath_bpf__destroy(t->bpf);

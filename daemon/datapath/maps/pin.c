@@ -15,6 +15,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "datapath/maps/ctl.h"
 #include "datapath/maps/error.h"
 #include "datapath/maps/flows/carry.h"
 #include "datapath/maps/maps.h"
@@ -160,8 +161,6 @@ int maps_purge(const char *pin_dir)
 	return r < 0 ? r : remove_parent(pin_dir);
 }
 
-#define PICKUP_NS 30000000000ull
-
 static bool is_version(const char *name)
 {
 	return name[0] == 'v' && name[1] && strspn(name + 1, "0123456789") == strlen(name + 1);
@@ -190,7 +189,7 @@ int maps_take_over(struct maps *t, uint64_t now_ns)
 			continue;
 		if (snprintf(path, sizeof(path), "%s/%s", parent, e->d_name) >= (int)sizeof(path))
 			return -ENAMETOOLONG;
-		__atomic_store_n(&ctl_at(t, 0)->pickup_until_ns, now_ns + PICKUP_NS, __ATOMIC_RELAXED);
+		CTL_SET(t, pickup_until_ns, now_ns + PICKUP_NS);
 		r = remove_tree(path);
 	}
 	/* Flows that were opened since maps_carry. */

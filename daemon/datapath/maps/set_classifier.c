@@ -12,6 +12,7 @@
 #include "datapath/maps/mirror/rows.h"
 #include "datapath/maps/mirror/sets.h"
 #include "datapath/maps/mirror/walk.h"
+#include "datapath/maps/sum.h"
 
 /* --- the rules of a set --- */
 
@@ -90,12 +91,23 @@ int set_classifier_build(const struct maps *t, uint32_t set, unsigned dir, struc
 
 /* --- making --- */
 
+uint64_t classifier_sum(const struct vpc_classifier_block *at, uint32_t n, uint32_t first)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		sum += sum64(&at[i], sizeof(at[i]), first + i);
+	return sum;
+}
+
 void set_classifier_place(struct maps *t, const struct classifier_blocks *blocks, struct set_classifier *ret)
 {
 	ret->at = extents_take(&t->mirror.blocks, (uint32_t)blocks->n);
 	ret->blocks = ret->at ? (uint32_t)blocks->n : 0;
-	if (ret->at)
-		memcpy(block_at(t, ret->at), blocks->at, blocks->n * sizeof(*blocks->at));
+	if (!ret->at)
+		return;
+	memcpy(block_at(t, ret->at), blocks->at, blocks->n * sizeof(*blocks->at));
+	ret->sum = classifier_sum(blocks->at, ret->blocks, 0);
 }
 
 static bool holds(const struct maps *t, const struct set_classifier *classifier, const struct classifier_blocks *blocks)

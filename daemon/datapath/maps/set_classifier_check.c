@@ -44,6 +44,7 @@ static int keep_if_right(struct maps *t, uint32_t number, unsigned dir)
 		if (r >= 0 && stands_at(t, at, &blocks) && extents_take_at(&t->mirror.blocks, at, (uint32_t)blocks.n)) {
 			classifier->at = at;
 			classifier->blocks = (uint32_t)blocks.n;
+			classifier->sum = classifier_sum(blocks.at, classifier->blocks, 0);
 			return 0;
 		}
 	}
@@ -96,6 +97,42 @@ int set_classifiers_adopt(struct maps *t)
 	if (r > 0)
 		r = maps_wait_grace_period();
 	return r < 0 ? r : for_each(t, make_missing);
+}
+
+/* --- the rolling audit --- */
+
+int set_classifier_check(const struct maps *t, struct classifier_summing *s, uint32_t number, uint32_t *blocks,
+			 struct maps_finding *ret)
+{
+	const struct set *set = &t->mirror.sets[number / 2];
+	const struct set_classifier *classifier = &set->classifier[number % 2];
+	uint32_t at, left, n;
+
+	n = *blocks;
+	*blocks = 0;
+	if (!set->users)
+		return -ENOENT;
+	at = versioned_value(&set_at(t, number / 2)->classifier[number % 2], maps_epoch(t));
+	ret->map = at == classifier->at ? "classifier" : "set";
+	snprintf(ret->detail, sizeof(ret->detail),
+		 "the classifier of set %u at block %u was changed; it was put at block %u", number / 2, at,
+		 classifier->at);
+	if (at != classifier->at)
+		return 1;
+	if (!at)
+		return -ENOENT;
+	/* another one since the last slice */
+	if (s->of.at != at || s->of.blocks != classifier->blocks || s->of.sum != classifier->sum)
+		*s = (struct classifier_summing){.of = *classifier};
+	left = classifier->blocks - s->blocks;
+	n = n < left ? n : left;
+	s->sum += classifier_sum(block_at(t, at + s->blocks), n, s->blocks);
+	s->blocks += n;
+	*blocks = n;
+	if (n < left)
+		return 0;
+	s->of.at = 0;
+	return s->sum == classifier->sum ? -ENOENT : 1;
 }
 
 /* --- verify --- */

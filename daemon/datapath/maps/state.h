@@ -49,6 +49,10 @@ struct maps {
 	uint32_t classifier_from; /* sets have a classifier whose rule walk may take so many probes */
 	struct kernel_map map[MAP_COUNT];
 	struct mirror mirror;
+	struct vpc_ctl ctl; /* what the row of `ctl` should be */
+	/* By number: sums of the rows in address_config and of the options in address_config_space; 0: nobody's. Owned
+	 */
+	uint64_t *address_config_sums, *address_options_sums;
 	struct edge_state edge;
 
 	unsigned n_changes;		  /* prepared, or published and not yet retired */

@@ -89,6 +89,34 @@ empty()
 	mended 60
 }
 
+@test "P1: an epoch that somebody writes is put right at once, and rules changed meanwhile hold" {
+	local value
+	value=$(bpftool -j map dump pinned "$MAPS/ctl" | jq -r '.[0].value | join(" ")')
+	# shellcheck disable=SC2086 # bytes are words
+	bpftool map update pinned "$MAPS/ctl" key 0 0 0 0 value 1 0 0 0 0 0 0 0 $(cut -d' ' -f9- <<<"$value")
+	wait_for 2 grep -q "somebody else changed the map 'ctl': epoch" "$VPCD_LOG"
+	mended 2
+	[ "$(audit mended)" -gt 0 ]
+	# shellcheck disable=SC2086 # bytes are words
+	bpftool map update pinned "$MAPS/ctl" key 0 0 0 0 value 1 0 0 0 0 0 0 0 $(cut -d' ' -f9- <<<"$value")
+	ctl sg authorize "$P-b" ingress tcp 7002 --cidr 0.0.0.0/0 >/dev/null
+	mended 2
+}
+
+@test "the addresses that a port answers DHCP with are mended within a minute" {
+	local number key found
+	found=$(audit found)
+	number=$(nsenter --net="/run/netns/$(ctl -o json vpc show prod | jq -r .netns)" \
+		ip -j link show dev "$(eni_field "$P-b" attachment.host_ifname)" | jq '.[0].ifindex')
+	key=$(printf '%08x' "$number" | sed 's/\(..\)\(..\)\(..\)\(..\)/\4 \3 \2 \1/')
+	# shellcheck disable=SC2046,SC2086 # bytes are words
+	bpftool map update pinned "$MAPS/address_config" key hex $key value hex $(yes 00 | head -n 32)
+	ctl verify && fail "verify does not see it"
+	mended 60
+	[ "$(audit found)" -gt "$found" ]
+	grep -qE "somebody else changed (the map 'address_config'|what 1 interfaces)" "$VPCD_LOG"
+}
+
 pins()
 {
 	find "$PIN" -type f | sort

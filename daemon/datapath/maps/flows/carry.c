@@ -11,6 +11,7 @@
 
 #include <vpc/cleanup.h>
 
+#include "datapath/maps/ctl.h"
 #include "datapath/maps/flows/grace.h"
 #include "datapath/maps/shares.h"
 #include "datapath/maps/words.h"
@@ -118,7 +119,7 @@ static int carry_one(const void *key_in, const void *value_in, void *userdata)
 		if (flow.grace_until[side] != VPC_GRACE_KEEP && flow.grace_until[side] <= c->now_ns >> VPC_GRACE_SHIFT)
 			flow.grace_until[side] = 0;
 	if ((flow.grace_until[0] || flow.grace_until[1]) && !c->graces) {
-		store32(&ctl_at(c->t, 0)->graces, 1);
+		CTL_SET(c->t, graces, 1);
 		c->graces = true;
 	}
 	/* Its packets may have been faster. A flow stands in one of the maps only. */

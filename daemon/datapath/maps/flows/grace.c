@@ -8,6 +8,7 @@
 #include <vpc/array.h>
 #include <vpc/clock.h>
 
+#include "datapath/maps/ctl.h"
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/flows/flows.h"
 #include "datapath/maps/flows/sweep.h"
@@ -109,7 +110,7 @@ static void keep_list(struct maps *t, struct sweeping *s)
 	free(t->graced.at);
 	t->graced = s->kept;
 	t->graced_lost = s->lost;
-	store32(&ctl_at(t, 0)->graces, t->graced.n || t->graced_lost);
+	CTL_SET(t, graces, t->graced.n || t->graced_lost);
 }
 
 /* --- giving --- */
@@ -139,7 +140,7 @@ static int give(struct maps *t, uint32_t op)
 	};
 	int r;
 
-	store32(&ctl_at(t, 0)->graces, 1);
+	CTL_SET(t, graces, 1);
 	r = maps_each_flow(t, 0, give_flow, &s);
 	if (r >= 0)
 		r = sweep_flush(&s);
@@ -270,7 +271,7 @@ int grace_find(struct maps *t)
 	struct sweeping s = {.t = t};
 	int r;
 
-	if (!ctl_at(t, 0)->graces)
+	if (!t->ctl.graces)
 		return 0;
 	r = maps_each_flow(t, 0, find_flow, &s);
 	if (r < 0) {

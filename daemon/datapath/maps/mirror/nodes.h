@@ -78,6 +78,7 @@ struct set_classifier {
 	uint32_t max_probes; /* no packet's rule walk takes more; an upper bound, see walk.h */
 	uint32_t at;	     /* its first block, as of the prepared change if there is one; 0: none */
 	uint32_t blocks;
+	uint64_t sum; /* of its blocks (classifier_sum) */
 	bool wanted;  /* the rule walk would be too long. Wanted and none there: there was no room for it */
 	bool touched; /* is in the prepared change */
 };

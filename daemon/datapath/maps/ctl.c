@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "datapath/maps/ctl.h"
+
+#include <stdio.h>
+
+#include <vpc/clock.h>
+
+#include "datapath/maps/audit.h"
+
+void ctl_adopt(struct maps *t)
+{
+	t->ctl = *ctl_at(t, 0);
+	if (t->ctl.pickup_until_ns > monotonic_ns() + PICKUP_NS)
+		CTL_SET(t, pickup_until_ns, 0);
+}
+
+#define FIELDS(FIELD) FIELD(epoch) FIELD(pickup_until_ns) FIELD(listeners) FIELD(half_open_max) FIELD(graces)
+
+int maps_ctl_mend(struct maps *t, struct maps_finding *ret)
+{
+	int mended = 0;
+
+#define MEND(field)                                                                                           \
+	do {                                                                                                  \
+		uint64_t is = __atomic_load_n(&ctl_at(t, 0)->field, __ATOMIC_RELAXED), should = t->ctl.field; \
+		if (is == should)                                                                             \
+			break;                                                                                \
+		__atomic_store_n(&ctl_at(t, 0)->field, t->ctl.field, __ATOMIC_SEQ_CST);                       \
+		snprintf(ret->detail, sizeof(ret->detail), "%s was %llu and should be %llu", #field,          \
+			 (unsigned long long)is, (unsigned long long)should);                                 \
+		mended++;                                                                                     \
+	} while (0);
+	FIELDS(MEND)
+#undef MEND
+	ret->map = "ctl";
+	return mended;
+}
