@@ -7,6 +7,7 @@
 #define BPF_LIB_DHCP4_H
 
 #include "lib/local/address_config.h"
+#include "lib/local/answer.h"
 
 /* Message types (RFC 2132, 9.6). */
 enum dhcp4_type {
@@ -37,14 +38,7 @@ struct dhcp4_message {
 _Static_assert(sizeof(struct dhcp4_message) == 240, "dhcp4_message");
 
 struct dhcp4_frame {
-	__u8 dmac[ETH_ALEN];
-	__u8 smac[ETH_ALEN];
-	__be16 ethertype;
-	__u8 version, tos;
-	__be16 length, id, fragment;
-	__u8 ttl, proto;
-	__sum16 checksum;
-	__be32 src, dst;
+	struct answer_head4 head;
 	__be16 sport, dport, udp_length;
 	__sum16 udp_checksum;
 	struct dhcp4_message message;
@@ -212,31 +206,18 @@ static __always_inline __be32 dhcp4_destination(const struct dhcp4_message *requ
 /* Headers of a frame of `length` bytes. */
 static __always_inline void dhcp4_fill_headers(struct dhcp4_frame *f, const struct scratch *s,
 					       const struct address_config_scratch *b, const struct vpc_eni *me,
-					       __u32 length)
+					       __be32 to, __u32 length)
 {
 	__be32 src[4], dst[4];
 
-	if (f->dst == 0xffffffff)
-		__builtin_memset(f->dmac, 0xff, ETH_ALEN);
-	else
-		__builtin_memcpy(f->dmac, s->smac, ETH_ALEN);
-	__builtin_memcpy(f->smac, me->gateway_mac, ETH_ALEN);
-	f->ethertype = bpf_htons(ETH_P_IP);
-	f->version = 0x45;
-	f->tos = 0;
-	f->length = bpf_htons((__u16)(length - 14));
-	f->id = 0;
-	f->fragment = bpf_htons(0x4000);
-	f->ttl = 64;
-	f->proto = IPPROTO_UDP;
-	f->checksum = 0;
-	f->src = me->gateway4;
-	f->checksum = (__sum16)~checksum_fold((__u64)bpf_csum_diff(0, 0, (__be32 *)&f->version, 20, 0));
+	answer_fill4(&f->head, s, me, to, IPPROTO_UDP, length - 34);
+	if (to == 0xffffffff)
+		__builtin_memset(f->head.dmac, 0xff, ETH_ALEN);
 	f->sport = bpf_htons(67);
 	f->dport = bpf_htons(68);
 	f->udp_length = bpf_htons((__u16)(length - 34));
-	address_from4(src, f->src);
-	address_from4(dst, f->dst);
+	address_from4(src, me->gateway4);
+	address_from4(dst, to);
 	/* none is needed in IPv4 */
 	f->udp_checksum = b->partial ? checksum_fold(address_config_pseudo(src, dst, IPPROTO_UDP, length - 34)) : 0;
 }
@@ -260,9 +241,8 @@ static __always_inline int dhcp4_answer(struct __sk_buff *skb, struct scratch *s
 	if (length < DHCP4_MIN_FRAME)
 		length = DHCP4_MIN_FRAME;
 	dhcp4_fill_message(&f->message, request, leased ? mine : 0);
-	f->dst = dhcp4_destination(request, type, mine);
 	dhcp4_fill_options(f, me, type, READ_ONCE(options->lease_s));
-	dhcp4_fill_headers(f, s, b, me, length);
+	dhcp4_fill_headers(f, s, b, me, dhcp4_destination(request, type, mine), length);
 	if (bpf_skb_change_tail(skb, length, 0) || address_config_put(skb, 0, b->out, at, DHCP4_FIXED_LEASE))
 		return VPC_DROP_UNANSWERED;
 	if (id_bytes && (address_config_append(skb, &at, id_option, 2, 2) ||

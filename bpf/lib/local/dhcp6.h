@@ -7,6 +7,7 @@
 #define BPF_LIB_DHCP6_H
 
 #include "lib/local/address_config.h"
+#include "lib/local/answer.h"
 
 /* Message types (RFC 8415, 7.3). */
 enum dhcp6_type {
@@ -35,15 +36,7 @@ enum dhcp6_type {
 #define DHCP6_DUID_LL	  10
 
 struct dhcp6_frame {
-	__u8 dmac[ETH_ALEN];
-	__u8 smac[ETH_ALEN];
-	__be16 ethertype;
-	__be32 version;
-	__be16 payload;
-	__u8 next;
-	__u8 hop_limit;
-	__be32 src[4];
-	__be32 dst[4];
+	struct answer_head6 head;
 	__be16 sport, dport, udp_length;
 	__sum16 udp_checksum;
 	__be32 transaction; /* the type in its first byte */
@@ -200,18 +193,10 @@ static __always_inline void dhcp6_fill_headers(struct dhcp6_frame *f, const stru
 {
 	__be32 gateway[4] = {bpf_htonl(0xfe800000), 0, 0, bpf_htonl(1)};
 
-	__builtin_memcpy(f->dmac, s->smac, ETH_ALEN);
-	__builtin_memcpy(f->smac, me->gateway_mac, ETH_ALEN);
-	f->ethertype = bpf_htons(ETH_P_IPV6);
-	f->version = bpf_htonl(0x60000000);
-	f->payload = bpf_htons((__u16)(length - 54));
-	f->next = IPPROTO_UDP;
-	f->hop_limit = 255;
-	__builtin_memcpy(f->src, gateway, 16);
-	__builtin_memcpy(f->dst, s->packet.src, 16);
+	answer_fill6(&f->head, s, me, IPPROTO_UDP, ANSWER_HOPS_ND, length - 54);
 	f->sport = bpf_htons(547);
 	f->dport = bpf_htons(546);
-	f->udp_length = f->payload;
+	f->udp_length = f->head.payload;
 	f->udp_checksum = checksum_fold(address_config_pseudo(gateway, s->packet.src, IPPROTO_UDP, length - 54));
 	__builtin_memcpy(&f->transaction, b->request, 4);
 	*(__u8 *)&f->transaction = type;

@@ -9,8 +9,6 @@
 #include "lib/local/answer.h"
 #include "lib/packet/parse.h"
 
-#define ECHO_HOPS 64
-
 static __always_inline int echo_turn4(struct __sk_buff *skb, const struct packet *p)
 {
 	__u32 at = p->l3 + __builtin_offsetof(struct iphdr, ttl);
@@ -20,7 +18,7 @@ static __always_inline int echo_turn4(struct __sk_buff *skb, const struct packet
 	/* the word of TTL and protocol */
 	if (bpf_skb_load_bytes(skb, at, &was, 2))
 		return -1;
-	word = (__be16)(bpf_htons(ECHO_HOPS << 8) | (was & bpf_htons(0xff)));
+	word = (__be16)(bpf_htons(ANSWER_HOPS << 8) | (was & bpf_htons(0xff)));
 	if (bpf_l3_csum_replace(skb, p->l3 + __builtin_offsetof(struct iphdr, check), was, word, 2) ||
 	    bpf_skb_store_bytes(skb, at, &word, 2, 0))
 		return -1;
@@ -30,7 +28,7 @@ static __always_inline int echo_turn4(struct __sk_buff *skb, const struct packet
 
 static __always_inline int echo_turn6(struct __sk_buff *skb, const struct packet *p)
 {
-	__u8 hops = ECHO_HOPS;
+	__u8 hops = ANSWER_HOPS;
 
 	if (bpf_skb_store_bytes(skb, p->l3 + __builtin_offsetof(struct ipv6hdr, hop_limit), &hops, 1, 0) ||
 	    bpf_skb_store_bytes(skb, p->l3 + __builtin_offsetof(struct ipv6hdr, saddr), p->dst, 16, 0))

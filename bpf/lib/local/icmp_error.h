@@ -11,7 +11,6 @@
 
 /* Bytes quoted, from the IP header on: all that stacks look at, and the same for both families. */
 #define ICMP_ERROR_QUOTE 128
-#define ICMP_ERROR_HOPS	 64
 
 struct icmp_error {
 	__u8 type, code;
@@ -20,28 +19,13 @@ struct icmp_error {
 };
 
 struct icmp_error4 {
-	__u8 dmac[ETH_ALEN];
-	__u8 smac[ETH_ALEN];
-	__be16 ethertype;
-	__u8 version, tos;
-	__be16 length, id, fragment;
-	__u8 ttl, proto;
-	__sum16 checksum;
-	__be32 src, dst;
+	struct answer_head4 head;
 	struct icmp_error icmp;
 } __attribute__((packed));
 _Static_assert(sizeof(struct icmp_error4) == 42, "icmp_error4");
 
 struct icmp_error6 {
-	__u8 dmac[ETH_ALEN];
-	__u8 smac[ETH_ALEN];
-	__be16 ethertype;
-	__be32 version;
-	__be16 payload;
-	__u8 next;
-	__u8 hop_limit;
-	__be32 src[4];
-	__be32 dst[4];
+	struct answer_head6 head;
 	struct icmp_error icmp;
 } __attribute__((packed));
 _Static_assert(sizeof(struct icmp_error6) == 62, "icmp_error6");
@@ -106,35 +90,6 @@ static __always_inline __u64 icmp_error_quoted(struct __sk_buff *skb, const stru
 	return sum + (__u16)~pseudo;
 }
 
-static __always_inline void icmp_error_fill4(struct icmp_error4 *f, const struct scratch *s, const struct vpc_eni *me,
-					     __u32 n)
-{
-	__builtin_memcpy(f->dmac, s->smac, ETH_ALEN);
-	__builtin_memcpy(f->smac, me->gateway_mac, ETH_ALEN);
-	f->ethertype = bpf_htons(ETH_P_IP);
-	f->version = 0x45;
-	f->length = bpf_htons((__u16)(20 + 8 + n));
-	f->ttl = ICMP_ERROR_HOPS;
-	f->proto = IPPROTO_ICMP;
-	f->src = me->gateway4;
-	f->dst = s->packet.src[3];
-}
-
-static __always_inline void icmp_error_fill6(struct icmp_error6 *f, const struct scratch *s, const struct vpc_eni *me,
-					     __u32 n)
-{
-	__builtin_memcpy(f->dmac, s->smac, ETH_ALEN);
-	__builtin_memcpy(f->smac, me->gateway_mac, ETH_ALEN);
-	f->ethertype = bpf_htons(ETH_P_IPV6);
-	f->version = bpf_htonl(0x60000000);
-	f->payload = bpf_htons((__u16)(8 + n));
-	f->next = IPPROTO_ICMPV6;
-	f->hop_limit = ICMP_ERROR_HOPS;
-	f->src[0] = bpf_htonl(0xfe800000);
-	f->src[3] = bpf_htonl(1);
-	__builtin_memcpy(f->dst, s->packet.src, 16);
-}
-
 /* The headers of an error about n bytes that sum up to `sum`, into the scratch's out. Returns their length. */
 static __always_inline __u32 icmp_error_headers(struct scratch *s, struct address_config_scratch *b,
 						const struct vpc_eni *me, int reason, __u32 n, __u64 sum)
@@ -149,15 +104,14 @@ static __always_inline __u32 icmp_error_headers(struct scratch *s, struct addres
 	sum += bpf_htons((__u16)type) + (__u64)icmp.info;
 	__builtin_memset(b->out, 0, sizeof(*f6));
 	if (s->packet.family == 4) {
-		icmp_error_fill4(f4, s, me, n);
-		f4->checksum = (__sum16)~checksum_fold((__u64)bpf_csum_diff(0, 0, (__be32 *)&f4->version, 20, 0));
+		answer_fill4(&f4->head, s, me, s->packet.src[3], IPPROTO_ICMP, 8 + n);
 		icmp.checksum = (__sum16)~checksum_fold(sum);
 		__builtin_memcpy(&f4->icmp, &icmp, sizeof(icmp));
 		return sizeof(*f4);
 	}
-	icmp_error_fill6(f6, s, me, n);
-	__builtin_memcpy(src, f6->src, 16);
-	__builtin_memcpy(dst, f6->dst, 16);
+	answer_fill6(&f6->head, s, me, IPPROTO_ICMPV6, ANSWER_HOPS, 8 + n);
+	__builtin_memcpy(src, f6->head.src, 16);
+	__builtin_memcpy(dst, f6->head.dst, 16);
 	icmp.checksum = (__sum16)~checksum_fold(sum + address_config_pseudo(src, dst, IPPROTO_ICMPV6, 8 + n));
 	__builtin_memcpy(&f6->icmp, &icmp, sizeof(icmp));
 	return sizeof(*f6);

@@ -36,17 +36,9 @@ struct nd_option {
 	__u8 mac[ETH_ALEN];
 };
 
-/* A neighbour advertisement in its frame. Packed: the Ethernet header leaves the rest unaligned. */
+/* A neighbour advertisement in its frame. */
 struct na_frame {
-	__u8 dmac[ETH_ALEN];
-	__u8 smac[ETH_ALEN];
-	__be16 ethertype;
-	__be32 version;
-	__be16 payload;
-	__u8 next;
-	__u8 hop_limit;
-	__be32 src[4];
-	__be32 dst[4];
+	struct answer_head6 head;
 	struct nd_message message;
 	struct nd_option option;
 } __attribute__((packed));
@@ -67,7 +59,7 @@ static __always_inline __sum16 nd_checksum(const struct na_frame *f)
 {
 	__u32 sum = bpf_htons(IPPROTO_ICMPV6) + bpf_htons(sizeof(f->message) + sizeof(f->option));
 
-	sum = sum16(f->src, 32, sum);
+	sum = sum16(f->head.src, 32, sum);
 	sum = sum16(&f->message, sizeof(f->message) + sizeof(f->option), sum);
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
@@ -85,28 +77,19 @@ static __always_inline int nd_source_is_own(struct scratch *s, const struct vpc_
 }
 
 /* Turns the solicitation into the advertisement that `target` is at `mac`. */
-static __always_inline int nd_answer(struct __sk_buff *skb, struct scratch *s, const __be32 *target, const __u8 *mac,
-				     __u32 flags)
+static __always_inline int nd_answer(struct __sk_buff *skb, struct scratch *s, const struct vpc_eni *me,
+				     const __be32 *target, const __u8 *mac, __u32 flags)
 {
 	struct na_frame *f = (struct na_frame *)s->frame;
 	int probe = !(s->packet.src[0] | s->packet.src[1] | s->packet.src[2] | s->packet.src[3]);
 
 	__builtin_memset(f, 0, sizeof(*f));
-	__builtin_memcpy(f->dmac, s->smac, ETH_ALEN);
-	__builtin_memcpy(f->smac, mac, ETH_ALEN);
-	f->ethertype = bpf_htons(ETH_P_IPV6);
-	f->version = bpf_htonl(0x60000000);
-	f->payload = bpf_htons(sizeof(f->message) + sizeof(f->option));
-	f->next = IPPROTO_ICMPV6;
-	f->hop_limit = 255;
-	address_copy(f->src, target);
-	address_copy(f->dst, s->packet.src);
+	answer_fill6(&f->head, s, me, IPPROTO_ICMPV6, ANSWER_HOPS_ND, sizeof(f->message) + sizeof(f->option));
+	mac_copy(f->head.smac, mac);
+	address_copy(f->head.src, target);
+	if (probe) /* who probes an address has none yet: unsolicited (RFC 4861, 7.2.4) */
+		answer_to_all6(&f->head);
 	f->message.type = ND_NA;
-	if (probe) { /* who probes an address has none yet: to all nodes, unsolicited (RFC 4861, 7.2.4) */
-		f->dst[0] = bpf_htonl(0xff020000);
-		f->dst[3] = bpf_htonl(1);
-		__builtin_memcpy(f->dmac, "\x33\x33\x00\x00\x00\x01", ETH_ALEN);
-	}
 	f->message.flags = bpf_htonl((flags | NA_OVERRIDE | (probe ? 0 : NA_SOLICITED)));
 	address_copy(f->message.target, target);
 	f->option.type = ND_TARGET_LLADDR;
@@ -179,7 +162,7 @@ static __always_inline int nd_solicited(struct __sk_buff *skb, struct scratch *s
 	if (skb->gso_size)
 		return VPC_DROP_MALFORMED;
 	if (address_is_gateway6(m.target)) {
-		rc = nd_answer(skb, s, m.target, me->gateway_mac, NA_ROUTER);
+		rc = nd_answer(skb, s, me, m.target, me->gateway_mac, NA_ROUTER);
 		return rc == ANSWERED && !probe && ra_is_due(s) ? nd_advertise(skb) : rc;
 	}
 	if (!(me->subnet6[0] | me->subnet6[1]) || m.target[0] != me->subnet6[0] || m.target[1] != me->subnet6[1])
@@ -188,7 +171,7 @@ static __always_inline int nd_solicited(struct __sk_buff *skb, struct scratch *s
 	other = owner && owner != s->me ? eni_get(owner) : 0;
 	if (!other || other->vpc != s->vpc || other->subnet != me->subnet)
 		return VPC_DROP_UNANSWERED;
-	return nd_answer(skb, s, m.target, other->mac, 0);
+	return nd_answer(skb, s, me, m.target, other->mac, 0);
 }
 
 /* An ND message of the workload. Returns ANSWERED or a reason; none goes further than the port. */

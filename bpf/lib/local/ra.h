@@ -8,6 +8,7 @@
 #define BPF_LIB_RA_H
 
 #include "lib/local/address_config.h"
+#include "lib/local/answer.h"
 
 #define RA_MANAGED     0xc0  /* addresses and the rest by DHCPv6 */
 #define RA_LIFETIME_S  65535 /* RFC 8319 */
@@ -16,15 +17,7 @@
 #define RA_FRAME_BYTES 118
 
 struct ra_frame {
-	__u8 dmac[ETH_ALEN];
-	__u8 smac[ETH_ALEN];
-	__be16 ethertype;
-	__be32 version;
-	__be16 payload;
-	__u8 next;
-	__u8 hop_limit;
-	__be32 src[4];
-	__be32 dst[4];
+	struct answer_head6 head;
 	__u8 type, code;
 	__sum16 checksum;
 	__u8 current_hop_limit, flags;
@@ -68,24 +61,11 @@ static __always_inline void ra_fill_options(struct ra_frame *f, const struct vpc
 static __always_inline void ra_fill(struct ra_frame *f, const struct scratch *s, const struct vpc_eni *me, __u32 length)
 {
 	const __be32 *to = s->packet.src;
-	int unspecified = !(to[0] | to[1] | to[2] | to[3]);
 
 	__builtin_memset(f, 0, sizeof(*f));
-	__builtin_memcpy(f->dmac, unspecified ? (const __u8 *)"\x33\x33\x00\x00\x00\x01" : s->smac, ETH_ALEN);
-	__builtin_memcpy(f->smac, me->gateway_mac, ETH_ALEN);
-	f->ethertype = bpf_htons(ETH_P_IPV6);
-	f->version = bpf_htonl(0x60000000);
-	f->payload = bpf_htons((__u16)(length - 54));
-	f->next = IPPROTO_ICMPV6;
-	f->hop_limit = 255;
-	f->src[0] = bpf_htonl(0xfe800000);
-	f->src[3] = bpf_htonl(1);
-	if (unspecified) {
-		f->dst[0] = bpf_htonl(0xff020000);
-		f->dst[3] = bpf_htonl(1);
-	} else {
-		__builtin_memcpy(f->dst, to, 16);
-	}
+	answer_fill6(&f->head, s, me, IPPROTO_ICMPV6, ANSWER_HOPS_ND, length - 54);
+	if (!(to[0] | to[1] | to[2] | to[3]))
+		answer_to_all6(&f->head);
 	f->type = 134;
 	f->current_hop_limit = 64;
 	f->flags = RA_MANAGED;
@@ -117,8 +97,8 @@ __noinline int ra(struct __sk_buff *skb)
 	length = RA_FRAME_BYTES + option_bytes;
 	f = (struct ra_frame *)b->out;
 	ra_fill(f, s, me, length);
-	__builtin_memcpy(src, f->src, 16);
-	__builtin_memcpy(dst, f->dst, 16);
+	__builtin_memcpy(src, f->head.src, 16);
+	__builtin_memcpy(dst, f->head.dst, 16);
 	if (bpf_skb_change_tail(skb, length, 0) ||
 	    bpf_skb_store_bytes(skb, 0, f, RA_FRAME_BYTES, BPF_F_INVALIDATE_HASH) ||
 	    address_config_append(skb, &at, options->ra, option_bytes, VPC_ADDRESS_CONFIG_RA_MAX) ||
