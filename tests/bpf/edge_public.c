@@ -48,7 +48,7 @@ Test(edge_public, elastic_ip_inward)
 	cr_expect(edge_stream(server, client, 5000000));
 	close(edge_socket(e, NS_WORLD, SOCK_STREAM, NULL, 0));
 	edge_run(e, NS_WORLD, "! ping -q -c 1 -W 1 " EIP " >/dev/null");
-	cr_expect_eq(edge_drops(e, ENI_A, VPC_DROP_NO_INGRESS_RULE), 1, "its groups judge");
+	cr_expect(edge_dropped(e, ENI_A, VPC_DROP_NO_INGRESS_RULE), "its groups judge");
 }
 
 Test(edge_public, elastic_ip_outward)
@@ -76,9 +76,8 @@ Test(edge_public, elastic_ip_taken_away)
 	lab_commit(e->l);
 	cr_expect_eq(send(client, "x", 1, 0), 1);
 	cr_expect_eq(send(server, "x", 1, 0), 1);
-	usleep(100000);
-	cr_expect_geq(edge_drops(e, ENI_A, VPC_DROP_NO_PUBLIC_ADDRESS), 1);
-	cr_expect_geq(edge_drops(e, 0, VPC_DROP_UNKNOWN_DESTINATION), 1);
+	cr_expect(edge_dropped(e, ENI_A, VPC_DROP_NO_PUBLIC_ADDRESS));
+	cr_expect(edge_dropped(e, 0, VPC_DROP_UNKNOWN_DESTINATION));
 }
 
 Test(edge_public, no_elastic_ip)
@@ -88,7 +87,7 @@ Test(edge_public, no_elastic_ip)
 	edge_route(e, "0.0.0.0/0", VPC_TARGET_IGW, 0);
 	lab_commit(e->l);
 	cr_expect(edge_send(client, WORLD, 53, "question"));
-	cr_expect_eq(edge_drops(e, ENI_A, VPC_DROP_NO_PUBLIC_ADDRESS), 1);
+	cr_expect(edge_dropped(e, ENI_A, VPC_DROP_NO_PUBLIC_ADDRESS));
 }
 
 /* A NAT gateway with an elastic IP: its flows are behind it, and nobody opens any from outside. */
@@ -110,8 +109,7 @@ Test(edge_public, nat_gateway_with_an_elastic_ip)
 	cr_expect(edge_receive(client, "answer", NULL));
 	server = edge_socket(e, NS_WORLD, SOCK_DGRAM, WORLD, 54);
 	cr_expect(edge_send(server, EIP_NAT, 40000, "stranger"));
-	usleep(100000);
-	cr_expect_eq(edge_drops(e, 0, VPC_DROP_NO_INBOUND), 1);
+	cr_expect(edge_dropped(e, 0, VPC_DROP_NO_INBOUND));
 }
 
 Test(edge_public, published_port)
@@ -135,8 +133,7 @@ Test(edge_public, published_port)
 	lab_commit(e->l);
 	cr_expect_eq(send(server, "x", 1, 0), 1);
 	cr_expect_eq(send(client, "x", 1, 0), 1);
-	usleep(100000);
-	cr_expect_geq(edge_drops(e, ENI_A, VPC_DROP_NO_ROUTE), 1, "and the other way it is the host's");
+	cr_expect(edge_dropped(e, ENI_A, VPC_DROP_NO_ROUTE), "and the other way it is the host's");
 }
 
 /* A range, at one of the host's addresses only. */
@@ -185,5 +182,5 @@ Test(edge_public, hairpin)
 	cr_expect_str_eq(edge_peer(server).address, HOST);
 	client = edge_socket(e, NS_WORKLOAD, SOCK_DGRAM, WORKLOAD, 62000);
 	cr_expect(edge_send(client, HOST, 22, "the host itself"));
-	cr_expect_eq(edge_drops(e, ENI_A, VPC_DROP_HOST_CLOSED), 1);
+	cr_expect(edge_dropped(e, ENI_A, VPC_DROP_HOST_CLOSED));
 }

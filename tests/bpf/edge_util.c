@@ -436,6 +436,13 @@ uint64_t edge_drops(struct edge_lab *e, uint32_t number, int reason)
 	return lab_drops(e->l, number, reason);
 }
 
+bool edge_dropped(struct edge_lab *e, uint32_t number, int reason)
+{
+	for (int i = 0; i < 300 && !edge_drops(e, number, reason); i++)
+		usleep(10000);
+	return edge_drops(e, number, reason) != 0;
+}
+
 /* --- sockets ------------------------------------------------------------------------------------------------------ */
 
 static socklen_t sockaddr_make(struct sockaddr_storage *to, const char *address, uint16_t port)

@@ -63,6 +63,8 @@ int64_t edge_nat_used(struct edge_lab *e, uint32_t vpc);
 unsigned edge_translations(struct edge_lab *e);
 /* Makes every translation look that much older. */
 void edge_age(struct edge_lab *e, unsigned seconds);
+/* Whether something is dropped for that reason, within three seconds. */
+bool edge_dropped(struct edge_lab *e, uint32_t number, int reason);
 uint64_t edge_drops(struct edge_lab *e, uint32_t number, int reason);
 
 /* --- traffic: sockets of a namespace; they wait for two seconds at most --- */
