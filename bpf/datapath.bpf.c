@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The programs on every port, bridge, uplink and outer interface. One object, eight entry points:
+ * The programs on every port, bridge, uplink and outer interface. One object, nine entry points:
  *
  *   from_workload   tc ingress of the port: what the workload sends
  *   to_workload     tc egress of the port: what is about to reach it
  *   from_router     tc egress of a bridge: what the router sends to the subnet
  *   from_vpc        tc ingress of an uplink's host end: what leaves a VPC
  *   from_world      tc ingress of an outer interface: what the world sends to public addresses
+ *   to_host         tc egress of an uplink's host end: what the host itself sends to a VPC
  *   from_uplink     tc ingress of an uplink's VPC end: what enters a VPC
  *   fast_path_probe on a scratch port at vpcd's start: does the kernel redirect to a veth's peer?
  *   sweep           run by vpcd with BPF_PROG_TEST_RUN only: expires, stamps, cuts the flows listed in sweep_io
@@ -19,6 +20,7 @@
 #include "lib/router.h"
 #include "lib/edge/arrive.h"
 #include "lib/edge/world.h"
+#include "lib/edge/host.h"
 #include "lib/edge/leave.h"
 #include "lib/flow/sweep.h"
 
@@ -119,6 +121,13 @@ int from_world(struct __sk_buff *skb)
 	int rc = world(skb);
 
 	return rc == TC_ACT_OK ? TC_ACT_UNSPEC : rc;
+}
+
+/* From the host itself to a VPC: lib/edge/host.h. */
+SEC("tc")
+int to_host(struct __sk_buff *skb)
+{
+	return host(skb);
 }
 
 /* From an uplink to an ENI: lib/edge/arrive.h. */

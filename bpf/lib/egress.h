@@ -266,6 +266,9 @@ static __always_inline int deliver_hop(struct __sk_buff *skb, struct scratch *s)
 
 	if (!to || to->vpc != s->vpc)
 		return drop_packet(VPC_DROP_WRONG_DESTINATION);
+	if (s->hop_routed)
+		return redirect_route_to(skb, to) ? drop_packet(VPC_DROP_NO_MEMORY)
+						  : redirect_to(skb, to, s->hop, FORWARD_PORT);
 	return deliver_address(skb, s, to) ? redirect_to(skb, to, s->hop, FORWARD_PORT)
 					   : drop_packet(VPC_DROP_NO_MEMORY);
 }

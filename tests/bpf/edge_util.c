@@ -71,7 +71,7 @@ static void make_namespaces(struct edge_lab *e)
 		cr_assert_geq(e->ns[i], 0);
 	}
 	for (int i = 0; i < NS_COUNT; i++)
-		edge_run(e, (enum edge_ns)i, "ip link set lo up");
+		edge_run(e, (enum edge_ns)i, "ip link set lo up; echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad");
 }
 
 /* A workload with its port, and an uplink, of VPC `number`; they have the same addresses. */
@@ -99,6 +99,7 @@ static void make_vpc(struct edge_lab *e, uint32_t number, enum edge_ns space, en
 	attach(e, space, port, BPF_TC_EGRESS, e->l->skel->progs.to_workload);
 	attach(e, space, VPC_UPLINK_FIRST + number, BPF_TC_INGRESS, e->l->skel->progs.from_uplink);
 	attach(e, NS_HOST, e->vu[number], BPF_TC_INGRESS, e->l->skel->progs.from_vpc);
+	attach(e, NS_HOST, e->vu[number], BPF_TC_EGRESS, e->l->skel->progs.to_host);
 }
 
 static void make_host(struct edge_lab *e)
@@ -131,7 +132,7 @@ void edge_peer_redirect(struct edge_lab *e, bool yes)
 		struct vpc_uplink u = {.ifindex = VPC_UPLINK_FIRST + number,
 				       .host_ifindex = e->vu[number],
 				       .flags = yes ? VPC_UPLINK_PEER_REDIRECT : 0,
-				       .mtu = 1500};
+				       .mtu = e->uplink_mtu ? e->uplink_mtu : 1500};
 		struct ifreq r = {};
 		int s;
 
@@ -293,6 +294,18 @@ uint32_t edge_publish(struct edge_lab *e, const char *address, uint8_t proto, ui
 	c.publish_plens |= 1u << plen;
 	edge_ctl_set(e, &c);
 	return n;
+}
+
+void edge_prefix6(struct edge_lab *e, uint32_t vpc)
+{
+	struct vpc_space *space = lab_space(e->l, vpc);
+	struct vpc_prefix6_key key = {.plen = 56};
+	struct vpc_edge_ctl c = edge_ctl(e);
+
+	memcpy(key.addr, space->cidr6[0].addr, sizeof(key.addr));
+	update(e->l->skel->maps.prefix6, &key, &vpc);
+	c.prefix6_plens |= 1u << (56 - 32);
+	edge_ctl_set(e, &c);
 }
 
 void edge_unpublish(struct edge_lab *e, uint32_t number)

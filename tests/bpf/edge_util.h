@@ -20,6 +20,7 @@ struct edge_lab {
 	int ns[NS_COUNT];
 	uint32_t wan, vu[3]; /* ifindexes; vu by VPC number */
 	uint32_t n_routes, n_publications;
+	uint32_t uplink_mtu; /* 0: 1500; counts from edge_peer_redirect() on */
 };
 
 #define WORKLOAD	"10.0.0.10"
@@ -53,6 +54,8 @@ void edge_eip(struct edge_lab *e, uint32_t number, const char *address, uint32_t
 /* Publishes `ports` (a power of two) from host_port on. address NULL: any. Returns the row. */
 uint32_t edge_publish(struct edge_lab *e, const char *address, uint8_t proto, uint16_t host_port, uint16_t ports,
 		      uint32_t vpc, uint32_t eni, uint16_t port);
+/* The world may send to the VPC's IPv6 prefix. */
+void edge_prefix6(struct edge_lab *e, uint32_t vpc);
 void edge_unpublish(struct edge_lab *e, uint32_t row);
 /* Opens a port of an ENI's group to one peer. */
 void edge_allow(struct edge_lab *e, uint32_t sg, uint8_t slot, uint16_t port, const char *peer);

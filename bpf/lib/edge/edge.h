@@ -22,6 +22,9 @@ static __always_inline __u32 way_kind(__u32 way)
 	return way >> VPC_TARGET_SHIFT;
 }
 
+/* At how many addresses a publication is looked for. */
+#define PUBLISH_ADDRESSES 8u
+
 /* Which end of a packet is translated. */
 #define EDGE_SOURCE	 0u
 #define EDGE_DESTINATION 1u
@@ -47,11 +50,18 @@ struct edge {
 	__u32 start; /* where the search for a port begins */
 	__u32 wanted;
 	__u32 refused;
-	__u32 publish_plens; /* prefix lengths of ports that are tried, */
-	__u32 published;     /* and the row that was found */
-	__u32 only_vpc;	     /* whose publications count; 0: all */
-	__u32 publishes;     /* the destination is one of the host's, where ports may be published */
-	__u32 hairpin;	     /* the destination is a public address */
+	__u32 publish_plens;	 /* prefix lengths of ports that are tried, */
+	__u32 publish_addresses; /* at so many addresses, 0 for any, */
+	__be32 publish_address[PUBLISH_ADDRESSES];
+	__u32 published; /* and the row that was found */
+	__u32 only_vpc;	 /* whose publications count; 0: all */
+	__u32 publishes; /* the destination is one of the host's, where ports may be published */
+	__u32 hairpin;	 /* the destination is a public address */
+	struct vpc_prefix6_key prefix6;
+	__u32 prefix6_plens;
+	__u32 prefix6_vpc;
+	__u32 translated; /* the packet has its new source */
+	__u32 to_host;	  /* the packet answers the host itself */
 };
 
 struct {

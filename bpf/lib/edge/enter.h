@@ -7,6 +7,7 @@
 #define BPF_LIB_EDGE_ENTER_H
 
 #include "lib/edge/eips.h"
+#include "lib/edge/routes.h"
 #include "lib/edge/publish.h"
 #include "lib/edge/uplink.h"
 
@@ -86,6 +87,9 @@ __noinline int enter_translation(struct __sk_buff *skb)
 		if (s->packet.icmp_kind == ICMP_ERROR || !e->publishes)
 			return HOSTS;
 		e->only_vpc = 0;
+		e->publish_addresses = 2;
+		e->publish_address[0] = s->packet.dst[3];
+		e->publish_address[1] = 0;
 		rc = publish_open(skb, 0, s->packet.src[3]);
 		if (rc)
 			return rc;
@@ -143,6 +147,97 @@ __noinline int enter_judge(struct __sk_buff *skb)
 		return rc;
 	e->publishes = 1;
 	return enter_translation(skb);
+}
+
+/* --- IPv6: routed, not translated --------------------------------------------------------------------------------- */
+
+#define PREFIX6_FIRST 32u
+#define PREFIX6_STEPS 32u /* prefixes of 63..32 bits */
+
+struct prefix6_walk {
+	struct scratch *s;
+	struct edge *e;
+};
+
+static long prefix6_step(__u32 i, void *ctx)
+{
+	struct scratch *s = ((struct prefix6_walk *)ctx)->s;
+	struct edge *e = ((struct prefix6_walk *)ctx)->e;
+	__u32 bit = PREFIX6_STEPS - 1 - i, *number;
+
+	if (bit >= PREFIX6_STEPS || !(e->prefix6_plens >> bit & 1))
+		return 0;
+	e->prefix6.plen = PREFIX6_FIRST + bit;
+	e->prefix6.addr[0] = s->packet.dst[0];
+	e->prefix6.addr[1] = s->packet.dst[1] & mask32(bit);
+	e->prefix6.addr[2] = 0;
+	e->prefix6.addr[3] = 0;
+	number = bpf_map_lookup_elem(&prefix6, &e->prefix6);
+	if (!number)
+		return 0;
+	e->prefix6_vpc = READ_ONCE(*number);
+	return 1;
+}
+
+/* The VPC whose address space the IPv6 packet in the scratch is for; 0: none that has a way out. */
+static __always_inline __u32 enter_prefix(struct scratch *s, struct edge *e)
+{
+	struct vpc_edge_ctl *c = edge_ctl_get();
+	struct prefix6_walk walk = {.s = s, .e = e};
+	struct vpc_space *space;
+	__u32 number, mine = s->vpc;
+
+	e->prefix6_vpc = 0;
+	e->prefix6_plens = c ? READ_ONCE(c->prefix6_plens) : 0;
+	if (!e->prefix6_plens)
+		return 0;
+	bpf_loop(PREFIX6_STEPS, prefix6_step, &walk, 0);
+	number = e->prefix6_vpc;
+	space = number ? bpf_map_lookup_elem(&vpc, &number) : 0;
+	if (!space || !(READ_ONCE(space->flags) & VPC_SPACE_ROUTED_OUT))
+		return 0;
+	s->vpc = number;
+	if (!address_in_space(s, 6, s->packet.dst))
+		number = 0;
+	s->vpc = mine;
+	return number;
+}
+
+/*
+ * The IPv6 packet in the scratch is for the VPC e->prefix6_vpc. It comes in by the gateway that its answers would leave
+ * by: the route table of the receiver's subnet says which. Returns PASS with e->vpc and e->way, AGAIN or a reason.
+ */
+__noinline int enter_judge6(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	struct edge *e = edge_get();
+	int target;
+	__u32 owner;
+
+	if (!s || !e)
+		return VPC_DROP_NOT_READY;
+	e->vpc = e->prefix6_vpc;
+	s->vpc = e->vpc;
+	owner = address_owner(s, s->packet.dst);
+	s->me = owner;
+	if (!owner)
+		return VPC_DROP_UNKNOWN_DESTINATION;
+	address_copy(s->route_address, s->packet.src);
+	target = route_find(SCRATCH_PACKET, owner, 6);
+	if (target == AGAIN)
+		return AGAIN;
+	if (target <= 0)
+		return VPC_DROP_NO_ROUTE;
+	switch ((__u32)target >> VPC_TARGET_SHIFT) {
+	case VPC_TARGET_IGW:
+		e->way = way_make(VPC_EDGE_IGW, 0);
+		return enter_fits(skb, s);
+	case VPC_TARGET_EIGW:
+		e->way = way_make(VPC_EDGE_EIGW, 0);
+		return enter_fits(skb, s);
+	default:
+		return VPC_DROP_NO_ROUTE;
+	}
 }
 
 #endif

@@ -50,7 +50,7 @@ static __always_inline int leave_send(struct __sk_buff *skb, struct scratch *s, 
 	struct vpc_uplink *u;
 
 	(void)s;
-	if (c && READ_ONCE(c->flags) & VPC_EDGE_FORWARD) {
+	if (e->to_host || (c && READ_ONCE(c->flags) & VPC_EDGE_FORWARD)) {
 		u = uplink_get(number);
 		if (!u || bpf_skb_store_bytes(skb, 0, u->host_mac, ETH_ALEN, 0))
 			return drop_packet(VPC_DROP_NO_MEMORY);
@@ -217,6 +217,11 @@ __noinline int leave_nat(struct __sk_buff *skb)
 		rc = quote_rewrite(skb, EDGE_DESTINATION, address, e->entry.other.lport);
 		return rc ? rc : rewrite_end(skb, EDGE_SOURCE, address, 0);
 	}
+	if (e->entry.flags & VPC_NAT_HOST) {
+		e->to_host = 1;
+		rc = rewrite_end(skb, EDGE_DESTINATION, e->entry.other.remote, e->entry.other.rport);
+		return rc ? rc : rewrite_end(skb, EDGE_SOURCE, address, e->entry.other.lport);
+	}
 	nat_fragment_remember(s, e, e->vpc, address);
 	return rewrite_end(skb, EDGE_SOURCE, address, e->entry.other.lport);
 }
@@ -234,56 +239,82 @@ static __always_inline int leave_begin(struct __sk_buff *skb, struct scratch *s,
 	if (!number || bpf_skb_load_bytes(skb, 0, mac, sizeof(mac)))
 		return -1;
 	e->vpc = READ_ONCE(*number);
+	e->translated = 0;
+	e->to_host = 0;
+	e->hairpin = 0;
 	e->way = way_of_mac(mac);
 	s->vpc = e->vpc;
 	return e->way ? edge_parse(skb) : -1;
 }
 
-/* Gives an IPv4 packet its public source. Returns PASS, AGAIN or a reason. */
-static __always_inline int leave_translate(struct __sk_buff *skb, struct edge *e)
+/* Gives the packet its public source. IPv6 keeps its own, which must be the VPC's. Returns PASS, AGAIN or a reason. */
+static __always_inline int leave_translate(struct __sk_buff *skb, struct scratch *s, struct edge *e)
 {
-	switch (way_kind(e->way)) {
-	case VPC_EDGE_NAT:
-	case VPC_EDGE_PUBLISHED:
-		return leave_nat(skb);
-	case VPC_EDGE_IGW:
-		return eip_leave(skb);
-	default:
-		return VPC_DROP_NOT_IMPLEMENTED;
-	}
+	__u32 kind = way_kind(e->way);
+	int rc = VPC_DROP_NOT_IMPLEMENTED;
+
+	if (s->packet.family == 6)
+		rc = kind != VPC_EDGE_IGW && kind != VPC_EDGE_EIGW    ? VPC_DROP_NOT_IMPLEMENTED
+		     : address_in_space(s, 6, s->packet.src) && s->me ? PASS
+								      : VPC_DROP_FORGED_SOURCE;
+	else if (kind == VPC_EDGE_NAT || kind == VPC_EDGE_PUBLISHED)
+		rc = leave_nat(skb);
+	else if (kind == VPC_EDGE_IGW)
+		rc = eip_leave(skb);
+	e->translated = !rc;
+	return rc;
+}
+
+/* The way out of the host to the packet's destination, into e->fib: by an outer interface. Returns PASS or a reason. */
+static __always_inline int leave_route(struct __sk_buff *skb, struct scratch *s, struct edge *e)
+{
+	__u32 ifindex;
+	int rc = leave_fib(skb, s, e, e->translated ? s->packet.src[3] : 0);
+
+	if (rc)
+		e->fib.ifindex = 0;
+	if (rc || e->hairpin)
+		return rc;
+	ifindex = e->fib.ifindex;
+	return bpf_map_lookup_elem(&outer, &ifindex) ? PASS : VPC_DROP_HOST_CLOSED;
+}
+
+/* Whether the packet is for a public address, of this machine or of another VPC on it. */
+static __always_inline int leave_is_hairpin(struct scratch *s, struct edge *e)
+{
+	return s->packet.family == 4 ? public_find(e, s->packet.dst) != 0 : enter_prefix(s, e) != 0;
 }
 
 /*
- * Translates the packet, and finds its way out of the host: the host's route, or back into a VPC if it is for a public
- * address (e->hairpin). The route is looked up first, since the address of a NAT gateway may depend on it; what the
- * source will be is known then only where it is an elastic IP or a published port's. Returns PASS, AGAIN or a reason.
+ * Translates the packet, and finds its way: the host's route, or back into a VPC if it is for a public address
+ * (e->hairpin). What goes by a NAT gateway has its route looked up first, since its public address may depend on it.
+ * Returns PASS, AGAIN or a reason.
  */
 __noinline int leave_judge(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
 	struct edge *e = edge_get();
-	__u32 ifindex;
-	int rc;
+	int rc = PASS, nat_first;
 
 	if (!s || !e)
 		return VPC_DROP_NOT_READY;
-	s->me = address_owner(s, s->packet.src); /* whose counter */
-	e->hairpin = public_find(e, s->packet.dst) != 0;
-	rc = leave_fib(skb, s, e, 0);
-	ifindex = rc ? 0 : e->fib.ifindex;
-	e->fib.ifindex = ifindex;
-	if (!e->hairpin) {
-		if (rc)
+	if (!e->translated) {
+		s->me = address_owner(s, s->packet.src); /* whose counter */
+		nat_first = way_kind(e->way) != VPC_EDGE_NAT;
+		if (nat_first)
+			rc = leave_translate(skb, s, e);
+		if (rc || e->to_host)
 			return rc;
-		if (!bpf_map_lookup_elem(&outer, &ifindex))
-			return VPC_DROP_HOST_CLOSED;
+		e->hairpin = leave_is_hairpin(s, e);
+		if (!e->hairpin || !nat_first)
+			rc = leave_route(skb, s, e);
+		if (rc && !e->hairpin)
+			return rc;
+		rc = nat_first ? PASS : leave_translate(skb, s, e);
 	}
-	if (s->packet.family == 6)
-		return VPC_DROP_NOT_IMPLEMENTED;
-	rc = leave_translate(skb, e);
 	if (rc || !e->hairpin)
 		return rc;
-	rc = enter_judge(skb);
+	rc = s->packet.family == 4 ? enter_judge(skb) : enter_judge6(skb);
 	return rc == HOSTS ? VPC_DROP_HOST_CLOSED : rc;
 }
 

@@ -6,7 +6,8 @@
 #include "lib/edge/ports.h"
 
 #define PUBLISH_SYN_S 10  /* unanswered: the next SYN makes the same translation again */
-#define PUBLISH_STEPS 34u /* prefix lengths 16..0 of a port, at the packet's address and at any */
+#define PUBLISH_PLENS 17u /* prefix lengths 16..0 of a port, at each address */
+#define PUBLISH_STEPS (PUBLISH_PLENS * PUBLISH_ADDRESSES)
 
 struct publish_walk {
 	struct scratch *s;
@@ -19,11 +20,14 @@ static long publish_step(__u32 i, void *ctx)
 	struct scratch *s = ((struct publish_walk *)ctx)->s;
 	struct edge *e = ((struct publish_walk *)ctx)->e;
 	struct vpc_publish_key *k = &e->publish_key;
-	__u32 plen = 16 - i % 17, *number, n;
+	__u32 plen = PUBLISH_PLENS - 1 - i % PUBLISH_PLENS, at = i / PUBLISH_PLENS, *number, n;
 	struct vpc_publish_row *r;
 
-	if (i == 17)
-		__builtin_memset(k->addr, 0, sizeof(k->addr));
+	if (at >= e->publish_addresses || at >= PUBLISH_ADDRESSES)
+		return 1;
+	asm volatile("" : "+r"(at)); /* the compiler knows by the division that it is small, the verifier by the mask */
+	k->addr[3] = e->publish_address[at & (PUBLISH_ADDRESSES - 1)];
+	k->addr[2] = k->addr[3] ? V4_MAPPED : 0;
 	if (!(e->publish_plens >> plen & 1))
 		return 0;
 	k->plen = (__u8)plen;
@@ -41,7 +45,7 @@ static long publish_step(__u32 i, void *ctx)
 	return 1;
 }
 
-/* The publication that the packet in the scratch is for; 0: none. */
+/* The publication that the packet in the scratch is for, at one of e->publish_address; 0: none. */
 static __always_inline __u32 publish_find(struct scratch *s, struct edge *e)
 {
 	struct vpc_edge_ctl *c = edge_ctl_get();
@@ -51,7 +55,8 @@ static __always_inline __u32 publish_find(struct scratch *s, struct edge *e)
 	e->publish_plens = c ? READ_ONCE(c->publish_plens) & 0x1ffff : 0;
 	if (!e->publish_plens)
 		return 0;
-	address_copy(e->publish_key.addr, s->packet.dst);
+	e->publish_key.addr[0] = 0;
+	e->publish_key.addr[1] = 0;
 	e->publish_key.proto = s->packet.proto;
 	bpf_loop(PUBLISH_STEPS, publish_step, &walk, 0);
 	return e->published;

@@ -5,6 +5,7 @@
 #define BPF_LIB_EDGE_WORLD_H
 
 #include "lib/edge/enter.h"
+#include "lib/edge/too_big.h"
 
 #define WORLD_ARP_BYTES 42
 
@@ -67,42 +68,64 @@ static __always_inline int world_arp(struct __sk_buff *skb, struct edge *e)
 	return (int)bpf_redirect(ifindex, 0) & REDIRECT_ACT;
 }
 
-/* The destination of an IPv4 frame that is for this machine. Returns 0: it is none. */
-static __always_inline int world_address(struct __sk_buff *skb, struct edge *e)
+/* Whether the frame may be for a VPC, by its destination alone. IPv4: it is in e->public_key and in `public`. */
+static __always_inline int world_concerns(struct __sk_buff *skb, struct edge *e)
 {
+	struct vpc_edge_ctl *c;
 	__be32 address;
 
-	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->vlan_present || skb->pkt_type != PACKET_HOST ||
+	if (skb->vlan_present || skb->pkt_type != PACKET_HOST)
+		return 0;
+	if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		c = edge_ctl_get();
+		return c && READ_ONCE(c->prefix6_plens);
+	}
+	if (skb->protocol != bpf_htons(ETH_P_IP) ||
 	    bpf_skb_load_bytes(skb, ETH_HLEN + IPV4_DESTINATION, &address, sizeof(address)))
 		return 0;
 	address_from4(e->public_key.addr, address);
-	return 1;
+	return bpf_map_lookup_elem(&public, &e->public_key) != 0;
+}
+
+/* What becomes of the packet in the scratch. Returns PASS, HOSTS or a reason. */
+static __always_inline int world_judge(struct __sk_buff *skb, struct scratch *s, struct edge *e)
+{
+	int rc = AGAIN;
+
+	if (s->packet.family == 6 && (s->packet.icmp_kind == ICMP_ND || !enter_prefix(s, e)))
+		return HOSTS;
+	for (__u32 i = 0; i < 3 && rc == AGAIN; i++) {
+		if (i)
+			state_begin(s);
+		rc = s->packet.family == 4 ? enter_judge(skb) : enter_judge6(skb);
+	}
+	return rc == AGAIN ? VPC_DROP_TRY_AGAIN : rc;
 }
 
 static __always_inline int world(struct __sk_buff *skb)
 {
 	struct edge *e = edge_get();
 	struct scratch *s;
-	int rc = AGAIN;
+	int rc;
 
 	if (e && skb->protocol == bpf_htons(ETH_P_ARP))
 		return world_arp(skb, e);
-	if (!e || !world_address(skb, e) || !bpf_map_lookup_elem(&public, &e->public_key))
+	if (!e || !world_concerns(skb, e))
 		return TC_ACT_OK;
 	s = scratch_get(SCRATCH_PACKET);
 	if (!s)
 		return TC_ACT_OK;
 	edge_begin(skb, s, VPC_INGRESS);
+	s->vpc = 0;
 	if (edge_parse(skb))
 		return TC_ACT_OK;
-	for (__u32 i = 0; i < 3 && rc == AGAIN; i++) {
-		if (i)
-			state_begin(s);
-		rc = enter_judge(skb);
-	}
+	rc = world_judge(skb, s, e);
 	if (rc == HOSTS)
 		return TC_ACT_OK;
-	return rc ? drop_packet(rc > 0 ? rc : VPC_DROP_TRY_AGAIN) : uplink_enter(skb, e);
+	if (!rc)
+		return uplink_enter(skb, e);
+	drop_packet(rc);
+	return rc == VPC_DROP_TOO_BIG ? world_too_big(skb) : TC_ACT_SHOT;
 }
 
 #endif

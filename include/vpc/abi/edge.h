@@ -26,6 +26,10 @@
 #define VPC_EDGE_PEERING   5 /* reserved */
 #define VPC_EDGE_HOST	   6 /* reserved */
 
+/* What the host itself sends to a published port goes to the VPC's transit address, which is routed to its uplink's
+ * host end: this, in host byte order, + VPC number (169.254.64.0/20). */
+#define VPC_TRANSIT4_FIRST 0xa9fe4000u
+
 /* --- routes ------------------------------------------------------------------------------------------------------ */
 
 /* A target is a value of a struct vpc_versioned: kind << VPC_TARGET_SHIFT | number. 0: there is no such route. */

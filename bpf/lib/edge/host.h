@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From the host itself to a VPC: tc egress of an uplink's host end. What the host sends to a published port of its own,
+ * also at 127.0.0.1, its nftables rule sends to the VPC's transit address. The workload sees an address of the host
+ * that isn't special, and its groups judge that. Nothing else gets in by this way.
+ */
+#ifndef BPF_LIB_EDGE_HOST_H
+#define BPF_LIB_EDGE_HOST_H
+
+#include "lib/edge/enter.h"
+
+#define HOST_LOOPBACK bpf_htonl(0x7f000001)
+
+struct host_walk {
+	struct edge *e;
+};
+
+struct bpf_map; /* of the kernel */
+
+/* Collects an address of an outer interface. */
+static long host_address(struct bpf_map *map, const void *key, struct vpc_outer *o, struct host_walk *walk)
+{
+	struct edge *e = walk->e;
+	__u32 n = e->publish_addresses;
+
+	(void)map, (void)key;
+	if (n >= PUBLISH_ADDRESSES)
+		return 1;
+	if (o->addr4) {
+		e->publish_address[n] = o->addr4;
+		e->publish_addresses = n + 1;
+	}
+	return 0;
+}
+
+#define HOST_OUTER 3u /* in e->publish_address: the first address of an outer interface */
+
+/* Where publications may be that the packet is for: the rule of nftables has seen to it that one of them is. */
+static __always_inline void host_addresses(struct scratch *s, struct edge *e)
+{
+	struct host_walk walk = {.e = e};
+
+	e->publish_address[0] = s->packet.dst[3];
+	e->publish_address[1] = 0;
+	e->publish_address[2] = HOST_LOOPBACK;
+	e->publish_address[HOST_OUTER] = 0;
+	e->publish_addresses = HOST_OUTER;
+	bpf_for_each_map_elem(&outer, host_address, &walk, 0);
+}
+
+/* The host's address that the workload sees. */
+static __always_inline __be32 host_source(const struct scratch *s, const struct edge *e)
+{
+	return address_special(4, s->packet.src) ? e->publish_address[HOST_OUTER] : s->packet.src[3];
+}
+
+/* Returns PASS with the packet rewritten and e->way set, AGAIN, HOSTS: it is for no published port; or a reason. */
+__noinline int host_judge(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	struct edge *e = edge_get();
+	__be32 source;
+	int rc;
+
+	if (!s || !e)
+		return VPC_DROP_NOT_READY;
+	if (s->packet.family != 4 || s->packet.fragment != WHOLE)
+		return HOSTS;
+	if (s->packet.icmp_kind == ICMP_ERROR && quote_read(skb, s))
+		return HOSTS;
+	if (!enter_key(s, e))
+		return HOSTS;
+	if (!nat_find_in(s, e)) {
+		if (s->packet.icmp_kind == ICMP_ERROR)
+			return HOSTS;
+		host_addresses(s, e);
+		e->only_vpc = s->vpc;
+		source = host_source(s, e);
+		rc = source ? publish_open(skb, VPC_NAT_HOST, source) : VPC_DROP_NO_PUBLIC_ADDRESS;
+		if (rc)
+			return rc;
+	} else if (e->entry.other.vpc != s->vpc) {
+		return HOSTS;
+	} else if (s->packet.icmp_kind != ICMP_ERROR) {
+		nat_used_by(s, e, 0);
+	}
+	rc = rewrite_end(skb, EDGE_SOURCE, e->entry.other.remote, e->entry.other.rport);
+	return rc ? rc : enter_rewrite(skb, s, e);
+}
+
+static __always_inline int host(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	struct edge *e = edge_get();
+	__u32 ifindex = skb->ifindex, *number = bpf_map_lookup_elem(&uplink_of, &ifindex);
+	__u8 mac[ETH_ALEN];
+	int rc = AGAIN;
+
+	if (!s || !e || !number || bpf_skb_load_bytes(skb, 0, mac, sizeof(mac)))
+		return TC_ACT_SHOT;
+	if (way_of_mac(mac))
+		return TC_ACT_OK; /* from_world or from_vpc sent it here */
+	if (mac[0] & 1)
+		return TC_ACT_SHOT; /* what the kernel says on every link */
+	edge_begin(skb, s, VPC_INGRESS);
+	s->vpc = READ_ONCE(*number);
+	if (edge_parse(skb))
+		return TC_ACT_SHOT;
+	for (__u32 i = 0; i < 3 && rc == AGAIN; i++) {
+		if (i)
+			state_begin(s);
+		rc = host_judge(skb);
+	}
+	if (rc == HOSTS)
+		rc = VPC_DROP_HOST_CLOSED;
+	if (rc)
+		return drop_packet(rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
+	way_to_mac(mac, e->way);
+	return bpf_skb_store_bytes(skb, 0, mac, sizeof(mac), 0) ? drop_packet(VPC_DROP_NO_MEMORY) : TC_ACT_OK;
+}
+
+#endif
