@@ -8,25 +8,25 @@
 #include "lib/local/icmp_error.h"
 #include "lib/packet/redirect.h"
 
-static __always_inline void too_big_fill4(struct icmp_error4 *f, const struct scratch *s, __u32 n)
+static __always_inline void too_big_fill4(struct answer_head4 *f, const struct scratch *s, __u32 n)
 {
 	f->ethertype = bpf_htons(ETH_P_IP);
 	f->version = 0x45;
 	f->length = bpf_htons((__u16)(20 + 8 + n));
-	f->ttl = ICMP_ERROR_HOPS;
+	f->ttl = ANSWER_HOPS;
 	f->proto = IPPROTO_ICMP;
 	f->src = s->packet.dst[3];
 	f->dst = s->packet.src[3];
 	f->checksum = (__sum16)~checksum_fold((__u64)bpf_csum_diff(0, 0, (__be32 *)&f->version, 20, 0));
 }
 
-static __always_inline void too_big_fill6(struct icmp_error6 *f, const struct scratch *s, __u32 n)
+static __always_inline void too_big_fill6(struct answer_head6 *f, const struct scratch *s, __u32 n)
 {
 	f->ethertype = bpf_htons(ETH_P_IPV6);
 	f->version = bpf_htonl(0x60000000);
 	f->payload = bpf_htons((__u16)(8 + n));
 	f->next = IPPROTO_ICMPV6;
-	f->hop_limit = ICMP_ERROR_HOPS;
+	f->hop_limit = ANSWER_HOPS;
 	__builtin_memcpy(f->src, s->packet.dst, 16);
 	__builtin_memcpy(f->dst, s->packet.src, 16);
 }
@@ -42,15 +42,16 @@ static __always_inline __u32 too_big_headers(struct __sk_buff *skb, struct scrat
 	icmp.info = bpf_htonl(s->next_mtu);
 	sum += bpf_htons((__u16)((__u16)icmp.type << 8 | icmp.code)) + (__u64)icmp.info;
 	__builtin_memset(b->out, 0, sizeof(*f6));
-	if (bpf_skb_load_bytes(skb, 0, f4->smac, ETH_ALEN) || bpf_skb_load_bytes(skb, ETH_ALEN, f4->dmac, ETH_ALEN))
+	if (bpf_skb_load_bytes(skb, 0, f4->head.smac, ETH_ALEN) ||
+	    bpf_skb_load_bytes(skb, ETH_ALEN, f4->head.dmac, ETH_ALEN))
 		return 0;
 	if (s->packet.family == 4) {
-		too_big_fill4(f4, s, n);
+		too_big_fill4(&f4->head, s, n);
 		icmp.checksum = (__sum16)~checksum_fold(sum);
 		__builtin_memcpy(&f4->icmp, &icmp, sizeof(icmp));
 		return sizeof(*f4);
 	}
-	too_big_fill6(f6, s, n);
+	too_big_fill6(&f6->head, s, n);
 	icmp.checksum = (__sum16)~checksum_fold(
 		sum + address_config_pseudo(s->packet.dst, s->packet.src, IPPROTO_ICMPV6, 8 + n));
 	__builtin_memcpy(&f6->icmp, &icmp, sizeof(icmp));
