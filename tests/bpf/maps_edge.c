@@ -382,6 +382,36 @@ Test(maps_edge, what_does_not_fit_is_refused_whole_and_by_name)
 	maps_close(t);
 }
 
+/* The kernel refuses a key in the middle: all that was written before it is taken back. */
+Test(maps_edge, what_the_kernel_refuses_leaves_nothing_behind)
+{
+	static const enum map_id hashes[] = {MAP_ROUTE, MAP_PUBLIC, MAP_PUBLISH};
+
+	for (size_t i = 0; i < ARRAY_SIZE(hashes); i++) {
+		_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+		struct maps *t = maps_small(false);
+		struct maps_change *c = NULL;
+		struct dump before, after;
+		struct test_plan tp;
+
+		for (uint32_t n = 0; n < t->map[hashes[i]].n; n++) {
+			uint32_t key[8] = {0, 0, 0, 0, n + 1}, value[8] = {0};
+
+			key[0] = n + 1;
+			cr_assert_eq(bpf_map_update_elem(t->map[hashes[i]].fd, key, value, BPF_ANY), 0);
+		}
+		before = maps_dump(t);
+		base(&tp);
+		cr_assert_lt(maps_prepare(t, &tp.p, &c, &error), 0);
+		cr_assert_eq(error.code, VPC_E_DATAPATH_UNAVAILABLE, "%s", error.message);
+		after = maps_dump(t);
+		cr_assert(dump_equal(&before, &after), "%s", t->map[hashes[i]].name);
+		free(before.at);
+		free(after.at);
+		maps_close(t);
+	}
+}
+
 Test(maps_edge, a_number_waits_for_its_retirement)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
