@@ -28,7 +28,8 @@ void host_end_mac(uint32_t vpc, uint8_t ret[6])
 }
 
 /* What passes it never reaches the host's own routing but where vpcd wants it to: the host's packets to published
- * ports, also those from 127.0.0.1, and packets that the host forwards, which have an address of the host as source. */
+ * ports, also those from 127.0.0.1, and packets that the host forwards, which have an address of the host as source.
+ * bpf_fib_lookup answers for a device that forwards alone, whether the host does or not. */
 static const struct {
 	uint8_t family;
 	const char *name;
@@ -36,6 +37,7 @@ static const struct {
 } sysctls[] = {
 	{4, "rp_filter", 0},	  {4, "accept_local", 1}, {4, "route_localnet", 1}, {4, "accept_redirects", 0},
 	{4, "send_redirects", 0}, {4, "arp_ignore", 8},	  {6, "accept_ra", 0},	    {6, "accept_redirects", 0},
+	{4, "forwarding", 1},	  {6, "forwarding", 1},
 };
 
 static int put_sysctls(const char *name)
