@@ -197,6 +197,21 @@ char *output_subnet_name(struct cli *cli, const json_t *object, const struct fie
 	return reference(cli, "subnets", object, field);
 }
 
+char *output_eni_name(struct cli *cli, const json_t *object, const struct field *field)
+{
+	return reference(cli, "enis", object, field);
+}
+
+char *output_nat_name(struct cli *cli, const json_t *object, const struct field *field)
+{
+	return reference(cli, "nat-gateways", object, field);
+}
+
+char *output_route_table_name(struct cli *cli, const json_t *object, const struct field *field)
+{
+	return reference(cli, "route-tables", object, field);
+}
+
 char *output_group_names(struct cli *cli, const json_t *object, const struct field *field)
 {
 	_cleanup_json_ json_t *names = json_array();

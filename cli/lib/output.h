@@ -31,6 +31,9 @@ char *output_text(const json_t *value);
 /* For struct field: the names of the objects whose ids the field has. */
 char *output_vpc_name(struct cli *cli, const json_t *object, const struct field *field);
 char *output_subnet_name(struct cli *cli, const json_t *object, const struct field *field);
+char *output_eni_name(struct cli *cli, const json_t *object, const struct field *field);
+char *output_nat_name(struct cli *cli, const json_t *object, const struct field *field);
+char *output_route_table_name(struct cli *cli, const json_t *object, const struct field *field);
 char *output_group_names(struct cli *cli, const json_t *object, const struct field *field);
 
 #endif

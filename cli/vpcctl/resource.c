@@ -130,11 +130,16 @@ int resource_show(struct cli *cli, const struct args *args)
 
 int resource_create(struct cli *cli, const struct args *args)
 {
+	return resource_create_with(cli, args, args->command->resource->create);
+}
+
+int resource_create_with(struct cli *cli, const struct args *args, const struct body_field *fields)
+{
 	const struct resource *r = args->command->resource;
 	_cleanup_json_ json_t *object = NULL;
 	_cleanup_free_ char *path = NULL;
 	json_t *body = NULL;
-	int status = body_make(cli, args, r->create, &body);
+	int status = body_make(cli, args, fields, &body);
 
 	if (status != CLI_OK)
 		return status;
@@ -200,7 +205,7 @@ int resource_delete(struct cli *cli, const struct args *args)
 	int status;
 
 	if (args_count(args, named(args)) > 1) {
-		status = resource_change_all(cli, args, "delete", &reply);
+		status = resource_change_all(cli, args, args->command->verb, &reply);
 		return status != CLI_OK ? status : resource_print_all(cli, r, args, "deleted", reply);
 	}
 	status = api_change(cli, "DELETE", path, NULL, 0, &reply);

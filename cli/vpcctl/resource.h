@@ -54,6 +54,9 @@ int resource_list(struct cli *cli, const struct args *args);
 int resource_show(struct cli *cli, const struct args *args);
 int resource_delete(struct cli *cli, const struct args *args);
 
+/* As resource_create(), with a body of these fields. */
+int resource_create_with(struct cli *cli, const struct args *args, const struct body_field *fields);
+
 /* A change of what belongs to the one object that the command names: METHOD /v1/path/object/part. Prints the object.
  * body is consumed; NULL: none. */
 int resource_change_part(struct cli *cli, const struct args *args, const char *method, const char *part, json_t *body);

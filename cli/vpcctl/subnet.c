@@ -23,6 +23,7 @@ static const struct field fields[] = {
 	{"gateway6", "gateway6", TABLE_LEFT, NULL},
 	{"free addresses", "available_ips", TABLE_LEFT, NULL},
 	{"tags", "tags", TABLE_LEFT, NULL},
+	{"route table", "route_table_id", TABLE_LEFT, output_route_table_name},
 	{"revision", "revision", TABLE_LEFT, NULL},
 };
 

@@ -46,7 +46,8 @@ static const struct field fields[] = {
 };
 
 static const struct body_field create_body[] = {
-	{"name", "NAME"}, {"cidr", "--cidr"}, {"cidr6", "--cidr6"}, {"mtu", "--mtu"}, {"tags", "--tag"}, BODY_END,
+	{"name", "NAME"},  {"cidr", "--cidr"}, {"cidr6", "--cidr6"}, {"mtu", "--mtu"}, {"internet", "--internet"},
+	{"tags", "--tag"}, BODY_END,
 };
 
 const struct resource vpc_resource = {
@@ -73,6 +74,7 @@ static const struct param create_params[] = {
 	{"--cidr", VALUE_TEXT, PARAM_REQUIRED, "CIDR", "its IPv4 addresses, /8 to /28"},
 	{"--cidr6", VALUE_TEXT, 0, "CIDR", "its IPv6 addresses, /44 to /60"},
 	{"--mtu", VALUE_NUMBER, 0, "N", "bytes, 1280 to 9216 (default: 1500)"},
+	{"--internet", VALUE_FLAG, 0, NULL, "with a NAT gateway behind the host's address, and default routes"},
 	PARAM_TAGS,
 	PARAM_DRY_RUN,
 	PARAMS_END,
@@ -89,6 +91,9 @@ static const struct command create = {
 	RESOURCE_CREATE(vpc),
 	.summary = "create an isolated network",
 	.params = create_params,
+	.notes = "--internet also makes an egress-only internet gateway for IPv6. Both gateways are called 'internet', "
+		 "and are "
+		 "deleted with the VPC.",
 	.example = "vpcctl vpc create prod --cidr 10.0.0.0/16 --cidr6 fd00:1::/56",
 };
 static const struct command list = {

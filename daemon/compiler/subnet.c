@@ -39,7 +39,49 @@ static int record_subnet(const struct scope *s, enum snapshot snapshot, const st
 	return 0;
 }
 
+static int record_association(const struct scope *s, enum snapshot snapshot, const struct subnet *sn,
+			      struct association_record *ret)
+{
+	const struct vpc *v = scope_vpc(s, snapshot, sn->vpc);
+
+	if (!v)
+		return -ENOENT;
+	*ret = (struct association_record){
+		.subnet = sn->o.number,
+		.table = sn->route_table ? sn->route_table : v->main_route_table,
+	};
+	return 0;
+}
+
+/* Which route table it uses. There is none yet while a store of an earlier version is loaded. */
+static int compile_association(const struct scope *s, const struct subnet *before, const struct subnet *after,
+			       struct plan *plan)
+{
+	struct plan_association c = {0};
+	struct plan_association *added;
+	int err = 0;
+
+	if (before)
+		err = record_association(s, SNAPSHOT_BEFORE, before, &c.before);
+	if (err == 0 && after)
+		err = record_association(s, SNAPSHOT_AFTER, after, &c.after);
+	c.has_before = before && c.before.table;
+	c.has_after = after && c.after.table;
+	if (err < 0 || (!c.has_before && !c.has_after) ||
+	    (c.has_before && c.has_after && c.before.table == c.after.table))
+		return err;
+	added = ARRAY_ADD(plan->associations, plan->n_associations);
+	if (!added)
+		return -ENOMEM;
+	*added = c;
+	return 0;
+}
+
 int compile_subnet(const struct scope *s, const struct object *before, const struct object *after, struct plan *plan)
 {
-	return COMPILE_RECORD(subnet, subnets, s, before, after, plan);
+	int err = COMPILE_RECORD(subnet, subnets, s, before, after, plan);
+
+	if (err == 0)
+		err = compile_association(s, before ? subnet_of(before) : NULL, after ? subnet_of(after) : NULL, plan);
+	return err;
 }

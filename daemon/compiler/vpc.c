@@ -13,6 +13,7 @@ static int record_vpc(const struct scope *s, enum snapshot snapshot, const struc
 	ret->cidrs[ret->n_cidrs++] = v->cidr;
 	if (v->cidr6.addr.family)
 		ret->cidrs[ret->n_cidrs++] = v->cidr6;
+	ret->routed_out = v->routed_out;
 	record_address_config(&v->dhcp, &ret->address_config);
 	return 0;
 }

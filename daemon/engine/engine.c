@@ -13,6 +13,7 @@
 #include "engine/commit.h"
 #include "engine/repair.h"
 #include "engine/txn.h"
+#include "engine/upgrade.h"
 
 #include <vpc/number.h>
 
@@ -75,6 +76,7 @@ static int load_model(struct engine *e, struct vpc_error *reterr)
 	if (r < 0)
 		return vpc_error_oom(reterr);
 	model_set_instance(e->model, e->instance);
+	model_set_pools(e->model, e->pools, e->n_pools);
 	for (enum object_kind kind = 0; kind < OBJECT_KINDS; kind++) {
 		struct loading loading = {.e = e, .kind = kind, .reterr = reterr};
 
@@ -237,6 +239,8 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	choose_fast_path(e, config->use_fast_path);
 	edge_choose(e);
 	r = load_model(e, reterr);
+	if (r == 0)
+		r = upgrade_model(e, reterr);
 	if (r == 0)
 		r = grace_load(e, reterr);
 	if (r < 0)

@@ -224,8 +224,15 @@ static void load_name(struct document *d, struct object *o)
 
 	if (name && is_part && name[0])
 		document_damaged(d, "name");
-	if (name && !is_part && object_set_name(o, name) < 0)
+	if (!name || is_part)
+		return;
+	/* An object without a name is found by its id alone. */
+	if (name[0] || !kind_ops(o->kind)->name_optional) {
+		if (object_set_name(o, name) < 0)
+			document_damaged(d, "(out of memory)");
+	} else if (text_set(&o->name_key, o->id) < 0) {
 		document_damaged(d, "(out of memory)");
+	}
 }
 
 /* The field by which another object is already in an index, or NULL. */

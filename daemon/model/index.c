@@ -234,6 +234,11 @@ int index_post_part(struct index *ix, struct object *o, enum object_kind kind, u
 	return index_post(ix, o, POSTING_PARTS, number, &key, sizeof(key), rank);
 }
 
+int index_post_use(struct index *ix, struct object *o, const char *id)
+{
+	return index_post(ix, o, POSTING_USES, (uint32_t)o->kind, id, strlen(id), 0);
+}
+
 static enum posting_type posting_type(const struct posting *p)
 {
 	uint32_t type;
@@ -388,6 +393,11 @@ struct posting *index_referrers(const struct index *ix, enum object_kind kind, u
 struct posting *index_parts(const struct index *ix, enum object_kind kind, uint32_t number, enum object_kind part)
 {
 	return posting_of_kinds(ix, POSTING_PARTS, kind, number, part);
+}
+
+struct posting *index_users(const struct index *ix, const char *id, enum object_kind by)
+{
+	return index_posting(ix, POSTING_USES, (uint32_t)by, id, strlen(id));
 }
 
 bool index_refers(const struct index *ix, const struct object *o, enum object_kind kind, uint32_t number)

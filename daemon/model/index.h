@@ -16,6 +16,8 @@ enum posting_type {
 	POSTING_NAME,		      /* a = kind, bytes = name as it is looked up, over all VPCs */
 	POSTING_REFERRERS,	      /* a = number, bytes = kind, kind of who refers to it: index_referrers() */
 	POSTING_PARTS,		      /* a = number, bytes = kind, kind of its parts: index_parts() */
+	POSTING_USES,		      /* a = kind of who uses it, bytes = id: index_users() */
+	POSTING_PUBLIC_ADDRESS,	      /* bytes = the 16 of an elastic IP: one at most */
 	POSTING_ADDRESS,	      /* a = VPC, bytes = the 16 of the address: one ENI at most */
 	POSTING_ADDRESSES4_OF_SUBNET, /* a = subnet, rank = offset in it; an ENI once for each of its addresses */
 	POSTING_ADDRESSES6_OF_SUBNET,
@@ -80,6 +82,10 @@ int index_post_reference(struct index *ix, struct object *o, enum object_kind ki
 /* Posts that o is a part of the object of this kind and number. -ENOMEM. */
 int index_post_part(struct index *ix, struct object *o, enum object_kind kind, uint32_t number, uint32_t rank);
 
+/* Posts that o uses the object with this id, which may be deleted all the same: its own change does what follows. One
+ * post for each call. -ENOMEM. */
+int index_post_use(struct index *ix, struct object *o, const char *id);
+
 /* NULL: none. The number 0 and the empty key are never found. */
 struct object *index_by_id(const struct index *ix, const char *id);
 struct object *index_by_number(const struct index *ix, enum object_kind kind, uint32_t number);
@@ -90,6 +96,8 @@ struct posting *index_posting(const struct index *ix, enum posting_type type, ui
 /* The objects of kind `by` that refer to the object of this kind and number; its parts of kind `part`. NULL: none. */
 struct posting *index_referrers(const struct index *ix, enum object_kind kind, uint32_t number, enum object_kind by);
 struct posting *index_parts(const struct index *ix, enum object_kind kind, uint32_t number, enum object_kind part);
+/* The objects of kind `by` that use the object with this id, each as often as it uses it. NULL: none. */
+struct posting *index_users(const struct index *ix, const char *id, enum object_kind by);
 /* Whether o, which is in the index, refers to the object of this kind and number. */
 bool index_refers(const struct index *ix, const struct object *o, enum object_kind kind, uint32_t number);
 /* How many are in a posting; NULL: 0. */

@@ -10,6 +10,7 @@
 
 #include "model/index.h"
 #include "model/model.h"
+#include "model/pool.h"
 #include "model/schema.h"
 
 struct document;
@@ -17,7 +18,10 @@ struct document;
 struct model {
 	struct index ix;
 	struct vpc_limits limits;
-	char *instance; /* owned, NULL: default */
+	struct pool pools[POOLS_MAX];
+	size_t n_pools;
+	uint32_t pool_next[POOLS_MAX]; /* offset at which the search for a free address begins */
+	char *instance;		       /* owned, NULL: default */
 	uint32_t next_number[OBJECT_KINDS];
 	uint64_t next_order;
 	bool in_transaction;
@@ -40,6 +44,7 @@ struct kind_ops {
 	uint32_t first_number; /* 0: 1 */
 	bool numbers_once;     /* a number is never reused, also not after its object was deleted */
 	bool names_ignore_case;
+	bool name_optional;	  /* one without a name has name "" and is found by its id alone */
 	enum vpc_code name_taken; /* 0: InvalidParameterValue */
 	/* Checks that only this kind has for its names. */
 	int (*check_name)(const char *name, struct vpc_error *reterr);
@@ -133,7 +138,8 @@ struct model_txn {
 	uint64_t random; /* state of the generator */
 	uint64_t order_before;
 	uint32_t next_number_before[OBJECT_KINDS]; /* of kinds whose numbers are given once */
-	struct txn_op *ops;			   /* what to undo, oldest first */
+	uint32_t pool_next_before[POOLS_MAX];
+	struct txn_op *ops; /* what to undo, oldest first */
 	size_t n_ops, max_ops;
 	struct delta *deltas; /* a slot for each object touched */
 	size_t n_deltas, max_deltas;
@@ -151,6 +157,9 @@ int txn_remove_whole(struct model_txn *t, const struct object *old, struct vpc_e
 /* A new revision of a group whose rules change, once a transaction. */
 int txn_touch(struct model_txn *t, const struct object *o, struct vpc_error *reterr);
 
+/* "$N.id" to the id that change N made; anything else, NULL too, to itself. *ret: borrowed. */
+int txn_dereference(struct model_txn *t, const char *ref, const char *field, const char **ret,
+		    struct vpc_error *reterr);
 /* model_resolve() that also knows "$N.id"; scope may be one too. */
 int txn_resolve(struct model_txn *t, enum object_kind kind, const char *ref, const char *scope, const char *field,
 		const struct object **ret, struct vpc_error *reterr);
@@ -177,10 +186,8 @@ static inline bool change_has(const struct change *c, enum change_field field)
 int change_names(const struct model *m, const struct change *c, struct object *o, const struct object *old,
 		 struct vpc_error *reterr);
 
-/* DependencyViolation (-EINVAL) with all users as holders if an object refers to o. o's own parts and `but` (may be
- * NULL) don't count. */
-int object_check_unused(const struct model *m, const struct object *o, const struct object *but,
-			struct vpc_error *reterr);
+/* DependencyViolation (-EINVAL) with all users as holders if an object refers to o. o's own parts don't count. */
+int object_check_unused(const struct model *m, const struct object *o, struct vpc_error *reterr);
 /* Growing list of borrowed objects. */
 struct object_list {
 	const struct object **items;
@@ -189,6 +196,9 @@ struct object_list {
 };
 void object_list_clear(struct object_list *l);
 #define _cleanup_object_list_ _cleanup_(object_list_clear)
+int object_list_add(struct object_list *l, const struct object *o);
+/* By kind, then by age. */
+void object_list_sort(struct object_list *l);
 
 /* --- the changes ------------------------------------------------------------------------------------------------- */
 
@@ -234,9 +244,45 @@ int eni_choose_secondary(const struct model *m, const struct change *c, struct e
 			 struct vpc_error *reterr);
 /* Call it after e was inserted for c. The next search for a free address then starts behind e's. */
 void eni_note_addresses(struct model *m, const struct eni *e, const struct change *c);
+/* Whether it is one of the ENI's addresses, of either family. */
+bool eni_has_address(const struct eni *e, const struct ip *ip);
 /* Offset of an address from the subnet's first: its rank in POSTING_ADDRESSES…; UINT32_MAX: too far. */
 uint32_t subnet_offset(const struct subnet *s, const struct ip *ip);
 #define SUBNET_RESERVED_FIRST 4u /* network, gateway, DNS, future; the last IPv4 address is reserved too */
+
+/* --- the edge ---------------------------------------------------------------------------------------------------- */
+
+/* The VPC's main route table, without routes. */
+int route_table_make_main(struct model_txn *t, uint32_t vpc, const struct object **ret, struct vpc_error *reterr);
+/* Adds a route to a target that is there and active, over one to the same destination. */
+int route_table_put(struct model_txn *t, const struct object *table, const struct cidr *destination,
+		    const struct object *target, struct vpc_error *reterr);
+/* Routes that lead to the object with this id become active, or blackholes, by what the model says of it. Call it after
+ * the object was deleted, attached or detached. */
+int route_retarget(struct model_txn *t, const char *id, struct vpc_error *reterr);
+/* The same for a document that was loaded. */
+void route_loaded(struct model *m, const struct object *target);
+
+/* What the gateways of vpc.create with `internet` are called. */
+#define INTERNET_NAME "internet"
+/* A NAT gateway, or an egress-only internet gateway, that goes with its VPC. */
+int nat_make_with_vpc(struct model_txn *t, uint32_t vpc, const struct object **ret, struct vpc_error *reterr);
+int eigw_make_with_vpc(struct model_txn *t, uint32_t vpc, const struct object **ret, struct vpc_error *reterr);
+/* Deletes what went with the VPC. */
+int nat_remove_with_vpc(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr);
+int eigw_remove_with_vpc(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr);
+/* A new version of the VPC when it got its first way out or in, or lost its last: routed_out. */
+int vpc_note_exits(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr);
+/* The document of such a way was loaded. */
+void vpc_exit_loaded(struct model *m, uint32_t vpc);
+
+/* Elastic IPs of an ENI or NAT gateway that is deleted become nobody's; of an ENI that stays, those of private
+ * addresses that it has no longer. The NAT gateway gets a new version. */
+int eip_part_from(struct model_txn *t, const struct object *holder, bool deleted, struct vpc_error *reterr);
+/* Gives the elastic IP to the NAT gateway. */
+int eip_give_to_nat(struct model_txn *t, const struct object *eip, const struct object *nat, struct vpc_error *reterr);
+/* Published ports of an ENI that is deleted. */
+int publish_remove_of(struct model_txn *t, const struct object *eni, struct vpc_error *reterr);
 
 /* Groups of an ENI (eni_group.c): resolves refs in the ENI's VPC into e->groups. */
 int eni_choose_groups(struct model_txn *t, const struct change *c, struct eni *e, struct vpc_error *reterr);

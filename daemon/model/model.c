@@ -41,6 +41,14 @@ const struct vpc_limits *model_limits(const struct model *m)
 	return &m->limits;
 }
 
+void model_set_pools(struct model *m, const struct pool *pools, size_t n)
+{
+	assert(n <= POOLS_MAX);
+	m->n_pools = n;
+	if (n)
+		memcpy(m->pools, pools, n * sizeof(*pools));
+}
+
 uint32_t model_next_rule_number(const struct model *m)
 {
 	return m->next_number[OBJECT_RULE];

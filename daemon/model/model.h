@@ -22,6 +22,7 @@
 struct model;
 struct model_txn;
 struct schema;
+struct pool;
 
 struct model_context {
 	uint64_t revision;    /* of this commit: what changed objects get */
@@ -49,6 +50,8 @@ int model_new(const struct vpc_limits *limits, struct model **ret);
 void model_free(struct model *m);
 DEFINE_CLEANUP(struct model *, model_free);
 const struct vpc_limits *model_limits(const struct model *m);
+/* The pools from which elastic IPs are allocated; copied. At most POOLS_MAX; before anything is loaded. */
+void model_set_pools(struct model *m, const struct pool *pools, size_t n);
 
 /* --- changing --- */
 
@@ -106,6 +109,9 @@ json_t *model_to_document(const struct model *m, const struct object *o);
 const struct schema *model_schemas(enum object_kind kind, size_t *ret_n);
 /* Loads one document, for a start: the kinds in the order of kinds.def. Error: damaged. */
 int model_load(struct model *m, enum object_kind kind, const json_t *document, struct vpc_error *reterr);
+/* After loading, in a transaction of its own: makes what documents of earlier versions lack, a VPC's main route table.
+ * No deltas: nothing was missing. */
+int model_upgrade(struct model_txn *t, struct vpc_error *reterr);
 
 /* "vpc-…" or "<instance>-vpc-…". buf of 80. */
 const char *model_netns_name(const struct vpc *v, const char *instance, char *buf, size_t size);

@@ -161,7 +161,7 @@ int object_post(struct index *ix, struct object *o)
 	if (kind_of(o->kind)->scope == SCOPE_PART) {
 		r = index_post_part(ix, o, k->parent.kind, object_parent(o), k->rank ? k->rank(o) : 0);
 	} else {
-		r = post_name(ix, o);
+		r = o->name[0] ? post_name(ix, o) : 0;
 		if (r >= 0 && k->parent.offset)
 			r = index_post_reference(ix, o, k->parent.kind, object_parent(o));
 	}
@@ -176,7 +176,7 @@ void object_list_clear(struct object_list *l)
 	*l = (struct object_list){0};
 }
 
-static int object_list_add(struct object_list *l, const struct object *o)
+int object_list_add(struct object_list *l, const struct object *o)
 {
 	const struct object **grown = array_grow(l->items, &l->max, l->n + 1, sizeof(*grown));
 
@@ -197,7 +197,7 @@ static int compare_order(const void *a, const void *b)
 }
 
 /* By kind, then by age. */
-static void object_list_sort(struct object_list *l)
+void object_list_sort(struct object_list *l)
 {
 	if (l->n)
 		qsort(l->items, l->n, sizeof(*l->items), compare_order);
@@ -210,20 +210,22 @@ static void describe_holder(const struct model *m, const struct object *o, char 
 		const struct object *whole = model_by_number(m, ops[o->kind]->parent.kind, object_parent(o));
 
 		snprintf(buf, size, "%s of %s (%s)", o->id, whole ? whole->id : "?", whole ? whole->name : "?");
-	} else {
+	} else if (o->name[0]) {
 		snprintf(buf, size, "%s (%s)", o->id, o->name);
+	} else {
+		snprintf(buf, size, "%s", o->id);
 	}
 }
 
-/* The objects that refer to o. o's own parts and `but` are left out. */
-static int find_users(const struct model *m, const struct object *o, const struct object *but, struct object_list *ret)
+/* The objects that refer to o. o's own parts are left out. */
+static int find_users(const struct model *m, const struct object *o, struct object_list *ret)
 {
 	for (unsigned by = 0; by < OBJECT_KINDS; by++) {
 		const struct posting *p = index_referrers(&m->ix, o->kind, o->number, (enum object_kind)by);
 		bool is_part = kind_of((enum object_kind)by)->scope == SCOPE_PART && ops[by]->parent.kind == o->kind;
 
 		for (const struct post *post = p ? p->first : NULL; post; post = post->next) {
-			if (post->owner == but || (is_part && object_parent(post->owner) == o->number))
+			if (is_part && object_parent(post->owner) == o->number)
 				continue;
 			if (object_list_add(ret, post->owner) < 0)
 				return -ENOMEM;
@@ -256,12 +258,11 @@ static int dependency_error(const struct model *m, const struct object *o, const
 	return vpc_error_set(reterr, VPC_E_DEPENDENCY_VIOLATION, NULL, "%s is still used by %s", o->id, list);
 }
 
-int object_check_unused(const struct model *m, const struct object *o, const struct object *but,
-			struct vpc_error *reterr)
+int object_check_unused(const struct model *m, const struct object *o, struct vpc_error *reterr)
 {
 	_cleanup_object_list_ struct object_list users = {0};
 
-	if (find_users(m, o, but, &users) < 0)
+	if (find_users(m, o, &users) < 0)
 		return vpc_error_oom(reterr);
 	return users.n ? dependency_error(m, o, users.items, users.n, reterr) : 0;
 }

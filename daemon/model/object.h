@@ -58,13 +58,16 @@ struct vpc {
 	uint32_t mtu;
 	uint32_t default_sg; /* number of its group "default" */
 	struct dhcp_options dhcp;
+	uint32_t main_route_table; /* number; 0: none yet, in a store of an earlier version */
+	bool routed_out;	   /* it has a gateway or a published port */
 };
 
 struct subnet {
 	struct object o;
 	uint32_t vpc;
 	struct cidr cidr;
-	struct cidr cidr6; /* /64; addr.family 0: none */
+	struct cidr cidr6;    /* /64; addr.family 0: none */
+	uint32_t route_table; /* number; 0: the VPC's main one */
 };
 
 struct sg {
@@ -141,6 +144,74 @@ struct eni {
 	char *detach_reason; /* why a former attachment is none, or NULL */
 };
 
+enum route_kind {
+	ROUTE_IGW,
+	ROUTE_EIGW,
+	ROUTE_NAT,
+	ROUTE_ENI,
+	ROUTE_BLACKHOLE,
+	ROUTE_KINDS,
+};
+
+/* The target stays noted after it was deleted or detached: the route then is a blackhole. */
+struct table_route {
+	struct cidr destination;
+	enum route_kind kind;
+	char target[OBJECT_ID_MAX]; /* id; ROUTE_BLACKHOLE: "" */
+	uint32_t number;	    /* of the target; 0: none, or deleted */
+	bool active;		    /* the target is there, an internet gateway attached to this VPC */
+};
+
+/* The VPC's own address space stands in no table. */
+struct vpc_route_table {
+	struct object o;
+	uint32_t vpc;
+	bool main;
+	struct table_route *routes; /* by destination: family, address, prefix length */
+	size_t n_routes;
+};
+
+struct igw {
+	struct object o;
+	uint32_t vpc; /* 0: not attached */
+};
+
+struct eigw {
+	struct object o;
+	uint32_t vpc;
+	bool with_vpc; /* made with its VPC, and deleted with it */
+};
+
+struct nat {
+	struct object o;
+	uint32_t vpc;
+	uint32_t subnet;      /* 0: it belongs to the VPC alone */
+	uint32_t eip;	      /* number of its elastic IP; 0: it uses the host's address. Follows from the elastic IP */
+	uint32_t incarnation; /* never 0 */
+	bool with_vpc;	      /* made with its VPC, and deleted with it */
+};
+
+/* An elastic IP is associated with a network interface, or with a NAT gateway, or with nothing. */
+struct eip {
+	struct object o;
+	char *pool;
+	struct ip address; /* IPv4 */
+	uint32_t vpc;	   /* of the ENI */
+	uint32_t eni;
+	struct ip private_ip; /* of the ENI; IPv4 */
+	uint32_t nat;
+};
+
+struct publication {
+	struct object o;
+	uint32_t vpc;
+	uint32_t eni;
+	uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP */
+	uint16_t from_port, to_port;
+	uint16_t host_from_port, host_to_port;
+	struct ip host_address; /* IPv4; family 0: any */
+};
+
 static inline const struct vpc *vpc_of(const struct object *o)
 {
 	return (const struct vpc *)o;
@@ -160,6 +231,31 @@ static inline const struct rule *rule_of(const struct object *o)
 static inline const struct eni *eni_of(const struct object *o)
 {
 	return (const struct eni *)o;
+}
+
+static inline const struct vpc_route_table *route_table_of(const struct object *o)
+{
+	return (const struct vpc_route_table *)o;
+}
+static inline const struct igw *igw_of(const struct object *o)
+{
+	return (const struct igw *)o;
+}
+static inline const struct eigw *eigw_of(const struct object *o)
+{
+	return (const struct eigw *)o;
+}
+static inline const struct nat *nat_of(const struct object *o)
+{
+	return (const struct nat *)o;
+}
+static inline const struct eip *eip_of(const struct object *o)
+{
+	return (const struct eip *)o;
+}
+static inline const struct publication *publish_of(const struct object *o)
+{
+	return (const struct publication *)o;
 }
 
 /* Frees one version of an object; NULL is fine. */

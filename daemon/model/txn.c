@@ -47,6 +47,7 @@ int model_begin(struct model *m, const struct model_context *context, struct mod
 	t->random = context->seed ^ context->revision << 32;
 	t->order_before = m->next_order;
 	memcpy(t->next_number_before, m->next_number, sizeof(t->next_number_before));
+	memcpy(t->pool_next_before, m->pool_next, sizeof(t->pool_next_before));
 	m->in_transaction = true;
 	*ret = t;
 	return 0;
@@ -238,7 +239,7 @@ int change_delete(struct model_txn *t, const struct change *c, struct change_res
 	int r = txn_target(t, c, change_op_kind(c->op), &o, reterr);
 
 	if (r >= 0)
-		r = object_check_unused(t->m, o, NULL, reterr);
+		r = object_check_unused(t->m, o, reterr);
 	if (r < 0)
 		return r;
 	result_set(ret, o);
@@ -361,5 +362,6 @@ void model_abort(struct model_txn *t)
 	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++)
 		if (kind_ops((enum object_kind)kind)->numbers_once)
 			t->m->next_number[kind] = t->next_number_before[kind];
+	memcpy(t->m->pool_next, t->pool_next_before, sizeof(t->m->pool_next));
 	txn_free(t);
 }

@@ -7,9 +7,7 @@
 
 #include "model/internal.h"
 
-/* "$N.id" → the id; anything else → itself. */
-static int dereference(struct model_txn *t, const char *ref, const char *field, const char **ret,
-		       struct vpc_error *reterr)
+int txn_dereference(struct model_txn *t, const char *ref, const char *field, const char **ret, struct vpc_error *reterr)
 {
 	uint64_t n = 0;
 	size_t digits;
@@ -33,10 +31,10 @@ static int dereference(struct model_txn *t, const char *ref, const char *field, 
 int txn_resolve(struct model_txn *t, enum object_kind kind, const char *ref, const char *scope, const char *field,
 		const struct object **ret, struct vpc_error *reterr)
 {
-	int r = dereference(t, ref, field, &ref, reterr);
+	int r = txn_dereference(t, ref, field, &ref, reterr);
 
 	if (r >= 0)
-		r = dereference(t, scope, "vpc", &scope, reterr);
+		r = txn_dereference(t, scope, "vpc", &scope, reterr);
 	if (r < 0)
 		return r;
 	return model_resolve(t->m, kind, ref ? ref : "", scope, field, ret, reterr);

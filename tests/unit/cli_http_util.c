@@ -15,7 +15,7 @@
 
 #include <vpc/cleanup.h>
 
-#define MAX_REQUESTS 64
+#define MAX_REQUESTS 256
 #define MAX_REPLIES  32
 
 struct request {

@@ -139,6 +139,34 @@ Test(model_oom, every_allocation_of_a_transaction, .timeout = 120)
 	model_bench_close(&b);
 }
 
+static const char *const edge_request =
+	"[{'op': 'vpc.create', 'name': 'x', 'cidr': '10.0.0.0/16', 'cidr6': 'fd00::/56', 'internet': true},"
+	" {'op': 'igw.create', 'vpc_id': 'a'},"
+	" {'op': 'route-table.create', 'name': 't', 'vpc_id': 'a'},"
+	" {'op': 'route-table.associate', 'route_table_id': 't', 'subnets': ['s']},"
+	" {'op': 'route.add', 'route_table_id': 't', 'destination': '0.0.0.0/0', 'target': '$1.id'},"
+	" {'op': 'route.replace', 'route_table_id': 'u', 'destination': '192.0.2.0/24', 'target': 'e'},"
+	" {'op': 'eip.allocate'}, {'op': 'eip.associate', 'elastic_ip_id': '$6.id', 'eni_id': 'e'},"
+	" {'op': 'eip.associate', 'elastic_ip_id': '$6.id', 'nat_gateway_id': 'n'},"
+	" {'op': 'igw.detach', 'internet_gateway_id': '$1.id'}, {'op': 'nat.delete', 'vpc': 'a', 'nat_gateway_id': "
+	"'n'},"
+	" {'op': 'publish.create', 'eni_id': 'e', 'from_port': 1, 'host_from_port': 1},"
+	" {'op': 'eni.delete', 'eni_id': 'e'}, {'op': 'vpc.delete', 'vpc_id': 'x'}]";
+
+Test(model_oom, every_allocation_of_the_edge, .timeout = 120)
+{
+	model_bench_open(&b, NULL);
+	model_bench_pool(&b, "203.0.113.0/28");
+	model_ok(&b, "[{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'},"
+		     " {'op': 'subnet.create', 'name': 's', 'vpc_id': 'a', 'cidr': '10.0.0.0/24'},"
+		     " {'op': 'eni.create', 'name': 'e', 'subnet_id': 's'},"
+		     " {'op': 'nat.create', 'name': 'n', 'subnet_id': 's'}]");
+	model_ok(&b, "[{'op': 'route-table.create', 'name': 'u', 'vpc_id': 'a'},"
+		     " {'op': 'route.add', 'route_table_id': 'u', 'destination': '192.0.2.0/24', 'target': 'n'}]");
+	cr_assert_gt(attempt_all(edge_request), 100);
+	model_bench_close(&b);
+}
+
 /* Each table loses all it holds, and has it back. */
 Test(model_oom, deleting_the_last_of_everything)
 {

@@ -9,6 +9,7 @@ static struct model_bench b;
 static void open_bench(void)
 {
 	model_bench_open(&b, NULL);
+	model_bench_pool(&b, "203.0.113.0/28");
 }
 
 static void close_bench(void)
@@ -26,6 +27,93 @@ static uint32_t draw(uint64_t *state, uint32_t n)
 	return (uint32_t)(*state >> 33) % n;
 }
 
+/* A change of routes, gateways, elastic IPs or published ports that may well be refused; owned. */
+static char *random_edge_change(uint64_t *s)
+{
+	static const char *const destinations[] = {"0.0.0.0/0", "::/0", "192.0.2.0/24", "10.0.0.0/8"};
+	static const char *const targets[] = {"i0", "i1", "n0", "n1", "w0", "e0", "e1", "blackhole", "internet"};
+	static const char *const route_ops[] = {"route.add", "route.add", "route.replace", "route.delete"};
+	uint32_t vpc = draw(s, 2), x = draw(s, 2), y = draw(s, 4), op = draw(s, 4);
+	char *text;
+	int r;
+
+	switch (draw(s, 12)) {
+	case 0:
+		r = asprintf(&text, "{'op': 'igw.create', 'name': 'i%u'}", x);
+		break;
+	case 1:
+		r = draw(s, 3) ? asprintf(&text, "{'op': 'igw.attach', 'internet_gateway_id': 'i%u', 'vpc_id': 'v%u'}",
+					  x, vpc)
+			       : asprintf(&text, "{'op': 'igw.detach', 'internet_gateway_id': 'i%u'}", x);
+		break;
+	case 2:
+		r = asprintf(&text, "{'op': 'igw.delete', 'internet_gateway_id': 'i%u'}", x);
+		break;
+	case 3:
+		r = draw(s, 2)
+			    ? asprintf(&text, "{'op': 'eigw.create', 'name': 'w%u', 'vpc_id': 'v%u'}", x, vpc)
+			    : asprintf(&text,
+				       "{'op': 'eigw.delete', 'vpc': 'v%u', 'egress_only_internet_gateway_id': 'w%u'}",
+				       vpc, x);
+		break;
+	case 4:
+		r = draw(s, 3) ? asprintf(&text, "{'op': 'nat.create', 'name': 'n%u', 'vpc_id': 'v%u'%s}", x, vpc,
+					  draw(s, 2) ? ", 'elastic_ip_id': 'a0'" : "")
+			       : asprintf(&text, "{'op': 'nat.delete', 'vpc': 'v%u', 'nat_gateway_id': 'n%u'}", vpc, x);
+		break;
+	case 5:
+		r = draw(s, 2) ? asprintf(&text, "{'op': 'eip.allocate', 'name': 'a%u'}", x)
+			       : asprintf(&text, "{'op': 'eip.release', 'elastic_ip_id': 'a%u'}", x);
+		break;
+	case 6:
+		r = draw(s, 2) ? asprintf(&text,
+					  "{'op': 'eip.associate', 'vpc': 'v%u', 'elastic_ip_id': 'a%u', 'eni_id': "
+					  "'e%u'%s}",
+					  vpc, x, y, draw(s, 2) ? ", 'private_ip': '10.0.0.9'" : "")
+			       : asprintf(&text,
+					  "{'op': 'eip.associate', 'vpc': 'v%u', 'elastic_ip_id': 'a%u',"
+					  " 'nat_gateway_id': 'n%u'}",
+					  vpc, x, draw(s, 2));
+		break;
+	case 7:
+		r = draw(s, 2) ? asprintf(&text, "{'op': 'eip.disassociate', 'elastic_ip_id': 'a%u'}", x)
+			       : asprintf(&text,
+					  "{'op': 'eni.update', 'vpc': 'v%u', 'eni_id': 'e%u', 'secondary_ips': []}",
+					  vpc, y);
+		break;
+	case 8:
+		r = draw(s, 3) ? asprintf(&text,
+					  "{'op': 'publish.create', 'vpc': 'v%u', 'name': 'p%u', 'eni_id': 'e%u',"
+					  " 'from_port': 80, 'host_from_port': %u}",
+					  vpc, x, y, 8000 + x)
+			       : asprintf(&text, "{'op': 'publish.delete', 'vpc': 'v%u', 'publication_id': 'p%u'}", vpc,
+					  x);
+		break;
+	case 9:
+		r = draw(s, 3) ? asprintf(&text, "{'op': 'route-table.create', 'name': 't%u', 'vpc_id': 'v%u'}", x, vpc)
+			       : asprintf(&text, "{'op': 'route-table.delete', 'vpc': 'v%u', 'route_table_id': 't%u'}",
+					  vpc, x);
+		break;
+	case 10:
+		r = asprintf(&text,
+			     "{'op': 'route-table.%s', 'vpc': 'v%u', 'route_table_id': 't%u', 'subnets': ['s%u']}",
+			     draw(s, 2) ? "associate" : "disassociate", vpc, x, y);
+		break;
+	default:
+		r = op == 3 ? asprintf(&text,
+				       "{'op': 'route.delete', 'vpc': 'v%u', 'route_table_id': 'main', 'destination': "
+				       "'%s'}",
+				       vpc, destinations[y])
+			    : asprintf(&text,
+				       "{'op': '%s', 'vpc': 'v%u', 'route_table_id': '%s', 'destination': '%s', "
+				       "'target': '%s'}",
+				       route_ops[op], vpc, x ? "main" : "t0", destinations[y], targets[draw(s, 9)]);
+		break;
+	}
+	cr_assert_geq(r, 0);
+	return text;
+}
+
 /* A change that may well be refused; owned. */
 static char *random_change(uint64_t *s)
 {
@@ -36,10 +124,13 @@ static char *random_change(uint64_t *s)
 	char *text;
 	int r;
 
+	if (draw(s, 2))
+		return random_edge_change(s);
 	switch (draw(s, 15)) {
 	case 0:
-		r = asprintf(&text, "{'op': 'vpc.create', 'name': 'v%u', 'cidr': '10.0.0.0/16', 'cidr6': 'fd00::/56'}",
-			     vpc);
+		r = asprintf(&text,
+			     "{'op': 'vpc.create', 'name': 'v%u', 'cidr': '10.0.0.0/16', 'cidr6': 'fd00::/56'%s}", vpc,
+			     draw(s, 2) ? ", 'internet': true" : "");
 		break;
 	case 1:
 		r = asprintf(&text, "{'op': 'vpc.delete', 'vpc_id': 'v%u'}", vpc);
@@ -432,12 +523,19 @@ Test(model_txn, numbers_of_64_bits_survive)
 Test(model_txn, damaged_documents_are_refused)
 {
 	static const char *const may_be_missing[] = {
-		"cidr6", "ip6", "detach_reason", "cidr", "delete_on_termination", "sg_id", "from_port", "to_port"};
+		"cidr6", "ip6",	      "detach_reason", "cidr",		 "delete_on_termination",
+		"sg_id", "from_port", "to_port",       "route_table_id", "host_address"};
 	struct model *copy;
 
 	model_ok(&b, "[{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'},"
 		     " {'op': 'subnet.create', 'name': 's', 'vpc_id': 'a', 'cidr': '10.0.0.0/16'},"
-		     " {'op': 'eni.create', 'name': 'e', 'subnet_id': 's', 'secondary_ips': ['10.0.0.77']}]");
+		     " {'op': 'eni.create', 'name': 'e', 'subnet_id': 's', 'secondary_ips': ['10.0.0.77']},"
+		     " {'op': 'igw.create', 'name': 'i', 'vpc_id': 'a'}, {'op': 'eigw.create', 'vpc_id': 'a'},"
+		     " {'op': 'eip.allocate', 'name': 'x'}, {'op': 'eip.allocate', 'name': 'y'},"
+		     " {'op': 'nat.create', 'name': 'n', 'subnet_id': 's', 'elastic_ip_id': 'y'},"
+		     " {'op': 'eip.associate', 'elastic_ip_id': 'x', 'eni_id': 'e'},"
+		     " {'op': 'publish.create', 'eni_id': 'e', 'from_port': 80, 'host_from_port': 8080},"
+		     " {'op': 'route.add', 'route_table_id': 'main', 'destination': '0.0.0.0/0', 'target': 'n'}]");
 	cr_assert_eq(model_new(&vpc_limits_default, &copy), 0);
 	for (unsigned k = 0; k < OBJECT_KINDS; k++) {
 		for (const struct object *o = NULL; (o = model_next(b.m, (enum object_kind)k, o));) {

@@ -59,6 +59,16 @@ static struct rule_spec spec_of(json_t *json)
 	return s;
 }
 
+static struct rule_spec *specs_of(const json_t *list, size_t *ret_n)
+{
+	size_t n = json_array_size(list);
+	struct rule_spec *specs = calloc(n + 1, sizeof(*specs));
+
+	for (*ret_n = 0; *ret_n < n; (*ret_n)++)
+		specs[*ret_n] = spec_of(json_array_get(list, *ret_n));
+	return specs;
+}
+
 static struct attachment_spec attachment_of(json_t *json)
 {
 	struct attachment_spec a = {
@@ -80,66 +90,25 @@ static struct attachment_spec attachment_of(json_t *json)
 	return a;
 }
 
-static bool decode_text(struct change *c, unsigned field, const json_t *value)
+/* How a type of fields.def is read. */
+#define READ_string(member, extra)	    c->member = text_of(value);
+#define READ_nullable_string(member, extra) c->member = text_of(value);
+#define READ_bool(member, extra)	    c->member = json_is_true(value);
+#define READ_integer(member, extra)	    c->member = json_integer_value(value);
+#define READ_strings(member, extra)	    c->member = texts_of(value, &c->extra);
+#define READ_tags(member, extra)	    c->member = tags_of(value, &c->extra);
+#define READ_rules(member, extra)	    c->member = specs_of(value, &c->extra);
+#define READ_flows(member, extra)
+#define READ_attachment(member, extra) c->member = attachment_of(value);
+
+static void decode_field(struct change *c, unsigned field, json_t *value)
 {
-	const struct {
-		enum change_field field;
-		char **to;
-	} texts[] = {
-		{FIELD_NAME, &c->name},	    {FIELD_DESCRIPTION, &c->description},
-		{FIELD_VPC_ID, &c->vpc_id}, {FIELD_SUBNET_ID, &c->subnet_id},
-		{FIELD_SG_ID, &c->sg_id},   {FIELD_ENI_ID, &c->eni_id},
-		{FIELD_CIDR, &c->cidr},	    {FIELD_CIDR6, &c->cidr6},
-		{FIELD_IP, &c->ip},	    {FIELD_IP6, &c->ip6},
-		{FIELD_MAC, &c->mac},	    {FIELD_REASON, &c->reason},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		if (texts[i].field != field)
-			continue;
-		*texts[i].to = text_of(value);
-		return true;
-	}
-	return false;
-}
-
-static void decode_rest(struct change *c, unsigned field, json_t *value)
-{
-	size_t n = json_array_size(value);
-
 	switch (field) {
-	case FIELD_MTU:
-		c->mtu = json_integer_value(value);
-		break;
-	case FIELD_DELETE_ON_TERMINATION:
-		c->delete_on_termination = json_is_true(value);
-		break;
-	case FIELD_SOURCE_DEST_CHECK:
-		c->source_dest_check = json_is_true(value);
-		break;
-	case FIELD_TAGS:
-		c->tags = tags_of(value, &c->n_tags);
-		break;
-	case FIELD_SECONDARY_IPS:
-		c->secondary_ips = texts_of(value, &c->n_secondary_ips);
-		break;
-	case FIELD_SECURITY_GROUPS:
-		c->security_groups = texts_of(value, &c->n_security_groups);
-		break;
-	case FIELD_ENIS:
-		c->enis = texts_of(value, &c->n_enis);
-		break;
-	case FIELD_RULE_IDS:
-		c->rule_ids = texts_of(value, &c->n_rule_ids);
-		break;
-	case FIELD_RULES:
-		c->rules = calloc(n + 1, sizeof(*c->rules));
-		for (; c->n_rules < n; c->n_rules++)
-			c->rules[c->n_rules] = spec_of(json_array_get(value, c->n_rules));
-		break;
-	case FIELD_ATTACHMENT:
-		c->attachment = attachment_of(value);
-		break;
+#define FIELD(symbol, name, type, member, extra, text) \
+	case FIELD_##symbol:                           \
+		READ_##type(member, extra) break;
+#include "model/fields.def"
+#undef FIELD
 	default:
 		break;
 	}
@@ -171,8 +140,7 @@ struct change model_change_from_json(const json_t *json)
 			field++;
 		cr_assert_lt(field, FIELD_COUNT, "no field %s", key);
 		c.present |= FIELD_BIT(field);
-		if (!decode_text(&c, field, value))
-			decode_rest(&c, field, value);
+		decode_field(&c, field, value);
 	}
 	return c;
 }
@@ -198,6 +166,14 @@ void model_bench_open(struct model_bench *b, const struct vpc_limits *limits)
 {
 	*b = (struct model_bench){.error = VPC_ERROR_INIT};
 	cr_assert_eq(model_new(limits ? limits : &vpc_limits_default, &b->m), 0);
+}
+
+void model_bench_pool(struct model_bench *b, const char *cidr)
+{
+	struct pool pool = {.name = "public", .uplink = "eth0"};
+
+	cr_assert_eq(cidr_parse(cidr, &pool.cidr), 0);
+	model_set_pools(b->m, &pool, 1);
 }
 
 void model_bench_close(struct model_bench *b)
@@ -361,6 +337,25 @@ const char *model_shown(struct model_bench *b, const char *id, const char *field
 				     : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 	json_decref(json);
 	return text;
+}
+
+void model_expect_same(const struct model *m, const struct model *other)
+{
+	for (unsigned k = 0; k < OBJECT_KINDS; k++) {
+		cr_assert_eq(model_count(m, (enum object_kind)k), model_count(other, (enum object_kind)k));
+		for (const struct object *o = NULL; (o = model_next(m, (enum object_kind)k, o));) {
+			const struct object *p = model_find(other, o->kind, o->id);
+			json_t *x = model_to_json(m, o), *y = p ? model_to_json(other, p) : NULL;
+			json_t *document = model_to_document(m, o), *again = p ? model_to_document(other, p) : NULL;
+
+			cr_assert(y && json_equal(x, y), "%s", o->id);
+			cr_assert(again && json_equal(document, again), "%s", o->id);
+			json_decref(x);
+			json_decref(y);
+			json_decref(document);
+			json_decref(again);
+		}
+	}
 }
 
 struct model *model_reload(const struct model *m)

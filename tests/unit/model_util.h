@@ -19,6 +19,8 @@ struct model_bench {
 
 /* Limits: NULL for the defaults. */
 void model_bench_open(struct model_bench *b, const struct vpc_limits *limits);
+/* Gives it one pool of public addresses, called "public". */
+void model_bench_pool(struct model_bench *b, const char *cidr);
 void model_bench_close(struct model_bench *b);
 
 /* One transaction, committed: a change or an array of them. Fails the test if it is refused. Returns b->id. */
@@ -36,6 +38,8 @@ char *model_dump(const struct model *m);
 /* A field of the API's object; borrowed until the next call. */
 const char *model_shown(struct model_bench *b, const char *id, const char *field);
 const struct object *model_object_of(const struct model_bench *b, const char *id);
+/* Both have the same objects, whatever the order of their indexes. */
+void model_expect_same(const struct model *m, const struct model *other);
 /* Loads every document of m, written as text and read again, into a new model. */
 struct model *model_reload(const struct model *m);
 

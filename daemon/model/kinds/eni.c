@@ -152,7 +152,8 @@ int eni_update(struct model_txn *t, const struct change *c, struct change_result
 			return r;
 	}
 	result_set(ret, o);
-	return txn_replace(t, o, TAKE_PTR(copy), reterr);
+	r = txn_replace(t, o, TAKE_PTR(copy), reterr);
+	return r < 0 || !change_has(c, FIELD_SECONDARY_IPS) ? r : eip_part_from(t, &e->o, false, reterr);
 }
 
 int eni_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
@@ -164,7 +165,13 @@ int eni_delete(struct model_txn *t, const struct change *c, struct change_result
 		return r;
 	if (eni_of(o)->attachment.kind != ATTACHMENT_NONE)
 		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "eni_id", "%s is attached; detach it first", o->id);
-	return change_delete(t, c, ret, reterr);
+	/* Its elastic IPs become nobody's, its published ports go with it, routes to it become blackholes. */
+	r = eip_part_from(t, o, true, reterr);
+	if (r >= 0)
+		r = publish_remove_of(t, o, reterr);
+	if (r >= 0)
+		r = change_delete(t, c, ret, reterr);
+	return r < 0 ? r : route_retarget(t, ret->id, reterr);
 }
 
 /* --- the kind ---------------------------------------------------------------------------------------------------- */
@@ -234,6 +241,11 @@ static int post_eni(struct index *ix, struct object *o)
 	return r;
 }
 
+static void loaded(struct model *m, struct object *o)
+{
+	route_loaded(m, o);
+}
+
 const struct kind_ops eni_ops = {
 	.size = sizeof(struct eni),
 	.parent = {OBJECT_VPC, offsetof(struct eni, vpc)},
@@ -244,6 +256,7 @@ const struct kind_ops eni_ops = {
 	.to_json = eni_to_json,
 	.to_document = eni_to_document,
 	.load = eni_load,
+	.loaded = loaded,
 	.schemas = eni_schemas,
 	.n_schemas = ENI_SCHEMAS,
 };

@@ -49,7 +49,7 @@ static int check_address(const struct model *m, const struct eni *e, const struc
 	return 0;
 }
 
-static bool has_address(const struct eni *e, const struct ip *ip)
+bool eni_has_address(const struct eni *e, const struct ip *ip)
 {
 	for (size_t i = 0; i < e->n_secondary; i++)
 		if (ip_equal(&e->secondary[i], ip))
@@ -74,7 +74,7 @@ static int allocate(const struct model *m, const struct eni *e, uint8_t family, 
 	for (uint64_t n = first; n < end; n++) {
 		struct ip ip = cidr_nth(c, (uint32_t)n);
 
-		if (model_eni_by_ip(m, e->vpc, &ip) || has_address(e, &ip))
+		if (model_eni_by_ip(m, e->vpc, &ip) || eni_has_address(e, &ip))
 			continue;
 		*ret = ip;
 		return 0;
@@ -142,7 +142,7 @@ int eni_choose_secondary(const struct model *m, const struct change *c, struct e
 		r = check_address(m, e, old, c->secondary_ips[i], 0, field, &ip, reterr);
 		if (r < 0)
 			return r;
-		if (has_address(e, &ip))
+		if (eni_has_address(e, &ip))
 			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%.64s is there twice",
 					     c->secondary_ips[i]);
 		e->secondary[e->n_secondary++] = ip;

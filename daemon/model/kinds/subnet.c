@@ -119,17 +119,31 @@ static int copy_members(struct object *to, const struct object *from)
 	s->vpc = subnet_of(from)->vpc;
 	s->cidr = subnet_of(from)->cidr;
 	s->cidr6 = subnet_of(from)->cidr6;
+	s->route_table = subnet_of(from)->route_table;
 	return 0;
 }
 
-static int to_document(const struct model *m, const struct object *o, json_t *ret)
+static int post(struct index *ix, struct object *o)
 {
-	const struct subnet *s = subnet_of(o);
+	uint32_t table = subnet_of(o)->route_table;
+
+	return table ? index_post_reference(ix, o, OBJECT_ROUTE_TABLE, table) : 0;
+}
+
+static int put_common(const struct model *m, const struct subnet *s, uint32_t table, json_t *ret)
+{
+	const struct object *rt = model_by_number(m, OBJECT_ROUTE_TABLE, table);
 
 	if (json_put(ret, "vpc_id", json_string(model_vpc(m, s->vpc)->o.id)) < 0 ||
 	    json_put(ret, "cidr", json_cidr(&s->cidr)) < 0 || json_put(ret, "cidr6", json_cidr(&s->cidr6)) < 0)
 		return -ENOMEM;
-	return 0;
+	return json_put(ret, "route_table_id", json_text_or_null(rt ? rt->id : NULL));
+}
+
+/* null there: the VPC's main one. */
+static int to_document(const struct model *m, const struct object *o, json_t *ret)
+{
+	return put_common(m, subnet_of(o), subnet_of(o)->route_table, ret);
 }
 
 static int to_json(const struct model *m, const struct object *o, json_t *ret)
@@ -139,7 +153,9 @@ static int to_json(const struct model *m, const struct object *o, json_t *ret)
 	int64_t usable = ((int64_t)1 << (32 - s->cidr.plen)) - RESERVED_ADDRESSES;
 	int64_t used = (int64_t)posting_count(index_posting(&m->ix, POSTING_ADDRESSES4_OF_SUBNET, o->number, NULL, 0));
 
-	if (json_put(ret, "number", json_integer(o->number)) < 0 || to_document(m, o, ret) < 0 ||
+	uint32_t table = s->route_table ? s->route_table : model_vpc(m, s->vpc)->main_route_table;
+
+	if (json_put(ret, "number", json_integer(o->number)) < 0 || put_common(m, s, table, ret) < 0 ||
 	    json_put(ret, "gateway", json_ip(&gateway)) < 0 ||
 	    json_put(ret, "gateway6", json_text_or_null(s->cidr6.addr.family ? GATEWAY6 : NULL)) < 0 ||
 	    json_put(ret, "available_ips", json_integer(usable - used)) < 0)
@@ -154,6 +170,12 @@ static void load(struct model *m, struct document *d, struct object *o)
 	s->vpc = document_ref(m, d, "vpc_id", OBJECT_VPC);
 	s->cidr = document_cidr(d, "cidr", 4, true);
 	s->cidr6 = document_cidr(d, "cidr6", 6, false);
+	/* documents of earlier versions lack it */
+	if (!json_object_get(d->json, "route_table_id") || json_is_null(json_object_get(d->json, "route_table_id")))
+		return;
+	s->route_table = document_ref(m, d, "route_table_id", OBJECT_ROUTE_TABLE);
+	if (s->route_table && route_table_of(model_by_number(m, OBJECT_ROUTE_TABLE, s->route_table))->vpc != s->vpc)
+		document_damaged(d, "route_table_id");
 }
 
 static const struct schema_field fields[] = {
@@ -164,6 +186,8 @@ static const struct schema_field fields[] = {
 	{"gateway", SCHEMA_STRING, NULL},
 	{"gateway6", SCHEMA_STRING_OR_NULL, NULL},
 	{"available_ips", SCHEMA_INTEGER, NULL},
+	{"route_table_id", SCHEMA_STRING_OR_NULL,
+	 "that it uses: the one that it is associated with, or the VPC's main one"},
 };
 static const struct schema schemas[] = {{NULL, fields, ARRAY_SIZE(fields)}};
 
@@ -171,6 +195,7 @@ const struct kind_ops subnet_ops = {
 	.size = sizeof(struct subnet),
 	.parent = {OBJECT_VPC, offsetof(struct subnet, vpc)},
 	.copy = copy_members,
+	.post = post,
 	.to_json = to_json,
 	.to_document = to_document,
 	.load = load,

@@ -112,10 +112,30 @@ static int check_mtu(const struct change *c, struct vpc *v, struct vpc_error *re
 	return 0;
 }
 
+/* A NAT gateway behind the host's address, and with IPv6 an egress-only gateway, with default routes in the main table.
+ */
+static int make_internet(struct model_txn *t, const struct vpc *v, struct vpc_error *reterr)
+{
+	const struct cidr all4 = {.addr = {.family = 4, .bytes = {[10] = 0xff, [11] = 0xff}}},
+			  all6 = {.addr = {.family = 6}};
+	uint32_t vpc = v->o.number, table = v->main_route_table;
+	bool has_ip6 = v->cidr6.addr.family != 0;
+	const struct object *gateway;
+	int r = nat_make_with_vpc(t, vpc, &gateway, reterr);
+
+	if (r >= 0)
+		r = route_table_put(t, model_by_number(t->m, OBJECT_ROUTE_TABLE, table), &all4, gateway, reterr);
+	if (r < 0 || !has_ip6)
+		return r;
+	r = eigw_make_with_vpc(t, vpc, &gateway, reterr);
+	return r < 0 ? r : route_table_put(t, model_by_number(t->m, OBJECT_ROUTE_TABLE, table), &all6, gateway, reterr);
+}
+
 int vpc_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
 	_cleanup_object_ struct object *o = object_new(OBJECT_VPC);
 	struct vpc *v = (struct vpc *)o;
+	const struct object *table;
 	const struct sg *group;
 	int r;
 
@@ -140,27 +160,78 @@ int vpc_create(struct model_txn *t, const struct change *c, struct change_result
 	if (r < 0)
 		return r;
 	r = sg_make(t, v->o.number, SG_DEFAULT_NAME, NULL, true, &group, reterr);
+	if (r >= 0)
+		r = route_table_make_main(t, v->o.number, &table, reterr);
 	if (r < 0)
 		return r;
 	/* This version isn't visible to anybody yet, so it may be altered. */
 	v->default_sg = group->o.number;
-	return 0;
+	v->main_route_table = table->number;
+	return change_has(c, FIELD_INTERNET) && c->internet ? make_internet(t, v, reterr) : 0;
+}
+
+/* --- ways out and in --------------------------------------------------------------------------------------------- */
+
+static bool has_exits(const struct model *m, uint32_t vpc)
+{
+	static const enum object_kind exits[] = {OBJECT_IGW, OBJECT_EIGW, OBJECT_NAT, OBJECT_PUBLISH};
+
+	for (size_t i = 0; i < ARRAY_SIZE(exits); i++)
+		if (posting_count(index_referrers(&m->ix, OBJECT_VPC, vpc, exits[i])))
+			return true;
+	return false;
+}
+
+int vpc_note_exits(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr)
+{
+	const struct vpc *v = model_vpc(t->m, vpc);
+	bool routed_out = has_exits(t->m, vpc);
+	struct object *copy;
+
+	if (v->routed_out == routed_out)
+		return 0;
+	copy = object_copy(&v->o);
+	if (!copy)
+		return vpc_error_oom(reterr);
+	((struct vpc *)copy)->routed_out = routed_out;
+	return txn_replace(t, &v->o, copy, reterr);
+}
+
+void vpc_exit_loaded(struct model *m, uint32_t vpc)
+{
+	((struct vpc *)model_vpc(m, vpc))->routed_out = true;
+}
+
+/* --- deleting ---------------------------------------------------------------------------------------------------- */
+
+/* What the VPC was born with goes with it. If something else is left, the whole change is undone. */
+static int remove_born(struct model_txn *t, const struct vpc *v, struct vpc_error *reterr)
+{
+	const struct object *group = &model_sg(t->m, v->default_sg)->o;
+	const struct object *table = model_by_number(t->m, OBJECT_ROUTE_TABLE, v->main_route_table);
+	uint32_t vpc = v->o.number;
+	int r = table ? txn_remove(t, table, reterr) : 0;
+
+	if (r >= 0)
+		r = txn_remove_whole(t, group, reterr);
+	if (r >= 0)
+		r = nat_remove_with_vpc(t, vpc, reterr);
+	return r < 0 ? r : eigw_remove_with_vpc(t, vpc, reterr);
 }
 
 int vpc_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
-	const struct object *o, *group;
+	const struct object *o;
 	int r = txn_target(t, c, OBJECT_VPC, &o, reterr);
 
 	if (r < 0)
 		return r;
-	/* The group that it was born with goes with it. */
-	group = &model_sg(t->m, vpc_of(o)->default_sg)->o;
-	r = object_check_unused(t->m, o, group, reterr);
+	result_set(ret, o);
+	r = remove_born(t, vpc_of(o), reterr);
 	if (r < 0)
 		return r;
-	result_set(ret, o);
-	r = txn_remove_whole(t, group, reterr);
+	o = model_find(t->m, OBJECT_VPC, ret->id);
+	r = object_check_unused(t->m, o, reterr);
 	return r < 0 ? r : txn_remove_whole(t, o, reterr);
 }
 
@@ -175,6 +246,8 @@ static int copy_members(struct object *to, const struct object *from)
 	v->mtu = vpc_of(from)->mtu;
 	v->default_sg = vpc_of(from)->default_sg;
 	v->dhcp = vpc_of(from)->dhcp;
+	v->main_route_table = vpc_of(from)->main_route_table;
+	v->routed_out = vpc_of(from)->routed_out;
 	return 0;
 }
 

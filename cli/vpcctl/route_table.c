@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vpcctl route-table …, vpcctl route … */
+#include <stdio.h>
+
+#include <vpc/json.h>
+
+#include "cli/lib/api.h"
+#include "cli/vpcctl/resource.h"
+
+static char *count_of(struct cli *cli, const json_t *object, const struct field *field)
+{
+	char *text = NULL;
+
+	(void)cli;
+	return asprintf(&text, "%zu", json_array_size(json_object_get(object, field->key))) < 0 ? NULL : text;
+}
+
+/* Names of the subnets. */
+static char *subnet_names(struct cli *cli, const json_t *object, const struct field *field)
+{
+	_cleanup_json_ json_t *names = json_array();
+	json_t *id;
+	size_t i;
+
+	json_array_foreach (json_object_get(object, field->key), i, id) {
+		const char *text = json_string_value(id);
+
+		if (text && json_array_append_new(names, json_string(api_name(cli, "subnets", text))) < 0)
+			return NULL;
+	}
+	return output_text(names);
+}
+
+/* "internet (nat-…)", by the collection that the route's kind of target is in. */
+static char *target_name(struct cli *cli, const json_t *route, const struct field *field)
+{
+	static const enum object_kind kinds[] = {OBJECT_IGW, OBJECT_EIGW, OBJECT_NAT, OBJECT_ENI};
+	const char *target = json_member_text(route, field->key) ?: "",
+		   *kind = json_member_text(route, "target_kind") ?: "";
+	const char *name = target;
+	char *text = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (!strcmp(kind, kind_of(kinds[i])->noun))
+			name = api_name(cli, kind_of(kinds[i])->path, target);
+	if (name == target || !strcmp(name, target))
+		return strdup(target);
+	return asprintf(&text, "%s (%s)", name, target) < 0 ? NULL : text;
+}
+
+static const struct field columns[] = {
+	{"ID", "id", TABLE_LEFT, NULL},
+	{"NAME", "name", TABLE_LEFT, NULL},
+	{"VPC", "vpc_id", TABLE_LEFT, output_vpc_name},
+	{"MAIN", "main", TABLE_LEFT, NULL},
+	{"ROUTES", "routes", TABLE_RIGHT, count_of},
+	{"SUBNETS", "subnets", TABLE_LEFT, subnet_names},
+};
+
+static const struct field fields[] = {
+	{"id", "id", TABLE_LEFT, NULL},
+	{"name", "name", TABLE_LEFT, NULL},
+	{"vpc", "vpc_id", TABLE_LEFT, output_vpc_name},
+	{"main", "main", TABLE_LEFT, NULL},
+	{"subnets", "subnets", TABLE_LEFT, subnet_names},
+	{"tags", "tags", TABLE_LEFT, NULL},
+	{"revision", "revision", TABLE_LEFT, NULL},
+};
+
+static const struct field route_columns[] = {
+	{"DESTINATION", "destination", TABLE_LEFT, NULL},
+	{"TARGET", "target", TABLE_LEFT, target_name},
+	{"STATE", "state", TABLE_LEFT, NULL},
+};
+
+static int print_routes(struct cli *cli, const json_t *object)
+{
+	putchar('\n');
+	return output_rows(cli, json_object_get(object, "routes"), route_columns, ARRAY_SIZE(route_columns));
+}
+
+static const struct body_field create_body[] = {{"name", "NAME"}, {"vpc_id", "--vpc"}, {"tags", "--tag"}, BODY_END};
+
+const struct resource route_table_resource = {
+	.kind = OBJECT_ROUTE_TABLE,
+	.columns = columns,
+	.n_columns = ARRAY_SIZE(columns),
+	.fields = fields,
+	.n_fields = ARRAY_SIZE(fields),
+	.details = print_routes,
+	.create = create_body,
+};
+
+static int change_subnets(struct cli *cli, const struct args *args, const char *method)
+{
+	static const struct body_field body_fields[] = {{"subnets", "SUBNET"}, BODY_END};
+	json_t *body = NULL;
+	int status = body_make(cli, args, body_fields, &body);
+
+	return status != CLI_OK ? status : resource_change_part(cli, args, method, "subnets", body);
+}
+
+static int run_associate(struct cli *cli, const struct args *args)
+{
+	return change_subnets(cli, args, "POST");
+}
+
+static int run_disassociate(struct cli *cli, const struct args *args)
+{
+	return change_subnets(cli, args, "DELETE");
+}
+
+static int change_route(struct cli *cli, const struct args *args, const char *method)
+{
+	static const struct body_field body_fields[] = {{"destination", "DEST"}, {"target", "TARGET"}, BODY_END};
+	json_t *body = NULL;
+	int status = body_make(cli, args, body_fields, &body);
+
+	return status != CLI_OK ? status : resource_change_part(cli, args, method, "routes", body);
+}
+
+static int run_add(struct cli *cli, const struct args *args)
+{
+	return change_route(cli, args, "POST");
+}
+
+static int run_replace(struct cli *cli, const struct args *args)
+{
+	return change_route(cli, args, "PUT");
+}
+
+static int run_delete(struct cli *cli, const struct args *args)
+{
+	return change_route(cli, args, "DELETE");
+}
+
+static const struct param create_params[] = {
+	{"NAME", VALUE_TEXT, 0, NULL, "unique in its VPC (default: none)"},
+	{"--vpc", VALUE_VPC, 0, "VPC", "its VPC (default: the only one)"},
+	PARAM_TAGS,
+	PARAM_DRY_RUN,
+	PARAMS_END,
+};
+static const struct param subnets_params[] = {
+	{"RTB", VALUE_ROUTE_TABLE, PARAM_REQUIRED, NULL, "the route table: id or name"},
+	{"SUBNET", VALUE_SUBNET, PARAM_REQUIRED | PARAM_REPEAT, NULL, "subnets: ids or names"},
+	PARAM_VPC_SCOPE,
+	PARAM_DRY_RUN,
+	PARAMS_END,
+};
+#define PARAM_RTB                                                                 \
+	{                                                                         \
+		"RTB", VALUE_ROUTE_TABLE, PARAM_REQUIRED, NULL,                   \
+			"the route table: id or name; a VPC's main one is 'main'" \
+	}
+#define PARAM_DEST                                                                                          \
+	{                                                                                                   \
+		"DEST", VALUE_TEXT, PARAM_REQUIRED, NULL, "destination: an IPv4 or IPv6 CIDR, as 0.0.0.0/0" \
+	}
+static const struct param target_params[] = {
+	PARAM_RTB,
+	PARAM_DEST,
+	{"TARGET", VALUE_TEXT, PARAM_REQUIRED, NULL,
+	 "id or name of an internet, egress-only or NAT gateway, or a network interface; or blackhole"},
+	PARAM_VPC_SCOPE,
+	PARAM_DRY_RUN,
+	PARAMS_END,
+};
+static const struct param delete_route_params[] = {PARAM_RTB, PARAM_DEST, PARAM_VPC_SCOPE, PARAM_DRY_RUN, PARAMS_END};
+
+static const struct command create = {
+	RESOURCE_CREATE(route_table),
+	.summary = "create a route table",
+	.params = create_params,
+	.example = "vpcctl route-table create public --vpc prod",
+};
+static const struct command list = {
+	RESOURCE_LIST(route_table),
+	.summary = "list the route tables",
+	.example = "vpcctl route-table list --vpc prod",
+};
+static const struct command show = {
+	RESOURCE_SHOW(route_table),
+	.summary = "show one route table and its routes",
+	.example = "vpcctl route-table show main --vpc prod",
+};
+static const struct command delete = {
+	RESOURCE_DELETE(route_table),
+	.summary = "delete a route table that no subnet is associated with",
+	.notes = "A VPC's main route table goes with the VPC.",
+	.example = "vpcctl route-table delete public",
+};
+static const struct command associate = {
+	RESOURCE_VERB(route_table, "associate", run_associate),
+	.summary = "let subnets use a route table",
+	.params = subnets_params,
+	.notes = "A subnet uses one route table: this one instead of what it used before.",
+	.example = "vpcctl route-table associate public web-a web-b",
+};
+static const struct command disassociate = {
+	RESOURCE_VERB(route_table, "disassociate", run_disassociate),
+	.summary = "let subnets use their VPC's main route table again",
+	.params = subnets_params,
+	.example = "vpcctl route-table disassociate public web-a",
+};
+#define ROUTE_VERB(verb_, run_) .noun = "route", .verb = (verb_), .resource = &route_table_resource, .run = (run_)
+static const struct command add_route = {
+	ROUTE_VERB("add", run_add),
+	.summary = "add a route to a route table",
+	.params = target_params,
+	.notes = "The longest prefix wins. What is inside the VPC needs no route.",
+	.example = "vpcctl route add main 0.0.0.0/0 internet --vpc prod",
+};
+static const struct command replace_route = {
+	ROUTE_VERB("replace", run_replace),
+	.summary = "give a route another target",
+	.params = target_params,
+	.example = "vpcctl route replace main 0.0.0.0/0 blackhole --vpc prod",
+};
+static const struct command delete_route = {
+	ROUTE_VERB("delete", run_delete),
+	.summary = "delete a route",
+	.params = delete_route_params,
+	.example = "vpcctl route delete main 0.0.0.0/0 --vpc prod",
+};
+
+const struct command *const route_table_commands[] = {
+	&create, &list, &show, &delete, &associate, &disassociate, &add_route, &replace_route, &delete_route, NULL};

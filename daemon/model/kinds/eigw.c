@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Egress-only internet gateways: IPv6, outward alone. */
+#include <string.h>
+
+#include "model/internal.h"
+
+/* c NULL: one that goes with its VPC. */
+static int make(struct model_txn *t, uint32_t vpc, const struct change *c, const struct object **ret,
+		struct vpc_error *reterr)
+{
+	_cleanup_object_ struct object *o = object_new(OBJECT_EIGW);
+	struct eigw *g = (struct eigw *)o;
+	int r = 0;
+
+	if (!o)
+		return vpc_error_oom(reterr);
+	g->vpc = vpc;
+	g->with_vpc = !c;
+	if (c)
+		r = change_names(t->m, c, o, NULL, reterr);
+	else if (object_set_name(o, INTERNET_NAME) < 0)
+		r = vpc_error_oom(reterr);
+	if (r >= 0)
+		r = limit_check(t->m, MODEL_LIMIT_egress_gateways, model_count(t->m, OBJECT_EIGW) + 1,
+				VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
+	if (r >= 0)
+		r = txn_identify(t, o, reterr);
+	if (r < 0)
+		return r;
+	*ret = o;
+	r = txn_insert(t, TAKE_PTR(o), reterr);
+	return r < 0 ? r : vpc_note_exits(t, vpc, reterr);
+}
+
+int eigw_make_with_vpc(struct model_txn *t, uint32_t vpc, const struct object **ret, struct vpc_error *reterr)
+{
+	return make(t, vpc, NULL, ret, reterr);
+}
+
+int eigw_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	const struct object *vpc, *o;
+	int r = txn_target(t, c, OBJECT_VPC, &vpc, reterr);
+
+	if (r >= 0)
+		r = make(t, vpc->number, c, &o, reterr);
+	if (r < 0)
+		return r;
+	result_set(ret, o);
+	return 0;
+}
+
+static int remove_one(struct model_txn *t, const struct object *o, struct vpc_error *reterr)
+{
+	uint32_t vpc = eigw_of(o)->vpc;
+	int r = txn_remove(t, o, reterr);
+
+	if (r >= 0)
+		r = route_retarget(t, o->id, reterr);
+	return r < 0 ? r : vpc_note_exits(t, vpc, reterr);
+}
+
+int eigw_remove_with_vpc(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr)
+{
+	const struct posting *p = index_referrers(&t->m->ix, OBJECT_VPC, vpc, OBJECT_EIGW);
+
+	for (const struct post *post = p ? p->first : NULL; post; post = post->next)
+		if (eigw_of(post->owner)->with_vpc)
+			return remove_one(t, post->owner, reterr);
+	return 0;
+}
+
+int eigw_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	const struct object *o;
+	int r = txn_target(t, c, OBJECT_EIGW, &o, reterr);
+
+	if (r < 0)
+		return r;
+	result_set(ret, o);
+	return remove_one(t, o, reterr);
+}
+
+/* --- the kind ---------------------------------------------------------------------------------------------------- */
+
+static int copy_members(struct object *to, const struct object *from)
+{
+	((struct eigw *)to)->vpc = eigw_of(from)->vpc;
+	((struct eigw *)to)->with_vpc = eigw_of(from)->with_vpc;
+	return 0;
+}
+
+static int to_document(const struct model *m, const struct object *o, json_t *ret)
+{
+	if (json_put(ret, "vpc_id", json_string(model_vpc(m, eigw_of(o)->vpc)->o.id)) < 0)
+		return -ENOMEM;
+	return json_put(ret, "with_vpc", json_boolean(eigw_of(o)->with_vpc));
+}
+
+static void load(struct model *m, struct document *d, struct object *o)
+{
+	((struct eigw *)o)->vpc = document_ref(m, d, "vpc_id", OBJECT_VPC);
+	((struct eigw *)o)->with_vpc = document_bool(d, "with_vpc");
+}
+
+static void loaded(struct model *m, struct object *o)
+{
+	route_loaded(m, o);
+	vpc_exit_loaded(m, eigw_of(o)->vpc);
+}
+
+static const struct schema_field fields[] = {
+	{"vpc_id", SCHEMA_STRING, NULL},
+	{"with_vpc", SCHEMA_BOOLEAN, "it was made with its VPC, and is deleted with it"},
+};
+static const struct schema schemas[] = {{NULL, fields, ARRAY_SIZE(fields)}};
+
+const struct kind_ops eigw_ops = {
+	.size = sizeof(struct eigw),
+	.parent = {OBJECT_VPC, offsetof(struct eigw, vpc)},
+	.name_optional = true,
+	.copy = copy_members,
+	.to_json = to_document,
+	.to_document = to_document,
+	.load = load,
+	.loaded = loaded,
+	.schemas = schemas,
+	.n_schemas = ARRAY_SIZE(schemas),
+};

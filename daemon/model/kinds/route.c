@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Routes: added, replaced and deleted; what they lead to, and what becomes of them when that goes. */
+#include <string.h>
+
+#include <vpc/array.h>
+
+#include "model/kinds/route_table.h"
+
+const char *const route_kind_names[ROUTE_KINDS] = {
+	[ROUTE_IGW] = "igw", [ROUTE_EIGW] = "eigw",	      [ROUTE_NAT] = "nat",
+	[ROUTE_ENI] = "eni", [ROUTE_BLACKHOLE] = "blackhole",
+};
+
+/* In the order in which a name is looked up. */
+static const struct {
+	enum route_kind kind;
+	enum object_kind object;
+} targets[] = {
+	{ROUTE_IGW, OBJECT_IGW},
+	{ROUTE_EIGW, OBJECT_EIGW},
+	{ROUTE_NAT, OBJECT_NAT},
+	{ROUTE_ENI, OBJECT_ENI},
+};
+
+/* What never leaves a VPC. */
+static const char *const never_routed[] = {"169.254.0.0/16", "127.0.0.0/8", "224.0.0.0/3",
+					   "fe80::/10",	     "ff00::/8",    "::1/128"};
+
+enum object_kind route_target_kind(enum route_kind kind)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
+		if (targets[i].kind == kind)
+			return targets[i].object;
+	return OBJECT_KINDS;
+}
+
+static enum route_kind kind_of_target(const struct object *target)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
+		if (target && targets[i].object == target->kind)
+			return targets[i].kind;
+	return ROUTE_BLACKHOLE;
+}
+
+/* --- a table's routes -------------------------------------------------------------------------------------------- */
+
+int table_route_compare(const struct cidr *a, const struct cidr *b)
+{
+	int r;
+
+	if (a->addr.family != b->addr.family)
+		return a->addr.family < b->addr.family ? -1 : 1;
+	r = memcmp(a->addr.bytes, b->addr.bytes, sizeof(a->addr.bytes));
+	return r ? r : (int)a->plen - (int)b->plen;
+}
+
+/* Where a route to the destination is, or would be. */
+static size_t place_of(const struct vpc_route_table *rt, const struct cidr *destination)
+{
+	size_t low = 0, high = rt->n_routes;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (table_route_compare(&rt->routes[middle].destination, destination) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct table_route *table_route_find(const struct vpc_route_table *rt, const struct cidr *destination)
+{
+	size_t i = place_of(rt, destination);
+
+	return i < rt->n_routes && !table_route_compare(&rt->routes[i].destination, destination) ? &rt->routes[i]
+												 : NULL;
+}
+
+int table_route_insert(struct vpc_route_table *rt, const struct table_route *r)
+{
+	size_t at = place_of(rt, &r->destination);
+	struct table_route *grown = reallocarray(rt->routes, rt->n_routes + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	rt->routes = grown;
+	memmove(&grown[at + 1], &grown[at], (rt->n_routes - at) * sizeof(*grown));
+	grown[at] = *r;
+	rt->n_routes++;
+	return 0;
+}
+
+void table_route_settle(const struct model *m, uint32_t vpc, struct table_route *r)
+{
+	const struct object *o = r->target[0] ? model_find(m, route_target_kind(r->kind), r->target) : NULL;
+
+	r->number = o ? o->number : 0;
+	r->active = o && (r->kind != ROUTE_IGW || igw_of(o)->vpc == vpc);
+}
+
+/* --- checks ------------------------------------------------------------------------------------------------------ */
+
+bool route_destination_is_good(const struct vpc *v, const struct cidr *destination, const char **ret_wrong)
+{
+	if (cidr_contains(&v->cidr, destination) || cidr_contains(&v->cidr6, destination)) {
+		*ret_wrong = "inside the VPC, where packets go to its network interfaces";
+		return false;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(never_routed); i++) {
+		struct cidr never;
+
+		if (cidr_parse(never_routed[i], &never) == 0 && cidr_contains(&never, destination)) {
+			*ret_wrong = "in a range that never leaves a VPC";
+			return false;
+		}
+	}
+	return true;
+}
+
+static int parse_destination(const struct model *m, const struct change *c, const struct vpc_route_table *rt,
+			     struct cidr *ret, struct vpc_error *reterr)
+{
+	const char *wrong;
+	int r = cidr_check(c->destination, 0, "destination", ret, reterr);
+
+	if (r < 0)
+		return r;
+	if (!route_destination_is_good(model_vpc(m, rt->vpc), ret, &wrong))
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "destination", "%s is %s", c->destination,
+				     wrong);
+	return 0;
+}
+
+static int check_limits(const struct model *m, const struct vpc_route_table *rt, struct vpc_error *reterr)
+{
+	size_t n = 0;
+	int r = limit_check(m, MODEL_LIMIT_routes_per_table, rt->n_routes + 1, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
+			    reterr);
+
+	if (r < 0)
+		return r;
+	for (const struct object *o = NULL; (o = model_next(m, OBJECT_ROUTE_TABLE, o));)
+		n += route_table_of(o)->n_routes;
+	return limit_check(m, MODEL_LIMIT_routes, n + 1, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
+}
+
+/* --- targets ----------------------------------------------------------------------------------------------------- */
+
+/* An id: of a kind that a route can lead to. */
+static int resolve_id(struct model_txn *t, const char *ref, uint32_t vpc, const struct object **ret,
+		      struct vpc_error *reterr)
+{
+	enum object_kind kind = kind_of_id(ref);
+
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+		if (targets[i].object != kind)
+			continue;
+		/* An internet gateway is in no VPC before it is attached. */
+		return kind == OBJECT_IGW ? txn_resolve(t, kind, ref, NULL, "target", ret, reterr)
+					  : txn_resolve_in(t, kind, ref, vpc, "target", ret, reterr);
+	}
+	return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "target",
+			     "a route leads to an igw-, eigw-, nat- or eni-, or to blackhole, not to '%.64s'", ref);
+}
+
+/* A name may fit an object of each kind. */
+static int resolve_name(struct model_txn *t, const char *ref, uint32_t vpc, const struct object **ret,
+			struct vpc_error *reterr)
+{
+	const struct object *found = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+		uint32_t scope = targets[i].object == OBJECT_IGW ? 0 : vpc;
+		_cleanup_free_ char *key = name_key(targets[i].object, scope, ref);
+		const struct object *o = key ? index_by_key(&t->m->ix, key) : NULL;
+
+		if (!key)
+			return vpc_error_oom(reterr);
+		if (!o)
+			continue;
+		if (found) {
+			if (vpc_error_add_holder(reterr, found->id) < 0 || vpc_error_add_holder(reterr, o->id) < 0)
+				return vpc_error_oom(reterr);
+			return vpc_error_set(reterr, VPC_E_AMBIGUOUS_NAME, "target",
+					     "the name '%.255s' fits several; use an id: %s, %s", ref, found->id,
+					     o->id);
+		}
+		found = o;
+	}
+	if (!found)
+		return vpc_error_set(reterr, VPC_E_INVALID_GATEWAY_ID_NOT_FOUND, "target",
+				     "there is no gateway or network interface '%.255s' in the VPC", ref);
+	*ret = found;
+	return 0;
+}
+
+/* *ret NULL: blackhole. */
+static int resolve_target(struct model_txn *t, const struct change *c, const struct vpc_route_table *rt,
+			  const struct cidr *destination, const struct object **ret, struct vpc_error *reterr)
+{
+	const struct object *o = NULL;
+	const char *ref;
+	int r = txn_dereference(t, c->target, "target", &ref, reterr);
+
+	*ret = NULL;
+	if (r < 0 || (ref && !strcmp(ref, route_kind_names[ROUTE_BLACKHOLE])))
+		return r;
+	if (!ref)
+		ref = "";
+	r = name_is_id(ref) ? resolve_id(t, ref, rt->vpc, &o, reterr) : resolve_name(t, ref, rt->vpc, &o, reterr);
+	if (r < 0)
+		return r;
+	if (o->kind == OBJECT_IGW && igw_of(o)->vpc != rt->vpc)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "target", "%s is not attached to %s", o->id,
+				     model_vpc(t->m, rt->vpc)->o.id);
+	if (o->kind == OBJECT_NAT && destination->addr.family != 4)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "target",
+				     "a NAT gateway is for IPv4; for %s use an egress-only internet gateway",
+				     c->destination);
+	if (o->kind == OBJECT_EIGW && destination->addr.family != 6)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "target",
+				     "an egress-only internet gateway is for IPv6; for %s use a NAT gateway",
+				     c->destination);
+	*ret = o;
+	return 0;
+}
+
+/* --- the changes ------------------------------------------------------------------------------------------------- */
+
+/* Takes the copy of the table in every case. */
+static int put(struct model_txn *t, const struct object *old, struct object *copy, const struct cidr *destination,
+	       const struct object *target, struct vpc_error *reterr)
+{
+	struct vpc_route_table *rt = (struct vpc_route_table *)copy;
+	struct table_route route = {.destination = *destination, .kind = kind_of_target(target)};
+	struct table_route *there = table_route_find(rt, destination);
+
+	if (target)
+		memcpy(route.target, target->id, sizeof(route.target));
+	table_route_settle(t->m, rt->vpc, &route);
+	if (there) {
+		*there = route;
+	} else if (table_route_insert(rt, &route) < 0) {
+		object_free(copy);
+		return vpc_error_oom(reterr);
+	}
+	return txn_replace(t, old, copy, reterr);
+}
+
+int route_table_put(struct model_txn *t, const struct object *table, const struct cidr *destination,
+		    const struct object *target, struct vpc_error *reterr)
+{
+	struct object *copy = object_copy(table);
+
+	return copy ? put(t, table, copy, destination, target, reterr) : vpc_error_oom(reterr);
+}
+
+static int not_found(const struct change *c, const struct object *table, struct vpc_error *reterr)
+{
+	return vpc_error_set(reterr, VPC_E_INVALID_ROUTE_NOT_FOUND, "destination", "%s has no route to %s", table->id,
+			     c->destination);
+}
+
+static int add_or_replace(struct model_txn *t, const struct change *c, bool replace, struct change_result *ret,
+			  struct vpc_error *reterr)
+{
+	const struct object *o, *target;
+	const struct table_route *there;
+	struct cidr destination;
+	int r = txn_target(t, c, OBJECT_ROUTE_TABLE, &o, reterr);
+
+	if (r >= 0)
+		r = parse_destination(t->m, c, route_table_of(o), &destination, reterr);
+	if (r >= 0)
+		r = resolve_target(t, c, route_table_of(o), &destination, &target, reterr);
+	if (r < 0)
+		return r;
+	there = table_route_find(route_table_of(o), &destination);
+	if (there && !replace)
+		return vpc_error_set(reterr, VPC_E_ROUTE_ALREADY_EXISTS, "destination", "%s has a route to %s, by %s",
+				     o->id, c->destination,
+				     there->target[0] ? there->target : route_kind_names[there->kind]);
+	if (!there && replace)
+		return not_found(c, o, reterr);
+	r = there ? 0 : check_limits(t->m, route_table_of(o), reterr);
+	if (r < 0)
+		return r;
+	result_set(ret, o);
+	return route_table_put(t, o, &destination, target, reterr);
+}
+
+int route_table_add_route(struct model_txn *t, const struct change *c, struct change_result *ret,
+			  struct vpc_error *reterr)
+{
+	return add_or_replace(t, c, false, ret, reterr);
+}
+
+int route_table_replace_route(struct model_txn *t, const struct change *c, struct change_result *ret,
+			      struct vpc_error *reterr)
+{
+	return add_or_replace(t, c, true, ret, reterr);
+}
+
+int route_table_delete_route(struct model_txn *t, const struct change *c, struct change_result *ret,
+			     struct vpc_error *reterr)
+{
+	const struct object *o;
+	struct vpc_route_table *rt;
+	struct object *copy;
+	struct cidr destination;
+	struct table_route *there;
+	int r = txn_target(t, c, OBJECT_ROUTE_TABLE, &o, reterr);
+
+	if (r >= 0)
+		r = parse_destination(t->m, c, route_table_of(o), &destination, reterr);
+	if (r < 0)
+		return r;
+	if (!table_route_find(route_table_of(o), &destination))
+		return not_found(c, o, reterr);
+	copy = object_copy(o);
+	if (!copy)
+		return vpc_error_oom(reterr);
+	rt = (struct vpc_route_table *)copy;
+	there = table_route_find(rt, &destination);
+	rt->n_routes--;
+	memmove(there, there + 1, (size_t)(&rt->routes[rt->n_routes] - there) * sizeof(*there));
+	result_set(ret, o);
+	return txn_replace(t, o, copy, reterr);
+}
+
+/* --- targets that come and go ------------------------------------------------------------------------------------ */
+
+static bool settle_all(const struct model *m, struct vpc_route_table *rt, const char *id)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < rt->n_routes; i++) {
+		struct table_route *r = &rt->routes[i], was = *r;
+
+		if (strcmp(r->target, id) != 0)
+			continue;
+		table_route_settle(m, rt->vpc, r);
+		changed = changed || r->active != was.active || r->number != was.number;
+	}
+	return changed;
+}
+
+int route_retarget(struct model_txn *t, const char *id, struct vpc_error *reterr)
+{
+	_cleanup_object_list_ struct object_list tables = {0};
+	const struct posting *p = index_users(&t->m->ix, id, OBJECT_ROUTE_TABLE);
+	int r = 0;
+
+	for (const struct post *post = p ? p->first : NULL; post; post = post->next)
+		if (object_list_add(&tables, post->owner) < 0)
+			return vpc_error_oom(reterr);
+	object_list_sort(&tables);
+	for (size_t i = 0; r >= 0 && i < tables.n; i++) {
+		struct object *copy;
+
+		/* A table is there once for each of its routes. */
+		if (i && tables.items[i] == tables.items[i - 1])
+			continue;
+		copy = object_copy(tables.items[i]);
+		if (!copy)
+			return vpc_error_oom(reterr);
+		if (settle_all(t->m, (struct vpc_route_table *)copy, id))
+			r = txn_replace(t, tables.items[i], copy, reterr);
+		else
+			object_free(copy);
+	}
+	return r;
+}
+
+void route_loaded(struct model *m, const struct object *target)
+{
+	const struct posting *p = index_users(&m->ix, target->id, OBJECT_ROUTE_TABLE);
+
+	for (const struct post *post = p ? p->first : NULL; post; post = post->next)
+		settle_all(m, (struct vpc_route_table *)route_table_of(post->owner), target->id);
+}

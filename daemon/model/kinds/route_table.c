@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Route tables, and which subnets use them. Their routes are in route.c. */
+#include "model/kinds/route_table.h"
+
+#include <string.h>
+
+#define MAIN_NAME "main"
+
+static int check_limits(const struct model *m, uint32_t vpc, struct vpc_error *reterr)
+{
+	int r = limit_check(m, MODEL_LIMIT_route_tables_per_vpc,
+			    posting_count(index_referrers(&m->ix, OBJECT_VPC, vpc, OBJECT_ROUTE_TABLE)) + 1,
+			    VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
+
+	if (r < 0)
+		return r;
+	return limit_check(m, MODEL_LIMIT_route_tables, model_count(m, OBJECT_ROUTE_TABLE) + 1,
+			   VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
+}
+
+/* c NULL: the VPC's main one. */
+static int make(struct model_txn *t, uint32_t vpc, const struct change *c, const struct object **ret,
+		struct vpc_error *reterr)
+{
+	_cleanup_object_ struct object *o = object_new(OBJECT_ROUTE_TABLE);
+	struct vpc_route_table *rt = (struct vpc_route_table *)o;
+	int r;
+
+	if (!o)
+		return vpc_error_oom(reterr);
+	rt->vpc = vpc;
+	rt->main = !c;
+	if (!c)
+		r = object_set_name(o, MAIN_NAME) < 0 ? vpc_error_oom(reterr) : 0;
+	else
+		r = change_names(t->m, c, o, NULL, reterr);
+	if (r >= 0)
+		r = check_limits(t->m, vpc, reterr);
+	if (r >= 0)
+		r = txn_identify(t, o, reterr);
+	if (r < 0)
+		return r;
+	*ret = o;
+	return txn_insert(t, TAKE_PTR(o), reterr);
+}
+
+int route_table_make_main(struct model_txn *t, uint32_t vpc, const struct object **ret, struct vpc_error *reterr)
+{
+	return make(t, vpc, NULL, ret, reterr);
+}
+
+int route_table_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	const struct object *vpc, *o;
+	int r = txn_target(t, c, OBJECT_VPC, &vpc, reterr);
+
+	if (r >= 0)
+		r = make(t, vpc->number, c, &o, reterr);
+	if (r < 0)
+		return r;
+	result_set(ret, o);
+	return 0;
+}
+
+int route_table_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	const struct object *o;
+	int r = txn_target(t, c, OBJECT_ROUTE_TABLE, &o, reterr);
+
+	if (r < 0)
+		return r;
+	if (route_table_of(o)->main && change_has(c, FIELD_NAME) && c->name && strcmp(c->name, o->name) != 0)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "name",
+				     "the main route table keeps its name");
+	return change_update(t, c, ret, reterr);
+}
+
+int route_table_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	const struct object *o;
+	int r = txn_target(t, c, OBJECT_ROUTE_TABLE, &o, reterr);
+
+	if (r < 0)
+		return r;
+	if (route_table_of(o)->main)
+		return vpc_error_set(reterr, VPC_E_CANNOT_DELETE, "route_table_id",
+				     "%s is its VPC's main route table; it goes with the VPC", o->id);
+	return change_delete(t, c, ret, reterr);
+}
+
+/* --- subnets ----------------------------------------------------------------------------------------------------- */
+
+static int set_table(struct model_txn *t, const struct object *subnet, uint32_t table, struct vpc_error *reterr)
+{
+	struct object *copy;
+
+	if (subnet_of(subnet)->route_table == table)
+		return 0;
+	copy = object_copy(subnet);
+	if (!copy)
+		return vpc_error_oom(reterr);
+	((struct subnet *)copy)->route_table = table;
+	return txn_replace(t, subnet, copy, reterr);
+}
+
+static int associate_one(struct model_txn *t, const struct object *table, const struct object *subnet,
+			 const char *field, struct vpc_error *reterr)
+{
+	(void)field;
+	return set_table(t, subnet, table->number, reterr);
+}
+
+static int disassociate_one(struct model_txn *t, const struct object *table, const struct object *subnet,
+			    const char *field, struct vpc_error *reterr)
+{
+	if (subnet_of(subnet)->route_table != table->number)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%s is not associated with %s",
+				     subnet->id, table->id);
+	return set_table(t, subnet, 0, reterr);
+}
+
+typedef int (*subnet_fn)(struct model_txn *t, const struct object *table, const struct object *subnet,
+			 const char *field, struct vpc_error *reterr);
+
+static int for_each_subnet(struct model_txn *t, const struct change *c, subnet_fn fn, struct change_result *ret,
+			   struct vpc_error *reterr)
+{
+	const struct object *o;
+	int r = txn_target(t, c, OBJECT_ROUTE_TABLE, &o, reterr);
+
+	if (r < 0)
+		return r;
+	if (!c->n_subnets)
+		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, "subnets",
+				     "subnets must name at least one subnet");
+	for (size_t i = 0; i < c->n_subnets; i++) {
+		const struct object *subnet;
+		char field[32];
+
+		snprintf(field, sizeof(field), "subnets[%zu]", i);
+		r = txn_resolve_in(t, OBJECT_SUBNET, c->subnets[i], route_table_of(o)->vpc, field, &subnet, reterr);
+		if (r >= 0)
+			r = fn(t, o, subnet, field, reterr);
+		if (r < 0)
+			return r;
+	}
+	result_set(ret, o);
+	return txn_touch(t, o, reterr);
+}
+
+int route_table_associate(struct model_txn *t, const struct change *c, struct change_result *ret,
+			  struct vpc_error *reterr)
+{
+	return for_each_subnet(t, c, associate_one, ret, reterr);
+}
+
+int route_table_disassociate(struct model_txn *t, const struct change *c, struct change_result *ret,
+			     struct vpc_error *reterr)
+{
+	return for_each_subnet(t, c, disassociate_one, ret, reterr);
+}
+
+/* --- stores of earlier versions ---------------------------------------------------------------------------------- */
+
+int model_upgrade(struct model_txn *t, struct vpc_error *reterr)
+{
+	const struct object *o = NULL, *next = model_next(t->m, OBJECT_VPC, NULL), *table;
+	int r = 0;
+
+	while (r >= 0 && (o = next)) {
+		next = model_next(t->m, OBJECT_VPC, o);
+		if (vpc_of(o)->main_route_table)
+			continue;
+		r = make(t, o->number, NULL, &table, reterr);
+		/* It follows from the table, so it is no change of the VPC. */
+		if (r >= 0)
+			((struct vpc *)vpc_of(o))->main_route_table = table->number;
+	}
+	return r;
+}
+
+/* --- the kind ---------------------------------------------------------------------------------------------------- */
+
+static void clear(struct object *o)
+{
+	free(((struct vpc_route_table *)o)->routes);
+}
+
+static int copy_members(struct object *to, const struct object *from)
+{
+	struct vpc_route_table *rt = (struct vpc_route_table *)to;
+	const struct vpc_route_table *f = route_table_of(from);
+
+	rt->vpc = f->vpc;
+	rt->main = f->main;
+	rt->routes = calloc(f->n_routes + 1, sizeof(*rt->routes));
+	if (!rt->routes)
+		return -ENOMEM;
+	if (f->n_routes)
+		memcpy(rt->routes, f->routes, f->n_routes * sizeof(*rt->routes));
+	rt->n_routes = f->n_routes;
+	return 0;
+}
+
+static int post(struct index *ix, struct object *o)
+{
+	const struct vpc_route_table *rt = route_table_of(o);
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < rt->n_routes; i++)
+		if (rt->routes[i].target[0])
+			r = index_post_use(ix, o, rt->routes[i].target);
+	return r;
+}
+
+static json_t *route_to_json(const struct cidr *destination, const char *target, const char *kind, const char *state)
+{
+	json_t *json = json_object();
+
+	if (json && (json_put(json, "destination", json_cidr(destination)) < 0 ||
+		     json_put(json, "target", json_string(target)) < 0 ||
+		     json_put(json, "target_kind", json_string(kind)) < 0 ||
+		     (state && json_put(json, "state", json_string(state)) < 0))) {
+		json_decref(json);
+		return NULL;
+	}
+	return json;
+}
+
+/* with_state: for the API, which also shows the VPC's own address space. */
+static int put_routes(const struct model *m, const struct vpc_route_table *rt, bool with_state, json_t *ret)
+{
+	const struct vpc *v = model_vpc(m, rt->vpc);
+	const struct cidr *own[] = {&v->cidr, &v->cidr6};
+	json_t *list = json_array();
+
+	if (json_put(ret, "routes", list) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; with_state && i < ARRAY_SIZE(own); i++)
+		if (own[i]->addr.family &&
+		    json_array_append_new(list, route_to_json(own[i], "local", "local", "active")) < 0)
+			return -ENOMEM;
+	for (size_t i = 0; i < rt->n_routes; i++) {
+		const struct table_route *r = &rt->routes[i];
+		const char *kind = route_kind_names[r->kind];
+
+		if (json_array_append_new(list, route_to_json(&r->destination, r->target[0] ? r->target : kind, kind,
+							      !with_state ? NULL
+							      : r->active ? "active"
+									  : "blackhole")) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int put_common(const struct model *m, const struct vpc_route_table *rt, json_t *ret)
+{
+	if (json_put(ret, "vpc_id", json_string(model_vpc(m, rt->vpc)->o.id)) < 0)
+		return -ENOMEM;
+	return json_put(ret, "main", json_boolean(rt->main));
+}
+
+static int to_document(const struct model *m, const struct object *o, json_t *ret)
+{
+	return put_common(m, route_table_of(o), ret) < 0 ? -ENOMEM : put_routes(m, route_table_of(o), false, ret);
+}
+
+static int to_json(const struct model *m, const struct object *o, json_t *ret)
+{
+	const struct posting *p = index_referrers(&m->ix, OBJECT_ROUTE_TABLE, o->number, OBJECT_SUBNET);
+	json_t *subnets = json_array();
+
+	if (json_put(ret, "number", json_integer(o->number)) < 0 || put_common(m, route_table_of(o), ret) < 0 ||
+	    put_routes(m, route_table_of(o), true, ret) < 0 || json_put(ret, "subnets", subnets) < 0)
+		return -ENOMEM;
+	for (const struct post *at = p ? p->first : NULL; at; at = at->next)
+		if (json_array_append_new(subnets, json_string(at->owner->id)) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static bool load_route(struct model *m, const struct vpc_route_table *rt, const json_t *json, struct table_route *ret)
+{
+	const char *destination = json_string_value(json_object_get(json, "destination"));
+	const char *target = json_string_value(json_object_get(json, "target"));
+	const char *kind = json_string_value(json_object_get(json, "target_kind")), *wrong;
+	const struct vpc *v = model_vpc(m, rt->vpc);
+
+	*ret = (struct table_route){.kind = ROUTE_KINDS};
+	for (unsigned i = 0; kind && i < ROUTE_KINDS; i++)
+		if (!strcmp(kind, route_kind_names[i]))
+			ret->kind = (enum route_kind)i;
+	if (!v || !destination || !target || ret->kind == ROUTE_KINDS || strlen(target) >= sizeof(ret->target) ||
+	    cidr_parse(destination, &ret->destination) < 0 || cidr_has_host_bits(&ret->destination) ||
+	    !route_destination_is_good(v, &ret->destination, &wrong) || table_route_find(rt, &ret->destination))
+		return false;
+	if (ret->kind == ROUTE_BLACKHOLE)
+		return true;
+	memcpy(ret->target, target, strlen(target) + 1);
+	return kind_of_id(target) == route_target_kind(ret->kind);
+}
+
+static void load(struct model *m, struct document *d, struct object *o)
+{
+	struct vpc_route_table *rt = (struct vpc_route_table *)o;
+	json_t *list = json_object_get(d->json, "routes"), *item;
+	size_t i;
+
+	rt->vpc = document_ref(m, d, "vpc_id", OBJECT_VPC);
+	rt->main = document_bool(d, "main");
+	if (rt->main && rt->vpc && model_vpc(m, rt->vpc)->main_route_table)
+		document_damaged(d, "main");
+	if (!json_is_array(list))
+		document_damaged(d, "routes");
+	json_array_foreach (list, i, item) {
+		struct table_route route;
+
+		if (!load_route(m, rt, item, &route))
+			document_damaged(d, "routes");
+		else if (table_route_insert(rt, &route) < 0)
+			document_damaged(d, "(out of memory)");
+	}
+}
+
+/* Derived, so not in the VPC's document. */
+static void loaded(struct model *m, struct object *o)
+{
+	struct vpc *v = (struct vpc *)model_vpc(m, route_table_of(o)->vpc);
+
+	if (route_table_of(o)->main)
+		v->main_route_table = o->number;
+}
+
+static const struct schema_field fields[] = {
+	{"number", SCHEMA_INTEGER, "in maps"},
+	{"vpc_id", SCHEMA_STRING, NULL},
+	{"main", SCHEMA_BOOLEAN, "that of all subnets that are associated with no other"},
+	{"routes", SCHEMA_LIST_OF("Route"), NULL},
+	{"subnets", SCHEMA_STRINGS, "ids of those that are associated with it"},
+};
+static const struct schema_field route_fields[] = {
+	{"destination", SCHEMA_STRING, "IPv4 or IPv6 range"},
+	{"target", SCHEMA_STRING, "id; local: inside the VPC; blackhole: nowhere"},
+	{"target_kind", SCHEMA_STRING, "igw, eigw, nat, eni, local or blackhole"},
+	{"state", SCHEMA_STRING, "active, or blackhole: packets are dropped"},
+};
+static const struct schema schemas[] = {
+	{NULL, fields, ARRAY_SIZE(fields)},
+	{"Route", route_fields, ARRAY_SIZE(route_fields)},
+};
+
+const struct kind_ops route_table_ops = {
+	.size = sizeof(struct vpc_route_table),
+	.parent = {OBJECT_VPC, offsetof(struct vpc_route_table, vpc)},
+	.name_optional = true,
+	.clear = clear,
+	.copy = copy_members,
+	.post = post,
+	.to_json = to_json,
+	.to_document = to_document,
+	.load = load,
+	.loaded = loaded,
+	.schemas = schemas,
+	.n_schemas = ARRAY_SIZE(schemas),
+};
