@@ -71,6 +71,10 @@ void generate_line(struct generator *g, const struct world *w, char line[LINE_MA
 		generate_packet(g, s, line);
 	} else if (generator_chance(g, 6)) {
 		put(line, "retire");
+	} else if (generator_chance(g, 25)) {
+		static const char *const lines[] = {"flows cut", "flows cut", "flows keep", "flows drain", "later"};
+
+		put(line, lines[generator_pick(g, 5)]);
 	} else if (generator_chance(g, 55)) {
 		generate_change(g, s, line);
 	} else {

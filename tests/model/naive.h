@@ -74,6 +74,13 @@ struct naive_state {
 	unsigned lives; /* given out */
 };
 
+/* What a change does to flows that no rule allows any more (8). */
+enum naive_flows {
+	NAIVE_CUT,
+	NAIVE_KEEP,
+	NAIVE_DRAIN,
+};
+
 /* A flow, by who opened it: `open` is the opening packet's tuple. It is between these two ENIs only: an address that
  * somebody else has by now takes no part in it. */
 struct naive_flow {
@@ -84,6 +91,8 @@ struct naive_flow {
 	/* TCP: the responder's SYN was seen; a RST was the last that was seen; who sent FIN */
 	bool answered, reset, fin[2];
 	bool cut; /* the last packet of it found it not allowed */
+	/* Whether the opener's, the responder's side is spared though no rule allows it any more (8), and how. */
+	enum naive_flows grace[2];
 };
 
 struct naive {
@@ -119,6 +128,11 @@ bool address_is_gateway(const struct naive_state *s, int subnet, uint8_t family,
 
 /* Applies one line of the script that the real model accepted. 0 or -1: the line is beyond this model. */
 int naive_apply(struct naive_state *s, char *const *words, unsigned n);
+
+/* The state becomes `next`, which differs by one transaction. flows: what that asks for. */
+void naive_commit(struct naive *n, const struct naive_state *next, enum naive_flows flows);
+/* The time of every drain is over. */
+void naive_end_drains(struct naive *n);
 
 /* --- packets --- */
 

@@ -125,10 +125,93 @@ static struct naive_flow *find_flow(struct naive *n, int vpc, int via, const str
 	return NULL;
 }
 
-/* Whether the flow may go on: the rules would allow it to be opened now (8). */
+/* --- what a change does to flows (8) --- */
+
+/* The ENI of a side of a flow: 0 the opener's, 1 the responder's; -1: none. */
+static int eni_of_side(const struct naive_state *s, const struct naive_flow *f, unsigned side)
+{
+	return naive_eni_by_address(s, f->vpc, side == 0 ? &f->open.src : &f->open.dst);
+}
+
+/* Whether the rules of a side's ENI would allow the flow to be opened. */
+static bool allows_side(const struct naive_state *s, const struct naive_flow *f, unsigned side)
+{
+	int eni = eni_of_side(s, f, side);
+
+	return eni < 0 || side_allows(s, eni, side == 0, eni_of_side(s, f, 1 - side), &f->open);
+}
+
+/* Whether the flow may go on: the rules would allow it to be opened now, or a grace spares the side that they don't. */
 static bool stands(const struct naive *n, const struct naive_flow *f)
 {
-	return naive_allows(&n->now, f->vpc, f->via, &f->open);
+	if (f->via >= 0)
+		return naive_allows(&n->now, f->vpc, f->via, &f->open);
+	for (unsigned side = 0; side < 2; side++)
+		if (!allows_side(&n->now, f, side) && f->grace[side] == NAIVE_CUT)
+			return false;
+	return true;
+}
+
+/* A packet found that it doesn't stand: no grace of before counts any more. */
+static void cut(struct naive_flow *f)
+{
+	f->cut = true;
+	f->grace[0] = f->grace[1] = NAIVE_CUT;
+}
+
+static bool lost_a_group(const struct naive_state *before, const struct naive_state *after, int eni)
+{
+	for (unsigned i = 0; eni >= 0 && i < before->enis[eni].n_groups; i++)
+		if (!carries(&after->enis[eni], before->enis[eni].groups[i]))
+			return true;
+	return false;
+}
+
+/* A later cut always wins: what was allowed again has no grace any more, and who loses a group (quarantine) has none.
+ */
+static void end_graces(const struct naive_state *before, const struct naive_state *after, struct naive_flow *f)
+{
+	bool quarantine = lost_a_group(before, after, eni_of_side(before, f, 0)) ||
+			  lost_a_group(before, after, eni_of_side(before, f, 1));
+
+	for (unsigned side = 0; side < 2; side++)
+		if (quarantine || allows_side(before, f, side))
+			f->grace[side] = NAIVE_CUT;
+}
+
+/* What was allowed until this very change is spared. What only a grace allowed keeps that grace. */
+static void give_graces(const struct naive_state *before, const struct naive_state *after, struct naive_flow *f,
+			enum naive_flows flows)
+{
+	for (unsigned side = 0; side < 2; side++)
+		if (f->cut || (!allows_side(before, f, side) && f->grace[side] == NAIVE_CUT))
+			return;
+	for (unsigned side = 0; side < 2; side++)
+		if (allows_side(before, f, side))
+			f->grace[side] = allows_side(after, f, side) ? NAIVE_CUT : flows;
+}
+
+void naive_commit(struct naive *n, const struct naive_state *next, enum naive_flows flows)
+{
+	for (size_t i = 0; i < n->n_flows; i++) {
+		struct naive_flow *f = &n->flows[i];
+
+		if (!is_between(&n->now, f) || !is_between(next, f) || f->via >= 0)
+			continue;
+		if (flows == NAIVE_CUT)
+			end_graces(&n->now, next, f);
+		else
+			give_graces(&n->now, next, f, flows);
+	}
+	memcpy(&n->now, next, sizeof(n->now));
+}
+
+void naive_end_drains(struct naive *n)
+{
+	for (size_t i = 0; i < n->n_flows; i++)
+		for (unsigned side = 0; side < 2; side++)
+			if (n->flows[i].grace[side] == NAIVE_DRAIN)
+				n->flows[i].grace[side] = NAIVE_CUT;
 }
 
 static void open_flow(struct naive *n, struct naive_flow *old, int vpc, int via, const struct tuple *t)
@@ -198,7 +281,10 @@ static struct naive_verdict judge_tcp(struct naive *n, int vpc, int via, const s
 		return DROP("TCP flags that no connection has");
 	/* The opener's next SYN asks for itself: refused, it cuts nothing. */
 	if (flow && !stands(n, flow) && (!opens || from == 1))
-		flow->cut = true;
+		cut(flow);
+	/* No grace spares a SYN of the opener: by it the opener asks, perhaps once more. */
+	if (flow && opens && from == 0 && !naive_allows(&n->now, vpc, via, &p->t))
+		return DROP("no rule allows the connection");
 	if (flow && (!opens || !tcp_is_new(flow, from)) && stands(n, flow)) {
 		tcp_seen(flow, p->flags, from);
 		return PASS("its connection is allowed");
@@ -222,7 +308,7 @@ struct naive_verdict naive_judge_error(struct naive *n, int vpc, int via, const 
 		return DROP("an ICMP error about no flow");
 	if (stands(n, flow))
 		return PASS("an ICMP error about a flow");
-	flow->cut = true;
+	cut(flow);
 	return DROP("an ICMP error about a flow that is cut");
 }
 
@@ -238,8 +324,14 @@ struct naive_verdict naive_judge(struct naive *n, int vpc, int via, const struct
 	if (p->t.proto == IPPROTO_TCP)
 		return judge_tcp(n, vpc, via, p);
 	flow = find_flow(n, vpc, via, &p->t);
-	if (flow)
-		return stands(n, flow) ? PASS("its flow is allowed") : DROP("its flow is cut");
+	if (flow && !stands(n, flow)) {
+		cut(flow);
+		return DROP("its flow is cut");
+	}
+	if (flow) {
+		flow->cut = false;
+		return PASS("its flow is allowed");
+	}
 	if (tuple_is_reply(&p->t, &ignored))
 		return DROP("an ICMP reply that nobody asked for");
 	if (!naive_allows(&n->now, vpc, via, &p->t))

@@ -6,6 +6,8 @@
  *
  *   begin · commit · abort                    abort: the model's transaction is given up before it is compiled
  *   prepare · publish · undo                  in two steps, with packets in between that must be judged as before
+ *   flows cut · keep · drain                  what the transactions that begin from here on do to flows
+ *   later                                     the time of every drain is over
  *   retire                                    waits for a grace period and retires what was published
  *   vpc.create NAME CIDR CIDR6                "-" means none; and the others in naive_util.c
  *   out ENI PACKET                            its workload sends it; where it passes to a local ENI, that one's port
@@ -52,7 +54,8 @@ struct world {
 	enum world_phase phase;
 	struct model_txn *txn;
 	struct naive_state *draft; /* what naive.now will be */
-	bool failed;		   /* a change of the open transaction was refused */
+	enum naive_flows flows;
+	bool failed; /* a change of the open transaction was refused */
 	struct maps_change *prepared;
 	struct maps_change *unretired[UNRETIRED_MAX];
 	size_t n_unretired;

@@ -2,7 +2,13 @@
 /* Transactions of a script: through model, compiler and maps, and in the naive model. */
 #include "world.h"
 
+#include <bpf/bpf.h>
+
+#include "datapath/maps/state.h"
+
 #define EPOCH_FIRST 1
+/* Longer than a script takes; `later` ends it. */
+#define DRAIN_S	    3600
 
 static struct vpc_limits limits(void)
 {
@@ -150,6 +156,9 @@ static enum world_result prepare(struct world *w)
 		plan.vpcs[i].after.routed_out = plan.vpcs[i].has_after;
 	for (size_t i = 0; i < plan.n_enis; i++) /* nor are its ENIs attached to anything, and yet they are sent to */
 		plan.enis[i].after.flags &= ~VPC_ENI_UNPLUGGED;
+	plan.flows = (enum flows_mode[]){
+		[NAIVE_CUT] = FLOWS_CUT, [NAIVE_KEEP] = FLOWS_KEEP, [NAIVE_DRAIN] = FLOWS_DRAIN}[w->flows];
+	plan.drain_s = DRAIN_S;
 	if (prepare_plan(w, &plan, &error) < 0)
 		return broken(w, "maps_prepare", &error);
 	w->phase = WORLD_PREPARED;
@@ -162,7 +171,7 @@ static enum world_result publish(struct world *w)
 		return WORLD_REFUSED;
 	maps_publish(w->maps, w->prepared);
 	model_commit(TAKE_PTR(w->txn));
-	memcpy(&w->naive.now, w->draft, sizeof(*w->draft));
+	naive_commit(&w->naive, w->draft, w->flows);
 	w->phase = WORLD_IDLE;
 	w->stats.committed++;
 	if (w->prepared)
@@ -198,6 +207,39 @@ static enum world_result abandon(struct world *w)
 static enum world_result retire_line(struct world *w)
 {
 	retire(w);
+	return WORLD_SAME;
+}
+
+/* `flows`: not while a transaction is open, which has its own. */
+static enum world_result set_flows(struct world *w, const char *word)
+{
+	static const char *const words[] = {[NAIVE_CUT] = "cut", [NAIVE_KEEP] = "keep", [NAIVE_DRAIN] = "drain"};
+
+	for (unsigned i = 0; w->phase == WORLD_IDLE && i < ARRAY_SIZE(words); i++)
+		if (!strcmp(words[i], word)) {
+			w->flows = (enum naive_flows)i;
+			return WORLD_SAME;
+		}
+	return WORLD_REFUSED;
+}
+
+static int end_drain(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established, void *userdata)
+{
+	struct vpc_flow over = *flow;
+	struct world *w = userdata;
+
+	for (unsigned i = 0; i < 2; i++)
+		if (over.grace_until[i] && over.grace_until[i] != VPC_GRACE_KEEP)
+			over.grace_until[i] = 1;
+	return bpf_map_update_elem(w->maps->map[established ? MAP_FLOW : MAP_FLOW_NEW].fd, key, &over, BPF_EXIST);
+}
+
+/* As if the clock had gone on by DRAIN_S. */
+static enum world_result later(struct world *w)
+{
+	if (maps_each_flow(w->maps, 0, end_drain, w) < 0)
+		return WORLD_BROKEN;
+	naive_end_drains(&w->naive);
 	return WORLD_SAME;
 }
 
@@ -260,7 +302,7 @@ static const struct {
 	enum world_result (*run)(struct world *w);
 } steps[] = {
 	{"begin", begin},     {"commit", commit}, {"abort", abandon},	   {"prepare", prepare},
-	{"publish", publish}, {"undo", undo},	  {"retire", retire_line},
+	{"publish", publish}, {"undo", undo},	  {"retire", retire_line}, {"later", later},
 };
 
 enum world_result world_run(struct world *w, const char *line)
@@ -275,6 +317,8 @@ enum world_result world_run(struct world *w, const char *line)
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
 		if (!strcmp(steps[i].word, words[0]))
 			return steps[i].run(w);
+	if (!strcmp(words[0], "flows") && n == 2)
+		return set_flows(w, words[1]);
 	if (!strcmp(words[0], "out") || !strcmp(words[0], "in"))
 		return world_packet(w, words, n);
 	return change(w, words, n);

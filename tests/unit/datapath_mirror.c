@@ -212,6 +212,29 @@ Test(datapath_mirror, the_first_with_flows_is_enough)
 	publish();
 }
 
+/* A transaction deletes a VPC, and creates one that gets its number: whichever the plan names first, the number has the
+ * new one's addresses. */
+Test(datapath_mirror, a_vpc_that_gets_the_number_of_one_that_goes)
+{
+	const struct vpc_record vpc = {
+		.number = 2, .n_cidrs = 1, .cidrs = {{{.family = 4, .bytes = {[10] = 0xff, 0xff, 10}}, 16}}};
+	struct plan_vpc vpcs[] = {{.has_after = true, .after = vpc}, {.has_before = true, .before = vpc}};
+
+	for (unsigned i = 0; i < 3; i++) {
+		plan_empty();
+		plan.vpcs = vpcs;
+		plan.n_vpcs = i == 0 ? 1 : 2;
+		prepare();
+		cr_assert_eq(c.vpcs.n, i == 0, "round %u", i);
+		publish();
+		cr_assert_eq(m.spaces[2].n4, 1, "round %u", i);
+		if (i == 1) {
+			vpcs[0] = (struct plan_vpc){.has_before = true, .before = vpc};
+			vpcs[1] = (struct plan_vpc){.has_after = true, .after = vpc};
+		}
+	}
+}
+
 Test(datapath_mirror, nothing_stays_marked_after_an_undo)
 {
 	add_row(false, 7, 443, 7);

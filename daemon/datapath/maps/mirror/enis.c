@@ -208,6 +208,15 @@ void space_of(const struct vpc_record *v, struct vpc_space *ret)
 	}
 }
 
+/* Whether another VPC gets the number: a transaction may delete one and create one. */
+static bool vpc_number_given(const struct plan *plan, uint32_t number)
+{
+	for (size_t i = 0; i < plan->n_vpcs; i++)
+		if (plan->vpcs[i].has_after && plan->vpcs[i].after.number == number)
+			return true;
+	return false;
+}
+
 int plan_vpcs(struct mirror *m, struct mirror_change *c, const struct plan *plan, struct vpc_error *reterr)
 {
 	for (size_t i = 0; i < plan->n_vpcs; i++) {
@@ -220,6 +229,8 @@ int plan_vpcs(struct mirror *m, struct mirror_change *c, const struct plan *plan
 			return refuse_number(reterr, "vpc", m->size.vpcs, number);
 		if (p->has_after)
 			space_of(&p->after, &space);
+		else if (vpc_number_given(plan, number))
+			continue;
 		if (memcmp(&space, &m->spaces[number], sizeof(space)) == 0)
 			continue;
 		touched = ARRAY_PUSH(&c->vpcs);
