@@ -16,11 +16,12 @@
 
 #include <vpc/abi/abi.h>
 
-#define LAB_PORTS_MAX 64 /* ports ENI_FIRST … that have a device */
-#define LAB_ENI(i)    (VPC_ENI_FIRST + (uint32_t)(i))
-#define LAB_ROWS      8192
-#define LAB_BLOCKS    65536
-#define LAB_SHARE     1000000 /* flows that each VPC is guaranteed, if a test doesn't say otherwise */
+#define LAB_PORTS_MAX	 64 /* ports ENI_FIRST … that have a device */
+#define LAB_ENI(i)	 (VPC_ENI_FIRST + (uint32_t)(i))
+#define LAB_ROWS	 8192
+#define LAB_BLOCKS	 65536
+#define LAB_TRANSLATIONS 70000
+#define LAB_SHARE	 1000000 /* flows that each VPC is guaranteed, if a test doesn't say otherwise */
 
 struct lab;
 

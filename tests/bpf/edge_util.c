@@ -428,20 +428,27 @@ unsigned edge_translations(struct edge_lab *e)
 	return n;
 }
 
+/* An entry that is written is another place of its bucket: all keys are read first. */
+static void age(const struct bpf_map *map, unsigned seconds)
+{
+	static struct vpc_nat_key keys[LAB_TRANSLATIONS];
+	struct vpc_nat_key *at = NULL;
+	struct vpc_nat_entry entry;
+	unsigned n = 0;
+
+	for (; n < LAB_TRANSLATIONS && !bpf_map_get_next_key(bpf_map__fd(map), at, &keys[n]); n++)
+		at = &keys[n];
+	for (unsigned i = 0; i < n; i++) {
+		cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(map), &keys[i], &entry), 0);
+		entry.last_seen_ns -= seconds * 1000000000ull;
+		update(map, &keys[i], &entry);
+	}
+}
+
 void edge_age(struct edge_lab *e, unsigned seconds)
 {
-	struct bpf_map *maps[] = {e->l->skel->maps.nat_in, e->l->skel->maps.nat_out};
-
-	for (int i = 0; i < 2; i++) {
-		struct vpc_nat_key key, *at = NULL;
-		struct vpc_nat_entry entry;
-
-		for (; !bpf_map_get_next_key(bpf_map__fd(maps[i]), at, &key); at = &key) {
-			cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(maps[i]), &key, &entry), 0);
-			entry.last_seen_ns -= seconds * 1000000000ull;
-			update(maps[i], &key, &entry);
-		}
-	}
+	age(e->l->skel->maps.nat_in, seconds);
+	age(e->l->skel->maps.nat_out, seconds);
 }
 
 uint64_t edge_drops(struct edge_lab *e, uint32_t number, int reason)

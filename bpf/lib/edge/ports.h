@@ -14,7 +14,6 @@
 
 #define PORT_PREFER_TRIES 32u
 #define PORT_TRIES	  288u /* of 64,512 ports 4,500 free: one of 10^9 flows finds none */
-#define PORT_STRIDE	  40503u
 
 struct port_walk {
 	struct __sk_buff *skb;
@@ -42,14 +41,23 @@ static __always_inline int port_is_hosts(struct __sk_buff *skb, const struct vpc
 	return 1;
 }
 
+/* Tries are independent of each other: what follows a walk would find the gaps between long runs. */
+static __always_inline __u32 port_random(const struct edge *e, __u32 i)
+{
+	__u32 h = (e->start + i) * 0x9e3779b1u;
+
+	h = (h ^ h >> 15) * 0x85ebca6bu;
+	return h ^ h >> 13;
+}
+
 /* The port of a try, in host byte order; 0: none. */
 static __always_inline __u32 port_candidate(const struct edge *e, __u32 i)
 {
 	if (!i)
 		return e->wanted;
 	if (i <= PORT_PREFER_TRIES)
-		return e->prefers ? e->prefer_first + (e->start + i * PORT_STRIDE) % e->prefers : 0;
-	return e->ports ? e->port_first + (e->start + i * PORT_STRIDE) % e->ports : 0;
+		return e->prefers ? e->prefer_first + port_random(e, i) % e->prefers : 0;
+	return e->ports ? e->port_first + port_random(e, i) % e->ports : 0;
 }
 
 /* One try. Returns 1 when it is over: the port is e->probe's, or e->refused. */
@@ -91,7 +99,7 @@ static __always_inline void port_range(struct edge *e, const struct vpc_edge_ctl
 {
 	__u32 own = bpf_ntohs(e->key.lport), last = 65535;
 
-	e->start = bpf_get_prandom_u32() & 0xffff;
+	e->start = bpf_get_prandom_u32();
 	e->prefers = 0;
 	e->port_first = 1024;
 	if (e->key.proto == IPPROTO_ICMP) {

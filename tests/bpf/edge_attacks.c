@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who tries to get through the edge where nobody should: workloads, strangers in the world, and neighbours. */
+#include "edge_util.h"
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define EIP "203.0.113.10"
+
+static struct edge_lab *e;
+
+static void setup(void)
+{
+	e = edge_open();
+}
+
+static void teardown(void)
+{
+	edge_close(e);
+}
+
+TestSuite(edge_attacks, .init = setup, .fini = teardown);
+
+/* Sends a frame out of eth0 of a namespace; to the host's outer interface where dmac is NULL. */
+static void inject(enum edge_ns where, struct packet_spec spec)
+{
+	struct sockaddr_ll to = {.sll_family = AF_PACKET};
+	struct vpc_outer outer;
+	struct frame f;
+	int fd;
+
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(e->l->skel->maps.outer), &e->wan, &outer), 0);
+	if (!spec.dmac)
+		spec.dmac = outer.mac;
+	if (!spec.smac)
+		spec.smac = lab_mac(ENI_A);
+	frame_build(&f, &spec);
+	edge_enter(e, where);
+	fd = socket(AF_PACKET, SOCK_RAW, 0);
+	to.sll_ifindex = (int)if_nametoindex("eth0");
+	edge_enter(e, NS_VPC);
+	cr_assert_eq(sendto(fd, f.data, f.length, 0, (struct sockaddr *)&to, sizeof(to)), (ssize_t)f.length);
+	close(fd);
+}
+
+static void elastic(void)
+{
+	edge_route(e, "0.0.0.0/0", VPC_TARGET_IGW, 0);
+	edge_eip(e, 1, EIP, VPC_EIP_ENI, ENI_A, WORKLOAD, 1);
+	lab_allow_all(e->l, SG_A, VPC_INGRESS, 4);
+	lab_commit(e->l);
+}
+
+/* The world claims to be somebody inside. */
+Test(edge_attacks, sources_of_the_vpc)
+{
+	elastic();
+	inject(NS_WORLD,
+	       (struct packet_spec){.src = "10.0.0.77", .dst = EIP, .proto = IPPROTO_UDP, .sport = 1, .dport = 2});
+	cr_expect(edge_dropped(e, ENI_A, VPC_DROP_FORGED_SOURCE));
+	inject(NS_WORLD,
+	       (struct packet_spec){.src = "127.0.0.1", .dst = EIP, .proto = IPPROTO_UDP, .sport = 1, .dport = 2});
+	cr_expect(edge_dropped(e, ENI_A, VPC_DROP_SPECIAL_ADDRESS));
+}
+
+/* A workload writes the MACs of the uplink, or a public source. */
+Test(edge_attacks, macs_and_sources_of_a_workload)
+{
+	static const uint8_t way[6] = {VPC_EDGE_MAC_0, VPC_EDGE_MAC_1, VPC_EDGE_PUBLISHED, 0, 0, 0};
+
+	elastic();
+	inject(NS_WORKLOAD,
+	       (struct packet_spec){
+		       .src = WORKLOAD, .dst = WORLD, .dmac = way, .proto = IPPROTO_UDP, .sport = 1, .dport = 2});
+	cr_expect(edge_dropped(e, ENI_A, VPC_DROP_WRONG_DESTINATION));
+	inject(NS_WORKLOAD, (struct packet_spec){.src = EIP,
+						 .dst = WORLD,
+						 .dmac = lab_gateway_mac(),
+						 .proto = IPPROTO_UDP,
+						 .sport = 1,
+						 .dport = 2});
+	cr_expect(edge_dropped(e, ENI_A, VPC_DROP_FORGED_SOURCE));
+}
+
+/* What never leaves a VPC: the metadata service of whom the host runs at, and the host. */
+Test(edge_attacks, ranges_that_stay)
+{
+	int fd = edge_socket(e, NS_WORKLOAD, SOCK_DGRAM, WORKLOAD, 40000);
+
+	cr_expect(edge_send(fd, "169.254.169.254", 80, "x"));
+	cr_expect(edge_dropped(e, ENI_A, VPC_DROP_SPECIAL_ADDRESS));
+	cr_expect(edge_send(fd, HOST, 22, "x"));
+	cr_expect(edge_dropped(e, ENI_A, VPC_DROP_HOST_CLOSED));
+	cr_expect_eq(edge_translations(e), 1, "and what is refused by the host has at most a port");
+}
+
+/* The number of the datagrams that have come. */
+static unsigned count(int fd)
+{
+	char byte[64];
+	unsigned n = 0;
+
+	usleep(100000);
+	while (recv(fd, byte, sizeof(byte), MSG_DONTWAIT) >= 0)
+		n++;
+	return n;
+}
+
+/* Errors that quote what was never sent, or somebody else's, are nobody's. */
+Test(edge_attacks, errors_about_others)
+{
+	struct packet_spec quoted = {.src = HOST, .dst = WORLD, .proto = IPPROTO_UDP, .sport = 62000, .dport = 54};
+	int fd = edge_socket(e, NS_WORKLOAD, SOCK_DGRAM, WORKLOAD, 62000);
+	struct frame quote;
+	uint64_t before;
+
+	cr_assert(edge_connect(fd, WORLD, 53));
+	cr_assert_eq(send(fd, "x", 1, 0), 1);
+	for (int i = 0; i < 2; i++) {
+		before = lab_packets(e->l, ENI_A, false);
+		frame_build(&quote, &quoted);
+		inject(NS_WORLD, (struct packet_spec){.src = "192.0.2.9",
+						      .dst = HOST,
+						      .proto = IPPROTO_ICMP,
+						      .icmp_type = 3,
+						      .icmp_code = 1,
+						      .quote = &quote});
+		usleep(100000);
+		cr_expect_eq(lab_packets(e->l, ENI_A, false) - before, (uint64_t)i, "only about what it did send");
+		quoted.dport = 53;
+	}
+}
+
+/* Later fragments without a first one, or over its headers, reach nobody. */
+Test(edge_attacks, fragments)
+{
+	int fd = edge_socket(e, NS_WORKLOAD, SOCK_DGRAM, WORKLOAD, 40000);
+	struct packet_spec first = {.src = WORLD,
+				    .dst = HOST,
+				    .proto = IPPROTO_UDP,
+				    .sport = 54,
+				    .dport = 8053,
+				    .payload = 16,
+				    .fragment_id = 7,
+				    .more_fragments = true};
+	struct packet_spec later = {
+		.src = WORLD, .dst = HOST, .proto = IPPROTO_UDP, .payload = 32, .fragment_id = 7, .fragment_offset = 8};
+
+	edge_publish(e, NULL, IPPROTO_UDP, 8053, 1, 1, ENI_A, 40000);
+	lab_allow_all(e->l, SG_A, VPC_INGRESS, 4);
+	lab_commit(e->l);
+	inject(NS_WORLD, later);
+	inject(NS_WORLD, first);
+	inject(NS_WORLD, later);
+	cr_expect(edge_dropped(e, 0, VPC_DROP_MALFORMED), "writes over what the first one has");
+	cr_expect_eq(count(fd), 0);
+}
+
+/* A forged RST doesn't end a translation whose ends go on; a real one does. */
+Test(edge_attacks, forged_rst)
+{
+	int listener = edge_socket(e, NS_WORLD, SOCK_STREAM, WORLD, 80), client, server;
+	struct edge_peer from;
+
+	server = edge_connection(e, NS_WORKLOAD, WORLD, 80, listener, &client);
+	cr_assert(server >= 0 && edge_talk(client, server));
+	from = edge_peer(server);
+	inject(NS_WORLD, (struct packet_spec){.src = WORLD,
+					      .dst = HOST,
+					      .proto = IPPROTO_TCP,
+					      .sport = 80,
+					      .dport = from.port,
+					      .tcp_flags = 4,
+					      .tcp_seq = 1});
+	usleep(50000);
+	cr_expect(edge_talk(server, client));
+	cr_expect(edge_talk(client, server));
+	edge_age(e, 30);
+	cr_expect(edge_talk(client, server), "still the same translation");
+	cr_expect_eq(edge_translations(e), 1);
+}
+
+/* An older incarnation's translations are void when the number is given again. */
+Test(edge_attacks, gateway_of_the_same_number)
+{
+	int server = edge_socket(e, NS_WORLD, SOCK_DGRAM, WORLD, 53);
+	int client = edge_socket(e, NS_WORKLOAD, SOCK_DGRAM, WORKLOAD, 62000);
+	struct edge_peer from;
+
+	cr_assert(edge_send(client, WORLD, 53, "question"));
+	cr_assert(edge_receive(server, "question", &from));
+	edge_nat_gateway(e, EDGE_NAT, VPC_NAT_HOST_ADDRESS, 2);
+	lab_commit(e->l);
+	cr_expect(edge_send(server, HOST, from.port, "late answer"));
+	cr_expect_eq(count(client), 0);
+	cr_expect(edge_send(client, WORLD, 53, "again"));
+	cr_expect(edge_receive(server, "again", NULL));
+	cr_expect_eq(edge_translations(e), 1);
+	cr_expect_eq(edge_nat_used(e, 1), 1);
+}
