@@ -23,6 +23,8 @@
 #define CUT_MAX	    1024u
 /* An entry without its other one is left alone for so long: a program may be about to make that. */
 #define ORPHAN_IDLE 60u
+/* While no VPC has a translation by its count, one read in so many walks the maps: their buckets take milliseconds. */
+#define EMPTY_READS 16u
 
 enum { OUT, IN, DIRECTIONS };
 
@@ -47,6 +49,7 @@ struct translations {
 	__s64 *used; /* nat_used */
 	uint32_t n_vpcs;
 	struct recount_count *counts; /* by VPC number */
+	uint32_t skipped;	      /* reads that walked nothing, in a row */
 };
 
 int translations_new(const struct maps *t, uint32_t budget, struct translations **ret)
@@ -165,10 +168,21 @@ static void batch_is_read(struct translations *x, unsigned direction, uint32_t n
 	}
 }
 
+static bool counts_are_zero(const struct translations *x)
+{
+	for (uint32_t i = 0; i < x->n_vpcs; i++)
+		if (__atomic_load_n(&x->used[i], __ATOMIC_RELAXED))
+			return false;
+	return true;
+}
+
 int translations_read(struct translations *x)
 {
 	uint32_t end = x->n + x->budget;
 
+	if (counts_are_zero(x) && ++x->skipped < EMPTY_READS)
+		return 0;
+	x->skipped = 0;
 	/* At most once around each map. */
 	for (unsigned ends = 0; ends < DIRECTIONS && x->n < end;) {
 		unsigned which = x->turn;
