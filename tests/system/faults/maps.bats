@@ -60,7 +60,7 @@ empty()
 {
 	local key
 	bpftool -j map dump pinned "$MAPS/$1" | jq -r '.[].key | join(" ")' | while read -r key; do
-		# shellcheck disable=SC2086 # bytes are words
+		# shellcheck disable=SC2046,SC2086 # bytes are words
 		bpftool map delete pinned "$MAPS/$1" key $key
 	done
 }
@@ -92,12 +92,12 @@ empty()
 @test "P1: an epoch that somebody writes is put right at once, and rules changed meanwhile hold" {
 	local value
 	value=$(bpftool -j map dump pinned "$MAPS/ctl" | jq -r '.[0].value | join(" ")')
-	# shellcheck disable=SC2086 # bytes are words
+	# shellcheck disable=SC2046,SC2086 # bytes are words
 	bpftool map update pinned "$MAPS/ctl" key 0 0 0 0 value 1 0 0 0 0 0 0 0 $(cut -d' ' -f9- <<<"$value")
 	wait_for 2 grep -q "somebody else changed the map 'ctl': epoch" "$VPCD_LOG"
 	mended 2
 	[ "$(audit mended)" -gt 0 ]
-	# shellcheck disable=SC2086 # bytes are words
+	# shellcheck disable=SC2046,SC2086 # bytes are words
 	bpftool map update pinned "$MAPS/ctl" key 0 0 0 0 value 1 0 0 0 0 0 0 0 $(cut -d' ' -f9- <<<"$value")
 	ctl sg authorize "$P-b" ingress tcp 7002 --cidr 0.0.0.0/0 >/dev/null
 	mended 2
