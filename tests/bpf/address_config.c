@@ -636,6 +636,38 @@ Test(address_config, who_asks_for_the_gateway_is_told_of_the_router_now_and_then
 	cr_expect_eq(lab_out(l)->data[54], 136, "a neighbour");
 }
 
+/* Asks 3,000 times where the gateway is, with so many tokens an answer. */
+static void expect_answered(const char *what, unsigned each)
+{
+	uint64_t begin_ns = lab_now_ns();
+	unsigned n = 0, most;
+
+	lab_answers(l);
+	for (unsigned i = 0; i < 3000; i++) {
+		address_config[ENI_A].advertised_ns = lab_now_ns() - 601ull * 1000000000ull;
+		n += solicit("fe80::1234", NULL, 135, "fe80::1").action == 7;
+	}
+	/* all that the bucket held, one a millisecond, and the coarse clock's tick */
+	most = (1000 + (unsigned)((lab_now_ns() - begin_ns) / 1000000) + 10) / each + 1;
+	cr_expect(n >= 1000 / each && n <= most, "%s: %u answered, at most %u", what, n, most);
+}
+
+/* Whoever asks for the gateway gets so many answers in a second, be there an advertisement beside each of them or not.
+ * In a subnet without IPv6 there is none. */
+Test(address_config, answers_for_the_gateway_are_limited)
+{
+	cr_assert_eq(system("ip link set lab0 up && ip link set lab1 up"), 0);
+	for (unsigned i = 0; i < 200 && lab_out(l)->data[54] != 134; i++) {
+		usleep(10000);
+		address_config[ENI_A].advertised_ns = lab_now_ns() - 601ull * 1000000000ull;
+		solicit("fe80::1234", NULL, 135, "fe80::1");
+	}
+	expect_answered("with an advertisement", 2);
+	memset(lab_eni_row(l, ENI_A)->subnet6, 0, 16);
+	expect_answered("without IPv6", 1);
+	cr_expect_eq(lab_drops(l, ENI_A, VPC_DROP_UNANSWERED), 0, "what was answered is no drop");
+}
+
 /* What lies behind the UDP packet in its IP packet is no part of the message. */
 Test(address_config, messages_end_where_udp_says)
 {

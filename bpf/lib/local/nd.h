@@ -120,9 +120,12 @@ static __always_inline int nd_options(struct __sk_buff *skb, const struct packet
 	return VPC_DROP_MALFORMED;
 }
 
-/* Sends the answer in hand, and makes an advertisement of what is left of it. */
-static __always_inline int nd_advertise(struct __sk_buff *skb)
+/* Sends the answer in hand, and makes an advertisement of what is left of it: two answers, which take two tokens. The
+ * caller takes the second. */
+static __always_inline int nd_advertise(struct __sk_buff *skb, struct scratch *s)
 {
+	if (!answer_admitted(s->me, ANSWER_CONFIGURE, s->now_ns))
+		return ANSWERED;
 	skb->mark = VPC_MARK_ANSWER | (skb->ifindex & VPC_NUMBER_MASK);
 	if (bpf_clone_redirect(skb, skb->ifindex, 0))
 		return ANSWERED; /* it couldn't be doubled: the answer is what matters */
@@ -163,7 +166,7 @@ static __always_inline int nd_solicited(struct __sk_buff *skb, struct scratch *s
 		return VPC_DROP_MALFORMED;
 	if (address_is_gateway6(m.target)) {
 		rc = nd_answer(skb, s, me, m.target, me->gateway_mac, NA_ROUTER);
-		return rc == ANSWERED && !probe && ra_is_due(s) ? nd_advertise(skb) : rc;
+		return rc == ANSWERED && !probe && ra_is_due(s, me) ? nd_advertise(skb, s) : rc;
 	}
 	if (!(me->subnet6[0] | me->subnet6[1]) || m.target[0] != me->subnet6[0] || m.target[1] != me->subnet6[1])
 		return VPC_DROP_UNANSWERED;

@@ -112,10 +112,10 @@ __noinline int ra(struct __sk_buff *skb)
 	return ANSWERED;
 }
 
-/* Whether it is time to tell the workload again that there is a router. */
-static __always_inline int ra_is_due(struct scratch *s)
+/* Whether it is time to tell the workload again that there is a router. A subnet without IPv6 advertises nothing. */
+static __always_inline int ra_is_due(struct scratch *s, const struct vpc_eni *me)
 {
-	struct vpc_address_config *t = address_config_get(s);
+	struct vpc_address_config *t = me->subnet6[0] | me->subnet6[1] ? address_config_get(s) : 0;
 
 	return t && (__s64)(s->now_ns - READ_ONCE(t->advertised_ns)) > (__s64)RA_REFRESH_NS;
 }
