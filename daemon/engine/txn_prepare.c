@@ -96,7 +96,7 @@ int txn_prepare(struct txn *t, struct vpc_error *reterr)
 
 	if (r < 0)
 		return r;
-	if (!t->plan.n_vpcs && !t->plan.n_subnets && !t->plan.n_ports)
+	if (!t->plan.n_vpcs && !t->plan.n_subnets && !t->plan.n_ports && !t->plan.n_eips && !t->plan.n_publishes)
 		return 0;
 	if (collect_workloads(t, &workloads, &n) < 0)
 		return vpc_error_oom(reterr);

@@ -14,6 +14,7 @@
 #include <vpc/clock.h>
 
 #include "datapath/net/netns/sysctl.h"
+#include "datapath/net/host_table.h"
 #include "datapath/net/outer.h"
 #include "datapath/net/registry.h"
 
@@ -41,6 +42,7 @@ struct audit_outer {
 };
 
 struct net_audit {
+	struct host_table *table;		   /* borrowed from the registry */
 	struct audit_outer outers[NET_OUTERS_MAX]; /* those that have their tcx links */
 	size_t n_outers;
 	struct tc_program_sets programs; /* ids only */
@@ -94,6 +96,7 @@ int net_audit_begin(const struct net *n, uint32_t *after, size_t most, struct ne
 		return -ENOMEM;
 	}
 	a->programs = n->programs;
+	a->table = n->host.table;
 	for (size_t i = 0; i < n->host.n_outers; i++)
 		if (n->host.outers[i].tcx && !n->host.outers[i].attaching)
 			a->outers[a->n_outers++].ifindex = n->host.outers[i].info.ifindex;
@@ -164,6 +167,8 @@ int net_audit_run(struct net_audit *a)
 		look_at_host_end(a, &a->vpcs[i]);
 	for (size_t i = 0; i < a->n_outers; i++)
 		a->outers[i].differs = !tc_tcx_runs(a->outers[i].ifindex, &a->programs.of[TC_OUTER]);
+	/* made again at once: nobody else needs to know */
+	(void)host_table_mend(a->table);
 	a->cost_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
 	return r;
 }

@@ -9,6 +9,8 @@
 #include <vpc/array.h>
 
 #include "datapath/net/host.h"
+#include "datapath/net/host_objects.h"
+#include "datapath/net/host_table.h"
 #include "datapath/net/make.h"
 #include "datapath/net/redirect.h"
 #include "datapath/net/removal.h"
@@ -35,6 +37,7 @@ struct step {
 };
 
 struct net_change {
+	const struct plan *plan; /* borrowed until it is published */
 	struct step *steps;
 	size_t n;
 };
@@ -274,6 +277,7 @@ int net_prepare(struct net *n, const struct plan *plan, const struct workload *w
 
 	if (!p.change)
 		return vpc_error_oom(reterr);
+	p.change->plan = plan;
 	r = prepare(&p);
 	if (r < 0) {
 		net_undo(n, p.change);
@@ -388,6 +392,20 @@ static int (*const publish_step[STEP_KINDS])(struct net_vpc *v, struct step *s, 
 	[STEP_REMOVE_VPC] = publish_remove_vpc,
 };
 
+/* What the plan says of elastic IPs and published ports. 1: the host's table is to be made anew, on the worker. */
+static int note_host(struct net *n, const struct plan *plan)
+{
+	char *text = NULL;
+	int r;
+
+	if (!plan->n_eips && !plan->n_publishes)
+		return 0;
+	r = host_objects_note(n, plan);
+	if (r >= 0)
+		r = host_table_noted(n, &text);
+	return r < 0 ? r : host_table_set(n->host.table, text);
+}
+
 static bool needs_removal(const struct net_change *c)
 {
 	for (size_t i = 0; i < c->n; i++) {
@@ -400,13 +418,17 @@ static bool needs_removal(const struct net_change *c)
 int net_publish(struct net *n, struct net_change *c, struct net_removal **ret_removal)
 {
 	struct net_removal *removal = NULL;
-	int failed = 0;
+	int failed = 0, table;
 
 	*ret_removal = NULL;
 	if (!c)
 		return 0;
-	if (needs_removal(c) && removal_new(n, &removal) < 0)
+	table = note_host(n, c->plan);
+	failed += table < 0;
+	if ((needs_removal(c) || table > 0) && removal_new(n, &removal) < 0)
 		failed++;
+	if (removal && table > 0)
+		removal_add_host_table(removal, n->host.table);
 	for (size_t i = 0; i < c->n; i++) {
 		struct step *s = &c->steps[i];
 		struct net_vpc *v = net_find_vpc(n, s->vpc);
@@ -417,7 +439,7 @@ int net_publish(struct net *n, struct net_change *c, struct net_removal **ret_re
 			failed++;
 	}
 	change_free(c);
-	if (host_settle(n) < 0)
+	if (host_settle(n, false) < 0)
 		failed++;
 	*ret_removal = removal;
 	return failed;

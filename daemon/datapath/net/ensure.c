@@ -12,6 +12,8 @@
 
 #include "datapath/net/check.h"
 #include "datapath/net/host.h"
+#include "datapath/net/host_objects.h"
+#include "datapath/net/host_table.h"
 #include "datapath/net/make.h"
 #include "datapath/net/netns/sysctl.h"
 #include "datapath/net/nft/generation.h"
@@ -394,14 +396,26 @@ static void mend_vpc(struct mending *m)
 	clear_objects(m);
 }
 
-/* Outer interfaces serve all VPCs: what fails there is each one's trouble that has an uplink. */
+/* Outer interfaces and the host's table serve all VPCs: what fails there is each one's trouble that has an uplink. */
 static void settle(struct mending *m)
 {
-	int r = host_settle(m->n);
+	char *text = NULL;
+	int r = host_settle(m->n, true), e = host_table_noted(m->n, &text);
 
+	if (r >= 0)
+		r = e;
+	if (e >= 0) {
+		bool wanted = text;
+
+		(void)host_table_set(m->n->host.table, text);
+		e = host_table_mend(m->n->host.table);
+		/* without nftables in the kernel there is no table to be removed */
+		if (r >= 0 && wanted)
+			r = e;
+	}
 	for (size_t i = 0; r < 0 && i < m->all->n_vpcs; i++)
 		if (m->all->vpcs[i].has_after && m->all->vpcs[i].after.routed_out)
-			failed(m, r, m->all->vpcs[i].after.id, "the programs on outer interfaces", NULL);
+			failed(m, r, m->all->vpcs[i].after.id, "what is in the host's namespace", NULL);
 }
 
 int net_ensure(struct net *n, const struct plan *all, const struct workload *workloads, size_t n_workloads,
@@ -417,6 +431,8 @@ int net_ensure(struct net *n, const struct plan *all, const struct workload *wor
 	};
 
 	net_report_clear(ret);
+	if (host_objects_note(n, all) < 0)
+		m.result = -ENOMEM;
 	for (size_t i = 0; i < all->n_vpcs; i++) {
 		m.vpc = &all->vpcs[i].after;
 		if (all->vpcs[i].has_after)

@@ -13,6 +13,8 @@
 
 #include <vpc/array.h>
 
+#include "datapath/net/host_objects.h"
+#include "datapath/net/host_table.h"
 #include "datapath/net/netlink/request.h"
 #include "datapath/net/outer.h"
 
@@ -27,8 +29,9 @@ int host_open(struct net *n)
 	if (r < 0)
 		return r;
 	n->host.ns_fd = fd_move_high(r);
+	n->host.table = host_table_new(n->instance, n->host.ns_fd);
 	n->host.outers = calloc(NET_OUTERS_MAX, sizeof(*n->host.outers));
-	if (!n->host.outers)
+	if (!n->host.outers || !n->host.table)
 		return -ENOMEM;
 	return netlink_open(NETLINK_ROUTE, &n->host.rtnl);
 }
@@ -45,6 +48,8 @@ void host_close(struct net *n)
 	nl_socket_free(n->host.rtnl);
 	n->host.rtnl = NULL;
 	n->host.ns_fd = close_fd(n->host.ns_fd);
+	host_objects_clear(n);
+	host_table_free(n->host.table);
 	free(n->host.outers);
 	free(n->host.told);
 }
@@ -56,8 +61,9 @@ struct round {
 	struct net *n;
 	uint32_t *vpcs;
 	size_t n_vpcs;
-	bool all;    /* messages were lost, or there is no memory */
-	bool outers; /* outer interfaces are to be looked at */
+	bool all;     /* messages were lost, or there is no memory */
+	bool outers;  /* outer interfaces are to be looked at */
+	bool objects; /* so are routes and neighbours on host ends */
 };
 
 static void note_vpc(struct round *round, uint32_t vpc)
@@ -119,6 +125,7 @@ static void on_programs(struct round *round, const struct nlmsghdr *h)
 static void on_message(struct round *round, const struct nlmsghdr *h)
 {
 	round->outers = round->outers || outer_concerns(round->n, h);
+	round->objects = round->objects || host_objects_concern(round->n, h);
 	switch (h->nlmsg_type) {
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
@@ -163,6 +170,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 		note_vpc(&round, d->vpc);
 	if (round.outers || round.all)
 		(void)outer_update(n, true);
+	if (round.objects || round.all)
+		(void)host_objects_update(n, true);
 	for (size_t i = 0; n->on_event && i < round.n_vpcs; i++)
 		n->on_event(round.vpcs[i], 0, n->userdata);
 	free(round.vpcs);
@@ -171,8 +180,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 
 static int watch(struct net *n)
 {
-	static const int groups[] = {RTNLGRP_LINK, RTNLGRP_TC, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE,
-				     RTNLGRP_IPV6_ROUTE};
+	static const int groups[] = {RTNLGRP_LINK,	 RTNLGRP_TC,	     RTNLGRP_IPV4_IFADDR,
+				     RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_NEIGH};
 	_cleanup_close_ int fd = netlink_open_fd(NETLINK_ROUTE);
 	int size = RECEIVE_BYTES;
 
@@ -195,6 +204,8 @@ void host_report_uplink(struct net_vpc *v, struct device *d)
 	struct link_info vpc_end, host;
 	bool usable;
 
+	if (d->host_ifindex != d->other_end)
+		d->host_noted = true;
 	net_note_host_end(v, d, d->other_end);
 	if (!n->on_uplink)
 		return;
@@ -209,8 +220,10 @@ void host_report_uplink(struct net_vpc *v, struct device *d)
 	n->on_uplink(v->number, usable ? &uplink : NULL, n->userdata);
 }
 
-int host_settle(struct net *n)
+int host_settle(struct net *n, bool all)
 {
+	int r, e;
+
 	bool wanted = HASH_CNT(host_hh, n->host.ends) > 0;
 
 	if (!wanted)
@@ -218,7 +231,9 @@ int host_settle(struct net *n)
 	/* without its events the engine's look at each VPC, every now and then, finds what differs */
 	else if (n->event && n->host.event_fd < 0 && watch(n) < 0)
 		unwatch(n);
-	return outer_update(n, wanted);
+	r = outer_update(n, wanted);
+	e = host_objects_update(n, all);
+	return r < 0 ? r : e;
 }
 
 /* --- what is left over -------------------------------------------------------------------------------------------- */

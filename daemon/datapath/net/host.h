@@ -12,9 +12,10 @@ void host_close(struct net *n);
 /* Notes where the host end of an uplink is, and tells net->on_uplink. */
 void host_report_uplink(struct net_vpc *v, struct device *d);
 
-/* After uplinks came or went: begins or ends to watch the namespace and outer interfaces. 0, or -errno: of the outer
+/* After uplinks came or went, or something was noted: begins or ends to watch the namespace and outer interfaces, and
+ * puts right what is on host ends (all: as host_objects_update). 0, or -errno: of the outer
  * interfaces something could not be done. */
-int host_settle(struct net *n);
+int host_settle(struct net *n, bool all);
 
 /* Calls fn for each host end of the instance that belongs to no uplink of the plan (NULL: for all). Any thread; rtnl:
  * in vpcd's own namespace. fn's result unless 0, or -errno. */

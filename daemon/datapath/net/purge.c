@@ -9,6 +9,7 @@
 #include <vpc/array.h>
 
 #include "datapath/net/host.h"
+#include "datapath/net/nft/host.h"
 #include "datapath/net/outer.h"
 #include "datapath/net/pins.h"
 #include "datapath/net/vpc.h"
@@ -173,6 +174,18 @@ int net_prune(struct net *n, const struct plan *all)
 	return r < 0 ? r : p.result;
 }
 
+/* A kernel without nftables has none. */
+static int remove_host_table(const char *instance)
+{
+	_cleanup_close_ int ns_fd = netns_open_here();
+	char text[256];
+
+	if (ns_fd < 0)
+		return ns_fd;
+	return nft_host_check(ns_fd, instance, NULL) == 0 ? nft_host_apply(ns_fd, instance, NULL, text, sizeof(text))
+							  : 0;
+}
+
 int net_purge(const char *instance)
 {
 	_cleanup_(nl_socket_freep) struct nl_sock *rtnl = NULL;
@@ -187,5 +200,7 @@ int net_purge(const char *instance)
 		r = host_remove_strays(rtnl, instance, NULL);
 	if (r >= 0)
 		r = outer_remove_strays(rtnl, instance, NULL);
+	if (r >= 0)
+		r = remove_host_table(instance);
 	return r < 0 ? r : p.result;
 }

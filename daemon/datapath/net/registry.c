@@ -86,6 +86,7 @@ void net_unregister(struct net_vpc *v, uint32_t ifindex)
 	net_note_host_end(v, d, 0);
 	HASH_DEL(v->devices, d);
 	net_object_set_clear(&d->objects);
+	net_object_set_clear(&d->host_objects);
 	free(d);
 }
 

@@ -33,7 +33,10 @@ struct net_host {
 	struct device *ends;  /* uplinks, by host_ifindex; those of the registry */
 	struct outer *outers; /* owned; room for NET_OUTERS_MAX */
 	size_t n_outers;
-	struct outer_list *told; /* what on_edge was told last; owned */
+	struct host_eip *eips; /* by number; owned, as the next */
+	struct host_publication *publications;
+	struct host_table *table; /* owned */
+	struct outer_list *told;  /* what on_edge was told last; owned */
 };
 #define NET_HOST_INIT ((struct net_host){.ns_fd = -1, .event_fd = -1})
 

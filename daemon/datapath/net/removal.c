@@ -9,6 +9,7 @@
 
 #include <vpc/array.h>
 
+#include "datapath/net/host_table.h"
 #include "datapath/net/vpc.h"
 
 /* Links that are deleted at the same time. Deleting a link is mostly waiting for grace periods: some under the kernel's
@@ -44,6 +45,7 @@ struct net_removal {
 	char *link_dir; /* or NULL */
 	struct removal_vpc *vpcs;
 	size_t n_vpcs;
+	struct host_table *table; /* to be made; or NULL */
 	struct far_end_change *far_ends;
 	_Atomic bool far_ends_done;
 	/* A link's lock, chosen by its number, is held while the link is deleted. Who makes a link of that number again
@@ -169,6 +171,11 @@ int removal_add_vpc(struct net_removal *r, struct net_vpc *v)
 	vpc->whole = true;
 	close_fd(net_take_vpc(v->net, v));
 	return 0;
+}
+
+void removal_add_host_table(struct net_removal *r, struct host_table *t)
+{
+	r->table = t;
 }
 
 void removal_add_far_end(struct net_removal *r, struct far_end_change *c)
@@ -325,6 +332,12 @@ static int end_removal(struct net_removal *r)
 	for (const struct far_end_change *c = r->far_ends_done ? NULL : r->far_ends; c; c = c->next)
 		run_far_end(c);
 	r->far_ends_done = true;
+	if (r->table) {
+		int e = host_table_apply(r->table);
+
+		if (e < 0)
+			result = e;
+	}
 	return result;
 }
 

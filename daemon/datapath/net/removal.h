@@ -29,6 +29,8 @@ int removal_add_objects(struct net_removal *r, const struct net_vpc *v, uint32_t
 			const struct net_object_set *objects);
 /* Adds a whole VPC, which is forgotten: v is freed. -ENOMEM: v stays. */
 int removal_add_vpc(struct net_removal *r, struct net_vpc *v);
+/* The host's nftables table is to be made. Borrowed: it must outlive the removal. */
+void removal_add_host_table(struct net_removal *r, struct host_table *t);
 /* Takes c. */
 void removal_add_far_end(struct net_removal *r, struct far_end_change *c);
 /* Where a removal still has to delete this link, it is deleted before this returns. */

@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "datapath/net/check.h"
+#include "datapath/net/device/host_end.h"
 #include "datapath/net/host.h"
+#include "datapath/net/host_objects.h"
+#include "datapath/net/nft/host.h"
 #include "datapath/net/outer.h"
 #include "datapath/net/net.h"
 #include "datapath/net/netlink/request.h"
@@ -95,6 +98,46 @@ static int verify_far_ends(struct verifying *v)
 	return r;
 }
 
+static int on_host_object(const struct net_object *o, const char *problem, void *userdata)
+{
+	const struct verifying *v = userdata;
+	char text[NET_OBJECT_TEXT_MAX], detail[NET_OBJECT_TEXT_MAX + 32];
+
+	snprintf(detail, sizeof(detail), "%s, in the host's namespace", net_object_format(o, text));
+	return append(v->report, net_object_kind_name(o->key.kind), v->vpc->id, problem, detail);
+}
+
+/* What is on the host end of its uplink. One that is missing is reported with the uplink. */
+static int verify_host_objects(struct verifying *v)
+{
+	char name[IFNAMSIZ];
+	struct link_info info;
+
+	host_end_name(v->vpc->id, name);
+	if (!v->vpc->routed_out || link_get(v->host_rtnl, 0, name, &info) < 0)
+		return 0;
+	return host_objects_check(v->host_rtnl, v->config->instance, v->all, v->vpc->number, info.ifindex,
+				  on_host_object, v);
+}
+
+/* The nftables table in vpcd's own namespace. */
+static int verify_host_table(struct verifying *v)
+{
+	_cleanup_close_ int ns_fd = netns_open_here();
+	_cleanup_free_ char *text = NULL;
+	int r = host_table_text(v->config->instance, v->all, &text);
+
+	if (r < 0 || ns_fd < 0)
+		return r < 0 ? r : ns_fd;
+	r = nft_host_check(ns_fd, v->config->instance, text);
+	if (r < 0 && !text)
+		return 0; /* a kernel without nftables has no table either */
+	if (r == 0)
+		return append(v->report, "ruleset", "nftables", text ? "differs" : "unexpected",
+			      "the table in the host's namespace is not the one that vpcd made");
+	return r < 0 ? r : 0;
+}
+
 static int verify_vpc(struct verifying *v)
 {
 	char path[NETNS_PATH_MAX], alias[NETNS_ALIAS_MAX], wanted[NETNS_ALIAS_MAX];
@@ -119,6 +162,8 @@ static int verify_vpc(struct verifying *v)
 	r = netns_run(fd, verify_inside, v);
 	if (r >= 0)
 		r = verify_far_ends(v);
+	if (r >= 0)
+		r = verify_host_objects(v);
 	free(v->devices);
 	v->devices = NULL;
 	return r;
@@ -189,6 +234,8 @@ static int verify(struct verifying *v)
 	}
 	if (r >= 0 && is_routed_out(v->all) && v->programs.of[TC_OUTER].id[TC_INGRESS])
 		r = outer_check(v->host_rtnl, config, &v->programs.of[TC_OUTER], v->link_dir, on_outer, v);
+	if (r >= 0)
+		r = verify_host_table(v);
 	if (r >= 0)
 		r = host_each_stray(v->host_rtnl, config->instance, v->all, on_stray, v);
 	return r < 0 ? r : netns_each(config->instance, on_namespace, v);

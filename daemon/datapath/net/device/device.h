@@ -50,8 +50,10 @@ struct device {
 	bool attach_failed;	  /* tcx links are not tried again until net_ensure looks at the device */
 	uint32_t vpc;		  /* number */
 	uint32_t other_end;	  /* ifindex of its host end, in vpcd's own namespace, as its kind found it */
-	uint32_t vpc_mtu;	  /* of an uplink: the VPC's */
-	uint32_t host_ifindex;	  /* the same, as its events are known by (net_note_host_end) */
+	bool host_noted;	  /* its host objects are to be looked at */
+	struct net_object_set host_objects; /* routes and neighbours on its host end */
+	uint32_t vpc_mtu;		    /* of an uplink: the VPC's */
+	uint32_t host_ifindex;		    /* the same, as its events are known by (net_note_host_end) */
 	struct net_object_set objects;
 	UT_hash_handle hh, host_hh;
 };

@@ -71,8 +71,8 @@ static int error_of(const char *words)
 	return -EINVAL;
 }
 
-/* In the namespace: commands (or NULL), then the listing if it is wanted. *ret_words stays the context's. */
-static int run(struct nft_ctx *ctx, const char *commands, bool list, const char **ret_text)
+/* In the namespace: commands (or NULL), then what is wanted. *ret_words stays the context's. */
+static int run(struct nft_ctx *ctx, const char *commands, uint32_t wanted, const char **ret_text)
 {
 	nft_ctx_buffer_error(ctx);
 	nft_ctx_buffer_output(ctx);
@@ -80,11 +80,11 @@ static int run(struct nft_ctx *ctx, const char *commands, bool list, const char 
 	*ret_text = "";
 	if ((commands && nft_run_cmd_from_buffer(ctx, commands)) ||
 	    /* the whole ruleset: another table in our namespace is a difference too */
-	    (list && nft_run_cmd_from_buffer(ctx, "list ruleset"))) {
+	    (wanted == NFT_ANSWER_RULESET && nft_run_cmd_from_buffer(ctx, "list ruleset"))) {
 		*ret_text = nft_ctx_get_error_buffer(ctx);
 		return error_of(*ret_text);
 	}
-	if (list)
+	if (wanted != NFT_ANSWER_NOTHING)
 		*ret_text = nft_ctx_get_output_buffer(ctx);
 	return 0;
 }
@@ -119,7 +119,7 @@ static bool serve_one(int home)
 		return answer(-errno, "the namespace cannot be entered");
 	ns_fd = close_fd(ns_fd);
 	ctx = nft_ctx_new(NFT_CTX_DEFAULT);
-	r = ctx ? run(ctx, request.text_bytes ? commands : NULL, request.list, &text) : -ENOMEM;
+	r = ctx ? run(ctx, request.text_bytes ? commands : NULL, request.answer, &text) : -ENOMEM;
 	return setns(home, CLONE_NEWNET) == 0 && answer(r, text);
 }
 

@@ -199,9 +199,9 @@ static int receive_all(void *data, size_t size, uint64_t until_ms)
 }
 
 /* What went between vpcd and the helper, before what it answered: 0, or -errno after which the helper is of no use. */
-static int exchange(int ns_fd, const char *commands, bool list, struct nft_answer *ret, char **ret_text)
+static int exchange(int ns_fd, const char *commands, uint32_t wanted, struct nft_answer *ret, char **ret_text)
 {
-	struct nft_request request = {.text_bytes = commands ? (uint32_t)strlen(commands) : 0, .list = list};
+	struct nft_request request = {.text_bytes = commands ? (uint32_t)strlen(commands) : 0, .answer = wanted};
 	uint64_t until_ms = monotonic_ms() + NFT_LIMIT_MS;
 	_cleanup_free_ char *text = NULL;
 	int r = start();
@@ -228,7 +228,7 @@ static int exchange(int ns_fd, const char *commands, bool list, struct nft_answe
 	return 0;
 }
 
-static int request(int ns_fd, const char *commands, bool list, char **ret_text)
+static int request(int ns_fd, const char *commands, uint32_t wanted, char **ret_text)
 {
 	_cleanup_(unlockp) pthread_mutex_t *lock = &helper.lock;
 	struct nft_answer answer;
@@ -237,7 +237,7 @@ static int request(int ns_fd, const char *commands, bool list, char **ret_text)
 	pthread_mutex_lock(lock);
 	/* The helper may have ended since it was used last, or this request ended it: one is enough to tell. */
 	for (int tries = 0; r == -EIO && tries < 2; tries++) {
-		r = exchange(ns_fd, commands, list, &answer, ret_text);
+		r = exchange(ns_fd, commands, wanted, &answer, ret_text);
 		if (r < 0)
 			discard();
 	}
@@ -252,7 +252,7 @@ int nft_apply(int ns_fd, const char *commands, char **ret_listing, char *text, s
 	text[0] = 0;
 	if (strlen(commands) > NFT_TEXT_MAX_BYTES)
 		return -E2BIG;
-	r = request(ns_fd, commands, ret_listing, &said);
+	r = request(ns_fd, commands, ret_listing ? NFT_ANSWER_RULESET : NFT_ANSWER_NOTHING, &said);
 	if (r < 0) {
 		snprintf(text, size, "%s", said ? said : r == -EIO ? "nft ended unexpectedly" : "");
 		text[strcspn(text, "\n")] = 0;
@@ -266,7 +266,17 @@ int nft_apply(int ns_fd, const char *commands, char **ret_listing, char *text, s
 int nft_list(int ns_fd, char **ret)
 {
 	_cleanup_free_ char *said = NULL;
-	int r = request(ns_fd, NULL, true, &said);
+	int r = request(ns_fd, NULL, NFT_ANSWER_RULESET, &said);
+
+	if (r >= 0)
+		*ret = TAKE_PTR(said);
+	return r;
+}
+
+int nft_output(int ns_fd, const char *commands, char **ret)
+{
+	_cleanup_free_ char *said = NULL;
+	int r = request(ns_fd, commands, NFT_ANSWER_OUTPUT, &said);
 
 	if (r >= 0)
 		*ret = TAKE_PTR(said);

@@ -30,6 +30,10 @@ int nft_apply(int ns_fd, const char *commands, char **ret_listing, char *text, s
  * the same rules give the same text. 0, or -errno as nft_apply. */
 int nft_list(int ns_fd, char **ret);
 
+/* Runs commands that change nothing, and gives what nft writes; owned by the caller. 0, or -errno as nft_apply;
+ * -ENOENT: what they name isn't there. */
+int nft_output(int ns_fd, const char *commands, char **ret);
+
 /* Collects helpers that have ended, so that none stays a zombie. Never waits. For the event loop, at SIGCHLD. */
 void nft_reap(void);
 /* Ends the helper and waits for its end, for at most 0.2 s. It is started again by the next use. */

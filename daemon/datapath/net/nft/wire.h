@@ -9,13 +9,20 @@
 #define NFT_CHILD_FD	   3
 #define NFT_TEXT_MAX_BYTES (16u << 20)
 
-/* Comes with the namespace's descriptor (SCM_RIGHTS). text_bytes of commands follow; none: list only. */
-struct nft_request {
-	uint32_t text_bytes;
-	uint32_t list; /* 1: the whole ruleset is read afterwards */
+/* What is answered when the commands were run. */
+enum {
+	NFT_ANSWER_NOTHING,
+	NFT_ANSWER_RULESET, /* the whole ruleset, read afterwards */
+	NFT_ANSWER_OUTPUT,  /* what the commands wrote */
 };
 
-/* text_bytes follow: nft's words when error is not 0, otherwise the listing where it was asked for. */
+/* Comes with the namespace's descriptor (SCM_RIGHTS). text_bytes of commands follow; none: no commands. */
+struct nft_request {
+	uint32_t text_bytes;
+	uint32_t answer; /* NFT_ANSWER_… */
+};
+
+/* text_bytes follow: nft's words when error is not 0, otherwise what was asked for. */
 struct nft_answer {
 	int32_t error; /* 0 or -errno */
 	uint32_t text_bytes;

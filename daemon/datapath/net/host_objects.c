@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "datapath/net/host_objects.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/neighbour.h>
+#include <string.h>
+
+#include <vpc/array.h>
+
+#include "datapath/net/device/host_end.h"
+#include "datapath/net/netlink/request.h"
+#include "datapath/net/nft/host.h"
+
+/* 169.254.64.0/18, in blocks: one for each instance, by its name. */
+#define TRANSIT_FIRST  0xa9fe4000u
+#define TRANSIT_BLOCK  1024u
+#define TRANSIT_BLOCKS 16u
+
+struct host_eip {
+	uint32_t number;
+	struct eip_record record;
+	UT_hash_handle hh;
+};
+
+struct host_publication {
+	uint32_t number;
+	struct publish_record record;
+	UT_hash_handle hh;
+};
+
+uint32_t host_transit(const char *instance, uint32_t vpc)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (const char *p = instance; *p; p++)
+		hash = (hash ^ (uint8_t)*p) * 16777619u;
+	hash ^= hash >> 16;
+	return htonl(TRANSIT_FIRST + hash % TRANSIT_BLOCKS * TRANSIT_BLOCK + vpc % TRANSIT_BLOCK);
+}
+
+/* --- what is noted ------------------------------------------------------------------------------------------------ */
+
+static bool is_routed(const struct eip_record *e)
+{
+	return e->target >> VPC_TARGET_SHIFT == VPC_EIP_ENI;
+}
+
+static void mark(struct net *n, uint32_t vpc)
+{
+	struct net_vpc *v = net_find_vpc(n, vpc);
+	struct device *d = v ? net_find_device(v, VPC_UPLINK_FIRST + vpc) : NULL;
+
+	if (d)
+		d->host_noted = true;
+}
+
+static int note_eip(struct net *n, const struct plan_eip *p)
+{
+	uint32_t number = p->has_after ? p->after.number : p->before.number;
+	struct host_eip *e;
+
+	HASH_FIND(hh, n->host.eips, &number, sizeof(number), e);
+	if (e && is_routed(&e->record))
+		mark(n, e->record.vpc);
+	if (!p->has_after) {
+		if (e) {
+			HASH_DEL(n->host.eips, e);
+			free(e);
+		}
+		return 0;
+	}
+	if (!e) {
+		e = calloc(1, sizeof(*e));
+		if (!e)
+			return -ENOMEM;
+		e->number = number;
+		HASH_ADD(hh, n->host.eips, number, sizeof(e->number), e);
+		if (!e->hh.tbl) {
+			free(e);
+			return -ENOMEM;
+		}
+	}
+	e->record = p->after;
+	if (is_routed(&e->record))
+		mark(n, e->record.vpc);
+	return 0;
+}
+
+static int note_publication(struct net *n, const struct plan_publish *p)
+{
+	uint32_t number = p->has_after ? p->after.number : p->before.number;
+	struct host_publication *e;
+
+	HASH_FIND(hh, n->host.publications, &number, sizeof(number), e);
+	if (e)
+		mark(n, e->record.vpc);
+	if (!p->has_after) {
+		if (e) {
+			HASH_DEL(n->host.publications, e);
+			free(e);
+		}
+		return 0;
+	}
+	if (!e) {
+		e = calloc(1, sizeof(*e));
+		if (!e)
+			return -ENOMEM;
+		e->number = number;
+		HASH_ADD(hh, n->host.publications, number, sizeof(e->number), e);
+		if (!e->hh.tbl) {
+			free(e);
+			return -ENOMEM;
+		}
+	}
+	e->record = p->after;
+	mark(n, e->record.vpc);
+	return 0;
+}
+
+int host_objects_note(struct net *n, const struct plan *plan)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < plan->n_eips; i++)
+		if (note_eip(n, &plan->eips[i]) < 0)
+			result = -ENOMEM;
+	for (size_t i = 0; i < plan->n_publishes; i++)
+		if (note_publication(n, &plan->publishes[i]) < 0)
+			result = -ENOMEM;
+	return result;
+}
+
+void host_objects_clear(struct net *n)
+{
+	struct host_publication *p, *next_p;
+	struct host_eip *e, *next_e;
+
+	HASH_ITER (hh, n->host.eips, e, next_e) {
+		HASH_DEL(n->host.eips, e);
+		free(e);
+	}
+	HASH_ITER (hh, n->host.publications, p, next_p) {
+		HASH_DEL(n->host.publications, p);
+		free(p);
+	}
+}
+
+/* --- what is wanted ----------------------------------------------------------------------------------------------- */
+
+/* A route to one address by a host end, and a neighbour so that nobody asks for it. The program at the host end's
+ * egress sends what has another MAC than vpcd's own to the VPC. */
+static int want_address(struct net_object_set *set, uint32_t ifindex, uint32_t vpc, uint32_t address)
+{
+	struct ip ip = {.family = 4, .bytes = {[10] = 0xff, [11] = 0xff}};
+	struct net_object route, neighbour;
+	int r;
+
+	memcpy(ip.bytes + 12, &address, sizeof(address));
+	route = net_object_of(NET_OBJECT_ROUTE, ifindex, ifindex, &ip, 32);
+	neighbour = net_object_of(NET_OBJECT_NEIGHBOUR, ifindex, ifindex, &ip, 32);
+	host_end_mac(vpc, neighbour.mac);
+	r = net_object_set_add(set, &neighbour);
+	return r < 0 ? r : net_object_set_add(set, &route);
+}
+
+static int want_noted(const struct net *n, const struct device *d, struct net_object_set *set)
+{
+	const struct host_publication *p;
+	int r = 0;
+
+	for (const struct host_eip *e = n->host.eips; r >= 0 && e; e = e->hh.next)
+		if (is_routed(&e->record) && e->record.vpc == d->vpc)
+			r = want_address(set, d->host_ifindex, d->vpc, e->record.address);
+	for (p = n->host.publications; p && p->record.vpc != d->vpc; p = p->hh.next)
+		;
+	return r < 0 || !p ? r : want_address(set, d->host_ifindex, d->vpc, host_transit(n->instance, d->vpc));
+}
+
+static int want_planned(const char *instance, const struct plan *all, uint32_t vpc, uint32_t ifindex,
+			struct net_object_set *set)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < all->n_eips; i++)
+		if (all->eips[i].has_after && is_routed(&all->eips[i].after) && all->eips[i].after.vpc == vpc)
+			r = want_address(set, ifindex, vpc, all->eips[i].after.address);
+	for (size_t i = 0; r >= 0 && i < all->n_publishes; i++)
+		if (all->publishes[i].has_after && all->publishes[i].after.vpc == vpc)
+			return want_address(set, ifindex, vpc, host_transit(instance, vpc));
+	return r;
+}
+
+/* --- what is there ------------------------------------------------------------------------------------------------ */
+
+struct reading {
+	struct net_object_set *set;
+	uint32_t ifindex;
+};
+
+static int on_object(const struct nlmsghdr *h, void *userdata)
+{
+	const struct reading *r = userdata;
+	struct net_object o;
+
+	if (!net_object_parse(h, &o) || o.key.ifindex != r->ifindex || (o.key.kind == NET_OBJECT_NEIGHBOUR && !o.right))
+		return 0;
+	return net_object_set_add(r->set, &o);
+}
+
+/* Asks for what is on one link alone: the host may have very many routes. */
+static int read_link(struct nl_sock *rtnl, uint32_t ifindex, struct net_object_set *set)
+{
+	const struct rtmsg route = {.rtm_family = AF_INET};
+	const struct ndmsg neighbour = {.ndm_family = AF_INET};
+	struct reading reading = {.set = set, .ifindex = ifindex};
+	_cleanup_(nlmsg_freep) struct nl_msg *routes = netlink_message(RTM_GETROUTE, NLM_F_DUMP, &route, sizeof(route));
+	_cleanup_(nlmsg_freep) struct nl_msg *neighbours =
+		netlink_message(RTM_GETNEIGH, NLM_F_DUMP, &neighbour, sizeof(neighbour));
+	int r;
+
+	if (!routes || !neighbours || nla_put_u32(routes, RTA_OIF, ifindex) < 0 ||
+	    nla_put_u32(neighbours, NDA_IFINDEX, ifindex) < 0)
+		return -ENOMEM;
+	r = netlink_ask(rtnl, routes, on_object, &reading);
+	return r < 0 ? r : netlink_ask(rtnl, neighbours, on_object, &reading);
+}
+
+static bool same(const struct net_object *wanted, const struct net_object *found)
+{
+	return found && found->right &&
+	       (wanted->key.kind != NET_OBJECT_NEIGHBOUR || memcmp(wanted->mac, found->mac, sizeof(found->mac)) == 0);
+}
+
+/* --- putting it right --------------------------------------------------------------------------------------------- */
+
+static int put_wanted(struct nl_sock *rtnl, const struct net_object_set *wanted, const struct net_object_set *there)
+{
+	int result = 0;
+
+	for (const struct net_object *o = wanted->head; o; o = o->hh.next) {
+		int r = same(o, net_object_set_find(there, &o->key)) ? 0 : net_object_put(rtnl, o);
+
+		if (r < 0)
+			result = r;
+	}
+	return result;
+}
+
+static int take_unwanted(struct nl_sock *rtnl, const struct net_object_set *wanted, const struct net_object_set *there)
+{
+	int result = 0;
+
+	for (const struct net_object *o = there->head; o; o = o->hh.next) {
+		int r = net_object_set_find(wanted, &o->key) ? 0 : net_object_delete(rtnl, o);
+
+		if (r < 0)
+			result = r;
+	}
+	return result;
+}
+
+static int update(struct net *n, struct device *d)
+{
+	_cleanup_(net_object_set_clear) struct net_object_set wanted = {}, there = {};
+	int r = want_noted(n, d, &wanted), e;
+
+	if (r >= 0)
+		r = read_link(n->host.rtnl, d->host_ifindex, &there);
+	if (r < 0)
+		return r;
+	r = put_wanted(n->host.rtnl, &wanted, &there);
+	e = take_unwanted(n->host.rtnl, &wanted, &there);
+	d->host_noted = r < 0 || e < 0;
+	net_object_set_clear(&d->host_objects);
+	d->host_objects = wanted;
+	wanted = (struct net_object_set){};
+	return r < 0 ? r : e;
+}
+
+int host_objects_update(struct net *n, bool all)
+{
+	int result = 0;
+
+	for (struct device *d = n->host.ends; d; d = d->host_hh.next) {
+		int r = all || d->host_noted ? update(n, d) : 0;
+
+		if (r < 0)
+			result = r;
+	}
+	return result;
+}
+
+bool host_objects_concern(const struct net *n, const struct nlmsghdr *h)
+{
+	bool gone = h->nlmsg_type == RTM_DELROUTE || h->nlmsg_type == RTM_DELNEIGH;
+	const struct net_object *wanted;
+	const struct device *d;
+	struct net_object o;
+
+	if (!net_object_parse(h, &o) || (o.key.kind != NET_OBJECT_ROUTE && o.key.kind != NET_OBJECT_NEIGHBOUR))
+		return false;
+	d = net_find_host_end(n, o.key.ifindex);
+	if (!d)
+		return false;
+	wanted = net_object_set_find(&d->host_objects, &o.key);
+	if (!wanted)
+		return !gone && (o.key.kind == NET_OBJECT_ROUTE || o.right);
+	return gone || !same(wanted, &o);
+}
+
+/* --- comparing ---------------------------------------------------------------------------------------------------- */
+
+int host_objects_check(struct nl_sock *rtnl, const char *instance, const struct plan *all, uint32_t vpc,
+		       uint32_t ifindex, int (*fn)(const struct net_object *o, const char *problem, void *userdata),
+		       void *userdata)
+{
+	_cleanup_(net_object_set_clear) struct net_object_set wanted = {}, there = {};
+	int r = want_planned(instance, all, vpc, ifindex, &wanted);
+
+	if (r >= 0)
+		r = read_link(rtnl, ifindex, &there);
+	for (const struct net_object *o = wanted.head; r == 0 && o; o = o->hh.next) {
+		const struct net_object *found = net_object_set_find(&there, &o->key);
+
+		if (!same(o, found))
+			r = fn(o, found ? "differs" : "missing", userdata);
+	}
+	for (const struct net_object *o = there.head; r == 0 && o; o = o->hh.next)
+		if (!net_object_set_find(&wanted, &o->key))
+			r = fn(o, "unexpected", userdata);
+	return r;
+}
+
+/* --- the table ---------------------------------------------------------------------------------------------------- */
+
+static struct nft_host_port port_of(const char *instance, const struct publish_record *p)
+{
+	return (struct nft_host_port){
+		.protocol = p->protocol,
+		.first = p->host_first,
+		.last = p->host_last,
+		.address = p->host_address,
+		.to = host_transit(instance, p->vpc),
+	};
+}
+
+/* The order says nothing, but the same ranges must give the same text. */
+static int compare_ports(const void *a, const void *b)
+{
+	const struct nft_host_port *x = a, *y = b;
+
+	if (x->protocol != y->protocol)
+		return x->protocol < y->protocol ? -1 : 1;
+	if (x->address != y->address)
+		return ntohl(x->address) < ntohl(y->address) ? -1 : 1;
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+static int build(const char *instance, struct nft_host_port *ports, size_t n, char **ret)
+{
+	*ret = NULL;
+	if (!n)
+		return 0;
+	qsort(ports, n, sizeof(*ports), compare_ports);
+	*ret = nft_build_host(instance, ports, n);
+	return *ret ? 0 : -ENOMEM;
+}
+
+int host_table_text(const char *instance, const struct plan *all, char **ret)
+{
+	_cleanup_free_ struct nft_host_port *ports = calloc(all->n_publishes + 1, sizeof(*ports));
+	size_t n = 0;
+
+	for (size_t i = 0; ports && i < all->n_publishes; i++)
+		if (all->publishes[i].has_after)
+			ports[n++] = port_of(instance, &all->publishes[i].after);
+	return ports ? build(instance, ports, n, ret) : -ENOMEM;
+}
+
+int host_table_noted(const struct net *n, char **ret)
+{
+	_cleanup_free_ struct nft_host_port *ports = calloc(HASH_COUNT(n->host.publications) + 1, sizeof(*ports));
+	size_t i = 0;
+
+	for (const struct host_publication *p = n->host.publications; ports && p; p = p->hh.next)
+		ports[i++] = port_of(n->instance, &p->record);
+	return ports ? build(n->instance, ports, i, ret) : -ENOMEM;
+}
