@@ -33,6 +33,7 @@ static __always_inline int port_begin(struct __sk_buff *skb, struct scratch *s, 
 	s->way = 0;
 	s->way_known = 0;
 	s->answers = 0;
+	s->settled = 0;
 	s->next_mtu = 0;
 	s->end[0].eni = 0;
 	s->end[1].eni = 0;
@@ -209,6 +210,8 @@ __noinline int egress_judge(struct __sk_buff *skb)
 	rc = egress_ip(skb, s, me);
 	if (!rc)
 		rc = egress_way(s);
+	if (!rc && s->way && s->settled)
+		flow_cache_note(s);
 	if (!rc && s->packet.fragment == FRAGMENT_FIRST)
 		fragment_remember(s);
 	return rc;

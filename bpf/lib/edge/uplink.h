@@ -48,26 +48,30 @@ __noinline int uplink_refused(struct __sk_buff *skb)
 	return uplink_biggest(skb, &s->packet) > s->next_mtu ? VPC_DROP_TOO_BIG : PASS;
 }
 
+/* Sends what ENI `me` may send to the host, by its way. Returns what the program ends with. */
+static __noinline int uplink_redirect(struct __sk_buff *skb, struct vpc_uplink *u, struct vpc_eni *me, __u32 way)
+{
+	__u32 number = skb->ifindex, length = skb->len, ifindex = READ_ONCE(u->ifindex);
+	__u8 macs[2 * ETH_ALEN];
+
+	way_to_mac(macs, way);
+	mac_copy(macs + ETH_ALEN, me->gateway_mac);
+	if (redirect_route(skb, macs))
+		return drop_unread(number, VPC_DROP_NO_MEMORY);
+	count_tx(number, length);
+	skb->tstamp = 0;
+	if (READ_ONCE(u->flags) & VPC_UPLINK_PEER_REDIRECT)
+		return (int)bpf_redirect_peer(ifindex, 0) & REDIRECT_ACT;
+	return (int)bpf_redirect(ifindex, 0) & REDIRECT_ACT;
+}
+
 /* Sends the packet in the scratch, which may leave, to the host. Returns what the program ends with. */
 static __noinline int uplink_send(struct __sk_buff *skb, struct scratch *s)
 {
 	struct vpc_eni *me = eni_get(s->me);
 	struct vpc_uplink *u = uplink_get(s->vpc);
-	__u8 macs[2 * ETH_ALEN];
-	__u32 ifindex;
 
-	if (!u || !me)
-		return drop_packet(VPC_DROP_NO_ROUTE);
-	way_to_mac(macs, s->way);
-	mac_copy(macs + ETH_ALEN, me->gateway_mac);
-	if (redirect_route(skb, macs))
-		return drop_packet(VPC_DROP_NO_MEMORY);
-	count_tx(s->me, s->length);
-	skb->tstamp = 0;
-	ifindex = READ_ONCE(u->ifindex);
-	if (READ_ONCE(u->flags) & VPC_UPLINK_PEER_REDIRECT)
-		return (int)bpf_redirect_peer(ifindex, 0) & REDIRECT_ACT;
-	return (int)bpf_redirect(ifindex, 0) & REDIRECT_ACT;
+	return u && me ? uplink_redirect(skb, u, me, s->way) : drop_packet(VPC_DROP_NO_ROUTE);
 }
 
 /* Sends the packet in hand, which is at a device of the host, to the VPC end of e->vpc's uplink by e->way. Returns what

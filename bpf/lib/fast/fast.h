@@ -7,6 +7,7 @@
 #ifndef BPF_LIB_FAST_H
 #define BPF_LIB_FAST_H
 
+#include "lib/edge/uplink.h"
 #include "lib/packet/checksum.h"
 #include "lib/packet/view.h"
 
@@ -36,6 +37,23 @@ static __always_inline int fast_is_refused(const struct __sk_buff *skb, const st
 	       redirect_biggest(skb, &p->frame) > READ_ONCE(e->mtu) || !view_checksum_is_right(p);
 }
 
+/* The frame leaves the VPC of ENI `me` by the way that the entry says. Routes have no generation: any commit may have
+ * changed them, and the next packet asks for them again. */
+static __always_inline int fast_leave(struct __sk_buff *skb, struct vpc_eni *me, const struct flow_cache *r,
+				      const struct header_view *p)
+{
+	__u32 zero = 0, way = r->peer_side.set;
+	struct vpc_ctl *now = bpf_map_lookup_elem(&ctl, &zero);
+	struct vpc_uplink *u = uplink_get(me->vpc);
+
+	if (!way || !u || !now || READ_ONCE(now->epoch) != r->noted || !mac_equal(p->frame.macs, me->gateway_mac))
+		return FAST_NOT;
+	if (p->frame.hop_limit <= 1 || redirect_biggest(skb, &p->frame) > READ_ONCE(u->mtu) ||
+	    !view_checksum_is_right(p) || checksum_is_elsewhere(skb, view_l4(p), p->proto))
+		return FAST_NOT;
+	return uplink_redirect(skb, u, me, way);
+}
+
 /* The frame, whose entry matches. Returns what the program ends with, or FAST_NOT. */
 static __always_inline int fast_decide(struct __sk_buff *skb, const struct flow_cache *r, const struct header_view *p)
 {
@@ -46,11 +64,8 @@ static __always_inline int fast_decide(struct __sk_buff *skb, const struct flow_
 	if (!me || !fast_version_stands(r) || !stamp_cached_holds(STAMP_PACKET, &r->my_side, me, r->judged, r->noted) ||
 	    !mac_equal(p->frame.macs + ETH_ALEN, me->mac))
 		return FAST_NOT;
-	if (!peer) {
-		if (!mac_equal(p->frame.macs, me->gateway_mac) || fast_is_refused(skb, me, p))
-			return FAST_NOT;
-		return checksum_is_elsewhere(skb, view_l4(p), p->proto) ? FAST_NOT : redirect_up(skb);
-	}
+	if (!peer)
+		return fast_leave(skb, me, r, p);
 	to = bpf_map_lookup_elem(&eni, &peer);
 	if (!to || !stamp_cached_holds(STAMP_PACKET, &r->peer_side, to, r->judged, r->noted))
 		return FAST_NOT;

@@ -25,9 +25,9 @@ struct flow_cache {
 	__be32 dst;
 	__u32 ports; /* as in the packet: source, destination */
 	__u32 me;
-	__u32 peer; /* the local ENI that has the destination, and was judged too; 0: none */
-	struct stamp_side my_side;
-	struct stamp_side peer_side;
+	__u32 peer;		     /* the local ENI that has the destination, and was judged too; 0: none */
+	struct stamp_side my_side;   /* of what came by an uplink: `set` is its way */
+	struct stamp_side peer_side; /* of what leaves the VPC: `set` is its way */
 	__u32 version;
 	__u16 version_at;
 	__u8 proto;
@@ -174,6 +174,7 @@ static __always_inline void flow_cache_note(struct scratch *s)
 	const struct packet *p = &s->packet;
 	struct flow_cache *r;
 	__u32 own = s->own & 1, other = own ^ 1;
+	__u32 me = s->direction == VPC_EGRESS ? s->me : VPC_UPLINK_FIRST + s->vpc;
 	__u32 ports = (__u32)p->dport << 16 | p->sport;
 	__u32 src = p->src[3], dst = p->dst[3];
 
@@ -181,18 +182,26 @@ static __always_inline void flow_cache_note(struct scratch *s)
 		src = flow_cache_digest6(p->src);
 		dst = flow_cache_digest6(p->dst);
 	}
-	r = flow_cache_take(flow_cache_hash(src, dst, ports, s->me));
+	r = flow_cache_take(flow_cache_hash(src, dst, ports, me));
 	if (!r)
 		return;
 	r->src = src;
 	r->dst = dst;
 	r->ports = ports;
-	r->me = s->me;
-	r->peer = s->side[other].eni;
-	r->my_side.incarnation = s->my_incarnation;
-	r->my_side.set = s->side[own].set;
-	r->peer_side.incarnation = s->side[other].incarnation;
-	r->peer_side.set = s->side[other].set;
+	r->me = me;
+	if (s->direction == VPC_EGRESS) {
+		r->peer = s->side[other].eni;
+		r->my_side.incarnation = s->my_incarnation;
+		r->my_side.set = s->side[own].set;
+		r->peer_side.incarnation = s->side[other].incarnation;
+		r->peer_side.set = r->peer ? s->side[other].set : s->way;
+	} else {
+		r->peer = s->me;
+		r->my_side.incarnation = 0;
+		r->my_side.set = s->way;
+		r->peer_side.incarnation = s->my_incarnation;
+		r->peer_side.set = s->side[own].set;
+	}
 	r->version = s->version;
 	r->version_at = (__u16)(s->tag >> 1);
 	r->proto = p->proto;

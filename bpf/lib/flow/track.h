@@ -288,8 +288,9 @@ static __always_inline void track_remember(struct scratch *s, __u32 from)
 
 	s->target = other->eni;
 	s->target_incarnation = other->incarnation;
-	if (s->target && track_settled(s, from)) /* what leaves the VPC asks for its route each time */
-		flow_cache_note(s);
+	s->settled = (__u32)track_settled(s, from);
+	if (s->settled && s->target)
+		flow_cache_note(s); /* else when it is known by which way it leaves the VPC */
 }
 
 /*
@@ -369,6 +370,8 @@ __noinline int track_known(__u32 which)
 		track_seen(s, f);
 	if (s->direction == VPC_EGRESS && !s->via)
 		track_remember(s, from);
+	else if (s->way && !s->via && track_settled(s, from))
+		flow_cache_note(s); /* came by an uplink */
 	return PASS;
 }
 
