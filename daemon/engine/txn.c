@@ -331,7 +331,8 @@ static void txn_reply_now(struct txn *t)
 	if (t->removal) {
 		removal_begin(e, TAKE_PTR(t->removal), t->request->received_ns / NS_PER_US, removal_told, t);
 	} else {
-		if (!t->reply.dry_run && t->plan.n_ports)
+		/* of ports, and of the uplink that a VPC got */
+		if (!t->reply.dry_run && (t->plan.n_ports || t->plan.n_vpcs))
 			engine_attach_links(e);
 		send_reply(t);
 	}
