@@ -15,6 +15,9 @@
 #include "engine/txn.h"
 #include "engine/upgrade.h"
 
+#include <limits.h>
+
+#include <vpc/array.h>
 #include <vpc/number.h>
 
 #include "datapath/maps/counters.h"
@@ -121,6 +124,78 @@ static void choose_fast_path(struct engine *e, bool wanted)
 
 #define KERNEL_KNOWS "the kernel's maps"
 
+/* A VPC's namespace that runs. */
+struct witness {
+	char vpc_id[OBJECT_ID_MAX];
+	char netns[NAME_MAX + 1];
+	bool known; /* to the store */
+};
+
+struct witnesses {
+	struct witness *at;
+	size_t n;
+};
+
+static int note_namespace(const char *netns, const char *vpc_id, void *userdata)
+{
+	struct witnesses *w = userdata;
+	struct witness *added = ARRAY_ADD(w->at, w->n);
+
+	if (!added)
+		return -ENOMEM;
+	snprintf(added->vpc_id, sizeof(added->vpc_id), "%s", vpc_id);
+	snprintf(added->netns, sizeof(added->netns), "%s", netns);
+	return 0;
+}
+
+static int note_known(const char *id, uint64_t revision, const json_t *document, void *userdata)
+{
+	struct witnesses *w = userdata;
+
+	(void)revision, (void)document;
+	for (size_t i = 0; i < w->n; i++)
+		if (strcmp(w->at[i].vpc_id, id) == 0)
+			w->at[i].known = true;
+	return 0;
+}
+
+static int refuse_unknown(const struct engine *e, const struct witnesses *w, struct vpc_error *reterr)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		if (w->at[i].known)
+			continue;
+		vpc_error_set(
+			reterr, VPC_E_STORE_UNAVAILABLE, NULL,
+			"the store in %s does not know %s, whose namespace %s runs, and the pinned maps that would "
+			"say how far the store had come are gone: the store was lost, or an older copy was put in "
+			"its place. Nothing was changed. Put the right state back, or start vpcd once with "
+			"--accept-store to go on with this one, which deletes what it does not know",
+			e->state_dir, w->at[i].vpc_id, w->at[i].netns);
+		return -ESTALE;
+	}
+	return 0;
+}
+
+/* Without a pinned mark, the networks that run are the last that tell of a store that was lost. Where they can't be
+ * listed nothing contradicts the store. */
+static int check_networks(const struct engine *e, bool accept, struct vpc_error *reterr)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct witnesses w = {};
+	int r = net_each_namespace(e->instance, note_namespace, &w);
+
+	if (r >= 0 && e->store)
+		r = store_load(e->store, kind_of(OBJECT_VPC)->noun, note_known, &w, reterr);
+	else if (r < 0)
+		log_warning("the namespaces that run can't be listed: %s", strerror(-r));
+	if (r >= 0)
+		r = refuse_unknown(e, &w, accept ? &error : reterr);
+	free(w.at);
+	if (r == -ESTALE && accept)
+		log_warning("accepted: %s", error.message);
+	return (r == -ESTALE && accept) || reterr->code == VPC_E_OK ? 0 : r;
+}
+
 /* The store that the kernel enforces, or a newer state of it: anything else would open again what was revoked, or take
  * networks away. Nothing is made or changed before that is known. */
 static int open_store(struct engine *e, bool accept, struct vpc_error *reterr)
@@ -131,9 +206,16 @@ static int open_store(struct engine *e, bool accept, struct vpc_error *reterr)
 
 	if (r < 0)
 		log_warning("which store the kernel knows can't be read: %s", strerror(-r));
+	r = 0;
 	if (seen.revision && !accept && !store_exists(e->state_dir))
 		return store_missing(e->state_dir, &seen, KERNEL_KNOWS, reterr);
+	if (!seen.id[0] && !store_exists(e->state_dir))
+		r = check_networks(e, accept, reterr);
+	if (r < 0)
+		return r;
 	r = store_open(e->state_dir, accept, &e->store, reterr);
+	if (r >= 0 && !seen.id[0])
+		r = check_networks(e, accept, reterr);
 	if (r < 0)
 		return r;
 	r = store_check_mark(e->store, &seen, KERNEL_KNOWS, accept ? &error : reterr);

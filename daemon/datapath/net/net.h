@@ -205,6 +205,10 @@ int net_verify(const struct net_config *config, const struct plan *all, json_t *
 /* Removes the namespaces of this instance under /run/netns that `all` does not name, and pins of tcx links whose port
  * it does not name. At a start, before net_attach_begin. */
 int net_prune(struct net *n, const struct plan *all);
+/* Calls fn for every VPC's namespace of the instance that there is, whoever knows of it. fn returns not 0 to stop.
+ * Returns what fn returned, or -errno. */
+int net_each_namespace(const char *instance, int (*fn)(const char *netns, const char *vpc_id, void *userdata),
+		       void *userdata);
 /* Removes every namespace of the instance with everything in it. The pins of tcx links go with the pin folder
  * (maps_purge). */
 int net_purge(const char *instance);

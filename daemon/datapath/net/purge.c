@@ -186,6 +186,30 @@ static int remove_host_table(const char *instance)
 							  : 0;
 }
 
+struct visiting {
+	const char *instance;
+	int (*fn)(const char *netns, const char *vpc_id, void *userdata);
+	void *userdata;
+};
+
+static int visit(const char *name, const char *alias, int ns_fd, void *userdata)
+{
+	const struct visiting *v = userdata;
+	char prefix[NETNS_ALIAS_MAX];
+
+	(void)ns_fd;
+	netns_make_alias(v->instance, "", prefix);
+	return v->fn(name, alias + strlen(prefix), v->userdata);
+}
+
+int net_each_namespace(const char *instance, int (*fn)(const char *netns, const char *vpc_id, void *userdata),
+		       void *userdata)
+{
+	struct visiting v = {.instance = instance, .fn = fn, .userdata = userdata};
+
+	return netns_each(instance, visit, &v);
+}
+
 int net_purge(const char *instance)
 {
 	_cleanup_(nl_socket_freep) struct nl_sock *rtnl = NULL;

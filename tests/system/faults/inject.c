@@ -3,6 +3,7 @@
  * A library to preload into vpcd: it counts calls of libc that reach the kernel, and makes one of them fail or the
  * process die. inject.h says how it is told which.
  */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -109,11 +110,77 @@ CALL(ssize_t, sendto, ENOBUFS,
      (fd, data, size, flags, address, address_size))
 CALL(ssize_t, sendmsg, ENOBUFS, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
 CALL(ssize_t, recvmsg, ENOBUFS, (int fd, struct msghdr *message, int flags), (fd, message, flags))
+CALL(ssize_t, recv, ENOBUFS, (int fd, void *data, size_t size, int flags), (fd, data, size, flags))
+CALL(ssize_t, recvfrom, ENOBUFS,
+     (int fd, void *data, size_t size, int flags, struct sockaddr *address, socklen_t *address_size),
+     (fd, data, size, flags, address, address_size))
+CALL(ssize_t, send, ENOBUFS, (int fd, const void *data, size_t size, int flags), (fd, data, size, flags))
+CALL(int, socketpair, EMFILE, (int domain, int type, int protocol, int pair[2]), (domain, type, protocol, pair))
+CALL(int, setsockopt, ENOMEM, (int fd, int level, int name, const void *value, socklen_t size),
+     (fd, level, name, value, size))
+CALL(int, linkat, EMLINK, (int from, const char *old, int to, const char *path, int flags),
+     (from, old, to, path, flags))
+CALL(int, remove, EBUSY, (const char *path), (path))
+CALL(int, unlinkat, EIO, (int fd, const char *path, int flags), (fd, path, flags))
+CALL(int, ftruncate, EIO, (int fd, off_t size), (fd, size))
+CALL(ssize_t, pread, EIO, (int fd, void *data, size_t size, off_t at), (fd, data, size, at))
+CALL(ssize_t, pread64, EIO, (int fd, void *data, size_t size, off64_t at), (fd, data, size, at))
+CALL(ssize_t, pwrite, EIO, (int fd, const void *data, size_t size, off_t at), (fd, data, size, at))
 CALL(ssize_t, write, ENOSPC, (int fd, const void *data, size_t size), (fd, data, size))
 CALL(ssize_t, pwrite64, EIO, (int fd, const void *data, size_t size, off64_t at), (fd, data, size, at))
 CALL(int, fdatasync, EIO, (int fd), (fd))
 CALL(int, fsync, EIO, (int fd), (fd))
 CALL(int, ftruncate64, EIO, (int fd, off64_t size), (fd, size))
+/* What is not on a disk and comes from nobody (eventfd, timerfd, signalfd) can be read always. */
+ssize_t read(int fd, void *data, size_t size)
+{
+	static ssize_t (*call)(int, void *, size_t);
+	struct stat st;
+	enum mode mode = fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) ? begin("read") : MODE_COUNT;
+	ssize_t result;
+
+	if (mode == MODE_ERROR)
+		return fail(EIO);
+	if (!call)
+		call = (ssize_t(*)(int, void *, size_t))real("read");
+	result = call(fd, data, size);
+	if (mode == MODE_KILL_AFTER)
+		kill(getpid(), SIGKILL);
+	return mode == MODE_ERROR_AFTER && result >= 0 ? fail(EIO) : result;
+}
+
+#define MMAP(name, offset_type)                                                                    \
+	void *name(void *at, size_t size, int protection, int flags, int fd, offset_type offset)   \
+	{                                                                                          \
+		static void *(*call)(void *, size_t, int, int, int, offset_type);                  \
+		enum mode mode = begin(#name);                                                     \
+                                                                                                   \
+		if (mode == MODE_ERROR || mode == MODE_ERROR_AFTER) {                              \
+			fail(ENOMEM);                                                              \
+			return MAP_FAILED;                                                         \
+		}                                                                                  \
+		if (!call)                                                                         \
+			call = (void *(*)(void *, size_t, int, int, int, offset_type))real(#name); \
+		return call(at, size, protection, flags, fd, offset);                              \
+	}
+
+MMAP(mmap, off_t)
+MMAP(mmap64, off64_t)
+
+DIR *opendir(const char *path)
+{
+	static DIR *(*call)(const char *);
+	enum mode mode = begin("opendir");
+
+	if (mode == MODE_ERROR || mode == MODE_ERROR_AFTER) {
+		fail(EMFILE);
+		return NULL;
+	}
+	if (!call)
+		call = (DIR * (*)(const char *)) real("opendir");
+	return call(path);
+}
+
 /* Only an addition can fail: what is there can be changed and removed. */
 int epoll_ctl(int fd, int op, int other, struct epoll_event *event)
 {

@@ -131,6 +131,39 @@ start_refused()
 	start_refused "is another store than"
 }
 
+# What was enforced stays so: the ports' fallback filters hold the maps whose pins are gone.
+@test "P1, P6: the store and the pins lost at once are refused: folder, store alone, an older copy" {
+	local old=$BATS_TEST_TMPDIR/old pins=/sys/fs/bpf/vpcd/$INSTANCE namespaces
+	vpcd_stop TERM
+	cp -a "$STATE_DIR" "$old"
+	vpcd_start
+	ctl sg revoke "$P-b" ingress all --sg "$P-a" >/dev/null
+	ctl vpc create "$P-later" --cidr 10.77.0.0/16 >/dev/null
+	wait_for 10 ctl verify
+	vpcd_stop KILL
+	cp -a "$STATE_DIR" "$SAFE"
+	namespaces=$(find /run/netns -name "*-vpc-*" | sort)
+
+	rm -rf "$pins" "$STATE_DIR"
+	start_refused "does not know vpc-" "pinned maps"
+	[ ! -e "$STATE_DIR" ] || fail "made in its place: $(ls "$STATE_DIR")"
+	mkdir "$STATE_DIR"
+	start_refused "does not know vpc-"
+	put_back
+	rm -f "$STATE_DIR/state.db"
+	start_refused "does not know vpc-"
+	rm -rf "$STATE_DIR"
+	cp -a "$old" "$STATE_DIR"
+	start_refused "does not know vpc-"
+	[ "$(find /run/netns -name "*-vpc-*" | sort)" = "$namespaces" ]
+
+	# the pins alone
+	put_back
+	vpcd_start
+	cannot "$P-a" tcp "$B" 7000
+	verify_clean
+}
+
 @test "after a clean stop nothing that is wrong in the log counts" {
 	local offset bytes
 	ctl sg revoke "$P-b" ingress all --sg "$P-a" >/dev/null
