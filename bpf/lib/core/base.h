@@ -197,7 +197,7 @@ struct scratch {
 	__u32 way_known; /* the routes were asked: */
 	int way_rc;	 /* with this result */
 	__u32 answers;	 /* it is of a flow that the outside opened, and sent by who answers */
-	__u32 settled;	  /* the next one like it would change nothing of its flow */
+	__u32 settled;	 /* the next one like it would change nothing of its flow */
 	__u32 next_mtu;	 /* what an ICMP error says the MTU is; 0: that of the ENI */
 	int route_found;
 	__be32 route_address[4];
