@@ -7,6 +7,7 @@
 #define BPF_LIB_EDGE_ENTER_H
 
 #include "lib/edge/eips.h"
+#include "lib/edge/fast.h"
 #include "lib/edge/routes.h"
 #include "lib/edge/publish.h"
 #include "lib/edge/uplink.h"
@@ -47,6 +48,18 @@ static __always_inline int enter_fragment(struct __sk_buff *skb, struct scratch 
 	return rewrite_end(skb, EDGE_DESTINATION, e->fragment.address, 0);
 }
 
+/* Remembers what becomes of a packet from the world. */
+static __always_inline void enter_cache(struct __sk_buff *skb, struct scratch *s, struct edge *e)
+{
+	struct edge_cache *c = edge_cache_begin(s, e, skb->ifindex, 0);
+
+	if (!c)
+		return;
+	c->family = 0;
+	c->mtu = s->next_mtu;
+	c->ifindex = skb->ifindex;
+}
+
 /* Rewrites the packet by the translation in e->entry. */
 static __always_inline int enter_rewrite(struct __sk_buff *skb, struct scratch *s, struct edge *e)
 {
@@ -64,6 +77,8 @@ static __always_inline int enter_rewrite(struct __sk_buff *skb, struct scratch *
 		return rc ? rc : rewrite_end(skb, EDGE_DESTINATION, e->entry.other.local, 0);
 	}
 	nat_fragment_remember(s, e, 0, e->entry.other.local);
+	if (!e->translated)
+		enter_cache(skb, s, e);
 	return rewrite_end(skb, EDGE_DESTINATION, e->entry.other.local, e->entry.other.lport);
 }
 

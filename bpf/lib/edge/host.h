@@ -103,6 +103,7 @@ static __always_inline int host(struct __sk_buff *skb)
 	if (mac[0] & 1)
 		return TC_ACT_SHOT; /* what the kernel says on every link */
 	edge_begin(skb, s, VPC_INGRESS);
+	e->translated = 1; /* so that nothing is cached */
 	s->vpc = READ_ONCE(*number);
 	if (edge_parse(skb))
 		return TC_ACT_SHOT;

@@ -285,6 +285,28 @@ static __always_inline int leave_is_hairpin(struct scratch *s, struct edge *e)
 	return s->packet.family == 4 ? public_find(e, s->packet.dst) != 0 : enter_prefix(s, e) != 0;
 }
 
+/* Remembers what becomes of the packet, which is translated and has its way out of the host. */
+static __always_inline void leave_cache(struct __sk_buff *skb, struct scratch *s, struct edge *e)
+{
+	__u32 kind = way_kind(e->way);
+	struct vpc_edge_ctl *now = edge_ctl_get();
+	struct edge_cache *c;
+
+	if (s->packet.family != 4 || (kind != VPC_EDGE_NAT && kind != VPC_EDGE_PUBLISHED) || !now ||
+	    (READ_ONCE(now->flags) & VPC_EDGE_FORWARD))
+		return;
+	c = edge_cache_begin(s, e, skb->ifindex, 1);
+	if (!c)
+		return;
+	c->family = e->fib.family;
+	c->out = e->fib.ifindex;
+	c->next[0] = e->fib.ipv6_dst[0];
+	c->next[1] = e->fib.ipv6_dst[1];
+	c->next[2] = e->fib.ipv6_dst[2];
+	c->next[3] = e->fib.ipv6_dst[3];
+	c->ifindex = skb->ifindex;
+}
+
 /*
  * Translates the packet, and finds its way: the host's route, or back into a VPC if it is for a public address
  * (e->hairpin). What goes by a NAT gateway has its route looked up first, since its public address may depend on it.
@@ -312,8 +334,12 @@ __noinline int leave_judge(struct __sk_buff *skb)
 			return rc;
 		rc = nat_first ? PASS : leave_translate(skb, s, e);
 	}
-	if (rc || !e->hairpin)
+	if (rc)
 		return rc;
+	if (!e->hairpin) {
+		leave_cache(skb, s, e);
+		return PASS;
+	}
 	rc = s->packet.family == 4 ? enter_judge(skb) : enter_judge6(skb);
 	return rc == HOSTS ? VPC_DROP_HOST_CLOSED : rc;
 }
@@ -335,8 +361,10 @@ static __always_inline int leave(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
 	struct edge *e = edge_get();
-	int rc;
+	int rc = edge_fast_leave(skb);
 
+	if (rc != EDGE_FAST_NOT)
+		return rc;
 	if (!s || !e)
 		return TC_ACT_SHOT;
 	rc = leave_begin(skb, s, e);

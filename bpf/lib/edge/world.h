@@ -112,10 +112,14 @@ static __always_inline int world(struct __sk_buff *skb)
 		return world_arp(skb, e);
 	if (!e || !world_concerns(skb, e))
 		return TC_ACT_OK;
+	rc = edge_fast_enter(skb);
+	if (rc != EDGE_FAST_NOT)
+		return rc;
 	s = scratch_get(SCRATCH_PACKET);
 	if (!s)
 		return TC_ACT_OK;
 	edge_begin(skb, s, VPC_INGRESS);
+	e->translated = 0;
 	s->vpc = 0;
 	if (edge_parse(skb))
 		return TC_ACT_OK;

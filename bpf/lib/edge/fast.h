@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What this CPU remembers of translated packets that it has just sent on: whole IPv4 TCP and UDP of flows that both
+ * ends have used. The next packet of the same tuple, by the same device, that asks for nothing (no SYN, FIN, RST)
+ * becomes the same, without a lookup in a hash or in the host's routes. One entry a slot, the newer wins.
+ *
+ * An entry holds until the next commit of any kind, and for a second after the translation's last_seen_ns was written
+ * at most: so the slow path writes it once a second, and a translation is nobody else's while an entry names it. The
+ * host's own routes and addresses are asked for again after that second.
+ */
+#ifndef BPF_LIB_EDGE_FAST_H
+#define BPF_LIB_EDGE_FAST_H
+
+#include "lib/edge/uplink.h"
+#include "lib/packet/view.h"
+
+#define EDGE_FAST_NOT (-1)
+
+struct edge_cache {
+	__be32 src;
+	__be32 dst;
+	__u32 ports;
+	__u32 ifindex; /* by which it came in; 0: empty */
+	__u64 epoch;
+	__u32 until;	/* flow_cache_time() */
+	__u32 way;	/* to the world: of the frame's MAC; to a VPC: of the MAC that it gets */
+	__be32 address; /* what the translated end becomes */
+	__be16 port;
+	__u8 proto;
+	__u8 family; /* of the next hop; 0: it goes to a VPC */
+	__u32 vpc;
+	__u32 mtu; /* of the receiver, in a VPC */
+	__u32 out; /* interface */
+	__u32 pad;
+	__be32 next[4]; /* hop */
+};
+
+#define EDGE_CACHE_SLOTS 1024u
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, EDGE_CACHE_SLOTS);
+	__type(key, __u32);
+	__type(value, struct edge_cache);
+} edge_cache_of_cpu SEC(".maps");
+
+static __always_inline struct edge_cache *edge_cache_slot(__be32 src, __be32 dst, __u32 ports, __u32 ifindex)
+{
+	__u32 slot = (__u32)(flow_cache_hash(src, dst, ports, ifindex) >> 48) & (EDGE_CACHE_SLOTS - 1);
+
+	return bpf_map_lookup_elem(&edge_cache_of_cpu, &slot);
+}
+
+/* --- remembering ------------------------------------------------------------------------------------------------- */
+
+/* Whether one more packet like the one in the scratch, of the translation in e->entry, would change nothing. */
+static __always_inline int edge_cache_is_settled(const struct scratch *s, const struct edge *e)
+{
+	const struct packet *p = &s->packet;
+	const __u32 ends = VPC_NAT_CLOSED | VPC_NAT_FIN_IN | VPC_NAT_FIN_OUT | VPC_NAT_HOST;
+
+	if (p->fragment != WHOLE || p->l4 - p->l3 != sizeof(struct iphdr) || (e->entry.flags & ends) ||
+	    !(e->entry.flags & VPC_NAT_REPLIED))
+		return 0;
+	return p->proto == IPPROTO_UDP || (p->proto == IPPROTO_TCP && (p->tcp_flags & TCP_JUDGE) == TCP_ACK);
+}
+
+/* Begins an entry for the packet in the scratch, whose translation is in e->entry; out: it leaves a VPC. NULL: none is
+ * to be made. It holds nothing until its `ifindex` is stored. */
+static __always_inline struct edge_cache *edge_cache_begin(const struct scratch *s, const struct edge *e, __u32 ifindex,
+							   __u32 out)
+{
+	const struct vpc_nat_key *k = &e->entry.key;
+	__u32 ports = out ? (__u32)k->rport << 16 | k->lport : (__u32)k->lport << 16 | k->rport;
+	__be32 src = out ? k->local : k->remote, dst = out ? k->remote : k->local;
+	struct edge_cache *c;
+
+	if (!edge_cache_is_settled(s, e))
+		return 0;
+	c = edge_cache_slot(src, dst, ports, ifindex);
+	if (!c)
+		return 0;
+	c->ifindex = 0;
+	c->src = src;
+	c->dst = dst;
+	c->ports = ports;
+	c->epoch = s->epoch;
+	c->until = flow_cache_time(e->entry.last_seen_ns + NS_PER_S);
+	c->way = e->way;
+	c->address = e->entry.other.local;
+	c->port = e->entry.other.lport;
+	c->proto = k->proto;
+	c->vpc = e->vpc;
+	return c;
+}
+
+/* --- using it ----------------------------------------------------------------------------------------------------- */
+
+/* The entry of a plain packet, if it holds. */
+static __always_inline struct edge_cache *edge_cache_find(struct __sk_buff *skb, const struct header_view *p)
+{
+	__u32 zero = 0;
+	struct vpc_ctl *now = bpf_map_lookup_elem(&ctl, &zero);
+	struct edge_cache *c;
+
+	if (p->family != 4 || (p->tcp && (p->tcp_flags & TCP_JUDGE) != TCP_ACK))
+		return 0;
+	c = edge_cache_slot(p->src, p->dst, p->ports, skb->ifindex);
+	if (!c || !now || c->ifindex != skb->ifindex || c->src != p->src || c->dst != p->dst || c->ports != p->ports ||
+	    c->proto != p->proto || c->epoch != READ_ONCE(now->epoch))
+		return 0;
+	return c->until - flow_cache_time(bpf_ktime_get_coarse_ns()) - 1 < FLOW_CACHE_UNITS ? c : 0;
+}
+
+/* Ethernet and IPv4 header, and the ports. */
+#define EDGE_FAST_HEAD (ETH_HLEN + sizeof(struct iphdr) + 4)
+
+/* Gives one end of the plain packet the entry's address and port, in one store, and where macs isn't NULL the frame its
+ * MACs. Returns 0, or not 0: it can't be written to. */
+static __always_inline int edge_fast_rewrite(struct __sk_buff *skb, const struct edge_cache *c, __u32 end,
+					     const __u8 *macs)
+{
+	const __u8 *data = (const __u8 *)(long)skb->data, *data_end = (const __u8 *)(long)skb->data_end;
+	const __u32 at = ETH_HLEN + (end == EDGE_SOURCE ? IPV4_SOURCE : IPV4_DESTINATION);
+	const __u32 port_at = ETH_HLEN + sizeof(struct iphdr) + (end == EDGE_SOURCE ? 0 : 2);
+	__u32 l4 = ETH_HLEN + sizeof(struct iphdr), mangled = c->proto == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
+	__u32 check = l4 + (c->proto == IPPROTO_TCP ? TCP_CHECK : UDP_CHECK);
+	__u8 head[EDGE_FAST_HEAD] __attribute__((aligned(2)));
+	u16_alias *ip_check = (u16_alias *)(head + ETH_HLEN + IPV4_CHECK);
+	__be32 address = c->address, old;
+	__be16 port = c->port, old_port;
+	__u64 sum;
+
+	if (data + EDGE_FAST_HEAD > data_end)
+		return -1;
+	for (__u32 i = 0; i < EDGE_FAST_HEAD; i += 2)
+		*(u16_alias *)(head + i) = *(const u16_alias *)(data + i);
+	old = (__u32) * (u16_alias *)(head + at + 2) << 16 | *(u16_alias *)(head + at);
+	old_port = *(u16_alias *)(head + port_at);
+	if (macs) {
+		mac_copy(head, macs);
+		mac_copy(head + ETH_ALEN, macs + ETH_ALEN);
+	}
+	/* RFC 1624: ~(~HC + ~m + m') */
+	sum = (__u64)(__u16) ~*ip_check + (__u32)~old + address;
+	*ip_check = (__u16)~checksum_fold(sum);
+	*(u16_alias *)(head + at) = (__u16)address;
+	*(u16_alias *)(head + at + 2) = (__u16)(address >> 16);
+	*(u16_alias *)(head + port_at) = port;
+	if (bpf_l4_csum_replace(skb, check, old, address, mangled | BPF_F_PSEUDO_HDR | sizeof(address)))
+		return -1;
+	if (port != old_port && bpf_l4_csum_replace(skb, check, old_port, port, mangled | sizeof(port)))
+		return -1;
+	return (int)bpf_skb_store_bytes(skb, 0, head, sizeof(head), 0);
+}
+
+/* A packet that leaves a VPC: at the host end of its uplink. Returns what the program ends with, or EDGE_FAST_NOT. */
+static __noinline int edge_fast_leave(struct __sk_buff *skb)
+{
+	struct bpf_redir_neigh next = {};
+	struct header_view p;
+	struct edge_cache *c;
+	__u32 out;
+
+	if (!view_read(skb, &p))
+		return EDGE_FAST_NOT;
+	c = edge_cache_find(skb, &p);
+	if (!c || !c->family || c->way != way_of_mac(p.frame.macs))
+		return EDGE_FAST_NOT;
+	next.nh_family = c->family;
+	next.ipv6_nh[0] = c->next[0];
+	next.ipv6_nh[1] = c->next[1];
+	next.ipv6_nh[2] = c->next[2];
+	next.ipv6_nh[3] = c->next[3];
+	out = c->out;
+	if (edge_fast_rewrite(skb, c, EDGE_SOURCE, 0))
+		return drop_unread(0, VPC_DROP_NO_MEMORY);
+	return (int)bpf_redirect_neigh(out, &next, sizeof(next), 0) & REDIRECT_ACT;
+}
+
+/* A packet that comes back to a VPC: at an outer interface. Returns what the program ends with, or EDGE_FAST_NOT. */
+static __noinline int edge_fast_enter(struct __sk_buff *skb)
+{
+	__u8 macs[2 * ETH_ALEN];
+	struct vpc_uplink *u;
+	struct header_view p;
+	struct edge_cache *c;
+	__u32 ifindex;
+
+	if (!view_read(skb, &p))
+		return EDGE_FAST_NOT;
+	c = edge_cache_find(skb, &p);
+	if (!c || c->family || redirect_biggest(skb, &p.frame) > c->mtu)
+		return EDGE_FAST_NOT;
+	u = uplink_get(c->vpc);
+	ifindex = u ? READ_ONCE(u->host_ifindex) : 0;
+	if (!ifindex || !(READ_ONCE(u->flags) & VPC_UPLINK_PEER_REDIRECT))
+		return EDGE_FAST_NOT;
+	way_to_mac(macs, c->way);
+	mac_copy(macs + ETH_ALEN, u->host_mac);
+	if (edge_fast_rewrite(skb, c, EDGE_DESTINATION, macs))
+		return drop_unread(0, VPC_DROP_NO_MEMORY);
+	skb->mark = 0;
+	skb->tstamp = 0;
+	return (int)bpf_redirect_peer(ifindex, 0) & REDIRECT_ACT;
+}
+
+#endif
