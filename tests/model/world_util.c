@@ -152,7 +152,9 @@ static enum world_result prepare(struct world *w)
 		return broken(w, "model_txn_deltas", &error);
 	if (compile_delta(w->model, "model-test", deltas, n, &plan, &error) < 0)
 		return broken(w, "compile_delta", &error);
-	for (size_t i = 0; i < plan.n_vpcs; i++) /* the model's packets leave their VPC, too */
+	/* The model's packets leave their VPC, too, and it has no routes: a subnet without a table asks none. */
+	plan.n_routes = plan.n_associations = 0;
+	for (size_t i = 0; i < plan.n_vpcs; i++)
 		plan.vpcs[i].after.routed_out = plan.vpcs[i].has_after;
 	for (size_t i = 0; i < plan.n_enis; i++) /* nor are its ENIs attached to anything, and yet they are sent to */
 		plan.enis[i].after.flags &= ~VPC_ENI_UNPLUGGED;
