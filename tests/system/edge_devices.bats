@@ -1,0 +1,183 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What vpcd has in the host's namespace for gateways and published ports: it stays beside what others have there, comes back when it is
+# taken away, outlives vpcd, and is gone after a purge. The host is a namespace of the test.
+load lib
+
+WORLD=198.18.0.1
+HOST=198.18.0.2
+POOL=203.0.113.0/28
+
+if [ -x "$BATS_FILE_TMPDIR/vpcd" ]; then
+	VPCD=$BATS_FILE_TMPDIR/vpcd
+fi
+
+setup_file()
+{
+	local i
+	instance_use "$(instance_name)"
+	netns_add host
+	netns_add world
+	for i in 0 1; do
+		ip link add "out$i" netns "$(netns_of host)" type veth peer name "out$i" netns "$(netns_of world)"
+		in_ns host sh -ec "ip address add 198.18.$i.2/24 dev out$i; ip link set out$i up"
+		in_ns world sh -ec "ip address add 198.18.$i.1/24 dev out$i; ip link set out$i up"
+	done
+	in_ns world sh -ec "ip address add 198.19.0.1/32 dev lo; ip link set lo up; ip route add $POOL dev out0"
+	in_ns host sh -ec "ip link set lo up; ip route add default via $WORLD"
+	in_ns host nft 'table inet strict {
+		chain input { type filter hook input priority 0; policy drop; iif lo accept; ct state established,related accept; }
+		chain forward { type filter hook forward priority 0; policy drop; }
+	}'
+	in_ns host nft list table inet strict >"$BATS_FILE_TMPDIR/firewall"
+	printf '#!/bin/sh\nexec nsenter --net=/run/netns/%s %s "$@"\n' "$(netns_of host)" "$VPCD" >"$BATS_FILE_TMPDIR/vpcd"
+	chmod +x "$BATS_FILE_TMPDIR/vpcd"
+	VPCD=$BATS_FILE_TMPDIR/vpcd
+	vpcd_start '[pool "public"]' "cidr=$POOL" "uplink=out0"
+	ctl vpc create v --cidr 10.50.0.0/16 --internet >/dev/null
+	ctl subnet create s --vpc v --cidr 10.50.1.0/24 >/dev/null
+	ctl igw create gate --vpc v >/dev/null
+	ctl subnet create p --vpc v --cidr 10.50.2.0/24 >/dev/null
+	ctl route-table create public --vpc v >/dev/null
+	ctl route add public 0.0.0.0/0 gate --vpc v >/dev/null
+	ctl route-table associate public p --vpc v >/dev/null
+	sg_new open v tcp 7000 0.0.0.0/0
+	plug a s --sg open
+	plug b p --sg open
+}
+
+teardown_file()
+{
+	vpcd_purge
+}
+
+# The host end of the VPC's uplink.
+host_end()
+{
+	in_ns host sh -c "ip -o link | sed -n 's/.*: \(vu-[^@]*\)@.*/\1/p'"
+}
+
+no_table()
+{
+	! in_ns host nft list tables | grep -q vpcd
+}
+
+outers_are()
+{
+	[ "$(ctl -o json status | jq -rc '.edge.outer | sort | join(" ")')" = "$1" ]
+}
+
+verified()
+{
+	ctl verify >/dev/null 2>&1
+}
+
+@test "the host itself reaches a published port at its own address and at 127.0.0.1" {
+	local address
+	serve a --tcp 7000
+	closed host tcp "$HOST" 8080
+	ctl publish create web --eni a --port 7000 --host-port 8080 --vpc v >/dev/null
+	can host tcp "$HOST" 8080
+	can host tcp 127.0.0.1 8080
+	can world tcp "$HOST" 8080
+	address=$(ctl -o json eip allocate one | jq -r .address)
+	serve b --tcp 7000
+	ctl eip associate one --eni b --vpc v >/dev/null
+	can world tcp "$address" 7000
+	in_ns host ip route get "$address" | grep -q "dev $(host_end) "
+	verify_clean
+	# no word of the host's firewall was changed
+	in_ns host nft list table inet strict | diff - "$BATS_FILE_TMPDIR/firewall"
+	ctl publish delete web --vpc v >/dev/null
+	closed host tcp 127.0.0.1 8080
+	no_table
+	ctl eip disassociate one >/dev/null
+	cannot world tcp "$address" 7000
+	ctl eip release one >/dev/null
+	verify_clean
+}
+
+@test "what is taken away in the host's namespace is back within 2 s, and packets go on" {
+	local end
+	serve world --tcp 7000
+	serve a --tcp 7000
+	ctl publish create web --eni a --port 7000 --host-port 8080 --vpc v >/dev/null
+	verify_clean
+	for what in "ip link set END down" "ip link del END" "tc qdisc del dev END clsact" "ip link set END mtu 1400" \
+		"ip route flush dev END" "sysctl -qw net.ipv4.conf.END.forwarding=0" "nft delete table ip vpcd-$INSTANCE" \
+		"nft flush chain ip vpcd-$INSTANCE output"; do
+		end=$(host_end)
+		in_ns host sh -ec "${what//END/$end}"
+		sleep 0.1
+		wait_for 2 verified || { ctl verify; fail "$what"; }
+		can a tcp "$WORLD" 7000
+		can host tcp 127.0.0.1 8080
+	done
+	ctl publish delete web --vpc v >/dev/null
+}
+
+@test "the way out follows the default route" {
+	serve world --tcp 7000
+	outers_are out0
+	can a tcp 198.19.0.1 7000
+	in_ns host ip route replace default via 198.18.1.1
+	wait_for 2 outers_are "out0 out1"
+	can a tcp 198.19.0.1 7000
+	verify_clean
+	in_ns host ip route del default
+	wait_for 2 outers_are "out0"
+	cannot a tcp 198.19.0.1 7000
+	in_ns host ip route add default via "$WORLD"
+	can a tcp 198.19.0.1 7000
+	verify_clean
+}
+
+@test "P6: packets through the edge go on while vpcd is killed and starts again" {
+	serve world --udp 7000
+	stream a on udp-echo "$WORLD" 7000
+	vpcd_stop KILL
+	sleep 1
+	vpcd_start
+	sleep 1
+	stream_end on
+	verify_clean
+}
+
+@test "another instance on the same host has its own, and a purge leaves the other's" {
+	local first=$INSTANCE second address
+	second=$(instance_name 2)
+	serve a --tcp 7000
+	ctl publish create web --eni a --port 7000 --host-port 8080 --vpc v >/dev/null
+	instance_use "$second"
+	vpcd_start
+	ctl vpc create v --cidr 10.50.0.0/16 --internet >/dev/null
+	[ "$(in_ns_of "$first" host sh -c "ip -o link | grep -c ': vu-'")" -eq 2 ]
+	verify_clean
+	vpcd_stop
+	instance_purge
+	instance_use "$first"
+	verify_clean
+	can world tcp "$HOST" 8080
+	can host tcp 127.0.0.1 8080
+	ctl publish delete web --vpc v >/dev/null
+}
+
+@test "a purge leaves nothing in the host's namespace" {
+	ctl publish create web --eni a --port 7000 --host-port 8080 --vpc v >/dev/null
+	vpcd_stop
+	instance_purge
+	[ -z "$(host_end)" ]
+	[ -z "$(in_ns host tc filter show dev out0 ingress)" ]
+	no_table
+	in_ns host nft list table inet strict | diff - "$BATS_FILE_TMPDIR/firewall"
+	vpcd_start
+	verify_clean
+}
+
+# in_ns_of OWNER NAME COMMAND…: in_ns for a namespace of another instance.
+in_ns_of()
+{
+	local owner=$1 name=$2
+	shift 2
+	nsenter --net="/run/netns/$owner-$name" "$@"
+}
