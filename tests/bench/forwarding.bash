@@ -6,8 +6,8 @@ set -euo pipefail
 # shellcheck source=tests/bench/lib.bash
 source "$(dirname "$0")/lib.bash"
 
-RULES=${RULES:-10000}
-ROUNDS=${ROUNDS:-100}
+RULES=${RULES:-$(amount 10000 100)}
+ROUNDS=${ROUNDS:-$(amount 100 5)}
 # Neighbours here are neighbours in time: the closest comparisons stand side by side.
 ORDER=(direct nft-set vpcd-within bridge vpcd-across nft-list iptables-list)
 
@@ -50,7 +50,7 @@ main()
 		pairs+=("$peer=${pair[$peer]}")
 	done
 	realtime "$BIN/forwarding" --rounds "$ROUNDS" ${MEASURE:+--measure "$MEASURE"} "${pairs[@]}" >"$raw"
-	realtime "$BIN/forwarding" --latency ${MEASURE:+--measure "$MEASURE"} "${pairs[@]}" >"$latencies"
+	realtime "$BIN/forwarding" --latency --slice-ms "$(amount 50 5)" ${MEASURE:+--measure "$MEASURE"} "${pairs[@]}" >"$latencies"
 	"$BENCH/report" forwarding --rules "$RULES" --raw "$BATS_FILE_TMPDIR" --results "$RESULTS"
 }
 

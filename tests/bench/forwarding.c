@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Compares how fast several pairs of namespaces talk: forwarding OPTION… NAME=CLIENT,SERVER,ADDRESS…
+ * Compares how fast several pairs of namespaces talk: forwarding OPTION… NAME=CLIENT,SERVER,ADDRESS[,BOUND]…
  *
+ * The client connects to ADDRESS; the server listens on BOUND, where that is another.
  * One process holds sockets in all the namespaces. It measures each pair for a slice of time, one after the other, over
  * and over, forwards and backwards in turn, so that what disturbs the machine meets all of them and neighbours in the
  * list are next to each other in time. Clients are on CPU_CLIENT, servers on CPU_SERVER. Output, one line a slice:
@@ -32,13 +33,14 @@ struct run {
 
 static int parse_pair(struct run *r, char *text)
 {
-	char *name = strsep(&text, "="), *client = strsep(&text, ","), *server = strsep(&text, ","), *address = text;
+	char *name = strsep(&text, "="), *client = strsep(&text, ","), *server = strsep(&text, ",");
+	char *address = strsep(&text, ","), *bound = text;
 
 	if (!address || r->n_pairs == PAIRS_MAX) {
-		fprintf(stderr, "forwarding: not NAME=CLIENT,SERVER,ADDRESS: %s\n", name ? name : "");
+		fprintf(stderr, "forwarding: not NAME=CLIENT,SERVER,ADDRESS[,BOUND]: %s\n", name ? name : "");
 		return -EINVAL;
 	}
-	return pair_open(&r->pairs[r->n_pairs++], name, client, server, address);
+	return pair_open(&r->pairs[r->n_pairs++], name, client, server, address, bound);
 }
 
 static int parse(struct run *r, int argc, char **argv)

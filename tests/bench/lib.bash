@@ -41,6 +41,13 @@ bench_end()
 	exit "$status"
 }
 
+# amount FULL SHORT: how much of something a run takes; the second one if SHORT is set.
+amount()
+{
+	printf '%s' "${SHORT:+$2}"
+	[ -n "${SHORT:-}" ] || printf '%s' "$1"
+}
+
 # realtime COMMAND…: before everything else that runs on the machine but for what the kernel does.
 realtime()
 {

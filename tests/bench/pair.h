@@ -16,8 +16,9 @@ enum pair_server { SERVER_NONE, SERVER_UDP, SERVER_TURNS, SERVER_CONNECTIONS };
 struct pair {
 	const char *name; /* borrowed */
 	int client_ns;
-	struct sockaddr_in server;
-	int stream; /* connected sockets of the client */
+	struct sockaddr_in server; /* where clients find it */
+	struct sockaddr_in bound;  /* where it listens: another address where the way translates */
+	int stream;		   /* connected sockets of the client */
 	int turns;
 	int udp;
 	/* the servers' ends */
@@ -44,8 +45,10 @@ struct slice {
 	uint64_t took_ns;
 };
 
-/* Opens the pair and connects it. Leaves the thread in the client's namespace. Returns 0 or -errno, having said why. */
-int pair_open(struct pair *p, const char *name, const char *client, const char *server, const char *address);
+/* Opens the pair and connects it. The server listens on the IPv4 address `bound`, or on `address` if that is NULL.
+ * Leaves the thread in the client's namespace. Returns 0 or -errno, having said why. */
+int pair_open(struct pair *p, const char *name, const char *client, const char *server, const char *address,
+	      const char *bound);
 
 struct measure {
 	const char *name;

@@ -117,14 +117,14 @@ static void *serve_udp(void *argument)
 	}
 }
 
-static int bound(const struct pair *p, int type)
+static int serving(const struct pair *p, int type)
 {
 	_cleanup_close_ int fd = bench_socket(type);
 	int rc = fd < 0 ? fd : 0;
 
 	if (rc)
 		return rc;
-	if (bind(fd, (const struct sockaddr *)&p->server, sizeof(p->server)))
+	if (bind(fd, (const struct sockaddr *)&p->bound, sizeof(p->bound)))
 		return -errno;
 	if (type == SOCK_STREAM && listen(fd, 1024))
 		return -errno;
@@ -164,8 +164,8 @@ static int open_server(struct pair *p, const char *server)
 
 	if (rc)
 		return rc;
-	p->listener = bound(p, SOCK_STREAM);
-	p->udp_server = bound(p, SOCK_DGRAM);
+	p->listener = serving(p, SOCK_STREAM);
+	p->udp_server = serving(p, SOCK_DGRAM);
 	if (p->listener >= 0 && fcntl(p->listener, F_SETFL, O_NONBLOCK))
 		return -errno;
 	return p->listener < 0 ? p->listener : p->udp_server < 0 ? p->udp_server : 0;
@@ -189,15 +189,18 @@ static int open_client(struct pair *p)
 	return p->udp < 0 ? p->udp : 0;
 }
 
-int pair_open(struct pair *p, const char *name, const char *client, const char *server, const char *address)
+int pair_open(struct pair *p, const char *name, const char *client, const char *server, const char *address,
+	      const char *bound)
 {
 	static void *(*const servers[])(void *) = {serve_stream, serve_turns, serve_connections, serve_udp};
 	int rc;
 
 	*p = (struct pair){.name = name};
 	rc = bench_address(address, PAIR_PORT, &p->server);
+	if (!rc)
+		rc = bench_address(bound ? bound : address, PAIR_PORT, &p->bound);
 	if (rc)
-		return bench_failed(address, rc);
+		return bench_failed(bound ? bound : address, rc);
 	p->client_ns = bench_netns_open(client);
 	if (p->client_ns < 0)
 		return bench_failed(client, p->client_ns);

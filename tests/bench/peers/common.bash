@@ -21,6 +21,15 @@ rules()
 	printf '%s %s\n' "$CLIENT" "$PORT"
 }
 
+# rules_load GROUP: the rules into a security group of the daemon of $VPCD_SOCKET.
+rules_load()
+{
+	rules | jq -Rn '{rules: [inputs | split(" ") | {direction: "ingress", protocol: "tcp", from_port: (.[1] | tonumber),
+		to_port: (.[1] | tonumber), cidr: (.[0] + "/32")}]}' |
+		curl -sS --fail-with-body --unix-socket "$VPCD_SOCKET" -H 'Content-Type: application/json' --data-binary @- \
+			-o /dev/null "http://vpcd/v1/security-groups/$1/rules"
+}
+
 within()
 {
 	local name=$1
