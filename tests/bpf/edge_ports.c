@@ -59,7 +59,7 @@ Test(edge_ports, sixty_thousand_flows_to_one_server)
 /* No port is left: a drop with its reason, and flows to others are still made. */
 Test(edge_ports, exhausted)
 {
-	struct vpc_edge_ctl c = edge_ctl(e);
+	struct vpc_edge_ctl c = edge_ctl_read(e);
 	int server = edge_socket(e, NS_WORLD, SOCK_DGRAM, WORLD, 53), client;
 
 	c.nat_port_first = c.nat_prefer_first = 61000;
@@ -76,7 +76,7 @@ Test(edge_ports, exhausted)
 /* A VPC has no more than its share, of which a quarter is for what it opens itself. */
 Test(edge_ports, share_of_a_vpc)
 {
-	struct vpc_edge_ctl c = edge_ctl(e);
+	struct vpc_edge_ctl c = edge_ctl_read(e);
 	int stranger;
 
 	c.nat_per_vpc = 100;
@@ -98,7 +98,7 @@ Test(edge_ports, share_of_a_vpc)
 /* A port that a socket of the host has is given to nobody for what the socket would get. */
 Test(edge_ports, sockets_of_the_host)
 {
-	struct vpc_edge_ctl c = edge_ctl(e);
+	struct vpc_edge_ctl c = edge_ctl_read(e);
 	int server = edge_socket(e, NS_WORLD, SOCK_DGRAM, WORLD, 53), own, client;
 	struct edge_peer from;
 
@@ -116,7 +116,7 @@ Test(edge_ports, sockets_of_the_host)
 /* Closed connections give their ports back after ten seconds, others keep them. */
 Test(edge_ports, closed_connections)
 {
-	struct vpc_edge_ctl c = edge_ctl(e);
+	struct vpc_edge_ctl c = edge_ctl_read(e);
 	int listener = edge_socket(e, NS_WORLD, SOCK_STREAM, WORLD, 80), client, server, kept;
 
 	c.nat_port_first = c.nat_prefer_first = 61000;

@@ -221,7 +221,7 @@ void edge_nat_gateway(struct edge_lab *e, uint32_t number, uint32_t eip, uint32_
 	edge_versioned(e, e->l->skel->maps.nat, number, eip);
 }
 
-struct vpc_edge_ctl edge_ctl(struct edge_lab *e)
+struct vpc_edge_ctl edge_ctl_read(struct edge_lab *e)
 {
 	struct vpc_edge_ctl c;
 	uint32_t zero = 0;
@@ -283,7 +283,7 @@ uint32_t edge_publish(struct edge_lab *e, const char *address, uint8_t proto, ui
 				      .eni = eni,
 				      .port = port,
 				      .publication = 1};
-	struct vpc_edge_ctl c = edge_ctl(e);
+	struct vpc_edge_ctl c = edge_ctl_read(e);
 	uint32_t n = ++e->n_publications;
 
 	row.private4 = public_key(WORKLOAD).addr[3];
@@ -300,7 +300,7 @@ void edge_prefix6(struct edge_lab *e, uint32_t vpc)
 {
 	struct vpc_space *space = lab_space(e->l, vpc);
 	struct vpc_prefix6_key key = {.plen = 56};
-	struct vpc_edge_ctl c = edge_ctl(e);
+	struct vpc_edge_ctl c = edge_ctl_read(e);
 
 	memcpy(key.addr, space->cidr6[0].addr, sizeof(key.addr));
 	update(e->l->skel->maps.prefix6, &key, &vpc);

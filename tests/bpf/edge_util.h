@@ -60,7 +60,7 @@ void edge_unpublish(struct edge_lab *e, uint32_t row);
 /* Opens a port of an ENI's group to one peer. */
 void edge_allow(struct edge_lab *e, uint32_t sg, uint8_t slot, uint16_t port, const char *peer);
 void edge_nat_gateway(struct edge_lab *e, uint32_t number, uint32_t eip, uint32_t incarnation);
-struct vpc_edge_ctl edge_ctl(struct edge_lab *e);
+struct vpc_edge_ctl edge_ctl_read(struct edge_lab *e);
 void edge_ctl_set(struct edge_lab *e, const struct vpc_edge_ctl *c);
 int64_t edge_nat_used(struct edge_lab *e, uint32_t vpc);
 unsigned edge_translations(struct edge_lab *e);

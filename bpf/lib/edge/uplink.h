@@ -66,7 +66,7 @@ static __noinline int uplink_redirect(struct __sk_buff *skb, struct vpc_uplink *
 }
 
 /* Sends the packet in the scratch, which may leave, to the host. Returns what the program ends with. */
-static __noinline int uplink_send(struct __sk_buff *skb, struct scratch *s)
+static __always_inline int uplink_send(struct __sk_buff *skb, struct scratch *s)
 {
 	struct vpc_eni *me = eni_get(s->me);
 	struct vpc_uplink *u = uplink_get(s->vpc);
