@@ -51,65 +51,65 @@ static uint64_t options_sum(const struct vpc_address_config_space *space)
 	return sum64(&space->slot[space->version & 1], sizeof(space->slot[0]), space->version) | 1;
 }
 
-bool address_config_unchanged(const struct maps *t, uint32_t number)
+bool address_config_unchanged(const struct maps *maps, uint32_t number)
 {
-	uint64_t sum = t->address_config_sums[number];
+	uint64_t sum = maps->address_config_sums[number];
 
-	return !sum || sum == config_sum(address_config_at(t, number));
+	return !sum || sum == config_sum(address_config_at(maps, number));
 }
 
-bool address_options_unchanged(const struct maps *t, uint32_t number)
+bool address_options_unchanged(const struct maps *maps, uint32_t number)
 {
-	uint64_t sum = t->address_options_sums[number];
+	uint64_t sum = maps->address_options_sums[number];
 
-	return !sum || sum == options_sum(address_config_space_at(t, number));
+	return !sum || sum == options_sum(address_config_space_at(maps, number));
 }
 
 /* Returns 1 if somebody else had changed the row. */
-static size_t apply_eni(struct maps *t, const struct plan_eni *p)
+static size_t apply_eni(struct maps *maps, const struct plan_eni *p)
 {
 	uint32_t number = p->has_after ? p->after.number : p->before.number;
 	struct vpc_address_config *row;
 	bool unchanged;
 
-	if (number >= t->map[MAP_ADDRESS_CONFIG].n)
+	if (number >= maps->map[MAP_ADDRESS_CONFIG].n)
 		return 0;
-	unchanged = address_config_unchanged(t, number);
-	row = address_config_at(t, number);
+	unchanged = address_config_unchanged(maps, number);
+	row = address_config_at(maps, number);
 	if (p->has_after && !address_config_right(row, &p->after))
 		address_config_store(row, &p->after);
-	t->address_config_sums[number] = p->has_after ? config_sum(row) : 0;
+	maps->address_config_sums[number] = p->has_after ? config_sum(row) : 0;
 	return !unchanged;
 }
 
-static size_t apply_vpc(struct maps *t, const struct plan_vpc *p)
+static size_t apply_vpc(struct maps *maps, const struct plan_vpc *p)
 {
 	uint32_t number = p->has_after ? p->after.number : p->before.number;
 	struct vpc_address_config_space *space;
 	bool unchanged;
 
-	if (number >= t->map[MAP_ADDRESS_CONFIG_SPACE].n)
+	if (number >= maps->map[MAP_ADDRESS_CONFIG_SPACE].n)
 		return 0;
-	unchanged = address_options_unchanged(t, number);
-	space = address_config_space_at(t, number);
+	unchanged = address_options_unchanged(maps, number);
+	space = address_config_space_at(maps, number);
 	if (p->has_after && !options_right(space, &p->after.address_config))
 		options_store(space, &p->after.address_config);
-	t->address_options_sums[number] = p->has_after ? options_sum(space) : 0;
+	maps->address_options_sums[number] = p->has_after ? options_sum(space) : 0;
 	return !unchanged;
 }
 
-size_t maps_address_config_apply(struct maps *t, const struct plan *plan)
+size_t maps_address_config_apply(struct maps *maps, const struct plan *plan)
 {
 	size_t changed = 0;
 
 	for (size_t i = 0; i < plan->n_enis; i++)
-		changed += apply_eni(t, &plan->enis[i]);
+		changed += apply_eni(maps, &plan->enis[i]);
 	for (size_t i = 0; i < plan->n_vpcs; i++)
-		changed += apply_vpc(t, &plan->vpcs[i]);
+		changed += apply_vpc(maps, &plan->vpcs[i]);
 	return changed;
 }
 
-int maps_address_config_verify(struct maps *t, const struct plan *all, json_t *report)
+int maps_address_config_verify(struct maps *maps, const struct plan *all, json_t *report)
 {
 	int r = 0;
 
@@ -117,8 +117,8 @@ int maps_address_config_verify(struct maps *t, const struct plan *all, json_t *r
 		const struct eni_record *want = &all->enis[i].after;
 		char name[32];
 
-		if (want->number < t->map[MAP_ADDRESS_CONFIG].n &&
-		    address_config_right(address_config_at(t, want->number), want))
+		if (want->number < maps->map[MAP_ADDRESS_CONFIG].n &&
+		    address_config_right(address_config_at(maps, want->number), want))
 			continue;
 		snprintf(name, sizeof(name), "ENI %u", want->number);
 		r = report_difference(report, "DHCP answers", name, "differs", "the addresses are not the ENI's");
@@ -126,8 +126,8 @@ int maps_address_config_verify(struct maps *t, const struct plan *all, json_t *r
 	for (size_t i = 0; r >= 0 && i < all->n_vpcs; i++) {
 		const struct vpc_record *want = &all->vpcs[i].after;
 
-		if (want->number < t->map[MAP_ADDRESS_CONFIG_SPACE].n &&
-		    options_right(address_config_space_at(t, want->number), &want->address_config))
+		if (want->number < maps->map[MAP_ADDRESS_CONFIG_SPACE].n &&
+		    options_right(address_config_space_at(maps, want->number), &want->address_config))
 			continue;
 		r = report_difference(report, "DHCP answers", want->id, "differs", "the options are not the VPC's");
 	}

@@ -14,13 +14,13 @@ struct maps;
 
 /* Writes it for the ENIs and VPCs of a plan. What is right already stays as it is. Returns how many rows of the plan
  * somebody else had changed. */
-size_t maps_address_config_apply(struct maps *t, const struct plan *plan);
+size_t maps_address_config_apply(struct maps *maps, const struct plan *plan);
 /* Compares it with the whole state, and appends differences to report, as maps_verify. -ENOMEM. */
-int maps_address_config_verify(struct maps *t, const struct plan *all, json_t *report);
+int maps_address_config_verify(struct maps *maps, const struct plan *all, json_t *report);
 
 /* Whether a row is as it was written last: what an ENI's number answers, and the options of a VPC's number. The number
  * is in its map. */
-bool address_config_unchanged(const struct maps *t, uint32_t number);
-bool address_options_unchanged(const struct maps *t, uint32_t number);
+bool address_config_unchanged(const struct maps *maps, uint32_t number);
+bool address_options_unchanged(const struct maps *maps, uint32_t number);
 
 #endif

@@ -94,9 +94,9 @@ static int found(struct maps_audit *a, const char *map, const char *format, ...)
 }
 
 /* What the kernel's hash gives for a key; 0: nothing. */
-static int look_up(const struct maps *t, enum map_id id, const void *key, uint32_t *ret)
+static int look_up(const struct maps *maps, enum map_id id, const void *key, uint32_t *ret)
 {
-	int r = bpf_map_lookup_elem(t->map[id].fd, key, ret);
+	int r = bpf_map_lookup_elem(maps->map[id].fd, key, ret);
 
 	if (r == -ENOENT)
 		*ret = 0;
@@ -111,76 +111,76 @@ static bool hints_lead_to(const struct vpc_mask_group *mask_group, const struct 
 	return memcmp(&with, mask_group, sizeof(with)) == 0;
 }
 
-static int check_row(const struct maps *t, struct maps_audit *a, uint32_t number)
+static int check_row(const struct maps *maps, struct maps_audit *a, uint32_t number)
 {
-	const struct row *row = &t->mirror.rows[number];
-	const struct vpc_row *at = row_at(t, number);
+	const struct row *row = &maps->mirror.rows[number];
+	const struct vpc_row *at = row_at(maps, number);
 	uint32_t leads_to;
 	int r;
 
 	if (row->state != NODE_ALIVE)
 		return 0;
-	if (!visible(at->born, at->died, maps_epoch(t)) || at->rule != row->rule ||
+	if (!visible(at->born, at->died, maps_epoch(maps)) || at->rule != row->rule ||
 	    memcmp(&at->key, &row->key, sizeof(at->key)) != 0)
 		return found(a, "row", "row %u of rule %u was changed", number, row->rule);
 	if (key_is_all(&row->key)) {
-		const struct vpc_sg_dir *dir = &sg_at(t, row->key.mask_group)->dir[row->key.plen];
+		const struct vpc_sg_dir *dir = &sg_at(maps, row->key.mask_group)->dir[row->key.plen];
 
 		leads_to = row->key.kind == VPC_PEER_ALL6 ? dir->all6 : dir->all4;
 		return leads_to == number
 			       ? 0
 			       : found(a, "sg", "group %u does not lead to row %u", row->key.mask_group, number);
 	}
-	if (!hints_lead_to(mask_group_at(t, row->key.mask_group), &row->key))
+	if (!hints_lead_to(mask_group_at(maps, row->key.mask_group), &row->key))
 		return found(a, "mask_group", "the hints of mask group %u do not lead to row %u", row->key.mask_group,
 			     number);
 	if (!row->hashed)
 		return 0;
-	r = look_up(t, MAP_RULE, &row->key, &leads_to);
+	r = look_up(maps, MAP_RULE, &row->key, &leads_to);
 	if (r < 0 || leads_to == number)
 		return r;
 	return found(a, "rule", "the key of row %u leads to row %u", number, leads_to);
 }
 
 /* The rows that allow everything, or everything of a family: only its own. */
-static int check_group(const struct maps *t, struct maps_audit *a, uint32_t number)
+static int check_group(const struct maps *maps, struct maps_audit *a, uint32_t number)
 {
 	for (unsigned i = 0; i < 4; i++) {
-		const struct vpc_sg_dir *dir = &sg_at(t, number)->dir[i / 2];
+		const struct vpc_sg_dir *dir = &sg_at(maps, number)->dir[i / 2];
 		uint32_t row = i % 2 ? dir->all6 : dir->all4;
 		const struct vpc_rule_key key = {
 			.mask_group = number, .kind = i % 2 ? VPC_PEER_ALL6 : VPC_PEER_ALL4, .plen = (uint8_t)(i / 2)};
 
-		if (row && (row >= t->map[MAP_ROW].n || t->mirror.rows[row].state == NODE_FREE ||
-			    memcmp(&t->mirror.rows[row].key, &key, sizeof(key)) != 0))
+		if (row && (row >= maps->map[MAP_ROW].n || maps->mirror.rows[row].state == NODE_FREE ||
+			    memcmp(&maps->mirror.rows[row].key, &key, sizeof(key)) != 0))
 			return found(a, "sg", "group %u leads to row %u, which is not its own", number, row);
 	}
 	return 0;
 }
 
-static int check_mask_group(const struct maps *t, struct maps_audit *a, uint32_t number)
+static int check_mask_group(const struct maps *maps, struct maps_audit *a, uint32_t number)
 {
-	const struct mask_group *mask_group = &t->mirror.mask_groups[number];
+	const struct mask_group *mask_group = &maps->mirror.mask_groups[number];
 	const struct vpc_mask_group_key *k = &mask_group->key;
 	uint32_t leads_to;
 	int r;
 
 	if (!mask_group->used)
 		return 0;
-	if (memcmp(&mask_group_at(t, number)->key, k, sizeof(*k)) != 0)
+	if (memcmp(&mask_group_at(maps, number)->key, k, sizeof(*k)) != 0)
 		return found(a, "mask_group", "mask group %u was changed", number);
-	if (!(sg_at(t, k->sg)->dir[k->dir].port_plens[k->slot] & 1u << k->plen))
+	if (!(sg_at(maps, k->sg)->dir[k->dir].port_plens[k->slot] & 1u << k->plen))
 		return found(a, "sg", "group %u does not lead to mask group %u", k->sg, number);
-	r = look_up(t, MAP_MASK_GROUP_OF, k, &leads_to);
+	r = look_up(maps, MAP_MASK_GROUP_OF, k, &leads_to);
 	if (r < 0 || leads_to == number)
 		return r;
 	return found(a, "mask_group_of", "the key of mask group %u leads to mask group %u", number, leads_to);
 }
 
-static int check_set(const struct maps *t, struct maps_audit *a, uint32_t number)
+static int check_set(const struct maps *maps, struct maps_audit *a, uint32_t number)
 {
-	const struct set *set = &t->mirror.sets[number];
-	const struct vpc_set *at = set_at(t, number);
+	const struct set *set = &maps->mirror.sets[number];
+	const struct vpc_set *at = set_at(maps, number);
 
 	if (!set->users || (at->n == set->n && memcmp(at->sg, set->sg, set->n * sizeof(set->sg[0])) == 0 &&
 			    at->bloom == set_bloom(set->sg, set->n)))
@@ -188,11 +188,11 @@ static int check_set(const struct maps *t, struct maps_audit *a, uint32_t number
 	return found(a, "set", "set %u was changed", number);
 }
 
-static int check_eni(const struct maps *t, struct maps_audit *a, uint32_t number)
+static int check_eni(const struct maps *maps, struct maps_audit *a, uint32_t number)
 {
-	const struct eni_node *eni = &t->mirror.enis[number];
-	const struct vpc_eni *at = eni_at(t, number);
-	uint32_t set = versioned_value(&at->set, maps_epoch(t));
+	const struct eni_node *eni = &maps->mirror.enis[number];
+	const struct vpc_eni *at = eni_at(maps, number);
+	uint32_t set = versioned_value(&at->set, maps_epoch(maps));
 
 	if (eni->state == NODE_FREE && set)
 		return found(a, "eni", "row %u is in use, and no interface has it", number);
@@ -201,59 +201,60 @@ static int check_eni(const struct maps *t, struct maps_audit *a, uint32_t number
 	return found(a, "eni", "the row of interface number %u was changed", number);
 }
 
-static int check_addr(const struct maps *t, struct maps_audit *a, uint32_t number)
+static int check_addr(const struct maps *maps, struct maps_audit *a, uint32_t number)
 {
-	const struct addr *addr = &t->mirror.addrs[number];
-	const struct vpc_addr_row *at = addr_at(t, number);
+	const struct addr *addr = &maps->mirror.addrs[number];
+	const struct vpc_addr_row *at = addr_at(maps, number);
 	uint32_t leads_to;
 	int r;
 
 	if (addr->state != NODE_ALIVE)
 		return 0;
-	if (!visible(at->born, at->died, maps_epoch(t)) || at->eni != addr->eni ||
-	    memcmp(&at->key, &addr->key, sizeof(at->key)) != 0 || versioned_value(&at->eip, maps_epoch(t)) != addr->eip)
+	if (!visible(at->born, at->died, maps_epoch(maps)) || at->eni != addr->eni ||
+	    memcmp(&at->key, &addr->key, sizeof(at->key)) != 0 ||
+	    versioned_value(&at->eip, maps_epoch(maps)) != addr->eip)
 		return found(a, "addr_row", "address row %u of interface number %u was changed", number, addr->eni);
 	if (!addr->hashed)
 		return 0;
-	r = look_up(t, MAP_ADDR, &addr->key, &leads_to);
+	r = look_up(maps, MAP_ADDR, &addr->key, &leads_to);
 	if (r < 0 || leads_to == number)
 		return r;
 	return found(a, "addr", "the key of address row %u leads to row %u", number, leads_to);
 }
 
-static int check_space(const struct maps *t, struct maps_audit *a, uint32_t number)
+static int check_space(const struct maps *maps, struct maps_audit *a, uint32_t number)
 {
-	if (memcmp(space_at(t, number), &t->mirror.spaces[number], sizeof(t->mirror.spaces[number])) == 0)
+	if (memcmp(space_at(maps, number), &maps->mirror.spaces[number], sizeof(maps->mirror.spaces[number])) == 0)
 		return 0;
 	return found(a, "vpc", "the CIDRs of VPC number %u were changed", number);
 }
 
-static int check_address_config(const struct maps *t, struct maps_audit *a, uint32_t number)
+static int check_address_config(const struct maps *maps, struct maps_audit *a, uint32_t number)
 {
-	return address_config_unchanged(t, number)
+	return address_config_unchanged(maps, number)
 		       ? 0
 		       : found(a, "address_config", "the addresses that number %u answers DHCP with were changed",
 			       number);
 }
 
-static int check_address_options(const struct maps *t, struct maps_audit *a, uint32_t number)
+static int check_address_options(const struct maps *maps, struct maps_audit *a, uint32_t number)
 {
-	return address_options_unchanged(t, number)
+	return address_options_unchanged(maps, number)
 		       ? 0
 		       : found(a, "address_config_space", "the DHCP options of VPC number %u were changed", number);
 }
 
 /* --- classifiers -------------------------------------------------------------------------------------------------- */
 
-static int check_classifiers(const struct maps *t, struct maps_audit *a, uint32_t most, uint32_t *count)
+static int check_classifiers(const struct maps *maps, struct maps_audit *a, uint32_t most, uint32_t *count)
 {
-	uint32_t end = t->mirror.set_numbers.fresh * 2;
+	uint32_t end = maps->mirror.set_numbers.fresh * 2;
 
 	if (a->next < 2)
 		a->next = 2;
 	while (a->next < end && *count < most) {
 		uint32_t blocks = (most - *count) * BLOCKS_CHEAP;
-		int r = set_classifier_check(t, &a->classifier, a->next, &blocks, a->found);
+		int r = set_classifier_check(maps, &a->classifier, a->next, &blocks, a->found);
 
 		*count += blocks / BLOCKS_CHEAP + 1;
 		if (r > 0)
@@ -265,11 +266,11 @@ static int check_classifiers(const struct maps *t, struct maps_audit *a, uint32_
 
 /* --- the edge ----------------------------------------------------------------------------------------------------- */
 
-#define EDGE_CHECK(name)                                                                     \
-	static int check_##name(const struct maps *t, struct maps_audit *a, uint32_t number) \
-	{                                                                                    \
-		return edge_check_##name(t, number, a->found);                               \
-	}                                                                                    \
+#define EDGE_CHECK(name)                                                                        \
+	static int check_##name(const struct maps *maps, struct maps_audit *a, uint32_t number) \
+	{                                                                                       \
+		return edge_check_##name(maps, number, a->found);                               \
+	}                                                                                       \
 	struct vpc_allow_semicolon
 EDGE_CHECK(route);
 EDGE_CHECK(association);
@@ -278,52 +279,52 @@ EDGE_CHECK(eip);
 EDGE_CHECK(publish);
 EDGE_CHECK(uplink);
 
-static int check_edge_host(const struct maps *t, struct maps_audit *a, uint32_t number)
+static int check_edge_host(const struct maps *maps, struct maps_audit *a, uint32_t number)
 {
 	(void)number;
-	return edge_check_host(t, a->found);
+	return edge_check_host(maps, a->found);
 }
 
 /* --- keys that nobody made ---------------------------------------------------------------------------------------- */
 
 /* A key may lead to a row that is dead and waits for its retiring; not to one that isn't its own. */
-static int check_rule_key(const struct maps *t, struct maps_audit *a, const void *key, uint32_t number)
+static int check_rule_key(const struct maps *maps, struct maps_audit *a, const void *key, uint32_t number)
 {
 	const struct vpc_rule_key *k = key;
 
-	if (number && number < t->map[MAP_ROW].n && t->mirror.rows[number].state != NODE_FREE &&
-	    memcmp(&t->mirror.rows[number].key, k, sizeof(*k)) == 0)
+	if (number && number < maps->map[MAP_ROW].n && maps->mirror.rows[number].state != NODE_FREE &&
+	    memcmp(&maps->mirror.rows[number].key, k, sizeof(*k)) == 0)
 		return 0;
 	return found(a, "rule", "a key of mask group %u that nobody made leads to row %u", k->mask_group, number);
 }
 
-static int check_addr_key(const struct maps *t, struct maps_audit *a, const void *key, uint32_t number)
+static int check_addr_key(const struct maps *maps, struct maps_audit *a, const void *key, uint32_t number)
 {
-	if (number && number <= t->mirror.size.addrs && t->mirror.addrs[number].state != NODE_FREE &&
-	    memcmp(&t->mirror.addrs[number].key, key, sizeof(struct vpc_addr_key)) == 0)
+	if (number && number <= maps->mirror.size.addrs && maps->mirror.addrs[number].state != NODE_FREE &&
+	    memcmp(&maps->mirror.addrs[number].key, key, sizeof(struct vpc_addr_key)) == 0)
 		return 0;
 	return found(a, "addr", "a key that nobody made leads to address row %u", number);
 }
 
-static int check_key(const struct maps *t, struct maps_audit *a, enum map_id id, const void *key, const void *value)
+static int check_key(const struct maps *maps, struct maps_audit *a, enum map_id id, const void *key, const void *value)
 {
 	uint32_t number;
 
 	memcpy(&number, value, sizeof(number));
 	switch (id) {
 	case MAP_RULE:
-		return check_rule_key(t, a, key, number);
+		return check_rule_key(maps, a, key, number);
 	case MAP_ADDR:
-		return check_addr_key(t, a, key, number);
+		return check_addr_key(maps, a, key, number);
 	default:
-		return edge_check_key(t, id, key, value, a->found);
+		return edge_check_key(maps, id, key, value, a->found);
 	}
 }
 
 /* One batch. Adds to *count what was looked at. 1: found; 0; -ENOENT: that was the last; -errno. */
-static int check_keys(const struct maps *t, struct maps_audit *a, enum map_id id, uint32_t *count)
+static int check_keys(const struct maps *maps, struct maps_audit *a, enum map_id id, uint32_t *count)
 {
-	const struct kernel_map *map = &t->map[id];
+	const struct kernel_map *map = &maps->map[id];
 	_cleanup_free_ char *keys = malloc((size_t)KEYS_A_BATCH * map->key_size);
 	_cleanup_free_ char *values = malloc((size_t)KEYS_A_BATCH * map->value_size);
 	uint32_t n = KEYS_A_BATCH, next;
@@ -340,7 +341,7 @@ static int check_keys(const struct maps *t, struct maps_audit *a, enum map_id id
 	a->next = 1;
 	*count += n / KEYS_CHEAP + 1;
 	for (uint32_t i = 0; i < n; i++) {
-		r = check_key(t, a, id, keys + (size_t)i * map->key_size, values + (size_t)i * map->value_size);
+		r = check_key(maps, a, id, keys + (size_t)i * map->key_size, values + (size_t)i * map->value_size);
 		if (r)
 			return r;
 	}
@@ -350,7 +351,7 @@ static int check_keys(const struct maps *t, struct maps_audit *a, enum map_id id
 /* --- a slice ------------------------------------------------------------------------------------------------------ */
 
 static const struct {
-	int (*check)(const struct maps *t, struct maps_audit *a, uint32_t number);
+	int (*check)(const struct maps *maps, struct maps_audit *a, uint32_t number);
 	bool cheap;	  /* no call of the kernel */
 	enum map_id keys; /* without check: of which hash */
 } stages[STAGES] = {
@@ -381,38 +382,38 @@ static const struct {
 };
 
 /* Numbers that a stage looks at end before this one. */
-static uint32_t stage_end(const struct maps *t, enum stage stage)
+static uint32_t stage_end(const struct maps *maps, enum stage stage)
 {
 	switch (stage) {
 	case STAGE_ROWS:
-		return t->mirror.row_numbers.fresh;
+		return maps->mirror.row_numbers.fresh;
 	case STAGE_GROUPS:
-		return t->map[MAP_SG].n;
+		return maps->map[MAP_SG].n;
 	case STAGE_MASK_GROUPS:
-		return t->mirror.mask_group_numbers.fresh;
+		return maps->mirror.mask_group_numbers.fresh;
 	case STAGE_SETS:
-		return t->mirror.set_numbers.fresh;
+		return maps->mirror.set_numbers.fresh;
 	case STAGE_ENIS:
-		return t->map[MAP_ENI].n;
+		return maps->map[MAP_ENI].n;
 	case STAGE_ADDRS:
-		return t->mirror.addr_numbers.fresh;
+		return maps->mirror.addr_numbers.fresh;
 	case STAGE_SPACES:
 	case STAGE_UPLINKS:
-		return t->map[MAP_VPC].n;
+		return maps->map[MAP_VPC].n;
 	case STAGE_ADDRESS_CONFIG:
-		return t->map[MAP_ADDRESS_CONFIG].n;
+		return maps->map[MAP_ADDRESS_CONFIG].n;
 	case STAGE_ADDRESS_OPTIONS:
-		return t->map[MAP_ADDRESS_CONFIG_SPACE].n;
+		return maps->map[MAP_ADDRESS_CONFIG_SPACE].n;
 	case STAGE_ROUTES:
-		return t->mirror.route_numbers.fresh;
+		return maps->mirror.route_numbers.fresh;
 	case STAGE_ASSOCIATIONS:
-		return t->map[MAP_SUBNET_TABLE].n;
+		return maps->map[MAP_SUBNET_TABLE].n;
 	case STAGE_NATS:
-		return t->map[MAP_NAT].n;
+		return maps->map[MAP_NAT].n;
 	case STAGE_EIPS:
-		return t->map[MAP_EIP].n;
+		return maps->map[MAP_EIP].n;
 	case STAGE_PUBLISHES:
-		return t->mirror.publish_numbers.fresh;
+		return maps->mirror.publish_numbers.fresh;
 	case STAGE_EDGE_HOST:
 		return 2;
 	default:
@@ -420,48 +421,48 @@ static uint32_t stage_end(const struct maps *t, enum stage stage)
 	}
 }
 
-uint32_t maps_audit_size(const struct maps *t)
+uint32_t maps_audit_size(const struct maps *maps)
 {
-	uint32_t n = (t->mirror.row_numbers.used + t->mirror.addr_numbers.used + t->mirror.route_numbers.used +
-		      t->mirror.publish_numbers.used) /
+	uint32_t n = (maps->mirror.row_numbers.used + maps->mirror.addr_numbers.used + maps->mirror.route_numbers.used +
+		      maps->mirror.publish_numbers.used) /
 			     KEYS_CHEAP +
-		     t->mirror.set_numbers.fresh * 2 + t->mirror.blocks.used / BLOCKS_CHEAP;
+		     maps->mirror.set_numbers.fresh * 2 + maps->mirror.blocks.used / BLOCKS_CHEAP;
 
 	for (enum stage s = 0; s < STAGES; s++)
-		n += stage_end(t, s) / (stages[s].cheap ? CHEAP : 1);
+		n += stage_end(maps, s) / (stages[s].cheap ? CHEAP : 1);
 	return n;
 }
 
-static int check_numbers(const struct maps *t, struct maps_audit *a, uint32_t most, uint32_t *count)
+static int check_numbers(const struct maps *maps, struct maps_audit *a, uint32_t most, uint32_t *count)
 {
-	uint32_t end = stage_end(t, a->stage), at_once = stages[a->stage].cheap ? CHEAP : 1;
+	uint32_t end = stage_end(maps, a->stage), at_once = stages[a->stage].cheap ? CHEAP : 1;
 	int r = 0;
 
 	if (!a->next)
 		a->next = 1;
 	for (; r == 0 && a->next < end && *count < most; ++*count)
 		for (uint32_t i = 0; i < at_once && r == 0 && a->next < end; i++)
-			r = stages[a->stage].check(t, a, a->next++);
+			r = stages[a->stage].check(maps, a, a->next++);
 	return r ? r : a->next < end ? 0 : -ENOENT;
 }
 
-int maps_audit_step(const struct maps *t, struct maps_audit *a, uint32_t most, struct maps_finding *ret)
+int maps_audit_step(const struct maps *maps, struct maps_audit *a, uint32_t most, struct maps_finding *ret)
 {
 	uint32_t count = 0;
 
 	/* A prepared change is half in the maps and half in the mirror. */
-	if (t->prepared)
+	if (maps->prepared)
 		return 0;
 	a->found = ret;
 	while (count < most) {
 		int r;
 
 		if (a->stage == STAGE_CLASSIFIERS)
-			r = check_classifiers(t, a, most, &count);
+			r = check_classifiers(maps, a, most, &count);
 		else if (stages[a->stage].check)
-			r = check_numbers(t, a, most, &count);
+			r = check_numbers(maps, a, most, &count);
 		else
-			r = check_keys(t, a, stages[a->stage].keys, &count);
+			r = check_keys(maps, a, stages[a->stage].keys, &count);
 
 		if (r == 0)
 			continue;

@@ -14,80 +14,80 @@
 #include "datapath/maps/write.h"
 #include "datapath/maps/write_edge.h"
 
-static void drop_change(struct maps *t, struct maps_change *c)
+static void drop_change(struct maps *maps, struct maps_change *c)
 {
-	mirror_undo(&t->mirror, &c->mirror);
-	write_edge_undone(t, c);
+	mirror_undo(&maps->mirror, &c->mirror);
+	write_edge_undone(maps, c);
 	change_free(c);
 }
 
-int maps_prepare(struct maps *t, const struct plan *plan, struct maps_change **ret, struct vpc_error *reterr)
+int maps_prepare(struct maps *maps, const struct plan *plan, struct maps_change **ret, struct vpc_error *reterr)
 {
 	struct maps_change *c;
 	int r;
 
-	if (t->prepared)
+	if (maps->prepared)
 		return -EBUSY;
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return vpc_error_oom(reterr);
-	c->epoch = maps_epoch(t) + 1;
+	c->epoch = maps_epoch(maps) + 1;
 	c->flows = plan->flows;
 	c->drain_s = plan->drain_s;
 	/* The mirror goes first, because it knows what fits: nothing is written before. */
-	r = mirror_plan(&t->mirror, &c->mirror, plan, reterr);
+	r = mirror_plan(&maps->mirror, &c->mirror, plan, reterr);
 	if (r >= 0 && mirror_change_empty(&c->mirror)) {
-		drop_change(t, c);
+		drop_change(maps, c);
 		*ret = NULL;
 		return 0;
 	}
 	if (r >= 0) {
-		r = write_change(t, c, reterr);
+		r = write_change(maps, c, reterr);
 		if (r < 0)
-			write_undo(t, c);
+			write_undo(maps, c);
 	}
 	if (r < 0) {
-		drop_change(t, c);
+		drop_change(maps, c);
 		return r;
 	}
-	t->prepared = c;
-	t->n_changes++;
+	maps->prepared = c;
+	maps->n_changes++;
 	*ret = c;
 	return 0;
 }
 
-void maps_undo(struct maps *t, struct maps_change *c)
+void maps_undo(struct maps *maps, struct maps_change *c)
 {
 	if (!c)
 		return;
-	write_undo(t, c);
-	drop_change(t, c);
-	t->prepared = NULL;
-	t->n_changes--;
-	retire_postponed(t);
+	write_undo(maps, c);
+	drop_change(maps, c);
+	maps->prepared = NULL;
+	maps->n_changes--;
+	retire_postponed(maps);
 }
 
-uint64_t maps_publish(struct maps *t, struct maps_change *c)
+uint64_t maps_publish(struct maps *maps, struct maps_change *c)
 {
 	if (!c)
-		return maps_epoch(t);
+		return maps_epoch(maps);
 	/* Graces that an earlier change promised are given by the rules of before this one; where that fails, not at
 	 * all, since a cut doesn't wait. */
-	if (grace_finish(t) < 0)
-		generations_commit(t);
-	cut_note_affected(t, c);
-	generations_raise(t, c);
+	if (grace_finish(maps) < 0)
+		generations_commit(maps);
+	cut_note_affected(maps, c);
+	generations_raise(maps, c);
 	if (c->flows == FLOWS_CUT && c->mirror.revoked)
-		(void)grace_end(t, c);
+		(void)grace_end(maps, c);
 	else if (c->mirror.revoked)
-		(void)grace_give(t, c);
-	epoch_store(t, c->epoch);
-	write_published(t, c);
-	mirror_publish(&t->mirror, &c->mirror);
-	write_edge_published(t, c);
-	t->prepared = NULL;
-	(void)grace_finish(t);
-	retire_postponed(t);
+		(void)grace_give(maps, c);
+	epoch_store(maps, c->epoch);
+	write_published(maps, c);
+	mirror_publish(&maps->mirror, &c->mirror);
+	write_edge_published(maps, c);
+	maps->prepared = NULL;
+	(void)grace_finish(maps);
+	retire_postponed(maps);
 	return c->epoch;
 }
 

@@ -11,7 +11,7 @@
 #include "datapath/maps/shares.h"
 #include "datapath/maps/state.h"
 
-int maps_eni_counters(struct maps *t, uint32_t eni, struct eni_counters *ret)
+int maps_eni_counters(struct maps *maps, uint32_t eni, struct eni_counters *ret)
 {
 	int cpus = libbpf_num_possible_cpus();
 	_cleanup_free_ struct vpc_eni_stat *stats = NULL;
@@ -20,12 +20,12 @@ int maps_eni_counters(struct maps *t, uint32_t eni, struct eni_counters *ret)
 
 	if (cpus < 0)
 		return cpus;
-	if (eni >= t->map[MAP_ENI].n)
+	if (eni >= maps->map[MAP_ENI].n)
 		return -ENOENT;
 	stats = calloc((size_t)cpus, sizeof(*stats));
 	if (!stats)
 		return -ENOMEM;
-	r = bpf_map_lookup_elem(t->map[MAP_ENI_STAT].fd, &eni, stats);
+	r = bpf_map_lookup_elem(maps->map[MAP_ENI_STAT].fd, &eni, stats);
 	for (int i = 0; r >= 0 && i < cpus; i++) {
 		sum.rx_packets += stats[i].rx_packets;
 		sum.rx_bytes += stats[i].rx_bytes;
@@ -35,7 +35,7 @@ int maps_eni_counters(struct maps *t, uint32_t eni, struct eni_counters *ret)
 	for (uint32_t i = 0; r >= 0 && i < VPC_DROP_REASONS_MAX; i++) {
 		uint32_t index = eni * VPC_DROP_REASONS_MAX + i;
 
-		r = bpf_map_lookup_elem(t->map[MAP_DROP].fd, &index, &sum.drops[i]);
+		r = bpf_map_lookup_elem(maps->map[MAP_DROP].fd, &index, &sum.drops[i]);
 	}
 	if (r < 0)
 		return r;
@@ -43,15 +43,15 @@ int maps_eni_counters(struct maps *t, uint32_t eni, struct eni_counters *ret)
 	return 0;
 }
 
-int maps_rule_counters(struct maps *t, uint32_t rule, struct rule_counters *ret)
+int maps_rule_counters(struct maps *maps, uint32_t rule, struct rule_counters *ret)
 {
 	struct rule_counters sum = {};
 	bool found = false;
 
-	for (uint32_t i = *chains_head(&t->mirror.references_by_rule, chains_hash(&rule, sizeof(rule))); i;
-	     i = t->mirror.references[i].next_of_rule) {
-		const struct reference *reference = &t->mirror.references[i];
-		const struct vpc_row_stat *stat = stat_at(t, reference->row);
+	for (uint32_t i = *chains_head(&maps->mirror.references_by_rule, chains_hash(&rule, sizeof(rule))); i;
+	     i = maps->mirror.references[i].next_of_rule) {
+		const struct reference *reference = &maps->mirror.references[i];
+		const struct vpc_row_stat *stat = stat_at(maps, reference->row);
 
 		if (reference->rule != rule)
 			continue;
@@ -75,35 +75,35 @@ static int count_one(const void *key, const void *value, void *userdata)
 	return 0;
 }
 
-static json_int_t count_enis(const struct maps *t)
+static json_int_t count_enis(const struct maps *maps)
 {
 	json_int_t n = 0;
 
-	for (uint32_t i = 1; i < t->map[MAP_ENI].n; i++)
-		n += t->mirror.enis[i].state != NODE_FREE;
+	for (uint32_t i = 1; i < maps->map[MAP_ENI].n; i++)
+		n += maps->mirror.enis[i].state != NODE_FREE;
 	return n;
 }
 
-static json_int_t count_nats(const struct maps *t)
+static json_int_t count_nats(const struct maps *maps)
 {
 	json_int_t n = 0;
 
-	for (uint32_t i = 1; i < t->mirror.size.nats; i++)
-		n += t->mirror.nats[i].state != NODE_FREE;
+	for (uint32_t i = 1; i < maps->mirror.size.nats; i++)
+		n += maps->mirror.nats[i].state != NODE_FREE;
 	return n;
 }
 
-static json_int_t count_eips(const struct maps *t)
+static json_int_t count_eips(const struct maps *maps)
 {
 	json_int_t n = 0;
 
-	for (uint32_t i = 1; i < t->mirror.size.eips; i++)
-		n += t->mirror.eips[i].state != NODE_FREE;
+	for (uint32_t i = 1; i < maps->mirror.size.eips; i++)
+		n += maps->mirror.eips[i].state != NODE_FREE;
 	return n;
 }
 
 /* Used entries of a map, or -1 where nobody knows without reading all of it. */
-static json_int_t count_used(const struct maps *t, enum map_id id)
+static json_int_t count_used(const struct maps *maps, enum map_id id)
 {
 	json_int_t n = 0;
 
@@ -111,62 +111,62 @@ static json_int_t count_used(const struct maps *t, enum map_id id)
 	case MAP_RULE:
 	case MAP_ROW:
 	case MAP_ROW_STAT:
-		return t->mirror.row_numbers.used;
+		return maps->mirror.row_numbers.used;
 	case MAP_MASK_GROUP:
 	case MAP_MASK_GROUP_OF:
-		return t->mirror.mask_group_numbers.used;
+		return maps->mirror.mask_group_numbers.used;
 	case MAP_CLASSIFIER:
-		return t->mirror.blocks.used;
+		return maps->mirror.blocks.used;
 	case MAP_SET:
-		return t->mirror.set_numbers.used;
+		return maps->mirror.set_numbers.used;
 	case MAP_ADDR:
 	case MAP_ADDR_ROW:
-		return t->mirror.addr_numbers.used;
+		return maps->mirror.addr_numbers.used;
 	case MAP_ENI:
-		return count_enis(t);
+		return count_enis(maps);
 	case MAP_ROUTE:
 	case MAP_ROUTE_ROW:
-		return t->mirror.route_numbers.used;
+		return maps->mirror.route_numbers.used;
 	case MAP_PUBLISH:
 	case MAP_PUBLISH_ROW:
-		return t->mirror.publish_numbers.used;
+		return maps->mirror.publish_numbers.used;
 	case MAP_NAT:
-		return count_nats(t);
+		return count_nats(maps);
 	case MAP_EIP:
-		return count_eips(t);
+		return count_eips(maps);
 	case MAP_NAT_OUT:
 	case MAP_NAT_IN:
-		return (json_int_t)maps_translations(t);
+		return (json_int_t)maps_translations(maps);
 	case MAP_FLOW:
 	case MAP_FLOW_NEW:
 	case MAP_FLOW_OVERFLOW:
-		return map_each(&t->map[id], count_one, &n) < 0 ? -1 : n;
+		return map_each(&maps->map[id], count_one, &n) < 0 ? -1 : n;
 	default:
 		return -1;
 	}
 }
 
-uint32_t maps_walked(const struct maps *t)
+uint32_t maps_walked(const struct maps *maps)
 {
-	return t->mirror.n_walked;
+	return maps->mirror.n_walked;
 }
 
-json_t *maps_status(struct maps *t)
+json_t *maps_status(struct maps *maps)
 {
 	json_t *status = json_object();
 
 	for (int id = 0; status && id < MAP_COUNT; id++) {
-		json_int_t used = count_used(t, (enum map_id)id);
-		json_t *row = json_pack("{s:I, s:I}", "size", (json_int_t)t->map[id].n, "bytes",
-					(json_int_t)t->map[id].bytes);
+		json_int_t used = count_used(maps, (enum map_id)id);
+		json_t *row = json_pack("{s:I, s:I}", "size", (json_int_t)maps->map[id].n, "bytes",
+					(json_int_t)maps->map[id].bytes);
 
 		if (row && used >= 0)
 			json_object_set_new(row, "used", json_integer(used));
 		if (row && id == MAP_CLASSIFIER)
-			json_object_set_new(row, "walked", json_integer(t->mirror.n_walked));
-		if (row && shares_status(t, (enum map_id)id, row) < 0)
+			json_object_set_new(row, "walked", json_integer(maps->mirror.n_walked));
+		if (row && shares_status(maps, (enum map_id)id, row) < 0)
 			row = (json_decref(row), NULL);
-		if (!row || json_object_set_new(status, t->map[id].name, row) < 0) {
+		if (!row || json_object_set_new(status, maps->map[id].name, row) < 0) {
 			json_decref(status);
 			return NULL;
 		}

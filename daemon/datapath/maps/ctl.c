@@ -7,28 +7,28 @@
 
 #include "datapath/maps/audit.h"
 
-void ctl_adopt(struct maps *t)
+void ctl_adopt(struct maps *maps)
 {
-	t->ctl = *ctl_at(t, 0);
-	if (t->ctl.pickup_until_ns > monotonic_ns() + PICKUP_NS)
-		CTL_SET(t, pickup_until_ns, 0);
+	maps->ctl = *ctl_at(maps, 0);
+	if (maps->ctl.pickup_until_ns > monotonic_ns() + PICKUP_NS)
+		CTL_SET(maps, pickup_until_ns, 0);
 }
 
 #define FIELDS(FIELD) FIELD(epoch) FIELD(pickup_until_ns) FIELD(listeners) FIELD(half_open_max) FIELD(graces)
 
-int maps_ctl_mend(struct maps *t, struct maps_finding *ret)
+int maps_ctl_mend(struct maps *maps, struct maps_finding *ret)
 {
 	int mended = 0;
 
-#define MEND(field)                                                                                           \
-	do {                                                                                                  \
-		uint64_t is = __atomic_load_n(&ctl_at(t, 0)->field, __ATOMIC_RELAXED), should = t->ctl.field; \
-		if (is == should)                                                                             \
-			break;                                                                                \
-		__atomic_store_n(&ctl_at(t, 0)->field, t->ctl.field, __ATOMIC_SEQ_CST);                       \
-		snprintf(ret->detail, sizeof(ret->detail), "%s was %llu and should be %llu", #field,          \
-			 (unsigned long long)is, (unsigned long long)should);                                 \
-		mended++;                                                                                     \
+#define MEND(field)                                                                                                 \
+	do {                                                                                                        \
+		uint64_t is = __atomic_load_n(&ctl_at(maps, 0)->field, __ATOMIC_RELAXED), should = maps->ctl.field; \
+		if (is == should)                                                                                   \
+			break;                                                                                      \
+		__atomic_store_n(&ctl_at(maps, 0)->field, maps->ctl.field, __ATOMIC_SEQ_CST);                       \
+		snprintf(ret->detail, sizeof(ret->detail), "%s was %llu and should be %llu", #field,                \
+			 (unsigned long long)is, (unsigned long long)should);                                       \
+		mended++;                                                                                           \
 	} while (0);
 	FIELDS(MEND)
 #undef MEND

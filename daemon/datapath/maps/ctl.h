@@ -12,13 +12,13 @@
 #define PICKUP_NS 30000000000ull
 
 /* Sets a field of the copy and of the row. All stores before it are seen first. */
-#define CTL_SET(t, field, value)                                                            \
-	do {                                                                                \
-		__atomic_store_n(&(t)->ctl.field, (value), __ATOMIC_RELEASE);               \
-		__atomic_store_n(&ctl_at((t), 0)->field, (t)->ctl.field, __ATOMIC_SEQ_CST); \
+#define CTL_SET(maps, field, value)                                                               \
+	do {                                                                                      \
+		__atomic_store_n(&(maps)->ctl.field, (value), __ATOMIC_RELEASE);                  \
+		__atomic_store_n(&ctl_at((maps), 0)->field, (maps)->ctl.field, __ATOMIC_SEQ_CST); \
 	} while (0)
 
 /* Takes the row over, at a start. */
-void ctl_adopt(struct maps *t);
+void ctl_adopt(struct maps *maps);
 
 #endif

@@ -212,10 +212,10 @@ static void forget(struct plan *p)
 	*p = (struct plan){};
 }
 
-int maps_diff(struct maps *t, const struct plan *all, struct plan *ret, struct vpc_error *reterr)
+int maps_diff(struct maps *maps, const struct plan *all, struct plan *ret, struct vpc_error *reterr)
 {
 	struct plan plan = {.flows = FLOWS_CUT};
-	struct diff d = {.m = &t->mirror, .all = all, .plan = &plan};
+	struct diff d = {.m = &maps->mirror, .all = all, .plan = &plan};
 	int r = diff_rows(&d);
 
 	if (r >= 0)

@@ -28,24 +28,24 @@ bool edge_uplink_equal(const struct vpc_uplink *a, const struct vpc_uplink *b)
 }
 
 /* Takes the uplink away from the programs. */
-static int uplink_clear(struct maps *t, uint32_t vpc)
+static int uplink_clear(struct maps *maps, uint32_t vpc)
 {
-	struct vpc_uplink *at = uplink_at(t, vpc);
-	uint32_t host_ifindex = t->edge.uplinks[vpc].host_ifindex;
+	struct vpc_uplink *at = uplink_at(maps, vpc);
+	uint32_t host_ifindex = maps->edge.uplinks[vpc].host_ifindex;
 	int r = 0;
 
 	store32(&at->ifindex, 0);
 	if (host_ifindex)
-		r = map_delete(&t->map[MAP_UPLINK_OF], &host_ifindex);
+		r = map_delete(&maps->map[MAP_UPLINK_OF], &host_ifindex);
 	memset(at, 0, sizeof(*at));
 	return r;
 }
 
 /* Gives the uplink to the programs. */
-static int uplink_store(struct maps *t, uint32_t vpc)
+static int uplink_store(struct maps *maps, uint32_t vpc)
 {
-	const struct vpc_uplink *new = &t->edge.uplinks[vpc];
-	struct vpc_uplink *at = uplink_at(t, vpc);
+	const struct vpc_uplink *new = &maps->edge.uplinks[vpc];
+	struct vpc_uplink *at = uplink_at(maps, vpc);
 	int r = 0;
 
 	store32(&at->ifindex, 0);
@@ -56,49 +56,49 @@ static int uplink_store(struct maps *t, uint32_t vpc)
 	at->pad = 0;
 	memset(at->pad2, 0, sizeof(at->pad2));
 	if (new->host_ifindex)
-		r = map_store(&t->map[MAP_UPLINK_OF], &new->host_ifindex, &vpc);
+		r = map_store(&maps->map[MAP_UPLINK_OF], &new->host_ifindex, &vpc);
 	if (r >= 0)
 		store32(&at->ifindex, new->ifindex);
 	return r;
 }
 
-int maps_uplink_set(struct maps *t, uint32_t vpc, const struct vpc_uplink *uplink)
+int maps_uplink_set(struct maps *maps, uint32_t vpc, const struct vpc_uplink *uplink)
 {
 	struct vpc_uplink new = {};
 	int r;
 
-	if (vpc == 0 || vpc >= t->map[MAP_UPLINK].n)
+	if (vpc == 0 || vpc >= maps->map[MAP_UPLINK].n)
 		return -ERANGE;
 	if (uplink && uplink->ifindex) {
 		new = *uplink;
 		new.pad = 0;
 		memset(new.pad2, 0, sizeof(new.pad2));
 	}
-	if (edge_uplink_equal(&new, &t->edge.uplinks[vpc]) && edge_uplink_equal(&new, uplink_at(t, vpc)))
+	if (edge_uplink_equal(&new, &maps->edge.uplinks[vpc]) && edge_uplink_equal(&new, uplink_at(maps, vpc)))
 		return 0;
-	r = uplink_clear(t, vpc);
-	t->edge.uplinks[vpc] = new;
+	r = uplink_clear(maps, vpc);
+	maps->edge.uplinks[vpc] = new;
 	if (r >= 0 && new.ifindex)
-		r = uplink_store(t, vpc);
+		r = uplink_store(maps, vpc);
 	return r;
 }
 
-bool maps_uplink(const struct maps *t, uint32_t vpc, struct vpc_uplink *ret)
+bool maps_uplink(const struct maps *maps, uint32_t vpc, struct vpc_uplink *ret)
 {
-	if (vpc == 0 || vpc >= t->map[MAP_UPLINK].n || !t->edge.uplinks[vpc].ifindex)
+	if (vpc == 0 || vpc >= maps->map[MAP_UPLINK].n || !maps->edge.uplinks[vpc].ifindex)
 		return false;
-	*ret = t->edge.uplinks[vpc];
+	*ret = maps->edge.uplinks[vpc];
 	return true;
 }
 
-int maps_uplink_adjust(struct maps *t, uint32_t vpc, uint32_t mtu, uint32_t flags)
+int maps_uplink_adjust(struct maps *maps, uint32_t vpc, uint32_t mtu, uint32_t flags)
 {
-	if (vpc == 0 || vpc >= t->map[MAP_UPLINK].n || !t->edge.uplinks[vpc].ifindex)
+	if (vpc == 0 || vpc >= maps->map[MAP_UPLINK].n || !maps->edge.uplinks[vpc].ifindex)
 		return -ENOENT;
-	t->edge.uplinks[vpc].mtu = mtu;
-	t->edge.uplinks[vpc].flags = flags;
-	store32(&uplink_at(t, vpc)->mtu, mtu);
-	store32(&uplink_at(t, vpc)->flags, flags);
+	maps->edge.uplinks[vpc].mtu = mtu;
+	maps->edge.uplinks[vpc].flags = flags;
+	store32(&uplink_at(maps, vpc)->mtu, mtu);
+	store32(&uplink_at(maps, vpc)->flags, flags);
 	return 0;
 }
 
@@ -118,31 +118,31 @@ bool edge_outer_equal(const struct vpc_outer *a, const struct vpc_outer *b)
 	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0;
 }
 
-const struct vpc_outer *edge_outer(const struct maps *t, uint32_t ifindex)
+const struct vpc_outer *edge_outer(const struct maps *maps, uint32_t ifindex)
 {
-	const struct maps_outer *outer = outer_find(t->edge.outers, t->edge.n_outers, ifindex);
+	const struct maps_outer *outer = outer_find(maps->edge.outers, maps->edge.n_outers, ifindex);
 
 	return outer ? &outer->row : NULL;
 }
 
 /* Brings the kernel's map to what is told; *ret is what was told before, n of it. */
-static int outers_store(struct maps *t, const struct maps_outer *was, size_t n)
+static int outers_store(struct maps *maps, const struct maps_outer *was, size_t n)
 {
-	const struct edge_state *e = &t->edge;
+	const struct edge_state *e = &maps->edge;
 	int r = 0;
 
 	for (size_t i = 0; i < e->n_outers; i++) {
 		const struct maps_outer *old = outer_find(was, n, e->outers[i].ifindex);
 
 		if (!old || !edge_outer_equal(&old->row, &e->outers[i].row)) {
-			int stored = map_store(&t->map[MAP_OUTER], &e->outers[i].ifindex, &e->outers[i].row);
+			int stored = map_store(&maps->map[MAP_OUTER], &e->outers[i].ifindex, &e->outers[i].row);
 
 			r = r < 0 ? r : stored;
 		}
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (!outer_find(e->outers, e->n_outers, was[i].ifindex)) {
-			int deleted = map_delete(&t->map[MAP_OUTER], &was[i].ifindex);
+			int deleted = map_delete(&maps->map[MAP_OUTER], &was[i].ifindex);
 
 			r = r < 0 ? r : deleted;
 		}
@@ -150,10 +150,10 @@ static int outers_store(struct maps *t, const struct maps_outer *was, size_t n)
 	return r;
 }
 
-int maps_outers_set(struct maps *t, const struct maps_outer *outers, size_t n)
+int maps_outers_set(struct maps *maps, const struct maps_outer *outers, size_t n)
 {
 	struct maps_outer was[MAPS_OUTERS_MAX];
-	struct edge_state *e = &t->edge;
+	struct edge_state *e = &maps->edge;
 	size_t n_was = e->outers_lost ? 0 : e->n_outers;
 	int r;
 
@@ -164,7 +164,7 @@ int maps_outers_set(struct maps *t, const struct maps_outer *outers, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (outers[i].ifindex && !outer_find(e->outers, e->n_outers, outers[i].ifindex))
 			e->outers[e->n_outers++] = outers[i];
-	r = outers_store(t, was, n_was);
+	r = outers_store(maps, was, n_was);
 	e->outers_lost = r < 0;
 	return r;
 }
@@ -176,9 +176,9 @@ static int compare_keys(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct vpc_public_key));
 }
 
-bool edge_is_host(const struct maps *t, const struct vpc_public_key *key)
+bool edge_is_host(const struct maps *maps, const struct vpc_public_key *key)
 {
-	return bsearch(key, t->edge.hosts, t->edge.n_hosts, sizeof(*key), compare_keys) != NULL;
+	return bsearch(key, maps->edge.hosts, maps->edge.n_hosts, sizeof(*key), compare_keys) != NULL;
 }
 
 static bool key_is_v4(const struct vpc_public_key *key)
@@ -188,23 +188,23 @@ static bool key_is_v4(const struct vpc_public_key *key)
 	return memcmp(key->addr, v4_prefix, sizeof(v4_prefix)) == 0;
 }
 
-void edge_public_value(const struct maps *t, const struct vpc_public_key *key, struct vpc_public *ret)
+void edge_public_value(const struct maps *maps, const struct vpc_public_key *key, struct vpc_public *ret)
 {
 	*ret = (struct vpc_public){};
-	if (edge_is_host(t, key))
+	if (edge_is_host(maps, key))
 		ret->kind |= VPC_PUBLIC_HOST;
 	if (key_is_v4(key))
-		ret->number = eip_by_address(&t->mirror, key->addr[3]);
+		ret->number = eip_by_address(&maps->mirror, key->addr[3]);
 	if (ret->number)
 		ret->kind |= VPC_PUBLIC_EIP;
 }
 
-int edge_public_store(struct maps *t, const struct vpc_public_key *key)
+int edge_public_store(struct maps *maps, const struct vpc_public_key *key)
 {
 	struct vpc_public value;
 
-	edge_public_value(t, key, &value);
-	return value.kind ? map_store(&t->map[MAP_PUBLIC], key, &value) : map_delete(&t->map[MAP_PUBLIC], key);
+	edge_public_value(maps, key, &value);
+	return value.kind ? map_store(&maps->map[MAP_PUBLIC], key, &value) : map_delete(&maps->map[MAP_PUBLIC], key);
 }
 
 void edge_public_key_of(uint32_t address, struct vpc_public_key *ret)
@@ -214,11 +214,11 @@ void edge_public_key_of(uint32_t address, struct vpc_public_key *ret)
 	ret->addr[3] = address;
 }
 
-int maps_host_addresses_set(struct maps *t, const struct ip *addresses, size_t n)
+int maps_host_addresses_set(struct maps *maps, const struct ip *addresses, size_t n)
 {
-	struct vpc_public_key was[MAPS_HOST_ADDRESSES_MAX], *hosts = t->edge.hosts;
-	size_t n_was = t->edge.n_hosts;
-	bool all = t->edge.hosts_lost;
+	struct vpc_public_key was[MAPS_HOST_ADDRESSES_MAX], *hosts = maps->edge.hosts;
+	size_t n_was = maps->edge.n_hosts;
+	bool all = maps->edge.hosts_lost;
 	int r = 0;
 
 	if (n > MAPS_HOST_ADDRESSES_MAX)
@@ -226,39 +226,40 @@ int maps_host_addresses_set(struct maps *t, const struct ip *addresses, size_t n
 	memcpy(was, hosts, sizeof(was));
 	for (size_t i = 0; i < n; i++)
 		memcpy(&hosts[i], addresses[i].bytes, sizeof(hosts[i]));
-	t->edge.n_hosts = n;
+	maps->edge.n_hosts = n;
 	qsort(hosts, n, sizeof(*hosts), compare_keys);
 	for (size_t i = 0; i < n; i++)
 		if (all || !bsearch(&hosts[i], was, n_was, sizeof(*was), compare_keys)) {
-			int stored = edge_public_store(t, &hosts[i]);
+			int stored = edge_public_store(maps, &hosts[i]);
 
 			r = r < 0 ? r : stored;
 		}
 	for (size_t i = 0; i < n_was; i++)
-		if (!edge_is_host(t, &was[i])) {
-			int stored = edge_public_store(t, &was[i]);
+		if (!edge_is_host(maps, &was[i])) {
+			int stored = edge_public_store(maps, &was[i]);
 
 			r = r < 0 ? r : stored;
 		}
-	t->edge.hosts_lost = r < 0;
+	maps->edge.hosts_lost = r < 0;
 	return r;
 }
 
 /* --- edge_ctl ----------------------------------------------------------------------------------------------------- */
 
-void edge_ports_of(const struct maps *t, struct vpc_edge_ctl *ret)
+void edge_ports_of(const struct maps *maps, struct vpc_edge_ctl *ret)
 {
 	ret->nat_port_first = NAT_PORT_FIRST;
 	ret->nat_port_last = NAT_PORT_LAST;
-	edge_preferred_ports(t->edge.local_first, t->edge.local_last, &ret->nat_prefer_first, &ret->nat_prefer_last);
+	edge_preferred_ports(maps->edge.local_first, maps->edge.local_last, &ret->nat_prefer_first,
+			     &ret->nat_prefer_last);
 }
 
 /* A program that reads between two of the stores tries a few of the preferred ports more, or fewer. */
-static void ports_store(struct maps *t)
+static void ports_store(struct maps *maps)
 {
-	struct vpc_edge_ctl *ctl = edge_ctl_at(t, 0), new;
+	struct vpc_edge_ctl *ctl = edge_ctl_at(maps, 0), new;
 
-	edge_ports_of(t, &new);
+	edge_ports_of(maps, &new);
 	store32(&ctl->nat_port_first, new.nat_port_first);
 	store32(&ctl->nat_port_last, new.nat_port_last);
 	store32(&ctl->nat_prefer_first, new.nat_prefer_first);
@@ -280,17 +281,17 @@ void edge_preferred_ports(uint32_t local_first, uint32_t local_last, uint32_t *r
 		*ret_first = local_last + 1 > NAT_PORT_FIRST ? local_last + 1 : NAT_PORT_FIRST;
 }
 
-void maps_local_ports_set(struct maps *t, uint16_t first, uint16_t last)
+void maps_local_ports_set(struct maps *maps, uint16_t first, uint16_t last)
 {
-	t->edge.local_first = first;
-	t->edge.local_last = last;
-	ports_store(t);
+	maps->edge.local_first = first;
+	maps->edge.local_last = last;
+	ports_store(maps);
 }
 
-void maps_edge_forward_set(struct maps *t, bool forward)
+void maps_edge_forward_set(struct maps *maps, bool forward)
 {
-	t->edge.forward = forward;
-	store32(&edge_ctl_at(t, 0)->flags, forward ? VPC_EDGE_FORWARD : 0);
+	maps->edge.forward = forward;
+	store32(&edge_ctl_at(maps, 0)->flags, forward ? VPC_EDGE_FORWARD : 0);
 }
 
 /* --- a start ------------------------------------------------------------------------------------------------------ */
@@ -320,26 +321,26 @@ static int adopt_host(const void *key, const void *value, void *userdata)
 	return 0;
 }
 
-int edge_adopt(struct maps *t)
+int edge_adopt(struct maps *maps)
 {
-	struct edge_state *e = &t->edge;
+	struct edge_state *e = &maps->edge;
 	int r;
 
 	e->local_first = LOCAL_PORT_FIRST;
 	e->local_last = LOCAL_PORT_LAST;
-	ports_store(t);
-	e->uplinks = calloc(t->map[MAP_UPLINK].n, sizeof(*e->uplinks));
+	ports_store(maps);
+	e->uplinks = calloc(maps->map[MAP_UPLINK].n, sizeof(*e->uplinks));
 	if (!e->uplinks)
 		return -ENOMEM;
-	if (!t->adopted)
+	if (!maps->adopted)
 		return 0;
-	e->forward = edge_ctl_at(t, 0)->flags & VPC_EDGE_FORWARD;
-	for (uint32_t i = 1; i < t->map[MAP_UPLINK].n; i++)
-		if (uplink_at(t, i)->ifindex == VPC_UPLINK_FIRST + i)
-			e->uplinks[i] = *uplink_at(t, i);
-	r = map_each(&t->map[MAP_OUTER], adopt_outer, e);
+	e->forward = edge_ctl_at(maps, 0)->flags & VPC_EDGE_FORWARD;
+	for (uint32_t i = 1; i < maps->map[MAP_UPLINK].n; i++)
+		if (uplink_at(maps, i)->ifindex == VPC_UPLINK_FIRST + i)
+			e->uplinks[i] = *uplink_at(maps, i);
+	r = map_each(&maps->map[MAP_OUTER], adopt_outer, e);
 	if (r >= 0)
-		r = map_each(&t->map[MAP_PUBLIC], adopt_host, e);
+		r = map_each(&maps->map[MAP_PUBLIC], adopt_host, e);
 	qsort(e->hosts, e->n_hosts, sizeof(e->hosts[0]), compare_keys);
 	return r;
 }
@@ -347,10 +348,10 @@ int edge_adopt(struct maps *t)
 static int read_uplink_of(const void *key, const void *value, void *userdata)
 {
 	struct reading *reading = userdata;
-	const struct maps *t = reading->t;
+	const struct maps *maps = reading->maps;
 	uint32_t ifindex = *(const uint32_t *)key, vpc = *(const uint32_t *)value;
 
-	return vpc && vpc < t->map[MAP_UPLINK].n && t->edge.uplinks[vpc].host_ifindex == ifindex
+	return vpc && vpc < maps->map[MAP_UPLINK].n && maps->edge.uplinks[vpc].host_ifindex == ifindex
 		       ? 0
 		       : reading_drop(reading, key);
 }
@@ -360,7 +361,7 @@ static int read_outer(const void *key, const void *value, void *userdata)
 	struct reading *reading = userdata;
 
 	(void)value;
-	return edge_outer(reading->t, *(const uint32_t *)key) ? 0 : reading_drop(reading, key);
+	return edge_outer(reading->maps, *(const uint32_t *)key) ? 0 : reading_drop(reading, key);
 }
 
 static int read_public(const void *key, const void *value, void *userdata)
@@ -369,56 +370,56 @@ static int read_public(const void *key, const void *value, void *userdata)
 	struct vpc_public right;
 
 	(void)value;
-	edge_public_value(reading->t, key, &right);
+	edge_public_value(reading->maps, key, &right);
 	return right.kind ? 0 : reading_drop(reading, key);
 }
 
-static int restore_uplinks(struct maps *t)
+static int restore_uplinks(struct maps *maps)
 {
-	_cleanup_(reading_clear) struct reading reading = {.t = t, .id = MAP_UPLINK_OF};
+	_cleanup_(reading_clear) struct reading reading = {.maps = maps, .id = MAP_UPLINK_OF};
 	int r = reading_run(&reading, read_uplink_of);
 
-	for (uint32_t i = 1; r >= 0 && i < t->map[MAP_UPLINK].n; i++) {
-		const struct vpc_uplink *told = &t->edge.uplinks[i];
+	for (uint32_t i = 1; r >= 0 && i < maps->map[MAP_UPLINK].n; i++) {
+		const struct vpc_uplink *told = &maps->edge.uplinks[i];
 		uint32_t vpc = 0;
 
 		if (told->host_ifindex)
-			(void)bpf_map_lookup_elem(t->map[MAP_UPLINK_OF].fd, &told->host_ifindex, &vpc);
-		if (edge_uplink_equal(told, uplink_at(t, i)) && (!told->host_ifindex || vpc == i))
+			(void)bpf_map_lookup_elem(maps->map[MAP_UPLINK_OF].fd, &told->host_ifindex, &vpc);
+		if (edge_uplink_equal(told, uplink_at(maps, i)) && (!told->host_ifindex || vpc == i))
 			continue;
-		r = told->ifindex ? uplink_store(t, i) : uplink_clear(t, i);
+		r = told->ifindex ? uplink_store(maps, i) : uplink_clear(maps, i);
 	}
 	return r;
 }
 
-int edge_restore(struct maps *t)
+int edge_restore(struct maps *maps)
 {
-	_cleanup_(reading_clear) struct reading outers = {.t = t, .id = MAP_OUTER};
-	_cleanup_(reading_clear) struct reading publics = {.t = t, .id = MAP_PUBLIC};
-	int r = restore_uplinks(t);
+	_cleanup_(reading_clear) struct reading outers = {.maps = maps, .id = MAP_OUTER};
+	_cleanup_(reading_clear) struct reading publics = {.maps = maps, .id = MAP_PUBLIC};
+	int r = restore_uplinks(maps);
 
 	if (r >= 0)
 		r = reading_run(&outers, read_outer);
 	if (r >= 0)
-		r = outers_store(t, NULL, 0);
+		r = outers_store(maps, NULL, 0);
 	if (r >= 0)
 		r = reading_run(&publics, read_public);
-	for (size_t i = 0; r >= 0 && i < t->edge.n_hosts; i++)
-		r = edge_public_store(t, &t->edge.hosts[i]);
-	for (uint32_t i = 1; r >= 0 && i < t->mirror.size.eips; i++) {
+	for (size_t i = 0; r >= 0 && i < maps->edge.n_hosts; i++)
+		r = edge_public_store(maps, &maps->edge.hosts[i]);
+	for (uint32_t i = 1; r >= 0 && i < maps->mirror.size.eips; i++) {
 		struct vpc_public_key key;
 
-		edge_public_key_of(t->mirror.eips[i].record.address, &key);
-		if (t->mirror.eips[i].state != NODE_FREE)
-			r = edge_public_store(t, &key);
+		edge_public_key_of(maps->mirror.eips[i].record.address, &key);
+		if (maps->mirror.eips[i].state != NODE_FREE)
+			r = edge_public_store(maps, &key);
 	}
-	ports_store(t);
-	maps_edge_forward_set(t, t->edge.forward);
+	ports_store(maps);
+	maps_edge_forward_set(maps, maps->edge.forward);
 	return r;
 }
 
-void edge_clear(struct maps *t)
+void edge_clear(struct maps *maps)
 {
-	free(t->edge.uplinks);
-	t->edge.uplinks = NULL;
+	free(maps->edge.uplinks);
+	maps->edge.uplinks = NULL;
 }

@@ -27,11 +27,11 @@ struct maps;
  * 0: it has none any more; to be called before the device is deleted. pads are ignored. The order of a change is so
  * that no packet meets half of it: ifindex is cleared first and stored last. -ERANGE: no such VPC number; -errno of
  * bpf(): nothing leads to the uplink. */
-int maps_uplink_set(struct maps *t, uint32_t vpc, const struct vpc_uplink *uplink);
+int maps_uplink_set(struct maps *maps, uint32_t vpc, const struct vpc_uplink *uplink);
 /* What was stored; false: it has none. */
-bool maps_uplink(const struct maps *t, uint32_t vpc, struct vpc_uplink *ret);
+bool maps_uplink(const struct maps *maps, uint32_t vpc, struct vpc_uplink *ret);
 /* Stores only the MTU and the flags, as one word each: packets go on. -ENOENT: it has no uplink. */
-int maps_uplink_adjust(struct maps *t, uint32_t vpc, uint32_t mtu, uint32_t flags);
+int maps_uplink_adjust(struct maps *maps, uint32_t vpc, uint32_t mtu, uint32_t flags);
 
 /* --- outer interfaces --------------------------------------------------------------------------------------------- */
 
@@ -42,20 +42,20 @@ struct maps_outer {
 #define MAPS_OUTERS_MAX 64
 /* Stores all outer interfaces there are; others leave the map. An interface that stays as it is is not touched.
  * -E2BIG: more than MAPS_OUTERS_MAX, nothing was done; -errno of bpf(): some may be missing, call again. */
-int maps_outers_set(struct maps *t, const struct maps_outer *outers, size_t n);
+int maps_outers_set(struct maps *maps, const struct maps_outer *outers, size_t n);
 
 /* Stores all addresses of the host behind which there are translations or published ports (VPC_PUBLIC_HOST), IPv4 and
  * IPv6, in any order; others stop being the host's. -E2BIG: more than MAPS_HOST_ADDRESSES_MAX, nothing was done; -errno
  * of bpf(): some may be missing, call again. */
 #define MAPS_HOST_ADDRESSES_MAX 256
-int maps_host_addresses_set(struct maps *t, const struct ip *addresses, size_t n);
+int maps_host_addresses_set(struct maps *maps, const struct ip *addresses, size_t n);
 
 /* --- the rest of edge_ctl ----------------------------------------------------------------------------------------- */
 
 /* The ports that the host gives to its own sockets (net.ipv4.ip_local_port_range, both inclusive, host byte order).
  * Translations prefer the larger part of 1024..65535 beside them. Until this is called: 32768..60999. */
-void maps_local_ports_set(struct maps *t, uint16_t first, uint16_t last);
+void maps_local_ports_set(struct maps *maps, uint16_t first, uint16_t last);
 /* Whether the programs leave the way out to the host's own forwarding (VPC_EDGE_FORWARD). */
-void maps_edge_forward_set(struct maps *t, bool forward);
+void maps_edge_forward_set(struct maps *maps, bool forward);
 
 #endif

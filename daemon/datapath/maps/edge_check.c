@@ -28,56 +28,56 @@ static int found(struct maps_finding *ret, const char *map, const char *format, 
 }
 
 /* The value of a key; zeroed: there is none. */
-static int look_up(const struct maps *t, enum map_id id, const void *key, void *ret)
+static int look_up(const struct maps *maps, enum map_id id, const void *key, void *ret)
 {
-	int r = bpf_map_lookup_elem(t->map[id].fd, key, ret);
+	int r = bpf_map_lookup_elem(maps->map[id].fd, key, ret);
 
 	if (r == -ENOENT)
-		memset(ret, 0, t->map[id].value_size);
+		memset(ret, 0, maps->map[id].value_size);
 	return r == -ENOENT ? 0 : r;
 }
 
 /* --- what is planned ---------------------------------------------------------------------------------------------- */
 
-int edge_check_route(const struct maps *t, uint32_t number, struct maps_finding *ret)
+int edge_check_route(const struct maps *maps, uint32_t number, struct maps_finding *ret)
 {
-	const struct route *route = &t->mirror.routes[number];
-	const struct vpc_route_row *at = route_at(t, number);
+	const struct route *route = &maps->mirror.routes[number];
+	const struct vpc_route_row *at = route_at(maps, number);
 	struct vpc_route_plens hints;
 	uint32_t to;
 	int r;
 
 	if (route->state != NODE_ALIVE)
 		return 0;
-	if (versioned_value(&at->target, maps_epoch(t)) != route->target ||
+	if (versioned_value(&at->target, maps_epoch(maps)) != route->target ||
 	    memcmp(&at->key, &route->key, sizeof(at->key)) != 0)
 		return found(ret, "route_row", "route row %u of route table %u was changed", number, route->key.table);
-	hints = *route_plens_at(t, route->key.table);
+	hints = *route_plens_at(maps, route->key.table);
 	route_hints_add(&hints, &route->key);
-	if (memcmp(&hints, route_plens_at(t, route->key.table), sizeof(hints)) != 0)
+	if (memcmp(&hints, route_plens_at(maps, route->key.table), sizeof(hints)) != 0)
 		return found(ret, "route_plens", "the hints of route table %u do not lead to route row %u",
 			     route->key.table, number);
-	r = look_up(t, MAP_ROUTE, &route->key, &to);
+	r = look_up(maps, MAP_ROUTE, &route->key, &to);
 	if (r < 0 || to == number)
 		return r;
 	return found(ret, "route", "the key of route row %u leads to row %u", number, to);
 }
 
-int edge_check_association(const struct maps *t, uint32_t subnet, struct maps_finding *ret)
+int edge_check_association(const struct maps *maps, uint32_t subnet, struct maps_finding *ret)
 {
-	uint32_t table = versioned_value(subnet_table_at(t, subnet), maps_epoch(t));
+	uint32_t table = versioned_value(subnet_table_at(maps, subnet), maps_epoch(maps));
 
-	if (table == t->mirror.associations[subnet].table)
+	if (table == maps->mirror.associations[subnet].table)
 		return 0;
 	return found(ret, "subnet_table", "subnet number %u has route table %u instead of %u", subnet, table,
-		     t->mirror.associations[subnet].table);
+		     maps->mirror.associations[subnet].table);
 }
 
-int edge_check_nat(const struct maps *t, uint32_t number, struct maps_finding *ret)
+int edge_check_nat(const struct maps *maps, uint32_t number, struct maps_finding *ret)
 {
-	const struct nat_node *nat = &t->mirror.nats[number];
-	const struct vpc_nat *at = nat_at(t, number);
-	uint32_t eip = versioned_value(&at->eip, maps_epoch(t));
+	const struct nat_node *nat = &maps->mirror.nats[number];
+	const struct vpc_nat *at = nat_at(maps, number);
+	uint32_t eip = versioned_value(&at->eip, maps_epoch(maps));
 
 	if (nat->state == NODE_FREE && eip)
 		return found(ret, "nat", "row %u is in use, and no NAT gateway has it", number);
@@ -87,12 +87,12 @@ int edge_check_nat(const struct maps *t, uint32_t number, struct maps_finding *r
 	return found(ret, "nat", "the row of NAT gateway number %u was changed", number);
 }
 
-int edge_check_eip(const struct maps *t, uint32_t number, struct maps_finding *ret)
+int edge_check_eip(const struct maps *maps, uint32_t number, struct maps_finding *ret)
 {
-	const struct eip_node *eip = &t->mirror.eips[number];
-	const struct vpc_eip *at = eip_at(t, number);
-	uint32_t target = versioned_value(&at->target, maps_epoch(t));
-	unsigned slot = !versioned_spare(&at->target, maps_epoch(t));
+	const struct eip_node *eip = &maps->mirror.eips[number];
+	const struct vpc_eip *at = eip_at(maps, number);
+	uint32_t target = versioned_value(&at->target, maps_epoch(maps));
+	unsigned slot = !versioned_spare(&at->target, maps_epoch(maps));
 	struct vpc_public seen, right;
 	struct vpc_public_key key;
 	int r;
@@ -105,30 +105,30 @@ int edge_check_eip(const struct maps *t, uint32_t number, struct maps_finding *r
 	    at->vpc[slot] != eip->record.vpc || at->private4[slot] != eip->record.private_address)
 		return found(ret, "eip", "the row of elastic IP number %u was changed", number);
 	edge_public_key_of(eip->record.address, &key);
-	edge_public_value(t, &key, &right);
-	r = look_up(t, MAP_PUBLIC, &key, &seen);
+	edge_public_value(maps, &key, &right);
+	r = look_up(maps, MAP_PUBLIC, &key, &seen);
 	if (r < 0 || memcmp(&seen, &right, sizeof(seen)) == 0)
 		return r;
 	return found(ret, "public", "the address of elastic IP number %u leads to number %u", number, seen.number);
 }
 
-int edge_check_publish(const struct maps *t, uint32_t number, struct maps_finding *ret)
+int edge_check_publish(const struct maps *maps, uint32_t number, struct maps_finding *ret)
 {
-	const struct publish *publish = &t->mirror.publishes[number];
-	const struct vpc_publish_row *at = publish_at(t, number);
+	const struct publish *publish = &maps->mirror.publishes[number];
+	const struct vpc_publish_row *at = publish_at(maps, number);
 	uint32_t to;
 	int r;
 
 	if (publish->state != NODE_ALIVE)
 		return 0;
-	if (!visible(at->born, at->died, maps_epoch(t)) || !publish_row_equal(at, &publish->row))
+	if (!visible(at->born, at->died, maps_epoch(maps)) || !publish_row_equal(at, &publish->row))
 		return found(ret, "publish_row", "row %u of publication number %u was changed", number,
 			     publish->row.publication);
-	if (!(edge_ctl_at(t, 0)->publish_plens & 1u << publish->row.key.plen))
+	if (!(edge_ctl_at(maps, 0)->publish_plens & 1u << publish->row.key.plen))
 		return found(ret, "edge_ctl", "it does not lead to the published row %u", number);
 	if (!publish->hashed)
 		return 0;
-	r = look_up(t, MAP_PUBLISH, &publish->row.key, &to);
+	r = look_up(maps, MAP_PUBLISH, &publish->row.key, &to);
 	if (r < 0 || to == number)
 		return r;
 	return found(ret, "publish", "the key of published row %u leads to row %u", number, to);
@@ -136,72 +136,73 @@ int edge_check_publish(const struct maps *t, uint32_t number, struct maps_findin
 
 /* --- what follows the devices ------------------------------------------------------------------------------------- */
 
-static int check_prefixes6(const struct maps *t, uint32_t vpc, struct maps_finding *ret)
+static int check_prefixes6(const struct maps *maps, uint32_t vpc, struct maps_finding *ret)
 {
 	struct vpc_prefix6_key keys[VPC_CIDRS_MAX];
 	uint32_t plens = 0;
-	unsigned n = edge_prefixes6(&t->mirror.spaces[vpc], keys, &plens);
+	unsigned n = edge_prefixes6(&maps->mirror.spaces[vpc], keys, &plens);
 
-	if (plens & ~edge_ctl_at(t, 0)->prefix6_plens)
+	if (plens & ~edge_ctl_at(maps, 0)->prefix6_plens)
 		return found(ret, "edge_ctl", "it does not lead to the IPv6 prefixes of VPC number %u", vpc);
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t owner;
-		int r = look_up(t, MAP_PREFIX6, &keys[i], &owner);
+		int r = look_up(maps, MAP_PREFIX6, &keys[i], &owner);
 
 		if (r < 0)
 			return r;
-		if (!edge_has_prefix6(t, owner, &keys[i]))
+		if (!edge_has_prefix6(maps, owner, &keys[i]))
 			return found(ret, "prefix6", "an IPv6 prefix of VPC number %u leads to VPC number %u", vpc,
 				     owner);
 	}
 	return 0;
 }
 
-int edge_check_uplink(const struct maps *t, uint32_t vpc, struct maps_finding *ret)
+int edge_check_uplink(const struct maps *maps, uint32_t vpc, struct maps_finding *ret)
 {
-	const struct vpc_uplink *told = &t->edge.uplinks[vpc];
+	const struct vpc_uplink *told = &maps->edge.uplinks[vpc];
 	uint32_t to;
 	int r;
 
-	if (!edge_uplink_equal(told, uplink_at(t, vpc)))
+	if (!edge_uplink_equal(told, uplink_at(maps, vpc)))
 		return found(ret, "uplink", "the row of VPC number %u was changed", vpc);
 	if (told->host_ifindex) {
-		r = look_up(t, MAP_UPLINK_OF, &told->host_ifindex, &to);
+		r = look_up(maps, MAP_UPLINK_OF, &told->host_ifindex, &to);
 		if (r < 0)
 			return r;
 		if (to != vpc)
 			return found(ret, "uplink_of", "the uplink of VPC number %u leads to VPC number %u", vpc, to);
 	}
-	return check_prefixes6(t, vpc, ret);
+	return check_prefixes6(maps, vpc, ret);
 }
 
-static int check_ctl(const struct maps *t, struct maps_finding *ret)
+static int check_ctl(const struct maps *maps, struct maps_finding *ret)
 {
-	const struct vpc_edge_ctl *at = edge_ctl_at(t, 0);
+	const struct vpc_edge_ctl *at = edge_ctl_at(maps, 0);
 	struct vpc_edge_ctl right = *at;
 
-	edge_ports_of(t, &right);
-	right.flags = t->edge.forward ? VPC_EDGE_FORWARD : 0;
+	edge_ports_of(maps, &right);
+	right.flags = maps->edge.forward ? VPC_EDGE_FORWARD : 0;
 	if (memcmp(at, &right, sizeof(right)) == 0)
 		return 0;
 	return found(ret, "edge_ctl", "ports or flags were changed");
 }
 
-int edge_check_host(const struct maps *t, struct maps_finding *ret)
+int edge_check_host(const struct maps *maps, struct maps_finding *ret)
 {
-	int r = check_ctl(t, ret);
+	int r = check_ctl(maps, ret);
 
-	for (size_t i = 0; r == 0 && i < t->edge.n_outers && !t->edge.outers_lost; i++) {
+	for (size_t i = 0; r == 0 && i < maps->edge.n_outers && !maps->edge.outers_lost; i++) {
 		struct vpc_outer seen;
 
-		r = look_up(t, MAP_OUTER, &t->edge.outers[i].ifindex, &seen);
-		if (r == 0 && !edge_outer_equal(&seen, &t->edge.outers[i].row))
-			r = found(ret, "outer", "the row of outer interface %u was changed", t->edge.outers[i].ifindex);
+		r = look_up(maps, MAP_OUTER, &maps->edge.outers[i].ifindex, &seen);
+		if (r == 0 && !edge_outer_equal(&seen, &maps->edge.outers[i].row))
+			r = found(ret, "outer", "the row of outer interface %u was changed",
+				  maps->edge.outers[i].ifindex);
 	}
-	for (size_t i = 0; r == 0 && i < t->edge.n_hosts && !t->edge.hosts_lost; i++) {
+	for (size_t i = 0; r == 0 && i < maps->edge.n_hosts && !maps->edge.hosts_lost; i++) {
 		struct vpc_public seen;
 
-		r = look_up(t, MAP_PUBLIC, &t->edge.hosts[i], &seen);
+		r = look_up(maps, MAP_PUBLIC, &maps->edge.hosts[i], &seen);
 		if (r == 0 && !(seen.kind & VPC_PUBLIC_HOST))
 			r = found(ret, "public", "an address of the host is not there any more");
 	}
@@ -210,43 +211,44 @@ int edge_check_host(const struct maps *t, struct maps_finding *ret)
 
 /* --- keys that nobody made ---------------------------------------------------------------------------------------- */
 
-static bool route_is_its_own(const struct maps *t, const void *key, uint32_t number)
+static bool route_is_its_own(const struct maps *maps, const void *key, uint32_t number)
 {
-	return number && number < t->mirror.size.routes && t->mirror.routes[number].state != NODE_FREE &&
-	       memcmp(&t->mirror.routes[number].key, key, sizeof(struct vpc_route_key)) == 0;
+	return number && number < maps->mirror.size.routes && maps->mirror.routes[number].state != NODE_FREE &&
+	       memcmp(&maps->mirror.routes[number].key, key, sizeof(struct vpc_route_key)) == 0;
 }
 
-static bool publish_is_its_own(const struct maps *t, const void *key, uint32_t number)
+static bool publish_is_its_own(const struct maps *maps, const void *key, uint32_t number)
 {
-	return number && number < t->mirror.size.publishes && t->mirror.publishes[number].state != NODE_FREE &&
-	       memcmp(&t->mirror.publishes[number].row.key, key, sizeof(struct vpc_publish_key)) == 0;
+	return number && number < maps->mirror.size.publishes && maps->mirror.publishes[number].state != NODE_FREE &&
+	       memcmp(&maps->mirror.publishes[number].row.key, key, sizeof(struct vpc_publish_key)) == 0;
 }
 
-static bool uplink_is_told(const struct maps *t, const void *key, uint32_t vpc)
-{
-	uint32_t ifindex;
-
-	memcpy(&ifindex, key, sizeof(ifindex));
-	return vpc && vpc < t->map[MAP_UPLINK].n && t->edge.uplinks[vpc].host_ifindex == ifindex;
-}
-
-static bool outer_is_told(const struct maps *t, const void *key)
+static bool uplink_is_told(const struct maps *maps, const void *key, uint32_t vpc)
 {
 	uint32_t ifindex;
 
 	memcpy(&ifindex, key, sizeof(ifindex));
-	return t->edge.outers_lost || edge_outer(t, ifindex);
+	return vpc && vpc < maps->map[MAP_UPLINK].n && maps->edge.uplinks[vpc].host_ifindex == ifindex;
 }
 
-static bool public_is_right(const struct maps *t, const void *key, const void *value)
+static bool outer_is_told(const struct maps *maps, const void *key)
+{
+	uint32_t ifindex;
+
+	memcpy(&ifindex, key, sizeof(ifindex));
+	return maps->edge.outers_lost || edge_outer(maps, ifindex);
+}
+
+static bool public_is_right(const struct maps *maps, const void *key, const void *value)
 {
 	struct vpc_public right;
 
-	edge_public_value(t, key, &right);
-	return t->edge.hosts_lost || memcmp(&right, value, sizeof(right)) == 0;
+	edge_public_value(maps, key, &right);
+	return maps->edge.hosts_lost || memcmp(&right, value, sizeof(right)) == 0;
 }
 
-int edge_check_key(const struct maps *t, enum map_id id, const void *key, const void *value, struct maps_finding *ret)
+int edge_check_key(const struct maps *maps, enum map_id id, const void *key, const void *value,
+		   struct maps_finding *ret)
 {
 	uint32_t number;
 	bool right;
@@ -254,23 +256,23 @@ int edge_check_key(const struct maps *t, enum map_id id, const void *key, const 
 	memcpy(&number, value, sizeof(number));
 	switch (id) {
 	case MAP_ROUTE:
-		right = route_is_its_own(t, key, number);
+		right = route_is_its_own(maps, key, number);
 		break;
 	case MAP_PUBLISH:
-		right = publish_is_its_own(t, key, number);
+		right = publish_is_its_own(maps, key, number);
 		break;
 	case MAP_UPLINK_OF:
-		right = uplink_is_told(t, key, number);
+		right = uplink_is_told(maps, key, number);
 		break;
 	case MAP_OUTER:
-		right = outer_is_told(t, key);
+		right = outer_is_told(maps, key);
 		break;
 	case MAP_PUBLIC:
-		right = public_is_right(t, key, value);
+		right = public_is_right(maps, key, value);
 		break;
 	default:
-		right = edge_has_prefix6(t, number, key);
+		right = edge_has_prefix6(maps, number, key);
 		break;
 	}
-	return right ? 0 : found(ret, t->map[id].name, "a key that nobody made leads to %u", number);
+	return right ? 0 : found(ret, maps->map[id].name, "a key that nobody made leads to %u", number);
 }

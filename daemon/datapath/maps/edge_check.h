@@ -11,16 +11,17 @@
 #include "datapath/maps/state.h"
 
 /* By number. */
-int edge_check_route(const struct maps *t, uint32_t number, struct maps_finding *ret);
-int edge_check_association(const struct maps *t, uint32_t subnet, struct maps_finding *ret);
-int edge_check_nat(const struct maps *t, uint32_t number, struct maps_finding *ret);
-int edge_check_eip(const struct maps *t, uint32_t number, struct maps_finding *ret);
-int edge_check_publish(const struct maps *t, uint32_t number, struct maps_finding *ret);
+int edge_check_route(const struct maps *maps, uint32_t number, struct maps_finding *ret);
+int edge_check_association(const struct maps *maps, uint32_t subnet, struct maps_finding *ret);
+int edge_check_nat(const struct maps *maps, uint32_t number, struct maps_finding *ret);
+int edge_check_eip(const struct maps *maps, uint32_t number, struct maps_finding *ret);
+int edge_check_publish(const struct maps *maps, uint32_t number, struct maps_finding *ret);
 /* Of a VPC: its uplink, and the prefixes of its IPv6 address space. */
-int edge_check_uplink(const struct maps *t, uint32_t vpc, struct maps_finding *ret);
+int edge_check_uplink(const struct maps *maps, uint32_t vpc, struct maps_finding *ret);
 /* edge_ctl, outer interfaces, addresses of the host. */
-int edge_check_host(const struct maps *t, struct maps_finding *ret);
+int edge_check_host(const struct maps *maps, struct maps_finding *ret);
 /* An element of one of the hashes: whether it is to be there. */
-int edge_check_key(const struct maps *t, enum map_id id, const void *key, const void *value, struct maps_finding *ret);
+int edge_check_key(const struct maps *maps, enum map_id id, const void *key, const void *value,
+		   struct maps_finding *ret);
 
 #endif

@@ -12,9 +12,9 @@
 #include "datapath/maps/mirror/enis.h"
 #include "datapath/maps/words.h"
 
-void eni_store(struct maps *t, uint32_t number, const struct vpc_eni *row)
+void eni_store(struct maps *maps, uint32_t number, const struct vpc_eni *row)
 {
-	struct vpc_eni *at = eni_at(t, number);
+	struct vpc_eni *at = eni_at(maps, number);
 	struct vpc_eni new = *row;
 	const __u32 *from = &new.vpc;
 
@@ -23,17 +23,17 @@ void eni_store(struct maps *t, uint32_t number, const struct vpc_eni *row)
 		store32(&(&at->vpc)[i], from[i]);
 }
 
-void maps_eni_set_flags(struct maps *t, uint32_t eni, uint32_t set, uint32_t clear)
+void maps_eni_set_flags(struct maps *maps, uint32_t eni, uint32_t set, uint32_t clear)
 {
 	__u32 *flags;
 
-	if (eni >= t->map[MAP_ENI].n)
+	if (eni >= maps->map[MAP_ENI].n)
 		return;
-	flags = &eni_at(t, eni)->flags;
+	flags = &eni_at(maps, eni)->flags;
 	store32(flags, (*flags & ~(clear & ENI_PORT_FLAGS)) | (set & ENI_PORT_FLAGS));
 }
 
-int eni_zero_counters(struct maps *t, uint32_t number)
+int eni_zero_counters(struct maps *maps, uint32_t number)
 {
 	static const struct vpc_eni_flows no_flows;
 	static const struct vpc_eni_fragments no_fragments;
@@ -47,22 +47,22 @@ int eni_zero_counters(struct maps *t, uint32_t number)
 	stats = calloc((size_t)cpus, sizeof(*stats));
 	if (!stats)
 		return -ENOMEM;
-	r = bpf_map_update_elem(t->map[MAP_ENI_STAT].fd, &number, stats, BPF_ANY);
+	r = bpf_map_update_elem(maps->map[MAP_ENI_STAT].fd, &number, stats, BPF_ANY);
 	if (r >= 0)
-		r = bpf_map_update_elem(t->map[MAP_ENI_FLOWS].fd, &number, &no_flows, BPF_ANY);
+		r = bpf_map_update_elem(maps->map[MAP_ENI_FLOWS].fd, &number, &no_flows, BPF_ANY);
 	if (r >= 0)
-		r = bpf_map_update_elem(t->map[MAP_ENI_FRAGMENTS].fd, &number, &no_fragments, BPF_ANY);
+		r = bpf_map_update_elem(maps->map[MAP_ENI_FRAGMENTS].fd, &number, &no_fragments, BPF_ANY);
 	for (uint32_t i = 0; r >= 0 && i < VPC_DROP_REASONS_MAX; i++) {
 		uint32_t index = number * VPC_DROP_REASONS_MAX + i;
 
-		r = bpf_map_update_elem(t->map[MAP_DROP].fd, &index, &zero, BPF_ANY);
+		r = bpf_map_update_elem(maps->map[MAP_DROP].fd, &index, &zero, BPF_ANY);
 	}
 	return r;
 }
 
-void space_store(struct maps *t, uint32_t number, const struct vpc_space *space)
+void space_store(struct maps *maps, uint32_t number, const struct vpc_space *space)
 {
-	struct vpc_space *at = space_at(t, number);
+	struct vpc_space *at = space_at(maps, number);
 
 	store32(&at->n4, 0);
 	store32(&at->n6, 0);

@@ -11,14 +11,14 @@
 #include "datapath/maps/ctl.h"
 #include "datapath/maps/words.h"
 
-uint64_t maps_epoch(const struct maps *t)
+uint64_t maps_epoch(const struct maps *maps)
 {
-	return load64(&t->ctl.epoch);
+	return load64(&maps->ctl.epoch);
 }
 
-void epoch_store(struct maps *t, uint64_t epoch)
+void epoch_store(struct maps *maps, uint64_t epoch)
 {
-	CTL_SET(t, epoch, epoch);
+	CTL_SET(maps, epoch, epoch);
 }
 
 uint32_t versioned_value(const struct vpc_versioned *v, uint64_t epoch)

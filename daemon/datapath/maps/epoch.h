@@ -8,9 +8,9 @@
 #include "datapath/maps/state.h"
 
 /* The epoch that packets are judged at. */
-uint64_t maps_epoch(const struct maps *t);
+uint64_t maps_epoch(const struct maps *maps);
 /* The commit of a change: every packet that reads the epoch from then on is judged by the new state. */
-void epoch_store(struct maps *t, uint64_t epoch);
+void epoch_store(struct maps *maps, uint64_t epoch);
 /* Blocks until every program that was running has ended: milliseconds. Any thread. -errno of the kernel. */
 int maps_wait_grace_period(void);
 

@@ -10,10 +10,10 @@ struct maps;
 typedef void (*maps_event_fn)(const struct vpc_event *e, void *userdata);
 
 /* Which events the programs make: VPC_LISTEN_… bits; 0: none. */
-void maps_listen(struct maps *t, __u32 bits);
+void maps_listen(struct maps *maps, __u32 bits);
 /* The ring's epoll descriptor, borrowed: readable when there are events. -errno: the ring can't be opened. */
-int maps_events_fd(struct maps *t);
+int maps_events_fd(struct maps *maps);
 /* Calls fn for each event that is there; *e is valid until fn returns. How many, or -errno. */
-int maps_events_read(struct maps *t, maps_event_fn fn, void *userdata);
+int maps_events_read(struct maps *maps, maps_event_fn fn, void *userdata);
 
 #endif

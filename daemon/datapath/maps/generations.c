@@ -9,10 +9,10 @@ static void raise_word(__u64 *at, uint64_t epoch)
 		store64(at, epoch);
 }
 
-static void raise_set(struct maps *t, const struct maps_change *c, uint32_t number)
+static void raise_set(struct maps *maps, const struct maps_change *c, uint32_t number)
 {
-	struct vpc_set *at = set_at(t, number);
-	struct set *set = &t->mirror.sets[number];
+	struct vpc_set *at = set_at(maps, number);
+	struct set *set = &maps->mirror.sets[number];
 
 	raise_word(&at->gen_any, c->epoch);
 	if (!(set->affected & AFFECTED_REVOKED))
@@ -22,10 +22,10 @@ static void raise_set(struct maps *t, const struct maps_change *c, uint32_t numb
 		raise_word(&at->gen_revoke, c->epoch);
 }
 
-static void raise_eni(struct maps *t, const struct maps_change *c, uint32_t number)
+static void raise_eni(struct maps *maps, const struct maps_change *c, uint32_t number)
 {
-	struct vpc_eni *at = eni_at(t, number);
-	struct eni_node *eni = &t->mirror.enis[number];
+	struct vpc_eni *at = eni_at(maps, number);
+	struct eni_node *eni = &maps->mirror.enis[number];
 
 	raise_word(&at->gen_any, c->epoch);
 	if (eni->affected & AFFECTED_REVOKED)
@@ -37,36 +37,36 @@ static void raise_eni(struct maps *t, const struct maps_change *c, uint32_t numb
 
 /* An ENI that changes its set inherits the old set's gen_revoke: flows that were judged before it was raised are judged
  * again under the new set as well. */
-static void inherit(struct maps *t, uint32_t eni, uint32_t old_set)
+static void inherit(struct maps *maps, uint32_t eni, uint32_t old_set)
 {
-	raise_word(&eni_at(t, eni)->gen_revoke, set_at(t, old_set)->gen_revoke);
+	raise_word(&eni_at(maps, eni)->gen_revoke, set_at(maps, old_set)->gen_revoke);
 }
 
-void generations_raise(struct maps *t, struct maps_change *c)
+void generations_raise(struct maps *maps, struct maps_change *c)
 {
 	const struct mirror_change *m = &c->mirror;
 
 	for (size_t i = 0; i < m->affected_sets.n; i++)
-		raise_set(t, c, m->affected_sets.at[i]);
+		raise_set(maps, c, m->affected_sets.at[i]);
 	for (size_t i = 0; i < m->affected_enis.n; i++)
-		raise_eni(t, c, m->affected_enis.at[i]);
+		raise_eni(maps, c, m->affected_enis.at[i]);
 	for (size_t i = 0; i < m->enis.n; i++)
 		if (m->enis.at[i].old_set && m->enis.at[i].old_set != m->enis.at[i].new_set)
-			inherit(t, m->enis.at[i].number, m->enis.at[i].old_set);
+			inherit(maps, m->enis.at[i].number, m->enis.at[i].old_set);
 }
 
-void generations_commit(struct maps *t)
+void generations_commit(struct maps *maps)
 {
-	const struct mirror *m = &t->mirror;
-	uint64_t epoch = t->grace.epoch;
+	const struct mirror *m = &maps->mirror;
+	uint64_t epoch = maps->grace.epoch;
 
-	if (!t->grace.pending)
+	if (!maps->grace.pending)
 		return;
 	for (uint32_t i = 1; i < m->set_numbers.fresh; i++)
-		if (t->grace.all ? m->sets[i].users != 0 : m->sets[i].revoked == epoch)
-			raise_word(&set_at(t, i)->gen_revoke, epoch);
+		if (maps->grace.all ? m->sets[i].users != 0 : m->sets[i].revoked == epoch)
+			raise_word(&set_at(maps, i)->gen_revoke, epoch);
 	for (uint32_t i = 1; i <= m->eni_max; i++)
-		if (t->grace.all ? m->enis[i].state == NODE_ALIVE : m->enis[i].revoked == epoch)
-			raise_word(&eni_at(t, i)->gen_revoke, epoch);
-	t->grace.pending = false;
+		if (maps->grace.all ? m->enis[i].state == NODE_ALIVE : m->enis[i].revoked == epoch)
+			raise_word(&eni_at(maps, i)->gen_revoke, epoch);
+	maps->grace.pending = false;
 }

@@ -13,8 +13,8 @@
 #include "datapath/maps/state.h"
 
 /* Raises the generations of the sets and ENIs that a prepared change affects: gen_revoke only if its flows are cut. */
-void generations_raise(struct maps *t, struct maps_change *c);
+void generations_raise(struct maps *maps, struct maps_change *c);
 /* Raises gen_revoke too, for the change with keep or drain whose graces are pending. Nothing is pending after. */
-void generations_commit(struct maps *t);
+void generations_commit(struct maps *maps);
 
 #endif

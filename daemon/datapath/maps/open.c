@@ -28,15 +28,16 @@
 #define HALF_OPEN_MAX  1024u
 #define HALF_OPEN_PART 16u
 
-static int set_sizes(struct maps *t, unsigned memory_percent, struct vpc_error *reterr)
+static int set_sizes(struct maps *maps, unsigned memory_percent, struct vpc_error *reterr)
 {
 	struct sysinfo machine;
 
 	if (memory_percent && sysinfo(&machine) == 0)
-		size_fit(t->bpf, (uint64_t)machine.totalram * machine.mem_unit * memory_percent / 100, &t->limits);
+		size_fit(maps->bpf, (uint64_t)machine.totalram * machine.mem_unit * memory_percent / 100,
+			 &maps->limits);
 	for (int id = 0; id < MAP_COUNT; id++) {
-		struct bpf_map *map = size_object_map(t->bpf, id);
-		uint32_t n = size_by_limits(id, &t->limits);
+		struct bpf_map *map = size_object_map(maps->bpf, id);
+		uint32_t n = size_by_limits(id, &maps->limits);
 		int r;
 
 		if (!map)
@@ -62,15 +63,15 @@ static int map_memory(struct kernel_map *map, uint32_t flags)
 	return 0;
 }
 
-static int take_map(struct maps *t, enum map_id id)
+static int take_map(struct maps *maps, enum map_id id)
 {
-	struct kernel_map *map = &t->map[id];
+	struct kernel_map *map = &maps->map[id];
 	struct bpf_map_info info = {};
 	__u32 info_bytes = sizeof(info);
 	int r;
 
 	map->name = map_names[id];
-	map->fd = bpf_map__fd(size_object_map(t->bpf, id));
+	map->fd = bpf_map__fd(size_object_map(maps->bpf, id));
 	r = bpf_obj_get_info_by_fd(map->fd, &info, &info_bytes);
 	if (r < 0)
 		return r;
@@ -84,228 +85,229 @@ static int take_map(struct maps *t, enum map_id id)
 }
 
 /* Entries for which both a hash and the array of its rows have room. */
-static uint32_t hash_and_rows(const struct maps *t, enum map_id hash, enum map_id rows)
+static uint32_t hash_and_rows(const struct maps *maps, enum map_id hash, enum map_id rows)
 {
-	return t->map[hash].n < t->map[rows].n - 1 ? t->map[hash].n : t->map[rows].n - 1;
+	return maps->map[hash].n < maps->map[rows].n - 1 ? maps->map[hash].n : maps->map[rows].n - 1;
 }
 
 /* An adopted map keeps its size, whatever the configuration says. */
-static void adopt_limits(struct maps *t)
+static void adopt_limits(struct maps *maps)
 {
-	struct vpc_limits *l = &t->limits;
+	struct vpc_limits *l = &maps->limits;
 
-	l->vpcs = t->map[MAP_VPC].n - 1;
-	l->enis = t->map[MAP_ENI].n - VPC_ENI_FIRST;
-	l->addresses = hash_and_rows(t, MAP_ADDR, MAP_ADDR_ROW);
+	l->vpcs = maps->map[MAP_VPC].n - 1;
+	l->enis = maps->map[MAP_ENI].n - VPC_ENI_FIRST;
+	l->addresses = hash_and_rows(maps, MAP_ADDR, MAP_ADDR_ROW);
 	l->addresses -= l->addresses > l->enis ? l->enis : 0; /* each ENI's MAC stands there too */
-	l->sets = t->map[MAP_SET].n - 1;
-	l->groups = t->map[MAP_SG].n - 1;
-	l->classes = t->map[MAP_MASK_GROUP].n - 1;
-	l->rows = t->map[MAP_ROW].n - 1;
-	l->flows_established = t->map[MAP_FLOW].n;
-	l->flows_other = t->map[MAP_FLOW_NEW].n;
-	l->fragments = t->map[MAP_FRAGMENT].n;
+	l->sets = maps->map[MAP_SET].n - 1;
+	l->groups = maps->map[MAP_SG].n - 1;
+	l->classes = maps->map[MAP_MASK_GROUP].n - 1;
+	l->rows = maps->map[MAP_ROW].n - 1;
+	l->flows_established = maps->map[MAP_FLOW].n;
+	l->flows_other = maps->map[MAP_FLOW_NEW].n;
+	l->fragments = maps->map[MAP_FRAGMENT].n;
 	if (l->rules > l->rows)
 		l->rules = l->rows;
-	l->subnets = t->map[MAP_SUBNET_TABLE].n - 1;
-	l->route_tables = t->map[MAP_ROUTE_PLENS].n - 1;
-	l->routes = hash_and_rows(t, MAP_ROUTE, MAP_ROUTE_ROW);
-	l->nat_gateways = t->map[MAP_NAT].n - 1;
-	l->eips = t->map[MAP_EIP].n - 1;
-	l->publish_rows = hash_and_rows(t, MAP_PUBLISH, MAP_PUBLISH_ROW);
-	l->translations = t->map[MAP_NAT_OUT].n < t->map[MAP_NAT_IN].n ? t->map[MAP_NAT_OUT].n : t->map[MAP_NAT_IN].n;
+	l->subnets = maps->map[MAP_SUBNET_TABLE].n - 1;
+	l->route_tables = maps->map[MAP_ROUTE_PLENS].n - 1;
+	l->routes = hash_and_rows(maps, MAP_ROUTE, MAP_ROUTE_ROW);
+	l->nat_gateways = maps->map[MAP_NAT].n - 1;
+	l->eips = maps->map[MAP_EIP].n - 1;
+	l->publish_rows = hash_and_rows(maps, MAP_PUBLISH, MAP_PUBLISH_ROW);
+	l->translations =
+		maps->map[MAP_NAT_OUT].n < maps->map[MAP_NAT_IN].n ? maps->map[MAP_NAT_OUT].n : maps->map[MAP_NAT_IN].n;
 }
 
-static int load(struct maps *t, const struct maps_config *config, struct vpc_error *reterr)
+static int load(struct maps *maps, const struct maps_config *config, struct vpc_error *reterr)
 {
 	int r;
 
-	t->bpf = datapath_bpf__open();
-	if (!t->bpf)
+	maps->bpf = datapath_bpf__open();
+	if (!maps->bpf)
 		return bpf_error(reterr, -errno, "opening the eBPF object");
-	r = set_sizes(t, config->memory_percent, reterr);
+	r = set_sizes(maps, config->memory_percent, reterr);
 	if (r < 0)
 		return r;
 	if (config->pin_dir) {
-		r = pin_open_dir(t, config->pin_dir, reterr);
+		r = pin_open_dir(maps, config->pin_dir, reterr);
 		if (r >= 0)
-			r = pin_reuse(t, reterr);
+			r = pin_reuse(maps, reterr);
 		if (r < 0)
 			return r;
 	}
-	r = datapath_bpf__load(t->bpf);
+	r = datapath_bpf__load(maps->bpf);
 	if (r < 0)
 		return bpf_error(reterr, r, "loading the eBPF programs");
 	for (int id = 0; id < MAP_COUNT; id++) {
-		r = take_map(t, id);
+		r = take_map(maps, id);
 		if (r < 0)
 			return bpf_error(reterr, r, map_names[id]);
 	}
-	adopt_limits(t);
+	adopt_limits(maps);
 	return 0;
 }
 
 /* A number that one map has, the maps that go with it have too: nothing is read beyond a smaller one. */
-static int check_sizes(const struct maps *t, struct vpc_error *reterr)
+static int check_sizes(const struct maps *maps, struct vpc_error *reterr)
 {
-	if (t->map[MAP_ROW_STAT].n < t->map[MAP_ROW].n ||
-	    t->map[MAP_DROP].n / VPC_DROP_REASONS_MAX < t->map[MAP_ENI].n ||
-	    t->map[MAP_ENI_STAT].n < t->map[MAP_ENI].n || t->map[MAP_ENI_FLOWS].n < t->map[MAP_ENI].n ||
-	    t->map[MAP_VPC_FLOWS].n < t->map[MAP_VPC].n || t->map[MAP_UPLINK].n < t->map[MAP_VPC].n ||
-	    t->map[MAP_ENI_FRAGMENTS].n < t->map[MAP_ENI].n || t->map[MAP_VPC_FRAGMENTS].n < t->map[MAP_VPC].n ||
-	    t->map[MAP_NAT_USED].n < t->map[MAP_VPC].n)
+	if (maps->map[MAP_ROW_STAT].n < maps->map[MAP_ROW].n ||
+	    maps->map[MAP_DROP].n / VPC_DROP_REASONS_MAX < maps->map[MAP_ENI].n ||
+	    maps->map[MAP_ENI_STAT].n < maps->map[MAP_ENI].n || maps->map[MAP_ENI_FLOWS].n < maps->map[MAP_ENI].n ||
+	    maps->map[MAP_VPC_FLOWS].n < maps->map[MAP_VPC].n || maps->map[MAP_UPLINK].n < maps->map[MAP_VPC].n ||
+	    maps->map[MAP_ENI_FRAGMENTS].n < maps->map[MAP_ENI].n ||
+	    maps->map[MAP_VPC_FRAGMENTS].n < maps->map[MAP_VPC].n || maps->map[MAP_NAT_USED].n < maps->map[MAP_VPC].n)
 		return bpf_error(reterr, -EBADMSG, "the pinned maps do not belong together");
 	return 0;
 }
 
-static int init_mirror(struct maps *t)
+static int init_mirror(struct maps *maps)
 {
 	const struct mirror_sizes sizes = {
-		.rows = t->map[MAP_ROW].n,
-		.mask_groups = t->map[MAP_MASK_GROUP].n,
-		.sets = t->map[MAP_SET].n,
-		.addrs = t->limits.addresses + t->limits.enis,
-		.addr_numbers = t->map[MAP_ADDR_ROW].n,
-		.enis = t->map[MAP_ENI].n,
-		.groups = t->map[MAP_SG].n,
-		.vpcs = t->map[MAP_VPC].n,
-		.blocks = t->map[MAP_CLASSIFIER].n,
-		.routes = t->limits.routes + 1,
-		.route_tables = t->map[MAP_ROUTE_PLENS].n,
-		.subnets = t->map[MAP_SUBNET_TABLE].n,
-		.nats = t->map[MAP_NAT].n,
-		.eips = t->map[MAP_EIP].n,
-		.publishes = t->limits.publish_rows + 1,
+		.rows = maps->map[MAP_ROW].n,
+		.mask_groups = maps->map[MAP_MASK_GROUP].n,
+		.sets = maps->map[MAP_SET].n,
+		.addrs = maps->limits.addresses + maps->limits.enis,
+		.addr_numbers = maps->map[MAP_ADDR_ROW].n,
+		.enis = maps->map[MAP_ENI].n,
+		.groups = maps->map[MAP_SG].n,
+		.vpcs = maps->map[MAP_VPC].n,
+		.blocks = maps->map[MAP_CLASSIFIER].n,
+		.routes = maps->limits.routes + 1,
+		.route_tables = maps->map[MAP_ROUTE_PLENS].n,
+		.subnets = maps->map[MAP_SUBNET_TABLE].n,
+		.nats = maps->map[MAP_NAT].n,
+		.eips = maps->map[MAP_EIP].n,
+		.publishes = maps->limits.publish_rows + 1,
 	};
 
-	return mirror_init(&t->mirror, &sizes);
+	return mirror_init(&maps->mirror, &sizes);
 }
 
-static void set_half_open_max(struct maps *t)
+static void set_half_open_max(struct maps *maps)
 {
-	uint32_t part = t->limits.flows_established / HALF_OPEN_PART;
+	uint32_t part = maps->limits.flows_established / HALF_OPEN_PART;
 
-	CTL_SET(t, half_open_max, part < HALF_OPEN_MAX ? part : HALF_OPEN_MAX);
+	CTL_SET(maps, half_open_max, part < HALF_OPEN_MAX ? part : HALF_OPEN_MAX);
 }
 
 int maps_open(const struct maps_config *config, struct maps **ret, struct vpc_error *reterr)
 {
-	_cleanup_(maps_closep) struct maps *t = calloc(1, sizeof(*t));
+	_cleanup_(maps_closep) struct maps *maps = calloc(1, sizeof(*maps));
 	int r;
 
-	if (!t)
+	if (!maps)
 		return vpc_error_oom(reterr);
-	t->limits = *config->limits;
-	t->classifier_from = config->classifier_from;
-	r = load(t, config, reterr);
+	maps->limits = *config->limits;
+	maps->classifier_from = config->classifier_from;
+	r = load(maps, config, reterr);
 	if (r >= 0)
-		r = check_sizes(t, reterr);
+		r = check_sizes(maps, reterr);
 	if (r < 0)
 		return r;
-	r = init_mirror(t);
-	t->tenants = calloc(t->map[MAP_VPC].n, sizeof(*t->tenants));
-	t->address_config_sums = calloc(t->map[MAP_ADDRESS_CONFIG].n, sizeof(*t->address_config_sums));
-	t->address_options_sums = calloc(t->map[MAP_ADDRESS_CONFIG_SPACE].n, sizeof(*t->address_options_sums));
-	if (r < 0 || !t->tenants || !t->address_config_sums || !t->address_options_sums)
+	r = init_mirror(maps);
+	maps->tenants = calloc(maps->map[MAP_VPC].n, sizeof(*maps->tenants));
+	maps->address_config_sums = calloc(maps->map[MAP_ADDRESS_CONFIG].n, sizeof(*maps->address_config_sums));
+	maps->address_options_sums = calloc(maps->map[MAP_ADDRESS_CONFIG_SPACE].n, sizeof(*maps->address_options_sums));
+	if (r < 0 || !maps->tenants || !maps->address_config_sums || !maps->address_options_sums)
 		return vpc_error_oom(reterr);
-	ctl_adopt(t);
-	if (!maps_epoch(t))
-		epoch_store(t, config->first_epoch);
-	set_half_open_max(t);
-	r = edge_adopt(t);
+	ctl_adopt(maps);
+	if (!maps_epoch(maps))
+		epoch_store(maps, config->first_epoch);
+	set_half_open_max(maps);
+	r = edge_adopt(maps);
 	if (r < 0)
 		return bpf_error(reterr, r, "reading what the maps say of the edge");
-	if (t->adopted) {
-		r = recover(t);
+	if (maps->adopted) {
+		r = recover(maps);
 		if (r < 0)
 			return bpf_error(reterr, r, "reading the pinned maps back");
-		(void)grace_find(t);
+		(void)grace_find(maps);
 	}
-	shares_update(t);
-	if (t->dir) {
-		r = pin_all(t, reterr);
+	shares_update(maps);
+	if (maps->dir) {
+		r = pin_all(maps, reterr);
 		if (r < 0)
 			return r;
 	}
-	*ret = TAKE_PTR(t);
+	*ret = TAKE_PTR(maps);
 	return 0;
 }
 
-int maps_reread(struct maps *t, struct vpc_error *reterr)
+int maps_reread(struct maps *maps, struct vpc_error *reterr)
 {
 	int r;
 
-	if (t->n_changes || t->grace.pending)
+	if (maps->n_changes || maps->grace.pending)
 		return -EBUSY;
-	mirror_free(&t->mirror);
-	r = init_mirror(t);
+	mirror_free(&maps->mirror);
+	r = init_mirror(maps);
 	if (r >= 0)
-		r = recover(t);
+		r = recover(maps);
 	if (r < 0)
 		return bpf_error(reterr, r, "reading the maps back");
-	return t->dir ? pin_all(t, reterr) : 0;
+	return maps->dir ? pin_all(maps, reterr) : 0;
 }
 
-static void free_postponed(struct maps *t)
+static void free_postponed(struct maps *maps)
 {
-	while (t->retire_later) {
-		struct maps_change *c = t->retire_later;
+	while (maps->retire_later) {
+		struct maps_change *c = maps->retire_later;
 
-		t->retire_later = c->next;
+		maps->retire_later = c->next;
 		change_free(c);
 	}
 }
 
-void maps_close(struct maps *t)
+void maps_close(struct maps *maps)
 {
-	if (!t)
+	if (!maps)
 		return;
-	if (t->ring)
-		ring_buffer__free(t->ring);
+	if (maps->ring)
+		ring_buffer__free(maps->ring);
 	for (int id = 0; id < MAP_COUNT; id++)
-		if (t->map[id].mem)
-			munmap(t->map[id].mem, t->map[id].mem_bytes);
-	free_postponed(t);
-	mirror_free(&t->mirror);
-	edge_clear(t);
-	free(t->tenants);
-	free(t->address_config_sums);
-	free(t->address_options_sums);
-	free(t->graced.at);
-	if (t->bpf)
-		datapath_bpf__destroy(t->bpf);
-	free(t->dir);
-	free(t);
+		if (maps->map[id].mem)
+			munmap(maps->map[id].mem, maps->map[id].mem_bytes);
+	free_postponed(maps);
+	mirror_free(&maps->mirror);
+	edge_clear(maps);
+	free(maps->tenants);
+	free(maps->address_config_sums);
+	free(maps->address_options_sums);
+	free(maps->graced.at);
+	if (maps->bpf)
+		datapath_bpf__destroy(maps->bpf);
+	free(maps->dir);
+	free(maps);
 }
 
-const struct vpc_limits *maps_limits(const struct maps *t)
+const struct vpc_limits *maps_limits(const struct maps *maps)
 {
-	return &t->limits;
+	return &maps->limits;
 }
 
-int maps_prog_from_workload(const struct maps *t)
+int maps_prog_from_workload(const struct maps *maps)
 {
-	return bpf_program__fd(t->bpf->progs.from_workload);
+	return bpf_program__fd(maps->bpf->progs.from_workload);
 }
 
-int maps_prog_to_workload(const struct maps *t)
+int maps_prog_to_workload(const struct maps *maps)
 {
-	return bpf_program__fd(t->bpf->progs.to_workload);
+	return bpf_program__fd(maps->bpf->progs.to_workload);
 }
 
-int maps_prog_from_router(const struct maps *t)
+int maps_prog_from_router(const struct maps *maps)
 {
-	return bpf_program__fd(t->bpf->progs.from_router);
+	return bpf_program__fd(maps->bpf->progs.from_router);
 }
 
-int maps_prog_fast_path_probe(const struct maps *t)
+int maps_prog_fast_path_probe(const struct maps *maps)
 {
-	return bpf_program__fd(t->bpf->progs.fast_path_probe);
+	return bpf_program__fd(maps->bpf->progs.fast_path_probe);
 }
 
-int maps_prog_edge(const struct maps *t, const char *name)
+int maps_prog_edge(const struct maps *maps, const char *name)
 {
-	const struct bpf_program *prog = bpf_object__find_program_by_name(t->bpf->obj, name);
+	const struct bpf_program *prog = bpf_object__find_program_by_name(maps->bpf->obj, name);
 
 	return prog ? bpf_program__fd(prog) : -ENOENT;
 }

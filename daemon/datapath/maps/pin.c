@@ -45,53 +45,53 @@ static int make_path(const char *path)
 	return r;
 }
 
-static int map_path(const struct maps *t, const char *name, char ret[PATH_MAX])
+static int map_path(const struct maps *maps, const char *name, char ret[PATH_MAX])
 {
-	return snprintf(ret, PATH_MAX, "%s/maps/%s", t->dir, name) >= PATH_MAX ? -ENAMETOOLONG : 0;
+	return snprintf(ret, PATH_MAX, "%s/maps/%s", maps->dir, name) >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-static int prog_path(const struct maps *t, const char *name, char ret[PATH_MAX])
+static int prog_path(const struct maps *maps, const char *name, char ret[PATH_MAX])
 {
-	return snprintf(ret, PATH_MAX, "%s/progs/%s", t->dir, name) >= PATH_MAX ? -ENAMETOOLONG : 0;
+	return snprintf(ret, PATH_MAX, "%s/progs/%s", maps->dir, name) >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
 /* The folders, and the filesystem that they are in. */
-static int make_pin_dirs(const struct maps *t)
+static int make_pin_dirs(const struct maps *maps)
 {
 	char path[PATH_MAX];
 	int r;
 
-	if (strncmp(t->dir, BPFFS "/", strlen(BPFFS "/")) == 0 && !on_bpffs(BPFFS) &&
+	if (strncmp(maps->dir, BPFFS "/", strlen(BPFFS "/")) == 0 && !on_bpffs(BPFFS) &&
 	    mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0)
 		return -errno;
-	r = map_path(t, "", path);
+	r = map_path(maps, "", path);
 	if (r >= 0)
 		r = make_path(path);
 	if (r >= 0)
-		r = prog_path(t, "", path);
+		r = prog_path(maps, "", path);
 	if (r >= 0)
 		r = make_path(path);
-	return r < 0 ? r : on_bpffs(t->dir) ? 0 : -EINVAL;
+	return r < 0 ? r : on_bpffs(maps->dir) ? 0 : -EINVAL;
 }
 
-int pin_open_dir(struct maps *t, const char *pin_dir, struct vpc_error *reterr)
+int pin_open_dir(struct maps *maps, const char *pin_dir, struct vpc_error *reterr)
 {
 	int r;
 
-	if (asprintf(&t->dir, "%s/v%d", pin_dir, VPC_ABI_VERSION) < 0) {
-		t->dir = NULL;
+	if (asprintf(&maps->dir, "%s/v%d", pin_dir, VPC_ABI_VERSION) < 0) {
+		maps->dir = NULL;
 		return vpc_error_oom(reterr);
 	}
-	r = make_pin_dirs(t);
+	r = make_pin_dirs(maps);
 	if (r < 0)
 		return bpf_error(reterr, r, "making the folder for pinned maps in a bpf filesystem");
 	return 0;
 }
 
 /* Hands a pinned map to the object instead of a new one. 0 and *ret_found false: there is none. */
-static int reuse_map(struct maps *t, enum map_id id, bool *ret_found)
+static int reuse_map(struct maps *maps, enum map_id id, bool *ret_found)
 {
-	struct bpf_map *map = size_object_map(t->bpf, id);
+	struct bpf_map *map = size_object_map(maps->bpf, id);
 	struct bpf_map_info info = {};
 	__u32 info_bytes = sizeof(info);
 	_cleanup_close_ int fd = -1;
@@ -99,7 +99,7 @@ static int reuse_map(struct maps *t, enum map_id id, bool *ret_found)
 	int r;
 
 	*ret_found = false;
-	r = map_path(t, map_names[id], path);
+	r = map_path(maps, map_names[id], path);
 	if (r < 0)
 		return r;
 	fd = bpf_obj_get(path);
@@ -166,7 +166,7 @@ static bool is_version(const char *name)
 	return name[0] == 'v' && name[1] && strspn(name + 1, "0123456789") == strlen(name + 1);
 }
 
-int maps_take_over(struct maps *t, uint64_t now_ns)
+int maps_take_over(struct maps *maps, uint64_t now_ns)
 {
 	_cleanup_(carry_close) struct carry from = CARRY_INIT;
 	_cleanup_(closedirp) DIR *dir = NULL;
@@ -174,35 +174,35 @@ int maps_take_over(struct maps *t, uint64_t now_ns)
 	const char *own;
 	int r = 0;
 
-	if (!t->dir)
+	if (!maps->dir)
 		return 0;
-	if (snprintf(parent, sizeof(parent), "%s", t->dir) >= (int)sizeof(parent))
+	if (snprintf(parent, sizeof(parent), "%s", maps->dir) >= (int)sizeof(parent))
 		return -ENAMETOOLONG;
-	own = strrchr(t->dir, '/') + 1;
+	own = strrchr(maps->dir, '/') + 1;
 	*strrchr(parent, '/') = '\0';
 	dir = opendir(parent);
 	if (!dir)
 		return -errno;
-	(void)carry_open(t, &from); /* what can't be read is not carried */
+	(void)carry_open(maps, &from); /* what can't be read is not carried */
 	for (const struct dirent *e; r == 0 && (e = readdir(dir));) {
 		if (!is_version(e->d_name) || strcmp(e->d_name, own) == 0)
 			continue;
 		if (snprintf(path, sizeof(path), "%s/%s", parent, e->d_name) >= (int)sizeof(path))
 			return -ENAMETOOLONG;
-		CTL_SET(t, pickup_until_ns, now_ns + PICKUP_NS);
+		CTL_SET(maps, pickup_until_ns, now_ns + PICKUP_NS);
 		r = remove_tree(path);
 	}
 	/* Flows that were opened since maps_carry. */
-	(void)carry_flows(t, &from, now_ns);
+	(void)carry_flows(maps, &from, now_ns);
 	return r;
 }
 
-static int discard_pins(const struct maps *t)
+static int discard_pins(const struct maps *maps)
 {
 	char path[PATH_MAX];
 
 	for (int id = 0; id < MAP_COUNT; id++) {
-		int r = map_path(t, map_names[id], path);
+		int r = map_path(maps, map_names[id], path);
 
 		if (r < 0)
 			return r;
@@ -212,32 +212,32 @@ static int discard_pins(const struct maps *t)
 	return 0;
 }
 
-int pin_reuse(struct maps *t, struct vpc_error *reterr)
+int pin_reuse(struct maps *maps, struct vpc_error *reterr)
 {
-	int r = reuse_map(t, MAP_CTL, &t->adopted);
+	int r = reuse_map(maps, MAP_CTL, &maps->adopted);
 
-	if (r >= 0 && !t->adopted)
-		r = discard_pins(t);
-	for (int id = 0; r >= 0 && t->adopted && id < MAP_COUNT; id++) {
+	if (r >= 0 && !maps->adopted)
+		r = discard_pins(maps);
+	for (int id = 0; r >= 0 && maps->adopted && id < MAP_COUNT; id++) {
 		bool found;
 
 		/* A map that somebody unpinned is made anew. The recovery and the reconcile that follow fill it. */
 		if (id != MAP_CTL)
-			r = reuse_map(t, (enum map_id)id, &found);
+			r = reuse_map(maps, (enum map_id)id, &found);
 	}
 	return r < 0 ? bpf_error(reterr, r, "adopting the pinned maps") : 0;
 }
 
 /* The new program takes the old one's place at once: a pin can be renamed over another. */
-static int pin_program(const struct maps *t, const struct bpf_program *prog)
+static int pin_program(const struct maps *maps, const struct bpf_program *prog)
 {
 	char path[PATH_MAX], fresh[PATH_MAX];
 	int r;
 
-	r = prog_path(t, bpf_program__name(prog), path);
+	r = prog_path(maps, bpf_program__name(prog), path);
 	if (r < 0)
 		return r;
-	r = prog_path(t, "new", fresh);
+	r = prog_path(maps, "new", fresh);
 	if (r < 0)
 		return r;
 	if (unlink(fresh) < 0 && errno != ENOENT)
@@ -257,10 +257,10 @@ static bool pinned_is(const char *path, uint32_t id)
 	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &info_bytes) == 0 && info.id == id;
 }
 
-static int pin_map(const struct maps *t, const struct kernel_map *map)
+static int pin_map(const struct maps *maps, const struct kernel_map *map)
 {
 	char path[PATH_MAX];
-	int r = map_path(t, map->name, path);
+	int r = map_path(maps, map->name, path);
 
 	if (r < 0 || pinned_is(path, map->id))
 		return r;
@@ -269,31 +269,31 @@ static int pin_map(const struct maps *t, const struct kernel_map *map)
 	return bpf_obj_pin(map->fd, path);
 }
 
-int pin_all(struct maps *t, struct vpc_error *reterr)
+int pin_all(struct maps *maps, struct vpc_error *reterr)
 {
 	struct bpf_program *prog;
 	int r = 0;
 
-	bpf_object__for_each_program(prog, t->bpf->obj)
+	bpf_object__for_each_program(prog, maps->bpf->obj)
 	{
-		r = pin_program(t, prog);
+		r = pin_program(maps, prog);
 		if (r < 0)
 			return bpf_error(reterr, r, "pinning the programs");
 	}
 	/* From the last: ctl is the first of the list, and is pinned last. */
 	for (int id = MAP_COUNT - 1; r >= 0 && id >= 0; id--)
-		r = pin_map(t, &t->map[id]);
+		r = pin_map(maps, &maps->map[id]);
 	return r < 0 ? bpf_error(reterr, r, "pinning the maps") : 0;
 }
 
-static bool program_is_pinned(const struct maps *t, const struct bpf_program *prog)
+static bool program_is_pinned(const struct maps *maps, const struct bpf_program *prog)
 {
 	struct bpf_prog_info ours = {}, pinned = {};
 	__u32 our_bytes = sizeof(ours), pinned_bytes = sizeof(pinned);
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
 
-	if (prog_path(t, bpf_program__name(prog), path) < 0)
+	if (prog_path(maps, bpf_program__name(prog), path) < 0)
 		return true;
 	fd = bpf_obj_get(path);
 	/* without a descriptor for the pin nobody knows */
@@ -303,14 +303,14 @@ static bool program_is_pinned(const struct maps *t, const struct bpf_program *pr
 	       bpf_obj_get_info_by_fd(bpf_program__fd(prog), &ours, &our_bytes) == 0 && pinned.id == ours.id;
 }
 
-static bool map_is_pinned(const struct maps *t, const struct kernel_map *map)
+static bool map_is_pinned(const struct maps *maps, const struct kernel_map *map)
 {
 	struct bpf_map_info info = {};
 	__u32 info_bytes = sizeof(info);
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
 
-	if (map_path(t, map->name, path) < 0)
+	if (map_path(maps, map->name, path) < 0)
 		return true;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
@@ -318,35 +318,35 @@ static bool map_is_pinned(const struct maps *t, const struct kernel_map *map)
 	return bpf_obj_get_info_by_fd(fd, &info, &info_bytes) == 0 && info.id == map->id;
 }
 
-int maps_pins_mend(struct maps *t)
+int maps_pins_mend(struct maps *maps)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct bpf_program *prog;
 	int missing = 0, r;
 
-	if (!t->dir)
+	if (!maps->dir)
 		return 0;
 	for (int id = 0; id < MAP_COUNT; id++)
-		missing += !map_is_pinned(t, &t->map[id]);
-	bpf_object__for_each_program(prog, t->bpf->obj)
+		missing += !map_is_pinned(maps, &maps->map[id]);
+	bpf_object__for_each_program(prog, maps->bpf->obj)
 	{
-		missing += !program_is_pinned(t, prog);
+		missing += !program_is_pinned(maps, prog);
 	}
 	if (!missing)
 		return 0;
-	r = make_pin_dirs(t);
+	r = make_pin_dirs(maps);
 	if (r >= 0)
-		r = pin_all(t, &error);
+		r = pin_all(maps, &error);
 	return r < 0 ? r : missing;
 }
 
-static int verify_program(const struct maps *t, const struct bpf_program *prog, json_t *report)
+static int verify_program(const struct maps *maps, const struct bpf_program *prog, json_t *report)
 {
 	struct bpf_prog_info pinned = {}, ours = {};
 	__u32 pinned_bytes = sizeof(pinned), our_bytes = sizeof(ours);
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
-	int r = prog_path(t, bpf_program__name(prog), path);
+	int r = prog_path(maps, bpf_program__name(prog), path);
 
 	if (r < 0)
 		return r;
@@ -360,13 +360,13 @@ static int verify_program(const struct maps *t, const struct bpf_program *prog, 
 	return 0;
 }
 
-static int verify_map(const struct maps *t, const struct kernel_map *map, json_t *report)
+static int verify_map(const struct maps *maps, const struct kernel_map *map, json_t *report)
 {
 	struct bpf_map_info info = {};
 	__u32 info_bytes = sizeof(info);
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
-	int r = map_path(t, map->name, path);
+	int r = map_path(maps, map->name, path);
 
 	if (r < 0)
 		return r;
@@ -378,19 +378,19 @@ static int verify_map(const struct maps *t, const struct kernel_map *map, json_t
 	return 0;
 }
 
-int pin_verify(const struct maps *t, json_t *report)
+int pin_verify(const struct maps *maps, json_t *report)
 {
 	struct bpf_program *prog;
 	int r = 0;
 
-	if (!t->dir)
+	if (!maps->dir)
 		return 0;
 	for (int id = 0; r >= 0 && id < MAP_COUNT; id++)
-		r = verify_map(t, &t->map[id], report);
-	bpf_object__for_each_program(prog, t->bpf->obj)
+		r = verify_map(maps, &maps->map[id], report);
+	bpf_object__for_each_program(prog, maps->bpf->obj)
 	{
 		if (r >= 0)
-			r = verify_program(t, prog, report);
+			r = verify_program(maps, prog, report);
 	}
 	return r;
 }

@@ -13,13 +13,13 @@
 
 #include "datapath/maps/state.h"
 
-/* Sets t->dir and makes the folders, and mounts the bpf filesystem if it is missing. DatapathUnavailable. */
-int pin_open_dir(struct maps *t, const char *pin_dir, struct vpc_error *reterr);
-/* Before the object is loaded: has it use the pinned maps, if there are any. Sets t->adopted. DatapathUnavailable. */
-int pin_reuse(struct maps *t, struct vpc_error *reterr);
+/* Sets maps->dir and makes the folders, and mounts the bpf filesystem if it is missing. DatapathUnavailable. */
+int pin_open_dir(struct maps *maps, const char *pin_dir, struct vpc_error *reterr);
+/* Before the object is loaded: has it use the pinned maps, if there are any. Sets maps->adopted. DatapathUnavailable. */
+int pin_reuse(struct maps *maps, struct vpc_error *reterr);
 /* Pins the programs, and the maps that are not pinned yet. DatapathUnavailable. */
-int pin_all(struct maps *t, struct vpc_error *reterr);
+int pin_all(struct maps *maps, struct vpc_error *reterr);
 /* As maps_verify: reports pins that are missing or lead to another object. */
-int pin_verify(const struct maps *t, json_t *report);
+int pin_verify(const struct maps *maps, json_t *report);
 
 #endif

@@ -16,14 +16,14 @@ int reading_drop(struct reading *reading, const void *key)
 
 	if (!item)
 		return -ENOMEM;
-	memcpy(&item->key, key, reading->t->map[reading->id].key_size);
+	memcpy(&item->key, key, reading->maps->map[reading->id].key_size);
 	return 0;
 }
 
 bool reading_dropped(const struct reading *reading, const void *key)
 {
 	for (size_t i = 0; i < reading->drop.n; i++)
-		if (memcmp(&reading->drop.at[i].key, key, reading->t->map[reading->id].key_size) == 0)
+		if (memcmp(&reading->drop.at[i].key, key, reading->maps->map[reading->id].key_size) == 0)
 			return true;
 	return false;
 }
@@ -31,7 +31,7 @@ bool reading_dropped(const struct reading *reading, const void *key)
 /* Deletes only after the walk: deleting between batches would make the walk miss elements. */
 int reading_run(struct reading *reading, int (*fn)(const void *key, const void *value, void *reading))
 {
-	const struct kernel_map *map = &reading->t->map[reading->id];
+	const struct kernel_map *map = &reading->maps->map[reading->id];
 	int r = map_each(map, fn, reading);
 
 	for (size_t i = 0; r >= 0 && i < reading->drop.n; i++)

@@ -9,7 +9,7 @@
 #include "datapath/maps/undo.h"
 
 struct reading {
-	struct maps *t;
+	struct maps *maps;
 	enum map_id id;
 	ARRAY(struct undo_key) drop; /* keys that lead nowhere */
 };

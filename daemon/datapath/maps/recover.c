@@ -36,18 +36,18 @@ void recover_versioned(struct vpc_versioned *v, uint64_t epoch)
 			store64(&v->slot[i], 0);
 }
 
-static void clear_half_done(struct maps *t)
+static void clear_half_done(struct maps *maps)
 {
-	uint64_t epoch = maps_epoch(t);
+	uint64_t epoch = maps_epoch(maps);
 
-	for (uint32_t i = 1; i < t->map[MAP_ROW].n; i++)
-		recover_life(&row_at(t, i)->born, &row_at(t, i)->died, epoch);
-	for (uint32_t i = 1; i < t->map[MAP_ADDR_ROW].n; i++) {
-		recover_life(&addr_at(t, i)->born, &addr_at(t, i)->died, epoch);
-		recover_versioned(&addr_at(t, i)->eip, epoch);
+	for (uint32_t i = 1; i < maps->map[MAP_ROW].n; i++)
+		recover_life(&row_at(maps, i)->born, &row_at(maps, i)->died, epoch);
+	for (uint32_t i = 1; i < maps->map[MAP_ADDR_ROW].n; i++) {
+		recover_life(&addr_at(maps, i)->born, &addr_at(maps, i)->died, epoch);
+		recover_versioned(&addr_at(maps, i)->eip, epoch);
 	}
-	for (uint32_t i = 1; i < t->map[MAP_ENI].n; i++) {
-		struct vpc_eni *eni = eni_at(t, i);
+	for (uint32_t i = 1; i < maps->map[MAP_ENI].n; i++) {
+		struct vpc_eni *eni = eni_at(maps, i);
 
 		recover_versioned(&eni->set, epoch);
 		/* It was raised for an epoch that was never stored: the epoch that is in force is enough. */
@@ -56,8 +56,8 @@ static void clear_half_done(struct maps *t)
 		if (eni->gen_any > epoch)
 			store64(&eni->gen_any, epoch);
 	}
-	for (uint32_t i = 1; i < t->map[MAP_SET].n; i++) {
-		struct vpc_set *set = set_at(t, i);
+	for (uint32_t i = 1; i < maps->map[MAP_SET].n; i++) {
+		struct vpc_set *set = set_at(maps, i);
 
 		if (set->gen_revoke > epoch)
 			store64(&set->gen_revoke, epoch);
@@ -66,7 +66,7 @@ static void clear_half_done(struct maps *t)
 		recover_versioned(&set->classifier[0], epoch);
 		recover_versioned(&set->classifier[1], epoch);
 	}
-	recover_edge_half_done(t);
+	recover_edge_half_done(maps);
 }
 
 /* --- mask groups --- */
@@ -74,56 +74,56 @@ static void clear_half_done(struct maps *t)
 static int read_mask_group(const void *key, const void *value, void *userdata)
 {
 	struct reading *reading = userdata;
-	struct maps *t = reading->t;
+	struct maps *maps = reading->maps;
 	const struct vpc_mask_group_key *k = key;
 	uint32_t number = *(const uint32_t *)value;
 
-	if (number == 0 || number >= t->map[MAP_MASK_GROUP].n || t->mirror.mask_groups[number].used || k->sg == 0 ||
-	    k->sg >= t->map[MAP_SG].n || k->dir > VPC_EGRESS || k->slot >= VPC_SLOTS || k->plen > 16 ||
-	    memcmp(&mask_group_at(t, number)->key, k, sizeof(*k)) != 0)
+	if (number == 0 || number >= maps->map[MAP_MASK_GROUP].n || maps->mirror.mask_groups[number].used ||
+	    k->sg == 0 || k->sg >= maps->map[MAP_SG].n || k->dir > VPC_EGRESS || k->slot >= VPC_SLOTS || k->plen > 16 ||
+	    memcmp(&mask_group_at(maps, number)->key, k, sizeof(*k)) != 0)
 		return reading_drop(reading, key);
-	return mask_group_link(&t->mirror, number, k);
+	return mask_group_link(&maps->mirror, number, k);
 }
 
 /* --- rows --- */
 
-static bool row_lives(const struct maps *t, uint32_t number)
+static bool row_lives(const struct maps *maps, uint32_t number)
 {
-	const struct vpc_row *row = row_at(t, number);
+	const struct vpc_row *row = row_at(maps, number);
 
-	return visible(row->born, row->died, maps_epoch(t));
+	return visible(row->born, row->died, maps_epoch(maps));
 }
 
-static int adopt_row(struct maps *t, uint32_t number, const struct vpc_rule_key *key, bool hashed)
+static int adopt_row(struct maps *maps, uint32_t number, const struct vpc_rule_key *key, bool hashed)
 {
-	int r = row_link(&t->mirror, number, key, NODE_ALIVE);
+	int r = row_link(&maps->mirror, number, key, NODE_ALIVE);
 
 	if (r < 0)
 		return r;
-	t->mirror.rows[number].hashed = hashed;
-	t->mirror.rows[number].rule = row_at(t, number)->rule;
-	return reference_add(&t->mirror, number, t->mirror.rows[number].rule) ? 0 : -ENOMEM;
+	maps->mirror.rows[number].hashed = hashed;
+	maps->mirror.rows[number].rule = row_at(maps, number)->rule;
+	return reference_add(&maps->mirror, number, maps->mirror.rows[number].rule) ? 0 : -ENOMEM;
 }
 
 static int read_rule(const void *key, const void *value, void *userdata)
 {
 	struct reading *reading = userdata;
-	struct maps *t = reading->t;
+	struct maps *maps = reading->maps;
 	const struct vpc_rule_key *k = key;
 	uint32_t number = *(const uint32_t *)value;
 
-	if (number == 0 || number >= t->map[MAP_ROW].n || !row_lives(t, number) || k->mask_group == 0 ||
-	    k->mask_group >= t->map[MAP_MASK_GROUP].n || !t->mirror.mask_groups[k->mask_group].used ||
-	    memcmp(&row_at(t, number)->key, k, sizeof(*k)) != 0)
+	if (number == 0 || number >= maps->map[MAP_ROW].n || !row_lives(maps, number) || k->mask_group == 0 ||
+	    k->mask_group >= maps->map[MAP_MASK_GROUP].n || !maps->mirror.mask_groups[k->mask_group].used ||
+	    memcmp(&row_at(maps, number)->key, k, sizeof(*k)) != 0)
 		return reading_drop(reading, key);
-	return adopt_row(t, number, k, true);
+	return adopt_row(maps, number, k, true);
 }
 
-static int read_all_rows(struct maps *t)
+static int read_all_rows(struct maps *maps)
 {
-	for (uint32_t sg = 1; sg < t->map[MAP_SG].n; sg++) {
+	for (uint32_t sg = 1; sg < maps->map[MAP_SG].n; sg++) {
 		for (unsigned i = 0; i < 4; i++) {
-			struct vpc_sg_dir *dir = &sg_at(t, sg)->dir[i / 2];
+			struct vpc_sg_dir *dir = &sg_at(maps, sg)->dir[i / 2];
 			__u32 *all = i % 2 ? &dir->all6 : &dir->all4;
 			struct vpc_rule_key key = {.mask_group = sg,
 						   .kind = i % 2 ? VPC_PEER_ALL6 : VPC_PEER_ALL4,
@@ -132,13 +132,13 @@ static int read_all_rows(struct maps *t)
 
 			if (!*all)
 				continue;
-			if (*all >= t->map[MAP_ROW].n || !row_lives(t, *all) ||
-			    t->mirror.rows[*all].state != NODE_FREE ||
-			    memcmp(&row_at(t, *all)->key, &key, sizeof(key)) != 0) {
+			if (*all >= maps->map[MAP_ROW].n || !row_lives(maps, *all) ||
+			    maps->mirror.rows[*all].state != NODE_FREE ||
+			    memcmp(&row_at(maps, *all)->key, &key, sizeof(key)) != 0) {
 				store32(all, 0);
 				continue;
 			}
-			r = adopt_row(t, *all, &key, false);
+			r = adopt_row(maps, *all, &key, false);
 			if (r < 0)
 				return r;
 		}
@@ -148,12 +148,13 @@ static int read_all_rows(struct maps *t)
 
 /* Rows that nothing leads to are cleared, and the reconcile makes them again. To give a living one its key back would
  * be quicker, but would trust a row that no packet was judged by: somebody may have changed it by hand. */
-static void clear_unreachable_rows(struct maps *t)
+static void clear_unreachable_rows(struct maps *maps)
 {
-	for (uint32_t i = 1; i < t->map[MAP_ROW].n; i++) {
-		struct vpc_row *at = row_at(t, i);
+	for (uint32_t i = 1; i < maps->map[MAP_ROW].n; i++) {
+		struct vpc_row *at = row_at(maps, i);
 
-		if (t->mirror.rows[i].state != NODE_FREE || !(at->born || at->died || at->rule || at->key.mask_group))
+		if (maps->mirror.rows[i].state != NODE_FREE ||
+		    !(at->born || at->died || at->rule || at->key.mask_group))
 			continue;
 		store64(&at->died, 0);
 		zero_words(at, sizeof(*at));
@@ -162,27 +163,27 @@ static void clear_unreachable_rows(struct maps *t)
 
 /* Computes the hints anew from the rows that are there. A mask group whose key in mask_group_of was lost is not `used`:
  * its rows go, and the reconcile makes them again. */
-static void restore_hints(struct maps *t)
+static void restore_hints(struct maps *maps)
 {
-	for (uint32_t i = 1; i < t->map[MAP_MASK_GROUP].n; i++) {
-		struct vpc_mask_group *at = mask_group_at(t, i);
+	for (uint32_t i = 1; i < maps->map[MAP_MASK_GROUP].n; i++) {
+		struct vpc_mask_group *at = mask_group_at(maps, i);
 		struct vpc_mask_group hints;
 
-		if (t->mirror.mask_groups[i].used && !t->mirror.mask_groups[i].n_rows) {
-			(void)map_delete(&t->map[MAP_MASK_GROUP_OF], &t->mirror.mask_groups[i].key);
-			mask_group_unlink(&t->mirror, i);
+		if (maps->mirror.mask_groups[i].used && !maps->mirror.mask_groups[i].n_rows) {
+			(void)map_delete(&maps->map[MAP_MASK_GROUP_OF], &maps->mirror.mask_groups[i].key);
+			mask_group_unlink(&maps->mirror, i);
 		}
-		if (t->mirror.mask_groups[i].used)
-			mask_group_hints(&t->mirror, i, &hints);
+		if (maps->mirror.mask_groups[i].used)
+			mask_group_hints(&maps->mirror, i, &hints);
 		else
 			hints = (struct vpc_mask_group){};
 		if (memcmp(at, &hints, sizeof(hints)) != 0)
 			*at = hints;
 	}
-	for (uint32_t sg = 1; sg < t->map[MAP_SG].n; sg++) {
+	for (uint32_t sg = 1; sg < maps->map[MAP_SG].n; sg++) {
 		for (unsigned i = 0; i < 2 * VPC_SLOTS; i++) {
-			__u32 *at = &sg_at(t, sg)->dir[i / VPC_SLOTS].port_plens[i % VPC_SLOTS];
-			uint32_t plens = port_plens(&t->mirror, sg, i / VPC_SLOTS, i % VPC_SLOTS);
+			__u32 *at = &sg_at(maps, sg)->dir[i / VPC_SLOTS].port_plens[i % VPC_SLOTS];
+			uint32_t plens = port_plens(&maps->mirror, sg, i / VPC_SLOTS, i % VPC_SLOTS);
 
 			if (*at != plens)
 				store32(at, plens);
@@ -192,41 +193,41 @@ static void restore_hints(struct maps *t)
 
 /* --- ENIs, sets, addresses --- */
 
-static bool set_valid(const struct maps *t, uint32_t number)
+static bool set_valid(const struct maps *maps, uint32_t number)
 {
-	const struct vpc_set *set = set_at(t, number);
+	const struct vpc_set *set = set_at(maps, number);
 
-	if (number == 0 || number >= t->map[MAP_SET].n || set->n == 0 || set->n > VPC_GROUPS_PER_ENI)
+	if (number == 0 || number >= maps->map[MAP_SET].n || set->n == 0 || set->n > VPC_GROUPS_PER_ENI)
 		return false;
 	for (uint32_t i = 0; i < set->n; i++)
-		if (set->sg[i] == 0 || set->sg[i] >= t->map[MAP_SG].n || (i && set->sg[i] <= set->sg[i - 1]))
+		if (set->sg[i] == 0 || set->sg[i] >= maps->map[MAP_SG].n || (i && set->sg[i] <= set->sg[i - 1]))
 			return false;
 	return true;
 }
 
-static int read_eni(struct maps *t, uint32_t number)
+static int read_eni(struct maps *maps, uint32_t number)
 {
-	struct vpc_eni *at = eni_at(t, number);
-	uint32_t set = versioned_value(&at->set, maps_epoch(t));
-	struct eni_node *eni = &t->mirror.enis[number];
+	struct vpc_eni *at = eni_at(maps, number);
+	uint32_t set = versioned_value(&at->set, maps_epoch(maps));
+	struct eni_node *eni = &maps->mirror.enis[number];
 	int r;
 
-	if (!at->incarnation || !set_valid(t, set)) {
+	if (!at->incarnation || !set_valid(maps, set)) {
 		if (at->incarnation || at->set.slot[0] || at->set.slot[1] || at->vpc)
-			retire_eni(t, number);
+			retire_eni(maps, number);
 		return 0;
 	}
-	if (!t->mirror.sets[set].users) {
+	if (!maps->mirror.sets[set].users) {
 		/* vpcd never gives two numbers to one combination; set_find would not find the second. */
-		r = set_link(&t->mirror, set, set_at(t, set)->sg, set_at(t, set)->n);
+		r = set_link(&maps->mirror, set, set_at(maps, set)->sg, set_at(maps, set)->n);
 		if (r < 0)
 			return r;
 	}
-	t->mirror.sets[set].users++;
-	set_of_eni(&t->mirror, number, set);
+	maps->mirror.sets[set].users++;
+	set_of_eni(&maps->mirror, number, set);
 	eni->state = NODE_ALIVE;
-	if (number > t->mirror.eni_max)
-		t->mirror.eni_max = number;
+	if (number > maps->mirror.eni_max)
+		maps->mirror.eni_max = number;
 	eni->row = *at;
 	eni->row.set = (struct vpc_versioned){};
 	eni->row.gen_revoke = eni->row.gen_any = 0;
@@ -234,57 +235,57 @@ static int read_eni(struct maps *t, uint32_t number)
 	return 0;
 }
 
-static void restore_sets(struct maps *t)
+static void restore_sets(struct maps *maps)
 {
-	for (uint32_t i = 1; i < t->map[MAP_SET].n; i++) {
-		struct vpc_set *at = set_at(t, i);
-		uint64_t bloom = set_bloom(t->mirror.sets[i].sg, t->mirror.sets[i].n);
+	for (uint32_t i = 1; i < maps->map[MAP_SET].n; i++) {
+		struct vpc_set *at = set_at(maps, i);
+		uint64_t bloom = set_bloom(maps->mirror.sets[i].sg, maps->mirror.sets[i].n);
 
-		if (!t->mirror.sets[i].users && (at->n || at->gen_revoke || at->gen_any))
+		if (!maps->mirror.sets[i].users && (at->n || at->gen_revoke || at->gen_any))
 			zero_words(at, sizeof(*at));
-		else if (t->mirror.sets[i].users && at->bloom != bloom)
+		else if (maps->mirror.sets[i].users && at->bloom != bloom)
 			store64(&at->bloom, bloom);
 	}
 }
 
-static bool addr_lives(const struct maps *t, uint32_t number)
+static bool addr_lives(const struct maps *maps, uint32_t number)
 {
-	const struct vpc_addr_row *row = addr_at(t, number);
+	const struct vpc_addr_row *row = addr_at(maps, number);
 
-	return visible(row->born, row->died, maps_epoch(t));
+	return visible(row->born, row->died, maps_epoch(maps));
 }
 
 static int read_addr(const void *key, const void *value, void *userdata)
 {
 	struct reading *reading = userdata;
-	struct maps *t = reading->t;
+	struct maps *maps = reading->maps;
 	uint32_t number = *(const uint32_t *)value;
 
-	if (number == 0 || number > t->mirror.size.addrs || !addr_lives(t, number) ||
-	    memcmp(&addr_at(t, number)->key, key, sizeof(struct vpc_addr_key)) != 0)
+	if (number == 0 || number > maps->mirror.size.addrs || !addr_lives(maps, number) ||
+	    memcmp(&addr_at(maps, number)->key, key, sizeof(struct vpc_addr_key)) != 0)
 		return reading_drop(reading, key);
-	addr_link(&t->mirror, number, key, addr_at(t, number)->eni, NODE_ALIVE);
-	t->mirror.addrs[number].hashed = true;
+	addr_link(&maps->mirror, number, key, addr_at(maps, number)->eni, NODE_ALIVE);
+	maps->mirror.addrs[number].hashed = true;
 	return 0;
 }
 
 /* A living row whose key led to a dead row: vpcd died when the row had moved, and its key not yet. The key follows. All
  * other rows that no key leads to are cleared. */
-static int finish_moved_addrs(struct maps *t, const struct reading *reading)
+static int finish_moved_addrs(struct maps *maps, const struct reading *reading)
 {
-	for (uint32_t i = 1; i < t->map[MAP_ADDR_ROW].n; i++) {
-		struct vpc_addr_row *at = addr_at(t, i);
+	for (uint32_t i = 1; i < maps->map[MAP_ADDR_ROW].n; i++) {
+		struct vpc_addr_row *at = addr_at(maps, i);
 
-		if (t->mirror.addrs[i].state != NODE_FREE)
+		if (maps->mirror.addrs[i].state != NODE_FREE)
 			continue;
-		if (i <= t->mirror.size.addrs && addr_lives(t, i) && reading_dropped(reading, &at->key) &&
-		    !addr_find(&t->mirror, &at->key)) {
-			int r = bpf_map_update_elem(t->map[MAP_ADDR].fd, &at->key, &i, BPF_ANY);
+		if (i <= maps->mirror.size.addrs && addr_lives(maps, i) && reading_dropped(reading, &at->key) &&
+		    !addr_find(&maps->mirror, &at->key)) {
+			int r = bpf_map_update_elem(maps->map[MAP_ADDR].fd, &at->key, &i, BPF_ANY);
 
 			if (r < 0)
 				return r;
-			addr_link(&t->mirror, i, &at->key, at->eni, NODE_ALIVE);
-			t->mirror.addrs[i].hashed = true;
+			addr_link(&maps->mirror, i, &at->key, at->eni, NODE_ALIVE);
+			maps->mirror.addrs[i].hashed = true;
 		} else if (at->born || at->died || at->eni || at->key.vpc) {
 			store64(&at->died, 0);
 			zero_words(at, sizeof(*at));
@@ -315,44 +316,44 @@ static bool addr_used(const void *mirror, uint32_t number)
 	return ((const struct mirror *)mirror)->addrs[number].state != NODE_FREE;
 }
 
-static int read_back(struct maps *t)
+static int read_back(struct maps *maps)
 {
-	_cleanup_(reading_clear) struct reading mask_groups = {.t = t, .id = MAP_MASK_GROUP_OF};
-	_cleanup_(reading_clear) struct reading rules = {.t = t, .id = MAP_RULE};
-	_cleanup_(reading_clear) struct reading addrs = {.t = t, .id = MAP_ADDR};
+	_cleanup_(reading_clear) struct reading mask_groups = {.maps = maps, .id = MAP_MASK_GROUP_OF};
+	_cleanup_(reading_clear) struct reading rules = {.maps = maps, .id = MAP_RULE};
+	_cleanup_(reading_clear) struct reading addrs = {.maps = maps, .id = MAP_ADDR};
 	int r = reading_run(&mask_groups, read_mask_group);
 
 	if (r >= 0)
 		r = reading_run(&rules, read_rule);
 	if (r >= 0)
-		r = read_all_rows(t);
+		r = read_all_rows(maps);
 	if (r >= 0)
-		clear_unreachable_rows(t);
+		clear_unreachable_rows(maps);
 	if (r >= 0)
 		r = reading_run(&addrs, read_addr);
 	if (r >= 0)
-		r = finish_moved_addrs(t, &addrs);
-	for (uint32_t i = 1; r >= 0 && i < t->map[MAP_ENI].n; i++)
-		r = read_eni(t, i);
+		r = finish_moved_addrs(maps, &addrs);
+	for (uint32_t i = 1; r >= 0 && i < maps->map[MAP_ENI].n; i++)
+		r = read_eni(maps, i);
 	if (r < 0)
 		return r;
-	restore_hints(t);
-	restore_sets(t);
-	for (uint32_t i = 1; i < t->map[MAP_VPC].n; i++)
-		t->mirror.spaces[i] = *space_at(t, i);
-	r = recover_edge(t);
+	restore_hints(maps);
+	restore_sets(maps);
+	for (uint32_t i = 1; i < maps->map[MAP_VPC].n; i++)
+		maps->mirror.spaces[i] = *space_at(maps, i);
+	r = recover_edge(maps);
 	if (r < 0)
 		return r;
-	numbers_adopt(&t->mirror.row_numbers, row_used, &t->mirror);
-	numbers_adopt(&t->mirror.mask_group_numbers, mask_group_used, &t->mirror);
-	numbers_adopt(&t->mirror.set_numbers, set_used, &t->mirror);
-	numbers_adopt(&t->mirror.addr_numbers, addr_used, &t->mirror);
-	walk_update_all(&t->mirror);
-	return set_classifiers_adopt(t);
+	numbers_adopt(&maps->mirror.row_numbers, row_used, &maps->mirror);
+	numbers_adopt(&maps->mirror.mask_group_numbers, mask_group_used, &maps->mirror);
+	numbers_adopt(&maps->mirror.set_numbers, set_used, &maps->mirror);
+	numbers_adopt(&maps->mirror.addr_numbers, addr_used, &maps->mirror);
+	walk_update_all(&maps->mirror);
+	return set_classifiers_adopt(maps);
 }
 
-int recover(struct maps *t)
+int recover(struct maps *maps)
 {
-	clear_half_done(t);
-	return read_back(t);
+	clear_half_done(maps);
+	return read_back(maps);
 }

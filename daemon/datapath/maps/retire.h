@@ -7,8 +7,8 @@
 #include "datapath/maps/state.h"
 
 /* Retires the changes whose grace period passed while another was prepared, whose undo might have needed their rows. */
-void retire_postponed(struct maps *t);
+void retire_postponed(struct maps *maps);
 /* Clears an ENI's row. */
-void retire_eni(struct maps *t, uint32_t number);
+void retire_eni(struct maps *maps, uint32_t number);
 
 #endif

@@ -68,10 +68,10 @@ static void gather_group(const struct mirror *m, struct gathered *g, uint32_t sg
 	}
 }
 
-int set_classifier_build(const struct maps *t, uint32_t set, unsigned dir, struct classifier_blocks *ret)
+int set_classifier_build(const struct maps *maps, uint32_t set, unsigned dir, struct classifier_blocks *ret)
 {
 	_cleanup_(gathered_clear) struct gathered g = {};
-	const struct mirror *m = &t->mirror;
+	const struct mirror *m = &maps->mirror;
 	const struct set *node = &m->sets[set];
 	size_t n = 0;
 
@@ -100,54 +100,55 @@ uint64_t classifier_sum(const struct vpc_classifier_block *at, uint32_t n, uint3
 	return sum;
 }
 
-void set_classifier_place(struct maps *t, const struct classifier_blocks *blocks, struct set_classifier *ret)
+void set_classifier_place(struct maps *maps, const struct classifier_blocks *blocks, struct set_classifier *ret)
 {
-	ret->at = extents_take(&t->mirror.blocks, (uint32_t)blocks->n);
+	ret->at = extents_take(&maps->mirror.blocks, (uint32_t)blocks->n);
 	ret->blocks = ret->at ? (uint32_t)blocks->n : 0;
 	if (!ret->at)
 		return;
-	memcpy(block_at(t, ret->at), blocks->at, blocks->n * sizeof(*blocks->at));
+	memcpy(block_at(maps, ret->at), blocks->at, blocks->n * sizeof(*blocks->at));
 	ret->sum = classifier_sum(blocks->at, ret->blocks, 0);
 }
 
-static bool holds(const struct maps *t, const struct set_classifier *classifier, const struct classifier_blocks *blocks)
+static bool holds(const struct maps *maps, const struct set_classifier *classifier,
+		  const struct classifier_blocks *blocks)
 {
 	return classifier->at && classifier->blocks == blocks->n &&
-	       memcmp(block_at(t, classifier->at), blocks->at, blocks->n * sizeof(*blocks->at)) == 0;
+	       memcmp(block_at(maps, classifier->at), blocks->at, blocks->n * sizeof(*blocks->at)) == 0;
 }
 
 /* Makes the classifier that the set is to have; without memory, none. One that is right already stays. */
-static void make(struct maps *t, uint32_t number, unsigned dir)
+static void make(struct maps *maps, uint32_t number, unsigned dir)
 {
-	struct set_classifier *classifier = &t->mirror.sets[number].classifier[dir];
+	struct set_classifier *classifier = &maps->mirror.sets[number].classifier[dir];
 	struct classifier_blocks blocks = {};
 
-	classifier->wanted = classifier->max_probes >= t->classifier_from;
-	if (classifier->wanted && set_classifier_build(t, number, dir, &blocks) >= 0) {
-		if (!holds(t, classifier, &blocks))
-			set_classifier_place(t, &blocks, classifier);
+	classifier->wanted = classifier->max_probes >= maps->classifier_from;
+	if (classifier->wanted && set_classifier_build(maps, number, dir, &blocks) >= 0) {
+		if (!holds(maps, classifier, &blocks))
+			set_classifier_place(maps, &blocks, classifier);
 	} else {
 		classifier->at = classifier->blocks = 0;
 	}
 	free(blocks.at);
 }
 
-static int write_classifier(struct maps *t, struct maps_change *c, uint32_t number, unsigned dir)
+static int write_classifier(struct maps *maps, struct maps_change *c, uint32_t number, unsigned dir)
 {
-	struct set_classifier *classifier = &t->mirror.sets[number].classifier[dir];
-	struct vpc_versioned *v = &set_at(t, number)->classifier[dir];
+	struct set_classifier *classifier = &maps->mirror.sets[number].classifier[dir];
+	struct vpc_versioned *v = &set_at(maps, number)->classifier[dir];
 	struct touched_classifier *touched;
 
-	if (classifier->touched || (classifier->max_probes < t->classifier_from && !classifier->wanted))
+	if (classifier->touched || (classifier->max_probes < maps->classifier_from && !classifier->wanted))
 		return 0;
 	touched = ARRAY_PUSH(&c->mirror.classifiers);
 	if (!touched)
 		return -ENOMEM;
 	*touched = (struct touched_classifier){.set = number, .dir = dir, .old = *classifier};
-	make(t, number, dir);
+	make(maps, number, dir);
 	classifier->touched = true;
-	t->mirror.n_walked += set_classifier_missing(classifier);
-	t->mirror.n_walked -= set_classifier_missing(&touched->old);
+	maps->mirror.n_walked += set_classifier_missing(classifier);
+	maps->mirror.n_walked -= set_classifier_missing(&touched->old);
 	touched->replaced = classifier->at != touched->old.at;
 	if (!touched->replaced)
 		return 0;
@@ -155,35 +156,35 @@ static int write_classifier(struct maps *t, struct maps_change *c, uint32_t numb
 			    c->epoch << VPC_VERSIONED_SHIFT | classifier->at);
 }
 
-static int write_classifiers_of_group(struct maps *t, struct maps_change *c, const struct touched_group *g)
+static int write_classifiers_of_group(struct maps *maps, struct maps_change *c, const struct touched_group *g)
 {
-	const struct group *group = group_get(&t->mirror, g->sg);
+	const struct group *group = group_get(&maps->mirror, g->sg);
 	int r = group ? 0 : -ENOMEM;
 
 	for (unsigned dir = 0; r >= 0 && dir < 2; dir++) {
 		if (!g->directions[dir])
 			continue;
-		walk_update_group(&t->mirror, g->sg, dir);
+		walk_update_group(&maps->mirror, g->sg, dir);
 		for (size_t i = 0; r >= 0 && i < group->sets.n; i++)
-			r = write_classifier(t, c, group->sets.at[i], dir);
+			r = write_classifier(maps, c, group->sets.at[i], dir);
 	}
 	return r;
 }
 
-int set_classifiers_write(struct maps *t, struct maps_change *c)
+int set_classifiers_write(struct maps *maps, struct maps_change *c)
 {
 	const struct mirror_change *m = &c->mirror;
 	int r = 0;
 
 	for (size_t i = 0; i < m->rows.n; i++) {
-		const struct row *row = &t->mirror.rows[m->rows.at[i].row];
+		const struct row *row = &maps->mirror.rows[m->rows.at[i].row];
 
 		if (row->state == NODE_NEW && !key_is_all(&row->key))
-			walk_note_hints(&t->mirror, row->key.mask_group, mask_group_at(t, row->key.mask_group));
+			walk_note_hints(&maps->mirror, row->key.mask_group, mask_group_at(maps, row->key.mask_group));
 	}
 	for (size_t i = 0; r >= 0 && i < m->groups.n; i++)
-		r = write_classifiers_of_group(t, c, &m->groups.at[i]);
+		r = write_classifiers_of_group(maps, c, &m->groups.at[i]);
 	for (size_t i = 0; r >= 0 && i < m->sets.n * 2; i++)
-		r = write_classifier(t, c, m->sets.at[i / 2], i % 2);
+		r = write_classifier(maps, c, m->sets.at[i / 2], i % 2);
 	return r;
 }

@@ -12,9 +12,9 @@
 #include "datapath/maps/state.h"
 
 /* At a start: those that are right stay, all others are made. -ENOMEM, -errno of the kernel. */
-int set_classifiers_adopt(struct maps *t);
+int set_classifiers_adopt(struct maps *maps);
 /* As maps_verify. Reports nothing while a change is prepared, since the mirror is ahead of the epoch then. */
-int set_classifiers_verify(const struct maps *t, json_t *report);
+int set_classifiers_verify(const struct maps *maps, json_t *report);
 
 /* A classifier that is being summed, a slice at a time. */
 struct classifier_summing {
@@ -25,7 +25,7 @@ struct classifier_summing {
 /* Compares the classifier of set number / 2 and direction number % 2 with what was written. Sums up to *blocks blocks
  * more; *blocks is then how many it were. 1: *ret says what the difference is; 0: there are more; -ENOENT: it is right.
  * While no change is prepared. */
-int set_classifier_check(const struct maps *t, struct classifier_summing *s, uint32_t number, uint32_t *blocks,
+int set_classifier_check(const struct maps *maps, struct classifier_summing *s, uint32_t number, uint32_t *blocks,
 			 struct maps_finding *ret);
 
 #endif

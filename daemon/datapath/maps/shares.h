@@ -22,7 +22,7 @@ struct vpc_flows_count {
 	int64_t guaranteed; /* that it may have in any case */
 	int64_t room;	    /* that it may add as things are */
 };
-void maps_vpc_flows(const struct maps *t, uint32_t vpc, struct vpc_flows_count *ret);
+void maps_vpc_flows(const struct maps *maps, uint32_t vpc, struct vpc_flows_count *ret);
 
 /* How many translations one VPC may have, of a map for `size` where `used` are and `tenants` VPCs are routed out:
  * nearly all where no other VPC is. Of several each has an equal part of one half in any case. Of the other half one
@@ -30,10 +30,10 @@ void maps_vpc_flows(const struct maps *t, uint32_t vpc, struct vpc_flows_count *
  * they can within one second leave the others their half. */
 uint32_t shares_translations(uint32_t size, uint32_t tenants, uint64_t used);
 /* About how many translations there are. */
-uint64_t maps_translations(const struct maps *t);
+uint64_t maps_translations(const struct maps *maps);
 
 /* Brings the shares up to date: after a start, and once a second. */
-void shares_update(struct maps *t);
+void shares_update(struct maps *maps);
 
 /* Whose idle flows are evicted, and how many. */
 struct eviction {
@@ -42,9 +42,9 @@ struct eviction {
 	uint32_t n;
 };
 /* False: no share is nearly full. */
-bool shares_to_evict(const struct maps *t, struct eviction *ret);
+bool shares_to_evict(const struct maps *maps, struct eviction *ret);
 
 /* Adds a map's shares to its row of the status. -ENOMEM. */
-int shares_status(const struct maps *t, enum map_id id, json_t *row);
+int shares_status(const struct maps *maps, enum map_id id, json_t *row);
 
 #endif

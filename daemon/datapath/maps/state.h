@@ -76,11 +76,11 @@ struct maps {
 };
 
 /* The row with a number in a mapped map. */
-#define MAPPED(fn, id, type)                                          \
-	static inline type *fn(const struct maps *t, uint32_t number) \
-	{                                                             \
-		return &((type *)t->map[id].mem)[number];             \
-	}                                                             \
+#define MAPPED(fn, id, type)                                             \
+	static inline type *fn(const struct maps *maps, uint32_t number) \
+	{                                                                \
+		return &((type *)maps->map[id].mem)[number];             \
+	}                                                                \
 	struct vpc_allow_semicolon
 MAPPED(ctl_at, MAP_CTL, struct vpc_ctl);
 MAPPED(space_at, MAP_VPC, struct vpc_space);

@@ -108,17 +108,17 @@ static bool hinted(const struct vpc_mask_group *mask_group, const struct vpc_rul
 static int verify_mask_group(const void *key, const void *value, void *userdata)
 {
 	struct verify_rows *x = userdata;
-	const struct maps *t = x->v->t;
+	const struct maps *maps = x->v->maps;
 	const struct vpc_mask_group_key *k = key;
 	uint32_t number = *(const uint32_t *)value;
 	const struct vpc_sg_dir *dir;
 
-	if (number >= t->map[MAP_MASK_GROUP].n || k->sg >= t->map[MAP_SG].n || k->dir > 1 || k->slot >= VPC_SLOTS ||
-	    k->plen > 16 || memcmp(&mask_group_at(t, number)->key, k, sizeof(*k)) != 0)
+	if (number >= maps->map[MAP_MASK_GROUP].n || k->sg >= maps->map[MAP_SG].n || k->dir > 1 ||
+	    k->slot >= VPC_SLOTS || k->plen > 16 || memcmp(&mask_group_at(maps, number)->key, k, sizeof(*k)) != 0)
 		return report_difference(x->v->report, "port mask group", "mask_group_of", "differs",
 					 "sg %u slot %u port %u/%u leads to mask group %u", k->sg, k->slot, k->port,
 					 k->plen, number);
-	dir = &sg_at(t, k->sg)->dir[k->dir];
+	dir = &sg_at(maps, k->sg)->dir[k->dir];
 	if (!(dir->port_plens[k->slot] & 1u << k->plen))
 		return report_difference(x->v->report, "port mask group", "sg", "differs",
 					 "sg %u slot %u does not lead to port prefixes of length %u", k->sg, k->slot,
@@ -138,15 +138,15 @@ static int verify_rule(const void *key, const void *value, void *userdata)
 	struct plan_row seen = {};
 	char text[ROW_TEXT_MAX];
 
-	if (number == 0 || number >= v->t->map[MAP_ROW].n || k->mask_group >= v->t->map[MAP_MASK_GROUP].n)
+	if (number == 0 || number >= v->maps->map[MAP_ROW].n || k->mask_group >= v->maps->map[MAP_MASK_GROUP].n)
 		return report_difference(v->report, "rule row", "rule", "differs",
 					 "a key leads to row %u, which does not exist", number);
-	row = row_at(v->t, number);
+	row = row_at(v->maps, number);
 	/* A row that is dead waits to be retired, or its key was left behind: no packet is judged by it. */
 	if (!visible(row->born, row->died, v->epoch) || memcmp(&row->key, k, sizeof(*k)) != 0 ||
 	    !x->mask_group_found[k->mask_group])
 		return 0;
-	mask_group = &mask_group_at(v->t, k->mask_group)->key;
+	mask_group = &mask_group_at(v->maps, k->mask_group)->key;
 	seen = (struct plan_row){.direction = mask_group->dir,
 				 .slot = mask_group->slot,
 				 .port_plen = mask_group->plen,
@@ -156,7 +156,7 @@ static int verify_rule(const void *key, const void *value, void *userdata)
 				 .sg = mask_group->sg,
 				 .rule = row->rule};
 	memcpy(seen.peer, k->addr, sizeof(seen.peer));
-	if (!hinted(mask_group_at(v->t, k->mask_group), k))
+	if (!hinted(mask_group_at(v->maps, k->mask_group), k))
 		return report_difference(v->report, "rule row", row_text(&seen, text), "differs",
 					 "the hints of mask group %u do not lead to it", k->mask_group);
 	return check_row(x, &seen);
@@ -167,8 +167,8 @@ static int verify_all_rows(struct verify_rows *x)
 	const struct verify *v = x->v;
 	int r = 0;
 
-	for (uint32_t i = 4; r >= 0 && i < v->t->map[MAP_SG].n * 4; i++) {
-		const struct vpc_sg_dir *dir = &sg_at(v->t, i / 4)->dir[i / 2 % 2];
+	for (uint32_t i = 4; r >= 0 && i < v->maps->map[MAP_SG].n * 4; i++) {
+		const struct vpc_sg_dir *dir = &sg_at(v->maps, i / 4)->dir[i / 2 % 2];
 		uint32_t number = i % 2 ? dir->all6 : dir->all4;
 		struct plan_row seen = {.direction = (uint8_t)(i / 2 % 2), .sg = i / 4};
 		const struct vpc_rule_key key = {.mask_group = i / 4,
@@ -177,9 +177,9 @@ static int verify_all_rows(struct verify_rows *x)
 		const struct vpc_row *row;
 		char text[ROW_TEXT_MAX];
 
-		if (!number || number >= v->t->map[MAP_ROW].n)
+		if (!number || number >= v->maps->map[MAP_ROW].n)
 			continue;
-		row = row_at(v->t, number);
+		row = row_at(v->maps, number);
 		if (!visible(row->born, row->died, v->epoch))
 			continue;
 		seen.slot = VPC_SLOT_ANY;
@@ -203,15 +203,15 @@ static int verify_rows(const struct verify *v)
 
 	x.rows = calloc(n + 1, sizeof(*x.rows));
 	x.found = calloc(n + 1, sizeof(*x.found));
-	x.mask_group_found = calloc(v->t->map[MAP_MASK_GROUP].n, sizeof(*x.mask_group_found));
+	x.mask_group_found = calloc(v->maps->map[MAP_MASK_GROUP].n, sizeof(*x.mask_group_found));
 	if (!x.rows || !x.found || !x.mask_group_found)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		x.rows[i] = &v->all->rows[i];
 	qsort(x.rows, n, sizeof(*x.rows), compare_row_items);
-	r = map_each(&v->t->map[MAP_MASK_GROUP_OF], verify_mask_group, &x);
+	r = map_each(&v->maps->map[MAP_MASK_GROUP_OF], verify_mask_group, &x);
 	if (r >= 0)
-		r = map_each(&v->t->map[MAP_RULE], verify_rule, &x);
+		r = map_each(&v->maps->map[MAP_RULE], verify_rule, &x);
 	if (r >= 0)
 		r = verify_all_rows(&x);
 	for (size_t i = 0; r >= 0 && i < n; i++) {
@@ -224,9 +224,9 @@ static int verify_rows(const struct verify *v)
 	return r;
 }
 
-int maps_verify(struct maps *t, const struct plan *all, json_t *report)
+int maps_verify(struct maps *maps, const struct plan *all, json_t *report)
 {
-	const struct verify v = {.t = t, .all = all, .report = report, .epoch = maps_epoch(t)};
+	const struct verify v = {.maps = maps, .all = all, .report = report, .epoch = maps_epoch(maps)};
 	int r = verify_rows(&v);
 
 	if (r >= 0)
@@ -238,8 +238,8 @@ int maps_verify(struct maps *t, const struct plan *all, json_t *report)
 	if (r >= 0)
 		r = verify_edge(&v);
 	if (r >= 0)
-		r = set_classifiers_verify(t, report);
+		r = set_classifiers_verify(maps, report);
 	if (r >= 0)
-		r = pin_verify(t, report);
+		r = pin_verify(maps, report);
 	return r;
 }

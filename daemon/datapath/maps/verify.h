@@ -10,7 +10,7 @@
 
 /* What is compared with the maps: the whole state, and the epoch that is in force. */
 struct verify {
-	const struct maps *t;
+	const struct maps *maps;
 	const struct plan *all;
 	json_t *report;
 	uint64_t epoch;

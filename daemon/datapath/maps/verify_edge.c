@@ -32,7 +32,7 @@ static uint32_t leads_to(const struct verify *v, enum map_id hash, enum map_id r
 {
 	uint32_t number = 0;
 
-	if (bpf_map_lookup_elem(v->t->map[hash].fd, key, &number) < 0 || number >= v->t->map[rows].n)
+	if (bpf_map_lookup_elem(v->maps->map[hash].fd, key, &number) < 0 || number >= v->maps->map[rows].n)
 		return 0;
 	return number;
 }
@@ -53,17 +53,17 @@ static bool route_is_hinted(const struct verify *v, const struct vpc_route_key *
 {
 	struct vpc_route_plens with;
 
-	if (key->table >= v->t->map[MAP_ROUTE_PLENS].n)
+	if (key->table >= v->maps->map[MAP_ROUTE_PLENS].n)
 		return false;
-	with = *route_plens_at(v->t, key->table);
+	with = *route_plens_at(v->maps, key->table);
 	route_hints_add(&with, key);
-	return memcmp(&with, route_plens_at(v->t, key->table), sizeof(with)) == 0;
+	return memcmp(&with, route_plens_at(v->maps, key->table), sizeof(with)) == 0;
 }
 
 /* The target that a packet finds; 0: no such route. */
 static uint32_t route_seen(const struct verify *v, const struct vpc_route_key *key, uint32_t number)
 {
-	const struct vpc_route_row *row = route_at(v->t, number);
+	const struct vpc_route_row *row = route_at(v->maps, number);
 
 	return number && memcmp(&row->key, key, sizeof(*key)) == 0 ? versioned_value(&row->target, v->epoch) : 0;
 }
@@ -94,7 +94,7 @@ static int unexpected_route(const void *key, const void *value, void *userdata)
 	uint32_t number = *(const uint32_t *)value, target;
 	char name[OBJECT_TEXT_MAX];
 
-	if (number >= v->t->map[MAP_ROUTE_ROW].n)
+	if (number >= v->maps->map[MAP_ROUTE_ROW].n)
 		return report_difference(v->report, "route", route_text(key, name), "differs",
 					 "leads to row %u, which does not exist", number);
 	target = route_seen(v, key, number);
@@ -105,7 +105,7 @@ static int unexpected_route(const void *key, const void *value, void *userdata)
 
 static int verify_routes(const struct verify *v)
 {
-	_cleanup_free_ bool *at = calloc(v->t->map[MAP_ROUTE_ROW].n, sizeof(*at));
+	_cleanup_free_ bool *at = calloc(v->maps->map[MAP_ROUTE_ROW].n, sizeof(*at));
 	struct marks marks = {.v = v, .at = at};
 	int r = 0;
 
@@ -114,12 +114,12 @@ static int verify_routes(const struct verify *v)
 	for (size_t i = 0; r >= 0 && i < v->all->n_routes; i++)
 		r = verify_route(v, &marks, &v->all->routes[i].after);
 	at[0] = false;
-	return r < 0 ? r : map_each(&v->t->map[MAP_ROUTE], unexpected_route, &marks);
+	return r < 0 ? r : map_each(&v->maps->map[MAP_ROUTE], unexpected_route, &marks);
 }
 
 static int verify_associations(const struct verify *v)
 {
-	uint32_t n = v->t->map[MAP_SUBNET_TABLE].n;
+	uint32_t n = v->maps->map[MAP_SUBNET_TABLE].n;
 	_cleanup_free_ uint32_t *wanted = calloc(n, sizeof(*wanted));
 	char name[OBJECT_TEXT_MAX];
 	int r = 0;
@@ -130,7 +130,7 @@ static int verify_associations(const struct verify *v)
 		if (v->all->associations[i].after.subnet < n)
 			wanted[v->all->associations[i].after.subnet] = v->all->associations[i].after.table;
 	for (uint32_t i = 1; r >= 0 && i < n; i++) {
-		uint32_t table = versioned_value(subnet_table_at(v->t, i), v->epoch);
+		uint32_t table = versioned_value(subnet_table_at(v->maps, i), v->epoch);
 
 		if (table == wanted[i])
 			continue;
@@ -145,7 +145,7 @@ static int verify_associations(const struct verify *v)
 
 static int verify_nats(const struct verify *v)
 {
-	uint32_t n = v->t->map[MAP_NAT].n;
+	uint32_t n = v->maps->map[MAP_NAT].n;
 	_cleanup_free_ const struct nat_record **wanted = calloc(n, sizeof(*wanted));
 	char name[OBJECT_TEXT_MAX];
 	int r = 0;
@@ -156,7 +156,7 @@ static int verify_nats(const struct verify *v)
 		if (v->all->nats[i].after.number < n)
 			wanted[v->all->nats[i].after.number] = &v->all->nats[i].after;
 	for (uint32_t i = 1; r >= 0 && i < n; i++) {
-		const struct vpc_nat *at = nat_at(v->t, i);
+		const struct vpc_nat *at = nat_at(v->maps, i);
 		uint32_t eip = versioned_value(&at->eip, v->epoch);
 		const struct nat_record *want = wanted[i];
 
@@ -181,14 +181,14 @@ static bool addr_has_eip(const struct verify *v, const struct eip_record *want)
 
 	memcpy(ip.bytes + 12, &want->private_address, sizeof(want->private_address));
 	addr_key_of(want->vpc, &ip, &key);
-	row = addr_at(v->t, leads_to(v, MAP_ADDR, MAP_ADDR_ROW, &key));
+	row = addr_at(v->maps, leads_to(v, MAP_ADDR, MAP_ADDR_ROW, &key));
 	/* Without a row there is no such address, which is told of the address. */
 	return memcmp(&row->key, &key, sizeof(key)) != 0 || versioned_value(&row->eip, v->epoch) == want->number;
 }
 
 static int verify_eip(const struct verify *v, uint32_t number, const struct eip_record *want)
 {
-	const struct vpc_eip *at = eip_at(v->t, number);
+	const struct vpc_eip *at = eip_at(v->maps, number);
 	uint32_t target = versioned_value(&at->target, v->epoch);
 	unsigned slot = !versioned_spare(&at->target, v->epoch);
 	struct vpc_public_key key;
@@ -203,7 +203,7 @@ static int verify_eip(const struct verify *v, uint32_t number, const struct eip_
 	if (!target)
 		return report_difference(v->report, "elastic IP", name, "missing", "number %u", number);
 	edge_public_key_of(want->address, &key);
-	(void)bpf_map_lookup_elem(v->t->map[MAP_PUBLIC].fd, &key, &seen);
+	(void)bpf_map_lookup_elem(v->maps->map[MAP_PUBLIC].fd, &key, &seen);
 	if (!(seen.kind & VPC_PUBLIC_EIP) || seen.number != number)
 		return report_difference(v->report, "elastic IP", name, "missing", "its address leads to number %u",
 					 seen.number);
@@ -219,7 +219,7 @@ static int verify_eip(const struct verify *v, uint32_t number, const struct eip_
 
 static int verify_eips(const struct verify *v)
 {
-	uint32_t n = v->t->map[MAP_EIP].n;
+	uint32_t n = v->maps->map[MAP_EIP].n;
 	_cleanup_free_ const struct eip_record **wanted = calloc(n, sizeof(*wanted));
 	int r = 0;
 
@@ -239,15 +239,15 @@ static int verify_addr_eips(const struct verify *v)
 	char name[OBJECT_TEXT_MAX];
 	int r = 0;
 
-	for (uint32_t i = 1; r >= 0 && i < v->t->map[MAP_ADDR_ROW].n; i++) {
-		const struct vpc_addr_row *row = addr_at(v->t, i);
+	for (uint32_t i = 1; r >= 0 && i < v->maps->map[MAP_ADDR_ROW].n; i++) {
+		const struct vpc_addr_row *row = addr_at(v->maps, i);
 		uint32_t eip = versioned_value(&row->eip, v->epoch);
 		const struct vpc_eip *at;
 		unsigned slot;
 
 		if (!eip || !visible(row->born, row->died, v->epoch))
 			continue;
-		at = eip_at(v->t, eip < v->t->map[MAP_EIP].n ? eip : 0);
+		at = eip_at(v->maps, eip < v->maps->map[MAP_EIP].n ? eip : 0);
 		slot = !versioned_spare(&at->target, v->epoch);
 		if (at->vpc[slot] == row->key.vpc && at->private4[slot] == row->key.addr[3])
 			continue;
@@ -272,7 +272,7 @@ static const char *publish_text(const struct vpc_publish_key *key, char ret[OBJE
 
 static bool publish_seen(const struct verify *v, const struct vpc_publish_key *key, uint32_t number)
 {
-	const struct vpc_publish_row *row = publish_at(v->t, number);
+	const struct vpc_publish_row *row = publish_at(v->maps, number);
 
 	return number && memcmp(&row->key, key, sizeof(*key)) == 0 && visible(row->born, row->died, v->epoch);
 }
@@ -289,10 +289,10 @@ static int verify_publication(const struct verify *v, struct marks *marks, const
 		uint32_t number = leads_to(v, MAP_PUBLISH, MAP_PUBLISH_ROW, key);
 
 		marks->at[number] = true;
-		if (!publish_seen(v, key, number) || !(edge_ctl_at(v->t, 0)->publish_plens & 1u << key->plen))
+		if (!publish_seen(v, key, number) || !(edge_ctl_at(v->maps, 0)->publish_plens & 1u << key->plen))
 			r = report_difference(v->report, "published port", publish_text(key, name), "missing",
 					      "of publication %u", want->number);
-		else if (!publish_row_equal(publish_at(v->t, number), &rows[i]))
+		else if (!publish_row_equal(publish_at(v->maps, number), &rows[i]))
 			r = report_difference(v->report, "published port", publish_text(key, name), "differs",
 					      "row %u is not what it should be", number);
 	}
@@ -306,18 +306,18 @@ static int unexpected_publish(const void *key, const void *value, void *userdata
 	uint32_t number = *(const uint32_t *)value;
 	char name[OBJECT_TEXT_MAX];
 
-	if (number >= v->t->map[MAP_PUBLISH_ROW].n)
+	if (number >= v->maps->map[MAP_PUBLISH_ROW].n)
 		return report_difference(v->report, "published port", publish_text(key, name), "differs",
 					 "leads to row %u, which does not exist", number);
 	if (marks->at[number] || !publish_seen(v, key, number))
 		return 0;
 	return report_difference(v->report, "published port", publish_text(key, name), "unexpected",
-				 "of publication %u", publish_at(v->t, number)->publication);
+				 "of publication %u", publish_at(v->maps, number)->publication);
 }
 
 static int verify_publishes(const struct verify *v)
 {
-	_cleanup_free_ bool *at = calloc(v->t->map[MAP_PUBLISH_ROW].n, sizeof(*at));
+	_cleanup_free_ bool *at = calloc(v->maps->map[MAP_PUBLISH_ROW].n, sizeof(*at));
 	struct marks marks = {.v = v, .at = at};
 	int r = 0;
 
@@ -326,7 +326,7 @@ static int verify_publishes(const struct verify *v)
 	for (size_t i = 0; r >= 0 && i < v->all->n_publishes; i++)
 		r = verify_publication(v, &marks, &v->all->publishes[i].after);
 	at[0] = false;
-	return r < 0 ? r : map_each(&v->t->map[MAP_PUBLISH], unexpected_publish, &marks);
+	return r < 0 ? r : map_each(&v->maps->map[MAP_PUBLISH], unexpected_publish, &marks);
 }
 
 int verify_edge(const struct verify *v)

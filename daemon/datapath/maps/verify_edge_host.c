@@ -23,7 +23,7 @@ static int verify_public(const void *key, const void *value, void *userdata)
 	const struct verify *v = userdata;
 	struct maps_finding finding;
 	char name[INET6_ADDRSTRLEN] = "?";
-	int r = edge_check_key(v->t, MAP_PUBLIC, key, value, &finding);
+	int r = edge_check_key(v->maps, MAP_PUBLIC, key, value, &finding);
 
 	inet_ntop(AF_INET6, key, name, sizeof(name));
 	return r > 0 ? report_finding(v, name, &finding) : r;
@@ -32,7 +32,7 @@ static int verify_public(const void *key, const void *value, void *userdata)
 static int verify_number_key(const struct verify *v, enum map_id id, const void *key, const void *value)
 {
 	struct maps_finding finding;
-	int r = edge_check_key(v->t, id, key, value, &finding);
+	int r = edge_check_key(v->maps, id, key, value, &finding);
 
 	return r > 0 ? report_finding(v, "a key", &finding) : r;
 }
@@ -68,13 +68,13 @@ int verify_edge_host(const struct verify *v)
 	char name[32];
 	int r = 0;
 
-	for (uint32_t i = 0; r >= 0 && i < v->t->map[MAP_VPC].n; i++) {
+	for (uint32_t i = 0; r >= 0 && i < v->maps->map[MAP_VPC].n; i++) {
 		snprintf(name, sizeof(name), i ? "VPC %u" : "host", i);
-		r = i ? edge_check_uplink(v->t, i, &finding) : edge_check_host(v->t, &finding);
+		r = i ? edge_check_uplink(v->maps, i, &finding) : edge_check_host(v->maps, &finding);
 		if (r > 0)
 			r = report_finding(v, name, &finding);
 	}
 	for (size_t i = 0; r >= 0 && i < sizeof(hashes) / sizeof(hashes[0]); i++)
-		r = map_each(&v->t->map[hashes[i].id], hashes[i].fn, &copy);
+		r = map_each(&v->maps->map[hashes[i].id], hashes[i].fn, &copy);
 	return r;
 }

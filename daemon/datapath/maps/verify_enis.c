@@ -21,14 +21,14 @@
 
 static int verify_set(const struct verify *v, const struct eni_record *want, const char *name)
 {
-	uint32_t number = versioned_value(&eni_at(v->t, want->number)->set, v->epoch);
+	uint32_t number = versioned_value(&eni_at(v->maps, want->number)->set, v->epoch);
 	const struct vpc_set *set;
 
 	if (!number && !want->n_groups)
 		return 0;
-	if (!number || number >= v->t->map[MAP_SET].n)
+	if (!number || number >= v->maps->map[MAP_SET].n)
 		return report_difference(v->report, "ENI groups", name, "missing", "set %u is in force", number);
-	set = set_at(v->t, number);
+	set = set_at(v->maps, number);
 	if (set->n != want->n_groups || memcmp(set->sg, want->groups, want->n_groups * sizeof(*want->groups)) != 0 ||
 	    set->bloom != set_bloom(want->groups, want->n_groups))
 		return report_difference(v->report, "ENI groups", name, "differs", "set %u has %u groups, expected %u",
@@ -42,10 +42,10 @@ static int verify_eni(const struct verify *v, const struct eni_record *want)
 	struct vpc_eni row;
 
 	snprintf(name, sizeof(name), "eni %u", want->number);
-	if (want->number >= v->t->map[MAP_ENI].n || !eni_at(v->t, want->number)->incarnation)
+	if (want->number >= v->maps->map[MAP_ENI].n || !eni_at(v->maps, want->number)->incarnation)
 		return report_difference(v->report, "ENI row", name, "missing", "VPC %u", want->vpc);
 	eni_row_of(want, &row);
-	if (!eni_row_equal(&row, eni_at(v->t, want->number))) {
+	if (!eni_row_equal(&row, eni_at(v->maps, want->number))) {
 		int r = report_difference(v->report, "ENI row", name, "differs",
 					  "its fields are not what they should be");
 
@@ -57,7 +57,7 @@ static int verify_eni(const struct verify *v, const struct eni_record *want)
 
 int verify_enis(const struct verify *v)
 {
-	_cleanup_free_ bool *wanted = calloc(v->t->map[MAP_ENI].n, sizeof(*wanted));
+	_cleanup_free_ bool *wanted = calloc(v->maps->map[MAP_ENI].n, sizeof(*wanted));
 	char name[OBJECT_TEXT_MAX];
 	int r = 0;
 
@@ -67,11 +67,11 @@ int verify_enis(const struct verify *v)
 		const struct eni_record *want = &v->all->enis[i].after;
 
 		r = verify_eni(v, want);
-		if (want->number < v->t->map[MAP_ENI].n)
+		if (want->number < v->maps->map[MAP_ENI].n)
 			wanted[want->number] = true;
 	}
-	for (uint32_t i = 1; r >= 0 && i < v->t->map[MAP_ENI].n; i++) {
-		uint32_t set = versioned_value(&eni_at(v->t, i)->set, v->epoch);
+	for (uint32_t i = 1; r >= 0 && i < v->maps->map[MAP_ENI].n; i++) {
+		uint32_t set = versioned_value(&eni_at(v->maps, i)->set, v->epoch);
 
 		/* Without a set nothing passes: the ENI was removed, and is not yet retired. */
 		if (wanted[i] || !set)
@@ -134,10 +134,10 @@ static int verify_addr(const void *key, const void *value, void *userdata)
 	char name[OBJECT_TEXT_MAX];
 
 	addr_text(k->vpc, k->addr, name);
-	if (number == 0 || number >= v->t->map[MAP_ADDR_ROW].n)
+	if (number == 0 || number >= v->maps->map[MAP_ADDR_ROW].n)
 		return report_difference(v->report, "address", name, "differs", "leads to row %u, which does not exist",
 					 number);
-	row = addr_at(v->t, number);
+	row = addr_at(v->maps, number);
 	if (!visible(row->born, row->died, v->epoch) || memcmp(&row->key, k, sizeof(*k)) != 0)
 		return 0; /* waits to be retired; if it should count, it will be missing */
 	memcpy(probe.ip.bytes, k->addr, sizeof(probe.ip.bytes));
@@ -165,7 +165,7 @@ int verify_addrs(const struct verify *v)
 	for (size_t i = 0; i < n; i++)
 		x.addrs[i] = &v->all->addrs[i];
 	qsort(x.addrs, n, sizeof(*x.addrs), compare_addr_keys);
-	r = map_each(&v->t->map[MAP_ADDR], verify_addr, &x);
+	r = map_each(&v->maps->map[MAP_ADDR], verify_addr, &x);
 	for (size_t i = 0; r >= 0 && i < n; i++)
 		if (!x.found[i])
 			r = report_difference(v->report, "address",
@@ -179,7 +179,7 @@ int verify_addrs(const struct verify *v)
 int verify_vpcs(const struct verify *v)
 {
 	static const struct vpc_space none;
-	_cleanup_free_ bool *wanted = calloc(v->t->map[MAP_VPC].n, sizeof(*wanted));
+	_cleanup_free_ bool *wanted = calloc(v->maps->map[MAP_VPC].n, sizeof(*wanted));
 	char name[OBJECT_TEXT_MAX];
 	int r = 0;
 
@@ -190,15 +190,15 @@ int verify_vpcs(const struct verify *v)
 		struct vpc_space space;
 
 		space_of(want, &space);
-		if (want->number >= v->t->map[MAP_VPC].n ||
-		    memcmp(space_at(v->t, want->number), &space, sizeof(space)) != 0)
+		if (want->number >= v->maps->map[MAP_VPC].n ||
+		    memcmp(space_at(v->maps, want->number), &space, sizeof(space)) != 0)
 			r = report_difference(v->report, "VPC address space", want->id, "differs", "%u CIDRs expected",
 					      want->n_cidrs);
-		if (want->number < v->t->map[MAP_VPC].n)
+		if (want->number < v->maps->map[MAP_VPC].n)
 			wanted[want->number] = true;
 	}
-	for (uint32_t i = 1; r >= 0 && i < v->t->map[MAP_VPC].n; i++) {
-		if (wanted[i] || memcmp(space_at(v->t, i), &none, sizeof(none)) == 0)
+	for (uint32_t i = 1; r >= 0 && i < v->maps->map[MAP_VPC].n; i++) {
+		if (wanted[i] || memcmp(space_at(v->maps, i), &none, sizeof(none)) == 0)
 			continue;
 		snprintf(name, sizeof(name), "VPC %u", i);
 		r = report_difference(v->report, "VPC address space", name, "unexpected", "has CIDRs");

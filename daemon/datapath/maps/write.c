@@ -27,26 +27,26 @@
 
 /* --- hashes --- */
 
-int write_hash(struct maps *t, struct maps_change *c, enum map_id id, const void *key, uint32_t number, uint32_t old)
+int write_hash(struct maps *maps, struct maps_change *c, enum map_id id, const void *key, uint32_t number, uint32_t old)
 {
 	/* It is logged first: to undo what was not done does no harm. */
-	if (undo_log_key(&c->undo, id, key, t->map[id].key_size, old) < 0)
+	if (undo_log_key(&c->undo, id, key, maps->map[id].key_size, old) < 0)
 		return -ENOMEM;
-	return bpf_map_update_elem(t->map[id].fd, key, &number, BPF_ANY);
+	return bpf_map_update_elem(maps->map[id].fd, key, &number, BPF_ANY);
 }
 
 /* The hash is about to lead to this row. Returns the dead row of the same key that it leads to now; 0: none. */
-static uint32_t row_takes_over(struct maps *t, uint32_t number)
+static uint32_t row_takes_over(struct maps *maps, uint32_t number)
 {
-	uint32_t old = row_find_hashed(&t->mirror, &t->mirror.rows[number].key);
+	uint32_t old = row_find_hashed(&maps->mirror, &maps->mirror.rows[number].key);
 
 	if (old)
-		t->mirror.rows[old].hashed = false;
-	t->mirror.rows[number].hashed = true;
+		maps->mirror.rows[old].hashed = false;
+	maps->mirror.rows[number].hashed = true;
 	return old;
 }
 
-static int write_rule_batch(struct maps *t, struct maps_change *c, size_t n)
+static int write_rule_batch(struct maps *maps, struct maps_change *c, size_t n)
 {
 	_cleanup_free_ struct vpc_rule_key *keys = calloc(n, sizeof(*keys));
 	_cleanup_free_ uint32_t *numbers = calloc(n, sizeof(*numbers));
@@ -57,19 +57,19 @@ static int write_rule_batch(struct maps *t, struct maps_change *c, size_t n)
 		return -ENOMEM;
 	for (size_t i = 0; i < c->mirror.rows.n && at < n; i++) {
 		uint32_t number = c->mirror.rows.at[i].row;
-		const struct row *row = &t->mirror.rows[number];
+		const struct row *row = &maps->mirror.rows[number];
 
 		if (row->state != NODE_NEW || key_is_all(&row->key))
 			continue;
 		keys[at] = row->key;
 		numbers[at] = number;
-		if (undo_log_key(&c->undo, MAP_RULE, &row->key, sizeof(row->key), row_takes_over(t, number)) < 0)
+		if (undo_log_key(&c->undo, MAP_RULE, &row->key, sizeof(row->key), row_takes_over(maps, number)) < 0)
 			return -ENOMEM;
 		at++;
 	}
 	while (at > 0) {
 		__u32 count = (__u32)at;
-		int r = bpf_map_update_batch(t->map[MAP_RULE].fd, keys, numbers, &count, &opts);
+		int r = bpf_map_update_batch(maps->map[MAP_RULE].fd, keys, numbers, &count, &opts);
 
 		if (r < 0 || count == at)
 			return r;
@@ -85,30 +85,30 @@ static int write_rule_batch(struct maps *t, struct maps_change *c, size_t n)
 
 /* --- rows --- */
 
-static int write_mask_groups(struct maps *t, struct maps_change *c)
+static int write_mask_groups(struct maps *maps, struct maps_change *c)
 {
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < c->mirror.mask_groups.n; i++) {
 		uint32_t number = c->mirror.mask_groups.at[i];
-		struct vpc_mask_group *at = mask_group_at(t, number);
+		struct vpc_mask_group *at = mask_group_at(maps, number);
 		struct vpc_mask_group new;
 		__u32 *plens;
 
-		mask_group_hints(&t->mirror, number, &new);
-		plens = &sg_at(t, new.key.sg)->dir[new.key.dir].port_plens[new.key.slot];
+		mask_group_hints(&maps->mirror, number, &new);
+		plens = &sg_at(maps, new.key.sg)->dir[new.key.dir].port_plens[new.key.slot];
 		r = undo_store_words(&c->undo, at, &new, sizeof(new));
 		if (r >= 0)
-			r = write_hash(t, c, MAP_MASK_GROUP_OF, &new.key, number, 0);
+			r = write_hash(maps, c, MAP_MASK_GROUP_OF, &new.key, number, 0);
 		if (r >= 0)
 			r = undo_store32(&c->undo, plens, *plens | 1u << new.key.plen);
 	}
 	return r;
 }
 
-static int write_hints(struct maps *t, struct maps_change *c, const struct row *row)
+static int write_hints(struct maps *maps, struct maps_change *c, const struct row *row)
 {
-	struct vpc_mask_group *at = mask_group_at(t, row->key.mask_group);
+	struct vpc_mask_group *at = mask_group_at(maps, row->key.mask_group);
 	struct vpc_mask_group hints = *at;
 	int r;
 
@@ -124,83 +124,83 @@ static int write_hints(struct maps *t, struct maps_change *c, const struct row *
 }
 
 /* Not logged: a free row is zero, and undo zeroes it again. */
-static int write_new_row(struct maps *t, struct maps_change *c, uint32_t number)
+static int write_new_row(struct maps *maps, struct maps_change *c, uint32_t number)
 {
-	const struct row *row = &t->mirror.rows[number];
-	struct vpc_row *at = row_at(t, number);
+	const struct row *row = &maps->mirror.rows[number];
+	struct vpc_row *at = row_at(maps, number);
 
-	zero_words(stat_at(t, number), sizeof(struct vpc_row_stat));
+	zero_words(stat_at(maps, number), sizeof(struct vpc_row_stat));
 	store32(&at->rule, row->rule);
 	at->key = row->key;
 	/* born goes first: both are 0 in a free row, and nobody sees this one while epoch < born. */
 	store64(&at->born, c->epoch);
 	store64(&at->died, VPC_ALIVE);
-	return key_is_all(&row->key) ? 0 : write_hints(t, c, row);
+	return key_is_all(&row->key) ? 0 : write_hints(maps, c, row);
 }
 
-static int write_all_row(struct maps *t, struct maps_change *c, uint32_t number)
+static int write_all_row(struct maps *maps, struct maps_change *c, uint32_t number)
 {
-	const struct vpc_rule_key *key = &t->mirror.rows[number].key;
-	struct vpc_sg_dir *dir = &sg_at(t, key->mask_group)->dir[key->plen];
+	const struct vpc_rule_key *key = &maps->mirror.rows[number].key;
+	struct vpc_sg_dir *dir = &sg_at(maps, key->mask_group)->dir[key->plen];
 
 	return undo_store32(&c->undo, key->kind == VPC_PEER_ALL4 ? &dir->all4 : &dir->all6, number);
 }
 
-static int write_rows(struct maps *t, struct maps_change *c)
+static int write_rows(struct maps *maps, struct maps_change *c)
 {
 	size_t n_hash = 0;
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < c->mirror.rows.n; i++) {
 		uint32_t number = c->mirror.rows.at[i].row;
-		const struct row *row = &t->mirror.rows[number];
+		const struct row *row = &maps->mirror.rows[number];
 
 		if (row->state == NODE_DYING) {
-			r = undo_store64(&c->undo, &row_at(t, number)->died, c->epoch);
+			r = undo_store64(&c->undo, &row_at(maps, number)->died, c->epoch);
 		} else if (row->state == NODE_NEW) {
-			r = write_new_row(t, c, number);
+			r = write_new_row(maps, c, number);
 			if (r >= 0 && key_is_all(&row->key))
-				r = write_all_row(t, c, number);
+				r = write_all_row(maps, c, number);
 			n_hash += !key_is_all(&row->key);
 		}
 	}
 	if (r >= 0 && n_hash >= BATCH_LEAST)
-		return write_rule_batch(t, c, n_hash);
+		return write_rule_batch(maps, c, n_hash);
 	for (size_t i = 0; r >= 0 && n_hash && i < c->mirror.rows.n; i++) {
 		uint32_t number = c->mirror.rows.at[i].row;
-		const struct row *row = &t->mirror.rows[number];
+		const struct row *row = &maps->mirror.rows[number];
 
 		if (row->state == NODE_NEW && !key_is_all(&row->key))
-			r = write_hash(t, c, MAP_RULE, &row->key, number, row_takes_over(t, number));
+			r = write_hash(maps, c, MAP_RULE, &row->key, number, row_takes_over(maps, number));
 	}
 	return r;
 }
 
 /* --- sets, ENIs, addresses --- */
 
-static int write_sets(struct maps *t, struct maps_change *c)
+static int write_sets(struct maps *maps, struct maps_change *c)
 {
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < c->mirror.sets.n; i++) {
-		const struct set *set = &t->mirror.sets[c->mirror.sets.at[i]];
+		const struct set *set = &maps->mirror.sets[c->mirror.sets.at[i]];
 		struct vpc_set new = {.gen_any = c->epoch, .bloom = set_bloom(set->sg, set->n), .n = set->n};
 
 		memcpy(new.sg, set->sg, sizeof(new.sg));
-		r = undo_store_words(&c->undo, set_at(t, c->mirror.sets.at[i]), &new, sizeof(new));
+		r = undo_store_words(&c->undo, set_at(maps, c->mirror.sets.at[i]), &new, sizeof(new));
 	}
 	return r;
 }
 
-static int write_slot(struct maps *t, struct maps_change *c, const struct touched_eni *e)
+static int write_slot(struct maps *maps, struct maps_change *c, const struct touched_eni *e)
 {
-	struct vpc_versioned *v = &eni_at(t, e->number)->set;
+	struct vpc_versioned *v = &eni_at(maps, e->number)->set;
 
 	return undo_store64(&c->undo, &v->slot[versioned_spare(v, c->epoch - 1)],
 			    c->epoch << VPC_VERSIONED_SHIFT | e->new_set);
 }
 
-static int write_enis(struct maps *t, struct maps_change *c)
+static int write_enis(struct maps *maps, struct maps_change *c)
 {
 	int r = 0;
 
@@ -212,20 +212,20 @@ static int write_enis(struct maps *t, struct maps_change *c)
 			/* Flows of the ENI that had the number before are judged again. */
 			new.gen_revoke = c->epoch;
 			new.gen_any = c->epoch;
-			r = eni_zero_counters(t, e->number);
+			r = eni_zero_counters(maps, e->number);
 			if (r >= 0)
-				r = undo_store_words(&c->undo, eni_at(t, e->number), &new, sizeof(new));
+				r = undo_store_words(&c->undo, eni_at(maps, e->number), &new, sizeof(new));
 		}
 		if (r >= 0 && (!e->has_before || e->old_set != e->new_set || !e->has_after))
-			r = write_slot(t, c, e);
+			r = write_slot(maps, c, e);
 	}
 	return r;
 }
 
-static int write_addr(struct maps *t, struct maps_change *c, const struct touched_addr *a)
+static int write_addr(struct maps *maps, struct maps_change *c, const struct touched_addr *a)
 {
-	struct vpc_addr_row *at = addr_at(t, a->addr);
-	struct addr *addr = &t->mirror.addrs[a->addr];
+	struct vpc_addr_row *at = addr_at(maps, a->addr);
+	struct addr *addr = &maps->mirror.addrs[a->addr];
 	uint32_t old;
 	int r;
 
@@ -240,54 +240,54 @@ static int write_addr(struct maps *t, struct maps_change *c, const struct touche
 		r = undo_store64(&c->undo, &at->died, VPC_ALIVE);
 	if (r < 0 || a->moved)
 		return r;
-	old = addr_find_hashed(&t->mirror, &addr->key);
+	old = addr_find_hashed(&maps->mirror, &addr->key);
 	if (old)
-		t->mirror.addrs[old].hashed = false;
+		maps->mirror.addrs[old].hashed = false;
 	addr->hashed = true;
-	return write_hash(t, c, MAP_ADDR, &addr->key, a->addr, old);
+	return write_hash(maps, c, MAP_ADDR, &addr->key, a->addr, old);
 }
 
-int write_change(struct maps *t, struct maps_change *c, struct vpc_error *reterr)
+int write_change(struct maps *maps, struct maps_change *c, struct vpc_error *reterr)
 {
-	int r = write_sets(t, c);
+	int r = write_sets(maps, c);
 
 	if (r >= 0)
-		r = write_mask_groups(t, c);
+		r = write_mask_groups(maps, c);
 	if (r >= 0)
-		r = write_rows(t, c);
+		r = write_rows(maps, c);
 	if (r >= 0)
-		r = set_classifiers_write(t, c);
+		r = set_classifiers_write(maps, c);
 	for (size_t i = 0; r >= 0 && i < c->mirror.addrs.n; i++)
-		r = write_addr(t, c, &c->mirror.addrs.at[i]);
+		r = write_addr(maps, c, &c->mirror.addrs.at[i]);
 	if (r >= 0)
-		r = write_enis(t, c);
+		r = write_enis(maps, c);
 	if (r >= 0)
-		r = write_edge(t, c);
+		r = write_edge(maps, c);
 	return r < 0 ? bpf_error(reterr, r, "writing the eBPF maps") : 0;
 }
 
 /* The hashes lead to the rows again that they led to before. */
-static void undo_hashed(struct maps *t, const struct undo_log *log)
+static void undo_hashed(struct maps *maps, const struct undo_log *log)
 {
 	for (size_t i = 0; i < log->keys.n; i++) {
 		const struct undo_key *item = &log->keys.at[i];
 
 		if (item->old && item->map == MAP_RULE)
-			t->mirror.rows[item->old].hashed = true;
+			maps->mirror.rows[item->old].hashed = true;
 		if (item->old && item->map == MAP_ADDR)
-			t->mirror.addrs[item->old].hashed = true;
+			maps->mirror.addrs[item->old].hashed = true;
 		if (item->old && item->map == MAP_PUBLISH)
-			t->mirror.publishes[item->old].hashed = true;
+			maps->mirror.publishes[item->old].hashed = true;
 	}
 }
 
-void write_undo(struct maps *t, struct maps_change *c)
+void write_undo(struct maps *maps, struct maps_change *c)
 {
 	/* Keys first: a row is cleared only when nothing leads to it. */
-	undo_keys(&c->undo, t->map);
-	undo_hashed(t, &c->undo);
+	undo_keys(&c->undo, maps->map);
+	undo_hashed(maps, &c->undo);
 	for (size_t i = 0; i < c->mirror.rows.n; i++) {
-		struct vpc_row *at = row_at(t, c->mirror.rows.at[i].row);
+		struct vpc_row *at = row_at(maps, c->mirror.rows.at[i].row);
 
 		if (c->mirror.rows.at[i].old_state != NODE_NEW)
 			continue;
@@ -300,38 +300,38 @@ void write_undo(struct maps *t, struct maps_change *c)
 /* An address that moves: until the epoch is stored its key leads to the old row, which counts until then. Between the
  * store and this the address is nobody's. The kernel needs no memory for a key that is there; if it refuses all the
  * same, this is done again when the old row is retired. */
-void write_moved_addrs(struct maps *t, struct maps_change *c)
+void write_moved_addrs(struct maps *maps, struct maps_change *c)
 {
 	for (size_t i = 0; i < c->mirror.addrs.n; i++) {
 		struct touched_addr *a = &c->mirror.addrs.at[i];
-		struct addr *addr = &t->mirror.addrs[a->addr];
+		struct addr *addr = &maps->mirror.addrs[a->addr];
 
 		if (!a->moved || addr->state == NODE_DEAD)
 			continue;
-		if (map_store(&t->map[MAP_ADDR], &addr->key, &a->addr) < 0)
+		if (map_store(&maps->map[MAP_ADDR], &addr->key, &a->addr) < 0)
 			continue;
 		a->moved = false;
 		addr->hashed = true;
-		t->mirror.addrs[a->from].hashed = false;
+		maps->mirror.addrs[a->from].hashed = false;
 	}
 }
 
-void write_published(struct maps *t, struct maps_change *c)
+void write_published(struct maps *maps, struct maps_change *c)
 {
 	const struct mirror_change *m = &c->mirror;
 
-	write_moved_addrs(t, c);
-	write_moved_publishes(t, c);
+	write_moved_addrs(maps, c);
+	write_moved_publishes(maps, c);
 	for (size_t i = 0; i < m->rows.n; i++) {
-		const struct row *row = &t->mirror.rows[m->rows.at[i].row];
+		const struct row *row = &maps->mirror.rows[m->rows.at[i].row];
 
 		/* The row stays, and the rule that it was counted for is gone. */
 		if (row->state == NODE_ALIVE && row->rule != m->rows.at[i].old_rule)
-			store32(&row_at(t, m->rows.at[i].row)->rule, row->rule);
+			store32(&row_at(maps, m->rows.at[i].row)->rule, row->rule);
 	}
 	for (size_t i = 0; i < m->enis.n; i++)
 		if (m->enis.at[i].has_before && m->enis.at[i].has_after)
-			eni_store(t, m->enis.at[i].number, &m->enis.at[i].after);
+			eni_store(maps, m->enis.at[i].number, &m->enis.at[i].after);
 	for (size_t i = 0; i < m->vpcs.n; i++)
-		space_store(t, m->vpcs.at[i].number, &m->vpcs.at[i].space);
+		space_store(maps, m->vpcs.at[i].number, &m->vpcs.at[i].space);
 }

@@ -8,15 +8,16 @@
 
 /* Writes what the mirror holds as NEW and DYING, with c->epoch, which is not in force yet. c->undo then says what stood
  * there. On an error call write_undo. DatapathUnavailable. */
-int write_change(struct maps *t, struct maps_change *c, struct vpc_error *reterr);
+int write_change(struct maps *maps, struct maps_change *c, struct vpc_error *reterr);
 /* Leaves every map as it was before write_change. The mirror is undone after it. */
-void write_undo(struct maps *t, struct maps_change *c);
+void write_undo(struct maps *maps, struct maps_change *c);
 /* Leads a key of one of the hashes that give numbers to a row, and logs that it led to `old` (0: to none). -ENOMEM,
  * -errno of bpf(). */
-int write_hash(struct maps *t, struct maps_change *c, enum map_id id, const void *key, uint32_t number, uint32_t old);
+int write_hash(struct maps *maps, struct maps_change *c, enum map_id id, const void *key, uint32_t number,
+	       uint32_t old);
 /* After the epoch was stored, and before the mirror is published: what is not versioned by the epoch. Can't fail. */
-void write_published(struct maps *t, struct maps_change *c);
+void write_published(struct maps *maps, struct maps_change *c);
 /* Leads the hash keys of addresses that moved to their new rows; what the kernel refuses is left `moved`. */
-void write_moved_addrs(struct maps *t, struct maps_change *c);
+void write_moved_addrs(struct maps *maps, struct maps_change *c);
 
 #endif

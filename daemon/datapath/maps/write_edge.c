@@ -21,9 +21,9 @@ static int put_versioned(struct maps_change *c, struct vpc_versioned *v, uint32_
 			    c->epoch << VPC_VERSIONED_SHIFT | value);
 }
 
-static int write_route_hints(struct maps *t, struct maps_change *c, const struct vpc_route_key *key)
+static int write_route_hints(struct maps *maps, struct maps_change *c, const struct vpc_route_key *key)
 {
-	struct vpc_route_plens *at = route_plens_at(t, key->table), hints = *at;
+	struct vpc_route_plens *at = route_plens_at(maps, key->table), hints = *at;
 	int r;
 
 	route_hints_add(&hints, key);
@@ -33,14 +33,14 @@ static int write_route_hints(struct maps *t, struct maps_change *c, const struct
 	return r;
 }
 
-static int write_routes(struct maps *t, struct maps_change *c)
+static int write_routes(struct maps *maps, struct maps_change *c)
 {
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < c->mirror.routes.n; i++) {
 		const struct touched_route *touched = &c->mirror.routes.at[i];
-		const struct route *route = &t->mirror.routes[touched->route];
-		struct vpc_route_row *at = route_at(t, touched->route);
+		const struct route *route = &maps->mirror.routes[touched->route];
+		struct vpc_route_row *at = route_at(maps, touched->route);
 		bool new = route->state == NODE_NEW;
 
 		if (new)
@@ -48,25 +48,25 @@ static int write_routes(struct maps *t, struct maps_change *c)
 		if (r >= 0)
 			r = put_versioned(c, &at->target, touched->target);
 		if (r >= 0 && new)
-			r = write_route_hints(t, c, &route->key);
+			r = write_route_hints(maps, c, &route->key);
 		if (r >= 0 && new)
-			r = write_hash(t, c, MAP_ROUTE, &route->key, touched->route, 0);
+			r = write_hash(maps, c, MAP_ROUTE, &route->key, touched->route, 0);
 	}
 	for (size_t i = 0; r >= 0 && i < c->mirror.associations.n; i++) {
 		const struct touched_association *a = &c->mirror.associations.at[i];
 
-		r = put_versioned(c, subnet_table_at(t, a->subnet), a->table);
+		r = put_versioned(c, subnet_table_at(maps, a->subnet), a->table);
 	}
 	return r;
 }
 
-static int write_nats(struct maps *t, struct maps_change *c)
+static int write_nats(struct maps *maps, struct maps_change *c)
 {
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < c->mirror.nats.n; i++) {
 		const struct touched_nat *n = &c->mirror.nats.at[i];
-		struct vpc_nat *at = nat_at(t, n->number);
+		struct vpc_nat *at = nat_at(maps, n->number);
 
 		if (!n->has_before) {
 			r = undo_store32(&c->undo, &at->vpc, n->after.vpc);
@@ -79,21 +79,21 @@ static int write_nats(struct maps *t, struct maps_change *c)
 	return r;
 }
 
-static int public_store(struct maps *t, uint32_t address)
+static int public_store(struct maps *maps, uint32_t address)
 {
 	struct vpc_public_key key;
 
 	edge_public_key_of(address, &key);
-	return edge_public_store(t, &key);
+	return edge_public_store(maps, &key);
 }
 
-static int write_eips(struct maps *t, struct maps_change *c)
+static int write_eips(struct maps *maps, struct maps_change *c)
 {
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < c->mirror.eips.n; i++) {
 		const struct touched_eip *e = &c->mirror.eips.at[i];
-		struct vpc_eip *at = eip_at(t, e->number);
+		struct vpc_eip *at = eip_at(maps, e->number);
 		unsigned spare = versioned_spare(&at->target, c->epoch - 1);
 
 		if (!e->has_before)
@@ -105,21 +105,21 @@ static int write_eips(struct maps *t, struct maps_change *c)
 		if (r >= 0)
 			r = put_versioned(c, &at->target, e->has_after ? eip_target(&e->after) : 0);
 		if (r >= 0 && !e->has_before)
-			r = public_store(t, e->after.address);
+			r = public_store(maps, e->after.address);
 	}
 	for (size_t i = 0; r >= 0 && i < c->mirror.addr_eips.n; i++) {
 		uint32_t addr = c->mirror.addr_eips.at[i].addr;
 
-		r = put_versioned(c, &addr_at(t, addr)->eip, t->mirror.addrs[addr].eip);
+		r = put_versioned(c, &addr_at(maps, addr)->eip, maps->mirror.addrs[addr].eip);
 	}
 	return r;
 }
 
-static int write_publish(struct maps *t, struct maps_change *c, const struct touched_publish *p)
+static int write_publish(struct maps *maps, struct maps_change *c, const struct touched_publish *p)
 {
-	struct publish *publish = &t->mirror.publishes[p->row];
-	struct vpc_publish_row *at = publish_at(t, p->row);
-	__u32 *plens = &edge_ctl_at(t, 0)->publish_plens;
+	struct publish *publish = &maps->mirror.publishes[p->row];
+	struct vpc_publish_row *at = publish_at(maps, p->row);
+	__u32 *plens = &edge_ctl_at(maps, 0)->publish_plens;
 	struct vpc_publish_row new = publish->row;
 	uint32_t old;
 	int r;
@@ -135,49 +135,49 @@ static int write_publish(struct maps *t, struct maps_change *c, const struct tou
 		r = undo_store32(&c->undo, plens, *plens | 1u << new.key.plen);
 	if (r < 0 || p->moved)
 		return r;
-	old = publish_find_hashed(&t->mirror, &new.key);
+	old = publish_find_hashed(&maps->mirror, &new.key);
 	if (old)
-		t->mirror.publishes[old].hashed = false;
+		maps->mirror.publishes[old].hashed = false;
 	publish->hashed = true;
-	return write_hash(t, c, MAP_PUBLISH, &new.key, p->row, old);
+	return write_hash(maps, c, MAP_PUBLISH, &new.key, p->row, old);
 }
 
-int write_edge(struct maps *t, struct maps_change *c)
+int write_edge(struct maps *maps, struct maps_change *c)
 {
-	int r = write_routes(t, c);
+	int r = write_routes(maps, c);
 
 	if (r >= 0)
-		r = write_nats(t, c);
+		r = write_nats(maps, c);
 	if (r >= 0)
-		r = write_eips(t, c);
+		r = write_eips(maps, c);
 	for (size_t i = 0; r >= 0 && i < c->mirror.publishes.n; i++)
-		r = write_publish(t, c, &c->mirror.publishes.at[i]);
+		r = write_publish(maps, c, &c->mirror.publishes.at[i]);
 	return r;
 }
 
-void write_edge_undone(struct maps *t, struct maps_change *c)
+void write_edge_undone(struct maps *maps, struct maps_change *c)
 {
 	for (size_t i = 0; i < c->mirror.eips.n; i++)
 		if (!c->mirror.eips.at[i].has_before)
-			(void)public_store(t, c->mirror.eips.at[i].after.address);
+			(void)public_store(maps, c->mirror.eips.at[i].after.address);
 }
 
 /* --- publish ------------------------------------------------------------------------------------------------------ */
 
 /* As addresses that move: see write_moved_addrs. */
-void write_moved_publishes(struct maps *t, struct maps_change *c)
+void write_moved_publishes(struct maps *maps, struct maps_change *c)
 {
 	for (size_t i = 0; i < c->mirror.publishes.n; i++) {
 		struct touched_publish *p = &c->mirror.publishes.at[i];
-		struct publish *publish = &t->mirror.publishes[p->row];
+		struct publish *publish = &maps->mirror.publishes[p->row];
 
 		if (!p->moved || publish->state == NODE_DEAD)
 			continue;
-		if (map_store(&t->map[MAP_PUBLISH], &publish->row.key, &p->row) < 0)
+		if (map_store(&maps->map[MAP_PUBLISH], &publish->row.key, &p->row) < 0)
 			continue;
 		p->moved = false;
 		publish->hashed = true;
-		t->mirror.publishes[p->from].hashed = false;
+		maps->mirror.publishes[p->from].hashed = false;
 	}
 }
 
@@ -199,14 +199,14 @@ unsigned edge_prefixes6(const struct vpc_space *space, struct vpc_prefix6_key re
 	return n;
 }
 
-void edge_prefix6_plens(struct maps *t)
+void edge_prefix6_plens(struct maps *maps)
 {
 	struct vpc_prefix6_key keys[VPC_CIDRS_MAX];
 	uint32_t plens = 0;
 
-	for (uint32_t i = 1; i < t->mirror.size.vpcs; i++)
-		(void)edge_prefixes6(&t->mirror.spaces[i], keys, &plens);
-	store32(&edge_ctl_at(t, 0)->prefix6_plens, plens);
+	for (uint32_t i = 1; i < maps->mirror.size.vpcs; i++)
+		(void)edge_prefixes6(&maps->mirror.spaces[i], keys, &plens);
+	store32(&edge_ctl_at(maps, 0)->prefix6_plens, plens);
 }
 
 static bool space_has_prefix6(const struct vpc_space *space, const struct vpc_prefix6_key *key)
@@ -221,13 +221,13 @@ static bool space_has_prefix6(const struct vpc_space *space, const struct vpc_pr
 	return false;
 }
 
-bool edge_has_prefix6(const struct maps *t, uint32_t vpc, const struct vpc_prefix6_key *key)
+bool edge_has_prefix6(const struct maps *maps, uint32_t vpc, const struct vpc_prefix6_key *key)
 {
-	return vpc && vpc < t->mirror.size.vpcs && space_has_prefix6(&t->mirror.spaces[vpc], key);
+	return vpc && vpc < maps->mirror.size.vpcs && space_has_prefix6(&maps->mirror.spaces[vpc], key);
 }
 
 /* The prefixes that a VPC has, before and after. */
-static void write_prefixes6(struct maps *t, const struct touched_vpc *v)
+static void write_prefixes6(struct maps *maps, const struct touched_vpc *v)
 {
 	struct vpc_prefix6_key before[VPC_CIDRS_MAX], after[VPC_CIDRS_MAX];
 	uint32_t plens = 0, owner;
@@ -235,14 +235,14 @@ static void write_prefixes6(struct maps *t, const struct touched_vpc *v)
 	unsigned n_after = edge_prefixes6(&v->space, after, &plens);
 
 	for (unsigned i = 0; i < n_after; i++)
-		(void)map_store(&t->map[MAP_PREFIX6], &after[i], &v->number);
+		(void)map_store(&maps->map[MAP_PREFIX6], &after[i], &v->number);
 	for (unsigned i = 0; i < n_before; i++)
 		if (!space_has_prefix6(&v->space, &before[i]) &&
-		    bpf_map_lookup_elem(t->map[MAP_PREFIX6].fd, &before[i], &owner) == 0 && owner == v->number)
-			(void)map_delete(&t->map[MAP_PREFIX6], &before[i]);
+		    bpf_map_lookup_elem(maps->map[MAP_PREFIX6].fd, &before[i], &owner) == 0 && owner == v->number)
+			(void)map_delete(&maps->map[MAP_PREFIX6], &before[i]);
 }
 
-void write_edge_published(struct maps *t, struct maps_change *c)
+void write_edge_published(struct maps *maps, struct maps_change *c)
 {
 	const struct mirror_change *m = &c->mirror;
 
@@ -250,115 +250,115 @@ void write_edge_published(struct maps *t, struct maps_change *c)
 		const struct touched_nat *n = &m->nats.at[i];
 
 		if (n->has_before && n->has_after) {
-			store32(&nat_at(t, n->number)->vpc, n->after.vpc);
-			store32(&nat_at(t, n->number)->incarnation, n->after.incarnation);
+			store32(&nat_at(maps, n->number)->vpc, n->after.vpc);
+			store32(&nat_at(maps, n->number)->incarnation, n->after.incarnation);
 		}
 	}
 	for (size_t i = 0; i < m->eips.n; i++) {
 		const struct touched_eip *e = &m->eips.at[i];
 
 		if (!e->has_after) {
-			(void)public_store(t, e->before.address);
+			(void)public_store(maps, e->before.address);
 			continue;
 		}
-		store32(&eip_at(t, e->number)->addr4, e->after.address);
+		store32(&eip_at(maps, e->number)->addr4, e->after.address);
 		if (e->has_before && e->before.address != e->after.address)
-			(void)public_store(t, e->before.address);
-		(void)public_store(t, e->after.address);
+			(void)public_store(maps, e->before.address);
+		(void)public_store(maps, e->after.address);
 	}
 	for (size_t i = 0; i < m->vpcs.n; i++)
-		write_prefixes6(t, &m->vpcs.at[i]);
+		write_prefixes6(maps, &m->vpcs.at[i]);
 	if (m->vpcs.n)
-		edge_prefix6_plens(t);
+		edge_prefix6_plens(maps);
 }
 
 /* --- retire ------------------------------------------------------------------------------------------------------- */
 
 /* The value of before goes first: without the other slot it would be in force again. */
-static void clear_versioned(const struct maps *t, struct vpc_versioned *v)
+static void clear_versioned(const struct maps *maps, struct vpc_versioned *v)
 {
-	store64(&v->slot[versioned_spare(v, maps_epoch(t))], 0);
+	store64(&v->slot[versioned_spare(v, maps_epoch(maps))], 0);
 	store64(&v->slot[0], 0);
 	store64(&v->slot[1], 0);
 }
 
-static void retire_route(struct maps *t, uint32_t number)
+static void retire_route(struct maps *maps, uint32_t number)
 {
-	const struct vpc_route_key key = t->mirror.routes[number].key;
-	struct vpc_route_row *at = route_at(t, number);
-	struct vpc_route_plens *plens = route_plens_at(t, key.table), hints;
+	const struct vpc_route_key key = maps->mirror.routes[number].key;
+	struct vpc_route_row *at = route_at(maps, number);
+	struct vpc_route_plens *plens = route_plens_at(maps, key.table), hints;
 
-	(void)map_delete(&t->map[MAP_ROUTE], &key);
-	clear_versioned(t, &at->target);
+	(void)map_delete(&maps->map[MAP_ROUTE], &key);
+	clear_versioned(maps, &at->target);
 	zero_words(at, sizeof(*at));
-	route_node_unlink(&t->mirror, number);
-	numbers_give(&t->mirror.route_numbers, number);
-	route_hints(&t->mirror, key.table, &hints);
+	route_node_unlink(&maps->mirror, number);
+	numbers_give(&maps->mirror.route_numbers, number);
+	route_hints(&maps->mirror, key.table, &hints);
 	store64(&plens->plens4, hints.plens4);
 	for (unsigned i = 0; i < 3; i++)
 		store64(&plens->plens6[i], hints.plens6[i]);
 }
 
-static void retire_publish(struct maps *t, uint32_t number)
+static void retire_publish(struct maps *maps, uint32_t number)
 {
-	struct vpc_publish_row *at = publish_at(t, number);
+	struct vpc_publish_row *at = publish_at(maps, number);
 
-	if (t->mirror.publishes[number].hashed)
-		(void)map_delete(&t->map[MAP_PUBLISH], &t->mirror.publishes[number].row.key);
+	if (maps->mirror.publishes[number].hashed)
+		(void)map_delete(&maps->map[MAP_PUBLISH], &maps->mirror.publishes[number].row.key);
 	store64(&at->died, 0);
 	zero_words(at, sizeof(*at));
-	publish_unlink(&t->mirror, number);
-	numbers_give(&t->mirror.publish_numbers, number);
+	publish_unlink(&maps->mirror, number);
+	numbers_give(&maps->mirror.publish_numbers, number);
 }
 
-static void retire_gateways(struct maps *t, const struct mirror_change *m)
+static void retire_gateways(struct maps *maps, const struct mirror_change *m)
 {
 	for (size_t i = 0; i < m->nats.n; i++) {
-		struct vpc_nat *at = nat_at(t, m->nats.at[i].number);
+		struct vpc_nat *at = nat_at(maps, m->nats.at[i].number);
 
 		if (m->nats.at[i].has_after)
 			continue;
-		clear_versioned(t, &at->eip);
+		clear_versioned(maps, &at->eip);
 		zero_words(at, sizeof(*at));
-		t->mirror.nats[m->nats.at[i].number] = (struct nat_node){};
+		maps->mirror.nats[m->nats.at[i].number] = (struct nat_node){};
 	}
 	for (size_t i = 0; i < m->eips.n; i++) {
 		const struct touched_eip *e = &m->eips.at[i];
-		struct vpc_eip *at = eip_at(t, e->number);
+		struct vpc_eip *at = eip_at(maps, e->number);
 
 		if (e->has_after)
 			continue;
-		eip_unlink(&t->mirror, e->number);
-		clear_versioned(t, &at->target);
+		eip_unlink(&maps->mirror, e->number);
+		clear_versioned(maps, &at->target);
 		zero_words(at, sizeof(*at));
 	}
 }
 
-void retire_edge(struct maps *t, struct maps_change *c)
+void retire_edge(struct maps *maps, struct maps_change *c)
 {
 	const struct mirror_change *m = &c->mirror;
 
 	for (size_t i = 0; i < m->routes.n; i++) {
 		if (m->routes.at[i].target)
 			continue;
-		retire_route(t, m->routes.at[i].route);
-		t->mirror.waiting_routes--;
+		retire_route(maps, m->routes.at[i].route);
+		maps->mirror.waiting_routes--;
 	}
 	for (size_t i = 0; i < m->associations.n; i++) {
 		uint32_t subnet = m->associations.at[i].subnet;
 
 		/* A later change may have given it a table again. */
-		if (!t->mirror.associations[subnet].table)
-			clear_versioned(t, subnet_table_at(t, subnet));
+		if (!maps->mirror.associations[subnet].table)
+			clear_versioned(maps, subnet_table_at(maps, subnet));
 	}
-	retire_gateways(t, m);
-	write_moved_publishes(t, c);
+	retire_gateways(maps, m);
+	write_moved_publishes(maps, c);
 	for (size_t i = 0; i < m->publishes.n; i++) {
 		if (m->publishes.at[i].added)
 			continue;
-		retire_publish(t, m->publishes.at[i].row);
-		t->mirror.waiting_publishes--;
+		retire_publish(maps, m->publishes.at[i].row);
+		maps->mirror.waiting_publishes--;
 	}
 	if (m->publishes.n)
-		store32(&edge_ctl_at(t, 0)->publish_plens, publish_plens(&t->mirror));
+		store32(&edge_ctl_at(maps, 0)->publish_plens, publish_plens(&maps->mirror));
 }

@@ -46,16 +46,16 @@ static int carry_map(const char *folder, const char *name, struct kernel_map *re
 	return 0;
 }
 
-int carry_open(const struct maps *t, struct carry *ret)
+int carry_open(const struct maps *maps, struct carry *ret)
 {
 	char folder[PATH_MAX];
 	size_t n;
 	int r;
 
-	if (!t->dir)
+	if (!maps->dir)
 		return 0;
-	n = (size_t)(strrchr(t->dir, '/') - t->dir);
-	if (snprintf(folder, sizeof(folder), "%.*s/v%d", (int)n, t->dir, CARRY_FROM) >= (int)sizeof(folder))
+	n = (size_t)(strrchr(maps->dir, '/') - maps->dir);
+	if (snprintf(folder, sizeof(folder), "%.*s/v%d", (int)n, maps->dir, CARRY_FROM) >= (int)sizeof(folder))
 		return -ENAMETOOLONG;
 	r = carry_map(folder, "flow", &ret->from[0]);
 	if (r >= 0)
@@ -70,21 +70,21 @@ void carry_close(struct carry *c)
 	*c = CARRY_INIT;
 }
 
-static void count_side(struct maps *t, const struct vpc_flow *flow, unsigned side)
+static void count_side(struct maps *maps, const struct vpc_flow *flow, unsigned side)
 {
 	uint32_t number = flow->eni[side];
 	struct vpc_eni_flows *n;
 
-	if (!number || number >= t->map[MAP_ENI].n || eni_at(t, number)->incarnation != flow->incarnation[side])
+	if (!number || number >= maps->map[MAP_ENI].n || eni_at(maps, number)->incarnation != flow->incarnation[side])
 		return;
-	n = eni_flows_at(t, number);
+	n = eni_flows_at(maps, number);
 	__atomic_fetch_add(side && flow->eni[0] ? &n->answered : &n->opened, 1, __ATOMIC_RELAXED);
 }
 
 /* As the programs count an entry of `flow`. What counts to the pool is left to shares_update. */
-static void count(struct maps *t, const struct vpc_flow_key *key, const struct vpc_flow *flow)
+static void count(struct maps *maps, const struct vpc_flow_key *key, const struct vpc_flow *flow)
 {
-	struct vpc_vpc_flows *v = vpc_flows_at(t, key->vpc);
+	struct vpc_vpc_flows *v = vpc_flows_at(maps, key->vpc);
 
 	if (!(flow->flags & (VPC_FLOW_BUDGETED | VPC_FLOW_HALF_OPEN)))
 		return;
@@ -93,12 +93,12 @@ static void count(struct maps *t, const struct vpc_flow_key *key, const struct v
 		__atomic_fetch_add(&v->half_open, 1, __ATOMIC_RELAXED);
 		return;
 	}
-	count_side(t, flow, 0);
-	count_side(t, flow, 1);
+	count_side(maps, flow, 0);
+	count_side(maps, flow, 1);
 }
 
 struct carrying {
-	struct maps *t;
+	struct maps *maps;
 	enum map_id to;
 	uint64_t now_ns;
 	bool graces;
@@ -112,29 +112,29 @@ static int carry_one(const void *key_in, const void *value_in, void *userdata)
 
 	memcpy(&key, key_in, sizeof(key));
 	memcpy(&flow, value_in, sizeof(flow));
-	if (key.vpc >= c->t->map[MAP_VPC].n)
+	if (key.vpc >= c->maps->map[MAP_VPC].n)
 		return 0;
 	flow.epoch = 0;
 	for (unsigned side = 0; side < 2; side++)
 		if (flow.grace_until[side] != VPC_GRACE_KEEP && flow.grace_until[side] <= c->now_ns >> VPC_GRACE_SHIFT)
 			flow.grace_until[side] = 0;
 	if ((flow.grace_until[0] || flow.grace_until[1]) && !c->graces) {
-		CTL_SET(c->t, graces, 1);
+		CTL_SET(c->maps, graces, 1);
 		c->graces = true;
 	}
 	/* Its packets may have been faster. A flow stands in one of the maps only. */
-	if (bpf_map_lookup_elem(c->t->map[c->to == MAP_FLOW ? MAP_FLOW_NEW : MAP_FLOW].fd, &key, &known) == 0)
+	if (bpf_map_lookup_elem(c->maps->map[c->to == MAP_FLOW ? MAP_FLOW_NEW : MAP_FLOW].fd, &key, &known) == 0)
 		return 0;
 	/* -EEXIST: the same. -E2BIG: no room, as for any flow. */
-	if (bpf_map_update_elem(c->t->map[c->to].fd, &key, &flow, BPF_NOEXIST) == 0 && c->to == MAP_FLOW)
-		count(c->t, &key, &flow);
+	if (bpf_map_update_elem(c->maps->map[c->to].fd, &key, &flow, BPF_NOEXIST) == 0 && c->to == MAP_FLOW)
+		count(c->maps, &key, &flow);
 	return 0;
 }
 
-int carry_flows(struct maps *t, const struct carry *from, uint64_t now_ns)
+int carry_flows(struct maps *maps, const struct carry *from, uint64_t now_ns)
 {
 	static const enum map_id to[] = {MAP_FLOW, MAP_FLOW_NEW};
-	struct carrying c = {.t = t, .now_ns = now_ns};
+	struct carrying c = {.maps = maps, .now_ns = now_ns};
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(to); i++) {
@@ -142,16 +142,16 @@ int carry_flows(struct maps *t, const struct carry *from, uint64_t now_ns)
 		if (from->from[i].fd >= 0)
 			r = map_each(&from->from[i], carry_one, &c);
 	}
-	shares_update(t);
+	shares_update(maps);
 	if (r >= 0 && c.graces)
-		r = grace_find(t);
+		r = grace_find(maps);
 	return r;
 }
 
-int maps_carry(struct maps *t, uint64_t now_ns)
+int maps_carry(struct maps *maps, uint64_t now_ns)
 {
 	_cleanup_(carry_close) struct carry from = CARRY_INIT;
-	int r = carry_open(t, &from);
+	int r = carry_open(maps, &from);
 
-	return r < 0 ? r : carry_flows(t, &from, now_ns);
+	return r < 0 ? r : carry_flows(maps, &from, now_ns);
 }

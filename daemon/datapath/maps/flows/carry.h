@@ -18,9 +18,9 @@ struct carry {
 #define CARRY_INIT ((struct carry){.from = {{.fd = -1}, {.fd = -1}}})
 
 /* Opens them, if they are pinned and understood. -errno of bpf(). */
-int carry_open(const struct maps *t, struct carry *ret);
+int carry_open(const struct maps *maps, struct carry *ret);
 void carry_close(struct carry *c);
 /* Copies their flows. now_ns: CLOCK_MONOTONIC. -ENOMEM, -errno of bpf(): not all were copied. */
-int carry_flows(struct maps *t, const struct carry *from, uint64_t now_ns);
+int carry_flows(struct maps *maps, const struct carry *from, uint64_t now_ns);
 
 #endif

@@ -21,18 +21,18 @@ static int has_flows(uint32_t eni, void *userdata)
 	return __atomic_load_n(&n->opened, __ATOMIC_RELAXED) + __atomic_load_n(&n->answered, __ATOMIC_RELAXED) > 0;
 }
 
-void cut_note_affected(struct maps *t, struct maps_change *c)
+void cut_note_affected(struct maps *maps, struct maps_change *c)
 {
 	/* With keep and drain only the loss of an address cuts at once. */
-	c->affects_flows = affected_each_revoked(&t->mirror, &c->mirror, c->flows != FLOWS_CUT, has_flows, t) > 0;
+	c->affects_flows = affected_each_revoked(&maps->mirror, &c->mirror, c->flows != FLOWS_CUT, has_flows, maps) > 0;
 }
 
-uint64_t maps_established(const struct maps *t)
+uint64_t maps_established(const struct maps *maps)
 {
 	int64_t sum = 0;
 
-	for (uint32_t i = 0; i < t->map[MAP_VPC_FLOWS].n; i++) {
-		int64_t n = __atomic_load_n(&vpc_flows_at(t, i)->total, __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < maps->map[MAP_VPC_FLOWS].n; i++) {
+		int64_t n = __atomic_load_n(&vpc_flows_at(maps, i)->total, __ATOMIC_RELAXED);
 
 		sum += n > 0 ? n : 0;
 	}
@@ -42,13 +42,13 @@ uint64_t maps_established(const struct maps *t)
 /* --- all at once --- */
 
 /* Whether the change whose epoch this is took something away from an ENI, or from its set. */
-static bool revoked_at(const struct maps *t, uint32_t eni, uint64_t epoch)
+static bool revoked_at(const struct maps *maps, uint32_t eni, uint64_t epoch)
 {
-	return eni_at(t, eni)->gen_revoke == epoch || set_at(t, t->mirror.enis[eni].set)->gen_revoke == epoch;
+	return eni_at(maps, eni)->gen_revoke == epoch || set_at(maps, maps->mirror.enis[eni].set)->gen_revoke == epoch;
 }
 
 struct judging {
-	struct maps *t;
+	struct maps *maps;
 	maps_flow_fn fn;
 	void *userdata;
 	uint64_t epoch;
@@ -60,7 +60,7 @@ struct judging {
 static int judge_batch(struct judging *s)
 {
 	uint32_t n = s->io.n;
-	int r = n ? sweep_run(s->t, &s->io) : 0;
+	int r = n ? sweep_run(s->maps, &s->io) : 0;
 
 	for (uint32_t i = 0; r >= 0 && i < n; i++)
 		if (s->io.result[i] == VPC_SWEPT_DONE)
@@ -71,9 +71,9 @@ static int judge_batch(struct judging *s)
 
 static bool side_affected(const struct judging *s, uint32_t eni)
 {
-	if (!eni || eni >= s->t->map[MAP_ENI].n)
+	if (!eni || eni >= s->maps->map[MAP_ENI].n)
 		return false;
-	return !s->published || revoked_at(s->t, eni, s->epoch);
+	return !s->published || revoked_at(s->maps, eni, s->epoch);
 }
 
 static int judge_flow(const void *key, const void *value, void *userdata)
@@ -93,7 +93,7 @@ static int judge_flow(const void *key, const void *value, void *userdata)
 /* Flows that only a grace allowed, which the change ended: the rules of before don't tell that they were allowed. */
 static int judge_ended(const struct maps_change *c, struct judging *s)
 {
-	const struct kernel_map *map = &s->t->map[MAP_FLOW];
+	const struct kernel_map *map = &s->maps->map[MAP_FLOW];
 	struct vpc_flow flow;
 	int r = 0;
 
@@ -104,11 +104,11 @@ static int judge_ended(const struct maps_change *c, struct judging *s)
 	return r ? r : judge_batch(s);
 }
 
-int maps_cut_flows(struct maps *t, const struct maps_change *c, uint64_t now_ns, maps_flow_fn fn, void *userdata)
+int maps_cut_flows(struct maps *maps, const struct maps_change *c, uint64_t now_ns, maps_flow_fn fn, void *userdata)
 {
-	bool published = c && maps_epoch(t) >= c->epoch;
+	bool published = c && maps_epoch(maps) >= c->epoch;
 	struct judging s = {
-		.t = t,
+		.maps = maps,
 		.fn = fn,
 		.userdata = userdata,
 		.epoch = c ? c->epoch : 0,
@@ -119,7 +119,7 @@ int maps_cut_flows(struct maps *t, const struct maps_change *c, uint64_t now_ns,
 
 	if (!c || (published && !c->affects_flows))
 		return 0;
-	r = map_each(&t->map[MAP_FLOW], judge_flow, &s);
+	r = map_each(&maps->map[MAP_FLOW], judge_flow, &s);
 	if (!r)
 		r = judge_batch(&s);
 	return r ? r : judge_ended(c, &s);
@@ -161,7 +161,7 @@ struct maps_cut_search *maps_cut_search_free(struct maps_cut_search *x)
 	return NULL;
 }
 
-int maps_cut_search_new(const struct maps *t, const struct maps_change *c, bool before, struct maps_cut_search **ret)
+int maps_cut_search_new(const struct maps *maps, const struct maps_change *c, bool before, struct maps_cut_search **ret)
 {
 	_cleanup_(maps_cut_search_freep) struct maps_cut_search *x = NULL;
 
@@ -171,10 +171,10 @@ int maps_cut_search_new(const struct maps *t, const struct maps_change *c, bool 
 	x = calloc(1, sizeof(*x));
 	if (!x)
 		return -ENOMEM;
-	x->fd = t->map[MAP_FLOW].fd;
+	x->fd = maps->map[MAP_FLOW].fd;
 	x->before = before;
 	x->epoch = c->epoch;
-	x->n_enis = t->mirror.eni_max - VPC_ENI_FIRST + 1;
+	x->n_enis = maps->mirror.eni_max - VPC_ENI_FIRST + 1;
 	x->affected = calloc(x->n_enis, 1);
 	x->batch_key = calloc(READ_BATCH, sizeof(*x->batch_key));
 	x->batch_flow = calloc(READ_BATCH, sizeof(*x->batch_flow));
@@ -183,7 +183,7 @@ int maps_cut_search_new(const struct maps *t, const struct maps_change *c, bool 
 	if (!x->affected || !x->batch_key || !x->batch_flow || !x->key || !x->flow)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < x->n_enis; i++)
-		x->affected[i] = revoked_at(t, VPC_ENI_FIRST + i, c->epoch);
+		x->affected[i] = revoked_at(maps, VPC_ENI_FIRST + i, c->epoch);
 	*ret = TAKE_PTR(x);
 	return 0;
 }
@@ -240,10 +240,10 @@ static int judge_read(struct maps_cut_search *x, struct judging *s, uint32_t end
 	return r ? r : judge_batch(s);
 }
 
-int maps_cut_search_step(struct maps *t, struct maps_cut_search *x, maps_flow_fn fn, void *userdata)
+int maps_cut_search_step(struct maps *maps, struct maps_cut_search *x, maps_flow_fn fn, void *userdata)
 {
 	struct judging s = {
-		.t = t,
+		.maps = maps,
 		.fn = fn,
 		.userdata = userdata,
 		.io = {.op = x->before ? VPC_SWEEP_REPORT : VPC_SWEEP_FAILS,
@@ -255,10 +255,10 @@ int maps_cut_search_step(struct maps *t, struct maps_cut_search *x, maps_flow_fn
 	return r ? r : x->at < x->n ? MAPS_CUT_SEARCH_STEP : x->ended ? MAPS_CUT_SEARCH_END : MAPS_CUT_SEARCH_READ;
 }
 
-int maps_cut_search_last(struct maps *t, const struct maps_change *c, maps_flow_fn fn, void *userdata)
+int maps_cut_search_last(struct maps *maps, const struct maps_change *c, maps_flow_fn fn, void *userdata)
 {
 	struct judging s = {
-		.t = t,
+		.maps = maps,
 		.fn = fn,
 		.userdata = userdata,
 		.epoch = c->epoch,

@@ -34,13 +34,13 @@ struct evict {
 	struct vpc_flow flows[READ_BATCH];
 };
 
-int evict_new(const struct maps *t, struct evict **ret)
+int evict_new(const struct maps *maps, struct evict **ret)
 {
 	struct evict *d = calloc(1, sizeof(*d));
 
 	if (!d)
 		return -ENOMEM;
-	d->fd = t->map[MAP_FLOW].fd;
+	d->fd = maps->map[MAP_FLOW].fd;
 	*ret = d;
 	return 0;
 }
@@ -54,11 +54,11 @@ struct evict *evict_free(struct evict *d)
 	return NULL;
 }
 
-void evict_plan(const struct maps *t, struct evict *d, uint64_t now_ns)
+void evict_plan(const struct maps *maps, struct evict *d, uint64_t now_ns)
 {
 	d->n = d->at = 0;
 	d->now_ns = now_ns;
-	d->wanted = now_ns >= d->rest_until_ns && shares_to_evict(t, &d->whose);
+	d->wanted = now_ns >= d->rest_until_ns && shares_to_evict(maps, &d->whose);
 }
 
 static int by_age(const void *a, const void *b)
@@ -135,17 +135,17 @@ int evict_read(struct evict *d)
 	return 0;
 }
 
-int evict_step(struct maps *t, struct evict *d, uint64_t now_ns)
+int evict_step(struct maps *maps, struct evict *d, uint64_t now_ns)
 {
-	struct vpc_sweep io = {.op = VPC_SWEEP_END, .epoch = maps_epoch(t), .now_ns = now_ns};
+	struct vpc_sweep io = {.op = VPC_SWEEP_END, .epoch = maps_epoch(maps), .now_ns = now_ns};
 	int r;
 
 	for (; d->at < d->n && io.n < VPC_SWEEP_MAX; d->at++)
 		io.key[io.n++] = d->found[d->at].key;
-	r = io.n ? sweep_run(t, &io) : 0;
+	r = io.n ? sweep_run(maps, &io) : 0;
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < io.n; i++)
-		t->evicted += io.result[i] == VPC_SWEPT_DONE;
+		maps->evicted += io.result[i] == VPC_SWEPT_DONE;
 	return d->at < d->n;
 }

@@ -12,14 +12,14 @@
 struct evict;
 
 /* -ENOMEM. */
-int evict_new(const struct maps *t, struct evict **ret);
+int evict_new(const struct maps *maps, struct evict **ret);
 /* Returns NULL. NULL is fine. */
 struct evict *evict_free(struct evict *d);
 /* Decides whether flows are evicted this time, and whose. now_ns: CLOCK_MONOTONIC. */
-void evict_plan(const struct maps *t, struct evict *d, uint64_t now_ns);
+void evict_plan(const struct maps *maps, struct evict *d, uint64_t now_ns);
 /* Walks `flow` for them, if any are wanted. On an error none are found. -ENOMEM, -errno of the kernel. */
 int evict_read(struct evict *d);
 /* Deletes some of what was found. 1: there are more; 0: that was all; -errno of bpf(). */
-int evict_step(struct maps *t, struct evict *d, uint64_t now_ns);
+int evict_step(struct maps *maps, struct evict *d, uint64_t now_ns);
 
 #endif

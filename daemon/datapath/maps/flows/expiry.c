@@ -44,21 +44,21 @@ struct maps_expiry {
 	uint32_t overflowing; /* entries of flow_overflow in this round */
 };
 
-int maps_expiry_new(const struct maps *t, uint32_t budget, struct maps_expiry **ret)
+int maps_expiry_new(const struct maps *maps, uint32_t budget, struct maps_expiry **ret)
 {
 	_cleanup_(maps_expiry_freep) struct maps_expiry *x = calloc(1, sizeof(*x));
 
 	if (!x)
 		return -ENOMEM;
-	x->fd[ESTABLISHED] = t->map[MAP_FLOW].fd;
-	x->fd[OTHER] = t->map[MAP_FLOW_NEW].fd;
-	x->fd[OVERFLOW] = t->map[MAP_FLOW_OVERFLOW].fd;
-	x->host = host_flows_at(t, 0);
+	x->fd[ESTABLISHED] = maps->map[MAP_FLOW].fd;
+	x->fd[OTHER] = maps->map[MAP_FLOW_NEW].fd;
+	x->fd[OVERFLOW] = maps->map[MAP_FLOW_OVERFLOW].fd;
+	x->host = host_flows_at(maps, 0);
 	x->budget = budget;
 	x->keys = calloc(budget + READ_BATCH, sizeof(*x->keys));
 	x->flows = calloc(budget + READ_BATCH, sizeof(*x->flows));
-	if (!x->keys || !x->flows || recount_new(t, &x->recount) < 0 || evict_new(t, &x->evict) < 0 ||
-	    translations_new(t, budget, &x->translations) < 0)
+	if (!x->keys || !x->flows || recount_new(maps, &x->recount) < 0 || evict_new(maps, &x->evict) < 0 ||
+	    translations_new(maps, budget, &x->translations) < 0)
 		return -ENOMEM;
 	*ret = TAKE_PTR(x);
 	return 0;
@@ -77,10 +77,10 @@ struct maps_expiry *maps_expiry_free(struct maps_expiry *x)
 	return NULL;
 }
 
-void maps_expiry_plan(struct maps *t, struct maps_expiry *x, uint64_t now_ns)
+void maps_expiry_plan(struct maps *maps, struct maps_expiry *x, uint64_t now_ns)
 {
-	shares_update(t);
-	evict_plan(t, x->evict, now_ns);
+	shares_update(maps);
+	evict_plan(maps, x->evict, now_ns);
 	x->now_ns = now_ns;
 }
 
@@ -147,34 +147,34 @@ int maps_expiry_read(struct maps_expiry *x)
 
 /* Whether a flow is idle for longer than its timeout, or of an ENI that is gone. The program that deletes looks again
  * whether it is idle. */
-static bool over(const struct maps *t, const struct vpc_flow *flow, uint64_t now_ns)
+static bool over(const struct maps *maps, const struct vpc_flow *flow, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		uint32_t number = flow->eni[i];
 
-		if (number && (number >= t->map[MAP_ENI].n || t->mirror.enis[number].state == NODE_FREE ||
-			       t->mirror.enis[number].row.incarnation != flow->incarnation[i]))
+		if (number && (number >= maps->map[MAP_ENI].n || maps->mirror.enis[number].state == NODE_FREE ||
+			       maps->mirror.enis[number].row.incarnation != flow->incarnation[i]))
 			return true;
 	}
 	return flow->last_seen_ns + flow->timeout_s * NS_PER_S < now_ns;
 }
 
-int maps_expiry_step(struct maps *t, struct maps_expiry *x, uint64_t now_ns, unsigned *deleted)
+int maps_expiry_step(struct maps *maps, struct maps_expiry *x, uint64_t now_ns, unsigned *deleted)
 {
-	struct vpc_sweep io = {.op = VPC_SWEEP_EXPIRE, .epoch = maps_epoch(t), .now_ns = now_ns};
+	struct vpc_sweep io = {.op = VPC_SWEEP_EXPIRE, .epoch = maps_epoch(maps), .now_ns = now_ns};
 	uint32_t end = x->n - x->at < STEP_MAX ? x->n : x->at + STEP_MAX;
 	int r;
 
 	for (; x->at < end && io.n < VPC_SWEEP_MAX; x->at++)
-		if (over(t, &x->flows[x->at], now_ns))
+		if (over(maps, &x->flows[x->at], now_ns))
 			io.key[io.n++] = x->keys[x->at];
-	r = io.n ? sweep_run(t, &io) : 0;
+	r = io.n ? sweep_run(maps, &io) : 0;
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < io.n; i++)
 		*deleted += io.result[i] == VPC_SWEPT_DONE;
 	if (x->at < x->n)
 		return 1;
-	r = translations_step(t, x->translations, now_ns, deleted);
-	return r ? r : evict_step(t, x->evict, now_ns);
+	r = translations_step(maps, x->translations, now_ns, deleted);
+	return r ? r : evict_step(maps, x->evict, now_ns);
 }

@@ -16,19 +16,19 @@ struct maps;
 struct maps_expiry;
 
 /* budget: entries that one read looks at, about. Borrows the maps. -ENOMEM. */
-int maps_expiry_new(const struct maps *t, uint32_t budget, struct maps_expiry **ret);
+int maps_expiry_new(const struct maps *maps, uint32_t budget, struct maps_expiry **ret);
 /* Returns NULL. NULL is fine. */
 struct maps_expiry *maps_expiry_free(struct maps_expiry *x);
 DEFINE_CLEANUP(struct maps_expiry *, maps_expiry_free);
 /* Before a read: brings the shares of the VPCs up to date, and decides whether flows are evicted. now_ns:
  * CLOCK_MONOTONIC, also below. */
-void maps_expiry_plan(struct maps *t, struct maps_expiry *x, uint64_t now_ns);
+void maps_expiry_plan(struct maps *maps, struct maps_expiry *x, uint64_t now_ns);
 /* Reads on where it stopped last time. Takes milliseconds. On any thread, while the maps are used, but not while a step
  * runs. -errno of the kernel. */
 int maps_expiry_read(struct maps_expiry *x);
 /* Deletes some of what was read, and adds to *deleted how many flows and translations. Takes some 100 µs at most. 1:
  * there is more of what was read; 0: that was all; -errno of the kernel: the rest of what was read is left to the next
  * time around. */
-int maps_expiry_step(struct maps *t, struct maps_expiry *x, uint64_t now_ns, unsigned *deleted);
+int maps_expiry_step(struct maps *maps, struct maps_expiry *x, uint64_t now_ns, unsigned *deleted);
 
 #endif

@@ -20,14 +20,14 @@ static int each_flow(const void *key, const void *value, void *userdata)
 	return each->fn(key, flow, each->established, each->userdata);
 }
 
-int maps_each_flow(struct maps *t, uint32_t eni, maps_flow_fn fn, void *userdata)
+int maps_each_flow(struct maps *maps, uint32_t eni, maps_flow_fn fn, void *userdata)
 {
 	struct each_flow each = {.fn = fn, .userdata = userdata, .eni = eni, .established = true};
-	int r = map_each(&t->map[MAP_FLOW], each_flow, &each);
+	int r = map_each(&maps->map[MAP_FLOW], each_flow, &each);
 
 	if (r)
 		return r;
 	each.established = false;
-	r = map_each(&t->map[MAP_FLOW_NEW], each_flow, &each);
-	return r ? r : map_each(&t->map[MAP_FLOW_OVERFLOW], each_flow, &each);
+	r = map_each(&maps->map[MAP_FLOW_NEW], each_flow, &each);
+	return r ? r : map_each(&maps->map[MAP_FLOW_OVERFLOW], each_flow, &each);
 }

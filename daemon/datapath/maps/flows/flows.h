@@ -16,6 +16,6 @@ typedef int (*maps_flow_fn)(const struct vpc_flow_key *key, const struct vpc_flo
 
 /* Calls fn for every flow of an ENI; eni 0: for every flow. What fn stops with is returned. Blocks. -ENOMEM, -errno of
  * bpf(). */
-int maps_each_flow(struct maps *t, uint32_t eni, maps_flow_fn fn, void *userdata);
+int maps_each_flow(struct maps *maps, uint32_t eni, maps_flow_fn fn, void *userdata);
 
 #endif

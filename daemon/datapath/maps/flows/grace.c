@@ -20,7 +20,7 @@
 #define TRIES 3
 
 struct sweeping {
-	struct maps *t;
+	struct maps *maps;
 	uint64_t epoch;
 	bool all; /* every flow is affected */
 	struct graces kept;
@@ -67,7 +67,7 @@ static int sweep_flush(struct sweeping *s)
 	int r = n ? -EAGAIN : 0;
 
 	for (unsigned i = 0; r < 0 && i < TRIES; i++)
-		r = sweep_run(s->t, &s->io);
+		r = sweep_run(s->maps, &s->io);
 	for (uint32_t i = 0; i < n; i++) {
 		if (r < 0)
 			remember(s, &s->item[i]);
@@ -92,12 +92,12 @@ static int sweep_add(struct sweeping *s, const struct graced *item)
 /* Whether the change takes something away from the ENI or the set it has. */
 static bool side_affected(const struct sweeping *s, uint32_t number)
 {
-	const struct maps *t = s->t;
+	const struct maps *maps = s->maps;
 
-	if (!number || number >= t->map[MAP_ENI].n)
+	if (!number || number >= maps->map[MAP_ENI].n)
 		return false;
-	return s->all || t->mirror.enis[number].revoked == s->epoch ||
-	       t->mirror.sets[t->mirror.enis[number].set].revoked == s->epoch;
+	return s->all || maps->mirror.enis[number].revoked == s->epoch ||
+	       maps->mirror.sets[maps->mirror.enis[number].set].revoked == s->epoch;
 }
 
 static bool affected(const struct sweeping *s, const uint32_t eni[2])
@@ -105,12 +105,12 @@ static bool affected(const struct sweeping *s, const uint32_t eni[2])
 	return side_affected(s, eni[0]) || side_affected(s, eni[1]);
 }
 
-static void keep_list(struct maps *t, struct sweeping *s)
+static void keep_list(struct maps *maps, struct sweeping *s)
 {
-	free(t->graced.at);
-	t->graced = s->kept;
-	t->graced_lost = s->lost;
-	CTL_SET(t, graces, t->graced.n || t->graced_lost);
+	free(maps->graced.at);
+	maps->graced = s->kept;
+	maps->graced_lost = s->lost;
+	CTL_SET(maps, graces, maps->graced.n || maps->graced_lost);
 }
 
 /* --- giving --- */
@@ -130,59 +130,62 @@ static int give_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow
 	return 0;
 }
 
-static int give(struct maps *t, uint32_t op)
+static int give(struct maps *maps, uint32_t op)
 {
 	struct sweeping s = {
-		.t = t,
-		.epoch = t->grace.epoch,
-		.all = t->grace.all,
-		.io = {.op = op, .epoch = t->grace.epoch, .now_ns = monotonic_ns(), .grace_until = t->grace.until},
+		.maps = maps,
+		.epoch = maps->grace.epoch,
+		.all = maps->grace.all,
+		.io = {.op = op,
+		       .epoch = maps->grace.epoch,
+		       .now_ns = monotonic_ns(),
+		       .grace_until = maps->grace.until},
 	};
 	int r;
 
-	CTL_SET(t, graces, 1);
-	r = maps_each_flow(t, 0, give_flow, &s);
+	CTL_SET(maps, graces, 1);
+	r = maps_each_flow(maps, 0, give_flow, &s);
 	if (r >= 0)
 		r = sweep_flush(&s);
 	if (r < 0) {
 		free(s.kept.at); /* they are a part of the flows only */
-		t->graced_lost = true;
+		maps->graced_lost = true;
 		return r;
 	}
-	keep_list(t, &s);
+	keep_list(maps, &s);
 	return 0;
 }
 
-int grace_give(struct maps *t, const struct maps_change *c)
+int grace_give(struct maps *maps, const struct maps_change *c)
 {
-	t->grace.pending = true;
-	t->grace.all = false;
-	t->grace.epoch = c->epoch;
-	t->grace.until = grace_until(c->flows, monotonic_ns() + c->drain_s * NS_PER_S);
-	return give(t, VPC_SWEEP_GRACE);
+	maps->grace.pending = true;
+	maps->grace.all = false;
+	maps->grace.epoch = c->epoch;
+	maps->grace.until = grace_until(c->flows, monotonic_ns() + c->drain_s * NS_PER_S);
+	return give(maps, VPC_SWEEP_GRACE);
 }
 
-int grace_finish(struct maps *t)
+int grace_finish(struct maps *maps)
 {
-	int r = t->grace.pending ? give(t, VPC_SWEEP_LATE) : 0;
+	int r = maps->grace.pending ? give(maps, VPC_SWEEP_LATE) : 0;
 
 	if (r == 0)
-		generations_commit(t);
+		generations_commit(maps);
 	return r;
 }
 
-int maps_resume_sweep(struct maps *t, enum flows_mode flows, uint64_t until_ns)
+int maps_resume_sweep(struct maps *maps, enum flows_mode flows, uint64_t until_ns)
 {
-	t->grace.pending = true;
-	t->grace.all = true;
-	t->grace.epoch = maps_epoch(t);
-	t->grace.until = grace_until(flows, until_ns);
-	return grace_finish(t);
+	maps->grace.pending = true;
+	maps->grace.all = true;
+	maps->grace.epoch = maps_epoch(maps);
+	maps->grace.until = grace_until(flows, until_ns);
+	return grace_finish(maps);
 }
 
-bool maps_sweep_pending(const struct maps *t)
+bool maps_sweep_pending(const struct maps *maps)
 {
-	return t->grace.pending;
+	return maps->grace.pending;
 }
 
 /* --- ending --- */
@@ -195,7 +198,7 @@ struct grace_review {
 
 static int review_flow(struct grace_review *s, const struct graced *item)
 {
-	const struct mirror *m = &s->allowed.t->mirror;
+	const struct mirror *m = &s->allowed.maps->mirror;
 
 	if (!affected(&s->allowed, item->eni)) {
 		remember(&s->allowed, item);
@@ -222,21 +225,21 @@ static int review_any_flow(const struct vpc_flow_key *key, const struct vpc_flow
 	return review_flow(userdata, &item);
 }
 
-int grace_end(struct maps *t, struct maps_change *c)
+int grace_end(struct maps *maps, struct maps_change *c)
 {
 	struct grace_review s;
 	int r = 0, end;
 
-	if (!t->graced.n && !t->graced_lost)
+	if (!maps->graced.n && !maps->graced_lost)
 		return 0;
-	s.allowed = (struct sweeping){.t = t, .epoch = c->epoch, .c = c};
+	s.allowed = (struct sweeping){.maps = maps, .epoch = c->epoch, .c = c};
 	s.allowed.io = (struct vpc_sweep){.op = VPC_SWEEP_CONFIRM, .epoch = c->epoch, .now_ns = monotonic_ns()};
 	s.all = s.allowed;
 	s.all.io.op = VPC_SWEEP_UNSPARE;
-	if (t->graced_lost)
-		r = maps_each_flow(t, 0, review_any_flow, &s);
-	for (size_t i = 0; !t->graced_lost && i < t->graced.n; i++) {
-		end = review_flow(&s, &t->graced.at[i]);
+	if (maps->graced_lost)
+		r = maps_each_flow(maps, 0, review_any_flow, &s);
+	for (size_t i = 0; !maps->graced_lost && i < maps->graced.n; i++) {
+		end = review_flow(&s, &maps->graced.at[i]);
 		if (end < 0)
 			r = end; /* the others are reviewed all the same */
 	}
@@ -249,8 +252,8 @@ int grace_end(struct maps *t, struct maps_change *c)
 	for (size_t i = 0; i < s.all.kept.n; i++) /* could not be ended */
 		remember(&s.allowed, &s.all.kept.at[i]);
 	free(s.all.kept.at);
-	s.allowed.lost |= s.all.lost || (r < 0 && t->graced_lost);
-	keep_list(t, &s.allowed);
+	s.allowed.lost |= s.all.lost || (r < 0 && maps->graced_lost);
+	keep_list(maps, &s.allowed);
 	return r;
 }
 
@@ -266,19 +269,19 @@ static int find_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow
 	return 0;
 }
 
-int grace_find(struct maps *t)
+int grace_find(struct maps *maps)
 {
-	struct sweeping s = {.t = t};
+	struct sweeping s = {.maps = maps};
 	int r;
 
-	if (!t->ctl.graces)
+	if (!maps->ctl.graces)
 		return 0;
-	r = maps_each_flow(t, 0, find_flow, &s);
+	r = maps_each_flow(maps, 0, find_flow, &s);
 	if (r < 0) {
 		free(s.kept.at);
-		t->graced_lost = true;
+		maps->graced_lost = true;
 		return r;
 	}
-	keep_list(t, &s);
+	keep_list(maps, &s);
 	return 0;
 }

@@ -24,15 +24,15 @@
 uint32_t grace_until(enum flows_mode flows, uint64_t until_ns);
 /* After the generations of a change with keep or drain were raised, and before its epoch is stored: gives graces to the
  * flows that it no longer allows. -ENOMEM, -errno of bpf(): not all have theirs; it stays pending. */
-int grace_give(struct maps *t, const struct maps_change *c);
+int grace_give(struct maps *maps, const struct maps_change *c);
 /* After the epoch is stored: gives graces to the flows that were opened meanwhile, then generations_commit. Does
  * nothing if nothing is pending. -ENOMEM, -errno of bpf(): it stays pending. */
-int grace_finish(struct maps *t);
+int grace_finish(struct maps *maps);
 /* Before the epoch of a change with cut is stored: of the flows that it affects, ends the graces of sides that are
  * allowed again, so that this change cuts them too; and all graces of an ENI that loses a group. -ENOMEM, -errno of
  * bpf(): not all ended. */
-int grace_end(struct maps *t, struct maps_change *c);
+int grace_end(struct maps *maps, struct maps_change *c);
 /* After a start: which flows have one? -ENOMEM, -errno of bpf(): nobody knows, and each cut reads all flows. */
-int grace_find(struct maps *t);
+int grace_find(struct maps *maps);
 
 #endif

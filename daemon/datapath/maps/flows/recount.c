@@ -19,17 +19,17 @@ struct recount {
 	bool walking; /* the walk has begun at the beginning of `flow` */
 };
 
-int recount_new(const struct maps *t, struct recount **ret)
+int recount_new(const struct maps *maps, struct recount **ret)
 {
 	_cleanup_(recount_freep) struct recount *y = calloc(1, sizeof(*y));
 
 	if (!y)
 		return -ENOMEM;
-	y->eni = eni_at(t, 0);
-	y->eni_flows = eni_flows_at(t, 0);
-	y->vpc_flows = vpc_flows_at(t, 0);
-	y->n_enis = t->map[MAP_ENI].n;
-	y->n_vpcs = t->map[MAP_VPC].n;
+	y->eni = eni_at(maps, 0);
+	y->eni_flows = eni_flows_at(maps, 0);
+	y->vpc_flows = vpc_flows_at(maps, 0);
+	y->n_enis = maps->map[MAP_ENI].n;
+	y->n_vpcs = maps->map[MAP_VPC].n;
 	y->of_eni = calloc(y->n_enis, sizeof(*y->of_eni));
 	y->of_vpc = calloc(y->n_vpcs, sizeof(*y->of_vpc));
 	if (!y->of_eni || !y->of_vpc)

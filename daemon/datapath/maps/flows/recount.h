@@ -29,7 +29,7 @@ void recount_count_begin(struct recount_count *c, const int64_t *now);
 void recount_count_end(struct recount_count *c, int64_t *now);
 
 /* -ENOMEM. */
-int recount_new(const struct maps *t, struct recount **ret);
+int recount_new(const struct maps *maps, struct recount **ret);
 /* Returns NULL. NULL is fine. */
 struct recount *recount_free(struct recount *y);
 DEFINE_CLEANUP(struct recount *, recount_free);

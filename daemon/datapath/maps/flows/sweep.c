@@ -9,18 +9,18 @@
 /* BPF_PROG_TEST_RUN wants a packet; the program does not look at it. */
 #define DUMMY_PACKET_BYTES 64
 
-int sweep_run(struct maps *t, struct vpc_sweep *io)
+int sweep_run(struct maps *maps, struct vpc_sweep *io)
 {
 	static const unsigned char packet[DUMMY_PACKET_BYTES];
 	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = sizeof(packet));
 	uint32_t key = 0;
 	int r;
 
-	r = bpf_map_update_elem(t->map[MAP_SWEEP_IO].fd, &key, io, BPF_ANY);
+	r = bpf_map_update_elem(maps->map[MAP_SWEEP_IO].fd, &key, io, BPF_ANY);
 	if (r < 0)
 		return r;
-	r = bpf_prog_test_run_opts(bpf_program__fd(t->bpf->progs.sweep), &opts);
+	r = bpf_prog_test_run_opts(bpf_program__fd(maps->bpf->progs.sweep), &opts);
 	if (r < 0)
 		return r;
-	return bpf_map_lookup_elem(t->map[MAP_SWEEP_IO].fd, &key, io);
+	return bpf_map_lookup_elem(maps->map[MAP_SWEEP_IO].fd, &key, io);
 }

@@ -6,6 +6,6 @@
 #include "datapath/maps/state.h"
 
 /* Runs io->op for the io->n keys in it, and fills in io->result. -errno of bpf(). */
-int sweep_run(struct maps *t, struct vpc_sweep *io);
+int sweep_run(struct maps *maps, struct vpc_sweep *io);
 
 #endif

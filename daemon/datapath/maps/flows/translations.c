@@ -52,20 +52,20 @@ struct translations {
 	uint32_t skipped;	      /* reads that walked nothing, in a row */
 };
 
-int translations_new(const struct maps *t, uint32_t budget, struct translations **ret)
+int translations_new(const struct maps *maps, uint32_t budget, struct translations **ret)
 {
 	_cleanup_(translations_freep) struct translations *x = calloc(1, sizeof(*x));
 
 	if (!x)
 		return -ENOMEM;
-	x->fd[OUT] = t->map[MAP_NAT_OUT].fd;
-	x->fd[IN] = t->map[MAP_NAT_IN].fd;
+	x->fd[OUT] = maps->map[MAP_NAT_OUT].fd;
+	x->fd[IN] = maps->map[MAP_NAT_IN].fd;
 	x->budget = budget;
 	x->keys = calloc(READ_BATCH, sizeof(*x->keys));
 	x->entries = calloc(READ_BATCH, sizeof(*x->entries));
 	x->items = calloc(budget + READ_BATCH + CUT_MAX, sizeof(*x->items));
-	x->used = nat_used_at(t, 0);
-	x->n_vpcs = t->map[MAP_NAT_USED].n;
+	x->used = nat_used_at(maps, 0);
+	x->n_vpcs = maps->map[MAP_NAT_USED].n;
 	x->counts = calloc(x->n_vpcs, sizeof(*x->counts));
 	if (!x->keys || !x->entries || !x->items || !x->counts)
 		return -ENOMEM;
@@ -211,108 +211,108 @@ int translations_read(struct translations *x)
 /* --- on the event loop -------------------------------------------------------------------------------------------- */
 
 /* As nat_gateway_counts() in bpf/lib/edge/nat.h. */
-static bool gateway_counts(const struct maps *t, const struct vpc_nat_entry *e, __be32 public4)
+static bool gateway_counts(const struct maps *maps, const struct vpc_nat_entry *e, __be32 public4)
 {
-	uint64_t epoch = maps_epoch(t);
+	uint64_t epoch = maps_epoch(maps);
 	const struct vpc_nat *at;
 	const struct vpc_eip *elastic;
 	uint32_t in_force;
 
-	if (e->by >= t->map[MAP_NAT].n)
+	if (e->by >= maps->map[MAP_NAT].n)
 		return false;
-	at = nat_at(t, e->by);
+	at = nat_at(maps, e->by);
 	in_force = versioned_value(&at->eip, epoch);
 	if (at->incarnation != e->incarnation || !in_force)
 		return false;
 	if (in_force == VPC_NAT_HOST_ADDRESS)
 		return true;
-	if (in_force >= t->map[MAP_EIP].n)
+	if (in_force >= maps->map[MAP_EIP].n)
 		return false;
-	elastic = eip_at(t, in_force);
+	elastic = eip_at(maps, in_force);
 	return versioned_value(&elastic->target, epoch) == (VPC_EIP_NAT << VPC_TARGET_SHIFT | e->by) &&
 	       elastic->addr4 == public4;
 }
 
-static bool publication_counts(const struct maps *t, const struct vpc_nat_entry *e)
+static bool publication_counts(const struct maps *maps, const struct vpc_nat_entry *e)
 {
 	const struct vpc_publish_row *row;
 
-	if (!e->by || e->by >= t->map[MAP_PUBLISH_ROW].n)
+	if (!e->by || e->by >= maps->map[MAP_PUBLISH_ROW].n)
 		return false;
-	row = publish_at(t, e->by);
-	return (uint32_t)row->born == e->incarnation && visible(row->born, row->died, maps_epoch(t));
+	row = publish_at(maps, e->by);
+	return (uint32_t)row->born == e->incarnation && visible(row->born, row->died, maps_epoch(maps));
 }
 
 /* Whether the ENI that a translation counts to is gone, or has lost the private address. */
-static bool eni_is_gone(const struct maps *t, const struct vpc_nat_entry *e, const struct vpc_nat_key *out)
+static bool eni_is_gone(const struct maps *maps, const struct vpc_nat_entry *e, const struct vpc_nat_key *out)
 {
 	struct vpc_addr_key key = {.vpc = out->vpc, .addr = {[2] = htonl(0xffff), [3] = out->local}};
 	uint32_t addr;
 
 	if (!e->eni)
 		return false;
-	if (e->eni >= t->map[MAP_ENI].n || t->mirror.enis[e->eni].state == NODE_FREE ||
-	    t->mirror.enis[e->eni].row.vpc != out->vpc)
+	if (e->eni >= maps->map[MAP_ENI].n || maps->mirror.enis[e->eni].state == NODE_FREE ||
+	    maps->mirror.enis[e->eni].row.vpc != out->vpc)
 		return true;
 	/* What an appliance forwards for others has no row. */
-	addr = addr_find(&t->mirror, &key);
-	return addr && t->mirror.addrs[addr].eni != e->eni;
+	addr = addr_find(&maps->mirror, &key);
+	return addr && maps->mirror.addrs[addr].eni != e->eni;
 }
 
-static bool is_over(const struct maps *t, const struct vpc_nat_entry *e, const struct vpc_nat_key *out, __be32 public4,
-		    uint64_t now_ns)
+static bool is_over(const struct maps *maps, const struct vpc_nat_entry *e, const struct vpc_nat_key *out,
+		    __be32 public4, uint64_t now_ns)
 {
 	if (e->last_seen_ns + e->timeout_s * NS_PER_S < now_ns)
 		return true;
-	if (e->flags & VPC_NAT_PUBLISHED ? !publication_counts(t, e) : !gateway_counts(t, e, public4))
+	if (e->flags & VPC_NAT_PUBLISHED ? !publication_counts(maps, e) : !gateway_counts(maps, e, public4))
 		return true;
-	return eni_is_gone(t, e, out);
+	return eni_is_gone(maps, e, out);
 }
 
 /* The entry of a key as it is now; false: there is none. */
-static bool look_up(const struct maps *t, enum map_id id, const struct vpc_nat_key *key, struct vpc_nat_entry *ret)
+static bool look_up(const struct maps *maps, enum map_id id, const struct vpc_nat_key *key, struct vpc_nat_entry *ret)
 {
-	return bpf_map_lookup_elem(t->map[id].fd, key, ret) == 0 && nat_key_equal(&ret->key, key);
+	return bpf_map_lookup_elem(maps->map[id].fd, key, ret) == 0 && nat_key_equal(&ret->key, key);
 }
 
-static void delete_out(struct maps *t, const struct vpc_nat_key *key)
+static void delete_out(struct maps *maps, const struct vpc_nat_key *key)
 {
-	if (bpf_map_delete_elem(t->map[MAP_NAT_OUT].fd, key) == 0 && key->vpc < t->map[MAP_NAT_USED].n)
-		__atomic_fetch_sub(nat_used_at(t, key->vpc), 1, __ATOMIC_RELAXED);
+	if (bpf_map_delete_elem(maps->map[MAP_NAT_OUT].fd, key) == 0 && key->vpc < maps->map[MAP_NAT_USED].n)
+		__atomic_fetch_sub(nat_used_at(maps, key->vpc), 1, __ATOMIC_RELAXED);
 }
 
 /* Deletes the translation that an entry is one of, if that is still what was read and still is over. */
-static unsigned delete_pair(struct maps *t, const struct item *item, uint64_t now_ns)
+static unsigned delete_pair(struct maps *maps, const struct item *item, uint64_t now_ns)
 {
 	bool out = item->direction == OUT;
 	const struct vpc_nat_entry *e = &item->entry;
 	struct vpc_nat_entry now;
 
-	if (!look_up(t, out ? MAP_NAT_OUT : MAP_NAT_IN, &e->key, &now) || !nat_key_equal(&now.other, &e->other))
+	if (!look_up(maps, out ? MAP_NAT_OUT : MAP_NAT_IN, &e->key, &now) || !nat_key_equal(&now.other, &e->other))
 		return 0;
 	if (item->orphan) {
 		if (now.last_seen_ns != e->last_seen_ns)
 			return 0;
 	} else if (!item->cut &&
-		   !is_over(t, &now, out ? &now.key : &now.other, out ? now.other.local : now.key.local, now_ns)) {
+		   !is_over(maps, &now, out ? &now.key : &now.other, out ? now.other.local : now.key.local, now_ns)) {
 		return 0;
 	}
 	if (out)
-		delete_out(t, &e->key);
+		delete_out(maps, &e->key);
 	else
-		(void)bpf_map_delete_elem(t->map[MAP_NAT_IN].fd, &e->key);
+		(void)bpf_map_delete_elem(maps->map[MAP_NAT_IN].fd, &e->key);
 	if (item->orphan)
 		return 1;
-	if (look_up(t, out ? MAP_NAT_IN : MAP_NAT_OUT, &e->other, &now) && nat_key_equal(&now.other, &e->key)) {
+	if (look_up(maps, out ? MAP_NAT_IN : MAP_NAT_OUT, &e->other, &now) && nat_key_equal(&now.other, &e->key)) {
 		if (out)
-			(void)bpf_map_delete_elem(t->map[MAP_NAT_IN].fd, &e->other);
+			(void)bpf_map_delete_elem(maps->map[MAP_NAT_IN].fd, &e->other);
 		else
-			delete_out(t, &e->other);
+			delete_out(maps, &e->other);
 	}
 	return 1;
 }
 
-int translations_step(struct maps *t, struct translations *x, uint64_t now_ns, unsigned *deleted)
+int translations_step(struct maps *maps, struct translations *x, uint64_t now_ns, unsigned *deleted)
 {
 	uint32_t end = x->n - x->at < STEP_MAX ? x->n : x->at + STEP_MAX;
 
@@ -322,9 +322,9 @@ int translations_step(struct maps *t, struct translations *x, uint64_t now_ns, u
 		bool out = item->direction == OUT;
 
 		if (!item->cut && !item->orphan &&
-		    !is_over(t, e, out ? &e->key : &e->other, out ? e->other.local : e->key.local, now_ns))
+		    !is_over(maps, e, out ? &e->key : &e->other, out ? e->other.local : e->key.local, now_ns))
 			continue;
-		*deleted += delete_pair(t, item, now_ns);
+		*deleted += delete_pair(maps, item, now_ns);
 		tried++;
 	}
 	return x->at < x->n;

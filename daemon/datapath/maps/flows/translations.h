@@ -15,7 +15,7 @@
 struct translations;
 
 /* budget: entries that one read looks at, about. Borrows the maps. -ENOMEM. */
-int translations_new(const struct maps *t, uint32_t budget, struct translations **ret);
+int translations_new(const struct maps *maps, uint32_t budget, struct translations **ret);
 /* Returns NULL. NULL is fine. */
 struct translations *translations_free(struct translations *x);
 DEFINE_CLEANUP(struct translations *, translations_free);
@@ -28,7 +28,7 @@ int translations_read(struct translations *x);
 
 /* On the event loop: deletes some of what was read, and adds to *deleted how many translations. Takes some 100 µs at
  * most. 1: there is more; 0: that was all; -errno of the kernel. */
-int translations_step(struct maps *t, struct translations *x, uint64_t now_ns, unsigned *deleted);
+int translations_step(struct maps *maps, struct translations *x, uint64_t now_ns, unsigned *deleted);
 
 /* The translation of a flow with the outside, as a key of nat_out. False: it can't have one. */
 bool translation_of_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, struct vpc_nat_key *ret);
