@@ -147,7 +147,7 @@ Test(mirror_edge, a_route_that_one_plan_removes_and_makes_stays)
 	cr_assert_eq(m.waiting_routes, 0);
 }
 
-static struct eip_record eip_of(uint32_t number, uint8_t host)
+static struct eip_record eip_record_of(uint32_t number, uint8_t host)
 {
 	struct eip_record r = {.number = number, .address = htonl(0xcb007100u + number)};
 
@@ -179,8 +179,8 @@ static uint32_t eip_at_host(uint8_t host)
 Test(mirror_edge, elastic_ips_change_places)
 {
 	struct plan_addr addrs[] = {addr_of(5), addr_of(6)};
-	struct plan_eip eips[2] = {{.has_after = true, .after = eip_of(1, 5)},
-				   {.has_after = true, .after = eip_of(2, 6)}};
+	struct plan_eip eips[2] = {{.has_after = true, .after = eip_record_of(1, 5)},
+				   {.has_after = true, .after = eip_record_of(2, 6)}};
 	struct plan plan = {.addrs = addrs, .n_addrs = 2, .eips = eips, .n_eips = 2};
 
 	publish(&plan);
@@ -190,7 +190,7 @@ Test(mirror_edge, elastic_ips_change_places)
 		eips[i] = (struct plan_eip){.has_before = true,
 					    .has_after = true,
 					    .before = eips[i].after,
-					    .after = eip_of(i + 1, i ? 5 : 6)};
+					    .after = eip_record_of(i + 1, i ? 5 : 6)};
 	cr_assert_eq(prepare(&plan), 0);
 	cr_assert(eip_at_host(5) == 2 && eip_at_host(6) == 1);
 	mirror_undo(&m, &c);
@@ -198,15 +198,15 @@ Test(mirror_edge, elastic_ips_change_places)
 	cr_assert(eip_at_host(5) == 1 && eip_at_host(6) == 2);
 	publish(&plan);
 	cr_assert(eip_at_host(5) == 2 && eip_at_host(6) == 1);
-	cr_assert_eq(eip_by_address(&m, eip_of(1, 0).address), 1);
+	cr_assert_eq(eip_by_address(&m, eip_record_of(1, 0).address), 1);
 }
 
 /* An address of the pool is released and given out anew, under another number, by one plan. */
 Test(mirror_edge, an_address_goes_to_another_elastic_ip)
 {
-	struct plan_eip eips[2] = {{.has_after = true, .after = eip_of(1, 0)}};
+	struct plan_eip eips[2] = {{.has_after = true, .after = eip_record_of(1, 0)}};
 	struct plan plan = {.eips = eips, .n_eips = 1};
-	struct eip_record again = eip_of(2, 0);
+	struct eip_record again = eip_record_of(2, 0);
 
 	publish(&plan);
 	again.address = eips[0].after.address;
@@ -220,7 +220,7 @@ Test(mirror_edge, an_address_goes_to_another_elastic_ip)
 	cr_assert_eq(eip_by_address(&m, again.address), 2);
 	/* Number 1 isn't retired. */
 	plan.n_eips = 1;
-	eips[0] = (struct plan_eip){.has_after = true, .after = eip_of(1, 0)};
+	eips[0] = (struct plan_eip){.has_after = true, .after = eip_record_of(1, 0)};
 	cr_assert_eq(prepare(&plan), -EBUSY);
 	mirror_undo(&m, &c);
 }
