@@ -14,9 +14,10 @@ if [ -x "$BATS_FILE_TMPDIR/vpcd" ]; then
 	VPCD=$BATS_FILE_TMPDIR/vpcd
 fi
 
+# edge_start [SUFFIX]: the host, the world, and vpcd; SUFFIX is of the instance's name.
 edge_start()
 {
-	instance_use "$(instance_name)"
+	instance_use "$(instance_name "${1:-}")"
 	netns_add host
 	netns_add outside
 	ip link add out0 netns "$(netns_of host)" type veth peer name out0 netns "$(netns_of outside)"
