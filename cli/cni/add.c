@@ -58,12 +58,17 @@ static json_t *make_create(const struct cni_config *c, const struct cni_call *ca
 	return TAKE_PTR(create);
 }
 
-/* create, attach. Owned; NULL: out of memory. */
+/* create, attach, and the published ports, which go with the ENI. Owned; NULL: out of memory. */
 static json_t *make_changes(const struct cni_config *c, const struct cni_call *call, const char *netns)
 {
-	return json_pack("[o, {s:s, s:s, s:{s:s, s:s, s:s, s:O*}}]", make_create(c, call), "op", "eni.attach", "eni_id",
-			 "$0.id", "attachment", "kind", "netns", "netns", netns, "ifname", call->ifname,
-			 "default_route", c->default_route);
+	_cleanup_json_ json_t *changes =
+		json_pack("[o, {s:s, s:s, s:{s:s, s:s, s:s, s:O*}}]", make_create(c, call), "op", "eni.attach",
+			  "eni_id", "$0.id", "attachment", "kind", "netns", "netns", netns, "ifname", call->ifname,
+			  "default_route", c->default_route);
+
+	if (!changes || (c->ports && json_array_extend(changes, c->ports) < 0))
+		return NULL;
+	return TAKE_PTR(changes);
 }
 
 /* Whether an ENI is attached to the namespace that fd is. */

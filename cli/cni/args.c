@@ -120,6 +120,52 @@ static int set_groups(struct cni_config *c, json_t *value, const char **why)
 	return 0;
 }
 
+/* What the capability portMappings has of one port. *ret NULL: nothing, its hostPort is 0. */
+static int read_port(const json_t *mapping, json_t **ret, const char **why)
+{
+	const json_t *host = json_object_get(mapping, "hostPort"), *port = json_object_get(mapping, "containerPort");
+	const char *address = json_member_text(mapping, "hostIP"), *protocol = json_member_text(mapping, "protocol");
+	bool udp = protocol && !strcasecmp(protocol, "udp");
+
+	*ret = NULL;
+	*why = "each must have a hostPort and a containerPort, and the protocol tcp or udp";
+	if (!json_is_integer(host) || !json_is_integer(port) || (protocol && !udp && strcasecmp(protocol, "tcp") != 0))
+		return -EINVAL;
+	if (!json_integer_value(host))
+		return 0;
+	/* any address; the host's IPv6 is not translated */
+	if (address && (!*address || !strcmp(address, "::") || !strcmp(address, "0.0.0.0")))
+		address = NULL;
+	*ret = json_pack("{s:s, s:s, s:s, s:I, s:I, s:s*}", "op", "publish.create", "eni_id", "$0.id", "protocol",
+			 udp ? "udp" : "tcp", "from_port", json_integer_value(port), "host_from_port",
+			 json_integer_value(host), "host_address", address);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int set_ports(struct cni_config *c, json_t *value, const char **why)
+{
+	_cleanup_json_ json_t *list = json_array();
+	json_t *mapping, *change;
+	size_t i;
+
+	*why = "must be a list of ports";
+	if (!json_is_array(value))
+		return -EINVAL;
+	if (!list)
+		return -ENOMEM;
+	json_array_foreach (value, i, mapping) {
+		int r = read_port(mapping, &change, why);
+
+		if (r < 0)
+			return r;
+		if (change && json_array_append_new(list, change) < 0)
+			return -ENOMEM;
+	}
+	json_decref(c->ports);
+	c->ports = TAKE_PTR(list);
+	return 0;
+}
+
 static const struct override overrides[] = {
 	{"ip", "IP", "ips", true, set_ips},
 	{"mac", "MAC", "mac", false, set_mac},
@@ -278,10 +324,18 @@ static int apply_capability(struct cni_config *c, unsigned allowed, const char *
 {
 	const char *why = "";
 
+	int r;
+
 	if (is_nothing(value))
 		return 0;
+	/* The operator has allowed them by the network's capabilities. */
+	if (!strcmp(key, "portMappings")) {
+		r = set_ports(c, value, &why);
+		if (r == -ENOMEM)
+			return cni_oom(reterr);
+		return r < 0 ? refuse_capability(CNI_E_INVALID_CONFIG, key, value, why, reterr) : 0;
+	}
 	for (size_t k = 0; k < ARRAY_SIZE(overrides); k++) {
-		int r;
 
 		if (strcmp(overrides[k].capability, key) != 0)
 			continue;
@@ -293,12 +347,9 @@ static int apply_capability(struct cni_config *c, unsigned allowed, const char *
 			return cni_oom(reterr);
 		return r < 0 ? refuse_capability(CNI_E_INVALID_CONFIG, key, value, why, reterr) : 0;
 	}
-	if (!strcmp(key, "portMappings"))
-		why = "ports of the host can't be mapped into a VPC yet; publish none, or reach the container by its "
-		      "own address";
-	else
-		why = "vpc-cni doesn't have this capability; take it out of the configuration's capabilities";
-	return refuse_capability(CNI_E_UNSUPPORTED_FIELD, key, value, why, reterr);
+	return refuse_capability(
+		CNI_E_UNSUPPORTED_FIELD, key, value,
+		"vpc-cni doesn't have this capability; take it out of the configuration's capabilities", reterr);
 }
 
 int cni_overrides_apply(struct cni_config *c, const char *args, struct cni_error *reterr)

@@ -75,6 +75,7 @@ struct cni_config {
 	const char *subnet;
 	json_t *groups;	       /* owned list of names and ids, or NULL: the VPC's default group */
 	json_t *secondary;     /* owned list of addresses */
+	json_t *ports;	       /* owned list of changes publish.create of the ENI that is made, or NULL */
 	char *ip, *ip6, *mac;  /* owned, or NULL: vpcd chooses */
 	char *pod, *pod_space; /* owned, or NULL */
 	json_t *default_route; /* borrowed boolean, or NULL: the container's first network has its default route */

@@ -14,6 +14,7 @@ void cni_config_clear(struct cni_config *c)
 	json_decref(c->json);
 	json_decref(c->groups);
 	json_decref(c->secondary);
+	json_decref(c->ports);
 	free(c->ip);
 	free(c->ip6);
 	free(c->mac);

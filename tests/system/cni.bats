@@ -173,7 +173,7 @@ pod_pings_not()
 	pod rm -f -t 0 "$P-x" >/dev/null
 }
 
-@test "podman: static address and MAC, a published port is refused, what fails leaves nothing" {
+@test "podman: static address and MAC, a port that cannot be published is refused, what fails leaves nothing" {
 	podman_there
 	local eni
 	pod_run "$P-x" front --ip 10.50.1.200 --mac-address 02:00:00:00:02:00
@@ -182,7 +182,7 @@ pod_pings_not()
 	run pod_run "$P-y" front --ip 10.50.1.200
 	[ "$status" -ne 0 ]
 	[[ $output == *InvalidIPAddress.InUse* ]]
-	run pod_run "$P-z" mapped -p 127.0.0.1:8099:80
+	run pod_run "$P-z" mapped -p 8099:80/sctp
 	[ "$status" -ne 0 ]
 	[[ $output == *portMappings* ]]
 	# killed, not stopped: podman's own cleanup calls DEL

@@ -248,8 +248,10 @@ cleanup()
 	cni_fails 4 ADD "$ID" "$A" "$config" CNI_ARGS=IP=10.50.1.300
 	cni_fails 2 ADD "$ID" "$A" "$(config 1.1.0 '{"runtimeConfig": {"securityGroups": ["default"]}}')"
 	cni_fails 2 ADD "$ID" "$A" "$(config 1.1.0 '{"allowOverride": [], "runtimeConfig": {"ips": ["10.50.1.78"]}}')"
-	cni_fails 2 ADD "$ID" "$A" "$(config 1.1.0 '{"runtimeConfig": {"portMappings": [{"hostPort": 80}]}}')" |
+	cni_fails 7 ADD "$ID" "$A" "$(config 1.1.0 '{"runtimeConfig": {"portMappings": [{"hostPort": 80}]}}')" |
 		grep -q 'portMappings.*hostPort'
+	cni_fails 7 ADD "$ID" "$A" "$(config 1.1.0 '{"runtimeConfig": {"portMappings": [
+		{"hostPort": 80, "containerPort": 80, "protocol": "sctp"}]}}')" | grep -q 'portMappings.*sctp'
 	cni_fails 2 ADD "$ID" "$A" "$(config 1.1.0 '{"runtimeConfig": {"bandwidth": {"ingressRate": 1}}}')"
 	cni_fails 7 ADD "$ID" "$A" "$(config 1.1.0 '{"runtimeConfig": {"mac": "01:00:00:00:00:00"}}')"
 	cni_fails 7 ADD "$ID" "$A" "$(config 1.1.0 '{"runtimeConfig": {"ips": ["10.50.1.1"]}}')"

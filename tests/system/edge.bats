@@ -193,6 +193,30 @@ setup()
 	can host tcp 127.0.0.1 8081
 }
 
+# plugin COMMAND NAME CONFIG: vpc-cni for the namespace of the workload.
+plugin()
+{
+	CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_IFNAME=eth0 CNI_NETNS=/run/netns/$(netns_of "$2") CNI_PATH=/opt/cni/bin \
+		"$BUILD/vpc-cni" <<<"$3"
+}
+
+@test "vpc-cni publishes what the runtime maps, until DEL" {
+	local config
+	edge_vpc "$P"
+	ctl sg authorize default ingress tcp 80 --cidr 0.0.0.0/0 --vpc "$P"
+	netns_add "$P-a"
+	config=$(jq -nc --arg vpc "$P" --arg socket "$VPCD_SOCKET" '{cniVersion: "1.1.0", name: "mapped", type: "vpc-cni",
+		vpc: $vpc, subnet: "\($vpc)-app", socket: $socket, runtimeConfig: {portMappings: [
+		{hostPort: 8083, containerPort: 80, protocol: "tcp"}, {hostPort: 0, containerPort: 81, protocol: "tcp"}]}}')
+	plugin ADD "$P-a" "$config"
+	serve "$P-a" --tcp 80
+	can outside tcp "$HOST" 8083
+	ctl -o json publish list --vpc "$P" | jq -e 'length == 1'
+	plugin DEL "$P-a" "$config"
+	ctl -o json publish list --vpc "$P" | jq -e 'length == 0'
+	cannot outside tcp "$HOST" 8083
+}
+
 @test "revoking cuts translated flows in both directions, and no others" {
 	local a t
 	edge_vpc "$P"
