@@ -286,9 +286,8 @@ plugin()
 	can "$P-b" tcp "$HOST" 8082
 	edge_gate "$P"
 	a=$(eip_for "$P-a" "$P-x")
-	ctl sg authorize "$P-web" ingress tcp 80 --cidr 0.0.0.0/0
 	can "$P-b" tcp "$a" 80
-	ctl sg revoke "$P-web" ingress tcp 80 --cidr "$HOST/32" --cidr 0.0.0.0/0
+	ctl sg revoke "$P-web" ingress tcp 80 --cidr "$HOST/32"
 	cannot "$P-b" tcp "$a" 80
 	verify_clean
 }

@@ -81,16 +81,35 @@ static __always_inline int leave_is_translated(const struct packet *p)
 	return p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP;
 }
 
+/* bpf_for_each_map_elem: the address of an outer interface that has one, into a __be32. */
+static long leave_any_outer(void *map, const void *key, struct vpc_outer *o, void *ret)
+{
+	__be32 address = READ_ONCE(o->addr4);
+
+	(void)map, (void)key;
+	*(__be32 *)ret = address;
+	return address != 0;
+}
+
 /* The address of the host that a packet by the interface in e->fib leaves with; 0: none. What goes to one of the host's
- * own addresses has no interface, and comes from that same address. */
-static __always_inline __be32 leave_host_address(const struct scratch *s, const struct edge *e)
+ * own addresses has no interface, and comes from that same address. The host's route to an elastic IP is by an uplink:
+ * what goes there from another VPC comes from an address of the host all the same. */
+static __always_inline __be32 leave_host_address(const struct scratch *s, struct edge *e)
 {
 	__u32 ifindex = e->fib.ifindex;
 	struct vpc_outer *o = bpf_map_lookup_elem(&outer, &ifindex);
+	struct vpc_public *target;
+	__be32 address = 0;
 
 	if (o)
 		return READ_ONCE(o->addr4);
-	return e->hairpin ? s->packet.dst[3] : 0;
+	if (!e->hairpin)
+		return 0;
+	target = public_find(e, s->packet.dst);
+	if (!target || target->kind != VPC_PUBLIC_EIP)
+		return s->packet.dst[3];
+	bpf_for_each_map_elem(&outer, leave_any_outer, &address, 0);
+	return address;
 }
 
 /* Where the NAT gateway's new translations are: e->public4, e->host. Returns PASS, AGAIN or a reason. */
@@ -151,7 +170,7 @@ static __always_inline int leave_is_of_way(const struct vpc_nat_entry *n, __u32 
 
 /* Whether the public address still is that of the interface by which the packet leaves: not if the host got another one
  * meanwhile, or its route leads elsewhere. */
-static __always_inline int leave_is_current(const struct scratch *s, const struct edge *e)
+static __always_inline int leave_is_current(const struct scratch *s, struct edge *e)
 {
 	__u32 number = e->entry.by;
 	struct vpc_nat *gateway;
