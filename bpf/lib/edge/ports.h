@@ -117,8 +117,11 @@ static __always_inline void port_range(struct edge *e, const struct vpc_edge_ctl
 	}
 	e->ports = last >= e->port_first ? last - e->port_first + 1 : 0;
 	e->wanted = own;
+	/* The same port of the workload gets the same public port where it can: a server that still has the last
+	 * connection of that tuple in TIME_WAIT takes a new one only if sequence numbers or timestamps went on, and
+	 * those of another port of the workload don't. */
 	if (e->prefers ? own - e->prefer_first >= e->prefers : own - e->port_first >= e->ports)
-		e->wanted = 0;
+		e->wanted = e->prefers ? e->prefer_first + own % e->prefers : 0;
 }
 
 /*
