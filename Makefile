@@ -126,7 +126,7 @@ KIND_BIN = $(BUILD)/tests/kind/kind
 KIND_FLAGS = -DVPC_EXTRA_KINDS='"tests/kind/probe.def"'
 KIND_SRC := $(filter daemon/model/% daemon/compiler/% daemon/api/% daemon/store/% daemon/util/%,$(DAEMON_SRC)) \
 	tests/kind/kind.c tests/kind/probe_model.c tests/kind/probe_compiler.c tests/unit/schema_util.c
-$(BUILD)/kind/%.o: %.c
+$(BUILD)/kind/%.o: %.c | $(SKEL)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(KIND_FLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
