@@ -10,6 +10,7 @@
 #define BPF_LIB_ROUTER_H
 
 #include "lib/core/address.h"
+#include "lib/packet/parse.h"
 #include "lib/core/drop.h"
 
 #include <linux/ip.h>

@@ -30,6 +30,7 @@ static inline int checksum_is_elsewhere(struct __sk_buff *skb, __u32 l4, __u32 p
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 #pragma GCC diagnostic ignored "-Wunused-variable"
+#pragma GCC diagnostic ignored "-Wunused-function"
 #include "bpf/lib/fast/fast.h"
 #pragma GCC diagnostic pop
 

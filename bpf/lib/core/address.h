@@ -31,6 +31,12 @@ static __always_inline int address_equal(const __be32 *a, const __be32 *b)
 	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3];
 }
 
+/* A digest of an IPv6 address: the header view and the caches go by it. */
+static __always_inline __u32 address_digest6(const __be32 *a)
+{
+	return a[0] ^ a[1] * 0x9e3779b1u ^ a[2] * 0x85ebca6bu ^ a[3];
+}
+
 static __always_inline __be32 mask32(__u32 bits)
 {
 	return bits ? bpf_htonl(0xffffffffu << (32 - bits)) : 0;

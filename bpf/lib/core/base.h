@@ -165,14 +165,31 @@ struct policy_walk {
 	struct policy *q;
 };
 
-struct scratch {
+/* What both the slow path and the TCP fast path know of the packet in hand and its flow. The former has it in the
+ * scratch, the latter on the stack. */
+struct flow_ctx {
 	__u64 barrier; /* for barrier_order() */
 	__u64 epoch;
-	__u64 now_ns;	    /* CLOCK_MONOTONIC, coarse */
+	__u64 now_ns; /* CLOCK_MONOTONIC, coarse */
+	__u64 tag;    /* of the flow's key */
+	__u32 me;     /* the ENI whose port it is */
+	__u32 from;   /* index in the key of the packet's source */
+};
+
+struct scratch {
+	union {
+		struct flow_ctx ctx;
+		struct { /* the same fields, by their own names */
+			__u64 barrier;
+			__u64 epoch;
+			__u64 now_ns;
+			__u64 tag;
+			__u32 me;
+			__u32 from;
+		};
+	};
 	struct stamp stamp; /* of the local sides that are loaded */
-	__u64 tag;
-	__u32 lost; /* events of this CPU since the last that went out */
-	__u32 me;
+	__u32 lost;	    /* events of this CPU since the last that went out */
 	__u32 my_incarnation;
 	__u32 my_flags;
 	__u32 vpc;
@@ -184,7 +201,6 @@ struct scratch {
 	__u32 admitted;	   /* whether `end` is filled */
 	__u32 culprit;	   /* whose rules refused: whose counter */
 	__u32 culprit_direction;
-	__u32 from;    /* index in the key of the packet's source */
 	__u32 opener;  /* index in the key of the opener of what is judged */
 	__u32 own;     /* which side of the flow this port is */
 	__u32 version; /* flow_version of the key, read before the tables are */
@@ -231,6 +247,10 @@ struct scratch {
 	__be16 ethertype;
 	__u8 frame[96]; /* answers are made here */
 };
+
+_Static_assert(__builtin_offsetof(struct scratch, tag) == __builtin_offsetof(struct flow_ctx, tag) &&
+		       __builtin_offsetof(struct scratch, from) == __builtin_offsetof(struct flow_ctx, from),
+	       "flow_ctx");
 
 /* One for packets and one for the sweep: on 6.1 a packet may interrupt the sweep. */
 #define SCRATCH_PACKET 0u

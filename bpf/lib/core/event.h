@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Events for `vpcctl monitor`: produced only while somebody listens, at most about 1,000 a second for each ENI (bursts
- * of as many). Those that were not produced are counted and told by the next one of the same CPU.
+ * Events for `vpcctl monitor`: produced only while somebody listens, and no more than limit.h admits. Those that were
+ * not produced are counted and told by the next one of the same CPU.
  */
 #ifndef BPF_LIB_EVENT_H
 #define BPF_LIB_EVENT_H
 
-#include "lib/packet/parse.h"
-
-#define EVENT_INTERVAL_NS (NS_PER_S / 1000)
-#define EVENT_BURST_NS	  NS_PER_S
+#include "lib/core/address.h"
+#include "lib/core/limit.h"
 
 static __always_inline int event_wanted(__u32 listener)
 {
@@ -19,30 +17,12 @@ static __always_inline int event_wanted(__u32 listener)
 	return c && (READ_ONCE(c->listeners) & listener);
 }
 
-/* A token bucket kept as the time at which it is full again. Two CPUs may take the same token: it is a limit, no count.
- */
-static __always_inline int event_admitted(__u32 number, __u64 now_ns)
-{
-	struct event_limit *limit = bpf_map_lookup_elem(&event_limit, &number);
-	__u64 full_at;
-
-	if (!limit)
-		return 0;
-	full_at = READ_ONCE(limit->full_at_ns);
-	if (full_at < now_ns)
-		full_at = now_ns;
-	if (full_at + EVENT_INTERVAL_NS > now_ns + EVENT_BURST_NS)
-		return 0;
-	WRITE_ONCE(limit->full_at_ns, full_at + EVENT_INTERVAL_NS);
-	return 1;
-}
-
 /* A zeroed event with what every event has; NULL: none is to be made now. */
 static __always_inline struct vpc_event *event_begin(struct scratch *s, __u32 number)
 {
 	struct vpc_event *e;
 
-	if (!event_admitted(number, s->now_ns)) {
+	if (!limit_event(number, s->now_ns)) {
 		s->lost++;
 		return 0;
 	}

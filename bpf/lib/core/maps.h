@@ -90,13 +90,13 @@ struct {
 	__uint(max_entries, 1 << 20);
 } events SEC(".maps");
 
-/* By ENI number: when its token bucket for events will be full again (CLOCK_MONOTONIC): see event.h. */
+/* By ENI number: when its token bucket for events will be full again (CLOCK_MONOTONIC): see limit.h. */
 struct event_limit {
 	__u64 full_at_ns;
 };
 ARRAY_MAP(event_limit, struct event_limit, 2048, 0);
 
-/* By ENI number: when its token buckets for what the gateway answers will be full again (CLOCK_MONOTONIC): answer.h. */
+/* By ENI number: when its token buckets for what the gateway answers will be full again (CLOCK_MONOTONIC): limit.h. */
 #define ANSWER_KINDS 3u
 struct answer_limit {
 	__u64 full_at_ns[ANSWER_KINDS];

@@ -11,6 +11,7 @@
 #ifndef BPF_LIB_EDGE_FAST_H
 #define BPF_LIB_EDGE_FAST_H
 
+#include "lib/flow/cache.h"
 #include "lib/edge/uplink.h"
 #include "lib/packet/view.h"
 

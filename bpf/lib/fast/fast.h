@@ -8,6 +8,7 @@
 #define BPF_LIB_FAST_H
 
 #include "lib/edge/uplink.h"
+#include "lib/flow/cache.h"
 #include "lib/packet/checksum.h"
 #include "lib/packet/view.h"
 

@@ -18,7 +18,7 @@
 #ifndef BPF_LIB_FLOW_CACHE_H
 #define BPF_LIB_FLOW_CACHE_H
 
-#include "lib/core/stamp.h"
+#include "lib/core/address.h"
 
 struct flow_cache {
 	__be32 src; /* IPv6: digests of the addresses, which stand below */
@@ -66,12 +66,6 @@ struct {
 static __always_inline __u32 flow_cache_time(__u64 ns)
 {
 	return (__u32)(ns >> 26);
-}
-
-/* IPv6 addresses by a digest, which serves as `src` and `dst` to find the slot. */
-static __always_inline __u32 flow_cache_digest6(const __be32 *a)
-{
-	return a[0] ^ a[1] * 0x9e3779b1u ^ a[2] * 0x85ebca6bu ^ a[3];
 }
 
 /* A multiplication carries upwards only: what the ports' last bytes, which stand highest, have changed is folded down
@@ -167,52 +161,69 @@ static __always_inline struct flow_cache *flow_cache_take(__u64 h)
 	return r;
 }
 
+/* Remembers what `new` says under the hash; src6, dst6: its addresses, if it is of IPv6. */
+static __always_inline void flow_cache_put(__u64 h, const struct flow_cache *new, const __be32 *src6,
+					   const __be32 *dst6)
+{
+	struct flow_cache *r = flow_cache_take(h);
+
+	if (!r)
+		return;
+	__builtin_memcpy(r, new, __builtin_offsetof(struct flow_cache, src6));
+	if (new->family == 6) {
+		address_copy(r->src6, src6);
+		address_copy(r->dst6, dst6);
+	}
+}
+
+/* Which flow_version a flow has, for version_at. */
+static __always_inline __u16 flow_cache_version_at(__u64 tag)
+{
+	return (__u16)(tag >> 1);
+}
+
+/* Until when an entry holds whose flow's last_seen_ns is this. */
+static __always_inline __u32 flow_cache_until(__u64 last_seen_ns)
+{
+	return flow_cache_time(last_seen_ns + NS_PER_S);
+}
+
 /* Remembers the packet in the scratch, which the flow in its fl has let through (or doesn't, where the slow path has
  * something to do for the next one too). */
 static __always_inline void flow_cache_note(struct scratch *s)
 {
 	const struct packet *p = &s->packet;
-	struct flow_cache *r;
-	__u32 own = s->own & 1, other = own ^ 1;
-	__u32 me = s->direction == VPC_EGRESS ? s->me : VPC_UPLINK_FIRST + s->vpc;
-	__u32 ports = (__u32)p->dport << 16 | p->sport;
-	__u32 src = p->src[3], dst = p->dst[3];
+	const struct side *mine = &s->side[s->own & 1], *others = &s->side[(s->own ^ 1) & 1];
+	int is4 = p->family == 4;
+	struct flow_cache new = {
+		.src = is4 ? p->src[3] : address_digest6(p->src),
+		.dst = is4 ? p->dst[3] : address_digest6(p->dst),
+		.ports = (__u32)p->dport << 16 | p->sport,
+		.version = s->version,
+		.version_at = flow_cache_version_at(s->tag),
+		.proto = p->proto,
+		.family = p->family,
+		.until = flow_cache_until(s->fl.last_seen_ns),
+		.judged = s->fl.epoch,
+		.noted = s->epoch,
+	};
 
-	if (p->family == 6) {
-		src = flow_cache_digest6(p->src);
-		dst = flow_cache_digest6(p->dst);
-	}
-	r = flow_cache_take(flow_cache_hash(src, dst, ports, me));
-	if (!r)
-		return;
-	r->src = src;
-	r->dst = dst;
-	r->ports = ports;
-	r->me = me;
 	if (s->direction == VPC_EGRESS) {
-		r->peer = s->side[other].eni;
-		r->my_side.incarnation = s->my_incarnation;
-		r->my_side.set = s->side[own].set;
-		r->peer_side.incarnation = s->side[other].incarnation;
-		r->peer_side.set = r->peer ? s->side[other].set : s->way;
+		new.me = s->me;
+		new.peer = others->eni;
+		new.my_side.incarnation = s->my_incarnation;
+		new.my_side.set = mine->set;
+		new.peer_side.incarnation = others->incarnation;
+		new.peer_side.set = others->eni ? others->set : s->way;
 	} else {
-		r->peer = s->me;
-		r->my_side.incarnation = 0;
-		r->my_side.set = s->way;
-		r->peer_side.incarnation = s->my_incarnation;
-		r->peer_side.set = s->side[own].set;
+		new.me = VPC_UPLINK_FIRST + s->vpc;
+		new.peer = s->me;
+		new.my_side.incarnation = 0;
+		new.my_side.set = s->way;
+		new.peer_side.incarnation = s->my_incarnation;
+		new.peer_side.set = mine->set;
 	}
-	r->version = s->version;
-	r->version_at = (__u16)(s->tag >> 1);
-	r->proto = p->proto;
-	r->family = p->family;
-	r->until = flow_cache_time(s->fl.last_seen_ns + NS_PER_S);
-	r->judged = s->fl.epoch;
-	r->noted = s->epoch;
-	if (p->family == 6) {
-		__builtin_memcpy(r->src6, p->src, 16);
-		__builtin_memcpy(r->dst6, p->dst, 16);
-	}
+	flow_cache_put(flow_cache_hash(new.src, new.dst, new.ports, new.me), &new, p->src, p->dst);
 }
 
 #endif

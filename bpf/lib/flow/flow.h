@@ -21,6 +21,7 @@
 #include "lib/flow/share.h"
 
 #include <linux/errno.h>
+#include <linux/in.h>
 
 #define FLOW_SYN_S	 60
 #define FLOW_CLOSING_S	 120
@@ -83,43 +84,61 @@ static __always_inline __u64 flow_tag(const struct vpc_flow_key *k)
 	return (a ^ a >> 32) | 1;
 }
 
-/* Whether a comes after b, by bytes. */
+/* Whether a comes after b, by bytes. No loop: arrays on the stack that are only looked at so need no stack. */
 static __always_inline int address_after(const __be32 *a, const __be32 *b)
 {
-	for (__u32 i = 0; i < 4; i++)
-		if (a[i] != b[i])
-			return bpf_ntohl(a[i]) > bpf_ntohl(b[i]);
+	if (a[0] != b[0])
+		return bpf_ntohl(a[0]) > bpf_ntohl(b[0]);
+	if (a[1] != b[1])
+		return bpf_ntohl(a[1]) > bpf_ntohl(b[1]);
+	if (a[2] != b[2])
+		return bpf_ntohl(a[2]) > bpf_ntohl(b[2]);
+	return bpf_ntohl(a[3]) > bpf_ntohl(b[3]);
+}
+
+/* Fills the addresses and ports of a key: the lesser end comes first. Returns the index in the key of the source. */
+static __always_inline __u32 flow_key_ends(struct vpc_flow_key *k, const __be32 *src, const __be32 *dst, __be16 sport,
+					   __be16 dport)
+{
+	if (address_after(src, dst) || (address_equal(src, dst) && bpf_ntohs(sport) > bpf_ntohs(dport))) {
+		address_copy(k->addr[0], dst);
+		address_copy(k->addr[1], src);
+		k->port[0] = dport;
+		k->port[1] = sport;
+		asm volatile(""); /* else clang joins both ends of the branch, and callers' arrays are on the stack */
+		return 1;
+	}
+	address_copy(k->addr[0], src);
+	address_copy(k->addr[1], dst);
+	k->port[0] = sport;
+	k->port[1] = dport;
 	return 0;
 }
 
-/* Makes the scratch's key of a packet; from: index in the key of its source. */
+/* Fills the rest of the key of what isn't ICMP. */
+static __always_inline void flow_key_rest(struct vpc_flow_key *k, __u32 space, __u32 via, __u8 proto)
+{
+	k->vpc = space;
+	k->via = via;
+	k->proto = proto;
+	k->icmp_type = 0;
+	k->icmp_code = 0;
+	k->icmp_asker = 0;
+}
+
+/* Makes the scratch's key of a packet. */
 static __always_inline void flow_key(struct scratch *s, const struct packet *p, __u32 via)
 {
 	struct vpc_flow_key *k = &s->key;
-	int icmp = p->icmp_kind != ICMP_NONE, swap;
 
-	swap = address_after(p->src, p->dst) ||
-	       (address_equal(p->src, p->dst) && bpf_ntohs(p->sport) > bpf_ntohs(p->dport));
-	k->vpc = s->vpc;
-	k->via = via;
-	if (swap) {
-		address_copy(k->addr[0], p->dst);
-		address_copy(k->addr[1], p->src);
-		k->port[0] = p->dport;
-		k->port[1] = p->sport;
-		s->from = 1;
-	} else {
-		address_copy(k->addr[0], p->src);
-		address_copy(k->addr[1], p->dst);
-		k->port[0] = p->sport;
-		k->port[1] = p->dport;
-		s->from = 0;
+	s->from = flow_key_ends(k, p->src, p->dst, p->sport, p->dport);
+	flow_key_rest(k, s->vpc, via, p->proto);
+	if (p->icmp_kind != ICMP_NONE) {
+		k->icmp_type = p->query_type;
+		k->icmp_code = p->icmp_code;
+		/* which address asks: a query of the other side is a flow of its own */
+		k->icmp_asker = (__u8)((s->from ^ (p->icmp_kind == ICMP_REPLY)) & 1);
 	}
-	k->proto = p->proto;
-	k->icmp_type = icmp ? p->query_type : 0;
-	k->icmp_code = icmp ? p->icmp_code : 0;
-	/* which address asks: a query of the other side is a flow of its own */
-	k->icmp_asker = icmp ? (__u8)((s->from ^ (p->icmp_kind == ICMP_REPLY)) & 1) : 0;
 	s->tag = flow_tag(k);
 }
 
@@ -201,12 +220,6 @@ static __always_inline void budget_count(__u32 space, __s64 by)
 		share_count(&f, by);
 }
 
-/* counted: 1 if the flow is an entry of `flow` already. */
-static __always_inline int budget_left(__u32 space, const struct vpc_flow *f, __u32 counted)
-{
-	return share_left(space, f->eni[0], f->eni[1], counted) == SHARE_LEFT;
-}
-
 /* Gives back what an entry of `flow` counts for, once: whoever clears the flag does. */
 static __always_inline void budget_release(__u32 space, struct vpc_flow *f)
 {
@@ -240,29 +253,35 @@ static __always_inline void flow_leave(const struct vpc_flow_key *key, __u64 tag
 	bpf_map_delete_elem(&flow, key);
 }
 
-/* Idle seconds, the smaller of the local sides'. which_idle: offset of the timeout in struct vpc_eni. */
-static __always_inline __u32 flow_idle(const struct vpc_flow *f, __u32 state)
+/* The connection is over: takes its entry f out of `flow` and gives back what it counts for. A function of its own:
+ * this comes once in a connection's life. */
+static __noinline void flow_over(struct flow_ctx *c, const struct vpc_flow_key *key, struct vpc_flow *f)
 {
-	__u32 least = 0;
+	int cacheable = flow_cache_cacheable(c->now_ns, READ_ONCE(f->created_ns));
 
-	for (__u32 i = 0; i < 2; i++) {
-		struct vpc_eni *e = f->eni[i] ? eni_get(f->eni[i]) : 0;
-		__u32 idle;
-
-		if (!e)
-			continue;
-		idle = state == VPC_FLOW_ESTABLISHED ? e->tcp_idle_s
-		       : state == VPC_FLOW_STREAM    ? e->udp_stream_idle_s
-						     : e->udp_idle_s;
-		if (!least || idle < least)
-			least = idle;
-	}
-	return least;
+	flow_leave(key, c->tag, f);
+	if (cacheable)
+		version_raise(&c->barrier, c->tag);
 }
 
-static __always_inline __u32 flow_timeout(const struct vpc_flow *f, __u8 proto)
+/* Idle seconds that a local side (NULL: it isn't one) gives a flow in this state, or `least` if that is less and not 0.
+ * One side after the other: two pointers at a time, each of which may be NULL, are more states for the verifier. */
+static __always_inline __u32 flow_idle(__u32 least, __u8 state, const struct vpc_eni *e)
 {
-	switch (f->state) {
+	__u32 idle;
+
+	if (!e)
+		return least;
+	idle = state == VPC_FLOW_ESTABLISHED ? READ_ONCE(e->tcp_idle_s)
+	       : state == VPC_FLOW_STREAM    ? READ_ONCE(e->udp_stream_idle_s)
+					     : READ_ONCE(e->udp_idle_s);
+	return !least || idle < least ? idle : least;
+}
+
+/* After how many idle seconds a flow in this state is forgotten. 0: its local sides say, by flow_idle(). */
+static __always_inline __u32 flow_timeout(__u8 state, __u8 proto)
+{
+	switch (state) {
 	case VPC_FLOW_SYN_SENT:
 	case VPC_FLOW_SYN_RECEIVED:
 		return FLOW_SYN_S;
@@ -276,10 +295,45 @@ static __always_inline __u32 flow_timeout(const struct vpc_flow *f, __u8 proto)
 		return FLOW_TOMBSTONE_S;
 	case VPC_FLOW_ONE_WAY:
 	case VPC_FLOW_REPLIED:
-		return proto == IPPROTO_UDP ? flow_idle(f, f->state) : FLOW_ICMP_S;
+		return proto == IPPROTO_UDP ? 0 : FLOW_ICMP_S;
 	default:
-		return flow_idle(f, f->state);
+		return 0;
 	}
+}
+
+/* Sets the timeout of the scratch's fl by its state. */
+static __always_inline void flow_set_timeout(struct scratch *s)
+{
+	struct vpc_flow *f = &s->fl;
+	__u32 timeout_s = flow_timeout(f->state, s->key.proto);
+
+	if (!timeout_s) {
+		timeout_s = flow_idle(0, f->state, f->eni[0] ? eni_get(f->eni[0]) : 0);
+		timeout_s = flow_idle(timeout_s, f->state, f->eni[1] ? eni_get(f->eni[1]) : 0);
+	}
+	f->timeout_s = timeout_s;
+}
+
+/* Fills what every flow begins with, but for its state, its sides and what follows from them. */
+static __always_inline void flow_begin(struct vpc_flow *f, const struct flow_ctx *c, __u32 opener)
+{
+	f->epoch = c->epoch;
+	f->last_seen_ns = c->now_ns;
+	f->created_ns = c->now_ns;
+	f->grace_until[0] = 0;
+	f->grace_until[1] = 0;
+	f->opener = (__u8)opener;
+	f->saved_state = VPC_FLOW_NONE;
+	f->last_ack = 0;
+	f->packets = 1;
+}
+
+/* number: 0: not local. */
+static __always_inline void flow_begin_side(struct vpc_flow *f, __u32 i, __u32 number, __u32 incarnation, __u32 of_rule)
+{
+	f->eni[i & 1] = number;
+	f->incarnation[i & 1] = number ? incarnation : 0;
+	f->rule[i & 1] = of_rule;
 }
 
 /* Puts the scratch's fl into the map where its opener has room, and takes it out of the other. Returns 0 or -errno. */
@@ -356,19 +410,20 @@ __noinline int flow_insert_fast_path(__u32 which)
 	return rc == -EEXIST ? FLOW_INSERTED : FLOW_NOT_INSERTED;
 }
 
-/* The half-open entry of `flow` in fl is established: its sides' budgets are what it counts for now. Returns whether
- * they have room; then fl's flags say so, and flow_settled() must follow when they are written. */
-static __always_inline int flow_confirm(__u32 space, struct vpc_flow *copy)
+/* The half-open entry of `flow` between two ENIs (0: not local) is established: from now on it counts for its sides.
+ * Returns whether they have room. If so the copy's flags say it, and flow_confirmed() must follow when they are
+ * written. */
+static __always_inline int flow_confirm(__u32 space, struct vpc_flow *copy, __u32 opener, __u32 responder)
 {
-	if (!budget_left(space, copy, 1))
+	if (share_left(space, opener, responder, 1) != SHARE_LEFT)
 		return 0;
 	copy->flags = (__u8)((copy->flags & ~VPC_FLOW_HALF_OPEN) | VPC_FLOW_BUDGETED);
 	return 1;
 }
 
-static __always_inline void flow_settled(__u32 space, const struct vpc_flow *copy)
+static __noinline void flow_confirmed(__u32 space, const struct vpc_flow *f)
 {
-	budget_add_sides(copy, 1);
+	budget_add_sides(f, 1);
 	share_half_open_over(space);
 }
 
@@ -409,7 +464,8 @@ __noinline int flow_promote(__u32 which)
 		f = bpf_map_lookup_elem(&flow_overflow, &s->key);
 	else
 		f = bpf_map_lookup_elem(&flow_new, &s->key);
-	if (!f || !flow_copy(s, f) || !flow_may_move(&s->fl) || !budget_left(s->key.vpc, &s->fl, 0))
+	if (!f || !flow_copy(s, f) || !flow_may_move(&s->fl) ||
+	    share_left(s->key.vpc, s->fl.eni[0], s->fl.eni[1], 0) != SHARE_LEFT)
 		return FLOW_STAYED;
 	s->fl.flags |= VPC_FLOW_BUDGETED;
 	budget_count(s->key.vpc, 1);
@@ -474,16 +530,16 @@ __noinline int flow_demote(__u32 which)
 
 /* Writes a new state and what goes with it; the copy has it already, `old` is the word as it was read. Returns
  * whether it took: not if another CPU was faster. */
-static __always_inline int flow_write_state(__u64 *barrier, __u64 now_ns, struct vpc_flow *f,
-					    const struct vpc_flow *copy, __u32 old)
+static __always_inline int flow_write_state(struct flow_ctx *c, struct vpc_flow *f, const struct vpc_flow *copy,
+					    __u32 old)
 {
 	WRITE_ONCE(f->saved_state, copy->saved_state);
 	WRITE_ONCE(f->last_ack, copy->last_ack);
 	if (__sync_val_compare_and_swap(flow_word(f), old, READ_ONCE(*flow_word((struct vpc_flow *)copy))) != old)
 		return 0;
 	WRITE_ONCE(f->timeout_s, copy->timeout_s);
-	if (flow_cache_cacheable(now_ns, copy->created_ns))
-		version_raise(barrier, copy->tag);
+	if (flow_cache_cacheable(c->now_ns, copy->created_ns))
+		version_raise(&c->barrier, c->tag);
 	return 1;
 }
 

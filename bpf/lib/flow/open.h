@@ -4,7 +4,8 @@
 #define BPF_LIB_OPEN_H
 
 #include "lib/flow/admit.h"
-#include "lib/fast/syn_cache.h"
+#include "lib/flow/flow.h"
+#include "lib/flow/syn_cache.h"
 
 /* Takes the tombstone in the scratch's fl, whose opening is allowed again, back to what it was. AGAIN, or FLOW_TABLE.
  */
@@ -19,7 +20,7 @@ static __always_inline int open_revive(struct scratch *s)
 	s->fl.grace_until[0] = 0;
 	s->fl.grace_until[1] = 0;
 	s->fl.last_seen_ns = s->now_ns;
-	s->fl.timeout_s = flow_timeout(&s->fl, s->key.proto);
+	flow_set_timeout(s);
 	event_flow(SCRATCH_PACKET, VPC_EVENT_REJUDGE);
 	rc = flow_insert(SCRATCH_PACKET, 1);
 	if (rc)
@@ -109,23 +110,12 @@ static __always_inline void open_fill(struct scratch *s)
 {
 	struct vpc_flow *f = &s->fl;
 
-	f->epoch = s->epoch;
-	f->last_seen_ns = s->now_ns;
-	f->created_ns = s->now_ns;
-	f->grace_until[0] = 0;
-	f->grace_until[1] = 0;
-	for (__u32 i = 0; i < 2; i++) {
-		f->eni[i] = s->side[i].eni;
-		f->incarnation[i] = s->side[i].eni ? s->side[i].incarnation : 0;
-		f->rule[i] = s->rules[i];
-	}
-	f->opener = (__u8)s->opener;
+	flow_begin(f, &s->ctx, s->opener);
+	for (__u32 i = 0; i < 2; i++)
+		flow_begin_side(f, i, s->side[i].eni, s->side[i].incarnation, s->rules[i]);
 	f->icmp_type = s->key.icmp_type;
 	f->icmp_code = s->key.icmp_code;
-	f->saved_state = VPC_FLOW_NONE;
-	f->last_ack = 0;
-	f->packets = 1;
-	f->timeout_s = flow_timeout(f, s->key.proto);
+	flow_set_timeout(s);
 }
 
 /* The shares count established flows and are looked at when a connection opens. */

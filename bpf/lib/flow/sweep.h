@@ -6,6 +6,7 @@
 #ifndef BPF_LIB_SWEEP_H
 #define BPF_LIB_SWEEP_H
 
+#include "lib/flow/flow.h"
 #include "lib/rules/judge.h"
 
 /* Whether a side is an ENI that there is no more: the flow can't be used again, and only holds the other's budget. */

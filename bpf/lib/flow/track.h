@@ -214,13 +214,6 @@ static __always_inline int track_is_last(const struct scratch *s, __u32 from)
 	return s->in_flow && s->packet.proto == IPPROTO_TCP && tcp_over(&s->fl, &s->packet, from);
 }
 
-static __always_inline void track_leave(struct scratch *s, struct vpc_flow *f)
-{
-	flow_leave(&s->key, s->tag, f);
-	if (flow_cache_cacheable(s->now_ns, s->fl.created_ns))
-		version_raise(&s->barrier, s->tag);
-}
-
 /* Whether the receiver's program may look for the entry of what this one lets through: that of a tap does, and that of
  * a veth where bridge and router see the packet first (see deliver_action()). */
 static __always_inline int track_is_seen_again(const struct scratch *s, __u32 from)
@@ -240,20 +233,20 @@ static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __
 	int stale = (__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS;
 
 	if (track_is_last(s, from) && !track_is_seen_again(s, from)) {
-		track_leave(s, f);
+		flow_over(&s->ctx, &s->key, f);
 		return;
 	}
 	track_next(s, from);
 	if (s->fl.state == VPC_FLOW_ESTABLISHED && (s->fl.flags & VPC_FLOW_HALF_OPEN))
-		settles = (__u32)flow_confirm(s->key.vpc, &s->fl);
+		settles = (__u32)flow_confirm(s->key.vpc, &s->fl, s->fl.eni[0], s->fl.eni[1]);
 	if (*flow_word(&s->fl) != old) {
 		if (s->fl.state != was)
-			s->fl.timeout_s = flow_timeout(&s->fl, s->packet.proto);
-		if (READ_ONCE(f->tag) != s->tag || !flow_write_state(&s->barrier, s->now_ns, f, &s->fl, old))
+			flow_set_timeout(s);
+		if (READ_ONCE(f->tag) != s->tag || !flow_write_state(&s->ctx, f, &s->fl, old))
 			return;
 		moved = 1;
 		if (settles)
-			flow_settled(s->key.vpc, &s->fl);
+			flow_confirmed(s->key.vpc, &s->fl);
 	}
 	if (!stale && !moved)
 		return;
@@ -365,7 +358,7 @@ __noinline int track_known(__u32 which)
 	if (!seen_before)
 		track_step(s, f, from);
 	else if (track_is_last(s, from))
-		track_leave(s, f);
+		flow_over(&s->ctx, &s->key, f);
 	else
 		track_seen(s, f);
 	if (s->direction == VPC_EGRESS && !s->via)

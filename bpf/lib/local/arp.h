@@ -3,7 +3,7 @@
 #ifndef BPF_LIB_ARP_H
 #define BPF_LIB_ARP_H
 
-#include "lib/flow/admit.h"
+#include "lib/core/address.h"
 
 #define ARP_REQUEST 1
 #define ARP_REPLY   2

@@ -5,7 +5,6 @@
 #ifndef BPF_LIB_ND_H
 #define BPF_LIB_ND_H
 
-#include "lib/flow/admit.h"
 #include "lib/local/ra.h"
 
 #define ND_RS	    133

@@ -13,6 +13,9 @@
 #include "lib/core/address.h"
 #include "lib/core/drop.h"
 
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+
 #define PACKET_HOST 0 /* linux/if_packet.h doesn't go with bpf */
 
 /* What a path that may send a packet returns if it doesn't; else what the program ends with (TC_ACT_…). */

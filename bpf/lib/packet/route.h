@@ -6,7 +6,7 @@
 #ifndef BPF_LIB_ROUTE_H
 #define BPF_LIB_ROUTE_H
 
-#include "lib/local/answer.h"
+#include "lib/core/limit.h"
 #include "lib/packet/options.h"
 #include "lib/packet/redirect.h"
 

@@ -8,7 +8,6 @@
 #define BPF_LIB_VIEW_H
 
 #include "lib/packet/parse.h"
-#include "lib/flow/cache.h"
 #include "lib/packet/redirect.h"
 
 struct header_view {
@@ -86,8 +85,8 @@ static __always_inline int view_ipv6(const struct __sk_buff *skb, const __u8 *l3
 		return 0;
 	p->proto = ip->nexthdr;
 	p->src6 = (const __be32 *)&ip->saddr;
-	p->src = flow_cache_digest6(p->src6);
-	p->dst = flow_cache_digest6(view_dst6(p));
+	p->src = address_digest6(p->src6);
+	p->dst = address_digest6(view_dst6(p));
 	p->frame.hop_limit = ip->hop_limit;
 	upper = view_upper(p, l3 + sizeof(*ip), end);
 	p->frame.headers = (__u32)sizeof(*ip) + upper;

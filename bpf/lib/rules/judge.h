@@ -6,7 +6,7 @@
 #ifndef BPF_LIB_JUDGE_H
 #define BPF_LIB_JUDGE_H
 
-#include "lib/flow/flow.h"
+#include "lib/packet/parse.h"
 #include "lib/rules/policy.h"
 
 static __always_inline void judge_count(__u32 number, __u32 length, __u64 now_boot_ns)

@@ -52,7 +52,7 @@ static __always_inline void syn_cache_note(struct scratch *s)
 	if (!s->side[0].eni || !s->side[1].eni || s->side[0].eni != s->me || !s->end[0].owns)
 		return;
 	o = p->family == 4 ? syn_cache_slot(p->src[3], p->dst[3], p->dport, s->me)
-			   : syn_cache_slot(flow_cache_digest6(p->src), flow_cache_digest6(p->dst), p->dport, s->me);
+			   : syn_cache_slot(address_digest6(p->src), address_digest6(p->dst), p->dport, s->me);
 	if (!o)
 		return;
 	__builtin_memcpy(o->src, p->src, 16);
