@@ -15,7 +15,8 @@
 
 /* Sets maps->dir and makes the folders, and mounts the bpf filesystem if it is missing. DatapathUnavailable. */
 int pin_open_dir(struct maps *maps, const char *pin_dir, struct vpc_error *reterr);
-/* Before the object is loaded: has it use the pinned maps, if there are any. Sets maps->adopted. DatapathUnavailable. */
+/* Before the object is loaded: has it use the pinned maps, if there are any. Sets maps->adopted. DatapathUnavailable.
+ */
 int pin_reuse(struct maps *maps, struct vpc_error *reterr);
 /* Pins the programs, and the maps that are not pinned yet. DatapathUnavailable. */
 int pin_all(struct maps *maps, struct vpc_error *reterr);

@@ -63,7 +63,7 @@ static int make_pair(const struct probe *p, enum place from, enum place to, cons
 	const struct link_change up = {.up = LINK_UP, .no_link_local = true};
 	struct link_pair pair = *ends;
 	char text[NETLINK_TEXT_MAX];
-	struct link_info peer;
+	struct link_info peer = {0};
 	int r;
 
 	pair.mtu = 1500;

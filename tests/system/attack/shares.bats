@@ -144,7 +144,8 @@ unharmed()
 	background_end
 	[ "$n" -eq 10 ] || fail "the same tenant's: $n of 10"
 	[ "$(cat "$BATS_TEST_TMPDIR/other")" -eq 20 ] || fail "another tenant's: $(cat "$BATS_TEST_TMPDIR/other") of 20"
-	[ "$(awk '{n += $1} END {print n + 0}' "$BATS_TEST_TMPDIR/scanned")" -gt 100000 ]
+	# the map was filled with others' twice over while these waited
+	[ "$(awk '{n += $1} END {print n + 0}' "$BATS_TEST_TMPDIR/scanned")" -gt $((2 * $(ctl -o json status | jq .tables.fragment.size))) ]
 }
 
 @test "P5, P8: also while vpcd is dead" {
