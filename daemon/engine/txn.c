@@ -328,14 +328,14 @@ static void txn_reply_now(struct txn *t)
 {
 	struct engine *e = t->e;
 
-	if (t->removal) {
+	/* of ports, and of the uplink that a VPC got */
+	if (!t->reply.dry_run && (t->plan.n_ports || t->plan.n_vpcs))
+		engine_attach_links(e);
+	/* also of the host's nftables table, which a change that adds a published port replaces */
+	if (t->removal)
 		removal_begin(e, TAKE_PTR(t->removal), t->request->received_ns / NS_PER_US, removal_told, t);
-	} else {
-		/* of ports, and of the uplink that a VPC got */
-		if (!t->reply.dry_run && (t->plan.n_ports || t->plan.n_vpcs))
-			engine_attach_links(e);
+	else
 		send_reply(t);
-	}
 }
 
 static void txn_reply(struct txn *t)

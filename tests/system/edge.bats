@@ -188,7 +188,11 @@ setup()
 	sg_new "$P-web" "$P" tcp 80 0.0.0.0/0
 	plug "$P-a" "$P-app" --sg "$P-web"
 	serve "$P-a" --tcp 80
+	# the port has its tcx links, and another VPC has an uplink: only the publication asks for the links of this one
+	ctl vpc create "$P-other" --cidr 10.51.0.0/16 --internet
+	verify_clean
 	ctl publish create --eni "$P-a" --port 80 --host-port 8081
+	verify_clean
 	can host tcp "$HOST" 8081
 	can host tcp 127.0.0.1 8081
 }
