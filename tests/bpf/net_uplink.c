@@ -286,6 +286,7 @@ static bool audit_finds(struct nettest *t)
 Test(net_uplink, torn_links_and_silent_sysctls_are_found)
 {
 	struct nettest t;
+	json_t *report;
 
 	init(&t, true);
 	nettest_build(&t, 0);
@@ -293,6 +294,9 @@ Test(net_uplink, torn_links_and_silent_sysctls_are_found)
 	cr_expect(!audit_finds(&t));
 	cr_assert_eq(nettest_sh("echo 0 >/proc/sys/net/ipv4/conf/" HOST_END "/accept_local"), 0);
 	cr_expect(audit_finds(&t));
+	report = nettest_verify(&t, 0);
+	cr_expect_eq(json_array_size(report), 1, "verify doesn't see it");
+	json_decref(report);
 	ensure(&t);
 	cr_expect(!audit_finds(&t));
 	cr_assert_eq(nettest_sh("rm /run/bpf/nettest/*/links/host/*-in"), 0);

@@ -46,6 +46,30 @@ setup_file()
 	plug b p --sg open
 }
 
+# The state that each test begins with, whatever a test that failed has left.
+setup()
+{
+	local id folder first=$INSTANCE
+	P=t$BATS_TEST_NUMBER
+	for folder in "$BATS_FILE_TMPDIR"/*/run; do
+		instance_use "$(basename "$(dirname "$folder")")"
+		if [ "$INSTANCE" != "$first" ] && vpcd_running; then
+			vpcd_stop
+			instance_purge
+		fi
+	done
+	instance_use "$first"
+	vpcd_running || vpcd_start
+	in_ns host ip route replace default via "$WORLD"
+	for id in $(ctl -o id publish list); do
+		ctl publish delete "$id" >/dev/null
+	done
+	for id in $(ctl -o id eip list); do
+		ctl eip disassociate "$id" >/dev/null 2>&1 || true
+		ctl eip release "$id" >/dev/null
+	done
+}
+
 teardown_file()
 {
 	vpcd_purge

@@ -31,7 +31,7 @@ struct audit_vpc {
 	struct audit_port *ports; /* those that have their tcx links */
 	size_t n_ports;
 	/* of its device with a host end, whatever its tcx links */
-	bool (*silent_differs)(const char *id);
+	const struct device_ops *host_end; /* NULL: it has none */
 	char id[OBJECT_ID_MAX];
 	bool differs;
 };
@@ -65,9 +65,9 @@ static int take_ports(struct audit_vpc *a, const struct net_vpc *v)
 static void note_host_end(struct audit_vpc *a, const struct net_vpc *v)
 {
 	for (const struct device *d = v->devices; d; d = d->hh.next) {
-		if (!d->ops->silent_differs || !d->up)
+		if (!d->ops->check_silent || !d->up)
 			continue;
-		a->silent_differs = d->ops->silent_differs;
+		a->host_end = d->ops;
 		snprintf(a->id, sizeof(a->id), "%s", d->id);
 	}
 }
@@ -149,10 +149,23 @@ static int run_inside(void *data)
 	return 0;
 }
 
+static int on_silent(const char *problem, const char *detail, void *userdata)
+{
+	bool *differs = userdata;
+
+	(void)problem, (void)detail;
+	*differs = true;
+	return 1;
+}
+
 /* In vpcd's own namespace. */
 static void look_at_host_end(const struct net_audit *a, struct audit_vpc *v)
 {
-	v->differs |= v->silent_differs && v->silent_differs(v->id);
+	const struct device_spec spec = {.ops = v->host_end, .id = v->id};
+	const struct device_check check = {.spec = &spec, .fn = on_silent, .userdata = &v->differs};
+
+	if (v->host_end)
+		(void)v->host_end->check_silent(&check);
 	for (size_t i = 0; !v->differs && i < v->n_ports; i++)
 		v->differs = v->ports[i].host_ifindex &&
 			     !tc_tcx_runs(v->ports[i].host_ifindex, &a->programs.of[TC_HOST_END]);

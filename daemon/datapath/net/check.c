@@ -50,19 +50,24 @@ static int check_link(const struct device_check *c, const struct link_info *info
 	return r;
 }
 
+static struct device_check device_check_of(struct subject *s)
+{
+	return (struct device_check){
+		.rtnl = s->check->rtnl,
+		.host_rtnl = s->check->host_rtnl,
+		.instance = s->check->instance,
+		.programs = s->check->programs,
+		.link_dir = s->check->link_dir,
+		.spec = s->spec,
+		.fn = on_problem,
+		.userdata = s,
+	};
+}
+
 static int check_device(struct subject *subject, struct net_state *s)
 {
 	const struct device_spec *spec = subject->spec;
-	const struct device_check c = {
-		.rtnl = subject->check->rtnl,
-		.host_rtnl = subject->check->host_rtnl,
-		.instance = subject->check->instance,
-		.programs = subject->check->programs,
-		.link_dir = subject->check->link_dir,
-		.spec = spec,
-		.fn = on_problem,
-		.userdata = subject,
-	};
+	const struct device_check c = device_check_of(subject);
 	struct state_link *link = net_state_link(s, spec->ifindex);
 	int r;
 
@@ -208,6 +213,20 @@ int net_check_devices(const struct net_check *c, const struct device_spec *devic
 	if (r == 0)
 		r = check_unexpected_links(c, s);
 	return r ? r : check_unexpected(c, s);
+}
+
+int net_check_host_ends(const struct net_check *c, const struct device_spec *devices, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct subject subject = {.check = c, .spec = &devices[i], .index = i};
+		const struct device_check check = device_check_of(&subject);
+
+		if (devices[i].ops->check_silent)
+			r = devices[i].ops->check_silent(&check);
+	}
+	return r;
 }
 
 /* --- the namespace itself ----------------------------------------------------------------------------------------- */

@@ -39,6 +39,9 @@ struct net_check {
 /* Compares links, programs and netlink objects with the devices that are meant to be there: those of one VPC, in the
  * order of device_list. Marks s. 0, fn's result, or -errno. */
 int net_check_devices(const struct net_check *c, const struct device_spec *devices, size_t n, struct net_state *s);
+/* On a thread in vpcd's own namespace: compares what sends no event on the host ends of the devices. Result as above.
+ */
+int net_check_host_ends(const struct net_check *c, const struct device_spec *devices, size_t n);
 /* On a thread inside the namespace, which is ns_fd: compares sysctls and ruleset. Result as above. */
 int net_check_namespace(const struct net_check *c, int ns_fd);
 

@@ -344,7 +344,9 @@ static int look(struct mending *m)
 		net_state_clear(&state);
 		r = net_state_read(check.rtnl, &state);
 	}
-	return r < 0 ? r : net_check_devices(&check, m->devices, m->n_devices, &state);
+	if (r >= 0)
+		r = net_check_devices(&check, m->devices, m->n_devices, &state);
+	return r < 0 ? r : net_check_host_ends(&check, m->devices, m->n_devices);
 }
 
 static void mend_devices(struct mending *m)

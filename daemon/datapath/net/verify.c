@@ -107,6 +107,14 @@ static int on_host_object(const struct net_object *o, const char *problem, void 
 	return append(v->report, net_object_kind_name(o->key.kind), v->vpc->id, problem, detail);
 }
 
+/* What only a thread in vpcd's own namespace sees of host ends. */
+static int verify_host_ends(struct verifying *v)
+{
+	const struct net_check check = {.fn = on_difference, .userdata = v};
+
+	return net_check_host_ends(&check, v->devices, v->n_devices);
+}
+
 /* What is on the host end of its uplink. One that is missing is reported with the uplink. */
 static int verify_host_objects(struct verifying *v)
 {
@@ -160,6 +168,8 @@ static int verify_vpc(struct verifying *v)
 		return r;
 	v->ns_fd = fd;
 	r = netns_run(fd, verify_inside, v);
+	if (r >= 0)
+		r = verify_host_ends(v);
 	if (r >= 0)
 		r = verify_far_ends(v);
 	if (r >= 0)

@@ -131,9 +131,9 @@ struct device_ops {
 	/* Whether number, kind and name are those that this kind gives. NULL: one that was never finished is not known.
 	 */
 	bool (*is_named)(const struct link_info *info);
-	/* Whether something of its host end differs that sends no event; on a thread in vpcd's own namespace. NULL:
-	 * there is nothing. id: of the object that it is for. */
-	bool (*silent_differs)(const char *id);
+	/* Tells what of its host end differs that sends no event: nothing of c but spec's id, fn and userdata is read.
+	 * On a thread in vpcd's own namespace. Stops at the first difference. NULL: there is nothing. */
+	int (*check_silent)(const struct device_check *c);
 	/* Tells what of this kind alone differs; names, MTU and the like are compared by the caller. info: the link; of
 	 * a far end NULL. Stops at the first difference. NULL: there is no more. */
 	int (*check)(const struct device_check *c, const struct link_info *info);

@@ -118,21 +118,12 @@ int host_end_set_up(const struct device_request *q, uint32_t ifindex, bool *ret_
 	return r < 0 ? device_fail(q->spec, r, "get its host end's settings", text, reterr) : 0;
 }
 
-bool host_end_silent_differs(const char *vpc_id)
+int host_end_check_sysctls(const struct device_check *c)
 {
 	char name[IFNAMSIZ];
-	bool differs = false;
-
-	host_end_name(vpc_id, name);
-	for (size_t i = 0; !differs && i < ARRAY_SIZE(sysctls); i++)
-		differs = sysctl_device_differs(sysctls[i].family, name, sysctls[i].name, sysctls[i].want);
-	return differs;
-}
-
-static int check_sysctls(const struct device_check *c, const char *name)
-{
 	int r = 0;
 
+	host_end_name(c->spec->id, name);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(sysctls); i++)
 		if (sysctl_device_differs(sysctls[i].family, name, sysctls[i].name, sysctls[i].want))
 			r = device_tell(c, "differs", "net/ipv%u/conf/%s/%s should be %u", sysctls[i].family, name,
@@ -165,8 +156,6 @@ int host_end_check(const struct device_check *c, const struct link_info *vpc_end
 		r = device_tell(c, "differs", "%s has another MAC address", name);
 	else if (info.master)
 		r = device_tell(c, "differs", "%s is in a bridge or bond", name);
-	else
-		r = check_sysctls(c, name);
 	return r ? r
 		 : device_check_programs(c, c->host_rtnl, info.ifindex, name, TC_HOST_END,
 					 c->link_dir ? device_host_dir(c->link_dir, host_dir) : NULL);

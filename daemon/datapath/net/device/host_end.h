@@ -17,9 +17,9 @@ int host_end_find(struct nl_sock *rtnl, const char *instance, const struct devic
 int host_end_clear_name(struct nl_sock *rtnl, const char *instance, const struct device_spec *s);
 /* Puts on its programs, then gives it name, alias, MTU and sysctls. *ret_tcx: all its tcx links are there. */
 int host_end_set_up(const struct device_request *q, uint32_t ifindex, bool *ret_tcx, struct vpc_error *reterr);
-/* Whether one of its sysctls differs. */
-bool host_end_silent_differs(const char *vpc_id);
-/* Compares it. */
+/* Compares its sysctls, as device_ops.check_silent. */
+int host_end_check_sysctls(const struct device_check *c);
+/* Compares the rest of it. */
 int host_end_check(const struct device_check *c, const struct link_info *vpc_end);
 
 #endif

@@ -256,7 +256,7 @@ const struct device_ops device_uplink = {
 	.raise = raise_both,
 	.looks_right = looks_right,
 	.is_named = is_named,
-	.silent_differs = host_end_silent_differs,
+	.check_silent = host_end_check_sysctls,
 	.check = check,
 	.remove = remove_uplink,
 };
