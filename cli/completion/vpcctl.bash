@@ -4,7 +4,7 @@
 
 _vpcctl_nouns='help vpc route-table route subnet sg eni igw eigw nat eip publish tag attach detach rename status verify monitor completion'
 declare -gA _vpcctl_verbs=(
-	[vpc]='create list show set-dhcp-options delete'
+	[vpc]='create list show set-dhcp-options add-cidr remove-cidr delete'
 	[route-table]='create list show delete associate disassociate'
 	[route]='add replace delete'
 	[subnet]='create list show delete'
@@ -23,6 +23,8 @@ declare -gA _vpcctl_options=(
 	['vpc list']=''
 	['vpc show']=''
 	['vpc set-dhcp-options']='--dns --domain --dry-run'
+	['vpc add-cidr']='--dry-run'
+	['vpc remove-cidr']='--dry-run'
 	['vpc delete']='--dry-run'
 	['route-table create']='--vpc --tag --dry-run'
 	['route-table list']='--vpc'
@@ -165,6 +167,8 @@ declare -gA _vpcctl_option_words=(
 declare -gA _vpcctl_argument_words=(
 	['vpc show +']='@vpc'
 	['vpc set-dhcp-options 0']='@vpc'
+	['vpc add-cidr 0']='@vpc'
+	['vpc remove-cidr 0']='@vpc'
 	['vpc delete +']='@vpc'
 	['route-table show +']='@route-table'
 	['route-table delete +']='@route-table'

@@ -38,6 +38,7 @@ static const struct field fields[] = {
 	{"name", "name", TABLE_LEFT, NULL},
 	{"cidr", "cidr", TABLE_LEFT, NULL},
 	{"cidr6", "cidr6", TABLE_LEFT, NULL},
+	{"secondary cidrs", "secondary_cidrs", TABLE_LEFT, NULL},
 	{"mtu", "mtu", TABLE_LEFT, NULL},
 	{"netns", "netns", TABLE_LEFT, NULL},
 	{"dhcp options", "dhcp_options", TABLE_LEFT, output_dhcp_options},
@@ -69,6 +70,25 @@ static int run_set_dhcp_options(struct cli *cli, const struct args *args)
 	return status != CLI_OK ? status : resource_change_part(cli, args, "PUT", "dhcp-options", body);
 }
 
+static int change_cidr(struct cli *cli, const struct args *args, const char *method)
+{
+	static const struct body_field fields_of_cidr[] = {{"cidr", "CIDR"}, BODY_END};
+	json_t *body = NULL;
+	int status = body_make(cli, args, fields_of_cidr, &body);
+
+	return status != CLI_OK ? status : resource_change_part(cli, args, method, "cidrs", body);
+}
+
+static int run_add_cidr(struct cli *cli, const struct args *args)
+{
+	return change_cidr(cli, args, "POST");
+}
+
+static int run_remove_cidr(struct cli *cli, const struct args *args)
+{
+	return change_cidr(cli, args, "DELETE");
+}
+
 static const struct param create_params[] = {
 	{"NAME", VALUE_TEXT, PARAM_REQUIRED, NULL, "unique on this host"},
 	{"--cidr", VALUE_TEXT, PARAM_REQUIRED, "CIDR", "its IPv4 addresses, /8 to /28"},
@@ -83,6 +103,13 @@ static const struct param set_dhcp_options_params[] = {
 	{"VPC", VALUE_VPC, PARAM_REQUIRED, NULL, "id or name"},
 	{"--dns", VALUE_TEXT, PARAM_REPEAT, "ADDRESS", "a DNS server; at most four of a family (default: none)"},
 	{"--domain", VALUE_TEXT, 0, "NAME", "domain in which names are looked up (default: none)"},
+	PARAM_DRY_RUN,
+	PARAMS_END,
+};
+
+static const struct param cidr_params[] = {
+	{"VPC", VALUE_VPC, PARAM_REQUIRED, NULL, "id or name"},
+	{"CIDR", VALUE_TEXT, PARAM_REQUIRED, NULL, "IPv4 (/8 to /28) or IPv6 (/44 to /60)"},
 	PARAM_DRY_RUN,
 	PARAMS_END,
 };
@@ -113,6 +140,22 @@ static const struct command set_dhcp_options = {
 	.notes = "Workloads learn them when they renew their lease, after half an hour at most.",
 	.example = "vpcctl vpc set-dhcp-options prod --dns 10.0.0.53 --dns fd00:1::53 --domain prod.internal",
 };
+static const struct command add_cidr = {
+	RESOURCE_VERB(vpc, "add-cidr", run_add_cidr),
+	.summary = "give a VPC a further CIDR",
+	.params = cidr_params,
+	.notes = "It may overlap none of the VPC's CIDRs and hold no destination of its routes. Of each family a VPC "
+		 "has "
+		 "five at most. The first IPv6 one becomes the VPC's cidr6.",
+	.example = "vpcctl vpc add-cidr prod 10.1.0.0/16",
+};
+static const struct command remove_cidr = {
+	RESOURCE_VERB(vpc, "remove-cidr", run_remove_cidr),
+	.summary = "take a CIDR from a VPC",
+	.params = cidr_params,
+	.notes = "No subnet may be in it. The CIDR that the VPC was created with stays.",
+	.example = "vpcctl vpc remove-cidr prod 10.1.0.0/16",
+};
 static const struct command delete = {
 	RESOURCE_DELETE(vpc),
 	.summary = "delete an empty VPC",
@@ -120,4 +163,5 @@ static const struct command delete = {
 	.example = "vpcctl vpc delete prod",
 };
 
-const struct command *const vpc_commands[] = {&create, &list, &show, &set_dhcp_options, &delete, NULL};
+const struct command *const vpc_commands[] = {&create,	 &list,	       &show,	&set_dhcp_options,
+					      &add_cidr, &remove_cidr, &delete, NULL};

@@ -145,7 +145,7 @@ struct vpc_record {
 	char id[OBJECT_ID_MAX];
 	char netns[80]; /* name under /run/netns */
 	uint32_t mtu;
-	struct cidr cidrs[VPC_CIDRS_MAX]; /* both families */
+	struct cidr cidrs[2 * VPC_CIDRS_MAX]; /* both families; of each at most VPC_CIDRS_MAX */
 	uint32_t n_cidrs;
 	bool routed_out; /* it has a gateway or a published port, and so an uplink */
 	struct vpc_address_config_options address_config;

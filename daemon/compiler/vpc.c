@@ -4,15 +4,16 @@
 
 static int record_vpc(const struct scope *s, enum snapshot snapshot, const struct vpc *v, struct vpc_record *ret)
 {
+	const struct cidr *own;
+
 	(void)snapshot;
 	memset(ret, 0, sizeof(*ret));
 	ret->number = v->o.number;
 	memcpy(ret->id, v->o.id, sizeof(ret->id));
 	model_netns_name(v, s->instance, ret->netns, sizeof(ret->netns));
 	ret->mtu = v->mtu;
-	ret->cidrs[ret->n_cidrs++] = v->cidr;
-	if (v->cidr6.addr.family)
-		ret->cidrs[ret->n_cidrs++] = v->cidr6;
+	for (size_t i = 0; (own = vpc_cidr(v, i)) && ret->n_cidrs < ARRAY_SIZE(ret->cidrs); i++)
+		ret->cidrs[ret->n_cidrs++] = *own;
 	ret->routed_out = v->routed_out;
 	record_address_config(&v->dhcp, &ret->address_config);
 	return 0;

@@ -123,6 +123,15 @@ uint32_t kind_limit(const struct model *m, enum object_kind kind);
 /* A CIDR of the family, without host bits. */
 int cidr_check(const char *text, uint8_t family, const char *field, struct cidr *ret, struct vpc_error *reterr);
 
+/* A CIDR that a VPC can have. */
+int vpc_cidr_check(const char *text, uint8_t family, const char *field, struct cidr *ret, struct vpc_error *reterr);
+/* Whether one of the VPC's CIDRs holds it whole; the first one that overlaps it, or NULL. */
+bool vpc_has_cidr(const struct vpc *v, const struct cidr *c);
+const struct cidr *vpc_overlapping_cidr(const struct vpc *v, const struct cidr *c);
+/* The secondary CIDRs as the API and the store have them; NULL: out of memory. A document may lack them. */
+json_t *vpc_secondary_to_json(const struct vpc *v);
+void vpc_secondary_load(struct document *d, struct vpc *v);
+
 /* --- transactions (txn.c, ids.c) --------------------------------------------------------------------------------- */
 
 struct txn_op;

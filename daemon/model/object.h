@@ -51,10 +51,15 @@ struct dhcp_options {
 	char domain[DHCP_DOMAIN_MAX + 1]; /* "": none */
 };
 
+/* Of both families: of each one less than the limit cidrs_per_vpc, whose default is its largest value. */
+#define VPC_SECONDARY_MAX 8
+
 struct vpc {
 	struct object o;
 	struct cidr cidr;
 	struct cidr cidr6; /* addr.family 0: none */
+	struct cidr secondary[VPC_SECONDARY_MAX];
+	size_t n_secondary;
 	uint32_t mtu;
 	uint32_t default_sg; /* number of its group "default" */
 	struct dhcp_options dhcp;
@@ -257,6 +262,10 @@ static inline const struct publication *publish_of(const struct object *o)
 {
 	return (const struct publication *)o;
 }
+
+/* All CIDRs of a VPC, for i = 0, 1, …: its IPv4 CIDR, its IPv6 CIDR if it has one, the secondary ones. NULL: no more.
+ */
+const struct cidr *vpc_cidr(const struct vpc *v, size_t i);
 
 /* Frees one version of an object; NULL is fine. */
 void object_free(struct object *o);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "datapath/maps/mirror/affected.h"
+#include "datapath/maps/mirror/enis.h"
 #include "datapath/maps/mirror/mirror.h"
 #include "datapath/maps/mirror/sets.h"
 
@@ -233,6 +234,44 @@ Test(datapath_mirror, a_vpc_that_gets_the_number_of_one_that_goes)
 			vpcs[1] = (struct plan_vpc){.has_after = true, .after = vpc};
 		}
 	}
+}
+
+/* Who reads an address space while it is written misses no CIDR that stays. */
+Test(datapath_mirror, a_cidr_keeps_its_place)
+{
+	struct vpc_record vpc = {.number = 1};
+	struct vpc_space space = {}, again;
+	uint32_t second;
+
+	for (uint8_t i = 0; i < 5; i++) {
+		vpc.cidrs[vpc.n_cidrs++] = (struct cidr){{.family = 4, .bytes = {[10] = 0xff, 0xff, 10, i}}, 16};
+		vpc.cidrs[vpc.n_cidrs++] = (struct cidr){{.family = 6, .bytes = {0xfd, i}}, 56};
+	}
+	space_of(&vpc, &space, &space);
+	cr_assert_eq(space.n4, 5);
+	cr_assert_eq(space.n6, 5);
+	second = space.cidr4[2].addr;
+	space_of(&vpc, &space, &again);
+	cr_assert_arr_eq(&space, &again, sizeof(space));
+	/* The second and the third of the list go: one of each family. */
+	vpc.n_cidrs -= 2;
+	memmove(&vpc.cidrs[2], &vpc.cidrs[4], (vpc.n_cidrs - 2) * sizeof(vpc.cidrs[0]));
+	space_of(&vpc, &space, &space);
+	cr_assert_eq(space.n4, 5);
+	cr_assert_eq(space.cidr4[2].addr, second);
+	cr_assert_arr_eq(&space.cidr4[1], &space_empty4, sizeof(space_empty4));
+	cr_assert_arr_eq(&space.cidr6[1], &space_empty6, sizeof(space_empty6));
+	/* A new one takes the place. */
+	vpc.cidrs[vpc.n_cidrs++] = (struct cidr){{.family = 6, .bytes = {0xfd, 9}}, 56};
+	space_of(&vpc, &space, &space);
+	cr_assert_eq(space.n6, 5);
+	cr_assert_eq(((uint8_t *)space.cidr6[1].addr)[1], 9);
+	/* What somebody else wrote differs from what should be there. */
+	again = space;
+	again.cidr4[3] = again.cidr4[2];
+	space_of(&vpc, &again, &again);
+	cr_assert_eq(again.n4, 5);
+	cr_assert_neq(again.cidr4[3].addr, second);
 }
 
 Test(datapath_mirror, nothing_stays_marked_after_an_undo)

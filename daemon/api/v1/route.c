@@ -58,6 +58,10 @@ const struct operation operations[] = {
 #include <vpc/kinds.def>
 	WRITE("PUT", "/v1/vpcs/{id}/dhcp-options", handle_change, CHANGE_VPC_SET_DHCP_OPTIONS, FIELD_VPC_ID,
 	      BODY_CHANGE, 200, 0, "VpcChanged", "replaces what workloads are told by DHCP"),
+	WRITE("POST", "/v1/vpcs/{id}/cidrs", handle_change, CHANGE_VPC_ADD_CIDR, FIELD_VPC_ID, BODY_CHANGE, 201, 0,
+	      "VpcChanged", "gives a VPC a further CIDR"),
+	WRITE("DELETE", "/v1/vpcs/{id}/cidrs", handle_change, CHANGE_VPC_REMOVE_CIDR, FIELD_VPC_ID, BODY_CHANGE, 200, 0,
+	      "VpcChanged", "takes a CIDR from a VPC"),
 	WRITE("POST", "/v1/route-tables/{id}/routes", handle_change, CHANGE_ROUTE_ADD, FIELD_ROUTE_TABLE_ID,
 	      BODY_CHANGE, 201, Q(VPC), "RouteTableChanged", "adds a route to a route table"),
 	WRITE("PUT", "/v1/route-tables/{id}/routes", handle_change, CHANGE_ROUTE_REPLACE, FIELD_ROUTE_TABLE_ID,

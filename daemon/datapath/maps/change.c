@@ -81,6 +81,7 @@ uint64_t maps_publish(struct maps *maps, struct maps_change *c)
 		(void)grace_end(maps, c);
 	else if (c->mirror.revoked)
 		(void)grace_give(maps, c);
+	write_spaces(maps, c);
 	epoch_store(maps, c->epoch);
 	write_published(maps, c);
 	mirror_publish(&maps->mirror, &c->mirror);

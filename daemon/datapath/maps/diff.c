@@ -172,9 +172,9 @@ static int diff_vpcs(struct diff *d)
 		struct plan_vpc *item;
 		struct vpc_space space;
 
-		space_of(want, &space);
 		if (want->number < m->size.vpcs) {
 			wanted[want->number] = true;
+			space_of(want, &m->spaces[want->number], &space);
 			if (memcmp(&space, &m->spaces[want->number], sizeof(space)) == 0)
 				continue;
 		}

@@ -60,15 +60,42 @@ int eni_zero_counters(struct maps *maps, uint32_t number)
 	return r;
 }
 
+/* Each step of a change of an entry holds a part of the old CIDR or a part of the new one: an empty entry is in
+ * between, and the mask, which widens, comes after the address. */
+static void space_store4(struct vpc_cidr4 *at, const struct vpc_cidr4 *to)
+{
+	if (memcmp(at, to, sizeof(*at)) == 0)
+		return;
+	store32(&at->mask, space_empty4.mask);
+	store32(&at->addr, to->addr);
+	store32(&at->mask, to->mask);
+}
+
+static void space_store6(struct vpc_cidr6 *at, const struct vpc_cidr6 *to)
+{
+	if (memcmp(at, to, sizeof(*at)) == 0)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(at->mask); i++)
+		store32(&at->mask[i], space_empty6.mask[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(at->addr); i++)
+		store32(&at->addr[i], to->addr[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(at->mask); i++)
+		store32(&at->mask[i], to->mask[i]);
+}
+
 void space_store(struct maps *maps, uint32_t number, const struct vpc_space *space)
 {
 	struct vpc_space *at = space_at(maps, number);
 
-	store32(&at->n4, 0);
-	store32(&at->n6, 0);
-	store32(&at->flags, space->flags);
-	memcpy(at->cidr4, space->cidr4, sizeof(at->cidr4));
-	memcpy(at->cidr6, space->cidr6, sizeof(at->cidr6));
+	if (space->n4 < at->n4)
+		store32(&at->n4, space->n4);
+	if (space->n6 < at->n6)
+		store32(&at->n6, space->n6);
+	for (size_t i = 0; i < VPC_CIDRS_MAX; i++) {
+		space_store4(&at->cidr4[i], &space->cidr4[i]);
+		space_store6(&at->cidr6[i], &space->cidr6[i]);
+	}
 	store32(&at->n4, space->n4);
 	store32(&at->n6, space->n6);
+	store32(&at->flags, space->flags);
 }

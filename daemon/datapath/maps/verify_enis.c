@@ -187,14 +187,15 @@ int verify_vpcs(const struct verify *v)
 		return -ENOMEM;
 	for (size_t i = 0; r >= 0 && i < v->all->n_vpcs; i++) {
 		const struct vpc_record *want = &v->all->vpcs[i].after;
+		bool in_range = want->number < v->maps->map[MAP_VPC].n;
 		struct vpc_space space;
 
-		space_of(want, &space);
-		if (want->number >= v->maps->map[MAP_VPC].n ||
-		    memcmp(space_at(v->maps, want->number), &space, sizeof(space)) != 0)
+		if (in_range)
+			space_of(want, space_at(v->maps, want->number), &space);
+		if (!in_range || memcmp(space_at(v->maps, want->number), &space, sizeof(space)) != 0)
 			r = report_difference(v->report, "VPC address space", want->id, "differs", "%u CIDRs expected",
 					      want->n_cidrs);
-		if (want->number < v->maps->map[MAP_VPC].n)
+		if (in_range)
 			wanted[want->number] = true;
 	}
 	for (uint32_t i = 1; r >= 0 && i < v->maps->map[MAP_VPC].n; i++) {

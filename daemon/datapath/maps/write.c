@@ -332,6 +332,10 @@ void write_published(struct maps *maps, struct maps_change *c)
 	for (size_t i = 0; i < m->enis.n; i++)
 		if (m->enis.at[i].has_before && m->enis.at[i].has_after)
 			eni_store(maps, m->enis.at[i].number, &m->enis.at[i].after);
-	for (size_t i = 0; i < m->vpcs.n; i++)
-		space_store(maps, m->vpcs.at[i].number, &m->vpcs.at[i].space);
+}
+
+void write_spaces(struct maps *maps, struct maps_change *c)
+{
+	for (size_t i = 0; i < c->mirror.vpcs.n; i++)
+		space_store(maps, c->mirror.vpcs.at[i].number, &c->mirror.vpcs.at[i].space);
 }

@@ -15,6 +15,9 @@ void write_undo(struct maps *maps, struct maps_change *c);
  * -errno of bpf(). */
 int write_hash(struct maps *maps, struct maps_change *c, enum map_id id, const void *key, uint32_t number,
 	       uint32_t old);
+/* Before the epoch is stored: the address spaces of VPCs. What a new CIDR holds is no longer sent to the world when the
+ * first packet is judged at the new epoch. Can't fail. */
+void write_spaces(struct maps *maps, struct maps_change *c);
 /* After the epoch was stored, and before the mirror is published: what is not versioned by the epoch. Can't fail. */
 void write_published(struct maps *maps, struct maps_change *c);
 /* Leads the hash keys of addresses that moved to their new rows; what the kernel refuses is left `moved`. */

@@ -104,7 +104,7 @@ void table_route_settle(const struct model *m, uint32_t vpc, struct table_route 
 
 bool route_destination_is_good(const struct vpc *v, const struct cidr *destination, const char **ret_wrong)
 {
-	if (cidr_contains(&v->cidr, destination) || cidr_contains(&v->cidr6, destination)) {
+	if (vpc_has_cidr(v, destination)) {
 		*ret_wrong = "inside the VPC, where packets go to its network interfaces";
 		return false;
 	}

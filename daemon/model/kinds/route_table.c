@@ -231,14 +231,13 @@ static json_t *route_to_json(const struct cidr *destination, const char *target,
 static int put_routes(const struct model *m, const struct vpc_route_table *rt, bool with_state, json_t *ret)
 {
 	const struct vpc *v = model_vpc(m, rt->vpc);
-	const struct cidr *own[] = {&v->cidr, &v->cidr6};
+	const struct cidr *own;
 	json_t *list = json_array();
 
 	if (json_put(ret, "routes", list) < 0)
 		return -ENOMEM;
-	for (size_t i = 0; with_state && i < ARRAY_SIZE(own); i++)
-		if (own[i]->addr.family &&
-		    json_array_append_new(list, route_to_json(own[i], "local", "local", "active")) < 0)
+	for (size_t i = 0; with_state && (own = vpc_cidr(v, i)); i++)
+		if (json_array_append_new(list, route_to_json(own, "local", "local", "active")) < 0)
 			return -ENOMEM;
 	for (size_t i = 0; i < rt->n_routes; i++) {
 		const struct table_route *r = &rt->routes[i];

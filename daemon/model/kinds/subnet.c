@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Subnets. */
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "model/internal.h"
@@ -29,9 +30,22 @@ static int check_conflict(const struct model *m, const struct subnet *s, struct 
 	return 0;
 }
 
+static int not_in_vpc(const struct vpc *v, const struct cidr *cidr, const char *field, struct vpc_error *reterr)
+{
+	char all[(2 + VPC_SECONDARY_MAX) * (CIDR_STRLEN + 2)] = "", text[CIDR_STRLEN];
+	const struct cidr *own;
+	size_t at = 0;
+
+	for (size_t i = 0; (own = vpc_cidr(v, i)); i++)
+		if (own->addr.family == cidr->addr.family)
+			at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s", at ? ", " : "",
+					       cidr_format(own, text));
+	return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_RANGE, field, "%s is not in the VPC's %s",
+			     cidr_format(cidr, text), all);
+}
+
 static int check_cidrs(const struct change *c, const struct vpc *v, struct subnet *s, struct vpc_error *reterr)
 {
-	char text[CIDR_STRLEN];
 	int r = cidr_check(c->cidr, 4, "cidr", &s->cidr, reterr);
 
 	if (r < 0)
@@ -39,9 +53,8 @@ static int check_cidrs(const struct change *c, const struct vpc *v, struct subne
 	if (s->cidr.plen > CIDR4_PLEN_MAX)
 		return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_RANGE, "cidr", "a subnet is at most a /%d, %s is not",
 				     CIDR4_PLEN_MAX, c->cidr);
-	if (!cidr_contains(&v->cidr, &s->cidr))
-		return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_RANGE, "cidr", "%s is not in the VPC's %s", c->cidr,
-				     cidr_format(&v->cidr, text));
+	if (!vpc_has_cidr(v, &s->cidr))
+		return not_in_vpc(v, &s->cidr, "cidr", reterr);
 	if (!change_has(c, FIELD_CIDR6))
 		return 0;
 	r = cidr_check(c->cidr6, 6, "cidr6", &s->cidr6, reterr);
@@ -52,9 +65,8 @@ static int check_cidrs(const struct change *c, const struct vpc *v, struct subne
 	if (s->cidr6.plen != CIDR6_PLEN)
 		return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_RANGE, "cidr6", "a subnet's IPv6 is a /%d, %s is not",
 				     CIDR6_PLEN, c->cidr6);
-	if (!cidr_contains(&v->cidr6, &s->cidr6))
-		return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_RANGE, "cidr6", "%s is not in the VPC's %s", c->cidr6,
-				     cidr_format(&v->cidr6, text));
+	if (!vpc_has_cidr(v, &s->cidr6))
+		return not_in_vpc(v, &s->cidr6, "cidr6", reterr);
 	return 0;
 }
 

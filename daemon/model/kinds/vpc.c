@@ -9,15 +9,6 @@
 #define MTU_MIN	    1280
 #define MTU_MAX	    9216
 
-#define CIDR4_PLEN_MIN 8
-#define CIDR4_PLEN_MAX 28
-#define CIDR6_PLEN_MIN 44
-#define CIDR6_PLEN_MAX 60
-
-/* What no VPC may have, and what an IPv6 one must be in. */
-static const char *const reserved4[] = {"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"};
-static const char *const allowed6[] = {"2000::/3", "fc00::/7"};
-
 /* What is wrong with a CIDR that isn't one, and what to write instead. */
 static int not_a_cidr(const char *text, uint8_t family, const char *field, struct vpc_error *reterr)
 {
@@ -57,47 +48,6 @@ int cidr_check(const char *text, uint8_t family, const char *field, struct cidr 
 	}
 	*ret = c;
 	return 0;
-}
-
-static int check_cidr4(const struct change *c, struct vpc *v, struct vpc_error *reterr)
-{
-	int r = cidr_check(c->cidr, 4, "cidr", &v->cidr, reterr);
-
-	if (r < 0)
-		return r;
-	if (v->cidr.plen < CIDR4_PLEN_MIN || v->cidr.plen > CIDR4_PLEN_MAX)
-		return vpc_error_set(reterr, VPC_E_INVALID_VPC_RANGE, "cidr", "a VPC is /%d to /%d, %s is not",
-				     CIDR4_PLEN_MIN, CIDR4_PLEN_MAX, c->cidr);
-	for (size_t i = 0; i < ARRAY_SIZE(reserved4); i++) {
-		struct cidr reserved;
-
-		if (cidr_parse(reserved4[i], &reserved) == 0 && cidr_overlaps(&reserved, &v->cidr))
-			return vpc_error_set(reterr, VPC_E_INVALID_VPC_RANGE, "cidr",
-					     "%s overlaps %s, which is reserved", c->cidr, reserved4[i]);
-	}
-	return 0;
-}
-
-static int check_cidr6(const struct change *c, struct vpc *v, struct vpc_error *reterr)
-{
-	int r;
-
-	if (!change_has(c, FIELD_CIDR6))
-		return 0;
-	r = cidr_check(c->cidr6, 6, "cidr6", &v->cidr6, reterr);
-	if (r < 0)
-		return r;
-	if (v->cidr6.plen < CIDR6_PLEN_MIN || v->cidr6.plen > CIDR6_PLEN_MAX)
-		return vpc_error_set(reterr, VPC_E_INVALID_VPC_RANGE, "cidr6", "a VPC's IPv6 is /%d to /%d, %s is not",
-				     CIDR6_PLEN_MIN, CIDR6_PLEN_MAX, c->cidr6);
-	for (size_t i = 0; i < ARRAY_SIZE(allowed6); i++) {
-		struct cidr allowed;
-
-		if (cidr_parse(allowed6[i], &allowed) == 0 && cidr_contains(&allowed, &v->cidr6))
-			return 0;
-	}
-	return vpc_error_set(reterr, VPC_E_INVALID_VPC_RANGE, "cidr6", "%s is neither in %s nor in %s", c->cidr6,
-			     allowed6[0], allowed6[1]);
 }
 
 static int check_mtu(const struct change *c, struct vpc *v, struct vpc_error *reterr)
@@ -143,9 +93,9 @@ int vpc_create(struct model_txn *t, const struct change *c, struct change_result
 		return vpc_error_oom(reterr);
 	r = change_names(t->m, c, o, NULL, reterr);
 	if (r >= 0)
-		r = check_cidr4(c, v, reterr);
-	if (r >= 0)
-		r = check_cidr6(c, v, reterr);
+		r = vpc_cidr_check(c->cidr, 4, "cidr", &v->cidr, reterr);
+	if (r >= 0 && change_has(c, FIELD_CIDR6))
+		r = vpc_cidr_check(c->cidr6, 6, "cidr6", &v->cidr6, reterr);
 	if (r >= 0)
 		r = check_mtu(c, v, reterr);
 	if (r >= 0)
@@ -243,6 +193,8 @@ static int copy_members(struct object *to, const struct object *from)
 
 	v->cidr = vpc_of(from)->cidr;
 	v->cidr6 = vpc_of(from)->cidr6;
+	memcpy(v->secondary, vpc_of(from)->secondary, sizeof(v->secondary));
+	v->n_secondary = vpc_of(from)->n_secondary;
 	v->mtu = vpc_of(from)->mtu;
 	v->default_sg = vpc_of(from)->default_sg;
 	v->dhcp = vpc_of(from)->dhcp;
@@ -254,6 +206,7 @@ static int copy_members(struct object *to, const struct object *from)
 static int put_attributes(const struct vpc *v, json_t *ret)
 {
 	if (json_put(ret, "cidr", json_cidr(&v->cidr)) < 0 || json_put(ret, "cidr6", json_cidr(&v->cidr6)) < 0 ||
+	    json_put(ret, "secondary_cidrs", vpc_secondary_to_json(v)) < 0 ||
 	    json_put(ret, "mtu", json_integer(v->mtu)) < 0 ||
 	    json_put(ret, "dhcp_options", dhcp_options_to_json(&v->dhcp)) < 0)
 		return -ENOMEM;
@@ -282,6 +235,7 @@ static void load(struct model *m, struct document *d, struct object *o)
 	(void)m;
 	v->cidr = document_cidr(d, "cidr", 4, true);
 	v->cidr6 = document_cidr(d, "cidr6", 6, false);
+	vpc_secondary_load(d, v);
 	v->mtu = (uint32_t)document_i64(d, "mtu", MTU_MIN, MTU_MAX);
 	dhcp_options_load(d, &v->dhcp);
 }
@@ -290,6 +244,7 @@ static const struct schema_field fields[] = {
 	{"number", SCHEMA_INTEGER, "in maps and metrics"},
 	{"cidr", SCHEMA_STRING, NULL},
 	{"cidr6", SCHEMA_STRING_OR_NULL, NULL},
+	{"secondary_cidrs", SCHEMA_STRINGS, "further CIDRs of both families, in the order in which they were added"},
 	{"netns", SCHEMA_STRING, "its network namespace"},
 	{"mtu", SCHEMA_INTEGER, "bytes"},
 	{"dhcp_options", SCHEMA_REF("DhcpOptions"), NULL},

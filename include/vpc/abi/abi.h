@@ -91,8 +91,8 @@ struct vpc_cidr6 {
 	__be32 mask[4];
 };
 /* The address space of a VPC: an address inside it that no ENI has is an unknown destination. Unused entries have n
- * below them. Not versioned: it decides no verdict but the reason of a drop, and what has no route is dropped by the
- * router too. */
+ * below them, or hold no address but 0.0.0.0 or :: (mask all ones). A CIDR keeps its place as long as the VPC has it.
+ * Not versioned: it is written right before the epoch is stored. */
 #define VPC_SPACE_ROUTED_OUT 1u /* the router has routes beyond the VPC; without: there is no way out (no_route) */
 struct vpc_space {
 	__u32 n4;

@@ -188,24 +188,80 @@ static void mask_of(uint8_t plen, void *ret)
 		mask[bit / 8] = (unsigned char)(mask[bit / 8] | 0x80u >> bit % 8);
 }
 
-void space_of(const struct vpc_record *v, struct vpc_space *ret)
+static void place4(const struct cidr *c, struct vpc_cidr4 *ret)
 {
-	*ret = (struct vpc_space){.flags = v->routed_out ? VPC_SPACE_ROUTED_OUT : 0};
-	for (uint32_t i = 0; i < v->n_cidrs && i < VPC_CIDRS_MAX; i++) {
-		const struct cidr *c = &v->cidrs[i];
+	*ret = (struct vpc_cidr4){};
+	memcpy(&ret->addr, c->addr.bytes + 12, sizeof(ret->addr));
+	mask_of(c->plen, &ret->mask);
+}
 
-		if (c->addr.family == 4) {
-			struct vpc_cidr4 *to = &ret->cidr4[ret->n4++];
+static void place6(const struct cidr *c, struct vpc_cidr6 *ret)
+{
+	*ret = (struct vpc_cidr6){};
+	memcpy(ret->addr, c->addr.bytes, sizeof(ret->addr));
+	mask_of(c->plen, ret->mask);
+}
 
-			memcpy(&to->addr, c->addr.bytes + 12, sizeof(to->addr));
-			mask_of(c->plen, &to->mask);
-		} else {
-			struct vpc_cidr6 *to = &ret->cidr6[ret->n6++];
+/* Gives `wanted`, n entries of `size` bytes, their places in at[]: those that stand in it keep theirs, the others get
+ * one that is free. *used: how many places are in use. */
+static void space_place(void *at, uint32_t *used, const void *wanted, uint32_t n, size_t size, const void *empty)
+{
+	char *place = at;
+	const char *want = wanted;
+	bool placed[VPC_CIDRS_MAX] = {};
 
-			memcpy(to->addr, c->addr.bytes, sizeof(to->addr));
-			mask_of(c->plen, to->mask);
+	for (uint32_t i = 0; i < *used; i++) {
+		bool keep = false;
+
+		for (uint32_t k = 0; k < n && !keep; k++) {
+			keep = !placed[k] && memcmp(place + i * size, want + k * size, size) == 0;
+			placed[k] = placed[k] || keep;
 		}
+		if (!keep)
+			memcpy(place + i * size, empty, size);
 	}
+	for (uint32_t k = 0; k < n; k++) {
+		uint32_t i = 0;
+
+		if (placed[k])
+			continue;
+		while (i < *used && memcmp(place + i * size, empty, size) != 0)
+			i++;
+		if (i == VPC_CIDRS_MAX)
+			continue;
+		memcpy(place + i * size, want + k * size, size);
+		*used = i == *used ? i + 1 : *used;
+	}
+}
+
+const struct vpc_cidr4 space_empty4 = {.mask = UINT32_MAX};
+const struct vpc_cidr6 space_empty6 = {.mask = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX}};
+
+void space_of(const struct vpc_record *v, const struct vpc_space *before, struct vpc_space *ret)
+{
+	struct vpc_cidr4 want4[VPC_CIDRS_MAX];
+	struct vpc_cidr6 want6[VPC_CIDRS_MAX];
+	struct vpc_space space = *before;
+	uint32_t n4 = 0, n6 = 0;
+
+	for (uint32_t i = 0; i < v->n_cidrs && i < ARRAY_SIZE(v->cidrs); i++) {
+		if (v->cidrs[i].addr.family == 4 && n4 < VPC_CIDRS_MAX)
+			place4(&v->cidrs[i], &want4[n4++]);
+		else if (v->cidrs[i].addr.family == 6 && n6 < VPC_CIDRS_MAX)
+			place6(&v->cidrs[i], &want6[n6++]);
+	}
+	/* Only if someone else wrote it. */
+	if (space.n4 > VPC_CIDRS_MAX || space.n6 > VPC_CIDRS_MAX)
+		space = (struct vpc_space){};
+	space.flags = v->routed_out ? VPC_SPACE_ROUTED_OUT : 0;
+	space.pad = 0;
+	space_place(space.cidr4, &space.n4, want4, n4, sizeof(*want4), &space_empty4);
+	space_place(space.cidr6, &space.n6, want6, n6, sizeof(*want6), &space_empty6);
+	for (uint32_t i = space.n4; i < VPC_CIDRS_MAX; i++)
+		space.cidr4[i] = (struct vpc_cidr4){};
+	for (uint32_t i = space.n6; i < VPC_CIDRS_MAX; i++)
+		space.cidr6[i] = (struct vpc_cidr6){};
+	*ret = space;
 }
 
 /* Whether another VPC gets the number: a transaction may delete one and create one. */
@@ -228,7 +284,7 @@ int plan_vpcs(struct mirror *m, struct mirror_change *c, const struct plan *plan
 		if (number == 0 || number >= m->size.vpcs)
 			return refuse_number(reterr, "vpc", m->size.vpcs, number);
 		if (p->has_after)
-			space_of(&p->after, &space);
+			space_of(&p->after, &m->spaces[number], &space);
 		else if (vpc_number_given(plan, number))
 			continue;
 		if (memcmp(&space, &m->spaces[number], sizeof(space)) == 0)

@@ -15,8 +15,13 @@ void eni_row_of(const struct eni_record *r, struct vpc_eni *ret);
 void eni_record_of(const struct mirror *m, uint32_t number, struct eni_record *ret);
 /* Whether two rows agree in all that eni_row_of fills in. */
 bool eni_row_equal(const struct vpc_eni *a, const struct vpc_eni *b);
-/* The address space of a VPC by its record. */
-void space_of(const struct vpc_record *v, struct vpc_space *ret);
+/* What stands where a CIDR was that the VPC has no longer. */
+extern const struct vpc_cidr4 space_empty4;
+extern const struct vpc_cidr6 space_empty6;
+/* The address space of a VPC by its record. CIDRs that stand in `before` keep their places, so that a program which
+ * reads while they are written misses none of them: one that stands in the kernel as it should is equal to the result.
+ */
+void space_of(const struct vpc_record *v, const struct vpc_space *before, struct vpc_space *ret);
 
 /* What a plan does to them. Errors as plan_rows. */
 int plan_enis(struct mirror *m, struct mirror_change *c, const struct plan *plan, struct vpc_error *reterr);
