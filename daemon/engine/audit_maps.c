@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/background.h"
+#include "engine/links.h"
 #include "engine/taps.h"
 #include "engine/audit_maps.h"
 

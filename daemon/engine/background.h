@@ -7,11 +7,6 @@
 
 /* Retires a published change after a grace period, on the worker. Takes c, NULL is fine. */
 void engine_retire(struct engine *e, struct maps_change *c);
-/* Puts tcx links over the fallback filters where they are missing, on the worker, when the engine has nothing else to
- * do. */
-void engine_attach_links(struct engine *e);
-/* For a job that waits for them (WAIT_LINKS): now. Returns false when none is missing: there is nothing to wait for. */
-bool engine_attach_hurry(struct engine *e);
 /* What had to wait for the end of a commit, since it would have met what the transaction has prepared. */
 void engine_do_put_off(struct engine *e);
 

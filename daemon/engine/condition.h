@@ -21,6 +21,7 @@
 /* The label of the metric vpcd_conditions follows from the second column. */
 #define CONDITION_SUBSYSTEMS_DEF(X)                                                                              \
 	X(CONDITION_NETWORK, "network") /* namespaces, bridges, ports and what hangs on them */                  \
+	X(CONDITION_LINKS, "links")	/* tcx links; the fallback filters judge meanwhile */                    \
 	X(CONDITION_REMOVAL, "removal") /* devices of something that was deleted and could not be deleted yet */ \
 	X(CONDITION_STORE, "store")	/* documents can't be committed, or not safely */                        \
 	X(CONDITION_EDGE, "edge")	/* uplinks and outer interfaces, as the programs know them */            \

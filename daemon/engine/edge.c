@@ -7,7 +7,7 @@
 #include <vpc/file.h>
 
 #include "datapath/maps/edge.h"
-#include "engine/background.h"
+#include "engine/links.h"
 #include "util/log.h"
 
 #define PORT_RANGE "/proc/sys/net/ipv4/ip_local_port_range"

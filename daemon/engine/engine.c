@@ -2,6 +2,7 @@
 #include "engine/audit.h"
 
 #include "engine/background.h"
+#include "engine/links.h"
 #include "engine/edge.h"
 #include "engine/expire.h"
 #include "engine/grace.h"
@@ -362,7 +363,7 @@ void engine_free(struct engine *e)
 	verdicts_close(e);
 	expire_end(e);
 	maps_audit_end(e);
-	sd_event_source_unref(e->attach_timer);
+	links_end(e);
 	sd_event_source_unref(e->repair_timer);
 	sd_event_source_unref(e->check_timer);
 	sd_event_source_unref(e->audit_timer);

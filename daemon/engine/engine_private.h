@@ -89,6 +89,7 @@ struct engine {
 	bool attach_wanted;	   /* a port may lack its tcx links */
 	uint64_t attach_latest_us; /* CLOCK_MONOTONIC: they aren't put off beyond this */
 	sd_event_source *attach_timer;
+	sd_event_source *links_timer; /* links that failed are tried again */
 	bool closing;
 
 	/* At a start: what was promised by a change that was committed and isn't published. */

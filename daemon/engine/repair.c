@@ -10,7 +10,7 @@
  * What fails becomes a condition of its object, with a retry of its own.
  */
 #include "engine/audit_maps.h"
-#include "engine/background.h"
+#include "engine/links.h"
 
 #include <vpc/array.h>
 #include <vpc/clock.h>

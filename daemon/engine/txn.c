@@ -11,6 +11,7 @@
  */
 #include "engine/audit_maps.h"
 #include "engine/background.h"
+#include "engine/links.h"
 
 #include <vpc/clock.h>
 #include "engine/grace.h"

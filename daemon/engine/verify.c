@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vpcctl verify: reads the kernel back and compares it with the model; and vpcd --purge, which leaves nothing to
  * compare. */
-#include "engine/background.h"
+#include "engine/links.h"
 #include "engine/namespaces.h"
 
 #include "datapath/maps/address_config.h"

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The uplink of a VPC: a veth pair from its namespace to vpcd's own, which is the test's here. Root. */
+#include <bpf/bpf.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/bpf/net_util.h"
 
@@ -306,6 +308,38 @@ Test(net_uplink, torn_links_and_silent_sysctls_are_found)
 	nettest_clean(&t, 0, "after its link was made again");
 	cr_expect(!audit_finds(&t));
 	end(&t, 0);
+}
+
+/* A link that somebody holds without its pin keeps the program's place: what failed says so, and is tried again. */
+Test(net_uplink, a_link_that_cannot_be_made_is_tried_again)
+{
+	struct nettest t;
+	char pin[128];
+	int fd;
+
+	init(&t, true);
+	nettest_build(&t, 1);
+	nettest_attach_links(&t);
+	snprintf(pin, sizeof(pin), "%s/v%u/links/host/%u-in", t.config.pin_dir, VPC_ABI_VERSION,
+		 if_nametoindex(HOST_END));
+	fd = bpf_obj_get(pin);
+	cr_assert_geq(fd, 0, "%s", pin);
+	cr_assert_eq(unlink(pin), 0);
+	cr_expect_eq(net_check_links(t.net, 8), 1);
+	cr_expect_eq(nettest_try_links(&t), -EEXIST);
+	cr_expect_str_eq(t.failed, "vpc-7");
+	cr_expect_eq(nettest_try_links(&t), 0, "it was tried although nobody asked for it");
+	cr_expect_str_eq(t.failed, "");
+	cr_expect(net_attach_again(t.net, "vpc-7"));
+	cr_expect_eq(nettest_try_links(&t), -EEXIST);
+	cr_expect(!net_attach_again(t.net, t.ports[0].eni_id), "the port has its links");
+	cr_expect(!net_attach_again(t.net, "vpc-8"));
+	cr_assert_eq(close(fd), 0);
+	cr_expect(net_attach_again(t.net, "vpc-7"));
+	nettest_attach_links(&t);
+	check_made(PINS + 2);
+	nettest_clean(&t, 1, "after its link was made again");
+	end(&t, 1);
 }
 
 /* The name is taken by a device of somebody else's, which stays. */

@@ -31,6 +31,7 @@ struct nettest {
 	struct ip ips[NETTEST_PORTS][4];
 	struct nettest_event events[64];
 	size_t n_events;
+	char failed[OBJECT_ID_MAX];
 };
 
 /* Path of what was built: name is relative to the build folder. Fails the test where it isn't there. */
@@ -63,7 +64,9 @@ void nettest_remove(struct nettest *t, const struct plan *p);
 void nettest_open_workload(struct nettest *t, size_t i, struct workload *ret);
 /* Prepares and publishes port i on w<i>. */
 void nettest_attach(struct nettest *t, size_t i);
-/* tcx links for what lacks them. */
+/* tcx links for what lacks them, once. -errno; t->failed is the id of one that failed. */
+int nettest_try_links(struct nettest *t);
+/* The same until they are all there: a link whose pin was removed is in the way for a while. */
 void nettest_attach_links(struct nettest *t);
 
 /* Runs a shell command: its exit status. */

@@ -155,6 +155,30 @@ repaired_at_start()
 	repaired
 }
 
+@test "a tcx link that cannot be made is pending, with its reason, until it can" {
+	local pin held=/sys/fs/bpf/$INSTANCE-held
+	# Without tcx there is no link, as above.
+	[ "$(ctl -o json status | jq -r .attach_mode)" = tcx ] || return 0
+	verify_clean
+	pin=$(echo "$PIN"/v*/links/)$(in_vpc ip -o link show dev "$PORT" | cut -d: -f1)-in
+	# another pin keeps the link, and with it the program's place
+	bpftool link pin id "$(bpftool -j link show pinned "$pin" | jq .id)" "$held"
+	rm "$pin"
+	wait_for 10 link_is_pending
+	ctl -o json status | jq -e --arg eni "$P-b" '.health.state == "degraded" and
+		any(.pending[]; .subsystem == "links" and .eni == $eni and .next_retry != null)'
+	can "$P-a" tcp "$B" 7000
+	rm "$held"
+	wait_for 30 test -e "$pin"
+	repaired
+	ctl -o json status | jq -e '.health.state == "ok"'
+}
+
+link_is_pending()
+{
+	ctl -o json status | jq -e '.health.conditions.links == 1'
+}
+
 links_pinned()
 {
 	[ -n "$(find "$PIN" -path '*/links/*' 2>/dev/null)" ]

@@ -8,6 +8,7 @@
 #include "util/mkdir.h"
 
 struct attach_port {
+	char object[OBJECT_ID_MAX]; /* id, or an outer interface's name */
 	uint32_t ifindex;
 	enum tc_role role;
 	uint32_t host_ifindex; /* of an uplink; else 0 */
@@ -76,10 +77,11 @@ static int add_vpc(struct net_attach *a, struct net_vpc *v, size_t n_ports)
 	for (d = v->devices; d && vpc->n_ports < n_ports; d = d->hh.next) {
 		if (!lacks_links(d))
 			continue;
-		vpc->ports[vpc->n_ports++] = (struct attach_port){.ifindex = d->ifindex,
-								  .role = d->ops->role,
-								  .host_ifindex = d->host_ifindex,
-								  .result = -ECANCELED};
+		vpc->ports[vpc->n_ports] = (struct attach_port){.ifindex = d->ifindex,
+								.role = d->ops->role,
+								.host_ifindex = d->host_ifindex,
+								.result = -ECANCELED};
+		memcpy(vpc->ports[vpc->n_ports++].object, d->id, sizeof(d->id));
 		d->attaching = true;
 	}
 	return 0;
@@ -110,7 +112,8 @@ static int attach_init(struct net *n, size_t most, struct net_attach *a)
 
 		if (!outer_lacks_link(n, o))
 			continue;
-		a->outers[a->n_outers++] = (struct attach_port){.ifindex = o->info.ifindex, .result = -ECANCELED};
+		a->outers[a->n_outers] = (struct attach_port){.ifindex = o->info.ifindex, .result = -ECANCELED};
+		snprintf(a->outers[a->n_outers++].object, OBJECT_ID_MAX, "%s", o->info.name);
 		o->attaching = true;
 		most--;
 	}
@@ -213,10 +216,16 @@ int net_attach_run(struct net_attach *a)
 	int result = a ? mkdir_parents(a->link_dir, 0700, 0700) : 0;
 
 	for (size_t i = 0; a && i < a->n_vpcs; i++) {
-		int r = netns_run(a->vpcs[i].ns_fd, run_vpc, &a->vpcs[i]);
+		struct attach_vpc *vpc = &a->vpcs[i];
+		int r = netns_run(vpc->ns_fd, run_vpc, vpc);
 
-		if (r >= 0)
-			r = run_host_ends(a, &a->vpcs[i]);
+		/* the namespace could not be entered */
+		for (size_t j = 0; r < 0 && j < vpc->n_ports; j++)
+			if (vpc->ports[j].result == -ECANCELED)
+				vpc->ports[j].result = r;
+		if (r < 0)
+			result = r;
+		r = run_host_ends(a, vpc);
 		if (r < 0)
 			result = r;
 	}
@@ -227,6 +236,48 @@ int net_attach_run(struct net_attach *a)
 			result = r;
 	}
 	return result;
+}
+
+void net_attach_each(const struct net *n, const struct net_attach *a,
+		     void (*fn)(const char *object, int result, void *userdata), void *userdata)
+{
+	for (size_t i = 0; i < a->n_vpcs; i++) {
+		const struct net_vpc *v = net_find_vpc(n, a->vpcs[i].number);
+
+		for (size_t j = 0; v && j < a->vpcs[i].n_ports; j++) {
+			const struct attach_port *p = &a->vpcs[i].ports[j];
+			const struct device *d = net_find_device(v, p->ifindex);
+
+			if (d && d->attaching)
+				fn(p->object, p->result, userdata);
+		}
+	}
+	for (size_t i = 0; i < a->n_outers; i++)
+		if (outer_by_ifindex(n, a->outers[i].ifindex))
+			fn(a->outers[i].object, a->outers[i].result, userdata);
+}
+
+bool net_attach_again(struct net *n, const char *object)
+{
+	bool lacks = false;
+
+	for (const struct net_vpc *v = n->vpcs; v; v = v->hh.next) {
+		for (struct device *d = v->devices; d; d = d->hh.next) {
+			if (!d->ops->tcx || strcmp(d->id, object) != 0)
+				continue;
+			d->attach_failed = false;
+			lacks |= d->attaching || lacks_links(d);
+		}
+	}
+	for (size_t i = 0; i < n->host.n_outers; i++) {
+		struct outer *o = &n->host.outers[i];
+
+		if (strcmp(o->info.name, object) != 0)
+			continue;
+		o->attach_failed = false;
+		lacks |= o->attaching || outer_lacks_link(n, o);
+	}
+	return lacks;
 }
 
 void net_attach_free(struct net *n, struct net_attach *a)

@@ -155,7 +155,16 @@ bool net_removal_has(const struct net_removal *r, const struct net_removal_match
  * most `most` of the ports that lack them. *ret NULL: none does. */
 struct net_attach;
 int net_attach_begin(struct net *n, size_t most, struct net_attach **ret);
+/* 0, or -errno of the last failure. -EEXIST: another link has the program there, such as one whose pin was removed: the
+ * kernel takes it off some time after that. */
 int net_attach_run(struct net_attach *a);
+/* Calls fn with the result of each port that is still there: the id of the object that it is for, or an outer
+ * interface's name; 0, -errno, or -ECANCELED: it was not tried. Before net_attach_free. */
+void net_attach_each(const struct net *n, const struct net_attach *a,
+		     void (*fn)(const char *object, int result, void *userdata), void *userdata);
+/* One that failed is left out by net_attach_begin until net_ensure has looked at it, or this is called for its object.
+ * False: none of this object lacks its links. */
+bool net_attach_again(struct net *n, const char *object);
 /* Looks at the pinned tcx links of the next `most` ports, in turn. A port whose pins are gone counts as lacking its
  * links, for net_attach_begin. Returns how many. */
 size_t net_check_links(struct net *n, size_t most);

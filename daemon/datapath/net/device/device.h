@@ -47,7 +47,7 @@ struct device {
 	uint32_t carrier_changes; /* the kernel's count when the link was last seen with a carrier; 0: not yet */
 	bool tcx;		  /* all tcx links were seen or made, also those of its host end */
 	bool attaching;		  /* is in a struct net_attach */
-	bool attach_failed;	  /* tcx links are not tried again until net_ensure looks at the device */
+	bool attach_failed;	  /* tcx links are not tried again until net_attach_again */
 	uint32_t vpc;		  /* number */
 	uint32_t other_end;	  /* ifindex of its host end, in vpcd's own namespace, as its kind found it */
 	bool host_noted;	  /* its host objects are to be looked at */
