@@ -147,7 +147,8 @@ struct vpc_record {
 	uint32_t mtu;
 	struct cidr cidrs[2 * VPC_CIDRS_MAX]; /* both families; of each at most VPC_CIDRS_MAX */
 	uint32_t n_cidrs;
-	bool routed_out; /* it has a gateway or a published port, and so an uplink */
+	bool routed_out;  /* it has a gateway or a published port, and so an uplink */
+	bool routed_out6; /* the world reaches its IPv6 addresses */
 	struct vpc_address_config_options address_config;
 };
 

@@ -15,6 +15,7 @@ static int record_vpc(const struct scope *s, enum snapshot snapshot, const struc
 	for (size_t i = 0; (own = vpc_cidr(v, i)) && ret->n_cidrs < ARRAY_SIZE(ret->cidrs); i++)
 		ret->cidrs[ret->n_cidrs++] = *own;
 	ret->routed_out = v->routed_out;
+	ret->routed_out6 = v->routed_out6;
 	record_address_config(&v->dhcp, &ret->address_config);
 	return 0;
 }

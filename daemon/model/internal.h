@@ -280,10 +280,14 @@ int eigw_make_with_vpc(struct model_txn *t, uint32_t vpc, const struct object **
 /* Deletes what went with the VPC. */
 int nat_remove_with_vpc(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr);
 int eigw_remove_with_vpc(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr);
-/* A new version of the VPC when it got its first way out or in, or lost its last: routed_out. */
+/* A new version of the VPC when it got its first way out or in, or lost its last: routed_out, routed_out6. Call it after
+ * gateways, published ports, routes or the VPC's CIDRs changed. CidrConflict if two VPCs would be routed to the world
+ * with the same IPv6 addresses. */
 int vpc_note_exits(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr);
 /* The document of such a way was loaded. */
 void vpc_exit_loaded(struct model *m, uint32_t vpc);
+/* Targets of its routes were loaded. */
+void vpc_routes_loaded(struct model *m, uint32_t vpc);
 
 /* Elastic IPs of an ENI or NAT gateway that is deleted become nobody's; of an ENI that stays, those of private
  * addresses that it has no longer. The NAT gateway gets a new version. */

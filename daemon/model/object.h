@@ -65,6 +65,7 @@ struct vpc {
 	struct dhcp_options dhcp;
 	uint32_t main_route_table; /* number; 0: none yet, in a store of an earlier version */
 	bool routed_out;	   /* it has a gateway or a published port */
+	bool routed_out6;	   /* it has IPv6, and a route for IPv6 leads to the world */
 };
 
 struct subnet {

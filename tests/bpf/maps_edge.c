@@ -21,6 +21,7 @@ static void workloads(struct test_plan *tp)
 
 	tp_vpc(tp, true, 1);
 	tp->vpcs[tp->p.n_vpcs - 1].after.routed_out = true;
+	tp->vpcs[tp->p.n_vpcs - 1].after.routed_out6 = true;
 	tp_all(tp, true, 1, 100);
 	tp_eni(tp, NULL, &e1);
 	tp_eni(tp, NULL, &e2);

@@ -20,6 +20,7 @@ static void workloads(struct test_plan *tp)
 	tp_init(tp);
 	tp_vpc(tp, true, 1);
 	tp->vpcs[0].after.routed_out = true;
+	tp->vpcs[0].after.routed_out6 = true;
 	tp->vpcs[0].after.cidrs[1].addr.bytes[0] = 0x20;
 	tp_eni(tp, NULL, &e1);
 	tp_eni(tp, NULL, &e2);

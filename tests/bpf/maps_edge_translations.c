@@ -26,6 +26,7 @@ static void world(struct test_plan *tp)
 	tp_init(tp);
 	tp_vpc(tp, true, 1);
 	tp->vpcs[0].after.routed_out = true;
+	tp->vpcs[0].after.routed_out6 = true;
 	tp_eni(tp, NULL, &e1);
 	tp_eni(tp, NULL, &e2);
 	tp_addr(tp, true, 5, 1);

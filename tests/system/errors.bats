@@ -61,6 +61,36 @@ unchanged()
 	done
 }
 
+@test "CidrConflict, CannotDelete, InvalidVpcCidrBlockAssociationID.NotFound: CIDRs of a VPC" {
+	refused CidrConflict vpc add-cidr prod 10.50.0.0/17
+	refused CidrConflict vpc add-cidr prod fd50::/48
+	refused InvalidVpc.Range vpc add-cidr prod 10.60.0.0/29
+	refused InvalidVpc.Range vpc add-cidr prod fe80::/56
+	refused InvalidCidr.HostBits vpc add-cidr prod 10.60.0.1/16
+	refused InvalidParameterValue vpc add-cidr prod ten
+	refused InvalidVpcID.NotFound vpc add-cidr no-such-vpc 10.60.0.0/16
+	refused CannotDelete vpc remove-cidr prod 10.50.0.0/16
+	refused DependencyViolation vpc remove-cidr prod fd50::/56
+	refused InvalidVpcCidrBlockAssociationID.NotFound vpc remove-cidr prod 10.60.0.0/16
+	unchanged
+	local i
+	for i in 1 2 3 4; do
+		ctl vpc add-cidr prod "10.6$i.0.0/16" >/dev/null
+	done
+	refused ResourceLimitExceeded vpc add-cidr prod 10.65.0.0/16
+	for i in 1 2 3 4; do
+		ctl vpc remove-cidr prod "10.6$i.0.0/16" >/dev/null
+	done
+}
+
+@test "CidrConflict: IPv6 addresses that two VPCs would be reached by" {
+	ctl vpc create "$P-a" --cidr 10.0.0.0/16 --cidr6 fd77::/56 --internet >/dev/null
+	BEFORE=$(ctl -o json status | jq -c '[.revision, .epoch]')
+	refused CidrConflict vpc create "$P-b" --cidr 10.0.0.0/16 --cidr6 fd77::/60 --internet
+	unchanged
+	ctl vpc delete "$P-a"
+}
+
 @test "InvalidSubnet.Range, InvalidSubnet.Conflict: subnets" {
 	refused InvalidSubnet.Range subnet create "$P" --vpc prod --cidr 10.51.0.0/24
 	refused InvalidSubnet.Range subnet create "$P" --vpc prod --cidr 10.50.9.0/29

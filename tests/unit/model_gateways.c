@@ -321,7 +321,76 @@ Test(model_gateways, documents)
 		 "  'protocol': 'udp', 'host_address': '192.0.2.7', 'tags': {'a': 'b'}}]");
 	copy = model_reload(b.m);
 	model_expect_same(b.m, copy);
-	for (const struct object *o = NULL; (o = model_next(b.m, OBJECT_VPC, o));)
-		cr_assert_eq(vpc_of(o)->routed_out, vpc_of(model_find(copy, OBJECT_VPC, o->id))->routed_out);
+	for (const struct object *o = NULL; (o = model_next(b.m, OBJECT_VPC, o));) {
+		const struct vpc *read = vpc_of(model_find(copy, OBJECT_VPC, o->id));
+
+		cr_assert_eq(vpc_of(o)->routed_out, read->routed_out);
+		cr_assert_eq(vpc_of(o)->routed_out6, read->routed_out6);
+	}
 	model_free(copy);
+}
+
+/* --- two VPCs with the same IPv6 addresses --------------------------------------------------------------------------
+ */
+
+#define ROUTE(op, table, destination, target)                                                                        \
+	"{'op': 'route." op "', 'route_table_id': '" table "', 'destination': '" destination "', 'target': '" target \
+	"'}"
+
+static char twin[OBJECT_ID_MAX];
+
+/* w has the IPv6 addresses of v, and is routed to the world. */
+static void open_twin(void)
+{
+	strcpy(twin, model_ok(&b, "{'op': 'vpc.create', 'name': 'w', 'cidr': '10.0.0.0/16', 'cidr6': 'fd00::/56', "
+				  "'internet': true}"));
+	model_ok(&b, "[{'op': 'eigw.create', 'name': 'e6', 'vpc_id': 'v'},"
+		     " {'op': 'eigw.create', 'name': 'w6', 'vpc_id': 'w'},"
+		     " {'op': 'route-table.create', 'name': 't', 'vpc_id': 'v'}]");
+}
+
+Test(model_gateways, one_vpc_is_routed_to_the_world_with_an_ipv6_address)
+{
+	open_twin();
+	model_refused(
+		&b, "CidrConflict", "",
+		"{'op': 'vpc.create', 'name': 'x', 'cidr': '10.0.0.0/16', 'cidr6': 'fd00::/48', 'internet': true}");
+	expect_holder(twin);
+	model_refused(&b, "CidrConflict", "", ROUTE("add", "t", "::/0", "e6"));
+	model_refused(&b, "CidrConflict", "", ROUTE("add", "t", "2001:db8::/32", "e6"));
+	model_ok(&b, ROUTE("add", "t", "::/0", "blackhole"));
+	model_refused(&b, "CidrConflict", "", ROUTE("replace", "t", "::/0", "e6"));
+	/* The other one gives its route up. */
+	model_ok(&b, "[{'op': 'route.delete', 'route_table_id': 'main', 'vpc': 'w', 'destination': '::/0'}," ROUTE(
+			     "replace", "t", "::/0", "e6") "]");
+	model_refused(&b, "CidrConflict", "",
+		      "{'op': 'route.add', 'route_table_id': 'main', 'vpc': 'w', 'destination': '::/0',"
+		      " 'target': 'w6'}");
+	model_ok(&b, "{'op': 'route-table.delete', 'route_table_id': 't'}");
+	model_ok(&b, "{'op': 'route.add', 'route_table_id': 'main', 'vpc': 'w', 'destination': '::/0',"
+		     " 'target': 'w6'}");
+}
+
+Test(model_gateways, a_gateway_that_is_attached_again_routes_no_ipv6_address_of_another)
+{
+	model_ok(&b, "[{'op': 'igw.create', 'name': 'g', 'vpc_id': 'v'}," ROUTE(
+			     "add", "main", "::/0", "g") ","
+							 "{'op': 'igw.detach', 'internet_gateway_id': 'g'}]");
+	model_ok(&b,
+		 "[{'op': 'vpc.create', 'name': 'w', 'cidr': '10.0.0.0/16', 'cidr6': 'fd00::/56'},"
+		 " {'op': 'eigw.create', 'name': 'e6', 'vpc_id': 'w'},"
+		 " {'op': 'route.add', 'route_table_id': 'main', 'vpc': 'w', 'destination': '::/0', 'target': 'e6'}]");
+	model_refused(&b, "CidrConflict", "", "{'op': 'igw.attach', 'internet_gateway_id': 'g', 'vpc_id': 'v'}");
+	model_ok(&b, "{'op': 'eigw.delete', 'egress_only_internet_gateway_id': 'e6', 'vpc': 'w'}");
+	model_ok(&b, "{'op': 'igw.attach', 'internet_gateway_id': 'g', 'vpc_id': 'v'}");
+}
+
+Test(model_gateways, a_further_cidr_is_no_ipv6_address_of_another)
+{
+	open_twin();
+	model_ok(&b,
+		 "{'op': 'vpc.create', 'name': 'x', 'cidr': '10.0.0.0/16', 'cidr6': 'fd01::/56', 'internet': true}");
+	model_refused(&b, "CidrConflict", "", "{'op': 'vpc.add-cidr', 'vpc_id': 'x', 'cidr': 'fd00::/52'}");
+	model_ok(&b, "{'op': 'vpc.create', 'name': 'y', 'cidr': '10.0.0.0/16'}");
+	model_ok(&b, "{'op': 'vpc.add-cidr', 'vpc_id': 'y', 'cidr': 'fd00::/52'}");
 }

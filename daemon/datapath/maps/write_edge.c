@@ -185,7 +185,7 @@ unsigned edge_prefixes6(const struct vpc_space *space, struct vpc_prefix6_key re
 {
 	unsigned n = 0;
 
-	for (uint32_t i = 0; space->flags & VPC_SPACE_ROUTED_OUT && i < space->n6 && i < VPC_CIDRS_MAX; i++) {
+	for (uint32_t i = 0; space->flags & VPC_SPACE_ROUTED_OUT6 && i < space->n6 && i < VPC_CIDRS_MAX; i++) {
 		struct vpc_prefix6_key key = {};
 
 		for (unsigned word = 0; word < 4; word++)

@@ -253,8 +253,10 @@ int route_table_put(struct model_txn *t, const struct object *table, const struc
 		    const struct object *target, struct vpc_error *reterr)
 {
 	struct object *copy = object_copy(table);
+	uint32_t vpc = route_table_of(table)->vpc;
+	int r = copy ? put(t, table, copy, destination, target, reterr) : vpc_error_oom(reterr);
 
-	return copy ? put(t, table, copy, destination, target, reterr) : vpc_error_oom(reterr);
+	return r < 0 ? r : vpc_note_exits(t, vpc, reterr);
 }
 
 static int not_found(const struct change *c, const struct object *table, struct vpc_error *reterr)
@@ -327,7 +329,8 @@ int route_table_delete_route(struct model_txn *t, const struct change *c, struct
 	rt->n_routes--;
 	memmove(there, there + 1, (size_t)(&rt->routes[rt->n_routes] - there) * sizeof(*there));
 	result_set(ret, o);
-	return txn_replace(t, o, copy, reterr);
+	r = txn_replace(t, o, copy, reterr);
+	return r < 0 ? r : vpc_note_exits(t, rt->vpc, reterr);
 }
 
 /* --- targets that come and go ------------------------------------------------------------------------------------ */
@@ -366,10 +369,13 @@ int route_retarget(struct model_txn *t, const char *id, struct vpc_error *reterr
 		copy = object_copy(tables.items[i]);
 		if (!copy)
 			return vpc_error_oom(reterr);
-		if (settle_all(t->m, (struct vpc_route_table *)copy, id))
-			r = txn_replace(t, tables.items[i], copy, reterr);
-		else
+		if (!settle_all(t->m, (struct vpc_route_table *)copy, id)) {
 			object_free(copy);
+			continue;
+		}
+		r = txn_replace(t, tables.items[i], copy, reterr);
+		if (r >= 0)
+			r = vpc_note_exits(t, route_table_of(copy)->vpc, reterr);
 	}
 	return r;
 }
@@ -378,6 +384,8 @@ void route_loaded(struct model *m, const struct object *target)
 {
 	const struct posting *p = index_users(&m->ix, target->id, OBJECT_ROUTE_TABLE);
 
-	for (const struct post *post = p ? p->first : NULL; post; post = post->next)
+	for (const struct post *post = p ? p->first : NULL; post; post = post->next) {
 		settle_all(m, (struct vpc_route_table *)route_table_of(post->owner), target->id);
+		vpc_routes_loaded(m, route_table_of(post->owner)->vpc);
+	}
 }

@@ -78,6 +78,7 @@ int route_table_update(struct model_txn *t, const struct change *c, struct chang
 int route_table_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
 	const struct object *o;
+	uint32_t vpc;
 	int r = txn_target(t, c, OBJECT_ROUTE_TABLE, &o, reterr);
 
 	if (r < 0)
@@ -85,7 +86,9 @@ int route_table_delete(struct model_txn *t, const struct change *c, struct chang
 	if (route_table_of(o)->main)
 		return vpc_error_set(reterr, VPC_E_CANNOT_DELETE, "route_table_id",
 				     "%s is its VPC's main route table; it goes with the VPC", o->id);
-	return change_delete(t, c, ret, reterr);
+	vpc = route_table_of(o)->vpc;
+	r = change_delete(t, c, ret, reterr);
+	return r < 0 ? r : vpc_note_exits(t, vpc, reterr);
 }
 
 /* --- subnets ----------------------------------------------------------------------------------------------------- */

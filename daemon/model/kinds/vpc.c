@@ -132,24 +132,77 @@ static bool has_exits(const struct model *m, uint32_t vpc)
 	return false;
 }
 
+static bool table_routes_out6(const struct vpc_route_table *rt)
+{
+	/* The routes for IPv6 are the last. */
+	for (size_t i = rt->n_routes; i-- > 0 && rt->routes[i].destination.addr.family == 6;)
+		if (rt->routes[i].active && (rt->routes[i].kind == ROUTE_IGW || rt->routes[i].kind == ROUTE_EIGW))
+			return true;
+	return false;
+}
+
+static bool has_exits6(const struct model *m, const struct vpc *v)
+{
+	const struct posting *p = index_referrers(&m->ix, OBJECT_VPC, v->o.number, OBJECT_ROUTE_TABLE);
+
+	for (const struct post *post = p ? p->first : NULL; v->cidr6.addr.family && post; post = post->next)
+		if (table_routes_out6(route_table_of(post->owner)))
+			return true;
+	return false;
+}
+
+/* IPv6 isn't translated: the world reaches an address in one VPC. */
+static int check_exits6(const struct model *m, const struct vpc *v, struct vpc_error *reterr)
+{
+	char text[CIDR_STRLEN], other[CIDR_STRLEN];
+
+	for (const struct object *o = NULL; (o = model_next(m, OBJECT_VPC, o));) {
+		const struct cidr *own, *its;
+
+		if (o->number == v->o.number || !vpc_of(o)->routed_out6)
+			continue;
+		for (size_t i = 0; (own = vpc_cidr(v, i)); i++) {
+			its = own->addr.family == 6 ? vpc_overlapping_cidr(vpc_of(o), own) : NULL;
+			if (!its)
+				continue;
+			if (vpc_error_add_holder(reterr, o->id) < 0)
+				return vpc_error_oom(reterr);
+			return vpc_error_set(reterr, VPC_E_CIDR_CONFLICT, NULL,
+					     "%s would be routed to the world with %s, which overlaps %s of %s, "
+					     "which is too",
+					     v->o.id, cidr_format(own, text), cidr_format(its, other), o->id);
+		}
+	}
+	return 0;
+}
+
 int vpc_note_exits(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr)
 {
 	const struct vpc *v = model_vpc(t->m, vpc);
-	bool routed_out = has_exits(t->m, vpc);
+	bool routed_out = has_exits(t->m, vpc), routed_out6 = has_exits6(t->m, v);
 	struct object *copy;
+	int r = routed_out6 ? check_exits6(t->m, v, reterr) : 0;
 
-	if (v->routed_out == routed_out)
-		return 0;
+	if (r < 0 || (v->routed_out == routed_out && v->routed_out6 == routed_out6))
+		return r;
 	copy = object_copy(&v->o);
 	if (!copy)
 		return vpc_error_oom(reterr);
 	((struct vpc *)copy)->routed_out = routed_out;
+	((struct vpc *)copy)->routed_out6 = routed_out6;
 	return txn_replace(t, &v->o, copy, reterr);
 }
 
 void vpc_exit_loaded(struct model *m, uint32_t vpc)
 {
 	((struct vpc *)model_vpc(m, vpc))->routed_out = true;
+}
+
+void vpc_routes_loaded(struct model *m, uint32_t vpc)
+{
+	struct vpc *v = (struct vpc *)model_vpc(m, vpc);
+
+	v->routed_out6 = has_exits6(m, v);
 }
 
 /* --- deleting ---------------------------------------------------------------------------------------------------- */
@@ -200,6 +253,7 @@ static int copy_members(struct object *to, const struct object *from)
 	v->dhcp = vpc_of(from)->dhcp;
 	v->main_route_table = vpc_of(from)->main_route_table;
 	v->routed_out = vpc_of(from)->routed_out;
+	v->routed_out6 = vpc_of(from)->routed_out6;
 	return 0;
 }
 

@@ -167,7 +167,8 @@ int vpc_add_cidr(struct model_txn *t, const struct change *c, struct change_resu
 	else
 		v->secondary[v->n_secondary++] = cidr;
 	result_set(ret, o);
-	return txn_replace(t, o, copy, reterr);
+	r = txn_replace(t, o, copy, reterr);
+	return r < 0 ? r : vpc_note_exits(t, v->o.number, reterr);
 }
 
 /* --- vpc.remove-cidr --------------------------------------------------------------------------------------------- */
@@ -237,12 +238,14 @@ int vpc_remove_cidr(struct model_txn *t, const struct change *c, struct change_r
 	_cleanup_object_ struct object *copy = NULL;
 	const struct object *o;
 	struct cidr cidr;
+	uint32_t vpc;
 	int r = txn_target(t, c, OBJECT_VPC, &o, reterr);
 
 	if (r >= 0)
 		r = cidr_check(c->cidr, 0, "cidr", &cidr, reterr);
 	if (r < 0)
 		return r;
+	vpc = o->number;
 	if (cidr_equal(&vpc_of(o)->cidr, &cidr))
 		return vpc_error_set(reterr, VPC_E_CANNOT_DELETE, "cidr",
 				     "%s is the primary CIDR of %s; it goes with the VPC", c->cidr, o->id);
@@ -256,7 +259,8 @@ int vpc_remove_cidr(struct model_txn *t, const struct change *c, struct change_r
 	if (r < 0)
 		return r;
 	result_set(ret, o);
-	return txn_replace(t, o, TAKE_PTR(copy), reterr);
+	r = txn_replace(t, o, TAKE_PTR(copy), reterr);
+	return r < 0 ? r : vpc_note_exits(t, vpc, reterr);
 }
 
 /* --- JSON -------------------------------------------------------------------------------------------------------- */
