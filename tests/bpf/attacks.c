@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a tenant might try that has an appliance (source_dest_check off) beside its other ENIs: P1, P7, DESIGN.md 4.2.
- */
+/* What a tenant might try that has an appliance (source_dest_check off) beside its other ENIs (P1, P7). */
 #include "bpf_util.h"
 
 #include <criterion/criterion.h>

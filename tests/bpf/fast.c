@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The fast path to a local ENI (DESIGN 4.4): it goes where bridge and router would have taken it, as they would
- * have, and what it can't do goes by them; and what a CPU remembers of a flow never lets through what the tables don't.
- * BPF_PROG_TEST_RUN carries out no redirect: whom it was for is told by the counters; tests/system/fast.bats uses real
- * ports.
+ * The fast path to a local ENI. It sends a packet to the port that bridge and router would have sent it to, with the
+ * same headers; packets that it can't send go by bridge and router. The flow cache never lets through what the maps
+ * don't allow. BPF_PROG_TEST_RUN carries out no redirect, so the counters tell the receiver; tests/system/fast.bats
+ * uses real ports.
  */
 #include "bpf_util.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whose MAC, whose address, by which way: P5, P7, DESIGN.md 4.2. */
+/* A packet is accepted only with its sender's MAC and address, and for the receiver that its MAC and address name (P5,
+ * P7). */
 #include "bpf_util.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Pins, adoption, and dying at each step of a change: DESIGN.md section 5, P3, P6. Needs root. */
+/* Pins, adoption by a new process, and a process that dies at each step of a change (P3, P6). Needs root. */
 #include <bpf/bpf.h>
 #include <criterion/criterion.h>
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* prepare, undo, publish, retire: DESIGN.md P3 (atomic), P8 (bounded). Needs root. */
+/* prepare, undo, publish, retire: a change takes effect at once and wholly (P3), and its room is bounded (P8). Needs
+ * root. */
 #include <bpf/bpf.h>
 #include <criterion/criterion.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which flows a change has judged again: DESIGN.md 4.3. Needs root. */
+/* Which flows a change has judged again. Needs root. */
 #include <bpf/bpf.h>
 #include <criterion/criterion.h>
 

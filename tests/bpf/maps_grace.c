@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * keep, drain and the cuts that come later (SEMANTICS.md rule 8), with real packets through the loaded programs, for
- * TCP, UDP and ICMP: a grace spares only what was allowed until the change that grants it, a later cut always wins, and
- * a vpcd that is killed in between changes none of it. Needs root and `ip`.
+ * keep, drain and later cuts (rule 8), with real packets through the loaded programs, for TCP, UDP and ICMP. A grace
+ * spares only what was allowed until the change that grants it. A later cut always wins. A vpcd that is killed in
+ * between changes none of it. Needs root and `ip`.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sizes of the maps: SEMANTICS.md "Limits", DESIGN.md P8. Needs root. */
+/* Sizes of the maps follow from the limits (P8). Needs root. */
 #include <bpf/libbpf.h>
 #include <bpf/bpf.h>
 #include <criterion/criterion.h>

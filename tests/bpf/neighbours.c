@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ARP and neighbour discovery are answered at the port, and nobody speaks for others (P7). */
+/* ARP and neighbour discovery are answered at the port, and no workload answers for another (P7). */
 #include "bpf_util.h"
 
 #include <arpa/inet.h>

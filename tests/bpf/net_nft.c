@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* nft in its helper process: what it does to itself must not reach the caller. DESIGN.md P1: a ruleset is the one that
- * was meant, or there is an error. */
+/* nft in its helper process: a failure there must not reach the caller's process. Either the ruleset is the one that
+ * was meant, or the caller gets an error (P1). */
 #include "tests/bpf/net_util.h"
 
 #include <criterion/criterion.h>

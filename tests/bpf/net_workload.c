@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Opening what a user named: every refusal of CLI.md, and what is accepted. Root. */
+/* Opening what a user named: every refusal, and what is accepted. Needs root. */
 #include <criterion/criterion.h>
 #include <netlink/socket.h>
 #include <sched.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What would end in the router without a word, or with one of its own, ends at the sender's port with a reason (P9): a
- * wrong IPv4 header checksum, IPv4 options and hop-by-hop options as the kernel reads them, what has no way back, and
- * what the router itself has nobody for.
+ * Packets that the router would drop or answer itself are dropped at the sender's port with a reason (P9): a wrong IPv4
+ * header checksum, IPv4 options and hop-by-hop options as the kernel reads them, and packets without a return route. So
+ * are packets for which the router has no receiver.
  */
 #include "bpf_util.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Three readers of the same bytes: parse_view and fast_ipv4/fast_ipv6 read what is plain where it lies, the general
- * parser reads everything by helpers. They must never see different packets (P4). Here the headers of bpf/ are compiled
+ * Three readers of the same bytes: parse_view and view_ipv4/view_ipv6 read the linear part directly, the general parser
+ * reads everything by helpers. They must never see different packets (P4). Here the headers of bpf/ are compiled
  * for this machine, with a frame of which only a part is linear: BPF_PROG_TEST_RUN makes nothing like that.
  */
 #include <linux/bpf.h>
@@ -191,6 +191,6 @@ Test(parse, every_reader_sees_the_same)
 		passed += !rc;
 	}
 	cr_expect_gt(passed, ROUNDS / 4, "%u packets", passed);
-	cr_expect_gt(header_view, ROUNDS / 8, "%u plain ones", header_view);
+	cr_expect_gt(header_view, ROUNDS / 8, "%u with a header view", header_view);
 	cr_expect_gt(fast, ROUNDS / 8, "%u fast ones", fast);
 }

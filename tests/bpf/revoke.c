@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Revoking cuts established flows on their next packet, in both directions, and no others (P2; SEMANTICS rule 8). */
+/* Revoking cuts established flows on their next packet, in both directions, and no others (P2, rule 8). */
 #include "bpf_util.h"
 
 #include <criterion/criterion.h>

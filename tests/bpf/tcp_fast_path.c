@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The TCP fast path between local ENIs (lib/fast/tcp.h) and what is remembered of openings (lib/flow/syn_cache.h):
- * never more than the slow path allows (P1, P2, P5, P7), and the same counted (P8). tcp_fast_path_scripts.c compares
- * the two by random packets; here is what each of the conditions is for. Which way a packet went: lab_slow_path().
+ * The TCP fast path between local ENIs (lib/fast/tcp.h) and the SYN cache (lib/flow/syn_cache.h). They allow
+ * nothing that the slow path doesn't allow (P1, P2, P5, P7), and count the same (P8). tcp_fast_path_scripts.c compares
+ * both paths by random packets; here each condition has a test. lab_slow_path() tells which path a packet took.
  */
 #include "tests/bpf/lab_util.h"
 

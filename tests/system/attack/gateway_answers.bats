@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The gateway's voice is nobody's to borrow: what it answers, it answers the asker, so often, from the asker's own
-# addresses; what goes nowhere has a reason. Rule 11, promises P5, P7 and P9.
+# What the gateway answers goes to the asker only, at a limited rate, and only for the asker's own addresses. A packet
+# that can go nowhere is dropped with a reason. Rule 11, promises P5, P7 and P9.
 
 bats_require_minimum_version 1.5.0
 load ../lib

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the gateway says, and to whom: a workload borrows nobody's voice. Everything that is answered is answered at the
- * asker's own port, so often, and from its own addresses; what the router would have nowhere to send is dropped with a
- * reason (P7, P9).
+ * What the gateway answers, and to whom. No workload makes the gateway send to another. Each answer leaves by the
+ * asker's own port, at a limited rate, and only for the asker's own addresses (P7). A packet that the router could send
+ * nowhere is dropped with a reason (P9).
  */
 #include "bpf_util.h"
 
@@ -24,7 +24,7 @@ static void teardown(void)
 	lab_close(l);
 }
 
-TestSuite(voice, .init = setup, .fini = teardown);
+TestSuite(gateway_answers, .init = setup, .fini = teardown);
 
 /* The link-local address that follows from the ENI's MAC. */
 static const char *link_local(uint32_t number)
@@ -104,7 +104,7 @@ static void expect_echo(const char *src, const char *gateway)
 	cr_expect_eq(lab_to(l, ENI_A, v.mark, lab_out(l)).action, 0);
 }
 
-Test(voice, echo_is_answered_at_the_port_from_own_addresses)
+Test(gateway_answers, echo_is_answered_at_the_port_from_own_addresses)
 {
 	lab_join(l, ENI_A, true, GROUPS(90)); /* which allows nothing */
 	lab_commit(l);
@@ -115,7 +115,7 @@ Test(voice, echo_is_answered_at_the_port_from_own_addresses)
 	cr_expect_eq(lab_packets(l, ENI_A, true), 0, "nothing of it is carried");
 }
 
-Test(voice, echo_in_the_name_of_another)
+Test(gateway_answers, echo_in_the_name_of_another)
 {
 	const char *others[] = {"10.0.0.11",	   "10.0.0.99",	 "192.0.2.1", "fd00:1::11",
 				link_local(ENI_B), "fe80::1234", "fe80::1",   "fe80:1::1"};
@@ -136,7 +136,7 @@ Test(voice, echo_in_the_name_of_another)
 }
 
 /* And what the router itself would answer is let in by nobody. */
-Test(voice, echo_replies_of_the_router_are_refused)
+Test(gateway_answers, echo_replies_of_the_router_are_refused)
 {
 	struct packet_spec back = {.src = "10.0.0.1", .dst = "10.0.0.10", .proto = IPPROTO_ICMP, .icmp_id = 3},
 			   back6 = {.src = "fe80::1",
@@ -163,7 +163,7 @@ Test(voice, echo_replies_of_the_router_are_refused)
 }
 
 /* ping -6 -s 3000 fe80::1 */
-Test(voice, echo_in_fragments)
+Test(gateway_answers, echo_in_fragments)
 {
 	static const char *const pairs[][2] = {{"10.0.0.10", "10.0.0.1"}, {"fd00:1::10", "fe80::1"}};
 
@@ -184,7 +184,7 @@ Test(voice, echo_in_fragments)
 	}
 }
 
-Test(voice, what_lies_behind_an_echo_is_not_sent_back)
+Test(gateway_answers, what_lies_behind_an_echo_is_not_sent_back)
 {
 	struct packet_spec p = ping("10.0.0.10", "10.0.0.1");
 	struct frame f;
@@ -197,7 +197,7 @@ Test(voice, what_lies_behind_an_echo_is_not_sent_back)
 }
 
 /* ND, RS and DHCPv6 from the link-local address that is by its form another MAC's; a random one is a workload's own. */
-Test(voice, link_local_addresses_of_others)
+Test(gateway_answers, link_local_addresses_of_others)
 {
 	struct {
 		uint8_t type, code;
@@ -239,7 +239,7 @@ static unsigned tokens(unsigned per_second, uint64_t begin_ns)
 }
 
 /* So much in a second, by any of its ways; another ENI's is its own. */
-Test(voice, answers_are_limited)
+Test(gateway_answers, answers_are_limited)
 {
 	struct packet_spec echo = ping("10.0.0.10", "10.0.0.1"), theirs = ping("10.0.0.11", "10.0.0.1");
 	uint64_t begin_ns = lab_now_ns();
@@ -269,7 +269,7 @@ Test(voice, answers_are_limited)
 
 /* --- where the router would have nowhere to send to --- */
 
-Test(voice, without_a_route_there_is_a_reason)
+Test(gateway_answers, without_a_route_there_is_a_reason)
 {
 	struct packet_spec p = {.src = "10.0.0.10", .proto = IPPROTO_TCP, .sport = 7, .dport = 22, .tcp_flags = 2};
 
@@ -297,7 +297,7 @@ Test(voice, without_a_route_there_is_a_reason)
 }
 
 /* The router would look for it on the bridge, and find nobody. */
-Test(voice, an_eni_that_is_attached_to_nothing)
+Test(gateway_answers, an_eni_that_is_attached_to_nothing)
 {
 	struct packet_spec p = {.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_UDP, .sport = 7, .dport = 53};
 
@@ -349,7 +349,7 @@ static void expect_told(const char *what, struct packet_spec p, int reason, unsi
 	expect_error(what, &f, p.src, type_code, info);
 }
 
-Test(voice, no_route_is_told_to_the_sender)
+Test(gateway_answers, no_route_is_told_to_the_sender)
 {
 	struct packet_spec p = {.src = "10.0.0.10", .dst = "8.8.8.8", .proto = IPPROTO_TCP, .sport = 7, .dport = 22},
 			   q = {.src = "fd00:1::10", .dst = "2001:db8::1", .proto = IPPROTO_UDP, .sport = 7};
@@ -374,7 +374,7 @@ Test(voice, no_route_is_told_to_the_sender)
 	cr_expect_eq(lab_send(l, ENI_A, p).action, 2);
 }
 
-Test(voice, errors_are_limited)
+Test(gateway_answers, errors_are_limited)
 {
 	struct packet_spec p = {.src = "10.0.0.10", .dst = "8.8.8.8", .proto = IPPROTO_UDP, .sport = 7, .dport = 22};
 	uint64_t begin_ns = lab_now_ns();
@@ -389,7 +389,7 @@ Test(voice, errors_are_limited)
 }
 
 /* What the router and the bridge would drop without a word, or with one of their own. */
-Test(voice, what_does_not_get_on_has_a_reason)
+Test(gateway_answers, what_does_not_get_on_has_a_reason)
 {
 	static const uint8_t lsrr[] = {131, 7, 4, 10, 0, 1, 12, 1}, ssrr[] = {1, 137, 7, 4, 10, 0, 1, 12},
 			     record[] = {7, 7, 4, 0, 0, 0, 0, 0}, broken[] = {7, 1, 4, 0, 0, 0, 0, 0};
