@@ -50,6 +50,13 @@ static __always_inline int verdict_is_opening(int verdict)
 	return verdict <= OPEN_NEW;
 }
 
+/* What reading or writing bytes of a packet ends in. The kernel's helpers have other negative numbers too, so callers
+ * compare with BYTES_DONE only. */
+enum bytes {
+	BYTES_DONE = 0,	   /* go on */
+	BYTES_FAILED = -1, /* the packet can't be read or written there: drop it, and don't send it on half written */
+};
+
 /* Which part of its datagram a packet is. */
 enum fragment_kind {
 	WHOLE,
@@ -268,8 +275,8 @@ static __always_inline struct scratch *scratch_get(__u32 which)
 }
 
 /*
- * What was read before this is older than what is read after it, and what was stored before it is seen by whoever sees
- * what is stored after it. Not more: a store may still be seen later than a read that follows it.
+ * Orders loads against later loads and stores against later stores (smp_rmb and smp_wmb). It does not order a store
+ * against a later load.
  *
  * x86 keeps loads among themselves and stores among themselves in order (Intel SDM 3A 9.2.2), so only the compiler has
  * to be told; and an atomic operation here costs a packet as much as a lookup in an array. Elsewhere: clang 14 has no

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The fast path through from_workload: a packet of a flow of which this CPU let one through within the last second
- * (flow/cache.h). No hash lookup, no store but the counters. Whatever has no header view, and whatever is to be
- * dropped, isn't decided here but by fast/tcp.h or egress.h.
+ * The fast path through from_workload. It accepts a packet of a flow of which this CPU accepted another within the last
+ * second (flow/cache.h). It makes no hash lookup and stores nothing but the counters. fast/tcp.h or egress.h decide
+ * about all packets that have no header view or that are to be dropped.
  */
 #ifndef BPF_LIB_FAST_H
 #define BPF_LIB_FAST_H

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A TCP connection between two local ENIs, the TCP fast path through from_workload: one lookup in `flow`, everything
- * else in arrays and on the stack. It decides only what ends well, and as egress.h would; before it changes anything it
- * has found all of that out, and whatever is unusual is left to egress.h as if this had not been.
+ * The TCP fast path through from_workload, for a connection between two local ENIs. It makes one lookup in `flow`; all
+ * else is in arrays and on the stack. It only accepts, with the same result as egress.h. All checks precede the first
+ * write, so falling back to egress.h has no side effects.
  *
- * That way is right for every packet. This one is for the eight or nine of a short connection's ten that fast.h knows
- * nothing of: what they cost is lines of code and memory that the kernel's TCP has meanwhile driven out of the caches.
+ * The slow path is right for every packet. This path is for the eight or nine of a short connection's ten packets that
+ * the flow cache doesn't know. Their cost is the lines of code and memory that the kernel's TCP has evicted from the
+ * processor's caches.
  */
 #ifndef BPF_LIB_CONNECTION_H
 #define BPF_LIB_CONNECTION_H

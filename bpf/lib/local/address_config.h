@@ -107,16 +107,16 @@ static __always_inline __u64 address_config_pseudo(const __be32 *src, const __be
 	return sum;
 }
 
-/* Lengths that aren't constant go through these two: functions of their own, whose arguments stay in registers (6.1
- * forgets what is known of those that it put on the stack), and a comparison of n - 1, from which it learns that n
- * isn't 0. Return 0, or not 0 also where n is not 1 to max. */
+/* These two write and read n bytes, where n isn't constant. They are functions of their own so that the arguments stay
+ * in registers: the verifier of 6.1 forgets the bounds of what the compiler puts on the stack. The comparison of n - 1
+ * tells the verifier that n isn't 0. Both return enum bytes; they fail, too, when n is not from 1 to max. */
 static __noinline long address_config_put(struct __sk_buff *skb, __u32 at, const __u8 *data, __u32 n, __u32 max)
 {
 	__u32 last = n - 1;
 
 	asm volatile("" : "+r"(last));
 	if (last >= max)
-		return -1;
+		return BYTES_FAILED;
 	return bpf_skb_store_bytes(skb, at, data, last + 1, 0);
 }
 
@@ -126,17 +126,17 @@ static __noinline long address_config_load(struct __sk_buff *skb, __u32 at, __u8
 
 	asm volatile("" : "+r"(last));
 	if (last >= max)
-		return -1;
+		return BYTES_FAILED;
 	return bpf_skb_load_bytes(skb, at, to, last + 1);
 }
 
-/* The same behind what is there; *at is moved. */
+/* Writes n bytes at *at, and moves *at behind them. Returns enum bytes. */
 static __always_inline int address_config_append(struct __sk_buff *skb, __u32 *at, const __u8 *data, __u32 n, __u32 max)
 {
 	if (!n)
 		return 0;
 	if (address_config_put(skb, *at, data, n, max))
-		return -1;
+		return BYTES_FAILED;
 	*at += n;
 	return 0;
 }

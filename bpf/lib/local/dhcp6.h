@@ -72,7 +72,7 @@ static __always_inline __u32 dhcp6_is_us(struct __sk_buff *skb, const struct vpc
 	return *(const u32_alias *)duid == bpf_htonl(0x00030001) && mac_equal(duid + 4, me->gateway_mac);
 }
 
-/* The first IA_NA, and the first address in it. */
+/* Reads the first IA_NA, and the first address in it. Returns enum bytes. */
 static __always_inline int dhcp6_ia(struct __sk_buff *skb, struct address_config_scratch *b, __u32 at, __u32 n)
 {
 	__be16 inner[2] = {};
@@ -80,14 +80,14 @@ static __always_inline int dhcp6_ia(struct __sk_buff *skb, struct address_config
 	if (b->has_ia)
 		return 0;
 	if (n < 12 || bpf_skb_load_bytes(skb, at, &b->iaid, 4))
-		return -1;
+		return BYTES_FAILED;
 	b->has_ia = 1;
 	if (n < 12 + 28 || bpf_skb_load_bytes(skb, at + 12, inner, 4))
 		return 0;
 	if (inner[0] != bpf_htons(DHCP6_IA_ADDRESS) || bpf_ntohs(inner[1]) < 24)
 		return 0;
 	b->has_address = 1;
-	return bpf_skb_load_bytes(skb, at + 16, b->address, 16) ? -1 : 0;
+	return bpf_skb_load_bytes(skb, at + 16, b->address, 16) ? BYTES_FAILED : BYTES_DONE;
 }
 
 static __always_inline int dhcp6_option(struct __sk_buff *skb, struct address_config_scratch *b,

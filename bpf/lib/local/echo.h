@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Echo to the gateway: the request itself, turned round. Fragments too, each by itself: their offsets and the id stay,
- * and the checksum in the first one differs by the type alone.
+ * Answers echo requests to the gateway: the request is turned into its reply. Each fragment is answered by itself: its
+ * offset and id stay, and the checksum in the first one differs by the type alone.
  */
 #ifndef BPF_LIB_ECHO_H
 #define BPF_LIB_ECHO_H
@@ -9,6 +9,7 @@
 #include "lib/local/answer.h"
 #include "lib/packet/parse.h"
 
+/* Swaps the addresses and sets the TTL. Returns enum bytes, as echo_turn6() does. */
 static __always_inline int echo_turn4(struct __sk_buff *skb, const struct packet *p)
 {
 	__u32 at = p->l3 + __builtin_offsetof(struct iphdr, ttl);
@@ -17,11 +18,11 @@ static __always_inline int echo_turn4(struct __sk_buff *skb, const struct packet
 
 	/* the word of TTL and protocol */
 	if (bpf_skb_load_bytes(skb, at, &was, 2))
-		return -1;
+		return BYTES_FAILED;
 	word = (__be16)(bpf_htons(ANSWER_HOPS << 8) | (was & bpf_htons(0xff)));
 	if (bpf_l3_csum_replace(skb, p->l3 + __builtin_offsetof(struct iphdr, check), was, word, 2) ||
 	    bpf_skb_store_bytes(skb, at, &word, 2, 0))
-		return -1;
+		return BYTES_FAILED;
 	return (int)bpf_skb_store_bytes(skb, p->l3 + __builtin_offsetof(struct iphdr, saddr), addresses,
 					sizeof(addresses), 0);
 }
@@ -32,7 +33,7 @@ static __always_inline int echo_turn6(struct __sk_buff *skb, const struct packet
 
 	if (bpf_skb_store_bytes(skb, p->l3 + __builtin_offsetof(struct ipv6hdr, hop_limit), &hops, 1, 0) ||
 	    bpf_skb_store_bytes(skb, p->l3 + __builtin_offsetof(struct ipv6hdr, saddr), p->dst, 16, 0))
-		return -1;
+		return BYTES_FAILED;
 	return (int)bpf_skb_store_bytes(skb, p->l3 + __builtin_offsetof(struct ipv6hdr, daddr), p->src, 16, 0);
 }
 

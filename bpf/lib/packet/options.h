@@ -194,14 +194,15 @@ static __always_inline int option6(struct scratch *s, __u64 word, __u32 at)
 	return option_problem(s, VPC_DROP_IP_OPTION, kind >> 6 == 1 ? 0 : 4 << 8 | 2, at);
 }
 
-/* The eight bytes of the frame at `at`, as far as they are before `end`, which is eight bytes and more behind l3. */
+/* Reads eight bytes of the frame at `at`; those at `end` and behind are 0. `end` is at least eight bytes behind l3.
+ * Returns enum bytes. */
 static __always_inline int option6_load(struct __sk_buff *skb, __u32 at, __u32 end, __u64 *ret)
 {
 	__u32 beyond = at + 8 > end ? at + 8 - end : 0;
 	__u64 word;
 
 	if (bpf_skb_load_bytes(skb, at - beyond, &word, sizeof(word)))
-		return -1;
+		return BYTES_FAILED;
 	*ret = bpf_be64_to_cpu(word) << (beyond * 8 & 63);
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads an IP packet into a struct packet. What is plain, whole TCP and UDP whose headers lie in the linear part, is
- * read where it lies. Everything else is read through bpf_skb_load_bytes: it checks the bounds and copies from
- * fragments of the skb too, so a header that isn't linear is never called too short.
+ * Reads an IP packet into a struct packet. Whole TCP and UDP packets whose headers are in the linear part are read
+ * directly. All others are read through bpf_skb_load_bytes: it checks the bounds and copies from fragments of the skb
+ * too, so a header that isn't linear is never taken for one that is too short.
  */
 #ifndef BPF_LIB_PARSE_H
 #define BPF_LIB_PARSE_H
@@ -268,7 +268,8 @@ static __always_inline int parse_l4(struct __sk_buff *skb, struct packet *p, __u
 	return PASS;
 }
 
-/* The TCP or UDP header at l4 of a packet that has `room` bytes from there on. Returns 0 when it isn't plain. */
+/* The TCP or UDP header at l4 of a packet that has `room` bytes from there on. Returns 0 when
+ * it can't be read directly. */
 static __always_inline int parse_view_l4(struct packet *p, const __u8 *l4, const __u8 *end, __u32 room)
 {
 	__u32 upper;
@@ -330,7 +331,8 @@ static __always_inline int parse_view6(const struct __sk_buff *skb, struct packe
 	return parse_view_l4(p, l3 + sizeof(*ip), end, payload);
 }
 
-/* Reads the packet behind the Ethernet header if it is a plain one. Returns 0 if not: then p must be cleared again. */
+/* Reads the packet behind the Ethernet header directly. Returns 0 if that can't be done: then p must be cleared again.
+ */
 static __always_inline int parse_view(const struct __sk_buff *skb, struct packet *p)
 {
 	const __u8 *l3 = (const __u8 *)(long)skb->data + ETH_HLEN, *end = (const __u8 *)(long)skb->data_end;

@@ -79,7 +79,8 @@ static __always_inline int redirect_is_seen_again(const struct vpc_eni *to)
 /* Ethernet and IPv4 header up to the checksum, in words of two bytes. */
 #define REDIRECT_HEAD4 (ETH_HLEN + __builtin_offsetof(struct iphdr, saddr))
 
-/* MACs, TTL and checksum by one store: each helper that writes looks first whether it may. */
+/* Writes MACs, TTL and checksum by one store: each helper that writes first checks whether it may. Returns enum bytes.
+ */
 static __always_inline int redirect_route4(struct __sk_buff *skb, const __u8 *macs)
 {
 	const __u8 *data = (const __u8 *)(long)skb->data, *end = (const __u8 *)(long)skb->data_end;
@@ -91,7 +92,7 @@ static __always_inline int redirect_route4(struct __sk_buff *skb, const __u8 *ma
 		for (__u32 i = 2 * ETH_ALEN; i < REDIRECT_HEAD4; i += 2)
 			*(u16_alias *)(head + i) = *(const u16_alias *)(data + i);
 	else if (bpf_skb_load_bytes(skb, 0, head, REDIRECT_HEAD4)) /* not in the linear part */
-		return -1;
+		return BYTES_FAILED;
 	mac_copy(head, macs);
 	mac_copy(head + ETH_ALEN, macs + ETH_ALEN);
 	/* RFC 1624, as the kernel's ip_decrease_ttl */
@@ -101,20 +102,21 @@ static __always_inline int redirect_route4(struct __sk_buff *skb, const __u8 *ma
 	return (int)bpf_skb_store_bytes(skb, 0, head, REDIRECT_HEAD4, 0);
 }
 
+/* Lowers the hop limit by one. Returns enum bytes. */
 static __always_inline int redirect_hop_limit6(struct __sk_buff *skb)
 {
 	__u32 at = ETH_HLEN + __builtin_offsetof(struct ipv6hdr, hop_limit);
 	__u8 hops;
 
 	if (bpf_skb_load_bytes(skb, at, &hops, 1))
-		return -1;
+		return BYTES_FAILED;
 	hops--;
 	return (int)bpf_skb_store_bytes(skb, at, &hops, 1, BPF_F_RECOMPUTE_CSUM);
 }
 
-/* What a router does; macs: of the frame, destination and source. Helpers and no stores into the packet: one such
- * store, and every packet that is a clone (TCP's are) would be made writable on entry. Returns 0, or not 0: it can't be
- * written to. */
+/* Rewrites the frame as a router does. macs: the new destination and source. The function writes by helpers only: with
+ * one direct store into the packet, the kernel would make every clone (TCP's packets are clones) writable on entry.
+ * Returns enum bytes. */
 static __noinline int redirect_route(struct __sk_buff *skb, const __u8 *macs)
 {
 	__u8 copy[2 * ETH_ALEN];
@@ -122,7 +124,7 @@ static __noinline int redirect_route(struct __sk_buff *skb, const __u8 *macs)
 	if (skb->protocol == bpf_htons(ETH_P_IP))
 		return redirect_route4(skb, macs);
 	if (redirect_hop_limit6(skb))
-		return -1;
+		return BYTES_FAILED;
 	mac_copy(copy, macs);
 	mac_copy(copy + ETH_ALEN, macs + ETH_ALEN);
 	return (int)bpf_skb_store_bytes(skb, 0, copy, sizeof(copy), 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A plain packet, where it lies: whole TCP or UDP, no options or extension headers, all headers in the linear part.
- * This is what the fast paths (fast/fast.h, fast/tcp.h) go by; the rest is read by parse.h. What both read,
- * both see the same (tests/bpf/parse.c).
+ * The header view of a packet: whole TCP or UDP, no options or extension headers, all headers in the linear part. The
+ * fast paths (fast/fast.h, fast/tcp.h) read packets by it; parse.h reads all others. tests/bpf/parse.c compares the
+ * two readers.
  */
 #ifndef BPF_LIB_VIEW_H
 #define BPF_LIB_VIEW_H
@@ -24,7 +24,7 @@ struct header_view {
 	struct frame frame;
 };
 
-/* The upper header at l4. Returns its length, or 0: not plain. */
+/* The upper header at l4. Returns its length, or 0: the packet has no header view. */
 static __always_inline __u32 view_upper(struct header_view *p, const __u8 *l4, const __u8 *end)
 {
 	__u32 length = 8;
@@ -93,7 +93,7 @@ static __always_inline int view_ipv6(const struct __sk_buff *skb, const __u8 *l3
 	return upper != 0;
 }
 
-/* Reads the frame. Returns 0 when it isn't plain: then p says nothing. */
+/* Reads the frame. Returns 0 when it has no header view: then p is not to be used. */
 static __always_inline int view_read(const struct __sk_buff *skb, struct header_view *p)
 {
 	const __u8 *data = (const __u8 *)(long)skb->data, *end = (const __u8 *)(long)skb->data_end;
