@@ -58,13 +58,14 @@ vpcd_start()
 	vpcd_wait
 }
 
+# vpcctl itself waits up to 10 s for a vpcd that does not answer.
 vpcd_wait()
 {
-	local tries=0
-	until [ -S "$VPCD_SOCKET" ] && "$VPCCTL" status >/dev/null 2>&1; do
-		vpcd_running || fail "vpcd ended while starting: $(tail -n 20 "$VPCD_LOG")"
-		tries=$((tries + 1))
-		[ "$tries" -lt 200 ] || fail "vpcd did not answer within 20 s: $(tail -n 20 "$VPCD_LOG")"
+	local end=$((SECONDS + 20))
+	until [ -S "$VPCD_SOCKET" ] && timeout 5 "$VPCCTL" status >/dev/null 2>&1; do
+		# not left to errexit, which the caller's || or if would switch off
+		vpcd_running || { fail "vpcd ended while starting: $(tail -n 20 "$VPCD_LOG")"; return 1; }
+		[ "$SECONDS" -lt "$end" ] || { fail "vpcd did not answer within 20 s: $(tail -n 20 "$VPCD_LOG")"; return 1; }
 		sleep 0.1
 	done
 }
@@ -76,7 +77,17 @@ vpcd_pid()
 
 vpcd_running()
 {
-	[ -e "$PID_FILE" ] && kill -0 "$(vpcd_pid)" 2>/dev/null
+	[ -e "$PID_FILE" ] && process_runs "$(vpcd_pid)"
+}
+
+# process_runs PID: and is no zombie, which kill -0 takes for a process where nobody reaps it (a command as pid 1).
+process_runs()
+{
+	local stat
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+	case ${stat##*) } in
+	Z* | X*) return 1 ;;
+	esac
 }
 
 # vpcd_stop [SIGNAL]: ends the daemon and waits for it.
@@ -85,11 +96,12 @@ vpcd_stop()
 	local pid tries=0
 	pid=$(vpcd_pid)
 	kill "-${1:-TERM}" "$pid" 2>/dev/null || true
-	while kill -0 "$pid" 2>/dev/null; do
+	while process_runs "$pid"; do
 		tries=$((tries + 1))
 		if [ "$tries" -ge 200 ]; then
-			kill -KILL "$pid"
+			kill -KILL "$pid" 2>/dev/null || true
 			fail "vpcd did not end within 10 s of SIG${1:-TERM}"
+			return 1
 		fi
 		sleep 0.05
 	done
