@@ -118,6 +118,8 @@ int cni_netns_check(int fd, const char *ifname, const char *mac, int mtu, const 
 
 /* --- commands (cni/add.c, cni/del.c, cni/check.c) ---------------------------------------------------------------- */
 
+/* The ADD command. *ret_result: the CNI result, owned. Returns 0 or -errno, with
+ * the reason in reterr. */
 int cni_add(const struct cni_call *call, const struct cni_config *c, json_t **ret_result, struct cni_error *reterr);
 /* Takes back what cni_add() made. */
 int cni_del(const struct cni_call *call, const struct cni_config *c, struct cni_error *reterr);

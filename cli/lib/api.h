@@ -18,6 +18,7 @@ char *api_path(const struct cli *cli, const char *collection, const char *id, co
  * that name ENIs pass their names through it. */
 const char *api_alias(const struct cli *cli, const char *ref);
 
+/* Reads a resource. *ret: the reply, owned. */
 int api_get(struct cli *cli, const char *path, json_t **ret);
 /* A change. body: a JSON object or NULL; dry_run is added to it. if_match: a revision, 0 for any. */
 int api_change(struct cli *cli, const char *method, const char *path, json_t *body, uint64_t if_match, json_t **ret);

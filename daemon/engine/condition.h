@@ -33,6 +33,7 @@ enum condition_subsystem {
 #undef X
 		CONDITION_SUBSYSTEMS
 };
+/* Its name in replies and logs; static. */
 const char *condition_subsystem_name(enum condition_subsystem s);
 
 #define CONDITION_OBJECT_MAX 64

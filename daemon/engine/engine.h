@@ -85,6 +85,7 @@ json_t *engine_reply_encode(const struct engine_reply *reply);
 
 /* --- reading --- */
 
+/* The model as of the last revision, borrowed until the loop goes on; and that revision. */
 const struct model *engine_model(const struct engine *e);
 uint64_t engine_revision(const struct engine *e);
 /* The API's object with counters: model_to_json, and an ENI's `counters`, a rule's `packets`, `bytes`, `last_used` (RFC
@@ -112,6 +113,7 @@ struct verdict_listener;
  * "epoch", "length"}; what was lost comes as {"event": "lost", "lost": n}. eni 0: all. */
 int engine_listen(struct engine *e, bool drops_only, uint32_t eni, void (*fn)(const json_t *verdict, void *userdata),
 		  void *userdata, struct verdict_listener **ret);
+/* Ends it; fn is not called any more. Frees l; NULL is fine. */
 void engine_unlisten(struct verdict_listener *l);
 
 /* Removes every kernel object of an instance; with state, its store too. For vpcd --purge; the caller holds the lock.

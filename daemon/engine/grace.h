@@ -7,6 +7,7 @@
 
 /* What a prepared change promises, as the store notes it in the same transaction. */
 #define GRACE_NOTE_MAX 64
+/* Writes the note: keep or drain, the epoch, and for drain when it ends (CLOCK_MONOTONIC, ns). */
 void grace_format(const struct plan *plan, const struct maps_change *change, char buf[GRACE_NOTE_MAX]);
 /* At start, after maps_open and before anything is published: makes up for what a kill prevented, or has the first
  * publication keep the promise. */

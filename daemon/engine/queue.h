@@ -41,6 +41,7 @@ struct job_queue {
 	void *userdata;
 };
 
+/* Makes an empty queue of a struct of the caller's. */
 void queue_init(struct job_queue *q);
 
 /* Appends a job and starts what can be started. */

@@ -6,7 +6,9 @@
 
 #include "engine/engine_private.h"
 
+/* Keeps the id of a rule that is being deleted, for events that still name its number. */
 void verdicts_remember_rule(struct engine *e, const struct object *rule);
+/* Ends all listeners and the reading of events. */
 void verdicts_close(struct engine *e);
 
 #endif

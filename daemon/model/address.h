@@ -37,6 +37,7 @@ const char *cidr_format(const struct cidr *c, char buf[CIDR_STRLEN]);
 uint32_t ip_v4_be(const struct ip *ip);
 bool ip_equal(const struct ip *a, const struct ip *b);
 
+/* Whether a bit of the address behind the prefix is set. */
 bool cidr_has_host_bits(const struct cidr *c);
 /* False across families. */
 bool cidr_contains_ip(const struct cidr *c, const struct ip *ip);

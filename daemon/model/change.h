@@ -119,6 +119,7 @@ struct change {
 #undef FIELD
 };
 
+/* Its name in requests, static; "" where op is no change. */
 const char *change_op_name(enum change_op op);
 /* The kind of the object that the change is about. op: less than CHANGE_OPS. */
 enum object_kind change_op_kind(enum change_op op);

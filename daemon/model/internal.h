@@ -71,6 +71,7 @@ struct kind_ops {
 
 #define KIND(SYMBOL, symbol, ...) extern const struct kind_ops symbol##_ops;
 #include <vpc/kinds.def>
+/* The operations of a kind, static; the first number that its objects get. */
 const struct kind_ops *kind_ops(enum object_kind kind);
 uint32_t kind_first_number(enum object_kind kind);
 
@@ -178,14 +179,18 @@ int txn_resolve_in(struct model_txn *t, enum object_kind kind, const char *ref, 
 /* The object of the kind that a change names: resolved in its scope, and with the revision that if_match asks for. */
 int txn_target(struct model_txn *t, const struct change *c, enum object_kind kind, const struct object **ret,
 	       struct vpc_error *reterr);
+/* Notes for the reply the id of the object that a change is about, and of one more rule. Ids are copied. -ENOMEM is in
+ * reterr. */
 void result_set(struct change_result *ret, const struct object *o);
 int result_add_rule(struct change_result *ret, const struct object *rule, struct vpc_error *reterr);
 
+/* The next number of the transaction's generator, whose seed comes with the context. */
 uint64_t txn_random(struct model_txn *t);
 /* Gives o an id and a number. */
 int txn_identify(struct model_txn *t, struct object *o, struct vpc_error *reterr);
 void txn_new_mac(struct model_txn *t, uint8_t ret[6]);
 
+/* Whether the request named the field. */
 static inline bool change_has(const struct change *c, enum change_field field)
 {
 	return c->present & FIELD_BIT(field);
@@ -205,6 +210,7 @@ struct object_list {
 };
 void object_list_clear(struct object_list *l);
 #define _cleanup_object_list_ _cleanup_(object_list_clear)
+/* Appends a borrowed object. -ENOMEM: the list is as before. */
 int object_list_add(struct object_list *l, const struct object *o);
 /* By kind, then by age. */
 void object_list_sort(struct object_list *l);
@@ -221,6 +227,7 @@ typedef int change_apply_fn(struct model_txn *t, const struct change *c, struct 
 
 #define SG_DEFAULT_NAME "default"
 
+/* By number; borrowed. NULL: there is none. */
 const struct vpc *model_vpc(const struct model *m, uint32_t number);
 const struct subnet *model_subnet(const struct model *m, uint32_t number);
 const struct sg *model_sg(const struct model *m, uint32_t number);
@@ -280,9 +287,9 @@ int eigw_make_with_vpc(struct model_txn *t, uint32_t vpc, const struct object **
 /* Deletes what went with the VPC. */
 int nat_remove_with_vpc(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr);
 int eigw_remove_with_vpc(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr);
-/* A new version of the VPC when it got its first way out or in, or lost its last: routed_out, routed_out6. Call it after
- * gateways, published ports, routes or the VPC's CIDRs changed. CidrConflict if two VPCs would be routed to the world
- * with the same IPv6 addresses. */
+/* A new version of the VPC when it got its first way out or in, or lost its last: routed_out, routed_out6. Call it
+ * after gateways, published ports, routes or the VPC's CIDRs changed. CidrConflict if two VPCs would be routed to the
+ * world with the same IPv6 addresses. */
 int vpc_note_exits(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr);
 /* The document of such a way was loaded. */
 void vpc_exit_loaded(struct model *m, uint32_t vpc);

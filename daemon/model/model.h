@@ -55,6 +55,8 @@ void model_set_pools(struct model *m, const struct pool *pools, size_t n);
 
 /* --- changing --- */
 
+/* Begins a transaction; there may be one at a time. context is copied. *ret: for model_commit() or model_abort().
+ * -ENOMEM: there is none. */
 int model_begin(struct model *m, const struct model_context *context, struct model_txn **ret);
 /* Validates and applies one change. On error nothing of this change is applied, reterr is filled, and the caller aborts
  * the whole transaction. ret is to be cleared by the caller. */
@@ -72,12 +74,14 @@ void model_resume(struct model_txn *t);
 
 /* --- reading --- */
 
+/* Both are borrowed, until the next change of the object. NULL: no object of this kind has it. */
 const struct object *model_find(const struct model *m, enum object_kind kind, const char *id);
 const struct object *model_by_number(const struct model *m, enum object_kind kind, uint32_t number);
 /* ref: an id, or a name that is unambiguous, in the VPC `scope` (id or name) where that is given. Errors: the kind's
  * NotFound, AmbiguousName with the ids as holders. field: what the error names. */
 int model_resolve(const struct model *m, enum object_kind kind, const char *ref, const char *scope, const char *field,
 		  const struct object **ret, struct vpc_error *reterr);
+/* How many objects of the kind there are. */
 size_t model_count(const struct model *m, enum object_kind kind);
 /* All of a kind in creation order: prev NULL gives the first, NULL ends. */
 const struct object *model_next(const struct model *m, enum object_kind kind, const struct object *prev);

@@ -218,6 +218,7 @@ struct publication {
 	struct ip host_address; /* IPv4; family 0: any */
 };
 
+/* An object as what its kind says it is. The caller has checked the kind. */
 static inline const struct vpc *vpc_of(const struct object *o)
 {
 	return (const struct vpc *)o;

@@ -49,8 +49,11 @@ enum client_admission clients_admit(struct clients *c, uid_t uid, uint64_t now_n
 /* For when there is no descriptor left: the one that should be cut, or NULL. It has no place any more. */
 struct client *clients_give_way(struct clients *c, uint64_t now_ns);
 
+/* Gives an admitted client a place. now_ns: CLOCK_MONOTONIC. The list borrows `one` until clients_remove(). */
 void clients_add(struct clients *c, struct client *one, uint64_t now_ns);
+/* Takes the client out of the list; its memory stays the caller's. */
 void clients_remove(struct clients *c, struct client *one);
+/* The connection is being cut: its place is free, and it stays in the list. Fine if it is being cut already. */
 void clients_cut(struct clients *c, struct client *one);
 
 /* When it is to be cut for being slow; UINT64_MAX: never. */

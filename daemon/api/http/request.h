@@ -56,9 +56,11 @@ struct request {
 /* libmicrohttpd's callbacks; cls of the first is the struct server. */
 enum MHD_Result request_on_access(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
 				  const char *version, const char *data, size_t *size, void **context);
+/* The connection is done with the request; *context: the struct request, whose reference it gives back. */
 void request_on_completed(void *cls, struct MHD_Connection *connection, void **context,
 			  enum MHD_RequestTerminationCode code);
 
+/* Takes a reference, which request_unref() gives back. Returns r. */
 struct request *request_ref(struct request *r);
 /* Returns NULL. NULL is fine. */
 struct request *request_unref(struct request *r);
@@ -67,6 +69,7 @@ static inline void request_unrefp(struct request **r)
 	*r = request_unref(*r);
 }
 
+/* Whether the client is gone: nobody reads a reply any more. */
 bool request_is_gone(const struct request *r);
 /* Ends the sleep of a request's connection, if it sleeps: there is a reply, or (shutting down) there will be none. */
 void request_wake(struct request *r);

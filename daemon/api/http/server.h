@@ -33,6 +33,7 @@ void server_kick(struct server *s);
 /* What the connection is doing now, for its limits of time. */
 void server_client_is(struct MHD_Connection *connection, struct server *s, enum client_state state);
 
+/* The API that the server serves, borrowed; whether it answers GET only. */
 struct api *server_api(struct server *s);
 bool server_read_only(const struct server *s);
 

@@ -72,6 +72,7 @@ int members_decode(const json_t *object, struct member_set *sets, size_t n_sets,
 /* "at.name", or "name" when at is "". Cut to the size of vpc_error's field. Returns buf. */
 #define PLACE_SIZE 64
 const char *place_member(char buf[PLACE_SIZE], const char *at, const char *name);
+/* "at[i]", cut in the same way. Returns buf. */
 const char *place_element(char buf[PLACE_SIZE], const char *at, size_t i);
 
 #endif

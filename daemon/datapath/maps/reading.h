@@ -14,6 +14,7 @@ struct reading {
 	ARRAY(struct undo_key) drop; /* keys that lead nowhere */
 };
 
+/* Frees the noted keys; the struct stays the caller's. */
 void reading_clear(struct reading *r);
 /* Notes a key that is to be deleted. -ENOMEM. */
 int reading_drop(struct reading *reading, const void *key);

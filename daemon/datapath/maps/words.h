@@ -13,11 +13,13 @@ static inline void store64(__u64 *at, uint64_t value)
 	__atomic_store_n(at, value, __ATOMIC_RELEASE);
 }
 
+/* The same for four bytes. */
 static inline void store32(__u32 *at, uint32_t value)
 {
 	__atomic_store_n(at, value, __ATOMIC_RELEASE);
 }
 
+/* Loads so that all later loads are at least as new. */
 static inline uint64_t load64(const __u64 *at)
 {
 	return __atomic_load_n(at, __ATOMIC_ACQUIRE);

@@ -93,8 +93,11 @@ struct net_config {
  * port is gone, or 0. Not called for our own changes. */
 typedef void (*net_event_fn)(uint32_t vpc, uint32_t port, void *userdata);
 
+/* Makes the network of an instance. config is copied. *ret: the caller's, for net_free(). on_event gets userdata. On
+ * failure reterr is filled and nothing is left. */
 int net_new(const struct net_config *config, net_event_fn on_event, void *userdata, struct net **ret,
 	    struct vpc_error *reterr);
+/* Closes its descriptors; devices and namespaces stay. NULL is fine. */
 void net_free(struct net *n);
 DEFINE_CLEANUP(struct net *, net_free);
 /* "tcx" or "clsact". */
@@ -124,6 +127,7 @@ bool net_has_vpc(const struct net *n, uint32_t vpc);
  * until net_publish or net_undo. */
 int net_prepare(struct net *n, const struct plan *plan, const struct workload *workloads, size_t n_workloads,
 		struct net_change **ret, struct vpc_error *reterr);
+/* Takes back what net_prepare() made. Frees c. */
 void net_undo(struct net *n, struct net_change *c);
 /* After the epoch was stored: raises new ports, applies changed addresses. Returns the number of operations that
  * failed, which net_ensure repeats. *ret_removal: what is to be deleted, or NULL; a removed port is closed by the maps
@@ -182,6 +186,7 @@ struct net_report {
 	size_t n_troubles;
 };
 #define NET_REPORT_INIT ((struct net_report){})
+/* Frees what the report holds; the struct stays the caller's. */
 void net_report_clear(struct net_report *r);
 /* Appends a trouble. -ENOMEM. */
 PRINTF_LIKE(3, 4) int net_report_add(struct net_report *r, const char *object, const char *format, ...);

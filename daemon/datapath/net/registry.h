@@ -75,6 +75,7 @@ struct net {
 	size_t links_checked;	      /* ports that net_check_links has looked at in this round */
 };
 
+/* Both find by number, in what is registered; borrowed. NULL: there is none. */
 struct net_vpc *net_find_vpc(const struct net *n, uint32_t number);
 struct device *net_find_device(const struct net_vpc *v, uint32_t ifindex);
 /* Finds or adds. What the plan says of an existing one is replaced, and its state stays. -ENOMEM: it is not there. */

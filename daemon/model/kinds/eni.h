@@ -16,6 +16,7 @@ void attachment_load(struct document *d, struct attachment *a);
 
 #define ENI_SCHEMAS 3
 extern const struct schema eni_schemas[ENI_SCHEMAS];
+/* As struct kind_ops has them. */
 int eni_to_json(const struct model *m, const struct object *o, json_t *ret);
 int eni_to_document(const struct model *m, const struct object *o, json_t *ret);
 void eni_load(struct model *m, struct document *d, struct object *o);

@@ -6,6 +6,7 @@
 #include "compiler/plan.h"
 #include "datapath/maps/mirror/change.h"
 
+/* Whether two records are the same in every field. */
 bool nat_record_equal(const struct nat_record *a, const struct nat_record *b);
 bool eip_record_equal(const struct eip_record *a, const struct eip_record *b);
 /* Whether it is 1:1 with a private address. */

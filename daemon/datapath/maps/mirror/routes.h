@@ -8,6 +8,7 @@
 
 /* --- routes ------------------------------------------------------------------------------------------------------- */
 
+/* Writes the key that the map `route` has for a destination. table: the route table's number. */
 void route_key_of(uint32_t table, const struct cidr *destination, struct vpc_route_key *ret);
 /* The inverse: writes a route of the mirror as a plan has it. */
 void route_record_of(const struct route *route, struct route_record *ret);

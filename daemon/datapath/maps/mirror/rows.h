@@ -8,6 +8,7 @@
 
 /* --- keys --------------------------------------------------------------------------------------------------------- */
 
+/* The key of the mask group that a planned row belongs to. */
 struct vpc_mask_group_key row_mask_group_key(const struct plan_row *r);
 /* Whether a row allows everything of one address family, which needs no mask group. Then *ret is its key. */
 bool row_is_all(const struct plan_row *r, struct vpc_rule_key *ret);

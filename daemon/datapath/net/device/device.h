@@ -169,6 +169,8 @@ int device_remove_stray(struct nl_sock *rtnl, uint32_t ifindex, const char *link
 /* --- for the kinds ------------------------------------------------------------------------------------------------ */
 
 PRINTF_LIKE(3, 4) int device_tell(const struct device_check *c, const char *problem, const char *format, ...);
+/* Tells of each option whose value is not the one wanted. options ends with a NULL name; values: in the same order.
+ * Returns 0, or what device_tell() stopped with. */
 int device_check_options(const struct device_check *c, const struct link_option *options, const uint32_t *values);
 /* Deletes a link that a request for it made although its answer was lost. Fine if it isn't there. */
 void device_delete_half_made(struct nl_sock *rtnl, uint32_t ifindex);

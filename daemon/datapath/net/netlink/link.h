@@ -69,6 +69,8 @@ int link_get(struct nl_sock *sk, uint32_t ifindex, const char *name, struct link
 /* Calls fn for each link. -EAGAIN as netlink_ask. */
 int link_each(struct nl_sock *sk, int (*fn)(const struct link_info *info, void *userdata), void *userdata);
 
+/* Makes the bridge of a subnet in sk's namespace. Returns 0 or the kernel's -errno; ret_text as netlink_change(). So do
+ * the next ones that have ret_text. */
 int link_make_bridge(struct nl_sock *sk, const struct subnet_record *s, char ret_text[NETLINK_TEXT_MAX]);
 /* The host end in sk's namespace with ifindex p->eni, the workload end in workload_ns, both down. */
 int link_make_veth(struct nl_sock *sk, const struct port_record *p, int workload_ns, char ret_text[NETLINK_TEXT_MAX]);
@@ -81,6 +83,7 @@ struct link_pair {
 	int peer_ns;
 };
 int link_make_pair(struct nl_sock *sk, const struct link_pair *pair, char ret_text[NETLINK_TEXT_MAX]);
+/* Deletes the link. Returns 0 or the kernel's -errno; -ENOMEM. */
 int link_delete(struct nl_sock *sk, uint32_t ifindex);
 
 struct link_change {
@@ -95,6 +98,7 @@ struct link_change {
 };
 #define LINK_UP	  1u
 #define LINK_DOWN 2u
+/* Changes the link in one request. Returns 0 or the kernel's -errno; ret_text as netlink_change(). */
 int link_change(struct nl_sock *sk, uint32_t ifindex, const struct link_change *change,
 		char ret_text[NETLINK_TEXT_MAX]);
 /* Gives a link its name, where it has another. A kernel before 6.2 renames no link that is up: it is lowered then. */

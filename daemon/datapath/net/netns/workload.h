@@ -24,6 +24,7 @@ struct workload {
 	uint32_t eni; /* number of the ENI that is to be attached to it: the caller's to fill in */
 };
 #define WORKLOAD_INIT ((struct workload){.ns_fd = -1, .pidfd = -1})
+/* Closes and frees what it holds; the struct stays the caller's. */
 void workload_clear(struct workload *w);
 /* The workload of an ENI in a list, or NULL. */
 const struct workload *workload_find(const struct workload *list, size_t n, uint32_t eni);
