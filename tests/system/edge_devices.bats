@@ -50,7 +50,7 @@ setup_file()
 setup()
 {
 	local id folder first=$INSTANCE
-	P=t$BATS_TEST_NUMBER
+	export P=t$BATS_TEST_NUMBER
 	for folder in "$BATS_FILE_TMPDIR"/*/run; do
 		instance_use "$(basename "$(dirname "$folder")")"
 		if [ "$INSTANCE" != "$first" ] && vpcd_running; then
