@@ -125,8 +125,6 @@ static void cut_by(void (*take)(void), int reason)
 	cr_expect(edge_send(client, WORLD, 53, "question"));
 	cr_expect_not(edge_receive(server, "question", NULL), "outward");
 	cr_expect_eq(edge_drops(e, ENI_A, reason), 1);
-	if (reason == VPC_DROP_NO_ROUTE)
-		return;
 	cr_expect(edge_send(server, HOST, from.port, "answer"));
 	cr_expect_not(edge_receive(client, "answer", NULL), "inward");
 }
@@ -154,6 +152,11 @@ static void take_rule(void)
 Test(edge_nat, route_removed)
 {
 	cut_by(take_route, VPC_DROP_NO_ROUTE);
+}
+
+Test(edge_nat, route_to_nowhere)
+{
+	cut_by(blackhole, VPC_DROP_BLACKHOLE);
 }
 
 Test(edge_nat, gateway_removed)

@@ -53,6 +53,9 @@ __noinline int arrive_judge(struct __sk_buff *skb)
 		return VPC_DROP_UNKNOWN_DESTINATION;
 	if (s->packet.hop_limit <= 1)
 		return VPC_DROP_HOP_LIMIT;
+	rc = route_back(SCRATCH_PACKET, s->me);
+	if (rc)
+		return rc;
 	if (!(s->my_flags & VPC_ENI_PEER_REDIRECT))
 		return PASS; /* judged at the port */
 	rc = ingress_ip(skb, s, me);
@@ -81,16 +84,17 @@ static __noinline int arrive_send(struct __sk_buff *skb, struct scratch *s)
 	return (int)bpf_redirect_peer(s->me, 0) & REDIRECT_ACT;
 }
 
-/* The frame, whose entry in the flow cache matches: straight to its ENI. Returns what the program ends with, or
- * FAST_NOT. */
+/* The frame, whose entry in the flow cache matches: straight to its ENI. Routes have no generation: any commit may have
+ * changed them, and the next packet asks for them again. Returns what the program ends with, or FAST_NOT. */
 static __always_inline int arrive_fast_decide(struct __sk_buff *skb, const struct flow_cache *r,
 					      const struct header_view *p)
 {
-	__u32 number = r->peer, length = skb->len;
+	__u32 number = r->peer, length = skb->len, zero = 0;
 	struct vpc_eni *to = bpf_map_lookup_elem(&eni, &number);
+	struct vpc_ctl *now = bpf_map_lookup_elem(&ctl, &zero);
 
-	if (!to || r->my_side.set != way_of_mac(p->frame.macs) || !fast_version_stands(r) ||
-	    !stamp_cached_holds(STAMP_PACKET, &r->peer_side, to, r->judged, r->noted))
+	if (!to || !now || READ_ONCE(now->epoch) != r->noted || r->my_side.set != way_of_mac(p->frame.macs) ||
+	    !fast_version_stands(r) || !stamp_cached_holds(STAMP_PACKET, &r->peer_side, to, r->judged, r->noted))
 		return FAST_NOT;
 	if (p->frame.hop_limit <= 1 || redirect_biggest(skb, &p->frame) > READ_ONCE(to->mtu) ||
 	    (READ_ONCE(to->flags) & (VPC_ENI_PEER_REDIRECT | VPC_ENI_UNPLUGGED)) != VPC_ENI_PEER_REDIRECT)

@@ -194,6 +194,33 @@ __noinline int route_out(__u32 which)
 	}
 }
 
+_Static_assert(VPC_TARGET_IGW == VPC_EDGE_IGW && VPC_TARGET_EIGW == VPC_EDGE_EIGW && VPC_TARGET_NAT == VPC_EDGE_NAT,
+	       "a target that is a gateway is a way");
+
+/*
+ * Whether what ENI `number` answers to the packet in the scratch, which came by the scratch's `way`, goes back by the
+ * same way: who takes a route away ends what used it in this direction, too. Answers to a published port need no route,
+ * and an ICMP error may come from any router. Returns PASS, AGAIN or a reason.
+ */
+__noinline int route_back(__u32 which, __u32 number)
+{
+	struct scratch *s = scratch_get(which);
+	int target;
+
+	if (!s)
+		return VPC_DROP_NOT_READY;
+	if (way_kind(s->way) == VPC_EDGE_PUBLISHED || s->packet.icmp_kind == ICMP_ERROR)
+		return PASS;
+	address_copy(s->route_address, s->packet.src);
+	target = route_find(which, number, s->packet.family);
+	if (target == AGAIN)
+		return AGAIN;
+	if ((__u32)target == s->way)
+		return PASS;
+	return target > 0 && (__u32)target >> VPC_TARGET_SHIFT == VPC_TARGET_BLACKHOLE ? VPC_DROP_BLACKHOLE
+										       : VPC_DROP_NO_ROUTE;
+}
+
 /* Whether the packet answers a flow that the outside opened by a published port, or is an error about one. */
 static __always_inline int route_is_published(struct scratch *s)
 {
