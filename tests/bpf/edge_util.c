@@ -37,6 +37,41 @@ void edge_run(struct edge_lab *e, enum edge_ns where, const char *format, ...)
 	edge_enter(e, NS_VPC);
 }
 
+/* One process for many of ip's commands, a line each: on an emulated machine starting one is what takes the time. */
+static void run_ip(struct edge_lab *e, enum edge_ns where, const char *format, ...)
+{
+	va_list ap;
+	FILE *ip;
+
+	edge_enter(e, where);
+	ip = popen("exec ip -batch -", "w");
+	cr_assert_not_null(ip);
+	va_start(ap, format);
+	vfprintf(ip, format, ap);
+	va_end(ap);
+	cr_assert_eq(pclose(ip), 0, "%s", format);
+	edge_enter(e, NS_VPC);
+}
+
+/* Writes to a file of /proc/sys/net. */
+static void set(struct edge_lab *e, enum edge_ns where, const char *value, const char *format, ...)
+{
+	char path[256] = "/proc/sys/net/";
+	size_t length = strlen(path);
+	va_list ap;
+	int fd;
+
+	va_start(ap, format);
+	vsnprintf(path + length, sizeof(path) - length, format, ap);
+	va_end(ap);
+	edge_enter(e, where);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	cr_assert_geq(fd, 0, "%s: %s", path, strerror(errno));
+	cr_assert_eq(write(fd, value, strlen(value)), (ssize_t)strlen(value), "%s", path);
+	close(fd);
+	edge_enter(e, NS_VPC);
+}
+
 static void attach(struct edge_lab *e, enum edge_ns where, uint32_t ifindex, enum bpf_tc_attach_point side,
 		   const struct bpf_program *program)
 {
@@ -71,7 +106,7 @@ static void make_namespaces(struct edge_lab *e)
 		cr_assert_geq(e->ns[i], 0);
 	}
 	for (int i = 0; i < NS_COUNT; i++)
-		edge_run(e, (enum edge_ns)i, "ip link set lo up; echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad");
+		set(e, (enum edge_ns)i, "0", "ipv6/conf/default/accept_dad");
 }
 
 /* A workload with its port, and an uplink, of VPC `number`; they have the same addresses. */
@@ -80,20 +115,21 @@ static void make_vpc(struct edge_lab *e, uint32_t number, enum edge_ns space, en
 	const uint8_t *mac = lab_mac(port);
 	int pid = (int)getpid();
 
-	edge_run(e, space, "ip link add port%u index %u type veth peer name eth0 netns /proc/%d/fd/%d", number, port,
-		 pid, e->ns[workload]);
-	edge_run(e, space, "ip link add uplink%u index %u type veth peer name vu%u netns /proc/%d/fd/%d", number,
-		 VPC_UPLINK_FIRST + number, number, pid, e->ns[NS_HOST]);
-	edge_run(e, space, "ip link set port%u up; ip link set uplink%u up", number, number);
-	edge_run(e, workload,
-		 "ip link set eth0 address %02x:%02x:%02x:%02x:%02x:%02x && ip addr add " WORKLOAD "/24 dev eth0 && "
-		 "ip addr add fd00:1::10/64 dev eth0 nodad && ip link set eth0 up && ip route add default via 10.0.0.1"
-		 " && ip -6 route add default via fe80::1 dev eth0",
-		 mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
-	edge_run(e, NS_HOST,
-		 "ip link set vu%u up && echo 1 >/proc/sys/net/ipv4/conf/vu%u/forwarding && "
-		 "echo 1 >/proc/sys/net/ipv6/conf/vu%u/forwarding",
-		 number, number, number);
+	run_ip(e, space,
+	       "link set lo up\n"
+	       "link add port%u index %u type veth peer name eth0 address %02x:%02x:%02x:%02x:%02x:%02x netns "
+	       "/proc/%d/fd/%d\n"
+	       "link add uplink%u index %u type veth peer name vu%u netns /proc/%d/fd/%d\n"
+	       "link set port%u up\nlink set uplink%u up\n",
+	       number, port, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], pid, e->ns[workload], number,
+	       VPC_UPLINK_FIRST + number, number, pid, e->ns[NS_HOST], number, number);
+	run_ip(e, workload,
+	       "link set lo up\n"
+	       "addr add " WORKLOAD "/24 dev eth0\naddr add fd00:1::10/64 dev eth0 nodad\nlink set eth0 up\n"
+	       "route add default via 10.0.0.1\nroute add ::/0 via fe80::1 dev eth0\n");
+	run_ip(e, NS_HOST, "link set vu%u up\n", number);
+	set(e, NS_HOST, "1", "ipv4/conf/vu%u/forwarding", number);
+	set(e, NS_HOST, "1", "ipv6/conf/vu%u/forwarding", number);
 	e->vu[number] = ifindex_of(e, NS_HOST, number == 1 ? "vu1" : "vu2");
 	attach(e, space, port, BPF_TC_INGRESS, e->l->skel->progs.from_workload);
 	attach(e, space, port, BPF_TC_EGRESS, e->l->skel->progs.to_workload);
@@ -104,17 +140,17 @@ static void make_vpc(struct edge_lab *e, uint32_t number, enum edge_ns space, en
 
 static void make_host(struct edge_lab *e)
 {
-	edge_run(e, NS_HOST, "ip link add wan type veth peer name eth0 netns /proc/%d/fd/%d", (int)getpid(),
-		 e->ns[NS_WORLD]);
+	run_ip(e, NS_HOST,
+	       "link set lo up\nlink add wan type veth peer name eth0 netns /proc/%d/fd/%d\n"
+	       "addr add " HOST "/24 dev wan\naddr add 2001:db8::2/64 dev wan nodad\nlink set wan up\n",
+	       (int)getpid(), e->ns[NS_WORLD]);
 	edge_run(e, NS_HOST,
-		 "ip addr add " HOST "/24 dev wan && ip addr add 2001:db8::2/64 dev wan nodad && ip link set wan up && "
-		 "nft 'table inet strict { chain forward { type filter hook forward priority 0; policy drop; }; "
+		 "exec nft 'table inet strict { chain forward { type filter hook forward priority 0; policy drop; }; "
 		 "chain input { type filter hook input priority 0; policy drop; ct state established accept; "
 		 "iif lo accept; icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept; }; }'");
-	edge_run(e, NS_WORLD,
-		 "ip addr add " WORLD "/24 dev eth0 && ip addr add 2001:db8::1/64 dev eth0 nodad && "
-		 "ip link set eth0 up && ip route add 203.0.113.0/24 dev eth0 && "
-		 "ip -6 route add fd00:1::/56 via 2001:db8::2");
+	run_ip(e, NS_WORLD,
+	       "link set lo up\naddr add " WORLD "/24 dev eth0\naddr add 2001:db8::1/64 dev eth0 nodad\n"
+	       "link set eth0 up\nroute add 203.0.113.0/24 dev eth0\nroute add fd00:1::/56 via 2001:db8::2\n");
 	e->wan = ifindex_of(e, NS_HOST, "wan");
 	attach(e, NS_HOST, e->wan, BPF_TC_INGRESS, e->l->skel->progs.from_world);
 }
