@@ -102,7 +102,8 @@ id_of()
 @test "the same while vpcd runs: other ports of its VPC, and other VPCs, are repaired at once" {
 	local eni
 	eni=$(id_of eni "$P-b")
-	printf 'link del dev eth0\nlink add eth0 type bridge\n' | in_ns "$P-b" ip -batch -
+	# vpcd makes eth0 again as soon as it hears that it is gone, and may be first
+	wait_for 5 eth0_replaced
 	wait_for 5 pending "$eni" "an interface named eth0 already"
 	sleep 3
 	for _ in 1 2 3; do
@@ -112,6 +113,11 @@ id_of()
 	[ "$(ctl -o json status | jq '.pending | length')" -eq 1 ]
 	in_ns "$P-b" ip link del dev eth0
 	recovers
+}
+
+eth0_replaced()
+{
+	printf 'link del dev eth0\nlink add eth0 type bridge\n' | in_ns "$P-b" ip -batch - 2>/dev/null
 }
 
 mtu_is()
