@@ -93,8 +93,8 @@ struct vpc_cidr6 {
 /* The address space of a VPC: an address inside it that no ENI has is an unknown destination. Unused entries have n
  * below them, or hold no address but 0.0.0.0 or :: (mask all ones). A CIDR keeps its place as long as the VPC has it.
  * Not versioned: it is written right before the epoch is stored. */
-#define VPC_SPACE_ROUTED_OUT 1u /* the router has routes beyond the VPC; without: there is no way out (no_route) */
-#define VPC_SPACE_ROUTED_OUT6 2u /* its IPv6 CIDRs are in prefix6. No other VPC with this flag has one that overlaps */
+#define VPC_SPACE_ROUTED_OUT  1u /* the router has routes beyond the VPC; without: there is no way out (no_route) */
+#define VPC_SPACE_ROUTED_OUT6 2u /* its IPv6 CIDRs are in prefix6; no two such VPCs have CIDRs that overlap */
 struct vpc_space {
 	__u32 n4;
 	__u32 n6;

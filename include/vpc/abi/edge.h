@@ -128,8 +128,8 @@ struct vpc_public {
 _Static_assert(sizeof(struct vpc_public) == 8, "vpc_public");
 
 /* prefix6: hash {prefix} -> VPC number: the IPv6 address spaces of the VPCs with VPC_SPACE_ROUTED_OUT6, which the world
- * sends to untranslated. Not versioned, and a hint only: the reader finds the prefix in the VPC's vpc_space, and its flags
- * there. */
+ * sends to untranslated. Not versioned, and a hint only: the reader finds the prefix in the VPC's vpc_space, and its
+ * flags there. */
 struct vpc_prefix6_key {
 	__u32 plen;	/* 32..63 */
 	__be32 addr[4]; /* bits beyond plen zero */
