@@ -27,7 +27,8 @@
 #define VPC_EDGE_HOST	   6 /* reserved */
 
 /* What the host itself sends to a published port goes to the VPC's transit address, which is routed to its uplink's
- * host end: this, in host byte order, + VPC number (169.254.64.0/20). */
+ * host end. These begin here, in host byte order (169.254.64.0/18): 16 blocks of 1,024 addresses, the block chosen by
+ * the instance's name, the address in it by the VPC's number. The programs don't look at the address. */
 #define VPC_TRANSIT4_FIRST 0xa9fe4000u
 
 /* --- routes ------------------------------------------------------------------------------------------------------ */
