@@ -260,7 +260,7 @@ static int run_revoke(struct cli *cli, const struct args *args)
 	{"--cidr", VALUE_TEXT, PARAM_ONE_OF | PARAM_REPEAT, "CIDR", "peer: these IPv4 or IPv6 addresses"}, \
 		{"--sg", VALUE_SG, PARAM_ONE_OF | PARAM_REPEAT, "SG", "peer: the members of this group"},  \
 	{                                                                                                  \
-		"--prefix-list", VALUE_TEXT, PARAM_ONE_OF | PARAM_REPEAT, "PL",                            \
+		"--prefix-list", VALUE_PREFIX_LIST, PARAM_ONE_OF | PARAM_REPEAT, "PL",                     \
 			"peer: the entries of this prefix list"                                            \
 	}
 

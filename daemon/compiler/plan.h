@@ -31,10 +31,12 @@ struct plan_row {
 	uint8_t peer_kind; /* VPC_PEER_… */
 	uint8_t peer_plen;
 	uint16_t port; /* host byte order, bits beyond port_plen zero */
-	uint32_t sg;
-	uint32_t peer[4]; /* network order; CIDR4: peer[0]; SG: peer[0] is its number, host byte order */
-	uint32_t rule;	  /* the rule's number */
+	uint32_t sg;   /* the group's number; of an entry of a prefix list: VPC_LIST_FIRST + the list's */
+	/* network order; CIDR4: peer[0]; SG, PREFIX_LIST: peer[0] is the number (as in sg), host byte order */
+	uint32_t peer[4];
+	uint32_t rule; /* the rule's number; of an entry: PLAN_ENTRY | its own */
 };
+#define PLAN_ENTRY 0x80000000u
 
 struct eni_record {
 	uint32_t number;

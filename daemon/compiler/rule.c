@@ -55,26 +55,32 @@ static size_t rule_prefixes(const struct rule *r, uint8_t slot, struct port_pref
 	}
 }
 
-/* -EOPNOTSUPP: prefix lists have no rows yet, and the model lets none in. */
-static int rule_peer(const struct rule *r, struct plan_row *row)
+static void cidr_peer(const struct cidr *c, struct plan_row *row)
+{
+	row->peer_plen = c->plen;
+	if (c->addr.family == 4) {
+		row->peer_kind = VPC_PEER_CIDR4;
+		row->peer[0] = ip_v4_be(&c->addr);
+	} else {
+		row->peer_kind = VPC_PEER_CIDR6;
+		memcpy(row->peer, c->addr.bytes, sizeof(row->peer));
+	}
+}
+
+static void rule_peer(const struct rule *r, struct plan_row *row)
 {
 	switch (r->peer) {
 	case PEER_CIDR:
-		row->peer_plen = r->cidr.plen;
-		if (r->cidr.addr.family == 4) {
-			row->peer_kind = VPC_PEER_CIDR4;
-			row->peer[0] = ip_v4_be(&r->cidr.addr);
-		} else {
-			row->peer_kind = VPC_PEER_CIDR6;
-			memcpy(row->peer, r->cidr.addr.bytes, sizeof(row->peer));
-		}
-		return 0;
+		cidr_peer(&r->cidr, row);
+		break;
 	case PEER_SG:
 		row->peer_kind = VPC_PEER_SG;
 		row->peer[0] = r->peer_sg;
-		return 0;
-	default:
-		return -EOPNOTSUPP;
+		break;
+	case PEER_PREFIX_LIST:
+		row->peer_kind = VPC_PEER_PREFIX_LIST;
+		row->peer[0] = VPC_LIST_FIRST + r->peer_list;
+		break;
 	}
 }
 
@@ -89,10 +95,8 @@ int compile_rule_rows(const struct rule *r, bool add, struct plan *plan)
 		.rule = r->o.number,
 	};
 	size_t n = rule_prefixes(r, row.slot, prefixes);
-	int err = rule_peer(r, &row);
 
-	if (err < 0)
-		return err;
+	rule_peer(r, &row);
 	for (size_t i = 0; i < n; i++) {
 		struct plan_row *added = ARRAY_ADD(plan->rows, plan->n_rows);
 
@@ -112,6 +116,37 @@ int compile_rule(const struct scope *s, const struct object *before, const struc
 	if (before && after)
 		return 0;
 	return compile_rule_rows(rule_of(after ? after : before), after != NULL, plan);
+}
+
+/* An entry of a prefix list's newest version is one row, whoever uses the list. */
+int compile_prefix_entry(const struct scope *s, const struct object *before, const struct object *after,
+			 struct plan *plan)
+{
+	bool was = before && !prefix_entry_of(before)->until, is = after && !prefix_entry_of(after)->until;
+	const struct prefix_entry *e = prefix_entry_of(is ? after : before);
+	struct plan_row *added;
+
+	(void)s;
+	if (was == is)
+		return 0;
+	added = ARRAY_ADD(plan->rows, plan->n_rows);
+	if (!added)
+		return -ENOMEM;
+	*added = (struct plan_row){.add = is,
+				   .direction = VPC_INGRESS,
+				   .slot = VPC_SLOT_ANY,
+				   .sg = VPC_LIST_FIRST + e->list,
+				   .rule = PLAN_ENTRY | e->o.number};
+	cidr_peer(&e->cidr, added);
+	return 0;
+}
+
+/* The kernel knows a prefix list by its entries' rows and by the rules that name it. */
+int compile_prefix_list(const struct scope *s, const struct object *before, const struct object *after,
+			struct plan *plan)
+{
+	(void)s, (void)before, (void)after, (void)plan;
+	return 0;
 }
 
 /* The kernel knows a group by its rules' rows and by the ENIs that carry it. */

@@ -100,6 +100,15 @@ static void rule_specs_free(struct rule_spec *rules, size_t n)
 	free(rules);
 }
 
+static void entry_specs_free(struct entry_spec *entries, size_t n)
+{
+	for (size_t i = 0; entries && i < n; i++) {
+		free(entries[i].cidr);
+		free(entries[i].description);
+	}
+	free(entries);
+}
+
 /* How a type of fields.def is freed. */
 #define FIELD_FREE_string(member, extra)	  free(c->member);
 #define FIELD_FREE_nullable_string(member, extra) free(c->member);
@@ -109,6 +118,7 @@ static void rule_specs_free(struct rule_spec *rules, size_t n)
 #define FIELD_FREE_strings(member, extra)    strings_free(c->member, c->extra);
 #define FIELD_FREE_tags(member, extra)	     tags_free(c->member, c->extra);
 #define FIELD_FREE_rules(member, extra)	     rule_specs_free(c->member, c->extra);
+#define FIELD_FREE_entries(member, extra)    entry_specs_free(c->member, c->extra);
 #define FIELD_FREE_attachment(member, extra) attachment_spec_clear(&c->member);
 
 void change_clear(struct change *c)

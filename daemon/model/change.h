@@ -58,6 +58,12 @@ struct rule_spec {
 	size_t n_tags;
 };
 
+/* An entry of a prefix list as asked for; strings as given. */
+struct entry_spec {
+	char *cidr;
+	char *description; /* NULL: none */
+};
+
 enum attachment_kind {
 	ATTACHMENT_NONE,
 	ATTACHMENT_NETNS,
@@ -101,6 +107,9 @@ struct attachment_spec {
 	size_t extra;
 #define FIELD_STORE_rules(member, extra) \
 	struct rule_spec *member;        \
+	size_t extra;
+#define FIELD_STORE_entries(member, extra) \
+	struct entry_spec *member;         \
 	size_t extra;
 #define FIELD_STORE_flows(member, extra) \
 	enum flows_mode member;          \

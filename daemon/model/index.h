@@ -17,6 +17,7 @@ enum posting_type {
 	POSTING_REFERRERS,	      /* a = number, bytes = kind, kind of who refers to it: index_referrers() */
 	POSTING_PARTS,		      /* a = number, bytes = kind, kind of its parts: index_parts() */
 	POSTING_USES,		      /* a = kind of who uses it, bytes = id: index_users() */
+	POSTING_ENDED,		      /* a = prefix list, bytes = version: the entries that it took away */
 	POSTING_PUBLIC_ADDRESS,	      /* bytes = the 16 of an elastic IP: one at most */
 	POSTING_ADDRESS,	      /* a = VPC, bytes = the 16 of the address: one ENI at most */
 	POSTING_ADDRESSES4_OF_SUBNET, /* a = subnet, rank = offset in it; an ENI once for each of its addresses */

@@ -230,6 +230,7 @@ typedef int change_apply_fn(struct model_txn *t, const struct change *c, struct 
 /* By number; borrowed. NULL: there is none. */
 const struct vpc *model_vpc(const struct model *m, uint32_t number);
 const struct subnet *model_subnet(const struct model *m, uint32_t number);
+const struct prefix_list *model_prefix_list(const struct model *m, uint32_t number);
 const struct sg *model_sg(const struct model *m, uint32_t number);
 
 /* DHCP options as the API and the store have them; NULL: out of memory. */
@@ -242,7 +243,8 @@ int sg_make(struct model_txn *t, uint32_t vpc, const char *name, const struct ch
 	    const struct sg **ret, struct vpc_error *reterr);
 
 /* Protocol, ports and so on of a rule as they are stored. prefix: "rules[3]". rule_spec_parse() knows
- * no model: peers that are groups are left to rule_spec_resolve(). Both write into a rule made by object_new(). */
+ * no model: peers that are groups or prefix lists are left to rule_spec_resolve(). Both write into a rule made by
+ * object_new(). */
 int rule_spec_parse(const struct rule_spec *spec, const char *prefix, struct rule *ret, struct vpc_error *reterr);
 int rule_spec_resolve(struct model_txn *t, const struct sg *g, const struct rule_spec *spec, const char *prefix,
 		      struct rule *ret, struct vpc_error *reterr);

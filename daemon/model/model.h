@@ -94,6 +94,11 @@ const struct object *model_next_part(const struct model *m, enum object_kind kin
 				     enum object_kind part, const struct object *prev);
 /* The rules of a group in creation order. */
 const struct rule *model_next_rule(const struct model *m, uint32_t sg, const struct rule *prev);
+/* Whether an entry is in a version of its prefix list. */
+bool prefix_entry_in(const struct prefix_entry *e, uint32_t version);
+/* The entries of a kept version of a prefix list: `entries`, in the order in which they were added, and `version`.
+ * NULL: out of memory. */
+json_t *model_prefix_entries_json(const struct model *m, const struct prefix_list *list, uint32_t version);
 /* The ENI that has an address in a VPC, or NULL. */
 const struct eni *model_eni_by_ip(const struct model *m, uint32_t vpc, const struct ip *ip);
 

@@ -106,6 +106,7 @@ struct rule {
 	enum peer_kind peer;
 	struct cidr cidr;
 	uint32_t peer_sg;
+	uint32_t peer_list; /* number of a prefix list */
 	char *description;
 };
 
@@ -177,6 +178,25 @@ struct vpc_route_table {
 	size_t n_routes;
 };
 
+struct prefix_list {
+	struct object o;
+	uint8_t family; /* 4, 6 */
+	uint32_t max_entries;
+	uint32_t version;   /* from 1 */
+	uint32_t oldest;    /* version that is kept */
+	uint32_t n_entries; /* of the newest version */
+};
+
+/* An entry of a prefix list's versions since … until - 1. */
+struct prefix_entry {
+	struct object o;
+	uint32_t list;
+	struct cidr cidr;
+	char *description;
+	uint32_t since;
+	uint32_t until; /* 0: it is in the newest */
+};
+
 struct igw {
 	struct object o;
 	uint32_t vpc; /* 0: not attached */
@@ -234,6 +254,14 @@ static inline const struct sg *sg_of(const struct object *o)
 static inline const struct rule *rule_of(const struct object *o)
 {
 	return (const struct rule *)o;
+}
+static inline const struct prefix_list *prefix_list_of(const struct object *o)
+{
+	return (const struct prefix_list *)o;
+}
+static inline const struct prefix_entry *prefix_entry_of(const struct object *o)
+{
+	return (const struct prefix_entry *)o;
 }
 static inline const struct eni *eni_of(const struct object *o)
 {

@@ -21,6 +21,10 @@ static void old_state(struct test_plan *tp)
 	for (uint16_t i = 0; i < 5; i++)
 		tp_row(tp, true, 1, (uint16_t)(443 + i), i, 101u + i);
 	tp_peer(tp, true, 2, 22, 1, 110);
+	tp_names(tp, true, 1, 90, 3, 130);
+	tp_names(tp, true, 1, 91, 4, 131);
+	tp_entry(tp, true, 3, 7, 1);
+	tp_entry(tp, true, 3, 8, 2);
 	tp_eni(tp, NULL, &e1);
 	tp_eni(tp, NULL, &e2);
 	tp_addr(tp, true, 5, 1);
@@ -38,6 +42,10 @@ static void new_state(struct test_plan *tp)
 	tp_row(tp, true, 3, 8080, 1, 120);
 	tp_all(tp, true, 3, 121);
 	tp_peer(tp, true, 2, 22, 1, 110);
+	tp_names(tp, true, 1, 91, 4, 131);
+	tp_names(tp, true, 3, 92, 3, 132);
+	tp_entry(tp, true, 3, 8, 2);
+	tp_entry(tp, true, 4, 7, 3);
 	tp_eni(tp, NULL, &e1);
 	tp_eni(tp, NULL, &e3);
 	tp_addr(tp, true, 5, 3);

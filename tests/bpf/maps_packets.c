@@ -350,3 +350,88 @@ Test(maps_packets, events_while_somebody_listens)
 	maps_events_read(t, count_event, counts);
 	cr_assert_eq(counts[VPC_EVENT_DROP], 0);
 }
+
+/* --- prefix lists --- */
+
+static void names(bool add, uint32_t list, uint16_t n)
+{
+	struct test_plan tp;
+
+	tp_init(&tp);
+	tp_names(&tp, add, 2, (uint16_t)(5000 + n), list, 300u + list * 10 + n);
+	tp.rows[0].slot = VPC_SLOT_UDP;
+	commit(maps_prepared(t, &tp));
+}
+
+static struct maps_change *entry(bool add, uint32_t list, uint32_t n)
+{
+	struct test_plan tp;
+
+	tp_init(&tp);
+	tp_entry(&tp, add, list, n, list * 100 + n);
+	return maps_prepared(t, &tp);
+}
+
+Test(maps_packets, an_entry_counts_for_who_names_its_list)
+{
+	struct maps_change *c;
+
+	names(true, 3, 1);
+	names(true, 4, 2);
+	cr_assert_not(passes(false, 1));
+	c = entry(true, 3, 0);
+	cr_assert_not(passes(false, 1), "prepared, and not published");
+	commit(c);
+	cr_assert(passes(false, 1));
+	cr_assert_not(passes(false, 2), "of another list");
+	cr_assert(passes(true, 1));
+	c = entry(false, 3, 0);
+	cr_assert(passes(false, 1), "prepared, and not published");
+	commit(c);
+	cr_assert_not(passes(false, 1), "cut with the next packet");
+	cr_assert_not(passes(true, 1), "in both directions");
+	commit(entry(true, 3, 0));
+	cr_assert(passes(false, 1), "allowed again");
+	commit(entry(true, 4, 7));
+	cr_assert_not(passes(false, 2), "another entry's address");
+	commit(entry(true, 4, 0));
+	cr_assert(passes(false, 2));
+	names(false, 4, 2);
+	cr_assert_not(passes(false, 2), "nobody names the list any more");
+	cr_assert(passes(false, 1));
+}
+
+Test(maps_packets, what_an_entry_takes_away_spares_what_another_allows)
+{
+	names(true, 3, 1);
+	names(true, 4, 1);
+	commit(entry(true, 3, 0));
+	commit(entry(true, 4, 0));
+	cr_assert(passes(false, 1));
+	commit(entry(false, 3, 0));
+	cr_assert(passes(false, 1));
+	cr_assert(passes(true, 1));
+	commit(entry(false, 4, 0));
+	cr_assert_not(passes(false, 1));
+}
+
+/* A group names as many lists as there are places, and no more; a place that is left can be taken again. */
+Test(maps_packets, a_group_names_so_many_lists)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct maps_change *c = NULL;
+	struct test_plan tp;
+
+	for (uint32_t i = 1; i <= VPC_LISTS_PER_GROUP; i++)
+		names(true, i, 1);
+	commit(entry(true, VPC_LISTS_PER_GROUP, 0));
+	cr_assert(passes(false, 1), "the last one is found");
+	tp_init(&tp);
+	tp_names(&tp, true, 2, 5001, VPC_LISTS_PER_GROUP + 1, 999);
+	cr_assert_lt(maps_prepare(t, &tp.p, &c, &error), 0);
+	cr_assert_eq(error.code, VPC_E_RESOURCE_LIMIT_EXCEEDED);
+	names(false, 1, 1);
+	names(true, VPC_LISTS_PER_GROUP + 1, 2);
+	commit(entry(true, VPC_LISTS_PER_GROUP + 1, 0));
+	cr_assert(passes(false, 2));
+}

@@ -19,6 +19,8 @@ struct vpc_limits maps_limits_small = {
 	.rows = 400,
 	.classes = 300,
 	.sets = 8,
+	.prefix_lists = 20,
+	.prefix_list_names = 32,
 	.flows_established = 1024,
 	.flows_other = 1024,
 	.fragments = 64,
@@ -146,6 +148,23 @@ void tp_peer(struct test_plan *tp, bool add, uint32_t sg, uint16_t port, uint32_
 					  .peer_kind = VPC_PEER_SG,
 					  .peer = {peer},
 					  .rule = rule};
+}
+
+void tp_names(struct test_plan *tp, bool add, uint32_t sg, uint16_t port, uint32_t list, uint32_t rule)
+{
+	tp_peer(tp, add, sg, port, VPC_LIST_FIRST + list, rule);
+	tp->rows[tp->p.n_rows - 1].peer_kind = VPC_PEER_PREFIX_LIST;
+}
+
+void tp_entry(struct test_plan *tp, bool add, uint32_t list, uint32_t n, uint32_t entry)
+{
+	*next_row(tp) = (struct plan_row){.add = add,
+					  .slot = VPC_SLOT_ANY,
+					  .sg = VPC_LIST_FIRST + list,
+					  .peer_kind = VPC_PEER_CIDR4,
+					  .peer_plen = 24,
+					  .peer = {htonl(0x0a000000 + (n << 8))},
+					  .rule = PLAN_ENTRY | entry};
 }
 
 struct eni_record eni_rec(uint32_t n, uint32_t g1, uint32_t g2)

@@ -59,6 +59,9 @@ void tp_row(struct test_plan *tp, bool add, uint32_t sg, uint16_t port, uint32_t
 void tp_all(struct test_plan *tp, bool add, uint32_t sg, uint32_t rule);
 /* TCP ingress from a group. */
 void tp_peer(struct test_plan *tp, bool add, uint32_t sg, uint16_t port, uint32_t peer, uint32_t rule);
+/* TCP ingress from a prefix list; an entry of it, 10.0.n.0/24. */
+void tp_names(struct test_plan *tp, bool add, uint32_t sg, uint16_t port, uint32_t list, uint32_t rule);
+void tp_entry(struct test_plan *tp, bool add, uint32_t list, uint32_t n, uint32_t entry);
 /* groups: up to two, ascending, 0: none. */
 struct eni_record eni_rec(uint32_t n, uint32_t g1, uint32_t g2);
 void tp_eni(struct test_plan *tp, const struct eni_record *before, const struct eni_record *after);

@@ -121,6 +121,18 @@ static const struct {
 	{"sg authorize --cidr 10.0.0.0/8 web --vpc prod egress udp all", "POST /v1/security-groups/web/rules?vpc=prod",
 	 "{\"rules\":[{\"direction\":\"egress\",\"protocol\":\"udp\",\"from_port\":0,\"to_port\":65535,"
 	 "\"cidr\":\"10.0.0.0/8\"}]}"},
+	{"prefix-list create offices --max-entries 10 --family 4 --entry 192.0.2.0/24 --entry 198.51.100.0/24",
+	 "POST /v1/prefix-lists",
+	 "{\"name\":\"offices\",\"max_entries\":10,\"family\":4,\"entries\":[{\"cidr\":\"192.0.2.0/24\"},"
+	 "{\"cidr\":\"198.51.100.0/24\"}]}"},
+	{"prefix-list list", "GET /v1/prefix-lists", NULL},
+	{"prefix-list set offices --max-entries 20", "PATCH /v1/prefix-lists/offices", "{\"max_entries\":20}"},
+	{"prefix-list add offices 192.0.2.0/24 --description Berlin", "POST /v1/prefix-lists/offices/entries",
+	 "{\"entries\":[{\"cidr\":\"192.0.2.0/24\",\"description\":\"Berlin\"}]}"},
+	{"prefix-list remove offices 192.0.2.0/24 --flows drain=5", "DELETE /v1/prefix-lists/offices/entries",
+	 "{\"entries\":[{\"cidr\":\"192.0.2.0/24\"}],\"flows\":\"drain=5\"}"},
+	{"prefix-list restore offices 3", "PUT /v1/prefix-lists/offices/version", "{\"version\":3}"},
+	{"prefix-list delete offices", "DELETE /v1/prefix-lists/offices", NULL},
 	{"sg authorize web ingress -1 --sg web", "POST /v1/security-groups/web/rules",
 	 "{\"rules\":[{\"direction\":\"ingress\",\"protocol\":\"-1\",\"sg_id\":\"web\"}]}"},
 	{"sg authorize web ingress all all --sg web", "POST /v1/security-groups/web/rules",

@@ -113,12 +113,16 @@ Test(compiler_rule, a_range_is_several_rows)
 	}
 }
 
-Test(compiler_rule, prefix_lists_have_no_rows_yet)
+Test(compiler_rule, a_rule_that_names_a_prefix_list_is_one_row)
 {
 	struct rule r = rule_make(6, 80, 80);
 	_cleanup_(plan_clear) struct plan plan = {0};
 
 	r.peer = PEER_PREFIX_LIST;
-	cr_assert_eq(compile_rule_rows(&r, true, &plan), -EOPNOTSUPP);
-	cr_assert_eq(plan.n_rows, 0);
+	r.peer_list = 7;
+	cr_assert_eq(compile_rule_rows(&r, true, &plan), 0);
+	cr_assert_eq(plan.n_rows, 1);
+	cr_expect_eq(plan.rows[0].peer_kind, VPC_PEER_PREFIX_LIST);
+	cr_expect_eq(plan.rows[0].peer[0], VPC_LIST_FIRST + 7);
+	cr_expect_eq(plan.rows[0].peer_plen, 0);
 }

@@ -69,6 +69,20 @@ static struct rule_spec *specs_of(const json_t *list, size_t *ret_n)
 	return specs;
 }
 
+static struct entry_spec *entries_of(const json_t *list, size_t *ret_n)
+{
+	size_t n = json_array_size(list);
+	struct entry_spec *entries = calloc(n + 1, sizeof(*entries));
+
+	for (*ret_n = 0; *ret_n < n; (*ret_n)++) {
+		json_t *entry = json_array_get(list, *ret_n);
+
+		entries[*ret_n].cidr = text_of(json_object_get(entry, "cidr"));
+		entries[*ret_n].description = text_of(json_object_get(entry, "description"));
+	}
+	return entries;
+}
+
 static struct attachment_spec attachment_of(json_t *json)
 {
 	struct attachment_spec a = {
@@ -97,6 +111,7 @@ static struct attachment_spec attachment_of(json_t *json)
 #define READ_integer(member, extra)	    c->member = json_integer_value(value);
 #define READ_strings(member, extra)	    c->member = texts_of(value, &c->extra);
 #define READ_tags(member, extra)	    c->member = tags_of(value, &c->extra);
+#define READ_entries(member, extra)	    c->member = entries_of(value, &c->extra);
 #define READ_rules(member, extra)	    c->member = specs_of(value, &c->extra);
 #define READ_flows(member, extra)
 #define READ_attachment(member, extra) c->member = attachment_of(value);

@@ -165,6 +165,12 @@ struct policy {
 	__u8 levels;	/* still to go; 0: no search in hand */
 	__u8 words;	/* of a key */
 	__u16 pad2;
+	/* in prefix lists: lists.h */
+	struct vpc_list_key list_key;
+	__u32 list;	 /* in hand */
+	__u32 list_bits; /* of the group, still to be tried */
+	__u32 list_row;	 /* of the group, which names the list for the packet's port, */
+	__u32 list_rule; /* and its rule */
 };
 
 /* The context of a callback must be on the stack (6.1). */

@@ -38,6 +38,7 @@ HASH_MAP(addr, BPF_MAP_TYPE_HASH, struct vpc_addr_key, __u32, 0);
 ARRAY_MAP(addr_row, struct vpc_addr_row, 1024, BPF_F_MMAPABLE);
 ARRAY_MAP(set, struct vpc_set, 1024, BPF_F_MMAPABLE);
 ARRAY_MAP(sg, struct vpc_sg, 1024, BPF_F_MMAPABLE);
+HASH_MAP(list_of, BPF_MAP_TYPE_HASH, struct vpc_list_key, __u32, BPF_F_NO_PREALLOC);
 HASH_MAP(mask_group_of, BPF_MAP_TYPE_HASH, struct vpc_mask_group_key, __u32, BPF_F_NO_PREALLOC);
 ARRAY_MAP(mask_group, struct vpc_mask_group, 1024, BPF_F_MMAPABLE);
 HASH_MAP(rule, BPF_MAP_TYPE_HASH, struct vpc_rule_key, __u32, BPF_F_NO_PREALLOC);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Does a judgement still stand? This is the only place that says what a judgement of one side of a flow rests on: the
- * ENI's row and its set of groups. Whatever changes one of them raises a generation there: the epoch of the change.
+ * ENI's row, its set of groups, and the prefix lists that these name. Whatever changes one of them raises a generation
+ * there: the epoch of the change.
  *
  *   gen_revoke  something that was allowed may be refused by now
  *   gen_any     anything changed
@@ -32,6 +33,18 @@ static __always_inline void stamp_raise(__u64 *newest, __u64 generation)
 		*newest = generation;
 }
 
+/* Entries of prefix lists have generations of their own, which concern each set that names a list: so a change of an
+ * entry costs the same however many do. A function of its own, since its callers have no stack left on 6.1. */
+static __noinline __u64 stamp_lists(__u32 any)
+{
+	__u32 zero = 0;
+	struct vpc_ctl *c = bpf_map_lookup_elem(&ctl, &zero);
+
+	if (!c)
+		return ~0ull;
+	return any ? READ_ONCE(c->lists_any) : READ_ONCE(c->lists_revoke);
+}
+
 /*
  * Raises `now` to the newest generations that a judgement of this kind depends on. e: the side's ENI, number: the set
  * that it has in force, or that is remembered of it. Returns 0 if there is no such set: then nothing holds.
@@ -45,6 +58,11 @@ static __always_inline int stamp_take(struct stamp *now, enum stamp_kind kind, c
 
 	if (!groups)
 		return 0;
+	if (READ_ONCE(groups->lists)) {
+		stamp_raise(&now->revoke, stamp_lists(0));
+		if (kind == STAMP_REFUSED || kind == STAMP_OPENING)
+			stamp_raise(&now->rules, stamp_lists(1));
+	}
 	stamp_raise(&now->revoke, READ_ONCE(e->gen_revoke));
 	stamp_raise(&now->revoke, READ_ONCE(groups->gen_revoke));
 	if (kind != STAMP_ALLOWED)

@@ -30,6 +30,10 @@ static int decode_rules(const json_t *json, void *value, void *extra, const char
 static int decode_attachment_value(const json_t *json, void *value, void *extra, const char *at,
 				   struct vpc_error *reterr);
 
+static int decode_entries(const json_t *json, void *value, void *extra, const char *at, struct vpc_error *reterr);
+
+static const struct value_type value_entries = {
+	decode_entries, "{\"type\": \"array\", \"items\": {\"$ref\": \"#/components/schemas/EntrySpec\"}}"};
 static const struct value_type value_rules = {
 	decode_rules, "{\"type\": \"array\", \"items\": {\"$ref\": \"#/components/schemas/RuleSpec\"}}"};
 static const struct value_type value_attachment = {decode_attachment_value,
@@ -100,6 +104,47 @@ const struct member decode_attachment_members[] = {
 					    "netns: whether its default route counts; absent: if there is none yet"),
 };
 const size_t decode_n_attachment_members = ARRAY_SIZE(decode_attachment_members);
+
+#define ENTRY(json_name, value_type, field, description) \
+	MEMBER(json_name, value_type, entry_spec, field, field, description)
+
+const struct member decode_entry_members[] = {
+	ENTRY("cidr", value_string, cidr, "IPv4 or IPv6 range"),
+	ENTRY("description", value_nullable_string, description, "free text"),
+};
+const size_t decode_n_entry_members = ARRAY_SIZE(decode_entry_members);
+/* cidr */
+const uint64_t decode_entry_required = 0x1;
+
+static int decode_entries(const json_t *json, void *value, void *extra, const char *at, struct vpc_error *reterr)
+{
+	struct entry_spec **entries = value;
+	size_t *n = extra, size = json_array_size(json);
+
+	if (!json_is_array(json))
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, at, "%s must be a list of entries", at);
+	*entries = calloc(size + 1, sizeof(**entries));
+	if (!*entries)
+		return vpc_error_oom(reterr);
+	for (*n = 0; *n < size;) {
+		struct member_set set = {
+			.members = decode_entry_members,
+			.n = decode_n_entry_members,
+			.allowed = MEMBER_BITS(decode_entry_members),
+			.required = decode_entry_required,
+			.base = &(*entries)[*n],
+		};
+		char place[PLACE_SIZE];
+		int r;
+
+		place_element(place, at, *n);
+		(*n)++; /* counts as soon as it may own something */
+		r = members_decode(json_array_get(json, *n - 1), &set, 1, place, reterr);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
 
 static int decode_rules(const json_t *json, void *value, void *extra, const char *at, struct vpc_error *reterr)
 {

@@ -39,6 +39,9 @@ int decode_attachment(const json_t *object, struct change *ret, bool *ret_dry_ru
 extern const struct member decode_change_members[FIELD_COUNT];
 extern const struct member decode_envelope_members[];
 extern const size_t decode_n_envelope_members;
+extern const struct member decode_entry_members[];
+extern const size_t decode_n_entry_members;
+extern const uint64_t decode_entry_required;
 extern const struct member decode_rule_members[];
 extern const size_t decode_n_rule_members;
 extern const uint64_t decode_rule_required;

@@ -9,6 +9,7 @@ struct request;
 /* objects.c: reading the model */
 void handle_list(struct request *r);
 void handle_show(struct request *r);
+void handle_prefix_entries(struct request *r);
 
 /* changes.c: through the engine, one transaction a request */
 void handle_change(struct request *r);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <vpc/array.h>
+#include <vpc/number.h>
 
 #include "api/v1/handlers.h"
 #include "api/http/internal.h"
@@ -224,6 +225,40 @@ void handle_show(struct request *r)
 		return;
 	}
 	json = engine_object_json(r->api->engine, o);
+	request_reply_object(r, 200, json);
+	json_decref(json);
+}
+
+/* The version that the request asks for, or the newest. */
+static int read_version(const struct request *r, const struct prefix_list *l, uint32_t *ret, struct vpc_error *reterr)
+{
+	const char *text = r->arguments[QUERY_VERSION];
+	uint64_t version = l->version;
+
+	if (text && number_parse(text, UINT32_MAX, &version) < 0)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "version", "'%.64s' is not a version",
+				     text);
+	if (version < l->oldest || version > l->version)
+		return vpc_error_set(reterr, VPC_E_INVALID_PREFIX_LIST_VERSION_NOT_FOUND, "version",
+				     "%s has the versions %u to %u", l->o.id, l->oldest, l->version);
+	*ret = (uint32_t)version;
+	return 0;
+}
+
+void handle_prefix_entries(struct request *r)
+{
+	const struct model *m = engine_model(r->api->engine);
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	const struct object *o;
+	uint32_t version = 0;
+	json_t *json;
+
+	if (model_resolve(m, OBJECT_PREFIX_LIST, r->id, NULL, "id", &o, &error) < 0 ||
+	    read_version(r, prefix_list_of(o), &version, &error) < 0) {
+		request_reply_error(r, &error);
+		return;
+	}
+	json = model_prefix_entries_json(m, prefix_list_of(o), version);
 	request_reply_object(r, 200, json);
 	json_decref(json);
 }

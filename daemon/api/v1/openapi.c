@@ -191,6 +191,15 @@ static json_t *rule_schema(void)
 	return request_object(&properties, names_of(decode_rule_members, decode_n_rule_members, decode_rule_required));
 }
 
+static json_t *entry_schema(void)
+{
+	struct builder properties = object_start();
+
+	add_members(&properties, decode_entry_members, decode_n_entry_members, UINT64_MAX);
+	return request_object(&properties,
+			      names_of(decode_entry_members, decode_n_entry_members, decode_entry_required));
+}
+
 /* --- components --- */
 
 static void add_fields(struct builder *properties, const struct schema *s)
@@ -286,6 +295,7 @@ static json_t *components(void)
 	for (int op = 0; op < CHANGE_OPS; op++)
 		add(&o, change_op_name(op), element_schema(op));
 	add(&o, "RuleSpec", rule_schema());
+	add(&o, "EntrySpec", entry_schema());
 	add(&o, "AttachmentSpec", attachment_schema(false));
 	return json_pack("{s:o}", "schemas", object_end(&o));
 }

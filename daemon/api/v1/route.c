@@ -7,6 +7,7 @@ static const struct argument arguments[] = {
 	[QUERY_VPC] = {"vpc", "VPC, id or name: filters a list, and is where names are looked up", false},
 	[QUERY_SUBNET] = {"subnet", "subnet, id or name: filters a list", false},
 	[QUERY_DROPS] = {"drops", "1 or true: drops alone", true},
+	[QUERY_VERSION] = {"version", "version of a prefix list; the newest when not given", false},
 	[QUERY_ENI] = {"eni", "network interface, id or name: what concerns it alone", false},
 };
 _Static_assert(QUERY_ARGUMENTS <= ROUTE_ARGUMENTS_MAX, "a request has a place for each argument");
@@ -62,6 +63,14 @@ const struct operation operations[] = {
 	      "VpcChanged", "gives a VPC a further CIDR"),
 	WRITE("DELETE", "/v1/vpcs/{id}/cidrs", handle_change, CHANGE_VPC_REMOVE_CIDR, FIELD_VPC_ID, BODY_CHANGE, 200, 0,
 	      "VpcChanged", "takes a CIDR from a VPC"),
+	READ("/v1/prefix-lists/{id}/entries", handle_prefix_entries, OBJECT_PREFIX_LIST, Q(VERSION), JSON,
+	     "PrefixListEntries", "shows the entries of a version of a prefix list"),
+	WRITE("POST", "/v1/prefix-lists/{id}/entries", handle_change, CHANGE_PREFIX_LIST_ADD, FIELD_PREFIX_LIST_ID,
+	      BODY_CHANGE, 201, 0, "PrefixListChanged", "adds entries to a prefix list"),
+	WRITE("DELETE", "/v1/prefix-lists/{id}/entries", handle_change, CHANGE_PREFIX_LIST_REMOVE, FIELD_PREFIX_LIST_ID,
+	      BODY_CHANGE, 200, 0, "PrefixListChanged", "takes entries from a prefix list"),
+	WRITE("PUT", "/v1/prefix-lists/{id}/version", handle_change, CHANGE_PREFIX_LIST_RESTORE, FIELD_PREFIX_LIST_ID,
+	      BODY_CHANGE, 200, 0, "PrefixListChanged", "gives a prefix list the entries of an earlier version"),
 	WRITE("POST", "/v1/route-tables/{id}/routes", handle_change, CHANGE_ROUTE_ADD, FIELD_ROUTE_TABLE_ID,
 	      BODY_CHANGE, 201, Q(VPC), "RouteTableChanged", "adds a route to a route table"),
 	WRITE("PUT", "/v1/route-tables/{id}/routes", handle_change, CHANGE_ROUTE_REPLACE, FIELD_ROUTE_TABLE_ID,

@@ -14,6 +14,7 @@ enum query_argument {
 	QUERY_SUBNET,
 	QUERY_DROPS,
 	QUERY_ENI,
+	QUERY_VERSION,
 	QUERY_ARGUMENTS,
 };
 

@@ -111,6 +111,23 @@ static bool hints_lead_to(const struct vpc_mask_group *mask_group, const struct 
 	return memcmp(&with, mask_group, sizeof(with)) == 0;
 }
 
+/* Whether a packet is led from the group to the prefix list that its row names. */
+static int check_list_name(const struct maps *maps, struct maps_audit *a, const struct row *row)
+{
+	const struct mirror *m = &maps->mirror;
+	uint32_t sg = row_group(m, row), list = row->key.addr[0], leads_to;
+	unsigned dir = row_direction(m, row), place = (unsigned)list_place(m, sg, dir, list);
+	const struct vpc_list_key key = {.sg = sg, .dir = (uint8_t)dir, .at = (uint8_t)place};
+	int r;
+
+	if (!(sg_at(maps, sg)->dir[dir].port_plens[VPC_SLOT_ANY] & 1u << (VPC_LISTS_SHIFT + place)))
+		return found(a, "sg", "group %u does not lead to prefix list %u", sg, list - VPC_LIST_FIRST);
+	r = look_up(maps, MAP_LIST_OF, &key, &leads_to);
+	if (r < 0 || leads_to == list)
+		return r;
+	return found(a, "list_of", "a key of group %u does not lead to prefix list %u", sg, list - VPC_LIST_FIRST);
+}
+
 static int check_row(const struct maps *maps, struct maps_audit *a, uint32_t number)
 {
 	const struct row *row = &maps->mirror.rows[number];
@@ -130,6 +147,11 @@ static int check_row(const struct maps *maps, struct maps_audit *a, uint32_t num
 		return leads_to == number
 			       ? 0
 			       : found(a, "sg", "group %u does not lead to row %u", row->key.mask_group, number);
+	}
+	if (row->key.kind == VPC_PEER_PREFIX_LIST) {
+		r = check_list_name(maps, a, row);
+		if (r)
+			return r;
 	}
 	if (!hints_lead_to(mask_group_at(maps, row->key.mask_group), &row->key))
 		return found(a, "mask_group", "the hints of mask group %u do not lead to row %u", row->key.mask_group,
@@ -169,7 +191,7 @@ static int check_mask_group(const struct maps *maps, struct maps_audit *a, uint3
 		return 0;
 	if (memcmp(&mask_group_at(maps, number)->key, k, sizeof(*k)) != 0)
 		return found(a, "mask_group", "mask group %u was changed", number);
-	if (!(sg_at(maps, k->sg)->dir[k->dir].port_plens[k->slot] & 1u << k->plen))
+	if (!group_is_list(k->sg) && !(sg_at(maps, k->sg)->dir[k->dir].port_plens[k->slot] & 1u << k->plen))
 		return found(a, "sg", "group %u does not lead to mask group %u", k->sg, number);
 	r = look_up(maps, MAP_MASK_GROUP_OF, k, &leads_to);
 	if (r < 0 || leads_to == number)
@@ -183,7 +205,7 @@ static int check_set(const struct maps *maps, struct maps_audit *a, uint32_t num
 	const struct vpc_set *at = set_at(maps, number);
 
 	if (!set->users || (at->n == set->n && memcmp(at->sg, set->sg, set->n * sizeof(set->sg[0])) == 0 &&
-			    at->bloom == set_bloom(set->sg, set->n)))
+			    at->bloom == set_bloom(set->sg, set->n) && at->lists == set_lists(&maps->mirror, set)))
 		return 0;
 	return found(a, "set", "set %u was changed", number);
 }

@@ -12,9 +12,17 @@ void ctl_adopt(struct maps *maps)
 	maps->ctl = *ctl_at(maps, 0);
 	if (maps->ctl.pickup_until_ns > monotonic_ns() + PICKUP_NS)
 		CTL_SET(maps, pickup_until_ns, 0);
+	/* Raised for an epoch that was never stored: the one that is in force is enough. */
+	if (maps->ctl.lists_revoke > maps->ctl.epoch)
+		CTL_SET(maps, lists_revoke, maps->ctl.epoch);
+	if (maps->ctl.lists_any > maps->ctl.epoch)
+		CTL_SET(maps, lists_any, maps->ctl.epoch);
 }
 
-#define FIELDS(FIELD) FIELD(epoch) FIELD(pickup_until_ns) FIELD(listeners) FIELD(half_open_max) FIELD(graces)
+#define FIELDS(FIELD)                                                                                  \
+	FIELD(epoch)                                                                                   \
+	FIELD(pickup_until_ns) FIELD(listeners) FIELD(half_open_max) FIELD(graces) FIELD(lists_revoke) \
+		FIELD(lists_any)
 
 int maps_ctl_mend(struct maps *maps, struct maps_finding *ret)
 {

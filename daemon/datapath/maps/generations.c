@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "datapath/maps/generations.h"
 
+#include "datapath/maps/ctl.h"
 #include "datapath/maps/words.h"
 
 static void raise_word(__u64 *at, uint64_t epoch)
@@ -42,9 +43,22 @@ static void inherit(struct maps *maps, uint32_t eni, uint32_t old_set)
 	raise_word(&eni_at(maps, eni)->gen_revoke, set_at(maps, old_set)->gen_revoke);
 }
 
+static void raise_lists(struct maps *maps, const struct maps_change *c)
+{
+	if (c->mirror.lists)
+		CTL_SET(maps, lists_any, c->epoch);
+	if (!c->mirror.lists_revoked)
+		return;
+	maps->mirror.lists_revoked = c->epoch;
+	if (c->flows == FLOWS_CUT)
+		CTL_SET(maps, lists_revoke, c->epoch);
+}
+
 void generations_raise(struct maps *maps, struct maps_change *c)
 {
 	const struct mirror_change *m = &c->mirror;
+
+	raise_lists(maps, c);
 
 	for (size_t i = 0; i < m->affected_sets.n; i++)
 		raise_set(maps, c, m->affected_sets.at[i]);
@@ -68,5 +82,7 @@ void generations_commit(struct maps *maps)
 	for (uint32_t i = 1; i <= m->eni_max; i++)
 		if (maps->grace.all ? m->enis[i].state == NODE_ALIVE : m->enis[i].revoked == epoch)
 			raise_word(&eni_at(maps, i)->gen_revoke, epoch);
+	if (maps->grace.all || m->lists_revoked == epoch)
+		CTL_SET(maps, lists_revoke, epoch);
 	maps->grace.pending = false;
 }

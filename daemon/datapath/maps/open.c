@@ -101,6 +101,7 @@ static void adopt_limits(struct maps *maps)
 	l->addresses -= l->addresses > l->enis ? l->enis : 0; /* each ENI's MAC stands there too */
 	l->sets = maps->map[MAP_SET].n - 1;
 	l->groups = maps->map[MAP_SG].n - 1;
+	l->prefix_list_names = maps->map[MAP_LIST_OF].n;
 	l->classes = maps->map[MAP_MASK_GROUP].n - 1;
 	l->rows = maps->map[MAP_ROW].n - 1;
 	l->flows_established = maps->map[MAP_FLOW].n;
@@ -170,6 +171,8 @@ static int init_mirror(struct maps *maps)
 		.addr_numbers = maps->map[MAP_ADDR_ROW].n,
 		.enis = maps->map[MAP_ENI].n,
 		.groups = maps->map[MAP_SG].n,
+		.lists = maps->limits.prefix_lists + 1,
+		.list_names = maps->limits.prefix_list_names,
 		.vpcs = maps->map[MAP_VPC].n,
 		.blocks = maps->map[MAP_CLASSIFIER].n,
 		.routes = maps->limits.routes + 1,

@@ -79,7 +79,7 @@ static int read_mask_group(const void *key, const void *value, void *userdata)
 	uint32_t number = *(const uint32_t *)value;
 
 	if (number == 0 || number >= maps->map[MAP_MASK_GROUP].n || maps->mirror.mask_groups[number].used ||
-	    k->sg == 0 || k->sg >= maps->map[MAP_SG].n || k->dir > VPC_EGRESS || k->slot >= VPC_SLOTS || k->plen > 16 ||
+	    !group_valid(&maps->mirror, k->sg) || k->dir > VPC_EGRESS || k->slot >= VPC_SLOTS || k->plen > 16 ||
 	    memcmp(&mask_group_at(maps, number)->key, k, sizeof(*k)) != 0)
 		return reading_drop(reading, key);
 	return mask_group_link(&maps->mirror, number, k);
@@ -105,18 +105,28 @@ static int adopt_row(struct maps *maps, uint32_t number, const struct vpc_rule_k
 	return reference_add(&maps->mirror, number, maps->mirror.rows[number].rule) ? 0 : -ENOMEM;
 }
 
+/* A row that names a list is one of a group's. */
+static bool group_valid_list(const struct maps *maps, const struct vpc_rule_key *k)
+{
+	return group_is_list(k->addr[0]) && !group_is_list(maps->mirror.mask_groups[k->mask_group].key.sg);
+}
+
 static int read_rule(const void *key, const void *value, void *userdata)
 {
 	struct reading *reading = userdata;
 	struct maps *maps = reading->maps;
 	const struct vpc_rule_key *k = key;
 	uint32_t number = *(const uint32_t *)value;
+	int r;
 
 	if (number == 0 || number >= maps->map[MAP_ROW].n || !row_lives(maps, number) || k->mask_group == 0 ||
 	    k->mask_group >= maps->map[MAP_MASK_GROUP].n || !maps->mirror.mask_groups[k->mask_group].used ||
 	    memcmp(&row_at(maps, number)->key, k, sizeof(*k)) != 0)
 		return reading_drop(reading, key);
-	return adopt_row(maps, number, k, true);
+	if (k->kind == VPC_PEER_PREFIX_LIST && !group_valid_list(maps, k))
+		return reading_drop(reading, key);
+	r = adopt_row(maps, number, k, true);
+	return r == -EMLINK ? reading_drop(reading, key) : r;
 }
 
 static int read_all_rows(struct maps *maps)
@@ -191,6 +201,53 @@ static void restore_hints(struct maps *maps)
 	}
 }
 
+/* --- prefix lists that groups name --- */
+
+/* Before the rows are read: a list keeps its place, by which packets find it. */
+static int read_list_name(const void *key, const void *value, void *userdata)
+{
+	struct reading *reading = userdata;
+	struct mirror *m = &reading->maps->mirror;
+	const struct vpc_list_key *k = key;
+	uint32_t list = *(const uint32_t *)value;
+	struct group *group;
+
+	if (!group_valid(m, k->sg) || group_is_list(k->sg) || k->dir > VPC_EGRESS || k->at >= VPC_LISTS_PER_GROUP ||
+	    k->pad || !group_is_list(list) || list_place(m, k->sg, k->dir, list) >= 0)
+		return reading_drop(reading, key);
+	group = group_get(m, k->sg);
+	if (!group)
+		return -ENOMEM;
+	group->lists[k->dir][k->at].list = list;
+	m->n_list_names++;
+	return 0;
+}
+
+/* After the rows are read: what no row names goes, and what no key leads to gets one. */
+static int restore_list_names(struct maps *maps)
+{
+	struct mirror *m = &maps->mirror;
+	int r = 0;
+
+	for (uint32_t i = 1; r >= 0 && i < m->size.groups * 2 * VPC_LISTS_PER_GROUP; i++) {
+		const struct vpc_list_key key = {.sg = i / (2 * VPC_LISTS_PER_GROUP),
+						 .dir = (uint8_t)(i / VPC_LISTS_PER_GROUP % 2),
+						 .at = (uint8_t)(i % VPC_LISTS_PER_GROUP)};
+		struct named_list *at = m->groups[key.sg] ? &m->groups[key.sg]->lists[key.dir][key.at] : NULL;
+
+		if (!at || !at->list)
+			continue;
+		if (at->n_rows) {
+			r = bpf_map_update_elem(maps->map[MAP_LIST_OF].fd, &key, &at->list, BPF_ANY);
+			continue;
+		}
+		r = map_delete(&maps->map[MAP_LIST_OF], &key);
+		at->list = 0;
+		m->n_list_names--;
+	}
+	return r;
+}
+
 /* --- ENIs, sets, addresses --- */
 
 static bool set_valid(const struct maps *maps, uint32_t number)
@@ -245,6 +302,8 @@ static void restore_sets(struct maps *maps)
 			zero_words(at, sizeof(*at));
 		else if (maps->mirror.sets[i].users && at->bloom != bloom)
 			store64(&at->bloom, bloom);
+		if (maps->mirror.sets[i].users && at->lists != set_lists(&maps->mirror, &maps->mirror.sets[i]))
+			store32(&at->lists, set_lists(&maps->mirror, &maps->mirror.sets[i]));
 	}
 }
 
@@ -321,7 +380,11 @@ static int read_back(struct maps *maps)
 	_cleanup_(reading_clear) struct reading mask_groups = {.maps = maps, .id = MAP_MASK_GROUP_OF};
 	_cleanup_(reading_clear) struct reading rules = {.maps = maps, .id = MAP_RULE};
 	_cleanup_(reading_clear) struct reading addrs = {.maps = maps, .id = MAP_ADDR};
+	_cleanup_(reading_clear) struct reading list_names = {.maps = maps, .id = MAP_LIST_OF};
 	int r = reading_run(&mask_groups, read_mask_group);
+
+	if (r >= 0)
+		r = reading_run(&list_names, read_list_name);
 
 	if (r >= 0)
 		r = reading_run(&rules, read_rule);
@@ -335,6 +398,9 @@ static int read_back(struct maps *maps)
 		r = finish_moved_addrs(maps, &addrs);
 	for (uint32_t i = 1; r >= 0 && i < maps->map[MAP_ENI].n; i++)
 		r = read_eni(maps, i);
+	if (r < 0)
+		return r;
+	r = restore_list_names(maps);
 	if (r < 0)
 		return r;
 	restore_hints(maps);

@@ -24,13 +24,14 @@
 static void mask_group_release(struct maps *maps, uint32_t number)
 {
 	const struct vpc_mask_group_key key = maps->mirror.mask_groups[number].key;
-	__u32 *plens = &sg_at(maps, key.sg)->dir[key.dir].port_plens[key.slot];
 
 	(void)map_delete(&maps->map[MAP_MASK_GROUP_OF], &key);
 	zero_words(mask_group_at(maps, number), sizeof(struct vpc_mask_group));
 	mask_group_unlink(&maps->mirror, number);
 	numbers_give(&maps->mirror.mask_group_numbers, number);
-	store32(plens, port_plens(&maps->mirror, key.sg, key.dir, key.slot));
+	if (!group_is_list(key.sg))
+		store32(&sg_at(maps, key.sg)->dir[key.dir].port_plens[key.slot],
+			port_plens(&maps->mirror, key.sg, key.dir, key.slot));
 }
 
 static void mask_group_refresh(struct maps *maps, uint32_t number)
@@ -74,6 +75,37 @@ static void unhash_row(struct maps *maps, uint32_t number)
 		store32(all, 0);
 }
 
+/* After a row of the group that named a prefix list is gone: what led packets to the list goes with the last one. */
+static void list_name_release(struct maps *maps, const struct vpc_list_key *key)
+{
+	const struct mirror *m = &maps->mirror;
+	const struct group *group = m->groups[key->sg];
+
+	if (group->lists[key->dir][key->at].list)
+		return;
+	store32(&sg_at(maps, key->sg)->dir[key->dir].port_plens[VPC_SLOT_ANY],
+		port_plens(m, key->sg, key->dir, VPC_SLOT_ANY));
+	(void)map_delete(&maps->map[MAP_LIST_OF], key);
+	for (size_t i = 0; i < group->sets.n; i++)
+		store32(&set_at(maps, group->sets.at[i])->lists, set_lists(m, &m->sets[group->sets.at[i]]));
+}
+
+static void unlink_row(struct maps *maps, uint32_t number)
+{
+	const struct row *row = &maps->mirror.rows[number];
+	struct vpc_list_key key;
+
+	if (row->key.kind != VPC_PEER_PREFIX_LIST) {
+		row_unlink(&maps->mirror, number);
+		return;
+	}
+	key = (struct vpc_list_key){.sg = row_group(&maps->mirror, row),
+				    .dir = (uint8_t)row_direction(&maps->mirror, row)};
+	key.at = (uint8_t)list_place(&maps->mirror, key.sg, key.dir, row->key.addr[0]);
+	row_unlink(&maps->mirror, number);
+	list_name_release(maps, &key);
+}
+
 static void retire_row(struct maps *maps, uint32_t number)
 {
 	struct vpc_row *at = row_at(maps, number);
@@ -82,7 +114,7 @@ static void retire_row(struct maps *maps, uint32_t number)
 	unhash_row(maps, number);
 	store64(&at->died, 0);
 	zero_words(at, sizeof(*at));
-	row_unlink(&maps->mirror, number);
+	unlink_row(maps, number);
 	numbers_give(&maps->mirror.row_numbers, number);
 	if (mask_group)
 		mask_group_after_row(maps, mask_group);

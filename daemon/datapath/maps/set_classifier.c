@@ -38,7 +38,8 @@ static void gather_row(const struct mirror *m, struct gathered *g, uint32_t numb
 	struct classifier_rule *rule;
 	struct plan_row described;
 
-	if (!row_counts(row))
+	/* Rules that name prefix lists are looked for by themselves (bpf/lib/rules/lists.h). */
+	if (!row_counts(row) || row->key.kind == VPC_PEER_PREFIX_LIST)
 		return;
 	row_describe(m, row, &described);
 	rule = &g->at[g->n++];

@@ -113,6 +113,7 @@ static void scale(struct vpc_limits *l, uint32_t large, uint32_t small)
 	l->addresses = scaled(l->addresses, small, 256);
 	l->groups = scaled(l->groups, small, 256);
 	l->sets = scaled(l->sets, small, 64);
+	l->prefix_list_names = scaled(l->prefix_list_names, small, 256);
 	l->vpcs = scaled(l->vpcs, small, 16);
 	if (l->rules > l->rows)
 		l->rules = l->rows;

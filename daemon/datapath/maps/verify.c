@@ -3,6 +3,7 @@
 #include "datapath/maps/verify.h"
 
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/maps.h"
 #include "datapath/maps/mirror/rows.h"
+#include "datapath/maps/mirror/sets.h"
 #include "datapath/maps/pin.h"
 #include "datapath/maps/report.h"
 #include "datapath/maps/set_classifier_check.h"
@@ -28,6 +30,12 @@ static const char *row_text(const struct plan_row *r, char ret[ROW_TEXT_MAX])
 		snprintf(peer, sizeof(peer), "%s/%u", addr, r->peer_plen);
 	} else if (r->peer_kind == VPC_PEER_SG) {
 		snprintf(peer, sizeof(peer), "sg %u", r->peer[0]);
+	} else if (r->peer_kind == VPC_PEER_PREFIX_LIST) {
+		snprintf(peer, sizeof(peer), "prefix list %u", r->peer[0] - VPC_LIST_FIRST);
+	}
+	if (group_is_list(r->sg)) {
+		snprintf(ret, ROW_TEXT_MAX, "prefix list %u entry %s", r->sg - VPC_LIST_FIRST, peer);
+		return ret;
 	}
 	snprintf(ret, ROW_TEXT_MAX, "sg %u %s %s %u/%u peer %s", r->sg, r->direction ? "egress" : "ingress",
 		 r->slot < VPC_SLOTS ? slots[r->slot] : "?", r->port, r->port_plen, peer);
@@ -105,6 +113,22 @@ static bool hinted(const struct vpc_mask_group *mask_group, const struct vpc_rul
 	return memcmp(&with, mask_group, sizeof(with)) == 0;
 }
 
+/* Whether a packet is led from the row's group to the prefix list that the row names. */
+static bool named(const struct maps *maps, const struct plan_row *seen)
+{
+	uint32_t places = sg_at(maps, seen->sg)->dir[seen->direction].port_plens[VPC_SLOT_ANY] >> VPC_LISTS_SHIFT;
+
+	for (uint8_t i = 0; i < VPC_LISTS_PER_GROUP; i++) {
+		const struct vpc_list_key key = {.sg = seen->sg, .dir = seen->direction, .at = i};
+		uint32_t list;
+
+		if (places & 1u << i && bpf_map_lookup_elem(maps->map[MAP_LIST_OF].fd, &key, &list) == 0 &&
+		    list == seen->peer[0])
+			return true;
+	}
+	return false;
+}
+
 static int verify_mask_group(const void *key, const void *value, void *userdata)
 {
 	struct verify_rows *x = userdata;
@@ -113,17 +137,19 @@ static int verify_mask_group(const void *key, const void *value, void *userdata)
 	uint32_t number = *(const uint32_t *)value;
 	const struct vpc_sg_dir *dir;
 
-	if (number >= maps->map[MAP_MASK_GROUP].n || k->sg >= maps->map[MAP_SG].n || k->dir > 1 ||
+	if (number >= maps->map[MAP_MASK_GROUP].n || !group_valid(&maps->mirror, k->sg) || k->dir > 1 ||
 	    k->slot >= VPC_SLOTS || k->plen > 16 || memcmp(&mask_group_at(maps, number)->key, k, sizeof(*k)) != 0)
 		return report_difference(x->v->report, "port mask group", "mask_group_of", "differs",
 					 "sg %u slot %u port %u/%u leads to mask group %u", k->sg, k->slot, k->port,
 					 k->plen, number);
+	x->mask_group_found[number] = true;
+	if (group_is_list(k->sg))
+		return 0;
 	dir = &sg_at(maps, k->sg)->dir[k->dir];
 	if (!(dir->port_plens[k->slot] & 1u << k->plen))
 		return report_difference(x->v->report, "port mask group", "sg", "differs",
 					 "sg %u slot %u does not lead to port prefixes of length %u", k->sg, k->slot,
 					 k->plen);
-	x->mask_group_found[number] = true;
 	return 0;
 }
 
@@ -159,6 +185,9 @@ static int verify_rule(const void *key, const void *value, void *userdata)
 	if (!hinted(mask_group_at(v->maps, k->mask_group), k))
 		return report_difference(v->report, "rule row", row_text(&seen, text), "differs",
 					 "the hints of mask group %u do not lead to it", k->mask_group);
+	if (k->kind == VPC_PEER_PREFIX_LIST && !named(v->maps, &seen))
+		return report_difference(v->report, "rule row", row_text(&seen, text), "differs",
+					 "the group does not lead to the prefix list");
 	return check_row(x, &seen);
 }
 

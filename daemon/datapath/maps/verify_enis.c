@@ -30,7 +30,8 @@ static int verify_set(const struct verify *v, const struct eni_record *want, con
 		return report_difference(v->report, "ENI groups", name, "missing", "set %u is in force", number);
 	set = set_at(v->maps, number);
 	if (set->n != want->n_groups || memcmp(set->sg, want->groups, want->n_groups * sizeof(*want->groups)) != 0 ||
-	    set->bloom != set_bloom(want->groups, want->n_groups))
+	    set->bloom != set_bloom(want->groups, want->n_groups) ||
+	    set->lists != set_lists(&v->maps->mirror, &v->maps->mirror.sets[number]))
 		return report_difference(v->report, "ENI groups", name, "differs", "set %u has %u groups, expected %u",
 					 number, set->n, want->n_groups);
 	return 0;

@@ -96,10 +96,12 @@ static int write_mask_groups(struct maps *maps, struct maps_change *c)
 		__u32 *plens;
 
 		mask_group_hints(&maps->mirror, number, &new);
-		plens = &sg_at(maps, new.key.sg)->dir[new.key.dir].port_plens[new.key.slot];
 		r = undo_store_words(&c->undo, at, &new, sizeof(new));
 		if (r >= 0)
 			r = write_hash(maps, c, MAP_MASK_GROUP_OF, &new.key, number, 0);
+		if (group_is_list(new.key.sg))
+			continue;
+		plens = &sg_at(maps, new.key.sg)->dir[new.key.dir].port_plens[new.key.slot];
 		if (r >= 0)
 			r = undo_store32(&c->undo, plens, *plens | 1u << new.key.plen);
 	}
@@ -138,6 +140,30 @@ static int write_new_row(struct maps *maps, struct maps_change *c, uint32_t numb
 	return key_is_all(&row->key) ? 0 : write_hints(maps, c, row);
 }
 
+/* The first row of a group that names the prefix list: what leads packets to it. */
+static int write_list_name(struct maps *maps, struct maps_change *c, const struct row *row)
+{
+	const struct mirror *m = &maps->mirror;
+	uint32_t sg = row_group(m, row);
+	unsigned dir = row_direction(m, row);
+	unsigned place = (unsigned)list_place(m, sg, dir, row->key.addr[0]);
+	const struct vpc_list_key key = {.sg = sg, .dir = (uint8_t)dir, .at = (uint8_t)place};
+	__u32 *plens = &sg_at(maps, sg)->dir[dir].port_plens[VPC_SLOT_ANY];
+	int r;
+
+	if (*plens & 1u << (VPC_LISTS_SHIFT + place))
+		return 0;
+	r = write_hash(maps, c, MAP_LIST_OF, &key, row->key.addr[0], 0);
+	if (r >= 0)
+		r = undo_store32(&c->undo, plens, *plens | 1u << (VPC_LISTS_SHIFT + place));
+	for (size_t i = 0; r >= 0 && i < m->groups[sg]->sets.n; i++) {
+		__u32 *lists = &set_at(maps, m->groups[sg]->sets.at[i])->lists;
+
+		r = undo_store32(&c->undo, lists, *lists | 1u << dir);
+	}
+	return r;
+}
+
 static int write_all_row(struct maps *maps, struct maps_change *c, uint32_t number)
 {
 	const struct vpc_rule_key *key = &maps->mirror.rows[number].key;
@@ -161,6 +187,8 @@ static int write_rows(struct maps *maps, struct maps_change *c)
 			r = write_new_row(maps, c, number);
 			if (r >= 0 && key_is_all(&row->key))
 				r = write_all_row(maps, c, number);
+			if (r >= 0 && row->key.kind == VPC_PEER_PREFIX_LIST)
+				r = write_list_name(maps, c, row);
 			n_hash += !key_is_all(&row->key);
 		}
 	}
@@ -184,7 +212,10 @@ static int write_sets(struct maps *maps, struct maps_change *c)
 
 	for (size_t i = 0; r >= 0 && i < c->mirror.sets.n; i++) {
 		const struct set *set = &maps->mirror.sets[c->mirror.sets.at[i]];
-		struct vpc_set new = {.gen_any = c->epoch, .bloom = set_bloom(set->sg, set->n), .n = set->n};
+		struct vpc_set new = {.gen_any = c->epoch,
+				      .bloom = set_bloom(set->sg, set->n),
+				      .n = set->n,
+				      .lists = set_lists(&maps->mirror, set)};
 
 		memcpy(new.sg, set->sg, sizeof(new.sg));
 		r = undo_store_words(&c->undo, set_at(maps, c->mirror.sets.at[i]), &new, sizeof(new));

@@ -16,6 +16,8 @@ int rule_set_key(struct rule *r)
 
 	if (r->peer == PEER_SG)
 		snprintf(peer, sizeof(peer), "sg%u", r->peer_sg);
+	else if (r->peer == PEER_PREFIX_LIST)
+		snprintf(peer, sizeof(peer), "pl%u", r->peer_list);
 	else
 		cidr_format(&r->cidr, peer);
 	snprintf(key, sizeof(key), "r%u/%u/%d/%d/%d/%s", r->sg, (unsigned)r->direction, r->protocol, r->from_port,
@@ -43,6 +45,7 @@ static int copy_members(struct object *to, const struct object *from)
 	r->peer = f->peer;
 	r->cidr = f->cidr;
 	r->peer_sg = f->peer_sg;
+	r->peer_list = f->peer_list;
 	return text_set(&r->description, f->description);
 }
 
@@ -50,6 +53,8 @@ static int post(struct index *ix, struct object *o)
 {
 	const struct rule *rule = rule_of(o);
 
+	if (rule->peer == PEER_PREFIX_LIST)
+		return index_post_reference(ix, o, OBJECT_PREFIX_LIST, rule->peer_list);
 	return rule->peer == PEER_SG ? index_post_reference(ix, o, OBJECT_SG, rule->peer_sg) : 0;
 }
 
@@ -66,6 +71,18 @@ static json_t *port_to_json(int32_t port, const struct rule *r)
 	return has_ports ? json_integer(port) : json_null();
 }
 
+static int put_peer(const struct model *m, const struct rule *r, json_t *ret)
+{
+	switch (r->peer) {
+	case PEER_SG:
+		return json_put(ret, "sg_id", json_string(model_sg(m, r->peer_sg)->o.id));
+	case PEER_PREFIX_LIST:
+		return json_put(ret, "prefix_list_id", json_string(model_prefix_list(m, r->peer_list)->o.id));
+	default:
+		return json_put(ret, "cidr", json_cidr(&r->cidr));
+	}
+}
+
 static int put_rule(const struct model *m, const struct object *o, json_t *ret)
 {
 	const struct rule *r = rule_of(o);
@@ -77,8 +94,7 @@ static int put_rule(const struct model *m, const struct object *o, json_t *ret)
 	    json_put(ret, "from_port", port_to_json(r->from_port, r)) < 0 ||
 	    json_put(ret, "to_port", port_to_json(r->to_port, r)) < 0)
 		return -ENOMEM;
-	if (r->peer == PEER_SG ? json_put(ret, "sg_id", json_string(model_sg(m, r->peer_sg)->o.id)) < 0
-			       : json_put(ret, "cidr", json_cidr(&r->cidr)) < 0)
+	if (put_peer(m, r, ret) < 0)
 		return -ENOMEM;
 	return json_put(ret, "description", json_string(r->description ? r->description : ""));
 }
@@ -88,6 +104,20 @@ static int32_t load_port(struct document *d, const char *key)
 	if (json_is_null(json_object_get(d->json, key)))
 		return -1;
 	return (int32_t)document_i64(d, key, -1, UINT16_MAX);
+}
+
+static void load_peer(struct model *m, struct document *d, struct rule *r)
+{
+	if (json_object_get(d->json, "sg_id")) {
+		r->peer = PEER_SG;
+		r->peer_sg = document_ref(m, d, "sg_id", OBJECT_SG);
+	} else if (json_object_get(d->json, "prefix_list_id")) {
+		r->peer = PEER_PREFIX_LIST;
+		r->peer_list = document_ref(m, d, "prefix_list_id", OBJECT_PREFIX_LIST);
+	} else {
+		r->peer = PEER_CIDR;
+		r->cidr = document_cidr(d, "cidr", 0, true);
+	}
 }
 
 static void load(struct model *m, struct document *d, struct object *o)
@@ -110,11 +140,7 @@ static void load(struct model *m, struct document *d, struct object *o)
 		free(r->description);
 		r->description = NULL;
 	}
-	r->peer = json_object_get(d->json, "sg_id") ? PEER_SG : PEER_CIDR;
-	if (r->peer == PEER_SG)
-		r->peer_sg = document_ref(m, d, "sg_id", OBJECT_SG);
-	else
-		r->cidr = document_cidr(d, "cidr", 0, true);
+	load_peer(m, d, r);
 	if (rule_set_key(r) < 0)
 		document_damaged(d, "(out of memory)");
 }

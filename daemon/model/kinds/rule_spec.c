@@ -202,12 +202,8 @@ static int parse_peer(const struct rule_spec *spec, const char *prefix, struct r
 	if (n > 1)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, field,
 				     "a rule has one peer: cidr, sg_id or prefix_list_id");
-	if (spec->prefix_list_id)
-		return vpc_error_set(reterr, VPC_E_INVALID_PREFIX_LIST_ID_NOT_FOUND,
-				     field_name(field, prefix, "prefix_list_id"), "there is no prefix list '%.64s'",
-				     spec->prefix_list_id);
-	if (spec->sg_id) {
-		ret->peer = PEER_SG;
+	if (spec->sg_id || spec->prefix_list_id) {
+		ret->peer = spec->sg_id ? PEER_SG : PEER_PREFIX_LIST;
 		return 0;
 	}
 	ret->peer = PEER_CIDR;
@@ -250,6 +246,27 @@ int rule_spec_parse(const struct rule_spec *spec, const char *prefix, struct rul
 	return r;
 }
 
+static int resolve_list(struct model_txn *t, const struct rule_spec *spec, const char *prefix, struct rule *ret,
+			struct vpc_error *reterr)
+{
+	uint8_t family = protocol_family(ret->protocol);
+	const struct object *list;
+	char field[FIELD_MAX];
+	int r;
+
+	field_name(field, prefix, "prefix_list_id");
+	r = txn_resolve(t, OBJECT_PREFIX_LIST, spec->prefix_list_id, NULL, field, &list, reterr);
+	if (r < 0)
+		return r;
+	if (family && family != prefix_list_of(list)->family)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, field,
+				     "%s is for IPv%d, and the entries of %s are IPv%d",
+				     ret->protocol == 1 ? "icmp" : "icmpv6", family, list->id,
+				     prefix_list_of(list)->family);
+	ret->peer_list = list->number;
+	return 0;
+}
+
 int rule_spec_resolve(struct model_txn *t, const struct sg *g, const struct rule_spec *spec, const char *prefix,
 		      struct rule *ret, struct vpc_error *reterr)
 {
@@ -265,6 +282,11 @@ int rule_spec_resolve(struct model_txn *t, const struct sg *g, const struct rule
 		if (r < 0)
 			return r;
 		ret->peer_sg = peer->number;
+	}
+	if (ret->peer == PEER_PREFIX_LIST) {
+		r = resolve_list(t, spec, prefix, ret, reterr);
+		if (r < 0)
+			return r;
 	}
 	if (spec->n_tags) {
 		r = tags_check(t->m, spec->tags, spec->n_tags, field_name(field, prefix, "tags"), reterr);

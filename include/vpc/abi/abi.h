@@ -74,8 +74,11 @@ struct vpc_ctl {
 	__u32 half_open_max; /* so many SYNs of a VPC may stand in `flow` without an established connection; 0: none */
 	__u32 graces;	     /* vpcd's own: 1: some flow may have a grace. Set before the first gets one */
 	__u32 pad;
+	/* Of all prefix lists, for the sets that name one: the last epoch that took an entry away, or changed any. */
+	__u64 lists_revoke;
+	__u64 lists_any;
 };
-_Static_assert(sizeof(struct vpc_ctl) == 32, "vpc_ctl");
+_Static_assert(sizeof(struct vpc_ctl) == 48, "vpc_ctl");
 #define VPC_LISTEN_DROPS 1u
 #define VPC_LISTEN_FLOWS 2u
 
@@ -164,8 +167,8 @@ struct vpc_set {
 	__u64 gen_any;	  /* the last epoch that changed anything for them */
 	__u64 bloom;	  /* 1 << (sg & 63) of every group */
 	__u32 n;
+	__u32 lists;		      /* bit d: some of its groups names a prefix list in direction d. A superset */
 	__u32 sg[VPC_GROUPS_PER_ENI]; /* ascending */
-	__u32 pad;
 	/* By direction: first block of its classifier; 0: none, its rules are walked. */
 	struct vpc_versioned classifier[2];
 };
@@ -191,10 +194,32 @@ struct vpc_sg_dir {
 	__u32 all6;		     /* the same for ::/0 */
 	__u32 port_plens[VPC_SLOTS]; /* bit p: there may be classes with a port prefix of p bits (0..16). A superset */
 };
+/* The other bits of port_plens[VPC_SLOT_ANY]: bit VPC_LISTS_SHIFT + i: list_of may have {sg, direction, i}. A superset
+ */
+#define VPC_PORT_PLENS_MASK 0x1ffffu
+#define VPC_LISTS_SHIFT	    17
+#define VPC_LISTS_PER_GROUP 15 /* that a group may name in one direction */
 struct vpc_sg {
 	struct vpc_sg_dir dir[2]; /* by VPC_INGRESS, VPC_EGRESS */
 };
 _Static_assert(sizeof(struct vpc_sg) == 64, "vpc_sg");
+
+/* --- prefix lists ----------------------------------------------------------------------------------------------------
+ * A list is a group of a number from VPC_LIST_FIRST on that no set contains and `sg` has no row of. Its entries are the
+ * rows of its only mask group: {list, VPC_INGRESS, VPC_SLOT_ANY, 0, 0}. A rule that names the list is a row of kind
+ * VPC_PEER_PREFIX_LIST in a group's mask group. So an entry stands once, whoever uses the list.
+ *
+ * list_of: hash {sg, direction, i} -> number of a list that the group may name. It is only where to look: the group's
+ * row says whether the list is named, and the list's row whether the address is in it. */
+
+#define VPC_LIST_FIRST 0x20000u
+struct vpc_list_key {
+	__u32 sg;
+	__u8 dir;
+	__u8 at; /* below VPC_LISTS_PER_GROUP */
+	__u16 pad;
+};
+_Static_assert(sizeof(struct vpc_list_key) == 8, "vpc_list_key");
 
 /* --- mask_group_of: hash {sg, dir, slot, port prefix} -> number of a mask group; mask_group: array, mmapable ---------
  * Port ranges are split into at most 30 aligned prefixes, so that a packet finds every range it is in with at most 17
@@ -211,7 +236,8 @@ struct vpc_mask_group_key {
 };
 _Static_assert(sizeof(struct vpc_mask_group_key) == 12, "vpc_mask_group_key");
 
-#define VPC_MASK_GROUP_SG 1u /* some rule of the mask group refers to a group */
+#define VPC_MASK_GROUP_SG   1u /* some rule of the mask group refers to a group */
+#define VPC_MASK_GROUP_LIST 2u /* some rule of it refers to a prefix list */
 
 /* What to probe for in `rule`: supersets, bits are only cleared when no row can be behind them. */
 struct vpc_mask_group {
@@ -229,7 +255,7 @@ _Static_assert(sizeof(struct vpc_mask_group) == 56, "vpc_mask_group");
 #define VPC_PEER_CIDR4	     4
 #define VPC_PEER_CIDR6	     6
 #define VPC_PEER_SG	     1
-#define VPC_PEER_PREFIX_LIST 2 /* reserved */
+#define VPC_PEER_PREFIX_LIST 2
 /* Not in the hash: the rows that sg.all4 and sg.all6 name. class is then the group, plen the direction, addr 0. */
 #define VPC_PEER_ALL4	     0xa4
 #define VPC_PEER_ALL6	     0xa6
@@ -239,7 +265,8 @@ struct vpc_rule_key {
 	__u8 kind; /* VPC_PEER_… */
 	__u8 plen; /* bits of addr that count; 0 for groups */
 	__u16 pad;
-	__be32 addr[4]; /* CIDR4: addr[0], the rest 0; CIDR6; SG: addr[0] is the group number in host byte order */
+	__be32 addr[4]; /* CIDR4: addr[0], the rest 0; CIDR6; SG, PREFIX_LIST: addr[0] is the number in host byte order
+			 */
 };
 _Static_assert(sizeof(struct vpc_rule_key) == 24, "vpc_rule_key");
 

@@ -25,6 +25,9 @@ void cut_note_affected(struct maps *maps, struct maps_change *c)
 {
 	/* With keep and drain only the loss of an address cuts at once. */
 	c->affects_flows = affected_each_revoked(&maps->mirror, &c->mirror, c->flows != FLOWS_CUT, has_flows, maps) > 0;
+	/* Whose sets name a list isn't looked for, as there may be many of them. */
+	if (c->mirror.lists_revoked && c->flows == FLOWS_CUT)
+		c->affects_flows |= maps_established(maps) > 0;
 }
 
 uint64_t maps_established(const struct maps *maps)
@@ -41,10 +44,14 @@ uint64_t maps_established(const struct maps *maps)
 
 /* --- all at once --- */
 
-/* Whether the change whose epoch this is took something away from an ENI, or from its set. */
+/* Whether the change whose epoch this is took something away from an ENI, from its set, or from a prefix list when the
+ * set names some. */
 static bool revoked_at(const struct maps *maps, uint32_t eni, uint64_t epoch)
 {
-	return eni_at(maps, eni)->gen_revoke == epoch || set_at(maps, maps->mirror.enis[eni].set)->gen_revoke == epoch;
+	const struct vpc_set *set = set_at(maps, maps->mirror.enis[eni].set);
+
+	return eni_at(maps, eni)->gen_revoke == epoch || set->gen_revoke == epoch ||
+	       (set->lists && maps->ctl.lists_revoke == epoch);
 }
 
 struct judging {

@@ -14,6 +14,7 @@
 #include "datapath/maps/flows/sweep.h"
 #include "datapath/maps/generations.h"
 #include "datapath/maps/maps.h"
+#include "datapath/maps/mirror/sets.h"
 #include "datapath/maps/words.h"
 
 /* A run of the program that fails (out of memory, in the kernel) is tried again so often. */
@@ -89,15 +90,16 @@ static int sweep_add(struct sweeping *s, const struct graced *item)
 	return s->io.n == VPC_SWEEP_MAX ? sweep_flush(s) : 0;
 }
 
-/* Whether the change takes something away from the ENI or the set it has. */
+/* Whether the change takes something away from the ENI, the set it has, or the prefix lists that this names. */
 static bool side_affected(const struct sweeping *s, uint32_t number)
 {
 	const struct maps *maps = s->maps;
+	const struct mirror *m = &maps->mirror;
 
 	if (!number || number >= maps->map[MAP_ENI].n)
 		return false;
-	return s->all || maps->mirror.enis[number].revoked == s->epoch ||
-	       maps->mirror.sets[maps->mirror.enis[number].set].revoked == s->epoch;
+	return s->all || m->enis[number].revoked == s->epoch || m->sets[m->enis[number].set].revoked == s->epoch ||
+	       (m->lists_revoked == s->epoch && set_lists(m, &m->sets[m->enis[number].set]));
 }
 
 static bool affected(const struct sweeping *s, const uint32_t eni[2])

@@ -96,12 +96,26 @@ static int affect_by_addr(struct mirror *m, struct mirror_change *c, const struc
 	return r;
 }
 
+/* A prefix list has other entries: that costs the same however many groups name it. */
+static void affect_lists(struct mirror_change *c, bool revoked)
+{
+	c->lists = true;
+	c->lists_revoked |= revoked;
+	c->revoked |= revoked;
+}
+
 int affected_find(struct mirror *m, struct mirror_change *c)
 {
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < c->groups.n; i++)
-		r = affect_group(m, c, c->groups.at[i].sg, c->groups.at[i].revoked ? AFFECTED_REVOKED : AFFECTED);
+	for (size_t i = 0; r >= 0 && i < c->groups.n; i++) {
+		const struct touched_group *g = &c->groups.at[i];
+
+		if (group_is_list(g->sg))
+			affect_lists(c, g->revoked);
+		else
+			r = affect_group(m, c, g->sg, g->revoked ? AFFECTED_REVOKED : AFFECTED);
+	}
 	for (size_t i = 0; r >= 0 && i < c->addrs.n; i++)
 		r = affect_by_addr(m, c, &c->addrs.at[i]);
 	for (size_t i = 0; r >= 0 && i < c->enis.n; i++)

@@ -109,6 +109,9 @@ struct mirror_change {
 	ARRAY(uint32_t) affected_sets;
 	ARRAY(uint32_t) affected_enis;
 	bool revoked; /* something is taken away from one of them */
+	/* Entries of prefix lists: whoever's set names a list is affected, and none of them is in the arrays. */
+	bool lists;
+	bool lists_revoked; /* an entry is removed; revoked is set too */
 };
 
 #endif

@@ -59,7 +59,7 @@ int mirror_init(struct mirror *m, const struct mirror_sizes *sizes)
 	m->sets = calloc(sizes->sets, sizeof(*m->sets));
 	m->addrs = calloc(sizes->addr_numbers, sizeof(*m->addrs));
 	m->enis = calloc(sizes->enis, sizeof(*m->enis));
-	m->groups = calloc(sizes->groups, sizeof(struct group *));
+	m->groups = calloc((size_t)VPC_LIST_FIRST + sizes->lists, sizeof(struct group *));
 	m->spaces = calloc(sizes->vpcs, sizeof(*m->spaces));
 	if (!m->rows || !m->mask_groups || !m->sets || !m->addrs || !m->enis || !m->groups || !m->spaces)
 		return -ENOMEM;

@@ -123,6 +123,13 @@ struct peer_reference {
 	uint32_t n_rows;
 };
 
+/* A prefix list that a group's rows name, and how many in one direction. */
+struct named_list {
+	uint32_t list; /* number, from VPC_LIST_FIRST on; 0: the place is free */
+	uint32_t n_rows;
+};
+
+/* A group, or a prefix list: that has one mask group, whose rows are its entries, and no sets. */
 struct group {
 	ARRAY(uint32_t) sets;			  /* sets that contain it */
 	struct peer_reference *referenced_by;	  /* groups with rows that refer to it */
@@ -131,6 +138,7 @@ struct group {
 	/* The most probes that one of these mask groups takes beyond its own lookup; 0 where there is none. */
 	uint8_t probes[2][VPC_SLOTS][17];
 	uint32_t max_probes[2]; /* no packet's walk through this group's rules takes more, by direction */
+	struct named_list lists[2][VPC_LISTS_PER_GROUP]; /* by direction; the place is that in list_of */
 };
 
 /* --- the edge ----------------------------------------------------------------------------------------------------- */
@@ -188,6 +196,8 @@ struct mirror_sizes {
 	uint32_t addr_numbers; /* in the map, which may have more of them */
 	uint32_t enis;
 	uint32_t groups;
+	uint32_t lists;	     /* prefix lists: the numbers from VPC_LIST_FIRST on */
+	uint32_t list_names; /* that list_of holds: lists that groups name, by direction */
 	uint32_t vpcs;
 	uint32_t blocks; /* of `classifier` */
 	uint32_t routes;
@@ -211,7 +221,7 @@ struct mirror {
 	struct addr *addrs;
 	struct eni_node *enis;	  /* by number */
 	uint32_t eni_max;	  /* greatest number that an ENI ever had */
-	struct group **groups;	  /* by number; made when first met */
+	struct group **groups;	  /* by number, prefix lists too; made when first met */
 	struct vpc_space *spaces; /* by VPC number */
 	struct reference *references;
 	uint32_t n_references;
@@ -241,8 +251,10 @@ struct mirror {
 	uint32_t waiting_publishes;
 	uint32_t waiting_rows; /* dead, and not yet retired */
 	uint32_t waiting_addrs;
-	uint32_t waiting_sets; /* ENIs that left a set by a change that is not yet retired */
-	uint32_t n_walked;     /* classifiers that are wanted and that there was no room for */
+	uint32_t waiting_sets;	/* ENIs that left a set by a change that is not yet retired */
+	uint32_t n_walked;	/* classifiers that are wanted and that there was no room for */
+	uint32_t n_list_names;	/* places in use in `lists` of all groups */
+	uint64_t lists_revoked; /* epoch of the last change that took an entry from a prefix list; 0 after a start */
 };
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "datapath/maps/mirror/refuse.h"
 #include "datapath/maps/mirror/rows.h"
+#include "datapath/maps/mirror/sets.h"
 
 static int group_touch(struct mirror_change *c, uint32_t sg, unsigned dir, bool revoked)
 {
@@ -112,9 +113,10 @@ static int row_make(struct mirror *m, struct mirror_change *c, const struct plan
 	number = numbers_take(&m->row_numbers);
 	if (!number)
 		return -ENOSPC;
-	if (row_link(m, number, &key, NODE_NEW) < 0) {
+	error = row_link(m, number, &key, NODE_NEW);
+	if (error < 0) {
 		numbers_give(&m->row_numbers, number);
-		return -ENOMEM;
+		return error;
 	}
 	if (row_touch(m, c, number) < 0) {
 		row_unlink(m, number);
@@ -167,8 +169,10 @@ static int decide(struct mirror *m, struct mirror_change *c, struct touched_row 
 
 static int row_valid(const struct mirror *m, const struct plan_row *r, struct vpc_error *reterr)
 {
-	if (r->sg == 0 || r->sg >= m->size.groups)
+	if (!group_valid(m, r->sg))
 		return refuse_number(reterr, "sg", m->size.groups, r->sg);
+	if (r->peer_kind == VPC_PEER_PREFIX_LIST && (group_is_list(r->sg) || !group_is_list(r->peer[0])))
+		return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, NULL, "a planned row is not valid");
 	if (r->direction > VPC_EGRESS || r->slot >= VPC_SLOTS || r->port_plen > 16 || r->peer_plen > 128)
 		return vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, NULL, "a planned row is not valid");
 	return 0;
@@ -190,6 +194,19 @@ static int rows_full(const struct mirror *m, const struct mirror_change *c, uint
 		made += c->rows.at[i].old_state == NODE_NEW;
 	return refuse_full(reterr, "row", m->size.rows - 1, m->row_numbers.used - m->waiting_rows - made,
 			   made + missing);
+}
+
+/* A group would name too many prefix lists. -EBUSY if a dead row may still name one. */
+static int lists_full(const struct mirror *m, struct vpc_error *reterr)
+{
+	if (m->waiting_rows)
+		return -EBUSY;
+	if (m->n_list_names >= m->size.list_names)
+		return refuse_full(reterr, "list_of", m->size.list_names, m->n_list_names, 1);
+	return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
+			     "the rules of a security group may name %u prefix lists in each direction, and these "
+			     "would name more",
+			     VPC_LISTS_PER_GROUP);
 }
 
 int plan_rows(struct mirror *m, struct mirror_change *c, const struct plan *plan, struct vpc_error *reterr)
@@ -214,6 +231,8 @@ int plan_rows(struct mirror *m, struct mirror_change *c, const struct plan *plan
 			r = 0;
 		}
 	}
+	if (r == -EMLINK)
+		return lists_full(m, reterr);
 	if (r >= 0 && missing)
 		return rows_full(m, c, missing, mask_groups, reterr);
 	for (size_t i = 0; r >= 0 && i < c->rows.n; i++)

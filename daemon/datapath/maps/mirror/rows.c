@@ -19,7 +19,8 @@ bool row_is_all(const struct plan_row *r, struct vpc_rule_key *ret)
 {
 	bool cidr4 = r->peer_kind == VPC_PEER_CIDR4;
 
-	if (r->slot != VPC_SLOT_ANY || r->port_plen || r->peer_plen || (!cidr4 && r->peer_kind != VPC_PEER_CIDR6))
+	if (group_is_list(r->sg) || r->slot != VPC_SLOT_ANY || r->port_plen || r->peer_plen ||
+	    (!cidr4 && r->peer_kind != VPC_PEER_CIDR6))
 		return false;
 	*ret = (struct vpc_rule_key){
 		.mask_group = r->sg, .kind = cidr4 ? VPC_PEER_ALL4 : VPC_PEER_ALL6, .plen = r->direction};
@@ -135,6 +136,8 @@ uint32_t port_plens(const struct mirror *m, uint32_t sg, unsigned dir, unsigned 
 	for (unsigned plen = 0; group && plen <= 16; plen++)
 		if (group->n_mask_groups[dir][slot][plen])
 			bits |= 1u << plen;
+	if (slot == VPC_SLOT_ANY)
+		bits |= list_places(m, sg, dir) << VPC_LISTS_SHIFT;
 	return bits;
 }
 
@@ -150,6 +153,9 @@ void hints_add(struct vpc_mask_group *hints, const struct vpc_rule_key *key)
 	case VPC_PEER_SG:
 		hints->sg_bloom |= 1ull << (key->addr[0] & 63);
 		hints->flags |= VPC_MASK_GROUP_SG;
+		break;
+	case VPC_PEER_PREFIX_LIST:
+		hints->flags |= VPC_MASK_GROUP_LIST;
 		break;
 	default:
 		break;
@@ -216,6 +222,13 @@ int row_link(struct mirror *m, uint32_t number, const struct vpc_rule_key *key, 
 
 	if (key->kind == VPC_PEER_SG && peer_reference_add(m, m->mask_groups[key->mask_group].key.sg, key->addr[0]) < 0)
 		return -ENOMEM;
+	if (key->kind == VPC_PEER_PREFIX_LIST) {
+		const struct vpc_mask_group_key *mask_group = &m->mask_groups[key->mask_group].key;
+		int r = list_name_add(m, mask_group->sg, mask_group->dir, key->addr[0]);
+
+		if (r < 0)
+			return r;
+	}
 	*row = (struct row){.key = *key, .next = *head, .state = (uint8_t)state};
 	*head = number;
 	if (!key_is_all(key))
@@ -233,6 +246,8 @@ void row_unlink(struct mirror *m, uint32_t number)
 	*at = row->next;
 	if (row->key.kind == VPC_PEER_SG)
 		peer_reference_drop(m, m->mask_groups[row->key.mask_group].key.sg, row->key.addr[0]);
+	if (row->key.kind == VPC_PEER_PREFIX_LIST)
+		list_name_drop(m, row_group(m, row), row_direction(m, row), row->key.addr[0]);
 	if (!key_is_all(&row->key))
 		mask_group_drop_row(m, number);
 	*row = (struct row){};

@@ -27,7 +27,8 @@ unsigned row_direction(const struct mirror *m, const struct row *row);
 uint32_t row_find(const struct mirror *m, const struct vpc_rule_key *key);
 /* The row that the kernel's hash leads to; 0: none. */
 uint32_t row_find_hashed(const struct mirror *m, const struct vpc_rule_key *key);
-/* Puts a row into its chain, its mask group and the groups' references to each other. -ENOMEM: nothing was done. */
+/* Puts a row into its chain, its mask group and the groups' references to each other. -ENOMEM, -EMLINK as
+ * list_name_add(): nothing was done. */
 int row_link(struct mirror *m, uint32_t number, const struct vpc_rule_key *key, enum node_state state);
 /* Takes it out again; the node is free then, and its number still has to be given back. */
 void row_unlink(struct mirror *m, uint32_t number);
@@ -43,7 +44,7 @@ void mask_group_unlink(struct mirror *m, uint32_t number);
 void mask_group_hints(const struct mirror *m, uint32_t number, struct vpc_mask_group *ret);
 /* Adds what leads a packet to one key. */
 void hints_add(struct vpc_mask_group *hints, const struct vpc_rule_key *key);
-/* The lengths of a group's port prefixes in one direction and slot, a bit each. */
+/* The word port_plens of a group's row. */
 uint32_t port_plens(const struct mirror *m, uint32_t sg, unsigned dir, unsigned slot);
 
 /* --- references --------------------------------------------------------------------------------------------------- */

@@ -53,24 +53,99 @@ void peer_reference_drop(struct mirror *m, uint32_t sg, uint32_t peer)
 	}
 }
 
+static void group_free(struct group *group)
+{
+	if (!group)
+		return;
+	while (group->referenced_by) {
+		struct peer_reference *n = group->referenced_by;
+
+		group->referenced_by = n->next;
+		free(n);
+	}
+	free(group->sets.at);
+	free(group);
+}
+
 void groups_free(struct mirror *m)
 {
-	for (uint32_t i = 0; m->groups && i < m->size.groups; i++) {
-		struct group *group = m->groups[i];
-
-		if (!group)
-			continue;
-		while (group->referenced_by) {
-			struct peer_reference *n = group->referenced_by;
-
-			group->referenced_by = n->next;
-			free(n);
-		}
-		free(group->sets.at);
-		free(group);
-	}
+	for (uint32_t i = 0; m->groups && i < m->size.groups; i++)
+		group_free(m->groups[i]);
+	for (uint32_t i = 0; m->groups && i < m->size.lists; i++)
+		group_free(m->groups[VPC_LIST_FIRST + i]);
 	free(m->groups);
 }
+
+/* --- prefix lists --- */
+
+bool group_valid(const struct mirror *m, uint32_t sg)
+{
+	return group_is_list(sg) ? sg != VPC_LIST_FIRST && sg - VPC_LIST_FIRST < m->size.lists
+				 : sg && sg < m->size.groups;
+}
+
+int list_place(const struct mirror *m, uint32_t sg, unsigned dir, uint32_t list)
+{
+	const struct group *group = m->groups[sg];
+
+	for (int i = 0; group && i < VPC_LISTS_PER_GROUP; i++)
+		if (group->lists[dir][i].list == list)
+			return i;
+	return -ENOENT;
+}
+
+int list_name_add(struct mirror *m, uint32_t sg, unsigned dir, uint32_t list)
+{
+	struct group *group = group_get(m, sg);
+	int place;
+
+	if (!group)
+		return -ENOMEM;
+	place = list_place(m, sg, dir, list);
+	if (place < 0) {
+		place = list_place(m, sg, dir, 0);
+		if (place < 0 || m->n_list_names >= m->size.list_names)
+			return -EMLINK;
+		group->lists[dir][place].list = list;
+		m->n_list_names++;
+	}
+	group->lists[dir][place].n_rows++;
+	return 0;
+}
+
+void list_name_drop(struct mirror *m, uint32_t sg, unsigned dir, uint32_t list)
+{
+	struct named_list *at = &m->groups[sg]->lists[dir][list_place(m, sg, dir, list)];
+
+	if (--at->n_rows)
+		return;
+	at->list = 0;
+	m->n_list_names--;
+}
+
+uint32_t list_places(const struct mirror *m, uint32_t sg, unsigned dir)
+{
+	const struct group *group = m->groups[sg];
+	uint32_t bits = 0;
+
+	for (unsigned i = 0; group && i < VPC_LISTS_PER_GROUP; i++)
+		if (group->lists[dir][i].list)
+			bits |= 1u << i;
+	return bits;
+}
+
+uint32_t set_lists(const struct mirror *m, const struct set *set)
+{
+	uint32_t bits = 0;
+
+	for (uint32_t i = 0; i < set->n; i++)
+		for (unsigned dir = 0; dir < 2; dir++)
+			if (list_places(m, set->sg[i], dir))
+				bits |= 1u << dir;
+	return bits;
+}
+
+/* --- sets --- */
 
 uint64_t set_bloom(const uint32_t *groups, uint32_t n)
 {
