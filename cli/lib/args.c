@@ -39,6 +39,11 @@ static bool check_flows(const char *v)
 	return !strcmp(v, "cut") || !strcmp(v, "keep") || (!strncmp(v, "drain=", 6) && check_number(v + 6));
 }
 
+static bool check_on_off(const char *v)
+{
+	return !strcmp(v, "on") || !strcmp(v, "off");
+}
+
 static bool check_yes_no(const char *v)
 {
 	return !strcmp(v, "yes") || !strcmp(v, "no");

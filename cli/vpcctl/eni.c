@@ -58,6 +58,7 @@ static const struct field columns[] = {
 	{"ID", "id", TABLE_LEFT, NULL},
 	{"NAME", "name", TABLE_LEFT, name_short},
 	{"IP", "ip", TABLE_LEFT, NULL},
+	{"PUBLIC IP", "public_ip", TABLE_LEFT, NULL},
 	{"GROUPS", "security_groups", TABLE_LEFT, groups_short},
 	{"ATTACHED", "attachment", TABLE_LEFT, attached_short},
 };
@@ -71,6 +72,7 @@ static const struct field fields[] = {
 	{"mac", "mac", TABLE_LEFT, NULL},
 	{"ip", "ip", TABLE_LEFT, NULL},
 	{"ip6", "ip6", TABLE_LEFT, NULL},
+	{"public ip", "public_ip", TABLE_LEFT, NULL},
 	{"secondary ips", "secondary_ips", TABLE_LEFT, NULL},
 	{"mtu", "mtu", TABLE_LEFT, NULL},
 	{"source/dest check", "source_dest_check", TABLE_LEFT, NULL},
@@ -188,8 +190,16 @@ static int run_set(struct cli *cli, const struct args *args)
 		{"security_groups", "--sg"}, {"flows", "--flows"}, BODY_END};
 	_cleanup_json_ json_t *body = NULL;
 	json_t *groups;
-	int status = body_make(cli, args, groups_and_flows, &body);
+	const char *check = args_get(args, "--source-dest-check");
+	int status;
 
+	if (!check == !args_get(args, "--sg"))
+		return args_wrong(args, check ? "--sg and --source-dest-check are two changes; make one at a time"
+					      : "--sg or --source-dest-check is missing");
+	if (check)
+		return resource_change_part(cli, args, "PATCH", NULL,
+					    json_pack("{s:b}", "source_dest_check", !strcmp(check, "on")));
+	status = body_make(cli, args, groups_and_flows, &body);
 	if (status != CLI_OK)
 		return status;
 	/* `eni set web1 --sg a b`: what follows is groups too */
@@ -198,6 +208,24 @@ static int run_set(struct cli *cli, const struct args *args)
 		if (json_array_append_new(groups, json_string(args_nth(args, "SG", i))) < 0)
 			return api_oom();
 	return resource_change_part(cli, args, "PUT", "security-groups", TAKE_PTR(body));
+}
+
+static int run_assign_ip(struct cli *cli, const struct args *args)
+{
+	static const struct body_field fields_of_ips[] = {{"secondary_ips", "IP"}, BODY_END};
+	json_t *body = NULL;
+	int status = body_make(cli, args, fields_of_ips, &body);
+
+	return status != CLI_OK ? status : resource_change_part(cli, args, "POST", "secondary-ips", body);
+}
+
+static int run_unassign_ip(struct cli *cli, const struct args *args)
+{
+	static const struct body_field fields_of_ips[] = {{"secondary_ips", "IP"}, {"flows", "--flows"}, BODY_END};
+	json_t *body = NULL;
+	int status = body_make(cli, args, fields_of_ips, &body);
+
+	return status != CLI_OK ? status : resource_change_part(cli, args, "DELETE", "secondary-ips", body);
 }
 
 #define ENI_HELP  "id, name, address, or its container's name or short id"
@@ -214,7 +242,24 @@ static const struct param attach_params[] = {
 static const struct param set_params[] = {
 	{"ENI", VALUE_ENI, PARAM_REQUIRED, NULL, ENI_HELP},
 	{"SG", VALUE_SG, PARAM_REPEAT | PARAM_HIDDEN, NULL, ""},
-	{"--sg", VALUE_SG, PARAM_REQUIRED | PARAM_REPEAT, "SG", "a group it shall carry; all others are taken off"},
+	{"--sg", VALUE_SG, PARAM_REPEAT, "SG", "a group it shall carry; all others are taken off"},
+	{"--source-dest-check", VALUE_ON_OFF, 0, "on|off", "off: it may forward packets of others"},
+	PARAM_FLOWS,
+	PARAM_VPC_SCOPE,
+	PARAM_DRY_RUN,
+	PARAMS_END,
+};
+
+static const struct param assign_ip_params[] = {
+	{"ENI", VALUE_ENI, PARAM_REQUIRED, NULL, ENI_HELP},
+	{"IP", VALUE_TEXT, PARAM_REQUIRED | PARAM_REPEAT, NULL, "a free address of its subnet, IPv4 or IPv6"},
+	PARAM_VPC_SCOPE,
+	PARAM_DRY_RUN,
+	PARAMS_END,
+};
+static const struct param unassign_ip_params[] = {
+	{"ENI", VALUE_ENI, PARAM_REQUIRED, NULL, ENI_HELP},
+	{"IP", VALUE_TEXT, PARAM_REQUIRED | PARAM_REPEAT, NULL, "a secondary address of it"},
 	PARAM_FLOWS,
 	PARAM_VPC_SCOPE,
 	PARAM_DRY_RUN,
@@ -259,9 +304,27 @@ static const struct command detach = {
 };
 static const struct command set = {
 	RESOURCE_VERB(eni, "set", run_set),
-	.summary = "replace the security groups of a network interface",
+	.summary = "replace the security groups of a network interface, or switch its source/dest check",
 	.params = set_params,
 	.example = "vpcctl eni set web1 --sg web --sg monitoring --flows drain=30",
 };
 
-const struct command *const eni_commands[] = {&create, &list, &show, &delete, &attach, &detach, &set, NULL};
+static const struct command assign_ip = {
+	RESOURCE_VERB(eni, "assign-ip", run_assign_ip),
+	.summary = "give a network interface secondary addresses",
+	.params = assign_ip_params,
+	.notes = "Group rules count them as its primary address. Of 64 addresses at most, DHCP and router "
+		 "advertisements "
+		 "tell the primary ones alone.",
+	.example = "vpcctl eni assign-ip web1 10.0.1.20 10.0.1.21",
+};
+static const struct command unassign_ip = {
+	RESOURCE_VERB(eni, "unassign-ip", run_unassign_ip),
+	.summary = "take secondary addresses from a network interface",
+	.params = unassign_ip_params,
+	.notes = "An elastic IP of such an address becomes nobody's.",
+	.example = "vpcctl eni unassign-ip web1 10.0.1.21",
+};
+
+const struct command *const eni_commands[] = {&create, &list, &show,	  &delete,	&attach,
+					      &detach, &set,  &assign_ip, &unassign_ip, NULL};

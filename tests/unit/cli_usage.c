@@ -59,7 +59,7 @@ static const struct {
 	{"sg revoke web --rule sgr-1 --flows later", "--flows must be cut, keep or drain=SECONDS"},
 	{"sg revoke web --rule sgr-1 --flows drain=", "--flows must be"},
 	{"sg attach web", "ENI is missing"},
-	{"eni set web1", "--sg is missing"},
+	{"eni set web1", "--sg or --source-dest-check is missing"},
 	{"eni attach web1", "exactly one of --netns, --pid, --tap is needed"},
 	{"eni attach web1 --netns a --tap", "exactly one of --netns, --pid, --tap is needed"},
 	{"eni attach web1 --netns a --owner u", "--owner goes with --tap"},

@@ -368,3 +368,47 @@ Test(model_enis, bidirectional_and_invisible_characters)
 		      "{'op': 'sg.create', 'name': 'g', 'vpc_id': 'a', 'description': '\u202egnp.exe'}");
 	model_ok(&b, "{'op': 'eni.create', 'name': 'שלום мир 世界 é', 'subnet_id': 's'}");
 }
+
+Test(model_enis, addresses_assigned_and_unassigned)
+{
+	char e[OBJECT_ID_MAX], f[OBJECT_ID_MAX];
+
+	model_ok(&b, "{'op': 'vpc.create', 'name': 'ips', 'cidr': '10.9.0.0/16'}");
+	model_ok(&b, "{'op': 'subnet.create', 'name': 'ips', 'vpc_id': 'ips', 'cidr': '10.9.0.0/24'}");
+	strcpy(e, model_ok(&b, "{'op': 'eni.create', 'name': 'p', 'subnet_id': 'ips', 'ip': '10.9.0.10'}"));
+	strcpy(f, model_ok(&b, "{'op': 'eni.create', 'name': 'q', 'subnet_id': 'ips', 'ip': '10.9.0.11'}"));
+	model_ok(&b, "{'op': 'eni.assign-ip', 'eni_id': '%s', 'secondary_ips': ['10.9.0.20', '10.9.0.21']}", e);
+	model_ok(&b, "{'op': 'eni.assign-ip', 'eni_id': '%s', 'secondary_ips': ['10.9.0.22']}", e);
+	cr_assert_str_eq(model_shown(&b, e, "secondary_ips"), "[\"10.9.0.20\",\"10.9.0.21\",\"10.9.0.22\"]");
+	model_refused(&b, "InvalidIPAddress.InUse", "secondary_ips[0]",
+		      "{'op': 'eni.assign-ip', 'eni_id': '%s', 'secondary_ips': ['10.9.0.20']}", f);
+	model_refused(&b, "InvalidParameterValue", "secondary_ips[1]",
+		      "{'op': 'eni.assign-ip', 'eni_id': '%s', 'secondary_ips': ['10.9.0.30', '10.9.0.22']}", e);
+	model_refused(&b, "InvalidParameterValue", "secondary_ips[0]",
+		      "{'op': 'eni.assign-ip', 'eni_id': '%s', 'secondary_ips': ['10.8.0.30']}", e);
+	model_refused(&b, "MissingParameter", "secondary_ips",
+		      "{'op': 'eni.assign-ip', 'eni_id': '%s', 'secondary_ips': []}", e);
+	model_refused(&b, "InvalidParameterValue", "secondary_ips[0]",
+		      "{'op': 'eni.unassign-ip', 'eni_id': '%s', 'secondary_ips': ['10.9.0.10']}", e);
+	/* An address moves. */
+	model_ok(&b,
+		 "[{'op': 'eni.unassign-ip', 'eni_id': '%s', 'secondary_ips': ['10.9.0.21']},"
+		 " {'op': 'eni.assign-ip', 'eni_id': '%s', 'secondary_ips': ['10.9.0.21']}]",
+		 e, f);
+	cr_assert_str_eq(model_shown(&b, e, "secondary_ips"), "[\"10.9.0.20\",\"10.9.0.22\"]");
+	cr_assert_str_eq(model_shown(&b, f, "secondary_ips"), "[\"10.9.0.21\"]");
+}
+
+/* With the IPv4 address that it is born with, 63 more. */
+Test(model_enis, sixty_four_addresses)
+{
+	char e[OBJECT_ID_MAX];
+
+	model_ok(&b, "{'op': 'vpc.create', 'name': 'ips', 'cidr': '10.9.0.0/16'}");
+	model_ok(&b, "{'op': 'subnet.create', 'name': 'ips', 'vpc_id': 'ips', 'cidr': '10.9.0.0/24'}");
+	strcpy(e, model_ok(&b, "{'op': 'eni.create', 'name': 'p', 'subnet_id': 'ips', 'ip': '10.9.0.10'}"));
+	for (unsigned i = 0; i < 63; i++)
+		model_ok(&b, "{'op': 'eni.assign-ip', 'eni_id': '%s', 'secondary_ips': ['10.9.0.%u']}", e, 100 + i);
+	model_refused(&b, "ResourceLimitExceeded", "secondary_ips",
+		      "{'op': 'eni.assign-ip', 'eni_id': '%s', 'secondary_ips': ['10.9.0.200']}", e);
+}

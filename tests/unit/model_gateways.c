@@ -330,6 +330,24 @@ Test(model_gateways, documents)
 	model_free(copy);
 }
 
+Test(model_gateways, a_network_interface_shows_its_elastic_ip)
+{
+	char address[64];
+
+	cr_assert_str_eq(model_shown(&b, eni, "public_ip"), "null");
+	model_ok(&b, "[{'op': 'eip.allocate', 'name': 'x'}, {'op': 'eip.allocate', 'name': 'y'},"
+		     " {'op': 'eip.associate', 'elastic_ip_id': 'y', 'eni_id': 'e', 'private_ip': '10.0.1.99'}]");
+	cr_assert_str_eq(model_shown(&b, eni, "public_ip"), "null", "it is another address's");
+	strcpy(address, model_shown(&b, model_ok(&b, "{'op': 'eip.associate', 'elastic_ip_id': 'x', 'eni_id': 'e'}"),
+				    "address"));
+	cr_assert_str_eq(model_shown(&b, eni, "public_ip"), address);
+	/* Both lose theirs: one with its private address. */
+	model_ok(&b, "{'op': 'eni.unassign-ip', 'eni_id': 'e', 'secondary_ips': ['10.0.1.99']}");
+	model_ok(&b, "{'op': 'eip.disassociate', 'elastic_ip_id': 'x'}");
+	model_ok(&b, "[{'op': 'eip.release', 'elastic_ip_id': 'x'}, {'op': 'eip.release', 'elastic_ip_id': 'y'}]");
+	cr_assert_str_eq(model_shown(&b, eni, "public_ip"), "null");
+}
+
 /* --- two VPCs with the same IPv6 addresses --------------------------------------------------------------------------
  */
 

@@ -174,3 +174,102 @@ int eni_choose_addresses(const struct model *m, const struct change *c, struct e
 				     s->o.id);
 	return 0;
 }
+
+/* --- eni.assign-ip, eni.unassign-ip ------------------------------------------------------------------------------ */
+
+static int begin(struct model_txn *t, const struct change *c, const struct object **ret, struct object **ret_copy,
+		 struct vpc_error *reterr)
+{
+	int r = txn_target(t, c, OBJECT_ENI, ret, reterr);
+
+	if (r < 0)
+		return r;
+	if (!c->n_secondary_ips)
+		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, "secondary_ips",
+				     "secondary_ips must name at least one address");
+	*ret_copy = object_copy(*ret);
+	return *ret_copy ? 0 : vpc_error_oom(reterr);
+}
+
+static int add_address(const struct model *m, const struct change *c, size_t i, struct eni *e, const struct eni *old,
+		       struct vpc_error *reterr)
+{
+	char field[40];
+	struct ip ip;
+	int r;
+
+	snprintf(field, sizeof(field), "secondary_ips[%zu]", i);
+	r = check_address(m, e, old, c->secondary_ips[i], 0, field, &ip, reterr);
+	if (r < 0)
+		return r;
+	if (eni_has_address(e, &ip))
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%.64s is an address of %s already",
+				     c->secondary_ips[i], old->o.id);
+	e->secondary[e->n_secondary++] = ip;
+	return 0;
+}
+
+int eni_assign_ip(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	_cleanup_object_ struct object *copy = NULL;
+	const struct object *o;
+	struct ip *grown;
+	struct eni *e;
+	int r = begin(t, c, &o, &copy, reterr);
+
+	if (r >= 0)
+		r = limit_check(t->m, MODEL_LIMIT_addresses_per_eni, 1 + eni_of(o)->n_secondary + c->n_secondary_ips,
+				VPC_E_RESOURCE_LIMIT_EXCEEDED, "secondary_ips", reterr);
+	if (r < 0)
+		return r;
+	e = (struct eni *)copy;
+	grown = reallocarray(e->secondary, e->n_secondary + c->n_secondary_ips, sizeof(*grown));
+	if (!grown)
+		return vpc_error_oom(reterr);
+	e->secondary = grown;
+	for (size_t i = 0; r >= 0 && i < c->n_secondary_ips; i++)
+		r = add_address(t->m, c, i, e, eni_of(o), reterr);
+	if (r >= 0)
+		r = check_counts(t->m, e, eni_of(o), reterr);
+	if (r < 0)
+		return r;
+	result_set(ret, o);
+	return txn_replace(t, o, TAKE_PTR(copy), reterr);
+}
+
+static int remove_address(const struct change *c, size_t i, struct eni *e, struct vpc_error *reterr)
+{
+	const char *text = c->secondary_ips[i];
+	char field[40];
+	struct ip ip;
+
+	snprintf(field, sizeof(field), "secondary_ips[%zu]", i);
+	if (ip_parse(text, &ip) < 0)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "'%.64s' is not an IP address",
+				     text);
+	for (size_t k = 0; k < e->n_secondary; k++) {
+		if (!ip_equal(&e->secondary[k], &ip))
+			continue;
+		e->n_secondary--;
+		memmove(&e->secondary[k], &e->secondary[k + 1], (e->n_secondary - k) * sizeof(e->secondary[0]));
+		return 0;
+	}
+	return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%.64s is no secondary address of %s", text,
+			     e->o.id);
+}
+
+int eni_unassign_ip(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	_cleanup_object_ struct object *copy = NULL;
+	const struct object *o, *now;
+	int r = begin(t, c, &o, &copy, reterr);
+
+	for (size_t i = 0; r >= 0 && i < c->n_secondary_ips; i++)
+		r = remove_address(c, i, (struct eni *)copy, reterr);
+	if (r < 0)
+		return r;
+	result_set(ret, o);
+	now = copy;
+	r = txn_replace(t, o, TAKE_PTR(copy), reterr);
+	return r < 0 ? r : eip_part_from(t, now, false, reterr);
+}

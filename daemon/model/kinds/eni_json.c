@@ -2,6 +2,7 @@
 /* JSON of network interfaces. */
 #include <string.h>
 
+#include "model/kinds/eip.h"
 #include "model/kinds/eni.h"
 
 static json_t *secondary_to_json(const struct eni *e)
@@ -51,7 +52,10 @@ int eni_to_json(const struct model *m, const struct object *o, json_t *ret)
 	const struct eni *e = eni_of(o);
 	const struct vpc *v = model_vpc(m, e->vpc);
 
+	const struct object *eip = eip_of_address(m, e, &e->ip);
+
 	if (json_put(ret, "number", json_integer(o->number)) < 0 || json_put(ret, "vpc_id", json_string(v->o.id)) < 0 ||
+	    json_put(ret, "public_ip", eip ? json_ip(&eip_of(eip)->address) : json_null()) < 0 ||
 	    put_common(m, e, ret) < 0 || json_put(ret, "mtu", json_integer(v->mtu)) < 0 ||
 	    json_put(ret, "attachment", attachment_to_json(&e->attachment)) < 0)
 		return -ENOMEM;
@@ -78,6 +82,7 @@ static const struct schema_field fields[] = {
 	{"mac", SCHEMA_STRING, NULL},
 	{"ip", SCHEMA_STRING_OR_NULL, NULL},
 	{"ip6", SCHEMA_STRING_OR_NULL, NULL},
+	{"public_ip", SCHEMA_STRING_OR_NULL, "the elastic IP of its primary address"},
 	{"secondary_ips", SCHEMA_STRINGS, NULL},
 	{"mtu", SCHEMA_INTEGER, "bytes"},
 	{"source_dest_check", SCHEMA_BOOLEAN, NULL},
