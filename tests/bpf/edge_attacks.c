@@ -69,6 +69,31 @@ Test(edge_attacks, sources_of_the_vpc)
 }
 
 /* A workload writes the MACs of the uplink, or a public source. */
+/* Whether a UDP datagram that the world sends from an address is refused as forged. */
+static bool forged(const char *src, const char *dst, uint16_t dport)
+{
+	uint64_t before = edge_drops(e, 0, VPC_DROP_FORGED_SOURCE);
+
+	inject(NS_WORLD,
+	       (struct packet_spec){.src = src, .dst = dst, .proto = IPPROTO_UDP, .sport = 1, .dport = dport});
+	for (int i = 0; i < 300 && edge_drops(e, 0, VPC_DROP_FORGED_SOURCE) == before; i++)
+		usleep(10000);
+	return edge_drops(e, 0, VPC_DROP_FORGED_SOURCE) == before + 1;
+}
+
+/* Rules for the host's address, for an elastic IP or for another VPC let nobody in the world in. */
+Test(edge_attacks, public_sources_from_the_world)
+{
+	elastic();
+	edge_publish(e, NULL, IPPROTO_UDP, 8080, 1, 1, ENI_A, 80);
+	lab_commit(e->l);
+	cr_expect(forged(HOST, HOST, 8080), "the host's, to its published port");
+	cr_expect(forged(HOST, EIP, 80), "the host's, to an elastic IP");
+	cr_expect(forged(EIP, EIP, 80), "an elastic IP's");
+	inject(NS_WORLD, (struct packet_spec){.src = WORLD, .dst = EIP, .proto = IPPROTO_UDP, .sport = 1, .dport = 80});
+	cr_expect_eq(edge_drops(e, 0, VPC_DROP_FORGED_SOURCE), 3, "the sender's own address is no forgery");
+}
+
 Test(edge_attacks, macs_and_sources_of_a_workload)
 {
 	static const uint8_t way[6] = {VPC_EDGE_MAC_0, VPC_EDGE_MAC_1, VPC_EDGE_PUBLISHED, 0, 0, 0};

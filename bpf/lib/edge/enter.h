@@ -170,21 +170,21 @@ __noinline int enter_judge(struct __sk_buff *skb)
 #define PREFIX6_STEPS 32u /* prefixes of 63..32 bits */
 
 struct prefix6_walk {
-	struct scratch *s;
+	const __be32 *address;
 	struct edge *e;
 };
 
 static long prefix6_step(__u32 i, void *ctx)
 {
-	struct scratch *s = ((struct prefix6_walk *)ctx)->s;
+	const __be32 *address = ((struct prefix6_walk *)ctx)->address;
 	struct edge *e = ((struct prefix6_walk *)ctx)->e;
 	__u32 bit = PREFIX6_STEPS - 1 - i, *number;
 
 	if (bit >= PREFIX6_STEPS || !(e->prefix6_plens >> bit & 1))
 		return 0;
 	e->prefix6.plen = PREFIX6_FIRST + bit;
-	e->prefix6.addr[0] = s->packet.dst[0];
-	e->prefix6.addr[1] = s->packet.dst[1] & mask32(bit);
+	e->prefix6.addr[0] = address[0];
+	e->prefix6.addr[1] = address[1] & mask32(bit);
 	e->prefix6.addr[2] = 0;
 	e->prefix6.addr[3] = 0;
 	number = bpf_map_lookup_elem(&prefix6, &e->prefix6);
@@ -194,11 +194,11 @@ static long prefix6_step(__u32 i, void *ctx)
 	return 1;
 }
 
-/* The VPC whose address space the IPv6 packet in the scratch is for; 0: none that has a way out. */
-static __always_inline __u32 enter_prefix(struct scratch *s, struct edge *e)
+/* The VPC in whose address space the IPv6 address is; 0: none that has a way out. Leaves it in e->prefix6_vpc. */
+static __always_inline __u32 enter_prefix(struct scratch *s, struct edge *e, const __be32 *address)
 {
 	struct vpc_edge_ctl *c = edge_ctl_get();
-	struct prefix6_walk walk = {.s = s, .e = e};
+	struct prefix6_walk walk = {.address = address, .e = e};
 	struct vpc_space *space;
 	__u32 number, mine = s->vpc;
 
@@ -212,7 +212,7 @@ static __always_inline __u32 enter_prefix(struct scratch *s, struct edge *e)
 	if (!space || !(READ_ONCE(space->flags) & VPC_SPACE_ROUTED_OUT))
 		return 0;
 	s->vpc = number;
-	if (!address_in_space(s, 6, s->packet.dst))
+	if (!address_in_space(s, 6, address))
 		number = 0;
 	s->vpc = mine;
 	return number;

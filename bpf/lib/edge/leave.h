@@ -301,7 +301,7 @@ static __always_inline int leave_route(struct __sk_buff *skb, struct scratch *s,
 /* Whether the packet is for a public address, of this machine or of another VPC on it. */
 static __always_inline int leave_is_hairpin(struct scratch *s, struct edge *e)
 {
-	return s->packet.family == 4 ? public_find(e, s->packet.dst) != 0 : enter_prefix(s, e) != 0;
+	return s->packet.family == 4 ? public_find(e, s->packet.dst) != 0 : enter_prefix(s, e, s->packet.dst) != 0;
 }
 
 /* Remembers what becomes of the packet, which is translated and has its way out of the host. */

@@ -87,13 +87,32 @@ static __always_inline int world_concerns(struct __sk_buff *skb, struct edge *e)
 	return bpf_map_lookup_elem(&public, &e->public_key) != 0;
 }
 
+/* Nobody in the world has a public address or one of another VPC, and rules of groups go by the source. (An address of
+ * the receiver's own VPC is refused where the packet enters it.) Leaves in e what is known of the destination. */
+static __always_inline int world_forged(struct scratch *s, struct edge *e)
+{
+	__u32 to = e->prefix6_vpc, from;
+	int forged;
+
+	if (s->packet.family == 4) {
+		forged = public_find(e, s->packet.src) != 0;
+		address_copy(e->public_key.addr, s->packet.dst);
+		return forged;
+	}
+	from = enter_prefix(s, e, s->packet.src);
+	e->prefix6_vpc = to;
+	return from && from != to;
+}
+
 /* What becomes of the packet in the scratch. Returns PASS, HOSTS or a reason. */
 static __always_inline int world_judge(struct __sk_buff *skb, struct scratch *s, struct edge *e)
 {
 	int rc = AGAIN;
 
-	if (s->packet.family == 6 && (s->packet.icmp_kind == ICMP_ND || !enter_prefix(s, e)))
+	if (s->packet.family == 6 && (s->packet.icmp_kind == ICMP_ND || !enter_prefix(s, e, s->packet.dst)))
 		return HOSTS;
+	if (world_forged(s, e))
+		return VPC_DROP_FORGED_SOURCE;
 	for (__u32 i = 0; i < 3 && rc == AGAIN; i++) {
 		if (i)
 			state_begin(s);

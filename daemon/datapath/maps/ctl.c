@@ -19,10 +19,9 @@ void ctl_adopt(struct maps *maps)
 		CTL_SET(maps, lists_any, maps->ctl.epoch);
 }
 
-#define FIELDS(FIELD)                                                                                  \
-	FIELD(epoch)                                                                                   \
-	FIELD(pickup_until_ns) FIELD(listeners) FIELD(half_open_max) FIELD(graces) FIELD(lists_revoke) \
-		FIELD(lists_any)
+#define FIELDS(FIELD) \
+	FIELD(epoch)  \
+	FIELD(pickup_until_ns) FIELD(listeners) FIELD(half_open_max) FIELD(graces) FIELD(lists_revoke) FIELD(lists_any)
 
 int maps_ctl_mend(struct maps *maps, struct maps_finding *ret)
 {
