@@ -61,11 +61,11 @@ vpcd_start()
 # vpcctl itself waits up to 10 s for a vpcd that does not answer.
 vpcd_wait()
 {
-	local end=$((SECONDS + 20))
+	local end=$((SECONDS + 60))
 	until [ -S "$VPCD_SOCKET" ] && timeout 5 "$VPCCTL" status >/dev/null 2>&1; do
 		# not left to errexit, which the caller's || or if would switch off
 		vpcd_running || { fail "vpcd ended while starting: $(tail -n 20 "$VPCD_LOG")"; return 1; }
-		[ "$SECONDS" -lt "$end" ] || { fail "vpcd did not answer within 20 s: $(tail -n 20 "$VPCD_LOG")"; return 1; }
+		[ "$SECONDS" -lt "$end" ] || { fail "vpcd did not answer within 60 s: $(tail -n 20 "$VPCD_LOG")"; return 1; }
 		sleep 0.1
 	done
 }
@@ -80,13 +80,15 @@ vpcd_running()
 	[ -e "$PID_FILE" ] && process_runs "$(vpcd_pid)"
 }
 
-# process_runs PID: and is no zombie, which kill -0 takes for a process where nobody reaps it (a command as pid 1).
+# process_runs PID: and is no zombie, which kill -0 takes for a process where nobody reaps it (a command as pid 1). While other
+# threads of it are not gone, neither are its files and locks.
 process_runs()
 {
 	local stat
 	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
-	case ${stat##*) } in
-	Z* | X*) return 1 ;;
+	read -ra stat <<<"${stat##*) }"
+	case ${stat[0]} in
+	Z* | X*) [ "${stat[17]}" -gt 1 ] ;;
 	esac
 }
 

@@ -89,6 +89,16 @@ share()
 	ctl -o json status | jq ".flow_shares[\"$(ctl -o id vpc show "$1")\"].$2"
 }
 
+# scan_end: waits for what scan_begin began, which says at its end how much it sent.
+scan_end()
+{
+	local pid
+	while read -r pid; do
+		wait "$pid"
+	done <"$BATS_FILE_TMPDIR/background"
+	rm "$BATS_FILE_TMPDIR/background"
+}
+
 connected()
 {
 	local n
@@ -141,7 +151,7 @@ unharmed()
 	pid=$!
 	n=$(in_ns quiet "$TOOLS/bystander" pieces "$(ip_of quiet-server)" 7001 --count 10 --after 5)
 	wait "$pid"
-	background_end
+	scan_end
 	[ "$n" -eq 10 ] || fail "the same tenant's: $n of 10"
 	[ "$(cat "$BATS_TEST_TMPDIR/other")" -eq 20 ] || fail "another tenant's: $(cat "$BATS_TEST_TMPDIR/other") of 20"
 	# the map was filled with others' twice over while these waited
