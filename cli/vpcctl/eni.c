@@ -58,7 +58,6 @@ static const struct field columns[] = {
 	{"ID", "id", TABLE_LEFT, NULL},
 	{"NAME", "name", TABLE_LEFT, name_short},
 	{"IP", "ip", TABLE_LEFT, NULL},
-	{"PUBLIC IP", "public_ip", TABLE_LEFT, NULL},
 	{"GROUPS", "security_groups", TABLE_LEFT, groups_short},
 	{"ATTACHED", "attachment", TABLE_LEFT, attached_short},
 };
