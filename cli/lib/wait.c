@@ -12,7 +12,8 @@
 #include <vpc/clock.h>
 #include <vpc/paths.h>
 
-#define RESTART_MS 10000
+#define START_MS   30000 /* a daemon that starts verifies its programs, which takes seconds on a busy machine */
+#define KILLED_MS  10000
 #define STOPPED_MS 3000
 #define PAUSE_MS   50
 
@@ -57,8 +58,10 @@ bool wait_for_restart(struct wait *w, int error)
 		return false;
 	if (!w->began_ms)
 		w->began_ms = monotonic_ms();
-	if (error == -ECONNREFUSED || is_locked(&lock))
-		limit_ms = RESTART_MS;
+	if (is_locked(&lock))
+		limit_ms = START_MS;
+	else if (error == -ECONNREFUSED)
+		limit_ms = KILLED_MS;
 	if (monotonic_ms() - w->began_ms >= limit_ms)
 		return false;
 	sleep_ms(PAUSE_MS);

@@ -13,9 +13,9 @@ struct wait {
 };
 
 /* After a connection failed with error (-ENOENT, -ECONNREFUSED). True: it slept for a moment, and the caller tries
- * again. False: the caller gives up. It waits up to 10 s while a daemon starts or stops (it holds its lock), and after
- * one was killed (its socket is left, and refuses). It waits up to 3 s after one was stopped. It doesn't wait where
- * there is no lock file: no daemon ever ran there. */
+ * again. False: the caller gives up. It waits up to 30 s while a daemon starts or stops (it holds its lock), up to
+ * 10 s after one was killed (its socket is left, and refuses), and up to 3 s after one was stopped. It doesn't wait
+ * where there is no lock file: no daemon ever ran there. */
 bool wait_for_restart(struct wait *w, int error);
 
 #endif

@@ -58,7 +58,7 @@ vpcd_start()
 	vpcd_wait
 }
 
-# vpcctl itself waits up to 10 s for a vpcd that does not answer.
+# vpcctl itself waits up to 30 s for a vpcd that starts.
 vpcd_wait()
 {
 	local end=$((SECONDS + 60))
