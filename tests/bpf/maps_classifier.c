@@ -13,7 +13,7 @@ static void all_sets(void)
 	struct eni_record e1 = eni_rec(1, 1, 0), e2 = eni_rec(2, 1, 2);
 
 	setenv("VPCD_TEST_CLASSIFIER", "yes", 1);
-	maps_setup();
+	maps_setup_without_judging();
 	t = maps_small(true);
 	tp_init(&tp);
 	tp_vpc(&tp, true, 1);
@@ -208,7 +208,7 @@ Test(maps_classifier, without_room_the_rules_are_walked)
 static void usual_sets(void)
 {
 	unsetenv("VPCD_TEST_CLASSIFIER");
-	maps_setup();
+	maps_setup_without_judging();
 	t = maps_small(true);
 }
 

@@ -10,7 +10,7 @@
 #include "datapath/maps/mirror/routes.h"
 #include "tests/bpf/maps_util.h"
 
-TestSuite(maps_edge, .init = maps_setup, .fini = maps_teardown, .timeout = 60);
+TestSuite(maps_edge, .init = maps_setup_without_judging, .fini = maps_teardown, .timeout = 60);
 
 static const struct nat_record nat1 = {.number = 1, .vpc = 1, .incarnation = 5, .eip = VPC_NAT_HOST_ADDRESS};
 

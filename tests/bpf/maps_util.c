@@ -71,6 +71,12 @@ void maps_without_judging(void)
 	cr_assert_geq(libbpf_register_prog_handler("tc", BPF_PROG_TYPE_SCHED_CLS, 0, &opts), 0);
 }
 
+void maps_setup_without_judging(void)
+{
+	maps_setup();
+	maps_without_judging();
+}
+
 /* VPCD_TEST_CLASSIFIER=yes: every set has a classifier. */
 static bool classifier_always(void)
 {

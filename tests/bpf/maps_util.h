@@ -33,6 +33,8 @@ extern char maps_pin_dir[];
 /* From here on, in this process and those that it forks, programs that only judge packets are loaded without their
  * instructions: verifying them takes seconds, and tests that open the same maps again and again send no packet. */
 void maps_without_judging(void);
+/* maps_setup() for a suite that sends no packet. */
+void maps_setup_without_judging(void);
 
 /* Small maps; pinned: under maps_pin_dir. Fails the test on an error. */
 struct maps *maps_small(bool pinned);

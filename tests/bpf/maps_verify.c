@@ -13,7 +13,7 @@ static void with_state(void)
 {
 	struct eni_record e1 = eni_rec(1, 1, 0), e2 = eni_rec(2, 1, 2);
 
-	maps_setup();
+	maps_setup_without_judging();
 	t = maps_small(true);
 	tp_init(&tp);
 	tp_vpc(&tp, true, 1);
