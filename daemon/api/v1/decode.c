@@ -116,27 +116,27 @@ const size_t decode_n_entry_members = ARRAY_SIZE(decode_entry_members);
 /* cidr */
 const uint64_t decode_entry_required = 0x1;
 
-static int decode_entries(const json_t *json, void *value, void *extra, const char *at, struct vpc_error *reterr)
+/*
+ * A list of objects, into zeroed structs of `size` bytes. like: their members; its base is not used. what: "rules". The
+ * caller owns *ret, also after an error; *n counts those that may own something. InvalidParameterValue.
+ */
+static int decode_objects(const json_t *json, const struct member_set *like, size_t size, const char *what, void **ret,
+			  size_t *n, const char *at, struct vpc_error *reterr)
 {
-	struct entry_spec **entries = value;
-	size_t *n = extra, size = json_array_size(json);
+	size_t count = json_array_size(json);
+	char *objects;
 
 	if (!json_is_array(json))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, at, "%s must be a list of entries", at);
-	*entries = calloc(size + 1, sizeof(**entries));
-	if (!*entries)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, at, "%s must be a list of %s", at, what);
+	*ret = objects = calloc(count + 1, size);
+	if (!objects)
 		return vpc_error_oom(reterr);
-	for (*n = 0; *n < size;) {
-		struct member_set set = {
-			.members = decode_entry_members,
-			.n = decode_n_entry_members,
-			.allowed = MEMBER_BITS(decode_entry_members),
-			.required = decode_entry_required,
-			.base = &(*entries)[*n],
-		};
+	for (*n = 0; *n < count;) {
+		struct member_set set = *like;
 		char place[PLACE_SIZE];
 		int r;
 
+		set.base = objects + *n * size;
 		place_element(place, at, *n);
 		(*n)++; /* counts as soon as it may own something */
 		r = members_decode(json_array_get(json, *n - 1), &set, 1, place, reterr);
@@ -146,34 +146,36 @@ static int decode_entries(const json_t *json, void *value, void *extra, const ch
 	return 0;
 }
 
+static int decode_entries(const json_t *json, void *value, void *extra, const char *at, struct vpc_error *reterr)
+{
+	const struct member_set entry = {
+		.members = decode_entry_members,
+		.n = decode_n_entry_members,
+		.allowed = MEMBER_BITS(decode_entry_members),
+		.required = decode_entry_required,
+	};
+	struct entry_spec **entries = value;
+	void *made = NULL;
+	int r = decode_objects(json, &entry, sizeof(**entries), "entries", &made, extra, at, reterr);
+
+	*entries = made;
+	return r;
+}
+
 static int decode_rules(const json_t *json, void *value, void *extra, const char *at, struct vpc_error *reterr)
 {
+	const struct member_set rule = {
+		.members = decode_rule_members,
+		.n = decode_n_rule_members,
+		.allowed = MEMBER_BITS(decode_rule_members),
+		.required = decode_rule_required,
+	};
 	struct rule_spec **rules = value;
-	size_t *n = extra, size = json_array_size(json);
+	void *made = NULL;
+	int r = decode_objects(json, &rule, sizeof(**rules), "rules", &made, extra, at, reterr);
 
-	if (!json_is_array(json))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, at, "%s must be a list of rules", at);
-	*rules = calloc(size + 1, sizeof(**rules));
-	if (!*rules)
-		return vpc_error_oom(reterr);
-	for (*n = 0; *n < size;) {
-		struct member_set set = {
-			.members = decode_rule_members,
-			.n = decode_n_rule_members,
-			.allowed = MEMBER_BITS(decode_rule_members),
-			.required = decode_rule_required,
-			.base = &(*rules)[*n],
-		};
-		char place[PLACE_SIZE];
-		int r;
-
-		place_element(place, at, *n);
-		(*n)++; /* counts as soon as it may own something */
-		r = members_decode(json_array_get(json, *n - 1), &set, 1, place, reterr);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	*rules = made;
+	return r;
 }
 
 /* What an attachment's fields say together. The kind is known from them when it isn't given. */
