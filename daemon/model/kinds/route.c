@@ -165,11 +165,18 @@ static int resolve_id(struct model_txn *t, const char *ref, uint32_t vpc, const 
 			     "a route leads to an igw-, eigw-, nat- or eni-, or to blackhole, not to '%.64s'", ref);
 }
 
-/* A name may fit an object of each kind. */
-static int resolve_name(struct model_txn *t, const char *ref, uint32_t vpc, const struct object **ret,
-			struct vpc_error *reterr)
+static bool is_of_family(const struct object *target, const struct cidr *destination)
 {
-	const struct object *found = NULL;
+	return !(target->kind == OBJECT_NAT && destination->addr.family != 4) &&
+	       !(target->kind == OBJECT_EIGW && destination->addr.family != 6);
+}
+
+/* A name may fit an object of each kind. One that can't carry the destination counts only if no other fits: --internet
+ * gives the gateways of both families the same name. */
+static int resolve_name(struct model_txn *t, const char *ref, uint32_t vpc, const struct cidr *destination,
+			const struct object **ret, struct vpc_error *reterr)
+{
+	const struct object *found = NULL, *unfit = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
 		uint32_t scope = targets[i].object == OBJECT_IGW ? 0 : vpc;
@@ -180,6 +187,10 @@ static int resolve_name(struct model_txn *t, const char *ref, uint32_t vpc, cons
 			return vpc_error_oom(reterr);
 		if (!o)
 			continue;
+		if (!is_of_family(o, destination)) {
+			unfit = o;
+			continue;
+		}
 		if (found) {
 			if (vpc_error_add_holder(reterr, found->id) < 0 || vpc_error_add_holder(reterr, o->id) < 0)
 				return vpc_error_oom(reterr);
@@ -189,6 +200,8 @@ static int resolve_name(struct model_txn *t, const char *ref, uint32_t vpc, cons
 		}
 		found = o;
 	}
+	if (!found)
+		found = unfit;
 	if (!found)
 		return vpc_error_set(reterr, VPC_E_INVALID_GATEWAY_ID_NOT_FOUND, "target",
 				     "there is no gateway or network interface '%.255s' in the VPC", ref);
@@ -209,17 +222,18 @@ static int resolve_target(struct model_txn *t, const struct change *c, const str
 		return r;
 	if (!ref)
 		ref = "";
-	r = name_is_id(ref) ? resolve_id(t, ref, rt->vpc, &o, reterr) : resolve_name(t, ref, rt->vpc, &o, reterr);
+	r = name_is_id(ref) ? resolve_id(t, ref, rt->vpc, &o, reterr)
+			    : resolve_name(t, ref, rt->vpc, destination, &o, reterr);
 	if (r < 0)
 		return r;
 	if (o->kind == OBJECT_IGW && igw_of(o)->vpc != rt->vpc)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "target", "%s is not attached to %s", o->id,
 				     model_vpc(t->m, rt->vpc)->o.id);
-	if (o->kind == OBJECT_NAT && destination->addr.family != 4)
+	if (o->kind == OBJECT_NAT && !is_of_family(o, destination))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "target",
 				     "a NAT gateway is for IPv4; for %s use an egress-only internet gateway",
 				     c->destination);
-	if (o->kind == OBJECT_EIGW && destination->addr.family != 6)
+	if (o->kind == OBJECT_EIGW && !is_of_family(o, destination))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "target",
 				     "an egress-only internet gateway is for IPv6; for %s use a NAT gateway",
 				     c->destination);
