@@ -132,11 +132,11 @@ Test(model_gateways, internet_comes_and_goes_with_the_vpc)
 	cr_assert_eq(json_array_size(json_object_get(json, "routes")), 4, "two local ones and two default routes");
 	json_decref(json);
 	/* both gateways have one name, and the destination's family says which is meant */
-	model_ok(&b, "{'op': 'route.add', 'route_table_id': '%s', 'destination': '192.0.2.0/24', 'target': 'internet'}",
-		 table->id);
+	strcpy(id, table->id);
 	model_ok(&b,
-		 "{'op': 'route.add', 'route_table_id': '%s', 'destination': '2001:db8::/32', 'target': 'internet'}",
-		 table->id);
+		 "[{'op': 'route.add', 'route_table_id': '%s', 'destination': '192.0.2.0/24', 'target': 'internet'},"
+		 " {'op': 'route.add', 'route_table_id': '%s', 'destination': '2001:db8::/32', 'target': 'internet'}]",
+		 id, id);
 	model_ok(&b, "{'op': 'vpc.create', 'name': 'x', 'cidr': '10.0.0.0/16', 'internet': true}");
 	cr_assert_eq(model_count(b.m, OBJECT_NAT), 2);
 	cr_assert_eq(model_count(b.m, OBJECT_EIGW), 1, "without IPv6 there is nothing to be egress-only for");
