@@ -11,6 +11,7 @@
 #include "lib/local/nd.h"
 #include "lib/packet/redirect.h"
 #include "lib/flow/related.h"
+#include "lib/rules/acl.h"
 
 /* Whose port is it, and is it ready? Starts judging at the epoch of now. */
 static __always_inline int port_begin(struct __sk_buff *skb, struct scratch *s, __u32 direction)
@@ -35,6 +36,7 @@ static __always_inline int port_begin(struct __sk_buff *skb, struct scratch *s, 
 	s->answers = 0;
 	s->settled = 0;
 	s->next_mtu = 0;
+	s->acl_receiver = 0;
 	s->end[0].eni = 0;
 	s->end[1].eni = 0;
 	s->ethertype = 0;
@@ -123,6 +125,33 @@ static __always_inline int egress_refused(struct scratch *s, const struct vpc_en
 	return !rc && dhcp_offered(p) ? VPC_DROP_DHCP_SERVER : rc;
 }
 
+/*
+ * Asks the network ACLs about the packet in the scratch: of the sender's subnet, then of its receiver's if an ENI of
+ * the VPC gets it. It asks for each packet, before its flow is looked at: ACLs are stateless, and a packet that is
+ * denied moves no flow. Returns PASS, AGAIN or a reason.
+ */
+static __always_inline int egress_acl(struct scratch *s)
+{
+	int rc;
+
+	s->acl_receiver = 0;
+	if (!acl_asked(s))
+		return PASS;
+	rc = admit(SCRATCH_PACKET);
+	if (rc)
+		return rc;
+	s->acl_receiver = s->hop ? s->hop : s->end[1].eni;
+	return acl_between(SCRATCH_PACKET, s->me, s->acl_receiver);
+}
+
+/* What answers to a published port doesn't go where the routes lead: the ACL is asked again, for what leaves. */
+static __always_inline int egress_acl_again(struct scratch *s)
+{
+	if (!s->acl_receiver || way_kind(s->way) != VPC_EDGE_PUBLISHED || s->packet.fragment == FRAGMENT_LATER)
+		return PASS;
+	return acl_between(SCRATCH_PACKET, s->me, 0);
+}
+
 static __always_inline int egress_ip(struct __sk_buff *skb, struct scratch *s, const struct vpc_eni *me)
 {
 	const struct packet *p = &s->packet;
@@ -144,6 +173,9 @@ static __always_inline int egress_ip(struct __sk_buff *skb, struct scratch *s, c
 	}
 	if (p->icmp_kind == ICMP_REFUSED || icmp_error_in_fragments(p))
 		return VPC_DROP_ICMP_UNRELATED;
+	rc = egress_acl(s);
+	if (rc)
+		return rc;
 	return p->icmp_kind == ICMP_ERROR ? related(skb) : track();
 }
 
@@ -210,6 +242,8 @@ __noinline int egress_judge(struct __sk_buff *skb)
 	rc = egress_ip(skb, s, me);
 	if (!rc)
 		rc = egress_way(s);
+	if (!rc)
+		rc = egress_acl_again(s);
 	if (!rc && s->way && s->settled)
 		flow_cache_note(s);
 	if (!rc && s->packet.fragment == FRAGMENT_FIRST)

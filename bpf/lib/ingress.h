@@ -31,10 +31,19 @@ static __always_inline int ingress_refused(const struct scratch *s, int gateway)
 	return address_special(p->family, p->dst);
 }
 
+/* Asks the network ACL of the receiver's subnet about what came in from outside of the VPC. What an ENI of the VPC sent
+ * was judged at its own port, and what the router itself says is never asked about. */
+static __always_inline int ingress_acl(struct scratch *s, int gateway)
+{
+	if (gateway || (s->mark & VPC_MARK_KIND) == VPC_MARK_ENI || !acl_asked(s))
+		return PASS;
+	return acl_of(SCRATCH_PACKET, s->me, VPC_INGRESS);
+}
+
 static __always_inline int ingress_ip(struct __sk_buff *skb, struct scratch *s, const struct vpc_eni *me)
 {
 	const struct packet *p = &s->packet;
-	int rc = ingress_refused(s, ingress_is_gateway(s, me));
+	int gateway = ingress_is_gateway(s, me), rc = ingress_refused(s, gateway);
 
 	if (rc)
 		return rc;
@@ -48,6 +57,9 @@ static __always_inline int ingress_ip(struct __sk_buff *skb, struct scratch *s, 
 		return VPC_DROP_ICMP_UNRELATED;
 	if (p->icmp_kind == ICMP_ND)
 		return VPC_DROP_FORGED_ND;
+	rc = ingress_acl(s, gateway);
+	if (rc)
+		return rc;
 	return p->icmp_kind == ICMP_ERROR ? related(skb) : track();
 }
 

@@ -54,6 +54,16 @@ static bool check_direction(const char *v)
 	return !strcmp(v, "ingress") || !strcmp(v, "egress");
 }
 
+static bool check_action(const char *v)
+{
+	return !strcmp(v, "allow") || !strcmp(v, "deny");
+}
+
+static bool check_rule_verb(const char *v)
+{
+	return !strcmp(v, "add") || !strcmp(v, "replace") || !strcmp(v, "delete");
+}
+
 static bool check_output(const char *v)
 {
 	return !strcmp(v, "table") || !strcmp(v, "json") || !strcmp(v, "yaml") || !strcmp(v, "id");

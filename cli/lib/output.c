@@ -212,6 +212,11 @@ char *output_route_table_name(struct cli *cli, const json_t *object, const struc
 	return reference(cli, "route-tables", object, field);
 }
 
+char *output_acl_name(struct cli *cli, const json_t *object, const struct field *field)
+{
+	return reference(cli, "network-acls", object, field);
+}
+
 char *output_group_names(struct cli *cli, const json_t *object, const struct field *field)
 {
 	_cleanup_json_ json_t *names = json_array();

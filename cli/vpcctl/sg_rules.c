@@ -100,9 +100,7 @@ static int parse_icmp(const char *text, json_int_t *type, json_int_t *code)
 	return slash ? parse_icmp_number(slash + 1, strlen(slash + 1), code) : 0;
 }
 
-/* Ports of a protocol as the API has them, set in rule. ports: "443", "8000-8999", "all"; for icmp and icmpv6
- * "TYPE[/CODE]"; NULL: not given, and left to vpcd to refuse where they are needed. 0, -EINVAL: not ports, -ENOMEM. */
-static int sg_rules_set_ports(json_t *rule, const char *protocol, const char *ports)
+int sg_rules_set_ports(json_t *rule, const char *protocol, const char *ports)
 {
 	json_int_t from = 0, to = 65535;
 	int r = 0;

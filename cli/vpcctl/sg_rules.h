@@ -13,4 +13,8 @@ extern const struct command sg_attach_command, sg_detach_command;
 /* A table of rules. Returns an exit status. */
 int sg_rules_print(struct cli *cli, const json_t *rules);
 
+/* Ports of a protocol as the API has them, set in rule. ports: "443", "8000-8999", "all"; for icmp and icmpv6
+ * "TYPE[/CODE]"; NULL: not given, and left to vpcd to refuse where they are needed. 0, -EINVAL: not ports, -ENOMEM. */
+int sg_rules_set_ports(json_t *rule, const char *protocol, const char *ports);
+
 #endif

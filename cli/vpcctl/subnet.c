@@ -24,6 +24,7 @@ static const struct field fields[] = {
 	{"free addresses", "available_ips", TABLE_LEFT, NULL},
 	{"tags", "tags", TABLE_LEFT, NULL},
 	{"route table", "route_table_id", TABLE_LEFT, output_route_table_name},
+	{"network acl", "network_acl_id", TABLE_LEFT, output_acl_name},
 	{"revision", "revision", TABLE_LEFT, NULL},
 };
 

@@ -21,5 +21,9 @@ void plan_clear(struct plan *p)
 	free(p->nats);
 	free(p->eips);
 	free(p->publishes);
+	for (size_t i = 0; i < p->n_acls; i++)
+		free(p->acls[i].after.rules);
+	free(p->acls);
+	free(p->subnet_acls);
 	*p = (struct plan){0};
 }

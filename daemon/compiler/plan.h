@@ -118,6 +118,43 @@ struct publish_record {
 	uint16_t host_last;
 };
 
+/* --- network ACLs ------------------------------------------------------------------------------------------------ */
+
+/* A rule of an ACL's direction, as the programs look at it. */
+struct acl_rule_record {
+	uint8_t slot; /* VPC_SLOT_… */
+	uint8_t family;
+	uint8_t plen;
+	bool allow;
+	uint16_t port_first; /* host byte order; ICMP: type << 8 | code; slot OTHER: the protocol */
+	uint16_t port_last;
+	uint32_t addr[4]; /* network order; IPv4: addr[0] */
+};
+
+/* One direction of an ACL that doesn't allow everything. */
+struct acl_record {
+	uint32_t number;
+	uint32_t vpc;
+	uint32_t direction;
+	struct acl_rule_record *rules; /* in the order of evaluation; owned */
+	size_t n_rules;
+};
+
+/* Which ACL a subnet has. */
+struct subnet_acl_record {
+	uint32_t subnet;
+	uint32_t acl;
+};
+
+struct plan_acl {
+	bool has_before, has_after;
+	struct acl_record before, after; /* before: without rules */
+};
+struct plan_subnet_acl {
+	bool has_before, has_after;
+	struct subnet_acl_record before, after;
+};
+
 struct plan_route {
 	bool has_before, has_after;
 	struct route_record before, after;
@@ -220,6 +257,10 @@ struct plan {
 	size_t n_eips;
 	struct plan_publish *publishes;
 	size_t n_publishes;
+	struct plan_acl *acls;
+	size_t n_acls;
+	struct plan_subnet_acl *subnet_acls;
+	size_t n_subnet_acls;
 	/* what happens to flows that are no longer allowed */
 	enum flows_mode flows;
 	uint32_t drain_s;

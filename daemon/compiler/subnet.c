@@ -77,11 +77,47 @@ static int compile_association(const struct scope *s, const struct subnet *befor
 	return 0;
 }
 
+static int record_subnet_acl(const struct scope *s, enum snapshot snapshot, const struct subnet *sn,
+			     struct subnet_acl_record *ret)
+{
+	const struct vpc *v = scope_vpc(s, snapshot, sn->vpc);
+
+	if (!v)
+		return -ENOENT;
+	*ret = (struct subnet_acl_record){.subnet = sn->o.number, .acl = sn->acl ? sn->acl : v->default_acl};
+	return 0;
+}
+
+/* Which network ACL it uses; none while a store of an earlier version is loaded. */
+static int compile_subnet_acl(const struct scope *s, const struct subnet *before, const struct subnet *after,
+			      struct plan *plan)
+{
+	struct plan_subnet_acl c = {0};
+	struct plan_subnet_acl *added;
+	int err = 0;
+
+	if (before)
+		err = record_subnet_acl(s, SNAPSHOT_BEFORE, before, &c.before);
+	if (err == 0 && after)
+		err = record_subnet_acl(s, SNAPSHOT_AFTER, after, &c.after);
+	c.has_before = before && c.before.acl;
+	c.has_after = after && c.after.acl;
+	if (err < 0 || (!c.has_before && !c.has_after) || (c.has_before && c.has_after && c.before.acl == c.after.acl))
+		return err;
+	added = ARRAY_ADD(plan->subnet_acls, plan->n_subnet_acls);
+	if (!added)
+		return -ENOMEM;
+	*added = c;
+	return 0;
+}
+
 int compile_subnet(const struct scope *s, const struct object *before, const struct object *after, struct plan *plan)
 {
 	int err = COMPILE_RECORD(subnet, subnets, s, before, after, plan);
 
 	if (err == 0)
 		err = compile_association(s, before ? subnet_of(before) : NULL, after ? subnet_of(after) : NULL, plan);
+	if (err == 0)
+		err = compile_subnet_acl(s, before ? subnet_of(before) : NULL, after ? subnet_of(after) : NULL, plan);
 	return err;
 }

@@ -242,7 +242,10 @@ void dhcp_options_load(struct document *d, struct dhcp_options *o);
 int sg_make(struct model_txn *t, uint32_t vpc, const char *name, const struct change *c, bool is_default,
 	    const struct sg **ret, struct vpc_error *reterr);
 
-/* Protocol, ports and so on of a rule as they are stored. prefix: "rules[3]". rule_spec_parse() knows
+/* The VPC's network ACL `default`, which allows everything. */
+int acl_make_default(struct model_txn *t, uint32_t vpc, const struct object **ret, struct vpc_error *reterr);
+
+/* Protocol, ports and so on of a rule as they are stored. prefix: "rules[3]"; "": none. rule_spec_parse() knows
  * no model: peers that are groups or prefix lists are left to rule_spec_resolve(). Both write into a rule made by
  * object_new(). */
 int rule_spec_parse(const struct rule_spec *spec, const char *prefix, struct rule *ret, struct vpc_error *reterr);
@@ -270,6 +273,9 @@ uint32_t subnet_offset(const struct subnet *s, const struct ip *ip);
 
 /* --- the edge ---------------------------------------------------------------------------------------------------- */
 
+/* Make for each VPC what a store of an earlier version lacks: route_table.c, acl.c. */
+int route_table_upgrade(struct model_txn *t, struct vpc_error *reterr);
+int acl_upgrade(struct model_txn *t, struct vpc_error *reterr);
 /* The VPC's main route table, without routes. */
 int route_table_make_main(struct model_txn *t, uint32_t vpc, const struct object **ret, struct vpc_error *reterr);
 /* Adds a route to a target that is there and active, over one to the same destination. */

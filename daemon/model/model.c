@@ -77,6 +77,13 @@ const char *model_netns_name(const struct vpc *v, const char *instance, char *bu
 	return buf;
 }
 
+int model_upgrade(struct model_txn *t, struct vpc_error *reterr)
+{
+	int r = route_table_upgrade(t, reterr);
+
+	return r < 0 ? r : acl_upgrade(t, reterr);
+}
+
 /* --- looking up -------------------------------------------------------------------------------------------------- */
 
 const struct object *model_find(const struct model *m, enum object_kind kind, const char *id)

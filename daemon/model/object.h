@@ -66,6 +66,7 @@ struct vpc {
 	uint32_t main_route_table; /* number; 0: none yet, in a store of an earlier version */
 	bool routed_out;	   /* it has a gateway or a published port */
 	bool routed_out6;	   /* it has IPv6, and a route for IPv6 leads to the world */
+	uint32_t default_acl;	   /* number; 0: none yet, in a store of an earlier version */
 };
 
 struct subnet {
@@ -74,6 +75,7 @@ struct subnet {
 	struct cidr cidr;
 	struct cidr cidr6;    /* /64; addr.family 0: none */
 	uint32_t route_table; /* number; 0: the VPC's main one */
+	uint32_t acl;	      /* number; 0: the VPC's default one */
 };
 
 struct sg {
@@ -197,6 +199,28 @@ struct prefix_entry {
 	uint32_t until; /* 0: it is in the newest */
 };
 
+#define ACL_RULE_NUMBER_MAX 32766
+
+/* Protocol and ports as of struct rule. */
+struct acl_rule {
+	uint8_t direction; /* VPC_INGRESS, VPC_EGRESS */
+	bool allow;
+	uint16_t number;
+	int16_t protocol;
+	int32_t from_port;
+	int32_t to_port;
+	struct cidr cidr;
+};
+
+/* A direction ends in a deny of everything, which stands in no list. */
+struct acl {
+	struct object o;
+	uint32_t vpc;
+	bool is_default;
+	struct acl_rule *rules; /* by direction, then number */
+	size_t n_rules;
+};
+
 struct igw {
 	struct object o;
 	uint32_t vpc; /* 0: not attached */
@@ -271,6 +295,10 @@ static inline const struct eni *eni_of(const struct object *o)
 static inline const struct vpc_route_table *route_table_of(const struct object *o)
 {
 	return (const struct vpc_route_table *)o;
+}
+static inline const struct acl *acl_of(const struct object *o)
+{
+	return (const struct acl *)o;
 }
 static inline const struct igw *igw_of(const struct object *o)
 {

@@ -243,7 +243,7 @@ Test(model_routes, documents)
 	model_free(copy);
 }
 
-/* A store of an earlier version has no route tables. */
+/* A store of an earlier version has no route tables and no network ACLs. */
 Test(model_routes, earlier_stores_get_main_tables)
 {
 	struct model_context context = {.revision = 9, .seed = 4};
@@ -256,10 +256,11 @@ Test(model_routes, earlier_stores_get_main_tables)
 	cr_assert_eq(model_new(&vpc_limits_default, &old), 0);
 	for (unsigned k = 0; k < OBJECT_KINDS; k++) {
 		for (const struct object *o = NULL;
-		     k != OBJECT_ROUTE_TABLE && (o = model_next(b.m, (enum object_kind)k, o));) {
+		     k != OBJECT_ROUTE_TABLE && k != OBJECT_ACL && (o = model_next(b.m, (enum object_kind)k, o));) {
 			json_t *document = model_to_document(b.m, o), *json;
 
 			json_object_del(document, "route_table_id");
+			json_object_del(document, "network_acl_id");
 			cr_assert_eq(model_load(old, (enum object_kind)k, document, &error), 0, "%s", error.message);
 			json_decref(document);
 			json = model_to_json(old, model_find(old, o->kind, o->id));
@@ -270,13 +271,18 @@ Test(model_routes, earlier_stores_get_main_tables)
 	cr_assert_eq(model_begin(old, &context, &t), 0);
 	cr_assert_eq(model_upgrade(t, &error), 0, "%s", error.message);
 	cr_assert_eq(model_txn_deltas(t, &deltas, &n), 0);
-	cr_assert_eq(n, 1);
-	cr_assert(!deltas[0].before && deltas[0].after->kind == OBJECT_ROUTE_TABLE);
+	cr_assert_eq(n, 2);
+	for (size_t i = 0; i < n; i++)
+		cr_assert(!deltas[i].before &&
+			  (deltas[i].after->kind == OBJECT_ROUTE_TABLE || deltas[i].after->kind == OBJECT_ACL));
 	model_commit(t);
 	cr_assert_eq(model_count(old, OBJECT_ROUTE_TABLE), 1);
 	cr_assert(route_table_of(model_next(old, OBJECT_ROUTE_TABLE, NULL))->main);
 	cr_assert_eq(vpc_of(model_next(old, OBJECT_VPC, NULL))->main_route_table,
 		     model_next(old, OBJECT_ROUTE_TABLE, NULL)->number);
+	cr_assert_eq(model_count(old, OBJECT_ACL), 1);
+	cr_assert(acl_of(model_next(old, OBJECT_ACL, NULL))->is_default);
+	cr_assert_eq(acl_of(model_next(old, OBJECT_ACL, NULL))->n_rules, 4);
 	cr_assert_eq(model_begin(old, &context, &t), 0);
 	cr_assert_eq(model_upgrade(t, &error), 0);
 	cr_assert_eq(model_txn_deltas(t, &deltas, &n), 0);

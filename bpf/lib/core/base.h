@@ -223,11 +223,12 @@ struct scratch {
 			   * packet's address; 0: the gateway */
 	__u32 hop_routed; /* `hop` is an appliance that a route leads to */
 	__u32 way; /* by which it leaves the VPC, VPC_EDGE_… << VPC_TARGET_SHIFT | number, or came in; 0: none */
-	__u32 way_known; /* the routes were asked: */
-	int way_rc;	 /* with this result */
-	__u32 answers;	 /* it is of a flow that the outside opened, and sent by who answers */
-	__u32 settled;	 /* the next one like it would change nothing of its flow */
-	__u32 next_mtu;	 /* what an ICMP error says the MTU is; 0: that of the ENI */
+	__u32 way_known;    /* the routes were asked: */
+	int way_rc;	    /* with this result */
+	__u32 answers;	    /* it is of a flow that the outside opened, and sent by who answers */
+	__u32 acl_receiver; /* the ENI that the network ACLs were asked about as its receiver; 0: none */
+	__u32 settled;	    /* the next one like it would change nothing of its flow */
+	__u32 next_mtu;	    /* what an ICMP error says the MTU is; 0: that of the ENI */
 	int route_found;
 	__be32 route_address[4];
 	__u64 route_plens[3]; /* still to be tried */

@@ -46,6 +46,11 @@ ARRAY_MAP(row, struct vpc_row, 1024, BPF_F_MMAPABLE);
 ARRAY_MAP(classifier, struct vpc_classifier_block, 4096, BPF_F_MMAPABLE);
 ARRAY_MAP(row_stat, struct vpc_row_stat, 1024, BPF_F_MMAPABLE);
 
+ARRAY_MAP(vpc_acls, __u64, 1024, BPF_F_MMAPABLE);
+ARRAY_MAP(subnet_acl, struct vpc_versioned, 1024, BPF_F_MMAPABLE);
+ARRAY_MAP(acl, struct vpc_acl, 1024, BPF_F_MMAPABLE);
+ARRAY_MAP(acl_block, struct vpc_classifier_block, 4096, BPF_F_MMAPABLE);
+
 ARRAY_MAP(subnet_table, struct vpc_versioned, 1024, BPF_F_MMAPABLE);
 ARRAY_MAP(route_plens, struct vpc_route_plens, 1024, BPF_F_MMAPABLE);
 HASH_MAP(route, BPF_MAP_TYPE_HASH, struct vpc_route_key, __u32, BPF_F_NO_PREALLOC);

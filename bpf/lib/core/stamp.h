@@ -8,8 +8,12 @@
  *   gen_any     anything changed
  *
  * stamp_take() reads the newest generations of a side, stamp_holds() compares them with the epoch of a judgement. Every
- * cache and every path uses this pair. Another thing to judge by (a network ACL, a route table) is added to
- * stamp_take() and nowhere else.
+ * cache and every path uses this pair. Another thing to judge by (a route table) is added to stamp_take() and nowhere
+ * else.
+ *
+ * The generation of a network ACL is gen_any of the ENIs in the subnets that use it. What is asked about each packet,
+ * or is remembered of one (STAMP_PACKET, STAMP_OPENING), so holds until the ACL changes. A flow (STAMP_ALLOWED) doesn't
+ * rest on an ACL.
  */
 #ifndef BPF_LIB_STAMP_H
 #define BPF_LIB_STAMP_H

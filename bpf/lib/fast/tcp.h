@@ -57,6 +57,13 @@ static __always_inline __u32 connection_side(const struct vpc_eni *e, __u32 inca
 		       : 0;
 }
 
+/* Whether a network ACL is to be asked about what goes from the one to the other. That an opening is in the SYN cache
+ * says that it was asked; nothing says that of the other segments. */
+static __always_inline int connection_has_acl(const struct vpc_eni *me, const struct vpc_eni *to)
+{
+	return ((READ_ONCE(me->flags) | READ_ONCE(to->flags)) & VPC_ENI_ACL) && me->subnet != to->subnet;
+}
+
 /* Moves the copy on. CONNECTION_NOT: the entry would have to be moved too, or needs more than a new state. */
 static __always_inline enum connection_step connection_next(const struct connection *c, struct vpc_flow *copy,
 							    const struct packet *segment, __u32 from)
@@ -146,6 +153,8 @@ static __noinline enum action connection_known(struct __sk_buff *skb, const stru
 	c->peer = READ_ONCE(f->eni[from ^ 1]);
 	c->to = bpf_map_lookup_elem(&eni, &c->peer);
 	if (READ_ONCE(f->eni[from]) != c->ctx.me || !c->peer || c->peer == c->ctx.me || !c->to)
+		return FORWARD_NONE;
+	if (connection_has_acl(c->me, c->to))
 		return FORWARD_NONE;
 	new.my_side.set = connection_side(c->me, READ_ONCE(f->incarnation[from]), c->ctx.epoch, new.judged);
 	new.peer_side.set = connection_side(c->to, READ_ONCE(f->incarnation[from ^ 1]), c->ctx.epoch, new.judged);

@@ -14,6 +14,7 @@
 
 #include <vpc/cleanup.h>
 
+#include "datapath/maps/acl_check.h"
 #include "datapath/maps/address_config.h"
 #include "datapath/maps/edge_check.h"
 #include "datapath/maps/epoch.h"
@@ -48,6 +49,8 @@ enum stage {
 	STAGE_EIPS,
 	STAGE_PUBLISHES,
 	STAGE_UPLINKS,
+	STAGE_ACLS,
+	STAGE_SUBNET_ACLS,
 	STAGE_EDGE_HOST,
 	STAGE_RULE_KEYS,
 	STAGE_ADDR_KEYS,
@@ -301,6 +304,16 @@ EDGE_CHECK(eip);
 EDGE_CHECK(publish);
 EDGE_CHECK(uplink);
 
+static int check_acl(const struct maps *maps, struct maps_audit *a, uint32_t number)
+{
+	return acl_check(maps, number, a->found);
+}
+
+static int check_subnet_acl(const struct maps *maps, struct maps_audit *a, uint32_t subnet)
+{
+	return subnet_acl_check(maps, subnet, a->found);
+}
+
 static int check_edge_host(const struct maps *maps, struct maps_audit *a, uint32_t number)
 {
 	(void)number;
@@ -392,6 +405,8 @@ static const struct {
 	[STAGE_EIPS] = {check_eip},
 	[STAGE_PUBLISHES] = {check_publish},
 	[STAGE_UPLINKS] = {check_uplink},
+	[STAGE_ACLS] = {check_acl},
+	[STAGE_SUBNET_ACLS] = {check_subnet_acl, true},
 	[STAGE_EDGE_HOST] = {check_edge_host},
 	[STAGE_RULE_KEYS] = {.keys = MAP_RULE},
 	[STAGE_ADDR_KEYS] = {.keys = MAP_ADDR},
@@ -428,6 +443,10 @@ static uint32_t stage_end(const struct maps *maps, enum stage stage)
 		return maps->map[MAP_ADDRESS_CONFIG_SPACE].n;
 	case STAGE_ROUTES:
 		return maps->mirror.route_numbers.fresh;
+	case STAGE_ACLS:
+		return maps->map[MAP_ACL].n;
+	case STAGE_SUBNET_ACLS:
+		return maps->map[MAP_SUBNET_ACL].n;
 	case STAGE_ASSOCIATIONS:
 		return maps->map[MAP_SUBNET_TABLE].n;
 	case STAGE_NATS:

@@ -209,6 +209,10 @@ static void forget(struct plan *p)
 	free(p->nats);
 	free(p->eips);
 	free(p->publishes);
+	for (size_t i = 0; i < p->n_acls; i++)
+		free(p->acls[i].after.rules);
+	free(p->acls);
+	free(p->subnet_acls);
 	*p = (struct plan){};
 }
 
@@ -226,6 +230,8 @@ int maps_diff(struct maps *maps, const struct plan *all, struct plan *ret, struc
 		r = diff_vpcs(&d);
 	if (r >= 0)
 		r = diff_edge(&d);
+	if (r >= 0)
+		r = diff_acls(&d);
 	if (r < 0) {
 		forget(&plan);
 		return vpc_error_oom(reterr);

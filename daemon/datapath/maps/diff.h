@@ -14,6 +14,7 @@ struct diff {
 	struct plan *plan;
 	size_t cap_rows, cap_enis, cap_addrs, cap_vpcs;
 	size_t cap_routes, cap_associations, cap_nats, cap_eips, cap_publishes;
+	size_t cap_acls, cap_subnet_acls;
 };
 
 /* One more zeroed record at the end of one of the plan's lists; NULL: out of memory. */
@@ -32,5 +33,7 @@ struct diff {
 
 /* Routes, associations, gateways, elastic IPs, publications. -ENOMEM. */
 int diff_edge(struct diff *d);
+/* Network ACLs, and which subnets use them. -ENOMEM. */
+int diff_acls(struct diff *d);
 
 #endif

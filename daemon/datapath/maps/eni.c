@@ -18,7 +18,7 @@ void eni_store(struct maps *maps, uint32_t number, const struct vpc_eni *row)
 	struct vpc_eni new = *row;
 	const __u32 *from = &new.vpc;
 
-	new.flags |= __atomic_load_n(&at->flags, __ATOMIC_RELAXED) & ENI_PORT_FLAGS;
+	new.flags |= __atomic_load_n(&at->flags, __ATOMIC_RELAXED) & ENI_KEPT_FLAGS;
 	for (size_t i = 0; i < (sizeof(new) - offsetof(struct vpc_eni, vpc)) / sizeof(*from); i++)
 		store32(&(&at->vpc)[i], from[i]);
 }

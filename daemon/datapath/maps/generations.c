@@ -2,6 +2,7 @@
 #include "datapath/maps/generations.h"
 
 #include "datapath/maps/ctl.h"
+#include "datapath/maps/acl.h"
 #include "datapath/maps/words.h"
 
 static void raise_word(__u64 *at, uint64_t epoch)
@@ -64,6 +65,7 @@ void generations_raise(struct maps *maps, struct maps_change *c)
 		raise_set(maps, c, m->affected_sets.at[i]);
 	for (size_t i = 0; i < m->affected_enis.n; i++)
 		raise_eni(maps, c, m->affected_enis.at[i]);
+	acls_raise(maps, c);
 	for (size_t i = 0; i < m->enis.n; i++)
 		if (m->enis.at[i].old_set && m->enis.at[i].old_set != m->enis.at[i].new_set)
 			inherit(maps, m->enis.at[i].number, m->enis.at[i].old_set);

@@ -114,6 +114,7 @@ static void adopt_limits(struct maps *maps)
 	l->routes = hash_and_rows(maps, MAP_ROUTE, MAP_ROUTE_ROW);
 	l->nat_gateways = maps->map[MAP_NAT].n - 1;
 	l->eips = maps->map[MAP_EIP].n - 1;
+	l->network_acls = maps->map[MAP_ACL].n - 1;
 	l->publish_rows = hash_and_rows(maps, MAP_PUBLISH, MAP_PUBLISH_ROW);
 	l->translations =
 		maps->map[MAP_NAT_OUT].n < maps->map[MAP_NAT_IN].n ? maps->map[MAP_NAT_OUT].n : maps->map[MAP_NAT_IN].n;
@@ -155,7 +156,8 @@ static int check_sizes(const struct maps *maps, struct vpc_error *reterr)
 	    maps->map[MAP_DROP].n / VPC_DROP_REASONS_MAX < maps->map[MAP_ENI].n ||
 	    maps->map[MAP_ENI_STAT].n < maps->map[MAP_ENI].n || maps->map[MAP_ENI_FLOWS].n < maps->map[MAP_ENI].n ||
 	    maps->map[MAP_VPC_FLOWS].n < maps->map[MAP_VPC].n || maps->map[MAP_UPLINK].n < maps->map[MAP_VPC].n ||
-	    maps->map[MAP_ENI_FRAGMENTS].n < maps->map[MAP_ENI].n ||
+	    maps->map[MAP_ENI_FRAGMENTS].n < maps->map[MAP_ENI].n || maps->map[MAP_VPC_ACLS].n < maps->map[MAP_VPC].n ||
+	    maps->map[MAP_SUBNET_ACL].n < maps->map[MAP_SUBNET_TABLE].n ||
 	    maps->map[MAP_VPC_FRAGMENTS].n < maps->map[MAP_VPC].n || maps->map[MAP_NAT_USED].n < maps->map[MAP_VPC].n)
 		return bpf_error(reterr, -EBADMSG, "the pinned maps do not belong together");
 	return 0;
@@ -181,6 +183,8 @@ static int init_mirror(struct maps *maps)
 		.nats = maps->map[MAP_NAT].n,
 		.eips = maps->map[MAP_EIP].n,
 		.publishes = maps->limits.publish_rows + 1,
+		.acls = maps->map[MAP_ACL].n,
+		.acl_blocks = maps->map[MAP_ACL_BLOCK].n,
 	};
 
 	return mirror_init(&maps->mirror, &sizes);

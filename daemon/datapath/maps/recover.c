@@ -8,7 +8,9 @@
 
 #include <vpc/cleanup.h>
 
+#include "datapath/maps/acl_check.h"
 #include "datapath/maps/epoch.h"
+#include "datapath/maps/mirror/acls.h"
 #include "datapath/maps/mirror/addrs.h"
 #include "datapath/maps/mirror/rows.h"
 #include "datapath/maps/mirror/sets.h"
@@ -67,6 +69,7 @@ static void clear_half_done(struct maps *maps)
 		recover_versioned(&set->classifier[1], epoch);
 	}
 	recover_edge_half_done(maps);
+	acls_recover_half_done(maps);
 }
 
 /* --- mask groups --- */
@@ -289,6 +292,8 @@ static int read_eni(struct maps *maps, uint32_t number)
 	eni->row.set = (struct vpc_versioned){};
 	eni->row.gen_revoke = eni->row.gen_any = 0;
 	eni->row.flags &= VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_UNPLUGGED;
+	if (at->subnet < maps->mirror.size.subnets)
+		subnet_of_eni(&maps->mirror, number, at->subnet);
 	return 0;
 }
 
@@ -410,6 +415,7 @@ static int read_back(struct maps *maps)
 	r = recover_edge(maps);
 	if (r < 0)
 		return r;
+	acls_recover(maps);
 	numbers_adopt(&maps->mirror.row_numbers, row_used, &maps->mirror);
 	numbers_adopt(&maps->mirror.mask_group_numbers, mask_group_used, &maps->mirror);
 	numbers_adopt(&maps->mirror.set_numbers, set_used, &maps->mirror);

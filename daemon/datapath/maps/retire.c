@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 
+#include "datapath/maps/acl.h"
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/maps.h"
 #include "datapath/maps/mirror/addrs.h"
@@ -183,6 +184,7 @@ static void retire_now(struct maps *maps, struct maps_change *c)
 			retire_eni(maps, e->number);
 	}
 	retire_edge(maps, c);
+	acls_retire(maps, c);
 	change_free(c);
 	maps->n_changes--;
 }

@@ -104,6 +104,8 @@ static void scale(struct vpc_limits *l, uint32_t large, uint32_t small)
 	l->routes = scaled(l->routes, large, 1024);
 	l->translations = scaled(l->translations, large, 1024);
 	l->publish_rows = scaled(l->publish_rows, small, 256);
+	l->network_acls = scaled(l->network_acls, small, 64);
+	l->network_acl_rules = scaled(l->network_acl_rules, small, 512);
 	l->route_tables = scaled(l->route_tables, small, 64);
 	l->eips = scaled(l->eips, small, 64);
 	l->nat_gateways = scaled(l->nat_gateways, small, 16);

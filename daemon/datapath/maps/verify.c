@@ -267,6 +267,8 @@ int maps_verify(struct maps *maps, const struct plan *all, json_t *report)
 	if (r >= 0)
 		r = verify_edge(&v);
 	if (r >= 0)
+		r = verify_acls(&v);
+	if (r >= 0)
 		r = set_classifiers_verify(maps, report);
 	if (r >= 0)
 		r = pin_verify(maps, report);

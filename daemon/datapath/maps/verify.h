@@ -22,5 +22,6 @@ int verify_addrs(const struct verify *v);
 int verify_vpcs(const struct verify *v);
 int verify_edge(const struct verify *v);
 int verify_edge_host(const struct verify *v);
+int verify_acls(const struct verify *v);
 
 #endif

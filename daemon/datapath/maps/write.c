@@ -12,9 +12,11 @@
 
 #include <vpc/cleanup.h>
 
+#include "datapath/maps/acl.h"
 #include "datapath/maps/eni.h"
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/error.h"
+#include "datapath/maps/mirror/acls.h"
 #include "datapath/maps/mirror/addrs.h"
 #include "datapath/maps/mirror/rows.h"
 #include "datapath/maps/mirror/sets.h"
@@ -243,6 +245,7 @@ static int write_enis(struct maps *maps, struct maps_change *c)
 			/* Flows of the ENI that had the number before are judged again. */
 			new.gen_revoke = c->epoch;
 			new.gen_any = c->epoch;
+			new.flags |= acl_eni_flag(&maps->mirror, new.subnet);
 			r = eni_zero_counters(maps, e->number);
 			if (r >= 0)
 				r = undo_store_words(&c->undo, eni_at(maps, e->number), &new, sizeof(new));
@@ -280,8 +283,11 @@ static int write_addr(struct maps *maps, struct maps_change *c, const struct tou
 
 int write_change(struct maps *maps, struct maps_change *c, struct vpc_error *reterr)
 {
-	int r = write_sets(maps, c);
+	int r = write_acls(maps, c, reterr);
 
+	if (r < 0) /* it says why */
+		return r;
+	r = write_sets(maps, c);
 	if (r >= 0)
 		r = write_mask_groups(maps, c);
 	if (r >= 0)
@@ -353,6 +359,7 @@ void write_published(struct maps *maps, struct maps_change *c)
 
 	write_moved_addrs(maps, c);
 	write_moved_publishes(maps, c);
+	acls_lower(maps, c);
 	for (size_t i = 0; i < m->rows.n; i++) {
 		const struct row *row = &maps->mirror.rows[m->rows.at[i].row];
 

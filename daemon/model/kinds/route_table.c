@@ -165,7 +165,7 @@ int route_table_disassociate(struct model_txn *t, const struct change *c, struct
 
 /* --- stores of earlier versions ---------------------------------------------------------------------------------- */
 
-int model_upgrade(struct model_txn *t, struct vpc_error *reterr)
+int route_table_upgrade(struct model_txn *t, struct vpc_error *reterr)
 {
 	const struct object *o = NULL, *next = model_next(t->m, OBJECT_VPC, NULL), *table;
 	int r = 0;

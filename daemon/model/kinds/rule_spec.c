@@ -28,7 +28,7 @@ static const struct {
 
 static const char *field_name(char buf[FIELD_MAX], const char *prefix, const char *member)
 {
-	snprintf(buf, FIELD_MAX, "%s.%s", prefix, member);
+	snprintf(buf, FIELD_MAX, "%s%s%s", prefix, *prefix ? "." : "", member);
 	return buf;
 }
 

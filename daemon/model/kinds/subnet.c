@@ -132,30 +132,35 @@ static int copy_members(struct object *to, const struct object *from)
 	s->cidr = subnet_of(from)->cidr;
 	s->cidr6 = subnet_of(from)->cidr6;
 	s->route_table = subnet_of(from)->route_table;
+	s->acl = subnet_of(from)->acl;
 	return 0;
 }
 
 static int post(struct index *ix, struct object *o)
 {
-	uint32_t table = subnet_of(o)->route_table;
+	const struct subnet *s = subnet_of(o);
+	int r = s->route_table ? index_post_reference(ix, o, OBJECT_ROUTE_TABLE, s->route_table) : 0;
 
-	return table ? index_post_reference(ix, o, OBJECT_ROUTE_TABLE, table) : 0;
+	return r >= 0 && s->acl ? index_post_reference(ix, o, OBJECT_ACL, s->acl) : r;
 }
 
-static int put_common(const struct model *m, const struct subnet *s, uint32_t table, json_t *ret)
+static int put_common(const struct model *m, const struct subnet *s, uint32_t table, uint32_t acl, json_t *ret)
 {
+	const struct object *network_acl = model_by_number(m, OBJECT_ACL, acl);
 	const struct object *rt = model_by_number(m, OBJECT_ROUTE_TABLE, table);
 
 	if (json_put(ret, "vpc_id", json_string(model_vpc(m, s->vpc)->o.id)) < 0 ||
 	    json_put(ret, "cidr", json_cidr(&s->cidr)) < 0 || json_put(ret, "cidr6", json_cidr(&s->cidr6)) < 0)
 		return -ENOMEM;
-	return json_put(ret, "route_table_id", json_text_or_null(rt ? rt->id : NULL));
+	if (json_put(ret, "route_table_id", json_text_or_null(rt ? rt->id : NULL)) < 0)
+		return -ENOMEM;
+	return json_put(ret, "network_acl_id", json_text_or_null(network_acl ? network_acl->id : NULL));
 }
 
-/* null there: the VPC's main one. */
+/* null there: the VPC's own ones. */
 static int to_document(const struct model *m, const struct object *o, json_t *ret)
 {
-	return put_common(m, subnet_of(o), subnet_of(o)->route_table, ret);
+	return put_common(m, subnet_of(o), subnet_of(o)->route_table, subnet_of(o)->acl, ret);
 }
 
 static int to_json(const struct model *m, const struct object *o, json_t *ret)
@@ -166,13 +171,22 @@ static int to_json(const struct model *m, const struct object *o, json_t *ret)
 	int64_t used = (int64_t)posting_count(index_posting(&m->ix, POSTING_ADDRESSES4_OF_SUBNET, o->number, NULL, 0));
 
 	uint32_t table = s->route_table ? s->route_table : model_vpc(m, s->vpc)->main_route_table;
+	uint32_t acl = s->acl ? s->acl : model_vpc(m, s->vpc)->default_acl;
 
-	if (json_put(ret, "number", json_integer(o->number)) < 0 || put_common(m, s, table, ret) < 0 ||
+	if (json_put(ret, "number", json_integer(o->number)) < 0 || put_common(m, s, table, acl, ret) < 0 ||
 	    json_put(ret, "gateway", json_ip(&gateway)) < 0 ||
 	    json_put(ret, "gateway6", json_text_or_null(s->cidr6.addr.family ? GATEWAY6 : NULL)) < 0 ||
 	    json_put(ret, "available_ips", json_integer(usable - used)) < 0)
 		return -ENOMEM;
 	return 0;
+}
+
+/* Documents of earlier versions lack it. */
+static bool document_has(const struct document *d, const char *key)
+{
+	const json_t *value = json_object_get(d->json, key);
+
+	return value && !json_is_null(value);
 }
 
 static void load(struct model *m, struct document *d, struct object *o)
@@ -182,8 +196,11 @@ static void load(struct model *m, struct document *d, struct object *o)
 	s->vpc = document_ref(m, d, "vpc_id", OBJECT_VPC);
 	s->cidr = document_cidr(d, "cidr", 4, true);
 	s->cidr6 = document_cidr(d, "cidr6", 6, false);
-	/* documents of earlier versions lack it */
-	if (!json_object_get(d->json, "route_table_id") || json_is_null(json_object_get(d->json, "route_table_id")))
+	if (document_has(d, "network_acl_id"))
+		s->acl = document_ref(m, d, "network_acl_id", OBJECT_ACL);
+	if (s->acl && acl_of(model_by_number(m, OBJECT_ACL, s->acl))->vpc != s->vpc)
+		document_damaged(d, "network_acl_id");
+	if (!document_has(d, "route_table_id"))
 		return;
 	s->route_table = document_ref(m, d, "route_table_id", OBJECT_ROUTE_TABLE);
 	if (s->route_table && route_table_of(model_by_number(m, OBJECT_ROUTE_TABLE, s->route_table))->vpc != s->vpc)
@@ -200,6 +217,8 @@ static const struct schema_field fields[] = {
 	{"available_ips", SCHEMA_INTEGER, NULL},
 	{"route_table_id", SCHEMA_STRING_OR_NULL,
 	 "that it uses: the one that it is associated with, or the VPC's main one"},
+	{"network_acl_id", SCHEMA_STRING_OR_NULL,
+	 "that it uses: the one that it is associated with, or the VPC's default one"},
 };
 static const struct schema schemas[] = {{NULL, fields, ARRAY_SIZE(fields)}};
 

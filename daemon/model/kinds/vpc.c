@@ -85,7 +85,7 @@ int vpc_create(struct model_txn *t, const struct change *c, struct change_result
 {
 	_cleanup_object_ struct object *o = object_new(OBJECT_VPC);
 	struct vpc *v = (struct vpc *)o;
-	const struct object *table;
+	const struct object *table, *acl;
 	const struct sg *group;
 	int r;
 
@@ -112,11 +112,14 @@ int vpc_create(struct model_txn *t, const struct change *c, struct change_result
 	r = sg_make(t, v->o.number, SG_DEFAULT_NAME, NULL, true, &group, reterr);
 	if (r >= 0)
 		r = route_table_make_main(t, v->o.number, &table, reterr);
+	if (r >= 0)
+		r = acl_make_default(t, v->o.number, &acl, reterr);
 	if (r < 0)
 		return r;
 	/* This version isn't visible to anybody yet, so it may be altered. */
 	v->default_sg = group->o.number;
 	v->main_route_table = table->number;
+	v->default_acl = acl->number;
 	return change_has(c, FIELD_INTERNET) && c->internet ? make_internet(t, v, reterr) : 0;
 }
 
@@ -212,9 +215,12 @@ static int remove_born(struct model_txn *t, const struct vpc *v, struct vpc_erro
 {
 	const struct object *group = &model_sg(t->m, v->default_sg)->o;
 	const struct object *table = model_by_number(t->m, OBJECT_ROUTE_TABLE, v->main_route_table);
+	const struct object *acl = model_by_number(t->m, OBJECT_ACL, v->default_acl);
 	uint32_t vpc = v->o.number;
 	int r = table ? txn_remove(t, table, reterr) : 0;
 
+	if (r >= 0 && acl)
+		r = txn_remove(t, acl, reterr);
 	if (r >= 0)
 		r = txn_remove_whole(t, group, reterr);
 	if (r >= 0)
@@ -254,6 +260,7 @@ static int copy_members(struct object *to, const struct object *from)
 	v->main_route_table = vpc_of(from)->main_route_table;
 	v->routed_out = vpc_of(from)->routed_out;
 	v->routed_out6 = vpc_of(from)->routed_out6;
+	v->default_acl = vpc_of(from)->default_acl;
 	return 0;
 }
 

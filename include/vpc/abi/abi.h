@@ -110,10 +110,11 @@ _Static_assert(sizeof(struct vpc_space) == 336, "vpc_space");
 
 /* --- eni: array by ENI number (= ifindex of its port), mmapable --------------------------------------------------- */
 
-#define VPC_ENI_SOURCE_DEST_CHECK 1u /* only its own addresses, in and out */
-#define VPC_ENI_PEER_REDIRECT	  2u /* its port is a veth that bpf_redirect_peer can reach */
-#define VPC_ENI_TAP		  4u /* its port is a tap, and packets may be redirected to it */
-#define VPC_ENI_UNPLUGGED	  8u /* attached to nothing: what is sent to it has nowhere to go */
+#define VPC_ENI_SOURCE_DEST_CHECK 1u  /* only its own addresses, in and out */
+#define VPC_ENI_PEER_REDIRECT	  2u  /* its port is a veth that bpf_redirect_peer can reach */
+#define VPC_ENI_TAP		  4u  /* its port is a tap, and packets may be redirected to it */
+#define VPC_ENI_UNPLUGGED	  8u  /* attached to nothing: what is sent to it has nowhere to go */
+#define VPC_ENI_ACL		  16u /* the ACL of its subnet has a table: see acl.h */
 
 /* What every packet reads stands in the first 64 bytes, a cache line. */
 struct vpc_eni {
@@ -338,6 +339,8 @@ struct vpc_classifier_node {
 	__u32 pad[3];
 };
 _Static_assert(sizeof(struct vpc_classifier_node) * 2 == sizeof(struct vpc_classifier_block), "vpc_classifier_node");
+
+#include <vpc/abi/acl.h>
 
 /* --- row_stat: array by row number: what was allowed by it, counted when a flow is judged ----------------------------
  */

@@ -89,6 +89,20 @@ struct touched_publish {
 	uint32_t from;
 };
 
+/* One direction of an ACL. */
+struct touched_acl {
+	uint32_t number;
+	uint32_t dir;
+	const struct acl_record *record; /* of the plan, only while it is prepared; NULL: it has no table any more */
+	struct acl_table old;
+	bool replaced; /* the old one's blocks are given back when this change is retired */
+};
+
+struct touched_subnet_acl {
+	uint32_t subnet;
+	uint32_t old, acl; /* 0: none */
+};
+
 struct mirror_change {
 	ARRAY(struct touched_row) rows;
 	ARRAY(struct touched_reference) references;
@@ -102,6 +116,8 @@ struct mirror_change {
 	ARRAY(struct touched_eip) eips;
 	ARRAY(struct touched_addr_eip) addr_eips;
 	ARRAY(struct touched_publish) publishes;
+	ARRAY(struct touched_acl) acls;
+	ARRAY(struct touched_subnet_acl) subnet_acls;
 	ARRAY(uint32_t) mask_groups; /* new ones */
 	ARRAY(uint32_t) sets;	     /* new ones */
 	ARRAY(struct touched_classifier) classifiers;

@@ -13,7 +13,7 @@ void eni_row_of(const struct eni_record *r, struct vpc_eni *ret)
 	*ret = (struct vpc_eni){
 		.vpc = r->vpc,
 		.incarnation = r->incarnation,
-		.flags = r->flags & ~ENI_PORT_FLAGS,
+		.flags = r->flags & ~ENI_KEPT_FLAGS,
 		.subnet = r->subnet,
 		.gateway4 = r->gateway4,
 		.subnet4 = r->subnet4,
@@ -62,8 +62,8 @@ bool eni_row_equal(const struct vpc_eni *a, const struct vpc_eni *b)
 
 	x.set = y.set = (struct vpc_versioned){};
 	x.gen_revoke = y.gen_revoke = x.gen_any = y.gen_any = 0;
-	x.flags &= ~ENI_PORT_FLAGS;
-	y.flags &= ~ENI_PORT_FLAGS;
+	x.flags &= ~ENI_KEPT_FLAGS;
+	y.flags &= ~ENI_KEPT_FLAGS;
 	return memcmp(&x, &y, sizeof(x)) == 0;
 }
 

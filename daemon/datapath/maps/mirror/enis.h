@@ -8,6 +8,8 @@
 
 /* Flags in an ENI's row that follow its port, not the plan. */
 #define ENI_PORT_FLAGS (VPC_ENI_PEER_REDIRECT | VPC_ENI_TAP)
+/* And those that follow from network ACLs. */
+#define ENI_KEPT_FLAGS (ENI_PORT_FLAGS | VPC_ENI_ACL)
 
 /* The row of an ENI by its record; set, generations and the flags of the port are zero. */
 void eni_row_of(const struct eni_record *r, struct vpc_eni *ret);

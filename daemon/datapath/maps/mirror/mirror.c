@@ -6,6 +6,7 @@
 
 #include <vpc/cleanup.h>
 
+#include "datapath/maps/mirror/acls.h"
 #include "datapath/maps/mirror/addrs.h"
 #include "datapath/maps/mirror/affected.h"
 #include "datapath/maps/mirror/classifiers.h"
@@ -16,6 +17,17 @@
 #include "datapath/maps/mirror/routes.h"
 #include "datapath/maps/mirror/rows.h"
 #include "datapath/maps/mirror/sets.h"
+
+static int init_acls(struct mirror *m)
+{
+	const struct mirror_sizes *n = &m->size;
+	uint32_t blocks = n->acl_blocks > VPC_VERSIONED_VALUE_MASK ? VPC_VERSIONED_VALUE_MASK : n->acl_blocks;
+
+	m->acls = calloc(n->acls, sizeof(*m->acls));
+	m->subnets = calloc(n->subnets, sizeof(*m->subnets));
+	m->acl_tables = calloc(n->vpcs, sizeof(*m->acl_tables));
+	return m->acls && m->subnets && m->acl_tables ? extents_init(&m->acl_blocks, blocks) : -ENOMEM;
+}
 
 static int init_edge(struct mirror *m)
 {
@@ -73,7 +85,7 @@ int mirror_init(struct mirror *m, const struct mirror_sizes *sizes)
 	    chains_init(&m->mask_groups_by_key, sizes->mask_groups) < 0 ||
 	    chains_init(&m->sets_by_groups, sizes->sets) < 0 || chains_init(&m->addrs_by_key, sizes->addrs + 1) < 0)
 		return -ENOMEM;
-	return init_edge(m);
+	return init_edge(m) < 0 ? -ENOMEM : init_acls(m);
 }
 
 void mirror_free(struct mirror *m)
@@ -87,6 +99,10 @@ void mirror_free(struct mirror *m)
 	groups_free(m);
 	free_edge(m);
 	extents_clear(&m->blocks);
+	extents_clear(&m->acl_blocks);
+	free(m->acls);
+	free(m->subnets);
+	free(m->acl_tables);
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		numbers_clear(numbers[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
@@ -128,6 +144,8 @@ int mirror_plan(struct mirror *m, struct mirror_change *c, const struct plan *pl
 		r = plan_addrs(m, c, plan, reterr);
 	if (r >= 0)
 		r = plan_edge(m, c, plan, reterr);
+	if (r >= 0)
+		r = plan_acls(m, c, plan, reterr);
 	if (r >= 0 && affected_find(m, c) < 0)
 		r = vpc_error_oom(reterr);
 	return r;
@@ -136,7 +154,7 @@ int mirror_plan(struct mirror *m, struct mirror_change *c, const struct plan *pl
 bool mirror_change_empty(const struct mirror_change *c)
 {
 	return !c->rows.n && !c->enis.n && !c->addrs.n && !c->vpcs.n && !c->routes.n && !c->associations.n &&
-	       !c->nats.n && !c->eips.n && !c->addr_eips.n && !c->publishes.n;
+	       !c->nats.n && !c->eips.n && !c->addr_eips.n && !c->publishes.n && !c->acls.n && !c->subnet_acls.n;
 }
 
 void mirror_change_clear(struct mirror_change *c)
@@ -153,6 +171,8 @@ void mirror_change_clear(struct mirror_change *c)
 	free(c->eips.at);
 	free(c->addr_eips.at);
 	free(c->publishes.at);
+	free(c->acls.at);
+	free(c->subnet_acls.at);
 	free(c->mask_groups.at);
 	free(c->sets.at);
 	free(c->classifiers.at);
@@ -194,6 +214,7 @@ static void undo_rows(struct mirror *m, struct mirror_change *c)
 void mirror_undo(struct mirror *m, struct mirror_change *c)
 {
 	affected_forget(m, c);
+	acls_undo(m, c);
 	publishes_undo(m, c);
 	gateways_undo(m, c);
 	routes_undo(m, c);
@@ -251,6 +272,7 @@ static void publish_enis(struct mirror *m, struct mirror_change *c)
 		eni->state = e->has_after ? NODE_ALIVE : NODE_DEAD;
 		if (e->has_after)
 			eni->row = e->after;
+		subnet_of_eni(m, e->number, e->has_after ? e->after.subnet : 0);
 		m->waiting_sets += e->old_set != 0;
 	}
 }
@@ -273,4 +295,5 @@ void mirror_publish(struct mirror *m, struct mirror_change *c)
 	routes_publish(m, c);
 	gateways_publish(m, c);
 	publishes_publish(m, c);
+	acls_publish(m, c);
 }

@@ -111,9 +111,12 @@ struct eni_node {
 	uint32_t set;	    /* by what is published; 0: none */
 	uint32_t set_next;  /* in the list of the ENIs that have this set */
 	uint32_t set_prev;
-	uint64_t revoked; /* epoch of the last change by which it lost a group; 0 after a start */
-	uint8_t state;	  /* enum node_state */
-	uint8_t affected; /* enum affected, 0: by the prepared change */
+	uint64_t revoked;     /* epoch of the last change by which it lost a group; 0 after a start */
+	uint8_t state;	      /* enum node_state */
+	uint8_t affected;     /* enum affected, 0: by the prepared change */
+	uint32_t subnet;      /* by what is published; 0: none */
+	uint32_t subnet_next; /* in the list of the ENIs of this subnet */
+	uint32_t subnet_prev;
 };
 
 /* Group `sg` has rows that allow what comes from, or goes to, another group's members. */
@@ -187,6 +190,28 @@ struct publish {
 	bool hashed; /* the kernel's hash leads from the key to this row */
 };
 
+/* --- network ACLs ------------------------------------------------------------------------------------------------ */
+
+/* The table of one direction of an ACL. */
+struct acl_table {
+	uint32_t at; /* its first block; 0: none */
+	uint32_t blocks;
+	uint32_t vpc;
+	uint64_t sum; /* of its blocks (classifier_sum) */
+};
+
+struct acl_node {
+	struct acl_table table[2]; /* by direction, as of the prepared change if there is one */
+	bool touched[2];
+	bool broken[2]; /* the kernel has something there that is no table of this ACL */
+};
+
+struct subnet_node {
+	uint32_t acl; /* number of its ACL, as of the prepared change if there is one; 0: none */
+	bool touched;
+	uint32_t enis; /* head of the list of ENIs in it by what is published */
+};
+
 /* How many numbers each of the kernel's maps has; number 0 is one of them. */
 struct mirror_sizes {
 	uint32_t rows;
@@ -206,6 +231,8 @@ struct mirror_sizes {
 	uint32_t nats;
 	uint32_t eips;
 	uint32_t publishes;
+	uint32_t acls;
+	uint32_t acl_blocks;
 };
 
 struct mirror {
@@ -246,6 +273,11 @@ struct mirror {
 	struct chains eips_by_address;
 	struct chains eips_by_private;
 	struct chains publishes_by_key;
+
+	struct acl_node *acls;	     /* by number */
+	struct subnet_node *subnets; /* by number */
+	uint32_t *acl_tables;	     /* by VPC number: how many tables its ACLs have, by what is published */
+	struct extents acl_blocks;
 
 	uint32_t waiting_routes;
 	uint32_t waiting_publishes;

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Network ACLs, and which subnets use them. Their rules are in acl_rule.c. */
+#include "model/kinds/acl.h"
+
+#include <string.h>
+
+#define DEFAULT_NAME	"default"
+#define DEFAULT_NUMBER	100 /* of the rule for IPv4, as AWS; that for IPv6 is the next */
+#define DEFAULT_NUMBER6 101
+
+static int check_limits(const struct model *m, uint32_t vpc, struct vpc_error *reterr)
+{
+	int r = limit_check(m, MODEL_LIMIT_network_acls_per_vpc,
+			    posting_count(index_referrers(&m->ix, OBJECT_VPC, vpc, OBJECT_ACL)) + 1,
+			    VPC_E_NETWORK_ACL_LIMIT_EXCEEDED, NULL, reterr);
+
+	if (r < 0)
+		return r;
+	return limit_check(m, MODEL_LIMIT_network_acls, model_count(m, OBJECT_ACL) + 1,
+			   VPC_E_NETWORK_ACL_LIMIT_EXCEEDED, NULL, reterr);
+}
+
+/* The rules of a default ACL: everything in and out, of both families. */
+static int allow_all(struct acl *a)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r >= 0 && i < 4; i++) {
+		struct acl_rule rule = {
+			.direction = i / 2 ? VPC_EGRESS : VPC_INGRESS,
+			.allow = true,
+			.number = i % 2 ? DEFAULT_NUMBER6 : DEFAULT_NUMBER,
+			.protocol = PROTOCOL_ALL,
+			.from_port = -1,
+			.to_port = -1,
+		};
+
+		r = cidr_parse(i % 2 ? "::/0" : "0.0.0.0/0", &rule.cidr);
+		if (r >= 0)
+			r = acl_rule_insert(a, &rule);
+	}
+	return r;
+}
+
+/* c NULL: the VPC's default one. */
+static int make(struct model_txn *t, uint32_t vpc, const struct change *c, const struct object **ret,
+		struct vpc_error *reterr)
+{
+	_cleanup_object_ struct object *o = object_new(OBJECT_ACL);
+	struct acl *a = (struct acl *)o;
+	int r;
+
+	if (!o)
+		return vpc_error_oom(reterr);
+	a->vpc = vpc;
+	a->is_default = !c;
+	if (!c)
+		r = object_set_name(o, DEFAULT_NAME) < 0 || allow_all(a) < 0 ? vpc_error_oom(reterr) : 0;
+	else
+		r = change_names(t->m, c, o, NULL, reterr);
+	if (r >= 0)
+		r = check_limits(t->m, vpc, reterr);
+	if (r >= 0)
+		r = txn_identify(t, o, reterr);
+	if (r < 0)
+		return r;
+	*ret = o;
+	return txn_insert(t, TAKE_PTR(o), reterr);
+}
+
+int acl_make_default(struct model_txn *t, uint32_t vpc, const struct object **ret, struct vpc_error *reterr)
+{
+	return make(t, vpc, NULL, ret, reterr);
+}
+
+int acl_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	const struct object *vpc, *o;
+	int r = txn_target(t, c, OBJECT_VPC, &vpc, reterr);
+
+	if (r >= 0)
+		r = make(t, vpc->number, c, &o, reterr);
+	if (r < 0)
+		return r;
+	result_set(ret, o);
+	return 0;
+}
+
+int acl_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	const struct object *o;
+	int r = txn_target(t, c, OBJECT_ACL, &o, reterr);
+
+	if (r < 0)
+		return r;
+	if (acl_of(o)->is_default && change_has(c, FIELD_NAME) && c->name && strcmp(c->name, o->name) != 0)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "name",
+				     "the default network ACL keeps its name");
+	return change_update(t, c, ret, reterr);
+}
+
+int acl_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	const struct object *o;
+	int r = txn_target(t, c, OBJECT_ACL, &o, reterr);
+
+	if (r < 0)
+		return r;
+	if (acl_of(o)->is_default)
+		return vpc_error_set(reterr, VPC_E_CANNOT_DELETE, "network_acl_id",
+				     "%s is its VPC's default network ACL; it goes with the VPC", o->id);
+	return change_delete(t, c, ret, reterr);
+}
+
+/* --- subnets ----------------------------------------------------------------------------------------------------- */
+
+static int set_acl(struct model_txn *t, const struct object *subnet, const struct object *acl, struct vpc_error *reterr)
+{
+	uint32_t number = acl_of(acl)->is_default ? 0 : acl->number;
+	struct object *copy;
+
+	if (subnet_of(subnet)->acl == number)
+		return 0;
+	copy = object_copy(subnet);
+	if (!copy)
+		return vpc_error_oom(reterr);
+	((struct subnet *)copy)->acl = number;
+	return txn_replace(t, subnet, copy, reterr);
+}
+
+int acl_associate(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+{
+	const struct object *o;
+	int r = txn_target(t, c, OBJECT_ACL, &o, reterr);
+
+	if (r < 0)
+		return r;
+	if (!c->n_subnets)
+		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, "subnets",
+				     "subnets must name at least one subnet");
+	for (size_t i = 0; i < c->n_subnets; i++) {
+		const struct object *subnet;
+		char field[32];
+
+		snprintf(field, sizeof(field), "subnets[%zu]", i);
+		r = txn_resolve_in(t, OBJECT_SUBNET, c->subnets[i], acl_of(o)->vpc, field, &subnet, reterr);
+		if (r >= 0)
+			r = set_acl(t, subnet, o, reterr);
+		if (r < 0)
+			return r;
+	}
+	result_set(ret, o);
+	return txn_touch(t, o, reterr);
+}
+
+/* --- stores of earlier versions ---------------------------------------------------------------------------------- */
+
+int acl_upgrade(struct model_txn *t, struct vpc_error *reterr)
+{
+	const struct object *o = NULL, *next = model_next(t->m, OBJECT_VPC, NULL), *acl;
+	int r = 0;
+
+	while (r >= 0 && (o = next)) {
+		next = model_next(t->m, OBJECT_VPC, o);
+		if (vpc_of(o)->default_acl)
+			continue;
+		r = make(t, o->number, NULL, &acl, reterr);
+		/* It follows from the ACL, so it is no change of the VPC. */
+		if (r >= 0)
+			((struct vpc *)vpc_of(o))->default_acl = acl->number;
+	}
+	return r;
+}
+
+/* --- the kind ---------------------------------------------------------------------------------------------------- */
+
+static void clear(struct object *o)
+{
+	free(((struct acl *)o)->rules);
+}
+
+static int copy_members(struct object *to, const struct object *from)
+{
+	struct acl *a = (struct acl *)to;
+	const struct acl *f = acl_of(from);
+
+	a->vpc = f->vpc;
+	a->is_default = f->is_default;
+	a->rules = calloc(f->n_rules + 1, sizeof(*a->rules));
+	if (!a->rules)
+		return -ENOMEM;
+	if (f->n_rules)
+		memcpy(a->rules, f->rules, f->n_rules * sizeof(*a->rules));
+	a->n_rules = f->n_rules;
+	return 0;
+}
+
+static int to_document(const struct model *m, const struct object *o, json_t *ret)
+{
+	const struct acl *a = acl_of(o);
+	json_t *rules = json_array();
+
+	if (json_put(ret, "vpc_id", json_string(model_vpc(m, a->vpc)->o.id)) < 0 ||
+	    json_put(ret, "is_default", json_boolean(a->is_default)) < 0 || json_put(ret, "rules", rules) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < a->n_rules; i++)
+		if (json_array_append_new(rules, acl_rule_to_json(&a->rules[i])) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+/* The subnets that use it: those that are associated with it; of a default one, all that are with no other. */
+static int put_subnets(const struct model *m, const struct object *o, json_t *ret)
+{
+	uint32_t vpc = acl_of(o)->vpc, number = acl_of(o)->is_default ? 0 : o->number;
+	const struct posting *p = index_referrers(&m->ix, OBJECT_VPC, vpc, OBJECT_SUBNET);
+	json_t *subnets = json_array();
+
+	if (json_put(ret, "subnets", subnets) < 0)
+		return -ENOMEM;
+	for (const struct post *at = p ? p->first : NULL; at; at = at->next)
+		if (subnet_of(at->owner)->acl == number &&
+		    json_array_append_new(subnets, json_string(at->owner->id)) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static int to_json(const struct model *m, const struct object *o, json_t *ret)
+{
+	if (json_put(ret, "number", json_integer(o->number)) < 0 || to_document(m, o, ret) < 0)
+		return -ENOMEM;
+	return put_subnets(m, o, ret);
+}
+
+static void load(struct model *m, struct document *d, struct object *o)
+{
+	struct acl *a = (struct acl *)o;
+	json_t *list = json_object_get(d->json, "rules"), *item;
+	size_t i;
+
+	a->vpc = document_ref(m, d, "vpc_id", OBJECT_VPC);
+	a->is_default = document_bool(d, "is_default");
+	if (a->is_default && a->vpc && model_vpc(m, a->vpc)->default_acl)
+		document_damaged(d, "is_default");
+	if (!json_is_array(list))
+		document_damaged(d, "rules");
+	json_array_foreach (list, i, item) {
+		struct acl_rule rule;
+
+		if (!acl_rule_load(item, &rule) || acl_rule_find(a, rule.direction, rule.number))
+			document_damaged(d, "rules");
+		else if (acl_rule_insert(a, &rule) < 0)
+			document_damaged(d, "(out of memory)");
+	}
+}
+
+/* Derived, so not in the VPC's document. */
+static void loaded(struct model *m, struct object *o)
+{
+	struct vpc *v = (struct vpc *)model_vpc(m, acl_of(o)->vpc);
+
+	if (acl_of(o)->is_default)
+		v->default_acl = o->number;
+}
+
+static const struct schema_field fields[] = {
+	{"number", SCHEMA_INTEGER, "in maps"},
+	{"vpc_id", SCHEMA_STRING, NULL},
+	{"is_default", SCHEMA_BOOLEAN, "that of all subnets that are associated with no other"},
+	{"rules", SCHEMA_LIST_OF("NetworkAclRule"), "by direction and number; what no rule names is denied"},
+	{"subnets", SCHEMA_STRINGS, "ids of those that use it"},
+};
+static const struct schema_field rule_fields[] = {
+	{"direction", SCHEMA_STRING, "ingress or egress"},
+	{"rule_number", SCHEMA_INTEGER, "the lowest that matches decides"},
+	{"action", SCHEMA_STRING, "allow or deny"},
+	{"protocol", SCHEMA_STRING, NULL},
+	{"from_port", SCHEMA_INTEGER_OR_NULL, "of icmp the type"},
+	{"to_port", SCHEMA_INTEGER_OR_NULL, "of icmp the code"},
+	{"cidr", SCHEMA_STRING, "ingress: of the source; egress: of the destination"},
+};
+static const struct schema schemas[] = {
+	{NULL, fields, ARRAY_SIZE(fields)},
+	{"NetworkAclRule", rule_fields, ARRAY_SIZE(rule_fields)},
+};
+
+const struct kind_ops acl_ops = {
+	.size = sizeof(struct acl),
+	.parent = {OBJECT_VPC, offsetof(struct acl, vpc)},
+	.clear = clear,
+	.copy = copy_members,
+	.to_json = to_json,
+	.to_document = to_document,
+	.load = load,
+	.loaded = loaded,
+	.schemas = schemas,
+	.n_schemas = ARRAY_SIZE(schemas),
+};
