@@ -24,7 +24,7 @@ struct router {
 	__u8 mac[ETH_ALEN];
 };
 
-/* Makes the key of the destination address. */
+/* Writes the packet's destination address to r->key. Returns enum bytes. */
 static __always_inline int router_address(struct __sk_buff *skb, struct router *r)
 {
 	__be32 v4;
@@ -34,7 +34,7 @@ static __always_inline int router_address(struct __sk_buff *skb, struct router *
 					       sizeof(r->key.addr));
 	if (skb->protocol != bpf_htons(ETH_P_IP) ||
 	    bpf_skb_load_bytes(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, daddr), &v4, sizeof(v4)))
-		return -1;
+		return BYTES_FAILED;
 	address_from4(r->key.addr, v4);
 	return 0;
 }

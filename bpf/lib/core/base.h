@@ -37,7 +37,7 @@ enum verdict {
 	OPEN_KEEP = -4, /* judge it as an opening, but keep what is remembered */
 	OPEN_ONCE = -5, /* judge it as an opening, and remember nothing */
 	HOSTS = -6,	/* at an outer interface: it is the host's, let it go on untouched */
-	NOBODYS = -7,	/* on an uplink: no frame that a program of ours sent, drop it without a word */
+	DROP_SILENTLY = -7, /* a frame on an uplink that no program of ours sent: drop it without counting it */
 };
 
 static __always_inline int verdict_is_reason(int verdict)

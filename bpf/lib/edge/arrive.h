@@ -10,7 +10,7 @@
 #include "lib/fast/fast.h"
 #include "lib/ingress.h"
 
-/* Reads the packet and finds the ENI that it is for: s->me. Returns PASS, a reason; or -1: no frame of the edge. */
+/* Reads the packet and finds the ENI that it is for: s->me. Returns PASS, a reason, or DROP_SILENTLY. */
 static __always_inline int arrive_begin(struct __sk_buff *skb, struct scratch *s)
 {
 	__u32 number = skb->ifindex - VPC_UPLINK_FIRST;
@@ -19,11 +19,11 @@ static __always_inline int arrive_begin(struct __sk_buff *skb, struct scratch *s
 
 	edge_begin(skb, s, VPC_INGRESS);
 	if (skb->ifindex < VPC_UPLINK_FIRST || bpf_skb_load_bytes(skb, 0, mac, sizeof(mac)))
-		return -1;
+		return DROP_SILENTLY;
 	s->vpc = number;
 	s->way = way_of_mac(mac);
 	if (!s->way)
-		return -1;
+		return DROP_SILENTLY;
 	s->mark = VPC_MARK_EDGE | way_kind(s->way);
 	rc = edge_parse(skb);
 	if (rc)
@@ -32,7 +32,7 @@ static __always_inline int arrive_begin(struct __sk_buff *skb, struct scratch *s
 	return s->me ? PASS : VPC_DROP_UNKNOWN_DESTINATION;
 }
 
-/* Judges the packet at the epoch of now. Returns PASS, AGAIN or a reason; or -1, as arrive_begin(). */
+/* Judges the packet at the current epoch. Returns PASS, AGAIN, a reason, or DROP_SILENTLY. */
 __noinline int arrive_judge(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -43,7 +43,7 @@ __noinline int arrive_judge(struct __sk_buff *skb)
 		return VPC_DROP_NOT_READY;
 	rc = arrive_begin(skb, s);
 	if (rc)
-		return rc < 0 ? NOBODYS : rc;
+		return rc;
 	me = eni_get(s->me);
 	if (!me || me->vpc != s->vpc)
 		return VPC_DROP_NOT_READY;
@@ -132,7 +132,7 @@ static __always_inline int arrive(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	for (__u32 i = 0; i < 3 && rc == AGAIN; i++)
 		rc = arrive_judge(skb);
-	if (rc == NOBODYS)
+	if (rc == DROP_SILENTLY)
 		return TC_ACT_SHOT;
 	return rc ? drop_packet(rc > 0 ? rc : VPC_DROP_TRY_AGAIN) : arrive_send(skb, s);
 }

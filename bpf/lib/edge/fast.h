@@ -15,8 +15,6 @@
 #include "lib/edge/uplink.h"
 #include "lib/packet/view.h"
 
-#define EDGE_FAST_NOT (-1)
-
 struct edge_cache {
 	__be32 src;
 	__be32 dst;
@@ -116,7 +114,7 @@ static __always_inline struct edge_cache *edge_cache_find(struct __sk_buff *skb,
 #define EDGE_FAST_HEAD (ETH_HLEN + sizeof(struct iphdr) + 4)
 
 /* Gives one end of the plain packet the entry's address and port, in one store, and where macs isn't NULL the frame its
- * MACs. Returns 0, or not 0: it can't be written to. */
+ * MACs. Returns enum bytes. */
 static __always_inline int edge_fast_rewrite(struct __sk_buff *skb, const struct edge_cache *c, __u32 end,
 					     const __u8 *macs)
 {
@@ -132,7 +130,7 @@ static __always_inline int edge_fast_rewrite(struct __sk_buff *skb, const struct
 	__u64 sum;
 
 	if (data + EDGE_FAST_HEAD > data_end)
-		return -1;
+		return BYTES_FAILED;
 	for (__u32 i = 0; i < EDGE_FAST_HEAD; i += 2)
 		*(u16_alias *)(head + i) = *(const u16_alias *)(data + i);
 	old = (__u32) * (u16_alias *)(head + at + 2) << 16 | *(u16_alias *)(head + at);
@@ -148,13 +146,13 @@ static __always_inline int edge_fast_rewrite(struct __sk_buff *skb, const struct
 	*(u16_alias *)(head + at + 2) = (__u16)(address >> 16);
 	*(u16_alias *)(head + port_at) = port;
 	if (bpf_l4_csum_replace(skb, check, old, address, mangled | BPF_F_PSEUDO_HDR | sizeof(address)))
-		return -1;
+		return BYTES_FAILED;
 	if (port != old_port && bpf_l4_csum_replace(skb, check, old_port, port, mangled | sizeof(port)))
-		return -1;
+		return BYTES_FAILED;
 	return (int)bpf_skb_store_bytes(skb, 0, head, sizeof(head), 0);
 }
 
-/* A packet that leaves a VPC: at the host end of its uplink. Returns what the program ends with, or EDGE_FAST_NOT. */
+/* A packet that leaves a VPC: at the host end of its uplink. Returns what the program ends with, or FAST_NOT. */
 static __noinline int edge_fast_leave(struct __sk_buff *skb)
 {
 	struct bpf_redir_neigh next = {};
@@ -163,10 +161,10 @@ static __noinline int edge_fast_leave(struct __sk_buff *skb)
 	__u32 out;
 
 	if (!view_read(skb, &p))
-		return EDGE_FAST_NOT;
+		return FAST_NOT;
 	c = edge_cache_find(skb, &p);
 	if (!c || !c->family || c->way != way_of_mac(p.frame.macs))
-		return EDGE_FAST_NOT;
+		return FAST_NOT;
 	next.nh_family = c->family;
 	next.ipv6_nh[0] = c->next[0];
 	next.ipv6_nh[1] = c->next[1];
@@ -178,7 +176,7 @@ static __noinline int edge_fast_leave(struct __sk_buff *skb)
 	return (int)bpf_redirect_neigh(out, &next, sizeof(next), 0) & REDIRECT_ACT;
 }
 
-/* A packet that comes back to a VPC: at an outer interface. Returns what the program ends with, or EDGE_FAST_NOT. */
+/* A packet that comes back to a VPC: at an outer interface. Returns what the program ends with, or FAST_NOT. */
 static __noinline int edge_fast_enter(struct __sk_buff *skb)
 {
 	__u8 macs[2 * ETH_ALEN];
@@ -188,14 +186,14 @@ static __noinline int edge_fast_enter(struct __sk_buff *skb)
 	__u32 ifindex;
 
 	if (!view_read(skb, &p))
-		return EDGE_FAST_NOT;
+		return FAST_NOT;
 	c = edge_cache_find(skb, &p);
 	if (!c || c->family || redirect_biggest(skb, &p.frame) > c->mtu)
-		return EDGE_FAST_NOT;
+		return FAST_NOT;
 	u = uplink_get(c->vpc);
 	ifindex = u ? READ_ONCE(u->host_ifindex) : 0;
 	if (!ifindex || !(READ_ONCE(u->flags) & VPC_UPLINK_PEER_REDIRECT))
-		return EDGE_FAST_NOT;
+		return FAST_NOT;
 	way_to_mac(macs, c->way);
 	mac_copy(macs + ETH_ALEN, u->host_mac);
 	if (edge_fast_rewrite(skb, c, EDGE_DESTINATION, macs))

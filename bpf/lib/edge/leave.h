@@ -247,7 +247,10 @@ __noinline int leave_nat(struct __sk_buff *skb)
 
 /* --- the program -------------------------------------------------------------------------------------------------- */
 
-/* Whose uplink is it, and by which way does the frame go? Returns PASS; a reason; or -1: nothing of a workload. */
+/*
+ * Reads the packet that came by an uplink: e->vpc and s->vpc are the uplink's VPC, e->way is what the frame's MAC says.
+ * Returns PASS, a reason, or DROP_SILENTLY.
+ */
 static __always_inline int leave_begin(struct __sk_buff *skb, struct scratch *s, struct edge *e)
 {
 	__u32 ifindex = skb->ifindex, *number;
@@ -256,14 +259,14 @@ static __always_inline int leave_begin(struct __sk_buff *skb, struct scratch *s,
 	edge_begin(skb, s, VPC_EGRESS);
 	number = bpf_map_lookup_elem(&uplink_of, &ifindex);
 	if (!number || bpf_skb_load_bytes(skb, 0, mac, sizeof(mac)))
-		return -1;
+		return DROP_SILENTLY;
 	e->vpc = READ_ONCE(*number);
 	e->translated = 0;
 	e->to_host = 0;
 	e->hairpin = 0;
 	e->way = way_of_mac(mac);
 	s->vpc = e->vpc;
-	return e->way ? edge_parse(skb) : -1;
+	return e->way ? edge_parse(skb) : DROP_SILENTLY;
 }
 
 /* Gives the packet its public source. IPv6 keeps its own, which must be the VPC's. Returns PASS, AGAIN or a reason. */
@@ -364,7 +367,7 @@ __noinline int leave_judge(struct __sk_buff *skb)
 }
 
 /* Judges the packet until the state that is read stands still. Returns PASS or a reason. */
-static __always_inline int leave_settle(struct __sk_buff *skb, struct scratch *s)
+static __always_inline int leave_judge_again(struct __sk_buff *skb, struct scratch *s)
 {
 	int rc = AGAIN;
 
@@ -382,15 +385,15 @@ static __always_inline int leave(struct __sk_buff *skb)
 	struct edge *e = edge_get();
 	int rc = edge_fast_leave(skb);
 
-	if (rc != EDGE_FAST_NOT)
+	if (rc != FAST_NOT)
 		return rc;
 	if (!s || !e)
 		return TC_ACT_SHOT;
 	rc = leave_begin(skb, s, e);
-	if (rc < 0)
+	if (rc == DROP_SILENTLY)
 		return TC_ACT_SHOT;
 	if (!rc)
-		rc = leave_settle(skb, s);
+		rc = leave_judge_again(skb, s);
 	if (rc)
 		return drop_packet(rc);
 	return e->hairpin ? uplink_enter(skb, e) : leave_send(skb, s, e);

@@ -132,7 +132,7 @@ static __always_inline int world(struct __sk_buff *skb)
 	if (!e || !world_concerns(skb, e))
 		return TC_ACT_OK;
 	rc = edge_fast_enter(skb);
-	if (rc != EDGE_FAST_NOT)
+	if (rc != FAST_NOT)
 		return rc;
 	s = scratch_get(SCRATCH_PACKET);
 	if (!s)
