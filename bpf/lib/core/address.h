@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whose address is it, and which addresses are never carried. Addresses are 16 bytes in network order, IPv4 as
- * ::ffff:a.b.c.d.
+ * Addresses and MACs: copying and comparing them, whose they are, and which addresses are never carried. An address has
+ * 16 bytes in network order. An IPv4 address is written ::ffff:a.b.c.d.
  */
 #ifndef BPF_LIB_ADDRESS_H
 #define BPF_LIB_ADDRESS_H
@@ -31,7 +31,7 @@ static __always_inline int address_equal(const __be32 *a, const __be32 *b)
 	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3];
 }
 
-/* A digest of an IPv6 address: the header view and the caches go by it. */
+/* A digest of an IPv6 address. The header view and the caches use it in place of the address. */
 static __always_inline __u32 address_digest6(const __be32 *a)
 {
 	return a[0] ^ a[1] * 0x9e3779b1u ^ a[2] * 0x85ebca6bu ^ a[3];
@@ -42,7 +42,7 @@ static __always_inline __be32 mask32(__u32 bits)
 	return bits ? bpf_htonl(0xffffffffu << (32 - bits)) : 0;
 }
 
-/* Bits of a prefix length that fall into word w of an IPv6 address. */
+/* How many bits of a prefix of plen bits lie in word w (0 to 3) of an IPv6 address. */
 static __always_inline __u32 word_bits(__u32 plen, __u32 w)
 {
 	if (plen <= w * 32)
@@ -69,7 +69,7 @@ static __always_inline void mac_copy(__u8 *to, const __u8 *from)
 	*(u16_alias *)(to + 4) = *(const u16_alias *)(from + 4);
 }
 
-/* The ENI whose row has this key at the epoch; 0: none. */
+/* Returns the number of the ENI whose row has this key at the epoch; 0: none. */
 static __always_inline __u32 address_find(const struct vpc_addr_key *key, __u64 epoch)
 {
 	__u32 *number = bpf_map_lookup_elem(&addr, key);
@@ -81,11 +81,11 @@ static __always_inline __u32 address_find(const struct vpc_addr_key *key, __u64 
 	if (!r || !row_visible(READ_ONCE(r->born), READ_ONCE(r->died), epoch))
 		return 0;
 	if (r->key.vpc != key->vpc || !address_equal(r->key.addr, key->addr))
-		return 0; /* the hash element was recycled under our hands */
+		return 0; /* the hash element was recycled after the lookup */
 	return READ_ONCE(r->eni);
 }
 
-/* The ENI that has this address in this VPC at the epoch; 0: none. */
+/* Returns the number of the ENI of VPC s->vpc that has this address at the epoch; 0: none. */
 static __always_inline __u32 address_owner(struct scratch *s, const __be32 *a)
 {
 	s->addr_key.vpc = s->vpc;
@@ -93,7 +93,7 @@ static __always_inline __u32 address_owner(struct scratch *s, const __be32 *a)
 	return address_find(&s->addr_key, s->epoch);
 }
 
-/* The key of a MAC on a subnet's bridge (abi.h). */
+/* Makes the key of a MAC on a subnet's bridge (abi.h). bridge: the bridge's ifindex, VPC_BRIDGE_FIRST + subnet. */
 static __always_inline void address_mac_key(struct vpc_addr_key *key, __u32 bridge, const __u8 *mac)
 {
 	__u8 *bytes = (__u8 *)key->addr;
@@ -103,7 +103,7 @@ static __always_inline void address_mac_key(struct vpc_addr_key *key, __u32 brid
 	mac_copy(bytes + 16 - ETH_ALEN, mac);
 }
 
-/* The ENI of a subnet that has this MAC at the epoch; 0: none. */
+/* Returns the number of the ENI of the subnet that has this MAC at the epoch; 0: none. */
 static __always_inline __u32 address_mac_owner(struct scratch *s, __u32 subnet, const __u8 *mac)
 {
 	address_mac_key(&s->addr_key, VPC_BRIDGE_FIRST + subnet, mac);
@@ -115,13 +115,13 @@ static __always_inline int address_is_link_local6(const __be32 *a)
 	return (a[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
 }
 
-/* fe80::1, which every subnet's router has. */
+/* Whether it is fe80::1, the link-local address of every subnet's router. */
 static __always_inline int address_is_gateway6(const __be32 *a)
 {
 	return a[0] == bpf_htonl(0xfe800000) && !a[1] && !a[2] && a[3] == bpf_htonl(1);
 }
 
-/* The link-local address that follows from the MAC (RFC 4291, appendix A): the one that an ENI has by itself. */
+/* Whether it is the link-local address that the kernel derives from the MAC (EUI-64; RFC 4291, appendix A). */
 static __always_inline int address_is_link_local_of(const __be32 *a, const __u8 *mac)
 {
 	return a[0] == bpf_htonl(0xfe800000) && !a[1] &&
@@ -129,8 +129,8 @@ static __always_inline int address_is_link_local_of(const __be32 *a, const __u8 
 	       a[3] == bpf_htonl(0xfe000000 | (__u32)mac[3] << 16 | (__u32)mac[4] << 8 | mac[5]);
 }
 
-/* Whether a link-local address is the gateway's, or by its form that of another MAC. The rest may be the ENI's own:
- * stacks choose them at random or by a secret, too (RFC 7217, RFC 8981). */
+/* Whether a link-local address is the gateway's, or is derived from another MAC (EUI-64). Any other one may be the
+ * ENI's own: stacks also choose them at random or from a secret (RFC 7217, RFC 8981). */
 static __always_inline int address_is_others_link_local(const __be32 *a, const __u8 *mac)
 {
 	if (address_is_gateway6(a))
@@ -139,7 +139,7 @@ static __always_inline int address_is_others_link_local(const __be32 *a, const _
 	       !address_is_link_local_of(a, mac);
 }
 
-/* Multicast, broadcast and the reserved 240/4. */
+/* Whether it is multicast, broadcast or in the reserved block 240/4. */
 static __always_inline int address_is_multicast(__u8 family, const __be32 *a)
 {
 	if (family == 4)
@@ -147,7 +147,7 @@ static __always_inline int address_is_multicast(__u8 family, const __be32 *a)
 	return (a[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000);
 }
 
-/* Why a unicast address is never carried; 0: it may be. */
+/* Returns the reason why a unicast address is never carried; 0: it may be carried. */
 static __always_inline int address_special(__u8 family, const __be32 *a)
 {
 	if (family == 4) {
@@ -164,7 +164,7 @@ static __always_inline int address_special(__u8 family, const __be32 *a)
 	return 0;
 }
 
-/* Whether the VPC's own address space holds it. */
+/* Whether the address is in the address space of VPC s->vpc. */
 static __always_inline int address_in_space(struct scratch *s, __u8 family, const __be32 *a)
 {
 	__u32 number = s->vpc;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The one way out for a packet that goes nowhere, and the counters of those that do. */
+/* Drops: every program that drops a packet does it here, which counts the reason. */
 #ifndef BPF_LIB_DROP_H
 #define BPF_LIB_DROP_H
 
@@ -16,14 +16,16 @@ static __always_inline void drop_count(__u32 number, int reason)
 		__sync_fetch_and_add(counter, 1);
 }
 
-/* Counts the drop of a packet that is not in the scratch: no event tells of it. Returns what the program ends with. */
+/* Counts the drop of a packet that is not in the scratch. It emits no event. number: the ENI at which it counts.
+ * Returns what the program ends with. */
 static __always_inline int drop_unread(__u32 number, int reason)
 {
 	drop_count(number, reason);
 	return TC_ACT_SHOT;
 }
 
-/* Counts the drop at the ENI whose rules refused (the scratch's culprit), else at the one whose port this is. */
+/* Counts the drop, and emits an event about it. It counts at the ENI whose rules refused (the scratch's culprit), else
+ * at the ENI whose port this is. Returns what the program ends with. */
 __noinline int drop_packet(int reason)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Events for `vpcctl monitor`: produced only while somebody listens, and no more than limit.h admits. Those that were
- * not produced are counted and told by the next one of the same CPU.
+ * Events for `vpcctl monitor`. They are emitted only while somebody listens, and at the rate that limit.h admits. Each
+ * CPU counts the events that it did not emit, and its next event tells that number.
  */
 #ifndef BPF_LIB_EVENT_H
 #define BPF_LIB_EVENT_H
@@ -17,7 +17,8 @@ static __always_inline int event_wanted(__u32 listener)
 	return c && (READ_ONCE(c->listeners) & listener);
 }
 
-/* A zeroed event with what every event has; NULL: none is to be made now. */
+/* Reserves a zeroed event and fills the common fields. number: the ENI that it is about. Returns NULL when rate-limited
+ * or when the ring is full. */
 static __always_inline struct vpc_event *event_begin(struct scratch *s, __u32 number)
 {
 	struct vpc_event *e;
@@ -66,7 +67,7 @@ static __always_inline void event_drop(struct scratch *s, __u32 number, __u32 di
 	bpf_ringbuf_submit(e, 0);
 }
 
-/* type: VPC_EVENT_OPEN, _REJUDGE, _CUT, about the flow in the scratch's key and fl. */
+/* Emits an event about the flow in the scratch's key and fl. type: VPC_EVENT_OPEN, _REJUDGE, _CUT. */
 __noinline int event_flow(__u32 which, __u32 type)
 {
 	struct scratch *s = scratch_get(which);

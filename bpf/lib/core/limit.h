@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Token buckets: how often events and the gateway's answers are made for an ENI. Each bucket is kept as the time at
- * which it is full again, and holds a second's worth of tokens.
+ * Token buckets: how many events and gateway's answers an ENI gets per second. A bucket holds the tokens of one second.
+ * It is stored as the time at which it is full again.
  */
 #ifndef BPF_LIB_LIMIT_H
 #define BPF_LIB_LIMIT_H
@@ -10,15 +10,15 @@
 
 #define LIMIT_BURST_NS NS_PER_S
 
-/* The ENI's buckets for what the gateway says. */
+/* The token buckets of an ENI for the gateway's answers. */
 enum answer_kind {
-	ANSWER_CONFIGURE, /* ARP, ND, RA, DHCP: what keeps it connected */
+	ANSWER_CONFIGURE, /* ARP, ND, RA, DHCP: an ENI without them loses its connection */
 	ANSWER_ECHO,
-	ANSWER_ERROR, /* ICMP errors, and packets about which only the router can send one */
+	ANSWER_ERROR, /* ICMP errors, and packets about which the router would send one */
 };
 
-/* Takes a token; one comes every interval. Returns 0 when there is none. The addition is atomic: a sender with many
- * CPUs gets no more than one with one. */
+/* Takes a token from the bucket, which gets one each interval. Returns 1, or 0 when there is none. The addition is
+ * atomic, so a sender that uses many CPUs gets no more than one that uses one. */
 static __always_inline int limit_take(__u64 *bucket, __u64 interval_ns, __u64 now_ns)
 {
 	__u64 full_at = READ_ONCE(*bucket);
@@ -34,7 +34,7 @@ static __always_inline int limit_take(__u64 *bucket, __u64 interval_ns, __u64 no
 	return 1;
 }
 
-/* Whether an event about ENI `number` may be made: 1,000 a second. */
+/* Takes a token for an event about ENI `number`, of 1,000 a second. Returns 0 when there is none. */
 static __always_inline int limit_event(__u32 number, __u64 now_ns)
 {
 	struct event_limit *limit = bpf_map_lookup_elem(&event_limit, &number);
@@ -42,7 +42,8 @@ static __always_inline int limit_event(__u32 number, __u64 now_ns)
 	return limit && limit_take(&limit->full_at_ns, NS_PER_S / 1000, now_ns);
 }
 
-/* Whether the gateway may answer ENI `number`: 1,000 times a second, with ICMP errors 100 times. */
+/* Takes a token for an answer to ENI `number`: of 1,000 a second, or 100 for ICMP errors. Returns 0 when there is
+ * none. */
 static __always_inline int answer_admitted(__u32 number, enum answer_kind kind, __u64 now_ns)
 {
 	struct answer_limit *limit = bpf_map_lookup_elem(&answer_limit, &number);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Every map of the datapath. What stands in them is told in include/vpc/abi/abi.h; sizes here are small placeholders,
- * vpcd sets the real ones before loading. Arrays are indexed by number; a number out of range is not found.
+ * Every map of the datapath. include/vpc/abi/abi.h says what the rows are. The sizes here are placeholders: vpcd sets
+ * the real ones before it loads the programs. Arrays are indexed by number; a lookup beyond the end returns NULL.
  *
- * Locals in bpf/ must not have these names (-Wshadow says so).
+ * Local variables in bpf/ must not have these names (-Wshadow reports it).
  */
 #ifndef BPF_LIB_MAPS_H
 #define BPF_LIB_MAPS_H
@@ -70,7 +70,7 @@ HASH_MAP(nat_in, BPF_MAP_TYPE_HASH, struct vpc_nat_key, struct vpc_nat_entry, BP
 HASH_MAP(nat_fragment, BPF_MAP_TYPE_LRU_HASH, struct vpc_nat_fragment_key, struct vpc_nat_fragment, 0);
 ARRAY_MAP(nat_used, __s64, 1024, BPF_F_MMAPABLE);
 
-ARRAY_MAP(drop, __u64, 2048 * VPC_DROP_REASONS_MAX, 0); /* by ENI number * VPC_DROP_REASONS_MAX + reason */
+ARRAY_MAP(drop, __u64, 2048 * VPC_DROP_REASONS_MAX, 0); /* index: ENI number * VPC_DROP_REASONS_MAX + reason */
 ARRAY_MAP(eni_flows, struct vpc_eni_flows, 2048, BPF_F_MMAPABLE);
 ARRAY_MAP(vpc_flows, struct vpc_vpc_flows, 1024, BPF_F_MMAPABLE);
 ARRAY_MAP(host_flows, struct vpc_host_flows, 1, BPF_F_MMAPABLE);
@@ -96,13 +96,13 @@ struct {
 	__uint(max_entries, 1 << 20);
 } events SEC(".maps");
 
-/* By ENI number: when its token bucket for events will be full again (CLOCK_MONOTONIC): see limit.h. */
+/* By ENI number: when the token bucket for events is full again (CLOCK_MONOTONIC; limit.h). */
 struct event_limit {
 	__u64 full_at_ns;
 };
 ARRAY_MAP(event_limit, struct event_limit, 2048, 0);
 
-/* By ENI number: when its token buckets for what the gateway answers will be full again (CLOCK_MONOTONIC): limit.h. */
+/* By ENI number: when the token buckets for the gateway's answers are full again (CLOCK_MONOTONIC; limit.h). */
 #define ANSWER_KINDS 3u
 struct answer_limit {
 	__u64 full_at_ns[ANSWER_KINDS];

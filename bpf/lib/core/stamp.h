@@ -20,15 +20,15 @@
 
 #include "lib/core/state.h"
 
-/* What is remembered of a judgement, and until when it holds. */
+/* The kinds of stored judgements. Each says until when it holds. */
 enum stamp_kind {
-	STAMP_ALLOWED, /* a flow, or a first fragment: until something is taken away from the side */
-	STAMP_REFUSED, /* a tombstone: until anything changes */
-	STAMP_PACKET,  /* a packet of an allowed flow in the flow cache: as STAMP_ALLOWED, and while the ENI's own row
-			* is what it was. So the ENI has the same set and the same addresses. */
-	STAMP_OPENING, /* an opening in the SYN cache: as STAMP_PACKET, and while the rules are what they were. With
-			* keep and drain gen_revoke waits until the flows have their graces, and no new flow may be
-			* opened meanwhile: only gen_any is raised at once. */
+	STAMP_ALLOWED, /* of a flow or a first fragment: holds until something is revoked from the side */
+	STAMP_REFUSED, /* of a tombstone: holds until anything changes */
+	STAMP_PACKET,  /* of a packet in the flow cache: holds as STAMP_ALLOWED does, and while the ENI's own row is
+			* the same. So the ENI has the same set and the same addresses. */
+	STAMP_OPENING, /* of a SYN in the SYN cache: holds as STAMP_PACKET does, and while the rules are the same. A
+			* revocation with keep or drain raises gen_revoke only when the flows have their graces, and
+			* no new flow may be opened until then. gen_any is raised at once. */
 };
 
 static __always_inline void stamp_raise(__u64 *newest, __u64 generation)
@@ -37,8 +37,9 @@ static __always_inline void stamp_raise(__u64 *newest, __u64 generation)
 		*newest = generation;
 }
 
-/* Entries of prefix lists have generations of their own, which concern each set that names a list: so a change of an
- * entry costs the same however many do. A function of its own, since its callers have no stack left on 6.1. */
+/* Returns the newest generation of the entries of all prefix lists. any: gen_any rather than gen_revoke. These
+ * generations are not a list's own: they concern each set that names any list, so a change of an entry costs the same
+ * however many sets do. Not inlined: its callers have no stack left on 6.1. */
 static __noinline __u64 stamp_lists(__u32 any)
 {
 	__u32 zero = 0;
@@ -50,11 +51,11 @@ static __noinline __u64 stamp_lists(__u32 any)
 }
 
 /*
- * Raises `now` to the newest generations that a judgement of this kind depends on. e: the side's ENI, number: the set
- * that it has in force, or that is remembered of it. Returns 0 if there is no such set: then nothing holds.
+ * Raises `now` to the newest generations that a judgement of this kind depends on. e: the side's ENI. number: the set
+ * that is in force for it, or that a cache stored. Returns 1, or 0 if there is no such set: no judgement holds then.
  *
- * The order of the reads doesn't matter. An ENI's gen_any is raised a grace period before its row is cleared, and in a
- * cleared row it is 0.
+ * The order of the reads doesn't matter. An ENI's gen_any is raised a grace period before its row is cleared, and a
+ * cleared row has 0 in it.
  */
 static __always_inline int stamp_take(struct stamp *now, enum stamp_kind kind, const struct vpc_eni *e, __u32 number)
 {
@@ -76,8 +77,8 @@ static __always_inline int stamp_take(struct stamp *now, enum stamp_kind kind, c
 	return 1;
 }
 
-/* Whether a judgement made at the epoch `judged` holds. noted: the epoch at which a cache remembered it; the kinds that
- * no cache has don't look at it. */
+/* Whether a judgement made at the epoch `judged` holds. noted: the epoch at which a cache stored it. STAMP_ALLOWED and
+ * STAMP_REFUSED, which no cache stores, don't look at it. */
 static __always_inline int stamp_holds(const struct stamp *now, enum stamp_kind kind, __u64 judged, __u64 noted)
 {
 	switch (kind) {
@@ -85,7 +86,7 @@ static __always_inline int stamp_holds(const struct stamp *now, enum stamp_kind 
 		return now->revoke <= judged;
 	case STAMP_REFUSED:
 		return now->own <= judged && now->rules <= judged;
-	case STAMP_PACKET: /* own - 1: of a cleared row nothing holds */
+	case STAMP_PACKET: /* own - 1 is the largest number in a cleared row, of which nothing holds */
 		return now->revoke <= judged && now->own - 1 < noted;
 	case STAMP_OPENING:
 		return now->revoke <= judged && now->own - 1 < noted && now->rules <= noted;
@@ -93,7 +94,7 @@ static __always_inline int stamp_holds(const struct stamp *now, enum stamp_kind 
 	return 0;
 }
 
-/* Whether what a cache remembers of one side holds: the ENI has the same incarnation, and stamp_holds(). */
+/* Whether what a cache stored of one side holds: the ENI has the same incarnation, and stamp_holds() says so. */
 static __always_inline int stamp_cached_holds(enum stamp_kind kind, const struct stamp_side *side,
 					      const struct vpc_eni *e, __u64 judged, __u64 noted)
 {
@@ -104,9 +105,9 @@ static __always_inline int stamp_cached_holds(enum stamp_kind kind, const struct
 }
 
 /*
- * Fills side i with ENI `number` as it is at the epoch, and raises the scratch's stamp. incarnation: what it must be;
- * 0: any. owns: its groups count for the other side. Returns PASS; AGAIN; NOT_READY if it isn't this ENI any more or
- * has no groups.
+ * Loads ENI `number` at the epoch into side i, and raises the scratch's stamp. incarnation: the one that the ENI must
+ * have; 0: any. owns: whether the ENI's groups count as the other side's peer. Returns PASS, AGAIN, or NOT_READY: the
+ * ENI is another one or has no groups.
  */
 static __always_inline int side_load(struct scratch *s, __u32 i, __u32 number, __u32 incarnation, __u32 owns)
 {
@@ -125,7 +126,7 @@ static __always_inline int side_load(struct scratch *s, __u32 i, __u32 number, _
 	in_force = versioned_read(&e->set, s->epoch);
 	if (in_force < 0)
 		return AGAIN;
-	/* STAMP_REFUSED and STAMP_ALLOWED are both asked later: the former reads all that the latter does */
+	/* STAMP_REFUSED and STAMP_ALLOWED are both compared later: the former reads all that the latter does */
 	if (!in_force || !stamp_take(&s->stamp, STAMP_REFUSED, e, (__u32)in_force))
 		return VPC_DROP_NOT_READY;
 	side->set = (__u32)in_force;

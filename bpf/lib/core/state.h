@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reading what has an epoch: rows with a birth and a death, versioned values, the rows of ENIs. */
+/* Readers of state that has an epoch: rows with a birth and a death, versioned values, and the rows of ENIs. */
 #ifndef BPF_LIB_STATE_H
 #define BPF_LIB_STATE_H
 
 #include "lib/core/base.h"
 
-/* Reads the epoch by which everything that follows is judged. */
+/* Reads the epoch by which everything that follows is judged, into s->epoch. */
 static __always_inline void state_begin(struct scratch *s)
 {
 	__u32 zero = 0;
@@ -20,7 +20,7 @@ static __always_inline int row_visible(__u64 born, __u64 died, __u64 epoch)
 	return born <= epoch && epoch < died;
 }
 
-/* The value in force at epoch, or AGAIN when both slots are newer. Values have 24 bits. */
+/* Returns the value (24 bits) that is in force at the epoch, or AGAIN when both slots are newer. */
 static __always_inline int versioned_read(const struct vpc_versioned *v, __u64 epoch)
 {
 	__u64 a = READ_ONCE(v->slot[0]), b = READ_ONCE(v->slot[1]);
@@ -33,7 +33,7 @@ static __always_inline int versioned_read(const struct vpc_versioned *v, __u64 e
 	return AGAIN;
 }
 
-/* The row of a number that is an ENI now, else NULL. */
+/* Returns the row of ENI `number`, or NULL when there is no such ENI. */
 static __always_inline struct vpc_eni *eni_get(__u32 number)
 {
 	struct vpc_eni *e = bpf_map_lookup_elem(&eni, &number);
