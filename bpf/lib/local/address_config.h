@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What DHCP, DHCPv6 and router advertisements share: the templates, a scratch of their own, and turning the request in
- * hand into an answer. All that is needed of the request is read before the first byte is written over it.
+ * What DHCP, DHCPv6 and router advertisements share: the templates, a scratch of their own, and helpers that turn a
+ * request into its answer. A request is read completely before its first byte is overwritten.
  */
 #ifndef BPF_LIB_ADDRESS_CONFIG_H
 #define BPF_LIB_ADDRESS_CONFIG_H
@@ -16,12 +16,12 @@ ARRAY_MAP(address_config_space, struct vpc_address_config_space, 1024, BPF_F_MMA
 #define ADDRESS_CONFIG_CLIENT_ID_MAX 255
 
 struct address_config_scratch {
-	__u8 out[ADDRESS_CONFIG_OUT_BYTES]; /* the answer's fixed part; later what is summed up. Aligned */
-	__u64 version;			    /* of the VPC's options */
+	__u8 out[ADDRESS_CONFIG_OUT_BYTES]; /* the answer's fixed part; later the bytes to sum up. Aligned */
+	__u64 version;			    /* of the VPC's options that were copied */
 	__u32 client_id_bytes;		    /* 0: none */
-	__u32 partial;	     /* The checksum is still to be completed below us, and the answer's so too: it is made
-			      * of the same skb, and no helper changes that state. */
-	__be32 requested;    /* DHCP: address asked for (option 50) */
+	__u32 partial;	     /* the request's checksum is still to be completed, so the answer's is too: it is made
+			      * in the same skb, and no helper changes that state */
+	__be32 requested;    /* DHCP: the address that the client asks for (option 50) */
 	__be32 server;	     /* DHCP: option 54; DHCPv6: not 0 when there is one */
 	__be32 server_is_us; /* DHCPv6 */
 	__be32 iaid;
@@ -31,7 +31,7 @@ struct address_config_scratch {
 	__u8 type;
 	__u8 pad[3];
 	__u8 request[240];				  /* DHCP: the fixed part of the message */
-	__u8 client_id[ADDRESS_CONFIG_CLIENT_ID_MAX + 1]; /* as it came, to be sent back (RFC 6842) */
+	__u8 client_id[ADDRESS_CONFIG_CLIENT_ID_MAX + 1]; /* sent back as it came (RFC 6842) */
 };
 
 struct {
@@ -57,7 +57,7 @@ static __always_inline struct vpc_address_config *address_config_get(struct scra
 	return t && READ_ONCE(t->incarnation) == s->my_incarnation ? t : 0;
 }
 
-/* The VPC's options that count now, or NULL. */
+/* The VPC's options that are in force, or NULL. */
 static __always_inline struct vpc_address_config_options *address_config_options(struct scratch *s,
 										 struct address_config_scratch *b)
 {
@@ -71,8 +71,8 @@ static __always_inline struct vpc_address_config_options *address_config_options
 	return b->version & 1 ? &space->slot[1] : &space->slot[0];
 }
 
-/* Whether what was copied of them was theirs to the end: the slot is written again after the next version at the
- * earliest. */
+/* Whether the options stayed the same while they were copied. A slot is overwritten only by the version after the
+ * next. */
 static __always_inline int address_config_options_stood(struct scratch *s, struct address_config_scratch *b)
 {
 	__u32 number = s->vpc;
@@ -82,7 +82,8 @@ static __always_inline int address_config_options_stood(struct scratch *s, struc
 	return space && READ_ONCE(space->version) == b->version;
 }
 
-/* Where the message of the UDP packet ends, by UDP's own length; 0: it says more than there is. */
+/* Offset at which the message of the UDP packet ends, by UDP's own length; 0: the length is more than the packet
+ * has. */
 static __always_inline __u32 address_config_end(struct __sk_buff *skb, const struct packet *p)
 {
 	__be16 length = 0;
@@ -94,7 +95,7 @@ static __always_inline __u32 address_config_end(struct __sk_buff *skb, const str
 	return n < 8 || p->l4 + n > p->end ? 0 : p->l4 + n;
 }
 
-/* Sum of the pseudo header. IPv4 addresses are ::ffff:a.b.c.d here, which adds 0xffff: nothing, in this arithmetic. */
+/* Sum of the pseudo header. An IPv4 address is ::ffff:a.b.c.d here: the 0xffff is 0 in one's complement. */
 static __always_inline __u64 address_config_pseudo(const __be32 *src, const __be32 *dst, __u32 proto, __u32 length)
 {
 	__u64 sum = bpf_htonl(proto);
@@ -107,9 +108,9 @@ static __always_inline __u64 address_config_pseudo(const __be32 *src, const __be
 	return sum;
 }
 
-/* These two write and read n bytes, where n isn't constant. They are functions of their own so that the arguments stay
- * in registers: the verifier of 6.1 forgets the bounds of what the compiler puts on the stack. The comparison of n - 1
- * tells the verifier that n isn't 0. Both return enum bytes; they fail, too, when n is not from 1 to max. */
+/* These two functions write and read n bytes, where n isn't constant. They are not inlined so that the arguments stay
+ * in registers: the 6.1 verifier forgets the bounds of a number that the compiler puts on the stack. The comparison of
+ * n - 1 tells the verifier that n isn't 0. Both return enum bytes. They also fail when n is not from 1 to max. */
 static __noinline long address_config_put(struct __sk_buff *skb, __u32 at, const __u8 *data, __u32 n, __u32 max)
 {
 	__u32 last = n - 1;
@@ -141,7 +142,7 @@ static __always_inline int address_config_append(struct __sk_buff *skb, __u32 *a
 	return 0;
 }
 
-/* Sum of the frame's bytes from 54 (where the upper header of an IPv6 packet is) to `end`, of at most 1,024. */
+/* Sum of the frame's bytes from 54 on (the upper header of an IPv6 packet) to `end`, at most 1,024 bytes. */
 static __always_inline __u64 address_config_sum(struct __sk_buff *skb, struct address_config_scratch *b, __u32 end)
 {
 	__u32 n = end - 54, words;
@@ -153,7 +154,7 @@ static __always_inline __u64 address_config_sum(struct __sk_buff *skb, struct ad
 	b->out[(n + 1) & (ADDRESS_CONFIG_OUT_BYTES - 1)] = 0;
 	b->out[(n + 2) & (ADDRESS_CONFIG_OUT_BYTES - 1)] = 0;
 	words = (n + 3) & 0x3fc;
-	/* bpf_csum_diff takes at most 512 bytes before 6.13 */
+	/* before 6.13 bpf_csum_diff takes at most 512 bytes */
 	sum = bpf_csum_diff(0, 0, (__be32 *)b->out, words > 512 ? 512 : words, 0);
 	if (words > 512)
 		sum = bpf_csum_diff(0, 0, (__be32 *)(b->out + 512), words - 512, (__u32)sum);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Everything that the gateway says to a workload is made at the workload's own port, of the packet that asked for it,
- * and goes out of that port again: ARP, ND, RA, DHCP (arp.h, nd.h, ra.h, dhcp.h), echo replies (echo.h), ICMP errors
- * (icmp_error.h). So nobody else ever hears what one workload provokes, whatever it writes into the packet; the router
- * isn't asked, has no neighbour to look for, and spends nothing of the limits that the kernel has for all.
- * How often: core/limit.h.
+ * The gateway's answers to a workload. Each is made at the workload's own port, from the packet that asked, and leaves
+ * by the same port: ARP, ND, RA, DHCP (arp.h, nd.h, ra.h, dhcp.h), echo replies (echo.h), ICMP errors (icmp_error.h).
+ * So no other workload gets an answer that one provokes, whatever the packet says. The router isn't asked: it resolves
+ * no neighbour, and spends nothing of the kernel's global limits. core/limit.h says how many answers there are.
  *
- * The heads of the frames that are made anew are here too; only ARP and echo have other ones.
+ * The headers of answers that are built anew are here. ARP and echo have others.
  */
 #ifndef BPF_LIB_ANSWER_H
 #define BPF_LIB_ANSWER_H
@@ -17,10 +16,10 @@
 #include <linux/in.h>
 #include <linux/pkt_cls.h>
 
-#define ANSWER_HOPS    64  /* TTL or hop limit of what may come from further than the link */
-#define ANSWER_HOPS_ND 255 /* and of what may not (RFC 4861) */
+#define ANSWER_HOPS    64  /* TTL or hop limit of answers that may be routed */
+#define ANSWER_HOPS_ND 255 /* and of those that may not (RFC 4861) */
 
-/* What an answer in IPv4 begins with. Packed: the Ethernet header leaves the rest unaligned. */
+/* The headers of an IPv4 answer. Packed, because the Ethernet header leaves the rest unaligned. */
 struct answer_head4 {
 	__u8 dmac[ETH_ALEN];
 	__u8 smac[ETH_ALEN];
@@ -33,7 +32,7 @@ struct answer_head4 {
 } __attribute__((packed));
 _Static_assert(sizeof(struct answer_head4) == 34, "answer_head4");
 
-/* And in IPv6. */
+/* The headers of an IPv6 answer. */
 struct answer_head6 {
 	__u8 dmac[ETH_ALEN];
 	__u8 smac[ETH_ALEN];
@@ -47,7 +46,8 @@ struct answer_head6 {
 } __attribute__((packed));
 _Static_assert(sizeof(struct answer_head6) == 54, "answer_head6");
 
-/* From the gateway to the asker's MAC and the address `dst` (network byte order); bytes: behind the IP header. */
+/* Fills the headers from the gateway to the asker's MAC and the address `dst` (network byte order). bytes: behind the
+ * IP header. */
 static __always_inline void answer_fill4(struct answer_head4 *h, const struct scratch *s, const struct vpc_eni *me,
 					 __be32 dst, __u8 proto, __u32 bytes)
 {
@@ -58,7 +58,7 @@ static __always_inline void answer_fill4(struct answer_head4 *h, const struct sc
 	h->tos = 0;
 	h->length = bpf_htons((__u16)(20 + bytes));
 	h->id = 0;
-	h->fragment = bpf_htons(0x4000); /* so it needs no id (RFC 6864) */
+	h->fragment = bpf_htons(0x4000); /* don't fragment, so no id is needed (RFC 6864) */
 	h->ttl = ANSWER_HOPS;
 	h->proto = proto;
 	h->checksum = 0;
@@ -67,7 +67,7 @@ static __always_inline void answer_fill4(struct answer_head4 *h, const struct sc
 	h->checksum = (__sum16)~checksum_fold((__u64)bpf_csum_diff(0, 0, (__be32 *)&h->version, 20, 0));
 }
 
-/* From the gateway to the asker; bytes: behind the IP header. */
+/* Fills the headers from the gateway to the asker. bytes: behind the IP header. */
 static __always_inline void answer_fill6(struct answer_head6 *h, const struct scratch *s, const struct vpc_eni *me,
 					 __u8 next, __u8 hop_limit, __u32 bytes)
 {
@@ -85,7 +85,7 @@ static __always_inline void answer_fill6(struct answer_head6 *h, const struct sc
 	address_copy(h->dst, s->packet.src);
 }
 
-/* To all nodes of the link, which are the asker alone: it has no address yet. */
+/* Addresses the answer to all nodes, of which only the asker hears it: it has no address yet. */
 static __always_inline void answer_to_all6(struct answer_head6 *h)
 {
 	__builtin_memcpy(h->dmac, "\x33\x33\x00\x00\x00\x01", ETH_ALEN);
@@ -95,7 +95,7 @@ static __always_inline void answer_to_all6(struct answer_head6 *h)
 	h->dst[3] = bpf_htonl(1);
 }
 
-/* Sends the answer that was made of the packet back out of its port. Returns what the program ends with. */
+/* Sends the answer, which the packet was turned into, back out of its port. Returns what the program ends with. */
 static __always_inline int answer_send(struct __sk_buff *skb)
 {
 	skb->mark = VPC_MARK_ANSWER | (skb->ifindex & VPC_NUMBER_MASK);

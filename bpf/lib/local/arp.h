@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ARP is answered at the port: no workload hears another's, nor can it answer for another. */
+/* Answers ARP at the port. So no workload hears another's ARP, or can answer for another. */
 #ifndef BPF_LIB_ARP_H
 #define BPF_LIB_ARP_H
 
@@ -25,7 +25,7 @@ struct arp_frame {
 } __attribute__((packed));
 _Static_assert(sizeof(struct arp_frame) == 42, "arp_frame");
 
-/* Whose address in the subnet of `me`; 0: nobody else's. */
+/* The ENI of me's subnet that has the address, other than `me`; 0: none. */
 static __always_inline __u32 arp_owner(struct scratch *s, const struct vpc_eni *me, __be32 v4)
 {
 	__be32 a[4];
@@ -53,7 +53,7 @@ static __always_inline int arp_answer(struct __sk_buff *skb, struct scratch *s, 
 	return ANSWERED;
 }
 
-/* What the workload says or asks by ARP. Returns ANSWERED or a reason. */
+/* Judges an ARP packet of the workload. Returns ANSWERED or a reason. */
 __noinline int arp(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -72,7 +72,7 @@ __noinline int arp(struct __sk_buff *skb)
 	if (f.hardware != bpf_htons(1) || f.protocol != bpf_htons(ETH_P_IP) || f.hardware_length != ETH_ALEN ||
 	    f.protocol_length != 4)
 		return VPC_DROP_MALFORMED;
-	/* for the event, should it be dropped */
+	/* for the event, if the packet is dropped */
 	address_from4(s->packet.src, f.sender);
 	address_from4(s->packet.dst, f.target);
 	if (f.operation != bpf_htons(ARP_REQUEST) && f.operation != bpf_htons(ARP_REPLY))
@@ -81,7 +81,7 @@ __noinline int arp(struct __sk_buff *skb)
 	if (!mac_equal(f.sender_mac, me->mac) || (f.sender && address_owner(s, a) != s->me))
 		return VPC_DROP_FORGED_ARP;
 	if (f.operation != bpf_htons(ARP_REQUEST) || f.target == f.sender)
-		return VPC_DROP_UNANSWERED; /* an announcement: everybody knows already */
+		return VPC_DROP_UNANSWERED; /* an announcement: every port already knows the address */
 	if (f.target == me->gateway4 && f.target)
 		return arp_answer(skb, s, &f, me->gateway_mac);
 	owner = arp_owner(s, me, f.target);

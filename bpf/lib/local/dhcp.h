@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* DHCP and DHCPv6 are between an ENI and its own gateway, which the port plays. */
+/* Which packets are DHCP and DHCPv6. Both are between an ENI and its gateway, whose part the port plays. */
 #ifndef BPF_LIB_DHCP_H
 #define BPF_LIB_DHCP_H
 
 #include "lib/local/dhcp4.h"
 #include "lib/local/dhcp6.h"
 
-/* A client's message to its server: to all who listen, or to the gateway. */
+/* Whether it is a client's message to its server: to all servers, or to the gateway. */
 static __always_inline int dhcp_asked(const struct packet *p, const struct vpc_eni *me)
 {
 	if (p->proto != IPPROTO_UDP || p->fragment)
@@ -18,8 +18,8 @@ static __always_inline int dhcp_asked(const struct packet *p, const struct vpc_e
 	       (address_is_link_local6(p->src) || address_is_multicast(6, p->dst));
 }
 
-/* What only a DHCP server sends to a client: nobody plays one (a relay's packets go from server port to server port).
- */
+/* Whether it is a message that only a DHCP server sends to a client. No workload may play the server. A relay's packets
+ * go from server port to server port, and pass. */
 static __always_inline int dhcp_offered(const struct packet *p)
 {
 	if (p->proto != IPPROTO_UDP || p->fragment == FRAGMENT_LATER)

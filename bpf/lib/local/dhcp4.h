@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * DHCP (RFC 2131, 2132), answered by the port for the one address its ENI has. There is nothing to allocate: an offer
- * is what an acknowledgement would be, releases and declines change nothing.
+ * Answers DHCP (RFC 2131, 2132) at the port, for the one address of its ENI. There is nothing to allocate: an offer has
+ * what the acknowledgement will have, and releases and declines change nothing.
  */
 #ifndef BPF_LIB_DHCP4_H
 #define BPF_LIB_DHCP4_H
@@ -11,7 +11,7 @@
 
 /* Message types (RFC 2132, 9.6). */
 enum dhcp4_type {
-	DHCP4_NOTHING, /* as the answer: drop the request as `unanswered` */
+	DHCP4_NOTHING, /* as the result of dhcp4_decide(): drop the request as `unanswered` */
 	DHCP4_DISCOVER,
 	DHCP4_OFFER,
 	DHCP4_REQUEST,
@@ -23,7 +23,7 @@ enum dhcp4_type {
 #define DHCP4_OPTIONS_MAX 64
 #define DHCP4_COOKIE	  0x63825363
 #define DHCP4_BROADCAST	  0x8000
-#define DHCP4_MIN_FRAME	  342 /* BOOTP's 300 bytes (RFC 951): there are clients that drop shorter ones */
+#define DHCP4_MIN_FRAME	  342 /* BOOTP's 300 bytes (RFC 951): some clients drop a shorter answer */
 
 struct dhcp4_message {
 	__u8 op, htype, hlen, hops;
@@ -42,18 +42,18 @@ struct dhcp4_frame {
 	__be16 sport, dport, udp_length;
 	__sum16 udp_checksum;
 	struct dhcp4_message message;
-	/* every answer; 9 bytes */
+	/* in every answer; 9 bytes */
 	__u8 type_option[3];
 	__u8 server_option[2];
 	__be32 server;
-	/* with addresses; 16 bytes more */
+	/* in answers with addresses; 16 bytes more */
 	__u8 mask_option[2];
 	__be32 mask;
 	__u8 router_option[2];
 	__be32 router;
 	__u8 mtu_option[2];
 	__be16 mtu;
-	/* with a lease; 18 bytes more */
+	/* in answers with a lease; 18 bytes more */
 	__u8 lease_option[2];
 	__be32 lease;
 	__u8 t1_option[2];
@@ -67,7 +67,7 @@ struct dhcp4_frame {
 _Static_assert(sizeof(struct dhcp4_frame) == DHCP4_FIXED_LEASE, "dhcp4_frame");
 _Static_assert(sizeof(struct dhcp4_frame) <= ADDRESS_CONFIG_OUT_BYTES, "room for it");
 
-/* One option of n bytes at `at`. */
+/* Reads one option of n bytes at `at`. */
 static __always_inline int dhcp4_option(struct __sk_buff *skb, struct address_config_scratch *b, __u8 code, __u32 at,
 					__u32 n)
 {
@@ -106,7 +106,7 @@ static __always_inline int dhcp4_options(struct __sk_buff *skb, struct address_c
 	return VPC_DROP_MALFORMED;
 }
 
-/* Reads the request into the scratch. */
+/* Reads the request into the scratch. Returns PASS or a reason. */
 static __always_inline int dhcp4_read(struct __sk_buff *skb, struct scratch *s, struct address_config_scratch *b,
 				      const struct vpc_eni *me)
 {
@@ -125,14 +125,14 @@ static __always_inline int dhcp4_read(struct __sk_buff *skb, struct scratch *s, 
 	if (m->op != 1 || m->htype != 1 || m->hlen != ETH_ALEN || m->cookie != bpf_htonl(DHCP4_COOKIE))
 		return VPC_DROP_MALFORMED;
 	if (m->giaddr || m->hops)
-		return VPC_DROP_UNANSWERED; /* a relay asks for somebody else */
+		return VPC_DROP_UNANSWERED; /* a relay asks for another client */
 	if (!mac_equal(m->chaddr, me->mac))
 		return VPC_DROP_FORGED_MAC;
 	b->partial = (__u32)checksum_is_partial(skb);
 	return dhcp4_options(skb, b, p->l4 + 8 + sizeof(*m), end);
 }
 
-/* The type of the answer. */
+/* Returns the type of the answer. */
 static __always_inline enum dhcp4_type dhcp4_decide(const struct address_config_scratch *b, const struct vpc_eni *me,
 						    __be32 mine)
 {
@@ -144,8 +144,8 @@ static __always_inline enum dhcp4_type dhcp4_decide(const struct address_config_
 	if (b->type == DHCP4_INFORM)
 		return DHCP4_ACK;
 	if (b->type != DHCP4_REQUEST || (b->server && b->server != me->gateway4))
-		return DHCP4_NOTHING; /* another server was chosen; there is none, but that is for the client to find
-					 out */
+		return DHCP4_NOTHING; /* the client chose another server; the client has to find out that there is
+				       * none */
 	if (!wanted)
 		return DHCP4_NOTHING;
 	return wanted == mine ? DHCP4_ACK : DHCP4_NAK;
@@ -193,7 +193,8 @@ static __always_inline void dhcp4_fill_message(struct dhcp4_message *to, const s
 	to->cookie = from->cookie;
 }
 
-/* To where the client hears it (RFC 2131, 4.1): its address if it has one, else the new one, or all who listen. */
+/* Returns the address at which the client hears the answer (RFC 2131, 4.1): the one that it has, else the new one, or
+ * broadcast. */
 static __always_inline __be32 dhcp4_destination(const struct dhcp4_message *request, __u8 type, __be32 mine)
 {
 	if (type == DHCP4_NAK)
@@ -203,7 +204,7 @@ static __always_inline __be32 dhcp4_destination(const struct dhcp4_message *requ
 	return request->flags & bpf_htons(DHCP4_BROADCAST) ? 0xffffffff : mine;
 }
 
-/* Headers of a frame of `length` bytes. */
+/* Fills the headers of a frame of `length` bytes. */
 static __always_inline void dhcp4_fill_headers(struct dhcp4_frame *f, const struct scratch *s,
 					       const struct address_config_scratch *b, const struct vpc_eni *me,
 					       __be32 to, __u32 length)
@@ -218,11 +219,11 @@ static __always_inline void dhcp4_fill_headers(struct dhcp4_frame *f, const stru
 	f->udp_length = bpf_htons((__u16)(length - 34));
 	address_from4(src, me->gateway4);
 	address_from4(dst, to);
-	/* none is needed in IPv4 */
+	/* 0: IPv4 needs none */
 	f->udp_checksum = b->partial ? checksum_fold(address_config_pseudo(src, dst, IPPROTO_UDP, length - 34)) : 0;
 }
 
-/* Turns the request into the answer of that type. */
+/* Turns the request into the answer of that type. Returns ANSWERED or a reason. */
 static __always_inline int dhcp4_answer(struct __sk_buff *skb, struct scratch *s, struct address_config_scratch *b,
 					const struct vpc_eni *me, __u8 type, __be32 mine)
 {
@@ -254,7 +255,7 @@ static __always_inline int dhcp4_answer(struct __sk_buff *skb, struct scratch *s
 	return ANSWERED;
 }
 
-/* A message of a DHCP client to its server. Returns ANSWERED or a reason. */
+/* Answers a message of a DHCP client to its server. Returns ANSWERED or a reason. */
 __noinline int dhcp4(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);

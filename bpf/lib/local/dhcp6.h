@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * DHCPv6 (RFC 8415), stateful and stateless, answered by the port for the one address its ENI has: in the first IA_NA
- * of the request. The server's DUID is the gateway's MAC (DUID-LL).
+ * Answers DHCPv6 (RFC 8415), stateful and stateless, at the port, for the one address of its ENI. The answer has the
+ * address in the request's first IA_NA. The server's DUID is the gateway's MAC (DUID-LL).
  */
 #ifndef BPF_LIB_DHCP6_H
 #define BPF_LIB_DHCP6_H
@@ -11,7 +11,7 @@
 
 /* Message types (RFC 8415, 7.3). */
 enum dhcp6_type {
-	DHCP6_NOTHING, /* as the answer: drop the request as `unanswered` */
+	DHCP6_NOTHING, /* as the result of dhcp6_decide(): drop the request as `unanswered` */
 	DHCP6_SOLICIT,
 	DHCP6_ADVERTISE,
 	DHCP6_REQUEST,
@@ -39,7 +39,7 @@ struct dhcp6_frame {
 	struct answer_head6 head;
 	__be16 sport, dport, udp_length;
 	__sum16 udp_checksum;
-	__be32 transaction; /* the type in its first byte */
+	__be32 transaction; /* the first byte is the message type */
 	__be16 server_option, server_bytes;
 	__be16 duid_type, duid_hardware;
 	__u8 duid_mac[ETH_ALEN];
@@ -72,7 +72,7 @@ static __always_inline __u32 dhcp6_is_us(struct __sk_buff *skb, const struct vpc
 	return *(const u32_alias *)duid == bpf_htonl(0x00030001) && mac_equal(duid + 4, me->gateway_mac);
 }
 
-/* Reads the first IA_NA, and the first address in it. Returns enum bytes. */
+/* Reads the first IA_NA and the first address in it. Returns enum bytes. */
 static __always_inline int dhcp6_ia(struct __sk_buff *skb, struct address_config_scratch *b, __u32 at, __u32 n)
 {
 	__be16 inner[2] = {};
@@ -134,7 +134,8 @@ static __always_inline int dhcp6_read(struct __sk_buff *skb, struct address_conf
 	return VPC_DROP_MALFORMED;
 }
 
-/* RFC 8415, 16 and 18.3: which messages are valid, and which are for another server. Returns the answer's type. */
+/* Returns the type of the answer. RFC 8415, 16 and 18.3 say which messages are valid, and which are for another
+ * server. */
 static __always_inline enum dhcp6_type dhcp6_decide(const struct address_config_scratch *b)
 {
 	if (b->type == DHCP6_INFORMATION)
@@ -158,7 +159,7 @@ static __always_inline enum dhcp6_type dhcp6_decide(const struct address_config_
 	}
 }
 
-/* What stands behind the server's id: an address, a status, or nothing. Returns the length so far. */
+/* Writes the part behind the server's id: an address, a status, or nothing. Returns the length so far, in bytes. */
 static __always_inline __u32 dhcp6_fill_result(struct dhcp6_frame *f, const struct address_config_scratch *b,
 					       const __be32 *mine, __u32 lease_s)
 {
@@ -207,7 +208,8 @@ static __always_inline void dhcp6_fill_headers(struct dhcp6_frame *f, const stru
 	__builtin_memcpy(f->duid_mac, me->gateway_mac, ETH_ALEN);
 }
 
-/* The checksum's field holds the sum of the pseudo header: right for a partial one, part of the sum for a whole one. */
+/* Completes the checksum. The field holds the sum of the pseudo header: all that a partial checksum needs, and part of
+ * the sum for a whole one. */
 static __always_inline int dhcp6_finish(struct __sk_buff *skb, struct address_config_scratch *b, __u32 length)
 {
 	__u16 checksum;
@@ -245,7 +247,7 @@ static __always_inline int dhcp6_answer(struct __sk_buff *skb, struct scratch *s
 	return dhcp6_finish(skb, b, length);
 }
 
-/* A message of a DHCPv6 client to all servers. Returns ANSWERED or a reason. */
+/* Answers a message of a DHCPv6 client to all servers. Returns ANSWERED or a reason. */
 __noinline int dhcp6(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Answers echo requests to the gateway: the request is turned into its reply. Each fragment is answered by itself: its
- * offset and id stay, and the checksum in the first one differs by the type alone.
+ * Answers echo requests to the gateway: the request is turned into its reply. Each fragment is answered by itself. Its
+ * offset and id stay, and the checksum in the first fragment changes by the type alone.
  */
 #ifndef BPF_LIB_ECHO_H
 #define BPF_LIB_ECHO_H
@@ -16,7 +16,7 @@ static __always_inline int echo_turn4(struct __sk_buff *skb, const struct packet
 	__be32 addresses[2] = {p->dst[3], p->src[3]};
 	__be16 was, word;
 
-	/* the word of TTL and protocol */
+	/* the old word of TTL and protocol */
 	if (bpf_skb_load_bytes(skb, at, &was, 2))
 		return BYTES_FAILED;
 	word = (__be16)(bpf_htons(ANSWER_HOPS << 8) | (was & bpf_htons(0xff)));
@@ -37,7 +37,7 @@ static __always_inline int echo_turn6(struct __sk_buff *skb, const struct packet
 	return (int)bpf_skb_store_bytes(skb, p->l3 + __builtin_offsetof(struct ipv6hdr, daddr), p->src, 16, 0);
 }
 
-/* Of which kind the answer is that was made of the packet in the scratch. */
+/* The token bucket of the answer that the packet in the scratch was turned into. */
 static __always_inline enum answer_kind answer_kind(const struct scratch *s)
 {
 	const struct packet *p = &s->packet;
@@ -47,8 +47,8 @@ static __always_inline enum answer_kind answer_kind(const struct scratch *s)
 		       : ANSWER_ECHO;
 }
 
-/* Turns the request in the scratch, which is the ENI's own and for its gateway, into the reply. Returns ANSWERED or a
- * reason. */
+/* Turns the request in the scratch into the reply. The request comes from the ENI's own address and is for its gateway.
+ * Returns ANSWERED or a reason. */
 __noinline int echo(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -61,7 +61,7 @@ __noinline int echo(struct __sk_buff *skb)
 	p = &s->packet;
 	if (skb->gso_size)
 		return VPC_DROP_MALFORMED;
-	/* what lies behind the packet is no part of it */
+	/* bytes behind the packet are no part of it */
 	if (p->end < skb->len && bpf_skb_change_tail(skb, p->end, 0))
 		return VPC_DROP_UNANSWERED;
 	mac_copy(macs, s->smac);

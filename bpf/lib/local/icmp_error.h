@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ICMP errors of the gateway about packets that end at the sender's port, though its rules let them out: no route, no
- * hops left, too big, an option that is wrong. The packet becomes the error, for its own sender.
+ * The gateway's ICMP errors about packets that the rules allow but that end at the sender's port: no route, no hops
+ * left, too big, a wrong option. The packet is turned into the error and goes back to its sender.
  */
 #ifndef BPF_LIB_ICMP_ERROR_H
 #define BPF_LIB_ICMP_ERROR_H
@@ -9,13 +9,13 @@
 #include "lib/local/answer.h"
 #include "lib/local/address_config.h"
 
-/* Bytes quoted, from the IP header on: all that stacks look at, and the same for both families. */
+/* How many bytes are quoted, from the IP header on: the most that a stack looks at, the same for both families. */
 #define ICMP_ERROR_QUOTE 128
 
 struct icmp_error {
 	__u8 type, code;
 	__sum16 checksum;
-	__be32 info; /* the MTU; what is wrong */
+	__be32 info; /* the MTU, or the offset of what is wrong */
 };
 
 struct icmp_error4 {
@@ -30,7 +30,7 @@ struct icmp_error6 {
 } __attribute__((packed));
 _Static_assert(sizeof(struct icmp_error6) == 62, "icmp_error6");
 
-/* Type and code of the error for a drop's reason; 0: none is told. */
+/* type << 8 | code of the error for a drop's reason; 0: none is sent. */
 static __always_inline __u32 icmp_error_type(const struct scratch *s, int reason)
 {
 	__u8 family = s->packet.family;
@@ -47,7 +47,7 @@ static __always_inline __u32 icmp_error_type(const struct scratch *s, int reason
 	}
 }
 
-/* The word behind the checksum. */
+/* The word behind the checksum, in network byte order. */
 static __always_inline __be32 icmp_error_info(const struct scratch *s, const struct vpc_eni *me, int reason)
 {
 	if (reason == VPC_DROP_TOO_BIG)
@@ -57,7 +57,7 @@ static __always_inline __be32 icmp_error_info(const struct scratch *s, const str
 	return bpf_htonl(s->packet.family == 4 ? s->problem_at << 24 : s->problem_at);
 }
 
-/* Sum of n bytes of the frame from `at` on, of at most ICMP_ERROR_QUOTE; 0 if they can't be read. */
+/* Sum of n bytes of the frame from `at` on, at most ICMP_ERROR_QUOTE bytes; 0 if they can't be read. */
 static __always_inline __u64 icmp_error_sum(struct __sk_buff *skb, struct address_config_scratch *b, __u32 at, __u32 n)
 {
 	__s64 sum;
@@ -72,9 +72,9 @@ static __always_inline __u64 icmp_error_sum(struct __sk_buff *skb, struct addres
 }
 
 /*
- * Sum of the quotation's n bytes. If its upper checksum is still to be completed, this holds for who receives the error
- * thus, and for who receives it completed: the upper header with what follows sums up to the complement of what its
- * checksum's field held before, then.
+ * Sum of the quotation's n bytes. If the quoted checksum is still to be completed, the sum is right both for a receiver
+ * that gets the quotation as it is and for one that gets it completed: the upper header and the payload sum up to the
+ * complement of what was in the checksum's field.
  */
 static __always_inline __u64 icmp_error_quoted(struct __sk_buff *skb, const struct packet *p,
 					       struct address_config_scratch *b, __u32 n)
@@ -90,7 +90,8 @@ static __always_inline __u64 icmp_error_quoted(struct __sk_buff *skb, const stru
 	return sum + (__u16)~pseudo;
 }
 
-/* The headers of an error about n bytes that sum up to `sum`, into the scratch's out. Returns their length. */
+/* Writes the headers of an error that quotes n bytes, whose sum is `sum`, to the scratch's out. Returns their
+ * length. */
 static __always_inline __u32 icmp_error_headers(struct scratch *s, struct address_config_scratch *b,
 						const struct vpc_eni *me, int reason, __u32 n, __u64 sum)
 {
@@ -118,7 +119,7 @@ static __always_inline __u32 icmp_error_headers(struct scratch *s, struct addres
 }
 
 /* Turns the packet in the scratch, which is dropped for that reason, into the error for its sender. Returns ANSWERED,
- * or not: then it is only dropped. */
+ * or another value: the packet is dropped without an error. */
 __noinline int icmp_error(struct __sk_buff *skb, int reason)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);

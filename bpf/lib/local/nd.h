@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * IPv6 neighbour discovery (RFC 4861) is answered at the port, like ARP; router solicitations too (ra.h).
+ * Answers IPv6 neighbour discovery (RFC 4861) at the port, like ARP, and router solicitations (ra.h).
  */
 #ifndef BPF_LIB_ND_H
 #define BPF_LIB_ND_H
@@ -65,8 +65,8 @@ static __always_inline __sum16 nd_checksum(const struct na_frame *f)
 	return (__sum16)~sum;
 }
 
-/* Whether the sender may speak from the address: one of its ENI, or a link-local one that isn't somebody else's. What
- * it asks from there is answered at its own port and nowhere else. */
+/* Whether the workload may send from the address: an address of its ENI, or a link-local one that isn't another's. The
+ * answer to it leaves by its own port and by no other. */
 static __always_inline int nd_source_is_own(struct scratch *s, const struct vpc_eni *me)
 {
 	const __be32 *src = s->packet.src;
@@ -75,7 +75,7 @@ static __always_inline int nd_source_is_own(struct scratch *s, const struct vpc_
 					   : address_owner(s, src) == s->me;
 }
 
-/* Turns the solicitation into the advertisement that `target` is at `mac`. */
+/* Turns the solicitation into the advertisement that the address `target` has the MAC `mac`. */
 static __always_inline int nd_answer(struct __sk_buff *skb, struct scratch *s, const struct vpc_eni *me,
 				     const __be32 *target, const __u8 *mac, __u32 flags)
 {
@@ -86,7 +86,8 @@ static __always_inline int nd_answer(struct __sk_buff *skb, struct scratch *s, c
 	answer_fill6(&f->head, s, me, IPPROTO_ICMPV6, ANSWER_HOPS_ND, sizeof(f->message) + sizeof(f->option));
 	mac_copy(f->head.smac, mac);
 	address_copy(f->head.src, target);
-	if (probe) /* who probes an address has none yet: unsolicited (RFC 4861, 7.2.4) */
+	if (probe) /* whoever probes an address has none yet, so the answer is not marked as solicited (RFC 4861,
+		    * 7.2.4) */
 		answer_to_all6(&f->head);
 	f->message.type = ND_NA;
 	f->message.flags = bpf_htonl((flags | NA_OVERRIDE | (probe ? 0 : NA_SOLICITED)));
@@ -101,7 +102,7 @@ static __always_inline int nd_answer(struct __sk_buff *skb, struct scratch *s, c
 	return ANSWERED;
 }
 
-/* Whether every source link-layer address that the solicitation tells in its options, from `at` on, is the ENI's. */
+/* Whether every source link-layer address in the solicitation's options, from `at` on, is the ENI's MAC. */
 static __always_inline int nd_options(struct __sk_buff *skb, const struct packet *p, __u32 at, const __u8 *mac,
 				      int probe)
 {
@@ -119,19 +120,19 @@ static __always_inline int nd_options(struct __sk_buff *skb, const struct packet
 	return VPC_DROP_MALFORMED;
 }
 
-/* Sends the answer in hand, and makes an advertisement of what is left of it: two answers, which take two tokens. The
- * caller takes the second. */
+/* Sends the answer that the packet was turned into, and turns the packet into an advertisement as a second answer. Two
+ * answers take two tokens, of which the caller takes the second. */
 static __always_inline int nd_advertise(struct __sk_buff *skb, struct scratch *s)
 {
 	if (!answer_admitted(s->me, ANSWER_CONFIGURE, s->now_ns))
 		return ANSWERED;
 	skb->mark = VPC_MARK_ANSWER | (skb->ifindex & VPC_NUMBER_MASK);
 	if (bpf_clone_redirect(skb, skb->ifindex, 0))
-		return ANSWERED; /* it couldn't be doubled: the answer is what matters */
+		return ANSWERED; /* the packet couldn't be cloned: the first answer is sent */
 	return ra(skb);
 }
 
-/* A router solicitation (RFC 4861, 6.1.1). */
+/* Answers a router solicitation (RFC 4861, 6.1.1). */
 static __always_inline int nd_router_solicited(struct __sk_buff *skb, struct scratch *s, const struct vpc_eni *me)
 {
 	const struct packet *p = &s->packet;
@@ -160,7 +161,7 @@ static __always_inline int nd_solicited(struct __sk_buff *skb, struct scratch *s
 	rc = nd_options(skb, p, p->l4 + sizeof(m), me->mac, probe);
 	if (rc)
 		return rc;
-	/* The stack of the answer is out of this frame: only what comes directly behind the IPv6 header is answered. */
+	/* No ND message is a GSO packet, and the answer, which is made in the same skb, would keep its gso_size. */
 	if (skb->gso_size)
 		return VPC_DROP_MALFORMED;
 	if (address_is_gateway6(m.target)) {
@@ -176,7 +177,7 @@ static __always_inline int nd_solicited(struct __sk_buff *skb, struct scratch *s
 	return nd_answer(skb, s, me, m.target, other->mac, 0);
 }
 
-/* An ND message of the workload. Returns ANSWERED or a reason; none goes further than the port. */
+/* Judges an ND message of the workload. Returns ANSWERED or a reason: no ND message gets past the port. */
 __noinline int nd(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -197,7 +198,7 @@ __noinline int nd(struct __sk_buff *skb)
 		return nd_solicited(skb, s, me);
 	if (p->icmp_type == ND_RS)
 		return nd_router_solicited(skb, s, me);
-	/* NA: of its own address or not, the port knows better */
+	/* an advertisement: the port needs none, even one of the ENI's own address */
 	return nd_source_is_own(s, me) ? VPC_DROP_UNANSWERED : VPC_DROP_FORGED_ND;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Router advertisements (RFC 4861, 4.2): to whom solicits one, and now and then to whom asks where the gateway is, so
- * that the route of a workload that runs for months doesn't end. The prefix is on-link (neighbours are found by ND,
- * which the port answers) and not for autoconfiguration: an ENI has the addresses it was given, by DHCPv6.
+ * Router advertisements (RFC 4861, 4.2). A workload gets one when it solicits it. It also gets one from time to time
+ * when it asks for the gateway's MAC, so that the default route of a workload that runs for months doesn't expire. The
+ * prefix is on-link: neighbours are found by ND, which the port answers. It is not for autoconfiguration: an ENI has
+ * the addresses that it was given, and learns them by DHCPv6.
  */
 #ifndef BPF_LIB_RA_H
 #define BPF_LIB_RA_H
@@ -10,8 +11,8 @@
 #include "lib/local/address_config.h"
 #include "lib/local/answer.h"
 
-#define RA_MANAGED     0xc0  /* addresses and the rest by DHCPv6 */
-#define RA_LIFETIME_S  65535 /* RFC 8319 */
+#define RA_MANAGED     0xc0  /* addresses and options by DHCPv6 */
+#define RA_LIFETIME_S  65535 /* the maximum of RFC 8319 */
 #define RA_ON_LINK     0x80
 #define RA_REFRESH_NS  (600 * NS_PER_S)
 #define RA_FRAME_BYTES 118
@@ -73,7 +74,7 @@ static __always_inline void ra_fill(struct ra_frame *f, const struct scratch *s,
 	ra_fill_options(f, me);
 }
 
-/* Turns the packet in hand, whatever it was, into an advertisement for its sender. Returns ANSWERED or a reason. */
+/* Turns the packet, whatever it is, into an advertisement for its sender. Returns ANSWERED or a reason. */
 __noinline int ra(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -112,7 +113,7 @@ __noinline int ra(struct __sk_buff *skb)
 	return ANSWERED;
 }
 
-/* Whether it is time to tell the workload again that there is a router. A subnet without IPv6 advertises nothing. */
+/* Whether the workload is due to be told again that there is a router. A subnet without IPv6 advertises nothing. */
 static __always_inline int ra_is_due(struct scratch *s, const struct vpc_eni *me)
 {
 	struct vpc_address_config *t = me->subnet6[0] | me->subnet6[1] ? address_config_get(s) : 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the kernel's router reads of a packet before it forwards it, and may drop it for: an IPv4 header's checksum and
- * options, IPv6 hop-by-hop options. The conditions are the kernel's own: ip_rcv_core() and __ip_options_compile(),
- * ipv6_parse_hopopts() and ip6_parse_tlv(). Where the router would tell the sender, the port does (icmp_error.h).
+ * What the kernel's router reads of a packet before it forwards it: an IPv4 header's checksum and options, and IPv6
+ * hop-by-hop options. The router may drop a packet for them. The conditions are the kernel's own: ip_rcv_core() and
+ * __ip_options_compile(), ipv6_parse_hopopts() and ip6_parse_tlv(). Where the router would send the sender an error,
+ * the port sends it (local/icmp_error.h).
  */
 #ifndef BPF_LIB_OPTIONS_H
 #define BPF_LIB_OPTIONS_H
@@ -24,7 +25,8 @@
 #define HOP_PAD_MAX	 7 /* bytes in a row */
 #define HOP_STEPS_MAX	 (HOP_OPTIONS_MAX + (HOP_OPTIONS_MAX + 1) * HOP_PAD_MAX)
 
-/* type: of the ICMP error that says so, with its code; at: offset from the IP header of what is wrong. */
+/* Refuses the packet for an option, and leaves the error about it in the scratch. type: type << 8 | code of the ICMP
+ * error. at: offset of what is wrong, from the IP header. Returns `reason`. */
 static __always_inline int option_problem(struct scratch *s, int reason, __u32 type, __u32 at)
 {
 	s->problem = type;
@@ -37,7 +39,7 @@ static __always_inline int option4_problem(struct scratch *s, __u32 at)
 	return option_problem(s, VPC_DROP_IP_OPTION, 12 << 8, at);
 }
 
-/* A timestamp option of `size` bytes at o, `at` in the header. */
+/* Checks a timestamp option of `size` bytes at o. at: its offset in the header. Returns PASS or a reason. */
 static __always_inline int option_timestamp(struct scratch *s, const __u8 *o, __u32 at, __u32 size)
 {
 	__u32 pointer = o[2], kind = o[3] & 0xf, seen = s->options_seen;
@@ -48,7 +50,7 @@ static __always_inline int option_timestamp(struct scratch *s, const __u8 *o, __
 		return option4_problem(s, at + 1);
 	if (pointer < 5)
 		return option4_problem(s, at + 2);
-	if (pointer > size) { /* full: the overflow is counted */
+	if (pointer > size) { /* the option is full: its overflow counter goes up */
 		s->options_seen = seen | 2;
 		return o[3] >> 4 == 15 ? option4_problem(s, at + 3) : PASS;
 	}
@@ -73,7 +75,7 @@ static __always_inline int option_record_route(struct scratch *s, const __u8 *o,
 	return PASS;
 }
 
-/* An option that the router reads. */
+/* Checks an option that the router reads. Returns PASS or a reason. */
 static __always_inline int option4(struct scratch *s, const __u8 *o, __u32 at, __u32 size)
 {
 	switch (o[0]) {
@@ -90,7 +92,8 @@ static __always_inline int option4(struct scratch *s, const __u8 *o, __u32 at, _
 	}
 }
 
-/* Reads the IPv4 header to the scratch's frame. Returns whether its checksum is right; 0 also if it can't be read. */
+/* Reads the IPv4 header into the scratch's frame. Returns 1 if its checksum is right, 0 if it is wrong or the header
+ * can't be read. */
 static __always_inline int header4_read(struct __sk_buff *skb, struct scratch *s, __u32 length)
 {
 	__u32 l3 = s->packet.l3;
@@ -110,7 +113,7 @@ static __always_inline int header4_read(struct __sk_buff *skb, struct scratch *s
 	return checksum_fold(sum) == 0xffff;
 }
 
-/* What walks through the options; s->options_at says where it stands. */
+/* The context of the bpf_loop over the options. The position is s->options_at. */
 struct options_walk {
 	struct __sk_buff *skb;
 	struct scratch *s;
@@ -118,7 +121,7 @@ struct options_walk {
 	__u32 routed;
 };
 
-/* The option at s->options_at of the header in the scratch's frame. */
+/* Checks the option at s->options_at of the header in the scratch's frame. */
 static __always_inline int option4_next(struct scratch *s, __u32 length, __u32 routed)
 {
 	__u32 at = s->options_at, size;
@@ -146,8 +149,8 @@ static long option4_step(__u32 i, struct options_walk *w)
 	return s->options_verdict || s->options_at >= w->end;
 }
 
-/* An IPv4 header. routed: the router reads it, too; else only a source route matters, and whether there is one can be
- * seen. */
+/* Checks the options of an IPv4 header. routed: the router reads the packet too; else only a source route matters, and
+ * a header without options has none. */
 static __always_inline int options4(struct __sk_buff *skb, struct scratch *s, __u32 routed)
 {
 	struct options_walk w = {.s = s, .end = s->packet.l4 - s->packet.l3, .routed = routed};
@@ -165,7 +168,7 @@ static __always_inline int options4(struct __sk_buff *skb, struct scratch *s, __
 	return s->options_verdict;
 }
 
-/* A hop-by-hop option whose first bytes are those of `word`, from the highest on; at: its offset from the header. */
+/* Checks a hop-by-hop option. word: its first bytes, from the highest one on. at: its offset from the IP header. */
 static __always_inline int option6(struct scratch *s, __u64 word, __u32 at)
 {
 	__u32 kind = (__u32)(word >> 56), size = (word >> 48) & 0xff, jumbo = (__u32)(word >> 16);
@@ -183,7 +186,7 @@ static __always_inline int option6(struct scratch *s, __u64 word, __u32 at)
 			return VPC_DROP_IP_OPTION;
 		if (jumbo <= 0xffff)
 			return option_problem(s, VPC_DROP_IP_OPTION, 4 << 8, at + 2);
-		if (payload <= 0xffff) /* the IPv6 header has a length of its own */
+		if (payload <= 0xffff) /* the IPv6 header has the length then */
 			return option_problem(s, VPC_DROP_IP_OPTION, 4 << 8, at);
 		return jumbo > payload ? VPC_DROP_IP_OPTION : PASS;
 	default:
@@ -194,8 +197,8 @@ static __always_inline int option6(struct scratch *s, __u64 word, __u32 at)
 	return option_problem(s, VPC_DROP_IP_OPTION, kind >> 6 == 1 ? 0 : 4 << 8 | 2, at);
 }
 
-/* Reads eight bytes of the frame at `at`; those at `end` and behind are 0. `end` is at least eight bytes behind l3.
- * Returns enum bytes. */
+/* Reads eight bytes of the frame at `at`. Those at `end` and behind it are read as 0. `end` is at least eight bytes
+ * behind l3. Returns enum bytes. */
 static __always_inline int option6_load(struct __sk_buff *skb, __u32 at, __u32 end, __u64 *ret)
 {
 	__u32 beyond = at + 8 > end ? at + 8 - end : 0;
@@ -207,7 +210,7 @@ static __always_inline int option6_load(struct __sk_buff *skb, __u32 at, __u32 e
 	return 0;
 }
 
-/* Counts the padding at `word`. Returns its size; 0: the router would not have it. */
+/* Counts the padding at `word`. Returns its size in bytes; 0: the router would drop the packet. */
 static __always_inline __u32 option6_padding(struct scratch *s, __u64 word)
 {
 	__u32 size = word >> 56 == HOP_PAD1 ? 1 : (__u32)((word >> 48) & 0xff) + 2;
@@ -215,10 +218,10 @@ static __always_inline __u32 option6_padding(struct scratch *s, __u64 word)
 	s->options_pad += size;
 	if (s->options_pad > HOP_PAD_MAX)
 		return 0;
-	return size > 2 && word << 16 >> ((64 - (size - 2) * 8) & 63) ? 0 : size; /* all of it is zero */
+	return size > 2 && word << 16 >> ((64 - (size - 2) * 8) & 63) ? 0 : size; /* its bytes must be 0 */
 }
 
-/* The next hop-by-hop option, which begins at s->options_at of the frame. The header ends at `end`. */
+/* Checks the hop-by-hop option at s->options_at of the frame. The extension header ends at `end`. */
 static __always_inline int option6_next(struct __sk_buff *skb, struct scratch *s, __u32 end)
 {
 	__u32 at = s->options_at, size;
@@ -250,7 +253,7 @@ static long option6_step(__u32 i, struct options_walk *w)
 	return s->options_verdict || s->options_at >= w->end;
 }
 
-/* The hop-by-hop options of an IPv6 packet that has some. */
+/* Checks the hop-by-hop options of an IPv6 packet that has such a header. */
 static __always_inline int options6(struct __sk_buff *skb, struct scratch *s)
 {
 	struct options_walk w = {.skb = skb, .s = s};

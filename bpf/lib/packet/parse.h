@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Reads an IP packet into a struct packet. Whole TCP and UDP packets whose headers are in the linear part are read
- * directly. All others are read through bpf_skb_load_bytes: it checks the bounds and copies from fragments of the skb
- * too, so a header that isn't linear is never taken for one that is too short.
+ * directly. All others are read through bpf_skb_load_bytes, which checks the bounds and also copies from fragments of
+ * the skb. So a header that isn't linear is never taken for a header that is too short.
  */
 #ifndef BPF_LIB_PARSE_H
 #define BPF_LIB_PARSE_H
@@ -27,8 +27,8 @@
 #define EXT_SHIM6	140
 #define EXT_HEADERS_MAX 8
 
-/* limit: where the bytes end that may be read: the frame's, of a quotation those of the packet it is in. What lies
- * behind a packet in its frame is no part of it, and nobody but us would read it. */
+/* limit: offset of the first byte that may not be read. Of a frame it is the frame's end, of a quotation the end of the
+ * packet that quotes. Bytes behind the packet are no part of it: a receiver doesn't read them. */
 static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p, __u32 quoted, __u32 limit)
 {
 	__u32 available, total, header, fragment_word;
@@ -42,7 +42,8 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p, _
 	header = (__u32)ip.ihl * 4;
 	total = bpf_ntohs(ip.tot_len);
 	if (quoted ? total > available : !total && skb->gso_size)
-		total = available; /* a quotation is cut short; a segment over 64 KiB has no length (BIG TCP) */
+		total = available; /* a quotation is shorter than its packet; a segment over 64 KiB has no length
+				    * (BIG TCP) */
 	if (total < header || total > available)
 		return VPC_DROP_MALFORMED;
 	p->end = p->l3 + total;
@@ -57,7 +58,7 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p, _
 	if (fragment_word & IP_OFFSET) {
 		p->fragment = FRAGMENT_LATER;
 		p->fragment_at = (__u16)(fragment_word & IP_OFFSET);
-		/* RFC 1858: would write over the flags of the first fragment's TCP header */
+		/* RFC 1858: it would overwrite the flags in the first fragment's TCP header */
 		if (ip.protocol == IPPROTO_TCP && (fragment_word & IP_OFFSET) == 1)
 			return VPC_DROP_MALFORMED;
 	} else if (fragment_word & IP_MF) {
@@ -73,10 +74,10 @@ static __always_inline int is_extension(__u8 next)
 	       next == EXT_DSTOPTS || next == EXT_MOBILITY || next == EXT_HIP || next == EXT_SHIM6;
 }
 
-/* Whether headers follow that can be read. */
+/* Whether further headers can be read. */
 enum headers {
-	HEADERS_FOLLOW, /* read on behind this one */
-	HEADERS_END,	/* stop: what follows is in another fragment */
+	HEADERS_FOLLOW, /* read the next header */
+	HEADERS_END,	/* stop: the next header is in another fragment */
 };
 
 /* Reads the fragment header h at p->l4. */
@@ -92,7 +93,7 @@ static __always_inline enum headers parse_fragment6(struct packet *p, const __u8
 		p->fragment_at = (__u16)(offset >> 3);
 		return HEADERS_END;
 	}
-	if (offset & 1) { /* else an atomic fragment: the whole packet (RFC 6946) */
+	if (offset & 1) { /* else an atomic fragment, which is a whole packet (RFC 6946) */
 		p->fragment = FRAGMENT_FIRST;
 		p->fragment_at = (__u16)((p->end - p->l4 - 8) / 8);
 	}
@@ -118,7 +119,7 @@ static __always_inline int parse_extensions(struct __sk_buff *skb, struct packet
 		length = ((__u32)h[1] + 1) * 8;
 		p->proto = h[0];
 		if (next == EXT_ROUTING && h[2] == 0)
-			return VPC_DROP_EXTENSION_HEADER; /* RFC 5095 */
+			return VPC_DROP_EXTENSION_HEADER; /* a type 0 routing header (RFC 5095) */
 		if (next == EXT_AH)
 			length = ((__u32)h[1] + 2) * 4;
 		if (next == EXT_FRAGMENT) {
@@ -162,13 +163,13 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p, _
 	return parse_extensions(skb, p);
 }
 
-/* What a type is to the flows. */
+/* Sets icmp_kind and query_type from the type. */
 static __always_inline void classify_icmp4(struct packet *p)
 {
 	p->icmp_kind = ICMP_QUERY;
 	p->query_type = p->icmp_type;
 	switch (p->icmp_type) {
-	case 0: /* echo, timestamp, information, address mask: type of the reply and of the query */
+	case 0: /* echo, timestamp, information, address mask: a reply's type, then its query's */
 		p->query_type = 8;
 		p->icmp_kind = ICMP_REPLY;
 		break;
@@ -268,8 +269,8 @@ static __always_inline int parse_l4(struct __sk_buff *skb, struct packet *p, __u
 	return PASS;
 }
 
-/* The TCP or UDP header at l4 of a packet that has `room` bytes from there on. Returns 0 when
- * it can't be read directly. */
+/* Reads the TCP or UDP header at l4, of a packet that has `room` bytes from there on. Returns 0 when it can't be read
+ * directly. */
 static __always_inline int parse_view_l4(struct packet *p, const __u8 *l4, const __u8 *end, __u32 room)
 {
 	__u32 upper;
@@ -331,8 +332,7 @@ static __always_inline int parse_view6(const struct __sk_buff *skb, struct packe
 	return parse_view_l4(p, l3 + sizeof(*ip), end, payload);
 }
 
-/* Reads the packet behind the Ethernet header directly. Returns 0 if that can't be done: then p must be cleared again.
- */
+/* Reads the packet behind the Ethernet header directly. Returns 0 when that is not possible: p must be cleared then. */
 static __always_inline int parse_view(const struct __sk_buff *skb, struct packet *p)
 {
 	const __u8 *l3 = (const __u8 *)(long)skb->data + ETH_HLEN, *end = (const __u8 *)(long)skb->data_end;
@@ -341,10 +341,10 @@ static __always_inline int parse_view(const struct __sk_buff *skb, struct packet
 }
 
 /*
- * Reads the packet whose IP header is at `l3` of the frame into the scratch's `packet`. quoted: not 0 if it is one that
- * an ICMP error quotes; where that error ends, then: it is read into `quoted`. Of a quotation 8 bytes of the upper
- * header are enough. Returns PASS or a drop reason. The upper header of a
- * FRAGMENT_LATER isn't read.
+ * Reads the packet whose IP header is at offset l3 of the frame into the scratch's `packet`. quoted: 0, or, for a
+ * packet that an ICMP error quotes, the offset at which the error ends; the packet is then read into the scratch's
+ * `quoted`. Of a quotation 8 bytes of the upper header are enough. The upper header of a FRAGMENT_LATER isn't read.
+ * Returns PASS or a drop reason.
  */
 __noinline int parse_packet(struct __sk_buff *skb, __u32 l3, __u32 family, __u32 quoted)
 {
@@ -373,7 +373,7 @@ __noinline int parse_packet(struct __sk_buff *skb, __u32 l3, __u32 family, __u32
 	return parse_l4(skb, p, quoted);
 }
 
-/* In which slot of port classes the opening packet of this protocol looks, and with which port (host order). */
+/* Returns the slot of port mask groups (VPC_SLOT_…) in which a flow's first packet of this protocol is looked up. */
 static __always_inline __u8 slot_of(__u8 family, __u8 proto)
 {
 	if (proto == IPPROTO_TCP)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where does a packet go, and will it get there? What the router or the bridge would drop is dropped here, with a
- * reason: theirs is none that anybody sees.
+ * Drops what the router or the bridge would drop behind us, and gives it a reason. The router's and the bridge's own
+ * drops are seen by nobody.
  */
 #ifndef BPF_LIB_ROUTE_H
 #define BPF_LIB_ROUTE_H
@@ -11,17 +11,18 @@
 #include "lib/packet/redirect.h"
 
 #define IP_DF	    0x4000
-#define VLAN_HEADER 4 /* bridges leave room for one (is_skb_forwardable) */
+#define VLAN_HEADER 4 /* bridges leave room for one VLAN tag (is_skb_forwardable) */
 
-/* Whether the router would tell another ENI what it has to say about the packet: an appliance carries it in that one's
- * name. The error would quote a flow of the other's, which the appliance need not have seen. */
+/* Whether the router's errors about the packet would go to another ENI. That is so when an appliance forwards the
+ * packet and its source is that ENI's address. The error would quote a flow of that ENI, which the appliance may not
+ * have seen. */
 static __always_inline int route_tells_others(struct scratch *s)
 {
 	return s->via && address_owner(s, s->packet.src);
 }
 
-/* What the router reads of the packet. Where only the router could say what is wrong with an option, it takes one of
- * the tokens that the port's own errors take. */
+/* Checks what the router reads of the packet. A packet with options takes a token of the bucket for the port's own
+ * errors, because only the router can tell what is wrong with some of them. Returns PASS or a reason. */
 static __always_inline int route_headers(struct __sk_buff *skb, struct scratch *s)
 {
 	const struct packet *p = &s->packet;
@@ -38,8 +39,8 @@ static __always_inline int route_headers(struct __sk_buff *skb, struct scratch *
 	return answer_admitted(s->me, ANSWER_ERROR, s->now_ns) ? PASS : VPC_DROP_RATE_LIMITED;
 }
 
-/* Whether the router takes the packet's source for one that may come from this subnet (rp_filter): of what an appliance
- * carries for others only addresses of its subnet, since no route leads to any other by way of it. */
+/* Whether the router accepts the packet's source address from this subnet (rp_filter). An appliance may forward packets
+ * with addresses of its own subnet only: no route leads to any other address through it. */
 static __always_inline int route_leads_back(const struct scratch *s, const struct vpc_eni *me)
 {
 	const __be32 *src = s->packet.src;
@@ -60,8 +61,8 @@ static __always_inline int route_may_fragment(struct __sk_buff *skb, const struc
 	       !(word & bpf_htons(IP_DF));
 }
 
-/* Whether it is larger than what comes behind the gateway takes. A packet that will be segmented goes by its segments,
- * and only the router can tell its sender. */
+/* Whether the packet is larger than the device behind the gateway takes. A GSO packet is measured by its segments; only
+ * the router can tell its sender. */
 static __always_inline int route_too_big(struct __sk_buff *skb, struct scratch *s, __u32 mtu)
 {
 	const struct packet *p = &s->packet;
@@ -74,8 +75,8 @@ static __always_inline int route_too_big(struct __sk_buff *skb, struct scratch *
 }
 
 /*
- * Whether the packet, which was let through, gets on: by the router if it is for the gateway's MAC, else by the bridge.
- * What the router would tell its sender, the port does (icmp_error.h). Returns PASS or a reason.
+ * Whether the accepted packet would be delivered: by the router if the frame is for the gateway's MAC, else by the
+ * bridge. Where the router would send an error, the port sends it (local/icmp_error.h). Returns PASS or a reason.
  */
 __noinline int route_refused(struct __sk_buff *skb)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * TCP: which flags make sense, and what a segment does to a flow. No sequence numbers are followed: the ends do that,
- * and a wrong guess here would cut what they hold alive.
+ * TCP: which flags are valid, and how a segment changes a flow's state. Sequence numbers are not tracked: the ends do
+ * that, and a wrong guess here would cut a connection that both ends keep.
  */
 #ifndef BPF_LIB_TCP_H
 #define BPF_LIB_TCP_H
@@ -12,9 +12,10 @@
 #define TCP_SYN	  0x02
 #define TCP_RST	  0x04
 #define TCP_ACK	  0x10
-#define TCP_JUDGE (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK) /* PSH, URG and the ECN bits say nothing here */
+#define TCP_JUDGE (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK) /* PSH, URG and the ECN bits don't matter here */
 
-/* The combinations that a connection has: the same as nf_conntrack's tcp_valid_flags (net/netfilter). */
+/* Whether a connection has this combination of flags. The combinations are those of nf_conntrack's tcp_valid_flags
+ * (net/netfilter). */
 static __always_inline int tcp_flags_valid(__u8 flags)
 {
 	switch (flags & TCP_JUDGE) {
@@ -35,13 +36,14 @@ static __always_inline int tcp_opens(__u8 flags)
 	return (flags & TCP_JUDGE) == TCP_SYN;
 }
 
-/* What a pure SYN means to a live flow: PASS: part of it (simultaneous open); OPEN_KEEP: the opener asks again;
- * OPEN_NEW: another connection with the same ports. from: 0 the opener sent it, 1 the responder. */
+/* What a SYN without ACK means to a live flow. PASS: it belongs to it (simultaneous open). OPEN_KEEP: the opener sends
+ * its SYN again. OPEN_NEW: it opens another connection with the same ports. from: 0 the opener sent it, 1 the
+ * responder. */
 static __always_inline enum verdict tcp_syn(const struct vpc_flow *f, __u32 from)
 {
 	if (f->state == VPC_FLOW_CLOSING || f->state == VPC_FLOW_RESET)
 		return OPEN_NEW;
-	if (!from) /* after its FIN it doesn't ask for the same one again */
+	if (!from) /* after its FIN the opener doesn't repeat its SYN */
 		return f->flags & VPC_FLOW_FIN_OPENER ? OPEN_NEW : OPEN_KEEP;
 	return f->state == VPC_FLOW_SYN_SENT ? PASS : OPEN_NEW;
 }
@@ -49,8 +51,8 @@ static __always_inline enum verdict tcp_syn(const struct vpc_flow *f, __u32 from
 #define TCP_FINS     (VPC_FLOW_FIN_OPENER | VPC_FLOW_FIN_RESPONDER)
 #define TCP_LAST_ACK (VPC_FLOW_LAST_ACK_OPENER | VPC_FLOW_LAST_ACK_RESPONDER)
 
-/* A FIN: the first one notes what will acknowledge it. The second, if it does that, notes who has still to acknowledge
- * it; else both go on being waited for, until the time is over. */
+/* Notes a FIN. The first FIN stores the number that will acknowledge it. The second, if it acknowledges the first,
+ * stores who has to send the last ACK. If it doesn't, both FINs stay unacknowledged until the flow times out. */
 static __always_inline void tcp_fin(struct vpc_flow *f, const struct packet *p, __u32 from)
 {
 	__u8 mine = from ? VPC_FLOW_FIN_RESPONDER : VPC_FLOW_FIN_OPENER;
@@ -63,7 +65,7 @@ static __always_inline void tcp_fin(struct vpc_flow *f, const struct packet *p, 
 	f->last_ack = (__u16)(p->seq_end + 1);
 }
 
-/* Whether nothing more is to come of the connection behind this segment: it is the last ACK. f as before it. */
+/* Whether the segment is the connection's last ACK. f: the flow before the segment. */
 static __always_inline int tcp_over(const struct vpc_flow *f, const struct packet *p, __u32 from)
 {
 	__u8 wanted = from ? VPC_FLOW_LAST_ACK_RESPONDER : VPC_FLOW_LAST_ACK_OPENER;
@@ -72,13 +74,14 @@ static __always_inline int tcp_over(const struct vpc_flow *f, const struct packe
 	       p->ack == f->last_ack;
 }
 
-/* Moves the copy of an entry on: state, flags, saved_state, last_ack. */
+/* Moves the copy of an entry on by the segment: state, flags, saved_state, last_ack. */
 static __always_inline void tcp_step(struct vpc_flow *f, const struct packet *p, __u32 from)
 {
 	__u8 flags = p->tcp_flags;
 
 	if (flags & TCP_RST) {
-		/* Perhaps a forged one that the receiver will ignore: remember what it was, data brings it back. */
+		/* The RST may be forged, and the receiver may ignore it. The state before it is saved, and a segment
+		 * with data restores it. */
 		if (f->state != VPC_FLOW_RESET && f->state != VPC_FLOW_CLOSING) {
 			f->saved_state = f->state;
 			f->state = VPC_FLOW_RESET;

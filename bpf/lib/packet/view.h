@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The header view of a packet: whole TCP or UDP, no options or extension headers, all headers in the linear part. The
- * fast paths (fast/fast.h, fast/tcp.h) read packets by it; parse.h reads all others. tests/bpf/parse.c compares the
- * two readers.
+ * The header view of a packet. Only a whole TCP or UDP packet has one, without options and extension headers, with all
+ * headers in the linear part. The fast paths (fast/fast.h, fast/tcp.h) read packets by it; parse.h reads all others.
+ * tests/bpf/parse.c compares the two readers.
  */
 #ifndef BPF_LIB_VIEW_H
 #define BPF_LIB_VIEW_H
@@ -13,18 +13,19 @@
 struct header_view {
 	__u32 src; /* IPv6: digests */
 	__u32 dst;
-	__u32 ports; /* as in the packet: source, destination */
+	__u32 ports; /* as in the packet: source, then destination */
 	__u32 room;  /* bytes of the packet behind the IP header */
 	__u8 proto;
 	__u8 family;
 	__u8 tcp_flags;
-	/* The verifier knows of a pointer what it doesn't of a number, so these are asked for what the packet is: */
-	const __be32 *src6; /* and behind it the destination; NULL: IPv4 */
-	const __u8 *tcp;    /* its header; NULL: UDP */
+	/* These are pointers because the verifier tracks whether a pointer is NULL. They say what kind of packet it
+	 * is. */
+	const __be32 *src6; /* source, and behind it the destination; NULL: IPv4 */
+	const __u8 *tcp;    /* the TCP header; NULL: UDP */
 	struct frame frame;
 };
 
-/* The upper header at l4. Returns its length, or 0: the packet has no header view. */
+/* Reads the upper header at l4. Returns its length in bytes, or 0: the packet has no header view. */
 static __always_inline __u32 view_upper(struct header_view *p, const __u8 *l4, const __u8 *end)
 {
 	__u32 length = 8;
@@ -93,7 +94,7 @@ static __always_inline int view_ipv6(const struct __sk_buff *skb, const __u8 *l3
 	return upper != 0;
 }
 
-/* Reads the frame. Returns 0 when it has no header view: then p is not to be used. */
+/* Reads the frame. Returns 0 when the packet has no header view: p must not be used then. */
 static __always_inline int view_read(const struct __sk_buff *skb, struct header_view *p)
 {
 	const __u8 *data = (const __u8 *)(long)skb->data, *end = (const __u8 *)(long)skb->data_end;
