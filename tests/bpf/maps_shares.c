@@ -28,7 +28,7 @@ static struct maps *world(void)
 	return t;
 }
 
-/* A digest as bpf/lib/flow/flow.h has it isn't needed by what is tested here but for the sweep, which compares it. */
+/* A digest as bpf/lib/flow/key.h has it isn't needed by what is tested here but for the sweep, which compares it. */
 static uint64_t mix(uint64_t h, const uint32_t *w)
 {
 	h = (h ^ ((uint64_t)w[1] << 32 | w[0])) * 0xff51afd7ed558ccdull;

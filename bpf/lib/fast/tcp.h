@@ -13,7 +13,7 @@
 
 #include "lib/rules/judge.h"
 #include "lib/fast/fast.h"
-#include "lib/flow/flow.h"
+#include "lib/flow/move.h"
 #include "lib/flow/syn_cache.h"
 
 /* What a step of this path has come to. */

@@ -4,7 +4,7 @@
 #define BPF_LIB_OPEN_H
 
 #include "lib/flow/admit.h"
-#include "lib/flow/flow.h"
+#include "lib/flow/move.h"
 #include "lib/flow/syn_cache.h"
 
 /* Takes the tombstone in the scratch's fl, whose opening is allowed again, back to what it was. AGAIN, or FLOW_TABLE.

@@ -14,7 +14,7 @@
  * which the reader compares: a hash element's memory is recycled without a grace period, an array's number only after
  * one.
  *
- * Change any layout here, or what stands in a map (as a flow's tag, bpf/lib/flow/flow.h), and VPC_ABI_VERSION goes up:
+ * Change any layout here, or what stands in a map (as a flow's tag, bpf/lib/flow/key.h), and VPC_ABI_VERSION goes up:
  * it is part of the pin path.
  */
 #ifndef VPC_ABI_ABI_H

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The key of a flow, which both directions have in common, and the tag, which is a digest of it. */
+#ifndef BPF_LIB_FLOW_KEY_H
+#define BPF_LIB_FLOW_KEY_H
+
+#include "lib/core/address.h"
+
+#define FLOW_KEY_WORDS (sizeof(struct vpc_flow_key) / sizeof(__u32))
+
+/* Two words of a key at once. By their halves: a load of what two stores have just written would wait for both. */
+static __always_inline __u64 flow_mix(__u64 h, const u32_alias *w)
+{
+	h = (h ^ ((__u64)w[1] << 32 | w[0])) * 0xff51afd7ed558ccdull;
+	return h ^ h >> 32;
+}
+
+/* Digest of a key. Never 0. Two chains side by side, since each of their links waits for the one before. It stands in
+ * pinned entries: another digest needs another VPC_ABI_VERSION, or no program would know them again. */
+static __always_inline __u64 flow_tag(const struct vpc_flow_key *k)
+{
+	const u32_alias *w = (const u32_alias *)k;
+	__u64 a = 0x9e3779b97f4a7c15ull, b = 0xc4ceb9fe1a85ec53ull;
+
+	for (__u32 i = 0; i < FLOW_KEY_WORDS / 2; i += 2) {
+		a = flow_mix(a, w + i);
+		b = flow_mix(b, w + FLOW_KEY_WORDS / 2 + i);
+	}
+	a = (a + (b << 32 | b >> 32)) * 0xc4ceb9fe1a85ec53ull;
+	return (a ^ a >> 32) | 1;
+}
+
+/* Whether a comes after b, by bytes. No loop: arrays on the stack that are only looked at so need no stack. */
+static __always_inline int address_after(const __be32 *a, const __be32 *b)
+{
+	if (a[0] != b[0])
+		return bpf_ntohl(a[0]) > bpf_ntohl(b[0]);
+	if (a[1] != b[1])
+		return bpf_ntohl(a[1]) > bpf_ntohl(b[1]);
+	if (a[2] != b[2])
+		return bpf_ntohl(a[2]) > bpf_ntohl(b[2]);
+	return bpf_ntohl(a[3]) > bpf_ntohl(b[3]);
+}
+
+/* Fills the addresses and ports of a key: the lesser end comes first. Returns the index in the key of the source. */
+static __always_inline __u32 flow_key_ends(struct vpc_flow_key *k, const __be32 *src, const __be32 *dst, __be16 sport,
+					   __be16 dport)
+{
+	if (address_after(src, dst) || (address_equal(src, dst) && bpf_ntohs(sport) > bpf_ntohs(dport))) {
+		address_copy(k->addr[0], dst);
+		address_copy(k->addr[1], src);
+		k->port[0] = dport;
+		k->port[1] = sport;
+		asm volatile(""); /* else clang joins both ends of the branch, and callers' arrays are on the stack */
+		return 1;
+	}
+	address_copy(k->addr[0], src);
+	address_copy(k->addr[1], dst);
+	k->port[0] = sport;
+	k->port[1] = dport;
+	return 0;
+}
+
+/* Fills the rest of the key of what isn't ICMP. */
+static __always_inline void flow_key_rest(struct vpc_flow_key *k, __u32 space, __u32 via, __u8 proto)
+{
+	k->vpc = space;
+	k->via = via;
+	k->proto = proto;
+	k->icmp_type = 0;
+	k->icmp_code = 0;
+	k->icmp_asker = 0;
+}
+
+/* Makes the scratch's key of a packet. */
+static __always_inline void flow_key(struct scratch *s, const struct packet *p, __u32 via)
+{
+	struct vpc_flow_key *k = &s->key;
+
+	s->from = flow_key_ends(k, p->src, p->dst, p->sport, p->dport);
+	flow_key_rest(k, s->vpc, via, p->proto);
+	if (p->icmp_kind != ICMP_NONE) {
+		k->icmp_type = p->query_type;
+		k->icmp_code = p->icmp_code;
+		/* which address asks: a query of the other side is a flow of its own */
+		k->icmp_asker = (__u8)((s->from ^ (p->icmp_kind == ICMP_REPLY)) & 1);
+	}
+	s->tag = flow_tag(k);
+}
+
+#endif

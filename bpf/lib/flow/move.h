@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * In which map a flow's entry is: puts it into one, moves it to another, and takes it out. An established flow and a
+ * few half-open ones per VPC are in `flow`, all others in flow_new, or in flow_overflow when their opener has used up
+ * its share (share.h).
+ */
+#ifndef BPF_LIB_FLOW_MOVE_H
+#define BPF_LIB_FLOW_MOVE_H
+
+#include "lib/flow/flow.h"
+
+#include <linux/errno.h>
+
+/* The connection is over: takes its entry f out of `flow` and gives back what it counts for. A function of its own:
+ * this comes once in a connection's life. */
+static __noinline void flow_over(struct flow_ctx *c, const struct vpc_flow_key *key, struct vpc_flow *f)
+{
+	int cacheable = flow_cache_cacheable(c->now_ns, READ_ONCE(f->created_ns));
+
+	flow_leave(key, c->tag, f);
+	if (cacheable)
+		version_raise(&c->barrier, c->tag);
+}
+
+/* Puts the scratch's fl into the map where its opener has room, and takes it out of the other. Returns 0 or -errno. */
+static __always_inline long flow_insert_new(struct scratch *s, __u64 how)
+{
+	__u32 over = !share_take_new(s->key.vpc, s->fl.eni[0], s->fl.eni[1], s->now_ns);
+	long rc;
+
+	s->in_flow = 0;
+	s->in_overflow = over;
+	if (!over) {
+		rc = bpf_map_update_elem(&flow_new, &s->key, &s->fl, how);
+		if (!rc && how == BPF_ANY && share_overflows())
+			bpf_map_delete_elem(&flow_overflow, &s->key);
+		return rc;
+	}
+	share_overflow(s->now_ns);
+	rc = bpf_map_update_elem(&flow_overflow, &s->key, &s->fl, how);
+	if (!rc && how == BPF_ANY)
+		bpf_map_delete_elem(&flow_new, &s->key);
+	return rc;
+}
+
+/*
+ * Puts the scratch's fl into flow_new, or flow_overflow, under the scratch's key. replace: also over an entry that is
+ * there, in any map. Returns PASS, FLOW_TABLE; also PASS when another CPU was faster: what it made was judged too.
+ */
+__noinline int flow_insert(__u32 which, __u32 replace)
+{
+	struct scratch *s = scratch_get(which);
+	long rc;
+
+	if (!s)
+		return VPC_DROP_FLOW_TABLE;
+	s->fl.tag = s->tag;
+	s->fl.flags &= (__u8)~FLOW_COUNTED;
+	rc = flow_insert_new(s, replace ? BPF_ANY : BPF_NOEXIST);
+	if (rc)
+		return rc == -EEXIST ? PASS : VPC_DROP_FLOW_TABLE;
+	if (replace) {
+		flow_leave(&s->key, s->tag, bpf_map_lookup_elem(&flow, &s->key));
+		version_raise(&s->barrier, s->tag);
+	}
+	return PASS;
+}
+
+enum flow_inserted {
+	FLOW_INSERTED,	   /* the flow is remembered, perhaps by another CPU: nothing is left to do */
+	FLOW_NOT_INSERTED, /* there is no room: remember it by flow_insert() */
+};
+
+/*
+ * Puts the scratch's fl, a connection's SYN, into `flow` under the scratch's key, which neither map has, while few such
+ * stand there: it needn't be moved when the connection is established. Returns enum flow_inserted.
+ */
+__noinline int flow_insert_fast_path(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	__u32 zero = 0;
+	struct vpc_ctl *c = bpf_map_lookup_elem(&ctl, &zero);
+	struct share f;
+	long rc;
+
+	if (!s || !c || !share_find(&f, s->key.vpc) ||
+	    !share_half_open_left(&f, share_flow_room(&f, 0), READ_ONCE(c->half_open_max)))
+		return FLOW_NOT_INSERTED;
+	share_count_half_open(&f, 1);
+	s->fl.tag = s->tag;
+	s->fl.flags = (__u8)((s->fl.flags & ~FLOW_COUNTED) | VPC_FLOW_HALF_OPEN);
+	rc = bpf_map_update_elem(&flow, &s->key, &s->fl, BPF_NOEXIST);
+	if (!rc)
+		return FLOW_INSERTED;
+	share_count_half_open(&f, -1);
+	return rc == -EEXIST ? FLOW_INSERTED : FLOW_NOT_INSERTED;
+}
+
+/* The half-open entry of `flow` between two ENIs (0: not local) is established: from now on it counts for its sides.
+ * Returns whether they have room. If so the copy's flags say it, and flow_confirmed() must follow when they are
+ * written. */
+static __always_inline int flow_confirm(__u32 space, struct vpc_flow *copy, __u32 opener, __u32 responder)
+{
+	if (share_left(space, opener, responder, 1) != SHARE_LEFT)
+		return 0;
+	copy->flags = (__u8)((copy->flags & ~VPC_FLOW_HALF_OPEN) | VPC_FLOW_BUDGETED);
+	return 1;
+}
+
+static __noinline void flow_confirmed(__u32 space, const struct vpc_flow *f)
+{
+	budget_add_sides(f, 1);
+	share_half_open_over(space);
+}
+
+/* Copies an entry of a table to the scratch's fl, its epoch first. */
+static __always_inline int flow_copy(struct scratch *s, struct vpc_flow *f)
+{
+	__u64 epoch = READ_ONCE(f->epoch);
+
+	barrier_order(&s->barrier);
+	__builtin_memcpy(&s->fl, f, sizeof(s->fl));
+	s->fl.epoch = epoch;
+	return s->fl.tag == s->tag && s->fl.state != VPC_FLOW_TOMBSTONE;
+}
+
+/* Whether a copy may move to the other table. One that has a grace stays where it is, or a copy could carry along what
+ * vpcd has just ended. */
+static __always_inline int flow_may_move(const struct vpc_flow *copy)
+{
+	return !copy->grace_until[0] && !copy->grace_until[1];
+}
+
+/* What became of an entry that is in the wrong map. Packets don't depend on it: the next one tries again. */
+enum flow_moved {
+	FLOW_STAYED, /* the entry and the scratch's `in_overflow` are as before */
+	FLOW_MOVED,  /* pointers to the old entry mustn't be used any more */
+};
+
+/* Moves the entry of the scratch's key to `flow`, if the shares of those it counts to and the map have room. Returns
+ * enum flow_moved, as those that follow. */
+__noinline int flow_promote(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	struct vpc_flow *f;
+
+	if (!s)
+		return FLOW_STAYED;
+	if (s->in_overflow)
+		f = bpf_map_lookup_elem(&flow_overflow, &s->key);
+	else
+		f = bpf_map_lookup_elem(&flow_new, &s->key);
+	if (!f || !flow_copy(s, f) || !flow_may_move(&s->fl) ||
+	    share_left(s->key.vpc, s->fl.eni[0], s->fl.eni[1], 0) != SHARE_LEFT)
+		return FLOW_STAYED;
+	s->fl.flags |= VPC_FLOW_BUDGETED;
+	budget_count(s->key.vpc, 1);
+	budget_add_sides(&s->fl, 1);
+	if (bpf_map_update_elem(&flow, &s->key, &s->fl, BPF_NOEXIST)) {
+		budget_count(s->key.vpc, -1);
+		budget_add_sides(&s->fl, -1);
+		return FLOW_STAYED;
+	}
+	if (s->in_overflow)
+		bpf_map_delete_elem(&flow_overflow, &s->key);
+	else
+		bpf_map_delete_elem(&flow_new, &s->key);
+	return FLOW_MOVED;
+}
+
+/* Moves the entry of the scratch's key from flow_new to flow_overflow. A tombstone stays. */
+__noinline int flow_outgrow(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	struct vpc_flow *f;
+
+	if (!s)
+		return FLOW_STAYED;
+	f = bpf_map_lookup_elem(&flow_new, &s->key);
+	if (!f || !flow_copy(s, f))
+		return FLOW_STAYED;
+	share_overflow(s->now_ns);
+	if (bpf_map_update_elem(&flow_overflow, &s->key, &s->fl, BPF_ANY))
+		return FLOW_STAYED;
+	bpf_map_delete_elem(&flow_new, &s->key);
+	s->in_overflow = 1;
+	return FLOW_MOVED;
+}
+
+/* The entry, which was found in the map that the scratch says, is used. One in flow_new counts in each slot in which it
+ * is, and stays there for as long as it is within the share of who opened it: else who keeps entries alive there would
+ * have more and more of them. Fills the scratch's fl anew if it is moved; f is not to be used any more. */
+static __always_inline void flow_seen(struct scratch *s, struct vpc_flow *f)
+{
+	__u64 before_ns = READ_ONCE(f->last_seen_ns);
+
+	WRITE_ONCE(f->last_seen_ns, s->now_ns);
+	if (!s->in_flow && !s->in_overflow && window_slot(before_ns) != window_slot(s->now_ns) &&
+	    !share_take_new(s->key.vpc, READ_ONCE(f->eni[0]), READ_ONCE(f->eni[1]), s->now_ns))
+		flow_outgrow(SCRATCH_PACKET);
+}
+
+/* Moves the entry of the scratch's key from `flow` to flow_new. */
+__noinline int flow_demote(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	struct vpc_flow *f;
+
+	if (!s)
+		return FLOW_STAYED;
+	f = bpf_map_lookup_elem(&flow, &s->key);
+	if (!f || !flow_copy(s, f) || !flow_may_move(&s->fl))
+		return FLOW_STAYED;
+	return flow_insert(which, 1) == PASS ? FLOW_MOVED : FLOW_STAYED;
+}
+
+#endif
