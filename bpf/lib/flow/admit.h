@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who are the two ends of the packet in hand? Fills the scratch's `end`, or refuses. A packet that hits a flow doesn't
- * come here: taking an address away raises the ENI's gen_revoke, so the flow's own judgement finds out.
+ * Finds the two ends of the current packet: fills the scratch's `end`, or refuses the packet. A packet of a known flow
+ * is not admitted again: taking an address from an ENI raises its gen_revoke, so that the flow is judged again.
  */
 #ifndef BPF_LIB_ADMIT_H
 #define BPF_LIB_ADMIT_H
@@ -11,12 +11,12 @@
 #include "lib/packet/route.h"
 
 /*
- * The ENI that a frame is for which isn't for the gateway. owner: the ENI that has the packet's destination address
- * (0: none), other: its row. 0: nobody.
+ * Finds the ENI that a frame is for when it isn't for the gateway's MAC. owner: the ENI that has the packet's
+ * destination address; 0: none. other: its row. Returns 0 when the frame is for nobody.
  *
- * A MAC that is an appliance's is for the appliance, whatever the address: it forwards, unless it is attached to
- * nothing. Any other that isn't the owner's is what the sender remembers of an earlier owner, who may be gone or live
- * on: the address counts.
+ * A frame for an appliance's MAC is for the appliance, whatever the packet's address is, unless the appliance is
+ * attached to nothing. Any other MAC that isn't the owner's belongs to an earlier owner of the address, whom the sender
+ * still has in its neighbour table. So the address decides.
  */
 static __always_inline __u32 admit_hop(struct scratch *s, const struct vpc_eni *me, __u32 owner,
 				       const struct vpc_eni *other)
@@ -63,8 +63,8 @@ static __always_inline int admit_egress(struct scratch *s)
 		s->hop = admit_hop(s, me, owner, other);
 		if (!s->hop)
 			return VPC_DROP_WRONG_DESTINATION;
-		/* by an appliance: whose address it is says nothing of who receives it, so it counts for CIDR rules
-		 * only */
+		/* The packet goes to an appliance. The address doesn't say who receives it, so only CIDR rules can
+		 * allow it. */
 		if (s->hop != owner)
 			return PASS;
 	}
@@ -75,8 +75,8 @@ static __always_inline int admit_egress(struct scratch *s)
 		s->end[1].owns = 1;
 		return PASS;
 	}
-	/* Whether there is a way matters to who opens a flow, and in the end (route_way); an answer may have one that
-	 * no route table knows. */
+	/* Whether a gateway leads to the destination matters when a flow is opened, and when the packet is sent
+	 * (route_way). An answer may leave by a gateway that no route table names. */
 	if (address_in_space(s, p->family, p->dst))
 		return VPC_DROP_UNKNOWN_DESTINATION;
 	s->way_known = 1;
@@ -84,7 +84,7 @@ static __always_inline int admit_egress(struct scratch *s)
 	return PASS;
 }
 
-/* Whether the subnet's router made the packet, under its own address. */
+/* Whether the subnet's router made the packet, with its own address as the source. */
 static __always_inline int admit_is_router(struct scratch *s)
 {
 	struct vpc_eni *me = eni_get(s->me);
@@ -92,7 +92,8 @@ static __always_inline int admit_is_router(struct scratch *s)
 	return me && s->from_router && s->packet.family == 4 && s->packet.src[3] == me->gateway4;
 }
 
-/* An address of an ENI counts as that ENI's only if the packet entered at its port: the mark says so. */
+/* Finds the sender of a packet that is about to be received. An ENI's address counts as that ENI's only if the packet
+ * entered at the ENI's own port, which the mark says. */
 static __always_inline int admit_source(struct scratch *s)
 {
 	__u32 owner = address_owner(s, s->packet.src), entered;
@@ -113,7 +114,7 @@ static __always_inline int admit_source(struct scratch *s)
 		s->end[0].owns = 1;
 		return PASS;
 	}
-	/* forwarded by an appliance: rules for addresses only */
+	/* an appliance forwarded it: only CIDR rules apply */
 	return READ_ONCE(e->flags) & VPC_ENI_SOURCE_DEST_CHECK ? VPC_DROP_FORGED_SOURCE : PASS;
 }
 
@@ -126,7 +127,7 @@ static __always_inline int admit_ingress(struct scratch *s)
 	return admit_source(s);
 }
 
-/* Returns PASS with `end` filled, or why not. The second time it returns at once. */
+/* Fills the scratch's `end` once per packet; a second call returns at once. Returns PASS or a reason. */
 __noinline int admit(__u32 which)
 {
 	struct scratch *s = scratch_get(which);
@@ -141,7 +142,8 @@ __noinline int admit(__u32 which)
 	return rc;
 }
 
-/* Loads the ends as sides: end[opening] opens. Returns PASS, AGAIN, NOT_READY with culprit. */
+/* Loads the ends as sides of a flow, of which end[opening] is the opener. Returns PASS, AGAIN, or NOT_READY with the
+ * scratch's culprit set. */
 static __always_inline int admit_load(struct scratch *s, __u32 opening)
 {
 	int rc;

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What this CPU remembers of flows that it has just let through, by the packet's own tuple: so that the next packet
- * that changes nothing needs no lookup in a hash. One entry a slot, the newer wins.
+ * The flow cache: each CPU stores the tuples of packets that it has let through, so that the next packet that changes
+ * nothing needs no lookup in a hash. A slot has one entry; a newer one replaces it.
  *
- * An entry says: a packet with this tuple that enters at ENI `me` and asks for nothing (no SYN, FIN, RST) is allowed.
- * It holds while everything does that the slow path (track.h) would look at:
+ * An entry says: a packet with this tuple that enters at ENI `me` and has none of SYN, FIN and RST is allowed. It holds
+ * while everything that the slow path (track.h) would look at is the same:
  *
- *   the flow's entry      its state hasn't changed: flow_version is what it was before the entry was read. Whoever
- *                         changes a state raises it afterwards (flow.h)
- *   the judgement         stamp_cached_holds() of both sides, as STAMP_PACKET (stamp.h)
- *   idle time             once a second the slow path writes last_seen_ns; `until` is a second after it was
- *                         last written, and nothing holds that isn't within the second before it: an entry outlives its
- *                         flow for as long as nobody wants the slot
+ *   the flow's entry      flow_version is what it was before the entry was read. Whoever changes the flow's state
+ * raises flow_version afterwards (flow.h) the judgement         stamp_cached_holds() of both sides, as STAMP_PACKET
+ * (stamp.h) the idle time         the slow path writes last_seen_ns once a second. `until` is one second after it was
+ * last written. An entry holds within the second before `until` only, because it may outlive its flow for as long as
+ * nothing else needs the slot
  *
- * Per CPU, and read and written by programs that don't interrupt one another there: no entry is seen half written.
+ * The cache is per CPU, and the programs that use it don't interrupt one another on a CPU. So no entry is read half
+ * written.
  */
 #ifndef BPF_LIB_FLOW_CACHE_H
 #define BPF_LIB_FLOW_CACHE_H
@@ -21,20 +21,20 @@
 #include "lib/core/address.h"
 
 struct flow_cache {
-	__be32 src; /* IPv6: digests of the addresses, which stand below */
+	__be32 src; /* IPv6: digests; the addresses are below */
 	__be32 dst;
-	__u32 ports; /* as in the packet: source, destination */
+	__u32 ports; /* as in the packet: source, then destination */
 	__u32 me;
-	__u32 peer;		     /* the local ENI that has the destination, and was judged too; 0: none */
-	struct stamp_side my_side;   /* of what came by an uplink: `set` is its way */
-	struct stamp_side peer_side; /* of what leaves the VPC: `set` is its way */
+	__u32 peer;		     /* the local ENI that has the destination and was judged too; 0: none */
+	struct stamp_side my_side;   /* of a packet that came by an uplink, `set` is its scratch.way */
+	struct stamp_side peer_side; /* of a packet that leaves the VPC, `set` is its scratch.way */
 	__u32 version;
 	__u16 version_at;
 	__u8 proto;
-	__u8 family;  /* 4, 6; 0: empty */
+	__u8 family;  /* 4 or 6; 0: the slot is empty */
 	__u32 until;  /* flow_cache_time() */
-	__u64 judged; /* epoch */
-	__u64 noted;  /* epoch of the packet that was remembered */
+	__u64 judged; /* the epoch of the flow's judgement */
+	__u64 noted;  /* the epoch of the packet that was stored */
 	__be32 src6[4];
 	__be32 dst6[4];
 };
@@ -49,8 +49,9 @@ struct {
 	__type(value, struct flow_cache);
 } flow_cache_of_cpu SEC(".maps");
 
-/* A digest of what stands in each slot, all within a few cache lines. A connection's first packets find nothing here,
- * and an entry is a line that nobody else wants: a look at it costs a connection more than all else that this saves. */
+/* A digest (mark) of each slot's entry, all within a few cache lines. The first packets of a connection find nothing in
+ * the cache. Reading the entry itself would cost them a cache line that nothing else needs, which is more than the
+ * cache saves. */
 struct flow_cache_marks {
 	__u8 mark[FLOW_CACHE_SLOTS];
 };
@@ -61,15 +62,16 @@ struct {
 	__type(value, struct flow_cache_marks);
 } flow_cache_marks_of_cpu SEC(".maps");
 
-/* Time in units of 67 ms: the same again after nine years. A second is FLOW_CACHE_UNITS of them, the last begun. */
+/* Time is counted in units of 67 ms, and repeats after nine years. A second has FLOW_CACHE_UNITS of them; the last one
+ * is rounded up. */
 #define FLOW_CACHE_UNITS 15u
 static __always_inline __u32 flow_cache_time(__u64 ns)
 {
 	return (__u32)(ns >> 26);
 }
 
-/* A multiplication carries upwards only: what the ports' last bytes, which stand highest, have changed is folded down
- * before the last one, and slot and mark are taken from the top. */
+/* A multiplication carries upwards only. So what the last bytes of the ports, which are highest, have changed is folded
+ * down before the last multiplication. Slot and mark are taken from the top bits. */
 static __always_inline __u64 flow_cache_hash(__u32 src, __u32 dst, __u32 ports, __u32 me)
 {
 	__u64 h = ((__u64)src << 32 | dst) * 0x9e3779b97f4a7c15ull;
@@ -92,7 +94,7 @@ static __always_inline __u8 *flow_cache_mark(__u64 h)
 	return marks ? &marks->mark[flow_cache_slot_of(h)] : 0;
 }
 
-/* Never 0: that is an empty slot's. */
+/* The mark of an entry; never 0, which is an empty slot's. */
 static __always_inline __u8 flow_cache_mark_of(__u64 h)
 {
 	return (__u8)(h >> 32 | 1);
@@ -105,7 +107,8 @@ static __always_inline struct flow_cache *flow_cache_slot(__u64 h)
 	return bpf_map_lookup_elem(&flow_cache_of_cpu, &slot);
 }
 
-/* What is remembered under the hash, if it may be this. */
+/* The entry of the slot if it may be the tuple's, else NULL. h: flow_cache_hash() of the tuple. The caller compares the
+ * tuple. */
 static __always_inline struct flow_cache *flow_cache_find(__u64 h)
 {
 	__u8 *mark = flow_cache_mark(h);
@@ -113,7 +116,7 @@ static __always_inline struct flow_cache *flow_cache_find(__u64 h)
 	return mark && *mark == flow_cache_mark_of(h) ? flow_cache_slot(h) : 0;
 }
 
-/* The counter of changes of the flow with this tag; NULL never comes. */
+/* The change counter of the flow with this tag. The index is always in range, so NULL never comes. */
 static __always_inline __u32 *version_of(__u64 tag)
 {
 	__u32 at = (__u32)tag >> 1 & (VPC_FLOW_VERSIONS - 1); /* bit 0 is always set */
@@ -121,7 +124,7 @@ static __always_inline __u32 *version_of(__u64 tag)
 	return bpf_map_lookup_elem(&flow_version, &at);
 }
 
-/* To be called after a change of a flow's state is in its table. */
+/* Tells the caches that a flow changed. It must be called after the new state is in its map. */
 static __always_inline void version_raise(__u64 *barrier, __u64 tag)
 {
 	__u32 *version = version_of(tag);
@@ -131,16 +134,17 @@ static __always_inline void version_raise(__u64 *barrier, __u64 tag)
 		__sync_fetch_and_add(version, 1);
 }
 
-/* A connection that ends within a tick of the clock (1 to 10 ms) is over before remembering it would have paid: nothing
- * is remembered of so young a flow, and so nobody need be told of its changes. A CPU whose clock ticks while another
- * changes the state may remember what was before, for a second: the flow's next step waits so long. A cut never
- * depends on this (flow_tombstone). */
+/* Whether packets of a flow of this age may be stored. A connection that ends within a tick of the clock (1 to 10 ms)
+ * is over before an entry would have saved anything. So nothing is stored of so young a flow, and nobody need raise its
+ * version. A CPU whose clock ticks while another CPU changes the state may store the state before, for a second: the
+ * flow's next step waits so long. A cut never depends on this (flow_tombstone). */
 static __always_inline int flow_cache_cacheable(__u64 now_ns, __u64 created_ns)
 {
 	return now_ns != created_ns;
 }
 
-/* To be called before the entry's epoch and state are read. Returns the version that an entry made of them has. */
+/* Reads the version that an entry has which is made from now on. It must be called before the flow's epoch and state
+ * are read. */
 static __always_inline __u32 flow_cache_begin(__u64 *barrier, __u64 tag, int cacheable)
 {
 	__u32 *version = cacheable ? version_of(tag) : 0, number = version ? READ_ONCE(*version) : 0;
@@ -149,7 +153,7 @@ static __always_inline __u32 flow_cache_begin(__u64 *barrier, __u64 tag, int cac
 	return number;
 }
 
-/* The slot that is to be filled with what has this hash. */
+/* The slot that is to be filled for this hash, or NULL. Its mark is set already. */
 static __always_inline struct flow_cache *flow_cache_take(__u64 h)
 {
 	struct flow_cache *r = flow_cache_slot(h);
@@ -161,7 +165,7 @@ static __always_inline struct flow_cache *flow_cache_take(__u64 h)
 	return r;
 }
 
-/* Remembers what `new` says under the hash; src6, dst6: its addresses, if it is of IPv6. */
+/* Stores `new` under the hash. src6, dst6: its addresses, if it is IPv6. */
 static __always_inline void flow_cache_put(__u64 h, const struct flow_cache *new, const __be32 *src6,
 					   const __be32 *dst6)
 {
@@ -176,20 +180,20 @@ static __always_inline void flow_cache_put(__u64 h, const struct flow_cache *new
 	}
 }
 
-/* Which flow_version a flow has, for version_at. */
+/* The index of the flow's flow_version, as it is in version_at. */
 static __always_inline __u16 flow_cache_version_at(__u64 tag)
 {
 	return (__u16)(tag >> 1);
 }
 
-/* Until when an entry holds whose flow's last_seen_ns is this. */
+/* The time until which an entry holds, in units; last_seen_ns: the flow's. */
 static __always_inline __u32 flow_cache_until(__u64 last_seen_ns)
 {
 	return flow_cache_time(last_seen_ns + NS_PER_S);
 }
 
-/* Remembers the packet in the scratch, which the flow in its fl has let through (or doesn't, where the slow path has
- * something to do for the next one too). */
+/* Stores the packet in the scratch, which the flow in its fl allows. Stores nothing where the next packet needs the
+ * slow path too. */
 static __always_inline void flow_cache_note(struct scratch *s)
 {
 	const struct packet *p = &s->packet;

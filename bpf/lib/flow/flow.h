@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The maps of flows and how an entry is changed in them.
+ * Reading a flow's entry, and changing its state.
  *
- * Others read and write an entry at the same time, so:
- *  - An entry that is made or taken back to life is inserted whole, with the epoch of its judgement: if anything was
- * taken away since, that epoch is too old and the next packet judges again.
- *  - An entry in a table becomes a tombstone by two stores, first the state, then the epoch of the refusal. Every other
- *    change of its state is a compare-and-swap of the word the state is in, so it can't overwrite a tombstone; and the
- *    epoch is raised only by a compare-and-swap from the one that was found too old.
- *  - A copy for the other table takes its epoch before the rest: it can't have a tombstone's epoch and no tombstone.
- *  - After each change of a state, and after an insertion over something, flow_version is raised, for what CPUs
- *    remember (cache.h).
- *  - Elements are recycled at once: the tag is compared after what was read, and before each write.
+ * Other CPUs and vpcd read and write an entry at the same time. So these rules hold:
+ *
+ * - A new or revived entry is inserted whole, with the epoch of its judgement. If something was revoked since, that
+ *   epoch is too old, and the next packet is judged again.
+ * - An entry in a map becomes a tombstone by two stores: first the state, then the epoch of the refusal. Every other
+ *   change of state is a compare-and-swap of the word with the state, so it can't overwrite a tombstone. The epoch is
+ *   raised only by a compare-and-swap from the epoch that was found too old.
+ * - A copy for another map reads the epoch first. So it can't have the epoch of a tombstone without being one.
+ * - flow_version is raised after each change of state, and after an insertion over another entry, for the caches
+ *   (cache.h).
+ * - Elements are recycled at once. So the tag is compared after each read and before each write.
  */
 #ifndef BPF_LIB_FLOW_H
 #define BPF_LIB_FLOW_H
@@ -29,11 +30,11 @@
 #define FLOW_ICMP_S	 30
 #define FLOW_OTHER_S	 600
 #define FLOW_TOMBSTONE_S 960
-#define FLOW_SEEN_NS	 NS_PER_S /* how old last_seen_ns may be before a packet writes it */
+#define FLOW_SEEN_NS	 NS_PER_S /* a packet writes last_seen_ns when it is older than this */
 
-#define FLOW_COUNTED (VPC_FLOW_BUDGETED | VPC_FLOW_HALF_OPEN) /* only entries of `flow` have these */
+#define FLOW_COUNTED (VPC_FLOW_BUDGETED | VPC_FLOW_HALF_OPEN) /* flags that only entries of `flow` have */
 
-/* The sides that a grace spares, bit i side i. */
+/* The sides that have a grace: bit i is side i. */
 static __always_inline __u32 flow_graces(const struct vpc_flow *f, __u64 now_ns)
 {
 	__u32 now = (__u32)(now_ns >> VPC_GRACE_SHIFT);
@@ -41,7 +42,7 @@ static __always_inline __u32 flow_graces(const struct vpc_flow *f, __u64 now_ns)
 	return (f->grace_until[0] > now ? 1u : 0) | (f->grace_until[1] > now ? 2u : 0);
 }
 
-/* state, flags, opener and icmp_type are changed together. */
+/* The word that is changed at once: state, flags, opener and icmp_type. */
 union flow_word {
 	__u32 word;
 	struct {
@@ -85,8 +86,8 @@ static __always_inline int flow_expired(const struct vpc_flow *f, __u64 now_ns)
 }
 
 /*
- * Looks up the scratch's key and copies the entry to the scratch's fl. Returns it, or NULL if there is none or it has
- * expired; `found` says whether there was any.
+ * Looks up the scratch's key, and copies the entry to the scratch's fl. Returns the entry, or NULL if there is none or
+ * it has expired. `found` says whether there was one.
  */
 static __always_inline struct vpc_flow *flow_get(struct scratch *s)
 {
@@ -138,7 +139,7 @@ static __always_inline void budget_count(__u32 space, __s64 by)
 		share_count(&f, by);
 }
 
-/* Gives back what an entry of `flow` counts for, once: whoever clears the flag does. */
+/* Subtracts an entry of `flow` from what it counts to. Only one caller does: the one that clears the flag. */
 static __always_inline void budget_release(__u32 space, struct vpc_flow *f)
 {
 	for (__u32 i = 0; i < 4; i++) {
@@ -162,7 +163,7 @@ static __always_inline void budget_release(__u32 space, struct vpc_flow *f)
 
 /* --- entries ------------------------------------------------------------------------------------------------------ */
 
-/* Takes the key out of `flow`, where f is its entry. */
+/* Deletes the key from `flow` if its entry is f and has the tag. */
 static __always_inline void flow_leave(const struct vpc_flow_key *key, __u64 tag, struct vpc_flow *f)
 {
 	if (!f || READ_ONCE(f->tag) != tag)
@@ -171,8 +172,9 @@ static __always_inline void flow_leave(const struct vpc_flow_key *key, __u64 tag
 	bpf_map_delete_elem(&flow, key);
 }
 
-/* Idle seconds that a local side (NULL: it isn't one) gives a flow in this state, or `least` if that is less and not 0.
- * One side after the other: two pointers at a time, each of which may be NULL, are more states for the verifier. */
+/* Returns the idle seconds that a local side gives a flow in this state, or `least` if that is less and not 0. e: the
+ * side's ENI; NULL: the side isn't local. The two sides take two calls, because two pointers that may be NULL are more
+ * states for the verifier. */
 static __always_inline __u32 flow_idle(__u32 least, __u8 state, const struct vpc_eni *e)
 {
 	__u32 idle;
@@ -185,7 +187,7 @@ static __always_inline __u32 flow_idle(__u32 least, __u8 state, const struct vpc
 	return !least || idle < least ? idle : least;
 }
 
-/* After how many idle seconds a flow in this state is forgotten. 0: its local sides say, by flow_idle(). */
+/* Returns after how many idle seconds a flow in this state expires; 0: its local sides decide (flow_idle()). */
 static __always_inline __u32 flow_timeout(__u8 state, __u8 proto)
 {
 	switch (state) {
@@ -208,7 +210,7 @@ static __always_inline __u32 flow_timeout(__u8 state, __u8 proto)
 	}
 }
 
-/* Sets the timeout of the scratch's fl by its state. */
+/* Sets the timeout of the scratch's fl from its state. */
 static __always_inline void flow_set_timeout(struct scratch *s)
 {
 	struct vpc_flow *f = &s->fl;
@@ -221,7 +223,7 @@ static __always_inline void flow_set_timeout(struct scratch *s)
 	f->timeout_s = timeout_s;
 }
 
-/* Fills what every flow begins with, but for its state, its sides and what follows from them. */
+/* Fills a new entry, except its state, its sides and what depends on them. */
 static __always_inline void flow_begin(struct vpc_flow *f, const struct flow_ctx *c, __u32 opener)
 {
 	f->epoch = c->epoch;
@@ -235,7 +237,7 @@ static __always_inline void flow_begin(struct vpc_flow *f, const struct flow_ctx
 	f->packets = 1;
 }
 
-/* number: 0: not local. */
+/* Fills side i of a new entry. number: its ENI; 0: not local. */
 static __always_inline void flow_begin_side(struct vpc_flow *f, __u32 i, __u32 number, __u32 incarnation, __u32 of_rule)
 {
 	f->eni[i & 1] = number;
@@ -243,8 +245,8 @@ static __always_inline void flow_begin_side(struct vpc_flow *f, __u32 i, __u32 n
 	f->rule[i & 1] = of_rule;
 }
 
-/* Writes a new state and what goes with it; the copy has it already, `old` is the word as it was read. Returns
- * whether it took: not if another CPU was faster. */
+/* Writes a new state and what depends on it. copy: the entry with the new state. old: the word as it was read. Returns
+ * 1, or 0 when another CPU changed the word first. */
 static __always_inline int flow_write_state(struct flow_ctx *c, struct vpc_flow *f, const struct vpc_flow *copy,
 					    __u32 old)
 {
@@ -258,14 +260,15 @@ static __always_inline int flow_write_state(struct flow_ctx *c, struct vpc_flow 
 	return 1;
 }
 
-/* Makes the entry a tombstone, as refused at `epoch`. It stays in its table and counts to no budget. */
+/* Makes the entry a tombstone, refused at `epoch`. It stays in its map and counts to no budget. */
 static __always_inline void flow_tombstone(struct scratch *s, struct vpc_flow *f, __u64 epoch)
 {
 	__u8 was = READ_ONCE(f->state);
 
 	if (READ_ONCE(f->tag) != s->tag)
 		return;
-	if (was != VPC_FLOW_TOMBSTONE && was != VPC_FLOW_RESET) /* a RESET one has saved what it was before */
+	if (was != VPC_FLOW_TOMBSTONE && was != VPC_FLOW_RESET) /* for an entry that was RESET, saved_state has the
+								 * state before that */
 		WRITE_ONCE(f->saved_state, was);
 	WRITE_ONCE(f->state, VPC_FLOW_TOMBSTONE);
 	barrier_order(&s->barrier);

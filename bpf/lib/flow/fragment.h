@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fragments. The first one carries the ports and is judged like a whole packet; those behind it follow its verdict for
- * 30 s, as long as nothing was taken away from the local ends meanwhile. One whose first wasn't seen is dropped, so is
- * one that came in at another port (an appliance must not write into a member's datagram), and one that would write
- * over what was judged (RFC 5722; with extension headers the ports may be far behind the first 8 bytes).
+ * Fragments. The first fragment has the ports and is judged like a whole packet. Later fragments follow its verdict for
+ * 30 s, while nothing is revoked from the local ends. A later fragment is dropped in three cases: its first fragment
+ * wasn't seen; it came in at another port (an appliance must not write into a member's datagram); it would overwrite
+ * what was judged (RFC 5722; with extension headers the ports may be far behind the first 8 bytes).
  *
- * The maps are LRUs without a tag in their values: an element recycled under our hands could let a later fragment
- * through whose first one was refused, which nobody can put together. `fragment` has room for everybody's share
- * (share.h); who has more is remembered in `fragment_overflow`, where only such entries evict each other.
+ * The maps are LRUs, and their values have no tag. If an element is recycled after the lookup, a later fragment may
+ * pass whose first one was refused; no receiver can reassemble it. `fragment` has room for everybody's share (share.h).
+ * Entries beyond a share go to `fragment_overflow`, where they evict only one another.
  */
 #ifndef BPF_LIB_FRAGMENT_H
 #define BPF_LIB_FRAGMENT_H
@@ -30,7 +30,7 @@ static __always_inline void fragment_key(struct scratch *s)
 	__builtin_memset(k->pad, 0, sizeof(k->pad));
 }
 
-/* What is remembered under the scratch's key, or NULL. */
+/* The value under the scratch's key, or NULL. */
 static __always_inline struct vpc_fragment *fragment_find(struct scratch *s)
 {
 	struct vpc_fragment *v = bpf_map_lookup_elem(&fragment, &s->fragment_key);
@@ -38,7 +38,7 @@ static __always_inline struct vpc_fragment *fragment_find(struct scratch *s)
 	return v ? v : bpf_map_lookup_elem(&fragment_overflow, &s->fragment_key);
 }
 
-/* The ENI of the VPC that sent the packet; 0: it came from outside. */
+/* The ENI of the VPC that sent the packet; 0: it came from outside the VPC. */
 static __always_inline __u32 fragment_sender(const struct scratch *s)
 {
 	if (s->direction == VPC_EGRESS)
@@ -46,7 +46,8 @@ static __always_inline __u32 fragment_sender(const struct scratch *s)
 	return (s->mark & VPC_MARK_KIND) == VPC_MARK_ENI ? s->mark & VPC_NUMBER_MASK : 0;
 }
 
-/* Puts the scratch's value where the sender has room, and nowhere else: what is older says less of what may follow. */
+/* Stores the scratch's value in the map where the sender has room, and deletes it from the other: an older value says
+ * less about which fragments may follow. */
 static __always_inline void fragment_store(struct scratch *s)
 {
 	if (share_take_fragment(s->vpc, fragment_sender(s), s->me, s->now_ns)) {
@@ -58,7 +59,7 @@ static __always_inline void fragment_store(struct scratch *s)
 	bpf_map_delete_elem(&fragment, &s->fragment_key);
 }
 
-/* Remembers that a first fragment was let through. If there is no room the others will be dropped. */
+/* Stores that a first fragment was let through. Without room for it, the later fragments are dropped. */
 static __always_inline void fragment_remember(struct scratch *s)
 {
 	struct vpc_fragment *v = &s->fragment_value, *old;
@@ -70,16 +71,16 @@ static __always_inline void fragment_remember(struct scratch *s)
 	v->end = s->packet.fragment_at;
 	v->allowed = 1;
 	v->pad = 0;
-	/* A second first one, with a shorter chain of headers, doesn't bare the ports of the one before. Only IPv6 has
-	 * such chains, and never the same id again so soon. */
+	/* A second first fragment with a shorter chain of headers must not open the ports of the one before to
+	 * overwriting. Only IPv6 has such chains, and no IPv6 host uses an id again so soon. */
 	old = s->packet.family == 6 ? fragment_find(s) : 0;
 	if (old && (__s64)(s->now_ns - READ_ONCE(old->seen_ns)) <= (__s64)FRAGMENT_NS && READ_ONCE(old->end) > v->end)
 		v->end = READ_ONCE(old->end);
 	fragment_store(s);
 }
 
-/* To a workload all fragments come in by the same door. From it those of an answer to a published port go where the
- * first one went; others go by the routes. */
+/* Checks where a later fragment comes from or goes. To a workload all fragments come from the same device as the first.
+ * From a workload, those of an answer to a published port go where the first one went; others go by the route table. */
 static __always_inline int fragment_way(struct scratch *s, __u32 mark)
 {
 	if (s->direction != VPC_EGRESS)
@@ -93,7 +94,7 @@ static __always_inline int fragment_way(struct scratch *s, __u32 mark)
 	return PASS;
 }
 
-/* What happens to a later fragment. The ends must be admitted. */
+/* Judges a later fragment. The ends must be admitted. */
 static __always_inline int fragment_follow(struct scratch *s)
 {
 	struct vpc_fragment *v;

@@ -7,15 +7,16 @@
 
 #define FLOW_KEY_WORDS (sizeof(struct vpc_flow_key) / sizeof(__u32))
 
-/* Two words of a key at once. By their halves: a load of what two stores have just written would wait for both. */
+/* Mixes two words of a key into the digest. They are read as halves: one load of what two stores have just written
+ * would wait for both. */
 static __always_inline __u64 flow_mix(__u64 h, const u32_alias *w)
 {
 	h = (h ^ ((__u64)w[1] << 32 | w[0])) * 0xff51afd7ed558ccdull;
 	return h ^ h >> 32;
 }
 
-/* Digest of a key. Never 0. Two chains side by side, since each of their links waits for the one before. It stands in
- * pinned entries: another digest needs another VPC_ABI_VERSION, or no program would know them again. */
+/* The digest of a key; never 0. It has two independent chains, because each step of a chain waits for the one before.
+ * Pinned entries contain it: another digest needs another VPC_ABI_VERSION, or no program would find its flows. */
 static __always_inline __u64 flow_tag(const struct vpc_flow_key *k)
 {
 	const u32_alias *w = (const u32_alias *)k;
@@ -29,7 +30,7 @@ static __always_inline __u64 flow_tag(const struct vpc_flow_key *k)
 	return (a ^ a >> 32) | 1;
 }
 
-/* Whether a comes after b, by bytes. No loop: arrays on the stack that are only looked at so need no stack. */
+/* Whether a is greater than b, byte by byte. There is no loop, so that callers' arrays need no stack. */
 static __always_inline int address_after(const __be32 *a, const __be32 *b)
 {
 	if (a[0] != b[0])
@@ -41,7 +42,7 @@ static __always_inline int address_after(const __be32 *a, const __be32 *b)
 	return bpf_ntohl(a[3]) > bpf_ntohl(b[3]);
 }
 
-/* Fills the addresses and ports of a key: the lesser end comes first. Returns the index in the key of the source. */
+/* Fills a key's addresses and ports, the lesser end first. Returns the index of the source in the key. */
 static __always_inline __u32 flow_key_ends(struct vpc_flow_key *k, const __be32 *src, const __be32 *dst, __be16 sport,
 					   __be16 dport)
 {
@@ -50,7 +51,7 @@ static __always_inline __u32 flow_key_ends(struct vpc_flow_key *k, const __be32 
 		address_copy(k->addr[1], src);
 		k->port[0] = dport;
 		k->port[1] = sport;
-		asm volatile(""); /* else clang joins both ends of the branch, and callers' arrays are on the stack */
+		asm volatile(""); /* else clang merges both branches and puts callers' arrays on the stack */
 		return 1;
 	}
 	address_copy(k->addr[0], src);
@@ -60,7 +61,7 @@ static __always_inline __u32 flow_key_ends(struct vpc_flow_key *k, const __be32 
 	return 0;
 }
 
-/* Fills the rest of the key of what isn't ICMP. */
+/* Fills the rest of a key that isn't ICMP. */
 static __always_inline void flow_key_rest(struct vpc_flow_key *k, __u32 space, __u32 via, __u8 proto)
 {
 	k->vpc = space;
@@ -71,7 +72,7 @@ static __always_inline void flow_key_rest(struct vpc_flow_key *k, __u32 space, _
 	k->icmp_asker = 0;
 }
 
-/* Makes the scratch's key of a packet. */
+/* Makes the scratch's key from a packet. */
 static __always_inline void flow_key(struct scratch *s, const struct packet *p, __u32 via)
 {
 	struct vpc_flow_key *k = &s->key;
@@ -81,7 +82,7 @@ static __always_inline void flow_key(struct scratch *s, const struct packet *p, 
 	if (p->icmp_kind != ICMP_NONE) {
 		k->icmp_type = p->query_type;
 		k->icmp_code = p->icmp_code;
-		/* which address asks: a query of the other side is a flow of its own */
+		/* which address asks: a query from the other side is another flow */
 		k->icmp_asker = (__u8)((s->from ^ (p->icmp_kind == ICMP_REPLY)) & 1);
 	}
 	s->tag = flow_tag(k);

@@ -11,8 +11,8 @@
 
 #include <linux/errno.h>
 
-/* The connection is over: takes its entry f out of `flow` and gives back what it counts for. A function of its own:
- * this comes once in a connection's life. */
+/* Removes the entry f from `flow` after the connection's last packet, and subtracts it from what it counts to. Not
+ * inlined: it runs once in a connection's life. */
 static __noinline void flow_over(struct flow_ctx *c, const struct vpc_flow_key *key, struct vpc_flow *f)
 {
 	int cacheable = flow_cache_cacheable(c->now_ns, READ_ONCE(f->created_ns));
@@ -22,7 +22,8 @@ static __noinline void flow_over(struct flow_ctx *c, const struct vpc_flow_key *
 		version_raise(&c->barrier, c->tag);
 }
 
-/* Puts the scratch's fl into the map where its opener has room, and takes it out of the other. Returns 0 or -errno. */
+/* Inserts the scratch's fl into the map where its opener has room, and deletes it from the other. how: BPF_ANY or
+ * BPF_NOEXIST. Returns 0 or -errno. */
 static __always_inline long flow_insert_new(struct scratch *s, __u64 how)
 {
 	__u32 over = !share_take_new(s->key.vpc, s->fl.eni[0], s->fl.eni[1], s->now_ns);
@@ -44,8 +45,9 @@ static __always_inline long flow_insert_new(struct scratch *s, __u64 how)
 }
 
 /*
- * Puts the scratch's fl into flow_new, or flow_overflow, under the scratch's key. replace: also over an entry that is
- * there, in any map. Returns PASS, FLOW_TABLE; also PASS when another CPU was faster: what it made was judged too.
+ * Inserts the scratch's fl into flow_new or flow_overflow, under the scratch's key. replace: also over an existing
+ * entry, in any map. Returns PASS or FLOW_TABLE. PASS too when another CPU inserted one first, since that was judged as
+ * well.
  */
 __noinline int flow_insert(__u32 which, __u32 replace)
 {
@@ -67,13 +69,14 @@ __noinline int flow_insert(__u32 which, __u32 replace)
 }
 
 enum flow_inserted {
-	FLOW_INSERTED,	   /* the flow is remembered, perhaps by another CPU: nothing is left to do */
-	FLOW_NOT_INSERTED, /* there is no room: remember it by flow_insert() */
+	FLOW_INSERTED,	   /* the flow has an entry, perhaps another CPU's: nothing is left to do */
+	FLOW_NOT_INSERTED, /* there is no room: call flow_insert() */
 };
 
 /*
- * Puts the scratch's fl, a connection's SYN, into `flow` under the scratch's key, which neither map has, while few such
- * stand there: it needn't be moved when the connection is established. Returns enum flow_inserted.
+ * Inserts the scratch's fl, the SYN of a connection, into `flow` under the scratch's key, which no map has. It does so
+ * while the VPC has few half-open entries there, so that the entry need not move when the connection is established.
+ * Returns enum flow_inserted.
  */
 __noinline int flow_insert_fast_path(__u32 which)
 {
@@ -96,9 +99,9 @@ __noinline int flow_insert_fast_path(__u32 which)
 	return rc == -EEXIST ? FLOW_INSERTED : FLOW_NOT_INSERTED;
 }
 
-/* The half-open entry of `flow` between two ENIs (0: not local) is established: from now on it counts for its sides.
- * Returns whether they have room. If so the copy's flags say it, and flow_confirmed() must follow when they are
- * written. */
+/* Establishes the half-open entry of `flow` between two ENIs (0: not local): it counts to its sides from then on.
+ * Returns 1 if they have room. The copy's flags say so then, and the caller must call flow_confirmed() when the flags
+ * are in the map. Returns 0 if they have none. */
 static __always_inline int flow_confirm(__u32 space, struct vpc_flow *copy, __u32 opener, __u32 responder)
 {
 	if (share_left(space, opener, responder, 1) != SHARE_LEFT)
@@ -113,7 +116,7 @@ static __noinline void flow_confirmed(__u32 space, const struct vpc_flow *f)
 	share_half_open_over(space);
 }
 
-/* Copies an entry of a table to the scratch's fl, its epoch first. */
+/* Copies an entry of a map to the scratch's fl, the epoch first. Returns 0 if it is another flow's or a tombstone. */
 static __always_inline int flow_copy(struct scratch *s, struct vpc_flow *f)
 {
 	__u64 epoch = READ_ONCE(f->epoch);
@@ -124,21 +127,22 @@ static __always_inline int flow_copy(struct scratch *s, struct vpc_flow *f)
 	return s->fl.tag == s->tag && s->fl.state != VPC_FLOW_TOMBSTONE;
 }
 
-/* Whether a copy may move to the other table. One that has a grace stays where it is, or a copy could carry along what
- * vpcd has just ended. */
+/* Whether a copy may move to another map. An entry with a grace stays where it is: vpcd may have ended the grace after
+ * the copy was made. */
 static __always_inline int flow_may_move(const struct vpc_flow *copy)
 {
 	return !copy->grace_until[0] && !copy->grace_until[1];
 }
 
-/* What became of an entry that is in the wrong map. Packets don't depend on it: the next one tries again. */
+/* The result of moving an entry to another map. The packet is let through in either case, and the next packet tries
+ * again. */
 enum flow_moved {
-	FLOW_STAYED, /* the entry and the scratch's `in_overflow` are as before */
-	FLOW_MOVED,  /* pointers to the old entry mustn't be used any more */
+	FLOW_STAYED, /* the entry and the scratch's `in_overflow` are unchanged */
+	FLOW_MOVED,  /* pointers to the old entry are invalid */
 };
 
-/* Moves the entry of the scratch's key to `flow`, if the shares of those it counts to and the map have room. Returns
- * enum flow_moved, as those that follow. */
+/* Moves the entry of the scratch's key to `flow`, if the map and the shares that it counts to have room. Returns enum
+ * flow_moved, as the functions below do. */
 __noinline int flow_promote(__u32 which)
 {
 	struct scratch *s = scratch_get(which);
@@ -187,9 +191,10 @@ __noinline int flow_outgrow(__u32 which)
 	return FLOW_MOVED;
 }
 
-/* The entry, which was found in the map that the scratch says, is used. One in flow_new counts in each slot in which it
- * is, and stays there for as long as it is within the share of who opened it: else who keeps entries alive there would
- * have more and more of them. Fills the scratch's fl anew if it is moved; f is not to be used any more. */
+/* Notes that the entry was used. f: the entry in the map that the scratch names; it is invalid afterwards. An entry of
+ * flow_new counts again in each window slot in which it is used, and moves to flow_overflow when its opener's share is
+ * used up. Otherwise an opener that keeps its entries alive would have more and more of them. The scratch's fl is read
+ * again if the entry moves. */
 static __always_inline void flow_seen(struct scratch *s, struct vpc_flow *f)
 {
 	__u64 before_ns = READ_ONCE(f->last_seen_ns);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Opening flows: what may open one, and with which entry it is remembered. */
+/* New flows: which packet may open one, and how its entry is stored. */
 #ifndef BPF_LIB_OPEN_H
 #define BPF_LIB_OPEN_H
 
@@ -7,8 +7,8 @@
 #include "lib/flow/move.h"
 #include "lib/flow/syn_cache.h"
 
-/* Takes the tombstone in the scratch's fl, whose opening is allowed again, back to what it was. AGAIN, or FLOW_TABLE.
- */
+/* Turns the tombstone in the scratch's fl back into what it was, after its flow was allowed again. Returns AGAIN or
+ * FLOW_TABLE. */
 static __always_inline int open_revive(struct scratch *s)
 {
 	int rc;
@@ -48,13 +48,14 @@ static __always_inline int open_pickup_wanted(const struct scratch *s)
 	return c && s->now_ns < READ_ONCE(c->pickup_until_ns) && !s->via && !(s->packet.tcp_flags & TCP_RST);
 }
 
-/* A TCP packet of a connection nobody saw opened, while such are taken up: as the opener's, then as the responder's. */
+/* Judges a TCP packet of a connection whose SYN nobody saw, while such connections are picked up: first as the opener's
+ * packet, then as the responder's. */
 static __always_inline int open_pickup(struct scratch *s)
 {
 	int rc;
 
 	s->fl.state = VPC_FLOW_ESTABLISHED;
-	if (s->packet.tcp_flags & TCP_SYN) { /* SYN-ACK: only a responder's */
+	if (s->packet.tcp_flags & TCP_SYN) { /* a SYN-ACK is always the responder's */
 		s->fl.state = VPC_FLOW_SYN_RECEIVED;
 		return open_judge(s, 1);
 	}
@@ -62,7 +63,7 @@ static __always_inline int open_pickup(struct scratch *s)
 	return verdict_is_reason(rc) ? open_judge(s, 1) : rc;
 }
 
-/* A flow that moves to `flow` while it is looked up may be seen in neither table: look there once more. */
+/* Looks up `flow` once more. A lookup misses an entry in both maps when it moves from flow_new to `flow` in between. */
 static __always_inline int open_overlooked(struct scratch *s)
 {
 	struct vpc_flow *f = bpf_map_lookup_elem(&flow, &s->key);
@@ -70,7 +71,7 @@ static __always_inline int open_overlooked(struct scratch *s)
 	return !s->found && f && READ_ONCE(f->tag) == s->tag;
 }
 
-/* Whether the packet may open a flow, judged. fl's state and flags are set as the flow will begin. */
+/* Judges whether the packet may open a flow. Sets fl's state and flags to those that the flow begins with. */
 static __always_inline int open_verdict(struct scratch *s, int how)
 {
 	const struct packet *p = &s->packet;
@@ -96,7 +97,7 @@ static __always_inline int open_verdict(struct scratch *s, int how)
 	return verdict_is_reason(rc) && p->proto == IPPROTO_UDP && open_overlooked(s) ? AGAIN : rc;
 }
 
-/* What is remembered stays, and was seen. */
+/* Keeps the entry that there is, and notes that it was used. */
 static __always_inline int open_note(struct scratch *s)
 {
 	struct vpc_flow *f = flow_lookup(s);
@@ -118,7 +119,7 @@ static __always_inline void open_fill(struct scratch *s)
 	flow_set_timeout(s);
 }
 
-/* The shares count established flows and are looked at when a connection opens. */
+/* Checks the shares, which count established flows, when a connection opens. */
 static __always_inline int open_budget(struct scratch *s)
 {
 	enum share_left full;
@@ -133,22 +134,23 @@ static __always_inline int open_budget(struct scratch *s)
 	return VPC_DROP_FLOW_BUDGET;
 }
 
-/* Whether an appliance brings the packet in the name of an ENI: nothing is remembered of it, since what is sent back to
- * that ENI would look like the answer to what it never sent. */
+/* Whether an appliance sent the packet with the address of another ENI. No entry is stored of it: what is sent to that
+ * ENI would look like the answer to something that it never sent. */
 static __always_inline int open_in_anothers_name(struct scratch *s)
 {
 	return s->direction == VPC_INGRESS && !s->via && !s->end[0].eni && (s->mark & VPC_MARK_KIND) == VPC_MARK_ENI &&
 	       address_owner(s, s->packet.src);
 }
 
-/* Whether what is remembered is of the ENIs that were judged: an address may be another's by now. */
+/* Whether the entry is of the ENIs that were judged. An address may have another owner by now. */
 static __always_inline int open_is_same(const struct scratch *s)
 {
 	return s->fl.eni[0] == s->side[0].eni && s->fl.incarnation[0] == s->side[0].incarnation &&
 	       s->fl.eni[1] == s->side[1].eni && s->fl.incarnation[1] == s->side[1].incarnation;
 }
 
-/* What an appliance opens is under its own direction, whatever track_answer() tried. */
+/* Restores the key of the packet's own direction, under which an appliance's new flow is stored, after track_answer()
+ * tried the other. */
 static __always_inline void open_own_direction(struct scratch *s)
 {
 	__u32 via = s->me << 1 | (s->direction == VPC_INGRESS);
@@ -160,7 +162,8 @@ static __always_inline void open_own_direction(struct scratch *s)
 	s->found = flow_lookup(s) != 0;
 }
 
-/* Whether there is a way for the opening. Nobody outside opens anything through a NAT or an egress-only gateway. */
+/* Whether a gateway or route lets the flow be opened. Nobody outside opens a flow through a NAT gateway or an
+ * egress-only internet gateway. */
 static __always_inline int open_way(struct scratch *s)
 {
 	s->answers = 0;
@@ -171,7 +174,7 @@ static __always_inline int open_way(struct scratch *s)
 		       : PASS;
 }
 
-/* Judges the packet as an opening, `how`: OPEN_…. Returns PASS, AGAIN or a reason. */
+/* Judges the packet as the first of a flow. how: OPEN_…. Returns PASS, AGAIN or a reason. */
 __noinline int open_flow(__u32 which, int how)
 {
 	struct scratch *s = scratch_get(which);

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ICMP errors. No rule speaks of them: one belongs to the flow of the packet it quotes, and passes if that flow stands,
- * the quoted packet was sent by who receives the error, and this port's ENI is a side of the flow. An error keeps no
- * flow alive.
+ * ICMP errors. No rule allows or refuses them. An error belongs to the flow of the packet that it quotes. It passes if
+ * that flow is allowed, the receiver of the error sent the quoted packet, and this port's ENI is a side of the flow. An
+ * error doesn't keep a flow alive.
  */
 #ifndef BPF_LIB_RELATED_H
 #define BPF_LIB_RELATED_H
 
 #include "lib/flow/track.h"
 
-/* No host sends one in fragments, and what it quotes must be judged as the receiver reads it: a fragment behind the
- * first could bring the rest. */
+/* No host sends an error in fragments. The quotation must be judged as the receiver reads it, and a later fragment
+ * could add the rest of it. */
 static __always_inline int icmp_error_in_fragments(const struct packet *p)
 {
 	return p->icmp_kind == ICMP_ERROR && p->fragment != WHOLE;
 }
 
-/* Looks for the quoted packet's flow under `via`. Returns PASS, AGAIN or a reason. */
+/* Looks up the quoted packet's flow in the direction `via`. Returns PASS, AGAIN or a reason. */
 __noinline int related_flow(__u32 which, __u32 via)
 {
 	struct scratch *s = scratch_get(which);
@@ -31,7 +31,8 @@ __noinline int related_flow(__u32 which, __u32 via)
 	if (!f)
 		return VPC_DROP_ICMP_UNRELATED;
 	from = (s->from ^ s->fl.opener) & 1;
-	/* to the workload: it sent the quoted packet; from it: it received it */
+	/* an error to the workload: the workload sent the quoted packet; an error from it: it received the quoted
+	 * packet */
 	own = via ? via & 1 : (s->direction == VPC_INGRESS ? from : from ^ 1);
 	own &= 1;
 	s->answers = own && !s->fl.eni[0];
@@ -40,7 +41,7 @@ __noinline int related_flow(__u32 which, __u32 via)
 	rc = judge_load_sides(which);
 	if (rc)
 		return rc == AGAIN ? AGAIN : VPC_DROP_ICMP_UNRELATED;
-	if (s->fl.state == VPC_FLOW_TOMBSTONE) /* allowed again, perhaps; an error brings nothing back to life */
+	if (s->fl.state == VPC_FLOW_TOMBSTONE) /* it may be allowed again, but an error doesn't revive a flow */
 		return !stamp_holds(&s->stamp, STAMP_REFUSED, s->fl.epoch, 0) && judge_again(which) == PASS
 			       ? PASS
 			       : VPC_DROP_ICMP_UNRELATED;
@@ -48,7 +49,7 @@ __noinline int related_flow(__u32 which, __u32 via)
 	return rc == OPEN_NEW ? VPC_DROP_ICMP_UNRELATED : rc;
 }
 
-/* The ICMP error in the scratch's packet. Returns PASS, AGAIN or a reason. */
+/* Judges the ICMP error in the scratch's packet. Returns PASS, AGAIN or a reason. */
 __noinline int related(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -67,11 +68,11 @@ __noinline int related(struct __sk_buff *skb)
 	if (rc)
 		return rc;
 	rc = related_flow(SCRATCH_PACKET, s->via);
-	/* An appliance's own error about what it was given to forward. */
+	/* An appliance's own error about a packet that it was to forward. */
 	if (rc == VPC_DROP_ICMP_UNRELATED && s->direction == VPC_EGRESS && !s->via &&
 	    !(s->my_flags & VPC_ENI_SOURCE_DEST_CHECK))
 		rc = related_flow(SCRATCH_PACKET, s->me << 1 | 1);
-	/* Another's error, about a flow between others and who is behind the appliance. */
+	/* Another host's error about a flow between others and a host behind the appliance. */
 	if (rc == VPC_DROP_ICMP_UNRELATED && s->via)
 		rc = related_flow(SCRATCH_PACKET, s->via ^ 1);
 	return rc;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How the maps of flows are divided between VPCs, and between the ENIs of a VPC. README.md says it in words ("Shares").
+ * How the flow maps are divided between VPCs, and between the ENIs of a VPC. bpf/README.md explains it ("Shares").
  *
- * A flow counts to the ENI that opened it, and to that ENI's VPC. A flow that nobody local opened counts to the ENI
- * that answers it. `flow` is counted exactly; of `flow_new`, whose entries go without a word, what was put in or used
- * within the last window is counted.
+ * A flow counts to the ENI that opened it, and to that ENI's VPC. A flow that was opened from outside counts to the ENI
+ * that answers it. The entries of `flow` are counted exactly. The entries of flow_new disappear without notice, so what
+ * is counted is how many were inserted or used within the last window.
  *
- * The rule is the same for both: a VPC may always have what is guaranteed to each. Beyond that it may take from a pool,
- * up to SHARE_PARTS times what is left there: so whoever comes later always finds something. An ENI may have up to
- * SHARE_ENI times what its VPC may still take but for a reserve.
+ * The rule is the same for both maps. A VPC may always have the guaranteed number. Beyond that it may take from a pool,
+ * up to SHARE_PARTS times what is left in it, so that a later VPC always finds something. An ENI may have up to
+ * SHARE_ENI times what its VPC may still take, less a reserve.
  */
 #ifndef BPF_LIB_SHARE_H
 #define BPF_LIB_SHARE_H
@@ -16,13 +16,13 @@
 #include "lib/core/state.h"
 
 #define SHARE_SHIFT 3
-#define SHARE_PARTS ((1 << SHARE_SHIFT) - 1) /* a lone VPC takes 7/8 of the pool */
+#define SHARE_PARTS ((1 << SHARE_SHIFT) - 1) /* one VPC alone takes 7/8 of the pool */
 #define SHARE_ENI   4
-#define SHARE_FEW   16 /* an ENI has few with less than this part of what its VPC is guaranteed */
-/* An ENI that answers as many as it may still answers those who have opened fewer than this part of it. */
+#define SHARE_FEW   16 /* an ENI has few flows with less than this part of its VPC's guaranteed number */
+/* An ENI that answers as many flows as it may still answers an opener that has fewer than this part of that number. */
 #define SHARE_SMALL 16
 
-/* Who opened a flow: an ENI, or somebody outside the VPC. Windows are kept by this. */
+/* Who opened a flow: an ENI, or somebody outside the VPC. It is the index of a window. */
 enum opened_by {
 	OPENED_BY_ENI,
 	OPENED_BY_OUTSIDE,
@@ -35,7 +35,7 @@ static __always_inline struct vpc_host_flows *share_host(void)
 	return bpf_map_lookup_elem(&host_flows, &zero);
 }
 
-/* How many more somebody may take who has `used`. Not more than 0: none. */
+/* Returns how many more entries somebody may take who has `used`; 0 or less: none. */
 static __always_inline __s64 share_room(__s64 used, __s64 guaranteed, __s64 left)
 {
 	if (used < guaranteed)
@@ -43,8 +43,8 @@ static __always_inline __s64 share_room(__s64 used, __s64 guaranteed, __s64 left
 	return (left * SHARE_PARTS - (used - guaranteed)) >> SHARE_SHIFT;
 }
 
-/* Whether an ENI that has `used` of its VPC's may have one more. Half of what the VPC is guaranteed is kept for ENIs
- * that have few: else each ENI that comes would find a part of what the one before has left. */
+/* Whether an ENI that has `used` of its VPC's entries may have one more. Half of the VPC's guaranteed number is kept
+ * for ENIs that have few. Without it, each new ENI would find only a part of what the one before has left. */
 static __always_inline int share_eni_left(__s64 used, __s64 guaranteed, __s64 room)
 {
 	return room > 0 && (used * SHARE_FEW < guaranteed || used < (room - (guaranteed >> 1)) * SHARE_ENI);
@@ -58,7 +58,7 @@ static __always_inline __u32 window_slot(__u64 now_ns)
 	return (__u32)(now_ns >> VPC_WINDOW_SHIFT);
 }
 
-/* What was counted in the slot of now, and of the one before the part that the window still covers. */
+/* Returns the count of the current slot, and of the slot before it the part that the window still covers. */
 static __always_inline __s64 window_used(const struct vpc_window *w, __u64 now_ns)
 {
 	__u64 newer = READ_ONCE(w->now), older = READ_ONCE(w->before);
@@ -81,7 +81,7 @@ static __always_inline void window_add(struct vpc_window *w, __u64 now_ns)
 		__sync_fetch_and_add(&w->now, 1);
 		return;
 	}
-	/* Who loses the race isn't counted: one of a slot's first. */
+	/* The loser of the race isn't counted. It is one of the first in a slot. */
 	if (__sync_val_compare_and_swap(&w->now, newer, begun) == newer)
 		WRITE_ONCE(w->before, newer);
 }
@@ -89,13 +89,13 @@ static __always_inline void window_add(struct vpc_window *w, __u64 now_ns)
 /* --- `flow` --------------------------------------------------------------------------------------------------------
  */
 
-/* What the share of a VPC is reckoned from. Looked up once for all that is asked of a packet. */
+/* The counters of a VPC's share, which are looked up once per packet. */
 struct share {
 	struct vpc_vpc_flows *space;
 	struct vpc_host_flows *host;
 };
 
-/* Returns 0 if there is none: then nothing else may be asked. */
+/* Returns 0 if the VPC has none: no other function may be called then. */
 static __always_inline int share_find(struct share *f, __u32 space)
 {
 	f->space = bpf_map_lookup_elem(&vpc_flows, &space);
@@ -103,7 +103,7 @@ static __always_inline int share_find(struct share *f, __u32 space)
 	return f->space && f->host;
 }
 
-/* An entry of `flow` comes (1) or goes (-1). */
+/* Counts an entry of `flow`: by is 1 for a new one, -1 for a deleted one. */
 static __always_inline void share_count(const struct share *f, __s64 by)
 {
 	__s64 guaranteed = READ_ONCE(f->host->flow_guaranteed), old = __sync_fetch_and_add(&f->space->total, by);
@@ -112,14 +112,14 @@ static __always_inline void share_count(const struct share *f, __s64 by)
 		__sync_fetch_and_add(&f->host->pool_used, by);
 }
 
-/* The same, of one that is half open. */
+/* Counts a half-open entry likewise. */
 static __always_inline void share_count_half_open(const struct share *f, __s64 by)
 {
 	share_count(f, by);
 	__sync_fetch_and_add(&f->space->half_open, by);
 }
 
-/* A half-open entry is established. */
+/* Counts that a half-open entry is established. */
 static __always_inline void share_half_open_over(__u32 space)
 {
 	struct vpc_vpc_flows *v = bpf_map_lookup_elem(&vpc_flows, &space);
@@ -128,7 +128,8 @@ static __always_inline void share_half_open_over(__u32 space)
 		__sync_fetch_and_add(&v->half_open, -1);
 }
 
-/* How many more entries of `flow` the VPC may have. counted: how many of those it has are the one in question. */
+/* Returns how many more entries of `flow` the VPC may have. counted: 1 if the entry in question is among those that it
+ * has, else 0. */
 static __always_inline __s64 share_flow_room(const struct share *f, __u32 counted)
 {
 	__s64 guaranteed = READ_ONCE(f->host->flow_guaranteed), used = READ_ONCE(f->space->total) - counted;
@@ -137,8 +138,9 @@ static __always_inline __s64 share_flow_room(const struct share *f, __u32 counte
 	return share_room(used, guaranteed, left + (used >= guaranteed ? counted : 0));
 }
 
-/* Whether one more SYN may stand in `flow`, of a VPC that has this room. They leave twice as much room as they take: a
- * flood of SYNs by one ENI must not take what the others of its VPC need to be established. most: ctl.half_open_max. */
+/* Whether the VPC may have one more half-open entry in `flow`. room: what share_flow_room() returned. most:
+ * ctl.half_open_max. Half-open entries leave twice as much room as they take: a SYN flood by one ENI must not take what
+ * the VPC's other ENIs need to establish connections. */
 static __always_inline int share_half_open_left(const struct share *f, __s64 room, __u32 most)
 {
 	__s64 half_open = READ_ONCE(f->space->half_open);
@@ -146,8 +148,8 @@ static __always_inline int share_half_open_left(const struct share *f, __s64 roo
 	return half_open < (__s64)most && half_open * 2 < room;
 }
 
-/* Counts an established flow of a side: among those it opened, or among those it answers. A number that was given to
- * another ENI meanwhile has counts of its own. */
+/* Counts an established flow at one of its sides: among those that the ENI opened, or those that it answers. It doesn't
+ * count when the number has been given to another ENI, which has counts of its own. */
 static __always_inline void share_count_eni(__u32 number, __u32 incarnation, int opened, __s64 by)
 {
 	struct vpc_eni_flows *n;
@@ -161,7 +163,7 @@ static __always_inline void share_count_eni(__u32 number, __u32 incarnation, int
 		__sync_fetch_and_add(opened ? &n->opened : &n->answered, by);
 }
 
-/* Whether ENI e, whose counts are n, may open one more, of a VPC that has this room. */
+/* Whether ENI e, whose counts are n, may open one more flow. room: what its VPC may still have. */
 static __always_inline int share_left_opened(const struct share *f, __s64 room, const struct vpc_eni *e,
 					     const struct vpc_eni_flows *n)
 {
@@ -171,7 +173,7 @@ static __always_inline int share_left_opened(const struct share *f, __s64 room, 
 	       opened < (__s64)READ_ONCE(e->flow_budget);
 }
 
-/* Whether ENI e, whose counts are `mine`, may answer one more, which is opened by who has the counts n. */
+/* Whether ENI e, whose counts are `mine`, may answer one more flow. n: the counts of its opener. */
 static __always_inline int share_left_answered(const struct vpc_eni *e, const struct vpc_eni_flows *mine,
 					       const struct vpc_eni_flows *n)
 {
@@ -180,14 +182,15 @@ static __always_inline int share_left_answered(const struct vpc_eni *e, const st
 	return READ_ONCE(mine->answered) < most || READ_ONCE(n->opened) * SHARE_SMALL < most;
 }
 
-/* Whether there is room for one more established flow. The first two are indexes of the flow's sides. */
+/* Whether there is room for one more established flow. The first two values are also indexes of the flow's sides. */
 enum share_left {
-	SHARE_OPENER_FULL,    /* refuse it: the opener, or its VPC, has what it may have */
-	SHARE_RESPONDER_FULL, /* refuse it: the responder has */
-	SHARE_LEFT,	      /* remember it */
+	SHARE_OPENER_FULL,    /* refuse the flow: the opener or its VPC has what it may have */
+	SHARE_RESPONDER_FULL, /* refuse the flow: the responder has what it may have */
+	SHARE_LEFT,	      /* store the flow */
 };
 
-/* The same between the two ENIs (0: not local). counted: 1 if the flow is an entry of `flow` already, half open. */
+/* Whether there is room for one more established flow between the two ENIs (0: not local). counted: 1 if the flow is a
+ * half-open entry of `flow` already. */
 static __noinline enum share_left share_left(__u32 space, __u32 opener, __u32 responder, __u32 counted)
 {
 	enum share_left full = opener ? SHARE_OPENER_FULL : SHARE_RESPONDER_FULL;
@@ -208,22 +211,22 @@ static __noinline enum share_left share_left(__u32 space, __u32 opener, __u32 re
 /* --- `flow_new` and `fragment` -------------------------------------------------------------------------------------
  */
 
-/* The windows of a map, of which one more entry is asked for. */
+/* The windows of a map in which one more entry is to be counted. */
 struct share_windows {
-	struct vpc_window *eni;	      /* who opened it, or sent it */
-	struct vpc_window *space;     /* its VPC, within what is guaranteed; */
-	struct vpc_window *from_pool; /* and beyond it: of the VPC, */
-	struct vpc_window *pool_used; /* and of all VPCs */
+	struct vpc_window *eni;	      /* of the ENI that opened the flow or sent the fragment */
+	struct vpc_window *space;     /* of its VPC, within the guaranteed number */
+	struct vpc_window *from_pool; /* of its VPC, beyond that */
+	struct vpc_window *pool_used; /* of all VPCs, beyond that */
 	__s64 guaranteed;
 	__s64 pool;
 };
 
-/* Counts an entry if it is within the share of who opened it. Returns whether. */
+/* Counts an entry if it is within the share of its opener. Returns 1 if it is, else 0. */
 static __always_inline int share_take(const struct share_windows *w, enum opened_by who, __u64 now_ns)
 {
 	__s64 within = w->guaranteed - window_used(w->space, now_ns), room = within > 0 ? within : 0, left;
 
-	/* What comes from outside has no part of the pool: who sends it can't be told apart. */
+	/* Flows that are opened from outside get nothing from the pool: their openers can't be told apart. */
 	if (who == OPENED_BY_ENI) {
 		left = w->pool - window_used(w->pool_used, now_ns);
 		left = (left * SHARE_PARTS - window_used(w->from_pool, now_ns)) >> SHARE_SHIFT;
@@ -241,8 +244,8 @@ static __always_inline int share_take(const struct share_windows *w, enum opened
 	return 1;
 }
 
-/* An entry that is to be put into flow_new, or is used there for the first time in a slot. opener: 0 if it is not
- * local; then it counts to the responder. */
+/* Counts an entry that is to be inserted into flow_new, or that is used there for the first time in a slot. opener: 0
+ * if it is not local; the entry counts to the responder then. Returns 0 if it is beyond the share. */
 static __noinline int share_take_new(__u32 space, __u32 opener, __u32 responder, __u64 now_ns)
 {
 	enum opened_by who = opener ? OPENED_BY_ENI : OPENED_BY_OUTSIDE;
@@ -263,8 +266,8 @@ static __noinline int share_take_new(__u32 space, __u32 opener, __u32 responder,
 	return share_take(&w, who, now_ns);
 }
 
-/* An entry that is to be put into `fragment`. sender: an ENI of the VPC; 0: it comes from outside; then it counts to
- * the receiver. */
+/* Counts an entry that is to be inserted into `fragment`. sender: an ENI of the VPC; 0: it comes from outside, and the
+ * entry counts to the receiver. Returns 0 if it is beyond the share. */
 static __noinline int share_take_fragment(__u32 space, __u32 sender, __u32 receiver, __u64 now_ns)
 {
 	enum opened_by who = sender ? OPENED_BY_ENI : OPENED_BY_OUTSIDE;
@@ -285,7 +288,7 @@ static __noinline int share_take_fragment(__u32 space, __u32 sender, __u32 recei
 	return share_take(&w, who, now_ns);
 }
 
-/* Whether flow_overflow may hold anything. */
+/* Whether flow_overflow may have entries. */
 static __always_inline int share_overflows(void)
 {
 	struct vpc_host_flows *h = share_host();
@@ -293,7 +296,7 @@ static __always_inline int share_overflows(void)
 	return h && READ_ONCE(h->overflow_ns);
 }
 
-/* To be called before an entry is put into flow_overflow. */
+/* Notes that an entry is put into flow_overflow. It must be called before that. */
 static __always_inline void share_overflow(__u64 now_ns)
 {
 	struct vpc_host_flows *h = share_host();

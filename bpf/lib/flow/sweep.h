@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What vpcd does to many flows at once, done here so that it is done by the same functions and against what the entry
- * is now, not what it was when vpcd read it.
+ * What vpcd does to many flows at once: expiry, graces, cuts. A program does it, so that the same functions judge, and
+ * judge the entry as it is rather than as vpcd has read it.
  */
 #ifndef BPF_LIB_SWEEP_H
 #define BPF_LIB_SWEEP_H
@@ -9,7 +9,8 @@
 #include "lib/flow/flow.h"
 #include "lib/rules/judge.h"
 
-/* Whether a side is an ENI that there is no more: the flow can't be used again, and only holds the other's budget. */
+/* Whether one of the sides is an ENI that no longer exists. No packet can use the flow then, and it only takes a part
+ * of the other side's budget. */
 static __always_inline int sweep_is_orphan(const struct vpc_flow *f)
 {
 	for (__u32 i = 0; i < 2; i++) {
@@ -37,8 +38,8 @@ static __always_inline __u8 sweep_expire(struct scratch *s)
 	return VPC_SWEPT_DONE;
 }
 
-/* Ends an established flow early. What a CPU remembers of it lasts for a second, and the flow has been idle for longer:
- * nobody need be told, but those who might have looked it up just now. */
+/* Ends an established flow before its timeout. Caches hold their entries for a second, and the flow has been idle for
+ * longer. So only a CPU that looked the flow up just now must be told. */
 static __always_inline __u8 sweep_end(struct scratch *s)
 {
 	struct vpc_flow *f = bpf_map_lookup_elem(&flow, &s->key);
@@ -51,14 +52,15 @@ static __always_inline __u8 sweep_end(struct scratch *s)
 	return VPC_SWEPT_DONE;
 }
 
-/* Which sides of a flow the rules of an epoch don't allow: a mask. */
+/* A mask of the sides of a flow that the rules of an epoch don't allow. */
 enum sweep_side {
 	SWEEP_OPENER = 1,    /* spare the flow only if the opener has a grace */
-	SWEEP_RESPONDER = 2, /* spare it only if the responder has one */
-	SWEEP_GONE = 4,	     /* alone: a side is another ENI, has no groups or has lost the address. Spare nothing. */
+	SWEEP_RESPONDER = 2, /* spare the flow only if the responder has a grace */
+	SWEEP_GONE = 4,	     /* set alone: a side is another ENI, has no groups or has lost the address. No grace
+			      * spares the flow. */
 };
 
-/* The sides of the scratch's fl that fail at an epoch: enum sweep_side. */
+/* Returns the sides of the scratch's fl that fail at the epoch: enum sweep_side. */
 static __always_inline __u32 sweep_failing(struct scratch *s, __u64 epoch)
 {
 	s->epoch = epoch;
@@ -76,13 +78,13 @@ static __always_inline void sweep_write_grace(struct scratch *s, struct vpc_flow
 	WRITE_ONCE(f->grace_until[1], responder);
 }
 
-/* What lived at io's epoch - 1 goes on living at io's epoch. The rules of before may be in force still, so a side that
- * lives on its grace keeps it, even if it will be allowed. */
+/* Gives a flow that was allowed at io's epoch - 1 a grace at io's epoch. The rules before may still be in force. So a
+ * side that passes by its grace alone keeps it, even if the new rules will allow it. */
 static __always_inline __u8 sweep_grace(struct scratch *s, struct vpc_flow *f, const struct vpc_sweep *io, __u32 live)
 {
 	__u32 before = sweep_failing(s, io->epoch - 1), after, until[2];
 
-	if (before & ~live) /* SWEEP_GONE is never in live */
+	if (before & ~live) /* live never has SWEEP_GONE */
 		return VPC_SWEPT_NOTHING;
 	after = sweep_failing(s, io->epoch);
 	if (after == SWEEP_GONE)
@@ -93,8 +95,8 @@ static __always_inline __u8 sweep_grace(struct scratch *s, struct vpc_flow *f, c
 	return until[0] | until[1] ? VPC_SWEPT_DONE : VPC_SWEPT_NOTHING;
 }
 
-/* The same after io's epoch came into force, and before gen_revoke says so: a flow not older than that was allowed at
- * the epoch before. */
+/* Gives a grace after io's epoch came into force, and before gen_revoke says so. A flow that stamp_holds() lets pass
+ * was allowed at the epoch before. */
 static __always_inline __u8 sweep_late(struct scratch *s, struct vpc_flow *f, const struct vpc_sweep *io, __u32 live)
 {
 	__u32 after;
@@ -187,7 +189,7 @@ __noinline int sweep_one(__u32 i)
 	if (!f)
 		return 0;
 	if (s->fl.state == VPC_FLOW_TOMBSTONE) {
-		/* a packet was faster than who asks what is cut */
+		/* a packet cut the flow before vpcd asked which flows are cut */
 		if ((io->op == VPC_SWEEP_REPORT || io->op == VPC_SWEEP_FAILS) && s->fl.epoch == io->epoch)
 			io->result[i] = VPC_SWEPT_DONE;
 		return 0;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What this CPU remembers of TCP openings between two local ENIs that it has just allowed, whatever their source port:
- * the next connection of the same two to the same port needs neither the owners of the addresses looked up nor two sets
- * of rules. (No rule asks for a source port.) One entry a slot, the newer wins.
+ * The SYN cache: each CPU stores which SYNs between two local ENIs it has allowed, whatever their source port. (No rule
+ * has a source port.) The next connection of the same two ENIs to the same port looks up neither the owners of the
+ * addresses nor the rules of two sets. A slot has one entry; a newer one replaces it.
  *
- * An entry says: ENI `me` has `src` and peer has `dst`, and row[0] of the one's groups, row[1] of the other's allow
- * `me` to open a connection to the port. It holds while the slow path (open.h) would find the same: STAMP_OPENING
- * (stamp.h).
+ * An entry says: ENI `me` has `src`, its peer has `dst`, and row[0] of me's groups and row[1] of the peer's allow `me`
+ * to open a connection to the port. It holds while the slow path (open.h) would find the same: STAMP_OPENING (stamp.h).
  */
 #ifndef BPF_LIB_SYN_CACHE_H
 #define BPF_LIB_SYN_CACHE_H
@@ -16,12 +15,12 @@
 struct syn_cache {
 	__be32 src[4];
 	__be32 dst[4];
-	__u32 me; /* 0: empty */
+	__u32 me; /* 0: the slot is empty */
 	__u32 peer;
-	struct stamp_side side[2]; /* this and the following: of me, of the peer */
+	struct stamp_side side[2]; /* side, and the fields below: index 0 is me, 1 is the peer */
 	__u32 row[2];
 	__u32 rule[2];
-	__u64 epoch; /* at which it was judged */
+	__u64 epoch; /* the epoch of the judgement */
 	__be16 dport;
 	__u16 pad[3];
 };
@@ -35,7 +34,7 @@ struct {
 	__type(value, struct syn_cache);
 } syn_cache_of_cpu SEC(".maps");
 
-/* src, dst: of IPv6 digests. */
+/* The slot of this tuple. src, dst: of IPv6, digests. */
 static __always_inline struct syn_cache *syn_cache_slot(__u32 src, __u32 dst, __be16 dport, __u32 me)
 {
 	__u32 slot = (__u32)(flow_cache_hash(src, dst, dport, me) >> 48) & (SYN_CACHE_SLOTS - 1);
@@ -43,7 +42,7 @@ static __always_inline struct syn_cache *syn_cache_slot(__u32 src, __u32 dst, __
 	return bpf_map_lookup_elem(&syn_cache_of_cpu, &slot);
 }
 
-/* Remembers the opening in the scratch, which was allowed. */
+/* Stores the SYN in the scratch, which was allowed. */
 static __always_inline void syn_cache_note(struct scratch *s)
 {
 	const struct packet *p = &s->packet;

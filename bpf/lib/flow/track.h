@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A packet and the flow it belongs to: does what is remembered of it still stand, and what does the packet change?
- * track() is where to start. Which flows are opened by what is in open.h.
+ * A packet and its flow: does the flow's judgement still hold, and how does the packet change the flow? Start with
+ * track(). open.h says which packets open flows.
  */
 #ifndef BPF_LIB_TRACK_H
 #define BPF_LIB_TRACK_H
@@ -9,7 +9,7 @@
 #include "lib/flow/open.h"
 #include "lib/packet/redirect.h"
 
-/* Which side of the flow this port is. from: 0 the opener sent the packet, 1 the responder. */
+/* Returns the side of the flow that is this port's ENI. from: 0 the opener sent the packet, 1 the responder. */
 static __always_inline __u32 own_side(const struct scratch *s, __u32 from)
 {
 	if (s->via)
@@ -17,8 +17,8 @@ static __always_inline __u32 own_side(const struct scratch *s, __u32 from)
 	return s->direction == VPC_EGRESS ? from : from ^ 1;
 }
 
-/* Whether the frame goes to the gateway or, in its own subnet, to who the flow has at its other end. That one has the
- * address still, or the flow is judged again. */
+/* Whether the frame is for the gateway, or for the flow's other end in the same subnet. The other end still has the
+ * packet's address, or else the flow is judged again. */
 static __always_inline int track_fast_path(struct scratch *s, __u32 from)
 {
 	__u32 number = s->fl.eni[(from ^ 1) & 1];
@@ -35,7 +35,7 @@ static __always_inline int track_fast_path(struct scratch *s, __u32 from)
 	return 1;
 }
 
-/* Whether the packet's source is who the flow has it for. Returns PASS, OPEN_ONCE: no; or why it is refused. */
+/* Whether the packet's source is the flow's side. Returns PASS; OPEN_ONCE: it is another; or a reason. */
 static __always_inline int track_identity(struct scratch *s, __u32 from, __u32 own)
 {
 	__u32 source = s->fl.eni[from & 1];
@@ -47,18 +47,19 @@ static __always_inline int track_identity(struct scratch *s, __u32 from, __u32 o
 		rc = admit(SCRATCH_PACKET);
 		if (rc)
 			return rc;
-		/* What was judged for the ENI at the other end doesn't say that an appliance may have it. */
+		/* The judgement of the other end's ENI doesn't allow an appliance to receive the packet. */
 		return s->hop && !s->end[1].eni && s->fl.eni[(from ^ 1) & 1] ? OPEN_ONCE : PASS;
 	}
 	if (source && from != own && s->mark == (VPC_MARK_ENI | source) && !s->via)
-		return PASS; /* its own program has just compared the address with the same flow */
+		return PASS; /* the sender's program has just compared the address with the same flow */
 	rc = admit(SCRATCH_PACKET);
 	if (rc)
 		return rc;
 	return from == own || s->end[0].eni == source ? PASS : OPEN_ONCE;
 }
 
-/* A side was added to an established flow. If it is the opener, the flow counts to it, not to who answers any more. */
+/* Counts a side that was added to an established flow. If it is the opener, the flow counts to it, and no longer to the
+ * responder. */
 static __always_inline void track_count_approved(struct scratch *s, __u32 own)
 {
 	__u32 other = s->fl.eni[(own ^ 1) & 1], incarnation = s->fl.incarnation[(own ^ 1) & 1];
@@ -71,10 +72,12 @@ static __always_inline void track_count_approved(struct scratch *s, __u32 own)
 }
 
 /*
- * The flow has no approval of this side yet: judge it and add it. Returns AGAIN: look again, or why not.
+ * Judges this side of a flow, of which it is not a side yet, and adds it. Returns AGAIN: look the flow up again; or why
+ * the side was not added.
  *
- * An ENI becomes a flow's opener only by what it sends itself: somebody else may have opened the flow in its name, when
- * an appliance wrote its address or before it had it, and what "answers" that is a new flow to be judged.
+ * An ENI becomes a flow's opener only by packets that it sends itself. Somebody else may have opened the flow with its
+ * address: an appliance, or an earlier owner of the address. A packet that "answers" such a flow is judged as the first
+ * of a new flow.
  */
 static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, __u32 own)
 {
@@ -94,7 +97,7 @@ static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, 
 		rc = side_load(s, other, s->fl.eni[other & 1], s->fl.incarnation[other & 1], 1);
 		if (rc)
 			return rc == AGAIN ? AGAIN : OPEN_NEW;
-		s->side[other & 1].eni = 0; /* approved before; only who it is counts here */
+		s->side[other & 1].eni = 0; /* this side was judged before; here it only counts as the peer */
 	}
 	rc = side_load(s, own, s->me, s->my_incarnation, 1);
 	if (!rc)
@@ -108,7 +111,8 @@ static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, 
 	barrier_order(&s->barrier);
 	if (!__sync_val_compare_and_swap(&f->eni[own & 1], 0, s->me) && (s->fl.flags & VPC_FLOW_BUDGETED))
 		track_count_approved(s, own);
-	/* The others' judgement may be newer than this one, or be renewed just now without it: all are judged again. */
+	/* The other side's judgement may be newer than this one, or another CPU may have renewed it without this side.
+	 * So all sides are judged again. */
 	barrier_order(&s->barrier);
 	WRITE_ONCE(f->epoch, 0);
 	version_raise(&s->barrier, s->tag);
@@ -121,7 +125,7 @@ static __always_inline void track_seen(struct scratch *s, struct vpc_flow *f)
 		flow_seen(s, f);
 }
 
-/* A packet of a flow that was cut. Returns AGAIN when it lives again. */
+/* Judges a packet of a flow that was cut. Returns AGAIN when the flow is allowed again. */
 static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f)
 {
 	const struct packet *p = &s->packet;
@@ -143,7 +147,7 @@ static __always_inline int track_tombstone(struct scratch *s, struct vpc_flow *f
 	return VPC_DROP_REVOKED;
 }
 
-/* The rules changed since the flow was judged. Returns PASS when it stands, OPEN_NEW when it is somebody else's. */
+/* Judges a flow again after a change of rules. Returns PASS when it is allowed, OPEN_NEW when it is another ENI's. */
 static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow *f)
 {
 	__u64 old = s->fl.epoch;
@@ -153,7 +157,7 @@ static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow 
 	rc = judge_again(SCRATCH_PACKET);
 	if (rc == PASS && s->spared) {
 		s->culprit = 0;
-		return PASS; /* and judged again by the next packet: a grace has an end */
+		return PASS; /* the next packet is judged again too, because a grace ends */
 	}
 	if (rc == PASS) {
 		if (READ_ONCE(f->tag) != s->tag)
@@ -174,7 +178,7 @@ static __always_inline int track_judge_again(struct scratch *s, struct vpc_flow 
 	return VPC_DROP_REVOKED;
 }
 
-/* What asks anew inside a live flow. Returns PASS: nothing does. */
+/* Whether the packet opens a connection within a live flow. Returns PASS: it doesn't. */
 static __always_inline int track_asks(const struct scratch *s, __u32 from)
 {
 	const struct packet *p = &s->packet;
@@ -184,7 +188,7 @@ static __always_inline int track_asks(const struct scratch *s, __u32 from)
 	return PASS;
 }
 
-/* Moves the copy on by the packet. */
+/* Moves the copy of the entry on by the packet. */
 static __always_inline void track_next(struct scratch *s, __u32 from)
 {
 	if (s->packet.proto == IPPROTO_TCP)
@@ -195,7 +199,7 @@ static __always_inline void track_next(struct scratch *s, __u32 from)
 		s->fl.state = VPC_FLOW_STREAM;
 }
 
-/* The entry's state is another, or it was seen again after a while: is it in the right table? */
+/* Moves the entry to the map where it belongs, after its state has changed or it was used again after a while. */
 static __always_inline void track_move(struct scratch *s)
 {
 	__u8 state = s->fl.state;
@@ -208,14 +212,14 @@ static __always_inline void track_move(struct scratch *s)
 		flow_demote(SCRATCH_PACKET);
 }
 
-/* Whether the packet is its connection's last ACK. */
+/* Whether the packet is the last ACK of its connection. */
 static __always_inline int track_is_last(const struct scratch *s, __u32 from)
 {
 	return s->in_flow && s->packet.proto == IPPROTO_TCP && tcp_over(&s->fl, &s->packet, from);
 }
 
-/* Whether the receiver's program may look for the entry of what this one lets through: that of a tap does, and that of
- * a veth where bridge and router see the packet first (see deliver_action()). */
+/* Whether the receiver's program may look the flow up too. A tap's program does. A veth's does when the packet takes
+ * the bridge and the router (deliver_action()). */
 static __always_inline int track_is_seen_again(const struct scratch *s, __u32 from)
 {
 	__u32 number = s->direction == VPC_EGRESS && !s->via ? s->fl.eni[(from ^ 1) & 1] : 0;
@@ -258,7 +262,7 @@ static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __
 	track_move(s);
 }
 
-/* Whether one more packet like this one would change nothing of the flow, nor have to be judged. */
+/* Whether the next packet like this one would change nothing of the flow and need not be judged. */
 static __always_inline int track_settled(const struct scratch *s, __u32 from)
 {
 	const struct packet *p = &s->packet;
@@ -273,8 +277,7 @@ static __always_inline int track_settled(const struct scratch *s, __u32 from)
 	       (s->fl.state == VPC_FLOW_STREAM || (s->fl.state == VPC_FLOW_ONE_WAY && !from));
 }
 
-/* The packet of the scratch's fl was let through by what the flow's sides allow: where it goes, and what may be
- * remembered for those behind it. */
+/* Notes where the accepted packet goes, and stores it in the flow cache if the packets behind it may use that. */
 static __always_inline void track_remember(struct scratch *s, __u32 from)
 {
 	const struct side *other = &s->side[(s->own ^ 1) & 1];
@@ -283,13 +286,13 @@ static __always_inline void track_remember(struct scratch *s, __u32 from)
 	s->target_incarnation = other->incarnation;
 	s->settled = (__u32)track_settled(s, from);
 	if (s->settled && s->target)
-		flow_cache_note(s); /* else when it is known by which way it leaves the VPC */
+		flow_cache_note(s); /* else it is stored when the gateway is known by which it leaves the VPC */
 }
 
 /*
- * An appliance's packet of a flow that isn't known in the packet's own direction (abi.h, vpc_flow_key.via). It may
- * answer a flow of the other direction: one between others and who is behind the appliance. Leaves the scratch for that
- * flow, or returns NULL.
+ * Looks up the other direction of an appliance's flow, after the packet's own direction had none (abi.h,
+ * vpc_flow_key.via). The packet may answer a flow between others and a host behind the appliance. Leaves the scratch
+ * set for that flow, or returns NULL.
  */
 static __always_inline struct vpc_flow *track_answer(struct scratch *s)
 {
@@ -309,7 +312,8 @@ static __always_inline struct vpc_flow *track_answer(struct scratch *s)
 		       : 0;
 }
 
-/* Returns PASS, AGAIN, a drop reason, or OPEN_…: the packet must be judged as an opening. */
+/* Judges a packet of a known flow. Returns PASS, AGAIN, a reason, or OPEN_…: the packet must be judged as the first of
+ * a flow. */
 __noinline int track_known(__u32 which)
 {
 	struct scratch *s = scratch_get(which);
@@ -342,8 +346,8 @@ __noinline int track_known(__u32 which)
 		return rc == AGAIN ? AGAIN : OPEN_NEW;
 	if (s->fl.state == VPC_FLOW_TOMBSTONE)
 		return track_tombstone(s, f);
-	/* Between two local ENIs both programs see the packet: the sender's has judged what it asks and moves the flow.
-	 * Only with the last ACK the entry goes here, since it is looked for here. */
+	/* Between two local ENIs both programs see the packet. The sender's has judged it and moves the state. Only the
+	 * last ACK deletes the entry here, because this program is the last to look it up. */
 	seen_before = s->direction == VPC_INGRESS && !s->via && s->fl.eni[own ^ 1];
 	rc = seen_before ? PASS : track_asks(s, from);
 	if (rc)
@@ -351,7 +355,7 @@ __noinline int track_known(__u32 which)
 	if (!stamp_holds(&s->stamp, STAMP_ALLOWED, s->fl.epoch, 0)) {
 		rc = track_judge_again(s, f);
 		if (rc == VPC_DROP_REVOKED && s->packet.proto == IPPROTO_TCP && tcp_opens(s->packet.tcp_flags))
-			return OPEN_NEW; /* was the answer to a SYN that is cut: a connection of its own */
+			return OPEN_NEW; /* the packet answered a SYN that is cut, and opens a connection of its own */
 		if (rc)
 			return rc;
 	}
@@ -364,11 +368,12 @@ __noinline int track_known(__u32 which)
 	if (s->direction == VPC_EGRESS && !s->via)
 		track_remember(s, from);
 	else if (s->way && !s->via && track_settled(s, from))
-		flow_cache_note(s); /* came by an uplink */
+		flow_cache_note(s); /* the packet came by an uplink */
 	return PASS;
 }
 
-/* The packet in the scratch, which is whole or a first fragment and no ICMP error. Returns PASS, AGAIN or a reason. */
+/* Judges the packet in the scratch, which is a whole packet or a first fragment and no ICMP error. Returns PASS, AGAIN
+ * or a reason. */
 static __always_inline int track(void)
 {
 	int rc = track_known(SCRATCH_PACKET);
