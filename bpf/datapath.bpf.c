@@ -26,10 +26,11 @@
 
 char datapath_license[] SEC("license") = "GPL";
 
-/* How often a packet is judged again because the state was overtaken while it was read. */
+/* How often a packet is judged, if the state changes while it is read. */
 #define TRIES 3
 
-/* The fast path, then the TCP fast path: neither uses the scratch. Returns what the program ends with, or FAST_NOT. */
+/* Tries the fast path, then the TCP fast path. Neither uses the scratch. Returns what the program ends with, or
+ * FAST_NOT. */
 static __noinline int fast_paths(struct __sk_buff *skb)
 {
 	struct header_view p;
@@ -99,7 +100,7 @@ int to_workload(struct __sk_buff *skb)
 	return TC_ACT_OK;
 }
 
-/* What the router sends to a subnet goes to the port of the ENI that it is for (router.h). */
+/* Sends what the router sends to a subnet to the port of the ENI that it is for (router.h). */
 SEC("tc")
 int from_router(struct __sk_buff *skb)
 {
@@ -113,8 +114,8 @@ int from_vpc(struct __sk_buff *skb)
 	return leave(skb);
 }
 
-/* From the world to a VPC: lib/edge/world.h. What isn't ours goes on to the programs of others on the interface:
- * TC_ACT_OK of a tcx link would keep their filters from running. */
+/* From the world to a VPC: lib/edge/world.h. A packet that isn't ours must reach the programs of others on the
+ * interface. TC_ACT_OK of a tcx link would keep their filters from running. */
 SEC("tc")
 int from_world(struct __sk_buff *skb)
 {
@@ -137,7 +138,7 @@ int from_uplink(struct __sk_buff *skb)
 	return arrive(skb);
 }
 
-/* What vpcd tries bpf_redirect_peer with: sends everything to the next ifindex. */
+/* vpcd tests bpf_redirect_peer with it: it sends everything to the ifindex after its own. */
 SEC("tc")
 int fast_path_probe(struct __sk_buff *skb)
 {
@@ -145,7 +146,7 @@ int fast_path_probe(struct __sk_buff *skb)
 	return (int)bpf_redirect_peer(skb->ifindex + 1, 0);
 }
 
-/* What vpcd tries bpf_redirect_neigh with: sends everything out of the next ifindex. */
+/* vpcd tests bpf_redirect_neigh with it: it sends everything out of the ifindex after its own. */
 SEC("tc")
 int edge_probe(struct __sk_buff *skb)
 {

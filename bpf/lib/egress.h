@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a workload sends: tc ingress of its port. */
+/* What a workload sends, on the slow path: tc ingress of its port. */
 #ifndef BPF_LIB_EGRESS_H
 #define BPF_LIB_EGRESS_H
 
@@ -13,7 +13,7 @@
 #include "lib/flow/related.h"
 #include "lib/rules/acl.h"
 
-/* Whose port is it, and is it ready? Starts judging at the epoch of now. */
+/* Finds the ENI whose port it is, and reads the epoch to judge by. Returns PASS, AGAIN or NOT_READY. */
 static __always_inline int port_begin(struct __sk_buff *skb, struct scratch *s, __u32 direction)
 {
 	struct vpc_eni *e;
@@ -66,7 +66,7 @@ static __always_inline int port_ethernet(struct __sk_buff *skb, struct scratch *
 		mac_copy(s->dmac, data);
 		mac_copy(s->smac, data + ETH_ALEN);
 		s->ethertype = *(const u16_alias *)(data + 2 * ETH_ALEN);
-	} else if (bpf_skb_load_bytes(skb, 0, s->dmac, ETH_HLEN)) { /* not in the linear part */
+	} else if (bpf_skb_load_bytes(skb, 0, s->dmac, ETH_HLEN)) { /* the header isn't in the linear part */
 		return VPC_DROP_MALFORMED;
 	}
 	return skb->vlan_present ? VPC_DROP_ETHERTYPE : PASS;
@@ -84,8 +84,9 @@ static __always_inline int egress_is_echo(const struct packet *p)
 	return p->proto == IPPROTO_ICMPV6 && (p->fragment == FRAGMENT_LATER || p->icmp_type == 128);
 }
 
-/* What is sent to the ENI's own gateway. Echo is answered without a group or a flow, if the source is the ENI's own: an
- * address of it, or the link-local one of its MAC; not what an appliance carries for others. */
+/* Judges a packet to the ENI's own gateway. Echo is answered without a group or a flow. Its source must be the ENI's
+ * own: one of its addresses, or the link-local address of its MAC. A packet that an appliance forwards has another
+ * source. */
 static __always_inline int egress_to_gateway(struct __sk_buff *skb, struct scratch *s, const struct vpc_eni *me)
 {
 	const struct packet *p = &s->packet;
@@ -107,7 +108,7 @@ static __always_inline int egress_to_gateway(struct __sk_buff *skb, struct scrat
 	return rc ? rc : echo(skb);
 }
 
-/* Addresses and protocols that are never carried. */
+/* Refuses addresses and protocols that are never carried. Returns PASS or a reason. */
 static __always_inline int egress_refused(struct scratch *s, const struct vpc_eni *me)
 {
 	const struct packet *p = &s->packet;
@@ -179,7 +180,8 @@ static __always_inline int egress_ip(struct __sk_buff *skb, struct scratch *s, c
 	return p->icmp_kind == ICMP_ERROR ? related(skb) : track();
 }
 
-/* A function of its own, like the next: the stack of what calls track() is dear on 6.1 (512 bytes in all). */
+/* This function and the next are not inlined: what calls track() has little stack on 6.1, where all calls have 512
+ * bytes. */
 __noinline int egress_begin(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -191,7 +193,8 @@ __noinline int egress_begin(struct __sk_buff *skb)
 	return rc ? rc : port_ethernet(skb, s);
 }
 
-/* Of the packet that was parsed. Fragments are made of packets whose checksum is complete. */
+/* Whether the parsed packet's checksum refuses it. A packet is fragmented only after its checksum is complete, so a
+ * fragment with a partial one is refused. */
 __noinline int checksum_refused(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -202,7 +205,7 @@ __noinline int checksum_refused(struct __sk_buff *skb)
 				  : checksum_is_elsewhere(skb, s->packet.l4, s->packet.proto);
 }
 
-/* Where does a packet go that was let through, and no ENI gets? */
+/* Finds where an accepted packet goes that is for no local ENI. Returns PASS, AGAIN or a reason. */
 static __always_inline int egress_way(struct scratch *s)
 {
 	if (s->target || (s->admitted && s->end[1].eni) || (s->hop && !s->hop_routed))
@@ -210,7 +213,7 @@ static __always_inline int egress_way(struct scratch *s)
 	return route_way(SCRATCH_PACKET);
 }
 
-/* Judges the frame at the epoch of now. Returns PASS, ANSWERED, AGAIN or a reason. */
+/* Judges the frame at the current epoch. Returns PASS, ANSWERED, AGAIN or a reason. */
 __noinline int egress_judge(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -251,8 +254,8 @@ __noinline int egress_judge(struct __sk_buff *skb)
 	return rc;
 }
 
-/* Whether the fast path may take a packet that was let through to the ENI that track() says has its destination; `to`:
- * that ENI's row. Whether the frame is for it is known by then. */
+/* Decides how an accepted packet is sent to the ENI that track() named. to: that ENI's row. The frame is for that
+ * ENI. */
 static __always_inline enum action deliver_action(struct __sk_buff *skb, struct scratch *s, const struct vpc_eni *to)
 {
 	const struct packet *p = &s->packet;
@@ -270,7 +273,8 @@ static __always_inline enum action deliver_action(struct __sk_buff *skb, struct 
 	return forward_action(skb, me, to, &f);
 }
 
-/* Whether the frame has its receiver's MAC by now: a sender that remembers another one is not told, and needn't be. */
+/* Makes sure that the frame has its receiver's MAC. A sender that has another one in its neighbour table isn't told.
+ * Returns 0 if the frame can't be written. */
 static __always_inline int deliver_address(struct __sk_buff *skb, struct scratch *s, const struct vpc_eni *to)
 {
 	if (mac_equal(s->dmac, to->mac))
@@ -279,9 +283,9 @@ static __always_inline int deliver_address(struct __sk_buff *skb, struct scratch
 	return !bpf_skb_store_bytes(skb, 0, s->dmac, ETH_ALEN, 0);
 }
 
-/* Sends an allowed packet by the fast path to the ENI that has its destination. route.h would find nothing there:
- * forward_action() asks the same. Returns what the program ends with, or FAST_NOT: deliver() does. Not inline, like
- * that: their stack would be added to that of every path (512 bytes on 6.1). */
+/* Sends an accepted packet by the fast path to the ENI that has its destination. route.h is not called:
+ * forward_action() checks the same. Returns what the program ends with, or FAST_NOT: deliver() sends it. Neither is
+ * inlined, so that their stack isn't added to that of each path (512 bytes on 6.1). */
 static __noinline int deliver_fast(struct __sk_buff *skb, struct scratch *s)
 {
 	struct vpc_eni *to = s->target ? eni_get(s->target) : 0;
@@ -296,7 +300,7 @@ static __noinline int deliver_fast(struct __sk_buff *skb, struct scratch *s)
 								      : FAST_NOT;
 }
 
-/* Gives the frame to the port of the ENI that it is for. Returns what the program ends with. */
+/* Sends the frame to the port of the ENI that it is for. Returns what the program ends with. */
 static __always_inline int deliver_hop(struct __sk_buff *skb, struct scratch *s)
 {
 	struct vpc_eni *to = eni_get(s->hop);
@@ -310,7 +314,7 @@ static __always_inline int deliver_hop(struct __sk_buff *skb, struct scratch *s)
 					   : drop_packet(VPC_DROP_NO_MEMORY);
 }
 
-/* Lets an allowed packet go on by the slow path. */
+/* Sends an accepted packet on by the slow path. Returns what the program ends with. */
 static __noinline int deliver(struct __sk_buff *skb, struct scratch *s)
 {
 	return s->hop ? deliver_hop(skb, s) : redirect_up(skb);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is about to reach a workload, by the bridge or the router: tc egress of its port. */
+/* What is about to reach a workload from the bridge or the router: tc egress of its port. */
 #ifndef BPF_LIB_INGRESS_H
 #define BPF_LIB_INGRESS_H
 
 #include "lib/egress.h"
 
-/* Whether the packet is of the router itself: nothing that entered at a port, and from the ENI's gateway address. Of
- * what the router says only errors about the ENI's flows are let in: echo is answered at the port. */
+/* Whether the router itself made the packet: it entered at no port, and its source is the ENI's gateway. Of the
+ * router's packets only errors about the ENI's flows are let in. Echo is answered at the port. */
 static __always_inline int ingress_is_gateway(const struct scratch *s, const struct vpc_eni *me)
 {
 	const struct packet *p = &s->packet;
@@ -63,7 +63,7 @@ static __always_inline int ingress_ip(struct __sk_buff *skb, struct scratch *s, 
 	return p->icmp_kind == ICMP_ERROR ? related(skb) : track();
 }
 
-/* Judges the frame at the epoch of now. Returns PASS, AGAIN or a reason. */
+/* Judges the frame at the current epoch. Returns PASS, AGAIN or a reason. */
 __noinline int ingress_judge(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);

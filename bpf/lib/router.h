@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the subnet's router sends: tc egress of the bridge. It goes to the port of the ENI that has the frame's MAC, or,
- * where the packet's address is another ENI's of the subnet by now, of that one. The target's own program judges it.
+ * What the subnet's router sends: tc egress of the bridge. The frame goes to the port of the ENI that has its MAC. If
+ * another ENI of the subnet has the packet's address by now, it goes to that ENI's port. The target's own program
+ * judges it.
  *
- * The bridge doesn't deliver it: it would look for the MAC among those of its own ports, of which a tap's is what its
- * holder says. It has no entry for any ENI.
+ * The bridge doesn't deliver the frame, because it goes by the MACs of its ports, and the holder of a tap sets the
+ * tap's MAC. The bridge has no forwarding entry for any ENI.
  */
 #ifndef BPF_LIB_ROUTER_H
 #define BPF_LIB_ROUTER_H
@@ -39,7 +40,8 @@ static __always_inline int router_address(struct __sk_buff *skb, struct router *
 	return 0;
 }
 
-/* The ENI that has the address, if the MAC is of another one that doesn't forward; else `number`, who has the MAC. */
+/* The ENI of the subnet that has the packet's address, unless ENI `number` forwards packets; else `number`, which has
+ * the MAC. */
 static __always_inline __u32 router_owner(struct __sk_buff *skb, struct router *r, __u32 number)
 {
 	struct vpc_eni *e = eni_get(number), *owner;
@@ -57,9 +59,9 @@ static __always_inline __u32 router_owner(struct __sk_buff *skb, struct router *
 	return bpf_skb_store_bytes(skb, 0, owner->mac, ETH_ALEN, 0) ? number : found;
 }
 
-/* Drops the frame, which is for nobody, or for an ENI that is attached to nothing. number: that ENI; 0: none. It counts
- * at the ENI that sent the packet; if the router made it, at the one that it was for. A function of its own: what it
- * needs is not on the stack of every frame. */
+/* Drops a frame that is for nobody, or for an ENI that is attached to nothing. number: that ENI; 0: none. The drop
+ * counts at the ENI that sent the packet. If the router made the packet, it counts at the ENI that it was for. Not
+ * inlined, so that other frames don't need its stack. */
 static __noinline int router_drop(struct __sk_buff *skb, __u32 number)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -88,7 +90,7 @@ static __always_inline int router_deliver(struct __sk_buff *skb)
 	struct router r;
 
 	if (!now || bpf_skb_load_bytes(skb, 0, r.mac, ETH_ALEN) || (r.mac[0] & 1))
-		return TC_ACT_OK; /* what the router says to all: no port lets it out */
+		return TC_ACT_OK; /* multicast of the router: no port lets it out */
 	r.epoch = READ_ONCE(now->epoch);
 	barrier_order(&r.barrier);
 	address_mac_key(&r.key, skb->ifindex, r.mac);

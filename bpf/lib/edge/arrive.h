@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From an uplink to an ENI: tc ingress of the uplink's VPC end. The packet is judged as the ENI's own port would, and
- * goes straight to the workload where its port can be reached so; else to the port, whose program judges it.
+ * From an uplink to an ENI: tc ingress of the uplink's VPC end. The packet is judged as the ENI's own port would judge
+ * it. If the port allows redirects, the packet is redirected to the workload; else to the port, whose program judges
+ * it.
  */
 #ifndef BPF_LIB_EDGE_ARRIVE_H
 #define BPF_LIB_EDGE_ARRIVE_H
@@ -57,14 +58,14 @@ __noinline int arrive_judge(struct __sk_buff *skb)
 	if (rc)
 		return rc;
 	if (!(s->my_flags & VPC_ENI_PEER_REDIRECT))
-		return PASS; /* judged at the port */
+		return PASS; /* the port's program judges it */
 	rc = ingress_ip(skb, s, me);
 	if (!rc && s->packet.fragment == FRAGMENT_FIRST)
 		fragment_remember(s);
 	return rc;
 }
 
-/* Gives the packet to its ENI. Returns what the program ends with. */
+/* Sends the packet to its ENI. Returns what the program ends with. */
 static __noinline int arrive_send(struct __sk_buff *skb, struct scratch *s)
 {
 	struct vpc_eni *me = eni_get(s->me);
@@ -84,8 +85,9 @@ static __noinline int arrive_send(struct __sk_buff *skb, struct scratch *s)
 	return (int)bpf_redirect_peer(s->me, 0) & REDIRECT_ACT;
 }
 
-/* The frame, whose entry in the flow cache matches: straight to its ENI. Routes have no generation: any commit may have
- * changed them, and the next packet asks for them again. Returns what the program ends with, or FAST_NOT. */
+/* Redirects a frame whose entry is in the flow cache to its ENI. Routes have no generation, and any commit may have
+ * changed them. So after a commit the slow path asks for the route again. Returns what the program ends with, or
+ * FAST_NOT. */
 static __always_inline int arrive_fast_decide(struct __sk_buff *skb, const struct flow_cache *r,
 					      const struct header_view *p)
 {
@@ -108,7 +110,8 @@ static __always_inline int arrive_fast_decide(struct __sk_buff *skb, const struc
 	return (int)bpf_redirect_peer(number, 0) & REDIRECT_ACT;
 }
 
-/* The fast path: a packet of a flow of which this CPU let one through within the last second. */
+/* The fast path. It accepts a packet of a flow of which this CPU accepted another within the last second. Returns what
+ * the program ends with, or FAST_NOT. */
 static __noinline int arrive_fast(struct __sk_buff *skb)
 {
 	struct header_view p;

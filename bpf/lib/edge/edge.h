@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the programs of the edge share: their own scratch, the MAC that says where a frame on an uplink goes, drops.
+ * What the programs of the edge share: their own scratch, and the MACs that say by which gateway a frame on an uplink
+ * goes.
  *
- * The packet in hand stands in the packet's scratch (core/base.h), as for the programs on ports: parse_packet() puts it
- * there, and whoever rewrites the packet rewrites it there too. What is translated stands here.
+ * The current packet is in the packet's scratch (core/base.h), as in the programs on ports. parse_packet() puts it
+ * there, and whoever rewrites the packet rewrites it there too. The translation is in this scratch.
  */
 #ifndef BPF_LIB_EDGE_H
 #define BPF_LIB_EDGE_H
@@ -11,7 +12,8 @@
 #include "lib/core/drop.h"
 #include "lib/packet/parse.h"
 
-/* A way is VPC_EDGE_… << VPC_TARGET_SHIFT | number; 0: none. */
+/* A way is the gateway or the published port by which a packet leaves or enters its VPC: VPC_EDGE_… << VPC_TARGET_SHIFT
+ * | number; 0: none. */
 static __always_inline __u32 way_make(__u32 kind, __u32 number)
 {
 	return kind << VPC_TARGET_SHIFT | (number & VPC_TARGET_NUMBER);
@@ -22,45 +24,45 @@ static __always_inline __u32 way_kind(__u32 way)
 	return way >> VPC_TARGET_SHIFT;
 }
 
-/* At how many addresses a publication is looked for. */
+/* The most addresses at which a publication is looked up. */
 #define PUBLISH_ADDRESSES 8u
 
-/* Which end of a packet is translated. */
+/* The end of a packet that is translated. */
 #define EDGE_SOURCE	 0u
 #define EDGE_DESTINATION 1u
 
 struct edge {
-	struct vpc_nat_key key;	       /* what is looked up */
-	struct vpc_nat_key probe;      /* in nat_in, while a port is chosen */
-	struct vpc_nat_entry entry;    /* copy of what was found, or what is made */
-	struct vpc_nat_entry mirrored; /* the other entry, while one is made */
+	struct vpc_nat_key key;	       /* the key that is looked up */
+	struct vpc_nat_key probe;      /* the key in nat_in of a port that is tried */
+	struct vpc_nat_entry entry;    /* copy of the entry that was found, or the new one */
+	struct vpc_nat_entry mirrored; /* the other entry of a new translation */
 	struct vpc_public_key public_key;
 	struct vpc_publish_key publish_key;
 	struct vpc_nat_fragment_key fragment_key;
 	struct vpc_nat_fragment fragment;
 	struct bpf_fib_lookup fib;
-	__u32 way;	/* by which the packet comes, or goes */
-	__u32 vpc;	/* that it comes from, or goes to */
-	__be32 public4; /* behind which a new translation is */
-	__u32 host;	/* public4 is the host's own: its sockets are looked at */
+	__u32 way;	/* the way by which the packet leaves or enters */
+	__u32 vpc;	/* the VPC that it leaves or enters */
+	__be32 public4; /* the public address of a new translation */
+	__u32 host;	/* public4 is the host's own address, so the host's sockets are looked up */
 	__u32 port_first;
-	__u32 ports; /* how many */
+	__u32 ports; /* how many ports may be tried */
 	__u32 prefer_first;
 	__u32 prefers;
-	__u32 start; /* where the search for a port begins */
+	__u32 start; /* where the search for a port starts */
 	__u32 wanted;
 	__u32 refused;
-	__u32 publish_plens;	 /* prefix lengths of ports that are tried, */
-	__u32 publish_addresses; /* at so many addresses, 0 for any, */
+	__u32 publish_plens;	 /* prefix lengths of ports at which publications are looked up, */
+	__u32 publish_addresses; /* the number of addresses at which they are looked up, */
 	__be32 publish_address[PUBLISH_ADDRESSES];
 	__u32 published; /* and the row that was found */
-	__u32 only_vpc;	 /* whose publications count; 0: all */
-	__u32 publishes; /* the destination is one of the host's, where ports may be published */
-	__u32 hairpin;	 /* the destination is a public address */
+	__u32 only_vpc;	 /* the VPC whose publications count; 0: all VPCs */
+	__u32 publishes; /* the destination is an address of the host, at which ports may be published */
+	__u32 hairpin;	 /* the destination is a public address of this host's VPCs */
 	struct vpc_prefix6_key prefix6;
 	__u32 prefix6_plens;
 	__u32 prefix6_vpc;
-	__u32 translated; /* the packet has its new source */
+	__u32 translated; /* the packet has its public source already */
 	__u32 to_host;	  /* the packet answers the host itself */
 };
 
@@ -85,7 +87,7 @@ static __always_inline struct vpc_edge_ctl *edge_ctl_get(void)
 	return bpf_map_lookup_elem(&edge_ctl, &zero);
 }
 
-/* The uplink of a VPC, or NULL. */
+/* The row of the VPC's uplink, or NULL. */
 static __always_inline struct vpc_uplink *uplink_get(__u32 number)
 {
 	struct vpc_uplink *u = bpf_map_lookup_elem(&uplink, &number);
@@ -93,7 +95,7 @@ static __always_inline struct vpc_uplink *uplink_get(__u32 number)
 	return u && READ_ONCE(u->ifindex) ? u : 0;
 }
 
-/* mac: 6 bytes. */
+/* Writes the MAC that stands for a way. mac: 6 bytes. */
 static __always_inline void way_to_mac(__u8 *mac, __u32 way)
 {
 	mac[0] = VPC_EDGE_MAC_0;
@@ -104,7 +106,7 @@ static __always_inline void way_to_mac(__u8 *mac, __u32 way)
 	mac[5] = (__u8)way;
 }
 
-/* The way that the frame's destination MAC says; 0: none. */
+/* The way for which the frame's destination MAC stands; 0: none. */
 static __always_inline __u32 way_of_mac(const __u8 *mac)
 {
 	if (mac[0] != VPC_EDGE_MAC_0 || mac[1] != VPC_EDGE_MAC_1 || !mac[2] || mac[2] > VPC_EDGE_HOST)
@@ -112,7 +114,7 @@ static __always_inline __u32 way_of_mac(const __u8 *mac)
 	return way_make(mac[2], (__u32)mac[3] << 16 | (__u32)mac[4] << 8 | mac[5]);
 }
 
-/* Begins with a packet that is at no port. */
+/* Clears the scratch for a packet at a device that is no port, and reads the epoch. */
 static __always_inline void edge_begin(struct __sk_buff *skb, struct scratch *s, __u32 direction)
 {
 	s->me = 0;
@@ -154,8 +156,8 @@ static __always_inline int edge_parse(struct __sk_buff *skb)
 	return skb->protocol == bpf_htons(ETH_P_IPV6) ? parse_packet(skb, ETH_HLEN, 6, 0) : VPC_DROP_ETHERTYPE;
 }
 
-/* What in the destination is a bit of `public`: VPC_PUBLIC_…, and the number of an elastic IP. Returns NULL: nothing.
- */
+/* Looks up a public address. The row has VPC_PUBLIC_… bits and the number of an elastic IP. Returns NULL if the address
+ * is not public. */
 static __always_inline struct vpc_public *public_find(struct edge *e, const __be32 *address)
 {
 	address_copy(e->public_key.addr, address);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Elastic IPs that are an ENI's: its private address and the public one are exchanged, whatever the protocol, and
- * nothing is remembered. */
+/* Elastic IPs of ENIs. The private and the public address replace each other, whatever the protocol is. No state is
+ * stored. */
 #ifndef BPF_LIB_EDGE_EIPS_H
 #define BPF_LIB_EDGE_EIPS_H
 
 #include "lib/edge/quote.h"
 
-/* What stands in the slot that is in force must be read while it is: it is written over two commits later. */
+/* Whether the epoch is still in force. The slot in force is overwritten two commits later, so what is read from it
+ * counts only while it is. */
 static __always_inline int eip_epoch_stands(struct scratch *s)
 {
 	__u32 zero = 0;
@@ -17,8 +18,8 @@ static __always_inline int eip_epoch_stands(struct scratch *s)
 }
 
 /*
- * Whose elastic IP `number` is, if it is that address. Returns the target: VPC_EIP_… << VPC_TARGET_SHIFT | number, with
- * the private address in *private4 and the VPC in *space where it is an ENI's; 0: there is no such elastic IP; AGAIN.
+ * Reads elastic IP `number`, if it has that address. Returns the target, VPC_EIP_… << VPC_TARGET_SHIFT | number. If
+ * that is an ENI, *private4 is its address and *space its VPC. Returns 0 when there is no such elastic IP, or AGAIN.
  */
 static __always_inline int eip_read(struct scratch *s, __u32 number, __be32 address, __be32 *private4, __u32 *space)
 {
@@ -39,8 +40,7 @@ static __always_inline int eip_read(struct scratch *s, __u32 number, __be32 addr
 	return eip_epoch_stands(s) ? target : AGAIN;
 }
 
-/* The elastic IP of the private address in s->addr_key, whose row is looked up; ret_number: the ENI. Returns 0: none,
- * AGAIN, or its number. */
+/* Returns the elastic IP of the private address in s->addr_key, and the ENI in *ret_eni; 0: it has none; AGAIN. */
 static __always_inline int eip_of_private(struct scratch *s, __u32 *ret_eni)
 {
 	__u32 *number = bpf_map_lookup_elem(&addr, &s->addr_key);
@@ -56,8 +56,8 @@ static __always_inline int eip_of_private(struct scratch *s, __u32 *ret_eni)
 	return versioned_read(&r->eip, s->epoch);
 }
 
-/* The packet in the scratch leaves e->vpc by its internet gateway: its source becomes its elastic IP. Returns PASS,
- * AGAIN or a reason. */
+/* Gives the packet in the scratch, which leaves e->vpc by the internet gateway, its elastic IP as the source. Returns
+ * PASS, AGAIN or a reason. */
 __noinline int eip_leave(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -94,7 +94,8 @@ __noinline int eip_leave(struct __sk_buff *skb)
 	return rewrite_end(skb, EDGE_SOURCE, address, s->packet.sport);
 }
 
-/* The packet in the scratch is for the elastic IP of an ENI: its destination becomes the private address. */
+/* Gives the packet in the scratch, which is for the elastic IP of an ENI, the private address as the destination.
+ * Returns PASS or a reason. */
 static __always_inline int eip_enter(struct __sk_buff *skb, struct scratch *s, __be32 private4)
 {
 	int rc;

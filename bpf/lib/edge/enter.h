@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From the world to a VPC: tc ingress of an outer interface. What isn't for a public address goes on untouched, at the
- * price of one lookup; so does what is for an address of the host and no translation's.
+ * From the world to a VPC: tc ingress of an outer interface. A packet that isn't for a public address goes on
+ * unchanged, after one lookup. So does a packet to an address of the host that belongs to no translation.
  */
 #ifndef BPF_LIB_EDGE_ENTER_H
 #define BPF_LIB_EDGE_ENTER_H
@@ -12,7 +12,8 @@
 #include "lib/edge/publish.h"
 #include "lib/edge/uplink.h"
 
-/* The key in nat_in of the packet in the scratch, or of what it quotes. Returns 0: no translation has such packets. */
+/* Makes the key in nat_in of the packet in the scratch, or of the packet that it quotes. Returns 0 if no translation
+ * can have the packet. */
 static __always_inline int enter_key(struct scratch *s, struct edge *e)
 {
 	const struct packet *p = &s->packet, *q = &s->quoted;
@@ -27,7 +28,7 @@ static __always_inline int enter_key(struct scratch *s, struct edge *e)
 	return p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP;
 }
 
-/* Whether the ENI takes a packet so large. */
+/* Whether the packet fits the ENI's MTU. Returns PASS or TOO_BIG. */
 static __always_inline int enter_fits(struct __sk_buff *skb, struct scratch *s)
 {
 	struct vpc_eni *to = eni_get(s->me);
@@ -36,7 +37,7 @@ static __always_inline int enter_fits(struct __sk_buff *skb, struct scratch *s)
 	return !to || uplink_biggest(skb, &s->packet) <= s->next_mtu ? PASS : VPC_DROP_TOO_BIG;
 }
 
-/* A later fragment goes where the first one went. */
+/* Sends a later fragment where the first one went. */
 static __always_inline int enter_fragment(struct __sk_buff *skb, struct scratch *s, struct edge *e)
 {
 	int rc = nat_fragment_follow(s, e, 0);
@@ -48,7 +49,7 @@ static __always_inline int enter_fragment(struct __sk_buff *skb, struct scratch 
 	return rewrite_end(skb, EDGE_DESTINATION, e->fragment.address, 0);
 }
 
-/* Remembers what becomes of a packet from the world. */
+/* Stores what becomes of a packet from the world. */
 static __always_inline void enter_cache(struct __sk_buff *skb, struct scratch *s, struct edge *e)
 {
 	struct edge_cache *c = edge_cache_begin(s, e, skb->ifindex, 0);
@@ -60,7 +61,7 @@ static __always_inline void enter_cache(struct __sk_buff *skb, struct scratch *s
 	c->ifindex = skb->ifindex;
 }
 
-/* Rewrites the packet by the translation in e->entry. */
+/* Rewrites the packet by the translation in e->entry. Returns PASS or a reason. */
 static __always_inline int enter_rewrite(struct __sk_buff *skb, struct scratch *s, struct edge *e)
 {
 	int rc;
@@ -82,8 +83,8 @@ static __always_inline int enter_rewrite(struct __sk_buff *skb, struct scratch *
 	return rewrite_end(skb, EDGE_DESTINATION, e->entry.other.local, e->entry.other.lport);
 }
 
-/* Back through a translation, or into one that a published port makes. Returns PASS with the packet rewritten and
- * e->vpc, e->way set; HOSTS: there is none; AGAIN or a reason. */
+/* Rewrites the packet by its translation, or by a new one for a published port. Returns PASS with e->vpc and e->way
+ * set; HOSTS: there is no translation; AGAIN; or a reason. */
 __noinline int enter_translation(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -114,7 +115,8 @@ __noinline int enter_translation(struct __sk_buff *skb)
 	return enter_rewrite(skb, s, e);
 }
 
-/* The packet is for elastic IP `number`. Returns PASS, AGAIN, a reason; HOSTS: there is no such elastic IP. */
+/* Judges a packet that is for elastic IP `number`. Returns PASS, AGAIN, a reason; or HOSTS: there is no such elastic
+ * IP. */
 static __always_inline int enter_elastic(struct __sk_buff *skb, struct scratch *s, struct edge *e, __u32 number)
 {
 	__be32 private4 = 0;
@@ -139,7 +141,7 @@ static __always_inline int enter_elastic(struct __sk_buff *skb, struct scratch *
 	}
 }
 
-/* What the packet in the scratch, whose destination is in e->public_key, becomes. Returns PASS with e->vpc and e->way,
+/* Judges the packet in the scratch, whose destination is in e->public_key. Returns PASS with e->vpc and e->way set,
  * HOSTS, AGAIN or a reason. */
 __noinline int enter_judge(struct __sk_buff *skb)
 {
@@ -167,7 +169,7 @@ __noinline int enter_judge(struct __sk_buff *skb)
 /* --- IPv6: routed, not translated --------------------------------------------------------------------------------- */
 
 #define PREFIX6_FIRST 32u
-#define PREFIX6_STEPS 32u /* prefixes of 63..32 bits */
+#define PREFIX6_STEPS 32u /* prefix lengths 63 to 32 */
 
 struct prefix6_walk {
 	const __be32 *address;
@@ -194,7 +196,8 @@ static long prefix6_step(__u32 i, void *ctx)
 	return 1;
 }
 
-/* The VPC in whose address space the IPv6 address is; 0: none that has a way out. Leaves it in e->prefix6_vpc. */
+/* Returns the VPC in whose address space the IPv6 address is, if the VPC has a gateway; else 0. e->prefix6_vpc is the
+ * VPC in either case. */
 static __always_inline __u32 enter_prefix(struct scratch *s, struct edge *e, const __be32 *address)
 {
 	struct vpc_edge_ctl *c = edge_ctl_get();
@@ -219,8 +222,9 @@ static __always_inline __u32 enter_prefix(struct scratch *s, struct edge *e, con
 }
 
 /*
- * The IPv6 packet in the scratch is for the VPC e->prefix6_vpc. It comes in by the gateway that its answers would leave
- * by: the route table of the receiver's subnet says which. Returns PASS with e->vpc and e->way, AGAIN or a reason.
+ * Judges the IPv6 packet in the scratch, which is for VPC e->prefix6_vpc. It enters by the gateway by which its answers
+ * would leave, which the route table of the receiver's subnet names. Returns PASS with e->vpc and e->way set, AGAIN or
+ * a reason.
  */
 __noinline int enter_judge6(struct __sk_buff *skb)
 {

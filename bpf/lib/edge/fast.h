@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What this CPU remembers of translated packets that it has just sent on: whole IPv4 TCP and UDP of flows that both
- * ends have used. The next packet of the same tuple, by the same device, that asks for nothing (no SYN, FIN, RST)
- * becomes the same, without a lookup in a hash or in the host's routes. One entry a slot, the newer wins.
+ * The edge cache: each CPU stores translated packets that it has sent on. Only whole IPv4 TCP and UDP packets are
+ * stored, of flows that both ends have used. The next packet of the same tuple from the same device, with none of SYN,
+ * FIN and RST, is translated and sent the same way, without a lookup in a hash or in the host's routes. A slot has one
+ * entry; a newer one replaces it.
  *
- * An entry holds until the next commit of any kind, and for a second after the translation's last_seen_ns was written
- * at most: so the slow path writes it once a second, and a translation is nobody else's while an entry names it. The
- * host's own routes and addresses are asked for again after that second.
+ * An entry holds until the next commit of any kind, and for at most a second after the translation's last_seen_ns was
+ * written. So the slow path writes last_seen_ns once a second, and nobody else gets the translation while an entry has
+ * it. The host's own routes and addresses are looked up again after that second.
  */
 #ifndef BPF_LIB_EDGE_FAST_H
 #define BPF_LIB_EDGE_FAST_H
@@ -19,19 +20,19 @@ struct edge_cache {
 	__be32 src;
 	__be32 dst;
 	__u32 ports;
-	__u32 ifindex; /* by which it came in; 0: empty */
+	__u32 ifindex; /* the device at which the packet came in; 0: the slot is empty */
 	__u64 epoch;
-	__u32 until;	/* flow_cache_time() */
-	__u32 way;	/* to the world: of the frame's MAC; to a VPC: of the MAC that it gets */
-	__be32 address; /* what the translated end becomes */
+	__u32 until;	/* in units of flow_cache_time() */
+	__u32 way;	/* to the world: that of the frame's MAC; to a VPC: that of the frame's new MAC */
+	__be32 address; /* new address of the translated end */
 	__be16 port;
 	__u8 proto;
-	__u8 family; /* of the next hop; 0: it goes to a VPC */
+	__u8 family; /* of the next hop; 0: the packet enters a VPC */
 	__u32 vpc;
-	__u32 mtu; /* of the receiver, in a VPC */
-	__u32 out; /* interface */
+	__u32 mtu; /* the receiver's, in a VPC */
+	__u32 out; /* ifindex of the outer interface */
 	__u32 pad;
-	__be32 next[4]; /* hop */
+	__be32 next[4]; /* address of the next hop */
 };
 
 #define EDGE_CACHE_SLOTS 1024u
@@ -51,7 +52,7 @@ static __always_inline struct edge_cache *edge_cache_slot(__be32 src, __be32 dst
 
 /* --- remembering ------------------------------------------------------------------------------------------------- */
 
-/* Whether one more packet like the one in the scratch, of the translation in e->entry, would change nothing. */
+/* Whether the next packet like the one in the scratch, of the translation in e->entry, would change nothing. */
 static __always_inline int edge_cache_is_settled(const struct scratch *s, const struct edge *e)
 {
 	const struct packet *p = &s->packet;
@@ -63,8 +64,8 @@ static __always_inline int edge_cache_is_settled(const struct scratch *s, const 
 	return p->proto == IPPROTO_UDP || (p->proto == IPPROTO_TCP && (p->tcp_flags & TCP_JUDGE) == TCP_ACK);
 }
 
-/* Begins an entry for the packet in the scratch, whose translation is in e->entry; out: it leaves a VPC. NULL: none is
- * to be made. It holds nothing until its `ifindex` is stored. */
+/* Begins an entry for the packet in the scratch, whose translation is in e->entry. out: the packet leaves a VPC. The
+ * entry is empty until its `ifindex` is stored. Returns NULL if nothing is to be stored. */
 static __always_inline struct edge_cache *edge_cache_begin(const struct scratch *s, const struct edge *e, __u32 ifindex,
 							   __u32 out)
 {
@@ -94,7 +95,7 @@ static __always_inline struct edge_cache *edge_cache_begin(const struct scratch 
 
 /* --- using it ----------------------------------------------------------------------------------------------------- */
 
-/* The entry of a plain packet, if it holds. */
+/* The entry of a packet with a header view, if it holds; else NULL. */
 static __always_inline struct edge_cache *edge_cache_find(struct __sk_buff *skb, const struct header_view *p)
 {
 	__u32 zero = 0;
@@ -110,11 +111,11 @@ static __always_inline struct edge_cache *edge_cache_find(struct __sk_buff *skb,
 	return c->until - flow_cache_time(bpf_ktime_get_coarse_ns()) - 1 < FLOW_CACHE_UNITS ? c : 0;
 }
 
-/* Ethernet and IPv4 header, and the ports. */
+/* Bytes of the Ethernet header, the IPv4 header and the ports. */
 #define EDGE_FAST_HEAD (ETH_HLEN + sizeof(struct iphdr) + 4)
 
-/* Gives one end of the plain packet the entry's address and port, in one store, and where macs isn't NULL the frame its
- * MACs. Returns enum bytes. */
+/* Gives one end of the packet the entry's address and port, and the frame new MACs unless macs is NULL, by one store.
+ * Returns enum bytes. */
 static __always_inline int edge_fast_rewrite(struct __sk_buff *skb, const struct edge_cache *c, __u32 end,
 					     const __u8 *macs)
 {
@@ -152,7 +153,8 @@ static __always_inline int edge_fast_rewrite(struct __sk_buff *skb, const struct
 	return (int)bpf_skb_store_bytes(skb, 0, head, sizeof(head), 0);
 }
 
-/* A packet that leaves a VPC: at the host end of its uplink. Returns what the program ends with, or FAST_NOT. */
+/* The fast path of a packet that leaves a VPC: at the host end of its uplink. Returns what the program ends with, or
+ * FAST_NOT. */
 static __noinline int edge_fast_leave(struct __sk_buff *skb)
 {
 	struct bpf_redir_neigh next = {};
@@ -176,7 +178,8 @@ static __noinline int edge_fast_leave(struct __sk_buff *skb)
 	return (int)bpf_redirect_neigh(out, &next, sizeof(next), 0) & REDIRECT_ACT;
 }
 
-/* A packet that comes back to a VPC: at an outer interface. Returns what the program ends with, or FAST_NOT. */
+/* The fast path of a packet that enters a VPC: at an outer interface. Returns what the program ends with, or
+ * FAST_NOT. */
 static __noinline int edge_fast_enter(struct __sk_buff *skb)
 {
 	__u8 macs[2 * ETH_ALEN];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From the host itself to a VPC: tc egress of an uplink's host end. What the host sends to a published port of its own,
- * also at 127.0.0.1, its nftables rule sends to the VPC's transit address. The workload sees an address of the host
- * that isn't special, and its groups judge that. Nothing else gets in by this way.
+ * From the host itself to a VPC: tc egress of an uplink's host end. The host's nftables rule sends to the VPC's transit
+ * address what the host sends to a published port of its own, also at 127.0.0.1. The workload sees an address of the
+ * host that isn't special, and its groups judge that address. No other packet enters a VPC here.
  */
 #ifndef BPF_LIB_EDGE_HOST_H
 #define BPF_LIB_EDGE_HOST_H
@@ -17,7 +17,7 @@ struct host_walk {
 
 struct bpf_map; /* of the kernel */
 
-/* Collects an address of an outer interface. */
+/* Collects the address of an outer interface. */
 static long host_address(struct bpf_map *map, const void *key, struct vpc_outer *o, struct host_walk *walk)
 {
 	struct edge *e = walk->e;
@@ -33,9 +33,10 @@ static long host_address(struct bpf_map *map, const void *key, struct vpc_outer 
 	return 0;
 }
 
-#define HOST_OUTER 3u /* in e->publish_address: the first address of an outer interface */
+#define HOST_OUTER 3u /* index in e->publish_address of the first outer interface's address */
 
-/* Where publications may be that the packet is for: the rule of nftables has seen to it that one of them is. */
+/* Collects the addresses at which the packet's port may be published. The nftables rule has made sure that one of them
+ * is. */
 static __always_inline void host_addresses(struct scratch *s, struct edge *e)
 {
 	struct host_walk walk = {.e = e};
@@ -48,13 +49,14 @@ static __always_inline void host_addresses(struct scratch *s, struct edge *e)
 	bpf_for_each_map_elem(&outer, host_address, &walk, 0);
 }
 
-/* The host's address that the workload sees. */
+/* The host's address that the workload sees as the source; 0: none. */
 static __always_inline __be32 host_source(const struct scratch *s, const struct edge *e)
 {
 	return address_special(4, s->packet.src) ? e->publish_address[HOST_OUTER] : s->packet.src[3];
 }
 
-/* Returns PASS with the packet rewritten and e->way set, AGAIN, HOSTS: it is for no published port; or a reason. */
+/* Judges the packet in the scratch. Returns PASS with the packet rewritten and e->way set; AGAIN; HOSTS: it is for no
+ * published port; or a reason. */
 __noinline int host_judge(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -99,11 +101,11 @@ static __always_inline int host(struct __sk_buff *skb)
 	if (!s || !e || !number || bpf_skb_load_bytes(skb, 0, mac, sizeof(mac)))
 		return TC_ACT_SHOT;
 	if (way_of_mac(mac))
-		return TC_ACT_OK; /* from_world or from_vpc sent it here */
+		return TC_ACT_OK; /* from_world or from_vpc redirected it here */
 	if (mac[0] & 1)
-		return TC_ACT_SHOT; /* what the kernel says on every link */
+		return TC_ACT_SHOT; /* multicast, which the kernel sends on every link */
 	edge_begin(skb, s, VPC_INGRESS);
-	e->translated = 1; /* so that nothing is cached */
+	e->translated = 1; /* keeps the packet out of the edge cache */
 	s->vpc = READ_ONCE(*number);
 	if (edge_parse(skb))
 		return TC_ACT_SHOT;

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * From a VPC to the world: tc ingress of an uplink's host end, in the host's namespace. The frame's destination MAC
- * says by which gateway it goes. What was let through by its sender's rules is translated here and sent out of the
- * outer interface that the host's routes lead to, without entering the host's own forwarding.
+ * says by which gateway the packet leaves. Its sender's rules have allowed it already. It is translated here, and sent
+ * out of the outer interface that the host's routes name, without the host's own forwarding.
  */
 #ifndef BPF_LIB_EDGE_LEAVE_H
 #define BPF_LIB_EDGE_LEAVE_H
 
 #include "lib/edge/enter.h"
 
-/* Not in linux/socket.h for programs. */
+/* linux/socket.h doesn't define these for programs. */
 #define EDGE_AF_INET  2
 #define EDGE_AF_INET6 10
 
-/* The host's route to the packet's destination, into e->fib. source: the address that it will be sent from; 0: not
- * known yet. Returns PASS with the interface in e->fib, or why not. */
+/* Looks up the host's route to the packet's destination, into e->fib. source: the address that the packet will have; 0:
+ * not known yet. Returns PASS or NO_WORLD. */
 static __always_inline int leave_fib(struct __sk_buff *skb, struct scratch *s, struct edge *e, __be32 source)
 {
 	const struct packet *p = &s->packet;
@@ -72,7 +72,7 @@ static __always_inline int leave_opens(const struct packet *p)
 	return p->proto == IPPROTO_UDP || (p->proto == IPPROTO_ICMP && p->icmp_kind == ICMP_QUERY && p->icmp_type == 8);
 }
 
-/* What is translated at all: TCP, UDP and echo. */
+/* Whether the packet is of a kind that is translated: TCP, UDP, echo, or an error about one of them. */
 static __always_inline int leave_is_translated(const struct packet *p)
 {
 	if (p->proto == IPPROTO_ICMP)
@@ -81,7 +81,8 @@ static __always_inline int leave_is_translated(const struct packet *p)
 	return p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP;
 }
 
-/* bpf_for_each_map_elem: the address of an outer interface that has one, into a __be32. */
+/* A callback of bpf_for_each_map_elem: stores an outer interface's address in *ret, a __be32, and stops at the first
+ * one that has an address. */
 static long leave_any_outer(void *map, const void *key, struct vpc_outer *o, void *ret)
 {
 	__be32 address = READ_ONCE(o->addr4);
@@ -91,9 +92,9 @@ static long leave_any_outer(void *map, const void *key, struct vpc_outer *o, voi
 	return address != 0;
 }
 
-/* The address of the host that a packet by the interface in e->fib leaves with; 0: none. What goes to one of the host's
- * own addresses has no interface, and comes from that same address. The host's route to an elastic IP is by an uplink:
- * what goes there from another VPC comes from an address of the host all the same. */
+/* The host's address with which a packet leaves by the interface in e->fib; 0: none. A packet to one of the host's own
+ * addresses has no such interface, and gets that same address. The host's route to an elastic IP is by an uplink, so a
+ * packet from another VPC to an elastic IP gets the address of any outer interface. */
 static __always_inline __be32 leave_host_address(const struct scratch *s, struct edge *e)
 {
 	__u32 ifindex = e->fib.ifindex;
@@ -112,7 +113,8 @@ static __always_inline __be32 leave_host_address(const struct scratch *s, struct
 	return address;
 }
 
-/* Where the NAT gateway's new translations are: e->public4, e->host. Returns PASS, AGAIN or a reason. */
+/* Finds the public address of the NAT gateway's new translations: e->public4, e->host. Returns PASS, AGAIN or a
+ * reason. */
 static __always_inline int leave_public(struct scratch *s, struct edge *e, __u32 number)
 {
 	struct vpc_nat *gateway = bpf_map_lookup_elem(&nat, &number);
@@ -132,7 +134,7 @@ static __always_inline int leave_public(struct scratch *s, struct edge *e, __u32
 	return e->host ? VPC_DROP_NO_PUBLIC_ADDRESS : VPC_DROP_BLACKHOLE;
 }
 
-/* Makes a translation for the packet, whose key is e->key. */
+/* Makes a translation of the packet, whose key is e->key. Returns PASS, AGAIN or a reason. */
 static __always_inline int leave_open(struct __sk_buff *skb, struct scratch *s, struct edge *e, __u32 number)
 {
 	const struct packet *p = &s->packet;
@@ -160,7 +162,7 @@ static __always_inline int leave_open(struct __sk_buff *skb, struct scratch *s, 
 	return port_choose(skb);
 }
 
-/* Whether a translation that was found is of the way that the packet goes. */
+/* Whether the translation that was found belongs to the packet's way. */
 static __always_inline int leave_is_of_way(const struct vpc_nat_entry *n, __u32 way)
 {
 	if (way_kind(way) == VPC_EDGE_PUBLISHED)
@@ -168,8 +170,8 @@ static __always_inline int leave_is_of_way(const struct vpc_nat_entry *n, __u32 
 	return !(n->flags & VPC_NAT_PUBLISHED) && n->by == (way & VPC_TARGET_NUMBER);
 }
 
-/* Whether the public address still is that of the interface by which the packet leaves: not if the host got another one
- * meanwhile, or its route leads elsewhere. */
+/* Whether the translation's public address is still that of the interface by which the packet leaves. It isn't after
+ * the host's address or route has changed. */
 static __always_inline int leave_is_current(const struct scratch *s, struct edge *e)
 {
 	__u32 number = e->entry.by;
@@ -183,7 +185,8 @@ static __always_inline int leave_is_current(const struct scratch *s, struct edge
 	return e->entry.other.local == leave_host_address(s, e);
 }
 
-/* Finds or makes the translation of the packet that goes by e->way. Returns PASS with e->entry, AGAIN or a reason. */
+/* Finds or makes the translation of the packet, which leaves by e->way. Returns PASS with e->entry, AGAIN or a
+ * reason. */
 __noinline int leave_translation(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -212,7 +215,8 @@ __noinline int leave_translation(struct __sk_buff *skb)
 	return leave_open(skb, s, e, e->way & VPC_TARGET_NUMBER);
 }
 
-/* IPv4 by a NAT gateway, or back by a published port. Returns PASS, AGAIN or a reason. */
+/* Translates an IPv4 packet that leaves by a NAT gateway, or that answers a published port. Returns PASS, AGAIN or a
+ * reason. */
 __noinline int leave_nat(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -269,7 +273,8 @@ static __always_inline int leave_begin(struct __sk_buff *skb, struct scratch *s,
 	return e->way ? edge_parse(skb) : DROP_SILENTLY;
 }
 
-/* Gives the packet its public source. IPv6 keeps its own, which must be the VPC's. Returns PASS, AGAIN or a reason. */
+/* Gives the packet its public source. An IPv6 packet keeps its own, which must be of the VPC. Returns PASS, AGAIN or a
+ * reason. */
 static __always_inline int leave_translate(struct __sk_buff *skb, struct scratch *s, struct edge *e)
 {
 	__u32 kind = way_kind(e->way);
@@ -287,7 +292,8 @@ static __always_inline int leave_translate(struct __sk_buff *skb, struct scratch
 	return rc;
 }
 
-/* The way out of the host to the packet's destination, into e->fib: by an outer interface. Returns PASS or a reason. */
+/* Looks up the route to the packet's destination, into e->fib. It must be by an outer interface. Returns PASS or a
+ * reason. */
 static __always_inline int leave_route(struct __sk_buff *skb, struct scratch *s, struct edge *e)
 {
 	__u32 ifindex;
@@ -301,13 +307,13 @@ static __always_inline int leave_route(struct __sk_buff *skb, struct scratch *s,
 	return bpf_map_lookup_elem(&outer, &ifindex) ? PASS : VPC_DROP_HOST_CLOSED;
 }
 
-/* Whether the packet is for a public address, of this machine or of another VPC on it. */
+/* Whether the packet is for a public address of this host or of another VPC on it. */
 static __always_inline int leave_is_hairpin(struct scratch *s, struct edge *e)
 {
 	return s->packet.family == 4 ? public_find(e, s->packet.dst) != 0 : enter_prefix(s, e, s->packet.dst) != 0;
 }
 
-/* Remembers what becomes of the packet, which is translated and has its way out of the host. */
+/* Stores what becomes of the packet, after it is translated and its route is known. */
 static __always_inline void leave_cache(struct __sk_buff *skb, struct scratch *s, struct edge *e)
 {
 	__u32 kind = way_kind(e->way);
@@ -330,9 +336,9 @@ static __always_inline void leave_cache(struct __sk_buff *skb, struct scratch *s
 }
 
 /*
- * Translates the packet, and finds its way: the host's route, or back into a VPC if it is for a public address
- * (e->hairpin). What goes by a NAT gateway has its route looked up first, since its public address may depend on it.
- * Returns PASS, AGAIN or a reason.
+ * Translates the packet, and finds where it goes: by the host's route, or back into a VPC if it is for a public address
+ * (e->hairpin). The route of a packet that leaves by a NAT gateway is looked up first, because its public address may
+ * depend on the route. Returns PASS, AGAIN or a reason.
  */
 __noinline int leave_judge(struct __sk_buff *skb)
 {
@@ -343,7 +349,7 @@ __noinline int leave_judge(struct __sk_buff *skb)
 	if (!s || !e)
 		return VPC_DROP_NOT_READY;
 	if (!e->translated) {
-		s->me = address_owner(s, s->packet.src); /* whose counter */
+		s->me = address_owner(s, s->packet.src); /* the ENI at which a drop is counted */
 		nat_first = way_kind(e->way) != VPC_EDGE_NAT;
 		if (nat_first)
 			rc = leave_translate(skb, s, e);
@@ -366,7 +372,7 @@ __noinline int leave_judge(struct __sk_buff *skb)
 	return rc == HOSTS ? VPC_DROP_HOST_CLOSED : rc;
 }
 
-/* Judges the packet until the state that is read stands still. Returns PASS or a reason. */
+/* Judges the packet until the state doesn't change meanwhile. Returns PASS or a reason. */
 static __always_inline int leave_judge_again(struct __sk_buff *skb, struct scratch *s)
 {
 	int rc = AGAIN;

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Translations: finding one, whether it counts, and what a packet changes of it.
+ * Translations: finding one, whether it holds, and what a packet changes of it.
  *
- * Of each there are two entries, nat_out by the private tuple and nat_in by the public one. Both say the same of when
- * it was last used, how long that is good for, and its flags: who changes one changes the other. A hash element is
- * recycled without a grace period, so an entry is copied and its key compared behind that.
+ * Each translation has two entries: in nat_out by the private tuple, in nat_in by the public one. Both have the same
+ * last_seen_ns, timeout_s and flags, and whoever changes one changes the other. A hash element is recycled without a
+ * grace period, so an entry is copied, and its key is compared after that.
  *
- * A translation is over when it was idle for too long, when its NAT gateway or its publication is gone or another by
- * now, or when the gateway has another public address. What is over counts no more, at once; who wants its port or its
- * tuple takes it out, and vpcd takes out the rest.
+ * A translation is over when it was idle for its timeout; when its NAT gateway or its publication is gone or replaced;
+ * or when the gateway has another public address. It stops to hold at once. Whoever needs its port or its tuple deletes
+ * it, and vpcd deletes the others.
  */
 #ifndef BPF_LIB_EDGE_NAT_H
 #define BPF_LIB_EDGE_NAT_H
 
 #include "lib/edge/edge.h"
 
-#define NAT_SEEN_NS NS_PER_S /* how old last_seen_ns may be before a packet writes it */
+#define NAT_SEEN_NS NS_PER_S /* a packet writes last_seen_ns when it is older than this */
 #define NAT_SYN_S   60
 #define NAT_ICMP_S  30
 #define NAT_UDP_S   30
@@ -40,7 +40,7 @@ static __always_inline int nat_key_equal(const struct vpc_nat_key *a, const stru
 	       a->rport == b->rport && a->proto == b->proto;
 }
 
-/* Whether a published port's row is the one that the translation was made by, and counts. */
+/* Whether the published port's row is the one that made the translation, and is visible. */
 static __always_inline int nat_publication_counts(__u32 number, __u32 incarnation, __u64 epoch)
 {
 	struct vpc_publish_row *r = bpf_map_lookup_elem(&publish_row, &number);
@@ -49,7 +49,7 @@ static __always_inline int nat_publication_counts(__u32 number, __u32 incarnatio
 	return number && r && (__u32)born == incarnation && row_visible(born, READ_ONCE(r->died), epoch);
 }
 
-/* The public address that an elastic IP is, for the NAT gateway; 0: it isn't the gateway's. */
+/* The public address of an elastic IP if it belongs to NAT gateway `owner`; else 0. */
 static __always_inline __be32 nat_elastic(__u32 number, __u32 owner, __u64 epoch)
 {
 	struct vpc_eip *elastic = bpf_map_lookup_elem(&eip, &number);
@@ -60,7 +60,7 @@ static __always_inline __be32 nat_elastic(__u32 number, __u32 owner, __u64 epoch
 	return READ_ONCE(elastic->addr4);
 }
 
-/* Whether NAT gateway `number` is there, with that incarnation, and still at this public address. */
+/* Whether NAT gateway `number` has that incarnation and still has this public address. */
 static __always_inline int nat_gateway_counts(__u32 number, __u32 incarnation, __be32 public4, __u64 epoch)
 {
 	struct vpc_nat *gateway = bpf_map_lookup_elem(&nat, &number);
@@ -74,7 +74,7 @@ static __always_inline int nat_gateway_counts(__u32 number, __u32 incarnation, _
 	return in_force == VPC_NAT_HOST_ADDRESS || nat_elastic((__u32)in_force, number, epoch) == public4;
 }
 
-/* Whether what an entry says is over. public4: the public address in it. */
+/* Whether the translation of an entry is over. public4: the public address in the entry. */
 static __always_inline int nat_is_over(const struct vpc_nat_entry *n, __be32 public4, __u64 now_ns, __u64 epoch)
 {
 	if ((__s64)(now_ns - n->last_seen_ns) > (__s64)(n->timeout_s * NS_PER_S))
@@ -83,7 +83,7 @@ static __always_inline int nat_is_over(const struct vpc_nat_entry *n, __be32 pub
 					      : nat_gateway_counts(n->by, n->incarnation, public4, epoch));
 }
 
-/* Copies an entry that was found. Returns whether it is that key's. */
+/* Copies an entry that was found. Returns 0 if it has another key. */
 static __always_inline int nat_copy(struct scratch *s, struct vpc_nat_entry *to, const struct vpc_nat_entry *from,
 				    const struct vpc_nat_key *key)
 {
@@ -95,7 +95,7 @@ static __always_inline int nat_copy(struct scratch *s, struct vpc_nat_entry *to,
 	return nat_key_equal(&from->key, key) && nat_key_equal(&to->key, key);
 }
 
-/* Looks e->key up in nat_out. Returns whether there is a translation that counts, in e->entry then. */
+/* Looks up e->key in nat_out. Returns 1 with the copy in e->entry if there is a translation that holds, else 0. */
 static __always_inline int nat_find_out(struct scratch *s, struct edge *e)
 {
 	struct vpc_nat_entry *n = bpf_map_lookup_elem(&nat_out, &e->key);
@@ -104,7 +104,7 @@ static __always_inline int nat_find_out(struct scratch *s, struct edge *e)
 	       !nat_is_over(&e->entry, e->entry.other.local, s->now_ns, s->epoch);
 }
 
-/* The same in nat_in. */
+/* Looks up e->key in nat_in likewise. */
 static __always_inline int nat_find_in(struct scratch *s, struct edge *e)
 {
 	struct vpc_nat_entry *n = bpf_map_lookup_elem(&nat_in, &e->key);
@@ -120,8 +120,8 @@ static __always_inline void nat_count(__u32 number, __s64 by)
 		__sync_fetch_and_add(used, by);
 }
 
-/* Takes a translation out: inside its key in nat_out, outside that in nat_in. The other entry of each goes only if it
- * is of the same translation. */
+/* Deletes a translation. inside: its key in nat_out; outside: its key in nat_in. An entry is deleted only if it names
+ * the other. */
 static __always_inline void nat_remove(const struct vpc_nat_key *inside, const struct vpc_nat_key *outside)
 {
 	struct vpc_nat_entry *n = bpf_map_lookup_elem(&nat_out, inside);
@@ -134,7 +134,8 @@ static __always_inline void nat_remove(const struct vpc_nat_key *inside, const s
 		bpf_map_delete_elem(&nat_in, outside);
 }
 
-/* The seconds that an ENI gives its flows; 0: there is no such ENI. idle: offset of the timeout in struct vpc_eni. */
+/* The idle seconds that ENI `number` gives its flows. stream: a UDP flow with packets in both directions. Returns
+ * NAT_UDP_S if there is no such ENI. */
 static __always_inline __u32 nat_idle(__u32 number, __u32 stream, __u8 proto)
 {
 	struct vpc_eni *e = eni_get(number);
@@ -147,10 +148,10 @@ static __always_inline __u32 nat_idle(__u32 number, __u32 stream, __u8 proto)
 }
 
 /*
- * What a TCP segment makes of the copy's flags and timeout. out: it leaves the VPC.
+ * Moves the copy's flags and timeout on by a TCP segment. out: the segment leaves the VPC.
  *
- * A RST ends a translation soon, but no host that sent one goes on: what its sender sends behind it says that it was
- * forged, and takes it back.
+ * A RST ends a translation soon. A host that sent a RST sends nothing more on the connection. So a later segment of the
+ * same sender says that the RST was forged, and undoes it.
  */
 static __always_inline void nat_step_tcp(struct vpc_nat_entry *n, __u8 flags, __u32 out)
 {
@@ -209,8 +210,8 @@ static __always_inline void nat_write(struct vpc_nat_entry *to, const struct vpc
 	WRITE_ONCE(to->flags, from->flags);
 }
 
-/* The packet in the scratch is of the translation in e->entry, found under e->key. Writes what it changes to both
- * entries; most packets change nothing. */
+/* Writes what the packet in the scratch changes of the translation in e->entry, which was found under e->key, to both
+ * entries. Most packets change nothing. */
 static __always_inline void nat_used_by(struct scratch *s, struct edge *e, __u32 out)
 {
 	struct vpc_nat_entry *n = &e->entry;

@@ -2,18 +2,20 @@
 /*
  * New translations: which public port a flow gets.
  *
- * The whole tuple tells flows apart, so a port serves as many as there are remote ends. A flow keeps its own port where
- * that can be; else ports are tried at random, first where the host's own sockets get none, then everywhere. A port is
- * free for a remote end if no translation that counts has the tuple and, at an address of the host, no socket of the
- * host has it.
+ * Translations are told apart by the whole tuple, so a port serves as many flows as there are remote ends. A flow keeps
+ * its own port if it is free. Else ports are tried at random: first from the range in which the host's own sockets get
+ * none, then from all. A port is free for a remote end if no translation that holds has the tuple and, at an address of
+ * the host, no socket of the host has it.
  */
 #ifndef BPF_LIB_EDGE_PORTS_H
 #define BPF_LIB_EDGE_PORTS_H
 
 #include "lib/edge/nat.h"
 
+#include <linux/errno.h>
+
 #define PORT_PREFER_TRIES 32u
-#define PORT_TRIES	  288u /* of 64,512 ports 4,500 free: one of 10^9 flows finds none */
+#define PORT_TRIES	  288u /* if 4,500 of 64,512 ports are free, one of 10^9 flows finds none */
 
 struct port_walk {
 	struct __sk_buff *skb;
@@ -21,7 +23,7 @@ struct port_walk {
 	struct edge *e;
 };
 
-/* Whether a socket of the host gets what is sent from the remote end to the port in e->probe. */
+/* Whether a socket of the host receives what the remote end sends to the port in e->probe. */
 static __always_inline int port_is_hosts(struct __sk_buff *skb, const struct vpc_nat_key *k)
 {
 	struct bpf_sock_tuple tuple = {};
@@ -41,7 +43,7 @@ static __always_inline int port_is_hosts(struct __sk_buff *skb, const struct vpc
 	return 1;
 }
 
-/* Tries are independent of each other: what follows a walk would find the gaps between long runs. */
+/* A random number for a try. Tries are independent of each other: a walk would end in the gaps between long runs. */
 static __always_inline __u32 port_random(const struct edge *e, __u32 i)
 {
 	__u32 h = (e->start + i) * 0x9e3779b1u;
@@ -50,7 +52,7 @@ static __always_inline __u32 port_random(const struct edge *e, __u32 i)
 	return h ^ h >> 13;
 }
 
-/* The port of a try, in host byte order; 0: none. */
+/* The port of try i, in host byte order; 0: none. */
 static __always_inline __u32 port_candidate(const struct edge *e, __u32 i)
 {
 	if (!i)
@@ -60,7 +62,7 @@ static __always_inline __u32 port_candidate(const struct edge *e, __u32 i)
 	return e->ports ? e->port_first + port_random(e, i) % e->ports : 0;
 }
 
-/* One try. Returns 1 when it is over: the port is e->probe's, or e->refused. */
+/* One try. Returns 1 when the search is over: the port is in e->probe, or e->refused is set. */
 static long port_step(__u32 i, void *ctx)
 {
 	struct port_walk *walk = ctx;
@@ -88,13 +90,13 @@ static long port_step(__u32 i, void *ctx)
 	e->mirrored.key = e->probe;
 	e->mirrored.other = e->key;
 	rc = bpf_map_update_elem(&nat_in, &e->probe, &e->mirrored, BPF_NOEXIST);
-	if (rc == -17 /* EEXIST */)
+	if (rc == -EEXIST)
 		return 0;
 	e->refused = rc != 0;
 	return 1;
 }
 
-/* Which ports are tried, for the packet's own in e->key. */
+/* Sets the range of ports that are tried, for the packet's own port in e->key. */
 static __always_inline void port_range(struct edge *e, const struct vpc_edge_ctl *c)
 {
 	__u32 own = bpf_ntohs(e->key.lport), last = 65535;
@@ -117,16 +119,17 @@ static __always_inline void port_range(struct edge *e, const struct vpc_edge_ctl
 	}
 	e->ports = last >= e->port_first ? last - e->port_first + 1 : 0;
 	e->wanted = own;
-	/* The same port of the workload gets the same public port where it can: a server that still has the last
-	 * connection of that tuple in TIME_WAIT takes a new one only if sequence numbers or timestamps went on, and
-	 * those of another port of the workload don't. */
+	/* A workload's port gets the same public port again if that is free. A server that still has the last
+	 * connection of the tuple in TIME_WAIT takes a new one only if sequence numbers or timestamps have advanced.
+	 * Those of another port of the workload have not. */
 	if (e->prefers ? own - e->prefer_first >= e->prefers : own - e->port_first >= e->ports)
 		e->wanted = e->prefers ? e->prefer_first + own % e->prefers : 0;
 }
 
 /*
- * Makes the translation of e->key behind e->public4. e->entry's `by`, `incarnation`, `eni`, `timeout_s`, `flags` are
- * filled. Returns PASS with e->entry complete, AGAIN: another CPU made it just now; or a reason.
+ * Makes the translation of e->key with the public address e->public4. The caller has filled `by`, `incarnation`, `eni`,
+ * `timeout_s` and `flags` of e->entry. Returns PASS with e->entry complete; AGAIN: another CPU has just made it; or a
+ * reason.
  */
 __noinline int port_choose(struct __sk_buff *skb)
 {
@@ -154,11 +157,11 @@ __noinline int port_choose(struct __sk_buff *skb)
 		return PASS;
 	}
 	bpf_map_delete_elem(&nat_in, &e->probe);
-	return rc == -17 /* EEXIST */ ? AGAIN : VPC_DROP_NAT_EXHAUSTED;
+	return rc == -EEXIST ? AGAIN : VPC_DROP_NAT_EXHAUSTED;
 }
 
-/* Whether the VPC may have one more translation. from_outside: a quarter of what it may have is kept for those that it
- * opens itself. */
+/* Whether the VPC may have one more translation. from_outside: the packet comes from outside the VPC. A quarter of the
+ * translations is kept for those that the VPC opens itself. */
 static __always_inline int port_admitted(__u32 number, __u32 from_outside)
 {
 	struct vpc_edge_ctl *c = edge_ctl_get();

@@ -5,8 +5,8 @@
 
 #include "lib/edge/ports.h"
 
-#define PUBLISH_SYN_S 10  /* unanswered: the next SYN makes the same translation again */
-#define PUBLISH_PLENS 17u /* prefix lengths 16..0 of a port, at each address */
+#define PUBLISH_SYN_S 10  /* for a SYN without an answer; the next SYN makes the same translation again */
+#define PUBLISH_PLENS 17u /* prefix lengths 16 to 0 of a port, at each address */
 #define PUBLISH_STEPS (PUBLISH_PLENS * PUBLISH_ADDRESSES)
 
 struct publish_walk {
@@ -14,7 +14,7 @@ struct publish_walk {
 	struct edge *e;
 };
 
-/* One prefix length of the port. Returns 1 when a publication counts: e->published. */
+/* Tries one prefix length of the port. Returns 1 when a publication is found: e->published. */
 static long publish_step(__u32 i, void *ctx)
 {
 	struct scratch *s = ((struct publish_walk *)ctx)->s;
@@ -25,7 +25,9 @@ static long publish_step(__u32 i, void *ctx)
 
 	if (at >= e->publish_addresses || at >= PUBLISH_ADDRESSES)
 		return 1;
-	asm volatile("" : "+r"(at)); /* the compiler knows by the division that it is small, the verifier by the mask */
+	asm volatile(""
+		     : "+r"(at)); /* the compiler knows from the division that it is small, the verifier from the
+				   * mask */
 	k->addr[3] = e->publish_address[at & (PUBLISH_ADDRESSES - 1)];
 	k->addr[2] = k->addr[3] ? V4_MAPPED : 0;
 	if (!(e->publish_plens >> plen & 1))
@@ -62,7 +64,8 @@ static __always_inline __u32 publish_find(struct scratch *s, struct edge *e)
 	return e->published;
 }
 
-/* Whether a socket of the host is connected to the datagram's sender: the publication doesn't take its answers. */
+/* Whether a socket of the host is connected to the datagram's sender. The datagram is the host's then, and not for the
+ * publication. */
 static __always_inline int publish_is_answer(struct __sk_buff *skb, const struct packet *p)
 {
 	struct bpf_sock_tuple tuple = {};
@@ -81,13 +84,14 @@ static __always_inline int publish_is_answer(struct __sk_buff *skb, const struct
 	return connected;
 }
 
-/* Takes out what stands under either key and is over. Returns whether nothing is left there. */
+/* Deletes the translations of either key that are over. Returns 0 if one of them holds. */
 static __always_inline int publish_is_free(struct scratch *s, struct edge *e)
 {
 	struct vpc_nat_entry *n = bpf_map_lookup_elem(&nat_in, &e->key);
 
 	if (n && nat_copy(s, &e->mirrored, n, &e->key))
-		nat_remove(&e->mirrored.other, &e->key); /* it doesn't count, or it had been found */
+		nat_remove(&e->mirrored.other, &e->key); /* the translation doesn't hold, or the caller would have
+							  * found it */
 	n = bpf_map_lookup_elem(&nat_out, &e->probe);
 	if (!n || !nat_copy(s, &e->mirrored, n, &e->probe))
 		return 1;
@@ -109,20 +113,20 @@ static __always_inline int publish_insert(struct edge *e)
 	e->mirrored.other = e->key;
 	rc = bpf_map_update_elem(&nat_in, &e->key, &e->entry, BPF_NOEXIST);
 	if (rc)
-		return rc == -17 /* EEXIST */ ? AGAIN : VPC_DROP_NAT_EXHAUSTED;
+		return rc == -EEXIST ? AGAIN : VPC_DROP_NAT_EXHAUSTED;
 	rc = bpf_map_update_elem(&nat_out, &e->probe, &e->mirrored, BPF_NOEXIST);
 	if (rc) {
 		bpf_map_delete_elem(&nat_in, &e->key);
-		return rc == -17 ? AGAIN : VPC_DROP_NAT_EXHAUSTED;
+		return rc == -EEXIST ? AGAIN : VPC_DROP_NAT_EXHAUSTED;
 	}
 	nat_count(e->probe.vpc, 1);
 	return PASS;
 }
 
 /*
- * The packet in the scratch, whose key in nat_in is e->key and has no translation: is it for a published port, and may
- * it open one? flags: VPC_NAT_HOST or 0; remote: what its source is to the workload. Returns PASS with e->entry as
- * found in nat_in, HOSTS: no, AGAIN or a reason.
+ * Makes a translation if the packet in the scratch is for a published port and may open one. The packet's key in nat_in
+ * is e->key and has no translation. flags: VPC_NAT_HOST or 0. remote: the packet's source as the workload sees it.
+ * Returns PASS with e->entry as in nat_in; HOSTS: it isn't; AGAIN; or a reason.
  */
 __noinline int publish_open(struct __sk_buff *skb, __u32 flags, __be32 remote)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What of a translated packet isn't in its own headers: the packet that an ICMP error quotes, and the ports of a
- * fragmented packet, which only its first fragment has.
+ * Translation of what isn't in a packet's own headers: the packet that an ICMP error quotes, and the ports of a
+ * fragmented packet, which only the first fragment has.
  */
 #ifndef BPF_LIB_EDGE_QUOTE_H
 #define BPF_LIB_EDGE_QUOTE_H
@@ -11,7 +11,7 @@
 
 #define NAT_FRAGMENT_NS (30 * NS_PER_S)
 
-/* Reads what the ICMP error in the scratch quotes. Returns PASS or a reason. */
+/* Reads the packet that the ICMP error in the scratch quotes. Returns PASS or a reason. */
 static __always_inline int quote_read(struct __sk_buff *skb, struct scratch *s)
 {
 	const struct packet *p = &s->packet, *q = &s->quoted;
@@ -24,9 +24,9 @@ static __always_inline int quote_read(struct __sk_buff *skb, struct scratch *s)
 }
 
 /*
- * Gives one end (EDGE_…) of the quoted packet another address and port; port_be 0: the address alone. What the address
- * changes of the error's sum the quoted header's own checksum takes back. The quoted upper checksum stays as it is:
- * nobody looks at that of a quotation, which is cut short. Returns PASS or a reason.
+ * Gives one end (EDGE_…) of the quoted packet another address and port. port_be 0: the address only. What the address
+ * changes in the error's sum, the quoted header's own checksum cancels. The quoted upper checksum isn't changed: a
+ * quotation is cut short, so no receiver checks it. Returns PASS or a reason.
  */
 __noinline int quote_rewrite(struct __sk_buff *skb, __u32 end, __be32 address, __u32 port_be)
 {
@@ -53,7 +53,7 @@ __noinline int quote_rewrite(struct __sk_buff *skb, __u32 end, __be32 address, _
 
 /* --- fragments ---------------------------------------------------------------------------------------------------- */
 
-/* space: the VPC that it leaves, 0: it comes from the world. */
+/* Makes the key. space: the VPC that the packet leaves; 0: it comes from the world. */
 static __always_inline void nat_fragment_key(struct scratch *s, struct edge *e, __u32 space)
 {
 	struct vpc_nat_fragment_key *k = &e->fragment_key;
@@ -70,7 +70,8 @@ static __always_inline void nat_fragment_key(struct scratch *s, struct edge *e, 
 	k->pad2[2] = 0;
 }
 
-/* Remembers how the first fragment is translated: before it is rewritten. address: what its end becomes. */
+/* Stores how a first fragment is translated. It must be called before the fragment is rewritten. address: the new
+ * address of the translated end. */
 static __always_inline void nat_fragment_remember(struct scratch *s, struct edge *e, __u32 space, __be32 address)
 {
 	struct vpc_nat_fragment *v = &e->fragment;
@@ -87,8 +88,8 @@ static __always_inline void nat_fragment_remember(struct scratch *s, struct edge
 	bpf_map_update_elem(&nat_fragment, &e->fragment_key, v, BPF_ANY);
 }
 
-/* How the first fragment of the later one in the scratch was translated, in e->fragment. Returns PASS; FRAGMENT: nobody
- * knows; MALFORMED: it would write over the headers of the first one. */
+/* Reads how the first fragment of the later fragment in the scratch was translated, into e->fragment. Returns PASS;
+ * FRAGMENT: the first one isn't known; or MALFORMED: this one would overwrite the headers of the first one. */
 static __always_inline int nat_fragment_follow(struct scratch *s, struct edge *e, __u32 space)
 {
 	struct vpc_nat_fragment *v;

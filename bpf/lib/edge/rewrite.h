@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Writing another address and port into a packet, with its checksums. Helpers, no stores: they keep skb->csum right
- * where a device has summed the packet up (CHECKSUM_COMPLETE), and leave to others what is theirs to complete
- * (CHECKSUM_PARTIAL).
+ * Writes another address and port into a packet, and corrects its checksums. It uses helpers and no stores: they keep
+ * skb->csum right where a device has summed the packet up (CHECKSUM_COMPLETE), and leave alone what is still to be
+ * completed (CHECKSUM_PARTIAL).
  */
 #ifndef BPF_LIB_EDGE_REWRITE_H
 #define BPF_LIB_EDGE_REWRITE_H
@@ -17,7 +17,7 @@
 #define ICMP_CHECK	 2u
 #define ICMP_ID		 4u
 
-/* The port at l4 + at, and the upper checksum that covers it. ICMP: the id. */
+/* Replaces the port at l4 + at, or the id of an ICMP query, and corrects the upper checksum. */
 static __always_inline int rewrite_port(struct __sk_buff *skb, __u32 at, __u32 check, __u32 mangled, __be16 old,
 					__be16 port)
 {
@@ -28,9 +28,9 @@ static __always_inline int rewrite_port(struct __sk_buff *skb, __u32 at, __u32 c
 }
 
 /*
- * Gives one end (EDGE_…) of the IPv4 packet in the scratch another address and port, in the frame and in the scratch.
- * Of a later fragment, and of what has no ports, the address alone. Returns PASS, or why not: the packet is to be
- * dropped then.
+ * Gives one end (EDGE_…) of the IPv4 packet in the scratch another address and port, in the frame and in the scratch. A
+ * later fragment, and a packet without ports, gets the address only. Returns PASS, or a reason to drop the packet,
+ * which may be half written.
  */
 __noinline int rewrite_end(struct __sk_buff *skb, __u32 end, __be32 address, __u32 port_be)
 {
@@ -76,7 +76,7 @@ __noinline int rewrite_end(struct __sk_buff *skb, __u32 end, __be32 address, __u
 	return PASS;
 }
 
-/* Both MACs of the frame. Returns 0, or not 0: it can't be written to. */
+/* Writes both MACs of the frame. Returns enum bytes. */
 static __always_inline int rewrite_macs(struct __sk_buff *skb, const __u8 *dmac, const __u8 *smac)
 {
 	__u8 macs[2 * ETH_ALEN];

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Routes out of a VPC. The table is that of the subnet of the port by which the packet came in, the longest prefix
- * counts. A destination inside the VPC's own space never gets here.
+ * Routes out of a VPC. The route table is that of the subnet of the port by which the packet came in. The longest
+ * prefix decides. No destination within the VPC's own address space is looked up here.
  */
 #ifndef BPF_LIB_EDGE_ROUTES_H
 #define BPF_LIB_EDGE_ROUTES_H
 
 #include "lib/edge/nat.h"
 
-#define ROUTE_STEPS 130u /* all prefix lengths of IPv6, and one to end */
+#define ROUTE_STEPS 130u /* all prefix lengths of IPv6, and one step to end */
 
 struct route_walk {
 	struct scratch *s;
 };
 
-/* x: not 0. */
+/* Index of the highest bit of x, which is not 0. */
 static __always_inline __u32 highest_bit(__u64 x)
 {
 	__u32 n = 0;
@@ -42,7 +42,7 @@ static __always_inline __u32 highest_bit(__u64 x)
 	return n + (x >> 1 ? 1 : 0);
 }
 
-/* Takes the longest prefix length that is still to be tried; 255: none is. */
+/* Takes the longest prefix length that is left to try; 255: none is. */
 static __always_inline __u32 route_next_plen(struct scratch *s)
 {
 	__u32 bit;
@@ -78,7 +78,7 @@ static __always_inline void route_mask(struct scratch *s, __u32 plen)
 	k->addr[3] = s->route_address[3] & mask32(word_bits(plen, 3));
 }
 
-/* One prefix length. Returns 1 when the walk is over. */
+/* Tries one prefix length. Returns 1 when the search is over. */
 static long route_step(__u32 i, void *ctx)
 {
 	struct scratch *s = ((struct route_walk *)ctx)->s;
@@ -103,8 +103,8 @@ static long route_step(__u32 i, void *ctx)
 }
 
 /*
- * The target that the route table of ENI `number`'s subnet has for the scratch's route_address, at the scratch's epoch.
- * Returns VPC_TARGET_… << VPC_TARGET_SHIFT | number; 0: no route; AGAIN; ROUTE_NO_TABLE.
+ * Returns the target of the scratch's route_address in the route table of ENI `number`'s subnet, at the scratch's
+ * epoch: VPC_TARGET_… << VPC_TARGET_SHIFT | number; 0: no route; AGAIN; or ROUTE_NO_TABLE.
  */
 #define ROUTE_NO_TABLE (-3)
 __noinline int route_find(__u32 which, __u32 number, __u32 family)
@@ -140,7 +140,7 @@ __noinline int route_find(__u32 which, __u32 number, __u32 family)
 	return s->route_found;
 }
 
-/* Whether an ENI may be a route's target for this port's packets: it forwards, and is attached. */
+/* Whether an ENI may be a route's target for this port's packets: it forwards packets and is attached. */
 static __always_inline int route_is_appliance(const struct scratch *s, __u32 number)
 {
 	struct vpc_eni *to = eni_get(number);
@@ -150,8 +150,8 @@ static __always_inline int route_is_appliance(const struct scratch *s, __u32 num
 }
 
 /*
- * Where the packet in the scratch goes whose destination is outside of the VPC. Sets the scratch's `way`, or `hop` and
- * `hop_routed` where an appliance is the target. Returns PASS, AGAIN or a reason.
+ * Finds where the packet in the scratch goes, whose destination is outside the VPC. Sets the scratch's `way`, or `hop`
+ * and `hop_routed` if an appliance is the target. Returns PASS, AGAIN or a reason.
  */
 __noinline int route_out(__u32 which)
 {
@@ -198,9 +198,9 @@ _Static_assert(VPC_TARGET_IGW == VPC_EDGE_IGW && VPC_TARGET_EIGW == VPC_EDGE_EIG
 	       "a target that is a gateway is a way");
 
 /*
- * Whether what ENI `number` answers to the packet in the scratch, which came by the scratch's `way`, goes back by the
- * same way: who takes a route away ends what used it in this direction, too. Answers to a published port need no route,
- * and an ICMP error may come from any router. Returns PASS, AGAIN or a reason.
+ * Whether ENI `number`'s answer to the packet in the scratch would leave by the way by which the packet came. So
+ * deleting a route also ends what came in by it. Answers to a published port need no route, and an ICMP error may come
+ * from any router. Returns PASS, AGAIN or a reason.
  */
 __noinline int route_back(__u32 which, __u32 number)
 {
@@ -221,7 +221,8 @@ __noinline int route_back(__u32 which, __u32 number)
 										       : VPC_DROP_NO_ROUTE;
 }
 
-/* Whether the packet answers a flow that the outside opened by a published port, or is an error about one. */
+/* Whether the packet answers a flow that was opened from outside by a published port, or is an error about such a
+ * flow. */
 static __always_inline int route_is_published(struct scratch *s)
 {
 	const struct packet *p = &s->packet, *q = &s->quoted;
@@ -237,8 +238,8 @@ static __always_inline int route_is_published(struct scratch *s)
 }
 
 /*
- * Where the packet in the scratch goes, which was let through and is for no ENI by its MAC or its address. The route
- * table is asked for each packet: taking a route away ends what used it. Returns PASS with `way` or `hop` set, or
+ * Finds where the packet in the scratch goes, which is accepted and is for no ENI by its MAC or its address. The route
+ * table is asked for each packet, so deleting a route ends what used it. Returns PASS with `way` or `hop` set, or with
  * neither: up to the router; AGAIN; or a reason.
  */
 __noinline int route_way(__u32 which)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ICMP errors to the world about what is larger than its receiver's MTU: from the address that it was sent to, at most
- * 100 a second for all. The packet becomes the error, and goes back out of the interface that it came in by. */
+/* ICMP errors to the world about packets that are larger than their receiver's MTU. An error comes from the address
+ * that the packet was sent to. There are at most 100 a second for all receivers. The packet is turned into the error,
+ * and leaves by the interface at which it came in. */
 #ifndef BPF_LIB_EDGE_TOO_BIG_H
 #define BPF_LIB_EDGE_TOO_BIG_H
 
@@ -31,7 +32,7 @@ static __always_inline void too_big_fill6(struct answer_head6 *f, const struct s
 	__builtin_memcpy(f->dst, s->packet.src, 16);
 }
 
-/* The headers of an error about n bytes that sum up to `sum`, into b->out. Returns their length. */
+/* Writes the headers of an error that quotes n bytes, whose sum is `sum`, to b->out. Returns their length. */
 static __always_inline __u32 too_big_headers(struct __sk_buff *skb, struct scratch *s, struct address_config_scratch *b,
 					     __u32 n, __u64 sum)
 {
@@ -58,8 +59,8 @@ static __always_inline __u32 too_big_headers(struct __sk_buff *skb, struct scrat
 	return sizeof(*f6);
 }
 
-/* Tells the sender of the packet in the scratch, which is dropped, that s->next_mtu is the most. Returns what the
- * program ends with. */
+/* Tells the sender of the packet in the scratch, which is dropped, the MTU s->next_mtu. Returns what the program ends
+ * with. */
 __noinline int world_too_big(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);

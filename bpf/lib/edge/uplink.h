@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Onto an uplink and off it: what a workload sends to the outside, from its port to the uplink's host end, and what
- * comes from the outside, from the host end's programs to the VPC end.
+ * Sending on and to an uplink: from a workload's port to the uplink's host end, and from the programs at host devices
+ * to the uplink's VPC end.
  */
 #ifndef BPF_LIB_EDGE_UPLINK_H
 #define BPF_LIB_EDGE_UPLINK_H
@@ -9,7 +9,7 @@
 #include "lib/edge/rewrite.h"
 #include "lib/packet/redirect.h"
 
-/* Bytes of the largest IP packet that this will be on a wire. */
+/* Bytes of the largest IP packet that this one becomes on a wire. */
 static __always_inline __u32 uplink_biggest(const struct __sk_buff *skb, const struct packet *p)
 {
 	__u32 upper = p->proto == IPPROTO_TCP ? p->upper : 8;
@@ -17,7 +17,8 @@ static __always_inline __u32 uplink_biggest(const struct __sk_buff *skb, const s
 	return skb->gso_size ? skb->gso_size + (p->l4 - p->l3) + upper : p->end - p->l3;
 }
 
-/* Whether it has options that routers read: the world's would answer to an address that isn't the workload's. */
+/* Whether the packet has options that routers read. A router of the world would send errors about them to an address
+ * that isn't the workload's. */
 static __always_inline int uplink_has_options(struct __sk_buff *skb, const struct packet *p)
 {
 	__u8 next = 0;
@@ -28,8 +29,8 @@ static __always_inline int uplink_has_options(struct __sk_buff *skb, const struc
 	       next == EXT_HOPOPTS;
 }
 
-/* Whether the packet in the scratch, which was let through, may leave by its way. What is too big is not fragmented:
- * its sender is told, whatever it said of that. Returns PASS or a reason. */
+/* Whether the accepted packet in the scratch may leave by its way. A packet that is too big is not fragmented, even
+ * without DF: its sender is told. Returns PASS or a reason. */
 __noinline int uplink_refused(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -48,7 +49,7 @@ __noinline int uplink_refused(struct __sk_buff *skb)
 	return uplink_biggest(skb, &s->packet) > s->next_mtu ? VPC_DROP_TOO_BIG : PASS;
 }
 
-/* Sends what ENI `me` may send to the host, by its way. Returns what the program ends with. */
+/* Sends a packet of ENI `me`, which may leave by the way, to the host. Returns what the program ends with. */
 static __noinline int uplink_redirect(struct __sk_buff *skb, struct vpc_uplink *u, struct vpc_eni *me, __u32 way)
 {
 	__u32 number = skb->ifindex, length = skb->len, ifindex = READ_ONCE(u->ifindex);
@@ -74,7 +75,7 @@ static __always_inline int uplink_send(struct __sk_buff *skb, struct scratch *s)
 	return u && me ? uplink_redirect(skb, u, me, s->way) : drop_packet(VPC_DROP_NO_ROUTE);
 }
 
-/* Sends the packet in hand, which is at a device of the host, to the VPC end of e->vpc's uplink by e->way. Returns what
+/* Sends the current packet, which is at a device of the host, to the VPC end of e->vpc's uplink by e->way. Returns what
  * the program ends with. */
 static __always_inline int uplink_enter(struct __sk_buff *skb, struct edge *e)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The program on outer interfaces: what of the frames there is for a VPC (enter.h), and what is answered there itself:
- * who has an elastic IP, and what is too big for its receiver. */
+/* The program on outer interfaces. It finds the frames that are for a VPC (enter.h). It answers two things itself: ARP
+ * requests for elastic IPs, and packets that are too big for their receiver. */
 #ifndef BPF_LIB_EDGE_WORLD_H
 #define BPF_LIB_EDGE_WORLD_H
 
@@ -9,7 +9,7 @@
 
 #define WORLD_ARP_BYTES 42
 
-/* An ARP packet from the Ethernet header on. */
+/* The ARP packet with its Ethernet header. */
 struct world_arp {
 	__u8 dmac[ETH_ALEN];
 	__u8 smac[ETH_ALEN];
@@ -24,8 +24,7 @@ struct world_arp {
 } __attribute__((packed));
 _Static_assert(sizeof(struct world_arp) == WORLD_ARP_BYTES, "world_arp");
 
-/* Whether an elastic IP has the address, also one that is nobody's by now. An address that is the host's too is the
- * kernel's to answer for. */
+/* Whether the address is an elastic IP, associated or not. The kernel answers for an address that is the host's too. */
 static __always_inline int world_is_elastic(struct scratch *s, struct edge *e, __be32 address)
 {
 	struct vpc_public *found;
@@ -40,7 +39,7 @@ static __always_inline int world_is_elastic(struct scratch *s, struct edge *e, _
 	return eip_read(s, READ_ONCE(found->number), address, &private4, &space) != 0;
 }
 
-/* Answers who asks for an elastic IP, with the interface's own MAC. Returns what the program ends with. */
+/* Answers an ARP request for an elastic IP with the interface's own MAC. Returns what the program ends with. */
 static __always_inline int world_arp(struct __sk_buff *skb, struct edge *e)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -68,7 +67,8 @@ static __always_inline int world_arp(struct __sk_buff *skb, struct edge *e)
 	return (int)bpf_redirect(ifindex, 0) & REDIRECT_ACT;
 }
 
-/* Whether the frame may be for a VPC, by its destination alone. IPv4: it is in e->public_key and in `public`. */
+/* Whether the frame may be for a VPC, by its destination alone. For IPv4 the address is in e->public_key and in
+ * `public` then. */
 static __always_inline int world_concerns(struct __sk_buff *skb, struct edge *e)
 {
 	struct vpc_edge_ctl *c;
@@ -87,8 +87,9 @@ static __always_inline int world_concerns(struct __sk_buff *skb, struct edge *e)
 	return bpf_map_lookup_elem(&public, &e->public_key) != 0;
 }
 
-/* Nobody in the world has a public address or one of another VPC, and rules of groups go by the source. (An address of
- * the receiver's own VPC is refused where the packet enters it.) Leaves in e what is known of the destination. */
+/* Whether the packet's source is forged: a public address of this host, or an IPv6 address of another VPC. Rules of
+ * groups go by the source, so nobody in the world may have these. (An address of the receiver's own VPC is refused
+ * where the packet enters it.) e->public_key and e->prefix6_vpc stay those of the destination. */
 static __always_inline int world_forged(struct scratch *s, struct edge *e)
 {
 	__u32 to = e->prefix6_vpc, from;
@@ -104,7 +105,7 @@ static __always_inline int world_forged(struct scratch *s, struct edge *e)
 	return from && from != to;
 }
 
-/* What becomes of the packet in the scratch. Returns PASS, HOSTS or a reason. */
+/* Judges the packet in the scratch. Returns PASS, HOSTS or a reason. */
 static __always_inline int world_judge(struct __sk_buff *skb, struct scratch *s, struct edge *e)
 {
 	int rc = AGAIN;

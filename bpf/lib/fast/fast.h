@@ -12,7 +12,7 @@
 #include "lib/packet/checksum.h"
 #include "lib/packet/view.h"
 
-/* Whether the entry is this packet's, and not too old. */
+/* Whether the entry is this packet's and not too old. */
 static __always_inline int fast_matches(const struct flow_cache *r, const struct header_view *p, __u32 me)
 {
 	if (r->src != p->src || r->dst != p->dst || r->ports != p->ports || r->me != me || r->proto != p->proto ||
@@ -30,7 +30,7 @@ static __always_inline int fast_version_stands(const struct flow_cache *r)
 	return version && READ_ONCE(*version) == r->version;
 }
 
-/* Whether it may be one that the router drops (route.h), as it is for its hops, its size or its checksum. */
+/* Whether the router may drop the packet (route.h): for its hop limit, its size or its checksum. */
 static __always_inline int fast_is_refused(const struct __sk_buff *skb, const struct vpc_eni *e,
 					   const struct header_view *p)
 {
@@ -38,8 +38,8 @@ static __always_inline int fast_is_refused(const struct __sk_buff *skb, const st
 	       redirect_biggest(skb, &p->frame) > READ_ONCE(e->mtu) || !view_checksum_is_right(p);
 }
 
-/* The frame leaves the VPC of ENI `me` by the way that the entry says. Routes have no generation: any commit may have
- * changed them, and the next packet asks for them again. */
+/* Sends a frame that leaves the VPC of ENI `me` by the gateway that the entry names. Routes have no generation, and any
+ * commit may have changed them. So after a commit the slow path asks for the route again. */
 static __always_inline int fast_leave(struct __sk_buff *skb, struct vpc_eni *me, const struct flow_cache *r,
 				      const struct header_view *p)
 {
@@ -55,7 +55,7 @@ static __always_inline int fast_leave(struct __sk_buff *skb, struct vpc_eni *me,
 	return uplink_redirect(skb, u, me, way);
 }
 
-/* The frame, whose entry matches. Returns what the program ends with, or FAST_NOT. */
+/* Sends the frame, whose tuple the entry has. Returns what the program ends with, or FAST_NOT. */
 static __always_inline int fast_decide(struct __sk_buff *skb, const struct flow_cache *r, const struct header_view *p)
 {
 	__u32 number = skb->ifindex, peer = r->peer;
@@ -78,7 +78,7 @@ static __always_inline int fast_decide(struct __sk_buff *skb, const struct flow_
 	return action == FORWARD_UP ? redirect_up(skb) : redirect_to(skb, to, peer, action);
 }
 
-/* h: the packet's hash, for who goes on. */
+/* The fast path. h: the packet's hash (flow/cache.h). Returns what the program ends with, or FAST_NOT. */
 static __always_inline int fast_from_workload(struct __sk_buff *skb, const struct header_view *p, __u64 h)
 {
 	struct flow_cache *r;

@@ -16,7 +16,7 @@
 #include "lib/flow/move.h"
 #include "lib/flow/syn_cache.h"
 
-/* What a step of this path has come to. */
+/* The result of a step of this path. */
 enum connection_step {
 	CONNECTION_NOT,	 /* nothing was changed: leave the packet to egress.h */
 	CONNECTION_DONE, /* go on */
@@ -24,14 +24,14 @@ enum connection_step {
 
 struct connection {
 	struct flow_ctx ctx;
-	__u64 hash; /* the packet's, for flow/cache.h */
+	__u64 hash; /* flow_cache_hash() of the packet */
 	__u32 peer; /* the ENI that has the destination */
 	const struct vpc_ctl *now;
 	const struct vpc_eni *me;
 	const struct vpc_eni *to; /* the peer's row */
 };
 
-/* As flow_key(). Returns the index of the packet's source. */
+/* Makes the key as flow_key() does. Returns the index of the packet's source. */
 static __always_inline __u32 connection_key(struct vpc_flow_key *k, const struct header_view *p, __u32 space)
 {
 	__be16 sport = (__be16)p->ports, dport = (__be16)(p->ports >> 16);
@@ -45,7 +45,7 @@ static __always_inline __u32 connection_key(struct vpc_flow_key *k, const struct
 	return flow_key_ends(k, src, dst, sport, dport);
 }
 
-/* The set of a side that is who the flow means and whose judgement holds; else 0. */
+/* The set of a side if the ENI is the flow's and the judgement holds for it; else 0. */
 static __always_inline __u32 connection_side(const struct vpc_eni *e, __u32 incarnation, __u64 epoch, __u64 judged)
 {
 	int in_force = versioned_read(&e->set, epoch);
@@ -57,14 +57,15 @@ static __always_inline __u32 connection_side(const struct vpc_eni *e, __u32 inca
 		       : 0;
 }
 
-/* Whether a network ACL is to be asked about what goes from the one to the other. That an opening is in the SYN cache
- * says that it was asked; nothing says that of the other segments. */
+/* Whether a network ACL decides about packets from `me` to `to`. An entry in the SYN cache says that it was asked about
+ * the SYN; no entry says that of other segments. */
 static __always_inline int connection_has_acl(const struct vpc_eni *me, const struct vpc_eni *to)
 {
 	return ((READ_ONCE(me->flags) | READ_ONCE(to->flags)) & VPC_ENI_ACL) && me->subnet != to->subnet;
 }
 
-/* Moves the copy on. CONNECTION_NOT: the entry would have to be moved too, or needs more than a new state. */
+/* Moves the copy on by the segment. CONNECTION_NOT: the entry would have to move to another map, or needs more than a
+ * new state. */
 static __always_inline enum connection_step connection_next(const struct connection *c, struct vpc_flow *copy,
 							    const struct packet *segment, __u32 from)
 {
@@ -75,7 +76,7 @@ static __always_inline enum connection_step connection_next(const struct connect
 		return CONNECTION_NOT;
 	tcp_step(copy, segment, from);
 	if (copy->state > VPC_FLOW_CLOSING)
-		return CONNECTION_NOT; /* never; and the verifier needn't walk the other states' timeouts */
+		return CONNECTION_NOT; /* it never happens, and the verifier need not walk the other states' timeouts */
 	if (copy->state == VPC_FLOW_ESTABLISHED && (copy->flags & VPC_FLOW_HALF_OPEN)) {
 		if (!flow_confirm(READ_ONCE(c->me->vpc), copy, from ? c->peer : c->ctx.me, from ? c->ctx.me : c->peer))
 			return CONNECTION_NOT;
@@ -89,12 +90,12 @@ static __always_inline __u32 connection_timeout(const struct connection *c, __u8
 
 	if (timeout_s)
 		return timeout_s;
-	/* no other state is left */
+	/* no other state is possible */
 	timeout_s = flow_idle(0, VPC_FLOW_ESTABLISHED, c->me);
 	return flow_idle(timeout_s, VPC_FLOW_ESTABLISHED, c->to);
 }
 
-/* Everything is known of the segment: takes it into the entry, whose state is in the copy. */
+/* Writes the segment's changes to the entry. copy: the entry's state before the segment. No check is left to do. */
 static __always_inline enum connection_step connection_step(struct connection *c, const struct vpc_flow_key *k,
 							    struct vpc_flow *f, struct vpc_flow *copy,
 							    const struct packet *segment, __u32 from)
@@ -128,7 +129,7 @@ static __always_inline enum connection_step connection_step(struct connection *c
 	return CONNECTION_DONE;
 }
 
-/* A segment of the flow that f is the entry of. Returns its forwarding action, with peer and `to` filled, or
+/* Judges a segment of a known flow. f: the flow's entry. Returns the forwarding action, with peer and `to` filled, or
  * FORWARD_NONE: nothing was changed. */
 static __noinline enum action connection_known(struct __sk_buff *skb, const struct header_view *p, struct connection *c,
 					       const struct vpc_flow_key *k, struct vpc_flow *f)
@@ -197,7 +198,7 @@ static __always_inline int connection_has_room(const struct connection *c, const
 	       share_left_opened(f, room, c->me, mine) && share_left_answered(c->to, others, mine);
 }
 
-/* Makes the flow of an opening that is allowed. CONNECTION_NOT: it couldn't be made, or there is one. */
+/* Inserts the entry of a connection whose SYN is allowed. CONNECTION_NOT: it couldn't be inserted, or there is one. */
 static __always_inline enum connection_step connection_make(const struct connection *c, const struct vpc_flow_key *k,
 							    const struct syn_cache *o, const struct share *f)
 {
@@ -218,7 +219,7 @@ static __always_inline enum connection_step connection_make(const struct connect
 	return CONNECTION_NOT;
 }
 
-/* A SYN. What has an entry in a map is left to egress.h. Returns as connection_known(). */
+/* Judges a SYN by the SYN cache. One whose key is in a map is left to egress.h. Returns as connection_known() does. */
 static __noinline enum action connection_open(struct __sk_buff *skb, const struct header_view *p, struct connection *c,
 					      const struct vpc_flow_key *k)
 {
@@ -250,7 +251,8 @@ static __noinline enum action connection_open(struct __sk_buff *skb, const struc
 	return action;
 }
 
-/* Of a TCP segment with a header view. Returns what the program ends with, or FAST_NOT. h: its hash (flow/cache.h). */
+/* The TCP fast path, for a segment with a header view. h: its hash (flow/cache.h). Returns what the program ends with,
+ * or FAST_NOT. */
 static __always_inline int connection_from_workload(struct __sk_buff *skb, const struct header_view *p, __u64 h)
 {
 	struct connection c = {.ctx.me = skb->ifindex, .hash = h};
@@ -272,7 +274,8 @@ static __always_inline int connection_from_workload(struct __sk_buff *skb, const
 		return FAST_NOT;
 	c.ctx.now_ns = bpf_ktime_get_coarse_ns();
 	c.ctx.from = connection_key(&k, p, READ_ONCE(c.me->vpc));
-	if (p->src6 && address_is4(k.addr[0])) /* would have the key of an IPv4 packet, and is never carried */
+	if (p->src6 && address_is4(k.addr[0])) /* it would have an IPv4 packet's key, and such addresses are never
+						* carried */
 		return FAST_NOT;
 	c.ctx.tag = flow_tag(&k);
 	if (tcp_opens(p->tcp_flags)) {

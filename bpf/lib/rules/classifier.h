@@ -1,36 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The question of policy.h, answered by a set's classifier (abi.h, `classifier`) where the walk would be long:
+ * Judges by a set's classifier (abi.h, `classifier`), an interval index, where the rule walk would be long. The steps
+ * are:
  *
- *   the port          -> the deepest node it is in
- *   each node up from there, at most 18: the peer's address -> a row
+ *   the port                                            -> the deepest node that has it
+ *   each node from there up, at most 18: the peer's address -> a row
  *   each of the peer's groups, at most 16: {group, port}    -> a row
  *
- * Each arrow is a search down a tree of blocks, one block a step: at most some 300 steps, of 8 ns, however the rules
- * are.
+ * Each arrow is a search down a tree of blocks, one block a step. All searches take at most some 300 steps of 8 ns
+ * each, whatever the rules are.
  *
- * The table is only where to look. A row that it names is taken if the row itself, its class and the set say that it
- * allows this packet at this epoch: a table that is wrong may deny, and never allows. One loop with its state in the
- * scratch, for the reasons that policy.h tells.
+ * The index only says where to look. A row that it names is taken if the row itself, its port mask group and the set
+ * allow this packet at this epoch. So a wrong index may deny, but never allows. The search is one loop with its state
+ * in the scratch, for the reasons that walk.h gives.
  */
 #ifndef BPF_LIB_CLASSIFIER_H
 #define BPF_LIB_CLASSIFIER_H
 
 #include "lib/core/address.h"
 
-/* More than any table takes; ends the search in one that is broken. */
+/* More steps than any search takes. The bound ends a search in a broken index. */
 #define CLASSIFIER_STEPS 1024u
 
-/* What a step of a search says to bpf_loop(). */
+/* The result of a step, as bpf_loop() takes it. */
 enum step {
 	STEP_ON,   /* call the next step */
-	STEP_OVER, /* stop: a row allows (`found`), or nothing is left to look at */
+	STEP_OVER, /* stop: a row allows (`found`), or nothing is left to search */
 };
 
-/* Stages beside VPC_PEER_CIDR4, VPC_PEER_CIDR6, VPC_PEER_SG. */
+/* A stage of the search, beside VPC_PEER_CIDR4, VPC_PEER_CIDR6 and VPC_PEER_SG. */
 #define CLASSIFIER_PORT 0
 
-/* First block of the set's table for this direction at the epoch; 0: none, or it can't be told any more. */
+/* The first block of the set's index for this direction at the epoch; 0: there is none, or both versions are newer. */
 static __always_inline __u32 classifier_table(const struct policy *q)
 {
 	__u32 number = q->set;
@@ -45,7 +46,7 @@ static __always_inline struct vpc_classifier_block *classifier_block(__u32 at)
 	return bpf_map_lookup_elem(&classifier, &at);
 }
 
-/* Begins a search for q->key in a list. An empty one is over at once. */
+/* Begins a search for q->key in a list. A search in an empty list ends at once. */
 static __always_inline void classifier_search(struct policy *q, const struct vpc_classifier_list *list, __u32 words)
 {
 	__u32 size = READ_ONCE(list->size);
@@ -57,7 +58,7 @@ static __always_inline void classifier_search(struct policy *q, const struct vpc
 	q->words = (__u8)words;
 }
 
-/* Whether the table is there. Prepares the loop: the first search is for the port. */
+/* Prepares the loop, which first searches for the port. Returns 0 if the set has no index. */
 static __always_inline int classifier_begin(struct policy *q)
 {
 	struct vpc_classifier_block *block;
@@ -78,8 +79,8 @@ static __always_inline int classifier_begin(struct policy *q)
 	return 1;
 }
 
-/* How many of the first n keys of a block are not above q->key. No branches: a borrow of the subtraction says which is
- * greater, and what the verifier can't tell apart it walks once. */
+/* How many of the first n keys of a block are less than or equal to q->key. There are no branches, because the verifier
+ * walks each side of one. The borrow of a subtraction says which key is greater. */
 static __always_inline __u32 classifier_rank(const struct policy *q, const struct vpc_classifier_block *b,
 					     const __u32 words, const __u32 n)
 {
@@ -93,13 +94,13 @@ static __always_inline __u32 classifier_rank(const struct policy *q, const struc
 		for (__u32 w = words; w > 0; w--)
 			borrow = ((__u64)q->key[w - 1] - b->word[i * words + w - 1] - borrow) >> 63;
 		above += (__u32)borrow;
-		/* one key after the other, or all of them end up on the stack */
+		/* one key after the other, or the compiler puts all of them on the stack */
 		asm volatile("" : "+r"(above));
 	}
 	return n - above;
 }
 
-/* One level down. */
+/* Goes down one level. */
 static __always_inline void classifier_down(struct policy *q, const struct vpc_classifier_block *b)
 {
 	__u32 shift, rank, here, below;
@@ -114,7 +115,7 @@ static __always_inline void classifier_down(struct policy *q, const struct vpc_c
 		shift = VPC_STEPS_INNER_SHIFT(4);
 		rank = classifier_rank(q, b, 4, VPC_STEPS_INNER(4));
 	}
-	/* levels: what is left, so the number of this one, counted from the leaves */
+	/* levels: how many are left, so it is the number of this level, counted from the leaves */
 	here = (q->leaves - 1) >> (q->levels * shift & 31);
 	below = (q->leaves - 1) >> ((q->levels - 1) * shift & 31);
 	q->nth = (q->nth << shift) + rank - 1;
@@ -123,7 +124,7 @@ static __always_inline void classifier_down(struct policy *q, const struct vpc_c
 	q->level_at += here + 1;
 }
 
-/* The value of the key's step. */
+/* The value of the interval that has the key. */
 static __always_inline __u32 classifier_leaf(const struct policy *q, const struct vpc_classifier_block *b)
 {
 	__u32 at;
@@ -160,7 +161,7 @@ static __always_inline int classifier_mask_group_holds(const struct policy *q, _
 	       classifier_has(q, c->key.sg);
 }
 
-/* Whether a row allows what is asked, by its own words. */
+/* Re-checks the packet against the row itself; the index is never trusted for an accept. */
 static __always_inline int classifier_proves(const struct policy *q, const struct vpc_row *r)
 {
 	const struct vpc_rule_key *k = &r->key;
@@ -192,7 +193,7 @@ static __always_inline enum step classifier_take(struct policy *q, __u32 number)
 	return STEP_OVER;
 }
 
-/* A search ended with this value. */
+/* Handles the value with which a search ended. */
 static __always_inline enum step classifier_ended(struct policy *q, __u32 value)
 {
 	if (q->stage != CLASSIFIER_PORT)
@@ -210,7 +211,7 @@ static __always_inline enum step classifier_ended(struct policy *q, __u32 value)
 	return STEP_ON;
 }
 
-/* The next of the peer's groups. */
+/* Begins the search for the next of the peer's groups. */
 static __always_inline enum step classifier_peer_group(struct policy *q)
 {
 	__u32 number = q->peer_set, at = q->peer_at++, g;
@@ -231,14 +232,14 @@ static __always_inline enum step classifier_peer_group(struct policy *q)
 	return STEP_ON;
 }
 
-/* The next search. */
+/* Begins the next search. */
 static __always_inline enum step classifier_next(struct policy *q)
 {
 	struct vpc_classifier_block *block;
 	struct vpc_classifier_node *node;
 
 	if (q->stage == CLASSIFIER_PORT)
-		return classifier_ended(q, 0); /* no ports at all */
+		return classifier_ended(q, 0); /* the index has no ports */
 	if (!q->node) {
 		q->stage = VPC_PEER_SG;
 		return classifier_peer_group(q);
@@ -255,7 +256,7 @@ static __always_inline enum step classifier_next(struct policy *q)
 	return STEP_ON;
 }
 
-/* One step: a block of the search in hand, or the next search. Returns enum step. */
+/* One step: a block of the current search, or the begin of the next. Returns enum step. */
 static long classifier_step(__u32 i, void *ctx)
 {
 	struct policy *q = ((struct policy_walk *)ctx)->q;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Judging an opening: each local side of the scratch's key by its own groups. Used for a new flow, for one whose rules
- * changed since it was judged, and by the sweep.
+ * Judges whether a flow may be opened: each local side of the scratch's key by its own groups. It is called for a new
+ * flow, for a flow whose rules have changed since its judgement, and by the sweep.
  */
 #ifndef BPF_LIB_JUDGE_H
 #define BPF_LIB_JUDGE_H
@@ -20,7 +20,7 @@ static __always_inline void judge_count(__u32 number, __u32 length, __u64 now_bo
 	WRITE_ONCE(stat->last_used_ns, now_boot_ns);
 }
 
-/* The question about side i: 0 the opener's egress, 1 the responder's ingress. */
+/* Judges side i. 0: the opener, by its egress rules. 1: the responder, by its ingress rules. */
 static __always_inline int judge_side(struct scratch *s, __u32 which, __u32 i)
 {
 	struct policy *q = &s->policy;
@@ -49,9 +49,9 @@ static __always_inline int judge_side(struct scratch *s, __u32 which, __u32 i)
 }
 
 /*
- * Judges the opening by s->opener under s->key with s->side. Counts the rows if it is allowed and a packet is in hand.
- * Returns PASS or the reason, with culprit set. A side of s->spare that isn't allowed is noted in s->spared and refuses
- * nothing. (sides_clear() empties s->spare.)
+ * Judges the flow under s->key, which s->opener opens, with s->side. Counts the rows that allow it if there is a
+ * packet. Returns PASS, or the reason, with culprit set. A side in s->spare that isn't allowed refuses nothing: it is
+ * noted in s->spared. (sides_clear() empties s->spare.)
  */
 __noinline int judge_opening(__u32 which)
 {
@@ -84,11 +84,11 @@ __noinline int judge_opening(__u32 which)
 	return PASS;
 }
 
-/* Which side an appliance's own entry has it at: an index of the flow's sides, or none. */
+/* Which side of its own entry an appliance is: an index of the flow's sides, or none. */
 enum via_side {
 	VIA_OPENER,
 	VIA_RESPONDER,
-	VIA_NOBODY, /* not an appliance's entry: both sides have their addresses */
+	VIA_NOBODY, /* the entry is not an appliance's: both sides have the packets' addresses */
 };
 
 static __always_inline enum via_side via_side(__u32 via)
@@ -97,8 +97,8 @@ static __always_inline enum via_side via_side(__u32 via)
 }
 
 /*
- * Loads the sides of the entry in the scratch's fl. Returns PASS; AGAIN; NOT_READY when a side is another ENI by now
- * or has no groups: then no judgement can go well.
+ * Loads the sides of the entry in the scratch's fl. Returns PASS; AGAIN; or NOT_READY when a side is another ENI or has
+ * no groups, so that no judgement can allow the flow.
  */
 __noinline int judge_load_sides(__u32 which)
 {
@@ -125,9 +125,10 @@ __noinline int judge_load_sides(__u32 which)
 }
 
 /*
- * Judges the entry in the scratch's fl, whose sides are loaded, again: do its sides still have their addresses, and do
- * their groups still allow the opening? Returns PASS; a reason; OPEN_NEW when a side isn't who has the address
- * any more: then the entry says nothing of its packets, no grace spares them, and they are judged as new.
+ * Judges the entry in the scratch's fl again, after judge_load_sides(): do its sides still have their addresses, and do
+ * their groups still allow the flow to be opened? Returns PASS; a reason; or OPEN_NEW when another ENI has a side's
+ * address. The entry doesn't hold for such packets then: no grace spares them, and they are judged as the first of a
+ * flow.
  */
 __noinline int judge_again(__u32 which)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Rules that name prefix lists, of a set of which some group does:
+ * Judges by the rules that name prefix lists, if a group of the set has such rules:
  *
  *   each group of the set
  *     each list that it may name (list_of)
@@ -9,22 +9,22 @@
  *       if one does: each prefix length that the list has
  *                                           -> rule: has the list an entry with the address?
  *
- * An entry of a list stands once, and is a row like any other: so this costs the same however long a list is, and a
- * changed entry costs the same however many rules name the list. One flat loop, as in walk.h.
+ * A list's entry is one row, whoever names the list. So a judgement costs the same however long a list is, and a
+ * changed entry costs the same however many rules name it. The search is one flat loop, as in walk.h.
  */
 #ifndef BPF_LIB_LISTS_H
 #define BPF_LIB_LISTS_H
 
 #include "lib/rules/walk.h"
 
-/* More than any takes: groups * lists * (port prefixes + peer prefixes + 2). */
+/* More steps than any search takes: groups * lists * (port prefixes + peer prefixes + 2). */
 #define LISTS_STEPS (1u << 17)
 
-/* Stages beside VPC_PEER_CIDR4 and VPC_PEER_CIDR6, when the list's own prefixes are tried. */
+/* A stage of the search, beside VPC_PEER_CIDR4 and VPC_PEER_CIDR6, which search the list's own prefixes. */
 #define LISTS_NEXT 0
 #define LISTS_PORT 3
 
-/* Whether some group of the set names a list. Prepares the loop. */
+/* Prepares the loop. Returns 0 if no group of the set names a list. */
 static __always_inline int lists_begin(struct policy *q)
 {
 	__u32 number = q->set;
@@ -46,7 +46,7 @@ static __always_inline struct vpc_sg_dir *lists_group(const struct policy *q)
 	return g ? &g->dir[q->dir & 1] : 0;
 }
 
-/* The next group, with the lists that it may name. */
+/* Goes on to the next group and the lists that it may name. */
 static __always_inline enum step lists_next_group(struct policy *q)
 {
 	__u32 number = q->set, at = q->groups_at++;
@@ -61,7 +61,7 @@ static __always_inline enum step lists_next_group(struct policy *q)
 	return STEP_ON;
 }
 
-/* The next list of the group; its ports are next. */
+/* Goes on to the next list of the group, and to its ports. */
 static __always_inline enum step lists_next(struct policy *q)
 {
 	__u32 slot = q->slot, *number;
@@ -86,8 +86,8 @@ static __always_inline enum step lists_next(struct policy *q)
 	return STEP_ON;
 }
 
-/* A row of the group in rule_key's mask group names the list: its prefixes are next. Ends with the list if it has none.
- */
+/* Goes on to the list's prefixes, after a row of the group in rule_key's mask group was found that names the list. A
+ * list without prefixes is done. */
 static __always_inline void lists_entries(struct policy *q)
 {
 	struct vpc_mask_group *c;
@@ -102,7 +102,7 @@ static __always_inline void lists_entries(struct policy *q)
 		policy_peers(q, c);
 }
 
-/* The next port prefix of the group. */
+/* Tries the next port prefix of the group. */
 static __always_inline void lists_port(struct policy *q)
 {
 	struct vpc_mask_group *c;
@@ -123,7 +123,7 @@ static __always_inline void lists_port(struct policy *q)
 	q->rule_key.addr[0] = q->list;
 	if (policy_probe(q) != STEP_OVER)
 		return;
-	/* It allows if the address is in the list. */
+	/* The row allows the packet if the list has the address. */
 	q->list_row = q->found;
 	q->list_rule = q->found_rule;
 	q->found = 0;
@@ -131,7 +131,7 @@ static __always_inline void lists_port(struct policy *q)
 	lists_entries(q);
 }
 
-/* The next prefix length of the list. */
+/* Tries the next prefix length of the list. */
 static __always_inline enum step lists_entry(struct policy *q)
 {
 	enum step step = q->family == 4 ? policy_peer4(q) : policy_peer6(q);
@@ -140,7 +140,7 @@ static __always_inline enum step lists_entry(struct policy *q)
 		q->found = q->list_row;
 		q->found_rule = q->list_rule;
 	} else if (q->stage == VPC_PEER_SG) {
-		q->stage = LISTS_NEXT; /* none is left */
+		q->stage = LISTS_NEXT; /* no prefix length is left */
 	}
 	return step;
 }

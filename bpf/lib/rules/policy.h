@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Do the groups of a set allow this? Groups are unions of allow rules, so the first visible row that matches ends the
- * search, and the order says nothing. The rules whose peers are addresses and groups come first: by the rule walk
- * (walk.h), or by the set's classifier where the walk would be long. Those whose peers are prefix lists come last.
+ * Do the groups of a set allow a packet? Groups are unions of allow rules, so the first visible row that matches ends
+ * the search, and the order doesn't matter. Rules with addresses and groups as peers come first: by the rule walk
+ * (walk.h), or by the set's classifier where the walk would be long. Rules with prefix lists as peers come last.
  */
 #ifndef BPF_LIB_POLICY_H
 #define BPF_LIB_POLICY_H
@@ -10,8 +10,8 @@
 #include "lib/rules/lists.h"
 
 /*
- * Answers the question in the scratch's `policy` (set, peer_set, peer, dir, slot, port, family) at the scratch's epoch.
- * Returns the number of the row that allows, with its rule in found_rule; 0: nothing does.
+ * Judges the packet in the scratch's `policy` (set, peer_set, peer, dir, slot, port, family) at the scratch's epoch.
+ * Returns the number of the row that allows it, with the row's rule in found_rule; 0: none does.
  */
 __noinline int policy_allowed(__u32 which)
 {

@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Do the groups of a set allow this? Groups are unions of allow rules, so the first visible row that matches ends the
- * walk, and the order says nothing:
+ * The rule walk, a tuple space search. Groups are unions of allow rules, so the first visible row that matches ends the
+ * walk, and the order doesn't matter:
  *
  *   each group of the set
  *     all4, all6: one row that allows everything
  *     slot ANY, then the packet's own slot
- *       each port prefix length in use        -> mask_group_of: is there a class {sg, dir, slot, port prefix}?
- *         each peer prefix length in use      -> rule: {class, prefix}
- *         each group of the peer the class may name -> rule: {class, group}
+ *       each port prefix length in use        -> mask_group_of: is there a port mask group {sg, dir, slot, port
+ * prefix}? each peer prefix length in use      -> rule: {mask group, prefix} each group of the peer that the mask group
+ * may name -> rule: {mask group, group}
  *
- * A set for which that would be long has a classifier instead (classifier.h); this is what answers where
- * there is none. Neither looks at prefix lists, which come last (lists.h).
+ * A set with a long walk has a classifier instead (classifier.h). Neither looks at prefix lists, which come last
+ * (lists.h).
  *
- * The lengths in use are bitmaps that may hold too many bits and never too few. The walk is one flat loop, a probe or
- * two a step, whose state is in the scratch: what the verifier doesn't track can't multiply its states, and calls may
- * be only eight deep.
+ * The lengths in use are bitmaps, which may have too many bits but never too few. The walk is one flat loop with one or
+ * two lookups a step. Its state is in the scratch, because the verifier doesn't track the scratch, and because calls
+ * may be only eight deep.
  */
 #ifndef BPF_LIB_WALK_H
 #define BPF_LIB_WALK_H
 
 #include "lib/rules/classifier.h"
 
-/* More than any walk takes: groups * slots * port prefixes * (peer prefixes + groups). */
+/* More steps than any walk takes: groups * slots * port prefixes * (peer prefixes + groups). */
 #define POLICY_STEPS (1u << 20)
 
-/* Index of the lowest bit. v != 0. BPF has no instruction for it; clang 14's own expansion reads a table from .rodata.
- */
+/* Index of the lowest bit of v, which is not 0. BPF has no instruction for it. clang 14's own expansion reads a table
+ * from .rodata. */
 static __always_inline __u32 lowest_bit(__u64 v)
 {
 	__u64 low = v & -v;
@@ -47,7 +47,7 @@ static __always_inline __u32 lowest_bit(__u64 v)
 	return n;
 }
 
-/* Takes a row that allows: remembers it. STEP_ON: it isn't visible or has another key. */
+/* Takes the row if it is visible and has the key: found and found_rule. Returns STEP_OVER then, else STEP_ON. */
 static __always_inline enum step policy_take(struct policy *q, __u32 number, const struct vpc_rule_key *key)
 {
 	struct vpc_row *r = bpf_map_lookup_elem(&row, &number);
@@ -69,7 +69,7 @@ static __always_inline enum step policy_probe(struct policy *q)
 	return number ? policy_take(q, READ_ONCE(*number), &q->rule_key) : STEP_ON;
 }
 
-/* The next IPv4 prefix of the class. */
+/* Tries the next IPv4 prefix of the mask group. */
 static __always_inline enum step policy_peer4(struct policy *q)
 {
 	__u64 plens = q->plens[0];
@@ -113,7 +113,7 @@ static __always_inline enum step policy_peer6(struct policy *q)
 	return policy_probe(q);
 }
 
-/* The next of the peer's groups, if the class may name it. */
+/* Tries the next of the peer's groups, if the mask group may name it. */
 static __always_inline enum step policy_peer_group(struct policy *q)
 {
 	__u32 number = q->peer_set, at = q->peer_at++, g;
@@ -135,7 +135,8 @@ static __always_inline enum step policy_peer_group(struct policy *q)
 	return policy_probe(q);
 }
 
-/* The mask group of q->mask_group_key, or NULL. With it in hand its rows are next: rule_key begins with its number. */
+/* The mask group of q->mask_group_key, or NULL. Leaves its number in rule_key, with which the keys of its rows
+ * begin. */
 static __always_inline struct vpc_mask_group *policy_mask_group(struct policy *q)
 {
 	struct vpc_mask_group_key *key = &q->mask_group_key;
@@ -171,7 +172,7 @@ static __always_inline struct vpc_mask_group *policy_port_mask_group(struct poli
 	return policy_mask_group(q);
 }
 
-/* The mask group's prefixes are next. */
+/* Goes on to the mask group's prefixes. */
 static __always_inline void policy_peers(struct policy *q, const struct vpc_mask_group *c)
 {
 	if (q->family == 4) {
@@ -186,7 +187,7 @@ static __always_inline void policy_peers(struct policy *q, const struct vpc_mask
 	q->rule_key.kind = q->stage;
 }
 
-/* The next port prefix of the group and slot. If there is such a class, its peers are next. */
+/* Tries the next port prefix of the group and slot. If there is a mask group, goes on to its peers. */
 static __always_inline void policy_port(struct policy *q)
 {
 	struct vpc_mask_group *c = policy_port_mask_group(q);
@@ -198,7 +199,7 @@ static __always_inline void policy_port(struct policy *q)
 	q->mask_group_bloom = READ_ONCE(c->flags) & VPC_MASK_GROUP_SG ? READ_ONCE(c->sg_bloom) & q->peer_bloom : 0;
 }
 
-/* The next group. */
+/* Goes on to the next group. */
 static __always_inline enum step policy_group(struct policy *q)
 {
 	__u32 number = q->set, at = q->groups_at++, dir = q->dir & 1, slot = q->slot;
