@@ -15,8 +15,8 @@ DESTDIR =
 CNI_DIR = $(if $(filter /usr /usr/local,$(PREFIX)),/opt/cni/bin,$(PREFIX)/libexec/cni)
 
 PKGS_DAEMON = libbpf libnl-3.0 libnl-route-3.0 libmnl libnftables libsystemd libmicrohttpd jansson nettle sqlite3 inih
-PKGS_CLI = jansson libcurl yaml-0.1 smartcols
-PKGS_CNI = jansson libcurl
+PKGS_CLI = jansson yaml-0.1 smartcols
+PKGS_CNI = jansson
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wvla -Werror
 HARDEN = $(if $(SAN)$(COV),,-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection)
 SANFLAGS = $(if $(SAN),-O1 -fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
@@ -28,8 +28,8 @@ CPPFLAGS = -D_GNU_SOURCE -DHASH_NONFATAL_OOM=1 -DVPCD_VERSION='"$(VERSION)"' -Ii
 CFLAGS = -std=gnu17 -g -fPIE -pthread $(WARN) $(HARDEN) $(SANFLAGS) $(COVFLAGS)
 LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(SANFLAGS) $(COVFLAGS)
 LIBS_DAEMON = $(shell pkg-config --libs $(PKGS_DAEMON))
-LIBS_CLI = $(shell pkg-config --libs $(PKGS_CLI))
-LIBS_CNI = $(shell pkg-config --libs $(PKGS_CNI))
+LIBS_CLI = $(shell pkg-config --libs $(PKGS_CLI)) -lhttp_parser
+LIBS_CNI = $(shell pkg-config --libs $(PKGS_CNI)) -lhttp_parser
 
 BPF_ARCH_x86_64 = x86
 BPF_ARCH_aarch64 = arm64
@@ -43,7 +43,7 @@ CLI_SRC := $(wildcard cli/lib/*.c cli/vpcctl/*.c)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 CNI_SRC := $(wildcard cli/cni/*.c) cli/lib/client.c cli/lib/http.c cli/lib/unreachable.c cli/lib/wait.c
 CNI_OBJ := $(CNI_SRC:%.c=$(BUILD)/%.o)
-# No libcurl: QEMU runs it once for each machine that it starts.
+# QEMU runs it once for each machine that it starts.
 QEMU_OBJ := $(BUILD)/cli/qemu/main.o $(BUILD)/cli/lib/unreachable.o
 BPF_SRC := $(wildcard bpf/*.bpf.c)
 BPF_OBJ := $(BPF_SRC:%.bpf.c=$(BUILD)/%.bpf.o)
@@ -68,6 +68,7 @@ MISSING := $(foreach tool,pkg-config $(CC) $(CLANG) $(BPFTOOL),$(if $(shell comm
 MISSING += $(if $(filter pkg-config,$(MISSING)),,$(shell \
 	pkg-config --exists $(sort $(PKGS_DAEMON) $(PKGS_CLI)) || for p in $(sort $(PKGS_DAEMON) $(PKGS_CLI)); do \
 		pkg-config --exists $$p || echo $$p; done))
+MISSING += $(shell echo '\#include <http_parser.h>' | $(CC) -E - >/dev/null 2>&1 || echo http-parser)
 ifneq ($(strip $(MISSING)),)
 $(error missing to build with: $(strip $(MISSING)). On Debian 12: sudo scripts/install-deps)
 endif

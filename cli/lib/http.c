@@ -1,25 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli/lib/http.h"
 
-#include <curl/curl.h>
 #include <errno.h>
+#include <http_parser.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <vpc/array.h>
 
 #include "cli/lib/wait.h"
 
-#define CONNECT_TIMEOUT_MS 5000L
-#define REPLY_BYTES_MAX	   (1024u * 1024 * 1024)
+#define CONNECT_TIMEOUT_S 5
+#define REPLY_BYTES_MAX	  (1024u * 1024 * 1024)
 /* A line of a stream is one verdict; vpcd sends no longer ones. */
-#define LINE_BYTES_MAX	   (1024u * 1024)
+#define LINE_BYTES_MAX	  (1024u * 1024)
+#define READ_BYTES	  (64 * 1024)
 
 struct http {
-	CURL *curl;
 	const char *socket;
+	int fd; /* -1: not connected */
 };
 
 void http_reply_clear(struct http_reply *r)
@@ -30,15 +36,12 @@ void http_reply_clear(struct http_reply *r)
 
 int http_new(const char *socket, struct http **ret)
 {
-	_cleanup_(http_freep) struct http *h = calloc(1, sizeof(*h));
+	struct http *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		return -ENOMEM;
-	h->socket = socket;
-	h->curl = curl_easy_init();
-	if (!h->curl)
-		return -ENOMEM;
-	*ret = TAKE_PTR(h);
+	*h = (struct http){.socket = socket, .fd = -1};
+	*ret = h;
 	return 0;
 }
 
@@ -46,7 +49,7 @@ void http_free(struct http *h)
 {
 	if (!h)
 		return;
-	curl_easy_cleanup(h->curl);
+	close_fd(h->fd);
 	free(h);
 }
 
@@ -71,169 +74,235 @@ static int append(struct http_reply *reply, const char *data, size_t n)
 	return 0;
 }
 
-static size_t on_body(char *data, size_t size, size_t n, void *userdata)
+/* --- the connection --- */
+
+static void disconnect(struct http *h)
 {
-	return append(userdata, data, size * n) == 0 ? size * n : 0;
+	close_fd(h->fd);
+	h->fd = -1;
 }
 
-/* Sets the options that every request has. */
-static int prepare(struct http *h, const char *path, curl_write_callback fn, void *userdata)
+/* A kept connection that the daemon has closed, or on which something comes that nobody asked for, is of no use. */
+static bool is_connected(const struct http *h)
 {
-	_cleanup_free_ char *url = NULL;
+	struct pollfd p = {.fd = h->fd, .events = POLLIN | POLLRDHUP};
 
-	if (asprintf(&url, "http://vpcd%s", path) < 0) {
-		url = NULL;
-		return -ENOMEM;
-	}
-	curl_easy_reset(h->curl);
-	curl_easy_setopt(h->curl, CURLOPT_UNIX_SOCKET_PATH, h->socket);
-	curl_easy_setopt(h->curl, CURLOPT_NOPROXY, "*");
-	curl_easy_setopt(h->curl, CURLOPT_PROTOCOLS_STR, "http");
-	curl_easy_setopt(h->curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(h->curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
-	/* a name may be "..", percent-encoded: curl must not resolve it */
-	curl_easy_setopt(h->curl, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(h->curl, CURLOPT_USERAGENT, "vpcctl/" VPCD_VERSION);
-	curl_easy_setopt(h->curl, CURLOPT_WRITEFUNCTION, fn);
-	curl_easy_setopt(h->curl, CURLOPT_WRITEDATA, userdata);
-	return curl_easy_setopt(h->curl, CURLOPT_URL, url) == CURLE_OK ? 0 : -ENOMEM;
+	return h->fd >= 0 && poll(&p, 1, 0) == 0;
 }
 
-/* curl's code as a negative errno. */
-static int failure(struct http *h, CURLcode code)
+static int connect_to_daemon(struct http *h)
 {
-	long os_error = 0;
+	const struct timeval limit = {.tv_sec = CONNECT_TIMEOUT_S}, none = {0};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	_cleanup_close_ int fd = -1;
 
-	switch (code) {
-	case CURLE_OK:
+	if (is_connected(h))
 		return 0;
-	case CURLE_OUT_OF_MEMORY:
-		return -ENOMEM;
-	case CURLE_COULDNT_CONNECT:
-		curl_easy_getinfo(h->curl, CURLINFO_OS_ERRNO, &os_error);
-		return os_error > 0 ? -(int)os_error : -ECONNREFUSED;
-	case CURLE_COULDNT_RESOLVE_HOST: /* a socket path too long for the address */
+	disconnect(h);
+	if (strlen(h->socket) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
-	case CURLE_OPERATION_TIMEDOUT:
-		return -ETIMEDOUT;
-	default:
-		return -EPROTO;
+	memcpy(address.sun_path, h->socket, strlen(h->socket));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* unix(7): it limits how long connect() waits for a place in the listener's queue, too */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof(none));
+	h->fd = TAKE_FD(fd);
+	return 0;
+}
+
+static bool send_all(int fd, const char *data, size_t n)
+{
+	while (n) {
+		ssize_t sent = send(fd, data, n, MSG_NOSIGNAL);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent <= 0)
+			return false;
+		data += sent;
+		n -= (size_t)sent;
 	}
+	return true;
+}
+
+/* A daemon that closes before it has read everything may have said why: no failure of sending is told here. */
+static int send_request(struct http *h, const char *method, const char *path, const char *body, const char *if_match)
+{
+	_cleanup_free_ char *head = NULL;
+	size_t size = body ? strlen(body) : 0;
+	int n = asprintf(&head,
+			 "%s %s HTTP/1.1\r\nHost: vpcd\r\nUser-Agent: vpcctl/" VPCD_VERSION
+			 "\r\n%s%s%s%sContent-Length: "
+			 "%zu\r\n\r\n",
+			 method, path, body ? "Content-Type: application/json\r\n" : "", if_match ? "If-Match: \"" : "",
+			 if_match ? if_match : "", if_match ? "\"\r\n" : "", size);
+
+	if (n < 0) {
+		head = NULL;
+		return -ENOMEM;
+	}
+	if (send_all(h->fd, head, (size_t)n) && size)
+		(void)send_all(h->fd, body, size);
+	return 0;
+}
+
+/* --- the reply --- */
+
+struct reading {
+	http_parser parser;
+	bool ended; /* the whole of it is there */
+	int (*fn)(struct reading *r, const char *data, size_t n);
+	struct http_reply reply;
+	int result; /* of fn */
+	http_line_fn line_fn;
+	void *userdata;
+	bool stopped;
+};
+
+static int on_body(http_parser *parser, const char *data, size_t n)
+{
+	struct reading *r = parser->data;
+
+	r->result = r->fn(r, data, n);
+	return r->result;
+}
+
+static int on_end(http_parser *parser)
+{
+	struct reading *r = parser->data;
+
+	if (parser->status_code / 100 == 1) /* the reply comes after it */
+		return 0;
+	r->ended = true;
+	r->reply.status = parser->status_code;
+	http_parser_pause(parser, 1);
+	return 0;
+}
+
+static void reading_begin(struct reading *r)
+{
+	http_parser_init(&r->parser, HTTP_RESPONSE);
+	r->parser.data = r;
+}
+
+/* Waits for more of it. */
+static int read_more(struct http *h, struct reading *r)
+{
+	static const http_parser_settings settings = {.on_body = on_body, .on_message_complete = on_end};
+	char data[READ_BYTES];
+	ssize_t n;
+	size_t used;
+
+	do
+		n = recv(h->fd, data, sizeof(data), 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -EPROTO;
+	used = http_parser_execute(&r->parser, &settings, data, (size_t)n);
+	if (r->result < 0)
+		return r->result;
+	if (r->ended || r->stopped)
+		return 0;
+	return n == 0 || used != (size_t)n || r->parser.http_errno != HPE_OK ? -EPROTO : 0;
+}
+
+static int keep_body(struct reading *r, const char *data, size_t n)
+{
+	return append(&r->reply, data, n);
 }
 
 int http_request(struct http *h, const char *method, const char *path, const char *body, const char *if_match,
 		 struct http_reply *ret)
 {
-	_cleanup_http_reply_ struct http_reply reply = {0};
-	_cleanup_free_ char *match = NULL;
+	struct reading reading = {.fn = keep_body};
 	struct wait wait = {.socket = h->socket};
-	struct curl_slist *headers = NULL;
-	int r = prepare(h, path, on_body, &reply);
+	int r;
 
-	if (r == 0)
-		r = append(&reply, "", 0);
-	if (r < 0)
-		return r;
-	/* no "Expect: 100-continue": it costs a round trip */
-	headers = curl_slist_append(NULL, "Expect:");
-	if (body)
-		headers = curl_slist_append(headers, "Content-Type: application/json");
-	if (if_match && asprintf(&match, "If-Match: \"%s\"", if_match) >= 0)
-		headers = curl_slist_append(headers, match);
-	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(h->curl, CURLOPT_CUSTOMREQUEST, method);
-	if (body) {
-		curl_easy_setopt(h->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
-		curl_easy_setopt(h->curl, CURLOPT_POSTFIELDS, body);
-	}
 	/* a request without a connection was not sent, and may be repeated */
 	do
-		r = failure(h, curl_easy_perform(h->curl));
+		r = connect_to_daemon(h);
 	while (r < 0 && wait_for_restart(&wait, r));
-	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &reply.status);
-	curl_slist_free_all(headers);
-	if (r < 0)
+	if (r == 0)
+		r = append(&reading.reply, "", 0);
+	if (r == 0)
+		r = send_request(h, method, path, body, if_match);
+	reading_begin(&reading);
+	while (r == 0 && !reading.ended)
+		r = read_more(h, &reading);
+	if (r < 0 || !http_should_keep_alive(&reading.parser))
+		disconnect(h);
+	if (r < 0) {
+		http_reply_clear(&reading.reply);
 		return r;
-	*ret = reply;
-	reply = (struct http_reply){0};
+	}
+	*ret = reading.reply;
 	return 0;
 }
 
-struct stream {
-	struct http *http;
-	struct http_reply pending; /* the line under way, or an error's body */
-	http_line_fn fn;
-	void *userdata;
-	bool stopped;
-};
+/* --- streams --- */
 
-static size_t on_stream(char *data, size_t size, size_t n, void *userdata)
+/* The line under way is kept; or an error's body. */
+static int on_stream(struct reading *r, const char *data, size_t n)
 {
-	struct stream *s = userdata;
 	char *line, *end;
-	long status = 0;
+	int rc = append(&r->reply, data, n);
 
-	curl_easy_getinfo(s->http->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (append(&s->pending, data, size * n) < 0)
-		return 0;
-	if (status != 200)
-		return size * n;
-	for (line = s->pending.body; (end = strchr(line, '\n')); line = end + 1) {
+	if (rc < 0 || r->parser.status_code != 200)
+		return rc;
+	for (line = r->reply.body; (end = strchr(line, '\n')); line = end + 1) {
 		*end = '\0';
-		if (*line && s->fn(line, s->userdata) != 0) {
-			s->stopped = true;
-			return 0;
+		if (*line && r->line_fn(line, r->userdata) != 0) {
+			r->stopped = true;
+			return 1;
 		}
 	}
-	s->pending.size -= (size_t)(line - s->pending.body);
-	memmove(s->pending.body, line, s->pending.size + 1);
-	return s->pending.size > LINE_BYTES_MAX ? 0 : size * n;
+	r->reply.size -= (size_t)(line - r->reply.body);
+	memmove(r->reply.body, line, r->reply.size + 1);
+	return r->reply.size > LINE_BYTES_MAX ? -EPROTO : 0;
 }
 
-/* Runs the transfer until it ends or stop_fd is readable. */
-static int run_stream(struct stream *s, CURLM *multi, int stop_fd)
+/* Runs it until it ends or stop_fd is readable. */
+static int run_stream(struct http *h, struct reading *r, int stop_fd)
 {
-	struct curl_waitfd stop = {.fd = stop_fd, .events = CURL_WAIT_POLLIN};
-	int running = 1, left;
+	struct pollfd fds[2] = {{.fd = h->fd, .events = POLLIN}, {.fd = stop_fd, .events = POLLIN}};
 
-	while (!s->stopped) {
-		CURLMsg *message;
+	while (!r->stopped && !r->ended) {
+		int rc;
 
-		if (curl_multi_perform(multi, &running) != CURLM_OK)
-			return -EPROTO;
-		message = curl_multi_info_read(multi, &left);
-		if (message && message->msg == CURLMSG_DONE) {
-			int r = failure(s->http, message->data.result);
-
-			return s->stopped ? 0 : r < 0 ? r : -EPIPE;
+		if (poll(fds, ARRAY_SIZE(fds), -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
 		}
-		if (curl_multi_poll(multi, &stop, 1, 60000, NULL) != CURLM_OK)
-			return -EPROTO;
-		if (stop.revents)
-			s->stopped = true;
+		if (fds[1].revents)
+			return 0;
+		rc = read_more(h, r);
+		if (rc < 0)
+			return rc;
 	}
-	return 0;
+	return r->stopped ? 0 : -EPIPE;
 }
 
 int http_stream(struct http *h, const char *path, int stop_fd, http_line_fn fn, void *userdata, struct http_reply *ret)
 {
-	struct stream s = {.http = h, .fn = fn, .userdata = userdata};
-	CURLM *multi = curl_multi_init();
-	int r = multi ? prepare(h, path, on_stream, &s) : -ENOMEM;
+	struct reading reading = {.fn = on_stream, .line_fn = fn, .userdata = userdata};
+	int r = connect_to_daemon(h);
 
-	if (r == 0 && curl_multi_add_handle(multi, h->curl) != CURLM_OK)
-		r = -ENOMEM;
-	if (r == 0) {
-		r = run_stream(&s, multi, stop_fd);
-		curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &s.pending.status);
-		curl_multi_remove_handle(multi, h->curl);
-	}
-	curl_multi_cleanup(multi);
-	if (r == -EPIPE && s.pending.status != 200) {
-		*ret = s.pending;
+	if (r == 0)
+		r = send_request(h, "GET", path, NULL, NULL);
+	reading_begin(&reading);
+	if (r == 0)
+		r = run_stream(h, &reading, stop_fd);
+	disconnect(h);
+	if (r == -EPIPE && reading.reply.status != 200) {
+		*ret = reading.reply;
 		return 0;
 	}
-	http_reply_clear(&s.pending);
+	http_reply_clear(&reading.reply);
 	ret->status = 200;
 	return r;
 }

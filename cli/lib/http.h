@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* HTTP over the daemon's Unix socket, by libcurl. It doesn't know the API. */
+/* HTTP over the daemon's Unix socket; replies are parsed by http-parser. It doesn't know the API. */
 #ifndef CLI_HTTP_H
 #define CLI_HTTP_H
 
