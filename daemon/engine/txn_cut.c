@@ -36,6 +36,33 @@ static bool takes_away(const struct plan *p)
 	return false;
 }
 
+/* Whether the plan takes a way to or from the world away. A route that is added may: it may be more specific than
+ * another. */
+static bool takes_way_away(const struct plan *p)
+{
+	if (p->n_routes)
+		return true;
+	for (size_t i = 0; i < p->n_associations; i++)
+		if (p->associations[i].has_before)
+			return true;
+	for (size_t i = 0; i < p->n_nats; i++)
+		if (p->nats[i].has_before)
+			return true;
+	for (size_t i = 0; i < p->n_eips; i++)
+		if (p->eips[i].has_before && p->eips[i].before.target)
+			return true;
+	for (size_t i = 0; i < p->n_publishes; i++)
+		if (p->publishes[i].has_before)
+			return true;
+	return false;
+}
+
+/* Whether the reply tells of flows that were cut. */
+static bool may_cut(const struct txn *t)
+{
+	return t->plan.flows == FLOWS_CUT && (takes_away(&t->plan) || takes_way_away(&t->plan));
+}
+
 static json_t *eni_to_json(const struct engine *e, uint32_t number)
 {
 	const struct object *eni = number ? model_by_number(e->model, OBJECT_ENI, number) : NULL;
@@ -66,7 +93,7 @@ static int on_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, 
 
 void txn_try_cut(struct txn *t)
 {
-	if (t->plan.flows != FLOWS_CUT || !takes_away(&t->plan))
+	if (!may_cut(t))
 		return;
 	t->reply.cut_flows = json_array();
 	if (t->reply.cut_flows)
@@ -221,7 +248,7 @@ bool txn_report_cut(struct txn *t)
 	bool wait = t->maps_change && maps_established(t->e->maps) <= WAIT_FOR_FLOWS;
 	int r;
 
-	if (t->plan.flows != FLOWS_CUT || !takes_away(&t->plan))
+	if (!may_cut(t))
 		return false;
 	t->reply.cut_flows = json_array();
 	if (!t->reply.cut_flows)

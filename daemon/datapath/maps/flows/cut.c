@@ -9,6 +9,7 @@
 #include <vpc/clock.h>
 
 #include "datapath/maps/epoch.h"
+#include "datapath/maps/flows/edge_cut.h"
 #include "datapath/maps/flows/sweep.h"
 #include "datapath/maps/mirror/affected.h"
 
@@ -27,6 +28,8 @@ void cut_note_affected(struct maps *maps, struct maps_change *c)
 	c->affects_flows = affected_each_revoked(&maps->mirror, &c->mirror, c->flows != FLOWS_CUT, has_flows, maps) > 0;
 	/* Whose sets name a list isn't looked for, as there may be many of them. */
 	if (c->mirror.lists_revoked && c->flows == FLOWS_CUT)
+		c->affects_flows |= maps_established(maps) > 0;
+	if (c->flows == FLOWS_CUT && edge_cut_possible(c))
 		c->affects_flows |= maps_established(maps) > 0;
 }
 
@@ -60,6 +63,7 @@ struct judging {
 	void *userdata;
 	uint64_t epoch;
 	bool published;
+	const struct edge_cut *edge; /* NULL: no way is taken away */
 	struct vpc_sweep io;
 	struct vpc_flow flow[VPC_SWEEP_MAX];
 };
@@ -88,6 +92,8 @@ static int judge_flow(const void *key, const void *value, void *userdata)
 	struct judging *s = userdata;
 	const struct vpc_flow *flow = value;
 
+	if (edge_cut_flow(s->maps, s->edge, key, flow, s->io.now_ns))
+		return s->fn(key, flow, true, s->userdata);
 	if (!side_affected(s, flow->eni[0]) && !side_affected(s, flow->eni[1]))
 		return 0;
 	if (flow->state == VPC_FLOW_TOMBSTONE) /* one of its packets found out first */
@@ -113,6 +119,7 @@ static int judge_ended(const struct maps_change *c, struct judging *s)
 
 int maps_cut_flows(struct maps *maps, const struct maps_change *c, uint64_t now_ns, maps_flow_fn fn, void *userdata)
 {
+	_cleanup_(edge_cut_freep) struct edge_cut *edge = NULL;
 	bool published = c && maps_epoch(maps) >= c->epoch;
 	struct judging s = {
 		.maps = maps,
@@ -126,6 +133,10 @@ int maps_cut_flows(struct maps *maps, const struct maps_change *c, uint64_t now_
 
 	if (!c || (published && !c->affects_flows))
 		return 0;
+	r = edge_cut_new(maps, c, &edge);
+	if (r < 0)
+		return r;
+	s.edge = edge;
 	r = map_each(&maps->map[MAP_FLOW], judge_flow, &s);
 	if (!r)
 		r = judge_batch(&s);
@@ -147,7 +158,8 @@ struct maps_cut_search {
 	bool before;	     /* the rows of before the change are still there */
 	uint64_t epoch;
 	uint32_t n_enis;
-	uint8_t *affected; /* by ENI number, from VPC_ENI_FIRST on */
+	uint8_t *affected; /* by ENI number, from VPC_ENI_FIRST on: by rules */
+	struct edge_cut *edge;
 	struct vpc_flow_key *batch_key;
 	struct vpc_flow *batch_flow;
 	struct vpc_flow_key *key;
@@ -160,6 +172,7 @@ struct maps_cut_search *maps_cut_search_free(struct maps_cut_search *x)
 	if (!x)
 		return NULL;
 	free(x->affected);
+	edge_cut_free(x->edge);
 	free(x->batch_key);
 	free(x->batch_flow);
 	free(x->key);
@@ -171,6 +184,7 @@ struct maps_cut_search *maps_cut_search_free(struct maps_cut_search *x)
 int maps_cut_search_new(const struct maps *maps, const struct maps_change *c, bool before, struct maps_cut_search **ret)
 {
 	_cleanup_(maps_cut_search_freep) struct maps_cut_search *x = NULL;
+	int r;
 
 	*ret = NULL;
 	if (!c || !c->affects_flows)
@@ -191,6 +205,9 @@ int maps_cut_search_new(const struct maps *maps, const struct maps_change *c, bo
 		return -ENOMEM;
 	for (uint32_t i = 0; i < x->n_enis; i++)
 		x->affected[i] = revoked_at(maps, VPC_ENI_FIRST + i, c->epoch);
+	r = edge_cut_new(maps, c, &x->edge);
+	if (r < 0)
+		return r;
 	*ret = TAKE_PTR(x);
 	return 0;
 }
@@ -198,6 +215,12 @@ int maps_cut_search_new(const struct maps *maps, const struct maps_change *c, bo
 static bool is_affected(const struct maps_cut_search *x, uint32_t eni)
 {
 	return eni >= VPC_ENI_FIRST && eni - VPC_ENI_FIRST < x->n_enis && x->affected[eni - VPC_ENI_FIRST];
+}
+
+/* Whether a side of the flow is affected by the rules. */
+static bool is_candidate(const struct maps_cut_search *x, const struct vpc_flow *flow)
+{
+	return is_affected(x, flow->eni[0]) || is_affected(x, flow->eni[1]);
 }
 
 int maps_cut_search_read(struct maps_cut_search *x)
@@ -217,7 +240,8 @@ int maps_cut_search_read(struct maps_cut_search *x)
 		for (uint32_t i = 0; i < n; i++) {
 			const struct vpc_flow *flow = &x->batch_flow[i];
 
-			if (!is_affected(x, flow->eni[0]) && !is_affected(x, flow->eni[1]))
+			if (!is_candidate(x, flow) && !edge_cut_concerns(x->edge, flow->eni[0]) &&
+			    !edge_cut_concerns(x->edge, flow->eni[1]))
 				continue;
 			x->key[x->n] = x->batch_key[i];
 			x->flow[x->n++] = *flow;
@@ -234,6 +258,12 @@ static int judge_read(struct maps_cut_search *x, struct judging *s, uint32_t end
 	for (; r == 0 && x->at < end; x->at++) {
 		const struct vpc_flow *flow = &x->flow[x->at];
 
+		if (edge_cut_flow(s->maps, x->edge, &x->key[x->at], flow, s->io.now_ns)) {
+			r = s->fn(&x->key[x->at], flow, true, s->userdata);
+			continue;
+		}
+		if (!is_candidate(x, flow))
+			continue;
 		if (flow->state == VPC_FLOW_TOMBSTONE) {
 			if (flow->epoch == x->epoch)
 				r = s->fn(&x->key[x->at], flow, true, s->userdata);

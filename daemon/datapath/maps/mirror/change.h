@@ -54,17 +54,20 @@ struct touched_vpc {
 struct touched_route {
 	uint32_t route;
 	uint8_t old_state;
+	uint32_t before; /* target by what is published before this change; 0: none */
 	uint32_t target; /* 0: it is removed */
 };
 
 struct touched_association {
 	uint32_t subnet;
-	uint32_t table; /* 0: none */
+	uint32_t before; /* as table, by what is published before this change */
+	uint32_t table;	 /* 0: none */
 };
 
 struct touched_nat {
 	uint32_t number;
 	bool has_before, has_after;
+	struct nat_record before; /* by what is published before this change */
 	struct nat_record after;
 };
 

@@ -38,6 +38,7 @@ static int plan_nat(struct mirror *m, struct mirror_change *c, const struct plan
 		return vpc_error_oom(reterr);
 	*touched = (struct touched_nat){
 		.number = record->number, .has_before = nat->state == NODE_ALIVE, .has_after = p->has_after};
+	touched->before = nat->record;
 	if (p->has_after)
 		touched->after = *record;
 	nat->touched = true;

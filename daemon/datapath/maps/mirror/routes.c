@@ -118,7 +118,10 @@ static int route_touch(struct mirror *m, struct mirror_change *c, uint32_t numbe
 	touched = ARRAY_PUSH(&c->routes);
 	if (!touched)
 		return -ENOMEM;
-	*touched = (struct touched_route){.route = number, .old_state = m->routes[number].state, .target = target};
+	*touched = (struct touched_route){.route = number,
+					  .old_state = m->routes[number].state,
+					  .before = m->routes[number].target,
+					  .target = target};
 	m->routes[number].touched = true;
 	return 0;
 }
@@ -245,7 +248,8 @@ int plan_associations(struct mirror *m, struct mirror_change *c, const struct pl
 		touched = ARRAY_PUSH(&c->associations);
 		if (!touched)
 			return vpc_error_oom(reterr);
-		*touched = (struct touched_association){.subnet = record->subnet, .table = table};
+		*touched = (struct touched_association){
+			.subnet = record->subnet, .before = association->table, .table = table};
 		association->touched = true;
 	}
 	return 0;
