@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How the flow maps are divided between VPCs, and between the ENIs of a VPC. bpf/README.md explains it ("Shares").
+ * How the flow maps are divided between VPCs, and between the ENIs of a VPC. README.md explains it ("Shares").
  *
  * A flow counts to the ENI that opened it, and to that ENI's VPC. A flow that was opened from outside counts to the ENI
  * that answers it. The entries of `flow` are counted exactly. The entries of flow_new disappear without notice, so what

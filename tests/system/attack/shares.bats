@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # One tenant wants all of the maps of flows (P5, P8): the others' connections and answers don't notice, nor do its own quiet ENIs.
-# Words in bpf/README.md, "Shares".
+# Words in bpf/lib/flow/README.md, "Shares".
 
 bats_require_minimum_version 1.5.0
 load ../lib
