@@ -32,22 +32,30 @@ static json_t *read_all(struct cli *cli, const struct resource *r)
 	return json_incref(json_object_get(json, kind_of(r->kind)->list));
 }
 
+static void print_several(const char *option)
+{
+	fprintf(stderr, "several are given one by one, without commas: A B, or --%s A --%s B\n", option, option);
+}
+
 static void print_near(struct cli *cli, const struct resource *r, const char *ref)
 {
-	_cleanup_json_ json_t *objects = read_all(cli, r);
+	_cleanup_json_ json_t *objects = NULL;
 	struct nearest n = {.word = ref};
 	_cleanup_free_ char *clean = NULL;
 	json_t *object;
 	size_t i;
 
+	/* Before a near name: one of several is always near. */
+	if (strchr(ref, ',')) {
+		print_several(kind_of(r->kind)->noun);
+		return;
+	}
+	objects = read_all(cli, r);
 	json_array_foreach (objects, i, object)
 		nearest_try(&n, json_member_text(object, "name") ?: "");
 	clean = n.found ? screen_clean(n.found) : NULL;
 	if (clean)
 		fprintf(stderr, "did you mean '%s'?\n", clean);
-	else if (strchr(ref, ','))
-		fprintf(stderr, "several are given one by one: --%s A --%s B\n", kind_of(r->kind)->noun,
-			kind_of(r->kind)->noun);
 	else if (objects)
 		fprintf(stderr, "see: vpcctl %s list\n", kind_of(r->kind)->noun);
 }
@@ -62,7 +70,9 @@ static void print_hint(struct cli *cli, const char *code, const char *detail)
 			print_near(cli, cli_resources[i], ref);
 			return;
 		}
-	if (cli->taken_hint && strstr(detail, "is taken by"))
+	if (ref && strchr(ref, ',') && strstr(detail, "CIDR"))
+		print_several("cidr");
+	else if (cli->taken_hint && strstr(detail, "is taken by"))
 		fprintf(stderr, "%s\n", cli->taken_hint);
 }
 

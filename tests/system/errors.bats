@@ -262,6 +262,8 @@ told()
 	told "is taken by $id" eni create "$P-e" --subnet prod-app
 	told "vpcctl eni attach" attach "$P-e" --subnet prod-app --netns "$INSTANCE-none"
 	told "--sg A --sg B" eni create "$P-g" --subnet prod-app --sg "$P-web,$P-clients"
+	told "--sg A --sg B" sg authorize "$P-web" ingress tcp 80 --sg "$P-web,$P-clients"
+	told "--cidr A --cidr B" sg authorize "$P-web" ingress tcp 80 --cidr 10.1.0.0/16,10.2.0.0/16
 	told "--rule sgr-0123456789abcdef0" sg revoke "$P-web" sgr-0123456789abcdef0
 	told "--vpc prod" sg list prod
 	unchanged
