@@ -73,8 +73,7 @@ struct plan_addr {
 	struct ip ip;
 };
 
-/* --- the edge: as include/vpc/abi/edge.h has it; numbers are the objects' own --------------------------------------
- */
+/* --- the edge: as include/vpc/abi/edge.h has it; numbers are the objects' own ----------------------------------- */
 
 /* Of one table and destination; before and after differ in the target. */
 struct route_record {
@@ -176,8 +175,7 @@ struct plan_publish {
 	struct publish_record before, after;
 };
 
-/* --- devices --------------------------------------------------------------------------------------------------------
- */
+/* --- devices ---------------------------------------------------------------------------------------------------- */
 
 struct vpc_record {
 	uint32_t number;

@@ -41,8 +41,7 @@ static void tell(struct removal *r, enum removal_state state)
 		fn(r->userdata, state, r->net);
 }
 
-/* --- those that take long -------------------------------------------------------------------------------------------
- */
+/* --- those that take long --------------------------------------------------------------------------------------- */
 
 static int on_patience(sd_event_source *source, uint64_t usec, void *userdata);
 
@@ -86,8 +85,7 @@ static int on_patience(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-/* --- batches --------------------------------------------------------------------------------------------------------
- */
+/* --- batches ---------------------------------------------------------------------------------------------------- */
 
 static int batch_run(void *data)
 {
@@ -204,8 +202,7 @@ void removal_begin(struct engine *e, struct net_removal *removal, uint64_t since
 	arm(q);
 }
 
-/* --- what failed ----------------------------------------------------------------------------------------------------
- */
+/* --- what failed ------------------------------------------------------------------------------------------------ */
 
 struct failed_removal {
 	struct engine *e;

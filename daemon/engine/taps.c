@@ -9,8 +9,7 @@
 
 #include "util/log.h"
 
-/* --- owners, on the worker: the user database may be anywhere ------------------------------------------------------
- */
+/* --- owners, on the worker: the user database may be anywhere --------------------------------------------------- */
 
 static int number_of_user(const char *text, uid_t *ret)
 {
@@ -68,8 +67,7 @@ void taps_flag(struct engine *e, const struct plan *plan)
 	}
 }
 
-/* --- opening -------------------------------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------------------------- */
 
 struct tap_op {
 	struct engine *e;

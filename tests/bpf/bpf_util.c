@@ -131,8 +131,7 @@ struct datapath_bpf *lab_skel(struct lab *l)
 	return l->skel;
 }
 
-/* --- sending -------------------------------------------------------------------------------------------------------
- */
+/* --- sending ---------------------------------------------------------------------------------------------------- */
 
 /* Which drop counter moved since the last look: index and reason, or 0. */
 static void find_drop(struct lab *l, struct verdict *v)
@@ -294,8 +293,7 @@ struct verdict lab_cross(struct lab *l, uint32_t number, uint32_t to, struct pac
 	return lab_deliver(l, to, v.mark, spec);
 }
 
-/* --- looking -------------------------------------------------------------------------------------------------------
- */
+/* --- looking ---------------------------------------------------------------------------------------------------- */
 
 uint64_t lab_drops(struct lab *l, uint32_t number, int reason)
 {

@@ -538,8 +538,7 @@ Test(net_ports, a_hundred_rounds_keep_no_descriptor_and_no_link)
 	nettest_end(&t);
 }
 
-/* --- the fast path --------------------------------------------------------------------------------------------------
- */
+/* --- the fast path ---------------------------------------------------------------------------------------------- */
 
 /* What was told last of the port whose number is `eni`, and of any other. */
 static struct {

@@ -74,8 +74,7 @@ static void expect_fate(const char *what, const struct frame *f, int reason, uns
 		     "%s: %02x%02x%02x%02x", what, icmp[4], icmp[5], icmp[6], icmp[7]);
 }
 
-/* --- checksum ------------------------------------------------------------------------------------------------------
- */
+/* --- checksum --------------------------------------------------------------------------------------------------- */
 
 /* By every path that leads up: a new flow, a known one, a cached one, and of later fragments. */
 Test(options, a_wrong_header_checksum)
@@ -136,8 +135,7 @@ Test(options, a_wrong_header_checksum_for_a_neighbour)
 		cr_expect_eq(lab_from(l, ENI_A, &f).reason, 0);
 }
 
-/* --- IPv4 options --------------------------------------------------------------------------------------------------
- */
+/* --- IPv4 options ----------------------------------------------------------------------------------------------- */
 
 static void expect_option4(const char *what, const uint8_t *bytes, size_t n, int reason, unsigned type_code,
 			   unsigned pointer)
@@ -236,8 +234,7 @@ Test(options, ipv4_options_to_a_neighbour)
 	}
 }
 
-/* --- hop-by-hop options --------------------------------------------------------------------------------------------
- */
+/* --- hop-by-hop options ----------------------------------------------------------------------------------------- */
 
 static void expect_option6(const char *what, const uint8_t *bytes, size_t n, int reason, unsigned type_code,
 			   unsigned pointer)
@@ -346,8 +343,7 @@ Test(options, errors_about_options_are_limited)
 	cr_expect_eq(lab_drops(l, ENI_A, VPC_DROP_IP_OPTION), 2000);
 }
 
-/* --- a way back, and somebody to go to -----------------------------------------------------------------------------
- */
+/* --- a way back, and somebody to go to -------------------------------------------------------------------------- */
 
 /* The router takes a source only from where its route to it leads (rp_filter). */
 Test(options, what_an_appliance_sends_has_a_way_back)

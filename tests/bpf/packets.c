@@ -263,8 +263,7 @@ Test(packets, extension_headers)
 	cr_expect_eq(with_headers(one, 8, 253, 17, 53), 0);
 }
 
-/* --- ICMP errors ---------------------------------------------------------------------------------------------------
- */
+/* --- ICMP errors ------------------------------------------------------------------------------------------------ */
 
 static struct packet_spec error_about(const struct frame *quoted, const char *src, const char *dst, size_t length)
 {

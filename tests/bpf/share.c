@@ -418,8 +418,7 @@ Test(share, windows_end)
 	cr_expect_eq(n->unconfirmed[0].now & 0xffffffff, 1, "as if nothing had been");
 }
 
-/* --- fragments -----------------------------------------------------------------------------------------------------
- */
+/* --- fragments -------------------------------------------------------------------------------------------------- */
 
 static void share_fragments(uint32_t guaranteed)
 {

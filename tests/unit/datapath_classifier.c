@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Classifiers (P4 exact, P8 bounded): read back by the letter of include/vpc/abi/abi.h, they say of every port and
- * peer what the rules say one by one, in few steps and little space. P9: what they name is a rule that allows.
+ * Classifiers (P4 exact, P8 bounded): read back by the letter of include/vpc/abi/classifier.h, they say of every port
+ * and peer what the rules say one by one, in few steps and little space. P9: what they name is a rule that allows.
  */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>

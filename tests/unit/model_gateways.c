@@ -354,8 +354,7 @@ Test(model_gateways, a_network_interface_shows_its_elastic_ip)
 	cr_assert_str_eq(model_shown(&b, eni, "public_ip"), "null");
 }
 
-/* --- two VPCs with the same IPv6 addresses --------------------------------------------------------------------------
- */
+/* --- two VPCs with the same IPv6 addresses ---------------------------------------------------------------------- */
 
 #define ROUTE(op, table, destination, target)                                                                        \
 	"{'op': 'route." op "', 'route_table_id': '" table "', 'destination': '" destination "', 'target': '" target \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Every map of the datapath. include/vpc/abi/abi.h says what the rows are. The sizes here are placeholders: vpcd sets
+ * Every map of the datapath. include/vpc/abi/ says what the rows are. The sizes here are placeholders: vpcd sets
  * the real ones before it loads the programs. Arrays are indexed by number; a lookup beyond the end returns NULL.
  *
  * Local variables in bpf/ must not have these names (-Wshadow reports it).

@@ -122,8 +122,7 @@ static __always_inline struct vpc_flow *flow_get(struct scratch *s)
 	return flow_expired(&s->fl, s->now_ns) ? 0 : f;
 }
 
-/* --- what an entry of `flow` counts for -----------------------------------------------------------------------------
- */
+/* --- what an entry of `flow` counts for ------------------------------------------------------------------------- */
 
 static __always_inline void budget_add_sides(const struct vpc_flow *f, __s64 by)
 {

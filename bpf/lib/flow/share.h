@@ -50,8 +50,7 @@ static __always_inline int share_eni_left(__s64 used, __s64 guaranteed, __s64 ro
 	return room > 0 && (used * SHARE_FEW < guaranteed || used < (room - (guaranteed >> 1)) * SHARE_ENI);
 }
 
-/* --- windows: how many within the last VPC_WINDOW_SHIFT-th power of two of nanoseconds, about ----------------------
- */
+/* --- windows: how many within the last VPC_WINDOW_SHIFT-th power of two of nanoseconds, about ------------------- */
 
 static __always_inline __u32 window_slot(__u64 now_ns)
 {
@@ -86,8 +85,7 @@ static __always_inline void window_add(struct vpc_window *w, __u64 now_ns)
 		WRITE_ONCE(w->before, newer);
 }
 
-/* --- `flow` --------------------------------------------------------------------------------------------------------
- */
+/* --- `flow` ----------------------------------------------------------------------------------------------------- */
 
 /* The counters of a VPC's share, which are looked up once per packet. */
 struct share {
@@ -208,8 +206,7 @@ static __noinline enum share_left share_left(__u32 space, __u32 opener, __u32 re
 	return e && mine && share_left_answered(e, mine, n) ? SHARE_LEFT : SHARE_RESPONDER_FULL;
 }
 
-/* --- `flow_new` and `fragment` -------------------------------------------------------------------------------------
- */
+/* --- `flow_new` and `fragment` ---------------------------------------------------------------------------------- */
 
 /* The windows of a map in which one more entry is to be counted. */
 struct share_windows {

@@ -290,7 +290,7 @@ static __always_inline void track_remember(struct scratch *s, __u32 from)
 }
 
 /*
- * Looks up the other direction of an appliance's flow, after the packet's own direction had none (abi.h,
+ * Looks up the other direction of an appliance's flow, after the packet's own direction had none (vpc/abi/flow.h,
  * vpc_flow_key.via). The packet may answer a flow between others and a host behind the appliance. Leaves the scratch
  * set for that flow, or returns NULL.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Judges by a set's classifier (abi.h, `classifier`), an interval index, where the rule walk would be long. The steps
+ * Judges by a set's classifier (vpc/abi/classifier.h), an interval index, where the rule walk would be long. The steps
  * are:
  *
  *   the port                                            -> the deepest node that has it

@@ -43,8 +43,7 @@ struct tapsock {
 	struct tap_client *clients;
 };
 
-/* --- who asks ------------------------------------------------------------------------------------------------------
- */
+/* --- who asks --------------------------------------------------------------------------------------------------- */
 
 static int read_caller(int fd, struct caller *ret)
 {
@@ -102,8 +101,7 @@ static int find_eni(const struct tap_client *c, const struct tap_request *reques
 			     c->caller.uid);
 }
 
-/* --- answering -----------------------------------------------------------------------------------------------------
- */
+/* --- answering -------------------------------------------------------------------------------------------------- */
 
 static void client_free(struct tap_client *c)
 {
@@ -222,8 +220,7 @@ static void client_request(struct tap_client *c, size_t size)
 		client_refuse(c, &error);
 }
 
-/* --- connections ---------------------------------------------------------------------------------------------------
- */
+/* --- connections ------------------------------------------------------------------------------------------------ */
 
 static int on_input(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {

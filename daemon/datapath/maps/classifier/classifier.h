@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The classifier of a set: what include/vpc/abi/abi.h describes under `classifier`, made from the rules of all its
+ * The classifier of a set: what include/vpc/abi/classifier.h describes, made from the rules of all its
  * groups. A pure function: the same rules, in whatever order, give the same bytes.
  *
  * Where several rules allow the same, it leads to one of them: of nested prefixes to the widest, of the same prefix to

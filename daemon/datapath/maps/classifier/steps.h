@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Ranges of keys, the steps that they make, and the lists of blocks that steps are stored in: see `classifier` in
- * include/vpc/abi/abi.h. */
+ * include/vpc/abi/classifier.h. */
 #ifndef DATAPATH_CLASSIFIER_STEPS_H
 #define DATAPATH_CLASSIFIER_STEPS_H
 

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Flows, fragments, and what vpcd has the sweep do to flows.
+ * abi.h includes this file, and its rules hold here.
+ */
+#ifndef VPC_ABI_FLOW_H
+#define VPC_ABI_FLOW_H
+
+#include <linux/types.h>
+
+/* --- flows ------------------------------------------------------------------------------------------------------ */
+
+/*
+ * flow: hash that never evicts: established TCP connections and UDP streams. flow_new: LRU of all other flows.
+ * flow_overflow: LRU of what would be in flow_new, of openers that have more than their share there.
+ */
+
+struct vpc_flow_key {
+	__u32 vpc;
+	__u32 via;	   /* 0, or an appliance ENI's number << 1 | direction (0: what it sends, 1: what it
+			    * receives) */
+	__be32 addr[2][4]; /* IPv4 as ::ffff:a.b.c.d; ascending by bytes, then by port */
+	__be16 port[2];	   /* index as addr. TCP and UDP: the port; ICMP queries with an id: the id in both; others:
+			    * 0 */
+	__u8 proto;	   /* IP protocol number */
+	__u8 icmp_type;	   /* ICMP and ICMPv6: type of the query that opens the flow (echo: 8, 128), in its answer too;
+			    * others: 0 */
+	__u8 icmp_code;
+	__u8 icmp_asker; /* ICMP and ICMPv6: index of the address that asks; others: 0 */
+};
+_Static_assert(sizeof(struct vpc_flow_key) == 48, "vpc_flow_key");
+
+enum vpc_flow_state {
+	VPC_FLOW_NONE,
+	VPC_FLOW_SYN_SENT,     /* TCP: a SYN was seen */
+	VPC_FLOW_SYN_RECEIVED, /* TCP: the SYN-ACK was seen */
+	VPC_FLOW_ESTABLISHED,  /* TCP: the last ACK of the handshake, or data, was seen */
+	VPC_FLOW_CLOSING,      /* TCP: both FINs were seen */
+	VPC_FLOW_RESET,	       /* TCP: a RST was seen; later data restores saved_state */
+	VPC_FLOW_ONE_WAY,      /* UDP, ICMP echo: nothing came back */
+	VPC_FLOW_REPLIED,      /* UDP, ICMP echo: one packet came back */
+	VPC_FLOW_STREAM,       /* UDP: more than a request and its reply */
+	VPC_FLOW_OTHER,	       /* other protocols: known by addresses and protocol */
+	VPC_FLOW_TOMBSTONE,    /* cut: packets of both directions are dropped until 16 minutes after the last one */
+	VPC_FLOW_STATES
+};
+
+#define VPC_FLOW_FIN_OPENER	    1u /* the opener sent a FIN */
+#define VPC_FLOW_FIN_RESPONDER	    2u
+#define VPC_FLOW_BUDGETED	    4u	/* counted in eni_flows of its local sides and in vpc_flows */
+#define VPC_FLOW_PICKED_UP	    8u	/* picked up mid-stream */
+#define VPC_FLOW_HALF_OPEN	    32u /* in `flow` before it is established; counted in vpc_flows */
+/* Both FINs were seen, and the second acknowledged the first. Only the ACK of last_ack is missing, from the opener or
+ * from the responder. */
+#define VPC_FLOW_LAST_ACK_OPENER    64u
+#define VPC_FLOW_LAST_ACK_RESPONDER 128u
+
+/* When a side's grace ends: in units of 2^26 ns (67 ms) of CLOCK_MONOTONIC, which last for nine years. */
+#define VPC_GRACE_SHIFT 26
+#define VPC_GRACE_KEEP	(~0u)
+
+/* Index 0 of the sides is the opener, 1 the responder. */
+struct vpc_flow {
+	__u64 tag;	    /* digest of the key, by which a recycled element is told from this flow */
+	__u64 epoch;	    /* the epoch at which it was last judged */
+	__u64 last_seen_ns; /* CLOCK_MONOTONIC, exact to a second, as all times of a flow */
+	__u64 created_ns;
+	/* By side: the opener's egress, the responder's ingress. Until then, a side whose groups no longer allow the
+	 * flow doesn't cut it. Only vpcd gives and ends a grace (`sweep`). An entry with a grace stays in its map. */
+	__u32 grace_until[2];
+	__u32 eni[2]; /* the local ENI that is the side and was judged; 0: the side isn't local, or isn't judged yet */
+	__u32 incarnation[2];
+	__u32 rule[2];	 /* number of the rule that allowed the side */
+	__u32 timeout_s; /* idle seconds after which it expires; depends on its state */
+	__u8 state;	 /* enum vpc_flow_state */
+	__u8 flags;	 /* VPC_FLOW_… */
+	__u8 opener;	 /* 0 or 1: index of the opener in the key */
+	__u8 icmp_type;	 /* type of the first packet */
+	__u8 icmp_code;
+	__u8 saved_state; /* of a tombstone, or after a RST: the state before */
+	__u16 last_ack;	  /* low 16 bits of the acknowledgement that answers the last FIN */
+	__u32 packets;	  /* roughly: counted only when the entry is written anyway */
+};
+_Static_assert(sizeof(struct vpc_flow) == 80, "vpc_flow");
+
+/* flow_version: array of __u32, indexed by the lowest bits of a flow's tag. It counts the changes of state of the flows
+ * with that index. An entry of the flow cache (bpf/lib/flow/cache.h) holds while it is the same. */
+#define VPC_FLOW_VERSIONS 65536u
+
+/* --- fragments -------------------------------------------------------------------------------------------------- */
+
+/*
+ * fragment: LRU {fragmented packet} -> verdict of the first fragment. fragment_overflow: LRU of the same, of senders
+ * that have more than their share of `fragment`.
+ */
+
+struct vpc_fragment_key {
+	__u32 eni; /* ENI << 1 | direction (0: from the workload, 1: to it) */
+	__be32 id;
+	__be32 src[4];
+	__be32 dst[4];
+	__u8 proto;
+	__u8 pad[3];
+};
+_Static_assert(sizeof(struct vpc_fragment_key) == 44, "vpc_fragment_key");
+
+struct vpc_fragment {
+	__u64 seen_ns; /* CLOCK_MONOTONIC; counts for 30 s */
+	__u64 epoch;   /* the epoch of the judgement */
+	__u32 mark;    /* skb->mark of the first fragment, which the later ones must have too; from a workload: the way
+			* by which it left the VPC */
+	__u16 end;     /* where the first fragment ends, in units of 8 bytes; no later one may begin before it */
+	__u8 allowed;
+	__u8 pad;
+};
+_Static_assert(sizeof(struct vpc_fragment) == 24, "vpc_fragment");
+
+/* Counts of entries of `fragment`. eni_fragments: array by ENI number, mmapable. */
+struct vpc_eni_fragments {
+	struct vpc_window sent[2]; /* [0] of packets that the ENI sent, [1] of those that it gets from outside the
+				    * VPC */
+};
+_Static_assert(sizeof(struct vpc_eni_fragments) == 32, "vpc_eni_fragments");
+
+/* vpc_fragments: array by VPC number, mmapable. */
+struct vpc_vpc_fragments {
+	struct vpc_window sent[2];   /* as in vpc_eni_fragments, within the guaranteed number */
+	struct vpc_window from_pool; /* of those that ENIs sent, beyond it */
+	__u64 pad[2];
+};
+_Static_assert(sizeof(struct vpc_vpc_fragments) == 64, "vpc_vpc_fragments");
+
+/* --- sweep ------------------------------------------------------------------------------------------------------ */
+
+/* sweep_io: array of one. vpcd fills it, and runs the program `sweep` once by BPF_PROG_TEST_RUN. */
+
+#define VPC_SWEEP_MAX	 64
+#define VPC_SWEEP_EXPIRE 1 /* delete each flow that was idle for its timeout at now_ns, or whose ENI is gone */
+#define VPC_SWEEP_CUT	 2 /* make each flow a tombstone */
+#define VPC_SWEEP_END                                                                         \
+	3 /* delete each established flow that was idle for VPC_SWEEP_END_IDLE_S, because its \
+	   * share is full */
+#define VPC_SWEEP_END_IDLE_S 60
+/* Each of the following judges a flow by the rules of `epoch` - 1 ("before") and of `epoch` ("after"), whichever is in
+ * force. So rows that died at `epoch` must still be there. A side with a grace passes. */
+#define VPC_SWEEP_GRACE                                                                          \
+	4 /* passed before: each side that isn't allowed after gets grace_until, unless it has a \
+	   * grace */
+#define VPC_SWEEP_LATE                                                                                    \
+	5		    /* likewise for flows that were opened since: nothing was revoked since their \
+			     * judgement */
+#define VPC_SWEEP_CONFIRM 6 /* a side's grace ends if the side was allowed before */
+#define VPC_SWEEP_UNSPARE 7 /* every grace ends */
+#define VPC_SWEEP_REPORT  8 /* changes nothing: tells which flows passed before and fail after */
+#define VPC_SWEEP_FAILS	  9 /* changes nothing: tells which flows fail after */
+
+#define VPC_SWEPT_NOTHING 0
+/* The flow was: EXPIRE, END: deleted. GRACE, LATE, CONFIRM: left with a grace. UNSPARE: passing by a grace alone.
+ * REPORT: passing before, and not after. FAILS: not passing after. CUT: cut. */
+#define VPC_SWEPT_DONE	  1
+
+struct vpc_sweep {
+	__u32 op;
+	__u32 n;
+	__u64 epoch;
+	__u64 now_ns;	   /* CLOCK_MONOTONIC */
+	__u32 grace_until; /* VPC_GRACE_… units */
+	__u32 pad;
+	struct vpc_flow_key key[VPC_SWEEP_MAX];
+	__u8 result[VPC_SWEEP_MAX]; /* VPC_SWEPT_… */
+};
+_Static_assert(sizeof(struct vpc_sweep) == 32 + 48 * 64 + 64, "vpc_sweep");
+
+#endif
