@@ -202,3 +202,13 @@ json_t *edge_status(const struct engine *e)
 	return json_pack("{s:s,s:s,s:o,s:s?}", "mode", modes[e->edge.mode], "reason", e->edge.reason, "outer",
 			 names_to_json(e->edge.outers), "left_out", e->edge.left_out[0] ? e->edge.left_out : NULL);
 }
+
+/* --- the host's conntrack ----------------------------------------------------------------------------- */
+
+void edge_untrack(struct engine *e, const struct vpc_nat_key *tuples, unsigned n)
+{
+	int r = n ? net_conntrack_delete(e->net, tuples, n) : 0;
+
+	if (r < 0)
+		log_warning("conntrack entries of flows that were cut could not be deleted: %s", strerror(-r));
+}

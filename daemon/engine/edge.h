@@ -17,4 +17,7 @@ void edge_outers(const struct net_edge *edge, void *userdata);
  */
 json_t *edge_status(const struct engine *e);
 
+/* Deletes what the host's conntrack has of translations whose flows were cut, by their public tuples. */
+void edge_untrack(struct engine *e, const struct vpc_nat_key *tuples, unsigned n);
+
 #endif

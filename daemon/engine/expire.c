@@ -4,6 +4,8 @@
 #include "engine/expire.h"
 
 #include <vpc/clock.h>
+
+#include "engine/edge.h"
 #include "engine/engine_private.h"
 
 #include "datapath/maps/flows/expiry.h"
@@ -54,8 +56,12 @@ static int on_step(sd_event_source *source, void *userdata)
 	struct engine *e = userdata;
 	unsigned deleted = 0;
 	int r = maps_expiry_step(e->maps, e->expiry, monotonic_ns(), &deleted);
+	const struct vpc_nat_key *tracked;
+	unsigned n;
 
 	(void)source;
+	tracked = maps_expiry_tracked(e->expiry, &n);
+	edge_untrack(e, tracked, n);
 	if (r < 0)
 		log_warning("flows that have ended could not be deleted: %s", strerror(-r));
 	if (r <= 0)

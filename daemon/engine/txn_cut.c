@@ -10,6 +10,7 @@
 #include "engine/txn.h"
 
 #include "datapath/maps/flows/cut.h"
+#include "engine/edge.h"
 #include "engine/flow_json.h"
 #include "util/log.h"
 
@@ -91,6 +92,17 @@ static int on_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, 
 	return 0;
 }
 
+/* Of a change that is in force. */
+static int on_cut(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established, void *userdata)
+{
+	struct txn *t = userdata;
+	struct vpc_nat_key tracked;
+
+	if (maps_flow_tracked(t->e->maps, key, flow, &tracked))
+		edge_untrack(t->e, &tracked, 1);
+	return on_flow(key, flow, established, t);
+}
+
 void txn_try_cut(struct txn *t)
 {
 	if (!may_cut(t))
@@ -129,8 +141,13 @@ static void report_free(struct cut_report *r)
 
 static int count_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established, void *userdata)
 {
-	(void)key, (void)flow, (void)established;
-	++*(uint64_t *)userdata;
+	struct cut_report *r = userdata;
+	struct vpc_nat_key tracked;
+
+	(void)established;
+	if (maps_flow_tracked(r->e->maps, key, flow, &tracked))
+		edge_untrack(r->e, &tracked, 1);
+	r->total++;
 	return 0;
 }
 
@@ -140,7 +157,7 @@ static void report_end(struct cut_report *r, int result)
 	struct txn *t = r->t;
 
 	if (result == 0 && t)
-		result = maps_cut_search_last(e->maps, r->change, on_flow, t);
+		result = maps_cut_search_last(e->maps, r->change, on_cut, t);
 	if (result < 0) {
 		log_warning("flows that were cut could not be counted: %s", strerror(-result));
 		if (t) {
@@ -163,8 +180,8 @@ static void report_read(struct cut_report *r);
 static int on_step(sd_event_source *source, void *userdata)
 {
 	struct cut_report *r = userdata;
-	int result = r->t ? maps_cut_search_step(r->e->maps, r->search, on_flow, r->t)
-			  : maps_cut_search_step(r->e->maps, r->search, count_flow, &r->total);
+	int result = r->t ? maps_cut_search_step(r->e->maps, r->search, on_cut, r->t)
+			  : maps_cut_search_step(r->e->maps, r->search, count_flow, r);
 
 	if (result == MAPS_CUT_SEARCH_STEP)
 		return 0;

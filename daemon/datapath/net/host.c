@@ -47,6 +47,8 @@ void host_close(struct net *n)
 	unwatch(n);
 	nl_socket_free(n->host.rtnl);
 	n->host.rtnl = NULL;
+	nl_socket_free(n->host.netfilter);
+	n->host.netfilter = NULL;
 	n->host.ns_fd = close_fd(n->host.ns_fd);
 	host_objects_clear(n);
 	host_table_free(n->host.table);

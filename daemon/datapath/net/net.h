@@ -248,6 +248,12 @@ bool net_tap_is_open(const struct net *n, uint32_t vpc, uint32_t eni);
 /* Inode of the VPC's namespace, which identifies the process that has a tap open; 0: there is none. */
 uint64_t net_vpc_inode(const struct net *n, uint32_t vpc);
 
+/* --- the host's conntrack --- */
+
+/* Deletes the entries that the conntrack of vpcd's own namespace has of translations, by their public tuples. What it
+ * has none of is fine. 0, or -errno of the last failure. */
+int net_conntrack_delete(struct net *n, const struct vpc_nat_key *tuples, size_t n_tuples);
+
 /* --- the fast path --- */
 
 /* Calls on_port for every port of a VPC (0: of all), and on_uplink for every uplink. Later changes are reported when

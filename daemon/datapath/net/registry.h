@@ -28,6 +28,7 @@ struct outer {
 struct net_host {
 	int ns_fd;
 	struct nl_sock *rtnl;
+	struct nl_sock *netfilter; /* NULL: not needed so far */
 	int event_fd; /* events of rtnetlink; -1 while there are no host ends */
 	sd_event_source *source;
 	struct device *ends;  /* uplinks, by host_ifindex; those of the registry */

@@ -11,6 +11,7 @@
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/flows/edge_cut.h"
 #include "datapath/maps/flows/sweep.h"
+#include "datapath/maps/flows/translations.h"
 #include "datapath/maps/mirror/affected.h"
 
 /* --- before the epoch is stored --- */
@@ -303,4 +304,10 @@ int maps_cut_search_last(struct maps *maps, const struct maps_change *c, maps_fl
 	};
 
 	return judge_ended(c, &s);
+}
+
+bool maps_flow_tracked(const struct maps *maps, const struct vpc_flow_key *key, const struct vpc_flow *flow,
+		       struct vpc_nat_key *ret)
+{
+	return translation_tracked(maps, key, flow, ret);
 }

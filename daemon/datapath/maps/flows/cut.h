@@ -46,4 +46,8 @@ int maps_cut_search_step(struct maps *maps, struct maps_cut_search *x, maps_flow
 /* At the end, if the change is not retired: flows whose grace it ended. */
 int maps_cut_search_last(struct maps *maps, const struct maps_change *c, maps_flow_fn fn, void *userdata);
 
+/* The public tuple (a key of nat_in) by which the host's conntrack may have an entry of a flow. False: it has none. */
+bool maps_flow_tracked(const struct maps *maps, const struct vpc_flow_key *key, const struct vpc_flow *flow,
+		       struct vpc_nat_key *ret);
+
 #endif

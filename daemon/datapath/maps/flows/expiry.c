@@ -159,6 +159,11 @@ static bool over(const struct maps *maps, const struct vpc_flow *flow, uint64_t 
 	return flow->last_seen_ns + flow->timeout_s * NS_PER_S < now_ns;
 }
 
+const struct vpc_nat_key *maps_expiry_tracked(const struct maps_expiry *x, unsigned *ret_n)
+{
+	return translations_tracked(x->translations, ret_n);
+}
+
 int maps_expiry_step(struct maps *maps, struct maps_expiry *x, uint64_t now_ns, unsigned *deleted)
 {
 	struct vpc_sweep io = {.op = VPC_SWEEP_EXPIRE, .epoch = maps_epoch(maps), .now_ns = now_ns};

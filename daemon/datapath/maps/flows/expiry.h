@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+#include <vpc/abi/abi.h>
 #include <vpc/cleanup.h>
 
 struct maps;
@@ -30,5 +31,8 @@ int maps_expiry_read(struct maps_expiry *x);
  * there is more of what was read; 0: that was all; -errno of the kernel: the rest of what was read is left to the next
  * time around. */
 int maps_expiry_step(struct maps *maps, struct maps_expiry *x, uint64_t now_ns, unsigned *deleted);
+/* Public tuples (keys of nat_in) of translations that the last step deleted, because their flow was cut or what made
+ * them is gone, and of which the host's conntrack may have entries. Valid until the next step. */
+const struct vpc_nat_key *maps_expiry_tracked(const struct maps_expiry *x, unsigned *ret_n);
 
 #endif

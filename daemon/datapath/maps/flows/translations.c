@@ -50,6 +50,8 @@ struct translations {
 	uint32_t n_vpcs;
 	struct recount_count *counts; /* by VPC number */
 	uint32_t skipped;	      /* reads that walked nothing, in a row */
+	struct vpc_nat_key tracked[DELETE_MAX];
+	unsigned n_tracked;
 };
 
 int translations_new(const struct maps *maps, uint32_t budget, struct translations **ret)
@@ -281,8 +283,43 @@ static void delete_out(struct maps *maps, const struct vpc_nat_key *key)
 		__atomic_fetch_sub(nat_used_at(maps, key->vpc), 1, __ATOMIC_RELAXED);
 }
 
+/* Whether the host's conntrack may have an entry of a translation: of what the host itself sends, and of what it
+ * forwards. */
+static bool is_tracked(const struct maps *maps, const struct vpc_nat_entry *e)
+{
+	return e->flags & VPC_NAT_HOST || maps->edge.forward;
+}
+
+bool translation_tracked(const struct maps *maps, const struct vpc_flow_key *key, const struct vpc_flow *flow,
+			 struct vpc_nat_key *ret)
+{
+	struct vpc_nat_entry e;
+	struct vpc_nat_key out;
+
+	if (!translation_of_flow(key, flow, &out) || !look_up(maps, MAP_NAT_OUT, &out, &e) || !is_tracked(maps, &e))
+		return false;
+	*ret = e.other;
+	return true;
+}
+
+/* Notes a translation that is deleted, unless it was idle: its conntrack entry ends by itself. */
+static void note_tracked(const struct maps *maps, struct translations *x, const struct item *item,
+			 const struct vpc_nat_entry *e, uint64_t now_ns)
+{
+	if (item->orphan || (!item->cut && e->last_seen_ns + e->timeout_s * NS_PER_S < now_ns) ||
+	    !is_tracked(maps, e) || x->n_tracked == DELETE_MAX)
+		return;
+	x->tracked[x->n_tracked++] = item->direction == OUT ? e->other : e->key;
+}
+
+const struct vpc_nat_key *translations_tracked(const struct translations *x, unsigned *ret_n)
+{
+	*ret_n = x->n_tracked;
+	return x->tracked;
+}
+
 /* Deletes the translation that an entry is one of, if that is still what was read and still is over. */
-static unsigned delete_pair(struct maps *maps, const struct item *item, uint64_t now_ns)
+static unsigned delete_pair(struct maps *maps, struct translations *x, const struct item *item, uint64_t now_ns)
 {
 	bool out = item->direction == OUT;
 	const struct vpc_nat_entry *e = &item->entry;
@@ -297,6 +334,7 @@ static unsigned delete_pair(struct maps *maps, const struct item *item, uint64_t
 		   !is_over(maps, &now, out ? &now.key : &now.other, out ? now.other.local : now.key.local, now_ns)) {
 		return 0;
 	}
+	note_tracked(maps, x, item, &now, now_ns);
 	if (out)
 		delete_out(maps, &e->key);
 	else
@@ -316,6 +354,7 @@ int translations_step(struct maps *maps, struct translations *x, uint64_t now_ns
 {
 	uint32_t end = x->n - x->at < STEP_MAX ? x->n : x->at + STEP_MAX;
 
+	x->n_tracked = 0;
 	for (unsigned tried = 0; x->at < end && tried < DELETE_MAX; x->at++) {
 		const struct item *item = &x->items[x->at];
 		const struct vpc_nat_entry *e = &item->entry;
@@ -324,7 +363,7 @@ int translations_step(struct maps *maps, struct translations *x, uint64_t now_ns
 		if (!item->cut && !item->orphan &&
 		    !is_over(maps, e, out ? &e->key : &e->other, out ? e->other.local : e->key.local, now_ns))
 			continue;
-		*deleted += delete_pair(maps, item, now_ns);
+		*deleted += delete_pair(maps, x, item, now_ns);
 		tried++;
 	}
 	return x->at < x->n;

@@ -30,6 +30,13 @@ int translations_read(struct translations *x);
  * most. 1: there is more; 0: that was all; -errno of the kernel. */
 int translations_step(struct maps *maps, struct translations *x, uint64_t now_ns, unsigned *deleted);
 
+/* Public tuples, as keys of nat_in, of translations that the last step deleted because their flow was cut or what made
+ * them is gone, and of which the host's conntrack may have entries. Valid until the next step. */
+const struct vpc_nat_key *translations_tracked(const struct translations *x, unsigned *ret_n);
+/* The same of a flow that is there. False: the host's conntrack has no entry of it. */
+bool translation_tracked(const struct maps *maps, const struct vpc_flow_key *key, const struct vpc_flow *flow,
+			 struct vpc_nat_key *ret);
+
 /* The translation of a flow with the outside, as a key of nat_out. False: it can't have one. */
 bool translation_of_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, struct vpc_nat_key *ret);
 
