@@ -33,6 +33,7 @@ static __always_inline int port_begin(struct __sk_buff *skb, struct scratch *s, 
 	s->hop_routed = 0;
 	s->way = 0;
 	s->way_known = 0;
+	s->peer = 0;
 	s->answers = 0;
 	s->settled = 0;
 	s->next_mtu = 0;
@@ -168,6 +169,7 @@ static __always_inline int egress_ip(struct __sk_buff *skb, struct scratch *s, c
 		return rc;
 	if (!(s->my_flags & VPC_ENI_SOURCE_DEST_CHECK) && address_owner(s, p->src) != s->me)
 		s->via = s->me << 1;
+	route_early(SCRATCH_PACKET);
 	if (p->fragment == FRAGMENT_LATER) {
 		rc = admit(SCRATCH_PACKET);
 		return rc ? rc : fragment_follow(s);

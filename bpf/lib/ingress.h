@@ -63,6 +63,15 @@ static __always_inline int ingress_ip(struct __sk_buff *skb, struct scratch *s, 
 	return p->icmp_kind == ICMP_ERROR ? related(skb) : track();
 }
 
+/* Returns VPC_PEER_WORD() of the ENI of a peered VPC that sent the packet, by the packet's mark; 0: none did. */
+static __always_inline __u32 ingress_peer(const struct scratch *s)
+{
+	__u32 number = s->mark & VPC_NUMBER_MASK;
+	struct vpc_eni *e = (s->mark & VPC_MARK_KIND) == VPC_MARK_PEER ? eni_get(number) : 0;
+
+	return e ? VPC_PEER_WORD(number, READ_ONCE(e->incarnation)) : 0;
+}
+
 /* Judges the frame at the current epoch. Returns PASS, AGAIN or a reason. */
 __noinline int ingress_judge(struct __sk_buff *skb)
 {
@@ -81,6 +90,7 @@ __noinline int ingress_judge(struct __sk_buff *skb)
 		return VPC_DROP_ETHERTYPE;
 	if (s->dmac[0] & 1)
 		return VPC_DROP_MULTICAST;
+	s->peer = ingress_peer(s);
 	me = eni_get(s->me);
 	if (!me)
 		return VPC_DROP_NOT_READY;

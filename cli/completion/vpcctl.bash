@@ -2,7 +2,7 @@
 # bash completion for vpcctl. Made by `vpcctl completion bash`: change the command table, not this file.
 # shellcheck shell=bash
 
-_vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish tag attach detach rename status verify monitor completion'
+_vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering tag attach detach rename status verify monitor completion'
 declare -gA _vpcctl_verbs=(
 	[vpc]='create list show set-dhcp-options add-cidr remove-cidr delete'
 	[prefix-list]='create list show set add remove restore delete'
@@ -17,6 +17,7 @@ declare -gA _vpcctl_verbs=(
 	[nat]='create list show delete'
 	[eip]='allocate list show associate disassociate release'
 	[publish]='create list show delete'
+	[peering]='create accept reject list show delete'
 	[tag]='add remove'
 )
 _vpcctl_globals='--socket -o --help --version'
@@ -96,6 +97,12 @@ declare -gA _vpcctl_options=(
 	['publish list']='--vpc'
 	['publish show']='--vpc'
 	['publish delete']='--vpc --dry-run'
+	['peering create']='--vpc --peer-vpc --tag --dry-run'
+	['peering accept']='--dry-run'
+	['peering reject']='--dry-run'
+	['peering list']=''
+	['peering show']=''
+	['peering delete']='--dry-run'
 	['tag add']='--vpc --dry-run'
 	['tag remove']='--vpc --dry-run'
 	['attach']='--subnet --sg --ip --ip6 --secondary-ip --mac --no-source-dest-check --delete-on-termination --tag --netns --pid --tap --owner --queues --default-route --ifname --vpc --dry-run'
@@ -186,6 +193,8 @@ declare -gA _vpcctl_option_words=(
 	['publish list --vpc']='@vpc'
 	['publish show --vpc']='@vpc'
 	['publish delete --vpc']='@vpc'
+	['peering create --vpc']='@vpc'
+	['peering create --peer-vpc']='@vpc'
 	['tag add --vpc']='@vpc'
 	['tag remove --vpc']='@vpc'
 	['attach --subnet']='@subnet'
@@ -266,10 +275,14 @@ declare -gA _vpcctl_argument_words=(
 	['eip release +']='@eip'
 	['publish show +']='@publish'
 	['publish delete +']='@publish'
-	['tag add 0']='@vpc @prefix-list @route-table @acl @subnet @sg @eni @igw @eigw @nat @eip @publish'
-	['tag remove 0']='@vpc @prefix-list @route-table @acl @subnet @sg @eni @igw @eigw @nat @eip @publish'
+	['peering accept 0']='@peering'
+	['peering reject 0']='@peering'
+	['peering show +']='@peering'
+	['peering delete +']='@peering'
+	['tag add 0']='@vpc @prefix-list @route-table @acl @subnet @sg @eni @igw @eigw @nat @eip @publish @peering'
+	['tag remove 0']='@vpc @prefix-list @route-table @acl @subnet @sg @eni @igw @eigw @nat @eip @publish @peering'
 	['detach +']='@eni'
-	['rename 0']='@vpc @prefix-list @route-table @acl @subnet @sg @eni @igw @eigw @nat @eip @publish'
+	['rename 0']='@vpc @prefix-list @route-table @acl @subnet @sg @eni @igw @eigw @nat @eip @publish @peering'
 	['completion 0']='bash man names'
 )
 

@@ -161,7 +161,7 @@ static const struct param target_params[] = {
 	PARAM_RTB,
 	PARAM_DEST,
 	{"TARGET", VALUE_TEXT, PARAM_REQUIRED, NULL,
-	 "id or name of an internet, egress-only or NAT gateway, or a network interface; or blackhole"},
+	 "id or name of an internet, egress-only or NAT gateway, a network interface or a peering; or blackhole"},
 	PARAM_VPC_SCOPE,
 	PARAM_DRY_RUN,
 	PARAMS_END,

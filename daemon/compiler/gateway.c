@@ -17,6 +17,13 @@ int compile_eigw(const struct scope *s, const struct object *before, const struc
 	return 0;
 }
 
+/* A peering is there for the routes that lead to it while it is active. */
+int compile_peering(const struct scope *s, const struct object *before, const struct object *after, struct plan *plan)
+{
+	(void)s, (void)before, (void)after, (void)plan;
+	return 0;
+}
+
 static int record_nat(const struct scope *s, enum snapshot snapshot, const struct nat *n, struct nat_record *ret)
 {
 	(void)s, (void)snapshot;

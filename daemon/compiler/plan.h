@@ -184,10 +184,17 @@ struct vpc_record {
 	uint32_t mtu;
 	struct cidr cidrs[2 * VPC_CIDRS_MAX]; /* both families; of each at most VPC_CIDRS_MAX */
 	uint32_t n_cidrs;
-	bool routed_out;  /* it has a gateway or a published port, and so an uplink */
+	bool routed_out;  /* it has a gateway or a published port */
 	bool routed_out6; /* the world reaches its IPv6 addresses */
+	bool peered;	  /* it has an active peering */
 	struct vpc_address_config_options address_config;
 };
+
+/* Whether there is anywhere beyond it that packets go to or come from. */
+static inline bool vpc_record_has_uplink(const struct vpc_record *v)
+{
+	return v->routed_out || v->peered;
+}
 
 struct subnet_record {
 	uint32_t number;

@@ -5,15 +5,16 @@
 static uint32_t target_of(const struct table_route *r)
 {
 	static const uint32_t targets[ROUTE_KINDS] = {
-		[ROUTE_IGW] = VPC_TARGET_IGW, [ROUTE_EIGW] = VPC_TARGET_EIGW,		[ROUTE_NAT] = VPC_TARGET_NAT,
-		[ROUTE_ENI] = VPC_TARGET_ENI, [ROUTE_BLACKHOLE] = VPC_TARGET_BLACKHOLE,
+		[ROUTE_IGW] = VPC_TARGET_IGW,	      [ROUTE_EIGW] = VPC_TARGET_EIGW,
+		[ROUTE_NAT] = VPC_TARGET_NAT,	      [ROUTE_ENI] = VPC_TARGET_ENI,
+		[ROUTE_PEERING] = VPC_TARGET_PEERING, [ROUTE_BLACKHOLE] = VPC_TARGET_BLACKHOLE,
 	};
 
 	if (!r->active)
 		return VPC_TARGET_BLACKHOLE << VPC_TARGET_SHIFT;
 	/* A VPC has one internet gateway, and all its egress-only ones are the same way. */
 	return targets[r->kind] << VPC_TARGET_SHIFT |
-	       (r->kind == ROUTE_NAT || r->kind == ROUTE_ENI ? r->number & VPC_TARGET_NUMBER : 0);
+	       (r->kind == ROUTE_IGW || r->kind == ROUTE_EIGW ? 0 : r->number & VPC_TARGET_NUMBER);
 }
 
 static void record_route(const struct object *table, const struct table_route *r, struct route_record *ret)

@@ -16,6 +16,7 @@ static int record_vpc(const struct scope *s, enum snapshot snapshot, const struc
 		ret->cidrs[ret->n_cidrs++] = *own;
 	ret->routed_out = v->routed_out;
 	ret->routed_out6 = v->routed_out6;
+	ret->peered = v->peered;
 	record_address_config(&v->dhcp, &ret->address_config);
 	return 0;
 }

@@ -251,6 +251,12 @@ int acl_make_default(struct model_txn *t, uint32_t vpc, const struct object **re
 int rule_spec_parse(const struct rule_spec *spec, const char *prefix, struct rule *ret, struct vpc_error *reterr);
 int rule_spec_resolve(struct model_txn *t, const struct sg *g, const struct rule_spec *spec, const char *prefix,
 		      struct rule *ret, struct vpc_error *reterr);
+/* The group that a rule of a group of the VPC names: by id; by a name of the VPC's own, or of one group of all VPCs
+ * that it is peered with. An id may be of a group of any VPC: who makes a rule asks rule_is_stale(). */
+int rule_peer_resolve(struct model_txn *t, uint32_t vpc, const char *given, const char *field,
+		      const struct object **ret, struct vpc_error *reterr);
+/* Whether it names a group of another VPC, with which there is no active peering: then it matches nothing. */
+bool rule_is_stale(const struct model *m, const struct rule *r);
 /* 0..255, PROTOCOL_ALL, or -EINVAL: not a protocol. */
 int protocol_parse(const char *text, int16_t *ret);
 /* buf, "tcp", "all", "132". */
@@ -311,6 +317,21 @@ int eip_part_from(struct model_txn *t, const struct object *holder, bool deleted
 int eip_give_to_nat(struct model_txn *t, const struct object *eip, const struct object *nat, struct vpc_error *reterr);
 /* Published ports of an ENI that is deleted. */
 int publish_remove_of(struct model_txn *t, const struct object *eni, struct vpc_error *reterr);
+
+/* The document of an active peering of it was loaded. */
+void vpc_peering_loaded(struct model *m, uint32_t vpc);
+
+/* Whether it is one of its two VPCs, and which is the other. */
+bool peering_has(const struct peering *p, uint32_t vpc);
+uint32_t peering_other(const struct peering *p, uint32_t vpc);
+bool peering_is_active(const struct model *m, uint32_t vpc, uint32_t peer);
+/* Goes through the VPCs with which there is an active peering. *at: NULL at first. */
+bool peering_next_active(const struct model *m, uint32_t vpc, const struct post **at, uint32_t *ret);
+/* Whether the VPC may have this range, too: no VPC has an address of it that it is peered with, or may be. */
+int peering_check_cidr(const struct model *m, uint32_t vpc, const struct cidr *cidr, const char *field,
+		       struct vpc_error *reterr);
+/* Of a VPC that is deleted: those that were rejected go with it. */
+int peering_remove_rejected(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr);
 
 /* Groups of an ENI (eni_group.c): resolves refs in the ENI's VPC into e->groups. */
 int eni_choose_groups(struct model_txn *t, const struct change *c, struct eni *e, struct vpc_error *reterr);

@@ -11,12 +11,6 @@
 #define TAG_KEY_MAX_CHARS   128
 #define TAG_VALUE_MAX_CHARS 256
 
-/* Id prefixes of kinds that don't exist yet. Names that begin with one are refused too. */
-static const char *const reserved_prefixes[] = {
-#define RESERVED(prefix) prefix,
-#include <vpc/kinds.def>
-};
-
 /* Length of the UTF-8 sequence at s and the character it stands for (RFC 3629: shortest form, no surrogates, up to
  * U+10FFFF), or 0. */
 static size_t utf8_decode(const char *text, uint32_t *ret)
@@ -101,9 +95,6 @@ void message_clean(struct vpc_error *e)
 
 bool name_is_id(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(reserved_prefixes); i++)
-		if (!strncmp(name, reserved_prefixes[i], strlen(reserved_prefixes[i])))
-			return true;
 	return kind_of_id(name) != OBJECT_KINDS;
 }
 

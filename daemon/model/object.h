@@ -67,6 +67,7 @@ struct vpc {
 	bool routed_out;	   /* it has a gateway or a published port */
 	bool routed_out6;	   /* it has IPv6, and a route for IPv6 leads to the world */
 	uint32_t default_acl;	   /* number; 0: none yet, in a store of an earlier version */
+	bool peered;		   /* it has an active peering */
 };
 
 struct subnet {
@@ -158,6 +159,7 @@ enum route_kind {
 	ROUTE_EIGW,
 	ROUTE_NAT,
 	ROUTE_ENI,
+	ROUTE_PEERING,
 	ROUTE_BLACKHOLE,
 	ROUTE_KINDS,
 };
@@ -167,8 +169,8 @@ struct table_route {
 	struct cidr destination;
 	enum route_kind kind;
 	char target[OBJECT_ID_MAX]; /* id; ROUTE_BLACKHOLE: "" */
-	uint32_t number;	    /* of the target; 0: none, or deleted */
-	bool active;		    /* the target is there, an internet gateway attached to this VPC */
+	uint32_t number;	    /* of the target; of a peering that of the other VPC; 0: none, or deleted */
+	bool active; /* the target is there; an internet gateway is attached to this VPC, a peering is active */
 };
 
 /* The VPC's own address space stands in no table. */
@@ -262,6 +264,19 @@ struct publication {
 	struct ip host_address; /* IPv4; family 0: any */
 };
 
+enum peering_status {
+	PEERING_PENDING,
+	PEERING_ACTIVE,
+	PEERING_REJECTED,
+};
+
+struct peering {
+	struct object o;
+	uint32_t vpc;	   /* that asked for it */
+	uint32_t peer_vpc; /* that accepts or rejects it */
+	enum peering_status status;
+};
+
 /* An object as what its kind says it is. The caller has checked the kind. */
 static inline const struct vpc *vpc_of(const struct object *o)
 {
@@ -319,6 +334,11 @@ static inline const struct eip *eip_of(const struct object *o)
 static inline const struct publication *publish_of(const struct object *o)
 {
 	return (const struct publication *)o;
+}
+
+static inline const struct peering *peering_of(const struct object *o)
+{
+	return (const struct peering *)o;
 }
 
 /* All CIDRs of a VPC, for i = 0, 1, …: its IPv4 CIDR, its IPv6 CIDR if it has one, the secondary ones. NULL: no more.

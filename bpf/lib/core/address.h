@@ -85,12 +85,18 @@ static __always_inline __u32 address_find(const struct vpc_addr_key *key, __u64 
 	return READ_ONCE(r->eni);
 }
 
+/* Returns the number of the ENI that has this address in the VPC of that number at the epoch; 0: none. */
+static __always_inline __u32 address_owner_in(struct scratch *s, __u32 number, const __be32 *a)
+{
+	s->addr_key.vpc = number;
+	address_copy(s->addr_key.addr, a);
+	return address_find(&s->addr_key, s->epoch);
+}
+
 /* Returns the number of the ENI of VPC s->vpc that has this address at the epoch; 0: none. */
 static __always_inline __u32 address_owner(struct scratch *s, const __be32 *a)
 {
-	s->addr_key.vpc = s->vpc;
-	address_copy(s->addr_key.addr, a);
-	return address_find(&s->addr_key, s->epoch);
+	return address_owner_in(s, s->vpc, a);
 }
 
 /* Makes the key of a MAC on a subnet's bridge (abi.h). bridge: the bridge's ifindex, VPC_BRIDGE_FIRST + subnet. */

@@ -230,6 +230,7 @@ struct scratch {
 		    * in; 0: none */
 	__u32 way_known;    /* the route table was asked, */
 	int way_rc;	    /* and this was the result */
+	__u32 peer;	    /* VPC_PEER_WORD() of the end that is in a peered VPC; 0: neither is */
 	__u32 answers;	    /* somebody outside the VPC opened the flow, and the responder sent this packet */
 	__u32 acl_receiver; /* the ENI that the network ACLs were asked about as the receiver; 0: none */
 	__u32 settled;	    /* another packet like this would change nothing of its flow */

@@ -134,6 +134,27 @@ static __always_inline int side_load(struct scratch *s, __u32 i, __u32 number, _
 	return PASS;
 }
 
+/* Fills side i with the ENI of a peered VPC that has this word. Its groups count as the peer of the other side's rules.
+ * Its own rules aren't asked. Returns PASS, AGAIN, or NOT_READY if the ENI is another by now or has no groups. */
+static __always_inline int side_load_peer(struct scratch *s, __u32 i, __u32 word)
+{
+	__u32 number = word & VPC_NUMBER_MASK;
+	struct side *side = &s->side[i & 1];
+	struct vpc_eni *e = eni_get(number);
+	int in_force;
+
+	if (!e || e->vpc == s->vpc || VPC_PEER_WORD(number, READ_ONCE(e->incarnation)) != word)
+		return VPC_DROP_NOT_READY;
+	in_force = versioned_read(&e->set, s->epoch);
+	if (in_force < 0)
+		return AGAIN;
+	if (!in_force || !stamp_take(&s->stamp, STAMP_REFUSED, e, (__u32)in_force))
+		return VPC_DROP_NOT_READY;
+	side->incarnation = word;
+	side->member = (__u32)in_force;
+	return PASS;
+}
+
 static __always_inline void sides_clear(struct scratch *s)
 {
 	__builtin_memset(s->side, 0, sizeof(s->side));

@@ -11,22 +11,39 @@
 #include "lib/fast/fast.h"
 #include "lib/ingress.h"
 
+/* Finds who sent the packet that came by a peering: an ENI of another VPC, from an address of its own. macs: the
+ * frame's. Sets the scratch's `peer` and `mark`. Returns PASS or a reason. */
+static __always_inline int arrive_peer(struct scratch *s, const __u8 *macs)
+{
+	__u32 sender = way_of_mac(macs + ETH_ALEN), number = sender & VPC_TARGET_NUMBER;
+	struct vpc_eni *from = way_kind(sender) == VPC_EDGE_PEERING ? eni_get(number) : 0;
+
+	if (!from || from->vpc == s->vpc || (s->way & VPC_TARGET_NUMBER) != s->vpc ||
+	    address_owner_in(s, from->vpc, s->packet.src) != number)
+		return VPC_DROP_FORGED_SOURCE;
+	s->peer = VPC_PEER_WORD(number, READ_ONCE(from->incarnation));
+	s->mark = VPC_MARK_PEER | number;
+	return PASS;
+}
+
 /* Reads the packet and finds the ENI that it is for: s->me. Returns PASS, a reason, or DROP_SILENTLY. */
 static __always_inline int arrive_begin(struct __sk_buff *skb, struct scratch *s)
 {
 	__u32 number = skb->ifindex - VPC_UPLINK_FIRST;
-	__u8 mac[ETH_ALEN];
+	__u8 macs[2 * ETH_ALEN];
 	int rc;
 
 	edge_begin(skb, s, VPC_INGRESS);
-	if (skb->ifindex < VPC_UPLINK_FIRST || bpf_skb_load_bytes(skb, 0, mac, sizeof(mac)))
+	if (skb->ifindex < VPC_UPLINK_FIRST || bpf_skb_load_bytes(skb, 0, macs, sizeof(macs)))
 		return DROP_SILENTLY;
 	s->vpc = number;
-	s->way = way_of_mac(mac);
+	s->way = way_of_mac(macs);
 	if (!s->way)
 		return DROP_SILENTLY;
 	s->mark = VPC_MARK_EDGE | way_kind(s->way);
 	rc = edge_parse(skb);
+	if (!rc && way_kind(s->way) == VPC_EDGE_PEERING)
+		rc = arrive_peer(s, macs);
 	if (rc)
 		return rc;
 	s->me = address_owner(s, s->packet.dst);
@@ -85,6 +102,13 @@ static __noinline int arrive_send(struct __sk_buff *skb, struct scratch *s)
 	return (int)bpf_redirect_peer(s->me, 0) & REDIRECT_ACT;
 }
 
+/* Whether the ENI that sent the frame by a peering is the one that the entry was made for. */
+static __always_inline int arrive_fast_peer(const struct flow_cache *r, const struct header_view *p)
+{
+	return way_of_mac(p->frame.macs + ETH_ALEN) ==
+	       way_make(VPC_EDGE_PEERING, r->my_side.incarnation & VPC_NUMBER_MASK);
+}
+
 /* Redirects a frame whose entry is in the flow cache to its ENI. Routes have no generation, and any commit may have
  * changed them. So after a commit the slow path asks for the route again. Returns what the program ends with, or
  * FAST_NOT. */
@@ -97,6 +121,8 @@ static __always_inline int arrive_fast_decide(struct __sk_buff *skb, const struc
 
 	if (!to || !now || READ_ONCE(now->epoch) != r->noted || r->my_side.set != way_of_mac(p->frame.macs) ||
 	    !fast_version_stands(r) || !stamp_cached_holds(STAMP_PACKET, &r->peer_side, to, r->judged, r->noted))
+		return FAST_NOT;
+	if (way_kind(r->my_side.set) == VPC_EDGE_PEERING && !arrive_fast_peer(r, p))
 		return FAST_NOT;
 	if (p->frame.hop_limit <= 1 || redirect_biggest(skb, &p->frame) > READ_ONCE(to->mtu) ||
 	    (READ_ONCE(to->flags) & (VPC_ENI_PEER_REDIRECT | VPC_ENI_UNPLUGGED)) != VPC_ENI_PEER_REDIRECT)
@@ -114,7 +140,7 @@ static __always_inline int arrive_fast_decide(struct __sk_buff *skb, const struc
  * the program ends with, or FAST_NOT. */
 static __noinline int arrive_fast(struct __sk_buff *skb)
 {
-	struct header_view p;
+	struct header_view p = {.tcp_flags = 0}; /* clang 14 reads it of other protocols, too */
 	struct flow_cache *r;
 
 	if (!view_read(skb, &p) || (p.tcp && (p.tcp_flags & TCP_JUDGE) != TCP_ACK))

@@ -132,6 +132,7 @@ static __always_inline void edge_begin(struct __sk_buff *skb, struct scratch *s,
 	s->problem = 0;
 	s->way = 0;
 	s->way_known = 0;
+	s->peer = 0;
 	s->answers = 0;
 	s->settled = 0;
 	s->next_mtu = 0;

@@ -385,12 +385,39 @@ static __always_inline int leave_judge_again(struct __sk_buff *skb, struct scrat
 	return rc < 0 ? VPC_DROP_TRY_AGAIN : rc;
 }
 
+/* Sends a packet for a peered VPC to the uplink of that VPC as it is. The sender's port has judged it, and the program
+ * there judges the receiver's side. Returns what the program ends with, or FAST_NOT for other packets. */
+static __noinline int leave_peering(struct __sk_buff *skb)
+{
+	struct vpc_uplink *u;
+	__u8 mac[ETH_ALEN];
+	__u32 way, ifindex;
+
+	if (bpf_skb_load_bytes(skb, 0, mac, sizeof(mac)))
+		return FAST_NOT;
+	way = way_of_mac(mac);
+	if (way_kind(way) != VPC_EDGE_PEERING)
+		return FAST_NOT;
+	u = uplink_get(way & VPC_TARGET_NUMBER);
+	ifindex = u ? READ_ONCE(u->host_ifindex) : 0;
+	if (!ifindex)
+		return drop_unread(0, VPC_DROP_UNKNOWN_DESTINATION);
+	skb->mark = 0;
+	skb->tstamp = 0;
+	if (READ_ONCE(u->flags) & VPC_UPLINK_PEER_REDIRECT)
+		return (int)bpf_redirect_peer(ifindex, 0) & REDIRECT_ACT;
+	return (int)bpf_redirect(ifindex, 0) & REDIRECT_ACT;
+}
+
 static __always_inline int leave(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
 	struct edge *e = edge_get();
-	int rc = edge_fast_leave(skb);
+	int rc = leave_peering(skb);
 
+	if (rc != FAST_NOT)
+		return rc;
+	rc = edge_fast_leave(skb);
 	if (rc != FAST_NOT)
 		return rc;
 	if (!s || !e)

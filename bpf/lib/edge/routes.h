@@ -149,6 +149,22 @@ static __always_inline int route_is_appliance(const struct scratch *s, __u32 num
 	       !(READ_ONCE(to->flags) & (VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_UNPLUGGED));
 }
 
+/* Routes by the peering with VPC `number`. The source must be an address of the port's own ENI, and the destination one
+ * of an ENI of that VPC. So nothing passes through a VPC. Returns PASS with `way` and `peer` set, or a reason. */
+static __always_inline int route_peering(struct scratch *s, __u32 number)
+{
+	__u32 owner = address_owner_in(s, number, s->packet.dst);
+	struct vpc_eni *to = owner ? eni_get(owner) : 0;
+
+	if (!to || to->vpc != number || READ_ONCE(to->flags) & VPC_ENI_UNPLUGGED)
+		return VPC_DROP_UNKNOWN_DESTINATION;
+	if (address_owner(s, s->packet.src) != s->me)
+		return VPC_DROP_FORGED_SOURCE;
+	s->way = way_make(VPC_EDGE_PEERING, number);
+	s->peer = VPC_PEER_WORD(owner, READ_ONCE(to->incarnation));
+	return PASS;
+}
+
 /*
  * Finds where the packet in the scratch goes, whose destination is outside the VPC. Sets the scratch's `way`, or `hop`
  * and `hop_routed` if an appliance is the target. Returns PASS, AGAIN or a reason.
@@ -164,7 +180,7 @@ __noinline int route_out(__u32 which)
 		return VPC_DROP_NO_ROUTE;
 	number = s->vpc;
 	space = bpf_map_lookup_elem(&vpc, &number);
-	if (!space || !(READ_ONCE(space->flags) & VPC_SPACE_ROUTED_OUT))
+	if (!space || !(READ_ONCE(space->flags) & (VPC_SPACE_ROUTED_OUT | VPC_SPACE_PEERED)))
 		return VPC_DROP_NO_ROUTE;
 	address_copy(s->route_address, s->packet.dst);
 	target = route_find(which, s->me, s->packet.family);
@@ -183,6 +199,8 @@ __noinline int route_out(__u32 which)
 	case VPC_TARGET_NAT:
 		s->way = way_make(VPC_EDGE_NAT, number);
 		return s->packet.family == 4 ? PASS : VPC_DROP_BLACKHOLE;
+	case VPC_TARGET_PEERING:
+		return route_peering(s, number);
 	case VPC_TARGET_ENI:
 		if (!route_is_appliance(s, number))
 			return VPC_DROP_BLACKHOLE;
@@ -194,8 +212,17 @@ __noinline int route_out(__u32 which)
 	}
 }
 
-_Static_assert(VPC_TARGET_IGW == VPC_EDGE_IGW && VPC_TARGET_EIGW == VPC_EDGE_EIGW && VPC_TARGET_NAT == VPC_EDGE_NAT,
+_Static_assert(VPC_TARGET_IGW == VPC_EDGE_IGW && VPC_TARGET_EIGW == VPC_EDGE_EIGW && VPC_TARGET_NAT == VPC_EDGE_NAT &&
+		       VPC_TARGET_PEERING == VPC_EDGE_PEERING,
 	       "a target that is a gateway is a way");
+
+/* Returns the way by which an answer to the packet in the scratch leaves. By a peering, it names the other VPC. */
+static __always_inline __u32 route_back_way(const struct scratch *s)
+{
+	struct vpc_eni *from = s->peer ? eni_get(s->peer & VPC_NUMBER_MASK) : 0;
+
+	return from ? way_make(VPC_EDGE_PEERING, from->vpc) : s->way;
+}
 
 /*
  * Whether ENI `number`'s answer to the packet in the scratch would leave by the way by which the packet came. So
@@ -215,10 +242,31 @@ __noinline int route_back(__u32 which, __u32 number)
 	target = route_find(which, number, s->packet.family);
 	if (target == AGAIN)
 		return AGAIN;
-	if ((__u32)target == s->way)
+	if ((__u32)target == route_back_way(s))
 		return PASS;
 	return target > 0 && (__u32)target >> VPC_TARGET_SHIFT == VPC_TARGET_BLACKHOLE ? VPC_DROP_BLACKHOLE
 										       : VPC_DROP_NO_ROUTE;
+}
+
+/* Asks the route table before the packet in the scratch is judged, if its VPC is peered and its destination is outside
+ * the VPC: groups of the ENI at the other end of a peering count. Sets `way_known` and what route_out() sets. */
+__noinline int route_early(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	struct vpc_eni *me = s ? eni_get(s->me) : 0;
+	struct vpc_space *space;
+	__u32 number;
+
+	if (!me || !mac_equal(s->dmac, me->gateway_mac))
+		return PASS;
+	number = s->vpc;
+	space = bpf_map_lookup_elem(&vpc, &number);
+	if (!space || !(READ_ONCE(space->flags) & VPC_SPACE_PEERED) || address_owner(s, s->packet.dst) ||
+	    address_in_space(s, s->packet.family, s->packet.dst))
+		return PASS;
+	s->way_known = 1;
+	s->way_rc = route_out(which);
+	return PASS;
 }
 
 /* Whether the packet answers a flow that was opened from outside by a published port, or is an error about such a
@@ -255,8 +303,10 @@ __noinline int route_way(__u32 which)
 		s->way_known = 1;
 		s->way_rc = address_in_space(s, s->packet.family, s->packet.dst) ? VPC_DROP_UNKNOWN_DESTINATION
 										 : route_out(which);
+		if (s->peer)
+			return AGAIN; /* route_early() did not know of the peering */
 	}
-	if (!s->answers)
+	if (!s->answers || s->peer)
 		return s->way_rc;
 	if (route_is_published(s)) {
 		s->way = way_make(VPC_EDGE_PUBLISHED, 0);

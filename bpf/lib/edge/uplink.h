@@ -29,6 +29,24 @@ static __always_inline int uplink_has_options(struct __sk_buff *skb, const struc
 	       next == EXT_HOPOPTS;
 }
 
+/* How many routers count a hop behind the sender's port. By a peering these are the gateways of both VPCs, and only the
+ * sender's tells the sender. */
+static __always_inline __u32 uplink_hops(__u32 way)
+{
+	return way_kind(way) == VPC_EDGE_PEERING ? 2 : 1;
+}
+
+/* Bytes of the largest IP packet that may leave by the way. peer: VPC_PEER_WORD() of the receiver in a peered VPC. */
+static __always_inline __u32 uplink_mtu(const struct vpc_uplink *u, __u32 way, __u32 peer)
+{
+	struct vpc_eni *to;
+
+	if (way_kind(way) != VPC_EDGE_PEERING)
+		return READ_ONCE(u->mtu);
+	to = eni_get(peer & VPC_NUMBER_MASK);
+	return to ? READ_ONCE(to->mtu) : 0;
+}
+
 /* Whether the accepted packet in the scratch may leave by its way. A packet that is too big is not fragmented, even
  * without DF: its sender is told. Returns PASS or a reason. */
 __noinline int uplink_refused(struct __sk_buff *skb)
@@ -43,9 +61,9 @@ __noinline int uplink_refused(struct __sk_buff *skb)
 		return VPC_DROP_NO_ROUTE;
 	if (uplink_has_options(skb, &s->packet))
 		return VPC_DROP_NOT_IMPLEMENTED;
-	if (s->packet.hop_limit <= 1)
+	if (s->packet.hop_limit <= uplink_hops(s->way))
 		return VPC_DROP_HOP_LIMIT;
-	s->next_mtu = READ_ONCE(u->mtu);
+	s->next_mtu = uplink_mtu(u, s->way, s->peer);
 	return uplink_biggest(skb, &s->packet) > s->next_mtu ? VPC_DROP_TOO_BIG : PASS;
 }
 
@@ -56,7 +74,10 @@ static __noinline int uplink_redirect(struct __sk_buff *skb, struct vpc_uplink *
 	__u8 macs[2 * ETH_ALEN];
 
 	way_to_mac(macs, way);
-	mac_copy(macs + ETH_ALEN, me->gateway_mac);
+	if (way_kind(way) == VPC_EDGE_PEERING)
+		way_to_mac(macs + ETH_ALEN, way_make(VPC_EDGE_PEERING, number));
+	else
+		mac_copy(macs + ETH_ALEN, me->gateway_mac);
 	if (redirect_route(skb, macs))
 		return drop_unread(number, VPC_DROP_NO_MEMORY);
 	count_tx(number, length);

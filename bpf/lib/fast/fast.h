@@ -49,7 +49,8 @@ static __always_inline int fast_leave(struct __sk_buff *skb, struct vpc_eni *me,
 
 	if (!way || !u || !now || READ_ONCE(now->epoch) != r->noted || !mac_equal(p->frame.macs, me->gateway_mac))
 		return FAST_NOT;
-	if (p->frame.hop_limit <= 1 || redirect_biggest(skb, &p->frame) > READ_ONCE(u->mtu) ||
+	if (p->frame.hop_limit <= uplink_hops(way) ||
+	    redirect_biggest(skb, &p->frame) > uplink_mtu(u, way, r->peer_side.incarnation) ||
 	    !view_checksum_is_right(p) || checksum_is_elsewhere(skb, view_l4(p), p->proto))
 		return FAST_NOT;
 	return uplink_redirect(skb, u, me, way);

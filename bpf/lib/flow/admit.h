@@ -58,7 +58,8 @@ static __always_inline int admit_egress(struct scratch *s)
 		other = 0;
 	if (owner == s->me)
 		return VPC_DROP_WRONG_DESTINATION;
-	s->hop = 0;
+	if (!s->hop_routed)
+		s->hop = 0;
 	if (!mac_equal(s->dmac, me->gateway_mac)) {
 		s->hop = admit_hop(s, me, owner, other);
 		if (!s->hop)
@@ -79,8 +80,9 @@ static __always_inline int admit_egress(struct scratch *s)
 	 * (route_way). An answer may leave by a gateway that no route table names. */
 	if (address_in_space(s, p->family, p->dst))
 		return VPC_DROP_UNKNOWN_DESTINATION;
+	if (!s->way_known)
+		s->way_rc = route_out(SCRATCH_PACKET);
 	s->way_known = 1;
-	s->way_rc = route_out(SCRATCH_PACKET);
 	return PASS;
 }
 
@@ -153,6 +155,11 @@ static __always_inline int admit_load(struct scratch *s, __u32 opening)
 	for (__u32 i = 0; i < 2; i++) {
 		const struct end *end = &s->end[(i ^ opening) & 1];
 
+		if (!end->eni && s->peer) {
+			rc = side_load_peer(s, i, s->peer);
+			if (rc)
+				return rc;
+		}
 		if (!end->eni)
 			continue;
 		rc = side_load(s, i, end->eni, 0, end->owns);

@@ -25,9 +25,11 @@ struct flow_cache {
 	__be32 dst;
 	__u32 ports; /* as in the packet: source, then destination */
 	__u32 me;
-	__u32 peer;		     /* the local ENI that has the destination and was judged too; 0: none */
-	struct stamp_side my_side;   /* of a packet that came by an uplink, `set` is its scratch.way */
-	struct stamp_side peer_side; /* of a packet that leaves the VPC, `set` is its scratch.way */
+	__u32 peer; /* the local ENI that has the destination and was judged too; 0: none */
+	/* Of a packet that came by an uplink, `set` is its scratch.way. If it came by a peering, `incarnation` is its
+	 * scratch.peer. The same of a packet that leaves the VPC. */
+	struct stamp_side my_side;
+	struct stamp_side peer_side;
 	__u32 version;
 	__u16 version_at;
 	__u8 proto;
@@ -222,7 +224,7 @@ static __always_inline void flow_cache_note(struct scratch *s)
 	} else {
 		new.me = VPC_UPLINK_FIRST + s->vpc;
 		new.peer = s->me;
-		new.my_side.incarnation = 0;
+		new.my_side.incarnation = s->peer;
 		new.my_side.set = s->way;
 		new.peer_side.incarnation = s->my_incarnation;
 		new.peer_side.set = mine->set;

@@ -240,7 +240,7 @@ static __always_inline void flow_begin(struct vpc_flow *f, const struct flow_ctx
 static __always_inline void flow_begin_side(struct vpc_flow *f, __u32 i, __u32 number, __u32 incarnation, __u32 of_rule)
 {
 	f->eni[i & 1] = number;
-	f->incarnation[i & 1] = number ? incarnation : 0;
+	f->incarnation[i & 1] = incarnation;
 	f->rule[i & 1] = of_rule;
 }
 

@@ -58,6 +58,17 @@ static __always_inline int track_identity(struct scratch *s, __u32 from, __u32 o
 	return from == own || s->end[0].eni == source ? PASS : OPEN_ONCE;
 }
 
+/* Whether the end that isn't local is the one of the flow's entry: the same ENI of a peered VPC, or in both none. If
+ * not, the packet is judged as if it had no entry. Returns PASS, AGAIN or OPEN_NEW. */
+static __always_inline int track_peer(const struct scratch *s, struct vpc_flow *f, __u32 own)
+{
+	__u32 other = (own ^ 1) & 1;
+
+	if (s->fl.eni[other] || s->fl.incarnation[other] == s->peer)
+		return PASS;
+	return READ_ONCE(f->eni[other]) ? AGAIN : OPEN_NEW; /* AGAIN: it has just approved */
+}
+
 /* Counts a side that was added to an established flow. If it is the opener, the flow counts to it, and no longer to the
  * responder. */
 static __always_inline void track_count_approved(struct scratch *s, __u32 own)
@@ -338,7 +349,9 @@ __noinline int track_known(__u32 which)
 											: track_approve(s, f, own);
 	if (s->fl.eni[own] != s->me || s->fl.incarnation[own] != s->my_incarnation)
 		return OPEN_NEW;
-	rc = track_identity(s, from, own);
+	rc = track_peer(s, f, own);
+	if (!rc)
+		rc = track_identity(s, from, own);
 	if (rc)
 		return rc;
 	rc = judge_load_sides(which);

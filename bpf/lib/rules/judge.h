@@ -111,6 +111,16 @@ __noinline int judge_load_sides(__u32 which)
 	sides_clear(s);
 	s->opener = s->fl.opener & 1;
 	appliance = via_side(s->key.via);
+	if (!s->fl.eni[0] && s->fl.incarnation[0]) {
+		rc = side_load_peer(s, 0, s->fl.incarnation[0]);
+		if (rc)
+			return rc;
+	}
+	if (!s->fl.eni[1] && s->fl.incarnation[1]) {
+		rc = side_load_peer(s, 1, s->fl.incarnation[1]);
+		if (rc)
+			return rc;
+	}
 	if (s->fl.eni[0]) {
 		rc = side_load(s, 0, s->fl.eni[0], s->fl.incarnation[0], appliance != VIA_OPENER);
 		if (rc)

@@ -416,7 +416,7 @@ static void settle(struct mending *m)
 			r = e;
 	}
 	for (size_t i = 0; r < 0 && i < m->all->n_vpcs; i++)
-		if (m->all->vpcs[i].has_after && m->all->vpcs[i].after.routed_out)
+		if (m->all->vpcs[i].has_after && vpc_record_has_uplink(&m->all->vpcs[i].after))
 			failed(m, r, m->all->vpcs[i].after.id, "what is in the host's namespace", NULL);
 }
 

@@ -254,7 +254,7 @@ static bool is_wanted(const struct straying *s, const char *alias)
 	for (size_t i = 0; s->all && i < s->all->n_vpcs; i++) {
 		const struct vpc_record *v = &s->all->vpcs[i].after;
 
-		if (s->all->vpcs[i].has_after && v->routed_out &&
+		if (s->all->vpcs[i].has_after && vpc_record_has_uplink(v) &&
 		    strcmp(alias, netns_make_alias(s->instance, v->id, wanted)) == 0)
 			return true;
 	}

@@ -122,7 +122,7 @@ static int verify_host_objects(struct verifying *v)
 	struct link_info info;
 
 	host_end_name(v->vpc->id, name);
-	if (!v->vpc->routed_out || link_get(v->host_rtnl, 0, name, &info) < 0)
+	if (!vpc_record_has_uplink(v->vpc) || link_get(v->host_rtnl, 0, name, &info) < 0)
 		return 0;
 	return host_objects_check(v->host_rtnl, v->config->instance, v->all, v->vpc->number, info.ifindex,
 				  on_host_object, v);
@@ -207,10 +207,10 @@ static int on_outer(const char *name, const char *problem, const char *detail, v
 	return append(v->report, "outer interface", name, problem, detail);
 }
 
-static bool is_routed_out(const struct plan *all)
+static bool has_uplinks(const struct plan *all)
 {
 	for (size_t i = 0; i < all->n_vpcs; i++)
-		if (all->vpcs[i].has_after && all->vpcs[i].after.routed_out)
+		if (all->vpcs[i].has_after && vpc_record_has_uplink(&all->vpcs[i].after))
 			return true;
 	return false;
 }
@@ -242,7 +242,7 @@ static int verify(struct verifying *v)
 		v->vpc = &v->all->vpcs[i].after;
 		r = verify_vpc(v);
 	}
-	if (r >= 0 && is_routed_out(v->all) && v->programs.of[TC_OUTER].id[TC_INGRESS])
+	if (r >= 0 && has_uplinks(v->all) && v->programs.of[TC_OUTER].id[TC_INGRESS])
 		r = outer_check(v->host_rtnl, config, &v->programs.of[TC_OUTER], v->link_dir, on_outer, v);
 	if (r >= 0)
 		r = verify_host_table(v);

@@ -7,8 +7,8 @@
 #include "model/kinds/route_table.h"
 
 const char *const route_kind_names[ROUTE_KINDS] = {
-	[ROUTE_IGW] = "igw", [ROUTE_EIGW] = "eigw",	      [ROUTE_NAT] = "nat",
-	[ROUTE_ENI] = "eni", [ROUTE_BLACKHOLE] = "blackhole",
+	[ROUTE_IGW] = "igw", [ROUTE_EIGW] = "eigw",	  [ROUTE_NAT] = "nat",
+	[ROUTE_ENI] = "eni", [ROUTE_PEERING] = "peering", [ROUTE_BLACKHOLE] = "blackhole",
 };
 
 /* In the order in which a name is looked up. */
@@ -16,10 +16,8 @@ static const struct {
 	enum route_kind kind;
 	enum object_kind object;
 } targets[] = {
-	{ROUTE_IGW, OBJECT_IGW},
-	{ROUTE_EIGW, OBJECT_EIGW},
-	{ROUTE_NAT, OBJECT_NAT},
-	{ROUTE_ENI, OBJECT_ENI},
+	{ROUTE_IGW, OBJECT_IGW}, {ROUTE_EIGW, OBJECT_EIGW},	  {ROUTE_NAT, OBJECT_NAT},
+	{ROUTE_ENI, OBJECT_ENI}, {ROUTE_PEERING, OBJECT_PEERING},
 };
 
 /* What never leaves a VPC. */
@@ -98,6 +96,10 @@ void table_route_settle(const struct model *m, uint32_t vpc, struct table_route 
 
 	r->number = o ? o->number : 0;
 	r->active = o && (r->kind != ROUTE_IGW || igw_of(o)->vpc == vpc);
+	if (o && r->kind == ROUTE_PEERING) {
+		r->number = peering_other(peering_of(o), vpc);
+		r->active = peering_of(o)->status == PEERING_ACTIVE;
+	}
 }
 
 /* --- checks ------------------------------------------------------------------------------------------------------ */
@@ -148,6 +150,12 @@ static int check_limits(const struct model *m, const struct vpc_route_table *rt,
 
 /* --- targets ----------------------------------------------------------------------------------------------------- */
 
+/* Kinds whose objects are in no VPC. */
+static bool is_of_host(enum object_kind kind)
+{
+	return kind == OBJECT_IGW || kind == OBJECT_PEERING;
+}
+
 /* An id: of a kind that a route can lead to. */
 static int resolve_id(struct model_txn *t, const char *ref, uint32_t vpc, const struct object **ret,
 		      struct vpc_error *reterr)
@@ -157,12 +165,13 @@ static int resolve_id(struct model_txn *t, const char *ref, uint32_t vpc, const 
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
 		if (targets[i].object != kind)
 			continue;
-		/* An internet gateway is in no VPC before it is attached. */
-		return kind == OBJECT_IGW ? txn_resolve(t, kind, ref, NULL, "target", ret, reterr)
-					  : txn_resolve_in(t, kind, ref, vpc, "target", ret, reterr);
+		/* An internet gateway is in no VPC before it is attached, and a peering is of two. */
+		return is_of_host(kind) ? txn_resolve(t, kind, ref, NULL, "target", ret, reterr)
+					: txn_resolve_in(t, kind, ref, vpc, "target", ret, reterr);
 	}
 	return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "target",
-			     "a route leads to an igw-, eigw-, nat- or eni-, or to blackhole, not to '%.64s'", ref);
+			     "a route leads to an igw-, eigw-, nat-, eni- or pcx-, or to blackhole, not to '%.64s'",
+			     ref);
 }
 
 static bool is_of_family(const struct object *target, const struct cidr *destination)
@@ -179,7 +188,7 @@ static int resolve_name(struct model_txn *t, const char *ref, uint32_t vpc, cons
 	const struct object *found = NULL, *unfit = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
-		uint32_t scope = targets[i].object == OBJECT_IGW ? 0 : vpc;
+		uint32_t scope = is_of_host(targets[i].object) ? 0 : vpc;
 		_cleanup_free_ char *key = name_key(targets[i].object, scope, ref);
 		const struct object *o = key ? index_by_key(&t->m->ix, key) : NULL;
 
@@ -204,7 +213,7 @@ static int resolve_name(struct model_txn *t, const char *ref, uint32_t vpc, cons
 		found = unfit;
 	if (!found)
 		return vpc_error_set(reterr, VPC_E_INVALID_GATEWAY_ID_NOT_FOUND, "target",
-				     "there is no gateway or network interface '%.255s' in the VPC", ref);
+				     "there is no gateway, network interface or peering '%.255s' of the VPC", ref);
 	*ret = found;
 	return 0;
 }
@@ -229,6 +238,9 @@ static int resolve_target(struct model_txn *t, const struct change *c, const str
 	if (o->kind == OBJECT_IGW && igw_of(o)->vpc != rt->vpc)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "target", "%s is not attached to %s", o->id,
 				     model_vpc(t->m, rt->vpc)->o.id);
+	if (o->kind == OBJECT_PEERING && !peering_has(peering_of(o), rt->vpc))
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "target", "%s is not a peering of %s",
+				     o->id, model_vpc(t->m, rt->vpc)->o.id);
 	if (o->kind == OBJECT_NAT && !is_of_family(o, destination))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "target",
 				     "a NAT gateway is for IPv4; for %s use an egress-only internet gateway",

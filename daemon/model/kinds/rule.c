@@ -99,6 +99,13 @@ static int put_rule(const struct model *m, const struct object *o, json_t *ret)
 	return json_put(ret, "description", json_string(r->description ? r->description : ""));
 }
 
+static int to_json(const struct model *m, const struct object *o, json_t *ret)
+{
+	if (put_rule(m, o, ret) < 0)
+		return -ENOMEM;
+	return json_put(ret, "stale", json_boolean(rule_is_stale(m, rule_of(o))));
+}
+
 static int32_t load_port(struct document *d, const char *key)
 {
 	if (json_is_null(json_object_get(d->json, key)))
@@ -155,6 +162,8 @@ static const struct schema_field fields[] = {
 	{"sg_id", SCHEMA_STRING_OR_NULL, NULL},
 	{"prefix_list_id", SCHEMA_STRING_OR_NULL, NULL},
 	{"description", SCHEMA_STRING, NULL},
+	{"stale", SCHEMA_BOOLEAN,
+	 "it names a group of a VPC that is not peered with the group's own, and matches nothing"},
 	{"packets", SCHEMA_INTEGER, "allowed by it"},
 	{"bytes", SCHEMA_INTEGER, "allowed by it"},
 	{"last_used", SCHEMA_STRING_OR_NULL, "RFC 3339"},
@@ -170,7 +179,7 @@ const struct kind_ops rule_ops = {
 	.copy = copy_members,
 	.post = post,
 	.rank = rank,
-	.to_json = put_rule,
+	.to_json = to_json,
 	.to_document = put_rule,
 	.load = load,
 	.schemas = schemas,

@@ -43,6 +43,14 @@ static int authorize_one(struct model_txn *t, const struct sg *g, const struct r
 	r = rule_spec_resolve(t, g, spec, prefix, (struct rule *)o, reterr);
 	if (r < 0)
 		return r;
+	if (rule_is_stale(t->m, (struct rule *)o)) {
+		char field[64];
+
+		snprintf(field, sizeof(field), "%s.sg_id", prefix);
+		return vpc_error_set(reterr, VPC_E_INVALID_GROUP_NOT_FOUND, field,
+				     "%s is of another VPC, with which there is no active peering",
+				     model_sg(t->m, rule_of(o)->peer_sg)->o.id);
+	}
 	same = index_by_key(&t->m->ix, o->name_key);
 	if (same)
 		return vpc_error_set(reterr, VPC_E_INVALID_PERMISSION_DUPLICATE, prefix, "%s already has that rule: %s",

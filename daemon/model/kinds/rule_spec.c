@@ -277,8 +277,7 @@ int rule_spec_resolve(struct model_txn *t, const struct sg *g, const struct rule
 	if (r < 0)
 		return r;
 	if (ret->peer == PEER_SG) {
-		r = txn_resolve_in(t, OBJECT_SG, spec->sg_id, g->vpc, field_name(field, prefix, "sg_id"), &peer,
-				   reterr);
+		r = rule_peer_resolve(t, g->vpc, spec->sg_id, field_name(field, prefix, "sg_id"), &peer, reterr);
 		if (r < 0)
 			return r;
 		ret->peer_sg = peer->number;

@@ -182,17 +182,21 @@ static int check_exits6(const struct model *m, const struct vpc *v, struct vpc_e
 int vpc_note_exits(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr)
 {
 	const struct vpc *v = model_vpc(t->m, vpc);
+	const struct post *at = NULL;
+	uint32_t other;
+	bool peered = peering_next_active(t->m, vpc, &at, &other);
 	bool routed_out = has_exits(t->m, vpc), routed_out6 = has_exits6(t->m, v);
 	struct object *copy;
 	int r = routed_out6 ? check_exits6(t->m, v, reterr) : 0;
 
-	if (r < 0 || (v->routed_out == routed_out && v->routed_out6 == routed_out6))
+	if (r < 0 || (v->routed_out == routed_out && v->routed_out6 == routed_out6 && v->peered == peered))
 		return r;
 	copy = object_copy(&v->o);
 	if (!copy)
 		return vpc_error_oom(reterr);
 	((struct vpc *)copy)->routed_out = routed_out;
 	((struct vpc *)copy)->routed_out6 = routed_out6;
+	((struct vpc *)copy)->peered = peered;
 	return txn_replace(t, &v->o, copy, reterr);
 }
 
@@ -206,6 +210,11 @@ void vpc_routes_loaded(struct model *m, uint32_t vpc)
 	struct vpc *v = (struct vpc *)model_vpc(m, vpc);
 
 	v->routed_out6 = has_exits6(m, v);
+}
+
+void vpc_peering_loaded(struct model *m, uint32_t vpc)
+{
+	((struct vpc *)model_vpc(m, vpc))->peered = true;
 }
 
 /* --- deleting ---------------------------------------------------------------------------------------------------- */
@@ -224,6 +233,8 @@ static int remove_born(struct model_txn *t, const struct vpc *v, struct vpc_erro
 	if (r >= 0)
 		r = txn_remove_whole(t, group, reterr);
 	if (r >= 0)
+		r = peering_remove_rejected(t, vpc, reterr);
+	if (r >= 0)
 		r = nat_remove_with_vpc(t, vpc, reterr);
 	return r < 0 ? r : eigw_remove_with_vpc(t, vpc, reterr);
 }
@@ -231,16 +242,20 @@ static int remove_born(struct model_txn *t, const struct vpc *v, struct vpc_erro
 int vpc_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
 	const struct object *o;
+	struct object group; /* its kind, number and id */
 	int r = txn_target(t, c, OBJECT_VPC, &o, reterr);
 
 	if (r < 0)
 		return r;
 	result_set(ret, o);
+	group = model_sg(t->m, vpc_of(o)->default_sg)->o;
 	r = remove_born(t, vpc_of(o), reterr);
 	if (r < 0)
 		return r;
 	o = model_find(t->m, OBJECT_VPC, ret->id);
 	r = object_check_unused(t->m, o, reterr);
+	if (r >= 0)
+		r = object_check_unused(t->m, &group, reterr); /* a rule of another VPC may name it */
 	return r < 0 ? r : txn_remove_whole(t, o, reterr);
 }
 
@@ -261,6 +276,7 @@ static int copy_members(struct object *to, const struct object *from)
 	v->routed_out = vpc_of(from)->routed_out;
 	v->routed_out6 = vpc_of(from)->routed_out6;
 	v->default_acl = vpc_of(from)->default_acl;
+	v->peered = vpc_of(from)->peered;
 	return 0;
 }
 

@@ -140,6 +140,8 @@ static int check_new(const struct model *m, const struct object *o, const struct
 		return vpc_error_set(reterr, VPC_E_CIDR_CONFLICT, "cidr", "%s overlaps %s of %s", cidr_format(c, text),
 				     cidr_format(other, whole), o->id);
 	r = limit_check(m, MODEL_LIMIT_cidrs_per_vpc, asked, VPC_E_RESOURCE_LIMIT_EXCEEDED, "cidr", reterr);
+	if (r >= 0)
+		r = peering_check_cidr(m, o->number, c, "cidr", reterr);
 	return r < 0 ? r : check_routes(m, o, c, reterr);
 }
 

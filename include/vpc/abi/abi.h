@@ -54,11 +54,14 @@ _Static_assert(VPC_DROP_COUNT <= VPC_DROP_REASONS_MAX, "drop reasons outgrew the
  *   VPC_MARK_ENI | number      the IP packet entered at that ENI's port, and its source address was checked
  *   VPC_MARK_ANSWER | number   an ARP or ND answer that the port made for its workload
  *   VPC_MARK_EDGE | kind       the packet came by the uplink; VPC_EDGE_… says how
+ *   VPC_MARK_PEER | number     the packet came by a peering from that ENI of another VPC, and its source address was
+ *                              checked
  */
 #define VPC_MARK_KIND	0xfff00000u
 #define VPC_MARK_ENI	0xe5100000u
 #define VPC_MARK_ANSWER 0xe5200000u
 #define VPC_MARK_EDGE	0xe5300000u
+#define VPC_MARK_PEER	0xe5400000u
 
 /* --- versioned values ------------------------------------------------------------------------------------------- */
 
@@ -102,12 +105,9 @@ struct vpc_cidr6 {
 /* The address space of a VPC. An address in it that no ENI has is an unknown destination. Unused entries have an index
  * of n or more, or only the address 0.0.0.0 or :: (the mask is all ones). A CIDR keeps its place while the VPC has it.
  * Not versioned: it is written right before the epoch is stored. */
-#define VPC_SPACE_ROUTED_OUT                                                           \
-	1u /* the router has routes beyond the VPC; without it packets have no way out \
-	    * (no_route) */
-#define VPC_SPACE_ROUTED_OUT6                                                                   \
-	2u /* its IPv6 CIDRs are in prefix6; no two VPCs with this flag have CIDRs that overlap \
-	    */
+#define VPC_SPACE_ROUTED_OUT  1u /* routes may lead to gateways. Without this and PEERED nothing leaves (no_route) */
+#define VPC_SPACE_ROUTED_OUT6 2u /* its IPv6 CIDRs are in prefix6; no two such VPCs have CIDRs that overlap */
+#define VPC_SPACE_PEERED      4u /* a peering is active: routes may lead to other VPCs */
 struct vpc_space {
 	__u32 n4;
 	__u32 n6;

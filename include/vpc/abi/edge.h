@@ -23,7 +23,7 @@
 #define VPC_EDGE_EIGW	   2 /* to or from an egress-only internet gateway: untranslated IPv6 */
 #define VPC_EDGE_NAT	   3 /* to or from the NAT gateway of that number */
 #define VPC_EDGE_PUBLISHED 4 /* to or from a published port, of a flow that was opened from outside */
-#define VPC_EDGE_PEERING   5 /* reserved */
+#define VPC_EDGE_PEERING   5 /* to the VPC of that number. The source MAC has the same form: the ENI that sent it */
 #define VPC_EDGE_HOST	   6 /* reserved */
 
 /* What the host itself sends to a published port goes to the VPC's transit address, which is routed to the host end of
@@ -41,7 +41,7 @@
 #define VPC_TARGET_EIGW	     2u /* number 0 */
 #define VPC_TARGET_NAT	     3u /* number of the NAT gateway */
 #define VPC_TARGET_ENI	     4u /* number of an appliance ENI */
-#define VPC_TARGET_PEERING   5u /* reserved */
+#define VPC_TARGET_PEERING   5u /* number of the VPC at the other end of an active peering */
 #define VPC_TARGET_BLACKHOLE 6u /* number 0 */
 
 /* subnet_table: array of struct vpc_versioned by subnet number, mmapable: number of its route table; 0: none. */

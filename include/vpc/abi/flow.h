@@ -59,6 +59,11 @@ enum vpc_flow_state {
 #define VPC_GRACE_SHIFT 26
 #define VPC_GRACE_KEEP	(~0u)
 
+/* The word of an ENI of a peered VPC: its number, and above it a digest of its incarnation. The digest tells the ENI
+ * from an earlier one with the same number. */
+#define VPC_PEER_WORD(number, incarnation) \
+	((VPC_NUMBER_MASK & (number)) | ((incarnation) ^ (incarnation) >> 12) << VPC_NUMBER_BITS)
+
 /* Index 0 of the sides is the opener, 1 the responder. */
 struct vpc_flow {
 	__u64 tag;	    /* digest of the key, by which a recycled element is told from this flow */
@@ -69,6 +74,7 @@ struct vpc_flow {
 	 * flow doesn't cut it. Only vpcd gives and ends a grace (`sweep`). An entry with a grace stays in its map. */
 	__u32 grace_until[2];
 	__u32 eni[2]; /* the local ENI that is the side and was judged; 0: the side isn't local, or isn't judged yet */
+	/* Of the local ENI. A side that isn't local and came by a peering has its VPC_PEER_WORD() here, any other 0. */
 	__u32 incarnation[2];
 	__u32 rule[2];	 /* number of the rule that allowed the side */
 	__u32 timeout_s; /* idle seconds after which it expires; depends on its state */

@@ -253,7 +253,8 @@ void space_of(const struct vpc_record *v, const struct vpc_space *before, struct
 	/* Only if someone else wrote it. */
 	if (space.n4 > VPC_CIDRS_MAX || space.n6 > VPC_CIDRS_MAX)
 		space = (struct vpc_space){};
-	space.flags = (v->routed_out ? VPC_SPACE_ROUTED_OUT : 0) | (v->routed_out6 ? VPC_SPACE_ROUTED_OUT6 : 0);
+	space.flags = (v->routed_out ? VPC_SPACE_ROUTED_OUT : 0) | (v->routed_out6 ? VPC_SPACE_ROUTED_OUT6 : 0) |
+		      (v->peered ? VPC_SPACE_PEERED : 0);
 	space.pad = 0;
 	space_place(space.cidr4, &space.n4, want4, n4, sizeof(*want4), &space_empty4);
 	space_place(space.cidr6, &space.n6, want6, n6, sizeof(*want6), &space_empty6);

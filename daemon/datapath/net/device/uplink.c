@@ -33,9 +33,9 @@ static bool record(const struct plan *plan, size_t i, struct device_spec *ret_be
 {
 	if (i >= plan->n_vpcs)
 		return false;
-	if (plan->vpcs[i].has_before && plan->vpcs[i].before.routed_out)
+	if (plan->vpcs[i].has_before && vpc_record_has_uplink(&plan->vpcs[i].before))
 		*ret_before = spec_of(&plan->vpcs[i].before);
-	if (plan->vpcs[i].has_after && plan->vpcs[i].after.routed_out)
+	if (plan->vpcs[i].has_after && vpc_record_has_uplink(&plan->vpcs[i].after))
 		*ret_after = spec_of(&plan->vpcs[i].after);
 	return true;
 }
