@@ -179,6 +179,9 @@ int txn_resolve_in(struct model_txn *t, enum object_kind kind, const char *ref, 
 /* The object of the kind that a change names: resolved in its scope, and with the revision that if_match asks for. */
 int txn_target(struct model_txn *t, const struct change *c, enum object_kind kind, const struct object **ret,
 	       struct vpc_error *reterr);
+/* txn_target(), with a copy of the object, which the caller alters and owns. */
+int txn_target_copy(struct model_txn *t, const struct change *c, enum object_kind kind, const struct object **ret,
+		    struct object **ret_copy, struct vpc_error *reterr);
 /* Notes for the reply the id of the object that a change is about, and of one more rule. Ids are copied. -ENOMEM is in
  * reterr. */
 void result_set(struct change_result *ret, const struct object *o);

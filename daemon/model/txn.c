@@ -219,13 +219,10 @@ int change_update(struct model_txn *t, const struct change *c, struct change_res
 {
 	_cleanup_object_ struct object *copy = NULL;
 	const struct object *o;
-	int r = txn_target(t, c, change_op_kind(c->op), &o, reterr);
+	int r = txn_target_copy(t, c, change_op_kind(c->op), &o, &copy, reterr);
 
 	if (r < 0)
 		return r;
-	copy = object_copy(o);
-	if (!copy)
-		return vpc_error_oom(reterr);
 	r = change_names(t->m, c, copy, o, reterr);
 	if (r < 0)
 		return r;

@@ -55,6 +55,17 @@ int txn_resolve_in(struct model_txn *t, enum object_kind kind, const char *ref, 
 	return 0;
 }
 
+int txn_target_copy(struct model_txn *t, const struct change *c, enum object_kind kind, const struct object **ret,
+		    struct object **ret_copy, struct vpc_error *reterr)
+{
+	int r = txn_target(t, c, kind, ret, reterr);
+
+	if (r < 0)
+		return r;
+	*ret_copy = object_copy(*ret);
+	return *ret_copy ? 0 : vpc_error_oom(reterr);
+}
+
 /* The id or name that the change has for an object of the kind. */
 static const char *named_by(const struct change *c, enum object_kind kind)
 {

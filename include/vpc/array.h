@@ -68,4 +68,31 @@ static inline void *array_make_room(void *list, size_t n, size_t element_bytes)
 		_room;                                                                  \
 	})
 
+/* Opens a gap for an element at index `place` of a list that ARRAY_ADD grows, and gives its address; the elements from
+ * there on move up. The element is not initialized. NULL: out of memory, nothing changed. */
+#define ARRAY_INSERT(list, n, place)                                      \
+	({                                                                \
+		size_t _place = (place), _behind = (size_t)(n)-_place;    \
+		__typeof__(list) _gap = ARRAY_ADD((list), (n));           \
+		if (_gap) {                                               \
+			_gap = &(list)[_place];                           \
+			memmove(_gap + 1, _gap, _behind * sizeof(*_gap)); \
+		}                                                         \
+		_gap;                                                     \
+	})
+
+/* A copy of a list of n elements, with the room that ARRAY_ADD expects. The caller frees it. NULL: out of memory. */
+static inline void *array_copy(const void *list, size_t n, size_t element_bytes)
+{
+	size_t room = 1;
+	void *copy;
+
+	while (room < n)
+		room *= 2;
+	copy = calloc(room, element_bytes);
+	if (copy && n)
+		memcpy(copy, list, n * element_bytes);
+	return copy;
+}
+
 #endif

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vpc/array.h>
 #include <vpc/cleanup.h>
 
 enum vpc_code {
@@ -94,15 +95,13 @@ static inline int vpc_error_set(struct vpc_error *e, enum vpc_code code, const c
 /* Adds one holder's id (copied). Out of memory: the list stays shorter, returns -ENOMEM. */
 static inline int vpc_error_add_holder(struct vpc_error *e, const char *id)
 {
-	char **grown = realloc(e->holders, (e->n_holders + 1) * sizeof(*grown));
+	char *copy = strdup(id), **added = copy ? ARRAY_ADD(e->holders, e->n_holders) : NULL;
 
-	if (!grown)
+	if (!added) {
+		free(copy);
 		return -ENOMEM;
-	e->holders = grown;
-	e->holders[e->n_holders] = strdup(id);
-	if (!e->holders[e->n_holders])
-		return -ENOMEM;
-	e->n_holders++;
+	}
+	*added = copy;
 	return 0;
 }
 

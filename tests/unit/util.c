@@ -70,6 +70,35 @@ Test(util, lists_grow_by_doubling)
 	free(list);
 }
 
+Test(util, an_element_is_inserted_at_its_place_also_into_a_copy)
+{
+	uint32_t *list = NULL, *copy, *added, n = 0;
+
+	for (uint32_t i = 0; i < 100; i++) { /* odd numbers behind, even ones in front: 98 96 … 0 1 3 … 99 */
+		added = ARRAY_INSERT(list, n, i & 1 ? n : 0);
+		cr_assert_not_null(added);
+		*added = i;
+	}
+	cr_assert_eq(n, 100);
+	for (uint32_t i = 0; i < 50; i++)
+		cr_assert(list[i] == 98 - 2 * i && list[50 + i] == 2 * i + 1);
+	for (uint32_t length = 0; length <= n; length++) {
+		uint32_t m = length;
+
+		copy = array_copy(list, m, sizeof(*list));
+		cr_assert_not_null(copy);
+		added = ARRAY_INSERT(copy, m, length / 2);
+		cr_assert_not_null(added);
+		*added = 1000;
+		cr_assert_eq(m, length + 1);
+		for (uint32_t i = 0; i < length; i++)
+			cr_assert_eq(copy[i < length / 2 ? i : i + 1], list[i]);
+		cr_assert_eq(copy[length / 2], 1000);
+		free(copy);
+	}
+	free(list);
+}
+
 Test(util, folders_are_made_with_their_parents)
 {
 	char base[] = "/tmp/vpcd-util-XXXXXX", path[64], command[64];

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <vpc/array.h>
+
 #define DEFAULT_NAME	"default"
 #define DEFAULT_NUMBER	100 /* of the rule for IPv4, as AWS; that for IPv6 is the next */
 #define DEFAULT_NUMBER6 101
@@ -186,11 +188,9 @@ static int copy_members(struct object *to, const struct object *from)
 
 	a->vpc = f->vpc;
 	a->is_default = f->is_default;
-	a->rules = calloc(f->n_rules + 1, sizeof(*a->rules));
+	a->rules = array_copy(f->rules, f->n_rules, sizeof(*a->rules));
 	if (!a->rules)
 		return -ENOMEM;
-	if (f->n_rules)
-		memcpy(a->rules, f->rules, f->n_rules * sizeof(*a->rules));
 	a->n_rules = f->n_rules;
 	return 0;
 }

@@ -35,15 +35,11 @@ struct acl_rule *acl_rule_find(const struct acl *a, uint8_t direction, uint32_t 
 
 int acl_rule_insert(struct acl *a, const struct acl_rule *r)
 {
-	size_t at = place_of(a, r->direction, r->number);
-	struct acl_rule *grown = reallocarray(a->rules, a->n_rules + 1, sizeof(*grown));
+	struct acl_rule *added = ARRAY_INSERT(a->rules, a->n_rules, place_of(a, r->direction, r->number));
 
-	if (!grown)
+	if (!added)
 		return -ENOMEM;
-	a->rules = grown;
-	memmove(&grown[at + 1], &grown[at], (a->n_rules - at) * sizeof(*grown));
-	grown[at] = *r;
-	a->n_rules++;
+	*added = *r;
 	return 0;
 }
 

@@ -131,13 +131,10 @@ int eni_update(struct model_txn *t, const struct change *c, struct change_result
 	_cleanup_object_ struct object *copy = NULL;
 	const struct object *o;
 	struct eni *e;
-	int r = txn_target(t, c, OBJECT_ENI, &o, reterr);
+	int r = txn_target_copy(t, c, OBJECT_ENI, &o, &copy, reterr);
 
 	if (r < 0)
 		return r;
-	copy = object_copy(o);
-	if (!copy)
-		return vpc_error_oom(reterr);
 	e = (struct eni *)copy;
 	r = change_names(t->m, c, copy, o, reterr);
 	if (r < 0)

@@ -78,16 +78,13 @@ int eni_attach(struct model_txn *t, const struct change *c, struct change_result
 	_cleanup_object_ struct object *copy = NULL;
 	const struct object *o;
 	struct eni *e;
-	int r = txn_target(t, c, OBJECT_ENI, &o, reterr);
+	int r = txn_target_copy(t, c, OBJECT_ENI, &o, &copy, reterr);
 
 	if (r < 0)
 		return r;
 	if (eni_of(o)->attachment.kind != ATTACHMENT_NONE)
 		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "eni_id", "%s is attached already; detach it first",
 				     o->id);
-	copy = object_copy(o);
-	if (!copy)
-		return vpc_error_oom(reterr);
 	e = (struct eni *)copy;
 	r = fill(&c->attachment, o->number, &e->attachment, reterr);
 	if (r < 0)
@@ -102,7 +99,7 @@ int eni_detach(struct model_txn *t, const struct change *c, struct change_result
 	_cleanup_object_ struct object *copy = NULL;
 	const struct object *o;
 	struct eni *e;
-	int r = txn_target(t, c, OBJECT_ENI, &o, reterr);
+	int r = txn_target_copy(t, c, OBJECT_ENI, &o, &copy, reterr);
 
 	if (r < 0)
 		return r;
@@ -113,9 +110,6 @@ int eni_detach(struct model_txn *t, const struct change *c, struct change_result
 		if (r < 0)
 			return r;
 	}
-	copy = object_copy(o);
-	if (!copy)
-		return vpc_error_oom(reterr);
 	e = (struct eni *)copy;
 	attachment_clear(&e->attachment);
 	if (text_set(&e->detach_reason, change_has(c, FIELD_REASON) ? c->reason : NULL) < 0)

@@ -64,16 +64,13 @@ int eni_set(struct model_txn *t, const struct change *c, struct change_result *r
 {
 	_cleanup_object_ struct object *copy = NULL;
 	const struct object *o;
-	int r = txn_target(t, c, OBJECT_ENI, &o, reterr);
+	int r = txn_target_copy(t, c, OBJECT_ENI, &o, &copy, reterr);
 
 	if (r < 0)
 		return r;
 	if (!c->n_security_groups)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "security_groups",
 				     "an ENI carries at least one group");
-	copy = object_copy(o);
-	if (!copy)
-		return vpc_error_oom(reterr);
 	r = eni_choose_groups(t, c, (struct eni *)copy, reterr);
 	if (r < 0)
 		return r;

@@ -263,13 +263,10 @@ int prefix_list_update(struct model_txn *t, const struct change *c, struct chang
 	_cleanup_object_ struct object *copy = NULL;
 	const struct object *o;
 	struct prefix_list *l;
-	int r = txn_target(t, c, OBJECT_PREFIX_LIST, &o, reterr);
+	int r = txn_target_copy(t, c, OBJECT_PREFIX_LIST, &o, &copy, reterr);
 
 	if (r < 0)
 		return r;
-	copy = object_copy(o);
-	if (!copy)
-		return vpc_error_oom(reterr);
 	l = (struct prefix_list *)copy;
 	r = change_names(t->m, c, copy, o, reterr);
 	if (r >= 0 && change_has(c, FIELD_MAX_ENTRIES))
@@ -292,13 +289,10 @@ static int next_version(struct model_txn *t, const struct change *c, struct chan
 	_cleanup_object_ struct object *copy = NULL;
 	const struct object *o;
 	struct prefix_list *l;
-	int r = txn_target(t, c, OBJECT_PREFIX_LIST, &o, reterr);
+	int r = txn_target_copy(t, c, OBJECT_PREFIX_LIST, &o, &copy, reterr);
 
 	if (r < 0)
 		return r;
-	copy = object_copy(o);
-	if (!copy)
-		return vpc_error_oom(reterr);
 	l = (struct prefix_list *)copy;
 	if (l->version == UINT32_MAX)
 		return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, "%s has used up its versions", o->id);

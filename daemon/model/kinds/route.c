@@ -78,15 +78,11 @@ struct table_route *table_route_find(const struct vpc_route_table *rt, const str
 
 int table_route_insert(struct vpc_route_table *rt, const struct table_route *r)
 {
-	size_t at = place_of(rt, &r->destination);
-	struct table_route *grown = reallocarray(rt->routes, rt->n_routes + 1, sizeof(*grown));
+	struct table_route *added = ARRAY_INSERT(rt->routes, rt->n_routes, place_of(rt, &r->destination));
 
-	if (!grown)
+	if (!added)
 		return -ENOMEM;
-	rt->routes = grown;
-	memmove(&grown[at + 1], &grown[at], (rt->n_routes - at) * sizeof(*grown));
-	grown[at] = *r;
-	rt->n_routes++;
+	*added = *r;
 	return 0;
 }
 

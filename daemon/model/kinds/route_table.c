@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <vpc/array.h>
+
 #define MAIN_NAME "main"
 
 static int check_limits(const struct model *m, uint32_t vpc, struct vpc_error *reterr)
@@ -196,11 +198,9 @@ static int copy_members(struct object *to, const struct object *from)
 
 	rt->vpc = f->vpc;
 	rt->main = f->main;
-	rt->routes = calloc(f->n_routes + 1, sizeof(*rt->routes));
+	rt->routes = array_copy(f->routes, f->n_routes, sizeof(*rt->routes));
 	if (!rt->routes)
 		return -ENOMEM;
-	if (f->n_routes)
-		memcpy(rt->routes, f->routes, f->n_routes * sizeof(*rt->routes));
 	rt->n_routes = f->n_routes;
 	return 0;
 }
