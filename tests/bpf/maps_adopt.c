@@ -13,22 +13,11 @@ TestSuite(maps_adopt, .init = maps_setup, .fini = maps_teardown, .timeout = 120)
 
 static void old_state(struct test_plan *tp)
 {
-	struct eni_record e1 = eni_rec(1, 1, 0), e2 = eni_rec(2, 1, 2);
-
-	tp_init(tp);
-	tp_vpc(tp, true, 1);
-	tp_all(tp, true, 1, 100);
-	for (uint16_t i = 0; i < 5; i++)
-		tp_row(tp, true, 1, (uint16_t)(443 + i), i, 101u + i);
-	tp_peer(tp, true, 2, 22, 1, 110);
+	tp_base(tp);
 	tp_names(tp, true, 1, 90, 3, 130);
 	tp_names(tp, true, 1, 91, 4, 131);
 	tp_entry(tp, true, 3, 7, 1);
 	tp_entry(tp, true, 3, 8, 2);
-	tp_eni(tp, NULL, &e1);
-	tp_eni(tp, NULL, &e2);
-	tp_addr(tp, true, 5, 1);
-	tp_addr(tp, true, 6, 2);
 }
 
 static void new_state(struct test_plan *tp)

@@ -8,23 +8,6 @@
 
 TestSuite(maps_change, .init = maps_setup_without_judging, .fini = maps_teardown, .timeout = 60);
 
-/* A state with a bit of everything. */
-static void base(struct test_plan *tp)
-{
-	struct eni_record e1 = eni_rec(1, 1, 0), e2 = eni_rec(2, 1, 2);
-
-	tp_init(tp);
-	tp_vpc(tp, true, 1);
-	tp_all(tp, true, 1, 100);
-	for (uint16_t i = 0; i < 5; i++)
-		tp_row(tp, true, 1, (uint16_t)(443 + i), i, 101u + i);
-	tp_peer(tp, true, 2, 22, 1, 110);
-	tp_eni(tp, NULL, &e1);
-	tp_eni(tp, NULL, &e2);
-	tp_addr(tp, true, 5, 1);
-	tp_addr(tp, true, 6, 2);
-}
-
 static bool row_visible(struct maps *t, const struct plan_row *r)
 {
 	uint32_t n = kernel_row(t, r);
@@ -40,7 +23,7 @@ Test(maps_change, nothing_counts_before_the_store_and_all_after_it)
 	char first[512];
 
 	cr_assert_eq(maps_epoch(t), 7);
-	base(&tp);
+	tp_base(&tp);
 	c = maps_prepared(t, &tp);
 	cr_assert_eq(maps_epoch(t), 7);
 	for (size_t i = 0; i < tp.p.n_rows; i++) {
@@ -63,7 +46,7 @@ Test(maps_change, undo_leaves_every_byte_as_it_was)
 	struct maps_change *c, *dead;
 	struct dump before, after;
 
-	base(&tp);
+	tp_base(&tp);
 	maps_apply(t, &tp);
 	/* A dead row that is not retired: the change adds its key again. */
 	tp_init(&tp);
@@ -113,7 +96,7 @@ Test(maps_change, undo_gives_a_dead_row_its_key_back)
 	struct maps_change *c, *dead;
 	struct dump before, after;
 
-	base(&tp);
+	tp_base(&tp);
 	maps_apply(t, &tp);
 	tp_init(&tp);
 	tp_row(&tp, false, 1, 443, 0, 101);
@@ -212,7 +195,7 @@ Test(maps_change, everything_taken_back_leaves_empty_tables)
 	struct maps_change *c;
 
 	before = maps_dump(t);
-	base(&tp);
+	tp_base(&tp);
 	for (uint16_t i = 0; i < 100; i++)
 		tp_row(&tp, true, 3, (uint16_t)(1000 + i), 7, 300u + i);
 	maps_apply(t, &tp);
@@ -239,7 +222,7 @@ Test(maps_change, what_is_in_force_is_no_difference)
 	struct plan plan;
 	struct vpc_error error = VPC_ERROR_INIT;
 
-	base(&tp);
+	tp_base(&tp);
 	maps_apply(t, &tp);
 	cr_assert_eq(maps_diff(t, &tp.p, &plan, &error), 0);
 	cr_assert_eq(plan.n_rows + plan.n_enis + plan.n_addrs + plan.n_vpcs, 0);
@@ -255,7 +238,7 @@ Test(maps_change, an_address_moves_between_two_enis)
 	struct test_plan tp;
 	uint32_t old, new;
 
-	base(&tp);
+	tp_base(&tp);
 	maps_apply(t, &tp);
 	addr_key_of(1, &tp.addrs[0].ip, &key);
 	cr_assert_eq(bpf_map_lookup_elem(t->map[MAP_ADDR].fd, &key, &old), 0);
@@ -305,7 +288,7 @@ Test(maps_change, what_does_not_fit_is_refused_whole)
 	struct eni_record e;
 	struct test_plan tp;
 
-	base(&tp);
+	tp_base(&tp);
 	maps_apply(t, &tp);
 	tp_init(&tp);
 	for (uint32_t i = 0; i < 450; i++)
@@ -443,7 +426,7 @@ Test(maps_change, a_refusal_by_the_kernel_midway_undoes_all)
 	struct test_plan tp;
 	uint32_t number = 399;
 
-	base(&tp);
+	tp_base(&tp);
 	maps_apply(t, &tp);
 	/* Room for 30 more. */
 	for (uint32_t i = 0; i < 400 - 6 - 30; i++) {

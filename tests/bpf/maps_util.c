@@ -217,6 +217,22 @@ void tp_addr(struct test_plan *tp, bool add, uint32_t n, uint32_t eni)
 				.ip = {.family = 4, .bytes = {[10] = 0xff, [11] = 0xff, 10, 0, 0, (uint8_t)n}}};
 }
 
+void tp_base(struct test_plan *tp)
+{
+	struct eni_record e1 = eni_rec(1, 1, 0), e2 = eni_rec(2, 1, 2);
+
+	tp_init(tp);
+	tp_vpc(tp, true, 1);
+	tp_all(tp, true, 1, 100);
+	for (uint16_t i = 0; i < 5; i++)
+		tp_row(tp, true, 1, (uint16_t)(443 + i), i, 101u + i);
+	tp_peer(tp, true, 2, 22, 1, 110);
+	tp_eni(tp, NULL, &e1);
+	tp_eni(tp, NULL, &e2);
+	tp_addr(tp, true, 5, 1);
+	tp_addr(tp, true, 6, 2);
+}
+
 void tp_vpc(struct test_plan *tp, bool add, uint32_t n)
 {
 	struct plan_vpc *v = &tp->vpcs[tp->p.n_vpcs++];

@@ -68,6 +68,8 @@ void tp_entry(struct test_plan *tp, bool add, uint32_t list, uint32_t n, uint32_
 struct eni_record eni_rec(uint32_t n, uint32_t g1, uint32_t g2);
 void tp_eni(struct test_plan *tp, const struct eni_record *before, const struct eni_record *after);
 void tp_addr(struct test_plan *tp, bool add, uint32_t n, uint32_t eni);
+/* Starts a plan with a VPC, rules of two groups, two ENIs and their addresses: a state with a bit of everything. */
+void tp_base(struct test_plan *tp);
 void tp_vpc(struct test_plan *tp, bool add, uint32_t n);
 
 /* The edge. Of each a before and an after, of which one may be NULL. */
