@@ -543,8 +543,14 @@ bool edge_connect(int fd, const char *address, uint16_t port)
 {
 	struct sockaddr_storage to;
 	socklen_t length = sockaddr_make(&to, address, port);
+	struct sockaddr nobody = {.sa_family = AF_UNSPEC};
 
-	return connect(fd, (struct sockaddr *)&to, length) == 0;
+	if (connect(fd, (struct sockaddr *)&to, length) == 0)
+		return true;
+	/* Else the kernel goes on sending the SYN, and a listener accepts that connection when it is let through later.
+	 */
+	connect(fd, &nobody, sizeof(nobody));
+	return false;
 }
 
 static bool half(int from, int to)

@@ -266,6 +266,35 @@ Test(revoke, keep_spares_no_address)
 	cr_expect_eq(udp(true), VPC_DROP_FORGED_SOURCE);
 }
 
+/* A grace ends with the address: who gets it back begins without one, whatever became of it in between. */
+Test(revoke, keep_ends_with_the_address)
+{
+	struct vpc_flow_key key;
+	struct vpc_flow f;
+
+	establish();
+	lab_kill_row(l, tcp_row);
+	lab_commit(l);
+	cr_assert_eq(lab_sweep(l, VPC_SWEEP_GRACE, ~0ull), 1);
+	lab_raise(l, SG_B, true);
+	lab_commit(l);
+	cr_assert_eq(tcp(true, ACK), 0);
+	lab_addr(l, 1, "10.0.0.77", ENI_A);
+	lab_commit(l);
+	cr_assert_eq(lab_sweep(l, VPC_SWEEP_ADDRESS, 0), 1, "another address says nothing of it");
+	lab_addr_remove(l, 1, "10.0.0.10");
+	lab_commit(l);
+	cr_assert_eq(lab_sweep(l, VPC_SWEEP_ADDRESS, 0), 0, "none has one any more");
+	cr_expect_not_null(memchr(lab_sweep_io(l)->result, VPC_SWEPT_ENDED, VPC_SWEEP_MAX), "and one lived on it");
+	cr_assert(lab_flow(l, true, &key, &f));
+	cr_expect_eq(f.grace_until[0] | f.grace_until[1], 0);
+	lab_sweep(l, VPC_SWEEP_ADDRESS, 0);
+	cr_expect_null(memchr(lab_sweep_io(l)->result, VPC_SWEPT_ENDED, VPC_SWEEP_MAX), "none is left to end");
+	lab_addr(l, 1, "10.0.0.10", ENI_A);
+	lab_commit(l);
+	cr_expect_eq(tcp(true, ACK), VPC_DROP_REVOKED);
+}
+
 /* A kept flow that is allowed again is one like any other: vpcd ends its grace before it takes anything away, so that a
  * later cut cuts it. */
 Test(revoke, keep_ends_when_it_is_allowed_again)

@@ -191,11 +191,19 @@ static void give_graces(const struct naive_state *before, const struct naive_sta
 			f->grace[side] = allows_side(after, f, side) ? NAIVE_CUT : flows;
 }
 
+/* A grace doesn't outlast the address. */
+static void end_graces_without_address(const struct naive *n, const struct naive_state *next, struct naive_flow *f)
+{
+	if (is_between(&n->now, f) && !is_between(next, f))
+		f->grace[0] = f->grace[1] = NAIVE_CUT;
+}
+
 void naive_commit(struct naive *n, const struct naive_state *next, enum naive_flows flows)
 {
 	for (size_t i = 0; i < n->n_flows; i++) {
 		struct naive_flow *f = &n->flows[i];
 
+		end_graces_without_address(n, next, f);
 		if (!is_between(&n->now, f) || !is_between(next, f) || f->via >= 0)
 			continue;
 		if (flows == NAIVE_CUT)

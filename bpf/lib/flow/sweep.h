@@ -129,6 +129,14 @@ static __always_inline __u8 sweep_unspare(struct scratch *s, struct vpc_flow *f,
 	return before && !(before & ~live) ? VPC_SWEPT_DONE : VPC_SWEPT_NOTHING;
 }
 
+/* A grace spares a flow from rules. It doesn't outlast the address: who gets it back begins without one. */
+static __always_inline __u8 sweep_address(struct scratch *s, struct vpc_flow *f, const struct vpc_sweep *io, __u32 live)
+{
+	if (sweep_failing(s, io->epoch) != SWEEP_GONE)
+		return live ? VPC_SWEPT_DONE : VPC_SWEPT_NOTHING;
+	return sweep_unspare(s, f, io, live) == VPC_SWEPT_DONE ? VPC_SWEPT_ENDED : VPC_SWEPT_NOTHING;
+}
+
 static __always_inline __u8 sweep_report(struct scratch *s, const struct vpc_sweep *io, __u32 live)
 {
 	if (io->op == VPC_SWEEP_REPORT && (sweep_failing(s, io->epoch - 1) & ~live))
@@ -149,6 +157,8 @@ static __always_inline __u8 sweep_judge(struct scratch *s, struct vpc_flow *f, c
 		return sweep_confirm(s, f, io, live);
 	case VPC_SWEEP_UNSPARE:
 		return sweep_unspare(s, f, io, live);
+	case VPC_SWEEP_ADDRESS:
+		return sweep_address(s, f, io, live);
 	case VPC_SWEEP_REPORT:
 	case VPC_SWEEP_FAILS:
 		return sweep_report(s, io, live);

@@ -77,6 +77,7 @@ uint64_t maps_publish(struct maps *maps, struct maps_change *c)
 		generations_commit(maps);
 	cut_note_affected(maps, c);
 	generations_raise(maps, c);
+	(void)grace_end_addresses(maps, c);
 	if (c->flows == FLOWS_CUT && c->mirror.revoked)
 		(void)grace_end(maps, c);
 	else if (c->mirror.revoked)

@@ -140,40 +140,43 @@ _Static_assert(sizeof(struct vpc_vpc_fragments) == 64, "vpc_vpc_fragments");
 
 /* sweep_io: array of one. vpcd fills it, and runs the program `sweep` once by BPF_PROG_TEST_RUN. */
 
-#define VPC_SWEEP_MAX	 64
-#define VPC_SWEEP_EXPIRE 1 /* delete each flow that was idle for its timeout at now_ns, or whose ENI is gone */
-#define VPC_SWEEP_CUT	 2 /* make each flow a tombstone */
-#define VPC_SWEEP_END                                                                         \
-	3 /* delete each established flow that was idle for VPC_SWEEP_END_IDLE_S, because its \
-	   * share is full */
+#define VPC_SWEEP_MAX	     64
 #define VPC_SWEEP_END_IDLE_S 60
-/* Each of the following judges a flow by the rules of `epoch` - 1 ("before") and of `epoch` ("after"), whichever is in
- * force. So rows that died at `epoch` must still be there. A side with a grace passes. */
-#define VPC_SWEEP_GRACE                                                                          \
-	4 /* passed before: each side that isn't allowed after gets grace_until, unless it has a \
-	   * grace */
-#define VPC_SWEEP_LATE                                                                                    \
-	5		    /* likewise for flows that were opened since: nothing was revoked since their \
-			     * judgement */
-#define VPC_SWEEP_CONFIRM 6 /* a side's grace ends if the side was allowed before */
-#define VPC_SWEEP_UNSPARE 7 /* every grace ends */
-#define VPC_SWEEP_REPORT  8 /* changes nothing: tells which flows passed before and fail after */
-#define VPC_SWEEP_FAILS	  9 /* changes nothing: tells which flows fail after */
 
-#define VPC_SWEPT_NOTHING 0
-/* The flow was: EXPIRE, END: deleted. GRACE, LATE, CONFIRM: left with a grace. UNSPARE: passing by a grace alone.
- * REPORT: passing before, and not after. FAILS: not passing after. CUT: cut. */
-#define VPC_SWEPT_DONE	  1
+/* What is done to each flow.
+ * From GRACE on, a flow is judged by the rules of `epoch` - 1 ("before") and of `epoch` ("after"), whichever is in
+ * force. So rows that died at `epoch` must still be there. A side with a grace passes. */
+enum vpc_sweep_op {
+	VPC_SWEEP_EXPIRE = 1, /* delete it if it was idle for its timeout at now_ns, or if its ENI is gone */
+	VPC_SWEEP_CUT,	      /* make it a tombstone */
+	VPC_SWEEP_END,	      /* its share is full: delete an established flow that was idle for VPC_SWEEP_END_IDLE_S */
+	VPC_SWEEP_GRACE, /* it passed before: a side that isn't allowed after gets grace_until, unless it has a grace */
+	VPC_SWEEP_LATE,	 /* likewise if it was opened since: nothing was revoked since its judgement */
+	VPC_SWEEP_CONFIRM, /* a side's grace ends if the side was allowed before */
+	VPC_SWEEP_UNSPARE, /* every grace ends */
+	VPC_SWEEP_REPORT,  /* change nothing: tell whether it passed before and fails after */
+	VPC_SWEEP_FAILS,   /* change nothing: tell whether it fails after */
+	VPC_SWEEP_ADDRESS, /* every grace ends if a side lost its address */
+};
+
+/* What became of it. */
+enum vpc_swept {
+	VPC_SWEPT_NOTHING,
+	/* EXPIRE, END: deleted. GRACE, LATE, CONFIRM, ADDRESS: has a grace. UNSPARE: passed by a grace alone.
+	 * REPORT: passed before, and not after. FAILS: doesn't pass after. CUT: cut. */
+	VPC_SWEPT_DONE,
+	VPC_SWEPT_ENDED, /* ADDRESS: passed by a grace alone, which ended */
+};
 
 struct vpc_sweep {
-	__u32 op;
+	__u32 op; /* enum vpc_sweep_op */
 	__u32 n;
 	__u64 epoch;
 	__u64 now_ns;	   /* CLOCK_MONOTONIC */
 	__u32 grace_until; /* VPC_GRACE_… units */
 	__u32 pad;
 	struct vpc_flow_key key[VPC_SWEEP_MAX];
-	__u8 result[VPC_SWEEP_MAX]; /* VPC_SWEPT_… */
+	__u8 result[VPC_SWEEP_MAX]; /* enum vpc_swept */
 };
 _Static_assert(sizeof(struct vpc_sweep) == 32 + 48 * 64 + 64, "vpc_sweep");
 

@@ -72,9 +72,9 @@ static int sweep_flush(struct sweeping *s)
 	for (uint32_t i = 0; i < n; i++) {
 		if (r < 0)
 			remember(s, &s->item[i]);
-		else if (s->io.result[i] != VPC_SWEPT_DONE)
+		else if (s->io.result[i] == VPC_SWEPT_NOTHING)
 			continue;
-		else if (s->io.op == VPC_SWEEP_UNSPARE)
+		else if (s->io.op == VPC_SWEEP_UNSPARE || s->io.result[i] == VPC_SWEPT_ENDED)
 			note_ended(s, &s->item[i]);
 		else
 			remember(s, &s->item[i]);
@@ -191,6 +191,66 @@ bool maps_sweep_pending(const struct maps *maps)
 }
 
 /* --- ending --- */
+
+/* Whether the change takes an address from the ENI. */
+static bool loses_address(const struct mirror *m, uint32_t number)
+{
+	return number && number < m->size.enis && m->enis[number].affected & AFFECTED_ADDRESS;
+}
+
+static int review_address(struct sweeping *s, const struct graced *item)
+{
+	const struct mirror *m = &s->maps->mirror;
+
+	if (loses_address(m, item->eni[0]) || loses_address(m, item->eni[1]))
+		return sweep_add(s, item);
+	remember(s, item);
+	return 0;
+}
+
+static int review_any_address(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established,
+			      void *userdata)
+{
+	const struct graced item = {.key = *key, .eni = {flow->eni[0], flow->eni[1]}};
+
+	(void)established;
+	return flow->grace_until[0] || flow->grace_until[1] ? review_address(userdata, &item) : 0;
+}
+
+static bool change_takes_address(const struct maps *maps, const struct maps_change *c)
+{
+	for (size_t i = 0; i < c->mirror.affected_enis.n; i++)
+		if (loses_address(&maps->mirror, c->mirror.affected_enis.at[i]))
+			return true;
+	return false;
+}
+
+int grace_end_addresses(struct maps *maps, struct maps_change *c)
+{
+	struct sweeping s = {
+		.maps = maps,
+		.epoch = c->epoch,
+		.c = c,
+		.io = {.op = VPC_SWEEP_ADDRESS, .epoch = c->epoch, .now_ns = monotonic_ns()},
+	};
+	int r = 0, end;
+
+	if ((!maps->graced.n && !maps->graced_lost) || !change_takes_address(maps, c))
+		return 0;
+	if (maps->graced_lost)
+		r = maps_each_flow(maps, 0, review_any_address, &s);
+	for (size_t i = 0; !maps->graced_lost && i < maps->graced.n; i++) {
+		end = review_address(&s, &maps->graced.at[i]);
+		if (end < 0)
+			r = end; /* the others are reviewed all the same */
+	}
+	end = sweep_flush(&s);
+	if (r >= 0)
+		r = end;
+	s.lost |= r < 0 && maps->graced_lost;
+	keep_list(maps, &s);
+	return r;
+}
 
 /* Flows with a grace that a change with cut affects. */
 struct grace_review {

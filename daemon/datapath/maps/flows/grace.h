@@ -10,8 +10,9 @@
  *
  * A grace counts for one side of a flow: the side that the change took the permission from (the opener's egress or the
  * responder's ingress). What is taken from the other side later cuts the flow. A grace ends by time, or by a change
- * with cut (grace_end). For that vpcd has a list of the flows with a grace. Nobody else ends one, and a flow that has
- * one never moves to another map: a copy on its way could carry along a grace that was just ended.
+ * with cut (grace_end), or when the ENI loses the address (grace_end_addresses). For that vpcd has a list of the flows
+ * with a grace. Nobody else ends one, and a flow that has one never moves to another map: a copy on its way could carry
+ * along a grace that was just ended.
  */
 #ifndef DATAPATH_MAPS_FLOWS_GRACE_H
 #define DATAPATH_MAPS_FLOWS_GRACE_H
@@ -32,6 +33,9 @@ int grace_finish(struct maps *maps);
  * allowed again, so that this change cuts them too; and all graces of an ENI that loses a group. -ENOMEM, -errno of
  * bpf(): not all ended. */
 int grace_end(struct maps *maps, struct maps_change *c);
+/* Before the epoch of any change is stored: ends the graces of flows whose ENI loses the address. -ENOMEM, -errno of
+ * bpf(): not all ended. */
+int grace_end_addresses(struct maps *maps, struct maps_change *c);
 /* After a start: which flows have one? -ENOMEM, -errno of bpf(): nobody knows, and each cut reads all flows. */
 int grace_find(struct maps *maps);
 
