@@ -297,7 +297,8 @@ Test(cli_usage, a_refusal_says_what_to_do)
 	expect_hint("sg show x", "see: vpcctl sg list");
 	fake_reply(d, "POST", "/v1/transactions", 404,
 		   "{\"code\":\"InvalidGroup.NotFound\",\"detail\":\"there is no security group 'web,clients'\"}");
-	expect_hint("attach a --subnet s --netns a --sg web,clients", "several are given one by one, without commas: A B, or --sg A --sg B");
+	expect_hint("attach a --subnet s --netns a --sg web,clients",
+		    "several are given one by one, without commas: A B, or --sg A --sg B");
 	fake_reply(d, "POST", "/v1/transactions", 400,
 		   "{\"code\":\"InvalidParameterValue\",\"field\":\"name\",\"detail\":\"the name 'a' is taken by "
 		   "eni-1\"}");
