@@ -11,6 +11,7 @@
 #include "datapath/maps/acl.h"
 #include "datapath/maps/diff.h"
 #include "datapath/maps/epoch.h"
+#include "datapath/maps/finding.h"
 #include "datapath/maps/mirror/acls.h"
 #include "datapath/maps/recover_edge.h"
 #include "datapath/maps/report.h"
@@ -300,11 +301,10 @@ int verify_acls(const struct verify *v)
 
 /* --- the audit ---------------------------------------------------------------------------------------------------- */
 
-static int found(struct maps_finding *ret, const char *map, const char *what, uint32_t number)
+/* Says that something was changed. Returns 1. */
+static int changed(struct maps_finding *ret, const char *map, const char *what, uint32_t number)
 {
-	ret->map = map;
-	snprintf(ret->detail, sizeof(ret->detail), "%s number %u was changed", what, number);
-	return 1;
+	return maps_found(ret, map, "%s number %u was changed", what, number);
 }
 
 int acl_check(const struct maps *maps, uint32_t number, struct maps_finding *ret)
@@ -315,11 +315,11 @@ int acl_check(const struct maps *maps, uint32_t number, struct maps_finding *ret
 		if (maps->mirror.acls[number].broken[dir])
 			continue;
 		if (versioned_value(&acl_at(maps, number)->table[dir], maps_epoch(maps)) != table->at)
-			return found(ret, "acl", "the row of network ACL", number);
+			return changed(ret, "acl", "the row of network ACL", number);
 		if (table->at && classifier_sum(acl_block_at(maps, table->at), table->blocks, 0) != table->sum)
-			return found(ret, "acl_block", "the table of network ACL", number);
+			return changed(ret, "acl_block", "the table of network ACL", number);
 		if (table->at && *vpc_acls_at(maps, table->vpc) != maps->mirror.acl_tables[table->vpc])
-			return found(ret, "vpc_acls", "the count of network ACLs of VPC", table->vpc);
+			return changed(ret, "vpc_acls", "the count of network ACLs of VPC", table->vpc);
 	}
 	return 0;
 }
@@ -330,9 +330,9 @@ int subnet_acl_check(const struct maps *maps, uint32_t subnet, struct maps_findi
 	uint32_t flag = acl_eni_flag(&maps->mirror, subnet);
 
 	if (versioned_value(subnet_acl_at(maps, subnet), maps_epoch(maps)) != node->acl)
-		return found(ret, "subnet_acl", "the network ACL of subnet", subnet);
+		return changed(ret, "subnet_acl", "the network ACL of subnet", subnet);
 	for (uint32_t eni = flag ? node->enis : 0; eni; eni = maps->mirror.enis[eni].subnet_next)
 		if (!(eni_at(maps, eni)->flags & VPC_ENI_ACL))
-			return found(ret, "eni", "the flag for network ACLs of interface", eni);
+			return changed(ret, "eni", "the flag for network ACLs of interface", eni);
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The rolling audit: finds rows and keys that somebody changed by hand, by comparing the kernel's maps with the mirror,
- * a slice at a time. It needs nothing but the maps. While a change is prepared it does nothing. It leaves out flows,
- * counters and the edge.
+ * The rolling audit finds rows and keys that somebody changed by hand. It compares the kernel's maps with the mirror, a
+ * slice at a time. It needs nothing but the maps. While a change is prepared it does nothing. It leaves out flows,
+ * translations and counters.
  */
 #ifndef DATAPATH_MAPS_AUDIT_H
 #define DATAPATH_MAPS_AUDIT_H

@@ -9,33 +9,11 @@
 
 #include "datapath/maps/edge_state.h"
 #include "datapath/maps/epoch.h"
+#include "datapath/maps/finding.h"
 #include "datapath/maps/mirror/gateways.h"
 #include "datapath/maps/mirror/publishes.h"
 #include "datapath/maps/mirror/routes.h"
 #include "datapath/maps/write_edge.h"
-
-/* Says what the difference is. Returns 1. */
-PRINTF_LIKE(3, 4)
-static int found(struct maps_finding *ret, const char *map, const char *format, ...)
-{
-	va_list ap;
-
-	ret->map = map;
-	va_start(ap, format);
-	vsnprintf(ret->detail, sizeof(ret->detail), format, ap);
-	va_end(ap);
-	return 1;
-}
-
-/* The value of a key; zeroed: there is none. */
-static int look_up(const struct maps *maps, enum map_id id, const void *key, void *ret)
-{
-	int r = bpf_map_lookup_elem(maps->map[id].fd, key, ret);
-
-	if (r == -ENOENT)
-		memset(ret, 0, maps->map[id].value_size);
-	return r == -ENOENT ? 0 : r;
-}
 
 /* --- what is planned ---------------------------------------------------------------------------------------------- */
 
@@ -51,16 +29,17 @@ int edge_check_route(const struct maps *maps, uint32_t number, struct maps_findi
 		return 0;
 	if (versioned_value(&at->target, maps_epoch(maps)) != route->target ||
 	    memcmp(&at->key, &route->key, sizeof(at->key)) != 0)
-		return found(ret, "route_row", "route row %u of route table %u was changed", number, route->key.table);
+		return maps_found(ret, "route_row", "route row %u of route table %u was changed", number,
+				  route->key.table);
 	hints = *route_plens_at(maps, route->key.table);
 	route_hints_add(&hints, &route->key);
 	if (memcmp(&hints, route_plens_at(maps, route->key.table), sizeof(hints)) != 0)
-		return found(ret, "route_plens", "the hints of route table %u do not lead to route row %u",
-			     route->key.table, number);
-	r = look_up(maps, MAP_ROUTE, &route->key, &to);
+		return maps_found(ret, "route_plens", "the hints of route table %u do not lead to route row %u",
+				  route->key.table, number);
+	r = maps_look_up(maps, MAP_ROUTE, &route->key, &to);
 	if (r < 0 || to == number)
 		return r;
-	return found(ret, "route", "the key of route row %u leads to row %u", number, to);
+	return maps_found(ret, "route", "the key of route row %u leads to row %u", number, to);
 }
 
 int edge_check_association(const struct maps *maps, uint32_t subnet, struct maps_finding *ret)
@@ -69,8 +48,8 @@ int edge_check_association(const struct maps *maps, uint32_t subnet, struct maps
 
 	if (table == maps->mirror.associations[subnet].table)
 		return 0;
-	return found(ret, "subnet_table", "subnet number %u has route table %u instead of %u", subnet, table,
-		     maps->mirror.associations[subnet].table);
+	return maps_found(ret, "subnet_table", "subnet number %u has route table %u instead of %u", subnet, table,
+			  maps->mirror.associations[subnet].table);
 }
 
 int edge_check_nat(const struct maps *maps, uint32_t number, struct maps_finding *ret)
@@ -80,11 +59,11 @@ int edge_check_nat(const struct maps *maps, uint32_t number, struct maps_finding
 	uint32_t eip = versioned_value(&at->eip, maps_epoch(maps));
 
 	if (nat->state == NODE_FREE && eip)
-		return found(ret, "nat", "row %u is in use, and no NAT gateway has it", number);
+		return maps_found(ret, "nat", "row %u is in use, and no NAT gateway has it", number);
 	if (nat->state != NODE_ALIVE ||
 	    (eip == nat->record.eip && at->vpc == nat->record.vpc && at->incarnation == nat->record.incarnation))
 		return 0;
-	return found(ret, "nat", "the row of NAT gateway number %u was changed", number);
+	return maps_found(ret, "nat", "the row of NAT gateway number %u was changed", number);
 }
 
 int edge_check_eip(const struct maps *maps, uint32_t number, struct maps_finding *ret)
@@ -98,18 +77,18 @@ int edge_check_eip(const struct maps *maps, uint32_t number, struct maps_finding
 	int r;
 
 	if (eip->state == NODE_FREE && target)
-		return found(ret, "eip", "row %u is in use, and no elastic IP has it", number);
+		return maps_found(ret, "eip", "row %u is in use, and no elastic IP has it", number);
 	if (eip->state != NODE_ALIVE)
 		return 0;
 	if (target != eip_target(&eip->record) || at->addr4 != eip->record.address ||
 	    at->vpc[slot] != eip->record.vpc || at->private4[slot] != eip->record.private_address)
-		return found(ret, "eip", "the row of elastic IP number %u was changed", number);
+		return maps_found(ret, "eip", "the row of elastic IP number %u was changed", number);
 	edge_public_key_of(eip->record.address, &key);
 	edge_public_value(maps, &key, &right);
-	r = look_up(maps, MAP_PUBLIC, &key, &seen);
+	r = maps_look_up(maps, MAP_PUBLIC, &key, &seen);
 	if (r < 0 || memcmp(&seen, &right, sizeof(seen)) == 0)
 		return r;
-	return found(ret, "public", "the address of elastic IP number %u leads to number %u", number, seen.number);
+	return maps_found(ret, "public", "the address of elastic IP number %u leads to number %u", number, seen.number);
 }
 
 int edge_check_publish(const struct maps *maps, uint32_t number, struct maps_finding *ret)
@@ -122,16 +101,16 @@ int edge_check_publish(const struct maps *maps, uint32_t number, struct maps_fin
 	if (publish->state != NODE_ALIVE)
 		return 0;
 	if (!visible(at->born, at->died, maps_epoch(maps)) || !publish_row_equal(at, &publish->row))
-		return found(ret, "publish_row", "row %u of publication number %u was changed", number,
-			     publish->row.publication);
+		return maps_found(ret, "publish_row", "row %u of publication number %u was changed", number,
+				  publish->row.publication);
 	if (!(edge_ctl_at(maps, 0)->publish_plens & 1u << publish->row.key.plen))
-		return found(ret, "edge_ctl", "it does not lead to the published row %u", number);
+		return maps_found(ret, "edge_ctl", "it does not lead to the published row %u", number);
 	if (!publish->hashed)
 		return 0;
-	r = look_up(maps, MAP_PUBLISH, &publish->row.key, &to);
+	r = maps_look_up(maps, MAP_PUBLISH, &publish->row.key, &to);
 	if (r < 0 || to == number)
 		return r;
-	return found(ret, "publish", "the key of published row %u leads to row %u", number, to);
+	return maps_found(ret, "publish", "the key of published row %u leads to row %u", number, to);
 }
 
 /* --- what follows the devices ------------------------------------------------------------------------------------- */
@@ -143,16 +122,16 @@ static int check_prefixes6(const struct maps *maps, uint32_t vpc, struct maps_fi
 	unsigned n = edge_prefixes6(&maps->mirror.spaces[vpc], keys, &plens);
 
 	if (plens & ~edge_ctl_at(maps, 0)->prefix6_plens)
-		return found(ret, "edge_ctl", "it does not lead to the IPv6 prefixes of VPC number %u", vpc);
+		return maps_found(ret, "edge_ctl", "it does not lead to the IPv6 prefixes of VPC number %u", vpc);
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t owner;
-		int r = look_up(maps, MAP_PREFIX6, &keys[i], &owner);
+		int r = maps_look_up(maps, MAP_PREFIX6, &keys[i], &owner);
 
 		if (r < 0)
 			return r;
 		if (!edge_has_prefix6(maps, owner, &keys[i]))
-			return found(ret, "prefix6", "an IPv6 prefix of VPC number %u leads to VPC number %u", vpc,
-				     owner);
+			return maps_found(ret, "prefix6", "an IPv6 prefix of VPC number %u leads to VPC number %u", vpc,
+					  owner);
 	}
 	return 0;
 }
@@ -164,13 +143,14 @@ int edge_check_uplink(const struct maps *maps, uint32_t vpc, struct maps_finding
 	int r;
 
 	if (!edge_uplink_equal(told, uplink_at(maps, vpc)))
-		return found(ret, "uplink", "the row of VPC number %u was changed", vpc);
+		return maps_found(ret, "uplink", "the row of VPC number %u was changed", vpc);
 	if (told->host_ifindex) {
-		r = look_up(maps, MAP_UPLINK_OF, &told->host_ifindex, &to);
+		r = maps_look_up(maps, MAP_UPLINK_OF, &told->host_ifindex, &to);
 		if (r < 0)
 			return r;
 		if (to != vpc)
-			return found(ret, "uplink_of", "the uplink of VPC number %u leads to VPC number %u", vpc, to);
+			return maps_found(ret, "uplink_of", "the uplink of VPC number %u leads to VPC number %u", vpc,
+					  to);
 	}
 	return check_prefixes6(maps, vpc, ret);
 }
@@ -184,7 +164,7 @@ static int check_ctl(const struct maps *maps, struct maps_finding *ret)
 	right.flags = maps->edge.forward ? VPC_EDGE_FORWARD : 0;
 	if (memcmp(at, &right, sizeof(right)) == 0)
 		return 0;
-	return found(ret, "edge_ctl", "ports or flags were changed");
+	return maps_found(ret, "edge_ctl", "ports or flags were changed");
 }
 
 int edge_check_host(const struct maps *maps, struct maps_finding *ret)
@@ -194,17 +174,17 @@ int edge_check_host(const struct maps *maps, struct maps_finding *ret)
 	for (size_t i = 0; r == 0 && i < maps->edge.n_outers && !maps->edge.outers_lost; i++) {
 		struct vpc_outer seen;
 
-		r = look_up(maps, MAP_OUTER, &maps->edge.outers[i].ifindex, &seen);
+		r = maps_look_up(maps, MAP_OUTER, &maps->edge.outers[i].ifindex, &seen);
 		if (r == 0 && !edge_outer_equal(&seen, &maps->edge.outers[i].row))
-			r = found(ret, "outer", "the row of outer interface %u was changed",
-				  maps->edge.outers[i].ifindex);
+			r = maps_found(ret, "outer", "the row of outer interface %u was changed",
+				       maps->edge.outers[i].ifindex);
 	}
 	for (size_t i = 0; r == 0 && i < maps->edge.n_hosts && !maps->edge.hosts_lost; i++) {
 		struct vpc_public seen;
 
-		r = look_up(maps, MAP_PUBLIC, &maps->edge.hosts[i], &seen);
+		r = maps_look_up(maps, MAP_PUBLIC, &maps->edge.hosts[i], &seen);
 		if (r == 0 && !(seen.kind & VPC_PUBLIC_HOST))
-			r = found(ret, "public", "an address of the host is not there any more");
+			r = maps_found(ret, "public", "an address of the host is not there any more");
 	}
 	return r;
 }
@@ -274,5 +254,5 @@ int edge_check_key(const struct maps *maps, enum map_id id, const void *key, con
 		right = edge_has_prefix6(maps, number, key);
 		break;
 	}
-	return right ? 0 : found(ret, maps->map[id].name, "a key that nobody made leads to %u", number);
+	return right ? 0 : maps_found(ret, maps->map[id].name, "a key that nobody made leads to %u", number);
 }
