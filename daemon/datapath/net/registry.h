@@ -29,7 +29,7 @@ struct net_host {
 	int ns_fd;
 	struct nl_sock *rtnl;
 	struct nl_sock *netfilter; /* NULL: not needed so far */
-	int event_fd; /* events of rtnetlink; -1 while there are no host ends */
+	int event_fd;		   /* events of rtnetlink; -1 while there are no host ends */
 	sd_event_source *source;
 	struct device *ends;  /* uplinks, by host_ifindex; those of the registry */
 	struct outer *outers; /* owned; room for NET_OUTERS_MAX */
