@@ -64,6 +64,7 @@ static void size_maps(struct datapath_bpf *skel)
 	for (size_t i = 0; i < sizeof(by_row) / sizeof(by_row[0]); i++)
 		cr_assert_eq(bpf_map__set_max_entries(by_row[i], LAB_ROWS), 0);
 	cr_assert_eq(bpf_map__set_max_entries(skel->maps.classifier, LAB_BLOCKS), 0);
+	cr_assert_eq(bpf_map__set_max_entries(skel->maps.acl_block, LAB_BLOCKS), 0);
 	cr_assert_eq(bpf_map__set_max_entries(skel->maps.nat_in, LAB_TRANSLATIONS), 0);
 	cr_assert_eq(bpf_map__set_max_entries(skel->maps.nat_out, LAB_TRANSLATIONS), 0);
 	/* so that the harness reads counters, and the pool empties arrays, without a call for each element */

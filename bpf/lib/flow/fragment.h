@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Fragments. The first fragment has the ports and is judged like a whole packet. Later fragments follow its verdict for
- * 30 s, while nothing is revoked from the local ends. A later fragment is dropped in three cases: its first fragment
- * wasn't seen; it came in at another port (an appliance must not write into a member's datagram); it would overwrite
- * what was judged (RFC 5722; with extension headers the ports may be far behind the first 8 bytes).
+ * 30 s, while nothing is revoked from the local ends and no network ACL of theirs changes. A later fragment is dropped
+ * in three cases: its first fragment wasn't seen; it came in at another port (an appliance must not write into a
+ * member's datagram); it would overwrite what was judged (RFC 5722; with extension headers the ports may be far behind
+ * the first 8 bytes).
  *
  * The maps are LRUs, and their values have no tag. If an element is recycled after the lookup, a later fragment may
  * pass whose first one was refused; no receiver can reassemble it. `fragment` has room for everybody's share (share.h).
@@ -14,6 +15,7 @@
 
 #include "lib/flow/share.h"
 #include "lib/flow/track.h"
+#include "lib/rules/acl.h"
 
 #define FRAGMENT_NS (30 * NS_PER_S)
 
@@ -94,6 +96,19 @@ static __always_inline int fragment_way(struct scratch *s, __u32 mark)
 	return PASS;
 }
 
+/* Whether the network ACLs are those of the epoch at which the first fragment was judged. Their generation is gen_any
+ * of the ENIs in their subnets. A later fragment has no ports, so the ACLs can't be asked. The sides must be loaded. */
+static __always_inline int fragment_acls_stand(struct scratch *s, __u64 epoch)
+{
+	struct vpc_eni *hop = s->hop ? eni_get(s->hop) : 0;
+
+	if (!acl_asked(s))
+		return 1;
+	if (hop)
+		stamp_raise(&s->stamp.own, READ_ONCE(hop->gen_any));
+	return s->stamp.own <= epoch;
+}
+
 /* Judges a later fragment. The ends must be admitted. */
 static __always_inline int fragment_follow(struct scratch *s)
 {
@@ -112,7 +127,9 @@ static __always_inline int fragment_follow(struct scratch *s)
 	rc = admit_load(s, 0);
 	if (rc)
 		return rc;
-	return stamp_holds(&s->stamp, STAMP_ALLOWED, READ_ONCE(v->epoch), 0) ? PASS : VPC_DROP_FRAGMENT;
+	if (!stamp_holds(&s->stamp, STAMP_ALLOWED, READ_ONCE(v->epoch), 0))
+		return VPC_DROP_FRAGMENT;
+	return fragment_acls_stand(s, READ_ONCE(v->epoch)) ? PASS : VPC_DROP_FRAGMENT;
 }
 
 #endif
