@@ -7,7 +7,8 @@ load lib
 
 setup_file()
 {
-	vpcd_start "[Limits]" "rules_per_group=20" "groups_per_vpc=40" "vpcs=8" "tags=5"
+	vpcd_start "[Limits]" "rules_per_group=20" "groups_per_vpc=40" "vpcs=8" "tags=5" "network_acls_per_vpc=4" \
+		"network_acl_rules_per_direction=5"
 	world prod
 }
 
@@ -214,6 +215,59 @@ unchanged()
 	text=$(ctl sg authorize "$P-g" ingress tcp 2000 --cidr 10.0.0.0/8 2>&1) || true
 	grep -q '^vpcctl: RulesPerSecurityGroupLimitExceeded: .*20' <<<"$text" || fail "$text"
 	ctl vpc delete "$P-v" 2>/dev/null || { ctl sg delete "$P-far" && ctl vpc delete "$P-v"; }
+}
+
+@test "InvalidNetworkAclID.NotFound, NetworkAclEntry…, NetworkAclLimitExceeded, CannotDelete, DependencyViolation: network ACLs" {
+	ctl vpc create "$P" --cidr 10.60.0.0/16 --cidr6 fd60::/56 >/dev/null
+	ctl subnet create "$P-s" --vpc "$P" --cidr 10.60.1.0/24 >/dev/null
+	ctl acl create "$P-a" --vpc "$P" >/dev/null
+	ctl acl associate "$P-a" "$P-s" --vpc "$P" >/dev/null
+	ctl acl rule add "$P-a" ingress 100 allow tcp 80 --cidr 0.0.0.0/0 --vpc "$P" >/dev/null
+	BEFORE=$(ctl -o json status | jq -c '[.revision, .epoch]')
+	set -- --vpc "$P"
+	refused InvalidParameterValue acl create "$P-a" "$@"
+	refused InvalidParameterValue acl create acl-mine "$@"
+	refused InvalidParameterValue acl create default "$@"
+	refused InvalidVpcID.NotFound acl create "$P-z" --vpc no-such-vpc
+	refused InvalidNetworkAclID.NotFound acl show no-such-acl "$@"
+	refused InvalidNetworkAclID.NotFound acl show acl-00000000000000000
+	refused InvalidNetworkAclID.NotFound acl delete no-such-acl "$@"
+	refused InvalidNetworkAclID.NotFound acl associate no-such-acl "$P-s" "$@"
+	refused InvalidNetworkAclID.NotFound acl rule add no-such-acl ingress 1 allow all --cidr 0.0.0.0/0 "$@"
+	refused InvalidNetworkAclID.NotFound acl rule replace no-such-acl ingress 1 allow all --cidr 0.0.0.0/0 "$@"
+	refused InvalidNetworkAclID.NotFound acl rule delete no-such-acl ingress 1 "$@"
+	refused InvalidSubnetID.NotFound acl associate "$P-a" no-such-subnet "$@"
+	refused InvalidSubnetID.NotFound acl associate "$P-a" "$P-s" prod-app "$@"
+	refused CannotDelete acl delete default "$@"
+	refused DependencyViolation acl delete "$P-a" "$@"
+	refused DependencyViolation vpc delete "$P"
+	refused NetworkAclEntryAlreadyExists acl rule add "$P-a" ingress 100 deny udp 53 --cidr ::/0 "$@"
+	refused InvalidNetworkAclEntry.NotFound acl rule replace "$P-a" egress 100 deny udp 53 --cidr ::/0 "$@"
+	refused InvalidNetworkAclEntry.NotFound acl rule delete "$P-a" ingress 99 "$@"
+	refused InvalidParameterValue acl rule add "$P-a" ingress 0 allow all --cidr 0.0.0.0/0 "$@"
+	refused InvalidParameterValue acl rule add "$P-a" ingress 32767 allow all --cidr 0.0.0.0/0 "$@"
+	refused InvalidParameterValue acl rule add "$P-a" ingress 1 allow tcp 90-80 --cidr 0.0.0.0/0 "$@"
+	refused InvalidParameterValue acl rule add "$P-a" ingress 1 allow all 80 --cidr 0.0.0.0/0 "$@"
+	refused InvalidParameterValue acl rule add "$P-a" ingress 1 allow 256 --cidr 0.0.0.0/0 "$@"
+	refused InvalidParameterValue acl rule add "$P-a" ingress 1 allow all --cidr ten "$@"
+	refused InvalidCidr.HostBits acl rule add "$P-a" ingress 1 allow all --cidr 10.0.0.1/8 "$@"
+	refused InvalidParameterCombination acl rule add "$P-a" ingress 1 allow icmpv6 128 --cidr 0.0.0.0/0 "$@"
+	refused InvalidParameterCombination acl rule add "$P-a" ingress 1 allow icmp 8 --cidr ::/0 "$@"
+	refused MissingParameter acl rule add "$P-a" ingress 1 allow udp --cidr 0.0.0.0/0 "$@"
+	unchanged
+	for n in 1 2 3 4; do
+		ctl acl rule add "$P-a" ingress "$n" deny udp "$n" --cidr 0.0.0.0/0 "$@" >/dev/null
+	done
+	ctl acl create "$P-b" "$@" >/dev/null
+	ctl acl create "$P-c" "$@" >/dev/null
+	BEFORE=$(ctl -o json status | jq -c '[.revision, .epoch]')
+	refused NetworkAclEntryLimitExceeded acl rule add "$P-a" ingress 5 deny udp 5 --cidr 0.0.0.0/0 "$@"
+	refused NetworkAclLimitExceeded acl create "$P-d" "$@"
+	unchanged
+	ctl acl associate default "$P-s" "$@" >/dev/null
+	ctl acl delete "$P-a" "$P-b" "$P-c" "$@"
+	ctl subnet delete "$P-s"
+	ctl vpc delete "$P"
 }
 
 @test "AmbiguousName lists the ids; --vpc tells" {

@@ -78,6 +78,9 @@ static int rule_parse(const struct rule_spec *spec, const char *action, int64_t 
 	struct rule *parsed = (struct rule *)o;
 	int r = o ? rule_spec_parse(spec, "", parsed, reterr) : vpc_error_oom(reterr);
 
+	/* InvalidPermission.… are codes of groups' rules. */
+	if (r < 0 && reterr->code == VPC_E_INVALID_PERMISSION_MALFORMED)
+		reterr->code = VPC_E_INVALID_PARAMETER_VALUE;
 	if (r < 0)
 		return r;
 	*ret = (struct acl_rule){
