@@ -8,17 +8,17 @@
 #include "datapath/maps/undo.h"
 
 struct maps_change {
-	struct maps_change *next; /* of those whose retirement has to wait */
-	uint64_t epoch;		  /* that it is published at */
+	struct maps_change *next; /* next in the list of changes whose retirement is postponed */
+	uint64_t epoch;		  /* at which it is published */
 	enum flows_mode flows;
 	uint32_t drain_s;
-	bool affects_flows; /* an ENI that it takes something away from had established flows */
+	bool affects_flows; /* it revokes something from an ENI that has established flows */
 	struct mirror_change mirror;
 	struct undo_log undo;
-	ARRAY(struct vpc_flow_key) ended; /* flows whose grace it ends, and that are allowed by nothing else */
+	ARRAY(struct vpc_flow_key) ended; /* flows whose grace it ends, and that no rule allows */
 };
 
-/* NULL is fine. */
+/* c may be NULL. */
 void change_free(struct maps_change *c);
 
 #endif

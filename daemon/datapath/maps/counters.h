@@ -15,20 +15,21 @@ struct eni_counters {
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 	uint64_t drops[VPC_DROP_REASONS_MAX];
 };
-/* maps_prepare zeroes them when a number is given to another ENI. -ENOENT: no such number. -ENOMEM, -errno of bpf(). */
+/* Reads the counters of an ENI's number. maps_prepare zeroes them when the number is given to another ENI. -ENOENT: no
+ * such number. -ENOMEM, -errno of bpf(). */
 int maps_eni_counters(struct maps *maps, uint32_t eni, struct eni_counters *ret);
 
 struct rule_counters {
 	uint64_t packets, bytes, last_used_ns; /* CLOCK_BOOTTIME; 0: never */
 };
-/* The sum over the rows that refer to a rule. -ENOENT: there are none. */
+/* Reads the sum of the counters of a rule's rows. -ENOENT: it has no rows. */
 int maps_rule_counters(struct maps *maps, uint32_t rule, struct rule_counters *ret);
 
-/* How many classifiers (of a set and a direction) there was no room for in `classifier`, or no memory: the rules of
- * these sets are walked, which may take a new flow hundreds of microseconds. The next change of such a set's rules
- * tries again. */
+/* How many classifiers (of a set and a direction) are missing, because there was no room in `classifier` or no memory.
+ * The rules of these sets are walked, which may take a new flow hundreds of microseconds. The next change of such a
+ * set's rules tries again. */
 uint32_t maps_walked(const struct maps *maps);
-/* For status: {map: {"size": n, "used": n, "bytes": n}, …}; of `classifier` also "walked", of the maps of flows also
+/* For the status: {map: {"size": n, "used": n, "bytes": n}, …}. `classifier` also has "walked", and the flow maps have
  * their shares. The caller owns it. NULL: out of memory. */
 json_t *maps_status(struct maps *maps);
 

@@ -17,7 +17,7 @@ struct diff {
 	size_t cap_acls, cap_subnet_acls;
 };
 
-/* One more zeroed record at the end of one of the plan's lists; NULL: out of memory. */
+/* Appends a zeroed record to one of the plan's lists. NULL: out of memory. */
 #define PLAN_PUSH(d, list, kind)                                                                                     \
 	({                                                                                                           \
 		void *_grown =                                                                                       \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The epoch: what counts at it, and waiting until no program uses the one before. */
+/* The epoch, what counts at it, and waiting until no program uses the one before. */
 #ifndef DATAPATH_MAPS_EPOCH_H
 #define DATAPATH_MAPS_EPOCH_H
 
@@ -7,11 +7,12 @@
 
 #include "datapath/maps/state.h"
 
-/* The epoch that packets are judged at. */
+/* The epoch at which packets are judged. */
 uint64_t maps_epoch(const struct maps *maps);
-/* The commit of a change: every packet that reads the epoch from then on is judged by the new state. */
+/* Commits a change: every packet that reads the epoch from now on is judged by the new state. */
 void epoch_store(struct maps *maps, uint64_t epoch);
-/* Blocks until every program that was running has ended: milliseconds. Any thread. -errno of the kernel. */
+/* Blocks until every program that was running has ended, for some milliseconds. Any thread may call it. -errno of the
+ * kernel. */
 int maps_wait_grace_period(void);
 
 /* Whether a row counts at an epoch. */
@@ -20,9 +21,9 @@ static inline bool visible(uint64_t born, uint64_t died, uint64_t epoch)
 	return born && born <= epoch && epoch < died;
 }
 
-/* The value of v at an epoch; 0 where neither slot counts. */
+/* The value of v at an epoch; 0 if both slots are newer. */
 uint32_t versioned_value(const struct vpc_versioned *v, uint64_t epoch);
-/* The slot that is not in force at an epoch, which may be overwritten. */
+/* The index of the slot that is not in force at an epoch, and may be overwritten. */
 unsigned versioned_spare(const struct vpc_versioned *v, uint64_t epoch);
 
 #endif

@@ -22,21 +22,22 @@ struct kernel_map {
 	uint32_t type;
 	uint32_t key_size;
 	uint32_t value_size;
-	uint32_t n;	/* entries that it holds at most; an array has the numbers below n */
-	uint64_t bytes; /* that it takes in the kernel, about */
-	void *mem;	/* its memory, mapped; NULL for maps that can't be */
+	uint32_t n;	/* the most entries that it has; an array has the numbers below n */
+	uint64_t bytes; /* about how many it takes in the kernel */
+	void *mem;	/* its mapped memory; NULL: it can't be mapped */
 	size_t mem_bytes;
 };
 
-/* Calls fn for every element of a hash, with copies of key and value; not 0 stops and is returned. The map may change
- * meanwhile: an element may then come twice, or not at all. -ENOMEM, -errno of bpf(). */
+/* Calls fn for every element of a hash, with copies of key and value. If fn doesn't return 0, the walk stops and its
+ * result is returned. If the map changes meanwhile, an element may come twice or not at all. -ENOMEM, -errno of
+ * bpf(). */
 int map_each(const struct kernel_map *map, int (*fn)(const void *key, const void *value, void *userdata),
 	     void *userdata);
 
-/* Takes a key out of a hash, or stores its value. For changes that are in force already or are undone: nobody could be
- * told of a failure, so a call that the kernel refuses is made again, a few times (a bucket that is locked by an
- * interrupted program gives -EBUSY). What fails all the same is the audit's. Returns 0 or -errno; a key that isn't
- * there is fine. */
+/* Delete a key from a hash, and store its value. They are for changes that are in force already or are undone, when
+ * nobody can be told of a failure. So a call that the kernel refuses is made again, a few times (a bucket that is
+ * locked by an interrupted program gives -EBUSY). The audit finds what still fails. Return 0 or -errno; a missing key
+ * is no error. */
 int map_delete(const struct kernel_map *map, const void *key);
 int map_store(const struct kernel_map *map, const void *key, const void *value);
 

@@ -5,9 +5,9 @@
 
 #include "datapath/maps/state.h"
 
-/* Clears half-done work: rows born after the epoch go, deaths after it are undone. Then reads an empty mirror back. A
- * hash key that does not lead to a living row of that key goes, and so does a row that no key leads to: the reconcile
- * that follows makes again what should be there. -ENOMEM, -errno of bpf(). */
+/* Clears half-done work (deletes rows born after the epoch, undoes deaths after it), and reads the mirror, which is
+ * empty, back. Deletes hash keys that don't lead to a living row of that key, and rows to which no key leads; the
+ * reconcile that follows makes again what is missing. -ENOMEM, -errno of bpf(). */
 int recover(struct maps *maps);
 
 #endif

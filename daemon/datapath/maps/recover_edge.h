@@ -5,16 +5,16 @@
 
 #include "datapath/maps/state.h"
 
-/* Clears a row that was born after the epoch; a death after it is undone. */
+/* Clears a row that was born after the epoch, or undoes a death after it. */
 void recover_life(__u64 *born, __u64 *died, uint64_t epoch);
-/* Clears what was to be in force after the epoch. */
+/* Clears a slot that was to be in force after the epoch. */
 void recover_versioned(struct vpc_versioned *v, uint64_t epoch);
 
-/* Half-done work: only words of mapped maps. */
+/* Clears half-done work of the edge. It touches mapped memory only. */
 void recover_edge_half_done(struct maps *maps);
-/* Reads the edge back, once addresses and address spaces are read. What follows from it (hints, whose a public address
- * is, which elastic IP an address has, what edge.h was told) is written anew where it is not right. -ENOMEM, -errno of
- * bpf(). */
+/* Reads the edge back, after addresses and address spaces were read. What follows from it is written again if it is
+ * wrong: hints, the owners of public addresses, the elastic IPs of addresses, what was set by edge.h. -ENOMEM, -errno
+ * of bpf(). */
 int recover_edge(struct maps *maps);
 
 #endif

@@ -28,12 +28,12 @@ struct graces {
 	size_t cap;
 };
 
-/* What edge.h was told, or the run before was. */
+/* What was set by edge.h, in this run or the one before. */
 struct edge_state {
 	struct vpc_uplink *uplinks; /* by VPC number; owned */
 	struct maps_outer outers[MAPS_OUTERS_MAX];
 	size_t n_outers;
-	bool outers_lost; /* the kernel refused some: the map is not what `outers` says */
+	bool outers_lost; /* the kernel refused some, so the map differs from `outers` */
 	struct vpc_public_key hosts[MAPS_HOST_ADDRESSES_MAX]; /* ascending */
 	size_t n_hosts;
 	bool hosts_lost;
@@ -46,7 +46,7 @@ struct maps {
 	char *dir; /* <pin_dir>/v<ABI>; NULL: nothing is pinned. Owned */
 	bool adopted;
 	struct vpc_limits limits;
-	uint32_t classifier_from; /* sets have a classifier whose rule walk may take so many probes */
+	uint32_t classifier_from; /* sets whose rule walk may take this many probes have a classifier */
 	struct kernel_map map[MAP_COUNT];
 	struct mirror mirror;
 	struct vpc_ctl ctl; /* what the row of `ctl` should be */
@@ -55,20 +55,20 @@ struct maps {
 	uint64_t *address_config_sums, *address_options_sums;
 	struct edge_state edge;
 
-	unsigned n_changes;		  /* prepared, or published and not yet retired */
-	struct maps_change *prepared;	  /* between prepare and publish or undo */
-	struct maps_change *retire_later; /* their grace period passed while another change was prepared */
+	unsigned n_changes;		  /* changes that are prepared, or published and not yet retired */
+	struct maps_change *prepared;	  /* the change between prepare and publish or undo */
+	struct maps_change *retire_later; /* changes whose grace period passed while another change was prepared */
 	struct {
-		bool pending;	/* a change with keep or drain was published whose gen_revoke isn't raised yet */
-		bool all;	/* for all sets and ENIs; else for those whose `revoked` is its epoch */
-		uint64_t epoch; /* of its publication */
-		uint32_t until; /* end of the graces that it gives, in VPC_GRACE_… units */
+		bool pending;	/* a change with keep or drain is published, and its gen_revoke not raised yet */
+		bool all;	/* of all sets and ENIs; else of those whose `revoked` is its epoch */
+		uint64_t epoch; /* at which it was published */
+		uint32_t until; /* when the graces that it gives end, in VPC_GRACE_… units */
 	} grace;
-	struct graces graced; /* flows that have a grace: all of them, and maybe some that had one */
-	bool graced_lost;     /* some are missing there: memory was short */
+	struct graces graced; /* all flows that have a grace, and perhaps some that had one */
+	bool graced_lost;     /* some flows are missing in it, because memory was short */
 
 	bool *tenants;	  /* by VPC number: whether it has an ENI. Scratch memory of shares.c; owned */
-	uint64_t evicted; /* flows that were ended early since this start */
+	uint64_t evicted; /* flows that were ended early since the start */
 
 	struct ring_buffer *ring;				     /* opened by its first reader */
 	void (*event_fn)(const struct vpc_event *e, void *userdata); /* while maps_events_read runs */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sums of mapped memory, for the rolling audit: it compares them where keeping a copy would take too much memory. */
+/* Sums of mapped memory for the rolling audit, where a copy would take too much memory. */
 #ifndef DATAPATH_MAPS_SUM_H
 #define DATAPATH_MAPS_SUM_H
 
@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* bytes: a multiple of 4. seed: what else belongs to it, as its place. */
+/* bytes: a multiple of 4. seed: what else is summed up, such as the place. */
 static inline uint64_t sum64(const void *data, size_t bytes, uint64_t seed)
 {
 	const char *at = data;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The undo log: what stood in the maps' words and hashes before a change was written. */
+/* The undo log: what the words and hashes of the maps had before a change was written. */
 #ifndef DATAPATH_MAPS_UNDO_H
 #define DATAPATH_MAPS_UNDO_H
 
@@ -22,7 +22,7 @@ struct undo_key {
 		struct vpc_route_key route;
 		struct vpc_publish_key publish;
 	} key;
-	uint32_t old; /* number that the hash gave for it; 0: none */
+	uint32_t old; /* the number that the hash had for it; 0: none */
 	uint8_t map;  /* enum map_id */
 };
 
@@ -31,18 +31,17 @@ struct undo_log {
 	ARRAY(struct undo_key) keys;
 };
 
-/* Each stores words of a mapped map and logs what stood there; a word that has the value already is left alone.
- * -ENOMEM: that word was not stored. */
+/* These store words of a mapped map, and log what they were. A word that has the value already is not stored. -ENOMEM:
+ * the word was not stored. */
 int undo_store64(struct undo_log *log, __u64 *at, uint64_t value);
 int undo_store32(struct undo_log *log, __u32 *at, uint32_t value);
 /* bytes: a multiple of 4. */
 int undo_store_words(struct undo_log *log, void *at, const void *from, size_t bytes);
-/* Logs that the hash gave `old` for a key. -ENOMEM. */
+/* Logs that the hash had the number `old` for a key. -ENOMEM. */
 int undo_log_key(struct undo_log *log, enum map_id id, const void *key, size_t key_bytes, uint32_t old);
 
-/* Gives the logged keys back to the hashes, the last one first. What the kernel refuses stays as it is: such a key
- * leads to a number that is free or whose row has another key, so nobody takes it for this one. maps: by enum map_id.
- */
+/* Restores the logged keys of the hashes, the last one first. A key that the kernel refuses stays: it leads to a free
+ * number, or to a row with another key, so no reader takes the row for this key's. maps: by enum map_id. */
 void undo_keys(const struct undo_log *log, const struct kernel_map *maps);
 /* Restores the logged words, the last one first. */
 void undo_words(const struct undo_log *log);

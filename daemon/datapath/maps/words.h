@@ -7,26 +7,26 @@
 #include <stdint.h>
 #include <linux/types.h>
 
-/* Stores so that all stores before it are seen first. */
+/* Stores a word. All earlier stores are seen before it. */
 static inline void store64(__u64 *at, uint64_t value)
 {
 	__atomic_store_n(at, value, __ATOMIC_RELEASE);
 }
 
-/* The same for four bytes. */
+/* Stores four bytes likewise. */
 static inline void store32(__u32 *at, uint32_t value)
 {
 	__atomic_store_n(at, value, __ATOMIC_RELEASE);
 }
 
-/* Loads so that all later loads are at least as new. */
+/* Loads a word. All later loads are at least as new. */
 static inline uint64_t load64(const __u64 *at)
 {
 	return __atomic_load_n(at, __ATOMIC_ACQUIRE);
 }
 
-/* Zeroes a row of `bytes`, a multiple of 8, from its last word to its first. What makes a row count stands in its first
- * words and goes last, so the caller zeroes `died` before. */
+/* Zeroes a row from its last word to its first. bytes: a multiple of 8. The first words say that the row counts, and
+ * are zeroed last; the caller has zeroed `died` before. */
 static inline void zero_words(void *at, size_t bytes)
 {
 	__u64 *word = at;

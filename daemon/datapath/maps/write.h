@@ -6,21 +6,21 @@
 #include "datapath/maps/change_record.h"
 #include "datapath/maps/state.h"
 
-/* Writes what the mirror holds as NEW and DYING, with c->epoch, which is not in force yet. c->undo then says what stood
- * there. On an error call write_undo. DatapathUnavailable. */
+/* Writes what is NEW and DYING in the mirror, with c->epoch, which is not in force yet. c->undo has what was there
+ * before. On an error call write_undo. DatapathUnavailable. */
 int write_change(struct maps *maps, struct maps_change *c, struct vpc_error *reterr);
 /* Leaves every map as it was before write_change. The mirror is undone after it. */
 void write_undo(struct maps *maps, struct maps_change *c);
-/* Leads a key of one of the hashes that give numbers to a row, and logs that it led to `old` (0: to none). -ENOMEM,
- * -errno of bpf(). */
+/* Leads a key of one of the number hashes to a row, and logs that it led to `old` (0: to none). -ENOMEM, -errno of
+ * bpf(). */
 int write_hash(struct maps *maps, struct maps_change *c, enum map_id id, const void *key, uint32_t number,
 	       uint32_t old);
-/* Before the epoch is stored: the address spaces of VPCs. What a new CIDR holds is no longer sent to the world when the
- * first packet is judged at the new epoch. Can't fail. */
+/* Writes the address spaces of VPCs, before the epoch is stored. So no packet to a new CIDR is sent to the world once
+ * packets are judged at the new epoch. Can't fail. */
 void write_spaces(struct maps *maps, struct maps_change *c);
-/* After the epoch was stored, and before the mirror is published: what is not versioned by the epoch. Can't fail. */
+/* Writes what the epoch doesn't version, after the epoch was stored and before the mirror is published. Can't fail. */
 void write_published(struct maps *maps, struct maps_change *c);
-/* Leads the hash keys of addresses that moved to their new rows; what the kernel refuses is left `moved`. */
+/* Leads the hash keys of addresses that moved to their new rows. A key that the kernel refuses stays marked `moved`. */
 void write_moved_addrs(struct maps *maps, struct maps_change *c);
 
 #endif

@@ -7,23 +7,24 @@
 #include "datapath/maps/change_record.h"
 #include "datapath/maps/state.h"
 
-/* As write_change, for its part. -ENOMEM, -errno of bpf(). */
+/* Does for the edge what write_change does. -ENOMEM, -errno of bpf(). */
 int write_edge(struct maps *maps, struct maps_change *c);
-/* After the mirror was undone: public addresses are whose they were. */
+/* Restores the rows of public addresses, after the mirror was undone. */
 void write_edge_undone(struct maps *maps, struct maps_change *c);
-/* After the epoch was stored, and before the mirror is published: leads the keys of ports that moved to their new rows;
- * what the kernel refuses is left `moved`. */
+/* Leads the keys of ports that moved to their new rows, after the epoch was stored and before the mirror is published.
+ * A key that the kernel refuses stays marked `moved`. */
 void write_moved_publishes(struct maps *maps, struct maps_change *c);
-/* After the mirror was published: what is not versioned. Can't fail; what the kernel refuses is the audit's. */
+/* Writes what the epoch doesn't version, after the mirror was published. Can't fail; the audit finds what the kernel
+ * refuses. */
 void write_edge_published(struct maps *maps, struct maps_change *c);
-/* The change is retired: what is dead leaves the maps. */
+/* Deletes what is dead from the maps, when the change is retired. */
 void retire_edge(struct maps *maps, struct maps_change *c);
-/* The keys of prefix6 that a VPC's address space stands for; *plens gets their lengths, as edge_ctl has them. Returns
- * how many. */
+/* Writes the keys that a VPC's address space has in prefix6 to ret, and their lengths to *plens, as in edge_ctl.
+ * Returns how many there are. */
 unsigned edge_prefixes6(const struct vpc_space *space, struct vpc_prefix6_key ret[VPC_CIDRS_MAX], uint32_t *plens);
-/* Whether the key is one of those of a VPC, by its number. */
+/* Whether the VPC has this key of prefix6. */
 bool edge_has_prefix6(const struct maps *maps, uint32_t vpc, const struct vpc_prefix6_key *key);
-/* Computes anew which lengths of prefix6 there are. */
+/* Computes the lengths of prefix6 that are in use. */
 void edge_prefix6_plens(struct maps *maps);
 
 #endif
