@@ -165,14 +165,6 @@ void acls_lower(struct maps *maps, struct maps_change *c)
 
 /* --- retire ------------------------------------------------------------------------------------------------------- */
 
-/* The value of before goes first: without the other slot it would be in force again. */
-static void clear_versioned(const struct maps *maps, struct vpc_versioned *v)
-{
-	store64(&v->slot[versioned_spare(v, maps_epoch(maps))], 0);
-	store64(&v->slot[0], 0);
-	store64(&v->slot[1], 0);
-}
-
 void acls_retire(struct maps *maps, struct maps_change *c)
 {
 	struct mirror *m = &maps->mirror;
@@ -184,9 +176,9 @@ void acls_retire(struct maps *maps, struct maps_change *c)
 		if (touched->replaced && touched->old.at)
 			extents_give(&m->acl_blocks, touched->old.at, touched->old.blocks);
 		if (!m->acls[touched->number].table[touched->dir].at)
-			clear_versioned(maps, &acl_at(maps, touched->number)->table[touched->dir]);
+			versioned_clear(maps, &acl_at(maps, touched->number)->table[touched->dir]);
 	}
 	for (size_t i = 0; i < c->mirror.subnet_acls.n; i++)
 		if (!m->subnets[c->mirror.subnet_acls.at[i].subnet].acl)
-			clear_versioned(maps, subnet_acl_at(maps, c->mirror.subnet_acls.at[i].subnet));
+			versioned_clear(maps, subnet_acl_at(maps, c->mirror.subnet_acls.at[i].subnet));
 }

@@ -70,3 +70,10 @@ int maps_wait_grace_period(void)
 		return 0;
 	return wait_by_map();
 }
+
+void versioned_clear(const struct maps *maps, struct vpc_versioned *v)
+{
+	store64(&v->slot[versioned_spare(v, maps_epoch(maps))], 0);
+	store64(&v->slot[0], 0);
+	store64(&v->slot[1], 0);
+}

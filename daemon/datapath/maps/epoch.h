@@ -25,5 +25,7 @@ static inline bool visible(uint64_t born, uint64_t died, uint64_t epoch)
 uint32_t versioned_value(const struct vpc_versioned *v, uint64_t epoch);
 /* The index of the slot that is not in force at an epoch, and may be overwritten. */
 unsigned versioned_spare(const struct vpc_versioned *v, uint64_t epoch);
+/* Clears both slots. The slot that is not in force is cleared first: without the other, its value would be in force. */
+void versioned_clear(const struct maps *maps, struct vpc_versioned *v);
 
 #endif

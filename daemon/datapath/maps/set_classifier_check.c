@@ -49,10 +49,7 @@ static int keep_if_right(struct maps *maps, uint32_t number, unsigned dir)
 			return 0;
 		}
 	}
-	/* The slot that is not in force goes first: without the other it would count. */
-	store64(&v->slot[versioned_spare(v, maps_epoch(maps))], 0);
-	store64(&v->slot[0], 0);
-	store64(&v->slot[1], 0);
+	versioned_clear(maps, v);
 	return at != 0;
 }
 

@@ -274,14 +274,6 @@ void write_edge_published(struct maps *maps, struct maps_change *c)
 
 /* --- retire ------------------------------------------------------------------------------------------------------- */
 
-/* The value of before goes first: without the other slot it would be in force again. */
-static void clear_versioned(const struct maps *maps, struct vpc_versioned *v)
-{
-	store64(&v->slot[versioned_spare(v, maps_epoch(maps))], 0);
-	store64(&v->slot[0], 0);
-	store64(&v->slot[1], 0);
-}
-
 static void retire_route(struct maps *maps, uint32_t number)
 {
 	const struct vpc_route_key key = maps->mirror.routes[number].key;
@@ -289,7 +281,7 @@ static void retire_route(struct maps *maps, uint32_t number)
 	struct vpc_route_plens *plens = route_plens_at(maps, key.table), hints;
 
 	(void)map_delete(&maps->map[MAP_ROUTE], &key);
-	clear_versioned(maps, &at->target);
+	versioned_clear(maps, &at->target);
 	zero_words(at, sizeof(*at));
 	route_node_unlink(&maps->mirror, number);
 	numbers_give(&maps->mirror.route_numbers, number);
@@ -318,7 +310,7 @@ static void retire_gateways(struct maps *maps, const struct mirror_change *m)
 
 		if (m->nats.at[i].has_after)
 			continue;
-		clear_versioned(maps, &at->eip);
+		versioned_clear(maps, &at->eip);
 		zero_words(at, sizeof(*at));
 		maps->mirror.nats[m->nats.at[i].number] = (struct nat_node){};
 	}
@@ -329,7 +321,7 @@ static void retire_gateways(struct maps *maps, const struct mirror_change *m)
 		if (e->has_after)
 			continue;
 		eip_unlink(&maps->mirror, e->number);
-		clear_versioned(maps, &at->target);
+		versioned_clear(maps, &at->target);
 		zero_words(at, sizeof(*at));
 	}
 }
@@ -349,7 +341,7 @@ void retire_edge(struct maps *maps, struct maps_change *c)
 
 		/* A later change may have given it a table again. */
 		if (!maps->mirror.associations[subnet].table)
-			clear_versioned(maps, subnet_table_at(maps, subnet));
+			versioned_clear(maps, subnet_table_at(maps, subnet));
 	}
 	retire_gateways(maps, m);
 	write_moved_publishes(maps, c);
