@@ -116,15 +116,143 @@ Test(edge_ports, sockets_of_the_host)
 	cr_expect_eq(from.port, 61001);
 }
 
-/* Closed connections give their ports back after ten seconds, others keep them. */
-Test(edge_ports, closed_connections)
+/* As many ports as that for what goes to one server. */
+static void few_ports(unsigned n)
 {
 	struct vpc_edge_ctl c = edge_ctl_read(e);
-	int listener = edge_socket(e, NS_WORLD, SOCK_STREAM, WORLD, 80), client, server, kept;
 
 	c.nat_port_first = c.nat_prefer_first = 61000;
-	c.nat_port_last = c.nat_prefer_last = 61001;
+	c.nat_port_last = c.nat_prefer_last = 61000 + n - 1;
 	edge_ctl_set(e, &c);
+}
+
+/* A TCP socket of the host's port to the world's, connected. */
+static int host_connection(uint16_t port, uint16_t to)
+{
+	int one = 1, fd;
+
+	edge_enter(e, NS_HOST);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	edge_enter(e, NS_VPC);
+	cr_assert_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
+	cr_assert_eq(bind(fd, (struct sockaddr *)&(struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)},
+			  sizeof(struct sockaddr_in)),
+		     0);
+	cr_assert(edge_connect(fd, WORLD, to));
+	return fd;
+}
+
+/* A connection of the host was first: no flow to the same server gets its port, and one to another server does. */
+Test(edge_ports, connections_of_the_host)
+{
+	int web = edge_socket(e, NS_WORLD, SOCK_STREAM, WORLD, 80),
+	    ssh = edge_socket(e, NS_WORLD, SOCK_STREAM, WORLD, 22);
+	int own, accepted, client, server;
+
+	few_ports(1);
+	own = host_connection(61000, 80);
+	accepted = accept(web, NULL, NULL);
+	cr_assert_geq(accepted, 0);
+	cr_expect_eq(edge_connection(e, NS_WORKLOAD, WORLD, 80, web, &client), -1, "the only port is the host's");
+	cr_expect_gt(edge_drops(e, ENI_A, VPC_DROP_NAT_EXHAUSTED), 0);
+	cr_expect(edge_talk(own, accepted), "it goes on");
+	server = edge_connection(e, NS_WORKLOAD, WORLD, 22, ssh, &client);
+	cr_assert_geq(server, 0, "towards another server the port is free");
+	cr_expect_eq(edge_peer(server).port, 61000);
+	cr_expect(edge_talk(own, accepted) && edge_talk(client, server));
+	/* the host closes first: its socket is in TIME_WAIT, and the port is still its own */
+	close(own);
+	close(accepted);
+	usleep(100000);
+	cr_expect_eq(edge_connection(e, NS_WORKLOAD, WORLD, 80, web, &client), -1);
+}
+
+/* The workload was first: the host gets its answers all the same, and the translation ends. */
+Test(edge_ports, the_host_connects_from_a_port_that_is_in_use)
+{
+	int world = edge_socket(e, NS_WORLD, SOCK_DGRAM, WORLD, 53),
+	    other = edge_socket(e, NS_WORLD, SOCK_DGRAM, WORLD, 54);
+	int client = edge_socket(e, NS_WORKLOAD, SOCK_DGRAM, WORKLOAD, 61000), own;
+	struct edge_peer from;
+
+	few_ports(2);
+	cr_assert(edge_send(client, WORLD, 53, "workload") && edge_receive(world, "workload", &from));
+	cr_assert_eq(from.port, 61000);
+	cr_assert(edge_send(client, WORLD, 54, "workload") && edge_receive(other, "workload", &from));
+	own = edge_socket(e, NS_HOST, SOCK_DGRAM, HOST, 61000);
+	cr_assert(edge_connect(own, WORLD, 53));
+	cr_assert(edge_send(own, WORLD, 53, "host") && edge_receive(world, "host", &from));
+	cr_assert_eq(from.port, 61000);
+	for (int i = 0; i < 3; i++) {
+		cr_assert(edge_send(world, HOST, 61000, "answer"));
+		cr_expect(edge_receive(own, "answer", NULL), "the host's answer %d", i);
+	}
+	/* the workload goes on by another port; towards others nothing has changed */
+	cr_assert(edge_send(client, WORLD, 53, "again") && edge_receive(world, "again", &from));
+	cr_expect_eq(from.port, 61001);
+	cr_assert(edge_send(world, HOST, 61001, "to the workload"));
+	cr_expect(edge_receive(client, "to the workload", NULL));
+	cr_assert(edge_send(other, HOST, 61000, "to it, too"));
+	cr_expect(edge_receive(client, "to it, too", NULL));
+	cr_expect_eq(edge_nat_used(e, 1), edge_translations(e));
+}
+
+/* A listening socket of the host, and one without a peer, have no answers: a translation at the port keeps them. */
+Test(edge_ports, sockets_that_wait_for_anybody)
+{
+	int world = edge_socket(e, NS_WORLD, SOCK_DGRAM, WORLD, 53);
+	int client = edge_socket(e, NS_WORKLOAD, SOCK_DGRAM, WORKLOAD, 61000);
+
+	few_ports(1);
+	cr_assert(edge_send(client, WORLD, 53, "question") && edge_receive(world, "question", NULL));
+	(void)edge_socket(e, NS_HOST, SOCK_DGRAM, HOST, 61000);
+	cr_assert(edge_send(world, HOST, 61000, "answer"));
+	cr_expect(edge_receive(client, "answer", NULL));
+}
+
+/* A closed connection's port is given to no other flow to that server for a minute, since the server may keep the
+ * connection in TIME_WAIT for so long. The same port of the workload may use it again at once. */
+Test(edge_ports, a_closed_port_rests)
+{
+	int web = edge_socket(e, NS_WORLD, SOCK_STREAM, WORLD, 80),
+	    ssh = edge_socket(e, NS_WORLD, SOCK_STREAM, WORLD, 22);
+	int client, server;
+
+	few_ports(1);
+	for (int how = 0; how < 2; how++) {
+		server = edge_connection(e, NS_WORKLOAD, WORLD, 80, web, &client);
+		cr_assert_geq(server, 0);
+		if (how) { /* by a RST */
+			const struct linger at_once = {.l_onoff = 1};
+
+			cr_assert_eq(setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+		}
+		close(client);
+		usleep(100000);
+		close(server);
+		usleep(100000);
+		cr_expect_eq(edge_connection(e, NS_WORKLOAD, WORLD, 80, web, &client), -1, "at once");
+		close(client);
+		edge_age(e, 40);
+		cr_expect_eq(edge_connection(e, NS_WORKLOAD, WORLD, 80, web, &client), -1, "after 40 s");
+		close(client);
+		server = edge_connection(e, NS_WORKLOAD, WORLD, 22, ssh, &client);
+		cr_expect_geq(server, 0, "towards another server");
+		close(client);
+		close(server);
+		edge_age(e, 21);
+	}
+	server = edge_connection(e, NS_WORKLOAD, WORLD, 80, web, &client);
+	cr_expect_geq(server, 0, "after a minute");
+	cr_expect(edge_talk(client, server));
+}
+
+/* Closed connections give their ports back after a minute, others keep them. */
+Test(edge_ports, closed_connections)
+{
+	int listener = edge_socket(e, NS_WORLD, SOCK_STREAM, WORLD, 80), client, server, kept;
+
+	few_ports(2);
 	server = edge_connection(e, NS_WORKLOAD, WORLD, 80, listener, &kept);
 	cr_assert(server >= 0 && edge_talk(kept, server));
 	for (int i = 0; i < 3; i++) {
@@ -135,7 +263,7 @@ Test(edge_ports, closed_connections)
 		close(client);
 		close(other);
 		usleep(50000);
-		edge_age(e, 11);
+		edge_age(e, 61);
 	}
 	cr_expect(edge_talk(kept, server), "is established, and lives on");
 	cr_expect_eq(edge_translations(e), 2);

@@ -115,7 +115,7 @@ Test(maps_edge_translations, what_was_idle_for_too_long_goes)
 	maps_apply(t, &tp);
 	live = make(1, 5, 299);
 	idle = make(2, 5, 301);
-	closed = make(3, 5, 11);
+	closed = make(3, 5, VPC_NAT_CLOSED_S + 1);
 	closed.timeout_s = VPC_NAT_CLOSED_S;
 	closed.flags = VPC_NAT_CLOSED;
 	store(t, &live);

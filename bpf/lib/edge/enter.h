@@ -109,6 +109,10 @@ __noinline int enter_translation(struct __sk_buff *skb)
 		rc = publish_open(skb, 0, s->packet.src[3]);
 		if (rc)
 			return rc;
+	} else if (e->publishes && port_is_hosts(skb, &e->key, 1)) {
+		/* The host has connected from the port that the translation has: the answers are the host's. */
+		nat_remove(&e->entry.other, &e->key);
+		return HOSTS;
 	} else if (s->packet.icmp_kind != ICMP_ERROR) {
 		nat_used_by(s, e, 0);
 	}

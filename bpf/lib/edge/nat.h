@@ -147,6 +147,12 @@ static __always_inline __u32 nat_idle(__u32 number, __u32 stream, __u8 proto)
 	return stream ? READ_ONCE(e->udp_stream_idle_s) : READ_ONCE(e->udp_idle_s);
 }
 
+/* The seconds for which the translation of a closed connection stays. */
+static __always_inline __u32 nat_closed_s(const struct vpc_nat_entry *n)
+{
+	return n->flags & VPC_NAT_PUBLISHED ? VPC_NAT_CLOSED_PUBLISHED_S : VPC_NAT_CLOSED_S;
+}
+
 /*
  * Moves the copy's flags and timeout on by a TCP segment. out: the segment leaves the VPC.
  *
@@ -167,7 +173,7 @@ static __always_inline void nat_step_tcp(struct vpc_nat_entry *n, __u8 flags, __
 	}
 	if (flags & TCP_RST) {
 		n->flags |= rst | VPC_NAT_CLOSED;
-		n->timeout_s = VPC_NAT_CLOSED_S;
+		n->timeout_s = nat_closed_s(n);
 		return;
 	}
 	if (n->flags & rst) {
@@ -178,7 +184,7 @@ static __always_inline void nat_step_tcp(struct vpc_nat_entry *n, __u8 flags, __
 		n->flags |= fin;
 	if ((n->flags & (VPC_NAT_FIN_IN | VPC_NAT_FIN_OUT)) == (VPC_NAT_FIN_IN | VPC_NAT_FIN_OUT)) {
 		n->flags |= VPC_NAT_CLOSED;
-		n->timeout_s = VPC_NAT_CLOSED_S;
+		n->timeout_s = nat_closed_s(n);
 	} else if ((n->flags & VPC_NAT_REPLIED) && !(flags & TCP_SYN) && !(n->flags & VPC_NAT_CLOSED)) {
 		n->timeout_s = nat_idle(n->eni, 0, IPPROTO_TCP);
 	}

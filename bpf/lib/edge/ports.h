@@ -23,24 +23,34 @@ struct port_walk {
 	struct edge *e;
 };
 
-/* Whether a socket of the host receives what the remote end sends to the port in e->probe. */
-static __always_inline int port_is_hosts(struct __sk_buff *skb, const struct vpc_nat_key *k)
+#define PORT_TCP_LISTEN 10 /* the kernel's TCP_LISTEN */
+
+/* Whether a socket of the host receives what the remote end sends to the local port of a key of nat_in. A socket in
+ * TIME_WAIT counts. connected: a socket that listens or has no peer doesn't count. */
+static __always_inline int port_is_hosts(struct __sk_buff *skb, const struct vpc_nat_key *k, int connected)
 {
 	struct bpf_sock_tuple tuple = {};
 	struct bpf_sock *sk;
+	int found;
 
 	tuple.ipv4.saddr = k->remote;
 	tuple.ipv4.daddr = k->local;
 	tuple.ipv4.sport = k->rport;
 	tuple.ipv4.dport = k->lport;
-	if (k->proto == IPPROTO_TCP)
-		sk = bpf_sk_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), (__u64)BPF_F_CURRENT_NETNS, 0);
-	else
-		sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv4), (__u64)BPF_F_CURRENT_NETNS, 0);
+	if (k->proto == IPPROTO_TCP) {
+		sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), (__u64)BPF_F_CURRENT_NETNS, 0);
+		if (!sk)
+			return 0;
+		found = !connected || sk->state != PORT_TCP_LISTEN;
+		bpf_sk_release(sk);
+		return found;
+	}
+	sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv4), (__u64)BPF_F_CURRENT_NETNS, 0);
 	if (!sk)
 		return 0;
+	found = !connected || sk->dst_port != 0;
 	bpf_sk_release(sk);
-	return 1;
+	return found;
 }
 
 /* A random number for a try. Tries are independent of each other: a walk would end in the gaps between long runs. */
@@ -84,7 +94,7 @@ static long port_step(__u32 i, void *ctx)
 			return 0;
 		nat_remove(&e->mirrored.other, &e->probe);
 	}
-	if (e->host && e->key.proto != IPPROTO_ICMP && port_is_hosts(walk->skb, &e->probe))
+	if (e->host && e->key.proto != IPPROTO_ICMP && port_is_hosts(walk->skb, &e->probe, 0))
 		return 0;
 	e->mirrored = e->entry;
 	e->mirrored.key = e->probe;

@@ -64,26 +64,6 @@ static __always_inline __u32 publish_find(struct scratch *s, struct edge *e)
 	return e->published;
 }
 
-/* Whether a socket of the host is connected to the datagram's sender. The datagram is the host's then, and not for the
- * publication. */
-static __always_inline int publish_is_answer(struct __sk_buff *skb, const struct packet *p)
-{
-	struct bpf_sock_tuple tuple = {};
-	struct bpf_sock *sk;
-	int connected;
-
-	tuple.ipv4.saddr = p->src[3];
-	tuple.ipv4.daddr = p->dst[3];
-	tuple.ipv4.sport = p->sport;
-	tuple.ipv4.dport = p->dport;
-	sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv4), (__u64)BPF_F_CURRENT_NETNS, 0);
-	if (!sk)
-		return 0;
-	connected = sk->dst_port != 0;
-	bpf_sk_release(sk);
-	return connected;
-}
-
 /* Deletes the translations of either key that are over. Returns 0 if one of them holds. */
 static __always_inline int publish_is_free(struct scratch *s, struct edge *e)
 {
@@ -144,7 +124,8 @@ __noinline int publish_open(struct __sk_buff *skb, __u32 flags, __be32 remote)
 		return HOSTS;
 	number = publish_find(s, e);
 	r = number ? bpf_map_lookup_elem(&publish_row, &number) : 0;
-	if (!r || (p->proto == IPPROTO_UDP && !flags && publish_is_answer(skb, p)))
+	/* A datagram that a socket of the host is connected for is not for the publication. */
+	if (!r || (p->proto == IPPROTO_UDP && !flags && port_is_hosts(skb, &e->key, 1)))
 		return HOSTS;
 	port = bpf_htons((__u16)(r->port + (bpf_ntohs(p->dport) - r->key.port)));
 	nat_key(&e->probe, r->vpc, r->private4, remote, port, p->sport, p->proto);

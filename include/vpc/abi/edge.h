@@ -208,15 +208,18 @@ struct vpc_nat_key {
 };
 _Static_assert(sizeof(struct vpc_nat_key) == 20, "vpc_nat_key");
 
-#define VPC_NAT_PUBLISHED 1u /* opened from outside by a published port: `by` is the row of publish_row */
-#define VPC_NAT_CLOSED	  2u /* TCP: a RST or both FINs were seen; over after VPC_NAT_CLOSED_S */
-#define VPC_NAT_FIN_IN	  4u
-#define VPC_NAT_FIN_OUT	  8u
-#define VPC_NAT_REPLIED	  16u /* both directions were seen */
-#define VPC_NAT_HOST	  32u /* the other end is the host itself */
-#define VPC_NAT_RST_IN	  64u /* the outside sent a RST, and nothing after it */
-#define VPC_NAT_RST_OUT	  128u
-#define VPC_NAT_CLOSED_S  10
+#define VPC_NAT_PUBLISHED	   1u /* opened from outside by a published port: `by` is the row of publish_row */
+#define VPC_NAT_CLOSED		   2u /* TCP: a RST or both FINs were seen; over after VPC_NAT_CLOSED_…S */
+#define VPC_NAT_FIN_IN		   4u
+#define VPC_NAT_FIN_OUT		   8u
+#define VPC_NAT_REPLIED		   16u /* both directions were seen */
+#define VPC_NAT_HOST		   32u /* the other end is the host itself */
+#define VPC_NAT_RST_IN		   64u /* the outside sent a RST, and nothing after it */
+#define VPC_NAT_RST_OUT		   128u
+/* A closed connection's port isn't another's, towards the same server, until no server keeps the connection in
+ * TIME_WAIT. What a published port let in takes no port from anybody. */
+#define VPC_NAT_CLOSED_S	   60
+#define VPC_NAT_CLOSED_PUBLISHED_S 10
 struct vpc_nat_entry {
 	__u64 last_seen_ns;	  /* CLOCK_MONOTONIC, exact to a second, in both entries */
 	struct vpc_nat_key key;	  /* key of this entry; the reader compares it after it has copied the entry */
