@@ -13,7 +13,8 @@
 #include "util/log.h"
 
 #define TICK_US	     100000ull
-#define TICKS_A_PASS 250u
+/* What was changed just after it was looked at waits for a pass and a half. */
+#define TICKS_A_PASS 300u
 #define ITEMS_LEAST  128u
 /* About 1 ms, so 1 % of a CPU. */
 #define ITEMS_MOST   2000u

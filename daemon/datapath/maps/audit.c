@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A pass has stages. Most look at the numbers of one map (row_check.h, edge_check.h, acl_check.h). The last ones walk
- * the kernel's hashes for keys that vpcd didn't make.
+ * A pass has stages. Most look at the numbers of one map (row_check.h, edge_check.h, acl_check.h). The others walk the
+ * kernel's hashes, many keys a call, for keys that vpcd didn't make. The walks of the largest hashes come first: a key
+ * that a walk has met needs no call of its own afterwards, and those calls would be most of a pass.
  */
 #include "datapath/maps/audit.h"
 
@@ -21,13 +22,17 @@
 
 /* Keys read by one call. */
 #define KEYS_A_BATCH 128u
-/* So many comparisons in memory take about as long as one lookup; so do so many keys that are read in a batch. */
+/* So many comparisons in memory take about as long as one lookup; so do so many keys that are read in a batch, and so
+ * many comparisons of what is scattered over memory. */
 #define CHEAP	     16u
 #define KEYS_CHEAP   4u
+#define SCATTERED    4u
 /* So many blocks of a classifier are summed in that time. */
 #define BLOCKS_CHEAP 16u
 
 enum stage {
+	STAGE_RULE_KEYS,
+	STAGE_MASK_GROUP_KEYS,
 	STAGE_ROWS,
 	STAGE_GROUPS,
 	STAGE_MASK_GROUPS,
@@ -47,7 +52,6 @@ enum stage {
 	STAGE_ACLS,
 	STAGE_SUBNET_ACLS,
 	STAGE_EDGE_HOST,
-	STAGE_RULE_KEYS,
 	STAGE_ADDR_KEYS,
 	STAGE_ROUTE_KEYS,
 	STAGE_PUBLISH_KEYS,
@@ -58,10 +62,17 @@ enum stage {
 	STAGES,
 };
 
+/* Numbers whose keys the walk of this pass has met in the kernel's hash, and they led there. */
+struct met {
+	uint64_t *bits;
+	uint32_t n;
+};
+
 struct maps_audit {
 	enum stage stage;
 	uint32_t next;	/* number, or 0: the beginning of a hash */
 	uint32_t batch; /* where the walk through a hash goes on, for the kernel */
+	struct met rows, mask_groups;
 	struct classifier_summing classifier;
 	struct maps_finding *found;
 };
@@ -74,8 +85,37 @@ int maps_audit_new(struct maps_audit **ret)
 
 struct maps_audit *maps_audit_free(struct maps_audit *a)
 {
+	if (!a)
+		return NULL;
+	free(a->rows.bits);
+	free(a->mask_groups.bits);
 	free(a);
 	return NULL;
+}
+
+/* --- keys that were met ------------------------------------------------------------------------------------------- */
+
+/* Before a walk. Without memory none counts as met, and all are looked up. */
+static void forget(struct met *m, uint32_t n)
+{
+	if (m->n < n) {
+		free(m->bits);
+		m->bits = calloc((n + 63) / 64, sizeof(*m->bits));
+		m->n = m->bits ? n : 0;
+	} else if (m->bits) {
+		memset(m->bits, 0, (m->n + 63) / 64 * sizeof(*m->bits));
+	}
+}
+
+static void meet(struct met *m, uint32_t number)
+{
+	if (number < m->n)
+		m->bits[number / 64] |= 1ull << number % 64;
+}
+
+static bool was_met(const struct met *m, uint32_t number)
+{
+	return number < m->n && m->bits[number / 64] & 1ull << number % 64;
 }
 
 /* --- classifiers -------------------------------------------------------------------------------------------------- */
@@ -112,10 +152,22 @@ static int check_rule_key(const struct maps *maps, struct maps_audit *a, const v
 	const struct vpc_rule_key *k = key;
 
 	if (number && number < maps->map[MAP_ROW].n && maps->mirror.rows[number].state != NODE_FREE &&
-	    memcmp(&maps->mirror.rows[number].key, k, sizeof(*k)) == 0)
+	    memcmp(&maps->mirror.rows[number].key, k, sizeof(*k)) == 0) {
+		meet(&a->rows, number);
 		return 0;
+	}
 	return maps_found(a->found, "rule", "a key of mask group %u that nobody made leads to row %u", k->mask_group,
 			  number);
+}
+
+/* A mask group that no row has any more keeps its key: only those in use are of interest. */
+static void meet_mask_group_key(const struct maps *maps, struct maps_audit *a, const void *key, uint32_t number)
+{
+	const struct mask_group *mask_group = &maps->mirror.mask_groups[number];
+
+	if (number && number < maps->map[MAP_MASK_GROUP].n && mask_group->used &&
+	    memcmp(&mask_group->key, key, sizeof(mask_group->key)) == 0)
+		meet(&a->mask_groups, number);
 }
 
 static int check_addr_key(const struct maps *maps, struct maps_audit *a, const void *key, uint32_t number)
@@ -134,6 +186,9 @@ static int check_key(const struct maps *maps, struct maps_audit *a, enum map_id 
 	switch (id) {
 	case MAP_RULE:
 		return check_rule_key(maps, a, key, number);
+	case MAP_MASK_GROUP_OF:
+		meet_mask_group_key(maps, a, key, number);
+		return 0;
 	case MAP_ADDR:
 		return check_addr_key(maps, a, key, number);
 	default:
@@ -153,6 +208,10 @@ static int check_keys(const struct maps *maps, struct maps_audit *a, enum map_id
 
 	if (!keys || !values)
 		return -ENOMEM;
+	if (!a->next && id == MAP_RULE)
+		forget(&a->rows, maps->map[MAP_ROW].n);
+	if (!a->next && id == MAP_MASK_GROUP_OF)
+		forget(&a->mask_groups, maps->map[MAP_MASK_GROUP].n);
 	end = bpf_map_lookup_batch(map->fd, a->next ? &a->batch : NULL, &next, keys, values, &n, &opts);
 	/* ENOSPC: a bucket holds more keys than a batch. The rest of this hash is left out. */
 	if (end < 0 && end != -ENOENT)
@@ -172,28 +231,30 @@ static int check_keys(const struct maps *maps, struct maps_audit *a, enum map_id
 
 static const struct {
 	int (*check)(const struct maps *maps, uint32_t number, struct maps_finding *ret);
-	bool cheap;	  /* no call of the kernel */
+	unsigned at_once; /* so many take as long as one call of the kernel; 0: each makes one */
+	int (*check_key)(const struct maps *maps, uint32_t number, struct maps_finding *ret); /* unless it was met */
 	enum map_id keys; /* without check: of which hash */
 } stages[STAGES] = {
-	[STAGE_ROWS] = {row_check_row},
-	[STAGE_GROUPS] = {row_check_group, true},
-	[STAGE_MASK_GROUPS] = {row_check_mask_group},
-	[STAGE_SETS] = {row_check_set, true},
-	[STAGE_ENIS] = {row_check_eni, true},
+	[STAGE_RULE_KEYS] = {.keys = MAP_RULE},
+	[STAGE_MASK_GROUP_KEYS] = {.keys = MAP_MASK_GROUP_OF},
+	[STAGE_ROWS] = {row_check_row, SCATTERED, row_check_row_key},
+	[STAGE_GROUPS] = {row_check_group, CHEAP},
+	[STAGE_MASK_GROUPS] = {row_check_mask_group, SCATTERED, row_check_mask_group_key},
+	[STAGE_SETS] = {row_check_set, CHEAP},
+	[STAGE_ENIS] = {row_check_eni, CHEAP},
 	[STAGE_ADDRS] = {row_check_addr},
-	[STAGE_SPACES] = {row_check_space, true},
-	[STAGE_ADDRESS_CONFIG] = {row_check_address_config, true},
+	[STAGE_SPACES] = {row_check_space, CHEAP},
+	[STAGE_ADDRESS_CONFIG] = {row_check_address_config, CHEAP},
 	[STAGE_ADDRESS_OPTIONS] = {row_check_address_options},
 	[STAGE_ROUTES] = {edge_check_route},
-	[STAGE_ASSOCIATIONS] = {edge_check_association, true},
-	[STAGE_NATS] = {edge_check_nat, true},
+	[STAGE_ASSOCIATIONS] = {edge_check_association, CHEAP},
+	[STAGE_NATS] = {edge_check_nat, CHEAP},
 	[STAGE_EIPS] = {edge_check_eip},
 	[STAGE_PUBLISHES] = {edge_check_publish},
 	[STAGE_UPLINKS] = {edge_check_uplink},
 	[STAGE_ACLS] = {acl_check},
-	[STAGE_SUBNET_ACLS] = {subnet_acl_check, true},
+	[STAGE_SUBNET_ACLS] = {subnet_acl_check, CHEAP},
 	[STAGE_EDGE_HOST] = {check_edge_host},
-	[STAGE_RULE_KEYS] = {.keys = MAP_RULE},
 	[STAGE_ADDR_KEYS] = {.keys = MAP_ADDR},
 	[STAGE_ROUTE_KEYS] = {.keys = MAP_ROUTE},
 	[STAGE_PUBLISH_KEYS] = {.keys = MAP_PUBLISH},
@@ -249,26 +310,39 @@ static uint32_t stage_end(const struct maps *maps, enum stage stage)
 
 uint32_t maps_audit_size(const struct maps *maps)
 {
-	uint32_t n = (maps->mirror.row_numbers.used + maps->mirror.addr_numbers.used + maps->mirror.route_numbers.used +
-		      maps->mirror.publish_numbers.used) /
-			     KEYS_CHEAP +
-		     maps->mirror.set_numbers.fresh * 2 + maps->mirror.blocks.used / BLOCKS_CHEAP;
+	uint32_t n =
+		(maps->mirror.row_numbers.used + maps->mirror.mask_group_numbers.used + maps->mirror.addr_numbers.used +
+		 maps->mirror.route_numbers.used + maps->mirror.publish_numbers.used) /
+			KEYS_CHEAP +
+		maps->mirror.set_numbers.fresh * 2 + maps->mirror.blocks.used / BLOCKS_CHEAP;
 
 	for (enum stage s = 0; s < STAGES; s++)
-		n += stage_end(maps, s) / (stages[s].cheap ? CHEAP : 1);
+		n += stage_end(maps, s) / (stages[s].at_once ?: 1);
 	return n;
+}
+
+/* Adds to *count the call that its key needs. */
+static int check_number(const struct maps *maps, struct maps_audit *a, uint32_t number, uint32_t *count)
+{
+	const struct met *met = a->stage == STAGE_ROWS ? &a->rows : &a->mask_groups;
+	int r = stages[a->stage].check(maps, number, a->found);
+
+	if (r || !stages[a->stage].check_key || was_met(met, number))
+		return r;
+	++*count;
+	return stages[a->stage].check_key(maps, number, a->found);
 }
 
 static int check_numbers(const struct maps *maps, struct maps_audit *a, uint32_t most, uint32_t *count)
 {
-	uint32_t end = stage_end(maps, a->stage), at_once = stages[a->stage].cheap ? CHEAP : 1;
+	uint32_t end = stage_end(maps, a->stage), at_once = stages[a->stage].at_once ?: 1;
 	int r = 0;
 
 	if (!a->next)
 		a->next = 1;
 	for (; r == 0 && a->next < end && *count < most; ++*count)
 		for (uint32_t i = 0; i < at_once && r == 0 && a->next < end; i++)
-			r = stages[a->stage].check(maps, a->next++, a->found);
+			r = check_number(maps, a, a->next++, count);
 	return r ? r : a->next < end ? 0 : -ENOENT;
 }
 
@@ -293,14 +367,14 @@ int maps_audit_step(const struct maps *maps, struct maps_audit *a, uint32_t most
 		if (r == 0)
 			continue;
 		if (r != -ENOENT) {
-			a->stage = STAGE_ROWS;
+			a->stage = STAGE_RULE_KEYS;
 			a->next = 0;
 			return r;
 		}
 		a->next = 0;
 		a->stage = (enum stage)(a->stage + 1);
 		if (a->stage == STAGES) {
-			a->stage = STAGE_ROWS;
+			a->stage = STAGE_RULE_KEYS;
 			return 0;
 		}
 	}

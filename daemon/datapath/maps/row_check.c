@@ -65,7 +65,16 @@ int row_check_row(const struct maps *maps, uint32_t number, struct maps_finding 
 	if (!hints_lead_to(mask_group_at(maps, row->key.mask_group), &row->key))
 		return maps_found(ret, "mask_group", "the hints of mask group %u do not lead to row %u",
 				  row->key.mask_group, number);
-	if (!row->hashed)
+	return 0;
+}
+
+int row_check_row_key(const struct maps *maps, uint32_t number, struct maps_finding *ret)
+{
+	const struct row *row = &maps->mirror.rows[number];
+	uint32_t leads_to;
+	int r;
+
+	if (row->state != NODE_ALIVE || !row->hashed)
 		return 0;
 	r = maps_look_up(maps, MAP_RULE, &row->key, &leads_to);
 	if (r < 0 || leads_to == number)
@@ -93,8 +102,6 @@ int row_check_mask_group(const struct maps *maps, uint32_t number, struct maps_f
 {
 	const struct mask_group *mask_group = &maps->mirror.mask_groups[number];
 	const struct vpc_mask_group_key *k = &mask_group->key;
-	uint32_t leads_to;
-	int r;
 
 	if (!mask_group->used)
 		return 0;
@@ -102,6 +109,18 @@ int row_check_mask_group(const struct maps *maps, uint32_t number, struct maps_f
 		return maps_found(ret, "mask_group", "mask group %u was changed", number);
 	if (!group_is_list(k->sg) && !(sg_at(maps, k->sg)->dir[k->dir].port_plens[k->slot] & 1u << k->plen))
 		return maps_found(ret, "sg", "group %u does not lead to mask group %u", k->sg, number);
+	return 0;
+}
+
+int row_check_mask_group_key(const struct maps *maps, uint32_t number, struct maps_finding *ret)
+{
+	const struct mask_group *mask_group = &maps->mirror.mask_groups[number];
+	const struct vpc_mask_group_key *k = &mask_group->key;
+	uint32_t leads_to;
+	int r;
+
+	if (!mask_group->used)
+		return 0;
 	r = maps_look_up(maps, MAP_MASK_GROUP_OF, k, &leads_to);
 	if (r < 0 || leads_to == number)
 		return r;

@@ -11,8 +11,11 @@
 #include "datapath/maps/state.h"
 
 int row_check_row(const struct maps *maps, uint32_t number, struct maps_finding *ret);
+/* Whether its key in the kernel's hash leads to it. */
+int row_check_row_key(const struct maps *maps, uint32_t number, struct maps_finding *ret);
 int row_check_group(const struct maps *maps, uint32_t number, struct maps_finding *ret);
 int row_check_mask_group(const struct maps *maps, uint32_t number, struct maps_finding *ret);
+int row_check_mask_group_key(const struct maps *maps, uint32_t number, struct maps_finding *ret);
 int row_check_set(const struct maps *maps, uint32_t number, struct maps_finding *ret);
 int row_check_eni(const struct maps *maps, uint32_t number, struct maps_finding *ret);
 int row_check_addr(const struct maps *maps, uint32_t number, struct maps_finding *ret);
