@@ -217,7 +217,7 @@ char *output_acl_name(struct cli *cli, const json_t *object, const struct field 
 	return reference(cli, "network-acls", object, field);
 }
 
-char *output_group_names(struct cli *cli, const json_t *object, const struct field *field)
+static char *output_names(struct cli *cli, const char *collection, const json_t *object, const struct field *field)
 {
 	_cleanup_json_ json_t *names = json_array();
 	json_t *id;
@@ -226,8 +226,18 @@ char *output_group_names(struct cli *cli, const json_t *object, const struct fie
 	json_array_foreach (json_object_get(object, field->key), i, id) {
 		const char *text = json_string_value(id);
 
-		if (text && json_array_append_new(names, json_string(api_name(cli, "security-groups", text))) < 0)
+		if (text && json_array_append_new(names, json_string(api_name(cli, collection, text))) < 0)
 			return NULL;
 	}
 	return output_text(names);
+}
+
+char *output_group_names(struct cli *cli, const json_t *object, const struct field *field)
+{
+	return output_names(cli, "security-groups", object, field);
+}
+
+char *output_subnet_names(struct cli *cli, const json_t *object, const struct field *field)
+{
+	return output_names(cli, "subnets", object, field);
 }

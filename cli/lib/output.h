@@ -36,5 +36,6 @@ char *output_nat_name(struct cli *cli, const json_t *object, const struct field 
 char *output_route_table_name(struct cli *cli, const json_t *object, const struct field *field);
 char *output_acl_name(struct cli *cli, const json_t *object, const struct field *field);
 char *output_group_names(struct cli *cli, const json_t *object, const struct field *field);
+char *output_subnet_names(struct cli *cli, const json_t *object, const struct field *field);
 
 #endif

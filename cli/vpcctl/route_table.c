@@ -15,22 +15,6 @@ static char *count_of(struct cli *cli, const json_t *object, const struct field 
 	return asprintf(&text, "%zu", json_array_size(json_object_get(object, field->key))) < 0 ? NULL : text;
 }
 
-/* Names of the subnets. */
-static char *subnet_names(struct cli *cli, const json_t *object, const struct field *field)
-{
-	_cleanup_json_ json_t *names = json_array();
-	json_t *id;
-	size_t i;
-
-	json_array_foreach (json_object_get(object, field->key), i, id) {
-		const char *text = json_string_value(id);
-
-		if (text && json_array_append_new(names, json_string(api_name(cli, "subnets", text))) < 0)
-			return NULL;
-	}
-	return output_text(names);
-}
-
 /* "internet (nat-…)", by the collection that the route's kind of target is in. */
 static char *target_name(struct cli *cli, const json_t *route, const struct field *field)
 {
@@ -54,7 +38,7 @@ static const struct field columns[] = {
 	{"VPC", "vpc_id", TABLE_LEFT, output_vpc_name},
 	{"MAIN", "main", TABLE_LEFT, NULL},
 	{"ROUTES", "routes", TABLE_RIGHT, count_of},
-	{"SUBNETS", "subnets", TABLE_LEFT, subnet_names},
+	{"SUBNETS", "subnets", TABLE_LEFT, output_subnet_names},
 };
 
 static const struct field fields[] = {
@@ -62,7 +46,7 @@ static const struct field fields[] = {
 	{"name", "name", TABLE_LEFT, NULL},
 	{"vpc", "vpc_id", TABLE_LEFT, output_vpc_name},
 	{"main", "main", TABLE_LEFT, NULL},
-	{"subnets", "subnets", TABLE_LEFT, subnet_names},
+	{"subnets", "subnets", TABLE_LEFT, output_subnet_names},
 	{"tags", "tags", TABLE_LEFT, NULL},
 	{"revision", "revision", TABLE_LEFT, NULL},
 };

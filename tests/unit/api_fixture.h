@@ -341,4 +341,16 @@ UNUSED static void release(struct fixture *f, void *data)
 	fake_engine_release(f->engine);
 }
 
+/* A test with a started fixture, which is a static of its file. What fixture_stop() finds counts: criterion doesn't
+ * count what fails in a suite's .fini. */
+#define FIXTURE_TEST(suite, fixture, name) \
+	static void name(void);            \
+	Test(suite, name, .timeout = 60)   \
+	{                                  \
+		fixture_start(&(fixture)); \
+		name();                    \
+		fixture_stop(&(fixture));  \
+	}                                  \
+	static void name(void)
+
 #endif

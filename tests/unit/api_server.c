@@ -4,16 +4,7 @@
 
 static struct fixture f;
 
-/* What fixture_stop() finds counts: criterion doesn't count what fails in a suite's .fini. */
-#define API_TEST(name)                        \
-	static void name(void);               \
-	Test(api_server, name, .timeout = 60) \
-	{                                     \
-		fixture_start(&f);            \
-		name();                       \
-		fixture_stop(&f);             \
-	}                                     \
-	static void name(void)
+#define API_TEST(name) FIXTURE_TEST(api_server, f, name)
 
 #define VPC_BODY    "{\"name\": \"prod\", \"cidr\": \"10.0.0.0/16\"}"
 #define SUBNET_BODY "{\"name\": \"app\", \"vpc_id\": \"prod\", \"cidr\": \"10.0.1.0/24\"}"
