@@ -203,6 +203,22 @@ static int ignore(const char *id, uint64_t revision, const json_t *document, voi
 	return 0;
 }
 
+/* SQLite's word for it alone helps nobody. */
+Test(store_documents, a_damaged_file_is_refused_with_the_way_out)
+{
+	static const long sizes[] = {100, 4096, 10000};
+	_cleanup_free_ char *path = NULL;
+
+	fill_and_close();
+	flip_byte_after("MARKER-port-");
+	store_test_open_fails(dir, "--accept-store");
+	cr_assert_gt(asprintf(&path, "%s/state.db", dir), 0);
+	for (size_t i = ARRAY_SIZE(sizes); i > 0; i--) {
+		cr_assert_eq(truncate(path, sizes[i - 1]), 0);
+		store_test_open_fails(dir, "--accept-store");
+	}
+}
+
 Test(store_documents, damage_after_the_start_is_noticed_at_load)
 {
 	struct vpc_error error = VPC_ERROR_INIT;

@@ -216,6 +216,25 @@ static int open_checked(struct store *s, const char *state_dir, bool accept, str
 	return r;
 }
 
+static bool is_damaged(const struct store *s, int r)
+{
+	int code = s->db ? sqlite3_errcode(s->db) : SQLITE_OK;
+
+	return r == -EUCLEAN || code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+}
+
+/* Adds the way out to what was found. */
+static void tell_way_out(const char *state_dir, struct vpc_error *reterr)
+{
+	_cleanup_free_ char *found = strdup(reterr->message);
+
+	vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL,
+		      "%s. Nothing was changed, and what was enforced stays so. Put the right state back, or move %s "
+		      "away and start vpcd once with --accept-store to begin with an empty one, which deletes the "
+		      "networks that run",
+		      found ?: "out of memory", state_dir);
+}
+
 int store_open(const char *state_dir, bool accept, struct store **ret, struct vpc_error *reterr)
 {
 	_cleanup_(store_closep) struct store *s = calloc(1, sizeof(*s));
@@ -238,8 +257,11 @@ int store_open(const char *state_dir, bool accept, struct store **ret, struct vp
 		r = make_file(state_dir, s->path, reterr);
 	if (r == 0)
 		r = open_checked(s, state_dir, accept, reterr);
-	if (r < 0)
+	if (r < 0) {
+		if (is_damaged(s, r))
+			tell_way_out(state_dir, reterr);
 		return r;
+	}
 	s->opened = true;
 	*ret = TAKE_PTR(s);
 	return 0;
