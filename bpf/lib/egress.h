@@ -128,9 +128,9 @@ static __always_inline int egress_refused(struct scratch *s, const struct vpc_en
 }
 
 /*
- * Asks the network ACLs about the packet in the scratch: of the sender's subnet, then of its receiver's if an ENI of
- * the VPC gets it. It asks for each packet, before its flow is looked at: ACLs are stateless, and a packet that is
- * denied moves no flow. Returns PASS, AGAIN or a reason.
+ * Asks the network ACLs about the packet in the scratch: first that of the sender's subnet, then that of the
+ * receiver's, if an ENI of the VPC is the receiver. They are asked about each packet before its flow is looked up: ACLs
+ * are stateless, and a denied packet moves no flow. Returns PASS, AGAIN or a reason.
  */
 static __always_inline int egress_acl(struct scratch *s)
 {
@@ -146,7 +146,8 @@ static __always_inline int egress_acl(struct scratch *s)
 	return acl_between(SCRATCH_PACKET, s->me, s->acl_receiver);
 }
 
-/* What answers to a published port doesn't go where the routes lead: the ACL is asked again, for what leaves. */
+/* Asks the ACL of the sender's subnet again about an answer to a published port. It leaves the VPC, whatever the route
+ * table says. */
 static __always_inline int egress_acl_again(struct scratch *s)
 {
 	if (!s->acl_receiver || way_kind(s->way) != VPC_EDGE_PUBLISHED || s->packet.fragment == FRAGMENT_LATER)

@@ -31,8 +31,8 @@ static __always_inline int ingress_refused(const struct scratch *s, int gateway)
 	return address_special(p->family, p->dst);
 }
 
-/* Asks the network ACL of the receiver's subnet about what came in from outside of the VPC. What an ENI of the VPC sent
- * was judged at its own port, and what the router itself says is never asked about. */
+/* Asks the network ACL of the receiver's subnet about a packet from outside the VPC. A packet of an ENI was judged at
+ * that ENI's own port. No ACL is asked about the router's own packets. */
 static __always_inline int ingress_acl(struct scratch *s, int gateway)
 {
 	if (gateway || (s->mark & VPC_MARK_KIND) == VPC_MARK_ENI || !acl_asked(s))

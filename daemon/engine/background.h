@@ -7,7 +7,7 @@
 
 /* Retires a published change after a grace period, on the worker. Takes c, NULL is fine. */
 void engine_retire(struct engine *e, struct maps_change *c);
-/* What had to wait for the end of a commit, since it would have met what the transaction has prepared. */
+/* Does what was put off until the end of a commit, because it would have met what the transaction has prepared. */
 void engine_do_put_off(struct engine *e);
 
 #endif

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The store's thread: what is to be durable is written there, one batch after the other, while the event loop goes on.
- * Nothing but this file touches the store once the engine runs.
+ * The store's thread. It writes what is to be durable, one batch after the other, while the event loop goes on. No
+ * other file touches the store once the engine runs.
  */
 #ifndef ENGINE_COMMIT_H
 #define ENGINE_COMMIT_H
 
 #include "engine/grace.h"
 
-/* What one transaction commits. Owned: documents (those of the writes), text. The rest is borrowed until done. */
+/* What one transaction commits. It owns its documents (those of the writes) and text; the rest is borrowed until done()
+ * is called. */
 struct commit {
 	struct engine *e;
 	uint64_t revision;
@@ -32,21 +33,22 @@ struct commit {
 /* NULL: out of memory. */
 struct commit *commit_new(struct engine *e);
 void commit_free(struct commit *c);
-/* Sends it to the store's thread; done is called on the loop. -errno: it isn't, and c is still the caller's. */
+/* Sends c to the store's thread, and calls c->done on the loop later. -errno: it wasn't sent, and the caller still owns
+ * c. */
 int commit_submit(struct commit *c);
 
-/* Looks for a reply that is kept, on the store's thread; fn is called on the loop with what store_find_reply found. */
+/* Looks up a kept reply on the store's thread. fn is called on the loop with the result of store_find_reply. */
 typedef void (*kept_reply_fn)(int found, const char *digest, const char *text, struct vpc_error *error, void *userdata);
 int commit_find_reply(struct engine *e, uid_t uid, const char *key, kept_reply_fn fn, void *userdata);
 
-/* To be kept with the next commit, or soon: takes text; NULL is fine. */
+/* Keeps a reply with the next commit, or soon. Takes text, which may be NULL. */
 void commit_note_reply(struct engine *e, const struct store_reply *reply, char *text);
-/* The same for a meta value; NULL: deleted. */
+/* Stores a meta value likewise. value NULL: it is deleted. */
 void commit_note_meta(struct engine *e, const char *key, const char *value);
 
-/* Begins to look after the store when there is nothing else to do. */
+/* Starts to watch the store when there is nothing else to do. */
 int commit_watch(struct engine *e);
-/* After the worker's end. */
+/* To be called after the worker has ended. */
 void commit_end(struct engine *e);
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Conditions: what is wrong now. Each part of vpcd raises one when something fails that it goes on trying, and clears
- * it when that works. `status`, `/metrics` and the log show them; health is "degraded" while there is one.
+ * Conditions: what is wrong now. A part of vpcd raises a condition when something fails that it will try again, and
+ * clears it when that works. `status`, `/metrics` and the log show the conditions; health is "degraded" while there is
+ * one.
  *
- * A condition belongs to a subsystem and an object (the id of a resource, or "" for the subsystem as a whole). So one
- * object's repair never hides another's trouble, and there are at most as many conditions as objects.
+ * A condition belongs to a subsystem and an object (the id of a resource, or "" for the whole subsystem). So the repair
+ * of one object never hides the trouble of another, and there are at most as many conditions as objects.
  *
- * Event loop only. Raising doesn't fail: without memory for another one, health says "degraded" all the same.
+ * For the event loop only. Raising a condition doesn't fail: without memory for it, health is "degraded" all the same.
  */
 #ifndef ENGINE_CONDITION_H
 #define ENGINE_CONDITION_H
@@ -41,11 +42,12 @@ const char *condition_subsystem_name(enum condition_subsystem s);
 
 struct condition {
 	enum condition_subsystem subsystem;
-	char object[CONDITION_OBJECT_MAX]; /* "" : the subsystem itself */
+	char object[CONDITION_OBJECT_MAX]; /* id of the object; "": the subsystem itself */
 	char reason[CONDITION_REASON_MAX]; /* in English, for people: what is wrong, and what to do if they must */
-	uint64_t since_ns;		   /* CLOCK_REALTIME, of the first time */
+	uint64_t since_ns;		   /* CLOCK_REALTIME: when it was first raised */
 	unsigned failures;		   /* times that it was raised since */
-	uint64_t retry_ns;		   /* CLOCK_MONOTONIC, when it is tried again; 0: by an event, or by somebody */
+	uint64_t retry_ns;		   /* CLOCK_MONOTONIC: when it is tried again; 0: on an event, or when
+					    * somebody does something */
 };
 
 struct conditions;
@@ -54,18 +56,18 @@ struct conditions *conditions_new(void);
 void conditions_free(struct conditions *c);
 DEFINE_CLEANUP(struct conditions *, conditions_free);
 
-/* Something is wrong, or still is. Tells the log when it is new or has another reason. The returned condition (NULL:
- * out of memory) is valid until the next call. retry_ns: see struct condition. */
+/* Raises a condition, or keeps it. Logs it when it is new or has another reason. Returns the condition, valid until the
+ * next call; NULL: out of memory. retry_ns: as in struct condition. */
 PRINTF_LIKE(5, 6)
 const struct condition *condition_raise(struct conditions *c, enum condition_subsystem s, const char *object,
 					uint64_t retry_ns, const char *format, ...);
-/* It is right now. Tells the log. Fine if nothing was wrong. */
+/* Clears a condition and logs that. It is no error if there was none. */
 void condition_clear(struct conditions *c, enum condition_subsystem s, const char *object);
-/* NULL: nothing is wrong with it. Valid until the next raise or clear. */
+/* The condition of an object; NULL: nothing is wrong with it. Valid until the next raise or clear. */
 const struct condition *condition_find(const struct conditions *c, enum condition_subsystem s, const char *object);
-/* Of a subsystem; CONDITION_SUBSYSTEMS: of all. */
+/* The number of conditions of a subsystem; CONDITION_SUBSYSTEMS: of all. */
 size_t condition_count(const struct conditions *c, enum condition_subsystem s);
-/* Calls fn for each; it may clear the one that it is given. */
+/* Calls fn for each condition. fn may clear the one that it is given. */
 void condition_each(struct conditions *c, void (*fn)(const struct condition *one, void *userdata), void *userdata);
 
 /* {"state": "ok"|"degraded", "conditions": {"network": 0, …}, "failures": n}: failures is the sum of all

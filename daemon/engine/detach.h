@@ -5,7 +5,7 @@
 
 #include "engine/engine_private.h"
 
-/* What an ENI is attached to is gone: its attachment becomes none, by a transaction like any other; one with
+/* Sets the attachment of an ENI to none by a transaction, because what it was attached to is gone. An ENI with
  * delete_on_termination is deleted. */
 void detach_gone(struct engine *e, const char *eni_id, const struct attachment *a);
 

@@ -5,19 +5,19 @@
 
 #include "engine/engine_private.h"
 
-/* Takes over what the configuration says. -ENOMEM. */
+/* Copies what the configuration says. -ENOMEM. */
 int edge_begin(struct engine *e, const struct engine_config *config);
 void edge_end(struct engine *e);
-/* Tries how packets can leave. Blocks for some ms. */
+/* Tests how packets can leave the host. Blocks for some ms. */
 void edge_choose(struct engine *e);
-/* net_uplink_fn, net_edge_fn: what net reports goes into the maps. */
+/* net_uplink_fn and net_edge_fn: pass what net reports to the maps. */
 void edge_uplink(uint32_t vpc, const struct net_uplink *uplink, void *userdata);
 void edge_outers(const struct net_edge *edge, void *userdata);
 /* {"mode": "redirect"|"forward"|"off", "reason": text, "outer": [name, …], "left_out": name or null}. NULL: no memory.
  */
 json_t *edge_status(const struct engine *e);
 
-/* Deletes what the host's conntrack has of translations whose flows were cut, by their public tuples. */
+/* Deletes the entries that the host's conntrack has of translations whose flows were cut, by their public tuples. */
 void edge_untrack(struct engine *e, const struct vpc_nat_key *tuples, unsigned n);
 
 #endif

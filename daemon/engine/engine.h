@@ -25,16 +25,16 @@ struct engine_config {
 	struct vpc_limits limits;
 	const struct pool *pools; /* of public addresses; copied */
 	size_t n_pools;
-	bool accept_store; /* also one that is older than the kernel's state, or another */
+	bool accept_store; /* also a store that is older than the kernel's state, or another store */
 	bool use_tcx;
-	bool use_fast_path; /* where the kernel can do it */
+	bool use_fast_path; /* where the kernel supports it */
 	const char *outer;  /* names of outer interfaces, separated by commas; NULL: those of the default routes */
 	sd_event *event;
 };
 
 /* Opens the store, loads the model, adopts and reconciles the kernel's state. Blocks until enforcement is in place. */
 int engine_new(const struct engine_config *config, struct engine **ret, struct vpc_error *reterr);
-/* Stops; networks and enforcement stay. */
+/* Stops the engine. Networks and enforcement stay. */
 void engine_free(struct engine *e);
 DEFINE_CLEANUP(struct engine *, engine_free);
 
@@ -113,11 +113,10 @@ struct verdict_listener;
  * "epoch", "length"}; what was lost comes as {"event": "lost", "lost": n}. eni 0: all. */
 int engine_listen(struct engine *e, bool drops_only, uint32_t eni, void (*fn)(const json_t *verdict, void *userdata),
 		  void *userdata, struct verdict_listener **ret);
-/* Ends it; fn is not called any more. Frees l; NULL is fine. */
+/* Ends listening: fn is not called any more. Frees l, which may be NULL. */
 void engine_unlisten(struct verdict_listener *l);
 
-/* Removes every kernel object of an instance; with state, its store too. For vpcd --purge; the caller holds the lock.
- */
+/* Removes every kernel object of an instance; with `state`, its store too. The caller holds the instance's lock. */
 int engine_purge(const struct engine_config *config, bool state, struct vpc_error *reterr);
 
 #endif

@@ -14,7 +14,7 @@
 #include "model/model.h"
 #include "store/store.h"
 
-/* Numbers of rules that are gone, so that what still runs by them can be named (a ring, oldest overwritten). */
+/* Numbers of deleted rules, so that flows that still run by them can be named (a ring; the oldest is overwritten). */
 #define GONE_RULES 4096
 struct gone_rule {
 	uint32_t number;
@@ -29,18 +29,18 @@ struct due_vpc {
 
 /* How packets leave the host: edge.c. */
 enum edge_mode {
-	EDGE_OFF,      /* they don't */
+	EDGE_OFF,      /* packets can't leave */
 	EDGE_FORWARD,  /* the programs translate, and the host forwards */
 	EDGE_REDIRECT, /* the programs send them out of the outer interfaces */
 };
 struct edge {
 	enum edge_mode mode;
-	char reason[160]; /* why it is not EDGE_REDIRECT, or that it transmits; or "" */
+	char reason[160]; /* why it isn't EDGE_REDIRECT, or that uplinks transmit; or "" */
 	bool peer;	  /* bpf_redirect_peer reaches uplinks */
-	uint32_t mtu;	  /* the smallest of the outer interfaces'; 0: there are none */
+	uint32_t mtu;	  /* the smallest MTU of the outer interfaces; 0: there are none */
 	char *outer;	  /* names: of the configuration, or NULL */
 	char *outer_also; /* of the pools, or NULL */
-	char *outers;	  /* names of those that there are */
+	char *outers;	  /* names of the outer interfaces that exist */
 	char left_out[16];
 };
 
@@ -52,21 +52,21 @@ struct engine {
 	struct pool pools[POOLS_MAX]; /* of public addresses */
 	size_t n_pools;
 	bool use_tcx;
-	bool fast_path; /* configured, and the kernel can do it */
+	bool fast_path; /* configured, and supported by the kernel */
 	struct edge edge;
 	sd_event *event;
 
 	struct model *model;
 	struct store *store;
-	uint64_t revision;	  /* of the model as it is read: committed and published */
+	uint64_t revision;	  /* of the model that is read: committed and published */
 	bool committing;	  /* the running transaction is with the store's thread */
 	uint64_t keyed;		  /* transactions with an idempotency key that were committed */
-	struct store_note *notes; /* to go along with the next commit */
+	struct store_note *notes; /* to be stored with the next commit */
 	bool store_failed;	  /* CONDITION_STORE is raised */
-	bool store_cared_for;	  /* on the store's thread */
+	bool store_cared_for;	  /* the store's thread is looking after it */
 	sd_event_source *store_timer;
 	struct pinned_mark *mark; /* which store and revision the kernel enforces */
-	uint32_t rules_reserved;  /* next_rule in the store; 0: none, or all numbers were given */
+	uint32_t rules_reserved;  /* next_rule in the store; 0: none, or all numbers are used */
 	struct maps *maps;
 	struct net *net;
 	struct worker *worker;
@@ -75,24 +75,24 @@ struct engine {
 
 	struct job_queue queue;
 	struct making *makings;
-	unsigned removing; /* removals on the worker, or waiting for it */
+	unsigned removing; /* removals that run on the worker or wait for it */
 	struct removals *removals;
 	struct failed_removal *failed_removals;
-	/* Flows that were cut are being looked for; some keep a change from its retiring. */
+	/* Searches for flows that were cut. Some keep a change from being retired. */
 	struct cut_report *cut_reports;
-	bool retiring;		     /* a grace period is being waited for on the worker */
-	struct retire_op *retired;   /* its grace period ended while a transaction was committing */
+	bool retiring;		     /* the worker waits for a grace period */
+	struct retire_op *retired;   /* its grace period ended while a transaction was committed */
 	bool attach_put_off;	     /* likewise */
-	struct maps_change **retire; /* published since it began: the next grace period is theirs */
+	struct maps_change **retire; /* changes that were published since it began; the next grace period is theirs */
 	size_t n_retire;
 	bool attaching;		   /* a port's tcx links on the worker */
 	bool attach_wanted;	   /* a port may lack its tcx links */
-	uint64_t attach_latest_us; /* CLOCK_MONOTONIC: they aren't put off beyond this */
+	uint64_t attach_latest_us; /* CLOCK_MONOTONIC: when they are made at the latest */
 	sd_event_source *attach_timer;
 	sd_event_source *links_timer; /* links that failed are tried again */
 	bool closing;
 
-	/* At a start: what was promised by a change that was committed and isn't published. */
+	/* At a start: what a change promised that is committed and not published. */
 	enum flows_mode promised_flows;
 	uint32_t promised_drain_s;
 	bool sweep_noted; /* the store has the note of a keep or drain */
@@ -102,9 +102,9 @@ struct engine {
 	sd_event_source *expire_step;
 	struct maps_audit *maps_audit;
 	sd_event_source *check_timer;
-	uint32_t checked_vpc; /* the one that was looked at last without cause */
+	uint32_t checked_vpc; /* the VPC that was looked at last without a cause */
 	sd_event_source *audit_timer;
-	uint32_t audited_vpc;	      /* the last one */
+	uint32_t audited_vpc;	      /* the VPC that was audited last */
 	struct end_check *end_checks; /* ports whose workload's end is looked at, by ENI number */
 	sd_event_source *end_timer;
 	sd_event_source *repair_timer;
@@ -122,7 +122,7 @@ struct engine {
 };
 
 /* --- engine.c --- */
-/* After a publication: tells the log when rules are walked that should have a classifier, and when no longer. */
+/* Logs, after a publication, when rules are walked that should have a classifier, and when they no longer are. */
 void engine_tell_walked(struct engine *e);
 struct net_config engine_net_config(const struct engine *e);
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Flows that have ended. Called on the event loop unless it says otherwise. */
+/* Deletes flows that have ended. Called on the event loop unless it says otherwise. */
 #ifndef ENGINE_EXPIRE_H
 #define ENGINE_EXPIRE_H
 
 #include "engine/engine_private.h"
 
-/* Begins to look for flows that have ended, for as long as the engine lives. */
+/* Starts to look for flows that have ended, as long as the engine runs. */
 int expire_start(struct engine *e);
-/* After the worker's end. Fine without expire_start. */
+/* To be called after the worker has ended, also without expire_start. */
 void expire_end(struct engine *e);
 
 #endif

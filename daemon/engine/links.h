@@ -5,12 +5,12 @@
 
 #include "engine/engine_private.h"
 
-/* Puts tcx links over the fallback filters where they are missing, on the worker, when the engine has nothing else to
- * do. One that fails becomes a condition of its object and is tried again, after 20 ms, 40 ms … 20 s. */
+/* Makes missing tcx links over the fallback filters, on the worker, when the engine has nothing else to do. A link that
+ * fails is a condition of its object, and is tried again after 20 ms, 40 ms … 20 s. */
 void engine_attach_links(struct engine *e);
-/* For a job that waits for them (WAIT_LINKS): now. Returns false when none is missing: there is nothing to wait for. */
+/* Makes them at once, for a job that waits for them (WAIT_LINKS). Returns false when none is missing. */
 bool engine_attach_hurry(struct engine *e);
-/* What had to wait for the end of a commit. */
+/* Does what was put off until the end of a commit. */
 void links_do_put_off(struct engine *e);
 void links_end(struct engine *e);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What reconcile.c (a start) and repair.c (later) share: opening again what lost ports are attached to, and telling
+/* What reconcile.c (a start) and repair.c (later) share: opening again what lost ports were attached to, and reporting
  * what could not be put right. */
 #ifndef ENGINE_REPAIR_H
 #define ENGINE_REPAIR_H
@@ -9,8 +9,8 @@
 #include "engine/engine_private.h"
 
 /*
- * How a port is tried again. Each port has a back-off of its own, so that a container that stands in the way of its own
- * interface delays nobody else; also one that deletes its interface again and again.
+ * When a port is tried again. Each port has a back-off of its own. So a container that stands in the way of its own
+ * interface, or deletes it again and again, delays no other port.
  */
 struct port_retry {
 	uint32_t eni;
@@ -21,20 +21,20 @@ struct port_retry {
 	UT_hash_handle hh;
 };
 
-/* Whether a port that is lost may be made again now. Call it when a repair finds it lost. */
+/* Whether a lost port may be made again now. To be called when a repair finds it lost. */
 bool port_retry_due(struct engine *e, uint32_t eni);
-/* Its workload is being opened on the worker. */
+/* Notes that its workload is being opened on the worker. */
 void port_retry_begin(struct engine *e, uint32_t eni);
-/* It failed: gives when it is tried again, CLOCK_MONOTONIC in ns. */
+/* Notes a failure. Returns when the port is tried again, CLOCK_MONOTONIC in ns. */
 uint64_t port_retry_failed(struct engine *e, uint32_t eni);
-/* It was made again. */
+/* Notes that the port was made again. */
 void port_retry_made(struct engine *e, uint32_t eni);
 /* NULL: nothing is known of it. */
 struct port_retry *port_retry_find(const struct engine *e, uint32_t eni);
-/* Forgets those of ports that are no more, or were made and stayed. */
+/* Forgets ports that no longer exist, or that were made and stayed. */
 void port_retries_prune(struct engine *e);
 void port_retries_clear(struct engine *e);
-/* When something that failed so often in a row is tried again, CLOCK_MONOTONIC in ns. */
+/* When something is tried again that has failed so many times in a row, CLOCK_MONOTONIC in ns. */
 uint64_t retry_after(unsigned failures);
 
 /* The workload of a lost port, to be opened again on a thread; self-contained, since a thread may hang in it. */

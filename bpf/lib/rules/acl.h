@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Network ACLs (include/vpc/abi/acl.h): stateless, at the edge of a subnet. Which rules name the packet's protocol and
- * port, and which its peer? Each is a search down a tree of blocks, as in classifier.h, of at most ACL_LEVELS blocks.
- * The lowest rule that is in both sets decides.
+ * Network ACLs (include/vpc/abi/acl.h): stateless, at the edge of a subnet. A packet's protocol and port lead to the
+ * set of rules that name them, and its peer's address to the set of rules that name that. Each is a search down a tree
+ * of blocks, as in classifier.h, of at most ACL_LEVELS blocks. The lowest rule that is in both sets decides.
  *
- * Only the slow path searches. A verdict is remembered in the flow cache and in the SYN cache, whose entries end with
- * the ACL's generation (core/stamp.h); the TCP fast path leaves packets that an ACL is to be asked about.
+ * Only the slow path searches. The flow cache and the SYN cache store the verdict, and their entries end with the ACL's
+ * generation (core/stamp.h). The TCP fast path leaves packets about which an ACL must be asked.
  */
 #ifndef BPF_LIB_ACL_H
 #define BPF_LIB_ACL_H
@@ -13,10 +13,10 @@
 #include "lib/packet/parse.h"
 #include "lib/rules/policy.h"
 
-/* More than any list of an ACL has. */
+/* More levels than any list of an ACL has. */
 #define ACL_LEVELS 16u
 
-/* Whether any ACL of the scratch's VPC has a table. */
+/* Whether any ACL of VPC s->vpc has a table. */
 static __always_inline int acl_asked(const struct scratch *s)
 {
 	__u32 number = s->vpc;
@@ -30,7 +30,7 @@ static __always_inline struct vpc_classifier_block *acl_block_at(__u32 at)
 	return bpf_map_lookup_elem(&acl_block, &at);
 }
 
-/* One block of the search in hand. Returns enum step. */
+/* Searches one block. Returns enum step. */
 static long acl_step(__u32 i, void *ctx)
 {
 	struct policy *q = ((struct policy_walk *)ctx)->q;
@@ -51,8 +51,8 @@ static long acl_step(__u32 i, void *ctx)
 	return STEP_OVER;
 }
 
-/* The set of rules that the list has for the key in the scratch's policy, whose search was begun. NULL: the table is
- * broken. sets: block of the table's sets. */
+/* Returns the set of rules that the list has for the key in the scratch's policy, after classifier_search(). NULL: the
+ * table is broken. sets: the block of the table's sets. */
 static __always_inline struct vpc_acl_set *acl_search(struct policy *q, __u32 sets)
 {
 	struct policy_walk walk = {.q = q};
@@ -64,7 +64,8 @@ static __always_inline struct vpc_acl_set *acl_search(struct policy *q, __u32 se
 	return block ? (struct vpc_acl_set *)block + (q->found & 1) : 0;
 }
 
-/* The question to an ACL's table about the packet in hand. */
+/* Fills the scratch's policy from the packet. dir: VPC_EGRESS: the peer is the destination; VPC_INGRESS: it is the
+ * source. */
 static __always_inline void acl_ask(struct policy *q, const struct packet *p, __u32 dir)
 {
 	const __be32 *peer = dir == VPC_EGRESS ? p->dst : p->src;
@@ -103,7 +104,7 @@ static __always_inline int acl_first_allows(const struct vpc_acl_set *a, const s
 	return 0;
 }
 
-/* Whether the table at block `at` of ACL `number` lets the packet in the scratch through. What is broken denies. */
+/* Whether the table at block `at` of ACL `number` allows the packet in the scratch. A broken table denies it. */
 __noinline int acl_table_allows(__u32 which, __u32 at, __u32 number, __u32 dir)
 {
 	struct scratch *s = scratch_get(which);
@@ -161,8 +162,8 @@ __noinline int acl_of(__u32 which, __u32 number, __u32 dir)
 	return dir == VPC_EGRESS ? VPC_DROP_ACL_EGRESS : VPC_DROP_ACL_INGRESS;
 }
 
-/* Asks the ACLs about the packet in the scratch that goes from one ENI to another of another subnet; to 0: it leaves
- * the VPC. Nothing is asked inside a subnet. Returns as acl_of(). */
+/* Asks the ACLs about the packet in the scratch, which goes from ENI `from` to ENI `to` of another subnet. to 0: it
+ * leaves the VPC. No ACL is asked about packets within a subnet. Returns as acl_of() does. */
 __noinline int acl_between(__u32 which, __u32 from, __u32 to)
 {
 	struct vpc_eni *sender = eni_get(from), *receiver = to ? eni_get(to) : 0;

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What vpcd and the programs in bpf/ agree on about network ACLs. The same rules hold as in abi.h, which includes this
- * file behind the classifiers.
+ * Network ACLs. abi.h includes this file, and its rules hold here.
  *
- * A direction of an ACL that allows everything has no table, and so costs nothing. The others are compiled: a packet's
- * protocol and port lead to the set of rules that name them, its peer's address to the set of rules that name that. The
- * first rule that is in both decides; if there is none the packet is denied.
+ * A direction of an ACL that allows everything has no table and costs nothing. Any other is compiled to a table. A
+ * packet's protocol and port lead to the set of rules that name them, and its peer's address to the set of rules that
+ * name that. The first rule that is in both sets decides. If there is none, the packet is denied.
  */
 #ifndef VPC_ABI_ACL_H
 #define VPC_ABI_ACL_H
 
 #include <linux/types.h>
 
-/* vpc_acls: array of __u64 by VPC number, mmapable: how many tables the VPC's ACLs have. 0: no packet of it asks for
- * one. Not versioned: raised before the epoch is stored, lowered after it. VPC_ENI_ACL of an ENI's row is the same for
- * the ACL of its subnet. */
+/* vpc_acls: array of __u64 by VPC number, mmapable: how many tables the VPC's ACLs have. 0: no packet of the VPC asks
+ * for one. Not versioned: it is raised before the epoch is stored, and lowered after it. VPC_ENI_ACL in an ENI's row
+ * says the same of its subnet's ACL. */
 
 /* subnet_acl: array of struct vpc_versioned by subnet number, mmapable: number of its ACL; 0: none, everything is
  * allowed. */
