@@ -135,6 +135,44 @@ static void words_eni_check(char *const *w, struct change *c)
 	c->present |= FIELD_BIT(FIELD_SOURCE_DEST_CHECK);
 }
 
+static void words_acl_create(char *const *w, struct change *c)
+{
+	set_string(c, FIELD_NAME, &c->name, w[1]);
+	set_string(c, FIELD_VPC_ID, &c->vpc_id, w[2]);
+}
+
+static void words_acl_delete(char *const *w, struct change *c)
+{
+	set_string(c, FIELD_ACL_ID, &c->acl_id, w[1]);
+}
+
+static void words_acl_associate(char *const *w, struct change *c)
+{
+	set_string(c, FIELD_ACL_ID, &c->acl_id, w[1]);
+	set_list(c, FIELD_SUBNETS, &c->subnets, &c->n_subnets, w[2], true);
+}
+
+static void words_acl_rule_delete(char *const *w, struct change *c)
+{
+	set_string(c, FIELD_ACL_ID, &c->acl_id, w[1]);
+	set_string(c, FIELD_DIRECTION, &c->direction, w[2]);
+	c->rule_number = atoi(w[3]);
+	c->present |= FIELD_BIT(FIELD_RULE_NUMBER);
+}
+
+static void words_acl_rule(char *const *w, struct change *c)
+{
+	words_acl_rule_delete(w, c);
+	set_string(c, FIELD_ACTION, &c->action, w[4]);
+	set_string(c, FIELD_PROTOCOL, &c->protocol, w[5]);
+	if (strcmp(w[6], "-") != 0) {
+		c->from_port = atoi(w[6]);
+		c->to_port = atoi(w[7]);
+		c->present |= FIELD_BIT(FIELD_FROM_PORT) | FIELD_BIT(FIELD_TO_PORT);
+	}
+	set_string(c, FIELD_CIDR, &c->cidr, w[8]);
+}
+
 static const struct {
 	const char *word;
 	unsigned words;
@@ -156,6 +194,12 @@ static const struct {
 	{"eni.groups", 3, CHANGE_ENI_SET, words_eni_groups},
 	{"eni.addresses", 3, CHANGE_ENI_UPDATE, words_eni_addresses},
 	{"eni.check", 3, CHANGE_ENI_UPDATE, words_eni_check},
+	{"acl.create", 3, CHANGE_ACL_CREATE, words_acl_create},
+	{"acl.delete", 2, CHANGE_ACL_DELETE, words_acl_delete},
+	{"acl.associate", 3, CHANGE_ACL_ASSOCIATE, words_acl_associate},
+	{"acl.rule.add", 9, CHANGE_ACL_RULE_ADD, words_acl_rule},
+	{"acl.rule.replace", 9, CHANGE_ACL_RULE_REPLACE, words_acl_rule},
+	{"acl.rule.delete", 4, CHANGE_ACL_RULE_DELETE, words_acl_rule_delete},
 };
 
 int change_from_words(char *const *words, unsigned n, struct change *c)

@@ -103,8 +103,8 @@ static void random_cidr(struct generator *g, const struct naive_state *s, bool w
 	snprintf(buf, size, "%s/%u", text, plen);
 }
 
-static void rule_line(const struct naive_state *s, const char *op, const struct naive_rule *r, const char *peer,
-		      char line[LINE_MAX_BYTES])
+/* "PROTOCOL FROM TO" */
+static void ports_text(const struct naive_rule *r, char *buf, size_t size)
 {
 	char protocol[8], from[12] = "-", to[12] = "-";
 	static const struct {
@@ -120,28 +120,46 @@ static void rule_line(const struct naive_state *s, const char *op, const struct 
 		snprintf(from, sizeof(from), "%d", r->from);
 		snprintf(to, sizeof(to), "%d", r->to);
 	}
-	snprintf(line, LINE_MAX_BYTES, "%s %s %s %s %s %s %s", op, s->groups[r->group].name,
-		 r->egress ? "egress" : "ingress", protocol, from, to, peer);
+	snprintf(buf, size, "%s %s %s", protocol, from, to);
 }
 
-static void line_authorize(struct generator *g, const struct naive_state *s, char line[LINE_MAX_BYTES])
+static void rule_line(const struct naive_state *s, const char *op, const struct naive_rule *r, const char *peer,
+		      char line[LINE_MAX_BYTES])
+{
+	char ports_of_it[40];
+
+	ports_text(r, ports_of_it, sizeof(ports_of_it));
+	snprintf(line, LINE_MAX_BYTES, "%s %s %s %s %s", op, s->groups[r->group].name, r->egress ? "egress" : "ingress",
+		 ports_of_it, peer);
+}
+
+/* Protocol, ports and direction of a rule. ret_want6: of which family its CIDR should be; a few are refused. */
+static struct naive_rule random_rule(struct generator *g, bool *ret_want6)
 {
 	static const int protocols[] = {6, 6, 6, 6, 17, 17, 17, 1, 58, -1, 47, 132, 0, 255};
 	struct naive_rule r = {.egress = generator_chance(g, 35), .from = -1, .to = -1};
-	int group = pick_group(g, s, -1), peer;
-	char peer_text[NAIVE_NAME + 64];
-	bool want6 = generator_chance(g, 35);
 
-	if (group < 0)
-		return;
-	r.group = group;
+	*ret_want6 = generator_chance(g, 35);
 	r.protocol = protocols[generator_pick(g, ARRAY_SIZE(protocols))];
 	if (r.protocol == 6 || r.protocol == 17)
 		random_ports(g, &r.from, &r.to);
 	if (r.protocol == 1 || r.protocol == 58) {
 		random_types(g, r.protocol == 1 ? "icmp" : "icmpv6", &r.from, &r.to);
-		want6 = (r.protocol == 58) != generator_chance(g, 5); /* a few are refused */
+		*ret_want6 = (r.protocol == 58) != generator_chance(g, 5);
 	}
+	return r;
+}
+
+static void line_authorize(struct generator *g, const struct naive_state *s, char line[LINE_MAX_BYTES])
+{
+	bool want6;
+	struct naive_rule r = random_rule(g, &want6);
+	int group = pick_group(g, s, -1), peer;
+	char peer_text[NAIVE_NAME + 64];
+
+	if (group < 0)
+		return;
+	r.group = group;
 	peer = pick_group(g, s, s->groups[group].vpc);
 	if (generator_chance(g, 15))
 		peer = group;
@@ -331,14 +349,80 @@ static void line_membership(struct generator *g, const struct naive_state *s, ch
 			 s->groups[group].name, s->enis[eni].name);
 }
 
+/* --- network ACLs --- */
+
+static int pick_acl(struct generator *g, const struct naive_state *s)
+{
+	return PICK_WHERE(g, NAIVE_ACLS, s->acls[i].name[0]);
+}
+
+static void line_acl_create(struct generator *g, const struct naive_state *s, char line[LINE_MAX_BYTES])
+{
+	int vpc = pick_vpc(g, s);
+
+	if (vpc >= 0)
+		snprintf(line, LINE_MAX_BYTES, "acl.create a%u %s", g->names++, s->vpcs[vpc].name);
+}
+
+static void line_acl_delete(struct generator *g, const struct naive_state *s, char line[LINE_MAX_BYTES])
+{
+	int acl = pick_acl(g, s);
+
+	if (acl >= 0)
+		snprintf(line, LINE_MAX_BYTES, "acl.delete %s", s->acls[acl].name);
+}
+
+/* One of the other VPC is refused. */
+static void line_acl_associate(struct generator *g, const struct naive_state *s, char line[LINE_MAX_BYTES])
+{
+	int acl = pick_acl(g, s), subnet = pick_subnet(g, s);
+
+	if (acl >= 0 && subnet >= 0)
+		snprintf(line, LINE_MAX_BYTES, "acl.associate %s %s", s->acls[acl].name, s->subnets[subnet].name);
+}
+
+/* Most of them allow, and many allow everything, behind the others: packets should pass. */
+static void line_acl_rule(struct generator *g, const struct naive_state *s, char line[LINE_MAX_BYTES])
+{
+	static const char *const ops[] = {"add", "add", "add", "replace"};
+	int acl = pick_acl(g, s);
+	bool want6, all = generator_chance(g, 35);
+	struct naive_rule r = random_rule(g, &want6);
+	char cidr[NAIVE_NAME + 64], ports_of_it[40];
+
+	if (acl < 0)
+		return;
+	if (all)
+		r = (struct naive_rule){.egress = generator_chance(g, 50), .protocol = -1, .from = -1, .to = -1};
+	ports_text(&r, ports_of_it, sizeof(ports_of_it));
+	random_cidr(g, s, want6, cidr, sizeof(cidr));
+	snprintf(line, LINE_MAX_BYTES, "acl.rule.%s %s %s %u %s %s %s", ops[generator_pick(g, ARRAY_SIZE(ops))],
+		 s->acls[acl].name, r.egress ? "egress" : "ingress", all ? 100u + want6 : 1 + generator_pick(g, 16),
+		 all || generator_chance(g, 60) ? "allow" : "deny", ports_of_it,
+		 !all	 ? cidr
+		 : want6 ? "::/0"
+			 : "0.0.0.0/0");
+}
+
+static void line_acl_rule_delete(struct generator *g, const struct naive_state *s, char line[LINE_MAX_BYTES])
+{
+	int acl = pick_acl(g, s);
+	int rule = acl < 0 ? -1 : PICK_WHERE(g, NAIVE_ACL_RULES, s->acls[acl].rules[i].number);
+
+	if (rule >= 0)
+		snprintf(line, LINE_MAX_BYTES, "acl.rule.delete %s %s %u", s->acls[acl].name,
+			 s->acls[acl].rules[rule].rule.egress ? "egress" : "ingress", s->acls[acl].rules[rule].number);
+}
+
 static const struct {
 	unsigned weight;
 	void (*make)(struct generator *g, const struct naive_state *s, char line[LINE_MAX_BYTES]);
 } kinds[] = {
-	{34, line_authorize},	 {26, line_revoke},	  {14, line_membership}, {7, line_eni_groups},
-	{5, line_eni_addresses}, {4, line_eni_create},	  {3, line_eni_delete},	 {3, line_sg_create},
-	{2, line_sg_delete},	 {1, line_subnet_create}, {1, line_vpc_create},	 {1, line_vpc_delete},
-	{1, line_subnet_delete},
+	{34, line_authorize},	 {26, line_revoke},	    {14, line_membership}, {7, line_eni_groups},
+	{5, line_eni_addresses}, {4, line_eni_create},	    {3, line_eni_delete},  {3, line_sg_create},
+	{2, line_sg_delete},	 {1, line_subnet_create},   {1, line_vpc_create},  {1, line_vpc_delete},
+	{1, line_subnet_delete}, {1, line_acl_create},	    {1, line_acl_delete},  {2, line_acl_associate},
+	{10, line_acl_rule},	 {4, line_acl_rule_delete},
 };
 
 void generate_change(struct generator *g, const struct naive_state *s, char line[LINE_MAX_BYTES])
@@ -364,8 +448,8 @@ bool generate_setup(struct generator *g, const struct naive_state *s, char line[
 		unsigned until;
 		void (*make)(struct generator *g, const struct naive_state *s, char line[LINE_MAX_BYTES]);
 	} stages[] = {
-		{2, line_vpc_create},  {8, line_subnet_create}, {18, line_sg_create},
-		{36, line_eni_create}, {80, line_authorize},
+		{2, line_vpc_create}, {8, line_subnet_create}, {18, line_sg_create}, {36, line_eni_create},
+		{80, line_authorize}, {84, line_acl_create},   {112, line_acl_rule}, {116, line_acl_associate},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(stages); i++)

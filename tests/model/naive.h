@@ -11,13 +11,16 @@
 
 #include "packet.h"
 
-#define NAIVE_NAME    16
-#define NAIVE_VPCS    8
-#define NAIVE_SUBNETS 24
-#define NAIVE_GROUPS  64
-#define NAIVE_RULES   1500
-#define NAIVE_ENIS    32
-#define NAIVE_ADDRS   8
+#define NAIVE_NAME	16
+#define NAIVE_VPCS	8
+#define NAIVE_SUBNETS	24
+#define NAIVE_GROUPS	64
+#define NAIVE_RULES	1500
+#define NAIVE_ENIS	32
+#define NAIVE_ADDRS	8
+#define NAIVE_ACLS	12
+/* Of both directions together. */
+#define NAIVE_ACL_RULES 32
 
 struct prefix {
 	uint8_t family; /* 0: none */
@@ -34,6 +37,7 @@ struct naive_subnet {
 	char name[NAIVE_NAME];
 	int vpc;
 	struct prefix cidr, cidr6;
+	int acl;	 /* or -1: the VPC's default one, which allows everything */
 	uint32_t number; /* the real model's, for the frames; nothing is judged by it */
 };
 
@@ -50,6 +54,18 @@ struct naive_rule {
 	int from, to; /* ports; ICMP: type, code, -1 any */
 	struct prefix cidr;
 	int peer_group; /* or -1 */
+};
+
+struct naive_acl_rule {
+	unsigned number; /* 0: free */
+	bool allow;
+	struct naive_rule rule; /* without groups */
+};
+
+struct naive_acl {
+	char name[NAIVE_NAME];
+	int vpc;
+	struct naive_acl_rule rules[NAIVE_ACL_RULES];
 };
 
 struct naive_eni {
@@ -70,6 +86,7 @@ struct naive_state {
 	struct naive_subnet subnets[NAIVE_SUBNETS];
 	struct naive_group groups[NAIVE_GROUPS];
 	struct naive_rule rules[NAIVE_RULES];
+	struct naive_acl acls[NAIVE_ACLS];
 	struct naive_eni enis[NAIVE_ENIS];
 	unsigned lives; /* given out */
 };
@@ -118,6 +135,7 @@ int naive_find_subnet(const struct naive_state *s, const char *name);
 /* "default" means that of the VPC given. */
 int naive_find_group(const struct naive_state *s, int vpc, const char *name);
 int naive_find_eni(const struct naive_state *s, const char *name);
+int naive_find_acl(const struct naive_state *s, const char *name);
 int naive_eni_by_address(const struct naive_state *s, int vpc, const struct address *a);
 bool prefix_contains(const struct prefix *p, uint8_t family, const struct address *a);
 /* Whether an address is in the VPC's address space. */
@@ -125,6 +143,12 @@ bool naive_in_vpc(const struct naive_state *s, int vpc, uint8_t family, const st
 /* The gateway of a subnet: its first host address. */
 struct address naive_gateway(const struct naive_subnet *sn);
 bool address_is_gateway(const struct naive_state *s, int subnet, uint8_t family, const struct address *a);
+
+/* Parts of lines: "all", "tcp", "47"; "10.0.0.0/8" or "-", which is none. */
+int naive_protocol(const char *s);
+int naive_prefix(const char *s, struct prefix *ret);
+/* naive_apply() of network ACLs. */
+int naive_apply_acl(struct naive_state *s, char *const *words, unsigned n);
 
 /* Applies one line of the script that the real model accepted. 0 or -1: the line is beyond this model. */
 int naive_apply(struct naive_state *s, char *const *words, unsigned n);
@@ -146,6 +170,11 @@ struct naive_verdict naive_in(struct naive *n, int eni, int from, bool judged, c
 /* Rules and flows alone, between addresses that are what they claim. */
 struct naive_verdict naive_judge(struct naive *n, int vpc, int via, const struct packet *p);
 struct naive_verdict naive_judge_error(struct naive *n, int vpc, int via, const struct packet *p);
+/* Whether the network ACLs let a packet through that an ENI sends, or gets; -1: who is outside of the VPC. They ask
+ * about each packet, and nothing inside of a subnet. */
+bool naive_acls_allow(const struct naive_state *s, int from, int to, const struct tuple *t);
+/* Whether the rule names the tuple's protocol, with its ports or its type and code. */
+bool naive_protocol_matches(const struct naive_rule *r, const struct tuple *t);
 /* Would the rules of now allow a packet with this tuple to open a flow? via as in struct naive_flow. */
 bool naive_allows(const struct naive_state *s, int vpc, int via, const struct tuple *t);
 

@@ -14,7 +14,7 @@ static bool in_range(int value, int from, int to)
 	return from < 0 || (from <= value && value <= to);
 }
 
-static bool protocol_matches(const struct naive_rule *r, const struct tuple *t)
+bool naive_protocol_matches(const struct naive_rule *r, const struct tuple *t)
 {
 	if (r->protocol < 0)
 		return true;
@@ -42,7 +42,8 @@ static bool side_allows(const struct naive_state *s, int eni, bool egress, int p
 	for (int i = 0; i < NAIVE_RULES; i++) {
 		const struct naive_rule *r = &s->rules[i];
 
-		if (!r->used || r->egress != egress || !carries(&s->enis[eni], r->group) || !protocol_matches(r, t))
+		if (!r->used || r->egress != egress || !carries(&s->enis[eni], r->group) ||
+		    !naive_protocol_matches(r, t))
 			continue;
 		if (r->peer_group >= 0) {
 			if (peer >= 0 && carries(&s->enis[peer], r->peer_group))

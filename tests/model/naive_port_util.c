@@ -58,6 +58,8 @@ struct naive_verdict naive_out(struct naive *n, int eni, const struct packet *p)
 	if (naive_in_vpc(&n->now, e->vpc, p->t.family, &p->t.dst) &&
 	    naive_eni_by_address(&n->now, e->vpc, &p->t.dst) < 0)
 		return DROP("nobody has that address");
+	if (!naive_acls_allow(&n->now, eni, naive_eni_by_address(&n->now, e->vpc, &p->t.dst), &p->t))
+		return DROP("a network ACL");
 	return naive_judge(n, e->vpc, owns(e, &p->t.src) ? -1 : eni * 2, p);
 }
 
@@ -79,5 +81,8 @@ struct naive_verdict naive_in(struct naive *n, int eni, int from, bool judged, c
 	/* Its sender's port asked for both sides. */
 	if (judged)
 		return PASS("it was judged when it was sent");
+	/* What entered at an ENI's port was asked about there, and what the gateway says is never asked about. */
+	if (!gateway && from < 0 && !naive_acls_allow(&n->now, -1, eni, &p->t))
+		return DROP("a network ACL");
 	return naive_judge(n, e->vpc, owns(e, &p->t.dst) ? -1 : eni * 2 + 1, p);
 }

@@ -25,6 +25,7 @@ void naive_clear(struct naive *n)
 DEFINE_FIND(vpc, vpcs, NAIVE_VPCS)
 DEFINE_FIND(subnet, subnets, NAIVE_SUBNETS)
 DEFINE_FIND(eni, enis, NAIVE_ENIS)
+DEFINE_FIND(acl, acls, NAIVE_ACLS)
 
 int naive_find_group(const struct naive_state *s, int vpc, const char *name)
 {
@@ -86,7 +87,7 @@ bool address_is_gateway(const struct naive_state *s, int subnet, uint8_t family,
 	return address_equal(a, &gateway);
 }
 
-static int parse_prefix(const char *s, struct prefix *ret)
+int naive_prefix(const char *s, struct prefix *ret)
 {
 	char text[64];
 	char *slash;
@@ -138,9 +139,9 @@ static int new_group(struct naive_state *s, int vpc, const char *name)
 	copy_name(g->name, name);
 	g->vpc = vpc;
 	everything.group = (int)(g - s->groups);
-	if (parse_prefix("0.0.0.0/0", &everything.cidr) < 0 || add_rule(s, &everything) < 0)
+	if (naive_prefix("0.0.0.0/0", &everything.cidr) < 0 || add_rule(s, &everything) < 0)
 		return -1;
-	if (parse_prefix("::/0", &everything.cidr) < 0 || add_rule(s, &everything) < 0)
+	if (naive_prefix("::/0", &everything.cidr) < 0 || add_rule(s, &everything) < 0)
 		return -1;
 	return (int)(g - s->groups);
 }
@@ -152,7 +153,7 @@ static int apply_vpc_create(struct naive_state *s, char *const *w)
 	struct naive_rule from_itself = {.protocol = -1, .from = -1, .to = -1};
 	int group;
 
-	if (!v || parse_prefix(w[2], &v->cidr) < 0 || parse_prefix(w[3], &v->cidr6) < 0)
+	if (!v || naive_prefix(w[2], &v->cidr) < 0 || naive_prefix(w[3], &v->cidr6) < 0)
 		return -1;
 	copy_name(v->name, w[1]);
 	group = new_group(s, (int)(v - s->vpcs), "default");
@@ -187,9 +188,10 @@ static int apply_subnet_create(struct naive_state *s, char *const *w)
 {
 	struct naive_subnet *sn = FREE_ENTRY(s->subnets, NAIVE_SUBNETS);
 
-	if (!sn || parse_prefix(w[3], &sn->cidr) < 0 || parse_prefix(w[4], &sn->cidr6) < 0)
+	if (!sn || naive_prefix(w[3], &sn->cidr) < 0 || naive_prefix(w[4], &sn->cidr6) < 0)
 		return -1;
 	sn->vpc = naive_find_vpc(s, w[2]);
+	sn->acl = -1;
 	copy_name(sn->name, w[1]);
 	return sn->vpc < 0 ? -1 : 0;
 }
@@ -222,7 +224,7 @@ static int apply_sg_delete(struct naive_state *s, char *const *w)
 	return i < 0 ? -1 : 0;
 }
 
-static int protocol_number(const char *s)
+int naive_protocol(const char *s)
 {
 	static const struct {
 		const char *name;
@@ -241,14 +243,14 @@ static int parse_rule(const struct naive_state *s, char *const *w, struct naive_
 	memset(ret, 0, sizeof(*ret));
 	ret->group = naive_find_group(s, -1, w[1]);
 	ret->egress = !strcmp(w[2], "egress");
-	ret->protocol = protocol_number(w[3]);
+	ret->protocol = naive_protocol(w[3]);
 	ret->from = strcmp(w[4], "-") ? atoi(w[4]) : -1;
 	ret->to = strcmp(w[5], "-") ? atoi(w[5]) : -1;
 	ret->peer_group = -1;
 	if (ret->group < 0)
 		return -1;
 	if (strncmp(w[6], "sg:", 3))
-		return parse_prefix(w[6], &ret->cidr);
+		return naive_prefix(w[6], &ret->cidr);
 	ret->peer_group = naive_find_group(s, s->groups[ret->group].vpc, w[6] + 3);
 	return ret->peer_group < 0 ? -1 : 0;
 }
@@ -439,5 +441,5 @@ int naive_apply(struct naive_state *s, char *const *words, unsigned n)
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
 		if (!strcmp(ops[i].op, words[0]))
 			return n == ops[i].words ? ops[i].apply(s, words) : -1;
-	return -1;
+	return naive_apply_acl(s, words, n);
 }

@@ -20,6 +20,8 @@ static struct vpc_limits limits(void)
 	l.groups = NAIVE_GROUPS;
 	l.enis = NAIVE_ENIS;
 	l.rules = NAIVE_RULES;
+	l.network_acls = NAIVE_ACLS;
+	l.network_acl_rules_per_direction = NAIVE_ACL_RULES / 2;
 	/* Small maps load fast; the maps of flows have room for every flow of a script, so that nothing is evicted. */
 	l.addresses = 4096;
 	l.rows = 65536;
