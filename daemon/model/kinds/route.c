@@ -170,14 +170,21 @@ static int resolve_id(struct model_txn *t, const char *ref, uint32_t vpc, const 
 			     ref);
 }
 
+/* Whether routes of the VPC may lead there. */
+static bool is_of_vpc(const struct object *target, uint32_t vpc)
+{
+	return !(target->kind == OBJECT_IGW && igw_of(target)->vpc != vpc) &&
+	       !(target->kind == OBJECT_PEERING && !peering_has(peering_of(target), vpc));
+}
+
 static bool is_of_family(const struct object *target, const struct cidr *destination)
 {
 	return !(target->kind == OBJECT_NAT && destination->addr.family != 4) &&
 	       !(target->kind == OBJECT_EIGW && destination->addr.family != 6);
 }
 
-/* A name may fit an object of each kind. One that can't carry the destination counts only if no other fits: --internet
- * gives the gateways of both families the same name. */
+/* A name may fit an object of each kind. One of another VPC, or one that can't carry the destination, counts only if no
+ * other fits: --internet gives the gateways of both families the same name. */
 static int resolve_name(struct model_txn *t, const char *ref, uint32_t vpc, const struct cidr *destination,
 			const struct object **ret, struct vpc_error *reterr)
 {
@@ -192,7 +199,7 @@ static int resolve_name(struct model_txn *t, const char *ref, uint32_t vpc, cons
 			return vpc_error_oom(reterr);
 		if (!o)
 			continue;
-		if (!is_of_family(o, destination)) {
+		if (!is_of_vpc(o, vpc) || !is_of_family(o, destination)) {
 			unfit = o;
 			continue;
 		}
