@@ -288,6 +288,7 @@ struct subject {
 	unsigned local; /* index in key->addr of the ENI's address */
 	bool v4;
 	bool outside_opened;
+	bool peered; /* the other end is an ENI of a peered VPC */
 	bool recent; /* it had a packet just now */
 	bool translated;
 	struct vpc_nat_key out; /* IPv4 */
@@ -304,6 +305,7 @@ static bool subject_of(const struct maps *maps, const struct vpc_flow_key *key, 
 				.eni = flow->eni[0] ? flow->eni[0] : flow->eni[1],
 				.local = flow->eni[0] ? flow->opener : !flow->opener,
 				.outside_opened = !flow->eni[0],
+				.peered = flow->incarnation[flow->eni[0] ? 1 : 0] != 0,
 				.recent = flow->last_seen_ns + RECENT_S * NS_PER_S > now_ns};
 	if (ret->eni >= maps->mirror.size.enis)
 		return false;
@@ -458,7 +460,7 @@ bool edge_cut_flow(const struct maps *maps, const struct edge_cut *x, const stru
 		return false;
 	if (s.translated && (s.entry.flags & VPC_NAT_PUBLISHED))
 		return publication_lost(x, s.entry.by, s.entry.incarnation);
-	if (s.v4 && s.outside_opened && !s.translated && s.recent && !elastic_of(maps, x, &s, false))
+	if (!s.peered && s.v4 && s.outside_opened && !s.translated && s.recent && !elastic_of(maps, x, &s, false))
 		return publication_led_to(x, &s);
 	return route_is_cut(maps, x, &s);
 }
