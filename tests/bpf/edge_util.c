@@ -15,6 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <vpc/cleanup.h>
+
 void edge_enter(struct edge_lab *e, enum edge_ns where)
 {
 	cr_assert_eq(setns(e->ns[where], CLONE_NEWNET), 0, "setns: %s", strerror(errno));
@@ -105,11 +107,13 @@ static void make_namespaces(struct edge_lab *e)
 		set(e, (enum edge_ns)i, "0", "ipv6/conf/default/accept_dad");
 }
 
-/* A workload with its port, and an uplink, of VPC `number`; they have the same addresses. */
-static void make_vpc(struct edge_lab *e, uint32_t number, enum edge_ns space, enum edge_ns workload, uint32_t port)
+/* A workload with its port, and an uplink, of a VPC. */
+static void make_vpc(struct edge_lab *e, const struct edge_vpc *v, enum edge_ns space, enum edge_ns workload)
 {
-	const uint8_t *mac = lab_mac(port);
+	const uint8_t *mac = lab_mac(v->eni);
+	uint32_t number = v->number;
 	int pid = (int)getpid();
+	char uplink[16];
 
 	run_ip(e, space,
 	       "link set lo up\n"
@@ -117,22 +121,32 @@ static void make_vpc(struct edge_lab *e, uint32_t number, enum edge_ns space, en
 	       "/proc/%d/fd/%d\n"
 	       "link add uplink%u index %u type veth peer name vu%u netns /proc/%d/fd/%d\n"
 	       "link set port%u up\nlink set uplink%u up\n",
-	       number, port, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], pid, e->ns[workload], number,
+	       number, v->eni, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], pid, e->ns[workload], number,
 	       VPC_UPLINK_FIRST + number, number, pid, e->ns[NS_HOST], number, number);
 	run_ip(e, workload,
-	       "link set lo up\n"
-	       "addr add " WORKLOAD "/24 dev eth0\naddr add fd00:1::10/64 dev eth0 nodad\nlink set eth0 up\n"
-	       "route add default via 10.0.0.1\nroute add ::/0 via fe80::1 dev eth0\n");
-	run_ip(e, NS_HOST, "link set vu%u up\n", number);
-	set(e, NS_HOST, "1", "ipv4/conf/vu%u/forwarding", number);
-	set(e, NS_HOST, "1", "ipv6/conf/vu%u/forwarding", number);
-	e->vu[number] = ifindex_of(e, NS_HOST, number == 1 ? "vu1" : "vu2");
-	attach(e, space, port, BPF_TC_INGRESS, e->l->skel->progs.from_workload);
-	attach(e, space, port, BPF_TC_EGRESS, e->l->skel->progs.to_workload);
+	       "link set lo up\naddr add %s/24 dev eth0\naddr add %s/64 dev eth0 nodad\nlink set eth0 up\n"
+	       "route add default via %s\nroute add ::/0 via fe80::1 dev eth0\n",
+	       v->address4, v->address6, v->gateway4);
+	snprintf(uplink, sizeof(uplink), "vu%u", number);
+	run_ip(e, NS_HOST, "link set %s up\n", uplink);
+	set(e, NS_HOST, "1", "ipv4/conf/%s/forwarding", uplink);
+	set(e, NS_HOST, "1", "ipv6/conf/%s/forwarding", uplink);
+	e->vu[number] = ifindex_of(e, NS_HOST, uplink);
+	attach(e, space, v->eni, BPF_TC_INGRESS, e->l->skel->progs.from_workload);
+	attach(e, space, v->eni, BPF_TC_EGRESS, e->l->skel->progs.to_workload);
 	attach(e, space, VPC_UPLINK_FIRST + number, BPF_TC_INGRESS, e->l->skel->progs.from_uplink);
 	attach(e, NS_HOST, e->vu[number], BPF_TC_INGRESS, e->l->skel->progs.from_vpc);
 	attach(e, NS_HOST, e->vu[number], BPF_TC_EGRESS, e->l->skel->progs.to_host);
 }
+
+static const struct edge_vpc first_vpc = {.number = 1,
+					  .eni = ENI_A,
+					  .sg = SG_A,
+					  .cidr4 = "10.0.0.0/16",
+					  .cidr6 = "fd00:1::/56",
+					  .address4 = WORKLOAD,
+					  .gateway4 = "10.0.0.1",
+					  .address6 = "fd00:1::10"};
 
 static void make_host(struct edge_lab *e)
 {
@@ -160,7 +174,7 @@ static void update(const struct bpf_map *map, const void *key, const void *value
 
 void edge_peer_redirect(struct edge_lab *e, bool yes)
 {
-	for (uint32_t number = 1; number <= 2; number++) {
+	for (uint32_t number = 1; number < ARRAY_SIZE(e->vu); number++) {
 		struct vpc_uplink u = {.ifindex = VPC_UPLINK_FIRST + number,
 				       .host_ifindex = e->vu[number],
 				       .flags = yes ? VPC_UPLINK_PEER_REDIRECT : 0,
@@ -181,6 +195,7 @@ void edge_peer_redirect(struct edge_lab *e, bool yes)
 		update(e->l->skel->maps.uplink_of, &e->vu[number], &number);
 	}
 	lab_set_fast_path(e->l, ENI_A, yes);
+	lab_set_fast_path(e->l, ENI_C, yes);
 	lab_set_fast_path(e->l, ENI_D, yes);
 }
 
@@ -361,16 +376,45 @@ void edge_allow(struct edge_lab *e, uint32_t sg, uint8_t slot, uint16_t port, co
 
 void edge_second_vpc(struct edge_lab *e)
 {
+	struct edge_vpc v = first_vpc;
+
+	v.number = 2;
+	v.eni = ENI_D;
 	lab_vpc(e->l, 2, "10.0.0.0/16", "fd00:2::/56");
 	lab_eni(e->l, &(struct eni_spec){.number = ENI_D, .vpc = 2, .subnet = 3});
 	lab_addr(e->l, 2, WORKLOAD, ENI_D);
 	lab_join(e->l, ENI_D, false, GROUPS(SG_D));
 	lab_allow_all(e->l, SG_D, VPC_EGRESS, 4);
-	make_vpc(e, 2, NS_VPC2, NS_WORKLOAD2, ENI_D);
+	make_vpc(e, &v, NS_VPC2, NS_WORKLOAD2);
 	edge_peer_redirect(e, lab_fast_path());
 	edge_versioned(e, e->l->skel->maps.subnet_table, 3, 2);
 	edge_nat_gateway(e, 2, VPC_NAT_HOST_ADDRESS, 1);
 	edge_route_of(e, 2, "0.0.0.0/0", VPC_TARGET_NAT, 2);
+	lab_commit(e->l);
+}
+
+/* The subnet of VPC n is n + 1, and its route table n. */
+void edge_vpc(struct edge_lab *e, const struct edge_vpc *v)
+{
+	char subnet4[64], subnet6[64];
+
+	snprintf(subnet4, sizeof(subnet4), "%.*s.0/24", (int)(strrchr(v->address4, '.') - v->address4), v->address4);
+	snprintf(subnet6, sizeof(subnet6), "%.*s:/64", (int)(strrchr(v->address6, ':') - v->address6), v->address6);
+	lab_vpc(e->l, v->number, v->cidr4, v->cidr6);
+	lab_eni(e->l, &(struct eni_spec){.number = v->eni,
+					 .vpc = v->number,
+					 .subnet = v->number + 1,
+					 .gateway4 = v->gateway4,
+					 .subnet4 = subnet4,
+					 .subnet6 = subnet6});
+	lab_addr(e->l, v->number, v->address4, v->eni);
+	lab_addr(e->l, v->number, v->address6, v->eni);
+	lab_join(e->l, v->eni, false, GROUPS(v->sg));
+	lab_allow_all(e->l, v->sg, VPC_EGRESS, 4);
+	lab_allow_all(e->l, v->sg, VPC_EGRESS, 6);
+	make_vpc(e, v, v->number == 2 ? NS_VPC2 : NS_VPC3, v->number == 2 ? NS_WORKLOAD2 : NS_WORKLOAD3);
+	edge_peer_redirect(e, lab_fast_path());
+	edge_versioned(e, e->l->skel->maps.subnet_table, v->number + 1, v->number);
 	lab_commit(e->l);
 }
 
@@ -417,7 +461,7 @@ struct edge_lab *edge_open(void)
 	lab_join(e->l, ENI_A, false, GROUPS(SG_A));
 	lab_allow_all(e->l, SG_A, VPC_EGRESS, 4);
 	lab_allow_all(e->l, SG_A, VPC_EGRESS, 6);
-	make_vpc(e, 1, NS_VPC, NS_WORKLOAD, ENI_A);
+	make_vpc(e, &first_vpc, NS_VPC, NS_WORKLOAD);
 	make_host(e);
 	make_rows(e);
 	lab_commit(e->l);

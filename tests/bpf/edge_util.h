@@ -13,12 +13,12 @@
 
 #include <netinet/in.h>
 
-enum edge_ns { NS_VPC, NS_WORKLOAD, NS_HOST, NS_WORLD, NS_VPC2, NS_WORKLOAD2, NS_COUNT };
+enum edge_ns { NS_VPC, NS_WORKLOAD, NS_HOST, NS_WORLD, NS_VPC2, NS_WORKLOAD2, NS_VPC3, NS_WORKLOAD3, NS_COUNT };
 
 struct edge_lab {
 	struct lab *l;
 	int ns[NS_COUNT];
-	uint32_t wan, vu[3]; /* ifindexes; vu by VPC number */
+	uint32_t wan, vu[4]; /* ifindexes; vu by VPC number */
 	uint32_t n_routes, n_publications;
 	uint32_t uplink_mtu; /* 0: 1500; counts from edge_peer_redirect() on */
 };
@@ -48,6 +48,13 @@ void edge_route_of(struct edge_lab *e, uint32_t vpc, const char *cidr, uint32_t 
 /* A second VPC: ENI_D with the same addresses in namespaces NS_VPC2, NS_WORKLOAD2; route to NAT gateway 2. Committed.
  */
 void edge_second_vpc(struct edge_lab *e);
+/* VPC `number` (2 or 3): an ENI with one group and two addresses, of a /24 and a /64, which may send all, in a /16 and
+ * a /56 that may overlap those of others. Its namespaces are NS_VPC2, NS_WORKLOAD2 or NS_VPC3, NS_WORKLOAD3. */
+struct edge_vpc {
+	uint32_t number, eni, sg;
+	const char *cidr4, *cidr6, *address4, *gateway4, *address6;
+};
+void edge_vpc(struct edge_lab *e, const struct edge_vpc *v);
 /* Elastic IP `number` has this address; target: VPC_EIP_…, number, private address, VPC. kind 0: there is none. */
 void edge_eip(struct edge_lab *e, uint32_t number, const char *address, uint32_t kind, uint32_t target,
 	      const char *private4, uint32_t vpc);
