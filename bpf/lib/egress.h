@@ -35,7 +35,7 @@ static __always_inline int port_begin(struct __sk_buff *skb, struct scratch *s, 
 	s->way_known = 0;
 	s->peer = 0;
 	s->answers = 0;
-	s->settled = 0;
+	s->cacheable = 0;
 	s->next_mtu = 0;
 	s->acl_receiver = 0;
 	s->end[0].eni = 0;
@@ -250,7 +250,7 @@ __noinline int egress_judge(struct __sk_buff *skb)
 		rc = egress_way(s);
 	if (!rc)
 		rc = egress_acl_again(s);
-	if (!rc && s->way && s->settled)
+	if (!rc && s->way && s->cacheable)
 		flow_cache_note(s);
 	if (!rc && s->packet.fragment == FRAGMENT_FIRST)
 		fragment_remember(s);

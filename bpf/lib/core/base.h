@@ -46,7 +46,7 @@ static __always_inline int verdict_is_reason(int verdict)
 	return verdict > 0;
 }
 
-static __always_inline int verdict_is_opening(int verdict)
+static __always_inline int verdict_opens(int verdict)
 {
 	return verdict <= OPEN_NEW;
 }
@@ -233,7 +233,7 @@ struct scratch {
 	__u32 peer;	    /* VPC_PEER_WORD() of the end that is in a peered VPC; 0: neither is */
 	__u32 answers;	    /* somebody outside the VPC opened the flow, and the responder sent this packet */
 	__u32 acl_receiver; /* the ENI that the network ACLs were asked about as the receiver; 0: none */
-	__u32 settled;	    /* another packet like this would change nothing of its flow */
+	__u32 cacheable;    /* another packet like this would change nothing of its flow */
 	__u32 next_mtu;	    /* the MTU that an ICMP error tells, in bytes; 0: the ENI's */
 	int route_found;
 	__be32 route_address[4];

@@ -12,7 +12,7 @@
  * else.
  *
  * The generation of a network ACL is gen_any of the ENIs in the subnets that use it. What is asked about each packet,
- * or is remembered of one (STAMP_PACKET, STAMP_OPENING), so holds until the ACL changes. A flow (STAMP_ALLOWED) doesn't
+ * or is remembered of one (STAMP_PACKET, STAMP_SYN), so holds until the ACL changes. A flow (STAMP_ALLOWED) doesn't
  * rest on an ACL.
  */
 #ifndef BPF_LIB_STAMP_H
@@ -26,7 +26,7 @@ enum stamp_kind {
 	STAMP_REFUSED, /* of a tombstone: holds until anything changes */
 	STAMP_PACKET,  /* of a packet in the flow cache: holds as STAMP_ALLOWED does, and while the ENI's own row is
 			* the same. So the ENI has the same set and the same addresses. */
-	STAMP_OPENING, /* of a SYN in the SYN cache: holds as STAMP_PACKET does, and while the rules are the same. A
+	STAMP_SYN,     /* of a SYN in the SYN cache: holds as STAMP_PACKET does, and while the rules are the same. A
 			* revocation with keep or drain raises gen_revoke only when the flows have their graces, and
 			* no new flow may be opened until then. gen_any is raised at once. */
 };
@@ -65,14 +65,14 @@ static __always_inline int stamp_take(struct stamp *now, enum stamp_kind kind, c
 		return 0;
 	if (READ_ONCE(groups->lists)) {
 		stamp_raise(&now->revoke, stamp_lists(0));
-		if (kind == STAMP_REFUSED || kind == STAMP_OPENING)
+		if (kind == STAMP_REFUSED || kind == STAMP_SYN)
 			stamp_raise(&now->rules, stamp_lists(1));
 	}
 	stamp_raise(&now->revoke, READ_ONCE(e->gen_revoke));
 	stamp_raise(&now->revoke, READ_ONCE(groups->gen_revoke));
 	if (kind != STAMP_ALLOWED)
 		stamp_raise(&now->own, READ_ONCE(e->gen_any));
-	if (kind == STAMP_REFUSED || kind == STAMP_OPENING)
+	if (kind == STAMP_REFUSED || kind == STAMP_SYN)
 		stamp_raise(&now->rules, READ_ONCE(groups->gen_any));
 	return 1;
 }
@@ -88,7 +88,7 @@ static __always_inline int stamp_holds(const struct stamp *now, enum stamp_kind 
 		return now->own <= judged && now->rules <= judged;
 	case STAMP_PACKET: /* own - 1 is the largest number in a cleared row, of which nothing holds */
 		return now->revoke <= judged && now->own - 1 < noted;
-	case STAMP_OPENING:
+	case STAMP_SYN:
 		return now->revoke <= judged && now->own - 1 < noted && now->rules <= noted;
 	}
 	return 0;

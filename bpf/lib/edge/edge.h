@@ -134,7 +134,7 @@ static __always_inline void edge_begin(struct __sk_buff *skb, struct scratch *s,
 	s->way_known = 0;
 	s->peer = 0;
 	s->answers = 0;
-	s->settled = 0;
+	s->cacheable = 0;
 	s->next_mtu = 0;
 	s->end[0].eni = 0;
 	s->end[1].eni = 0;

@@ -53,7 +53,7 @@ static __always_inline struct edge_cache *edge_cache_slot(__be32 src, __be32 dst
 /* --- remembering ------------------------------------------------------------------------------------------------- */
 
 /* Whether the next packet like the one in the scratch, of the translation in e->entry, would change nothing. */
-static __always_inline int edge_cache_is_settled(const struct scratch *s, const struct edge *e)
+static __always_inline int edge_is_cacheable(const struct scratch *s, const struct edge *e)
 {
 	const struct packet *p = &s->packet;
 	const __u32 ends = VPC_NAT_CLOSED | VPC_NAT_FIN_IN | VPC_NAT_FIN_OUT | VPC_NAT_HOST;
@@ -74,7 +74,7 @@ static __always_inline struct edge_cache *edge_cache_begin(const struct scratch 
 	__be32 src = out ? k->local : k->remote, dst = out ? k->remote : k->local;
 	struct edge_cache *c;
 
-	if (!edge_cache_is_settled(s, e))
+	if (!edge_is_cacheable(s, e))
 		return 0;
 	c = edge_cache_slot(src, dst, ports, ifindex);
 	if (!c)

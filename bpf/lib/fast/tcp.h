@@ -235,8 +235,8 @@ static __noinline enum action connection_open(struct __sk_buff *skb, const struc
 		return FORWARD_NONE;
 	c->peer = o->peer;
 	c->to = bpf_map_lookup_elem(&eni, &c->peer);
-	if (!c->to || !stamp_cached_holds(STAMP_OPENING, &o->side[0], c->me, o->epoch, o->epoch) ||
-	    !stamp_cached_holds(STAMP_OPENING, &o->side[1], c->to, o->epoch, o->epoch))
+	if (!c->to || !stamp_cached_holds(STAMP_SYN, &o->side[0], c->me, o->epoch, o->epoch) ||
+	    !stamp_cached_holds(STAMP_SYN, &o->side[1], c->to, o->epoch, o->epoch))
 		return FORWARD_NONE;
 	action = forward_action(skb, c->me, c->to, &p->frame);
 	if (action < FORWARD_SWITCHED || checksum_is_elsewhere(skb, view_l4(p), IPPROTO_TCP))

@@ -37,7 +37,7 @@ static __always_inline int open_judge(struct scratch *s, __u32 opening)
 
 	s->culprit = 0;
 	rc = admit_load(s, opening);
-	return rc ? rc : judge_opening(SCRATCH_PACKET);
+	return rc ? rc : judge_flow(SCRATCH_PACKET);
 }
 
 static __always_inline int open_pickup_wanted(const struct scratch *s)

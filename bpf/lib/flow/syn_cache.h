@@ -5,7 +5,7 @@
  * addresses nor the rules of two sets. A slot has one entry; a newer one replaces it.
  *
  * An entry says: ENI `me` has `src`, its peer has `dst`, and row[0] of me's groups and row[1] of the peer's allow `me`
- * to open a connection to the port. It holds while the slow path (open.h) would find the same: STAMP_OPENING (stamp.h).
+ * to open a connection to the port. It holds while the slow path (open.h) would find the same: STAMP_SYN (stamp.h).
  */
 #ifndef BPF_LIB_SYN_CACHE_H
 #define BPF_LIB_SYN_CACHE_H

@@ -112,7 +112,7 @@ static __always_inline int track_approve(struct scratch *s, struct vpc_flow *f, 
 	}
 	rc = side_load(s, own, s->me, s->my_incarnation, 1);
 	if (!rc)
-		rc = judge_opening(SCRATCH_PACKET);
+		rc = judge_flow(SCRATCH_PACKET);
 	if (rc)
 		return rc;
 	if (READ_ONCE(f->tag) != s->tag)
@@ -274,7 +274,7 @@ static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __
 }
 
 /* Whether the next packet like this one would change nothing of the flow and need not be judged. */
-static __always_inline int track_settled(const struct scratch *s, __u32 from)
+static __always_inline int track_is_cacheable(const struct scratch *s, __u32 from)
 {
 	const struct packet *p = &s->packet;
 
@@ -295,8 +295,8 @@ static __always_inline void track_remember(struct scratch *s, __u32 from)
 
 	s->target = other->eni;
 	s->target_incarnation = other->incarnation;
-	s->settled = (__u32)track_settled(s, from);
-	if (s->settled && s->target)
+	s->cacheable = (__u32)track_is_cacheable(s, from);
+	if (s->cacheable && s->target)
 		flow_cache_note(s); /* else it is stored when the gateway is known by which it leaves the VPC */
 }
 
@@ -380,7 +380,7 @@ __noinline int track_known(__u32 which)
 		track_seen(s, f);
 	if (s->direction == VPC_EGRESS && !s->via)
 		track_remember(s, from);
-	else if (s->way && !s->via && track_settled(s, from))
+	else if (s->way && !s->via && track_is_cacheable(s, from))
 		flow_cache_note(s); /* the packet came by an uplink */
 	return PASS;
 }
@@ -391,7 +391,7 @@ static __always_inline int track(void)
 {
 	int rc = track_known(SCRATCH_PACKET);
 
-	return verdict_is_opening(rc) ? open_flow(SCRATCH_PACKET, rc) : rc;
+	return verdict_opens(rc) ? open_flow(SCRATCH_PACKET, rc) : rc;
 }
 
 #endif

@@ -53,7 +53,7 @@ static __always_inline int judge_side(struct scratch *s, __u32 which, __u32 i)
  * packet. Returns PASS, or the reason, with culprit set. A side in s->spare that isn't allowed refuses nothing: it is
  * noted in s->spared. (sides_clear() empties s->spare.)
  */
-__noinline int judge_opening(__u32 which)
+__noinline int judge_flow(__u32 which)
 {
 	struct scratch *s = scratch_get(which);
 	int rc;
@@ -155,7 +155,7 @@ __noinline int judge_again(__u32 which)
 		return OPEN_NEW;
 	if (s->fl.eni[1] && appliance != VIA_RESPONDER && address_owner(s, s->key.addr[(o ^ 1) & 1]) != s->fl.eni[1])
 		return OPEN_NEW;
-	return judge_opening(which);
+	return judge_flow(which);
 }
 
 #endif

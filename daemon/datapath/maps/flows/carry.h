@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Carrying flows over an upgrade to another ABI, which has maps of its own. Without it TCP could be taken up in
+ * Carrying flows over an upgrade to another ABI, which has maps of its own. Without it TCP flows could be picked up in
  * mid-stream; but what answers a UDP packet or an echo request could not be told from what opens a flow.
  *
  * A carried flow has epoch 0: its next packet has its opening packet judged again by the rules in force, so a flow that
