@@ -150,7 +150,7 @@ $(BUILD)/kind/vpcd: $(patsubst %.c,$(BUILD)/kind/%.o,$(MAIN_SRC) $(DAEMON_SRC) t
 		tests/kind/probe_device.c)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON)
 
-tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(KIND_BIN) $(BUILD)/vpcctl $(BUILD)/vpc-cni $(FAULTS_LIB) $(BUILD)/kind/vpcd
+tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(KIND_BIN) $(BENCH_BIN) $(BUILD)/vpcctl $(BUILD)/vpc-cni $(FAULTS_LIB) $(BUILD)/kind/vpcd
 # A test of devices preloads it into the helper for nft.
 $(filter $(BUILD)/tests/bpf/net_%,$(BPFTEST_BIN)): | $(FAULTS_LIB)
 # The tests of the command line run the program.

@@ -9,7 +9,7 @@
  *   arriving   to_workload's judgement of an established flow, with the mark that it takes away
  *   fill       makes established flows out of one
  */
-#include "lib/flow/flow.h"
+#include "lib/flow/move.h"
 
 /* What opens a flow is judged but not remembered, or the maps would fill up and the second round would find it. */
 #define flow_insert(which, replace)  PASS

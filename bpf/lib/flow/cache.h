@@ -6,11 +6,12 @@
  * An entry says: a packet with this tuple that enters at ENI `me` and has none of SYN, FIN and RST is allowed. It holds
  * while everything that the slow path (track.h) would look at is the same:
  *
- *   the flow's entry      flow_version is what it was before the entry was read. Whoever changes the flow's state
- * raises flow_version afterwards (flow.h) the judgement         stamp_cached_holds() of both sides, as STAMP_PACKET
- * (stamp.h) the idle time         the slow path writes last_seen_ns once a second. `until` is one second after it was
- * last written. An entry holds within the second before `until` only, because it may outlive its flow for as long as
- * nothing else needs the slot
+ *  - the flow's entry: flow_version is what it was before the entry was read. Whoever changes the flow's state raises
+ *    flow_version afterwards (flow.h)
+ *  - the judgement: stamp_cached_holds() of both sides, as STAMP_PACKET (stamp.h)
+ *  - the idle time: the slow path writes last_seen_ns once a second. `until` is one second after that. An
+ *    entry holds within the second before `until` only, because it may outlive its flow for as long as nothing else
+ *    needs the slot
  *
  * The cache is per CPU, and the programs that use it don't interrupt one another on a CPU. So no entry is read half
  * written.
