@@ -4,7 +4,7 @@
 
 _vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering tag attach detach rename status verify monitor completion'
 declare -gA _vpcctl_verbs=(
-	[vpc]='create list show set-dhcp-options add-cidr remove-cidr delete'
+	[vpc]='create list show set set-dhcp-options add-cidr remove-cidr delete'
 	[prefix-list]='create list show set add remove restore delete'
 	[route-table]='create list show delete associate disassociate'
 	[route]='add replace delete'
@@ -25,6 +25,7 @@ declare -gA _vpcctl_options=(
 	['vpc create']='--cidr --cidr6 --mtu --internet --tag --dry-run'
 	['vpc list']=''
 	['vpc show']=''
+	['vpc set']='--host-access --dry-run'
 	['vpc set-dhcp-options']='--dns --domain --dry-run'
 	['vpc add-cidr']='--dry-run'
 	['vpc remove-cidr']='--dry-run'
@@ -210,6 +211,7 @@ declare -gA _vpcctl_option_words=(
 )
 declare -gA _vpcctl_argument_words=(
 	['vpc show +']='@vpc'
+	['vpc set 0']='@vpc'
 	['vpc set-dhcp-options 0']='@vpc'
 	['vpc add-cidr 0']='@vpc'
 	['vpc remove-cidr 0']='@vpc'

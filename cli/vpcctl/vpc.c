@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vpcctl vpc … */
 #include <stdio.h>
+#include <string.h>
 
 #include <vpc/json.h>
 
+#include "cli/lib/api.h"
 #include "cli/vpcctl/resource.h"
 
 static const struct field columns[] = {
@@ -39,6 +41,7 @@ static const struct field fields[] = {
 	{"cidr", "cidr", TABLE_LEFT, NULL},
 	{"cidr6", "cidr6", TABLE_LEFT, NULL},
 	{"secondary cidrs", "secondary_cidrs", TABLE_LEFT, NULL},
+	{"host access", "host_access", TABLE_LEFT, NULL},
 	{"mtu", "mtu", TABLE_LEFT, NULL},
 	{"netns", "netns", TABLE_LEFT, NULL},
 	{"dhcp options", "dhcp_options", TABLE_LEFT, output_dhcp_options},
@@ -79,6 +82,28 @@ static int change_cidr(struct cli *cli, const struct args *args, const char *met
 	return status != CLI_OK ? status : resource_change_part(cli, args, method, "cidrs", body);
 }
 
+/* `--host-access a b`: what follows is ranges too. */
+static int run_set(struct cli *cli, const struct args *args)
+{
+	static const struct body_field fields_of_access[] = {{"host_access", "--host-access"}, BODY_END};
+	_cleanup_json_ json_t *body = NULL;
+	json_t *ranges;
+	int status;
+
+	if (!args_get(args, "--host-access"))
+		return args_wrong(args, "--host-access is missing");
+	status = body_make(cli, args, fields_of_access, &body);
+	if (status != CLI_OK)
+		return status;
+	ranges = json_object_get(body, "host_access");
+	for (size_t i = 0; i < args_count(args, "CIDR"); i++)
+		if (json_array_append_new(ranges, json_string(args_nth(args, "CIDR", i))) < 0)
+			return api_oom();
+	if (json_array_size(ranges) == 1 && !strcmp(json_string_value(json_array_get(ranges, 0)), "none"))
+		json_array_clear(ranges);
+	return resource_change_part(cli, args, "PATCH", NULL, TAKE_PTR(body));
+}
+
 static int run_add_cidr(struct cli *cli, const struct args *args)
 {
 	return change_cidr(cli, args, "POST");
@@ -107,6 +132,14 @@ static const struct param set_dhcp_options_params[] = {
 	PARAMS_END,
 };
 
+static const struct param set_params[] = {
+	{"VPC", VALUE_VPC, PARAM_REQUIRED, NULL, "id or name"},
+	{"CIDR", VALUE_TEXT, PARAM_REPEAT | PARAM_HIDDEN, NULL, ""},
+	{"--host-access", VALUE_TEXT, PARAM_REPEAT, "CIDR",
+	 "the host's own addresses in it and the VPC may talk with each other; replaces all. none: no address"},
+	PARAM_DRY_RUN,
+	PARAMS_END,
+};
 static const struct param cidr_params[] = {
 	{"VPC", VALUE_VPC, PARAM_REQUIRED, NULL, "id or name"},
 	{"CIDR", VALUE_TEXT, PARAM_REQUIRED, NULL, "IPv4 (/8 to /28) or IPv6 (/44 to /60)"},
@@ -140,6 +173,17 @@ static const struct command set_dhcp_options = {
 	.notes = "Workloads learn them when they renew their lease, after half an hour at most.",
 	.example = "vpcctl vpc set-dhcp-options prod --dns 10.0.0.53 --dns fd00:1::53 --domain prod.internal",
 };
+static const struct command set = {
+	RESOURCE_VERB(vpc, "set", run_set),
+	.summary = "say which of the host's own addresses a VPC may talk with",
+	.params = set_params,
+	.notes = "Without host access a VPC and the host don't reach each other. Groups judge the host's address in "
+		 "both "
+		 "directions. Host access comes before the route tables, and two VPCs that have it may not overlap. "
+		 "What is taken "
+		 "away is cut at once.",
+	.example = "vpcctl vpc set prod --host-access 192.0.2.10/32 --host-access 2001:db8::10/128",
+};
 static const struct command add_cidr = {
 	RESOURCE_VERB(vpc, "add-cidr", run_add_cidr),
 	.summary = "give a VPC a further CIDR",
@@ -163,5 +207,5 @@ static const struct command delete = {
 	.example = "vpcctl vpc delete prod",
 };
 
-const struct command *const vpc_commands[] = {&create,	 &list,	       &show,	&set_dhcp_options,
+const struct command *const vpc_commands[] = {&create,	 &list,	       &show,	&set, &set_dhcp_options,
 					      &add_cidr, &remove_cidr, &delete, NULL};

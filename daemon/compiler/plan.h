@@ -184,7 +184,9 @@ struct vpc_record {
 	uint32_t mtu;
 	struct cidr cidrs[2 * VPC_CIDRS_MAX]; /* both families; of each at most VPC_CIDRS_MAX */
 	uint32_t n_cidrs;
-	bool routed_out;  /* it has a gateway or a published port */
+	struct cidr host_access[2 * VPC_HOST_CIDRS_MAX]; /* as cidrs: which of the host's addresses it may talk with */
+	uint32_t n_host_access;
+	bool routed_out;  /* it has a gateway, a published port or host access, and so an uplink */
 	bool routed_out6; /* the world reaches its IPv6 addresses */
 	bool peered;	  /* it has an active peering */
 	struct vpc_address_config_options address_config;

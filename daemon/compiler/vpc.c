@@ -14,6 +14,8 @@ static int record_vpc(const struct scope *s, enum snapshot snapshot, const struc
 	ret->mtu = v->mtu;
 	for (size_t i = 0; (own = vpc_cidr(v, i)) && ret->n_cidrs < ARRAY_SIZE(ret->cidrs); i++)
 		ret->cidrs[ret->n_cidrs++] = *own;
+	for (size_t i = 0; i < v->n_host_access && ret->n_host_access < ARRAY_SIZE(ret->host_access); i++)
+		ret->host_access[ret->n_host_access++] = v->host_access[i];
 	ret->routed_out = v->routed_out;
 	ret->routed_out6 = v->routed_out6;
 	ret->peered = v->peered;

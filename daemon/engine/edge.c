@@ -175,6 +175,7 @@ void edge_outers(const struct net_edge *edge, void *userdata)
 	tell_local_ports(e);
 	note(e, tell_outers(e, edge), "outer interfaces");
 	note(e, maps_host_addresses_set(e->maps, edge->addresses, edge->n_addresses), "addresses of the host");
+	note(e, maps_own_addresses_set(e->maps, edge->own, edge->n_own), "all addresses of the host");
 	adjust_uplinks(e);
 	engine_attach_links(e);
 }

@@ -132,6 +132,11 @@ const struct cidr *vpc_overlapping_cidr(const struct vpc *v, const struct cidr *
 /* The secondary CIDRs as the API and the store have them; NULL: out of memory. A document may lack them. */
 json_t *vpc_secondary_to_json(const struct vpc *v);
 void vpc_secondary_load(struct document *d, struct vpc *v);
+/* Whether its host access names addresses of the family. */
+bool vpc_reaches_host(const struct vpc *v, uint8_t family);
+/* Its host access as the API and the store have it; NULL: out of memory. A document may lack it. */
+json_t *vpc_host_access_to_json(const struct vpc *v);
+void vpc_host_access_load(struct document *d, struct vpc *v);
 
 /* --- transactions (txn.c, ids.c) --------------------------------------------------------------------------------- */
 

@@ -52,7 +52,9 @@ struct dhcp_options {
 };
 
 /* Of both families: of each one less than the limit cidrs_per_vpc, whose default is its largest value. */
-#define VPC_SECONDARY_MAX 8
+#define VPC_SECONDARY_MAX   8
+/* Of each family: the default of the limit host_access_per_vpc, which is its largest value. */
+#define VPC_HOST_ACCESS_MAX 8
 
 struct vpc {
 	struct object o;
@@ -60,11 +62,13 @@ struct vpc {
 	struct cidr cidr6; /* addr.family 0: none */
 	struct cidr secondary[VPC_SECONDARY_MAX];
 	size_t n_secondary;
+	struct cidr host_access[2 * VPC_HOST_ACCESS_MAX]; /* which of the host's own addresses it may talk with */
+	size_t n_host_access;
 	uint32_t mtu;
 	uint32_t default_sg; /* number of its group "default" */
 	struct dhcp_options dhcp;
 	uint32_t main_route_table; /* number; 0: none yet, in a store of an earlier version */
-	bool routed_out;	   /* it has a gateway or a published port */
+	bool routed_out;	   /* it has a gateway, a published port or host access */
 	bool routed_out6;	   /* it has IPv6, and a route for IPv6 leads to the world */
 	uint32_t default_acl;	   /* number; 0: none yet, in a store of an earlier version */
 	bool peered;		   /* it has an active peering */

@@ -318,7 +318,7 @@ static void host_address_smuggled_in(struct maps *t)
 
 static void host_address_gone(struct maps *t)
 {
-	cr_assert_eq(bpf_map_delete_elem(t->map[MAP_PUBLIC].fd, &t->edge.hosts[0]), 0);
+	cr_assert_eq(bpf_map_delete_elem(t->map[MAP_PUBLIC].fd, &t->edge.hosts.at[0]), 0);
 }
 
 static void ports_changed(struct maps *t)

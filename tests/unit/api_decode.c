@@ -59,6 +59,7 @@ static const struct {
 	[FIELD_TARGET] = {"\"blackhole\"", "null"},
 	[FIELD_POOL] = {"\"public\"", "1"},
 	[FIELD_ADDRESS] = {"\"203.0.113.7\"", "203"},
+	[FIELD_HOST_ACCESS] = {"[\"192.0.2.1/32\"]", "\"192.0.2.1/32\""},
 	[FIELD_PRIVATE_IP] = {"\"10.0.0.5\"", "10"},
 	[FIELD_PROTOCOL] = {"\"udp\"", "17"},
 	[FIELD_FROM_PORT] = {"80", "\"80\""},

@@ -274,6 +274,31 @@ Test(datapath_mirror, a_cidr_keeps_its_place)
 	cr_assert_neq(again.cidr4[3].addr, second);
 }
 
+/* So does one of host access. */
+Test(datapath_mirror, host_access_keeps_its_place)
+{
+	const struct cidr one = {{.family = 4, .bytes = {[10] = 0xff, 0xff, 192, 0, 2, 1}}, 32},
+			  two = {{.family = 4, .bytes = {[10] = 0xff, 0xff, 192, 0, 2, 2}}, 32},
+			  six = {{.family = 6, .bytes = {0x20, 1}}, 16};
+	struct vpc_record vpc = {.number = 1, .host_access = {one, six, two}, .n_host_access = 3};
+	struct vpc_space space = {};
+
+	space_of(&vpc, &space, &space);
+	cr_assert_eq(space.n_host4, 2);
+	cr_assert_eq(space.n_host6, 1);
+	cr_assert_eq(space.n4 + space.n6, 0);
+	vpc.host_access[0] = two;
+	vpc.n_host_access = 1;
+	space_of(&vpc, &space, &space);
+	cr_assert_arr_eq(&space.host4[0], &space_empty4, sizeof(space_empty4));
+	cr_assert_arr_eq(&space.host6[0], &space_empty6, sizeof(space_empty6));
+	cr_assert_eq(((uint8_t *)&space.host4[1].addr)[3], 2);
+	/* What somebody else wrote differs from what should be there. */
+	space.n_host4 = VPC_HOST_CIDRS_MAX + 1;
+	space_of(&vpc, &space, &space);
+	cr_assert_eq(space.n_host4, 1);
+}
+
 Test(datapath_mirror, nothing_stays_marked_after_an_undo)
 {
 	add_row(false, 7, 443, 7);

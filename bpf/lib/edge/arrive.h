@@ -40,7 +40,7 @@ static __always_inline int arrive_begin(struct __sk_buff *skb, struct scratch *s
 	s->way = way_of_mac(macs);
 	if (!s->way)
 		return DROP_SILENTLY;
-	s->mark = VPC_MARK_EDGE | way_kind(s->way);
+	s->mark = VPC_MARK_EDGE | (s->way == ROUTE_WAY_HOST_IGW ? VPC_MARK_HOST_IGW : way_kind(s->way));
 	rc = edge_parse(skb);
 	if (!rc && way_kind(s->way) == VPC_EDGE_PEERING)
 		rc = arrive_peer(s, macs);

@@ -157,12 +157,20 @@ static __always_inline int edge_parse(struct __sk_buff *skb)
 	return skb->protocol == bpf_htons(ETH_P_IPV6) ? parse_packet(skb, ETH_HLEN, 6, 0) : VPC_DROP_ETHERTYPE;
 }
 
-/* Looks up a public address. The row has VPC_PUBLIC_… bits and the number of an elastic IP. Returns NULL if the address
- * is not public. */
+/* Looks up an address in `public`. The row has VPC_PUBLIC_… bits and the number of an elastic IP. Returns NULL if the
+ * address is neither public nor the host's. */
 static __always_inline struct vpc_public *public_find(struct edge *e, const __be32 *address)
 {
 	address_copy(e->public_key.addr, address);
 	return bpf_map_lookup_elem(&public, &e->public_key);
+}
+
+/* Whether the address is public: an elastic IP, or an address of the host on an outer interface. */
+static __always_inline int public_is_reached(struct edge *e, const __be32 *address)
+{
+	struct vpc_public *found = public_find(e, address);
+
+	return found && (READ_ONCE(found->kind) & (VPC_PUBLIC_EIP | VPC_PUBLIC_HOST));
 }
 
 #endif

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From the host itself to a VPC: tc egress of an uplink's host end. The host's nftables rule sends to the VPC's transit
- * address what the host sends to a published port of its own, also at 127.0.0.1. The workload sees an address of the
- * host that isn't special, and its groups judge that address. No other packet enters a VPC here.
+ * From the host itself to a VPC: tc egress of an uplink's host end. A packet that the host forwards is never the host's
+ * own, whatever its source is. The groups judge the host's address. There are three ways in:
+ *
+ * - To a private address of the VPC, if the VPC's host access names the source.
+ * - To an elastic IP, or to an IPv6 address that an internet gateway leads to, as from anybody in the world.
+ * - To a published port of the host's own, also at 127.0.0.1. The host's nftables rule sends that to the VPC's transit
+ *   address. The workload sees an address of the host that isn't special.
  */
 #ifndef BPF_LIB_EDGE_HOST_H
 #define BPF_LIB_EDGE_HOST_H
@@ -55,9 +59,34 @@ static __always_inline __be32 host_source(const struct scratch *s, const struct 
 	return address_special(4, s->packet.src) ? e->publish_address[HOST_OUTER] : s->packet.src[3];
 }
 
-/* Judges the packet in the scratch. Returns PASS with the packet rewritten and e->way set; AGAIN; HOSTS: it is for no
- * published port; or a reason. */
-__noinline int host_judge(struct __sk_buff *skb)
+/* Sends a later fragment for a published port where the first one went. Returns PASS, HOSTS or a reason. */
+static __always_inline int host_fragment(struct __sk_buff *skb, struct scratch *s, struct edge *e)
+{
+	int rc = nat_fragment_follow(s, e, 0);
+
+	if (rc)
+		return rc;
+	if (e->fragment.vpc != s->vpc || !e->fragment.other)
+		return HOSTS;
+	e->vpc = e->fragment.vpc;
+	e->way = e->fragment.way;
+	rc = rewrite_end(skb, EDGE_SOURCE, e->fragment.other, 0);
+	return rc ? rc : rewrite_end(skb, EDGE_DESTINATION, e->fragment.address, 0);
+}
+
+/* Rewrites both ends of the packet by the translation in e->entry. Returns PASS or a reason. */
+static __always_inline int host_rewrite(struct __sk_buff *skb, struct scratch *s, struct edge *e)
+{
+	int rc = enter_rewrite(skb, s, e);
+
+	if (!rc && s->packet.fragment == FRAGMENT_FIRST)
+		nat_fragment_put(s, e, e->entry.other.local, e->entry.other.remote);
+	return rc ? rc : rewrite_end(skb, EDGE_SOURCE, e->entry.other.remote, e->entry.other.rport);
+}
+
+/* Judges a packet that is for no address of the VPC. Returns PASS with the packet rewritten and e->way set; AGAIN;
+ * HOSTS: it is for no published port; or a reason. */
+__noinline int host_published(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
 	struct edge *e = edge_get();
@@ -66,8 +95,8 @@ __noinline int host_judge(struct __sk_buff *skb)
 
 	if (!s || !e)
 		return VPC_DROP_NOT_READY;
-	if (s->packet.family != 4 || s->packet.fragment != WHOLE)
-		return HOSTS;
+	if (s->packet.fragment == FRAGMENT_LATER)
+		return host_fragment(skb, s, e);
 	if (s->packet.icmp_kind == ICMP_ERROR && quote_read(skb, s))
 		return HOSTS;
 	if (!enter_key(s, e))
@@ -86,8 +115,61 @@ __noinline int host_judge(struct __sk_buff *skb)
 	} else if (s->packet.icmp_kind != ICMP_ERROR) {
 		nat_used_by(s, e, 0);
 	}
-	rc = rewrite_end(skb, EDGE_SOURCE, e->entry.other.remote, e->entry.other.rport);
-	return rc ? rc : enter_rewrite(skb, s, e);
+	return host_rewrite(skb, s, e);
+}
+
+/* Judges a packet for a private address of the VPC, by the VPC's host access, or IPv6 by its internet gateway. Returns
+ * PASS with e->way set, AGAIN or a reason. */
+__noinline int host_private(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	struct edge *e = edge_get();
+	int rc;
+
+	if (!s || !e)
+		return VPC_DROP_NOT_READY;
+	e->vpc = s->vpc;
+	e->way = way_make(VPC_EDGE_HOST, 0);
+	s->me = address_owner(s, s->packet.dst);
+	if (route_is_host(SCRATCH_PACKET, EDGE_SOURCE))
+		return s->me ? enter_fits(skb, s) : VPC_DROP_UNKNOWN_DESTINATION;
+	if (s->packet.family == 4)
+		return VPC_DROP_HOST_CLOSED;
+	e->prefix6_vpc = s->vpc;
+	rc = enter_judge6(skb);
+	if (rc)
+		return rc;
+	if (way_kind(e->way) != VPC_EDGE_IGW)
+		return VPC_DROP_NO_INBOUND;
+	e->way = ROUTE_WAY_HOST_IGW;
+	return PASS;
+}
+
+/* Judges the packet in the scratch. Returns PASS with the packet rewritten and e->way set; AGAIN; HOSTS: no VPC takes
+ * it; or a reason. */
+__noinline int host_judge(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	struct edge *e = edge_get();
+	struct vpc_public *found;
+	int rc;
+
+	if (!s || !e)
+		return VPC_DROP_NOT_READY;
+	if (address_in_space(s, s->packet.family, s->packet.dst))
+		return host_private(skb);
+	if (s->packet.family != 4)
+		return HOSTS;
+	found = public_find(e, s->packet.dst);
+	if (!found || !(READ_ONCE(found->kind) & VPC_PUBLIC_EIP))
+		return host_published(skb);
+	rc = enter_elastic(skb, s, e, READ_ONCE(found->number));
+	if (rc)
+		return rc;
+	if (e->vpc != s->vpc || way_kind(e->way) != VPC_EDGE_IGW)
+		return HOSTS;
+	e->way = ROUTE_WAY_HOST_IGW;
+	return PASS;
 }
 
 static __always_inline int host(struct __sk_buff *skb)
@@ -104,6 +186,8 @@ static __always_inline int host(struct __sk_buff *skb)
 		return TC_ACT_OK; /* from_world or from_vpc redirected it here */
 	if (mac[0] & 1)
 		return TC_ACT_SHOT; /* multicast, which the kernel sends on every link */
+	if (skb->ingress_ifindex)
+		return drop_unread(0, VPC_DROP_HOST_CLOSED); /* forwarded */
 	edge_begin(skb, s, VPC_INGRESS);
 	e->translated = 1; /* keeps the packet out of the edge cache */
 	s->vpc = READ_ONCE(*number);

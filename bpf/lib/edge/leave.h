@@ -107,7 +107,7 @@ static __always_inline __be32 leave_host_address(const struct scratch *s, struct
 	if (!e->hairpin)
 		return 0;
 	target = public_find(e, s->packet.dst);
-	if (!target || target->kind != VPC_PUBLIC_EIP)
+	if (!target || (READ_ONCE(target->kind) & (VPC_PUBLIC_EIP | VPC_PUBLIC_HOST)) != VPC_PUBLIC_EIP)
 		return s->packet.dst[3];
 	bpf_for_each_map_elem(&outer, leave_any_outer, &address, 0);
 	return address;
@@ -230,7 +230,12 @@ __noinline int leave_nat(struct __sk_buff *skb)
 		rc = nat_fragment_follow(s, e, e->vpc);
 		if (!rc && e->fragment.way != e->way)
 			rc = VPC_DROP_FRAGMENT;
-		return rc ? rc : rewrite_end(skb, EDGE_SOURCE, e->fragment.address, 0);
+		if (!rc)
+			rc = rewrite_end(skb, EDGE_SOURCE, e->fragment.address, 0);
+		if (rc || !e->fragment.other)
+			return rc;
+		e->to_host = 1;
+		return rewrite_end(skb, EDGE_DESTINATION, e->fragment.other, 0);
 	}
 	rc = leave_translation(skb);
 	if (rc)
@@ -242,6 +247,10 @@ __noinline int leave_nat(struct __sk_buff *skb)
 	}
 	if (e->entry.flags & VPC_NAT_HOST) {
 		e->to_host = 1;
+		if (s->packet.fragment == FRAGMENT_FIRST) {
+			nat_fragment_key(s, e, e->vpc);
+			nat_fragment_put(s, e, address, e->entry.other.remote);
+		}
 		rc = rewrite_end(skb, EDGE_DESTINATION, e->entry.other.remote, e->entry.other.rport);
 		return rc ? rc : rewrite_end(skb, EDGE_SOURCE, address, e->entry.other.lport);
 	}
@@ -292,6 +301,34 @@ static __always_inline int leave_translate(struct __sk_buff *skb, struct scratch
 	return rc;
 }
 
+/*
+ * Gives the packet to the host itself, by the VPC's host access, or as the answer to what the host sent by the internet
+ * gateway. The destination must be an address of the host, and one that the host doesn't forward to. Returns PASS,
+ * AGAIN or a reason.
+ */
+__noinline int leave_to_host(struct __sk_buff *skb)
+{
+	struct scratch *s = scratch_get(SCRATCH_PACKET);
+	struct edge *e = edge_get();
+	struct vpc_public *found;
+
+	if (!s || !e)
+		return VPC_DROP_NOT_READY;
+	if (!s->me || !address_in_space(s, s->packet.family, s->packet.src))
+		return VPC_DROP_FORGED_SOURCE;
+	if (e->way == ROUTE_WAY_HOST_IGW) {
+		found = public_find(e, s->packet.dst);
+		if (!found || !(READ_ONCE(found->kind) & VPC_PUBLIC_OWN))
+			return VPC_DROP_HOST_CLOSED;
+	} else if (!route_is_host(SCRATCH_PACKET, EDGE_DESTINATION)) {
+		return VPC_DROP_HOST_CLOSED;
+	}
+	if (leave_fib(skb, s, e, 0) == PASS)
+		return VPC_DROP_HOST_CLOSED;
+	e->to_host = 1;
+	return e->way == ROUTE_WAY_HOST_IGW && s->packet.family == 4 ? eip_leave(skb) : PASS;
+}
+
 /* Looks up the route to the packet's destination, into e->fib. It must be by an outer interface. Returns PASS or a
  * reason. */
 static __always_inline int leave_route(struct __sk_buff *skb, struct scratch *s, struct edge *e)
@@ -310,7 +347,7 @@ static __always_inline int leave_route(struct __sk_buff *skb, struct scratch *s,
 /* Whether the packet is for a public address of this host or of another VPC on it. */
 static __always_inline int leave_is_hairpin(struct scratch *s, struct edge *e)
 {
-	return s->packet.family == 4 ? public_find(e, s->packet.dst) != 0 : enter_prefix(s, e, s->packet.dst) != 0;
+	return s->packet.family == 4 ? public_is_reached(e, s->packet.dst) : enter_prefix(s, e, s->packet.dst) != 0;
 }
 
 /* Stores what becomes of the packet, after it is translated and its route is known. */
@@ -350,6 +387,8 @@ __noinline int leave_judge(struct __sk_buff *skb)
 		return VPC_DROP_NOT_READY;
 	if (!e->translated) {
 		s->me = address_owner(s, s->packet.src); /* the ENI at which a drop is counted */
+		if (way_kind(e->way) == VPC_EDGE_HOST)
+			return leave_to_host(skb);
 		nat_first = way_kind(e->way) != VPC_EDGE_NAT;
 		if (nat_first)
 			rc = leave_translate(skb, s, e);

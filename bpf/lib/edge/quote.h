@@ -70,22 +70,31 @@ static __always_inline void nat_fragment_key(struct scratch *s, struct edge *e, 
 	k->pad2[2] = 0;
 }
 
-/* Stores how a first fragment is translated. It must be called before the fragment is rewritten. address: the new
- * address of the translated end. */
-static __always_inline void nat_fragment_remember(struct scratch *s, struct edge *e, __u32 space, __be32 address)
+/* Stores under e->fragment_key how a first fragment is translated. address: the new address of the translated end;
+ * other: that of the other end; 0: it stays. */
+static __always_inline void nat_fragment_put(struct scratch *s, struct edge *e, __be32 address, __be32 other)
 {
 	struct vpc_nat_fragment *v = &e->fragment;
 
-	if (s->packet.fragment != FRAGMENT_FIRST)
-		return;
-	nat_fragment_key(s, e, space);
 	v->seen_ns = s->now_ns;
 	v->address = address;
+	v->other = other;
 	v->vpc = e->vpc;
 	v->way = e->way;
 	v->end = s->packet.fragment_at;
 	v->pad = 0;
+	v->pad2 = 0;
 	bpf_map_update_elem(&nat_fragment, &e->fragment_key, v, BPF_ANY);
+}
+
+/* Stores how a first fragment is translated, of which one end is. It must be called before the fragment is rewritten.
+ * address: the new address of that end. */
+static __always_inline void nat_fragment_remember(struct scratch *s, struct edge *e, __u32 space, __be32 address)
+{
+	if (s->packet.fragment != FRAGMENT_FIRST)
+		return;
+	nat_fragment_key(s, e, space);
+	nat_fragment_put(s, e, address, 0);
 }
 
 /* Reads how the first fragment of the later fragment in the scratch was translated, into e->fragment. Returns PASS;

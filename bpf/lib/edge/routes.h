@@ -8,6 +8,9 @@
 
 #include "lib/edge/nat.h"
 
+/* The way of a flow that the host itself opened by the internet gateway. */
+#define ROUTE_WAY_HOST_IGW way_make(VPC_EDGE_HOST, VPC_EDGE_IGW)
+
 #define ROUTE_STEPS 130u /* all prefix lengths of IPv6, and one step to end */
 
 struct route_walk {
@@ -165,9 +168,65 @@ static __always_inline int route_peering(struct scratch *s, __u32 number)
 	return PASS;
 }
 
+/* 1 if i < n, else 0; and 1 if x is 0. Without branches: the verifier walks each of them. */
+static __always_inline __u32 below(__u32 i, __u32 n)
+{
+	return (i - n) >> 31;
+}
+
+static __always_inline __u32 is_zero(__u32 x)
+{
+	return ~(x | -x) >> 31;
+}
+
+static __always_inline int host_access_names(const struct vpc_space *space, __u32 family, const __be32 *a)
+{
+	__u32 named = 0;
+
+	if (family == 4) {
+		for (__u32 i = 0; i < VPC_HOST_CIDRS_MAX; i++) {
+			const struct vpc_cidr4 *c = &space->host4[i];
+
+			named |= below(i, space->n_host4) & is_zero((a[3] & c->mask) ^ c->addr);
+		}
+		return named != 0;
+	}
+	for (__u32 i = 0; i < VPC_HOST_CIDRS_MAX; i++) {
+		const struct vpc_cidr6 *c = &space->host6[i];
+
+		named |= below(i, space->n_host6) &
+			 is_zero(((a[0] & c->mask[0]) ^ c->addr[0]) | ((a[1] & c->mask[1]) ^ c->addr[1]) |
+				 ((a[2] & c->mask[2]) ^ c->addr[2]) | ((a[3] & c->mask[3]) ^ c->addr[3]));
+	}
+	return named != 0;
+}
+
+/* Whether one end (EDGE_…) of the packet in the scratch is one of the host's own addresses that the VPC's host access
+ * names. Returns 1 or 0. */
+__noinline int route_is_host(__u32 which, __u32 end)
+{
+	struct scratch *s = scratch_get(which);
+	const __be32 *address;
+	struct vpc_space *space;
+	struct vpc_public *found;
+	__u32 number;
+
+	if (!s)
+		return 0;
+	number = s->vpc;
+	address = end == EDGE_SOURCE ? s->packet.src : s->packet.dst;
+	space = bpf_map_lookup_elem(&vpc, &number);
+	if (!space || !(READ_ONCE(space->flags) & VPC_SPACE_ROUTED_OUT) ||
+	    !host_access_names(space, s->packet.family, address))
+		return 0;
+	found = bpf_map_lookup_elem(&public, address);
+	return found && (READ_ONCE(found->kind) & VPC_PUBLIC_OWN);
+}
+
 /*
- * Finds where the packet in the scratch goes, whose destination is outside the VPC. Sets the scratch's `way`, or `hop`
- * and `hop_routed` if an appliance is the target. Returns PASS, AGAIN or a reason.
+ * Finds where the packet in the scratch goes, whose destination is outside the VPC. Host access comes before the route
+ * table. Sets the scratch's `way`, or `hop` and `hop_routed` if an appliance is the target. Returns PASS, AGAIN or a
+ * reason.
  */
 __noinline int route_out(__u32 which)
 {
@@ -183,6 +242,10 @@ __noinline int route_out(__u32 which)
 	if (!space || !(READ_ONCE(space->flags) & (VPC_SPACE_ROUTED_OUT | VPC_SPACE_PEERED)))
 		return VPC_DROP_NO_ROUTE;
 	address_copy(s->route_address, s->packet.dst);
+	if (route_is_host(which, EDGE_DESTINATION)) {
+		s->way = way_make(VPC_EDGE_HOST, 0);
+		return PASS;
+	}
 	target = route_find(which, s->me, s->packet.family);
 	if (target == ROUTE_NO_TABLE)
 		return PASS;
@@ -221,13 +284,15 @@ static __always_inline __u32 route_back_way(const struct scratch *s)
 {
 	struct vpc_eni *from = s->peer ? eni_get(s->peer & VPC_NUMBER_MASK) : 0;
 
-	return from ? way_make(VPC_EDGE_PEERING, from->vpc) : s->way;
+	if (from)
+		return way_make(VPC_EDGE_PEERING, from->vpc);
+	return s->way == ROUTE_WAY_HOST_IGW ? way_make(VPC_EDGE_IGW, 0) : s->way;
 }
 
 /*
  * Whether ENI `number`'s answer to the packet in the scratch would leave by the way by which the packet came. So
  * deleting a route also ends what came in by it. Answers to a published port need no route, and an ICMP error may come
- * from any router. Returns PASS, AGAIN or a reason.
+ * from any router. What the host sends needs host access for as long as it goes on. Returns PASS, AGAIN or a reason.
  */
 __noinline int route_back(__u32 which, __u32 number)
 {
@@ -236,9 +301,11 @@ __noinline int route_back(__u32 which, __u32 number)
 
 	if (!s)
 		return VPC_DROP_NOT_READY;
+	address_copy(s->route_address, s->packet.src);
+	if (s->way == way_make(VPC_EDGE_HOST, 0))
+		return route_is_host(which, EDGE_SOURCE) ? PASS : VPC_DROP_HOST_CLOSED;
 	if (way_kind(s->way) == VPC_EDGE_PUBLISHED || s->packet.icmp_kind == ICMP_ERROR)
 		return PASS;
-	address_copy(s->route_address, s->packet.src);
 	target = route_find(which, number, s->packet.family);
 	if (target == AGAIN)
 		return AGAIN;
@@ -285,6 +352,25 @@ static __always_inline int route_is_published(struct scratch *s)
 	return nat_find_out(s, e) && (e->entry.flags & VPC_NAT_PUBLISHED);
 }
 
+/* Sends an answer of a flow that the host itself opened by the internet gateway back by it, whatever host access says.
+ * Returns PASS, AGAIN or a reason. */
+static __always_inline int route_to_host(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	int target;
+
+	if (!s)
+		return VPC_DROP_NO_ROUTE;
+	address_copy(s->route_address, s->packet.dst);
+	target = route_find(which, s->me, s->packet.family);
+	if (target == AGAIN)
+		return AGAIN;
+	s->way = ROUTE_WAY_HOST_IGW;
+	s->hop = 0;
+	s->hop_routed = 0;
+	return (__u32)target == way_make(VPC_EDGE_IGW, 0) ? PASS : VPC_DROP_NO_ROUTE;
+}
+
 /*
  * Finds where the packet in the scratch goes, which is accepted and is for no ENI by its MAC or its address. The route
  * table is asked for each packet, so deleting a route ends what used it. Returns PASS with `way` or `hop` set, or with
@@ -314,6 +400,8 @@ __noinline int route_way(__u32 which)
 		s->hop_routed = 0;
 		return PASS;
 	}
+	if (s->fl.flags & VPC_FLOW_FROM_HOST)
+		return route_to_host(which);
 	kind = way_kind(s->way);
 	return kind == VPC_EDGE_NAT || kind == VPC_EDGE_EIGW ? VPC_DROP_NO_INBOUND : s->way_rc;
 }

@@ -71,6 +71,7 @@ static __always_inline int world_arp(struct __sk_buff *skb, struct edge *e)
  * `public` then. */
 static __always_inline int world_concerns(struct __sk_buff *skb, struct edge *e)
 {
+	struct vpc_public *found;
 	struct vpc_edge_ctl *c;
 	__be32 address;
 
@@ -84,7 +85,8 @@ static __always_inline int world_concerns(struct __sk_buff *skb, struct edge *e)
 	    bpf_skb_load_bytes(skb, ETH_HLEN + IPV4_DESTINATION, &address, sizeof(address)))
 		return 0;
 	address_from4(e->public_key.addr, address);
-	return bpf_map_lookup_elem(&public, &e->public_key) != 0;
+	found = bpf_map_lookup_elem(&public, &e->public_key);
+	return found && (READ_ONCE(found->kind) & (VPC_PUBLIC_EIP | VPC_PUBLIC_HOST));
 }
 
 /* Whether the packet's source is forged: a public address of this host, or an IPv6 address of another VPC. Rules of
@@ -93,13 +95,11 @@ static __always_inline int world_concerns(struct __sk_buff *skb, struct edge *e)
 static __always_inline int world_forged(struct scratch *s, struct edge *e)
 {
 	__u32 to = e->prefix6_vpc, from;
-	int forged;
+	int forged = public_find(e, s->packet.src) != 0;
 
-	if (s->packet.family == 4) {
-		forged = public_find(e, s->packet.src) != 0;
-		address_copy(e->public_key.addr, s->packet.dst);
+	address_copy(e->public_key.addr, s->packet.dst);
+	if (forged || s->packet.family == 4)
 		return forged;
-	}
 	from = enter_prefix(s, e, s->packet.src);
 	e->prefix6_vpc = to;
 	return from && from != to;

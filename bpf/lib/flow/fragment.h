@@ -87,7 +87,7 @@ static __always_inline int fragment_way(struct scratch *s, __u32 mark)
 {
 	if (s->direction != VPC_EGRESS)
 		return mark == s->mark ? PASS : VPC_DROP_FRAGMENT;
-	if (mark >> VPC_TARGET_SHIFT != VPC_EDGE_PUBLISHED)
+	if (mark >> VPC_TARGET_SHIFT != VPC_EDGE_PUBLISHED && mark >> VPC_TARGET_SHIFT != VPC_EDGE_HOST)
 		return PASS;
 	s->way = mark;
 	s->hop_routed = 0;

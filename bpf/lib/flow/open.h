@@ -77,7 +77,8 @@ static __always_inline int open_verdict(struct scratch *s, int how)
 	const struct packet *p = &s->packet;
 	int rc;
 
-	s->fl.flags = 0;
+	s->fl.flags =
+		s->direction == VPC_INGRESS && s->mark == (VPC_MARK_EDGE | VPC_MARK_HOST_IGW) ? VPC_FLOW_FROM_HOST : 0;
 	s->fl.state = VPC_FLOW_ONE_WAY;
 	if (p->icmp_kind == ICMP_REPLY)
 		return VPC_DROP_NO_FLOW;
@@ -86,7 +87,7 @@ static __always_inline int open_verdict(struct scratch *s, int how)
 		if (!tcp_opens(p->tcp_flags)) {
 			if (how != OPEN_NEW || !open_pickup_wanted(s))
 				return open_overlooked(s) ? AGAIN : VPC_DROP_NO_FLOW;
-			s->fl.flags = VPC_FLOW_PICKED_UP;
+			s->fl.flags |= VPC_FLOW_PICKED_UP;
 			rc = open_pickup(s);
 			return verdict_is_reason(rc) ? VPC_DROP_NO_FLOW : rc;
 		}

@@ -176,9 +176,9 @@ static int compare_keys(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct vpc_public_key));
 }
 
-bool edge_is_host(const struct maps *maps, const struct vpc_public_key *key)
+static bool has_address(const struct edge_addresses *list, const struct vpc_public_key *key)
 {
-	return bsearch(key, maps->edge.hosts, maps->edge.n_hosts, sizeof(*key), compare_keys) != NULL;
+	return bsearch(key, list->at, list->n, sizeof(*key), compare_keys) != NULL;
 }
 
 static bool key_is_v4(const struct vpc_public_key *key)
@@ -191,8 +191,10 @@ static bool key_is_v4(const struct vpc_public_key *key)
 void edge_public_value(const struct maps *maps, const struct vpc_public_key *key, struct vpc_public *ret)
 {
 	*ret = (struct vpc_public){};
-	if (edge_is_host(maps, key))
+	if (has_address(&maps->edge.hosts, key))
 		ret->kind |= VPC_PUBLIC_HOST;
+	if (has_address(&maps->edge.own, key))
+		ret->kind |= VPC_PUBLIC_OWN;
 	if (key_is_v4(key))
 		ret->number = eip_by_address(&maps->mirror, key->addr[3]);
 	if (ret->number)
@@ -214,34 +216,45 @@ void edge_public_key_of(uint32_t address, struct vpc_public_key *ret)
 	ret->addr[3] = address;
 }
 
-int maps_host_addresses_set(struct maps *maps, const struct ip *addresses, size_t n)
+static int addresses_set(struct maps *maps, struct edge_addresses *list, const struct ip *addresses, size_t n)
 {
-	struct vpc_public_key was[MAPS_HOST_ADDRESSES_MAX], *hosts = maps->edge.hosts;
-	size_t n_was = maps->edge.n_hosts;
-	bool all = maps->edge.hosts_lost;
+	_cleanup_free_ struct edge_addresses *was = NULL;
 	int r = 0;
 
 	if (n > MAPS_HOST_ADDRESSES_MAX)
 		return -E2BIG;
-	memcpy(was, hosts, sizeof(was));
+	was = malloc(sizeof(*was));
+	if (!was)
+		return -ENOMEM;
+	*was = *list;
 	for (size_t i = 0; i < n; i++)
-		memcpy(&hosts[i], addresses[i].bytes, sizeof(hosts[i]));
-	maps->edge.n_hosts = n;
-	qsort(hosts, n, sizeof(*hosts), compare_keys);
+		memcpy(&list->at[i], addresses[i].bytes, sizeof(list->at[i]));
+	list->n = n;
+	qsort(list->at, n, sizeof(list->at[0]), compare_keys);
 	for (size_t i = 0; i < n; i++)
-		if (all || !bsearch(&hosts[i], was, n_was, sizeof(*was), compare_keys)) {
-			int stored = edge_public_store(maps, &hosts[i]);
+		if (was->lost || !has_address(was, &list->at[i])) {
+			int stored = edge_public_store(maps, &list->at[i]);
 
 			r = r < 0 ? r : stored;
 		}
-	for (size_t i = 0; i < n_was; i++)
-		if (!edge_is_host(maps, &was[i])) {
-			int stored = edge_public_store(maps, &was[i]);
+	for (size_t i = 0; i < was->n; i++)
+		if (!has_address(list, &was->at[i])) {
+			int stored = edge_public_store(maps, &was->at[i]);
 
 			r = r < 0 ? r : stored;
 		}
-	maps->edge.hosts_lost = r < 0;
+	list->lost = r < 0;
 	return r;
+}
+
+int maps_host_addresses_set(struct maps *maps, const struct ip *addresses, size_t n)
+{
+	return addresses_set(maps, &maps->edge.hosts, addresses, n);
+}
+
+int maps_own_addresses_set(struct maps *maps, const struct ip *addresses, size_t n)
+{
+	return addresses_set(maps, &maps->edge.own, addresses, n);
 }
 
 /* --- edge_ctl ----------------------------------------------------------------------------------------------------- */
@@ -309,15 +322,22 @@ static int adopt_outer(const void *key, const void *value, void *userdata)
 	return 0;
 }
 
-static int adopt_host(const void *key, const void *value, void *userdata)
+static void adopt_address(struct edge_addresses *list, const void *key)
+{
+	if (list->n < MAPS_HOST_ADDRESSES_MAX)
+		memcpy(&list->at[list->n++], key, sizeof(list->at[0]));
+}
+
+static int adopt_public(const void *key, const void *value, void *userdata)
 {
 	struct edge_state *e = userdata;
 	struct vpc_public row;
 
 	memcpy(&row, value, sizeof(row));
-	if (!(row.kind & VPC_PUBLIC_HOST) || e->n_hosts == MAPS_HOST_ADDRESSES_MAX)
-		return 0;
-	memcpy(&e->hosts[e->n_hosts++], key, sizeof(e->hosts[0]));
+	if (row.kind & VPC_PUBLIC_HOST)
+		adopt_address(&e->hosts, key);
+	if (row.kind & VPC_PUBLIC_OWN)
+		adopt_address(&e->own, key);
 	return 0;
 }
 
@@ -340,8 +360,9 @@ int edge_adopt(struct maps *maps)
 			e->uplinks[i] = *uplink_at(maps, i);
 	r = map_each(&maps->map[MAP_OUTER], adopt_outer, e);
 	if (r >= 0)
-		r = map_each(&maps->map[MAP_PUBLIC], adopt_host, e);
-	qsort(e->hosts, e->n_hosts, sizeof(e->hosts[0]), compare_keys);
+		r = map_each(&maps->map[MAP_PUBLIC], adopt_public, e);
+	qsort(e->hosts.at, e->hosts.n, sizeof(e->hosts.at[0]), compare_keys);
+	qsort(e->own.at, e->own.n, sizeof(e->own.at[0]), compare_keys);
 	return r;
 }
 
@@ -404,8 +425,10 @@ int edge_restore(struct maps *maps)
 		r = outers_store(maps, NULL, 0);
 	if (r >= 0)
 		r = reading_run(&publics, read_public);
-	for (size_t i = 0; r >= 0 && i < maps->edge.n_hosts; i++)
-		r = edge_public_store(maps, &maps->edge.hosts[i]);
+	for (size_t i = 0; r >= 0 && i < maps->edge.hosts.n; i++)
+		r = edge_public_store(maps, &maps->edge.hosts.at[i]);
+	for (size_t i = 0; r >= 0 && i < maps->edge.own.n; i++)
+		r = edge_public_store(maps, &maps->edge.own.at[i]);
 	for (uint32_t i = 1; r >= 0 && i < maps->mirror.size.eips; i++) {
 		struct vpc_public_key key;
 

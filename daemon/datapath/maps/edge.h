@@ -49,8 +49,11 @@ int maps_outers_set(struct maps *maps, const struct maps_outer *outers, size_t n
 /* Stores all addresses of the host at which there are translations or published ports (VPC_PUBLIC_HOST), IPv4 and IPv6,
  * in any order, and removes others. -E2BIG: more than MAPS_HOST_ADDRESSES_MAX, and nothing was done. -errno of bpf():
  * some may be missing; call again. */
-#define MAPS_HOST_ADDRESSES_MAX 256
+#define MAPS_HOST_ADDRESSES_MAX 1024
 int maps_host_addresses_set(struct maps *maps, const struct ip *addresses, size_t n);
+/* Does the same with all addresses that the host has on any of its interfaces (VPC_PUBLIC_OWN). Nobody else may send
+ * from them, and host access is about them. */
+int maps_own_addresses_set(struct maps *maps, const struct ip *addresses, size_t n);
 
 /* --- the rest of edge_ctl ----------------------------------------------------------------------------------------- */
 

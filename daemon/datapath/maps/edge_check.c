@@ -167,6 +167,21 @@ static int check_ctl(const struct maps *maps, struct maps_finding *ret)
 	return maps_found(ret, "edge_ctl", "ports or flags were changed");
 }
 
+static int check_addresses(const struct maps *maps, const struct edge_addresses *list, uint32_t kind,
+			   struct maps_finding *ret)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < list->n && !list->lost; i++) {
+		struct vpc_public seen;
+
+		r = maps_look_up(maps, MAP_PUBLIC, &list->at[i], &seen);
+		if (r == 0 && !(seen.kind & kind))
+			r = maps_found(ret, "public", "an address of the host is not there any more");
+	}
+	return r;
+}
+
 int edge_check_host(const struct maps *maps, struct maps_finding *ret)
 {
 	int r = check_ctl(maps, ret);
@@ -179,14 +194,8 @@ int edge_check_host(const struct maps *maps, struct maps_finding *ret)
 			r = maps_found(ret, "outer", "the row of outer interface %u was changed",
 				       maps->edge.outers[i].ifindex);
 	}
-	for (size_t i = 0; r == 0 && i < maps->edge.n_hosts && !maps->edge.hosts_lost; i++) {
-		struct vpc_public seen;
-
-		r = maps_look_up(maps, MAP_PUBLIC, &maps->edge.hosts[i], &seen);
-		if (r == 0 && !(seen.kind & VPC_PUBLIC_HOST))
-			r = maps_found(ret, "public", "an address of the host is not there any more");
-	}
-	return r;
+	r = r ? r : check_addresses(maps, &maps->edge.hosts, VPC_PUBLIC_HOST, ret);
+	return r ? r : check_addresses(maps, &maps->edge.own, VPC_PUBLIC_OWN, ret);
 }
 
 /* --- keys that nobody made ---------------------------------------------------------------------------------------- */
@@ -224,7 +233,7 @@ static bool public_is_right(const struct maps *maps, const void *key, const void
 	struct vpc_public right;
 
 	edge_public_value(maps, key, &right);
-	return maps->edge.hosts_lost || memcmp(&right, value, sizeof(right)) == 0;
+	return maps->edge.hosts.lost || maps->edge.own.lost || memcmp(&right, value, sizeof(right)) == 0;
 }
 
 int edge_check_key(const struct maps *maps, enum map_id id, const void *key, const void *value,

@@ -28,8 +28,6 @@ bool edge_outer_equal(const struct vpc_outer *a, const struct vpc_outer *b);
 /* The outer interface as it was set; NULL: it is none. */
 const struct vpc_outer *edge_outer(const struct maps *maps, uint32_t ifindex);
 void edge_public_key_of(uint32_t address, struct vpc_public_key *ret);
-/* Whether the address was set as one of the host's. */
-bool edge_is_host(const struct maps *maps, const struct vpc_public_key *key);
 /* Stores the row of a public address, or deletes its key. -errno of bpf(). */
 int edge_public_store(struct maps *maps, const struct vpc_public_key *key);
 /* Fills the port ranges of edge_ctl. */

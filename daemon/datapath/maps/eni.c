@@ -95,7 +95,25 @@ void space_store(struct maps *maps, uint32_t number, const struct vpc_space *spa
 		space_store4(&at->cidr4[i], &space->cidr4[i]);
 		space_store6(&at->cidr6[i], &space->cidr6[i]);
 	}
+	for (size_t i = 0; i < VPC_HOST_CIDRS_MAX; i++) {
+		if (memcmp(&at->host4[i], &space->host4[i], sizeof(at->host4[i])) != 0)
+			space_store4(&at->host4[i], &space_empty4);
+		if (memcmp(&at->host6[i], &space->host6[i], sizeof(at->host6[i])) != 0)
+			space_store6(&at->host6[i], &space_empty6);
+	}
 	store32(&at->n4, space->n4);
 	store32(&at->n6, space->n6);
 	store32(&at->flags, space->flags);
+}
+
+void space_store_hosts(struct maps *maps, uint32_t number, const struct vpc_space *space)
+{
+	struct vpc_space *at = space_at(maps, number);
+
+	for (size_t i = 0; i < VPC_HOST_CIDRS_MAX; i++) {
+		space_store4(&at->host4[i], &space->host4[i]);
+		space_store6(&at->host6[i], &space->host6[i]);
+	}
+	__atomic_store_n(&at->n_host4, space->n_host4, __ATOMIC_RELEASE);
+	__atomic_store_n(&at->n_host6, space->n_host6, __ATOMIC_RELEASE);
 }

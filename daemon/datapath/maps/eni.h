@@ -11,5 +11,7 @@ void eni_store(struct maps *maps, uint32_t number, const struct vpc_eni *row);
 int eni_zero_counters(struct maps *maps, uint32_t number);
 /* Stores a VPC's address space. Readers may see no CIDR for a moment, which only changes the reason of a drop. */
 void space_store(struct maps *maps, uint32_t number, const struct vpc_space *space);
+/* Stores its host access. space_store() only takes away what is no longer in force. */
+void space_store_hosts(struct maps *maps, uint32_t number, const struct vpc_space *space);
 
 #endif

@@ -28,15 +28,21 @@ struct graces {
 	size_t cap;
 };
 
+/* Addresses of the host that are of one kind in `public`. */
+struct edge_addresses {
+	struct vpc_public_key at[MAPS_HOST_ADDRESSES_MAX]; /* ascending */
+	size_t n;
+	bool lost; /* the kernel refused some, so the map differs from `at` */
+};
+
 /* What was set by edge.h, in this run or the one before. */
 struct edge_state {
 	struct vpc_uplink *uplinks; /* by VPC number; owned */
 	struct maps_outer outers[MAPS_OUTERS_MAX];
 	size_t n_outers;
-	bool outers_lost; /* the kernel refused some, so the map differs from `outers` */
-	struct vpc_public_key hosts[MAPS_HOST_ADDRESSES_MAX]; /* ascending */
-	size_t n_hosts;
-	bool hosts_lost;
+	bool outers_lost;	     /* the kernel refused some, so the map differs from `outers` */
+	struct edge_addresses hosts; /* VPC_PUBLIC_HOST */
+	struct edge_addresses own;   /* VPC_PUBLIC_OWN */
 	uint16_t local_first, local_last;
 	bool forward;
 };

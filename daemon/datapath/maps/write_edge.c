@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "datapath/maps/edge_state.h"
+#include "datapath/maps/eni.h"
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/mirror/gateways.h"
 #include "datapath/maps/mirror/publishes.h"
@@ -266,8 +267,10 @@ void write_edge_published(struct maps *maps, struct maps_change *c)
 			(void)public_store(maps, e->before.address);
 		(void)public_store(maps, e->after.address);
 	}
-	for (size_t i = 0; i < m->vpcs.n; i++)
+	for (size_t i = 0; i < m->vpcs.n; i++) {
+		space_store_hosts(maps, m->vpcs.at[i].number, &m->vpcs.at[i].space);
 		write_prefixes6(maps, &m->vpcs.at[i]);
+	}
 	if (m->vpcs.n)
 		edge_prefix6_plens(maps);
 }

@@ -392,17 +392,19 @@ static int (*const publish_step[STEP_KINDS])(struct net_vpc *v, struct step *s, 
 	[STEP_REMOVE_VPC] = publish_remove_vpc,
 };
 
-/* What the plan says of elastic IPs and published ports. 1: the host's table is to be made anew, on the worker. */
+/* What the plan says of address spaces, elastic IPs and published ports. 1: the host's table is to be made anew, on the
+ * worker. */
 static int note_host(struct net *n, const struct plan *plan)
 {
 	char *text = NULL;
 	int r;
 
-	if (!plan->n_eips && !plan->n_publishes)
+	if (!plan->n_eips && !plan->n_publishes && !plan->n_vpcs)
 		return 0;
 	r = host_objects_note(n, plan);
-	if (r >= 0)
-		r = host_table_noted(n, &text);
+	if (r < 0 || (!plan->n_eips && !plan->n_publishes))
+		return r;
+	r = host_table_noted(n, &text);
 	return r < 0 ? r : host_table_set(n->host.table, text);
 }
 

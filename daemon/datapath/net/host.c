@@ -172,7 +172,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 		note_vpc(&round, d->vpc);
 	if (round.outers || round.all)
 		(void)outer_update(n, true);
-	if (round.objects || round.all)
+	/* the kernel tells not of every route that goes with an address */
+	if (round.objects || round.outers || round.all)
 		(void)host_objects_update(n, true);
 	for (size_t i = 0; n->on_event && i < round.n_vpcs; i++)
 		n->on_event(round.vpcs[i], 0, n->userdata);
@@ -182,7 +183,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 
 static int watch(struct net *n)
 {
-	static const int groups[] = {RTNLGRP_LINK,	 RTNLGRP_TC,	     RTNLGRP_IPV4_IFADDR,
+	static const int groups[] = {RTNLGRP_LINK,	 RTNLGRP_TC,	     RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
 				     RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_NEIGH};
 	_cleanup_close_ int fd = netlink_open_fd(NETLINK_ROUTE);
 	int size = RECEIVE_BYTES;

@@ -9,6 +9,7 @@
 #include <vpc/array.h>
 
 #include "datapath/net/device/host_end.h"
+#include "datapath/net/host_spaces.h"
 #include "datapath/net/netlink/request.h"
 #include "datapath/net/nft/host.h"
 
@@ -128,6 +129,12 @@ int host_objects_note(struct net *n, const struct plan *plan)
 	for (size_t i = 0; i < plan->n_publishes; i++)
 		if (note_publication(n, &plan->publishes[i]) < 0)
 			result = -ENOMEM;
+	for (size_t i = 0; i < plan->n_vpcs; i++) {
+		if (host_space_note(n, &plan->vpcs[i]) < 0)
+			result = -ENOMEM;
+		if (plan->vpcs[i].has_after)
+			mark(n, plan->vpcs[i].after.number);
+	}
 	return result;
 }
 
@@ -136,6 +143,7 @@ void host_objects_clear(struct net *n)
 	struct host_publication *p, *next_p;
 	struct host_eip *e, *next_e;
 
+	host_spaces_clear(n);
 	HASH_ITER (hh, n->host.eips, e, next_e) {
 		HASH_DEL(n->host.eips, e);
 		free(e);
@@ -150,7 +158,8 @@ void host_objects_clear(struct net *n)
 
 /* A route to one address by a host end, and a neighbour so that nobody asks for it. The program at the host end's
  * egress sends what has another MAC than vpcd's own to the VPC. */
-static int want_address(struct net_object_set *set, uint32_t ifindex, uint32_t vpc, uint32_t address)
+static int want_address(struct net_object_set *set, uint32_t ifindex, const struct vpc_record *v, uint32_t vpc,
+			uint32_t address)
 {
 	struct ip ip = {.family = 4, .bytes = {[10] = 0xff, [11] = 0xff}};
 	struct net_object route, neighbour;
@@ -158,6 +167,7 @@ static int want_address(struct net_object_set *set, uint32_t ifindex, uint32_t v
 
 	memcpy(ip.bytes + 12, &address, sizeof(address));
 	route = net_object_of(NET_OBJECT_ROUTE, ifindex, ifindex, &ip, 32);
+	route.mtu = v ? v->mtu : 0;
 	neighbour = net_object_of(NET_OBJECT_NEIGHBOUR, ifindex, ifindex, &ip, 32);
 	host_end_mac(vpc, neighbour.mac);
 	r = net_object_set_add(set, &neighbour);
@@ -166,28 +176,42 @@ static int want_address(struct net_object_set *set, uint32_t ifindex, uint32_t v
 
 static int want_noted(const struct net *n, const struct device *d, struct net_object_set *set)
 {
+	static const struct outer_list nothing;
+	const struct vpc_record *v = host_space_find(n, d->vpc);
 	const struct host_publication *p;
-	int r = 0;
+	int r = v ? host_space_want(v, n->host.told ? n->host.told : &nothing, d->host_ifindex, set) : 0;
 
 	for (const struct host_eip *e = n->host.eips; r >= 0 && e; e = e->hh.next)
 		if (is_routed(&e->record) && e->record.vpc == d->vpc)
-			r = want_address(set, d->host_ifindex, d->vpc, e->record.address);
+			r = want_address(set, d->host_ifindex, v, d->vpc, e->record.address);
 	for (p = n->host.publications; p && p->record.vpc != d->vpc; p = p->hh.next)
 		;
-	return r < 0 || !p ? r : want_address(set, d->host_ifindex, d->vpc, host_transit(n->instance, d->vpc));
+	return r < 0 || !p ? r : want_address(set, d->host_ifindex, v, d->vpc, host_transit(n->instance, d->vpc));
 }
 
-static int want_planned(const char *instance, const struct plan *all, uint32_t vpc, uint32_t ifindex,
-			struct net_object_set *set)
+static const struct vpc_record *planned_vpc(const struct plan *all, uint32_t vpc)
 {
-	int r = 0;
+	for (size_t i = 0; i < all->n_vpcs; i++)
+		if (all->vpcs[i].has_after && all->vpcs[i].after.number == vpc)
+			return &all->vpcs[i].after;
+	return NULL;
+}
 
+static int want_planned(struct nl_sock *rtnl, const char *instance, const struct plan *all, uint32_t vpc,
+			uint32_t ifindex, struct net_object_set *set)
+{
+	const struct vpc_record *v = planned_vpc(all, vpc);
+	_cleanup_free_ struct outer_list *own = calloc(1, sizeof(*own));
+	int r = own ? outer_find(rtnl, "", NULL, own) : -ENOMEM;
+
+	if (r >= 0 && v)
+		r = host_space_want(v, own, ifindex, set);
 	for (size_t i = 0; r >= 0 && i < all->n_eips; i++)
 		if (all->eips[i].has_after && is_routed(&all->eips[i].after) && all->eips[i].after.vpc == vpc)
-			r = want_address(set, ifindex, vpc, all->eips[i].after.address);
+			r = want_address(set, ifindex, v, vpc, all->eips[i].after.address);
 	for (size_t i = 0; r >= 0 && i < all->n_publishes; i++)
 		if (all->publishes[i].has_after && all->publishes[i].after.vpc == vpc)
-			return want_address(set, ifindex, vpc, host_transit(instance, vpc));
+			return want_address(set, ifindex, v, vpc, host_transit(instance, vpc));
 	return r;
 }
 
@@ -211,25 +235,33 @@ static int on_object(const struct nlmsghdr *h, void *userdata)
 /* Asks for what is on one link alone: the host may have very many routes. */
 static int read_link(struct nl_sock *rtnl, uint32_t ifindex, struct net_object_set *set)
 {
-	const struct rtmsg route = {.rtm_family = AF_INET};
+	const struct rtmsg route = {.rtm_family = AF_INET}, route6 = {.rtm_family = AF_INET6};
 	const struct ndmsg neighbour = {.ndm_family = AF_INET};
 	struct reading reading = {.set = set, .ifindex = ifindex};
 	_cleanup_(nlmsg_freep) struct nl_msg *routes = netlink_message(RTM_GETROUTE, NLM_F_DUMP, &route, sizeof(route));
+	_cleanup_(nlmsg_freep) struct nl_msg *routes6 =
+		netlink_message(RTM_GETROUTE, NLM_F_DUMP, &route6, sizeof(route6));
 	_cleanup_(nlmsg_freep) struct nl_msg *neighbours =
 		netlink_message(RTM_GETNEIGH, NLM_F_DUMP, &neighbour, sizeof(neighbour));
 	int r;
 
-	if (!routes || !neighbours || nla_put_u32(routes, RTA_OIF, ifindex) < 0 ||
-	    nla_put_u32(neighbours, NDA_IFINDEX, ifindex) < 0)
+	if (!routes || !routes6 || !neighbours || nla_put_u32(routes, RTA_OIF, ifindex) < 0 ||
+	    nla_put_u32(routes6, RTA_OIF, ifindex) < 0 || nla_put_u32(neighbours, NDA_IFINDEX, ifindex) < 0)
 		return -ENOMEM;
 	r = netlink_ask(rtnl, routes, on_object, &reading);
+	if (r >= 0)
+		r = netlink_ask(rtnl, routes6, on_object, &reading);
 	return r < 0 ? r : netlink_ask(rtnl, neighbours, on_object, &reading);
 }
 
 static bool same(const struct net_object *wanted, const struct net_object *found)
 {
-	return found && found->right &&
-	       (wanted->key.kind != NET_OBJECT_NEIGHBOUR || memcmp(wanted->mac, found->mac, sizeof(found->mac)) == 0);
+	if (!found || !found->right)
+		return false;
+	if (wanted->key.kind == NET_OBJECT_NEIGHBOUR)
+		return memcmp(wanted->mac, found->mac, sizeof(found->mac)) == 0;
+	return wanted->mtu == found->mtu && wanted->source.family == found->source.family &&
+	       memcmp(wanted->source.bytes, found->source.bytes, sizeof(found->source.bytes)) == 0;
 }
 
 /* --- putting it right --------------------------------------------------------------------------------------------- */
@@ -239,8 +271,13 @@ static int put_wanted(struct nl_sock *rtnl, const struct net_object_set *wanted,
 	int result = 0;
 
 	for (const struct net_object *o = wanted->head; o; o = o->hh.next) {
-		int r = same(o, net_object_set_find(there, &o->key)) ? 0 : net_object_put(rtnl, o);
+		const struct net_object *found = net_object_set_find(there, &o->key);
+		int r = 0;
 
+		if (found && !same(o, found) && o->key.kind == NET_OBJECT_ROUTE)
+			r = net_object_delete(rtnl, found);
+		if (r >= 0 && !same(o, found))
+			r = net_object_put(rtnl, o);
 		if (r < 0)
 			result = r;
 	}
@@ -316,7 +353,7 @@ int host_objects_check(struct nl_sock *rtnl, const char *instance, const struct 
 		       void *userdata)
 {
 	_cleanup_(net_object_set_clear) struct net_object_set wanted = {}, there = {};
-	int r = want_planned(instance, all, vpc, ifindex, &wanted);
+	int r = want_planned(rtnl, instance, all, vpc, ifindex, &wanted);
 
 	if (r >= 0)
 		r = read_link(rtnl, ifindex, &there);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the host itself sends to a VPC: elastic IPs and transit addresses are routed to the host ends of uplinks, and
- * the nftables table of the host's namespace leads published ports to transit addresses. Event loop only, unless it
- * says otherwise.
+ * What the host itself sends to a VPC: address spaces (host_spaces.h), elastic IPs and transit addresses are routed to
+ * the host ends of uplinks, and the nftables table of the host's namespace leads published ports to transit addresses.
+ * Event loop only, unless it says otherwise.
  */
 #ifndef DATAPATH_NET_HOST_OBJECTS_H
 #define DATAPATH_NET_HOST_OBJECTS_H
 
 #include "datapath/net/registry.h"
 
-/* Takes over what a plan says of elastic IPs and published ports. -ENOMEM: some of it is missing. */
+/* Takes over what a plan says of address spaces, elastic IPs and published ports. -ENOMEM: some of it is missing. */
 int host_objects_note(struct net *n, const struct plan *plan);
 void host_objects_clear(struct net *n);
 /* Puts routes and neighbours on the host ends of VPCs that were noted since, or that are new, and takes off those that

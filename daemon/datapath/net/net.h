@@ -47,6 +47,7 @@ typedef void (*net_uplink_fn)(uint32_t vpc, const struct net_uplink *uplink, voi
  * something of that changed; there are none while there are no uplinks. */
 #define NET_OUTERS_MAX	  64
 #define NET_ADDRESSES_MAX 256
+#define NET_OWN_MAX	  1024
 struct net_outer {
 	uint32_t ifindex;
 	char name[16];
@@ -59,6 +60,8 @@ struct net_edge {
 	size_t n_outers;
 	const struct ip *addresses; /* IPv4 */
 	size_t n_addresses;
+	const struct ip *own; /* all addresses of the host, on any interface, but those of a link or of lo alone */
+	size_t n_own;
 	const char *left_out; /* name of one that can't be used, since it isn't Ethernet or there are too many; or "" */
 };
 typedef void (*net_edge_fn)(const struct net_edge *edge, void *userdata);

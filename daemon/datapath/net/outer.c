@@ -119,6 +119,8 @@ static void tell(const struct net *n, const struct outer_list *now)
 		.n_outers = now->n,
 		.addresses = now->addresses,
 		.n_addresses = now->n_addresses,
+		.own = now->own,
+		.n_own = now->n_own,
 		.left_out = now->left_out,
 	};
 
@@ -220,7 +222,7 @@ bool outer_concerns(const struct net *n, const struct nlmsghdr *h)
 		return link_concerns(n, h);
 	case RTM_NEWADDR:
 	case RTM_DELADDR:
-		return outer_by_ifindex(n, ((const struct ifaddrmsg *)mnl_nlmsg_get_payload(h))->ifa_index);
+		return ((const struct ifaddrmsg *)mnl_nlmsg_get_payload(h))->ifa_scope == RT_SCOPE_UNIVERSE;
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
 		return !n->outer_only && ((const struct rtmsg *)mnl_nlmsg_get_payload(h))->rtm_dst_len == 0;

@@ -15,6 +15,9 @@ struct outer_list {
 	size_t n;
 	struct ip addresses[NET_ADDRESSES_MAX]; /* of the host on them; IPv4 */
 	size_t n_addresses;
+	struct ip own[NET_OWN_MAX];    /* of the host on any interface, but those of a link or of lo alone; as dumped */
+	uint8_t own_plen[NET_OWN_MAX]; /* bits of the family: the network that it is in */
+	size_t n_own;
 	char left_out[IFNAMSIZ]; /* one that can't be used: it isn't Ethernet, or there are too many; or "" */
 };
 /* Reads them. rtnl: in vpcd's own namespace; only: names separated by commas, or NULL: those that default routes name;

@@ -97,27 +97,43 @@ static int add_default_routes(struct finding *f)
 	return r;
 }
 
-static int on_address(const struct nlmsghdr *h, void *userdata)
+static bool take_address(const struct nlmsghdr *h, struct ip *ret)
 {
 	const struct ifaddrmsg *a = nlmsg_data(h);
 	const struct nlattr *tb[IFA_MAX + 1], *local;
-	struct outer_list *list = userdata;
-	struct ip ip = {.family = 4, .bytes = {[10] = 0xff, [11] = 0xff}};
+	bool v4 = a->ifa_family == AF_INET;
 
-	if (h->nlmsg_type != RTM_NEWADDR || a->ifa_family != AF_INET || a->ifa_scope != RT_SCOPE_UNIVERSE)
-		return 0;
+	*ret = (struct ip){.family = v4 ? 4 : 6};
 	netlink_attrs(h, sizeof(*a), tb, ARRAY_SIZE(tb));
 	local = tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS];
-	if (!local || nla_len(local) != 4)
+	if (!local || nla_len(local) != (v4 ? 4 : 16))
+		return false;
+	if (v4)
+		ret->bytes[10] = ret->bytes[11] = 0xff;
+	memcpy(ret->bytes + (v4 ? 12 : 0), nla_data(local), v4 ? 4 : 16);
+	return true;
+}
+
+static int on_address(const struct nlmsghdr *h, void *userdata)
+{
+	const struct ifaddrmsg *a = nlmsg_data(h);
+	struct outer_list *list = userdata;
+	struct ip ip;
+
+	if (h->nlmsg_type != RTM_NEWADDR || (a->ifa_family != AF_INET && a->ifa_family != AF_INET6) ||
+	    a->ifa_scope != RT_SCOPE_UNIVERSE || !take_address(h, &ip))
 		return 0;
-	memcpy(ip.bytes + 12, nla_data(local), 4);
-	for (size_t i = 0; i < list->n; i++) {
+	if (list->n_own < NET_OWN_MAX) {
+		list->own_plen[list->n_own] = a->ifa_prefixlen;
+		list->own[list->n_own++] = ip;
+	}
+	for (size_t i = 0; ip.family == 4 && i < list->n; i++) {
 		struct net_outer *o = &list->outers[i];
 
 		if (o->ifindex != a->ifa_index)
 			continue;
 		if (!o->addr4)
-			memcpy(&o->addr4, nla_data(local), sizeof(o->addr4));
+			memcpy(&o->addr4, ip.bytes + 12, sizeof(o->addr4));
 		if (list->n_addresses < NET_ADDRESSES_MAX)
 			list->addresses[list->n_addresses++] = ip;
 	}
@@ -133,7 +149,7 @@ static int find(struct nl_sock *rtnl, const char *only, const char *also, struct
 	r = only ? add_names(&f, only) : add_default_routes(&f);
 	if (r >= 0)
 		r = add_names(&f, also);
-	return r < 0 ? r : netlink_dump(rtnl, RTM_GETADDR, AF_INET, on_address, ret);
+	return r < 0 ? r : netlink_dump(rtnl, RTM_GETADDR, AF_UNSPEC, on_address, ret);
 }
 
 #define TRIES 4 /* the lists of a busy host change while they are read */

@@ -36,6 +36,7 @@ struct net_host {
 	size_t n_outers;
 	struct host_eip *eips; /* by number; owned, as the next */
 	struct host_publication *publications;
+	struct host_space *spaces;
 	struct host_table *table; /* owned */
 	struct outer_list *told;  /* what on_edge was told last; owned */
 };

@@ -129,6 +129,8 @@ static bool has_exits(const struct model *m, uint32_t vpc)
 {
 	static const enum object_kind exits[] = {OBJECT_IGW, OBJECT_EIGW, OBJECT_NAT, OBJECT_PUBLISH};
 
+	if (model_vpc(m, vpc)->n_host_access)
+		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(exits); i++)
 		if (posting_count(index_referrers(&m->ix, OBJECT_VPC, vpc, exits[i])))
 			return true;
@@ -154,24 +156,33 @@ static bool has_exits6(const struct model *m, const struct vpc *v)
 	return false;
 }
 
-/* IPv6 isn't translated: the world reaches an address in one VPC. */
-static int check_exits6(const struct model *m, const struct vpc *v, struct vpc_error *reterr)
+/* Whether addresses of the family are reached from outside as they are: by the host, or IPv6 by the world. */
+static bool is_reached(const struct vpc *v, uint8_t family, bool routed_out6)
+{
+	return vpc_reaches_host(v, family) || (family == 6 && routed_out6);
+}
+
+/* What isn't translated is reached in one VPC alone. */
+static int check_reached(const struct model *m, const struct vpc *v, bool routed_out6, struct vpc_error *reterr)
 {
 	char text[CIDR_STRLEN], other[CIDR_STRLEN];
 
+	if (!is_reached(v, 4, false) && !is_reached(v, 6, routed_out6))
+		return 0;
 	for (const struct object *o = NULL; (o = model_next(m, OBJECT_VPC, o));) {
 		const struct cidr *own, *its;
 
-		if (o->number == v->o.number || !vpc_of(o)->routed_out6)
+		if (o->number == v->o.number)
 			continue;
 		for (size_t i = 0; (own = vpc_cidr(v, i)); i++) {
-			its = own->addr.family == 6 ? vpc_overlapping_cidr(vpc_of(o), own) : NULL;
-			if (!its)
+			its = vpc_overlapping_cidr(vpc_of(o), own);
+			if (!its || !is_reached(v, own->addr.family, routed_out6) ||
+			    !is_reached(vpc_of(o), own->addr.family, vpc_of(o)->routed_out6))
 				continue;
 			if (vpc_error_add_holder(reterr, o->id) < 0)
 				return vpc_error_oom(reterr);
 			return vpc_error_set(reterr, VPC_E_CIDR_CONFLICT, NULL,
-					     "%s would be routed to the world with %s, which overlaps %s of %s, "
+					     "%s would be reached from outside with %s, which overlaps %s of %s, "
 					     "which is too",
 					     v->o.id, cidr_format(own, text), cidr_format(its, other), o->id);
 		}
@@ -187,7 +198,7 @@ int vpc_note_exits(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr)
 	bool peered = peering_next_active(t->m, vpc, &at, &other);
 	bool routed_out = has_exits(t->m, vpc), routed_out6 = has_exits6(t->m, v);
 	struct object *copy;
-	int r = routed_out6 ? check_exits6(t->m, v, reterr) : 0;
+	int r = check_reached(t->m, v, routed_out6, reterr);
 
 	if (r < 0 || (v->routed_out == routed_out && v->routed_out6 == routed_out6 && v->peered == peered))
 		return r;
@@ -269,6 +280,8 @@ static int copy_members(struct object *to, const struct object *from)
 	v->cidr6 = vpc_of(from)->cidr6;
 	memcpy(v->secondary, vpc_of(from)->secondary, sizeof(v->secondary));
 	v->n_secondary = vpc_of(from)->n_secondary;
+	memcpy(v->host_access, vpc_of(from)->host_access, sizeof(v->host_access));
+	v->n_host_access = vpc_of(from)->n_host_access;
 	v->mtu = vpc_of(from)->mtu;
 	v->default_sg = vpc_of(from)->default_sg;
 	v->dhcp = vpc_of(from)->dhcp;
@@ -284,6 +297,7 @@ static int put_attributes(const struct vpc *v, json_t *ret)
 {
 	if (json_put(ret, "cidr", json_cidr(&v->cidr)) < 0 || json_put(ret, "cidr6", json_cidr(&v->cidr6)) < 0 ||
 	    json_put(ret, "secondary_cidrs", vpc_secondary_to_json(v)) < 0 ||
+	    json_put(ret, "host_access", vpc_host_access_to_json(v)) < 0 ||
 	    json_put(ret, "mtu", json_integer(v->mtu)) < 0 ||
 	    json_put(ret, "dhcp_options", dhcp_options_to_json(&v->dhcp)) < 0)
 		return -ENOMEM;
@@ -313,6 +327,7 @@ static void load(struct model *m, struct document *d, struct object *o)
 	v->cidr = document_cidr(d, "cidr", 4, true);
 	v->cidr6 = document_cidr(d, "cidr6", 6, false);
 	vpc_secondary_load(d, v);
+	vpc_host_access_load(d, v);
 	v->mtu = (uint32_t)document_i64(d, "mtu", MTU_MIN, MTU_MAX);
 	dhcp_options_load(d, &v->dhcp);
 }
@@ -322,6 +337,7 @@ static const struct schema_field fields[] = {
 	{"cidr", SCHEMA_STRING, NULL},
 	{"cidr6", SCHEMA_STRING_OR_NULL, NULL},
 	{"secondary_cidrs", SCHEMA_STRINGS, "further CIDRs of both families, in the order in which they were added"},
+	{"host_access", SCHEMA_STRINGS, "addresses of the host that it may talk with"},
 	{"netns", SCHEMA_STRING, "its network namespace"},
 	{"mtu", SCHEMA_INTEGER, "bytes"},
 	{"dhcp_options", SCHEMA_REF("DhcpOptions"), NULL},

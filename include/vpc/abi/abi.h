@@ -53,15 +53,17 @@ _Static_assert(VPC_DROP_COUNT <= VPC_DROP_REASONS_MAX, "drop reasons outgrew the
  *
  *   VPC_MARK_ENI | number      the IP packet entered at that ENI's port, and its source address was checked
  *   VPC_MARK_ANSWER | number   an ARP or ND answer that the port made for its workload
- *   VPC_MARK_EDGE | kind       the packet came by the uplink; VPC_EDGE_… says how
+ *   VPC_MARK_EDGE | kind       the packet came by the uplink; VPC_EDGE_… says how, or VPC_MARK_HOST_IGW
  *   VPC_MARK_PEER | number     the packet came by a peering from that ENI of another VPC, and its source address was
  *                              checked
  */
-#define VPC_MARK_KIND	0xfff00000u
-#define VPC_MARK_ENI	0xe5100000u
-#define VPC_MARK_ANSWER 0xe5200000u
-#define VPC_MARK_EDGE	0xe5300000u
-#define VPC_MARK_PEER	0xe5400000u
+#define VPC_MARK_KIND	  0xfff00000u
+#define VPC_MARK_ENI	  0xe5100000u
+#define VPC_MARK_ANSWER	  0xe5200000u
+#define VPC_MARK_EDGE	  0xe5300000u
+#define VPC_MARK_PEER	  0xe5400000u
+/* The host itself sent it to an elastic IP, or to an IPv6 address by an internet gateway. */
+#define VPC_MARK_HOST_IGW 0x80u
 
 /* --- versioned values ------------------------------------------------------------------------------------------- */
 
@@ -93,7 +95,8 @@ _Static_assert(sizeof(struct vpc_ctl) == 48, "vpc_ctl");
 
 /* --- vpc: array by VPC number, mmapable -------------------------------------------------------------------------- */
 
-#define VPC_CIDRS_MAX 8
+#define VPC_CIDRS_MAX	   8
+#define VPC_HOST_CIDRS_MAX 8 /* of each family */
 struct vpc_cidr4 {
 	__be32 addr;
 	__be32 mask;
@@ -112,11 +115,16 @@ struct vpc_space {
 	__u32 n4;
 	__u32 n6;
 	__u32 flags; /* VPC_SPACE_… */
-	__u32 pad;
+	__u16 n_host4;
+	__u16 n_host6;
 	struct vpc_cidr4 cidr4[VPC_CIDRS_MAX];
 	struct vpc_cidr6 cidr6[VPC_CIDRS_MAX];
+	/* Host access: the host's own addresses inside these CIDRs and the VPC may talk with each other. An entry that
+	 * ends is emptied before the epoch is stored, and a new one is written after that. */
+	struct vpc_cidr4 host4[VPC_HOST_CIDRS_MAX];
+	struct vpc_cidr6 host6[VPC_HOST_CIDRS_MAX];
 };
-_Static_assert(sizeof(struct vpc_space) == 336, "vpc_space");
+_Static_assert(sizeof(struct vpc_space) == 656, "vpc_space");
 
 /* --- eni: array by ENI number (= ifindex of its port), mmapable --------------------------------------------------- */
 

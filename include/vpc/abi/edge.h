@@ -24,7 +24,9 @@
 #define VPC_EDGE_NAT	   3 /* to or from the NAT gateway of that number */
 #define VPC_EDGE_PUBLISHED 4 /* to or from a published port, of a flow that was opened from outside */
 #define VPC_EDGE_PEERING   5 /* to the VPC of that number. The source MAC has the same form: the ENI that sent it */
-#define VPC_EDGE_HOST	   6 /* reserved */
+/* To or from the host itself. Number 0: by the VPC's host access. VPC_EDGE_IGW: of a flow that the host opened to an
+ * elastic IP, or to an IPv6 address that an internet gateway leads to. */
+#define VPC_EDGE_HOST	   6
 
 /* What the host itself sends to a published port goes to the VPC's transit address, which is routed to the host end of
  * its uplink. Transit addresses begin here, in host byte order (169.254.64.0/18). There are 16 blocks of 1,024
@@ -115,14 +117,16 @@ _Static_assert(sizeof(struct vpc_edge_ctl) == 32, "vpc_edge_ctl");
 
 /* --- public addresses ------------------------------------------------------------------------------------------- */
 
-/* public: hash {address} -> this. An elastic IP counts while its target is not 0. The reader compares vpc_eip.addr4
- * with the address, because the element may have been recycled. If both kinds are set, the elastic IP counts, and the
- * host where there is none. */
+/* public: hash {address} -> this. The host's addresses that have VPC_PUBLIC_OWN alone are no public ones: they stand
+ * here so that nobody else sends from them. An elastic IP counts while its target is not 0. The reader compares
+ * vpc_eip.addr4 with the address, because the element may have been recycled. If it is the host's too, the elastic IP
+ * counts, and the host where there is none. */
 struct vpc_public_key {
 	__be32 addr[4]; /* IPv4 as ::ffff:a.b.c.d */
 };
 #define VPC_PUBLIC_EIP	1u /* an elastic IP; its number in `eip` is `number` */
 #define VPC_PUBLIC_HOST 2u /* an address of the host, at which there are translations or published ports */
+#define VPC_PUBLIC_OWN	4u /* an address of the host, on any of its interfaces */
 struct vpc_public {
 	__u32 kind;   /* bits: VPC_PUBLIC_… */
 	__u32 number; /* of the elastic IP; else 0 */
@@ -247,12 +251,14 @@ _Static_assert(sizeof(struct vpc_nat_fragment_key) == 20, "vpc_nat_fragment_key"
 struct vpc_nat_fragment {
 	__u64 seen_ns;	/* CLOCK_MONOTONIC; counts for 30 s */
 	__be32 address; /* the new source or destination */
+	__be32 other;	/* between a workload and the host itself, the new address of the other end; else 0 */
 	__u32 vpc;
 	__u32 way; /* VPC_EDGE_… << VPC_TARGET_SHIFT | number */
 	__u16 end; /* where the first fragment ends, in units of 8 bytes; no later one may begin before it */
 	__u16 pad;
+	__u32 pad2;
 };
-_Static_assert(sizeof(struct vpc_nat_fragment) == 24, "vpc_nat_fragment");
+_Static_assert(sizeof(struct vpc_nat_fragment) == 32, "vpc_nat_fragment");
 
 /* nat_used: array of __s64 by VPC number, mmapable: how many entries of nat_out the VPC has. Whoever inserts or deletes
  * one counts it, atomically. An entry that replaces another of the same VPC isn't counted. */

@@ -49,6 +49,7 @@ enum vpc_flow_state {
 #define VPC_FLOW_FIN_RESPONDER	    2u
 #define VPC_FLOW_BUDGETED	    4u	/* counted in eni_flows of its local sides and in vpc_flows */
 #define VPC_FLOW_PICKED_UP	    8u	/* picked up mid-stream */
+#define VPC_FLOW_FROM_HOST	    16u /* the host itself opened it by an internet gateway: its answers go back so */
 #define VPC_FLOW_HALF_OPEN	    32u /* in `flow` before it is established; counted in vpc_flows */
 /* Both FINs were seen, and the second acknowledged the first. Only the ACK of last_ack is missing, from the opener or
  * from the responder. */

@@ -237,31 +237,56 @@ static void space_place(void *at, uint32_t *used, const void *wanted, uint32_t n
 const struct vpc_cidr4 space_empty4 = {.mask = UINT32_MAX};
 const struct vpc_cidr6 space_empty6 = {.mask = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX}};
 
-void space_of(const struct vpc_record *v, const struct vpc_space *before, struct vpc_space *ret)
+/* Places of CIDRs in a space. */
+struct places {
+	struct vpc_cidr4 *at4;
+	struct vpc_cidr6 *at6;
+	uint32_t n4, n6;
+};
+
+static void place_cidrs(const struct cidr *cidrs, size_t n, struct places *places)
 {
 	struct vpc_cidr4 want4[VPC_CIDRS_MAX];
 	struct vpc_cidr6 want6[VPC_CIDRS_MAX];
-	struct vpc_space space = *before;
 	uint32_t n4 = 0, n6 = 0;
 
-	for (uint32_t i = 0; i < v->n_cidrs && i < ARRAY_SIZE(v->cidrs); i++) {
-		if (v->cidrs[i].addr.family == 4 && n4 < VPC_CIDRS_MAX)
-			place4(&v->cidrs[i], &want4[n4++]);
-		else if (v->cidrs[i].addr.family == 6 && n6 < VPC_CIDRS_MAX)
-			place6(&v->cidrs[i], &want6[n6++]);
+	for (size_t i = 0; i < n; i++) {
+		if (cidrs[i].addr.family == 4 && n4 < VPC_CIDRS_MAX)
+			place4(&cidrs[i], &want4[n4++]);
+		else if (cidrs[i].addr.family == 6 && n6 < VPC_CIDRS_MAX)
+			place6(&cidrs[i], &want6[n6++]);
 	}
+	space_place(places->at4, &places->n4, want4, n4, sizeof(*want4), &space_empty4);
+	space_place(places->at6, &places->n6, want6, n6, sizeof(*want6), &space_empty6);
+	for (uint32_t i = places->n4; i < VPC_CIDRS_MAX; i++)
+		places->at4[i] = (struct vpc_cidr4){};
+	for (uint32_t i = places->n6; i < VPC_CIDRS_MAX; i++)
+		places->at6[i] = (struct vpc_cidr6){};
+}
+
+_Static_assert(VPC_HOST_CIDRS_MAX == VPC_CIDRS_MAX, "place_cidrs() serves both");
+
+void space_of(const struct vpc_record *v, const struct vpc_space *before, struct vpc_space *ret)
+{
+	struct vpc_space space = *before;
+	struct places own, host;
+
 	/* Only if someone else wrote it. */
-	if (space.n4 > VPC_CIDRS_MAX || space.n6 > VPC_CIDRS_MAX)
+	if (space.n4 > VPC_CIDRS_MAX || space.n6 > VPC_CIDRS_MAX || space.n_host4 > VPC_HOST_CIDRS_MAX ||
+	    space.n_host6 > VPC_HOST_CIDRS_MAX)
 		space = (struct vpc_space){};
+	own = (struct places){.at4 = space.cidr4, .at6 = space.cidr6, .n4 = space.n4, .n6 = space.n6};
+	host = (struct places){.at4 = space.host4, .at6 = space.host6, .n4 = space.n_host4, .n6 = space.n_host6};
 	space.flags = (v->routed_out ? VPC_SPACE_ROUTED_OUT : 0) | (v->routed_out6 ? VPC_SPACE_ROUTED_OUT6 : 0) |
 		      (v->peered ? VPC_SPACE_PEERED : 0);
-	space.pad = 0;
-	space_place(space.cidr4, &space.n4, want4, n4, sizeof(*want4), &space_empty4);
-	space_place(space.cidr6, &space.n6, want6, n6, sizeof(*want6), &space_empty6);
-	for (uint32_t i = space.n4; i < VPC_CIDRS_MAX; i++)
-		space.cidr4[i] = (struct vpc_cidr4){};
-	for (uint32_t i = space.n6; i < VPC_CIDRS_MAX; i++)
-		space.cidr6[i] = (struct vpc_cidr6){};
+	place_cidrs(v->cidrs, v->n_cidrs < ARRAY_SIZE(v->cidrs) ? v->n_cidrs : ARRAY_SIZE(v->cidrs), &own);
+	place_cidrs(v->host_access,
+		    v->n_host_access < ARRAY_SIZE(v->host_access) ? v->n_host_access : ARRAY_SIZE(v->host_access),
+		    &host);
+	space.n4 = own.n4;
+	space.n6 = own.n6;
+	space.n_host4 = (__u16)host.n4;
+	space.n_host6 = (__u16)host.n6;
 	*ret = space;
 }
 

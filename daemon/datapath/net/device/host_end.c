@@ -97,6 +97,7 @@ int host_end_set_up(const struct device_request *q, uint32_t ifindex, bool *ret_
 					   .mac = mac,
 					   .mtu = UPLINK_MTU,
 					   .no_master = true,
+					   .no_arp = true,
 					   .no_link_local = true};
 	int r = tc_clsact_ensure(rtnl, ifindex, &q->place.programs->of[TC_HOST_END], q->clean);
 
@@ -150,6 +151,8 @@ int host_end_check(const struct device_check *c, const struct link_info *vpc_end
 		r = device_tell(c, "differs", "%s: the alias is \"%s\", should be \"%s\"", name, info.alias, alias);
 	else if (!(info.flags & IFF_UP))
 		r = device_tell(c, "differs", "%s is down", name);
+	else if (!(info.flags & IFF_NOARP))
+		r = device_tell(c, "differs", "%s asks for MAC addresses", name);
 	else if (info.mtu != UPLINK_MTU)
 		r = device_tell(c, "differs", "%s: the MTU is %u, should be %u", name, info.mtu, UPLINK_MTU);
 	else if (memcmp(info.mac, mac, sizeof(mac)) != 0)

@@ -95,6 +95,7 @@ struct link_change {
 	bool no_master;	    /* it leaves the one that it has */
 	unsigned up;	    /* LINK_… */
 	bool no_link_local; /* addr_gen_mode none: the kernel makes no IPv6 address of its own */
+	bool no_arp;	    /* nobody on it is asked for a MAC */
 };
 #define LINK_UP	  1u
 #define LINK_DOWN 2u

@@ -173,6 +173,8 @@ static int describe_change(struct rtnl_link *link, const struct link_change *cha
 		rtnl_link_set_flags(link, IFF_UP);
 	else if (change->up == LINK_DOWN)
 		rtnl_link_unset_flags(link, IFF_UP);
+	if (change->no_arp)
+		rtnl_link_set_flags(link, IFF_NOARP);
 	if (change->name)
 		rtnl_link_set_name(link, change->name);
 	if (change->alias) {

@@ -36,6 +36,7 @@ struct net_object {
 	bool no_route;	  /* an IPv6 address along with which the kernel makes no route */
 	bool kernel_made; /* a route that the kernel makes along with an address */
 	struct ip source; /* preferred source of a route; family 0: none */
+	uint32_t mtu;	  /* of a route, bytes; 0: the link's */
 	uint32_t owner;	  /* ifindex of the bridge or port it belongs to */
 	bool seen;	  /* for comparing */
 	UT_hash_handle hh;

@@ -73,6 +73,7 @@ static int change_route(struct nl_sock *sk, const struct net_object *f, bool add
 		.destination = object_ip(f),
 		.plen = f->key.plen,
 		.source = f->source,
+		.mtu = f->mtu,
 		.ifindex = f->key.ifindex,
 		.table = RT_TABLE_MAIN,
 		.metric = f->kernel_made && f->key.family == 6 ? KERNEL_METRIC6 : 0,
@@ -194,6 +195,26 @@ static bool parse_address(const struct nlmsghdr *h, struct net_object *ret)
 	return take_ip(tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS], ret);
 }
 
+static void take_source(const struct nlattr *a, struct net_object *ret)
+{
+	size_t size = address_size(ret);
+
+	if (!a || (size_t)nla_len(a) < size)
+		return;
+	ret->source.family = ret->key.family;
+	if (size == 4)
+		memcpy(ret->source.bytes, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+	memcpy(ret->source.bytes + (16 - size), nla_data(a), size);
+}
+
+/* Bytes; 0: none is said. */
+static uint32_t route_mtu(const struct nlattr *metrics)
+{
+	const struct nlattr *mtu = metrics ? nla_find(nla_data(metrics), nla_len(metrics), RTAX_MTU) : NULL;
+
+	return mtu ? netlink_number(mtu) : 0;
+}
+
 static bool parse_route(const struct nlmsghdr *h, struct net_object *ret)
 {
 	const struct rtmsg *route = nlmsg_data(h);
@@ -211,6 +232,8 @@ static bool parse_route(const struct nlmsghdr *h, struct net_object *ret)
 	ret->key.ifindex = netlink_number(tb[RTA_OIF]);
 	/* a route by a gateway is none of ours, even where its destination is */
 	ret->right = !tb[RTA_GATEWAY] && !tb[RTA_MULTIPATH];
+	take_source(tb[RTA_PREFSRC], ret);
+	ret->mtu = route_mtu(tb[RTA_METRICS]);
 	if (!route->rtm_dst_len) {
 		if (route->rtm_family == AF_INET)
 			memcpy(ret->key.bytes, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);

@@ -79,6 +79,8 @@ static int describe_route(struct rtnl_route *request, const struct route *route)
 	rtnl_route_set_scope(request, route->scope);
 	if (route->metric)
 		rtnl_route_set_priority(request, route->metric);
+	if (route->mtu && rtnl_route_set_metric(request, RTAX_MTU, route->mtu) < 0)
+		return -NLE_NOMEM;
 	if (r >= 0)
 		r = rtnl_route_set_type(request, route->type);
 	if (r >= 0)

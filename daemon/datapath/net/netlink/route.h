@@ -22,6 +22,7 @@ struct route {
 	uint32_t table;
 	uint32_t metric;    /* 0: the kernel's choice */
 	uint32_t expires_s; /* IPv6; 0: never */
+	uint32_t mtu;	    /* bytes; 0: the link's */
 	uint8_t protocol;   /* RTPROT_… */
 	uint8_t scope;	    /* RT_SCOPE_… */
 	uint8_t type;	    /* RTN_… */

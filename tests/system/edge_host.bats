@@ -1,0 +1,221 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The host itself and a VPC: host access, elastic IPs and IPv6 from the host, published ports, forged addresses of the host.
+
+bats_require_minimum_version 1.5.0
+load lib
+load lib_edge
+
+HOST6=2001:db8:18::2
+# Of the host, and outside of what the tests give access to.
+OTHER=198.18.5.5
+OTHER6=2001:db8:c777::5
+
+setup_file()
+{
+	edge_start
+	in_ns host sh -ec "ip link add aside type veth peer name aside1
+		ip address add $OTHER/32 dev aside
+		ip -6 address add $OTHER6/128 dev aside nodad
+		ip link set aside up
+		ip link set aside1 up
+		nft insert rule inet strict input tcp dport 9000-9009 accept
+		nft insert rule inet strict input udp dport 9000-9009 accept
+		nft insert rule inet strict input icmp type echo-request accept
+		nft insert rule inet strict input icmpv6 type echo-request accept"
+}
+
+teardown_file()
+{
+	vpcd_purge
+}
+
+setup()
+{
+	P=t$BATS_TEST_NUMBER
+	# no two VPCs that the host reaches may overlap
+	FOUR=10.$((60 + BATS_TEST_NUMBER))
+	SIX=2001:db8:50:$((10 + BATS_TEST_NUMBER))
+	serve host --tcp 9000 --udp 9000
+}
+
+# host_vpc: the VPC $P with a subnet, a group that lets the host in, and a workload $P-a with it.
+host_vpc()
+{
+	ctl vpc create "$P" --cidr "$FOUR.0.0/16" --cidr6 "${SIX}00::/56"
+	ctl subnet create "$P-app" --vpc "$P" --cidr "$FOUR.1.0/24" --cidr6 "${SIX}00::/64"
+	sg_new "$P-web" "$P" tcp 80 "$HOST/32"
+	ctl sg authorize "$P-web" ingress udp 80 --cidr "$HOST/32"
+	ctl sg authorize "$P-web" ingress tcp 80 --cidr "$HOST6/128"
+	ctl sg authorize "$P-web" ingress udp 80 --cidr "$HOST6/128"
+	ctl sg authorize "$P-web" ingress icmp -1 --cidr "$HOST/32"
+	plug "$P-a" "$P-app" --sg "$P-web"
+	serve "$P-a" --tcp 80 --udp 80
+}
+
+@test "without host access neither reaches the other" {
+	host_vpc
+	cannot host tcp "$(ip_of "$P-a")" 80
+	cannot host tcp "$(ip6_of "$P-a")" 80
+	unanswered "$P-a" tcp "$HOST" 9000
+	unanswered "$P-a" tcp "$HOST6" 9000
+	ctl -o json vpc show "$P" | jq -e '.host_access == []'
+}
+
+@test "host access: both directions, IPv4 and IPv6, judged by the host's address" {
+	host_vpc
+	ctl vpc set "$P" --host-access "$HOST/32" "$HOST6/128"
+	ctl -o json vpc show "$P" | jq -e --arg a "$HOST/32" --arg b "$HOST6/128" '.host_access == [$a, $b]'
+	verify_clean
+	can host tcp "$(ip_of "$P-a")" 80
+	can host udp "$(ip_of "$P-a")" 80
+	heard_from "$P-a" "::ffff:$HOST"
+	can host udp "$(ip_of "$P-a")" 80 --size 6000
+	can host tcp "$(ip6_of "$P-a")" 80
+	can host udp "$(ip6_of "$P-a")" 80 --size 6000
+	cannot host tcp "$(ip_of "$P-a")" 81
+	pings host "$(ip_of "$P-a")"
+	can "$P-a" tcp "$HOST" 9000
+	can "$P-a" udp "$HOST" 9000 --size 6000
+	can "$P-a" tcp "$HOST6" 9000
+	can "$P-a" udp "$HOST6" 9000 --size 6000
+	pings "$P-a" "$HOST"
+	# groups of both directions
+	ctl sg revoke "$P-web" ingress tcp 80 --cidr "$HOST/32"
+	cannot host tcp "$(ip_of "$P-a")" 80
+	ctl sg revoke "$P-web" egress all --cidr 0.0.0.0/0
+	cannot "$P-a" tcp "$HOST" 9000
+	can "$P-a" tcp "$HOST6" 9000
+	verify_clean
+}
+
+@test "host access names addresses: others of the host stay closed, and what isn't the host's goes by the routes" {
+	host_vpc
+	ctl vpc set "$P" --host-access 198.18.0.0/24 --host-access 2001:db8:18::/64
+	serve outside --tcp 7000
+	can "$P-a" tcp "$HOST" 9000
+	unanswered "$P-a" tcp "$OTHER" 9000
+	unanswered "$P-a" tcp "$OTHER6" 9000
+	unanswered "$P-a" tcp "$OUTSIDE" 7000
+	ctl sg authorize "$P-web" ingress tcp 80 --cidr "$OTHER/32"
+	ctl sg authorize "$P-web" ingress tcp 80 --cidr "$OTHER6/128"
+	cannot host tcp "$(ip_of "$P-a")" 80 --source "$OTHER"
+	cannot host tcp "$(ip6_of "$P-a")" 80 --source "$OTHER6"
+	can host tcp "$(ip_of "$P-a")" 80 --source "$HOST"
+	ctl nat create "$P-nat" --vpc "$P"
+	ctl route add main 0.0.0.0/0 "$P-nat" --vpc "$P"
+	can "$P-a" tcp "$OUTSIDE" 7000
+	can "$P-a" tcp "$HOST" 9000
+	verify_clean
+}
+
+@test "host access taken away cuts at once, in both directions" {
+	local t
+	host_vpc
+	ctl vpc set "$P" --host-access "$HOST/32"
+	stream host in tcp-echo "$(ip_of "$P-a")" 80
+	stream "$P-a" out tcp-echo "$HOST" 9000
+	stream "$P-a" pushed udp-push "$HOST" 9000
+	ctl vpc set "$P" --host-access none
+	t=$(now_ns)
+	sleep 1.2
+	log_stops "$(stream_log in)" "$t"
+	log_stops "$(stream_log out)" "$t"
+	cannot host tcp "$(ip_of "$P-a")" 80
+	unanswered "$P-a" tcp "$HOST" 9000
+	ctl -o json vpc show "$P" | jq -e '.host_access == []'
+	verify_clean
+}
+
+@test "one VPC's host access is no other's; what overlaps is refused, and so is what never leaves a VPC" {
+	host_vpc
+	ctl vpc set "$P" --host-access "$HOST/32"
+	ctl vpc create "$P-o" --cidr "$FOUR.0.0/16" --internet
+	ctl subnet create "$P-o-app" --vpc "$P-o" --cidr "$FOUR.1.0/24"
+	plug "$P-b" "$P-o-app" --ip "$FOUR.1.77"
+	cannot "$P-b" tcp "$HOST" 9000
+	[ "$(drops_of "$P-b" host_closed)" -gt 0 ]
+	can "$P-a" tcp "$HOST" 9000
+	refused CidrConflict vpc set "$P-o" --host-access "$OTHER/32"
+	ctl vpc set "$P-o" --host-access "$OTHER6/128"
+	refused CidrConflict vpc add-cidr "$P" "$FOUR.0.0/16"
+	refused InvalidParameterValue vpc set "$P" --host-access 169.254.169.254/32
+	refused InvalidParameterValue vpc set "$P" --host-access "$FOUR.1.0/24"
+	refused InvalidParameterValue vpc set "$P" --host-access "$HOST/32" "$HOST/32"
+	refused InvalidCidr.HostBits vpc set "$P" --host-access "$HOST/24"
+	refused ResourceLimitExceeded vpc set "$P" --host-access 192.0.2.{1,2,3,4,5,6,7,8,9}/32
+	ctl -o json vpc show "$P" | jq -e '.host_access | length == 1'
+	verify_clean
+}
+
+@test "what the host forwards is not the host's, whatever source it says" {
+	host_vpc
+	ctl vpc set "$P" --host-access 0.0.0.0/0 --host-access ::/0
+	ctl sg authorize "$P-web" ingress tcp 80 --cidr 0.0.0.0/0
+	ctl sg authorize "$P-web" ingress tcp 80 --cidr ::/0
+	in_ns host sh -ec 'nft insert rule inet strict forward accept
+		sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1'
+	in_ns outside ip route replace "$FOUR.0.0/16" via "$HOST"
+	in_ns outside ip -6 route replace "${SIX}00::/56" via "$HOST6"
+	cannot outside tcp "$(ip_of "$P-a")" 80
+	cannot outside tcp "$(ip6_of "$P-a")" 80
+	in_ns host sh -ec 'nft delete rule inet strict forward handle \
+			"$(nft -a list chain inet strict forward | sed -n "s/.*accept.*handle //p")"
+		sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
+		ip -6 route replace default via 2001:db8:18::1'
+}
+
+@test "the host reaches an elastic IP, and IPv6 by an internet gateway, as anybody; and isn't reached" {
+	local a t
+	host_vpc
+	edge_gate "$P"
+	a=$(eip_for "$P-a" "$P-x")
+	can host tcp "$a" 80
+	can host udp "$a" 80
+	can host udp "$a" 80 --size 6000
+	can host tcp "$(ip6_of "$P-a")" 80
+	can host udp "$(ip6_of "$P-a")" 80 --size 6000
+	pings host "$a"
+	cannot host tcp "$a" 81
+	heard_from "$P-a" "$(printf '%s\n' "$HOST6" "::ffff:$HOST")"
+	cannot "$P-a" tcp "$HOST" 9000
+	cannot "$P-a" udp "$HOST" 9000
+	cannot "$P-a" tcp "$HOST6" 9000
+	[ "$(drops_of "$P-a" host_closed)" -gt 0 ]
+	stream host s tcp-echo "$a" 80
+	ctl sg revoke "$P-web" ingress tcp 80 --cidr "$HOST/32"
+	t=$(now_ns)
+	sleep 1.2
+	log_stops "$(stream_log s)" "$t"
+	verify_clean
+}
+
+@test "fragments from the host to a published port, and back" {
+	host_vpc
+	ctl publish create --eni "$P-a" --port 80/udp --host-port 8085
+	can host udp "$HOST" 8085
+	can host udp "$HOST" 8085 --size 6000
+	can host udp 127.0.0.1 8085 --size 6000
+	heard_from "$P-a" "::ffff:$HOST"
+	verify_clean
+}
+
+@test "P6: vpcd killed and started again, what passes between the host and a VPC goes on" {
+	local a label
+	host_vpc
+	ctl vpc set "$P" --host-access "$HOST/32"
+	edge_gate "$P"
+	a=$(eip_for "$P-a" "$P-x")
+	stream host in udp-echo "$(ip_of "$P-a")" 80
+	stream host eip udp-echo "$a" 80
+	stream "$P-a" out udp-echo "$HOST" 9000
+	vpcd_stop KILL
+	sleep 0.5
+	vpcd_start
+	sleep 0.7
+	for label in in eip out; do
+		[ "$(stream_end "$label" | jq .lost)" -eq 0 ] || fail "$label lost packets"
+	done
+	can host tcp "$(ip_of "$P-a")" 80
+	verify_clean
+}
