@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Devices that changes took away: deleted some changes at a time. What could not be deleted is tried again until it is
- * gone, and pending meanwhile. */
+/* Deletes the devices that changes removed, a few changes at a time. A device that could not be deleted is tried again
+ * until it is gone, and is `pending` meanwhile. */
 #include "engine/removal.h"
 
 #include <vpc/clock.h>
@@ -8,17 +8,17 @@
 
 #include "util/log.h"
 
-/* How long after its request a reply waits for a removal that others were before. One that begins at once is waited for
- * until it ends. */
+/* How long after its request a reply waits for a removal that had to wait for others. It waits for one that begins at
+ * once until that ends. */
 #define PATIENCE_US 50000u
-/* Removals of a batch: they end together. As many links are deleted at the same time (datapath/net/removal.c). */
+/* Removals in a batch, which end together. As many links are deleted at the same time (datapath/net/removal.c). */
 #define BATCH	    3
 
 struct removal {
 	struct net_removal *net;
-	removal_fn fn; /* NULL: it was called */
+	removal_fn fn; /* NULL: it was called already */
 	void *userdata;
-	uint64_t told_at_us; /* CLOCK_MONOTONIC: when fn is called at the latest; UINT64_MAX: at the end */
+	uint64_t told_at_us; /* CLOCK_MONOTONIC: when fn is called at the latest; UINT64_MAX: when the removal ends */
 	int result;
 	struct removal *next;
 };
@@ -26,9 +26,9 @@ struct removal {
 struct removals {
 	struct engine *e;
 	struct removal *waiting, **tail;
-	struct removal *now[BATCH]; /* on the worker */
+	struct removal *now[BATCH]; /* those on the worker */
 	size_t n;
-	bool runs; /* a batch is on the worker, or its end is being told */
+	bool runs; /* a batch is on the worker, or its end is being reported */
 	sd_event_source *timer;
 };
 
@@ -101,7 +101,7 @@ static int batch_run(void *data)
 	return 0;
 }
 
-/* Whoever is told may begin another one: it waits, since the batch still runs. */
+/* A callback may begin another removal, which waits, because the batch still counts as running. */
 static void batch_end(struct removals *q)
 {
 	struct engine *e = q->e;
@@ -180,7 +180,7 @@ void removal_begin(struct engine *e, struct net_removal *removal, uint64_t since
 	struct removals *q = e->removals;
 	struct removal *r = calloc(1, sizeof(*r));
 
-	if (!r) { /* the event loop has to wait for it */
+	if (!r) { /* without memory the event loop has to wait for it */
 		int result = net_removal_run(removal);
 
 		fn(userdata, result < 0 ? REMOVAL_FAILED : REMOVAL_DONE, removal);
@@ -269,7 +269,7 @@ static void removal_done(void *data, int result)
 
 	f->running = false;
 	if (f->e->closing)
-		return; /* a start removes what nobody wants */
+		return; /* the next start removes what is left */
 	net_removal_each(f->removal, true, tell_gone, f->e);
 	if (result < 0)
 		try_later(f, result);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Repairs: a VPC in which somebody else changed something, or in which something failed, is put right.
+ * Repairs put a VPC right in which somebody else changed something, or in which something failed.
  *
- *   repair_start    the namespace, on the worker, where it is missing; other jobs go on meanwhile
- *   repair_ensure   net_ensure: what is there is put right; ports whose workload has to be opened are listed as lost
- *   reopen_begin    each of them is opened on the worker, outside the queue of jobs: what a user named may hang
+ *   repair_start    makes a missing namespace on the worker; other jobs go on meanwhile
+ *   repair_ensure   net_ensure puts right what is there, and lists ports as lost whose workload must be opened
+ *   reopen_begin    opens each of them on the worker, outside the queue, because what a user named may hang
  *   repair_port     a second job makes the port
  *
- * What fails becomes a condition of its object, with a retry of its own.
+ * A failure becomes a condition of its object, with a retry of its own.
  */
 #include "engine/audit_maps.h"
 #include "engine/links.h"
@@ -28,7 +28,7 @@ struct repair {
 	struct job job;
 	struct engine *e;
 	uint32_t vpc;
-	struct reopen *reopened; /* a port that is to be made; NULL: none */
+	struct reopen *reopened; /* the port that is to be made; NULL: none */
 	struct plan all;
 	struct making making;
 	struct vpc_error error;
@@ -66,7 +66,7 @@ bool repair_is_lost(const struct net_report *report, uint32_t eni)
 	return false;
 }
 
-/* Conditions of this plan's objects that have no trouble any more, and of objects that are no more, are over. */
+/* Clears the conditions of this plan's objects that have no trouble any more, and of objects that no longer exist. */
 static void clear_if_right(const struct condition *c, void *userdata)
 {
 	const struct noting *n = userdata;
@@ -81,7 +81,7 @@ static void clear_if_right(const struct condition *c, void *userdata)
 	HASH_FIND_STR(n->named, c->object, named);
 	if (!gone && (named || (o && repair_is_lost(n->report, o->number)) || !vpc_in_plan(n, c->object)))
 		return;
-	/* a VPC whose namespace isn't there was not looked at */
+	/* a VPC without its namespace was not examined */
 	if (!gone && !net_has_vpc(n->e->net, engine_vpc_of(n->e, c->object)))
 		return;
 	retry = o ? port_retry_find(n->e, o->number) : NULL;
@@ -113,7 +113,7 @@ static void raise_trouble(struct noting *n, const struct net_trouble *t)
 
 	HASH_FIND_STR(n->named, t->object, named);
 	if (named)
-		return; /* the first one says what began it */
+		return; /* the first reason says how it began */
 	named = calloc(1, sizeof(*named));
 	if (!named)
 		return;
@@ -164,7 +164,7 @@ static void reopen_done(void *data, int result)
 	struct engine *e = r->e;
 	const struct condition *c;
 
-	if (result == -ETIMEDOUT) { /* the thread still has r */
+	if (result == -ETIMEDOUT) { /* the thread still uses r */
 		if (!e->closing)
 			reopen_failed(e, r->vpc, r->eni, r->eni_id,
 				      "the namespace that it is attached to cannot be opened in time");
@@ -188,7 +188,7 @@ static void reopen_begin(struct engine *e, const struct port_record *p)
 {
 	struct reopen *r = reopen_new(e, p);
 
-	/* with this mark no other repair opens it, too */
+	/* the mark keeps other repairs from opening it too */
 	port_retry_begin(e, p->eni);
 	if (r && worker_submit(e->worker, WORKER_USER, reopen_run, reopen_done, reopen_free, r) == 0)
 		return;
@@ -272,7 +272,7 @@ static void repair_ensure(struct repair *p)
 	}
 	r = net_ensure(e->net, &p->all, &workload, n, &report, &error);
 	if (p->reopened)
-		port_retry_made(e, p->reopened->eni); /* or else its trouble says that it failed */
+		port_retry_made(e, p->reopened->eni); /* if it failed, its trouble says so */
 	repair_note(e, &p->all, &report, r);
 	taps_flag(e, &p->all);
 	maps_audit_address_config(e, &p->all);
@@ -283,7 +283,7 @@ static void repair_ensure(struct repair *p)
 	repair_end(p);
 }
 
-/* 1: the namespace is being made, and the job is started over then; 0: it is there; or -errno. */
+/* Returns 1: the namespace is being made, and the job will start over; 0: it is there; or -errno. */
 static int repair_namespace(struct repair *p)
 {
 	struct made_netns *made;
@@ -309,7 +309,7 @@ static void repair_start(struct job *job)
 		repair_end(p);
 		return;
 	}
-	/* net_ensure would delete on the event loop what the worker has yet to delete */
+	/* net_ensure would delete links on the event loop that the worker has yet to delete */
 	if (p->e->removing && removal_under_way(p->e, &its_vpc)) {
 		queue_wait(&p->e->queue, &p->job, WAIT_REMOVAL);
 		return;
@@ -323,7 +323,7 @@ static void repair_start(struct job *job)
 	if (r < 0) {
 		repair_failed(p, p->error.message[0] ? p->error.message : strerror(-r));
 	} else if (r > 0) {
-		plan_clear(&p->all); /* it may be another one then */
+		plan_clear(&p->all); /* its number may be another one by then */
 		queue_wait(&p->e->queue, &p->job, WAIT_NAMESPACE);
 	} else {
 		repair_ensure(p);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The path of a change. There is no other: requests, expiring attachments and repairs that change the model all come
- * through engine_submit, one transaction at a time.
+ * The path of every change: requests, detaching ENIs and repairs that change the model all come through engine_submit,
+ * one transaction at a time.
  *
  *   engine_submit    (txn_submit.c) what the request names is opened on a worker, outside the queue
  *   txn_start        validate → compile → (namespaces on the worker) → prepare
@@ -69,7 +69,7 @@ static int txn_compile(struct txn *t, struct vpc_error *reterr)
 	for (size_t i = 0; i < t->request->n_changes; i++) {
 		const struct change *c = &t->request->changes[i];
 
-		/* Several changes, several wishes: the strictest holds for all. */
+		/* Several changes may ask for different ways to treat flows. The strictest holds for all. */
 		if (!(c->present & FIELD_BIT(FIELD_FLOWS)))
 			continue;
 		t->plan.flows = c->flows;
@@ -107,14 +107,15 @@ void txn_end(struct txn *t)
 		queue_done(&e->queue);
 }
 
-/* Nobody may read N+1 meanwhile, and others may change N: the transaction is started over, from its validation. */
+/* Puts the transaction off. Nobody may read N+1 meanwhile, and others may change N. So the transaction starts over,
+ * from its validation. */
 static void txn_wait(struct txn *t, enum job_wait what)
 {
 	txn_rewind(t);
 	queue_wait(&t->e->queue, &t->job, what);
 }
 
-/* 1: they are made on the worker, and the transaction waits; 0: they are there; or -errno. */
+/* Returns 1: the worker makes them, and the transaction waits; 0: they are there; or -errno. */
 static int txn_make_namespaces(struct txn *t, struct vpc_error *reterr)
 {
 	int r;
@@ -135,7 +136,7 @@ void txn_start(struct job *job)
 	int r;
 
 	if (txn_replay(t))
-		return; /* the same request may have come twice, and the first has just been done */
+		return; /* the same request may have come twice, and the first one has just been done */
 	r = txn_validate(t, &error);
 	if (r == 0)
 		r = txn_compile(t, &error);
@@ -156,11 +157,11 @@ void txn_start(struct job *job)
 	if (r == 0)
 		r = txn_prepare(t, &error);
 	if (r == -EBUSY && (t->e->retiring || t->e->cut_reports) && t->tries++ < 100) {
-		txn_wait(t, WAIT_NUMBERS); /* they are not free yet */
+		txn_wait(t, WAIT_NUMBERS); /* the numbers are not free yet */
 		return;
 	}
 	if (r == 0)
-		r = txn_commit(t, &error); /* and goes on in txn_committed */
+		r = txn_commit(t, &error); /* it goes on in txn_committed */
 	if (r < 0)
 		txn_refuse(t, &error);
 }
@@ -213,7 +214,7 @@ static void log_txn(const struct txn *t)
 	});
 }
 
-/* Rules that go are remembered by number: flows and events may still name them. */
+/* Notes the numbers of deleted rules, because flows and events may still name them. */
 static void remember_rules(struct txn *t)
 {
 	const struct delta *deltas;
@@ -226,7 +227,8 @@ static void remember_rules(struct txn *t)
 			verdicts_remember_rule(t->e, deltas[i].before);
 }
 
-/* A dry run: what the maps can refuse is, what would be cut is told, and nothing stays. */
+/* Does a dry run: the maps refuse what they would refuse, the flows that would be cut are reported, and nothing is
+ * changed. */
 static void txn_try(struct txn *t)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
@@ -245,7 +247,7 @@ static void txn_try(struct txn *t)
 	txn_reply(t);
 }
 
-/* What failed after the commit is tried again until it works, and called pending until then. */
+/* What failed after the commit is tried again until it works, and is `pending` until then. */
 static void retry_devices(struct txn *t)
 {
 	const struct plan *p = &t->plan;
@@ -260,14 +262,14 @@ static void retry_devices(struct txn *t)
 		reconcile_schedule(t->e, p->ports[i].has_after ? p->ports[i].after.vpc : p->ports[i].before.vpc);
 }
 
-/* From here on nothing is refused: what fails now is retried in the background. */
+/* From here on nothing is refused: what fails is tried again in the background. */
 static void txn_publish(struct txn *t)
 {
 	struct engine *e = t->e;
 	int failed = 0;
 	bool wait;
 
-	t->handed_over = false; /* the namespaces are the VPCs' now */
+	t->handed_over = false; /* the namespaces belong to the VPCs now */
 	making_end(&t->making);
 	t->reply.epoch = maps_publish(e->maps, t->maps_change);
 	pinned_mark_advance(e->mark, e->revision);
@@ -288,7 +290,7 @@ static void txn_publish(struct txn *t)
 	engine_tell_walked(e);
 	if (failed)
 		retry_devices(t);
-	if (wait) { /* the others needn't */
+	if (wait) { /* the other changes need not wait */
 		txn_report_begin(t, true);
 		queue_done(&e->queue);
 		return;
@@ -313,7 +315,7 @@ static void add_pending(const char *object, void *userdata)
 	json_array_append_new(userdata, json_sprintf("devices of %s", object));
 }
 
-/* What isn't deleted yet is pending, not lost. */
+/* A device that isn't deleted yet is `pending`. */
 static void removal_told(void *userdata, enum removal_state state, const struct net_removal *removal)
 {
 	struct txn *t = userdata;
@@ -323,16 +325,17 @@ static void removal_told(void *userdata, enum removal_state state, const struct 
 	send_reply(t);
 }
 
-/* The reply of a change that takes devices away waits until they are gone, so that a caller who has read it finds
- * nothing of them; other transactions go on meanwhile. Where many go at once it says that they are pending. */
+/* Replies. The reply of a change that removes devices waits until they are deleted, so that a caller who has read it
+ * finds none of them. Other transactions go on meanwhile. If many devices are being deleted at once, the reply says
+ * that they are pending. */
 static void txn_reply_now(struct txn *t)
 {
 	struct engine *e = t->e;
 
-	/* of ports, and of the uplink that a VPC got */
+	/* tcx links of ports, and of an uplink that a VPC got */
 	if (!t->reply.dry_run && (t->plan.n_ports || t->plan.n_vpcs))
 		engine_attach_links(e);
-	/* also of the host's nftables table, which a change that adds a published port replaces */
+	/* a removal may also replace the host's nftables table, after a change that adds a published port */
 	if (t->removal)
 		removal_begin(e, TAKE_PTR(t->removal), t->request->received_ns / NS_PER_US, removal_told, t);
 	else

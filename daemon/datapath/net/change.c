@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A change: prepared, then published or undone. It is a list of steps; two tables say what undoing and publishing do
+ * A change is prepared, then published or undone. It is a list of steps. Two tables say what undoing and publishing do
  * for each kind of step.
  */
 #include <errno.h>
@@ -19,7 +19,7 @@ enum step_kind {
 	STEP_LINK,	    /* a link was made */
 	STEP_RAISE,	    /* a device is to be raised, with its far end */
 	STEP_ADD_OBJECT,    /* a netlink object was added */
-	STEP_REMOVE_OBJECT, /* one is to be removed */
+	STEP_REMOVE_OBJECT, /* an object is to be removed */
 	STEP_FAR_END,	    /* addresses of a far end are to be changed */
 	STEP_REMOVE_LINK,   /* a device is to be removed */
 	STEP_REMOVE_VPC,
@@ -65,7 +65,7 @@ static int add_step(struct net_change *c, const struct step *s)
 
 /* --- prepare ------------------------------------------------------------------------------------------------------ */
 
-/* What is prepared from. */
+/* The input of a preparation. */
 struct preparing {
 	struct net *n;
 	const struct plan *plan;
@@ -86,7 +86,7 @@ static struct net_vpc *need_vpc(const struct preparing *p, uint32_t number, cons
 	return v;
 }
 
-/* The steps are noted before the work is done, so that nothing made can be forgotten for want of memory. */
+/* A step is noted before its work is done, so that a lack of memory never leaves something unnoted. */
 static int prepare_new(const struct preparing *p, struct net_vpc *v, const struct device_spec *s)
 {
 	const struct workload *w = s->ops->far_end ? workload_find(p->workloads, p->n_workloads, s->ifindex) : NULL;
@@ -106,12 +106,12 @@ static int prepare_new(const struct preparing *p, struct net_vpc *v, const struc
 		p->change->n = before;
 		(void)net_drop_device(v, s->ifindex);
 	} else if (!made) {
-		p->change->n--; /* the link is not ours to undo */
+		p->change->n--; /* the link existed before, so undoing must not delete it */
 	}
 	return r;
 }
 
-/* Notes each object of `of` that `other` lacks: as a step, or in the change of a far end. */
+/* Notes each object of `of` that `other` lacks, as a step or in the change of a far end. */
 static int note_objects(const struct preparing *p, const struct device_spec *s, const struct net_object_set *of,
 			const struct net_object_set *other, bool add, struct far_end_change *far_end)
 {
@@ -146,7 +146,7 @@ static int note_changes(const struct preparing *p, const struct device_spec *bef
 	return r < 0 ? r : note_objects(p, after, &old, &new, false, NULL);
 }
 
-/* The same for its far end. */
+/* Notes how the objects of its far end differ. */
 static int note_far_end(const struct preparing *p, const struct device_spec *before, const struct device_spec *after)
 {
 	_cleanup_(net_object_set_clear) struct net_object_set old = {}, new = {};
@@ -166,7 +166,7 @@ static int note_far_end(const struct preparing *p, const struct device_spec *bef
 	return add_step(p->change, &step);
 }
 
-/* Adds the objects that steps from `from` on note. */
+/* Adds the objects of the steps from `from` on. */
 static int add_objects(const struct preparing *p, struct net_vpc *v, const struct device_spec *s, size_t from)
 {
 	for (size_t i = from; i < p->change->n; i++) {
@@ -214,7 +214,7 @@ static int note_removed(const struct preparing *p, const struct device_spec *s)
 	return add_step(p->change, &step);
 }
 
-/* Against the order in which they were made. */
+/* Notes the devices to be removed, in the opposite order to making them. */
 static int note_removals(const struct preparing *p)
 {
 	struct device_iterator it = {.plan = p->plan, .backwards = true};
@@ -369,7 +369,7 @@ static int publish_remove_link(struct net_vpc *v, struct step *s, struct net_rem
 	_cleanup_(net_object_set_clear) struct net_object_set objects = net_forget_device(v, s->ifindex);
 	const struct device_spec *spec = &s->spec;
 
-	/* nobody redirects to a port that is going */
+	/* a port that is to be removed must not be redirected to */
 	if (spec->ops->judged)
 		redirect_report(v->net, s->ifindex, false);
 	if (removal_add_link(r, v, spec->ops, s->ifindex, spec->id, spec->attachment ? spec->attachment->ns_ino : 0) <
@@ -392,7 +392,8 @@ static int (*const publish_step[STEP_KINDS])(struct net_vpc *v, struct step *s, 
 	[STEP_REMOVE_VPC] = publish_remove_vpc,
 };
 
-/* What the plan says of address spaces, elastic IPs and published ports. 1: the host's table is to be made anew, on the
+/* Notes what the plan says of address spaces, elastic IPs and published ports. Returns 1: the host's table must be made
+ * again, on the
  * worker. */
 static int note_host(struct net *n, const struct plan *plan)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Puts right what differs from the whole state: at a start, and when an event says that somebody else changed
- * something. Goes on past what fails; the last failure is returned.
+ * Makes the kernel's network what the whole state says, at a start, and after an event about somebody else's change. A
+ * failure doesn't end the work; the last one is returned.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -25,17 +25,17 @@ struct mending {
 	const struct plan *all;
 	const struct workload *workloads;
 	size_t n_workloads;
-	struct net_vpc *v; /* the one that is mended, as the five below */
+	struct net_vpc *v; /* the VPC that is being mended; the five below are its */
 	const struct vpc_record *vpc;
 	struct device_spec *devices;
 	size_t n_devices;
-	bool *differs; /* for each device */
+	bool *differs; /* by index of the device */
 	bool any_differs;
 	struct net_object_set put, replace, delete;
-	uint32_t *unexpected; /* links */
+	uint32_t *unexpected; /* their links */
 	size_t n_unexpected;
 	bool sysctls, ruleset;
-	const char *what; /* what failed in the namespace */
+	const char *what; /* the part of the namespace that failed */
 	struct net_report *report;
 	int result;
 	struct vpc_error *reterr;
@@ -62,13 +62,13 @@ int net_report_add(struct net_report *r, const char *object, const char *format,
 	return 0;
 }
 
-/* text: more than strerror says, or NULL. */
+/* text: says more than strerror; or NULL. */
 static void failed(struct mending *m, int r, const char *object, const char *what, const char *text)
 {
 	if (r >= 0)
 		return;
 	m->result = r;
-	/* without memory for the report the result alone says so, and the caller blames the VPC */
+	/* Without memory for the report, only the result says so, and the caller blames the VPC. */
 	if (text && text[0])
 		(void)net_report_add(m->report, object, "%s", text);
 	else
@@ -82,7 +82,7 @@ static void failed(struct mending *m, int r, const char *object, const char *wha
 			      strerror(-r));
 }
 
-/* The object that a link of this VPC is for; the VPC itself where it is nobody's. */
+/* The id of the object for which a link of this VPC is; the VPC's id if there is none. */
 static const char *object_of(const struct mending *m, uint32_t ifindex)
 {
 	const struct device *d = net_find_device(m->v, ifindex);
@@ -139,7 +139,7 @@ static int on_difference(const struct net_difference *d, void *userdata)
 
 /* --- mending ------------------------------------------------------------------------------------------------------ */
 
-/* On a thread inside the namespace. The sysctls of a device that is missing or was just made are right. */
+/* Runs on a thread inside the namespace. A device that is missing or was just made has the right sysctls. */
 static int mend_device_sysctls(void *data)
 {
 	const struct mending *m = data;
@@ -155,7 +155,7 @@ static int mend_device_sysctls(void *data)
 	return result;
 }
 
-/* On a thread inside the namespace. One part's failure doesn't keep the others from being mended. */
+/* Runs on a thread inside the namespace. A part that fails doesn't keep the others from being mended. */
 static int mend_namespace(void *data)
 {
 	struct mending *m = data;
@@ -179,7 +179,7 @@ static int mend_namespace(void *data)
 		m->what = "get its nftables tables";
 		result = r;
 	}
-	/* a generation newer than the one that was compared, or made, is somebody else's */
+	/* a generation newer than the one that was compared or made is somebody else's change */
 	if (known && (!m->ruleset || nft_read_generation(&before) >= 0))
 		m->v->nft_generation = before;
 	r = netns_bind_here(m->vpc->netns, m->n->instance, m->vpc->id);
@@ -213,7 +213,7 @@ static void mend_lo(struct mending *m)
 	failed(m, link_change(m->v->ns.rtnl, 1, &lo, NULL), m->vpc->id, "lo", NULL);
 }
 
-/* A device that is registered and no longer in the state is not ours to watch. */
+/* Unregisters devices that are no longer in the state. */
 static void forget_strangers(struct mending *m)
 {
 	struct device *d, *next;
@@ -281,7 +281,7 @@ static void mend_device(struct mending *m, const struct device_spec *s, bool dif
 	failed(m, r, s->id, what, error.message);
 }
 
-/* What belongs on a link that isn't there is reported with the link. */
+/* An object whose link is missing is reported with the link. */
 static void mend_object(struct mending *m, const struct net_object *f, int r)
 {
 	char text[NET_OBJECT_TEXT_MAX];
@@ -302,14 +302,14 @@ static void mend_objects(struct mending *m)
 		mend_object(m, f, net_object_put(rtnl, f));
 	}
 	for (f = m->put.head; f; f = f->hh.next) {
-		/* that of a device that turned out to be lost went with it */
+		/* the object of a lost device is gone with the device */
 		if (f->owner && !net_find_device(m->v, f->owner))
 			continue;
 		mend_object(m, f, net_object_put(rtnl, f));
 	}
 }
 
-/* Links that a worker has still to delete are deleted first, so that they aren't taken for unexpected ones. */
+/* Deletes links that a worker has yet to delete, so that they aren't taken for unexpected ones. */
 static void settle_removals(struct mending *m, const struct net_state *s)
 {
 	for (const struct state_link *link = s->links; link; link = link->hh.next)
@@ -323,7 +323,7 @@ static void clear_objects(struct mending *m)
 	net_object_set_clear(&m->delete);
 }
 
-/* Reads the namespace and notes what differs. */
+/* Reads the namespace, and notes what differs. */
 static int look(struct mending *m)
 {
 	_cleanup_(net_state_clear) struct net_state state = {};
@@ -332,7 +332,7 @@ static int look(struct mending *m)
 		.host_rtnl = m->n->host.rtnl,
 		.instance = m->n->instance,
 		.programs = &m->n->programs,
-		/* missing tcx links are made by net_attach; existing ones get the programs in any case */
+		/* net_attach makes missing tcx links; existing ones get the programs in any case */
 		.link_dir = NULL,
 		.fn = on_difference,
 		.userdata = m,
@@ -359,12 +359,12 @@ static void mend_devices(struct mending *m)
 	}
 	forget_strangers(m);
 	mend_unexpected(m);
-	/* before the devices: where IPv6 is turned off, no address can be added */
+	/* before the devices: no address can be added where IPv6 is turned off */
 	if (m->any_differs)
 		failed(m, netns_run(m->v->ns.ns_fd, mend_device_sysctls, m), m->vpc->id, "a bridge's sysctls", NULL);
 	for (size_t i = 0; i < m->n_devices; i++)
 		mend_device(m, &m->devices[i], m->differs[i]);
-	/* a bridge that went down or was given its MAC has forgotten its neighbours */
+	/* a bridge that went down or got its MAC has forgotten its neighbours */
 	if (m->any_differs) {
 		clear_objects(m);
 		r = look(m);
@@ -398,7 +398,8 @@ static void mend_vpc(struct mending *m)
 	clear_objects(m);
 }
 
-/* Outer interfaces and the host's table serve all VPCs: what fails there is each one's trouble that has an uplink. */
+/* Outer interfaces and the host's table serve all VPCs. So a failure there is a trouble of each VPC that has an
+ * uplink. */
 static void settle(struct mending *m)
 {
 	char *text = NULL;
@@ -411,7 +412,7 @@ static void settle(struct mending *m)
 
 		(void)host_table_set(m->n->host.table, text);
 		e = host_table_mend(m->n->host.table);
-		/* without nftables in the kernel there is no table to be removed */
+		/* without nftables in the kernel there is no table to remove */
 		if (r >= 0 && wanted)
 			r = e;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What changes took away is deleted by a worker thread, and by threads that help it. */
+/* Deletes on a worker thread what changes removed, with threads that help it. */
 #include "datapath/net/removal.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "datapath/net/host_table.h"
 #include "datapath/net/vpc.h"
 
-/* Links that are deleted at the same time. Deleting a link is mostly waiting for grace periods: some under the kernel's
+/* How many links are deleted at the same time. Deleting a link mostly waits for grace periods: some under the kernel's
  * lock of all network configuration, the last one without it. The last ones overlap. More threads would only compete
  * with the event loop for that lock. */
 #define THREADS 3
@@ -32,8 +32,8 @@ struct removal_vpc {
 	int ns_fd;
 	char name[80];
 	char id[OBJECT_ID_MAX];
-	bool whole;	   /* the namespace goes too */
-	_Atomic bool gone; /* it is gone */
+	bool whole;	   /* the namespace is deleted too */
+	_Atomic bool gone; /* the namespace is gone */
 	struct removal_link *links;
 	size_t n_links;
 	struct net_object *objects; /* event loop only */
@@ -45,11 +45,11 @@ struct net_removal {
 	char *link_dir; /* or NULL */
 	struct removal_vpc *vpcs;
 	size_t n_vpcs;
-	struct host_table *table; /* to be made; or NULL */
+	struct host_table *table; /* the host's table that is to be made; or NULL */
 	struct far_end_change *far_ends;
 	_Atomic bool far_ends_done;
-	/* A link's lock, chosen by its number, is held while the link is deleted. Who makes a link of that number again
-	 * waits for the deletion or does it (removal_settle), so the worker never deletes the new link. */
+	/* Locks by the number of a link. A link's lock is held while the link is deleted. Whoever makes a link of that
+	 * number again waits for the deletion or does it (removal_settle). So the worker never deletes the new link. */
 	pthread_mutex_t locks[LOCKS];
 	struct net_removal *next; /* event loop only */
 };
@@ -184,7 +184,7 @@ void removal_add_far_end(struct net_removal *r, struct far_end_change *c)
 	r->far_ends = c;
 }
 
-/* rtnl: a socket in its VPC's namespace. What can't be deleted is lowered. */
+/* rtnl: a socket in the VPC's namespace. A link that can't be deleted is lowered. */
 static int delete_link(struct net_removal *r, struct removal_link *link, struct nl_sock *rtnl)
 {
 	const struct link_change down = {.up = LINK_DOWN};
@@ -208,10 +208,10 @@ struct run {
 	struct net_removal *const *removals;
 	size_t n;
 	pthread_mutex_t lock;
-	size_t removal, vpc, link; /* the next one; under the lock */
+	size_t removal, vpc, link; /* the next link; protected by the lock */
 };
 
-/* NULL: no more. */
+/* NULL: there is no more. */
 static struct removal_link *next_link(struct run *run, struct net_removal **ret, const struct removal_vpc **ret_vpc)
 {
 	struct removal_link *found = NULL;
@@ -262,7 +262,7 @@ static void run_all_links(struct run *run, size_t n_links)
 	pthread_t threads[THREADS];
 	size_t n = 0;
 
-	/* where no thread can be started, this one does the work alone */
+	/* if no thread can be started, this one does the work alone */
 	while (n + 1 < THREADS && n + 1 < n_links && pthread_create(&threads[n], NULL, run_links, run) == 0)
 		n++;
 	run_links(run);
@@ -280,7 +280,7 @@ static size_t begin_removal(struct net_removal *r)
 		struct removal_vpc *vpc = &r->vpcs[i];
 		char path[NETNS_PATH_MAX];
 
-		/* no descriptor was left for it: it is opened by name */
+		/* there is no descriptor of it: it is opened by name */
 		if (vpc->ns_fd < 0 && netns_path(vpc->name, path) >= 0)
 			vpc->ns_fd = netns_open(path);
 		n_links += vpc->n_links;
@@ -288,7 +288,7 @@ static size_t begin_removal(struct net_removal *r)
 	return n_links;
 }
 
-/* After its links. */
+/* Deletes the namespace, after its links. */
 static int end_vpc(const struct net_removal *r, struct removal_vpc *vpc)
 {
 	int result = 0;
@@ -307,7 +307,7 @@ static int end_vpc(const struct net_removal *r, struct removal_vpc *vpc)
 	return result;
 }
 
-/* Best effort: where the namespace is gone there is nothing to change. */
+/* Changes a far end, best effort: if the namespace is gone, there is nothing to change. */
 static void run_far_end(const struct far_end_change *c)
 {
 	_cleanup_(workload_clear) struct workload w = WORKLOAD_INIT;
@@ -328,7 +328,7 @@ static int end_removal(struct net_removal *r)
 		if (e < 0)
 			result = e;
 	}
-	/* only once: at a second run the addresses may belong to another ENI */
+	/* only once: before a second run the addresses may have been given to another ENI */
 	for (const struct far_end_change *c = r->far_ends_done ? NULL : r->far_ends; c; c = c->next)
 		run_far_end(c);
 	r->far_ends_done = true;
