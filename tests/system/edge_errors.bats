@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Every error code of routes, gateways, elastic IPs and published ports, by vpcctl; a refused request changes nothing. In a host of its
-# own, since gateways have devices there.
+# Every error code of routes, gateways, elastic IPs, published ports and peerings, by vpcctl; a refused request changes nothing. In a
+# host of its own, since gateways have devices there.
 
 bats_require_minimum_version 1.5.0
 load lib
@@ -174,4 +174,39 @@ edge_world()
 	misused publish create "$@" --port 65536 --host-port 9000
 	unchanged
 	ctl publish delete "$P-p"
+}
+
+@test "InvalidVpcPeeringConnectionID.NotFound, VpcPeeringConnectionAlreadyExists, InvalidStateTransition: peerings" {
+	edge_world
+	ctl vpc create "$P-twin" --cidr 10.60.128.0/17 >/dev/null
+	ctl vpc create "$P-far" --cidr 10.61.0.0/16 >/dev/null
+	ctl sg create "$P-far" --vpc "$P-far" >/dev/null
+	ctl sg create "$P-sg" --vpc "$P" >/dev/null
+	ctl peering create "$P-p" --vpc "$P" --peer-vpc prod >/dev/null
+	ctl peering create "$P-r" --vpc "$P-far" --peer-vpc "$P" >/dev/null
+	ctl peering reject "$P-r" >/dev/null
+	BEFORE=$(ctl -o json status | jq -c '[.revision, .epoch]')
+	refused InvalidParameterValue peering create "$P-p" --vpc "$P-far" --peer-vpc "$P"
+	refused InvalidParameterValue peering create pcx-mine --vpc "$P-far" --peer-vpc "$P"
+	refused InvalidParameterValue peering create "$P-z" --vpc "$P" --peer-vpc "$P"
+	refused InvalidParameterValue peering create "$P-z" --vpc "$P" --peer-vpc "$P-twin"
+	refused InvalidVpcID.NotFound peering create "$P-z" --vpc no-such-vpc --peer-vpc "$P"
+	refused InvalidVpcID.NotFound peering create "$P-z" --vpc "$P" --peer-vpc no-such-vpc
+	refused VpcPeeringConnectionAlreadyExists peering create "$P-z" --vpc prod --peer-vpc "$P"
+	refused InvalidStateTransition peering accept "$P-r"
+	refused InvalidStateTransition peering reject "$P-r"
+	refused InvalidVpcPeeringConnectionID.NotFound peering accept no-such-peering
+	refused InvalidVpcPeeringConnectionID.NotFound peering reject pcx-00000000000000000
+	refused InvalidVpcPeeringConnectionID.NotFound peering show no-such-peering
+	refused InvalidVpcPeeringConnectionID.NotFound peering delete no-such-peering
+	refused CidrConflict vpc add-cidr "$P" 10.50.0.0/17
+	refused CidrConflict vpc add-cidr prod 10.60.0.0/24
+	refused DependencyViolation vpc delete prod
+	refused InvalidParameterValue route add main 10.9.0.0/16 "$P-p" --vpc "$P-far"
+	refused InvalidVpcPeeringConnectionID.NotFound route add main 10.9.0.0/16 pcx-00000000000000000 --vpc "$P-far"
+	refused InvalidGroup.NotFound sg authorize "$P-sg" ingress tcp 80 --sg "$P-far"
+	refused InvalidGroup.NotFound sg authorize "$P-sg" ingress tcp 80 --sg "$(ctl -o id sg show "$P-far")"
+	misused peering create "$P-z" --vpc "$P"
+	misused peering create "$P-z" --peer-vpc "$P"
+	unchanged
 }

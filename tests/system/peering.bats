@@ -151,7 +151,7 @@ route_state()
 }
 
 @test "revoked, a route taken away, the peering deleted under traffic: cut at once, and nothing else" {
-	local t
+	local t reply
 	peer
 	open_cidr
 	plug "$P-a2" "$P-a-app" --sg "$P-a-sg"
@@ -164,10 +164,11 @@ route_state()
 	sleep 1.2
 	log_stops "$(stream_log one)" "$t"
 	log_goes_on "$(stream_log two)" "$t"
-	ctl route delete main 10.1.0.0/16 --vpc "$P-b"
+	reply=$(ctl -o json route delete main 10.1.0.0/16 --vpc "$P-b")
 	t=$(now_ns)
 	sleep 1.2
 	log_stops "$(stream_log two)" "$t"
+	jq -e '[.cut_flows[] | select(.protocol == "udp")] | length == 1' <<<"$reply"
 	ctl route add main 10.1.0.0/16 "$P-ab" --vpc "$P-b"
 	stream "$P-a2" three udp-echo "$B" 7001
 	ctl peering delete "$P-ab"
@@ -269,4 +270,52 @@ route_state()
 	run stream_end s
 	echo "$output"
 	[ "$(jq -r .lost <<<"$output")" = 0 ]
+}
+
+@test "rows of a peering that somebody changes are reported, and put right at the next start" {
+	local pin key
+	peer
+	open_cidr
+	can "$P-a1" tcp "$B" 7000
+	verify_clean
+	for pin in route vpc; do
+		pin=$(find "/sys/fs/bpf/vpcd/$INSTANCE" -name "$pin")
+		[ -n "$pin" ]
+		key=$(bpftool -j map dump pinned "$pin" | jq -r '[.[] | select(any(.value[]; . != "0x00"))][0].key | join(" ")')
+		if bpftool -j map show pinned "$pin" | jq -e '.type == "hash"' >/dev/null; then
+			# shellcheck disable=SC2086 # bytes are words
+			bpftool map delete pinned "$pin" key $key
+		else
+			# shellcheck disable=SC2046,SC2086
+			bpftool map update pinned "$pin" key $key value $(yes 0 | head -n "$(bpftool -j map show pinned "$pin" | jq .bytes_value)")
+		fi
+		verify_differs
+		vpcd_restart
+		verify_clean
+		can "$P-a1" tcp "$B" 7000
+	done
+}
+
+@test "killed at any moment of accept, route and delete: the old state or the new one" {
+	local state
+	ctl peering create "$P-ab" --vpc "$P-a" --peer-vpc "$P-b" >/dev/null
+	routes a 2
+	routes b 1
+	open_cidr
+	for state in active blackhole; do
+		if [ "$state" = active ]; then
+			"$VPCCTL" peering accept "$P-ab" >/dev/null 2>&1 &
+		else
+			"$VPCCTL" peering delete "$P-ab" >/dev/null 2>&1 &
+		fi
+		vpcd_stop KILL
+		wait $! || true
+		vpcd_start
+		verify_clean
+		if [ "$(route_state a 10.2.0.0/16)" = active ]; then
+			can "$P-a1" tcp "$B" 7000
+		else
+			unanswered "$P-a1" tcp "$B" 7000
+		fi
+	done
 }
