@@ -206,3 +206,58 @@ stopped()
 	can "$P-a" udp "$OUTSIDE" 7000
 	verify_clean
 }
+
+# The sender's program asks its own subnet's ACL, and the receiver's asks the other one.
+@test "by a peering: each VPC's ACL is asked, in both directions, about live flows too" {
+	local a b
+	edge_vpc "$P"
+	ctl vpc create "$P-o" --cidr 10.60.0.0/16 >/dev/null
+	ctl subnet create "$P-o-app" --vpc "$P-o" --cidr 10.60.1.0/24 >/dev/null
+	sg_new "$P-open" "$P" all all 0.0.0.0/0
+	sg_new "$P-o-open" "$P-o" all all 0.0.0.0/0
+	plug "$P-a" "$P-app" --sg "$P-open"
+	plug "$P-b" "$P-o-app" --sg "$P-o-open"
+	serve "$P-a" --tcp 7000 --udp 7000
+	serve "$P-b" --tcp 7000 --udp 7000
+	a=$(ip_of "$P-a") b=$(ip_of "$P-b")
+	ctl peering create "$P-pcx" --vpc "$P" --peer-vpc "$P-o" >/dev/null
+	ctl peering accept "$P-pcx" >/dev/null
+	ctl route add main 10.60.0.0/16 "$P-pcx" --vpc "$P" >/dev/null
+	ctl route add main 10.50.0.0/16 "$P-pcx" --vpc "$P-o" >/dev/null
+	edge_acl "$P-app"
+	can "$P-a" tcp "$b" 7000
+	can "$P-b" tcp "$a" 7000
+	stream "$P-a" out udp-echo "$b" 7000
+	stream "$P-b" in udp-echo "$a" 7000
+	stopped in rule add ingress 10 deny udp 7000 --cidr "$b/32"
+	cannot "$P-b" udp "$a" 7000
+	goes_on out
+	stopped out rule add egress 10 deny udp 7000 --cidr 10.60.0.0/16
+	cannot "$P-a" udp "$b" 7000
+	can "$P-b" tcp "$a" 7000
+	rule delete egress 10
+	goes_on out
+	rule delete ingress 10
+	goes_on in
+	verify_clean
+}
+
+@test "host access: the host is outside, so the ACL is asked in both directions" {
+	local a
+	edge_vpc "$P"
+	sg_new "$P-open" "$P" all all 0.0.0.0/0
+	plug "$P-a" "$P-app" --sg "$P-open"
+	serve "$P-a" --tcp 80
+	ctl vpc set "$P" --host-access "$HOST/32" >/dev/null
+	a=$(ip_of "$P-a")
+	edge_acl "$P-app"
+	can host tcp "$a" 80
+	rule add ingress 10 deny tcp 80 --cidr "$HOST/32"
+	cannot host tcp "$a" 80
+	rule delete ingress 10
+	rule add egress 10 deny all --cidr "$HOST/32"
+	unanswered host tcp "$a" 80
+	rule delete egress 10
+	can host tcp "$a" 80
+	verify_clean
+}
