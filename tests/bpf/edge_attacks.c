@@ -94,6 +94,26 @@ Test(edge_attacks, public_sources_from_the_world)
 	cr_expect_eq(edge_drops(e, 0, VPC_DROP_FORGED_SOURCE), 3, "the sender's own address is no forgery");
 }
 
+/* Neither does one for the host's IPv6 address, on whatever interface the host has it. */
+Test(edge_attacks, own_ipv6_source_from_the_world)
+{
+	struct vpc_public own = {.kind = VPC_PUBLIC_OWN};
+	struct vpc_public_key key;
+
+	cr_assert_eq(inet_pton(AF_INET6, "2001:db8::2", key.addr), 1);
+	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(e->l->skel->maps.public), &key, &own, BPF_ANY), 0);
+	edge_route(e, "::/0", VPC_TARGET_IGW, 0);
+	edge_prefix6(e, 1);
+	edge_allow(e, SG_A, VPC_SLOT_UDP, 7, "2001:db8::2/128");
+	lab_commit(e->l);
+	cr_expect(forged("2001:db8::2", "fd00:1::10", 7));
+	inject(NS_WORLD,
+	       (struct packet_spec){
+		       .src = "2001:db8::1", .dst = "fd00:1::10", .proto = IPPROTO_UDP, .sport = 1, .dport = 7});
+	cr_expect(edge_dropped(e, ENI_A, VPC_DROP_NO_INGRESS_RULE), "the sender's own address is no forgery");
+	cr_expect_eq(edge_drops(e, 0, VPC_DROP_FORGED_SOURCE), 1);
+}
+
 Test(edge_attacks, macs_and_sources_of_a_workload)
 {
 	static const uint8_t way[6] = {VPC_EDGE_MAC_0, VPC_EDGE_MAC_1, VPC_EDGE_PUBLISHED, 0, 0, 0};
