@@ -165,7 +165,7 @@ test:
 
 $(patsubst %,%.o,$(BENCH_BIN)): | $(BENCH_SKEL)
 
-# All of it, or WHAT=forwarding, packet, change, scale or flood.
+# All of it, or WHAT=forwarding, packet, change, scale, flood, edge or peering.
 bench: all $(BENCH_BIN)
 	tests/bench/run $(WHAT)
 
