@@ -91,7 +91,7 @@ declare -gA _vpcctl_options=(
 	['eip allocate']='--pool --address --tag --dry-run'
 	['eip list']=''
 	['eip show']=''
-	['eip associate']='--eni --nat --ip --vpc --dry-run'
+	['eip associate']='--eni --nat --ip --vpc --allow-reassociation --no-allow-reassociation --dry-run'
 	['eip disassociate']='--dry-run'
 	['eip release']='--dry-run'
 	['publish create']='--eni --port --host-port --host-address --tag --vpc --dry-run'
@@ -114,7 +114,7 @@ declare -gA _vpcctl_options=(
 	['monitor']='--drops --eni --vpc'
 	['completion']=''
 )
-declare -gA _vpcctl_flags=( [--help]=1 [-h]=1 [--version]=1 [--internet]=1 [--dry-run]=1 [--no-source-dest-check]=1 [--delete-on-termination]=1 [--tap]=1 [--drops]=1 )
+declare -gA _vpcctl_flags=( [--help]=1 [-h]=1 [--version]=1 [--internet]=1 [--dry-run]=1 [--no-source-dest-check]=1 [--delete-on-termination]=1 [--tap]=1 [--allow-reassociation]=1 [--no-allow-reassociation]=1 [--drops]=1 )
 declare -gA _vpcctl_option_words=(
 	['--socket']='@files'
 	['-o']='table json yaml id'

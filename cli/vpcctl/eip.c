@@ -57,7 +57,13 @@ const struct resource eip_resource = {
 static int run_associate(struct cli *cli, const struct args *args)
 {
 	static const struct body_field associate_body[] = {
-		{"eni_id", "--eni"}, {"private_ip", "--ip"}, {"nat_gateway_id", "--nat"}, {"vpc", "--vpc"}, BODY_END,
+		{"eni_id", "--eni"},
+		{"private_ip", "--ip"},
+		{"nat_gateway_id", "--nat"},
+		{"vpc", "--vpc"},
+		{"allow_reassociation", "--allow-reassociation"},
+		{"allow_reassociation", "--no-allow-reassociation"},
+		BODY_END,
 	};
 	json_t *body = NULL;
 	int status = body_make(cli, args, associate_body, &body);
@@ -84,6 +90,8 @@ static const struct param associate_params[] = {
 	{"--nat", VALUE_NAT, PARAM_ONE_OF, "NAT", "the NAT gateway that gets it"},
 	{"--ip", VALUE_TEXT, 0, "A", "the network interface's address that it stands for (default: the primary one)"},
 	PARAM_VPC_SCOPE,
+	{"--allow-reassociation", VALUE_FLAG, 0, NULL, "also if the elastic IP is associated (the default)"},
+	{"--no-allow-reassociation", VALUE_FLAG, 0, NULL, "refuse to take it from anybody, or anybody's place"},
 	PARAM_DRY_RUN,
 	PARAMS_END,
 };
@@ -113,7 +121,8 @@ static const struct command associate = {
 	RESOURCE_VERB(eip, "associate", run_associate),
 	.summary = "give an elastic IP to a network interface or a NAT gateway",
 	.params = associate_params,
-	.notes = "It is taken from whoever had it, and takes the place of the elastic IP that was there.",
+	.notes = "It is taken from whoever had it, and takes the place of the elastic IP that was there, unless "
+		 "--no-allow-reassociation is given.",
 	.example = "vpcctl eip associate web-public --eni web1",
 };
 static const struct command disassociate = {

@@ -37,7 +37,7 @@ setup()
 {
 	local name
 	for name in outside a b n m; do
-		serve "$name" --tcp 7000
+		serve "$name" --tcp 7000 --udp 7053
 	done
 	X=$(ctl -o json eip list | jq -r '.[] | select(.name == "x") | .address')
 	Y=$(ctl -o json eip list | jq -r '.[] | select(.name == "y") | .address')
@@ -119,6 +119,27 @@ told_and_over()
 	reply=$(ctl -o json eip disassociate x)
 	told_and_over "$reply" "in out" "$OUTSIDE" "$(ip_of a)" "$(ip_of a)" "$OUTSIDE"
 	log_goes_on "$(stream_log near)" "$(($(now_ns) - 1200000000))"
+	ctl eip associate x --eni a
+	can outside tcp "$X" 7000
+}
+
+@test "an elastic IP moved to another network interface: its flows end, and new ones reach the other at once" {
+	local reply
+	plug c v-app --sg open
+	serve c --tcp 7000 --udp 7000
+	bystanders
+	stream outside in tcp-recv "$X" 7000
+	stream outside in-udp udp-echo "$X" 7053
+	stream a out tcp-recv "$OUTSIDE" 7000
+	refused IncorrectState eip associate x --eni c --no-allow-reassociation
+	reply=$(ctl -o json eip associate x --eni c --allow-reassociation)
+	can outside tcp "$X" 7000
+	can outside udp "$X" 7000
+	[ "$(wc -l <"$(log_of c)")" -ge 2 ] || fail "another answers"
+	told_and_over "$reply" "in in-udp out" "$OUTSIDE" "$(ip_of a)" "$OUTSIDE" "$(ip_of a)" "$(ip_of a)" "$OUTSIDE"
+	can c tcp "$OUTSIDE" 7000
+	heard_last=$(awk 'END { print $4 }' "$(log_of outside)")
+	[ "$heard_last" = "$X" ] || fail "the world hears $heard_last"
 	ctl eip associate x --eni a
 	can outside tcp "$X" 7000
 }

@@ -57,6 +57,7 @@ static const struct {
 	[FIELD_DESTINATION] = {"\"0.0.0.0/0\"", "0"},
 	[FIELD_PEER_VPC_ID] = {"\"b\"", "null"},
 	[FIELD_TARGET] = {"\"blackhole\"", "null"},
+	[FIELD_ALLOW_REASSOCIATION] = {"false", "\"no\""},
 	[FIELD_POOL] = {"\"public\"", "1"},
 	[FIELD_ADDRESS] = {"\"203.0.113.7\"", "203"},
 	[FIELD_HOST_ACCESS] = {"[\"192.0.2.1/32\"]", "\"192.0.2.1/32\""},

@@ -211,6 +211,14 @@ Test(model_gateways, an_elastic_ip_moves)
 	/* another address of the same ENI */
 	model_ok(&b, "{'op': 'eip.associate', 'elastic_ip_id': 'y', 'eni_id': 'e', 'private_ip': '10.0.1.99'}");
 	cr_assert_str_eq(model_shown(&b, x, "eni_id"), eni);
+	/* the place is taken, and so is the elastic IP */
+	model_refused(&b, "IncorrectState", "elastic_ip_id",
+		      "{'op': 'eip.associate', 'elastic_ip_id': 'y', 'eni_id': 'e', 'allow_reassociation': false}");
+	model_ok(&b, "{'op': 'eip.disassociate', 'elastic_ip_id': 'y'}");
+	model_refused(&b, "IncorrectState", "eni_id",
+		      "{'op': 'eip.associate', 'elastic_ip_id': 'y', 'eni_id': 'e', 'allow_reassociation': false}");
+	model_ok(&b, "{'op': 'eip.associate', 'elastic_ip_id': 'y', 'eni_id': 'e', 'private_ip': '10.0.1.99', "
+		     "'allow_reassociation': false}");
 	/* it takes the place of the one that was there */
 	model_ok(&b, "{'op': 'eip.associate', 'elastic_ip_id': 'y', 'eni_id': 'e'}");
 	cr_assert_str_eq(model_shown(&b, x, "eni_id"), "null");

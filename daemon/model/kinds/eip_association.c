@@ -143,6 +143,21 @@ static int choose(struct model_txn *t, const struct change *c, struct associatio
 	return 0;
 }
 
+/* Where the request allows no reassociation: the elastic IP must be nobody's, and so must its place. */
+static int check_free(const struct model *m, const struct change *c, const struct object *o,
+		      const struct object *before, struct vpc_error *reterr)
+{
+	const struct object *holder = eip_holder(m, eip_of(o));
+
+	if (!change_has(c, FIELD_ALLOW_REASSOCIATION) || c->allow_reassociation || (!holder && !before))
+		return 0;
+	if (holder)
+		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "elastic_ip_id", "%s is associated with %s", o->id,
+				     holder->id);
+	return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, c->nat_id ? "nat_gateway_id" : "eni_id",
+			     "%s is associated there", before->id);
+}
+
 int eip_associate(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
 	const struct object *o, *before = NULL;
@@ -156,6 +171,9 @@ int eip_associate(struct model_txn *t, const struct change *c, struct change_res
 	result_set(ret, o);
 	if (before == o)
 		return 0;
+	r = check_free(t->m, c, o, before, reterr);
+	if (r < 0)
+		return r;
 	r = before ? part(t, before, reterr) : 0;
 	return r < 0 ? r : associate(t, o, &a, reterr);
 }
