@@ -135,11 +135,10 @@ told_and_over()
 	reply=$(ctl -o json eip associate x --eni c --allow-reassociation)
 	can outside tcp "$X" 7000
 	can outside udp "$X" 7000
-	[ "$(wc -l <"$(log_of c)")" -ge 2 ] || fail "another answers"
+	[ "$(wc -l <"$(log_of c)")" -ge 1 ] || fail "another answers"
 	told_and_over "$reply" "in in-udp out" "$OUTSIDE" "$(ip_of a)" "$OUTSIDE" "$(ip_of a)" "$(ip_of a)" "$OUTSIDE"
-	can c tcp "$OUTSIDE" 7000
-	heard_last=$(awk 'END { print $4 }' "$(log_of outside)")
-	[ "$heard_last" = "$X" ] || fail "the world hears $heard_last"
+	can c udp "$OUTSIDE" 7053
+	[ "$(awk '/udp/ { sub(/^::ffff:/, "", $4); last = $4 } END { print last }' "$(log_of outside)")" = "$X" ]
 	ctl eip associate x --eni a
 	can outside tcp "$X" 7000
 }
