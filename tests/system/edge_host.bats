@@ -219,3 +219,58 @@ host_vpc()
 	can host tcp "$(ip_of "$P-a")" 80
 	verify_clean
 }
+
+# of INSTANCE COMMAND…: with the namespaces of that instance's test.
+of()
+{
+	local INSTANCE=$1
+	"${@:2}"
+}
+
+@test "two vpcds on a host: the host reaches the VPCs of both, and each other's traffic is forged to neither" {
+	local first=$INSTANCE other forged
+	host_vpc
+	ctl vpc set "$P" --host-access "$HOST/32"
+	ctl sg authorize "$P-web" ingress tcp 80 --cidr "$OUTSIDE/32"
+	ctl publish create --eni "$P-a" --port 80 --host-port 8090
+	instance_use "$first-2"
+	vpcd_start '[pool "public"]' cidr=203.0.113.16/28 uplink=out0
+	of "$first" in_ns outside ip route add 203.0.113.16/28 dev out0
+	FOUR=10.90
+	ctl vpc create "$P" --cidr "$FOUR.0.0/16"
+	ctl subnet create "$P-app" --vpc "$P" --cidr "$FOUR.1.0/24"
+	sg_new "$P-web" "$P" tcp 80 0.0.0.0/0
+	plug "$P-b" "$P-app" --sg "$P-web"
+	serve "$P-b" --tcp 80
+	edge_gate "$P"
+	ctl vpc set "$P" --host-access "$HOST/32"
+	ctl publish create --eni "$P-b" --port 80 --host-port 8091
+	other=$(eip_for "$P-b" "$P-x")
+	of "$first" can host tcp "$(ip_of "$P-b")" 80
+	of "$first" can host tcp "$other" 80
+	of "$first" can host tcp "$HOST" 8090
+	of "$first" can host tcp "$HOST" 8091
+	of "$first" can outside tcp "$HOST" 8090
+	of "$first" can outside tcp "$HOST" 8091
+	of "$first" can outside tcp "$other" 80
+	can "$P-b" tcp "$HOST" 9000
+	verify_clean
+	# strangers that the host doesn't bring together
+	forged=$(drops_of "$P-b" forged_source)
+	instance_use "$first"
+	ctl nat create "$P-nat" --vpc "$P"
+	ctl route add main 0.0.0.0/0 "$P-nat" --vpc "$P"
+	cannot "$P-a" tcp "$other" 80
+	[ "$(drops_of "$P-a" host_closed)" -gt 0 ]
+	[ "$(drops_of "$P-a" forged_source)" -eq 0 ]
+	of "$first" can host tcp "$(ip_of "$P-a")" 80
+	verify_clean
+	instance_use "$first-2"
+	[ "$(drops_of "$P-b" forged_source)" -eq "$forged" ]
+	vpcd_stop TERM
+	instance_purge
+	instance_use "$first"
+	of "$first" can host tcp "$(ip_of "$P-a")" 80
+	of "$first" can outside tcp "$HOST" 8090
+	verify_clean
+}
