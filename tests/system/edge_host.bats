@@ -6,7 +6,7 @@ bats_require_minimum_version 1.5.0
 load lib
 load lib_edge
 
-HOST6=2001:db8:18::2
+OWN6=2001:db8:18::2
 # Of the host, and outside of what the tests give access to.
 OTHER=198.18.5.5
 OTHER6=2001:db8:c777::5
@@ -46,8 +46,8 @@ host_vpc()
 	ctl subnet create "$P-app" --vpc "$P" --cidr "$FOUR.1.0/24" --cidr6 "${SIX}00::/64"
 	sg_new "$P-web" "$P" tcp 80 "$HOST/32"
 	ctl sg authorize "$P-web" ingress udp 80 --cidr "$HOST/32"
-	ctl sg authorize "$P-web" ingress tcp 80 --cidr "$HOST6/128"
-	ctl sg authorize "$P-web" ingress udp 80 --cidr "$HOST6/128"
+	ctl sg authorize "$P-web" ingress tcp 80 --cidr "$OWN6/128"
+	ctl sg authorize "$P-web" ingress udp 80 --cidr "$OWN6/128"
 	ctl sg authorize "$P-web" ingress icmp -1 --cidr "$HOST/32"
 	plug "$P-a" "$P-app" --sg "$P-web"
 	serve "$P-a" --tcp 80 --udp 80
@@ -58,14 +58,14 @@ host_vpc()
 	cannot host tcp "$(ip_of "$P-a")" 80
 	cannot host tcp "$(ip6_of "$P-a")" 80
 	unanswered "$P-a" tcp "$HOST" 9000
-	unanswered "$P-a" tcp "$HOST6" 9000
+	unanswered "$P-a" tcp "$OWN6" 9000
 	ctl -o json vpc show "$P" | jq -e '.host_access == []'
 }
 
 @test "host access: both directions, IPv4 and IPv6, judged by the host's address" {
 	host_vpc
-	ctl vpc set "$P" --host-access "$HOST/32" "$HOST6/128"
-	ctl -o json vpc show "$P" | jq -e --arg a "$HOST/32" --arg b "$HOST6/128" '.host_access == [$a, $b]'
+	ctl vpc set "$P" --host-access "$HOST/32" "$OWN6/128"
+	ctl -o json vpc show "$P" | jq -e --arg a "$HOST/32" --arg b "$OWN6/128" '.host_access == [$a, $b]'
 	verify_clean
 	can host tcp "$(ip_of "$P-a")" 80
 	can host udp "$(ip_of "$P-a")" 80
@@ -77,15 +77,15 @@ host_vpc()
 	pings host "$(ip_of "$P-a")"
 	can "$P-a" tcp "$HOST" 9000
 	can "$P-a" udp "$HOST" 9000 --size 6000
-	can "$P-a" tcp "$HOST6" 9000
-	can "$P-a" udp "$HOST6" 9000 --size 6000
+	can "$P-a" tcp "$OWN6" 9000
+	can "$P-a" udp "$OWN6" 9000 --size 6000
 	pings "$P-a" "$HOST"
 	# groups of both directions
 	ctl sg revoke "$P-web" ingress tcp 80 --cidr "$HOST/32"
 	cannot host tcp "$(ip_of "$P-a")" 80
 	ctl sg revoke "$P-web" egress all --cidr 0.0.0.0/0
 	cannot "$P-a" tcp "$HOST" 9000
-	can "$P-a" tcp "$HOST6" 9000
+	can "$P-a" tcp "$OWN6" 9000
 	verify_clean
 }
 
@@ -156,9 +156,10 @@ host_vpc()
 	in_ns host sh -ec 'nft insert rule inet strict forward accept
 		sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1'
 	in_ns outside ip route replace "$FOUR.0.0/16" via "$HOST"
-	in_ns outside ip -6 route replace "${SIX}00::/56" via "$HOST6"
+	in_ns outside ip -6 route replace "${SIX}00::/56" via "$OWN6"
 	cannot outside tcp "$(ip_of "$P-a")" 80
 	cannot outside tcp "$(ip6_of "$P-a")" 80
+	# shellcheck disable=SC2016
 	in_ns host sh -ec 'nft delete rule inet strict forward handle \
 			"$(nft -a list chain inet strict forward | sed -n "s/.*accept.*handle //p")"
 		sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
@@ -177,10 +178,10 @@ host_vpc()
 	can host udp "$(ip6_of "$P-a")" 80 --size 6000
 	pings host "$a"
 	cannot host tcp "$a" 81
-	heard_from "$P-a" "$(printf '%s\n' "$HOST6" "::ffff:$HOST")"
+	heard_from "$P-a" "$(printf '%s\n' "$OWN6" "::ffff:$HOST")"
 	cannot "$P-a" tcp "$HOST" 9000
 	cannot "$P-a" udp "$HOST" 9000
-	cannot "$P-a" tcp "$HOST6" 9000
+	cannot "$P-a" tcp "$OWN6" 9000
 	[ "$(drops_of "$P-a" host_closed)" -gt 0 ]
 	stream host s tcp-echo "$a" 80
 	ctl sg revoke "$P-web" ingress tcp 80 --cidr "$HOST/32"
