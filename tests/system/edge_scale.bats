@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A thousand routes in a table, a thousand elastic IPs and a thousand published ports: each made by one transaction, there after a
 # restart, and as `verify` wants them. Prints the times; the bound is for slow machines.
+# shellcheck disable=SC2016 # "$i" is jq's
 
 bats_require_minimum_version 1.5.0
 load lib
