@@ -182,10 +182,12 @@ told_and_over()
 }
 
 @test "an internet gateway's routes deleted: at most 100 flows in the list, and how many in all" {
-	local reply log=$BATS_TEST_TMPDIR/held t
+	local reply log=$BATS_TEST_TMPDIR/held t others
 	stream n inside tcp-recv "$(ip_of a)" 7000
 	stream outside published-q tcp-recv "$HOST" 7200
 	stream outside in6 tcp-recv "$(ip6_of a)" 7000
+	# connections of the tests before this one may not be forgotten yet
+	others=$(ctl -o json route delete v-public 0.0.0.0/0 --vpc v --dry-run | jq '.cut_flows_total // 0')
 	background outside python3 -c 'import socket, sys, time
 held = []
 for i in range(120):
@@ -199,7 +201,7 @@ time.sleep(600)' "$X" "$log"
 	reply=$(ctl -o json route delete v-public 0.0.0.0/0 --vpc v)
 	t=$(now_ns)
 	[ "$(jq '.cut_flows | length' <<<"$reply")" -eq 100 ] || fail "$reply"
-	[ "$(jq .cut_flows_total <<<"$reply")" -eq 120 ] || fail "$reply"
+	jq -e --argjson others "$others" '.cut_flows_total >= 120 and .cut_flows_total <= 120 + $others' <<<"$reply" >/dev/null || fail "$reply"
 	jq -e --arg a "$(eni_field a id)" '.cut_flows | all(.dst_eni_id == $a and .src_eni_id == null)' <<<"$reply"
 	sleep 1.2
 	log_goes_on "$(stream_log in6)" "$t"
