@@ -12,7 +12,9 @@
 #include <vpc/file.h>
 
 /* A new namespace copies the host's IPv4 values, so each value is set. New devices start with conf/default; conf/all is
- * combined with each device's own. */
+ * combined with each device's own. conf/default/addr_gen_mode isn't here: the kernel takes the rtnl lock to read it, and
+ * repeats the system call without sleeping until it has the lock. Each device is given its mode by netlink before it is
+ * raised. */
 static const struct {
 	const char *path;
 	const char *value;
@@ -43,8 +45,6 @@ static const struct {
 	{"net/ipv6/conf/all/disable_ipv6", "0", false},
 	{"net/ipv6/conf/default/disable_ipv6", "0", false},
 	{"net/ipv6/conf/default/accept_dad", "0", false},
-	/* bridges get fe80::1 and nothing else, ports no address at all */
-	{"net/ipv6/conf/default/addr_gen_mode", "1", false},
 	{"net/bridge/bridge-nf-call-iptables", "0", false},
 	{"net/bridge/bridge-nf-call-ip6tables", "0", false},
 	{"net/bridge/bridge-nf-call-arptables", "0", false},
