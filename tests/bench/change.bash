@@ -109,7 +109,7 @@ by_flows()
 {
 	local maps=/sys/fs/bpf/vpcd/$INSTANCE/v$ABI/maps number
 	for number in 1 2; do
-		ctl_quiet eni create "flows$number" --subnet crowd
+		ctl_quiet eni create "flows$number" --subnet bench
 	done
 	measure flows-0 many 1 realtime
 	"$BIN/fill_flows" "$maps" "$(eni_field flows1 number)" "$(eni_field flows2 number)" 1000000 >"$BATS_FILE_TMPDIR/flows"
