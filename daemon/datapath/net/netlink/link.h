@@ -99,7 +99,8 @@ struct link_change {
 };
 #define LINK_UP	  1u
 #define LINK_DOWN 2u
-/* Changes the link in one request. Returns 0 or the kernel's -errno; ret_text as netlink_change(). */
+/* Changes the link in one request, or in two, where it is raised and may make no IPv6 address. Returns 0 or the
+ * kernel's -errno; ret_text as netlink_change(). */
 int link_change(struct nl_sock *sk, uint32_t ifindex, const struct link_change *change,
 		char ret_text[NETLINK_TEXT_MAX]);
 /* Gives a link its name, where it has another. A kernel before 6.2 renames no link that is up: it is lowered then. */

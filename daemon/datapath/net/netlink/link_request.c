@@ -192,7 +192,8 @@ static int describe_change(struct rtnl_link *link, const struct link_change *cha
 	return change->mac ? set_mac(link, change->mac) : 0;
 }
 
-int link_change(struct nl_sock *sk, uint32_t ifindex, const struct link_change *change, char ret_text[NETLINK_TEXT_MAX])
+static int change_once(struct nl_sock *sk, uint32_t ifindex, const struct link_change *change,
+		       char ret_text[NETLINK_TEXT_MAX])
 {
 	_cleanup_(rtnl_link_putp) struct rtnl_link *link = link_by_ifindex(ifindex), *changes = rtnl_link_alloc();
 	_cleanup_(nlmsg_freep) struct nl_msg *msg = NULL;
@@ -209,6 +210,20 @@ int link_change(struct nl_sock *sk, uint32_t ifindex, const struct link_change *
 	/* libnl asks for a new link, which changes one that exists; this says that no other is meant */
 	nlmsg_hdr(msg)->nlmsg_type = RTM_SETLINK;
 	return netlink_change(sk, msg, ret_text);
+}
+
+int link_change(struct nl_sock *sk, uint32_t ifindex, const struct link_change *change, char ret_text[NETLINK_TEXT_MAX])
+{
+	const struct link_change mode = {.no_link_local = true};
+
+	/* The kernel raises a link before it reads the mode of the same request: the link would get an address. */
+	if (change->no_link_local && change->up == LINK_UP) {
+		int r = change_once(sk, ifindex, &mode, ret_text);
+
+		if (r < 0)
+			return r;
+	}
+	return change_once(sk, ifindex, change, ret_text);
 }
 
 int link_rename(struct nl_sock *sk, uint32_t ifindex, const char *name, char ret_text[NETLINK_TEXT_MAX])

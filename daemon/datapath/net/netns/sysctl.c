@@ -12,9 +12,9 @@
 #include <vpc/file.h>
 
 /* A new namespace copies the host's IPv4 values, so each value is set. New devices start with conf/default; conf/all is
- * combined with each device's own. conf/default/addr_gen_mode isn't here: the kernel takes the rtnl lock to read it, and
- * repeats the system call without sleeping until it has the lock. Each device is given its mode by netlink before it is
- * raised. */
+ * combined with each device's own. conf/default/addr_gen_mode isn't here: the kernel takes the rtnl lock to read it,
+ * and repeats the system call without sleeping until it has the lock. Each device is given its mode by netlink before
+ * it is raised. */
 static const struct {
 	const char *path;
 	const char *value;
