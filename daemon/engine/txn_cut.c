@@ -213,7 +213,8 @@ static void read_done(void *data, int result)
 
 static void report_read(struct cut_report *r)
 {
-	int result = worker_submit(r->e->worker, WORKER_FLOWS, read_run, read_done, NULL, r);
+	enum worker_queue queue = r->t ? WORKER_FLOWS : WORKER_COUNT;
+	int result = worker_submit(r->e->worker, queue, read_run, read_done, NULL, r);
 
 	if (result == 0)
 		r->reading = true;

@@ -6,14 +6,19 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#include "util/log.h"
 
 #include <vpc/cleanup.h>
 #include <vpc/clock.h>
 
 #define LOST_LANES_MAX	  16
 #define TIMER_ACCURACY_US 1000
+#define NICE_MAX	  19
 
 struct job {
 	worker_run_fn run;
@@ -37,6 +42,7 @@ struct lane {
 	sd_event_source *timer;
 	int event_fd; /* counts finished jobs */
 	pthread_t thread;
+	int nice;	  /* of the thread */
 	unsigned pending; /* event loop only: submitted and not done */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -132,6 +138,8 @@ static void *lane_main(void *userdata)
 {
 	struct lane *lane = userdata;
 
+	if (lane->nice && setpriority(PRIO_PROCESS, (id_t)gettid(), lane->nice) < 0)
+		log_warning("a thread of vpcd stays at its priority: %s", strerror(errno));
 	pthread_mutex_lock(&lane->lock);
 	while (lane_step(lane))
 		;
@@ -158,7 +166,7 @@ static void lane_drain(struct lane *lane)
 	}
 }
 
-static int lane_start(struct worker *w, struct lane **ret);
+static int lane_start(struct worker *w, enum worker_queue queue, struct lane **ret);
 
 /* The lane is left to its thread: no event of it is looked at any more. */
 static void lane_detach(struct lane *lane)
@@ -197,7 +205,7 @@ static void worker_give_up(struct worker *w, enum worker_queue queue)
 	int r;
 
 	lane_drain(old);
-	if (w->n_lost == LOST_LANES_MAX || lane_start(w, &lane) < 0)
+	if (w->n_lost == LOST_LANES_MAX || lane_start(w, queue, &lane) < 0)
 		return; /* tried again at the next tick of the timer */
 	pthread_mutex_lock(&old->lock);
 	job = old->running;
@@ -301,7 +309,7 @@ static int start_thread(struct lane *lane)
 	return -r;
 }
 
-static int lane_start(struct worker *w, struct lane **ret)
+static int lane_start(struct worker *w, enum worker_queue queue, struct lane **ret)
 {
 	struct lane *lane = calloc(1, sizeof(*lane));
 	int r;
@@ -309,6 +317,7 @@ static int lane_start(struct worker *w, struct lane **ret)
 	if (!lane)
 		return -ENOMEM;
 	lane->worker = w;
+	lane->nice = queue == WORKER_COUNT ? NICE_MAX : 0;
 	lane->refs = 1;
 	pthread_mutex_init(&lane->lock, NULL);
 	pthread_cond_init(&lane->wake, NULL);
@@ -346,7 +355,7 @@ int worker_new(sd_event *event, unsigned user_limit_ms, struct worker **ret)
 	w->event = sd_event_ref(event);
 	w->user_limit_ns = user_limit_ms * NS_PER_MS;
 	for (unsigned i = 0; i < WORKER_QUEUES; i++) {
-		r = lane_start(w, &w->lanes[i]);
+		r = lane_start(w, (enum worker_queue)i, &w->lanes[i]);
 		if (r < 0) {
 			worker_free(w);
 			return r;
@@ -414,6 +423,8 @@ void worker_free(struct worker *w)
 		lane_finish(w->lanes[WORKER_KERNEL]);
 	if (w->lanes[WORKER_FLOWS])
 		lane_finish(w->lanes[WORKER_FLOWS]);
+	if (w->lanes[WORKER_COUNT])
+		lane_finish(w->lanes[WORKER_COUNT]);
 	if (w->lanes[WORKER_GRACE])
 		lane_finish(w->lanes[WORKER_GRACE]);
 	if (w->lanes[WORKER_USER])

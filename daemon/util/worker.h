@@ -25,6 +25,7 @@ enum worker_queue {
 	WORKER_STORE,  /* the store's commits: end when the disk answers */
 	WORKER_USER,   /* opening what a user named: may hang, 5 s limit */
 	WORKER_FLOWS,  /* reading the maps of flows for a reply: always ends */
+	WORKER_COUNT,  /* reading them for nobody who waits: always ends, and leaves the CPU to whoever wants it */
 	WORKER_QUEUES,
 };
 

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "util/worker.h"
@@ -95,6 +96,31 @@ Test(worker, jobs_of_a_queue_run_in_order_and_done_runs_on_the_loop)
 		cr_assert_eq(notes[i].result, i);
 		cr_assert(!pthread_equal(notes[i].thread, pthread_self()));
 	}
+	worker_free(w);
+	sd_event_unref(event);
+}
+
+static int nice_run(void *data)
+{
+	(void)data;
+	return getpriority(PRIO_PROCESS, (id_t)gettid());
+}
+
+Test(worker, counting_leaves_the_cpu_to_others)
+{
+	struct note count = {.block_fd = -1}, read = {.block_fd = -1};
+	int mine = getpriority(PRIO_PROCESS, 0);
+	sd_event *event = NULL;
+	struct worker *w = NULL;
+
+	cr_assert_geq(sd_event_new(&event), 0);
+	cr_assert_eq(worker_new(event, 5000, &w), 0);
+	cr_assert_eq(worker_submit(w, WORKER_COUNT, nice_run, note_done, NULL, &count), 0);
+	cr_assert_eq(worker_submit(w, WORKER_FLOWS, nice_run, note_done, NULL, &read), 0);
+	spin(event, &count);
+	spin(event, &read);
+	cr_assert_eq(count.result, 19);
+	cr_assert_eq(read.result, mine, "a reply waits for it");
 	worker_free(w);
 	sd_event_unref(event);
 }

@@ -10,6 +10,7 @@
 
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/flows/edge_cut.h"
+#include "datapath/maps/flows/flows.h"
 #include "datapath/maps/flows/sweep.h"
 #include "datapath/maps/flows/translations.h"
 #include "datapath/maps/mirror/affected.h"
@@ -146,8 +147,7 @@ int maps_cut_flows(struct maps *maps, const struct maps_change *c, uint64_t now_
 
 /* --- a little at a time --- */
 
-/* Entries that one system call copies, and candidates that are read before they are judged. */
-#define READ_BATCH     1024u
+/* Candidates that are read before they are judged. */
 #define CANDIDATES_MAX 4096u
 /* Flows judged in one step. */
 #define STEP_MAX       256u
@@ -198,11 +198,7 @@ int maps_cut_search_new(const struct maps *maps, const struct maps_change *c, bo
 	x->epoch = c->epoch;
 	x->n_enis = maps->mirror.eni_max - VPC_ENI_FIRST + 1;
 	x->affected = calloc(x->n_enis, 1);
-	x->batch_key = calloc(READ_BATCH, sizeof(*x->batch_key));
-	x->batch_flow = calloc(READ_BATCH, sizeof(*x->batch_flow));
-	x->key = calloc(CANDIDATES_MAX + READ_BATCH, sizeof(*x->key));
-	x->flow = calloc(CANDIDATES_MAX + READ_BATCH, sizeof(*x->flow));
-	if (!x->affected || !x->batch_key || !x->batch_flow || !x->key || !x->flow)
+	if (!x->affected)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < x->n_enis; i++)
 		x->affected[i] = revoked_at(maps, VPC_ENI_FIRST + i, c->epoch);
@@ -224,12 +220,26 @@ static bool is_candidate(const struct maps_cut_search *x, const struct vpc_flow 
 	return is_affected(x, flow->eni[0]) || is_affected(x, flow->eni[1]);
 }
 
+/* A megabyte, which is allocated where nobody waits for it. */
+static int search_alloc(struct maps_cut_search *x)
+{
+	if (x->flow)
+		return 0;
+	x->batch_key = calloc(FLOWS_READ_BATCH, sizeof(*x->batch_key));
+	x->batch_flow = calloc(FLOWS_READ_BATCH, sizeof(*x->batch_flow));
+	x->key = calloc(CANDIDATES_MAX + FLOWS_READ_BATCH, sizeof(*x->key));
+	x->flow = calloc(CANDIDATES_MAX + FLOWS_READ_BATCH, sizeof(*x->flow));
+	return x->batch_key && x->batch_flow && x->key && x->flow ? 0 : -ENOMEM;
+}
+
 int maps_cut_search_read(struct maps_cut_search *x)
 {
+	if (search_alloc(x) < 0)
+		return -ENOMEM;
 	x->n = x->at = 0;
 	while (!x->ended && x->n < CANDIDATES_MAX) {
 		uint64_t next = 0;
-		__u32 n = READ_BATCH;
+		__u32 n = FLOWS_READ_BATCH;
 		int r = bpf_map_lookup_batch(x->fd, x->started ? &x->cursor : NULL, &next, x->batch_key, x->batch_flow,
 					     &n, NULL);
 

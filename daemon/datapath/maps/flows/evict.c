@@ -8,15 +8,14 @@
 #include <vpc/clock.h>
 
 #include "datapath/maps/epoch.h"
+#include "datapath/maps/flows/flows.h"
 #include "datapath/maps/flows/sweep.h"
 #include "datapath/maps/shares.h"
 
-/* Entries that one system call copies: as in expiry.c. */
-#define READ_BATCH 1024u
 /* Candidates that are kept at most: what one eviction may be. */
-#define KEPT	   32768u
+#define KEPT	32768u
 /* After a walk that found nothing there is no other for so long. */
-#define REST_NS	   15000000000ull
+#define REST_NS 15000000000ull
 
 struct candidate {
 	uint64_t last_seen_ns;
@@ -30,8 +29,8 @@ struct evict {
 	bool wanted;
 	struct candidate *found; /* has room for twice KEPT; NULL while there is nothing to do */
 	uint32_t n, at;
-	struct vpc_flow_key keys[READ_BATCH];
-	struct vpc_flow flows[READ_BATCH];
+	struct vpc_flow_key keys[FLOWS_READ_BATCH];
+	struct vpc_flow flows[FLOWS_READ_BATCH];
 };
 
 int evict_new(const struct maps *maps, struct evict **ret)
@@ -98,7 +97,7 @@ static int walk(struct evict *d)
 	int r;
 
 	do {
-		__u32 n = READ_BATCH;
+		__u32 n = FLOWS_READ_BATCH;
 
 		r = bpf_map_lookup_batch(d->fd, first ? NULL : &cursor, &next, d->keys, d->flows, &n, NULL);
 		if (r < 0 && r != -ENOENT)

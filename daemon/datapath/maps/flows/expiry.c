@@ -9,17 +9,15 @@
 
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/flows/evict.h"
+#include "datapath/maps/flows/flows.h"
 #include "datapath/maps/flows/recount.h"
 #include "datapath/maps/flows/sweep.h"
 #include "datapath/maps/flows/translations.h"
 #include "datapath/maps/shares.h"
 #include "datapath/maps/words.h"
 
-/* Entries that one system call copies: a kernel that doesn't preempt itself runs nothing else on that CPU meanwhile.
- * No bucket of a map that is not overfull holds more. */
-#define READ_BATCH 1024u
 /* Entries that one step looks at. It deletes at most VPC_SWEEP_MAX of them. */
-#define STEP_MAX   1024u
+#define STEP_MAX 1024u
 
 enum { ESTABLISHED, OTHER, OVERFLOW, FLOW_MAPS };
 
@@ -55,8 +53,8 @@ int maps_expiry_new(const struct maps *maps, uint32_t budget, struct maps_expiry
 	x->fd[OVERFLOW] = maps->map[MAP_FLOW_OVERFLOW].fd;
 	x->host = host_flows_at(maps, 0);
 	x->budget = budget;
-	x->keys = calloc(budget + READ_BATCH, sizeof(*x->keys));
-	x->flows = calloc(budget + READ_BATCH, sizeof(*x->flows));
+	x->keys = calloc(budget + FLOWS_READ_BATCH, sizeof(*x->keys));
+	x->flows = calloc(budget + FLOWS_READ_BATCH, sizeof(*x->flows));
 	if (!x->keys || !x->flows || recount_new(maps, &x->recount) < 0 || evict_new(maps, &x->evict) < 0 ||
 	    translations_new(maps, budget, &x->translations) < 0)
 		return -ENOMEM;
@@ -122,7 +120,7 @@ int maps_expiry_read(struct maps_expiry *x)
 	/* At most once around each map. */
 	for (unsigned ends = 0; ends < FLOW_MAPS && x->n < x->budget;) {
 		unsigned which = x->turn;
-		__u32 n = READ_BATCH;
+		__u32 n = FLOWS_READ_BATCH;
 		uint64_t next = 0;
 
 		if (!x->started[which])

@@ -8,6 +8,10 @@
 
 #include <vpc/abi/abi.h>
 
+/* Entries that one system call of a walk copies: a kernel that doesn't preempt itself runs nothing else on that CPU
+ * meanwhile. No bucket of a map that is not overfull holds more. */
+#define FLOWS_READ_BATCH 128u
+
 struct maps;
 
 /* What is done with each flow; *key and *flow are copies that are valid until it returns. Not 0 stops. */

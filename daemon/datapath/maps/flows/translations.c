@@ -11,11 +11,10 @@
 
 #include "datapath/maps/edge_state.h"
 #include "datapath/maps/epoch.h"
+#include "datapath/maps/flows/flows.h"
 #include "datapath/maps/flows/recount.h"
 #include "datapath/maps/mirror/addrs.h"
 
-/* Entries that one system call copies. */
-#define READ_BATCH  1024u
 /* Entries that one step looks at, and translations that it deletes. */
 #define STEP_MAX    1024u
 #define DELETE_MAX  64u
@@ -63,9 +62,9 @@ int translations_new(const struct maps *maps, uint32_t budget, struct translatio
 	x->fd[OUT] = maps->map[MAP_NAT_OUT].fd;
 	x->fd[IN] = maps->map[MAP_NAT_IN].fd;
 	x->budget = budget;
-	x->keys = calloc(READ_BATCH, sizeof(*x->keys));
-	x->entries = calloc(READ_BATCH, sizeof(*x->entries));
-	x->items = calloc(budget + READ_BATCH + CUT_MAX, sizeof(*x->items));
+	x->keys = calloc(FLOWS_READ_BATCH, sizeof(*x->keys));
+	x->entries = calloc(FLOWS_READ_BATCH, sizeof(*x->entries));
+	x->items = calloc(budget + FLOWS_READ_BATCH + CUT_MAX, sizeof(*x->items));
 	x->used = nat_used_at(maps, 0);
 	x->n_vpcs = maps->map[MAP_NAT_USED].n;
 	x->counts = calloc(x->n_vpcs, sizeof(*x->counts));
@@ -188,7 +187,7 @@ int translations_read(struct translations *x)
 	/* At most once around each map. */
 	for (unsigned ends = 0; ends < DIRECTIONS && x->n < end;) {
 		unsigned which = x->turn;
-		__u32 n = READ_BATCH;
+		__u32 n = FLOWS_READ_BATCH;
 		uint64_t next = 0;
 		int r;
 
