@@ -2,7 +2,9 @@
 /* Elastic IPs and published ports on real devices. */
 #include "edge_util.h"
 
+#include <bpf/bpf.h>
 #include <criterion/criterion.h>
+#include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -110,6 +112,46 @@ Test(edge_public, nat_gateway_with_an_elastic_ip)
 	server = edge_socket(e, NS_WORLD, SOCK_DGRAM, WORLD, 54);
 	cr_expect(edge_send(server, EIP_NAT, 40000, "stranger"));
 	cr_expect(edge_dropped(e, 0, VPC_DROP_NO_INBOUND));
+}
+
+/* A second uplink of the host, wan2, by which its routing rules send what has the source EIP_NAT. The world ignores
+ * what comes by the first one. */
+static void second_uplink(void)
+{
+	struct vpc_outer row = {.mtu = 1500};
+	uint32_t ifindex;
+
+	edge_run(e, NS_HOST,
+		 "ip link add wan2 type veth peer name eth1 && ip link set eth1 netns /proc/%d/fd/%d && "
+		 "ip addr add 192.0.2.2/24 dev wan2 && ip link set wan2 up && "
+		 "ip rule add from " EIP_NAT " lookup 100 && ip route add default via 192.0.2.1 dev wan2 table 100",
+		 (int)getpid(), e->ns[NS_WORLD]);
+	edge_run(e, NS_WORLD,
+		 "ip addr add 192.0.2.1/24 dev eth1 && ip link set eth1 up && "
+		 "nft 'add table ip t; add chain ip t in { type filter hook input priority 0; }; "
+		 "add rule ip t in iifname != eth1 drop'");
+	edge_enter(e, NS_HOST);
+	ifindex = if_nametoindex("wan2");
+	edge_enter(e, NS_VPC);
+	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(e->l->skel->maps.outer), &ifindex, &row, BPF_ANY), 0);
+}
+
+/* Routing rules of the host that go by the source find the public one of a NAT gateway, too. */
+Test(edge_public, nat_gateway_leaves_by_the_uplink_of_its_elastic_ip)
+{
+	int server = edge_socket(e, NS_WORLD, SOCK_DGRAM, WORLD, 53);
+	int client = edge_socket(e, NS_WORKLOAD, SOCK_DGRAM, WORKLOAD, 40000);
+	struct edge_peer from;
+
+	second_uplink();
+	edge_nat_gateway(e, EDGE_NAT, 3, 1);
+	edge_eip(e, 3, EIP_NAT, VPC_EIP_NAT, EDGE_NAT, NULL, 1);
+	lab_commit(e->l);
+	for (int i = 0; i < 3; i++) {
+		cr_assert(edge_send(client, WORLD, 53, "question"));
+		cr_assert(edge_receive(server, "question", &from), "question %d left by the other uplink", i);
+		cr_expect_str_eq(from.address, EIP_NAT);
+	}
 }
 
 Test(edge_public, published_port)

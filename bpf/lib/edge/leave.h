@@ -344,6 +344,14 @@ static __always_inline int leave_route(struct __sk_buff *skb, struct scratch *s,
 	return bpf_map_lookup_elem(&outer, &ifindex) ? PASS : VPC_DROP_HOST_CLOSED;
 }
 
+/* Looks up the route of a packet that leaves by a NAT gateway again, once it has its public source: rules of the host's
+ * routing may send the addresses of a pool by another uplink. The address of the interface that the first look-up found
+ * needs none. Returns PASS or a reason. */
+static __noinline int leave_route_again(struct __sk_buff *skb, struct scratch *s, struct edge *e)
+{
+	return s->packet.src[3] == leave_host_address(s, e) ? PASS : leave_route(skb, s, e);
+}
+
 /* Whether the packet is for a public address of this host or of another VPC on it. */
 static __always_inline int leave_is_hairpin(struct scratch *s, struct edge *e)
 {
@@ -375,7 +383,7 @@ static __always_inline void leave_cache(struct __sk_buff *skb, struct scratch *s
 /*
  * Translates the packet, and finds where it goes: by the host's route, or back into a VPC if it is for a public address
  * (e->hairpin). The route of a packet that leaves by a NAT gateway is looked up first, because its public address may
- * depend on the route. Returns PASS, AGAIN or a reason.
+ * depend on the route, and again by that address. Returns PASS, AGAIN or a reason.
  */
 __noinline int leave_judge(struct __sk_buff *skb)
 {
@@ -400,6 +408,8 @@ __noinline int leave_judge(struct __sk_buff *skb)
 		if (rc && !e->hairpin)
 			return rc;
 		rc = nat_first ? PASS : leave_translate(skb, s, e);
+		if (!rc && !nat_first && !e->hairpin && !e->to_host)
+			rc = leave_route_again(skb, s, e);
 	}
 	if (rc)
 		return rc;
