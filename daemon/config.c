@@ -98,6 +98,11 @@ static int set_fast_path(struct config *c, const char *value)
 	return set_bool(&c->use_fast_path, value);
 }
 
+static int set_redirect(struct config *c, const char *value)
+{
+	return set_bool(&c->use_edge_redirect, value);
+}
+
 /* Names of interfaces, without spaces. */
 static int set_outer(struct config *c, const char *value)
 {
@@ -131,6 +136,8 @@ static const struct setting {
 	 "redirect packets between ENIs from port to port, if the kernel can (yes)"},
 	{"edge", "outer", false, set_outer, "IFACE[,IFACE]...",
 	 "interfaces that lead to the world, separated by commas (those of the default routes)"},
+	{"edge", "redirect", false, set_redirect, "yes|no",
+	 "send what leaves VPCs past the host's firewall, if the kernel can; no: the host forwards it (yes)"},
 };
 
 /* --- the file ---------------------------------------------------------------------------------------- */
@@ -364,8 +371,11 @@ int config_parse(struct config *ret, int argc, char **argv)
 {
 	const char *file = NULL;
 
-	*ret = (struct config){
-		.log_level = LOG_INFO, .use_tcx = true, .use_fast_path = true, .limits = vpc_limits_default};
+	*ret = (struct config){.log_level = LOG_INFO,
+			       .use_tcx = true,
+			       .use_fast_path = true,
+			       .use_edge_redirect = true,
+			       .limits = vpc_limits_default};
 	if (set_string(&ret->instance, "default") < 0 || set_string(&ret->state_dir, VPCD_STATE_DIR) < 0 ||
 	    set_string(&ret->run_dir, VPCD_RUN_DIR) < 0)
 		return -ENOMEM;

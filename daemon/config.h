@@ -17,6 +17,7 @@ struct config {
 	int log_level;
 	bool use_tcx;
 	bool use_fast_path;
+	bool use_edge_redirect;
 	struct vpc_limits limits;
 	char *outer; /* names of interfaces, separated by commas; NULL: those of the default routes */
 	struct pool pools[POOLS_MAX];

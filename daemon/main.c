@@ -240,6 +240,7 @@ static int run(const struct config *c)
 		.accept_store = c->accept_store,
 		.use_tcx = c->use_tcx,
 		.use_fast_path = c->use_fast_path,
+		.use_edge_redirect = c->use_edge_redirect,
 		.outer = c->outer,
 	};
 	int r;

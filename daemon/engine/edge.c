@@ -29,6 +29,7 @@ int edge_begin(struct engine *e, const struct engine_config *config)
 {
 	int r = 0;
 
+	e->edge.redirect = config->use_edge_redirect;
 	e->edge.outer = config->outer ? strdup(config->outer) : NULL;
 	if (config->outer && !e->edge.outer)
 		return -ENOMEM;
@@ -50,7 +51,8 @@ void edge_end(struct engine *e)
 static void choose(struct engine *e, enum edge_mode mode, const char *reason)
 {
 	e->edge.mode = mode;
-	snprintf(e->edge.reason, sizeof(e->edge.reason), "%s", reason);
+	snprintf(e->edge.reason, sizeof(e->edge.reason), "%s%s", reason,
+		 mode == EDGE_FORWARD ? ": the host's firewall must let pass what it forwards, see vpcd.conf(5)" : "");
 }
 
 void edge_choose(struct engine *e)
@@ -61,6 +63,8 @@ void edge_choose(struct engine *e)
 	e->edge.peer = r == NET_EDGE_PEER;
 	if (maps_prog_edge(e->maps, "from_vpc") < 0) {
 		choose(e, EDGE_OFF, "this vpcd has no programs for it");
+	} else if (!e->edge.redirect) {
+		choose(e, EDGE_FORWARD, "the configuration says redirect=no");
 	} else if (r < 0) {
 		snprintf(reason, sizeof(reason), "redirecting could not be tried: %s", strerror(-r));
 		choose(e, EDGE_FORWARD, reason);

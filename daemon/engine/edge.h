@@ -8,7 +8,7 @@
 /* Copies what the configuration says. -ENOMEM. */
 int edge_begin(struct engine *e, const struct engine_config *config);
 void edge_end(struct engine *e);
-/* Tests how packets can leave the host. Blocks for some ms. */
+/* Tests how packets can leave the host, and tells the maps. Blocks for some ms. */
 void edge_choose(struct engine *e);
 /* net_uplink_fn and net_edge_fn: pass what net reports to the maps. */
 void edge_uplink(uint32_t vpc, const struct net_uplink *uplink, void *userdata);

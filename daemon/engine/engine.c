@@ -255,6 +255,7 @@ static int open_datapath(struct engine *e, struct vpc_error *reterr)
 	if (r < 0)
 		return r;
 	e->limits = *maps_limits(e->maps);
+	edge_choose(e);
 	net_config = engine_net_config(e);
 	return net_new(&net_config, reconcile_event, e, &e->net, reterr);
 }
@@ -271,6 +272,7 @@ struct net_config engine_net_config(const struct engine *e)
 		.prog_from_vpc = maps_prog_edge(e->maps, "from_vpc"),
 		.prog_to_host = maps_prog_edge(e->maps, "to_host"),
 		.prog_from_world = maps_prog_edge(e->maps, "from_world"),
+		.forward = e->edge.mode == EDGE_FORWARD,
 		.outer = e->edge.outer,
 		.outer_also = e->edge.outer_also,
 		.use_tcx = e->use_tcx,
@@ -320,7 +322,6 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	if (r < 0)
 		return r;
 	choose_fast_path(e, config->use_fast_path);
-	edge_choose(e);
 	r = load_model(e, reterr);
 	if (r == 0)
 		r = upgrade_model(e, reterr);

@@ -27,8 +27,9 @@ struct engine_config {
 	size_t n_pools;
 	bool accept_store; /* also a store that is older than the kernel's state, or another store */
 	bool use_tcx;
-	bool use_fast_path; /* where the kernel supports it */
-	const char *outer;  /* names of outer interfaces, separated by commas; NULL: those of the default routes */
+	bool use_fast_path;	/* where the kernel supports it */
+	bool use_edge_redirect; /* the same; false: the host forwards what leaves VPCs */
+	const char *outer;	/* names of outer interfaces, separated by commas; NULL: those of the default routes */
 	sd_event *event;
 };
 

@@ -35,7 +35,8 @@ enum edge_mode {
 };
 struct edge {
 	enum edge_mode mode;
-	char reason[160]; /* why it isn't EDGE_REDIRECT, or that uplinks transmit; or "" */
+	bool redirect;	  /* configured */
+	char reason[240]; /* why it isn't EDGE_REDIRECT, or that uplinks transmit; or "" */
 	bool peer;	  /* bpf_redirect_peer reaches uplinks */
 	uint32_t mtu;	  /* the smallest MTU of the outer interfaces; 0: there are none */
 	char *outer;	  /* names: of the configuration, or NULL */

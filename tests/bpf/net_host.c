@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the host itself sends to elastic IPs and published ports: routes and neighbours on host ends, and the nftables
- * table of the host's namespace, which is the test's here. Root. */
+ * tables of the host's namespace, which is the test's here. Root. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <netinet/in.h>
@@ -297,6 +297,48 @@ Test(net_host, a_purge_removes_the_table)
 	cr_expect_eq(table_lines("vpcd-nettest"), 0);
 	cr_expect_eq(table_lines("vpcd-other"), 1);
 	nettest_end(&t);
+}
+
+/* A start of vpcd with another configuration: the host forwards what leaves VPCs, or doesn't. */
+static void restart(struct nettest *t, bool forward)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct netns ns = NETNS_INIT;
+
+	net_free(t->net);
+	t->config.forward = forward;
+	cr_assert_eq(net_new(&t->config, NULL, NULL, &t->net, &error), 0);
+	cr_assert_eq(netns_make(&t->vpc, "nettest", &ns, &error), 0);
+	cr_assert_eq(net_add_vpc(t->net, &t->vpc, &ns), 0);
+	ensure(t, false, 1);
+}
+
+/* P6, and that a firewall beside sees a packet that it may judge by itself. */
+Test(net_host, what_the_host_forwards_is_not_tracked)
+{
+	struct nettest t;
+
+	build(&t);
+	change(&t, false, 1, true);
+	cr_expect_eq(table_lines("notrack"), 0);
+	restart(&t, true);
+	cr_expect_eq(table_lines("vpcd-nettest"), 2, "of IPv4 and of IPv6");
+	cr_expect_eq(table_lines("iifname \"vu-\\*\" fib daddr type != local notrack"), 2);
+	cr_expect_eq(table_lines("dnat to tcp dport map"), 1);
+	expect_clean(&t, false, 1, 0, "with forwarding");
+	cr_assert_eq(nettest_sh("nft flush chain ip6 vpcd-nettest prerouting"), 0);
+	expect_clean(&t, false, 1, 1, "a flushed chain");
+	ensure(&t, false, 1);
+	expect_clean(&t, false, 1, 0, "after a repair");
+	change(&t, false, 1, false);
+	cr_expect_eq(table_lines("notrack"), 2, "without a published port");
+	change(&t, false, 1, true);
+	restart(&t, false);
+	cr_expect_eq(table_lines("vpcd-nettest"), 1);
+	cr_expect_eq(table_lines("notrack"), 0);
+	expect_clean(&t, false, 1, 0, "without forwarding");
+	change(&t, false, 1, false);
+	end(&t);
 }
 
 Test(net_host, instances_have_transit_addresses_of_their_own)

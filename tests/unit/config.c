@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What vpcd says of configuration files: pools of public addresses. */
+/* What vpcd says of configuration files: pools of public addresses, and the edge. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,9 +53,13 @@ static const struct {
 	{"[pool \"\"]\ncidr=203.0.113.0/28\n", "a pool's name is letters"},
 	{"[pool \"a\"]\ncidr=203.0.113.0/28\nuplink=e\n[pool \"b\"]\ncidr=203.0.113.8/29\nuplink=e\n",
 	 "the pools 'a' and 'b' overlap"},
+	{"[edge]\nredirect=no\nouter=eth0\n", NULL},
+	{"[edge]\nredirect=yes\n", NULL},
+	{"[edge]\nredirect=maybe\n", "redirect=maybe"},
+	{"[edge]\nredirect=\n", "redirect"},
 };
 
-Test(config, pools)
+Test(config, files)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char said[1024];

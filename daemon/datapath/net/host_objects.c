@@ -394,17 +394,17 @@ static int compare_ports(const void *a, const void *b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
-static int build(const char *instance, struct nft_host_port *ports, size_t n, char **ret)
+static int build(const char *instance, bool forward, struct nft_host_port *ports, size_t n, char **ret)
 {
 	*ret = NULL;
-	if (!n)
+	if (!n && !forward)
 		return 0;
 	qsort(ports, n, sizeof(*ports), compare_ports);
-	*ret = nft_build_host(instance, ports, n);
+	*ret = nft_build_host(instance, forward, ports, n);
 	return *ret ? 0 : -ENOMEM;
 }
 
-int host_table_text(const char *instance, const struct plan *all, char **ret)
+int host_table_text(const char *instance, bool forward, const struct plan *all, char **ret)
 {
 	_cleanup_free_ struct nft_host_port *ports = calloc(all->n_publishes + 1, sizeof(*ports));
 	size_t n = 0;
@@ -412,7 +412,7 @@ int host_table_text(const char *instance, const struct plan *all, char **ret)
 	for (size_t i = 0; ports && i < all->n_publishes; i++)
 		if (all->publishes[i].has_after)
 			ports[n++] = port_of(instance, &all->publishes[i].after);
-	return ports ? build(instance, ports, n, ret) : -ENOMEM;
+	return ports ? build(instance, forward, ports, n, ret) : -ENOMEM;
 }
 
 int host_table_noted(const struct net *n, char **ret)
@@ -422,5 +422,5 @@ int host_table_noted(const struct net *n, char **ret)
 
 	for (const struct host_publication *p = n->host.publications; ports && p; p = p->hh.next)
 		ports[i++] = port_of(n->instance, &p->record);
-	return ports ? build(n->instance, ports, i, ret) : -ENOMEM;
+	return ports ? build(n->instance, n->forward, ports, i, ret) : -ENOMEM;
 }

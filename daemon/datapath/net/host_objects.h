@@ -21,8 +21,9 @@ bool host_objects_concern(const struct net *n, const struct nlmsghdr *h);
 
 /* The transit address of a VPC, network order. Instances that share a host have different ones, but for one in 16. */
 uint32_t host_transit(const char *instance, uint32_t vpc);
-/* The text of the host's table as the plan wants it. *ret NULL: none. The caller's to free. Any thread. -ENOMEM. */
-int host_table_text(const char *instance, const struct plan *all, char **ret);
+/* The text of the host's tables as the plan wants them. *ret NULL: none. forward: as in struct net_config. The caller's
+ * to free. Any thread. -ENOMEM. */
+int host_table_text(const char *instance, bool forward, const struct plan *all, char **ret);
 /* The same as noted. */
 int host_table_noted(const struct net *n, char **ret);
 /* Compares the objects of a VPC's host end with the plan; ifindex: of the host end. Any thread; rtnl: in vpcd's own

@@ -45,6 +45,7 @@ int net_new(const struct net_config *config, net_event_fn on_event, void *userda
 	n->host = NET_HOST_INIT;
 	n->instance = strdup(config->instance);
 	n->pin_dir = config->pin_dir ? strdup(config->pin_dir) : NULL;
+	n->forward = config->forward;
 	n->outer_only = config->outer ? strdup(config->outer) : NULL;
 	n->outer_also = config->outer_also ? strdup(config->outer_also) : NULL;
 	if (!n->instance || (config->pin_dir && !n->pin_dir) || (config->outer && !n->outer_only) ||

@@ -81,6 +81,7 @@ struct net_config {
 	int prog_to_host;
 	int prog_from_world;
 	bool use_tcx; /* configuration; tcx is used where the kernel has it too */
+	bool forward; /* the host forwards what leaves VPCs (VPC_EDGE_FORWARD) */
 	sd_event *event;
 	net_port_fn on_port; /* or NULL; userdata as for on_event */
 	net_up_fn on_up;     /* likewise */

@@ -71,6 +71,7 @@ struct net {
 	net_uplink_fn on_uplink;
 	net_edge_fn on_edge;
 	char *outer_only, *outer_also; /* as in struct net_config */
+	bool forward;		       /* likewise */
 	void *userdata;
 	struct net_vpc *vpcs;
 	struct net_removal *removals; /* begun and not yet freed */

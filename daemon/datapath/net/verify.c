@@ -133,7 +133,7 @@ static int verify_host_table(struct verifying *v)
 {
 	_cleanup_close_ int ns_fd = netns_open_here();
 	_cleanup_free_ char *text = NULL;
-	int r = host_table_text(v->config->instance, v->all, &text);
+	int r = host_table_text(v->config->instance, v->config->forward, v->all, &text);
 
 	if (r < 0 || ns_fd < 0)
 		return r < 0 ? r : ns_fd;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Builds the table of the host's own namespace, applies it, and compares it. */
+/* Builds the tables of the host's own namespace, applies them, and compares them. */
 #include "datapath/net/nft/host.h"
 
 #include <arpa/inet.h>
@@ -16,10 +16,14 @@
 #include "datapath/net/nft/nft.h"
 
 #define TABLE_NAME_MAX 64
+#define HOST_ENDS      "vu-*"
 
-static const char *table_name(const char *instance, char buf[TABLE_NAME_MAX])
+/* Published ports are of IPv4. What the host forwards is of both. */
+static const char *const families[] = {"ip", "ip6"};
+
+static const char *table_name(const char *family, const char *instance, char buf[TABLE_NAME_MAX])
 {
-	snprintf(buf, TABLE_NAME_MAX, "ip vpcd-%s", instance);
+	snprintf(buf, TABLE_NAME_MAX, "%s vpcd-%s", family, instance);
 	return buf;
 }
 
@@ -72,27 +76,48 @@ static void write_of_any(FILE *f, const char *protocol, uint8_t number, const st
 		fputs(" }\n", f);
 }
 
-char *nft_build_host(const char *instance, const struct nft_host_port *ports, size_t n)
+static void write_ports(FILE *f, const struct nft_host_port *ports, size_t n)
 {
 	static const struct {
 		const char *name;
 		uint8_t number;
 	} protocols[] = {{"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}};
-	char name[TABLE_NAME_MAX], *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
 
-	if (!f)
-		return NULL;
-	fprintf(f, "table %s {\n\tchain output {\n\t\ttype nat hook output priority -100; policy accept;\n",
-		table_name(instance, name));
+	fputs("\tchain output {\n\t\ttype nat hook output priority -100; policy accept;\n", f);
 	for (size_t k = 0; k < ARRAY_SIZE(protocols); k++) {
 		for (size_t i = 0; i < n; i++)
 			if (ports[i].protocol == protocols[k].number && ports[i].address)
 				write_of_one(f, protocols[k].name, &ports[i]);
 		write_of_any(f, protocols[k].name, protocols[k].number, ports, n);
 	}
-	fputs("\t}\n}\n", f);
+	fputs("\t}\n", f);
+}
+
+/* The answers of what the host forwards don't pass its hooks. So its conntrack would call the second packet of a
+ * connection invalid, and a masquerading rule would give it another port. */
+static void write_untracked(FILE *f)
+{
+	fputs("\tchain prerouting {\n\t\ttype filter hook prerouting priority -300; policy accept;\n"
+	      "\t\tiifname \"" HOST_ENDS "\" fib daddr type != local notrack\n\t}\n",
+	      f);
+}
+
+char *nft_build_host(const char *instance, bool forward, const struct nft_host_port *ports, size_t n)
+{
+	char name[TABLE_NAME_MAX], *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	for (size_t i = 0; i < (forward ? ARRAY_SIZE(families) : 1); i++) {
+		fprintf(f, "table %s {\n", table_name(families[i], instance, name));
+		if (forward)
+			write_untracked(f);
+		if (i == 0 && n)
+			write_ports(f, ports, n);
+		fputs("}\n", f);
+	}
 	if (fclose(f) != 0) {
 		free(text);
 		return NULL;
@@ -102,23 +127,65 @@ char *nft_build_host(const char *instance, const struct nft_host_port *ports, si
 
 /* --- making and comparing ----------------------------------------------------------------------------------------- */
 
+/* *ret: the listing, the caller's to free; NULL: the kernel has no such table, or no such family. */
+static int list_table(int ns_fd, const char *family, const char *instance, char **ret)
+{
+	char commands[TABLE_NAME_MAX + 16], name[TABLE_NAME_MAX];
+	int r;
+
+	*ret = NULL;
+	snprintf(commands, sizeof(commands), "list table %s", table_name(family, instance, name));
+	r = nft_output(ns_fd, commands, ret);
+	return r == -ENOENT || r == -EAFNOSUPPORT || r == -EOPNOTSUPP ? 0 : r;
+}
+
+/* *ret: the listings of both families, "" where there are none; the caller's to free. */
+static int list_tables(int ns_fd, const char *instance, char **ret)
+{
+	_cleanup_free_ char *first = NULL, *second = NULL;
+	int r = list_table(ns_fd, families[0], instance, &first);
+
+	if (r >= 0)
+		r = list_table(ns_fd, families[1], instance, &second);
+	if (r < 0)
+		return r;
+	return asprintf(ret, "%s%s", first ? first : "", second ? second : "") < 0 ? -ENOMEM : 0;
+}
+
+/* Commands that delete what is there and make what the text says. A family that is in neither isn't named, since the
+ * kernel may not have it. */
+static int write_commands(int ns_fd, const char *instance, const char *text, char **ret)
+{
+	char name[TABLE_NAME_MAX], *commands = NULL;
+	size_t size;
+	FILE *f = open_memstream(&commands, &size);
+	int r = f ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(families); i++) {
+		_cleanup_free_ char *listing = NULL;
+
+		r = list_table(ns_fd, families[i], instance, &listing);
+		table_name(families[i], instance, name);
+		if (listing)
+			fprintf(f, "add table %s\ndelete table %s\n", name, name);
+	}
+	if (r >= 0)
+		fputs(text ? text : "", f);
+	if (f && fclose(f) != 0)
+		r = -ENOMEM;
+	if (r < 0)
+		free(commands);
+	else
+		*ret = commands;
+	return r;
+}
+
 int nft_host_apply(int ns_fd, const char *instance, const char *text, char *ret_text, size_t size)
 {
 	_cleanup_free_ char *commands = NULL;
-	char name[TABLE_NAME_MAX];
+	int r = write_commands(ns_fd, instance, text, &commands);
 
-	table_name(instance, name);
-	if (asprintf(&commands, "add table %s\ndelete table %s\n%s", name, name, text ? text : "") < 0)
-		return -ENOMEM;
-	return nft_apply(ns_fd, commands, NULL, ret_text, size);
-}
-
-static int list_table(int ns_fd, const char *instance, char **ret)
-{
-	char commands[TABLE_NAME_MAX + 16], name[TABLE_NAME_MAX];
-
-	snprintf(commands, sizeof(commands), "list table %s", table_name(instance, name));
-	return nft_output(ns_fd, commands, ret);
+	return r < 0 ? r : nft_apply(ns_fd, commands, NULL, ret_text, size);
 }
 
 /* How nft lists the text, found once in a namespace of its own. */
@@ -139,7 +206,7 @@ static int find_listing(void *data)
 	char words[256];
 	int r = ns_fd < 0 ? ns_fd : nft_host_apply(ns_fd, f->instance, f->text, words, sizeof(words));
 
-	return r < 0 ? r : list_table(ns_fd, f->instance, &f->listing);
+	return r < 0 ? r : list_tables(ns_fd, f->instance, &f->listing);
 }
 
 static void unlockp(pthread_mutex_t **lock)
@@ -180,11 +247,9 @@ int nft_host_check(int ns_fd, const char *instance, const char *text)
 	for (int i = 0; r == 0 && i < TRIES; i++) {
 		_cleanup_free_ char *listing = NULL;
 
-		r = list_table(ns_fd, instance, &listing);
-		if (r == -ENOENT)
-			r = text == NULL;
-		else if (r >= 0)
-			r = text ? is_listing_of(listing, instance, text) : 0;
+		r = list_tables(ns_fd, instance, &listing);
+		if (r >= 0)
+			r = text ? is_listing_of(listing, instance, text) : !listing[0];
 	}
 	return r;
 }
