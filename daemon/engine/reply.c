@@ -113,13 +113,57 @@ static json_t *rules_to_json(struct engine *e, const struct change_result *r)
 	return rules;
 }
 
-json_t *result_to_json(struct engine *e, enum change_op op, const struct change_result *r)
+/* What the change made or changed. whole: with all that is known of the object. NULL: out of memory. */
+static json_t *result_to_json(struct engine *e, enum change_op op, const struct change_result *r, bool whole)
 {
 	const struct object *o = model_find(e->model, change_op_kind(op), r->id);
 
 	if (op == CHANGE_SG_AUTHORIZE || op == CHANGE_SG_REVOKE)
 		return json_pack("{s:s,s:o}", "id", r->id, "rules", rules_to_json(e, r));
-	return o ? engine_object_json(e, o) : json_pack("{s:s}", "id", r->id);
+	return o && whole ? engine_object_json(e, o) : json_pack("{s:s}", "id", r->id);
+}
+
+/* Whether the change's result shows an object with a list that may be long. */
+static bool shows_list(const struct change *c)
+{
+	return model_has_list(change_op_kind(c->op)) && c->op != CHANGE_SG_AUTHORIZE && c->op != CHANGE_SG_REVOKE;
+}
+
+/* Notes for each object that has a list which changes show it: `first` and `last`, by its id. -ENOMEM. */
+static int note_shown(const struct change *changes, const struct change_result *results, size_t n, json_t *first,
+		      json_t *last)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (!shows_list(&changes[i]))
+			continue;
+		if (!json_object_get(first, results[i].id))
+			r = json_object_set_new(first, results[i].id, json_integer((json_int_t)i));
+		r |= json_object_set_new(last, results[i].id, json_integer((json_int_t)i));
+	}
+	return r ? -ENOMEM : 0;
+}
+
+static bool is_at(const json_t *places, const char *id, size_t i)
+{
+	return json_integer_value(json_object_get(places, id)) == (json_int_t)i;
+}
+
+json_t *results_to_json(struct engine *e, const struct change *changes, const struct change_result *results, size_t n)
+{
+	_cleanup_json_ json_t *first = json_object(), *last = json_object(), *list = json_array();
+
+	if (!first || !last || !list || note_shown(changes, results, n, first, last) < 0)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		const char *id = results[i].id;
+		bool whole = !shows_list(&changes[i]) || is_at(first, id, i) || is_at(last, id, i);
+
+		if (json_array_append_new(list, result_to_json(e, changes[i].op, &results[i], whole)) < 0)
+			return NULL;
+	}
+	return TAKE_PTR(list);
 }
 
 json_t *engine_reply_encode(const struct engine_reply *reply)

@@ -5,7 +5,7 @@
 
 #include "engine/engine_private.h"
 
-/* What the change made or changed, for the reply: see struct engine_reply. NULL: out of memory. */
-json_t *result_to_json(struct engine *e, enum change_op op, const struct change_result *r);
+/* What each of n changes made or changed, for the reply: see `results` of struct engine_reply. NULL: out of memory. */
+json_t *results_to_json(struct engine *e, const struct change *changes, const struct change_result *results, size_t n);
 
 #endif

@@ -46,15 +46,7 @@ int txn_build_results(struct txn *t)
 		t->reply.pending = json_array();
 	if (t->reply.results)
 		return 0;
-	list = json_array();
-	for (size_t i = 0; list && i < t->request->n_changes; i++) {
-		json_t *one = result_to_json(t->e, t->request->changes[i].op, &t->results[i]);
-
-		if (!one || json_array_append_new(list, one) < 0) {
-			json_decref(list);
-			list = NULL;
-		}
-	}
+	list = results_to_json(t->e, t->request->changes, t->results, t->request->n_changes);
 	t->reply.results = list ? list : json_array();
 	return list && t->reply.pending ? 0 : -ENOMEM;
 }

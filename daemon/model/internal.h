@@ -44,6 +44,7 @@ struct kind_ops {
 	uint32_t first_number; /* 0: 1 */
 	bool numbers_once;     /* a number is never reused, also not after its object was deleted */
 	bool names_ignore_case;
+	bool has_list;		  /* what to_json() writes may be long: a list of rules or routes */
 	bool name_optional;	  /* one without a name has name "" and is found by its id alone */
 	enum vpc_code name_taken; /* 0: InvalidParameterValue */
 	/* Checks that only this kind has for its names. */

@@ -251,6 +251,11 @@ const struct schema *model_schemas(enum object_kind kind, size_t *ret_n)
 	return kind_ops(kind)->schemas;
 }
 
+bool model_has_list(enum object_kind kind)
+{
+	return kind_ops(kind)->has_list;
+}
+
 const struct eni *model_eni_by_ip(const struct model *m, uint32_t vpc, const struct ip *ip)
 {
 	const struct posting *p = index_posting(&m->ix, POSTING_ADDRESS, vpc, ip->bytes, sizeof(ip->bytes));

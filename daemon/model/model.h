@@ -112,6 +112,8 @@ void model_set_next_rule_number(struct model *m, uint32_t next);
 /* The API's object: references as ids, `rules` of a group and everything derived included, counters not. NULL: out of
  * memory. A VPC's `netns` is model_netns_name(). */
 json_t *model_to_json(const struct model *m, const struct object *o);
+/* Whether the API's object of the kind has a list that may be long: of a group's rules, or of a table's routes. */
+bool model_has_list(enum object_kind kind);
 /* The document for the store: nothing derived; model_load() takes it back. */
 json_t *model_to_document(const struct model *m, const struct object *o);
 /* What model_to_json() writes, and what the engine adds to it: the kind's own schema first. Borrowed. */

@@ -287,6 +287,7 @@ static const struct schema schemas[] = {
 const struct kind_ops acl_ops = {
 	.size = sizeof(struct acl),
 	.parent = {OBJECT_VPC, offsetof(struct acl, vpc)},
+	.has_list = true,
 	.clear = clear,
 	.copy = copy_members,
 	.to_json = to_json,

@@ -355,6 +355,7 @@ const struct kind_ops route_table_ops = {
 	.size = sizeof(struct vpc_route_table),
 	.parent = {OBJECT_VPC, offsetof(struct vpc_route_table, vpc)},
 	.name_optional = true,
+	.has_list = true,
 	.clear = clear,
 	.copy = copy_members,
 	.post = post,

@@ -221,6 +221,7 @@ const struct kind_ops sg_ops = {
 	.size = sizeof(struct sg),
 	.parent = {OBJECT_VPC, offsetof(struct sg, vpc)},
 	.description = offsetof(struct sg, description),
+	.has_list = true,
 	.names_ignore_case = true,
 	.name_taken = VPC_E_INVALID_GROUP_DUPLICATE,
 	.check_name = check_name,
