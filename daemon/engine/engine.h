@@ -64,11 +64,11 @@ struct engine_reply {
 	uint64_t revision;
 	uint64_t epoch;
 	uint64_t enforced_ns;
-	json_t *results;   /* array: for each change what it made or changed, as the transaction leaves it: the object as
-			    * engine_object_json gives it; for sg.authorize and sg.revoke {"id": group, "rules": [rule,
-			    * …]}; for deletes {"id": …}. An object that has a list (model_has_list) is whole in the first
-			    * and in the last of the results that show it, and {"id": …} between them */
-	json_t *pending;   /* array of strings: what is still to be done in the background; usually empty */
+	json_t *results; /* array: for each change what it made or changed, as the transaction leaves it: the object as
+			  * engine_object_json gives it; for sg.authorize and sg.revoke {"id": group, "rules": [rule,
+			  * …]}; for deletes {"id": …}. An object that has a list (model_has_list) is whole in the first
+			  * and in the last of the results that show it, and {"id": …} between them */
+	json_t *pending; /* array of strings: what is still to be done in the background; usually empty */
 	json_t *cut_flows; /* array (at most 100) or NULL when nothing was taken away */
 	uint64_t cut_flows_total;
 	bool cut_flows_uncounted; /* nor will they be: an earlier change's still are */

@@ -116,12 +116,20 @@ void index_clear(struct index *ix)
 
 /* --- creation order ---------------------------------------------------------------------------------------------- */
 
+static size_t n_items(const struct object *o)
+{
+	const struct kind_ops *ops = kind_ops(o->kind);
+
+	return ops->n_items ? ops->n_items(o) : 0;
+}
+
 /* Between the neighbours that o->prev and o->next name. */
 static void order_link(struct index *ix, struct object *o)
 {
 	*(o->prev ? &o->prev->next : &ix->first[o->kind]) = o;
 	*(o->next ? &o->next->prev : &ix->last[o->kind]) = o;
 	ix->n[o->kind]++;
+	ix->n_items[o->kind] += n_items(o);
 }
 
 static void order_unlink(struct index *ix, struct object *o)
@@ -129,6 +137,7 @@ static void order_unlink(struct index *ix, struct object *o)
 	*(o->prev ? &o->prev->next : &ix->first[o->kind]) = o->next;
 	*(o->next ? &o->next->prev : &ix->last[o->kind]) = o->prev;
 	ix->n[o->kind]--;
+	ix->n_items[o->kind] -= n_items(o);
 }
 
 /* New objects have the greatest order, so this is one step but for documents loaded out of order. */
@@ -236,7 +245,15 @@ int index_post_part(struct index *ix, struct object *o, enum object_kind kind, u
 
 int index_post_use(struct index *ix, struct object *o, const char *id)
 {
-	return index_post(ix, o, POSTING_USES, (uint32_t)o->kind, id, strlen(id), 0);
+	struct posting *p = index_users(ix, id, o->kind);
+	int r;
+
+	if (p && p->user == o)
+		return 0;
+	r = index_post(ix, o, POSTING_USES, (uint32_t)o->kind, id, strlen(id), 0);
+	if (r >= 0)
+		o->posts[o->n_posts - 1].in->user = o;
+	return r;
 }
 
 static enum posting_type posting_type(const struct posting *p)
@@ -303,8 +320,16 @@ void index_sweep(struct index *ix)
 
 /* --- objects ----------------------------------------------------------------------------------------------------- */
 
+/* Ends the marks of index_post_use(). */
+static void posts_unmark(struct object *o)
+{
+	for (size_t i = 0; i < o->n_posts; i++)
+		o->posts[i].in->user = NULL;
+}
+
 static void posts_clear(struct object *o)
 {
+	posts_unmark(o);
 	free(o->posts);
 	o->posts = NULL;
 	o->n_posts = 0;
@@ -327,6 +352,7 @@ int index_insert(struct index *ix, struct object *o, const struct object *like)
 		order_find(ix, o);
 	}
 	order_link(ix, o);
+	posts_unmark(o);
 	posts_link_last(ix, o);
 	return 0;
 }

@@ -42,6 +42,7 @@ struct posting {
 	uint32_t lowest_free; /* a hint for addresses: every rank below it is there */
 	bool idle;	      /* in the list of what index_sweep() looks at */
 	struct posting *next_idle;
+	const struct object *user; /* whom index_post_use() has posted while it is inserted, NULL: nobody */
 	size_t key_size;
 	unsigned char key[];
 };
@@ -51,6 +52,7 @@ struct index {
 	struct object *by_number[OBJECT_KINDS];
 	struct object *first[OBJECT_KINDS], *last[OBJECT_KINDS]; /* creation order */
 	size_t n[OBJECT_KINDS];
+	size_t n_items[OBJECT_KINDS]; /* of all objects of the kind, by kind_ops.n_items */
 	struct posting *postings;
 	struct posting *idle;
 	size_t n_posts[POSTING_TYPES];
@@ -84,7 +86,7 @@ int index_post_reference(struct index *ix, struct object *o, enum object_kind ki
 int index_post_part(struct index *ix, struct object *o, enum object_kind kind, uint32_t number, uint32_t rank);
 
 /* Posts that o uses the object with this id, which may be deleted all the same: its own change does what follows. One
- * post for each call. -ENOMEM. */
+ * post, however often it is called for the id. -ENOMEM. */
 int index_post_use(struct index *ix, struct object *o, const char *id);
 
 /* NULL: none. The number 0 and the empty key are never found. */
@@ -97,7 +99,7 @@ struct posting *index_posting(const struct index *ix, enum posting_type type, ui
 /* The objects of kind `by` that refer to the object of this kind and number; its parts of kind `part`. NULL: none. */
 struct posting *index_referrers(const struct index *ix, enum object_kind kind, uint32_t number, enum object_kind by);
 struct posting *index_parts(const struct index *ix, enum object_kind kind, uint32_t number, enum object_kind part);
-/* The objects of kind `by` that use the object with this id, each as often as it uses it. NULL: none. */
+/* The objects of kind `by` that use the object with this id, each once. NULL: none. */
 struct posting *index_users(const struct index *ix, const char *id, enum object_kind by);
 /* Whether o, which is in the index, refers to the object of this kind and number. */
 bool index_refers(const struct index *ix, const struct object *o, enum object_kind kind, uint32_t number);

@@ -56,6 +56,8 @@ struct kind_ops {
 	/* Calls index_post_reference() for each object it refers to beside its parent, and index_post() for each
 	 * secondary index of its own. -ENOMEM. */
 	int (*post)(struct index *ix, struct object *o);
+	/* How many things inside it a limit of the host counts: its routes, its rules. index.n_items has their sum. */
+	size_t (*n_items)(const struct object *o);
 	/* A part's rank among the parts of its parent. */
 	uint32_t (*rank)(const struct object *o);
 	/* Add the kind's own fields to ret: as the API shows it, as the store keeps it. -ENOMEM. */
@@ -82,6 +84,9 @@ DEFINE_CLEANUP(struct object *, object_free);
 /* NULL: out of memory. A new object has its kind and no name; a copy is the same version again, in no index. */
 struct object *object_new(enum object_kind kind);
 struct object *object_copy(const struct object *o);
+/* Frees what only readers of the version need: its kind's own members and its tags. It can still be put into the index
+ * and taken out again, and be freed. */
+void object_empty(struct object *o);
 /* Replace what is there. -ENOMEM: as before. text NULL: NULL. */
 int text_set(char **text, const char *value);
 int tags_copy(const struct tag *tags, size_t n, struct tag **ret);

@@ -52,6 +52,16 @@ void object_free(struct object *o)
 	free(o);
 }
 
+void object_empty(struct object *o)
+{
+	if (ops[o->kind]->clear)
+		ops[o->kind]->clear(o);
+	memset((char *)o + sizeof(*o), 0, ops[o->kind]->size - sizeof(*o));
+	tags_free(o->tags, o->n_tags);
+	o->tags = NULL;
+	o->n_tags = 0;
+}
+
 static int copy_base(struct object *to, const struct object *from)
 {
 	memcpy(to->id, from->id, sizeof(to->id));

@@ -186,6 +186,15 @@ static int check_fields(const struct change *c, struct vpc_error *reterr)
 	return 0;
 }
 
+/* Frees what versions hold that the transaction made and has replaced again. Nobody reads them any more; only their
+ * places in the index are needed, to undo. So many changes to one object don't keep as many copies of it. */
+static void empty_replaced(struct model_txn *t, size_t first_op)
+{
+	for (size_t i = first_op; i < t->n_ops; i++)
+		if (t->ops[i].before && !t->ops[i].new_slot)
+			object_empty(t->ops[i].before);
+}
+
 int model_apply(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
 	struct change_result result = {0};
@@ -209,6 +218,7 @@ int model_apply(struct model_txn *t, const struct change *c, struct change_resul
 		message_clean(reterr);
 		return r;
 	}
+	empty_replaced(t, mark);
 	memcpy(t->made[t->n_changes].id, result.id, sizeof(result.id));
 	t->n_changes++;
 	*ret = result;

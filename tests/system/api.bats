@@ -135,6 +135,31 @@ RULE='{"direction": "ingress", "protocol": "tcp", "from_port": 443, "to_port": 4
 	REQUESTS
 }
 
+@test "P8: the work of a transaction and its reply follow the changes, not what they are made to" {
+	"$TOOLS/growth" --socket "$VPCD_SOCKET" --pid "$(vpcd_pid)"
+}
+
+@test "a route table that many changes are about is whole in the first and the last result, else by its id" {
+	local changes
+	changes=$(jq -nc --arg p "$P" '[{op: "route-table.create", name: $p, vpc_id: "prod"}] +
+		[range(4) | {op: "route.add", route_table_id: "$0.id", destination: "100.64.\(.).0/24", target: "blackhole"}]')
+	api_is 200 POST /v1/transactions '{"changes": '"$changes"'}' >"$BATS_TEST_TMPDIR/out"
+	jq -e '.results | length == 5 and ([.[].id] | unique | length) == 1' "$BATS_TEST_TMPDIR/out"
+	# both as the transaction leaves it
+	jq -e '.results | [.[0], .[4]] | all(([.routes[] | select(.target == "blackhole")] | length) == 4)' "$BATS_TEST_TMPDIR/out"
+	jq -e '.results[0] == .results[4] and .results[0].name == "'"$P"'"' "$BATS_TEST_TMPDIR/out"
+	jq -e '.results[1:4] | all(keys == ["id"])' "$BATS_TEST_TMPDIR/out"
+	# what is short is whole in each
+	api_is 200 POST /v1/transactions '{"changes": [
+		{"op": "sg.create", "name": "'"$P"'", "vpc_id": "prod"},
+		{"op": "sg.update", "security_group_id": "$0.id", "description": "a"},
+		{"op": "eni.create", "name": "'"$P"'", "subnet_id": "prod-app", "security_groups": ["$0.id"]},
+		{"op": "eni.update", "eni_id": "$2.id", "source_dest_check": false},
+		{"op": "eni.update", "eni_id": "$2.id", "tags": {"a": "b"}}]}' >"$BATS_TEST_TMPDIR/out"
+	jq -e '.results[0].description == "a" and .results[0] == .results[1]' "$BATS_TEST_TMPDIR/out"
+	jq -e '.results[2:] | all(.ip != null and .tags.a == "b" and .source_dest_check == false)' "$BATS_TEST_TMPDIR/out"
+}
+
 @test "many connections at once, and one that never says anything, starve nobody" {
 	local i
 	for i in $(seq 20); do

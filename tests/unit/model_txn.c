@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Transactions: deltas, exact undo, documents, and work in proportion to the change. */
+#include <malloc.h>
 #include <string.h>
 
 #include "model_util.h"
@@ -414,6 +415,57 @@ Test(model_txn, same_seed_same_ids)
 	cr_assert_str_eq(model_ok(&other, "{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'}"), id);
 	cr_assert_str_neq(model_ok(&other, "{'op': 'vpc.create', 'name': 'b', 'cidr': '10.0.0.0/16'}"), id);
 	model_bench_close(&other);
+}
+
+static size_t allocated(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+}
+
+/* What the process holds of memory after n changes to one route table with as many routes, beyond what it held before
+ * them.
+ */
+static size_t kept_by_changes(unsigned n)
+{
+	struct model_context context = {.revision = 100 + n, .seed = n};
+	struct model_txn *t;
+	size_t before, after;
+
+	cr_assert_eq(model_begin(b.m, &context, &t), 0);
+	APPLY(t, "{'op': 'route-table.create', 'vpc_id': 'a', 'name': 'many'}");
+	before = allocated();
+	for (unsigned i = 0; i < n; i++) {
+		char *text = NULL;
+
+		cr_assert_geq(
+			asprintf(&text,
+				 "{'op': 'route.add', 'route_table_id': 'many', 'destination': '100.64.%u.%u/32', "
+				 "'target': 'e'}",
+				 i / 256, i % 256),
+			0);
+		APPLY(t, text);
+		free(text);
+	}
+	after = allocated();
+	model_abort(t);
+	return after - before;
+}
+
+/* A version of the table for each change, with all of its routes, would be 16 times as much for four times the changes.
+ */
+Test(model_txn, many_changes_to_one_object_keep_no_copies_of_it)
+{
+	size_t few, many;
+
+	model_ok(&b, "[{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'},"
+		     " {'op': 'subnet.create', 'name': 's', 'vpc_id': 'a', 'cidr': '10.0.0.0/24'},"
+		     " {'op': 'eni.create', 'name': 'e', 'subnet_id': 's'}]");
+	few = kept_by_changes(200);
+	many = kept_by_changes(800);
+	cr_assert_gt(few, 0);
+	cr_assert_lt(many, 8 * few, "%zu and %zu bytes", few, many);
 }
 
 /* --- size -------------------------------------------------------------------------------------------------------- */

@@ -195,6 +195,11 @@ static int copy_members(struct object *to, const struct object *from)
 	return 0;
 }
 
+static size_t n_rules(const struct object *o)
+{
+	return acl_of(o)->n_rules;
+}
+
 static int to_document(const struct model *m, const struct object *o, json_t *ret)
 {
 	const struct acl *a = acl_of(o);
@@ -290,6 +295,7 @@ const struct kind_ops acl_ops = {
 	.has_list = true,
 	.clear = clear,
 	.copy = copy_members,
+	.n_items = n_rules,
 	.to_json = to_json,
 	.to_document = to_document,
 	.load = load,

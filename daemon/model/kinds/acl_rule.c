@@ -150,7 +150,7 @@ static int parse_change(const struct change *c, struct acl_rule *ret, struct vpc
 
 static int check_limits(const struct model *m, const struct acl *a, uint8_t direction, struct vpc_error *reterr)
 {
-	size_t n = 0, all = 0;
+	size_t n = 0;
 	int r;
 
 	for (size_t i = 0; i < a->n_rules; i++)
@@ -159,9 +159,8 @@ static int check_limits(const struct model *m, const struct acl *a, uint8_t dire
 			NULL, reterr);
 	if (r < 0)
 		return r;
-	for (const struct object *o = NULL; (o = model_next(m, OBJECT_ACL, o));)
-		all += acl_of(o)->n_rules;
-	return limit_check(m, MODEL_LIMIT_network_acl_rules, all + 1, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
+	return limit_check(m, MODEL_LIMIT_network_acl_rules, m->ix.n_items[OBJECT_ACL] + 1,
+			   VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
 }
 
 static int not_found(const struct object *o, uint8_t direction, int64_t number, struct vpc_error *reterr)

@@ -127,8 +127,10 @@ static void loaded(struct model *m, struct object *o)
 {
 	const struct prefix_entry *e = prefix_entry_of(o);
 
-	if (!e->until)
-		((struct prefix_list *)model_prefix_list(m, e->list))->n_entries++;
+	if (e->until)
+		return;
+	((struct prefix_list *)model_prefix_list(m, e->list))->n_entries++;
+	m->ix.n_items[OBJECT_PREFIX_LIST]++;
 }
 
 static const struct schema_field fields[] = {

@@ -97,16 +97,14 @@ static int check_entry(const struct entry_spec *spec, uint8_t family, const char
 
 static int check_room(const struct model *m, const struct prefix_list *l, size_t more, struct vpc_error *reterr)
 {
-	size_t on_host = more;
 	int r;
 
 	if (l->n_entries + more > l->max_entries)
 		return vpc_error_set(reterr, VPC_E_PREFIX_LIST_MAX_ENTRIES_EXCEEDED, "entries",
 				     "%s declares %u entries at most, and this would make %zu", l->o.id, l->max_entries,
 				     l->n_entries + more);
-	for (const struct object *o = NULL; (o = model_next(m, OBJECT_PREFIX_LIST, o));)
-		on_host += prefix_list_of(o)->n_entries;
-	r = limit_check(m, MODEL_LIMIT_prefix_list_entries, on_host, VPC_E_RESOURCE_LIMIT_EXCEEDED, "entries", reterr);
+	r = limit_check(m, MODEL_LIMIT_prefix_list_entries, m->ix.n_items[OBJECT_PREFIX_LIST] + more,
+			VPC_E_RESOURCE_LIMIT_EXCEEDED, "entries", reterr);
 	if (r < 0)
 		return r;
 	return limit_check(m, MODEL_LIMIT_prefix_list_records, model_count(m, OBJECT_PREFIX_ENTRY) + more,
@@ -356,6 +354,11 @@ static int copy_members(struct object *to, const struct object *from)
 	return 0;
 }
 
+static size_t n_entries(const struct object *o)
+{
+	return prefix_list_of(o)->n_entries;
+}
+
 static int to_document(const struct model *m, const struct object *o, json_t *ret)
 {
 	const struct prefix_list *l = prefix_list_of(o);
@@ -438,6 +441,7 @@ static const struct schema schemas[] = {
 const struct kind_ops prefix_list_ops = {
 	.size = sizeof(struct prefix_list),
 	.copy = copy_members,
+	.n_items = n_entries,
 	.to_json = to_json,
 	.to_document = to_document,
 	.load = load,

@@ -133,15 +133,13 @@ static int parse_destination(const struct model *m, const struct change *c, cons
 
 static int check_limits(const struct model *m, const struct vpc_route_table *rt, struct vpc_error *reterr)
 {
-	size_t n = 0;
 	int r = limit_check(m, MODEL_LIMIT_routes_per_table, rt->n_routes + 1, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
 			    reterr);
 
 	if (r < 0)
 		return r;
-	for (const struct object *o = NULL; (o = model_next(m, OBJECT_ROUTE_TABLE, o));)
-		n += route_table_of(o)->n_routes;
-	return limit_check(m, MODEL_LIMIT_routes, n + 1, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
+	return limit_check(m, MODEL_LIMIT_routes, m->ix.n_items[OBJECT_ROUTE_TABLE] + 1, VPC_E_RESOURCE_LIMIT_EXCEEDED,
+			   NULL, reterr);
 }
 
 /* --- targets ----------------------------------------------------------------------------------------------------- */
@@ -392,9 +390,6 @@ int route_retarget(struct model_txn *t, const char *id, struct vpc_error *reterr
 	for (size_t i = 0; r >= 0 && i < tables.n; i++) {
 		struct object *copy;
 
-		/* A table is there once for each of its routes. */
-		if (i && tables.items[i] == tables.items[i - 1])
-			continue;
 		copy = object_copy(tables.items[i]);
 		if (!copy)
 			return vpc_error_oom(reterr);

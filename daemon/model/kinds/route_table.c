@@ -210,10 +210,19 @@ static int post(struct index *ix, struct object *o)
 	const struct vpc_route_table *rt = route_table_of(o);
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < rt->n_routes; i++)
-		if (rt->routes[i].target[0])
-			r = index_post_use(ix, o, rt->routes[i].target);
+	for (size_t i = 0; r >= 0 && i < rt->n_routes; i++) {
+		const char *target = rt->routes[i].target;
+
+		/* Neighbours often lead to the same target: that saves looking it up. */
+		if (target[0] && (!i || strcmp(target, rt->routes[i - 1].target) != 0))
+			r = index_post_use(ix, o, target);
+	}
 	return r;
+}
+
+static size_t n_routes(const struct object *o)
+{
+	return route_table_of(o)->n_routes;
 }
 
 static json_t *route_to_json(const struct cidr *destination, const char *target, const char *kind, const char *state)
@@ -359,6 +368,7 @@ const struct kind_ops route_table_ops = {
 	.clear = clear,
 	.copy = copy_members,
 	.post = post,
+	.n_items = n_routes,
 	.to_json = to_json,
 	.to_document = to_document,
 	.load = load,
