@@ -26,8 +26,9 @@ static void teardown(void)
 
 TestSuite(edge_attacks, .init = setup, .fini = teardown);
 
-/* Sends a frame out of eth0 of a namespace; to the host's outer interface where dmac is NULL. */
-static void inject(enum edge_ns where, struct packet_spec spec)
+/* Sends n frames out of eth0 of a namespace, with fragment ids that count up; to the host's outer interface where dmac
+ * is NULL. */
+static void inject_many(enum edge_ns where, struct packet_spec spec, unsigned n)
 {
 	struct sockaddr_ll to = {.sll_family = AF_PACKET};
 	struct vpc_outer outer;
@@ -39,13 +40,20 @@ static void inject(enum edge_ns where, struct packet_spec spec)
 		spec.dmac = outer.mac;
 	if (!spec.smac)
 		spec.smac = lab_mac(ENI_A);
-	frame_build(&f, &spec);
 	edge_enter(e, where);
 	fd = socket(AF_PACKET, SOCK_RAW, 0);
 	to.sll_ifindex = (int)if_nametoindex("eth0");
 	edge_enter(e, NS_VPC);
-	cr_assert_eq(sendto(fd, f.data, f.length, 0, (struct sockaddr *)&to, sizeof(to)), (ssize_t)f.length);
+	for (; n; n--, spec.fragment_id++) {
+		frame_build(&f, &spec);
+		cr_assert_eq(sendto(fd, f.data, f.length, 0, (struct sockaddr *)&to, sizeof(to)), (ssize_t)f.length);
+	}
 	close(fd);
+}
+
+static void inject(enum edge_ns where, struct packet_spec spec)
+{
+	inject_many(where, spec, 1);
 }
 
 static void elastic(void)
@@ -204,6 +212,106 @@ Test(edge_attacks, fragments)
 	inject(NS_WORLD, later);
 	cr_expect(edge_dropped(e, 0, VPC_DROP_MALFORMED), "writes over what the first one has");
 	cr_expect_eq(count(fd), 0);
+}
+
+/* --- first fragments by the thousand ------------------------------------------------------------------------------ */
+
+#define FLOOD	   3000 /* the lab's maps of fragments have room for 1024 */
+#define HALF_BYTES 56	/* of data in the first half, which is as long as the UDP header says */
+
+/* Where the halves of datagrams come from, and which socket gets the whole. */
+struct halves {
+	enum edge_ns from;
+	uint32_t eni; /* that sends it; 0: the world does */
+	const char *dst;
+	uint16_t dport;
+	uint32_t id;
+	int receiver;
+};
+
+static struct packet_spec half(const struct halves *h, bool first)
+{
+	return (struct packet_spec){.src = h->eni ? WORKLOAD : WORLD,
+				    .dst = h->dst,
+				    .smac = h->eni ? lab_mac(h->eni) : NULL,
+				    .dmac = h->eni ? lab_gateway_mac() : NULL,
+				    .proto = IPPROTO_UDP,
+				    .sport = 40000,
+				    .dport = h->dport,
+				    .payload = first ? HALF_BYTES : 16,
+				    .fragment_id = h->id,
+				    .fragment_offset = first ? 0 : 8 + HALF_BYTES,
+				    .more_fragments = first};
+}
+
+/* Whether the datagram arrives with its second half. A busy machine may lose the half on its way, so it comes again. */
+static bool completed(const struct halves *h)
+{
+	char data[2 * HALF_BYTES];
+
+	for (int i = 0; i < 3; i++) {
+		inject(h->from, half(h, false));
+		if (recv(h->receiver, data, sizeof(data), 0) == HALF_BYTES)
+			return true;
+	}
+	return false;
+}
+
+/* Two VPCs behind the host's address, each with a published port, and each with room for a hundred fragments. */
+static void share_fragments(struct halves *out, struct halves *out2, struct halves *in, struct halves *in2)
+{
+	int world = edge_socket(e, NS_WORLD, SOCK_DGRAM, WORLD, 53);
+
+	/* The world's own kernel would give up a datagram for others from the same address. */
+	edge_run(e, NS_WORLD, "echo 0 >/proc/sys/net/ipv4/ipfrag_max_dist");
+	edge_second_vpc(e);
+	lab_host_flows(e->l)->fragment_guaranteed = 100;
+	lab_host_flows(e->l)->fragment_pool = 100;
+	edge_publish(e, NULL, IPPROTO_UDP, 8053, 1, 1, ENI_A, 5000);
+	edge_publish(e, NULL, IPPROTO_UDP, 8054, 1, 2, ENI_D, 5000);
+	lab_allow_all(e->l, SG_A, VPC_INGRESS, 4);
+	lab_allow_all(e->l, SG_D, VPC_INGRESS, 4);
+	lab_commit(e->l);
+	lab_stay(); /* no frame overtakes another */
+	*out = (struct halves){NS_WORKLOAD, ENI_A, WORLD, 53, 1, world};
+	*out2 = (struct halves){NS_WORKLOAD2, ENI_D, WORLD, 53, 2, world};
+	*in = (struct halves){NS_WORLD, 0, HOST, 8053, 3, edge_socket(e, NS_WORKLOAD, SOCK_DGRAM, WORKLOAD, 5000)};
+	*in2 = (struct halves){NS_WORLD, 0, HOST, 8054, 4, edge_socket(e, NS_WORKLOAD2, SOCK_DGRAM, WORKLOAD, 5000)};
+}
+
+static void flood(struct halves h)
+{
+	h.id = 1000;
+	inject_many(h.from, half(&h, true), FLOOD);
+}
+
+/* What a workload sends first fragments of, and what strangers send it, takes no room from another VPC. */
+Test(edge_attacks, fragments_of_other_vpcs_are_followed)
+{
+	struct halves out, out2, in, in2;
+
+	share_fragments(&out, &out2, &in, &in2);
+	inject(out2.from, half(&out2, true));
+	inject(in2.from, half(&in2, true));
+	flood(out);
+	flood(in);
+	cr_expect(completed(&out2), "what the other VPC sends");
+	cr_expect(completed(&in2), "what it gets by its published port");
+	inject(out.from, half(&out, true));
+	inject(in.from, half(&in, true));
+	cr_expect(completed(&out), "who has more than his share is served, too");
+	cr_expect(completed(&in));
+}
+
+/* What strangers send to a published port takes no room from what its own VPC sends. */
+Test(edge_attacks, fragments_from_strangers_evict_no_own_ones)
+{
+	struct halves out, out2, in, in2;
+
+	share_fragments(&out, &out2, &in, &in2);
+	inject(out.from, half(&out, true));
+	flood(in);
+	cr_expect(completed(&out));
 }
 
 /* A forged RST doesn't end a translation whose ends go on; a real one does. */

@@ -68,6 +68,7 @@ ARRAY_MAP(publish_row, struct vpc_publish_row, 1024, BPF_F_MMAPABLE);
 HASH_MAP(nat_out, BPF_MAP_TYPE_HASH, struct vpc_nat_key, struct vpc_nat_entry, BPF_F_NO_PREALLOC);
 HASH_MAP(nat_in, BPF_MAP_TYPE_HASH, struct vpc_nat_key, struct vpc_nat_entry, BPF_F_NO_PREALLOC);
 HASH_MAP(nat_fragment, BPF_MAP_TYPE_LRU_HASH, struct vpc_nat_fragment_key, struct vpc_nat_fragment, 0);
+HASH_MAP(nat_fragment_overflow, BPF_MAP_TYPE_LRU_HASH, struct vpc_nat_fragment_key, struct vpc_nat_fragment, 0);
 ARRAY_MAP(nat_used, __s64, 1024, BPF_F_MMAPABLE);
 
 ARRAY_MAP(drop, __u64, 2048 * VPC_DROP_REASONS_MAX, 0); /* index: ENI number * VPC_DROP_REASONS_MAX + reason */

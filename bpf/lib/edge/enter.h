@@ -77,7 +77,7 @@ static __always_inline int enter_rewrite(struct __sk_buff *skb, struct scratch *
 		rc = quote_rewrite(skb, EDGE_SOURCE, e->entry.other.local, e->entry.other.lport);
 		return rc ? rc : rewrite_end(skb, EDGE_DESTINATION, e->entry.other.local, 0);
 	}
-	nat_fragment_remember(s, e, 0, e->entry.other.local);
+	nat_fragment_remember(s, e, 0);
 	if (!e->translated)
 		enter_cache(skb, s, e);
 	return rewrite_end(skb, EDGE_DESTINATION, e->entry.other.local, e->entry.other.lport);

@@ -79,8 +79,6 @@ static __always_inline int host_rewrite(struct __sk_buff *skb, struct scratch *s
 {
 	int rc = enter_rewrite(skb, s, e);
 
-	if (!rc && s->packet.fragment == FRAGMENT_FIRST)
-		nat_fragment_put(s, e, e->entry.other.local, e->entry.other.remote);
 	return rc ? rc : rewrite_end(skb, EDGE_SOURCE, e->entry.other.remote, e->entry.other.rport);
 }
 

@@ -245,16 +245,12 @@ __noinline int leave_nat(struct __sk_buff *skb)
 		rc = quote_rewrite(skb, EDGE_DESTINATION, address, e->entry.other.lport);
 		return rc ? rc : rewrite_end(skb, EDGE_SOURCE, address, 0);
 	}
+	nat_fragment_remember(s, e, e->vpc);
 	if (e->entry.flags & VPC_NAT_HOST) {
 		e->to_host = 1;
-		if (s->packet.fragment == FRAGMENT_FIRST) {
-			nat_fragment_key(s, e, e->vpc);
-			nat_fragment_put(s, e, address, e->entry.other.remote);
-		}
 		rc = rewrite_end(skb, EDGE_DESTINATION, e->entry.other.remote, e->entry.other.rport);
 		return rc ? rc : rewrite_end(skb, EDGE_SOURCE, address, e->entry.other.lport);
 	}
-	nat_fragment_remember(s, e, e->vpc, address);
 	return rewrite_end(skb, EDGE_SOURCE, address, e->entry.other.lport);
 }
 

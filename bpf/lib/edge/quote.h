@@ -8,6 +8,7 @@
 
 #include "lib/edge/nat.h"
 #include "lib/edge/rewrite.h"
+#include "lib/flow/share.h"
 
 #define NAT_FRAGMENT_NS (30 * NS_PER_S)
 
@@ -70,31 +71,37 @@ static __always_inline void nat_fragment_key(struct scratch *s, struct edge *e, 
 	k->pad2[2] = 0;
 }
 
-/* Stores under e->fragment_key how a first fragment is translated. address: the new address of the translated end;
- * other: that of the other end; 0: it stays. */
-static __always_inline void nat_fragment_put(struct scratch *s, struct edge *e, __be32 address, __be32 other)
+/* Stores e->fragment in the map where its ENI has room, and deletes it from the other. sender: 0: it comes from the
+ * world, and counts to the receiver. */
+static __always_inline void nat_fragment_store(struct scratch *s, struct edge *e, __u32 sender)
+{
+	if (share_take_translated(e->vpc, sender, e->entry.eni, s->now_ns)) {
+		bpf_map_update_elem(&nat_fragment, &e->fragment_key, &e->fragment, BPF_ANY);
+		bpf_map_delete_elem(&nat_fragment_overflow, &e->fragment_key);
+		return;
+	}
+	bpf_map_update_elem(&nat_fragment_overflow, &e->fragment_key, &e->fragment, BPF_ANY);
+	bpf_map_delete_elem(&nat_fragment, &e->fragment_key);
+}
+
+/* Stores how a first fragment is translated by e->entry, if the packet is one. It must be called before the fragment is
+ * rewritten. e->vpc and e->way must be set. space: as in nat_fragment_key(). */
+static __always_inline void nat_fragment_remember(struct scratch *s, struct edge *e, __u32 space)
 {
 	struct vpc_nat_fragment *v = &e->fragment;
 
+	if (s->packet.fragment != FRAGMENT_FIRST)
+		return;
+	nat_fragment_key(s, e, space);
 	v->seen_ns = s->now_ns;
-	v->address = address;
-	v->other = other;
+	v->address = e->entry.other.local;
+	v->other = e->entry.flags & VPC_NAT_HOST ? e->entry.other.remote : 0;
 	v->vpc = e->vpc;
 	v->way = e->way;
 	v->end = s->packet.fragment_at;
 	v->pad = 0;
 	v->pad2 = 0;
-	bpf_map_update_elem(&nat_fragment, &e->fragment_key, v, BPF_ANY);
-}
-
-/* Stores how a first fragment is translated, of which one end is. It must be called before the fragment is rewritten.
- * address: the new address of that end. */
-static __always_inline void nat_fragment_remember(struct scratch *s, struct edge *e, __u32 space, __be32 address)
-{
-	if (s->packet.fragment != FRAGMENT_FIRST)
-		return;
-	nat_fragment_key(s, e, space);
-	nat_fragment_put(s, e, address, 0);
+	nat_fragment_store(s, e, space ? e->entry.eni : 0);
 }
 
 /* Reads how the first fragment of the later fragment in the scratch was translated, into e->fragment. Returns PASS;
@@ -105,6 +112,8 @@ static __always_inline int nat_fragment_follow(struct scratch *s, struct edge *e
 
 	nat_fragment_key(s, e, space);
 	v = bpf_map_lookup_elem(&nat_fragment, &e->fragment_key);
+	if (!v)
+		v = bpf_map_lookup_elem(&nat_fragment_overflow, &e->fragment_key);
 	if (!v)
 		return VPC_DROP_FRAGMENT;
 	e->fragment = *v;

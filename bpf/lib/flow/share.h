@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How the flow maps are divided between VPCs, and between the ENIs of a VPC. README.md explains it ("Shares").
+ * How the maps of flows and fragments are divided between VPCs, and between the ENIs of a VPC. README.md explains it
+ * ("Shares").
  *
  * A flow counts to the ENI that opened it, and to that ENI's VPC. A flow that was opened from outside counts to the ENI
  * that answers it. The entries of `flow` are counted exactly. The entries of flow_new disappear without notice, so what
@@ -206,7 +207,7 @@ static __noinline enum share_left share_left(__u32 space, __u32 opener, __u32 re
 	return e && mine && share_left_answered(e, mine, n) ? SHARE_LEFT : SHARE_RESPONDER_FULL;
 }
 
-/* --- `flow_new` and `fragment` ---------------------------------------------------------------------------------- */
+/* --- `flow_new`, `fragment` and nat_fragment -------------------------------------------------------------------- */
 
 /* The windows of a map in which one more entry is to be counted. */
 struct share_windows {
@@ -280,6 +281,27 @@ static __noinline int share_take_fragment(__u32 space, __u32 sender, __u32 recei
 	w.space = &v->sent[who];
 	w.from_pool = &v->from_pool;
 	w.pool_used = &h->fragment_pool_used;
+	w.guaranteed = READ_ONCE(h->fragment_guaranteed);
+	w.pool = READ_ONCE(h->fragment_pool);
+	return share_take(&w, who, now_ns);
+}
+
+/* The same for nat_fragment. */
+static __noinline int share_take_translated(__u32 space, __u32 sender, __u32 receiver, __u64 now_ns)
+{
+	enum opened_by who = sender ? OPENED_BY_ENI : OPENED_BY_OUTSIDE;
+	__u32 number = sender ? sender : receiver;
+	struct vpc_vpc_fragments *v = bpf_map_lookup_elem(&vpc_fragments, &space);
+	struct vpc_eni_fragments *n = bpf_map_lookup_elem(&eni_fragments, &number);
+	struct vpc_host_flows *h = share_host();
+	struct share_windows w;
+
+	if (!v || !n || !h)
+		return 0;
+	w.eni = &n->translated[who];
+	w.space = &v->translated[who];
+	w.from_pool = &v->translated_from_pool;
+	w.pool_used = &h->translated_pool_used;
 	w.guaranteed = READ_ONCE(h->fragment_guaranteed);
 	w.pool = READ_ONCE(h->fragment_pool);
 	return share_take(&w, who, now_ns);

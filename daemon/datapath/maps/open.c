@@ -158,6 +158,7 @@ static int check_sizes(const struct maps *maps, struct vpc_error *reterr)
 	    maps->map[MAP_VPC_FLOWS].n < maps->map[MAP_VPC].n || maps->map[MAP_UPLINK].n < maps->map[MAP_VPC].n ||
 	    maps->map[MAP_ENI_FRAGMENTS].n < maps->map[MAP_ENI].n || maps->map[MAP_VPC_ACLS].n < maps->map[MAP_VPC].n ||
 	    maps->map[MAP_SUBNET_ACL].n < maps->map[MAP_SUBNET_TABLE].n ||
+	    maps->map[MAP_NAT_FRAGMENT].n < maps->map[MAP_FRAGMENT].n ||
 	    maps->map[MAP_VPC_FRAGMENTS].n < maps->map[MAP_VPC].n || maps->map[MAP_NAT_USED].n < maps->map[MAP_VPC].n)
 		return bpf_error(reterr, -EBADMSG, "the pinned maps do not belong together");
 	return 0;

@@ -15,7 +15,8 @@
  * be used for the last time just before its window ends, and lives through the next. */
 #define NEW_PART	4u
 /* An eighth of `fragment` is guaranteed to what ENIs send, an eighth to what comes from outside, and an eighth is the
- * pool: three quarters for two windows. The rest keeps the kernel from evicting early. */
+ * pool: three quarters for two windows. The rest keeps the kernel from evicting early. nat_fragment is as large, and is
+ * divided by the same numbers. */
 #define FRAGMENT_PART	8u
 
 /* One round evicts at most so many flows, and an eighth of what the VPC or ENI holds. */
@@ -218,7 +219,7 @@ int shares_status(const struct maps *maps, enum map_id id, json_t *row)
 	} else if (id == MAP_FLOW_NEW) {
 		r |= json_object_set_new(row, "guaranteed_per_vpc", json_integer(h->new_guaranteed));
 		r |= json_object_set_new(row, "pool", json_integer(h->new_pool));
-	} else if (id == MAP_FRAGMENT) {
+	} else if (id == MAP_FRAGMENT || id == MAP_NAT_FRAGMENT) {
 		r |= json_object_set_new(row, "guaranteed_per_vpc", json_integer(h->fragment_guaranteed));
 		r |= json_object_set_new(row, "pool", json_integer(h->fragment_pool));
 	} else if (id == MAP_NAT_OUT) {

@@ -237,7 +237,8 @@ struct vpc_nat_entry {
 };
 _Static_assert(sizeof(struct vpc_nat_entry) == 72, "vpc_nat_entry");
 
-/* nat_fragment: LRU {fragmented packet} -> how its first fragment was translated. */
+/* nat_fragment: LRU {fragmented packet} -> how its first fragment was translated. nat_fragment_overflow: the same, of
+ * those who have more than their share in nat_fragment (bpf/lib/flow/share.h). */
 struct vpc_nat_fragment_key {
 	__u32 vpc; /* the VPC that it leaves; 0: it comes from the world */
 	__be32 src;

@@ -122,20 +122,23 @@ struct vpc_fragment {
 };
 _Static_assert(sizeof(struct vpc_fragment) == 24, "vpc_fragment");
 
-/* Counts of entries of `fragment`. eni_fragments: array by ENI number, mmapable. */
+/* Counts of entries of `fragment` and nat_fragment. eni_fragments: array by ENI number, mmapable. */
 struct vpc_eni_fragments {
-	struct vpc_window sent[2]; /* [0] of packets that the ENI sent, [1] of those that it gets from outside the
-				    * VPC */
+	struct vpc_window sent[2];	 /* [0] of packets that the ENI sent, [1] of those that it gets from outside the
+					  * VPC */
+	struct vpc_window translated[2]; /* the same of nat_fragment */
 };
-_Static_assert(sizeof(struct vpc_eni_fragments) == 32, "vpc_eni_fragments");
+_Static_assert(sizeof(struct vpc_eni_fragments) == 64, "vpc_eni_fragments");
 
 /* vpc_fragments: array by VPC number, mmapable. */
 struct vpc_vpc_fragments {
 	struct vpc_window sent[2];   /* as in vpc_eni_fragments, within the guaranteed number */
 	struct vpc_window from_pool; /* of those that ENIs sent, beyond it */
-	__u64 pad[2];
+	struct vpc_window translated[2];
+	struct vpc_window translated_from_pool;
+	__u64 pad[4];
 };
-_Static_assert(sizeof(struct vpc_vpc_fragments) == 64, "vpc_vpc_fragments");
+_Static_assert(sizeof(struct vpc_vpc_fragments) == 128, "vpc_vpc_fragments");
 
 /* --- sweep ------------------------------------------------------------------------------------------------------ */
 

@@ -42,7 +42,7 @@ struct vpc_host_flows {
 	__u32 flow_pool;       /* entries of `flow` that all VPCs together may have beyond that */
 	__u32 new_guaranteed;  /* guaranteed entries of flow_new */
 	__u32 new_pool;
-	__u32 fragment_guaranteed; /* guaranteed entries of `fragment` */
+	__u32 fragment_guaranteed; /* guaranteed entries of `fragment`, and as many of nat_fragment */
 	__u32 fragment_pool;
 	__u64 pad[5];
 	/* The programs write the fields below. */
@@ -51,7 +51,7 @@ struct vpc_host_flows {
 	__u64 overflow_ns; /* CLOCK_MONOTONIC, to about a second: the last insertion into flow_overflow; 0: it is
 			    * empty */
 	struct vpc_window fragment_pool_used;
-	__u64 pad2[2];
+	struct vpc_window translated_pool_used; /* of nat_fragment */
 };
 _Static_assert(sizeof(struct vpc_host_flows) == 128, "vpc_host_flows");
 
