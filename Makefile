@@ -125,13 +125,13 @@ $(BUILD)/tests/bpf/parse.o: CPPFLAGS += -Ibpf
 # tests/kind: the layers that kinds go through, once more with a kind that only its folder has.
 KIND_BIN = $(BUILD)/tests/kind/kind
 KIND_FLAGS = -DVPC_EXTRA_KINDS='"tests/kind/probe.def"'
-KIND_SRC := $(filter daemon/model/% daemon/compiler/% daemon/api/% daemon/store/% daemon/util/%,$(DAEMON_SRC)) \
+KIND_SRC := $(filter daemon/model/% daemon/compiler/% daemon/api/%,$(DAEMON_SRC)) \
 	tests/kind/kind.c tests/kind/probe_model.c tests/kind/probe_compiler.c tests/unit/schema_util.c
 $(BUILD)/kind/%.o: %.c | $(SKEL)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(KIND_FLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(KIND_BIN): $(KIND_SRC:%.c=$(BUILD)/kind/%.o) | $(BUILD)/kind/vpcctl
+$(KIND_BIN): $(KIND_SRC:%.c=$(BUILD)/kind/%.o) $(BUILD)/libvpcd.a | $(BUILD)/kind/vpcctl
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON) -lcriterion
 
@@ -146,8 +146,10 @@ $(BUILD)/tests/bpf/net_kind: $(BUILD)/tests/bpf/net_kind.o $(BUILD)/tests/bpf/ne
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON) -lcriterion
 
 # vpcd and vpcctl with both kinds, for tests/system/kind.bats.
-$(BUILD)/kind/vpcd: $(patsubst %.c,$(BUILD)/kind/%.o,$(MAIN_SRC) $(DAEMON_SRC) tests/kind/probe_model.c tests/kind/probe_compiler.c \
-		tests/kind/probe_device.c)
+# Only the list of kinds of devices concerns net/, and no list concerns store/ and util/: these are the library's.
+KIND_DAEMON_SRC := $(filter-out daemon/datapath/net/% daemon/store/% daemon/util/%,$(DAEMON_SRC)) daemon/datapath/net/device/device.c
+$(BUILD)/kind/vpcd: $(patsubst %.c,$(BUILD)/kind/%.o,$(MAIN_SRC) $(KIND_DAEMON_SRC) tests/kind/probe_model.c tests/kind/probe_compiler.c \
+		tests/kind/probe_device.c) $(BUILD)/libvpcd.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON)
 
 tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(KIND_BIN) $(BENCH_BIN) $(BUILD)/vpcctl $(BUILD)/vpc-cni $(FAULTS_LIB) $(BUILD)/kind/vpcd

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Appliances (source_dest_check off) as people use them in a subnet: a NAT guest, a VPN, containers with addresses of their
-# own behind a guest, as Calico and flannel make them (issue 8, 12).
+# own behind a guest, as Calico and flannel make them.
 
 bats_require_minimum_version 1.5.0
 load lib

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The holder of a tap may give its port any MAC, through the descriptor: a neighbour's, the gateway's, 250 times a second. It
-# must matter to nobody (issue 8, 7). Fragments and packets to the gateway are what goes by bridge and router where the fast
+# must matter to nobody. Fragments and packets to the gateway are what goes by bridge and router where the fast
 # path is in use; where it isn't, everything does.
 
 bats_require_minimum_version 1.5.0
