@@ -11,8 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TICK_US 11000 /* a tick of the coarse clock: no younger flow is remembered by a CPU */
-#define SYN	0x02
+#define SYN 0x02
 
 static struct lab *l;
 
@@ -40,7 +39,7 @@ static void live(const char *what, uint8_t proto, int family, const char *deny_i
 	for (int i = 0; i < 3; i++) {
 		acl_expect(what, A, C, there, 0);
 		acl_expect(what, C, A, back, 0);
-		usleep(TICK_US);
+		usleep(LAB_TICK_US);
 	}
 	acl_expect(what, A, C, there, 0);
 	lab_slow_path(l);
@@ -90,7 +89,7 @@ Test(acl, first_table)
 	acl_connect(A, C, 4, 999, 80);
 	acl_expect("UDP", A, C, udp, 0);
 	acl_expect("UDP", C, A, acl_back(udp), 0);
-	usleep(TICK_US);
+	usleep(LAB_TICK_US);
 	for (int i = 0; i < 2; i++) {
 		acl_expect("TCP", A, C, tcp, 0);
 		acl_expect("UDP", A, C, udp, 0);
@@ -166,7 +165,7 @@ Test(acl, inside_a_subnet)
 	for (int i = 0; i < 3; i++) {
 		acl_expect("UDP", A, B, udp, 0);
 		acl_expect("UDP", B, A, acl_back(udp), 0);
-		usleep(TICK_US);
+		usleep(LAB_TICK_US);
 	}
 	first.fragment_id = later.fragment_id = 77;
 	first.more_fragments = true;

@@ -10,8 +10,6 @@
 
 #include "random.h"
 
-#define TICK_US 11000 /* a tick of the coarse clock: no younger flow is remembered by a CPU */
-
 static struct lab *l;
 
 static void setup(void)
@@ -101,7 +99,7 @@ static void random_change(void)
 	}
 }
 
-/* Two acl_hosts, of which one at least is an ENI. */
+/* Two hosts, of which one at least is an ENI. */
 static void random_ends(unsigned *from, unsigned *to)
 {
 	do {
@@ -187,7 +185,7 @@ Test(acl_random, as_the_naive_model_says)
 
 		acl_connect(from, to, i & 1 ? 6 : 4, p.sport, p.dport);
 	}
-	usleep(TICK_US);
+	usleep(LAB_TICK_US);
 	for (unsigned round = 0; round < 150; round++) {
 		for (unsigned n = 1 + random_below(3); n > 0; n--)
 			random_change();

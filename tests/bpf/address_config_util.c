@@ -1,28 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tests/bpf/address_config_util.h"
+#include "tests/bpf/lab_util.h"
 
 #include <arpa/inet.h>
-#include <bpf/libbpf.h>
 #include <criterion/criterion.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/mman.h>
-
-#include "datapath/maps/skeleton.h"
 
 const uint8_t config_dns4[6] = {6, 4, 10, 0, 0, 53};
 const uint8_t config_dns6[20] = {0, 23, 0, 16, 0xfd, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x53};
 const uint8_t config_rdnss[24] = {25, 3, 0, 0, 0, 0, 255, 255, 0xfd, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x53};
 const uint8_t config_broadcast_mac[6] = {255, 255, 255, 255, 255, 255};
-
-static void *map_memory(struct bpf_map *map)
-{
-	size_t size = (size_t)bpf_map__max_entries(map) * ((bpf_map__value_size(map) + 7) & ~7u);
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-
-	cr_assert(p != MAP_FAILED);
-	return p;
-}
 
 void config_open(struct config_lab *c)
 {
@@ -30,8 +18,8 @@ void config_open(struct config_lab *c)
 	struct vpc_address_config_options *o;
 
 	c->l = lab_usual();
-	c->address_config = map_memory(lab_skel(c->l)->maps.address_config);
-	c->spaces = map_memory(lab_skel(c->l)->maps.address_config_space);
+	c->address_config = lab_map_memory(c->l->skel->maps.address_config);
+	c->spaces = lab_map_memory(c->l->skel->maps.address_config_space);
 	config = &c->address_config[ENI_A];
 	*config = (struct vpc_address_config){.incarnation = 1, .advertised_ns = lab_now_ns()};
 	inet_pton(AF_INET, "10.0.0.10", &config->ip4);

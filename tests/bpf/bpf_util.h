@@ -190,7 +190,16 @@ struct verdict lab_deliver(struct lab *l, uint32_t number, uint32_t mark, struct
  * decides. */
 struct verdict lab_cross(struct lab *l, uint32_t number, uint32_t to, struct packet_spec spec);
 
-/* --- looking --- */
+/* Sends it and expects that it is redirected to `to`; 0: that it goes by bridge and router, with the mark. Then waits
+ * for LAB_TICK_US. */
+void lab_expect_path(struct lab *l, const char *what, uint32_t from, uint32_t to, struct packet_spec p);
+/* A tick of the coarse clock of any kernel, and more. CPUs remember nothing of a flow that was made within the same
+ * tick (lib/flow/cache.h). */
+#define LAB_TICK_US 11000
+/* UDP of ENI_A to ENI_B's port 53, and its answer. */
+extern const struct packet_spec lab_udp, lab_udp_back;
+
+/* --- looking (look_util.c) --- */
 uint64_t lab_drops(struct lab *l, uint32_t number, int reason);
 int64_t lab_half_open(struct lab *l);			 /* of VPC 1 */
 int64_t lab_established(struct lab *l, uint32_t number); /* eni_flows */

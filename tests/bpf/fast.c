@@ -13,9 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Longer than any kernel's tick: CPUs remember nothing of a flow that was made in the same one (lib/flow/cache.h). */
-#define TICK_US 11000
-
 #define ACK 0x10
 #define SYN 0x02
 #define FIN 0x01
@@ -23,19 +20,6 @@
 
 static struct lab *l;
 static uint32_t row;
-
-static const struct packet_spec udp = {.src = "10.0.0.10",
-				       .dst = "10.0.0.11",
-				       .proto = IPPROTO_UDP,
-				       .sport = 999,
-				       .dport = 53,
-				       .payload = 100},
-				udp_back = {.src = "10.0.0.11",
-					    .dst = "10.0.0.10",
-					    .proto = IPPROTO_UDP,
-					    .sport = 53,
-					    .dport = 999,
-					    .payload = 100};
 
 static void setup(void)
 {
@@ -49,26 +33,14 @@ static void teardown(void)
 
 TestSuite(fast, .init = setup, .fini = teardown);
 
-/* Sends and expects it to are redirected to `to`; 0: by bridge and router, with the mark. */
-static void expect_path(const char *what, uint32_t from, uint32_t to, struct packet_spec p)
-{
-	struct verdict v = lab_send(l, from, p);
-
-	cr_expect_eq(v.reason, 0, "%s: dropped for reason %d", what, v.reason);
-	cr_expect_eq(v.action, to ? TC_ACT_REDIRECT : TC_ACT_OK, "%s: action %d", what, v.action);
-	cr_expect_eq(v.target, to, "%s: to %u", what, v.target);
-	cr_expect_eq(v.mark, to ? 0 : VPC_MARK_ENI | from, "%s: mark %x", what, v.mark);
-	usleep(TICK_US);
-}
-
 /* The flow is one that CPUs remember from here on. */
 static void stream(void)
 {
-	expect_path("first", ENI_A, ENI_B, udp);
-	expect_path("answer", ENI_B, ENI_A, udp_back);
+	lab_expect_path(l, "first", ENI_A, ENI_B, lab_udp);
+	lab_expect_path(l, "answer", ENI_B, ENI_A, lab_udp_back);
 	for (int i = 0; i < 3; i++) {
-		expect_path("more", ENI_A, ENI_B, udp);
-		expect_path("more answers", ENI_B, ENI_A, udp_back);
+		lab_expect_path(l, "more", ENI_A, ENI_B, lab_udp);
+		lab_expect_path(l, "more answers", ENI_B, ENI_A, lab_udp_back);
 	}
 }
 
@@ -83,13 +55,13 @@ Test(fast, counts_both_sides)
 
 Test(fast, within_a_subnet_the_frame_stays_as_it_is)
 {
-	struct packet_spec p = udp;
+	struct packet_spec p = lab_udp;
 	struct frame before;
 
 	p.smac = lab_mac(ENI_A), p.dmac = lab_mac(ENI_B), p.ttl = 1;
 	frame_build(&before, &p);
 	for (int i = 0; i < 3; i++) {
-		expect_path("switched, TTL 1", ENI_A, ENI_B, p);
+		lab_expect_path(l, "switched, TTL 1", ENI_A, ENI_B, p);
 		cr_expect_eq(lab_out(l)->length, before.length);
 		cr_expect_arr_eq(lab_out(l)->data, before.data, before.length);
 	}
@@ -101,7 +73,7 @@ static void expect_routed(struct packet_spec p, uint32_t to)
 	struct frame wanted;
 
 	for (int i = 0; i < 3; i++) {
-		expect_path("routed", ENI_A, to, p);
+		lab_expect_path(l, "routed", ENI_A, to, p);
 		struct packet_spec after = p;
 
 		after.smac = lab_gateway_mac(), after.dmac = lab_mac(to), after.ttl = p.ttl - 1;
@@ -113,7 +85,7 @@ static void expect_routed(struct packet_spec p, uint32_t to)
 
 Test(fast, across_subnets_it_does_what_the_router_does)
 {
-	struct packet_spec p = udp;
+	struct packet_spec p = lab_udp;
 
 	p.dst = "10.0.1.12";
 	for (unsigned ttl = 2; ttl < 256; ttl += 23) {
@@ -127,13 +99,13 @@ Test(fast, across_subnets_it_does_what_the_router_does)
 
 Test(fast, out_of_hops_ends_at_the_port_that_says_so)
 {
-	struct packet_spec p = udp, p6 = udp;
+	struct packet_spec p = lab_udp, p6 = lab_udp;
 
 	p.dst = "10.0.1.12", p6.src = "fd00:1::10", p6.dst = "fd00:1:0:1::12";
 	for (int i = 0; i < 3; i++) {
 		p.ttl = p6.ttl = 64;
-		expect_path("enough", ENI_A, ENI_C, p);
-		expect_path("enough", ENI_A, ENI_C, p6);
+		lab_expect_path(l, "enough", ENI_A, ENI_C, p);
+		lab_expect_path(l, "enough", ENI_A, ENI_C, p6);
 		p.ttl = p6.ttl = 1;
 		cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_HOP_LIMIT);
 		cr_expect_eq(lab_send(l, ENI_A, p6).reason, VPC_DROP_HOP_LIMIT);
@@ -142,19 +114,19 @@ Test(fast, out_of_hops_ends_at_the_port_that_says_so)
 
 Test(fast, too_big_goes_to_the_router_who_fragments_it)
 {
-	struct packet_spec p = udp;
+	struct packet_spec p = lab_udp;
 
 	for (int i = 0; i < 3; i++) {
 		p.payload = 1500 - 28;
-		expect_path("as big as the MTU", ENI_A, ENI_B, p);
+		lab_expect_path(l, "as big as the MTU", ENI_A, ENI_B, p);
 		p.payload = 1501 - 28;
-		expect_path("one byte more", ENI_A, 0, p);
+		lab_expect_path(l, "one byte more", ENI_A, 0, p);
 	}
 	lab_eni_row(l, ENI_B)->mtu = 1400;
 	p.payload = 1401 - 28;
-	expect_path("a smaller MTU counts at once", ENI_A, 0, p);
+	lab_expect_path(l, "a smaller MTU counts at once", ENI_A, 0, p);
 	p.payload--;
-	expect_path("and fits", ENI_A, ENI_B, p);
+	lab_expect_path(l, "and fits", ENI_A, ENI_B, p);
 }
 
 /* GSO: what counts is how big its segments will be. */
@@ -173,40 +145,40 @@ Test(fast, segments)
 				   .dport = 999,
 				   .tcp_flags = SYN | ACK};
 
-	expect_path("SYN", ENI_A, ENI_B, p);
-	expect_path("SYN-ACK", ENI_B, ENI_A, back);
+	lab_expect_path(l, "SYN", ENI_A, ENI_B, p);
+	lab_expect_path(l, "SYN-ACK", ENI_B, ENI_A, back);
 	p.tcp_flags = ACK, p.payload = 3000;
 	for (int i = 0; i < 3; i++) {
 		lab_gso(l, 1460);
-		expect_path("segments that fit", ENI_A, ENI_B, p);
+		lab_expect_path(l, "segments that fit", ENI_A, ENI_B, p);
 		lab_gso(l, 1461);
-		expect_path("segments that don't", ENI_A, 0, p);
+		lab_expect_path(l, "segments that don't", ENI_A, 0, p);
 		lab_gso(l, 0);
-		expect_path("no segments", ENI_A, 0, p);
+		lab_expect_path(l, "no segments", ENI_A, 0, p);
 	}
-	p = udp;
+	p = lab_udp;
 	p.payload = 3000;
 	for (int i = 0; i < 3; i++) {
 		lab_gso(l, 1472);
-		expect_path("UDP segments that fit", ENI_A, ENI_B, p);
+		lab_expect_path(l, "UDP segments that fit", ENI_A, ENI_B, p);
 		lab_gso(l, 1473);
-		expect_path("UDP segments that don't", ENI_A, 0, p);
+		lab_expect_path(l, "UDP segments that don't", ENI_A, 0, p);
 	}
 }
 
 Test(fast, fragments_options_and_headers_go_by_the_router)
 {
 	static const uint8_t options[] = {17, 0, 1, 4, 0, 0, 0, 0};
-	struct packet_spec p = udp, later = udp;
+	struct packet_spec p = lab_udp, later = lab_udp;
 	struct frame f;
 	struct verdict v;
 
 	stream();
 	p.more_fragments = true, p.fragment_id = 7;
-	expect_path("first fragment", ENI_A, 0, p);
+	lab_expect_path(l, "first fragment", ENI_A, 0, p);
 	later.fragment_offset = 104, later.fragment_id = 7;
-	expect_path("later fragment", ENI_A, 0, later);
-	p = udp;
+	lab_expect_path(l, "later fragment", ENI_A, 0, later);
+	p = lab_udp;
 	p.dst = "10.0.1.12", p.smac = lab_mac(ENI_A), p.dmac = lab_gateway_mac();
 	frame_build(&f, &p);
 	frame_options4(&f, "\1\1\1\1\1\1\1\1", 8);
@@ -214,36 +186,36 @@ Test(fast, fragments_options_and_headers_go_by_the_router)
 		v = lab_from(l, ENI_A, &f);
 		cr_expect_eq(v.action, TC_ACT_OK, "IPv4 options");
 		cr_expect_eq(v.mark, VPC_MARK_ENI | ENI_A);
-		expect_path("without options", ENI_A, ENI_C, p);
+		lab_expect_path(l, "without options", ENI_A, ENI_C, p);
 	}
 	p.src = "fd00:1::10", p.dst = "fd00:1:0:1::12", p.ext = options, p.ext_length = 8;
-	expect_path("extension header", ENI_A, 0, p);
+	lab_expect_path(l, "extension header", ENI_A, 0, p);
 	p.ext = NULL, p.ext_length = 0;
-	expect_path("without", ENI_A, ENI_C, p);
+	lab_expect_path(l, "without", ENI_A, ENI_C, p);
 }
 
 Test(fast, mac_of_another)
 {
-	struct packet_spec p = udp;
+	struct packet_spec p = lab_udp;
 
 	for (int i = 0; i < 3; i++) {
-		expect_path("right", ENI_A, ENI_B, udp);
-		p = udp, p.dmac = lab_mac(ENI_C);
-		expect_path("the IP is B's, the MAC not", ENI_A, ENI_B, p);
+		lab_expect_path(l, "right", ENI_A, ENI_B, lab_udp);
+		p = lab_udp, p.dmac = lab_mac(ENI_C);
+		lab_expect_path(l, "the IP is B's, the MAC not", ENI_A, ENI_B, p);
 		cr_expect_arr_eq(lab_out(l)->data, lab_mac(ENI_B), 6, "it gets the right one");
 		p.dmac = lab_mac(ENI_A);
 		cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_WRONG_DESTINATION);
 		p.dmac = (const uint8_t[]){0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 		cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_MULTICAST);
-		p = udp, p.smac = lab_mac(ENI_C);
+		p = lab_udp, p.smac = lab_mac(ENI_C);
 		cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_FORGED_MAC);
-		p = udp, p.dst = "10.0.1.12";
-		expect_path("to the gateway", ENI_A, ENI_C, p);
+		p = lab_udp, p.dst = "10.0.1.12";
+		lab_expect_path(l, "to the gateway", ENI_A, ENI_C, p);
 		p.dmac = lab_mac(ENI_C);
 		cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_WRONG_DESTINATION, "of another subnet");
 	}
 	/* the same tuple from a port that isn't the address's */
-	cr_expect_eq(lab_send(l, ENI_C, udp).reason, VPC_DROP_FORGED_SOURCE);
+	cr_expect_eq(lab_send(l, ENI_C, lab_udp).reason, VPC_DROP_FORGED_SOURCE);
 }
 
 Test(fast, target_down)
@@ -251,16 +223,16 @@ Test(fast, target_down)
 	stream();
 	lab_set_fast_path(l, ENI_B, false);
 	for (int i = 0; i < 3; i++)
-		expect_path("its port is down", ENI_A, 0, udp);
-	expect_path("the other direction", ENI_B, ENI_A, udp_back);
+		lab_expect_path(l, "its port is down", ENI_A, 0, lab_udp);
+	lab_expect_path(l, "the other direction", ENI_B, ENI_A, lab_udp_back);
 	lab_set_fast_path(l, ENI_B, true);
-	expect_path("up again", ENI_A, ENI_B, udp);
+	lab_expect_path(l, "up again", ENI_A, ENI_B, lab_udp);
 }
 
 /* By its own MAC and by the gateway's; also when it is not known yet that its port can't be reached any more. */
 Test(fast, target_attached_to_nothing)
 {
-	struct packet_spec switched = udp, routed = udp;
+	struct packet_spec switched = lab_udp, routed = lab_udp;
 
 	switched.dmac = lab_mac(ENI_B), routed.dmac = lab_gateway_mac();
 	stream();
@@ -270,7 +242,7 @@ Test(fast, target_attached_to_nothing)
 		for (int i = 0; i < 3; i++) {
 			cr_expect_eq(lab_send(l, ENI_A, switched).reason, VPC_DROP_UNKNOWN_DESTINATION);
 			cr_expect_eq(lab_send(l, ENI_A, routed).reason, VPC_DROP_UNKNOWN_DESTINATION);
-			usleep(TICK_US);
+			usleep(LAB_TICK_US);
 		}
 	}
 	cr_expect_eq(lab_drops(l, ENI_A, VPC_DROP_UNKNOWN_DESTINATION), 12);
@@ -285,23 +257,23 @@ Test(fast, target_deleted_and_its_number_reused)
 	/* retiring clears the row word by word: at no point is it B's */
 	copy = *b;
 	b->incarnation = 0;
-	cr_expect_neq(lab_send(l, ENI_A, udp).action, TC_ACT_REDIRECT, "no ENI");
+	cr_expect_neq(lab_send(l, ENI_A, lab_udp).action, TC_ACT_REDIRECT, "no ENI");
 	b->incarnation = copy.incarnation;
 	b->gen_revoke = b->gen_any = 0;
-	cr_expect_eq(lab_send(l, ENI_A, udp).target, ENI_B);
+	cr_expect_eq(lab_send(l, ENI_A, lab_udp).target, ENI_B);
 	/* somebody else has the number and the address now */
 	*b = copy;
 	lab_addr_remove(l, 1, "10.0.0.11");
 	lab_join(l, ENI_B, true, NO_GROUPS);
 	lab_commit(l);
-	cr_expect_neq(lab_send(l, ENI_A, udp).reason, 0, "gone");
+	cr_expect_neq(lab_send(l, ENI_A, lab_udp).reason, 0, "gone");
 	lab_eni(l, &(struct eni_spec){.number = ENI_B, .incarnation = 2});
 	lab_set_fast_path(l, ENI_B, true);
 	lab_addr(l, 1, "10.0.0.11", ENI_B);
 	lab_join(l, ENI_B, true, GROUPS(SG_D));
 	lab_commit(l);
 	for (int i = 0; i < 3; i++)
-		cr_expect_neq(lab_send(l, ENI_A, udp).reason, 0, "another ENI, whose groups allow nothing");
+		cr_expect_neq(lab_send(l, ENI_A, lab_udp).reason, 0, "another ENI, whose groups allow nothing");
 }
 
 Test(fast, sender_deleted_and_its_number_reused)
@@ -310,22 +282,22 @@ Test(fast, sender_deleted_and_its_number_reused)
 	lab_addr_remove(l, 1, "10.0.0.10");
 	lab_join(l, ENI_A, true, NO_GROUPS);
 	lab_commit(l);
-	cr_expect_eq(lab_send(l, ENI_A, udp).reason, VPC_DROP_NOT_READY);
+	cr_expect_eq(lab_send(l, ENI_A, lab_udp).reason, VPC_DROP_NOT_READY);
 	lab_eni(l, &(struct eni_spec){.number = ENI_A, .incarnation = 2});
 	lab_join(l, ENI_A, true, GROUPS(SG_A));
 	lab_commit(l);
-	cr_expect_eq(lab_send(l, ENI_A, udp).reason, VPC_DROP_FORGED_SOURCE, "the address is nobody's");
+	cr_expect_eq(lab_send(l, ENI_A, lab_udp).reason, VPC_DROP_FORGED_SOURCE, "the address is nobody's");
 }
 
 Test(fast, group_left_during_a_flow)
 {
 	stream();
 	lab_join(l, ENI_B, true, GROUPS(SG_D));
-	expect_path("not in force yet", ENI_A, ENI_B, udp);
+	lab_expect_path(l, "not in force yet", ENI_A, ENI_B, lab_udp);
 	lab_commit(l);
 	for (int i = 0; i < 3; i++) {
-		cr_expect_eq(lab_send(l, ENI_A, udp).reason, VPC_DROP_REVOKED);
-		cr_expect_eq(lab_send(l, ENI_B, udp_back).reason, VPC_DROP_REVOKED);
+		cr_expect_eq(lab_send(l, ENI_A, lab_udp).reason, VPC_DROP_REVOKED);
+		cr_expect_eq(lab_send(l, ENI_B, lab_udp_back).reason, VPC_DROP_REVOKED);
 	}
 }
 
@@ -338,18 +310,18 @@ Test(fast, group_joined_then_rule_revoked)
 	stream();
 	lab_revoke(l, row);
 	lab_commit(l);
-	cr_expect_eq(lab_send(l, ENI_B, udp_back).reason, VPC_DROP_REVOKED);
-	cr_expect_eq(lab_send(l, ENI_A, udp).reason, VPC_DROP_REVOKED);
+	cr_expect_eq(lab_send(l, ENI_B, lab_udp_back).reason, VPC_DROP_REVOKED);
+	cr_expect_eq(lab_send(l, ENI_A, lab_udp).reason, VPC_DROP_REVOKED);
 }
 
 Test(fast, rule_revoked)
 {
 	stream();
 	lab_revoke(l, row);
-	expect_path("not in force yet", ENI_A, ENI_B, udp);
+	lab_expect_path(l, "not in force yet", ENI_A, ENI_B, lab_udp);
 	lab_commit(l);
-	cr_expect_eq(lab_send(l, ENI_A, udp).reason, VPC_DROP_REVOKED);
-	cr_expect_eq(lab_send(l, ENI_B, udp_back).reason, VPC_DROP_REVOKED);
+	cr_expect_eq(lab_send(l, ENI_A, lab_udp).reason, VPC_DROP_REVOKED);
+	cr_expect_eq(lab_send(l, ENI_B, lab_udp_back).reason, VPC_DROP_REVOKED);
 	row = lab_allow(l,
 			&(struct rule_spec){
 				.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer = "10.0.0.0/24"});
@@ -362,8 +334,8 @@ Test(fast, flow_cut_or_expired)
 {
 	stream();
 	cr_assert_eq(lab_sweep(l, VPC_SWEEP_CUT, 0), 1);
-	cr_expect_eq(lab_send(l, ENI_A, udp).reason, VPC_DROP_REVOKED);
-	cr_expect_eq(lab_send(l, ENI_B, udp_back).reason, VPC_DROP_REVOKED);
+	cr_expect_eq(lab_send(l, ENI_A, lab_udp).reason, VPC_DROP_REVOKED);
+	cr_expect_eq(lab_send(l, ENI_B, lab_udp_back).reason, VPC_DROP_REVOKED);
 }
 
 Test(fast, grace_that_ends)
@@ -378,172 +350,14 @@ Test(fast, grace_that_ends)
 	cr_assert_eq(lab_sweep(l, VPC_SWEEP_GRACE, later), 1);
 	lab_raise(l, SG_B, true); /* for the next epoch: as of now nothing changes */
 	for (int i = 0; i < 3; i++)
-		expect_path("spared", ENI_A, ENI_B, udp);
+		lab_expect_path(l, "spared", ENI_A, ENI_B, lab_udp);
 	lab_commit(l);
 	for (int i = 0; i < 3; i++)
-		expect_path("still spared", ENI_A, ENI_B, udp);
+		lab_expect_path(l, "still spared", ENI_A, ENI_B, lab_udp);
 	cr_assert(lab_flow(l, true, &key, &f));
 	while (lab_now_ns() < later + 20000000)
 		;
-	cr_expect_eq(lab_send(l, ENI_A, udp).reason, VPC_DROP_REVOKED, "the grace is over");
-}
-
-/* TCP: data takes the TCP fast path, what changes the connection doesn't. */
-Test(fast, connection)
-{
-	struct packet_spec a = {.src = "10.0.0.10",
-				.dst = "10.0.0.11",
-				.proto = IPPROTO_TCP,
-				.sport = 999,
-				.dport = 80,
-				.tcp_flags = SYN},
-			   b = {.src = "10.0.0.11",
-				.dst = "10.0.0.10",
-				.proto = IPPROTO_TCP,
-				.sport = 80,
-				.dport = 999,
-				.tcp_flags = SYN | ACK};
-
-	expect_path("SYN", ENI_A, ENI_B, a);
-	expect_path("SYN-ACK", ENI_B, ENI_A, b);
-	a.tcp_flags = b.tcp_flags = ACK;
-	for (int i = 0; i < 3; i++) {
-		expect_path("data", ENI_A, ENI_B, a);
-		expect_path("data", ENI_B, ENI_A, b);
-	}
-	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, true));
-	a.tcp_flags = 0;
-	cr_expect_eq(lab_send(l, ENI_A, a).reason, VPC_DROP_INVALID_FLAGS);
-	a.tcp_flags = RST;
-	expect_path("RST", ENI_A, ENI_B, a);
-	cr_expect(lab_flow_state(l, VPC_FLOW_RESET, false));
-	expect_path("data brings it back at once", ENI_B, ENI_A, b);
-	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, true));
-	a.tcp_flags = FIN | ACK, b.tcp_flags = FIN | ACK;
-	expect_path("FIN", ENI_A, ENI_B, a);
-	expect_path("FIN", ENI_B, ENI_A, b);
-	cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, false));
-	a.tcp_flags = SYN;
-	expect_path("the same ports again", ENI_A, ENI_B, a);
-	b.tcp_flags = SYN | ACK, a.tcp_flags = ACK;
-	expect_path("SYN-ACK", ENI_B, ENI_A, b);
-	expect_path("the last ACK is not taken for data", ENI_A, ENI_B, a);
-	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, true));
-}
-
-static void segment(uint32_t from, uint8_t flags, uint32_t seq, uint32_t ack)
-{
-	cr_expect_eq(lab_segment(l, from, flags, seq, ack), 0);
-}
-
-static void handshake(void)
-{
-	segment(ENI_A, SYN, 100, 0);
-	segment(ENI_B, SYN | ACK, 70000, 101);
-	segment(ENI_A, ACK, 101, 70001);
-}
-
-/* While few are half-open a connection is made where it will stay, and counts to the budget when it is one. */
-Test(fast, a_syn_goes_into_the_established_map)
-{
-	lab_ctl(l)->half_open_max = 1;
-	segment(ENI_A, SYN, 100, 0);
-	cr_expect(lab_flow_state(l, VPC_FLOW_SYN_SENT, true));
-	cr_expect_eq(lab_half_open(l), 1);
-	cr_expect_eq(lab_established(l, ENI_A), 0);
-	segment(ENI_B, SYN | ACK, 70000, 101);
-	segment(ENI_A, ACK, 101, 70001);
-	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, true));
-	cr_expect_eq(lab_half_open(l), 0);
-	cr_expect_eq(lab_established(l, ENI_A), 1);
-	cr_expect_eq(lab_established(l, ENI_B), 1);
-	cr_expect_eq(lab_flows(l, false), 0);
-}
-
-Test(fast, half_open_ones_are_few)
-{
-	struct packet_spec p = {
-		.src = "10.0.0.10", .dst = "10.0.0.11", .proto = IPPROTO_TCP, .dport = 80, .tcp_flags = SYN};
-
-	lab_ctl(l)->half_open_max = 3;
-	for (p.sport = 1; p.sport <= 20; p.sport++)
-		cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
-	cr_expect_eq(lab_flows(l, true), 3, "a flood fills only what is for it");
-	cr_expect_eq(lab_flows(l, false), 17);
-	lab_age(l, 61);
-	lab_sweep(l, VPC_SWEEP_EXPIRE, 0);
-	cr_expect_eq(lab_flows(l, true), 0);
-	cr_expect_eq(lab_half_open(l), 0, "the ended ones give back what they counted for");
-	p.sport = 1;
-	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
-	p.tcp_flags = RST;
-	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
-	cr_expect_eq(lab_half_open(l), 0);
-	p.tcp_flags = SYN, p.sport = 2;
-	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
-	lab_sweep(l, VPC_SWEEP_CUT, 0);
-	cr_expect_eq(lab_half_open(l), 0, "a tombstone counts for nothing");
-}
-
-Test(fast, no_budget_left_when_the_connection_is_established)
-{
-	lab_ctl(l)->half_open_max = 1;
-	segment(ENI_A, SYN, 100, 0);
-	segment(ENI_B, SYN | ACK, 70000, 101);
-	lab_eni_row(l, ENI_B)->flow_budget = 0;
-	segment(ENI_A, ACK, 101, 70001);
-	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, false), "it works, where it may be evicted");
-	cr_expect_eq(lab_flows(l, true), 0);
-	cr_expect_eq(lab_half_open(l), 0);
-	cr_expect_eq(lab_established(l, ENI_A), 0);
-}
-
-Test(fast, leaves_at_the_last_ack)
-{
-	lab_ctl(l)->half_open_max = 1;
-	handshake();
-	segment(ENI_A, FIN | ACK, 101, 70001);
-	segment(ENI_B, ACK, 70001, 102);
-	segment(ENI_B, FIN | ACK, 70001, 102);
-	cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, true));
-	cr_expect_eq(lab_established(l, ENI_A), 1, "counts until it has left");
-	segment(ENI_A, ACK, 102, 70001);
-	cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, true), "acknowledges what was before the FIN");
-	segment(ENI_B, ACK, 70001, 102);
-	segment(ENI_B, FIN | ACK, 70001, 102);
-	cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, true), "the FIN again");
-	segment(ENI_A, ACK, 102, 70002);
-	cr_expect_eq(lab_flows(l, true) + lab_flows(l, false), 0);
-	cr_expect_eq(lab_established(l, ENI_A), 0);
-	cr_expect_eq(lab_established(l, ENI_B), 0);
-	handshake();
-	cr_expect(lab_flow_state(l, VPC_FLOW_ESTABLISHED, true), "the same ports again");
-}
-
-/* Both at once: each FIN has still to be acknowledged, so it waits out its time. */
-Test(fast, closed_from_both_sides_at_once)
-{
-	lab_ctl(l)->half_open_max = 1;
-	handshake();
-	segment(ENI_A, FIN | ACK, 101, 70001);
-	segment(ENI_B, FIN | ACK, 70001, 101);
-	cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, false));
-	segment(ENI_A, ACK, 102, 70002);
-	segment(ENI_B, ACK, 70002, 102);
-	cr_expect(lab_flow_state(l, VPC_FLOW_CLOSING, false));
-	cr_expect_eq(lab_established(l, ENI_A), 0);
-}
-
-/* One request and its answer, then one more: a stream, however fast they come. */
-Test(fast, udp_states)
-{
-	expect_path("request", ENI_A, ENI_B, udp);
-	expect_path("again", ENI_A, ENI_B, udp);
-	cr_expect(lab_flow_state(l, VPC_FLOW_ONE_WAY, false));
-	expect_path("answer", ENI_B, ENI_A, udp_back);
-	cr_expect(lab_flow_state(l, VPC_FLOW_REPLIED, false));
-	expect_path("and again", ENI_A, ENI_B, udp);
-	cr_expect(lab_flow_state(l, VPC_FLOW_STREAM, true));
+	cr_expect_eq(lab_send(l, ENI_A, lab_udp).reason, VPC_DROP_REVOKED, "the grace is over");
 }
 
 /* Nobody counts as somebody: an appliance that forwards is judged at the target's port. */
@@ -556,9 +370,9 @@ Test(fast, appliances_go_by_the_router)
 	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_ANY, .peer = "0.0.0.0/0"});
 	lab_commit(l);
 	for (int i = 0; i < 3; i++)
-		expect_path("somebody else's", ENI_A, 0, p);
+		lab_expect_path(l, "somebody else's", ENI_A, 0, p);
 	p.src = "10.0.0.10";
-	expect_path("its own", ENI_A, ENI_C, p);
+	lab_expect_path(l, "its own", ENI_A, ENI_C, p);
 }
 
 Test(fast, a_tap_judges_itself)
@@ -567,13 +381,13 @@ Test(fast, a_tap_judges_itself)
 
 	lab_eni_row(l, ENI_B)->flags |= VPC_ENI_TAP;
 	for (int i = 0; i < 3; i++) {
-		v = lab_send(l, ENI_A, udp);
+		v = lab_send(l, ENI_A, lab_udp);
 		cr_expect_eq(v.action, TC_ACT_REDIRECT);
 		cr_expect_eq(v.target, 0, "its own program counts it");
 		cr_expect_eq(v.mark, VPC_MARK_ENI | ENI_A);
-		cr_expect_eq(lab_deliver(l, ENI_B, v.mark, udp).reason, 0);
+		cr_expect_eq(lab_deliver(l, ENI_B, v.mark, lab_udp).reason, 0);
 	}
 	lab_revoke(l, row);
 	lab_commit(l);
-	cr_expect_eq(lab_deliver(l, ENI_B, v.mark, udp).reason, VPC_DROP_REVOKED);
+	cr_expect_eq(lab_deliver(l, ENI_B, v.mark, lab_udp).reason, VPC_DROP_REVOKED);
 }

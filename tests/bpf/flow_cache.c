@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a CPU remembers of flows (lib/flow/cache.h) never lets through what the tables don't: P1, P2, P5, P7. fast.c has
- * the revocations; here is what entries could be mistaken for, and the same packets with and without them.
+ * The flow cache of a CPU (lib/flow/cache.h) never lets through what the maps don't: P1, P2, P5, P7. fast.c has the
+ * revocations; here is what entries could be mistaken for, and the same packets with and without them.
  */
-#include "tests/bpf/lab_util.h"
+#include "tests/bpf/flow_cache_util.h"
 #include "tests/bpf/random.h"
 
-#include <bpf/btf.h>
 #include <criterion/criterion.h>
 #include <linux/pkt_cls.h>
 #include <netinet/in.h>
@@ -14,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define TICK_US 11000 /* see fast.c */
 
 #define ACK 0x10
 #define SYN 0x02
@@ -58,19 +55,6 @@ static void teardown(void)
 
 TestSuite(flow_cache, .init = setup, .fini = teardown);
 
-static const struct packet_spec udp = {.src = "10.0.0.10",
-				       .dst = "10.0.0.11",
-				       .proto = IPPROTO_UDP,
-				       .sport = 999,
-				       .dport = 53,
-				       .payload = 100},
-				udp_back = {.src = "10.0.0.11",
-					    .dst = "10.0.0.10",
-					    .proto = IPPROTO_UDP,
-					    .sport = 53,
-					    .dport = 999,
-					    .payload = 100};
-
 static void expect_fast_path(const char *what, uint32_t from, uint32_t to, struct packet_spec p)
 {
 	struct verdict v = lab_send(l, from, p);
@@ -102,139 +86,35 @@ static void stream_of(uint32_t from, uint32_t to, struct packet_spec p)
 	expect_fast_path("request", from, to, p);
 	expect_fast_path("answer", to, from, back);
 	expect_fast_path("another", from, to, p);
-	usleep(TICK_US);
+	usleep(LAB_TICK_US);
 	expect_fast_path("remembered", from, to, p);
 	expect_fast_path("remembered answer", to, from, back);
 }
 
 /* --- the entries themselves --- */
 
-static size_t value_of(struct bpf_map *map)
-{
-	return (bpf_map__value_size(map) + 7u) & ~7u;
-}
-
-/* Where struct flow_cache has a field. */
-static size_t field_at(const char *name)
-{
-	const struct btf *btf = bpf_object__btf(l->skel->obj);
-	const struct btf_type *t =
-		btf__type_by_id(btf, (__u32)btf__find_by_name_kind(btf, "flow_cache", BTF_KIND_STRUCT));
-
-	cr_assert(t);
-	for (__u32 i = 0; i < btf_vlen(t); i++)
-		if (!strcmp(btf__name_by_offset(btf, btf_members(t)[i].name_off), name))
-			return btf_member_bit_offset(t, i) / 8;
-	cr_assert_fail("no field %s", name);
-	return 0;
-}
-
-static void entry_get(uint32_t slot, void *ret)
-{
-	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.flow_cache_of_cpu), &slot, ret), 0);
-}
-
-static void entry_put(uint32_t slot, const void *entry)
-{
-	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(l->skel->maps.flow_cache_of_cpu), &slot, entry, BPF_ANY), 0);
-}
-
-/* An entry's values, one for each CPU; to be freed. */
-static uint8_t *entry_new(void)
-{
-	uint8_t *entry = calloc((size_t)libbpf_num_possible_cpus(), value_of(l->skel->maps.flow_cache_of_cpu));
-
-	cr_assert(entry);
-	return entry;
-}
-
-/* Takes `by` away from a 32-bit field of every entry, on each CPU. */
-static void entries_turn_back(const char *name, uint32_t by)
-{
-	struct bpf_map *map = l->skel->maps.flow_cache_of_cpu;
-	size_t at = field_at(name);
-	uint8_t *entry = entry_new();
-	uint32_t word;
-
-	for (uint32_t slot = 0; slot < bpf_map__max_entries(map); slot++) {
-		entry_get(slot, entry);
-		for (int cpu = 0; cpu < libbpf_num_possible_cpus(); cpu++) {
-			uint8_t *p = entry + (size_t)cpu * value_of(map) + at;
-
-			memcpy(&word, p, 4);
-			word -= by;
-			memcpy(p, &word, 4);
-		}
-		entry_put(slot, entry);
-	}
-	free(entry);
-}
-
-/* No CPU remembers anything. */
-static void forget_all(void)
-{
-	struct bpf_map *map = l->skel->maps.flow_cache_marks_of_cpu;
-	uint8_t *none = calloc((size_t)libbpf_num_possible_cpus(), value_of(map));
-	uint32_t zero = 0;
-
-	cr_assert(none);
-	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(map), &zero, none, BPF_ANY), 0);
-	free(none);
-}
-
-/* The slots that somebody's mark is in, of any CPU. */
-static unsigned slots_used(uint32_t *ret, unsigned max)
-{
-	struct bpf_map *map = l->skel->maps.flow_cache_marks_of_cpu;
-	uint8_t *marks = calloc((size_t)libbpf_num_possible_cpus(), value_of(map));
-	uint32_t zero = 0;
-	unsigned n = 0;
-
-	cr_assert(marks);
-	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(map), &zero, marks), 0);
-	for (int cpu = 0; cpu < libbpf_num_possible_cpus(); cpu++)
-		for (uint32_t i = 0; i < bpf_map__value_size(map); i++)
-			if (marks[(size_t)cpu * value_of(map) + i] && n < max)
-				ret[n++] = i;
-	free(marks);
-	return n;
-}
-
-/* Takes the flows out of the tables and tells nobody: only an entry that is still believed lets an answer through. */
-static void lose_flows(void)
-{
-	struct vpc_flow_key key;
-
-	for (int i = 0; i < 2; i++) {
-		int fd = bpf_map__fd(i ? l->skel->maps.flow : l->skel->maps.flow_new);
-
-		while (!bpf_map_get_next_key(fd, NULL, &key))
-			cr_assert_eq(bpf_map_delete_elem(fd, &key), 0);
-	}
-}
-
 /* Nobody takes an entry out: its flow may end, its slot may go unused for weeks. Times have 32 bits. */
 Test(flow_cache, nothing_is_remembered_for_longer_than_a_second)
 {
-	stream_of(ENI_A, ENI_B, udp);
-	lose_flows();
-	expect_fast_path("within the second", ENI_B, ENI_A, udp_back);
+	stream_of(ENI_A, ENI_B, lab_udp);
+	cache_lose_flows(l);
+	expect_fast_path("within the second", ENI_B, ENI_A, lab_udp_back);
 	for (unsigned bit = 5; bit < 32; bit++) {
-		entries_turn_back("until", (1u << bit) + 100);
-		expect_drop("long ago", ENI_B, udp_back, VPC_DROP_NO_INGRESS_RULE);
-		entries_turn_back("until", -(1u << bit) - 100);
+		cache_turn_back(l, "until", (1u << bit) + 100);
+		expect_drop("long ago", ENI_B, lab_udp_back, VPC_DROP_NO_INGRESS_RULE);
+		cache_turn_back(l, "until", -(1u << bit) - 100);
 	}
 	usleep(1100000);
-	expect_drop("a second later", ENI_B, udp_back, VPC_DROP_NO_INGRESS_RULE);
+	expect_drop("a second later", ENI_B, lab_udp_back, VPC_DROP_NO_INGRESS_RULE);
 }
 
 /* Slot and mark are a digest; only what stands in the entry says whose it is. */
 Test(flow_cache, entries_that_collide)
 {
-	struct packet_spec other = udp;
+	struct packet_spec other = lab_udp;
 	uint32_t slot_other, slot, slots[2];
-	uint8_t *entry = entry_new();
-	size_t at = field_at("ports");
+	uint8_t *entry = cache_entry_new(l);
+	size_t at = cache_field_at(l, "ports");
 
 	other.dport = 54;
 	uint32_t row54 = lab_allow(
@@ -242,27 +122,27 @@ Test(flow_cache, entries_that_collide)
 			   .sg = SG_B, .slot = VPC_SLOT_UDP, .port = 54, .port_plen = 16, .peer = "10.0.0.0/24"});
 	lab_commit(l);
 	expect_fast_path("first", ENI_A, ENI_B, other);
-	usleep(TICK_US);
+	usleep(LAB_TICK_US);
 	expect_fast_path("remembered", ENI_A, ENI_B, other);
-	cr_assert_eq(slots_used(&slot_other, 1), 1);
+	cr_assert_eq(cache_slots_used(l, &slot_other, 1), 1);
 	lab_revoke(l, row54);
 	lab_commit(l);
 	expect_drop("revoked", ENI_A, other, VPC_DROP_REVOKED);
-	expect_fast_path("first", ENI_A, ENI_B, udp);
-	usleep(TICK_US);
-	expect_fast_path("remembered", ENI_A, ENI_B, udp);
-	unsigned n = slots_used(slots, 2);
+	expect_fast_path("first", ENI_A, ENI_B, lab_udp);
+	usleep(LAB_TICK_US);
+	expect_fast_path("remembered", ENI_A, ENI_B, lab_udp);
+	unsigned n = cache_slots_used(l, slots, 2);
 	cr_assert_eq(n, 2, "the two tuples need different slots, have %u: %u", n, slots[0]);
 	slot = slots[0] == slot_other ? slots[1] : slots[0];
-	entry_get(slot, entry);
-	entry_put(slot_other, entry);
+	cache_entry_get(l, slot, entry);
+	cache_entry_put(l, slot_other, entry);
 	expect_drop("somebody else's entry under its digest", ENI_A, other, VPC_DROP_REVOKED);
 	for (int cpu = 0; cpu < libbpf_num_possible_cpus(); cpu++) {
 		uint32_t ports = (uint32_t)htons(54) << 16 | htons(999);
 
-		memcpy(entry + (size_t)cpu * value_of(l->skel->maps.flow_cache_of_cpu) + at, &ports, 4);
+		memcpy(entry + (size_t)cpu * cache_value_bytes(l->skel->maps.flow_cache_of_cpu) + at, &ports, 4);
 	}
-	entry_put(slot_other, entry);
+	cache_entry_put(l, slot_other, entry);
 	expect_fast_path("were it its own, it would be believed", ENI_A, ENI_B, other);
 	free(entry);
 }
@@ -270,7 +150,7 @@ Test(flow_cache, entries_that_collide)
 /* Flows between the same two ENIs don't take one another's place: every part of the tuple counts. */
 Test(flow_cache, flows_have_slots_of_their_own)
 {
-	struct packet_spec p = udp, back;
+	struct packet_spec p = lab_udp, back;
 	uint32_t slots[400];
 	unsigned n;
 
@@ -280,16 +160,16 @@ Test(flow_cache, flows_have_slots_of_their_own)
 			expect_fast_path("request", ENI_A, ENI_B, p);
 			expect_fast_path("answer", ENI_B, ENI_A, back);
 		}
-		usleep(TICK_US);
+		usleep(LAB_TICK_US);
 	}
-	n = slots_used(slots, 400);
+	n = cache_slots_used(l, slots, 400);
 	cr_expect_gt(n, 340, "400 entries in %u of 2048 slots; chance would give 363", n);
 }
 
 /* IPv6 addresses are found by a digest that anybody can make collide. */
 Test(flow_cache, ipv6_addresses_with_the_same_digest)
 {
-	struct packet_spec p = udp;
+	struct packet_spec p = lab_udp;
 
 	p.src = "fd00:1::10", p.dst = "fd00:1::11";
 	stream_of(ENI_A, ENI_B, p);
@@ -297,16 +177,16 @@ Test(flow_cache, ipv6_addresses_with_the_same_digest)
 	struct verdict v = lab_send(l, ENI_A, p);
 	cr_expect_eq(v.reason, 0);
 	cr_expect_eq(v.target, 0, "not B's: goes up, to the world");
-	p = udp, p.src = "fd00::11", p.dst = "fd00:1::11";
+	p = lab_udp, p.src = "fd00::11", p.dst = "fd00:1::11";
 	expect_drop("a source that isn't its own", ENI_A, p, VPC_DROP_FORGED_SOURCE);
 }
 
 Test(flow_cache, two_vpcs_with_the_same_addresses_and_ports)
 {
-	stream_of(ENI_A, ENI_B, udp);
+	stream_of(ENI_A, ENI_B, lab_udp);
 	for (int i = 0; i < 3; i++) {
-		expect_drop("of the other VPC, which has no B", ENI_D, udp, VPC_DROP_UNKNOWN_DESTINATION);
-		expect_fast_path("A's own", ENI_A, ENI_B, udp);
+		expect_drop("of the other VPC, which has no B", ENI_D, lab_udp, VPC_DROP_UNKNOWN_DESTINATION);
+		expect_fast_path("A's own", ENI_A, ENI_B, lab_udp);
 	}
 }
 
@@ -316,9 +196,9 @@ Test(flow_cache, revoked_by_one_cpu_and_sent_by_another)
 	if (CPU_COUNT(&cpus) < 2)
 		cr_skip_test("needs two CPUs");
 	for (int round = 0; round < 3; round++) {
-		stream_of(ENI_A, ENI_B, udp);
+		stream_of(ENI_A, ENI_B, lab_udp);
 		on_cpu(1);
-		stream_of(ENI_A, ENI_B, udp);
+		stream_of(ENI_A, ENI_B, lab_udp);
 		on_cpu(round % 2);
 		if (round) {
 			lab_revoke(l, row);
@@ -327,13 +207,13 @@ Test(flow_cache, revoked_by_one_cpu_and_sent_by_another)
 			cr_assert_eq(lab_sweep(l, VPC_SWEEP_CUT, 0), 1); /* no rule changed */
 		}
 		if (round == 2)
-			expect_drop("finds it cut", ENI_A, udp, VPC_DROP_REVOKED);
+			expect_drop("finds it cut", ENI_A, lab_udp, VPC_DROP_REVOKED);
 		on_cpu(!(round % 2));
-		expect_drop("the other CPU", ENI_A, udp, VPC_DROP_REVOKED);
-		expect_drop("the other CPU, answers", ENI_B, udp_back, VPC_DROP_REVOKED);
+		expect_drop("the other CPU", ENI_A, lab_udp, VPC_DROP_REVOKED);
+		expect_drop("the other CPU, answers", ENI_B, lab_udp_back, VPC_DROP_REVOKED);
 		on_cpu(round % 2);
-		expect_drop("this CPU", ENI_A, udp, VPC_DROP_REVOKED);
-		expect_drop("this CPU, answers", ENI_B, udp_back, VPC_DROP_REVOKED);
+		expect_drop("this CPU", ENI_A, lab_udp, VPC_DROP_REVOKED);
+		expect_drop("this CPU, answers", ENI_B, lab_udp_back, VPC_DROP_REVOKED);
 		on_cpu(0);
 		lab_kill_row(l, row);
 		lab_commit(l);
@@ -355,7 +235,7 @@ Test(flow_cache, closed_by_one_cpu_and_sent_by_another)
 	segment(ENI_A, SYN, 100, 0, 0);
 	segment(ENI_B, SYN | ACK, 70000, 101, 0);
 	segment(ENI_A, ACK, 101, 70001, 0);
-	usleep(TICK_US);
+	usleep(LAB_TICK_US);
 	for (int cpu = 1; cpu >= 0; cpu--) {
 		on_cpu(cpu);
 		segment(ENI_A, ACK, 101, 70001, 0);
@@ -376,59 +256,59 @@ Test(flow_cache, closed_by_one_cpu_and_sent_by_another)
 
 Test(flow_cache, the_receivers_address_moves)
 {
-	struct packet_spec p = udp;
+	struct packet_spec p = lab_udp;
 
-	stream_of(ENI_A, ENI_B, udp);
+	stream_of(ENI_A, ENI_B, lab_udp);
 	lab_addr_remove(l, 1, "10.0.0.11");
 	lab_commit(l);
-	expect_drop("nobody's", ENI_A, udp, VPC_DROP_UNKNOWN_DESTINATION);
-	expect_drop("not B's any more", ENI_B, udp_back, VPC_DROP_FORGED_SOURCE);
+	expect_drop("nobody's", ENI_A, lab_udp, VPC_DROP_UNKNOWN_DESTINATION);
+	expect_drop("not B's any more", ENI_B, lab_udp_back, VPC_DROP_FORGED_SOURCE);
 	lab_addr(l, 1, "10.0.0.11", ENI_C);
 	lab_commit(l);
 	for (int i = 0; i < 3; i++) {
 		expect_fast_path("by the gateway, to C", ENI_A, ENI_C, p);
-		usleep(TICK_US);
+		usleep(LAB_TICK_US);
 		p.dmac = lab_mac(ENI_B);
 		expect_drop("a stale neighbour", ENI_A, p, VPC_DROP_WRONG_DESTINATION);
 		p.dmac = NULL;
-		expect_drop("not B's", ENI_B, udp_back, VPC_DROP_FORGED_SOURCE);
+		expect_drop("not B's", ENI_B, lab_udp_back, VPC_DROP_FORGED_SOURCE);
 	}
-	expect_fast_path("C answers", ENI_C, ENI_A, udp_back);
+	expect_fast_path("C answers", ENI_C, ENI_A, lab_udp_back);
 }
 
 /* An ENI that may carry others' packets keeps nothing of what it sent under an address that was its own. */
 Test(flow_cache, the_senders_address_moves_and_it_is_an_appliance)
 {
-	struct packet_spec mac = udp;
+	struct packet_spec mac = lab_udp;
 	struct verdict v;
 
-	stream_of(ENI_A, ENI_B, udp);
+	stream_of(ENI_A, ENI_B, lab_udp);
 	lab_eni_row(l, ENI_A)->flags &= ~VPC_ENI_SOURCE_DEST_CHECK;
 	lab_eni_row(l, ENI_A)->gen_any = lab_epoch(l) + 1;
 	lab_commit(l);
-	stream_of(ENI_A, ENI_B, udp);
+	stream_of(ENI_A, ENI_B, lab_udp);
 	lab_addr_remove(l, 1, "10.0.0.10");
 	lab_addr(l, 1, "10.0.0.10", ENI_C);
 	lab_commit(l);
 	mac.dmac = lab_mac(ENI_B);
 	for (int i = 0; i < 3; i++) {
-		v = lab_send(l, ENI_A, i ? mac : udp);
+		v = lab_send(l, ENI_A, i ? mac : lab_udp);
 		cr_expect_eq(v.action, i ? TC_ACT_REDIRECT : TC_ACT_OK,
 			     "C's packet, by an appliance: B's port decides");
 		cr_expect_eq(v.target, 0);
 		cr_expect_eq(v.mark, VPC_MARK_ENI | ENI_A);
-		usleep(TICK_US);
+		usleep(LAB_TICK_US);
 	}
 	lab_eni_row(l, ENI_A)->flags |= VPC_ENI_SOURCE_DEST_CHECK;
 	lab_eni_row(l, ENI_A)->gen_any = lab_epoch(l) + 1;
 	lab_commit(l);
 	for (int i = 0; i < 3; i++)
-		expect_drop("no appliance any more", ENI_A, udp, VPC_DROP_FORGED_SOURCE);
+		expect_drop("no appliance any more", ENI_A, lab_udp, VPC_DROP_FORGED_SOURCE);
 }
 
 Test(flow_cache, to_an_address_of_its_own)
 {
-	struct packet_spec p = udp;
+	struct packet_spec p = lab_udp;
 
 	lab_addr(l, 1, "10.0.0.20", ENI_A);
 	lab_commit(l);
@@ -437,7 +317,7 @@ Test(flow_cache, to_an_address_of_its_own)
 		expect_drop("to itself", ENI_A, p, VPC_DROP_WRONG_DESTINATION);
 	p.dst = "10.0.0.10", p.dport = p.sport;
 	expect_drop("both ends are the same", ENI_A, p, VPC_DROP_WRONG_DESTINATION);
-	p = udp, p.sport = 53;
+	p = lab_udp, p.sport = 53;
 	stream_of(ENI_A, ENI_B, p); /* the same port at both ends: who sends is told by the addresses */
 	p.src = "10.0.0.20";
 	stream_of(ENI_A, ENI_B, p);
@@ -453,7 +333,7 @@ Test(flow_cache, to_an_address_of_its_own)
 /* A bridge looks at the frame's length, whatever the IP header says. */
 Test(flow_cache, what_lies_behind_the_packet_counts)
 {
-	struct packet_spec p = udp;
+	struct packet_spec p = lab_udp;
 	struct frame f;
 	struct verdict v;
 
@@ -468,17 +348,17 @@ Test(flow_cache, what_lies_behind_the_packet_counts)
 		cr_expect_eq(v.reason, 0, "one byte more: what the bridge let pass, by the port's own program");
 		cr_expect_eq(v.target, 0);
 		cr_expect_eq(v.mark, VPC_MARK_ENI | ENI_A);
-		usleep(TICK_US);
+		usleep(LAB_TICK_US);
 	}
 }
 
 /* BIG TCP: a segment over 64 KiB has no length. Anything else without one is no packet. */
 Test(flow_cache, packets_without_a_length)
 {
-	struct packet_spec p = udp;
+	struct packet_spec p = lab_udp;
 	struct frame f;
 
-	stream_of(ENI_A, ENI_B, udp);
+	stream_of(ENI_A, ENI_B, lab_udp);
 	p.smac = lab_mac(ENI_A), p.dmac = lab_gateway_mac();
 	frame_build(&f, &p);
 	f.data[16] = f.data[17] = 0;
@@ -490,7 +370,7 @@ Test(flow_cache, packets_without_a_length)
 	}
 }
 
-/* --- with and without memory --- */
+/* --- with and without entries --- */
 
 #define FLOWS 8
 static struct flow_spec {
@@ -506,7 +386,7 @@ static void make_flows(void)
 		struct flow_spec *f = &flows[i];
 
 		f->from = ENI_A, f->to = routed ? ENI_C : ENI_B;
-		f->p = udp;
+		f->p = lab_udp;
 		f->p.src = six ? "fd00:1::10" : "10.0.0.10";
 		f->p.dst = six ? (routed ? "fd00:1:0:1::12" : "fd00:1::11") : (routed ? "10.0.1.12" : "10.0.0.11");
 		f->p.sport = (uint16_t)(1000 + i);
@@ -521,7 +401,7 @@ static void make_flows(void)
 		expect_fast_path("SYN-ACK", f->to, f->from, back);
 		f->p.tcp_flags = ACK, f->p.payload = 100;
 		expect_fast_path("ACK", f->from, f->to, f->p);
-		usleep(TICK_US);
+		usleep(LAB_TICK_US);
 	}
 }
 
@@ -548,7 +428,7 @@ static void bend(const struct flow_spec *flow, struct frame *f)
 	lab_gso(l, random_below(4) ? 0 : 1 + random_below(1600));
 }
 
-Test(flow_cache, the_same_with_and_without_memory, .timeout = 120)
+Test(flow_cache, the_same_with_and_without_entries, .timeout = 120)
 {
 	unsigned redirected = 0, up = 0, dropped = 0;
 
@@ -564,7 +444,7 @@ Test(flow_cache, the_same_with_and_without_memory, .timeout = 120)
 		lab_answers(l); /* else the last token decides */
 		with = lab_from(l, flow->from, &f);
 		out = *lab_out(l);
-		forget_all();
+		cache_forget(l);
 		without = lab_from(l, flow->from, &f);
 		if (memcmp(&with, &without, sizeof(with)) || out.length != lab_out(l)->length ||
 		    memcmp(out.data, lab_out(l)->data, out.length))

@@ -57,5 +57,7 @@ struct lab {
 bool lab_pool_load(struct lab *l);
 void lab_pool_free(struct lab *l);
 int lab_program_fd(const struct lab *l, const struct bpf_program *p);
+/* The memory of a mmapable array, for as long as the process lives. */
+void *lab_map_memory(struct bpf_map *map);
 
 #endif
