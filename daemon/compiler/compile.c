@@ -34,6 +34,8 @@ int compile_delta(const struct model *m, const char *instance, const struct delt
 		return vpc_error_oom(reterr);
 	for (size_t i = 0; i < n && err == 0; i++)
 		err = compile_object(&s, deltas[i].before, deltas[i].after, &plan, reterr);
+	if (err == 0 && compile_tables_of_lists(&s, &plan) < 0)
+		err = vpc_error_oom(reterr);
 	if (err < 0) {
 		plan_clear(&plan);
 		return err;

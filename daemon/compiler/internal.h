@@ -21,6 +21,17 @@ struct scope {
 	const char *instance;
 	const struct object **old; /* owned list of borrowed objects; NULL when n_old is 0 */
 	size_t n_old;
+	struct list_change *list_changes; /* owned, sorted by list and CIDR: of lists that routes may lead to */
+	size_t n_list_changes;
+	uint32_t *tables; /* owned, ascending: route tables that have a delta */
+	size_t n_tables;
+};
+
+/* An entry of a prefix list that came or went. */
+struct list_change {
+	uint32_t list;
+	struct cidr cidr;
+	bool was, is; /* in the newest version of the list in N, in N+1 */
 };
 
 enum snapshot {
@@ -36,6 +47,12 @@ void scope_clear(struct scope *s);
 const struct object *scope_find(const struct scope *s, enum snapshot snapshot, enum object_kind kind, uint32_t number);
 const struct vpc *scope_vpc(const struct scope *s, enum snapshot snapshot, uint32_t number);
 const struct subnet *scope_subnet(const struct scope *s, enum snapshot snapshot, uint32_t number);
+/* What the transaction changed of a prefix list, by CIDR; borrowed. NULL: nothing. */
+const struct list_change *scope_list_changes(const struct scope *s, uint32_t list, size_t *ret_n);
+/* Whether the newest version of the list has the entry. */
+bool scope_has_entry(const struct scope *s, enum snapshot snapshot, uint32_t list, const struct cidr *cidr);
+/* Whether the route table has a delta. */
+bool scope_has_delta(const struct scope *s, const struct object *table);
 
 /* Adds to the plan what the kernel must be told when before becomes after; either may be NULL, not both. One for each
  * kind of object, in a file of its own. -ENOENT: a reference leads nowhere; -ENOMEM. */
@@ -68,6 +85,16 @@ typedef int compile_fn(const struct scope *s, const struct object *before, const
 		}                                                                                                   \
 		_err;                                                                                               \
 	})
+
+/* The routes of one table (route_list.c). before and after are the same for a table of which only the entries of its
+ * prefix lists changed; either may be NULL. -ENOMEM. */
+int compile_table(const struct scope *s, const struct object *before, const struct object *after, struct plan *plan);
+/* The same for each table that has no delta and a route to a list of scope.list_changes. -ENOMEM. */
+int compile_tables_of_lists(const struct scope *s, struct plan *plan);
+/* The order of routes and of entries: family, address, prefix length. */
+int compare_cidrs(const struct cidr *a, const struct cidr *b);
+/* Where a route leads, as struct route_record says it. Never 0. */
+uint32_t route_target(const struct table_route *r);
 
 /* A port of an attached ENI (port.c); either may be NULL, attached or not. */
 int compile_port(const struct scope *s, const struct eni *before, const struct eni *after, struct plan *plan);

@@ -306,6 +306,14 @@ int route_table_put(struct model_txn *t, const struct object *table, const struc
 int route_retarget(struct model_txn *t, const char *id, struct vpc_error *reterr);
 /* The same for a document that was loaded. */
 void route_loaded(struct model *m, const struct object *target);
+/* Whether the list may have the entry: no table with a route to the list refuses the destination. */
+int route_check_entry(const struct model *m, const struct prefix_list *list, const struct cidr *cidr, const char *field,
+		      struct vpc_error *reterr);
+/* Whether the list may declare so many entries: each table with a route to the list has room for them. */
+int route_check_max_entries(const struct model *m, const struct prefix_list *list, uint32_t max_entries,
+			    struct vpc_error *reterr);
+/* The first entry, of a list that the table has a route to, that c holds whole; NULL: none. */
+const struct cidr *route_list_entry_in(const struct model *m, const struct vpc_route_table *rt, const struct cidr *c);
 
 /* What the gateways of vpc.create with `internet` are called. */
 #define INTERNET_NAME "internet"

@@ -224,6 +224,17 @@ bool model_refers(const struct model *m, const struct object *o, enum object_kin
 	return index_refers(&m->ix, o, kind, number);
 }
 
+size_t model_referrers(const struct model *m, enum object_kind kind, uint32_t number, enum object_kind by,
+		       const struct object **ret, size_t max)
+{
+	const struct posting *p = index_referrers(&m->ix, kind, number, by);
+	size_t n = 0;
+
+	for (const struct post *post = p ? p->first : NULL; post && n < max; post = post->next)
+		ret[n++] = post->owner;
+	return posting_count(p);
+}
+
 const struct object *model_next_part(const struct model *m, enum object_kind kind, uint32_t number,
 				     enum object_kind part, const struct object *prev)
 {

@@ -89,6 +89,9 @@ const struct object *model_next(const struct model *m, enum object_kind kind, co
 uint32_t model_vpc_of(const struct model *m, const struct object *o);
 /* Whether o refers to the object of this kind and number. o is a version that the model shows. */
 bool model_refers(const struct model *m, const struct object *o, enum object_kind kind, uint32_t number);
+/* How many objects of kind `by` refer to the object of this kind and number. The first `max` of them go to ret. */
+size_t model_referrers(const struct model *m, enum object_kind kind, uint32_t number, enum object_kind by,
+		       const struct object **ret, size_t max);
 /* The parts (of kind `part`) of the object of a kind with this number, in creation order. */
 const struct object *model_next_part(const struct model *m, enum object_kind kind, uint32_t number,
 				     enum object_kind part, const struct object *prev);
@@ -96,6 +99,8 @@ const struct object *model_next_part(const struct model *m, enum object_kind kin
 const struct rule *model_next_rule(const struct model *m, uint32_t sg, const struct rule *prev);
 /* Whether an entry is in a version of its prefix list. */
 bool prefix_entry_in(const struct prefix_entry *e, uint32_t version);
+/* The entry of the list's newest version with this CIDR, or NULL. list: number. */
+const struct prefix_entry *prefix_entry_find(const struct model *m, uint32_t list, const struct cidr *cidr);
 /* The entries of a kept version of a prefix list: `entries`, in the order in which they were added, and `version`.
  * NULL: out of memory. */
 json_t *model_prefix_entries_json(const struct model *m, const struct prefix_list *list, uint32_t version);

@@ -170,7 +170,9 @@ enum route_kind {
 
 /* The target stays noted after it was deleted or detached: the route then is a blackhole. */
 struct table_route {
-	struct cidr destination;
+	struct cidr destination; /* to a prefix list: its family alone */
+	uint32_t list;		 /* number of the prefix list that is the destination; 0: none */
+	uint32_t order;		 /* of a route to a prefix list: which of the table's was added first */
 	enum route_kind kind;
 	char target[OBJECT_ID_MAX]; /* id; ROUTE_BLACKHOLE: "" */
 	uint32_t number;	    /* of the target; of a peering that of the other VPC; 0: none, or deleted */
@@ -182,8 +184,10 @@ struct vpc_route_table {
 	struct object o;
 	uint32_t vpc;
 	bool main;
-	struct table_route *routes; /* by destination: family, address, prefix length */
+	struct table_route *routes; /* to CIDRs, by destination: family, address, prefix length */
 	size_t n_routes;
+	struct table_route *lists; /* to prefix lists, in the order in which they were added */
+	size_t n_lists;
 };
 
 struct prefix_list {
@@ -343,6 +347,14 @@ static inline const struct publication *publish_of(const struct object *o)
 static inline const struct peering *peering_of(const struct object *o)
 {
 	return (const struct peering *)o;
+}
+
+/* All routes of a table, for i = 0, 1, …: those to CIDRs, then those to prefix lists. NULL: no more. */
+static inline const struct table_route *table_route_nth(const struct vpc_route_table *rt, size_t i)
+{
+	if (i < rt->n_routes)
+		return &rt->routes[i];
+	return i - rt->n_routes < rt->n_lists ? &rt->lists[i - rt->n_routes] : NULL;
 }
 
 /* All CIDRs of a VPC, for i = 0, 1, …: its IPv4 CIDR, its IPv6 CIDR if it has one, the secondary ones. NULL: no more.

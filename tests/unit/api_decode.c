@@ -55,6 +55,7 @@ static const struct {
 	[FIELD_INTERNET] = {"true", "\"true\""},
 	[FIELD_SUBNETS] = {"[\"app\"]", "\"app\""},
 	[FIELD_DESTINATION] = {"\"0.0.0.0/0\"", "0"},
+	[FIELD_DESTINATION_LIST] = {"\"offices\"", "1"},
 	[FIELD_PEER_VPC_ID] = {"\"b\"", "null"},
 	[FIELD_TARGET] = {"\"blackhole\"", "null"},
 	[FIELD_ALLOW_REASSOCIATION] = {"false", "\"no\""},

@@ -3,8 +3,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "compiler/compile.h"
-#include "model_util.h"
+#include "compiler_util.h"
 
 static struct model_bench b;
 
@@ -21,32 +20,9 @@ static void close_bench(void)
 
 TestSuite(compiler_edge, .init = open_bench, .fini = close_bench);
 
-/* One transaction, committed; what it compiles to. */
 static struct plan change(const char *text)
 {
-	struct model_context context = {.revision = b.revision + 1, .seed = b.revision * 7919 + 1, .instance = "test"};
-	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	json_t *json = model_json_from_quotes(text);
-	const struct delta *deltas;
-	struct plan plan = {0};
-	struct model_txn *t;
-	size_t n;
-
-	cr_assert_eq(model_begin(b.m, &context, &t), 0);
-	for (size_t i = 0; i < json_array_size(json); i++) {
-		struct change c = model_change_from_json(json_array_get(json, i));
-		struct change_result result;
-
-		cr_assert_eq(model_apply(t, &c, &result, &error), 0, "%s: %s", text, error.message);
-		change_result_clear(&result);
-		change_clear(&c);
-	}
-	cr_assert_eq(model_txn_deltas(t, &deltas, &n), 0);
-	cr_assert_eq(compile_delta(b.m, "test", deltas, n, &plan, &error), 0, "%s", error.message);
-	model_commit(t);
-	b.revision++;
-	json_decref(json);
-	return plan;
+	return compiled(&b, text);
 }
 
 static uint32_t be(const char *text)

@@ -64,11 +64,13 @@ static int end_entry(struct model_txn *t, const struct prefix_entry *e, uint32_t
 
 /* l: as above. */
 static int add_entry(struct model_txn *t, struct prefix_list *l, const struct cidr *cidr, const char *description,
-		     struct vpc_error *reterr)
+		     const char *field, struct vpc_error *reterr)
 {
 	struct object *o;
-	int r = prefix_entry_make(t, l->o.number, cidr, description, l->version, &o, reterr);
+	int r = route_check_entry(t->m, l, cidr, field, reterr);
 
+	if (r >= 0)
+		r = prefix_entry_make(t, l->o.number, cidr, description, l->version, &o, reterr);
 	if (r < 0)
 		return r;
 	l->n_entries++;
@@ -118,7 +120,7 @@ static int add_specs(struct model_txn *t, struct prefix_list *l, const struct ch
 	for (size_t i = 0; r >= 0 && i < c->n_entries; i++) {
 		const struct prefix_entry *same;
 		struct cidr cidr;
-		char prefix[32];
+		char prefix[32], field[FIELD_MAX];
 
 		snprintf(prefix, sizeof(prefix), "entries[%zu]", i);
 		r = check_entry(&c->entries[i], l->family, prefix, &cidr, reterr);
@@ -128,7 +130,8 @@ static int add_specs(struct model_txn *t, struct prefix_list *l, const struct ch
 		if (same)
 			return vpc_error_set(reterr, VPC_E_INVALID_PREFIX_LIST_MODIFICATION, prefix,
 					     "%s has the entry %s already", l->o.id, c->entries[i].cidr);
-		r = add_entry(t, l, &cidr, c->entries[i].description, reterr);
+		snprintf(field, sizeof(field), "%s.cidr", prefix);
+		r = add_entry(t, l, &cidr, c->entries[i].description, field, reterr);
 	}
 	return r;
 }
@@ -199,7 +202,7 @@ static int restore(struct model_txn *t, struct prefix_list *l, uint32_t version,
 		const struct prefix_entry *e = all.items[i] ? prefix_entry_of(all.items[i]) : NULL;
 
 		if (e)
-			r = add_entry(t, l, &e->cidr, e->description, reterr);
+			r = add_entry(t, l, &e->cidr, e->description, "version", reterr);
 	}
 	return r;
 }
@@ -272,6 +275,8 @@ int prefix_list_update(struct model_txn *t, const struct change *c, struct chang
 	if (r >= 0 && l->n_entries > l->max_entries)
 		r = vpc_error_set(reterr, VPC_E_PREFIX_LIST_MAX_ENTRIES_EXCEEDED, "max_entries",
 				  "%s has %u entries, more than %u", o->id, l->n_entries, l->max_entries);
+	if (r >= 0)
+		r = route_check_max_entries(t->m, prefix_list_of(o), l->max_entries, reterr);
 	if (r < 0)
 		return r;
 	result_set(ret, o);

@@ -8,8 +8,6 @@
 /* Sets name_key: the list and the CIDR; of an entry that is not in the newest version also the version that took it
  * away. -ENOMEM. */
 int prefix_entry_set_key(struct prefix_entry *e);
-/* The entry of the list's newest version with this CIDR, or NULL. */
-const struct prefix_entry *prefix_entry_find(const struct model *m, uint32_t list, const struct cidr *cidr);
 /* An entry of the list's next version, in no index. *ret: owned. */
 int prefix_entry_make(struct model_txn *t, uint32_t list, const struct cidr *cidr, const char *description,
 		      uint32_t since, struct object **ret, struct vpc_error *reterr);

@@ -68,22 +68,40 @@ static size_t place_of(const struct vpc_route_table *rt, const struct cidr *dest
 	return low;
 }
 
-struct table_route *table_route_find(const struct vpc_route_table *rt, const struct cidr *destination)
+struct table_route *table_route_find(const struct vpc_route_table *rt, const struct cidr *destination, uint32_t list)
 {
-	size_t i = place_of(rt, destination);
+	size_t i = list ? 0 : place_of(rt, destination);
 
-	return i < rt->n_routes && !table_route_compare(&rt->routes[i].destination, destination) ? &rt->routes[i]
-												 : NULL;
+	if (!list)
+		return i < rt->n_routes && !table_route_compare(&rt->routes[i].destination, destination)
+			       ? &rt->routes[i]
+			       : NULL;
+	while (i < rt->n_lists && rt->lists[i].list != list)
+		i++;
+	return i < rt->n_lists ? &rt->lists[i] : NULL;
 }
 
 int table_route_insert(struct vpc_route_table *rt, const struct table_route *r)
 {
-	struct table_route *added = ARRAY_INSERT(rt->routes, rt->n_routes, place_of(rt, &r->destination));
+	uint32_t order = rt->n_lists ? rt->lists[rt->n_lists - 1].order + 1 : 1;
+	struct table_route *added = r->list ? ARRAY_ADD(rt->lists, rt->n_lists)
+					    : ARRAY_INSERT(rt->routes, rt->n_routes, place_of(rt, &r->destination));
 
 	if (!added)
 		return -ENOMEM;
 	*added = *r;
+	added->order = r->list ? order : 0;
 	return 0;
+}
+
+/* there: one of the table's. */
+static void remove_route(struct vpc_route_table *rt, struct table_route *there)
+{
+	size_t *n = there->list ? &rt->n_lists : &rt->n_routes;
+	const struct table_route *end = (there->list ? rt->lists : rt->routes) + *n;
+
+	memmove(there, there + 1, (size_t)(end - there - 1) * sizeof(*there));
+	--*n;
 }
 
 void table_route_settle(const struct model *m, uint32_t vpc, struct table_route *r)
@@ -100,12 +118,8 @@ void table_route_settle(const struct model *m, uint32_t vpc, struct table_route 
 
 /* --- checks ------------------------------------------------------------------------------------------------------ */
 
-bool route_destination_is_good(const struct vpc *v, const struct cidr *destination, const char **ret_wrong)
+bool route_destination_leaves(const struct cidr *destination, const char **ret_wrong)
 {
-	if (vpc_has_cidr(v, destination)) {
-		*ret_wrong = "inside the VPC, where packets go to its network interfaces";
-		return false;
-	}
 	for (size_t i = 0; i < ARRAY_SIZE(never_routed); i++) {
 		struct cidr never;
 
@@ -117,29 +131,52 @@ bool route_destination_is_good(const struct vpc *v, const struct cidr *destinati
 	return true;
 }
 
-static int parse_destination(const struct model *m, const struct change *c, const struct vpc_route_table *rt,
-			     struct cidr *ret, struct vpc_error *reterr)
+bool route_destination_is_good(const struct vpc *v, const struct cidr *destination, const char **ret_wrong)
+{
+	if (vpc_has_cidr(v, destination)) {
+		*ret_wrong = "inside the VPC, where packets go to its network interfaces";
+		return false;
+	}
+	return route_destination_leaves(destination, ret_wrong);
+}
+
+/* What a request says of a route's destination. */
+struct destination {
+	struct cidr cidr;		/* of a prefix list its family alone */
+	const struct prefix_list *list; /* NULL: it is the CIDR */
+	const char *text;		/* of the request, or the list's id */
+	const char *field;
+};
+
+static uint32_t list_number(const struct destination *d)
+{
+	return d->list ? d->list->o.number : 0;
+}
+
+static int parse_destination(struct model_txn *t, const struct change *c, const struct vpc_route_table *rt,
+			     struct destination *ret, struct vpc_error *reterr)
 {
 	const char *wrong;
-	int r = cidr_check(c->destination, 0, "destination", ret, reterr);
+	int r;
 
+	*ret = (struct destination){.text = c->destination, .field = "destination"};
+	r = route_list_resolve(t, c, &ret->list, reterr);
 	if (r < 0)
 		return r;
-	if (!route_destination_is_good(model_vpc(m, rt->vpc), ret, &wrong))
+	if (ret->list) {
+		ret->cidr.addr.family = ret->list->family;
+		ret->text = ret->list->o.id;
+		if (!change_has(c, FIELD_DESTINATION))
+			ret->field = "destination_prefix_list_id";
+		return 0;
+	}
+	r = cidr_check(c->destination, 0, "destination", &ret->cidr, reterr);
+	if (r < 0)
+		return r;
+	if (!route_destination_is_good(model_vpc(t->m, rt->vpc), &ret->cidr, &wrong))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "destination", "%s is %s", c->destination,
 				     wrong);
 	return 0;
-}
-
-static int check_limits(const struct model *m, const struct vpc_route_table *rt, struct vpc_error *reterr)
-{
-	int r = limit_check(m, MODEL_LIMIT_routes_per_table, rt->n_routes + 1, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
-			    reterr);
-
-	if (r < 0)
-		return r;
-	return limit_check(m, MODEL_LIMIT_routes, m->ix.n_items[OBJECT_ROUTE_TABLE] + 1, VPC_E_RESOURCE_LIMIT_EXCEEDED,
-			   NULL, reterr);
 }
 
 /* --- targets ----------------------------------------------------------------------------------------------------- */
@@ -221,7 +258,7 @@ static int resolve_name(struct model_txn *t, const char *ref, uint32_t vpc, cons
 
 /* *ret NULL: blackhole. */
 static int resolve_target(struct model_txn *t, const struct change *c, const struct vpc_route_table *rt,
-			  const struct cidr *destination, const struct object **ret, struct vpc_error *reterr)
+			  const struct destination *d, const struct object **ret, struct vpc_error *reterr)
 {
 	const struct object *o = NULL;
 	const char *ref;
@@ -233,7 +270,7 @@ static int resolve_target(struct model_txn *t, const struct change *c, const str
 	if (!ref)
 		ref = "";
 	r = name_is_id(ref) ? resolve_id(t, ref, rt->vpc, &o, reterr)
-			    : resolve_name(t, ref, rt->vpc, destination, &o, reterr);
+			    : resolve_name(t, ref, rt->vpc, &d->cidr, &o, reterr);
 	if (r < 0)
 		return r;
 	if (o->kind == OBJECT_IGW && igw_of(o)->vpc != rt->vpc)
@@ -242,14 +279,12 @@ static int resolve_target(struct model_txn *t, const struct change *c, const str
 	if (o->kind == OBJECT_PEERING && !peering_has(peering_of(o), rt->vpc))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "target", "%s is not a peering of %s",
 				     o->id, model_vpc(t->m, rt->vpc)->o.id);
-	if (o->kind == OBJECT_NAT && !is_of_family(o, destination))
+	if (o->kind == OBJECT_NAT && !is_of_family(o, &d->cidr))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "target",
-				     "a NAT gateway is for IPv4; for %s use an egress-only internet gateway",
-				     c->destination);
-	if (o->kind == OBJECT_EIGW && !is_of_family(o, destination))
+				     "a NAT gateway is for IPv4; for %s use an egress-only internet gateway", d->text);
+	if (o->kind == OBJECT_EIGW && !is_of_family(o, &d->cidr))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "target",
-				     "an egress-only internet gateway is for IPv6; for %s use a NAT gateway",
-				     c->destination);
+				     "an egress-only internet gateway is for IPv6; for %s use a NAT gateway", d->text);
 	*ret = o;
 	return 0;
 }
@@ -257,17 +292,18 @@ static int resolve_target(struct model_txn *t, const struct change *c, const str
 /* --- the changes ------------------------------------------------------------------------------------------------- */
 
 /* Takes the copy of the table in every case. */
-static int put(struct model_txn *t, const struct object *old, struct object *copy, const struct cidr *destination,
+static int put(struct model_txn *t, const struct object *old, struct object *copy, const struct destination *d,
 	       const struct object *target, struct vpc_error *reterr)
 {
 	struct vpc_route_table *rt = (struct vpc_route_table *)copy;
-	struct table_route route = {.destination = *destination, .kind = kind_of_target(target)};
-	struct table_route *there = table_route_find(rt, destination);
+	struct table_route route = {.destination = d->cidr, .list = list_number(d), .kind = kind_of_target(target)};
+	struct table_route *there = table_route_find(rt, &d->cidr, route.list);
 
 	if (target)
 		memcpy(route.target, target->id, sizeof(route.target));
 	table_route_settle(t->m, rt->vpc, &route);
 	if (there) {
+		route.order = there->order;
 		*there = route;
 	} else if (table_route_insert(rt, &route) < 0) {
 		object_free(copy);
@@ -276,20 +312,37 @@ static int put(struct model_txn *t, const struct object *old, struct object *cop
 	return txn_replace(t, old, copy, reterr);
 }
 
-int route_table_put(struct model_txn *t, const struct object *table, const struct cidr *destination,
-		    const struct object *target, struct vpc_error *reterr)
+static int put_route(struct model_txn *t, const struct object *table, const struct destination *d,
+		     const struct object *target, struct vpc_error *reterr)
 {
 	struct object *copy = object_copy(table);
 	uint32_t vpc = route_table_of(table)->vpc;
-	int r = copy ? put(t, table, copy, destination, target, reterr) : vpc_error_oom(reterr);
+	int r = copy ? put(t, table, copy, d, target, reterr) : vpc_error_oom(reterr);
 
 	return r < 0 ? r : vpc_note_exits(t, vpc, reterr);
 }
 
-static int not_found(const struct change *c, const struct object *table, struct vpc_error *reterr)
+int route_table_put(struct model_txn *t, const struct object *table, const struct cidr *destination,
+		    const struct object *target, struct vpc_error *reterr)
 {
-	return vpc_error_set(reterr, VPC_E_INVALID_ROUTE_NOT_FOUND, "destination", "%s has no route to %s", table->id,
-			     c->destination);
+	const struct destination d = {.cidr = *destination};
+
+	return put_route(t, table, &d, target, reterr);
+}
+
+static int not_found(const struct destination *d, const struct object *table, struct vpc_error *reterr)
+{
+	return vpc_error_set(reterr, VPC_E_INVALID_ROUTE_NOT_FOUND, d->field, "%s has no route to %s", table->id,
+			     d->text);
+}
+
+/* What only a route that is new in its table is asked. */
+static int check_new(const struct model *m, const struct vpc_route_table *rt, const struct destination *d,
+		     struct vpc_error *reterr)
+{
+	int r = d->list ? route_list_check_entries(m, rt, d->list, d->field, reterr) : 0;
+
+	return r < 0 ? r : route_check_limits(m, rt, d->list ? d->list->max_entries : 1, NULL, reterr);
 }
 
 static int add_or_replace(struct model_txn *t, const struct change *c, bool replace, struct change_result *ret,
@@ -297,27 +350,26 @@ static int add_or_replace(struct model_txn *t, const struct change *c, bool repl
 {
 	const struct object *o, *target;
 	const struct table_route *there;
-	struct cidr destination;
+	struct destination d;
 	int r = txn_target(t, c, OBJECT_ROUTE_TABLE, &o, reterr);
 
 	if (r >= 0)
-		r = parse_destination(t->m, c, route_table_of(o), &destination, reterr);
+		r = parse_destination(t, c, route_table_of(o), &d, reterr);
 	if (r >= 0)
-		r = resolve_target(t, c, route_table_of(o), &destination, &target, reterr);
+		r = resolve_target(t, c, route_table_of(o), &d, &target, reterr);
 	if (r < 0)
 		return r;
-	there = table_route_find(route_table_of(o), &destination);
+	there = table_route_find(route_table_of(o), &d.cidr, list_number(&d));
 	if (there && !replace)
-		return vpc_error_set(reterr, VPC_E_ROUTE_ALREADY_EXISTS, "destination", "%s has a route to %s, by %s",
-				     o->id, c->destination,
-				     there->target[0] ? there->target : route_kind_names[there->kind]);
+		return vpc_error_set(reterr, VPC_E_ROUTE_ALREADY_EXISTS, d.field, "%s has a route to %s, by %s", o->id,
+				     d.text, there->target[0] ? there->target : route_kind_names[there->kind]);
 	if (!there && replace)
-		return not_found(c, o, reterr);
-	r = there ? 0 : check_limits(t->m, route_table_of(o), reterr);
+		return not_found(&d, o, reterr);
+	r = there ? 0 : check_new(t->m, route_table_of(o), &d, reterr);
 	if (r < 0)
 		return r;
 	result_set(ret, o);
-	return route_table_put(t, o, &destination, target, reterr);
+	return put_route(t, o, &d, target, reterr);
 }
 
 int route_table_add_route(struct model_txn *t, const struct change *c, struct change_result *ret,
@@ -338,23 +390,20 @@ int route_table_delete_route(struct model_txn *t, const struct change *c, struct
 	const struct object *o;
 	struct vpc_route_table *rt;
 	struct object *copy;
-	struct cidr destination;
-	struct table_route *there;
+	struct destination d;
 	int r = txn_target(t, c, OBJECT_ROUTE_TABLE, &o, reterr);
 
 	if (r >= 0)
-		r = parse_destination(t->m, c, route_table_of(o), &destination, reterr);
+		r = parse_destination(t, c, route_table_of(o), &d, reterr);
 	if (r < 0)
 		return r;
-	if (!table_route_find(route_table_of(o), &destination))
-		return not_found(c, o, reterr);
+	if (!table_route_find(route_table_of(o), &d.cidr, list_number(&d)))
+		return not_found(&d, o, reterr);
 	copy = object_copy(o);
 	if (!copy)
 		return vpc_error_oom(reterr);
 	rt = (struct vpc_route_table *)copy;
-	there = table_route_find(rt, &destination);
-	rt->n_routes--;
-	memmove(there, there + 1, (size_t)(&rt->routes[rt->n_routes] - there) * sizeof(*there));
+	remove_route(rt, table_route_find(rt, &d.cidr, list_number(&d)));
 	result_set(ret, o);
 	r = txn_replace(t, o, copy, reterr);
 	return r < 0 ? r : vpc_note_exits(t, rt->vpc, reterr);
@@ -366,8 +415,10 @@ static bool settle_all(const struct model *m, struct vpc_route_table *rt, const 
 {
 	bool changed = false;
 
-	for (size_t i = 0; i < rt->n_routes; i++) {
-		struct table_route *r = &rt->routes[i], was = *r;
+	struct table_route *r;
+
+	for (size_t i = 0; (r = (struct table_route *)table_route_nth(rt, i)); i++) {
+		struct table_route was = *r;
 
 		if (strcmp(r->target, id) != 0)
 			continue;

@@ -189,6 +189,7 @@ int route_table_upgrade(struct model_txn *t, struct vpc_error *reterr)
 static void clear(struct object *o)
 {
 	free(((struct vpc_route_table *)o)->routes);
+	free(((struct vpc_route_table *)o)->lists);
 }
 
 static int copy_members(struct object *to, const struct object *from)
@@ -199,40 +200,48 @@ static int copy_members(struct object *to, const struct object *from)
 	rt->vpc = f->vpc;
 	rt->main = f->main;
 	rt->routes = array_copy(f->routes, f->n_routes, sizeof(*rt->routes));
-	if (!rt->routes)
+	rt->lists = array_copy(f->lists, f->n_lists, sizeof(*rt->lists));
+	if (!rt->routes || !rt->lists)
 		return -ENOMEM;
 	rt->n_routes = f->n_routes;
+	rt->n_lists = f->n_lists;
 	return 0;
 }
 
 static int post(struct index *ix, struct object *o)
 {
-	const struct vpc_route_table *rt = route_table_of(o);
+	const struct table_route *route;
+	const char *last = "";
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < rt->n_routes; i++) {
-		const char *target = rt->routes[i].target;
-
+	for (size_t i = 0; r >= 0 && (route = table_route_nth(route_table_of(o), i)); i++) {
 		/* Neighbours often lead to the same target: that saves looking it up. */
-		if (target[0] && (!i || strcmp(target, rt->routes[i - 1].target) != 0))
-			r = index_post_use(ix, o, target);
+		if (route->target[0] && strcmp(route->target, last) != 0)
+			r = index_post_use(ix, o, route->target);
+		last = route->target;
+		if (r >= 0 && route->list)
+			r = index_post_reference(ix, o, OBJECT_PREFIX_LIST, route->list);
 	}
 	return r;
 }
 
+/* Those to CIDRs: what a route to a prefix list counts for follows from the list. */
 static size_t n_routes(const struct object *o)
 {
 	return route_table_of(o)->n_routes;
 }
 
-static json_t *route_to_json(const struct cidr *destination, const char *target, const char *kind, const char *state)
+/* list: NULL, or the id of the prefix list that is the destination. state NULL: for a document. */
+static json_t *route_to_json(const struct cidr *destination, const char *list, const char *target, const char *kind,
+			     const char *state)
 {
 	json_t *json = json_object();
 
-	if (json && (json_put(json, "destination", json_cidr(destination)) < 0 ||
+	if (json && (json_put(json, "destination", list ? json_string(list) : json_cidr(destination)) < 0 ||
 		     json_put(json, "target", json_string(target)) < 0 ||
 		     json_put(json, "target_kind", json_string(kind)) < 0 ||
-		     (state && json_put(json, "state", json_string(state)) < 0))) {
+		     (state && (json_put(json, "destination_prefix_list_id", json_text_or_null(list)) < 0 ||
+				json_put(json, "state", json_string(state)) < 0)))) {
 		json_decref(json);
 		return NULL;
 	}
@@ -243,22 +252,22 @@ static json_t *route_to_json(const struct cidr *destination, const char *target,
 static int put_routes(const struct model *m, const struct vpc_route_table *rt, bool with_state, json_t *ret)
 {
 	const struct vpc *v = model_vpc(m, rt->vpc);
+	const struct table_route *r;
 	const struct cidr *own;
 	json_t *list = json_array();
 
 	if (json_put(ret, "routes", list) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; with_state && (own = vpc_cidr(v, i)); i++)
-		if (json_array_append_new(list, route_to_json(own, "local", "local", "active")) < 0)
+		if (json_array_append_new(list, route_to_json(own, NULL, "local", "local", "active")) < 0)
 			return -ENOMEM;
-	for (size_t i = 0; i < rt->n_routes; i++) {
-		const struct table_route *r = &rt->routes[i];
+	for (size_t i = 0; (r = table_route_nth(rt, i)); i++) {
 		const char *kind = route_kind_names[r->kind];
+		const char *to = r->list ? model_prefix_list(m, r->list)->o.id : NULL;
+		const char *state = !with_state ? NULL : r->active ? "active" : "blackhole";
 
-		if (json_array_append_new(list, route_to_json(&r->destination, r->target[0] ? r->target : kind, kind,
-							      !with_state ? NULL
-							      : r->active ? "active"
-									  : "blackhole")) < 0)
+		if (json_array_append_new(
+			    list, route_to_json(&r->destination, to, r->target[0] ? r->target : kind, kind, state)) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -290,20 +299,34 @@ static int to_json(const struct model *m, const struct object *o, json_t *ret)
 	return 0;
 }
 
+static bool load_destination(struct model *m, const struct vpc_route_table *rt, const char *text,
+			     struct table_route *ret)
+{
+	const struct object *list = model_find(m, OBJECT_PREFIX_LIST, text);
+	const char *wrong;
+
+	if (list) {
+		ret->list = list->number;
+		ret->destination.addr.family = prefix_list_of(list)->family;
+	} else if (cidr_parse(text, &ret->destination) < 0 || cidr_has_host_bits(&ret->destination) ||
+		   !route_destination_is_good(model_vpc(m, rt->vpc), &ret->destination, &wrong)) {
+		return false;
+	}
+	return !table_route_find(rt, &ret->destination, ret->list);
+}
+
 static bool load_route(struct model *m, const struct vpc_route_table *rt, const json_t *json, struct table_route *ret)
 {
 	const char *destination = json_string_value(json_object_get(json, "destination"));
 	const char *target = json_string_value(json_object_get(json, "target"));
-	const char *kind = json_string_value(json_object_get(json, "target_kind")), *wrong;
-	const struct vpc *v = model_vpc(m, rt->vpc);
+	const char *kind = json_string_value(json_object_get(json, "target_kind"));
 
 	*ret = (struct table_route){.kind = ROUTE_KINDS};
 	for (unsigned i = 0; kind && i < ROUTE_KINDS; i++)
 		if (!strcmp(kind, route_kind_names[i]))
 			ret->kind = (enum route_kind)i;
-	if (!v || !destination || !target || ret->kind == ROUTE_KINDS || strlen(target) >= sizeof(ret->target) ||
-	    cidr_parse(destination, &ret->destination) < 0 || cidr_has_host_bits(&ret->destination) ||
-	    !route_destination_is_good(v, &ret->destination, &wrong) || table_route_find(rt, &ret->destination))
+	if (!model_vpc(m, rt->vpc) || !destination || !target || ret->kind == ROUTE_KINDS ||
+	    strlen(target) >= sizeof(ret->target) || !load_destination(m, rt, destination, ret))
 		return false;
 	if (ret->kind == ROUTE_BLACKHOLE)
 		return true;
@@ -350,7 +373,8 @@ static const struct schema_field fields[] = {
 	{"subnets", SCHEMA_STRINGS, "ids of those that are associated with it"},
 };
 static const struct schema_field route_fields[] = {
-	{"destination", SCHEMA_STRING, "IPv4 or IPv6 range"},
+	{"destination", SCHEMA_STRING, "IPv4 or IPv6 range, or the id of a prefix list: each entry of it"},
+	{"destination_prefix_list_id", SCHEMA_STRING_OR_NULL, "the same id; null: the destination is a range"},
 	{"target", SCHEMA_STRING, "id; local: inside the VPC; blackhole: nowhere"},
 	{"target_kind", SCHEMA_STRING, "igw, eigw, nat, eni, local or blackhole"},
 	{"state", SCHEMA_STRING, "active, or blackhole: packets are dropped"},

@@ -137,11 +137,20 @@ static bool has_exits(const struct model *m, uint32_t vpc)
 	return false;
 }
 
+static bool routes_out6(const struct table_route *r)
+{
+	return r->destination.addr.family == 6 && r->active && (r->kind == ROUTE_IGW || r->kind == ROUTE_EIGW);
+}
+
+/* A route to a prefix list counts whether or not the list has entries: so a change of these needs no look at it. */
 static bool table_routes_out6(const struct vpc_route_table *rt)
 {
 	/* The routes for IPv6 are the last. */
 	for (size_t i = rt->n_routes; i-- > 0 && rt->routes[i].destination.addr.family == 6;)
-		if (rt->routes[i].active && (rt->routes[i].kind == ROUTE_IGW || rt->routes[i].kind == ROUTE_EIGW))
+		if (routes_out6(&rt->routes[i]))
+			return true;
+	for (size_t i = 0; i < rt->n_lists; i++)
+		if (routes_out6(&rt->lists[i]))
 			return true;
 	return false;
 }

@@ -104,29 +104,35 @@ static bool cidr_equal(const struct cidr *a, const struct cidr *b)
 
 /* --- vpc.add-cidr ------------------------------------------------------------------------------------------------ */
 
+/* The first destination of the table's routes that c holds whole; NULL: none. */
+static const struct cidr *destination_in(const struct model *m, const struct vpc_route_table *rt, const struct cidr *c)
+{
+	for (size_t i = 0; i < rt->n_routes; i++)
+		if (cidr_contains(c, &rt->routes[i].destination))
+			return &rt->routes[i].destination;
+	return route_list_entry_in(m, rt, c);
+}
+
 /* A route of the VPC to the CIDR or to a part of it would lead nowhere any longer. A shorter one stays. */
 static int check_routes(const struct model *m, const struct object *vpc, const struct cidr *c, struct vpc_error *reterr)
 {
 	const struct posting *p = index_referrers(&m->ix, OBJECT_VPC, vpc->number, OBJECT_ROUTE_TABLE);
-	const struct table_route *first = NULL;
+	const struct cidr *first = NULL;
 	char text[CIDR_STRLEN], whole[CIDR_STRLEN];
 
 	for (const struct post *post = p ? p->first : NULL; post; post = post->next) {
-		const struct vpc_route_table *rt = route_table_of(post->owner);
+		const struct cidr *inside = destination_in(m, route_table_of(post->owner), c);
 
-		for (size_t i = 0; i < rt->n_routes; i++) {
-			if (!cidr_contains(c, &rt->routes[i].destination))
-				continue;
-			if (vpc_error_add_holder(reterr, rt->o.id) < 0)
-				return vpc_error_oom(reterr);
-			first = first ? first : &rt->routes[i];
-			break;
-		}
+		if (!inside)
+			continue;
+		if (vpc_error_add_holder(reterr, post->owner->id) < 0)
+			return vpc_error_oom(reterr);
+		first = first ? first : inside;
 	}
 	if (!first)
 		return 0;
 	return vpc_error_set(reterr, VPC_E_CIDR_CONFLICT, "cidr", "there is a route to %s, which is in %s",
-			     cidr_format(&first->destination, text), cidr_format(c, whole));
+			     cidr_format(first, text), cidr_format(c, whole));
 }
 
 static int check_new(const struct model *m, const struct object *o, const struct cidr *c, struct vpc_error *reterr)
