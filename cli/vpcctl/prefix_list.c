@@ -261,11 +261,14 @@ static const struct param restore_params[] = {
 
 static const struct command create = {
 	RESOURCE_VERB(prefix_list, "create", run_create),
-	.summary = "create a named list of addresses, for rules to name",
+	.summary = "create a named list of addresses, for rules and routes to name",
 	.params = create_params,
-	.notes = "A rule that names a list counts as one rule, whatever the list has.",
+	.notes = "A rule that names a list counts as one rule, whatever the list has. A route to a list counts as "
+		 "--max-entries\n"
+		 "routes.",
 	.example = "vpcctl prefix-list create offices --max-entries 100 --entry 192.0.2.0/24\n"
-		   "vpcctl sg authorize web ingress tcp 443 --prefix-list offices",
+		   "vpcctl sg authorize web ingress tcp 443 --prefix-list offices\n"
+		   "vpcctl route add main --prefix-list offices firewall",
 };
 static const struct command list = {
 	RESOURCE_LIST(prefix_list),
@@ -298,7 +301,10 @@ static const struct command remove_entries = {
 	.params = remove_params,
 	.notes = "This makes a new version of the list. Established flows that nothing else allows end with their next "
 		 "packet;\n"
-		 "--flows drain=SECONDS gives them that long, --flows keep lets them run on and refuses new ones only.",
+		 "--flows drain=SECONDS gives them that long, --flows keep lets them run on and refuses new ones only. "
+		 "A "
+		 "flow\n"
+		 "whose route goes with an entry ends in any case.",
 	.example = "vpcctl prefix-list remove offices 198.51.100.0/24",
 };
 static const struct command restore = {

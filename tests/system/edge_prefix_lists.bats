@@ -56,6 +56,18 @@ heard()
 	verify_clean
 }
 
+@test "--flows keep spares no flow whose route goes with the entry" {
+	local t
+	ctl prefix-list add "$P" "$OUTSIDE/32"
+	stream "$P-a" out udp-echo "$OUTSIDE" 7000
+	ctl prefix-list remove "$P" "$OUTSIDE/32" --flows keep
+	t=$(now_ns)
+	sleep 1.2
+	log_stops "$(stream_log out)" "$t"
+	unanswered "$P-a" tcp "$OUTSIDE" 7000
+	verify_clean
+}
+
 @test "a dry run tells which flows would be cut, and cuts none" {
 	local reply t
 	ctl prefix-list add "$P" "$OUTSIDE/32"

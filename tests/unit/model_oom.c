@@ -167,6 +167,28 @@ Test(model_oom, every_allocation_of_the_edge, .timeout = 120)
 	model_bench_close(&b);
 }
 
+static const char *const list_request =
+	"[{'op': 'prefix-list.create', 'name': 'k', 'max_entries': 2, 'entries': [{'cidr': '198.51.100.0/24'}]},"
+	" {'op': 'route.add', 'route_table_id': 'u', 'destination_prefix_list_id': '$0.id', 'target': 'n'},"
+	" {'op': 'prefix-list.add', 'prefix_list_id': 'l', 'entries': [{'cidr': '203.0.113.0/24'}]},"
+	" {'op': 'route.replace', 'route_table_id': 'u', 'destination': 'l', 'target': 'blackhole'},"
+	" {'op': 'prefix-list.restore', 'prefix_list_id': 'l', 'version': 1},"
+	" {'op': 'route.delete', 'route_table_id': 'u', 'destination': 'l'},"
+	" {'op': 'prefix-list.delete', 'prefix_list_id': 'l'}, {'op': 'nat.delete', 'nat_gateway_id': 'n'}]";
+
+Test(model_oom, every_allocation_of_routes_to_prefix_lists, .timeout = 120)
+{
+	model_bench_open(&b, NULL);
+	model_ok(&b, "[{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'},"
+		     " {'op': 'nat.create', 'name': 'n', 'vpc_id': 'a'},"
+		     " {'op': 'route-table.create', 'name': 'u', 'vpc_id': 'a'},"
+		     " {'op': 'prefix-list.create', 'name': 'l', 'max_entries': 2},"
+		     " {'op': 'prefix-list.add', 'prefix_list_id': 'l', 'entries': [{'cidr': '192.0.2.0/24'}]},"
+		     " {'op': 'route.add', 'route_table_id': 'u', 'destination_prefix_list_id': 'l', 'target': 'n'}]");
+	cr_assert_gt(attempt_all(list_request), 50);
+	model_bench_close(&b);
+}
+
 /* Each table loses all it holds, and has it back. */
 Test(model_oom, deleting_the_last_of_everything)
 {

@@ -115,6 +115,43 @@ static char *random_edge_change(uint64_t *s)
 	return text;
 }
 
+/* A change of prefix lists, or of routes to them, that may well be refused; owned. */
+static char *random_list_change(uint64_t *s)
+{
+	static const char *const cidrs[] = {"192.0.2.0/24", "198.51.100.0/24", "10.0.0.0/24", "0.0.0.0/0"};
+	uint32_t vpc = draw(s, 2), list = draw(s, 2), x = draw(s, 2), y = draw(s, 4);
+	char *text;
+	int r;
+
+	switch (draw(s, 6)) {
+	case 0:
+		r = draw(s, 3) ? asprintf(&text, "{'op': 'prefix-list.create', 'name': 'l%u', 'max_entries': 3}", list)
+			       : asprintf(&text, "{'op': 'prefix-list.delete', 'prefix_list_id': 'l%u'}", list);
+		break;
+	case 1:
+	case 2:
+		r = asprintf(&text, "{'op': 'prefix-list.%s', 'prefix_list_id': 'l%u', 'entries': [{'cidr': '%s'}]}",
+			     draw(s, 3) ? "add" : "remove", list, cidrs[y]);
+		break;
+	case 3:
+		r = asprintf(&text, "{'op': 'prefix-list.restore', 'prefix_list_id': 'l%u', 'version': %u}", list,
+			     y + 1);
+		break;
+	default:
+		r = draw(s, 3) ? asprintf(&text,
+					  "{'op': 'route.add', 'vpc': 'v%u', 'route_table_id': '%s',"
+					  " 'destination_prefix_list_id': 'l%u', 'target': '%s'}",
+					  vpc, x ? "main" : "t0", list, y ? "blackhole" : "n0")
+			       : asprintf(&text,
+					  "{'op': 'route.delete', 'vpc': 'v%u', 'route_table_id': '%s',"
+					  " 'destination_prefix_list_id': 'l%u'}",
+					  vpc, x ? "main" : "t0", list);
+		break;
+	}
+	cr_assert_geq(r, 0);
+	return text;
+}
+
 /* A change that may well be refused; owned. */
 static char *random_change(uint64_t *s)
 {
@@ -125,6 +162,8 @@ static char *random_change(uint64_t *s)
 	char *text;
 	int r;
 
+	if (!draw(s, 6))
+		return random_list_change(s);
 	if (draw(s, 2))
 		return random_edge_change(s);
 	switch (draw(s, 15)) {
