@@ -66,8 +66,9 @@ struct engine_reply {
 	uint64_t enforced_ns;
 	json_t *results; /* array: for each change what it made or changed, as the transaction leaves it: the object as
 			  * engine_object_json gives it; for sg.authorize and sg.revoke {"id": group, "rules": [rule,
-			  * …]}; for deletes {"id": …}. An object that has a list (model_has_list) is whole in the first
-			  * and in the last of the results that show it, and {"id": …} between them */
+			  * …]}; for deletes {"id": …}. Where more than 16 results show one object that has a list
+			  * (model_has_list), it is whole in the first and the last of them, and {"id": …} between them
+			  */
 	json_t *pending; /* array of strings: what is still to be done in the background; usually empty */
 	json_t *cut_flows; /* array (at most 100) or NULL when nothing was taken away */
 	uint64_t cut_flows_total;

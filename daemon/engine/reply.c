@@ -8,6 +8,10 @@
 
 #include "datapath/maps/counters.h"
 
+/* So many results of a transaction show all of one object that has a list, and after that only the first and the last:
+ * the reply's size would grow with the square of the changes. */
+#define WHOLE_MAX 16
+
 /* --- objects ----------------------------------------------------------------------------------------- */
 
 static int add_eni_counters(struct engine *e, const struct object *o, json_t *json)
@@ -129,36 +133,51 @@ static bool shows_list(const struct change *c)
 	return model_has_list(change_op_kind(c->op)) && c->op != CHANGE_SG_AUTHORIZE && c->op != CHANGE_SG_REVOKE;
 }
 
-/* Notes for each object that has a list which changes show it: `first` and `last`, by its id. -ENOMEM. */
-static int note_shown(const struct change *changes, const struct change_result *results, size_t n, json_t *first,
-		      json_t *last)
+/* Which results show an object that has a list, each by the object's id. */
+struct shown {
+	json_t *first, *last; /* the result's place */
+	json_t *times;
+};
+
+static json_int_t at_id(const json_t *object, const char *id)
+{
+	return json_integer_value(json_object_get(object, id));
+}
+
+static int note_shown(const struct change *changes, const struct change_result *results, size_t n, struct shown *s)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
+		const char *id = results[i].id;
+
 		if (!shows_list(&changes[i]))
 			continue;
-		if (!json_object_get(first, results[i].id))
-			r = json_object_set_new(first, results[i].id, json_integer((json_int_t)i));
-		r |= json_object_set_new(last, results[i].id, json_integer((json_int_t)i));
+		if (!json_object_get(s->first, id))
+			r = json_object_set_new(s->first, id, json_integer((json_int_t)i));
+		r |= json_object_set_new(s->last, id, json_integer((json_int_t)i));
+		r |= json_object_set_new(s->times, id, json_integer(at_id(s->times, id) + 1));
 	}
 	return r ? -ENOMEM : 0;
 }
 
-static bool is_at(const json_t *places, const char *id, size_t i)
+static bool is_whole(const struct shown *s, const char *id, size_t i)
 {
-	return json_integer_value(json_object_get(places, id)) == (json_int_t)i;
+	return at_id(s->times, id) <= WHOLE_MAX || at_id(s->first, id) == (json_int_t)i ||
+	       at_id(s->last, id) == (json_int_t)i;
 }
 
 json_t *results_to_json(struct engine *e, const struct change *changes, const struct change_result *results, size_t n)
 {
-	_cleanup_json_ json_t *first = json_object(), *last = json_object(), *list = json_array();
+	_cleanup_json_ json_t *first = json_object(), *last = json_object(), *times = json_object(),
+			      *list = json_array();
+	struct shown shown = {.first = first, .last = last, .times = times};
 
-	if (!first || !last || !list || note_shown(changes, results, n, first, last) < 0)
+	if (!first || !last || !times || !list || note_shown(changes, results, n, &shown) < 0)
 		return NULL;
 	for (size_t i = 0; i < n; i++) {
 		const char *id = results[i].id;
-		bool whole = !shows_list(&changes[i]) || is_at(first, id, i) || is_at(last, id, i);
+		bool whole = !shows_list(&changes[i]) || is_whole(&shown, id, i);
 
 		if (json_array_append_new(list, result_to_json(e, changes[i].op, &results[i], whole)) < 0)
 			return NULL;

@@ -139,16 +139,20 @@ RULE='{"direction": "ingress", "protocol": "tcp", "from_port": 443, "to_port": 4
 	"$TOOLS/growth" --socket "$VPCD_SOCKET" --pid "$(vpcd_pid)"
 }
 
-@test "a route table that many changes are about is whole in the first and the last result, else by its id" {
+@test "a route table that many changes are about is whole in all results, or in the first and the last" {
 	local changes
-	changes=$(jq -nc --arg p "$P" '[{op: "route-table.create", name: $p, vpc_id: "prod"}] +
-		[range(4) | {op: "route.add", route_table_id: "$0.id", destination: "100.64.\(.).0/24", target: "blackhole"}]')
+	changes=$(jq -nc --arg p "$P" --argjson n 16 '[{op: "route-table.create", name: $p, vpc_id: "prod"}] +
+		[range($n) | {op: "route.add", route_table_id: "$0.id", destination: "100.64.\(.).0/24", target: "blackhole"}]')
 	api_is 200 POST /v1/transactions '{"changes": '"$changes"'}' >"$BATS_TEST_TMPDIR/out"
-	jq -e '.results | length == 5 and ([.[].id] | unique | length) == 1' "$BATS_TEST_TMPDIR/out"
+	jq -e '.results | length == 17 and ([.[].id] | unique | length) == 1' "$BATS_TEST_TMPDIR/out"
 	# both as the transaction leaves it
-	jq -e '.results | [.[0], .[4]] | all(([.routes[] | select(.target == "blackhole")] | length) == 4)' "$BATS_TEST_TMPDIR/out"
-	jq -e '.results[0] == .results[4] and .results[0].name == "'"$P"'"' "$BATS_TEST_TMPDIR/out"
-	jq -e '.results[1:4] | all(keys == ["id"])' "$BATS_TEST_TMPDIR/out"
+	jq -e '.results | [.[0], .[16]] | all(([.routes[] | select(.target == "blackhole")] | length) == 16)' "$BATS_TEST_TMPDIR/out"
+	jq -e '.results[0] == .results[16] and .results[0].name == "'"$P"'"' "$BATS_TEST_TMPDIR/out"
+	jq -e '.results[1:16] | all(keys == ["id"])' "$BATS_TEST_TMPDIR/out"
+	# 16 of them are whole
+	changes=$(jq -c '{changes: ([.[0] | .name += "-2"] + .[2:])}' <<<"$changes")
+	api_is 200 POST /v1/transactions "$changes" >"$BATS_TEST_TMPDIR/out"
+	jq -e '.results | length == 16 and all(([.routes[] | select(.target == "blackhole")] | length) == 15)' "$BATS_TEST_TMPDIR/out"
 	# what is short is whole in each
 	api_is 200 POST /v1/transactions '{"changes": [
 		{"op": "sg.create", "name": "'"$P"'", "vpc_id": "prod"},

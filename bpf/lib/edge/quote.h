@@ -75,7 +75,7 @@ static __always_inline void nat_fragment_key(struct scratch *s, struct edge *e, 
  * world, and counts to the receiver. */
 static __always_inline void nat_fragment_store(struct scratch *s, struct edge *e, __u32 sender)
 {
-	if (share_take_translated(e->vpc, sender, e->entry.eni, s->now_ns)) {
+	if (share_take_fragment(e->vpc, sender, e->entry.eni, s->now_ns, 1)) {
 		bpf_map_update_elem(&nat_fragment, &e->fragment_key, &e->fragment, BPF_ANY);
 		bpf_map_delete_elem(&nat_fragment_overflow, &e->fragment_key);
 		return;

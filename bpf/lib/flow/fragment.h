@@ -52,7 +52,7 @@ static __always_inline __u32 fragment_sender(const struct scratch *s)
  * less about which fragments may follow. */
 static __always_inline void fragment_store(struct scratch *s)
 {
-	if (share_take_fragment(s->vpc, fragment_sender(s), s->me, s->now_ns)) {
+	if (share_take_fragment(s->vpc, fragment_sender(s), s->me, s->now_ns, 0)) {
 		bpf_map_update_elem(&fragment, &s->fragment_key, &s->fragment_value, BPF_ANY);
 		bpf_map_delete_elem(&fragment_overflow, &s->fragment_key);
 		return;

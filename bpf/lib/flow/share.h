@@ -264,9 +264,9 @@ static __noinline int share_take_new(__u32 space, __u32 opener, __u32 responder,
 	return share_take(&w, who, now_ns);
 }
 
-/* Counts an entry that is to be inserted into `fragment`. sender: an ENI of the VPC; 0: it comes from outside, and the
- * entry counts to the receiver. Returns 0 if it is beyond the share. */
-static __noinline int share_take_fragment(__u32 space, __u32 sender, __u32 receiver, __u64 now_ns)
+/* Counts an entry that is to be inserted into `fragment`, or into nat_fragment if translated is 1. sender: an ENI of
+ * the VPC; 0: it comes from outside, and the entry counts to the receiver. Returns 0 if it is beyond the share. */
+static __noinline int share_take_fragment(__u32 space, __u32 sender, __u32 receiver, __u64 now_ns, __u32 translated)
 {
 	enum opened_by who = sender ? OPENED_BY_ENI : OPENED_BY_OUTSIDE;
 	__u32 number = sender ? sender : receiver;
@@ -277,31 +277,10 @@ static __noinline int share_take_fragment(__u32 space, __u32 sender, __u32 recei
 
 	if (!v || !n || !h)
 		return 0;
-	w.eni = &n->sent[who];
-	w.space = &v->sent[who];
-	w.from_pool = &v->from_pool;
-	w.pool_used = &h->fragment_pool_used;
-	w.guaranteed = READ_ONCE(h->fragment_guaranteed);
-	w.pool = READ_ONCE(h->fragment_pool);
-	return share_take(&w, who, now_ns);
-}
-
-/* The same for nat_fragment. */
-static __noinline int share_take_translated(__u32 space, __u32 sender, __u32 receiver, __u64 now_ns)
-{
-	enum opened_by who = sender ? OPENED_BY_ENI : OPENED_BY_OUTSIDE;
-	__u32 number = sender ? sender : receiver;
-	struct vpc_vpc_fragments *v = bpf_map_lookup_elem(&vpc_fragments, &space);
-	struct vpc_eni_fragments *n = bpf_map_lookup_elem(&eni_fragments, &number);
-	struct vpc_host_flows *h = share_host();
-	struct share_windows w;
-
-	if (!v || !n || !h)
-		return 0;
-	w.eni = &n->translated[who];
-	w.space = &v->translated[who];
-	w.from_pool = &v->translated_from_pool;
-	w.pool_used = &h->translated_pool_used;
+	w.eni = translated ? &n->translated[who] : &n->sent[who];
+	w.space = translated ? &v->translated[who] : &v->sent[who];
+	w.from_pool = translated ? &v->translated_from_pool : &v->from_pool;
+	w.pool_used = translated ? &h->translated_pool_used : &h->fragment_pool_used;
 	w.guaranteed = READ_ONCE(h->fragment_guaranteed);
 	w.pool = READ_ONCE(h->fragment_pool);
 	return share_take(&w, who, now_ns);

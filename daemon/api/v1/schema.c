@@ -43,7 +43,7 @@ static const struct schema_field rules_changed_fields[] = {
 static const struct schema_field transaction_fields[] = {
 	{"results", SCHEMA_OBJECTS,
 	 "what each change made or changed, as the transaction leaves it. A security group, route table or network ACL "
-	 "that more than two changes are about is whole in the first and the last of their results; those between have "
+	 "that more than 16 changes are about is whole in the first and the last of their results; those between have "
 	 "its id"},
 	COMMITTED,
 };
