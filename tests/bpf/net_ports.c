@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Attaching and detaching: traffic, adoption, undoing, removal, descriptors. Root. */
+/* Attaching: traffic, adoption, undoing, changes, redirect eligibility. Root. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <criterion/criterion.h>
@@ -7,10 +7,8 @@
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <net/if.h>
-#include <time.h>
 
 #include "datapath/net/redirect.h"
-#include "datapath/net/removal.h"
 #include "tests/bpf/net_util.h"
 
 static void setup(void)
@@ -251,7 +249,7 @@ Test(net_ports, undo_leaves_nothing)
 	nettest_end(&t);
 }
 
-Test(net_ports, the_workload_end_end_is_configured_and_leaves_a_default_route_alone)
+Test(net_ports, the_workload_end_is_configured_and_leaves_a_default_route_alone)
 {
 	struct nettest t;
 
@@ -313,243 +311,18 @@ Test(net_ports, addresses_of_an_attached_port_change)
 	nettest_end(&t);
 }
 
-static bool removal_has(const struct net_removal *r, uint32_t vpc, uint32_t ifindex, uint64_t ns_ino)
-{
-	const struct net_removal_match match = {.vpc = vpc, .ifindex = ifindex, .ns_ino = ns_ino};
-
-	return net_removal_has(r, &match);
-}
-
-static int neighbours(const char *address)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "ip -n nettest-vpc-7 neigh | grep -F '%s '", address);
-	return nettest_lines(command);
-}
-
-/* Publishing asks for nothing that waits for the kernel's lock of all network configuration. What another port wants by
- * then stays. */
-Test(net_ports, neighbours_of_a_removed_port_go_with_it)
-{
-	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	struct net_removal *removal = NULL;
-	struct net_change *change = NULL;
-	struct nettest t;
-	struct plan gone, moved;
-
-	nettest_init(&t, false);
-	t.ports[0].n_ips = 3; /* .50 */
-	nettest_build(&t, 2);
-	gone = nettest_port_plan(&t, 0, true);
-	cr_assert_eq(net_prepare(t.net, &gone, NULL, 0, &change, &error), 0, "%s", error.message);
-	cr_assert_eq(net_publish(t.net, change, &removal), 0);
-	cr_assert_eq(neighbours("10.0.0.10"), 1);
-	cr_assert_eq(neighbours("10.0.0.50"), 1);
-
-	moved = nettest_port_plan(&t, 1, true);
-	moved.ports[0].has_after = true;
-	t.ips[2][0] = t.ports[1].ips[0];
-	t.ips[2][1] = t.ports[1].ips[1];
-	t.ips[2][2] = t.ips[0][2];
-	t.ports[1].ips = t.ips[2];
-	t.ports[1].n_ips = 3;
-	moved.ports[0].after = t.ports[1];
-	cr_assert_eq(net_prepare(t.net, &moved, NULL, 0, &change, &error), 0, "%s", error.message);
-	{
-		struct net_removal *far_end = NULL;
-
-		cr_assert_eq(net_publish(t.net, change, &far_end), 0);
-		cr_assert_eq(net_removal_run(far_end), 0);
-		net_removal_free(t.net, far_end);
-	}
-	cr_assert_eq(net_removal_run(removal), 0);
-	net_removal_take_objects(t.net, removal);
-	cr_assert_eq(neighbours("10.0.0.10"), 0);
-	cr_assert_eq(neighbours("10.0.0.50"), 1, "it is the other port's");
-	net_removal_free(t.net, removal);
-	cr_assert_eq(neighbours("10.0.0.50"), 1);
-	nettest_plan_free(&gone);
-	nettest_plan_free(&moved);
-	nettest_end(&t);
-}
-
-/* The same number again, while the worker has not come to deleting the old link. */
-Test(net_ports, attaching_again_before_the_removal_ran)
-{
-	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	struct net_removal *removal = NULL;
-	struct net_change *change = NULL;
-	struct workload w = WORKLOAD_INIT;
-	struct nettest t;
-	struct plan gone, back;
-	uint64_t ino;
-
-	nettest_init(&t, true);
-	nettest_build(&t, 1);
-	nettest_attach_links(&t);
-	ino = t.ports[0].attachment.ns_ino;
-	gone = nettest_port_plan(&t, 0, true);
-	cr_assert_eq(net_prepare(t.net, &gone, NULL, 0, &change, &error), 0);
-	cr_assert_eq(net_publish(t.net, change, &removal), 0);
-	cr_assert_not_null(removal);
-	cr_assert(removal_has(removal, 0, 0, ino));
-	cr_assert(removal_has(removal, t.vpc.number, t.ports[0].eni, ino));
-	cr_assert(!removal_has(removal, 0, 0, ino + 1));
-	cr_assert(!removal_has(removal, 0, t.ports[0].eni + 1, 0));
-	cr_assert(!removal_has(removal, t.vpc.number + 1, 0, 0));
-
-	cr_assert_eq(nettest_sh("ip netns add other"), 0);
-	{
-		struct attachment_spec spec = {.kind = ATTACHMENT_NETNS, .netns = (char *)"other"};
-
-		cr_assert_eq(workload_open(&spec, 0, &w, &error), 0, "%s", error.message);
-		w.eni = t.ports[0].eni;
-	}
-	back = nettest_port_plan(&t, 0, false);
-	cr_assert_eq(net_prepare(t.net, &back, &w, 1, &change, &error), 0, "%s", error.message);
-	cr_assert_eq(nettest_lines("ip -n w0 -o link | grep eth0"), 0, "the old one is gone");
-	{
-		struct net_removal *none = NULL;
-
-		cr_assert_eq(net_publish(t.net, change, &none), 0);
-		cr_assert_null(none);
-	}
-	cr_assert_eq(net_removal_run(removal), 0);
-	net_removal_free(t.net, removal);
-	nettest_attach_links(&t);
-	/* verify looks into the workload, too: it is in the other one now */
-	free(t.ports[0].attachment.path);
-	t.ports[0].attachment.path = strdup(w.path);
-	t.ports[0].attachment.ns_dev = w.ns_dev;
-	t.ports[0].attachment.ns_ino = w.ns_ino;
-	nettest_clean(&t, 1, "the new one is untouched by the removal");
-	cr_assert_eq(nettest_lines("ip -n other -o link | grep eth0"), 1);
-	workload_clear(&w);
-	nettest_plan_free(&gone);
-	nettest_plan_free(&back);
-	nettest_end(&t);
-}
-
-static void count_object(const char *object, void *userdata)
-{
-	(void)object;
-	++*(size_t *)userdata;
-}
-
-/* A failure is of its own removal alone: lo stands for a link that can't be deleted. */
-Test(net_ports, removals_of_several_changes_run_together)
-{
-	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	struct net_removal *removals[4] = {};
-	const struct device_ops *ops;
-	size_t left = 0, gone = 0;
-	struct net_vpc *vpc;
-	struct nettest t;
-	int results[4];
-
-	nettest_init(&t, true);
-	nettest_build(&t, 3);
-	vpc = net_find_vpc(t.net, t.vpc.number);
-	ops = net_find_device(vpc, t.ports[0].eni)->ops;
-	nettest_attach_links(&t);
-	for (size_t i = 0; i < 3; i++) {
-		struct plan p = nettest_port_plan(&t, i, true);
-		struct net_change *change = NULL;
-
-		cr_assert_eq(net_prepare(t.net, &p, NULL, 0, &change, &error), 0, "%s", error.message);
-		cr_assert_eq(net_publish(t.net, change, &removals[i]), 0);
-		nettest_plan_free(&p);
-	}
-	cr_assert_eq(removal_new(t.net, &removals[3]), 0);
-	cr_assert_eq(removal_add_link(removals[3], vpc, ops, 1, "eni-lo", 0), 0);
-	net_removals_run(removals, 4, results);
-	for (size_t i = 0; i < 3; i++) {
-		cr_assert_eq(results[i], 0);
-		net_removal_each(removals[i], true, count_object, &gone);
-		net_removal_each(removals[i], false, count_object, &left);
-	}
-	cr_assert_eq(gone, 3);
-	cr_assert_eq(left, 0);
-	cr_assert_eq(results[3], -EOPNOTSUPP);
-	net_removal_each(removals[3], false, count_object, &left);
-	cr_assert_eq(left, 1, "it is left to be tried again");
-	cr_assert_eq(nettest_lines("ip -n nettest-vpc-7 -o link show lo | grep -v ,UP"), 1, "and lowered");
-	cr_assert_eq(nettest_lines("ip -n nettest-vpc-7 -o link | grep port"), 0);
-	cr_assert_eq(nettest_lines("find /run/bpf -path '*/links/*'"), 0);
-	for (size_t i = 0; i < 4; i++)
-		net_removal_free(t.net, removals[i]);
-	nettest_clean(&t, 0, "after the removals");
-	nettest_end(&t);
-}
-
-static double ms_since(const struct timespec *start)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - start->tv_sec) * 1e3 + (double)(now.tv_nsec - start->tv_nsec) / 1e6;
-}
-
-Test(net_ports, a_hundred_rounds_keep_no_descriptor_and_no_link)
-{
-	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	double attach_ms = 0, remove_ms = 0;
-	unsigned fds = 0;
-	struct nettest t;
-
-	nettest_init(&t, true);
-	nettest_build(&t, 0);
-	for (int i = 0; i < 101; i++) {
-		struct workload w = WORKLOAD_INIT;
-		struct net_removal *removal = NULL;
-		struct net_change *change = NULL;
-		struct timespec start;
-		struct plan make, gone;
-
-		nettest_open_workload(&t, 0, &w);
-		make = nettest_port_plan(&t, 0, false);
-		gone = nettest_port_plan(&t, 0, true);
-		clock_gettime(CLOCK_MONOTONIC, &start);
-		cr_assert_eq(net_prepare(t.net, &make, &w, 1, &change, &error), 0, "%s", error.message);
-		cr_assert_eq(net_publish(t.net, change, &removal), 0);
-		attach_ms += ms_since(&start);
-		cr_assert_null(removal);
-		workload_clear(&w);
-		if (i % 4 == 0)
-			nettest_attach_links(&t);
-		cr_assert_eq(net_prepare(t.net, &gone, NULL, 0, &change, &error), 0);
-		clock_gettime(CLOCK_MONOTONIC, &start);
-		cr_assert_eq(net_publish(t.net, change, &removal), 0);
-		cr_assert_eq(net_removal_run(removal), 0);
-		remove_ms += ms_since(&start);
-		net_removal_free(t.net, removal);
-		nettest_loop(&t);
-		nettest_plan_free(&make);
-		nettest_plan_free(&gone);
-		if (i == 0)
-			fds = nettest_count_fds();
-	}
-	cr_assert_eq(nettest_count_fds(), fds);
-	cr_assert_eq(t.n_events, 0);
-	cr_assert_eq(nettest_lines("ip -n nettest-vpc-7 -o link"), 3);
-	nettest_clean(&t, 0, "after a hundred rounds");
-	printf("attach %.2f ms, removal %.2f ms on average\n", attach_ms / 101, remove_ms / 101);
-	nettest_end(&t);
-}
-
 /* --- the fast path ---------------------------------------------------------------------------------------------- */
 
 /* What was told last of the port whose number is `eni`, and of any other. */
 static struct {
 	uint32_t eni;
 	bool it, other;
-} reached;
+} eligible;
 
 static void on_port(uint32_t eni, bool peer_ok, void *userdata)
 {
 	(void)userdata;
-	*(eni == reached.eni ? &reached.it : &reached.other) = peer_ok;
+	*(eni == eligible.eni ? &eligible.it : &eligible.other) = peer_ok;
 }
 
 /* Gives a workload's eth0 an XDP program in the driver's mode that lets all pass; or takes it away. */
@@ -578,7 +351,7 @@ static void workload_xdp(const char *netns, bool on)
 	cr_assert_eq(netns_run(ns, set_xdp, &on), 0);
 }
 
-/* Where packets may be redirected to is told when it changes, and taken back before a port goes down. */
+/* Redirect eligibility is told when it changes, and taken back before a port goes down. */
 Test(net_ports, tells_which_ports_are_eligible_for_redirect)
 {
 	struct nettest t;
@@ -589,32 +362,32 @@ Test(net_ports, tells_which_ports_are_eligible_for_redirect)
 	net_free(t.net);
 	t.config.on_port = on_port;
 	cr_assert_eq(net_new(&t.config, NULL, NULL, &t.net, &error), 0, "%s", error.message);
-	reached.eni = t.ports[0].eni;
+	eligible.eni = t.ports[0].eni;
 	nettest_build(&t, NETTEST_PORTS);
-	NETTEST_UNTIL(&t, reached.it && reached.other);
-	cr_expect(reached.it && reached.other, "raised");
+	NETTEST_UNTIL(&t, eligible.it && eligible.other);
+	cr_expect(eligible.it && eligible.other, "raised");
 	cr_assert_eq(nettest_sh("ip -n w0 link set eth0 down"), 0);
-	NETTEST_UNTIL(&t, !reached.it);
-	cr_expect_not(reached.it, "its workload's end is down");
-	cr_expect(reached.other);
+	NETTEST_UNTIL(&t, !eligible.it);
+	cr_expect_not(eligible.it, "its workload's end is down");
+	cr_expect(eligible.other);
 	cr_assert_eq(nettest_sh("ip -n w0 link set eth0 up"), 0);
-	NETTEST_UNTIL(&t, reached.it);
-	cr_expect(reached.it, "up again");
+	NETTEST_UNTIL(&t, eligible.it);
+	cr_expect(eligible.it, "up again");
 	workload_xdp("/run/netns/w0", true);
-	NETTEST_UNTIL(&t, !reached.it);
-	cr_expect_not(reached.it, "its own XDP program wouldn't see what is redirected");
-	cr_expect(reached.other);
+	NETTEST_UNTIL(&t, !eligible.it);
+	cr_expect_not(eligible.it, "its own XDP program wouldn't see what is redirected");
+	cr_expect(eligible.other);
 	workload_xdp("/run/netns/w0", false);
-	NETTEST_UNTIL(&t, reached.it);
-	cr_expect(reached.it, "without it again");
-	reached.it = false;
+	NETTEST_UNTIL(&t, eligible.it);
+	cr_expect(eligible.it, "without it again");
+	eligible.it = false;
 	cr_assert_eq(net_report_ports(t.net, 0), 0);
-	cr_expect(reached.it, "told again when asked");
+	cr_expect(eligible.it, "told again when asked");
 	p = nettest_plan(&t, NETTEST_PORTS, true);
 	nettest_remove(&t, &p);
 	nettest_plan_free(&p);
-	cr_expect_not(reached.it, "removed");
+	cr_expect_not(eligible.it, "removed");
 	nettest_loop(&t);
-	cr_expect_not(reached.it, "late news of a port that is gone");
+	cr_expect_not(eligible.it, "late news of a port that is gone");
 	nettest_end(&t);
 }

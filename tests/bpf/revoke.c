@@ -1,31 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Revoking cuts established flows on their next packet, in both directions, and no others (P2, rule 8). */
-#include "bpf_util.h"
+#include "revoke_util.h"
 
 #include <criterion/criterion.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 
-#define FIN 0x01
-#define SYN 0x02
-#define RST 0x04
-#define ACK 0x10
-
 static struct lab *l;
-static uint32_t tcp_row, udp_row, icmp_row;
+static struct revoke_rows rows;
 
 static void setup(void)
 {
-	l = lab_usual();
-	tcp_row = lab_allow(
-		l, &(struct rule_spec){
-			   .sg = SG_B, .slot = VPC_SLOT_TCP, .port = 80, .port_plen = 16, .peer = "10.0.0.0/24"});
-	udp_row = lab_allow(
-		l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer_sg = SG_A});
-	icmp_row = lab_allow(
-		l, &(struct rule_spec){
-			   .sg = SG_B, .slot = VPC_SLOT_ICMP, .port = 8 << 8, .port_plen = 8, .peer = "10.0.0.0/24"});
-	lab_commit(l);
+	l = revoke_lab_open(&rows);
 }
 
 static void teardown(void)
@@ -35,103 +21,62 @@ static void teardown(void)
 
 TestSuite(revoke, .init = setup, .fini = teardown);
 
-static struct packet_spec spec(bool from_a, uint8_t proto, uint8_t flags)
-{
-	uint16_t port = proto == IPPROTO_TCP ? 80 : 53;
-	struct packet_spec p = {.src = "10.0.0.10",
-				.dst = "10.0.0.11",
-				.proto = proto,
-				.sport = 4000,
-				.dport = port,
-				.tcp_flags = flags};
-
-	if (!from_a) {
-		p.src = "10.0.0.11";
-		p.dst = "10.0.0.10";
-		p.sport = port;
-		p.dport = 4000;
-	}
-	return p;
-}
-
-static int tcp(bool from_a, uint8_t flags)
-{
-	return lab_cross(l, from_a ? ENI_A : ENI_B, from_a ? ENI_B : ENI_A, spec(from_a, IPPROTO_TCP, flags)).reason;
-}
-
-static int udp(bool from_a)
-{
-	return lab_cross(l, from_a ? ENI_A : ENI_B, from_a ? ENI_B : ENI_A, spec(from_a, IPPROTO_UDP, 0)).reason;
-}
-
-static void establish(void)
-{
-	cr_assert_eq(tcp(true, SYN), 0);
-	cr_assert_eq(tcp(false, SYN | ACK), 0);
-	cr_assert_eq(tcp(true, ACK), 0);
-	cr_assert_eq(udp(true), 0);
-	cr_assert_eq(udp(false), 0);
-	cr_assert_eq(udp(true), 0);
-	cr_assert_eq(lab_flows(l, true), 2);
-	cr_assert_eq(lab_established(l, ENI_A), 2);
-}
-
 /* The server's next packet must not re-create the flow as its own egress, which its rules allow. */
 Test(revoke, tcp_by_the_server)
 {
-	establish();
-	lab_revoke(l, tcp_row);
-	cr_expect_eq(tcp(false, ACK), 0, "not before the commit");
+	revoke_establish();
+	lab_revoke(l, rows.tcp);
+	cr_expect_eq(revoke_tcp(false, ACK), 0, "not before the commit");
 	lab_commit(l);
-	cr_expect_eq(tcp(false, ACK), VPC_DROP_REVOKED);
-	cr_expect_eq(tcp(false, ACK), VPC_DROP_REVOKED);
-	cr_expect_eq(tcp(true, ACK), VPC_DROP_REVOKED);
-	cr_expect_eq(tcp(false, FIN | ACK), VPC_DROP_REVOKED);
-	cr_expect_eq(tcp(false, RST), VPC_DROP_REVOKED);
-	cr_expect_eq(tcp(true, SYN), VPC_DROP_NO_INGRESS_RULE, "a new connection, judged");
-	cr_expect_eq(tcp(true, ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(revoke_tcp(false, ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(revoke_tcp(false, ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(revoke_tcp(true, ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(revoke_tcp(false, FIN | ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(revoke_tcp(false, RST), VPC_DROP_REVOKED);
+	cr_expect_eq(revoke_tcp(true, SYN), VPC_DROP_NO_INGRESS_RULE, "a new connection, judged");
+	cr_expect_eq(revoke_tcp(true, ACK), VPC_DROP_REVOKED);
 	cr_expect_eq(lab_established(l, ENI_A), 1, "a tombstone counts to no budget");
 	cr_expect_eq(lab_established(l, ENI_B), 1);
-	cr_expect_eq(udp(false), 0, "the other flow goes on");
-	cr_expect_eq(udp(true), 0);
+	cr_expect_eq(revoke_udp(false), 0, "the other flow goes on");
+	cr_expect_eq(revoke_udp(true), 0);
 }
 
 Test(revoke, udp_by_the_client)
 {
-	establish();
-	lab_revoke(l, udp_row);
+	revoke_establish();
+	lab_revoke(l, rows.udp);
 	lab_commit(l);
-	cr_expect_eq(udp(true), VPC_DROP_REVOKED);
-	cr_expect_eq(udp(false), VPC_DROP_REVOKED);
-	cr_expect_eq(tcp(false, ACK), 0);
+	cr_expect_eq(revoke_udp(true), VPC_DROP_REVOKED);
+	cr_expect_eq(revoke_udp(false), VPC_DROP_REVOKED);
+	cr_expect_eq(revoke_tcp(false, ACK), 0);
 	lab_age(l, 900);
-	cr_expect_eq(udp(false), VPC_DROP_REVOKED, "refreshes it");
+	cr_expect_eq(revoke_udp(false), VPC_DROP_REVOKED, "refreshes it");
 	lab_age(l, 900);
-	cr_expect_eq(udp(false), VPC_DROP_REVOKED);
+	cr_expect_eq(revoke_udp(false), VPC_DROP_REVOKED);
 	lab_age(l, 961);
-	cr_expect_eq(udp(true), VPC_DROP_NO_INGRESS_RULE, "ended 16 minutes after the last");
+	cr_expect_eq(revoke_udp(true), VPC_DROP_NO_INGRESS_RULE, "ended 16 minutes after the last");
 }
 
 Test(revoke, allowing_again_goes_on)
 {
-	establish();
-	lab_revoke(l, udp_row);
-	lab_revoke(l, tcp_row);
+	revoke_establish();
+	lab_revoke(l, rows.udp);
+	lab_revoke(l, rows.tcp);
 	lab_commit(l);
-	cr_expect_eq(udp(false), VPC_DROP_REVOKED);
-	cr_expect_eq(tcp(false, ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(revoke_udp(false), VPC_DROP_REVOKED);
+	cr_expect_eq(revoke_tcp(false, ACK), VPC_DROP_REVOKED);
 	lab_allow(l, &(struct rule_spec){
 			     .sg = SG_B, .slot = VPC_SLOT_UDP, .port = 9, .port_plen = 16, .peer = "10.0.0.0/24"});
 	lab_commit(l);
-	cr_expect_eq(udp(false), VPC_DROP_REVOKED, "something else was allowed");
+	cr_expect_eq(revoke_udp(false), VPC_DROP_REVOKED, "something else was allowed");
 	lab_allow(l,
 		  &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer_sg = SG_A});
 	lab_allow_all(l, SG_B, VPC_INGRESS, 4);
-	cr_expect_eq(udp(false), VPC_DROP_REVOKED);
+	cr_expect_eq(revoke_udp(false), VPC_DROP_REVOKED);
 	lab_commit(l);
-	cr_expect_eq(udp(false), 0);
-	cr_expect_eq(udp(true), 0);
-	cr_expect_eq(tcp(false, ACK), 0);
+	cr_expect_eq(revoke_udp(false), 0);
+	cr_expect_eq(revoke_udp(true), 0);
+	cr_expect_eq(revoke_tcp(false, ACK), 0);
 	cr_expect_eq(lab_established(l, ENI_A), 2);
 	cr_expect_eq(lab_flows(l, true), 2);
 	cr_expect_eq(lab_flows(l, false), 0);
@@ -139,14 +84,14 @@ Test(revoke, allowing_again_goes_on)
 
 Test(revoke, another_rule_keeps_it)
 {
-	establish();
+	revoke_establish();
 	lab_allow(l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_ANY, .peer = "10.0.0.10/32", .rule = 99});
 	lab_commit(l);
-	lab_revoke(l, tcp_row);
-	lab_revoke(l, udp_row);
+	lab_revoke(l, rows.tcp);
+	lab_revoke(l, rows.udp);
 	lab_commit(l);
-	cr_expect_eq(tcp(false, ACK), 0);
-	cr_expect_eq(udp(true), 0);
+	cr_expect_eq(revoke_tcp(false, ACK), 0);
+	cr_expect_eq(revoke_udp(true), 0);
 
 	struct vpc_flow_key key;
 	struct vpc_flow f;
@@ -161,12 +106,12 @@ Test(revoke, egress_of_the_client)
 	uint32_t row = lab_allow_all(l, SG_A, VPC_EGRESS, 4);
 
 	lab_commit(l);
-	establish();
+	revoke_establish();
 	lab_revoke(l, row);
 	lab_commit(l);
-	cr_expect_eq(tcp(false, ACK), VPC_DROP_REVOKED, "the answer, too");
-	cr_expect_eq(tcp(true, ACK), VPC_DROP_REVOKED);
-	cr_expect_eq(tcp(true, SYN), VPC_DROP_NO_EGRESS_RULE);
+	cr_expect_eq(revoke_tcp(false, ACK), VPC_DROP_REVOKED, "the answer, too");
+	cr_expect_eq(revoke_tcp(true, ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(revoke_tcp(true, SYN), VPC_DROP_NO_EGRESS_RULE);
 }
 
 Test(revoke, member_leaves_the_peer_group)
@@ -174,30 +119,30 @@ Test(revoke, member_leaves_the_peer_group)
 	lab_join(l, ENI_A, false, GROUPS(SG_A, 60));
 	lab_allow_all(l, 60, VPC_EGRESS, 4);
 	lab_commit(l);
-	establish();
+	revoke_establish();
 	lab_join(l, ENI_A, true, GROUPS(60));
 	lab_raise(l, SG_B, true); /* its rules name a group that loses a member */
 	lab_commit(l);
-	cr_expect_eq(udp(false), VPC_DROP_REVOKED);
-	cr_expect_eq(tcp(false, ACK), 0, "was allowed by address");
+	cr_expect_eq(revoke_udp(false), VPC_DROP_REVOKED);
+	cr_expect_eq(revoke_tcp(false, ACK), 0, "was allowed by address");
 }
 
 Test(revoke, address_moves_to_another)
 {
-	establish();
+	revoke_establish();
 	lab_addr_remove(l, 1, "10.0.0.10");
 	lab_commit(l);
-	cr_expect_eq(tcp(true, ACK), VPC_DROP_FORGED_SOURCE);
-	cr_expect_eq(udp(false), VPC_DROP_UNKNOWN_DESTINATION);
-	cr_expect_eq(tcp(true, SYN), VPC_DROP_FORGED_SOURCE);
+	cr_expect_eq(revoke_tcp(true, ACK), VPC_DROP_FORGED_SOURCE);
+	cr_expect_eq(revoke_udp(false), VPC_DROP_UNKNOWN_DESTINATION);
+	cr_expect_eq(revoke_tcp(true, SYN), VPC_DROP_FORGED_SOURCE);
 	lab_addr(l, 1, "10.0.0.10", ENI_C);
 	lab_commit(l);
-	cr_expect_eq(tcp(true, ACK), VPC_DROP_FORGED_SOURCE);
-	cr_expect_eq(lab_cross(l, ENI_C, ENI_B, spec(true, IPPROTO_TCP, ACK)).reason, VPC_DROP_NO_FLOW,
+	cr_expect_eq(revoke_tcp(true, ACK), VPC_DROP_FORGED_SOURCE);
+	cr_expect_eq(lab_cross(l, ENI_C, ENI_B, revoke_spec(true, IPPROTO_TCP, ACK)).reason, VPC_DROP_NO_FLOW,
 		     "the new owner has no part in the old flow");
-	cr_expect_eq(lab_cross(l, ENI_C, ENI_B, spec(true, IPPROTO_TCP, SYN)).reason, 0);
-	cr_expect_eq(lab_cross(l, ENI_B, ENI_C, spec(false, IPPROTO_TCP, SYN | ACK)).reason, 0);
-	cr_expect_eq(lab_deliver(l, ENI_A, VPC_MARK_ENI | ENI_B, spec(false, IPPROTO_TCP, SYN | ACK)).reason,
+	cr_expect_eq(lab_cross(l, ENI_C, ENI_B, revoke_spec(true, IPPROTO_TCP, SYN)).reason, 0);
+	cr_expect_eq(lab_cross(l, ENI_B, ENI_C, revoke_spec(false, IPPROTO_TCP, SYN | ACK)).reason, 0);
+	cr_expect_eq(lab_deliver(l, ENI_A, VPC_MARK_ENI | ENI_B, revoke_spec(false, IPPROTO_TCP, SYN | ACK)).reason,
 		     VPC_DROP_WRONG_DESTINATION);
 }
 
@@ -205,172 +150,53 @@ Test(revoke, address_moves_to_another)
  * dropped for good as a cut flow of the old one (P6). */
 Test(revoke, a_stream_to_an_address_that_moves)
 {
-	establish();
+	revoke_establish();
 	lab_addr_remove(l, 1, "10.0.0.11");
 	lab_addr(l, 1, "10.0.0.11", ENI_C);
 	lab_commit(l);
-	cr_expect_eq(lab_cross(l, ENI_A, ENI_C, spec(true, IPPROTO_UDP, 0)).reason, VPC_DROP_NO_INGRESS_RULE);
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_C, revoke_spec(true, IPPROTO_UDP, 0)).reason, VPC_DROP_NO_INGRESS_RULE);
 	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_UDP, .peer_sg = SG_A});
 	lab_commit(l);
-	cr_expect_eq(lab_cross(l, ENI_A, ENI_C, spec(true, IPPROTO_UDP, 0)).reason, 0);
-	cr_expect_eq(lab_cross(l, ENI_C, ENI_A, spec(false, IPPROTO_UDP, 0)).reason, 0);
-	cr_expect_eq(lab_send(l, ENI_B, spec(false, IPPROTO_UDP, 0)).reason, VPC_DROP_FORGED_SOURCE);
-	cr_expect_eq(tcp(false, ACK), VPC_DROP_FORGED_SOURCE);
-	cr_expect_eq(lab_send(l, ENI_A, spec(true, IPPROTO_TCP, ACK)).reason, VPC_DROP_NO_FLOW);
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_C, revoke_spec(true, IPPROTO_UDP, 0)).reason, 0);
+	cr_expect_eq(lab_cross(l, ENI_C, ENI_A, revoke_spec(false, IPPROTO_UDP, 0)).reason, 0);
+	cr_expect_eq(lab_send(l, ENI_B, revoke_spec(false, IPPROTO_UDP, 0)).reason, VPC_DROP_FORGED_SOURCE);
+	cr_expect_eq(revoke_tcp(false, ACK), VPC_DROP_FORGED_SOURCE);
+	cr_expect_eq(lab_send(l, ENI_A, revoke_spec(true, IPPROTO_TCP, ACK)).reason, VPC_DROP_NO_FLOW);
 }
 
 /* A SYN with the ports of the old owner's connection opens one with the new owner. */
 Test(revoke, a_connection_to_an_address_that_moved)
 {
-	establish();
+	revoke_establish();
 	lab_addr_remove(l, 1, "10.0.0.11");
 	lab_addr(l, 1, "10.0.0.11", ENI_C);
 	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_TCP, .peer_sg = SG_A});
 	lab_commit(l);
-	cr_expect_eq(lab_cross(l, ENI_A, ENI_C, spec(true, IPPROTO_TCP, SYN)).reason, 0);
-	cr_expect_eq(lab_cross(l, ENI_C, ENI_A, spec(false, IPPROTO_TCP, SYN | ACK)).reason, 0);
-	cr_expect_eq(lab_cross(l, ENI_A, ENI_C, spec(true, IPPROTO_TCP, ACK)).reason, 0);
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_C, revoke_spec(true, IPPROTO_TCP, SYN)).reason, 0);
+	cr_expect_eq(lab_cross(l, ENI_C, ENI_A, revoke_spec(false, IPPROTO_TCP, SYN | ACK)).reason, 0);
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_C, revoke_spec(true, IPPROTO_TCP, ACK)).reason, 0);
 	cr_expect_eq(lab_established(l, ENI_B), 1, "the stream's");
 }
 
 /* The same when the flow was cut before the address moved. */
 Test(revoke, a_cut_flow_and_an_address_that_moves)
 {
-	establish();
-	lab_revoke(l, udp_row);
+	revoke_establish();
+	lab_revoke(l, rows.udp);
 	lab_commit(l);
-	cr_expect_eq(udp(true), VPC_DROP_REVOKED);
+	cr_expect_eq(revoke_udp(true), VPC_DROP_REVOKED);
 	lab_addr_remove(l, 1, "10.0.0.11");
 	lab_addr(l, 1, "10.0.0.11", ENI_C);
 	lab_allow(l, &(struct rule_spec){.sg = SG_C, .slot = VPC_SLOT_UDP, .peer_sg = SG_A});
 	lab_commit(l);
-	cr_expect_eq(lab_cross(l, ENI_A, ENI_C, spec(true, IPPROTO_UDP, 0)).reason, 0);
-}
-
-/* A grace is for rules that were taken away. It lets nobody write an address that isn't his any more (P7). */
-Test(revoke, keep_spares_no_address)
-{
-	establish();
-	lab_kill_row(l, tcp_row);
-	lab_kill_row(l, udp_row);
-	lab_commit(l);
-	cr_assert_eq(lab_sweep(l, VPC_SWEEP_GRACE, ~0ull), 2);
-	lab_raise(l, SG_B, true);
-	lab_commit(l);
-	cr_assert_eq(tcp(true, ACK), 0);
-	cr_assert_eq(udp(true), 0);
-	lab_addr_remove(l, 1, "10.0.0.10");
-	lab_addr(l, 1, "10.0.0.10", ENI_C);
-	lab_commit(l);
-	cr_expect_eq(tcp(true, ACK), VPC_DROP_FORGED_SOURCE);
-	cr_expect_eq(udp(true), VPC_DROP_FORGED_SOURCE);
-}
-
-/* A grace ends with the address: who gets it back begins without one, whatever became of it in between. */
-Test(revoke, keep_ends_with_the_address)
-{
-	struct vpc_flow_key key;
-	struct vpc_flow f;
-
-	establish();
-	lab_kill_row(l, tcp_row);
-	lab_commit(l);
-	cr_assert_eq(lab_sweep(l, VPC_SWEEP_GRACE, ~0ull), 1);
-	lab_raise(l, SG_B, true);
-	lab_commit(l);
-	cr_assert_eq(tcp(true, ACK), 0);
-	lab_addr(l, 1, "10.0.0.77", ENI_A);
-	lab_commit(l);
-	cr_assert_eq(lab_sweep(l, VPC_SWEEP_ADDRESS, 0), 1, "another address says nothing of it");
-	lab_addr_remove(l, 1, "10.0.0.10");
-	lab_commit(l);
-	cr_assert_eq(lab_sweep(l, VPC_SWEEP_ADDRESS, 0), 0, "none has one any more");
-	cr_expect_not_null(memchr(lab_sweep_io(l)->result, VPC_SWEPT_ENDED, VPC_SWEEP_MAX), "and one lived on it");
-	cr_assert(lab_flow(l, true, &key, &f));
-	cr_expect_eq(f.grace_until[0] | f.grace_until[1], 0);
-	lab_sweep(l, VPC_SWEEP_ADDRESS, 0);
-	cr_expect_null(memchr(lab_sweep_io(l)->result, VPC_SWEPT_ENDED, VPC_SWEEP_MAX), "none is left to end");
-	lab_addr(l, 1, "10.0.0.10", ENI_A);
-	lab_commit(l);
-	cr_expect_eq(tcp(true, ACK), VPC_DROP_REVOKED);
-}
-
-/* A kept flow that is allowed again is one like any other: vpcd ends its grace before it takes anything away, so that a
- * later cut cuts it. */
-Test(revoke, keep_ends_when_it_is_allowed_again)
-{
-	uint32_t again;
-
-	establish();
-	lab_kill_row(l, udp_row);
-	lab_commit(l);
-	cr_assert_eq(lab_sweep(l, VPC_SWEEP_GRACE, ~0ull), 1);
-	lab_raise(l, SG_B, true);
-	lab_commit(l);
-	cr_assert_eq(udp(true), 0);
-	again = lab_allow(
-		l, &(struct rule_spec){.sg = SG_B, .slot = VPC_SLOT_UDP, .port = 53, .port_plen = 16, .peer_sg = SG_A});
-	lab_commit(l);
-	cr_assert_eq(udp(true), 0);
-	lab_revoke(l, again);
-	lab_commit(l);
-	cr_assert_eq(lab_sweep(l, VPC_SWEEP_CONFIRM, 0), 0, "none has one any more");
-	cr_expect_eq(udp(true), VPC_DROP_REVOKED);
-}
-
-/* A grace of one side says nothing about the other's rules. */
-Test(revoke, keep_is_for_one_side)
-{
-	struct vpc_flow_key key;
-	struct vpc_flow f;
-	uint32_t row = lab_allow_all(l, SG_A, VPC_EGRESS, 4);
-
-	lab_commit(l);
-	establish();
-	lab_kill_row(l, tcp_row);
-	lab_commit(l);
-	cr_assert_eq(lab_sweep(l, VPC_SWEEP_GRACE, ~0ull), 1);
-	lab_raise(l, SG_B, true);
-	lab_commit(l);
-	cr_assert_eq(tcp(true, ACK), 0);
-	lab_revoke(l, row);
-	lab_commit(l);
-	cr_expect_eq(lab_sweep(l, VPC_SWEEP_REPORT, 0), 2);
-	cr_expect_eq(tcp(false, ACK), VPC_DROP_REVOKED);
-	cr_expect_eq(tcp(true, ACK), VPC_DROP_REVOKED);
-	cr_assert(lab_flow(l, true, &key, &f));
-	cr_expect_eq(f.grace_until[0] | f.grace_until[1], 0);
-}
-
-/* What failed before already gets no grace, and what is spared keeps the one it has. */
-Test(revoke, keep_gives_nothing_to_what_is_cut)
-{
-	struct vpc_flow_key key;
-	struct vpc_flow f;
-
-	establish();
-	lab_revoke(l, udp_row);
-	lab_commit(l);
-	lab_kill_row(l, tcp_row);
-	lab_commit(l);
-	cr_assert_eq(lab_sweep(l, VPC_SWEEP_GRACE, lab_now_ns() + 3600000000000ull), 1);
-	lab_raise(l, SG_B, true);
-	lab_commit(l);
-	cr_expect_eq(tcp(false, ACK), 0);
-	cr_expect_eq(udp(false), VPC_DROP_REVOKED);
-	lab_kill_row(l, icmp_row);
-	lab_commit(l);
-	cr_assert_eq(lab_sweep(l, VPC_SWEEP_GRACE, ~0ull), 1, "it goes on");
-	while (lab_flow(l, true, &key, &f) && f.state == VPC_FLOW_TOMBSTONE)
-		lab_sweep(l, VPC_SWEEP_EXPIRE, 0), lab_age(l, 961);
-	cr_expect_neq(f.grace_until[1], VPC_GRACE_KEEP, "as long as it was told");
+	cr_expect_eq(lab_cross(l, ENI_A, ENI_C, revoke_spec(true, IPPROTO_UDP, 0)).reason, 0);
 }
 
 /* Flows of an ENI that is gone hold its peers' budget no longer than until somebody looks (P8): killed containers send
  * no FIN. */
 Test(revoke, flows_of_who_is_gone)
 {
-	establish();
+	revoke_establish();
 	cr_assert_eq(lab_sweep(l, VPC_SWEEP_EXPIRE, 0), 0);
 	lab_eni_row(l, ENI_B)->incarnation = 2;
 	cr_expect_eq(lab_sweep(l, VPC_SWEEP_EXPIRE, 0), 2);
@@ -406,14 +232,14 @@ Test(revoke, icmp_echo_of_both_with_one_id)
 /* calico 13356: another endpoint's approval was trusted */
 Test(revoke, number_given_to_another_eni)
 {
-	establish();
+	revoke_establish();
 	lab_eni(l, &(struct eni_spec){.number = ENI_B, .incarnation = 2});
 	lab_join(l, ENI_B, false, GROUPS(70));
 	lab_commit(l);
-	cr_expect_eq(tcp(true, ACK), VPC_DROP_NO_FLOW);
-	cr_expect_eq(lab_deliver(l, ENI_B, VPC_MARK_ENI | ENI_A, spec(true, IPPROTO_TCP, ACK)).reason,
+	cr_expect_eq(revoke_tcp(true, ACK), VPC_DROP_NO_FLOW);
+	cr_expect_eq(lab_deliver(l, ENI_B, VPC_MARK_ENI | ENI_A, revoke_spec(true, IPPROTO_TCP, ACK)).reason,
 		     VPC_DROP_NO_FLOW);
-	cr_expect_eq(udp(true), VPC_DROP_NO_INGRESS_RULE);
+	cr_expect_eq(revoke_udp(true), VPC_DROP_NO_INGRESS_RULE);
 }
 
 Test(revoke, icmp_echo)
@@ -426,7 +252,7 @@ Test(revoke, icmp_echo)
 			   answer = {.src = "10.0.0.11", .dst = "10.0.0.10", .proto = IPPROTO_ICMP, .icmp_id = 1};
 
 	cr_assert_eq(lab_cross(l, ENI_A, ENI_B, ask).reason, 0);
-	lab_revoke(l, icmp_row);
+	lab_revoke(l, rows.icmp);
 	lab_commit(l);
 	cr_expect_eq(lab_cross(l, ENI_B, ENI_A, answer).reason, VPC_DROP_REVOKED);
 	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, ask).reason, VPC_DROP_REVOKED);
@@ -437,48 +263,23 @@ Test(revoke, while_the_packet_is_between_the_programs)
 	struct verdict v;
 
 	lab_set_fast_path(l, ENI_B, false);
-	establish();
-	v = lab_send(l, ENI_A, spec(true, IPPROTO_TCP, ACK));
+	revoke_establish();
+	v = lab_send(l, ENI_A, revoke_spec(true, IPPROTO_TCP, ACK));
 	cr_assert_eq(v.reason, 0);
-	lab_revoke(l, tcp_row);
+	lab_revoke(l, rows.tcp);
 	lab_commit(l);
-	cr_expect_eq(lab_deliver(l, ENI_B, v.mark, spec(true, IPPROTO_TCP, ACK)).reason, VPC_DROP_REVOKED);
-}
-
-Test(revoke, keep_and_drain)
-{
-	establish();
-	/* published without raising gen_revoke */
-	lab_kill_row(l, tcp_row);
-	lab_commit(l);
-	cr_expect_eq(tcp(true, ACK), 0);
-	cr_expect_eq(lab_sweep(l, VPC_SWEEP_REPORT, 0), 1, "one would be cut");
-	cr_expect_eq(lab_sweep(l, VPC_SWEEP_GRACE, lab_now_ns() + 3600000000000ull), 1);
-	lab_raise(l, SG_B, true);
-	lab_commit(l);
-	cr_expect_eq(tcp(true, ACK), 0, "spared");
-	cr_expect_eq(tcp(false, ACK), 0);
-	cr_expect_eq(tcp(true, SYN), VPC_DROP_NO_INGRESS_RULE, "new ones are refused");
-	cr_expect_eq(udp(true), 0);
-	/* another change of the set doesn't cut it */
-	lab_raise(l, SG_B, true);
-	lab_commit(l);
-	cr_expect_eq(tcp(true, ACK), 0);
-	cr_expect_eq(lab_sweep(l, VPC_SWEEP_UNSPARE, 0), 1);
-	cr_expect_eq(tcp(false, ACK), VPC_DROP_REVOKED);
-	cr_expect_eq(tcp(true, ACK), VPC_DROP_REVOKED);
-	cr_expect_eq(udp(true), 0);
+	cr_expect_eq(lab_deliver(l, ENI_B, v.mark, revoke_spec(true, IPPROTO_TCP, ACK)).reason, VPC_DROP_REVOKED);
 }
 
 Test(revoke, sweep_cut_and_expire)
 {
-	establish();
+	revoke_establish();
 	cr_expect_eq(lab_sweep(l, VPC_SWEEP_EXPIRE, 0), 0);
 	cr_expect_eq(lab_sweep(l, VPC_SWEEP_CUT, 0), 2);
 	cr_expect_eq(lab_established(l, ENI_A), 0);
-	cr_expect_eq(tcp(true, ACK), VPC_DROP_REVOKED);
-	cr_expect_eq(udp(false), VPC_DROP_REVOKED);
-	cr_expect_eq(tcp(true, SYN), 0, "its rules are as they were");
+	cr_expect_eq(revoke_tcp(true, ACK), VPC_DROP_REVOKED);
+	cr_expect_eq(revoke_udp(false), VPC_DROP_REVOKED);
+	cr_expect_eq(revoke_tcp(true, SYN), 0, "its rules are as they were");
 	cr_expect_eq(lab_sweep(l, VPC_SWEEP_EXPIRE, 0), 0);
 	lab_age(l, 961);
 	cr_expect_eq(lab_sweep(l, VPC_SWEEP_EXPIRE, 0), 2);
@@ -487,7 +288,7 @@ Test(revoke, sweep_cut_and_expire)
 
 Test(revoke, expiry_frees_the_budget)
 {
-	establish();
+	revoke_establish();
 	lab_age(l, 432001);
 	cr_expect_eq(lab_sweep(l, VPC_SWEEP_EXPIRE, 0), 2);
 	cr_expect_eq(lab_established(l, ENI_A), 0);
@@ -499,17 +300,17 @@ Test(revoke, flow_events)
 	struct vpc_event e;
 
 	lab_ctl(l)->listeners = VPC_LISTEN_FLOWS | VPC_LISTEN_DROPS;
-	cr_assert_eq(tcp(true, SYN), 0);
+	cr_assert_eq(revoke_tcp(true, SYN), 0);
 	cr_assert(lab_event(l, &e));
 	cr_expect_eq(e.type, VPC_EVENT_OPEN);
 	cr_expect_eq(e.eni, ENI_A);
 	cr_expect_eq(e.peer, ENI_B);
-	cr_expect_eq(e.rule[1], tcp_row);
+	cr_expect_eq(e.rule[1], rows.tcp);
 	cr_expect_eq(e.dport, htons(80));
 	cr_expect_not(lab_event(l, &e), "one");
-	lab_revoke(l, tcp_row);
+	lab_revoke(l, rows.tcp);
 	lab_commit(l);
-	cr_assert_eq(tcp(false, SYN | ACK), VPC_DROP_REVOKED);
+	cr_assert_eq(revoke_tcp(false, SYN | ACK), VPC_DROP_REVOKED);
 	cr_assert(lab_event(l, &e));
 	cr_expect_eq(e.type, VPC_EVENT_CUT);
 	cr_assert(lab_event(l, &e));
@@ -521,7 +322,7 @@ Test(revoke, flow_events)
 	uint64_t began_ns = lab_now_ns();
 
 	for (int i = 0; i < 6000; i++)
-		cr_assert_eq(tcp(false, ACK), VPC_DROP_REVOKED);
+		cr_assert_eq(revoke_tcp(false, ACK), VPC_DROP_REVOKED);
 	/* 1,000, and one for each millisecond that it took; to a hundredth */
 	uint64_t allowed = 1010 + (lab_now_ns() - began_ns) / 1000000;
 	unsigned n = 0, lost = 0;
@@ -532,6 +333,6 @@ Test(revoke, flow_events)
 	}
 	cr_expect(n >= 900 && n <= allowed, "%u of 6000 events, where %" PRIu64 " are allowed", n, allowed);
 	lab_ctl(l)->listeners = 0;
-	cr_assert_eq(tcp(false, ACK), VPC_DROP_REVOKED);
+	cr_assert_eq(revoke_tcp(false, ACK), VPC_DROP_REVOKED);
 	cr_expect_not(lab_event(l, &e), "nobody listens");
 }
