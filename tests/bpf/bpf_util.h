@@ -102,7 +102,8 @@ void lab_stay(void);
 struct datapath_bpf *lab_skel(struct lab *l);
 
 /* --- state --- */
-/* With routes out of it, unless lab_space() says otherwise. */
+/* With gateways, unless lab_space() says otherwise. lab_eni() gives the subnet default routes to an internet gateway.
+ */
 void lab_vpc(struct lab *l, uint32_t vpc, const char *cidr4, const char *cidr6);
 struct vpc_space *lab_space(struct lab *l, uint32_t vpc);
 void lab_eni(struct lab *l, const struct eni_spec *spec);

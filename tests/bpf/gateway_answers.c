@@ -4,7 +4,7 @@
  * asker's own port, at a limited rate, and only for the asker's own addresses (P7). A packet that the router could send
  * nowhere is dropped with a reason (P9).
  */
-#include "bpf_util.h"
+#include "lab_util.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -294,6 +294,21 @@ Test(gateway_answers, without_a_route_there_is_a_reason)
 	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_FORGED_SOURCE);
 	p.src = "fd00:1::10", p.dst = "2001:db8::1";
 	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
+}
+
+/* Every subnet has a route table, but for somebody who writes the map. */
+Test(gateway_answers, without_a_route_table_there_is_a_reason)
+{
+	struct packet_spec p = {.src = "10.0.0.10", .dst = "8.8.8.8", .proto = IPPROTO_UDP, .sport = 7, .dport = 22};
+	int fd = bpf_map__fd(lab_skel(l)->maps.subnet_table);
+	struct vpc_versioned none = {};
+	uint32_t subnet = 1;
+
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
+	cr_assert_eq(bpf_map_update_elem(fd, &subnet, &none, BPF_ANY), 0);
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_NO_ROUTE);
+	p.src = "fd00:1::10", p.dst = "2001:db8::1";
+	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_NO_ROUTE);
 }
 
 /* The router would look for it on the bridge, and find nobody. */

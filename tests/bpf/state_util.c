@@ -119,6 +119,42 @@ static void mac_row(struct lab *l, const struct vpc_eni *e, uint32_t number)
 	addr_row_new(l, &key, number);
 }
 
+static void put(const struct bpf_map *map, const void *key, const void *value)
+{
+	int rc = bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY);
+
+	cr_assert_eq(rc, 0, "%s: %s", bpf_map__name(map), strerror(-rc));
+}
+
+/* The last ones, which no test uses. */
+#define WORLD_TABLE  1023u
+#define WORLD_ROUTE4 1023u
+#define WORLD_ROUTE6 1022u
+
+static void world_route(struct lab *l, uint8_t family, uint32_t number)
+{
+	struct vpc_route_row row = {.key = {.table = WORLD_TABLE, .family = family},
+				    .target.slot[0] = (uint64_t)VPC_TARGET_IGW << VPC_TARGET_SHIFT};
+
+	put(l->skel->maps.route_row, &number, &row);
+	put(l->skel->maps.route, &row.key, &number);
+}
+
+/* Lets a subnet reach the world by an internet gateway. Its uplink is no device. */
+static void lab_world(struct lab *l, uint32_t vpc, uint32_t subnet)
+{
+	struct vpc_route_plens plens = {.plens4 = 1, .plens6 = {1}};
+	struct vpc_versioned table = {.slot = {WORLD_TABLE}};
+	struct vpc_uplink uplink = {.ifindex = VPC_UPLINK_FIRST + vpc, .mtu = 65535};
+	uint32_t number = WORLD_TABLE;
+
+	world_route(l, 4, WORLD_ROUTE4);
+	world_route(l, 6, WORLD_ROUTE6);
+	put(l->skel->maps.route_plens, &number, &plens);
+	put(l->skel->maps.subnet_table, &subnet, &table);
+	put(l->skel->maps.uplink, &vpc, &uplink);
+}
+
 void lab_eni(struct lab *l, const struct eni_spec *spec)
 {
 	struct vpc_eni *e = &l->eni[spec->number];
@@ -147,6 +183,7 @@ void lab_eni(struct lab *l, const struct eni_spec *spec)
 	if (lab_fast_path())
 		e->flags |= VPC_ENI_PEER_REDIRECT;
 	mac_row(l, e, spec->number);
+	lab_world(l, e->vpc, e->subnet);
 }
 
 static void addr_key(struct vpc_addr_key *key, uint32_t vpc, const char *address)

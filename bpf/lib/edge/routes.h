@@ -107,9 +107,9 @@ static long route_step(__u32 i, void *ctx)
 
 /*
  * Returns the target of the scratch's route_address in the route table of ENI `number`'s subnet, at the scratch's
- * epoch: VPC_TARGET_… << VPC_TARGET_SHIFT | number; 0: no route; AGAIN; or ROUTE_NO_TABLE.
+ * epoch: VPC_TARGET_… << VPC_TARGET_SHIFT | number; 0: drop the packet as no_route; or AGAIN. Every subnet has a table,
+ * unless somebody has changed the map: then nothing leaves the VPC from it.
  */
-#define ROUTE_NO_TABLE (-3)
 __noinline int route_find(__u32 which, __u32 number, __u32 family)
 {
 	struct scratch *s = scratch_get(which);
@@ -126,7 +126,7 @@ __noinline int route_find(__u32 which, __u32 number, __u32 family)
 	table = bpf_map_lookup_elem(&subnet_table, &subnet);
 	in_force = table ? versioned_read(table, s->epoch) : 0;
 	if (in_force <= 0)
-		return in_force ? AGAIN : ROUTE_NO_TABLE;
+		return in_force ? AGAIN : 0;
 	n = (__u32)in_force;
 	plens = bpf_map_lookup_elem(&route_plens, &n);
 	if (!plens)
@@ -247,8 +247,6 @@ __noinline int route_out(__u32 which)
 		return PASS;
 	}
 	target = route_find(which, s->me, s->packet.family);
-	if (target == ROUTE_NO_TABLE)
-		return PASS;
 	if (target <= 0)
 		return target ? AGAIN : VPC_DROP_NO_ROUTE;
 	number = (__u32)target & VPC_TARGET_NUMBER;
