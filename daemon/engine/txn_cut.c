@@ -55,6 +55,9 @@ static bool takes_way_away(const struct plan *p)
 	for (size_t i = 0; i < p->n_publishes; i++)
 		if (p->publishes[i].has_before)
 			return true;
+	for (size_t i = 0; i < p->n_vpcs; i++)
+		if (p->vpcs[i].has_before && p->vpcs[i].before.n_host_access)
+			return true;
 	return false;
 }
 

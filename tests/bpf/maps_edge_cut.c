@@ -264,6 +264,56 @@ Test(maps_edge_cut, a_publication_deleted)
 	maps_close(t);
 }
 
+static struct ip ip4(uint8_t net)
+{
+	return (struct ip){4, {[10] = 0xff, 0xff, 10, net, 0, 1}};
+}
+
+/* VPC 1 gets host access to 10.net.0.0/16 of each net in place of what it had. */
+static void host_access(struct test_plan *tp, struct vpc_record *record, const uint8_t *nets, uint32_t n)
+{
+	struct plan_vpc *v;
+
+	tp_init(tp);
+	tp_vpc(tp, true, 1);
+	v = &tp->vpcs[0];
+	v->has_before = true;
+	v->before = *record;
+	for (uint32_t i = 0; i < n; i++)
+		v->after.host_access[i] = (struct cidr){{4, {[10] = 0xff, 0xff, 10, nets[i]}}, 16};
+	v->after.n_host_access = n;
+	*record = v->after;
+}
+
+/* 10.3.0.1, 10.4.0.1 and 10.9.0.1 are the host's, 10.6.0.1 isn't. What goes by host access doesn't go by the routes. */
+Test(maps_edge_cut, host_access_taken_away)
+{
+	static const uint8_t nets[] = {4, 9, 6, 3};
+	const struct ip own[] = {ip4(3), ip4(4), ip4(9)};
+	struct vpc_record record = {.number = 1};
+	struct test_plan tp;
+
+	begin();
+	cr_assert_eq(maps_own_addresses_set(t, own, ARRAY_SIZE(own)), 0);
+	(void)flow(1, 3, false, 79, IDLE);
+	(void)flow(1, 9, false, 79, 0);
+	(void)flow(1, 6, false, 79, 0);
+	(void)flow(2, 4, true, 79, IDLE);
+	(void)flow(2, 3, true, 79, IDLE);
+	host_access(&tp, &record, nets, 4);
+	cr_expect_eq(cuts(&tp), 0, "it is given");
+	tp_init(&tp);
+	tp_nat(&tp, &nat1, NULL);
+	cr_expect_eq(cuts(&tp), 0, "the route to 10.9.0.0/16 is of no use");
+	host_access(&tp, &record, nets, 3);
+	cr_expect_eq(cuts(&tp), 2, "to and from 10.3.0.1");
+	host_access(&tp, &record, nets, 2);
+	cr_expect_eq(cuts(&tp), 0, "10.6.0.1 is nothing of the host's");
+	host_access(&tp, &record, nets, 0);
+	cr_expect_eq(cuts(&tp), 2, "all the rest");
+	maps_close(t);
+}
+
 /* What ENIs of other subnets and flows inside the VPC do is nobody's business here; nor what was cut before. */
 Test(maps_edge_cut, flows_that_are_not_concerned)
 {

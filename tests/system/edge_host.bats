@@ -109,20 +109,34 @@ host_vpc()
 	verify_clean
 }
 
-@test "host access taken away cuts at once, in both directions" {
-	local t
+@test "host access taken away cuts at once, in both directions, and the reply tells which flows" {
+	local t reply a
 	host_vpc
-	ctl vpc set "$P" --host-access "$HOST/32"
-	stream host in tcp-echo "$(ip_of "$P-a")" 80
+	a=$(ip_of "$P-a")
+	ctl vpc set "$P" --host-access "$HOST/32" "$OWN6/128"
+	stream host in tcp-echo "$a" 80
 	stream "$P-a" out tcp-echo "$HOST" 9000
 	stream "$P-a" pushed udp-push "$HOST" 9000
-	ctl vpc set "$P" --host-access none
+	stream host in6 tcp-echo "$(ip6_of "$P-a")" 80
+	# one CIDR of two: what goes by the other goes on
+	reply=$(ctl -o json vpc set "$P" --host-access "$OWN6/128" --dry-run)
+	jq -e --arg h "$HOST" --arg a "$a" '[.cut_flows[] | select(.protocol == "tcp") | [.src, .dst]] | sort == ([[$h, $a], [$a, $h]] | sort)' <<<"$reply" ||
+		fail "$reply"
+	reply=$(ctl -o json vpc set "$P" --host-access "$OWN6/128")
 	t=$(now_ns)
+	jq -e --arg h "$HOST" --arg a "$a" '[.cut_flows[] | select(.protocol == "tcp") | [.src, .dst]] | sort == ([[$h, $a], [$a, $h]] | sort)' <<<"$reply" ||
+		fail "$reply"
 	sleep 1.2
 	log_stops "$(stream_log in)" "$t"
 	log_stops "$(stream_log out)" "$t"
-	cannot host tcp "$(ip_of "$P-a")" 80
+	log_goes_on "$(stream_log in6)" "$t"
+	cannot host tcp "$a" 80
 	unanswered "$P-a" tcp "$HOST" 9000
+	reply=$(ctl -o json vpc set "$P" --host-access none)
+	t=$(now_ns)
+	jq -e --arg a "$(ip6_of "$P-a")" '[.cut_flows[] | .dst] == [$a]' <<<"$reply" || fail "$reply"
+	sleep 1.2
+	log_stops "$(stream_log in6)" "$t"
 	ctl -o json vpc show "$P" | jq -e '.host_access == []'
 	verify_clean
 }

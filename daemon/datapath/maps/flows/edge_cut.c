@@ -12,6 +12,7 @@
 
 #include "datapath/maps/edge_state.h"
 #include "datapath/maps/flows/translations.h"
+#include "datapath/maps/mirror/enis.h"
 #include "datapath/maps/mirror/gateways.h"
 #include "datapath/maps/mirror/routes.h"
 
@@ -49,6 +50,7 @@ struct edge_cut {
 	ARRAY(struct eip_of) eips_before; /* ascending */
 	ARRAY(struct eip_of) eips_after;
 	ARRAY(struct lost_publication) publications; /* lost ones, ascending by row */
+	ARRAY(struct touched_vpc) vpcs;		     /* those that lose host access */
 	uint8_t *enis;				     /* by number, from VPC_ENI_FIRST on: whether it is concerned */
 	uint32_t n_enis;
 };
@@ -63,6 +65,7 @@ struct edge_cut *edge_cut_free(struct edge_cut *x)
 	free(x->eips_before.at);
 	free(x->eips_after.at);
 	free(x->publications.at);
+	free(x->vpcs.at);
 	free(x->enis);
 	free(x);
 	return NULL;
@@ -84,6 +87,9 @@ bool edge_cut_possible(const struct maps_change *c)
 			return true;
 	for (size_t i = 0; i < m->publishes.n; i++)
 		if (!m->publishes.at[i].added)
+			return true;
+	for (size_t i = 0; i < m->vpcs.n; i++)
+		if (space_host_loses(&m->vpcs.at[i].before, &m->vpcs.at[i].space))
 			return true;
 	return false;
 }
@@ -196,6 +202,22 @@ static int note_publications(struct edge_cut *x, const struct maps *maps, const 
 	return 0;
 }
 
+static int note_vpcs(struct edge_cut *x, const struct mirror_change *c)
+{
+	for (size_t i = 0; i < c->vpcs.n; i++) {
+		const struct touched_vpc *touched = &c->vpcs.at[i];
+		struct touched_vpc *lost;
+
+		if (!space_host_loses(&touched->before, &touched->space))
+			continue;
+		lost = ARRAY_PUSH(&x->vpcs);
+		if (!lost)
+			return -ENOMEM;
+		*lost = *touched;
+	}
+	return 0;
+}
+
 /* --- whom it concerns --------------------------------------------------------------------------------------------- */
 
 /* The route table of a subnet, before the change or after it. */
@@ -241,7 +263,9 @@ static int note_enis(struct edge_cut *x, const struct maps *maps, const struct m
 		edited[x->routes.at[i].key.table] = 1;
 	for (size_t i = 0; i < x->nats.n; i++)
 		vpcs[x->nats.at[i].before.vpc] = 1;
-	if (x->routes.n || x->tables.n || x->nats.n)
+	for (size_t i = 0; i < x->vpcs.n; i++)
+		vpcs[x->vpcs.at[i].number] = 1;
+	if (x->routes.n || x->tables.n || x->nats.n || x->vpcs.n)
 		concern_subnets(x, maps, edited, vpcs);
 	for (size_t i = 0; i < c->eips.n; i++)
 		if (c->eips.at[i].has_before && eip_is_eni(&c->eips.at[i].before))
@@ -268,6 +292,8 @@ int edge_cut_new(const struct maps *maps, const struct maps_change *c, struct ed
 	if (r == 0)
 		r = note_publications(x, maps, &c->mirror);
 	if (r == 0)
+		r = note_vpcs(x, &c->mirror);
+	if (r == 0)
 		r = note_enis(x, maps, &c->mirror);
 	if (r == 0)
 		*ret = TAKE_PTR(x);
@@ -291,6 +317,7 @@ struct subject {
 	bool peered; /* the other end is an ENI of a peered VPC */
 	bool recent; /* it had a packet just now */
 	bool translated;
+	bool from_host;		/* the host opened it by an internet gateway */
 	struct vpc_nat_key out; /* IPv4 */
 	struct vpc_nat_entry entry;
 };
@@ -306,6 +333,7 @@ static bool subject_of(const struct maps *maps, const struct vpc_flow_key *key, 
 				.local = flow->eni[0] ? flow->opener : !flow->opener,
 				.outside_opened = !flow->eni[0],
 				.peered = flow->incarnation[flow->eni[0] ? 1 : 0] != 0,
+				.from_host = (flow->flags & VPC_FLOW_FROM_HOST) != 0,
 				.recent = flow->last_seen_ns + RECENT_S * NS_PER_S > now_ns};
 	if (ret->eni >= maps->mirror.size.enis)
 		return false;
@@ -449,6 +477,23 @@ static bool publication_led_to(const struct edge_cut *x, const struct subject *s
 	return false;
 }
 
+/* Whether a flow with the host itself passes by host access, before the change or after it. */
+static bool by_host_access(const struct maps *maps, const struct edge_cut *x, const struct subject *s, bool after)
+{
+	const struct vpc_space *space = &maps->mirror.spaces[s->key->vpc < maps->mirror.size.vpcs ? s->key->vpc : 0];
+	const __be32 *remote = s->key->addr[!s->local];
+	struct vpc_public_key key;
+	struct vpc_public found;
+
+	for (size_t i = 0; i < x->vpcs.n; i++)
+		if (x->vpcs.at[i].number == s->key->vpc)
+			space = after ? &x->vpcs.at[i].space : &x->vpcs.at[i].before;
+	if (s->peered || s->from_host || !space_host_names(space, s->v4, remote))
+		return false;
+	memcpy(key.addr, remote, sizeof(key.addr));
+	return bpf_map_lookup_elem(maps->map[MAP_PUBLIC].fd, &key, &found) == 0 && found.kind & VPC_PUBLIC_OWN;
+}
+
 bool edge_cut_flow(const struct maps *maps, const struct edge_cut *x, const struct vpc_flow_key *key,
 		   const struct vpc_flow *flow, uint64_t now_ns)
 {
@@ -460,6 +505,8 @@ bool edge_cut_flow(const struct maps *maps, const struct edge_cut *x, const stru
 		return false;
 	if (s.translated && (s.entry.flags & VPC_NAT_PUBLISHED))
 		return publication_lost(x, s.entry.by, s.entry.incarnation);
+	if (by_host_access(maps, x, &s, false))
+		return !by_host_access(maps, x, &s, true);
 	if (!s.peered && s.v4 && s.outside_opened && !s.translated && s.recent && !elastic_of(maps, x, &s, false))
 		return publication_led_to(x, &s);
 	return route_is_cut(maps, x, &s);

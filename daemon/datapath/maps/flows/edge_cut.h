@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Which flows with the outside a change cuts by taking a way out or in from them: a route, the route table of a subnet,
- * a NAT gateway, an elastic IP, a publication. Their entries stay as they are, since the programs ask for the way of
- * each packet; so what was taken away is noted here, and compared with each flow.
+ * a NAT gateway, an elastic IP, a publication, host access. Their entries stay as they are, since the programs ask for
+ * the way of each packet; so what was taken away is noted here, and compared with each flow.
  */
 #ifndef DATAPATH_MAPS_FLOWS_EDGE_CUT_H
 #define DATAPATH_MAPS_FLOWS_EDGE_CUT_H

@@ -290,6 +290,32 @@ void space_of(const struct vpc_record *v, const struct vpc_space *before, struct
 	*ret = space;
 }
 
+bool space_host_names(const struct vpc_space *space, bool v4, const __be32 address[4])
+{
+	for (uint32_t i = 0; v4 && i < space->n_host4; i++)
+		if ((address[3] & space->host4[i].mask) == space->host4[i].addr)
+			return true;
+	for (uint32_t i = 0; !v4 && i < space->n_host6; i++) {
+		const struct vpc_cidr6 *c = &space->host6[i];
+		__be32 other = 0;
+
+		for (unsigned word = 0; word < 4; word++)
+			other |= (address[word] & c->mask[word]) ^ c->addr[word];
+		if (!other)
+			return true;
+	}
+	return false;
+}
+
+bool space_host_loses(const struct vpc_space *before, const struct vpc_space *after)
+{
+	if (!before->n_host4 && !before->n_host6)
+		return false;
+	return before->n_host4 != after->n_host4 || before->n_host6 != after->n_host6 ||
+	       memcmp(before->host4, after->host4, sizeof(before->host4)) != 0 ||
+	       memcmp(before->host6, after->host6, sizeof(before->host6)) != 0;
+}
+
 /* Whether another VPC gets the number: a transaction may delete one and create one. */
 static bool vpc_number_given(const struct plan *plan, uint32_t number)
 {

@@ -24,6 +24,10 @@ extern const struct vpc_cidr6 space_empty6;
  * reads while they are written misses none of them: one that stands in the kernel as it should is equal to the result.
  */
 void space_of(const struct vpc_record *v, const struct vpc_space *before, struct vpc_space *ret);
+/* Whether host access names an address. address: network order; IPv4: as in the flow maps, and the last word counts. */
+bool space_host_names(const struct vpc_space *space, bool v4, const __be32 address[4]);
+/* Whether something that the host access of `before` names isn't named by that of `after`, or may not be. */
+bool space_host_loses(const struct vpc_space *before, const struct vpc_space *after);
 
 /* What a plan does to them. Errors as plan_rows. */
 int plan_enis(struct mirror *m, struct mirror_change *c, const struct plan *plan, struct vpc_error *reterr);
