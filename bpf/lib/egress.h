@@ -211,6 +211,14 @@ __noinline int checksum_refused(struct __sk_buff *skb)
 /* Finds where an accepted packet goes that is for no local ENI. Returns PASS, AGAIN or a reason. */
 static __always_inline int egress_way(struct scratch *s)
 {
+	struct vpc_eni *me = s->via && !s->hop ? eni_get(s->me) : 0;
+
+	if (me && mac_equal(s->dmac, me->gateway_mac)) {
+		int rc = route_forwarded(SCRATCH_PACKET);
+
+		if (rc)
+			return rc;
+	}
 	if (s->target || (s->admitted && s->end[1].eni) || (s->hop && !s->hop_routed))
 		return PASS;
 	return route_way(SCRATCH_PACKET);

@@ -53,6 +53,50 @@ Test(edge_routes, appliance)
 	cr_expect_arr_eq(lab_out(e.l)->data, lab_mac(ENI_B), 6);
 }
 
+/* The answer that an appliance of another subnet forwards: past the router, which has no route back to its source. Only
+ * the appliance to which the receiver's route table leads sends it. */
+Test(edge_routes, answer_by_an_appliance)
+{
+	struct packet_spec p = {
+		.src = "198.51.100.1", .dst = "10.0.0.10", .proto = IPPROTO_UDP, .sport = 53, .dport = 1000, .ttl = 64};
+	struct verdict v;
+	struct frame f;
+
+	lab_eni_row(e.l, ENI_C)->flags &= ~VPC_ENI_SOURCE_DEST_CHECK;
+	lab_allow_all(e.l, SG_C, VPC_INGRESS, 4);
+	lab_commit(e.l);
+	edge_route(&e, "0.0.0.0/0", VPC_TARGET_ENI, ENI_C);
+	lab_commit(e.l);
+	v = to_the_world(64);
+	cr_expect_eq(v.reason, 0);
+	f = *lab_out(e.l);
+	cr_expect_eq(lab_to(e.l, ENI_C, v.mark, &f).reason, 0);
+	for (int i = 0; i < 3; i++) {
+		v = lab_send(e.l, ENI_C, p);
+		cr_expect_eq(v.action, TC_ACT_REDIRECT);
+		cr_expect_eq(v.mark, VPC_MARK_ENI | ENI_C);
+		f = *lab_out(e.l);
+		cr_expect_arr_eq(f.data, lab_mac(ENI_A), 6);
+		cr_expect_eq(f.data[22], 63);
+		cr_expect_eq(lab_to(e.l, ENI_A, v.mark, &f).reason, 0);
+	}
+	p.ttl = 1;
+	cr_expect_eq(lab_send(e.l, ENI_C, p).reason, VPC_DROP_HOP_LIMIT);
+	p.ttl = 64;
+	p.sport = 54;
+	cr_expect_eq(lab_send(e.l, ENI_C, p).reason, VPC_DROP_NO_INGRESS_RULE, "nobody asked");
+	p.sport = 53;
+	p.src = "10.0.0.11";
+	cr_expect_eq(lab_send(e.l, ENI_C, p).reason, VPC_DROP_NO_INGRESS_RULE, "an address of the VPC");
+	lab_allow_all(e.l, SG_A, VPC_INGRESS, 4);
+	lab_commit(e.l);
+	cr_expect_eq(lab_send(e.l, ENI_C, p).reason, VPC_DROP_NO_RETURN_ROUTE, "an address of the VPC that A lets in");
+	p.src = "198.51.100.1";
+	edge_route(&e, "0.0.0.0/0", VPC_TARGET_ENI, ENI_B);
+	lab_commit(e.l);
+	cr_expect_eq(lab_send(e.l, ENI_C, p).reason, VPC_DROP_NO_RETURN_ROUTE, "on the next packet");
+}
+
 /* An ENI that doesn't forward, is the sender itself, or attached to nothing, is no target. */
 Test(edge_routes, no_appliance)
 {

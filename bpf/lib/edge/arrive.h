@@ -60,6 +60,8 @@ __noinline int arrive_judge(struct __sk_buff *skb)
 	if (!s)
 		return VPC_DROP_NOT_READY;
 	rc = arrive_begin(skb, s);
+	if (!rc)
+		rc = route_enter(SCRATCH_PACKET);
 	if (rc)
 		return rc;
 	me = eni_get(s->me);

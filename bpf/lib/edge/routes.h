@@ -313,6 +313,70 @@ __noinline int route_back(__u32 which, __u32 number)
 										       : VPC_DROP_NO_ROUTE;
 }
 
+/* Returns the ENI to which the route table of ENI `number`'s subnet sends the scratch's route_address, if that is an
+ * appliance; 0: it is none; or AGAIN. */
+static __always_inline int route_appliance(struct scratch *s, __u32 which, __u32 number)
+{
+	int target = route_find(which, number, s->packet.family);
+	struct vpc_eni *to;
+
+	if (target <= 0 || (__u32)target >> VPC_TARGET_SHIFT != VPC_TARGET_ENI)
+		return target == AGAIN ? AGAIN : 0;
+	number = (__u32)target & VPC_TARGET_NUMBER;
+	to = eni_get(number);
+	return to && to->vpc == s->vpc && !(READ_ONCE(to->flags) & (VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_UNPLUGGED))
+		       ? (int)number
+		       : 0;
+}
+
+/*
+ * Finds the ENI that gets the packet in the scratch, which came by a gateway and is for ENI `me`. That is the appliance
+ * to which `me`'s answers would go: it sees both directions, and its own route table leads on to the gateway
+ * (route_back). Published ports and the host lead past it, as their answers do. Returns PASS with `me` set, or AGAIN.
+ */
+__noinline int route_enter(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	__u32 kind;
+	int number;
+
+	if (!s)
+		return VPC_DROP_NOT_READY;
+	kind = way_kind(s->way);
+	if (s->peer || (kind != VPC_EDGE_NAT && kind != VPC_EDGE_IGW && kind != VPC_EDGE_EIGW))
+		return PASS;
+	address_copy(s->route_address, s->packet.src);
+	number = route_appliance(s, which, s->me);
+	if (number > 0)
+		s->me = (__u32)number;
+	return number < 0 ? AGAIN : PASS;
+}
+
+/*
+ * Whether appliance `me` forwards the packet in the scratch to an ENI whose route table leads the packet's source to
+ * the appliance. The router knows no such route, so the packet passes it by: `hop` and `hop_routed` are set. Returns
+ * PASS, also where it is no such packet, or AGAIN.
+ */
+__noinline int route_forwarded(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	__u32 owner;
+	int number;
+
+	if (!s)
+		return VPC_DROP_NOT_READY;
+	owner = address_owner(s, s->packet.dst);
+	if (!owner || owner == s->me || address_in_space(s, s->packet.family, s->packet.src))
+		return PASS;
+	address_copy(s->route_address, s->packet.src);
+	number = route_appliance(s, which, owner);
+	if (number > 0 && (__u32)number == s->me) {
+		s->hop = owner;
+		s->hop_routed = 1;
+	}
+	return number < 0 ? AGAIN : PASS;
+}
+
 /* Asks the route table before the packet in the scratch is judged, if its VPC is peered and its destination is outside
  * the VPC: groups of the ENI at the other end of a peering count. Sets `way_known` and what route_out() sets. */
 __noinline int route_early(__u32 which)

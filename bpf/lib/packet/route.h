@@ -103,7 +103,7 @@ __noinline int route_refused(struct __sk_buff *skb)
 	}
 	if (p->hop_limit <= 1)
 		return VPC_DROP_HOP_LIMIT;
-	if (!route_leads_back(s, me))
+	if (!s->hop && !route_leads_back(s, me))
 		return VPC_DROP_NO_RETURN_ROUTE;
 	rc = route_headers(skb, s);
 	if (rc)
