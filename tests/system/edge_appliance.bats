@@ -62,7 +62,7 @@ works()
 	can w tcp "$FAR" 7000
 	closed w udp "$FAR" 7001
 	in_ns w ip route flush cache
-	in_ns w ping -n -c 2 -i 0.2 -W 1 -M do -s 1400 "$FAR" >"$BATS_TEST_TMPDIR/ping" 2>&1 || true
+	in_ns w ping -n -c 2 -i 0.2 -W 1 -M "do" -s 1400 "$FAR" >"$BATS_TEST_TMPDIR/ping" 2>&1 || true
 	grep -q 'mtu *= *1300' "$BATS_TEST_TMPDIR/ping" || fail "$(cat "$BATS_TEST_TMPDIR/ping")"
 	in_ns fw nft list chain ip t forward | grep -q 'invalid counter packets 0 '
 }

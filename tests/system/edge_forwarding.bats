@@ -133,9 +133,9 @@ works()
 	local name
 	for name in n a; do
 		can "$name" tcp "$FAR" 7000
-		in_ns "$name" ping -n -c 2 -i 0.2 -W 1 -M do -s 1400 "$FAR" >"$BATS_TEST_TMPDIR/ping" 2>&1 || true
+		in_ns "$name" ping -n -c 2 -i 0.2 -W 1 -M "do" -s 1400 "$FAR" >"$BATS_TEST_TMPDIR/ping" 2>&1 || true
 		grep -q 'mtu *= *1300' "$BATS_TEST_TMPDIR/ping" || fail "$(cat "$BATS_TEST_TMPDIR/ping")"
-		in_ns "$name" ping -n -q -c 1 -W 2 -M do -s 1272 "$FAR"
+		in_ns "$name" ping -n -q -c 1 -W 2 -M "do" -s 1272 "$FAR"
 	done
 	closed n udp "$FAR" 7001
 	closed a udp "$FAR" 7001
