@@ -1,26 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Network ACLs: a record for each direction that doesn't allow everything. */
-#include <netinet/in.h>
-
 #include "compiler/internal.h"
-
-static uint8_t slot_of(int protocol)
-{
-	switch (protocol) {
-	case PROTOCOL_ALL:
-		return VPC_SLOT_ANY;
-	case IPPROTO_TCP:
-		return VPC_SLOT_TCP;
-	case IPPROTO_UDP:
-		return VPC_SLOT_UDP;
-	case IPPROTO_ICMP:
-		return VPC_SLOT_ICMP;
-	case IPPROTO_ICMPV6:
-		return VPC_SLOT_ICMPV6;
-	default:
-		return VPC_SLOT_OTHER;
-	}
-}
 
 static void record_ports(const struct acl_rule *r, struct acl_rule_record *ret)
 {
@@ -49,7 +29,7 @@ static void record_ports(const struct acl_rule *r, struct acl_rule_record *ret)
 static void record_rule(const struct acl_rule *r, struct acl_rule_record *ret)
 {
 	*ret = (struct acl_rule_record){
-		.slot = slot_of(r->protocol),
+		.slot = protocol_slot(r->protocol),
 		.family = r->cidr.addr.family,
 		.plen = r->cidr.plen,
 		.allow = r->allow,

@@ -96,6 +96,8 @@ int compare_cidrs(const struct cidr *a, const struct cidr *b);
 /* Where a route leads, as struct route_record says it. Never 0. */
 uint32_t route_target(const struct table_route *r);
 
+/* The slot (VPC_SLOT_…) of a protocol: PROTOCOL_ALL, or an IP protocol number (rule.c). */
+uint8_t protocol_slot(int protocol);
 /* A port of an attached ENI (port.c); either may be NULL, attached or not. */
 int compile_port(const struct scope *s, const struct eni *before, const struct eni *after, struct plan *plan);
 void record_port_clear(struct port_record *r);

@@ -6,7 +6,7 @@
 
 #include "compiler/internal.h"
 
-static uint8_t protocol_slot(int protocol)
+uint8_t protocol_slot(int protocol)
 {
 	switch (protocol) {
 	case PROTOCOL_ALL:

@@ -124,6 +124,12 @@ enum model_limit {
 int limit_check(const struct model *m, enum model_limit limit, size_t asked, enum vpc_code code, const char *field,
 		struct vpc_error *reterr);
 
+/* limit_check() for one more object of the kind: on the host; in the VPC with this number, by per_vpc, and on the host.
+ */
+int limit_check_kind(const struct model *m, enum object_kind kind, enum vpc_code code, struct vpc_error *reterr);
+int limit_check_in_vpc(const struct model *m, enum object_kind kind, uint32_t vpc, enum model_limit per_vpc,
+		       enum vpc_code code, struct vpc_error *reterr);
+
 /* How many objects of the kind there may be. */
 uint32_t kind_limit(const struct model *m, enum object_kind kind);
 
@@ -214,6 +220,10 @@ static inline bool change_has(const struct change *c, enum change_field field)
 int change_names(const struct model *m, const struct change *c, struct object *o, const struct object *old,
 		 struct vpc_error *reterr);
 
+/* The same for a new object. c NULL: it is called `name`, as what a VPC is born with. */
+int change_names_new(const struct model *m, const struct change *c, const char *name, struct object *o,
+		     struct vpc_error *reterr);
+
 /* DependencyViolation (-EINVAL) with all users as holders if an object refers to o. o's own parts don't count. */
 int object_check_unused(const struct model *m, const struct object *o, struct vpc_error *reterr);
 /* Growing list of borrowed objects. */
@@ -236,6 +246,30 @@ typedef int change_apply_fn(struct model_txn *t, const struct change *c, struct 
 #define CHANGE(symbol, apply, ...) change_apply_fn apply;
 #include "model/changes.def"
 #undef CHANGE
+
+/* --- changes of several kinds (txn_change.c) ---------------------------------------------------------------------- */
+
+/* Makes an object in the VPC with this number. c NULL: what a VPC is born with, or what goes with it. */
+typedef int make_in_vpc_fn(struct model_txn *t, uint32_t vpc, const struct change *c, const struct object **ret,
+			   struct vpc_error *reterr);
+/* Removes o, and does what follows from that. */
+typedef int remove_fn(struct model_txn *t, const struct object *o, struct vpc_error *reterr);
+/* What a change of o does to one of the subnets that it names as `field`. */
+typedef int subnet_fn(struct model_txn *t, const struct object *o, const struct object *subnet, const char *field,
+		      struct vpc_error *reterr);
+
+/* A creation in the VPC that c names. */
+int change_create_in_vpc(struct model_txn *t, const struct change *c, make_in_vpc_fn *make, struct change_result *ret,
+			 struct vpc_error *reterr);
+/* A deletion. */
+int change_remove(struct model_txn *t, const struct change *c, remove_fn *remove, struct change_result *ret,
+		  struct vpc_error *reterr);
+/* A change of an object of a VPC that calls fn for each of its `subnets`, at least one. */
+int change_subnets(struct model_txn *t, const struct change *c, subnet_fn *fn, struct change_result *ret,
+		   struct vpc_error *reterr);
+/* What a VPC is born with keeps its name, and is deleted with the VPC alone. what: "main route table". */
+int born_check_name(const struct change *c, const struct object *o, const char *what, struct vpc_error *reterr);
+int born_refuse_delete(const struct object *o, const char *what, struct vpc_error *reterr);
 
 /* --- between kinds ----------------------------------------------------------------------------------------------- */
 
@@ -287,13 +321,18 @@ int eni_choose_secondary(const struct model *m, const struct change *c, struct e
 void eni_note_addresses(struct model *m, const struct eni *e, const struct change *c);
 /* Whether it is one of the ENI's addresses, of either family. */
 bool eni_has_address(const struct eni *e, const struct ip *ip);
+/* Sets the number at this offset of struct subnet: of the route table or ACL that it uses. */
+int subnet_set_number(struct model_txn *t, const struct object *subnet, size_t offset, uint32_t number,
+		      struct vpc_error *reterr);
 /* Offset of an address from the subnet's first: its rank in POSTING_ADDRESSES…; UINT32_MAX: too far. */
 uint32_t subnet_offset(const struct subnet *s, const struct ip *ip);
 #define SUBNET_RESERVED_FIRST 4u /* network, gateway, DNS, future; the last IPv4 address is reserved too */
 
 /* --- the edge ---------------------------------------------------------------------------------------------------- */
 
-/* Make for each VPC what a store of an earlier version lacks: route_table.c, acl.c. */
+/* Makes what a store of an earlier version lacks for each VPC whose number at this offset of struct vpc is 0. */
+int vpc_make_missing(struct model_txn *t, size_t offset, make_in_vpc_fn *make, struct vpc_error *reterr);
+/* By it: route_table.c, acl.c. */
 int route_table_upgrade(struct model_txn *t, struct vpc_error *reterr);
 int acl_upgrade(struct model_txn *t, struct vpc_error *reterr);
 /* The VPC's main route table, without routes. */

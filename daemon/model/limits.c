@@ -14,6 +14,13 @@ static const struct {
 #undef LIMIT
 };
 
+/* How many objects of a kind there may be on the host. */
+static const enum model_limit kind_limits[OBJECT_KINDS] = {
+#define KIND(SYMBOL, symbol, noun, prefix, code, article, title, list, schema, limit) \
+	[OBJECT_##SYMBOL] = MODEL_LIMIT_##limit,
+#include <vpc/kinds.def>
+};
+
 uint32_t kind_limit(const struct model *m, enum object_kind kind)
 {
 	return *(const uint32_t *)((const char *)&m->limits + kind_of(kind)->limit_offset);
@@ -28,4 +35,18 @@ int limit_check(const struct model *m, enum model_limit limit, size_t asked, enu
 		return 0;
 	return vpc_error_set(reterr, code, field, "the limit %s (%s) is %u, and this would make %zu",
 			     limits[limit].name, limits[limit].text, value, asked);
+}
+
+int limit_check_kind(const struct model *m, enum object_kind kind, enum vpc_code code, struct vpc_error *reterr)
+{
+	return limit_check(m, kind_limits[kind], model_count(m, kind) + 1, code, NULL, reterr);
+}
+
+int limit_check_in_vpc(const struct model *m, enum object_kind kind, uint32_t vpc, enum model_limit per_vpc,
+		       enum vpc_code code, struct vpc_error *reterr)
+{
+	size_t n = posting_count(index_referrers(&m->ix, OBJECT_VPC, vpc, kind));
+	int r = limit_check(m, per_vpc, n + 1, code, NULL, reterr);
+
+	return r < 0 ? r : limit_check_kind(m, kind, code, reterr);
 }

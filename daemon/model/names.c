@@ -218,3 +218,11 @@ int change_names(const struct model *m, const struct change *c, struct object *o
 	}
 	return r;
 }
+
+int change_names_new(const struct model *m, const struct change *c, const char *name, struct object *o,
+		     struct vpc_error *reterr)
+{
+	if (c)
+		return change_names(m, c, o, NULL, reterr);
+	return object_set_name(o, name) < 0 ? vpc_error_oom(reterr) : 0;
+}

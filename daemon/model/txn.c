@@ -225,34 +225,6 @@ int model_apply(struct model_txn *t, const struct change *c, struct change_resul
 	return 0;
 }
 
-int change_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
-{
-	_cleanup_object_ struct object *copy = NULL;
-	const struct object *o;
-	int r = txn_target_copy(t, c, change_op_kind(c->op), &o, &copy, reterr);
-
-	if (r < 0)
-		return r;
-	r = change_names(t->m, c, copy, o, reterr);
-	if (r < 0)
-		return r;
-	result_set(ret, o);
-	return txn_replace(t, o, TAKE_PTR(copy), reterr);
-}
-
-int change_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
-{
-	const struct object *o;
-	int r = txn_target(t, c, change_op_kind(c->op), &o, reterr);
-
-	if (r >= 0)
-		r = object_check_unused(t->m, o, reterr);
-	if (r < 0)
-		return r;
-	result_set(ret, o);
-	return txn_remove_whole(t, o, reterr);
-}
-
 void result_set(struct change_result *ret, const struct object *o)
 {
 	memcpy(ret->id, o->id, sizeof(ret->id));

@@ -141,6 +141,7 @@ RULE='{"direction": "ingress", "protocol": "tcp", "from_port": 443, "to_port": 4
 
 @test "a route table that many changes are about is whole in all results, or in the first and the last" {
 	local changes
+	# shellcheck disable=SC2016
 	changes=$(jq -nc --arg p "$P" --argjson n 16 '[{op: "route-table.create", name: $p, vpc_id: "prod"}] +
 		[range($n) | {op: "route.add", route_table_id: "$0.id", destination: "100.64.\(.).0/24", target: "blackhole"}]')
 	api_is 200 POST /v1/transactions '{"changes": '"$changes"'}' >"$BATS_TEST_TMPDIR/out"
@@ -154,6 +155,7 @@ RULE='{"direction": "ingress", "protocol": "tcp", "from_port": 443, "to_port": 4
 	api_is 200 POST /v1/transactions "$changes" >"$BATS_TEST_TMPDIR/out"
 	jq -e '.results | length == 16 and all(([.routes[] | select(.target == "blackhole")] | length) == 15)' "$BATS_TEST_TMPDIR/out"
 	# what is short is whole in each
+	# shellcheck disable=SC2016 # $0.id is the API's
 	api_is 200 POST /v1/transactions '{"changes": [
 		{"op": "sg.create", "name": "'"$P"'", "vpc_id": "prod"},
 		{"op": "sg.update", "security_group_id": "$0.id", "description": "a"},

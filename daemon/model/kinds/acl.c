@@ -7,20 +7,9 @@
 #include <vpc/array.h>
 
 #define DEFAULT_NAME	"default"
+#define WHAT_DEFAULT	"default network ACL"
 #define DEFAULT_NUMBER	100 /* of the rule for IPv4, as AWS; that for IPv6 is the next */
 #define DEFAULT_NUMBER6 101
-
-static int check_limits(const struct model *m, uint32_t vpc, struct vpc_error *reterr)
-{
-	int r = limit_check(m, MODEL_LIMIT_network_acls_per_vpc,
-			    posting_count(index_referrers(&m->ix, OBJECT_VPC, vpc, OBJECT_ACL)) + 1,
-			    VPC_E_NETWORK_ACL_LIMIT_EXCEEDED, NULL, reterr);
-
-	if (r < 0)
-		return r;
-	return limit_check(m, MODEL_LIMIT_network_acls, model_count(m, OBJECT_ACL) + 1,
-			   VPC_E_NETWORK_ACL_LIMIT_EXCEEDED, NULL, reterr);
-}
 
 /* The rules of a default ACL: everything in and out, of both families. */
 static int allow_all(struct acl *a)
@@ -56,12 +45,12 @@ static int make(struct model_txn *t, uint32_t vpc, const struct change *c, const
 		return vpc_error_oom(reterr);
 	a->vpc = vpc;
 	a->is_default = !c;
-	if (!c)
-		r = object_set_name(o, DEFAULT_NAME) < 0 || allow_all(a) < 0 ? vpc_error_oom(reterr) : 0;
-	else
-		r = change_names(t->m, c, o, NULL, reterr);
+	r = change_names_new(t->m, c, DEFAULT_NAME, o, reterr);
+	if (r >= 0 && !c && allow_all(a) < 0)
+		r = vpc_error_oom(reterr);
 	if (r >= 0)
-		r = check_limits(t->m, vpc, reterr);
+		r = limit_check_in_vpc(t->m, OBJECT_ACL, vpc, MODEL_LIMIT_network_acls_per_vpc,
+				       VPC_E_NETWORK_ACL_LIMIT_EXCEEDED, reterr);
 	if (r >= 0)
 		r = txn_identify(t, o, reterr);
 	if (r < 0)
@@ -77,15 +66,7 @@ int acl_make_default(struct model_txn *t, uint32_t vpc, const struct object **re
 
 int acl_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
-	const struct object *vpc, *o;
-	int r = txn_target(t, c, OBJECT_VPC, &vpc, reterr);
-
-	if (r >= 0)
-		r = make(t, vpc->number, c, &o, reterr);
-	if (r < 0)
-		return r;
-	result_set(ret, o);
-	return 0;
+	return change_create_in_vpc(t, c, make, ret, reterr);
 }
 
 int acl_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
@@ -93,12 +74,9 @@ int acl_update(struct model_txn *t, const struct change *c, struct change_result
 	const struct object *o;
 	int r = txn_target(t, c, OBJECT_ACL, &o, reterr);
 
-	if (r < 0)
-		return r;
-	if (acl_of(o)->is_default && change_has(c, FIELD_NAME) && c->name && strcmp(c->name, o->name) != 0)
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "name",
-				     "the default network ACL keeps its name");
-	return change_update(t, c, ret, reterr);
+	if (r >= 0 && acl_of(o)->is_default)
+		r = born_check_name(c, o, WHAT_DEFAULT, reterr);
+	return r < 0 ? r : change_update(t, c, ret, reterr);
 }
 
 int acl_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
@@ -106,72 +84,31 @@ int acl_delete(struct model_txn *t, const struct change *c, struct change_result
 	const struct object *o;
 	int r = txn_target(t, c, OBJECT_ACL, &o, reterr);
 
-	if (r < 0)
-		return r;
-	if (acl_of(o)->is_default)
-		return vpc_error_set(reterr, VPC_E_CANNOT_DELETE, "network_acl_id",
-				     "%s is its VPC's default network ACL; it goes with the VPC", o->id);
-	return change_delete(t, c, ret, reterr);
+	if (r >= 0 && acl_of(o)->is_default)
+		r = born_refuse_delete(o, WHAT_DEFAULT, reterr);
+	return r < 0 ? r : change_delete(t, c, ret, reterr);
 }
 
 /* --- subnets ----------------------------------------------------------------------------------------------------- */
 
-static int set_acl(struct model_txn *t, const struct object *subnet, const struct object *acl, struct vpc_error *reterr)
+static int associate_one(struct model_txn *t, const struct object *acl, const struct object *subnet, const char *field,
+			 struct vpc_error *reterr)
 {
-	uint32_t number = acl_of(acl)->is_default ? 0 : acl->number;
-	struct object *copy;
-
-	if (subnet_of(subnet)->acl == number)
-		return 0;
-	copy = object_copy(subnet);
-	if (!copy)
-		return vpc_error_oom(reterr);
-	((struct subnet *)copy)->acl = number;
-	return txn_replace(t, subnet, copy, reterr);
+	(void)field;
+	return subnet_set_number(t, subnet, offsetof(struct subnet, acl), acl_of(acl)->is_default ? 0 : acl->number,
+				 reterr);
 }
 
 int acl_associate(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
-	const struct object *o;
-	int r = txn_target(t, c, OBJECT_ACL, &o, reterr);
-
-	if (r < 0)
-		return r;
-	if (!c->n_subnets)
-		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, "subnets",
-				     "subnets must name at least one subnet");
-	for (size_t i = 0; i < c->n_subnets; i++) {
-		const struct object *subnet;
-		char field[32];
-
-		snprintf(field, sizeof(field), "subnets[%zu]", i);
-		r = txn_resolve_in(t, OBJECT_SUBNET, c->subnets[i], acl_of(o)->vpc, field, &subnet, reterr);
-		if (r >= 0)
-			r = set_acl(t, subnet, o, reterr);
-		if (r < 0)
-			return r;
-	}
-	result_set(ret, o);
-	return txn_touch(t, o, reterr);
+	return change_subnets(t, c, associate_one, ret, reterr);
 }
 
 /* --- stores of earlier versions ---------------------------------------------------------------------------------- */
 
 int acl_upgrade(struct model_txn *t, struct vpc_error *reterr)
 {
-	const struct object *o = NULL, *next = model_next(t->m, OBJECT_VPC, NULL), *acl;
-	int r = 0;
-
-	while (r >= 0 && (o = next)) {
-		next = model_next(t->m, OBJECT_VPC, o);
-		if (vpc_of(o)->default_acl)
-			continue;
-		r = make(t, o->number, NULL, &acl, reterr);
-		/* It follows from the ACL, so it is no change of the VPC. */
-		if (r >= 0)
-			((struct vpc *)vpc_of(o))->default_acl = acl->number;
-	}
-	return r;
+	return vpc_make_missing(t, offsetof(struct vpc, default_acl), make, reterr);
 }
 
 /* --- the kind ---------------------------------------------------------------------------------------------------- */

@@ -10,19 +10,15 @@ static int make(struct model_txn *t, uint32_t vpc, const struct change *c, const
 {
 	_cleanup_object_ struct object *o = object_new(OBJECT_EIGW);
 	struct eigw *g = (struct eigw *)o;
-	int r = 0;
+	int r;
 
 	if (!o)
 		return vpc_error_oom(reterr);
 	g->vpc = vpc;
 	g->with_vpc = !c;
-	if (c)
-		r = change_names(t->m, c, o, NULL, reterr);
-	else if (object_set_name(o, INTERNET_NAME) < 0)
-		r = vpc_error_oom(reterr);
+	r = change_names_new(t->m, c, INTERNET_NAME, o, reterr);
 	if (r >= 0)
-		r = limit_check(t->m, MODEL_LIMIT_egress_gateways, model_count(t->m, OBJECT_EIGW) + 1,
-				VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
+		r = limit_check_kind(t->m, OBJECT_EIGW, VPC_E_RESOURCE_LIMIT_EXCEEDED, reterr);
 	if (r >= 0)
 		r = txn_identify(t, o, reterr);
 	if (r < 0)
@@ -39,15 +35,7 @@ int eigw_make_with_vpc(struct model_txn *t, uint32_t vpc, const struct object **
 
 int eigw_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
-	const struct object *vpc, *o;
-	int r = txn_target(t, c, OBJECT_VPC, &vpc, reterr);
-
-	if (r >= 0)
-		r = make(t, vpc->number, c, &o, reterr);
-	if (r < 0)
-		return r;
-	result_set(ret, o);
-	return 0;
+	return change_create_in_vpc(t, c, make, ret, reterr);
 }
 
 static int remove_one(struct model_txn *t, const struct object *o, struct vpc_error *reterr)
@@ -72,13 +60,7 @@ int eigw_remove_with_vpc(struct model_txn *t, uint32_t vpc, struct vpc_error *re
 
 int eigw_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
-	const struct object *o;
-	int r = txn_target(t, c, OBJECT_EIGW, &o, reterr);
-
-	if (r < 0)
-		return r;
-	result_set(ret, o);
-	return remove_one(t, o, reterr);
+	return change_remove(t, c, remove_one, ret, reterr);
 }
 
 /* --- the kind ---------------------------------------------------------------------------------------------------- */

@@ -146,8 +146,7 @@ int eip_allocate(struct model_txn *t, const struct change *c, struct change_resu
 		return vpc_error_oom(reterr);
 	r = change_names(t->m, c, o, NULL, reterr);
 	if (r >= 0)
-		r = limit_check(t->m, MODEL_LIMIT_eips, model_count(t->m, OBJECT_EIP) + 1,
-				VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
+		r = limit_check_kind(t->m, OBJECT_EIP, VPC_E_RESOURCE_LIMIT_EXCEEDED, reterr);
 	if (r >= 0)
 		r = choose_address(t->m, c, (struct eip *)o, reterr);
 	if (r >= 0)

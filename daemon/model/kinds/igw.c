@@ -41,8 +41,7 @@ int igw_create(struct model_txn *t, const struct change *c, struct change_result
 			((struct igw *)o)->vpc = vpc->number;
 	}
 	if (r >= 0)
-		r = limit_check(t->m, MODEL_LIMIT_internet_gateways, model_count(t->m, OBJECT_IGW) + 1,
-				VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
+		r = limit_check_kind(t->m, OBJECT_IGW, VPC_E_RESOURCE_LIMIT_EXCEEDED, reterr);
 	if (r >= 0)
 		r = txn_identify(t, o, reterr);
 	if (r < 0)

@@ -11,20 +11,16 @@ static int make(struct model_txn *t, uint32_t vpc, uint32_t subnet, const struct
 {
 	_cleanup_object_ struct object *o = object_new(OBJECT_NAT);
 	struct nat *n = (struct nat *)o;
-	int r = 0;
+	int r;
 
 	if (!o)
 		return vpc_error_oom(reterr);
 	n->vpc = vpc;
 	n->subnet = subnet;
 	n->with_vpc = !c;
-	if (c)
-		r = change_names(t->m, c, o, NULL, reterr);
-	else if (object_set_name(o, INTERNET_NAME) < 0)
-		r = vpc_error_oom(reterr);
+	r = change_names_new(t->m, c, INTERNET_NAME, o, reterr);
 	if (r >= 0)
-		r = limit_check(t->m, MODEL_LIMIT_nat_gateways, model_count(t->m, OBJECT_NAT) + 1,
-				VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
+		r = limit_check_kind(t->m, OBJECT_NAT, VPC_E_RESOURCE_LIMIT_EXCEEDED, reterr);
 	if (r >= 0)
 		r = txn_identify(t, o, reterr);
 	if (r < 0)
@@ -117,13 +113,7 @@ int nat_remove_with_vpc(struct model_txn *t, uint32_t vpc, struct vpc_error *ret
 
 int nat_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
-	const struct object *o;
-	int r = txn_target(t, c, OBJECT_NAT, &o, reterr);
-
-	if (r < 0)
-		return r;
-	result_set(ret, o);
-	return remove_one(t, o, reterr);
+	return change_remove(t, c, remove_one, ret, reterr);
 }
 
 /* --- the kind ---------------------------------------------------------------------------------------------------- */

@@ -105,8 +105,7 @@ static size_t count_of(const struct model *m, uint32_t vpc)
 
 static int check_limits(const struct model *m, uint32_t vpc, uint32_t peer, struct vpc_error *reterr)
 {
-	int r = limit_check(m, MODEL_LIMIT_peerings, model_count(m, OBJECT_PEERING) + 1, VPC_E_RESOURCE_LIMIT_EXCEEDED,
-			    NULL, reterr);
+	int r = limit_check_kind(m, OBJECT_PEERING, VPC_E_RESOURCE_LIMIT_EXCEEDED, reterr);
 
 	if (r >= 0)
 		r = limit_check(m, MODEL_LIMIT_peerings_per_vpc, count_of(m, vpc) + 1,
@@ -218,13 +217,7 @@ static int remove_one(struct model_txn *t, const struct object *o, struct vpc_er
 
 int peering_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
-	const struct object *o;
-	int r = txn_target(t, c, OBJECT_PEERING, &o, reterr);
-
-	if (r < 0)
-		return r;
-	result_set(ret, o);
-	return remove_one(t, o, reterr);
+	return change_remove(t, c, remove_one, ret, reterr);
 }
 
 int peering_remove_rejected(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr)

@@ -239,8 +239,7 @@ int prefix_list_create(struct model_txn *t, const struct change *c, struct chang
 	if (r >= 0)
 		r = check_max_entries(t->m, c, &l->max_entries, reterr);
 	if (r >= 0)
-		r = limit_check(t->m, MODEL_LIMIT_prefix_lists, model_count(t->m, OBJECT_PREFIX_LIST) + 1,
-				VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
+		r = limit_check_kind(t->m, OBJECT_PREFIX_LIST, VPC_E_RESOURCE_LIMIT_EXCEEDED, reterr);
 	if (r >= 0)
 		r = txn_identify(t, o, reterr);
 	if (r < 0)

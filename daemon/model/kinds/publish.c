@@ -143,8 +143,7 @@ int publish_create(struct model_txn *t, const struct change *c, struct change_re
 	if (r >= 0)
 		r = check_free(t->m, p, reterr);
 	if (r >= 0)
-		r = limit_check(t->m, MODEL_LIMIT_publications, model_count(t->m, OBJECT_PUBLISH) + 1,
-				VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
+		r = limit_check_kind(t->m, OBJECT_PUBLISH, VPC_E_RESOURCE_LIMIT_EXCEEDED, reterr);
 	if (r >= 0)
 		r = txn_identify(t, o, reterr);
 	if (r < 0)
@@ -164,13 +163,7 @@ static int remove_one(struct model_txn *t, const struct object *o, struct vpc_er
 
 int publish_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
-	const struct object *o;
-	int r = txn_target(t, c, OBJECT_PUBLISH, &o, reterr);
-
-	if (r < 0)
-		return r;
-	result_set(ret, o);
-	return remove_one(t, o, reterr);
+	return change_remove(t, c, remove_one, ret, reterr);
 }
 
 int publish_remove_of(struct model_txn *t, const struct object *eni, struct vpc_error *reterr)

@@ -7,18 +7,7 @@
 #include <vpc/array.h>
 
 #define MAIN_NAME "main"
-
-static int check_limits(const struct model *m, uint32_t vpc, struct vpc_error *reterr)
-{
-	int r = limit_check(m, MODEL_LIMIT_route_tables_per_vpc,
-			    posting_count(index_referrers(&m->ix, OBJECT_VPC, vpc, OBJECT_ROUTE_TABLE)) + 1,
-			    VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
-
-	if (r < 0)
-		return r;
-	return limit_check(m, MODEL_LIMIT_route_tables, model_count(m, OBJECT_ROUTE_TABLE) + 1,
-			   VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
-}
+#define WHAT_MAIN "main route table"
 
 /* c NULL: the VPC's main one. */
 static int make(struct model_txn *t, uint32_t vpc, const struct change *c, const struct object **ret,
@@ -32,12 +21,10 @@ static int make(struct model_txn *t, uint32_t vpc, const struct change *c, const
 		return vpc_error_oom(reterr);
 	rt->vpc = vpc;
 	rt->main = !c;
-	if (!c)
-		r = object_set_name(o, MAIN_NAME) < 0 ? vpc_error_oom(reterr) : 0;
-	else
-		r = change_names(t->m, c, o, NULL, reterr);
+	r = change_names_new(t->m, c, MAIN_NAME, o, reterr);
 	if (r >= 0)
-		r = check_limits(t->m, vpc, reterr);
+		r = limit_check_in_vpc(t->m, OBJECT_ROUTE_TABLE, vpc, MODEL_LIMIT_route_tables_per_vpc,
+				       VPC_E_RESOURCE_LIMIT_EXCEEDED, reterr);
 	if (r >= 0)
 		r = txn_identify(t, o, reterr);
 	if (r < 0)
@@ -53,15 +40,7 @@ int route_table_make_main(struct model_txn *t, uint32_t vpc, const struct object
 
 int route_table_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
-	const struct object *vpc, *o;
-	int r = txn_target(t, c, OBJECT_VPC, &vpc, reterr);
-
-	if (r >= 0)
-		r = make(t, vpc->number, c, &o, reterr);
-	if (r < 0)
-		return r;
-	result_set(ret, o);
-	return 0;
+	return change_create_in_vpc(t, c, make, ret, reterr);
 }
 
 int route_table_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
@@ -69,12 +48,9 @@ int route_table_update(struct model_txn *t, const struct change *c, struct chang
 	const struct object *o;
 	int r = txn_target(t, c, OBJECT_ROUTE_TABLE, &o, reterr);
 
-	if (r < 0)
-		return r;
-	if (route_table_of(o)->main && change_has(c, FIELD_NAME) && c->name && strcmp(c->name, o->name) != 0)
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "name",
-				     "the main route table keeps its name");
-	return change_update(t, c, ret, reterr);
+	if (r >= 0 && route_table_of(o)->main)
+		r = born_check_name(c, o, WHAT_MAIN, reterr);
+	return r < 0 ? r : change_update(t, c, ret, reterr);
 }
 
 int route_table_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
@@ -83,11 +59,10 @@ int route_table_delete(struct model_txn *t, const struct change *c, struct chang
 	uint32_t vpc;
 	int r = txn_target(t, c, OBJECT_ROUTE_TABLE, &o, reterr);
 
+	if (r >= 0 && route_table_of(o)->main)
+		r = born_refuse_delete(o, WHAT_MAIN, reterr);
 	if (r < 0)
 		return r;
-	if (route_table_of(o)->main)
-		return vpc_error_set(reterr, VPC_E_CANNOT_DELETE, "route_table_id",
-				     "%s is its VPC's main route table; it goes with the VPC", o->id);
 	vpc = route_table_of(o)->vpc;
 	r = change_delete(t, c, ret, reterr);
 	return r < 0 ? r : vpc_note_exits(t, vpc, reterr);
@@ -97,15 +72,7 @@ int route_table_delete(struct model_txn *t, const struct change *c, struct chang
 
 static int set_table(struct model_txn *t, const struct object *subnet, uint32_t table, struct vpc_error *reterr)
 {
-	struct object *copy;
-
-	if (subnet_of(subnet)->route_table == table)
-		return 0;
-	copy = object_copy(subnet);
-	if (!copy)
-		return vpc_error_oom(reterr);
-	((struct subnet *)copy)->route_table = table;
-	return txn_replace(t, subnet, copy, reterr);
+	return subnet_set_number(t, subnet, offsetof(struct subnet, route_table), table, reterr);
 }
 
 static int associate_one(struct model_txn *t, const struct object *table, const struct object *subnet,
@@ -124,64 +91,23 @@ static int disassociate_one(struct model_txn *t, const struct object *table, con
 	return set_table(t, subnet, 0, reterr);
 }
 
-typedef int (*subnet_fn)(struct model_txn *t, const struct object *table, const struct object *subnet,
-			 const char *field, struct vpc_error *reterr);
-
-static int for_each_subnet(struct model_txn *t, const struct change *c, subnet_fn fn, struct change_result *ret,
-			   struct vpc_error *reterr)
-{
-	const struct object *o;
-	int r = txn_target(t, c, OBJECT_ROUTE_TABLE, &o, reterr);
-
-	if (r < 0)
-		return r;
-	if (!c->n_subnets)
-		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, "subnets",
-				     "subnets must name at least one subnet");
-	for (size_t i = 0; i < c->n_subnets; i++) {
-		const struct object *subnet;
-		char field[32];
-
-		snprintf(field, sizeof(field), "subnets[%zu]", i);
-		r = txn_resolve_in(t, OBJECT_SUBNET, c->subnets[i], route_table_of(o)->vpc, field, &subnet, reterr);
-		if (r >= 0)
-			r = fn(t, o, subnet, field, reterr);
-		if (r < 0)
-			return r;
-	}
-	result_set(ret, o);
-	return txn_touch(t, o, reterr);
-}
-
 int route_table_associate(struct model_txn *t, const struct change *c, struct change_result *ret,
 			  struct vpc_error *reterr)
 {
-	return for_each_subnet(t, c, associate_one, ret, reterr);
+	return change_subnets(t, c, associate_one, ret, reterr);
 }
 
 int route_table_disassociate(struct model_txn *t, const struct change *c, struct change_result *ret,
 			     struct vpc_error *reterr)
 {
-	return for_each_subnet(t, c, disassociate_one, ret, reterr);
+	return change_subnets(t, c, disassociate_one, ret, reterr);
 }
 
 /* --- stores of earlier versions ---------------------------------------------------------------------------------- */
 
 int route_table_upgrade(struct model_txn *t, struct vpc_error *reterr)
 {
-	const struct object *o = NULL, *next = model_next(t->m, OBJECT_VPC, NULL), *table;
-	int r = 0;
-
-	while (r >= 0 && (o = next)) {
-		next = model_next(t->m, OBJECT_VPC, o);
-		if (vpc_of(o)->main_route_table)
-			continue;
-		r = make(t, o->number, NULL, &table, reterr);
-		/* It follows from the table, so it is no change of the VPC. */
-		if (r >= 0)
-			((struct vpc *)vpc_of(o))->main_route_table = table->number;
-	}
-	return r;
+	return vpc_make_missing(t, offsetof(struct vpc, main_route_table), make, reterr);
 }
 
 /* --- the kind ---------------------------------------------------------------------------------------------------- */

@@ -40,13 +40,9 @@ static int add_rule(struct model_txn *t, uint32_t sg, uint8_t direction, const c
 static int check_limits(const struct model *m, uint32_t vpc, bool is_default, struct vpc_error *reterr)
 {
 	size_t n_rules = ARRAY_SIZE(everywhere) + is_default;
-	int r = limit_check(m, MODEL_LIMIT_groups_per_vpc,
-			    posting_count(index_referrers(&m->ix, OBJECT_VPC, vpc, OBJECT_SG)) + 1,
-			    VPC_E_SECURITY_GROUP_LIMIT_EXCEEDED, NULL, reterr);
+	int r = limit_check_in_vpc(m, OBJECT_SG, vpc, MODEL_LIMIT_groups_per_vpc, VPC_E_SECURITY_GROUP_LIMIT_EXCEEDED,
+				   reterr);
 
-	if (r >= 0)
-		r = limit_check(m, MODEL_LIMIT_groups, model_count(m, OBJECT_SG) + 1,
-				VPC_E_SECURITY_GROUP_LIMIT_EXCEEDED, NULL, reterr);
 	if (r >= 0)
 		r = limit_check(m, MODEL_LIMIT_rules_per_group, ARRAY_SIZE(everywhere),
 				VPC_E_RULES_PER_SECURITY_GROUP_LIMIT_EXCEEDED, NULL, reterr);
@@ -67,10 +63,8 @@ int sg_make(struct model_txn *t, uint32_t vpc, const char *name, const struct ch
 		return vpc_error_oom(reterr);
 	g->vpc = vpc;
 	r = check_limits(t->m, vpc, is_default, reterr);
-	if (r >= 0 && c)
-		r = change_names(t->m, c, o, NULL, reterr);
-	else if (r >= 0 && object_set_name(o, name) < 0)
-		r = vpc_error_oom(reterr);
+	if (r >= 0)
+		r = change_names_new(t->m, c, name, o, reterr);
 	if (r >= 0)
 		r = txn_identify(t, o, reterr);
 	if (r < 0)
@@ -126,12 +120,9 @@ int sg_delete(struct model_txn *t, const struct change *c, struct change_result 
 	const struct object *o;
 	int r = txn_target(t, c, OBJECT_SG, &o, reterr);
 
-	if (r < 0)
-		return r;
-	if (sg_is_default(sg_of(o)))
-		return vpc_error_set(reterr, VPC_E_CANNOT_DELETE, "security_group_id",
-				     "%s is its VPC's default group; it goes with the VPC", o->id);
-	return change_delete(t, c, ret, reterr);
+	if (r >= 0 && sg_is_default(sg_of(o)))
+		r = born_refuse_delete(o, "default group", reterr);
+	return r < 0 ? r : change_delete(t, c, ret, reterr);
 }
 
 static int check_name(const char *name, struct vpc_error *reterr)

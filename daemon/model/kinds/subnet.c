@@ -70,18 +70,6 @@ static int check_cidrs(const struct change *c, const struct vpc *v, struct subne
 	return 0;
 }
 
-static int check_limits(const struct model *m, uint32_t vpc, struct vpc_error *reterr)
-{
-	int r = limit_check(m, MODEL_LIMIT_subnets_per_vpc,
-			    posting_count(index_referrers(&m->ix, OBJECT_VPC, vpc, OBJECT_SUBNET)) + 1,
-			    VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
-
-	if (r < 0)
-		return r;
-	return limit_check(m, MODEL_LIMIT_subnets, model_count(m, OBJECT_SUBNET) + 1, VPC_E_RESOURCE_LIMIT_EXCEEDED,
-			   NULL, reterr);
-}
-
 int subnet_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
 	_cleanup_object_ struct object *o = object_new(OBJECT_SUBNET);
@@ -101,13 +89,28 @@ int subnet_create(struct model_txn *t, const struct change *c, struct change_res
 	if (r >= 0)
 		r = check_conflict(t->m, s, reterr);
 	if (r >= 0)
-		r = check_limits(t->m, s->vpc, reterr);
+		r = limit_check_in_vpc(t->m, OBJECT_SUBNET, s->vpc, MODEL_LIMIT_subnets_per_vpc,
+				       VPC_E_RESOURCE_LIMIT_EXCEEDED, reterr);
 	if (r >= 0)
 		r = txn_identify(t, o, reterr);
 	if (r < 0)
 		return r;
 	result_set(ret, o);
 	return txn_insert(t, TAKE_PTR(o), reterr);
+}
+
+int subnet_set_number(struct model_txn *t, const struct object *subnet, size_t offset, uint32_t number,
+		      struct vpc_error *reterr)
+{
+	struct object *copy;
+
+	if (*(const uint32_t *)((const char *)subnet + offset) == number)
+		return 0;
+	copy = object_copy(subnet);
+	if (!copy)
+		return vpc_error_oom(reterr);
+	*(uint32_t *)((char *)copy + offset) = number;
+	return txn_replace(t, subnet, copy, reterr);
 }
 
 uint32_t subnet_offset(const struct subnet *s, const struct ip *ip)

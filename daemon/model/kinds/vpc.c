@@ -99,8 +99,7 @@ int vpc_create(struct model_txn *t, const struct change *c, struct change_result
 	if (r >= 0)
 		r = check_mtu(c, v, reterr);
 	if (r >= 0)
-		r = limit_check(t->m, MODEL_LIMIT_vpcs, model_count(t->m, OBJECT_VPC) + 1, VPC_E_VPC_LIMIT_EXCEEDED,
-				NULL, reterr);
+		r = limit_check_kind(t->m, OBJECT_VPC, VPC_E_VPC_LIMIT_EXCEEDED, reterr);
 	if (r >= 0)
 		r = txn_identify(t, o, reterr);
 	if (r < 0)
@@ -235,6 +234,27 @@ void vpc_routes_loaded(struct model *m, uint32_t vpc)
 void vpc_peering_loaded(struct model *m, uint32_t vpc)
 {
 	((struct vpc *)model_vpc(m, vpc))->peered = true;
+}
+
+/* --- stores of earlier versions ---------------------------------------------------------------------------------- */
+
+int vpc_make_missing(struct model_txn *t, size_t offset, make_in_vpc_fn *make, struct vpc_error *reterr)
+{
+	const struct object *o = NULL, *next = model_next(t->m, OBJECT_VPC, NULL), *made;
+	int r = 0;
+
+	while (r >= 0 && (o = next)) {
+		uint32_t *number = (uint32_t *)((char *)o + offset);
+
+		next = model_next(t->m, OBJECT_VPC, o);
+		if (*number)
+			continue;
+		r = make(t, o->number, NULL, &made, reterr);
+		/* It follows from what was made, so it is no change of the VPC. */
+		if (r >= 0)
+			*number = made->number;
+	}
+	return r;
 }
 
 /* --- deleting ---------------------------------------------------------------------------------------------------- */
