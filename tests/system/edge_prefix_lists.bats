@@ -121,6 +121,25 @@ heard()
 	verify_clean
 }
 
+@test "P3: one transaction takes an entry from one list to another, and a route from a list to the CIDR: no packet is lost" {
+	local t
+	ctl prefix-list create "$P-other" --max-entries 2 >/dev/null
+	ctl route add main --prefix-list "$P-other" "$P-out" --vpc "$P"
+	ctl prefix-list add "$P" "$OUTSIDE/32"
+	stream "$P-a" out udp-echo "$OUTSIDE" 7000
+	api_is 200 POST /v1/transactions "{\"changes\": [
+		{\"op\": \"prefix-list.remove\", \"prefix_list_id\": \"$P\", \"entries\": [{\"cidr\": \"$OUTSIDE/32\"}]},
+		{\"op\": \"prefix-list.add\", \"prefix_list_id\": \"$P-other\", \"entries\": [{\"cidr\": \"$OUTSIDE/32\"}]}]}"
+	api_is 200 POST /v1/transactions "{\"changes\": [
+		{\"op\": \"route.delete\", \"vpc\": \"$P\", \"route_table_id\": \"main\", \"destination_prefix_list_id\": \"$P-other\"},
+		{\"op\": \"route.add\", \"vpc\": \"$P\", \"route_table_id\": \"main\", \"destination\": \"$OUTSIDE/32\",
+		 \"target\": \"$P-out\"}]}"
+	t=$(now_ns)
+	wait_for 20 heard "$(stream_log out)" "$t"
+	[ "$(stream_end out | jq .lost)" -eq 0 ]
+	verify_clean
+}
+
 @test "P6: a killed vpcd finds the route, its list and their order again, and no packet is lost meanwhile" {
 	local t
 	ctl prefix-list create "$P-late" --max-entries 2 >/dev/null
