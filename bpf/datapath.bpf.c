@@ -66,10 +66,10 @@ int from_workload(struct __sk_buff *skb)
 
 		if (sent >= 0)
 			return sent;
-		rc = s->way ? uplink_refused(skb) : route_refused(skb);
+		rc = s->gateway ? uplink_refused(skb) : route_refused(skb);
 	}
 	if (rc == PASS)
-		return s->way ? uplink_send(skb, s) : deliver(skb, s);
+		return s->gateway ? uplink_send(skb, s) : deliver(skb, s);
 	if (rc == ANSWERED && answer_admitted(s->me, answer_kind(s), s->now_ns))
 		return answer_send(skb);
 	if (rc == ANSWERED)

@@ -31,8 +31,8 @@ static __always_inline int port_begin(struct __sk_buff *skb, struct scratch *s, 
 	s->hop = 0;
 	s->problem = 0;
 	s->hop_routed = 0;
-	s->way = 0;
-	s->way_known = 0;
+	s->gateway = 0;
+	s->route_known = 0;
 	s->peer = 0;
 	s->answers = 0;
 	s->cacheable = 0;
@@ -150,7 +150,7 @@ static __always_inline int egress_acl(struct scratch *s)
  * table says. */
 static __always_inline int egress_acl_again(struct scratch *s)
 {
-	if (!s->acl_receiver || way_kind(s->way) != VPC_EDGE_PUBLISHED || s->packet.fragment == FRAGMENT_LATER)
+	if (!s->acl_receiver || gateway_kind(s->gateway) != VPC_EDGE_PUBLISHED || s->packet.fragment == FRAGMENT_LATER)
 		return PASS;
 	return acl_between(SCRATCH_PACKET, s->me, 0);
 }
@@ -209,7 +209,7 @@ __noinline int checksum_refused(struct __sk_buff *skb)
 }
 
 /* Finds where an accepted packet goes that is for no local ENI. Returns PASS, AGAIN or a reason. */
-static __always_inline int egress_way(struct scratch *s)
+static __always_inline int egress_route(struct scratch *s)
 {
 	struct vpc_eni *me = s->via && !s->hop ? eni_get(s->me) : 0;
 
@@ -221,7 +221,7 @@ static __always_inline int egress_way(struct scratch *s)
 	}
 	if (s->target || (s->admitted && s->end[1].eni) || (s->hop && !s->hop_routed))
 		return PASS;
-	return route_way(SCRATCH_PACKET);
+	return route_gateway(SCRATCH_PACKET);
 }
 
 /* Judges the frame at the current epoch. Returns PASS, ANSWERED, AGAIN or a reason. */
@@ -255,10 +255,10 @@ __noinline int egress_judge(struct __sk_buff *skb)
 		return nd(skb);
 	rc = egress_ip(skb, s, me);
 	if (!rc)
-		rc = egress_way(s);
+		rc = egress_route(s);
 	if (!rc)
 		rc = egress_acl_again(s);
-	if (!rc && s->way && s->cacheable)
+	if (!rc && s->gateway && s->cacheable)
 		flow_cache_note(s);
 	if (!rc && s->packet.fragment == FRAGMENT_FIRST)
 		fragment_remember(s);

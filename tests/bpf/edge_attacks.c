@@ -124,12 +124,12 @@ Test(edge_attacks, own_ipv6_source_from_the_world)
 
 Test(edge_attacks, macs_and_sources_of_a_workload)
 {
-	static const uint8_t way[6] = {VPC_EDGE_MAC_0, VPC_EDGE_MAC_1, VPC_EDGE_PUBLISHED, 0, 0, 0};
+	static const uint8_t gateway[6] = {VPC_EDGE_MAC_0, VPC_EDGE_MAC_1, VPC_EDGE_PUBLISHED, 0, 0, 0};
 
 	elastic();
 	inject(NS_WORKLOAD,
 	       (struct packet_spec){
-		       .src = WORKLOAD, .dst = WORLD, .dmac = way, .proto = IPPROTO_UDP, .sport = 1, .dport = 2});
+		       .src = WORKLOAD, .dst = WORLD, .dmac = gateway, .proto = IPPROTO_UDP, .sport = 1, .dport = 2});
 	cr_expect(edge_dropped(e, ENI_A, VPC_DROP_WRONG_DESTINATION));
 	inject(NS_WORKLOAD, (struct packet_spec){.src = EIP,
 						 .dst = WORLD,

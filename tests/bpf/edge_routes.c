@@ -122,7 +122,7 @@ Test(edge_routes, inside)
 }
 
 /* Without an uplink there is no way by a gateway; without a route none at all. */
-Test(edge_routes, no_way)
+Test(edge_routes, no_route_out)
 {
 	edge_route(&e, "0.0.0.0/0", VPC_TARGET_IGW, 0);
 	lab_commit(e.l);

@@ -200,7 +200,7 @@ static void inject(enum edge_ns where, const char *device, struct packet_spec sp
 /* What a workload writes into its frames: another's address, and the MACs that only programs write. */
 Test(peering_attacks, forged_by_a_workload)
 {
-	static const uint8_t way[6] = {VPC_EDGE_MAC_0, VPC_EDGE_MAC_1, VPC_EDGE_PEERING, 0, 0, 2};
+	static const uint8_t gateway[6] = {VPC_EDGE_MAC_0, VPC_EDGE_MAC_1, VPC_EDGE_PEERING, 0, 0, 2};
 	struct packet_spec p = {.src = B4, .dst = B4, .smac = lab_mac(ENI_A), .dmac = lab_gateway_mac()};
 	int server = edge_socket(e, NS_WORKLOAD2, SOCK_DGRAM, B4, 4000);
 
@@ -209,7 +209,7 @@ Test(peering_attacks, forged_by_a_workload)
 	p.src = "10.0.0.77";
 	cr_expect(PEERING_REFUSED(e, ENI_A, VPC_DROP_FORGED_SOURCE, inject(NS_WORKLOAD, "eth0", p)));
 	p.src = A4;
-	p.dmac = way;
+	p.dmac = gateway;
 	cr_expect(PEERING_REFUSED(e, ENI_A, VPC_DROP_WRONG_DESTINATION, inject(NS_WORKLOAD, "eth0", p)));
 	cr_expect(peering_nothing(server));
 }

@@ -226,10 +226,10 @@ struct scratch {
 	__u32 hop;	  /* local ENI that the frame is for: by its destination MAC, or by the packet's address
 			   * where the MAC names nobody; 0: the gateway */
 	__u32 hop_routed; /* `hop` is an appliance to which a route leads */
-	__u32 way; /* VPC_EDGE_… << VPC_TARGET_SHIFT | number: the gateway by which the packet leaves the VPC or came
-		    * in; 0: none */
-	__u32 way_known;    /* the route table was asked, */
-	int way_rc;	    /* and this was the result */
+	__u32 gateway; /* VPC_EDGE_… << VPC_TARGET_SHIFT | number: the gateway (lib/edge/edge.h) by which the packet
+			* leaves the VPC or came in; 0: none */
+	__u32 route_known;  /* the route table was asked, */
+	int route_rc;	    /* and this was the result */
 	__u32 peer;	    /* VPC_PEER_WORD() of the end that is in a peered VPC; 0: neither is */
 	__u32 answers;	    /* somebody outside the VPC opened the flow, and the responder sent this packet */
 	__u32 acl_receiver; /* the ENI that the network ACLs were asked about as the receiver; 0: none */

@@ -15,10 +15,10 @@
  * frame's. Sets the scratch's `peer` and `mark`. Returns PASS or a reason. */
 static __always_inline int arrive_peer(struct scratch *s, const __u8 *macs)
 {
-	__u32 sender = way_of_mac(macs + ETH_ALEN), number = sender & VPC_TARGET_NUMBER;
-	struct vpc_eni *from = way_kind(sender) == VPC_EDGE_PEERING ? eni_get(number) : 0;
+	__u32 sender = gateway_of_mac(macs + ETH_ALEN), number = sender & VPC_TARGET_NUMBER;
+	struct vpc_eni *from = gateway_kind(sender) == VPC_EDGE_PEERING ? eni_get(number) : 0;
 
-	if (!from || from->vpc == s->vpc || (s->way & VPC_TARGET_NUMBER) != s->vpc ||
+	if (!from || from->vpc == s->vpc || (s->gateway & VPC_TARGET_NUMBER) != s->vpc ||
 	    address_owner_in(s, from->vpc, s->packet.src) != number)
 		return VPC_DROP_FORGED_SOURCE;
 	s->peer = VPC_PEER_WORD(number, READ_ONCE(from->incarnation));
@@ -37,12 +37,12 @@ static __always_inline int arrive_begin(struct __sk_buff *skb, struct scratch *s
 	if (skb->ifindex < VPC_UPLINK_FIRST || bpf_skb_load_bytes(skb, 0, macs, sizeof(macs)))
 		return DROP_SILENTLY;
 	s->vpc = number;
-	s->way = way_of_mac(macs);
-	if (!s->way)
+	s->gateway = gateway_of_mac(macs);
+	if (!s->gateway)
 		return DROP_SILENTLY;
-	s->mark = VPC_MARK_EDGE | (s->way == ROUTE_WAY_HOST_IGW ? VPC_MARK_HOST_IGW : way_kind(s->way));
+	s->mark = VPC_MARK_EDGE | (s->gateway == GATEWAY_HOST_IGW ? VPC_MARK_HOST_IGW : gateway_kind(s->gateway));
 	rc = edge_parse(skb);
-	if (!rc && way_kind(s->way) == VPC_EDGE_PEERING)
+	if (!rc && gateway_kind(s->gateway) == VPC_EDGE_PEERING)
 		rc = arrive_peer(s, macs);
 	if (rc)
 		return rc;
@@ -107,8 +107,8 @@ static __noinline int arrive_send(struct __sk_buff *skb, struct scratch *s)
 /* Whether the ENI that sent the frame by a peering is the one that the entry was made for. */
 static __always_inline int arrive_fast_peer(const struct flow_cache *r, const struct header_view *p)
 {
-	return way_of_mac(p->frame.macs + ETH_ALEN) ==
-	       way_make(VPC_EDGE_PEERING, r->my_side.incarnation & VPC_NUMBER_MASK);
+	return gateway_of_mac(p->frame.macs + ETH_ALEN) ==
+	       gateway_make(VPC_EDGE_PEERING, r->my_side.incarnation & VPC_NUMBER_MASK);
 }
 
 /* Redirects a frame whose entry is in the flow cache to its ENI. Routes have no generation, and any commit may have
@@ -121,10 +121,10 @@ static __always_inline int arrive_fast_decide(struct __sk_buff *skb, const struc
 	struct vpc_eni *to = bpf_map_lookup_elem(&eni, &number);
 	struct vpc_ctl *now = bpf_map_lookup_elem(&ctl, &zero);
 
-	if (!to || !now || READ_ONCE(now->epoch) != r->noted || r->my_side.set != way_of_mac(p->frame.macs) ||
+	if (!to || !now || READ_ONCE(now->epoch) != r->noted || r->my_side.set != gateway_of_mac(p->frame.macs) ||
 	    !fast_version_stands(r) || !stamp_cached_holds(STAMP_PACKET, &r->peer_side, to, r->judged, r->noted))
 		return FAST_NOT;
-	if (way_kind(r->my_side.set) == VPC_EDGE_PEERING && !arrive_fast_peer(r, p))
+	if (gateway_kind(r->my_side.set) == VPC_EDGE_PEERING && !arrive_fast_peer(r, p))
 		return FAST_NOT;
 	if (p->frame.hop_limit <= 1 || redirect_biggest(skb, &p->frame) > READ_ONCE(to->mtu) ||
 	    (READ_ONCE(to->flags) & (VPC_ENI_PEER_REDIRECT | VPC_ENI_UNPLUGGED)) != VPC_ENI_PEER_REDIRECT)

@@ -12,16 +12,16 @@
 #include "lib/core/drop.h"
 #include "lib/packet/parse.h"
 
-/* A way is the gateway or the published port by which a packet leaves or enters its VPC: VPC_EDGE_… << VPC_TARGET_SHIFT
- * | number; 0: none. */
-static __always_inline __u32 way_make(__u32 kind, __u32 number)
+/* The gateway by which a packet leaves or enters its VPC: VPC_EDGE_… << VPC_TARGET_SHIFT | number; 0: none. A published
+ * port, a peering and host access count as gateways. */
+static __always_inline __u32 gateway_make(__u32 kind, __u32 number)
 {
 	return kind << VPC_TARGET_SHIFT | (number & VPC_TARGET_NUMBER);
 }
 
-static __always_inline __u32 way_kind(__u32 way)
+static __always_inline __u32 gateway_kind(__u32 gateway)
 {
-	return way >> VPC_TARGET_SHIFT;
+	return gateway >> VPC_TARGET_SHIFT;
 }
 
 /* The most addresses at which a publication is looked up. */
@@ -41,7 +41,7 @@ struct edge {
 	struct vpc_nat_fragment_key fragment_key;
 	struct vpc_nat_fragment fragment;
 	struct bpf_fib_lookup fib;
-	__u32 way;	/* the way by which the packet leaves or enters */
+	__u32 gateway;	/* the gateway by which the packet leaves or enters */
 	__u32 vpc;	/* the VPC that it leaves or enters */
 	__be32 public4; /* the public address of a new translation */
 	__u32 host;	/* public4 is the host's own address, so the host's sockets are looked up */
@@ -95,23 +95,23 @@ static __always_inline struct vpc_uplink *uplink_get(__u32 number)
 	return u && READ_ONCE(u->ifindex) ? u : 0;
 }
 
-/* Writes the MAC that stands for a way. mac: 6 bytes. */
-static __always_inline void way_to_mac(__u8 *mac, __u32 way)
+/* Writes the MAC that stands for a gateway. mac: 6 bytes. */
+static __always_inline void gateway_to_mac(__u8 *mac, __u32 gateway)
 {
 	mac[0] = VPC_EDGE_MAC_0;
 	mac[1] = VPC_EDGE_MAC_1;
-	mac[2] = (__u8)way_kind(way);
-	mac[3] = (__u8)(way >> 16 & (VPC_TARGET_NUMBER >> 16));
-	mac[4] = (__u8)(way >> 8);
-	mac[5] = (__u8)way;
+	mac[2] = (__u8)gateway_kind(gateway);
+	mac[3] = (__u8)(gateway >> 16 & (VPC_TARGET_NUMBER >> 16));
+	mac[4] = (__u8)(gateway >> 8);
+	mac[5] = (__u8)gateway;
 }
 
-/* The way for which the frame's destination MAC stands; 0: none. */
-static __always_inline __u32 way_of_mac(const __u8 *mac)
+/* The gateway for which the frame's destination MAC stands; 0: none. */
+static __always_inline __u32 gateway_of_mac(const __u8 *mac)
 {
 	if (mac[0] != VPC_EDGE_MAC_0 || mac[1] != VPC_EDGE_MAC_1 || !mac[2] || mac[2] > VPC_EDGE_HOST)
 		return 0;
-	return way_make(mac[2], (__u32)mac[3] << 16 | (__u32)mac[4] << 8 | mac[5]);
+	return gateway_make(mac[2], (__u32)mac[3] << 16 | (__u32)mac[4] << 8 | mac[5]);
 }
 
 /* Clears the scratch for a packet at a device that is no port, and reads the epoch. */
@@ -130,8 +130,8 @@ static __always_inline void edge_begin(struct __sk_buff *skb, struct scratch *s,
 	s->target = 0;
 	s->hop = 0;
 	s->problem = 0;
-	s->way = 0;
-	s->way_known = 0;
+	s->gateway = 0;
+	s->route_known = 0;
 	s->peer = 0;
 	s->answers = 0;
 	s->cacheable = 0;

@@ -45,7 +45,7 @@ static __always_inline int enter_fragment(struct __sk_buff *skb, struct scratch 
 	if (rc)
 		return rc == VPC_DROP_FRAGMENT ? HOSTS : rc;
 	e->vpc = e->fragment.vpc;
-	e->way = e->fragment.way;
+	e->gateway = e->fragment.gateway;
 	return rewrite_end(skb, EDGE_DESTINATION, e->fragment.address, 0);
 }
 
@@ -67,8 +67,8 @@ static __always_inline int enter_rewrite(struct __sk_buff *skb, struct scratch *
 	int rc;
 
 	e->vpc = e->entry.other.vpc;
-	e->way = e->entry.flags & VPC_NAT_PUBLISHED ? way_make(VPC_EDGE_PUBLISHED, 0)
-						    : way_make(VPC_EDGE_NAT, e->entry.by);
+	e->gateway = e->entry.flags & VPC_NAT_PUBLISHED ? gateway_make(VPC_EDGE_PUBLISHED, 0)
+							: gateway_make(VPC_EDGE_NAT, e->entry.by);
 	s->me = e->entry.eni;
 	rc = enter_fits(skb, s);
 	if (rc)
@@ -83,7 +83,7 @@ static __always_inline int enter_rewrite(struct __sk_buff *skb, struct scratch *
 	return rewrite_end(skb, EDGE_DESTINATION, e->entry.other.local, e->entry.other.lport);
 }
 
-/* Rewrites the packet by its translation, or by a new one for a published port. Returns PASS with e->vpc and e->way
+/* Rewrites the packet by its translation, or by a new one for a published port. Returns PASS with e->vpc and e->gateway
  * set; HOSTS: there is no translation; AGAIN; or a reason. */
 __noinline int enter_translation(struct __sk_buff *skb)
 {
@@ -132,7 +132,7 @@ static __always_inline int enter_elastic(struct __sk_buff *skb, struct scratch *
 	switch ((__u32)target >> VPC_TARGET_SHIFT) {
 	case VPC_EIP_ENI:
 		e->vpc = space;
-		e->way = way_make(VPC_EDGE_IGW, 0);
+		e->gateway = gateway_make(VPC_EDGE_IGW, 0);
 		s->me = (__u32)target & VPC_TARGET_NUMBER;
 		rc = enter_fits(skb, s);
 		return rc ? rc : eip_enter(skb, s, private4);
@@ -145,7 +145,7 @@ static __always_inline int enter_elastic(struct __sk_buff *skb, struct scratch *
 	}
 }
 
-/* Judges the packet in the scratch, whose destination is in e->public_key. Returns PASS with e->vpc and e->way set,
+/* Judges the packet in the scratch, whose destination is in e->public_key. Returns PASS with e->vpc and e->gateway set,
  * HOSTS, AGAIN or a reason. */
 __noinline int enter_judge(struct __sk_buff *skb)
 {
@@ -227,8 +227,8 @@ static __always_inline __u32 enter_prefix(struct scratch *s, struct edge *e, con
 
 /*
  * Judges the IPv6 packet in the scratch, which is for VPC e->prefix6_vpc. It enters by the gateway by which its answers
- * would leave, which the route table of the receiver's subnet names. Returns PASS with e->vpc and e->way set, AGAIN or
- * a reason.
+ * would leave, which the route table of the receiver's subnet names. Returns PASS with e->vpc and e->gateway set, AGAIN
+ * or a reason.
  */
 __noinline int enter_judge6(struct __sk_buff *skb)
 {
@@ -253,10 +253,10 @@ __noinline int enter_judge6(struct __sk_buff *skb)
 		return VPC_DROP_NO_ROUTE;
 	switch ((__u32)target >> VPC_TARGET_SHIFT) {
 	case VPC_TARGET_IGW:
-		e->way = way_make(VPC_EDGE_IGW, 0);
+		e->gateway = gateway_make(VPC_EDGE_IGW, 0);
 		return enter_fits(skb, s);
 	case VPC_TARGET_EIGW:
-		e->way = way_make(VPC_EDGE_EIGW, 0);
+		e->gateway = gateway_make(VPC_EDGE_EIGW, 0);
 		return enter_fits(skb, s);
 	default:
 		return VPC_DROP_NO_ROUTE;

@@ -23,7 +23,7 @@ struct edge_cache {
 	__u32 ifindex; /* the device at which the packet came in; 0: the slot is empty */
 	__u64 epoch;
 	__u32 until;	/* in units of flow_cache_time() */
-	__u32 way;	/* to the world: that of the frame's MAC; to a VPC: that of the frame's new MAC */
+	__u32 gateway;	/* to the world: that of the frame's MAC; to a VPC: that of the frame's new MAC */
 	__be32 address; /* new address of the translated end */
 	__be16 port;
 	__u8 proto;
@@ -85,7 +85,7 @@ static __always_inline struct edge_cache *edge_cache_begin(const struct scratch 
 	c->ports = ports;
 	c->epoch = s->epoch;
 	c->until = flow_cache_time(e->entry.last_seen_ns + NS_PER_S);
-	c->way = e->way;
+	c->gateway = e->gateway;
 	c->address = e->entry.other.local;
 	c->port = e->entry.other.lport;
 	c->proto = k->proto;
@@ -165,7 +165,7 @@ static __noinline int edge_fast_leave(struct __sk_buff *skb)
 	if (!view_read(skb, &p))
 		return FAST_NOT;
 	c = edge_cache_find(skb, &p);
-	if (!c || !c->family || c->way != way_of_mac(p.frame.macs))
+	if (!c || !c->family || c->gateway != gateway_of_mac(p.frame.macs))
 		return FAST_NOT;
 	next.nh_family = c->family;
 	next.ipv6_nh[0] = c->next[0];
@@ -197,7 +197,7 @@ static __noinline int edge_fast_enter(struct __sk_buff *skb)
 	ifindex = u ? READ_ONCE(u->host_ifindex) : 0;
 	if (!ifindex || !(READ_ONCE(u->flags) & VPC_UPLINK_PEER_REDIRECT))
 		return FAST_NOT;
-	way_to_mac(macs, c->way);
+	gateway_to_mac(macs, c->gateway);
 	mac_copy(macs + ETH_ALEN, u->host_mac);
 	if (edge_fast_rewrite(skb, c, EDGE_DESTINATION, macs))
 		return drop_unread(0, VPC_DROP_NO_MEMORY);

@@ -69,7 +69,7 @@ static __always_inline int host_fragment(struct __sk_buff *skb, struct scratch *
 	if (e->fragment.vpc != s->vpc || !e->fragment.other)
 		return HOSTS;
 	e->vpc = e->fragment.vpc;
-	e->way = e->fragment.way;
+	e->gateway = e->fragment.gateway;
 	rc = rewrite_end(skb, EDGE_SOURCE, e->fragment.other, 0);
 	return rc ? rc : rewrite_end(skb, EDGE_DESTINATION, e->fragment.address, 0);
 }
@@ -82,7 +82,7 @@ static __always_inline int host_rewrite(struct __sk_buff *skb, struct scratch *s
 	return rc ? rc : rewrite_end(skb, EDGE_SOURCE, e->entry.other.remote, e->entry.other.rport);
 }
 
-/* Judges a packet that is for no address of the VPC. Returns PASS with the packet rewritten and e->way set; AGAIN;
+/* Judges a packet that is for no address of the VPC. Returns PASS with the packet rewritten and e->gateway set; AGAIN;
  * HOSTS: it is for no published port; or a reason. */
 __noinline int host_published(struct __sk_buff *skb)
 {
@@ -117,7 +117,7 @@ __noinline int host_published(struct __sk_buff *skb)
 }
 
 /* Judges a packet for a private address of the VPC, by the VPC's host access, or IPv6 by its internet gateway. Returns
- * PASS with e->way set, AGAIN or a reason. */
+ * PASS with e->gateway set, AGAIN or a reason. */
 __noinline int host_private(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -127,7 +127,7 @@ __noinline int host_private(struct __sk_buff *skb)
 	if (!s || !e)
 		return VPC_DROP_NOT_READY;
 	e->vpc = s->vpc;
-	e->way = way_make(VPC_EDGE_HOST, 0);
+	e->gateway = gateway_make(VPC_EDGE_HOST, 0);
 	s->me = address_owner(s, s->packet.dst);
 	if (route_is_host(SCRATCH_PACKET, EDGE_SOURCE))
 		return s->me ? enter_fits(skb, s) : VPC_DROP_UNKNOWN_DESTINATION;
@@ -137,14 +137,14 @@ __noinline int host_private(struct __sk_buff *skb)
 	rc = enter_judge6(skb);
 	if (rc)
 		return rc;
-	if (way_kind(e->way) != VPC_EDGE_IGW)
+	if (gateway_kind(e->gateway) != VPC_EDGE_IGW)
 		return VPC_DROP_NO_INBOUND;
-	e->way = ROUTE_WAY_HOST_IGW;
+	e->gateway = GATEWAY_HOST_IGW;
 	return PASS;
 }
 
-/* Judges the packet in the scratch. Returns PASS with the packet rewritten and e->way set; AGAIN; HOSTS: no VPC takes
- * it; or a reason. */
+/* Judges the packet in the scratch. Returns PASS with the packet rewritten and e->gateway set; AGAIN; HOSTS: no VPC
+ * takes it; or a reason. */
 __noinline int host_judge(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -164,9 +164,9 @@ __noinline int host_judge(struct __sk_buff *skb)
 	rc = enter_elastic(skb, s, e, READ_ONCE(found->number));
 	if (rc)
 		return rc;
-	if (e->vpc != s->vpc || way_kind(e->way) != VPC_EDGE_IGW)
+	if (e->vpc != s->vpc || gateway_kind(e->gateway) != VPC_EDGE_IGW)
 		return HOSTS;
-	e->way = ROUTE_WAY_HOST_IGW;
+	e->gateway = GATEWAY_HOST_IGW;
 	return PASS;
 }
 
@@ -180,7 +180,7 @@ static __always_inline int host(struct __sk_buff *skb)
 
 	if (!s || !e || !number || bpf_skb_load_bytes(skb, 0, mac, sizeof(mac)))
 		return TC_ACT_SHOT;
-	if (way_of_mac(mac))
+	if (gateway_of_mac(mac))
 		return TC_ACT_OK; /* from_world or from_vpc redirected it here */
 	if (mac[0] & 1)
 		return TC_ACT_SHOT; /* multicast, which the kernel sends on every link */
@@ -200,7 +200,7 @@ static __always_inline int host(struct __sk_buff *skb)
 		rc = VPC_DROP_HOST_CLOSED;
 	if (rc)
 		return drop_packet(rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
-	way_to_mac(mac, e->way);
+	gateway_to_mac(mac, e->gateway);
 	return bpf_skb_store_bytes(skb, 0, mac, sizeof(mac), 0) ? drop_packet(VPC_DROP_NO_MEMORY) : TC_ACT_OK;
 }
 

@@ -162,12 +162,12 @@ static __always_inline int leave_open(struct __sk_buff *skb, struct scratch *s, 
 	return port_choose(skb);
 }
 
-/* Whether the translation that was found belongs to the packet's way. */
-static __always_inline int leave_is_of_way(const struct vpc_nat_entry *n, __u32 way)
+/* Whether the translation that was found belongs to the packet's gateway. */
+static __always_inline int leave_is_of_gateway(const struct vpc_nat_entry *n, __u32 gateway)
 {
-	if (way_kind(way) == VPC_EDGE_PUBLISHED)
+	if (gateway_kind(gateway) == VPC_EDGE_PUBLISHED)
 		return (n->flags & VPC_NAT_PUBLISHED) != 0;
-	return !(n->flags & VPC_NAT_PUBLISHED) && n->by == (way & VPC_TARGET_NUMBER);
+	return !(n->flags & VPC_NAT_PUBLISHED) && n->by == (gateway & VPC_TARGET_NUMBER);
 }
 
 /* Whether the translation's public address is still that of the interface by which the packet leaves. It isn't after
@@ -185,7 +185,7 @@ static __always_inline int leave_is_current(const struct scratch *s, struct edge
 	return e->entry.other.local == leave_host_address(s, e);
 }
 
-/* Finds or makes the translation of the packet, which leaves by e->way. Returns PASS with e->entry, AGAIN or a
+/* Finds or makes the translation of the packet, which leaves by e->gateway. Returns PASS with e->entry, AGAIN or a
  * reason. */
 __noinline int leave_translation(struct __sk_buff *skb)
 {
@@ -203,16 +203,18 @@ __noinline int leave_translation(struct __sk_buff *skb)
 	if (p->icmp_kind == ICMP_ERROR) {
 		rc = quote_read(skb, s);
 		nat_key(&e->key, e->vpc, q->dst[3], q->src[3], q->dport, q->sport, q->proto);
-		return !rc && nat_find_out(s, e) && leave_is_of_way(&e->entry, e->way) ? PASS : VPC_DROP_ICMP_UNRELATED;
+		return !rc && nat_find_out(s, e) && leave_is_of_gateway(&e->entry, e->gateway)
+			       ? PASS
+			       : VPC_DROP_ICMP_UNRELATED;
 	}
 	nat_key(&e->key, e->vpc, p->src[3], p->dst[3], p->sport, p->dport, p->proto);
-	if (nat_find_out(s, e) && leave_is_of_way(&e->entry, e->way) && leave_is_current(s, e)) {
+	if (nat_find_out(s, e) && leave_is_of_gateway(&e->entry, e->gateway) && leave_is_current(s, e)) {
 		nat_used_by(s, e, 1);
 		return PASS;
 	}
-	if (way_kind(e->way) != VPC_EDGE_NAT)
+	if (gateway_kind(e->gateway) != VPC_EDGE_NAT)
 		return VPC_DROP_NO_FLOW;
-	return leave_open(skb, s, e, e->way & VPC_TARGET_NUMBER);
+	return leave_open(skb, s, e, e->gateway & VPC_TARGET_NUMBER);
 }
 
 /* Translates an IPv4 packet that leaves by a NAT gateway, or that answers a published port. Returns PASS, AGAIN or a
@@ -228,7 +230,7 @@ __noinline int leave_nat(struct __sk_buff *skb)
 		return VPC_DROP_NOT_READY;
 	if (s->packet.fragment == FRAGMENT_LATER) {
 		rc = nat_fragment_follow(s, e, e->vpc);
-		if (!rc && e->fragment.way != e->way)
+		if (!rc && e->fragment.gateway != e->gateway)
 			rc = VPC_DROP_FRAGMENT;
 		if (!rc)
 			rc = rewrite_end(skb, EDGE_SOURCE, e->fragment.address, 0);
@@ -257,8 +259,8 @@ __noinline int leave_nat(struct __sk_buff *skb)
 /* --- the program -------------------------------------------------------------------------------------------------- */
 
 /*
- * Reads the packet that came by an uplink: e->vpc and s->vpc are the uplink's VPC, e->way is what the frame's MAC says.
- * Returns PASS, a reason, or DROP_SILENTLY.
+ * Reads the packet that came by an uplink: e->vpc and s->vpc are the uplink's VPC, e->gateway is what the frame's MAC
+ * says. Returns PASS, a reason, or DROP_SILENTLY.
  */
 static __always_inline int leave_begin(struct __sk_buff *skb, struct scratch *s, struct edge *e)
 {
@@ -273,16 +275,16 @@ static __always_inline int leave_begin(struct __sk_buff *skb, struct scratch *s,
 	e->translated = 0;
 	e->to_host = 0;
 	e->hairpin = 0;
-	e->way = way_of_mac(mac);
+	e->gateway = gateway_of_mac(mac);
 	s->vpc = e->vpc;
-	return e->way ? edge_parse(skb) : DROP_SILENTLY;
+	return e->gateway ? edge_parse(skb) : DROP_SILENTLY;
 }
 
 /* Gives the packet its public source. An IPv6 packet keeps its own, which must be of the VPC. Returns PASS, AGAIN or a
  * reason. */
 static __always_inline int leave_translate(struct __sk_buff *skb, struct scratch *s, struct edge *e)
 {
-	__u32 kind = way_kind(e->way);
+	__u32 kind = gateway_kind(e->gateway);
 	int rc = VPC_DROP_NOT_IMPLEMENTED;
 
 	if (s->packet.family == 6)
@@ -312,7 +314,7 @@ __noinline int leave_to_host(struct __sk_buff *skb)
 		return VPC_DROP_NOT_READY;
 	if (!s->me || !address_in_space(s, s->packet.family, s->packet.src))
 		return VPC_DROP_FORGED_SOURCE;
-	if (e->way == ROUTE_WAY_HOST_IGW) {
+	if (e->gateway == GATEWAY_HOST_IGW) {
 		found = public_find(e, s->packet.dst);
 		if (!found || !(READ_ONCE(found->kind) & VPC_PUBLIC_OWN))
 			return VPC_DROP_HOST_CLOSED;
@@ -322,7 +324,7 @@ __noinline int leave_to_host(struct __sk_buff *skb)
 	if (leave_fib(skb, s, e, 0) == PASS)
 		return VPC_DROP_HOST_CLOSED;
 	e->to_host = 1;
-	return e->way == ROUTE_WAY_HOST_IGW && s->packet.family == 4 ? eip_leave(skb) : PASS;
+	return e->gateway == GATEWAY_HOST_IGW && s->packet.family == 4 ? eip_leave(skb) : PASS;
 }
 
 /* Looks up the route to the packet's destination, into e->fib. It must be by an outer interface. Returns PASS or a
@@ -357,7 +359,7 @@ static __always_inline int leave_is_hairpin(struct scratch *s, struct edge *e)
 /* Stores what becomes of the packet, after it is translated and its route is known. */
 static __always_inline void leave_cache(struct __sk_buff *skb, struct scratch *s, struct edge *e)
 {
-	__u32 kind = way_kind(e->way);
+	__u32 kind = gateway_kind(e->gateway);
 	struct vpc_edge_ctl *now = edge_ctl_get();
 	struct edge_cache *c;
 
@@ -391,9 +393,9 @@ __noinline int leave_judge(struct __sk_buff *skb)
 		return VPC_DROP_NOT_READY;
 	if (!e->translated) {
 		s->me = address_owner(s, s->packet.src); /* the ENI at which a drop is counted */
-		if (way_kind(e->way) == VPC_EDGE_HOST)
+		if (gateway_kind(e->gateway) == VPC_EDGE_HOST)
 			return leave_to_host(skb);
-		nat_first = way_kind(e->way) != VPC_EDGE_NAT;
+		nat_first = gateway_kind(e->gateway) != VPC_EDGE_NAT;
 		if (nat_first)
 			rc = leave_translate(skb, s, e);
 		if (rc || e->to_host)
@@ -436,14 +438,14 @@ static __noinline int leave_peering(struct __sk_buff *skb)
 {
 	struct vpc_uplink *u;
 	__u8 mac[ETH_ALEN];
-	__u32 way, ifindex;
+	__u32 gateway, ifindex;
 
 	if (bpf_skb_load_bytes(skb, 0, mac, sizeof(mac)))
 		return FAST_NOT;
-	way = way_of_mac(mac);
-	if (way_kind(way) != VPC_EDGE_PEERING)
+	gateway = gateway_of_mac(mac);
+	if (gateway_kind(gateway) != VPC_EDGE_PEERING)
 		return FAST_NOT;
-	u = uplink_get(way & VPC_TARGET_NUMBER);
+	u = uplink_get(gateway & VPC_TARGET_NUMBER);
 	ifindex = u ? READ_ONCE(u->host_ifindex) : 0;
 	if (!ifindex)
 		return drop_unread(0, VPC_DROP_UNKNOWN_DESTINATION);

@@ -85,7 +85,7 @@ static __always_inline void nat_fragment_store(struct scratch *s, struct edge *e
 }
 
 /* Stores how a first fragment is translated by e->entry, if the packet is one. It must be called before the fragment is
- * rewritten. e->vpc and e->way must be set. space: as in nat_fragment_key(). */
+ * rewritten. e->vpc and e->gateway must be set. space: as in nat_fragment_key(). */
 static __always_inline void nat_fragment_remember(struct scratch *s, struct edge *e, __u32 space)
 {
 	struct vpc_nat_fragment *v = &e->fragment;
@@ -97,7 +97,7 @@ static __always_inline void nat_fragment_remember(struct scratch *s, struct edge
 	v->address = e->entry.other.local;
 	v->other = e->entry.flags & VPC_NAT_HOST ? e->entry.other.remote : 0;
 	v->vpc = e->vpc;
-	v->way = e->way;
+	v->gateway = e->gateway;
 	v->end = s->packet.fragment_at;
 	v->pad = 0;
 	v->pad2 = 0;

@@ -8,8 +8,8 @@
 
 #include "lib/edge/nat.h"
 
-/* The way of a flow that the host itself opened by the internet gateway. */
-#define ROUTE_WAY_HOST_IGW way_make(VPC_EDGE_HOST, VPC_EDGE_IGW)
+/* The gateway of a flow that the host itself opened to an address that an internet gateway leads to. */
+#define GATEWAY_HOST_IGW gateway_make(VPC_EDGE_HOST, VPC_EDGE_IGW)
 
 #define ROUTE_STEPS 130u /* all prefix lengths of IPv6, and one step to end */
 
@@ -153,7 +153,7 @@ static __always_inline int route_is_appliance(const struct scratch *s, __u32 num
 }
 
 /* Routes by the peering with VPC `number`. The source must be an address of the port's own ENI, and the destination one
- * of an ENI of that VPC. So nothing passes through a VPC. Returns PASS with `way` and `peer` set, or a reason. */
+ * of an ENI of that VPC. So nothing passes through a VPC. Returns PASS with `gateway` and `peer` set, or a reason. */
 static __always_inline int route_peering(struct scratch *s, __u32 number)
 {
 	__u32 owner = address_owner_in(s, number, s->packet.dst);
@@ -163,7 +163,7 @@ static __always_inline int route_peering(struct scratch *s, __u32 number)
 		return VPC_DROP_UNKNOWN_DESTINATION;
 	if (address_owner(s, s->packet.src) != s->me)
 		return VPC_DROP_FORGED_SOURCE;
-	s->way = way_make(VPC_EDGE_PEERING, number);
+	s->gateway = gateway_make(VPC_EDGE_PEERING, number);
 	s->peer = VPC_PEER_WORD(owner, READ_ONCE(to->incarnation));
 	return PASS;
 }
@@ -225,8 +225,8 @@ __noinline int route_is_host(__u32 which, __u32 end)
 
 /*
  * Finds where the packet in the scratch goes, whose destination is outside the VPC. Host access comes before the route
- * table. Sets the scratch's `way`, or `hop` and `hop_routed` if an appliance is the target. Returns PASS, AGAIN or a
- * reason.
+ * table. Sets the scratch's `gateway`, or `hop` and `hop_routed` if an appliance is the target. Returns PASS, AGAIN or
+ * a reason.
  */
 __noinline int route_out(__u32 which)
 {
@@ -243,7 +243,7 @@ __noinline int route_out(__u32 which)
 		return VPC_DROP_NO_ROUTE;
 	address_copy(s->route_address, s->packet.dst);
 	if (route_is_host(which, EDGE_DESTINATION)) {
-		s->way = way_make(VPC_EDGE_HOST, 0);
+		s->gateway = gateway_make(VPC_EDGE_HOST, 0);
 		return PASS;
 	}
 	target = route_find(which, s->me, s->packet.family);
@@ -252,13 +252,13 @@ __noinline int route_out(__u32 which)
 	number = (__u32)target & VPC_TARGET_NUMBER;
 	switch ((__u32)target >> VPC_TARGET_SHIFT) {
 	case VPC_TARGET_IGW:
-		s->way = way_make(VPC_EDGE_IGW, 0);
+		s->gateway = gateway_make(VPC_EDGE_IGW, 0);
 		return PASS;
 	case VPC_TARGET_EIGW:
-		s->way = way_make(VPC_EDGE_EIGW, 0);
+		s->gateway = gateway_make(VPC_EDGE_EIGW, 0);
 		return s->packet.family == 6 ? PASS : VPC_DROP_BLACKHOLE;
 	case VPC_TARGET_NAT:
-		s->way = way_make(VPC_EDGE_NAT, number);
+		s->gateway = gateway_make(VPC_EDGE_NAT, number);
 		return s->packet.family == 4 ? PASS : VPC_DROP_BLACKHOLE;
 	case VPC_TARGET_PEERING:
 		return route_peering(s, number);
@@ -275,20 +275,20 @@ __noinline int route_out(__u32 which)
 
 _Static_assert(VPC_TARGET_IGW == VPC_EDGE_IGW && VPC_TARGET_EIGW == VPC_EDGE_EIGW && VPC_TARGET_NAT == VPC_EDGE_NAT &&
 		       VPC_TARGET_PEERING == VPC_EDGE_PEERING,
-	       "a target that is a gateway is a way");
+	       "a target has the number of its gateway");
 
-/* Returns the way by which an answer to the packet in the scratch leaves. By a peering, it names the other VPC. */
-static __always_inline __u32 route_back_way(const struct scratch *s)
+/* Returns the gateway by which an answer to the packet in the scratch leaves. By a peering, it names the other VPC. */
+static __always_inline __u32 route_back_gateway(const struct scratch *s)
 {
 	struct vpc_eni *from = s->peer ? eni_get(s->peer & VPC_NUMBER_MASK) : 0;
 
 	if (from)
-		return way_make(VPC_EDGE_PEERING, from->vpc);
-	return s->way == ROUTE_WAY_HOST_IGW ? way_make(VPC_EDGE_IGW, 0) : s->way;
+		return gateway_make(VPC_EDGE_PEERING, from->vpc);
+	return s->gateway == GATEWAY_HOST_IGW ? gateway_make(VPC_EDGE_IGW, 0) : s->gateway;
 }
 
 /*
- * Whether ENI `number`'s answer to the packet in the scratch would leave by the way by which the packet came. So
+ * Whether ENI `number`'s answer to the packet in the scratch would leave by the gateway by which the packet came. So
  * deleting a route also ends what came in by it. Answers to a published port need no route, and an ICMP error may come
  * from any router. What the host sends needs host access for as long as it goes on. Returns PASS, AGAIN or a reason.
  */
@@ -300,14 +300,14 @@ __noinline int route_back(__u32 which, __u32 number)
 	if (!s)
 		return VPC_DROP_NOT_READY;
 	address_copy(s->route_address, s->packet.src);
-	if (s->way == way_make(VPC_EDGE_HOST, 0))
+	if (s->gateway == gateway_make(VPC_EDGE_HOST, 0))
 		return route_is_host(which, EDGE_SOURCE) ? PASS : VPC_DROP_HOST_CLOSED;
-	if (way_kind(s->way) == VPC_EDGE_PUBLISHED || s->packet.icmp_kind == ICMP_ERROR)
+	if (gateway_kind(s->gateway) == VPC_EDGE_PUBLISHED || s->packet.icmp_kind == ICMP_ERROR)
 		return PASS;
 	target = route_find(which, number, s->packet.family);
 	if (target == AGAIN)
 		return AGAIN;
-	if ((__u32)target == route_back_way(s))
+	if ((__u32)target == route_back_gateway(s))
 		return PASS;
 	return target > 0 && (__u32)target >> VPC_TARGET_SHIFT == VPC_TARGET_BLACKHOLE ? VPC_DROP_BLACKHOLE
 										       : VPC_DROP_NO_ROUTE;
@@ -378,7 +378,7 @@ __noinline int route_forwarded(__u32 which)
 }
 
 /* Asks the route table before the packet in the scratch is judged, if its VPC is peered and its destination is outside
- * the VPC: groups of the ENI at the other end of a peering count. Sets `way_known` and what route_out() sets. */
+ * the VPC: groups of the ENI at the other end of a peering count. Sets `route_known` and what route_out() sets. */
 __noinline int route_early(__u32 which)
 {
 	struct scratch *s = scratch_get(which);
@@ -393,8 +393,8 @@ __noinline int route_early(__u32 which)
 	if (!space || !(READ_ONCE(space->flags) & VPC_SPACE_PEERED) || address_owner(s, s->packet.dst) ||
 	    address_in_space(s, s->packet.family, s->packet.dst))
 		return PASS;
-	s->way_known = 1;
-	s->way_rc = route_out(which);
+	s->route_known = 1;
+	s->route_rc = route_out(which);
 	return PASS;
 }
 
@@ -427,45 +427,45 @@ static __always_inline int route_to_host(__u32 which)
 	target = route_find(which, s->me, s->packet.family);
 	if (target == AGAIN)
 		return AGAIN;
-	s->way = ROUTE_WAY_HOST_IGW;
+	s->gateway = GATEWAY_HOST_IGW;
 	s->hop = 0;
 	s->hop_routed = 0;
-	return (__u32)target == way_make(VPC_EDGE_IGW, 0) ? PASS : VPC_DROP_NO_ROUTE;
+	return (__u32)target == gateway_make(VPC_EDGE_IGW, 0) ? PASS : VPC_DROP_NO_ROUTE;
 }
 
 /*
  * Finds where the packet in the scratch goes, which is accepted and is for no ENI by its MAC or its address. The route
- * table is asked for each packet, so deleting a route ends what used it. Returns PASS with `way` or `hop` set, or with
- * neither: up to the router; AGAIN; or a reason.
+ * table is asked for each packet, so deleting a route ends what used it. Returns PASS with `gateway` or `hop` set, or
+ * with neither: up to the router; AGAIN; or a reason.
  */
-__noinline int route_way(__u32 which)
+__noinline int route_gateway(__u32 which)
 {
 	struct scratch *s = scratch_get(which);
 	__u32 kind;
 
 	if (!s)
 		return VPC_DROP_NO_ROUTE;
-	if (!s->way_known) {
+	if (!s->route_known) {
 		if (address_owner(s, s->packet.dst))
 			return PASS;
-		s->way_known = 1;
-		s->way_rc = address_in_space(s, s->packet.family, s->packet.dst) ? VPC_DROP_UNKNOWN_DESTINATION
-										 : route_out(which);
+		s->route_known = 1;
+		s->route_rc = address_in_space(s, s->packet.family, s->packet.dst) ? VPC_DROP_UNKNOWN_DESTINATION
+										   : route_out(which);
 		if (s->peer)
 			return AGAIN; /* route_early() did not know of the peering */
 	}
 	if (!s->answers || s->peer)
-		return s->way_rc;
+		return s->route_rc;
 	if (route_is_published(s)) {
-		s->way = way_make(VPC_EDGE_PUBLISHED, 0);
+		s->gateway = gateway_make(VPC_EDGE_PUBLISHED, 0);
 		s->hop = 0;
 		s->hop_routed = 0;
 		return PASS;
 	}
 	if (s->fl.flags & VPC_FLOW_FROM_HOST)
 		return route_to_host(which);
-	kind = way_kind(s->way);
-	return kind == VPC_EDGE_NAT || kind == VPC_EDGE_EIGW ? VPC_DROP_NO_INBOUND : s->way_rc;
+	kind = gateway_kind(s->gateway);
+	return kind == VPC_EDGE_NAT || kind == VPC_EDGE_EIGW ? VPC_DROP_NO_INBOUND : s->route_rc;
 }
 
 #endif

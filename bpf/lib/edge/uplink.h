@@ -31,23 +31,24 @@ static __always_inline int uplink_has_options(struct __sk_buff *skb, const struc
 
 /* How many routers count a hop behind the sender's port. By a peering these are the gateways of both VPCs, and only the
  * sender's tells the sender. */
-static __always_inline __u32 uplink_hops(__u32 way)
+static __always_inline __u32 uplink_hops(__u32 gateway)
 {
-	return way_kind(way) == VPC_EDGE_PEERING ? 2 : 1;
+	return gateway_kind(gateway) == VPC_EDGE_PEERING ? 2 : 1;
 }
 
-/* Bytes of the largest IP packet that may leave by the way. peer: VPC_PEER_WORD() of the receiver in a peered VPC. */
-static __always_inline __u32 uplink_mtu(const struct vpc_uplink *u, __u32 way, __u32 peer)
+/* Bytes of the largest IP packet that may leave by the gateway. peer: VPC_PEER_WORD() of the receiver in a peered VPC.
+ */
+static __always_inline __u32 uplink_mtu(const struct vpc_uplink *u, __u32 gateway, __u32 peer)
 {
 	struct vpc_eni *to;
 
-	if (way_kind(way) != VPC_EDGE_PEERING)
+	if (gateway_kind(gateway) != VPC_EDGE_PEERING)
 		return READ_ONCE(u->mtu);
 	to = eni_get(peer & VPC_NUMBER_MASK);
 	return to ? READ_ONCE(to->mtu) : 0;
 }
 
-/* Whether the accepted packet in the scratch may leave by its way. A packet that is too big is not fragmented, even
+/* Whether the accepted packet in the scratch may leave by its gateway. A packet that is too big is not fragmented, even
  * without DF: its sender is told. Returns PASS or a reason. */
 __noinline int uplink_refused(struct __sk_buff *skb)
 {
@@ -61,21 +62,21 @@ __noinline int uplink_refused(struct __sk_buff *skb)
 		return VPC_DROP_NO_ROUTE;
 	if (uplink_has_options(skb, &s->packet))
 		return VPC_DROP_NOT_IMPLEMENTED;
-	if (s->packet.hop_limit <= uplink_hops(s->way))
+	if (s->packet.hop_limit <= uplink_hops(s->gateway))
 		return VPC_DROP_HOP_LIMIT;
-	s->next_mtu = uplink_mtu(u, s->way, s->peer);
+	s->next_mtu = uplink_mtu(u, s->gateway, s->peer);
 	return uplink_biggest(skb, &s->packet) > s->next_mtu ? VPC_DROP_TOO_BIG : PASS;
 }
 
-/* Sends a packet of ENI `me`, which may leave by the way, to the host. Returns what the program ends with. */
-static __noinline int uplink_redirect(struct __sk_buff *skb, struct vpc_uplink *u, struct vpc_eni *me, __u32 way)
+/* Sends a packet of ENI `me`, which may leave by the gateway, to the host. Returns what the program ends with. */
+static __noinline int uplink_redirect(struct __sk_buff *skb, struct vpc_uplink *u, struct vpc_eni *me, __u32 gateway)
 {
 	__u32 number = skb->ifindex, length = skb->len, ifindex = READ_ONCE(u->ifindex);
 	__u8 macs[2 * ETH_ALEN];
 
-	way_to_mac(macs, way);
-	if (way_kind(way) == VPC_EDGE_PEERING)
-		way_to_mac(macs + ETH_ALEN, way_make(VPC_EDGE_PEERING, number));
+	gateway_to_mac(macs, gateway);
+	if (gateway_kind(gateway) == VPC_EDGE_PEERING)
+		gateway_to_mac(macs + ETH_ALEN, gateway_make(VPC_EDGE_PEERING, number));
 	else
 		mac_copy(macs + ETH_ALEN, me->gateway_mac);
 	if (redirect_route(skb, macs))
@@ -93,11 +94,11 @@ static __always_inline int uplink_send(struct __sk_buff *skb, struct scratch *s)
 	struct vpc_eni *me = eni_get(s->me);
 	struct vpc_uplink *u = uplink_get(s->vpc);
 
-	return u && me ? uplink_redirect(skb, u, me, s->way) : drop_packet(VPC_DROP_NO_ROUTE);
+	return u && me ? uplink_redirect(skb, u, me, s->gateway) : drop_packet(VPC_DROP_NO_ROUTE);
 }
 
-/* Sends the current packet, which is at a device of the host, to the VPC end of e->vpc's uplink by e->way. Returns what
- * the program ends with. */
+/* Sends the current packet, which is at a device of the host, to the VPC end of e->vpc's uplink by e->gateway. Returns
+ * what the program ends with. */
 static __always_inline int uplink_enter(struct __sk_buff *skb, struct edge *e)
 {
 	struct vpc_uplink *u = uplink_get(e->vpc);
@@ -106,7 +107,7 @@ static __always_inline int uplink_enter(struct __sk_buff *skb, struct edge *e)
 
 	if (!ifindex)
 		return drop_packet(VPC_DROP_UNKNOWN_DESTINATION);
-	way_to_mac(macs, e->way);
+	gateway_to_mac(macs, e->gateway);
 	if (rewrite_macs(skb, macs, u->host_mac))
 		return drop_packet(VPC_DROP_NO_MEMORY);
 	skb->mark = 0;

@@ -43,17 +43,17 @@ static __always_inline int fast_is_refused(const struct __sk_buff *skb, const st
 static __always_inline int fast_leave(struct __sk_buff *skb, struct vpc_eni *me, const struct flow_cache *r,
 				      const struct header_view *p)
 {
-	__u32 zero = 0, way = r->peer_side.set;
+	__u32 zero = 0, gateway = r->peer_side.set;
 	struct vpc_ctl *now = bpf_map_lookup_elem(&ctl, &zero);
 	struct vpc_uplink *u = uplink_get(me->vpc);
 
-	if (!way || !u || !now || READ_ONCE(now->epoch) != r->noted || !mac_equal(p->frame.macs, me->gateway_mac))
+	if (!gateway || !u || !now || READ_ONCE(now->epoch) != r->noted || !mac_equal(p->frame.macs, me->gateway_mac))
 		return FAST_NOT;
-	if (p->frame.hop_limit <= uplink_hops(way) ||
-	    redirect_biggest(skb, &p->frame) > uplink_mtu(u, way, r->peer_side.incarnation) ||
+	if (p->frame.hop_limit <= uplink_hops(gateway) ||
+	    redirect_biggest(skb, &p->frame) > uplink_mtu(u, gateway, r->peer_side.incarnation) ||
 	    !view_checksum_is_right(p) || checksum_is_elsewhere(skb, view_l4(p), p->proto))
 		return FAST_NOT;
-	return uplink_redirect(skb, u, me, way);
+	return uplink_redirect(skb, u, me, gateway);
 }
 
 /* Sends the frame, whose tuple the entry has. Returns what the program ends with, or FAST_NOT. */

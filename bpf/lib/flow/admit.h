@@ -77,12 +77,12 @@ static __always_inline int admit_egress(struct scratch *s)
 		return PASS;
 	}
 	/* Whether a gateway leads to the destination matters when a flow is opened, and when the packet is sent
-	 * (route_way). An answer may leave by a gateway that no route table names. */
+	 * (route_gateway). An answer may leave by a gateway that no route table names. */
 	if (address_in_space(s, p->family, p->dst))
 		return VPC_DROP_UNKNOWN_DESTINATION;
-	if (!s->way_known)
-		s->way_rc = route_out(SCRATCH_PACKET);
-	s->way_known = 1;
+	if (!s->route_known)
+		s->route_rc = route_out(SCRATCH_PACKET);
+	s->route_known = 1;
 	return PASS;
 }
 

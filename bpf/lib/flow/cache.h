@@ -27,8 +27,8 @@ struct flow_cache {
 	__u32 ports; /* as in the packet: source, then destination */
 	__u32 me;
 	__u32 peer; /* the local ENI that has the destination and was judged too; 0: none */
-	/* Of a packet that came by an uplink, `set` is its scratch.way. If it came by a peering, `incarnation` is its
-	 * scratch.peer. The same of a packet that leaves the VPC. */
+	/* Of a packet that came by an uplink, `set` is its scratch.gateway. If it came by a peering, `incarnation` is
+	 * its scratch.peer. The same of a packet that leaves the VPC. */
 	struct stamp_side my_side;
 	struct stamp_side peer_side;
 	__u32 version;
@@ -221,12 +221,12 @@ static __always_inline void flow_cache_note(struct scratch *s)
 		new.my_side.incarnation = s->my_incarnation;
 		new.my_side.set = mine->set;
 		new.peer_side.incarnation = others->incarnation;
-		new.peer_side.set = others->eni ? others->set : s->way;
+		new.peer_side.set = others->eni ? others->set : s->gateway;
 	} else {
 		new.me = VPC_UPLINK_FIRST + s->vpc;
 		new.peer = s->me;
 		new.my_side.incarnation = s->peer;
-		new.my_side.set = s->way;
+		new.my_side.set = s->gateway;
 		new.peer_side.incarnation = s->my_incarnation;
 		new.peer_side.set = mine->set;
 	}

@@ -69,7 +69,7 @@ static __always_inline void fragment_remember(struct scratch *s)
 	fragment_key(s);
 	v->seen_ns = s->now_ns;
 	v->epoch = s->epoch;
-	v->mark = s->direction == VPC_EGRESS ? s->way : s->mark;
+	v->mark = s->direction == VPC_EGRESS ? s->gateway : s->mark;
 	v->end = s->packet.fragment_at;
 	v->allowed = 1;
 	v->pad = 0;
@@ -83,16 +83,16 @@ static __always_inline void fragment_remember(struct scratch *s)
 
 /* Checks where a later fragment comes from or goes. To a workload all fragments come from the same device as the first.
  * From a workload, those of an answer to a published port go where the first one went; others go by the route table. */
-static __always_inline int fragment_way(struct scratch *s, __u32 mark)
+static __always_inline int fragment_route(struct scratch *s, __u32 mark)
 {
 	if (s->direction != VPC_EGRESS)
 		return mark == s->mark ? PASS : VPC_DROP_FRAGMENT;
 	if (mark >> VPC_TARGET_SHIFT != VPC_EDGE_PUBLISHED && mark >> VPC_TARGET_SHIFT != VPC_EDGE_HOST)
 		return PASS;
-	s->way = mark;
+	s->gateway = mark;
 	s->hop_routed = 0;
-	s->way_known = 1;
-	s->way_rc = PASS;
+	s->route_known = 1;
+	s->route_rc = PASS;
 	return PASS;
 }
 
@@ -119,7 +119,7 @@ static __always_inline int fragment_follow(struct scratch *s)
 	v = fragment_find(s);
 	if (!v || !v->allowed || (__s64)(s->now_ns - READ_ONCE(v->seen_ns)) > (__s64)FRAGMENT_NS)
 		return VPC_DROP_FRAGMENT;
-	rc = fragment_way(s, READ_ONCE(v->mark));
+	rc = fragment_route(s, READ_ONCE(v->mark));
 	if (rc)
 		return rc;
 	if (s->packet.fragment_at < READ_ONCE(v->end))

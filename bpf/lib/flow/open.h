@@ -165,11 +165,11 @@ static __always_inline void open_own_direction(struct scratch *s)
 
 /* Whether a gateway or route lets the flow be opened. Nobody outside opens a flow through a NAT gateway or an
  * egress-only internet gateway. */
-static __always_inline int open_way(struct scratch *s)
+static __always_inline int open_by_gateway(struct scratch *s)
 {
 	s->answers = 0;
 	if (s->direction == VPC_EGRESS)
-		return s->way_known ? s->way_rc : PASS;
+		return s->route_known ? s->route_rc : PASS;
 	return s->mark == (VPC_MARK_EDGE | VPC_EDGE_NAT) || s->mark == (VPC_MARK_EDGE | VPC_EDGE_EIGW)
 		       ? VPC_DROP_NO_INBOUND
 		       : PASS;
@@ -186,7 +186,7 @@ __noinline int open_flow(__u32 which, int how)
 	open_own_direction(s);
 	rc = admit(which);
 	if (!rc)
-		rc = open_way(s);
+		rc = open_by_gateway(s);
 	if (!rc && how == OPEN_NEW && open_in_anothers_name(s))
 		how = OPEN_ONCE;
 	if (!rc)

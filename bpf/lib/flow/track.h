@@ -380,7 +380,7 @@ __noinline int track_known(__u32 which)
 		track_seen(s, f);
 	if (s->direction == VPC_EGRESS && !s->via)
 		track_remember(s, from);
-	else if (s->way && !s->via && track_is_cacheable(s, from))
+	else if (s->gateway && !s->via && track_is_cacheable(s, from))
 		flow_cache_note(s); /* the packet came by an uplink */
 	return PASS;
 }

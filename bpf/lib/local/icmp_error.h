@@ -133,7 +133,7 @@ __noinline int icmp_error(struct __sk_buff *skb, int reason)
 		return reason;
 	p = &s->packet;
 	me = eni_get(s->me);
-	if (!me || !icmp_error_type(s, reason) || (skb->gso_size && !s->way) || p->fragment == FRAGMENT_LATER ||
+	if (!me || !icmp_error_type(s, reason) || (skb->gso_size && !s->gateway) || p->fragment == FRAGMENT_LATER ||
 	    p->icmp_kind == ICMP_ERROR || (p->family == 4 && !me->gateway4))
 		return reason;
 	n = p->end - ETH_HLEN;

@@ -254,8 +254,8 @@ struct vpc_nat_fragment {
 	__be32 address; /* the new source or destination */
 	__be32 other;	/* between a workload and the host itself, the new address of the other end; else 0 */
 	__u32 vpc;
-	__u32 way; /* VPC_EDGE_… << VPC_TARGET_SHIFT | number */
-	__u16 end; /* where the first fragment ends, in units of 8 bytes; no later one may begin before it */
+	__u32 gateway; /* VPC_EDGE_… << VPC_TARGET_SHIFT | number */
+	__u16 end;     /* where the first fragment ends, in units of 8 bytes; no later one may begin before it */
 	__u16 pad;
 	__u32 pad2;
 };

@@ -114,9 +114,9 @@ _Static_assert(sizeof(struct vpc_fragment_key) == 44, "vpc_fragment_key");
 struct vpc_fragment {
 	__u64 seen_ns; /* CLOCK_MONOTONIC; counts for 30 s */
 	__u64 epoch;   /* the epoch of the judgement */
-	__u32 mark;    /* skb->mark of the first fragment, which the later ones must have too; from a workload: the way
-			* by which it left the VPC */
-	__u16 end;     /* where the first fragment ends, in units of 8 bytes; no later one may begin before it */
+	__u32 mark; /* skb->mark of the first fragment, which the later ones must have too; from a workload: the gateway
+		     * by which it left the VPC */
+	__u16 end;  /* where the first fragment ends, in units of 8 bytes; no later one may begin before it */
 	__u8 allowed;
 	__u8 pad;
 };
