@@ -98,7 +98,7 @@ static __always_inline int router_deliver(struct __sk_buff *skb)
 	if (number)
 		number = router_owner(skb, &r, number);
 	e = number ? eni_get(number) : 0;
-	if (!e || READ_ONCE(e->flags) & VPC_ENI_UNPLUGGED)
+	if (!e || READ_ONCE(e->flags) & VPC_ENI_DETACHED)
 		return router_drop(skb, number);
 	return (int)bpf_redirect(number, 0);
 }

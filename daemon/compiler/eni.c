@@ -20,7 +20,7 @@ static int record_eni(const struct scope *s, enum snapshot snapshot, const struc
 	ret->vpc = e->vpc;
 	ret->subnet = e->subnet;
 	ret->flags = (e->source_dest_check ? VPC_ENI_SOURCE_DEST_CHECK : 0u) |
-		     (e->attachment.kind == ATTACHMENT_NONE ? VPC_ENI_UNPLUGGED : 0u);
+		     (e->attachment.kind == ATTACHMENT_NONE ? VPC_ENI_DETACHED : 0u);
 	ret->mtu = v->mtu;
 	memcpy(ret->groups, e->groups, e->n_groups * sizeof(ret->groups[0]));
 	ret->n_groups = (uint32_t)e->n_groups;

@@ -43,7 +43,7 @@ struct eni_record {
 	uint32_t incarnation;
 	uint32_t vpc;
 	uint32_t subnet;
-	uint32_t flags; /* VPC_ENI_SOURCE_DEST_CHECK, VPC_ENI_UNPLUGGED */
+	uint32_t flags; /* VPC_ENI_SOURCE_DEST_CHECK, VPC_ENI_DETACHED */
 	uint32_t mtu;
 	uint32_t groups[VPC_GROUPS_PER_ENI]; /* ascending */
 	uint32_t n_groups;

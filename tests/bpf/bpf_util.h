@@ -212,7 +212,7 @@ uint64_t lab_row_packets(struct lab *l, uint32_t row);
 uint64_t lab_packets(struct lab *l, uint32_t number, bool tx);
 unsigned lab_flows(struct lab *l, bool established);
 unsigned lab_overflow(struct lab *l); /* flows in flow_overflow */
-/* The only or first flow of a table. */
+/* The only or first flow of a map: `flow` if established, else flow_new. */
 bool lab_flow(struct lab *l, bool established, struct vpc_flow_key *key, struct vpc_flow *ret);
 bool lab_flow_state(struct lab *l, int state, bool established);
 /* Gives every ENI all its tokens again for what the gateway answers (bpf/lib/local/answer.h). */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A set's classifier: it counts from its commit on, what it names is counted, and one that is missing, another's or
- * wrong allows nothing that the rules don't (P1, P3, P9). That tables say what the rules say is for policy.c and the
- * differential test, with VPCD_TEST_CLASSIFIER=yes.
+ * wrong allows nothing that the rules don't (P1, P3, P9). That classifiers say what the rules say is for policy.c and
+ * the differential test, with VPCD_TEST_CLASSIFIER=yes.
  */
 #include "tests/bpf/bpf_util.h"
 
@@ -53,7 +53,7 @@ static uint32_t allow(uint32_t sg, uint16_t port, const char *peer)
 		l, &(struct rule_spec){.sg = sg, .slot = VPC_SLOT_UDP, .port = port, .port_plen = 16, .peer = peer});
 }
 
-/* From the next commit B's table says of everything that `row` allows it. */
+/* From the next commit B's classifier says of everything that `row` allows it. */
 static void lie(uint32_t row)
 {
 	const struct classifier_rule rules[] = {
@@ -92,7 +92,7 @@ Test(classifier, counts_from_its_commit_on)
 	cr_expect_eq(a_to_b(6), 0);
 }
 
-/* The table answers, not the hashes: with these empty it still does. */
+/* The classifier answers, not the hashes: with these empty it still does. */
 Test(classifier, is_what_answers)
 {
 	uint32_t row = allow(SG_B, 5, "10.0.0.0/8");
@@ -139,8 +139,8 @@ Test(classifier, a_row_must_prove_itself)
 	cr_expect_eq(a_to_b(5), 0);
 }
 
-/* A table that isn't there, or is another set's: the rules are walked. */
-Test(classifier, without_a_table_the_rules_are_walked)
+/* A classifier that isn't there, or is another set's: the rules are walked. */
+Test(classifier, without_a_classifier_the_rules_are_walked)
 {
 	struct vpc_versioned *v = &lab_set_row(l, set_b)->classifier[VPC_INGRESS];
 	uint64_t epoch;

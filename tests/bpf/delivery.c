@@ -211,7 +211,7 @@ Test(delivery, an_appliance_that_is_attached_to_nothing)
 	appliance();
 	for (int i = 0; i < 3; i++)
 		expect_to("attached", ENI_D, ENI_D, outside);
-	lab_eni_row(l, ENI_D)->flags |= VPC_ENI_UNPLUGGED;
+	lab_eni_row(l, ENI_D)->flags |= VPC_ENI_DETACHED;
 	expect_refused("a flow from before", VPC_DROP_WRONG_DESTINATION, ENI_D, outside);
 	for (size_t i = 0; i < KINDS; i++)
 		expect_to("its MAC is remembered", ENI_B, ENI_D, packet(kinds[i].proto, kinds[i].src, kinds[i].dst));

@@ -100,9 +100,9 @@ Test(edge_routes, answer_by_an_appliance)
 /* An ENI that doesn't forward, is the sender itself, or attached to nothing, is no target. */
 Test(edge_routes, no_appliance)
 {
-	lab_eni_row(e.l, ENI_B)->flags |= VPC_ENI_UNPLUGGED;
+	lab_eni_row(e.l, ENI_B)->flags |= VPC_ENI_DETACHED;
 	cr_expect_eq(to_the_world(64).reason, VPC_DROP_BLACKHOLE);
-	lab_eni_row(e.l, ENI_B)->flags &= ~VPC_ENI_UNPLUGGED;
+	lab_eni_row(e.l, ENI_B)->flags &= ~VPC_ENI_DETACHED;
 	cr_expect_eq(to_the_world(64).reason, 0);
 	lab_eni_row(e.l, ENI_B)->flags |= VPC_ENI_SOURCE_DEST_CHECK;
 	cr_expect_eq(to_the_world(64).reason, VPC_DROP_BLACKHOLE, "on the next packet");

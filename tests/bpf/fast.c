@@ -236,7 +236,7 @@ Test(fast, target_attached_to_nothing)
 
 	switched.dmac = lab_mac(ENI_B), routed.dmac = lab_gateway_mac();
 	stream();
-	lab_eni_row(l, ENI_B)->flags |= VPC_ENI_UNPLUGGED;
+	lab_eni_row(l, ENI_B)->flags |= VPC_ENI_DETACHED;
 	for (int fast = 1; fast >= 0; fast--) {
 		lab_set_fast_path(l, ENI_B, fast);
 		for (int i = 0; i < 3; i++) {

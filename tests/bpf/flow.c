@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* TCP, UDP and ICMP flows: states, tables, timeouts, budget. */
+/* TCP, UDP and ICMP flows: states, maps, timeouts, budget. */
 #include "bpf_util.h"
 
 #include <criterion/criterion.h>
@@ -314,7 +314,7 @@ Test(flow, budget_is_checked_at_the_syn)
 	cr_expect_eq(v.reason, VPC_DROP_FLOW_BUDGET);
 	cr_expect_eq(v.counted, ENI_B);
 	cr_expect_eq(tcp(true, ACK), 0, "the established one goes on");
-	/* let in before the budget shrank, it stays in the table for others and works */
+	/* let in before the budget shrank, it stays in flow_new and works */
 	lab_eni_row(l, ENI_B)->flow_budget = 2;
 	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, p).reason, 0);
 	lab_eni_row(l, ENI_B)->flow_budget = 1;

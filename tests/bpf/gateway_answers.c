@@ -319,12 +319,12 @@ Test(gateway_answers, an_eni_that_is_attached_to_nothing)
 	lab_allow_dns(l);
 	lab_commit(l);
 	lab_set_fast_path(l, ENI_B, false);
-	lab_eni_row(l, ENI_B)->flags |= VPC_ENI_UNPLUGGED;
+	lab_eni_row(l, ENI_B)->flags |= VPC_ENI_DETACHED;
 	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_UNKNOWN_DESTINATION);
 	cr_expect_eq(lab_flows(l, false), 0);
-	lab_eni_row(l, ENI_B)->flags &= ~VPC_ENI_UNPLUGGED;
+	lab_eni_row(l, ENI_B)->flags &= ~VPC_ENI_DETACHED;
 	cr_expect_eq(lab_cross(l, ENI_A, ENI_B, p).reason, 0);
-	lab_eni_row(l, ENI_B)->flags |= VPC_ENI_UNPLUGGED;
+	lab_eni_row(l, ENI_B)->flags |= VPC_ENI_DETACHED;
 	cr_expect_eq(lab_send(l, ENI_A, p).reason, VPC_DROP_UNKNOWN_DESTINATION, "of a known flow, too");
 }
 

@@ -130,7 +130,7 @@ static void forget(struct lab *l, uint64_t tag)
 	cr_assert_eq(bpf_map_update_elem(fd, &at, &version, BPF_ANY), 0);
 }
 
-/* The keys of a table, all taken before one is changed: an update puts its element in front of its bucket, so that a
+/* The keys of a map, all taken before one is changed: an update puts its element in front of its bucket, so that a
  * walk which goes on from there can meet the others again, and again. Returns how many; to be freed. */
 static size_t keys_of(int fd, size_t size, void *ret)
 {

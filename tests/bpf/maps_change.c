@@ -185,7 +185,7 @@ Test(maps_change, a_row_lives_while_one_rule_wants_it)
 	maps_close(t);
 }
 
-Test(maps_change, everything_taken_back_leaves_empty_tables)
+Test(maps_change, everything_taken_back_leaves_empty_maps)
 {
 	struct maps *t = maps_small(false);
 	struct test_plan tp;

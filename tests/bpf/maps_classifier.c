@@ -25,13 +25,13 @@ static void all_sets(void)
 	maps_apply(t, &tp);
 }
 
-static void close_tables(void)
+static void close_maps(void)
 {
 	maps_close(t);
 	maps_teardown();
 }
 
-TestSuite(maps_classifier, .init = all_sets, .fini = close_tables, .timeout = 60);
+TestSuite(maps_classifier, .init = all_sets, .fini = close_maps, .timeout = 60);
 
 static uint32_t in_force(uint32_t set, unsigned dir)
 {
@@ -51,7 +51,7 @@ static void one_row(struct test_plan *ret, bool add)
 	tp_row(ret, add, 1, 80, 7, 102);
 }
 
-Test(maps_classifier, a_change_of_a_group_makes_its_sets_tables_anew)
+Test(maps_classifier, a_change_of_a_group_makes_its_sets_classifiers_anew)
 {
 	struct test_plan change;
 	uint32_t ingress[2] = {in_force(1, VPC_INGRESS), in_force(2, VPC_INGRESS)}, egress = in_force(1, VPC_EGRESS);
@@ -212,7 +212,7 @@ static void usual_sets(void)
 	t = maps_small(true);
 }
 
-TestSuite(maps_bound, .init = usual_sets, .fini = close_tables, .timeout = 60);
+TestSuite(maps_bound, .init = usual_sets, .fini = close_maps, .timeout = 60);
 
 static struct plan_row *add_row(struct test_plan *p, struct plan_row row)
 {

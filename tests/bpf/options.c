@@ -411,7 +411,7 @@ Test(options, what_the_router_has_nobody_for)
 	cr_expect(e.eni == ENI_C && e.direction == VPC_EGRESS && e.reason == VPC_DROP_UNKNOWN_DESTINATION);
 	cr_expect(e.dst[3] == inet_addr("10.0.0.11") && e.proto == IPPROTO_UDP && ntohs(e.sport) == 8000);
 	p.dmac = lab_mac(ENI_B);
-	lab_eni_row(l, ENI_B)->flags |= VPC_ENI_UNPLUGGED;
+	lab_eni_row(l, ENI_B)->flags |= VPC_ENI_DETACHED;
 	expect_routed("B is attached to nothing", VPC_MARK_ENI | ENI_C, p, VPC_DROP_UNKNOWN_DESTINATION, ENI_C);
 	expect_routed("of the router's own", 0, p, VPC_DROP_UNKNOWN_DESTINATION, ENI_B);
 	p.dmac = nobody;

@@ -233,7 +233,7 @@ Test(policy, rows_count_between_birth_and_death)
 	lab_commit(l);
 	cr_expect_eq(a_to_b(5), VPC_DROP_NO_INGRESS_RULE);
 	if (lab_classifier())
-		return; /* the rest is the hash's; bpf/classifier.c has the like for tables */
+		return; /* the rest is the hash's; bpf/classifier.c has the like for classifiers */
 	/* a hash element that points to another key's row must not count: the row says whose it is */
 	lab_row(l, row)->died = VPC_ALIVE;
 	lab_row(l, row)->key.plen = 9;

@@ -28,7 +28,7 @@ static void teardown(void)
 
 TestSuite(tcp_fast_path, .init = setup, .fini = teardown);
 
-/* What is remembered stands in every slot of every CPU: only what the entry says tells whose it is. */
+/* Copies the entries of the SYN cache to every slot of every CPU: only what an entry says tells whose it is. */
 static void syn_cache_everywhere(void)
 {
 	struct bpf_map *map = l->skel->maps.syn_cache_of_cpu;
@@ -349,7 +349,7 @@ Test(tcp_fast_path, half_open_ones_are_few)
 	cr_expect_eq(lab_half_open(l), 2);
 }
 
-/* What there is of the tuple already, in either table, is the slow path's: a tombstone, too. */
+/* What there is of the tuple already, in either map of flows, is the slow path's: a tombstone, too. */
 Test(tcp_fast_path, tombstones)
 {
 	for (int established = 0; established < 2; established++) {

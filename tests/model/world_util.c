@@ -159,7 +159,7 @@ static enum world_result prepare(struct world *w)
 	for (size_t i = 0; i < plan.n_vpcs; i++)
 		plan.vpcs[i].after.routed_out = plan.vpcs[i].has_after;
 	for (size_t i = 0; i < plan.n_enis; i++) /* nor are its ENIs attached to anything, and yet they are sent to */
-		plan.enis[i].after.flags &= ~VPC_ENI_UNPLUGGED;
+		plan.enis[i].after.flags &= ~VPC_ENI_DETACHED;
 	plan.flows = (enum flows_mode[]){
 		[NAIVE_CUT] = FLOWS_CUT, [NAIVE_KEEP] = FLOWS_KEEP, [NAIVE_DRAIN] = FLOWS_DRAIN}[w->flows];
 	plan.drain_s = DRAIN_S;

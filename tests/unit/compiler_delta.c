@@ -156,7 +156,7 @@ Test(compiler_delta, what_is_created)
 	cr_expect_neq(r->incarnation, 0);
 	cr_expect_eq(r->vpc, v->number);
 	cr_expect_eq(r->subnet, sn->number);
-	cr_expect_eq(r->flags, VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_UNPLUGGED);
+	cr_expect_eq(r->flags, VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_DETACHED);
 	cr_expect_eq(r->mtu, 1400);
 	cr_expect_eq(r->n_groups, 1);
 	cr_expect_eq(r->groups[0], vpc_of(v)->default_sg);
@@ -281,7 +281,7 @@ Test(compiler_delta, ports)
 	cr_assert_eq(attached.n_ports, 1);
 	cr_assert(attached.ports[0].has_after && !attached.ports[0].has_before);
 	cr_assert_eq(attached.n_enis, 1);
-	cr_expect_eq(attached.enis[0].before.flags & ~attached.enis[0].after.flags, VPC_ENI_UNPLUGGED);
+	cr_expect_eq(attached.enis[0].before.flags & ~attached.enis[0].after.flags, VPC_ENI_DETACHED);
 	attached.enis[0].before.flags = attached.enis[0].after.flags;
 	cr_expect_arr_eq(&attached.enis[0].before, &attached.enis[0].after, sizeof(attached.enis[0].after),
 			 "else the ENI's row is the same");
@@ -306,7 +306,7 @@ Test(compiler_delta, ports)
 	cr_assert_eq(detached.n_ports, 1);
 	cr_expect(detached.ports[0].has_before && !detached.ports[0].has_after);
 	cr_assert_eq(detached.n_enis, 1);
-	cr_expect(detached.enis[0].has_after && (detached.enis[0].after.flags & VPC_ENI_UNPLUGGED) && !detached.n_addrs,
+	cr_expect(detached.enis[0].has_after && (detached.enis[0].after.flags & VPC_ENI_DETACHED) && !detached.n_addrs,
 		  "a detached ENI keeps its row and addresses");
 	close_model(f);
 	/* a plan refers to nothing of the model */
@@ -338,7 +338,7 @@ Test(compiler_delta, a_vpc_deleted_whole)
 	cr_assert_eq(p.n_subnets, 1);
 	cr_expect_eq(memcmp(&p.subnets[0].before, &all.subnets[0].after, sizeof(p.subnets[0].before)), 0);
 	cr_assert_eq(p.n_enis, 1);
-	all.enis[0].after.flags &= ~VPC_ENI_UNPLUGGED; /* it was attached meanwhile */
+	all.enis[0].after.flags &= ~VPC_ENI_DETACHED; /* it was attached meanwhile */
 	cr_expect_eq(memcmp(&p.enis[0].before, &all.enis[0].after, sizeof(p.enis[0].before)), 0,
 		     "its VPC and subnet are found as they were");
 	cr_assert_eq(p.n_addrs, 3);

@@ -69,7 +69,7 @@ __noinline int arrive_judge(struct __sk_buff *skb)
 		return VPC_DROP_NOT_READY;
 	s->my_flags = READ_ONCE(me->flags);
 	s->my_incarnation = READ_ONCE(me->incarnation);
-	if (s->my_flags & VPC_ENI_UNPLUGGED)
+	if (s->my_flags & VPC_ENI_DETACHED)
 		return VPC_DROP_UNKNOWN_DESTINATION;
 	if (s->packet.hop_limit <= 1)
 		return VPC_DROP_HOP_LIMIT;
@@ -127,7 +127,7 @@ static __always_inline int arrive_fast_decide(struct __sk_buff *skb, const struc
 	if (gateway_kind(r->my_side.set) == VPC_EDGE_PEERING && !arrive_fast_peer(r, p))
 		return FAST_NOT;
 	if (p->frame.hop_limit <= 1 || redirect_biggest(skb, &p->frame) > READ_ONCE(to->mtu) ||
-	    (READ_ONCE(to->flags) & (VPC_ENI_PEER_REDIRECT | VPC_ENI_UNPLUGGED)) != VPC_ENI_PEER_REDIRECT)
+	    (READ_ONCE(to->flags) & (VPC_ENI_PEER_REDIRECT | VPC_ENI_DETACHED)) != VPC_ENI_PEER_REDIRECT)
 		return FAST_NOT;
 	if (redirect_route_to(skb, to))
 		return drop_unread(number, VPC_DROP_NO_MEMORY);

@@ -149,7 +149,7 @@ static __always_inline int route_is_appliance(const struct scratch *s, __u32 num
 	struct vpc_eni *to = eni_get(number);
 
 	return to && number != s->me && to->vpc == s->vpc &&
-	       !(READ_ONCE(to->flags) & (VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_UNPLUGGED));
+	       !(READ_ONCE(to->flags) & (VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_DETACHED));
 }
 
 /* Routes by the peering with VPC `number`. The source must be an address of the port's own ENI, and the destination one
@@ -159,7 +159,7 @@ static __always_inline int route_peering(struct scratch *s, __u32 number)
 	__u32 owner = address_owner_in(s, number, s->packet.dst);
 	struct vpc_eni *to = owner ? eni_get(owner) : 0;
 
-	if (!to || to->vpc != number || READ_ONCE(to->flags) & VPC_ENI_UNPLUGGED)
+	if (!to || to->vpc != number || READ_ONCE(to->flags) & VPC_ENI_DETACHED)
 		return VPC_DROP_UNKNOWN_DESTINATION;
 	if (address_owner(s, s->packet.src) != s->me)
 		return VPC_DROP_FORGED_SOURCE;

@@ -34,7 +34,7 @@ static __always_inline int fast_version_stands(const struct flow_cache *r)
 static __always_inline int fast_is_refused(const struct __sk_buff *skb, const struct vpc_eni *e,
 					   const struct header_view *p)
 {
-	return p->frame.hop_limit <= 1 || (READ_ONCE(e->flags) & VPC_ENI_UNPLUGGED) ||
+	return p->frame.hop_limit <= 1 || (READ_ONCE(e->flags) & VPC_ENI_DETACHED) ||
 	       redirect_biggest(skb, &p->frame) > READ_ONCE(e->mtu) || !view_checksum_is_right(p);
 }
 

@@ -33,7 +33,7 @@ static __always_inline __u32 admit_hop(struct scratch *s, const struct vpc_eni *
 		return 0;
 	e = number ? eni_get(number) : 0;
 	if (e && e->vpc == s->vpc && e->subnet == me->subnet &&
-	    !(READ_ONCE(e->flags) & (VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_UNPLUGGED)))
+	    !(READ_ONCE(e->flags) & (VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_DETACHED)))
 		return number;
 	return other ? owner : 0;
 }
@@ -69,7 +69,7 @@ static __always_inline int admit_egress(struct scratch *s)
 		if (s->hop != owner)
 			return PASS;
 	}
-	if (other && READ_ONCE(other->flags) & VPC_ENI_UNPLUGGED)
+	if (other && READ_ONCE(other->flags) & VPC_ENI_DETACHED)
 		return VPC_DROP_UNKNOWN_DESTINATION;
 	if (other) {
 		s->end[1].eni = owner;

@@ -24,7 +24,7 @@ struct syn_cache {
 	__be16 dport;
 	__u16 pad[3];
 };
-_Static_assert(sizeof(struct syn_cache) == 88, "opening");
+_Static_assert(sizeof(struct syn_cache) == 88, "syn_cache");
 
 #define SYN_CACHE_SLOTS 512u
 struct {

@@ -243,7 +243,7 @@ static __always_inline int track_is_seen_again(const struct scratch *s, __u32 fr
 
 static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __u32 from)
 {
-	__u32 old = *flow_word(&s->fl), moved = 0, settles = 0;
+	__u32 old = *flow_word(&s->fl), moved = 0, confirms = 0;
 	__u8 was = s->fl.state;
 	int stale = (__s64)(s->now_ns - s->fl.last_seen_ns) > (__s64)FLOW_SEEN_NS;
 
@@ -253,14 +253,14 @@ static __always_inline void track_step(struct scratch *s, struct vpc_flow *f, __
 	}
 	track_next(s, from);
 	if (s->fl.state == VPC_FLOW_ESTABLISHED && (s->fl.flags & VPC_FLOW_HALF_OPEN))
-		settles = (__u32)flow_confirm(s->key.vpc, &s->fl, s->fl.eni[0], s->fl.eni[1]);
+		confirms = (__u32)flow_confirm(s->key.vpc, &s->fl, s->fl.eni[0], s->fl.eni[1]);
 	if (*flow_word(&s->fl) != old) {
 		if (s->fl.state != was)
 			flow_set_timeout(s);
 		if (READ_ONCE(f->tag) != s->tag || !flow_write_state(&s->ctx, f, &s->fl, old))
 			return;
 		moved = 1;
-		if (settles)
+		if (confirms)
 			flow_confirmed(s->key.vpc, &s->fl);
 	}
 	if (!stale && !moved)

@@ -61,13 +61,13 @@ static __always_inline enum action forward_action(const struct __sk_buff *skb, c
 						  const struct vpc_eni *to, const struct frame *f)
 {
 	int routed = mac_equal(f->macs, me->gateway_mac);
-	__u32 port = READ_ONCE(to->flags) & (VPC_ENI_PEER_REDIRECT | VPC_ENI_TAP | VPC_ENI_UNPLUGGED);
+	__u32 port = READ_ONCE(to->flags) & (VPC_ENI_PEER_REDIRECT | VPC_ENI_TAP | VPC_ENI_DETACHED);
 
 	if (!routed && (to->subnet != me->subnet || !mac_equal(f->macs, to->mac)))
 		return FORWARD_NONE;
 	if (redirect_biggest(skb, f) > READ_ONCE(to->mtu))
 		return routed ? FORWARD_UP : FORWARD_NONE;
-	if (!port || port >= VPC_ENI_UNPLUGGED)
+	if (!port || port >= VPC_ENI_DETACHED)
 		return routed ? FORWARD_UP : port ? FORWARD_NONE : FORWARD_PORT;
 	if (!routed)
 		return FORWARD_SWITCHED;

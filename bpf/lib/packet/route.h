@@ -94,7 +94,7 @@ __noinline int route_refused(struct __sk_buff *skb)
 		return VPC_DROP_NOT_READY;
 	mtu = READ_ONCE(me->mtu);
 	to = s->target ? eni_get(s->target) : 0;
-	if (to && READ_ONCE(to->flags) & VPC_ENI_UNPLUGGED)
+	if (to && READ_ONCE(to->flags) & VPC_ENI_DETACHED)
 		return VPC_DROP_UNKNOWN_DESTINATION;
 	if (!mac_equal(s->dmac, me->gateway_mac)) {
 		if (!skb->gso_size && skb->len > mtu + ETH_HLEN + VLAN_HEADER)

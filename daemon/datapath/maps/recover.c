@@ -291,7 +291,7 @@ static int read_eni(struct maps *maps, uint32_t number)
 	eni->row = *at;
 	eni->row.set = (struct vpc_versioned){};
 	eni->row.gen_revoke = eni->row.gen_any = 0;
-	eni->row.flags &= VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_UNPLUGGED;
+	eni->row.flags &= VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_DETACHED;
 	if (at->subnet < maps->mirror.size.subnets)
 		subnet_of_eni(&maps->mirror, number, at->subnet);
 	return 0;

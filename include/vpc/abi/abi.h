@@ -131,7 +131,7 @@ _Static_assert(sizeof(struct vpc_space) == 656, "vpc_space");
 #define VPC_ENI_SOURCE_DEST_CHECK 1u  /* only the ENI's own addresses may be sent from and to */
 #define VPC_ENI_PEER_REDIRECT	  2u  /* the port is a veth that bpf_redirect_peer can reach */
 #define VPC_ENI_TAP		  4u  /* the port is a tap, and packets may be redirected to it */
-#define VPC_ENI_UNPLUGGED	  8u  /* attached to nothing: what is sent to it is dropped */
+#define VPC_ENI_DETACHED	  8u  /* attached to nothing: what is sent to it is dropped */
 #define VPC_ENI_ACL		  16u /* the ACL of its subnet has a table (acl.h) */
 
 /* What every packet reads is in the first 64 bytes, a cache line. */
