@@ -324,7 +324,7 @@ static __always_inline int route_appliance(struct scratch *s, __u32 which, __u32
 		return target == AGAIN ? AGAIN : 0;
 	number = (__u32)target & VPC_TARGET_NUMBER;
 	to = eni_get(number);
-	return to && to->vpc == s->vpc && !(READ_ONCE(to->flags) & (VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_UNPLUGGED))
+	return to && to->vpc == s->vpc && !(READ_ONCE(to->flags) & (VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_DETACHED))
 		       ? (int)number
 		       : 0;
 }
@@ -342,7 +342,7 @@ __noinline int route_enter(__u32 which)
 
 	if (!s)
 		return VPC_DROP_NOT_READY;
-	kind = way_kind(s->way);
+	kind = gateway_kind(s->gateway);
 	if (s->peer || (kind != VPC_EDGE_NAT && kind != VPC_EDGE_IGW && kind != VPC_EDGE_EIGW))
 		return PASS;
 	address_copy(s->route_address, s->packet.src);
