@@ -184,6 +184,23 @@ void edge_outers(const struct net_edge *edge, void *userdata)
 	engine_attach_links(e);
 }
 
+void edge_overlap(const char *vpc_id, const struct cidr *cidr, const struct cidr *network, void *userdata)
+{
+	struct engine *e = userdata;
+	char mine[CIDR_STRLEN], theirs[CIDR_STRLEN];
+
+	if (!cidr) {
+		condition_clear(e->conditions, CONDITION_EDGE, vpc_id);
+		return;
+	}
+	condition_raise(
+		e->conditions, CONDITION_EDGE, vpc_id, 0,
+		"the host does not reach the VPC's addresses in %s, in spite of host access: they overlap %s, a "
+		"network of the host. Give the VPC another CIDR or the host another network, or take host access "
+		"away",
+		cidr_format(cidr, mine), cidr_format(network, theirs));
+}
+
 /* --- status ------------------------------------------------------------------------------------------- */
 
 static json_t *names_to_json(const char *names)

@@ -10,6 +10,8 @@ int edge_begin(struct engine *e, const struct engine_config *config);
 void edge_end(struct engine *e);
 /* Tests how packets can leave the host, and tells the maps. Blocks for some ms. */
 void edge_choose(struct engine *e);
+/* net_overlap_fn: the VPC's condition says so. */
+void edge_overlap(const char *vpc_id, const struct cidr *cidr, const struct cidr *network, void *userdata);
 /* net_uplink_fn and net_edge_fn: pass what net reports to the maps. */
 void edge_uplink(uint32_t vpc, const struct net_uplink *uplink, void *userdata);
 void edge_outers(const struct net_edge *edge, void *userdata);

@@ -281,6 +281,7 @@ struct net_config engine_net_config(const struct engine *e)
 		.on_up = workload_end_up,
 		.on_uplink = edge_uplink,
 		.on_edge = edge_outers,
+		.on_overlap = edge_overlap,
 	};
 }
 

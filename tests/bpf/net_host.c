@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "datapath/net/host_objects.h"
+#include "model/address.h"
 #include "tests/bpf/net_util.h"
 
 #define HOST_END "vu-vpc-7"
@@ -178,6 +179,66 @@ Test(net_host, published_ports_lead_to_the_transit_address)
 	expect_clean(&t, false, 0, 0, "without publications");
 	cr_expect_eq(table_lines("table ip strange"), 1, "somebody else's is gone");
 	end(&t);
+}
+
+static struct overlap {
+	bool there;
+	struct cidr cidr, network;
+} overlap;
+
+static void on_overlap(const char *vpc_id, const struct cidr *cidr, const struct cidr *network, void *userdata)
+{
+	(void)userdata;
+	cr_expect_str_eq(vpc_id, "vpc-7");
+	overlap = (struct overlap){.there = cidr};
+	if (cidr) {
+		overlap.cidr = *cidr;
+		overlap.network = *network;
+	}
+}
+
+static struct cidr cidr_of(const char *text)
+{
+	struct cidr c;
+
+	cr_assert_eq(cidr_parse(text, &c), 0);
+	return c;
+}
+
+static bool overlaps(const char *cidr, const char *network)
+{
+	struct cidr c = cidr_of(cidr), n = cidr_of(network);
+
+	return overlap.there && memcmp(&overlap.cidr, &c, sizeof(c)) == 0 &&
+	       memcmp(&overlap.network, &n, sizeof(n)) == 0;
+}
+
+/* No route of a VPC with host access takes a network of the host's away, and it is told. */
+Test(net_host, a_network_of_the_host_keeps_its_route)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct nettest t;
+
+	nettest_init_edge(&t, true, on_uplink);
+	net_free(t.net);
+	t.config.on_overlap = on_overlap;
+	cr_assert_eq(net_new(&t.config, NULL, NULL, &t.net, &error), 0, "%s", error.message);
+	t.vpc.routed_out = true;
+	t.vpc.host_access[t.vpc.n_host_access++] = cidr_of("192.0.2.5/32");
+	t.vpc.cidrs[t.vpc.n_cidrs++] = cidr_of("10.9.0.0/16");
+	t.vpc.cidrs[t.vpc.n_cidrs++] = cidr_of("192.0.2.128/25");
+	nettest_build(&t, 0);
+	nettest_attach_links(&t);
+	cr_expect(overlaps("192.0.2.128/25", "192.0.2.0/24"));
+	cr_expect_eq(routes("10.9.0.0/16"), 1);
+	cr_expect_eq(routes("192.0.2.128/25"), 0);
+	cr_assert_eq(nettest_sh("ip addr del 192.0.2.5/24 dev lo; ip addr add 192.0.2.5/32 dev lo"), 0);
+	NETTEST_UNTIL(&t, !overlap.there && routes("192.0.2.128/25") == 1);
+	cr_assert_eq(nettest_sh("ip addr add 10.9.8.7/32 dev lo"), 0);
+	NETTEST_UNTIL(&t, overlaps("10.9.0.0/16", "10.9.8.7/32") && routes("10.9.0.0/16") == 0);
+	cr_expect_eq(routes("192.0.2.128/25"), 1);
+	end(&t);
+	cr_expect_not(overlap.there, "the VPC is gone");
 }
 
 /* Packets that the host end has sent into the uplink. */

@@ -162,6 +162,49 @@ host_vpc()
 	verify_clean
 }
 
+# overlap_told CIDR NETWORK: status says that this CIDR of VPC $P overlaps that network of the host.
+overlap_told()
+{
+	ctl -o json status | jq -e --arg id "$(ctl -o json vpc show "$P" | jq -r .id)" --arg c "$1" --arg n "$2" '.health.state == "degraded" and
+		any(.pending[]; .subsystem == "edge" and .object == $id and (.reason | contains($c) and contains($n)))'
+}
+
+healthy()
+{
+	ctl -o json status | jq -e '.health.state == "ok"'
+}
+
+@test "status tells of a VPC with host access that overlaps a network of the host, until it doesn't" {
+	host_vpc
+	in_ns host ip address add "$FOUR.200.1/24" dev aside
+	healthy
+	ctl vpc set "$P" --host-access "$HOST/32"
+	overlap_told "$FOUR.0.0/16" "$FOUR.200.0/24"
+	[ -z "$(in_ns host ip route show "$FOUR.0.0/16")" ]
+	cannot host tcp "$(ip_of "$P-a")" 80
+	verify_clean
+	# the host's network goes
+	in_ns host ip address del "$FOUR.200.1/24" dev aside
+	wait_for 30 healthy
+	can host tcp "$(ip_of "$P-a")" 80
+	# and comes back, and host access goes
+	in_ns host ip address add "$FOUR.200.1/24" dev aside
+	wait_for 30 overlap_told "$FOUR.0.0/16" "$FOUR.200.0/24"
+	vpcd_stop KILL
+	vpcd_start
+	wait_for 30 overlap_told "$FOUR.0.0/16" "$FOUR.200.0/24"
+	ctl vpc set "$P" --host-access none
+	wait_for 30 healthy
+	# a VPC that is deleted
+	ctl vpc create "$P-gone" --cidr "$FOUR.0.0/16"
+	ctl vpc set "$P-gone" --host-access "$HOST/32"
+	P=$P-gone overlap_told "$FOUR.0.0/16" "$FOUR.200.0/24"
+	ctl vpc delete "$P-gone"
+	wait_for 30 healthy
+	in_ns host ip address del "$FOUR.200.1/24" dev aside
+	verify_clean
+}
+
 @test "what the host forwards is not the host's, whatever source it says" {
 	host_vpc
 	ctl vpc set "$P" --host-access 0.0.0.0/0 --host-access ::/0

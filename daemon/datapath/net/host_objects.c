@@ -297,11 +297,22 @@ static int take_unwanted(struct nl_sock *rtnl, const struct net_object_set *want
 	return result;
 }
 
+static void tell_overlap(const struct net *n, const struct device *d)
+{
+	const struct vpc_record *v = host_space_find(n, d->vpc);
+	struct cidr network;
+	const struct cidr *c = v && n->host.told ? host_space_overlap(v, n->host.told, &network) : NULL;
+
+	if (n->on_overlap)
+		n->on_overlap(d->id, c, c ? &network : NULL, n->userdata);
+}
+
 static int update(struct net *n, struct device *d)
 {
 	_cleanup_(net_object_set_clear) struct net_object_set wanted = {}, there = {};
 	int r = want_noted(n, d, &wanted), e;
 
+	tell_overlap(n, d);
 	if (r >= 0)
 		r = read_link(n->host.rtnl, d->host_ifindex, &there);
 	if (r < 0)

@@ -77,16 +77,24 @@ static const struct ip *source_of(const struct vpc_record *v, const struct outer
 	return NULL;
 }
 
-static bool overlaps_hosts(const struct cidr *c, const struct outer_list *own)
+/* network: a network of the host that overlaps the CIDR, if there is one. */
+static bool overlaps_hosts(const struct cidr *c, const struct outer_list *own, struct cidr *network)
 {
 	for (size_t i = 0; i < own->n_own; i++) {
-		struct cidr network = {.plen = own->own_plen[i]};
-
-		network.addr = net_object_network(&own->own[i], network.plen);
-		if (contains(c, &own->own[i]) || contains(&network, &c->addr))
+		network->plen = own->own_plen[i];
+		network->addr = net_object_network(&own->own[i], network->plen);
+		if (contains(c, &own->own[i]) || contains(network, &c->addr))
 			return true;
 	}
 	return false;
+}
+
+const struct cidr *host_space_overlap(const struct vpc_record *v, const struct outer_list *own, struct cidr *network)
+{
+	for (size_t i = 0; i < v->n_cidrs; i++)
+		if (source_of(v, own, v->cidrs[i].addr.family) && overlaps_hosts(&v->cidrs[i], own, network))
+			return &v->cidrs[i];
+	return NULL;
 }
 
 int host_space_want(const struct vpc_record *v, const struct outer_list *own, uint32_t ifindex,
@@ -98,8 +106,9 @@ int host_space_want(const struct vpc_record *v, const struct outer_list *own, ui
 		const struct cidr *c = &v->cidrs[i];
 		const struct ip *source = source_of(v, own, c->addr.family);
 		struct net_object route;
+		struct cidr network;
 
-		if ((!source && !(c->addr.family == 6 && v->routed_out6)) || overlaps_hosts(c, own))
+		if ((!source && !(c->addr.family == 6 && v->routed_out6)) || overlaps_hosts(c, own, &network))
 			continue;
 		route = net_object_of(NET_OBJECT_ROUTE, ifindex, ifindex, &c->addr, c->plen);
 		route.mtu = v->mtu;

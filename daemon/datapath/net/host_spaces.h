@@ -20,5 +20,8 @@ void host_spaces_clear(struct net *n);
  */
 int host_space_want(const struct vpc_record *v, const struct outer_list *own, uint32_t ifindex,
 		    struct net_object_set *set);
+/* The first CIDR of a VPC that gets no route though host access names an address of the host, of its family, and the
+ * network of the host that it overlaps. NULL: there is none; *network says nothing. Any thread. */
+const struct cidr *host_space_overlap(const struct vpc_record *v, const struct outer_list *own, struct cidr *network);
 
 #endif

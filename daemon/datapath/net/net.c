@@ -58,6 +58,7 @@ int net_new(const struct net_config *config, net_event_fn on_event, void *userda
 	n->userdata = userdata;
 	n->on_uplink = config->on_uplink;
 	n->on_edge = config->on_edge;
+	n->on_overlap = config->on_overlap;
 	r = net_programs(config, &n->programs);
 	if (r >= 0)
 		r = host_open(n);
@@ -80,6 +81,7 @@ void net_free(struct net *n)
 		return;
 	/* what there is stays, and goes on being used */
 	n->on_uplink = NULL;
+	n->on_overlap = NULL;
 	HASH_ITER (hh, n->vpcs, v, next)
 		close_fd(net_take_vpc(n, v));
 	host_close(n);

@@ -66,6 +66,10 @@ struct net_edge {
 };
 typedef void (*net_edge_fn)(const struct net_edge *edge, void *userdata);
 
+/* A CIDR of a VPC that has host access overlaps a network of the host, so no route leads to it. vpc_id: the VPC's id.
+ * cidr NULL: none does, or the VPC has no uplink. Called after each look at the routes to the VPC. */
+typedef void (*net_overlap_fn)(const char *vpc_id, const struct cidr *cidr, const struct cidr *network, void *userdata);
+
 /* A port's far end came up: after it was down it may lack routes and addresses. */
 typedef void (*net_up_fn)(uint32_t vpc, uint32_t eni, void *userdata);
 
@@ -87,6 +91,7 @@ struct net_config {
 	net_up_fn on_up;     /* likewise */
 	net_uplink_fn on_uplink;
 	net_edge_fn on_edge;
+	net_overlap_fn on_overlap;
 	/* Names of outer interfaces, separated by commas. outer NULL: those of the default routes. also: beside them,
 	 * or NULL. */
 	const char *outer;

@@ -83,6 +83,8 @@ void net_unregister(struct net_vpc *v, uint32_t ifindex)
 		return;
 	if (d->host_ifindex && v->net->on_uplink)
 		v->net->on_uplink(v->number, NULL, v->net->userdata);
+	if (d->host_ifindex && v->net->on_overlap)
+		v->net->on_overlap(d->id, NULL, NULL, v->net->userdata);
 	net_note_host_end(v, d, 0);
 	HASH_DEL(v->devices, d);
 	net_object_set_clear(&d->objects);

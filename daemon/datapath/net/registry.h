@@ -70,6 +70,7 @@ struct net {
 	net_up_fn on_up;
 	net_uplink_fn on_uplink;
 	net_edge_fn on_edge;
+	net_overlap_fn on_overlap;
 	char *outer_only, *outer_also; /* as in struct net_config */
 	bool forward;		       /* likewise */
 	void *userdata;
