@@ -71,8 +71,6 @@ static int print_rules(struct cli *cli, const json_t *object)
 	return output_rows(cli, json_object_get(object, "rules"), rule_columns, ARRAY_SIZE(rule_columns));
 }
 
-static const struct body_field create_body[] = {{"name", "NAME"}, {"vpc_id", "--vpc"}, {"tags", "--tag"}, BODY_END};
-
 const struct resource acl_resource = {
 	.kind = OBJECT_ACL,
 	.columns = columns,
@@ -80,16 +78,14 @@ const struct resource acl_resource = {
 	.fields = fields,
 	.n_fields = ARRAY_SIZE(fields),
 	.details = print_rules,
-	.create = create_body,
+	.create = resource_create_in_vpc,
 };
 
 static int run_associate(struct cli *cli, const struct args *args)
 {
 	static const struct body_field body_fields[] = {{"subnets", "SUBNET"}, BODY_END};
-	json_t *body = NULL;
-	int status = body_make(cli, args, body_fields, &body);
 
-	return status != CLI_OK ? status : resource_change_part(cli, args, "POST", "subnets", body);
+	return resource_change_part_with(cli, args, "POST", "subnets", body_fields);
 }
 
 /* --- rules -------------------------------------------------------------------------------------------------------- */
@@ -156,15 +152,13 @@ static int run_rule(struct cli *cli, const struct args *args)
 	}
 static const struct param create_params[] = {
 	{"NAME", VALUE_TEXT, PARAM_REQUIRED, NULL, "unique in its VPC"},
-	{"--vpc", VALUE_VPC, 0, "VPC", "its VPC (default: the only one)"},
+	PARAM_OF_VPC,
 	PARAM_TAGS,
 	PARAM_DRY_RUN,
 	PARAMS_END,
 };
 static const struct param associate_params[] = {
-	PARAM_ACL,	 {"SUBNET", VALUE_SUBNET, PARAM_REQUIRED | PARAM_REPEAT, NULL, "subnets: ids or names"},
-	PARAM_VPC_SCOPE, PARAM_DRY_RUN,
-	PARAMS_END,
+	PARAM_ACL, PARAM_SUBNETS, PARAM_VPC_SCOPE, PARAM_DRY_RUN, PARAMS_END,
 };
 static const struct param rule_params[] = {
 	{"VERB", VALUE_RULE_VERB, PARAM_REQUIRED, NULL, "add, replace or delete"},

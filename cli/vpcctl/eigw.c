@@ -17,20 +17,18 @@ static const struct field fields[] = {
 	{"revision", "revision", TABLE_LEFT, NULL},
 };
 
-static const struct body_field create_body[] = {{"name", "NAME"}, {"vpc_id", "--vpc"}, {"tags", "--tag"}, BODY_END};
-
 const struct resource eigw_resource = {
 	.kind = OBJECT_EIGW,
 	.columns = columns,
 	.n_columns = ARRAY_SIZE(columns),
 	.fields = fields,
 	.n_fields = ARRAY_SIZE(fields),
-	.create = create_body,
+	.create = resource_create_in_vpc,
 };
 
 static const struct param create_params[] = {
 	{"NAME", VALUE_TEXT, 0, NULL, "unique in its VPC (default: none)"},
-	{"--vpc", VALUE_VPC, 0, "VPC", "its VPC (default: the only one)"},
+	PARAM_OF_VPC,
 	PARAM_TAGS,
 	PARAM_DRY_RUN,
 	PARAMS_END,

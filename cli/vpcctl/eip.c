@@ -65,10 +65,8 @@ static int run_associate(struct cli *cli, const struct args *args)
 		{"allow_reassociation", "--no-allow-reassociation"},
 		BODY_END,
 	};
-	json_t *body = NULL;
-	int status = body_make(cli, args, associate_body, &body);
 
-	return status != CLI_OK ? status : resource_change_part(cli, args, "PUT", "association", body);
+	return resource_change_part_with(cli, args, "PUT", "association", associate_body);
 }
 
 static int run_disassociate(struct cli *cli, const struct args *args)

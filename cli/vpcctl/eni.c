@@ -212,19 +212,15 @@ static int run_set(struct cli *cli, const struct args *args)
 static int run_assign_ip(struct cli *cli, const struct args *args)
 {
 	static const struct body_field fields_of_ips[] = {{"secondary_ips", "IP"}, BODY_END};
-	json_t *body = NULL;
-	int status = body_make(cli, args, fields_of_ips, &body);
 
-	return status != CLI_OK ? status : resource_change_part(cli, args, "POST", "secondary-ips", body);
+	return resource_change_part_with(cli, args, "POST", "secondary-ips", fields_of_ips);
 }
 
 static int run_unassign_ip(struct cli *cli, const struct args *args)
 {
 	static const struct body_field fields_of_ips[] = {{"secondary_ips", "IP"}, {"flows", "--flows"}, BODY_END};
-	json_t *body = NULL;
-	int status = body_make(cli, args, fields_of_ips, &body);
 
-	return status != CLI_OK ? status : resource_change_part(cli, args, "DELETE", "secondary-ips", body);
+	return resource_change_part_with(cli, args, "DELETE", "secondary-ips", fields_of_ips);
 }
 
 #define ENI_HELP  "id, name, address, or its container's name or short id"

@@ -19,7 +19,6 @@ static const struct field fields[] = {
 	{"revision", "revision", TABLE_LEFT, NULL},
 };
 
-static const struct body_field create_body[] = {{"name", "NAME"}, {"vpc_id", "--vpc"}, {"tags", "--tag"}, BODY_END};
 static const struct body_field create_detached_body[] = {{"name", "NAME"}, {"tags", "--tag"}, BODY_END};
 
 const struct resource igw_resource = {
@@ -28,21 +27,19 @@ const struct resource igw_resource = {
 	.n_columns = ARRAY_SIZE(columns),
 	.fields = fields,
 	.n_fields = ARRAY_SIZE(fields),
-	.create = create_body,
+	.create = resource_create_in_vpc,
 };
 
 static int run_create(struct cli *cli, const struct args *args)
 {
-	return resource_create_with(cli, args, args_get(args, "--vpc") ? create_body : create_detached_body);
+	return resource_create_with(cli, args, args_get(args, "--vpc") ? resource_create_in_vpc : create_detached_body);
 }
 
 static int run_attach(struct cli *cli, const struct args *args)
 {
 	static const struct body_field attach_body[] = {{"vpc_id", "VPC"}, BODY_END};
-	json_t *body = NULL;
-	int status = body_make(cli, args, attach_body, &body);
 
-	return status != CLI_OK ? status : resource_change_part(cli, args, "PUT", "attachment", body);
+	return resource_change_part_with(cli, args, "PUT", "attachment", attach_body);
 }
 
 static int run_detach(struct cli *cli, const struct args *args)

@@ -58,7 +58,7 @@ static int run_create(struct cli *cli, const struct args *args)
 static const struct param create_params[] = {
 	{"NAME", VALUE_TEXT, 0, NULL, "unique in its VPC (default: none)"},
 	{"--subnet", VALUE_SUBNET, 0, "SUBNET", "the subnet that it is in (default: it belongs to the VPC alone)"},
-	{"--vpc", VALUE_VPC, 0, "VPC", "its VPC (default: the only one)"},
+	PARAM_OF_VPC,
 	{"--eip", VALUE_EIP, 0, "EIP", "its elastic IP (default: the host's own address)"},
 	PARAM_TAGS,
 	PARAM_DRY_RUN,

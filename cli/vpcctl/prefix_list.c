@@ -173,19 +173,15 @@ static int run_remove(struct cli *cli, const struct args *args)
 static int run_restore(struct cli *cli, const struct args *args)
 {
 	static const struct body_field restore_body[] = {{"version", "VERSION"}, {"flows", "--flows"}, BODY_END};
-	json_t *body = NULL;
-	int status = body_make(cli, args, restore_body, &body);
 
-	return status != CLI_OK ? status : resource_change_part(cli, args, "PUT", "version", body);
+	return resource_change_part_with(cli, args, "PUT", "version", restore_body);
 }
 
 static int run_set(struct cli *cli, const struct args *args)
 {
 	static const struct body_field set_body[] = {{"max_entries", "--max-entries"}, BODY_END};
-	json_t *body = NULL;
-	int status = body_make(cli, args, set_body, &body);
 
-	return status != CLI_OK ? status : resource_change_part(cli, args, "PATCH", NULL, body);
+	return resource_change_part_with(cli, args, "PATCH", NULL, set_body);
 }
 
 static int run_show(struct cli *cli, const struct args *args)

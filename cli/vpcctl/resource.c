@@ -133,6 +133,8 @@ int resource_create(struct cli *cli, const struct args *args)
 	return resource_create_with(cli, args, args->command->resource->create);
 }
 
+const struct body_field resource_create_in_vpc[] = {{"name", "NAME"}, {"vpc_id", "--vpc"}, {"tags", "--tag"}, BODY_END};
+
 int resource_create_with(struct cli *cli, const struct args *args, const struct body_field *fields)
 {
 	const struct resource *r = args->command->resource;
@@ -156,6 +158,15 @@ int resource_change_part(struct cli *cli, const struct args *args, const char *m
 	int status = api_change(cli, method, path, body, 0, &object);
 
 	return status != CLI_OK ? status : resource_print(cli, r, object, true);
+}
+
+int resource_change_part_with(struct cli *cli, const struct args *args, const char *method, const char *part,
+			      const struct body_field *fields)
+{
+	json_t *body = NULL;
+	int status = body_make(cli, args, fields, &body);
+
+	return status != CLI_OK ? status : resource_change_part(cli, args, method, part, body);
 }
 
 int resource_change_all(struct cli *cli, const struct args *args, const char *verb, json_t **ret)

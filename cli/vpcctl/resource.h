@@ -54,12 +54,19 @@ int resource_list(struct cli *cli, const struct args *args);
 int resource_show(struct cli *cli, const struct args *args);
 int resource_delete(struct cli *cli, const struct args *args);
 
+/* The body of `create` for what has a name, a VPC and tags. */
+extern const struct body_field resource_create_in_vpc[];
+
 /* As resource_create(), with a body of these fields. */
 int resource_create_with(struct cli *cli, const struct args *args, const struct body_field *fields);
 
 /* A change of what belongs to the one object that the command names: METHOD /v1/path/object/part. Prints the object.
  * body is consumed; NULL: none. */
 int resource_change_part(struct cli *cli, const struct args *args, const char *method, const char *part, json_t *body);
+
+/* The same, with a body of these fields. */
+int resource_change_part_with(struct cli *cli, const struct args *args, const char *method, const char *part,
+			      const struct body_field *fields);
 
 /* The change "noun.verb" of each object that the command names, as one transaction: all are done, or none. *ret: the
  * reply. */
@@ -78,6 +85,14 @@ int resource_print_all(struct cli *cli, const struct resource *r, const struct a
 #define PARAM_VPC_SCOPE                                                              \
 	{                                                                            \
 		"--vpc", VALUE_VPC, 0, "VPC", "the VPC in which names are looked up" \
+	}
+#define PARAM_OF_VPC                                                            \
+	{                                                                       \
+		"--vpc", VALUE_VPC, 0, "VPC", "its VPC (default: the only one)" \
+	}
+#define PARAM_SUBNETS                                                                                \
+	{                                                                                            \
+		"SUBNET", VALUE_SUBNET, PARAM_REQUIRED | PARAM_REPEAT, NULL, "subnets: ids or names" \
 	}
 #define PARAM_TAGS                                                     \
 	{                                                              \

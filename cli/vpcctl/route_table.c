@@ -79,8 +79,6 @@ static int print_routes(struct cli *cli, const json_t *object)
 	return output_rows(cli, json_object_get(object, "routes"), route_columns, ARRAY_SIZE(route_columns));
 }
 
-static const struct body_field create_body[] = {{"name", "NAME"}, {"vpc_id", "--vpc"}, {"tags", "--tag"}, BODY_END};
-
 const struct resource route_table_resource = {
 	.kind = OBJECT_ROUTE_TABLE,
 	.columns = columns,
@@ -88,7 +86,7 @@ const struct resource route_table_resource = {
 	.fields = fields,
 	.n_fields = ARRAY_SIZE(fields),
 	.details = print_routes,
-	.create = create_body,
+	.create = resource_create_in_vpc,
 };
 
 static int change_subnets(struct cli *cli, const struct args *args, const char *method)
@@ -146,14 +144,14 @@ static int run_delete(struct cli *cli, const struct args *args)
 
 static const struct param create_params[] = {
 	{"NAME", VALUE_TEXT, 0, NULL, "unique in its VPC (default: none)"},
-	{"--vpc", VALUE_VPC, 0, "VPC", "its VPC (default: the only one)"},
+	PARAM_OF_VPC,
 	PARAM_TAGS,
 	PARAM_DRY_RUN,
 	PARAMS_END,
 };
 static const struct param subnets_params[] = {
 	{"RTB", VALUE_ROUTE_TABLE, PARAM_REQUIRED, NULL, "the route table: id or name"},
-	{"SUBNET", VALUE_SUBNET, PARAM_REQUIRED | PARAM_REPEAT, NULL, "subnets: ids or names"},
+	PARAM_SUBNETS,
 	PARAM_VPC_SCOPE,
 	PARAM_DRY_RUN,
 	PARAMS_END,

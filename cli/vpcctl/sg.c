@@ -61,7 +61,7 @@ const struct resource sg_resource = {
 
 static const struct param create_params[] = {
 	{"NAME", VALUE_TEXT, PARAM_REQUIRED, NULL, "unique in its VPC; case does not count"},
-	{"--vpc", VALUE_VPC, 0, "VPC", "its VPC (default: the only one)"},
+	PARAM_OF_VPC,
 	{"--description", VALUE_FREE, 0, "TEXT", "what it is for"},
 	PARAM_TAGS,
 	PARAM_DRY_RUN,

@@ -43,7 +43,7 @@ const struct resource subnet_resource = {
 
 static const struct param create_params[] = {
 	{"NAME", VALUE_TEXT, PARAM_REQUIRED, NULL, "unique in its VPC"},
-	{"--vpc", VALUE_VPC, 0, "VPC", "its VPC (default: the only one)"},
+	PARAM_OF_VPC,
 	{"--cidr", VALUE_TEXT, PARAM_REQUIRED, "CIDR", "its IPv4 addresses: a part of the VPC's, /28 or larger"},
 	{"--cidr6", VALUE_TEXT, 0, "CIDR", "its IPv6 addresses, a /64 of the VPC's"},
 	PARAM_TAGS,

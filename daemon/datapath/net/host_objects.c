@@ -18,15 +18,12 @@
 #define TRANSIT_BLOCK  1024u
 #define TRANSIT_BLOCKS 16u
 
-struct host_eip {
+struct host_object {
 	uint32_t number;
-	struct eip_record record;
-	UT_hash_handle hh;
-};
-
-struct host_publication {
-	uint32_t number;
-	struct publish_record record;
+	union {
+		struct eip_record eip;
+		struct publish_record publication;
+	};
 	UT_hash_handle hh;
 };
 
@@ -56,66 +53,83 @@ static void mark(struct net *n, uint32_t vpc)
 		d->host_noted = true;
 }
 
+static struct host_object *find_object(struct host_object *objects, uint32_t number)
+{
+	struct host_object *o;
+
+	HASH_FIND(hh, objects, &number, sizeof(number), o);
+	return o;
+}
+
+/* The object with this number, made if there is none. NULL: out of memory. */
+static struct host_object *hold_object(struct host_object **objects, uint32_t number)
+{
+	struct host_object *o = find_object(*objects, number);
+
+	if (o)
+		return o;
+	o = calloc(1, sizeof(*o));
+	if (!o)
+		return NULL;
+	o->number = number;
+	HASH_ADD(hh, *objects, number, sizeof(o->number), o);
+	if (!o->hh.tbl) {
+		free(o);
+		return NULL;
+	}
+	return o;
+}
+
+/* o may be NULL. */
+static void drop_object(struct host_object **objects, struct host_object *o)
+{
+	if (!o)
+		return;
+	HASH_DEL(*objects, o);
+	free(o);
+}
+
+static void mark_eip(struct net *n, const struct eip_record *e)
+{
+	if (is_routed(e))
+		mark(n, e->vpc);
+}
+
 static int note_eip(struct net *n, const struct plan_eip *p)
 {
 	uint32_t number = p->has_after ? p->after.number : p->before.number;
-	struct host_eip *e;
+	struct host_object *o = find_object(n->host.eips, number);
 
-	HASH_FIND(hh, n->host.eips, &number, sizeof(number), e);
-	if (e && is_routed(&e->record))
-		mark(n, e->record.vpc);
+	if (o)
+		mark_eip(n, &o->eip);
 	if (!p->has_after) {
-		if (e) {
-			HASH_DEL(n->host.eips, e);
-			free(e);
-		}
+		drop_object(&n->host.eips, o);
 		return 0;
 	}
-	if (!e) {
-		e = calloc(1, sizeof(*e));
-		if (!e)
-			return -ENOMEM;
-		e->number = number;
-		HASH_ADD(hh, n->host.eips, number, sizeof(e->number), e);
-		if (!e->hh.tbl) {
-			free(e);
-			return -ENOMEM;
-		}
-	}
-	e->record = p->after;
-	if (is_routed(&e->record))
-		mark(n, e->record.vpc);
+	o = hold_object(&n->host.eips, number);
+	if (!o)
+		return -ENOMEM;
+	o->eip = p->after;
+	mark_eip(n, &o->eip);
 	return 0;
 }
 
 static int note_publication(struct net *n, const struct plan_publish *p)
 {
 	uint32_t number = p->has_after ? p->after.number : p->before.number;
-	struct host_publication *e;
+	struct host_object *o = find_object(n->host.publications, number);
 
-	HASH_FIND(hh, n->host.publications, &number, sizeof(number), e);
-	if (e)
-		mark(n, e->record.vpc);
+	if (o)
+		mark(n, o->publication.vpc);
 	if (!p->has_after) {
-		if (e) {
-			HASH_DEL(n->host.publications, e);
-			free(e);
-		}
+		drop_object(&n->host.publications, o);
 		return 0;
 	}
-	if (!e) {
-		e = calloc(1, sizeof(*e));
-		if (!e)
-			return -ENOMEM;
-		e->number = number;
-		HASH_ADD(hh, n->host.publications, number, sizeof(e->number), e);
-		if (!e->hh.tbl) {
-			free(e);
-			return -ENOMEM;
-		}
-	}
-	e->record = p->after;
-	mark(n, e->record.vpc);
+	o = hold_object(&n->host.publications, number);
+	if (!o)
+		return -ENOMEM;
+	o->publication = p->after;
+	mark(n, o->publication.vpc);
 	return 0;
 }
 
@@ -138,20 +152,19 @@ int host_objects_note(struct net *n, const struct plan *plan)
 	return result;
 }
 
+static void drop_objects(struct host_object **objects)
+{
+	struct host_object *o, *next;
+
+	HASH_ITER (hh, *objects, o, next)
+		drop_object(objects, o);
+}
+
 void host_objects_clear(struct net *n)
 {
-	struct host_publication *p, *next_p;
-	struct host_eip *e, *next_e;
-
 	host_spaces_clear(n);
-	HASH_ITER (hh, n->host.eips, e, next_e) {
-		HASH_DEL(n->host.eips, e);
-		free(e);
-	}
-	HASH_ITER (hh, n->host.publications, p, next_p) {
-		HASH_DEL(n->host.publications, p);
-		free(p);
-	}
+	drop_objects(&n->host.eips);
+	drop_objects(&n->host.publications);
 }
 
 /* --- what is wanted ----------------------------------------------------------------------------------------------- */
@@ -178,13 +191,13 @@ static int want_noted(const struct net *n, const struct device *d, struct net_ob
 {
 	static const struct outer_list nothing;
 	const struct vpc_record *v = host_space_find(n, d->vpc);
-	const struct host_publication *p;
+	const struct host_object *p;
 	int r = v ? host_space_want(v, n->host.told ? n->host.told : &nothing, d->host_ifindex, set) : 0;
 
-	for (const struct host_eip *e = n->host.eips; r >= 0 && e; e = e->hh.next)
-		if (is_routed(&e->record) && e->record.vpc == d->vpc)
-			r = want_address(set, d->host_ifindex, v, d->vpc, e->record.address);
-	for (p = n->host.publications; p && p->record.vpc != d->vpc; p = p->hh.next)
+	for (const struct host_object *e = n->host.eips; r >= 0 && e; e = e->hh.next)
+		if (is_routed(&e->eip) && e->eip.vpc == d->vpc)
+			r = want_address(set, d->host_ifindex, v, d->vpc, e->eip.address);
+	for (p = n->host.publications; p && p->publication.vpc != d->vpc; p = p->hh.next)
 		;
 	return r < 0 || !p ? r : want_address(set, d->host_ifindex, v, d->vpc, host_transit(n->instance, d->vpc));
 }
@@ -431,7 +444,7 @@ int host_table_noted(const struct net *n, char **ret)
 	_cleanup_free_ struct nft_host_port *ports = calloc(HASH_COUNT(n->host.publications) + 1, sizeof(*ports));
 	size_t i = 0;
 
-	for (const struct host_publication *p = n->host.publications; ports && p; p = p->hh.next)
-		ports[i++] = port_of(n->instance, &p->record);
+	for (const struct host_object *p = n->host.publications; ports && p; p = p->hh.next)
+		ports[i++] = port_of(n->instance, &p->publication);
 	return ports ? build(n->instance, n->forward, ports, i, ret) : -ENOMEM;
 }

@@ -34,8 +34,8 @@ struct net_host {
 	struct device *ends;  /* uplinks, by host_ifindex; those of the registry */
 	struct outer *outers; /* owned; room for NET_OUTERS_MAX */
 	size_t n_outers;
-	struct host_eip *eips; /* by number; owned, as the next */
-	struct host_publication *publications;
+	struct host_object *eips; /* by number; owned, as the next */
+	struct host_object *publications;
 	struct host_space *spaces;
 	struct host_table *table; /* owned */
 	struct outer_list *told;  /* what on_edge was told last; owned */
