@@ -169,6 +169,11 @@ static void remember(struct engine *e, const struct net_edge *edge)
 	e->edge.outers = names;
 	snprintf(e->edge.left_out, sizeof(e->edge.left_out), "%s", edge->left_out);
 	log_info("interfaces that lead to the world: %s", names ? names : "none");
+	if (edge->left_out[0])
+		log_warning(
+			"%s leads to the world, but nothing of a VPC goes by it: it isn't Ethernet, or there are too "
+			"many",
+			edge->left_out);
 }
 
 void edge_outers(const struct net_edge *edge, void *userdata)

@@ -2,6 +2,7 @@
 /* Where the route table of a port's subnet sends a packet, by BPF_PROG_TEST_RUN: appliances, and what has no way. */
 #include "edge_util.h"
 
+#include <bpf/bpf.h>
 #include <criterion/criterion.h>
 #include <linux/pkt_cls.h>
 #include <string.h>
@@ -124,6 +125,10 @@ Test(edge_routes, inside)
 /* Without an uplink there is no way by a gateway; without a route none at all. */
 Test(edge_routes, no_route_out)
 {
+	const struct vpc_uplink none = {};
+	const uint32_t vpc = 1;
+
+	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(e.l->skel->maps.uplink), &vpc, &none, BPF_ANY), 0);
 	edge_route(&e, "0.0.0.0/0", VPC_TARGET_IGW, 0);
 	lab_commit(e.l);
 	cr_expect_eq(to_the_world(64).reason, VPC_DROP_NO_ROUTE, "no uplink");
