@@ -156,6 +156,26 @@ verified()
 	verify_clean
 }
 
+left_out_is()
+{
+	[ "$(ctl -o json status | jq -r .edge.left_out)" = "$1" ]
+}
+
+@test "an interface that isn't Ethernet is left out: status and the log name it, and nothing leaves by it" {
+	local dropped
+	serve world --tcp 7000
+	dropped=$(drops_of a host_closed)
+	in_ns host sh -ec "ip tuntap add tun0 mode tun; ip link set tun0 up; ip route replace default dev tun0"
+	wait_for 10 left_out_is tun0
+	grep -q "warning: tun0 leads to the world, but " "$VPCD_LOG"
+	cannot a tcp 198.19.0.1 7000
+	[ "$(drops_of a host_closed)" -gt "$dropped" ]
+	in_ns host sh -ec "ip route replace default via $WORLD; ip link del tun0"
+	wait_for 10 left_out_is null
+	can a tcp 198.19.0.1 7000
+	verify_clean
+}
+
 @test "P6: packets through the edge go on while vpcd is killed and starts again" {
 	serve world --udp 7000
 	stream a on udp-echo "$WORLD" 7000
