@@ -48,7 +48,8 @@ void net_report_clear(struct net_report *r)
 	*r = NET_REPORT_INIT;
 }
 
-int net_report_add(struct net_report *r, const char *object, const char *format, ...)
+/* Appends a trouble. -ENOMEM. */
+PRINTF_LIKE(3, 4) static int report_add(struct net_report *r, const char *object, const char *format, ...)
 {
 	struct net_trouble *t = ARRAY_ADD(r->troubles, r->n_troubles);
 	va_list ap;
@@ -70,9 +71,9 @@ static void failed(struct mending *m, int r, const char *object, const char *wha
 	m->result = r;
 	/* Without memory for the report, only the result says so, and the caller blames the VPC. */
 	if (text && text[0])
-		(void)net_report_add(m->report, object, "%s", text);
+		(void)report_add(m->report, object, "%s", text);
 	else
-		(void)net_report_add(m->report, object, "cannot put %s right: %s", what, strerror(-r));
+		(void)report_add(m->report, object, "cannot put %s right: %s", what, strerror(-r));
 	if (m->reterr->code != VPC_E_OK)
 		return;
 	if (text && text[0])

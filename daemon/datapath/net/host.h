@@ -13,8 +13,8 @@ void host_close(struct net *n);
 void host_report_uplink(struct net_vpc *v, struct device *d);
 
 /* After uplinks came or went, or something was noted: begins or ends to watch the namespace and outer interfaces, and
- * puts right what is on host ends (all: as host_objects_update). 0, or -errno: of the outer
- * interfaces something could not be done. */
+ * puts right what is on host ends (all: as host_objects_update). 0, or -errno:
+ * something could not be done to the outer interfaces. */
 int host_settle(struct net *n, bool all);
 
 /* Calls fn for each host end of the instance that belongs to no uplink of the plan (NULL: for all). Any thread; rtnl:

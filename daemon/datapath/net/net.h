@@ -130,8 +130,8 @@ void net_drop_vpc(struct net *n, uint32_t vpc);
 bool net_has_vpc(const struct net *n, uint32_t vpc);
 
 /* Makes the devices that the plan adds: with their netlink objects and programs, ports down and on their bridge, far
- * ends named. workloads: those of the ports that are added, in any order, each with its
- * ENI's number (a tap, and a port whose link exists already, needs none). Errors: AttachmentFailed (ifname taken,
+ * ends named. workloads: those of the ports that are added, in any order, each with its ENI's number (a tap, and a port
+ * whose link exists already, needs none). Errors: AttachmentFailed (ifname taken,
  * namespace gone …), DatapathUnavailable. On error all is undone. The plan and the workloads' descriptors must last
  * until net_publish or net_undo. */
 int net_prepare(struct net *n, const struct plan *plan, const struct workload *workloads, size_t n_workloads,
@@ -150,7 +150,7 @@ void net_removals_run(struct net_removal *const *removals, size_t n, int *result
 /* On the event loop, while no removal runs: deletes what removed ports left on their bridges. Deleting links holds the
  * kernel's lock of all network configuration, for which this would wait. */
 void net_removal_take_objects(struct net *n, struct net_removal *r);
-/* Does that, too. */
+/* Frees a removal, and does what net_removal_take_objects does. */
 void net_removal_free(struct net *n, struct net_removal *r);
 /* Calls fn with the id of each object of a removal that is gone, or that is left. It may be running. */
 void net_removal_each(const struct net_removal *r, bool gone, void (*fn)(const char *object, void *userdata),
@@ -197,8 +197,6 @@ struct net_report {
 #define NET_REPORT_INIT ((struct net_report){})
 /* Frees what the report holds; the struct stays the caller's. */
 void net_report_clear(struct net_report *r);
-/* Appends a trouble. -ENOMEM. */
-PRINTF_LIKE(3, 4) int net_report_add(struct net_report *r, const char *object, const char *format, ...);
 
 /* Puts right whatever differs from the whole state `all` (of the VPCs it names): missing and changed devices,
  * addresses, routes, neighbours, programs; unexpected links of ours are removed. workloads: those of missing ports, in

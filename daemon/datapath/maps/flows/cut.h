@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which established flows a change cuts. Also those whose own packets found out first: their tombstones have the
- * change's epoch.
+ * Which established flows a change cuts. A flow of which a packet came first is a tombstone already. Its tombstone has
+ * the change's epoch, so it counts as one that the change cut.
  */
 #ifndef DATAPATH_MAPS_FLOWS_CUT_H
 #define DATAPATH_MAPS_FLOWS_CUT_H

@@ -36,7 +36,8 @@ int grace_end(struct maps *maps, struct maps_change *c);
 /* Before the epoch of any change is stored: ends the graces of flows whose ENI loses the address. -ENOMEM, -errno of
  * bpf(): not all ended. */
 int grace_end_addresses(struct maps *maps, struct maps_change *c);
-/* After a start: which flows have one? -ENOMEM, -errno of bpf(): nobody knows, and each cut reads all flows. */
+/* After a start: reads which flows have a grace. -ENOMEM, -errno of bpf(): it is not known, and each cut reads all
+ * flows. */
 int grace_find(struct maps *maps);
 
 #endif

@@ -24,8 +24,9 @@ struct recount_count {
 	int64_t wrong;	 /* by how much that was wrong after the last walk */
 	uint32_t times;	 /* how many walks in a row */
 };
-/* A walk begins; it has been around, and *now is corrected where that is due. */
+/* A walk around the map begins. now: what the programs count. */
 void recount_count_begin(struct recount_count *c, const int64_t *now);
+/* The walk has been around. Corrects *now where that is due. */
 void recount_count_end(struct recount_count *c, int64_t *now);
 
 /* -ENOMEM. */

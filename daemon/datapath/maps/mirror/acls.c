@@ -37,7 +37,8 @@ void subnet_of_eni(struct mirror *m, uint32_t eni, uint32_t subnet)
 	m->subnets[subnet].enis = eni;
 }
 
-bool acl_has_table(const struct mirror *m, uint32_t acl)
+/* Whether an ACL has a table in any direction. */
+static bool acl_has_table(const struct mirror *m, uint32_t acl)
 {
 	const struct acl_node *node = &m->acls[acl < m->size.acls ? acl : 0];
 

@@ -7,11 +7,9 @@
 
 /* Puts an ENI into the list of a subnet's ENIs; 0: into none. subnet: less than size.subnets. */
 void subnet_of_eni(struct mirror *m, uint32_t eni, uint32_t subnet);
-/* Whether an ACL has a table in any direction. */
-bool acl_has_table(const struct mirror *m, uint32_t acl);
 /* VPC_ENI_ACL, or 0: what the row of an ENI in the subnet has. */
 uint32_t acl_eni_flag(const struct mirror *m, uint32_t subnet);
-/* Whether the change touches an ACL, and for each subnet that it concerns: calls fn. A subnet may come twice. */
+/* Calls fn for each subnet whose ACL the change replaces or changes. A subnet may come twice. */
 void acl_each_subnet(const struct mirror *m, const struct mirror_change *c, void (*fn)(uint32_t subnet, void *userdata),
 		     void *userdata);
 

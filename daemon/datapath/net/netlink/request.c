@@ -80,13 +80,6 @@ int netlink_open(int protocol, struct nl_sock **ret)
 	return make_socket(protocol, fd, ret);
 }
 
-int netlink_dup(const struct nl_sock *sk, struct nl_sock **ret)
-{
-	int fd = fcntl(nl_socket_get_fd(sk), F_DUPFD_CLOEXEC, FD_HIGH);
-
-	return fd < 0 ? -errno : make_socket(-1, fd, ret);
-}
-
 /* --- messages ----------------------------------------------------------------------------------------------------- */
 
 struct nl_msg *netlink_message(int type, int flags, const void *header, size_t size)
@@ -232,7 +225,7 @@ static int send_message(struct nl_sock *sk, struct nl_msg *msg, uint32_t *ret_se
 {
 	int r;
 
-	/* libnl's own numbers are the same on both handles of a socket (netlink_dup) */
+	/* A number that no earlier request had: what still comes for one that was broken off is skipped by it. */
 	nlmsg_hdr(msg)->nlmsg_seq = (uint32_t)monotonic_ns() | 1;
 	*ret_seq = nlmsg_hdr(msg)->nlmsg_seq;
 	do {

@@ -30,8 +30,6 @@ DEFINE_CLEANUP(struct nl_addr *, nl_addr_put);
 int netlink_open_fd(int protocol);
 /* The same as a socket for requests, which the caller frees with nl_socket_free. 0 or -errno; -ENOMEM. */
 int netlink_open(int protocol, struct nl_sock **ret);
-/* A second handle on the same kernel socket, freed on its own. The two are used one at a time. 0 or -errno. */
-int netlink_dup(const struct nl_sock *sk, struct nl_sock **ret);
 
 /* --- exchanges ---------------------------------------------------------------------------------------------------- */
 
