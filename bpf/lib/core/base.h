@@ -226,7 +226,7 @@ struct scratch {
 	__u32 hop;	  /* local ENI that the frame is for: by its destination MAC, or by the packet's address
 			   * where the MAC names nobody; 0: the gateway */
 	__u32 hop_routed; /* `hop` is an appliance to which a route leads */
-	__u32 gateway; /* VPC_EDGE_… << VPC_TARGET_SHIFT | number: the gateway (lib/edge/edge.h) by which the packet
+	__u32 gateway; /* VPC_EDGE_… << VPC_TARGET_SHIFT | number: the gateway (lib/route/gateway.h) by which the packet
 			* leaves the VPC or came in; 0: none */
 	__u32 route_known;  /* the route table was asked, */
 	int route_rc;	    /* and this was the result */

@@ -7,7 +7,7 @@
 #ifndef BPF_LIB_EDGE_ARRIVE_H
 #define BPF_LIB_EDGE_ARRIVE_H
 
-#include "lib/edge/uplink.h"
+#include "lib/route/uplink.h"
 #include "lib/fast/fast.h"
 #include "lib/ingress.h"
 

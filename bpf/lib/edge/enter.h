@@ -8,9 +8,9 @@
 
 #include "lib/edge/eips.h"
 #include "lib/edge/fast.h"
-#include "lib/edge/routes.h"
+#include "lib/route/routes.h"
 #include "lib/edge/publish.h"
-#include "lib/edge/uplink.h"
+#include "lib/route/uplink.h"
 
 /* Makes the key in nat_in of the packet in the scratch, or of the packet that it quotes. Returns 0 if no translation
  * can have the packet. */

@@ -13,7 +13,7 @@
 #define BPF_LIB_EDGE_FAST_H
 
 #include "lib/flow/cache.h"
-#include "lib/edge/uplink.h"
+#include "lib/route/uplink.h"
 #include "lib/packet/view.h"
 
 struct edge_cache {

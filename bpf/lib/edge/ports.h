@@ -10,7 +10,7 @@
 #ifndef BPF_LIB_EDGE_PORTS_H
 #define BPF_LIB_EDGE_PORTS_H
 
-#include "lib/edge/nat.h"
+#include "lib/route/nat.h"
 
 #include <linux/errno.h>
 

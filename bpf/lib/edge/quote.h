@@ -6,8 +6,8 @@
 #ifndef BPF_LIB_EDGE_QUOTE_H
 #define BPF_LIB_EDGE_QUOTE_H
 
-#include "lib/edge/nat.h"
-#include "lib/edge/rewrite.h"
+#include "lib/route/nat.h"
+#include "lib/route/rewrite.h"
 #include "lib/flow/share.h"
 
 #define NAT_FRAGMENT_NS (30 * NS_PER_S)

@@ -5,7 +5,7 @@
 #ifndef BPF_LIB_EDGE_TOO_BIG_H
 #define BPF_LIB_EDGE_TOO_BIG_H
 
-#include "lib/edge/edge.h"
+#include "lib/route/gateway.h"
 #include "lib/local/icmp_error.h"
 #include "lib/packet/redirect.h"
 

@@ -7,7 +7,7 @@
 #ifndef BPF_LIB_FAST_H
 #define BPF_LIB_FAST_H
 
-#include "lib/edge/uplink.h"
+#include "lib/route/uplink.h"
 #include "lib/flow/cache.h"
 #include "lib/packet/checksum.h"
 #include "lib/packet/view.h"

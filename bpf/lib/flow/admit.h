@@ -7,7 +7,7 @@
 #define BPF_LIB_ADMIT_H
 
 #include "lib/rules/judge.h"
-#include "lib/edge/routes.h"
+#include "lib/route/routes.h"
 #include "lib/packet/route.h"
 
 /*

@@ -211,7 +211,7 @@ int translations_read(struct translations *x)
 
 /* --- on the event loop -------------------------------------------------------------------------------------------- */
 
-/* As nat_gateway_counts() in bpf/lib/edge/nat.h. */
+/* As nat_gateway_counts() in bpf/lib/route/nat.h. */
 static bool gateway_counts(const struct maps *maps, const struct vpc_nat_entry *e, __be32 public4)
 {
 	uint64_t epoch = maps_epoch(maps);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the programs of the edge share: their own scratch, and the MACs that say by which gateway a frame on an uplink
- * goes.
+ * The scratch in which the programs of ../edge/ have a translation, and the MACs that say by which gateway a frame on
+ * an uplink goes.
  *
  * The current packet is in the packet's scratch (core/base.h), as in the programs on ports. parse_packet() puts it
- * there, and whoever rewrites the packet rewrites it there too. The translation is in this scratch.
+ * there, and whoever rewrites the packet rewrites it there too. The translation is in a scratch of its own.
  */
-#ifndef BPF_LIB_EDGE_H
-#define BPF_LIB_EDGE_H
+#ifndef BPF_LIB_ROUTE_GATEWAY_H
+#define BPF_LIB_ROUTE_GATEWAY_H
 
 #include "lib/core/drop.h"
 #include "lib/packet/parse.h"

@@ -3,10 +3,10 @@
  * Routes out of a VPC. The route table is that of the subnet of the port by which the packet came in. The longest
  * prefix decides. No destination within the VPC's own address space is looked up here.
  */
-#ifndef BPF_LIB_EDGE_ROUTES_H
-#define BPF_LIB_EDGE_ROUTES_H
+#ifndef BPF_LIB_ROUTE_ROUTES_H
+#define BPF_LIB_ROUTE_ROUTES_H
 
-#include "lib/edge/nat.h"
+#include "lib/route/nat.h"
 
 /* The gateway of a flow that the host itself opened to an address that an internet gateway leads to. */
 #define GATEWAY_HOST_IGW gateway_make(VPC_EDGE_HOST, VPC_EDGE_IGW)

@@ -3,10 +3,10 @@
  * Sending on and to an uplink: from a workload's port to the uplink's host end, and from the programs at host devices
  * to the uplink's VPC end.
  */
-#ifndef BPF_LIB_EDGE_UPLINK_H
-#define BPF_LIB_EDGE_UPLINK_H
+#ifndef BPF_LIB_ROUTE_UPLINK_H
+#define BPF_LIB_ROUTE_UPLINK_H
 
-#include "lib/edge/rewrite.h"
+#include "lib/route/rewrite.h"
 #include "lib/packet/redirect.h"
 
 /* Bytes of the largest IP packet that this one becomes on a wire. */

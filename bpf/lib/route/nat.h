@@ -10,10 +10,10 @@
  * or when the gateway has another public address. It stops to hold at once. Whoever needs its port or its tuple deletes
  * it, and vpcd deletes the others.
  */
-#ifndef BPF_LIB_EDGE_NAT_H
-#define BPF_LIB_EDGE_NAT_H
+#ifndef BPF_LIB_ROUTE_NAT_H
+#define BPF_LIB_ROUTE_NAT_H
 
-#include "lib/edge/edge.h"
+#include "lib/route/gateway.h"
 
 #define NAT_SEEN_NS NS_PER_S /* a packet writes last_seen_ns when it is older than this */
 #define NAT_SYN_S   60

@@ -4,10 +4,10 @@
  * skb->csum right where a device has summed the packet up (CHECKSUM_COMPLETE), and leave alone what is still to be
  * completed (CHECKSUM_PARTIAL).
  */
-#ifndef BPF_LIB_EDGE_REWRITE_H
-#define BPF_LIB_EDGE_REWRITE_H
+#ifndef BPF_LIB_ROUTE_REWRITE_H
+#define BPF_LIB_ROUTE_REWRITE_H
 
-#include "lib/edge/edge.h"
+#include "lib/route/gateway.h"
 
 #define IPV4_CHECK	 __builtin_offsetof(struct iphdr, check)
 #define IPV4_SOURCE	 __builtin_offsetof(struct iphdr, saddr)
