@@ -178,10 +178,9 @@ static const struct command set = {
 	.summary = "say which of the host's own addresses a VPC may talk with",
 	.params = set_params,
 	.notes = "Without host access a VPC and the host don't reach each other. Groups judge the host's address in "
-		 "both "
-		 "directions. Host access comes before the route tables, and two VPCs that have it may not overlap. "
-		 "What is taken "
-		 "away is cut at once.",
+		 "both directions. Host access comes before the route tables, and two VPCs that have it may not "
+		 "overlap. A CIDR of the VPC that overlaps a network of the host gets no route on the host: see "
+		 "vpcctl status. What is taken away is cut at once.",
 	.example = "vpcctl vpc set prod --host-access 192.0.2.10/32 --host-access 2001:db8::10/128",
 };
 static const struct command add_cidr = {
