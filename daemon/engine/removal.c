@@ -44,6 +44,7 @@ static void tell(struct removal *r, enum removal_state state)
 /* --- those that take long --------------------------------------------------------------------------------------- */
 
 static int on_patience(sd_event_source *source, uint64_t usec, void *userdata);
+static void removal_failed(struct engine *e, struct net_removal *removal, int result);
 
 static void arm(struct removals *q)
 {
@@ -288,7 +289,8 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-void removal_failed(struct engine *e, struct net_removal *removal, int result)
+/* Takes a removal that failed in part, and tries it again until nothing is left. */
+static void removal_failed(struct engine *e, struct net_removal *removal, int result)
 {
 	struct failed_removal *f = calloc(1, sizeof(*f));
 

@@ -20,8 +20,6 @@ int removals_new(struct engine *e);
 void removal_begin(struct engine *e, struct net_removal *removal, uint64_t since_us, removal_fn fn, void *userdata);
 /* Whether such a link is being deleted or waits for it. A job can wait for it by WAIT_REMOVAL. */
 bool removal_under_way(const struct engine *e, const struct net_removal_match *m);
-/* Takes a removal that failed in part, and tries it again until nothing is left. */
-void removal_failed(struct engine *e, struct net_removal *removal, int result);
 /* To be called after the worker has ended. */
 void removals_clear(struct engine *e);
 

@@ -42,7 +42,8 @@ static enum route_kind kind_of_target(const struct object *target)
 
 /* --- a table's routes -------------------------------------------------------------------------------------------- */
 
-int table_route_compare(const struct cidr *a, const struct cidr *b)
+/* The order of a table's routes. */
+static int table_route_compare(const struct cidr *a, const struct cidr *b)
 {
 	int r;
 
@@ -104,7 +105,8 @@ static void remove_route(struct vpc_route_table *rt, struct table_route *there)
 	--*n;
 }
 
-void table_route_settle(const struct model *m, uint32_t vpc, struct table_route *r)
+/* Sets number and active by what the model says of the target. vpc: of the table. */
+static void table_route_settle(const struct model *m, uint32_t vpc, struct table_route *r)
 {
 	const struct object *o = r->target[0] ? model_find(m, route_target_kind(r->kind), r->target) : NULL;
 

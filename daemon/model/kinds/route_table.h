@@ -9,10 +9,6 @@ extern const char *const route_kind_names[ROUTE_KINDS];
 
 /* The kind of object that such a route leads to; OBJECT_KINDS: none. */
 enum object_kind route_target_kind(enum route_kind kind);
-/* The order of a table's routes. */
-int table_route_compare(const struct cidr *a, const struct cidr *b);
-/* Sets number and active by what the model says of the target. vpc: of the table. */
-void table_route_settle(const struct model *m, uint32_t vpc, struct table_route *r);
 /* The route to exactly that destination (to that prefix list, if list is not 0), or NULL. */
 struct table_route *table_route_find(const struct vpc_route_table *rt, const struct cidr *destination, uint32_t list);
 /* Puts r in its place; the table has no route to its destination. -ENOMEM. */
