@@ -94,12 +94,6 @@ static void choose_path(struct world *w, uint32_t target)
 			   fast_path ? 0 : VPC_ENI_PEER_REDIRECT);
 }
 
-static enum world_result broken_redirect(struct world *w, const struct naive_eni *e)
-{
-	snprintf(w->message, sizeof(w->message), "out %s: redirected to nobody", e->name);
-	return WORLD_MISMATCH;
-}
-
 /* The port answered the packet, which goes nowhere: with an echo reply of the gateway, or by telling why it is dropped.
  */
 static enum world_result answered(struct world *w, const struct naive_eni *e, const struct packet *p,
@@ -131,13 +125,12 @@ static enum world_result send(struct world *w, int eni, struct packet *p)
 	if (verdict == TC_ACT_REDIRECT && a.mark == (VPC_MARK_ANSWER | e->number))
 		return answered(w, e, p, wanted);
 	r = compare(w, "out", e, verdict, wanted);
+	if (r != WORLD_SAME || to < 0) /* to < 0: it leaves the VPC by the uplink */
+		return r;
 	/* redirected to the workload: its port's program is not asked, so this verdict must be that one's, too */
-	if (r == WORLD_SAME && verdict == TC_ACT_REDIRECT)
-		return to < 0 ? broken_redirect(w, e)
-			      : compare(w, "fast path", e, verdict, naive_in(&w->naive, to, eni, true, p));
-	if (r == WORLD_SAME && wanted.pass && to >= 0)
-		r = deliver(w, to, eni, a.mark, true, p);
-	return r;
+	if (verdict == TC_ACT_REDIRECT)
+		return compare(w, "fast path", e, verdict, naive_in(&w->naive, to, eni, true, p));
+	return wanted.pass ? deliver(w, to, eni, a.mark, true, p) : r;
 }
 
 enum world_result world_packet(struct world *w, char *const *words, unsigned n)

@@ -47,6 +47,50 @@ static bool classifier_always(void)
 	return wanted && !strcmp(wanted, "yes");
 }
 
+static int put(const struct world *w, unsigned map, const void *key, const void *value)
+{
+	return bpf_map_update_elem(w->maps->map[map].fd, key, value, BPF_ANY);
+}
+
+/* The route table of every subnet: default routes to an internet gateway, since the naive model lets any packet leave
+ * its VPC. They are in the kernel's maps alone. */
+static int default_routes(const struct world *w)
+{
+	const uint32_t table = w->maps->map[MAP_ROUTE_PLENS].n - 1, rows = w->maps->map[MAP_ROUTE_ROW].n;
+	const struct vpc_route_plens plens = {.plens4 = 1, .plens6 = {1}};
+	int r = put(w, MAP_ROUTE_PLENS, &table, &plens);
+
+	for (unsigned six = 0; r == 0 && six < 2; six++) {
+		const struct vpc_route_row row = {.key = {.table = table, .family = six ? 6 : 4},
+						  .target.slot[0] = (uint64_t)VPC_TARGET_IGW << VPC_TARGET_SHIFT};
+		const uint32_t number = rows - 1 - six;
+
+		r = put(w, MAP_ROUTE_ROW, &number, &row);
+		if (r == 0)
+			r = put(w, MAP_ROUTE, &row.key, &number);
+	}
+	return r;
+}
+
+/* Their uplinks are no devices. */
+static int lead_out(const struct world *w, const struct plan *plan)
+{
+	const struct vpc_versioned table = {.slot = {w->maps->map[MAP_ROUTE_PLENS].n - 1}};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < plan->n_subnets; i++)
+		if (plan->subnets[i].has_after)
+			r = put(w, MAP_SUBNET_TABLE, &plan->subnets[i].after.number, &table);
+	for (size_t i = 0; r == 0 && i < plan->n_vpcs; i++) {
+		const struct vpc_record *vpc = &plan->vpcs[i].after;
+		const struct vpc_uplink uplink = {.ifindex = VPC_UPLINK_FIRST + vpc->number, .mtu = 65535};
+
+		if (plan->vpcs[i].has_after)
+			r = put(w, MAP_UPLINK, &vpc->number, &uplink);
+	}
+	return r;
+}
+
 int world_open(struct world *w)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
@@ -63,9 +107,11 @@ int world_open(struct world *w)
 	if (err < 0)
 		return err;
 	err = maps_open(&config, &w->maps, &error);
-	if (err < 0)
+	if (err < 0) {
 		broken(w, "maps_open", &error);
-	return err;
+		return err;
+	}
+	return default_routes(w);
 }
 
 /* After a grace period everything that was published so far. */
@@ -154,7 +200,8 @@ static enum world_result prepare(struct world *w)
 		return broken(w, "model_txn_deltas", &error);
 	if (compile_delta(w->model, "model-test", deltas, n, &plan, &error) < 0)
 		return broken(w, "compile_delta", &error);
-	/* The model's packets leave their VPC, too, and it has no routes: a subnet without a table asks none. */
+	if (lead_out(w, &plan) < 0)
+		return broken(w, "routes out", &error);
 	plan.n_routes = plan.n_associations = 0;
 	for (size_t i = 0; i < plan.n_vpcs; i++)
 		plan.vpcs[i].after.routed_out = plan.vpcs[i].has_after;

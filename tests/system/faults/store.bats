@@ -142,7 +142,7 @@ start_refused()
 	wait_for 10 ctl verify
 	vpcd_stop KILL
 	cp -a "$STATE_DIR" "$SAFE"
-	namespaces=$(find /run/netns -name "*-vpc-*" | sort)
+	namespaces=$(find /run/netns -name "$INSTANCE-vpc-*" | sort)
 
 	rm -rf "$pins" "$STATE_DIR"
 	start_refused "does not know vpc-" "pinned maps"
@@ -155,7 +155,7 @@ start_refused()
 	rm -rf "$STATE_DIR"
 	cp -a "$old" "$STATE_DIR"
 	start_refused "does not know vpc-"
-	[ "$(find /run/netns -name "*-vpc-*" | sort)" = "$namespaces" ]
+	[ "$(find /run/netns -name "$INSTANCE-vpc-*" | sort)" = "$namespaces" ]
 
 	# the pins alone
 	put_back
