@@ -13,15 +13,14 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include <vpc/clock.h>
+
 #define SPIN_NS	     (60 * NS_PER_US)
 #define BUFFER_BYTES (2 << 20)
 
 uint64_t bench_now_ns(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+	return monotonic_ns();
 }
 
 void bench_wait_until(uint64_t at_ns)

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <vpc/abi/abi.h>
+#include <vpc/clock.h>
 
 #include "bench_util.h"
 
@@ -29,16 +29,13 @@ static int open_map(const char *folder, const char *name)
 static void make_flow(uint64_t i, const struct vpc_eni *opener, const uint32_t *eni, const uint32_t *incarnation,
 		      struct vpc_flow_key *key, struct vpc_flow *flow)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	*key = (struct vpc_flow_key){.vpc = opener->vpc, .proto = 6, .port = {(__be16)(i & 0xffff), 1}};
 	key->addr[0][3] = (__be32)(i >> 16);
 	key->addr[1][3] = 0xffffffff;
 	*flow = (struct vpc_flow){
 		.tag = i + 1,
 		.epoch = UINT64_MAX >> 1, /* judged by every change that comes */
-		.last_seen_ns = (uint64_t)now.tv_sec * 1000000000ull,
+		.last_seen_ns = monotonic_s() * NS_PER_S,
 		.eni = {eni[0], eni[1]},
 		.incarnation = {incarnation[0], incarnation[1]},
 		.timeout_s = 432000,

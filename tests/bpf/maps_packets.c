@@ -9,19 +9,12 @@
 #include <criterion/criterion.h>
 #include <linux/pkt_cls.h>
 #include <poll.h>
-#include <time.h>
+
+#include <vpc/clock.h>
 
 #include "tests/bpf/maps_util.h"
 
 static struct maps *t;
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* A device for each ENI: TEST_RUN takes skb->ifindex only of one that is there. */
 static void with_ports(void)
@@ -191,7 +184,7 @@ Test(maps_packets, keep_spares_flows_and_refuses_new_ones)
 	cr_assert(!passes(false, 1));
 	cr_assert(passes(false, 0) && passes(true, 0));
 	/* A new flow of the same rule: it ends all flows first. */
-	cr_assert_geq(expire(now_ns() + 2000ull * 1000000000u), 2);
+	cr_assert_geq(expire(monotonic_ns() + 2000ull * 1000000000u), 2);
 	cr_assert_eq(flows(0), 0);
 	cr_assert(!passes(false, 0));
 }
@@ -265,9 +258,9 @@ Test(maps_packets, flows_are_listed_and_expire)
 	cr_assert_eq(flows(VPC_ENI_FIRST + 1), 1);
 	cr_assert_eq(flows(VPC_ENI_FIRST + 2), 1);
 	cr_assert_eq(flows(VPC_ENI_FIRST + 3), 0);
-	cr_assert_eq(expire(now_ns()), 0);
+	cr_assert_eq(expire(monotonic_ns()), 0);
 	cr_assert_eq(flows(0), 1);
-	cr_assert_eq(expire(now_ns() + 100ull * 1000000000u), 1);
+	cr_assert_eq(expire(monotonic_ns() + 100ull * 1000000000u), 1);
 	cr_assert_eq(flows(0), 0);
 }
 
@@ -275,7 +268,7 @@ Test(maps_packets, flows_are_listed_and_expire)
 Test(maps_packets, many_flows_expire_a_few_at_a_time)
 {
 	_cleanup_(maps_expiry_freep) struct maps_expiry *x = NULL;
-	uint64_t later_ns = now_ns() + 100ull * 1000000000u;
+	uint64_t later_ns = monotonic_ns() + 100ull * 1000000000u;
 	unsigned deleted = 0, steps = 0, reads = 0;
 
 	for (uint16_t n = 0; n < 300; n++) {
@@ -314,7 +307,7 @@ Test(maps_packets, flows_of_a_deleted_eni_end)
 	tp_addr(&tp, false, 6, 2);
 	tp_eni(&tp, &e2, NULL);
 	maps_apply(t, &tp);
-	cr_assert_eq(expire(now_ns()), 1);
+	cr_assert_eq(expire(monotonic_ns()), 1);
 	cr_assert_eq(flows(0), 0);
 }
 

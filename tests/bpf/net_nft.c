@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
+
+#include <vpc/clock.h>
 
 #include "datapath/net/nft/ruleset.h"
 #include "datapath/net/netns/netns.h"
@@ -70,10 +71,7 @@ static void check_list(int ns_fd)
 
 static double now_s(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+	return (double)monotonic_ns() / NS_PER_S;
 }
 
 static int open_workload(void)

@@ -7,7 +7,8 @@
  */
 #include <criterion/criterion.h>
 #include <sched.h>
-#include <time.h>
+
+#include <vpc/clock.h>
 
 #include "generate.h"
 #include "script.h"
@@ -25,10 +26,7 @@ static uint64_t environment_number(const char *name, uint64_t otherwise)
 
 static uint64_t seed_of_run(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return environment_number("VPCD_SEED", (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000);
+	return environment_number("VPCD_SEED", realtime_ns() / NS_PER_MS);
 }
 
 static void own_namespace(void)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpc/array.h>
+
 #include "naive.h"
 
 /* --- rules (security groups 2, 4, 5, 6) --- */
@@ -236,12 +238,9 @@ static void open_flow(struct naive *n, struct naive_flow *old, int vpc, int via,
 		*old = flow;
 		return;
 	}
-	if (n->n_flows == n->room) {
-		n->room = n->room ? 2 * n->room : 64;
-		n->flows = reallocarray(n->flows, n->room, sizeof(*n->flows));
-		if (!n->flows)
-			abort(); /* a test may */
-	}
+	n->flows = array_grow(n->flows, &n->room, n->n_flows + 1, sizeof(*n->flows));
+	if (!n->flows)
+		abort(); /* a test may */
 	n->flows[n->n_flows++] = flow;
 }
 

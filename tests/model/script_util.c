@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Recording, replaying and shrinking scripts. */
-#include <time.h>
+
+#include <vpc/array.h>
+#include <vpc/clock.h>
 
 #include "script.h"
 
 void script_add(struct script *s, const char *line)
 {
-	if (s->n == s->room) {
-		s->room = s->room ? 2 * s->room : 256;
-		s->lines = reallocarray(s->lines, s->room, sizeof(*s->lines));
-		if (!s->lines)
-			abort();
-	}
+	s->lines = array_grow(s->lines, &s->room, s->n + 1, sizeof(*s->lines));
+	if (!s->lines)
+		abort(); /* a test may */
 	s->lines[s->n] = strdup(line);
 	if (!s->lines[s->n++])
 		abort();
@@ -41,14 +40,6 @@ enum world_result script_run(const struct script *s, char message[MESSAGE_BYTES]
 	*ret_ran = i;
 	world_close(&w);
 	return r;
-}
-
-static time_t now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
 }
 
 /* Whether the script still fails without `count` lines from `first`; then those are dropped. */
@@ -120,7 +111,7 @@ static void drop_strangers(struct script *s, enum world_result wanted)
 
 void script_shrink(struct script *s, enum world_result wanted, unsigned seconds)
 {
-	time_t end = now_s() + seconds;
+	uint64_t end = monotonic_s() + seconds;
 
 	drop_strangers(s, wanted);
 
@@ -128,14 +119,14 @@ void script_shrink(struct script *s, enum world_result wanted, unsigned seconds)
 		bool dropped = false;
 
 		/* From the end: what comes late needs what comes early. The last line is the one that fails. */
-		for (size_t first = s->n - 1; first > 0 && now_s() < end;) {
+		for (size_t first = s->n - 1; first > 0 && monotonic_s() < end;) {
 			size_t length = first < count ? first : count;
 
 			first -= length;
 			if (drop_lines(s, first, length, wanted))
 				dropped = true;
 		}
-		if (now_s() >= end)
+		if (monotonic_s() >= end)
 			return;
 		if (!dropped || count > 1)
 			count /= 2;

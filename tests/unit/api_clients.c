@@ -5,6 +5,8 @@
 #include <poll.h>
 #include <sys/syscall.h>
 
+#include <vpc/clock.h>
+
 #include "api_fixture.h"
 
 #define SECOND_NS ((uint64_t)1000000000)
@@ -131,10 +133,7 @@ static void drip(const char *path, int *fds, size_t n, uid_t uid)
 
 static double now_s(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return (double)monotonic_ns() / NS_PER_S;
 }
 
 static void expect_answer(const char *path, uid_t uid, double limit_s)

@@ -4,6 +4,8 @@
 
 #include <dirent.h>
 
+#include <vpc/clock.h>
+
 static struct fixture f;
 
 #define API_TEST(name) FIXTURE_TEST(api_streams, f, name)
@@ -127,10 +129,7 @@ API_TEST(streams_are_limited_and_their_arguments_checked)
 
 static uint64_t cpu_ns(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 /* With every kind of connection open and nothing to do, the loop sleeps. */

@@ -4,16 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
-#include <time.h>
+
+#include <vpc/clock.h>
 
 #include "store_util.h"
 
 static double now_s(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+	return (double)monotonic_ns() / NS_PER_S;
 }
 
 /* SQLite's locks go through here; this many that are given back fail. */

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
+
+#include <vpc/clock.h>
 
 #include "store_util.h"
 
@@ -446,10 +447,7 @@ Test(store_lost, a_log_that_is_cut_is_noticed)
 
 static double now_s(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+	return (double)monotonic_ns() / NS_PER_S;
 }
 
 /* Another process that will hold a write transaction open until it is killed: from before this one has SQLite open. */
