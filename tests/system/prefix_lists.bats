@@ -173,14 +173,14 @@ setup()
 	[ "$many" -lt $((one * 2)) ]
 }
 
-# The median of enforced_ns of 21 additions.
+# The least enforced_ns of 21 additions: others that use the CPUs make it longer, and the work never shorter.
 cost_of_entry()
 {
 	local i
 	for i in $(seq 21); do
 		"$VPCCTL" -o json prefix-list add "$1" "198.18.$i.0/24" | jq .enforced_ns
 		"$VPCCTL" prefix-list remove "$1" "198.18.$i.0/24" >/dev/null
-	done | sort -n | sed -n 11p
+	done | sort -n | sed -n 1p
 }
 
 @test "100,000 entries load in one transaction" {
