@@ -14,9 +14,10 @@ struct arrival {
 	uint32_t port; /* ifindex of the port whose program runs */
 	uint32_t mark;
 	uint32_t came_by; /* ingress_ifindex */
+	uint8_t dmac[6];  /* with which it goes on */
 };
 
-/* Runs a program over a packet. *mark: in and out. Returns the program's verdict, or -errno. */
+/* Runs a program over a packet. mark: in and out; dmac: out. Returns the program's verdict, or -errno. */
 static int run_program(int prog, const struct packet *p, struct arrival *a)
 {
 	uint8_t in[PACKET_BYTES_MAX], out[PACKET_BYTES_MAX + 64];
@@ -30,6 +31,7 @@ static int run_program(int prog, const struct packet *p, struct arrival *a)
 	if (err < 0)
 		return err;
 	a->mark = ctx.mark;
+	memcpy(a->dmac, out, sizeof(a->dmac));
 	return (int)opts.retval;
 }
 
@@ -94,6 +96,17 @@ static void choose_path(struct world *w, uint32_t target)
 			   fast_path ? 0 : VPC_ENI_PEER_REDIRECT);
 }
 
+/* Redirected, and to no ENI: it leaves the VPC by the internet gateway, whose MAC it has. */
+static enum world_result leaves(struct world *w, const struct naive_eni *e, const struct arrival *a)
+{
+	static const uint8_t gateway[6] = {VPC_EDGE_MAC_0, VPC_EDGE_MAC_1, VPC_EDGE_IGW};
+
+	if (memcmp(a->dmac, gateway, sizeof(gateway)) == 0)
+		return WORLD_SAME;
+	snprintf(w->message, sizeof(w->message), "out %s: redirected to nobody", e->name);
+	return WORLD_MISMATCH;
+}
+
 /* The port answered the packet, which goes nowhere: with an echo reply of the gateway, or by telling why it is dropped.
  */
 static enum world_result answered(struct world *w, const struct naive_eni *e, const struct packet *p,
@@ -125,7 +138,9 @@ static enum world_result send(struct world *w, int eni, struct packet *p)
 	if (verdict == TC_ACT_REDIRECT && a.mark == (VPC_MARK_ANSWER | e->number))
 		return answered(w, e, p, wanted);
 	r = compare(w, "out", e, verdict, wanted);
-	if (r != WORLD_SAME || to < 0) /* to < 0: it leaves the VPC by the uplink */
+	if (r == WORLD_SAME && verdict == TC_ACT_REDIRECT && to < 0)
+		return leaves(w, e, &a);
+	if (r != WORLD_SAME || to < 0)
 		return r;
 	/* redirected to the workload: its port's program is not asked, so this verdict must be that one's, too */
 	if (verdict == TC_ACT_REDIRECT)

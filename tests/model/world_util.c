@@ -202,6 +202,7 @@ static enum world_result prepare(struct world *w)
 		return broken(w, "compile_delta", &error);
 	if (lead_out(w, &plan) < 0)
 		return broken(w, "routes out", &error);
+	/* those of the model lead nowhere */
 	plan.n_routes = plan.n_associations = 0;
 	for (size_t i = 0; i < plan.n_vpcs; i++)
 		plan.vpcs[i].after.routed_out = plan.vpcs[i].has_after;
