@@ -12,6 +12,7 @@
 #include "api/http/internal.h"
 #include "api/http/request.h"
 #include "api/http/server.h"
+#include "api/http/stream.h"
 #include "api/tap/tap_socket.h"
 #include "api/v1/handlers.h"
 #include "api/v1/route.h"
@@ -150,7 +151,7 @@ void api_free(struct api *a)
 	/* libmicrohttpd aborts the process if a connection is still suspended when it is stopped. */
 	sd_event_source_disable_unref(a->watch);
 	verify_stop(a);
-	verdicts_stop(a);
+	streams_stop(a);
 	DL_FOREACH (a->requests, r)
 		request_wake(r);
 	tapsock_free(a->taps);

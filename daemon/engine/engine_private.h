@@ -12,14 +12,8 @@
 #include "engine/engine.h"
 #include "engine/queue.h"
 #include "model/model.h"
+#include "observe/rule_names.h"
 #include "store/store.h"
-
-/* Numbers of deleted rules, so that flows that still run by them can be named (a ring; the oldest is overwritten). */
-#define GONE_RULES 4096
-struct gone_rule {
-	uint32_t number;
-	char id[OBJECT_ID_MAX];
-};
 
 /* A VPC that is to be repaired, and when. */
 struct due_vpc {
@@ -118,8 +112,7 @@ struct engine {
 	sd_event_source *events_source;
 	struct verdict_listener *listeners;
 
-	struct gone_rule gone[GONE_RULES];
-	size_t next_gone;
+	struct rule_names rule_names;
 };
 
 /* --- engine.c --- */

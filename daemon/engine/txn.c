@@ -18,7 +18,6 @@
 #include "engine/removal.h"
 #include "engine/repair.h"
 #include "engine/taps.h"
-#include "engine/verdicts.h"
 #include "engine/workloads.h"
 #include "engine/txn.h"
 
@@ -224,7 +223,7 @@ static void remember_rules(struct txn *t)
 		return;
 	for (size_t i = 0; i < n; i++)
 		if (deltas[i].before && !deltas[i].after && deltas[i].before->kind == OBJECT_RULE)
-			verdicts_remember_rule(t->e, deltas[i].before);
+			rule_names_remember(&t->e->rule_names, (const struct rule *)deltas[i].before);
 }
 
 /* Does a dry run: the maps refuse what they would refuse, the flows that would be cut are reported, and nothing is

@@ -11,7 +11,7 @@
 
 #include "datapath/maps/flows/cut.h"
 #include "engine/edge.h"
-#include "engine/flow_json.h"
+#include "observe/flow_json.h"
 #include "util/log.h"
 
 #include <inttypes.h>

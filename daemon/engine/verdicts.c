@@ -6,7 +6,7 @@
 #include "engine/engine_private.h"
 
 #include "datapath/maps/events.h"
-#include "engine/flow_json.h"
+#include "observe/flow_json.h"
 #include "util/json.h"
 #include "util/log.h"
 
@@ -20,26 +20,6 @@ struct verdict_listener {
 };
 
 /* --- names ------------------------------------------------------------------------------------------- */
-
-void verdicts_remember_rule(struct engine *e, const struct object *rule)
-{
-	struct gone_rule *g = &e->gone[e->next_gone++ % GONE_RULES];
-
-	g->number = rule->number;
-	memcpy(g->id, rule->id, sizeof(g->id));
-}
-
-static const char *verdicts_rule_id(const struct engine *e, uint32_t number)
-{
-	const struct object *rule = model_by_number(e->model, OBJECT_RULE, number);
-
-	if (rule)
-		return rule->id;
-	for (size_t i = 0; number && i < GONE_RULES; i++)
-		if (e->gone[i].number == number)
-			return e->gone[i].id;
-	return NULL;
-}
 
 static const char *event_name(const struct vpc_event *ev)
 {
@@ -83,7 +63,7 @@ static json_t *verdict_to_json(const struct engine *e, const struct vpc_event *e
 	set_eni(e, json, ev->peer, "peer_eni_id", "peer_eni");
 	flow_put_json(json, &flow);
 	for (size_t i = 0; i < ARRAY_SIZE(ev->rule); i++) {
-		const char *id = verdicts_rule_id(e, ev->rule[i]);
+		const char *id = rule_names_id(&e->rule_names, e->model, ev->rule[i], NULL);
 
 		if (id)
 			json_array_append_new(rules, json_string(id));

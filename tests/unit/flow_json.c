@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "engine/flow_json.h"
+#include "observe/flow_json.h"
 
 static json_t *object;
 

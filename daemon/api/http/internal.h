@@ -13,7 +13,7 @@ struct request;
 struct router;
 struct tapsock;
 struct server;
-struct verdict_stream;
+struct stream;
 struct verify_run;
 
 enum api_socket {
@@ -33,7 +33,7 @@ struct api {
 	bool watch_failed;	  /* the log was told */
 	size_t body_bytes;	  /* kept of all bodies now */
 	struct request *requests; /* every one that has a connection */
-	struct verdict_stream *streams;
+	struct stream *streams;
 	size_t n_streams;
 	struct verify_run *verify; /* running now, or NULL */
 };

@@ -25,8 +25,6 @@ void handle_verdicts(struct request *r);
 /* openapi.c */
 void handle_openapi(struct request *r);
 
-/* Ends the streams and wakes their connections, for shutting down. */
-void verdicts_stop(struct api *a);
 /* The running verification will find nobody waiting. */
 void verify_stop(struct api *a);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "engine/flow_json.h"
+#include "observe/flow_json.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

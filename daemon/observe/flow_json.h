@@ -4,8 +4,8 @@
  * "Flow" in the OpenAPI document: protocol, protocol_number, src, dst, src_port, dst_port, and of ICMP icmp_type and
  * icmp_code.
  */
-#ifndef ENGINE_FLOW_JSON_H
-#define ENGINE_FLOW_JSON_H
+#ifndef OBSERVE_FLOW_JSON_H
+#define OBSERVE_FLOW_JSON_H
 
 #include <jansson.h>
 #include <linux/types.h>
