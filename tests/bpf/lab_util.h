@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Inside of the laboratory, shared by bpf_util.c, state_util.c and pool_util.c; tests use bpf_util.h. */
+/* Inside of the laboratory, shared by bpf_util.c, state_util.c, rules_util.c and pool_util.c; tests use bpf_util.h. */
 #ifndef TESTS_LAB_UTIL_H
 #define TESTS_LAB_UTIL_H
 
@@ -57,6 +57,9 @@ struct lab {
 bool lab_pool_load(struct lab *l);
 void lab_pool_free(struct lab *l);
 int lab_program_fd(const struct lab *l, const struct bpf_program *p);
+/* Parses "10.0.0.0/8" or an address. Returns the family; addr and plen are as the maps have them. mapped: IPv4 as
+ * ::ffff:…, else in addr[0]. */
+int lab_parse_cidr(const char *text, uint32_t addr[4], unsigned *plen, bool mapped);
 /* The memory of a mmapable array, for as long as the process lives. */
 void *lab_map_memory(struct bpf_map *map);
 

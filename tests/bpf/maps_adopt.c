@@ -182,59 +182,14 @@ Test(maps_adopt, death_at_every_step_leaves_the_old_or_the_new)
 	}
 }
 
-/* Killed at any instant: a child makes changes until it is shot, at moments spread over its run. */
 Test(maps_adopt, death_at_any_instant)
 {
 	struct test_plan old, new;
-	char first[512], second[512];
-	struct maps *t;
 
 	maps_without_judging();
-	t = maps_small(true);
 	old_state(&old);
 	new_state(&new);
-	maps_apply(t, &old);
-	maps_close(t);
-	for (int round = 0; round < 12; round++) {
-		int ready[2], status;
-		char byte;
-		pid_t pid;
-
-		cr_assert_eq(pipe(ready), 0);
-		pid = fork();
-		if (pid == 0) {
-			struct vpc_error error = VPC_ERROR_INIT;
-
-			t = maps_small(true);
-			(void)!write(ready[1], "x", 1);
-			for (int i = 0;; i++) {
-				struct maps_change *c;
-				struct plan plan;
-
-				maps_diff(t, i % 2 ? &old.p : &new.p, &plan, &error);
-				if (maps_prepare(t, &plan, &c, &error) < 0)
-					_exit(1);
-				maps_publish(t, c);
-				maps_retire(t, c);
-				free(plan.rows);
-				free(plan.enis);
-				free(plan.addrs);
-				free(plan.vpcs);
-			}
-		}
-		cr_assert_eq(read(ready[0], &byte, 1), 1);
-		usleep(500u + (useconds_t)round * 137u);
-		kill(pid, SIGKILL);
-		cr_assert_eq(waitpid(pid, &status, 0), pid);
-		cr_assert(WIFSIGNALED(status), "the child failed");
-		close(ready[0]);
-		close(ready[1]);
-		t = maps_small(true);
-		cr_assert(maps_differences(t, &old, first, sizeof(first)) == 0 ||
-				  maps_differences(t, &new, second, sizeof(second)) == 0,
-			  "neither old (%s) nor new (%s)", first, second);
-		maps_close(t);
-	}
+	maps_killed_while_changing(&old, &new, 12);
 }
 
 /* A map of flows as version 6 left it. */

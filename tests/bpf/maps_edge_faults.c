@@ -13,19 +13,11 @@
 
 TestSuite(maps_edge_faults, .init = maps_setup_without_judging, .fini = maps_teardown, .timeout = 120);
 
+/* The IPv6 prefix of the VPC is a global one. */
 static void workloads(struct test_plan *tp)
 {
-	struct eni_record e1 = eni_rec(1, 1, 0), e2 = eni_rec(2, 1, 0);
-
-	tp_init(tp);
-	tp_vpc(tp, true, 1);
-	tp->vpcs[0].after.routed_out = true;
-	tp->vpcs[0].after.routed_out6 = true;
+	tp_routed_enis(tp);
 	tp->vpcs[0].after.cidrs[1].addr.bytes[0] = 0x20;
-	tp_eni(tp, NULL, &e1);
-	tp_eni(tp, NULL, &e2);
-	tp_addr(tp, true, 5, 1);
-	tp_addr(tp, true, 6, 2);
 }
 
 static void old_state(struct test_plan *tp)
@@ -128,43 +120,13 @@ Test(maps_edge_faults, death_at_every_step_leaves_the_old_or_the_new)
 	}
 }
 
-/* A child makes changes until it is shot, at moments spread over its run. */
 Test(maps_edge_faults, death_at_any_instant)
 {
-	struct maps *t = maps_small(true);
 	struct test_plan old, new;
-	char first[512], second[512];
 
 	old_state(&old);
 	new_state(&new);
-	maps_apply(t, &old);
-	maps_close(t);
-	for (unsigned round = 0; round < 10; round++) {
-		int ready[2], status;
-		char byte;
-		pid_t pid;
-
-		cr_assert_eq(pipe(ready), 0);
-		pid = fork();
-		if (pid == 0) {
-			t = maps_small(true);
-			(void)!write(ready[1], "x", 1);
-			for (int i = 0;; i++)
-				maps_mend(t, i % 2 ? &old : &new);
-		}
-		cr_assert_eq(read(ready[0], &byte, 1), 1);
-		usleep(500u + round * 137u);
-		kill(pid, SIGKILL);
-		cr_assert_eq(waitpid(pid, &status, 0), pid);
-		cr_assert(WIFSIGNALED(status), "the child failed");
-		close(ready[0]);
-		close(ready[1]);
-		t = maps_small(true);
-		cr_assert(maps_differences(t, &old, first, sizeof(first)) == 0 ||
-				  maps_differences(t, &new, second, sizeof(second)) == 0,
-			  "neither old (%s) nor new (%s)", first, second);
-		maps_close(t);
-	}
+	maps_killed_while_changing(&old, &new, 10);
 }
 
 /* --- by hand ------------------------------------------------------------------------------------------------------ */

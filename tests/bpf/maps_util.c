@@ -4,7 +4,10 @@
 #include <bpf/libbpf.h>
 #include <criterion/criterion.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/bpf/maps_util.h"
 
@@ -245,87 +248,6 @@ void tp_vpc(struct test_plan *tp, bool add, uint32_t n)
 	*(add ? &v->after : &v->before) = record;
 }
 
-/* One more item of one of the lists. */
-#define TP_ITEM(list)                                               \
-	({                                                          \
-		cr_assert_lt(tp->p.n_##list, ARRAY_SIZE(tp->list)); \
-		tp->list[tp->p.n_##list] = (typeof(tp->list[0])){   \
-			.has_before = before != NULL,               \
-			.has_after = after != NULL,                 \
-		};                                                  \
-		if (before)                                         \
-			tp->list[tp->p.n_##list].before = *before;  \
-		if (after)                                          \
-			tp->list[tp->p.n_##list].after = *after;    \
-		tp->p.n_##list++;                                   \
-	})
-
-void tp_route(struct test_plan *tp, const struct route_record *before, const struct route_record *after)
-{
-	TP_ITEM(routes);
-}
-
-void tp_association(struct test_plan *tp, uint32_t subnet, uint32_t old_table, uint32_t table)
-{
-	const struct association_record b = {.subnet = subnet, .table = old_table}, a = {subnet, table};
-	const struct association_record *before = old_table ? &b : NULL, *after = table ? &a : NULL;
-
-	TP_ITEM(associations);
-}
-
-void tp_nat(struct test_plan *tp, const struct nat_record *before, const struct nat_record *after)
-{
-	TP_ITEM(nats);
-}
-
-void tp_eip(struct test_plan *tp, const struct eip_record *before, const struct eip_record *after)
-{
-	TP_ITEM(eips);
-}
-
-void tp_publish(struct test_plan *tp, const struct publish_record *before, const struct publish_record *after)
-{
-	TP_ITEM(publishes);
-}
-
-struct route_record route4_rec(uint32_t table, uint32_t n, uint32_t kind, uint32_t number)
-{
-	return (struct route_record){.table = table,
-				     .destination = {{4, {[10] = 0xff, [11] = 0xff, 10, (uint8_t)n}}, 16},
-				     .target = kind << VPC_TARGET_SHIFT | number};
-}
-
-struct route_record route6_rec(uint32_t table, uint32_t n, uint32_t kind, uint32_t number)
-{
-	return (struct route_record){.table = table,
-				     .destination = {{6, {0xfd, 0, 0, (uint8_t)n}}, 32},
-				     .target = kind << VPC_TARGET_SHIFT | number};
-}
-
-struct eip_record eip_rec(uint32_t number, uint8_t n, uint32_t eni, uint8_t host)
-{
-	struct eip_record r = {.number = number, .address = htonl(0xcb007100u + n)};
-
-	if (host) {
-		r.target = VPC_EIP_ENI << VPC_TARGET_SHIFT | (VPC_ENI_FIRST + eni);
-		r.vpc = 1;
-		r.private_address = htonl(0x0a000000u + host);
-	}
-	return r;
-}
-
-struct publish_record publish_rec(uint32_t number, uint32_t eni, uint8_t host, uint16_t first, uint16_t last)
-{
-	return (struct publish_record){.number = number,
-				       .vpc = 1,
-				       .eni = VPC_ENI_FIRST + eni,
-				       .private_address = htonl(0x0a000000u + host),
-				       .protocol = IPPROTO_TCP,
-				       .port = 80,
-				       .host_first = first,
-				       .host_last = last};
-}
-
 struct maps_change *maps_prepared(struct maps *t, const struct test_plan *tp)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
@@ -356,6 +278,41 @@ void maps_mend(struct maps *t, const struct test_plan *all)
 	maps_publish(t, c);
 	maps_retire(t, c);
 	plan_clear(&plan);
+}
+
+void maps_killed_while_changing(const struct test_plan *a, const struct test_plan *b, unsigned rounds)
+{
+	struct maps *t = maps_small(true);
+	char first[512], second[512];
+
+	maps_apply(t, a);
+	maps_close(t);
+	for (unsigned round = 0; round < rounds; round++) {
+		int ready[2], status;
+		char byte;
+		pid_t pid;
+
+		cr_assert_eq(pipe(ready), 0);
+		pid = fork();
+		if (pid == 0) {
+			t = maps_small(true);
+			(void)!write(ready[1], "x", 1);
+			for (int i = 0;; i++)
+				maps_mend(t, i % 2 ? a : b);
+		}
+		cr_assert_eq(read(ready[0], &byte, 1), 1);
+		usleep(500u + round * 137u);
+		kill(pid, SIGKILL);
+		cr_assert_eq(waitpid(pid, &status, 0), pid);
+		cr_assert(WIFSIGNALED(status), "the child failed");
+		close(ready[0]);
+		close(ready[1]);
+		t = maps_small(true);
+		cr_assert(maps_differences(t, a, first, sizeof(first)) == 0 ||
+				  maps_differences(t, b, second, sizeof(second)) == 0,
+			  "neither the one state (%s) nor the other (%s)", first, second);
+		maps_close(t);
+	}
 }
 
 int maps_audited(struct maps *t, struct maps_finding *ret)

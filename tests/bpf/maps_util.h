@@ -78,6 +78,9 @@ void tp_association(struct test_plan *tp, uint32_t subnet, uint32_t before, uint
 void tp_nat(struct test_plan *tp, const struct nat_record *before, const struct nat_record *after);
 void tp_eip(struct test_plan *tp, const struct eip_record *before, const struct eip_record *after);
 void tp_publish(struct test_plan *tp, const struct publish_record *before, const struct publish_record *after);
+/* Starts a plan with a VPC that has routes to the outside for both families, and ENIs 1 and 2 with group 1 and the
+ * addresses 10.0.0.5 and 10.0.0.6. */
+void tp_routed_enis(struct test_plan *tp);
 /* 10.n.0.0/16, or fd00:n::/32. */
 struct route_record route4_rec(uint32_t table, uint32_t n, uint32_t kind, uint32_t number);
 struct route_record route6_rec(uint32_t table, uint32_t n, uint32_t kind, uint32_t number);
@@ -92,6 +95,10 @@ void maps_apply(struct maps *t, const struct test_plan *tp);
 
 /* What the engine's reconcile does: diff, prepare, publish, retire. */
 void maps_mend(struct maps *t, const struct test_plan *all);
+
+/* A child changes from state a to state b and back without end, and is killed at moments spread over its run: the maps
+ * must be as one of the two says. The maps are pinned. */
+void maps_killed_while_changing(const struct test_plan *a, const struct test_plan *b, unsigned rounds);
 
 /* What maps_verify says of a state. */
 size_t maps_differences(struct maps *t, const struct test_plan *all, char *first, size_t first_bytes);

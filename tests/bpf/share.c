@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How the maps of flows are divided between VPCs, and between the ENIs of one: who takes too much hurts nobody else. */
-#include "bpf_util.h"
+#include "share_util.h"
 
 #include <criterion/criterion.h>
 #include <netinet/in.h>
@@ -9,18 +9,11 @@
 #define RST 0x04
 #define ACK 0x10
 
-/* Above the maps' 1024 entries, so that they would be overrun. */
-#define MANY 3000
-
 static struct lab *l;
 
 static void setup(void)
 {
-	l = lab_usual();
-	lab_stay(); /* what an LRU map evicts depends on the CPU */
-	lab_allow_all(l, SG_B, VPC_INGRESS, 4);
-	lab_commit(l);
-	lab_ctl(l)->half_open_max = 100;
+	l = share_lab();
 }
 
 static void teardown(void)
@@ -30,15 +23,10 @@ static void teardown(void)
 
 TestSuite(share, .init = setup, .fini = teardown);
 
-static const char *address_of(uint32_t number)
-{
-	return number == ENI_B ? "10.0.0.11" : number == ENI_C ? "10.0.1.12" : "10.0.0.10";
-}
-
 static struct packet_spec packet(uint32_t number, uint8_t proto, uint16_t port)
 {
 	return (struct packet_spec){
-		.src = address_of(number), .dst = "198.51.100.1", .proto = proto, .sport = port, .dport = 4000};
+		.src = share_address(number), .dst = "198.51.100.1", .proto = proto, .sport = port, .dport = 4000};
 }
 
 static struct packet_spec answer(struct packet_spec p)
@@ -273,7 +261,7 @@ Test(share, a_flood_evicts_only_its_own)
 	share_new(100, 200);
 	for (size_t i = 0; i < 3; i++)
 		cr_assert_eq(lab_send(l, others[i], packet(others[i], IPPROTO_UDP, 53)).reason, 0);
-	flood(ENI_A, MANY);
+	flood(ENI_A, SHARE_MANY);
 	cr_expect_leq(lab_flows(l, false), 100 + 200, "%u", lab_flows(l, false));
 	cr_expect_geq(lab_flows(l, false), 100, "%u", lab_flows(l, false));
 	cr_expect_gt(lab_overflow(l), 0);
@@ -348,7 +336,7 @@ Test(share, reset_connections_count_too)
 
 	share_new(60, 0);
 	cr_assert_eq(lab_send(l, ENI_D, packet(ENI_D, IPPROTO_UDP, 53)).reason, 0);
-	for (unsigned i = 0; i < MANY; i++) {
+	for (unsigned i = 0; i < SHARE_MANY; i++) {
 		p.sport = (uint16_t)(1000 + i);
 		cr_assert_eq(connect_out(ENI_A, p.sport), 0);
 		p.tcp_flags = RST;
@@ -386,13 +374,13 @@ Test(share, kept_alive)
 }
 
 /* What an ENI gets from outside doesn't take the place of what it sends. */
-Test(share, from_outside_is_a_mask_group_of_its_own)
+Test(share, flows_from_outside_are_counted_apart)
 {
 	struct packet_spec p = {.src = "198.51.100.9", .dst = "10.0.0.11", .proto = IPPROTO_UDP, .dport = 53};
 
 	share_new(100, 100);
 	cr_assert_eq(lab_send(l, ENI_B, packet(ENI_B, IPPROTO_UDP, 53)).reason, 0);
-	for (unsigned i = 0; i < MANY; i++) {
+	for (unsigned i = 0; i < SHARE_MANY; i++) {
 		p.sport = (uint16_t)(1000 + i);
 		cr_assert_eq(lab_deliver(l, ENI_B, 0, p).reason, 0);
 	}
@@ -416,104 +404,4 @@ Test(share, windows_end)
 	v->unconfirmed[0].now -= 2ull << 32;
 	cr_expect_eq(lab_send(l, ENI_A, packet(ENI_A, IPPROTO_UDP, 53)).reason, 0);
 	cr_expect_eq(n->unconfirmed[0].now & 0xffffffff, 1, "as if nothing had been");
-}
-
-/* --- fragments -------------------------------------------------------------------------------------------------- */
-
-static void share_fragments(uint32_t guaranteed)
-{
-	lab_host_flows(l)->fragment_guaranteed = guaranteed;
-}
-
-static struct packet_spec fragment_of(const char *src, const char *dst, uint32_t id, bool first)
-{
-	return (struct packet_spec){.src = src,
-				    .dst = dst,
-				    .proto = IPPROTO_UDP,
-				    .sport = 7,
-				    .dport = 53,
-				    .payload = 96,
-				    .fragment_id = id,
-				    .fragment_offset = first ? 0 : 104,
-				    .more_fragments = first};
-}
-
-static int fragment_out(uint32_t number, uint32_t id, bool first)
-{
-	return lab_send(l, number, fragment_of(address_of(number), "198.51.100.1", id, first)).reason;
-}
-
-/* From ENI `from` (0: from outside) as it arrives at ENI `to`. */
-static int fragment_in(uint32_t from, uint32_t to, uint32_t id, bool first)
-{
-	return lab_deliver(l, to, from ? VPC_MARK_ENI | from : 0,
-			   fragment_of(from ? address_of(from) : "198.51.100.1", address_of(to), id, first))
-		.reason;
-}
-
-/* What others send first fragments of, however many: another VPC's, a quiet ENI's of the same, and at the same
- * receiver. */
-Test(share, fragments_of_others_are_followed)
-{
-	share_fragments(50);
-	lab_host_flows(l)->fragment_pool = 100;
-	cr_assert_eq(fragment_out(ENI_D, 1, true), 0);
-	cr_assert_eq(fragment_out(ENI_C, 1, true), 0);
-	cr_assert_eq(fragment_in(ENI_C, ENI_B, 1, true), 0);
-	cr_assert_eq(fragment_in(0, ENI_B, 1, true), 0);
-	for (uint32_t id = 1; id <= MANY; id++) {
-		cr_assert_eq(fragment_out(ENI_A, id, true), 0);
-		cr_assert_eq(fragment_in(ENI_A, ENI_B, id, true), 0);
-	}
-	cr_expect_eq(fragment_out(ENI_D, 1, false), 0, "another VPC's");
-	cr_expect_eq(fragment_out(ENI_C, 1, false), 0, "another ENI's");
-	cr_expect_eq(fragment_in(ENI_C, ENI_B, 1, false), 0, "another ENI's, at the same receiver");
-	cr_expect_eq(fragment_in(0, ENI_B, 1, false), 0, "from outside");
-	/* and who comes later */
-	cr_assert_eq(fragment_out(ENI_B, 2, true), 0);
-	cr_assert_eq(fragment_out(ENI_D, 2, true), 0);
-	for (uint32_t id = MANY; id <= 2 * MANY; id++)
-		cr_assert_eq(fragment_out(ENI_A, id, true), 0);
-	cr_expect_eq(fragment_out(ENI_B, 2, false), 0);
-	cr_expect_eq(fragment_out(ENI_D, 2, false), 0);
-	cr_expect_eq(fragment_out(ENI_A, 2 * MANY, false), 0, "who has more than his share is served, too");
-	cr_expect_eq(fragment_out(ENI_A, 300, false), VPC_DROP_FRAGMENT, "but evicts himself");
-}
-
-Test(share, fragments_from_outside_evict_no_own_ones)
-{
-	share_fragments(100);
-	cr_assert_eq(fragment_out(ENI_B, 1, true), 0);
-	cr_assert_eq(fragment_in(ENI_A, ENI_B, 1, true), 0);
-	for (uint32_t id = 1; id <= MANY; id++)
-		cr_assert_eq(fragment_in(0, ENI_B, id, true), 0);
-	cr_expect_eq(fragment_out(ENI_B, 1, false), 0);
-	cr_expect_eq(fragment_in(ENI_A, ENI_B, 1, false), 0);
-	cr_expect_eq(fragment_in(0, ENI_B, MANY, false), 0);
-}
-
-/* Where it is remembered makes no difference to what may follow. */
-Test(share, fragments_beyond_the_share_are_judged_alike)
-{
-	struct packet_spec p = fragment_of("fd00:1::10", "2001:db8::1", 5, true), later;
-
-	for (int beyond = 0; beyond < 2; beyond++) {
-		share_fragments(beyond ? 0 : 100);
-		p.fragment_id++;
-		p.payload = 96;
-		cr_assert_eq(lab_send(l, ENI_A, p).reason, 0);
-		later = p;
-		later.more_fragments = false, later.fragment_offset = 104;
-		cr_expect_eq(lab_send(l, ENI_A, later).reason, 0, "beyond %d", beyond);
-		p.payload = 48; /* another first one, which ends earlier */
-		share_fragments(beyond ? 100 : 0);
-		cr_expect_eq(lab_send(l, ENI_A, p).reason, 0);
-		later.fragment_offset = 56;
-		cr_expect_eq(lab_send(l, ENI_A, later).reason, VPC_DROP_MALFORMED, "beyond %d: over the first one",
-			     beyond);
-		later.fragment_offset = 104;
-		cr_expect_eq(lab_send(l, ENI_A, later).reason, 0, "beyond %d", beyond);
-		lab_age(l, 31);
-		cr_expect_eq(lab_send(l, ENI_A, later).reason, VPC_DROP_FRAGMENT, "beyond %d: 30 s are over", beyond);
-	}
 }

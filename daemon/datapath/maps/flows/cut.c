@@ -31,7 +31,7 @@ void cut_note_affected(struct maps *maps, struct maps_change *c)
 	/* Whose sets name a list isn't looked for, as there may be many of them. */
 	if (c->mirror.lists_revoked && c->flows == FLOWS_CUT)
 		c->affects_flows |= maps_established(maps) > 0;
-	if (c->flows == FLOWS_CUT && edge_cut_possible(c))
+	if (c->flows == FLOWS_CUT && edge_change_may_cut(c))
 		c->affects_flows |= maps_established(maps) > 0;
 }
 
@@ -65,7 +65,7 @@ struct judging {
 	void *userdata;
 	uint64_t epoch;
 	bool published;
-	const struct edge_cut *edge; /* NULL: no way is taken away */
+	const struct edge_change *edge; /* NULL: nothing is taken away at the edge */
 	struct vpc_sweep io;
 	struct vpc_flow flow[VPC_SWEEP_MAX];
 };
@@ -121,7 +121,7 @@ static int judge_ended(const struct maps_change *c, struct judging *s)
 
 int maps_cut_flows(struct maps *maps, const struct maps_change *c, uint64_t now_ns, maps_flow_fn fn, void *userdata)
 {
-	_cleanup_(edge_cut_freep) struct edge_cut *edge = NULL;
+	_cleanup_(edge_change_freep) struct edge_change *edge = NULL;
 	bool published = c && maps_epoch(maps) >= c->epoch;
 	struct judging s = {
 		.maps = maps,
@@ -135,7 +135,7 @@ int maps_cut_flows(struct maps *maps, const struct maps_change *c, uint64_t now_
 
 	if (!c || (published && !c->affects_flows))
 		return 0;
-	r = edge_cut_new(maps, c, &edge);
+	r = edge_change_new(maps, c, &edge);
 	if (r < 0)
 		return r;
 	s.edge = edge;
@@ -160,7 +160,7 @@ struct maps_cut_search {
 	uint64_t epoch;
 	uint32_t n_enis;
 	uint8_t *affected; /* by ENI number, from VPC_ENI_FIRST on: by rules */
-	struct edge_cut *edge;
+	struct edge_change *edge;
 	struct vpc_flow_key *batch_key;
 	struct vpc_flow *batch_flow;
 	struct vpc_flow_key *key;
@@ -173,7 +173,7 @@ struct maps_cut_search *maps_cut_search_free(struct maps_cut_search *x)
 	if (!x)
 		return NULL;
 	free(x->affected);
-	edge_cut_free(x->edge);
+	edge_change_free(x->edge);
 	free(x->batch_key);
 	free(x->batch_flow);
 	free(x->key);
@@ -202,7 +202,7 @@ int maps_cut_search_new(const struct maps *maps, const struct maps_change *c, bo
 		return -ENOMEM;
 	for (uint32_t i = 0; i < x->n_enis; i++)
 		x->affected[i] = revoked_at(maps, VPC_ENI_FIRST + i, c->epoch);
-	r = edge_cut_new(maps, c, &x->edge);
+	r = edge_change_new(maps, c, &x->edge);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(x);
@@ -251,8 +251,8 @@ int maps_cut_search_read(struct maps_cut_search *x)
 		for (uint32_t i = 0; i < n; i++) {
 			const struct vpc_flow *flow = &x->batch_flow[i];
 
-			if (!is_candidate(x, flow) && !edge_cut_concerns(x->edge, flow->eni[0]) &&
-			    !edge_cut_concerns(x->edge, flow->eni[1]))
+			if (!is_candidate(x, flow) && !edge_change_concerns(x->edge, flow->eni[0]) &&
+			    !edge_change_concerns(x->edge, flow->eni[1]))
 				continue;
 			x->key[x->n] = x->batch_key[i];
 			x->flow[x->n++] = *flow;
