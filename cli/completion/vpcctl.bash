@@ -69,7 +69,7 @@ declare -gA _vpcctl_options=(
 	['eni list']='--vpc'
 	['eni show']='--vpc'
 	['eni delete']='--vpc --dry-run'
-	['eni attach']='--netns --pid --tap --owner --queues --default-route --ifname --vpc --dry-run'
+	['eni attach']='--netns --pid --tap --link --owner --queues --default-route --ifname --vpc --dry-run'
 	['eni detach']='--vpc --dry-run'
 	['eni set']='--sg --source-dest-check --flows --vpc --dry-run'
 	['eni assign-ip']='--vpc --dry-run'
@@ -106,7 +106,7 @@ declare -gA _vpcctl_options=(
 	['peering delete']='--dry-run'
 	['tag add']='--vpc --dry-run'
 	['tag remove']='--vpc --dry-run'
-	['attach']='--subnet --sg --ip --ip6 --secondary-ip --mac --no-source-dest-check --delete-on-termination --tag --netns --pid --tap --owner --queues --default-route --ifname --vpc --dry-run'
+	['attach']='--subnet --sg --ip --ip6 --secondary-ip --mac --no-source-dest-check --delete-on-termination --tag --netns --pid --tap --link --owner --queues --default-route --ifname --vpc --dry-run'
 	['detach']='--vpc --dry-run'
 	['rename']='--vpc --dry-run'
 	['status']=''
@@ -114,7 +114,7 @@ declare -gA _vpcctl_options=(
 	['monitor']='--drops --eni --vpc'
 	['completion']=''
 )
-declare -gA _vpcctl_flags=( [--help]=1 [-h]=1 [--version]=1 [--internet]=1 [--dry-run]=1 [--no-source-dest-check]=1 [--delete-on-termination]=1 [--tap]=1 [--allow-reassociation]=1 [--no-allow-reassociation]=1 [--drops]=1 )
+declare -gA _vpcctl_flags=( [--help]=1 [-h]=1 [--version]=1 [--internet]=1 [--dry-run]=1 [--no-source-dest-check]=1 [--delete-on-termination]=1 [--tap]=1 [--link]=1 [--allow-reassociation]=1 [--no-allow-reassociation]=1 [--drops]=1 )
 declare -gA _vpcctl_option_words=(
 	['--socket']='@files'
 	['-o']='table json yaml id'

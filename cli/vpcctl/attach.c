@@ -101,7 +101,8 @@ const struct command attach_command = {
 	.summary = "create a network interface and attach it, in one transaction",
 	.params = attach_params,
 	.example = "vpcctl attach web1 --subnet app --sg web --netns web1\n"
-		   "vpcctl attach vm1 --subnet app --sg web --tap --owner alice",
+		   "vpcctl attach vm1 --subnet app --sg web --tap --owner alice\n"
+		   "vpcctl attach box1 --subnet app --link --ifname vpc-box1",
 	.run = run_attach,
 };
 const struct command detach_command = {

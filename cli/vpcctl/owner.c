@@ -20,11 +20,16 @@
 /* Digits of an id that container tools show. */
 #define CONTAINER_CHARS 12
 
-static bool is_tap(const json_t *attachment)
+static bool is_kind(const json_t *attachment, const char *wanted)
 {
 	const char *kind = json_member_text(attachment, "kind");
 
-	return kind && !strcmp(kind, "tap");
+	return kind && !strcmp(kind, wanted);
+}
+
+static bool is_tap(const json_t *attachment)
+{
+	return is_kind(attachment, "tap");
 }
 
 void owner_process(const char *pid, char ret[OWNER_PROCESS_MAX])
@@ -146,6 +151,8 @@ char *owner_short(struct cli *cli, const json_t *eni)
 	/* the process says more than a path like /proc/12/ns/net */
 	if (pod || !id)
 		id = pod ? pod : !netns || !strncmp(netns, "/proc/", 6) ? "" : slash ? slash + 1 : netns;
+	if (!*id && is_kind(attachment, "link"))
+		return owner_text(cli, eni);
 	if (asprintf(&text, "%.*s%s%s",
 		     pod || !json_member_text(tags, "cni/container-id") ? (int)strlen(id) : CONTAINER_CHARS, id,
 		     process && *id ? ", " : "",
@@ -171,9 +178,12 @@ char *owner_text(struct cli *cli, const json_t *eni)
 		return tap_text(attachment, process);
 	if (!*container)
 		netns = netns ? netns : "";
-	if (asprintf(&text, "%s%s%s%s%s%s%s", *container ? container : "netns", *container || !*netns ? "" : " ",
-		     *container ? "" : netns, ifname ? " " : "", ifname ? ifname : "", process ? ", " : "",
-		     process ? process : "") < 0)
+	if (asprintf(&text, "%s%s%s%s%s%s%s",
+		     *container			   ? container
+		     : is_kind(attachment, "link") ? "link"
+						   : "netns",
+		     *container || !*netns ? "" : " ", *container ? "" : netns, ifname ? " " : "", ifname ? ifname : "",
+		     process ? ", " : "", process ? process : "") < 0)
 		return NULL;
 	return text;
 }

@@ -30,7 +30,26 @@ void opening_free(struct opening *o)
 
 static bool opens(const struct change *c)
 {
-	return c->op == CHANGE_ENI_ATTACH && (c->attachment.kind == ATTACHMENT_NETNS || c->attachment.owner);
+	return c->op == CHANGE_ENI_ATTACH && (c->attachment.kind != ATTACHMENT_TAP || c->attachment.owner);
+}
+
+/* A link appears among the host's own interfaces, under a name of the caller's. */
+static int may_make_link(uid_t uid, struct vpc_error *reterr)
+{
+	if (uid == 0)
+		return 0;
+	return vpc_error_set(
+		reterr, VPC_E_ATTACHMENT_FAILED, "attachment.kind",
+		"only root may have a link made in the host's namespace; attach to a netns, a pid or a tap");
+}
+
+static int open_one(const struct opening *o, struct attachment_spec *spec, struct workload *w, struct vpc_error *reterr)
+{
+	if (spec->kind == ATTACHMENT_TAP)
+		return tap_find_owner(spec->owner, &spec->owner_uid, reterr);
+	if (spec->kind == ATTACHMENT_LINK)
+		return may_make_link(o->uid, reterr);
+	return workload_open(spec, o->uid, w, reterr);
 }
 
 int opening_new(const struct engine_request *r, struct opening **ret)
@@ -74,9 +93,7 @@ int opening_run(void *data)
 	struct opening *o = data;
 
 	for (size_t i = 0; i < o->n; i++) {
-		struct attachment_spec *spec = &o->spec[i];
-		int r = spec->kind == ATTACHMENT_TAP ? tap_find_owner(spec->owner, &spec->owner_uid, &o->error)
-						     : workload_open(spec, o->uid, &o->workload[i], &o->error);
+		int r = open_one(o, &o->spec[i], &o->workload[i], &o->error);
 
 		if (r < 0) {
 			o->failed = o->change[i];
@@ -93,7 +110,7 @@ int opening_fill(struct opening *o, struct engine_request *r)
 		const struct workload *w = &o->workload[i];
 
 		spec->owner_uid = o->spec[i].owner_uid;
-		if (spec->kind == ATTACHMENT_TAP)
+		if (spec->kind != ATTACHMENT_NETNS)
 			continue;
 		spec->path = strdup(w->path);
 		if (!spec->path)

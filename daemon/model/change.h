@@ -68,6 +68,7 @@ enum attachment_kind {
 	ATTACHMENT_NONE,
 	ATTACHMENT_NETNS,
 	ATTACHMENT_TAP,
+	ATTACHMENT_LINK, /* made in vpcd's own namespace; a container engine moves it to where it is wanted */
 };
 
 /*
@@ -81,7 +82,7 @@ struct attachment_spec {
 	pid_t pid;		/* 0: none */
 	char *owner;		/* tap: user name or number; NULL: root */
 	int64_t queues;		/* tap: how many descriptors it may have at a time; 0: one */
-	char *ifname;		/* of the workload end; NULL: eth0 */
+	char *ifname;		/* of the workload end; NULL: eth0, of a link vpc<ENI number> */
 	bool has_default_route; /* false: the namespace's default route is the first ENI's that was attached to it */
 	bool default_route;	/* netns: whether the ENI's default route counts */
 

@@ -94,7 +94,8 @@ enum attachment_member {
 };
 
 const struct member decode_attachment_members[] = {
-	[MEMBER_KIND] = ATTACHMENT("kind", value_attachment_kind, kind, "netns or tap; known from the rest if absent"),
+	[MEMBER_KIND] =
+		ATTACHMENT("kind", value_attachment_kind, kind, "netns, tap or link; known from the rest if absent"),
 	[MEMBER_NETNS] = ATTACHMENT("netns", value_string, netns, "namespace: a path, or a name under /run/netns"),
 	[MEMBER_PID] = ATTACHMENT("pid", value_pid, pid, "namespace of this process"),
 	[MEMBER_OWNER] = ATTACHMENT("owner", value_string, owner, "tap: user who may open it"),
@@ -190,24 +191,24 @@ static int check_attachment(struct attachment_spec *a, uint64_t present, const c
 	if (a->kind == ATTACHMENT_NONE || (a->kind == ATTACHMENT_NETNS && !netns)) {
 		place_member(place, at, "netns");
 		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, place, "netns or pid is required%s",
-				     a->kind == ATTACHMENT_NONE ? ", or \"kind\": \"tap\"" : "");
+				     a->kind == ATTACHMENT_NONE ? ", or \"kind\": \"tap\" or \"link\"" : "");
 	}
-	if (a->kind == ATTACHMENT_NETNS && tap) {
+	if (a->kind != ATTACHMENT_TAP && tap) {
 		place_member(place, at, tap & MEMBER_BIT(MEMBER_OWNER) ? "owner" : "queues");
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, place,
 				     "owner and queues go with a tap alone");
 	}
 	a->has_default_route = present & MEMBER_BIT(MEMBER_DEFAULT_ROUTE);
-	if (a->kind == ATTACHMENT_TAP && a->has_default_route) {
+	if (a->kind != ATTACHMENT_NETNS && a->has_default_route) {
 		place_member(place, at, "default_route");
-		return vpc_error_set(
-			reterr, VPC_E_INVALID_PARAMETER_COMBINATION, place,
-			"default_route goes with a namespace alone: what a VM does with its routes is its own");
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, place,
+				     "default_route goes with a namespace alone: whoever runs a VM, or moves a link, "
+				     "sets its routes");
 	}
-	if (a->kind == ATTACHMENT_TAP && netns) {
+	if (a->kind != ATTACHMENT_NETNS && netns) {
 		place_member(place, at, "kind");
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, place,
-				     "a tap has neither netns nor pid");
+				     "a %s has neither netns nor pid", a->kind == ATTACHMENT_TAP ? "tap" : "link");
 	}
 	if (netns == (MEMBER_BIT(MEMBER_NETNS) | MEMBER_BIT(MEMBER_PID))) {
 		place_member(place, at, "pid");

@@ -214,7 +214,7 @@ static int decode_attachment_kind(const json_t *json, void *value, void *extra, 
 	static const struct {
 		const char *name;
 		enum attachment_kind kind;
-	} kinds[] = {{"netns", ATTACHMENT_NETNS}, {"tap", ATTACHMENT_TAP}};
+	} kinds[] = {{"netns", ATTACHMENT_NETNS}, {"tap", ATTACHMENT_TAP}, {"link", ATTACHMENT_LINK}};
 	const char *s = json_string_value(json);
 
 	(void)extra;
@@ -224,7 +224,7 @@ static int decode_attachment_kind(const json_t *json, void *value, void *extra, 
 			return 0;
 		}
 	}
-	return refuse(reterr, at, "\"netns\" or \"tap\"");
+	return refuse(reterr, at, "\"netns\", \"tap\" or \"link\"");
 }
 
 const struct value_type value_string = {decode_string, "{\"type\": \"string\"}"};

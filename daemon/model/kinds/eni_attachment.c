@@ -5,8 +5,10 @@
 #include "model/kinds/eni.h"
 
 #define IFNAME_DEFAULT "eth0"
+#define LINK_DEFAULT   "vpc%u"
 
-static const char *const kind_names[] = {[ATTACHMENT_NETNS] = "netns", [ATTACHMENT_TAP] = "tap"};
+static const char *const kind_names[] = {
+	[ATTACHMENT_NETNS] = "netns", [ATTACHMENT_TAP] = "tap", [ATTACHMENT_LINK] = "link"};
 
 void attachment_clear(struct attachment *a)
 {
@@ -42,10 +44,15 @@ static bool ifname_is_valid(const char *name)
 static int fill(const struct attachment_spec *spec, uint32_t number, struct attachment *ret, struct vpc_error *reterr)
 {
 	const char *ifname = spec->ifname ? spec->ifname : IFNAME_DEFAULT;
+	char link[sizeof(ret->ifname)];
 
-	if (spec->kind != ATTACHMENT_NETNS && spec->kind != ATTACHMENT_TAP)
+	if (spec->kind == ATTACHMENT_NONE)
 		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, "attachment.kind",
-				     "an attachment is to a netns or a tap");
+				     "an attachment is to a netns, a tap or a link");
+	if (spec->kind == ATTACHMENT_LINK && !spec->ifname) {
+		snprintf(link, sizeof(link), LINK_DEFAULT, number);
+		ifname = link;
+	}
 	if (!ifname_is_valid(ifname))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "attachment.ifname",
 				     "'%.64s' is not a name that an interface can have", ifname);

@@ -8,11 +8,6 @@
 
 #include "datapath/net/netns/netns.h"
 
-static bool port_is_tap(const struct port_record *p)
-{
-	return p->attachment.kind == ATTACHMENT_TAP;
-}
-
 static struct device_spec spec_of(const struct port_record *p, const struct device_ops *ops)
 {
 	return (struct device_spec){
@@ -28,7 +23,7 @@ static struct device_spec spec_of(const struct port_record *p, const struct devi
 	};
 }
 
-bool port_record(const struct plan *plan, size_t i, const struct device_ops *ops, bool tap,
+bool port_record(const struct plan *plan, size_t i, const struct device_ops *ops, enum attachment_kind kind,
 		 struct device_spec *ret_before, struct device_spec *ret_after)
 {
 	const struct plan_port *p;
@@ -37,7 +32,7 @@ bool port_record(const struct plan *plan, size_t i, const struct device_ops *ops
 		return false;
 	p = &plan->ports[i];
 	/* one that changes its kind goes by what it is to be: port_may_change refuses it */
-	if (port_is_tap(p->has_after ? &p->after : &p->before) != tap)
+	if ((p->has_after ? &p->after : &p->before)->attachment.kind != kind)
 		return true;
 	if (p->has_before)
 		*ret_before = spec_of(&p->before, ops);

@@ -18,8 +18,8 @@ struct port_kind {
 	int (*prepare)(const struct device_request *q, struct vpc_error *reterr);
 };
 
-/* As struct device_ops has them. */
-bool port_record(const struct plan *plan, size_t i, const struct device_ops *ops, bool tap,
+/* As struct device_ops has them; kind: the attachments whose ports the kind of device makes. */
+bool port_record(const struct plan *plan, size_t i, const struct device_ops *ops, enum attachment_kind kind,
 		 struct device_spec *ret_before, struct device_spec *ret_after);
 int port_may_change(const struct device_spec *before, const struct device_spec *after, struct vpc_error *reterr);
 /* p<ENI number>, with a number of an ENI. The kind of the link is for the caller to compare. */

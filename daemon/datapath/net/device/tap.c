@@ -158,7 +158,7 @@ static int tap_open(int ns_fd, uint32_t ifindex, const char *name, bool multi_qu
 
 static bool record(const struct plan *plan, size_t i, struct device_spec *ret_before, struct device_spec *ret_after)
 {
-	return port_record(plan, i, &device_tap, true, ret_before, ret_after);
+	return port_record(plan, i, &device_tap, ATTACHMENT_TAP, ret_before, ret_after);
 }
 
 static bool fits(const struct device_request *q, const struct link_info *info)

@@ -12,7 +12,7 @@ extern const struct device_ops device_veth;
 
 static bool record(const struct plan *plan, size_t i, struct device_spec *ret_before, struct device_spec *ret_after)
 {
-	return port_record(plan, i, &device_veth, false, ret_before, ret_after);
+	return port_record(plan, i, &device_veth, ATTACHMENT_NETNS, ret_before, ret_after);
 }
 
 /* Whether the existing port's far end is what the workload should have. */
