@@ -28,6 +28,13 @@ struct model {
 	struct model_txn *suspended; /* NULL: none */
 };
 
+enum model_limit {
+	MODEL_LIMIT_NONE,
+#define LIMIT(symbol, value, text) MODEL_LIMIT_##symbol,
+#include <vpc/limits.def>
+#undef LIMIT
+};
+
 /* --- objects (object.c) ------------------------------------------------------------------------------------------ */
 
 /* What a kind has beside its line in kinds.def. Its file in kinds/ defines it. A member that a kind doesn't need is 0.
@@ -44,9 +51,15 @@ struct kind_ops {
 	uint32_t first_number; /* 0: 1 */
 	bool numbers_once;     /* a number is never reused, also not after its object was deleted */
 	bool names_ignore_case;
-	bool has_list;		  /* what to_json() writes may be long: a list of rules or routes */
-	bool name_optional;	  /* one without a name has name "" and is found by its id alone */
+	bool has_list;	    /* what to_json() writes may be long: a list of rules or routes */
+	bool name_optional; /* one without a name has name "" and is found by its id alone */
+	/* What is exceeded where a VPC, its parent, has too many of them. The host's limit is in kinds.def. */
+	enum model_limit limit_per_vpc;
+	enum vpc_code limit_code; /* 0: ResourceLimitExceeded */
 	enum vpc_code name_taken; /* 0: InvalidParameterValue */
+	/* What a VPC is born with keeps its name, and is deleted with the VPC alone: "main route table". NULL: o isn't
+	 * of that. */
+	const char *(*born_as)(const struct object *o);
 	/* Checks that only this kind has for its names. */
 	int (*check_name)(const char *name, struct vpc_error *reterr);
 	/* Frees, and for copy duplicates, what is the kind's own; the base is done by object.c. copy: -ENOMEM leaves
@@ -114,21 +127,13 @@ bool name_is_id(const char *name);
  * characters that a terminal must not get, by '?'. */
 void message_clean(struct vpc_error *e);
 
-enum model_limit {
-#define LIMIT(symbol, value, text) MODEL_LIMIT_##symbol,
-#include <vpc/limits.def>
-#undef LIMIT
-};
 /* asked: how many there would be. Above the limit: -EINVAL with code; the message has the limit's name, its value and
  * what was asked. */
 int limit_check(const struct model *m, enum model_limit limit, size_t asked, enum vpc_code code, const char *field,
 		struct vpc_error *reterr);
 
-/* limit_check() for one more object of the kind: on the host; in the VPC with this number, by per_vpc, and on the host.
- */
-int limit_check_kind(const struct model *m, enum object_kind kind, enum vpc_code code, struct vpc_error *reterr);
-int limit_check_in_vpc(const struct model *m, enum object_kind kind, uint32_t vpc, enum model_limit per_vpc,
-		       enum vpc_code code, struct vpc_error *reterr);
+/* limit_check() for one more object of o's kind, in o's VPC and on the host. */
+int limit_check_new(const struct model *m, const struct object *o, struct vpc_error *reterr);
 
 /* How many objects of the kind there may be. */
 uint32_t kind_limit(const struct model *m, enum object_kind kind);
@@ -261,15 +266,19 @@ typedef int subnet_fn(struct model_txn *t, const struct object *o, const struct 
 /* A creation in the VPC that c names. */
 int change_create_in_vpc(struct model_txn *t, const struct change *c, make_in_vpc_fn *make, struct change_result *ret,
 			 struct vpc_error *reterr);
+/* Checks the limits of o's kind, gives it an id and a number, and inserts it. Takes o in every case. *ret: borrowed. */
+int txn_add(struct model_txn *t, struct object *o, const struct object **ret, struct vpc_error *reterr);
+/* The same for what a request creates. */
+int change_add(struct model_txn *t, struct object *o, struct change_result *ret, struct vpc_error *reterr);
 /* A deletion. */
 int change_remove(struct model_txn *t, const struct change *c, remove_fn *remove, struct change_result *ret,
 		  struct vpc_error *reterr);
 /* A change of an object of a VPC that calls fn for each of its `subnets`, at least one. */
 int change_subnets(struct model_txn *t, const struct change *c, subnet_fn *fn, struct change_result *ret,
 		   struct vpc_error *reterr);
-/* What a VPC is born with keeps its name, and is deleted with the VPC alone. what: "main route table". */
-int born_check_name(const struct change *c, const struct object *o, const char *what, struct vpc_error *reterr);
-int born_refuse_delete(const struct object *o, const char *what, struct vpc_error *reterr);
+/* Removes the object of the kind in the VPC whose `bool` at this offset is set: it goes with the VPC. */
+int remove_with_vpc(struct model_txn *t, uint32_t vpc, enum object_kind kind, size_t offset, remove_fn *remove,
+		    struct vpc_error *reterr);
 
 /* --- between kinds ----------------------------------------------------------------------------------------------- */
 

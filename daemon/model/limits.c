@@ -37,16 +37,16 @@ int limit_check(const struct model *m, enum model_limit limit, size_t asked, enu
 			     limits[limit].name, limits[limit].text, value, asked);
 }
 
-int limit_check_kind(const struct model *m, enum object_kind kind, enum vpc_code code, struct vpc_error *reterr)
+int limit_check_new(const struct model *m, const struct object *o, struct vpc_error *reterr)
 {
-	return limit_check(m, kind_limits[kind], model_count(m, kind) + 1, code, NULL, reterr);
-}
+	const struct kind_ops *ops = kind_ops(o->kind);
+	enum vpc_code code = ops->limit_code ? ops->limit_code : VPC_E_RESOURCE_LIMIT_EXCEEDED;
+	int r = 0;
 
-int limit_check_in_vpc(const struct model *m, enum object_kind kind, uint32_t vpc, enum model_limit per_vpc,
-		       enum vpc_code code, struct vpc_error *reterr)
-{
-	size_t n = posting_count(index_referrers(&m->ix, OBJECT_VPC, vpc, kind));
-	int r = limit_check(m, per_vpc, n + 1, code, NULL, reterr);
+	if (ops->limit_per_vpc) {
+		size_t n = posting_count(index_referrers(&m->ix, OBJECT_VPC, object_parent(o), o->kind));
 
-	return r < 0 ? r : limit_check_kind(m, kind, code, reterr);
+		r = limit_check(m, ops->limit_per_vpc, n + 1, code, NULL, reterr);
+	}
+	return r < 0 ? r : limit_check(m, kind_limits[o->kind], model_count(m, o->kind) + 1, code, NULL, reterr);
 }

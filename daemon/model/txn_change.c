@@ -5,15 +5,31 @@
 
 #include "model/internal.h"
 
+/* NULL: its VPC wasn't born with it. */
+static const char *born_as(const struct object *o)
+{
+	const struct kind_ops *ops = kind_ops(o->kind);
+
+	return ops->born_as ? ops->born_as(o) : NULL;
+}
+
+static int check_born_name(const struct change *c, const struct object *o, struct vpc_error *reterr)
+{
+	if (!born_as(o) || !change_has(c, FIELD_NAME) || !c->name || !strcmp(c->name, o->name))
+		return 0;
+	return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "name", "the %s keeps its name", born_as(o));
+}
+
 int change_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
 	_cleanup_object_ struct object *copy = NULL;
 	const struct object *o;
 	int r = txn_target_copy(t, c, change_op_kind(c->op), &o, &copy, reterr);
 
-	if (r < 0)
-		return r;
-	r = change_names(t->m, c, copy, o, reterr);
+	if (r >= 0)
+		r = check_born_name(c, o, reterr);
+	if (r >= 0)
+		r = change_names(t->m, c, copy, o, reterr);
 	if (r < 0)
 		return r;
 	result_set(ret, o);
@@ -25,12 +41,39 @@ int change_delete(struct model_txn *t, const struct change *c, struct change_res
 	const struct object *o;
 	int r = txn_target(t, c, change_op_kind(c->op), &o, reterr);
 
-	if (r >= 0)
-		r = object_check_unused(t->m, o, reterr);
+	if (r < 0)
+		return r;
+	if (born_as(o))
+		return vpc_error_set(reterr, VPC_E_CANNOT_DELETE, kind_of(o->kind)->field_id,
+				     "%s is its VPC's %s; it goes with the VPC", o->id, born_as(o));
+	r = object_check_unused(t->m, o, reterr);
 	if (r < 0)
 		return r;
 	result_set(ret, o);
 	return txn_remove_whole(t, o, reterr);
+}
+
+int txn_add(struct model_txn *t, struct object *o, const struct object **ret, struct vpc_error *reterr)
+{
+	_cleanup_object_ struct object *added = o;
+	int r = limit_check_new(t->m, o, reterr);
+
+	if (r >= 0)
+		r = txn_identify(t, o, reterr);
+	if (r < 0)
+		return r;
+	*ret = o;
+	return txn_insert(t, TAKE_PTR(added), reterr);
+}
+
+int change_add(struct model_txn *t, struct object *o, struct change_result *ret, struct vpc_error *reterr)
+{
+	const struct object *added;
+	int r = txn_add(t, o, &added, reterr);
+
+	if (r >= 0)
+		result_set(ret, added);
+	return r;
 }
 
 int change_create_in_vpc(struct model_txn *t, const struct change *c, make_in_vpc_fn *make, struct change_result *ret,
@@ -85,15 +128,13 @@ int change_subnets(struct model_txn *t, const struct change *c, subnet_fn *fn, s
 	return txn_touch(t, o, reterr);
 }
 
-int born_check_name(const struct change *c, const struct object *o, const char *what, struct vpc_error *reterr)
+int remove_with_vpc(struct model_txn *t, uint32_t vpc, enum object_kind kind, size_t offset, remove_fn *remove,
+		    struct vpc_error *reterr)
 {
-	if (!change_has(c, FIELD_NAME) || !c->name || !strcmp(c->name, o->name))
-		return 0;
-	return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "name", "the %s keeps its name", what);
-}
+	const struct posting *p = index_referrers(&t->m->ix, OBJECT_VPC, vpc, kind);
 
-int born_refuse_delete(const struct object *o, const char *what, struct vpc_error *reterr)
-{
-	return vpc_error_set(reterr, VPC_E_CANNOT_DELETE, kind_of(o->kind)->field_id,
-			     "%s is its VPC's %s; it goes with the VPC", o->id, what);
+	for (const struct post *post = p ? p->first : NULL; post; post = post->next)
+		if (*(const bool *)((const char *)post->owner + offset))
+			return remove(t, post->owner, reterr);
+	return 0;
 }

@@ -29,15 +29,7 @@ int probe_create(struct model_txn *t, const struct change *c, struct change_resu
 	p->subnet = subnet->number;
 	p->vpc = model_vpc_of(t->m, subnet);
 	r = change_names(t->m, c, o, NULL, reterr);
-	if (r >= 0)
-		r = limit_check(t->m, MODEL_LIMIT_probes, model_count(t->m, OBJECT_PROBE) + 1,
-				VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
-	if (r >= 0)
-		r = txn_identify(t, o, reterr);
-	if (r < 0)
-		return r;
-	result_set(ret, o);
-	return txn_insert(t, TAKE_PTR(o), reterr);
+	return r < 0 ? r : change_add(t, TAKE_PTR(o), ret, reterr);
 }
 
 static void clear(struct object *o)

@@ -7,7 +7,6 @@
 #include <vpc/array.h>
 
 #define DEFAULT_NAME	"default"
-#define WHAT_DEFAULT	"default network ACL"
 #define DEFAULT_NUMBER	100 /* of the rule for IPv4, as AWS; that for IPv6 is the next */
 #define DEFAULT_NUMBER6 101
 
@@ -48,15 +47,7 @@ static int make(struct model_txn *t, uint32_t vpc, const struct change *c, const
 	r = change_names_new(t->m, c, DEFAULT_NAME, o, reterr);
 	if (r >= 0 && !c && allow_all(a) < 0)
 		r = vpc_error_oom(reterr);
-	if (r >= 0)
-		r = limit_check_in_vpc(t->m, OBJECT_ACL, vpc, MODEL_LIMIT_network_acls_per_vpc,
-				       VPC_E_NETWORK_ACL_LIMIT_EXCEEDED, reterr);
-	if (r >= 0)
-		r = txn_identify(t, o, reterr);
-	if (r < 0)
-		return r;
-	*ret = o;
-	return txn_insert(t, TAKE_PTR(o), reterr);
+	return r < 0 ? r : txn_add(t, TAKE_PTR(o), ret, reterr);
 }
 
 int acl_make_default(struct model_txn *t, uint32_t vpc, const struct object **ret, struct vpc_error *reterr)
@@ -67,26 +58,6 @@ int acl_make_default(struct model_txn *t, uint32_t vpc, const struct object **re
 int acl_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
 	return change_create_in_vpc(t, c, make, ret, reterr);
-}
-
-int acl_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
-{
-	const struct object *o;
-	int r = txn_target(t, c, OBJECT_ACL, &o, reterr);
-
-	if (r >= 0 && acl_of(o)->is_default)
-		r = born_check_name(c, o, WHAT_DEFAULT, reterr);
-	return r < 0 ? r : change_update(t, c, ret, reterr);
-}
-
-int acl_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
-{
-	const struct object *o;
-	int r = txn_target(t, c, OBJECT_ACL, &o, reterr);
-
-	if (r >= 0 && acl_of(o)->is_default)
-		r = born_refuse_delete(o, WHAT_DEFAULT, reterr);
-	return r < 0 ? r : change_delete(t, c, ret, reterr);
 }
 
 /* --- subnets ----------------------------------------------------------------------------------------------------- */
@@ -112,6 +83,11 @@ int acl_upgrade(struct model_txn *t, struct vpc_error *reterr)
 }
 
 /* --- the kind ---------------------------------------------------------------------------------------------------- */
+
+static const char *born_as(const struct object *o)
+{
+	return acl_of(o)->is_default ? "default network ACL" : NULL;
+}
 
 static void clear(struct object *o)
 {
@@ -229,6 +205,9 @@ static const struct schema schemas[] = {
 const struct kind_ops acl_ops = {
 	.size = sizeof(struct acl),
 	.parent = {OBJECT_VPC, offsetof(struct acl, vpc)},
+	.limit_per_vpc = MODEL_LIMIT_network_acls_per_vpc,
+	.limit_code = VPC_E_NETWORK_ACL_LIMIT_EXCEEDED,
+	.born_as = born_as,
 	.has_list = true,
 	.clear = clear,
 	.copy = copy_members,

@@ -146,15 +146,8 @@ int eip_allocate(struct model_txn *t, const struct change *c, struct change_resu
 		return vpc_error_oom(reterr);
 	r = change_names(t->m, c, o, NULL, reterr);
 	if (r >= 0)
-		r = limit_check_kind(t->m, OBJECT_EIP, VPC_E_RESOURCE_LIMIT_EXCEEDED, reterr);
-	if (r >= 0)
 		r = choose_address(t->m, c, (struct eip *)o, reterr);
-	if (r >= 0)
-		r = txn_identify(t, o, reterr);
-	if (r < 0)
-		return r;
-	result_set(ret, o);
-	return txn_insert(t, TAKE_PTR(o), reterr);
+	return r < 0 ? r : change_add(t, TAKE_PTR(o), ret, reterr);
 }
 
 int eip_release(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)

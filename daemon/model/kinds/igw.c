@@ -41,13 +41,7 @@ int igw_create(struct model_txn *t, const struct change *c, struct change_result
 			((struct igw *)o)->vpc = vpc->number;
 	}
 	if (r >= 0)
-		r = limit_check_kind(t->m, OBJECT_IGW, VPC_E_RESOURCE_LIMIT_EXCEEDED, reterr);
-	if (r >= 0)
-		r = txn_identify(t, o, reterr);
-	if (r < 0)
-		return r;
-	result_set(ret, o);
-	r = txn_insert(t, TAKE_PTR(o), reterr);
+		r = change_add(t, TAKE_PTR(o), ret, reterr);
 	return r < 0 || !vpc ? r : vpc_note_exits(t, vpc->number, reterr);
 }
 

@@ -18,19 +18,13 @@ static int make(struct model_txn *t, uint32_t vpc, uint32_t subnet, const struct
 	n->vpc = vpc;
 	n->subnet = subnet;
 	n->with_vpc = !c;
-	r = change_names_new(t->m, c, INTERNET_NAME, o, reterr);
-	if (r >= 0)
-		r = limit_check_kind(t->m, OBJECT_NAT, VPC_E_RESOURCE_LIMIT_EXCEEDED, reterr);
-	if (r >= 0)
-		r = txn_identify(t, o, reterr);
-	if (r < 0)
-		return r;
 	/* Tells this gateway from the one that had the number before. */
 	do
 		n->incarnation = (uint32_t)txn_random(t);
 	while (!n->incarnation);
-	*ret = o;
-	r = txn_insert(t, TAKE_PTR(o), reterr);
+	r = change_names_new(t->m, c, INTERNET_NAME, o, reterr);
+	if (r >= 0)
+		r = txn_add(t, TAKE_PTR(o), ret, reterr);
 	return r < 0 ? r : vpc_note_exits(t, vpc, reterr);
 }
 
@@ -103,12 +97,7 @@ static int remove_one(struct model_txn *t, const struct object *o, struct vpc_er
 
 int nat_remove_with_vpc(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr)
 {
-	const struct posting *p = index_referrers(&t->m->ix, OBJECT_VPC, vpc, OBJECT_NAT);
-
-	for (const struct post *post = p ? p->first : NULL; post; post = post->next)
-		if (nat_of(post->owner)->with_vpc)
-			return remove_one(t, post->owner, reterr);
-	return 0;
+	return remove_with_vpc(t, vpc, OBJECT_NAT, offsetof(struct nat, with_vpc), remove_one, reterr);
 }
 
 int nat_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)

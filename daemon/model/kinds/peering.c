@@ -103,9 +103,10 @@ static size_t count_of(const struct model *m, uint32_t vpc)
 	return n;
 }
 
-static int check_limits(const struct model *m, uint32_t vpc, uint32_t peer, struct vpc_error *reterr)
+static int check_limits(const struct model *m, const struct object *o, uint32_t vpc, uint32_t peer,
+			struct vpc_error *reterr)
 {
-	int r = limit_check_kind(m, OBJECT_PEERING, VPC_E_RESOURCE_LIMIT_EXCEEDED, reterr);
+	int r = limit_check_new(m, o, reterr);
 
 	if (r >= 0)
 		r = limit_check(m, MODEL_LIMIT_peerings_per_vpc, count_of(m, vpc) + 1,
@@ -151,15 +152,12 @@ int peering_create(struct model_txn *t, const struct change *c, struct change_re
 	if (r >= 0)
 		r = check_spaces(vpc_of(vpc), vpc_of(peer), reterr);
 	if (r >= 0)
-		r = check_limits(t->m, vpc->number, peer->number, reterr);
-	if (r >= 0)
-		r = txn_identify(t, o, reterr);
+		r = check_limits(t->m, o, vpc->number, peer->number, reterr);
 	if (r < 0)
 		return r;
 	p->vpc = vpc->number;
 	p->peer_vpc = peer->number;
-	result_set(ret, o);
-	return txn_insert(t, TAKE_PTR(o), reterr);
+	return change_add(t, TAKE_PTR(o), ret, reterr);
 }
 
 /* The peering became active, or isn't any more. */

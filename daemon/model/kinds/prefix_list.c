@@ -238,18 +238,14 @@ int prefix_list_create(struct model_txn *t, const struct change *c, struct chang
 		r = vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "family", "family is 4 or 6");
 	if (r >= 0)
 		r = check_max_entries(t->m, c, &l->max_entries, reterr);
-	if (r >= 0)
-		r = limit_check_kind(t->m, OBJECT_PREFIX_LIST, VPC_E_RESOURCE_LIMIT_EXCEEDED, reterr);
-	if (r >= 0)
-		r = txn_identify(t, o, reterr);
-	if (r < 0)
-		return r;
 	l->family = (uint8_t)family;
 	l->version = l->oldest = 1;
-	result_set(ret, o);
-	made = o;
-	r = txn_insert(t, TAKE_PTR(o), reterr);
-	if (r < 0 || !c->n_entries)
+	if (r >= 0)
+		r = txn_add(t, TAKE_PTR(o), &made, reterr);
+	if (r < 0)
+		return r;
+	result_set(ret, made);
+	if (!c->n_entries)
 		return r;
 	o = object_copy(made);
 	if (!o)

@@ -143,13 +143,7 @@ int publish_create(struct model_txn *t, const struct change *c, struct change_re
 	if (r >= 0)
 		r = check_free(t->m, p, reterr);
 	if (r >= 0)
-		r = limit_check_kind(t->m, OBJECT_PUBLISH, VPC_E_RESOURCE_LIMIT_EXCEEDED, reterr);
-	if (r >= 0)
-		r = txn_identify(t, o, reterr);
-	if (r < 0)
-		return r;
-	result_set(ret, o);
-	r = txn_insert(t, TAKE_PTR(o), reterr);
+		r = change_add(t, TAKE_PTR(o), ret, reterr);
 	return r < 0 ? r : vpc_note_exits(t, vpc, reterr);
 }
 

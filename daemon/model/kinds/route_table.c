@@ -7,7 +7,6 @@
 #include <vpc/array.h>
 
 #define MAIN_NAME "main"
-#define WHAT_MAIN "main route table"
 
 /* c NULL: the VPC's main one. */
 static int make(struct model_txn *t, uint32_t vpc, const struct change *c, const struct object **ret,
@@ -22,15 +21,7 @@ static int make(struct model_txn *t, uint32_t vpc, const struct change *c, const
 	rt->vpc = vpc;
 	rt->main = !c;
 	r = change_names_new(t->m, c, MAIN_NAME, o, reterr);
-	if (r >= 0)
-		r = limit_check_in_vpc(t->m, OBJECT_ROUTE_TABLE, vpc, MODEL_LIMIT_route_tables_per_vpc,
-				       VPC_E_RESOURCE_LIMIT_EXCEEDED, reterr);
-	if (r >= 0)
-		r = txn_identify(t, o, reterr);
-	if (r < 0)
-		return r;
-	*ret = o;
-	return txn_insert(t, TAKE_PTR(o), reterr);
+	return r < 0 ? r : txn_add(t, TAKE_PTR(o), ret, reterr);
 }
 
 int route_table_make_main(struct model_txn *t, uint32_t vpc, const struct object **ret, struct vpc_error *reterr)
@@ -43,24 +34,12 @@ int route_table_create(struct model_txn *t, const struct change *c, struct chang
 	return change_create_in_vpc(t, c, make, ret, reterr);
 }
 
-int route_table_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
-{
-	const struct object *o;
-	int r = txn_target(t, c, OBJECT_ROUTE_TABLE, &o, reterr);
-
-	if (r >= 0 && route_table_of(o)->main)
-		r = born_check_name(c, o, WHAT_MAIN, reterr);
-	return r < 0 ? r : change_update(t, c, ret, reterr);
-}
-
 int route_table_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
 	const struct object *o;
 	uint32_t vpc;
 	int r = txn_target(t, c, OBJECT_ROUTE_TABLE, &o, reterr);
 
-	if (r >= 0 && route_table_of(o)->main)
-		r = born_refuse_delete(o, WHAT_MAIN, reterr);
 	if (r < 0)
 		return r;
 	vpc = route_table_of(o)->vpc;
@@ -111,6 +90,11 @@ int route_table_upgrade(struct model_txn *t, struct vpc_error *reterr)
 }
 
 /* --- the kind ---------------------------------------------------------------------------------------------------- */
+
+static const char *born_as(const struct object *o)
+{
+	return route_table_of(o)->main ? "main route table" : NULL;
+}
 
 static void clear(struct object *o)
 {
@@ -314,6 +298,8 @@ const struct kind_ops route_table_ops = {
 	.size = sizeof(struct vpc_route_table),
 	.parent = {OBJECT_VPC, offsetof(struct vpc_route_table, vpc)},
 	.name_optional = true,
+	.limit_per_vpc = MODEL_LIMIT_route_tables_per_vpc,
+	.born_as = born_as,
 	.has_list = true,
 	.clear = clear,
 	.copy = copy_members,

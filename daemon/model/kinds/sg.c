@@ -37,15 +37,13 @@ static int add_rule(struct model_txn *t, uint32_t sg, uint8_t direction, const c
 	return k < 0 ? k : txn_insert(t, TAKE_PTR(o), reterr);
 }
 
-static int check_limits(const struct model *m, uint32_t vpc, bool is_default, struct vpc_error *reterr)
+/* Of the rules that a group is born with. */
+static int check_rule_limits(const struct model *m, bool is_default, struct vpc_error *reterr)
 {
 	size_t n_rules = ARRAY_SIZE(everywhere) + is_default;
-	int r = limit_check_in_vpc(m, OBJECT_SG, vpc, MODEL_LIMIT_groups_per_vpc, VPC_E_SECURITY_GROUP_LIMIT_EXCEEDED,
-				   reterr);
+	int r = limit_check(m, MODEL_LIMIT_rules_per_group, ARRAY_SIZE(everywhere),
+			    VPC_E_RULES_PER_SECURITY_GROUP_LIMIT_EXCEEDED, NULL, reterr);
 
-	if (r >= 0)
-		r = limit_check(m, MODEL_LIMIT_rules_per_group, ARRAY_SIZE(everywhere),
-				VPC_E_RULES_PER_SECURITY_GROUP_LIMIT_EXCEEDED, NULL, reterr);
 	if (r >= 0)
 		r = limit_check(m, MODEL_LIMIT_rules, model_count(m, OBJECT_RULE) + n_rules,
 				VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, reterr);
@@ -57,19 +55,19 @@ int sg_make(struct model_txn *t, uint32_t vpc, const char *name, const struct ch
 {
 	_cleanup_object_ struct object *o = object_new(OBJECT_SG);
 	struct sg *g = (struct sg *)o;
+	const struct object *added;
 	int r;
 
 	if (!o)
 		return vpc_error_oom(reterr);
 	g->vpc = vpc;
-	r = check_limits(t->m, vpc, is_default, reterr);
+	r = limit_check_new(t->m, o, reterr);
+	if (r >= 0)
+		r = check_rule_limits(t->m, is_default, reterr);
 	if (r >= 0)
 		r = change_names_new(t->m, c, name, o, reterr);
 	if (r >= 0)
-		r = txn_identify(t, o, reterr);
-	if (r < 0)
-		return r;
-	r = txn_insert(t, TAKE_PTR(o), reterr);
+		r = txn_add(t, TAKE_PTR(o), &added, reterr);
 	if (r >= 0 && is_default)
 		r = add_rule(t, g->o.number, VPC_INGRESS, NULL, reterr);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(everywhere); i++)
@@ -104,25 +102,15 @@ int sg_update(struct model_txn *t, const struct change *c, struct change_result 
 
 	if (r < 0)
 		return r;
-	if (change_has(c, FIELD_NAME) && c->name && strcmp(c->name, o->name) != 0) {
-		if (sg_is_default(sg_of(o)))
-			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "name",
-					     "the group '%s' keeps its name", SG_DEFAULT_NAME);
-		if (!strcasecmp(c->name, SG_DEFAULT_NAME))
-			return vpc_error_set(reterr, VPC_E_INVALID_GROUP_RESERVED, "name",
-					     "every VPC is born with the group '%s'", SG_DEFAULT_NAME);
-	}
+	if (change_has(c, FIELD_NAME) && c->name && !sg_is_default(sg_of(o)) && !strcasecmp(c->name, SG_DEFAULT_NAME))
+		return vpc_error_set(reterr, VPC_E_INVALID_GROUP_RESERVED, "name",
+				     "every VPC is born with the group '%s'", SG_DEFAULT_NAME);
 	return change_update(t, c, ret, reterr);
 }
 
-int sg_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
+static const char *born_as(const struct object *o)
 {
-	const struct object *o;
-	int r = txn_target(t, c, OBJECT_SG, &o, reterr);
-
-	if (r >= 0 && sg_is_default(sg_of(o)))
-		r = born_refuse_delete(o, "default group", reterr);
-	return r < 0 ? r : change_delete(t, c, ret, reterr);
+	return sg_is_default(sg_of(o)) ? "default group" : NULL;
 }
 
 static int check_name(const char *name, struct vpc_error *reterr)
@@ -211,6 +199,9 @@ static const struct schema schemas[] = {{NULL, fields, ARRAY_SIZE(fields)}};
 const struct kind_ops sg_ops = {
 	.size = sizeof(struct sg),
 	.parent = {OBJECT_VPC, offsetof(struct sg, vpc)},
+	.limit_per_vpc = MODEL_LIMIT_groups_per_vpc,
+	.limit_code = VPC_E_SECURITY_GROUP_LIMIT_EXCEEDED,
+	.born_as = born_as,
 	.description = offsetof(struct sg, description),
 	.has_list = true,
 	.names_ignore_case = true,

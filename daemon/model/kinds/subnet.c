@@ -88,15 +88,7 @@ int subnet_create(struct model_txn *t, const struct change *c, struct change_res
 		r = check_cidrs(c, vpc_of(vpc), s, reterr);
 	if (r >= 0)
 		r = check_conflict(t->m, s, reterr);
-	if (r >= 0)
-		r = limit_check_in_vpc(t->m, OBJECT_SUBNET, s->vpc, MODEL_LIMIT_subnets_per_vpc,
-				       VPC_E_RESOURCE_LIMIT_EXCEEDED, reterr);
-	if (r >= 0)
-		r = txn_identify(t, o, reterr);
-	if (r < 0)
-		return r;
-	result_set(ret, o);
-	return txn_insert(t, TAKE_PTR(o), reterr);
+	return r < 0 ? r : change_add(t, TAKE_PTR(o), ret, reterr);
 }
 
 int subnet_set_number(struct model_txn *t, const struct object *subnet, size_t offset, uint32_t number,
@@ -228,6 +220,7 @@ static const struct schema schemas[] = {{NULL, fields, ARRAY_SIZE(fields)}};
 const struct kind_ops subnet_ops = {
 	.size = sizeof(struct subnet),
 	.parent = {OBJECT_VPC, offsetof(struct subnet, vpc)},
+	.limit_per_vpc = MODEL_LIMIT_subnets_per_vpc,
 	.copy = copy_members,
 	.post = post,
 	.to_json = to_json,

@@ -99,13 +99,7 @@ int vpc_create(struct model_txn *t, const struct change *c, struct change_result
 	if (r >= 0)
 		r = check_mtu(c, v, reterr);
 	if (r >= 0)
-		r = limit_check_kind(t->m, OBJECT_VPC, VPC_E_VPC_LIMIT_EXCEEDED, reterr);
-	if (r >= 0)
-		r = txn_identify(t, o, reterr);
-	if (r < 0)
-		return r;
-	result_set(ret, o);
-	r = txn_insert(t, TAKE_PTR(o), reterr);
+		r = change_add(t, TAKE_PTR(o), ret, reterr);
 	if (r < 0)
 		return r;
 	r = sg_make(t, v->o.number, SG_DEFAULT_NAME, NULL, true, &group, reterr);
@@ -382,6 +376,7 @@ static const struct schema schemas[] = {
 
 const struct kind_ops vpc_ops = {
 	.size = sizeof(struct vpc),
+	.limit_code = VPC_E_VPC_LIMIT_EXCEEDED,
 	.copy = copy_members,
 	.to_json = to_json,
 	.to_document = to_document,
