@@ -17,6 +17,7 @@
 	COMMAND(status)       \
 	COMMAND(verify)       \
 	COMMAND(monitor)      \
+	COMMAND(top)          \
 	COMMAND(completion)
 
 #define COMMAND(symbol) extern const struct command symbol##_command;

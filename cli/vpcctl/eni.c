@@ -8,6 +8,7 @@
 #include "cli/lib/api.h"
 #include "cli/lib/screen.h"
 #include "cli/vpcctl/attachment.h"
+#include "cli/vpcctl/counters.h"
 #include "cli/vpcctl/eni.h"
 #include "cli/vpcctl/owner.h"
 
@@ -112,31 +113,11 @@ static int print_drops(struct cli *cli, const json_t *drops)
 
 static int print_counters(struct cli *cli, const json_t *object)
 {
-	static const char *const directions[][2] = {{"rx", "received"}, {"tx", "sent"}};
 	const json_t *counters = json_object_get(object, "counters");
-	_cleanup_(table_freep) struct table *t = NULL;
+	int status = counters_print(cli, object);
 
-	if (!json_is_object(counters))
-		return CLI_OK;
-	t = table_new();
-	if (!t)
-		return api_oom();
-	table_column(t, "TRAFFIC", TABLE_LEFT);
-	table_column(t, "PACKETS", TABLE_RIGHT);
-	table_column(t, "BYTES", TABLE_RIGHT);
-	for (size_t i = 0; i < ARRAY_SIZE(directions); i++) {
-		char packets[16], bytes[16];
-
-		snprintf(packets, sizeof(packets), "%s_packets", directions[i][0]);
-		snprintf(bytes, sizeof(bytes), "%s_bytes", directions[i][0]);
-		table_cell(t, directions[i][1]);
-		table_cellf(t, "%lld", (long long)json_integer_value(json_object_get(counters, packets)));
-		table_cellf(t, "%lld", (long long)json_integer_value(json_object_get(counters, bytes)));
-	}
-	putchar('\n');
-	if (table_print(t, 0, cli->colour) < 0)
-		return api_oom();
-	return print_drops(cli, json_object_get(counters, "drops"));
+	return status == CLI_OK && json_is_object(counters) ? print_drops(cli, json_object_get(counters, "drops"))
+							    : status;
 }
 
 const struct body_field eni_create_body[] = {

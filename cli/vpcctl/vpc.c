@@ -6,6 +6,7 @@
 #include <vpc/json.h>
 
 #include "cli/lib/api.h"
+#include "cli/vpcctl/counters.h"
 #include "cli/vpcctl/resource.h"
 
 static const struct field columns[] = {
@@ -60,6 +61,7 @@ const struct resource vpc_resource = {
 	.n_columns = ARRAY_SIZE(columns),
 	.fields = fields,
 	.n_fields = ARRAY_SIZE(fields),
+	.details = counters_print,
 	.create = create_body,
 };
 

@@ -8,6 +8,7 @@
 #include "engine/grace.h"
 #include "engine/reconcile.h"
 #include "engine/removal.h"
+#include "engine/traffic.h"
 #include "engine/verdicts.h"
 #include "engine/workload_end.h"
 #include "engine/audit_maps.h"
@@ -324,6 +325,8 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 		return r;
 	choose_fast_path(e, config->use_fast_path);
 	r = load_model(e, reterr);
+	if (r == 0 && traffic_start(e) < 0)
+		r = vpc_error_oom(reterr);
 	if (r == 0)
 		r = upgrade_model(e, reterr);
 	if (r == 0)
@@ -365,6 +368,7 @@ void engine_free(struct engine *e)
 	verdicts_close(e);
 	expire_end(e);
 	maps_audit_end(e);
+	traffic_end(e);
 	links_end(e);
 	sd_event_source_unref(e->repair_timer);
 	sd_event_source_unref(e->check_timer);

@@ -95,6 +95,9 @@ uint64_t engine_revision(const struct engine *e);
 /* The API's object with counters: model_to_json, and an ENI's `counters`, a rule's `packets`, `bytes`, `last_used` (RFC
  * 3339 or null). NULL: out of memory. */
 json_t *engine_object_json(struct engine *e, const struct object *o);
+/* GET /v1/traffic: fn is called once, perhaps before this returns, with the report, borrowed; NULL: it failed, and the
+ * log says why. */
+void engine_traffic(struct engine *e, void (*fn)(const json_t *traffic, void *userdata), void *userdata);
 /* GET /v1/status. */
 json_t *engine_status(struct engine *e);
 /* GET /v1/verify: fn gets {"equal": bool, "differences": […]}, borrowed. */

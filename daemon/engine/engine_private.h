@@ -109,6 +109,8 @@ struct engine {
 	bool checkpointing;
 	uint32_t walked; /* maps_walked() as was last told */
 
+	struct traffic *traffic; /* what VPCs received and sent */
+
 	sd_event_source *events_source;
 	struct verdict_listener *listeners;
 

@@ -7,6 +7,8 @@
 #include "util/json.h"
 
 #include "datapath/maps/counters.h"
+#include "engine/traffic.h"
+#include "observe/traffic_json.h"
 
 /* So many results of a transaction show all of one object that has a list, and after that only the first and the last:
  * the reply's size would grow with the square of the changes. */
@@ -31,10 +33,22 @@ static int add_eni_counters(struct engine *e, const struct object *o, json_t *js
 	for (size_t i = 1; i < VPC_DROP_COUNT; i++)
 		if (c.drops[i])
 			json_object_set_new(drops, labels[i], json_integer((json_int_t)c.drops[i]));
-	return json_object_set_new(json, "counters",
-				   json_pack("{s:I,s:I,s:I,s:I,s:o}", "rx_packets", (json_int_t)c.rx_packets,
-					     "rx_bytes", (json_int_t)c.rx_bytes, "tx_packets", (json_int_t)c.tx_packets,
-					     "tx_bytes", (json_int_t)c.tx_bytes, "drops", drops));
+	if (json_object_set_new(json, "counters", json_object()) < 0) {
+		json_decref(drops);
+		return -ENOMEM;
+	}
+	return traffic_put_json(json_object_get(json, "counters"), &c.traffic) |
+	       json_object_set_new(json_object_get(json, "counters"), "drops", drops);
+}
+
+/* What the ENIs of a VPC received and sent since it was made, those that are gone included. */
+static int add_vpc_counters(struct engine *e, const struct object *o, json_t *json)
+{
+	struct vpc_eni_stat sum;
+
+	traffic_refresh_vpc(e, o->number, &sum);
+	return json_object_set_new(json, "counters", json_object()) |
+	       traffic_put_json(json_object_get(json, "counters"), &sum);
 }
 
 static int add_rule_counters(struct engine *e, const struct object *o, json_t *json)
@@ -82,6 +96,7 @@ static int add_eni_state(struct engine *e, const struct object *o, json_t *json)
 
 /* What the engine knows of an object beside the model, by kind; NULL: nothing. */
 static int (*const add_state[OBJECT_KINDS])(struct engine *e, const struct object *o, json_t *json) = {
+	[OBJECT_VPC] = add_vpc_counters,
 	[OBJECT_SG] = add_group_counters,
 	[OBJECT_RULE] = add_rule_counters,
 	[OBJECT_ENI] = add_eni_state,

@@ -18,6 +18,7 @@
 #include "engine/removal.h"
 #include "engine/repair.h"
 #include "engine/taps.h"
+#include "engine/traffic.h"
 #include "engine/workloads.h"
 #include "engine/txn.h"
 
@@ -213,17 +214,24 @@ static void log_txn(const struct txn *t)
 	});
 }
 
-/* Notes the numbers of deleted rules, because flows and events may still name them. */
-static void remember_rules(struct txn *t)
+/* Notes the numbers of deleted rules, because flows and events may still name them, and what deleted ENIs counted. */
+static void remember_deleted(struct txn *t)
 {
 	const struct delta *deltas;
 	size_t n;
 
 	if (model_txn_deltas(t->mt, &deltas, &n) < 0)
 		return;
-	for (size_t i = 0; i < n; i++)
-		if (deltas[i].before && !deltas[i].after && deltas[i].before->kind == OBJECT_RULE)
-			rule_names_remember(&t->e->rule_names, (const struct rule *)deltas[i].before);
+	/* What is in a VPC comes before the VPC. */
+	for (size_t i = n; i > 0; i--) {
+		const struct object *o = deltas[i - 1].before;
+
+		if (!o || deltas[i - 1].after)
+			continue;
+		if (o->kind == OBJECT_RULE)
+			rule_names_remember(&t->e->rule_names, (const struct rule *)o);
+		traffic_object_is_gone(t->e, o);
+	}
 }
 
 /* Does a dry run: the maps refuse what they would refuse, the flows that would be cut are reported, and nothing is
@@ -280,7 +288,7 @@ static void txn_publish(struct txn *t)
 	t->reply.revision = e->revision;
 	grace_done(e);
 	wait = txn_report_cut(t);
-	remember_rules(t);
+	remember_deleted(t);
 	txn_build_results(t);
 	if (t->reply.cut_flows_pending)
 		json_array_append_new(t->reply.pending, json_string("cut_flows"));

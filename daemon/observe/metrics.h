@@ -7,9 +7,11 @@
 #include <stddef.h>
 
 /*
- * The metrics that `status` (as engine_status gives it) holds, as text of ret_size bytes, malloc'ed. NULL when there is
- * no memory, or no status.
+ * The metrics of `status` (as engine_status gives it) and `traffic` (as engine_traffic gives it; NULL: it could not be
+ * read, and is left out), as text of ret_size bytes, malloc'ed. NULL when there is no memory, or no status.
+ *
+ * Series are bounded: by VPC (at most limits.vpcs), and by those ENIs and rules that `traffic` has.
  */
-char *metrics_text(const json_t *status, size_t *ret_size);
+char *metrics_text(const json_t *status, const json_t *traffic, size_t *ret_size);
 
 #endif

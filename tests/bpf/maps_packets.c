@@ -149,7 +149,7 @@ Test(maps_packets, the_store_decides)
 	cr_assert_geq(counters.packets, 1);
 	cr_assert_gt(counters.last_used_ns, 0);
 	cr_assert_eq(maps_eni_counters(t, VPC_ENI_FIRST + 1, &eni), 0);
-	cr_assert_geq(eni.tx_packets, 1);
+	cr_assert_geq(eni.traffic.tx_packets, 1);
 	cr_assert_eq(maps_eni_counters(t, VPC_ENI_FIRST + 2, &eni), 0);
 	cr_assert_geq(eni.drops[VPC_DROP_NO_INGRESS_RULE], 3);
 }

@@ -17,6 +17,7 @@ void handle_change(struct request *r);
 /* reports.c */
 void handle_status(struct request *r);
 void handle_verify(struct request *r);
+void handle_traffic(struct request *r);
 void handle_metrics(struct request *r);
 
 /* verdicts.c */

@@ -104,14 +104,37 @@ void handle_verify(struct request *r)
 	verify_start(run);
 }
 
-/* --- metrics --- */
+/* --- traffic and metrics: counters are read on a thread, and the reply follows --- */
+
+static void on_traffic(const json_t *traffic, void *userdata)
+{
+	struct request *r = userdata;
+
+	request_reply_json(r, 200, traffic);
+	request_unref(r);
+}
+
+void handle_traffic(struct request *r)
+{
+	engine_traffic(r->api->engine, on_traffic, request_ref(r));
+}
+
+static void on_metrics(const json_t *traffic, void *userdata)
+{
+	struct request *r = userdata;
+
+	if (!request_is_gone(r)) {
+		json_t *status = engine_status(r->api->engine);
+		size_t size = 0;
+		char *text = metrics_text(status, traffic, &size);
+
+		json_decref(status);
+		request_reply_text(r, 200, r->route->content_type, text, size);
+	}
+	request_unref(r);
+}
 
 void handle_metrics(struct request *r)
 {
-	json_t *status = engine_status(r->api->engine);
-	size_t size = 0;
-	char *text = metrics_text(status, &size);
-
-	json_decref(status);
-	request_reply_text(r, 200, r->route->content_type, text, size);
+	engine_traffic(r->api->engine, on_metrics, request_ref(r));
 }

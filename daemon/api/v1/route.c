@@ -122,6 +122,8 @@ const struct operation operations[] = {
 	READ("/v1/status", handle_status, OBJECT_KINDS, 0, JSON, "Status", "what runs, and how it is"),
 	READ("/v1/verify", handle_verify, OBJECT_KINDS, 0, JSON, "Verification",
 	     "reads the kernel back and compares it with the model"),
+	READ("/v1/traffic", handle_traffic, OBJECT_KINDS, 0, JSON, "Traffic",
+	     "what VPCs, and the network interfaces and rules with the most traffic, have counted"),
 	READ("/v1/verdicts", handle_verdicts, OBJECT_KINDS, Q(DROPS) | Q(ENI) | Q(VPC), "application/x-ndjson",
 	     "Verdict", "verdicts as they happen: a stream of JSON lines"),
 	READ("/v1/openapi.json", handle_openapi, OBJECT_KINDS, 0, JSON, "OpenApi", "this description"),

@@ -105,6 +105,52 @@ static const struct schema_field cut_flow_fields[] = {
 	{"src_eni_id", SCHEMA_STRING_OR_NULL, NULL},
 	{"dst_eni_id", SCHEMA_STRING_OR_NULL, NULL},
 };
+/* What is counted of packets. */
+#define TRAFFIC                                                                               \
+	{"rx_packets", SCHEMA_INTEGER, "received"}, {"rx_bytes", SCHEMA_INTEGER, "received"}, \
+		{"tx_packets", SCHEMA_INTEGER, "sent"},                                       \
+	{                                                                                     \
+		"tx_bytes", SCHEMA_INTEGER, "sent"                                            \
+	}
+
+static const struct schema_field traffic_fields[] = {
+	{"time", SCHEMA_STRING, "when the counters were read"},
+	{"time_ns", SCHEMA_INTEGER, "CLOCK_MONOTONIC of the same moment"},
+	{"vpcs", SCHEMA_LIST_OF("VpcTraffic"), "every VPC"},
+	{"enis", SCHEMA_LIST_OF("EniTraffic"), "those with the most bytes; limits.metrics_enis of them"},
+	{"enis_left_out", SCHEMA_INTEGER, "network interfaces beyond them"},
+	{"rules", SCHEMA_LIST_OF("RuleTraffic"),
+	 "those that allowed the most packets; limits.metrics_rules of their rows are looked at"},
+	{"rules_left_out", SCHEMA_INTEGER, "rows of rules beyond them"},
+};
+static const struct schema_field vpc_traffic_fields[] = {
+	{"id", SCHEMA_STRING, NULL},
+	{"name", SCHEMA_STRING, NULL},
+	TRAFFIC,
+};
+static const struct schema_field eni_traffic_fields[] = {
+	{"id", SCHEMA_STRING, NULL},
+	{"name", SCHEMA_STRING, NULL},
+	{"vpc_id", SCHEMA_STRING, NULL},
+	{"vpc", SCHEMA_STRING, "its name"},
+	TRAFFIC,
+	{"drops", SCHEMA_INTEGER, "packets, for all reasons"},
+};
+static const struct schema_field rule_traffic_fields[] = {
+	{"id", SCHEMA_STRING, NULL},
+	{"direction", SCHEMA_STRING, "ingress or egress"},
+	{"protocol", SCHEMA_STRING, NULL},
+	{"from_port", SCHEMA_INTEGER_OR_NULL, "of icmp the type"},
+	{"to_port", SCHEMA_INTEGER_OR_NULL, "of icmp the code"},
+	{"cidr", SCHEMA_STRING_OR_NULL, NULL},
+	{"sg_id", SCHEMA_STRING_OR_NULL, NULL},
+	{"prefix_list_id", SCHEMA_STRING_OR_NULL, NULL},
+	{"description", SCHEMA_STRING, NULL},
+	{"security_group_id", SCHEMA_STRING, NULL},
+	{"security_group", SCHEMA_STRING, "its name"},
+	{"packets", SCHEMA_INTEGER, "allowed by it, as status' rule_counters says"},
+	{"bytes", SCHEMA_INTEGER, NULL},
+};
 static const struct schema_field problem_fields[] = {
 	{"type", SCHEMA_STRING, NULL},
 	{"title", SCHEMA_STRING, NULL},
@@ -129,6 +175,10 @@ const struct schema schema_others[] = {
 	{"Verification", FIELDS(verification_fields)},
 	{"Verdict", FIELDS(verdict_fields)},
 	{"CutFlow", FIELDS(cut_flow_fields)},
+	{"Traffic", FIELDS(traffic_fields)},
+	{"VpcTraffic", FIELDS(vpc_traffic_fields)},
+	{"EniTraffic", FIELDS(eni_traffic_fields)},
+	{"RuleTraffic", FIELDS(rule_traffic_fields)},
 	{"OpenApi", NULL, 0},
 	{"Problem", FIELDS(problem_fields)},
 };

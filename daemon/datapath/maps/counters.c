@@ -1,45 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "datapath/maps/counters.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
-#include <stdlib.h>
-
-#include <vpc/cleanup.h>
 
 #include "datapath/maps/shares.h"
 #include "datapath/maps/state.h"
+#include "datapath/maps/traffic.h"
 
 int maps_eni_counters(struct maps *maps, uint32_t eni, struct eni_counters *ret)
 {
-	int cpus = libbpf_num_possible_cpus();
-	_cleanup_free_ struct vpc_eni_stat *stats = NULL;
-	struct eni_counters sum = {};
+	struct eni_counters read = {};
 	int r;
 
-	if (cpus < 0)
-		return cpus;
 	if (eni >= maps->map[MAP_ENI].n)
 		return -ENOENT;
-	stats = calloc((size_t)cpus, sizeof(*stats));
-	if (!stats)
-		return -ENOMEM;
-	r = bpf_map_lookup_elem(maps->map[MAP_ENI_STAT].fd, &eni, stats);
-	for (int i = 0; r >= 0 && i < cpus; i++) {
-		sum.rx_packets += stats[i].rx_packets;
-		sum.rx_bytes += stats[i].rx_bytes;
-		sum.tx_packets += stats[i].tx_packets;
-		sum.tx_bytes += stats[i].tx_bytes;
-	}
-	for (uint32_t i = 0; r >= 0 && i < VPC_DROP_REASONS_MAX; i++) {
-		uint32_t index = eni * VPC_DROP_REASONS_MAX + i;
-
-		r = bpf_map_lookup_elem(maps->map[MAP_DROP].fd, &index, &sum.drops[i]);
-	}
+	r = maps_traffic_read(maps, eni, 1, &read.traffic);
+	if (r >= 0)
+		r = maps_drops_read(maps, eni, read.drops);
 	if (r < 0)
 		return r;
-	*ret = sum;
+	*ret = read;
 	return 0;
 }
 

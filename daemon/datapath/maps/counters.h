@@ -12,7 +12,7 @@
 struct maps;
 
 struct eni_counters {
-	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+	struct vpc_eni_stat traffic;
 	uint64_t drops[VPC_DROP_REASONS_MAX];
 };
 /* Reads the counters of an ENI's number. maps_prepare zeroes them when the number is given to another ENI. -ENOENT: no

@@ -364,6 +364,13 @@ static const struct schema_field fields[] = {
 	{"netns", SCHEMA_STRING, "its network namespace"},
 	{"mtu", SCHEMA_INTEGER, "bytes"},
 	{"dhcp_options", SCHEMA_REF("DhcpOptions"), NULL},
+	{"counters", SCHEMA_REF("VpcCounters"), "of all its network interfaces, those that are gone included"},
+};
+static const struct schema_field counter_fields[] = {
+	{"rx_packets", SCHEMA_INTEGER, "received"},
+	{"rx_bytes", SCHEMA_INTEGER, "received"},
+	{"tx_packets", SCHEMA_INTEGER, "sent"},
+	{"tx_bytes", SCHEMA_INTEGER, "sent"},
 };
 static const struct schema_field dhcp_options_fields[] = {
 	{"dns_servers", SCHEMA_STRINGS, NULL},
@@ -372,6 +379,7 @@ static const struct schema_field dhcp_options_fields[] = {
 static const struct schema schemas[] = {
 	{NULL, fields, ARRAY_SIZE(fields)},
 	{"DhcpOptions", dhcp_options_fields, ARRAY_SIZE(dhcp_options_fields)},
+	{"VpcCounters", counter_fields, ARRAY_SIZE(counter_fields)},
 };
 
 const struct kind_ops vpc_ops = {
