@@ -11,16 +11,11 @@
 #define RETRY_MAX_SHIFT 6u	    /* 16 s */
 #define SETTLED_US	10000000ull /* a port that was lost later than this after it was made didn't flap */
 
-static uint64_t now_us(void)
-{
-	return monotonic_us();
-}
-
 uint64_t retry_after(unsigned failures)
 {
 	unsigned shift = failures > RETRY_MAX_SHIFT ? RETRY_MAX_SHIFT : failures;
 
-	return (now_us() + (RETRY_FIRST_US << shift)) * 1000;
+	return (monotonic_us() + (RETRY_FIRST_US << shift)) * 1000;
 }
 
 /* --- ports ---------------------------------------------------------------------------------------------- */
@@ -63,7 +58,7 @@ void port_retries_prune(struct engine *e)
 
 	HASH_ITER (hh, e->port_retries, r, next) {
 		const struct object *o = model_by_number(e->model, OBJECT_ENI, r->eni);
-		bool settled = !r->reopening && !r->retry_us && now_us() - r->made_us > SETTLED_US;
+		bool settled = !r->reopening && !r->retry_us && monotonic_us() - r->made_us > SETTLED_US;
 
 		if (settled || !o || eni_of(o)->attachment.kind == ATTACHMENT_NONE)
 			port_retry_forget(e, r->eni);
@@ -87,8 +82,8 @@ bool port_retry_due(struct engine *e, uint32_t eni)
 	if (r->reopening)
 		return false;
 	if (r->retry_us)
-		return now_us() >= r->retry_us;
-	if (now_us() - r->made_us > SETTLED_US) {
+		return monotonic_us() >= r->retry_us;
+	if (monotonic_us() - r->made_us > SETTLED_US) {
 		port_retry_forget(e, eni);
 		return true;
 	}
@@ -126,7 +121,7 @@ void port_retry_made(struct engine *e, uint32_t eni)
 		return;
 	r->reopening = false;
 	r->retry_us = 0;
-	r->made_us = now_us();
+	r->made_us = monotonic_us();
 }
 
 /* --- opening again -------------------------------------------------------------------------------------- */

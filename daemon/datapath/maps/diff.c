@@ -198,24 +198,6 @@ static int diff_vpcs(struct diff *d)
 	return 0;
 }
 
-static void forget(struct plan *p)
-{
-	free(p->rows);
-	free(p->enis);
-	free(p->addrs);
-	free(p->vpcs);
-	free(p->routes);
-	free(p->associations);
-	free(p->nats);
-	free(p->eips);
-	free(p->publishes);
-	for (size_t i = 0; i < p->n_acls; i++)
-		free(p->acls[i].after.rules);
-	free(p->acls);
-	free(p->subnet_acls);
-	*p = (struct plan){};
-}
-
 int maps_diff(struct maps *maps, const struct plan *all, struct plan *ret, struct vpc_error *reterr)
 {
 	struct plan plan = {.flows = FLOWS_CUT};
@@ -233,7 +215,7 @@ int maps_diff(struct maps *maps, const struct plan *all, struct plan *ret, struc
 	if (r >= 0)
 		r = diff_acls(&d);
 	if (r < 0) {
-		forget(&plan);
+		plan_clear(&plan);
 		return vpc_error_oom(reterr);
 	}
 	*ret = plan;

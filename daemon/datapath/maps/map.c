@@ -15,6 +15,17 @@ const char *const map_names[MAP_COUNT] = {
 #undef MAP
 };
 
+int map_open_pinned(const char *path, struct bpf_map_info *ret_info)
+{
+	__u32 info_bytes = sizeof(*ret_info);
+	_cleanup_close_ int fd = bpf_obj_get(path);
+
+	*ret_info = (struct bpf_map_info){};
+	if (fd < 0)
+		return -errno;
+	return bpf_obj_get_info_by_fd(fd, ret_info, &info_bytes) < 0 ? -errno : TAKE_FD(fd);
+}
+
 #define BATCH_FIRST 4096u
 
 struct batch {

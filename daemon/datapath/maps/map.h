@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <linux/bpf.h>
+
 enum map_id {
 #define MAP(symbol, name, entries) MAP_##symbol,
 #include "datapath/maps/maps.def"
@@ -27,6 +29,10 @@ struct kernel_map {
 	void *mem;	/* its mapped memory; NULL: it can't be mapped */
 	size_t mem_bytes;
 };
+
+/* Opens the map that is pinned at path, and reads the kernel's description of it. The caller closes the descriptor.
+ * -ENOENT: nothing is pinned there; -errno of bpf(). */
+int map_open_pinned(const char *path, struct bpf_map_info *ret_info);
 
 /* Calls fn for every element of a hash, with copies of key and value. If fn doesn't return 0, the walk stops and its
  * result is returned. If the map changes meanwhile, an element may come twice or not at all. -ENOMEM, -errno of

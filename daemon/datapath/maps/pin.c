@@ -92,9 +92,8 @@ int pin_open_dir(struct maps *maps, const char *pin_dir, struct vpc_error *reter
 static int reuse_map(struct maps *maps, enum map_id id, bool *ret_found)
 {
 	struct bpf_map *map = size_object_map(maps->bpf, id);
-	struct bpf_map_info info = {};
-	__u32 info_bytes = sizeof(info);
 	_cleanup_close_ int fd = -1;
+	struct bpf_map_info info;
 	char path[PATH_MAX];
 	int r;
 
@@ -102,12 +101,9 @@ static int reuse_map(struct maps *maps, enum map_id id, bool *ret_found)
 	r = map_path(maps, map_names[id], path);
 	if (r < 0)
 		return r;
-	fd = bpf_obj_get(path);
+	fd = map_open_pinned(path, &info);
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
-	r = bpf_obj_get_info_by_fd(fd, &info, &info_bytes);
-	if (r < 0)
-		return r;
 	if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
 	    info.value_size != bpf_map__value_size(map) || info.map_flags != bpf_map__map_flags(map))
 		return -EBADMSG;
@@ -248,13 +244,38 @@ static int pin_program(const struct maps *maps, const struct bpf_program *prog)
 	return rename(fresh, path) < 0 ? -errno : 0;
 }
 
-static bool pinned_is(const char *path, uint32_t id)
+/* What is at the path of a pin. */
+enum pin_state { PIN_OURS, PIN_ANOTHER, PIN_MISSING, PIN_UNKNOWN };
+
+/* r: what opening the pin gave. Without a free descriptor, or memory, nobody knows. */
+static enum pin_state state_of(int r)
 {
-	struct bpf_map_info info = {};
-	__u32 info_bytes = sizeof(info);
+	return r == -EMFILE || r == -ENFILE || r == -ENOMEM ? PIN_UNKNOWN : PIN_MISSING;
+}
+
+static enum pin_state map_state(const char *path, const struct kernel_map *map)
+{
+	struct bpf_map_info info;
+	_cleanup_close_ int fd = map_open_pinned(path, &info);
+
+	if (fd < 0)
+		return state_of(fd);
+	return info.id == map->id ? PIN_OURS : PIN_ANOTHER;
+}
+
+static enum pin_state program_state(const char *path, const struct bpf_program *prog)
+{
+	struct bpf_prog_info ours = {}, pinned = {};
+	__u32 our_bytes = sizeof(ours), pinned_bytes = sizeof(pinned);
 	_cleanup_close_ int fd = bpf_obj_get(path);
 
-	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &info_bytes) == 0 && info.id == id;
+	if (fd < 0)
+		return state_of(fd);
+	return bpf_obj_get_info_by_fd(fd, &pinned, &pinned_bytes) == 0 &&
+			       bpf_obj_get_info_by_fd(bpf_program__fd(prog), &ours, &our_bytes) == 0 &&
+			       pinned.id == ours.id
+		       ? PIN_OURS
+		       : PIN_ANOTHER;
 }
 
 static int pin_map(const struct maps *maps, const struct kernel_map *map)
@@ -262,7 +283,7 @@ static int pin_map(const struct maps *maps, const struct kernel_map *map)
 	char path[PATH_MAX];
 	int r = map_path(maps, map->name, path);
 
-	if (r < 0 || pinned_is(path, map->id))
+	if (r < 0 || map_state(path, map) == PIN_OURS)
 		return r;
 	if (unlink(path) < 0 && errno != ENOENT)
 		return -errno;
@@ -286,51 +307,25 @@ int pin_all(struct maps *maps, struct vpc_error *reterr)
 	return r < 0 ? bpf_error(reterr, r, "pinning the maps") : 0;
 }
 
-static bool program_is_pinned(const struct maps *maps, const struct bpf_program *prog)
+static bool is_lost(enum pin_state state)
 {
-	struct bpf_prog_info ours = {}, pinned = {};
-	__u32 our_bytes = sizeof(ours), pinned_bytes = sizeof(pinned);
-	_cleanup_close_ int fd = -1;
-	char path[PATH_MAX];
-
-	if (prog_path(maps, bpf_program__name(prog), path) < 0)
-		return true;
-	fd = bpf_obj_get(path);
-	/* without a descriptor for the pin nobody knows */
-	if (fd < 0)
-		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM;
-	return bpf_obj_get_info_by_fd(fd, &pinned, &pinned_bytes) == 0 &&
-	       bpf_obj_get_info_by_fd(bpf_program__fd(prog), &ours, &our_bytes) == 0 && pinned.id == ours.id;
-}
-
-static bool map_is_pinned(const struct maps *maps, const struct kernel_map *map)
-{
-	struct bpf_map_info info = {};
-	__u32 info_bytes = sizeof(info);
-	_cleanup_close_ int fd = -1;
-	char path[PATH_MAX];
-
-	if (map_path(maps, map->name, path) < 0)
-		return true;
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM;
-	return bpf_obj_get_info_by_fd(fd, &info, &info_bytes) == 0 && info.id == map->id;
+	return state == PIN_ANOTHER || state == PIN_MISSING;
 }
 
 int maps_pins_mend(struct maps *maps)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct bpf_program *prog;
+	char path[PATH_MAX];
 	int missing = 0, r;
 
 	if (!maps->dir)
 		return 0;
 	for (int id = 0; id < MAP_COUNT; id++)
-		missing += !map_is_pinned(maps, &maps->map[id]);
+		missing += map_path(maps, map_names[id], path) == 0 && is_lost(map_state(path, &maps->map[id]));
 	bpf_object__for_each_program(prog, maps->bpf->obj)
 	{
-		missing += !program_is_pinned(maps, prog);
+		missing += prog_path(maps, bpf_program__name(prog), path) == 0 && is_lost(program_state(path, prog));
 	}
 	if (!missing)
 		return 0;
@@ -340,57 +335,40 @@ int maps_pins_mend(struct maps *maps)
 	return r < 0 ? r : missing;
 }
 
-static int verify_program(const struct maps *maps, const struct bpf_program *prog, json_t *report)
+/* what: "map". */
+static int report_pin(json_t *report, const char *what, const char *name, const char *path, enum pin_state state)
 {
-	struct bpf_prog_info pinned = {}, ours = {};
-	__u32 pinned_bytes = sizeof(pinned), our_bytes = sizeof(ours);
-	_cleanup_close_ int fd = -1;
-	char path[PATH_MAX];
-	int r = prog_path(maps, bpf_program__name(prog), path);
+	char object[32];
 
-	if (r < 0)
-		return r;
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return report_difference(report, "pinned program", bpf_program__name(prog), "missing", "%s", path);
-	if (bpf_obj_get_info_by_fd(fd, &pinned, &pinned_bytes) < 0 ||
-	    bpf_obj_get_info_by_fd(bpf_program__fd(prog), &ours, &our_bytes) < 0 || pinned.id != ours.id)
-		return report_difference(report, "pinned program", bpf_program__name(prog), "differs",
-					 "it is not the program that was loaded");
-	return 0;
-}
-
-static int verify_map(const struct maps *maps, const struct kernel_map *map, json_t *report)
-{
-	struct bpf_map_info info = {};
-	__u32 info_bytes = sizeof(info);
-	_cleanup_close_ int fd = -1;
-	char path[PATH_MAX];
-	int r = map_path(maps, map->name, path);
-
-	if (r < 0)
-		return r;
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return report_difference(report, "pinned map", map->name, "missing", "%s", path);
-	if (bpf_obj_get_info_by_fd(fd, &info, &info_bytes) < 0 || info.id != map->id)
-		return report_difference(report, "pinned map", map->name, "differs", "it is not the map in use");
-	return 0;
+	snprintf(object, sizeof(object), "pinned %s", what);
+	if (state == PIN_OURS)
+		return 0;
+	if (state == PIN_ANOTHER)
+		return report_difference(report, object, name, "differs", "it is not the %s in use", what);
+	return report_difference(report, object, name, "missing", "%s", path);
 }
 
 int pin_verify(const struct maps *maps, json_t *report)
 {
 	struct bpf_program *prog;
+	char path[PATH_MAX];
 	int r = 0;
 
 	if (!maps->dir)
 		return 0;
-	for (int id = 0; r >= 0 && id < MAP_COUNT; id++)
-		r = verify_map(maps, &maps->map[id], report);
+	for (int id = 0; r >= 0 && id < MAP_COUNT; id++) {
+		r = map_path(maps, map_names[id], path);
+		if (r >= 0)
+			r = report_pin(report, "map", map_names[id], path, map_state(path, &maps->map[id]));
+	}
 	bpf_object__for_each_program(prog, maps->bpf->obj)
 	{
+		const char *name = bpf_program__name(prog);
+
 		if (r >= 0)
-			r = verify_program(maps, prog, report);
+			r = prog_path(maps, name, path);
+		if (r >= 0)
+			r = report_pin(report, "program", name, path, program_state(path, prog));
 	}
 	return r;
 }

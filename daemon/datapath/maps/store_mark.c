@@ -13,6 +13,8 @@
 
 #include <vpc/cleanup.h>
 
+#include "datapath/maps/map.h"
+
 /* The map's only value. It outlives versions of vpcd: fields are only added at the end, in the pad. */
 struct mark {
 	uint64_t revision;
@@ -35,14 +37,11 @@ static int mark_path(const char *pin_dir, char ret[PATH_MAX])
 /* -ENOENT: nothing is pinned. */
 static int open_pin(const char *path)
 {
-	struct bpf_map_info info = {};
-	__u32 info_bytes = sizeof(info);
-	_cleanup_close_ int fd = bpf_obj_get(path);
+	struct bpf_map_info info;
+	_cleanup_close_ int fd = map_open_pinned(path, &info);
 
 	if (fd < 0)
-		return -errno;
-	if (bpf_obj_get_info_by_fd(fd, &info, &info_bytes) < 0)
-		return -errno;
+		return fd;
 	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size != sizeof(struct mark) ||
 	    !(info.map_flags & BPF_F_MMAPABLE))
 		return -EBADMSG;
@@ -128,18 +127,17 @@ void pinned_mark_close(struct pinned_mark *m)
 
 int pinned_mark_mend(const struct pinned_mark *m, const char *pin_dir)
 {
-	struct bpf_map_info info = {};
-	__u32 info_bytes = sizeof(info);
+	struct bpf_map_info info;
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
 	int r = m ? mark_path(pin_dir, path) : 0;
 
 	if (!m || r < 0)
 		return r;
-	fd = bpf_obj_get(path);
-	if (fd < 0 && errno != ENOENT && errno != EINVAL)
-		return -errno;
-	if (fd >= 0 && (bpf_obj_get_info_by_fd(fd, &info, &info_bytes) < 0 || info.id == m->id))
+	fd = map_open_pinned(path, &info);
+	if (fd < 0 && fd != -ENOENT && fd != -EINVAL)
+		return fd;
+	if (fd >= 0 && info.id == m->id)
 		return 0;
 	if (unlink(path) < 0 && errno != ENOENT)
 		return -errno;

@@ -22,21 +22,16 @@
 /* A map of flows of that version. 0 and fd -1: there is none that is understood. */
 static int carry_map(const char *folder, const char *name, struct kernel_map *ret)
 {
-	struct bpf_map_info info = {};
-	__u32 info_bytes = sizeof(info);
 	_cleanup_close_ int fd = -1;
+	struct bpf_map_info info;
 	char path[PATH_MAX];
-	int r;
 
 	*ret = (struct kernel_map){.name = name, .fd = -1};
 	if (snprintf(path, sizeof(path), "%s/maps/%s", folder, name) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	fd = bpf_obj_get(path);
+	fd = map_open_pinned(path, &info);
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
-	r = bpf_obj_get_info_by_fd(fd, &info, &info_bytes);
-	if (r < 0)
-		return r;
 	if (info.key_size != sizeof(struct vpc_flow_key) || info.value_size != sizeof(struct vpc_flow))
 		return 0;
 	ret->key_size = info.key_size;
