@@ -9,66 +9,33 @@
 #include <vpc/clock.h>
 #include <vpc/json.h>
 
-#include "cli/cni/vpcd.h"
+#include "cli/cni/ask.h"
 #include "cli/lib/client.h"
-
-static int set_text(json_t *object, const char *key, const char *value)
-{
-	return value ? json_object_set_new(object, key, json_string(value)) : 0;
-}
-
-/* What can't be a tag's value (not UTF-8, too long, control characters) is left out: it is only for people. */
-static int set_note(json_t *tags, const char *key, const char *value)
-{
-	_cleanup_json_ json_t *text = value && *value ? json_string(value) : NULL;
-
-	if (!text || strlen(value) > 255)
-		return 0;
-	for (const char *s = value; *s; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
-			return 0;
-	return json_object_set(tags, key, text);
-}
-
-/* Owned; NULL: out of memory. */
-static json_t *make_tags(const struct cni_config *c, const struct cni_call *call)
-{
-	_cleanup_json_ json_t *tags = json_object();
-
-	if (!tags || set_text(tags, CNI_TAG_NETWORK, c->name) < 0 ||
-	    set_text(tags, CNI_TAG_CONTAINER, call->container_id) < 0 ||
-	    set_text(tags, CNI_TAG_IFNAME, call->ifname) < 0 || set_note(tags, CNI_TAG_NETNS, call->netns) < 0 ||
-	    set_note(tags, CNI_TAG_POD, c->pod) < 0 || set_note(tags, CNI_TAG_POD_SPACE, c->pod_space) < 0)
-		return NULL;
-	return TAKE_PTR(tags);
-}
-
-static json_t *make_create(const struct cni_config *c, const struct cni_call *call)
-{
-	_cleanup_free_ char *name = vpcd_eni_name(call);
-	_cleanup_json_ json_t *create =
-		json_pack("{s:s, s:s, s:s, s:b, s:o}", "op", "eni.create", "name", name ?: "", "subnet_id", c->subnet,
-			  "delete_on_termination", 1, "tags", make_tags(c, call));
-
-	if (!name || !create || (c->groups && json_object_set(create, "security_groups", c->groups) < 0) ||
-	    set_text(create, "ip", c->ip) < 0 || set_text(create, "ip6", c->ip6) < 0 ||
-	    set_text(create, "mac", c->mac) < 0 ||
-	    (json_array_size(c->secondary) > 0 && json_object_set(create, "secondary_ips", c->secondary) < 0))
-		return NULL;
-	return TAKE_PTR(create);
-}
 
 /* create, attach, and the published ports, which go with the ENI. Owned; NULL: out of memory. */
 static json_t *make_changes(const struct cni_config *c, const struct cni_call *call, const char *netns)
 {
-	_cleanup_json_ json_t *changes =
-		json_pack("[o, {s:s, s:s, s:{s:s, s:s, s:s, s:O*}}]", make_create(c, call), "op", "eni.attach",
-			  "eni_id", "$0.id", "attachment", "kind", "netns", "netns", netns, "ifname", call->ifname,
-			  "default_route", c->default_route);
+	_cleanup_json_ json_t *tags = json_object(), *attachment = NULL;
+	const struct workload w = cni_workload(c, call);
+	struct workload_wish wish = {
+		.subnet = c->subnet,
+		.groups = c->groups,
+		.secondary = c->secondary,
+		.ip = c->ip,
+		.ip6 = c->ip6,
+		.mac = c->mac,
+		.ports = c->ports,
+	};
 
-	if (!changes || (c->ports && json_array_extend(changes, c->ports) < 0))
+	attachment = json_pack("{s:s, s:s, s:s, s:O*}", "kind", "netns", "netns", netns, "ifname", call->ifname,
+			       "default_route", c->default_route);
+	if (!tags || !attachment || workload_note(tags, "cni", "netns", call->netns) < 0 ||
+	    workload_note(tags, "cni", "pod", c->pod) < 0 ||
+	    workload_note(tags, "cni", "pod-namespace", c->pod_space) < 0)
 		return NULL;
-	return TAKE_PTR(changes);
+	wish.tags = tags;
+	wish.attachment = attachment;
+	return workload_changes(&w, &wish);
 }
 
 /* Whether an ENI is attached to the namespace that fd is. */
@@ -96,7 +63,7 @@ static int clear_the_way(struct http *h, const struct cni_config *c, const struc
 			sleep_ms(50);
 		json_decref(eni);
 		eni = NULL;
-		r = vpcd_eni_find(h, c, call, &eni, reterr);
+		r = cni_eni_find(h, c, call, &eni, reterr);
 		if (r < 0)
 			return r;
 		if (!eni && !tries) {
@@ -106,7 +73,7 @@ static int clear_the_way(struct http *h, const struct cni_config *c, const struc
 		if (!eni)
 			return 0;
 		if (!json_is_object(json_object_get(eni, "attachment")) || !is_attached_to(eni, fd))
-			return vpcd_eni_delete(h, c, eni, reterr);
+			return cni_eni_delete(h, c, eni, reterr);
 	}
 	cni_fail(reterr, CNI_E_EXISTS, "container %.64s has interface %s of network %.64s already; DEL comes first",
 		 call->container_id, call->ifname, c->name);
@@ -127,21 +94,23 @@ static int make_eni(struct http *h, const struct cni_config *c, const struct cni
 		    json_t **ret, struct cni_error *reterr)
 {
 	_cleanup_json_ json_t *changes = make_changes(c, call, netns), *results = NULL;
-	struct vpcd_refusal refusal = {0};
+	struct vpcd_failure failure;
 	int r;
 
 	if (!changes)
 		return cni_oom(reterr);
-	r = vpcd_transaction(h, c, changes, &results, &refusal, reterr);
+	r = vpcd_transaction(h, c->vpc, changes, &results, &failure);
 	if (r < 0)
-		name_path(reterr->msg, sizeof(reterr->msg), netns, call->netns);
-	if (r < 0 && !strcmp(refusal.code, "InvalidParameterValue") && strstr(refusal.field, "name")) {
+		name_path(failure.text, sizeof(failure.text), netns, call->netns);
+	if (r < 0 && !strcmp(failure.code, "InvalidParameterValue") && strstr(failure.field, "name")) {
+		cni_failed(r, &failure, reterr);
 		r = clear_the_way(h, c, call, fd, reterr);
-		if (r == 0)
-			r = vpcd_transaction(h, c, changes, &results, NULL, reterr);
+		if (r < 0)
+			return r;
+		r = vpcd_transaction(h, c->vpc, changes, &results, &failure);
 	}
 	if (r < 0)
-		return r;
+		return cni_failed(r, &failure, reterr);
 	*ret = json_incref(json_array_get(results, 1));
 	return 0;
 }
@@ -172,10 +141,10 @@ int cni_add(const struct cni_call *call, const struct cni_config *c, json_t **re
 	if (r == 0 && http_new(c->socket, &h) < 0)
 		r = cni_oom(reterr);
 	if (r == 0)
-		r = vpcd_call(h, "GET", client_path("subnets", c->subnet, NULL, c->vpc), NULL, &subnet, NULL, reterr);
+		r = cni_get(h, client_path("subnets", c->subnet, NULL, c->vpc), &subnet, reterr);
 	if (r == 0 && !c->dns)
-		r = vpcd_call(h, "GET", client_path("vpcs", json_member_text(subnet, "vpc_id") ?: "", NULL, c->vpc),
-			      NULL, &vpc, NULL, reterr);
+		r = cni_get(h, client_path("vpcs", json_member_text(subnet, "vpc_id") ?: "", NULL, c->vpc), &vpc,
+			    reterr);
 	if (r == 0)
 		r = cni_netns_path(call, fd, c->socket, &netns, reterr);
 	if (r == 0)
@@ -184,7 +153,7 @@ int cni_add(const struct cni_call *call, const struct cni_config *c, json_t **re
 		return r;
 	r = cni_result_add(c, call, eni, subnet, vpc, result, reterr);
 	if (r < 0) {
-		vpcd_eni_delete(h, c, eni, &why); /* what went wrong first is what is told */
+		cni_eni_delete(h, c, eni, &why); /* what went wrong first is what is told */
 		return r;
 	}
 	*ret_result = TAKE_PTR(result);

@@ -6,7 +6,7 @@
 
 #include <vpc/json.h>
 
-#include "cli/cni/vpcd.h"
+#include "cli/cni/ask.h"
 #include "cli/lib/client.h"
 
 /* Whether an "address/prefix" is one of the ENI's. */
@@ -73,7 +73,7 @@ static int check_eni(const struct cni_call *call, const json_t *eni, const json_
 static int find_eni(struct http *h, const struct cni_call *call, const struct cni_config *c, json_t **ret,
 		    struct cni_error *reterr)
 {
-	int r = vpcd_eni_find(h, c, call, ret, reterr);
+	int r = cni_eni_find(h, c, call, ret, reterr);
 
 	if (r == 0 && !*ret)
 		return cni_fail(reterr, CNI_E_CHECK_FAILED, "vpcd has no network interface of container %.64s, %s",
@@ -116,6 +116,7 @@ int cni_status(const struct cni_call *call, const struct cni_config *c, struct c
 {
 	_cleanup_json_ json_t *body = NULL, *reply = NULL;
 	_cleanup_(http_freep) struct http *h = NULL;
+	struct vpcd_failure failure;
 	int r;
 
 	(void)call;
@@ -123,8 +124,10 @@ int cni_status(const struct cni_call *call, const struct cni_config *c, struct c
 			 "cni:status", "subnet_id", c->subnet, "security_groups", c->groups);
 	if (!body || http_new(c->socket, &h) < 0)
 		return cni_oom(reterr);
-	r = vpcd_call(h, "POST", client_path("transactions", NULL, NULL, c->vpc), body, &reply, NULL, reterr);
-	if (r < 0)
+	r = vpcd_call(h, "POST", client_path("transactions", NULL, NULL, c->vpc), body, &reply, &failure);
+	if (r < 0) {
+		cni_failed(r, &failure, reterr);
 		reterr->code = CNI_E_NOT_AVAILABLE;
+	}
 	return r;
 }

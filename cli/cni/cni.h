@@ -18,14 +18,6 @@
 #define CNI_IFNAME_MAX	     15
 #define CNI_CONFIG_BYTES_MAX (8u * 1024 * 1024)
 
-/* Tags of the ENIs that vpc-cni makes: by them DEL and GC know their own. */
-#define CNI_TAG_NETWORK	  "cni/network"
-#define CNI_TAG_CONTAINER "cni/container-id"
-#define CNI_TAG_IFNAME	  "cni/ifname"
-#define CNI_TAG_NETNS	  "cni/netns"
-#define CNI_TAG_POD	  "cni/pod"
-#define CNI_TAG_POD_SPACE "cni/pod-namespace"
-
 enum cni_code {
 #define CNI_CODE(symbol, number) CNI_E_##symbol = (number),
 #include "cli/cni/errors.def"

@@ -5,7 +5,7 @@
 
 #include <vpc/json.h>
 
-#include "cli/cni/vpcd.h"
+#include "cli/cni/ask.h"
 #include "cli/lib/client.h"
 
 int cni_del(const struct cni_call *call, const struct cni_config *c, struct cni_error *reterr)
@@ -16,13 +16,8 @@ int cni_del(const struct cni_call *call, const struct cni_config *c, struct cni_
 
 	if (http_new(c->socket, &h) < 0)
 		return cni_oom(reterr);
-	r = vpcd_eni_find(h, c, call, &eni, reterr);
-	return r == 0 && eni ? vpcd_eni_delete(h, c, eni, reterr) : r;
-}
-
-static const char *tag(const json_t *eni, const char *key)
-{
-	return json_member_text(json_object_get(eni, "tags"), key);
+	r = cni_eni_find(h, c, call, &eni, reterr);
+	return r == 0 && eni ? cni_eni_delete(h, c, eni, reterr) : r;
 }
 
 /* {"container\nifname": true} of the valid attachments: a lookup each, however many there are. */
@@ -47,8 +42,9 @@ static json_t *index_valid(const json_t *valid)
 /* 1: of this network and no longer valid; 0: to be kept. */
 static int is_stale(const struct cni_config *c, const json_t *valid, const json_t *eni)
 {
-	const char *network = tag(eni, CNI_TAG_NETWORK), *container = tag(eni, CNI_TAG_CONTAINER);
-	const char *ifname = tag(eni, CNI_TAG_IFNAME);
+	const char *network = workload_tag(eni, "cni", "network"),
+		   *container = workload_tag(eni, "cni", "container-id");
+	const char *ifname = workload_tag(eni, "cni", "ifname");
 	_cleanup_free_ char *key = NULL;
 
 	if (!network || !container || !ifname || strcmp(network, c->name) != 0)
@@ -75,7 +71,7 @@ static int delete_stale(struct http *h, const struct cni_config *c, const json_t
 			continue;
 		if (r < 0)
 			return cni_oom(reterr);
-		if (vpcd_eni_delete(h, c, eni, &error) < 0 && failed++ == 0)
+		if (cni_eni_delete(h, c, eni, &error) < 0 && failed++ == 0)
 			*reterr = error;
 	}
 	if (failed > 1)
@@ -87,14 +83,14 @@ int cni_gc(const struct cni_call *call, const struct cni_config *c, struct cni_e
 {
 	_cleanup_json_ json_t *valid = index_valid(c->valid), *list = NULL;
 	_cleanup_(http_freep) struct http *h = NULL;
-	struct vpcd_refusal refusal = {0};
+	struct vpcd_failure failure;
 	int r;
 
 	(void)call;
 	if (!valid || http_new(c->socket, &h) < 0)
 		return cni_oom(reterr);
-	r = vpcd_call(h, "GET", client_path("enis", NULL, NULL, c->vpc), NULL, &list, &refusal, reterr);
+	r = vpcd_call(h, "GET", client_path("enis", NULL, NULL, c->vpc), NULL, &list, &failure);
 	if (r < 0)
-		return refusal.status == 404 ? 0 : r;
+		return failure.status == 404 ? 0 : cni_failed(r, &failure, reterr);
 	return delete_stale(h, c, json_object_get(list, "enis"), valid, reterr);
 }

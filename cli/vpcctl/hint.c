@@ -9,6 +9,7 @@
 
 #include "cli/lib/api.h"
 #include "cli/lib/nearest.h"
+#include "cli/vpcctl/owner.h"
 #include "cli/vpcctl/resource.h"
 #include "cli/lib/screen.h"
 
@@ -85,11 +86,11 @@ static bool is_called(const json_t *eni, const char *ref)
 {
 	const json_t *tags = json_object_get(eni, "tags");
 	json_t *secondary = json_object_get(eni, "secondary_ips"), *item;
-	const char *container = json_member_text(tags, "cni/container-id");
+	const char *container = owner_container_id(tags);
 	size_t i, n = strlen(ref);
 
 	if (is(json_member_text(eni, "ip"), ref) || is(json_member_text(eni, "ip6"), ref) ||
-	    is(json_member_text(tags, "cni/pod"), ref))
+	    is(owner_container_name(tags), ref))
 		return true;
 	json_array_foreach (secondary, i, item)
 		if (is(json_string_value(item), ref))

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <vpc/clock.h>
+#include <vpc/engines.h>
 #include <vpc/file.h>
 #include <vpc/json.h>
 
@@ -101,11 +102,26 @@ static const char *process_of(struct cli *cli, const json_t *attachment)
 	return json_member_text(cli->processes, key);
 }
 
+static const char *get_tag(const void *tags, const char *name)
+{
+	return json_member_text(tags, name);
+}
+
+const char *owner_container_id(const json_t *tags)
+{
+	return engine_tag(get_tag, tags, "container-id");
+}
+
+const char *owner_container_name(const json_t *tags)
+{
+	return engine_container_name(get_tag, tags);
+}
+
 /* "container 0123456789ab (name)"; "" for what isn't one. Owned; NULL: out of memory. */
 static char *container_of(const json_t *eni)
 {
 	const json_t *tags = json_object_get(eni, "tags");
-	const char *id = json_member_text(tags, "cni/container-id"), *pod = json_member_text(tags, "cni/pod");
+	const char *id = owner_container_id(tags), *pod = owner_container_name(tags);
 	char *text = NULL;
 
 	if (!id)
@@ -141,8 +157,8 @@ static char *tap_text(const json_t *attachment, const char *process)
 char *owner_short(struct cli *cli, const json_t *eni)
 {
 	const json_t *attachment = json_object_get(eni, "attachment"), *tags = json_object_get(eni, "tags");
-	const char *netns = json_member_text(attachment, "netns"), *id = json_member_text(tags, "cni/container-id");
-	const char *pod = json_member_text(tags, "cni/pod"), *slash = netns ? strrchr(netns, '/') : NULL;
+	const char *netns = json_member_text(attachment, "netns"), *id = owner_container_id(tags);
+	const char *pod = owner_container_name(tags), *slash = netns ? strrchr(netns, '/') : NULL;
 	const char *process = is_tap(attachment) ? NULL : process_of(cli, attachment);
 	char *text = NULL;
 
@@ -153,8 +169,7 @@ char *owner_short(struct cli *cli, const json_t *eni)
 		id = pod ? pod : !netns || !strncmp(netns, "/proc/", 6) ? "" : slash ? slash + 1 : netns;
 	if (!*id && is_kind(attachment, "link"))
 		return owner_text(cli, eni);
-	if (asprintf(&text, "%.*s%s%s",
-		     pod || !json_member_text(tags, "cni/container-id") ? (int)strlen(id) : CONTAINER_CHARS, id,
+	if (asprintf(&text, "%.*s%s%s", pod || !owner_container_id(tags) ? (int)strlen(id) : CONTAINER_CHARS, id,
 		     process && *id ? ", " : "",
 		     process ? process
 		     : *id   ? ""

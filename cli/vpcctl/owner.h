@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who uses an ENI: the container, by the tags that vpc-cni set, and the first process of the namespace; or the tap's
+ * Who uses an ENI: the container, by the tags that a plugin set, and the first process of the namespace; or the tap's
  * owner, and the process that has the tap open (vpcctl/owner_tap.h). vpcctl finds the processes in /proc; only root
  * sees those of others.
  */
@@ -16,5 +16,9 @@ char *owner_text(struct cli *cli, const json_t *eni);
 char *owner_short(struct cli *cli, const json_t *eni);
 /* The same without the interface, for monitor; NULL: nobody is known, or out of memory. */
 char *owner_who(struct cli *cli, const json_t *eni);
+
+/* The container that an ENI's tags tell of, by those of whatever plugin set them; NULL: none. Borrowed from tags. */
+const char *owner_container_id(const json_t *tags);
+const char *owner_container_name(const json_t *tags);
 
 #endif

@@ -3,6 +3,8 @@
 #include "engine/detach.h"
 
 #include <vpc/clock.h>
+#include <vpc/engines.h>
+
 #include "engine/engine_private.h"
 
 #include "util/log.h"
@@ -50,8 +52,10 @@ static void submit_detach(struct engine *e, const char *eni_id, bool delete, con
 }
 
 /* NULL: none, or longer than a reason has room for (cut off it might end in the middle of a character). */
-static const char *tag_value(const struct object *o, const char *key)
+static const char *tag_value(const void *object, const char *key)
 {
+	const struct object *o = object;
+
 	for (size_t i = 0; o && i < o->n_tags; i++) {
 		const char *value = o->tags[i].value;
 
@@ -62,12 +66,12 @@ static const char *tag_value(const struct object *o, const char *key)
 }
 
 /* A namespace that was handed over by a descriptor has a path that says nothing to anybody: the container's name or id,
- * and the path that its engine has for it, stand in the tags that vpc-cni gives its ENIs. */
+ * and the path that its engine has for it, stand in the tags that plugins give their ENIs. */
 static void gone_reason(const struct object *eni, const struct attachment *a, char *ret, size_t size)
 {
 	bool handed_over = !strncmp(a->path, "/proc/", 6) && strstr(a->path, "/fd/");
-	const char *container = tag_value(eni, "cni/pod") ?: tag_value(eni, "cni/container-id");
-	const char *path = handed_over ? tag_value(eni, "cni/netns") : a->path;
+	const char *container = engine_container_name(tag_value, eni) ?: engine_tag(tag_value, eni, "container-id");
+	const char *path = handed_over ? engine_tag(tag_value, eni, "netns") : a->path;
 	size_t n = 0;
 
 	if (path && strlen(path) > 80)
