@@ -151,9 +151,17 @@ static const struct {
 #undef LIMIT
 };
 
+/* Earlier names of limits. */
+static const struct {
+	const char *was, *is;
+} renamed_limits[] = {{"classes", "port_mask_groups"}};
+
 /* A limit may be lower than its default, not higher: maps are sized, and tests run, by the defaults. */
 static int set_limit(struct config *c, const char *name, const char *value)
 {
+	for (size_t i = 0; i < ARRAY_SIZE(renamed_limits); i++)
+		if (!strcmp(name, renamed_limits[i].was))
+			name = renamed_limits[i].is;
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
 		uint32_t *limit = (uint32_t *)(void *)((char *)&c->limits + limits[i].offset);
 		uint64_t number;

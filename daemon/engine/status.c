@@ -146,7 +146,7 @@ json_t *engine_status(struct engine *e)
 			 "instance", e->instance, "version", VPCD_VERSION, "epoch", (json_int_t)maps_epoch(e->maps),
 			 "revision", (json_int_t)e->revision, "engine", "ebpf", "fast_path", (int)e->fast_path,
 			 "attach_mode", net_attach_mode(e->net), "edge", edge_status(e), "pending", pending_to_json(e),
-			 "limits", limits_to_json(&e->limits), "counts", counts_to_json(e), "tables",
+			 "limits", limits_to_json(&e->limits), "counts", counts_to_json(e), "maps",
 			 maps_status(e->maps), "flow_shares", flow_shares_to_json(e), "kernel", "release", uts.release,
 			 "machine", uts.machine, "tcx", strcmp(net_attach_mode(e->net), "tcx") == 0, "abi",
 			 VPC_ABI_VERSION, "health", conditions_health(e->conditions), "rule_counters", "flows judged",

@@ -29,7 +29,7 @@ world_up()
 
 established()
 {
-	ctl -o json status | jq '.tables.flow.used'
+	ctl -o json status | jq '.maps.flow.used'
 }
 
 # Sum of all ENIs' drops, as "reason count" lines.
@@ -122,7 +122,7 @@ measure_shares()
 	local ends pair pids=() evil size per=${FILL_EACH:-300000}
 	mapfile -t ends < <(for name in a1 a2 a3 a4; do end_of "$name"; echo; done)
 	evil=$(ctl -o id vpc show evil)
-	size=$(ctl -o json status | jq .tables.flow.size)
+	size=$(ctl -o json status | jq .maps.flow.size)
 	bystanders alone
 	for pair in "0 1" "1 0" "2 3" "3 2"; do
 		"$TOOLS/overrun" handshakes "${ends[${pair% *}]}" "${ends[${pair#* }]}" --count "$per" >/dev/null &

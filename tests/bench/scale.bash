@@ -42,7 +42,7 @@ rss_kib()
 # Bytes of the instance's maps, as the kernel counts them.
 maps_bytes()
 {
-	ctl -o json status | jq '[.tables[].bytes] | add'
+	ctl -o json status | jq '[.maps[].bytes] | add'
 }
 
 # Whether what was deleted is gone.

@@ -76,7 +76,7 @@ Test(maps_size, estimates_are_what_the_kernel_takes)
 	struct maps_config config = {.limits = &limits, .first_epoch = 1, .classifier_from = MAPS_CLASSIFIER_FROM};
 	struct maps *t;
 
-	limits.rows = limits.classes = limits.flows_established = 20000;
+	limits.rows = limits.port_mask_groups = limits.flows_established = 20000;
 	cr_assert_eq(maps_open(&config, &t, &error), 0, "%s", error.message);
 	for (int i = 0; i < MAP_COUNT; i++) {
 		const struct kernel_map *map = &t->map[i];

@@ -25,7 +25,7 @@ static struct vpc_limits limits(void)
 	/* Small maps load fast; the maps of flows have room for every flow of a script, so that nothing is evicted. */
 	l.addresses = 4096;
 	l.rows = 65536;
-	l.classes = 16384;
+	l.port_mask_groups = 16384;
 	l.sets = 2048;
 	l.flows_established = 65536;
 	l.flows_other = 65536;

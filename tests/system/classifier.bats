@@ -51,7 +51,7 @@ teardown()
 
 classifier_blocks()
 {
-	ctl -o json status | jq .tables.classifier.used
+	ctl -o json status | jq .maps.classifier.used
 }
 
 @test "P2: a rule of such a group is in force, and out of force, when the reply comes" {
@@ -61,7 +61,7 @@ classifier_blocks()
 		fail "an allowed packet didn't come back"
 	sleep 0.3
 	[ "$(grep -c denied "$(log_of "$P-b")")" -eq 0 ] || fail "packets passed after their rule was revoked"
-	[ "$(ctl -o json status | jq .tables.classifier.walked)" -eq 0 ] || fail "rules are walked"
+	[ "$(ctl -o json status | jq .maps.classifier.walked)" -eq 0 ] || fail "rules are walked"
 	verify_clean
 }
 

@@ -209,7 +209,7 @@ Test(cli_output, status_shows_counts_beside_limits)
 	fake_reply(d, "GET", "/v1/status", 200,
 		   "{\"instance\":\"default\",\"epoch\":3,\"revision\":4,\"engine\":\"ebpf\",\"fast_path\":false,"
 		   "\"attach_mode\":\"tcx\",\"pending\":[],\"limits\":{\"vpcs\":1000,\"groups\":9,\"flows\":5},"
-		   "\"counts\":{\"vpcs\":2,\"security_groups\":3},\"tables\":{\"eni\":{\"size\":8,\"used\":1},"
+		   "\"counts\":{\"vpcs\":2,\"security_groups\":3},\"maps\":{\"eni\":{\"size\":8,\"used\":1},"
 		   "\"ctl\":{\"size\":1}},"
 		   "\"kernel\":{\"release\":\"6.18\"},\"health\":\"ok\",\"news\":[1,2]}");
 	expect_out("status", "instance     default\n"
@@ -227,9 +227,9 @@ Test(cli_output, status_shows_counts_beside_limits)
 			     "security_groups       3      9\n"
 			     "flows                 -      5\n"
 			     "\n"
-			     "tables  size  used\n"
-			     "eni        8     1\n"
-			     "ctl        1     -\n");
+			     "maps  size  used\n"
+			     "eni      8     1\n"
+			     "ctl      1     -\n");
 }
 
 /* What an ENI is attached to: the container by its tags, and the first process of the namespace. */

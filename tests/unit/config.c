@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What vpcd says of configuration files: pools of public addresses, and the edge. */
+/* What vpcd says of configuration files: pools of public addresses, the edge, limits. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +57,10 @@ static const struct {
 	{"[edge]\nredirect=yes\n", NULL},
 	{"[edge]\nredirect=maybe\n", "redirect=maybe"},
 	{"[edge]\nredirect=\n", "redirect"},
+	{"[Limits]\nport_mask_groups=100\n", NULL},
+	{"[Limits]\nclasses=100\n", NULL}, /* its earlier name */
+	{"[Limits]\nclasses=500001\n", "limit port_mask_groups must be a number from 1 to 500000"},
+	{"[Limits]\nsuites=100\n", "there is no limit named 'suites'"},
 };
 
 Test(config, files)

@@ -61,7 +61,7 @@ static const struct schema_field status_fields[] = {
 	{"pending", SCHEMA_LIST_OF("Condition"), "what is wrong now, or still to be done"},
 	{"limits", SCHEMA_OBJECT, NULL},
 	{"counts", SCHEMA_COUNTS, NULL},
-	{"tables", SCHEMA_OBJECT, "by eBPF map: size, rows in use, bytes"},
+	{"maps", SCHEMA_OBJECT, "by eBPF map: size, rows in use, bytes"},
 	{"rule_counters", SCHEMA_STRING, "what a rule's counters count"},
 	{"kernel", "{}", NULL},
 	{"health", "{}", "state: ok or degraded; conditions: how many of each subsystem"},

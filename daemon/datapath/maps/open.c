@@ -102,7 +102,7 @@ static void adopt_limits(struct maps *maps)
 	l->sets = maps->map[MAP_SET].n - 1;
 	l->groups = maps->map[MAP_SG].n - 1;
 	l->prefix_list_names = maps->map[MAP_LIST_OF].n;
-	l->classes = maps->map[MAP_MASK_GROUP].n - 1;
+	l->port_mask_groups = maps->map[MAP_MASK_GROUP].n - 1;
 	l->rows = maps->map[MAP_ROW].n - 1;
 	l->flows_established = maps->map[MAP_FLOW].n;
 	l->flows_other = maps->map[MAP_FLOW_NEW].n;

@@ -98,7 +98,7 @@ static uint32_t scaled(uint32_t limit, uint32_t thousandths, uint32_t least)
 static void scale(struct vpc_limits *l, uint32_t large, uint32_t small)
 {
 	l->rows = scaled(l->rows, large, 1024);
-	l->classes = scaled(l->classes, large, 1024);
+	l->port_mask_groups = scaled(l->port_mask_groups, large, 1024);
 	l->flows_established = scaled(l->flows_established, large, 1024);
 	l->flows_other = scaled(l->flows_other, large, 1024);
 	l->routes = scaled(l->routes, large, 1024);

@@ -139,7 +139,7 @@ unharmed()
 	wait "$pid"
 	[ "$n" -eq 50 ] || fail "the same tenant's: $n of 50"
 	[ "$(cat "$BATS_TEST_TMPDIR/other")" -eq 50 ] || fail "another tenant's: $(cat "$BATS_TEST_TMPDIR/other") of 50"
-	[ "$(ctl -o json status | jq .tables.flow_overflow.used)" -gt 0 ]
+	[ "$(ctl -o json status | jq .maps.flow_overflow.used)" -gt 0 ]
 }
 
 @test "P5, P8: first fragments of one tenant evict nobody else's" {
@@ -155,7 +155,7 @@ unharmed()
 	[ "$n" -eq 10 ] || fail "the same tenant's: $n of 10"
 	[ "$(cat "$BATS_TEST_TMPDIR/other")" -eq 20 ] || fail "another tenant's: $(cat "$BATS_TEST_TMPDIR/other") of 20"
 	# the map was filled with others' twice over while these waited
-	[ "$(awk '{n += $1} END {print n + 0}' "$BATS_TEST_TMPDIR/scanned")" -gt $((2 * $(ctl -o json status | jq .tables.fragment.size))) ]
+	[ "$(awk '{n += $1} END {print n + 0}' "$BATS_TEST_TMPDIR/scanned")" -gt $((2 * $(ctl -o json status | jq .maps.fragment.size))) ]
 }
 
 @test "P5, P8: also while vpcd is dead" {
