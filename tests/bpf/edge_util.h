@@ -28,6 +28,7 @@ struct edge_lab {
 #define WORLD		"198.51.100.1"
 #define EDGE_TABLE	1u     /* of VPC n: n */
 #define EDGE_NAT	1u     /* number of the NAT gateway, behind the host's address */
+#define EDGE_POOL	3u     /* that all elastic IPs are of; the outer interface is its uplink */
 #define EDGE_PORT_FIRST 61000u /* preferred ports */
 
 /* With a route 0.0.0.0/0 to the NAT gateway; everything may leave ENI_A, nothing may enter. */

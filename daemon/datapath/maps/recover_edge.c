@@ -129,7 +129,7 @@ static void read_eip(struct maps *maps, uint32_t number)
 	struct vpc_eip *at = eip_at(maps, number);
 	uint32_t target = versioned_value(&at->target, maps_epoch(maps));
 	unsigned slot = !versioned_spare(&at->target, maps_epoch(maps));
-	struct eip_record record = {.number = number, .address = at->addr4};
+	struct eip_record record = {.number = number, .address = at->addr4, .pool = at->pool};
 
 	if (!target) {
 		if (!is_zero(at, sizeof(*at)))

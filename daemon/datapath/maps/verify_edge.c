@@ -208,7 +208,7 @@ static int verify_eip(const struct verify *v, uint32_t number, const struct eip_
 		return report_difference(v->report, "elastic IP", name, "missing", "its address leads to number %u",
 					 seen.number);
 	if (target != eip_target(want) || at->addr4 != want->address || at->vpc[slot] != want->vpc ||
-	    at->private4[slot] != want->private_address)
+	    at->private4[slot] != want->private_address || at->pool != want->pool)
 		return report_difference(v->report, "elastic IP", name, "differs", "target %x, expected %x", target,
 					 eip_target(want));
 	if (eip_is_eni(want) && !addr_has_eip(v, want))
