@@ -13,19 +13,7 @@
 #define EIP_D	"203.0.113.20"
 #define EIP_NAT "203.0.113.30"
 
-static struct edge_lab *e;
-
-static void setup(void)
-{
-	e = edge_open();
-}
-
-static void teardown(void)
-{
-	edge_close(e);
-}
-
-TestSuite(edge_public, .init = setup, .fini = teardown);
+EDGE_SUITE(edge_public, edge_open());
 
 static void elastic(void)
 {
