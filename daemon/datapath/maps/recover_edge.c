@@ -198,7 +198,7 @@ static bool publish_used(const void *mirror, uint32_t number)
 	return ((const struct mirror *)mirror)->publishes[number].state != NODE_FREE;
 }
 
-/* A port that moved gets its key, as an address that moved does. */
+/* A published port that moved gets its key, as an address that moved does (recover.c). */
 static int read_publishes(struct maps *maps)
 {
 	_cleanup_(reading_clear) struct reading reading = {.maps = maps, .id = MAP_PUBLISH};

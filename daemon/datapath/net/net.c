@@ -79,7 +79,7 @@ void net_free(struct net *n)
 
 	if (!n)
 		return;
-	/* what there is stays, and goes on being used */
+	/* the uplinks that are there stay in use */
 	n->on_uplink = NULL;
 	n->on_overlap = NULL;
 	HASH_ITER (hh, n->vpcs, v, next)
