@@ -16,6 +16,7 @@
 	COMMAND(rename)       \
 	COMMAND(status)       \
 	COMMAND(verify)       \
+	COMMAND(explain)      \
 	COMMAND(monitor)      \
 	COMMAND(top)          \
 	COMMAND(completion)
