@@ -3,6 +3,7 @@
 # shellcheck shell=bash
 
 _vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering tag attach detach rename status verify monitor top completion'
+_vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering tag attach detach rename status verify explain monitor completion'
 declare -gA _vpcctl_verbs=(
 	[vpc]='create list show set set-dhcp-options add-cidr remove-cidr delete'
 	[prefix-list]='create list show set add remove restore delete'
@@ -111,6 +112,7 @@ declare -gA _vpcctl_options=(
 	['rename']='--vpc --dry-run'
 	['status']=''
 	['verify']=''
+	['explain']='--from --to --source-port --vpc'
 	['monitor']='--drops --eni --vpc'
 	['top']='-n --interval'
 	['completion']=''
@@ -210,6 +212,9 @@ declare -gA _vpcctl_option_words=(
 	['attach --vpc']='@vpc'
 	['detach --vpc']='@vpc'
 	['rename --vpc']='@vpc'
+	['explain --from']='@eni'
+	['explain --to']='@eni'
+	['explain --vpc']='@vpc'
 	['monitor --eni']='@eni'
 	['monitor --vpc']='@vpc'
 )
@@ -289,6 +294,7 @@ declare -gA _vpcctl_argument_words=(
 	['tag remove 0']='@vpc @prefix-list @route-table @acl @subnet @sg @eni @igw @eigw @nat @eip @publish @peering'
 	['detach +']='@eni'
 	['rename 0']='@vpc @prefix-list @route-table @acl @subnet @sg @eni @igw @eigw @nat @eip @publish @peering'
+	['explain 0']='tcp udp icmp icmpv6 all'
 	['completion 0']='bash man names'
 )
 
