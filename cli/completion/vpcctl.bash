@@ -2,7 +2,7 @@
 # bash completion for vpcctl. Made by `vpcctl completion bash`: change the command table, not this file.
 # shellcheck shell=bash
 
-_vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering tag attach detach rename status verify explain monitor completion'
+_vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering tag attach detach rename status verify explain monitor top completion'
 declare -gA _vpcctl_verbs=(
 	[vpc]='create list show set set-dhcp-options add-cidr remove-cidr delete'
 	[prefix-list]='create list show set add remove restore delete'
@@ -69,7 +69,7 @@ declare -gA _vpcctl_options=(
 	['eni list']='--vpc'
 	['eni show']='--vpc'
 	['eni delete']='--vpc --dry-run'
-	['eni attach']='--netns --pid --tap --owner --queues --default-route --ifname --vpc --dry-run'
+	['eni attach']='--netns --pid --tap --link --owner --queues --default-route --ifname --vpc --dry-run'
 	['eni detach']='--vpc --dry-run'
 	['eni set']='--sg --source-dest-check --flows --vpc --dry-run'
 	['eni assign-ip']='--vpc --dry-run'
@@ -106,16 +106,17 @@ declare -gA _vpcctl_options=(
 	['peering delete']='--dry-run'
 	['tag add']='--vpc --dry-run'
 	['tag remove']='--vpc --dry-run'
-	['attach']='--subnet --sg --ip --ip6 --secondary-ip --mac --no-source-dest-check --delete-on-termination --tag --netns --pid --tap --owner --queues --default-route --ifname --vpc --dry-run'
+	['attach']='--subnet --sg --ip --ip6 --secondary-ip --mac --no-source-dest-check --delete-on-termination --tag --netns --pid --tap --link --owner --queues --default-route --ifname --vpc --dry-run'
 	['detach']='--vpc --dry-run'
 	['rename']='--vpc --dry-run'
 	['status']=''
 	['verify']=''
 	['explain']='--from --to --source-port --vpc'
 	['monitor']='--drops --eni --vpc'
+	['top']='-n --interval'
 	['completion']=''
 )
-declare -gA _vpcctl_flags=( [--help]=1 [-h]=1 [--version]=1 [--internet]=1 [--dry-run]=1 [--no-source-dest-check]=1 [--delete-on-termination]=1 [--tap]=1 [--allow-reassociation]=1 [--no-allow-reassociation]=1 [--drops]=1 )
+declare -gA _vpcctl_flags=( [--help]=1 [-h]=1 [--version]=1 [--internet]=1 [--dry-run]=1 [--no-source-dest-check]=1 [--delete-on-termination]=1 [--tap]=1 [--link]=1 [--allow-reassociation]=1 [--no-allow-reassociation]=1 [--drops]=1 )
 declare -gA _vpcctl_option_words=(
 	['--socket']='@files'
 	['-o']='table json yaml id'

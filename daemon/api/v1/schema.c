@@ -150,6 +150,7 @@ static const struct schema_field rule_traffic_fields[] = {
 	{"security_group", SCHEMA_STRING, "its name"},
 	{"packets", SCHEMA_INTEGER, "allowed by it, as status' rule_counters says"},
 	{"bytes", SCHEMA_INTEGER, NULL},
+};
 static const struct schema_field explanation_fields[] = {
 	{"verdict", SCHEMA_STRING, "allow or drop"},
 	{"reason", SCHEMA_STRING_OR_NULL, "drop reason of the first step that refuses"},
