@@ -39,8 +39,9 @@ BPF_CFLAGS = -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Wshadow -Werror -fno-str
 DAEMON_SRC := $(wildcard daemon/*/*.c daemon/*/*/*.c daemon/*/*/*/*.c daemon/*/*/*/*/*.c)
 MAIN_SRC := $(wildcard daemon/*.c)
 DAEMON_OBJ := $(DAEMON_SRC:%.c=$(BUILD)/%.o)
-CLI_SRC := $(wildcard cli/lib/*.c cli/vpcctl/*.c)
+CLI_SRC := $(wildcard cli/lib/*.c cli/declare/*.c cli/declare/kinds/*.c cli/vpcctl/*.c)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
+DECLARE_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/declare/*.c cli/declare/kinds/*.c) cli/lib/nearest.c cli/lib/yaml.c)
 CNI_SRC := $(wildcard cli/cni/*.c) cli/lib/client.c cli/lib/http.c cli/lib/unreachable.c cli/lib/vpcd.c cli/lib/wait.c
 CNI_OBJ := $(CNI_SRC:%.c=$(BUILD)/%.o)
 # QEMU runs it once for each machine that it starts.
@@ -119,6 +120,10 @@ $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $$(patsubst %.c,$(BUILD)/%.o,$$(c
 endef
 $(foreach kind,unit bpf model bench,$(eval $(call TEST_RULES,$(kind))))
 
+# Documents of vpcctl are applied to the model itself.
+$(BUILD)/tests/unit/declare: $(BUILD)/tests/unit/declare.o $(patsubst %.c,$(BUILD)/%.o,$(call TEST_SHARED,unit)) $(DECLARE_OBJ) $(BUILD)/libvpcd.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON) -lyaml -lcriterion
+
 # Compiles headers of bpf/ for this machine.
 $(BUILD)/tests/bpf/parse.o: CPPFLAGS += -Ibpf
 
@@ -135,7 +140,7 @@ $(KIND_BIN): $(KIND_SRC:%.c=$(BUILD)/kind/%.o) $(BUILD)/libvpcd.a | $(BUILD)/kin
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON) -lcriterion
 
-$(BUILD)/kind/vpcctl: $(patsubst %.c,$(BUILD)/kind/%.o,$(CLI_SRC) tests/kind/probe_cli.c)
+$(BUILD)/kind/vpcctl: $(patsubst %.c,$(BUILD)/kind/%.o,$(CLI_SRC) tests/kind/probe_cli.c tests/kind/probe_declare.c)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CLI)
 
 # A kind of device that only tests have. device.c, compiled with it, takes the place of the library's.

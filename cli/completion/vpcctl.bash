@@ -2,7 +2,7 @@
 # bash completion for vpcctl. Made by `vpcctl completion bash`: change the command table, not this file.
 # shellcheck shell=bash
 
-_vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering tag attach detach rename status verify explain monitor top completion'
+_vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering tag attach detach rename export apply status verify monitor top completion'
 declare -gA _vpcctl_verbs=(
 	[vpc]='create list show set set-dhcp-options add-cidr remove-cidr delete'
 	[prefix-list]='create list show set add remove restore delete'
@@ -109,14 +109,15 @@ declare -gA _vpcctl_options=(
 	['attach']='--subnet --sg --ip --ip6 --secondary-ip --mac --no-source-dest-check --delete-on-termination --tag --netns --pid --tap --link --owner --queues --default-route --ifname --vpc --dry-run'
 	['detach']='--vpc --dry-run'
 	['rename']='--vpc --dry-run'
+	['export']='--vpc'
+	['apply']='-f --prune -y --dry-run'
 	['status']=''
 	['verify']=''
-	['explain']='--from --to --source-port --vpc'
 	['monitor']='--drops --eni --vpc'
 	['top']='-n --interval'
 	['completion']=''
 )
-declare -gA _vpcctl_flags=( [--help]=1 [-h]=1 [--version]=1 [--internet]=1 [--dry-run]=1 [--no-source-dest-check]=1 [--delete-on-termination]=1 [--tap]=1 [--link]=1 [--allow-reassociation]=1 [--no-allow-reassociation]=1 [--drops]=1 )
+declare -gA _vpcctl_flags=( [--help]=1 [-h]=1 [--version]=1 [--internet]=1 [--dry-run]=1 [--no-source-dest-check]=1 [--delete-on-termination]=1 [--tap]=1 [--link]=1 [--allow-reassociation]=1 [--no-allow-reassociation]=1 [--prune]=1 [-y]=1 [--drops]=1 )
 declare -gA _vpcctl_option_words=(
 	['--socket']='@files'
 	['-o']='table json yaml id'
@@ -211,9 +212,8 @@ declare -gA _vpcctl_option_words=(
 	['attach --vpc']='@vpc'
 	['detach --vpc']='@vpc'
 	['rename --vpc']='@vpc'
-	['explain --from']='@eni'
-	['explain --to']='@eni'
-	['explain --vpc']='@vpc'
+	['export --vpc']='@vpc'
+	['apply -f']='@files'
 	['monitor --eni']='@eni'
 	['monitor --vpc']='@vpc'
 )
@@ -293,7 +293,6 @@ declare -gA _vpcctl_argument_words=(
 	['tag remove 0']='@vpc @prefix-list @route-table @acl @subnet @sg @eni @igw @eigw @nat @eip @publish @peering'
 	['detach +']='@eni'
 	['rename 0']='@vpc @prefix-list @route-table @acl @subnet @sg @eni @igw @eigw @nat @eip @publish @peering'
-	['explain 0']='tcp udp icmp icmpv6 all'
 	['completion 0']='bash man names'
 )
 

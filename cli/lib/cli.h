@@ -50,6 +50,7 @@ struct cli {
 	size_t list_width;	/* most columns of a list's line; 0: no limit */
 	const char *taken_hint; /* advice when a name is taken, or NULL */
 	json_t *aliases;	/* {alias of an ENI: its id}: see api_alias() */
+	unsigned overtaken;	/* transactions that others were faster than; they are begun anew */
 	json_t *names;		/* cache: {path of a kind: {id: name}} */
 	json_t *processes;	/* cache of vpcctl/owner.c: {inode of a network namespace: "pid N command"} */
 	uint64_t processes_s;	/* CLOCK_MONOTONIC, when it was read */

@@ -14,9 +14,10 @@
 	COMMAND(attach)       \
 	COMMAND(detach)       \
 	COMMAND(rename)       \
+	COMMAND(export)       \
+	COMMAND(apply)        \
 	COMMAND(status)       \
 	COMMAND(verify)       \
-	COMMAND(explain)      \
 	COMMAND(monitor)      \
 	COMMAND(top)          \
 	COMMAND(completion)

@@ -46,7 +46,7 @@ static void print_near(struct cli *cli, const struct resource *r, const char *re
 	json_t *object;
 	size_t i;
 
-	/* This comes before similar names: a list of names is similar to each of them. */
+	/* Before a near name: one of several is always near. */
 	if (strchr(ref, ',')) {
 		print_several(kind_of(r->kind)->noun);
 		return;
@@ -98,8 +98,8 @@ static bool is_called(const json_t *eni, const char *ref)
 	return container && n >= ID_DIGITS_MIN && !strncmp(container, ref, n);
 }
 
-/* The id of the one ENI with this address, this container's name, or a container's id that begins with these digits.
- * Owned; NULL: none, or several. */
+/* The id of the one ENI that is called so otherwise than by id or name: by an address, its container's name, the first
+ * digits of its container's id. Owned; NULL: none, or several. */
 static char *find_eni(struct cli *cli, const char *ref)
 {
 	_cleanup_json_ json_t *enis = read_all(cli, &eni_resource);
@@ -117,8 +117,17 @@ static char *find_eni(struct cli *cli, const char *ref)
 	return found && json_member_text(found, "id") ? strdup(json_member_text(found, "id")) : NULL;
 }
 
-/* vpcd refused: there is no ENI of that name or id. If one ENI has that address or container, the command runs again
- * with its id. */
+/* So often a transaction begins anew that was made for a revision that is over. */
+#define OVERTAKEN_MAX 20
+
+/* Somebody else changed something since a document's plan was made. */
+static bool was_overtaken(struct cli *cli, const char *code, const char *detail)
+{
+	return !strcmp(code, "RevisionMismatch") && strstr(detail, "the state has revision") &&
+	       cli->overtaken++ < OVERTAKEN_MAX;
+}
+
+/* Nothing was done: there is no ENI of that name or id. If one is called so otherwise, the command is run again. */
 static bool learn_alias(struct cli *cli, const char *code, const char *detail)
 {
 	_cleanup_free_ char *ref = NULL, *id = NULL;
@@ -134,4 +143,9 @@ static bool learn_alias(struct cli *cli, const char *code, const char *detail)
 	return id && json_object_set_new(cli->aliases, ref, json_string(id)) == 0;
 }
 
-const struct cli_refusals hint_refusals = {.learn = learn_alias, .hint = print_hint};
+static bool learn(struct cli *cli, const char *code, const char *detail)
+{
+	return was_overtaken(cli, code, detail) || learn_alias(cli, code, detail);
+}
+
+const struct cli_refusals hint_refusals = {.learn = learn, .hint = print_hint};

@@ -43,9 +43,8 @@ int compile_nat(const struct scope *s, const struct object *before, const struct
 
 static int record_eip(const struct scope *s, enum snapshot snapshot, const struct eip *e, struct eip_record *ret)
 {
-	(void)snapshot;
-	*ret = (struct eip_record){
-		.number = e->o.number, .address = ip_v4_be(&e->address), .pool = model_pool_of(s->m, &e->address)};
+	(void)s, (void)snapshot;
+	*ret = (struct eip_record){.number = e->o.number, .address = ip_v4_be(&e->address)};
 	if (e->eni) {
 		ret->target = VPC_EIP_ENI << VPC_TARGET_SHIFT | e->eni;
 		ret->vpc = e->vpc;

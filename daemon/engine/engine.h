@@ -51,6 +51,7 @@ struct engine_request {
 	struct change *changes; /* owned, malloc'ed */
 	size_t n_changes;
 	bool dry_run;
+	uint64_t if_revision; /* that the state must have; 0: any */
 	struct caller caller;
 	uint64_t received_ns;  /* CLOCK_MONOTONIC: when the last byte was read */
 	char *idempotency_key; /* owned, or NULL */
@@ -102,10 +103,6 @@ void engine_traffic(struct engine *e, void (*fn)(const json_t *traffic, void *us
 json_t *engine_status(struct engine *e);
 /* GET /v1/verify: fn gets {"equal": bool, "differences": […]}, borrowed. */
 void engine_verify(struct engine *e, void (*fn)(const json_t *report, void *userdata), void *userdata);
-
-struct explain_question;
-/* POST /v1/explain: what becomes of a packet (observe/explain/explain.h). *ret: owned by the caller. */
-int engine_explain(struct engine *e, const struct explain_question *q, json_t **ret, struct vpc_error *reterr);
 
 /* --- taps (vpcd-tap.sock) --- */
 

@@ -13,6 +13,8 @@
 #include "engine/background.h"
 #include "engine/links.h"
 
+#include <inttypes.h>
+
 #include <vpc/clock.h>
 #include "engine/grace.h"
 #include "engine/removal.h"
@@ -38,8 +40,13 @@ int txn_validate(struct txn *t, struct vpc_error *reterr)
 		.seed = t->seed,
 		.instance = t->e->instance,
 	};
-	int r = model_begin(t->e->model, &context, &t->mt);
+	int r;
 
+	if (request->if_revision && request->if_revision != t->e->revision)
+		return vpc_error_set(reterr, VPC_E_REVISION_MISMATCH, "if_revision",
+				     "the state has revision %" PRIu64 ", not %" PRIu64, t->e->revision,
+				     request->if_revision);
+	r = model_begin(t->e->model, &context, &t->mt);
 	if (r < 0)
 		return vpc_error_oom(reterr);
 	t->results = calloc(request->n_changes ? request->n_changes : 1, sizeof(*t->results));

@@ -13,7 +13,19 @@
 
 #define SYN 0x02
 
-LAB_SUITE(acl, acl_lab_open());
+static struct lab *l;
+
+static void setup(void)
+{
+	l = acl_lab_open();
+}
+
+static void teardown(void)
+{
+	lab_close(l);
+}
+
+TestSuite(acl, .init = setup, .fini = teardown);
 
 /* --- a live connection -------------------------------------------------------------------------------------------- */
 

@@ -10,7 +10,19 @@
 
 #include "random.h"
 
-LAB_SUITE(acl_random, acl_lab_open());
+static struct lab *l;
+
+static void setup(void)
+{
+	l = acl_lab_open();
+}
+
+static void teardown(void)
+{
+	lab_close(l);
+}
+
+TestSuite(acl_random, .init = setup, .fini = teardown);
 
 #define CONNECTIONS 12
 

@@ -8,7 +8,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-EDGE_SUITE(edge_nat, edge_open());
+static struct edge_lab *e;
+
+static void setup(void)
+{
+	e = edge_open();
+}
+
+static void teardown(void)
+{
+	edge_close(e);
+}
+
+TestSuite(edge_nat, .init = setup, .fini = teardown);
 
 Test(edge_nat, tcp)
 {

@@ -12,7 +12,19 @@
 #include <stdio.h>
 #include <string.h>
 
-LAB_SUITE(gateway_answers, lab_usual());
+static struct lab *l;
+
+static void setup(void)
+{
+	l = lab_usual();
+}
+
+static void teardown(void)
+{
+	lab_close(l);
+}
+
+TestSuite(gateway_answers, .init = setup, .fini = teardown);
 
 /* The link-local address that follows from the ENI's MAC. */
 static const char *link_local(uint32_t number)

@@ -8,9 +8,20 @@
 #include <criterion/criterion.h>
 #include <linux/pkt_cls.h>
 
+static struct lab *l;
 static uint32_t row;
 
-LAB_SUITE(tcp_fast_path_known, tcp_lab_open(&row));
+static void setup(void)
+{
+	l = tcp_lab_open(&row);
+}
+
+static void teardown(void)
+{
+	lab_close(l);
+}
+
+TestSuite(tcp_fast_path_known, .init = setup, .fini = teardown);
 
 /* --- each end is counted once --- */
 

@@ -204,10 +204,14 @@ static int decode_single(struct request *r, const json_t *body, struct engine_re
 static int decode_many(struct request *r, const json_t *body, struct engine_request *request, struct vpc_error *reterr)
 {
 	size_t max = model_limits(engine_model(r->api->engine))->changes_per_request;
+	struct transaction_options options;
 	int n = decode_transaction(body, max, &request->changes, &request->n_changes, &request->dry_run, reterr);
 
+	if (n >= 0)
+		n = decode_transaction_options(body, &options, reterr);
 	if (n < 0)
 		return n;
+	request->if_revision = options.if_revision;
 	for (size_t i = 0; i < request->n_changes; i++) {
 		/* The address' scope is for the changes that don't name their own. */
 		if (request->changes[i].scope)

@@ -351,9 +351,41 @@ static int decode_element(const json_t *object, struct change *ret, struct vpc_e
 	return decode_fields(object, op, 0, true, ret, &dry_run, reterr);
 }
 
+#define OPTION(json_name, value_type, field, description) \
+	MEMBER(json_name, value_type, transaction_options, field, field, description)
+
+const struct member decode_transaction_members[] = {
+	OPTION("dry_run", value_bool, dry_run, "check and reply, but change nothing"),
+	OPTION("if_revision", value_revision, if_revision, "revision that the whole state must have"),
+};
+const size_t decode_n_transaction_members = ARRAY_SIZE(decode_transaction_members);
+
+static bool is_option(const char *key)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(decode_transaction_members); i++)
+		if (!strcmp(decode_transaction_members[i].name, key))
+			return true;
+	return false;
+}
+
+int decode_transaction_options(const json_t *object, struct transaction_options *ret, struct vpc_error *reterr)
+{
+	*ret = (struct transaction_options){0};
+	for (size_t i = 0; i < ARRAY_SIZE(decode_transaction_members); i++) {
+		const struct member *m = &decode_transaction_members[i];
+		const json_t *value = json_object_get(object, m->name);
+		char *base = (char *)ret;
+		int r = value ? m->type->decode(value, base + m->offset, base + m->extra, m->name, reterr) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int check_transaction(const json_t *object, struct vpc_error *reterr)
 {
-	const json_t *changes = json_object_get(object, "changes"), *dry_run = json_object_get(object, "dry_run");
+	const json_t *changes = json_object_get(object, "changes");
 	const char *key;
 	json_t *v;
 
@@ -362,17 +394,15 @@ static int check_transaction(const json_t *object, struct vpc_error *reterr)
 	json_object_foreach ((json_t *)object, key, v) {
 		char place[PLACE_SIZE];
 
-		if (strcmp(key, "changes") != 0 && strcmp(key, "dry_run") != 0)
+		if (strcmp(key, "changes") != 0 && !is_option(key))
 			return vpc_error_set(reterr, VPC_E_UNKNOWN_PARAMETER, place_member(place, "", key),
-					     "a transaction has changes and dry_run");
+					     "a transaction has changes, dry_run and if_revision");
 	}
 	if (!changes)
 		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, "changes", "changes is required");
 	if (!json_is_array(changes) || json_array_size(changes) == 0)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "changes",
 				     "changes must be a list of at least one change");
-	if (dry_run && !json_is_boolean(dry_run))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "dry_run", "dry_run must be true or false");
 	return 0;
 }
 
@@ -382,8 +412,11 @@ int decode_transaction(const json_t *object, size_t max_changes, struct change *
 	const json_t *list = json_object_get(object, "changes");
 	struct change *changes;
 	size_t size = json_array_size(list);
+	struct transaction_options options;
 	int r = check_transaction(object, reterr);
 
+	if (r >= 0)
+		r = decode_transaction_options(object, &options, reterr);
 	if (r < 0)
 		return r;
 	if (size > max_changes)
@@ -402,7 +435,7 @@ int decode_transaction(const json_t *object, size_t max_changes, struct change *
 	}
 	*ret = changes;
 	*ret_n = size;
-	*ret_dry_run = json_is_true(json_object_get(object, "dry_run"));
+	*ret_dry_run = options.dry_run;
 	return 0;
 }
 

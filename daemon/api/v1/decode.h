@@ -26,7 +26,18 @@ int decode_body(const char *body, size_t size, json_t **ret, struct vpc_error *r
 int decode_change(const json_t *object, enum change_op op, uint64_t from_path, struct change *ret, bool *ret_dry_run,
 		  struct vpc_error *reterr);
 
-/* {"changes": [{"op": …}, …], "dry_run"?}. At most max_changes (ResourceLimitExceeded). Errors have their change's
+/* What a transaction may have beside its changes. */
+struct transaction_options {
+	bool dry_run;
+	uint64_t if_revision; /* that of the whole state; 0: any */
+};
+extern const struct member decode_transaction_members[];
+extern const size_t decode_n_transaction_members;
+
+/* Reads them. Errors: InvalidParameterValue. */
+int decode_transaction_options(const json_t *object, struct transaction_options *ret, struct vpc_error *reterr);
+
+/* {"changes": [{"op": …}, …], "dry_run"?, …}. At most max_changes (ResourceLimitExceeded). Errors have their change's
  * index. eni.attach takes its attachment as "attachment" or, as PUT does, unwrapped. *ret: owned. */
 int decode_transaction(const json_t *object, size_t max_changes, struct change **ret, size_t *ret_n, bool *ret_dry_run,
 		       struct vpc_error *reterr);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "api/v1/decode.h"
-#include "api/v1/explain.h"
 #include "api/v1/handlers.h"
 #include "api/http/problem.h"
 #include "api/http/request.h"
@@ -158,7 +157,7 @@ static json_t *transaction_schema(void)
 	add(&changes, "minItems", json_integer(1));
 	add(&changes, "items", json_pack("{s:o}", "oneOf", one_of));
 	add(&properties, "changes", object_end(&changes));
-	add(&properties, "dry_run", described(value_bool.schema, "check and reply, but change nothing"));
+	add_members(&properties, decode_transaction_members, decode_n_transaction_members, UINT64_MAX);
 	return request_object(&properties, json_pack("[s]", "changes"));
 }
 
@@ -172,14 +171,6 @@ static json_t *attachment_schema(bool with_envelope)
 	return request_object(&properties, json_array());
 }
 
-static json_t *question_schema(void)
-{
-	struct builder properties = object_start();
-
-	add_members(&properties, explain_members, explain_n_members, UINT64_MAX);
-	return request_object(&properties, names_of(explain_members, explain_n_members, explain_required));
-}
-
 static json_t *body_schema(const struct operation *operation)
 {
 	switch (operation->body) {
@@ -187,8 +178,6 @@ static json_t *body_schema(const struct operation *operation)
 		return transaction_schema();
 	case BODY_ATTACHMENT:
 		return attachment_schema(true);
-	case BODY_QUESTION:
-		return question_schema();
 	default:
 		return change_schema(operation->op, operation->path < FIELD_COUNT ? FIELD_BIT(operation->path) : 0);
 	}
