@@ -285,6 +285,53 @@ of()
 	"${@:2}"
 }
 
+# As Docker's: a bridge of the host's with a container on it, and a firewall of its own.
+@test "a container on a bridge of the host reaches published ports and elastic IPs once the bridge is an outer interface" {
+	local address box=172.31.7.2
+	netns_add box
+	in_ns host sh -ec "ip link add br0 type bridge
+		ip address add 172.31.7.1/24 dev br0
+		ip link set br0 up
+		ip link add box0 type veth peer name eth0 netns $(netns_of box)
+		ip link set box0 master br0 up
+		sysctl -qw net.ipv4.ip_forward=1"
+	in_ns box sh -ec "ip address add $box/24 dev eth0
+		ip link set eth0 up
+		ip route add default via 172.31.7.1"
+	host_vpc
+	edge_gate "$P"
+	sg_new "$P-box" "$P" tcp 80 "$box/32"
+	ctl sg authorize "$P-box" ingress udp 80 --cidr "$box/32"
+	plug "$P-b" "$P-app" --sg "$P-box"
+	serve "$P-b" --tcp 80 --udp 80
+	address=$(eip_for "$P-b" "$P-x")
+	ctl publish create --eni "$P-b" --port 80 --host-port 8070
+	ctl publish create --eni "$P-b" --port 80/udp --host-port 8070
+	ctl publish create --eni "$P-a" --port 80 --host-port 8071
+	cannot box tcp "$HOST" 8070
+	cannot box tcp "$address" 80
+	vpcd_stop
+	vpcd_start '[pool "public"]' "cidr=$POOL" uplink=out0 '[edge]' outer=out0,br0
+	can box tcp "$HOST" 8070
+	can box udp "$HOST" 8070
+	can box tcp 172.31.7.1 8070
+	can box tcp "$address" 80
+	can box udp "$address" 80
+	heard_from "$P-b" "::ffff:$box"
+	# the groups judge, nobody reaches what isn't published, and the host is as closed as before
+	cannot box tcp "$HOST" 8071
+	cannot box tcp "$HOST" 8072
+	cannot box tcp "$(ip_of "$P-b")" 80
+	unanswered "$P-b" tcp "$HOST" 9001
+	unanswered "$P-b" tcp 172.31.7.1 9000
+	verify_clean
+	vpcd_stop
+	vpcd_start '[pool "public"]' "cidr=$POOL" uplink=out0
+	cannot box tcp "$HOST" 8070
+	verify_clean
+	in_ns host ip link delete br0
+}
+
 @test "two vpcds on a host: the host reaches the VPCs of both, and each other's traffic is forged to neither" {
 	local first=$INSTANCE other forged
 	host_vpc
