@@ -153,8 +153,8 @@ int api_transaction_all(struct cli *cli, json_t *changes, json_t **ret)
 
 int api_transaction(struct cli *cli, json_t *changes, size_t show, json_t **ret)
 {
-	static const char *const whole[] = {"revision",	 "epoch",   "enforced_ns",    "dry_run",
-					    "cut_flows", "pending", "cut_flows_total"};
+	static const char *const whole[] = {"revision",	 "epoch",   "enforced_ns", "dry_run",
+					    "cut_flows", "pending", "warnings",	   "cut_flows_total"};
 	_cleanup_json_ json_t *reply = NULL;
 	_cleanup_json_ json_t *result = NULL;
 	size_t i;

@@ -155,9 +155,21 @@ static void print_flow(const json_t *flow)
 	putchar('\n');
 }
 
+static void print_each(const char *what, const json_t *texts)
+{
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach (texts, i, entry) {
+		_cleanup_free_ char *text = output_text(entry);
+
+		printf("%s: %s\n", what, text ? text : "");
+	}
+}
+
 void output_change(const struct cli *cli, const json_t *reply)
 {
-	json_t *ns = json_object_get(reply, "enforced_ns"), *pending = json_object_get(reply, "pending"), *entry;
+	json_t *ns = json_object_get(reply, "enforced_ns"), *entry;
 	json_int_t cut = json_integer_value(json_object_get(reply, "cut_flows_total"));
 	size_t i;
 
@@ -173,11 +185,8 @@ void output_change(const struct cli *cli, const json_t *reply)
 		json_array_foreach (json_object_get(reply, "cut_flows"), i, entry)
 			print_flow(entry);
 	}
-	json_array_foreach (pending, i, entry) {
-		_cleanup_free_ char *text = output_text(entry);
-
-		printf("still to be done: %s\n", text ? text : "");
-	}
+	print_each("still to be done", json_object_get(reply, "pending"));
+	print_each("warning", json_object_get(reply, "warnings"));
 }
 
 static char *reference(struct cli *cli, const char *collection, const json_t *object, const struct field *field)

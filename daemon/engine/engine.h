@@ -65,12 +65,13 @@ struct engine_reply {
 	uint64_t revision;
 	uint64_t epoch;
 	uint64_t enforced_ns;
-	json_t *results; /* array: for each change what it made or changed, as the transaction leaves it: the object as
-			  * engine_object_json gives it; for sg.authorize and sg.revoke {"id": group, "rules": [rule,
-			  * …]}; for deletes {"id": …}. Where more than 16 results show one object that has a list
-			  * (model_has_list), it is whole in the first and the last of them, and {"id": …} between them
-			  */
-	json_t *pending; /* array of strings: what is still to be done in the background; usually empty */
+	json_t *results;  /* array: for each change what it made or changed, as the transaction leaves it: the object as
+			   * engine_object_json gives it; for sg.authorize and sg.revoke {"id": group, "rules": [rule,
+			   * …]}; for deletes {"id": …}. Where more than 16 results show one object that has a list
+			   * (model_has_list), it is whole in the first and the last of them, and {"id": …} between them
+			   */
+	json_t *pending;  /* array of strings: what is still to be done in the background; usually empty */
+	json_t *warnings; /* array of strings, or NULL: what is in force and does not do what was asked for */
 	json_t *cut_flows; /* array (at most 100) or NULL when nothing was taken away */
 	uint64_t cut_flows_total;
 	bool cut_flows_uncounted; /* nor will they be: an earlier change's still are */
@@ -84,8 +85,8 @@ typedef void (*engine_reply_fn)(const struct engine_reply *reply, void *userdata
  * engine stores engine_reply_encode()'s text in the same store transaction. */
 void engine_submit(struct engine *e, struct engine_request *r, engine_reply_fn fn, void *userdata);
 
-/* The JSON of a successful reply as the API sends it: {"revision", "epoch", "enforced_ns", "pending", "results": […],
- * …}. */
+/* The JSON of a successful reply as the API sends it: {"revision", "epoch", "enforced_ns", "pending", "warnings",
+ * "results": […], …}. */
 json_t *engine_reply_encode(const struct engine_reply *reply);
 
 /* --- reading --- */

@@ -211,6 +211,8 @@ json_t *engine_reply_encode(const struct engine_reply *reply)
 		return NULL;
 	if (json_array_size(reply->pending))
 		r |= json_object_set(json, "pending", reply->pending);
+	if (json_array_size(reply->warnings))
+		r |= json_object_set(json, "warnings", reply->warnings);
 	if (reply->cut_flows) {
 		json_t *total = reply->cut_flows_pending || reply->cut_flows_uncounted
 					? json_null()

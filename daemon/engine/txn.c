@@ -276,6 +276,21 @@ static void retry_devices(struct txn *t)
 		reconcile_schedule(t->e, p->ports[i].has_after ? p->ports[i].after.vpc : p->ports[i].before.vpc);
 }
 
+/* A VPC that the host does not reach, in spite of host access (edge_overlap). */
+static void warn(struct txn *t)
+{
+	for (size_t i = 0; i < t->plan.n_vpcs; i++) {
+		const char *id = t->plan.vpcs[i].after.id;
+		const struct condition *c =
+			t->plan.vpcs[i].has_after ? condition_find(t->e->conditions, CONDITION_EDGE, id) : NULL;
+
+		if (c && !t->reply.warnings)
+			t->reply.warnings = json_array();
+		if (c)
+			json_array_append_new(t->reply.warnings, json_sprintf("%s: %s", id, c->reason));
+	}
+}
+
 /* From here on nothing is refused: what fails is tried again in the background. */
 static void txn_publish(struct txn *t)
 {
@@ -291,6 +306,7 @@ static void txn_publish(struct txn *t)
 	t->reply.enforced_ns = monotonic_ns() - t->request->received_ns;
 	if (t->net_change)
 		failed = net_publish(e->net, TAKE_PTR(t->net_change), &t->removal);
+	warn(t);
 	taps_flag(e, &t->plan);
 	t->reply.revision = e->revision;
 	grace_done(e);
@@ -380,6 +396,7 @@ void txn_free(struct txn *t)
 	engine_request_free(t->request);
 	json_decref(t->reply.results);
 	json_decref(t->reply.pending);
+	json_decref(t->reply.warnings);
 	json_decref(t->reply.cut_flows);
 	vpc_error_clear(&t->reply.error);
 	free(t);

@@ -178,8 +178,11 @@ healthy()
 	host_vpc
 	in_ns host ip address add "$FOUR.200.1/24" dev aside
 	healthy
-	ctl vpc set "$P" --host-access "$HOST/32"
+	ctl -o json vpc set "$P" --host-access "$HOST/32" >"$BATS_TEST_TMPDIR/reply"
+	jq -e --arg c "$FOUR.0.0/16" --arg n "$FOUR.200.0/24" '.warnings | length == 1 and (.[0] | contains($c) and contains($n))' \
+		"$BATS_TEST_TMPDIR/reply"
 	overlap_told "$FOUR.0.0/16" "$FOUR.200.0/24"
+	ctl vpc set "$P" --host-access "$HOST/32" "$OTHER/32" | grep "^warning: .*$FOUR.200.0/24"
 	[ -z "$(in_ns host ip route show "$FOUR.0.0/16")" ]
 	cannot host tcp "$(ip_of "$P-a")" 80
 	verify_clean
@@ -187,6 +190,7 @@ healthy()
 	in_ns host ip address del "$FOUR.200.1/24" dev aside
 	wait_for 30 healthy
 	can host tcp "$(ip_of "$P-a")" 80
+	ctl -o json vpc set "$P" --host-access "$HOST/32" "$OWN6/128" | jq -e 'has("warnings") | not'
 	# and comes back, and host access goes
 	in_ns host ip address add "$FOUR.200.1/24" dev aside
 	wait_for 30 overlap_told "$FOUR.0.0/16" "$FOUR.200.0/24"

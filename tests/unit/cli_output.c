@@ -118,6 +118,7 @@ Test(cli_output, a_change_says_when_it_was_in_force_and_what_it_cut)
 		   "{\"id\":\"sg-1\",\"rules\":[{\"id\":\"sgr-1\",\"direction\":\"ingress\",\"protocol\":\"tcp\","
 		   "\"from_port\":443,\"to_port\":443,\"cidr\":\"10.0.0.0/8\",\"packets\":7,\"last_used\":null,"
 		   "\"description\":\"x\"}],\"epoch\":5,\"revision\":9,\"enforced_ns\":312000,\"pending\":[\"sweep\"],"
+		   "\"warnings\":[\"vpc-1: overlaps\"],"
 		   "\"cut_flows\":[{\"protocol\":\"tcp\",\"src\":\"10.0.0.1\",\"src_port\":4711,\"dst\":\"10.0.1.4\","
 		   "\"dst_port\":443}],\"cut_flows_total\":1}");
 	expect_out("sg revoke web --rule sgr-1",
@@ -127,7 +128,8 @@ Test(cli_output, a_change_says_when_it_was_in_force_and_what_it_cut)
 		   "in force after 0.312 ms\n"
 		   "1 flow was cut:\n"
 		   "  tcp 10.0.0.1 4711 -> 10.0.1.4 443\n"
-		   "still to be done: sweep\n");
+		   "still to be done: sweep\n"
+		   "warning: vpc-1: overlaps\n");
 	expect_out("sg revoke web --rule sgr-1 -o id", "sgr-1\n");
 	fake_reply(d, "DELETE", "/v1/security-groups/web/rules", 200,
 		   "{\"id\":\"sg-1\",\"rules\":[{\"id\":\"sgr-1\"},{\"id\":\"sgr-2\"}],\"enforced_ns\":1000}");

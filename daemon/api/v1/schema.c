@@ -21,6 +21,7 @@
 		{"epoch", SCHEMA_INTEGER, "that packets are judged by from now on"},                               \
 		{"enforced_ns", SCHEMA_INTEGER, "from the request's last byte to the store that put it in force"}, \
 		{"pending", SCHEMA_STRINGS, "what is still to be done in the background"},                         \
+		{"warnings", SCHEMA_STRINGS, "what is in force and does not do what was asked for"},               \
 		{"cut_flows", SCHEMA_LIST_OF("CutFlow"), "flows that were cut, at most 100"},                      \
 		{"cut_flows_total", SCHEMA_INTEGER_OR_NULL, "null: pending, or too many flows to count"},          \
 	{                                                                                                          \
