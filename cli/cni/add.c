@@ -47,15 +47,15 @@ static bool is_attached_to(const json_t *eni, int fd)
 	return fstat(fd, &st) == 0 && (uint64_t)json_integer_value(inode) == st.st_ino;
 }
 
-/* The name is taken. By this attachment, whose namespace went away (a reboot, a runtime that crashed), or which an
- * earlier life of the container left in another namespace: it is replaced. */
+/* The name is taken. If the ENI is this attachment's, and its namespace is gone (a reboot, a runtime that crashed) or
+ * is another one (an earlier run of the container left it), the ENI is replaced. */
 static int clear_the_way(struct http *h, const struct cni_config *c, const struct cni_call *call, int fd,
 			 struct cni_error *reterr)
 {
 	struct cni_error taken = *reterr;
 	_cleanup_json_ json_t *eni = NULL;
 
-	/* A namespace that is gone may have left its number to this one: vpcd notices within a moment. */
+	/* A namespace that is gone may have had the same inode number; vpcd notices that it is gone within a moment. */
 	for (int tries = 0; tries < 6; tries++) {
 		int r;
 

@@ -236,7 +236,7 @@ static int set_arg(struct cni_config *c, unsigned allowed, size_t k, const char 
 	return 0;
 }
 
-/* What runtimes set of themselves, and we take note of or let be. Returns 1 if it is such a key. */
+/* Keys that runtimes set by themselves: vpc-cni uses or ignores them. Returns 1 if it is such a key. */
 static int take_note(struct cni_config *c, const char *key, const char *value)
 {
 	if (!strcmp(key, "K8S_POD_NAME"))
@@ -365,7 +365,7 @@ int cni_overrides_apply(struct cni_config *c, const char *args, struct cni_error
 		r = cni_fail(reterr, CNI_E_DECODING_FAILURE, "runtimeConfig: must be an object");
 	if (r < 0)
 		return r;
-	/* After CNI_ARGS, which are the older way and give way. */
+	/* Read after CNI_ARGS, the older form, so that these win. */
 	json_object_foreach (capabilities, key, value) {
 		r = apply_capability(c, allowed, key, value, reterr);
 		if (r < 0)

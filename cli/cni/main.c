@@ -65,7 +65,7 @@ static int write_json(const json_t *json)
 	return json_dumpf(json, stdout, JSON_INDENT(2)) < 0 || putchar('\n') == EOF || fflush(stdout) != 0 ? -EIO : 0;
 }
 
-/* What can't be told to the runtime must not be there: its ADD has failed. */
+/* If the result can't be written, the runtime sees ADD fail; so the interface is removed again. */
 static int tell(const struct cni_call *call, const struct cni_config *c, const json_t *result, struct cni_error *reterr)
 {
 	struct cni_error ignored;

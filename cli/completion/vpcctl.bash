@@ -2,7 +2,7 @@
 # bash completion for vpcctl. Made by `vpcctl completion bash`: change the command table, not this file.
 # shellcheck shell=bash
 
-_vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering tag attach detach rename export apply status verify monitor top completion'
+_vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering tag attach detach rename export apply status verify explain monitor top completion'
 declare -gA _vpcctl_verbs=(
 	[vpc]='create list show set set-dhcp-options add-cidr remove-cidr delete'
 	[prefix-list]='create list show set add remove restore delete'
@@ -113,6 +113,7 @@ declare -gA _vpcctl_options=(
 	['apply']='-f --prune -y --dry-run'
 	['status']=''
 	['verify']=''
+	['explain']='--from --to --source-port --vpc'
 	['monitor']='--drops --eni --vpc'
 	['top']='-n --interval'
 	['completion']=''
@@ -214,6 +215,9 @@ declare -gA _vpcctl_option_words=(
 	['rename --vpc']='@vpc'
 	['export --vpc']='@vpc'
 	['apply -f']='@files'
+	['explain --from']='@eni'
+	['explain --to']='@eni'
+	['explain --vpc']='@vpc'
 	['monitor --eni']='@eni'
 	['monitor --vpc']='@vpc'
 )
@@ -293,6 +297,7 @@ declare -gA _vpcctl_argument_words=(
 	['tag remove 0']='@vpc @prefix-list @route-table @acl @subnet @sg @eni @igw @eigw @nat @eip @publish @peering'
 	['detach +']='@eni'
 	['rename 0']='@vpc @prefix-list @route-table @acl @subnet @sg @eni @igw @eigw @nat @eip @publish @peering'
+	['explain 0']='tcp udp icmp icmpv6 all'
 	['completion 0']='bash man names'
 )
 

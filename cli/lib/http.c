@@ -82,7 +82,7 @@ static void disconnect(struct http *h)
 	h->fd = -1;
 }
 
-/* A kept connection that the daemon has closed, or on which something comes that nobody asked for, is of no use. */
+/* False too for a kept connection that the daemon has closed, or on which something came without a request. */
 static bool is_connected(const struct http *h)
 {
 	struct pollfd p = {.fd = h->fd, .events = POLLIN | POLLRDHUP};
@@ -129,7 +129,7 @@ static bool send_all(int fd, const char *data, size_t n)
 	return true;
 }
 
-/* A daemon that closes before it has read everything may have said why: no failure of sending is told here. */
+/* A failure to send is no error here: a daemon that closes before it has read everything may have replied why. */
 static int send_request(struct http *h, const char *method, const char *path, const char *body, const char *if_match)
 {
 	_cleanup_free_ char *head = NULL;
@@ -245,7 +245,7 @@ int http_request(struct http *h, const char *method, const char *path, const cha
 
 /* --- streams --- */
 
-/* The line under way is kept; or an error's body. */
+/* Keeps the line that is not complete yet, or the body of an error. */
 static int on_stream(struct reading *r, const char *data, size_t n)
 {
 	char *line, *end;

@@ -132,7 +132,7 @@ int output_fields(struct cli *cli, const json_t *object, const struct field *fie
 	return table_print(t, 0, false) < 0 ? api_oom() : CLI_OK;
 }
 
-/* "tcp 10.0.0.4:4711 -> 10.0.1.4:443", from whatever of it the daemon tells. */
+/* "tcp 10.0.0.4:4711 -> 10.0.1.4:443"; members that the reply lacks are left out. */
 static void print_flow(const json_t *flow)
 {
 	const char *protocol = json_member_text(flow, "protocol");

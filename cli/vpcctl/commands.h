@@ -18,6 +18,7 @@
 	COMMAND(apply)        \
 	COMMAND(status)       \
 	COMMAND(verify)       \
+	COMMAND(explain)      \
 	COMMAND(monitor)      \
 	COMMAND(top)          \
 	COMMAND(completion)

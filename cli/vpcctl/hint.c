@@ -46,7 +46,7 @@ static void print_near(struct cli *cli, const struct resource *r, const char *re
 	json_t *object;
 	size_t i;
 
-	/* Before a near name: one of several is always near. */
+	/* This comes before similar names: a list of names is similar to each of them. */
 	if (strchr(ref, ',')) {
 		print_several(kind_of(r->kind)->noun);
 		return;
@@ -98,8 +98,8 @@ static bool is_called(const json_t *eni, const char *ref)
 	return container && n >= ID_DIGITS_MIN && !strncmp(container, ref, n);
 }
 
-/* The id of the one ENI that is called so otherwise than by id or name: by an address, its container's name, the first
- * digits of its container's id. Owned; NULL: none, or several. */
+/* The id of the one ENI with this address, this container's name, or a container's id that begins with these digits.
+ * Owned; NULL: none, or several. */
 static char *find_eni(struct cli *cli, const char *ref)
 {
 	_cleanup_json_ json_t *enis = read_all(cli, &eni_resource);
@@ -127,7 +127,8 @@ static bool was_overtaken(struct cli *cli, const char *code, const char *detail)
 	       cli->overtaken++ < OVERTAKEN_MAX;
 }
 
-/* Nothing was done: there is no ENI of that name or id. If one is called so otherwise, the command is run again. */
+/* vpcd refused: there is no ENI of that name or id. If one ENI has that address or container, the command runs again
+ * with its id. */
 static bool learn_alias(struct cli *cli, const char *code, const char *detail)
 {
 	_cleanup_free_ char *ref = NULL, *id = NULL;

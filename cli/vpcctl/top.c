@@ -82,7 +82,7 @@ static struct rate *rates_of(const json_t *before, const json_t *now, const char
 	if (seconds <= 0)
 		seconds = 1;
 	json_array_foreach (objects, i, o) {
-		/* What it was isn't known of one that comes into the list: it shows 0 for once. */
+		/* An object that is new in the list has no earlier value: it shows 0 once. */
 		const json_t *was = before ? find(old, json_member_text(o, "id") ?: "") ?: o : NULL;
 
 		/* A rule has packets and bytes of no direction. */

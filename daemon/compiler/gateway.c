@@ -43,8 +43,9 @@ int compile_nat(const struct scope *s, const struct object *before, const struct
 
 static int record_eip(const struct scope *s, enum snapshot snapshot, const struct eip *e, struct eip_record *ret)
 {
-	(void)s, (void)snapshot;
-	*ret = (struct eip_record){.number = e->o.number, .address = ip_v4_be(&e->address)};
+	(void)snapshot;
+	*ret = (struct eip_record){
+		.number = e->o.number, .address = ip_v4_be(&e->address), .pool = model_pool_of(s->m, &e->address)};
 	if (e->eni) {
 		ret->target = VPC_EIP_ENI << VPC_TARGET_SHIFT | e->eni;
 		ret->vpc = e->vpc;

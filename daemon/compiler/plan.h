@@ -102,6 +102,7 @@ struct eip_record {
 	uint32_t target;	  /* VPC_EIP_… << VPC_TARGET_SHIFT | number; 0: nobody's */
 	uint32_t vpc;		  /* of an ENI's */
 	uint32_t private_address; /* of an ENI's; IPv4, network order */
+	uint32_t pool;		  /* place of its pool in the configuration, from 1; 0: it is in none any more */
 };
 
 /* A published range of ports. */

@@ -35,14 +35,14 @@ int edge_begin(struct engine *e, const struct engine_config *config)
 		return -ENOMEM;
 	/* the world sends to the addresses of a pool by the pool's uplink */
 	for (size_t i = 0; r == 0 && i < config->n_pools; i++)
-		r = append_name(&e->edge.outer_also, config->pools[i].uplink);
+		r = append_name(&e->edge.pool_uplinks, config->pools[i].uplink);
 	return r;
 }
 
 void edge_end(struct engine *e)
 {
 	free(e->edge.outer);
-	free(e->edge.outer_also);
+	free(e->edge.pool_uplinks);
 	free(e->edge.outers);
 }
 
@@ -137,7 +137,8 @@ static int tell_outers(struct engine *e, const struct net_edge *edge)
 	for (size_t i = 0; i < n; i++) {
 		const struct net_outer *o = &edge->outers[i];
 
-		rows[i] = (struct maps_outer){.ifindex = o->ifindex, .row = {.addr4 = o->addr4, .mtu = o->mtu}};
+		rows[i] = (struct maps_outer){.ifindex = o->ifindex,
+					      .row = {.addr4 = o->addr4, .mtu = o->mtu, .pools = o->pools}};
 		memcpy(rows[i].row.mac, o->mac, sizeof(o->mac));
 		if (!e->edge.mtu || o->mtu < e->edge.mtu)
 			e->edge.mtu = o->mtu;

@@ -275,7 +275,7 @@ struct net_config engine_net_config(const struct engine *e)
 		.prog_from_world = maps_prog_edge(e->maps, "from_world"),
 		.forward = e->edge.mode == EDGE_FORWARD,
 		.outer = e->edge.outer,
-		.outer_also = e->edge.outer_also,
+		.pool_uplinks = e->edge.pool_uplinks,
 		.use_tcx = e->use_tcx,
 		.event = e->event,
 		.on_port = on_port,

@@ -105,6 +105,10 @@ json_t *engine_status(struct engine *e);
 /* GET /v1/verify: fn gets {"equal": bool, "differences": […]}, borrowed. */
 void engine_verify(struct engine *e, void (*fn)(const json_t *report, void *userdata), void *userdata);
 
+struct explain_question;
+/* POST /v1/explain: what becomes of a packet (observe/explain/explain.h). *ret: owned by the caller. */
+int engine_explain(struct engine *e, const struct explain_question *q, json_t **ret, struct vpc_error *reterr);
+
 /* --- taps (vpcd-tap.sock) --- */
 
 /* fds: n descriptors of the tap, closed after the call; NULL: error says why not (the callee may take it). */

@@ -29,13 +29,13 @@ enum edge_mode {
 };
 struct edge {
 	enum edge_mode mode;
-	bool redirect;	  /* configured */
-	char reason[240]; /* why it isn't EDGE_REDIRECT, or that uplinks transmit; or "" */
-	bool peer;	  /* bpf_redirect_peer reaches uplinks */
-	uint32_t mtu;	  /* the smallest MTU of the outer interfaces; 0: there are none */
-	char *outer;	  /* names: of the configuration, or NULL */
-	char *outer_also; /* of the pools, or NULL */
-	char *outers;	  /* names of the outer interfaces that exist */
+	bool redirect;	    /* configured */
+	char reason[240];   /* why it isn't EDGE_REDIRECT, or that uplinks transmit; or "" */
+	bool peer;	    /* bpf_redirect_peer reaches uplinks */
+	uint32_t mtu;	    /* the smallest MTU of the outer interfaces; 0: there are none */
+	char *outer;	    /* names: of the configuration, or NULL */
+	char *pool_uplinks; /* of the pools, or NULL */
+	char *outers;	    /* names of the outer interfaces that exist */
 	char left_out[16];
 };
 

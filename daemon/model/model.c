@@ -49,6 +49,14 @@ void model_set_pools(struct model *m, const struct pool *pools, size_t n)
 		memcpy(m->pools, pools, n * sizeof(*pools));
 }
 
+unsigned model_pool_of(const struct model *m, const struct ip *ip)
+{
+	for (size_t i = 0; i < m->n_pools; i++)
+		if (cidr_contains_ip(&m->pools[i].cidr, ip))
+			return (unsigned)i + 1;
+	return 0;
+}
+
 uint32_t model_next_rule_number(const struct model *m)
 {
 	return m->next_number[OBJECT_RULE];

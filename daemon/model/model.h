@@ -52,6 +52,8 @@ DEFINE_CLEANUP(struct model *, model_free);
 const struct vpc_limits *model_limits(const struct model *m);
 /* The pools from which elastic IPs are allocated; copied. At most POOLS_MAX; before anything is loaded. */
 void model_set_pools(struct model *m, const struct pool *pools, size_t n);
+/* The place of the pool that the address is in, from 1, or 0: it is in none. */
+unsigned model_pool_of(const struct model *m, const struct ip *ip);
 
 /* --- changing --- */
 

@@ -13,19 +13,7 @@
 
 #define SYN 0x02
 
-static struct lab *l;
-
-static void setup(void)
-{
-	l = acl_lab_open();
-}
-
-static void teardown(void)
-{
-	lab_close(l);
-}
-
-TestSuite(acl, .init = setup, .fini = teardown);
+LAB_SUITE(acl, acl_lab_open());
 
 /* --- a live connection -------------------------------------------------------------------------------------------- */
 

@@ -10,19 +10,7 @@
 
 #include "random.h"
 
-static struct lab *l;
-
-static void setup(void)
-{
-	l = acl_lab_open();
-}
-
-static void teardown(void)
-{
-	lab_close(l);
-}
-
-TestSuite(acl_random, .init = setup, .fini = teardown);
+LAB_SUITE(acl_random, acl_lab_open());
 
 #define CONNECTIONS 12
 

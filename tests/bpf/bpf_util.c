@@ -9,6 +9,7 @@
 #include <netlink/route/link.h>
 #include <netlink/route/link/veth.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,18 +73,14 @@ static void size_maps(struct datapath_bpf *skel)
 		cr_assert_eq(bpf_map__set_map_flags(in_memory[i], BPF_F_MMAPABLE), 0);
 }
 
-const struct packet_spec lab_udp = {.src = "10.0.0.10",
-				    .dst = "10.0.0.11",
-				    .proto = IPPROTO_UDP,
-				    .sport = 999,
-				    .dport = 53,
-				    .payload = 100},
-			 lab_udp_back = {.src = "10.0.0.11",
-					 .dst = "10.0.0.10",
-					 .proto = IPPROTO_UDP,
-					 .sport = 53,
-					 .dport = 999,
-					 .payload = 100};
+/* From ENI_A to ENI_B, and back. The rest is the same for both. */
+#define TO_B(port) .src = "10.0.0.10", .dst = "10.0.0.11", .sport = 999, .dport = (port)
+#define TO_A(port) .src = "10.0.0.11", .dst = "10.0.0.10", .sport = (port), .dport = 999
+
+const struct packet_spec lab_udp = {TO_B(53), .proto = IPPROTO_UDP, .payload = 100},
+			 lab_udp_back = {TO_A(53), .proto = IPPROTO_UDP, .payload = 100},
+			 lab_tcp = {TO_B(80), .proto = IPPROTO_TCP, .tcp_flags = TH_SYN},
+			 lab_tcp_back = {TO_A(80), .proto = IPPROTO_TCP, .tcp_flags = TH_SYN | TH_ACK};
 
 struct lab *lab_open(unsigned ports)
 {

@@ -101,6 +101,19 @@ void lab_stay(void);
 /* The skeleton (struct datapath_bpf *), for what isn't here. */
 struct datapath_bpf *lab_skel(struct lab *l);
 
+/* A suite whose tests have a laboratory each, `l`, which `open` makes. */
+#define LAB_SUITE(name, open)      \
+	static struct lab *l;      \
+	static void setup(void)    \
+	{                          \
+		l = (open);        \
+	}                          \
+	static void teardown(void) \
+	{                          \
+		lab_close(l);      \
+	}                          \
+	TestSuite(name, .init = setup, .fini = teardown)
+
 /* --- state --- */
 /* With gateways, unless lab_space() says otherwise. lab_eni() gives the subnet default routes to an internet gateway.
  */
@@ -199,6 +212,8 @@ void lab_expect_path(struct lab *l, const char *what, uint32_t from, uint32_t to
 #define LAB_TICK_US 11000
 /* UDP of ENI_A to ENI_B's port 53, and its answer. */
 extern const struct packet_spec lab_udp, lab_udp_back;
+/* The SYN of a connection of ENI_A to ENI_B's port 80, and its answer. */
+extern const struct packet_spec lab_tcp, lab_tcp_back;
 
 /* --- looking (look_util.c) --- */
 uint64_t lab_drops(struct lab *l, uint32_t number, int reason);

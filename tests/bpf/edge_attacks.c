@@ -12,19 +12,7 @@
 
 #define EIP "203.0.113.10"
 
-static struct edge_lab *e;
-
-static void setup(void)
-{
-	e = edge_open();
-}
-
-static void teardown(void)
-{
-	edge_close(e);
-}
-
-TestSuite(edge_attacks, .init = setup, .fini = teardown);
+EDGE_SUITE(edge_attacks, edge_open());
 
 /* Sends n frames out of eth0 of a namespace, with fragment ids that count up; to the host's outer interface where dmac
  * is NULL. */

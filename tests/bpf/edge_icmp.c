@@ -13,19 +13,7 @@
 
 #define EIP "203.0.113.10"
 
-static struct edge_lab *e;
-
-static void setup(void)
-{
-	e = edge_open();
-}
-
-static void teardown(void)
-{
-	edge_close(e);
-}
-
-TestSuite(edge_icmp, .init = setup, .fini = teardown);
+EDGE_SUITE(edge_icmp, edge_open());
 
 /* The error that a connected UDP socket gets; 0: none within a second. */
 static int error_of(int fd)

@@ -8,19 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct edge_lab *e;
-
-static void setup(void)
-{
-	e = edge_open();
-}
-
-static void teardown(void)
-{
-	edge_close(e);
-}
-
-TestSuite(edge_nat, .init = setup, .fini = teardown);
+EDGE_SUITE(edge_nat, edge_open());
 
 Test(edge_nat, tcp)
 {

@@ -13,19 +13,7 @@
 #define EIP_D	"203.0.113.20"
 #define EIP_NAT "203.0.113.30"
 
-static struct edge_lab *e;
-
-static void setup(void)
-{
-	e = edge_open();
-}
-
-static void teardown(void)
-{
-	edge_close(e);
-}
-
-TestSuite(edge_public, .init = setup, .fini = teardown);
+EDGE_SUITE(edge_public, edge_open());
 
 static void elastic(void)
 {
@@ -51,6 +39,40 @@ Test(edge_public, elastic_ip_inward)
 	close(edge_socket(e, NS_WORLD, SOCK_STREAM, NULL, 0));
 	edge_run(e, NS_WORLD, "! ping -q -c 1 -W 1 " EIP " >/dev/null");
 	cr_expect(edge_dropped(e, ENI_A, VPC_DROP_NO_INGRESS_RULE), "its groups judge");
+}
+
+static void set_pools(uint16_t pools)
+{
+	struct bpf_map *map = e->l->skel->maps.outer;
+	struct vpc_outer row;
+	uint32_t ifindex;
+
+	edge_enter(e, NS_HOST);
+	ifindex = if_nametoindex("wan");
+	edge_enter(e, NS_VPC);
+	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(map), &ifindex, &row), 0);
+	row.pools = pools;
+	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(map), &ifindex, &row, BPF_ANY), 0);
+}
+
+/* Asks for the elastic IP's MAC, which n neighbours answer. */
+static void expect_neighbours(int n)
+{
+	edge_run(e, NS_WORLD,
+		 "ip neigh flush to " EIP "; ping -q -c 1 -W 1 " EIP " >/dev/null; [ $(ip neigh show to " EIP
+		 " | grep -c lladdr) = %d ]",
+		 n);
+}
+
+/* Nobody answers on an interface that is the uplink of other pools. */
+Test(edge_public, arp_is_answered_on_the_uplink_of_the_pool)
+{
+	elastic();
+	expect_neighbours(1);
+	set_pools((uint16_t) ~(1u << (EDGE_POOL - 1)));
+	expect_neighbours(0);
+	set_pools(1u << (EDGE_POOL - 1));
+	expect_neighbours(1);
 }
 
 Test(edge_public, elastic_ip_outward)

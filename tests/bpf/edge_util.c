@@ -157,6 +157,7 @@ void edge_eip(struct edge_lab *e, uint32_t number, const char *address, uint32_t
 	row.private4[i] = inside.addr[3];
 	row.vpc[i] = vpc;
 	row.addr4 = key.addr[3];
+	row.pool = EDGE_POOL;
 	row.target.slot[i] = next << VPC_VERSIONED_SHIFT | (kind ? kind << VPC_TARGET_SHIFT | target : 0);
 	update(map, &number, &row);
 	update(e->l->skel->maps.public, &key, &found);
@@ -282,7 +283,7 @@ static void make_rows(struct edge_lab *e)
 				 .nat_prefer_first = EDGE_PORT_FIRST,
 				 .nat_prefer_last = 65535,
 				 .nat_per_vpc = 100000};
-	struct vpc_outer outer = {.mtu = 1500};
+	struct vpc_outer outer = {.mtu = 1500, .pools = 1u << (EDGE_POOL - 1)};
 	struct ifreq r = {.ifr_name = "wan"};
 	int s;
 	struct vpc_public_key host = public_key(HOST);

@@ -28,11 +28,24 @@ struct edge_lab {
 #define WORLD		"198.51.100.1"
 #define EDGE_TABLE	1u     /* of VPC n: n */
 #define EDGE_NAT	1u     /* number of the NAT gateway, behind the host's address */
+#define EDGE_POOL	3u     /* that all elastic IPs are of; the outer interface is its uplink */
 #define EDGE_PORT_FIRST 61000u /* preferred ports */
 
 /* With a route 0.0.0.0/0 to the NAT gateway; everything may leave ENI_A, nothing may enter. */
 struct edge_lab *edge_open(void);
 void edge_close(struct edge_lab *e);
+/* A suite whose tests have these devices each, `e`, which `open` makes. */
+#define EDGE_SUITE(name, open)     \
+	static struct edge_lab *e; \
+	static void setup(void)    \
+	{                          \
+		e = (open);        \
+	}                          \
+	static void teardown(void) \
+	{                          \
+		edge_close(e);     \
+	}                          \
+	TestSuite(name, .init = setup, .fini = teardown)
 /* Runs a command by the shell in one of the namespaces. */
 void edge_run(struct edge_lab *e, enum edge_ns where, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void edge_enter(struct edge_lab *e, enum edge_ns where);

@@ -18,20 +18,9 @@
 #define FIN 0x01
 #define RST 0x04
 
-static struct lab *l;
 static uint32_t row;
 
-static void setup(void)
-{
-	l = lab_usual_fast_path(&row);
-}
-
-static void teardown(void)
-{
-	lab_close(l);
-}
-
-TestSuite(fast, .init = setup, .fini = teardown);
+LAB_SUITE(fast, lab_usual_fast_path(&row));
 
 /* The flow is one that CPUs remember from here on. */
 static void stream(void)
@@ -132,18 +121,7 @@ Test(fast, too_big_goes_to_the_router_who_fragments_it)
 /* GSO: what counts is how big its segments will be. */
 Test(fast, segments)
 {
-	struct packet_spec p = {.src = "10.0.0.10",
-				.dst = "10.0.0.11",
-				.proto = IPPROTO_TCP,
-				.sport = 999,
-				.dport = 80,
-				.tcp_flags = SYN};
-	struct packet_spec back = {.src = "10.0.0.11",
-				   .dst = "10.0.0.10",
-				   .proto = IPPROTO_TCP,
-				   .sport = 80,
-				   .dport = 999,
-				   .tcp_flags = SYN | ACK};
+	struct packet_spec p = lab_tcp, back = lab_tcp_back;
 
 	lab_expect_path(l, "SYN", ENI_A, ENI_B, p);
 	lab_expect_path(l, "SYN-ACK", ENI_B, ENI_A, back);

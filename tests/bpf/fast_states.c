@@ -29,18 +29,7 @@ TestSuite(fast_states, .init = setup, .fini = teardown);
 /* TCP: data takes the TCP fast path, what changes the connection doesn't. */
 Test(fast_states, connection)
 {
-	struct packet_spec a = {.src = "10.0.0.10",
-				.dst = "10.0.0.11",
-				.proto = IPPROTO_TCP,
-				.sport = 999,
-				.dport = 80,
-				.tcp_flags = SYN},
-			   b = {.src = "10.0.0.11",
-				.dst = "10.0.0.10",
-				.proto = IPPROTO_TCP,
-				.sport = 80,
-				.dport = 999,
-				.tcp_flags = SYN | ACK};
+	struct packet_spec a = lab_tcp, b = lab_tcp_back;
 
 	lab_expect_path(l, "SYN", ENI_A, ENI_B, a);
 	lab_expect_path(l, "SYN-ACK", ENI_B, ENI_A, b);

@@ -12,19 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct lab *l;
-
-static void setup(void)
-{
-	l = lab_usual();
-}
-
-static void teardown(void)
-{
-	lab_close(l);
-}
-
-TestSuite(gateway_answers, .init = setup, .fini = teardown);
+LAB_SUITE(gateway_answers, lab_usual());
 
 /* The link-local address that follows from the ENI's MAC. */
 static const char *link_local(uint32_t number)

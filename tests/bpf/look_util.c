@@ -148,40 +148,42 @@ static size_t keys_of(int fd, size_t size, void *ret)
 	return n;
 }
 
-static void age_flows(struct lab *l, int fd, uint64_t ms)
+/* Changes every value of a hash by fn. */
+static void change_each(struct lab *l, int fd, size_t key_bytes, void (*fn)(struct lab *l, void *value, uint64_t ms),
+			uint64_t ms)
 {
-	_cleanup_free_ struct vpc_flow_key *keys = NULL;
-	size_t n = keys_of(fd, sizeof(*keys), &keys);
-	struct vpc_flow f;
+	char value[256] __attribute__((aligned(8)));
+	_cleanup_free_ char *keys = NULL;
+	size_t n = keys_of(fd, key_bytes, &keys);
 
 	for (size_t i = 0; i < n; i++) {
-		cr_assert_eq(bpf_map_lookup_elem(fd, &keys[i], &f), 0);
-		f.last_seen_ns -= ms * 1000000;
-		cr_assert_eq(bpf_map_update_elem(fd, &keys[i], &f, BPF_EXIST), 0);
-		forget(l, f.tag);
+		cr_assert_eq(bpf_map_lookup_elem(fd, keys + i * key_bytes, value), 0);
+		fn(l, value, ms);
+		cr_assert_eq(bpf_map_update_elem(fd, keys + i * key_bytes, value, BPF_EXIST), 0);
 	}
 }
 
-static void age_fragments(int fd, uint64_t ms)
+static void age_flow(struct lab *l, void *value, uint64_t ms)
 {
-	_cleanup_free_ struct vpc_fragment_key *keys = NULL;
-	size_t n = keys_of(fd, sizeof(*keys), &keys);
-	struct vpc_fragment fragment;
+	struct vpc_flow *f = value;
 
-	for (size_t i = 0; i < n; i++) {
-		cr_assert_eq(bpf_map_lookup_elem(fd, &keys[i], &fragment), 0);
-		fragment.seen_ns -= ms * 1000000;
-		cr_assert_eq(bpf_map_update_elem(fd, &keys[i], &fragment, BPF_EXIST), 0);
-	}
+	f->last_seen_ns -= ms * 1000000;
+	forget(l, f->tag);
+}
+
+static void age_fragment(struct lab *l, void *value, uint64_t ms)
+{
+	(void)l;
+	((struct vpc_fragment *)value)->seen_ns -= ms * 1000000;
 }
 
 void lab_age_ms(struct lab *l, uint64_t ms)
 {
-	age_flows(l, kernel_map(l, true), ms);
-	age_flows(l, kernel_map(l, false), ms);
-	age_flows(l, overflow(l), ms);
-	age_fragments(bpf_map__fd(l->skel->maps.fragment), ms);
-	age_fragments(bpf_map__fd(l->skel->maps.fragment_overflow), ms);
+	change_each(l, kernel_map(l, true), sizeof(struct vpc_flow_key), age_flow, ms);
+	change_each(l, kernel_map(l, false), sizeof(struct vpc_flow_key), age_flow, ms);
+	change_each(l, overflow(l), sizeof(struct vpc_flow_key), age_flow, ms);
+	change_each(l, bpf_map__fd(l->skel->maps.fragment), sizeof(struct vpc_fragment_key), age_fragment, ms);
+	change_each(l, bpf_map__fd(l->skel->maps.fragment_overflow), sizeof(struct vpc_fragment_key), age_fragment, ms);
 }
 
 void lab_age(struct lab *l, unsigned seconds)

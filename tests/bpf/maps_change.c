@@ -38,6 +38,21 @@ Test(maps_change, nothing_counts_before_the_store_and_all_after_it)
 	maps_close(t);
 }
 
+/* The state of tp_base(), of which a row is dead and not retired. */
+static struct maps_change *dead_row(struct maps *t)
+{
+	struct maps_change *dead;
+	struct test_plan tp;
+
+	tp_base(&tp);
+	maps_apply(t, &tp);
+	tp_init(&tp);
+	tp_row(&tp, false, 1, 443, 0, 101);
+	dead = maps_prepared(t, &tp);
+	maps_publish(t, dead);
+	return dead;
+}
+
 Test(maps_change, undo_leaves_every_byte_as_it_was)
 {
 	struct maps *t = maps_small(false);
@@ -46,13 +61,7 @@ Test(maps_change, undo_leaves_every_byte_as_it_was)
 	struct maps_change *c, *dead;
 	struct dump before, after;
 
-	tp_base(&tp);
-	maps_apply(t, &tp);
-	/* A dead row that is not retired: the change adds its key again. */
-	tp_init(&tp);
-	tp_row(&tp, false, 1, 443, 0, 101);
-	dead = maps_prepared(t, &tp);
-	maps_publish(t, dead);
+	dead = dead_row(t); /* the change adds its key again */
 	before = maps_dump(t);
 
 	tp_init(&tp);
@@ -96,12 +105,7 @@ Test(maps_change, undo_gives_a_dead_row_its_key_back)
 	struct maps_change *c, *dead;
 	struct dump before, after;
 
-	tp_base(&tp);
-	maps_apply(t, &tp);
-	tp_init(&tp);
-	tp_row(&tp, false, 1, 443, 0, 101);
-	dead = maps_prepared(t, &tp);
-	maps_publish(t, dead);
+	dead = dead_row(t);
 	before = maps_dump(t);
 	tp_init(&tp);
 	tp_row(&tp, true, 1, 443, 0, 201);

@@ -10,18 +10,10 @@ static struct test_plan tp;
 
 static void all_sets(void)
 {
-	struct eni_record e1 = eni_rec(1, 1, 0), e2 = eni_rec(2, 1, 2);
-
 	setenv("VPCD_TEST_CLASSIFIER", "yes", 1);
 	maps_setup_without_judging();
 	t = maps_small(true);
-	tp_init(&tp);
-	tp_vpc(&tp, true, 1);
-	tp_all(&tp, true, 1, 100);
-	tp_row(&tp, true, 1, 443, 0, 101);
-	tp_peer(&tp, true, 2, 22, 1, 110);
-	tp_eni(&tp, NULL, &e1);
-	tp_eni(&tp, NULL, &e2);
+	tp_two_sets(&tp);
 	maps_apply(t, &tp);
 }
 

@@ -261,7 +261,7 @@ Test(maps_edge_translations, an_entry_without_its_other_one_goes_once_it_was_idl
 	maps_close(t);
 }
 
-Test(maps_edge_translations, a_wrong_count_is_corrected)
+static void count_is_corrected(int64_t wrong, int n_walks)
 {
 	struct maps *t = maps_small(false);
 	struct vpc_nat_entry live = make(1, 5, 0);
@@ -270,26 +270,21 @@ Test(maps_edge_translations, a_wrong_count_is_corrected)
 	world(&tp);
 	maps_apply(t, &tp);
 	store(t, &live);
-	*nat_used_at(t, 1) = 77;
-	walks(t, 4);
+	*nat_used_at(t, 1) = wrong;
+	walks(t, n_walks);
 	cr_assert_eq(*nat_used_at(t, 1), 1);
 	maps_close(t);
+}
+
+Test(maps_edge_translations, a_wrong_count_is_corrected)
+{
+	count_is_corrected(77, 4);
 }
 
 /* Nobody has any by the count, so the maps are walked now and then only. */
 Test(maps_edge_translations, a_count_that_is_wrongly_zero_is_corrected)
 {
-	struct maps *t = maps_small(false);
-	struct vpc_nat_entry live = make(1, 5, 0);
-	struct test_plan tp;
-
-	world(&tp);
-	maps_apply(t, &tp);
-	store(t, &live);
-	*nat_used_at(t, 1) = 0;
-	walks(t, 3 * 16 + 3);
-	cr_assert_eq(*nat_used_at(t, 1), 1);
-	maps_close(t);
+	count_is_corrected(0, 3 * 16 + 3);
 }
 
 /* A step is short, however much there is to do. */

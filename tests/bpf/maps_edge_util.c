@@ -64,7 +64,7 @@ struct route_record route6_rec(uint32_t table, uint32_t n, uint32_t kind, uint32
 
 struct eip_record eip_rec(uint32_t number, uint8_t n, uint32_t eni, uint8_t host)
 {
-	struct eip_record r = {.number = number, .address = htonl(0xcb007100u + n)};
+	struct eip_record r = {.number = number, .address = htonl(0xcb007100u + n), .pool = 1 + n % 2};
 
 	if (host) {
 		r.target = VPC_EIP_ENI << VPC_TARGET_SHIFT | (VPC_ENI_FIRST + eni);

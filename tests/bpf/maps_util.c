@@ -236,6 +236,19 @@ void tp_base(struct test_plan *tp)
 	tp_addr(tp, true, 6, 2);
 }
 
+void tp_two_sets(struct test_plan *tp)
+{
+	struct eni_record e1 = eni_rec(1, 1, 0), e2 = eni_rec(2, 1, 2);
+
+	tp_init(tp);
+	tp_vpc(tp, true, 1);
+	tp_all(tp, true, 1, 100);
+	tp_row(tp, true, 1, 443, 0, 101);
+	tp_peer(tp, true, 2, 22, 1, 110);
+	tp_eni(tp, NULL, &e1);
+	tp_eni(tp, NULL, &e2);
+}
+
 void tp_vpc(struct test_plan *tp, bool add, uint32_t n)
 {
 	struct plan_vpc *v = &tp->vpcs[tp->p.n_vpcs++];

@@ -70,6 +70,9 @@ void tp_eni(struct test_plan *tp, const struct eni_record *before, const struct 
 void tp_addr(struct test_plan *tp, bool add, uint32_t n, uint32_t eni);
 /* Starts a plan with a VPC, rules of two groups, two ENIs and their addresses: a state with a bit of everything. */
 void tp_base(struct test_plan *tp);
+/* Starts a smaller one: a VPC, group 1 with egress and a rule, group 2 with a rule for group 1, an ENI with group 1 and
+ * one with both. */
+void tp_two_sets(struct test_plan *tp);
 void tp_vpc(struct test_plan *tp, bool add, uint32_t n);
 
 /* The edge. Of each a before and an after, of which one may be NULL. */

@@ -11,17 +11,9 @@ static struct maps *t;
 
 static void with_state(void)
 {
-	struct eni_record e1 = eni_rec(1, 1, 0), e2 = eni_rec(2, 1, 2);
-
 	maps_setup_without_judging();
 	t = maps_small(true);
-	tp_init(&tp);
-	tp_vpc(&tp, true, 1);
-	tp_all(&tp, true, 1, 100);
-	tp_row(&tp, true, 1, 443, 0, 101);
-	tp_peer(&tp, true, 2, 22, 1, 110);
-	tp_eni(&tp, NULL, &e1);
-	tp_eni(&tp, NULL, &e2);
+	tp_two_sets(&tp);
 	tp_addr(&tp, true, 5, 1);
 	tp_addr(&tp, true, 6, 2);
 	maps_apply(t, &tp);

@@ -7,19 +7,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-static struct lab *l;
-
-static void setup(void)
-{
-	l = lab_usual();
-}
-
-static void teardown(void)
-{
-	lab_close(l);
-}
-
-TestSuite(neighbours, .init = setup, .fini = teardown);
+LAB_SUITE(neighbours, lab_usual());
 
 /* An ARP packet of ENI A; smac NULL: its own. */
 static struct frame arp_frame(int operation, const uint8_t *sender_mac, const char *sender, const char *target)

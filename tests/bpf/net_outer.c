@@ -275,7 +275,7 @@ Test(net_outer, names_of_pools_come_beside_the_default_route)
 	struct nettest t;
 
 	nettest_init_edge(&t, true, on_uplink);
-	t.config.outer_also = "out1,out0";
+	t.config.pool_uplinks = "out1,out0";
 	open_net(&t);
 	t.vpc.routed_out = true;
 	nettest_build(&t, 0);

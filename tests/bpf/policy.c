@@ -5,19 +5,7 @@
 #include <criterion/criterion.h>
 #include <netinet/in.h>
 
-static struct lab *l;
-
-static void setup(void)
-{
-	l = lab_usual();
-}
-
-static void teardown(void)
-{
-	lab_close(l);
-}
-
-TestSuite(policy, .init = setup, .fini = teardown);
+LAB_SUITE(policy, lab_usual());
 
 static uint16_t source_port = 2000;
 
@@ -69,12 +57,30 @@ Test(policy, port_prefixes)
 	cr_expect_eq(a_to_b6(53), VPC_DROP_NO_INGRESS_RULE, "an IPv4 rule says nothing about IPv6");
 }
 
+struct peer_case {
+	const char *peer;
+	int expected;
+};
+
+/* A rule of a port of its own for each peer. */
+static void check_peers(const struct peer_case *cases, size_t n, int (*send)(uint16_t port))
+{
+	uint16_t port = 100;
+
+	for (size_t i = 0; i < n; i++, port++) {
+		lab_allow(l, &(struct rule_spec){.sg = SG_B,
+						 .slot = VPC_SLOT_UDP,
+						 .port = port,
+						 .port_plen = 16,
+						 .peer = cases[i].peer});
+		lab_commit(l);
+		cr_expect_eq(send(port), cases[i].expected, "%s", cases[i].peer);
+	}
+}
+
 Test(policy, peers)
 {
-	static const struct {
-		const char *peer;
-		int expected;
-	} cases[] = {
+	static const struct peer_case cases[] = {
 		{"10.0.0.10/32", 0},
 		{"10.0.0.8/30", 0},
 		{"0.0.0.0/0", 0},
@@ -84,25 +90,13 @@ Test(policy, peers)
 		{"0.0.0.0/1", 0},
 		{"::/0", VPC_DROP_NO_INGRESS_RULE},
 	};
-	uint16_t port = 100;
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++, port++) {
-		lab_allow(l, &(struct rule_spec){.sg = SG_B,
-						 .slot = VPC_SLOT_UDP,
-						 .port = port,
-						 .port_plen = 16,
-						 .peer = cases[i].peer});
-		lab_commit(l);
-		cr_expect_eq(a_to_b(port), cases[i].expected, "%s", cases[i].peer);
-	}
+	check_peers(cases, sizeof(cases) / sizeof(cases[0]), a_to_b);
 }
 
 Test(policy, peers6)
 {
-	static const struct {
-		const char *peer;
-		int expected;
-	} cases[] = {
+	static const struct peer_case cases[] = {
 		{"fd00:1::10/128", 0},
 		{"fd00:1::/64", 0},
 		{"fd00:1::/66", 0},
@@ -115,17 +109,8 @@ Test(policy, peers6)
 		{"8000::/2", VPC_DROP_NO_INGRESS_RULE},
 		{"0.0.0.0/0", VPC_DROP_NO_INGRESS_RULE},
 	};
-	uint16_t port = 100;
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++, port++) {
-		lab_allow(l, &(struct rule_spec){.sg = SG_B,
-						 .slot = VPC_SLOT_UDP,
-						 .port = port,
-						 .port_plen = 16,
-						 .peer = cases[i].peer});
-		lab_commit(l);
-		cr_expect_eq(a_to_b6(port), cases[i].expected, "%s", cases[i].peer);
-	}
+	check_peers(cases, sizeof(cases) / sizeof(cases[0]), a_to_b6);
 }
 
 Test(policy, group_as_peer_follows_membership)

@@ -6,20 +6,9 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 
-static struct lab *l;
 static struct revoke_rows rows;
 
-static void setup(void)
-{
-	l = revoke_lab_open(&rows);
-}
-
-static void teardown(void)
-{
-	lab_close(l);
-}
-
-TestSuite(revoke, .init = setup, .fini = teardown);
+LAB_SUITE(revoke, revoke_lab_open(&rows));
 
 /* The server's next packet must not re-create the flow as its own egress, which its rules allow. */
 Test(revoke, tcp_by_the_server)

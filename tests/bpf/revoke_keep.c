@@ -5,20 +5,9 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-static struct lab *l;
 static struct revoke_rows rows;
 
-static void setup(void)
-{
-	l = revoke_lab_open(&rows);
-}
-
-static void teardown(void)
-{
-	lab_close(l);
-}
-
-TestSuite(revoke_keep, .init = setup, .fini = teardown);
+LAB_SUITE(revoke_keep, revoke_lab_open(&rows));
 
 /* A grace is for rules that were taken away. It lets nobody write an address that isn't his any more (P7). */
 Test(revoke_keep, keep_spares_no_address)

@@ -9,19 +9,7 @@
 #define RST 0x04
 #define ACK 0x10
 
-static struct lab *l;
-
-static void setup(void)
-{
-	l = share_lab();
-}
-
-static void teardown(void)
-{
-	lab_close(l);
-}
-
-TestSuite(share, .init = setup, .fini = teardown);
+LAB_SUITE(share, share_lab());
 
 static struct packet_spec packet(uint32_t number, uint8_t proto, uint16_t port)
 {

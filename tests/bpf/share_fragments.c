@@ -5,19 +5,7 @@
 #include <criterion/criterion.h>
 #include <netinet/in.h>
 
-static struct lab *l;
-
-static void setup(void)
-{
-	l = share_lab();
-}
-
-static void teardown(void)
-{
-	lab_close(l);
-}
-
-TestSuite(share_fragments, .init = setup, .fini = teardown);
+LAB_SUITE(share_fragments, share_lab());
 
 static void guarantee(uint32_t guaranteed)
 {

@@ -13,20 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct lab *l;
 static uint32_t row;
 
-static void setup(void)
-{
-	l = tcp_lab_open(&row);
-}
-
-static void teardown(void)
-{
-	lab_close(l);
-}
-
-TestSuite(tcp_fast_path, .init = setup, .fini = teardown);
+LAB_SUITE(tcp_fast_path, tcp_lab_open(&row));
 
 /* Copies the entries of the SYN cache to every slot of every CPU: only what an entry says tells whose it is. */
 static void syn_cache_everywhere(void)

@@ -8,20 +8,9 @@
 #include <criterion/criterion.h>
 #include <linux/pkt_cls.h>
 
-static struct lab *l;
 static uint32_t row;
 
-static void setup(void)
-{
-	l = tcp_lab_open(&row);
-}
-
-static void teardown(void)
-{
-	lab_close(l);
-}
-
-TestSuite(tcp_fast_path_known, .init = setup, .fini = teardown);
+LAB_SUITE(tcp_fast_path_known, tcp_lab_open(&row));
 
 /* --- each end is counted once --- */
 

@@ -56,6 +56,7 @@ static void add_stats(struct world_stats *to, const struct world_stats *s)
 {
 	to->verdicts += s->verdicts;
 	to->passes += s->passes;
+	to->explained += s->explained;
 	to->committed += s->committed;
 	to->refused += s->refused;
 	to->given_up += s->given_up;
@@ -114,6 +115,7 @@ Test(differential, programs_decide_as_the_naive_model, .timeout = 280)
 	/* A test that never lets anything pass, or never refuses, compares nothing. */
 	cr_assert_geq(total.verdicts, wanted);
 	cr_assert_geq(total.passes, total.verdicts / 10);
+	cr_assert_geq(total.explained, total.verdicts / 10);
 	cr_assert_geq(total.verdicts - total.passes, total.verdicts / 10);
 	cr_assert_geq(total.committed, 20u * EPISODES);
 	cr_assert_gt(total.refused, 0);

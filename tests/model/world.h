@@ -28,6 +28,7 @@
 #include "datapath/maps/flows/flows.h"
 #include "datapath/maps/maps.h"
 #include "model/model.h"
+#include "observe/explain/walk.h"
 
 #include "naive.h"
 
@@ -44,6 +45,7 @@ enum world_phase {
 
 struct world_stats {
 	uint64_t verdicts, passes;
+	uint64_t explained; /* packets that explain was asked about */
 	uint64_t committed, refused, given_up;
 };
 
@@ -87,6 +89,18 @@ int packet_from_words(char *const *words, unsigned n, struct packet *ret);
 void packet_to_text(const struct packet *p, char *buf, size_t size);
 /* Makes sure that there is a device with this ifindex in the caller's network namespace. 0 or -errno. */
 int port_make(uint32_t ifindex);
+/* What explain says of a packet, before it is sent. */
+struct explained {
+	bool asked; /* it may open a flow */
+	struct explain_trace trace;
+	int reason;	/* VPC_DROP_…; 0: it passes */
+	uint32_t eni;	/* whose counter the drop goes to */
+	uint64_t drops; /* what the counter was */
+};
+void explained_out(const struct world *w, uint32_t eni, const struct packet *p, struct explained *ret);
+void explained_in(const struct world *w, uint32_t eni, const struct packet *p, struct explained *ret);
+/* Compares it with what the programs did. */
+enum world_result explained_compare(struct world *w, const struct explained *e, bool pass);
 /* `out` and `in`. */
 enum world_result world_packet(struct world *w, char *const *words, unsigned n);
 

@@ -74,6 +74,8 @@ static enum world_result deliver(struct world *w, int eni, int from, uint32_t ma
 	const struct naive_eni *e = &s->enis[eni];
 	struct arrival a = {.port = e->number, .mark = mark, .came_by = from == FROM_GATEWAY ? 0 : UPLINK};
 	bool bridged = from >= 0 && s->enis[from].subnet == e->subnet;
+	struct explained said;
+	enum world_result r = WORLD_SAME;
 	int verdict;
 
 	memcpy(p->dmac, e->mac, sizeof(p->dmac));
@@ -82,8 +84,11 @@ static enum world_result deliver(struct world *w, int eni, int from, uint32_t ma
 		memcpy(p->smac, s->enis[from].mac, sizeof(p->smac));
 	if (from >= 0)
 		a.came_by = bridged ? s->enis[from].number : VPC_BRIDGE_FIRST + s->subnets[s->enis[from].subnet].number;
+	explained_in(w, e->number, p, &said);
 	verdict = run_program(maps_prog_to_workload(w->maps), p, &a);
-	return compare(w, "in", e, verdict, naive_in(&w->naive, eni, from, judged, p));
+	if (from == FROM_OUTSIDE)
+		r = explained_compare(w, &said, verdict == TC_ACT_OK);
+	return r == WORLD_SAME ? compare(w, "in", e, verdict, naive_in(&w->naive, eni, from, judged, p)) : r;
 }
 
 /* Three of four packets may are redirected to their target, unless VPCD_TEST_FAST_PATH=no. */
@@ -117,6 +122,13 @@ static enum world_result answered(struct world *w, const struct naive_eni *e, co
 	return compare(w, "out", e, TC_ACT_OK, wanted);
 }
 
+/* The port told the sender why it dropped the packet. */
+static bool is_told(const struct world *w, const struct naive_eni *e, const struct packet *p, const struct arrival *a)
+{
+	return a->mark == (VPC_MARK_ANSWER | e->number) &&
+	       !address_is_gateway(&w->naive.now, e->subnet, p->t.family, &p->t.dst);
+}
+
 static enum world_result send(struct world *w, int eni, struct packet *p)
 {
 	const struct naive_state *s = &w->naive.now;
@@ -125,6 +137,7 @@ static enum world_result send(struct world *w, int eni, struct packet *p)
 	struct arrival a = {.port = e->number};
 	enum world_result r;
 	struct naive_verdict wanted;
+	struct explained said;
 	int verdict;
 
 	memcpy(p->smac, e->mac, sizeof(p->smac));
@@ -133,7 +146,11 @@ static enum world_result send(struct world *w, int eni, struct packet *p)
 		memcpy(p->dmac, s->enis[to].mac, sizeof(p->dmac));
 	if (to >= 0)
 		choose_path(w, s->enis[to].number);
+	explained_out(w, e->number, p, &said);
 	verdict = run_program(maps_prog_from_workload(w->maps), p, &a);
+	r = explained_compare(w, &said, verdict == TC_ACT_OK || (verdict == TC_ACT_REDIRECT && !is_told(w, e, p, &a)));
+	if (r != WORLD_SAME)
+		return r;
 	wanted = naive_out(&w->naive, eni, p);
 	if (verdict == TC_ACT_REDIRECT && a.mark == (VPC_MARK_ANSWER | e->number))
 		return answered(w, e, p, wanted);

@@ -156,6 +156,42 @@ verified()
 	verify_clean
 }
 
+# neighbour_is ADDRESS DEVICE MAC: what the world has of an address on one of its interfaces.
+neighbour_is()
+{
+	in_ns world ip neigh show to "$1" dev "$2" | grep -qw "lladdr $3"
+}
+
+@test "a pool's addresses: answered on its uplink alone; a neighbour with another MAC hears of one that comes to this host" {
+	local address mac old=02:00:00:00:00:77
+	mac=$(in_ns host ip -json link show dev out0 | jq -r '.[0].address')
+	in_ns host ip route replace default via 198.18.1.1
+	wait_for 20 outers_are "out0 out1"
+	address=$(ctl -o json eip allocate x | jq -r .address)
+	# nobody answers on the other interface, where a router of the world may have the address
+	in_ns world ip route add "$address/32" dev out1
+	cannot world tcp "$address" 7000
+	[ -z "$(in_ns world ip neigh show to "$address" dev out1 | grep lladdr)" ]
+	in_ns world ip route del "$address/32" dev out1
+	# it was at another host; the neighbour doesn't ask again for an hour
+	in_ns world sysctl -qw net.ipv4.neigh.out0.base_reachable_time_ms=3600000
+	in_ns world ip neigh replace "$address" lladdr "$old" dev out0 nud reachable
+	ctl eip associate x --eni b
+	wait_for 20 neighbour_is "$address" out0 "$mac"
+	serve b --tcp 7000
+	can world tcp "$address" 7000
+	# at a start too
+	vpcd_stop KILL
+	in_ns world ip neigh replace "$address" lladdr "$old" dev out0 nud reachable
+	vpcd_start
+	wait_for 20 neighbour_is "$address" out0 "$mac"
+	can world tcp "$address" 7000
+	verify_clean
+	in_ns host ip route replace default via "$WORLD"
+	ctl eip disassociate x
+	ctl eip release x
+}
+
 left_out_is()
 {
 	[ "$(ctl -o json status | jq -r .edge.left_out)" = "$1" ]

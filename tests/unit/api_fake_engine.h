@@ -52,6 +52,13 @@ struct engine {
 	uint64_t if_match;
 };
 
+int engine_explain(struct engine *e, const struct explain_question *q, json_t **ret, struct vpc_error *reterr)
+{
+	(void)e, (void)q;
+	*ret = json_pack("{s:s}", "verdict", "allow");
+	return *ret ? 0 : vpc_error_oom(reterr);
+}
+
 __attribute__((__unused__)) static int fake_engine_new(struct engine **ret)
 {
 	struct engine *e = calloc(1, sizeof(*e));

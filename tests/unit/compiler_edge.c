@@ -5,20 +5,7 @@
 
 #include "compiler_util.h"
 
-static struct model_bench b;
-
-static void open_bench(void)
-{
-	model_bench_open(&b, NULL);
-	model_bench_pool(&b, "203.0.113.0/28");
-}
-
-static void close_bench(void)
-{
-	model_bench_close(&b);
-}
-
-TestSuite(compiler_edge, .init = open_bench, .fini = close_bench);
+MODEL_SUITE(compiler_edge);
 
 static struct plan change(const char *text)
 {

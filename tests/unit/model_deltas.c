@@ -4,20 +4,7 @@
 #include <string.h>
 #include "model_util.h"
 
-static struct model_bench b;
-
-static void open_bench(void)
-{
-	model_bench_open(&b, NULL);
-	model_bench_pool(&b, "203.0.113.0/28");
-}
-
-static void close_bench(void)
-{
-	model_bench_close(&b);
-}
-
-TestSuite(model_deltas, .init = open_bench, .fini = close_bench);
+MODEL_SUITE(model_deltas);
 
 /* --- deltas ------------------------------------------------------------------------------------------------------ */
 

@@ -23,6 +23,20 @@ void model_bench_open(struct model_bench *b, const struct vpc_limits *limits);
 void model_bench_pool(struct model_bench *b, const char *cidr);
 void model_bench_close(struct model_bench *b);
 
+/* A suite whose tests have a model each, `b`, with a pool of public addresses. */
+#define MODEL_SUITE(name)                               \
+	static struct model_bench b;                    \
+	static void open_bench(void)                    \
+	{                                               \
+		model_bench_open(&b, NULL);             \
+		model_bench_pool(&b, "203.0.113.0/28"); \
+	}                                               \
+	static void close_bench(void)                   \
+	{                                               \
+		model_bench_close(&b);                  \
+	}                                               \
+	TestSuite(name, .init = open_bench, .fini = close_bench)
+
 /* One transaction, committed: a change or an array of them. Fails the test if it is refused. Returns b->id. */
 const char *model_ok(struct model_bench *b, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
 /* One transaction that is refused with the code, on that field, leaving the model as it was, which is checked. */

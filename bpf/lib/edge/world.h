@@ -24,22 +24,30 @@ struct world_arp {
 } __attribute__((packed));
 _Static_assert(sizeof(struct world_arp) == WORLD_ARP_BYTES, "world_arp");
 
-/* Whether the address is an elastic IP, associated or not. The kernel answers for an address that is the host's too. */
-static __always_inline int world_is_elastic(struct scratch *s, struct edge *e, __be32 address)
+/* Whether the address is an elastic IP, associated or not, of one of these pools (vpc_outer.pools). The kernel answers
+ * for an address that is the host's too. */
+static __always_inline int world_is_elastic(struct scratch *s, struct edge *e, __be32 address, __u32 pools)
 {
 	struct vpc_public *found;
+	struct vpc_eip *elastic;
 	__be32 private4 = 0;
-	__u32 space = 0;
+	__u32 space = 0, number, pool;
 
 	address_from4(e->public_key.addr, address);
 	found = bpf_map_lookup_elem(&public, &e->public_key);
 	if (!found || READ_ONCE(found->kind) != VPC_PUBLIC_EIP)
 		return 0;
+	number = READ_ONCE(found->number);
+	elastic = bpf_map_lookup_elem(&eip, &number);
+	pool = elastic ? READ_ONCE(elastic->pool) : 0;
+	if (!pool || !(pools >> ((pool - 1) & 31) & 1))
+		return 0;
 	state_begin(s);
-	return eip_read(s, READ_ONCE(found->number), address, &private4, &space) != 0;
+	return eip_read(s, number, address, &private4, &space) != 0;
 }
 
-/* Answers an ARP request for an elastic IP with the interface's own MAC. Returns what the program ends with. */
+/* Answers an ARP request for an elastic IP, on the uplink of its pool, with the interface's own MAC. Returns what the
+ * program ends with. */
 static __always_inline int world_arp(struct __sk_buff *skb, struct edge *e)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
@@ -53,7 +61,7 @@ static __always_inline int world_arp(struct __sk_buff *skb, struct edge *e)
 	__builtin_memcpy(&target, a.tpa, 4);
 	__builtin_memcpy(&asker, a.spa, 4);
 	if (a.op != bpf_htons(1) || a.hardware != bpf_htons(1) || a.protocol != bpf_htons(ETH_P_IP) ||
-	    target == asker || (a.sha[0] & 1) || !world_is_elastic(s, e, target))
+	    target == asker || (a.sha[0] & 1) || !world_is_elastic(s, e, target, READ_ONCE(o->pools)))
 		return TC_ACT_OK;
 	mac_copy(a.dmac, a.sha);
 	mac_copy(a.tha, a.sha);

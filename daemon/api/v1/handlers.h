@@ -20,6 +20,9 @@ void handle_verify(struct request *r);
 void handle_traffic(struct request *r);
 void handle_metrics(struct request *r);
 
+/* explain.c */
+void handle_explain(struct request *r);
+
 /* verdicts.c */
 void handle_verdicts(struct request *r);
 

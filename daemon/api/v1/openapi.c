@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/v1/decode.h"
+#include "api/v1/explain.h"
 #include "api/v1/handlers.h"
 #include "api/http/problem.h"
 #include "api/http/request.h"
@@ -171,6 +172,14 @@ static json_t *attachment_schema(bool with_envelope)
 	return request_object(&properties, json_array());
 }
 
+static json_t *question_schema(void)
+{
+	struct builder properties = object_start();
+
+	add_members(&properties, explain_members, explain_n_members, UINT64_MAX);
+	return request_object(&properties, names_of(explain_members, explain_n_members, explain_required));
+}
+
 static json_t *body_schema(const struct operation *operation)
 {
 	switch (operation->body) {
@@ -178,6 +187,8 @@ static json_t *body_schema(const struct operation *operation)
 		return transaction_schema();
 	case BODY_ATTACHMENT:
 		return attachment_schema(true);
+	case BODY_QUESTION:
+		return question_schema();
 	default:
 		return change_schema(operation->op, operation->path < FIELD_COUNT ? FIELD_BIT(operation->path) : 0);
 	}

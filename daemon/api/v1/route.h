@@ -25,6 +25,7 @@ enum body_kind {
 	BODY_CHANGE,	 /* the change's fields */
 	BODY_ATTACHMENT, /* the attachment itself */
 	BODY_TRANSACTION,
+	BODY_QUESTION, /* of explain */
 };
 
 struct operation {

@@ -152,6 +152,49 @@ static const struct schema_field rule_traffic_fields[] = {
 	{"packets", SCHEMA_INTEGER, "allowed by it, as status' rule_counters says"},
 	{"bytes", SCHEMA_INTEGER, NULL},
 };
+static const struct schema_field explanation_fields[] = {
+	{"verdict", SCHEMA_STRING, "allow or drop"},
+	{"reason", SCHEMA_STRING_OR_NULL, "drop reason of the first step that refuses"},
+	{"reason_text", SCHEMA_STRING_OR_NULL, NULL},
+	{"refused", SCHEMA_STRING, "request, reply or none"},
+	{"from", SCHEMA_REF("ExplanationEnd"), NULL},
+	{"to", SCHEMA_REF("ExplanationEnd"), NULL},
+	{"protocol", SCHEMA_STRING, "with its port"},
+	{"protocol_number", SCHEMA_INTEGER, NULL},
+	{"steps", SCHEMA_LIST_OF("ExplanationStep"), "in the order of the programs"},
+	{"commands", SCHEMA_STRINGS, "what would open the steps that refuse"},
+	{"epoch", SCHEMA_INTEGER, "of the maps that were read"},
+	{"revision", SCHEMA_INTEGER, NULL},
+};
+static const struct schema_field explanation_end_fields[] = {
+	{"address", SCHEMA_STRING, NULL},
+	{"eni_id", SCHEMA_STRING_OR_NULL, NULL},
+	{"eni", SCHEMA_STRING_OR_NULL, "name"},
+	{"vpc_id", SCHEMA_STRING_OR_NULL, NULL},
+};
+static const struct schema_field explanation_step_fields[] = {
+	{"packet", SCHEMA_STRING, "request or reply"},
+	{"step", SCHEMA_STRING,
+	 "source, destination, network_acl, route, flow, security_groups, budget, gateway or host"},
+	{"direction", SCHEMA_STRING, "egress: at the sender's side; ingress: at the receiver's"},
+	{"verdict", SCHEMA_STRING, "allow or drop"},
+	{"reason", SCHEMA_STRING, "of a drop"},
+	{"text", SCHEMA_STRING, NULL},
+	{"eni_id", SCHEMA_STRING, NULL},
+	{"rule_id", SCHEMA_STRING, "that allows it"},
+	{"security_group_id", SCHEMA_STRING, NULL},
+	{"network_acl_id", SCHEMA_STRING, NULL},
+	{"network_acl_rule", SCHEMA_INTEGER, "number of the rule that decides"},
+	{"route_table_id", SCHEMA_STRING, NULL},
+	{"publication_id", SCHEMA_STRING, NULL},
+	{"nearest", SCHEMA_REF("NearestRule"), "the rule that misses in the fewest fields"},
+	{"command", SCHEMA_STRING, "that would open this step"},
+};
+static const struct schema_field nearest_fields[] = {
+	{"rule_id", SCHEMA_STRING, NULL},
+	{"text", SCHEMA_STRING, NULL},
+	{"misses", SCHEMA_STRINGS, "protocol, port, cidr, group or prefix_list"},
+};
 static const struct schema_field problem_fields[] = {
 	{"type", SCHEMA_STRING, NULL},
 	{"title", SCHEMA_STRING, NULL},
@@ -180,6 +223,10 @@ const struct schema schema_others[] = {
 	{"VpcTraffic", FIELDS(vpc_traffic_fields)},
 	{"EniTraffic", FIELDS(eni_traffic_fields)},
 	{"RuleTraffic", FIELDS(rule_traffic_fields)},
+	{"Explanation", FIELDS(explanation_fields)},
+	{"ExplanationEnd", FIELDS(explanation_end_fields)},
+	{"ExplanationStep", FIELDS(explanation_step_fields)},
+	{"NearestRule", FIELDS(nearest_fields)},
 	{"OpenApi", NULL, 0},
 	{"Problem", FIELDS(problem_fields)},
 };

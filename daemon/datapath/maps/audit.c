@@ -22,8 +22,8 @@
 
 /* Keys read by one call. */
 #define KEYS_A_BATCH 128u
-/* So many comparisons in memory take about as long as one lookup; so do so many keys that are read in a batch, and so
- * many comparisons of what is scattered over memory. */
+/* How many comparisons in memory take as long as one lookup in the kernel; how many keys read in a batch do; how many
+ * comparisons of rows that are scattered over memory do. */
 #define CHEAP	     16u
 #define KEYS_CHEAP   4u
 #define SCATTERED    4u

@@ -71,8 +71,8 @@ uint64_t maps_publish(struct maps *maps, struct maps_change *c)
 {
 	if (!c)
 		return maps_epoch(maps);
-	/* Graces that an earlier change promised are given by the rules of before this one; where that fails, not at
-	 * all, since a cut doesn't wait. */
+	/* Flows that an earlier change spares get their grace by the rules before this change. If that fails they get
+	 * none, since a cut doesn't wait. */
 	if (grace_finish(maps) < 0)
 		generations_commit(maps);
 	cut_note_affected(maps, c);

@@ -13,7 +13,7 @@
 #include "datapath/maps/mirror/rows.h"
 #include "datapath/maps/state.h"
 
-/* References are compared, not only rows: a row that other rules refer to than should is a difference. */
+/* Compares which rules refer to a row too: a row differs if other rules do than should. */
 static int diff_rows(struct diff *d)
 {
 	const struct mirror *m = d->m;

@@ -114,7 +114,7 @@ static const struct maps_outer *outer_find(const struct maps_outer *outers, size
 
 bool edge_outer_equal(const struct vpc_outer *a, const struct vpc_outer *b)
 {
-	return a->addr4 == b->addr4 && a->mtu == b->mtu && a->flags == b->flags &&
+	return a->addr4 == b->addr4 && a->mtu == b->mtu && a->pools == b->pools &&
 	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0;
 }
 

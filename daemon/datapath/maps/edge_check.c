@@ -81,7 +81,8 @@ int edge_check_eip(const struct maps *maps, uint32_t number, struct maps_finding
 	if (eip->state != NODE_ALIVE)
 		return 0;
 	if (target != eip_target(&eip->record) || at->addr4 != eip->record.address ||
-	    at->vpc[slot] != eip->record.vpc || at->private4[slot] != eip->record.private_address)
+	    at->vpc[slot] != eip->record.vpc || at->private4[slot] != eip->record.private_address ||
+	    at->pool != eip->record.pool)
 		return maps_found(ret, "eip", "the row of elastic IP number %u was changed", number);
 	edge_public_key_of(eip->record.address, &key);
 	edge_public_value(maps, &key, &right);

@@ -60,8 +60,8 @@ int eni_zero_counters(struct maps *maps, uint32_t number)
 	return r;
 }
 
-/* Each step of a change of an entry holds a part of the old CIDR or a part of the new one: an empty entry is in
- * between, and the mask, which widens, comes after the address. */
+/* An entry is changed in steps, so that a program sees the old CIDR, a part of one of the two, or the new one, and
+ * never other addresses: the entry becomes empty, then gets the address, then the mask, which widens it. */
 static void space_store4(struct vpc_cidr4 *at, const struct vpc_cidr4 *to)
 {
 	if (memcmp(at, to, sizeof(*at)) == 0)

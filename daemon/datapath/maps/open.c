@@ -149,7 +149,7 @@ static int load(struct maps *maps, const struct maps_config *config, struct vpc_
 	return 0;
 }
 
-/* A number that one map has, the maps that go with it have too: nothing is read beyond a smaller one. */
+/* Maps that share numbers must have the same size, so that nothing is read behind the end of a smaller one. */
 static int check_sizes(const struct maps *maps, struct vpc_error *reterr)
 {
 	if (maps->map[MAP_ROW_STAT].n < maps->map[MAP_ROW].n ||

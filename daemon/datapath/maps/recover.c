@@ -333,8 +333,8 @@ static int read_addr(const void *key, const void *value, void *userdata)
 	return 0;
 }
 
-/* A living row whose key led to a dead row: vpcd died when the row had moved, and its key not yet. The key follows. All
- * other rows that no key leads to are cleared. */
+/* A living row whose key leads to a dead row: vpcd died after it had moved the row and before it moved the key. The key
+ * is moved here. All other rows that no key leads to are cleared. */
 static int finish_moved_addrs(struct maps *maps, const struct reading *reading)
 {
 	for (uint32_t i = 1; i < maps->map[MAP_ADDR_ROW].n; i++) {

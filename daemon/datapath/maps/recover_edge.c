@@ -129,7 +129,7 @@ static void read_eip(struct maps *maps, uint32_t number)
 	struct vpc_eip *at = eip_at(maps, number);
 	uint32_t target = versioned_value(&at->target, maps_epoch(maps));
 	unsigned slot = !versioned_spare(&at->target, maps_epoch(maps));
-	struct eip_record record = {.number = number, .address = at->addr4};
+	struct eip_record record = {.number = number, .address = at->addr4, .pool = at->pool};
 
 	if (!target) {
 		if (!is_zero(at, sizeof(*at)))
@@ -198,7 +198,7 @@ static bool publish_used(const void *mirror, uint32_t number)
 	return ((const struct mirror *)mirror)->publishes[number].state != NODE_FREE;
 }
 
-/* A port that moved gets its key, as an address that moved does. */
+/* A published port that moved gets its key, as an address that moved does (recover.c). */
 static int read_publishes(struct maps *maps)
 {
 	_cleanup_(reading_clear) struct reading reading = {.maps = maps, .id = MAP_PUBLISH};

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * A program that runs all the same can't be misled by a number that is used again: a row carries its key, and is born
- * after the epoch that this program read.
- */
+/* A program that still runs is not misled by a number that is used again: a row carries its key, and its `born` is
+ * later than the epoch that the program read. */
 #include "datapath/maps/retire.h"
 
 #include <bpf/bpf.h>
@@ -19,7 +17,8 @@
 #include "datapath/maps/write.h"
 #include "datapath/maps/write_edge.h"
 
-/* Hints are computed anew when one of so many of a mask group's rows was retired: so the cost is in proportion. */
+/* The hints of a mask group are computed anew when one of so many of its rows was retired. So the cost is proportional
+ * to the change. */
 #define STALE_PART 64
 
 static void mask_group_release(struct maps *maps, uint32_t number)

@@ -54,8 +54,8 @@ static uint32_t part(uint32_t n, uint32_t of)
 	return n / of ? n / of : 1;
 }
 
-/* What VPCs hold beyond what they are guaranteed changes with the guarantee. Packets count meanwhile, so the difference
- * is added; if it is not quite right then, the next time corrects it. */
+/* A new guarantee changes how many flows VPCs hold beyond it. The programs count at the same time, so the difference is
+ * added to the count. The next call corrects what is still wrong. */
 static void update_pool(struct maps *maps, struct vpc_host_flows *h)
 {
 	int64_t was = __atomic_load_n(&h->pool_used, __ATOMIC_RELAXED), sum = 0;

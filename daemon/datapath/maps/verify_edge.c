@@ -27,7 +27,7 @@ struct marks {
 	bool *at;
 };
 
-/* What a hash that gives numbers gives for a key; 0: nothing, or a number that its rows don't have. */
+/* The number that a hash has for a key; 0: none, or one that the array of rows doesn't have. */
 static uint32_t leads_to(const struct verify *v, enum map_id hash, enum map_id rows, const void *key)
 {
 	uint32_t number = 0;
@@ -182,7 +182,7 @@ static bool addr_has_eip(const struct verify *v, const struct eip_record *want)
 	memcpy(ip.bytes + 12, &want->private_address, sizeof(want->private_address));
 	addr_key_of(want->vpc, &ip, &key);
 	row = addr_at(v->maps, leads_to(v, MAP_ADDR, MAP_ADDR_ROW, &key));
-	/* Without a row there is no such address, which is told of the address. */
+	/* A missing row is reported as a missing address. */
 	return memcmp(&row->key, &key, sizeof(key)) != 0 || versioned_value(&row->eip, v->epoch) == want->number;
 }
 
@@ -208,7 +208,7 @@ static int verify_eip(const struct verify *v, uint32_t number, const struct eip_
 		return report_difference(v->report, "elastic IP", name, "missing", "its address leads to number %u",
 					 seen.number);
 	if (target != eip_target(want) || at->addr4 != want->address || at->vpc[slot] != want->vpc ||
-	    at->private4[slot] != want->private_address)
+	    at->private4[slot] != want->private_address || at->pool != want->pool)
 		return report_difference(v->report, "elastic IP", name, "differs", "target %x, expected %x", target,
 					 eip_target(want));
 	if (eip_is_eni(want) && !addr_has_eip(v, want))

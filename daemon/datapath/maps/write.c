@@ -75,7 +75,8 @@ static int write_rule_batch(struct maps *maps, struct maps_change *c, size_t n)
 
 		if (r < 0 || count == at)
 			return r;
-		/* A call that takes only a part without an error is not known to happen; the rest is written again. */
+		/* The kernel is not known to take a part of the keys without an error. If it does, the rest is written
+		 * again. */
 		memmove(keys, keys + count, (at - count) * sizeof(*keys));
 		memmove(numbers, numbers + count, (at - count) * sizeof(*numbers));
 		at -= count;

@@ -100,6 +100,8 @@ static int write_eips(struct maps *maps, struct maps_change *c)
 		if (!e->has_before)
 			r = undo_store32(&c->undo, &at->addr4, e->after.address);
 		if (r >= 0 && e->has_after)
+			r = undo_store32(&c->undo, &at->pool, e->after.pool);
+		if (r >= 0 && e->has_after)
 			r = undo_store32(&c->undo, &at->private4[spare], e->after.private_address);
 		if (r >= 0 && e->has_after)
 			r = undo_store32(&c->undo, &at->vpc[spare], e->after.vpc);

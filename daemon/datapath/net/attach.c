@@ -313,7 +313,7 @@ static bool is_pinned(const struct net *n, const struct device *d)
 		tc_tcx_is_pinned(device_host_dir(n->link_dir, dir), d->host_ifindex, &n->programs.of[TC_HOST_END]));
 }
 
-/* The filter serves until there is a link again. */
+/* The fallback filter judges until there is a tcx link again. */
 static size_t check_outers(struct net *n)
 {
 	char dir[DEVICE_HOST_DIR_MAX];

@@ -13,6 +13,7 @@
 
 #include <vpc/array.h>
 
+#include "datapath/net/announce.h"
 #include "datapath/net/host_objects.h"
 #include "datapath/net/host_table.h"
 #include "datapath/net/netlink/request.h"
@@ -29,9 +30,10 @@ int host_open(struct net *n)
 	if (r < 0)
 		return r;
 	n->host.ns_fd = fd_move_high(r);
+	n->host.announcer = announcer_new();
 	n->host.table = host_table_new(n->instance, n->host.ns_fd);
 	n->host.outers = calloc(NET_OUTERS_MAX, sizeof(*n->host.outers));
-	if (!n->host.outers || !n->host.table)
+	if (!n->host.outers || !n->host.table || !n->host.announcer)
 		return -ENOMEM;
 	return netlink_open(NETLINK_ROUTE, &n->host.rtnl);
 }
@@ -52,6 +54,7 @@ void host_close(struct net *n)
 	n->host.ns_fd = close_fd(n->host.ns_fd);
 	host_objects_clear(n);
 	host_table_free(n->host.table);
+	announcer_free(n->host.announcer);
 	free(n->host.outers);
 	free(n->host.told);
 }

@@ -8,6 +8,7 @@
 
 #include <vpc/array.h>
 
+#include "datapath/net/announce.h"
 #include "datapath/net/device/host_end.h"
 #include "datapath/net/host_spaces.h"
 #include "datapath/net/netlink/request.h"
@@ -95,13 +96,22 @@ static void mark_eip(struct net *n, const struct eip_record *e)
 		mark(n, e->vpc);
 }
 
+/* Whether the address may have been at another host until now. One that goes from ENI to ENI was here. */
+static bool has_come(const struct eip_record *was, const struct eip_record *is)
+{
+	return !was->number || was->address != is->address || was->pool != is->pool || (!was->target && is->target);
+}
+
 static int note_eip(struct net *n, const struct plan_eip *p)
 {
 	uint32_t number = p->has_after ? p->after.number : p->before.number;
 	struct host_object *o = find_object(n->host.eips, number);
+	bool announced;
 
 	if (o)
 		mark_eip(n, &o->eip);
+	if (o && (!p->has_after || o->eip.address != p->after.address))
+		announce_stop(n, o->eip.address);
 	if (!p->has_after) {
 		drop_object(&n->host.eips, o);
 		return 0;
@@ -109,9 +119,10 @@ static int note_eip(struct net *n, const struct plan_eip *p)
 	o = hold_object(&n->host.eips, number);
 	if (!o)
 		return -ENOMEM;
+	announced = !has_come(&o->eip, &p->after);
 	o->eip = p->after;
 	mark_eip(n, &o->eip);
-	return 0;
+	return announced ? 0 : announce_address(n, o->eip.address, o->eip.pool);
 }
 
 static int note_publication(struct net *n, const struct plan_publish *p)
@@ -339,9 +350,25 @@ static int update(struct net *n, struct device *d)
 	return r < 0 ? r : e;
 }
 
-int host_objects_update(struct net *n, bool all)
+static int announce_news(struct net *n)
 {
 	int result = 0;
+
+	for (size_t i = 0; i < n->host.n_outers; i++) {
+		struct outer *o = &n->host.outers[i];
+
+		for (const struct host_object *e = o->news ? n->host.eips : NULL; e; e = e->hh.next)
+			if (outer_has_pool(&o->info, e->eip.pool) &&
+			    announce_address(n, e->eip.address, e->eip.pool) < 0)
+				result = -ENOMEM;
+		o->news = false;
+	}
+	return result;
+}
+
+int host_objects_update(struct net *n, bool all)
+{
+	int result = announce_news(n);
 
 	for (struct device *d = n->host.ends; d; d = d->host_hh.next) {
 		int r = all || d->host_noted ? update(n, d) : 0;

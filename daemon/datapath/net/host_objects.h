@@ -9,12 +9,13 @@
 
 #include "datapath/net/registry.h"
 
-/* Takes over what a plan says of address spaces, elastic IPs and published ports. -ENOMEM: some of it is missing. */
+/* Takes over what a plan says of address spaces, elastic IPs and published ports, and announces elastic IPs that come
+ * to this host (announce.h). -ENOMEM: some of it is missing. */
 int host_objects_note(struct net *n, const struct plan *plan);
 void host_objects_clear(struct net *n);
-/* Puts routes and neighbours on the host ends of VPCs that were noted since, or that are new, and takes off those that
- * are no longer wanted; all: on every host end what is missing, taking off what isn't ours. 0, or -errno of the last
- * failure. */
+/* Announces elastic IPs on outer interfaces that are new. Puts routes and neighbours on the host ends of VPCs that were
+ * noted since, or that are new, and takes off those that are no longer wanted; all: on every host end what is missing,
+ * taking off what isn't ours. 0, or -errno of the last failure. */
 int host_objects_update(struct net *n, bool all);
 /* Whether a message of rtnetlink says that one is gone, or that one is there that isn't ours. */
 bool host_objects_concern(const struct net *n, const struct nlmsghdr *h);

@@ -47,9 +47,9 @@ int net_new(const struct net_config *config, net_event_fn on_event, void *userda
 	n->pin_dir = config->pin_dir ? strdup(config->pin_dir) : NULL;
 	n->forward = config->forward;
 	n->outer_only = config->outer ? strdup(config->outer) : NULL;
-	n->outer_also = config->outer_also ? strdup(config->outer_also) : NULL;
+	n->pool_uplinks = config->pool_uplinks ? strdup(config->pool_uplinks) : NULL;
 	if (!n->instance || (config->pin_dir && !n->pin_dir) || (config->outer && !n->outer_only) ||
-	    (config->outer_also && !n->outer_also))
+	    (config->pool_uplinks && !n->pool_uplinks))
 		return vpc_error_oom(reterr);
 	n->event = sd_event_ref(config->event);
 	n->on_event = on_event;
@@ -79,7 +79,7 @@ void net_free(struct net *n)
 
 	if (!n)
 		return;
-	/* what there is stays, and goes on being used */
+	/* the uplinks that are there stay in use */
 	n->on_uplink = NULL;
 	n->on_overlap = NULL;
 	HASH_ITER (hh, n->vpcs, v, next)
@@ -88,7 +88,7 @@ void net_free(struct net *n)
 	sd_event_unref(n->event);
 	free(n->instance);
 	free(n->outer_only);
-	free(n->outer_also);
+	free(n->pool_uplinks);
 	free(n->pin_dir);
 	free(n->link_dir);
 	free(n->stale_link_dir);

@@ -54,6 +54,8 @@ struct net_outer {
 	uint32_t addr4; /* its first address, network order; 0: none */
 	uint32_t mtu;
 	uint8_t mac[6];
+	bool running;	/* it has a carrier: what is sent there isn't lost at once */
+	uint16_t pools; /* bit p - 1: it is the uplink of pool p (eip_record.pool) */
 };
 struct net_edge {
 	const struct net_outer *outers;
@@ -92,10 +94,10 @@ struct net_config {
 	net_uplink_fn on_uplink;
 	net_edge_fn on_edge;
 	net_overlap_fn on_overlap;
-	/* Names of outer interfaces, separated by commas. outer NULL: those of the default routes. also: beside them,
-	 * or NULL. */
+	/* Names of outer interfaces, separated by commas. outer NULL: those of the default routes. pool_uplinks: beside
+	 * them, the uplink of each pool, in the order of the pools; or NULL. */
 	const char *outer;
-	const char *outer_also;
+	const char *pool_uplinks;
 };
 
 /* Somebody else changed or removed a device, address, qdisc or route of vpc (number). port: the number of the ENI whose

@@ -136,6 +136,13 @@ static bool has(const struct outer_list *list, uint32_t ifindex)
 	return false;
 }
 
+/* Whether neighbours may not know, or not know any more, what is behind an interface. */
+static bool is_news(const struct net_outer *was, const struct net_outer *is)
+{
+	return is->running &&
+	       (!was->running || was->pools != is->pools || memcmp(was->mac, is->mac, sizeof(is->mac)) != 0);
+}
+
 static int hold_all(struct net *n, const struct outer_list *now)
 {
 	int result = 0;
@@ -148,6 +155,7 @@ static int hold_all(struct net *n, const struct outer_list *now)
 			o = &n->host.outers[n->host.n_outers++];
 			*o = (struct outer){};
 		}
+		o->news = o->news || !o->info.ifindex || is_news(&o->info, &now->outers[i]);
 		o->info = now->outers[i];
 		r = hold(n, o);
 		if (r < 0)
@@ -162,7 +170,7 @@ int outer_update(struct net *n, bool wanted)
 	int r = now ? 0 : -ENOMEM;
 
 	if (r >= 0 && wanted && n->programs.of[TC_OUTER].id[TC_INGRESS])
-		r = outer_find(n->host.rtnl, n->outer_only, n->outer_also, now);
+		r = outer_find(n->host.rtnl, n->outer_only, n->pool_uplinks, now);
 	if (r < 0)
 		return r;
 	for (size_t i = n->host.n_outers; i-- > 0;) {
@@ -202,7 +210,7 @@ static bool link_concerns(const struct net *n, const struct nlmsghdr *h)
 	netlink_attrs(h, sizeof(*i), tb, ARRAY_SIZE(tb));
 	return outer_by_ifindex(n, (uint32_t)i->ifi_index) ||
 	       (netlink_is_string(tb[IFLA_IFNAME]) && (is_named(n->outer_only, nla_data(tb[IFLA_IFNAME])) ||
-						       is_named(n->outer_also, nla_data(tb[IFLA_IFNAME]))));
+						       is_named(n->pool_uplinks, nla_data(tb[IFLA_IFNAME]))));
 }
 
 static bool programs_concern(const struct net *n, const struct nlmsghdr *h)
@@ -243,7 +251,7 @@ int outer_check(struct nl_sock *rtnl, const struct net_config *config, const str
 {
 	_cleanup_free_ struct outer_list *now = calloc(1, sizeof(*now));
 	char name[NETNS_ALIAS_MAX], dir[DEVICE_HOST_DIR_MAX];
-	int r = now ? outer_find(rtnl, config->outer, config->outer_also, now) : -ENOMEM;
+	int r = now ? outer_find(rtnl, config->outer, config->pool_uplinks, now) : -ENOMEM;
 
 	filter_name(config->instance, name);
 	for (size_t i = 0; r == 0 && i < now->n; i++) {

@@ -21,8 +21,8 @@ struct outer_list {
 	char left_out[IFNAMSIZ]; /* one that can't be used: it isn't Ethernet, or there are too many; or "" */
 };
 /* Reads them. rtnl: in vpcd's own namespace; only: names separated by commas, or NULL: those that default routes name;
- * also: more names, or NULL. Names that there aren't are left out. Any thread. 0 or -errno. */
-int outer_find(struct nl_sock *rtnl, const char *only, const char *also, struct outer_list *ret);
+ * pool_uplinks: as in struct net_config. Names that there aren't are left out. Any thread. 0 or -errno. */
+int outer_find(struct nl_sock *rtnl, const char *only, const char *pool_uplinks, struct outer_list *ret);
 
 /* Reads them again, puts programs on and takes them off, and tells net->on_edge what changed. wanted: there are
  * uplinks. 0, or -errno of the last failure: those that could be done are. */

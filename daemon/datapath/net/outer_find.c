@@ -15,8 +15,8 @@ struct finding {
 	size_t n_routes;
 };
 
-/* What isn't there is not an outer interface, and neither is lo. */
-static int add_link(struct finding *f, uint32_t ifindex, const char *name)
+/* What isn't there is not an outer interface, and neither is lo. pools: bits of the pools whose uplink it is. */
+static int add_link(struct finding *f, uint32_t ifindex, const char *name, unsigned pools)
 {
 	struct outer_list *list = f->list;
 	struct link_info info;
@@ -25,9 +25,12 @@ static int add_link(struct finding *f, uint32_t ifindex, const char *name)
 
 	if (r < 0)
 		return r == -ENODEV || r == -EINVAL ? 0 : r;
-	for (size_t i = 0; i < list->n; i++)
-		if (list->outers[i].ifindex == info.ifindex)
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->outers[i].ifindex == info.ifindex) {
+			list->outers[i].pools |= (uint16_t)pools;
 			return 0;
+		}
+	}
 	if (info.ifindex == 1)
 		return 0;
 	if (info.type != ARPHRD_ETHER || list->n == NET_OUTERS_MAX) {
@@ -35,23 +38,26 @@ static int add_link(struct finding *f, uint32_t ifindex, const char *name)
 		return 0;
 	}
 	o = &list->outers[list->n++];
-	*o = (struct net_outer){.ifindex = info.ifindex, .mtu = info.mtu};
+	*o = (struct net_outer){
+		.ifindex = info.ifindex, .mtu = info.mtu, .running = info.running, .pools = (uint16_t)pools};
 	snprintf(o->name, sizeof(o->name), "%s", info.name);
 	memcpy(o->mac, info.mac, sizeof(o->mac));
 	return 0;
 }
 
-static int add_names(struct finding *f, const char *names)
+/* of_pools: each name is that of a pool's uplink. */
+static int add_names(struct finding *f, const char *names, bool of_pools)
 {
+	unsigned pool = of_pools;
 	int r = 0;
 
-	for (const char *p = names; r >= 0 && p && *p;) {
+	for (const char *p = names; r >= 0 && p && *p; pool <<= 1) {
 		size_t length = strcspn(p, ",");
 		char name[IFNAMSIZ] = "";
 
 		if (length && length < sizeof(name)) {
 			memcpy(name, p, length);
-			r = add_link(f, 0, name);
+			r = add_link(f, 0, name, pool);
 		}
 		p += length + (p[length] == ',');
 	}
@@ -93,7 +99,7 @@ static int add_default_routes(struct finding *f)
 	if (r >= 0)
 		r = netlink_dump(f->rtnl, RTM_GETROUTE, AF_INET6, on_route, f);
 	for (size_t i = 0; r >= 0 && i < f->n_routes; i++)
-		r = add_link(f, f->routes[i], NULL);
+		r = add_link(f, f->routes[i], NULL, 0);
 	return r;
 }
 
@@ -140,25 +146,25 @@ static int on_address(const struct nlmsghdr *h, void *userdata)
 	return 0;
 }
 
-static int find(struct nl_sock *rtnl, const char *only, const char *also, struct outer_list *ret)
+static int find(struct nl_sock *rtnl, const char *only, const char *pool_uplinks, struct outer_list *ret)
 {
 	struct finding f = {.rtnl = rtnl, .list = ret};
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
-	r = only ? add_names(&f, only) : add_default_routes(&f);
+	r = only ? add_names(&f, only, false) : add_default_routes(&f);
 	if (r >= 0)
-		r = add_names(&f, also);
+		r = add_names(&f, pool_uplinks, true);
 	return r < 0 ? r : netlink_dump(rtnl, RTM_GETADDR, AF_UNSPEC, on_address, ret);
 }
 
 #define TRIES 4 /* the lists of a busy host change while they are read */
 
-int outer_find(struct nl_sock *rtnl, const char *only, const char *also, struct outer_list *ret)
+int outer_find(struct nl_sock *rtnl, const char *only, const char *pool_uplinks, struct outer_list *ret)
 {
 	int r = -EAGAIN;
 
 	for (int i = 0; i < TRIES && r == -EAGAIN; i++)
-		r = find(rtnl, only, also, ret);
+		r = find(rtnl, only, pool_uplinks, ret);
 	return r;
 }

@@ -22,6 +22,7 @@ struct outer {
 	bool behind; /* others have filters there, so that ours is the last of them */
 	bool qdisc;  /* was made for our filter */
 	bool tcx, attaching, attach_failed;
+	bool news; /* it, its MAC or its carrier is new: elastic IPs are to be announced on it */
 };
 
 /* vpcd's own namespace, where the host ends of uplinks are. */
@@ -37,8 +38,9 @@ struct net_host {
 	struct host_object *eips; /* by number; owned, as the next */
 	struct host_object *publications;
 	struct host_space *spaces;
-	struct host_table *table; /* owned */
-	struct outer_list *told;  /* what on_edge was told last; owned */
+	struct host_table *table;    /* owned */
+	struct announcer *announcer; /* owned */
+	struct outer_list *told;     /* what on_edge was told last; owned */
 };
 #define NET_HOST_INIT ((struct net_host){.ns_fd = -1, .event_fd = -1})
 
@@ -71,13 +73,19 @@ struct net {
 	net_uplink_fn on_uplink;
 	net_edge_fn on_edge;
 	net_overlap_fn on_overlap;
-	char *outer_only, *outer_also; /* as in struct net_config */
-	bool forward;		       /* likewise */
+	char *outer_only, *pool_uplinks; /* as in struct net_config */
+	bool forward;			 /* likewise */
 	void *userdata;
 	struct net_vpc *vpcs;
 	struct net_removal *removals; /* begun and not yet freed */
 	size_t links_checked;	      /* ports that net_check_links has looked at in this round */
 };
+
+/* Whether it is the uplink of a pool (eip_record.pool). */
+static inline bool outer_has_pool(const struct net_outer *o, uint32_t pool)
+{
+	return pool && o->pools >> (pool - 1) & 1;
+}
 
 /* Both find by number, in what is registered; borrowed. NULL: there is none. */
 struct net_vpc *net_find_vpc(const struct net *n, uint32_t number);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The far ends of attached ENIs, mended by the worker. */
+/* The workloads' ends of attached ENIs, put right by the worker. */
 #include "datapath/net/device/device.h"
 #include "datapath/net/net.h"
 

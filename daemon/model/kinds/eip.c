@@ -30,14 +30,6 @@ static const struct object *holder_of(const struct model *m, const struct ip *ip
 	return p && p->n ? p->first->owner : NULL;
 }
 
-bool pool_has(const struct model *m, const struct ip *ip)
-{
-	for (size_t i = 0; i < m->n_pools; i++)
-		if (cidr_contains_ip(&m->pools[i].cidr, ip))
-			return true;
-	return false;
-}
-
 static int no_pool(const struct model *m, const char *name, struct vpc_error *reterr)
 {
 	char list[512] = "";

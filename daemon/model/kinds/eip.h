@@ -9,7 +9,5 @@
 const struct object *eip_holder(const struct model *m, const struct eip *e);
 /* The elastic IP of a private address of the ENI, or NULL. */
 const struct object *eip_of_address(const struct model *m, const struct eni *eni, const struct ip *private_ip);
-/* Whether the address is in a pool. */
-bool pool_has(const struct model *m, const struct ip *ip);
 
 #endif

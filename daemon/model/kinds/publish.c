@@ -84,7 +84,7 @@ static int choose_address(const struct model *m, const struct change *c, struct 
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "host_address",
 				     "'%.64s' is not an IPv4 address that a host can have",
 				     c->host_address ? c->host_address : "");
-	if (pool_has(m, &p->host_address))
+	if (model_pool_of(m, &p->host_address))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "host_address",
 				     "%s is in a pool: all its ports are its elastic IP's", c->host_address);
 	return 0;

@@ -96,7 +96,7 @@ struct vpc_outer {
 	__be32 addr4; /* its first address, which NAT gateways without an elastic IP use; 0: none */
 	__u32 mtu;
 	__u8 mac[6];
-	__u16 flags; /* always 0 */
+	__u16 pools; /* bit p - 1: it is the uplink of pool p (vpc_eip.pool) */
 };
 _Static_assert(sizeof(struct vpc_outer) == 16, "vpc_outer");
 
@@ -153,7 +153,9 @@ struct vpc_eip {
 	__be32 private4[2];
 	__u32 vpc[2];
 	__be32 addr4;
-	__u32 pad[3];
+	__u32 pool; /* 1 to 16: its pool; 0: none. Changes only at a start. ARP is answered on the uplink of the pool
+		       alone */
+	__u32 pad[2];
 };
 _Static_assert(sizeof(struct vpc_eip) == 48, "vpc_eip");
 

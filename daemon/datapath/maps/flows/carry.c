@@ -117,7 +117,7 @@ static int carry_one(const void *key_in, const void *value_in, void *userdata)
 		CTL_SET(c->maps, graces, 1);
 		c->graces = true;
 	}
-	/* Its packets may have been faster. A flow stands in one of the maps only. */
+	/* A packet may have made an entry of the flow meanwhile. A flow has one entry in all maps. */
 	if (bpf_map_lookup_elem(c->maps->map[c->to == MAP_FLOW ? MAP_FLOW_NEW : MAP_FLOW].fd, &key, &known) == 0)
 		return 0;
 	/* -EEXIST: the same. -E2BIG: no room, as for any flow. */

@@ -28,7 +28,7 @@ void cut_note_affected(struct maps *maps, struct maps_change *c)
 {
 	/* With keep and drain only the loss of an address cuts at once. */
 	c->affects_flows = affected_each_revoked(&maps->mirror, &c->mirror, c->flows != FLOWS_CUT, has_flows, maps) > 0;
-	/* Whose sets name a list isn't looked for, as there may be many of them. */
+	/* The ENIs whose sets name the list may be many, so they are not looked for: any flow counts. */
 	if (c->mirror.lists_revoked && c->flows == FLOWS_CUT)
 		c->affects_flows |= maps_established(maps) > 0;
 	if (c->flows == FLOWS_CUT && edge_change_may_cut(c))
@@ -105,7 +105,8 @@ static int judge_flow(const void *key, const void *value, void *userdata)
 	return s->io.n == VPC_SWEEP_MAX ? judge_batch(s) : 0;
 }
 
-/* Flows that only a grace allowed, which the change ended: the rules of before don't tell that they were allowed. */
+/* Flows whose grace the change ended. Only the grace allowed them, so the rules before the change don't tell that they
+ * were allowed. */
 static int judge_ended(const struct maps_change *c, struct judging *s)
 {
 	const struct kernel_map *map = &s->maps->map[MAP_FLOW];

@@ -14,7 +14,7 @@
 
 /* Candidates that are kept at most: what one eviction may be. */
 #define KEPT	32768u
-/* After a walk that found nothing there is no other for so long. */
+/* How long after a walk that found nothing the next may begin. */
 #define REST_NS 15000000000ull
 
 struct candidate {

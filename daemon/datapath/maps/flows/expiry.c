@@ -21,8 +21,8 @@
 
 enum { ESTABLISHED, OTHER, OVERFLOW, FLOW_MAPS };
 
-/* So long after the last insertion no CPU is about to make another that the walk didn't see: an empty flow_overflow may
- * be called empty. */
+/* How long after the last insertion flow_overflow may be called empty: no CPU is still inserting an entry that the walk
+ * didn't see. */
 #define OVERFLOW_REST_NS 10000000000ull
 
 struct maps_expiry {

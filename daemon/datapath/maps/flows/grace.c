@@ -53,7 +53,7 @@ static void remember(struct sweeping *s, const struct graced *item)
 		s->lost = true;
 }
 
-/* The flows whose grace is ended are told with the reply. If the list can't grow, that report is shorter. */
+/* The reply to the change lists the flows whose grace is ended. If the list can't grow, the reply lists fewer. */
 static void note_ended(struct sweeping *s, const struct graced *item)
 {
 	struct vpc_flow_key *to = s->c ? ARRAY_PUSH(&s->c->ended) : NULL;

@@ -20,7 +20,7 @@
 #define DELETE_MAX  64u
 /* Translations of cut flows that one read finds at most; the others are found by the next. */
 #define CUT_MAX	    1024u
-/* An entry without its other one is left alone for so long: a program may be about to make that. */
+/* How long an entry without its other one is left alone: a program may be about to make the other. */
 #define ORPHAN_IDLE 60u
 /* While no VPC has a translation by its count, one read in so many walks the maps: their buckets take milliseconds. */
 #define EMPTY_READS 16u

@@ -68,7 +68,7 @@ int plan_nats(struct mirror *m, struct mirror_change *c, const struct plan *plan
 bool eip_record_equal(const struct eip_record *a, const struct eip_record *b)
 {
 	return a->number == b->number && a->address == b->address && a->target == b->target && a->vpc == b->vpc &&
-	       a->private_address == b->private_address;
+	       a->private_address == b->private_address && a->pool == b->pool;
 }
 
 bool eip_is_eni(const struct eip_record *r)

@@ -31,7 +31,7 @@ bool port_record(const struct plan *plan, size_t i, const struct device_ops *ops
 	if (i >= plan->n_ports)
 		return false;
 	p = &plan->ports[i];
-	/* one that changes its kind goes by what it is to be: port_may_change refuses it */
+	/* a port that changes its kind counts as the new kind: port_may_change refuses it */
 	if ((p->has_after ? &p->after : &p->before)->attachment.kind != kind)
 		return true;
 	if (p->has_before)

@@ -38,7 +38,7 @@ static int has_default_route(struct nl_sock *sk, uint8_t family, uint32_t ifinde
 	return r < 0 && r != -EAGAIN ? r : l.found;
 }
 
-/* A list that changed while it was read says nothing: this time it is taken as right. */
+/* A list that changed while it was read is taken as right; the next look reads it again. */
 static int unless_again(int r)
 {
 	return r == -EAGAIN ? 0 : r;

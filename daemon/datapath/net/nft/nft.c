@@ -198,7 +198,7 @@ static int receive_all(void *data, size_t size, uint64_t until_ms)
 	return 0;
 }
 
-/* What went between vpcd and the helper, before what it answered: 0, or -errno after which the helper is of no use. */
+/* Sends a request and receives what the helper answers. -errno: the helper is of no use any more. */
 static int exchange(int ns_fd, const char *commands, uint32_t wanted, struct nft_answer *ret, char **ret_text)
 {
 	struct nft_request request = {.text_bytes = commands ? (uint32_t)strlen(commands) : 0, .answer = wanted};
@@ -235,7 +235,8 @@ static int request(int ns_fd, const char *commands, uint32_t wanted, char **ret_
 	int r = -EIO;
 
 	pthread_mutex_lock(lock);
-	/* The helper may have ended since it was used last, or this request ended it: one is enough to tell. */
+	/* The helper may have ended since its last use, so the request is repeated once. If it fails again, the request
+	 * itself ends the helper. */
 	for (int tries = 0; r == -EIO && tries < 2; tries++) {
 		r = exchange(ns_fd, commands, wanted, &answer, ret_text);
 		if (r < 0)

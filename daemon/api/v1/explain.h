@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The body of POST /v1/explain. */
+#ifndef API_EXPLAIN_H
+#define API_EXPLAIN_H
+
+#include "api/v1/value.h"
+#include "observe/explain/explain.h"
+
+/* Members of struct explain_question, for decoding and for the OpenAPI document. */
+extern const struct member explain_members[];
+extern const size_t explain_n_members;
+/* Which of them a question must have. */
+extern const uint64_t explain_required;
+
+/* Reads a body. ret is cleared by the caller, also after an error. UnknownParameter, MissingParameter,
+ * InvalidParameterValue. */
+int explain_decode(const json_t *body, struct explain_question *ret, struct vpc_error *reterr);
+
+#endif

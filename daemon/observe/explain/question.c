@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From a question to the walk, and its answer. */
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vpc/cleanup.h>
+#include <vpc/json.h>
+#include <vpc/number.h>
+
+#include "observe/explain/explain.h"
+#include "observe/explain/reasons.h"
+#include "observe/explain/report.h"
+
+#define ECHO4 8
+#define ECHO6 128
+
+/* One end of the question. */
+struct end {
+	const struct object *eni; /* NULL: outside of every VPC that counts, or an address that nobody has */
+	bool is_address;
+	struct ip ip; /* as given; family 0: that of the ENI is to be chosen */
+};
+
+struct asked {
+	const struct model *m;
+	const struct explain_question *q;
+	struct end from, to;
+	uint8_t family;
+};
+
+void explain_question_clear(struct explain_question *q)
+{
+	free(q->from);
+	free(q->to);
+	free(q->vpc);
+	free(q->protocol);
+	*q = (struct explain_question){0};
+}
+
+static int resolve_eni(const struct asked *a, const char *ref, const char *field, struct end *ret,
+		       struct vpc_error *reterr)
+{
+	ret->is_address = ip_parse(ref, &ret->ip) == 0;
+	return ret->is_address ? 0 : model_resolve(a->m, OBJECT_ENI, ref, a->q->vpc, field, &ret->eni, reterr);
+}
+
+/* Finds the ENI that has a given address, in the VPC of the question or of the other end. */
+static int resolve_address(const struct asked *a, struct end *end, const struct end *other, const char *field,
+			   struct vpc_error *reterr)
+{
+	const struct object *vpc = NULL, *found = NULL, *o = NULL;
+	const struct eni *eni;
+	int r = a->q->vpc ? model_resolve(a->m, OBJECT_VPC, a->q->vpc, NULL, "vpc", &vpc, reterr) : 0;
+
+	if (r < 0 || !end->is_address)
+		return r;
+	if (!vpc && other->eni)
+		vpc = model_by_number(a->m, OBJECT_VPC, eni_of(other->eni)->vpc);
+	if (vpc) {
+		eni = model_eni_by_ip(a->m, vpc->number, &end->ip);
+		end->eni = eni ? &eni->o : NULL;
+		return 0;
+	}
+	/* No VPC is named, and both ends are addresses. */
+	while ((o = model_next(a->m, OBJECT_VPC, o))) {
+		eni = model_eni_by_ip(a->m, o->number, &end->ip);
+		if (eni && found)
+			return vpc_error_set(reterr, VPC_E_AMBIGUOUS_NAME, field,
+					     "several VPCs have %s; say which with --vpc",
+					     field[0] == 'f' ? a->q->from : a->q->to);
+		found = eni ? &eni->o : found;
+	}
+	end->eni = found;
+	return 0;
+}
+
+static int choose_family(struct asked *a, struct vpc_error *reterr)
+{
+	uint8_t given = a->from.ip.family ? a->from.ip.family : a->to.ip.family;
+
+	if (a->from.ip.family && a->to.ip.family && a->from.ip.family != a->to.ip.family)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "to",
+				     "one end is IPv4 and the other IPv6");
+	a->family = given ? given : strcmp(a->q->protocol, "icmpv6") == 0 ? 6 : 4;
+	return 0;
+}
+
+static int parse_protocol(const char *text, uint8_t family, uint8_t *ret, struct vpc_error *reterr)
+{
+	static const struct {
+		const char *name;
+		uint8_t number;
+	} names[] = {{"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}, {"icmp", IPPROTO_ICMP}, {"icmpv6", IPPROTO_ICMPV6}};
+	uint64_t number;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(text, names[i].name) == 0)
+			*ret = names[i].number;
+	if (!*ret && number_parse(text, UINT8_MAX, &number) == 0)
+		*ret = (uint8_t)number;
+	else if (!*ret)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "protocol",
+				     "protocol must be tcp, udp, icmp, icmpv6 or a number from 0 to 255");
+	if ((*ret == IPPROTO_ICMP && family == 6) || (*ret == IPPROTO_ICMPV6 && family == 4))
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "protocol",
+				     "icmp goes with IPv4 addresses, icmpv6 with IPv6 addresses");
+	return 0;
+}
+
+static int fill_ports(const struct explain_question *q, struct look_packet *p, struct vpc_error *reterr)
+{
+	uint8_t slot = look_slot(p->family, p->proto), query;
+	bool icmp = slot == VPC_SLOT_ICMP || slot == VPC_SLOT_ICMPV6;
+
+	if (q->has_port && (q->port < 0 || q->port > (icmp ? UINT8_MAX : UINT16_MAX)))
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "port", "port must be from 0 to %d",
+				     icmp ? UINT8_MAX : UINT16_MAX);
+	if (q->has_code && (q->code < 0 || q->code > UINT8_MAX))
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "code", "code must be from 0 to 255");
+	if (q->has_source_port && (q->source_port < 0 || q->source_port > UINT16_MAX))
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "source_port",
+				     "source_port must be from 0 to 65535");
+	if (icmp) {
+		p->icmp_type = q->has_port ? (uint8_t)q->port : p->family == 4 ? ECHO4 : ECHO6;
+		p->icmp_code = q->has_code ? (uint8_t)q->code : 0;
+		if (look_icmp(p, &query) != LOOK_ICMP_QUERY)
+			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "port",
+					     "an ICMP packet of type %u opens no flow; only queries do", p->icmp_type);
+		return 0;
+	}
+	if (slot == VPC_SLOT_OTHER)
+		return 0;
+	if (!q->has_port)
+		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, "port", "%s needs a port",
+				     slot == VPC_SLOT_TCP ? "tcp" : "udp");
+	p->dport = (uint16_t)q->port;
+	p->sport = q->has_source_port ? (uint16_t)q->source_port : 0;
+	return 0;
+}
+
+/* The address that an end has: the given one, or the ENI's primary one of the family. */
+static int fill_address(const struct asked *a, const struct end *end, const char *field, __be32 ret[4],
+			struct vpc_error *reterr)
+{
+	const struct ip *ip = &end->ip;
+
+	if (!end->is_address)
+		ip = a->family == 4 ? &eni_of(end->eni)->ip : &eni_of(end->eni)->ip6;
+	if (!ip->family)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%s has no IPv%u address",
+				     end->eni->id, a->family);
+	memcpy(ret, ip->bytes, sizeof(ip->bytes));
+	return 0;
+}
+
+/* --- from the world to an ENI that is named ----------------------------------------------------------------------- */
+
+/* The elastic IP of one of the ENI's addresses. */
+static const struct eip *eip_of_eni(const struct asked *a)
+{
+	const struct object *o = NULL;
+	bool any = !a->to.is_address;
+
+	while ((o = model_next(a->m, OBJECT_EIP, o)))
+		if (eip_of(o)->eni == a->to.eni->number && (any || ip_equal(&eip_of(o)->private_ip, &a->to.ip)))
+			return eip_of(o);
+	return NULL;
+}
+
+/* A published port that leads to the port of the ENI. */
+static const struct publication *publication_to(const struct asked *a, const struct look_packet *p)
+{
+	const struct object *o = NULL;
+
+	while ((o = model_next(a->m, OBJECT_PUBLISH, o))) {
+		const struct publication *u = publish_of(o);
+
+		if (u->eni == a->to.eni->number && u->protocol == p->proto && u->from_port <= p->dport &&
+		    p->dport <= u->to_port)
+			return u;
+	}
+	return NULL;
+}
+
+/* Addresses the packet as the world would: to the elastic IP, or to a published port. */
+static bool address_publicly(const struct asked *a, struct explain_trace *t)
+{
+	const struct eip *elastic = eip_of_eni(a);
+	const struct publication *u = elastic ? NULL : publication_to(a, &t->packet);
+
+	if (elastic) {
+		memcpy(t->packet.dst, elastic->address.bytes, sizeof(t->packet.dst));
+		return true;
+	}
+	if (!u)
+		return false;
+	t->packet.dport = (uint16_t)(u->host_from_port + (t->packet.dport - u->from_port));
+	if (u->host_address.family)
+		memcpy(t->packet.dst, u->host_address.bytes, sizeof(t->packet.dst));
+	else
+		explain_host_address(t, t->packet.dst);
+	return true;
+}
+
+static void enter(const struct asked *a, struct explain_trace *t)
+{
+	struct explain_port p = {.direction = VPC_INGRESS};
+
+	if (!a->to.eni || a->family == 6 || address_publicly(a, t)) {
+		explain_enter(t);
+		return;
+	}
+	p.me = a->to.eni->number;
+	p.vpc = eni_of(a->to.eni)->vpc;
+	explain_add(t, EXPLAIN_GATEWAY, &p, VPC_DROP_NO_PUBLIC_ADDRESS)->gateway = explain_gateway(VPC_EDGE_IGW, 0);
+}
+
+/* --- the answer --------------------------------------------------------------------------------------------------- */
+
+static json_t *end_json(const struct asked *a, const struct end *end, const __be32 *address)
+{
+	const struct object *vpc = end->eni ? model_by_number(a->m, OBJECT_VPC, eni_of(end->eni)->vpc) : NULL;
+
+	return json_pack("{s:s,s:s?,s:s?,s:s?}", "address", explain_address(address).text, "eni_id",
+			 end->eni ? end->eni->id : NULL, "eni", end->eni ? end->eni->name : NULL, "vpc_id",
+			 vpc ? vpc->id : NULL);
+}
+
+/* The commands of the steps that refuse, each once. */
+static json_t *commands_json(json_t *steps)
+{
+	json_t *commands = json_array(), *step, *known;
+	size_t i, k;
+
+	json_array_foreach (steps, i, step) {
+		json_t *command = json_object_get(step, "command");
+		bool told = !command;
+
+		json_array_foreach (commands, k, known)
+			told = told || json_equal(known, command);
+		if (!told)
+			json_array_append(commands, command);
+	}
+	return commands;
+}
+
+static json_t *answer_json(const struct asked *a, const struct look_packet *first, const struct explain_trace *t)
+{
+	const struct explain_step *refused = explain_refusal(t, false), *reply = explain_refusal(t, true);
+	json_t *steps = explain_steps_json(a->m, t), *o;
+	const struct explain_step *why = refused ? refused : reply;
+
+	if (!steps)
+		return NULL;
+	o = json_pack("{s:s,s:s?,s:s?,s:s,s:o,s:o,s:s,s:i,s:o,s:o,s:I}", "verdict", why ? "drop" : "allow", "reason",
+		      why ? explain_reason_label(why->reason) : NULL, "reason_text",
+		      why ? explain_reason_text(why->reason) : NULL, "refused",
+		      refused ? "request"
+		      : why   ? "reply"
+			      : "none",
+		      "from", end_json(a, &a->from, first->src), "to", end_json(a, &a->to, first->dst), "protocol",
+		      explain_protocol(first).text, "protocol_number", first->proto, "steps", steps, "commands",
+		      commands_json(steps), "epoch", (json_int_t)t->look.epoch);
+	return o;
+}
+
+static int ask(struct asked *a, struct look_packet *p, struct vpc_error *reterr)
+{
+	int r = resolve_eni(a, a->q->from, "from", &a->from, reterr);
+
+	if (r >= 0)
+		r = resolve_eni(a, a->q->to, "to", &a->to, reterr);
+	if (r >= 0)
+		r = resolve_address(a, &a->from, &a->to, "from", reterr);
+	if (r >= 0)
+		r = resolve_address(a, &a->to, &a->from, "to", reterr);
+	if (r >= 0)
+		r = choose_family(a, reterr);
+	p->family = a->family;
+	if (r >= 0)
+		r = parse_protocol(a->q->protocol, a->family, &p->proto, reterr);
+	if (r >= 0)
+		r = fill_ports(a->q, p, reterr);
+	if (r >= 0)
+		r = fill_address(a, &a->from, "from", p->src, reterr);
+	return r < 0 ? r : fill_address(a, &a->to, "to", p->dst, reterr);
+}
+
+int explain_answer(const struct maps *maps, const struct model *model, uint64_t now_ns,
+		   const struct explain_question *q, json_t **ret, struct vpc_error *reterr)
+{
+	_cleanup_free_ struct explain_trace *t = calloc(1, sizeof(*t));
+	struct asked a = {.m = model, .q = q};
+	struct look_packet first;
+	int r;
+
+	if (!t)
+		return vpc_error_oom(reterr);
+	r = ask(&a, &t->packet, reterr);
+	if (r < 0)
+		return r;
+	t->look = look_begin(maps, now_ns);
+	t->any_sport = !q->has_source_port;
+	first = t->packet;
+	if (a.from.eni)
+		explain_send(t, a.from.eni->number);
+	else
+		enter(&a, t);
+	*ret = answer_json(&a, &first, t);
+	return *ret ? 0 : vpc_error_oom(reterr);
+}

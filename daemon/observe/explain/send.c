@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The order of the steps of a packet that an ENI sends (bpf/lib/egress.h). */
+#include "observe/explain/walk.h"
+
+struct explain_step *explain_add(struct explain_trace *t, enum explain_stage stage, const struct explain_port *p,
+				 int reason)
+{
+	struct explain_step *step = &t->step[t->n < EXPLAIN_STEPS_MAX ? t->n++ : EXPLAIN_STEPS_MAX - 1];
+
+	*step = (struct explain_step){.stage = stage,
+				      .direction = p->direction,
+				      .reason = reason,
+				      .eni = p->me,
+				      .vpc = p->vpc,
+				      .packet = t->packet};
+	return step;
+}
+
+const struct explain_step *explain_refusal(const struct explain_trace *t, bool reply)
+{
+	for (unsigned i = 0; i < t->n; i++)
+		if (t->step[i].reason && t->step[i].reply == reply)
+			return &t->step[i];
+	return NULL;
+}
+
+/* The same packet at the port of the appliance that the route names: it is judged there once more. */
+static void to_appliance(struct explain_trace *t, const struct explain_port *p)
+{
+	struct explain_port at = {.me = p->hop, .vpc = p->vpc, .direction = VPC_INGRESS, .entered = p->me};
+
+	explain_receive(t, &at);
+}
+
+void explain_send(struct explain_trace *t, uint32_t from)
+{
+	struct explain_port p = {.me = from, .direction = VPC_EGRESS};
+	const struct look_packet asked = t->packet;
+	struct look_route route = {0};
+	struct explain_step *step;
+	uint32_t other;
+
+	if (explain_source(t, &p) || explain_destination(t, &p))
+		return;
+	if (!p.end[1].eni)
+		explain_way(t, &p, &route);
+	other = p.hop ? p.hop : p.end[1].eni;
+	explain_acls(t, &p, p.me, other, false);
+	if (!p.end[1].eni) {
+		step = explain_add(t, EXPLAIN_ROUTE, &p, p.way);
+		step->route = route;
+		step->gateway = p.gateway;
+		step->hop = p.hop;
+	}
+	explain_flow(t, &p);
+	if (!p.end[1].eni && p.hop)
+		to_appliance(t, &p);
+	else if (!p.end[1].eni && !p.way)
+		explain_leave(t, &p);
+	/* The flow lets through what answers the packet. Only ACLs are asked about that. */
+	t->packet = asked;
+	explain_acls(t, &p, other, p.me, true);
+}

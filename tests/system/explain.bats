@@ -1,0 +1,185 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vpcctl explain (P9 explained): what it says is what then happens on the wire, and the command that it prints opens what was closed.
+
+bats_require_minimum_version 1.5.0
+load lib
+load lib_edge
+
+setup_file()
+{
+	edge_start
+}
+
+teardown_file()
+{
+	vpcd_purge
+}
+
+setup()
+{
+	P=t$BATS_TEST_NUMBER
+}
+
+# says REASON FROM TO PROTO [PORT] [OPTION]…: explain gives this drop reason, or "allow". Leaves the answer in $ANSWER.
+says()
+{
+	local status=0
+	ANSWER=$(ctl -o json explain --from "$2" --to "$3" "${@:4}") || status=$?
+	[ "$(jq -r '.reason // "allow"' <<<"$ANSWER")" = "$1" ] || fail "explain ${*:2}: $ANSWER"
+	[ "$status" = "$([ "$1" = allow ] && echo 0 || echo 1)" ] || fail "explain ${*:2}: status $status"
+}
+
+# opens: runs every command that the last answer printed.
+opens()
+{
+	local commands
+	mapfile -t commands < <(jq -r '.commands[]' <<<"$ANSWER")
+	[ "${#commands[@]}" -gt 0 ] || fail "no command: $ANSWER"
+	for c in "${commands[@]}"; do
+		# shellcheck disable=SC2086 # words
+		ctl ${c#vpcctl } >/dev/null || fail "$c"
+	done
+}
+
+# rule_of STEP DIRECTION: the rule that the last answer names there.
+rule_of()
+{
+	jq -r --arg s "$1" --arg d "$2" '.steps[] | select(.step == $s and .direction == $d) | .rule_id' <<<"$ANSWER"
+}
+
+@test "security groups: the rule that allows, the nearest that misses, and the command that opens" {
+	local rule
+	world "$P"
+	sg_new "$P-web" "$P"
+	sg_new "$P-db" "$P" tcp 7001 10.50.0.0/16
+	plug "$P-a" "$P-app" --sg "$P-web"
+	plug "$P-b" "$P-db" --sg "$P-db"
+	serve "$P-b" --tcp 7000 --udp 7000
+
+	says no_ingress_rule "$P-a" "$P-b" tcp 7000
+	cannot "$P-a" tcp "$(ip_of "$P-b")" 7000
+	[ "$(drops_of "$P-b" no_ingress_rule)" -gt 0 ]
+	[ "$(jq -r '.steps[] | select(.nearest) | .nearest.misses | join(",")' <<<"$ANSWER")" = port ]
+	opens
+	says allow "$P-a" "$P-b" tcp 7000
+	can "$P-a" tcp "$(ip_of "$P-b")" 7000
+	rule=$(rule_of security_groups ingress)
+	[ "$(ctl -o json sg show "$P-db" --vpc "$P" | jq -r --arg r "$rule" '.rules[] | select(.id == $r) | .from_port')" = 7000 ]
+
+	# by addresses, IPv6, ICMP and a protocol that no rule names
+	says allow "$(ip_of "$P-a")" "$(ip_of "$P-b")" tcp 7000 --vpc "$P"
+	says allow "$(ip6_of "$P-a")" "$(ip6_of "$P-b")" tcp 7000 --vpc "$P"
+	says no_ingress_rule "$(ip6_of "$P-a")" "$(ip6_of "$P-b")" tcp 7001 --vpc "$P"
+	says no_ingress_rule "$P-a" "$P-b" icmp
+	opens
+	pings "$P-a" "$(ip_of "$P-b")"
+	says no_ingress_rule "$P-a" "$P-b" 47
+	says unknown_destination "$P-a" 10.50.2.99 tcp 7000
+	says gateway_closed "$P-a" 10.50.1.1 tcp 7000
+	says no_route "$P-a" 192.0.2.1 tcp 7000
+
+	ctl sg revoke "$P-web" egress all --cidr 0.0.0.0/0 --vpc "$P" >/dev/null
+	says no_egress_rule "$P-a" "$P-b" tcp 7000
+	run -1 ctl explain --from "$P-a" --to "$P-b" tcp 7000
+	[[ $output == *"to open it: vpcctl sg authorize"* ]]
+	refused InvalidParameterValue explain --from "$P-a" --to "$P-b" nothing
+	refused MissingParameter explain --from "$P-a" --to "$P-b" tcp
+}
+
+@test "network ACLs: the rule that denies, and an answer that is denied" {
+	local direction
+	world "$P"
+	sg_new "$P-open" "$P" all all 0.0.0.0/0
+	plug "$P-a" "$P-app" --sg "$P-open"
+	plug "$P-b" "$P-db" --sg "$P-open"
+	serve "$P-b" --tcp 7000
+	ctl acl create "$P-acl" --vpc "$P" >/dev/null
+	for direction in ingress egress; do
+		ctl acl rule add "$P-acl" $direction 1000 allow all --cidr 0.0.0.0/0 --vpc "$P" >/dev/null
+	done
+	ctl acl rule add "$P-acl" ingress 100 deny tcp 7000 --cidr 10.50.1.0/24 --vpc "$P" >/dev/null
+	ctl acl associate "$P-acl" "$P-db" --vpc "$P" >/dev/null
+	says acl_ingress "$P-a" "$P-b" tcp 7000
+	[ "$(jq -r '.steps[] | select(.reason == "acl_ingress") | .network_acl_rule' <<<"$ANSWER")" = 100 ]
+	cannot "$P-a" tcp "$(ip_of "$P-b")" 7000
+	opens
+	says allow "$P-a" "$P-b" tcp 7000
+	can "$P-a" tcp "$(ip_of "$P-b")" 7000
+
+	# the packet gets there, and its answer doesn't get back
+	ctl acl rule add "$P-acl" egress 100 deny tcp 1024-65535 --cidr 10.50.1.0/24 --vpc "$P" >/dev/null
+	says acl_egress "$P-a" "$P-b" tcp 7000
+	[ "$(jq -r .refused <<<"$ANSWER")" = reply ]
+	cannot "$P-a" tcp "$(ip_of "$P-b")" 7000
+	opens
+	can "$P-a" tcp "$(ip_of "$P-b")" 7000
+}
+
+@test "internet gateway: elastic IPs, the real address of who is outside, IPv6" {
+	local address
+	edge_vpc "$P"
+	edge_gate "$P"
+	sg_new "$P-sg" "$P" tcp 7000 "$OUTSIDE/32"
+	plug "$P-a" "$P-app" --sg "$P-sg"
+	plug "$P-b" "$P-db" --sg "$P-sg"
+	serve outside --tcp 7000 --udp 7000
+	serve "$P-a" --tcp 7000
+	serve "$P-b" --tcp 7000
+
+	says no_public_address "$P-a" "$OUTSIDE" tcp 7000
+	unanswered "$P-a" tcp "$OUTSIDE" 7000
+	says no_public_address "$OUTSIDE" "$P-a" tcp 7000
+	address=$(eip_for "$P-a" "$P-eip")
+	says allow "$P-a" "$OUTSIDE" tcp 7000
+	can "$P-a" tcp "$OUTSIDE" 7000
+	says allow "$OUTSIDE" "$P-a" tcp 7000
+	says allow "$OUTSIDE" "$address" tcp 7000
+	can outside tcp "$address" 7000
+	says no_ingress_rule 198.18.0.7 "$address" tcp 7000
+	says no_ingress_rule "$OUTSIDE6" "$(ip6_of "$P-a")" tcp 7000 --vpc "$P"
+}
+
+@test "published ports and a NAT gateway, through which nobody outside opens a flow" {
+	edge_vpc "$P" --internet
+	sg_new "$P-sg" "$P" tcp 7000 0.0.0.0/0
+	plug "$P-a" "$P-app" --sg "$P-sg"
+	serve outside --tcp 7000
+	serve "$P-a" --tcp 7000
+	says allow "$P-a" "$OUTSIDE" tcp 7000
+	can "$P-a" tcp "$OUTSIDE" 7000
+	says not_carried "$P-a" "$OUTSIDE" 47
+	says no_inbound "$OUTSIDE" "$HOST" tcp 7777
+	ctl publish create "$P-pub" --eni "$P-a" --port 7000 --host-port 7777 --vpc "$P" >/dev/null
+	says allow "$OUTSIDE" "$HOST" tcp 7777
+	says allow "$OUTSIDE" "$P-a" tcp 7000
+	can outside tcp "$HOST" 7777
+	ctl sg revoke "$P-sg" ingress tcp 7000 --cidr 0.0.0.0/0 --vpc "$P" >/dev/null
+	says no_ingress_rule "$OUTSIDE" "$HOST" tcp 7777
+	cannot outside tcp "$HOST" 7777
+	says no_inbound "$OUTSIDE6" "$(ip6_of "$P-a")" tcp 7000 --vpc "$P"
+}
+
+@test "peerings: routes of both VPCs, and groups of the other as peers" {
+	local v n=1
+	for v in "$P-x" "$P-y"; do
+		ctl vpc create "$v" --cidr "10.6$n.0.0/16" >/dev/null
+		ctl subnet create "$v-app" --vpc "$v" --cidr "10.6$n.1.0/24" >/dev/null
+		ctl sg create "$v-sg" --vpc "$v" >/dev/null
+		plug "${v}1" "$v-app" --sg "$v-sg"
+		n=$((n + 1))
+	done
+	serve "$P-y1" --tcp 7000
+	says no_route "$P-x1" "$P-y1" tcp 7000
+	ctl peering create "$P-xy" --vpc "$P-x" --peer-vpc "$P-y" >/dev/null
+	ctl peering accept "$P-xy" >/dev/null
+	ctl route add main 10.62.0.0/16 "$P-xy" --vpc "$P-x" >/dev/null
+	says no_route "$P-x1" "$P-y1" tcp 7000
+	ctl route add main 10.61.0.0/16 "$P-xy" --vpc "$P-y" >/dev/null
+	says no_ingress_rule "$P-x1" "$P-y1" tcp 7000
+	cannot "$P-x1" tcp "$(ip_of "$P-y1")" 7000
+	opens
+	says allow "$P-x1" "$P-y1" tcp 7000
+	can "$P-x1" tcp "$(ip_of "$P-y1")" 7000
+	[ "$(jq -r '[.steps[] | select(.rule_id)] | length' <<<"$ANSWER")" = 2 ]
+}
