@@ -33,6 +33,7 @@ static __always_inline int port_begin(struct __sk_buff *skb, struct scratch *s, 
 	s->hop_routed = 0;
 	s->gateway = 0;
 	s->route_known = 0;
+	s->source_asked = 0;
 	s->peer = 0;
 	s->answers = 0;
 	s->cacheable = 0;

@@ -26,7 +26,7 @@ static __always_inline int arrive_peer(struct scratch *s, const __u8 *macs)
 	return PASS;
 }
 
-/* Reads the packet and finds the ENI that it is for: s->me. Returns PASS, a reason, or DROP_SILENTLY. */
+/* Reads the packet, and by which gateway it came. Returns PASS, a reason, or DROP_SILENTLY. */
 static __always_inline int arrive_begin(struct __sk_buff *skb, struct scratch *s)
 {
 	__u32 number = skb->ifindex - VPC_UPLINK_FIRST;
@@ -42,12 +42,40 @@ static __always_inline int arrive_begin(struct __sk_buff *skb, struct scratch *s
 		return DROP_SILENTLY;
 	s->mark = VPC_MARK_EDGE | (s->gateway == GATEWAY_HOST_IGW ? VPC_MARK_HOST_IGW : gateway_kind(s->gateway));
 	rc = edge_parse(skb);
-	if (!rc && gateway_kind(s->gateway) == VPC_EDGE_PEERING)
-		rc = arrive_peer(s, macs);
-	if (rc)
-		return rc;
+	return !rc && gateway_kind(s->gateway) == VPC_EDGE_PEERING ? arrive_peer(s, macs) : rc;
+}
+
+/* Whether this CPU knows the ENI that the packet in the scratch is for. Sets s->me and the packet's ends, then. */
+static __always_inline int arrive_recent(struct scratch *s, __u32 ifindex)
+{
+	struct recent *r = recent_find(s, RECENT_ARRIVES, ifindex);
+
+	if (!r)
+		return 0;
+	s->me = r->found;
+	s->end[0].owns = 0;
+	s->end[1].eni = s->me;
+	s->end[1].owns = 1;
+	s->admitted = 1;
+	return 1;
+}
+
+/* Stores the ENI that the accepted packet in the scratch is for, if it has the destination itself and the route table
+ * was asked for the way back. */
+static __always_inline void arrive_note(struct scratch *s, __u32 ifindex)
+{
+	__u32 kind = gateway_kind(s->gateway);
+
+	if (s->packet.family == 4 && s->packet.icmp_kind != ICMP_ERROR && s->admitted && s->end[1].owns &&
+	    !s->end[0].eni && (kind == VPC_EDGE_NAT || kind == VPC_EDGE_IGW || kind == VPC_EDGE_PUBLISHED))
+		recent_note(s, RECENT_ARRIVES, ifindex, s->packet.dst[3], s->me);
+}
+
+/* Finds the ENI that gets the packet in the scratch: s->me. Returns PASS, AGAIN or a reason. */
+static __always_inline int arrive_find(struct scratch *s)
+{
 	s->me = address_owner(s, s->packet.dst);
-	return s->me ? PASS : VPC_DROP_UNKNOWN_DESTINATION;
+	return s->me ? route_enter(SCRATCH_PACKET) : VPC_DROP_UNKNOWN_DESTINATION;
 }
 
 /* Judges the packet at the current epoch. Returns PASS, AGAIN, a reason, or DROP_SILENTLY. */
@@ -55,13 +83,15 @@ __noinline int arrive_judge(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
 	struct vpc_eni *me;
-	int rc;
+	int rc, recent = 0;
 
 	if (!s)
 		return VPC_DROP_NOT_READY;
 	rc = arrive_begin(skb, s);
-	if (!rc)
-		rc = route_enter(SCRATCH_PACKET);
+	if (!rc) {
+		recent = arrive_recent(s, skb->ifindex);
+		rc = recent ? PASS : arrive_find(s);
+	}
 	if (rc)
 		return rc;
 	me = eni_get(s->me);
@@ -73,7 +103,7 @@ __noinline int arrive_judge(struct __sk_buff *skb)
 		return VPC_DROP_UNKNOWN_DESTINATION;
 	if (s->packet.hop_limit <= 1)
 		return VPC_DROP_HOP_LIMIT;
-	rc = route_back(SCRATCH_PACKET, s->me);
+	rc = recent ? PASS : route_back(SCRATCH_PACKET, s->me);
 	if (rc)
 		return rc;
 	if (!(s->my_flags & VPC_ENI_PEER_REDIRECT))
@@ -81,6 +111,8 @@ __noinline int arrive_judge(struct __sk_buff *skb)
 	rc = ingress_ip(skb, s, me);
 	if (!rc && s->packet.fragment == FRAGMENT_FIRST)
 		fragment_remember(s);
+	if (!rc && !recent)
+		arrive_note(s, skb->ifindex);
 	return rc;
 }
 

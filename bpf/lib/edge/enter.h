@@ -89,6 +89,7 @@ __noinline int enter_translation(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
 	struct edge *e = edge_get();
+	struct vpc_nat_entry *found;
 	int rc;
 
 	if (!s || !e)
@@ -99,7 +100,8 @@ __noinline int enter_translation(struct __sk_buff *skb)
 		return HOSTS;
 	if (!enter_key(s, e))
 		return HOSTS;
-	if (!nat_find_in(s, e)) {
+	found = nat_find_in(s, e);
+	if (!found) {
 		if (s->packet.icmp_kind == ICMP_ERROR || !e->publishes)
 			return HOSTS;
 		e->only_vpc = 0;
@@ -114,7 +116,7 @@ __noinline int enter_translation(struct __sk_buff *skb)
 		nat_remove(&e->entry.other, &e->key);
 		return HOSTS;
 	} else if (s->packet.icmp_kind != ICMP_ERROR) {
-		nat_used_by(s, e, 0);
+		nat_used_by(s, e, found, 0);
 	}
 	return enter_rewrite(skb, s, e);
 }

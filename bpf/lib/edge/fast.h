@@ -29,9 +29,12 @@ struct edge_cache {
 	__u8 proto;
 	__u8 family; /* of the next hop; 0: the packet enters a VPC */
 	__u32 vpc;
-	__u32 mtu; /* the receiver's, in a VPC */
-	__u32 out; /* ifindex of the outer interface */
-	__u32 pad;
+	union {
+		__u32 mtu;     /* to a VPC: the receiver's */
+		__be32 outer4; /* to the world: the outer interface's address, by the host's route before translation */
+	};
+	__u32 out;	/* ifindex of the outer interface */
+	__u32 route_only; /* only the route is known: the slow path must see the next packet too */
 	__be32 next[4]; /* address of the next hop */
 };
 
@@ -61,7 +64,18 @@ static __always_inline int edge_is_cacheable(const struct scratch *s, const stru
 	if (p->fragment != WHOLE || p->l4 - p->l3 != sizeof(struct iphdr) || (e->entry.flags & ends) ||
 	    !(e->entry.flags & VPC_NAT_REPLIED))
 		return 0;
-	return p->proto == IPPROTO_UDP || (p->proto == IPPROTO_TCP && (p->tcp_flags & TCP_JUDGE) == TCP_ACK);
+	return p->proto == IPPROTO_UDP || (p->proto == IPPROTO_TCP && (p->tcp_flags & (TCP_JUDGE & ~TCP_SYN)) == TCP_ACK);
+}
+
+/* Whether the packet's route alone is to be stored. No entry of the packet's tuple may be lost by it. */
+static __always_inline int edge_is_first(const struct scratch *s, const struct edge *e)
+{
+	const struct packet *p = &s->packet;
+
+	if (p->fragment != WHOLE || p->l4 - p->l3 != sizeof(struct iphdr) || (e->entry.flags & VPC_NAT_HOST))
+		return 0;
+	return p->proto == IPPROTO_TCP ? tcp_opens(p->tcp_flags)
+				       : p->proto == IPPROTO_UDP && !(e->entry.flags & VPC_NAT_REPLIED);
 }
 
 /* Begins an entry for the packet in the scratch, whose translation is in e->entry. out: the packet leaves a VPC. The
@@ -72,14 +86,16 @@ static __always_inline struct edge_cache *edge_cache_begin(const struct scratch 
 	const struct vpc_nat_key *k = &e->entry.key;
 	__u32 ports = out ? (__u32)k->rport << 16 | k->lport : (__u32)k->lport << 16 | k->rport;
 	__be32 src = out ? k->local : k->remote, dst = out ? k->remote : k->local;
+	int whole = edge_is_cacheable(s, e);
 	struct edge_cache *c;
 
-	if (!edge_is_cacheable(s, e))
+	if (!whole && !(out && edge_is_first(s, e)))
 		return 0;
 	c = edge_cache_slot(src, dst, ports, ifindex);
 	if (!c)
 		return 0;
 	c->ifindex = 0;
+	c->route_only = !whole;
 	c->src = src;
 	c->dst = dst;
 	c->ports = ports;
@@ -95,6 +111,11 @@ static __always_inline struct edge_cache *edge_cache_begin(const struct scratch 
 
 /* --- using it ----------------------------------------------------------------------------------------------------- */
 
+static __always_inline int edge_cache_is_young(const struct edge_cache *c, __u64 now_ns)
+{
+	return c->until - flow_cache_time(now_ns) - 1 < FLOW_CACHE_UNITS;
+}
+
 /* The entry of a packet with a header view, if it holds; else NULL. */
 static __always_inline struct edge_cache *edge_cache_find(struct __sk_buff *skb, const struct header_view *p)
 {
@@ -106,9 +127,9 @@ static __always_inline struct edge_cache *edge_cache_find(struct __sk_buff *skb,
 		return 0;
 	c = edge_cache_slot(p->src, p->dst, p->ports, skb->ifindex);
 	if (!c || !now || c->ifindex != skb->ifindex || c->src != p->src || c->dst != p->dst || c->ports != p->ports ||
-	    c->proto != p->proto || c->epoch != READ_ONCE(now->epoch))
+	    c->proto != p->proto || c->route_only || c->epoch != READ_ONCE(now->epoch))
 		return 0;
-	return c->until - flow_cache_time(bpf_ktime_get_coarse_ns()) - 1 < FLOW_CACHE_UNITS ? c : 0;
+	return edge_cache_is_young(c, bpf_ktime_get_coarse_ns()) ? c : 0;
 }
 
 /* Bytes of the Ethernet header, the IPv4 header and the ports. */

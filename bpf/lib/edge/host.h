@@ -88,6 +88,7 @@ __noinline int host_published(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
 	struct edge *e = edge_get();
+	struct vpc_nat_entry *found;
 	__be32 source;
 	int rc;
 
@@ -99,7 +100,8 @@ __noinline int host_published(struct __sk_buff *skb)
 		return HOSTS;
 	if (!enter_key(s, e))
 		return HOSTS;
-	if (!nat_find_in(s, e)) {
+	found = nat_find_in(s, e);
+	if (!found) {
 		if (s->packet.icmp_kind == ICMP_ERROR)
 			return HOSTS;
 		host_addresses(s, e);
@@ -111,7 +113,7 @@ __noinline int host_published(struct __sk_buff *skb)
 	} else if (e->entry.other.vpc != s->vpc) {
 		return HOSTS;
 	} else if (s->packet.icmp_kind != ICMP_ERROR) {
-		nat_used_by(s, e, 0);
+		nat_used_by(s, e, found, 0);
 	}
 	return host_rewrite(skb, s, e);
 }

@@ -92,18 +92,16 @@ static long leave_any_outer(void *map, const void *key, struct vpc_outer *o, voi
 	return address != 0;
 }
 
-/* The host's address with which a packet leaves by the interface in e->fib; 0: none. A packet to one of the host's own
+/* The host's address with which a packet leaves by the route in e->fib; 0: none. A packet to one of the host's own
  * addresses has no such interface, and gets that same address. The host's route to an elastic IP is by an uplink, so a
  * packet from another VPC to an elastic IP gets the address of any outer interface. */
 static __always_inline __be32 leave_host_address(const struct scratch *s, struct edge *e)
 {
-	__u32 ifindex = e->fib.ifindex;
-	struct vpc_outer *o = bpf_map_lookup_elem(&outer, &ifindex);
 	struct vpc_public *target;
 	__be32 address = 0;
 
-	if (o)
-		return READ_ONCE(o->addr4);
+	if (e->outer)
+		return e->outer4;
 	if (!e->hairpin)
 		return 0;
 	target = public_find(e, s->packet.dst);
@@ -192,6 +190,7 @@ __noinline int leave_translation(struct __sk_buff *skb)
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
 	struct edge *e = edge_get();
 	const struct packet *p, *q;
+	struct vpc_nat_entry *found;
 	int rc;
 
 	if (!s || !e)
@@ -208,8 +207,9 @@ __noinline int leave_translation(struct __sk_buff *skb)
 			       : VPC_DROP_ICMP_UNRELATED;
 	}
 	nat_key(&e->key, e->vpc, p->src[3], p->dst[3], p->sport, p->dport, p->proto);
-	if (nat_find_out(s, e) && leave_is_of_gateway(&e->entry, e->gateway) && leave_is_current(s, e)) {
-		nat_used_by(s, e, 1);
+	found = nat_find_out(s, e);
+	if (found && leave_is_of_gateway(&e->entry, e->gateway) && leave_is_current(s, e)) {
+		nat_used_by(s, e, found, 1);
 		return PASS;
 	}
 	if (gateway_kind(e->gateway) != VPC_EDGE_NAT)
@@ -327,19 +327,43 @@ __noinline int leave_to_host(struct __sk_buff *skb)
 	return e->gateway == GATEWAY_HOST_IGW && s->packet.family == 4 ? eip_leave(skb) : PASS;
 }
 
-/* Looks up the route to the packet's destination, into e->fib. It must be by an outer interface. Returns PASS or a
- * reason. */
+/* Looks up the route to the packet's destination, into e->fib, `outer` and `outer4`. It must be by an outer interface.
+ * Returns PASS or a reason. */
 static __always_inline int leave_route(struct __sk_buff *skb, struct scratch *s, struct edge *e)
 {
-	__u32 ifindex;
 	int rc = leave_fib(skb, s, e, e->translated ? s->packet.src[3] : 0);
+	__u32 ifindex = e->fib.ifindex;
+	struct vpc_outer *o = rc ? 0 : bpf_map_lookup_elem(&outer, &ifindex);
 
-	if (rc)
-		e->fib.ifindex = 0;
+	e->outer = o != 0;
+	e->outer4 = o ? READ_ONCE(o->addr4) : 0;
 	if (rc || e->hairpin)
 		return rc;
-	ifindex = e->fib.ifindex;
-	return bpf_map_lookup_elem(&outer, &ifindex) ? PASS : VPC_DROP_HOST_CLOSED;
+	return o ? PASS : VPC_DROP_HOST_CLOSED;
+}
+
+/* Whether the edge cache has the host's route of the packet in the scratch, which is to be translated. Sets what
+ * leave_route() sets, then, and e->fib_until. A SYN may begin another translation, and is looked up. */
+static __always_inline int leave_route_cached(struct __sk_buff *skb, struct scratch *s, struct edge *e)
+{
+	const struct packet *p = &s->packet;
+	__u32 ports = (__u32)p->dport << 16 | p->sport;
+	struct edge_cache *c;
+
+	if (p->family != 4 || p->fragment == FRAGMENT_LATER || (p->proto == IPPROTO_TCP && tcp_opens(p->tcp_flags)))
+		return 0;
+	c = edge_cache_slot(p->src[3], p->dst[3], ports, skb->ifindex);
+	if (!c || !c->family || c->ifindex != skb->ifindex || c->src != p->src[3] || c->dst != p->dst[3] ||
+	    c->ports != ports || c->proto != p->proto || c->epoch != s->epoch || c->gateway != e->gateway ||
+	    !edge_cache_is_young(c, s->now_ns))
+		return 0;
+	e->fib_until = c->until;
+	e->outer = 1;
+	e->outer4 = c->outer4;
+	e->fib.family = c->family;
+	e->fib.ifindex = c->out;
+	__builtin_memcpy(e->fib.ipv6_dst, c->next, sizeof(c->next));
+	return 1;
 }
 
 /* Looks up the route of a packet that leaves by a NAT gateway again, once it has its public source: rules of the host's
@@ -369,6 +393,9 @@ static __always_inline void leave_cache(struct __sk_buff *skb, struct scratch *s
 	c = edge_cache_begin(s, e, skb->ifindex, 1);
 	if (!c)
 		return;
+	if (e->fib_until)
+		c->until = e->fib_until;
+	c->outer4 = e->outer4;
 	c->family = e->fib.family;
 	c->out = e->fib.ifindex;
 	c->next[0] = e->fib.ipv6_dst[0];
@@ -387,7 +414,7 @@ __noinline int leave_judge(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
 	struct edge *e = edge_get();
-	int rc = PASS, nat_first;
+	int rc = PASS, nat_first, cached;
 
 	if (!s || !e)
 		return VPC_DROP_NOT_READY;
@@ -396,17 +423,19 @@ __noinline int leave_judge(struct __sk_buff *skb)
 		if (gateway_kind(e->gateway) == VPC_EDGE_HOST)
 			return leave_to_host(skb);
 		nat_first = gateway_kind(e->gateway) != VPC_EDGE_NAT;
+		e->fib_until = 0;
+		cached = leave_route_cached(skb, s, e);
 		if (nat_first)
 			rc = leave_translate(skb, s, e);
 		if (rc || e->to_host)
 			return rc;
-		e->hairpin = leave_is_hairpin(s, e);
-		if (!e->hairpin || !nat_first)
+		e->hairpin = cached ? 0 : (__u32)leave_is_hairpin(s, e);
+		if (!cached && (!e->hairpin || !nat_first))
 			rc = leave_route(skb, s, e);
 		if (rc && !e->hairpin)
 			return rc;
 		rc = nat_first ? PASS : leave_translate(skb, s, e);
-		if (!rc && !nat_first && !e->hairpin && !e->to_host)
+		if (!rc && !nat_first && !e->hairpin && !e->to_host && !cached)
 			rc = leave_route_again(skb, s, e);
 	}
 	if (rc)

@@ -118,15 +118,25 @@ static __always_inline int world_judge(struct __sk_buff *skb, struct scratch *s,
 {
 	int rc = AGAIN;
 
+	if (recent_find(s, RECENT_WORLD, skb->ifindex)) {
+		e->publishes = 1;
+		rc = enter_translation(skb);
+		if (rc != AGAIN)
+			return rc;
+		state_begin(s);
+	}
 	if (s->packet.family == 6 && (s->packet.icmp_kind == ICMP_ND || !enter_prefix(s, e, s->packet.dst)))
 		return HOSTS;
 	if (world_forged(s, e))
 		return VPC_DROP_FORGED_SOURCE;
+	e->publishes = 0;
 	for (__u32 i = 0; i < 3 && rc == AGAIN; i++) {
 		if (i)
 			state_begin(s);
 		rc = s->packet.family == 4 ? enter_judge(skb) : enter_judge6(skb);
 	}
+	if (rc == PASS && s->packet.family == 4 && e->publishes)
+		recent_note(s, RECENT_WORLD, skb->ifindex, e->public_key.addr[3], 0);
 	return rc == AGAIN ? VPC_DROP_TRY_AGAIN : rc;
 }
 

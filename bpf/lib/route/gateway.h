@@ -64,6 +64,9 @@ struct edge {
 	__u32 prefix6_vpc;
 	__u32 translated; /* the packet has its public source already */
 	__u32 to_host;	  /* the packet answers the host itself */
+	__u32 outer;	  /* the route in `fib` is by an outer interface, */
+	__be32 outer4;	  /* which has this address; 0: none */
+	__u32 fib_until;  /* the edge cache had the route in `fib`, until then; 0: it was looked up */
 };
 
 struct {
@@ -132,6 +135,7 @@ static __always_inline void edge_begin(struct __sk_buff *skb, struct scratch *s,
 	s->problem = 0;
 	s->gateway = 0;
 	s->route_known = 0;
+	s->source_asked = 0;
 	s->peer = 0;
 	s->answers = 0;
 	s->cacheable = 0;

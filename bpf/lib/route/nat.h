@@ -95,21 +95,26 @@ static __always_inline int nat_copy(struct scratch *s, struct vpc_nat_entry *to,
 	return nat_key_equal(&from->key, key) && nat_key_equal(&to->key, key);
 }
 
-/* Looks up e->key in nat_out. Returns 1 with the copy in e->entry if there is a translation that holds, else 0. */
-static __always_inline int nat_find_out(struct scratch *s, struct edge *e)
+/* Looks up e->key in nat_out. Returns the entry, with its copy in e->entry, if there is a translation that holds, else
+ * NULL. */
+static __always_inline struct vpc_nat_entry *nat_find_out(struct scratch *s, struct edge *e)
 {
 	struct vpc_nat_entry *n = bpf_map_lookup_elem(&nat_out, &e->key);
 
 	return n && nat_copy(s, &e->entry, n, &e->key) &&
-	       !nat_is_over(&e->entry, e->entry.other.local, s->now_ns, s->epoch);
+			       !nat_is_over(&e->entry, e->entry.other.local, s->now_ns, s->epoch)
+		       ? n
+		       : 0;
 }
 
 /* Looks up e->key in nat_in likewise. */
-static __always_inline int nat_find_in(struct scratch *s, struct edge *e)
+static __always_inline struct vpc_nat_entry *nat_find_in(struct scratch *s, struct edge *e)
 {
 	struct vpc_nat_entry *n = bpf_map_lookup_elem(&nat_in, &e->key);
 
-	return n && nat_copy(s, &e->entry, n, &e->key) && !nat_is_over(&e->entry, e->key.local, s->now_ns, s->epoch);
+	return n && nat_copy(s, &e->entry, n, &e->key) && !nat_is_over(&e->entry, e->key.local, s->now_ns, s->epoch)
+		       ? n
+		       : 0;
 }
 
 static __always_inline void nat_count(__u32 number, __s64 by)
@@ -216,9 +221,9 @@ static __always_inline void nat_write(struct vpc_nat_entry *to, const struct vpc
 	WRITE_ONCE(to->flags, from->flags);
 }
 
-/* Writes what the packet in the scratch changes of the translation in e->entry, which was found under e->key, to both
- * entries. Most packets change nothing. */
-static __always_inline void nat_used_by(struct scratch *s, struct edge *e, __u32 out)
+/* Writes what the packet in the scratch changes of the translation in e->entry to both entries. found: the entry of
+ * which e->entry is the copy; out: it is in nat_out. Most packets change nothing. */
+static __always_inline void nat_used_by(struct scratch *s, struct edge *e, struct vpc_nat_entry *found, __u32 out)
 {
 	struct vpc_nat_entry *n = &e->entry;
 	__u32 flags = n->flags, timeout_s = n->timeout_s;
@@ -228,13 +233,11 @@ static __always_inline void nat_used_by(struct scratch *s, struct edge *e, __u32
 	    (__s64)(s->now_ns - n->last_seen_ns) <= (__s64)NAT_SEEN_NS)
 		return;
 	n->last_seen_ns = s->now_ns;
-	if (out) {
-		nat_write(bpf_map_lookup_elem(&nat_out, &n->key), &n->key, n);
+	nat_write(found, &n->key, n);
+	if (out)
 		nat_write(bpf_map_lookup_elem(&nat_in, &n->other), &n->other, n);
-	} else {
-		nat_write(bpf_map_lookup_elem(&nat_in, &n->key), &n->key, n);
+	else
 		nat_write(bpf_map_lookup_elem(&nat_out, &n->other), &n->other, n);
-	}
 }
 
 #endif

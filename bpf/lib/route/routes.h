@@ -7,6 +7,7 @@
 #define BPF_LIB_ROUTE_ROUTES_H
 
 #include "lib/route/nat.h"
+#include "lib/route/recent.h"
 
 /* The gateway of a flow that the host itself opened to an address that an internet gateway leads to. */
 #define GATEWAY_HOST_IGW gateway_make(VPC_EDGE_HOST, VPC_EDGE_IGW)
@@ -143,12 +144,12 @@ __noinline int route_find(__u32 which, __u32 number, __u32 family)
 	return s->route_found;
 }
 
-/* Whether an ENI may be a route's target for this port's packets: it forwards packets and is attached. */
+/* Whether an ENI may be a route's target: it is of the VPC, forwards packets and is attached. */
 static __always_inline int route_is_appliance(const struct scratch *s, __u32 number)
 {
 	struct vpc_eni *to = eni_get(number);
 
-	return to && number != s->me && to->vpc == s->vpc &&
+	return to && to->vpc == s->vpc &&
 	       !(READ_ONCE(to->flags) & (VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_DETACHED));
 }
 
@@ -263,7 +264,7 @@ __noinline int route_out(__u32 which)
 	case VPC_TARGET_PEERING:
 		return route_peering(s, number);
 	case VPC_TARGET_ENI:
-		if (!route_is_appliance(s, number))
+		if (number == s->me || !route_is_appliance(s, number))
 			return VPC_DROP_BLACKHOLE;
 		s->hop = number;
 		s->hop_routed = 1;
@@ -287,6 +288,17 @@ static __always_inline __u32 route_back_gateway(const struct scratch *s)
 	return s->gateway == GATEWAY_HOST_IGW ? gateway_make(VPC_EDGE_IGW, 0) : s->gateway;
 }
 
+/* Returns the target of the packet's source in the route table of ENI `number`'s subnet, as route_find() does. */
+static __always_inline int route_of_source(struct scratch *s, __u32 which, __u32 number)
+{
+	if (s->source_asked == number)
+		return s->source_target;
+	address_copy(s->route_address, s->packet.src);
+	s->source_target = route_find(which, number, s->packet.family);
+	s->source_asked = number;
+	return s->source_target;
+}
+
 /*
  * Whether ENI `number`'s answer to the packet in the scratch would leave by the gateway by which the packet came. So
  * deleting a route also ends what came in by it. Answers to a published port need no route, and an ICMP error may come
@@ -299,12 +311,11 @@ __noinline int route_back(__u32 which, __u32 number)
 
 	if (!s)
 		return VPC_DROP_NOT_READY;
-	address_copy(s->route_address, s->packet.src);
 	if (s->gateway == gateway_make(VPC_EDGE_HOST, 0))
 		return route_is_host(which, EDGE_SOURCE) ? PASS : VPC_DROP_HOST_CLOSED;
 	if (gateway_kind(s->gateway) == VPC_EDGE_PUBLISHED || s->packet.icmp_kind == ICMP_ERROR)
 		return PASS;
-	target = route_find(which, number, s->packet.family);
+	target = route_of_source(s, which, number);
 	if (target == AGAIN)
 		return AGAIN;
 	if ((__u32)target == route_back_gateway(s))
@@ -313,20 +324,16 @@ __noinline int route_back(__u32 which, __u32 number)
 										       : VPC_DROP_NO_ROUTE;
 }
 
-/* Returns the ENI to which the route table of ENI `number`'s subnet sends the scratch's route_address, if that is an
- * appliance; 0: it is none; or AGAIN. */
+/* Returns the ENI to which the route table of ENI `number`'s subnet leads the packet's source, if that is an appliance;
+ * 0: it is none; or AGAIN. */
 static __always_inline int route_appliance(struct scratch *s, __u32 which, __u32 number)
 {
-	int target = route_find(which, number, s->packet.family);
-	struct vpc_eni *to;
+	int target = route_of_source(s, which, number);
 
 	if (target <= 0 || (__u32)target >> VPC_TARGET_SHIFT != VPC_TARGET_ENI)
 		return target == AGAIN ? AGAIN : 0;
 	number = (__u32)target & VPC_TARGET_NUMBER;
-	to = eni_get(number);
-	return to && to->vpc == s->vpc && !(READ_ONCE(to->flags) & (VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_DETACHED))
-		       ? (int)number
-		       : 0;
+	return route_is_appliance(s, number) ? (int)number : 0;
 }
 
 /*
@@ -345,7 +352,6 @@ __noinline int route_enter(__u32 which)
 	kind = gateway_kind(s->gateway);
 	if (s->peer || (kind != VPC_EDGE_NAT && kind != VPC_EDGE_IGW && kind != VPC_EDGE_EIGW))
 		return PASS;
-	address_copy(s->route_address, s->packet.src);
 	number = route_appliance(s, which, s->me);
 	if (number > 0)
 		s->me = (__u32)number;
@@ -368,7 +374,6 @@ __noinline int route_forwarded(__u32 which)
 	owner = address_owner(s, s->packet.dst);
 	if (!owner || owner == s->me || address_in_space(s, s->packet.family, s->packet.src))
 		return PASS;
-	address_copy(s->route_address, s->packet.src);
 	number = route_appliance(s, which, owner);
 	if (number > 0 && (__u32)number == s->me) {
 		s->hop = owner;
@@ -433,6 +438,29 @@ static __always_inline int route_to_host(__u32 which)
 	return (__u32)target == gateway_make(VPC_EDGE_IGW, 0) ? PASS : VPC_DROP_NO_ROUTE;
 }
 
+/* Whether this CPU knows the gateway to which the route table leads the packet in the scratch. Sets `route_known` and
+ * what route_out() sets, then. */
+static __always_inline int route_recent(struct scratch *s)
+{
+	struct recent *r = recent_find(s, RECENT_LEAVES, s->me);
+
+	if (!r)
+		return 0;
+	s->route_known = 1;
+	s->route_rc = PASS;
+	s->gateway = r->found;
+	return 1;
+}
+
+/* Stores the gateway, if it is one to which only the route table leads. */
+static __always_inline void route_note(const struct scratch *s)
+{
+	__u32 kind = gateway_kind(s->gateway);
+
+	if (s->route_rc == PASS && s->packet.family == 4 && !s->hop && (kind == VPC_EDGE_NAT || kind == VPC_EDGE_IGW))
+		recent_note(s, RECENT_LEAVES, s->me, s->packet.dst[3], s->gateway);
+}
+
 /*
  * Finds where the packet in the scratch goes, which is accepted and is for no ENI by its MAC or its address. The route
  * table is asked for each packet, so deleting a route ends what used it. Returns PASS with `gateway` or `hop` set, or
@@ -445,7 +473,7 @@ __noinline int route_gateway(__u32 which)
 
 	if (!s)
 		return VPC_DROP_NO_ROUTE;
-	if (!s->route_known) {
+	if (!s->route_known && !route_recent(s)) {
 		if (address_owner(s, s->packet.dst))
 			return PASS;
 		s->route_known = 1;
@@ -453,6 +481,7 @@ __noinline int route_gateway(__u32 which)
 										   : route_out(which);
 		if (s->peer)
 			return AGAIN; /* route_early() did not know of the peering */
+		route_note(s);
 	}
 	if (!s->answers || s->peer)
 		return s->route_rc;
