@@ -236,8 +236,8 @@ struct scratch {
 	__u32 cacheable;    /* another packet like this would change nothing of its flow */
 	__u32 next_mtu;	    /* the MTU that an ICMP error tells, in bytes; 0: the ENI's */
 	int route_found;
-	__u32 source_asked;  /* the ENI in whose subnet's route table the packet's source was looked up; 0: none, */
-	int source_target;   /* and what route_find() returned */
+	__u32 source_asked; /* the ENI in whose subnet's route table the packet's source was looked up; 0: none, */
+	int source_target;  /* and what route_find() returned */
 	__be32 route_address[4];
 	__u64 route_plens[3]; /* prefix lengths that are left to try */
 	struct vpc_route_key route_key;

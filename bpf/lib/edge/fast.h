@@ -2,8 +2,8 @@
 /*
  * The edge cache: each CPU stores translated packets that it has sent on. Only whole IPv4 TCP and UDP packets are
  * stored, of flows that both ends have used. The next packet of the same tuple from the same device, with none of SYN,
- * FIN and RST, is translated and sent the same way, without a lookup in a hash or in the host's routes. A slot has one
- * entry; a newer one replaces it.
+ * FIN and RST, is translated and sent the same way, without a lookup in a hash or in the host's routes. Of a flow's
+ * first packet only the route is stored, for the slow path. A slot has one entry; a newer one replaces it.
  *
  * An entry holds until the next commit of any kind, and for at most a second after the translation's last_seen_ns was
  * written. So the slow path writes last_seen_ns once a second, and nobody else gets the translation while an entry has
@@ -33,9 +33,9 @@ struct edge_cache {
 		__u32 mtu;     /* to a VPC: the receiver's */
 		__be32 outer4; /* to the world: the outer interface's address, by the host's route before translation */
 	};
-	__u32 out;	/* ifindex of the outer interface */
+	__u32 out;	  /* ifindex of the outer interface */
 	__u32 route_only; /* only the route is known: the slow path must see the next packet too */
-	__be32 next[4]; /* address of the next hop */
+	__be32 next[4];	  /* address of the next hop */
 };
 
 #define EDGE_CACHE_SLOTS 1024u
@@ -64,7 +64,8 @@ static __always_inline int edge_is_cacheable(const struct scratch *s, const stru
 	if (p->fragment != WHOLE || p->l4 - p->l3 != sizeof(struct iphdr) || (e->entry.flags & ends) ||
 	    !(e->entry.flags & VPC_NAT_REPLIED))
 		return 0;
-	return p->proto == IPPROTO_UDP || (p->proto == IPPROTO_TCP && (p->tcp_flags & (TCP_JUDGE & ~TCP_SYN)) == TCP_ACK);
+	return p->proto == IPPROTO_UDP ||
+	       (p->proto == IPPROTO_TCP && (p->tcp_flags & (TCP_JUDGE & ~TCP_SYN)) == TCP_ACK);
 }
 
 /* Whether the packet's route alone is to be stored. No entry of the packet's tuple may be lost by it. */

@@ -14,10 +14,11 @@
 #include "lib/route/gateway.h"
 
 /* The program that asks, in recent.asker. The ifindexes of two namespaces may be the same. */
-#define RECENT_LEAVES  1u /* from a workload: `found` is the gateway to which the route table leads */
-#define RECENT_ARRIVES 2u /* by an uplink: `found` is the ENI that has the destination. The route back is the gateway, and
-			   * the source is an address of nobody in the VPC */
-#define RECENT_WORLD   3u /* at an outer interface: the destination is the host's, and the source isn't forged */
+#define RECENT_LEAVES 1u /* from a workload: `found` is the gateway to which the route table leads */
+#define RECENT_ARRIVES                                                                                      \
+	2u /* by an uplink: `found` is the ENI that has the destination. The route back is the gateway, and \
+	    * the source is an address of nobody in the VPC */
+#define RECENT_WORLD 3u /* at an outer interface: the destination is the host's, and the source isn't forged */
 
 struct recent {
 	__be32 src;

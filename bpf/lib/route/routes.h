@@ -149,8 +149,7 @@ static __always_inline int route_is_appliance(const struct scratch *s, __u32 num
 {
 	struct vpc_eni *to = eni_get(number);
 
-	return to && to->vpc == s->vpc &&
-	       !(READ_ONCE(to->flags) & (VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_DETACHED));
+	return to && to->vpc == s->vpc && !(READ_ONCE(to->flags) & (VPC_ENI_SOURCE_DEST_CHECK | VPC_ENI_DETACHED));
 }
 
 /* Routes by the peering with VPC `number`. The source must be an address of the port's own ENI, and the destination one
