@@ -2,7 +2,7 @@
 # bash completion for vpcctl. Made by `vpcctl completion bash`: change the command table, not this file.
 # shellcheck shell=bash
 
-_vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering tag attach detach rename export apply status verify explain monitor top completion'
+_vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering tag attach detach rename export apply status verify explain monitor top flow completion'
 declare -gA _vpcctl_verbs=(
 	[vpc]='create list show set set-dhcp-options add-cidr remove-cidr delete'
 	[prefix-list]='create list show set add remove restore delete'
@@ -19,6 +19,7 @@ declare -gA _vpcctl_verbs=(
 	[publish]='create list show delete'
 	[peering]='create accept reject list show delete'
 	[tag]='add remove'
+	[flow]='list cut'
 )
 _vpcctl_globals='--socket -o --help --version'
 declare -gA _vpcctl_options=(
@@ -116,6 +117,8 @@ declare -gA _vpcctl_options=(
 	['explain']='--from --to --source-port --vpc'
 	['monitor']='--drops --eni --vpc'
 	['top']='-n --interval'
+	['flow list']='--eni --peer --protocol --port --state --limit --vpc'
+	['flow cut']='--eni --peer --protocol --port --dry-run --vpc'
 	['completion']=''
 )
 declare -gA _vpcctl_flags=( [--help]=1 [-h]=1 [--version]=1 [--internet]=1 [--dry-run]=1 [--no-source-dest-check]=1 [--delete-on-termination]=1 [--tap]=1 [--link]=1 [--allow-reassociation]=1 [--no-allow-reassociation]=1 [--prune]=1 [-y]=1 [--drops]=1 )
@@ -220,6 +223,13 @@ declare -gA _vpcctl_option_words=(
 	['explain --vpc']='@vpc'
 	['monitor --eni']='@eni'
 	['monitor --vpc']='@vpc'
+	['flow list --eni']='@eni'
+	['flow list --protocol']='tcp udp icmp icmpv6 all'
+	['flow list --state']='established stream syn_sent syn_received closing reset one_way replied other cut all'
+	['flow list --vpc']='@vpc'
+	['flow cut --eni']='@eni'
+	['flow cut --protocol']='tcp udp icmp icmpv6 all'
+	['flow cut --vpc']='@vpc'
 )
 declare -gA _vpcctl_argument_words=(
 	['vpc show +']='@vpc'

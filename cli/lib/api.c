@@ -176,7 +176,9 @@ int api_transaction(struct cli *cli, json_t *changes, size_t show, json_t **ret)
 	return CLI_OK;
 }
 
-int api_stream(struct cli *cli, const char *path, int (*fn)(const char *line, void *userdata), void *userdata)
+/* ends: the stream is complete when the daemon ends it. */
+static int stream(struct cli *cli, const char *path, bool ends, int (*fn)(const char *line, void *userdata),
+		  void *userdata)
 {
 	_cleanup_http_reply_ struct http_reply reply = {0};
 	_cleanup_close_ int stop = -1;
@@ -194,6 +196,8 @@ int api_stream(struct cli *cli, const char *path, int (*fn)(const char *line, vo
 	if (stop < 0)
 		return api_refuse("InternalError", "no signalfd: %s", strerror(errno));
 	r = http_stream(cli->http, path, stop, fn, userdata, &reply);
+	if (r == -EPIPE && ends)
+		return CLI_OK;
 	if (r == -EPIPE || r == -EPROTO) {
 		fprintf(stderr, "vpcctl: vpcd at %s ended the stream\n", cli->socket);
 		return CLI_NO_DAEMON;
@@ -201,6 +205,16 @@ int api_stream(struct cli *cli, const char *path, int (*fn)(const char *line, vo
 	if (r < 0)
 		return no_daemon(cli, r);
 	return reply.status == 200 ? CLI_OK : refused(cli, &reply);
+}
+
+int api_stream(struct cli *cli, const char *path, int (*fn)(const char *line, void *userdata), void *userdata)
+{
+	return stream(cli, path, false, fn, userdata);
+}
+
+int api_lines(struct cli *cli, const char *path, int (*fn)(const char *line, void *userdata), void *userdata)
+{
+	return stream(cli, path, true, fn, userdata);
 }
 
 /* {id: name} of a collection. If they can't be read it is empty: tables then show ids. */

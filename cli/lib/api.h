@@ -33,6 +33,8 @@ json_t *api_get_quietly(struct cli *cli, const char *path);
 int api_get_optional(struct cli *cli, const char *path, json_t **ret);
 /* Lines of a stream until SIGINT or SIGTERM, or until fn stops it. */
 int api_stream(struct cli *cli, const char *path, int (*fn)(const char *line, void *userdata), void *userdata);
+/* Lines of a reply of any length, as they come, to its end. */
+int api_lines(struct cli *cli, const char *path, int (*fn)(const char *line, void *userdata), void *userdata);
 
 /* "vpcctl: CODE: message" for what vpcctl itself refuses. Returns CLI_REFUSED. */
 __attribute__((__format__(__printf__, 2, 3))) int api_refuse(const char *code, const char *format, ...);

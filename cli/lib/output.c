@@ -7,6 +7,7 @@
 #include <vpc/json.h>
 
 #include "cli/lib/api.h"
+#include "cli/lib/flow.h"
 #include "cli/lib/yaml.h"
 
 int output_document(const struct cli *cli, const json_t *json)
@@ -132,29 +133,6 @@ int output_fields(struct cli *cli, const json_t *object, const struct field *fie
 	return table_print(t, 0, false) < 0 ? api_oom() : CLI_OK;
 }
 
-/* "tcp 10.0.0.4:4711 -> 10.0.1.4:443"; members that the reply lacks are left out. */
-static void print_flow(const json_t *flow)
-{
-	const char *protocol = json_member_text(flow, "protocol");
-	const char *src = json_member_text(flow, "src");
-	const char *dst = json_member_text(flow, "dst");
-	json_t *src_port = json_object_get(flow, "src_port"), *dst_port = json_object_get(flow, "dst_port");
-
-	if (!src || !dst) {
-		_cleanup_free_ char *text = output_text(flow);
-
-		printf("  %s\n", text ? text : "");
-		return;
-	}
-	printf("  %s %s", protocol ? protocol : "", src);
-	if (json_is_integer(src_port))
-		printf(" %lld", (long long)json_integer_value(src_port));
-	printf(" -> %s", dst);
-	if (json_is_integer(dst_port))
-		printf(" %lld", (long long)json_integer_value(dst_port));
-	putchar('\n');
-}
-
 static void print_each(const char *what, const json_t *texts)
 {
 	json_t *entry;
@@ -169,22 +147,13 @@ static void print_each(const char *what, const json_t *texts)
 
 void output_change(const struct cli *cli, const json_t *reply)
 {
-	json_t *ns = json_object_get(reply, "enforced_ns"), *entry;
-	json_int_t cut = json_integer_value(json_object_get(reply, "cut_flows_total"));
-	size_t i;
+	const json_t *ns = json_object_get(reply, "enforced_ns");
 
 	if (cli->dry_run)
 		puts("dry run: nothing was changed");
 	else if (json_is_integer(ns))
 		printf("in force after %.3f ms\n", (double)json_integer_value(ns) / 1e6);
-	if (cut > 0) {
-		printf("%lld %s %s cut:\n", (long long)cut, cut == 1 ? "flow" : "flows",
-		       cli->dry_run ? "would be"
-		       : cut == 1   ? "was"
-				    : "were");
-		json_array_foreach (json_object_get(reply, "cut_flows"), i, entry)
-			print_flow(entry);
-	}
+	flow_print_cut(cli, reply);
 	print_each("still to be done", json_object_get(reply, "pending"));
 	print_each("warning", json_object_get(reply, "warnings"));
 }

@@ -21,6 +21,8 @@
 	COMMAND(explain)      \
 	COMMAND(monitor)      \
 	COMMAND(top)          \
+	COMMAND(flow_list)    \
+	COMMAND(flow_cut)     \
 	COMMAND(completion)
 
 #define COMMAND(symbol) extern const struct command symbol##_command;

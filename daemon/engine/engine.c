@@ -5,6 +5,7 @@
 #include "engine/links.h"
 #include "engine/edge.h"
 #include "engine/expire.h"
+#include "engine/flow_cut.h"
 #include "engine/grace.h"
 #include "engine/reconcile.h"
 #include "engine/removal.h"
@@ -361,6 +362,7 @@ void engine_free(struct engine *e)
 		return;
 	e->closing = e->queue.closing = true;
 	txn_report_close(e);
+	flow_cuts_close(e);
 	worker_free(e->worker);
 	e->worker = NULL;
 	queue_cancel(&e->queue);
@@ -385,6 +387,7 @@ void engine_free(struct engine *e)
 	workload_ends_clear(e);
 	conditions_free(e->conditions);
 	edge_end(e);
+	eni_names_clear(&e->eni_names);
 	free(e->instance);
 	free(e->state_dir);
 	free(e->bpf_dir);

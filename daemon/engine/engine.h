@@ -14,6 +14,7 @@
 
 #include "model/model.h"
 #include "model/pool.h"
+#include "observe/flow_filter.h"
 
 struct engine;
 
@@ -128,6 +129,49 @@ int engine_listen(struct engine *e, bool drops_only, uint32_t eni, void (*fn)(co
 		  void *userdata, struct verdict_listener **ret);
 /* Ends listening: fn is not called any more. Frees l, which may be NULL. */
 void engine_unlisten(struct verdict_listener *l);
+
+/* --- flows --- */
+
+struct flow_list;
+
+/* The next flows of a list. */
+struct flows_piece {
+	int result;	  /* 0, or -errno: the list has failed; the rest isn't set */
+	const char *text; /* borrowed: objects of JSON ("TrackedFlow"), each a line, ",\n" between them, also between
+			   * pieces */
+	size_t bytes;
+	bool last;     /* no more is told */
+	bool complete; /* of the last: there are no more flows; else the limit was reached */
+};
+typedef void (*engine_flows_fn)(const struct flows_piece *piece, void *userdata);
+/* A list of the flows that a filter names; its incarnation is filled in. limit: flows at most; 0: all. fn is called
+ * once for each engine_flows_next(). -ENOMEM. */
+int engine_flows_list(struct engine *e, const struct flow_filter *filter, uint64_t limit, engine_flows_fn fn,
+		      void *userdata, struct flow_list **ret);
+/* Has the next piece made, after the one before was told and was not the last. fn is called later. -ENOMEM: it won't
+ * be. */
+int engine_flows_next(struct flow_list *l);
+/* Ends the list: fn is not called any more. NULL is fine. */
+void engine_flows_end(struct flow_list *l);
+
+struct flow_cut_request {
+	struct flow_filter filter; /* with an ENI; its incarnation is filled in */
+	bool dry_run;
+	struct caller caller;
+	uint64_t received_ns; /* CLOCK_MONOTONIC: when the last byte was read */
+};
+/* Valid during the callback only. */
+struct flow_cut_reply {
+	struct vpc_error error;
+	json_t *cut_flows; /* array of "TrackedFlow", at most 100 */
+	uint64_t total;
+	uint64_t enforced_ns; /* from the request to the last flow's end */
+	bool dry_run;
+};
+typedef void (*engine_flow_cut_fn)(const struct flow_cut_reply *reply, void *userdata);
+/* Ends the flows that the filter names, in both directions, although rules allow them. fn is called once, later.
+ * -EINVAL: there is no such ENI; -ENOMEM: fn won't be called. */
+int engine_flows_cut(struct engine *e, const struct flow_cut_request *request, engine_flow_cut_fn fn, void *userdata);
 
 /* Removes every kernel object of an instance; with `state`, its store too. The caller holds the instance's lock. */
 int engine_purge(const struct engine_config *config, bool state, struct vpc_error *reterr);

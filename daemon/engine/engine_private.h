@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "engine/queue.h"
 #include "model/model.h"
+#include "observe/eni_names.h"
 #include "observe/rule_names.h"
 #include "store/store.h"
 
@@ -115,6 +116,8 @@ struct engine {
 	struct verdict_listener *listeners;
 
 	struct rule_names rule_names;
+	struct eni_names eni_names;
+	struct flow_cut *flow_cuts; /* the first runs, the others wait */
 };
 
 /* --- engine.c --- */

@@ -24,6 +24,8 @@
 #include "engine/workloads.h"
 #include "engine/txn.h"
 
+#include "datapath/maps/flows/flows.h"
+
 #include "util/log.h"
 
 static void txn_try(struct txn *t);
@@ -221,8 +223,27 @@ static void log_txn(const struct txn *t)
 	});
 }
 
-/* Notes the numbers of deleted rules, because flows and events may still name them, and what deleted ENIs counted. */
-static void remember_deleted(struct txn *t)
+/* Notes the numbers of deleted rules and ENIs, because flows and events may still name them. */
+static void remember_names(struct txn *t)
+{
+	struct engine *e = t->e;
+	const struct delta *deltas;
+	size_t n;
+
+	if (model_txn_deltas(t->mt, &deltas, &n) < 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		const struct object *gone = deltas[i].after ? NULL : deltas[i].before;
+
+		if (gone && gone->kind == OBJECT_RULE)
+			rule_names_remember(&e->rule_names, (const struct rule *)gone);
+		if (gone && gone->kind == OBJECT_ENI)
+			eni_names_remember(&e->eni_names, gone, maps_eni_incarnation(e->maps, gone->number));
+	}
+}
+
+/* Keeps what deleted objects counted. */
+static void remember_traffic(struct txn *t)
 {
 	const struct delta *deltas;
 	size_t n;
@@ -230,15 +251,9 @@ static void remember_deleted(struct txn *t)
 	if (model_txn_deltas(t->mt, &deltas, &n) < 0)
 		return;
 	/* What is in a VPC comes before the VPC. */
-	for (size_t i = n; i > 0; i--) {
-		const struct object *o = deltas[i - 1].before;
-
-		if (!o || deltas[i - 1].after)
-			continue;
-		if (o->kind == OBJECT_RULE)
-			rule_names_remember(&t->e->rule_names, (const struct rule *)o);
-		traffic_object_is_gone(t->e, o);
-	}
+	for (size_t i = n; i > 0; i--)
+		if (deltas[i - 1].before && !deltas[i - 1].after)
+			traffic_object_is_gone(t->e, deltas[i - 1].before);
 }
 
 /* Does a dry run: the maps refuse what they would refuse, the flows that would be cut are reported, and nothing is
@@ -252,6 +267,7 @@ static void txn_try(struct txn *t)
 		txn_refuse(t, &error);
 		return;
 	}
+	remember_names(t);
 	txn_try_cut(t);
 	txn_build_results(t);
 	t->reply.dry_run = true;
@@ -311,7 +327,8 @@ static void txn_publish(struct txn *t)
 	t->reply.revision = e->revision;
 	grace_done(e);
 	wait = txn_report_cut(t);
-	remember_deleted(t);
+	remember_names(t);
+	remember_traffic(t);
 	txn_build_results(t);
 	if (t->reply.cut_flows_pending)
 		json_array_append_new(t->reply.pending, json_string("cut_flows"));

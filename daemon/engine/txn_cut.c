@@ -11,14 +11,13 @@
 
 #include "datapath/maps/flows/cut.h"
 #include "engine/edge.h"
-#include "observe/flow_json.h"
+#include "engine/flow_cut.h"
 #include "util/log.h"
 
 #include <inttypes.h>
 
 #include <vpc/clock.h>
 
-#define CUT_FLOWS_MAX  100
 /* So many flows, or about, are read in a few milliseconds. */
 #define WAIT_FOR_FLOWS 20000
 
@@ -67,31 +66,13 @@ static bool may_cut(const struct txn *t)
 	return t->plan.flows == FLOWS_CUT && (takes_away(&t->plan) || takes_way_away(&t->plan));
 }
 
-static json_t *eni_to_json(const struct engine *e, uint32_t number)
-{
-	const struct object *eni = number ? model_by_number(e->model, OBJECT_ENI, number) : NULL;
-
-	return eni ? json_string(eni->id) : json_null();
-}
-
-/* A Flow and the ENIs of its ends. NULL: out of memory. */
-static json_t *flow_to_json(const struct engine *e, const struct vpc_flow_key *key, const struct vpc_flow *flow)
-{
-	struct flow_tuple tuple = flow_tuple_of(key, flow);
-	_cleanup_(json_decrefp) json_t *json = json_pack("{s:o,s:o}", "src_eni_id", eni_to_json(e, flow->eni[0]),
-							 "dst_eni_id", eni_to_json(e, flow->eni[1]));
-
-	return json && flow_put_json(json, &tuple) == 0 ? TAKE_PTR(json) : NULL;
-}
-
 static int on_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established, void *userdata)
 {
 	struct txn *t = userdata;
 
 	(void)established;
 	t->reply.cut_flows_total++;
-	if (json_array_size(t->reply.cut_flows) < CUT_FLOWS_MAX)
-		json_array_append_new(t->reply.cut_flows, flow_to_json(t->e, key, flow));
+	cut_flows_add(t->e, t->reply.cut_flows, key, flow);
 	return 0;
 }
 

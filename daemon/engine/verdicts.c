@@ -69,7 +69,9 @@ static json_t *verdict_to_json(const struct engine *e, const struct vpc_event *e
 			json_array_append_new(rules, json_string(id));
 	}
 	json_object_set_new(json, "rule_ids", rules);
-	json_object_set_new(json, "epoch", json_integer((json_int_t)ev->epoch));
+	/* A flow that was cut by hand has an epoch that no change of rules reaches. */
+	json_object_set_new(json, "epoch",
+			    json_integer((json_int_t)(ev->epoch == VPC_EPOCH_CUT ? maps_epoch(e->maps) : ev->epoch)));
 	json_object_set_new(json, "length", json_integer(ev->length));
 	return json;
 }

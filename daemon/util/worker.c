@@ -317,7 +317,7 @@ static int lane_start(struct worker *w, enum worker_queue queue, struct lane **r
 	if (!lane)
 		return -ENOMEM;
 	lane->worker = w;
-	lane->nice = queue == WORKER_COUNT ? NICE_MAX : 0;
+	lane->nice = queue == WORKER_COUNT ? NICE_MAX : queue == WORKER_LIST ? NICE_MAX / 2 : 0;
 	lane->refs = 1;
 	pthread_mutex_init(&lane->lock, NULL);
 	pthread_cond_init(&lane->wake, NULL);
@@ -425,6 +425,8 @@ void worker_free(struct worker *w)
 		lane_finish(w->lanes[WORKER_FLOWS]);
 	if (w->lanes[WORKER_COUNT])
 		lane_finish(w->lanes[WORKER_COUNT]);
+	if (w->lanes[WORKER_LIST])
+		lane_finish(w->lanes[WORKER_LIST]);
 	if (w->lanes[WORKER_GRACE])
 		lane_finish(w->lanes[WORKER_GRACE]);
 	if (w->lanes[WORKER_USER])

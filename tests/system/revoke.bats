@@ -93,7 +93,7 @@ told_cut()
 	ctl sg authorize "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0
 	stream "$P-a" again tcp-echo "$B" 7000
 	text=$(ctl sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0)
-	grep -Eq "^  tcp $(ip_of "$P-a") [0-9]+ -> $B 7000\$" <<<"$text" || fail "$text"
+	grep -Eq "^  tcp +$(ip_of "$P-a"):[0-9]+ \($P-a\) +-> $B:7000 \($P-b\) +established +[0-9]+ s\$" <<<"$text" || fail "$text"
 }
 
 @test "rule 8: across subnets, too" {

@@ -120,14 +120,16 @@ Test(cli_output, a_change_says_when_it_was_in_force_and_what_it_cut)
 		   "\"description\":\"x\"}],\"epoch\":5,\"revision\":9,\"enforced_ns\":312000,\"pending\":[\"sweep\"],"
 		   "\"warnings\":[\"vpc-1: overlaps\"],"
 		   "\"cut_flows\":[{\"protocol\":\"tcp\",\"src\":\"10.0.0.1\",\"src_port\":4711,\"dst\":\"10.0.1.4\","
-		   "\"dst_port\":443}],\"cut_flows_total\":1}");
+		   "\"dst_port\":443,\"src_eni\":\"web1\",\"state\":\"established\",\"age_s\":300}],"
+		   "\"cut_flows_total\":101}");
 	expect_out("sg revoke web --rule sgr-1",
 		   "revoked 1 rule\n"
 		   "RULE   DIRECTION  PROTOCOL  PORTS  PEER        PACKETS  LAST USED  DESCRIPTION\n"
 		   "sgr-1  ingress    tcp       443    10.0.0.0/8        7  -          x\n"
 		   "in force after 0.312 ms\n"
-		   "1 flow was cut:\n"
-		   "  tcp 10.0.0.1 4711 -> 10.0.1.4 443\n"
+		   "101 flows were cut:\n"
+		   "  tcp  10.0.0.1:4711 (web1)  -> 10.0.1.4:443  established  5 min\n"
+		   "  and 100 more\n"
 		   "still to be done: sweep\n"
 		   "warning: vpc-1: overlaps\n");
 	expect_out("sg revoke web --rule sgr-1 -o id", "sgr-1\n");

@@ -26,6 +26,10 @@ void handle_explain(struct request *r);
 /* verdicts.c */
 void handle_verdicts(struct request *r);
 
+/* flows.c */
+void handle_flows(struct request *r);
+void handle_flows_cut(struct request *r);
+
 /* openapi.c */
 void handle_openapi(struct request *r);
 

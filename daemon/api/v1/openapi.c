@@ -180,6 +180,14 @@ static json_t *question_schema(void)
 	return request_object(&properties, names_of(explain_members, explain_n_members, explain_required));
 }
 
+static json_t *members_schema(const struct body_members *body)
+{
+	struct builder properties = object_start();
+
+	add_members(&properties, body->members, body->n, UINT64_MAX);
+	return request_object(&properties, names_of(body->members, body->n, body->required));
+}
+
 static json_t *body_schema(const struct operation *operation)
 {
 	switch (operation->body) {
@@ -189,6 +197,8 @@ static json_t *body_schema(const struct operation *operation)
 		return attachment_schema(true);
 	case BODY_QUESTION:
 		return question_schema();
+	case BODY_MEMBERS:
+		return members_schema(operation->members);
 	default:
 		return change_schema(operation->op, operation->path < FIELD_COUNT ? FIELD_BIT(operation->path) : 0);
 	}
@@ -332,7 +342,7 @@ static json_t *parameters(const struct operation *operation)
 		if (operation->route.arguments & ROUTE_ARGUMENT(i))
 			r |= json_array_append_new(list, parameter(a->name, "query", false, a->text));
 	}
-	if (operation->body != BODY_NONE)
+	if (operation->body != BODY_NONE && operation->body != BODY_MEMBERS)
 		r |= json_array_append_new(list, parameter("Idempotency-Key", "header", false,
 							   "the same key again gives the first reply again"));
 	if (operation->body != BODY_NONE && strstr(operation->route.pattern, "{id}"))

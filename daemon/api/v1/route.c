@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "api/v1/route.h"
 
+#include "api/v1/flows.h"
 #include "api/v1/handlers.h"
 
 static const struct argument arguments[] = {
@@ -9,6 +10,12 @@ static const struct argument arguments[] = {
 	[QUERY_DROPS] = {"drops", "1 or true: drops alone", true},
 	[QUERY_VERSION] = {"version", "version of a prefix list; the newest when not given", false},
 	[QUERY_ENI] = {"eni", "network interface, id or name: what concerns it alone", false},
+	[QUERY_PEER] = {"peer", "address or CIDR of the other end", false},
+	[QUERY_PROTOCOL] = {"protocol", "tcp, udp, icmp, icmpv6, or a number", false},
+	[QUERY_PORT] = {"port", "port of tcp or udp, of either end", false},
+	[QUERY_STATE] = {"state", "states with commas between, or all; without it those of flows that aren't cut",
+			 false},
+	[QUERY_LIMIT] = {"limit", "most objects that are listed", false},
 };
 _Static_assert(QUERY_ARGUMENTS <= ROUTE_ARGUMENTS_MAX, "a request has a place for each argument");
 
@@ -34,6 +41,18 @@ _Static_assert(QUERY_ARGUMENTS <= ROUTE_ARGUMENTS_MAX, "a request has a place fo
 			  .takes_body = true,                                                                         \
 			  .many = (content) == BODY_TRANSACTION},                                                     \
 		.op = change, .path = field, .body = content, .status = code, .response = schema, .text = description \
+	}
+/* A request with a body that changes no object. */
+#define ASK(address, function, content, takes, schema, description)                                             \
+	{                                                                                                       \
+		.route = {.method = "POST",                                                                     \
+			  .pattern = address,                                                                   \
+			  .handle = function,                                                                   \
+			  .content_type = JSON,                                                                 \
+			  .arguments = takes,                                                                   \
+			  .takes_body = true},                                                                  \
+		.op = CHANGE_OPS, .path = FIELD_COUNT, .body = BODY_MEMBERS, .members = content, .status = 200, \
+		.response = schema, .text = description                                                         \
 	}
 
 /* The arguments of lists, and of changes to one object, by SCOPE of kinds.def. */
@@ -128,6 +147,11 @@ const struct operation operations[] = {
 	      "what becomes of the first packet of a flow, and why; changes nothing"),
 	READ("/v1/verdicts", handle_verdicts, OBJECT_KINDS, Q(DROPS) | Q(ENI) | Q(VPC), "application/x-ndjson",
 	     "Verdict", "verdicts as they happen: a stream of JSON lines"),
+	READ("/v1/flows", handle_flows, OBJECT_KINDS,
+	     Q(ENI) | Q(VPC) | Q(PEER) | Q(PROTOCOL) | Q(PORT) | Q(STATE) | Q(LIMIT), JSON, "FlowList",
+	     "lists flows, each on a line"),
+	ASK("/v1/flows/cut", handle_flows_cut, &flows_cut_body, Q(VPC), "FlowsCut",
+	    "ends flows of a network interface, although rules allow them"),
 	READ("/v1/openapi.json", handle_openapi, OBJECT_KINDS, 0, JSON, "OpenApi", "this description"),
 	READ("/metrics", handle_metrics, OBJECT_KINDS, 0, "text/plain; version=0.0.4", NULL, "counts for Prometheus"),
 };

@@ -15,6 +15,11 @@ enum query_argument {
 	QUERY_DROPS,
 	QUERY_ENI,
 	QUERY_VERSION,
+	QUERY_PEER,
+	QUERY_PROTOCOL,
+	QUERY_PORT,
+	QUERY_STATE,
+	QUERY_LIMIT,
 	QUERY_ARGUMENTS,
 };
 
@@ -26,6 +31,16 @@ enum body_kind {
 	BODY_ATTACHMENT, /* the attachment itself */
 	BODY_TRANSACTION,
 	BODY_QUESTION, /* of explain */
+	BODY_MEMBERS,  /* operation.members: no change of the model */
+};
+
+struct member;
+
+/* The members of a body that is no change. */
+struct body_members {
+	const struct member *members;
+	size_t n;
+	uint64_t required; /* MEMBER_BITs */
 };
 
 struct operation {
@@ -34,9 +49,10 @@ struct operation {
 	enum change_op op;	/* of changes; CHANGE_OPS: none */
 	enum change_field path; /* the field that {id} of a change stands for */
 	enum body_kind body;
-	unsigned status;      /* of success */
-	const char *response; /* schema of the reply in the OpenAPI document; NULL: text */
-	const char *text;     /* what it does */
+	const struct body_members *members; /* of BODY_MEMBERS */
+	unsigned status;		    /* of success */
+	const char *response;		    /* schema of the reply in the OpenAPI document; NULL: text */
+	const char *text;		    /* what it does */
 };
 
 extern const struct operation operations[];

@@ -22,7 +22,7 @@
 		{"enforced_ns", SCHEMA_INTEGER, "from the request's last byte to the store that put it in force"}, \
 		{"pending", SCHEMA_STRINGS, "what is still to be done in the background"},                         \
 		{"warnings", SCHEMA_STRINGS, "what is in force and does not do what was asked for"},               \
-		{"cut_flows", SCHEMA_LIST_OF("CutFlow"), "flows that were cut, at most 100"},                      \
+		{"cut_flows", SCHEMA_LIST_OF("TrackedFlow"), "flows that were cut, at most 100"},                  \
 		{"cut_flows_total", SCHEMA_INTEGER_OR_NULL, "null: pending, or too many flows to count"},          \
 	{                                                                                                          \
 		"dry_run", SCHEMA_BOOLEAN, "nothing was changed"                                                   \
@@ -101,10 +101,47 @@ static const struct schema_field verdict_fields[] = {
 	{"length", SCHEMA_INTEGER, "bytes"},
 	{"lost", SCHEMA_INTEGER, "verdicts that could not be told"},
 };
-static const struct schema_field cut_flow_fields[] = {
+/* What an end of a tracked flow has. */
+#define FLOW_SIDE(side, direction)                                                                       \
+	{side "_eni_id", SCHEMA_STRING_OR_NULL, NULL}, {side "_eni", SCHEMA_STRING_OR_NULL, "its name"}, \
+		{side "_rule_id", SCHEMA_STRING_OR_NULL, direction " rule that allowed it"},             \
+		{side "_sg_id", SCHEMA_STRING_OR_NULL, "security group of that rule"},                   \
+	{                                                                                                \
+		side "_sg", SCHEMA_STRING_OR_NULL, "its name"                                            \
+	}
+static const struct schema_field tracked_flow_fields[] = {
 	FLOW,
-	{"src_eni_id", SCHEMA_STRING_OR_NULL, NULL},
-	{"dst_eni_id", SCHEMA_STRING_OR_NULL, NULL},
+	FLOW_SIDE("src", "egress"),
+	FLOW_SIDE("dst", "ingress"),
+	{"vpc_id", SCHEMA_STRING_OR_NULL, NULL},
+	{"vpc", SCHEMA_STRING_OR_NULL, "its name"},
+	{"state", SCHEMA_STRING,
+	 "syn_sent, syn_received, established, closing, reset (tcp); one_way, replied, stream (udp, icmp); other; cut"},
+	{"opened_by", SCHEMA_STRING, "what src is: eni, peer (of a peered VPC), host, or outside"},
+	{"age_s", SCHEMA_INTEGER, "seconds since it was opened"},
+	{"idle_s", SCHEMA_INTEGER, "seconds since its last packet, exact to a second"},
+	{"packets", SCHEMA_INTEGER, "of both directions; at least so many: packets of the fast path aren't counted"},
+	{"epoch", SCHEMA_INTEGER_OR_NULL, "at which both sides were last judged; null: it was cut by hand"},
+	{"outside", "{\"oneOf\": [{\"$ref\": \"#/components/schemas/OutsideFlow\"}, {\"type\": \"null\"}]}",
+	 "how the world sees it; null: as it is"},
+};
+static const struct schema_field outside_flow_fields[] = {
+	{"by", SCHEMA_STRING, "what translates it: nat, elastic_ip or published_port"},
+	{"src", SCHEMA_STRING, NULL},
+	{"dst", SCHEMA_STRING, NULL},
+	{"src_port", SCHEMA_INTEGER_OR_NULL, "of tcp and udp"},
+	{"dst_port", SCHEMA_INTEGER_OR_NULL, "of tcp and udp"},
+};
+static const struct schema_field flow_list_fields[] = {
+	{"flows", SCHEMA_LIST_OF("TrackedFlow"), "each on a line"},
+	{"complete", SCHEMA_BOOLEAN, "false: the limit was reached"},
+	{"revision", SCHEMA_INTEGER, "of the model, when the list began"},
+};
+static const struct schema_field flows_cut_fields[] = {
+	{"cut_flows", SCHEMA_LIST_OF("TrackedFlow"), "flows that were cut, at most 100"},
+	{"cut_flows_total", SCHEMA_INTEGER, NULL},
+	{"enforced_ns", SCHEMA_INTEGER, "from the request's last byte to the last flow's end"},
+	{"dry_run", SCHEMA_BOOLEAN, "nothing was cut"},
 };
 /* What is counted of packets. */
 #define TRAFFIC                                                                               \
@@ -218,7 +255,6 @@ const struct schema schema_others[] = {
 	{"Condition", FIELDS(condition_fields)},
 	{"Verification", FIELDS(verification_fields)},
 	{"Verdict", FIELDS(verdict_fields)},
-	{"CutFlow", FIELDS(cut_flow_fields)},
 	{"Traffic", FIELDS(traffic_fields)},
 	{"VpcTraffic", FIELDS(vpc_traffic_fields)},
 	{"EniTraffic", FIELDS(eni_traffic_fields)},
@@ -227,6 +263,10 @@ const struct schema schema_others[] = {
 	{"ExplanationEnd", FIELDS(explanation_end_fields)},
 	{"ExplanationStep", FIELDS(explanation_step_fields)},
 	{"NearestRule", FIELDS(nearest_fields)},
+	{"TrackedFlow", FIELDS(tracked_flow_fields)},
+	{"OutsideFlow", FIELDS(outside_flow_fields)},
+	{"FlowList", FIELDS(flow_list_fields)},
+	{"FlowsCut", FIELDS(flows_cut_fields)},
 	{"OpenApi", NULL, 0},
 	{"Problem", FIELDS(problem_fields)},
 };

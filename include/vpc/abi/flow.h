@@ -56,6 +56,10 @@ enum vpc_flow_state {
 #define VPC_FLOW_LAST_ACK_OPENER    64u
 #define VPC_FLOW_LAST_ACK_RESPONDER 128u
 
+/* The epoch of a tombstone that no change of rules has judged again: somebody has cut the flow by hand, although rules
+ * may allow it. No epoch in force gets so far. */
+#define VPC_EPOCH_CUT (~0ull >> 1)
+
 /* When a side's grace ends: in units of 2^26 ns (67 ms) of CLOCK_MONOTONIC, which last for nine years. */
 #define VPC_GRACE_SHIFT 26
 #define VPC_GRACE_KEEP	(~0u)

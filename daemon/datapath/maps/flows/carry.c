@@ -109,7 +109,8 @@ static int carry_one(const void *key_in, const void *value_in, void *userdata)
 	memcpy(&flow, value_in, sizeof(flow));
 	if (key.vpc >= c->maps->map[MAP_VPC].n)
 		return 0;
-	flow.epoch = 0;
+	if (flow.epoch != VPC_EPOCH_CUT)
+		flow.epoch = 0;
 	for (unsigned side = 0; side < 2; side++)
 		if (flow.grace_until[side] != VPC_GRACE_KEEP && flow.grace_until[side] <= c->now_ns >> VPC_GRACE_SHIFT)
 			flow.grace_until[side] = 0;

@@ -4,7 +4,8 @@
  * mid-stream; but what answers a UDP packet or an echo request could not be told from what opens a flow.
  *
  * A carried flow has epoch 0: its next packet has its opening packet judged again by the rules in force, so a flow that
- * was cut stays cut. Numbers and incarnations of ENIs and VPCs come from the store and are the same in both versions.
+ * was cut stays cut; one that was cut by hand isn't judged again. Numbers and incarnations of ENIs and VPCs come from
+ * the store and are the same in both versions.
  */
 #ifndef DATAPATH_MAPS_FLOWS_CARRY_H
 #define DATAPATH_MAPS_FLOWS_CARRY_H

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "datapath/maps/flows/flows.h"
 
+#include <arpa/inet.h>
+
+#include "datapath/maps/edge_state.h"
+#include "datapath/maps/flows/translations.h"
+#include "datapath/maps/mirror/gateways.h"
 #include "datapath/maps/state.h"
 
 struct each_flow {
@@ -30,4 +35,31 @@ int maps_each_flow(struct maps *maps, uint32_t eni, maps_flow_fn fn, void *userd
 	each.established = false;
 	r = map_each(&maps->map[MAP_FLOW_NEW], each_flow, &each);
 	return r ? r : map_each(&maps->map[MAP_FLOW_OVERFLOW], each_flow, &each);
+}
+
+uint32_t maps_eni_incarnation(const struct maps *maps, uint32_t number)
+{
+	return number < maps->map[MAP_ENI].n ? eni_at(maps, number)->incarnation : 0;
+}
+
+bool maps_flow_translation(const struct maps *maps, const struct vpc_flow_key *key, const struct vpc_flow *flow,
+			   struct vpc_nat_entry *ret_out)
+{
+	struct vpc_nat_key out;
+
+	return translation_of_flow(key, flow, &out) && translation_find(maps, &out, ret_out);
+}
+
+__be32 maps_flow_elastic_ip(const struct maps *maps, const struct vpc_flow_key *key, const struct vpc_flow *flow)
+{
+	struct vpc_addr_key private = {.vpc = key->vpc, .addr = {[2] = htonl(0xffff)}};
+	struct vpc_nat_key out;
+	uint32_t number;
+
+	/* A peered ENI has its word in the place of the outside's incarnation. */
+	if (!translation_of_flow(key, flow, &out) || flow->incarnation[flow->eni[0] ? 1 : 0])
+		return 0;
+	private.addr[3] = out.local;
+	number = eip_by_private(&maps->mirror, &private);
+	return number ? maps->mirror.eips[number].record.address : 0;
 }

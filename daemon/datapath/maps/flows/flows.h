@@ -22,4 +22,15 @@ typedef int (*maps_flow_fn)(const struct vpc_flow_key *key, const struct vpc_flo
  * bpf(). */
 int maps_each_flow(struct maps *maps, uint32_t eni, maps_flow_fn fn, void *userdata);
 
+/* The incarnation of an ENI's number, by which a flow tells the ENI from an earlier one with the number. 0: there is no
+ * such ENI. On the event loop. */
+uint32_t maps_eni_incarnation(const struct maps *maps, uint32_t number);
+
+/* How a flow with the outside is translated. On any thread; false: it isn't, or its translation is over. *ret_out: its
+ * entry of nat_out. */
+bool maps_flow_translation(const struct maps *maps, const struct vpc_flow_key *key, const struct vpc_flow *flow,
+			   struct vpc_nat_entry *ret_out);
+/* The elastic IP (network order) of a flow that has no other translation; 0: it has none. On the event loop. */
+__be32 maps_flow_elastic_ip(const struct maps *maps, const struct vpc_flow_key *key, const struct vpc_flow *flow);
+
 #endif

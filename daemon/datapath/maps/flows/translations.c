@@ -276,6 +276,11 @@ static bool look_up(const struct maps *maps, enum map_id id, const struct vpc_na
 	return bpf_map_lookup_elem(maps->map[id].fd, key, ret) == 0 && nat_key_equal(&ret->key, key);
 }
 
+bool translation_find(const struct maps *maps, const struct vpc_nat_key *out, struct vpc_nat_entry *ret)
+{
+	return look_up(maps, MAP_NAT_OUT, out, ret);
+}
+
 static void delete_out(struct maps *maps, const struct vpc_nat_key *key)
 {
 	if (bpf_map_delete_elem(maps->map[MAP_NAT_OUT].fd, key) == 0 && key->vpc < maps->map[MAP_NAT_USED].n)

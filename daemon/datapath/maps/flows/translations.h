@@ -40,4 +40,7 @@ bool translation_tracked(const struct maps *maps, const struct vpc_flow_key *key
 /* The translation of a flow with the outside, as a key of nat_out. False: it can't have one. */
 bool translation_of_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, struct vpc_nat_key *ret);
 
+/* The entry of nat_out with this key. On any thread; false: there is none. */
+bool translation_find(const struct maps *maps, const struct vpc_nat_key *out, struct vpc_nat_entry *ret);
+
 #endif
