@@ -21,6 +21,9 @@
 /* Addresses of a pool are looked through one by one. */
 #define POOL_PLEN_MIN 16
 
+#define HISTORY_DEPTH_MAX 1000000
+#define HISTORY_MIB_MAX	  65536
+
 /* --- values ------------------------------------------------------------------------------------------ */
 
 static int set_string(char **to, const char *value)
@@ -115,6 +118,16 @@ static int set_outer(struct config *c, const char *value)
 	return value[0] ? set_string(&c->outer, value) : -EINVAL;
 }
 
+static int set_history_depth(struct config *c, const char *value)
+{
+	return number_parse(value, HISTORY_DEPTH_MAX, &c->history_depth) < 0 || !c->history_depth ? -EINVAL : 0;
+}
+
+static int set_history_size(struct config *c, const char *value)
+{
+	return number_parse(value, HISTORY_MIB_MAX, &c->history_mib) < 0 || !c->history_mib ? -EINVAL : 0;
+}
+
 /* All settings: of the file, of the command line, or of both. */
 static const struct setting {
 	const char *section; /* NULL: not in the file */
@@ -138,6 +151,10 @@ static const struct setting {
 	 "interfaces that lead to the world, separated by commas (those of the default routes)"},
 	{"edge", "redirect", false, set_redirect, "yes|no",
 	 "send what leaves VPCs past the host's firewall, if the kernel can; no: the host forwards it (yes)"},
+	{"history", "depth", false, set_history_depth, "REVISIONS",
+	 "how many revisions can be shown and read again: 1 to 1000000 (10000)"},
+	{"history", "size", false, set_history_size, "MIB",
+	 "how much the changes of these may take in the store, in MiB: 1 to 65536 (128)"},
 };
 
 /* --- the file ---------------------------------------------------------------------------------------- */
@@ -383,6 +400,8 @@ int config_parse(struct config *ret, int argc, char **argv)
 			       .use_tcx = true,
 			       .use_fast_path = true,
 			       .use_edge_redirect = true,
+			       .history_depth = 10000,
+			       .history_mib = 128,
 			       .limits = vpc_limits_default};
 	if (set_string(&ret->instance, "default") < 0 || set_string(&ret->state_dir, VPCD_STATE_DIR) < 0 ||
 	    set_string(&ret->run_dir, VPCD_RUN_DIR) < 0)

@@ -18,6 +18,8 @@ struct config {
 	bool use_tcx;
 	bool use_fast_path;
 	bool use_edge_redirect;
+	uint64_t history_depth; /* revisions */
+	uint64_t history_mib;
 	struct vpc_limits limits;
 	char *outer; /* names of interfaces, separated by commas; NULL: those of the default routes */
 	struct pool pools[POOLS_MAX];

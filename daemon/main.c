@@ -241,6 +241,8 @@ static int run(const struct config *c)
 		.use_tcx = c->use_tcx,
 		.use_fast_path = c->use_fast_path,
 		.use_edge_redirect = c->use_edge_redirect,
+		.history_depth = c->history_depth,
+		.history_bytes = c->history_mib << 20,
 		.outer = c->outer,
 	};
 	int r;

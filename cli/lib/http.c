@@ -22,10 +22,12 @@
 /* A line of a stream is one verdict; vpcd sends no longer ones. */
 #define LINE_BYTES_MAX	  (1024u * 1024)
 #define READ_BYTES	  (64 * 1024)
+#define COMMAND_BYTES_MAX 512
 
 struct http {
 	const char *socket;
-	int fd; /* -1: not connected */
+	int fd;	       /* -1: not connected */
+	char *command; /* a line of the header, or NULL */
 };
 
 void http_reply_clear(struct http_reply *r)
@@ -50,7 +52,24 @@ void http_free(struct http *h)
 	if (!h)
 		return;
 	close_fd(h->fd);
+	free(h->command);
 	free(h);
+}
+
+void http_set_command(struct http *h, const char *text)
+{
+	size_t n = strnlen(text, COMMAND_BYTES_MAX);
+
+	while (n && text[n] && ((unsigned char)text[n] & 0xc0) == 0x80)
+		n--; /* not within a character */
+	free(h->command);
+	if (asprintf(&h->command, "Vpcctl-Command: %.*s\r\n", (int)n, text) < 0) {
+		h->command = NULL;
+		return;
+	}
+	for (size_t i = strlen("Vpcctl-Command: "); i < strlen(h->command) - 2; i++)
+		if ((unsigned char)h->command[i] < ' ' || h->command[i] == 0x7f)
+			h->command[i] = '?';
 }
 
 const char *http_socket(const struct http *h)
@@ -136,10 +155,10 @@ static int send_request(struct http *h, const char *method, const char *path, co
 	size_t size = body ? strlen(body) : 0;
 	int n = asprintf(&head,
 			 "%s %s HTTP/1.1\r\nHost: vpcd\r\nUser-Agent: vpcctl/" VPCD_VERSION
-			 "\r\n%s%s%s%sContent-Length: "
+			 "\r\n%s%s%s%s%sContent-Length: "
 			 "%zu\r\n\r\n",
 			 method, path, body ? "Content-Type: application/json\r\n" : "", if_match ? "If-Match: \"" : "",
-			 if_match ? if_match : "", if_match ? "\"\r\n" : "", size);
+			 if_match ? if_match : "", if_match ? "\"\r\n" : "", h->command ? h->command : "", size);
 
 	if (n < 0) {
 		head = NULL;

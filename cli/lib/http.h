@@ -22,6 +22,9 @@ void http_reply_clear(struct http_reply *r);
 int http_new(const char *socket, struct http **ret);
 void http_free(struct http *h);
 DEFINE_CLEANUP(struct http *, http_free);
+/* The command that the requests belong to, for vpcd's history; copied, with '?' in the place of control characters, and
+ * cut to 512 bytes. Out of memory: none. */
+void http_set_command(struct http *h, const char *text);
 /* What http_new() got. */
 const char *http_socket(const struct http *h);
 

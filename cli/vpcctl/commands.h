@@ -23,6 +23,9 @@
 	COMMAND(top)          \
 	COMMAND(flow_list)    \
 	COMMAND(flow_cut)     \
+	COMMAND(events)       \
+	COMMAND(log)          \
+	COMMAND(show)         \
 	COMMAND(completion)
 
 #define COMMAND(symbol) extern const struct command symbol##_command;

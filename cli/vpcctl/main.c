@@ -32,6 +32,41 @@ static bool wants_colour(void)
 	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && !(term && !strcmp(term, "dumb"));
 }
 
+/* -o, --socket and the like say nothing of the change. */
+static bool is_global(const struct param *param)
+{
+	for (const struct param *p = cli_globals; p->name; p++)
+		if (p == param)
+			return true;
+	return false;
+}
+
+/* Tells vpcd what was asked for, for its history. */
+static void name_command(struct http *h, const struct args *args)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return;
+	fputs(args->command->noun, f);
+	if (args->command->verb)
+		fprintf(f, " %s", args->command->verb);
+	for (size_t i = 0; i < args->n; i++) {
+		const char *name = args->values[i].param->name, *value = args->values[i].value;
+
+		if (is_global(args->values[i].param))
+			continue;
+		if (name[0] == '-')
+			fprintf(f, " %s", name);
+		if (value[0])
+			fprintf(f, " %s", value);
+	}
+	if (fclose(f) == 0)
+		http_set_command(h, text);
+}
+
 static int run_command(const struct args *args)
 {
 	const char *environment = getenv("VPCD_SOCKET");
@@ -52,6 +87,7 @@ static int run_command(const struct args *args)
 		fputs("vpcctl: out of memory\n", stderr);
 		return CLI_REFUSED;
 	}
+	name_command(cli.http, args);
 	/* each time one more ENI is known that was called by its address, its container's name or a short id */
 	do
 		status = args->command->run(&cli, args);

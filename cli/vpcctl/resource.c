@@ -20,11 +20,11 @@
 #SYMBOL, VALUE_##SYMBOL, PARAM_REQUIRED | PARAM_REPEAT, NULL, "ids or names" \
 	}
 
-#define RESOURCE(SYMBOL, symbol, noun, prefix, code, article, title, list, schema, limit, SCOPE, ...)          \
-	const char symbol##_noun[] = noun;                                                                     \
-	const struct param symbol##_list_params[] = {PARAM_FILTER_##SCOPE PARAMS_END};                         \
-	const struct param symbol##_show_params[] = {PARAM_NAMED(SYMBOL), PARAM_SCOPE_##SCOPE PARAMS_END};     \
-	const struct param symbol##_delete_params[] = {PARAM_NAMED(SYMBOL), PARAM_SCOPE_##SCOPE PARAM_DRY_RUN, \
+#define RESOURCE(SYMBOL, symbol, noun, prefix, code, article, title, list, schema, limit, SCOPE, ...)                \
+	const char symbol##_noun[] = noun;                                                                           \
+	const struct param symbol##_list_params[] = {PARAM_FILTER_##SCOPE PARAMS_END};                               \
+	const struct param symbol##_show_params[] = {PARAM_NAMED(SYMBOL), PARAM_AT, PARAM_SCOPE_##SCOPE PARAMS_END}; \
+	const struct param symbol##_delete_params[] = {PARAM_NAMED(SYMBOL), PARAM_SCOPE_##SCOPE PARAM_DRY_RUN,       \
 						       PARAMS_END};
 #include <vpc/kinds.def>
 
@@ -108,6 +108,15 @@ static int print_several(struct cli *cli, const struct resource *r, const json_t
 	return status;
 }
 
+char *resource_path_at(const char *path, const char *revision)
+{
+	char *text = NULL;
+
+	if (!path || !revision)
+		return path ? strdup(path) : NULL;
+	return asprintf(&text, "%s%cat=%s", path, strchr(path, '?') ? '&' : '?', revision) < 0 ? NULL : text;
+}
+
 int resource_show(struct cli *cli, const struct args *args)
 {
 	const struct resource *r = args->command->resource;
@@ -117,8 +126,9 @@ int resource_show(struct cli *cli, const struct args *args)
 
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_free_ char *path = api_path(cli, kind_of(r->kind)->path, args_nth(args, name, i), NULL);
+		_cleanup_free_ char *past = resource_path_at(path, args_get(args, "--at"));
 		json_t *object = NULL;
-		int status = api_get(cli, path, &object);
+		int status = api_get(cli, past, &object);
 
 		if (status != CLI_OK)
 			return status;

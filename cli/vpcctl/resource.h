@@ -81,7 +81,14 @@ int resource_print_deleted(struct cli *cli, const struct resource *r, const char
 int resource_print_all(struct cli *cli, const struct resource *r, const struct args *args, const char *done,
 		       const json_t *reply);
 
+/* The path of a resource at a revision (NULL: now). Owned; NULL: out of memory, or path is NULL. */
+char *resource_path_at(const char *path, const char *revision);
+
 /* Parameters that several commands take. */
+#define PARAM_AT                                                                  \
+	{                                                                         \
+		"--at", VALUE_NUMBER, 0, "REVISION", "as it was at that revision" \
+	}
 #define PARAM_VPC_SCOPE                                                              \
 	{                                                                            \
 		"--vpc", VALUE_VPC, 0, "VPC", "the VPC in which names are looked up" \

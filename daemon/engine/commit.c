@@ -73,6 +73,8 @@ static void finish_done(void *data, int result)
 	struct engine *e = data;
 
 	e->checkpointing = false;
+	if (result == -EBUSY && e->reading_past)
+		return; /* our own readers end soon, and the next checkpoint moves the rest */
 	if (result < 0)
 		log_warning("the store's log could not be moved into its file: %s", strerror(-result));
 }
@@ -97,6 +99,31 @@ static void checkpoint(struct engine *e)
 			worker_submit(e->worker, WORKER_KERNEL, checkpoint_run, checkpoint_done, NULL, e) == 0;
 }
 
+static int prune_run(void *data)
+{
+	return store_history_prune(((struct engine *)data)->store);
+}
+
+static void prune(struct engine *e);
+
+/* A step at a time, so that a commit waits for one step at most. */
+static void prune_done(void *data, int result)
+{
+	struct engine *e = data;
+
+	e->pruning = false;
+	if (result > 0)
+		prune(e);
+	else if (result < 0)
+		log_warning("old revisions could not be deleted from the store: %s", strerror(-result));
+}
+
+static void prune(struct engine *e)
+{
+	if (!e->pruning)
+		e->pruning = worker_submit(e->worker, WORKER_STORE, prune_run, prune_done, NULL, e) == 0;
+}
+
 /* --- commits ----------------------------------------------------------------------------------------- */
 
 struct commit *commit_new(struct engine *e)
@@ -119,6 +146,7 @@ void commit_free(struct commit *c)
 	free(c->documents);
 	free(c->writes);
 	free(c->text);
+	free(c->command);
 	notes_free(c->notes);
 	vpc_error_clear(&c->error);
 	free(c);
@@ -156,8 +184,11 @@ static int commit_run(void *data)
 	batch.meta = meta;
 	if (!batch.revision)
 		batch.revision = store_revision(s);
+	else
+		batch.author = &c->author;
 	r = store_commit(s, &batch, &c->error);
 	c->checkpoint_due = r == 0 && store_checkpoint_due(s);
+	c->history_due = r == 0 && store_history_due(s);
 	return r;
 }
 
@@ -181,6 +212,8 @@ static void commit_done(void *data, int result)
 	}
 	if (c->checkpoint_due)
 		checkpoint(e);
+	if (c->history_due)
+		prune(e);
 	c->done(c, result, &c->error);
 }
 

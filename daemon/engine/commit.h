@@ -21,13 +21,15 @@ struct commit {
 	struct store_meta meta[2];
 	char value[2][GRACE_NOTE_MAX]; /* of the meta values */
 	size_t n_meta;
+	struct store_author author;
+	char *command; /* the author's */
 
 	void (*done)(struct commit *c, int result, struct vpc_error *error); /* takes c */
 	void *userdata;
 	/* the thread's */
 	struct store_note *notes; /* that go along */
 	struct vpc_error error;
-	bool checkpoint_due;
+	bool checkpoint_due, history_due;
 };
 
 /* NULL: out of memory. */

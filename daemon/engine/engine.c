@@ -49,6 +49,7 @@ void engine_request_free(struct engine_request *r)
 	change_list_free(r->changes, r->n_changes);
 	free(r->idempotency_key);
 	free(r->request_digest);
+	free(r->command);
 	free(r);
 }
 
@@ -319,6 +320,8 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	r = open_store(e, config->accept_store, reterr);
 	if (r < 0)
 		return r;
+	if (config->history_depth)
+		store_keep_history(e->store, config->history_depth, config->history_bytes);
 	e->revision = store_revision(e->store);
 	/* The maps say what memory allows before the model holds itself to it. */
 	r = open_datapath(e, reterr);

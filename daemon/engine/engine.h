@@ -26,7 +26,9 @@ struct engine_config {
 	struct vpc_limits limits;
 	const struct pool *pools; /* of public addresses; copied */
 	size_t n_pools;
-	bool accept_store; /* also a store that is older than the kernel's state, or another store */
+	uint64_t history_depth; /* revisions of which the changes are kept */
+	uint64_t history_bytes; /* how large they may be together */
+	bool accept_store;	/* also a store that is older than the kernel's state, or another store */
 	bool use_tcx;
 	bool use_fast_path;	/* where the kernel supports it */
 	bool use_edge_redirect; /* the same; false: the host forwards what leaves VPCs */
@@ -57,6 +59,7 @@ struct engine_request {
 	uint64_t received_ns;  /* CLOCK_MONOTONIC: when the last byte was read */
 	char *idempotency_key; /* owned, or NULL */
 	char *request_digest;  /* owned; with a key */
+	char *command;	       /* owned: what the caller calls it, for the history; NULL: its changes */
 };
 void engine_request_free(struct engine_request *r);
 
@@ -172,6 +175,40 @@ typedef void (*engine_flow_cut_fn)(const struct flow_cut_reply *reply, void *use
 /* Ends the flows that the filter names, in both directions, although rules allow them. fn is called once, later.
  * -EINVAL: there is no such ENI; -ENOMEM: fn won't be called. */
 int engine_flows_cut(struct engine *e, const struct flow_cut_request *request, engine_flow_cut_fn fn, void *userdata);
+/* --- the past ---
+ *
+ * Read from the store on the worker, so that neither changes nor other requests wait. fn is called once, later; on
+ * error it isn't. -ENOMEM. */
+
+/* Exactly one of error (code not OK; the callee may take it) and json, which is borrowed. */
+typedef void (*engine_past_fn)(const json_t *json, struct vpc_error *error, void *userdata);
+/* GET /v1/log: the commits before revision `before` (0: all), newest first, at most `limit` of them. resource: only
+ * what concerns the resource or resources of that id or name, also of one that is gone; NULL: everything. Strings are
+ * copied. Errors: NotFound, StoreUnavailable. */
+int engine_log(struct engine *e, const char *resource, uint64_t before, size_t limit, engine_past_fn fn,
+	       void *userdata);
+/* A resource as the API showed it at a revision, without counters. kind: OBJECT_KINDS: of any. ref, scope (or NULL): as
+ * for model_resolve(), by what was there then. Errors: RevisionTooOld, InvalidParameterValue for a revision that is to
+ * come, the kind's NotFound, AmbiguousName, StoreUnavailable. */
+int engine_show_at(struct engine *e, enum object_kind kind, const char *ref, const char *scope, uint64_t revision,
+		   engine_past_fn fn, void *userdata);
+
+/* Where a reader of GET /v1/events is. */
+struct events_at {
+	uint64_t revision; /* all of it was read */
+	uint64_t lines;	   /* of the next commit, too */
+};
+/* text: whole JSON lines, owned by the caller of fn; empty: nothing is new. next: where they end. */
+typedef void (*engine_events_fn)(const char *text, size_t size, const struct events_at *next, struct vpc_error *error,
+				 void *userdata);
+/* The events behind `from`, of about `max_bytes` (a line more than that). Errors: RevisionTooOld. */
+int engine_read_events(struct engine *e, const struct events_at *from, size_t max_bytes, engine_events_fn fn,
+		       void *userdata);
+/* Calls fn after each commit that is in force. -ENOMEM. */
+struct commit_watch;
+int engine_watch_commits(struct engine *e, void (*fn)(void *userdata), void *userdata, struct commit_watch **ret);
+/* NULL is fine. */
+void engine_unwatch_commits(struct commit_watch *w);
 
 /* Removes every kernel object of an instance; with `state`, its store too. The caller holds the instance's lock. */
 int engine_purge(const struct engine_config *config, bool state, struct vpc_error *reterr);

@@ -108,7 +108,10 @@ struct engine {
 	size_t n_due;
 	struct port_retry *port_retries; /* ports that were lost, by ENI number */
 	bool checkpointing;
-	uint32_t walked; /* maps_walked() as was last told */
+	bool pruning;		      /* the store's thread deletes old revisions */
+	unsigned reading_past;	      /* readers of the store's past on the worker */
+	struct commit_watch *watches; /* who is told of each commit that is in force */
+	uint32_t walked;	      /* maps_walked() as was last told */
 
 	struct traffic *traffic; /* what VPCs received and sent */
 

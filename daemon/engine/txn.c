@@ -12,6 +12,7 @@
 #include "engine/audit_maps.h"
 #include "engine/background.h"
 #include "engine/links.h"
+#include "engine/past.h"
 
 #include <inttypes.h>
 
@@ -334,6 +335,7 @@ static void txn_publish(struct txn *t)
 		json_array_append_new(t->reply.pending, json_string("cut_flows"));
 	model_commit(TAKE_PTR(t->mt));
 	log_txn(t);
+	past_tell(e);
 	engine_tell_walked(e);
 	if (failed)
 		retry_devices(t);

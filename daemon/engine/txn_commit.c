@@ -6,6 +6,17 @@
 #include "engine/reply.h"
 #include "engine/txn.h"
 
+/* Enough to tell what was done; a request may have 100,000 changes. */
+#define COMMAND_MAX 512
+
+/* Borrowed. NULL: it is no part, or its resource goes with it. */
+static const char *parent_id(const struct model *m, const struct object *o)
+{
+	const struct object *parent = model_parent(m, o);
+
+	return parent ? parent->id : NULL;
+}
+
 static int collect_writes(struct txn *t, struct commit *c)
 {
 	const struct delta *deltas;
@@ -33,8 +44,49 @@ static int collect_writes(struct txn *t, struct commit *c)
 			.id = o->id,
 			.document = document,
 			.fresh = !deltas[i].before,
+			.name = deltas[i].before ? deltas[i].before->name : o->name,
+			.parent = parent_id(t->e->model, o),
 		};
 	}
+	return 0;
+}
+
+/* What a request of several changes is called: "sg.revoke, eni.create (3)". NULL: out of memory. */
+static char *name_changes(const struct engine_request *request)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size = 0, same = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	for (size_t i = 0; i < request->n_changes; i += same) {
+		enum change_op op = request->changes[i].op;
+
+		for (same = 1; i + same < request->n_changes && request->changes[i + same].op == op; same++)
+			;
+		if (ftell(f) > COMMAND_MAX) {
+			fputs(", ...", f);
+			break;
+		}
+		fprintf(f, "%s%s", i ? ", " : "", change_op_name(op));
+		if (same > 1)
+			fprintf(f, " (%zu)", same);
+	}
+	return fclose(f) == 0 ? TAKE_PTR(text) : NULL;
+}
+
+static int fill_author(const struct txn *t, struct commit *c)
+{
+	const struct engine_request *request = t->request;
+
+	c->command = request->command ? strdup(request->command) : name_changes(request);
+	if (!c->command)
+		return -ENOMEM;
+	c->author = (struct store_author){.time_ns = realtime_ns(),
+					  .uid = request->caller.uid,
+					  .pid = request->caller.pid,
+					  .command = c->command};
 	return 0;
 }
 
@@ -98,6 +150,8 @@ static int fill_commit(struct txn *t, struct commit *c)
 	char text[GRACE_NOTE_MAX];
 	int r = collect_writes(t, c);
 
+	if (r == 0)
+		r = fill_author(t, c);
 	if (r < 0)
 		return r;
 	c->revision = t->e->revision + 1;

@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <vpc/cleanup.h>
+#include <vpc/clock.h>
 
 #include "util/log.h"
 
@@ -13,7 +15,9 @@
 static int store_deltas(struct engine *e, const struct delta *deltas, size_t n, struct vpc_error *reterr)
 {
 	_cleanup_free_ struct store_write *writes = calloc(n, sizeof(*writes));
-	struct store_batch batch = {.revision = e->revision + 1, .writes = writes};
+	const struct store_author author = {
+		.time_ns = realtime_ns(), .pid = getpid(), .command = "upgrade of the store"};
+	struct store_batch batch = {.revision = e->revision + 1, .writes = writes, .author = &author};
 	int r = writes ? 0 : vpc_error_oom(reterr);
 
 	for (; r == 0 && batch.n_writes < n; batch.n_writes++) {
@@ -29,6 +33,7 @@ static int store_deltas(struct engine *e, const struct delta *deltas, size_t n, 
 			.id = o->id,
 			.document = document,
 			.fresh = !deltas[batch.n_writes].before,
+			.name = o->name,
 		};
 	}
 	if (r == 0)

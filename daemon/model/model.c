@@ -227,6 +227,13 @@ uint32_t model_vpc_of(const struct model *m, const struct object *o)
 	return o ? o->number : 0;
 }
 
+const struct object *model_parent(const struct model *m, const struct object *o)
+{
+	if (kind_of(o->kind)->scope != SCOPE_PART)
+		return NULL;
+	return index_by_number(&m->ix, kind_ops(o->kind)->parent.kind, object_parent(o));
+}
+
 bool model_refers(const struct model *m, const struct object *o, enum object_kind kind, uint32_t number)
 {
 	return index_refers(&m->ix, o, kind, number);

@@ -89,6 +89,8 @@ size_t model_count(const struct model *m, enum object_kind kind);
 const struct object *model_next(const struct model *m, enum object_kind kind, const struct object *prev);
 /* The number of the object's VPC: itself, that of a resource, or that of the resource it is a part of. 0: none. */
 uint32_t model_vpc_of(const struct model *m, const struct object *o);
+/* The resource that o is a part of; NULL: it is no part, or the model doesn't have that resource. */
+const struct object *model_parent(const struct model *m, const struct object *o);
 /* Whether o refers to the object of this kind and number. o is a version that the model shows. */
 bool model_refers(const struct model *m, const struct object *o, enum object_kind kind, uint32_t number);
 /* How many objects of kind `by` refer to the object of this kind and number. The first `max` of them go to ret. */

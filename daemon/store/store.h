@@ -25,6 +25,16 @@ struct store_write {
 	const char *id;
 	const json_t *document; /* NULL: delete */
 	bool fresh;		/* no document of this kind and id is stored; if one is, the commit fails */
+	const char *name;	/* for the history: what people call it before the change, or after it if it is fresh */
+	const char *parent;	/* for the history: id of the object that it is a part of, or NULL */
+};
+
+/* Who made a commit, for the history. */
+struct store_author {
+	uint64_t time_ns; /* CLOCK_REALTIME */
+	uid_t uid;
+	pid_t pid;
+	const char *command; /* UTF-8; what was asked for */
 };
 
 /* A reply kept for an Idempotency-Key. */
@@ -83,6 +93,7 @@ struct store_batch {
 	size_t n_replies;
 	const struct store_meta *meta;
 	size_t n_meta;
+	const struct store_author *author; /* of a new revision; NULL: vpcd itself, at an unknown time */
 };
 /* On error nothing is stored: StoreUnavailable. That is also the error when the store's files were removed, replaced or
  * cut since it was opened. */
@@ -105,6 +116,19 @@ int store_checkpoint(struct store *s);
 /* After it, on the commits' thread: moves what was committed meanwhile, so that the next commit starts the log anew.
  * -EBUSY: somebody reads what is in the log. */
 int store_checkpoint_finish(struct store *s);
+
+/* --- history: store_history.h reads it --- */
+
+#define STORE_HISTORY_DEPTH 10000
+#define STORE_HISTORY_BYTES (128ull << 20)
+/* How much is kept: the changes of the last `depth` revisions, and of fewer where their documents have more than
+ * `bytes` bytes together. Call it before the first commit. */
+void store_keep_history(struct store *s, uint64_t depth, uint64_t bytes);
+/* Whether more than that is kept by now: asked after a commit. */
+bool store_history_due(const struct store *s);
+/* Between two commits, on their thread: deletes some of what is too old. 1: there is more to do; 0; -errno. */
+int store_history_prune(struct store *s);
+
 /* When nothing is to be done, on the commits' thread: what needn't be done with each commit. StoreUnavailable: the next
  * one would fail, for the files are gone. */
 int store_settle(struct store *s, struct vpc_error *reterr);

@@ -27,6 +27,7 @@ enum worker_queue {
 	WORKER_FLOWS,  /* reading the maps of flows for a reply: always ends */
 	WORKER_COUNT,  /* reading them for nobody who waits: always ends, and leaves the CPU to whoever wants it */
 	WORKER_LIST,   /* reading and writing lists, a piece at a time: always ends, and lets others go first */
+	WORKER_PAST,   /* reading the store's past for a reply: always ends */
 	WORKER_QUEUES,
 };
 

@@ -43,7 +43,10 @@ struct engine {
 	_Atomic unsigned pieces;  /* of lists of flows that were made */
 	struct held *held;
 	struct verdict_listener *listeners;
-	char *kept; /* reply of the last request that had an idempotency key */
+	struct commit_watch *watches;
+	uint64_t oldest;	      /* revisions before it are forgotten */
+	_Atomic unsigned events_read; /* engine_read_events */
+	char *kept;		      /* reply of the last request that had an idempotency key */
 	char *kept_key, *kept_digest;
 	/* the last request, as it came */
 	struct caller caller;
@@ -80,6 +83,7 @@ void engine_request_free(struct engine_request *r)
 	change_list_free(r->changes, r->n_changes);
 	free(r->idempotency_key);
 	free(r->request_digest);
+	free(r->command);
 	free(r);
 }
 
@@ -304,6 +308,94 @@ void engine_unlisten(struct verdict_listener *l)
 	}
 	l->engine->n_listeners--;
 	free(l);
+}
+
+/* --- the past: what the test puts there --- */
+
+int engine_log(struct engine *e, const char *resource, uint64_t before, size_t limit, engine_past_fn fn, void *userdata)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	json_t *log = json_pack("{s:[], s:I, s:I}", "log", "oldest", (json_int_t)before, "revision", (json_int_t)limit);
+
+	(void)e;
+	if (resource && strcmp(resource, "nobody") == 0)
+		vpc_error_set(&error, VPC_E_NOT_FOUND, "resource", "nobody");
+	fn(log, &error, userdata);
+	json_decref(log);
+	return 0;
+}
+
+int engine_show_at(struct engine *e, enum object_kind kind, const char *ref, const char *scope, uint64_t revision,
+		   engine_past_fn fn, void *userdata)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	json_t *object = json_pack("{s:s, s:i, s:I}", "id", ref, "kind", (int)kind, "revision", (json_int_t)revision);
+
+	(void)scope;
+	if (revision < e->oldest)
+		vpc_error_set(&error, VPC_E_REVISION_TOO_OLD, "revision", "too old");
+	fn(object, &error, userdata);
+	json_decref(object);
+	return 0;
+}
+
+/* Each revision is a commit of one line, {"event":"commit","revision":N,…}, of 200 bytes. */
+int engine_read_events(struct engine *e, const struct events_at *from, size_t max_bytes, engine_events_fn fn,
+		       void *userdata)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct events_at at = *from;
+	char *text = calloc(1, max_bytes + 256);
+	size_t size = 0;
+
+	e->events_read++;
+	if (at.revision < e->oldest)
+		vpc_error_set(&error, VPC_E_REVISION_TOO_OLD, "revision", "too old");
+	while (error.code == VPC_E_OK && at.revision < e->revision && size < max_bytes)
+		size += (size_t)sprintf(text + size,
+					"{\"event\":\"commit\",\"revision\":%llu,\"command\":\"%0160d\"}\n",
+					(unsigned long long)++at.revision, 0);
+	fn(text, size, &at, &error, userdata);
+	free(text);
+	return 0;
+}
+
+struct commit_watch {
+	struct engine *e;
+	void (*fn)(void *userdata);
+	void *userdata;
+	struct commit_watch *next;
+};
+
+int engine_watch_commits(struct engine *e, void (*fn)(void *userdata), void *userdata, struct commit_watch **ret)
+{
+	struct commit_watch *w = malloc(sizeof(*w));
+
+	*w = (struct commit_watch){e, fn, userdata, e->watches};
+	e->watches = *ret = w;
+	return 0;
+}
+
+void engine_unwatch_commits(struct commit_watch *w)
+{
+	struct commit_watch **at = w ? &w->e->watches : NULL;
+
+	if (!w)
+		return;
+	while (*at != w)
+		at = &(*at)->next;
+	*at = w->next;
+	free(w);
+}
+
+/* n more commits are in force. */
+__attribute__((__unused__)) static void fake_engine_commit(struct engine *e, unsigned n)
+{
+	e->revision += n;
+	for (struct commit_watch *w = e->watches, *next; w; w = next) {
+		next = w->next;
+		w->fn(w->userdata);
+	}
 }
 
 /* "Opens" the null device, at once. */

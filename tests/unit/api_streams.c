@@ -125,6 +125,114 @@ API_TEST(streams_are_limited_and_their_arguments_checked)
 	cr_expect(gone());
 }
 
+/* --- events --- */
+
+static int open_events(const char *path, const char *since)
+{
+	int fd = client_connect(path);
+	char line[256], address[64];
+
+	snprintf(address, sizeof(address), "/v1/events%s", since);
+	client_request(fd, "GET", address, "", NULL);
+	cr_assert(read_line(fd, line, sizeof(line)));
+	cr_assert_str_eq(line, "HTTP/1.1 200 OK");
+	while (read_line(fd, line, sizeof(line)) && line[0])
+		;
+	return fd;
+}
+
+static void commit(struct fixture *fixture, void *data)
+{
+	fake_engine_commit(fixture->engine, *(unsigned *)data);
+}
+
+static void forget(struct fixture *fixture, void *data)
+{
+	fixture->engine->oldest = *(unsigned *)data;
+}
+
+static void expect_revisions(int fd, unsigned from, unsigned until)
+{
+	for (unsigned i = from; i <= until; i++) {
+		json_t *event = next_verdict(fd);
+
+		cr_assert(event, "the stream ended before revision %u", i);
+		cr_assert_eq(json_integer_value(json_object_get(event, "revision")), i);
+		json_decref(event);
+	}
+}
+
+/* Those that were and those that come, each once and in order, on both sockets. */
+API_TEST(events_go_on_where_the_reader_was)
+{
+	unsigned n = 5;
+	int fd, other;
+
+	on_loop(&f, commit, &n);
+	fd = open_events(f.write_path, "?since=2");
+	expect_revisions(fd, 3, 5);
+	other = open_events(f.read_path, "");
+	on_loop(&f, commit, &n);
+	expect_revisions(fd, 6, 10);
+	expect_revisions(other, 6, 10);
+	close(fd);
+	close(other);
+}
+
+/* What it doesn't take is not read from the store. Then it gets all of it. */
+API_TEST(a_slow_reader_of_events_costs_its_buffer_alone)
+{
+	unsigned n = 20000; /* 4 MiB */
+	int fd = open_events(f.write_path, "?since=0"), other;
+
+	on_loop(&f, commit, &n);
+	other = open_events(f.write_path, "?since=0");
+	expect_revisions(other, 1, n); /* the slow one holds nobody up */
+	cr_expect_leq(f.engine->events_read, 200);
+	expect_revisions(fd, 1, n);
+	close(fd);
+	close(other);
+}
+
+API_TEST(who_lags_behind_the_history_is_told)
+{
+	unsigned n = 20000;
+	int fd = open_events(f.write_path, "?since=0");
+	json_t *event = NULL;
+	json_int_t last = 0;
+
+	on_loop(&f, commit, &n);
+	on_loop(&f, forget, &n);
+	expect_error(&f, "GET", "/v1/events?since=7", "", NULL, 410, "RevisionTooOld", "revision");
+	while ((event = next_verdict(fd)) && strcmp(json_string_value(json_object_get(event, "event")), "end") != 0) {
+		last = json_integer_value(json_object_get(event, "revision"));
+		json_decref(event);
+	}
+	cr_assert(event, "the stream ended without a word");
+	cr_expect_str_eq(json_string_value(json_object_get(event, "code")), "RevisionTooOld");
+	cr_expect_eq(json_integer_value(json_object_get(event, "revision")), last);
+	json_decref(event);
+	cr_expect_null(next_verdict(fd));
+	close(fd);
+}
+
+API_TEST(events_and_the_past_check_their_arguments)
+{
+	struct response r;
+
+	expect_error(&f, "GET", "/v1/events?since=1", "", NULL, 400, "InvalidParameterValue", "since");
+	expect_error(&f, "GET", "/v1/events?since=x", "", NULL, 400, "InvalidParameterValue", "since");
+	expect_error(&f, "GET", "/v1/log?limit=0", "", NULL, 400, "InvalidParameterValue", "limit");
+	expect_error(&f, "GET", "/v1/log?resource=nobody", "", NULL, 404, "NotFound", "resource");
+	expect_error(&f, "GET", "/v1/vpcs/prod?at=-1", "", NULL, 400, "InvalidParameterValue", "at");
+	expect_error(&f, "POST", "/v1/vpcs", "Vpcctl-Command: a\xff\r\n", VPC_BODY, 400, "InvalidParameterValue",
+		     "Vpcctl-Command");
+	r = ask(&f, "GET", "/v1/resources/prod?at=7", NULL);
+	cr_expect_eq(r.status, 200);
+	cr_expect_eq(json_integer_value(json_object_get(r.json, "revision")), 7);
+	response_clear(&r);
+}
+
 /* --- quiet --- */
 
 static uint64_t cpu_ns(void)

@@ -56,8 +56,10 @@ void store_test_put(struct store *s, const char *kind, const char *id, const cha
 	json_t *document = text ? json_pack("{s:s}", "text", text) : NULL;
 	struct store_write w = {.kind = kind, .id = id, .document = document};
 
-	cr_assert_eq(store_commit(s, &(struct store_batch){store_revision(s) + 1, &w, 1, NULL, 0, NULL, 0}, &error), 0,
-		     "%s", error.message);
+	cr_assert_eq(store_commit(s,
+				  &(struct store_batch){.revision = store_revision(s) + 1, .writes = &w, .n_writes = 1},
+				  &error),
+		     0, "%s", error.message);
 	json_decref(document);
 }
 

@@ -15,6 +15,8 @@
 
 #define IDEMPOTENCY_KEY_HEADER "Idempotency-Key"
 #define IDEMPOTENCY_KEY_MAX    255
+#define COMMAND_HEADER	       "Vpcctl-Command"
+#define COMMAND_MAX	       512
 
 DEFINE_CLEANUP(struct engine_request *, engine_request_free);
 
@@ -163,6 +165,28 @@ static int read_key(struct request *r, struct engine_request *request, struct vp
 	return 0;
 }
 
+/* What vpcctl says that it was asked to do: for people, in the history. */
+static int read_command(struct request *r, struct engine_request *request, struct vpc_error *reterr)
+{
+	const char *text = request_header(r, COMMAND_HEADER);
+	json_t *json;
+	bool valid;
+
+	if (!text)
+		return 0;
+	json = json_string(text); /* of UTF-8 alone */
+	valid = json && strlen(text) <= COMMAND_MAX;
+	json_decref(json);
+	for (const char *p = text; *p; p++)
+		valid &= (unsigned char)*p >= ' ' && *p != 0x7f;
+	if (!valid)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, COMMAND_HEADER,
+				     COMMAND_HEADER " has at most %d bytes of UTF-8, without control characters",
+				     COMMAND_MAX);
+	request->command = strdup(text);
+	return request->command ? 0 : vpc_error_oom(reterr);
+}
+
 static int read_body(const struct request *r, json_t **ret, struct vpc_error *reterr)
 {
 	if (r->body_bytes == 0 && operation_of(r)->body == BODY_OPTIONAL) {
@@ -244,6 +268,8 @@ static int make_request(struct request *r, struct engine_request **ret, struct v
 	if (n < 0)
 		return n;
 	n = read_key(r, request, reterr);
+	if (n == 0)
+		n = read_command(r, request, reterr);
 	if (n < 0)
 		return n;
 	request->caller = request_caller(r);

@@ -3,6 +3,8 @@
 #ifndef API_HANDLERS_H
 #define API_HANDLERS_H
 
+#include "model/object.h"
+
 struct api;
 struct request;
 
@@ -23,8 +25,15 @@ void handle_metrics(struct request *r);
 /* explain.c */
 void handle_explain(struct request *r);
 
-/* verdicts.c */
+/* verdicts.c, events.c: streams */
 void handle_verdicts(struct request *r);
+void handle_events(struct request *r);
+
+/* past.c */
+void handle_log(struct request *r);
+void handle_resource_at(struct request *r);
+/* The request's kind of object at the revision that it names; kind OBJECT_KINDS: any. */
+void past_show(struct request *r, enum object_kind kind);
 
 /* flows.c */
 void handle_flows(struct request *r);

@@ -219,6 +219,10 @@ void handle_show(struct request *r)
 	const struct object *o;
 	json_t *json;
 
+	if (r->arguments[QUERY_AT]) {
+		past_show(r, operation_of(r)->kind);
+		return;
+	}
 	if (model_resolve(engine_model(r->api->engine), operation_of(r)->kind, r->id, r->arguments[QUERY_VPC], "id", &o,
 			  &error) < 0) {
 		request_reply_error(r, &error);

@@ -9,13 +9,17 @@ static const struct argument arguments[] = {
 	[QUERY_SUBNET] = {"subnet", "subnet, id or name: filters a list", false},
 	[QUERY_DROPS] = {"drops", "1 or true: drops alone", true},
 	[QUERY_VERSION] = {"version", "version of a prefix list; the newest when not given", false},
+	[QUERY_SINCE] = {"since", "revision: what came after it; the newest when not given", false},
+	[QUERY_AT] = {"at", "revision: the resource as it was then", false},
+	[QUERY_RESOURCE] = {"resource", "resource, id or name, also one that is gone: what concerns it alone", false},
+	[QUERY_BEFORE] = {"before", "revision: what came before it", false},
 	[QUERY_ENI] = {"eni", "network interface, id or name: what concerns it alone", false},
 	[QUERY_PEER] = {"peer", "address or CIDR of the other end", false},
 	[QUERY_PROTOCOL] = {"protocol", "tcp, udp, icmp, icmpv6, or a number", false},
 	[QUERY_PORT] = {"port", "port of tcp or udp, of either end", false},
 	[QUERY_STATE] = {"state", "states with commas between, or all; without it those of flows that aren't cut",
 			 false},
-	[QUERY_LIMIT] = {"limit", "most objects that are listed", false},
+	[QUERY_LIMIT] = {"limit", "most objects or commits that are listed", false},
 };
 _Static_assert(QUERY_ARGUMENTS <= ROUTE_ARGUMENTS_MAX, "a request has a place for each argument");
 
@@ -69,7 +73,7 @@ const struct operation operations[] = {
 	READ("/v1/" path, handle_list, OBJECT_##SYMBOL, FILTERS_##scope, JSON, schema "List", "lists " title "s"), \
 		WRITE("POST", "/v1/" path, handle_change, CHANGE_##SYMBOL##_CREATE, FIELD_COUNT, BODY_CHANGE, 201, \
 		      NAMED_##scope, schema "Changed", "creates " a " " title),                                    \
-		READ("/v1/" path "/{id}", handle_show, OBJECT_##SYMBOL, NAMED_##scope, JSON, schema,               \
+		READ("/v1/" path "/{id}", handle_show, OBJECT_##SYMBOL, NAMED_##scope | Q(AT), JSON, schema,       \
 		     "shows " a " " title),                                                                        \
 		WRITE("PATCH", "/v1/" path "/{id}", handle_change, CHANGE_##SYMBOL##_UPDATE, FIELD_##SYMBOL##_ID,  \
 		      BODY_CHANGE, 200, NAMED_##scope, schema "Changed", "changes " a " " title),                  \
@@ -152,6 +156,12 @@ const struct operation operations[] = {
 	     "lists flows, each on a line"),
 	ASK("/v1/flows/cut", handle_flows_cut, &flows_cut_body, Q(VPC), "FlowsCut",
 	    "ends flows of a network interface, although rules allow them"),
+	READ("/v1/events", handle_events, OBJECT_KINDS, Q(SINCE), "application/x-ndjson", "Event",
+	     "commits and what they changed: a stream of JSON lines"),
+	READ("/v1/log", handle_log, OBJECT_KINDS, Q(RESOURCE) | Q(BEFORE) | Q(LIMIT), JSON, "Log",
+	     "who changed what, newest first"),
+	READ("/v1/resources/{id}", handle_resource_at, OBJECT_KINDS, Q(AT) | Q(VPC), JSON, "Resource",
+	     "shows a resource of any kind as it was at a revision"),
 	READ("/v1/openapi.json", handle_openapi, OBJECT_KINDS, 0, JSON, "OpenApi", "this description"),
 	READ("/metrics", handle_metrics, OBJECT_KINDS, 0, "text/plain; version=0.0.4", NULL, "counts for Prometheus"),
 };

@@ -15,6 +15,15 @@
 		"icmp_code", SCHEMA_INTEGER, "of a packet of icmp"                                    \
 	}
 
+/* What a commit did to an object. */
+#define CHANGE_OF_OBJECT                                                                                    \
+	{"action", SCHEMA_STRING, "created, changed or deleted"}, {"kind", SCHEMA_STRING, "vpcctl's noun"}, \
+		{"id", SCHEMA_STRING, NULL}, {"name", SCHEMA_STRING, "before the change"},                  \
+		{"parent_id", SCHEMA_STRING_OR_NULL, "of a rule: its group"},                               \
+	{                                                                                                   \
+		"fields", SCHEMA_STRINGS, "which members changed; none: those of a part of the object"      \
+	}
+
 /* What every reply to a change has. */
 #define COMMITTED                                                                                                  \
 	{"revision", SCHEMA_INTEGER, "of this commit"},                                                            \
@@ -101,6 +110,33 @@ static const struct schema_field verdict_fields[] = {
 	{"length", SCHEMA_INTEGER, "bytes"},
 	{"lost", SCHEMA_INTEGER, "verdicts that could not be told"},
 };
+static const struct schema_field event_fields[] = {
+	{"event", SCHEMA_STRING, "commit, change, or end: why the stream ends"},
+	{"revision", SCHEMA_INTEGER, "of the commit; at the end: all up to it was told"},
+	{"time", SCHEMA_STRING_OR_NULL, "of a commit"},
+	{"uid", SCHEMA_INTEGER, "who made the commit"},
+	{"pid", SCHEMA_INTEGER, NULL},
+	{"command", SCHEMA_STRING, "vpcctl's, or the changes"},
+	{"changes", SCHEMA_INTEGER, "of a commit: how many changes follow"},
+	CHANGE_OF_OBJECT,
+	{"code", SCHEMA_STRING, "at the end"},
+	{"detail", SCHEMA_STRING, "at the end"},
+};
+static const struct schema_field log_fields[] = {
+	{"log", SCHEMA_LIST_OF("LogEntry"), "newest first"},
+	{"oldest", SCHEMA_INTEGER, "the oldest revision that is kept"},
+	{"revision", SCHEMA_INTEGER, "the newest"},
+};
+static const struct schema_field log_entry_fields[] = {
+	{"revision", SCHEMA_INTEGER, NULL},
+	{"time", SCHEMA_STRING_OR_NULL, NULL},
+	{"uid", SCHEMA_INTEGER, "who made the commit"},
+	{"pid", SCHEMA_INTEGER, NULL},
+	{"command", SCHEMA_STRING, "vpcctl's, or the changes"},
+	{"changes", SCHEMA_LIST_OF("LogChange"), "at most 100"},
+	{"changes_total", SCHEMA_INTEGER, NULL},
+};
+static const struct schema_field log_change_fields[] = {CHANGE_OF_OBJECT};
 /* What an end of a tracked flow has. */
 #define FLOW_SIDE(side, direction)                                                                       \
 	{side "_eni_id", SCHEMA_STRING_OR_NULL, NULL}, {side "_eni", SCHEMA_STRING_OR_NULL, "its name"}, \
@@ -255,6 +291,11 @@ const struct schema schema_others[] = {
 	{"Condition", FIELDS(condition_fields)},
 	{"Verification", FIELDS(verification_fields)},
 	{"Verdict", FIELDS(verdict_fields)},
+	{"Event", FIELDS(event_fields)},
+	{"Log", FIELDS(log_fields)},
+	{"LogEntry", FIELDS(log_entry_fields)},
+	{"LogChange", FIELDS(log_change_fields)},
+	{"Resource", NULL, 0},
 	{"Traffic", FIELDS(traffic_fields)},
 	{"VpcTraffic", FIELDS(vpc_traffic_fields)},
 	{"EniTraffic", FIELDS(eni_traffic_fields)},

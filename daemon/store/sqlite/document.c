@@ -4,7 +4,7 @@
 
 #include "store/sqlite/internal.h"
 
-static uint64_t document_checksum(const char *kind, const char *id, uint64_t revision, const char *text)
+uint64_t store_document_checksum(const char *kind, const char *id, uint64_t revision, const char *text)
 {
 	uint64_t sum = store_checksum_begin();
 
@@ -23,14 +23,14 @@ static uint64_t totals_checksum(const struct store_totals *t)
 	return store_checksum_number(sum, t->digest);
 }
 
-static int damaged(struct store *s, const char *kind, const char *id, struct vpc_error *reterr)
+int store_damaged(const struct store *s, const char *kind, const char *id, struct vpc_error *reterr)
 {
 	vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL, "%s is damaged: %s %s does not match its checksum",
 		      s->path, kind, id);
 	return -EUCLEAN;
 }
 
-static const char *column_text(sqlite3_stmt *q, int column)
+const char *store_column_text(sqlite3_stmt *q, int column)
 {
 	const char *text = (const char *)sqlite3_column_text(q, column);
 
@@ -65,7 +65,7 @@ int store_state_read(struct store *s, struct store_totals *ret, struct vpc_error
 		.digest = (uint64_t)sqlite3_column_int64(q, 2),
 	};
 	if ((uint64_t)sqlite3_column_int64(q, 3) != totals_checksum(ret))
-		return damaged(s, "state", "revision", reterr);
+		return store_damaged(s, "state", "revision", reterr);
 	return 0;
 }
 
@@ -82,11 +82,11 @@ int store_documents_check(struct store *s, struct vpc_error *reterr)
 	    SQLITE_OK)
 		return store_fail(s, "read", reterr);
 	while ((r = sqlite3_step(q)) == SQLITE_ROW) {
-		uint64_t sum = document_checksum(column_text(q, 0), column_text(q, 1),
-						 (uint64_t)sqlite3_column_int64(q, 2), column_text(q, 3));
+		uint64_t sum = store_document_checksum(store_column_text(q, 0), store_column_text(q, 1),
+						       (uint64_t)sqlite3_column_int64(q, 2), store_column_text(q, 3));
 
 		if (sum != (uint64_t)sqlite3_column_int64(q, 4))
-			return damaged(s, column_text(q, 0), column_text(q, 1), reterr);
+			return store_damaged(s, store_column_text(q, 0), store_column_text(q, 1), reterr);
 		found.documents++;
 		found.digest += sum;
 	}
@@ -113,14 +113,14 @@ int store_load(struct store *s, const char *kind, store_document_fn fn, void *us
 	    sqlite3_bind_text(q, 1, kind, -1, SQLITE_STATIC) != SQLITE_OK)
 		return store_fail(s, "read", reterr);
 	while ((r = sqlite3_step(q)) == SQLITE_ROW) {
-		const char *id = column_text(q, 0), *text = column_text(q, 2);
+		const char *id = store_column_text(q, 0), *text = store_column_text(q, 2);
 		uint64_t revision = (uint64_t)sqlite3_column_int64(q, 1);
 		json_t *document = NULL;
 
-		if (document_checksum(kind, id, revision, text) == (uint64_t)sqlite3_column_int64(q, 3))
+		if (store_document_checksum(kind, id, revision, text) == (uint64_t)sqlite3_column_int64(q, 3))
 			document = json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 		if (!document)
-			return damaged(s, kind, id, reterr);
+			return store_damaged(s, kind, id, reterr);
 		r = fn(id, revision, document, userdata);
 		json_decref(document);
 		if (r != 0)
@@ -129,8 +129,9 @@ int store_load(struct store *s, const char *kind, store_document_fn fn, void *us
 	return r == SQLITE_DONE ? 0 : store_fail(s, "read", reterr);
 }
 
-/* SQLite's code. The document's place and checksum; *ret_position 0: there is none. */
-static int find_document(struct store *s, const struct store_write *w, int64_t *ret_position, uint64_t *ret_sum)
+/* SQLite's code. The document's place, checksum and text (owned); *ret_position 0: there is none. */
+static int find_document(struct store *s, const struct store_write *w, int64_t *ret_position, uint64_t *ret_sum,
+			 char **ret_text)
 {
 	sqlite3_stmt *q = store_statement(s, STORE_DOCUMENT_FIND);
 	int r;
@@ -143,8 +144,11 @@ static int find_document(struct store *s, const struct store_write *w, int64_t *
 	if (r == SQLITE_ROW) {
 		*ret_position = sqlite3_column_int64(q, 0);
 		*ret_sum = (uint64_t)sqlite3_column_int64(q, 1);
+		*ret_text = strdup(store_column_text(q, 2));
 	}
 	sqlite3_reset(q);
+	if (*ret_position && !*ret_text)
+		return SQLITE_NOMEM;
 	return r == SQLITE_ROW || r == SQLITE_DONE ? SQLITE_OK : r;
 }
 
@@ -171,14 +175,19 @@ static int put_document(struct store *s, uint64_t revision, const struct store_w
 	return r;
 }
 
-/* SQLite's code. *totals follows what the write does. */
-static int write_document(struct store *s, uint64_t revision, const struct store_write *w, struct store_totals *totals)
+/* SQLite's code. *totals and *h follow what the write does. */
+static int write_document(struct store *s, uint64_t revision, const struct store_write *w, struct store_totals *totals,
+			  struct store_history *h)
 {
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = NULL, *before = NULL;
 	int64_t position = 0;
 	uint64_t sum = 0;
-	int r = w->fresh ? SQLITE_OK : find_document(s, w, &position, &sum);
+	int r = w->fresh ? SQLITE_OK : find_document(s, w, &position, &sum, &before);
 
+	if (r == SQLITE_OK && w->document && !(text = json_dumps(w->document, JSON_COMPACT | JSON_ENCODE_ANY)))
+		r = SQLITE_NOMEM;
+	if (r == SQLITE_OK)
+		r = store_history_change(s, revision, w, before, text, h);
 	if (r != SQLITE_OK)
 		return r;
 	if (position) {
@@ -191,10 +200,7 @@ static int write_document(struct store *s, uint64_t revision, const struct store
 		sqlite3_bind_int64(q, 1, position); /* positions start at 1: 0 deletes nothing */
 		return store_run(q);
 	}
-	text = json_dumps(w->document, JSON_COMPACT | JSON_ENCODE_ANY);
-	if (!text)
-		return SQLITE_NOMEM;
-	sum = document_checksum(w->kind, w->id, revision, text);
+	sum = store_document_checksum(w->kind, w->id, revision, text);
 	totals->digest += sum;
 	totals->documents++;
 	return put_document(s, revision, w, position, text, sum);
@@ -212,12 +218,15 @@ static int write_state(struct store *s, const struct store_totals *totals)
 }
 
 /* SQLite's code: everything but the transaction around it. */
-static int write_batch(struct store *s, const struct store_batch *b, struct store_totals *totals, uint64_t *n_replies)
+static int write_batch(struct store *s, const struct store_batch *b, struct store_totals *totals, uint64_t *n_replies,
+		       struct store_history *h)
 {
 	int r = SQLITE_OK;
 
 	for (size_t i = 0; r == SQLITE_OK && i < b->n_writes; i++)
-		r = write_document(s, b->revision, &b->writes[i], totals);
+		r = write_document(s, b->revision, &b->writes[i], totals, h);
+	if (r == SQLITE_OK && b->revision != s->totals.revision)
+		r = store_history_commit(s, b, h);
 	for (size_t i = 0; r == SQLITE_OK && i < b->n_meta; i++)
 		r = store_meta_write(s, b->meta[i].key, b->meta[i].value);
 	for (size_t i = 0; r == SQLITE_OK && i < b->n_replies; i++)
@@ -227,17 +236,18 @@ static int write_batch(struct store *s, const struct store_batch *b, struct stor
 
 /* SQLite's code. One transaction; what fails is rolled back. */
 static int try_batch(struct store *s, const struct store_batch *b, int busy_ms, struct store_totals *totals,
-		     uint64_t *n_replies)
+		     uint64_t *n_replies, struct store_history *h)
 {
 	int r;
 
+	*h = s->history;
 	*totals = s->totals;
 	totals->revision = b->revision;
 	*n_replies = s->n_replies;
 	sqlite3_busy_timeout(s->db, busy_ms);
 	r = store_run(store_statement(s, STORE_BEGIN));
 	if (r == SQLITE_OK)
-		r = write_batch(s, b, totals, n_replies);
+		r = write_batch(s, b, totals, n_replies, h);
 	if (r == SQLITE_OK)
 		r = store_run(store_statement(s, STORE_COMMIT));
 	return r;
@@ -266,6 +276,7 @@ static bool is_lock_trouble(int r)
 static int commit(struct store *s, const struct store_batch *b, struct vpc_error *reterr)
 {
 	struct store_totals totals;
+	struct store_history history;
 	uint64_t n_replies;
 	int r = store_files_check(s, reterr);
 
@@ -273,12 +284,12 @@ static int commit(struct store *s, const struct store_batch *b, struct vpc_error
 		r = store_reconnect(s, false, reterr);
 	if (r < 0)
 		return r;
-	r = try_batch(s, b, BUSY_FIRST_MS, &totals, &n_replies);
+	r = try_batch(s, b, BUSY_FIRST_MS, &totals, &n_replies, &history);
 	if (is_lock_trouble(r)) {
 		roll_back(s);
 		if (store_reconnect(s, false, reterr) < 0)
 			return -EIO;
-		r = try_batch(s, b, s->failed ? 0 : BUSY_MS - BUSY_FIRST_MS, &totals, &n_replies);
+		r = try_batch(s, b, s->failed ? 0 : BUSY_MS - BUSY_FIRST_MS, &totals, &n_replies, &history);
 	}
 	if (is_lock_trouble(r))
 		vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL,
@@ -291,6 +302,7 @@ static int commit(struct store *s, const struct store_batch *b, struct vpc_error
 	}
 	s->totals = totals;
 	s->n_replies = n_replies;
+	s->history = history;
 	return 0;
 }
 

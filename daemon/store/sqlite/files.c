@@ -71,6 +71,16 @@ int store_files_check(struct store *s, struct vpc_error *reterr)
 	return -ESTALE;
 }
 
+int store_files_check_database(const struct store *s, struct vpc_error *reterr)
+{
+	const char *what = changed(&s->db_file, 0);
+
+	if (!what)
+		return 0;
+	vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL, "%s %s while vpcd has it open", s->path, what);
+	return -ESTALE;
+}
+
 bool store_files_lost_wal(const struct store *s)
 {
 	struct stat st;

@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include "store/history.h"
 #include "store/store.h"
 
 #define STORE_FILE	     "state.db"
@@ -21,7 +22,7 @@
 	STATEMENT(BEGIN, "BEGIN IMMEDIATE")                                                                            \
 	STATEMENT(COMMIT, "COMMIT")                                                                                    \
 	STATEMENT(ROLLBACK, "ROLLBACK")                                                                                \
-	STATEMENT(DOCUMENT_FIND, "SELECT position, checksum FROM document WHERE kind = ?1 AND id = ?2")                \
+	STATEMENT(DOCUMENT_FIND, "SELECT position, checksum, text FROM document WHERE kind = ?1 AND id = ?2")          \
 	STATEMENT(DOCUMENT_INSERT,                                                                                     \
 		  "INSERT INTO document (kind, id, revision, text, checksum) VALUES (?1, ?2, ?3, ?4, ?5)")             \
 	STATEMENT(DOCUMENT_UPDATE, "UPDATE document SET revision = ?2, text = ?3, checksum = ?4 WHERE position = ?1")  \
@@ -39,7 +40,20 @@
 		REPLY_TRIM,                                                                                            \
 		"DELETE FROM reply WHERE position IN (SELECT position FROM reply ORDER BY time_s, position LIMIT ?1)") \
 	STATEMENT(REPLY_INSERT,                                                                                        \
-		  "INSERT INTO reply (uid, key, digest, reply, time_s, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+		  "INSERT INTO reply (uid, key, digest, reply, time_s, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")     \
+	STATEMENT(CHANGE_INSERT,                                                                                       \
+		  "INSERT INTO history_change (revision, kind, id, name, parent, fields, before, checksum) "           \
+		  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                                           \
+	STATEMENT(HISTORY_INSERT,                                                                                      \
+		  "INSERT OR REPLACE INTO history (revision, time_ns, uid, pid, command, changes, bytes, checksum) "   \
+		  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                                           \
+	STATEMENT(HISTORY_PRUNE,                                                                                       \
+		  "DELETE FROM history WHERE revision IN (SELECT revision FROM history ORDER BY revision LIMIT ?1) "   \
+		  "AND (revision <= ?2 OR bytes <= ?3)")                                                               \
+	STATEMENT(CHANGE_PRUNE, "DELETE FROM history_change WHERE position IN (SELECT position FROM history_change "   \
+				"ORDER BY position LIMIT ?1) AND revision < ?2")                                       \
+	STATEMENT(HISTORY_ENDS, "SELECT min(revision), (SELECT bytes FROM history ORDER BY revision LIMIT 1), "        \
+				"(SELECT bytes FROM history ORDER BY revision DESC LIMIT 1) FROM history")
 
 enum store_statement {
 #define STATEMENT(symbol, sql) STORE_##symbol,
@@ -54,6 +68,15 @@ struct store_totals {
 	uint64_t revision;
 	uint64_t documents;
 	uint64_t digest;
+};
+
+/* What is kept of the past. */
+struct store_history {
+	uint64_t depth, max_bytes; /* what is to be kept */
+	uint64_t oldest;	   /* the first revision whose changes are kept; 0: none is */
+	uint64_t oldest_bytes;	   /* bytes of all changes that were ever kept, up to that revision */
+	uint64_t bytes;		   /* the same up to the last commit */
+	bool orphans;		   /* there are changes of revisions before `oldest` */
 };
 
 /* A file as it was when it was opened. */
@@ -71,14 +94,16 @@ struct store {
 	char *path; /* of the database file */
 	char id[STORE_ID_MAX];
 	struct store_file db_file, wal_file;
-	pthread_mutex_t checkpointing; /* store_checkpoint has a connection of its own open */
-	bool failed;		       /* the last commit, or probe */
-	sqlite3 *db;		       /* NULL: could not be opened again */
+	/* Held for reading while another thread has a connection of its own open. */
+	pthread_rwlock_t connections;
+	bool failed; /* the last commit, or probe */
+	sqlite3 *db; /* NULL: could not be opened again */
 	sqlite3_stmt *statements[STORE_STATEMENT_COUNT];
 	struct store_totals totals; /* as of the last commit */
 	uint64_t n_replies;
-	uint64_t wal_frames;	 /* in the log, as of this process' last commit; 0: none yet */
-	uint64_t wal_frames_due; /* when a checkpoint was last due */
+	struct store_history history; /* as of the last commit */
+	uint64_t wal_frames;	      /* in the log, as of this process' last commit; 0: none yet */
+	uint64_t wal_frames_due;      /* when a checkpoint was last due */
 };
 
 DEFINE_CLEANUP(sqlite3_stmt *, sqlite3_finalize);
@@ -124,7 +149,10 @@ int store_files_check(struct store *s, struct vpc_error *reterr);
 /* The log alone was removed or replaced, and what is in it can still be read. */
 bool store_files_lost_wal(const struct store *s);
 
-/* --- maps/store_mark.c --- */
+/* Whether the name of the database still leads to the open file. -ESTALE. Any thread. */
+int store_files_check_database(const struct store *s, struct vpc_error *reterr);
+
+/* --- sqlite/mark.c --- */
 /* Reads or makes the id, and compares with what was acknowledged in this folder. */
 int store_mark_prepare(struct store *s, const char *state_dir, bool accept, struct vpc_error *reterr);
 /* Notes the revision as one that somebody is going to be told of. */
@@ -138,6 +166,24 @@ int store_state_read(struct store *s, struct store_totals *ret, struct vpc_error
 int store_documents_check(struct store *s, struct vpc_error *reterr);
 /* Inside a transaction; SQLite's code. */
 int store_meta_write(struct store *s, const char *key, const char *value);
+uint64_t store_document_checksum(const char *kind, const char *id, uint64_t revision, const char *text);
+/* The text of a column; NULL is "". */
+const char *store_column_text(sqlite3_stmt *q, int column);
+/* StoreUnavailable: a row doesn't match its checksum. -EUCLEAN. */
+int store_damaged(const struct store *s, const char *kind, const char *id, struct vpc_error *reterr);
+
+/* --- sqlite/history.c --- */
+uint64_t store_history_checksum(const struct store_history_row *row);
+uint64_t store_change_checksum(const struct store_change_row *row);
+/* Reads what is kept. */
+int store_history_read(struct store *s, struct vpc_error *reterr);
+/* What a document was before its change, inside a transaction; SQLite's code. before: its text, NULL: it is fresh.
+ * after: the new one, NULL: it is deleted. *h: what is kept, updated. */
+int store_history_change(struct store *s, uint64_t revision, const struct store_write *w, const char *before,
+			 const char *after, struct store_history *h);
+/* The commit itself, after its changes. */
+int store_history_commit(struct store *s, const struct store_batch *b, struct store_history *h);
+
 /* Inside a transaction; SQLite's code. *n_replies: how many are kept, updated. */
 int store_reply_write(struct store *s, const struct store_reply *reply, uint64_t *n_replies);
 

@@ -37,6 +37,29 @@ static const char *const migrations[] = {
 	"  UNIQUE (uid, key)"
 	") STRICT;"
 	"CREATE INDEX reply_by_time ON reply (time_s, position);",
+	/* Both only grow at their ends, so a commit writes one page more of each. bytes: of all commits so far. */
+	"CREATE TABLE history ("
+	"  revision INTEGER PRIMARY KEY,"
+	"  time_ns INTEGER NOT NULL,"
+	"  uid INTEGER NOT NULL,"
+	"  pid INTEGER NOT NULL,"
+	"  command TEXT NOT NULL,"
+	"  changes INTEGER NOT NULL,"
+	"  bytes INTEGER NOT NULL,"
+	"  checksum INTEGER NOT NULL"
+	") STRICT;"
+	/* before: the document until this revision; NULL: there was none. fields: of a document that changed, which. */
+	"CREATE TABLE history_change ("
+	"  position INTEGER PRIMARY KEY,"
+	"  revision INTEGER NOT NULL,"
+	"  kind TEXT NOT NULL,"
+	"  id TEXT NOT NULL,"
+	"  name TEXT NOT NULL,"
+	"  parent TEXT,"
+	"  fields TEXT,"
+	"  before TEXT,"
+	"  checksum INTEGER NOT NULL"
+	") STRICT;",
 };
 #define SCHEMA_VERSION ((int64_t)ARRAY_SIZE(migrations))
 

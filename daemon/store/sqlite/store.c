@@ -172,15 +172,15 @@ int store_reconnect(struct store *s, bool void_log, struct vpc_error *reterr)
 {
 	int r;
 
-	/* The other connection shares SQLite's view of the locks with this one. */
-	pthread_mutex_lock(&s->checkpointing);
+	/* Other connections share SQLite's view of the locks with this one. */
+	pthread_rwlock_wrlock(&s->connections);
 	disconnect(s);
 	if (void_log)
 		store_wal_void(s);
 	r = connect_again(s, void_log, reterr);
 	if (r < 0)
 		disconnect(s);
-	pthread_mutex_unlock(&s->checkpointing);
+	pthread_rwlock_unlock(&s->connections);
 	return r < 0 ? -EIO : 0;
 }
 
@@ -207,6 +207,8 @@ static int open_checked(struct store *s, const char *state_dir, bool accept, str
 		r = store_documents_check(s, reterr);
 	if (r == 0)
 		r = count_replies(s, reterr);
+	if (r == 0)
+		r = store_history_read(s, reterr);
 	if (r == 0)
 		r = store_files_note(s, reterr);
 	if (r == 0)
@@ -243,7 +245,9 @@ int store_open(const char *state_dir, bool accept, struct store **ret, struct vp
 	if (!s)
 		return vpc_error_oom(reterr);
 	s->lock_fd = s->ack_fd = -1;
-	pthread_mutex_init(&s->checkpointing, NULL);
+	pthread_rwlock_init(&s->connections, NULL);
+	s->history.depth = STORE_HISTORY_DEPTH;
+	s->history.max_bytes = STORE_HISTORY_BYTES;
 	if (asprintf(&s->path, "%s/" STORE_FILE, state_dir) < 0) {
 		s->path = NULL;
 		return vpc_error_oom(reterr);
@@ -281,7 +285,7 @@ void store_close(struct store *s)
 	if (s->ack_fd >= 0)
 		(void)!fdatasync(s->ack_fd);
 	close_fd(s->ack_fd);
-	pthread_mutex_destroy(&s->checkpointing);
+	pthread_rwlock_destroy(&s->connections);
 	free(s->db_file.path);
 	free(s->wal_file.path);
 	free(s->path);

@@ -108,10 +108,10 @@ int store_checkpoint(struct store *s)
 	sqlite3 *db = NULL;
 	int r;
 
-	pthread_mutex_lock(&s->checkpointing);
+	pthread_rwlock_rdlock(&s->connections);
 	/* A connection that is new would make the files that are missing. */
 	if (store_files_check(s, &error) < 0) {
-		pthread_mutex_unlock(&s->checkpointing);
+		pthread_rwlock_unlock(&s->connections);
 		return -ESTALE;
 	}
 	r = sqlite3_open_v2(s->path, &db, SQLITE_OPEN_READWRITE, NULL);
@@ -123,7 +123,7 @@ int store_checkpoint(struct store *s)
 	if (r == SQLITE_OK)
 		r = checkpoint(db, SQLITE_CHECKPOINT_PASSIVE);
 	sqlite3_close_v2(db);
-	pthread_mutex_unlock(&s->checkpointing);
+	pthread_rwlock_unlock(&s->connections);
 	return r == SQLITE_OK ? 0 : r == SQLITE_BUSY ? -EBUSY : r == SQLITE_NOMEM ? -ENOMEM : -EIO;
 }
 

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* GET of what was: the log, and resources at a revision. */
+#include <vpc/number.h>
+
+#include "api/v1/handlers.h"
+#include "api/http/internal.h"
+#include "api/v1/route.h"
+
+#define LIMIT_DEFAULT 1000
+#define LIMIT_MAX     10000
+
+/* userdata: a reference to the request. */
+static void reply(struct request *r, const json_t *json, struct vpc_error *error, bool object)
+{
+	if (request_is_gone(r))
+		return;
+	if (error->code != VPC_E_OK)
+		request_reply_error(r, error);
+	else if (object)
+		request_reply_object(r, 200, json);
+	else
+		request_reply_json(r, 200, json);
+}
+
+static void on_log(const json_t *json, struct vpc_error *error, void *userdata)
+{
+	_cleanup_(request_unrefp) struct request *r = userdata;
+
+	reply(r, json, error, false);
+}
+
+static void on_object(const json_t *json, struct vpc_error *error, void *userdata)
+{
+	_cleanup_(request_unrefp) struct request *r = userdata;
+
+	reply(r, json, error, true);
+}
+
+/* A number of the address; otherwise: where there is none. */
+static int read_number(const struct request *r, enum query_argument which, uint64_t min, uint64_t max,
+		       uint64_t otherwise, uint64_t *ret, struct vpc_error *reterr)
+{
+	const char *name = r->api->router->arguments[which].name, *text = r->arguments[which];
+
+	*ret = otherwise;
+	if (!text)
+		return 0;
+	if (number_parse(text, max, ret) == 0 && *ret >= min)
+		return 0;
+	return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, name, "%s must be a number from %llu to %llu", name,
+			     (unsigned long long)min, (unsigned long long)max);
+}
+
+void handle_log(struct request *r)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	uint64_t before, limit;
+
+	if (read_number(r, QUERY_BEFORE, 1, INT64_MAX, 0, &before, &error) < 0 ||
+	    read_number(r, QUERY_LIMIT, 1, LIMIT_MAX, LIMIT_DEFAULT, &limit, &error) < 0) {
+		request_reply_error(r, &error);
+		return;
+	}
+	if (engine_log(r->api->engine, r->arguments[QUERY_RESOURCE], before, limit, on_log, request_ref(r)) == 0)
+		return;
+	request_unref(r);
+	vpc_error_oom(&error);
+	request_reply_error(r, &error);
+}
+
+void past_show(struct request *r, enum object_kind kind)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	uint64_t at;
+
+	if (read_number(r, QUERY_AT, 0, INT64_MAX, engine_revision(r->api->engine), &at, &error) < 0) {
+		request_reply_error(r, &error);
+		return;
+	}
+	if (engine_show_at(r->api->engine, kind, r->id, r->arguments[QUERY_VPC], at, on_object, request_ref(r)) == 0)
+		return;
+	request_unref(r);
+	vpc_error_oom(&error);
+	request_reply_error(r, &error);
+}
+
+void handle_resource_at(struct request *r)
+{
+	past_show(r, OBJECT_KINDS);
+}
