@@ -15,18 +15,12 @@ setup_file()
 {
 	vpcd_start
 	world prod
-	sg_new open prod all all 0.0.0.0/0
-	ctl sg authorize open ingress all --cidr ::/0
+	sg_open open prod
 	plug a prod-app --sg open
 	plug b prod-db --sg open
 	plug c prod-db --sg open
 	serve b --tcp 7000-7003 --udp 7000-7003
 	serve c --tcp 7000-7003
-}
-
-teardown_file()
-{
-	vpcd_purge
 }
 
 setup()

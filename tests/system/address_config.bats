@@ -15,11 +15,6 @@ setup_file()
 	ctl subnet create plain-app --vpc plain --cidr 10.60.1.0/24 >/dev/null
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
 # bare NAME SUBNET [OPTION]…: a namespace with an ENI whose interface has nothing but its MAC.
 bare()
 {

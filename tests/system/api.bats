@@ -5,17 +5,6 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-setup_file()
-{
-	vpcd_start
-	world prod
-}
-
-teardown_file()
-{
-	vpcd_purge
-}
-
 RULE='{"direction": "ingress", "protocol": "tcp", "from_port": 443, "to_port": 443, "cidr": "0.0.0.0/0"}'
 
 @test "rule 7: a change's reply has revision, epoch and enforced_ns" {

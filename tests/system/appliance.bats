@@ -10,14 +10,7 @@ setup_file()
 {
 	vpcd_start
 	world prod
-	ctl sg create open --vpc prod >/dev/null
-	ctl sg authorize open ingress all --cidr 0.0.0.0/0 >/dev/null
-	ctl sg authorize open ingress all --cidr ::/0 >/dev/null
-}
-
-teardown_file()
-{
-	vpcd_purge
+	sg_open open prod
 }
 
 # forward_for NAME on|off: may it carry others' packets?

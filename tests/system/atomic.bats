@@ -6,17 +6,6 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-setup_file()
-{
-	vpcd_start
-	world prod
-}
-
-teardown_file()
-{
-	vpcd_purge
-}
-
 # ports_of GROUP STATE: the two ports that group number GROUP opens in that state.
 rules_json()
 {

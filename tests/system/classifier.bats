@@ -6,17 +6,6 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-setup_file()
-{
-	vpcd_start
-	world prod
-}
-
-teardown_file()
-{
-	vpcd_purge
-}
-
 # Sixteen port ranges around 7000 and in each seven prefix lengths, none of them $P-a's: 17 * 8 probes, were they walked.
 setup()
 {

@@ -5,24 +5,10 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-setup_file()
-{
-	vpcd_start
-	world prod
-}
-
-teardown_file()
-{
-	vpcd_purge
-}
-
 setup()
 {
 	P=t$BATS_TEST_NUMBER
-	ctl sg create "$P-a" --vpc prod >/dev/null
-	ctl sg create "$P-b" --vpc prod >/dev/null
-	plug "$P-a" prod-app --sg "$P-a"
-	plug "$P-b" prod-app --sg "$P-b"
+	pair
 	serve "$P-b" --tcp 7000 --udp 7000
 }
 

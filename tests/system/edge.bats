@@ -6,21 +6,6 @@ bats_require_minimum_version 1.5.0
 load lib
 load lib_edge
 
-setup_file()
-{
-	edge_start
-}
-
-teardown_file()
-{
-	vpcd_purge
-}
-
-setup()
-{
-	P=t$BATS_TEST_NUMBER
-}
-
 @test "vpc create --internet: out to the world behind the host's address, nothing in" {
 	edge_vpc "$P" --internet
 	sg_new "$P-open" "$P" tcp 7000 0.0.0.0/0

@@ -9,21 +9,6 @@ load lib_edge
 
 OTHER=198.18.0.7 # of the world, too
 
-setup_file()
-{
-	edge_start
-}
-
-teardown_file()
-{
-	vpcd_purge
-}
-
-setup()
-{
-	P=t$BATS_TEST_NUMBER
-}
-
 # rule ACTION DIRECTION NUMBER OPTION…: of the test's ACL; add, replace or delete.
 rule()
 {

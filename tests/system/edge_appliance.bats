@@ -7,16 +7,10 @@ bats_require_minimum_version 1.5.0
 load lib
 load lib_edge
 
-FAR=198.18.9.1
-
 setup_file()
 {
 	edge_start
-	# behind the world, by a link with a smaller MTU
-	netns_add far
-	ip link add far0 netns "$(netns_of outside)" mtu 1300 type veth peer name far0 mtu 1300 netns "$(netns_of far)"
-	in_ns outside sh -ec 'ip address add 198.18.9.2/24 dev far0; ip link set far0 up; echo 1 >/proc/sys/net/ipv4/ip_forward'
-	in_ns far sh -ec "ip address add $FAR/24 dev far0; ip link set far0 up; ip route add default via 198.18.9.2"
+	edge_far
 	edge_vpc v --internet
 	ctl subnet create v-gate --vpc v --cidr 10.50.3.0/24 >/dev/null
 	sg_new open v all all 0.0.0.0/0
@@ -28,11 +22,6 @@ setup_file()
 	ctl route add inner 0.0.0.0/0 fw --vpc v >/dev/null
 	ctl route-table associate inner v-app --vpc v >/dev/null
 	in_ns fw sysctl -qw net.ipv4.ip_forward=1
-}
-
-teardown_file()
-{
-	vpcd_purge
 }
 
 setup()

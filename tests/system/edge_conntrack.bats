@@ -10,20 +10,10 @@ load lib_edge
 setup_file()
 {
 	edge_start
-	edge_vpc v --internet
-	edge_gate v
-	sg_new open v all all 0.0.0.0/0
-	plug a v-app --sg open
-	plug n v-db --sg open
-	ctl eip allocate x >/dev/null
-	ctl eip associate x --eni a
+	edge_pair
+	eip_for a x >/dev/null
 	ctl publish create p --eni n --port 7000 --host-port 7100 >/dev/null
 	ctl publish create other --eni n --port 7001 --host-port 7200 >/dev/null
-}
-
-teardown_file()
-{
-	vpcd_purge
 }
 
 setup()
@@ -31,7 +21,7 @@ setup()
 	serve outside --tcp 7000 --udp 7000
 	serve a --tcp 7000 --udp 7000
 	serve n --tcp 7000 --udp 7000 --tcp 7001
-	X=$(ctl -o json eip list | jq -r '.[0].address')
+	X=$(eip_of x)
 }
 
 # entries PATTERN: of the host's conntrack.

@@ -12,25 +12,13 @@ load lib_edge
 setup_file()
 {
 	edge_start
-	edge_vpc v --internet
-	edge_gate v
-	sg_new open v all all 0.0.0.0/0
-	ctl sg authorize open ingress all --cidr ::/0
-	plug a v-app --sg open
+	edge_pair
 	plug b v-app --sg open
-	plug n v-db --sg open
 	plug m v-db --sg open
-	ctl eip allocate x >/dev/null
-	ctl eip allocate y >/dev/null
-	ctl eip associate x --eni a
-	ctl eip associate y --eni b
+	eip_for a x >/dev/null
+	eip_for b y >/dev/null
 	ctl publish create p --eni n --port 7000 --host-port 7100 >/dev/null
 	ctl publish create q --eni m --port 7000 --host-port 7200 >/dev/null
-}
-
-teardown_file()
-{
-	vpcd_purge
 }
 
 setup()
@@ -39,8 +27,8 @@ setup()
 	for name in outside a b n m; do
 		serve "$name" --tcp 7000 --udp 7053
 	done
-	X=$(ctl -o json eip list | jq -r '.[] | select(.name == "x") | .address')
-	Y=$(ctl -o json eip list | jq -r '.[] | select(.name == "y") | .address')
+	X=$(eip_of x)
+	Y=$(eip_of y)
 }
 
 # Flows that no change here concerns: by another elastic IP, by a published port of another ENI, and inside the VPC.

@@ -2,15 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What vpcd has in the host's namespace for gateways and published ports: it stays beside what others have there, comes back when it is
 # taken away, outlives vpcd, and is gone after a purge. The host is a namespace of the test.
+
+bats_require_minimum_version 1.5.0
 load lib
+load lib_edge
 
 WORLD=198.18.0.1
-HOST=198.18.0.2
-POOL=203.0.113.0/28
-
-if [ -x "$BATS_FILE_TMPDIR/vpcd" ]; then
-	VPCD=$BATS_FILE_TMPDIR/vpcd
-fi
 
 setup_file()
 {
@@ -30,9 +27,7 @@ setup_file()
 		chain forward { type filter hook forward priority 0; policy drop; }
 	}'
 	in_ns host nft list table inet strict >"$BATS_FILE_TMPDIR/firewall"
-	printf '#!/bin/sh\nexec nsenter --net=/run/netns/%s %s "$@"\n' "$(netns_of host)" "$VPCD" >"$BATS_FILE_TMPDIR/vpcd"
-	chmod +x "$BATS_FILE_TMPDIR/vpcd"
-	VPCD=$BATS_FILE_TMPDIR/vpcd
+	edge_vpcd
 	vpcd_start '[pool "public"]' "cidr=$POOL" "uplink=out0"
 	ctl vpc create v --cidr 10.50.0.0/16 --internet >/dev/null
 	ctl subnet create s --vpc v --cidr 10.50.1.0/24 >/dev/null
@@ -68,11 +63,6 @@ setup()
 		ctl eip disassociate "$id" >/dev/null 2>&1 || true
 		ctl eip release "$id" >/dev/null
 	done
-}
-
-teardown_file()
-{
-	vpcd_purge
 }
 
 # The host end of the VPC's uplink.

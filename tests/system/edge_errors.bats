@@ -14,16 +14,6 @@ setup_file()
 	ctl subnet create prod-app --vpc prod --cidr 10.50.1.0/24 >/dev/null
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
-setup()
-{
-	P=t$BATS_TEST_NUMBER
-}
-
 # What was refused left no trace.
 unchanged()
 {

@@ -21,11 +21,6 @@ setup_file()
 	ctl publish create --eni b --port 7000/udp --host-port 8000 >/dev/null
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
 # Everything that a gateway is for, in both directions.
 works()
 {

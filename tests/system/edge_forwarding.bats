@@ -7,17 +7,11 @@ bats_require_minimum_version 1.5.0
 load lib
 load lib_edge
 
-FAR=198.18.9.1
-
 setup_file()
 {
 	export VPCD_TEST_CONFIG=$'[edge]\nredirect=no'
 	edge_start
-	# behind the world, by a link with a smaller MTU
-	netns_add far
-	ip link add far0 netns "$(netns_of outside)" mtu 1300 type veth peer name far0 mtu 1300 netns "$(netns_of far)"
-	in_ns outside sh -ec 'ip address add 198.18.9.2/24 dev far0; ip link set far0 up; echo 1 >/proc/sys/net/ipv4/ip_forward'
-	in_ns far sh -ec "ip address add $FAR/24 dev far0; ip link set far0 up; ip route add default via 198.18.9.2"
+	edge_far
 	edge_vpc v --internet
 	edge_gate v
 	sg_new open v udp 7000 0.0.0.0/0
@@ -29,11 +23,6 @@ setup_file()
 	eip_for a x >"$BATS_FILE_TMPDIR/eip"
 	ctl publish create --eni n --port 7000 --host-port 7100
 	ctl publish create --eni n --port 7000/udp --host-port 7100
-}
-
-teardown_file()
-{
-	vpcd_purge
 }
 
 setup()

@@ -25,11 +25,6 @@ setup_file()
 		nft insert rule inet strict input icmpv6 type echo-request accept"
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
 setup()
 {
 	P=t$BATS_TEST_NUMBER

@@ -7,16 +7,6 @@ bats_require_minimum_version 1.5.0
 load lib
 load lib_edge
 
-setup_file()
-{
-	edge_start
-}
-
-teardown_file()
-{
-	vpcd_purge
-}
-
 # VPC $P with a NAT gateway $P-out, and a route to the list $P by it. $P-a may do everything.
 setup()
 {

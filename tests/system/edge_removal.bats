@@ -10,26 +10,14 @@ load lib_edge
 setup_file()
 {
 	edge_start
-	edge_vpc v --internet
-	edge_gate v
-	sg_new open v udp 7000 0.0.0.0/0
-	ctl sg authorize open ingress udp 7000 --cidr ::/0
-	plug a v-app --sg open
+	edge_pair
 	plug b v-app --sg open
-	plug n v-db --sg open
-	ctl eip allocate x >/dev/null
-	ctl eip allocate y >/dev/null
-	ctl eip associate x --eni a
-	ctl eip associate y --eni b
+	eip_for a x >/dev/null
+	eip_for b y >/dev/null
 	ctl publish create p --eni n --port 7000/udp --host-port 7100 >/dev/null
 	ctl vpc create w --cidr 10.50.0.0/16 --internet >/dev/null
 	ctl subnet create w-app --vpc w --cidr 10.50.1.0/24 >/dev/null
 	plug other w-app
-}
-
-teardown_file()
-{
-	vpcd_purge
 }
 
 setup()
@@ -38,8 +26,8 @@ setup()
 	serve a --udp 7000
 	serve b --udp 7000
 	serve n --udp 7000
-	X=$(ctl -o json eip list | jq -r '.[] | select(.name == "x") | .address')
-	Y=$(ctl -o json eip list | jq -r '.[] | select(.name == "y") | .address')
+	X=$(eip_of x)
+	Y=$(eip_of y)
 }
 
 # The NAT gateway of VPC v: "internet" is the name of its egress-only gateway, too.

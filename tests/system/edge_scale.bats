@@ -14,16 +14,7 @@ BOUND_MS=120000
 setup_file()
 {
 	edge_start
-	edge_vpc v --internet
-	edge_gate v
-	sg_new open v all all 0.0.0.0/0
-	plug a v-app --sg open
-	plug n v-db --sg open
-}
-
-teardown_file()
-{
-	vpcd_purge
+	edge_pair
 }
 
 setup()

@@ -8,11 +8,6 @@ setup_file()
 	vpcd_start
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
 @test "status says how packets leave the host, and by which interfaces" {
 	ctl -o json status | jq -e '.edge | .mode == "redirect" and .reason == "" and .outer == [] and .left_out == null'
 	ctl status | grep -w edge | grep -q redirect

@@ -12,11 +12,6 @@ setup_file()
 	world prod
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
 setup()
 {
 	P=t$BATS_TEST_NUMBER

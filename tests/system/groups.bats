@@ -5,17 +5,6 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-setup_file()
-{
-	vpcd_start
-	world prod
-}
-
-teardown_file()
-{
-	vpcd_purge
-}
-
 @test "rule 2: sixteen groups on one ENI, the union counts" {
 	local i groups=()
 	ctl sg create "$P-a" --vpc prod >/dev/null

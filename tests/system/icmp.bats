@@ -13,20 +13,10 @@ setup_file()
 	ctl subnet create small-app --vpc small --cidr 10.60.1.0/24 --cidr6 fd60::/64 >/dev/null
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
 setup()
 {
 	P=t$BATS_TEST_NUMBER
-	ctl sg create "$P-a" --vpc prod >/dev/null
-	ctl sg create "$P-b" --vpc prod >/dev/null
-	plug "$P-a" prod-app --sg "$P-a"
-	plug "$P-b" prod-db --sg "$P-b"
-	B=$(ip_of "$P-b")
-	B6=$(ip6_of "$P-b")
+	pair prod-db
 }
 
 @test "rule 3: the error about a UDP packet comes back, without a rule for ICMP" {

@@ -12,11 +12,6 @@ setup_file()
 	ctl sg create web --vpc prod >/dev/null
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
 setup()
 {
 	BEFORE=$(ctl -o json status | jq -c '[.revision, .epoch]')

@@ -12,11 +12,6 @@ setup_file()
 	export FIRST=$INSTANCE
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
 @test "same names, same addresses, other networks; purging one leaves the other" {
 	plug "$P-a" prod-app
 	plug "$P-b" prod-app

@@ -12,11 +12,6 @@ setup_file()
 	world two
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
 # Both VPCs have 10.50.1.50 and fd50::50; in each a client and a server, everything allowed.
 setup()
 {

@@ -19,11 +19,6 @@ setup()
 	NETNS=$(ctl -o json vpc show prod | jq -r .netns)
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
 # Whether the subnet's device is there and up, with its address.
 device_is_there()
 {

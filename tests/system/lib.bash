@@ -2,8 +2,8 @@
 # shellcheck shell=bash disable=SC2119,SC2120
 # What every system test uses: an instance of vpcd per file, workloads in namespaces of its own, probes between them.
 #
-# A test file says `load lib`, and has setup_file() { vpcd_start; … } and teardown_file() { vpcd_purge; }; the setup() and
-# teardown() below serve each test. State that must reach another function of the file is in files under $BATS_FILE_TMPDIR,
+# A test file says `load lib`. It gets the setup_file(), teardown_file(), setup() and teardown() below, and may have its own in
+# their place. State that must reach another function of the file is in files under $BATS_FILE_TMPDIR,
 # since bats runs each test in a process of its own. Workload NAME lives in the namespace "$INSTANCE-NAME".
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
@@ -13,6 +13,9 @@ VPCCTL=$BUILD/vpcctl
 VPCD=$BUILD/vpcd
 # How late a process may read what the kernel had delivered before the reply; on a machine under load.
 SLACK_MS=250
+
+# shellcheck source=tests/system/lib_traffic.bash
+source "$TOP/tests/system/lib_traffic.bash"
 
 # --- the instance ------------------------------------------------------------------------------------------------------
 
@@ -149,7 +152,18 @@ instance_left()
 	[ -z "$left" ] || fail "left after the purge: $left"
 }
 
-# --- what a test does before and after itself --------------------------------------------------------------------------
+# --- what a file and a test do before and after ------------------------------------------------------------------------
+
+setup_file()
+{
+	vpcd_start
+	world prod
+}
+
+teardown_file()
+{
+	vpcd_purge
+}
 
 setup()
 {
@@ -173,6 +187,17 @@ teardown()
 		printf 'the last of the log of vpcd:\n'
 		tail -n 15 "$VPCD_LOG" 2>/dev/null || true
 	fi
+}
+
+# enis_detach: the same for ENIs that are attached to something else than a workload.
+enis_detach()
+{
+	local name
+	background_end
+	for name in $(ctl -o json eni list | jq -r ".[] | select(.name | startswith(\"$P-\")) | .name"); do
+		ctl detach "$name" >/dev/null
+	done
+	namespaces_remove "$INSTANCE-$P-"
 }
 
 fail()
@@ -311,6 +336,31 @@ world()
 	"$VPCCTL" subnet create "$1-db" --vpc "$1" --cidr 10.50.2.0/24 --cidr6 fd50:0:0:1::/64 >/dev/null
 }
 
+# pair [SUBNET OF $P-b]: the workloads $P-a and $P-b of the VPC prod, each with a group of its name. A, A6, B and B6 are their
+# addresses.
+pair()
+{
+	local name
+	for name in a b; do
+		ctl sg create "$P-$name" --vpc prod >/dev/null
+	done
+	plug "$P-a" prod-app --sg "$P-a"
+	plug "$P-b" "${1:-prod-app}" --sg "$P-b"
+	read -r A A6 < <("$VPCCTL" -o json eni show "$P-a" | jq -r '"\(.ip) \(.ip6)"')
+	read -r B B6 < <("$VPCCTL" -o json eni show "$P-b" | jq -r '"\(.ip) \(.ip6)"')
+	export A A6 B B6
+}
+
+# pair_denied: pair; $P-a may reach $P-b on 7000. It tries 7001 all the time, and what is answered there is in the log "denied".
+pair_denied()
+{
+	pair
+	ctl sg authorize "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0 >/dev/null
+	serve "$P-b" --tcp 7000 --udp 7001
+	background "$P-a" "$TOOLS/stream" udp-echo "$B" 7001 --log "$BATS_TEST_TMPDIR/denied" >/dev/null
+	can "$P-a" tcp "$B" 7000
+}
+
 # --- control -----------------------------------------------------------------------------------------------------------
 
 ctl()
@@ -325,6 +375,20 @@ sg_new()
 	if [ $# -gt 2 ]; then
 		ctl sg authorize "$1" ingress "$3" "$4" --cidr "$5" >/dev/null
 	fi
+}
+
+# sg_open NAME VPC: a group that lets everything in.
+sg_open()
+{
+	ctl sg create "$1" --vpc "$2" >/dev/null
+	ctl sg authorize "$1" ingress all --cidr 0.0.0.0/0 --cidr ::/0 >/dev/null
+}
+
+# sg_pings NAME: a group of the VPC prod that lets in what its members ping.
+sg_pings()
+{
+	sg_new "$1" prod icmp all 10.50.0.0/16
+	ctl sg authorize "$1" ingress icmpv6 all --cidr fd50::/56 >/dev/null
 }
 
 # refused CODE COMMAND…: vpcctl exits with 1 and says "vpcctl: CODE: message".
@@ -398,138 +462,4 @@ verify_differs()
 	if ctl verify >/dev/null 2>&1; then
 		fail "verify found no difference"
 	fi
-}
-
-# --- traffic -----------------------------------------------------------------------------------------------------------
-
-# serve NAME OPTION…: tools/serve in the workload, until the test ends; its log is log_of NAME.
-serve()
-{
-	local name=$1 ready
-	shift
-	ready=$BATS_TEST_TMPDIR/ready-$name-$RANDOM
-	background "$name" "$TOOLS/serve" --ready "$ready" --log "$(log_of "$name")" "$@"
-	wait_for 10 test -e "$ready"
-}
-
-log_of()
-{
-	printf '%s/served-%s' "$BATS_TEST_TMPDIR" "$1"
-}
-
-# probe_is STATUS NAME PROTOCOL HOST PORT [OPTION]…
-probe_is()
-{
-	local expected=$1 name=$2 status=0
-	shift 2
-	in_ns "$name" "$TOOLS/probe" "$@" || status=$?
-	[ "$status" -eq "$expected" ] || fail "$name: probe $*: $status, expected $expected"
-}
-
-# can NAME PROTOCOL HOST PORT: it is answered, at the first try.
-can()
-{
-	probe_is 0 "$@" --timeout 0.9
-}
-
-# cannot NAME PROTOCOL HOST PORT: nothing comes back.
-cannot()
-{
-	probe_is 2 "$@" --timeout 0.4
-}
-
-# closed NAME PROTOCOL HOST PORT: it gets there, and nobody listens (RST or ICMP error).
-closed()
-{
-	probe_is 1 "$@" --timeout 0.9
-}
-
-pings()
-{
-	in_ns "$1" ping -n -q -c 2 -i 0.2 -W 1 "${@:3}" "$2" >/dev/null
-}
-
-pings_not()
-{
-	if in_ns "$1" ping -n -q -c 2 -i 0.2 -W 0.4 "${@:3}" "$2" >/dev/null; then
-		fail "$1 pings $2"
-	fi
-}
-
-# stream NAME LABEL MODE HOST PORT [OPTION]…: tools/stream in the background; waits until data passes.
-stream()
-{
-	local name=$1 label=$2
-	shift 2
-	background "$name" "$TOOLS/stream" "$@" --log "$(stream_log "$label")" >"$BATS_TEST_TMPDIR/report-$label"
-	echo $! >"$BATS_TEST_TMPDIR/pid-$label"
-	wait_for 5 stream_has "$label" 20
-}
-
-stream_log()
-{
-	printf '%s/stream-%s' "$BATS_TEST_TMPDIR" "$1"
-}
-
-stream_has()
-{
-	[ "$(wc -l <"$(stream_log "$1")")" -gt "$2" ]
-}
-
-# stream_end LABEL: ends it and prints its report.
-stream_end()
-{
-	local pid tries=0
-	pid=$(cat "$BATS_TEST_TMPDIR/pid-$1")
-	kill "$pid" 2>/dev/null || true
-	until [ -s "$BATS_TEST_TMPDIR/report-$1" ] || [ "$tries" -ge 50 ]; do
-		sleep 0.1
-		tries=$((tries + 1))
-	done
-	cat "$BATS_TEST_TMPDIR/report-$1"
-}
-
-# log_after FILE NANOSECONDS: how many lines are later.
-log_after()
-{
-	awk -v t="$2" '$2 != "start" && $1 + 0 > t + 0 { n++ } END { print n + 0 }' "$1"
-}
-
-# log_stops FILE NANOSECONDS: nothing in it later than SLACK_MS after that time. Call it a second after.
-log_stops()
-{
-	local late
-	late=$(log_after "$1" $(($2 + SLACK_MS * 1000000)))
-	[ "$late" -eq 0 ] || fail "$(basename "$1"): $late came after the reply to the change"
-}
-
-# log_goes_on FILE NANOSECONDS: things came in the second half of the second after that time.
-log_goes_on()
-{
-	[ "$(log_after "$1" $(($2 + 500000000)))" -gt 20 ] || fail "$(basename "$1"): ended"
-}
-
-# forge NAME KIND OPTION…: tools/frames send, by eth0.
-forge()
-{
-	local name=$1 kind=$2
-	shift 2
-	in_ns "$name" "$TOOLS/frames" send "$kind" --dev eth0 "$@"
-}
-
-# arrives NAME MARKER COMMAND…: runs the command and prints how many frames with the marker reach the workload, until a moment
-# after the command's end.
-arrives()
-{
-	local name=$1 marker=$2 ready=$BATS_TEST_TMPDIR/sniff-$RANDOM pid
-	shift 2
-	# no function between: its shell would get the signal
-	nsenter --net="/run/netns/$(netns_of "$name")" "$TOOLS/frames" sniff --dev eth0 --marker "$marker" --ready "$ready" >"$ready.count" 3>&- &
-	pid=$!
-	wait_for 20 test -e "$ready"
-	"$@" >&2
-	sleep 0.3
-	kill "$pid"
-	wait "$pid"
-	cat "$ready.count"
 }

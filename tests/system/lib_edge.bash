@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2119,SC2120
 # For the tests of gateways: a host and the world, both namespaces of the test. vpcd runs in the host's. Its interface out0 leads to the
 # world, which is the workload "outside". The host's own firewall drops what it would forward, and what comes in.
 
@@ -13,6 +13,19 @@ POOL=203.0.113.0/28
 if [ -x "$BATS_FILE_TMPDIR/vpcd" ]; then
 	VPCD=$BATS_FILE_TMPDIR/vpcd
 fi
+
+setup_file()
+{
+	edge_start
+}
+
+# edge_vpcd: from now on vpcd is started in the namespace of the host.
+edge_vpcd()
+{
+	printf '#!/bin/sh\nexec nsenter --net=/run/netns/%s %s "$@"\n' "$(netns_of host)" "$VPCD" >"$BATS_FILE_TMPDIR/vpcd"
+	chmod +x "$BATS_FILE_TMPDIR/vpcd"
+	VPCD=$BATS_FILE_TMPDIR/vpcd
+}
 
 # edge_start [SUFFIX]: the host, the world, and vpcd; SUFFIX is of the instance's name.
 edge_start()
@@ -47,9 +60,7 @@ edge_start()
 		}
 	EOF
 	in_ns host nft list table inet strict >"$BATS_FILE_TMPDIR/firewall"
-	printf '#!/bin/sh\nexec nsenter --net=/run/netns/%s %s "$@"\n' "$(netns_of host)" "$VPCD" >"$BATS_FILE_TMPDIR/vpcd"
-	chmod +x "$BATS_FILE_TMPDIR/vpcd"
-	VPCD=$BATS_FILE_TMPDIR/vpcd
+	edge_vpcd
 	vpcd_start '[pool "public"]' "cidr=$POOL" "uplink=out0"
 }
 
@@ -72,6 +83,35 @@ edge_gate()
 	ctl route add "$1-public" 0.0.0.0/0 "$1-gate" --vpc "$1" >/dev/null
 	ctl route add "$1-public" ::/0 "$1-gate" --vpc "$1" >/dev/null
 	ctl route-table associate "$1-public" "$1-app" --vpc "$1" >/dev/null
+}
+
+# edge_pair: the VPC v with every gateway, and its group open, which lets everything in. The workload a is in the subnet of the
+# internet gateway, n in the one of the NAT gateway.
+edge_pair()
+{
+	edge_vpc v --internet
+	edge_gate v
+	sg_open open v
+	plug a v-app --sg open
+	plug n v-db --sg open
+}
+
+# Of the workload "far".
+FAR=198.18.9.1
+
+# edge_far: the workload "far" behind the world, by a link with a smaller MTU.
+edge_far()
+{
+	netns_add far
+	ip link add far0 netns "$(netns_of outside)" mtu 1300 type veth peer name far0 mtu 1300 netns "$(netns_of far)"
+	in_ns outside sh -ec 'ip address add 198.18.9.2/24 dev far0; ip link set far0 up; echo 1 >/proc/sys/net/ipv4/ip_forward'
+	in_ns far sh -ec "ip address add $FAR/24 dev far0; ip link set far0 up; ip route add default via 198.18.9.2"
+}
+
+# eip_of NAME: the address of the elastic IP.
+eip_of()
+{
+	ctl -o json eip show "$1" | jq -r .address
 }
 
 # eip_for ENI NAME: a new elastic IP of that name; prints its address.

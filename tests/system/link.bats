@@ -6,34 +6,17 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-setup_file()
-{
-	vpcd_start
-	world prod
-}
-
-teardown_file()
-{
-	vpcd_purge
-}
-
 setup()
 {
 	P=t$BATS_TEST_NUMBER
 	LINK=l$BATS_TEST_NUMBER$INSTANCE
 	LINK=${LINK:0:15}
-	sg_new "$P-sg" prod icmp all 10.50.0.0/16
-	ctl sg authorize "$P-sg" ingress icmpv6 all --cidr fd50::/56 >/dev/null
+	sg_pings "$P-sg"
 }
 
 teardown()
 {
-	local name
-	background_end
-	for name in $(ctl -o json eni list | jq -r ".[] | select(.name | startswith(\"$P-\")) | .name"); do
-		ctl detach "$name" >/dev/null
-	done
-	namespaces_remove "$INSTANCE-$P-"
+	enis_detach
 }
 
 link_exists()
@@ -90,7 +73,7 @@ move()
 	in_ns "$P-b" ping -c 2 -W 5 "$(ip_of "$P-a")"
 	in_ns "$P-b" ping -c 2 -W 5 "$(ip6_of "$P-a")"
 	ctl sg revoke "$P-sg" ingress icmp all --cidr 10.50.0.0/16 >/dev/null
-	! in_ns "$P-b" ping -c 1 -W 1 "$(ip_of "$P-a")"
+	pings_not "$P-b" "$(ip_of "$P-a")"
 	[ "$(drops_of "$P-a" no_ingress_rule)" -ge 1 ]
 }
 
@@ -102,7 +85,7 @@ move()
 	in_ns "$P-a" ip address add 10.50.1.251/24 dev eth7
 	in_ns "$P-a" ping -c 1 -W 5 "$(ip_of "$P-b")" # so that the neighbour is known
 	before=$(drops_of "$P-a" forged_source)
-	! in_ns "$P-a" ping -c 1 -W 1 -I 10.50.1.251 "$(ip_of "$P-b")"
+	pings_not "$P-a" "$(ip_of "$P-b")" -I 10.50.1.251
 	[ "$(drops_of "$P-a" forged_source)" -gt "$before" ]
 }
 
@@ -143,7 +126,7 @@ move()
 	link "$P-a" prod-app
 	move "$P-a"
 	ctl detach "$P-a"
-	! in_ns "$P-a" ip link show dev eth7
+	run ! in_ns "$P-a" ip link show dev eth7
 	verify_clean
 }
 

@@ -10,14 +10,7 @@ setup_file()
 {
 	vpcd_start
 	world prod
-	ctl sg create open --vpc prod >/dev/null
-	ctl sg authorize open ingress all --cidr 10.50.0.0/16 >/dev/null
-	ctl sg authorize open ingress all --cidr fd50::/56 >/dev/null
-}
-
-teardown_file()
-{
-	vpcd_purge
+	sg_open open prod
 }
 
 # neighbour NAME ADDRESS MAC: the workload's entry, as traffic that goes on keeps it.

@@ -11,11 +11,6 @@ setup_file()
 	vpcd_start
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
 # Two VPCs, $P-a and $P-b, with a workload each and a group each of the same names, which lets nothing in.
 setup()
 {

@@ -5,31 +5,15 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-setup_file()
-{
-	vpcd_start
-	world prod
-}
-
-teardown_file()
-{
-	vpcd_purge
-}
-
 # Client $P-a, server $P-b whose group $P-b lets in tcp and udp 7000 from the list $P.
 setup()
 {
 	P=t$BATS_TEST_NUMBER
-	ctl sg create "$P-a" --vpc prod >/dev/null
-	ctl sg create "$P-b" --vpc prod >/dev/null
+	pair
 	ctl prefix-list create "$P" --max-entries 10 >/dev/null
 	ctl sg authorize "$P-b" ingress tcp 7000 --prefix-list "$P" >/dev/null
 	ctl sg authorize "$P-b" ingress udp 7000 --prefix-list "$P" >/dev/null
-	plug "$P-a" prod-app --sg "$P-a"
-	plug "$P-b" prod-app --sg "$P-b"
 	serve "$P-b" --tcp 7000-7001 --udp 7000-7001
-	A=$(ip_of "$P-a")
-	B=$(ip_of "$P-b")
 }
 
 @test "rule 5: an entry opens what rules that name the list say, and no more" {

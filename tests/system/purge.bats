@@ -5,17 +5,6 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-setup_file()
-{
-	vpcd_start
-	world prod
-}
-
-teardown_file()
-{
-	vpcd_purge
-}
-
 @test "purge removes every kernel object and keeps the state; the next start makes it all again" {
 	local id
 	plug "$P-a" prod-app

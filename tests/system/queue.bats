@@ -13,11 +13,6 @@ setup_file()
 	ctl sg create web --vpc other
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
 helper()
 {
 	pgrep -P "$(vpcd_pid)" -x vpcd-nft

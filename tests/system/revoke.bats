@@ -5,28 +5,12 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-setup_file()
-{
-	vpcd_start
-	world prod
-}
-
-teardown_file()
-{
-	vpcd_purge
-}
-
 # Client $P-a, server $P-b whose group $P-b lets in tcp and udp 7000.
 setup()
 {
 	P=t$BATS_TEST_NUMBER
-	ctl sg create "$P-a" --vpc prod >/dev/null
-	ctl sg create "$P-b" --vpc prod >/dev/null
-	plug "$P-a" prod-app --sg "$P-a"
-	plug "$P-b" prod-app --sg "$P-b"
+	pair
 	serve "$P-b" --tcp 7000-7001 --udp 7000-7001
-	B=$(ip_of "$P-b")
-	B6=$(ip6_of "$P-b")
 	ctl sg authorize "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0 --cidr ::/0
 	ctl sg authorize "$P-b" ingress udp 7000 --cidr 0.0.0.0/0 --cidr ::/0
 }

@@ -6,21 +6,6 @@ bats_require_minimum_version 1.5.0
 load lib
 load lib_edge
 
-setup_file()
-{
-	edge_start
-}
-
-teardown_file()
-{
-	vpcd_purge
-}
-
-setup()
-{
-	P=t$BATS_TEST_NUMBER
-}
-
 @test "an address assigned, moved and unassigned: its neighbours follow at once, and groups count it" {
 	edge_vpc "$P"
 	sg_new "$P-open" "$P"

@@ -6,27 +6,13 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-setup_file()
-{
-	vpcd_start
-	world prod
-}
-
-teardown_file()
-{
-	vpcd_purge
-}
-
 # $P-a is the liar, $P-b the victim, whose group lets in udp 7000 from $P-c only (by its group), and $P-c's friend.
 setup()
 {
 	P=t$BATS_TEST_NUMBER
-	ctl sg create "$P-a" --vpc prod >/dev/null
-	ctl sg create "$P-b" --vpc prod >/dev/null
+	pair
 	ctl sg create "$P-c" --vpc prod >/dev/null
 	ctl sg authorize "$P-b" ingress all --sg "$P-c"
-	plug "$P-a" prod-app --sg "$P-a"
-	plug "$P-b" prod-app --sg "$P-b"
 	plug "$P-c" prod-app --sg "$P-c"
 	A=$(ip_of "$P-a") B=$(ip_of "$P-b") C=$(ip_of "$P-c")
 	A6=$(ip6_of "$P-a") B6=$(ip6_of "$P-b") C6=$(ip6_of "$P-c")

@@ -16,11 +16,6 @@ setup_file()
 	install -m 755 "$TOOLS/guest" "$BUILD/vpc-qemu-helper" "$BATS_FILE_TMPDIR/bin"
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
 setup()
 {
 	P=t$BATS_TEST_NUMBER
@@ -28,18 +23,12 @@ setup()
 	GUEST_TOOL=$BATS_FILE_TMPDIR/bin/guest
 	HELPER=$BATS_FILE_TMPDIR/bin/vpc-qemu-helper
 	NETNS=/run/netns/$(ctl -o json vpc show prod | jq -r .netns)
-	sg_new "$P-sg" prod icmp all 10.50.0.0/16
-	ctl sg authorize "$P-sg" ingress icmpv6 all --cidr fd50::/56 >/dev/null
+	sg_pings "$P-sg"
 }
 
 teardown()
 {
-	local name
-	background_end
-	for name in $(ctl -o json eni list | jq -r ".[] | select(.name | startswith(\"$P-\")) | .name"); do
-		ctl detach "$name" >/dev/null
-	done
-	namespaces_remove "$INSTANCE-$P-"
+	enis_detach
 }
 
 in_vpc()

@@ -5,6 +5,12 @@
 bats_require_minimum_version 1.5.0
 load lib
 
+# Without a daemon.
+setup_file()
+{
+	:
+}
+
 setup()
 {
 	UNIT=$TOP/daemon/vpcd.service

@@ -13,11 +13,6 @@ setup_file()
 	vpcd_start
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
 # documents KIND FILTER: jq's output for each object of the kind in the sample, by its name.
 documents()
 {

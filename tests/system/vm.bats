@@ -121,11 +121,6 @@ vm_cannot()
 	[ -z "$(in_vm "$1" "nc -w 2 $2 $3 </dev/null 2>/dev/null | head -n 1")" ] || fail "$1 reaches $2 $3"
 }
 
-setup()
-{
-	P=t$BATS_TEST_NUMBER
-}
-
 teardown()
 {
 	local name

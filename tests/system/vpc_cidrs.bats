@@ -6,21 +6,6 @@ bats_require_minimum_version 1.5.0
 load lib
 load lib_edge
 
-setup_file()
-{
-	edge_start
-}
-
-teardown_file()
-{
-	vpcd_purge
-}
-
-setup()
-{
-	P=t$BATS_TEST_NUMBER
-}
-
 @test "a subnet in a further CIDR: reached from the others, with its own rules" {
 	edge_vpc "$P"
 	sg_new "$P-open" "$P" tcp 7000 10.60.0.0/16

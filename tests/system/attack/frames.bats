@@ -31,11 +31,6 @@ setup_file()
 	world_write >"$BATS_FILE_TMPDIR/world"
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
 vpc_netns()
 {
 	printf '/run/netns/%s-%s' "$INSTANCE" "$(ctl -o id vpc show prod)"

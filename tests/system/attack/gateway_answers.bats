@@ -15,11 +15,6 @@ setup_file()
 	ctl subnet create other-app --vpc other --cidr 10.50.1.0/24 --cidr6 fd50::/64 >/dev/null
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
 # $P-a is the liar, without any rule; $P-b the victim, which lets everything in.
 setup()
 {

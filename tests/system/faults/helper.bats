@@ -11,11 +11,6 @@ setup_file()
 	vpcd_start
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
 helper()
 {
 	pgrep -P "$(vpcd_pid)" -x vpcd-nft

@@ -6,32 +6,13 @@
 bats_require_minimum_version 1.5.0
 load ../lib
 
-setup_file()
-{
-	vpcd_start
-	world prod
-}
-
-teardown_file()
-{
-	vpcd_purge
-}
-
 # $P-a may reach $P-b on 7000 and never on 7001, where it tries all the time.
 setup()
 {
 	P=t$BATS_TEST_NUMBER
-	ctl sg create "$P-a" --vpc prod >/dev/null
-	ctl sg create "$P-b" --vpc prod >/dev/null
-	ctl sg authorize "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0 >/dev/null
-	plug "$P-a" prod-app --sg "$P-a"
-	plug "$P-b" prod-app --sg "$P-b"
-	serve "$P-b" --tcp 7000 --udp 7001
-	B=$(ip_of "$P-b")
+	pair_denied
 	PIN=/sys/fs/bpf/vpcd/$INSTANCE
 	MAPS=$(echo "$PIN"/v*/maps)
-	background "$P-a" "$TOOLS/stream" udp-echo "$B" 7001 --log "$BATS_TEST_TMPDIR/denied" >/dev/null
-	can "$P-a" tcp "$B" 7000
 }
 
 audit()

@@ -18,11 +18,6 @@ setup_file()
 	done
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
 setup()
 {
 	P=t$BATS_TEST_NUMBER

@@ -14,11 +14,6 @@ setup_file()
 	"$VPCCTL" subnet create other-app --vpc other --cidr 10.60.1.0/24 >/dev/null
 }
 
-teardown_file()
-{
-	vpcd_purge
-}
-
 # Two in the VPC that gets into trouble, two in another.
 setup()
 {

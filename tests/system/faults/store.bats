@@ -5,29 +5,14 @@
 bats_require_minimum_version 1.5.0
 load ../lib
 
-setup_file()
-{
-	vpcd_start
-	world prod
-}
-
-teardown_file()
-{
-	vpcd_purge
-}
-
 # Two workloads; what is revoked last must stay so.
 setup()
 {
 	P=t$BATS_TEST_NUMBER
 	vpcd_running || vpcd_start
-	ctl sg create "$P-a" --vpc prod >/dev/null
-	ctl sg create "$P-b" --vpc prod >/dev/null
-	plug "$P-a" prod-app --sg "$P-a"
-	plug "$P-b" prod-db --sg "$P-b"
+	pair prod-db
 	ctl sg authorize "$P-b" ingress all --sg "$P-a"
 	serve "$P-b" --tcp 7000
-	B=$(ip_of "$P-b")
 	can "$P-a" tcp "$B" 7000
 	SAFE=$BATS_TEST_TMPDIR/safe
 }
