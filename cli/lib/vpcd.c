@@ -91,7 +91,7 @@ int vpcd_transaction(struct http *h, const char *vpc, const json_t *changes, jso
 	return 0;
 }
 
-char *workload_eni_name(const struct workload *w)
+static char *workload_eni_name(const struct workload *w)
 {
 	char *name = NULL;
 
@@ -107,7 +107,7 @@ static int add_tag(json_t *tags, const char *engine, const char *key, const char
 	return json_object_set_new(tags, name, json_string(value));
 }
 
-json_t *workload_tags(const struct workload *w)
+static json_t *workload_tags(const struct workload *w)
 {
 	_cleanup_json_ json_t *tags = json_object();
 

@@ -31,18 +31,14 @@ int vpcd_call(struct http *h, const char *method, char *path, const json_t *body
 int vpcd_transaction(struct http *h, const char *vpc, const json_t *changes, json_t **ret,
 		     struct vpcd_failure *failure);
 
-/* A container's interface, as its engine knows it; by this its ENI is found again. */
+/* A container's interface, as its engine knows it. Its ENI has the name "<engine>:<id>:<ifname>" and the tags
+ * "<engine>/network", "<engine>/container-id" and "<engine>/ifname", by which it is found again. */
 struct workload {
 	const char *engine; /* "cni", "docker" */
 	const char *network;
 	const char *id; /* without a colon */
 	const char *ifname;
 };
-/* "<engine>:<id>:<ifname>", the name of its ENI. Owned; NULL: out of memory. */
-char *workload_eni_name(const struct workload *w);
-/* The tags "<engine>/network", "<engine>/container-id" and "<engine>/ifname", by which its ENI is known. Owned; NULL:
- * out of memory. */
-json_t *workload_tags(const struct workload *w);
 /* Adds the tag "<engine>/<key>", for people: a value that can't be a tag's (NULL, empty, not UTF-8, too long, control
  * characters) is left out. -1: out of memory. */
 int workload_note(json_t *tags, const char *engine, const char *key, const char *value);
@@ -60,7 +56,7 @@ struct workload_wish {
 	const json_t *groups;	 /* list of names and ids, or NULL: the VPC's default group */
 	const json_t *secondary; /* list of addresses, or NULL */
 	const char *ip, *ip6, *mac;
-	const json_t *tags;	  /* beside workload_tags, or NULL */
+	const json_t *tags;	  /* beside those of the workload, or NULL */
 	const json_t *attachment; /* as eni.attach takes it */
 	const json_t *ports;	  /* list of changes publish.create of "$0.id", or NULL */
 };

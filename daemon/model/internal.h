@@ -37,6 +37,12 @@ enum model_limit {
 
 /* --- objects (object.c) ------------------------------------------------------------------------------------------ */
 
+/* Makes an object in the VPC with this number. c NULL: what a VPC is born with, or what goes with it. */
+typedef int make_in_vpc_fn(struct model_txn *t, uint32_t vpc, const struct change *c, const struct object **ret,
+			   struct vpc_error *reterr);
+/* Removes o, and does what follows from that. */
+typedef int remove_fn(struct model_txn *t, const struct object *o, struct vpc_error *reterr);
+
 /* What a kind has beside its line in kinds.def. Its file in kinds/ defines it. A member that a kind doesn't need is 0.
  */
 struct kind_ops {
@@ -57,6 +63,9 @@ struct kind_ops {
 	enum model_limit limit_per_vpc;
 	enum vpc_code limit_code; /* 0: ResourceLimitExceeded */
 	enum vpc_code name_taken; /* 0: InvalidParameterValue */
+	make_in_vpc_fn *make;	  /* for change_create_in_vpc() and make_in_vpc() */
+	remove_fn *remove;	  /* for change_remove() and remove_with_vpc() */
+	size_t with_vpc;	  /* offset of a `bool with_vpc`: it was made with its VPC, and is deleted with it */
 	/* What a VPC is born with keeps its name, and is deleted with the VPC alone: "main route table". NULL: o isn't
 	 * of that. */
 	const char *(*born_as)(const struct object *o);
@@ -254,31 +263,22 @@ typedef int change_apply_fn(struct model_txn *t, const struct change *c, struct 
 
 /* --- changes of several kinds (txn_change.c) ---------------------------------------------------------------------- */
 
-/* Makes an object in the VPC with this number. c NULL: what a VPC is born with, or what goes with it. */
-typedef int make_in_vpc_fn(struct model_txn *t, uint32_t vpc, const struct change *c, const struct object **ret,
-			   struct vpc_error *reterr);
-/* Removes o, and does what follows from that. */
-typedef int remove_fn(struct model_txn *t, const struct object *o, struct vpc_error *reterr);
 /* What a change of o does to one of the subnets that it names as `field`. */
 typedef int subnet_fn(struct model_txn *t, const struct object *o, const struct object *subnet, const char *field,
 		      struct vpc_error *reterr);
 
-/* A creation in the VPC that c names. */
-int change_create_in_vpc(struct model_txn *t, const struct change *c, make_in_vpc_fn *make, struct change_result *ret,
-			 struct vpc_error *reterr);
+/* Makes an object of the kind that a VPC is born with, or that goes with it. */
+int make_in_vpc(struct model_txn *t, enum object_kind kind, uint32_t vpc, const struct object **ret,
+		struct vpc_error *reterr);
 /* Checks the limits of o's kind, gives it an id and a number, and inserts it. Takes o in every case. *ret: borrowed. */
 int txn_add(struct model_txn *t, struct object *o, const struct object **ret, struct vpc_error *reterr);
 /* The same for what a request creates. */
 int change_add(struct model_txn *t, struct object *o, struct change_result *ret, struct vpc_error *reterr);
-/* A deletion. */
-int change_remove(struct model_txn *t, const struct change *c, remove_fn *remove, struct change_result *ret,
-		  struct vpc_error *reterr);
 /* A change of an object of a VPC that calls fn for each of its `subnets`, at least one. */
 int change_subnets(struct model_txn *t, const struct change *c, subnet_fn *fn, struct change_result *ret,
 		   struct vpc_error *reterr);
-/* Removes the object of the kind in the VPC whose `bool` at this offset is set: it goes with the VPC. */
-int remove_with_vpc(struct model_txn *t, uint32_t vpc, enum object_kind kind, size_t offset, remove_fn *remove,
-		    struct vpc_error *reterr);
+/* Removes the object of the kind that goes with the VPC, if there is one. */
+int remove_with_vpc(struct model_txn *t, enum object_kind kind, uint32_t vpc, struct vpc_error *reterr);
 
 /* --- between kinds ----------------------------------------------------------------------------------------------- */
 
@@ -298,9 +298,6 @@ void dhcp_options_load(struct document *d, struct dhcp_options *o);
 /* A group in the VPC with the rules it is born with; is_default: those of `default`. */
 int sg_make(struct model_txn *t, uint32_t vpc, const char *name, const struct change *c, bool is_default,
 	    const struct sg **ret, struct vpc_error *reterr);
-
-/* The VPC's network ACL `default`, which allows everything. */
-int acl_make_default(struct model_txn *t, uint32_t vpc, const struct object **ret, struct vpc_error *reterr);
 
 /* Protocol, ports and so on of a rule as they are stored. prefix: "rules[3]"; "": none. rule_spec_parse() knows
  * no model: peers that are groups or prefix lists are left to rule_spec_resolve(). Both write into a rule made by
@@ -339,13 +336,9 @@ uint32_t subnet_offset(const struct subnet *s, const struct ip *ip);
 
 /* --- the edge ---------------------------------------------------------------------------------------------------- */
 
-/* Makes what a store of an earlier version lacks for each VPC whose number at this offset of struct vpc is 0. */
-int vpc_make_missing(struct model_txn *t, size_t offset, make_in_vpc_fn *make, struct vpc_error *reterr);
-/* By it: route_table.c, acl.c. */
-int route_table_upgrade(struct model_txn *t, struct vpc_error *reterr);
-int acl_upgrade(struct model_txn *t, struct vpc_error *reterr);
-/* The VPC's main route table, without routes. */
-int route_table_make_main(struct model_txn *t, uint32_t vpc, const struct object **ret, struct vpc_error *reterr);
+/* Makes what a store of an earlier version lacks: an object of the kind for each VPC whose number at this offset of
+ * struct vpc is 0. */
+int vpc_make_missing(struct model_txn *t, enum object_kind kind, size_t offset, struct vpc_error *reterr);
 /* Adds a route to a target that is there and active, over one to the same destination. */
 int route_table_put(struct model_txn *t, const struct object *table, const struct cidr *destination,
 		    const struct object *target, struct vpc_error *reterr);
@@ -365,12 +358,6 @@ const struct cidr *route_list_entry_in(const struct model *m, const struct vpc_r
 
 /* What the gateways of vpc.create with `internet` are called. */
 #define INTERNET_NAME "internet"
-/* A NAT gateway, or an egress-only internet gateway, that goes with its VPC. */
-int nat_make_with_vpc(struct model_txn *t, uint32_t vpc, const struct object **ret, struct vpc_error *reterr);
-int eigw_make_with_vpc(struct model_txn *t, uint32_t vpc, const struct object **ret, struct vpc_error *reterr);
-/* Deletes what went with the VPC. */
-int nat_remove_with_vpc(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr);
-int eigw_remove_with_vpc(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr);
 /* A new version of the VPC when it got its first way out or in, or lost its last: routed_out, routed_out6. Call it
  * after gateways, published ports, routes or the VPC's CIDRs changed. CidrConflict if two VPCs would be routed to the
  * world with the same IPv6 addresses. */

@@ -87,9 +87,9 @@ const char *model_netns_name(const struct vpc *v, const char *instance, char *bu
 
 int model_upgrade(struct model_txn *t, struct vpc_error *reterr)
 {
-	int r = route_table_upgrade(t, reterr);
+	int r = vpc_make_missing(t, OBJECT_ROUTE_TABLE, offsetof(struct vpc, main_route_table), reterr);
 
-	return r < 0 ? r : acl_upgrade(t, reterr);
+	return r < 0 ? r : vpc_make_missing(t, OBJECT_ACL, offsetof(struct vpc, default_acl), reterr);
 }
 
 /* --- looking up -------------------------------------------------------------------------------------------------- */

@@ -76,22 +76,27 @@ int change_add(struct model_txn *t, struct object *o, struct change_result *ret,
 	return r;
 }
 
-int change_create_in_vpc(struct model_txn *t, const struct change *c, make_in_vpc_fn *make, struct change_result *ret,
+int change_create_in_vpc(struct model_txn *t, const struct change *c, struct change_result *ret,
 			 struct vpc_error *reterr)
 {
 	const struct object *vpc, *o;
 	int r = txn_target(t, c, OBJECT_VPC, &vpc, reterr);
 
 	if (r >= 0)
-		r = make(t, vpc->number, c, &o, reterr);
+		r = kind_ops(change_op_kind(c->op))->make(t, vpc->number, c, &o, reterr);
 	if (r < 0)
 		return r;
 	result_set(ret, o);
 	return 0;
 }
 
-int change_remove(struct model_txn *t, const struct change *c, remove_fn *remove, struct change_result *ret,
-		  struct vpc_error *reterr)
+int make_in_vpc(struct model_txn *t, enum object_kind kind, uint32_t vpc, const struct object **ret,
+		struct vpc_error *reterr)
+{
+	return kind_ops(kind)->make(t, vpc, NULL, ret, reterr);
+}
+
+int change_remove(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
 	const struct object *o;
 	int r = txn_target(t, c, change_op_kind(c->op), &o, reterr);
@@ -99,7 +104,7 @@ int change_remove(struct model_txn *t, const struct change *c, remove_fn *remove
 	if (r < 0)
 		return r;
 	result_set(ret, o);
-	return remove(t, o, reterr);
+	return kind_ops(o->kind)->remove(t, o, reterr);
 }
 
 int change_subnets(struct model_txn *t, const struct change *c, subnet_fn *fn, struct change_result *ret,
@@ -128,13 +133,13 @@ int change_subnets(struct model_txn *t, const struct change *c, subnet_fn *fn, s
 	return txn_touch(t, o, reterr);
 }
 
-int remove_with_vpc(struct model_txn *t, uint32_t vpc, enum object_kind kind, size_t offset, remove_fn *remove,
-		    struct vpc_error *reterr)
+int remove_with_vpc(struct model_txn *t, enum object_kind kind, uint32_t vpc, struct vpc_error *reterr)
 {
+	const struct kind_ops *ops = kind_ops(kind);
 	const struct posting *p = index_referrers(&t->m->ix, OBJECT_VPC, vpc, kind);
 
 	for (const struct post *post = p ? p->first : NULL; post; post = post->next)
-		if (*(const bool *)((const char *)post->owner + offset))
-			return remove(t, post->owner, reterr);
+		if (*(const bool *)((const char *)post->owner + ops->with_vpc))
+			return ops->remove(t, post->owner, reterr);
 	return 0;
 }

@@ -15,19 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct edge_lab *e;
-
-static void setup(void)
-{
-	e = peering_open();
-}
-
-static void teardown(void)
-{
-	edge_close(e);
-}
-
-TestSuite(peering, .init = setup, .fini = teardown);
+EDGE_SUITE(peering, peering_open());
 
 /* --- both may ---------------------------------------------------------------------------------------------------- */
 

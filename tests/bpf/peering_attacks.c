@@ -10,19 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static struct edge_lab *e;
-
-static void setup(void)
-{
-	e = peering_open();
-}
-
-static void teardown(void)
-{
-	edge_close(e);
-}
-
-TestSuite(peering_attacks, .init = setup, .fini = teardown);
+EDGE_SUITE(peering_attacks, peering_open());
 
 /* --- who isn't peered -------------------------------------------------------------------------------------------- */
 

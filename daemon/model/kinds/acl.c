@@ -50,16 +50,6 @@ static int make(struct model_txn *t, uint32_t vpc, const struct change *c, const
 	return r < 0 ? r : txn_add(t, TAKE_PTR(o), ret, reterr);
 }
 
-int acl_make_default(struct model_txn *t, uint32_t vpc, const struct object **ret, struct vpc_error *reterr)
-{
-	return make(t, vpc, NULL, ret, reterr);
-}
-
-int acl_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
-{
-	return change_create_in_vpc(t, c, make, ret, reterr);
-}
-
 /* --- subnets ----------------------------------------------------------------------------------------------------- */
 
 static int associate_one(struct model_txn *t, const struct object *acl, const struct object *subnet, const char *field,
@@ -73,13 +63,6 @@ static int associate_one(struct model_txn *t, const struct object *acl, const st
 int acl_associate(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
 	return change_subnets(t, c, associate_one, ret, reterr);
-}
-
-/* --- stores of earlier versions ---------------------------------------------------------------------------------- */
-
-int acl_upgrade(struct model_txn *t, struct vpc_error *reterr)
-{
-	return vpc_make_missing(t, offsetof(struct vpc, default_acl), make, reterr);
 }
 
 /* --- the kind ---------------------------------------------------------------------------------------------------- */
@@ -207,6 +190,7 @@ const struct kind_ops acl_ops = {
 	.parent = {OBJECT_VPC, offsetof(struct acl, vpc)},
 	.limit_per_vpc = MODEL_LIMIT_network_acls_per_vpc,
 	.limit_code = VPC_E_NETWORK_ACL_LIMIT_EXCEEDED,
+	.make = make,
 	.born_as = born_as,
 	.has_list = true,
 	.clear = clear,

@@ -22,16 +22,6 @@ static int make(struct model_txn *t, uint32_t vpc, const struct change *c, const
 	return r < 0 ? r : vpc_note_exits(t, vpc, reterr);
 }
 
-int eigw_make_with_vpc(struct model_txn *t, uint32_t vpc, const struct object **ret, struct vpc_error *reterr)
-{
-	return make(t, vpc, NULL, ret, reterr);
-}
-
-int eigw_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
-{
-	return change_create_in_vpc(t, c, make, ret, reterr);
-}
-
 static int remove_one(struct model_txn *t, const struct object *o, struct vpc_error *reterr)
 {
 	uint32_t vpc = eigw_of(o)->vpc;
@@ -40,16 +30,6 @@ static int remove_one(struct model_txn *t, const struct object *o, struct vpc_er
 	if (r >= 0)
 		r = route_retarget(t, o->id, reterr);
 	return r < 0 ? r : vpc_note_exits(t, vpc, reterr);
-}
-
-int eigw_remove_with_vpc(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr)
-{
-	return remove_with_vpc(t, vpc, OBJECT_EIGW, offsetof(struct eigw, with_vpc), remove_one, reterr);
-}
-
-int eigw_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
-{
-	return change_remove(t, c, remove_one, ret, reterr);
 }
 
 /* --- the kind ---------------------------------------------------------------------------------------------------- */
@@ -90,6 +70,9 @@ const struct kind_ops eigw_ops = {
 	.size = sizeof(struct eigw),
 	.parent = {OBJECT_VPC, offsetof(struct eigw, vpc)},
 	.name_optional = true,
+	.make = make,
+	.remove = remove_one,
+	.with_vpc = offsetof(struct eigw, with_vpc),
 	.copy = copy_members,
 	.to_json = to_document,
 	.to_document = to_document,

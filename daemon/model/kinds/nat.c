@@ -28,9 +28,10 @@ static int make(struct model_txn *t, uint32_t vpc, uint32_t subnet, const struct
 	return r < 0 ? r : vpc_note_exits(t, vpc, reterr);
 }
 
-int nat_make_with_vpc(struct model_txn *t, uint32_t vpc, const struct object **ret, struct vpc_error *reterr)
+static int make_of_vpc(struct model_txn *t, uint32_t vpc, const struct change *c, const struct object **ret,
+		       struct vpc_error *reterr)
 {
-	return make(t, vpc, 0, NULL, ret, reterr);
+	return make(t, vpc, 0, c, ret, reterr);
 }
 
 /* Where the request wants it: in a subnet, or in a VPC, or both, which then must agree. */
@@ -93,16 +94,6 @@ static int remove_one(struct model_txn *t, const struct object *o, struct vpc_er
 	if (r >= 0)
 		r = route_retarget(t, o->id, reterr);
 	return r < 0 ? r : vpc_note_exits(t, vpc, reterr);
-}
-
-int nat_remove_with_vpc(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr)
-{
-	return remove_with_vpc(t, vpc, OBJECT_NAT, offsetof(struct nat, with_vpc), remove_one, reterr);
-}
-
-int nat_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
-{
-	return change_remove(t, c, remove_one, ret, reterr);
 }
 
 /* --- the kind ---------------------------------------------------------------------------------------------------- */
@@ -187,6 +178,9 @@ const struct kind_ops nat_ops = {
 	.size = sizeof(struct nat),
 	.parent = {OBJECT_VPC, offsetof(struct nat, vpc)},
 	.name_optional = true,
+	.make = make_of_vpc,
+	.remove = remove_one,
+	.with_vpc = offsetof(struct nat, with_vpc),
 	.copy = copy_members,
 	.post = post,
 	.to_json = to_json,

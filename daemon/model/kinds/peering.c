@@ -213,11 +213,6 @@ static int remove_one(struct model_txn *t, const struct object *o, struct vpc_er
 	return r < 0 ? r : note(t, id, vpc, peer, reterr);
 }
 
-int peering_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
-{
-	return change_remove(t, c, remove_one, ret, reterr);
-}
-
 int peering_remove_rejected(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr)
 {
 	const struct post *at = first_of(t->m, vpc);
@@ -309,6 +304,7 @@ static const struct schema schemas[] = {{NULL, fields, ARRAY_SIZE(fields)}};
 const struct kind_ops peering_ops = {
 	.size = sizeof(struct peering),
 	.name_optional = true,
+	.remove = remove_one,
 	.copy = copy_members,
 	.post = post,
 	.to_json = to_document,

@@ -155,11 +155,6 @@ static int remove_one(struct model_txn *t, const struct object *o, struct vpc_er
 	return r < 0 ? r : vpc_note_exits(t, vpc, reterr);
 }
 
-int publish_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
-{
-	return change_remove(t, c, remove_one, ret, reterr);
-}
-
 int publish_remove_of(struct model_txn *t, const struct object *eni, struct vpc_error *reterr)
 {
 	const struct posting *p;
@@ -261,6 +256,7 @@ const struct kind_ops publish_ops = {
 	.size = sizeof(struct publication),
 	.parent = {OBJECT_VPC, offsetof(struct publication, vpc)},
 	.name_optional = true,
+	.remove = remove_one,
 	.copy = copy_members,
 	.post = post,
 	.to_json = to_json,

@@ -24,16 +24,6 @@ static int make(struct model_txn *t, uint32_t vpc, const struct change *c, const
 	return r < 0 ? r : txn_add(t, TAKE_PTR(o), ret, reterr);
 }
 
-int route_table_make_main(struct model_txn *t, uint32_t vpc, const struct object **ret, struct vpc_error *reterr)
-{
-	return make(t, vpc, NULL, ret, reterr);
-}
-
-int route_table_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
-{
-	return change_create_in_vpc(t, c, make, ret, reterr);
-}
-
 int route_table_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
 {
 	const struct object *o;
@@ -80,13 +70,6 @@ int route_table_disassociate(struct model_txn *t, const struct change *c, struct
 			     struct vpc_error *reterr)
 {
 	return change_subnets(t, c, disassociate_one, ret, reterr);
-}
-
-/* --- stores of earlier versions ---------------------------------------------------------------------------------- */
-
-int route_table_upgrade(struct model_txn *t, struct vpc_error *reterr)
-{
-	return vpc_make_missing(t, offsetof(struct vpc, main_route_table), make, reterr);
 }
 
 /* --- the kind ---------------------------------------------------------------------------------------------------- */
@@ -299,6 +282,7 @@ const struct kind_ops route_table_ops = {
 	.parent = {OBJECT_VPC, offsetof(struct vpc_route_table, vpc)},
 	.name_optional = true,
 	.limit_per_vpc = MODEL_LIMIT_route_tables_per_vpc,
+	.make = make,
 	.born_as = born_as,
 	.has_list = true,
 	.clear = clear,

@@ -71,13 +71,13 @@ static int make_internet(struct model_txn *t, const struct vpc *v, struct vpc_er
 	uint32_t vpc = v->o.number, table = v->main_route_table;
 	bool has_ip6 = v->cidr6.addr.family != 0;
 	const struct object *gateway;
-	int r = nat_make_with_vpc(t, vpc, &gateway, reterr);
+	int r = make_in_vpc(t, OBJECT_NAT, vpc, &gateway, reterr);
 
 	if (r >= 0)
 		r = route_table_put(t, model_by_number(t->m, OBJECT_ROUTE_TABLE, table), &all4, gateway, reterr);
 	if (r < 0 || !has_ip6)
 		return r;
-	r = eigw_make_with_vpc(t, vpc, &gateway, reterr);
+	r = make_in_vpc(t, OBJECT_EIGW, vpc, &gateway, reterr);
 	return r < 0 ? r : route_table_put(t, model_by_number(t->m, OBJECT_ROUTE_TABLE, table), &all6, gateway, reterr);
 }
 
@@ -104,9 +104,9 @@ int vpc_create(struct model_txn *t, const struct change *c, struct change_result
 		return r;
 	r = sg_make(t, v->o.number, SG_DEFAULT_NAME, NULL, true, &group, reterr);
 	if (r >= 0)
-		r = route_table_make_main(t, v->o.number, &table, reterr);
+		r = make_in_vpc(t, OBJECT_ROUTE_TABLE, v->o.number, &table, reterr);
 	if (r >= 0)
-		r = acl_make_default(t, v->o.number, &acl, reterr);
+		r = make_in_vpc(t, OBJECT_ACL, v->o.number, &acl, reterr);
 	if (r < 0)
 		return r;
 	/* This version isn't visible to anybody yet, so it may be altered. */
@@ -232,7 +232,7 @@ void vpc_peering_loaded(struct model *m, uint32_t vpc)
 
 /* --- stores of earlier versions ---------------------------------------------------------------------------------- */
 
-int vpc_make_missing(struct model_txn *t, size_t offset, make_in_vpc_fn *make, struct vpc_error *reterr)
+int vpc_make_missing(struct model_txn *t, enum object_kind kind, size_t offset, struct vpc_error *reterr)
 {
 	const struct object *o = NULL, *next = model_next(t->m, OBJECT_VPC, NULL), *made;
 	int r = 0;
@@ -243,7 +243,7 @@ int vpc_make_missing(struct model_txn *t, size_t offset, make_in_vpc_fn *make, s
 		next = model_next(t->m, OBJECT_VPC, o);
 		if (*number)
 			continue;
-		r = make(t, o->number, NULL, &made, reterr);
+		r = make_in_vpc(t, kind, o->number, &made, reterr);
 		/* It follows from what was made, so it is no change of the VPC. */
 		if (r >= 0)
 			*number = made->number;
@@ -269,8 +269,8 @@ static int remove_born(struct model_txn *t, const struct vpc *v, struct vpc_erro
 	if (r >= 0)
 		r = peering_remove_rejected(t, vpc, reterr);
 	if (r >= 0)
-		r = nat_remove_with_vpc(t, vpc, reterr);
-	return r < 0 ? r : eigw_remove_with_vpc(t, vpc, reterr);
+		r = remove_with_vpc(t, OBJECT_NAT, vpc, reterr);
+	return r < 0 ? r : remove_with_vpc(t, OBJECT_EIGW, vpc, reterr);
 }
 
 int vpc_delete(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)

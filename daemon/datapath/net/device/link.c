@@ -50,25 +50,6 @@ static int ensure(const struct device_request *q, bool *ret_made, struct vpc_err
 	return port_ensure(q, &kind, ret_made, reterr);
 }
 
-static bool is_named(const struct link_info *info)
-{
-	return strcmp(info->kind, "veth") == 0 && port_is_named(info);
-}
-
-static bool looks_right(const struct link_info *info)
-{
-	return link_options_right(info);
-}
-
-static int check(const struct device_check *c, const struct link_info *info)
-{
-	int r = port_check(c, info);
-
-	if (r == 0 && !info->peer_elsewhere)
-		r = device_tell(c, "differs", "%s: its other end is in the VPC's namespace", c->spec->name);
-	return r ? r : port_check_programs(c);
-}
-
 const struct device_ops device_link = {
 	.kind = "port",
 	.link_kind = "veth",
@@ -81,8 +62,8 @@ const struct device_ops device_link = {
 	.ensure = ensure,
 	.adopt = port_adopt,
 	.raise = port_raise,
-	.looks_right = looks_right,
-	.is_named = is_named,
-	.check = check,
+	.looks_right = link_options_right,
+	.is_named = port_veth_is_named,
+	.check = port_veth_check,
 	.remove = port_remove,
 };

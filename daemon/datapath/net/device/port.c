@@ -249,3 +249,19 @@ int port_remove(struct nl_sock *rtnl, uint32_t ifindex, const char *link_dir)
 		tc_tcx_unpin(link_dir, ifindex);
 	return r == -ENODEV ? 0 : r;
 }
+
+/* --- veths -------------------------------------------------------------------------------------------------------- */
+
+bool port_veth_is_named(const struct link_info *info)
+{
+	return strcmp(info->kind, "veth") == 0 && port_is_named(info);
+}
+
+int port_veth_check(const struct device_check *c, const struct link_info *info)
+{
+	int r = port_check(c, info);
+
+	if (r == 0 && !info->peer_elsewhere)
+		r = device_tell(c, "differs", "%s: its other end is in the VPC's namespace", c->spec->name);
+	return r ? r : port_check_programs(c);
+}

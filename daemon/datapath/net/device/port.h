@@ -30,6 +30,9 @@ int port_adopt(const struct device_request *q);
 int port_raise(const struct device_request *q);
 int port_check(const struct device_check *c, const struct link_info *info);
 int port_check_programs(const struct device_check *c);
+/* The same for ports that are veths. */
+bool port_veth_is_named(const struct link_info *info);
+int port_veth_check(const struct device_check *c, const struct link_info *info);
 int port_remove(struct nl_sock *rtnl, uint32_t ifindex, const char *link_dir);
 
 #endif

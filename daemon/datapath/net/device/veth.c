@@ -98,25 +98,6 @@ static int raise_both(const struct device_request *q)
 	return r == -ENODEV ? 0 : r;
 }
 
-static bool is_named(const struct link_info *info)
-{
-	return strcmp(info->kind, "veth") == 0 && port_is_named(info);
-}
-
-static bool looks_right(const struct link_info *info)
-{
-	return link_options_right(info);
-}
-
-static int check(const struct device_check *c, const struct link_info *info)
-{
-	int r = port_check(c, info);
-
-	if (r == 0 && !info->peer_elsewhere)
-		r = device_tell(c, "differs", "%s: its other end is in the VPC's namespace", c->spec->name);
-	return r ? r : port_check_programs(c);
-}
-
 const struct device_ops device_veth = {
 	.kind = "port",
 	.link_kind = "veth",
@@ -130,8 +111,8 @@ const struct device_ops device_veth = {
 	.ensure = ensure,
 	.adopt = port_adopt,
 	.raise = raise_both,
-	.looks_right = looks_right,
-	.is_named = is_named,
-	.check = check,
+	.looks_right = link_options_right,
+	.is_named = port_veth_is_named,
+	.check = port_veth_check,
 	.remove = port_remove,
 };
