@@ -22,6 +22,7 @@ teardown_file()
 }
 
 @test "export, apply, export: the same bytes and nothing to do, as YAML and as JSON" {
+	cd "$BATS_TEST_TMPDIR" || return
 	ctl export >one
 	run -0 ctl apply -f one
 	[ "$output" = "nothing to do: all is as the document says" ]
@@ -32,6 +33,7 @@ teardown_file()
 }
 
 @test "a dry run shows the plan and the flows that it would cut, and changes nothing" {
+	cd "$BATS_TEST_TMPDIR" || return
 	serve b --tcp 443
 	stream a open tcp-echo "$(ip_of b)" 443
 	ctl export | sed 's/from_port: 443/from_port: 8443/; s/to_port: 443/to_port: 8443/' >closed.yaml
@@ -48,6 +50,7 @@ teardown_file()
 }
 
 @test "a new VPC comes by one document, and prune takes it away again within the document's scope" {
+	cd "$BATS_TEST_TMPDIR" || return
 	cat >lab.yaml <<-'END'
 		vpcs:
 		- {name: lab, cidr: 10.60.0.0/16}
@@ -78,6 +81,7 @@ teardown_file()
 }
 
 @test "what is wrong with a document is said with its line, and nothing is done" {
+	cd "$BATS_TEST_TMPDIR" || return
 	printf 'vpcs:\n- name: x\n  cird: 10.0.0.0/8\n' >wrong.yaml
 	run -1 --separate-stderr ctl apply -f wrong.yaml
 	[ "$stderr" = "vpcctl: UnknownParameter: wrong.yaml:3: VPC 'x' has no 'cird'; did you mean 'cidr'?" ]
@@ -94,6 +98,7 @@ teardown_file()
 }
 
 @test "a plan that somebody was faster than is made again" {
+	cd "$BATS_TEST_TMPDIR" || return
 	# the state moves between each two requests of a client that asks one after the other
 	background a bash -c 'while "$0" sg create busy --vpc prod && "$0" sg delete busy --vpc prod; do :; done' "$VPCCTL" >/dev/null
 	for i in 1 2 3; do
