@@ -2,7 +2,7 @@
 # bash completion for vpcctl. Made by `vpcctl completion bash`: change the command table, not this file.
 # shellcheck shell=bash
 
-_vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering tag attach detach rename export apply status verify explain monitor top flow events log show completion'
+_vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering tag attach detach rename export apply confirm status verify explain monitor top flow events log show completion'
 declare -gA _vpcctl_verbs=(
 	[vpc]='create list show set set-dhcp-options add-cidr remove-cidr delete'
 	[prefix-list]='create list show set add remove restore delete'
@@ -111,7 +111,8 @@ declare -gA _vpcctl_options=(
 	['detach']='--vpc --dry-run'
 	['rename']='--vpc --dry-run'
 	['export']='--vpc'
-	['apply']='-f --prune -y --dry-run'
+	['apply']='-f --prune --confirm -y --dry-run'
+	['confirm']=''
 	['status']=''
 	['verify']=''
 	['explain']='--from --to --source-port --vpc'

@@ -141,15 +141,19 @@ static int print(struct cli *cli, struct applying *a, json_t *reply)
 	if (!a->shown)
 		apply_print_plan(cli, a->plan);
 	output_change(cli, reply);
+	if (args_get(a->args, "--confirm") && !cli->dry_run)
+		printf("taken back in %s s, unless: vpcctl confirm\n", args_get(a->args, "--confirm"));
 	return CLI_OK;
 }
 
 static int send(struct cli *cli, struct applying *a, json_t *changes, uint64_t revision, json_t **ret)
 {
+	const char *confirm = args_get(a->args, "--confirm");
 	json_t *body = json_pack("{s:O,s:I}", "changes", changes, "if_revision", (json_int_t)revision);
 	int status = body ? check_size(body) : api_oom();
 
-	(void)a;
+	if (status == CLI_OK && confirm && json_object_set_new(body, "confirm", json_integer(atoll(confirm))) < 0)
+		status = api_oom();
 	if (status != CLI_OK) {
 		json_decref(body);
 		return status;
@@ -204,6 +208,8 @@ static int run(struct cli *cli, const struct args *args)
 static const struct param params[] = {
 	{"-f", VALUE_FILE, PARAM_REQUIRED, "FILE", "the document, YAML or JSON; - is standard input"},
 	{"--prune", VALUE_FLAG, 0, NULL, "also delete what the document is about and doesn't name"},
+	{"--confirm", VALUE_NUMBER, 0, "SECONDS",
+	 "take it all back after so many seconds, unless vpcctl confirm comes before"},
 	{"-y", VALUE_FLAG, 0, NULL, "delete without asking; only a terminal is asked"},
 	PARAM_DRY_RUN,
 	PARAMS_END,
@@ -223,7 +229,8 @@ const struct command apply_command = {
 		 "document "
 		 "lists; prefix lists belong to the host. Network interfaces that are attached are never deleted. "
 		 "Applied again, a "
-		 "document changes nothing.",
+		 "document changes nothing. "
+		 "With --confirm, other changes are refused until the document is confirmed or taken back.",
 	.example =
 		"vpcctl apply -f prod.yaml --dry-run\nvpcctl export --vpc prod | sed s/443/8443/ | vpcctl apply -f -",
 	.run = run,

@@ -16,6 +16,7 @@
 	COMMAND(rename)       \
 	COMMAND(export)       \
 	COMMAND(apply)        \
+	COMMAND(confirm)      \
 	COMMAND(status)       \
 	COMMAND(verify)       \
 	COMMAND(explain)      \

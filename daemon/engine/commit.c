@@ -147,6 +147,7 @@ void commit_free(struct commit *c)
 	free(c->writes);
 	free(c->text);
 	free(c->command);
+	free(c->note);
 	notes_free(c->notes);
 	vpc_error_clear(&c->error);
 	free(c);

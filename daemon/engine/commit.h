@@ -8,8 +8,8 @@
 
 #include "engine/grace.h"
 
-/* What one transaction commits. It owns its documents (those of the writes) and text; the rest is borrowed until done()
- * is called. */
+/* What one transaction commits. It owns its documents (those of the writes), text and note; the rest is borrowed until
+ * done() is called. */
 struct commit {
 	struct engine *e;
 	uint64_t revision;
@@ -18,7 +18,8 @@ struct commit {
 	size_t n_writes;
 	struct store_reply reply; /* key NULL: none */
 	char *text;		  /* of the reply */
-	struct store_meta meta[2];
+	char *note;		  /* a meta value of any length, or NULL */
+	struct store_meta meta[3];
 	char value[2][GRACE_NOTE_MAX]; /* of the meta values */
 	size_t n_meta;
 	struct store_author author;

@@ -2,6 +2,7 @@
 #include "engine/audit.h"
 
 #include "engine/background.h"
+#include "engine/confirm.h"
 #include "engine/links.h"
 #include "engine/edge.h"
 #include "engine/expire.h"
@@ -329,6 +330,8 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 		return r;
 	choose_fast_path(e, config->use_fast_path);
 	r = load_model(e, reterr);
+	if (r == 0)
+		r = confirm_load(e, reterr);
 	if (r == 0 && traffic_start(e) < 0)
 		r = vpc_error_oom(reterr);
 	if (r == 0)
@@ -374,6 +377,7 @@ void engine_free(struct engine *e)
 	expire_end(e);
 	maps_audit_end(e);
 	traffic_end(e);
+	confirm_end(e);
 	links_end(e);
 	sd_event_source_unref(e->repair_timer);
 	sd_event_source_unref(e->check_timer);

@@ -55,6 +55,9 @@ struct engine_request {
 	size_t n_changes;
 	bool dry_run;
 	uint64_t if_revision; /* that the state must have; 0: any */
+	uint32_t confirm_s;   /* it is taken back unless it is confirmed within so many seconds; 0: it stays */
+	bool confirms;	      /* has no changes: keeps the change that waits for it */
+	bool takes_back;      /* has no changes: takes that change back; the engine's own */
 	struct caller caller;
 	uint64_t received_ns;  /* CLOCK_MONOTONIC: when the last byte was read */
 	char *idempotency_key; /* owned, or NULL */

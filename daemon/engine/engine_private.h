@@ -115,6 +115,8 @@ struct engine {
 
 	struct traffic *traffic; /* what VPCs received and sent */
 
+	struct confirm *confirm; /* a change that waits for its confirmation, or NULL */
+
 	sd_event_source *events_source;
 	struct verdict_listener *listeners;
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* GET /v1/status: what runs, how much of it, and what is wrong now. */
 #include "engine/status.h"
+
+#include "engine/confirm.h"
 #include "engine/audit_maps.h"
 #include "engine/edge.h"
 #include "engine/engine_private.h"
@@ -113,6 +115,8 @@ static json_t *pending_to_json(const struct engine *e)
 	if (!l.list)
 		return NULL;
 	condition_each(e->conditions, list_condition, &l);
+	if (e->confirm)
+		json_array_append_new(l.list, confirm_pending(e));
 	if (e->removing)
 		json_array_append_new(l.list, json_pack("{s:s,s:s,s:o}", "subsystem", "removal", "object", "", "reason",
 							json_sprintf("%u deletions of devices run", e->removing)));

@@ -17,6 +17,7 @@
 #include <inttypes.h>
 
 #include <vpc/clock.h>
+#include "engine/confirm.h"
 #include "engine/grace.h"
 #include "engine/removal.h"
 #include "engine/repair.h"
@@ -26,7 +27,7 @@
 #include "engine/txn.h"
 
 #include "datapath/maps/flows/flows.h"
-
+#include "model/former.h"
 #include "util/log.h"
 
 static void txn_try(struct txn *t);
@@ -49,9 +50,17 @@ int txn_validate(struct txn *t, struct vpc_error *reterr)
 		return vpc_error_set(reterr, VPC_E_REVISION_MISMATCH, "if_revision",
 				     "the state has revision %" PRIu64 ", not %" PRIu64, t->e->revision,
 				     request->if_revision);
+	r = confirm_check(t, reterr);
+	if (r < 0)
+		return r;
 	r = model_begin(t->e->model, &context, &t->mt);
 	if (r < 0)
 		return vpc_error_oom(reterr);
+	if (request->takes_back) {
+		r = confirm_take_back(t, reterr);
+		if (r < 0)
+			return r;
+	}
 	t->results = calloc(request->n_changes ? request->n_changes : 1, sizeof(*t->results));
 	if (!t->results)
 		return vpc_error_oom(reterr);
@@ -218,7 +227,10 @@ static void log_txn(const struct txn *t)
 		.enforced_ns = t->reply.enforced_ns,
 		.uid = request->caller.uid,
 		.pid = request->caller.pid,
-		.op = request->n_changes ? change_op_name(request->changes[0].op) : "nothing",
+		.op = request->n_changes    ? change_op_name(request->changes[0].op)
+		      : request->takes_back ? "taken back"
+		      : request->confirms   ? "confirm"
+					    : "nothing",
 		.object = request->n_changes ? t->results[0].id : "",
 		.changes = request->n_changes,
 	});
@@ -327,6 +339,7 @@ static void txn_publish(struct txn *t)
 	taps_flag(e, &t->plan);
 	t->reply.revision = e->revision;
 	grace_done(e);
+	confirm_published(t);
 	wait = txn_report_cut(t);
 	remember_names(t);
 	remember_traffic(t);
@@ -412,6 +425,7 @@ void txn_free(struct txn *t)
 	txn_rewind(t);
 	making_end(&t->making);
 	opening_free(t->opening);
+	former_free(t->former);
 	engine_request_free(t->request);
 	json_decref(t->reply.results);
 	json_decref(t->reply.pending);

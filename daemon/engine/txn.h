@@ -31,7 +31,8 @@ struct txn {
 	struct engine_reply reply;
 	struct net_removal *removal;
 	struct cut_report *cut_report;
-	bool handed_over; /* net has the namespaces of VPCs that aren't published */
+	struct former *former; /* what it changed, if it is to be confirmed */
+	bool handed_over;      /* net has the namespaces of VPCs that aren't published */
 };
 
 /* --- txn_submit.c --- */

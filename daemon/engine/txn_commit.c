@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The point of no return: what changed, its reply and the new revision in one durable store transaction. */
+#include "engine/confirm.h"
 #include "engine/grace.h"
 
 #include <vpc/clock.h>
@@ -163,8 +164,9 @@ static int fill_commit(struct txn *t, struct commit *c)
 		grace_format(&t->plan, t->maps_change, text);
 		add_meta(c, "sweep", text);
 	}
-	if (!t->request->idempotency_key)
-		return 0;
+	r = confirm_fill(t, c);
+	if (r < 0 || !t->request->idempotency_key)
+		return r;
 	t->reply.revision = c->revision;
 	t->reply.epoch = maps_epoch(t->e->maps) + (t->maps_change ? 1 : 0);
 	if (txn_build_results(t) < 0 || !(c->text = reply_text(t)))

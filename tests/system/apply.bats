@@ -107,3 +107,60 @@ teardown_file()
 	background_end
 	[ "$(ctl prefix-list list -o json | jq length)" -eq 3 ]
 }
+
+# described TEXT: what the group web's description is.
+described()
+{
+	[ "$(ctl sg show web --vpc prod -o json | jq -r .description)" = "$1" ]
+}
+
+@test "confirm: without it a change is taken back by itself, flows are cut as by a revoke, ids stay" {
+	cd "$BATS_TEST_TMPDIR" || return
+	id=$(ctl sg show web --vpc prod -o id)
+	ctl export | sed 's/web servers/open/' >open.yaml
+	sed -i 's/from_port: 443/from_port: 444/; s/to_port: 443/to_port: 444/' open.yaml
+	serve b --tcp 444
+	ctl apply -f open.yaml --confirm 8 >out
+	grep -q 'taken back in 8 s, unless: vpcctl confirm' out
+	stream a open tcp-echo "$(ip_of b)" 444
+	refused IncorrectState sg create other --vpc prod
+	ctl status | grep -q 'confirm.*taken back in'
+	wait_for 60 described 'web servers'
+	log_stops "$(stream_log open)" "$(now_ns)"
+	cannot a tcp "$(ip_of b)" 444
+	[ "$(ctl sg show web --vpc prod -o id)" = "$id" ]
+	refused IncorrectState confirm
+	verify_clean
+}
+
+@test "confirm: a change stays, and others are possible again" {
+	cd "$BATS_TEST_TMPDIR" || return
+	ctl export | sed 's/web servers/kept/' | ctl apply -f - --confirm 600 >/dev/null
+	ctl confirm
+	ctl sg create after --vpc prod >/dev/null
+	ctl sg delete after --vpc prod
+	described kept
+	! ctl status | grep -q 'taken back' || fail "something waits"
+	ctl export | sed 's/kept/web servers/' | ctl apply -f - >/dev/null
+}
+
+@test "confirm: also when vpcd is killed and its time is over before it starts, or after" {
+	cd "$BATS_TEST_TMPDIR" || return
+	ctl export >before.yaml
+	sed 's/web servers/lost/' before.yaml | ctl apply -f - --prune --confirm 1 >/dev/null
+	vpcd_stop KILL
+	sleep 1.2 # CLOCK_REALTIME must pass the time that was given
+	vpcd_start
+	wait_for 60 described 'web servers'
+	ctl export | cmp - before.yaml
+	sed 's/web servers/late/' before.yaml | ctl apply -f - --confirm 20 >/dev/null
+	vpcd_restart KILL
+	described late || described 'web servers'
+	wait_for 90 described 'web servers'
+	ctl export | cmp - before.yaml
+	sed 's/web servers/saved/' before.yaml | ctl apply -f - --confirm 600 >/dev/null
+	vpcd_restart KILL
+	ctl confirm
+	described saved
+	verify_clean
+}

@@ -11,6 +11,7 @@
 #include "cli/declare/check.h"
 #include "cli/declare/plan.h"
 #include "cli/lib/yaml.h"
+#include "model/former.h"
 #include "model_util.h"
 
 /* A host: a model, as the API shows it. */
@@ -97,6 +98,22 @@ static int plan_text(const struct snapshot *s, const char *text, bool prune, jso
 	return r == 0 ? plan_make(s, *ret_document, prune, ret, error) : r;
 }
 
+/* Set: the next transaction's former versions go here, and to former_read as a start would read them. */
+static struct former **keep_former;
+static struct former *former_read;
+
+/* The former versions, as the store's note keeps them and a start reads them. */
+static struct former *through_text(const struct model *before, const struct former *f)
+{
+	_cleanup_json_ json_t *list = former_to_json(before, f), *again = NULL;
+	_cleanup_free_ char *text = json_dumps(list, JSON_COMPACT);
+	struct former *ret = NULL;
+
+	again = json_loads(text, 0, NULL);
+	cr_assert_eq(former_from_json(before, again, &ret), 0);
+	return ret;
+}
+
 /* As vpcd does a transaction. */
 static void make_changes(struct model_bench *b, const json_t *list)
 {
@@ -119,6 +136,12 @@ static void make_changes(struct model_bench *b, const json_t *list)
 		cr_assert_geq(model_apply(t, &changes[i], &result, &error), 0, "change %zu, %s: %s: %s\n%s", i, one,
 			      error.field, error.message, shown);
 		change_result_clear(&result);
+	}
+	if (keep_former) {
+		cr_assert_eq(former_of_txn(t, keep_former), 0);
+		model_suspend(t);
+		former_read = through_text(b->m, *keep_former);
+		model_resume(t);
 	}
 	model_commit(t);
 	change_list_free(changes, n);
@@ -406,6 +429,76 @@ Test(declare, what_cannot_be_is_refused_with_its_line)
 	expect_refused("format: vpcd/9\n", false, 1, "InvalidParameterValue", "vpcd/1");
 	expect_refused("route_tables:\n- {name: main, vpc: prod, routes: [{destination: 1.0.0.0/8, target: out}]}\n",
 		       false, 2, "InvalidParameterValue", "nat/NAME");
+}
+
+/* Everything that a model shows but revisions and the order of lists, which a transaction changes. */
+static json_t *state_of(const struct model *m)
+{
+	json_t *state = json_object();
+
+	for (unsigned k = 0; k < OBJECT_KINDS; k++)
+		for (const struct object *o = model_next(m, k, NULL); o; o = model_next(m, k, o)) {
+			json_t *one = json_pack("[o,o]", model_to_json(m, o), model_to_document(m, o)), *part;
+			size_t i;
+
+			json_array_foreach (one, i, part) {
+				json_t *rules = json_object_get(part, "rules"), *rule, *by_id = json_object();
+				size_t n;
+
+				json_object_del(part, "revision");
+				json_object_del(part, "order");
+				json_array_foreach (rules, n, rule) {
+					json_object_del(rule, "revision");
+					if (json_object_get(rule, "id"))
+						json_object_set(by_id, json_string_value(json_object_get(rule, "id")),
+								rule);
+				}
+				if (json_object_size(by_id))
+					json_object_set(part, "rules", by_id);
+				json_decref(by_id);
+				json_object_del(part, "subnets");
+			}
+			json_object_set_new(state, o->id, one);
+		}
+	return state;
+}
+
+Test(declare, what_a_document_changed_can_be_taken_back)
+{
+	static const char *const documents[] = {
+		everything,
+		"scope: host\n",
+		"security_groups:\n- {name: web, vpc: prod, rules: []}\nenis:\n"
+		"- {name: web1, vpc: prod, subnet: app, security_groups: [db], secondary_ips: []}\n"
+		"route_tables:\n- {name: public, vpc: prod, routes: []}\n"
+		"elastic_ips:\n- {name: web, eni: fw, vpc: prod}\n"
+		"internet_gateways:\n- {name: new, vpc: lab}\n",
+	};
+
+	apply(&host, documents[0], false);
+	for (size_t i = 1; i < ARRAY_SIZE(documents); i++) {
+		_cleanup_json_ json_t *before = state_of(host.m), *after = NULL;
+		struct model_context context = {.instance = "default"};
+		struct vpc_error error = VPC_ERROR_INIT;
+		_cleanup_free_ char *shown = NULL, *then = NULL;
+		struct former *f, *read;
+		struct model_txn *t;
+
+		keep_former = &f;
+		apply(&host, documents[i], i == 1);
+		keep_former = NULL;
+		read = former_read;
+		context.revision = ++host.revision;
+		cr_assert_eq(model_begin(host.m, &context, &t), 0);
+		cr_assert_geq(model_take_back(t, read, &error), 0, "%s", error.message);
+		model_commit(t);
+		after = state_of(host.m);
+		shown = json_dumps(before, JSON_SORT_KEYS | JSON_INDENT(1));
+		then = json_dumps(after, JSON_SORT_KEYS | JSON_INDENT(1));
+		expect_same(then, shown);
+		former_free(f);
+		former_free(read);
+	}
 }
 
 Test(declare, json_that_yaml_cannot_read)

@@ -30,7 +30,9 @@ static int change_association(struct plan *p, struct node *n, const json_t *befo
 {
 	const char *vpc = json_string_value(plan_wanted(n, "vpc")), *eni = json_string_value(plan_wanted(n, "eni")),
 		   *nat = json_string_value(plan_wanted(n, "nat_gateway"));
-	const json_t *address = plan_wanted(n, "private_ip");
+	/* Another network interface has other addresses. */
+	const json_t *address = json_object_get(n->after, "eni") ? json_object_get(n->after, "private_ip")
+								 : plan_wanted(n, "private_ip");
 	json_t *to = NULL;
 	int r;
 

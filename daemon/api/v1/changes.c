@@ -50,7 +50,7 @@ static void reply_done(struct request *r, const json_t *reply)
 	unsigned status = json_is_true(json_object_get(reply, "dry_run")) ? 200 : operation_of(r)->status;
 	_cleanup_json_ json_t *object = NULL;
 
-	if (operation_of(r)->body == BODY_TRANSACTION) {
+	if (operation_of(r)->op == CHANGE_OPS) {
 		request_reply_json(r, status, reply);
 		return;
 	}
@@ -236,6 +236,7 @@ static int decode_many(struct request *r, const json_t *body, struct engine_requ
 	if (n < 0)
 		return n;
 	request->if_revision = options.if_revision;
+	request->confirm_s = (uint32_t)options.confirm;
 	for (size_t i = 0; i < request->n_changes; i++) {
 		/* The address' scope is for the changes that don't name their own. */
 		if (request->changes[i].scope)
@@ -288,6 +289,24 @@ void handle_change(struct request *r)
 		request_reply_error(r, &error);
 		return;
 	}
+	request_drop_body(r);
+	engine_submit(r->api->engine, request, on_reply, request_ref(r));
+}
+
+void handle_confirm(struct request *r)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct engine_request *request = calloc(1, sizeof(*request));
+
+	if (!request) {
+		vpc_error_oom(&error);
+		request_reply_error(r, &error);
+		return;
+	}
+	*request = (struct engine_request){.confirms = true,
+					   .command = strdup("confirm"),
+					   .caller = request_caller(r),
+					   .received_ns = r->received_ns};
 	request_drop_body(r);
 	engine_submit(r->api->engine, request, on_reply, request_ref(r));
 }

@@ -351,12 +351,19 @@ static int decode_element(const json_t *object, struct change *ret, struct vpc_e
 	return decode_fields(object, op, 0, true, ret, &dry_run, reterr);
 }
 
+/* A day. */
+#define CONFIRM_MAX_S 86400
+
 #define OPTION(json_name, value_type, field, description) \
 	MEMBER(json_name, value_type, transaction_options, field, field, description)
 
 const struct member decode_transaction_members[] = {
 	OPTION("dry_run", value_bool, dry_run, "check and reply, but change nothing"),
 	OPTION("if_revision", value_revision, if_revision, "revision that the whole state must have"),
+	OPTION("confirm", value_integer, confirm,
+	       "seconds, 1 to 86400: taken back as a whole unless POST /v1/confirm comes before; until then other "
+	       "changes are "
+	       "refused"),
 };
 const size_t decode_n_transaction_members = ARRAY_SIZE(decode_transaction_members);
 
@@ -380,6 +387,9 @@ int decode_transaction_options(const json_t *object, struct transaction_options 
 		if (r < 0)
 			return r;
 	}
+	if (json_object_get(object, "confirm") && (ret->confirm < 1 || ret->confirm > CONFIRM_MAX_S))
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "confirm",
+				     "confirm is 1 to %d seconds, not %lld", CONFIRM_MAX_S, (long long)ret->confirm);
 	return 0;
 }
 
@@ -396,7 +406,7 @@ static int check_transaction(const json_t *object, struct vpc_error *reterr)
 
 		if (strcmp(key, "changes") != 0 && !is_option(key))
 			return vpc_error_set(reterr, VPC_E_UNKNOWN_PARAMETER, place_member(place, "", key),
-					     "a transaction has changes, dry_run and if_revision");
+					     "a transaction has changes, dry_run, if_revision and confirm");
 	}
 	if (!changes)
 		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, "changes", "changes is required");

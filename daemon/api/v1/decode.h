@@ -30,6 +30,7 @@ int decode_change(const json_t *object, enum change_op op, uint64_t from_path, s
 struct transaction_options {
 	bool dry_run;
 	uint64_t if_revision; /* that of the whole state; 0: any */
+	int64_t confirm;      /* seconds; 0: not given */
 };
 extern const struct member decode_transaction_members[];
 extern const size_t decode_n_transaction_members;

@@ -15,6 +15,7 @@ void handle_prefix_entries(struct request *r);
 
 /* changes.c: through the engine, one transaction a request */
 void handle_change(struct request *r);
+void handle_confirm(struct request *r);
 
 /* reports.c */
 void handle_status(struct request *r);

@@ -142,6 +142,8 @@ const struct operation operations[] = {
 	      Q(VPC), "EniChanged", "replaces a network interface's security groups"),
 	WRITE("POST", "/v1/transactions", handle_change, CHANGE_OPS, FIELD_COUNT, BODY_TRANSACTION, 200, Q(VPC),
 	      "TransactionDone", "makes any changes, all or nothing"),
+	WRITE("POST", "/v1/confirm", handle_confirm, CHANGE_OPS, FIELD_COUNT, BODY_NONE, 200, 0, "TransactionDone",
+	      "keeps the change that waits for its confirmation"),
 	READ("/v1/status", handle_status, OBJECT_KINDS, 0, JSON, "Status", "what runs, and how it is"),
 	READ("/v1/verify", handle_verify, OBJECT_KINDS, 0, JSON, "Verification",
 	     "reads the kernel back and compares it with the model"),

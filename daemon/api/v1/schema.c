@@ -79,7 +79,7 @@ static const struct schema_field status_fields[] = {
 	{"flow_shares", SCHEMA_OBJECT, "by VPC's id: what it has of the map of established flows"},
 };
 static const struct schema_field condition_fields[] = {
-	{"subsystem", SCHEMA_STRING, "network, removal, store, edge or maps"},
+	{"subsystem", SCHEMA_STRING, "network, removal, store, edge, maps or confirm"},
 	{"object", SCHEMA_STRING, "id of what is concerned; empty: the subsystem"},
 	{"reason", SCHEMA_STRING, "what is wrong, and what to do"},
 	{"since", SCHEMA_STRING, NULL},
