@@ -58,6 +58,7 @@ struct engine_request {
 	uint32_t confirm_s;   /* it is taken back unless it is confirmed within so many seconds; 0: it stays */
 	bool confirms;	      /* has no changes: keeps the change that waits for it */
 	bool takes_back;      /* has no changes: takes that change back; the engine's own */
+	bool explain; /* with dry_run: the reply says whom it lets talk with whom */
 	struct caller caller;
 	uint64_t received_ns;  /* CLOCK_MONOTONIC: when the last byte was read */
 	char *idempotency_key; /* owned, or NULL */
@@ -83,6 +84,7 @@ struct engine_reply {
 	uint64_t cut_flows_total;
 	bool cut_flows_uncounted; /* nor will they be: an earlier change's still are */
 	bool cut_flows_pending;	  /* they aren't known: there are too many flows to wait for */
+	json_t *reach;		  /* of a request with `explain`: see explain_change() */
 	const char *replayed; /* a kept reply's text, when the idempotency key was known; then nothing else is set */
 	bool dry_run;
 };

@@ -25,6 +25,7 @@
 #include "engine/traffic.h"
 #include "engine/workloads.h"
 #include "engine/txn.h"
+#include "observe/explain/explain.h"
 
 #include "datapath/maps/flows/flows.h"
 #include "model/former.h"
@@ -283,6 +284,8 @@ static void txn_try(struct txn *t)
 	remember_names(t);
 	txn_try_cut(t);
 	txn_build_results(t);
+	if (t->request->explain)
+		t->reply.reach = explain_change(t->e->model, t->mt);
 	t->reply.dry_run = true;
 	t->reply.revision = t->e->revision;
 	t->reply.epoch = maps_epoch(t->e->maps);
@@ -431,6 +434,7 @@ void txn_free(struct txn *t)
 	json_decref(t->reply.pending);
 	json_decref(t->reply.warnings);
 	json_decref(t->reply.cut_flows);
+	json_decref(t->reply.reach);
 	vpc_error_clear(&t->reply.error);
 	free(t);
 }

@@ -32,4 +32,9 @@ void explain_question_clear(struct explain_question *q);
 int explain_answer(const struct maps *maps, const struct model *model, uint64_t now_ns,
 		   const struct explain_question *q, json_t **ret, struct vpc_error *reterr);
 
+struct model_txn;
+/* What a transaction, whose changes are applied and not committed, would newly allow and newly deny between which ENIs
+ * and ports (compare.h). NULL: out of memory. */
+json_t *explain_change(struct model *m, struct model_txn *t);
+
 #endif
