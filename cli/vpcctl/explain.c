@@ -11,6 +11,7 @@
 #include "cli/lib/screen.h"
 #include "cli/lib/table.h"
 #include "cli/vpcctl/commands.h"
+#include "cli/vpcctl/explain_change.h"
 #include "cli/vpcctl/resource.h"
 
 #define PORT_MAX 65535
@@ -142,9 +143,14 @@ static int ask(struct cli *cli, const struct args *args, json_t **ret)
 static int run(struct cli *cli, const struct args *args)
 {
 	_cleanup_json_ json_t *answer = NULL;
-	int status = ask(cli, args, &answer);
+	int status = CLI_OK;
 	bool allowed;
 
+	if (args_get(args, "--change"))
+		return explain_change_run(cli, args);
+	if (!args_get(args, "--from") || !args_get(args, "--to") || !args_get(args, "PROTO"))
+		return args_wrong(args, "explain needs --from, --to and PROTO, or --change");
+	status = ask(cli, args, &answer);
 	if (status != CLI_OK)
 		return status;
 	allowed = strcmp(json_member_text(answer, "verdict") ?: "", "allow") == 0;
@@ -158,12 +164,13 @@ static int run(struct cli *cli, const struct args *args)
 }
 
 static const struct param params[] = {
-	{"--from", VALUE_ENI, PARAM_REQUIRED, "ENI|IP", "who sends: a network interface, or an address"},
-	{"--to", VALUE_ENI, PARAM_REQUIRED, "ENI|IP", "who receives"},
-	{"PROTO", VALUE_PROTOCOL, PARAM_REQUIRED, NULL, "tcp, udp, icmp, icmpv6 or a number"},
+	{"--from", VALUE_ENI, 0, "ENI|IP", "who sends: a network interface, or an address"},
+	{"--to", VALUE_ENI, 0, "ENI|IP", "who receives"},
+	{"PROTO", VALUE_PROTOCOL, 0, NULL, "tcp, udp, icmp, icmpv6 or a number"},
 	{"PORT", VALUE_TEXT, 0, NULL, "destination port; of icmp TYPE or TYPE/CODE (default: echo)"},
 	{"--source-port", VALUE_NUMBER, 0, "PORT", "look at the flow from this port too, if it is known"},
 	{"--vpc", VALUE_VPC, 0, "VPC", "where names and private addresses are looked up"},
+	{"--change", VALUE_FILE, 0, "FILE", "a set of changes as of POST /v1/transactions; - for standard input"},
 	PARAMS_END,
 };
 
@@ -171,10 +178,15 @@ const struct command explain_command = {
 	.noun = "explain",
 	.summary = "say whether a connection would work, and which rule allows it or what is missing",
 	.params = params,
+	.usage = "--from ENI|IP --to ENI|IP PROTO [PORT] [--source-port PORT] [--vpc VPC]\n--change FILE",
 	.notes = "The verdict comes from the tables that packets are judged by. Nothing is sent and nothing changes. "
-		 "Exit status 0: it works. 1: it doesn't, and the last lines say what would open it.",
+		 "Exit status 0: it works. 1: it doesn't, and the last lines say what would open it. With --change: "
+		 "what "
+		 "the changes would newly allow and newly deny between which groups and ports, and which flows they "
+		 "would cut.",
 	.example = "vpcctl explain --from web1 --to db1 tcp 5432\n"
 		   "vpcctl explain --from 198.51.100.7 --to web1 tcp 443\n"
-		   "vpcctl explain --from web1 --to 10.0.2.9 icmp",
+		   "vpcctl explain --from web1 --to 10.0.2.9 icmp\n"
+		   "vpcctl explain --change changes.json",
 	.run = run,
 };

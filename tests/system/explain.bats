@@ -183,3 +183,30 @@ rule_of()
 	can "$P-x1" tcp "$(ip_of "$P-y1")" 7000
 	[ "$(jq -r '[.steps[] | select(.rule_id)] | length' <<<"$ANSWER")" = 2 ]
 }
+
+@test "a set of changes: what it would newly allow and deny, and which flows it would cut; nothing changes" {
+	local change answer revision
+	world "$P"
+	sg_new "$P-web" "$P"
+	sg_new "$P-db" "$P"
+	plug "$P-a" "$P-app" --sg "$P-web"
+	plug "$P-b" "$P-db" --sg "$P-db"
+	serve "$P-b" --tcp 7000
+	change='{"changes": [{"op": "sg.authorize", "vpc": "'$P'", "security_group_id": "'$P-db'", "rules": [{"direction": "ingress", "protocol": "tcp", "from_port": 7000, "to_port": 7000, "sg_id": "'$P-web'"}]}]}'
+	revision=$(ctl -o json status | jq .revision)
+	answer=$(ctl -o json explain --change - <<<"$change")
+	[ "$(jq -c '[.allowed[] | [.from.eni_names[0], .to.eni_names[0], .ip_version, .ports[0]]]' <<<"$answer")" = \
+		"[[\"$P-a\",\"$P-b\",4,\"tcp 7000\"],[\"$P-a\",\"$P-b\",6,\"tcp 7000\"]]" ] || fail "$answer"
+	[ "$(jq .denied_total <<<"$answer")" = 0 ]
+	[ "$(ctl -o json status | jq .revision)" = "$revision" ]
+	cannot "$P-a" tcp "$(ip_of "$P-b")" 7000
+
+	ctl sg authorize "$P-db" ingress tcp 7000 --sg "$P-web" --vpc "$P" >/dev/null
+	stream "$P-a" one tcp-recv "$(ip_of "$P-b")" 7000
+	answer=$(ctl -o json explain --change - <<<"${change/authorize/revoke}")
+	[ "$(jq -c '[.denied[] | .ports[0]] | unique' <<<"$answer")" = '["tcp 7000"]' ] || fail "$answer"
+	[ "$(jq '.cut_flows_total' <<<"$answer")" = 1 ] || fail "$answer"
+	run -0 ctl explain --change - <<<"${change/authorize/revoke}"
+	[[ $output == *"newly denied: 2"* ]]
+	refused MissingParameter explain --change - <<<'{}'
+}

@@ -177,7 +177,9 @@ static json_t *question_schema(void)
 	struct builder properties = object_start();
 
 	add_members(&properties, explain_members, explain_n_members, UINT64_MAX);
-	return request_object(&properties, names_of(explain_members, explain_n_members, explain_required));
+	return json_pack("{s:[o,o]}", "oneOf",
+			 request_object(&properties, names_of(explain_members, explain_n_members, explain_required)),
+			 transaction_schema());
 }
 
 static json_t *members_schema(const struct body_members *body)

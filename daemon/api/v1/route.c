@@ -150,7 +150,8 @@ const struct operation operations[] = {
 	READ("/v1/traffic", handle_traffic, OBJECT_KINDS, 0, JSON, "Traffic",
 	     "what VPCs, and the network interfaces and rules with the most traffic, have counted"),
 	WRITE("POST", "/v1/explain", handle_explain, CHANGE_OPS, FIELD_COUNT, BODY_QUESTION, 200, 0, "Explanation",
-	      "what becomes of the first packet of a flow, and why; changes nothing"),
+	      "what becomes of the first packet of a flow, and why; or whom changes would let talk with whom. Changes "
+	      "nothing"),
 	READ("/v1/verdicts", handle_verdicts, OBJECT_KINDS, Q(DROPS) | Q(ENI) | Q(VPC), "application/x-ndjson",
 	     "Verdict", "verdicts as they happen: a stream of JSON lines"),
 	READ("/v1/flows", handle_flows, OBJECT_KINDS,

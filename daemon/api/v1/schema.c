@@ -238,6 +238,27 @@ static const struct schema_field explanation_fields[] = {
 	{"commands", SCHEMA_STRINGS, "what would open the steps that refuse"},
 	{"epoch", SCHEMA_INTEGER, "of the maps that were read"},
 	{"revision", SCHEMA_INTEGER, NULL},
+	/* of changes */
+	{"allowed", SCHEMA_LIST_OF("Reach"), "what changes would newly allow, at most 100"},
+	{"allowed_total", SCHEMA_INTEGER, NULL},
+	{"denied", SCHEMA_LIST_OF("Reach"), "what changes would newly deny, at most 100"},
+	{"denied_total", SCHEMA_INTEGER, NULL},
+	{"complete", SCHEMA_BOOLEAN, "false: looking at everything would have taken too long"},
+	{"cut_flows", SCHEMA_LIST_OF("CutFlow"), "established flows that changes would cut, at most 100"},
+	{"cut_flows_total", SCHEMA_INTEGER, NULL},
+};
+static const struct schema_field reach_fields[] = {
+	{"from", SCHEMA_REF("ReachEnd"), "who opens a flow"},
+	{"to", SCHEMA_REF("ReachEnd"), NULL},
+	{"ip_version", SCHEMA_INTEGER, "4 or 6"},
+	{"ports", SCHEMA_STRINGS, "as \"tcp 443\", at most 32"},
+};
+static const struct schema_field reach_end_fields[] = {
+	{"cidr", SCHEMA_STRING, "outside of the VPC"},
+	{"security_groups", SCHEMA_STRINGS, "names of the groups that the network interfaces have"},
+	{"enis", SCHEMA_INTEGER, "how many network interfaces"},
+	{"eni_ids", SCHEMA_STRINGS, "of the first five"},
+	{"eni_names", SCHEMA_STRINGS, "of the first five"},
 };
 static const struct schema_field explanation_end_fields[] = {
 	{"address", SCHEMA_STRING, NULL},
@@ -308,6 +329,8 @@ const struct schema schema_others[] = {
 	{"OutsideFlow", FIELDS(outside_flow_fields)},
 	{"FlowList", FIELDS(flow_list_fields)},
 	{"FlowsCut", FIELDS(flows_cut_fields)},
+	{"Reach", FIELDS(reach_fields)},
+	{"ReachEnd", FIELDS(reach_end_fields)},
 	{"OpenApi", NULL, 0},
 	{"Problem", FIELDS(problem_fields)},
 };

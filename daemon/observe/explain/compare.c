@@ -248,7 +248,7 @@ static void reach_in(struct comparison *c, unsigned i, const struct allowed_end 
 
 /* Compares both worlds, and notes the difference. from, to: by world. */
 static void compare_ends(struct comparison *c, const struct allowed_end from[2], const struct allowed_end to[2],
-			 struct reach *reach)
+			 struct reach_ends *ends)
 {
 	reach_in(c, 0, &from[0], &to[0], &c->was);
 	reach_in(c, 1, &from[1], &to[1], &c->is);
@@ -256,8 +256,8 @@ static void compare_ends(struct comparison *c, const struct allowed_end from[2],
 		return;
 	region_without(&c->is, &c->was, &c->gained);
 	region_without(&c->was, &c->is, &c->lost);
-	c->oom = c->oom || c->gained.failed || c->lost.failed || !reach_note(&c->reaches, reach, true, &c->gained) ||
-		 !reach_note(&c->reaches, reach, false, &c->lost);
+	c->oom = c->oom || c->gained.failed || c->lost.failed || !reach_note(&c->reaches, ends, true, &c->gained) ||
+		 !reach_note(&c->reaches, ends, false, &c->lost);
 }
 
 static struct allowed_end end_of(const struct world_eni *e, unsigned family)
@@ -265,25 +265,16 @@ static struct allowed_end end_of(const struct world_eni *e, unsigned family)
 	return e ? (struct allowed_end){.eni = e, .cidr = single(&e->address[family])} : (struct allowed_end){0};
 }
 
-static bool may_meet(const struct comparison *c, const struct bucket *x, const struct bucket *y)
-{
-	const struct world_eni *a = x->after ? x->after : x->before, *b = y->after ? y->after : y->before;
-
-	(void)c;
-	return x != y || x->enis.n > 1 ? a && b : false;
-}
-
 static void compare_pair(struct comparison *c, const struct bucket *x, const struct bucket *y)
 {
-	if (!may_meet(c, x, y))
+	if (x == y && x->enis.n < 2)
 		return;
 	for (unsigned family = 0; family < 2; family++) {
 		struct allowed_end from[2] = {end_of(x->before, family), end_of(x->after, family)};
 		struct allowed_end to[2] = {end_of(y->before, family), end_of(y->after, family)};
-		struct reach reach = {.family = family ? 6 : 4, .from = &x->enis, .to = &y->enis};
+		struct reach_ends ends = {.family = family ? 6 : 4, .from = &x->enis, .to = &y->enis};
 
-		reach.pairs = (uint64_t)x->enis.n * (x == y ? y->enis.n - 1 : y->enis.n);
-		compare_ends(c, from, to, &reach);
+		compare_ends(c, from, to, &ends);
 	}
 }
 
@@ -366,16 +357,16 @@ static void compare_outside(struct comparison *c, const struct bucket *b, const 
 	unsigned family = cidr->addr.family == 6;
 	struct allowed_end me[2] = {end_of(b->before, family), end_of(b->after, family)};
 	struct allowed_end outside[2] = {{.cidr = *cidr}, {.cidr = *cidr}};
-	struct reach reach = {.family = cidr->addr.family, .pairs = b->enis.n};
+	struct reach_ends ends = {.family = cidr->addr.family};
 
 	if (outward) {
-		reach.from = &b->enis;
-		reach.to_cidr = *cidr;
-		compare_ends(c, me, outside, &reach);
+		ends.from = &b->enis;
+		ends.to_cidr = *cidr;
+		compare_ends(c, me, outside, &ends);
 	} else {
-		reach.to = &b->enis;
-		reach.from_cidr = *cidr;
-		compare_ends(c, outside, me, &reach);
+		ends.to = &b->enis;
+		ends.from_cidr = *cidr;
+		compare_ends(c, outside, me, &ends);
 	}
 }
 
@@ -444,6 +435,7 @@ json_t *compare(struct world *before, struct world *after)
 	collect_narrow(&c);
 	fill_buckets(&c);
 	compare_buckets(&c);
+	reaches_join(&c.reaches);
 	if (!c.oom)
 		json = reaches_json(&c.reaches, after, before, c.complete);
 	comparison_clear(&c);

@@ -41,61 +41,109 @@ static bool same_cidr(const struct cidr *a, const struct cidr *b)
 	return a->plen == b->plen && ip_equal(&a->addr, &b->addr);
 }
 
-/* Whether one outside holds the other. */
-static bool holds(const struct reach *wide, const struct reach *r)
+#define FIRST(list) ((list).n ? (list).at[0] : NULL)
+
+/* Whether a difference that is known already says this one: of a wider part of the outside, or as one more receiver.
+ * ret_more: it is one more. */
+static bool known_says(struct reach *k, const struct reach_ends *e, bool allowed, const struct region *region,
+		       bool *ret_more)
 {
-	if (wide->from && wide->to)
-		return true;
-	return wide->from ? cidr_contains(&wide->to_cidr, &r->to_cidr) : cidr_contains(&wide->from_cidr, &r->from_cidr);
+	*ret_more = false;
+	if (k->allowed != allowed || k->family != e->family || k->from.n > 1 || FIRST(k->from) != e->from ||
+	    !region_equal(&k->region, region))
+		return false;
+	if (!e->from)
+		return FIRST(k->to) == e->to && cidr_contains(&k->from_cidr, &e->from_cidr);
+	if (!e->to)
+		return !k->to.n && cidr_contains(&k->to_cidr, &e->to_cidr);
+	*ret_more = k->to.n && same_groups(k->to.at[0], e->to);
+	return *ret_more;
 }
 
-static bool is_same(const struct reach *a, const struct reach *b)
+static bool push(struct reach_list *l, const struct reach_enis *enis)
 {
-	return a->allowed == b->allowed && a->family == b->family && same_groups(a->from, b->from) &&
-	       same_groups(a->to, b->to) && region_equal(&a->region, &b->region);
+	const struct reach_enis **added = enis ? ARRAY_PUSH(l) : NULL;
+
+	if (added)
+		*added = enis;
+	return !enis || added;
 }
 
-bool reach_note(struct reaches *r, const struct reach *reach, bool allowed, const struct region *region)
+static void reach_clear(struct reach *r)
 {
-	struct reach wanted = *reach, *added;
+	region_clear(&r->region);
+	free(r->from.at);
+	free(r->to.at);
+}
+
+bool reach_note(struct reaches *r, const struct reach_ends *e, bool allowed, const struct region *region)
+{
+	struct reach *added;
+	bool more;
 
 	if (!region->list.n)
 		return true;
-	wanted.allowed = allowed;
-	wanted.region = *region;
-	for (size_t i = 0; i < r->list.n; i++) {
-		struct reach *known = &r->list.at[i];
-
-		if (!is_same(known, &wanted) || !holds(known, &wanted))
-			continue;
-		/* The same part of the outside, of other ENIs; or a part of it, of the same ones. */
-		if (known->from == wanted.from && known->to == wanted.to && (!known->from || !known->to))
-			return true;
-		if (same_cidr(&known->from_cidr, &wanted.from_cidr) && same_cidr(&known->to_cidr, &wanted.to_cidr)) {
-			known->pairs += reach->pairs;
-			return true;
-		}
-	}
-	r->total[allowed]++;
+	for (size_t i = 0; i < r->list.n; i++)
+		if (known_says(&r->list.at[i], e, allowed, region, &more))
+			return !more || push(&r->list.at[i].to, e->to);
 	if (r->list.n == REACHES_MAX) {
-		r->left_out++;
+		r->left_out[allowed]++;
 		return true;
 	}
-	wanted.region = (struct region){0};
+	added = ARRAY_PUSH(&r->list);
+	if (!added)
+		return false;
+	*added = (struct reach){
+		.allowed = allowed, .family = e->family, .from_cidr = e->from_cidr, .to_cidr = e->to_cidr};
 	for (size_t i = 0; i < region->list.n; i++)
-		region_add(&wanted.region, region->list.at[i].first, region->list.at[i].last);
-	added = wanted.region.failed ? NULL : ARRAY_PUSH(&r->list);
-	if (added)
-		*added = wanted;
-	else
-		region_clear(&wanted.region);
-	return added != NULL;
+		region_add(&added->region, region->list.at[i].first, region->list.at[i].last);
+	return push(&added->from, e->from) && push(&added->to, e->to) && !added->region.failed;
+}
+
+static bool same_list(const struct reach_list *x, const struct reach_list *y)
+{
+	return x->n == y->n && (!x->n || memcmp(x->at, y->at, x->n * sizeof(*x->at)) == 0);
+}
+
+/* Moves what b says into a, if they differ in one end alone, and both ends there have the same groups. */
+static bool join(struct reach *a, struct reach *b)
+{
+	bool one_to = same_list(&a->to, &b->to) && same_cidr(&a->to_cidr, &b->to_cidr);
+	bool one_from = same_list(&a->from, &b->from) && same_cidr(&a->from_cidr, &b->from_cidr);
+
+	if (a->allowed != b->allowed || a->family != b->family || !region_equal(&a->region, &b->region))
+		return false;
+	if (one_to && b->from.n && a->from.n && same_groups(a->from.at[0], b->from.at[0])) {
+		for (size_t i = 0; i < b->from.n; i++)
+			if (!push(&a->from, b->from.at[i]))
+				return false;
+		return true;
+	}
+	if (!one_from || !b->to.n || !a->to.n || !same_groups(a->to.at[0], b->to.at[0]))
+		return false;
+	for (size_t i = 0; i < b->to.n; i++)
+		if (!push(&a->to, b->to.at[i]))
+			return false;
+	return true;
+}
+
+void reaches_join(struct reaches *r)
+{
+	for (size_t i = 0; i < r->list.n; i++)
+		for (size_t k = i + 1; k < r->list.n;) {
+			if (!join(&r->list.at[i], &r->list.at[k])) {
+				k++;
+				continue;
+			}
+			reach_clear(&r->list.at[k]);
+			r->list.at[k] = r->list.at[--r->list.n];
+		}
 }
 
 void reaches_clear(struct reaches *r)
 {
 	for (size_t i = 0; i < r->list.n; i++)
-		region_clear(&r->list.at[i].region);
+		reach_clear(&r->list.at[i]);
 	free(r->list.at);
 	*r = (struct reaches){0};
 }
@@ -158,20 +206,24 @@ static json_t *groups_json(const struct world_eni *e, const struct world *w[2])
 }
 
 /* One end: {"cidr"} or {"security_groups", "enis", "eni_ids", "eni_names"}. */
-static json_t *end_json(const struct reach_enis *e, const struct cidr *cidr, const struct world *w[2])
+static json_t *end_json(const struct reach_list *l, const struct cidr *cidr, const struct world *w[2])
 {
 	json_t *ids, *names;
 	char text[CIDR_STRLEN];
+	json_int_t enis = 0;
 
-	if (!e)
+	if (!l->n)
 		return json_pack("{s:s}", "cidr", cidr_format(cidr, text));
 	ids = json_array();
 	names = json_array();
-	for (size_t i = 0; i < e->n && i < REACH_NAMED; i++) {
-		json_array_append_new(ids, json_string(e->named[i]->id));
-		json_array_append_new(names, json_string(e->named[i]->name));
+	for (size_t k = 0; k < l->n; k++) {
+		enis += (json_int_t)l->at[k]->n;
+		for (size_t i = 0; i < l->at[k]->n && i < REACH_NAMED && json_array_size(ids) < REACH_NAMED; i++) {
+			json_array_append_new(ids, json_string(l->at[k]->named[i]->id));
+			json_array_append_new(names, json_string(l->at[k]->named[i]->name));
+		}
 	}
-	return json_pack("{s:o,s:I,s:o,s:o}", "security_groups", groups_json(e->named[0], w), "enis", (json_int_t)e->n,
+	return json_pack("{s:o,s:I,s:o,s:o}", "security_groups", groups_json(l->at[0]->named[0], w), "enis", enis,
 			 "eni_ids", ids, "eni_names", names);
 }
 
@@ -182,9 +234,8 @@ static json_t *reach_json(const struct reach *r, const struct world *w[2])
 	for (size_t i = 0; ports && i < r->region.list.n; i++)
 		if (!ports_json(ports, &r->region.list.at[i]))
 			return NULL;
-	return json_pack("{s:o,s:o,s:i,s:O,s:I}", "from", end_json(r->from, &r->from_cidr, w), "to",
-			 end_json(r->to, &r->to_cidr, w), "ip_version", r->family, "ports", ports, "pairs",
-			 (json_int_t)r->pairs);
+	return json_pack("{s:o,s:o,s:i,s:O}", "from", end_json(&r->from, &r->from_cidr, w), "to",
+			 end_json(&r->to, &r->to_cidr, w), "ip_version", r->family, "ports", ports);
 }
 
 json_t *reaches_json(const struct reaches *r, const struct world *after, const struct world *before, bool complete)
@@ -192,16 +243,17 @@ json_t *reaches_json(const struct reaches *r, const struct world *after, const s
 	const struct world *w[2] = {after, before};
 	_cleanup_json_ json_t *denied = json_array(), *allowed = json_array();
 	json_t *const lists[2] = {denied, allowed};
-	bool all = complete && !r->left_out;
+	json_int_t total[2] = {(json_int_t)r->left_out[0], (json_int_t)r->left_out[1]};
 
 	for (size_t i = 0; i < r->list.n; i++) {
 		json_t *list = lists[r->list.at[i].allowed];
 
+		total[r->list.at[i].allowed]++;
 		if (json_array_size(list) >= COMPARE_ENTRIES_MAX)
 			continue;
 		if (json_array_append_new(list, reach_json(&r->list.at[i], w)) < 0)
 			return NULL;
 	}
-	return json_pack("{s:O,s:I,s:O,s:I,s:b}", "allowed", lists[1], "allowed_total", (json_int_t)r->total[1],
-			 "denied", lists[0], "denied_total", (json_int_t)r->total[0], "complete", all);
+	return json_pack("{s:O,s:I,s:O,s:I,s:b}", "allowed", allowed, "allowed_total", total[1], "denied", denied,
+			 "denied_total", total[0], "complete", complete);
 }

@@ -20,22 +20,36 @@ static inline void reach_enis_clear(struct reach_enis *e)
 	*e = (struct reach_enis){0};
 }
 
+/* Several of them, borrowed. */
+struct reach_list {
+	const struct reach_enis **at; /* owned */
+	size_t n;
+	size_t cap;
+};
+
+/* One difference. It is true of every ENI of `from` with every ENI of `to`, but of none with itself. */
 struct reach {
 	bool allowed; /* else it is denied by now */
 	uint8_t family;
-	const struct reach_enis *from, *to; /* NULL: outside, as the CIDR says */
+	struct reach_list from, to; /* empty: outside, as the CIDR says */
 	struct cidr from_cidr, to_cidr;
-	uint64_t pairs;	      /* of ENIs, or of ENIs with that outside */
-	struct region region; /* owned */
+	struct region region;
 };
 
 struct reaches {
 	ARRAY(struct reach) list;
-	uint64_t total[2]; /* denied, allowed; also those beyond the list */
-	uint64_t left_out;
+	uint64_t left_out[2]; /* denied, allowed: what the list has no room for */
 };
-/* Notes what `reach` says for a region, unless it is empty. False: out of memory. */
-bool reach_note(struct reaches *r, const struct reach *reach, bool allowed, const struct region *region);
+/* Who opens a flow to whom: ENIs that are alike, or NULL and a part of the outside. */
+struct reach_ends {
+	uint8_t family;
+	const struct reach_enis *from, *to;
+	struct cidr from_cidr, to_cidr;
+};
+/* Notes a difference, unless the region is empty. False: out of memory. */
+bool reach_note(struct reaches *r, const struct reach_ends *ends, bool allowed, const struct region *region);
+/* Joins differences that are the same but for who opens, or who receives. */
+void reaches_join(struct reaches *r);
 void reaches_clear(struct reaches *r);
 /* As compare() returns it. */
 json_t *reaches_json(const struct reaches *r, const struct world *after, const struct world *before, bool complete);
