@@ -59,6 +59,7 @@ struct engine_request {
 	bool confirms;	      /* has no changes: keeps the change that waits for it */
 	bool takes_back;      /* has no changes: takes that change back; the engine's own */
 	bool explain; /* with dry_run: the reply says whom it lets talk with whom */
+	bool explain;	      /* with dry_run: the reply says whom it lets talk with whom */
 	struct caller caller;
 	uint64_t received_ns;  /* CLOCK_MONOTONIC: when the last byte was read */
 	char *idempotency_key; /* owned, or NULL */
