@@ -74,17 +74,6 @@ bool traffic_note(struct traffic *t, uint32_t vpc, uint32_t eni, uint32_t incarn
 	return more.rx_packets || more.tx_packets;
 }
 
-void traffic_resume_eni(struct traffic *t, uint32_t eni, uint32_t incarnation, const struct vpc_eni_stat *seen)
-{
-	if (eni < t->enis_end)
-		t->enis[eni] = (struct seen){.incarnation = incarnation, .stat = *seen};
-}
-
-struct vpc_eni_stat traffic_seen(const struct traffic *t, uint32_t eni)
-{
-	return eni < t->enis_end ? t->enis[eni].stat : (struct vpc_eni_stat){};
-}
-
 struct vpc_eni_stat traffic_of_vpc(const struct traffic *t, uint32_t vpc)
 {
 	return vpc < t->vpcs_end ? t->vpcs[vpc] : (struct vpc_eni_stat){};

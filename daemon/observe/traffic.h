@@ -25,10 +25,6 @@ DEFINE_CLEANUP(struct traffic *, traffic_free);
  * at the last call is another ENI, whose counters began at 0. A counter that is less than it was at the last call was
  * read before that one and adds nothing. Returns whether there was something to add. */
 bool traffic_note(struct traffic *t, uint32_t vpc, uint32_t eni, uint32_t incarnation, const struct vpc_eni_stat *now);
-/* Sets what the ENI had counted when its VPC's sum was last read: for a start, before the first traffic_note(). */
-void traffic_resume_eni(struct traffic *t, uint32_t eni, uint32_t incarnation, const struct vpc_eni_stat *seen);
-/* What an ENI had counted at its last traffic_note(). */
-struct vpc_eni_stat traffic_seen(const struct traffic *t, uint32_t eni);
 
 /* A VPC's sum. */
 struct vpc_eni_stat traffic_of_vpc(const struct traffic *t, uint32_t vpc);

@@ -161,7 +161,7 @@ neighbour_is()
 	# nobody answers on the other interface, where a router of the world may have the address
 	in_ns world ip route add "$address/32" dev out1
 	cannot world tcp "$address" 7000
-	[ -z "$(in_ns world ip neigh show to "$address" dev out1 | grep lladdr)" ]
+	[ "$(in_ns world ip neigh show to "$address" dev out1 | grep -c lladdr)" -eq 0 ]
 	in_ns world ip route del "$address/32" dev out1
 	# it was at another host; the neighbour doesn't ask again for an hour
 	in_ns world sysctl -qw net.ipv4.neigh.out0.base_reachable_time_ms=3600000
