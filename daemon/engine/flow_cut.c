@@ -40,6 +40,9 @@ void cut_flows_add(const struct engine *e, json_t *cut_flows, const struct vpc_f
 	if (json_array_size(cut_flows) >= CUT_FLOWS_MAX)
 		return;
 	flow_record_begin(&record, e->maps, key, flow, monotonic_ns());
+	/* A packet that came before vpcd looked has made it a tombstone. Told is the state that was cut. */
+	if (flow->state == VPC_FLOW_TOMBSTONE)
+		record.flow.state = flow->saved_state;
 	json = flow_record_name(&record, &context) == 0 ? flow_record_to_json(&record) : NULL;
 	flow_record_clear(&record);
 	if (json)

@@ -36,11 +36,11 @@ static bool takes_away(const struct plan *p)
 	return false;
 }
 
-/* Whether the plan takes a way to or from the world away. A route that is added may: it may be more specific than
- * another. */
+/* Whether the plan may close a way that flows take: to or from the world, or past a network ACL. A route that is added
+ * may: it may be more specific than another. */
 static bool takes_way_away(const struct plan *p)
 {
-	if (p->n_routes)
+	if (p->n_routes || p->n_acls || p->n_subnet_acls)
 		return true;
 	for (size_t i = 0; i < p->n_associations; i++)
 		if (p->associations[i].has_before)

@@ -127,3 +127,49 @@ ended()
 	line=$(grep "has cut 1 flow" "$VPCD_LOG") || fail "$(tail "$VPCD_LOG")"
 	grep -q "uid 0 " <<<"$line"
 }
+
+# told REPLY: it tells exactly the connection from $P-a to $P-b, by the names of both.
+told()
+{
+	jq -e --arg a "$A" --arg b "$B" --arg p "$P" '.cut_flows_total == 1 and (.cut_flows[0] | .src == $a and .dst == $b and
+		.src_eni == $p + "-a" and .dst_eni == $p + "-b" and .state == "established" and .age_s >= 0)' <<<"$1" || fail "$1"
+}
+
+# tells COMMAND…: of the change, first as a dry run. The stream s ends.
+tells()
+{
+	local reply t
+	stream "$P-a" s tcp-echo "$B" 7000
+	told "$(ctl -o json "$@" --dry-run)"
+	reply=$(ctl -o json "$@")
+	t=$(now_ns)
+	told "$reply"
+	sleep 1.2
+	log_stops "$(stream_log s)" "$t"
+	kill "$(cat "$BATS_TEST_TMPDIR/pid-s")"
+	rm -f "$(stream_log s)"
+}
+
+@test "rule 8: each kind of change tells what it cut, with the names of both ends" {
+	ctl sg create "$P-none" --vpc prod >/dev/null
+	tells eni set "$P-b" --sg "$P-none"
+	ctl eni set "$P-b" --sg "$P-b" >/dev/null
+	ctl sg attach "$P-none" "$P-b" >/dev/null
+	tells sg detach "$P-b" "$P-b"
+	ctl eni set "$P-b" --sg "$P-b" >/dev/null
+	ctl prefix-list create "$P-pl" --max-entries 4 --entry 10.50.1.0/24 >/dev/null
+	ctl sg authorize "$P-b" ingress tcp 7000 --prefix-list "$P-pl" >/dev/null
+	ctl sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0 >/dev/null
+	tells prefix-list remove "$P-pl" 10.50.1.0/24
+	ctl sg authorize "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0 >/dev/null
+	tells acl rule add default ingress 50 deny tcp 7000 --cidr 10.50.1.0/24 --vpc prod
+	ctl acl rule delete default ingress 50 --vpc prod >/dev/null
+	ctl acl create "$P-shut" --vpc prod >/dev/null
+	tells acl associate "$P-shut" prod-app
+	ctl acl associate default prod-app --vpc prod >/dev/null
+	tells eni detach "$P-b"
+}
+
+@test "rule 8: an ENI that is deleted is named in what it cut" {
+	tells detach "$P-b"
+}
