@@ -167,6 +167,9 @@ tells()
 	ctl acl create "$P-shut" --vpc prod >/dev/null
 	tells acl associate "$P-shut" prod-app
 	ctl acl associate default prod-app --vpc prod >/dev/null
+}
+
+@test "rule 8: an ENI that is detached" {
 	tells eni detach "$P-b"
 }
 

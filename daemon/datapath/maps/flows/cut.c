@@ -9,7 +9,7 @@
 #include <vpc/clock.h>
 
 #include "datapath/maps/epoch.h"
-#include "datapath/maps/flows/acl_cut.h"
+#include "datapath/maps/flows/path_cut.h"
 #include "datapath/maps/flows/edge_cut.h"
 #include "datapath/maps/flows/flows.h"
 #include "datapath/maps/flows/sweep.h"
@@ -32,7 +32,7 @@ void cut_note_affected(struct maps *maps, struct maps_change *c)
 	/* The ENIs whose sets name the list may be many, so they are not looked for: any flow counts. */
 	if (c->mirror.lists_revoked && c->flows == FLOWS_CUT)
 		c->affects_flows |= maps_established(maps) > 0;
-	if (c->flows == FLOWS_CUT && (edge_change_may_cut(c) || acl_cut_possible(c)))
+	if (c->flows == FLOWS_CUT && (edge_change_may_cut(c) || path_cut_possible(c)))
 		c->affects_flows |= maps_established(maps) > 0;
 }
 
@@ -67,7 +67,7 @@ struct judging {
 	uint64_t epoch;
 	bool published;
 	const struct edge_change *edge; /* NULL: nothing is taken away at the edge */
-	const struct acl_cut *acl;	/* NULL: no network ACL changes */
+	const struct path_cut *path;	/* NULL: no way inside a VPC is closed */
 	struct vpc_sweep io;
 	struct vpc_flow flow[VPC_SWEEP_MAX];
 };
@@ -96,7 +96,7 @@ static int judge_flow(const void *key, const void *value, void *userdata)
 	struct judging *s = userdata;
 	const struct vpc_flow *flow = value;
 
-	if (edge_cut_flow(s->maps, s->edge, key, flow, s->io.now_ns) || acl_cut_flow(s->maps, s->acl, key, flow))
+	if (edge_cut_flow(s->maps, s->edge, key, flow, s->io.now_ns) || path_cut_flow(s->maps, s->path, key, flow))
 		return s->fn(key, flow, true, s->userdata);
 	if (!side_affected(s, flow->eni[0]) && !side_affected(s, flow->eni[1]))
 		return 0;
@@ -125,7 +125,7 @@ static int judge_ended(const struct maps_change *c, struct judging *s)
 int maps_cut_flows(struct maps *maps, const struct maps_change *c, uint64_t now_ns, maps_flow_fn fn, void *userdata)
 {
 	_cleanup_(edge_change_freep) struct edge_change *edge = NULL;
-	_cleanup_(acl_cut_freep) struct acl_cut *acl = NULL;
+	_cleanup_(path_cut_freep) struct path_cut *path = NULL;
 	bool published = c && maps_epoch(maps) >= c->epoch;
 	struct judging s = {
 		.maps = maps,
@@ -141,11 +141,11 @@ int maps_cut_flows(struct maps *maps, const struct maps_change *c, uint64_t now_
 		return 0;
 	r = edge_change_new(maps, c, &edge);
 	if (r == 0)
-		r = acl_cut_new(maps, c, true, &acl);
+		r = path_cut_new(maps, c, true, &path);
 	if (r < 0)
 		return r;
 	s.edge = edge;
-	s.acl = acl;
+	s.path = path;
 	r = map_each(&maps->map[MAP_FLOW], judge_flow, &s);
 	if (!r)
 		r = judge_batch(&s);
@@ -168,7 +168,7 @@ struct maps_cut_search {
 	uint32_t n_enis;
 	uint8_t *affected; /* by ENI number, from VPC_ENI_FIRST on: by rules */
 	struct edge_change *edge;
-	struct acl_cut *acl;
+	struct path_cut *path;
 	struct vpc_flow_key *batch_key;
 	struct vpc_flow *batch_flow;
 	struct vpc_flow_key *key;
@@ -182,7 +182,7 @@ struct maps_cut_search *maps_cut_search_free(struct maps_cut_search *x)
 		return NULL;
 	free(x->affected);
 	edge_change_free(x->edge);
-	acl_cut_free(x->acl);
+	path_cut_free(x->path);
 	free(x->batch_key);
 	free(x->batch_flow);
 	free(x->key);
@@ -213,7 +213,7 @@ int maps_cut_search_new(const struct maps *maps, const struct maps_change *c, bo
 		x->affected[i] = revoked_at(maps, VPC_ENI_FIRST + i, c->epoch);
 	r = edge_change_new(maps, c, &x->edge);
 	if (r == 0)
-		r = acl_cut_new(maps, c, before, &x->acl);
+		r = path_cut_new(maps, c, before, &x->path);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(x);
@@ -237,7 +237,7 @@ static bool is_candidate(const struct maps_cut_search *x, const struct vpc_flow 
 	if (is_judged(x, flow))
 		return true;
 	for (unsigned side = 0; side < 2; side++)
-		if (edge_change_concerns(x->edge, flow->eni[side]) || acl_cut_concerns(x->acl, flow->eni[side]))
+		if (edge_change_concerns(x->edge, flow->eni[side]) || path_cut_concerns(x->path, flow->eni[side]))
 			return true;
 	return false;
 }
@@ -291,7 +291,7 @@ static int judge_read(struct maps_cut_search *x, struct judging *s, uint32_t end
 		const struct vpc_flow *flow = &x->flow[x->at];
 
 		if (edge_cut_flow(s->maps, x->edge, &x->key[x->at], flow, s->io.now_ns) ||
-		    acl_cut_flow(s->maps, x->acl, &x->key[x->at], flow)) {
+		    path_cut_flow(s->maps, x->path, &x->key[x->at], flow)) {
 			r = s->fn(&x->key[x->at], flow, true, s->userdata);
 			continue;
 		}

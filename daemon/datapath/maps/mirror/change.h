@@ -34,6 +34,7 @@ struct touched_eni {
 	uint32_t number;
 	bool has_before, has_after;
 	uint32_t old_set, new_set;
+	bool detaches; /* it was attached, and no longer is */
 	struct vpc_eni after;
 };
 

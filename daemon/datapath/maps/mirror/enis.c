@@ -144,6 +144,7 @@ static int plan_eni(struct mirror *m, struct mirror_change *c, const struct plan
 		}
 		eni_row_of(record, &touched->after);
 		touched->has_after = true;
+		touched->detaches = touched->has_before && touched->after.flags & ~eni->row.flags & VPC_ENI_DETACHED;
 	}
 	/* An ENI that is changed stays ALIVE: the mirror gets the new fields when they are published. */
 	if (touched->number > m->eni_max)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "datapath/maps/flows/acl_cut.h"
+#include "datapath/maps/flows/path_cut.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -10,20 +10,28 @@
 #include "datapath/maps/look/acl.h"
 #include "datapath/maps/mirror/acls.h"
 
-struct acl_cut {
+#define PATH_ACL      1u /* the ACL of its subnet changes */
+#define PATH_DETACHED 2u
+
+struct path_cut {
 	const struct maps *maps; /* while it is made */
 	uint64_t epoch;		 /* of the change */
 	bool before;
 	uint32_t n_enis;
-	uint8_t *enis; /* by number, from VPC_ENI_FIRST on: whether the ACL of its subnet changes */
+	uint8_t *enis; /* by number, from VPC_ENI_FIRST on: PATH_… */
 };
 
-bool acl_cut_possible(const struct maps_change *c)
+bool path_cut_possible(const struct maps_change *c)
 {
-	return c->mirror.acls.n || c->mirror.subnet_acls.n;
+	if (c->mirror.acls.n || c->mirror.subnet_acls.n)
+		return true;
+	for (size_t i = 0; i < c->mirror.enis.n; i++)
+		if (c->mirror.enis.at[i].detaches)
+			return true;
+	return false;
 }
 
-struct acl_cut *acl_cut_free(struct acl_cut *x)
+struct path_cut *path_cut_free(struct path_cut *x)
 {
 	if (!x)
 		return NULL;
@@ -32,22 +40,27 @@ struct acl_cut *acl_cut_free(struct acl_cut *x)
 	return NULL;
 }
 
+static void concern(struct path_cut *x, uint32_t eni, unsigned why)
+{
+	if (eni >= VPC_ENI_FIRST && eni - VPC_ENI_FIRST < x->n_enis)
+		x->enis[eni - VPC_ENI_FIRST] = (uint8_t)(x->enis[eni - VPC_ENI_FIRST] | why);
+}
+
 static void concern_subnet(uint32_t subnet, void *userdata)
 {
-	struct acl_cut *x = userdata;
+	struct path_cut *x = userdata;
 	const struct mirror *m = &x->maps->mirror;
 
 	for (uint32_t eni = m->subnets[subnet].enis; eni; eni = m->enis[eni].subnet_next)
-		if (eni >= VPC_ENI_FIRST && eni - VPC_ENI_FIRST < x->n_enis)
-			x->enis[eni - VPC_ENI_FIRST] = 1;
+		concern(x, eni, PATH_ACL);
 }
 
-int acl_cut_new(const struct maps *maps, const struct maps_change *c, bool before, struct acl_cut **ret)
+int path_cut_new(const struct maps *maps, const struct maps_change *c, bool before, struct path_cut **ret)
 {
-	_cleanup_(acl_cut_freep) struct acl_cut *x = NULL;
+	_cleanup_(path_cut_freep) struct path_cut *x = NULL;
 
 	*ret = NULL;
-	if (!acl_cut_possible(c))
+	if (!path_cut_possible(c))
 		return 0;
 	x = calloc(1, sizeof(*x));
 	if (!x)
@@ -60,13 +73,21 @@ int acl_cut_new(const struct maps *maps, const struct maps_change *c, bool befor
 	if (!x->enis)
 		return -ENOMEM;
 	acl_each_subnet(&maps->mirror, &c->mirror, concern_subnet, x);
+	for (size_t i = 0; i < c->mirror.enis.n; i++)
+		if (c->mirror.enis.at[i].detaches)
+			concern(x, c->mirror.enis.at[i].number, PATH_DETACHED);
 	*ret = TAKE_PTR(x);
 	return 0;
 }
 
-bool acl_cut_concerns(const struct acl_cut *x, uint32_t eni)
+static unsigned path_of(const struct path_cut *x, uint32_t eni)
 {
-	return x && eni >= VPC_ENI_FIRST && eni - VPC_ENI_FIRST < x->n_enis && x->enis[eni - VPC_ENI_FIRST];
+	return eni >= VPC_ENI_FIRST && eni - VPC_ENI_FIRST < x->n_enis ? x->enis[eni - VPC_ENI_FIRST] : 0;
+}
+
+bool path_cut_concerns(const struct path_cut *x, uint32_t eni)
+{
+	return x && path_of(x, eni);
 }
 
 /* --- a flow ------------------------------------------------------------------------------------------------------- */
@@ -108,12 +129,16 @@ static bool in_one_subnet(const struct maps *maps, const struct vpc_flow *flow)
 	return flow->eni[0] && flow->eni[1] && eni_at(maps, flow->eni[0])->subnet == eni_at(maps, flow->eni[1])->subnet;
 }
 
-bool acl_cut_flow(const struct maps *maps, const struct acl_cut *x, const struct vpc_flow_key *key,
-		  const struct vpc_flow *flow)
+bool path_cut_flow(const struct maps *maps, const struct path_cut *x, const struct vpc_flow_key *key,
+		   const struct vpc_flow *flow)
 {
-	if (!x || flow->state == VPC_FLOW_TOMBSTONE || key->via || key->proto == IPPROTO_ICMP ||
-	    key->proto == IPPROTO_ICMPV6 ||
-	    (!acl_cut_concerns(x, flow->eni[0]) && !acl_cut_concerns(x, flow->eni[1])) || in_one_subnet(maps, flow))
+	unsigned why = x ? path_of(x, flow->eni[0]) | path_of(x, flow->eni[1]) : 0;
+
+	if (!why || flow->state == VPC_FLOW_TOMBSTONE)
+		return false;
+	if (why & PATH_DETACHED)
+		return true;
+	if (key->via || key->proto == IPPROTO_ICMP || key->proto == IPPROTO_ICMPV6 || in_one_subnet(maps, flow))
 		return false;
 	return !allowed_at(maps, x->epoch, key, flow) && (!x->before || allowed_at(maps, x->epoch - 1, key, flow));
 }
