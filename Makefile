@@ -17,6 +17,7 @@ CNI_DIR = $(if $(filter /usr /usr/local,$(PREFIX)),/opt/cni/bin,$(PREFIX)/libexe
 PKGS_DAEMON = libbpf libnl-3.0 libnl-route-3.0 libmnl libnftables libsystemd libmicrohttpd jansson nettle sqlite3 inih
 PKGS_CLI = jansson yaml-0.1 smartcols
 PKGS_CNI = jansson
+PKGS_DOCKER = jansson libmicrohttpd
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wvla -Werror
 HARDEN = $(if $(SAN)$(COV),,-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection)
 SANFLAGS = $(if $(SAN),-O1 -fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
@@ -30,6 +31,7 @@ LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(SANFLAGS) $(COVFLAGS)
 LIBS_DAEMON = $(shell pkg-config --libs $(PKGS_DAEMON))
 LIBS_CLI = $(shell pkg-config --libs $(PKGS_CLI)) -lhttp_parser
 LIBS_CNI = $(shell pkg-config --libs $(PKGS_CNI)) -lhttp_parser
+LIBS_DOCKER = $(shell pkg-config --libs $(PKGS_DOCKER)) -lhttp_parser
 
 BPF_ARCH_x86_64 = x86
 BPF_ARCH_aarch64 = arm64
@@ -44,6 +46,8 @@ CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 DECLARE_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/declare/*.c cli/declare/kinds/*.c) cli/lib/nearest.c cli/lib/yaml.c)
 CNI_SRC := $(wildcard cli/cni/*.c) cli/lib/client.c cli/lib/http.c cli/lib/unreachable.c cli/lib/vpcd.c cli/lib/wait.c
 CNI_OBJ := $(CNI_SRC:%.c=$(BUILD)/%.o)
+DOCKER_SRC := $(wildcard cli/docker/*.c) cli/lib/client.c cli/lib/http.c cli/lib/unreachable.c cli/lib/vpcd.c cli/lib/wait.c
+DOCKER_OBJ := $(DOCKER_SRC:%.c=$(BUILD)/%.o)
 # QEMU runs it once for each machine that it starts.
 QEMU_OBJ := $(BUILD)/cli/qemu/main.o $(BUILD)/cli/lib/unreachable.o
 BPF_SRC := $(wildcard bpf/*.bpf.c)
@@ -79,7 +83,7 @@ endif
 .SECONDARY:
 .PHONY: all check test bench faults lint fuzz install clean bpf tests
 
-all: $(BUILD)/vpcd $(BUILD)/vpcctl $(BUILD)/vpc-cni $(BUILD)/vpc-qemu-helper
+all: $(BUILD)/vpcd $(BUILD)/vpcctl $(BUILD)/vpc-cni $(BUILD)/vpc-docker $(BUILD)/vpc-qemu-helper
 
 bpf: $(BPF_OBJ) $(SKEL)
 
@@ -113,6 +117,9 @@ $(BUILD)/vpc-qemu-helper: $(QEMU_OBJ)
 
 $(BUILD)/vpc-cni: $(CNI_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CNI)
+
+$(BUILD)/vpc-docker: $(DOCKER_OBJ)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_DOCKER)
 
 define TEST_RULES
 $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $$(patsubst %.c,$(BUILD)/%.o,$$(call TEST_SHARED,$(1))) $(BUILD)/libvpcd.a
@@ -161,7 +168,7 @@ tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(KIND_BIN) $(BENCH_BIN) $(BU
 # A test of devices preloads it into the helper for nft.
 $(filter $(BUILD)/tests/bpf/net_%,$(BPFTEST_BIN)): | $(FAULTS_LIB)
 # The tests of the command line run the program.
-$(filter $(BUILD)/tests/unit/cli_%,$(UNIT_BIN)): | $(BUILD)/vpcctl $(BUILD)/vpc-cni
+$(filter $(BUILD)/tests/unit/cli_%,$(UNIT_BIN)): | $(BUILD)/vpcctl $(BUILD)/vpc-cni $(BUILD)/vpc-docker
 $(BUILD)/tests/unit/config: | $(BUILD)/vpcd
 
 check: all $(UNIT_BIN) $(KIND_BIN)

@@ -46,7 +46,11 @@ int cni_get(struct http *h, char *path, json_t **ret, struct cni_error *reterr)
 
 struct workload cni_workload(const struct cni_config *c, const struct cni_call *call)
 {
-	return (struct workload){.engine = "cni", .network = c->name, .id = call->container_id, .ifname = call->ifname};
+	return (struct workload){.engine = "cni",
+				 .network = c->name,
+				 .key = "container-id",
+				 .id = call->container_id,
+				 .ifname = call->ifname};
 }
 
 int cni_eni_find(struct http *h, const struct cni_config *c, const struct cni_call *call, json_t **ret,

@@ -91,12 +91,14 @@ int vpcd_transaction(struct http *h, const char *vpc, const json_t *changes, jso
 	return 0;
 }
 
-static char *workload_eni_name(const struct workload *w)
+char *workload_eni_name(const struct workload *w)
 {
 	char *name = NULL;
 
 	/* No part can have a colon, so no two workloads have one name. */
-	return asprintf(&name, "%s:%s:%s", w->engine, w->id, w->ifname) < 0 ? NULL : name;
+	return asprintf(&name, "%s:%s%s%s", w->engine, w->id, w->ifname ? ":" : "", w->ifname ? w->ifname : "") < 0
+		       ? NULL
+		       : name;
 }
 
 static int add_tag(json_t *tags, const char *engine, const char *key, const char *value)
@@ -107,12 +109,13 @@ static int add_tag(json_t *tags, const char *engine, const char *key, const char
 	return json_object_set_new(tags, name, json_string(value));
 }
 
-static json_t *workload_tags(const struct workload *w)
+json_t *workload_tags(const struct workload *w)
 {
 	_cleanup_json_ json_t *tags = json_object();
 
 	if (!tags || add_tag(tags, w->engine, "network", w->network) < 0 ||
-	    add_tag(tags, w->engine, "container-id", w->id) < 0 || add_tag(tags, w->engine, "ifname", w->ifname) < 0)
+	    add_tag(tags, w->engine, w->key, w->id) < 0 ||
+	    (w->ifname && add_tag(tags, w->engine, "ifname", w->ifname) < 0))
 		return NULL;
 	return TAKE_PTR(tags);
 }
@@ -146,8 +149,8 @@ static bool tag_is(const json_t *eni, const char *engine, const char *key, const
 
 static bool is_its(const struct workload *w, const json_t *eni)
 {
-	return tag_is(eni, w->engine, "network", w->network) && tag_is(eni, w->engine, "container-id", w->id) &&
-	       tag_is(eni, w->engine, "ifname", w->ifname);
+	return tag_is(eni, w->engine, "network", w->network) && tag_is(eni, w->engine, w->key, w->id) &&
+	       (!w->ifname || tag_is(eni, w->engine, "ifname", w->ifname));
 }
 
 /* Several VPCs have an ENI of that name: its own is the one whose tags say so. */

@@ -36,9 +36,15 @@ int vpcd_transaction(struct http *h, const char *vpc, const json_t *changes, jso
 struct workload {
 	const char *engine; /* "cni", "docker" */
 	const char *network;
-	const char *id; /* without a colon */
-	const char *ifname;
+	const char *key;    /* of the tag that has the id: "container-id", "endpoint" */
+	const char *id;	    /* without a colon */
+	const char *ifname; /* NULL: the id alone says which it is */
 };
+/* "<engine>:<id>[:<ifname>]", the name of its ENI. Owned; NULL: out of memory. */
+char *workload_eni_name(const struct workload *w);
+/* The tags "<engine>/network", "<engine>/<key>" and, with a name, "<engine>/ifname", by which its ENI is known. Owned;
+ * NULL: out of memory. */
+json_t *workload_tags(const struct workload *w);
 /* Adds the tag "<engine>/<key>", for people: a value that can't be a tag's (NULL, empty, not UTF-8, too long, control
  * characters) is left out. -1: out of memory. */
 int workload_note(json_t *tags, const char *engine, const char *key, const char *value);

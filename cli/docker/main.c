@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vpc-docker: Docker's networks are subnets of VPCs. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+#include <vpc/options.h>
+#include <vpc/paths.h>
+
+#include "cli/docker/docker.h"
+
+#define PLUGIN_SOCKET "/run/docker/plugins/vpc.sock"
+
+struct docker docker = {
+	.vpcd_socket = VPCD_SOCKET,
+	.engine_socket = "/run/docker.sock",
+	.state_dir = "/var/lib/vpc-docker",
+};
+
+int docker_fail(struct docker_error *e, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(e->text, sizeof(e->text), format, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
+int docker_oom(struct docker_error *e)
+{
+	docker_fail(e, "vpc-docker is out of memory");
+	return -ENOMEM;
+}
+
+int docker_failed(int r, const struct vpcd_failure *failure, struct docker_error *e)
+{
+	docker_fail(e, "vpcd: %s%s%.400s", failure->text, failure->detail[0] && failure->no_reply ? "; " : "",
+		    failure->no_reply ? failure->detail : "");
+	return r;
+}
+
+struct http *docker_vpcd(void)
+{
+	struct http *h = NULL;
+
+	return http_new(docker.vpcd_socket, &h) < 0 ? NULL : h;
+}
+
+static void print_help(void)
+{
+	puts("vpc-docker: a network driver and an IPAM driver for Docker. Networks are subnets of VPCs.\n\n"
+	     "Usage: vpc-docker [--socket PATH] [--plugin-socket PATH] [--docker-socket PATH] [--state-dir DIR]\n\n"
+	     "  --socket PATH         vpcd's socket (default: " VPCD_SOCKET ")\n"
+	     "  --plugin-socket PATH  where Docker finds this driver; the file's name is the driver's (default:\n"
+	     "                        " PLUGIN_SOCKET ")\n"
+	     "  --docker-socket PATH  Docker's API, for containers' names and labels (default: /run/docker.sock)\n"
+	     "  --state-dir DIR       where networks' options are kept (default: /var/lib/vpc-docker)\n"
+	     "  --version, --help\n\n"
+	     "Example:\n"
+	     "  docker network create -d vpc --ipam-driver vpc --ipam-opt vpc=prod --ipam-opt subnet=app \\\n"
+	     "    --opt vpc=prod --opt subnet=app --opt security-groups=web front\n"
+	     "  docker run --network front nginx");
+}
+
+/* The signals that end it, as a descriptor; -errno. */
+static int stop_signals(void)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	signal(SIGPIPE, SIG_IGN);
+	/* before there are threads, which inherit it */
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"socket", required_argument, NULL, 's'},
+		{"plugin-socket", required_argument, NULL, 'p'},
+		{"docker-socket", required_argument, NULL, 'd'},
+		{"state-dir", required_argument, NULL, 'S'},
+		{"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	const char *socket = PLUGIN_SOCKET, *inexact;
+	_cleanup_close_ int stop = -1;
+	int c, r;
+
+	inexact = options_find_inexact(argc, argv, options, false);
+	if (inexact) {
+		fprintf(stderr, "vpc-docker: '%s' is not an option; see vpc-docker --help\n", inexact);
+		return 2;
+	}
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			docker.vpcd_socket = optarg;
+			break;
+		case 'p':
+			socket = optarg;
+			break;
+		case 'd':
+			docker.engine_socket = optarg;
+			break;
+		case 'S':
+			docker.state_dir = optarg;
+			break;
+		case 'v':
+			puts("vpc-docker " VPCD_VERSION);
+			return 0;
+		case 'h':
+			print_help();
+			return 0;
+		default:
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "vpc-docker: '%s' is not an option; see vpc-docker --help\n", argv[optind]);
+		return 2;
+	}
+	stop = stop_signals();
+	r = stop < 0 ? stop : container_start();
+	if (r >= 0)
+		r = stray_start();
+	if (r < 0) {
+		fprintf(stderr, "vpc-docker: %s\n", strerror(-r));
+		return 1;
+	}
+	return server_run(socket, stop) < 0;
+}
