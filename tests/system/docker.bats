@@ -154,19 +154,19 @@ not()
 
 @test "vpc-docker and dockerd are killed: running containers go on, and nothing is lost or left" {
 	ctl sg authorize web ingress all --sg web >/dev/null
-	box "$P-a" --network front --restart unless-stopped
-	box "$P-b" --network front
+	box "$P-a" --network front --restart always --stop-timeout 1
+	box "$P-b" --network front --stop-timeout 1
 	end_program plugin KILL
 	docker exec "$P-a" ping -c 1 -W 5 "$(address_of "$P-b")"
 	in_docker rm -f /run/docker/plugins/vpc.sock
 	plugin_start
 	docker rm -f "$P-b"
 	enis_are 1
-	box "$P-b" --network front
+	box "$P-b" --network front --stop-timeout 1
 	docker exec "$P-a" ping -c 1 -W 5 "$P-b"
 	end_program dockerd KILL
 	dockerd_start
-	wait_for 60 docker exec "$P-a" true
+	wait_for 60 docker exec "$P-a" busybox true
 	docker start "$P-b"
 	docker exec "$P-a" ping -c 1 -W 5 "$P-b"
 	wait_for 10 enis_are 2
