@@ -29,6 +29,7 @@ setup()
 {
 	P=t$BATS_TEST_NUMBER
 	DOCKER_ROOM=$BATS_FILE_TMPDIR/d
+	export SOCKETS
 	SOCKETS=$(readlink "$DOCKER_ROOM/sockets")
 }
 
