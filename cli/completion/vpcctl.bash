@@ -2,7 +2,7 @@
 # bash completion for vpcctl. Made by `vpcctl completion bash`: change the command table, not this file.
 # shellcheck shell=bash
 
-_vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering tag attach detach rename export apply confirm status verify explain monitor top flow events log show completion'
+_vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering tag attach detach rename export apply confirm graph status verify explain monitor top flow events log show completion'
 declare -gA _vpcctl_verbs=(
 	[vpc]='create list show set set-dhcp-options add-cidr remove-cidr delete'
 	[prefix-list]='create list show set add remove restore delete'
@@ -113,6 +113,7 @@ declare -gA _vpcctl_options=(
 	['export']='--vpc'
 	['apply']='-f --prune --confirm -y --dry-run'
 	['confirm']=''
+	['graph']='--vpc -o'
 	['status']=''
 	['verify']=''
 	['explain']='--from --to --source-port --vpc --change'
@@ -128,8 +129,8 @@ declare -gA _vpcctl_options=(
 declare -gA _vpcctl_flags=( [--help]=1 [-h]=1 [--version]=1 [--internet]=1 [--dry-run]=1 [--no-source-dest-check]=1 [--delete-on-termination]=1 [--tap]=1 [--link]=1 [--allow-reassociation]=1 [--no-allow-reassociation]=1 [--prune]=1 [-y]=1 [--drops]=1 )
 declare -gA _vpcctl_option_words=(
 	['--socket']='@files'
-	['-o']='table json yaml id'
-	['--output']='table json yaml id'
+	['-o']='table wide json yaml id'
+	['--output']='table wide json yaml id'
 	['prefix-list create --file']='@files'
 	['prefix-list add --file']='@files'
 	['prefix-list remove --file']='@files'
@@ -222,6 +223,7 @@ declare -gA _vpcctl_option_words=(
 	['rename --vpc']='@vpc'
 	['export --vpc']='@vpc'
 	['apply -f']='@files'
+	['graph --vpc']='@vpc'
 	['explain --from']='@eni'
 	['explain --to']='@eni'
 	['explain --vpc']='@vpc'

@@ -66,7 +66,8 @@ static bool check_rule_verb(const char *v)
 
 static bool check_output(const char *v)
 {
-	return !strcmp(v, "table") || !strcmp(v, "json") || !strcmp(v, "yaml") || !strcmp(v, "id");
+	return !strcmp(v, "table") || !strcmp(v, "wide") || !strcmp(v, "json") || !strcmp(v, "yaml") ||
+	       !strcmp(v, "id");
 }
 
 /* "@vpc @subnet …" after a blank. */

@@ -44,6 +44,7 @@ struct cli {
 	const char *socket;
 	enum cli_output output;
 	bool colour;
+	bool wide;	   /* lists with all columns, and uncut */
 	const char *scope; /* --vpc: where names are looked up, or NULL */
 	bool dry_run;
 	struct http *http;

@@ -35,7 +35,7 @@ const struct resource *const cli_resources[] = {
 
 const struct param cli_globals[] = {
 	{"--socket", VALUE_FILE, 0, "PATH", "vpcd's socket (default: VPCD_SOCKET, or " VPCD_SOCKET ")"},
-	{"-o", VALUE_OUTPUT, 0, "FORMAT", "table, json, yaml or id (default: table)"},
+	{"-o", VALUE_OUTPUT, 0, "FORMAT", "table, wide (a list with all it knows), json, yaml or id (default: table)"},
 	{"--output", VALUE_OUTPUT, PARAM_HIDDEN, "FORMAT", ""},
 	{"--help", VALUE_FLAG, 0, NULL, "this help"},
 	{"-h", VALUE_FLAG, PARAM_HIDDEN, NULL, ""},

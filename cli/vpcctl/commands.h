@@ -17,6 +17,7 @@
 	COMMAND(export)       \
 	COMMAND(apply)        \
 	COMMAND(confirm)      \
+	COMMAND(graph)        \
 	COMMAND(status)       \
 	COMMAND(verify)       \
 	COMMAND(explain)      \

@@ -71,12 +71,14 @@ static int run_command(const struct args *args)
 {
 	const char *environment = getenv("VPCD_SOCKET");
 	const char *option = args_get(args, "--socket"), *output = args_get(args, "-o");
+	const char *format = output ? output : args_get(args, "--output");
 	struct cli cli = {
 		.refusals = &hint_refusals,
 		.socket = option			? option
 			  : environment && *environment ? environment
 							: VPCD_SOCKET,
-		.output = parse_output(output ? output : args_get(args, "--output")),
+		.output = parse_output(format),
+		.wide = format && !strcmp(format, "wide"),
 		.colour = wants_colour(),
 		.scope = args_get(args, "--vpc"),
 		.dry_run = args_get(args, "--dry-run"),

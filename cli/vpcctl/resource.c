@@ -66,6 +66,32 @@ int resource_print_deleted(struct cli *cli, const struct resource *r, const char
 	return CLI_OK;
 }
 
+static bool has_column(const struct resource *r, const struct field *f)
+{
+	for (size_t i = 0; i < r->n_columns; i++)
+		if (!strcmp(r->columns[i].key, f->key))
+			return true;
+	return false;
+}
+
+/* The columns of a list, then what else `show` has of an object. */
+static int print_wide(struct cli *cli, const struct resource *r, const json_t *objects)
+{
+	struct field *all = calloc(r->n_columns + r->n_fields, sizeof(*all));
+	size_t n = r->n_columns;
+	int status;
+
+	if (!all)
+		return api_oom();
+	memcpy(all, r->columns, n * sizeof(*all));
+	for (size_t i = 0; i < r->n_fields; i++)
+		if (!has_column(r, &r->fields[i]))
+			all[n++] = r->fields[i];
+	status = output_rows(cli, objects, all, n);
+	free(all);
+	return status;
+}
+
 int resource_list(struct cli *cli, const struct args *args)
 {
 	const struct resource *r = args->command->resource;
@@ -80,6 +106,8 @@ int resource_list(struct cli *cli, const struct args *args)
 	objects = json_object_get(reply, kind_of(r->kind)->list);
 	if (!json_is_array(objects))
 		return api_refuse("InternalError", "vpcd's reply has no %s", kind_of(r->kind)->list);
+	if (cli->output == OUTPUT_TABLE && cli->wide)
+		return print_wide(cli, r, objects);
 	cli->list_width = r->list_width;
 	if (cli->output == OUTPUT_TABLE)
 		return output_rows(cli, objects, r->columns, r->n_columns);

@@ -164,3 +164,23 @@ described()
 	described saved
 	verify_clean
 }
+
+@test "graph: an SVG of what there is, whatever it is called" {
+	cd "$BATS_TEST_TMPDIR" || return
+	ctl eni create '"];x[' --subnet prod-app --sg web >/dev/null
+	ctl eni create '</text><script>\N&lt;' --subnet prod-app --sg web >/dev/null
+	ctl graph >all.svg
+	python3 - <<-'END'
+		import xml.etree.ElementTree as tree
+		texts = [t.text for t in tree.parse("all.svg").iter("{http://www.w3.org/2000/svg}text")]
+		assert '"];x[' in texts and '</text><script>\\N&lt;' in texts and "tcp 443" in texts, texts
+		assert not list(tree.parse("all.svg").iter("{http://www.w3.org/2000/svg}script"))
+	END
+	ctl graph --vpc prod -o dot | dot -Tsvg | cmp - <(ctl graph --vpc prod)
+	misused graph -o png
+	mkdir none
+	run -1 --separate-stderr env PATH="$PWD/none" "$VPCCTL" graph
+	[[ $stderr == *"apt install graphviz"* ]]
+	ctl eni list -o wide | grep -q 'mac.*revision'
+	ctl eni delete '"];x[' '</text><script>\N&lt;'
+}

@@ -51,7 +51,7 @@ static const struct {
 	{"route delete main", "DEST or --prefix-list is missing"},
 	{"route delete main 0.0.0.0/0 --prefix-list offices", "DEST or --prefix-list, not both"},
 	{"route delete main 0.0.0.0/0 out", "'out' is one argument too many"},
-	{"vpc list -o xml", "-o must be table, json, yaml or id"},
+	{"vpc list -o xml", "-o must be table, wide, json, yaml or id"},
 	{"vpc delete prod --dry-run=yes", "--dry-run takes no value"},
 	{"sg authorize web sideways tcp 443 --cidr 0.0.0.0/0", "DIRECTION must be ingress or egress"},
 	{"sg authorize web ingress tcp 443", "at least one of --cidr, --sg, --prefix-list is needed"},
