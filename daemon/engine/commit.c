@@ -10,9 +10,9 @@
 
 #include "util/log.h"
 
-#define SETTLE_US 100000ull  /* after the last commit */
-#define WATCH_US  5000000ull /* then now and then, whether the files are still there */
-#define PROBE_US  1000000ull /* after a failure */
+#define IDLE_US	 100000ull  /* after the last commit */
+#define WATCH_US 5000000ull /* then now and then, whether the files are still there */
+#define PROBE_US 1000000ull /* after a failure */
 
 /* Something for the next commit. Owns its strings. */
 struct store_note {
@@ -201,7 +201,7 @@ static void commit_done(void *data, int result)
 	if (result == 0) {
 		if (e->store_failed)
 			store_works(e);
-		later(e, SETTLE_US);
+		later(e, IDLE_US);
 	} else {
 		struct store_note **tail = &c->notes;
 
@@ -257,7 +257,7 @@ static void note_add(struct engine *e, struct store_note *n)
 	while (*tail)
 		tail = &(*tail)->next;
 	*tail = n;
-	later(e, e->store_failed ? PROBE_US : SETTLE_US);
+	later(e, e->store_failed ? PROBE_US : IDLE_US);
 }
 
 void commit_note_reply(struct engine *e, const struct store_reply *reply, char *text)
@@ -358,7 +358,7 @@ static int care_run(void *data)
 {
 	struct care *care = data;
 
-	return care->probe ? store_probe(care->e->store, &care->error) : store_settle(care->e->store, &care->error);
+	return care->probe ? store_probe(care->e->store, &care->error) : store_idle_work(care->e->store, &care->error);
 }
 
 static void care_done(void *data, int result)
@@ -384,7 +384,7 @@ static int on_store_timer(sd_event_source *source, uint64_t usec, void *userdata
 
 	(void)source, (void)usec;
 	if (e->committing || e->store_cared_for) {
-		later(e, SETTLE_US);
+		later(e, IDLE_US);
 		return 0;
 	}
 	if (!e->store_failed)
@@ -403,7 +403,7 @@ static int on_store_timer(sd_event_source *source, uint64_t usec, void *userdata
 
 int commit_watch(struct engine *e)
 {
-	return sd_event_add_time_relative(e->event, &e->store_timer, CLOCK_MONOTONIC, SETTLE_US, 0, on_store_timer, e);
+	return sd_event_add_time_relative(e->event, &e->store_timer, CLOCK_MONOTONIC, IDLE_US, 0, on_store_timer, e);
 }
 
 void commit_end(struct engine *e)

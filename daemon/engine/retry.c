@@ -9,7 +9,7 @@
 
 #define RETRY_FIRST_US	250000ull
 #define RETRY_MAX_SHIFT 6u	    /* 16 s */
-#define SETTLED_US	10000000ull /* a port that was lost later than this after it was made didn't flap */
+#define STABLE_US	10000000ull /* a port that was lost later than this after it was made didn't flap */
 
 uint64_t retry_after(unsigned failures)
 {
@@ -58,9 +58,9 @@ void port_retries_prune(struct engine *e)
 
 	HASH_ITER (hh, e->port_retries, r, next) {
 		const struct object *o = model_by_number(e->model, OBJECT_ENI, r->eni);
-		bool settled = !r->reopening && !r->retry_us && monotonic_us() - r->made_us > SETTLED_US;
+		bool stable = !r->reopening && !r->retry_us && monotonic_us() - r->made_us > STABLE_US;
 
-		if (settled || !o || eni_of(o)->attachment.kind == ATTACHMENT_NONE)
+		if (stable || !o || eni_of(o)->attachment.kind == ATTACHMENT_NONE)
 			port_retry_forget(e, r->eni);
 	}
 }
@@ -83,7 +83,7 @@ bool port_retry_due(struct engine *e, uint32_t eni)
 		return false;
 	if (r->retry_us)
 		return monotonic_us() >= r->retry_us;
-	if (monotonic_us() - r->made_us > SETTLED_US) {
+	if (monotonic_us() - r->made_us > STABLE_US) {
 		port_retry_forget(e, eni);
 		return true;
 	}

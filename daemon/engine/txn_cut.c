@@ -36,9 +36,9 @@ static bool takes_away(const struct plan *p)
 	return false;
 }
 
-/* Whether the plan may close a way that flows take: to or from the world, or past a network ACL. A route that is added
- * may: it may be more specific than another. */
-static bool takes_way_away(const struct plan *p)
+/* Whether the plan may cut flows at the edge or by a network ACL. A route that is added may: it may be more specific
+ * than another. */
+static bool takes_edge_away(const struct plan *p)
 {
 	if (p->n_routes || p->n_acls || p->n_subnet_acls)
 		return true;
@@ -63,7 +63,7 @@ static bool takes_way_away(const struct plan *p)
 /* Whether the reply tells of flows that were cut. */
 static bool may_cut(const struct txn *t)
 {
-	return t->plan.flows == FLOWS_CUT && (takes_away(&t->plan) || takes_way_away(&t->plan));
+	return t->plan.flows == FLOWS_CUT && (takes_away(&t->plan) || takes_edge_away(&t->plan));
 }
 
 static int on_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established, void *userdata)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The way into txn.c: known replies are given again, what the request names is opened on the worker, then it queues. */
+/* What precedes txn.c: known replies are given again, what the request names is opened on the worker, then it queues.
+ */
 #include "engine/workloads.h"
 #include "engine/txn.h"
 

@@ -358,11 +358,11 @@ const struct cidr *route_list_entry_in(const struct model *m, const struct vpc_r
 
 /* What the gateways of vpc.create with `internet` are called. */
 #define INTERNET_NAME "internet"
-/* A new version of the VPC when it got its first way out or in, or lost its last: routed_out, routed_out6. Call it
- * after gateways, published ports, routes or the VPC's CIDRs changed. CidrConflict if two VPCs would be routed to the
- * world with the same IPv6 addresses. */
+/* A new version of the VPC when it got its first gateway or published port, or lost its last: routed_out, routed_out6.
+ * Call it after gateways, published ports, routes or the VPC's CIDRs changed. CidrConflict if two VPCs would be routed
+ * to the world with the same IPv6 addresses. */
 int vpc_note_exits(struct model_txn *t, uint32_t vpc, struct vpc_error *reterr);
-/* The document of such a way was loaded. */
+/* The document of such a gateway or published port was loaded. */
 void vpc_exit_loaded(struct model *m, uint32_t vpc);
 /* Targets of its routes were loaded. */
 void vpc_routes_loaded(struct model *m, uint32_t vpc);

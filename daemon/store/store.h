@@ -67,8 +67,8 @@ bool store_exists(const char *state_dir);
 /* Revision of the last commit; 0: a new store. */
 uint64_t store_revision(const struct store *s);
 const char *store_id(const struct store *s);
-/* -ESTALE, and StoreUnavailable that names both and the way out: the store is another than `seen`, or older. `where`:
- * who has seen it, for the message ("the kernel's maps"). Nothing is wrong with a mark of revision 0. */
+/* -ESTALE, and StoreUnavailable that names both and what the user can do: the store is another than `seen`, or older.
+ * `where`: who has seen it, for the message ("the kernel's maps"). Nothing is wrong with a mark of revision 0. */
 int store_check_mark(const struct store *s, const struct store_mark *seen, const char *where, struct vpc_error *reterr);
 /* The same message for a store that isn't there at all. */
 int store_missing(const char *state_dir, const struct store_mark *seen, const char *where, struct vpc_error *reterr);
@@ -131,7 +131,7 @@ int store_history_prune(struct store *s);
 
 /* When nothing is to be done, on the commits' thread: what needn't be done with each commit. StoreUnavailable: the next
  * one would fail, for the files are gone. */
-int store_settle(struct store *s, struct vpc_error *reterr);
+int store_idle_work(struct store *s, struct vpc_error *reterr);
 
 /* Removes the files of a store that nobody has open, and the folder if it is then empty. Fine if there are none. */
 int store_remove(const char *state_dir);

@@ -205,7 +205,7 @@ Test(store_wal, larger_than_its_reserve)
 	store_test_put(s, "vpc", "vpc-0", NULL);
 	cr_assert_not(store_checkpoint_due(s), "it has started anew");
 	cr_assert_eq(wal_bytes(), grown, "no commit waits for it to be cut");
-	cr_assert_eq(store_settle(s, &error), 0);
+	cr_assert_eq(store_idle_work(s, &error), 0);
 	cr_assert_eq(wal_bytes(), bytes);
 	store_test_put(s, "vpc", "vpc-1", "after");
 	store_close(s);

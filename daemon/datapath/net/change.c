@@ -442,7 +442,7 @@ int net_publish(struct net *n, struct net_change *c, struct net_removal **ret_re
 			failed++;
 	}
 	change_free(c);
-	if (host_settle(n, false) < 0)
+	if (host_ensure(n, false) < 0)
 		failed++;
 	*ret_removal = removal;
 	return failed;

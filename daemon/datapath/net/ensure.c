@@ -311,10 +311,10 @@ static void mend_objects(struct mending *m)
 }
 
 /* Deletes links that a worker has yet to delete, so that they aren't taken for unexpected ones. */
-static void settle_removals(struct mending *m, const struct net_state *s)
+static void finish_removals(struct mending *m, const struct net_state *s)
 {
 	for (const struct state_link *link = s->links; link; link = link->hh.next)
-		removal_settle(m->n, m->v->number, link->ifindex);
+		removal_finish_link(m->n, m->v->number, link->ifindex);
 }
 
 static void clear_objects(struct mending *m)
@@ -341,7 +341,7 @@ static int look(struct mending *m)
 	int r = net_state_read(check.rtnl, &state);
 
 	if (r >= 0 && m->n->removals) {
-		settle_removals(m, &state);
+		finish_removals(m, &state);
 		net_state_clear(&state);
 		r = net_state_read(check.rtnl, &state);
 	}
@@ -401,10 +401,10 @@ static void mend_vpc(struct mending *m)
 
 /* Outer interfaces and the host's table serve all VPCs. So a failure there is a trouble of each VPC that has an
  * uplink. */
-static void settle(struct mending *m)
+static void mend_host(struct mending *m)
 {
 	char *text = NULL;
-	int r = host_settle(m->n, true), e = host_table_noted(m->n, &text);
+	int r = host_ensure(m->n, true), e = host_table_noted(m->n, &text);
 
 	if (r >= 0)
 		r = e;
@@ -443,6 +443,6 @@ int net_ensure(struct net *n, const struct plan *all, const struct workload *wor
 			mend_vpc(&m);
 	}
 	m.vpc = NULL;
-	settle(&m);
+	mend_host(&m);
 	return m.result;
 }

@@ -226,7 +226,7 @@ void host_report_uplink(struct net_vpc *v, struct device *d)
 	n->on_uplink(v->number, usable ? &uplink : NULL, n->userdata);
 }
 
-int host_settle(struct net *n, bool all)
+int host_ensure(struct net *n, bool all)
 {
 	int r, e;
 

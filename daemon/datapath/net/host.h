@@ -15,7 +15,7 @@ void host_report_uplink(struct net_vpc *v, struct device *d);
 /* After uplinks came or went, or something was noted: begins or ends to watch the namespace and outer interfaces, and
  * puts right what is on host ends (all: as host_objects_update). 0, or -errno:
  * something could not be done to the outer interfaces. */
-int host_settle(struct net *n, bool all);
+int host_ensure(struct net *n, bool all);
 
 /* Calls fn for each host end of the instance that belongs to no uplink of the plan (NULL: for all). Any thread; rtnl:
  * in vpcd's own namespace. fn's result unless 0, or -errno. */

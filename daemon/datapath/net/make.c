@@ -26,7 +26,7 @@ int make_device(struct net_vpc *v, const struct device_spec *s, const struct mak
 	bool made = false;
 	int r;
 
-	removal_settle(v->net, v->number, s->ifindex);
+	removal_finish_link(v->net, v->number, s->ifindex);
 	if (net_register(v, s, &d) < 0)
 		return vpc_error_oom(reterr);
 	q = make_request(v, s, d, o);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tries the way out of a VPC in scratch namespaces: a workload's, a VPC's, the host's and the world's.
+ * Tries sending out of a VPC in scratch namespaces: a workload's, a VPC's, the host's and the world's.
  *
  *   workload w --- port p | VPC | uplink u --- host end h | host | outer o --- world x
  *

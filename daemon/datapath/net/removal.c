@@ -49,7 +49,8 @@ struct net_removal {
 	struct far_end_change *far_ends;
 	_Atomic bool far_ends_done;
 	/* Locks by the number of a link. A link's lock is held while the link is deleted. Whoever makes a link of that
-	 * number again waits for the deletion or does it (removal_settle). So the worker never deletes the new link. */
+	 * number again waits for the deletion or does it (removal_finish_link). So the worker never deletes the new
+	 * link. */
 	pthread_mutex_t locks[LOCKS];
 	struct net_removal *next; /* event loop only */
 };
@@ -440,7 +441,7 @@ bool net_removal_has(const struct net_removal *r, const struct net_removal_match
 	return false;
 }
 
-static void settle_one(struct net_removal *r, const struct net_vpc *v, uint32_t ifindex)
+static void finish_link(struct net_removal *r, const struct net_vpc *v, uint32_t ifindex)
 {
 	struct removal_vpc *vpc = find_vpc(r, v->number);
 
@@ -450,10 +451,10 @@ static void settle_one(struct net_removal *r, const struct net_vpc *v, uint32_t 
 	}
 }
 
-void removal_settle(struct net *n, uint32_t vpc, uint32_t ifindex)
+void removal_finish_link(struct net *n, uint32_t vpc, uint32_t ifindex)
 {
 	const struct net_vpc *v = net_find_vpc(n, vpc);
 
 	for (struct net_removal *r = n->removals; v && r; r = r->next)
-		settle_one(r, v, ifindex);
+		finish_link(r, v, ifindex);
 }

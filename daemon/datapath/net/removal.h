@@ -34,6 +34,6 @@ void removal_add_host_table(struct net_removal *r, struct host_table *t);
 /* Takes c. */
 void removal_add_far_end(struct net_removal *r, struct far_end_change *c);
 /* Where a removal still has to delete this link, it is deleted before this returns. */
-void removal_settle(struct net *n, uint32_t vpc, uint32_t ifindex);
+void removal_finish_link(struct net *n, uint32_t vpc, uint32_t ifindex);
 
 #endif

@@ -106,7 +106,7 @@ static void remove_route(struct vpc_route_table *rt, struct table_route *there)
 }
 
 /* Sets number and active by what the model says of the target. vpc: of the table. */
-static void table_route_settle(const struct model *m, uint32_t vpc, struct table_route *r)
+static void table_route_resolve(const struct model *m, uint32_t vpc, struct table_route *r)
 {
 	const struct object *o = r->target[0] ? model_find(m, route_target_kind(r->kind), r->target) : NULL;
 
@@ -303,7 +303,7 @@ static int put(struct model_txn *t, const struct object *old, struct object *cop
 
 	if (target)
 		memcpy(route.target, target->id, sizeof(route.target));
-	table_route_settle(t->m, rt->vpc, &route);
+	table_route_resolve(t->m, rt->vpc, &route);
 	if (there) {
 		route.order = there->order;
 		*there = route;
@@ -413,7 +413,7 @@ int route_table_delete_route(struct model_txn *t, const struct change *c, struct
 
 /* --- targets that come and go ------------------------------------------------------------------------------------ */
 
-static bool settle_all(const struct model *m, struct vpc_route_table *rt, const char *id)
+static bool resolve_all(const struct model *m, struct vpc_route_table *rt, const char *id)
 {
 	bool changed = false;
 
@@ -424,7 +424,7 @@ static bool settle_all(const struct model *m, struct vpc_route_table *rt, const 
 
 		if (strcmp(r->target, id) != 0)
 			continue;
-		table_route_settle(m, rt->vpc, r);
+		table_route_resolve(m, rt->vpc, r);
 		changed = changed || r->active != was.active || r->number != was.number;
 	}
 	return changed;
@@ -446,7 +446,7 @@ int route_retarget(struct model_txn *t, const char *id, struct vpc_error *reterr
 		copy = object_copy(tables.items[i]);
 		if (!copy)
 			return vpc_error_oom(reterr);
-		if (!settle_all(t->m, (struct vpc_route_table *)copy, id)) {
+		if (!resolve_all(t->m, (struct vpc_route_table *)copy, id)) {
 			object_free(copy);
 			continue;
 		}
@@ -462,7 +462,7 @@ void route_loaded(struct model *m, const struct object *target)
 	const struct posting *p = index_users(&m->ix, target->id, OBJECT_ROUTE_TABLE);
 
 	for (const struct post *post = p ? p->first : NULL; post; post = post->next) {
-		settle_all(m, (struct vpc_route_table *)route_table_of(post->owner), target->id);
+		resolve_all(m, (struct vpc_route_table *)route_table_of(post->owner), target->id);
 		vpc_routes_loaded(m, route_table_of(post->owner)->vpc);
 	}
 }

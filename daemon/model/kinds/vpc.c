@@ -116,7 +116,7 @@ int vpc_create(struct model_txn *t, const struct change *c, struct change_result
 	return change_has(c, FIELD_INTERNET) && c->internet ? make_internet(t, v, reterr) : 0;
 }
 
-/* --- ways out and in --------------------------------------------------------------------------------------------- */
+/* --- gateways and published ports -------------------------------------------------------------------------------- */
 
 static bool has_exits(const struct model *m, uint32_t vpc)
 {

@@ -225,8 +225,8 @@ static bool is_damaged(const struct store *s, int r)
 	return r == -EUCLEAN || code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
 }
 
-/* Adds the way out to what was found. */
-static void tell_way_out(const char *state_dir, struct vpc_error *reterr)
+/* Adds to the message what the user can do. */
+static void tell_what_helps(const char *state_dir, struct vpc_error *reterr)
 {
 	_cleanup_free_ char *found = strdup(reterr->message);
 
@@ -263,7 +263,7 @@ int store_open(const char *state_dir, bool accept, struct store **ret, struct vp
 		r = open_checked(s, state_dir, accept, reterr);
 	if (r < 0) {
 		if (is_damaged(s, r))
-			tell_way_out(state_dir, reterr);
+			tell_what_helps(state_dir, reterr);
 		return r;
 	}
 	s->opened = true;

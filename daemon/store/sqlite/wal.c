@@ -152,7 +152,7 @@ static void cut(struct store *s)
 	store_wal_reserve(s);
 }
 
-int store_settle(struct store *s, struct vpc_error *reterr)
+int store_idle_work(struct store *s, struct vpc_error *reterr)
 {
 	int r;
 
