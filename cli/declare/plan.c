@@ -381,15 +381,6 @@ void plan_clear(struct plan *p)
 	*p = (struct plan){0};
 }
 
-size_t plan_count(const struct plan *p, enum action action)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < p->n; i++)
-		count += p->nodes[i]->action == action;
-	return count;
-}
-
 json_t *plan_to_json(const struct plan *p)
 {
 	static const char *const names[] = {"", "create", "change", "delete"};

@@ -52,8 +52,6 @@ struct plan {
  */
 int plan_make(const struct snapshot *s, const json_t *document, bool prune, struct plan *ret, struct text_error *error);
 void plan_clear(struct plan *p);
-/* How many objects it creates, changes or deletes. */
-size_t plan_count(const struct plan *p, enum action action);
 /* The plan as JSON: [{"action", "kind", "name", "vpc", "fields"}, …]. Owned; NULL: out of memory. */
 json_t *plan_to_json(const struct plan *p);
 

@@ -108,3 +108,13 @@ void request_reply_error(struct request *r, const struct vpc_error *error)
 	}
 	request_reply(r, (unsigned)vpc_code_status(error->code), PROBLEM_CONTENT_TYPE, response);
 }
+
+bool request_wants_reply(struct request *r, const struct vpc_error *error)
+{
+	if (request_is_gone(r))
+		return false;
+	if (error->code == VPC_E_OK)
+		return true;
+	request_reply_error(r, error);
+	return false;
+}

@@ -80,6 +80,8 @@ void request_drop_body(struct request *r);
 void request_reply_json(struct request *r, unsigned status, const json_t *json);
 void request_reply_text(struct request *r, unsigned status, const char *content_type, char *text, size_t size);
 void request_reply_error(struct request *r, const struct vpc_error *error);
+/* For what the engine answers: whether the client waits and error is VPC_E_OK. Another error is replied here. */
+bool request_wants_reply(struct request *r, const struct vpc_error *error);
 /* response: taken; NULL stands for out of memory. */
 void request_reply(struct request *r, unsigned status, const char *content_type, struct MHD_Response *response);
 /* As request_reply_json for an object with a `revision`, which becomes the ETag. */

@@ -64,12 +64,8 @@ static void on_reply(const struct engine_reply *reply, void *userdata)
 	_cleanup_(request_unrefp) struct request *r = userdata;
 	_cleanup_json_ json_t *json = NULL;
 
-	if (request_is_gone(r))
+	if (!request_wants_reply(r, &reply->error))
 		return;
-	if (reply->error.code != VPC_E_OK) {
-		request_reply_error(r, &reply->error);
-		return;
-	}
 	/* A kept reply is what engine_reply_encode gave the first time. */
 	json = reply->replayed ? json_loads(reply->replayed, 0, NULL) : engine_reply_encode(reply);
 	if (!json) {

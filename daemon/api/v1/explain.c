@@ -71,12 +71,8 @@ static void on_reply(const struct engine_reply *reply, void *userdata)
 	_cleanup_(request_unrefp) struct request *r = userdata;
 	_cleanup_json_ json_t *json = NULL;
 
-	if (request_is_gone(r))
+	if (!request_wants_reply(r, &reply->error))
 		return;
-	if (reply->error.code != VPC_E_OK) {
-		request_reply_error(r, &reply->error);
-		return;
-	}
 	json = reach_json(reply);
 	request_reply_json(r, 200, json);
 }

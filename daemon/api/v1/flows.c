@@ -274,12 +274,8 @@ static void on_cut(const struct flow_cut_reply *reply, void *userdata)
 	_cleanup_(request_unrefp) struct request *r = userdata;
 	_cleanup_json_ json_t *json = NULL;
 
-	if (request_is_gone(r))
+	if (!request_wants_reply(r, &reply->error))
 		return;
-	if (reply->error.code != VPC_E_OK) {
-		request_reply_error(r, &reply->error);
-		return;
-	}
 	json = json_pack("{s:O,s:I,s:I}", "cut_flows", reply->cut_flows, "cut_flows_total", (json_int_t)reply->total,
 			 "enforced_ns", (json_int_t)reply->enforced_ns);
 	if (json && reply->dry_run)

@@ -12,11 +12,9 @@
 /* userdata: a reference to the request. */
 static void reply(struct request *r, const json_t *json, struct vpc_error *error, bool object)
 {
-	if (request_is_gone(r))
+	if (!request_wants_reply(r, error))
 		return;
-	if (error->code != VPC_E_OK)
-		request_reply_error(r, error);
-	else if (object)
+	if (object)
 		request_reply_object(r, 200, json);
 	else
 		request_reply_json(r, 200, json);
