@@ -139,6 +139,7 @@ static int add_rule(const struct cli *cli, json_t *rules, const struct args *arg
 
 	if (r == 0 && (json_object_set_new(rule, key, json_string(peer)) < 0 ||
 		       body_set(cli, rule, "description", args, "--description") < 0 ||
+		       body_set(cli, rule, "expires_in", args, "--expires-in") < 0 ||
 		       body_set(cli, rule, "tags", args, "--tag") < 0))
 		r = -ENOMEM;
 	if (r < 0) {
@@ -269,6 +270,7 @@ static const struct param authorize_params[] = {
 	{"PORTS", VALUE_TEXT, 0, NULL, "443, 8000-8999, http, several as 80,443, or all; for icmp TYPE[/CODE]"},
 	PARAM_PEERS,
 	{"--description", VALUE_FREE, 0, "TEXT", "what the rules are for"},
+	{"--expires-in", VALUE_NUMBER, 0, "SECONDS", "vpcd revokes the rules then, and cuts what they alone allowed"},
 	PARAM_TAGS,
 	PARAM_VPC_SCOPE,
 	PARAM_DRY_RUN,
@@ -293,7 +295,7 @@ const struct command sg_authorize_command = {
 	.summary = "allow traffic, from the moment when the command returns",
 	.params = authorize_params,
 	.usage = "SG ingress|egress PROTO [PORTS|TYPE[/CODE]] (--cidr C | --sg SG | --prefix-list PL)... "
-		 "[--description TEXT]",
+		 "[--description TEXT] [--expires-in SECONDS]",
 	.notes = "Several peers and ports make several rules, all in force at the same moment. ingress: what peers may "
 		 "open to "
 		 "the\n"

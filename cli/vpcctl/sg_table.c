@@ -58,9 +58,21 @@ static const struct field columns[] = {
 	{"PACKETS", "packets", TABLE_RIGHT, NULL},
 	{"LAST USED", "last_used", TABLE_LEFT, NULL},
 	{"DESCRIPTION", "description", TABLE_LEFT, NULL},
+	{"EXPIRES", "expires_at", TABLE_LEFT, NULL}, /* where a rule does */
 };
+
+static bool expires(const json_t *rules)
+{
+	json_t *rule;
+	size_t i;
+
+	json_array_foreach (rules, i, rule)
+		if (json_is_string(json_object_get(rule, "expires_at")))
+			return true;
+	return false;
+}
 
 int sg_rules_print(struct cli *cli, const json_t *rules)
 {
-	return output_rows(cli, rules, columns, ARRAY_SIZE(columns));
+	return output_rows(cli, rules, columns, ARRAY_SIZE(columns) - !expires(rules));
 }

@@ -16,6 +16,7 @@
 #include "engine/audit_maps.h"
 #include "engine/commit.h"
 #include "engine/repair.h"
+#include "engine/rule_expiry.h"
 #include "engine/txn.h"
 #include "engine/upgrade.h"
 
@@ -332,6 +333,8 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	r = load_model(e, reterr);
 	if (r == 0)
 		r = confirm_load(e, reterr);
+	if (r == 0 && rule_expiry_load(e) < 0)
+		r = vpc_error_oom(reterr);
 	if (r == 0 && traffic_start(e) < 0)
 		r = vpc_error_oom(reterr);
 	if (r == 0)
@@ -378,6 +381,7 @@ void engine_free(struct engine *e)
 	maps_audit_end(e);
 	traffic_end(e);
 	confirm_end(e);
+	rule_expiry_end(e);
 	links_end(e);
 	sd_event_source_unref(e->repair_timer);
 	sd_event_source_unref(e->check_timer);

@@ -115,7 +115,10 @@ struct engine {
 
 	struct traffic *traffic; /* what VPCs received and sent */
 
-	struct confirm *confirm; /* a change that waits for its confirmation, or NULL */
+	struct confirm *confirm;	      /* a change that waits for its confirmation, or NULL */
+	struct expiring_rule *expiring_rules; /* rules that expire; some may be gone */
+	size_t n_expiring_rules, max_expiring_rules;
+	sd_event_source *rule_timer;
 
 	sd_event_source *events_source;
 	struct verdict_listener *listeners;

@@ -20,6 +20,7 @@
 #include "engine/confirm.h"
 #include "engine/grace.h"
 #include "engine/removal.h"
+#include "engine/rule_expiry.h"
 #include "engine/repair.h"
 #include "engine/taps.h"
 #include "engine/traffic.h"
@@ -44,6 +45,7 @@ int txn_validate(struct txn *t, struct vpc_error *reterr)
 		.revision = t->e->revision + 1,
 		.seed = t->seed,
 		.instance = t->e->instance,
+		.now_s = realtime_s(),
 	};
 	int r;
 
@@ -343,6 +345,7 @@ static void txn_publish(struct txn *t)
 	t->reply.revision = e->revision;
 	grace_done(e);
 	confirm_published(t);
+	rule_expiry_note(t);
 	wait = txn_report_cut(t);
 	remember_names(t);
 	remember_traffic(t);

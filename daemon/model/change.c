@@ -76,6 +76,7 @@ static void strings_free(char **strings, size_t n)
 
 static void rule_spec_clear(struct rule_spec *r)
 {
+	free(r->expires_at);
 	free(r->direction);
 	free(r->protocol);
 	free(r->cidr);

@@ -56,6 +56,8 @@ struct rule_spec {
 	char *description;
 	struct tag *tags;
 	size_t n_tags;
+	int64_t expires_in; /* seconds from now; 0: not given */
+	char *expires_at;   /* RFC 3339, UTC; NULL: not given */
 };
 
 /* An entry of a prefix list as asked for; strings as given. */

@@ -318,6 +318,8 @@ const char *protocol_format(int16_t protocol, char buf[8]);
 /* "r<sg>/<direction>/<protocol>/<from>/<to>/<peer>": the same for two rules that say the same of one group. Sets
  * name_key. -ENOMEM. */
 int rule_set_key(struct rule *r);
+/* "2026-12-31T23:59:59Z" as seconds of CLOCK_REALTIME. -EINVAL. */
+int rule_expiry_parse(const char *text, uint64_t *ret);
 
 /* Addresses of an ENI (eni_address.c). e has vpc, subnet; old: the version that e takes the place of, or NULL. */
 int eni_choose_addresses(const struct model *m, const struct change *c, struct eni *e, struct vpc_error *reterr);

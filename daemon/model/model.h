@@ -28,6 +28,7 @@ struct model_context {
 	uint64_t revision;    /* of this commit: what changed objects get */
 	uint64_t seed;	      /* random; ids and MACs are drawn from it: the same seed and changes give the same ids */
 	const char *instance; /* for namespace names */
+	uint64_t now_s;	      /* CLOCK_REALTIME, seconds */
 };
 
 /* What a change made or changed: an object, and of a group its rules. */

@@ -115,6 +115,7 @@ struct rule {
 	uint32_t peer_sg;
 	uint32_t peer_list; /* number of a prefix list */
 	char *description;
+	uint64_t expires_s; /* CLOCK_REALTIME, seconds: when vpcd revokes it; 0: never */
 };
 
 /* See struct attachment_spec. host_ifname is the port's name in the VPC's namespace. */

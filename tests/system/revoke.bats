@@ -312,3 +312,24 @@ awake_lives()
 	refused InvalidSecurityGroupRuleId.NotFound sg revoke "$P-b" --rule "$id"
 	refused InvalidPermission.NotFound sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0
 }
+
+# expired SG PORT: no rule of the group is for it.
+expired()
+{
+	[ "$(ctl sg show "$1" -o json | jq --argjson p "$2" '[.rules[] | select(.from_port == $p)] | length')" -eq 0 ]
+}
+
+@test "rule 8: a rule that expires is revoked when its time is over, also if vpcd is killed meanwhile" {
+	ctl sg authorize "$P-b" ingress tcp 7002 --cidr 0.0.0.0/0 --expires-in 86400 >/dev/null
+	ctl sg show "$P-b" | grep -q EXPIRES
+	refused InvalidParameterValue sg authorize "$P-b" ingress tcp 7003 --cidr 0.0.0.0/0 --expires-in 0
+	ctl sg authorize "$P-b" ingress tcp 7001 --cidr 0.0.0.0/0 --expires-in 6 >/dev/null
+	stream "$P-a" s tcp-echo "$B" 7001
+	vpcd_restart KILL
+	wait_for 60 expired "$P-b" 7001
+	log_stops "$(stream_log s)" "$(now_ns)"
+	cannot "$P-a" tcp "$B" 7001
+	can "$P-a" tcp "$B" 7000
+	run ! expired "$P-b" 7002
+	"$VPCCTL" verify
+}

@@ -29,6 +29,7 @@ static const struct declared_field rule_fields[] = {
 	 .refers = REFERS(PREFIX_LIST),
 	 .absent = "null"},
 	{.key = "description", .absent = "\"\""},
+	{.key = "expires_at", .flags = DECLARED_NULL, .absent = "null"},
 	{.key = "tags", .type = DECLARED_TAGS, .absent = "{}"},
 };
 
@@ -99,6 +100,10 @@ static int emit_rules(struct plan *p, struct node *n, enum phase phase, const ch
 
 	json_array_foreach (items, i, item) {
 		int r = to_rule(p, n, item, &rule);
+
+		/* What a rule is revoked by. */
+		if (r == 0 && phase != PHASE_FASTEN)
+			json_object_del(rule, "expires_at");
 
 		if (r == 0 && json_array_append_new(rules, rule) < 0)
 			r = -ENOMEM;

@@ -39,6 +39,19 @@ static const struct value_type value_rules = {
 static const struct value_type value_attachment = {decode_attachment_value,
 						   "{\"$ref\": \"#/components/schemas/AttachmentSpec\"}"};
 
+/* int64_t, from 1. */
+static int decode_seconds(const json_t *json, void *value, void *extra, const char *at, struct vpc_error *reterr)
+{
+	(void)extra;
+	if (!json_is_integer(json) || json_integer_value(json) < 1)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, at, "%s must be a number of seconds from 1",
+				     at);
+	*(int64_t *)value = json_integer_value(json);
+	return 0;
+}
+
+static const struct value_type value_seconds = {decode_seconds, "{\"type\": \"integer\", \"minimum\": 1}"};
+
 #define MEMBER(json_name, value_type, type, field, extra_field, description)                                          \
 	{                                                                                                             \
 		json_name, &value_type, offsetof(struct type, field), offsetof(struct type, extra_field), description \
@@ -75,6 +88,8 @@ const struct member decode_rule_members[] = {
 	RULE("prefix_list_id", value_nullable_string, prefix_list_id, prefix_list_id, "peer: prefix list, id or name"),
 	RULE("description", value_nullable_string, description, description, "free text"),
 	RULE("tags", value_tags, tags, n_tags, "key and value"),
+	RULE("expires_in", value_seconds, expires_in, expires_in, "seconds until vpcd revokes it"),
+	RULE("expires_at", value_nullable_string, expires_at, expires_at, "or when, as 2026-12-31T23:59:59Z"),
 };
 const size_t decode_n_rule_members = ARRAY_SIZE(decode_rule_members);
 /* direction, protocol */

@@ -2,6 +2,7 @@
 /* Rules as objects: their unique key and their JSON. rule_spec.c reads them from requests, rule_change.c adds and takes
  * them away. */
 #include <string.h>
+#include <time.h>
 
 #include "model/internal.h"
 
@@ -46,6 +47,7 @@ static int copy_members(struct object *to, const struct object *from)
 	r->cidr = f->cidr;
 	r->peer_sg = f->peer_sg;
 	r->peer_list = f->peer_list;
+	r->expires_s = f->expires_s;
 	return text_set(&r->description, f->description);
 }
 
@@ -83,6 +85,29 @@ static int put_peer(const struct model *m, const struct rule *r, json_t *ret)
 	}
 }
 
+int rule_expiry_parse(const char *text, uint64_t *ret)
+{
+	struct tm tm = {0};
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	time_t time = end && !*end ? timegm(&tm) : -1;
+
+	if (time <= 0)
+		return -EINVAL;
+	*ret = (uint64_t)time;
+	return 0;
+}
+
+static json_t *expiry_to_json(const struct rule *r)
+{
+	time_t time = (time_t)r->expires_s;
+	char text[32];
+	struct tm tm;
+
+	if (!time || !gmtime_r(&time, &tm) || !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
+		return json_null();
+	return json_string(text);
+}
+
 static int put_rule(const struct model *m, const struct object *o, json_t *ret)
 {
 	const struct rule *r = rule_of(o);
@@ -94,7 +119,7 @@ static int put_rule(const struct model *m, const struct object *o, json_t *ret)
 	    json_put(ret, "from_port", port_to_json(r->from_port, r)) < 0 ||
 	    json_put(ret, "to_port", port_to_json(r->to_port, r)) < 0)
 		return -ENOMEM;
-	if (put_peer(m, r, ret) < 0)
+	if (put_peer(m, r, ret) < 0 || json_put(ret, "expires_at", expiry_to_json(r)) < 0)
 		return -ENOMEM;
 	return json_put(ret, "description", json_string(r->description ? r->description : ""));
 }
@@ -127,6 +152,15 @@ static void load_peer(struct model *m, struct document *d, struct rule *r)
 	}
 }
 
+/* Documents of earlier versions have none. */
+static void load_expiry(struct document *d, struct rule *r)
+{
+	_cleanup_free_ char *text = document_text(d, "expires_at", false);
+
+	if (text && rule_expiry_parse(text, &r->expires_s) < 0)
+		document_damaged(d, "expires_at");
+}
+
 static void load(struct model *m, struct document *d, struct object *o)
 {
 	struct rule *r = (struct rule *)o;
@@ -148,6 +182,7 @@ static void load(struct model *m, struct document *d, struct object *o)
 		r->description = NULL;
 	}
 	load_peer(m, d, r);
+	load_expiry(d, r);
 	if (rule_set_key(r) < 0)
 		document_damaged(d, "(out of memory)");
 }
@@ -162,6 +197,7 @@ static const struct schema_field fields[] = {
 	{"sg_id", SCHEMA_STRING_OR_NULL, NULL},
 	{"prefix_list_id", SCHEMA_STRING_OR_NULL, NULL},
 	{"description", SCHEMA_STRING, NULL},
+	{"expires_at", SCHEMA_STRING_OR_NULL, "RFC 3339: when vpcd revokes it; null: never"},
 	{"stale", SCHEMA_BOOLEAN,
 	 "it names a group of a VPC that is not peered with the group's own, and matches nothing"},
 	{"packets", SCHEMA_INTEGER, "allowed by it"},

@@ -267,6 +267,36 @@ static int resolve_list(struct model_txn *t, const struct rule_spec *spec, const
 	return 0;
 }
 
+/* Ten years: what is longer is no expiry. */
+#define EXPIRES_MAX_S (UINT64_C(10) * 366 * 86400)
+
+static int parse_expiry(const struct model_txn *t, const struct rule_spec *spec, const char *prefix, struct rule *ret,
+			struct vpc_error *reterr)
+{
+	uint64_t now = t->context.now_s;
+	char field[FIELD_MAX];
+
+	if (!spec->expires_in && !spec->expires_at)
+		return 0;
+	field_name(field, prefix, spec->expires_at ? "expires_at" : "expires_in");
+	if (spec->expires_in && spec->expires_at)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, field,
+				     "a rule has expires_in or expires_at, not both");
+	if (spec->expires_in < 0 || (uint64_t)spec->expires_in > EXPIRES_MAX_S)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+				     "expires_in is 1 to %llu seconds, not %lld", (unsigned long long)EXPIRES_MAX_S,
+				     (long long)spec->expires_in);
+	ret->expires_s = now + (uint64_t)spec->expires_in;
+	if (!spec->expires_at)
+		return 0;
+	if (rule_expiry_parse(spec->expires_at, &ret->expires_s) < 0)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+				     "'%.64s' is no time as 2026-12-31T23:59:59Z", spec->expires_at);
+	if (ret->expires_s <= now)
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%.64s is over", spec->expires_at);
+	return 0;
+}
+
 int rule_spec_resolve(struct model_txn *t, const struct sg *g, const struct rule_spec *spec, const char *prefix,
 		      struct rule *ret, struct vpc_error *reterr)
 {
@@ -274,6 +304,8 @@ int rule_spec_resolve(struct model_txn *t, const struct sg *g, const struct rule
 	char field[FIELD_MAX];
 	int r = rule_spec_parse(spec, prefix, ret, reterr);
 
+	if (r >= 0)
+		r = parse_expiry(t, spec, prefix, ret, reterr);
 	if (r < 0)
 		return r;
 	if (ret->peer == PEER_SG) {
