@@ -59,6 +59,11 @@ static bool check_action(const char *v)
 	return !strcmp(v, "allow") || !strcmp(v, "deny");
 }
 
+static bool check_logged_traffic(const char *v)
+{
+	return !strcmp(v, "all") || !strcmp(v, "accept") || !strcmp(v, "reject");
+}
+
 static bool check_rule_verb(const char *v)
 {
 	return !strcmp(v, "add") || !strcmp(v, "replace") || !strcmp(v, "delete");

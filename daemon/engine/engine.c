@@ -7,6 +7,7 @@
 #include "engine/edge.h"
 #include "engine/expire.h"
 #include "engine/flow_cut.h"
+#include "engine/flow_logs.h"
 #include "engine/grace.h"
 #include "engine/reconcile.h"
 #include "engine/removal.h"
@@ -352,6 +353,8 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 				     strerror(-r));
 	r = expire_start(e);
 	if (r >= 0)
+		r = flow_logs_start(e);
+	if (r >= 0)
 		r = commit_watch(e);
 	if (r >= 0)
 		r = reconcile_watch(e);
@@ -376,6 +379,7 @@ void engine_free(struct engine *e)
 	e->worker = NULL;
 	queue_cancel(&e->queue);
 	commit_end(e);
+	flow_logs_end(e);
 	verdicts_close(e);
 	expire_end(e);
 	maps_audit_end(e);

@@ -214,6 +214,18 @@ struct commit_watch;
 int engine_watch_commits(struct engine *e, void (*fn)(void *userdata), void *userdata, struct commit_watch **ret);
 /* NULL is fine. */
 void engine_unwatch_commits(struct commit_watch *w);
+/* --- flow logs (vpcctl flow-log tail) --- */
+
+struct engine_tail;
+/* fn gets records of the flow log as whole lines, borrowed, when they are made; lines NULL: the flow log is gone, and
+ * there will be no more. -ENOENT: it doesn't run; -ENOMEM. */
+int engine_tail_flow_log(struct engine *e, const struct object *o,
+			 void (*fn)(const char *lines, size_t bytes, void *userdata), void *userdata,
+			 struct engine_tail **ret);
+/* Ends it: fn is not called any more. Frees t, which may be NULL. */
+void engine_untail_flow_log(struct engine_tail *t);
+/* A line that says that records are missing here; malloc'ed. NULL: out of memory. */
+char *engine_flow_log_skipped(const struct engine_tail *t);
 
 /* Removes every kernel object of an instance; with `state`, its store too. The caller holds the instance's lock. */
 int engine_purge(const struct engine_config *config, bool state, struct vpc_error *reterr);

@@ -114,6 +114,7 @@ struct engine {
 	uint32_t walked;	      /* maps_walked() as was last told */
 
 	struct traffic *traffic; /* what VPCs received and sent */
+	struct flow_logs *flow_logs;
 
 	struct confirm *confirm;	      /* a change that waits for its confirmation, or NULL */
 	struct expiring_rule *expiring_rules; /* rules that expire; some may be gone */

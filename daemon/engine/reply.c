@@ -7,6 +7,7 @@
 #include "util/json.h"
 
 #include "datapath/maps/counters.h"
+#include "engine/flow_logs.h"
 #include "engine/traffic.h"
 #include "observe/traffic_json.h"
 
@@ -96,10 +97,8 @@ static int add_eni_state(struct engine *e, const struct object *o, json_t *json)
 
 /* What the engine knows of an object beside the model, by kind; NULL: nothing. */
 static int (*const add_state[OBJECT_KINDS])(struct engine *e, const struct object *o, json_t *json) = {
-	[OBJECT_VPC] = add_vpc_counters,
-	[OBJECT_SG] = add_group_counters,
-	[OBJECT_RULE] = add_rule_counters,
-	[OBJECT_ENI] = add_eni_state,
+	[OBJECT_VPC] = add_vpc_counters, [OBJECT_SG] = add_group_counters,	 [OBJECT_RULE] = add_rule_counters,
+	[OBJECT_ENI] = add_eni_state,	 [OBJECT_FLOW_LOG] = flow_logs_put_json,
 };
 
 json_t *engine_object_json(struct engine *e, const struct object *o)

@@ -18,6 +18,7 @@
 
 #include <vpc/clock.h>
 #include "engine/confirm.h"
+#include "engine/flow_logs.h"
 #include "engine/grace.h"
 #include "engine/removal.h"
 #include "engine/rule_expiry.h"
@@ -258,7 +259,7 @@ static void remember_names(struct txn *t)
 	}
 }
 
-/* Keeps what deleted objects counted. */
+/* Keeps what deleted objects counted, and notes whether flow logs are concerned. */
 static void remember_traffic(struct txn *t)
 {
 	const struct delta *deltas;
@@ -267,9 +268,13 @@ static void remember_traffic(struct txn *t)
 	if (model_txn_deltas(t->mt, &deltas, &n) < 0)
 		return;
 	/* What is in a VPC comes before the VPC. */
-	for (size_t i = n; i > 0; i--)
-		if (deltas[i - 1].before && !deltas[i - 1].after)
-			traffic_object_is_gone(t->e, deltas[i - 1].before);
+	for (size_t i = n; i > 0; i--) {
+		const struct object *before = deltas[i - 1].before, *after = deltas[i - 1].after;
+
+		flow_logs_note(t->e, (before ? before : after)->kind);
+		if (before && !after)
+			traffic_object_is_gone(t->e, before);
+	}
 }
 
 /* Does a dry run: the maps refuse what they would refuse, the flows that would be cut are reported, and nothing is
@@ -353,6 +358,7 @@ static void txn_publish(struct txn *t)
 	if (t->reply.cut_flows_pending)
 		json_array_append_new(t->reply.pending, json_string("cut_flows"));
 	model_commit(TAKE_PTR(t->mt));
+	flow_logs_changed(e);
 	log_txn(t);
 	past_tell(e);
 	engine_tell_walked(e);

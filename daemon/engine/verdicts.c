@@ -6,6 +6,7 @@
 #include "engine/engine_private.h"
 
 #include "datapath/maps/events.h"
+#include "engine/flow_logs.h"
 #include "observe/flow_json.h"
 #include "util/json.h"
 #include "util/log.h"
@@ -83,6 +84,7 @@ static void deliver(const struct vpc_event *ev, void *userdata)
 	struct engine *e = userdata;
 	json_t *json = NULL;
 
+	flow_logs_event(e, ev);
 	for (struct verdict_listener *l = e->listeners, *next; l; l = next) {
 		next = l->next;
 		if (ev->lost) {
@@ -111,14 +113,21 @@ static int on_events(sd_event_source *source, int fd, uint32_t revents, void *us
 	return 0;
 }
 
-/* Tells the programs what to produce: what the listeners together want. */
-static void update_listening(struct engine *e)
+void verdicts_update(struct engine *e)
 {
-	uint32_t bits = 0;
+	uint32_t bits = flow_logs_listening(e);
 
 	for (const struct verdict_listener *l = e->listeners; l; l = l->next)
 		bits |= VPC_LISTEN_DROPS | (l->drops_only ? 0 : VPC_LISTEN_FLOWS);
+	if (bits && !e->events_source &&
+	    sd_event_add_io(e->event, &e->events_source, maps_events_fd(e->maps), EPOLLIN, on_events, e) < 0)
+		log_warning("the programs' events can't be read");
 	maps_listen(e->maps, bits);
+}
+
+void verdicts_read(struct engine *e)
+{
+	maps_events_read(e->maps, deliver, e);
 }
 
 int engine_listen(struct engine *e, bool drops_only, uint32_t eni, void (*fn)(const json_t *verdict, void *userdata),
@@ -126,19 +135,13 @@ int engine_listen(struct engine *e, bool drops_only, uint32_t eni, void (*fn)(co
 {
 	struct verdict_listener *l;
 
-	if (!e->events_source) {
-		int r = sd_event_add_io(e->event, &e->events_source, maps_events_fd(e->maps), EPOLLIN, on_events, e);
-
-		if (r < 0)
-			return r;
-	}
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
 	*l = (struct verdict_listener){
 		.e = e, .drops_only = drops_only, .eni = eni, .fn = fn, .userdata = userdata, .next = e->listeners};
 	e->listeners = l;
-	update_listening(e);
+	verdicts_update(e);
 	*ret = l;
 	return 0;
 }
@@ -152,7 +155,7 @@ void engine_unlisten(struct verdict_listener *l)
 	for (at = &l->e->listeners; *at != l; at = &(*at)->next)
 		;
 	*at = l->next;
-	update_listening(l->e);
+	verdicts_update(l->e);
 	free(l);
 }
 

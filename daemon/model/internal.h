@@ -374,8 +374,9 @@ void vpc_routes_loaded(struct model *m, uint32_t vpc);
 int eip_part_from(struct model_txn *t, const struct object *holder, bool deleted, struct vpc_error *reterr);
 /* Gives the elastic IP to the NAT gateway. */
 int eip_give_to_nat(struct model_txn *t, const struct object *eip, const struct object *nat, struct vpc_error *reterr);
-/* Published ports of an ENI that is deleted. */
+/* Published ports of an ENI that is deleted, and its flow logs. */
 int publish_remove_of(struct model_txn *t, const struct object *eni, struct vpc_error *reterr);
+int flow_log_remove_of(struct model_txn *t, const struct object *eni, struct vpc_error *reterr);
 
 /* The document of an active peering of it was loaded. */
 void vpc_peering_loaded(struct model *m, uint32_t vpc);

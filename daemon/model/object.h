@@ -273,6 +273,22 @@ struct publication {
 	struct ip host_address; /* IPv4; family 0: any */
 };
 
+enum flow_log_traffic {
+	FLOW_LOG_ALL,
+	FLOW_LOG_ACCEPT,
+	FLOW_LOG_REJECT,
+};
+
+struct flow_log {
+	struct object o;
+	uint32_t vpc;
+	uint32_t subnet; /* it logs this subnet alone; 0: all of the VPC */
+	uint32_t eni;	 /* it logs this ENI alone */
+	enum flow_log_traffic traffic;
+	uint32_t interval_s;
+	char *format; /* flow_log_format_parse() takes it */
+};
+
 enum peering_status {
 	PEERING_PENDING,
 	PEERING_ACTIVE,
@@ -339,6 +355,10 @@ static inline const struct nat *nat_of(const struct object *o)
 static inline const struct eip *eip_of(const struct object *o)
 {
 	return (const struct eip *)o;
+}
+static inline const struct flow_log *flow_log_of(const struct object *o)
+{
+	return (const struct flow_log *)o;
 }
 static inline const struct publication *publish_of(const struct object *o)
 {

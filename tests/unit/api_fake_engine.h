@@ -265,6 +265,25 @@ json_t *engine_status(struct engine *e)
 			 (int)model_count(e->model, OBJECT_VPC), "limits", "vpcs", 1000, "pending");
 }
 
+int engine_tail_flow_log(struct engine *e, const struct object *o,
+			 void (*fn)(const char *lines, size_t bytes, void *userdata), void *userdata,
+			 struct engine_tail **ret)
+{
+	(void)e, (void)o, (void)fn, (void)userdata, (void)ret;
+	return -ENOENT;
+}
+
+void engine_untail_flow_log(struct engine_tail *t)
+{
+	(void)t;
+}
+
+char *engine_flow_log_skipped(const struct engine_tail *t)
+{
+	(void)t;
+	return NULL;
+}
+
 void engine_traffic(struct engine *e, void (*fn)(const json_t *traffic, void *userdata), void *userdata)
 {
 	json_t *traffic = json_pack("{s:s, s:i, s:[], s:[], s:i, s:[], s:i}", "time", "2026-01-02T03:04:05Z", "time_ns",

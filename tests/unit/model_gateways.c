@@ -425,3 +425,33 @@ Test(model_gateways, a_further_cidr_is_no_ipv6_address_of_another)
 	model_ok(&b, "{'op': 'vpc.create', 'name': 'y', 'cidr': '10.0.0.0/16'}");
 	model_ok(&b, "{'op': 'vpc.add-cidr', 'vpc_id': 'y', 'cidr': 'fd00::/52'}");
 }
+
+Test(model_gateways, flow_logs_are_of_one_thing_and_go_with_their_interface)
+{
+	char log[OBJECT_ID_MAX];
+
+	model_ok(&b, "{'op': 'vpc.create', 'name': 'logged', 'cidr': '10.77.0.0/16'}");
+	model_ok(&b, "{'op': 'subnet.create', 'name': 'logged-s', 'vpc_id': 'logged', 'cidr': '10.77.1.0/24'}");
+	model_ok(&b, "{'op': 'eni.create', 'name': 'logged-e', 'subnet_id': 'logged-s'}");
+	strcpy(log,
+	       model_ok(&b, "{'op': 'flow-log.create', 'eni_id': 'logged-e', 'interval': 10, 'traffic': 'reject'}"));
+	cr_assert_eq(strncmp(log, "fl-", 3), 0);
+	cr_expect_str_eq(model_shown(&b, log, "interval"), "10");
+	cr_expect_str_eq(model_shown(&b, log, "traffic"), "reject");
+	cr_expect_str_eq(model_shown(&b, log, "format"), "default");
+	model_refused(&b, "MissingParameter", "vpc_id", "{'op': 'flow-log.create'}");
+	model_refused(&b, "InvalidParameterCombination", "eni_id",
+		      "{'op': 'flow-log.create', 'eni_id': 'logged-e', 'subnet_id': 'logged-s'}");
+	model_refused(&b, "InvalidParameterValue", "interval",
+		      "{'op': 'flow-log.create', 'vpc_id': 'logged', 'interval': 0}");
+	model_refused(&b, "InvalidParameterValue", "traffic",
+		      "{'op': 'flow-log.create', 'vpc_id': 'logged', 'traffic': 'some'}");
+	model_refused(&b, "InvalidParameterValue", "format",
+		      "{'op': 'flow-log.create', 'vpc_id': 'logged', 'format': '${no}'}");
+	model_ok(&b, "{'op': 'flow-log.create', 'subnet_id': 'logged-s', 'name': 'of-subnet'}");
+	model_ok(&b, "{'op': 'eni.delete', 'eni_id': 'logged-e'}");
+	cr_expect_eq(model_count(b.m, OBJECT_FLOW_LOG), 1, "it went with its interface");
+	model_refused(&b, "DependencyViolation", "", "{'op': 'subnet.delete', 'subnet_id': 'logged-s'}");
+	model_ok(&b, "{'op': 'flow-log.delete', 'flow_log_id': 'of-subnet'}");
+	model_ok(&b, "{'op': 'subnet.delete', 'subnet_id': 'logged-s'}");
+}

@@ -20,6 +20,7 @@ void handle_confirm(struct request *r);
 /* reports.c */
 void handle_status(struct request *r);
 void handle_verify(struct request *r);
+void handle_flow_log_records(struct request *r);
 void handle_traffic(struct request *r);
 void handle_metrics(struct request *r);
 

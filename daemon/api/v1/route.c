@@ -144,6 +144,8 @@ const struct operation operations[] = {
 	      "TransactionDone", "makes any changes, all or nothing"),
 	WRITE("POST", "/v1/confirm", handle_confirm, CHANGE_OPS, FIELD_COUNT, BODY_NONE, 200, 0, "TransactionDone",
 	      "keeps the change that waits for its confirmation"),
+	READ("/v1/flow-logs/{id}/records", handle_flow_log_records, OBJECT_FLOW_LOG, Q(VPC), "text/plain", NULL,
+	     "records of a flow log as they are made: a stream of lines"),
 	READ("/v1/status", handle_status, OBJECT_KINDS, 0, JSON, "Status", "what runs, and how it is"),
 	READ("/v1/verify", handle_verify, OBJECT_KINDS, 0, JSON, "Verification",
 	     "reads the kernel back and compares it with the model"),

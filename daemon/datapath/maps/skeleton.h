@@ -7,6 +7,7 @@
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 #pragma GCC diagnostic ignored "-Wconversion"
 #include "bpf/datapath.skel.h"
+#include "bpf/observe.skel.h"
 #pragma GCC diagnostic pop
 
 #endif

@@ -48,6 +48,11 @@ uint32_t maps_rows_end(const struct maps *maps)
 	return maps->mirror.row_numbers.fresh;
 }
 
+uint32_t maps_vpc_of_eni(const struct maps *maps, uint32_t eni)
+{
+	return eni < maps->map[MAP_ENI].n ? __atomic_load_n(&eni_at(maps, eni)->vpc, __ATOMIC_RELAXED) : 0;
+}
+
 int maps_traffic_read(const struct maps *maps, uint32_t first, uint32_t n, struct vpc_eni_stat *ret)
 {
 	int cpus = libbpf_num_possible_cpus();

@@ -15,6 +15,8 @@ struct maps;
 /* For the event loop: the numbers of ENIs, and those of rows, that were ever given are below these. */
 uint32_t maps_enis_end(const struct maps *maps);
 uint32_t maps_rows_end(const struct maps *maps);
+/* The number of an ENI's VPC; 0: no ENI has the number. On any thread. */
+uint32_t maps_vpc_of_eni(const struct maps *maps, uint32_t eni);
 /* Reads the counters of the ENIs first … first + n - 1, each the sum over the CPUs. -ERANGE: there are no such numbers;
  * -ENOMEM, -errno of bpf(). */
 int maps_traffic_read(const struct maps *maps, uint32_t first, uint32_t n, struct vpc_eni_stat *ret);

@@ -162,10 +162,13 @@ int eni_delete(struct model_txn *t, const struct change *c, struct change_result
 		return r;
 	if (eni_of(o)->attachment.kind != ATTACHMENT_NONE)
 		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "eni_id", "%s is attached; detach it first", o->id);
-	/* Its elastic IPs become nobody's, its published ports go with it, routes to it become blackholes. */
+	/* Its elastic IPs become nobody's, its published ports and flow logs go with it, routes to it become
+	 * blackholes. */
 	r = eip_part_from(t, o, true, reterr);
 	if (r >= 0)
 		r = publish_remove_of(t, o, reterr);
+	if (r >= 0)
+		r = flow_log_remove_of(t, o, reterr);
 	if (r >= 0)
 		r = change_delete(t, c, ret, reterr);
 	return r < 0 ? r : route_retarget(t, ret->id, reterr);

@@ -186,5 +186,6 @@ _Static_assert(sizeof(struct vpc_addr_row) == 56, "vpc_addr_row");
 #include <vpc/abi/flow.h>
 #include <vpc/abi/report.h>
 #include <vpc/abi/address_config.h>
+#include <vpc/abi/flow_count.h>
 
 #endif

@@ -2,6 +2,9 @@
 #include "datapath/maps/flows/flows.h"
 
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
 
 #include "datapath/maps/edge_state.h"
 #include "datapath/maps/flows/translations.h"
@@ -62,4 +65,32 @@ __be32 maps_flow_elastic_ip(const struct maps *maps, const struct vpc_flow_key *
 	private.addr[3] = out.local;
 	number = eip_by_private(&maps->mirror, &private);
 	return number ? maps->mirror.eips[number].record.address : 0;
+}
+
+/* Whether an end of a flow comes behind the other in its key, as flow_key_ends() of the programs has it. */
+static bool comes_behind(const __be32 a[4], const __be32 b[4], __be16 a_port, __be16 b_port)
+{
+	int r = memcmp(a, b, 4 * sizeof(*a));
+
+	return r > 0 || (r == 0 && ntohs(a_port) > ntohs(b_port));
+}
+
+int maps_find_flow(const struct maps *maps, uint32_t vpc, uint8_t proto, const __be32 src[4], const __be32 dst[4],
+		   __be16 sport, __be16 dport, struct vpc_flow *ret, bool *ret_from_opener)
+{
+	static const enum map_id where[] = {MAP_FLOW, MAP_FLOW_NEW, MAP_FLOW_OVERFLOW};
+	struct vpc_flow_key key = {.vpc = vpc, .proto = proto};
+	unsigned from = comes_behind(src, dst, sport, dport);
+
+	memcpy(key.addr[from], src, sizeof(key.addr[from]));
+	memcpy(key.addr[!from], dst, sizeof(key.addr[!from]));
+	key.port[from] = sport;
+	key.port[!from] = dport;
+	for (size_t i = 0; i < ARRAY_SIZE(where); i++) {
+		if (bpf_map_lookup_elem(maps->map[where[i]].fd, &key, ret) < 0)
+			continue;
+		*ret_from_opener = (ret->opener & 1) == from;
+		return ret->state == VPC_FLOW_TOMBSTONE ? -ENOENT : 0;
+	}
+	return -ENOENT;
 }
