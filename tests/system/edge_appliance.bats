@@ -96,6 +96,41 @@ works()
 	verify_clean
 }
 
+@test "two in a row: both see both directions, out by a NAT gateway and in to an elastic IP" {
+	local a
+	plug fw2 v-gate --sg open
+	ctl eni set fw2 --source-dest-check off
+	ctl route-table create "$P-second" --vpc v
+	ctl route add "$P-second" 0.0.0.0/0 fw2 --vpc v
+	ctl route-table associate "$P-second" v-db --vpc v
+	in_ns fw2 sysctl -qw net.ipv4.ip_forward=1
+	in_ns fw2 nft 'table ip t { chain forward { type filter hook forward priority 0; policy drop;
+		ct state invalid counter drop; ct state established,related accept; ct state new counter accept; }; }'
+	works
+	in_ns fw2 nft list chain ip t forward | grep 'invalid counter packets 0 '
+	ctl igw create "$P-gate" --vpc v
+	ctl route replace main 0.0.0.0/0 "$P-gate" --vpc v
+	a=$(eip_for w "$P-x")
+	ctl sg authorize shut ingress tcp 7000 --cidr "$OUTSIDE/32"
+	can outside tcp "$a" 7000
+	can w tcp "$OUTSIDE" 7000
+	# the rules of the one in the middle count
+	ctl sg revoke open ingress all --cidr 0.0.0.0/0
+	cannot outside tcp "$a" 7000
+	ctl sg authorize open ingress all --cidr 0.0.0.0/0
+	can outside tcp "$a" 7000
+	in_ns fw2 nft list chain ip t forward | grep 'invalid counter packets 0 '
+	verify_clean
+	ctl sg revoke shut ingress tcp 7000 --cidr "$OUTSIDE/32"
+	ctl eip disassociate "$P-x"
+	ctl eip release "$P-x"
+	ctl route replace main 0.0.0.0/0 "$(ctl -o json nat list --vpc v | jq -r '.[0].id')" --vpc v
+	ctl igw detach "$P-gate"
+	ctl igw delete "$P-gate"
+	ctl route-table disassociate "$P-second" v-db --vpc v
+	ctl route-table delete "$P-second" --vpc v
+}
+
 @test "an elastic IP behind it: judged by the appliance's rules, and by the receiver's with the real address" {
 	local address
 	ctl igw create gate --vpc v >/dev/null

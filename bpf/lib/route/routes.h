@@ -335,9 +335,11 @@ static __always_inline int route_appliance(struct scratch *s, __u32 which, __u32
 	return route_is_appliance(s, number) ? (int)number : 0;
 }
 
+#define ROUTE_APPLIANCES 3u /* in a row, between a subnet and a gateway */
+
 /*
- * Finds the ENI that gets the packet in the scratch, which came by a gateway and is for ENI `me`. That is the appliance
- * to which `me`'s answers would go: it sees both directions, and its own route table leads on to the gateway
+ * Finds the ENI that gets the packet in the scratch, which came by a gateway and is for ENI `me`. That is the last
+ * appliance that `me`'s answers would pass: it sees both directions, and its own route table leads on to the gateway
  * (route_back). Published ports and the host lead past it, as their answers do. Returns PASS with `me` set, or AGAIN.
  */
 __noinline int route_enter(__u32 which)
@@ -351,34 +353,44 @@ __noinline int route_enter(__u32 which)
 	kind = gateway_kind(s->gateway);
 	if (s->peer || (kind != VPC_EDGE_NAT && kind != VPC_EDGE_IGW && kind != VPC_EDGE_EIGW))
 		return PASS;
-	number = route_appliance(s, which, s->me);
-	if (number > 0)
+	for (__u32 i = 0; i < ROUTE_APPLIANCES; i++) {
+		number = route_appliance(s, which, s->me);
+		if (number <= 0)
+			return number ? AGAIN : PASS;
 		s->me = (__u32)number;
-	return number < 0 ? AGAIN : PASS;
+	}
+	return PASS;
 }
 
 /*
  * Whether appliance `me` forwards the packet in the scratch to an ENI whose route table leads the packet's source to
- * the appliance. The router knows no such route, so the packet passes it by: `hop` and `hop_routed` are set. Returns
- * PASS, also where it is no such packet, or AGAIN.
+ * the appliance, or to others that lead it there. The router knows no such route, so the packet passes it by: it goes
+ * to whoever is next on the way back, `hop` and `hop_routed` are set. Returns PASS, also where it is no such packet, or
+ * AGAIN.
  */
 __noinline int route_forwarded(__u32 which)
 {
 	struct scratch *s = scratch_get(which);
-	__u32 owner;
-	int number;
+	__u32 next;
 
 	if (!s)
 		return VPC_DROP_NOT_READY;
-	owner = address_owner(s, s->packet.dst);
-	if (!owner || owner == s->me || address_in_space(s, s->packet.family, s->packet.src))
+	next = address_owner(s, s->packet.dst);
+	if (!next || next == s->me || address_in_space(s, s->packet.family, s->packet.src))
 		return PASS;
-	number = route_appliance(s, which, owner);
-	if (number > 0 && (__u32)number == s->me) {
-		s->hop = owner;
-		s->hop_routed = 1;
+	for (__u32 i = 0; i < ROUTE_APPLIANCES; i++) {
+		int number = route_appliance(s, which, next);
+
+		if (number <= 0)
+			return number ? AGAIN : PASS;
+		if ((__u32)number == s->me) {
+			s->hop = next;
+			s->hop_routed = 1;
+			return PASS;
+		}
+		next = (__u32)number;
 	}
-	return number < 0 ? AGAIN : PASS;
+	return PASS;
 }
 
 /* Asks the route table before the packet in the scratch is judged, if its VPC is peered and its destination is outside
