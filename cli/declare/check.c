@@ -265,7 +265,7 @@ static int check_list(enum object_kind kind, json_t *list, unsigned line, json_t
 
 	if (json_object_set_new(ret, kind_of(kind)->list, checked) < 0)
 		return -ENOMEM;
-	if (!json_is_array(list))
+	if (!json_is_array(list) && !json_is_null(list))
 		return text_refuse(error, line, INVALID, "%s must be a list", kind_of(kind)->list);
 	json_array_foreach (list, i, object) {
 		struct place p = {error, declared_of(kind), kind, NULL, line_at(object, "", line)};

@@ -41,6 +41,11 @@ static int change_association(struct plan *p, struct node *n, const json_t *befo
 	if (n->done)
 		return 0;
 	n->done = true;
+	/* It is associated with one of them: who names one takes it from the other. */
+	if (json_is_string(json_object_get(n->after, "eni")) && !json_object_get(n->after, "nat_gateway"))
+		nat = NULL;
+	if (json_is_string(json_object_get(n->after, "nat_gateway")) && !json_object_get(n->after, "eni"))
+		eni = NULL;
 	if (eni && nat)
 		return plan_refuse(p, n, "InvalidParameterCombination",
 				   "elastic IP '%.255s' has eni and nat_gateway: one of them", n->name);

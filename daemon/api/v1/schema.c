@@ -244,7 +244,7 @@ static const struct schema_field explanation_fields[] = {
 	{"denied", SCHEMA_LIST_OF("Reach"), "what changes would newly deny, at most 100"},
 	{"denied_total", SCHEMA_INTEGER, NULL},
 	{"complete", SCHEMA_BOOLEAN, "false: looking at everything would have taken too long"},
-	{"cut_flows", SCHEMA_LIST_OF("CutFlow"), "established flows that changes would cut, at most 100"},
+	{"cut_flows", SCHEMA_LIST_OF("TrackedFlow"), "established flows that changes would cut, at most 100"},
 	{"cut_flows_total", SCHEMA_INTEGER, NULL},
 };
 static const struct schema_field reach_fields[] = {
