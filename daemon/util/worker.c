@@ -419,16 +419,9 @@ void worker_free(struct worker *w)
 	/* First the store: what it has committed is published, as far as that takes no worker. */
 	if (w->lanes[WORKER_STORE])
 		lane_finish(w->lanes[WORKER_STORE]);
-	if (w->lanes[WORKER_KERNEL])
-		lane_finish(w->lanes[WORKER_KERNEL]);
-	if (w->lanes[WORKER_FLOWS])
-		lane_finish(w->lanes[WORKER_FLOWS]);
-	if (w->lanes[WORKER_COUNT])
-		lane_finish(w->lanes[WORKER_COUNT]);
-	if (w->lanes[WORKER_LIST])
-		lane_finish(w->lanes[WORKER_LIST]);
-	if (w->lanes[WORKER_GRACE])
-		lane_finish(w->lanes[WORKER_GRACE]);
+	for (unsigned i = 0; i < WORKER_QUEUES; i++)
+		if (w->lanes[i] && i != WORKER_STORE && i != WORKER_USER)
+			lane_finish(w->lanes[i]);
 	if (w->lanes[WORKER_USER])
 		lane_cancel(w->lanes[WORKER_USER]);
 	for (unsigned i = 0; i < w->n_lost; i++)
