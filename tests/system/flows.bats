@@ -5,12 +5,27 @@
 bats_require_minimum_version 1.5.0
 load lib
 
+setup_file()
+{
+	vpcd_start
+	world prod
+}
+
+teardown_file()
+{
+	vpcd_purge
+}
+
 # Client $P-a, server $P-b whose group lets in tcp and udp 7000.
 setup()
 {
 	P=t$BATS_TEST_NUMBER
-	pair prod-db
+	sg_new "$P-b" prod
+	plug "$P-a" prod-app
+	plug "$P-b" prod-db --sg "$P-b"
 	serve "$P-b" --tcp 7000 --udp 7000
+	A=$(ip_of "$P-a")
+	B=$(ip_of "$P-b")
 	ctl sg authorize "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0
 	ctl sg authorize "$P-b" ingress udp 7000 --cidr 0.0.0.0/0
 }
