@@ -2,7 +2,7 @@
 # bash completion for vpcctl. Made by `vpcctl completion bash`: change the command table, not this file.
 # shellcheck shell=bash
 
-_vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering flow-log tag attach detach rename export apply confirm graph status verify explain monitor top flow events log show completion'
+_vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering flow-log tag attach detach rename export apply confirm graph status verify explain monitor top flow events log show backup restore completion'
 declare -gA _vpcctl_verbs=(
 	[vpc]='create list show set set-dhcp-options add-cidr remove-cidr delete'
 	[prefix-list]='create list show set add remove restore delete'
@@ -130,6 +130,8 @@ declare -gA _vpcctl_options=(
 	['events']='--since'
 	['log']='--limit --before'
 	['show']='--at --vpc'
+	['backup']=''
+	['restore']='--dry-run'
 	['completion']=''
 )
 declare -gA _vpcctl_flags=( [--help]=1 [-h]=1 [--version]=1 [--internet]=1 [--dry-run]=1 [--no-source-dest-check]=1 [--delete-on-termination]=1 [--tap]=1 [--link]=1 [--allow-reassociation]=1 [--no-allow-reassociation]=1 [--prune]=1 [-y]=1 [--drops]=1 )
@@ -335,6 +337,8 @@ declare -gA _vpcctl_argument_words=(
 	['explain 0']='tcp udp icmp icmpv6 all'
 	['log 0']='@vpc @prefix-list @route-table @acl @subnet @sg @eni @igw @eigw @nat @eip @publish @peering @flow-log'
 	['show 0']='@vpc @prefix-list @route-table @acl @subnet @sg @eni @igw @eigw @nat @eip @publish @peering @flow-log'
+	['backup 0']='@files'
+	['restore 0']='@files'
 	['completion 0']='bash man names'
 )
 

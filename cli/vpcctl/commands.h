@@ -28,6 +28,8 @@
 	COMMAND(events)       \
 	COMMAND(log)          \
 	COMMAND(show)         \
+	COMMAND(backup)       \
+	COMMAND(restore)      \
 	COMMAND(completion)
 
 #define COMMAND(symbol) extern const struct command symbol##_command;

@@ -27,3 +27,20 @@ void plan_clear(struct plan *p)
 	free(p->subnet_acls);
 	*p = (struct plan){0};
 }
+
+void plan_put_off_ports(struct plan *plan)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n_ports; i++) {
+		struct plan_port *p = &plan->ports[i];
+
+		if (p->has_after) {
+			record_port_clear(&p->after);
+			p->has_after = false;
+		}
+		if (p->has_before)
+			plan->ports[n++] = *p;
+	}
+	plan->n_ports = n;
+}

@@ -276,5 +276,8 @@ struct plan {
 
 /* Frees what the plan owns; the plan itself stays usable and empty. */
 void plan_clear(struct plan *p);
+/* Takes out the ports that the plan adds, and adds anew: they are somebody else\'s to make. Those that it removes stay.
+ */
+void plan_put_off_ports(struct plan *plan);
 
 #endif

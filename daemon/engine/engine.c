@@ -27,6 +27,7 @@
 #include <vpc/number.h>
 
 #include "datapath/maps/counters.h"
+#include "model/document_set.h"
 #include "util/log.h"
 
 /* How long the opening of a namespace or a tap's owner, which a user named, may take. */
@@ -53,6 +54,9 @@ void engine_request_free(struct engine_request *r)
 	free(r->idempotency_key);
 	free(r->request_digest);
 	free(r->command);
+	if (r->restore)
+		document_set_clear(r->restore);
+	free(r->restore);
 	free(r);
 }
 

@@ -16,6 +16,7 @@
 #include "model/pool.h"
 #include "observe/flow_filter.h"
 
+struct document_set;
 struct engine;
 
 struct engine_config {
@@ -60,10 +61,11 @@ struct engine_request {
 	bool takes_back;      /* has no changes: takes that change back; the engine's own */
 	bool explain;	      /* with dry_run: the reply says whom it lets talk with whom */
 	struct caller caller;
-	uint64_t received_ns;  /* CLOCK_MONOTONIC: when the last byte was read */
-	char *idempotency_key; /* owned, or NULL */
-	char *request_digest;  /* owned; with a key */
-	char *command;	       /* owned: what the caller calls it, for the history; NULL: its changes */
+	uint64_t received_ns;	      /* CLOCK_MONOTONIC: when the last byte was read */
+	char *idempotency_key;	      /* owned, or NULL */
+	char *request_digest;	      /* owned; with a key */
+	struct document_set *restore; /* owned: the state that the model is to be; NULL: none, and changes are */
+	char *command;		      /* owned: what the caller calls it, for the history; NULL: its changes */
 };
 void engine_request_free(struct engine_request *r);
 
@@ -197,6 +199,15 @@ int engine_log(struct engine *e, const char *resource, uint64_t before, size_t l
  * come, the kind's NotFound, AmbiguousName, StoreUnavailable. */
 int engine_show_at(struct engine *e, enum object_kind kind, const char *ref, const char *scope, uint64_t revision,
 		   engine_past_fn fn, void *userdata);
+
+/* GET /v1/backup: the whole state as one document, in a file without a name, which the callee closes. fd -1: error. */
+typedef void (*engine_backup_fn)(int fd, uint64_t size, struct vpc_error *error, void *userdata);
+int engine_backup(struct engine *e, engine_backup_fn fn, void *userdata);
+/* POST /v1/restore: the model becomes the state of a backup, in one transaction: what both have stays as it is, flows
+ * too. text: such a document, malloc'ed and taken. request: without changes; taken. Errors: MalformedRequest,
+ * InvalidParameterValue, ResourceLimitExceeded, and those of engine_submit. */
+void engine_restore(struct engine *e, char *text, size_t size, struct engine_request *request, engine_reply_fn fn,
+		    void *userdata);
 
 /* Where a reader of GET /v1/events is. */
 struct events_at {

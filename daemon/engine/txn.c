@@ -13,6 +13,7 @@
 #include "engine/background.h"
 #include "engine/links.h"
 #include "engine/past.h"
+#include "engine/restore.h"
 
 #include <inttypes.h>
 
@@ -30,6 +31,7 @@
 #include "observe/explain/explain.h"
 
 #include "datapath/maps/flows/flows.h"
+#include "model/document_set.h"
 #include "model/former.h"
 #include "util/log.h"
 
@@ -68,6 +70,9 @@ int txn_validate(struct txn *t, struct vpc_error *reterr)
 	t->results = calloc(request->n_changes ? request->n_changes : 1, sizeof(*t->results));
 	if (!t->results)
 		return vpc_error_oom(reterr);
+	r = request->restore ? model_restore(t->mt, request->restore, reterr) : 0;
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < request->n_changes; i++) {
 		r = model_apply(t->mt, &request->changes[i], &t->results[i], reterr);
 		if (r < 0) {
@@ -89,6 +94,8 @@ static int txn_compile(struct txn *t, struct vpc_error *reterr)
 	r = compile_delta(t->e->model, t->e->instance, deltas, n, &t->plan, reterr);
 	if (r < 0)
 		return r;
+	if (t->request->restore)
+		plan_put_off_ports(&t->plan);
 	for (size_t i = 0; i < t->request->n_changes; i++) {
 		const struct change *c = &t->request->changes[i];
 
@@ -361,6 +368,8 @@ static void txn_publish(struct txn *t)
 	flow_logs_changed(e);
 	log_txn(t);
 	past_tell(e);
+	if (t->request->restore)
+		restore_ports(e);
 	engine_tell_walked(e);
 	if (failed)
 		retry_devices(t);

@@ -34,6 +34,8 @@ static int collect_writes(struct txn *t, struct commit *c)
 		const struct object *o = deltas[i].after ? deltas[i].after : deltas[i].before;
 		json_t *document = NULL;
 
+		if (t->request->restore && deltas[i].after && deltas[i].after->revision != t->e->revision + 1)
+			continue; /* as it was */
 		if (deltas[i].after) {
 			document = model_to_document(t->e->model, o);
 			if (!document)

@@ -262,13 +262,12 @@ static int damaged(enum object_kind kind, const char *id, const char *key, struc
 			     kind_of(kind)->noun, id, key);
 }
 
-int model_load(struct model *m, enum object_kind kind, const json_t *document, struct vpc_error *reterr)
+int document_make(struct model *m, enum object_kind kind, const json_t *document, struct object **ret,
+		  struct vpc_error *reterr)
 {
 	_cleanup_object_ struct object *o = object_new(kind);
 	struct document d = {.json = document};
-	int r = 0;
 
-	assert(!m->in_transaction);
 	if (!o)
 		return vpc_error_oom(reterr);
 	load_base(&d, o);
@@ -280,14 +279,31 @@ int model_load(struct model *m, enum object_kind kind, const json_t *document, s
 		d.damaged = find_conflict(m, o);
 	if (d.damaged)
 		return damaged(kind, o->id, d.damaged, reterr);
+	*ret = TAKE_PTR(o);
+	return 0;
+}
+
+void document_loaded(struct model *m, struct object *o)
+{
+	advance_counters(m, o);
+	if (kind_ops(o->kind)->loaded)
+		kind_ops(o->kind)->loaded(m, o);
+}
+
+int model_load(struct model *m, enum object_kind kind, const json_t *document, struct vpc_error *reterr)
+{
+	_cleanup_object_ struct object *o = NULL;
+	int r;
+
+	assert(!m->in_transaction);
+	r = document_make(m, kind, document, &o, reterr);
+	if (r < 0)
+		return r;
 	if (index_insert(&m->ix, o, NULL) < 0)
 		r = vpc_error_oom(reterr);
 	index_sweep(&m->ix);
 	if (r < 0)
 		return r;
-	advance_counters(m, o);
-	if (kind_ops(kind)->loaded)
-		kind_ops(kind)->loaded(m, o);
-	TAKE_PTR(o);
+	document_loaded(m, TAKE_PTR(o));
 	return 0;
 }

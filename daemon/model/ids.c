@@ -60,12 +60,17 @@ static int new_number(struct model_txn *t, struct object *o, struct vpc_error *r
 			     kind_of(o->kind)->noun);
 }
 
+int txn_number(struct model_txn *t, struct object *o, struct vpc_error *reterr)
+{
+	return kind_ops(o->kind)->numbers_once ? new_number_once(t, o, reterr) : new_number(t, o, reterr);
+}
+
 int txn_identify(struct model_txn *t, struct object *o, struct vpc_error *reterr)
 {
 	new_id(t, o);
 	if (kind_ops(o->kind)->name_optional && !o->name[0] && text_set(&o->name_key, o->id) < 0)
 		return vpc_error_oom(reterr);
-	return kind_ops(o->kind)->numbers_once ? new_number_once(t, o, reterr) : new_number(t, o, reterr);
+	return txn_number(t, o, reterr);
 }
 
 void txn_new_mac(struct model_txn *t, uint8_t ret[6])

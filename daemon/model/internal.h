@@ -195,6 +195,14 @@ int txn_replace(struct model_txn *t, const struct object *old, struct object *o,
 int txn_remove(struct model_txn *t, const struct object *old, struct vpc_error *reterr);
 /* The object and its parts. */
 int txn_remove_whole(struct model_txn *t, const struct object *old, struct vpc_error *reterr);
+/* Puts o, which has its order and revision, into the place among the deltas of an object that this transaction removed;
+ * SIZE_MAX: a place of its own. Takes o in every case. */
+int txn_put(struct model_txn *t, size_t slot, struct object *o, struct vpc_error *reterr);
+/* The place among the deltas of what was removed last. */
+size_t txn_last_slot(const struct model_txn *t);
+/* A number of o's kind that no object has. Objects that get one before they are inserted may be many together: the
+ * caller sees to it that there are so many. */
+int txn_number(struct model_txn *t, struct object *o, struct vpc_error *reterr);
 /* A new revision of a group whose rules change, once a transaction. */
 int txn_touch(struct model_txn *t, const struct object *o, struct vpc_error *reterr);
 
@@ -413,6 +421,12 @@ struct ip document_ip(struct document *d, const char *key, uint8_t family, bool 
 /* The number of the object whose id is there; 0 and damaged if there is none. */
 uint32_t document_ref(struct model *m, struct document *d, const char *key, enum object_kind kind);
 void document_damaged(struct document *d, const char *key);
+
+/* The object of a document, not yet in the index; m has what it refers to. Errors: damaged. */
+int document_make(struct model *m, enum object_kind kind, const json_t *document, struct object **ret,
+		  struct vpc_error *reterr);
+/* It is in the index now: what follows from it. */
+void document_loaded(struct model *m, struct object *o);
 
 /* Set a field of ret; value is taken, NULL is out of memory. -ENOMEM. */
 int json_put(json_t *ret, const char *key, json_t *value);

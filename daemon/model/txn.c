@@ -136,6 +136,30 @@ int txn_remove(struct model_txn *t, const struct object *old, struct vpc_error *
 	return step(t, (struct object *)old, NULL, reterr);
 }
 
+size_t txn_last_slot(const struct model_txn *t)
+{
+	return t->ops[t->n_ops - 1].slot;
+}
+
+int txn_put(struct model_txn *t, size_t slot, struct object *o, struct vpc_error *reterr)
+{
+	struct txn_op *op;
+
+	if (reserve_step(t) < 0 || index_insert(&t->m->ix, o, NULL) < 0) {
+		object_free(o);
+		return vpc_error_oom(reterr);
+	}
+	if (slot == SIZE_MAX) {
+		note_step(t, NULL, o);
+		return 0;
+	}
+	op = &t->ops[t->n_ops++];
+	*op = (struct txn_op){.after = o, .slot = slot};
+	t->deltas[slot].after = o;
+	o->delta = slot + 1;
+	return 0;
+}
+
 int txn_remove_whole(struct model_txn *t, const struct object *old, struct vpc_error *reterr)
 {
 	for (unsigned part = 0; part < OBJECT_KINDS; part++) {

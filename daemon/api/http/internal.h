@@ -32,6 +32,7 @@ struct api {
 	sd_event_source *watch;	  /* timer: sockets whose files are gone */
 	bool watch_failed;	  /* the log was told */
 	size_t body_bytes;	  /* kept of all bodies now */
+	size_t large_body_bytes;  /* of those that may be larger than others */
 	struct request *requests; /* every one that has a connection */
 	struct stream *streams;
 	size_t n_streams;

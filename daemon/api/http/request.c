@@ -49,10 +49,20 @@ bool request_is_gone(const struct request *r)
 	return !r->connection;
 }
 
+static size_t *bytes_kept(const struct request *r)
+{
+	return r->route && r->route->body_max ? &r->api->large_body_bytes : &r->api->body_bytes;
+}
+
+static size_t body_max(const struct request *r)
+{
+	return r->route && r->route->body_max ? r->route->body_max : BODY_MAX_BYTES;
+}
+
 void request_drop_body(struct request *r)
 {
 	if (r->api)
-		r->api->body_bytes -= r->body_capacity_bytes;
+		*bytes_kept(r) -= r->body_capacity_bytes;
 	free(TAKE_PTR(r->body));
 	r->body_bytes = r->body_capacity_bytes = 0;
 }
@@ -140,9 +150,9 @@ static void check_length(struct request *r)
 	const char *s = request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
 
 	/* What isn't a number is libmicrohttpd's to refuse. */
-	if (s && strtoull(s, NULL, 10) > BODY_MAX_BYTES && r->error.code == VPC_E_OK)
-		vpc_error_set(&r->error, VPC_E_REQUEST_ENTITY_TOO_LARGE, NULL, "a body has at most %u bytes",
-			      BODY_MAX_BYTES);
+	if (s && strtoull(s, NULL, 10) > body_max(r) && r->error.code == VPC_E_OK)
+		vpc_error_set(&r->error, VPC_E_REQUEST_ENTITY_TOO_LARGE, NULL, "a body has at most %zu bytes",
+			      body_max(r));
 }
 
 static struct request *begin(struct server *server, struct MHD_Connection *connection, const char *url,
@@ -174,17 +184,20 @@ static struct request *begin(struct server *server, struct MHD_Connection *conne
 static int reserve(struct request *r, size_t bytes)
 {
 	size_t capacity = array_room(r->body_capacity_bytes ? r->body_capacity_bytes : BODY_FIRST_BYTES, bytes);
+	size_t limit;
 	char *grown;
 
 	if (capacity == r->body_capacity_bytes)
 		return 0;
-	if (r->api->body_bytes - r->body_capacity_bytes + capacity > BODIES_MAX_BYTES)
+	/* array_room() may double what is needed: one large body fits */
+	limit = r->route && r->route->body_max ? 2 * r->route->body_max : BODIES_MAX_BYTES;
+	if (*bytes_kept(r) - r->body_capacity_bytes + capacity > limit)
 		return vpc_error_set(&r->error, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
-				     "bytes of requests at a time: the limit is %u, try again", BODIES_MAX_BYTES);
+				     "bytes of requests at a time: the limit is %zu, try again", limit);
 	grown = realloc(r->body, capacity);
 	if (!grown)
 		return vpc_error_oom(&r->error);
-	r->api->body_bytes += capacity - r->body_capacity_bytes;
+	*bytes_kept(r) += capacity - r->body_capacity_bytes;
 	r->body = grown;
 	r->body_capacity_bytes = capacity;
 	return 0;
@@ -196,9 +209,9 @@ static void append(struct request *r, const char *data, size_t size)
 	r->received_ns = monotonic_ns();
 	if (r->error.code != VPC_E_OK)
 		return;
-	if (r->body_bytes + size > BODY_MAX_BYTES) {
-		vpc_error_set(&r->error, VPC_E_REQUEST_ENTITY_TOO_LARGE, NULL, "a body has at most %u bytes",
-			      BODY_MAX_BYTES);
+	if (r->body_bytes + size > body_max(r)) {
+		vpc_error_set(&r->error, VPC_E_REQUEST_ENTITY_TOO_LARGE, NULL, "a body has at most %zu bytes",
+			      body_max(r));
 		request_drop_body(r);
 		return;
 	}
@@ -263,7 +276,7 @@ enum MHD_Result request_on_access(void *cls, struct MHD_Connection *connection, 
 	if (*size > 0) {
 		append(r, data, *size);
 		*size = 0;
-		return r->seen_bytes > DISCARD_MAX_BYTES ? MHD_NO : MHD_YES;
+		return r->seen_bytes > body_max(r) + DISCARD_MAX_BYTES ? MHD_NO : MHD_YES;
 	}
 	if (!r->dispatched) {
 		server_client_is(connection, r->server, CLIENT_SERVED);

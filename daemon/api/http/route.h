@@ -16,7 +16,8 @@ struct route {
 	const char *content_type; /* of a reply that is no error */
 	uint32_t arguments;	  /* ROUTE_ARGUMENT bits by position in router.arguments */
 	bool takes_body;
-	bool many; /* the body has several changes, and errors have the index of theirs */
+	size_t body_max; /* bytes; 0: BODY_MAX_BYTES. Such bodies are counted apart */
+	bool many;	 /* the body has several changes, and errors have the index of theirs */
 };
 #define ROUTE_ARGUMENT(i) (1u << (i))
 

@@ -59,7 +59,7 @@ static void reply_done(struct request *r, const json_t *reply)
 }
 
 /* userdata: a reference to the request. */
-static void on_reply(const struct engine_reply *reply, void *userdata)
+void change_on_reply(const struct engine_reply *reply, void *userdata)
 {
 	_cleanup_(request_unrefp) struct request *r = userdata;
 	_cleanup_json_ json_t *json = NULL;
@@ -162,7 +162,7 @@ static int read_key(struct request *r, struct engine_request *request, struct vp
 }
 
 /* What vpcctl says that it was asked to do: for people, in the history. */
-static int read_command(struct request *r, struct engine_request *request, struct vpc_error *reterr)
+int change_read_command(struct request *r, struct engine_request *request, struct vpc_error *reterr)
 {
 	const char *text = request_header(r, COMMAND_HEADER);
 	json_t *json;
@@ -266,7 +266,7 @@ static int make_request(struct request *r, struct engine_request **ret, struct v
 		return n;
 	n = read_key(r, request, reterr);
 	if (n == 0)
-		n = read_command(r, request, reterr);
+		n = change_read_command(r, request, reterr);
 	if (n < 0)
 		return n;
 	request->caller = request_caller(r);
@@ -286,7 +286,7 @@ void handle_change(struct request *r)
 		return;
 	}
 	request_drop_body(r);
-	engine_submit(r->api->engine, request, on_reply, request_ref(r));
+	engine_submit(r->api->engine, request, change_on_reply, request_ref(r));
 }
 
 void handle_confirm(struct request *r)
@@ -304,5 +304,5 @@ void handle_confirm(struct request *r)
 					   .caller = request_caller(r),
 					   .received_ns = r->received_ns};
 	request_drop_body(r);
-	engine_submit(r->api->engine, request, on_reply, request_ref(r));
+	engine_submit(r->api->engine, request, change_on_reply, request_ref(r));
 }

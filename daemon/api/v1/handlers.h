@@ -31,6 +31,17 @@ void handle_explain(struct request *r);
 void handle_verdicts(struct request *r);
 void handle_events(struct request *r);
 
+/* backup.c */
+void handle_backup(struct request *r);
+void handle_restore(struct request *r);
+/* changes.c: the reply of the engine; userdata: a reference to the request. */
+struct engine_reply;
+void change_on_reply(const struct engine_reply *reply, void *userdata);
+struct engine_request;
+struct vpc_error;
+/* changes.c: the header of the command that the request is of, into request. */
+int change_read_command(struct request *r, struct engine_request *request, struct vpc_error *reterr);
+
 /* past.c */
 void handle_log(struct request *r);
 void handle_resource_at(struct request *r);

@@ -199,6 +199,8 @@ static json_t *body_schema(const struct operation *operation)
 		return attachment_schema(true);
 	case BODY_QUESTION:
 		return question_schema();
+	case BODY_BACKUP:
+		return reference("Backup");
 	case BODY_MEMBERS:
 		return members_schema(operation->members);
 	default:
@@ -344,7 +346,7 @@ static json_t *parameters(const struct operation *operation)
 		if (operation->route.arguments & ROUTE_ARGUMENT(i))
 			r |= json_array_append_new(list, parameter(a->name, "query", false, a->text));
 	}
-	if (operation->body != BODY_NONE && operation->body != BODY_MEMBERS)
+	if (operation->body != BODY_NONE && operation->body != BODY_MEMBERS && operation->body != BODY_BACKUP)
 		r |= json_array_append_new(list, parameter("Idempotency-Key", "header", false,
 							   "the same key again gives the first reply again"));
 	if (operation->body != BODY_NONE && strstr(operation->route.pattern, "{id}"))

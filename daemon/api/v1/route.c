@@ -12,6 +12,7 @@ static const struct argument arguments[] = {
 	[QUERY_SINCE] = {"since", "revision: what came after it; the newest when not given", false},
 	[QUERY_AT] = {"at", "revision: the resource as it was then", false},
 	[QUERY_RESOURCE] = {"resource", "resource, id or name, also one that is gone: what concerns it alone", false},
+	[QUERY_DRY_RUN] = {"dry_run", "1 or true: check and reply, without changing anything", true},
 	[QUERY_BEFORE] = {"before", "revision: what came before it", false},
 	[QUERY_ENI] = {"eni", "network interface, id or name: what concerns it alone", false},
 	[QUERY_PEER] = {"peer", "address or CIDR of the other end", false},
@@ -22,6 +23,9 @@ static const struct argument arguments[] = {
 	[QUERY_LIMIT] = {"limit", "most objects or commits that are listed", false},
 };
 _Static_assert(QUERY_ARGUMENTS <= ROUTE_ARGUMENTS_MAX, "a request has a place for each argument");
+
+/* A backup of a host that is full to its limits may be larger than any other request. */
+#define RESTORE_MAX_BYTES (512u << 20)
 
 #define JSON	"application/json"
 #define Q(name) ROUTE_ARGUMENT(QUERY_##name)
@@ -167,6 +171,20 @@ const struct operation operations[] = {
 	     "who changed what, newest first"),
 	READ("/v1/resources/{id}", handle_resource_at, OBJECT_KINDS, Q(AT) | Q(VPC), JSON, "Resource",
 	     "shows a resource of any kind as it was at a revision"),
+	READ("/v1/backup", handle_backup, OBJECT_KINDS, 0, JSON, "Backup", "the whole state as one document"),
+	{.route = {.method = "POST",
+		   .pattern = "/v1/restore",
+		   .handle = handle_restore,
+		   .content_type = JSON,
+		   .arguments = Q(DRY_RUN),
+		   .takes_body = true,
+		   .body_max = RESTORE_MAX_BYTES},
+	 .op = CHANGE_OPS,
+	 .path = FIELD_COUNT,
+	 .body = BODY_BACKUP,
+	 .status = 200,
+	 .response = "TransactionDone",
+	 .text = "makes the state that of a backup, all or nothing"},
 	READ("/v1/openapi.json", handle_openapi, OBJECT_KINDS, 0, JSON, "OpenApi", "this description"),
 	READ("/metrics", handle_metrics, OBJECT_KINDS, 0, "text/plain; version=0.0.4", NULL, "counts for Prometheus"),
 };

@@ -23,6 +23,7 @@ enum query_argument {
 	QUERY_AT,
 	QUERY_RESOURCE,
 	QUERY_BEFORE,
+	QUERY_DRY_RUN,
 	QUERY_LIMIT,
 	QUERY_ARGUMENTS,
 };
@@ -34,6 +35,7 @@ enum body_kind {
 	BODY_CHANGE,	 /* the change's fields */
 	BODY_ATTACHMENT, /* the attachment itself */
 	BODY_TRANSACTION,
+	BODY_BACKUP,
 	BODY_QUESTION, /* of explain */
 	BODY_MEMBERS,  /* operation.members: no change of the model */
 };

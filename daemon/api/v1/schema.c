@@ -122,6 +122,13 @@ static const struct schema_field event_fields[] = {
 	{"code", SCHEMA_STRING, "at the end"},
 	{"detail", SCHEMA_STRING, "at the end"},
 };
+static const struct schema_field backup_fields[] = {
+	{"format", SCHEMA_STRING, "vpcd-backup"},
+	{"version", SCHEMA_INTEGER, "of the format"},
+	{"checksum", SCHEMA_STRING, "of the state: sha256:, and 64 hex digits"},
+	{"made", SCHEMA_OBJECT, "revision, time, instance, vpcd: when and where"},
+	{"state", SCHEMA_OBJECT, "by vpcctl's noun: the documents of all objects"},
+};
 static const struct schema_field log_fields[] = {
 	{"log", SCHEMA_LIST_OF("LogEntry"), "newest first"},
 	{"oldest", SCHEMA_INTEGER, "the oldest revision that is kept"},
@@ -313,6 +320,7 @@ const struct schema schema_others[] = {
 	{"Verification", FIELDS(verification_fields)},
 	{"Verdict", FIELDS(verdict_fields)},
 	{"Event", FIELDS(event_fields)},
+	{"Backup", FIELDS(backup_fields)},
 	{"Log", FIELDS(log_fields)},
 	{"LogEntry", FIELDS(log_entry_fields)},
 	{"LogChange", FIELDS(log_change_fields)},
