@@ -211,7 +211,7 @@ Test(compiler_edge, all_is_there_at_a_start)
 	struct model_bench again = {.m = copy};
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 
-	model_bench_pool(&again, );
+	model_bench_pool(&again, "203.0.113.0/28");
 	cr_assert_eq(compile_all(copy, "test", 0, &all, &error), 0, "%s", error.message);
 	cr_assert(all.n_routes == 1 && all.n_associations == 1 && all.n_nats == 1 && all.n_eips == 1 &&
 		  all.n_publishes == 1);
