@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Flows are listed with what allowed them, and cut by hand although rules allow them (P2, P9).
+# shellcheck disable=SC2086 # filters are several words
 
 bats_require_minimum_version 1.5.0
 load lib
