@@ -102,6 +102,9 @@ static int print_answer(struct cli *cli, const json_t *answer)
 		       json_member_text(answer, "reason_text") ?: "");
 	else
 		printf("allowed\n\n");
+	json_array_foreach (json_object_get(answer, "ports"), i, c)
+		printf("ports %s: %s%s%s\n", json_member_text(c, "ports") ?: "?", json_member_text(c, "verdict") ?: "?",
+		       json_member_text(c, "reason") ? ": " : "", json_member_text(c, "reason") ?: "");
 	status = print_steps(cli, steps);
 	if (reason)
 		putchar('\n');
@@ -167,7 +170,7 @@ static const struct param params[] = {
 	{"--from", VALUE_ENI, 0, "ENI|IP", "who sends: a network interface, or an address"},
 	{"--to", VALUE_ENI, 0, "ENI|IP", "who receives"},
 	{"PROTO", VALUE_PROTOCOL, 0, NULL, "tcp, udp, icmp, icmpv6 or a number"},
-	{"PORT", VALUE_TEXT, 0, NULL, "destination port; of icmp TYPE or TYPE/CODE (default: echo)"},
+	{"PORT", VALUE_TEXT, 0, NULL, "destination port (default: all); of icmp TYPE or TYPE/CODE (default: echo)"},
 	{"--source-port", VALUE_NUMBER, 0, "PORT", "look at the flow from this port too, if it is known"},
 	{"--vpc", VALUE_VPC, 0, "VPC", "where names and private addresses are looked up"},
 	{"--change", VALUE_FILE, 0, "FILE", "a set of changes as of POST /v1/transactions; - for standard input"},

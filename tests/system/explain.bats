@@ -75,6 +75,10 @@ rule_of()
 	opens
 	pings "$P-a" "$(ip_of "$P-b")"
 	says no_ingress_rule "$P-a" "$P-b" 47
+	# without a port: what becomes of each
+	ANSWER=$(ctl -o json explain --from "$P-a" --to "$P-b" tcp) || true
+	[ "$(jq -c '[.verdict, (.ports[] | .ports + " " + .verdict)]' <<<"$ANSWER")" = \
+		'["partly","0-6999 drop","7000-7001 allow","7002-65535 drop"]' ] || fail "$ANSWER"
 	says unknown_destination "$P-a" 10.50.2.99 tcp 7000
 	says gateway_closed "$P-a" 10.50.1.1 tcp 7000
 	says no_route "$P-a" 192.0.2.1 tcp 7000
@@ -84,7 +88,7 @@ rule_of()
 	run -1 ctl explain --from "$P-a" --to "$P-b" tcp 7000
 	[[ $output == *"to open it: vpcctl sg authorize"* ]]
 	refused InvalidParameterValue explain --from "$P-a" --to "$P-b" nothing
-	refused MissingParameter explain --from "$P-a" --to "$P-b" tcp
+	misused explain --from "$P-a" --to "$P-b"
 }
 
 @test "network ACLs: the rule that denies, and an answer that is denied" {
@@ -158,6 +162,29 @@ rule_of()
 	says no_ingress_rule "$OUTSIDE" "$HOST" tcp 7777
 	cannot outside tcp "$HOST" 7777
 	says no_inbound "$OUTSIDE6" "$(ip6_of "$P-a")" tcp 7000 --vpc "$P"
+}
+
+@test "the host itself, and what leaves and comes back" {
+	edge_vpc "$P" --internet
+	sg_new "$P-sg" "$P" tcp 7000 0.0.0.0/0
+	plug "$P-a" "$P-app" --sg "$P-sg"
+	plug "$P-b" "$P-app"
+	serve "$P-a" --tcp 7000
+	says host_closed "$HOST" "$P-a" tcp 7000
+	says host_closed "$HOST" "$(ip_of "$P-a")" tcp 7000 --vpc "$P"
+	says host_closed "$P-b" "$HOST" tcp 7778
+	unanswered "$P-b" tcp "$HOST" 7778
+	[ "$(drops_of "$P-b" host_closed)" -gt 0 ]
+	ctl publish create "$P-pub" --eni "$P-a" --port 7000 --host-port 7778 --vpc "$P" >/dev/null
+	says allow "$P-b" "$HOST" tcp 7778
+	can "$P-b" tcp "$HOST" 7778
+	says allow "$HOST" "$P-a" tcp 7000
+	can host tcp "$HOST" 7778
+	says host_closed "$HOST" "$(ip_of "$P-a")" tcp 7000 --vpc "$P"
+	opens
+	says allow "$HOST" "$(ip_of "$P-a")" tcp 7000 --vpc "$P"
+	can host tcp "$(ip_of "$P-a")" 7000
+	says no_ingress_rule "$HOST" "$(ip_of "$P-a")" tcp 7001 --vpc "$P"
 }
 
 @test "peerings: routes of both VPCs, and groups of the other as peers" {

@@ -233,7 +233,8 @@ static const struct schema_field rule_traffic_fields[] = {
 	{"bytes", SCHEMA_INTEGER, NULL},
 };
 static const struct schema_field explanation_fields[] = {
-	{"verdict", SCHEMA_STRING, "allow or drop"},
+	{"verdict", SCHEMA_STRING, "allow, drop, or without a port partly"},
+	{"ports", SCHEMA_OBJECTS, "of tcp and udp without a port: ranges of ports, with verdict and reason"},
 	{"reason", SCHEMA_STRING_OR_NULL, "drop reason of the first step that refuses"},
 	{"reason_text", SCHEMA_STRING_OR_NULL, NULL},
 	{"refused", SCHEMA_STRING, "request, reply or none"},

@@ -158,6 +158,26 @@ static bool forward(const struct model *m, const struct explain_step *s, struct 
 	return true;
 }
 
+/* Host access for the host's address, beside what the VPC has. */
+static bool open_host(const struct model *m, const struct explain_step *s, struct explain_text *ret)
+{
+	const struct object *vpc = s->vpc ? model_by_number(m, OBJECT_VPC, s->vpc) : NULL;
+	const __be32 *host = s->direction == VPC_EGRESS ? s->packet.dst : s->packet.src;
+	struct explain_text had = {""};
+
+	if (!vpc || explain_kind(s->gateway) != VPC_EDGE_HOST)
+		return false;
+	for (size_t i = 0; i < vpc_of(vpc)->n_host_access; i++) {
+		size_t n = strlen(had.text);
+		char cidr[CIDR_STRLEN];
+
+		snprintf(had.text + n, sizeof(had.text) - n, " %s", cidr_format(&vpc_of(vpc)->host_access[i], cidr));
+	}
+	explain_say(ret, "vpcctl vpc set %s --host-access %s/%d%s", vpc->id, explain_address(host).text,
+		    s->packet.family == 4 ? 32 : 128, had.text);
+	return true;
+}
+
 bool explain_command(const struct model *m, const struct look *l, const struct explain_step *s,
 		     struct explain_text *ret)
 {
@@ -176,6 +196,8 @@ bool explain_command(const struct model *m, const struct look *l, const struct e
 		return attach(m, l, s, ret);
 	case VPC_DROP_FORGED_SOURCE:
 		return forward(m, s, ret);
+	case VPC_DROP_HOST_CLOSED:
+		return open_host(m, s, ret);
 	default:
 		return false;
 	}

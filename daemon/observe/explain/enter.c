@@ -174,6 +174,42 @@ void explain_public(struct explain_trace *t, bool *ret_hosts)
 		*ret_hosts = false;
 }
 
+/* To a private address of VPC `vpc`: by its host access, or IPv6 by its internet gateway. */
+static void host_to_private(struct explain_trace *t, uint32_t vpc)
+{
+	struct explain_port p = {.vpc = vpc, .direction = VPC_INGRESS, .gateway = explain_gateway(VPC_EDGE_HOST, 0)};
+
+	if (look_host_access(&t->look, vpc, t->packet.family, t->packet.src)) {
+		explain_add(t, EXPLAIN_GATEWAY, &p, 0)->gateway = p.gateway;
+		explain_arrive(t, &p);
+	} else if (t->packet.family == 6) {
+		enter6(t, vpc);
+	} else {
+		explain_add(t, EXPLAIN_GATEWAY, &p, VPC_DROP_HOST_CLOSED)->gateway = p.gateway;
+	}
+}
+
+void explain_from_host(struct explain_trace *t, uint32_t vpc)
+{
+	struct explain_port p = {.direction = VPC_INGRESS};
+	bool hosts;
+
+	if (vpc && look_in_space(&t->look, vpc, t->packet.family, t->packet.dst)) {
+		host_to_private(t, vpc);
+		return;
+	}
+	explain_public(t, &hosts);
+	if (hosts)
+		explain_add(t, EXPLAIN_HOST, &p, VPC_DROP_HOST_CLOSED);
+}
+
+bool explain_is_host(const struct explain_trace *t, const __be32 *address)
+{
+	struct vpc_public found;
+
+	return look_key(&t->look, MAP_PUBLIC, address, &found) && (found.kind & VPC_PUBLIC_OWN);
+}
+
 void explain_enter(struct explain_trace *t)
 {
 	struct explain_port p = {.direction = VPC_INGRESS};

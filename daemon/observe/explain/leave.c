@@ -22,6 +22,36 @@ static const struct vpc_eip *eip_at(const struct explain_trace *t, uint32_t numb
 	return e;
 }
 
+/* What `public` says of an address: VPC_PUBLIC_… bits; 0: nothing. */
+static uint32_t public_kind(const struct explain_trace *t, const __be32 *address)
+{
+	struct vpc_public found;
+
+	return look_key(&t->look, MAP_PUBLIC, address, &found) ? found.kind : 0;
+}
+
+/* Whether the destination is an address that leads into a VPC of this host. */
+static bool comes_back(const struct explain_trace *t)
+{
+	if (t->packet.family == 4)
+		return public_kind(t, t->packet.dst) & (VPC_PUBLIC_EIP | VPC_PUBLIC_HOST);
+	return explain_prefix_vpc(t, t->packet.dst) != 0;
+}
+
+/* The host's address with which a packet leaves by a NAT gateway without an elastic IP. The host's routes choose it,
+ * but not for what comes back; 0: not known. */
+static __be32 host_source(const struct explain_trace *t)
+{
+	__be32 address[4];
+
+	if (!comes_back(t))
+		return 0;
+	if ((public_kind(t, t->packet.dst) & (VPC_PUBLIC_EIP | VPC_PUBLIC_HOST)) != VPC_PUBLIC_EIP)
+		return t->packet.dst[3];
+	explain_host_address(t, address);
+	return address[3];
+}
+
 static void set_source4(struct explain_trace *t, __be32 address)
 {
 	t->packet.src[3] = address;
@@ -65,7 +95,7 @@ static int by_nat(struct explain_trace *t, const struct explain_port *p)
 	if (!eip)
 		return VPC_DROP_BLACKHOLE;
 	if (eip == VPC_NAT_HOST_ADDRESS) {
-		set_source4(t, 0);
+		set_source4(t, host_source(t));
 		return 0;
 	}
 	e = eip_at(t, eip, &target, &private4, &vpc);
@@ -96,18 +126,8 @@ static void by_peering(struct explain_trace *t, const struct explain_port *p)
 		explain_arrive(t, &at);
 }
 
-/* Whether the destination is an address that leads into a VPC of this host. */
-static bool comes_back(const struct explain_trace *t)
-{
-	struct vpc_public found;
-
-	if (t->packet.family == 4)
-		return look_key(&t->look, MAP_PUBLIC, t->packet.dst, &found) &&
-		       (found.kind & (VPC_PUBLIC_EIP | VPC_PUBLIC_HOST));
-	return explain_prefix_vpc(t, t->packet.dst) != 0;
-}
-
-/* Where a translated packet goes: back into a VPC, or by the host's own routes, which aren't in the maps. */
+/* Where a translated packet goes: back into a VPC, or by the host's own routes, which aren't in the maps. But they
+ * never lead to one of the host's own addresses. */
 static void to_world(struct explain_trace *t, const struct explain_port *p)
 {
 	bool hosts = false;
@@ -115,7 +135,7 @@ static void to_world(struct explain_trace *t, const struct explain_port *p)
 	if (comes_back(t))
 		explain_public(t, &hosts);
 	else
-		explain_add(t, EXPLAIN_HOST, p, 0);
+		explain_add(t, EXPLAIN_HOST, p, public_kind(t, t->packet.dst) & VPC_PUBLIC_OWN ? VPC_DROP_NO_WORLD : 0);
 	if (hosts)
 		explain_add(t, EXPLAIN_HOST, p, VPC_DROP_HOST_CLOSED);
 }

@@ -8,6 +8,7 @@
 #include <vpc/json.h>
 #include <vpc/number.h>
 
+#include "observe/explain/all_ports.h"
 #include "observe/explain/explain.h"
 #include "observe/explain/reasons.h"
 #include "observe/explain/report.h"
@@ -131,9 +132,6 @@ static int fill_ports(const struct explain_question *q, struct look_packet *p, s
 	}
 	if (slot == VPC_SLOT_OTHER)
 		return 0;
-	if (!q->has_port)
-		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, "port", "%s needs a port",
-				     slot == VPC_SLOT_TCP ? "tcp" : "udp");
 	p->dport = (uint16_t)q->port;
 	p->sport = q->has_source_port ? (uint16_t)q->source_port : 0;
 	return 0;
@@ -203,10 +201,24 @@ static bool address_publicly(const struct asked *a, struct explain_trace *t)
 	return true;
 }
 
+/* The host reaches private addresses by host access alone; without that it is as anybody in the world. */
+static void from_host(const struct asked *a, struct explain_trace *t)
+{
+	uint32_t vpc = a->to.eni ? eni_of(a->to.eni)->vpc : 0;
+
+	if (vpc && a->family == 4 && !look_host_access(&t->look, vpc, 4, t->packet.src) && address_publicly(a, t))
+		vpc = 0;
+	explain_from_host(t, vpc);
+}
+
 static void enter(const struct asked *a, struct explain_trace *t)
 {
 	struct explain_port p = {.direction = VPC_INGRESS};
 
+	if (explain_is_host(t, t->packet.src)) {
+		from_host(a, t);
+		return;
+	}
 	if (!a->to.eni || a->family == 6 || address_publicly(a, t)) {
 		explain_enter(t);
 		return;
@@ -287,26 +299,76 @@ static int ask(struct asked *a, struct look_packet *p, struct vpc_error *reterr)
 	return r < 0 ? r : fill_address(a, &a->to, "to", p->dst, reterr);
 }
 
+/* What the walk of one port needs. */
+struct walk {
+	struct asked *a;
+	const struct explain_trace *begin;
+};
+
+static void walk_port(struct explain_trace *t, uint16_t port, void *userdata)
+{
+	const struct walk *w = userdata;
+
+	*t = *w->begin;
+	t->packet.dport = port;
+	if (w->a->from.eni)
+		explain_send(t, w->a->from.eni->number);
+	else
+		enter(w->a, t);
+}
+
+/* Without a port: what becomes of each. */
+static int answer_all(struct asked *a, const struct explain_trace *begin, json_t **ret, struct vpc_error *reterr)
+{
+	_cleanup_free_ struct explain_trace *t = calloc(1, sizeof(*t));
+	_cleanup_json_ json_t *ports = NULL;
+	struct walk walk = {.a = a, .begin = begin};
+	struct all_ports all = {.n = 0};
+	const struct object *o = NULL;
+	bool any, every;
+
+	all_ports_add(&all, a->m, a->from.eni, begin->packet.proto);
+	all_ports_add(&all, a->m, a->to.eni, begin->packet.proto);
+	while ((o = model_next(a->m, OBJECT_PUBLISH, o))) {
+		bool host = !a->to.eni;
+
+		if (a->from.eni || publish_of(o)->protocol != begin->packet.proto ||
+		    (a->to.eni && publish_of(o)->eni != a->to.eni->number))
+			continue;
+		all_ports_add_one(&all, host ? publish_of(o)->host_from_port : publish_of(o)->from_port);
+		all_ports_add_one(&all, (host ? publish_of(o)->host_to_port : publish_of(o)->to_port) + 1);
+	}
+	if (all.full)
+		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, "port",
+				     "the rules name too many ranges of ports to tell of each; give a port");
+	ports = t ? all_ports_walk(&all, walk_port, &walk, t, &any, &every) : NULL;
+	*ret = ports ? answer_json(a, &begin->packet, t) : NULL;
+	if (!*ret || json_object_set(*ret, "ports", ports) < 0 ||
+	    (any && !every && json_object_set_new(*ret, "verdict", json_string("partly")) < 0)) {
+		json_decref(*ret);
+		return vpc_error_oom(reterr);
+	}
+	return 0;
+}
+
 int explain_answer(const struct maps *maps, const struct model *model, uint64_t now_ns,
 		   const struct explain_question *q, json_t **ret, struct vpc_error *reterr)
 {
-	_cleanup_free_ struct explain_trace *t = calloc(1, sizeof(*t));
+	_cleanup_free_ struct explain_trace *begin = calloc(1, sizeof(*begin)), *t = calloc(1, sizeof(*t));
 	struct asked a = {.m = model, .q = q};
-	struct look_packet first;
+	struct walk walk = {.a = &a, .begin = begin};
 	int r;
 
-	if (!t)
+	if (!begin || !t)
 		return vpc_error_oom(reterr);
-	r = ask(&a, &t->packet, reterr);
+	r = ask(&a, &begin->packet, reterr);
 	if (r < 0)
 		return r;
-	t->look = look_begin(maps, now_ns);
-	t->any_sport = !q->has_source_port;
-	first = t->packet;
-	if (a.from.eni)
-		explain_send(t, a.from.eni->number);
-	else
-		enter(&a, t);
-	*ret = answer_json(&a, &first, t);
+	begin->look = look_begin(maps, now_ns);
+	begin->any_sport = !q->has_source_port;
+	if (!q->has_port && (begin->packet.proto == IPPROTO_TCP || begin->packet.proto == IPPROTO_UDP))
+		return answer_all(&a, begin, ret, reterr);
+	walk_port(t, begin->packet.dport, &walk);
+	*ret = answer_json(&a, &begin->packet, t);
 	return *ret ? 0 : vpc_error_oom(reterr);
 }

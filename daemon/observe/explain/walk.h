@@ -83,6 +83,10 @@ struct explain_port {
 void explain_send(struct explain_trace *t, uint32_t from);
 /* Walks a packet that comes from the world to a public address of the host, or to an IPv6 address of a VPC. */
 void explain_enter(struct explain_trace *t);
+/* Walks a packet that the host itself sends, from an address of its own (explain_is_host()). vpc: where a private
+ * destination is; 0: the destination is a public one. */
+void explain_from_host(struct explain_trace *t, uint32_t vpc);
+bool explain_is_host(const struct explain_trace *t, const __be32 *address);
 /* Walks a packet that came into a VPC to an ENI's port. p: vpc, gateway, peer. */
 void explain_arrive(struct explain_trace *t, struct explain_port *p);
 /* Walks a packet to the port of p->me, from ENI p->entered or from outside. */
