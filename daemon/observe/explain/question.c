@@ -206,7 +206,8 @@ static void from_host(const struct asked *a, struct explain_trace *t)
 {
 	uint32_t vpc = a->to.eni ? eni_of(a->to.eni)->vpc : 0;
 
-	if (vpc && a->family == 4 && !look_host_access(&t->look, vpc, 4, t->packet.src) && address_publicly(a, t))
+	if (vpc && !a->to.is_address && a->family == 4 && !look_host_access(&t->look, vpc, 4, t->packet.src) &&
+	    address_publicly(a, t))
 		vpc = 0;
 	explain_from_host(t, vpc);
 }
