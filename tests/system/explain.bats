@@ -180,11 +180,6 @@ rule_of()
 	can "$P-b" tcp "$HOST" 7778
 	says allow "$HOST" "$P-a" tcp 7000
 	can host tcp "$HOST" 7778
-	says host_closed "$HOST" "$(ip_of "$P-a")" tcp 7000 --vpc "$P"
-	opens
-	says allow "$HOST" "$(ip_of "$P-a")" tcp 7000 --vpc "$P"
-	can host tcp "$(ip_of "$P-a")" 7000
-	says no_ingress_rule "$HOST" "$(ip_of "$P-a")" tcp 7001 --vpc "$P"
 }
 
 @test "peerings: routes of both VPCs, and groups of the other as peers" {
