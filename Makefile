@@ -44,10 +44,13 @@ DAEMON_OBJ := $(DAEMON_SRC:%.c=$(BUILD)/%.o)
 CLI_SRC := $(wildcard cli/lib/*.c cli/declare/*.c cli/declare/kinds/*.c cli/vpcctl/*.c)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 DECLARE_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/declare/*.c cli/declare/kinds/*.c) cli/lib/nearest.c cli/lib/yaml.c)
-CNI_SRC := $(wildcard cli/cni/*.c) cli/lib/client.c cli/lib/http.c cli/lib/unreachable.c cli/lib/vpcd.c cli/lib/wait.c
+# What the plugins of container engines share.
+PLUGIN_SRC = cli/lib/client.c cli/lib/http.c cli/lib/unreachable.c cli/lib/vpcd.c cli/lib/wait.c cli/lib/workload_groups.c cli/lib/workload_netns.c
+CNI_SRC := $(wildcard cli/cni/*.c) $(PLUGIN_SRC)
 CNI_OBJ := $(CNI_SRC:%.c=$(BUILD)/%.o)
-DOCKER_SRC := $(wildcard cli/docker/*.c) cli/lib/client.c cli/lib/http.c cli/lib/unreachable.c cli/lib/vpcd.c cli/lib/wait.c
+DOCKER_SRC := $(wildcard cli/docker/*.c) $(PLUGIN_SRC)
 DOCKER_OBJ := $(DOCKER_SRC:%.c=$(BUILD)/%.o)
+NETAVARK_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/netavark/*.c) $(PLUGIN_SRC))
 # QEMU runs it once for each machine that it starts.
 QEMU_OBJ := $(BUILD)/cli/qemu/main.o $(BUILD)/cli/lib/unreachable.o
 BPF_SRC := $(wildcard bpf/*.bpf.c)
@@ -83,7 +86,7 @@ endif
 .SECONDARY:
 .PHONY: all check test bench faults lint fuzz install clean bpf tests
 
-all: $(BUILD)/vpcd $(BUILD)/vpcctl $(BUILD)/vpc-cni $(BUILD)/vpc-docker $(BUILD)/vpc-qemu-helper
+all: $(BUILD)/vpcd $(BUILD)/vpcctl $(BUILD)/vpc-cni $(BUILD)/vpc-docker $(BUILD)/vpc-netavark $(BUILD)/vpc-qemu-helper
 
 bpf: $(BPF_OBJ) $(SKEL)
 
@@ -116,6 +119,9 @@ $(BUILD)/vpc-qemu-helper: $(QEMU_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ -ljansson
 
 $(BUILD)/vpc-cni: $(CNI_OBJ)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CNI)
+
+$(BUILD)/vpc-netavark: $(NETAVARK_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CNI)
 
 $(BUILD)/vpc-docker: $(DOCKER_OBJ)
@@ -168,7 +174,7 @@ tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(KIND_BIN) $(BENCH_BIN) $(BU
 # A test of devices preloads it into the helper for nft.
 $(filter $(BUILD)/tests/bpf/net_%,$(BPFTEST_BIN)): | $(FAULTS_LIB)
 # The tests of the command line run the program.
-$(filter $(BUILD)/tests/unit/cli_%,$(UNIT_BIN)): | $(BUILD)/vpcctl $(BUILD)/vpc-cni $(BUILD)/vpc-docker
+$(filter $(BUILD)/tests/unit/cli_%,$(UNIT_BIN)): | $(BUILD)/vpcctl $(BUILD)/vpc-cni $(BUILD)/vpc-docker $(BUILD)/vpc-netavark
 $(BUILD)/tests/unit/config: | $(BUILD)/vpcd
 
 check: all $(UNIT_BIN) $(KIND_BIN)

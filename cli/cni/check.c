@@ -85,7 +85,7 @@ int cni_check(const struct cni_call *call, const struct cni_config *c, struct cn
 {
 	_cleanup_json_ json_t *result = NULL, *eni = NULL, *addresses = NULL;
 	_cleanup_(http_freep) struct http *h = NULL;
-	_cleanup_close_ int fd = -1;
+	_cleanup_(workload_netns_clear) struct workload_netns n = WORKLOAD_NETNS_INIT;
 	int r, i;
 
 	if (!c->prev)
@@ -97,7 +97,7 @@ int cni_check(const struct cni_call *call, const struct cni_config *c, struct cn
 	if (i < 0)
 		return cni_fail(reterr, CNI_E_INVALID_CONFIG, "prevResult: has no interface %s in a sandbox",
 				call->ifname);
-	r = cni_netns_open(call, &fd, reterr);
+	r = cni_netns_open(call, &n, reterr);
 	if (r == 0 && http_new(c->socket, &h) < 0)
 		r = cni_oom(reterr);
 	if (r == 0)
@@ -107,7 +107,7 @@ int cni_check(const struct cni_call *call, const struct cni_config *c, struct cn
 	if (r == 0)
 		r = expected_addresses(result, i, eni, &addresses, reterr);
 	return r < 0 ? r
-		     : cni_netns_check(fd, call->ifname, json_member_text(eni, "mac") ?: "",
+		     : cni_netns_check(n.fd, call->ifname, json_member_text(eni, "mac") ?: "",
 				       (int)json_integer_value(json_object_get(eni, "mtu")), addresses, reterr);
 }
 

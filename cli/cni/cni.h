@@ -11,6 +11,8 @@
 #include <stddef.h>
 
 #include <vpc/cleanup.h>
+
+#include "cli/lib/workload_netns.h"
 #include <vpc/json.h>
 
 /* The longest that fits into an ENI's name beside the rest. */
@@ -100,10 +102,9 @@ int cni_result_find(const json_t *result, const struct cni_call *call);
 /* --- the namespace (cni/netns.c) -------------------------------------------------------------------------------- */
 
 /* Opens CNI_NETNS: it must be a network namespace and not this process's own. */
-int cni_netns_open(const struct cni_call *call, int *ret_fd, struct cni_error *reterr);
-/* How vpcd gets at the namespace that fd is: by the runtime's path where that is the same namespace for vpcd, which may
- * live in another mount namespace; otherwise by this process's descriptor. Owned. */
-int cni_netns_path(const struct cni_call *call, int fd, const char *socket, char **ret, struct cni_error *reterr);
+int cni_netns_open(const struct cni_call *call, struct workload_netns *ret, struct cni_error *reterr);
+/* As workload_netns_share. */
+int cni_netns_share(struct workload_netns *n, const char *socket, struct cni_error *reterr);
 /* Enters it and looks whether the interface is up with that MAC and those addresses (a list of "address/prefix"). */
 int cni_netns_check(int fd, const char *ifname, const char *mac, int mtu, const json_t *addresses,
 		    struct cni_error *reterr);

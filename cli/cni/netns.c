@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The container's namespace as this process sees it, and how vpcd gets at it. A runtime may have made it in a mount
- * namespace of its own, where vpcd sees an empty file under the same path, or another namespace of that name.
- */
+/* The container's namespace: opened for ADD, and looked into for CHECK. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <ifaddrs.h>
 #include <linux/if_packet.h>
-#include <linux/nsfs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -17,97 +12,35 @@
 #include <strings.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include <vpc/hex.h>
 
 #include "cli/cni/cni.h"
 
-static bool same_file(const char *path, const struct stat *st)
+int cni_netns_open(const struct cni_call *call, struct workload_netns *ret, struct cni_error *reterr)
 {
-	struct stat other;
+	int r = workload_netns_open(call->netns, ret);
 
-	return stat(path, &other) == 0 && other.st_dev == st->st_dev && other.st_ino == st->st_ino;
-}
-
-int cni_netns_open(const struct cni_call *call, int *ret_fd, struct cni_error *reterr)
-{
-	/* Not to wait for whoever has the other end, should it be a FIFO. */
-	_cleanup_close_ int fd = open(call->netns, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ESRCH))
+	if (r == -ENOENT)
 		return cni_fail(reterr, CNI_E_UNKNOWN_CONTAINER, "CNI_NETNS: %.300s: there is no such namespace",
 				call->netns);
-	if (fd < 0)
-		return cni_fail(reterr, CNI_E_INVALID_ENVIRONMENT, "CNI_NETNS: %.300s: %s", call->netns,
-				strerror(errno));
-	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+	if (r == -ENOTTY)
 		return cni_fail(reterr, CNI_E_INVALID_ENVIRONMENT, "CNI_NETNS: %.300s is not a network namespace",
 				call->netns);
-	if (fstat(fd, &st) < 0)
-		return cni_fail(reterr, CNI_E_IO_FAILURE, "CNI_NETNS: %.300s: %s", call->netns, strerror(errno));
-	if (same_file("/proc/self/ns/net", &st))
+	if (r == -EEXIST)
 		return cni_fail(reterr, CNI_E_INVALID_ENVIRONMENT,
 				"CNI_NETNS: %.300s is the namespace that the plugin itself runs in", call->netns);
-	*ret_fd = TAKE_FD(fd);
-	return 0;
+	return r < 0 ? cni_fail(reterr, CNI_E_INVALID_ENVIRONMENT, "CNI_NETNS: %.300s: %s", call->netns, strerror(-r))
+		     : 0;
 }
 
-/* Process that listens at a socket; 0: it lives in a pid namespace that isn't seen from here. */
-static int peer_pid(const char *path, pid_t *ret)
+int cni_netns_share(struct workload_netns *n, const char *socket, struct cni_error *reterr)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
+	int r = workload_netns_share(n, socket);
 
-	if (fd < 0)
-		return -errno;
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-		return -errno;
-	*ret = peer.pid;
-	return 0;
-}
-
-/* Whether vpcd finds the same namespace under the runtime's path. Paths like /proc/self/… name another one for it. */
-static bool is_vpcds_too(const struct cni_call *call, pid_t vpcd, const struct stat *st)
-{
-	_cleanup_free_ char *there = NULL;
-
-	if (call->netns[0] != '/' || !strncmp(call->netns, "/proc/self/", 11) ||
-	    !strncmp(call->netns, "/proc/thread-self/", 18))
-		return false;
-	if (asprintf(&there, "/proc/%d/root%s", (int)vpcd, call->netns) < 0) {
-		there = NULL;
-		return false;
-	}
-	return same_file(there, st);
-}
-
-int cni_netns_path(const struct cni_call *call, int fd, const char *socket, char **ret, struct cni_error *reterr)
-{
-	struct stat st;
-	pid_t vpcd = 0;
-	char *path;
-
-	if (fstat(fd, &st) < 0)
-		return cni_fail(reterr, CNI_E_IO_FAILURE, "CNI_NETNS: %s", strerror(errno));
-	/* No daemon: the request that follows says so. */
-	if (peer_pid(socket, &vpcd) < 0 || vpcd <= 0 || is_vpcds_too(call, vpcd, &st)) {
-		path = strdup(call->netns);
-	} else if (asprintf(&path, "/proc/%d/fd/%d", (int)getpid(), fd) < 0) {
-		path = NULL;
-	}
-	if (!path)
+	if (r == -ENOMEM)
 		return cni_oom(reterr);
-	*ret = path;
-	return 0;
+	return r < 0 ? cni_fail(reterr, CNI_E_IO_FAILURE, "CNI_NETNS: %s", strerror(-r)) : 0;
 }
 
 /* --- CHECK ------------------------------------------------------------------------------------------------------- */

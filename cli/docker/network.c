@@ -10,6 +10,7 @@
 
 #include "cli/docker/docker.h"
 #include "cli/lib/client.h"
+#include "cli/lib/workload_groups.h"
 
 #define SUFFIX	".json"
 #define GENERIC "com.docker.network.generic"
@@ -87,69 +88,27 @@ void network_forget(const char *id)
 
 /* --- groups ------------------------------------------------------------------------------------------------------ */
 
-/* "web, db" as a list. *ret NULL: out of memory. -EINVAL: a name is empty. */
-static int split(const char *text, json_t **ret)
-{
-	_cleanup_json_ json_t *list = json_array();
-
-	*ret = NULL;
-	while (list) {
-		size_t n;
-
-		text += strspn(text, " ");
-		n = strcspn(text, ", ");
-		if (!n)
-			return -EINVAL;
-		if (json_array_append_new(list, json_stringn(text, n)) < 0)
-			return -ENOMEM;
-		text += n;
-		text += strspn(text, " ");
-		if (!*text) {
-			*ret = TAKE_PTR(list);
-			return 0;
-		}
-		if (*text++ != ',')
-			return -EINVAL;
-	}
-	return -ENOMEM;
-}
-
-static bool lists(const json_t *list, const char *name)
-{
-	json_t *item;
-	size_t i;
-
-	json_array_foreach ((json_t *)list, i, item)
-		if (json_is_string(item) &&
-		    (!strcmp(json_string_value(item), name) || !strcmp(json_string_value(item), "*")))
-			return true;
-	return false;
-}
-
 int network_groups(const struct network *n, const char *asked, json_t **ret, struct docker_error *reterr)
 {
 	_cleanup_json_ json_t *list = NULL;
-	json_t *item;
-	size_t i;
+	const char *forbidden;
 	int r;
 
 	if (!asked) {
 		*ret = json_incref(n->groups);
 		return 0;
 	}
-	r = split(asked, &list);
+	r = groups_parse(asked, &list);
 	if (r == -ENOMEM)
 		return docker_oom(reterr);
 	if (r < 0)
 		return docker_fail(reterr, "vpc.security-groups: '%.200s' is not a list of groups like web,db", asked);
-	json_array_foreach (list, i, item)
-		/* the network's own may always be asked for */
-		if (!lists(n->allowed, json_string_value(item)) && !lists(n->groups, json_string_value(item)))
-			return docker_fail(
-				reterr,
-				"vpc.security-groups: this network doesn't let containers ask for group '%.100s'; "
-				"create it with --opt allowed-security-groups=%.100s (or '*')",
-				json_string_value(item), json_string_value(item));
+	forbidden = groups_forbidden(list, n->groups, n->allowed);
+	if (forbidden)
+		return docker_fail(reterr,
+				   "vpc.security-groups: this network doesn't let containers ask for group '%.100s'; "
+				   "create it with --opt allowed-security-groups=%.100s (or '*')",
+				   forbidden, forbidden);
 	*ret = TAKE_PTR(list);
 	return 0;
 }
@@ -184,7 +143,7 @@ static int check_options(const json_t *options, struct docker_error *reterr)
 static int read_groups(const json_t *options, const char *name, json_t **ret, struct docker_error *reterr)
 {
 	const char *text = json_member_text(options, name);
-	int r = text ? split(text, ret) : 0;
+	int r = text ? groups_parse(text, ret) : 0;
 
 	if (r == -ENOMEM)
 		return docker_oom(reterr);

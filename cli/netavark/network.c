@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Networks: which subnet each is, and what its containers may ask for. Podman keeps them. */
+#include <errno.h>
+#include <string.h>
+
+#include <vpc/json.h>
+#include <vpc/paths.h>
+
+#include "cli/lib/client.h"
+#include "cli/lib/workload_groups.h"
+#include "cli/netavark/netavark.h"
+
+static const char *const option_names[] = {"vpc", "subnet", "security-groups", "allowed-security-groups", "socket"};
+
+void network_clear(struct network *n)
+{
+	json_decref(n->groups);
+	json_decref(n->allowed);
+	*n = (struct network){0};
+}
+
+static int check_options(const json_t *options, struct netavark_error *reterr)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach ((json_t *)options, key, value) {
+		bool known = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(option_names); i++)
+			known |= !strcmp(key, option_names[i]);
+		if (!known)
+			return netavark_fail(
+				reterr,
+				"-o %.64s: vpc-netavark has no such option; it has vpc, subnet, security-groups, "
+				"allowed-security-groups and socket",
+				key);
+		if (json_string_length(value) == 0)
+			return netavark_fail(reterr, "-o %.64s: must have a value", key);
+	}
+	if (!json_object_get(options, "subnet"))
+		return netavark_fail(reterr, "-o subnet=NAME is missing: the subnet that the network is");
+	return 0;
+}
+
+static int read_groups(const json_t *options, const char *name, json_t **ret, struct netavark_error *reterr)
+{
+	const char *text = json_member_text(options, name);
+	int r = text ? groups_parse(text, ret) : 0;
+
+	return r < 0 ? netavark_fail(reterr, "-o %s: '%.200s' is not a list of groups like web,db", name, text) : 0;
+}
+
+int network_read(const json_t *json, struct network *ret, struct netavark_error *reterr)
+{
+	const json_t *options = json_object_get(json, "options");
+	int r = check_options(options, reterr);
+
+	*ret = (struct network){
+		.name = json_member_text(json, "name"),
+		.vpc = json_member_text(options, "vpc"),
+		.subnet = json_member_text(options, "subnet"),
+		.socket = json_member_text(options, "socket") ?: VPCD_SOCKET,
+	};
+	if (r == 0 && !ret->name)
+		r = netavark_fail(reterr, "the network has no name");
+	if (r == 0)
+		r = read_groups(options, "security-groups", &ret->groups, reterr);
+	if (r == 0)
+		r = read_groups(options, "allowed-security-groups", &ret->allowed, reterr);
+	return r;
+}
+
+int network_groups(const struct network *n, const char *asked, json_t **ret, struct netavark_error *reterr)
+{
+	_cleanup_json_ json_t *list = NULL;
+	const char *forbidden;
+
+	if (!asked) {
+		*ret = json_incref(n->groups);
+		return 0;
+	}
+	if (groups_parse(asked, &list) < 0)
+		return netavark_fail(reterr, "security-groups: '%.200s' is not a list of groups like web,db", asked);
+	forbidden = groups_forbidden(list, n->groups, n->allowed);
+	if (forbidden)
+		return netavark_fail(
+			reterr,
+			"security-groups: network %.100s doesn't let containers ask for group '%.100s'; create it "
+			"with -o allowed-security-groups=%.100s (or '*')",
+			n->name, forbidden, forbidden);
+	*ret = TAKE_PTR(list);
+	return 0;
+}
+
+/* Whether an ENI with the network's groups could be made in the subnet. */
+static int try_groups(struct http *h, const struct network *n, struct netavark_error *reterr)
+{
+	_cleanup_json_ json_t *body = NULL, *reply = NULL;
+	struct vpcd_failure failure;
+	int r;
+
+	body = json_pack("{s:b, s:[{s:s, s:s, s:s, s:O*}]}", "dry_run", 1, "changes", "op", "eni.create", "name",
+			 "netavark:try", "subnet_id", n->subnet, "security_groups", n->groups);
+	r = vpcd_call(h, "POST", body ? client_path("transactions", NULL, NULL, n->vpc) : NULL, body, &reply, &failure);
+	return r < 0 ? netavark_failed(r, &failure, reterr) : 0;
+}
+
+/* Podman checks the addresses that containers ask for by the subnets. */
+static int add_subnets(json_t *network, const json_t *subnet)
+{
+	const char *cidr6 = json_member_text(subnet, "cidr6");
+	_cleanup_json_ json_t *subnets = json_pack("[{s:O, s:O}]", "subnet", json_object_get(subnet, "cidr"), "gateway",
+						   json_object_get(subnet, "gateway"));
+
+	if (!subnets || (cidr6 && json_array_append_new(subnets, json_pack("{s:s}", "subnet", cidr6)) < 0))
+		return -ENOMEM;
+	return json_object_set(network, "subnets", subnets) |
+	       json_object_set_new(network, "ipv6_enabled", json_boolean(cidr6 != NULL)) |
+	       json_object_set_new(network, "dns_enabled", json_false()) |
+	       json_object_set_new(network, "ipam_options", json_pack("{s:s}", "driver", "none"));
+}
+
+int netavark_create(const json_t *json, json_t **ret, struct netavark_error *reterr)
+{
+	_cleanup_json_ json_t *made = json_deep_copy(json), *subnet = NULL;
+	_cleanup_(network_clear) struct network n = {0};
+	_cleanup_(http_freep) struct http *h = NULL;
+	const char *wanted = json_member_text(json_array_get(json_object_get(json, "subnets"), 0), "subnet"), *cidr;
+	struct vpcd_failure failure;
+	int r = network_read(json, &n, reterr);
+
+	if (r < 0)
+		return r;
+	if (!made || http_new(n.socket, &h) < 0)
+		return netavark_fail(reterr, "out of memory");
+	r = vpcd_call(h, "GET", client_path("subnets", n.subnet, NULL, n.vpc), NULL, &subnet, &failure);
+	if (r < 0)
+		return netavark_failed(r, &failure, reterr);
+	cidr = json_member_text(subnet, "cidr");
+	if (wanted && (!cidr || strcmp(wanted, cidr) != 0))
+		return netavark_fail(reterr, "--subnet %.50s: subnet %.100s has %.50s; leave --subnet out", wanted,
+				     n.subnet, cidr ? cidr : "none");
+	r = try_groups(h, &n, reterr);
+	if (r < 0)
+		return r;
+	if (add_subnets(made, subnet) != 0)
+		return netavark_fail(reterr, "out of memory");
+	*ret = TAKE_PTR(made);
+	return 0;
+}
