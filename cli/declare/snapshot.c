@@ -26,7 +26,8 @@ void snapshot_clear(struct snapshot *s)
 	*s = (struct snapshot){0};
 }
 
-const struct entry *snapshot_find(const struct snapshot *s, const char *id)
+/* The object with this id; NULL: there is none. */
+static const struct entry *snapshot_find(const struct snapshot *s, const char *id)
 {
 	const json_t *place = id ? json_object_get(s->by_id, id) : NULL;
 

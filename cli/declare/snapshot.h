@@ -29,8 +29,6 @@ struct snapshot {
 int snapshot_make(json_t *lists, struct snapshot *ret);
 void snapshot_clear(struct snapshot *s);
 
-/* The object with this id; NULL: there is none. */
-const struct entry *snapshot_find(const struct snapshot *s, const char *id);
 /* The entry's member that names another object by its id, as its entry; NULL: null, or there is none. */
 const struct entry *snapshot_member(const struct snapshot *s, const json_t *object, const char *key);
 

@@ -77,8 +77,6 @@ bool reservation_put(const char *subnet_id, const json_t *eni);
 void reservation_drop(const char *subnet_id, const char *address);
 /* Reads them from vpcd, once: before the others are used. */
 int reservation_load(struct http *h, struct docker_error *reterr);
-/* Tags of a reserved ENI. Owned; NULL: out of memory. */
-json_t *reservation_tags(const char *subnet_id);
 /* The change eni.create of a reserved ENI; what is NULL is left to vpcd. Owned; NULL: out of memory. */
 json_t *reservation_create(const char *subnet_id, const char *ip, const char *ip6, const char *mac);
 

@@ -97,7 +97,8 @@ int reservation_load(struct http *h, struct docker_error *reterr)
 	return r < 0 ? docker_failed(r, &failure, reterr) : 0;
 }
 
-json_t *reservation_tags(const char *subnet_id)
+/* Tags of a reserved ENI. Owned; NULL: out of memory. */
+static json_t *reservation_tags(const char *subnet_id)
 {
 	_cleanup_json_ json_t *tags = json_object();
 	char since[32];

@@ -40,7 +40,8 @@ char *flow_end_text(const json_t *flow, const char *end)
 	return text;
 }
 
-char *flow_age_text(const json_t *flow, const char *key)
+/* "12 s", "3 min", "5 h", "2 d". Owned; NULL: out of memory. */
+static char *flow_age_text(const json_t *flow, const char *key)
 {
 	const json_t *value = json_object_get(flow, key);
 	long long s = json_integer_value(value);

@@ -11,8 +11,6 @@
 
 /* "10.0.1.4:443 (web1)"; IPv6 in brackets when there is a port. end: "src" or "dst". Owned; NULL: out of memory. */
 char *flow_end_text(const json_t *flow, const char *end);
-/* "12 s", "3 min", "5 h", "2 d". Owned; NULL: out of memory. */
-char *flow_age_text(const json_t *flow, const char *key);
 
 /* The columns of a list, and a flow's row in it. titles: false for what follows another table. */
 void flow_columns(struct table *t, bool titles);

@@ -241,6 +241,7 @@ static void log_txn(const struct txn *t)
 		.op = request->n_changes    ? change_op_name(request->changes[0].op)
 		      : request->takes_back ? "taken back"
 		      : request->confirms   ? "confirm"
+		      : request->restore    ? "restore"
 					    : "nothing",
 		.object = request->n_changes ? t->results[0].id : "",
 		.changes = request->n_changes,

@@ -30,7 +30,9 @@ const size_t explain_n_members = ARRAY_SIZE(explain_members);
 /* from, to, protocol */
 const uint64_t explain_required = 0x7;
 
-int explain_decode(const json_t *body, struct explain_question *ret, struct vpc_error *reterr)
+/* Reads a body. ret is cleared by the caller, also after an error. UnknownParameter, MissingParameter,
+ * InvalidParameterValue. */
+static int explain_decode(const json_t *body, struct explain_question *ret, struct vpc_error *reterr)
 {
 	struct member_set set = {
 		.members = explain_members,

@@ -12,8 +12,4 @@ extern const size_t explain_n_members;
 /* Which of them a question must have. */
 extern const uint64_t explain_required;
 
-/* Reads a body. ret is cleared by the caller, also after an error. UnknownParameter, MissingParameter,
- * InvalidParameterValue. */
-int explain_decode(const json_t *body, struct explain_question *ret, struct vpc_error *reterr);
-
 #endif

@@ -5,7 +5,8 @@
 
 #include "datapath/maps/epoch.h"
 
-uint32_t rules_take(const struct look *l, uint32_t number, const struct vpc_rule_key *key)
+/* Takes a row if it is visible and has the key. Returns its number, or 0. */
+static uint32_t rules_take(const struct look *l, uint32_t number, const struct vpc_rule_key *key)
 {
 	const struct vpc_row *r = number ? look_row(l, MAP_ROW, number) : NULL;
 

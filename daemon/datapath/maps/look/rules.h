@@ -21,9 +21,7 @@ uint32_t look_rules(const struct look *l, const struct look_rules *q, uint32_t *
 
 /* --- of this folder --- */
 
-/* Takes a row if it is visible and has the key. Returns its number, or 0. */
-uint32_t rules_take(const struct look *l, uint32_t number, const struct vpc_rule_key *key);
-/* The same, of the row to which the key leads. */
+/* Takes the row to which the key leads, if it is visible and has the key. Returns its number, or 0. */
 uint32_t rules_probe(const struct look *l, const struct vpc_rule_key *key);
 /* The mask group of a key, and its number; NULL: there is none. */
 const struct vpc_mask_group *rules_mask_group(const struct look *l, const struct vpc_mask_group_key *key,
