@@ -229,6 +229,7 @@ static const struct schema_field rule_traffic_fields[] = {
 	{"description", SCHEMA_STRING, NULL},
 	{"security_group_id", SCHEMA_STRING, NULL},
 	{"security_group", SCHEMA_STRING, "its name"},
+	{"expires_at", SCHEMA_STRING_OR_NULL, "RFC 3339; null: never"},
 	{"packets", SCHEMA_INTEGER, "allowed by it, as status' rule_counters says"},
 	{"bytes", SCHEMA_INTEGER, NULL},
 };
