@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <nettle/sha2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -36,7 +37,7 @@ static void checksum(const char *text, char ret[CHECKSUM_SIZE])
 	sha256_init(&context);
 	sha256_update(&context, strlen(text), (const uint8_t *)text);
 	sha256_digest(&context, sizeof(digest), digest);
-	memcpy(ret, "sha256:", strlen("sha256:"));
+	snprintf(ret, CHECKSUM_SIZE, "sha256:");
 	hex_encode(digest, sizeof(digest), ret + strlen("sha256:"));
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2154,SC2016 # stderr is set by run; "$0" is the inner shell's
 # export and apply: a host is as its document says. What documents may say is tests/unit/declare.c's.
 
 bats_require_minimum_version 1.5.0

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2030,SC2031 # each test has an ANSWER of its own
 # vpcctl explain (P9 explained): what it says is what then happens on the wire, and the command that it prints opens what was closed.
 
 bats_require_minimum_version 1.5.0

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2016 # fields of a flow log's format
 # Flow logs: AWS's format, by a parser of it; what was accepted and rejected, exactly once; nothing lost in silence.
 
 bats_require_minimum_version 1.5.0
