@@ -15,8 +15,6 @@
 #define SUFFIX	".json"
 #define GENERIC "com.docker.network.generic"
 
-static const char *const option_names[] = {"vpc", "subnet", "security-groups", "allowed-security-groups"};
-
 void network_clear(struct network *n)
 {
 	json_decref(n->json);
@@ -115,39 +113,18 @@ int network_groups(const struct network *n, const char *asked, json_t **ret, str
 
 /* --- docker network create --------------------------------------------------------------------------------------- */
 
-static int check_options(const json_t *options, struct docker_error *reterr)
+static int read_options(const json_t *options, json_t **ret_groups, json_t **ret_allowed, struct docker_error *reterr)
 {
-	const char *key;
-	json_t *value;
+	char text[OPTIONS_TEXT_MAX];
+	int r = network_options_check(options, "--opt", NULL, text);
 
-	json_object_foreach ((json_t *)options, key, value) {
-		bool known = false;
-
-		for (size_t i = 0; i < ARRAY_SIZE(option_names); i++)
-			known |= !strcmp(key, option_names[i]);
-		if (!known)
-			return docker_fail(
-				reterr,
-				"--opt %.64s: vpc-docker has no such option; it has vpc, subnet, security-groups "
-				"and allowed-security-groups",
-				key);
-		if (json_string_length(value) == 0)
-			return docker_fail(reterr, "--opt %.64s: must have a value", key);
-	}
-	if (!json_object_get(options, "subnet"))
-		return docker_fail(reterr, "--opt subnet=NAME is missing: the subnet that the network is");
-	return 0;
-}
-
-/* *ret stays NULL where the option is missing. */
-static int read_groups(const json_t *options, const char *name, json_t **ret, struct docker_error *reterr)
-{
-	const char *text = json_member_text(options, name);
-	int r = text ? groups_parse(text, ret) : 0;
-
+	if (r == 0)
+		r = network_options_groups(options, "--opt", "security-groups", ret_groups, text);
+	if (r == 0)
+		r = network_options_groups(options, "--opt", "allowed-security-groups", ret_allowed, text);
 	if (r == -ENOMEM)
 		return docker_oom(reterr);
-	return r < 0 ? docker_fail(reterr, "--opt %s: '%.200s' is not a list of groups like web,db", name, text) : 0;
+	return r < 0 ? docker_fail(reterr, "%s", text) : 0;
 }
 
 /* Addresses come from somewhere else than vpcd unless Docker's idea of the network is the subnet. family: "" or "6". */
@@ -204,13 +181,9 @@ int network_create(const json_t *body, json_t **ret, struct docker_error *reterr
 	const json_t *options = json_object_get(json_object_get(body, "Options"), GENERIC);
 	_cleanup_json_ json_t *subnet = NULL, *groups = NULL, *allowed = NULL, *kept = NULL;
 	_cleanup_(http_freep) struct http *h = docker_vpcd();
-	int r = h ? check_options(options, reterr) : docker_oom(reterr);
+	int r = h ? read_options(options, &groups, &allowed, reterr) : docker_oom(reterr);
 
 	(void)ret;
-	if (r == 0)
-		r = read_groups(options, "security-groups", &groups, reterr);
-	if (r == 0)
-		r = read_groups(options, "allowed-security-groups", &allowed, reterr);
 	if (r == 0)
 		r = fetch_subnet(h, options, &subnet, reterr);
 	if (r == 0)

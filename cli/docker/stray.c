@@ -4,6 +4,7 @@
  * two looks that found them so. Without an answer of Docker's nothing is deleted.
  */
 #include <errno.h>
+#include <net/if.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,14 @@ static json_t *endpoints_of(const char *network)
 	return TAKE_PTR(set);
 }
 
+/* Whether a container has the ENI's link. One that nobody has is in the host's namespace: vpcd makes it again there. */
+static bool is_in_use(const json_t *eni)
+{
+	const char *link = json_member_text(json_object_get(eni, "attachment"), "ifname");
+
+	return link && !if_nametoindex(link);
+}
+
 /* Whether Docker says that it has nothing that the ENI is for. known: answers of this look, {network: endpoints}. */
 static bool is_stray(const json_t *eni, json_t *known)
 {
@@ -67,7 +76,8 @@ static bool is_stray(const json_t *eni, json_t *known)
 		return false;
 	if (!endpoint)
 		return workload_tag(eni, "docker", TAG_RESERVED) != NULL;
-	if (!network)
+	/* whatever Docker says: another one may be asked than the one that has the container */
+	if (!network || is_in_use(eni))
 		return false;
 	endpoints = json_object_get(known, network);
 	if (!endpoints) {

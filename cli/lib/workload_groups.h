@@ -11,4 +11,14 @@ int groups_parse(const char *text, json_t **ret);
  * ("*": any is). Lists may be NULL. Borrowed; NULL: it may have them all. */
 const char *groups_forbidden(const json_t *asked, const json_t *own, const json_t *allowed);
 
+/* The reason of a refusal. */
+#define OPTIONS_TEXT_MAX 512
+/* Holds the options of a network to those that there are: vpc, subnet (required), security-groups,
+ * allowed-security-groups, and `more` (NULL: no other). flag: how a user writes an option ("--opt"). -EINVAL: text says
+ * why. */
+int network_options_check(const json_t *options, const char *flag, const char *more, char text[OPTIONS_TEXT_MAX]);
+/* An option as a list of groups, owned; *ret stays where it is missing. -ENOMEM; -EINVAL: text says why. */
+int network_options_groups(const json_t *options, const char *flag, const char *name, json_t **ret,
+			   char text[OPTIONS_TEXT_MAX]);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Networks: which subnet each is, and what its containers may ask for. Podman keeps them. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <vpc/json.h>
@@ -10,8 +11,6 @@
 #include "cli/lib/workload_groups.h"
 #include "cli/netavark/netavark.h"
 
-static const char *const option_names[] = {"vpc", "subnet", "security-groups", "allowed-security-groups", "socket"};
-
 void network_clear(struct network *n)
 {
 	json_decref(n->groups);
@@ -19,42 +18,11 @@ void network_clear(struct network *n)
 	*n = (struct network){0};
 }
 
-static int check_options(const json_t *options, struct netavark_error *reterr)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach ((json_t *)options, key, value) {
-		bool known = false;
-
-		for (size_t i = 0; i < ARRAY_SIZE(option_names); i++)
-			known |= !strcmp(key, option_names[i]);
-		if (!known)
-			return netavark_fail(
-				reterr,
-				"-o %.64s: vpc-netavark has no such option; it has vpc, subnet, security-groups, "
-				"allowed-security-groups and socket",
-				key);
-		if (json_string_length(value) == 0)
-			return netavark_fail(reterr, "-o %.64s: must have a value", key);
-	}
-	if (!json_object_get(options, "subnet"))
-		return netavark_fail(reterr, "-o subnet=NAME is missing: the subnet that the network is");
-	return 0;
-}
-
-static int read_groups(const json_t *options, const char *name, json_t **ret, struct netavark_error *reterr)
-{
-	const char *text = json_member_text(options, name);
-	int r = text ? groups_parse(text, ret) : 0;
-
-	return r < 0 ? netavark_fail(reterr, "-o %s: '%.200s' is not a list of groups like web,db", name, text) : 0;
-}
-
 int network_read(const json_t *json, struct network *ret, struct netavark_error *reterr)
 {
 	const json_t *options = json_object_get(json, "options");
-	int r = check_options(options, reterr);
+	char text[OPTIONS_TEXT_MAX] = "out of memory";
+	int r = network_options_check(options, "-o", "socket", text);
 
 	*ret = (struct network){
 		.name = json_member_text(json, "name"),
@@ -62,13 +30,15 @@ int network_read(const json_t *json, struct network *ret, struct netavark_error 
 		.subnet = json_member_text(options, "subnet"),
 		.socket = json_member_text(options, "socket") ?: VPCD_SOCKET,
 	};
-	if (r == 0 && !ret->name)
-		r = netavark_fail(reterr, "the network has no name");
 	if (r == 0)
-		r = read_groups(options, "security-groups", &ret->groups, reterr);
+		r = network_options_groups(options, "-o", "security-groups", &ret->groups, text);
 	if (r == 0)
-		r = read_groups(options, "allowed-security-groups", &ret->allowed, reterr);
-	return r;
+		r = network_options_groups(options, "-o", "allowed-security-groups", &ret->allowed, text);
+	if (r == 0 && !ret->name) {
+		snprintf(text, sizeof(text), "the network has no name");
+		r = -EINVAL;
+	}
+	return r < 0 ? netavark_fail(reterr, "%s", text) : 0;
 }
 
 int network_groups(const struct network *n, const char *asked, json_t **ret, struct netavark_error *reterr)

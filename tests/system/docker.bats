@@ -120,7 +120,7 @@ not()
 	run docker network create -d vpc --opt vpc=prod --opt subnet=prod-app "$P-x"
 	[[ $output == *"add --ipam-driver vpc --ipam-opt vpc=prod --ipam-opt subnet=prod-app"* ]]
 	run network_new "$P-x" --opt colour=red
-	[[ $output == *"--opt colour: vpc-docker has no such option"* ]]
+	[[ $output == *"--opt colour: there is no such option"* ]]
 	run network_new "$P-x" --opt security-groups=nobody
 	[[ $output == *"there is no security group 'nobody'"* ]]
 	run docker network create -d vpc --ipam-driver vpc --ipam-opt subnet=nowhere --opt subnet=nowhere "$P-x"

@@ -90,7 +90,7 @@ create()
 }
 
 @test "create refuses what is wrong, with a message for podman's user" {
-	fails "-o colour: vpc-netavark has no such option" create '{"colour": "red"}'
+	fails "-o colour: there is no such option" create '{"colour": "red"}'
 	fails "there is no subnet 'nowhere'" create '{"subnet": "nowhere"}'
 	fails "there is no security group 'nobody'" create '{"security-groups": "nobody"}'
 	fails "is not a list of groups" create '{"security-groups": "web,,db"}'

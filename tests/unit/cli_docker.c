@@ -95,7 +95,7 @@ Test(cli_docker, a_network_with_wrong_options_is_refused_and_not_kept)
 		"/NetworkDriver.CreateNetwork {" NETWORK
 		",\"Options\":{\"com.docker.network.generic\":{\"subnet\":\"app\"}},"
 		"\"IPv4Data\":[{\"Pool\":\"172.17.0.0/16\"}]}");
-	expect_reply(r, "--opt colour: vpc-docker has no such option");
+	expect_reply(r, "--opt colour: there is no such option");
 	expect_reply(r, "--opt subnet=NAME is missing");
 	expect_reply(r, "'a,,b' is not a list of groups");
 	expect_reply(r, "add --ipam-driver vpc --ipam-opt subnet=app");
