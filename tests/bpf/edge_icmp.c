@@ -185,7 +185,7 @@ Test(edge_icmp, from_the_host)
 	cr_expect_str_eq(edge_peer(server).address, HOST);
 	cr_expect(edge_stream(client, server, 1000000));
 	cr_expect(edge_stream(server, client, 1000000));
-	edge_run(e, NS_HOST, "! timeout 1 ping -q -c 1 -W 1 169.254.64.1 >/dev/null");
+	edge_run(e, NS_HOST, "! ping -q -c 1 -W 1 169.254.64.1 >/dev/null");
 	cr_expect(edge_dropped(e, 0, VPC_DROP_HOST_CLOSED), "and nothing else");
 }
 
