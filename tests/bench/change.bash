@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2317 # part_end is called at the end of the shell
 # C. How long a rule change takes, end to end: by the rules of the group, the ENIs that carry it, the changes in one request,
-# idle and with all CPUs forwarding; beside it a change of an nftables set and of an iptables list.
+# idle and with all CPUs forwarding; beside it a change of an nftables set and of an iptables list, and the same change by the
+# programs of other products.
 set -euo pipefail
 # shellcheck source=tests/bench/lib.bash
 source "$(dirname "$0")/lib.bash"
 
 ROUNDS=${ROUNDS:-60}
 DEFAULT_RULES=10000
+PRODUCT_ROUNDS=${PRODUCT_ROUNDS:-10}
+PRODUCT_RULES=10
 ABI=$(sed -n 's/^#define VPC_ABI_VERSION \([0-9]*\).*/\1/p' "$TOP/include/vpc/abi/abi.h")
 
 part_end()
@@ -142,6 +145,40 @@ others()
 	realtime "$BIN/change_peers" iptables "$INSTANCE-iptables-list-mid" 10.98.0.1 7000 20 >>"$BATS_FILE_TMPDIR/changes.csv"
 }
 
+# Ours as others are measured: by the program that a user runs.
+product_vpcd()
+{
+	local words=(product ingress udp)
+	group product "$PRODUCT_RULES"
+	ctl_quiet eni set server --sg product
+	chrt -r 1 "$BIN/change_products" vpcd "$(netns_of client)" "$(netns_of server)" 10.98.1.20 "$PRODUCT_ROUNDS" \
+		-- "$VPCCTL" sg authorize "${words[@]}" 7000 --cidr 10.98.1.10/32 \
+		-- "$VPCCTL" sg revoke "${words[@]}" 7000 --cidr 10.98.1.10/32 \
+		-- "$VPCCTL" sg authorize "${words[@]}" 7000 --cidr 10.97.0.1/32 \
+		-- "$VPCCTL" sg revoke "${words[@]}" 7000 --cidr 10.97.0.1/32
+}
+
+# One that isn't there is told, with the reason, and has no figures. All with all that they run are in real time, round robin.
+products()
+{
+	local product status reason=$BATS_FILE_TMPDIR/reason
+	daemon_class 0,1 -r 1
+	product_vpcd >"$BATS_FILE_TMPDIR/products.csv"
+	for product in ovn nwfilter firewalld; do
+		status=0
+		chrt -r 1 "$BENCH/peers/product-$product" "$BIN/change_products" "$PRODUCT_ROUNDS" "$PRODUCT_RULES" >"$BATS_FILE_TMPDIR/product" \
+			2>"$reason" || status=$?
+		if [ "$status" -eq 0 ]; then
+			cat "$BATS_FILE_TMPDIR/product" >>"$BATS_FILE_TMPDIR/products.csv"
+		elif [ "$status" -eq 77 ]; then
+			printf 'skipped: %s\n' "$(tail -n 1 "$reason")"
+		else
+			tail -n 20 "$reason" >&2
+			return 1
+		fi
+	done
+}
+
 main()
 {
 	bench_begin change
@@ -155,6 +192,8 @@ main()
 	ctl_quiet subnet create crowd --vpc bench --cidr 10.98.16.0/20
 	plug_here client 10.98.1.10 default
 	plug_here server 10.98.1.20 default
+	products
+	daemon_class 0 -r 1
 	by_rules
 	by_members
 	by_changes

@@ -8,31 +8,47 @@
 
 #define RESTING_NS (100 * NS_PER_US)
 
+static void sleep_ns(uint64_t ns)
+{
+	const struct timespec t = {.tv_nsec = (long)ns};
+
+	nanosleep(&t, NULL);
+}
+
+/* Whether it arrives is what is asked; a queue that is full comes to the same as a rule that is not. */
+static void send_one(struct probe *p, uint64_t now)
+{
+	if (send(p->sender, &now, sizeof(now), 0) < 0 || (p->stamps && p->sent >= p->stamps_max))
+		return;
+	if (p->stamps)
+		p->stamps[p->sent] = now;
+	p->sent++;
+}
+
 static void *send_on(void *argument)
 {
 	const struct sched_param ordinary = {0};
 	struct probe *p = argument;
 	uint64_t next = bench_now_ns();
 
-	/* Not in real time, whatever the process is: the kernel's own threads of this CPU, which a change may wait for,
-	 * would wait for the rests. */
-	if (sched_setscheduler(0, SCHED_OTHER, &ordinary))
+	/* If it doesn't sleep, not in real time, whatever the process is: the kernel's own threads of this CPU, which a
+	 * change may wait for, would wait for the rests. */
+	if (p->every_ns < PROBE_SLEEP_NS && sched_setscheduler(0, SCHED_OTHER, &ordinary))
 		bench_failed("the prober's scheduling", -errno);
 	while (p->sender >= 0) {
 		uint64_t now = bench_now_ns();
 
 		if (!p->on) {
-			const struct timespec t = {.tv_nsec = RESTING_NS};
-
-			nanosleep(&t, NULL);
+			sleep_ns(RESTING_NS);
 			continue;
 		}
-		if (now < next)
+		if (now < next) {
+			if (p->every_ns >= PROBE_SLEEP_NS)
+				sleep_ns(next - now);
 			continue;
-		/* whether it arrives is what is asked; a queue that is full comes to the same as a rule that is not */
-		send(p->sender, &now, sizeof(now), 0);
-		p->sent++;
-		next = now + PROBE_EVERY_NS;
+		}
+		send_one(p, now);
+		next = now + p->every_ns;
 	}
 	return NULL;
 }
@@ -59,7 +75,8 @@ int probe_start(struct probe *p, const char *client, const char *server, const c
 	struct sockaddr_in at;
 	int rc = bench_address(address, port, &at);
 
-	*p = (struct probe){.sender = -1, .receiver = -1};
+	p->sender = p->receiver = -1;
+	p->every_ns = p->every_ns ?: PROBE_EVERY_NS;
 	if (client_ns < 0 || server_ns < 0)
 		return bench_failed(client, client_ns < 0 ? client_ns : server_ns);
 	if (rc)

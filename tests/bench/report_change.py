@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""C. A rule change, end to end. raw/changes.csv: label,what,p50_ns,p99_ns,n."""
+"""C. A rule change, end to end. raw/changes.csv: label,what,p50_ns,p99_ns,n; raw/products.csv: the same of the products, and
+label,what,packets,0,of how many."""
 import csv
 import os
 
@@ -60,6 +61,27 @@ def add_axes(found, changes):
         found.add(f"{what}, p99", changes[peer]["change"][1], "µs")
 
 
+PRODUCTS = {"vpcd": "vpcctl", "ovn": "OVN (ovn-nbctl --wait=hv)", "nwfilter": "libvirt nwfilter (virsh nwfilter-define)",
+            "firewalld": "firewalld (firewall-cmd)"}
+TIMED = {"allow": "a rule is added", "revoke": "it is revoked", "redefine": "another rule is added or revoked"}
+COUNTED = {"late": "packets sent after the revoke's reply and delivered: flow without answers",
+           "requests": "the same, an answered flow, from the client", "answers": "the same, an answered flow, from the server",
+           "opened": "packets let through while another rule changed, by mistake",
+           "shut": "packets dropped while another rule changed, by mistake"}
+
+
+def add_products(found, path):
+    """Ours must be as promised; what others do is only reported."""
+    with open(path, newline="") as f:
+        for label, what, first, p99, n in csv.reader(f):
+            name = PRODUCTS[label]
+            if what in TIMED:
+                found.add(f"{name}: {TIMED[what]}, reply p50", int(first) / 1e6, "ms")
+                found.add(f"{name}: {TIMED[what]}, reply p99", int(p99) / 1e6, "ms")
+            else:
+                found.add(f"{name}: {COUNTED[what]}", int(first), f"of {n}", target="<= 0" if label == "vpcd" else "")
+
+
 def axis(changes, name):
     return [(int(label.split("-")[1]), seen(measured)[0]) for label, measured in changes.items()
             if label.startswith(name + "-")]
@@ -70,6 +92,7 @@ def figures_of(a):
     changes = read(os.path.join(a.raw, "changes.csv"))
     add_targets(found, changes)
     add_axes(found, changes)
+    add_products(found, os.path.join(a.raw, "products.csv"))
     series = {"rules in the group": axis(changes, "rules"), "ENIs carrying it": axis(changes, "enis"),
               "changes in a request": axis(changes, "changes")}
     svg.lines(os.path.join(a.results, "change.svg"), "From a request to the first packet judged by it (median)", series,
