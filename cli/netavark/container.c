@@ -179,13 +179,16 @@ static int add_net(json_t *list, const json_t *address, const char *prefix, cons
 						     "gateway", json_is_string(gateway) ? gateway : NULL));
 }
 
-static json_t *status_block(const struct container *c, const json_t *eni, const json_t *subnet)
+/* vpc: for the DNS servers and the domain of its DHCP options. */
+static json_t *status_block(const struct container *c, const json_t *eni, const json_t *subnet, const json_t *vpc)
 {
-	_cleanup_json_ json_t *nets = json_array();
+	json_t *options = json_object_get(vpc, "dhcp_options"), *servers = json_object_get(options, "dns_servers");
+	const char *domain = json_member_text(options, "domain_name");
+	_cleanup_json_ json_t *nets = json_array(), *domains = domain ? json_pack("[s]", domain) : json_array();
 	json_t *item;
 	size_t i;
 
-	if (!nets ||
+	if (!nets || !domains ||
 	    add_net(nets, json_object_get(eni, "ip"), prefix_of(subnet, "cidr"), json_object_get(subnet, "gateway")) <
 		    0 ||
 	    add_net(nets, json_object_get(eni, "ip6"), prefix_of(subnet, "cidr6"),
@@ -194,8 +197,9 @@ static json_t *status_block(const struct container *c, const json_t *eni, const 
 	json_array_foreach (json_object_get(eni, "secondary_ips"), i, item)
 		if (add_net(nets, item, strchr(json_string_value(item) ?: "", ':') ? "/64" : "/32", NULL) < 0)
 			return NULL;
-	return json_pack("{s:[], s:[], s:{s:{s:O, s:O}}}", "dns_search_domains", "dns_server_ips", "interfaces",
-			 c->ifname, "mac_address", json_object_get(eni, "mac"), "subnets", nets);
+	return json_pack("{s:O, s:o, s:{s:{s:O, s:O}}}", "dns_search_domains", domains, "dns_server_ips",
+			 json_is_array(servers) ? json_incref(servers) : json_array(), "interfaces", c->ifname,
+			 "mac_address", json_object_get(eni, "mac"), "subnets", nets);
 }
 
 int netavark_setup(const json_t *input, const char *path, json_t **ret, struct netavark_error *reterr)
@@ -205,7 +209,7 @@ int netavark_setup(const json_t *input, const char *path, json_t **ret, struct n
 	_cleanup_(workload_netns_clear) struct workload_netns netns = WORKLOAD_NETNS_INIT;
 	_cleanup_(container_clear) struct container c = {0};
 	_cleanup_(network_clear) struct network n = {0};
-	_cleanup_json_ json_t *groups = NULL, *subnet = NULL, *eni = NULL;
+	_cleanup_json_ json_t *groups = NULL, *subnet = NULL, *vpc = NULL, *eni = NULL;
 	_cleanup_(http_freep) struct http *h = NULL;
 	struct vpcd_failure failure;
 	int r = network_read(json_object_get(input, "network"), &n, reterr);
@@ -225,12 +229,15 @@ int netavark_setup(const json_t *input, const char *path, json_t **ret, struct n
 	if (http_new(n.socket, &h) < 0)
 		return netavark_fail(reterr, "out of memory");
 	r = vpcd_call(h, "GET", client_path("subnets", n.subnet, NULL, n.vpc), NULL, &subnet, &failure);
+	if (r == 0)
+		r = vpcd_call(h, "GET", client_path("vpcs", json_member_text(subnet, "vpc_id"), NULL, NULL), NULL, &vpc,
+			      &failure);
 	if (r < 0)
 		return netavark_failed(r, &failure, reterr);
 	r = attach(h, &n, &c, groups, &netns, &eni, reterr);
 	if (r < 0)
 		return r;
-	*ret = status_block(&c, eni, subnet);
+	*ret = status_block(&c, eni, subnet, vpc);
 	return *ret ? 0 : netavark_fail(reterr, "out of memory");
 }
 
@@ -244,7 +251,7 @@ int netavark_teardown(const json_t *input, struct netavark_error *reterr)
 	_cleanup_json_ json_t *eni = NULL;
 	struct vpcd_failure failure;
 	struct workload w;
-	int r = network_read(network, &n, reterr);
+	int r = network_read_names(network, &n, reterr);
 
 	if (r == 0)
 		r = read_ids(input, &c, reterr);

@@ -26,6 +26,8 @@ struct network {
 };
 void network_clear(struct network *n);
 int network_read(const json_t *json, struct network *ret, struct netavark_error *reterr);
+/* The same without looking at its other options: enough to find ENIs. */
+int network_read_names(const json_t *json, struct network *ret, struct netavark_error *reterr);
 /* The groups of a container that asks for these (NULL: it doesn't). *ret is owned; NULL: the VPC's default group. */
 int network_groups(const struct network *n, const char *asked, json_t **ret, struct netavark_error *reterr);
 

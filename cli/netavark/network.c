@@ -18,11 +18,9 @@ void network_clear(struct network *n)
 	*n = (struct network){0};
 }
 
-int network_read(const json_t *json, struct network *ret, struct netavark_error *reterr)
+int network_read_names(const json_t *json, struct network *ret, struct netavark_error *reterr)
 {
 	const json_t *options = json_object_get(json, "options");
-	char text[OPTIONS_TEXT_MAX] = "out of memory";
-	int r = network_options_check(options, "-o", "socket", text);
 
 	*ret = (struct network){
 		.name = json_member_text(json, "name"),
@@ -30,14 +28,22 @@ int network_read(const json_t *json, struct network *ret, struct netavark_error 
 		.subnet = json_member_text(options, "subnet"),
 		.socket = json_member_text(options, "socket") ?: VPCD_SOCKET,
 	};
+	return ret->name ? 0 : netavark_fail(reterr, "the network has no name");
+}
+
+int network_read(const json_t *json, struct network *ret, struct netavark_error *reterr)
+{
+	const json_t *options = json_object_get(json, "options");
+	char text[OPTIONS_TEXT_MAX] = "out of memory";
+	int r = network_read_names(json, ret, reterr);
+
+	if (r < 0)
+		return r;
+	r = network_options_check(options, "-o", "socket", text);
 	if (r == 0)
 		r = network_options_groups(options, "-o", "security-groups", &ret->groups, text);
 	if (r == 0)
 		r = network_options_groups(options, "-o", "allowed-security-groups", &ret->allowed, text);
-	if (r == 0 && !ret->name) {
-		snprintf(text, sizeof(text), "the network has no name");
-		r = -EINVAL;
-	}
 	return r < 0 ? netavark_fail(reterr, "%s", text) : 0;
 }
 
@@ -91,12 +97,54 @@ static int add_subnets(json_t *network, const json_t *subnet)
 	       json_object_set_new(network, "ipam_options", json_pack("{s:s}", "driver", "none"));
 }
 
+/* One of --subnet, --gateway and --ip-range: vpcd chooses addresses, so they may only repeat what it has. */
+static int check_pool(const json_t *pool, const struct network *n, const json_t *subnet, struct netavark_error *reterr)
+{
+	const char *wanted = json_member_text(pool, "subnet"), *gateway = json_member_text(pool, "gateway");
+	bool v6 = wanted && strchr(wanted, ':');
+	const char *cidr = json_member_text(subnet, v6 ? "cidr6" : "cidr");
+	const char *its = json_member_text(subnet, v6 ? "gateway6" : "gateway");
+
+	if (wanted && (!cidr || strcmp(wanted, cidr) != 0))
+		return netavark_fail(reterr, "--subnet %.50s: subnet %.100s has %.50s; leave --subnet out", wanted,
+				     n->subnet, cidr ? cidr : "no IPv6");
+	if (gateway && (!its || strcmp(gateway, its) != 0))
+		return netavark_fail(reterr,
+				     "--gateway %.50s: the gateway of subnet %.100s is %.50s; leave --gateway out",
+				     gateway, n->subnet, its ? its : "none");
+	if (json_is_object(json_object_get(pool, "lease_range")))
+		return netavark_fail(reterr,
+				     "--ip-range: vpcd gives containers addresses of the whole subnet; leave it out");
+	return 0;
+}
+
+/* What podman takes from its user for any network, and what would have no effect here. */
+static int check_wishes(const json_t *json, const struct network *n, const json_t *subnet,
+			struct netavark_error *reterr)
+{
+	json_t *pool;
+	size_t i;
+	int r = 0;
+
+	if (json_is_true(json_object_get(json, "internal")))
+		return netavark_fail(reterr, "--internal: whether there is a way out is for the VPC's route tables to "
+					     "say (vpcctl route-table); leave it out");
+	if (json_array_size(json_object_get(json, "routes")))
+		return netavark_fail(reterr, "--route: routes are the VPC's (vpcctl route add); leave it out");
+	if (json_is_true(json_object_get(json, "ipv6_enabled")) && !json_member_text(subnet, "cidr6"))
+		return netavark_fail(reterr, "--ipv6: subnet %.100s has no IPv6; leave --ipv6 out, or give it a CIDR",
+				     n->subnet);
+	json_array_foreach (json_object_get(json, "subnets"), i, pool)
+		if (r == 0)
+			r = check_pool(pool, n, subnet, reterr);
+	return r;
+}
+
 int netavark_create(const json_t *json, json_t **ret, struct netavark_error *reterr)
 {
 	_cleanup_json_ json_t *made = json_deep_copy(json), *subnet = NULL;
 	_cleanup_(network_clear) struct network n = {0};
 	_cleanup_(http_freep) struct http *h = NULL;
-	const char *wanted = json_member_text(json_array_get(json_object_get(json, "subnets"), 0), "subnet"), *cidr;
 	struct vpcd_failure failure;
 	int r = network_read(json, &n, reterr);
 
@@ -107,11 +155,9 @@ int netavark_create(const json_t *json, json_t **ret, struct netavark_error *ret
 	r = vpcd_call(h, "GET", client_path("subnets", n.subnet, NULL, n.vpc), NULL, &subnet, &failure);
 	if (r < 0)
 		return netavark_failed(r, &failure, reterr);
-	cidr = json_member_text(subnet, "cidr");
-	if (wanted && (!cidr || strcmp(wanted, cidr) != 0))
-		return netavark_fail(reterr, "--subnet %.50s: subnet %.100s has %.50s; leave --subnet out", wanted,
-				     n.subnet, cidr ? cidr : "none");
-	r = try_groups(h, &n, reterr);
+	r = check_wishes(json, &n, subnet, reterr);
+	if (r == 0)
+		r = try_groups(h, &n, reterr);
 	if (r < 0)
 		return r;
 	if (add_subnets(made, subnet) != 0)

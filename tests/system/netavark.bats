@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vpc-netavark by netavark's protocol: the messages are those that netavark 1.14 and podman 5 send. Debian 12 has versions of both
-# that know no plugins.
+# vpc-netavark by netavark's protocol: the messages are those that netavark 1.14 to 2.1 and podman 5 send. Debian 12 has netavark 1.4
+# and podman 4.3, which know no plugins.
 
 bats_require_minimum_version 1.5.0
 load lib
@@ -73,10 +73,10 @@ fails()
 	[[ $(jq -r .error <<<"$out") == *"$text"* ]] || fail "$*: no '$text' in: $out"
 }
 
-# create [JSON]
+# create [JSON [JSON]]: merged over the network's options; over the network.
 create()
 {
-	network "${1:-null}" | "$PLUGIN" create
+	network "${1:-null}" | jq -c --argjson more "${2:-null}" '. + $more' | "$PLUGIN" create
 }
 
 @test "info, and create: the network is given back with the subnet's addresses, which podman leaves to the plugin" {
@@ -98,6 +98,33 @@ create()
 	fails "not a JSON object" sh -c "echo '[1]' | $PLUGIN create"
 	run "$PLUGIN" setup
 	[ "$status" -eq 2 ]
+}
+
+@test "create refuses what podman takes for any network and what would have no effect" {
+	fails "--internal" create null '{"internal": true}'
+	fails "--route" create null '{"routes": [{"destination": "10.9.0.0/16", "gateway": "10.50.1.9"}]}'
+	fails "leave --subnet out" create null '{"subnets": [{"subnet": "10.9.0.0/16"}]}'
+	fails "leave --subnet out" create null '{"subnets": [{"subnet": "10.50.1.0/24"}, {"subnet": "fd99::/64"}]}'
+	fails "leave --gateway out" create null '{"subnets": [{"subnet": "10.50.1.0/24", "gateway": "10.50.1.9"}]}'
+	fails "--ip-range" create null '{"subnets": [{"subnet": "10.50.1.0/24", "lease_range": {"start_ip": "10.50.1.9"}}]}'
+	ctl subnet create "$P-v4" --vpc prod --cidr 10.50.9.0/24 >/dev/null
+	fails "has no IPv6" create "{\"subnet\": \"$P-v4\"}" '{"ipv6_enabled": true}'
+	ctl subnet delete "$P-v4" >/dev/null
+	create null '{"subnets": [{"subnet": "10.50.1.0/24", "gateway": "10.50.1.1"}, {"subnet": "fd50::/64"}], "ipv6_enabled": true,
+		"routes": [], "labels": {"a": "b"}}' | jq -e '.labels.a == "b"'
+}
+
+@test "setup: DNS servers and domain of the VPC's DHCP options; teardown looks at no other options" {
+	local status
+	ctl vpc set-dhcp-options prod --dns 10.50.0.53 --domain prod.internal >/dev/null
+	status=$(up "$P-a")
+	[ "$(jq -c '[.dns_server_ips, .dns_search_domains]' <<<"$status")" = '[["10.50.0.53"],["prod.internal"]]' ]
+	container "$P-a" "$(network '{"colour": "red", "security-groups": ",,"}')" |
+		"$PLUGIN" teardown "/run/netns/$(netns_of "$P-a")"
+	[ "$(ctl -o json eni list | jq length)" -eq 0 ]
+	ctl vpc set-dhcp-options prod >/dev/null
+	[ "$(up "$P-a" | jq -c '[.dns_server_ips, .dns_search_domains]')" = '[[],[]]' ]
+	down "$P-a"
 }
 
 @test "setup and teardown: the status is what the container has, and containers talk as their groups say" {
