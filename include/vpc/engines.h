@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-static const char *const vpc_engines[] = {"cni", "docker", "netavark"};
+static const char *const vpc_engines[] = {"cni", "docker", "lxc", "netavark"};
 
 /* The value of the first tag "<engine>/<key>" there is; NULL: none. get finds a tag's value by its name. */
 static inline const char *engine_tag(const char *(*get)(const void *tags, const char *name), const void *tags,

@@ -6,6 +6,7 @@
 bats_require_minimum_version 1.5.0
 load lib
 load lib_cni
+load lib_rootfs
 
 setup_file()
 {
@@ -30,18 +31,6 @@ setup()
 }
 
 # --- podman ------------------------------------------------------------------------------------------------------------
-
-# A root file system of busybox alone.
-rootfs_make()
-{
-	local name
-	mkdir -p "$1"/{bin,dev,etc,proc,root,run,sys,tmp,usr}
-	cp /bin/busybox "$1/bin/busybox"
-	for name in sh ip sleep ping httpd cat; do
-		ln -s busybox "$1/bin/$name"
-	done
-	touch "$1/etc/os-release"
-}
 
 # Networks "front" and "back": each a group of its own.
 podman_prepare()
