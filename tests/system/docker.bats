@@ -57,30 +57,9 @@ box()
 	docker run -d "${LIMITS[@]}" --name "$name" "$@" box sleep 1000 >/dev/null
 }
 
-groups_of()
-{
-	ctl -o json eni list --vpc prod | jq -r --arg n "$1" '.[] | select(.tags["docker/container-name"] == $n) |
-		.security_groups[]' | while read -r id; do ctl -o json sg show "$id" | jq -r .name; done | sort | paste -sd,
-}
-
-groups_are()
-{
-	[ "$(groups_of "$1")" = "$2" ]
-}
-
 address_of()
 {
 	docker inspect "$1" --format '{{.NetworkSettings.Networks.front.IPAddress}}'
-}
-
-enis_are()
-{
-	[ "$(ctl -o json eni list --vpc prod | jq length)" -eq "$1" ]
-}
-
-not()
-{
-	! "$@"
 }
 
 @test "two containers in two groups: a rule given and taken while they run; names, IPv6, and Docker agrees on addresses" {

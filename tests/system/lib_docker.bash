@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash disable=SC2154
-# Docker of Debian for docker.bats: unpacked, not installed, since an installed one starts and changes the host's rules. All of it
+# Docker of Debian for docker.bats and compose.bats: unpacked, not installed, since an installed one starts and changes the host's rules. All of it
 # runs in a mount namespace of its own and in the test's network namespace, without a bridge and without iptables. `load lib`
 # comes first.
 
@@ -114,4 +114,27 @@ docker_end()
 	done
 	kill "$(cat "$DOCKER_ROOM/mounts")" 2>/dev/null || true
 	rm -rf "$SOCKETS"
+}
+
+# --- what its containers have -----------------------------------------------------------------------------------------
+
+groups_of()
+{
+	ctl -o json eni list --vpc prod | jq -r --arg n "$1" '.[] | select(.tags["docker/container-name"] == $n) |
+		.security_groups[]' | while read -r id; do ctl -o json sg show "$id" | jq -r .name; done | sort | paste -sd,
+}
+
+groups_are()
+{
+	[ "$(groups_of "$1")" = "$2" ]
+}
+
+enis_are()
+{
+	[ "$(ctl -o json eni list --vpc prod | jq length)" -eq "$1" ]
+}
+
+not()
+{
+	! "$@"
 }
