@@ -23,6 +23,7 @@ struct docker {
 	const char *vpcd_socket;
 	const char *engine_socket; /* Docker's own API */
 	const char *state_dir;
+	unsigned reconcile_s; /* how often what Docker no longer knows is looked for; 0: never */
 };
 /* Set once before the server starts. */
 extern struct docker docker;
@@ -108,7 +109,7 @@ int container_start(void);
 void container_note(const char *network, const char *endpoint);
 /* GET of Docker's own API. *ret: the reply, owned. -ENOENT: there is no such object; -EIO: no answer that is one. */
 int container_ask(const char *path, json_t **ret);
-/* Deletes what Docker no longer knows, now and then; -errno: there is no thread. */
+/* Deletes what Docker no longer knows, every docker.reconcile_s; -errno: there is no thread. */
 int stray_start(void);
 
 /* --- the socket (server.c) --------------------------------------------------------------------------------------- */

@@ -45,6 +45,9 @@ int pool_request(const json_t *body, json_t **ret, struct docker_error *reterr)
 
 	if (!h)
 		return docker_oom(reterr);
+	if (*(json_member_text(body, "SubPool") ?: ""))
+		return docker_fail(reterr,
+				   "--ip-range: vpcd gives containers addresses of the whole subnet; leave it out");
 	if (!name)
 		return docker_fail(reterr,
 				   "--ipam-opt subnet=NAME is missing: the subnet whose addresses containers get");

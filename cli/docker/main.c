@@ -9,17 +9,20 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
+#include <vpc/number.h>
 #include <vpc/options.h>
 #include <vpc/paths.h>
 
 #include "cli/docker/docker.h"
 
 #define PLUGIN_SOCKET "/run/docker/plugins/vpc.sock"
+#define RECONCILE_MAX 86400u
 
 struct docker docker = {
 	.vpcd_socket = VPCD_SOCKET,
 	.engine_socket = "/run/docker.sock",
 	.state_dir = "/var/lib/vpc-docker",
+	.reconcile_s = 30,
 };
 
 int docker_fail(struct docker_error *e, const char *format, ...)
@@ -55,17 +58,35 @@ struct http *docker_vpcd(void)
 static void print_help(void)
 {
 	puts("vpc-docker: a network driver and an IPAM driver for Docker. Networks are subnets of VPCs.\n\n"
-	     "Usage: vpc-docker [--socket PATH] [--plugin-socket PATH] [--docker-socket PATH] [--state-dir DIR]\n\n"
+	     "Usage: vpc-docker [--socket PATH] [--plugin-socket PATH] [--docker-socket PATH] [--state-dir DIR]\n"
+	     "                  [--reconcile-interval SECONDS]\n\n"
 	     "  --socket PATH         vpcd's socket (default: " VPCD_SOCKET ")\n"
 	     "  --plugin-socket PATH  where Docker finds this driver; the file's name is the driver's (default:\n"
 	     "                        " PLUGIN_SOCKET ")\n"
 	     "  --docker-socket PATH  Docker's API, for containers' names and labels (default: /run/docker.sock)\n"
 	     "  --state-dir DIR       where networks' options are kept (default: /var/lib/vpc-docker)\n"
+	     "  --reconcile-interval SECONDS\n"
+	     "                        how often network interfaces are looked for that Docker no longer knows, and "
+	     "deleted\n"
+	     "                        when two looks found them so (default: 30; 0: never)\n"
 	     "  --version, --help\n\n"
 	     "Example:\n"
 	     "  docker network create -d vpc --ipam-driver vpc --ipam-opt vpc=prod --ipam-opt subnet=app \\\n"
 	     "    --opt vpc=prod --opt subnet=app --opt security-groups=web front\n"
 	     "  docker run --network front nginx");
+}
+
+static int read_interval(const char *text)
+{
+	uint64_t seconds;
+
+	if (number_parse(text, RECONCILE_MAX, &seconds) < 0) {
+		fprintf(stderr, "vpc-docker: --reconcile-interval: '%s' is not a number of seconds from 0 to %u\n",
+			text, RECONCILE_MAX);
+		return -EINVAL;
+	}
+	docker.reconcile_s = (unsigned)seconds;
+	return 0;
 }
 
 /* The signals that end it, as a descriptor; -errno. */
@@ -92,6 +113,7 @@ int main(int argc, char **argv)
 		{"plugin-socket", required_argument, NULL, 'p'},
 		{"docker-socket", required_argument, NULL, 'd'},
 		{"state-dir", required_argument, NULL, 'S'},
+		{"reconcile-interval", required_argument, NULL, 'r'},
 		{"version", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
@@ -118,6 +140,10 @@ int main(int argc, char **argv)
 			break;
 		case 'S':
 			docker.state_dir = optarg;
+			break;
+		case 'r':
+			if (read_interval(optarg) < 0)
+				return 2;
 			break;
 		case 'v':
 			puts("vpc-docker " VPCD_VERSION);

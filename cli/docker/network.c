@@ -6,14 +6,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <vpc/array.h>
 #include <vpc/json.h>
 
 #include "cli/docker/docker.h"
 #include "cli/lib/client.h"
 #include "cli/lib/workload_groups.h"
 
-#define SUFFIX	".json"
-#define GENERIC "com.docker.network.generic"
+#define SUFFIX	 ".json"
+#define GENERIC	 "com.docker.network.generic"
+#define INTERNAL "com.docker.network.internal"
 
 void network_clear(struct network *n)
 {
@@ -176,6 +178,23 @@ static int fetch_subnet(struct http *h, const json_t *options, json_t **ret, str
 	return r < 0 ? docker_failed(r, &failure, reterr) : 0;
 }
 
+/* What Docker takes from its user for any network, and what would have no effect here. */
+static int check_wishes(const json_t *body, struct docker_error *reterr)
+{
+	const char *const families[] = {"IPv4Data", "IPv6Data"};
+
+	if (json_is_true(json_object_get(json_object_get(body, "Options"), INTERNAL)))
+		return docker_fail(reterr,
+				   "--internal: whether there is a way out is for the VPC's route tables to say "
+				   "(vpcctl route-table); leave it out");
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+		if (json_object_size(
+			    json_object_get(json_array_get(json_object_get(body, families[i]), 0), "AuxAddresses")))
+			return docker_fail(reterr, "--aux-address: addresses are vpcd's; keep one from containers by "
+						   "vpcctl eni create --ip, and leave --aux-address out");
+	return 0;
+}
+
 int network_create(const json_t *body, json_t **ret, struct docker_error *reterr)
 {
 	const json_t *options = json_object_get(json_object_get(body, "Options"), GENERIC);
@@ -184,6 +203,8 @@ int network_create(const json_t *body, json_t **ret, struct docker_error *reterr
 	int r = h ? read_options(options, &groups, &allowed, reterr) : docker_oom(reterr);
 
 	(void)ret;
+	if (r == 0)
+		r = check_wishes(body, reterr);
 	if (r == 0)
 		r = fetch_subnet(h, options, &subnet, reterr);
 	if (r == 0)

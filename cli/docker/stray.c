@@ -18,7 +18,6 @@
 #include "cli/lib/client.h"
 
 #define FIRST_MS 5000u
-#define PAUSE_MS 30000u
 /* Docker takes this long at most between asking for an address and creating the endpoint, or for it to join. */
 #define YOUNG_S	 120u
 
@@ -31,7 +30,7 @@ static uint64_t age_of(const json_t *eni)
 }
 
 /* {endpoint: true} of a network's endpoints that containers have; an empty one when there is no such network. Owned;
- * NULL: Docker doesn't say. */
+ * NULL: Docker doesn't say. What was kept of the network stays: who answers may be another daemon. */
 static json_t *endpoints_of(const char *network)
 {
 	_cleanup_json_ json_t *reply = NULL, *set = json_object();
@@ -45,8 +44,6 @@ static json_t *endpoints_of(const char *network)
 	r = container_ask(path, &reply);
 	if (r < 0 && r != -ENOENT)
 		return NULL;
-	if (r == -ENOENT)
-		network_forget(network);
 	json_object_foreach (json_object_get(reply, "Containers"), id, container) {
 		const char *endpoint = json_member_text(container, "EndpointID");
 		struct endpoint e;
@@ -133,12 +130,13 @@ static void look(json_t **seen)
 static void *run(void *data)
 {
 	_cleanup_json_ json_t *seen = NULL;
+	unsigned pause_ms = docker.reconcile_s * 1000;
 
 	(void)data;
-	sleep_ms(FIRST_MS);
+	sleep_ms(pause_ms < FIRST_MS ? pause_ms : FIRST_MS);
 	for (;;) {
 		look(&seen);
-		sleep_ms(PAUSE_MS);
+		sleep_ms(pause_ms);
 	}
 	return NULL;
 }
@@ -146,8 +144,11 @@ static void *run(void *data)
 int stray_start(void)
 {
 	pthread_t thread;
-	int r = pthread_create(&thread, NULL, run, NULL);
+	int r;
 
+	if (!docker.reconcile_s)
+		return 0;
+	r = pthread_create(&thread, NULL, run, NULL);
 	if (r == 0)
 		pthread_detach(thread);
 	return -r;

@@ -104,6 +104,21 @@ address_of()
 	[[ $output == *"there is no security group 'nobody'"* ]]
 	run docker network create -d vpc --ipam-driver vpc --ipam-opt subnet=nowhere --opt subnet=nowhere "$P-x"
 	[[ $output == *"there is no subnet 'nowhere'"* ]]
+	run network_new "$P-x" --opt security-groups=
+	[[ $output == *"--opt security-groups: must have a value"* ]]
+	run network_new "$P-x" --opt security-groups=web,,db
+	[[ $output == *"is not a list of groups like web,db"* ]]
+	run network_new "$P-x" --subnet 10.99.0.0/24
+	[[ $output == *"leave --subnet out"* ]]
+	run network_new "$P-x" --subnet 10.50.1.0/24 --gateway 10.50.1.9
+	[[ $output == *"leave --gateway out"* ]]
+	# what Docker takes for any network, and what would have no effect
+	run network_new "$P-x" --subnet 10.50.1.0/24 --ip-range 10.50.1.128/25
+	[[ $output == *"--ip-range: "*"leave it out"* ]]
+	run network_new "$P-x" --subnet 10.50.1.0/24 --aux-address a=10.50.1.9
+	[[ $output == *"leave --aux-address out"* ]]
+	run network_new "$P-x" --internal
+	[[ $output == *"--internal: "*"leave it out"* ]]
 	[ "$(docker network ls -q | wc -l)" -eq "$before" ]
 	enis_are 0
 }
@@ -177,4 +192,63 @@ address_of()
 	enis_are 0
 	[ "$(find "$DOCKER_ROOM/state" -name '*.json' | wc -l)" -eq 1 ]
 	verify_clean
+}
+
+# eni_of ENDPOINT [TAG]…: an ENI as vpc-docker makes it, of an endpoint that Docker doesn't know.
+eni_of()
+{
+	local endpoint=$1 tag tags=()
+	shift
+	for tag in "$@"; do
+		tags+=(--tag "docker/$tag")
+	done
+	ctl -o id eni create "docker:$endpoint" --subnet prod-app "${tags[@]}"
+}
+
+eni_is_gone()
+{
+	not ctl eni show "$1"
+}
+
+plugin_restart()
+{
+	end_program plugin TERM
+	plugin_start "$@"
+}
+
+@test "what Docker no longer knows is deleted: not what is young, in a container or not of this program" {
+	local network old reserved young other mine
+	box "$P-a" --network front
+	wait_for 60 groups_are "$P-a" web
+	network=$(docker network inspect front --format '{{.Id}}')
+	mine=$(ctl -o json eni list | jq -r --arg n "$P-a" '.[] | select(.tags["docker/container-name"] == $n) | .id')
+	ctl tag add "$mine" docker/since=1 >/dev/null
+	old=$(eni_of 00000000000a "network=$network" endpoint=00000000000a since=1)
+	reserved=$(eni_of 00000000000b "reserved=$(ctl -o json subnet show prod-app | jq -r .id)" since=1)
+	young=$(eni_of 00000000000c "network=$network" endpoint=00000000000c "since=$(date +%s)")
+	other=$(eni_of 00000000000d)
+	plugin_restart --reconcile-interval 1
+	wait_for 60 eni_is_gone "$old"
+	wait_for 60 eni_is_gone "$reserved"
+	enis_are 3
+	# another daemon, which knows none of these networks
+	cat >"$BATS_TEST_TMPDIR/answer" <<-'END'
+	while read -r line && [ ${#line} -gt 1 ]; do :; done
+	printf 'HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
+	END
+	socat "UNIX-LISTEN:$SOCKETS/other.sock,fork" EXEC:"sh $BATS_TEST_TMPDIR/answer" 3>&- &
+	echo $! >>"$BATS_FILE_TMPDIR/background"
+	old=$(eni_of 00000000000e "network=$network" endpoint=00000000000e since=1)
+	plugin_restart --reconcile-interval 1 --docker-socket "$SOCKETS/other.sock"
+	wait_for 60 eni_is_gone "$old"
+	enis_are 3
+	docker exec "$P-a" ip address show dev eth0 | grep -q "$(eni_field "$mine" ip)/24"
+	plugin_restart
+	background_end
+	# the network has not been forgotten
+	box "$P-b" --network front
+	ctl eni delete "$young" >/dev/null
+	ctl eni delete "$other" >/dev/null
+	docker rm -f "$P-a" "$P-b"
+	enis_are 0
 }

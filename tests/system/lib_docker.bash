@@ -70,10 +70,11 @@ in_docker()
 	nsenter --mount="$(mounts)" "$@"
 }
 
+# plugin_start [OPTION]…
 plugin_start()
 {
 	nsenter --mount="$(mounts)" "$BUILD/vpc-docker" --socket "$VPCD_SOCKET" --plugin-socket /run/docker/plugins/vpc.sock \
-		--docker-socket "$SOCKETS/docker.sock" --state-dir "$DOCKER_ROOM/state" >>"$DOCKER_ROOM/plugin.log" 2>&1 3>&- &
+		--docker-socket "$SOCKETS/docker.sock" --state-dir "$DOCKER_ROOM/state" "$@" >>"$DOCKER_ROOM/plugin.log" 2>&1 3>&- &
 	echo $! >"$DOCKER_ROOM/plugin.pid"
 	wait_for 10 in_docker test -S /run/docker/plugins/vpc.sock
 }
