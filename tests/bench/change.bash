@@ -12,6 +12,7 @@ ROUNDS=${ROUNDS:-60}
 DEFAULT_RULES=10000
 PRODUCT_ROUNDS=${PRODUCT_ROUNDS:-10}
 PRODUCT_RULES=10
+PRODUCTS_FAILED=
 ABI=$(sed -n 's/^#define VPC_ABI_VERSION \([0-9]*\).*/\1/p' "$TOP/include/vpc/abi/abi.h")
 
 part_end()
@@ -158,7 +159,8 @@ product_vpcd()
 		-- "$VPCCTL" sg revoke "${words[@]}" 7000 --cidr 10.97.0.1/32
 }
 
-# One that isn't there is told, with the reason, and has no figures. All with all that they run are in real time, round robin.
+# One that isn't there is told, with the reason, and has no figures. One that fails is told too, and changes the part's status.
+# All are in real time, round robin, with all that they run.
 products()
 {
 	local product status reason=$BATS_FILE_TMPDIR/reason
@@ -173,8 +175,9 @@ products()
 		elif [ "$status" -eq 77 ]; then
 			printf 'skipped: %s\n' "$(tail -n 1 "$reason")"
 		else
+			printf 'failed: %s\n' "$product" >&2
 			tail -n 20 "$reason" >&2
-			return 1
+			PRODUCTS_FAILED=1
 		fi
 	done
 }
@@ -201,6 +204,7 @@ main()
 	by_flows
 	others
 	"$BENCH/report" change --raw "$BATS_FILE_TMPDIR" --results "$RESULTS"
+	[ -z "$PRODUCTS_FAILED" ]
 }
 
 main
