@@ -342,3 +342,61 @@ Test(maps_adopt, a_mask_group_lost_meanwhile_comes_with_the_reconcile)
 	plan_clear(&plan);
 	maps_close(t);
 }
+
+static uint32_t program_id(int fd)
+{
+	struct bpf_prog_info info = {};
+	__u32 bytes = sizeof(info);
+
+	cr_assert_eq(bpf_obj_get_info_by_fd(fd, &info, &bytes), 0);
+	return info.id;
+}
+
+static void pin_path(const char *what, char ret[512])
+{
+	snprintf(ret, 512, "%s/v%d/%s", maps_pin_dir, VPC_ABI_VERSION, what);
+}
+
+/* Verifying the programs takes seconds. A start of the same build takes over those that are pinned, but only if they
+ * are what it would load itself. */
+Test(maps_adopt, a_second_start_takes_over_the_programs)
+{
+	struct maps *t = maps_small(true);
+	uint32_t id = program_id(maps_prog_from_workload(t));
+	char path[512], other[512];
+	struct vpc_sweep io = {.op = VPC_SWEEP_EXPIRE};
+
+	maps_close(t);
+	t = maps_small(true);
+	cr_assert_eq(program_id(maps_prog_from_workload(t)), id);
+	cr_expect_eq(sweep_run(t, &io), 0);
+	cr_expect_eq(maps_pins_mend(t), 0);
+	maps_close(t);
+
+	pin_path("progs/to_workload", path);
+	pin_path("progs/from_workload", other);
+	cr_assert_eq(rename(other, path), 0, "another program at the path of a pin");
+	t = maps_small(true);
+	cr_expect_neq(program_id(maps_prog_to_workload(t)), id);
+	cr_expect_neq(program_id(maps_prog_from_workload(t)), id);
+	cr_expect_eq(maps_pins_mend(t), 0);
+	id = program_id(maps_prog_from_workload(t));
+	maps_close(t);
+
+	pin_path("progs/sweep", path);
+	cr_assert_eq(unlink(path), 0, "a program that is missing");
+	t = maps_small(true);
+	cr_expect_neq(program_id(maps_prog_from_workload(t)), id);
+	id = program_id(maps_prog_from_workload(t));
+	maps_close(t);
+
+	pin_path("maps/fragment", path);
+	cr_assert_eq(unlink(path), 0, "a map that is made anew");
+	t = maps_small(true);
+	cr_expect_neq(program_id(maps_prog_from_workload(t)), id);
+	id = program_id(maps_prog_from_workload(t));
+	maps_close(t);
+	t = maps_small(true);
+	cr_expect_eq(program_id(maps_prog_from_workload(t)), id);
+	maps_close(t);
+}

@@ -16,6 +16,7 @@
 #include "datapath/maps/maps.h"
 #include "datapath/maps/mirror/mirror.h"
 #include "datapath/maps/pin.h"
+#include "datapath/maps/programs.h"
 #include "datapath/maps/recover.h"
 #include "datapath/maps/shares.h"
 #include "datapath/maps/size.h"
@@ -136,6 +137,7 @@ static int load(struct maps *maps, const struct maps_config *config, struct vpc_
 			r = pin_reuse(maps, reterr);
 		if (r < 0)
 			return r;
+		(void)programs_reuse(maps);
 	}
 	r = datapath_bpf__load(maps->bpf);
 	if (r < 0)
@@ -282,6 +284,7 @@ void maps_close(struct maps *maps)
 	free(maps->address_config_sums);
 	free(maps->address_options_sums);
 	free(maps->graced.at);
+	programs_close(maps);
 	if (maps->bpf)
 		datapath_bpf__destroy(maps->bpf);
 	free(maps->dir);
@@ -295,27 +298,27 @@ const struct vpc_limits *maps_limits(const struct maps *maps)
 
 int maps_prog_from_workload(const struct maps *maps)
 {
-	return bpf_program__fd(maps->bpf->progs.from_workload);
+	return program_fd(maps, maps->bpf->progs.from_workload);
 }
 
 int maps_prog_to_workload(const struct maps *maps)
 {
-	return bpf_program__fd(maps->bpf->progs.to_workload);
+	return program_fd(maps, maps->bpf->progs.to_workload);
 }
 
 int maps_prog_from_router(const struct maps *maps)
 {
-	return bpf_program__fd(maps->bpf->progs.from_router);
+	return program_fd(maps, maps->bpf->progs.from_router);
 }
 
 int maps_prog_fast_path_probe(const struct maps *maps)
 {
-	return bpf_program__fd(maps->bpf->progs.fast_path_probe);
+	return program_fd(maps, maps->bpf->progs.fast_path_probe);
 }
 
 int maps_prog_edge(const struct maps *maps, const char *name)
 {
 	const struct bpf_program *prog = bpf_object__find_program_by_name(maps->bpf->obj, name);
 
-	return prog ? bpf_program__fd(prog) : -ENOENT;
+	return prog ? program_fd(maps, prog) : -ENOENT;
 }

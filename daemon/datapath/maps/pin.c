@@ -19,6 +19,7 @@
 #include "datapath/maps/error.h"
 #include "datapath/maps/flows/carry.h"
 #include "datapath/maps/maps.h"
+#include "datapath/maps/programs.h"
 #include "datapath/maps/report.h"
 #include "datapath/maps/size.h"
 #include "datapath/maps/skeleton.h"
@@ -50,7 +51,7 @@ static int map_path(const struct maps *maps, const char *name, char ret[PATH_MAX
 	return snprintf(ret, PATH_MAX, "%s/maps/%s", maps->dir, name) >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-static int prog_path(const struct maps *maps, const char *name, char ret[PATH_MAX])
+int pin_program_path(const struct maps *maps, const char *name, char ret[PATH_MAX])
 {
 	return snprintf(ret, PATH_MAX, "%s/progs/%s", maps->dir, name) >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
@@ -68,7 +69,7 @@ static int make_pin_dirs(const struct maps *maps)
 	if (r >= 0)
 		r = make_path(path);
 	if (r >= 0)
-		r = prog_path(maps, "", path);
+		r = pin_program_path(maps, "", path);
 	if (r >= 0)
 		r = make_path(path);
 	return r < 0 ? r : on_bpffs(maps->dir) ? 0 : -EINVAL;
@@ -230,15 +231,15 @@ static int pin_program(const struct maps *maps, const struct bpf_program *prog)
 	char path[PATH_MAX], fresh[PATH_MAX];
 	int r;
 
-	r = prog_path(maps, bpf_program__name(prog), path);
+	r = pin_program_path(maps, bpf_program__name(prog), path);
 	if (r < 0)
 		return r;
-	r = prog_path(maps, "new", fresh);
+	r = pin_program_path(maps, "new", fresh);
 	if (r < 0)
 		return r;
 	if (unlink(fresh) < 0 && errno != ENOENT)
 		return -errno;
-	r = bpf_obj_pin(bpf_program__fd(prog), fresh);
+	r = bpf_obj_pin(program_fd(maps, prog), fresh);
 	if (r < 0)
 		return r;
 	return rename(fresh, path) < 0 ? -errno : 0;
@@ -263,7 +264,7 @@ static enum pin_state map_state(const char *path, const struct kernel_map *map)
 	return info.id == map->id ? PIN_OURS : PIN_ANOTHER;
 }
 
-static enum pin_state program_state(const char *path, const struct bpf_program *prog)
+static enum pin_state program_state(const struct maps *maps, const char *path, const struct bpf_program *prog)
 {
 	struct bpf_prog_info ours = {}, pinned = {};
 	__u32 our_bytes = sizeof(ours), pinned_bytes = sizeof(pinned);
@@ -272,7 +273,7 @@ static enum pin_state program_state(const char *path, const struct bpf_program *
 	if (fd < 0)
 		return state_of(fd);
 	return bpf_obj_get_info_by_fd(fd, &pinned, &pinned_bytes) == 0 &&
-			       bpf_obj_get_info_by_fd(bpf_program__fd(prog), &ours, &our_bytes) == 0 &&
+			       bpf_obj_get_info_by_fd(program_fd(maps, prog), &ours, &our_bytes) == 0 &&
 			       pinned.id == ours.id
 		       ? PIN_OURS
 		       : PIN_ANOTHER;
@@ -304,7 +305,10 @@ int pin_all(struct maps *maps, struct vpc_error *reterr)
 	/* From the last: ctl is the first of the list, and is pinned last. */
 	for (int id = MAP_COUNT - 1; r >= 0 && id >= 0; id--)
 		r = pin_map(maps, &maps->map[id]);
-	return r < 0 ? bpf_error(reterr, r, "pinning the maps") : 0;
+	if (r < 0)
+		return bpf_error(reterr, r, "pinning the maps");
+	(void)programs_note(maps); /* without it, the next start loads its own programs */
+	return 0;
 }
 
 static bool is_lost(enum pin_state state)
@@ -325,7 +329,8 @@ int maps_pins_mend(struct maps *maps)
 		missing += map_path(maps, map_names[id], path) == 0 && is_lost(map_state(path, &maps->map[id]));
 	bpf_object__for_each_program(prog, maps->bpf->obj)
 	{
-		missing += prog_path(maps, bpf_program__name(prog), path) == 0 && is_lost(program_state(path, prog));
+		missing += pin_program_path(maps, bpf_program__name(prog), path) == 0 &&
+			   is_lost(program_state(maps, path, prog));
 	}
 	if (!missing)
 		return 0;
@@ -366,9 +371,9 @@ int pin_verify(const struct maps *maps, json_t *report)
 		const char *name = bpf_program__name(prog);
 
 		if (r >= 0)
-			r = prog_path(maps, name, path);
+			r = pin_program_path(maps, name, path);
 		if (r >= 0)
-			r = report_pin(report, "program", name, path, program_state(path, prog));
+			r = report_pin(report, "program", name, path, program_state(maps, path, prog));
 	}
 	return r;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include <vpc/abi/abi.h>
+#include <vpc/array.h>
 #include <vpc/limits.h>
 
 #include "datapath/maps/edge.h"
@@ -47,9 +48,16 @@ struct edge_state {
 	bool forward;
 };
 
+/* A program that an earlier vpcd pinned (programs.h). */
+struct taken_program {
+	const struct bpf_program *program;
+	int fd; /* owned */
+};
+
 struct maps {
 	struct datapath_bpf *bpf;
-	char *dir; /* <pin_dir>/v<ABI>; NULL: nothing is pinned. Owned */
+	ARRAY(struct taken_program) programs; /* all of them, or none: then the object has loaded its own */
+	char *dir;			      /* <pin_dir>/v<ABI>; NULL: nothing is pinned. Owned */
 	bool adopted;
 	struct vpc_limits limits;
 	uint32_t classifier_from; /* sets whose rule walk may take this many probes have a classifier */

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "datapath/maps/programs.h"
 #include "datapath/maps/skeleton.h"
 
 /* BPF_PROG_TEST_RUN wants a packet; the program does not look at it. */
@@ -19,7 +20,7 @@ int sweep_run(struct maps *maps, struct vpc_sweep *io)
 	r = bpf_map_update_elem(maps->map[MAP_SWEEP_IO].fd, &key, io, BPF_ANY);
 	if (r < 0)
 		return r;
-	r = bpf_prog_test_run_opts(bpf_program__fd(maps->bpf->progs.sweep), &opts);
+	r = bpf_prog_test_run_opts(program_fd(maps, maps->bpf->progs.sweep), &opts);
 	if (r < 0)
 		return r;
 	return bpf_map_lookup_elem(maps->map[MAP_SWEEP_IO].fd, &key, io);
