@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vpcd: see README.md. Targets: all (default), check, test, bench, lint, fuzz, install, clean.
+# vpcd: see README.md. Targets: all (default), check, test, bench, lint, fuzz, install, deb, clean.
 # SAN=1 builds with ASan and UBSan, COV=1 with coverage; each in a build folder of its own.
 
 CC = gcc
@@ -11,8 +11,10 @@ VERSION := 0.1.0
 BUILD = build$(if $(SAN),-san)$(if $(COV),-cov)
 PREFIX = /usr/local
 DESTDIR =
-# Where container runtimes look for CNI plugins.
-CNI_DIR = $(if $(filter /usr /usr/local,$(PREFIX)),/opt/cni/bin,$(PREFIX)/libexec/cni)
+# Where container runtimes look for CNI plugins: distributions' packages are in /usr/lib/cni, the administrator's in /opt/cni/bin.
+CNI_DIR_/usr = /usr/lib/cni
+CNI_DIR_/usr/local = /opt/cni/bin
+CNI_DIR = $(or $(CNI_DIR_$(PREFIX)),$(PREFIX)/libexec/cni)
 
 PKGS_DAEMON = libbpf libnl-3.0 libnl-route-3.0 libmnl libnftables libsystemd libmicrohttpd jansson nettle sqlite3 inih
 PKGS_CLI = jansson yaml-0.1 smartcols
@@ -71,7 +73,7 @@ BENCH_BIN := $(call TEST_BIN,bench)
 BENCH_SKEL := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard tests/bench/*.bpf.c))
 
 # What is missing is said first, and not by a page of errors of a compiler.
-ifneq ($(filter-out clean lint print-%,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean deb lint print-%,$(or $(MAKECMDGOALS),all)),)
 MISSING := $(foreach tool,pkg-config $(CC) $(CLANG) $(BPFTOOL),$(if $(shell command -v $(tool)),,$(tool)))
 MISSING += $(if $(filter pkg-config,$(MISSING)),,$(shell \
 	pkg-config --exists $(sort $(PKGS_DAEMON) $(PKGS_CLI)) || for p in $(sort $(PKGS_DAEMON) $(PKGS_CLI)); do \
@@ -84,7 +86,7 @@ endif
 
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all check test bench faults lint fuzz install clean bpf tests
+.PHONY: all check test bench faults lint fuzz install deb clean bpf tests
 
 all: $(BUILD)/vpcd $(BUILD)/vpcctl $(BUILD)/vpc-cni $(BUILD)/vpc-docker $(BUILD)/vpc-netavark $(BUILD)/vpc-qemu-helper
 
@@ -206,7 +208,11 @@ fuzz:
 install: all
 	scripts/install-files "$(BUILD)" "$(DESTDIR)" "$(PREFIX)" "$(CNI_DIR)"
 
+# Debian's packages, into $(BUILD)/deb.
+deb:
+	scripts/deb "$(BUILD)" "$(VERSION)"
+
 clean:
 	rm -rf build build-san build-cov
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/deb -prune -o -name '*.d' -print 2>/dev/null)
