@@ -20,6 +20,7 @@ PKGS_DAEMON = libbpf libnl-3.0 libnl-route-3.0 libmnl libnftables libsystemd lib
 PKGS_CLI = jansson yaml-0.1 smartcols
 PKGS_CNI = jansson
 PKGS_DOCKER = jansson libmicrohttpd
+PKGS_LIBVIRT = jansson libxml-2.0
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wvla -Werror
 HARDEN = $(if $(SAN)$(COV),,-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection)
 SANFLAGS = $(if $(SAN),-O1 -fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
@@ -27,13 +28,14 @@ COVFLAGS = $(if $(COV),-O0 --coverage)
 comma := ,
 
 CPPFLAGS = -D_GNU_SOURCE -DHASH_NONFATAL_OOM=1 -DVPCD_VERSION='"$(VERSION)"' -Iinclude -Idaemon -I. -I$(BUILD) \
-	$(shell pkg-config --cflags $(PKGS_DAEMON))
+	$(shell pkg-config --cflags $(sort $(PKGS_DAEMON) $(PKGS_LIBVIRT)))
 CFLAGS = -std=gnu17 -g -fPIE -pthread $(WARN) $(HARDEN) $(SANFLAGS) $(COVFLAGS)
 LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now $(SANFLAGS) $(COVFLAGS)
 LIBS_DAEMON = $(shell pkg-config --libs $(PKGS_DAEMON))
 LIBS_CLI = $(shell pkg-config --libs $(PKGS_CLI)) -lhttp_parser
 LIBS_CNI = $(shell pkg-config --libs $(PKGS_CNI)) -lhttp_parser
 LIBS_DOCKER = $(shell pkg-config --libs $(PKGS_DOCKER)) -lhttp_parser
+LIBS_LIBVIRT = $(shell pkg-config --libs $(PKGS_LIBVIRT)) -lhttp_parser
 
 BPF_ARCH_x86_64 = x86
 BPF_ARCH_aarch64 = arm64
@@ -53,6 +55,8 @@ CNI_OBJ := $(CNI_SRC:%.c=$(BUILD)/%.o)
 DOCKER_SRC := $(wildcard cli/docker/*.c) $(PLUGIN_SRC)
 DOCKER_OBJ := $(DOCKER_SRC:%.c=$(BUILD)/%.o)
 NETAVARK_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/netavark/*.c) $(PLUGIN_SRC))
+LIBVIRT_SRC := $(wildcard cli/libvirt/*.c) $(PLUGIN_SRC)
+LIBVIRT_OBJ := $(LIBVIRT_SRC:%.c=$(BUILD)/%.o)
 # QEMU runs it once for each machine that it starts.
 QEMU_OBJ := $(BUILD)/cli/qemu/main.o $(BUILD)/cli/lib/unreachable.o
 BPF_SRC := $(wildcard bpf/*.bpf.c)
@@ -76,7 +80,7 @@ BENCH_SKEL := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard tests/bench/*.bpf.
 ifneq ($(filter-out clean deb lint print-%,$(or $(MAKECMDGOALS),all)),)
 MISSING := $(foreach tool,pkg-config $(CC) $(CLANG) $(BPFTOOL),$(if $(shell command -v $(tool)),,$(tool)))
 MISSING += $(if $(filter pkg-config,$(MISSING)),,$(shell \
-	pkg-config --exists $(sort $(PKGS_DAEMON) $(PKGS_CLI)) || for p in $(sort $(PKGS_DAEMON) $(PKGS_CLI)); do \
+	pkg-config --exists $(sort $(PKGS_DAEMON) $(PKGS_CLI) $(PKGS_LIBVIRT)) || for p in $(sort $(PKGS_DAEMON) $(PKGS_CLI) $(PKGS_LIBVIRT)); do \
 		pkg-config --exists $$p || echo $$p; done))
 MISSING += $(shell echo '\#include <http_parser.h>' | $(CC) -E - >/dev/null 2>&1 || echo http-parser)
 ifneq ($(strip $(MISSING)),)
@@ -88,7 +92,7 @@ endif
 .SECONDARY:
 .PHONY: all check test bench faults lint fuzz install deb clean bpf tests
 
-all: $(BUILD)/vpcd $(BUILD)/vpcctl $(BUILD)/vpc-cni $(BUILD)/vpc-docker $(BUILD)/vpc-netavark $(BUILD)/vpc-qemu-helper
+all: $(BUILD)/vpcd $(BUILD)/vpcctl $(BUILD)/vpc-cni $(BUILD)/vpc-docker $(BUILD)/vpc-netavark $(BUILD)/vpc-libvirt $(BUILD)/vpc-qemu-helper
 
 bpf: $(BPF_OBJ) $(SKEL)
 
@@ -125,6 +129,9 @@ $(BUILD)/vpc-cni: $(CNI_OBJ)
 
 $(BUILD)/vpc-netavark: $(NETAVARK_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CNI)
+
+$(BUILD)/vpc-libvirt: $(LIBVIRT_OBJ)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_LIBVIRT)
 
 $(BUILD)/vpc-docker: $(DOCKER_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_DOCKER)
@@ -176,7 +183,7 @@ tests: $(UNIT_BIN) $(BPFTEST_BIN) $(MODELTEST_BIN) $(KIND_BIN) $(BENCH_BIN) $(BU
 # A test of devices preloads it into the helper for nft.
 $(filter $(BUILD)/tests/bpf/net_%,$(BPFTEST_BIN)): | $(FAULTS_LIB)
 # The tests of the command line run the program.
-$(filter $(BUILD)/tests/unit/cli_%,$(UNIT_BIN)): | $(BUILD)/vpcctl $(BUILD)/vpc-cni $(BUILD)/vpc-docker $(BUILD)/vpc-netavark
+$(filter $(BUILD)/tests/unit/cli_%,$(UNIT_BIN)): | $(BUILD)/vpcctl $(BUILD)/vpc-cni $(BUILD)/vpc-docker $(BUILD)/vpc-netavark $(BUILD)/vpc-libvirt
 $(BUILD)/tests/unit/config: | $(BUILD)/vpcd
 
 check: all $(UNIT_BIN) $(KIND_BIN)

@@ -113,7 +113,7 @@ json_t *workload_tags(const struct workload *w)
 {
 	_cleanup_json_ json_t *tags = json_object();
 
-	if (!tags || add_tag(tags, w->engine, "network", w->network) < 0 ||
+	if (!tags || (w->network && add_tag(tags, w->engine, "network", w->network) < 0) ||
 	    add_tag(tags, w->engine, w->key, w->id) < 0 ||
 	    (w->ifname && add_tag(tags, w->engine, "ifname", w->ifname) < 0))
 		return NULL;
@@ -149,8 +149,8 @@ static bool tag_is(const json_t *eni, const char *engine, const char *key, const
 
 static bool is_its(const struct workload *w, const json_t *eni)
 {
-	return tag_is(eni, w->engine, "network", w->network) && tag_is(eni, w->engine, w->key, w->id) &&
-	       (!w->ifname || tag_is(eni, w->engine, "ifname", w->ifname));
+	return (!w->network || tag_is(eni, w->engine, "network", w->network)) &&
+	       tag_is(eni, w->engine, w->key, w->id) && (!w->ifname || tag_is(eni, w->engine, "ifname", w->ifname));
 }
 
 /* Several VPCs have an ENI of that name: its own is the one whose tags say so. */

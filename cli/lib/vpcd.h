@@ -34,11 +34,11 @@ int vpcd_transaction(struct http *h, const char *vpc, const json_t *changes, jso
 /* A container's interface, as its engine knows it. Its ENI has the name "<engine>:<id>:<ifname>" and the tags
  * "<engine>/network", "<engine>/container-id" and "<engine>/ifname", by which it is found again. */
 struct workload {
-	const char *engine; /* "cni", "docker" */
-	const char *network;
-	const char *key;    /* of the tag that has the id: "container-id", "endpoint" */
-	const char *id;	    /* without a colon */
-	const char *ifname; /* NULL: the id alone says which it is */
+	const char *engine;  /* "cni", "docker" */
+	const char *network; /* NULL: the engine has none */
+	const char *key;     /* of the tag that has the id: "container-id", "endpoint" */
+	const char *id;	     /* without a colon */
+	const char *ifname;  /* NULL: the id alone says which it is */
 };
 /* "<engine>:<id>[:<ifname>]", the name of its ENI. Owned; NULL: out of memory. */
 char *workload_eni_name(const struct workload *w);

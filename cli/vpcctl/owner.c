@@ -109,15 +109,15 @@ static const char *get_tag(const void *tags, const char *name)
 
 const char *owner_container_id(const json_t *tags)
 {
-	return engine_tag(get_tag, tags, "container-id");
+	return engine_tag(get_tag, tags, "container-id") ?: get_tag(tags, ENGINE_DOMAIN_ID);
 }
 
 const char *owner_container_name(const json_t *tags)
 {
-	return engine_container_name(get_tag, tags);
+	return engine_container_name(get_tag, tags) ?: get_tag(tags, ENGINE_DOMAIN_NAME);
 }
 
-/* "container 0123456789ab (name)"; "" for what isn't one. Owned; NULL: out of memory. */
+/* "container 0123456789ab (name)", "domain 01234567-89a (name)"; "" for what isn't one. Owned; NULL: out of memory. */
 static char *container_of(const json_t *eni)
 {
 	const json_t *tags = json_object_get(eni, "tags");
@@ -126,8 +126,8 @@ static char *container_of(const json_t *eni)
 
 	if (!id)
 		return strdup("");
-	if (asprintf(&text, "container %.*s%s%s%s", CONTAINER_CHARS, id, pod ? " (" : "", pod ? pod : "",
-		     pod ? ")" : "") < 0)
+	if (asprintf(&text, "%s %.*s%s%s%s", json_object_get(tags, ENGINE_DOMAIN_ID) ? "domain" : "container",
+		     CONTAINER_CHARS, id, pod ? " (" : "", pod ? pod : "", pod ? ")" : "") < 0)
 		return NULL;
 	return text;
 }

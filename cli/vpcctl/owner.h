@@ -17,7 +17,8 @@ char *owner_short(struct cli *cli, const json_t *eni);
 /* The same without the interface, for monitor; NULL: nobody is known, or out of memory. */
 char *owner_who(struct cli *cli, const json_t *eni);
 
-/* The container that an ENI's tags tell of, by those of whatever plugin set them; NULL: none. Borrowed from tags. */
+/* The container, or libvirt's domain, that an ENI's tags tell of, by those of whatever plugin set them; NULL: none.
+ * Borrowed from tags. */
 const char *owner_container_id(const json_t *tags);
 const char *owner_container_name(const json_t *tags);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Container engines whose plugins tag their ENIs with what they know of the container: "<engine>/container-id",
- * "<engine>/container-name" (of Kubernetes "cni/pod"), "<engine>/image", "<engine>/netns".
+ * "<engine>/container-name" (of Kubernetes "cni/pod"), "<engine>/image", "<engine>/netns". A virtual machine of
+ * libvirt's is known by "libvirt/domain", its uuid, and "libvirt/domain-name".
  */
 #ifndef VPC_ENGINES_H
 #define VPC_ENGINES_H
@@ -10,6 +11,9 @@
 #include <stdio.h>
 
 static const char *const vpc_engines[] = {"cni", "docker", "lxc", "netavark"};
+
+#define ENGINE_DOMAIN_ID   "libvirt/domain"
+#define ENGINE_DOMAIN_NAME "libvirt/domain-name"
 
 /* The value of the first tag "<engine>/<key>" there is; NULL: none. get finds a tag's value by its name. */
 static inline const char *engine_tag(const char *(*get)(const void *tags, const char *name), const void *tags,

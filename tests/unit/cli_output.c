@@ -257,6 +257,21 @@ Test(cli_output, an_attachment_shows_container_and_process)
 	cr_assert_str_eq(cli_run(d, "eni list | sed -n 's/.*  a$/a/p'").out, "a\n");
 }
 
+Test(cli_output, an_attachment_shows_the_domain_of_libvirt)
+{
+	const char *eni = "{\"id\":\"eni-1\",\"name\":\"libvirt:01234567-89ab:web1\",\"tags\":{\"libvirt/domain\":"
+			  "\"01234567-89ab-cdef\",\"libvirt/domain-name\":\"shop\"},\"attachment\":{\"kind\":\"link\","
+			  "\"ifname\":\"web1\",\"netns\":null,\"netns_inode\":null}}";
+	_cleanup_free_ char *list = NULL;
+
+	cr_assert(asprintf(&list, "{\"enis\":[%s]}", eni) > 0);
+	fake_reply(d, "GET", "/v1/enis", 200, list);
+	fake_reply(d, "GET", "/v1/enis/eni-1", 200, eni);
+	cr_assert_str_eq(cli_run(d, "eni list | sed -n 's/.*  shop$/shop/p'").out, "shop\n");
+	cr_assert_str_eq(cli_run(d, "eni show eni-1 | sed -n 's/^attached  *//p'").out,
+			 "domain 01234567-89a (shop) web1\n");
+}
+
 Test(cli_output, an_attachment_shows_the_taps_owner_and_state)
 {
 	fake_reply(d, "GET", "/v1/enis", 200,
