@@ -31,6 +31,10 @@ inject()
 	inject 12 vpc.create vpc.delete subnet.create subnet.delete eni.attach eni.attach-tap eni.detach transaction
 }
 
+@test "P3, P6: a fault at a call of a restore leaves the old state or the one of the backup, in the store and in the kernel" {
+	inject 15 restore restore.delete
+}
+
 @test "P6: a fault at a call of a start: the next start is well, and packets are judged meanwhile" {
 	inject 12 start
 }
