@@ -183,6 +183,60 @@ rule_of()
 	can host tcp "$HOST" 7778
 }
 
+@test "addresses of the host, behind which NAT gateways send, and a VPC with host access" {
+	local address
+	edge_vpc "$P" --internet
+	ctl vpc create "$P-q" --cidr 10.77.0.0/16 >/dev/null
+	ctl subnet create "$P-q-app" --vpc "$P-q" --cidr 10.77.1.0/24 >/dev/null
+	sg_new "$P-open" "$P-q" tcp 7000 0.0.0.0/0
+	plug "$P-a" "$P-app"
+	plug "$P-b" "$P-q-app" --sg "$P-open"
+	serve "$P-b" --tcp 7000
+	ctl igw create "$P-q-gate" --vpc "$P-q" >/dev/null
+	ctl route add main 0.0.0.0/0 "$P-q-gate" --vpc "$P-q" >/dev/null
+	address=$(eip_for "$P-b" "$P-eip")
+	says allow "$P-a" "$address" tcp 7000
+	can "$P-a" tcp "$address" 7000
+	# the host's routes lead to the private addresses by the uplink, which is no way for others
+	ctl vpc set "$P-q" --host-access "$HOST/32" >/dev/null
+	says host_closed "$P-a" "$(ip_of "$P-b")" tcp 7000
+	unanswered "$P-a" tcp "$(ip_of "$P-b")" 7000
+	[ "$(drops_of "$P-a" host_closed)" -gt 0 ]
+	# the answer goes to the host
+	says host_closed "$P-a" "$address" tcp 7000
+	[ "$(jq -r .refused <<<"$ANSWER")" = reply ]
+	unanswered "$P-a" tcp "$address" 7000
+	# but what the host itself opened is answered
+	says allow "$HOST" "$address" tcp 7000
+	can host tcp "$address" 7000
+}
+
+@test "appliances in a row: who gets what comes by a gateway" {
+	local address n
+	edge_vpc "$P"
+	edge_gate "$P"
+	for n in db fw; do
+		ctl route-table create "$P-$n" --vpc "$P" >/dev/null
+	done
+	ctl subnet create "$P-fw" --vpc "$P" --cidr 10.50.3.0/24 >/dev/null
+	sg_open "$P-open" "$P"
+	plug "$P-a" "$P-db" --sg "$P-open"
+	plug "$P-one" "$P-fw" --sg "$P-open"
+	plug "$P-two" "$P-app" --sg "$P-open"
+	for n in one two; do
+		ctl eni set "$P-$n" --source-dest-check off >/dev/null
+	done
+	ctl route add "$P-db" 0.0.0.0/0 "$P-one" --vpc "$P" >/dev/null
+	ctl route add "$P-fw" 0.0.0.0/0 "$P-two" --vpc "$P" >/dev/null
+	for n in db fw; do
+		ctl route-table associate "$P-$n" "$P-$n" --vpc "$P" >/dev/null
+	done
+	address=$(eip_for "$P-a" "$P-eip")
+	says allow "$OUTSIDE" "$address" tcp 7000
+	[ "$(jq -r '[.steps[] | select(.step == "security_groups") | .eni_id] | unique[]' <<<"$ANSWER")" = "$(eni_field "$P-two" id)" ] ||
+		fail "$ANSWER"
+}
+
 @test "peerings: routes of both VPCs, and groups of the other as peers" {
 	local v n=1
 	for v in "$P-x" "$P-y"; do

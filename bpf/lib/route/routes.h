@@ -335,8 +335,6 @@ static __always_inline int route_appliance(struct scratch *s, __u32 which, __u32
 	return route_is_appliance(s, number) ? (int)number : 0;
 }
 
-#define ROUTE_APPLIANCES 3u /* in a row, between a subnet and a gateway */
-
 /*
  * Finds the ENI that gets the packet in the scratch, which came by a gateway and is for ENI `me`. That is the last
  * appliance that `me`'s answers would pass: it sees both directions, and its own route table leads on to the gateway
@@ -353,7 +351,7 @@ __noinline int route_enter(__u32 which)
 	kind = gateway_kind(s->gateway);
 	if (s->peer || (kind != VPC_EDGE_NAT && kind != VPC_EDGE_IGW && kind != VPC_EDGE_EIGW))
 		return PASS;
-	for (__u32 i = 0; i < ROUTE_APPLIANCES; i++) {
+	for (__u32 i = 0; i < VPC_ROUTE_APPLIANCES; i++) {
 		number = route_appliance(s, which, s->me);
 		if (number <= 0)
 			return number ? AGAIN : PASS;
@@ -378,7 +376,7 @@ __noinline int route_forwarded(__u32 which)
 	next = address_owner(s, s->packet.dst);
 	if (!next || next == s->me || address_in_space(s, s->packet.family, s->packet.src))
 		return PASS;
-	for (__u32 i = 0; i < ROUTE_APPLIANCES; i++) {
+	for (__u32 i = 0; i < VPC_ROUTE_APPLIANCES; i++) {
 		int number = route_appliance(s, which, next);
 
 		if (number <= 0)

@@ -40,6 +40,20 @@ void explain_receive(struct explain_trace *t, struct explain_port *p)
 		explain_acl(t, p, p->me, VPC_EGRESS, true);
 }
 
+/* Host access comes before the route table. So what comes by an internet gateway from an address of the host, as what a
+ * NAT gateway of another VPC translates does, has its answer given to the host itself. */
+static void answer_to_host(struct explain_trace *t, const struct explain_port *p)
+{
+	struct explain_step *step;
+
+	if (explain_kind(p->gateway) != VPC_EDGE_IGW || p->from_host ||
+	    !look_host_access(&t->look, p->vpc, t->packet.family, t->packet.src))
+		return;
+	step = explain_add(t, EXPLAIN_HOST, p, VPC_DROP_HOST_CLOSED);
+	step->reply = true;
+	step->gateway = explain_gateway(VPC_EDGE_HOST, 0);
+}
+
 void explain_arrive(struct explain_trace *t, struct explain_port *p)
 {
 	const struct vpc_eni *me;
@@ -55,5 +69,6 @@ void explain_arrive(struct explain_trace *t, struct explain_port *p)
 		return;
 	}
 	explain_way_back(t, p);
+	answer_to_host(t, p);
 	explain_receive(t, p);
 }

@@ -27,9 +27,9 @@ uint32_t explain_prefix_vpc(const struct explain_trace *t, const __be32 *address
 }
 
 /* IPv6 enters by the gateway to which the receiver's routes lead back. */
-static void enter6(struct explain_trace *t, uint32_t vpc)
+static void enter6(struct explain_trace *t, uint32_t vpc, bool from_host)
 {
-	struct explain_port p = {.vpc = vpc, .direction = VPC_INGRESS};
+	struct explain_port p = {.vpc = vpc, .direction = VPC_INGRESS, .from_host = from_host};
 	struct look_route route;
 	struct explain_step *step;
 	uint32_t kind;
@@ -60,10 +60,11 @@ static void to_private(struct explain_trace *t, struct explain_port *p, __be32 p
 }
 
 /* To an elastic IP. False: there is none of that number. */
-static bool enter_elastic(struct explain_trace *t, uint32_t number)
+static bool enter_elastic(struct explain_trace *t, uint32_t number, bool from_host)
 {
 	const struct vpc_eip *e = look_row(&t->look, MAP_EIP, number);
-	struct explain_port p = {.direction = VPC_INGRESS, .gateway = explain_gateway(VPC_EDGE_IGW, 0)};
+	struct explain_port p = {
+		.direction = VPC_INGRESS, .gateway = explain_gateway(VPC_EDGE_IGW, 0), .from_host = from_host};
 	uint32_t target = e && e->addr4 == t->packet.dst[3] ? look_value(&t->look, &e->target) : 0;
 	unsigned at;
 
@@ -152,7 +153,7 @@ void explain_host_address(const struct explain_trace *t, __be32 *ret)
 	}
 }
 
-void explain_public(struct explain_trace *t, bool *ret_hosts)
+void explain_public(struct explain_trace *t, bool from_host, bool *ret_hosts)
 {
 	struct vpc_public found;
 	uint32_t vpc;
@@ -162,13 +163,13 @@ void explain_public(struct explain_trace *t, bool *ret_hosts)
 		vpc = explain_prefix_vpc(t, t->packet.dst);
 		*ret_hosts = !vpc;
 		if (vpc)
-			enter6(t, vpc);
+			enter6(t, vpc, from_host);
 		return;
 	}
 	*ret_hosts = true;
 	if (!look_key(&t->look, MAP_PUBLIC, t->packet.dst, &found))
 		return;
-	if ((found.kind & VPC_PUBLIC_EIP) && enter_elastic(t, found.number))
+	if ((found.kind & VPC_PUBLIC_EIP) && enter_elastic(t, found.number, from_host))
 		*ret_hosts = false;
 	else if ((found.kind & VPC_PUBLIC_HOST) && enter_published(t))
 		*ret_hosts = false;
@@ -183,7 +184,7 @@ static void host_to_private(struct explain_trace *t, uint32_t vpc)
 		explain_add(t, EXPLAIN_GATEWAY, &p, 0)->gateway = p.gateway;
 		explain_arrive(t, &p);
 	} else if (t->packet.family == 6) {
-		enter6(t, vpc);
+		enter6(t, vpc, true);
 	} else {
 		explain_add(t, EXPLAIN_GATEWAY, &p, VPC_DROP_HOST_CLOSED)->gateway = p.gateway;
 	}
@@ -198,7 +199,7 @@ void explain_from_host(struct explain_trace *t, uint32_t vpc)
 		host_to_private(t, vpc);
 		return;
 	}
-	explain_public(t, &hosts);
+	explain_public(t, true, &hosts);
 	if (hosts)
 		explain_add(t, EXPLAIN_HOST, &p, VPC_DROP_HOST_CLOSED);
 }
@@ -229,7 +230,7 @@ void explain_enter(struct explain_trace *t)
 		explain_add(t, EXPLAIN_SOURCE, &p, VPC_DROP_FORGED_SOURCE);
 		return;
 	}
-	explain_public(t, &hosts);
+	explain_public(t, false, &hosts);
 	if (hosts)
 		explain_add(t, EXPLAIN_HOST, &p, VPC_DROP_NO_INBOUND);
 }

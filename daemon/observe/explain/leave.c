@@ -126,16 +126,26 @@ static void by_peering(struct explain_trace *t, const struct explain_port *p)
 		explain_arrive(t, &at);
 }
 
-/* Where a translated packet goes: back into a VPC, or by the host's own routes, which aren't in the maps. But they
- * never lead to one of the host's own addresses. */
+/* Why the host's own routes lead to no outer interface; 0: as far as the maps tell, they do. They never lead on to one
+ * of the host's own addresses, and they lead to the addresses of VPCs with host access by uplinks. */
+static int no_world(const struct explain_trace *t)
+{
+	if (comes_back(t))
+		return 0;
+	if (public_kind(t, t->packet.dst) & VPC_PUBLIC_OWN)
+		return VPC_DROP_NO_WORLD;
+	return look_host_routes(&t->look, t->packet.family, t->packet.dst) ? VPC_DROP_HOST_CLOSED : 0;
+}
+
+/* Where a translated packet goes: back into a VPC, or by the host's own routes, which aren't in the maps. */
 static void to_world(struct explain_trace *t, const struct explain_port *p)
 {
 	bool hosts = false;
 
 	if (comes_back(t))
-		explain_public(t, &hosts);
+		explain_public(t, false, &hosts);
 	else
-		explain_add(t, EXPLAIN_HOST, p, public_kind(t, t->packet.dst) & VPC_PUBLIC_OWN ? VPC_DROP_NO_WORLD : 0);
+		explain_add(t, EXPLAIN_HOST, p, no_world(t));
 	if (hosts)
 		explain_add(t, EXPLAIN_HOST, p, VPC_DROP_HOST_CLOSED);
 }
@@ -152,6 +162,11 @@ void explain_leave(struct explain_trace *t, struct explain_port *p)
 	}
 	if (kind == VPC_EDGE_PEERING) {
 		by_peering(t, p);
+		return;
+	}
+	/* The host's address with which a NAT gateway translates depends on the route, which is looked up first. */
+	if (kind == VPC_EDGE_NAT && no_world(t)) {
+		explain_add(t, EXPLAIN_HOST, p, no_world(t));
 		return;
 	}
 	if (kind == VPC_EDGE_HOST)

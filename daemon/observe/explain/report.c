@@ -143,6 +143,18 @@ static void say(const struct model *m, const struct explain_step *s, struct expl
 			explain_say(ret, "the host's own routes lead on to %s", explain_address(s->packet.dst).text);
 			return;
 		}
+		if (s->reply) {
+			explain_say(ret,
+				    "the answer to %s goes to the host itself, by the VPC's host access: the sender "
+				    "doesn't get it",
+				    explain_address(s->packet.src).text);
+			return;
+		}
+		if (s->reason == VPC_DROP_NO_INBOUND) {
+			explain_say(ret, "%s is the host's own, and %s is published to no network interface",
+				    explain_address(s->packet.dst).text, explain_protocol(&s->packet).text);
+			return;
+		}
 		break;
 	default:
 		break;

@@ -32,12 +32,26 @@ static void to_appliance(struct explain_trace *t, const struct explain_port *p)
 	explain_receive(t, &at);
 }
 
+/* What a known flow refuses is refused before the route is asked for. steps: the number of steps before the one of the
+ * route. */
+static void flow_before_route(struct explain_trace *t, unsigned steps)
+{
+	struct explain_step route;
+
+	if (t->n != steps + 2 || t->step[steps + 1].stage != EXPLAIN_FLOW || !t->step[steps + 1].reason)
+		return;
+	route = t->step[steps];
+	t->step[steps] = t->step[steps + 1];
+	t->step[steps + 1] = route;
+}
+
 void explain_send(struct explain_trace *t, uint32_t from)
 {
 	struct explain_port p = {.me = from, .direction = VPC_EGRESS};
 	const struct look_packet asked = t->packet;
 	struct look_route route = {0};
 	struct explain_step *step;
+	unsigned before;
 	uint32_t other;
 
 	if (explain_source(t, &p) || explain_destination(t, &p))
@@ -46,6 +60,7 @@ void explain_send(struct explain_trace *t, uint32_t from)
 		explain_way(t, &p, &route);
 	other = p.hop ? p.hop : p.end[1].eni;
 	explain_acls(t, &p, p.me, other, false);
+	before = t->n;
 	if (!p.end[1].eni) {
 		step = explain_add(t, EXPLAIN_ROUTE, &p, p.way);
 		step->route = route;
@@ -53,6 +68,8 @@ void explain_send(struct explain_trace *t, uint32_t from)
 		step->hop = p.hop;
 	}
 	explain_flow(t, &p);
+	if (!p.end[1].eni)
+		flow_before_route(t, before);
 	if (!p.end[1].eni && p.hop)
 		to_appliance(t, &p);
 	else if (!p.end[1].eni && !p.way)

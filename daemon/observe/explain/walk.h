@@ -72,6 +72,7 @@ struct explain_port {
 	uint32_t via;	  /* of the flow's key */
 	uint32_t peer;	  /* VPC_PEER_WORD() of the other end in a peered VPC */
 	uint32_t gateway; /* by which it leaves or came; 0: none */
+	bool from_host;	  /* INGRESS: the host itself sent it by an internet gateway */
 	uint32_t entered; /* INGRESS: the ENI at whose port it entered; 0: it came from outside of the VPC */
 	uint32_t hop;	  /* EGRESS: the ENI that the frame is for */
 	int way;	  /* EGRESS: why no way leads there; 0: one does, or none is needed */
@@ -113,7 +114,7 @@ int explain_source_received(struct explain_trace *t, struct explain_port *p);
 void explain_way(struct explain_trace *t, struct explain_port *p, struct look_route *ret);
 /* Whether answers would leave by the gateway by which the packet came. Adds a step. */
 int explain_way_back(struct explain_trace *t, const struct explain_port *p);
-/* The ENI that gets a packet for p->me: p->me itself, or the appliance to which its route table leads back. */
+/* The ENI that gets a packet for p->me: p->me itself, or the last of the appliances that its answers pass. */
 uint32_t explain_entered_by(const struct explain_trace *t, const struct explain_port *p);
 /* Asks an ACL, and adds a step if the ACL has a table. reply: about the answer to the packet. */
 int explain_acl(struct explain_trace *t, const struct explain_port *p, uint32_t eni, uint8_t direction, bool reply);
@@ -141,8 +142,9 @@ int explain_groups(struct explain_trace *t, const struct explain_port *p, const 
 		   const struct explain_side side[2], bool steps, unsigned spare);
 /* Walks on from where the packet leaves its VPC by p->gateway. */
 void explain_leave(struct explain_trace *t, struct explain_port *p);
-/* Walks a packet with a public destination into a VPC. ret_hosts: it is none of ours, and the host's own. */
-void explain_public(struct explain_trace *t, bool *ret_hosts);
+/* Walks a packet with a public destination into a VPC. from_host: the host itself sent it. ret_hosts: it is none of
+ * ours, and the host's own. */
+void explain_public(struct explain_trace *t, bool from_host, bool *ret_hosts);
 /* An address of the host by which the world reaches it; 0.0.0.0: it has none. */
 void explain_host_address(const struct explain_trace *t, __be32 *ret);
 /* The VPC in whose address space an IPv6 address is, if the VPC leads out; 0: none. */

@@ -96,12 +96,16 @@ int explain_way_back(struct explain_trace *t, const struct explain_port *p)
 
 uint32_t explain_entered_by(const struct explain_trace *t, const struct explain_port *p)
 {
-	uint32_t kind = explain_kind(p->gateway), target;
+	uint32_t kind = explain_kind(p->gateway), number = p->me;
 
 	if (p->peer || (kind != VPC_EDGE_NAT && kind != VPC_EDGE_IGW && kind != VPC_EDGE_EIGW))
-		return p->me;
-	target = look_route(&t->look, p->me, t->packet.family, t->packet.src).target;
-	if (target >> VPC_TARGET_SHIFT != VPC_TARGET_ENI || !is_appliance(t, p, target & VPC_TARGET_NUMBER))
-		return p->me;
-	return target & VPC_TARGET_NUMBER;
+		return number;
+	for (unsigned i = 0; i < VPC_ROUTE_APPLIANCES; i++) {
+		uint32_t target = look_route(&t->look, number, t->packet.family, t->packet.src).target;
+
+		if (target >> VPC_TARGET_SHIFT != VPC_TARGET_ENI || !is_appliance(t, p, target & VPC_TARGET_NUMBER))
+			break;
+		number = target & VPC_TARGET_NUMBER;
+	}
+	return number;
 }

@@ -36,6 +36,9 @@
 
 /* --- routes ------------------------------------------------------------------------------------------------------ */
 
+/* Appliances in a row that answers to a gateway may pass between a subnet and that gateway. */
+#define VPC_ROUTE_APPLIANCES 3u
+
 /* A target is a value of a struct vpc_versioned: kind << VPC_TARGET_SHIFT | number. 0: there is no such route. */
 #define VPC_TARGET_SHIFT     20
 #define VPC_TARGET_NUMBER    0xfffffu

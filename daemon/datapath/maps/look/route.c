@@ -62,6 +62,33 @@ bool look_host_access(const struct look *l, uint32_t vpc, uint8_t family, const 
 	       look_key(l, MAP_PUBLIC, address, &found) && (found.kind & VPC_PUBLIC_OWN);
 }
 
+/* Whether the host has an address that the host access of the VPC names. */
+static bool names_hosts(const struct look *l, const struct vpc_space *space, uint8_t family)
+{
+	__be32 address[4], next[4];
+	struct vpc_public found;
+
+	for (int r = look_next_key(l, MAP_PUBLIC, NULL, next); r == 0;
+	     r = look_next_key(l, MAP_PUBLIC, address, next)) {
+		memcpy(address, next, sizeof(address));
+		if (look_is4(address) == (family == 4) && names(space, family, address) &&
+		    look_key(l, MAP_PUBLIC, address, &found) && (found.kind & VPC_PUBLIC_OWN))
+			return true;
+	}
+	return false;
+}
+
+uint32_t look_host_routes(const struct look *l, uint8_t family, const __be32 *address)
+{
+	const struct vpc_space *space;
+
+	for (uint32_t number = 1; (space = look_row(l, MAP_VPC, number)); number++)
+		if ((family == 4 ? space->n_host4 : space->n_host6) && (space->flags & VPC_SPACE_ROUTED_OUT) &&
+		    look_in_space(l, number, family, address) && names_hosts(l, space, family))
+			return number;
+	return 0;
+}
+
 const struct vpc_uplink *look_uplink(const struct look *l, uint32_t vpc)
 {
 	const struct vpc_uplink *u = look_row(l, MAP_UPLINK, vpc);

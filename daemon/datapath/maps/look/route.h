@@ -15,6 +15,8 @@ struct look_route {
 struct look_route look_route(const struct look *l, uint32_t eni, uint8_t family, const __be32 *address);
 /* Whether the address is one of the host's own that the host access of the VPC names. */
 bool look_host_access(const struct look *l, uint32_t vpc, uint8_t family, const __be32 *address);
+/* The VPC in whose address space an address is, if the host's routes lead there for its host access; 0: none. */
+uint32_t look_host_routes(const struct look *l, uint8_t family, const __be32 *address);
 /* The row of a VPC's uplink, borrowed; NULL: it has none. */
 const struct vpc_uplink *look_uplink(const struct look *l, uint32_t vpc);
 
