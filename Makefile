@@ -194,7 +194,7 @@ test:
 
 $(patsubst %,%.o,$(BENCH_BIN)): | $(BENCH_SKEL)
 
-# All of it, or WHAT=forwarding, packet, change, scale, flood, edge or peering.
+# All of it, or WHAT=forwarding, packet, change, scale, flood, edge, peering or observe.
 bench: all $(BENCH_BIN)
 	tests/bench/run $(WHAT)
 

@@ -97,14 +97,23 @@ static void age_cell(struct table *t, const json_t *flow, const char *key)
 	table_cell(t, text);
 }
 
-static void count_cell(struct table *t, const json_t *flow, const char *key)
+/* Bytes and packets that went one way: "10485760 B in 7240", with a + where they are at least so many; "-": they aren't
+ * counted. */
+static void amount_cell(struct table *t, const json_t *flow, const char *way)
 {
-	const json_t *n = json_object_get(flow, key);
+	char bytes_key[32], packets_key[32];
+	const json_t *bytes, *packets;
 
-	if (json_is_integer(n))
-		table_cellf(t, "%lld", (long long)json_integer_value(n));
+	snprintf(bytes_key, sizeof(bytes_key), "bytes_%s", way);
+	snprintf(packets_key, sizeof(packets_key), "packets_%s", way);
+	bytes = json_object_get(flow, bytes_key);
+	packets = json_object_get(flow, packets_key);
+	if (json_is_integer(bytes) && json_is_integer(packets))
+		table_cellf(t, "%lld B in %lld%s", (long long)json_integer_value(bytes),
+			    (long long)json_integer_value(packets),
+			    json_is_false(json_object_get(flow, "counts_complete")) ? "+" : "");
 	else
-		table_cell(t, NULL);
+		table_cell(t, "-");
 }
 
 void flow_columns(struct table *t, bool titles)
@@ -113,10 +122,10 @@ void flow_columns(struct table *t, bool titles)
 		const char *title;
 		enum table_align align;
 	} columns[] = {
-		{"PROTOCOL", TABLE_LEFT}, {"FROM", TABLE_LEFT},	       {"TO", TABLE_LEFT},
-		{"STATE", TABLE_LEFT},	  {"AGE", TABLE_RIGHT},	       {"IDLE", TABLE_RIGHT},
-		{"PACKETS", TABLE_RIGHT}, {"EGRESS RULE", TABLE_LEFT}, {"INGRESS RULE", TABLE_LEFT},
-		{"OUTSIDE", TABLE_LEFT},
+		{"PROTOCOL", TABLE_LEFT},     {"FROM", TABLE_LEFT},	 {"TO", TABLE_LEFT},
+		{"STATE", TABLE_LEFT},	      {"AGE", TABLE_RIGHT},	 {"IDLE", TABLE_RIGHT},
+		{"SENT", TABLE_RIGHT},	      {"RECEIVED", TABLE_RIGHT}, {"EGRESS RULE", TABLE_LEFT},
+		{"INGRESS RULE", TABLE_LEFT}, {"OUTSIDE", TABLE_LEFT},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
@@ -131,7 +140,8 @@ void flow_row(struct table *t, const json_t *flow)
 	table_cell(t, json_member_text(flow, "state"));
 	age_cell(t, flow, "age_s");
 	age_cell(t, flow, "idle_s");
-	count_cell(t, flow, "packets");
+	amount_cell(t, flow, "sent");
+	amount_cell(t, flow, "received");
 	rule_cell(t, flow, "src");
 	rule_cell(t, flow, "dst");
 	outside_cell(t, flow);
@@ -139,7 +149,7 @@ void flow_row(struct table *t, const json_t *flow)
 
 /* --- receipts ----------------------------------------------------------------------------------------------------- */
 
-/* "  tcp  10.0.0.4:4711 (web1)  -> 10.0.1.4:443 (db1)  established  3 min" */
+/* "  tcp  10.0.0.4:4711 (web1)  -> 10.0.1.4:443 (db1)  established  3 min  sent 5120 B in 9  received …" */
 static void cut_row(struct table *t, const json_t *flow)
 {
 	_cleanup_free_ char *dst = flow_end_text(flow, "dst");
@@ -149,6 +159,15 @@ static void cut_row(struct table *t, const json_t *flow)
 	table_cellf(t, "-> %s", dst ? dst : "");
 	table_cell(t, json_member_text(flow, "state"));
 	age_cell(t, flow, "age_s");
+	if (json_is_integer(json_object_get(flow, "bytes_sent"))) {
+		table_cell(t, "sent");
+		amount_cell(t, flow, "sent");
+		table_cell(t, "received");
+		amount_cell(t, flow, "received");
+	} else {
+		for (unsigned i = 0; i < 4; i++)
+			table_cell(t, "");
+	}
 }
 
 void flow_print_cut(const struct cli *cli, const json_t *reply)
@@ -165,8 +184,8 @@ void flow_print_cut(const struct cli *cli, const json_t *reply)
 	       cli->dry_run ? "would be"
 	       : total == 1 ? "was"
 			    : "were");
-	for (i = 0; i < 5; i++)
-		table_column(t, NULL, i == 4 ? TABLE_RIGHT : TABLE_LEFT);
+	for (i = 0; i < 9; i++)
+		table_column(t, NULL, i == 4 || i == 6 || i == 8 ? TABLE_RIGHT : TABLE_LEFT);
 	json_array_foreach (list, i, flow)
 		cut_row(t, flow);
 	(void)table_print(t, 0, false);

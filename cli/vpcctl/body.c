@@ -16,6 +16,8 @@ static json_t *one_value(const struct cli *cli, const struct param *p, const cha
 		return json_boolean(strncmp(p->name, "--no-", 5) != 0);
 	if (p->type == VALUE_NUMBER) /* args_parse() has checked it */
 		return number_parse(value, INT64_MAX, &n) < 0 ? NULL : json_integer((json_int_t)n);
+	if (p->type == VALUE_ON_OFF)
+		return json_boolean(!strcmp(value, "on"));
 	return json_string(p->type == VALUE_ENI ? api_alias(cli, value) : value);
 }
 

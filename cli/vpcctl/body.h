@@ -18,8 +18,8 @@ struct body_field {
 
 /*
  * Sets body[key] to a parameter's value, if it was given. The parameter's type says how: a number; tags as {"K": "V"};
- * a flag as true, or false if its name begins with --no-; a list if the parameter may repeat; else a text. ENIs go
- * through api_alias(). -1: out of memory.
+ * a flag as true, or false if its name begins with --no-; on and off as true and false; a list if the parameter may
+ * repeat; else a text. ENIs go through api_alias(). -1: out of memory.
  */
 int body_set(const struct cli *cli, json_t *body, const char *key, const struct args *args, const char *param);
 

@@ -183,13 +183,17 @@ static const struct param list_params[] = {
 const struct command flow_list_command = {
 	.noun = "flow",
 	.verb = "list",
-	.summary = "list flows, with their state, age and packets, and the rules that allowed them",
+	.summary = "list flows, with their state, age, packets and bytes, and the rules that allowed them",
 	.params = list_params,
-	.notes = "FROM is the end that opened the flow. PACKETS are at least so many: those of the fast path aren't "
-		 "counted.\n"
-		 "OUTSIDE is how the world sees a flow that is translated. The list is printed as it is read: a flow "
-		 "that\n"
-		 "changes its state meanwhile may come twice or not at all.",
+	.notes =
+		"FROM is the end that opened the flow, SENT what it has sent in whole frames, RECEIVED what came back. "
+		"They\n"
+		"are counted in VPCs with a flow log or with vpcctl vpc set VPC --count-flows on. A + behind them says "
+		"that\n"
+		"the flow is older than the counting, or that packets weren't counted. ICMP isn't counted by flow.\n"
+		"OUTSIDE is how the world sees a flow that is translated. The list is printed as it is read: a flow "
+		"that\n"
+		"changes its state meanwhile may come twice or not at all.",
 	.example = "vpcctl flow list --eni web1 --protocol tcp --port 443\n"
 		   "vpcctl flow list --vpc prod --state established --limit 100",
 	.run = run_list,

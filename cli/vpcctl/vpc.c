@@ -43,6 +43,7 @@ static const struct field fields[] = {
 	{"cidr6", "cidr6", TABLE_LEFT, NULL},
 	{"secondary cidrs", "secondary_cidrs", TABLE_LEFT, NULL},
 	{"host access", "host_access", TABLE_LEFT, NULL},
+	{"count flows", "count_flows", TABLE_LEFT, NULL},
 	{"mtu", "mtu", TABLE_LEFT, NULL},
 	{"netns", "netns", TABLE_LEFT, NULL},
 	{"dhcp options", "dhcp_options", TABLE_LEFT, output_dhcp_options},
@@ -87,21 +88,22 @@ static int change_cidr(struct cli *cli, const struct args *args, const char *met
 /* `--host-access a b`: what follows is ranges too. */
 static int run_set(struct cli *cli, const struct args *args)
 {
-	static const struct body_field fields_of_access[] = {{"host_access", "--host-access"}, BODY_END};
+	static const struct body_field fields_of_vpc[] = {
+		{"host_access", "--host-access"}, {"count_flows", "--count-flows"}, BODY_END};
 	_cleanup_json_ json_t *body = NULL;
 	json_t *ranges;
 	int status;
 
-	if (!args_get(args, "--host-access"))
-		return args_wrong(args, "--host-access is missing");
-	status = body_make(cli, args, fields_of_access, &body);
+	if (!args_get(args, "--host-access") && (!args_get(args, "--count-flows") || args_count(args, "CIDR")))
+		return args_wrong(args, "--host-access or --count-flows is missing");
+	status = body_make(cli, args, fields_of_vpc, &body);
 	if (status != CLI_OK)
 		return status;
 	ranges = json_object_get(body, "host_access");
 	for (size_t i = 0; i < args_count(args, "CIDR"); i++)
 		if (json_array_append_new(ranges, json_string(args_nth(args, "CIDR", i))) < 0)
 			return api_oom();
-	if (json_array_size(ranges) == 1 && !strcmp(json_string_value(json_array_get(ranges, 0)), "none"))
+	if (ranges && json_array_size(ranges) == 1 && !strcmp(json_string_value(json_array_get(ranges, 0)), "none"))
 		json_array_clear(ranges);
 	return resource_change_part(cli, args, "PATCH", NULL, TAKE_PTR(body));
 }
@@ -139,6 +141,7 @@ static const struct param set_params[] = {
 	{"CIDR", VALUE_TEXT, PARAM_REPEAT | PARAM_HIDDEN, NULL, ""},
 	{"--host-access", VALUE_TEXT, PARAM_REPEAT, "CIDR",
 	 "the host's own addresses in it and the VPC may talk with each other; replaces all. none: no address"},
+	{"--count-flows", VALUE_ON_OFF, 0, "on|off", "on: packets and bytes of each of its flows are counted"},
 	PARAM_DRY_RUN,
 	PARAMS_END,
 };
@@ -177,13 +180,16 @@ static const struct command set_dhcp_options = {
 };
 static const struct command set = {
 	RESOURCE_VERB(vpc, "set", run_set),
-	.summary = "say which of the host's own addresses a VPC may talk with",
+	.summary = "say which of the host's own addresses a VPC may talk with, and whether its flows are counted",
 	.params = set_params,
 	.notes = "Without host access a VPC and the host don't reach each other. Groups judge the host's address in "
 		 "both directions. Host access comes before the route tables, and two VPCs that have it may not "
 		 "overlap. A CIDR of the VPC that overlaps a network of the host gets no route on the host: see "
-		 "vpcctl status. What is taken away is cut at once.",
-	.example = "vpcctl vpc set prod --host-access 192.0.2.10/32 --host-access 2001:db8::10/128",
+		 "vpcctl status. What is taken away is cut at once. Counted flows have packets and bytes each way in "
+		 "vpcctl flow list and in what a change tells of flows that it cut. A flow log counts them too. "
+		 "Counting costs some speed: see daemon/observe/README.md.",
+	.example = "vpcctl vpc set prod --host-access 192.0.2.10/32 --host-access 2001:db8::10/128\n"
+		   "vpcctl vpc set prod --count-flows on",
 };
 static const struct command add_cidr = {
 	RESOURCE_VERB(vpc, "add-cidr", run_add_cidr),

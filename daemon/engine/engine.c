@@ -7,6 +7,7 @@
 #include "engine/edge.h"
 #include "engine/expire.h"
 #include "engine/flow_cut.h"
+#include "engine/flow_counts.h"
 #include "engine/flow_logs.h"
 #include "engine/grace.h"
 #include "engine/reconcile.h"
@@ -379,6 +380,7 @@ void engine_free(struct engine *e)
 	e->closing = e->queue.closing = true;
 	txn_report_close(e);
 	flow_cuts_close(e);
+	flow_counts_close(e);
 	worker_free(e->worker);
 	e->worker = NULL;
 	queue_cancel(&e->queue);

@@ -26,11 +26,13 @@ struct flow_cut {
 	struct flow_walk *walk; /* NULL: it waits for its turn */
 	bool more;
 	struct flow_cut_reply reply;
+	struct cut_counts counts;
+	struct flow_counts_wait wait;
 	engine_flow_cut_fn fn;
 	void *userdata;
 };
 
-void cut_flows_add(const struct engine *e, json_t *cut_flows, const struct vpc_flow_key *key,
+void cut_flows_add(const struct engine *e, json_t *cut_flows, struct cut_counts *counts, const struct vpc_flow_key *key,
 		   const struct vpc_flow *flow)
 {
 	struct flow_context context = engine_flow_context(e);
@@ -45,8 +47,8 @@ void cut_flows_add(const struct engine *e, json_t *cut_flows, const struct vpc_f
 		record.flow.state = flow->saved_state;
 	json = flow_record_name(&record, &context) == 0 ? flow_record_to_json(&record) : NULL;
 	flow_record_clear(&record);
-	if (json)
-		json_array_append_new(cut_flows, json);
+	if (json && json_array_append_new(cut_flows, json) == 0 && counts)
+		cut_counts_note(e, counts, json_array_size(cut_flows) - 1, key, flow);
 }
 
 static void cut_free(struct flow_cut *c)
@@ -55,6 +57,7 @@ static void cut_free(struct flow_cut *c)
 		return;
 	flow_walk_free(c->walk);
 	json_decref(c->reply.cut_flows);
+	cut_counts_clear(&c->counts);
 	vpc_error_clear(&c->reply.error);
 	free(c);
 }
@@ -73,15 +76,15 @@ static void refuse(struct flow_cut *c, int result)
 			      c->reply.total);
 }
 
-/* Replies, and begins the cut that waits. */
-static void end(struct flow_cut *c, int result)
-{
-	struct engine *e = c->e;
-	struct flow_cut *next;
+static void end(struct flow_cut *c, int result);
 
-	if (result < 0)
-		refuse(c, result);
-	c->reply.enforced_ns = monotonic_ns() - c->request.received_ns;
+/* Replies, and begins the cut that waits. */
+static void reply(void *userdata)
+{
+	struct flow_cut *c = userdata, *next;
+	struct engine *e = c->e;
+
+	cut_counts_put(e, &c->counts, c->reply.cut_flows);
 	if (!c->request.dry_run)
 		log_info("uid %u pid %d has cut %" PRIu64 " flows of %s", c->request.caller.uid, c->request.caller.pid,
 			 c->reply.total, c->eni_id);
@@ -91,6 +94,16 @@ static void end(struct flow_cut *c, int result)
 	next = e->flow_cuts;
 	if (next && begin(next) < 0)
 		end(next, -ENOMEM);
+}
+
+static void end(struct flow_cut *c, int result)
+{
+	if (result < 0)
+		refuse(c, result);
+	c->reply.enforced_ns = monotonic_ns() - c->request.received_ns;
+	c->wait = (struct flow_counts_wait){.fn = reply, .userdata = c};
+	if (!cut_counts_read(c->e, &c->counts, &c->wait))
+		reply(c);
 }
 
 static bool is_wanted(const struct vpc_flow_key *key, const struct vpc_flow *flow, uint64_t now_ns,
@@ -104,7 +117,7 @@ static bool note_flow(struct flow_cut *c, const struct vpc_flow_key *key, const 
 		      struct vpc_nat_key *ret_tracked)
 {
 	c->reply.total++;
-	cut_flows_add(c->e, c->reply.cut_flows, key, flow);
+	cut_flows_add(c->e, c->reply.cut_flows, &c->counts, key, flow);
 	return !c->request.dry_run && maps_flow_tracked(c->e->maps, key, flow, ret_tracked);
 }
 

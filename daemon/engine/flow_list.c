@@ -7,6 +7,7 @@
 #include "engine/flow_list.h"
 
 #include "datapath/maps/flows/walk.h"
+#include "engine/flow_counts.h"
 
 struct flow_list {
 	struct engine *e;
@@ -19,16 +20,21 @@ struct flow_list {
 	char *text;    /* of the piece; owned */
 	size_t bytes;
 	bool first;    /* no flow was told yet */
-	bool busy;     /* with the worker */
+	bool busy;     /* with the worker, or until the counts are read */
 	bool given_up; /* is freed when the worker is done */
+	bool counted;  /* the counts were read for it */
+	struct flow_counts_wait wait;
 	engine_flows_fn fn;
 	void *userdata;
 };
 
 struct flow_context engine_flow_context(const struct engine *e)
 {
-	return (struct flow_context){
-		.model = e->model, .maps = e->maps, .rules = &e->rule_names, .enis = &e->eni_names};
+	return (struct flow_context){.model = e->model,
+				     .maps = e->maps,
+				     .rules = &e->rule_names,
+				     .enis = &e->eni_names,
+				     .totals = flow_counts_totals(e)};
 }
 
 void engine_flow_filter(const struct engine *e, struct flow_filter *filter)
@@ -209,7 +215,26 @@ static void read_done(void *data, int result)
 		tell(l, r);
 }
 
+static void counts_read(void *userdata)
+{
+	struct flow_list *l = userdata;
+	int r;
+
+	if (!is_back(l, 0))
+		return;
+	r = submit(l, read_run, read_done);
+	if (r < 0)
+		tell(l, r);
+}
+
 int engine_flows_next(struct flow_list *l)
 {
+	if (!l->counted) {
+		l->counted = true;
+		l->wait = (struct flow_counts_wait){.fn = counts_read, .userdata = l};
+		l->busy = flow_counts_read(l->e, &l->wait);
+		if (l->busy)
+			return 0;
+	}
 	return submit(l, read_run, read_done);
 }

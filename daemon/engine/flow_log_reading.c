@@ -94,10 +94,13 @@ static void find_flow(const struct maps *maps, struct counted *c)
 	struct vpc_flow flow;
 	bool from_opener;
 
-	if (c->key.proto != IPPROTO_TCP && c->key.proto != IPPROTO_UDP)
+	if (c->key.proto == IPPROTO_ICMP || c->key.proto == IPPROTO_ICMPV6)
 		return;
 	if (maps_find_flow(maps, c->vpc, c->key.proto, c->key.src, c->key.dst, c->key.sport, c->key.dport, &flow,
 			   &from_opener) < 0)
+		return;
+	c->created_ns = flow.created_ns;
+	if (flow.state == VPC_FLOW_TOMBSTONE)
 		return;
 	c->has_flow = true;
 	c->rules = (struct flow_log_rules){flow.rule[!from_opener], flow.rule[from_opener]};
@@ -117,6 +120,7 @@ static int read_run(void *data)
 							  : maps_vpc_of_eni(fl->e->maps, c->key.ifindex);
 		find_flow(fl->e->maps, c);
 	}
+	flow_counts_check(fl);
 	for (size_t i = 0; i < fl->drops.n; i++) {
 		uint64_t drops[VPC_DROP_REASONS_MAX], sum = 0;
 
@@ -158,12 +162,14 @@ void flow_logs_rest(struct flow_logs *fl)
 	sd_event_source_set_enabled(fl->step, SD_EVENT_OFF);
 	if (fl->stale && list_drops(fl) < 0)
 		log_warning("drops of flow logs can't be compared: no memory");
-	if (!fl->n_logs)
+	if (!flow_logs_active(fl))
 		fl->count = flow_count_close(fl->count);
 	for (size_t i = 0; i < fl->n_logs; i++)
 		ms = fl->logs[i]->interval_s * 1000 < ms ? fl->logs[i]->interval_s * 1000 : ms;
 	sd_event_source_set_time_relative(fl->timer, ms * 1000);
-	sd_event_source_set_enabled(fl->timer, fl->n_logs ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+	sd_event_source_set_enabled(fl->timer, flow_logs_active(fl) ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+	if (fl->asked)
+		flow_logs_read_soon(fl);
 }
 
 /* All events of packets that were counted are in the ring: the counters' grace period waited for their judgement. */
@@ -177,6 +183,9 @@ static void read_over(struct flow_logs *fl, int result)
 	}
 	for (size_t i = 0; fl->lost_packets && i < fl->n_logs; i++)
 		fl->logs[i]->gap = true;
+	if (result < 0 || fl->lost_packets)
+		flow_totals_lost(fl->totals, 0, monotonic_ns());
+	fl->lost_ever += fl->lost_packets;
 	compare_drops(fl);
 	fl->at = 0;
 	fl->phase = PHASE_COUNTS;
@@ -192,22 +201,41 @@ static void read_done(void *data, int result)
 		return;
 	}
 	read_over(fl, result);
-	if (sd_event_source_set_enabled(fl->step, SD_EVENT_ON) < 0)
+	if (sd_event_source_set_enabled(fl->step, SD_EVENT_ON) < 0) {
+		flow_counts_end_reading(fl);
 		flow_logs_rest(fl);
+	}
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void begin_reading(struct flow_logs *fl)
 {
-	struct flow_logs *fl = userdata;
+	bool asked = fl->asked;
 
-	(void)source, (void)usec;
 	/* Events are told before the worker has the drops' counters to itself. */
 	verdicts_read(fl->e);
 	fl->phase = PHASE_READ;
 	fl->read_ns = boottime_ns();
-	if (worker_submit(fl->e->worker, WORKER_COUNT, read_run, read_done, NULL, fl) < 0)
+	flow_counts_begin_reading(fl);
+	sd_event_source_set_enabled(fl->timer, SD_EVENT_OFF);
+	sd_event_source_set_priority(fl->step, asked ? SD_EVENT_PRIORITY_NORMAL : SD_EVENT_PRIORITY_IDLE);
+	if (worker_submit(fl->e->worker, asked ? WORKER_FLOWS : WORKER_COUNT, read_run, read_done, NULL, fl) < 0) {
+		flow_counts_end_reading(fl);
 		flow_logs_rest(fl);
+	}
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source, (void)usec;
+	begin_reading(userdata);
 	return 0;
+}
+
+void flow_logs_read_soon(struct flow_logs *fl)
+{
+	/* By the timer, so that nobody is called before he has asked. */
+	if (fl->phase == PHASE_REST && sd_event_source_set_time_relative(fl->timer, 0) >= 0)
+		sd_event_source_set_enabled(fl->timer, SD_EVENT_ONESHOT);
 }
 
 /* True: there is more to do. */
@@ -219,6 +247,7 @@ static bool step(struct flow_logs *fl, size_t counts, size_t records)
 		if (fl->at < fl->counted.n)
 			return true;
 		flow_log_verdicts_next(fl->verdicts);
+		flow_counts_end_reading(fl);
 		fl->lost_events = fl->lost_packets = 0;
 		fl->phase = PHASE_RECORDS;
 		fl->at = 0;

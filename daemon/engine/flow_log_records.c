@@ -59,6 +59,21 @@ static bool is_local(const struct engine *e, const struct eni *sender, const str
 	return s && !memcmp(dst.bytes, s->cidr.addr.bytes, 15) && dst.bytes[15] == (s->cidr.addr.bytes[15] | 1);
 }
 
+/* Packets of a flow that nothing dropped. */
+static void add_total(struct flow_logs *fl, const struct counted *c, const struct flow_log_split *split)
+{
+	struct flow_total total = {.key = c->key,
+				   .vpc = c->vpc,
+				   .created_ns = c->created_ns,
+				   .packets = split->received.packets,
+				   .bytes = split->received.bytes};
+
+	if (split->unknown)
+		flow_totals_lost(fl->totals, c->vpc, monotonic_ns());
+	if (c->created_ns)
+		flow_totals_add(fl->totals, &total, monotonic_ns());
+}
+
 void flow_logs_add_counted(struct flow_logs *fl, const struct counted *c)
 {
 	struct engine *e = fl->e;
@@ -71,11 +86,13 @@ void flow_logs_add_counted(struct flow_logs *fl, const struct counted *c)
 	struct flow_log_split split;
 	struct flow_log_key key = {.tuple = tuple, .accepted = 1};
 
+	split = flow_log_verdicts_split(fl->verdicts, &tuple, &amount, c->has_flow ? &c->rules : NULL,
+					fl->lost_events || fl->lost_packets);
+	/* The receipt of a deletion tells what the ENI had sent. */
+	add_total(fl, c, &split);
 	if ((from_port && !sender) || is_local(e, sender, &tuple))
 		return;
 	receiver = model_eni_by_ip(e->model, c->vpc, &dst);
-	split = flow_log_verdicts_split(fl->verdicts, &tuple, &amount, c->has_flow ? &c->rules : NULL,
-					fl->lost_events || fl->lost_packets);
 	if (sender) {
 		key.rule = split.rules.src;
 		add(fl, sender, &key, &split.sent, c->count.first_ns, c->count.last_ns, (uint8_t)c->count.tcp_flags);
@@ -100,7 +117,7 @@ void flow_logs_event(struct engine *e, const struct vpc_event *event)
 	struct flow_log_amount one = {1, event->length};
 	struct eni_drops *drops;
 
-	if (!fl || !fl->n_logs)
+	if (!fl || !flow_logs_active(fl))
 		return;
 	/* Of drops, which are limited per ENI, the counters tell what is missing. */
 	fl->lost_events += event->lost;
@@ -120,5 +137,5 @@ void flow_logs_event(struct engine *e, const struct vpc_event *event)
 
 uint32_t flow_logs_listening(const struct engine *e)
 {
-	return e->flow_logs && e->flow_logs->n_logs ? VPC_LISTEN_DROPS | VPC_LISTEN_FLOWS : 0;
+	return e->flow_logs && flow_logs_active(e->flow_logs) ? VPC_LISTEN_DROPS | VPC_LISTEN_FLOWS : 0;
 }

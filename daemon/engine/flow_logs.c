@@ -106,6 +106,7 @@ static int compare_runs(struct flow_logs *fl, bool existed)
 
 static void close_socket(struct flow_logs *fl, size_t at)
 {
+	flow_totals_end(fl->totals, fl->sockets[at].vpc);
 	close(fl->sockets[at].fd);
 	fl->sockets[at] = fl->sockets[--fl->n_sockets];
 }
@@ -119,6 +120,19 @@ bool flow_logs_of_vpc(const struct flow_logs *fl, uint32_t vpc)
 			return true;
 	}
 	return false;
+}
+
+bool flow_logs_active(const struct flow_logs *fl)
+{
+	return fl->n_logs || fl->n_sockets;
+}
+
+/* Whether packets are counted in the VPC. */
+static bool is_observed(const struct flow_logs *fl, uint32_t vpc)
+{
+	const struct object *o = model_by_number(fl->e->model, OBJECT_VPC, vpc);
+
+	return (o && vpc_of(o)->count_flows) || flow_logs_of_vpc(fl, vpc);
 }
 
 static int open_socket(struct flow_logs *fl, uint32_t vpc)
@@ -144,15 +158,17 @@ static int open_socket(struct flow_logs *fl, uint32_t vpc)
 		return -ENOMEM;
 	}
 	*added = (struct vpc_socket){.vpc = vpc, .inode = inode, .fd = fd};
-	return 0;
+	return flow_totals_begin(fl->totals, vpc, monotonic_ns());
 }
 
 static void compare_sockets(struct flow_logs *fl)
 {
+	const struct object *o = NULL;
+
 	for (size_t i = fl->n_sockets; i > 0; i--) {
 		struct vpc_socket *s = &fl->sockets[i - 1];
 
-		if (!flow_logs_of_vpc(fl, s->vpc) || net_vpc_inode(fl->e->net, s->vpc) != s->inode)
+		if (!is_observed(fl, s->vpc) || net_vpc_inode(fl->e->net, s->vpc) != s->inode)
 			close_socket(fl, i - 1);
 	}
 	for (size_t i = 0; i < fl->n_logs; i++) {
@@ -166,18 +182,24 @@ static void compare_sockets(struct flow_logs *fl)
 			log_warning("flow log %s: %s", l->id, l->status);
 		}
 	}
+	while ((o = model_next(fl->e->model, OBJECT_VPC, o))) {
+		int r = vpc_of(o)->count_flows ? open_socket(fl, o->number) : 0;
+
+		if (r < 0)
+			log_warning("the flows of %s can't be counted: %s", o->id, strerror(-r));
+	}
 }
 
 static void compare(struct flow_logs *fl, bool existed)
 {
-	bool had = fl->n_logs > 0;
+	bool had = flow_logs_active(fl);
 
 	fl->noted = false;
 	if (compare_runs(fl, existed) < 0)
 		log_warning("a flow log could not be started: no memory");
 	compare_sockets(fl);
 	fl->stale = true;
-	if (had != (fl->n_logs > 0) || !existed)
+	if (had != flow_logs_active(fl) || !existed)
 		verdicts_update(fl->e);
 	if (fl->phase == PHASE_REST)
 		flow_logs_rest(fl);
@@ -187,7 +209,7 @@ void flow_logs_note(struct engine *e, enum object_kind kind)
 {
 	if (!e->flow_logs)
 		return;
-	e->flow_logs->noted |= kind == OBJECT_FLOW_LOG;
+	e->flow_logs->noted |= kind == OBJECT_FLOW_LOG || kind == OBJECT_VPC;
 	e->flow_logs->stale |= kind == OBJECT_ENI;
 }
 
@@ -207,6 +229,8 @@ int flow_logs_start(struct engine *e)
 	fl->e = e;
 	e->flow_logs = fl;
 	r = flow_log_verdicts_new(e->limits.flow_log_flows, &fl->verdicts);
+	if (r >= 0)
+		r = flow_totals_new(e->limits.flow_log_flows, &fl->totals);
 	if (r >= 0)
 		r = flow_logs_reading_new(fl);
 	if (r < 0)
@@ -234,7 +258,7 @@ void flow_logs_end(struct engine *e)
 
 	if (!fl)
 		return;
-	if (fl->verdicts && e->maps && e->model)
+	if (fl->verdicts && fl->totals && e->maps && e->model)
 		write_rest(fl);
 	e->flow_logs = NULL;
 	while (fl->n_sockets)
@@ -243,12 +267,14 @@ void flow_logs_end(struct engine *e)
 		run_free(fl->logs[i]);
 	flow_count_close(fl->count);
 	flow_log_verdicts_free(fl->verdicts);
+	flow_totals_free(fl->totals);
 	sd_event_source_disable_unref(fl->timer);
 	sd_event_source_disable_unref(fl->step);
 	free(fl->logs);
 	free(fl->sockets);
 	free(fl->counted.at);
 	free(fl->drops.at);
+	free(fl->checks.at);
 	free(fl);
 }
 

@@ -9,6 +9,7 @@
 
 #include "datapath/maps/flows/count.h"
 #include "engine/engine_private.h"
+#include "engine/flow_counts.h"
 #include "engine/flow_logs.h"
 #include "observe/flow_log_table.h"
 
@@ -50,6 +51,7 @@ struct counted {
 	uint32_t vpc;
 	bool has_flow;
 	struct flow_log_rules rules;
+	uint64_t created_ns; /* of the flow, also if it was cut; 0: there is none */
 };
 
 /* Drops of an ENI: as the kernel counted them, as events told them. */
@@ -70,17 +72,22 @@ struct flow_logs {
 	size_t n_sockets;
 	struct flow_count *count;
 	struct flow_log_verdicts *verdicts;
+	struct flow_totals *totals;	 /* of the VPCs that have a socket */
+	struct flow_counts_wait *asked;	 /* for the next reading */
+	struct flow_counts_wait *served; /* by the one that runs */
 	sd_event_source *timer, *step;
 	enum phase phase;
 	uint64_t read_ns; /* CLOCK_BOOTTIME: when the last reading began */
 	/* the worker's while it reads */
 	ARRAY(struct counted) counted;
-	ARRAY(struct eni_drops) drops; /* of the ENIs of all flow logs, by number */
+	ARRAY(struct eni_drops) drops;	 /* of the ENIs of all flow logs, by number */
+	ARRAY(struct flow_total) checks; /* whose flows are looked for; vpc 0: the flow is there */
 	uint64_t lost_packets;
 	int read_error;
 	/* the loop's */
 	size_t at;	      /* in counted, or in logs */
 	uint64_t lost_events; /* told since the last reading */
+	uint64_t lost_ever;   /* packets */
 	bool noted;	      /* flow logs change */
 	bool stale;	      /* so do ENIs: `drops` is to be listed anew */
 };
@@ -93,6 +100,16 @@ const struct flow_log *flow_logs_model(const struct flow_log_run *l);
 bool flow_logs_cover(const struct flow_log *f, const struct eni *eni);
 /* Whether the VPC has a flow log. */
 bool flow_logs_of_vpc(const struct flow_logs *fl, uint32_t vpc);
+/* Whether anything is counted or logged. */
+bool flow_logs_active(const struct flow_logs *fl);
+
+/* --- flow_counts.c --- */
+/* A reading begins: it serves all who ask by now. */
+void flow_counts_begin_reading(struct flow_logs *fl);
+/* On the worker: looks for the flows of some totals. */
+void flow_counts_check(struct flow_logs *fl);
+/* What was read is in the totals: those of flows that ended are freed, and who waits is called. */
+void flow_counts_end_reading(struct flow_logs *fl);
 
 /* --- flow_log_records.c --- */
 /* What was counted of a tuple becomes records of the ENIs at its ends. */
@@ -105,6 +122,8 @@ void flow_logs_skip(struct flow_logs *fl, const struct eni *eni, uint64_t packet
 int flow_logs_reading_new(struct flow_logs *fl);
 /* Nothing is being read: the next reading is when the shortest interval says so. */
 void flow_logs_rest(struct flow_logs *fl);
+/* Reads now, or when what is being read is done. */
+void flow_logs_read_soon(struct flow_logs *fl);
 /* For an end: reads what was counted, and makes text of all records. The worker has ended. */
 void flow_logs_read_rest(struct flow_logs *fl);
 /* The drops of an ENI of a VPC with a flow log, or NULL. */

@@ -6,6 +6,7 @@
 #include "engine/audit_maps.h"
 #include "engine/edge.h"
 #include "engine/engine_private.h"
+#include "engine/flow_counts.h"
 
 #include "datapath/maps/counters.h"
 #include "datapath/maps/shares.h"
@@ -146,7 +147,7 @@ json_t *engine_status(struct engine *e)
 	struct utsname uts = {0};
 
 	uname(&uts);
-	return json_pack("{s:s,s:s,s:I,s:I,s:s,s:b,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:{s:s,s:s,s:b,s:i},s:o,s:s,s:o}",
+	return json_pack("{s:s,s:s,s:I,s:I,s:s,s:b,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:{s:s,s:s,s:b,s:i},s:o,s:s,s:o,s:o}",
 			 "instance", e->instance, "version", VPCD_VERSION, "epoch", (json_int_t)maps_epoch(e->maps),
 			 "revision", (json_int_t)e->revision, "engine", "ebpf", "fast_path", (int)e->fast_path,
 			 "attach_mode", net_attach_mode(e->net), "edge", edge_status(e), "pending", pending_to_json(e),
@@ -154,5 +155,5 @@ json_t *engine_status(struct engine *e)
 			 maps_status(e->maps), "flow_shares", flow_shares_to_json(e), "kernel", "release", uts.release,
 			 "machine", uts.machine, "tcx", strcmp(net_attach_mode(e->net), "tcx") == 0, "abi",
 			 VPC_ABI_VERSION, "health", conditions_health(e->conditions), "rule_counters", "flows judged",
-			 "audit", maps_audit_json(e));
+			 "audit", maps_audit_json(e), "flow_counts", flow_counts_status(e));
 }

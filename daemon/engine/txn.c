@@ -453,6 +453,7 @@ void txn_free(struct txn *t)
 	json_decref(t->reply.pending);
 	json_decref(t->reply.warnings);
 	json_decref(t->reply.cut_flows);
+	cut_counts_clear(&t->cut_counts);
 	json_decref(t->reply.reach);
 	vpc_error_clear(&t->reply.error);
 	free(t);

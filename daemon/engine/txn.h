@@ -4,6 +4,7 @@
 #define ENGINE_TXN_H
 
 #include "engine/workloads.h"
+#include "engine/flow_counts.h"
 #include "engine/commit.h"
 #include "engine/namespaces.h"
 
@@ -31,6 +32,8 @@ struct txn {
 	struct engine_reply reply;
 	struct net_removal *removal;
 	struct cut_report *cut_report;
+	struct cut_counts cut_counts;
+	struct flow_counts_wait counts_wait;
 	struct former *former; /* what it changed, if it is to be confirmed */
 	bool handed_over;      /* net has the namespaces of VPCs that aren't published */
 };

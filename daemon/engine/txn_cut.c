@@ -72,7 +72,7 @@ static int on_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, 
 
 	(void)established;
 	t->reply.cut_flows_total++;
-	cut_flows_add(t->e, t->reply.cut_flows, key, flow);
+	cut_flows_add(t->e, t->reply.cut_flows, &t->cut_counts, key, flow);
 	return 0;
 }
 
@@ -135,6 +135,15 @@ static int count_flow(const struct vpc_flow_key *key, const struct vpc_flow *flo
 	return 0;
 }
 
+/* Packets and bytes of the flows that were cut are known. */
+static void reply_counted(void *userdata)
+{
+	struct txn *t = userdata;
+
+	cut_counts_put(t->e, &t->cut_counts, t->reply.cut_flows);
+	txn_reply_late(t);
+}
+
 static void report_end(struct cut_report *r, int result)
 {
 	struct engine *e = r->e;
@@ -155,8 +164,11 @@ static void report_end(struct cut_report *r, int result)
 	report_free(r);
 	if (!e->retiring) /* or else its end wakes them */
 		queue_wake(&e->queue, WAIT_NUMBERS);
-	if (t)
-		txn_reply_late(t);
+	if (!t)
+		return;
+	t->counts_wait = (struct flow_counts_wait){.fn = reply_counted, .userdata = t};
+	if (!cut_counts_read(e, &t->cut_counts, &t->counts_wait))
+		reply_counted(t);
 }
 
 static void report_read(struct cut_report *r);

@@ -64,6 +64,7 @@ struct vpc {
 	size_t n_secondary;
 	struct cidr host_access[2 * VPC_HOST_ACCESS_MAX]; /* which of the host's own addresses it may talk with */
 	size_t n_host_access;
+	bool count_flows; /* packets and bytes of each flow are counted, as where there is a flow log */
 	uint32_t mtu;
 	uint32_t default_sg; /* number of its group "default" */
 	struct dhcp_options dhcp;

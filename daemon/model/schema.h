@@ -13,6 +13,7 @@
 #define SCHEMA_INTEGER		 "{\"type\": \"integer\"}"
 #define SCHEMA_INTEGER_OR_NULL	 "{\"type\": [\"integer\", \"null\"]}"
 #define SCHEMA_BOOLEAN		 "{\"type\": \"boolean\"}"
+#define SCHEMA_BOOLEAN_OR_NULL	 "{\"type\": [\"boolean\", \"null\"]}"
 #define SCHEMA_STRINGS		 "{\"type\": \"array\", \"items\": {\"type\": \"string\"}}"
 #define SCHEMA_OBJECTS		 "{\"type\": \"array\", \"items\": {\"type\": \"object\"}}"
 #define SCHEMA_OBJECT		 "{\"type\": \"object\"}"

@@ -123,6 +123,8 @@ int flow_record_name(struct flow_record *r, const struct flow_context *context)
 			rc = name_rule(r, context, i);
 	}
 	name_elastic_ip(r, context->maps);
+	if (context->totals)
+		r->counts = flow_totals_of(context->totals, &r->key, &r->flow);
 	return rc;
 }
 
@@ -192,6 +194,20 @@ static json_t *epoch_to_json(const struct vpc_flow *flow)
 	return flow->epoch < VPC_EPOCH_CUT ? json_integer((json_int_t)flow->epoch) : json_null();
 }
 
+static json_t *count_or_null(const struct flow_counts *c, uint64_t n)
+{
+	return c->known ? json_integer((json_int_t)n) : json_null();
+}
+
+int flow_counts_put_json(json_t *flow, const struct flow_counts *c)
+{
+	return json_object_set_new(flow, "packets_sent", count_or_null(c, c->packets_sent)) |
+	       json_object_set_new(flow, "bytes_sent", count_or_null(c, c->bytes_sent)) |
+	       json_object_set_new(flow, "packets_received", count_or_null(c, c->packets_received)) |
+	       json_object_set_new(flow, "bytes_received", count_or_null(c, c->bytes_received)) |
+	       json_object_set_new(flow, "counts_complete", c->known ? json_boolean(c->complete) : json_null());
+}
+
 json_t *flow_record_to_json(const struct flow_record *r)
 {
 	static const char *const src[] = {"src_eni_id", "src_eni", "src_rule_id", "src_sg_id", "src_sg"};
@@ -208,6 +224,7 @@ json_t *flow_record_to_json(const struct flow_record *r)
 	n |= json_object_set_new(json, "age_s", seconds_since(r->now_ns, r->flow.created_ns));
 	n |= json_object_set_new(json, "idle_s", seconds_since(r->now_ns, r->flow.last_seen_ns));
 	n |= json_object_set_new(json, "packets", json_integer(r->flow.packets));
+	n |= flow_counts_put_json(json, &r->counts);
 	n |= json_object_set_new(json, "epoch", epoch_to_json(&r->flow));
 	n |= put_outside(json, r);
 	if (n == 0)

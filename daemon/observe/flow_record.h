@@ -14,6 +14,7 @@
 
 #include "model/model.h"
 #include "observe/eni_names.h"
+#include "observe/flow_totals.h"
 #include "observe/rule_names.h"
 
 struct maps;
@@ -24,6 +25,7 @@ struct flow_context {
 	const struct maps *maps;
 	const struct rule_names *rules;
 	const struct eni_names *enis;
+	const struct flow_totals *totals; /* NULL: nothing is counted */
 };
 
 /* A side of the flow. Ids are "" and names NULL where there is none. */
@@ -48,6 +50,7 @@ struct flow_record {
 	char vpc_id[OBJECT_ID_MAX];
 	char *vpc;		  /* name; owned */
 	struct flow_side side[2]; /* the opener, the responder */
+	struct flow_counts counts;
 	/* How the outside sees it: network order. */
 	enum flow_translation translation;
 	__be32 outside_addr[2]; /* IPv4, of the opener and of the responder */
@@ -57,11 +60,14 @@ struct flow_record {
 /* What the maps tell of a flow beside its entry: its translation, if it has one. On any thread. */
 void flow_record_begin(struct flow_record *r, const struct maps *maps, const struct vpc_flow_key *key,
 		       const struct vpc_flow *flow, uint64_t now_ns);
-/* Its names, and its elastic IP. On the event loop. -ENOMEM. */
+/* Its names, its elastic IP, and its packets and bytes. On the event loop. -ENOMEM. */
 int flow_record_name(struct flow_record *r, const struct flow_context *context);
 /* Frees what it owns. */
 void flow_record_clear(struct flow_record *r);
 
+/* Sets packets_sent, bytes_sent, packets_received, bytes_received and counts_complete of a TrackedFlow. Returns 0 or
+ * -1. */
+int flow_counts_put_json(json_t *flow, const struct flow_counts *counts);
 /* A TrackedFlow. On any thread. NULL: out of memory. */
 json_t *flow_record_to_json(const struct flow_record *r);
 

@@ -160,6 +160,8 @@ char *metrics_text(const json_t *status, const json_t *traffic, size_t *ret_size
 		      "Changes by others that the audit of maps and pins found and mended since the start.");
 	print_members(f, status, "counts", "vpcd_objects", "Resources there are.");
 	print_members(f, status, "limits", "vpcd_limit", "Resources there may be.");
+	print_members(f, status, "flow_counts", "vpcd_flow_counts",
+		      "VPCs whose flows are counted, tuples that are, and what had no room since the start.");
 	print_shares(f, status);
 	if (traffic)
 		print_traffic(f, traffic);

@@ -412,10 +412,21 @@ Test(model_txn, numbers_of_64_bits_survive)
 /* Every field of every document, taken away or of the wrong type, is an error and loads nothing. */
 Test(model_txn, damaged_documents_are_refused)
 {
-	static const char *const may_be_missing[] = {
-		"cidr6",       "ip6",	    "detach_reason",  "cidr",	      "delete_on_termination", "sg_id",
-		"from_port",   "to_port",   "route_table_id", "host_address", "secondary_cidrs",       "network_acl_id",
-		"host_access", "expires_at"};
+	static const char *const may_be_missing[] = {"cidr6",
+						     "ip6",
+						     "detach_reason",
+						     "cidr",
+						     "delete_on_termination",
+						     "sg_id",
+						     "from_port",
+						     "to_port",
+						     "route_table_id",
+						     "host_address",
+						     "secondary_cidrs",
+						     "network_acl_id",
+						     "host_access",
+						     "expires_at",
+						     "count_flows"};
 	struct model *copy;
 
 	model_ok(&b, "[{'op': 'vpc.create', 'name': 'a', 'cidr': '10.0.0.0/16'},"

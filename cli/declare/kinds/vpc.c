@@ -109,6 +109,7 @@ static const struct declared_field fields[] = {
 	 .flags = DECLARED_ADDRESS,
 	 .absent = "[]",
 	 .change = change_host_access},
+	{.key = "count_flows", .type = DECLARED_BOOL, .flags = DECLARED_CREATE | DECLARED_UPDATE, .absent = "false"},
 	{.key = "dns_servers",
 	 .type = DECLARED_TEXTS,
 	 .flags = DECLARED_ADDRESS | DECLARED_ORDER,

@@ -75,6 +75,9 @@ static const struct schema_field status_fields[] = {
 	{"rule_counters", SCHEMA_STRING, "what a rule's counters count"},
 	{"kernel", "{}", NULL},
 	{"health", "{}", "state: ok or degraded; conditions: how many of each subsystem"},
+	{"flow_counts", "{}",
+	 "packets and bytes of flows: vpcs that are observed, tuples that are counted, those without_room and "
+	 "packets_lost since the start"},
 	{"audit", "{}", "what others changed in the maps since the start: found, mended; pins, links: made again"},
 	{"flow_shares", SCHEMA_OBJECT, "by VPC's id: what it has of the map of established flows"},
 };
@@ -164,6 +167,12 @@ static const struct schema_field tracked_flow_fields[] = {
 	{"age_s", SCHEMA_INTEGER, "seconds since it was opened"},
 	{"idle_s", SCHEMA_INTEGER, "seconds since its last packet, exact to a second"},
 	{"packets", SCHEMA_INTEGER, "of both directions; at least so many: packets of the fast path aren't counted"},
+	{"packets_sent", SCHEMA_INTEGER_OR_NULL, "by src; null: the flow isn't counted (see count_flows of VPCs)"},
+	{"bytes_sent", SCHEMA_INTEGER_OR_NULL, "of whole frames"},
+	{"packets_received", SCHEMA_INTEGER_OR_NULL, "by src"},
+	{"bytes_received", SCHEMA_INTEGER_OR_NULL, "of whole frames"},
+	{"counts_complete", SCHEMA_BOOLEAN_OR_NULL,
+	 "false: the flow is older than the counting, or some packets weren't counted"},
 	{"epoch", SCHEMA_INTEGER_OR_NULL, "at which both sides were last judged; null: it was cut by hand"},
 	{"outside", "{\"oneOf\": [{\"$ref\": \"#/components/schemas/OutsideFlow\"}, {\"type\": \"null\"}]}",
 	 "how the world sees it; null: as it is"},

@@ -98,6 +98,7 @@ int vpc_create(struct model_txn *t, const struct change *c, struct change_result
 		r = vpc_cidr_check(c->cidr6, 6, "cidr6", &v->cidr6, reterr);
 	if (r >= 0)
 		r = check_mtu(c, v, reterr);
+	v->count_flows = change_has(c, FIELD_COUNT_FLOWS) && c->count_flows;
 	if (r >= 0)
 		r = change_add(t, TAKE_PTR(o), ret, reterr);
 	if (r < 0)
@@ -305,6 +306,7 @@ static int copy_members(struct object *to, const struct object *from)
 	v->n_secondary = vpc_of(from)->n_secondary;
 	memcpy(v->host_access, vpc_of(from)->host_access, sizeof(v->host_access));
 	v->n_host_access = vpc_of(from)->n_host_access;
+	v->count_flows = vpc_of(from)->count_flows;
 	v->mtu = vpc_of(from)->mtu;
 	v->default_sg = vpc_of(from)->default_sg;
 	v->dhcp = vpc_of(from)->dhcp;
@@ -321,6 +323,7 @@ static int put_attributes(const struct vpc *v, json_t *ret)
 	if (json_put(ret, "cidr", json_cidr(&v->cidr)) < 0 || json_put(ret, "cidr6", json_cidr(&v->cidr6)) < 0 ||
 	    json_put(ret, "secondary_cidrs", vpc_secondary_to_json(v)) < 0 ||
 	    json_put(ret, "host_access", vpc_host_access_to_json(v)) < 0 ||
+	    json_put(ret, "count_flows", json_boolean(v->count_flows)) < 0 ||
 	    json_put(ret, "mtu", json_integer(v->mtu)) < 0 ||
 	    json_put(ret, "dhcp_options", dhcp_options_to_json(&v->dhcp)) < 0)
 		return -ENOMEM;
@@ -351,6 +354,9 @@ static void load(struct model *m, struct document *d, struct object *o)
 	v->cidr6 = document_cidr(d, "cidr6", 6, false);
 	vpc_secondary_load(d, v);
 	vpc_host_access_load(d, v);
+	/* Stores of earlier versions don't have it. */
+	if (json_object_get(d->json, "count_flows"))
+		v->count_flows = document_bool(d, "count_flows");
 	v->mtu = (uint32_t)document_i64(d, "mtu", MTU_MIN, MTU_MAX);
 	dhcp_options_load(d, &v->dhcp);
 }
@@ -361,6 +367,7 @@ static const struct schema_field fields[] = {
 	{"cidr6", SCHEMA_STRING_OR_NULL, NULL},
 	{"secondary_cidrs", SCHEMA_STRINGS, "further CIDRs of both families, in the order in which they were added"},
 	{"host_access", SCHEMA_STRINGS, "addresses of the host that it may talk with"},
+	{"count_flows", SCHEMA_BOOLEAN, "packets and bytes of each of its flows are counted"},
 	{"netns", SCHEMA_STRING, "its network namespace"},
 	{"mtu", SCHEMA_INTEGER, "bytes"},
 	{"dhcp_options", SCHEMA_REF("DhcpOptions"), NULL},

@@ -73,6 +73,8 @@ int vpc_update(struct model_txn *t, const struct change *c, struct change_result
 		r = set_host_access(t->m, c, (struct vpc *)copy, reterr);
 	if (r < 0)
 		return r;
+	if (change_has(c, FIELD_COUNT_FLOWS))
+		((struct vpc *)copy)->count_flows = c->count_flows;
 	result_set(ret, o);
 	r = txn_replace(t, o, TAKE_PTR(copy), reterr);
 	return r < 0 || !change_has(c, FIELD_HOST_ACCESS) ? r : vpc_note_exits(t, number, reterr);

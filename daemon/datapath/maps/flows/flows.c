@@ -90,7 +90,7 @@ int maps_find_flow(const struct maps *maps, uint32_t vpc, uint8_t proto, const _
 		if (bpf_map_lookup_elem(maps->map[where[i]].fd, &key, ret) < 0)
 			continue;
 		*ret_from_opener = (ret->opener & 1) == from;
-		return ret->state == VPC_FLOW_TOMBSTONE ? -ENOENT : 0;
+		return 0;
 	}
 	return -ENOENT;
 }

@@ -32,8 +32,9 @@ bool maps_flow_translation(const struct maps *maps, const struct vpc_flow_key *k
 			   struct vpc_nat_entry *ret_out);
 /* The elastic IP (network order) of a flow that has no other translation; 0: it has none. On the event loop. */
 __be32 maps_flow_elastic_ip(const struct maps *maps, const struct vpc_flow_key *key, const struct vpc_flow *flow);
-/* Looks up the flow of a TCP or UDP packet in a VPC, on any thread. IPv4 is mapped; ports in network byte order.
- * *ret_from_opener: whether the packet's source is the opener. -ENOENT: there is none, or it was cut. */
+/* Looks up the flow of a packet in a VPC, of any protocol but ICMP, on any thread. IPv4 is mapped; ports in network
+ * byte order. *ret_from_opener: whether the packet's source is the opener. A flow that was cut is a tombstone. -ENOENT:
+ * there is none. */
 int maps_find_flow(const struct maps *maps, uint32_t vpc, uint8_t proto, const __be32 src[4], const __be32 dst[4],
 		   __be16 sport, __be16 dport, struct vpc_flow *ret, bool *ret_from_opener);
 
