@@ -150,7 +150,7 @@ void flow_row(struct table *t, const json_t *flow)
 /* --- receipts ----------------------------------------------------------------------------------------------------- */
 
 /* "  tcp  10.0.0.4:4711 (web1)  -> 10.0.1.4:443 (db1)  established  3 min  sent 5120 B in 9  received …" */
-static void cut_row(struct table *t, const json_t *flow)
+static void cut_row(struct table *t, const json_t *flow, bool counted)
 {
 	_cleanup_free_ char *dst = flow_end_text(flow, "dst");
 
@@ -159,15 +159,24 @@ static void cut_row(struct table *t, const json_t *flow)
 	table_cellf(t, "-> %s", dst ? dst : "");
 	table_cell(t, json_member_text(flow, "state"));
 	age_cell(t, flow, "age_s");
-	if (json_is_integer(json_object_get(flow, "bytes_sent"))) {
-		table_cell(t, "sent");
-		amount_cell(t, flow, "sent");
-		table_cell(t, "received");
-		amount_cell(t, flow, "received");
-	} else {
-		for (unsigned i = 0; i < 4; i++)
-			table_cell(t, "");
-	}
+	if (!counted)
+		return;
+	table_cell(t, "sent");
+	amount_cell(t, flow, "sent");
+	table_cell(t, "received");
+	amount_cell(t, flow, "received");
+}
+
+/* Whether packets and bytes of some of the flows are known. */
+static bool is_counted(const json_t *list)
+{
+	const json_t *flow;
+	size_t i;
+
+	json_array_foreach (list, i, flow)
+		if (json_is_integer(json_object_get(flow, "bytes_sent")))
+			return true;
+	return false;
 }
 
 void flow_print_cut(const struct cli *cli, const json_t *reply)
@@ -175,6 +184,7 @@ void flow_print_cut(const struct cli *cli, const json_t *reply)
 	json_int_t total = json_integer_value(json_object_get(reply, "cut_flows_total"));
 	const json_t *list = json_object_get(reply, "cut_flows");
 	size_t listed = json_array_size(list), i;
+	bool counted = is_counted(list);
 	_cleanup_(table_freep) struct table *t = table_new();
 	json_t *flow;
 
@@ -184,10 +194,10 @@ void flow_print_cut(const struct cli *cli, const json_t *reply)
 	       cli->dry_run ? "would be"
 	       : total == 1 ? "was"
 			    : "were");
-	for (i = 0; i < 9; i++)
+	for (i = 0; i < (counted ? 9 : 5); i++)
 		table_column(t, NULL, i == 4 || i == 6 || i == 8 ? TABLE_RIGHT : TABLE_LEFT);
 	json_array_foreach (list, i, flow)
-		cut_row(t, flow);
+		cut_row(t, flow, counted);
 	(void)table_print(t, 0, false);
 	if ((json_int_t)listed < total)
 		printf("  and %lld more\n", (long long)total - (long long)listed);

@@ -32,22 +32,22 @@ setup_file()
 # is counted by its nftables, as "SENT PACKETS RECEIVED PACKETS" in whole frames: see passed.
 transfer()
 {
-	local from=$1 to=$2 address=$3 done=$BATS_TEST_TMPDIR/done-$1
+	local from=$1 to=$2 address=$3 done=$BATS_TEST_TMPDIR/done-$1 ready=$BATS_TEST_TMPDIR/ready-$1
 	in_ns "$from" nft 'table ip count { chain o { type filter hook output priority 0; tcp dport 7009 counter; }
 		chain i { type filter hook input priority 0; tcp sport 7009 counter; }; }'
-	background "$to" python3 -c '
+	background "$to" python3 -c "
 import socket, time
-s = socket.create_server(("", 7009))
+s = socket.create_server(('', 7009))
+open('$ready', 'w')
 c, _ = s.accept()
 got = 0
 while got < 10 << 20: got += len(c.recv(65536))
-c.sendall(b"x" * (1 << 20))
-time.sleep(120)'
+c.sendall(b'x' * (1 << 20))
+time.sleep(120)"
+	wait_for 60 test -e "$ready"
 	background "$from" python3 -c "
 import socket, time
-for i in range(300):
-	try: c = socket.create_connection(('$address', 7009)); break
-	except OSError: time.sleep(0.1)
+c = socket.create_connection(('$address', 7009))
 c.sendall(b'x' * (10 << 20))
 got = 0
 while got < 1 << 20: got += len(c.recv(65536))
