@@ -23,6 +23,7 @@
 
 #define HISTORY_DEPTH_MAX 1000000
 #define HISTORY_MIB_MAX	  65536
+#define USAGE_DAYS_MAX	  4000
 
 /* --- values ------------------------------------------------------------------------------------------ */
 
@@ -128,6 +129,11 @@ static int set_history_size(struct config *c, const char *value)
 	return number_parse(value, HISTORY_MIB_MAX, &c->history_mib) < 0 || !c->history_mib ? -EINVAL : 0;
 }
 
+static int set_usage_days(struct config *c, const char *value)
+{
+	return number_parse(value, USAGE_DAYS_MAX, &c->usage_days) < 0 || !c->usage_days ? -EINVAL : 0;
+}
+
 /* All settings: of the file, of the command line, or of both. */
 static const struct setting {
 	const char *section; /* NULL: not in the file */
@@ -155,6 +161,8 @@ static const struct setting {
 	 "how many revisions can be shown and read again: 1 to 1000000 (10000)"},
 	{"history", "size", false, set_history_size, "MIB",
 	 "how much the changes of these may take in the store, in MiB: 1 to 65536 (128)"},
+	{"usage", "keep_days", false, set_usage_days, "DAYS",
+	 "for how many days the hours of `vpcctl usage` are kept: 1 to 4000 (400)"},
 };
 
 /* --- the file ---------------------------------------------------------------------------------------- */
@@ -402,6 +410,7 @@ int config_parse(struct config *ret, int argc, char **argv)
 			       .use_edge_redirect = true,
 			       .history_depth = 10000,
 			       .history_mib = 128,
+			       .usage_days = 400,
 			       .limits = vpc_limits_default};
 	if (set_string(&ret->instance, "default") < 0 || set_string(&ret->state_dir, VPCD_STATE_DIR) < 0 ||
 	    set_string(&ret->run_dir, VPCD_RUN_DIR) < 0)

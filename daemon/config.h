@@ -20,6 +20,7 @@ struct config {
 	bool use_edge_redirect;
 	uint64_t history_depth; /* revisions */
 	uint64_t history_mib;
+	uint64_t usage_days;
 	struct vpc_limits limits;
 	char *outer; /* names of interfaces, separated by commas; NULL: those of the default routes */
 	struct pool pools[POOLS_MAX];

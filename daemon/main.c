@@ -20,6 +20,7 @@
 #include "config.h"
 #include "datapath/net/nft/nft.h"
 #include "engine/engine.h"
+#include "engine/usage.h"
 #include "util/log.h"
 #include "util/mkdir.h"
 
@@ -209,6 +210,7 @@ static int serve(const struct config *c, const struct engine_config *engine_conf
 	go_before_workloads(); /* before there are threads: each has its own */
 	r = engine_new(engine_config, &engine, &error);
 	if (r == 0) {
+		engine_usage_keep(engine, c->usage_days);
 		api_config.engine = engine;
 		r = api_new(&api_config, &api, &error);
 	}

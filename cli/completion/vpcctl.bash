@@ -2,7 +2,7 @@
 # bash completion for vpcctl. Made by `vpcctl completion bash`: change the command table, not this file.
 # shellcheck shell=bash
 
-_vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering flow-log tag attach detach rename export apply confirm graph status verify explain monitor top flow events log show backup restore completion'
+_vpcctl_nouns='help vpc prefix-list route-table route acl subnet sg eni igw eigw nat eip publish peering flow-log tag attach detach rename export apply confirm graph status verify explain monitor top usage flow events log show backup restore completion'
 declare -gA _vpcctl_verbs=(
 	[vpc]='create list show set set-dhcp-options add-cidr remove-cidr delete'
 	[prefix-list]='create list show set add remove restore delete'
@@ -125,6 +125,7 @@ declare -gA _vpcctl_options=(
 	['explain']='--from --to --source-port --vpc --change'
 	['monitor']='--drops --eni --vpc'
 	['top']='-n --interval'
+	['usage']='--since --until --by'
 	['flow list']='--eni --peer --protocol --port --state --limit --vpc'
 	['flow cut']='--eni --peer --protocol --port --dry-run --vpc'
 	['events']='--since'
@@ -336,6 +337,7 @@ declare -gA _vpcctl_argument_words=(
 	['detach +']='@eni'
 	['rename 0']='@vpc @prefix-list @route-table @acl @subnet @sg @eni @igw @eigw @nat @eip @publish @peering @flow-log'
 	['explain 0']='tcp udp icmp icmpv6 all'
+	['usage 0']='@vpc'
 	['log 0']='@vpc @prefix-list @route-table @acl @subnet @sg @eni @igw @eigw @nat @eip @publish @peering @flow-log'
 	['show 0']='@vpc @prefix-list @route-table @acl @subnet @sg @eni @igw @eigw @nat @eip @publish @peering @flow-log'
 	['backup 0']='@files'

@@ -23,6 +23,7 @@
 	COMMAND(explain)      \
 	COMMAND(monitor)      \
 	COMMAND(top)          \
+	COMMAND(usage)        \
 	COMMAND(flow_list)    \
 	COMMAND(flow_cut)     \
 	COMMAND(events)       \

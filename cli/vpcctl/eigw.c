@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vpcctl eigw … */
+#include "cli/vpcctl/counters.h"
 #include "cli/vpcctl/resource.h"
 
 static const struct field columns[] = {
@@ -24,6 +25,7 @@ const struct resource eigw_resource = {
 	.fields = fields,
 	.n_fields = ARRAY_SIZE(fields),
 	.create = resource_create_in_vpc,
+	.details = counters_print,
 };
 
 static const struct param create_params[] = {

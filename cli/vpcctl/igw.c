@@ -3,6 +3,7 @@
 #include <vpc/json.h>
 
 #include "cli/lib/api.h"
+#include "cli/vpcctl/counters.h"
 #include "cli/vpcctl/resource.h"
 
 static const struct field columns[] = {
@@ -28,6 +29,7 @@ const struct resource igw_resource = {
 	.fields = fields,
 	.n_fields = ARRAY_SIZE(fields),
 	.create = resource_create_in_vpc,
+	.details = counters_print,
 };
 
 static int run_create(struct cli *cli, const struct args *args)

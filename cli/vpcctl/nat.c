@@ -2,6 +2,7 @@
 /* vpcctl nat … */
 #include <vpc/json.h>
 
+#include "cli/vpcctl/counters.h"
 #include "cli/vpcctl/resource.h"
 
 /* What the world sees. */
@@ -48,6 +49,7 @@ const struct resource nat_resource = {
 	.fields = fields,
 	.n_fields = ARRAY_SIZE(fields),
 	.create = in_vpc_body,
+	.details = counters_print,
 };
 
 static int run_create(struct cli *cli, const struct args *args)

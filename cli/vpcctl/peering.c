@@ -3,6 +3,7 @@
 #include <vpc/json.h>
 
 #include "cli/lib/api.h"
+#include "cli/vpcctl/counters.h"
 #include "cli/vpcctl/resource.h"
 
 static const struct field columns[] = {
@@ -34,6 +35,7 @@ const struct resource peering_resource = {
 	.fields = fields,
 	.n_fields = ARRAY_SIZE(fields),
 	.create = create_body,
+	.details = counters_print,
 };
 
 static int run_accept(struct cli *cli, const struct args *args)

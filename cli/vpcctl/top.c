@@ -140,13 +140,21 @@ static char *rule_text(const json_t *rule)
 	return asprintf(&text, "%s %s%s %s", direction ?: "", protocol, ports, peer ?: "") < 0 ? NULL : text;
 }
 
+/* Most gateways have no name. */
+static const char *gateway_name(const json_t *gateway)
+{
+	const char *name = json_member_text(gateway, "name");
+
+	return name && *name ? name : json_member_text(gateway, "id");
+}
+
 static const char *const both_titles[] = {"IN B/s", "OUT B/s", "IN pkt/s", "OUT pkt/s"};
 static const char *const both_totals[] = {"IN BYTES", "OUT BYTES", "IN PACKETS", "OUT PACKETS"};
 
 /* The n highest of one list as a table, as wide as the screen. before NULL: totals. */
 static int print_list(const json_t *before, const json_t *now, const char *list, size_t n, size_t width, bool colour)
 {
-	bool rules = !strcmp(list, "rules"), enis = !strcmp(list, "enis");
+	bool rules = !strcmp(list, "rules"), enis = !strcmp(list, "enis"), gateways = !strcmp(list, "gateways");
 	const char *const *titles = before ? both_titles : both_totals;
 	_cleanup_(table_freep) struct table *t = table_new();
 	size_t count = 0;
@@ -158,8 +166,8 @@ static int print_list(const json_t *before, const json_t *now, const char *list,
 		table_column(t, rules ? titles[i * 2] + 3 : titles[i], TABLE_RIGHT);
 	if (enis)
 		table_column(t, before ? "DROP/s" : "DROPS", TABLE_RIGHT);
-	table_column(t, rules ? "GROUP" : enis ? "ENI" : "VPC", TABLE_LEFT);
-	if (rules || enis)
+	table_column(t, rules ? "GROUP" : enis ? "ENI" : gateways ? "GATEWAY" : "VPC", TABLE_LEFT);
+	if (rules || enis || gateways)
 		table_column(t, rules ? "RULE" : "VPC", TABLE_LEFT);
 	for (size_t i = 0; i < count && i < n; i++) {
 		const json_t *o = rates[i].object;
@@ -173,19 +181,39 @@ static int print_list(const json_t *before, const json_t *now, const char *list,
 			cell_amount(t, rates[i].tx_packets);
 		if (enis)
 			cell_amount(t, rates[i].drops);
-		cell_short(t, json_member_text(o, rules ? "security_group" : "name"));
-		if (rules || enis)
+		cell_short(t, gateways ? gateway_name(o) : json_member_text(o, rules ? "security_group" : "name"));
+		if (rules || enis || gateways)
 			table_cell(t, rules ? rule : json_member_text(o, "vpc"));
 	}
 	return table_print(t, width, colour) < 0 ? api_oom() : CLI_OK;
 }
 
+static const char *const lists[] = {"vpcs", "enis", "gateways", "rules"};
+
+/* A host without gateways has no list of them. */
+static bool is_shown(const json_t *now, const char *list)
+{
+	return strcmp(list, "gateways") != 0 || json_array_size(json_object_get(now, list)) > 0;
+}
+
+/* How many rows each list may have on a screen: beside a line above, a title for each, an empty line between two, and a
+ * line that stays free. */
+static size_t rows_on_screen(const json_t *now, size_t height)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		n += is_shown(now, lists[i]);
+	return height > 3 * n + 1 ? (height - 2 * n - 1) / n : 1;
+}
+
 static int print_all(const struct cli *cli, const json_t *before, const json_t *now, size_t rows, size_t width)
 {
-	static const char *const lists[] = {"vpcs", "enis", "rules"};
 	int status = CLI_OK;
 
 	for (size_t i = 0; status == CLI_OK && i < ARRAY_SIZE(lists); i++) {
+		if (!is_shown(now, lists[i]))
+			continue;
 		if (i > 0)
 			putchar('\n');
 		status = print_list(before, now, lists[i], rows, width, cli->colour);
@@ -277,8 +305,7 @@ static int show_live(struct cli *cli, size_t n, uint64_t interval_ms)
 		if (status != CLI_OK)
 			return status;
 		(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
-		/* A line above, three titles, two empty lines between, and one that stays free. */
-		rows = size.ws_row > 10 ? (size_t)(size.ws_row - 7) / 3 : 1;
+		rows = rows_on_screen(now, size.ws_row);
 		printf(CLEAR "vpcd  %s  every %.1f s  (q: quit)\n", json_member_text(now, "time") ?: "",
 		       (double)interval_ms / 1000);
 		status = print_all(cli, before, now, rows < n ? rows : n, size.ws_col);
@@ -351,12 +378,14 @@ static const struct param params[] = {
 
 const struct command top_command = {
 	.noun = "top",
-	.summary = "show the VPCs, network interfaces and rules with the most traffic, live",
+	.summary = "show the VPCs, network interfaces, gateways and rules with the most traffic, live",
 	.params = params,
 	.notes = "On a terminal the screen is drawn anew until q is pressed. Elsewhere one table is printed: of the "
 		 "totals,\n"
 		 "or with --interval of the rates in that time. A VPC's traffic is that of its network interfaces. A\n"
-		 "rule's is what it allowed when packets were judged: the first packets of flows.",
+		 "gateway's is what it let through, into the VPC and out of it; a peering's is that of the VPC that "
+		 "asked for\n"
+		 "it. A rule's is what it allowed when packets were judged: the first packets of flows.",
 	.example = "vpcctl top\nvpcctl top -n 5 --interval 1 | cat",
 	.run = run,
 };

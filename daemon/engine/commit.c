@@ -8,6 +8,8 @@
 
 #include <vpc/clock.h>
 
+#include "engine/usage.h"
+#include "store/usage.h"
 #include "util/log.h"
 
 #define IDLE_US	 100000ull  /* after the last commit */
@@ -149,6 +151,8 @@ void commit_free(struct commit *c)
 	free(c->command);
 	free(c->note);
 	notes_free(c->notes);
+	usage_part_free(c->usage);
+	usage_part_free(c->usage_own);
 	vpc_error_clear(&c->error);
 	free(c);
 }
@@ -160,15 +164,18 @@ static int commit_run(void *data)
 	struct store *s = c->e->store;
 	_cleanup_free_ struct store_reply *replies = NULL;
 	_cleanup_free_ struct store_meta *meta = NULL;
+	_cleanup_free_ struct store_usage *usage = NULL;
 	struct store_batch batch = {.revision = c->revision, .writes = c->writes, .n_writes = c->n_writes};
-	size_t n = c->n_meta + 1;
+	size_t n = c->n_meta + usage_part_metas(c->usage) + usage_part_metas(c->usage_own) + 1;
 	int r;
 
 	for (const struct store_note *note = c->notes; note; note = note->next)
 		n++;
 	replies = calloc(n, sizeof(*replies));
 	meta = calloc(n, sizeof(*meta));
-	if (!replies || !meta)
+	batch.n_usage = usage_part_rows(c->usage) + usage_part_rows(c->usage_own);
+	usage = calloc(batch.n_usage + 1, sizeof(*usage));
+	if (!replies || !meta || !usage)
 		return vpc_error_oom(&c->error);
 	for (const struct store_note *note = c->notes; note; note = note->next) {
 		if (note->digest)
@@ -177,6 +184,11 @@ static int commit_run(void *data)
 		else
 			meta[batch.n_meta++] = (struct store_meta){note->key, note->value};
 	}
+	batch.n_meta += usage_part_get_metas(c->usage, &meta[batch.n_meta]);
+	batch.n_meta += usage_part_get_metas(c->usage_own, &meta[batch.n_meta]);
+	usage_part_get_rows(c->usage, usage);
+	usage_part_get_rows(c->usage_own, usage + usage_part_rows(c->usage));
+	batch.usage = usage;
 	for (size_t i = 0; i < c->n_meta; i++)
 		meta[batch.n_meta++] = c->meta[i];
 	if (c->reply.key)
@@ -209,6 +221,7 @@ static void commit_done(void *data, int result)
 			tail = &(*tail)->next;
 		*tail = e->notes;
 		e->notes = TAKE_PTR(c->notes);
+		usage_part_give_back(e, TAKE_PTR(c->usage));
 		store_fails(e, &c->error);
 	}
 	if (c->checkpoint_due)
@@ -224,9 +237,12 @@ int commit_submit(struct commit *c)
 	int r;
 
 	c->notes = TAKE_PTR(e->notes);
+	c->usage = usage_part_take(e);
 	r = worker_submit(e->worker, WORKER_STORE, commit_run, commit_done, NULL, c);
-	if (r < 0)
+	if (r < 0) {
 		e->notes = TAKE_PTR(c->notes);
+		usage_part_give_back(e, TAKE_PTR(c->usage));
+	}
 	return r;
 }
 
@@ -241,7 +257,7 @@ static void flushed(struct commit *c, int result, struct vpc_error *error)
 /* Commits the notes by themselves. */
 static void flush(struct engine *e)
 {
-	struct commit *c = e->notes ? commit_new(e) : NULL;
+	struct commit *c = e->notes || usage_part_waits(e) ? commit_new(e) : NULL;
 
 	if (!c)
 		return;
@@ -257,6 +273,11 @@ static void note_add(struct engine *e, struct store_note *n)
 	while (*tail)
 		tail = &(*tail)->next;
 	*tail = n;
+	later(e, e->store_failed ? PROBE_US : IDLE_US);
+}
+
+void commit_soon(struct engine *e)
+{
 	later(e, e->store_failed ? PROBE_US : IDLE_US);
 }
 
@@ -408,11 +429,13 @@ int commit_watch(struct engine *e)
 
 void commit_end(struct engine *e)
 {
-	struct commit *c = e->notes && e->store && !e->store_failed ? commit_new(e) : NULL;
+	bool waits = e->notes || usage_part_waits(e);
+	struct commit *c = waits && e->store && !e->store_failed ? commit_new(e) : NULL;
 
 	e->store_timer = sd_event_source_disable_unref(e->store_timer);
 	if (c) {
 		c->notes = TAKE_PTR(e->notes);
+		c->usage = usage_part_take(e);
 		if (commit_run(c) < 0)
 			log_warning("%s", c->error.message);
 		commit_free(c);

@@ -22,6 +22,7 @@ struct commit {
 	struct store_meta meta[3];
 	char value[2][GRACE_NOTE_MAX]; /* of the meta values */
 	size_t n_meta;
+	struct usage_part *usage_own; /* what the transaction says of metering, or NULL */
 	struct store_author author;
 	char *command; /* the author's */
 
@@ -29,6 +30,7 @@ struct commit {
 	void *userdata;
 	/* the thread's */
 	struct store_note *notes; /* that go along */
+	struct usage_part *usage; /* likewise */
 	struct vpc_error error;
 	bool checkpoint_due, history_due;
 };
@@ -49,6 +51,8 @@ void commit_note_reply(struct engine *e, const struct store_reply *reply, char *
 /* Stores a meta value likewise. value NULL: it is deleted. */
 void commit_note_meta(struct engine *e, const char *key, const char *value);
 
+/* What waits for the next commit is stored soon, without one if there is none. */
+void commit_soon(struct engine *e);
 /* Starts to watch the store when there is nothing else to do. */
 int commit_watch(struct engine *e);
 /* To be called after the worker has ended. */

@@ -9,10 +9,12 @@
 #include "engine/flow_cut.h"
 #include "engine/flow_counts.h"
 #include "engine/flow_logs.h"
+#include "engine/gateways.h"
 #include "engine/grace.h"
 #include "engine/reconcile.h"
 #include "engine/removal.h"
 #include "engine/traffic.h"
+#include "engine/usage.h"
 #include "engine/verdicts.h"
 #include "engine/workload_end.h"
 #include "engine/audit_maps.h"
@@ -349,7 +351,10 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 		r = grace_load(e, reterr);
 	if (r < 0)
 		return r;
+	gateways_start(e);
 	r = reconcile_start(e, reterr);
+	if (r == 0)
+		r = usage_start(e, reterr);
 	if (r < 0)
 		return r;
 	r = note_store(e);
@@ -384,11 +389,13 @@ void engine_free(struct engine *e)
 	worker_free(e->worker);
 	e->worker = NULL;
 	queue_cancel(&e->queue);
+	usage_end(e);
 	commit_end(e);
 	flow_logs_end(e);
 	verdicts_close(e);
 	expire_end(e);
 	maps_audit_end(e);
+	usage_free(e);
 	traffic_end(e);
 	confirm_end(e);
 	rule_expiry_end(e);

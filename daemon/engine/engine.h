@@ -15,6 +15,7 @@
 #include "model/model.h"
 #include "model/pool.h"
 #include "observe/flow_filter.h"
+#include "observe/usage.h"
 
 struct document_set;
 struct engine;
@@ -199,6 +200,11 @@ int engine_log(struct engine *e, const char *resource, uint64_t before, size_t l
  * come, the kind's NotFound, AmbiguousName, StoreUnavailable. */
 int engine_show_at(struct engine *e, enum object_kind kind, const char *ref, const char *scope, uint64_t revision,
 		   engine_past_fn fn, void *userdata);
+
+/* GET /v1/usage. Hours since 1970 of the first and the last hour. vpc: id, or a name that it had last; NULL: all.
+ * Strings are copied. Errors: StoreUnavailable. -ENOMEM: fn isn't called. */
+int engine_usage(struct engine *e, const char *vpc, uint64_t first, uint64_t last, enum usage_by by, engine_past_fn fn,
+		 void *userdata);
 
 /* GET /v1/backup: the whole state as one document, in a file without a name, which the callee closes. fd -1: error. */
 typedef void (*engine_backup_fn)(int fd, uint64_t size, struct vpc_error *error, void *userdata);

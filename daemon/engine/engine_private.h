@@ -114,6 +114,7 @@ struct engine {
 	uint32_t walked;	      /* maps_walked() as was last told */
 
 	struct traffic *traffic; /* what VPCs received and sent */
+	struct usage *usage;	 /* what they used in each hour */
 	struct flow_logs *flow_logs;
 
 	struct confirm *confirm;	      /* a change that waits for its confirmation, or NULL */

@@ -8,6 +8,7 @@
 
 #include "datapath/maps/counters.h"
 #include "engine/flow_logs.h"
+#include "engine/gateways.h"
 #include "engine/traffic.h"
 #include "observe/traffic_json.h"
 
@@ -50,6 +51,17 @@ static int add_vpc_counters(struct engine *e, const struct object *o, json_t *js
 	traffic_refresh_vpc(e, o->number, &sum);
 	return json_object_set_new(json, "counters", json_object()) |
 	       traffic_put_json(json_object_get(json, "counters"), &sum);
+}
+
+/* What a gateway let through, each way. */
+static int add_gateway_counters(struct engine *e, const struct object *o, json_t *json)
+{
+	struct vpc_eni_stat stat;
+
+	if (gateway_read(e, o, &stat) < 0)
+		return -ENOMEM;
+	return json_object_set_new(json, "counters", json_object()) |
+	       traffic_put_json(json_object_get(json, "counters"), &stat);
 }
 
 static int add_rule_counters(struct engine *e, const struct object *o, json_t *json)
@@ -97,8 +109,11 @@ static int add_eni_state(struct engine *e, const struct object *o, json_t *json)
 
 /* What the engine knows of an object beside the model, by kind; NULL: nothing. */
 static int (*const add_state[OBJECT_KINDS])(struct engine *e, const struct object *o, json_t *json) = {
-	[OBJECT_VPC] = add_vpc_counters, [OBJECT_SG] = add_group_counters,	 [OBJECT_RULE] = add_rule_counters,
-	[OBJECT_ENI] = add_eni_state,	 [OBJECT_FLOW_LOG] = flow_logs_put_json,
+	[OBJECT_VPC] = add_vpc_counters,	 [OBJECT_SG] = add_group_counters,
+	[OBJECT_RULE] = add_rule_counters,	 [OBJECT_ENI] = add_eni_state,
+	[OBJECT_FLOW_LOG] = flow_logs_put_json,	 [OBJECT_IGW] = add_gateway_counters,
+	[OBJECT_EIGW] = add_gateway_counters,	 [OBJECT_NAT] = add_gateway_counters,
+	[OBJECT_PEERING] = add_gateway_counters,
 };
 
 json_t *engine_object_json(struct engine *e, const struct object *o)

@@ -8,6 +8,8 @@
 #include "datapath/maps/counters.h"
 #include "datapath/maps/traffic.h"
 #include "engine/engine_private.h"
+#include "engine/gateways.h"
+#include "engine/usage.h"
 #include "observe/traffic_json.h"
 #include "util/log.h"
 
@@ -86,9 +88,11 @@ void traffic_object_is_gone(struct engine *e, const struct object *o)
 struct report {
 	struct engine *e;
 	const struct maps *maps;
-	uint32_t enis_end, rows_end; /* numbers that exist are below them */
-	struct eni_traffic *enis;    /* those that exist, and their counters */
-	size_t n_enis, enis_max;     /* at most enis_max are reported */
+	uint32_t enis_end, rows_end;	  /* numbers that exist are below them */
+	struct eni_traffic *enis;	  /* those that exist, and their counters */
+	size_t n_enis, enis_max;	  /* at most enis_max are reported */
+	struct gateway_traffic *gateways; /* likewise */
+	size_t n_gateways, n_counted, gateways_max;
 	struct row_traffic *rows;
 	uint32_t n_rows, rows_max, rows_left_out;
 	void (*fn)(const json_t *traffic, void *userdata);
@@ -100,6 +104,7 @@ static void report_free(struct report *r)
 	if (!r)
 		return;
 	free(r->enis);
+	free(r->gateways);
 	free(r->rows);
 	free(r);
 }
@@ -144,6 +149,9 @@ static int report_run(void *data)
 		return result;
 	eni_traffic_sort(r->enis, r->n_enis);
 	result = read_drops(r);
+	if (result >= 0)
+		result = gateways_list_read(r->maps, r->gateways, r->n_counted);
+	gateway_traffic_sort(r->gateways, r->n_gateways);
 	r->n_rows = maps_rows_read(r->maps, r->rows_end, r->rows, r->rows_max, &r->rows_left_out);
 	return result;
 }
@@ -172,12 +180,16 @@ static json_t *report_json(struct report *r)
 		if (eni && eni_of(eni)->incarnation == r->enis[i].incarnation)
 			note(e, eni, &r->enis[i].stat);
 	}
+	usage_note_gateways(e, r->gateways, r->n_counted);
 	return traffic_report_json(&(struct traffic_report){
 		.model = e->model,
 		.vpcs = e->traffic,
 		.enis = r->enis,
 		.n_enis = r->n_enis < r->enis_max ? r->n_enis : r->enis_max,
 		.enis_left_out = r->n_enis < r->enis_max ? 0 : r->n_enis - r->enis_max,
+		.gateways = r->gateways,
+		.n_gateways = r->n_gateways < r->gateways_max ? r->n_gateways : r->gateways_max,
+		.gateways_left_out = r->n_gateways < r->gateways_max ? 0 : r->n_gateways - r->gateways_max,
 		.rows = r->rows,
 		.n_rows = r->n_rows,
 		.rows_left_out = r->rows_left_out,
@@ -212,6 +224,7 @@ void engine_traffic(struct engine *e, void (*fn)(const json_t *traffic, void *us
 				     .enis_end = maps_enis_end(e->maps),
 				     .rows_end = maps_rows_end(e->maps),
 				     .enis_max = e->limits.metrics_enis,
+				     .gateways_max = e->limits.metrics_gateways,
 				     .rows_max = e->limits.metrics_rules,
 				     .fn = fn,
 				     .userdata = userdata};
@@ -220,7 +233,8 @@ void engine_traffic(struct engine *e, void (*fn)(const json_t *traffic, void *us
 	}
 	while (r && r->enis && (o = model_next(e->model, OBJECT_ENI, o)))
 		r->enis[r->n_enis++] = (struct eni_traffic){.eni = o->number, .incarnation = eni_of(o)->incarnation};
-	if (r && r->enis && r->rows && worker_submit(e->worker, WORKER_FLOWS, report_run, report_done, NULL, r) == 0)
+	if (r && r->enis && r->rows && gateways_list(e, &r->gateways, &r->n_gateways, &r->n_counted) == 0 &&
+	    worker_submit(e->worker, WORKER_FLOWS, report_run, report_done, NULL, r) == 0)
 		return;
 	report_free(r);
 	fn(NULL, userdata);

@@ -20,12 +20,14 @@
 #include <vpc/clock.h>
 #include "engine/confirm.h"
 #include "engine/flow_logs.h"
+#include "engine/gateways.h"
 #include "engine/grace.h"
 #include "engine/removal.h"
 #include "engine/rule_expiry.h"
 #include "engine/repair.h"
 #include "engine/taps.h"
 #include "engine/traffic.h"
+#include "engine/usage.h"
 #include "engine/workloads.h"
 #include "engine/txn.h"
 #include "observe/explain/explain.h"
@@ -267,6 +269,18 @@ static void remember_names(struct txn *t)
 	}
 }
 
+/* Before the publication: counters of new gateways begin. */
+static void begin_gateways(struct txn *t)
+{
+	const struct delta *deltas;
+	size_t n;
+
+	if (model_txn_deltas(t->mt, &deltas, &n) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		gateways_begin(t->e, deltas[i].before, deltas[i].after);
+}
+
 /* Keeps what deleted objects counted, and notes whether flow logs are concerned. */
 static void remember_traffic(struct txn *t)
 {
@@ -280,6 +294,8 @@ static void remember_traffic(struct txn *t)
 		const struct object *before = deltas[i - 1].before, *after = deltas[i - 1].after;
 
 		flow_logs_note(t->e, (before ? before : after)->kind);
+		usage_object_changed(t->e, before, after);
+		gateways_end(t->e, before, after);
 		if (before && !after)
 			traffic_object_is_gone(t->e, before);
 	}
@@ -347,6 +363,7 @@ static void txn_publish(struct txn *t)
 
 	t->handed_over = false; /* the namespaces belong to the VPCs now */
 	making_end(&t->making);
+	begin_gateways(t);
 	t->reply.epoch = maps_publish(e->maps, t->maps_change);
 	pinned_mark_advance(e->mark, e->revision);
 	maps_audit_address_config(e, &t->plan);

@@ -2,6 +2,7 @@
 /* The point of no return: what changed, its reply and the new revision in one durable store transaction. */
 #include "engine/confirm.h"
 #include "engine/grace.h"
+#include "engine/usage.h"
 
 #include <vpc/clock.h>
 #include "engine/reply.h"
@@ -167,6 +168,8 @@ static int fill_commit(struct txn *t, struct commit *c)
 		add_meta(c, "sweep", text);
 	}
 	r = confirm_fill(t, c);
+	if (r == 0)
+		r = usage_fill(t, c);
 	if (r < 0 || !t->request->idempotency_key)
 		return r;
 	t->reply.revision = c->revision;

@@ -126,6 +126,14 @@ static void print_traffic(FILE *f, const json_t *traffic)
 		{"vpcd_eni_transmit_packets_total", "tx_packets", "What a network interface sent."},
 		{"vpcd_eni_dropped_packets_total", "drops", "Packets to and from it that were dropped."},
 	};
+	static const struct label gateway_labels[LABELS_MAX] = {
+		{"gateway", "id"}, {"name", "name"}, {"kind", "kind"}, {"vpc", "vpc_id"}};
+	static const struct counter gateway_counters[] = {
+		{"vpcd_gateway_receive_bytes_total", "rx_bytes", "What entered the VPC by a gateway or peering."},
+		{"vpcd_gateway_receive_packets_total", "rx_packets", "What entered the VPC by a gateway or peering."},
+		{"vpcd_gateway_transmit_bytes_total", "tx_bytes", "What left the VPC by a gateway or peering."},
+		{"vpcd_gateway_transmit_packets_total", "tx_packets", "What left the VPC by a gateway or peering."},
+	};
 	static const struct counter rule_counters[] = {
 		{"vpcd_rule_allowed_packets_total", "packets", "Packets that the rule allowed when they were judged."},
 		{"vpcd_rule_allowed_bytes_total", "bytes", "Bytes that the rule allowed when they were judged."},
@@ -136,6 +144,10 @@ static void print_traffic(FILE *f, const json_t *traffic)
 	print_number(f, "vpcd_eni_left_out", "gauge",
 		     "Network interfaces that have no series because others have more bytes (metrics_enis).",
 		     json_integer_value(json_object_get(traffic, "enis_left_out")));
+	print_counters(f, traffic, "gateways", gateway_labels, gateway_counters, ARRAY_SIZE(gateway_counters));
+	print_number(f, "vpcd_gateway_left_out", "gauge",
+		     "Gateways that have no series because others have more bytes (metrics_gateways).",
+		     json_integer_value(json_object_get(traffic, "gateways_left_out")));
 	print_counters(f, traffic, "rules", rule_labels, rule_counters, ARRAY_SIZE(rule_counters));
 	print_number(f, "vpcd_rule_rows_left_out", "gauge",
 		     "Rows of rules that were not looked at because others allowed more packets (metrics_rules).",

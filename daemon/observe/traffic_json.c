@@ -16,17 +16,17 @@ int traffic_put_json(json_t *object, const struct vpc_eni_stat *stat)
 	       json_object_set_new(object, "tx_bytes", json_integer((json_int_t)stat->tx_bytes));
 }
 
-static uint64_t bytes_of(const struct eni_traffic *eni)
+static uint64_t bytes_of(const struct vpc_eni_stat *stat)
 {
-	return eni->stat.rx_bytes + eni->stat.tx_bytes;
+	return stat->rx_bytes + stat->tx_bytes;
 }
 
 static int compare_enis(const void *a, const void *b)
 {
 	const struct eni_traffic *x = a, *y = b;
 
-	if (bytes_of(x) != bytes_of(y))
-		return bytes_of(x) < bytes_of(y) ? 1 : -1;
+	if (bytes_of(&x->stat) != bytes_of(&y->stat))
+		return bytes_of(&x->stat) < bytes_of(&y->stat) ? 1 : -1;
 	return (x->eni > y->eni) - (x->eni < y->eni);
 }
 
@@ -34,6 +34,21 @@ void eni_traffic_sort(struct eni_traffic *enis, size_t n)
 {
 	if (n)
 		qsort(enis, n, sizeof(*enis), compare_enis);
+}
+
+static int compare_gateways(const void *a, const void *b)
+{
+	const struct gateway_traffic *x = a, *y = b;
+
+	if (bytes_of(&x->stat) != bytes_of(&y->stat))
+		return bytes_of(&x->stat) < bytes_of(&y->stat) ? 1 : -1;
+	return (x->row > y->row) - (x->row < y->row);
+}
+
+void gateway_traffic_sort(struct gateway_traffic *gateways, size_t n)
+{
+	if (n)
+		qsort(gateways, n, sizeof(*gateways), compare_gateways);
 }
 
 /* An object's id and name, and the id and name of its VPC. */
@@ -78,6 +93,38 @@ static json_t *enis_json(const struct traffic_report *r)
 	return TAKE_PTR(list);
 }
 
+/* The VPC of a gateway, or of a peering the one that asked for it. */
+static const struct object *gateway_vpc(const struct model *m, const struct object *o)
+{
+	uint32_t number = o->kind == OBJECT_IGW	      ? igw_of(o)->vpc
+			  : o->kind == OBJECT_PEERING ? peering_of(o)->vpc
+						      : model_vpc_of(m, o);
+
+	return number ? model_by_number(m, OBJECT_VPC, number) : NULL;
+}
+
+static json_t *gateways_json(const struct traffic_report *r)
+{
+	_cleanup_json_ json_t *list = json_array();
+
+	for (size_t i = 0; list && i < r->n_gateways; i++) {
+		const struct object *o = model_by_number(r->model, r->gateways[i].kind, r->gateways[i].number);
+		const struct object *vpc = o ? gateway_vpc(r->model, o) : NULL, *peer = NULL;
+		json_t *json;
+
+		if (!o)
+			continue;
+		if (o->kind == OBJECT_PEERING)
+			peer = model_by_number(r->model, OBJECT_VPC, peering_of(o)->peer_vpc);
+		json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s?}", "id", o->id, "name", o->name ?: "", "kind",
+				 kind_of(o->kind)->noun, "vpc_id", vpc ? vpc->id : "", "vpc", vpc ? vpc->name : "",
+				 "peer_vpc_id", peer ? peer->id : NULL, "peer_vpc", peer ? peer->name : NULL);
+		if (json_array_append_new(list, json) < 0 || traffic_put_json(json, &r->gateways[i].stat) < 0)
+			return NULL;
+	}
+	return TAKE_PTR(list);
+}
+
 static int add_rule(const struct traffic_report *r, const struct object *o, json_t *list)
 {
 	const struct object *sg = model_by_number(r->model, OBJECT_SG, ((const struct rule *)o)->sg);
@@ -116,8 +163,9 @@ static json_t *rules_json(const struct traffic_report *r)
 
 json_t *traffic_report_json(const struct traffic_report *r)
 {
-	return json_pack("{s:o, s:I, s:o, s:o, s:I, s:o, s:I}", "time", json_time_us(r->realtime_ns), "time_ns",
-			 (json_int_t)r->monotonic_ns, "vpcs", vpcs_json(r), "enis", enis_json(r), "enis_left_out",
-			 (json_int_t)r->enis_left_out, "rules", rules_json(r), "rules_left_out",
-			 (json_int_t)r->rows_left_out);
+	return json_pack("{s:o, s:I, s:o, s:o, s:I, s:o, s:I, s:o, s:I}", "time", json_time_us(r->realtime_ns),
+			 "time_ns", (json_int_t)r->monotonic_ns, "vpcs", vpcs_json(r), "enis", enis_json(r),
+			 "enis_left_out", (json_int_t)r->enis_left_out, "gateways", gateways_json(r),
+			 "gateways_left_out", (json_int_t)r->gateways_left_out, "rules", rules_json(r),
+			 "rules_left_out", (json_int_t)r->rows_left_out);
 }

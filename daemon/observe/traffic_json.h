@@ -23,12 +23,25 @@ struct eni_traffic {
 /* Sorts the ENIs by bytes, both directions together, the most first; among equals the lower number first. */
 void eni_traffic_sort(struct eni_traffic *enis, size_t n);
 
+/* A gateway's counters. */
+struct gateway_traffic {
+	enum object_kind kind;
+	uint32_t number; /* of the object */
+	uint32_t row;	 /* of its counters */
+	uint64_t owner;	 /* whom the row counts for, if it is the gateway's */
+	struct vpc_eni_stat stat;
+};
+/* Sorts likewise. */
+void gateway_traffic_sort(struct gateway_traffic *gateways, size_t n);
+
 /* What a report is made of. All is borrowed. */
 struct traffic_report {
 	const struct model *model;
 	const struct traffic *vpcs;
 	const struct eni_traffic *enis; /* in the order in which they are reported */
 	size_t n_enis, enis_left_out;
+	const struct gateway_traffic *gateways; /* likewise */
+	size_t n_gateways, gateways_left_out;
 	const struct row_traffic *rows;
 	size_t n_rows, rows_left_out;
 	/* A rule's packets and bytes, of all its rows. */

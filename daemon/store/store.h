@@ -93,6 +93,8 @@ struct store_batch {
 	size_t n_replies;
 	const struct store_meta *meta;
 	size_t n_meta;
+	const struct store_usage *usage; /* usage.h */
+	size_t n_usage;
 	const struct store_author *author; /* of a new revision; NULL: vpcd itself, at an unknown time */
 };
 /* On error nothing is stored: StoreUnavailable. That is also the error when the store's files were removed, replaced or

@@ -55,6 +55,9 @@ entries()
 	unanswered n tcp "$OUTSIDE6" 7000
 	in_ns host sysctl -qw net.ipv6.conf.all.forwarding=1
 	can n tcp "$OUTSIDE6" 7000
+	ctl -o json nat show internet --vpc v | jq -e '.counters | .tx_packets > 2 and .rx_packets > 2'
+	ctl -o json igw show v-gate | jq -e '.counters | .tx_packets > 2 and .rx_packets > 2'
+	ctl -o json eigw show internet --vpc v | jq -e '.counters | .tx_packets > 2 and .rx_packets > 2'
 	verify_clean
 }
 

@@ -284,10 +284,23 @@ char *engine_flow_log_skipped(const struct engine_tail *t)
 	return NULL;
 }
 
+int engine_usage(struct engine *e, const char *vpc, uint64_t first, uint64_t last, enum usage_by by, engine_past_fn fn,
+		 void *userdata)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	json_t *usage = json_pack("{s:[], s:n}", "usage", "next");
+
+	(void)e, (void)vpc, (void)first, (void)last, (void)by;
+	fn(usage, &error, userdata);
+	json_decref(usage);
+	return 0;
+}
+
 void engine_traffic(struct engine *e, void (*fn)(const json_t *traffic, void *userdata), void *userdata)
 {
-	json_t *traffic = json_pack("{s:s, s:i, s:[], s:[], s:i, s:[], s:i}", "time", "2026-01-02T03:04:05Z", "time_ns",
-				    1, "vpcs", "enis", "enis_left_out", 0, "rules", "rules_left_out", 0);
+	json_t *traffic = json_pack("{s:s, s:i, s:[], s:[], s:i, s:[], s:i, s:[], s:i}", "time", "2026-01-02T03:04:05Z",
+				    "time_ns", 1, "vpcs", "enis", "enis_left_out", 0, "gateways", "gateways_left_out",
+				    0, "rules", "rules_left_out", 0);
 
 	(void)e;
 	fn(traffic, userdata);

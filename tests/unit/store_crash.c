@@ -54,7 +54,7 @@ static void commit_for_ever(int acknowledged_fd)
 
 		snprintf(vpc, sizeof(vpc), "vpc-%llu", (unsigned long long)n);
 		snprintf(subnet, sizeof(subnet), "subnet-%llu", (unsigned long long)n);
-		if (store_commit(s, &(struct store_batch){n, writes, 2, NULL, 0, NULL, 0, NULL}, &error) < 0 ||
+		if (store_commit(s, &(struct store_batch){n, writes, 2, NULL, 0, NULL, 0, NULL, 0, NULL}, &error) < 0 ||
 		    write(acknowledged_fd, &n, sizeof(n)) != sizeof(n))
 			_exit(1);
 		if (n % 50 == 0 && store_checkpoint(s) < 0)

@@ -89,7 +89,7 @@ Test(store_documents, a_refused_commit_stores_nothing)
 
 	store_test_sql(dir, "CREATE TRIGGER refuse BEFORE INSERT ON document WHEN NEW.id = 'vpc-2' BEGIN "
 			    "SELECT RAISE(ABORT, 'the disk is full'); END");
-	cr_assert_lt(store_commit(s, &(struct store_batch){1, writes, 2, NULL, 0, &meta, 1, NULL}, &error), 0);
+	cr_assert_lt(store_commit(s, &(struct store_batch){1, writes, 2, NULL, 0, &meta, 1, NULL, 0, NULL}, &error), 0);
 	cr_assert_not_null(strstr(error.message, "the disk is full"), "%s", error.message);
 	cr_assert_eq(error.code, VPC_E_STORE_UNAVAILABLE);
 	cr_assert_eq(store_revision(s), 0);
@@ -98,10 +98,10 @@ Test(store_documents, a_refused_commit_stores_nothing)
 	expect_list(s, "vpc", "");
 
 	/* and the store goes on */
-	cr_assert_eq(store_commit(s, &(struct store_batch){1, writes, 1, NULL, 0, &meta, 1, NULL}, &error), 0);
-	cr_assert_lt(store_commit(s, &(struct store_batch){1, writes, 1, NULL, 0, NULL, 0, NULL}, &error), 0,
+	cr_assert_eq(store_commit(s, &(struct store_batch){1, writes, 1, NULL, 0, &meta, 1, NULL, 0, NULL}, &error), 0);
+	cr_assert_lt(store_commit(s, &(struct store_batch){1, writes, 1, NULL, 0, NULL, 0, NULL, 0, NULL}, &error), 0,
 		     "revision 1 came twice");
-	cr_assert_lt(store_commit(s, &(struct store_batch){3, writes, 1, NULL, 0, NULL, 0, NULL}, &error), 0,
+	cr_assert_lt(store_commit(s, &(struct store_batch){3, writes, 1, NULL, 0, NULL, 0, NULL, 0, NULL}, &error), 0,
 		     "revision 2 was left out");
 	expect_list(s, "vpc", "vpc-1=x");
 	json_decref(document);
@@ -120,9 +120,9 @@ Test(store_documents, a_document_called_fresh_must_be)
 		{.kind = "vpc", .id = "vpc-2", .document = NULL, .fresh = true}, /* came and went */
 	};
 
-	cr_assert_eq(store_commit(s, &(struct store_batch){1, writes, 2, NULL, 0, NULL, 0, NULL}, &error), 0, "%s",
-		     error.message);
-	cr_assert_lt(store_commit(s, &(struct store_batch){2, writes, 1, NULL, 0, NULL, 0, NULL}, &error), 0);
+	cr_assert_eq(store_commit(s, &(struct store_batch){1, writes, 2, NULL, 0, NULL, 0, NULL, 0, NULL}, &error), 0,
+		     "%s", error.message);
+	cr_assert_lt(store_commit(s, &(struct store_batch){2, writes, 1, NULL, 0, NULL, 0, NULL, 0, NULL}, &error), 0);
 	cr_assert_eq(error.code, VPC_E_STORE_UNAVAILABLE);
 	expect_list(s, "vpc", "vpc-1=x");
 	json_decref(document);
@@ -139,7 +139,7 @@ Test(store_documents, meta_values)
 	struct store_meta meta[] = {{"a", "1"}, {"b", "2"}};
 	char *value = NULL;
 
-	cr_assert_eq(store_commit(s, &(struct store_batch){1, NULL, 0, NULL, 0, meta, 2, NULL}, &error), 0);
+	cr_assert_eq(store_commit(s, &(struct store_batch){1, NULL, 0, NULL, 0, meta, 2, NULL, 0, NULL}, &error), 0);
 	cr_assert_eq(store_set_meta(s, "a", "one", &error), 0);
 	cr_assert_eq(store_set_meta(s, "b", NULL, &error), 0);
 	cr_assert_eq(store_revision(s), 1);

@@ -338,7 +338,7 @@ Test(store_history, a_store_of_the_format_before_begins_its_history)
 
 	make_random(s);
 	store_close(s);
-	store_test_sql(dir, "DROP TABLE history; DROP TABLE history_change; PRAGMA user_version = 1");
+	store_test_sql(dir, "DROP TABLE history; DROP TABLE history_change; DROP TABLE usage; PRAGMA user_version = 1");
 	s = store_test_open(dir);
 	cr_expect_eq(store_revision(s), REVISIONS);
 	r = reader_of(s);

@@ -120,7 +120,8 @@ static int change_child(int from, int to, bool checkpoint, bool end)
 		snprintf(id, sizeof(id), "vpc-%d", i % 7);
 		snprintf(text, sizeof(text), "change-%d", i);
 		w.document = document = i % 5 == 4 ? NULL : json_pack("{s:s}", "text", text);
-		if (store_commit(s, &(struct store_batch){store_revision(s) + 1, &w, 1, NULL, 0, NULL, 0, NULL},
+		if (store_commit(s,
+				 &(struct store_batch){store_revision(s) + 1, &w, 1, NULL, 0, NULL, 0, NULL, 0, NULL},
 				 &error) < 0)
 			return 2;
 		json_decref(document);
@@ -370,7 +371,8 @@ static int put(struct store *s, struct vpc_error *reterr)
 	const struct store_write w = {.kind = "vpc", .id = "vpc-late"};
 
 	*reterr = VPC_ERROR_INIT;
-	return store_commit(s, &(struct store_batch){store_revision(s) + 1, &w, 1, NULL, 0, NULL, 0, NULL}, reterr);
+	return store_commit(s, &(struct store_batch){store_revision(s) + 1, &w, 1, NULL, 0, NULL, 0, NULL, 0, NULL},
+			    reterr);
 }
 
 Test(store_lost, a_folder_that_vanishes_and_comes_back)

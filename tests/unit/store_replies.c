@@ -27,9 +27,11 @@ static void keep(uid_t uid, const char *key, const char *text, int64_t time_s)
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct store_reply reply = {.uid = uid, .key = key, .request_digest = "d", .reply = text, .time_s = time_s};
 
-	cr_assert_eq(store_commit(s, &(struct store_batch){store_revision(s) + 1, NULL, 0, &reply, 1, NULL, 0, NULL},
-				  &error),
-		     0, "%s", error.message);
+	cr_assert_eq(
+		store_commit(s,
+			     &(struct store_batch){store_revision(s) + 1, NULL, 0, &reply, 1, NULL, 0, NULL, 0, NULL},
+			     &error),
+		0, "%s", error.message);
 }
 
 /* want NULL: none. */

@@ -193,9 +193,10 @@ Test(store_wal, larger_than_its_reserve)
 		snprintf(ids[i], sizeof(ids[i]), "vpc-%zu", i);
 		writes[i] = (struct store_write){.kind = "vpc", .id = ids[i], .document = document, .fresh = true};
 	}
-	cr_assert_eq(
-		store_commit(s, &(struct store_batch){1, writes, ARRAY_SIZE(writes), NULL, 0, NULL, 0, NULL}, &error),
-		0, "%s", error.message);
+	cr_assert_eq(store_commit(s,
+				  &(struct store_batch){1, writes, ARRAY_SIZE(writes), NULL, 0, NULL, 0, NULL, 0, NULL},
+				  &error),
+		     0, "%s", error.message);
 	json_decref(document);
 	cr_assert_gt(wal_bytes(), bytes);
 	cr_assert(store_checkpoint_due(s));

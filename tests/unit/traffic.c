@@ -114,6 +114,10 @@ static const char traffic_text[] =
 	"           {\"id\": \"eni-2\", \"name\": \"\", \"vpc_id\": \"vpc-1\", \"vpc\": \"v\", \"rx_packets\": 0, "
 	"\"rx_bytes\": 0,"
 	"            \"tx_packets\": 0, \"tx_bytes\": 0, \"drops\": 0}], \"enis_left_out\": 2,"
+	" \"gateways\": [{\"id\": \"nat-1\", \"name\": \"out\\\"\", \"kind\": \"nat\", \"vpc_id\": \"vpc-1\", \"vpc\": "
+	"\"v\","
+	"                \"rx_packets\": 1, \"rx_bytes\": 2, \"tx_packets\": 3, \"tx_bytes\": 8}], "
+	"\"gateways_left_out\": 1,"
 	" \"rules\": [{\"id\": \"sgr-1\", \"security_group_id\": \"sg-1\", \"security_group\": \"web\", \"packets\": 6,"
 	"             \"bytes\": 7}], \"rules_left_out\": 0}";
 

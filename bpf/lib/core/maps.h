@@ -93,6 +93,15 @@ struct {
 } eni_stat SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 8192);
+	__type(key, __u32);
+	__type(value, struct vpc_eni_stat);
+} gateway_stat SEC(".maps");
+ARRAY_MAP(gateway_owner, __u64, 8192, BPF_F_MMAPABLE);
+HASH_MAP(peering_stat, BPF_MAP_TYPE_HASH, struct vpc_peering_key, __u32, BPF_F_NO_PREALLOC);
+
+struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } events SEC(".maps");

@@ -197,6 +197,7 @@ static __noinline int edge_fast_leave(struct __sk_buff *skb)
 	out = c->out;
 	if (edge_fast_rewrite(skb, c, EDGE_SOURCE, 0))
 		return drop_unread(0, VPC_DROP_NO_MEMORY);
+	gateway_count(c->vpc, c->gateway, 1, skb->len);
 	return (int)bpf_redirect_neigh(out, &next, sizeof(next), 0) & REDIRECT_ACT;
 }
 
@@ -223,6 +224,7 @@ static __noinline int edge_fast_enter(struct __sk_buff *skb)
 	mac_copy(macs + ETH_ALEN, u->host_mac);
 	if (edge_fast_rewrite(skb, c, EDGE_DESTINATION, macs))
 		return drop_unread(0, VPC_DROP_NO_MEMORY);
+	gateway_count(c->vpc, c->gateway, 0, skb->len);
 	skb->mark = 0;
 	skb->tstamp = 0;
 	return (int)bpf_redirect_peer(ifindex, 0) & REDIRECT_ACT;

@@ -203,7 +203,10 @@ static __always_inline int host(struct __sk_buff *skb)
 	if (rc)
 		return drop_packet(rc > 0 ? rc : VPC_DROP_TRY_AGAIN);
 	gateway_to_mac(mac, e->gateway);
-	return bpf_skb_store_bytes(skb, 0, mac, sizeof(mac), 0) ? drop_packet(VPC_DROP_NO_MEMORY) : TC_ACT_OK;
+	if (bpf_skb_store_bytes(skb, 0, mac, sizeof(mac), 0))
+		return drop_packet(VPC_DROP_NO_MEMORY);
+	gateway_count(e->vpc, e->gateway, 0, s->length);
+	return TC_ACT_OK;
 }
 
 #endif

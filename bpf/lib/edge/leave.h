@@ -466,18 +466,19 @@ static __always_inline int leave_judge_again(struct __sk_buff *skb, struct scrat
 static __noinline int leave_peering(struct __sk_buff *skb)
 {
 	struct vpc_uplink *u;
-	__u8 mac[ETH_ALEN];
+	__u8 macs[2 * ETH_ALEN];
 	__u32 gateway, ifindex;
 
-	if (bpf_skb_load_bytes(skb, 0, mac, sizeof(mac)))
+	if (bpf_skb_load_bytes(skb, 0, macs, sizeof(macs)))
 		return FAST_NOT;
-	gateway = gateway_of_mac(mac);
+	gateway = gateway_of_mac(macs);
 	if (gateway_kind(gateway) != VPC_EDGE_PEERING)
 		return FAST_NOT;
 	u = uplink_get(gateway & VPC_TARGET_NUMBER);
 	ifindex = u ? READ_ONCE(u->host_ifindex) : 0;
 	if (!ifindex)
 		return drop_unread(0, VPC_DROP_UNKNOWN_DESTINATION);
+	peering_count(gateway_of_mac(macs + ETH_ALEN) & VPC_TARGET_NUMBER, gateway & VPC_TARGET_NUMBER, skb->len);
 	skb->mark = 0;
 	skb->tstamp = 0;
 	if (READ_ONCE(u->flags) & VPC_UPLINK_PEER_REDIRECT)
@@ -490,6 +491,7 @@ static __always_inline int leave(struct __sk_buff *skb)
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
 	struct edge *e = edge_get();
 	int rc = leave_peering(skb);
+	__u32 number, gateway;
 
 	if (rc != FAST_NOT)
 		return rc;
@@ -501,10 +503,13 @@ static __always_inline int leave(struct __sk_buff *skb)
 	rc = leave_begin(skb, s, e);
 	if (rc == DROP_SILENTLY)
 		return TC_ACT_SHOT;
+	number = e->vpc;
+	gateway = e->gateway; /* both become the receiver's if the packet goes back into a VPC */
 	if (!rc)
 		rc = leave_judge_again(skb, s);
 	if (rc)
 		return drop_packet(rc);
+	gateway_count(number, gateway, 1, s->length);
 	return e->hairpin ? uplink_enter(skb, e) : leave_send(skb, s, e);
 }
 

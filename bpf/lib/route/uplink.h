@@ -6,6 +6,7 @@
 #ifndef BPF_LIB_ROUTE_UPLINK_H
 #define BPF_LIB_ROUTE_UPLINK_H
 
+#include "lib/route/count.h"
 #include "lib/route/rewrite.h"
 #include "lib/packet/redirect.h"
 
@@ -110,6 +111,7 @@ static __always_inline int uplink_enter(struct __sk_buff *skb, struct edge *e)
 	gateway_to_mac(macs, e->gateway);
 	if (rewrite_macs(skb, macs, u->host_mac))
 		return drop_packet(VPC_DROP_NO_MEMORY);
+	gateway_count(e->vpc, e->gateway, 0, skb->len);
 	skb->mark = 0;
 	skb->tstamp = 0;
 	if (READ_ONCE(u->flags) & VPC_UPLINK_PEER_REDIRECT)

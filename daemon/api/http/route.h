@@ -27,7 +27,7 @@ struct argument {
 	const char *text; /* what it is, for the OpenAPI document */
 	bool flag;	  /* its name alone says 1; others say nothing without a value */
 };
-#define ROUTE_ARGUMENTS_MAX 16
+#define ROUTE_ARGUMENTS_MAX 24
 
 struct router {
 	/* The ith address, NULL behind the last. */

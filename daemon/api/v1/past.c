@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* GET of what was: the log, and resources at a revision. */
+/* GET of what was: the log, usage, and resources at a revision. */
+#include <string.h>
+
 #include <vpc/number.h>
 
 #include "api/v1/handlers.h"
@@ -60,6 +62,43 @@ void handle_log(struct request *r)
 		return;
 	}
 	if (engine_log(r->api->engine, r->arguments[QUERY_RESOURCE], before, limit, on_log, request_ref(r)) == 0)
+		return;
+	request_unref(r);
+	vpc_error_oom(&error);
+	request_reply_error(r, &error);
+}
+
+#define HOUR_S	 3600
+#define TIME_MAX 0xffffffffffull /* seconds: far away, and no hour of it overflows */
+
+static int read_by(const char *text, enum usage_by *ret, struct vpc_error *reterr)
+{
+	static const char *const names[] = {
+		[USAGE_BY_HOUR] = "hour", [USAGE_BY_DAY] = "day", [USAGE_BY_MONTH] = "month"};
+
+	*ret = USAGE_BY_DAY;
+	for (size_t i = 0; text && i < ARRAY_SIZE(names); i++)
+		if (strcmp(text, names[i]) == 0) {
+			*ret = (enum usage_by)i;
+			return 0;
+		}
+	return text ? vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "by", "by must be hour, day or month") : 0;
+}
+
+void handle_usage(struct request *r)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	enum usage_by by;
+	uint64_t from, to;
+
+	if (read_number(r, QUERY_FROM, 0, TIME_MAX, 0, &from, &error) < 0 ||
+	    read_number(r, QUERY_TO, 0, TIME_MAX, TIME_MAX, &to, &error) < 0 ||
+	    read_by(r->arguments[QUERY_BY], &by, &error) < 0) {
+		request_reply_error(r, &error);
+		return;
+	}
+	if (engine_usage(r->api->engine, r->arguments[QUERY_VPC], from / HOUR_S, to / HOUR_S, by, on_log,
+			 request_ref(r)) == 0)
 		return;
 	request_unref(r);
 	vpc_error_oom(&error);

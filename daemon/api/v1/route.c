@@ -21,6 +21,10 @@ static const struct argument arguments[] = {
 	[QUERY_STATE] = {"state", "states with commas between, or all; without it those of flows that aren't cut",
 			 false},
 	[QUERY_LIMIT] = {"limit", "most objects or commits that are listed", false},
+	[QUERY_FROM] = {"from", "seconds since 1970: from the hour in which that is on; the start when not given",
+			false},
+	[QUERY_TO] = {"to", "seconds since 1970: to the hour in which that is; now when not given", false},
+	[QUERY_BY] = {"by", "hour, day or month (UTC); day when not given", false},
 };
 _Static_assert(QUERY_ARGUMENTS <= ROUTE_ARGUMENTS_MAX, "a request has a place for each argument");
 
@@ -169,6 +173,8 @@ const struct operation operations[] = {
 	     "commits and what they changed: a stream of JSON lines"),
 	READ("/v1/log", handle_log, OBJECT_KINDS, Q(RESOURCE) | Q(BEFORE) | Q(LIMIT), JSON, "Log",
 	     "who changed what, newest first"),
+	READ("/v1/usage", handle_usage, OBJECT_KINDS, Q(VPC) | Q(FROM) | Q(TO) | Q(BY), JSON, "Usage",
+	     "what VPCs received and sent in each hour, day or month, oldest first"),
 	READ("/v1/resources/{id}", handle_resource_at, OBJECT_KINDS, Q(AT) | Q(VPC), JSON, "Resource",
 	     "shows a resource of any kind as it was at a revision"),
 	READ("/v1/backup", handle_backup, OBJECT_KINDS, 0, JSON, "Backup", "the whole state as one document"),

@@ -25,6 +25,9 @@ enum query_argument {
 	QUERY_BEFORE,
 	QUERY_DRY_RUN,
 	QUERY_LIMIT,
+	QUERY_FROM,
+	QUERY_TO,
+	QUERY_BY,
 	QUERY_ARGUMENTS,
 };
 

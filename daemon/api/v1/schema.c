@@ -132,6 +132,21 @@ static const struct schema_field backup_fields[] = {
 	{"made", SCHEMA_OBJECT, "revision, time, instance, vpcd: when and where"},
 	{"state", SCHEMA_OBJECT, "by vpcctl's noun: the documents of all objects"},
 };
+static const struct schema_field usage_fields[] = {
+	{"usage", SCHEMA_LIST_OF("UsageRow"), "by period and VPC, oldest first"},
+	{"next", SCHEMA_INTEGER_OR_NULL, "the `from` of what had no room in this reply; null: that is all"},
+};
+static const struct schema_field usage_row_fields[] = {
+	{"from", SCHEMA_STRING, "when the hour, day or month begins, in UTC"},
+	{"to", SCHEMA_STRING, "when it ends"},
+	{"vpc_id", SCHEMA_STRING, "also of one that is gone; empty: of VPCs beyond those that have a row"},
+	{"vpc", SCHEMA_STRING, "its name, or its last"},
+	{"running", SCHEMA_BOOLEAN, "the running hour is in it"},
+	{"most_enis", SCHEMA_INTEGER, "network interfaces at once"},
+	{"enis", SCHEMA_REF("VpcCounters"), "what its network interfaces received and sent"},
+	{"gateways", SCHEMA_REF("VpcCounters"), "a part of that: from the world and the host, and to them"},
+	{"peerings", SCHEMA_REF("VpcCounters"), "a part of that: from peered VPCs, and to them"},
+};
 static const struct schema_field log_fields[] = {
 	{"log", SCHEMA_LIST_OF("LogEntry"), "newest first"},
 	{"oldest", SCHEMA_INTEGER, "the oldest revision that is kept"},
@@ -209,6 +224,9 @@ static const struct schema_field traffic_fields[] = {
 	{"vpcs", SCHEMA_LIST_OF("VpcTraffic"), "every VPC"},
 	{"enis", SCHEMA_LIST_OF("EniTraffic"), "those with the most bytes; limits.metrics_enis of them"},
 	{"enis_left_out", SCHEMA_INTEGER, "network interfaces beyond them"},
+	{"gateways", SCHEMA_LIST_OF("GatewayTraffic"),
+	 "gateways and peerings with the most bytes; limits.metrics_gateways of them"},
+	{"gateways_left_out", SCHEMA_INTEGER, "gateways and peerings beyond them"},
 	{"rules", SCHEMA_LIST_OF("RuleTraffic"),
 	 "those that allowed the most packets; limits.metrics_rules of their rows are looked at"},
 	{"rules_left_out", SCHEMA_INTEGER, "rows of rules beyond them"},
@@ -225,6 +243,16 @@ static const struct schema_field eni_traffic_fields[] = {
 	{"vpc", SCHEMA_STRING, "its name"},
 	TRAFFIC,
 	{"drops", SCHEMA_INTEGER, "packets, for all reasons"},
+};
+static const struct schema_field gateway_traffic_fields[] = {
+	{"id", SCHEMA_STRING, NULL},
+	{"name", SCHEMA_STRING, NULL},
+	{"kind", SCHEMA_STRING, "igw, eigw, nat or peering"},
+	{"vpc_id", SCHEMA_STRING, "of a peering the VPC that asked for it, which received and sent"},
+	{"vpc", SCHEMA_STRING, "its name"},
+	{"peer_vpc_id", SCHEMA_STRING_OR_NULL, "of a peering"},
+	{"peer_vpc", SCHEMA_STRING_OR_NULL, "its name"},
+	TRAFFIC,
 };
 static const struct schema_field rule_traffic_fields[] = {
 	{"id", SCHEMA_STRING, NULL},
@@ -332,6 +360,8 @@ const struct schema schema_others[] = {
 	{"Verdict", FIELDS(verdict_fields)},
 	{"Event", FIELDS(event_fields)},
 	{"Backup", FIELDS(backup_fields)},
+	{"Usage", FIELDS(usage_fields)},
+	{"UsageRow", FIELDS(usage_row_fields)},
 	{"Log", FIELDS(log_fields)},
 	{"LogEntry", FIELDS(log_entry_fields)},
 	{"LogChange", FIELDS(log_change_fields)},
@@ -339,6 +369,7 @@ const struct schema schema_others[] = {
 	{"Traffic", FIELDS(traffic_fields)},
 	{"VpcTraffic", FIELDS(vpc_traffic_fields)},
 	{"EniTraffic", FIELDS(eni_traffic_fields)},
+	{"GatewayTraffic", FIELDS(gateway_traffic_fields)},
 	{"RuleTraffic", FIELDS(rule_traffic_fields)},
 	{"Explanation", FIELDS(explanation_fields)},
 	{"ExplanationEnd", FIELDS(explanation_end_fields)},

@@ -115,6 +115,8 @@ static void adopt_limits(struct maps *maps)
 	l->routes = hash_and_rows(maps, MAP_ROUTE, MAP_ROUTE_ROW);
 	l->nat_gateways = maps->map[MAP_NAT].n - 1;
 	l->eips = maps->map[MAP_EIP].n - 1;
+	if (l->peerings > maps->map[MAP_PEERING_STAT].n / 2)
+		l->peerings = maps->map[MAP_PEERING_STAT].n / 2;
 	l->network_acls = maps->map[MAP_ACL].n - 1;
 	l->publish_rows = hash_and_rows(maps, MAP_PUBLISH, MAP_PUBLISH_ROW);
 	l->translations =

@@ -53,7 +53,7 @@ uint32_t maps_vpc_of_eni(const struct maps *maps, uint32_t eni)
 	return eni < maps->map[MAP_ENI].n ? __atomic_load_n(&eni_at(maps, eni)->vpc, __ATOMIC_RELAXED) : 0;
 }
 
-int maps_traffic_read(const struct maps *maps, uint32_t first, uint32_t n, struct vpc_eni_stat *ret)
+int traffic_read_stats(const struct kernel_map *map, uint32_t first, uint32_t n, struct vpc_eni_stat *ret)
 {
 	int cpus = libbpf_num_possible_cpus();
 	_cleanup_free_ struct vpc_eni_stat *stats = NULL;
@@ -61,7 +61,7 @@ int maps_traffic_read(const struct maps *maps, uint32_t first, uint32_t n, struc
 
 	if (cpus < 0)
 		return cpus;
-	if (first > maps->map[MAP_ENI_STAT].n || n > maps->map[MAP_ENI_STAT].n - first)
+	if (first > map->n || n > map->n - first)
 		return -ERANGE;
 	stats = calloc((size_t)cpus * BATCH, sizeof(*stats));
 	if (!stats)
@@ -69,7 +69,7 @@ int maps_traffic_read(const struct maps *maps, uint32_t first, uint32_t n, struc
 	for (uint32_t at = 0; r >= 0 && at < n; at += BATCH) {
 		uint32_t some = n - at < BATCH ? n - at : BATCH;
 
-		r = read_elements(maps->map[MAP_ENI_STAT].fd, first + at, some, stats, sizeof(*stats) * (size_t)cpus);
+		r = read_elements(map->fd, first + at, some, stats, sizeof(*stats) * (size_t)cpus);
 		for (uint32_t i = 0; r >= 0 && i < some; i++) {
 			struct vpc_eni_stat sum = {};
 
@@ -85,6 +85,16 @@ int maps_traffic_read(const struct maps *maps, uint32_t first, uint32_t n, struc
 		}
 	}
 	return r;
+}
+
+uint32_t maps_traffic_id(const struct maps *maps)
+{
+	return maps->map[MAP_ENI_STAT].id;
+}
+
+int maps_traffic_read(const struct maps *maps, uint32_t first, uint32_t n, struct vpc_eni_stat *ret)
+{
+	return traffic_read_stats(&maps->map[MAP_ENI_STAT], first, n, ret);
 }
 
 int maps_drops_read(const struct maps *maps, uint32_t eni, uint64_t ret[VPC_DROP_REASONS_MAX])

@@ -11,15 +11,20 @@
 #include <vpc/abi/abi.h>
 
 struct maps;
+struct kernel_map;
 
 /* For the event loop: the numbers of ENIs, and those of rows, that were ever given are below these. */
 uint32_t maps_enis_end(const struct maps *maps);
 uint32_t maps_rows_end(const struct maps *maps);
 /* The number of an ENI's VPC; 0: no ENI has the number. On any thread. */
 uint32_t maps_vpc_of_eni(const struct maps *maps, uint32_t eni);
+/* Names the counters of ENIs: other ones began at 0. */
+uint32_t maps_traffic_id(const struct maps *maps);
 /* Reads the counters of the ENIs first … first + n - 1, each the sum over the CPUs. -ERANGE: there are no such numbers;
  * -ENOMEM, -errno of bpf(). */
 int maps_traffic_read(const struct maps *maps, uint32_t first, uint32_t n, struct vpc_eni_stat *ret);
+/* The same of any per-CPU array of struct vpc_eni_stat. */
+int traffic_read_stats(const struct kernel_map *map, uint32_t first, uint32_t n, struct vpc_eni_stat *ret);
 /* Reads the drop counters of an ENI, by enum vpc_drop_reason. Errors as above. */
 int maps_drops_read(const struct maps *maps, uint32_t eni, uint64_t ret[VPC_DROP_REASONS_MAX]);
 

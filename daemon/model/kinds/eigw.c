@@ -63,6 +63,7 @@ static void loaded(struct model *m, struct object *o)
 static const struct schema_field fields[] = {
 	{"vpc_id", SCHEMA_STRING, NULL},
 	{"with_vpc", SCHEMA_BOOLEAN, "it was made with its VPC, and is deleted with it"},
+	{"counters", SCHEMA_REF("VpcCounters"), "received from the world, and sent to it"},
 };
 static const struct schema schemas[] = {{NULL, fields, ARRAY_SIZE(fields)}};
 

@@ -178,6 +178,7 @@ static void loaded(struct model *m, struct object *o)
 
 static const struct schema_field fields[] = {
 	{"vpc_id", SCHEMA_STRING_OR_NULL, "that it is attached to"},
+	{"counters", SCHEMA_REF("VpcCounters"), "since it was attached: received from the world, and sent to it"},
 };
 static const struct schema schemas[] = {{NULL, fields, ARRAY_SIZE(fields)}};
 

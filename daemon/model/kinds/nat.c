@@ -171,6 +171,7 @@ static const struct schema_field fields[] = {
 	{"with_vpc", SCHEMA_BOOLEAN, "it was made with its VPC, and is deleted with it"},
 	{"elastic_ip_id", SCHEMA_STRING_OR_NULL, NULL},
 	{"address", SCHEMA_STRING_OR_NULL, "of the elastic IP; null: the host's own"},
+	{"counters", SCHEMA_REF("VpcCounters"), "received from the world, and sent to it"},
 };
 static const struct schema schemas[] = {{NULL, fields, ARRAY_SIZE(fields)}};
 

@@ -298,6 +298,8 @@ static const struct schema_field fields[] = {
 	{"vpc_id", SCHEMA_STRING, "that asked for it"},
 	{"peer_vpc_id", SCHEMA_STRING, "that accepts or rejects it"},
 	{"status", SCHEMA_STRING, "pending-acceptance, active or rejected"},
+	{"counters", SCHEMA_REF("VpcCounters"),
+	 "since it was accepted: received by the VPC that asked for it, and sent by it"},
 };
 static const struct schema schemas[] = {{NULL, fields, ARRAY_SIZE(fields)}};
 

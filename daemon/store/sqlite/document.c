@@ -229,6 +229,8 @@ static int write_batch(struct store *s, const struct store_batch *b, struct stor
 		r = store_history_commit(s, b, h);
 	for (size_t i = 0; r == SQLITE_OK && i < b->n_meta; i++)
 		r = store_meta_write(s, b->meta[i].key, b->meta[i].value);
+	for (size_t i = 0; r == SQLITE_OK && i < b->n_usage; i++)
+		r = store_usage_write(s, &b->usage[i]);
 	for (size_t i = 0; r == SQLITE_OK && i < b->n_replies; i++)
 		r = store_reply_write(s, &b->replies[i], n_replies);
 	return r == SQLITE_OK ? write_state(s, totals) : r;

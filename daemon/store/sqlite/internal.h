@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "store/history.h"
+#include "store/usage.h"
 #include "store/store.h"
 
 #define STORE_FILE	     "state.db"
@@ -52,6 +53,13 @@
 		  "AND (revision <= ?2 OR bytes <= ?3)")                                                               \
 	STATEMENT(CHANGE_PRUNE, "DELETE FROM history_change WHERE position IN (SELECT position FROM history_change "   \
 				"ORDER BY position LIMIT ?1) AND revision < ?2")                                       \
+	STATEMENT(USAGE_FIND,                                                                                          \
+		  "SELECT hour, vpc, name, most, counts, checksum FROM usage WHERE hour = ?1 AND vpc = ?2")            \
+	STATEMENT(USAGE_COUNT, "SELECT count(*) FROM usage WHERE hour = ?1")                                           \
+	STATEMENT(USAGE_SET, "INSERT OR REPLACE INTO usage (hour, vpc, name, most, counts, checksum) "                 \
+			     "VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                                        \
+	STATEMENT(USAGE_PRUNE, "DELETE FROM usage WHERE (hour, vpc) IN (SELECT hour, vpc FROM usage WHERE hour < ?1 "  \
+			       "ORDER BY hour, vpc LIMIT ?2)")                                                         \
 	STATEMENT(HISTORY_ENDS, "SELECT min(revision), (SELECT bytes FROM history ORDER BY revision LIMIT 1), "        \
 				"(SELECT bytes FROM history ORDER BY revision DESC LIMIT 1) FROM history")
 
@@ -183,6 +191,12 @@ int store_history_change(struct store *s, uint64_t revision, const struct store_
 			 const char *after, struct store_history *h);
 /* The commit itself, after its changes. */
 int store_history_commit(struct store *s, const struct store_batch *b, struct store_history *h);
+
+/* --- sqlite/usage.c --- */
+/* Inside a transaction; SQLite's code. */
+int store_usage_write(struct store *s, const struct store_usage *usage);
+/* Reads a row of the columns hour, vpc, name, most, counts, checksum. False: it is damaged. */
+bool store_usage_from(sqlite3_stmt *q, struct store_usage *ret);
 
 /* Inside a transaction; SQLite's code. *n_replies: how many are kept, updated. */
 int store_reply_write(struct store *s, const struct store_reply *reply, uint64_t *n_replies);

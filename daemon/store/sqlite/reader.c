@@ -377,3 +377,31 @@ int store_read_documents(struct store_reader *r, uint64_t revision, store_past_f
 	json_decref(p.seen);
 	return n;
 }
+
+/* --- usage -------------------------------------------------------------------------------------------- */
+
+int store_read_usage(struct store_reader *r, uint64_t first, uint64_t last, store_usage_fn fn, void *userdata,
+		     struct vpc_error *reterr)
+{
+	static const char sql[] = "SELECT hour, vpc, name, most, counts, checksum FROM usage "
+				  "WHERE hour BETWEEN ?1 AND ?2 ORDER BY hour, vpc";
+	_cleanup_(sqlite3_finalizep) sqlite3_stmt *q = NULL;
+	int n = prepare(r, sql, &q, reterr);
+
+	if (n < 0)
+		return n;
+	sqlite3_bind_int64(q, 1, (sqlite3_int64)(first <= INT64_MAX ? first : INT64_MAX));
+	sqlite3_bind_int64(q, 2, (sqlite3_int64)(last <= INT64_MAX ? last : INT64_MAX));
+	while ((n = sqlite3_step(q)) == SQLITE_ROW) {
+		struct store_usage row;
+		char hour[24];
+
+		snprintf(hour, sizeof(hour), "%llu", (unsigned long long)sqlite3_column_int64(q, 0));
+		if (!store_usage_from(q, &row))
+			return store_damaged(r->s, "usage of hour", hour, reterr);
+		n = fn(&row, userdata);
+		if (n != 0)
+			return n < 0 ? n : 0;
+	}
+	return n == SQLITE_DONE ? 0 : fail(r, reterr);
+}

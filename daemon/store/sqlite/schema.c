@@ -60,6 +60,16 @@ static const char *const migrations[] = {
 	"  before TEXT,"
 	"  checksum INTEGER NOT NULL"
 	") STRICT;",
+	/* What a VPC counted in an hour since 1970; counts: numbers with spaces between. */
+	"CREATE TABLE usage ("
+	"  hour INTEGER NOT NULL,"
+	"  vpc TEXT NOT NULL,"
+	"  name TEXT NOT NULL,"
+	"  most INTEGER NOT NULL,"
+	"  counts TEXT NOT NULL,"
+	"  checksum INTEGER NOT NULL,"
+	"  PRIMARY KEY (hour, vpc)"
+	") STRICT, WITHOUT ROWID;",
 };
 #define SCHEMA_VERSION ((int64_t)ARRAY_SIZE(migrations))
 

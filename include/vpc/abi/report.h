@@ -19,6 +19,33 @@ struct vpc_eni_stat {
 };
 _Static_assert(sizeof(struct vpc_eni_stat) == 32, "vpc_eni_stat");
 
+/* --- gateways --------------------------------------------------------------------------------------------------- */
+
+/*
+ * gateway_stat: per-CPU array of struct vpc_eni_stat. rx counts what entered the VPC by the gateway, tx what left it.
+ * What a gateway let through counts, whatever the receiver's groups say. A row is that of
+ *
+ *   VPC_GATEWAY_KINDS * number of the VPC + VPC_GATEWAY_…
+ *   VPC_GATEWAY_NATS + number of the NAT gateway
+ *   VPC_GATEWAY_PEERINGS + number of the peering: rx is to the VPC that asked for it, tx from it
+ */
+#define VPC_GATEWAY_KINDS     4u
+#define VPC_GATEWAY_IGW	      0u
+#define VPC_GATEWAY_EIGW      1u
+#define VPC_GATEWAY_PUBLISHED 2u /* published ports */
+#define VPC_GATEWAY_HOST      3u /* host access */
+#define VPC_GATEWAY_NATS      4096u
+#define VPC_GATEWAY_PEERINGS  6144u
+
+/* gateway_owner: array of __u64 by row, mmapable, vpcd's alone: whom the row counts for. */
+
+/* peering_stat: hash {VPCs} -> row of gateway_stat << 1 | 1 if `from` asked for the peering, else 0. */
+struct vpc_peering_key {
+	__u32 from; /* number of the VPC that sends */
+	__u32 to;
+};
+_Static_assert(sizeof(struct vpc_peering_key) == 8, "vpc_peering_key");
+
 /* --- events: ring buffer ---------------------------------------------------------------------------------------- */
 
 enum vpc_event_type {

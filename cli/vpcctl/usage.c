@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vpcctl usage: what VPCs received and sent, by hour, day or month. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <vpc/clock.h>
+#include <vpc/json.h>
+#include <vpc/number.h>
+
+#include "cli/lib/api.h"
+#include "cli/lib/http.h"
+#include "cli/lib/table.h"
+#include "cli/vpcctl/commands.h"
+#include "cli/vpcctl/resource.h"
+
+/* --- times ------------------------------------------------------------------------------------------- */
+
+/* "2026-11-01", "2026-11-01T12:00" or "2026-11-01T12:00:00Z": UTC. */
+static bool read_date(const char *text, uint64_t *ret)
+{
+	static const char *const formats[] = {"%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%SZ"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		struct tm tm = {0};
+		const char *end = strptime(text, formats[i], &tm);
+		time_t at = end && !*end ? timegm(&tm) : -1;
+
+		if (at >= 0) {
+			*ret = (uint64_t)at;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* "36h", "7d", "4w": so long ago. */
+static bool read_age(const char *text, uint64_t now, uint64_t *ret)
+{
+	static const struct {
+		char unit;
+		uint64_t seconds;
+	} units[] = {{'h', 3600}, {'d', 86400}, {'w', 604800}};
+	size_t length = strlen(text);
+	char number[16];
+	uint64_t n;
+
+	if (length < 2 || length > sizeof(number))
+		return false;
+	snprintf(number, sizeof(number), "%.*s", (int)length - 1, text);
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		if (text[length - 1] == units[i].unit && number_parse(number, 100000, &n) == 0) {
+			*ret = now > n * units[i].seconds ? now - n * units[i].seconds : 0;
+			return true;
+		}
+	return false;
+}
+
+/* The time of an option, in seconds since 1970. */
+static int read_time(const struct args *args, const char *option, uint64_t otherwise, uint64_t *ret)
+{
+	const char *text = args_get(args, option);
+
+	*ret = otherwise;
+	if (!text || read_date(text, ret) || read_age(text, realtime_s(), ret))
+		return CLI_OK;
+	return args_wrong(args, "%s must be a date (2026-11-01 or 2026-11-01T12:00, UTC) or an age (36h, 7d or 4w)",
+			  option);
+}
+
+/* --- table ------------------------------------------------------------------------------------------- */
+
+static void cell_bytes(struct table *t, json_int_t bytes)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+	double amount = (double)bytes;
+	size_t unit = 0;
+
+	while (amount >= 1024 && unit + 1 < ARRAY_SIZE(units)) {
+		amount /= 1024;
+		unit++;
+	}
+	table_cellf(t, "%.*f %s", unit && amount < 100 ? 1 : 0, amount, units[unit]);
+}
+
+static json_int_t count_of(const json_t *row, const char *class, const char *counter)
+{
+	return json_integer_value(json_object_get(json_object_get(row, class), counter));
+}
+
+/* "2026-11-01 12:00" of an hour, "2026-11-01" of a day, "2026-11" of a month. */
+static void cell_period(struct table *t, const json_t *row, const char *by)
+{
+	const char *from = json_member_text(row, "from") ?: "";
+
+	if (!strcmp(by, "hour"))
+		table_cellf(t, "%.10s %.5s", from, strlen(from) > 11 ? from + 11 : "");
+	else
+		table_cellf(t, "%.*s", !strcmp(by, "month") ? 7 : 10, from);
+}
+
+static const struct {
+	const char *title, *class, *counter;
+} byte_columns[] = {
+	{"IN", "enis", "rx_bytes"},
+	{"OUT", "enis", "tx_bytes"},
+	{"GATEWAYS IN", "gateways", "rx_bytes"},
+	{"GATEWAYS OUT", "gateways", "tx_bytes"},
+	{"PEERINGS IN", "peerings", "rx_bytes"},
+	{"PEERINGS OUT", "peerings", "tx_bytes"},
+};
+
+static int print_table(struct cli *cli, const json_t *usage, const char *by)
+{
+	_cleanup_(table_freep) struct table *t = table_new();
+	const json_t *row;
+	size_t at;
+
+	if (!t)
+		return api_oom();
+	table_column(t, "FROM", TABLE_LEFT);
+	table_column(t, "VPC", TABLE_LEFT);
+	table_column(t, "ENIS", TABLE_RIGHT);
+	for (size_t i = 0; i < ARRAY_SIZE(byte_columns); i++)
+		table_column(t, byte_columns[i].title, TABLE_RIGHT);
+	table_column(t, "", TABLE_LEFT);
+	json_array_foreach (usage, at, row) {
+		const char *id = json_member_text(row, "vpc_id");
+
+		cell_period(t, row, by);
+		table_cell(t, id && *id ? json_member_text(row, "vpc") : "(others)");
+		table_cellf(t, "%lld", (long long)json_integer_value(json_object_get(row, "most_enis")));
+		for (size_t i = 0; i < ARRAY_SIZE(byte_columns); i++)
+			cell_bytes(t, count_of(row, byte_columns[i].class, byte_columns[i].counter));
+		table_cell(t, json_is_true(json_object_get(row, "running")) ? "running" : "");
+	}
+	return table_print(t, 0, cli->colour) < 0 ? api_oom() : CLI_OK;
+}
+
+/* --- the command ------------------------------------------------------------------------------------- */
+
+/* Reads one reply after the other, until all of it was told. */
+static int read_all(struct cli *cli, const char *vpc, const char *by, uint64_t from, uint64_t to, json_t *list)
+{
+	for (;;) {
+		_cleanup_free_ char *path = NULL;
+		_cleanup_json_ json_t *reply = NULL;
+		const json_t *next;
+		int status;
+
+		if (asprintf(&path, "/v1/usage?vpc=%s&by=%s&from=%llu&to=%llu", vpc, by, (unsigned long long)from,
+			     (unsigned long long)to) < 0)
+			path = NULL;
+		status = api_get(cli, path, &reply);
+		if (status != CLI_OK)
+			return status;
+		if (json_array_extend(list, json_object_get(reply, "usage")) < 0)
+			return api_oom();
+		next = json_object_get(reply, "next");
+		if (!json_is_integer(next) || (uint64_t)json_integer_value(next) <= from)
+			return CLI_OK;
+		from = (uint64_t)json_integer_value(next);
+	}
+}
+
+static int run(struct cli *cli, const struct args *args)
+{
+	const char *vpc = args_get(args, "VPC"), *by = args_get(args, "--by") ?: "day";
+	_cleanup_free_ char *encoded = http_encode(vpc ? vpc : "");
+	_cleanup_json_ json_t *list = json_array();
+	uint64_t from, to;
+	int status;
+
+	if (!encoded || !list)
+		return api_oom();
+	if (strcmp(by, "hour") != 0 && strcmp(by, "day") != 0 && strcmp(by, "month") != 0)
+		return args_wrong(args, "--by must be hour, day or month");
+	status = read_time(args, "--since", 0, &from);
+	if (status == CLI_OK)
+		status = read_time(args, "--until", realtime_s(), &to);
+	if (status == CLI_OK)
+		status = read_all(cli, encoded, by, from, to, list);
+	if (status != CLI_OK)
+		return status;
+	return cli->output == OUTPUT_TABLE ? print_table(cli, list, by) : output_document(cli, list);
+}
+
+static const struct param params[] = {
+	{"VPC", VALUE_VPC, 0, NULL, "id or name of one VPC, also of one that is gone (default: all)"},
+	{"--since", VALUE_TEXT, 0, "T", "a date (UTC), or an age as 36h, 7d or 4w (default: all that is kept)"},
+	{"--until", VALUE_TEXT, 0, "T", "likewise; the hour in which that is belongs to it (default: now)"},
+	{"--by", VALUE_TEXT, 0, "PERIOD", "hour, day or month, in UTC (default: day)"},
+	PARAMS_END,
+};
+
+const struct command usage_command = {
+	.noun = "usage",
+	.summary = "show what VPCs received and sent, by hour, day or month",
+	.params = params,
+	.notes =
+		"IN and OUT are what the VPC's network interfaces received and sent, whoever was at the other end. "
+		"What\n"
+		"came and went by gateways, published ports and host access is a part of that, and so is what came "
+		"and\n"
+		"went by peerings. The period that isn't over is marked as running. [usage] in vpcd.conf says for how\n"
+		"many days hours are kept, also those of VPCs that are gone.",
+	.example = "vpcctl usage prod --since 7d\nvpcctl usage --by month --since 2026-01-01 -o json",
+	.run = run,
+};
