@@ -147,7 +147,7 @@ $(BUILD)/tests/unit/declare: $(BUILD)/tests/unit/declare.o $(patsubst %.c,$(BUIL
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON) -lyaml -lcriterion
 
 # Compiles headers of bpf/ for this machine.
-$(BUILD)/tests/bpf/parse.o: CPPFLAGS += -Ibpf
+$(BUILD)/tests/bpf/parse.o $(BUILD)/tests/bpf/reset_socket.o: CPPFLAGS += -Ibpf
 
 # tests/kind: the layers that kinds go through, once more with a kind that only its folder has.
 KIND_BIN = $(BUILD)/tests/kind/kind

@@ -10,6 +10,7 @@
 #include "lib/flow/fragment.h"
 #include "lib/local/nd.h"
 #include "lib/packet/redirect.h"
+#include "lib/packet/reset.h"
 #include "lib/flow/related.h"
 #include "lib/rules/acl.h"
 
@@ -254,6 +255,8 @@ __noinline int egress_judge(struct __sk_buff *skb)
 		return VPC_DROP_MALFORMED;
 	if (s->packet.icmp_kind == ICMP_ND)
 		return nd(skb);
+	if (s->packet.tcp_flags & TCP_RST)
+		reset_note(skb);
 	rc = egress_ip(skb, s, me);
 	if (!rc)
 		rc = egress_route(s);

@@ -65,10 +65,8 @@ static int measure_udp(struct pair *p, struct slice *s)
 	return 0;
 }
 
-static int turn(const struct pair *p, enum pair_server server, int fd)
+static int turn(const struct pair *p, enum pair_server server, int fd, char byte)
 {
-	char byte = 1;
-
 	if (send(fd, &byte, 1, MSG_NOSIGNAL) != 1)
 		return -errno;
 	if (pair_receive(p, server, fd, &byte) != 1)
@@ -84,10 +82,22 @@ static int connection(const struct pair *p)
 
 	if (fd < 0 || connect(fd, (const struct sockaddr *)&p->server, sizeof(p->server)))
 		return -errno;
-	rc = turn(p, SERVER_CONNECTIONS, fd);
+	rc = turn(p, SERVER_CONNECTIONS, fd, PAIR_SERVER_ENDS);
 	if (rc)
 		return rc;
-	return pair_receive(p, SERVER_CONNECTIONS, fd, &byte) ? -EPROTO : 0; /* the server ends it */
+	return pair_receive(p, SERVER_CONNECTIONS, fd, &byte) ? -EPROTO : 0;
+}
+
+/* The client ends it by RST, as health checks do. */
+static int connection_reset(const struct pair *p)
+{
+	static const struct linger now = {.l_onoff = 1};
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)) ||
+	    connect(fd, (const struct sockaddr *)&p->server, sizeof(p->server)))
+		return -errno;
+	return turn(p, SERVER_CONNECTIONS, fd, PAIR_CLIENT_ENDS);
 }
 
 /* Runs one operation after the other until the time is up, and notes each one's if that is wanted. polled: the
@@ -114,7 +124,7 @@ static int repeat(struct pair *p, struct slice *s, enum pair_server polled, int 
 
 static int one_turn(const struct pair *p)
 {
-	return turn(p, SERVER_TURNS, p->turns);
+	return turn(p, SERVER_TURNS, p->turns, 1);
 }
 
 static int measure_turns(struct pair *p, struct slice *s)
@@ -134,6 +144,13 @@ static int measure_connections(struct pair *p, struct slice *s)
 	return rc ? rc : repeat(p, s, SERVER_CONNECTIONS, connection);
 }
 
+static int measure_crst(struct pair *p, struct slice *s)
+{
+	int rc = bench_netns_enter(p->client_ns);
+
+	return rc ? rc : repeat(p, s, SERVER_CONNECTIONS, connection_reset);
+}
+
 static int measure_connections_asleep(struct pair *p, struct slice *s)
 {
 	int rc = bench_netns_enter(p->client_ns);
@@ -146,6 +163,7 @@ const struct measure measures[] = {
 	{"udp", 0, measure_udp},
 	{"turns", 1, measure_turns},
 	{"connections", 1, measure_connections},
+	{"crst", 1, measure_crst},
 	{"turns-asleep", 1, measure_turns_asleep},
 	{"connections-asleep", 1, measure_connections_asleep},
 	{0},

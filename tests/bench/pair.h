@@ -10,6 +10,10 @@
 
 #define PAIR_PORT 7000 /* TCP and UDP; the rules of the peers and of vpcd allow it */
 
+/* What a client of SERVER_CONNECTIONS sends: who ends the connection. */
+#define PAIR_SERVER_ENDS 1
+#define PAIR_CLIENT_ENDS 2
+
 /* The servers that can be told not to sleep. One at a time: they share a CPU, and in real time nobody yields. */
 enum pair_server { SERVER_NONE, SERVER_UDP, SERVER_TURNS, SERVER_CONNECTIONS };
 
@@ -56,8 +60,8 @@ struct measure {
 	/* Returns 0 or -errno. */
 	int (*run)(struct pair *p, struct slice *s);
 };
-/* stream (bytes), udp (packets delivered), turns (round trips), connections, the last two also with ends that sleep
- * while they wait; ends with a NULL name. */
+/* stream (bytes), udp (packets delivered), turns (round trips), connections, crst (connections that the client ends by
+ * RST), turns and connections also with ends that sleep while they wait; ends with a NULL name. */
 extern const struct measure measures[];
 
 #endif

@@ -65,7 +65,8 @@ static void *serve_turns(void *argument)
 	return NULL;
 }
 
-/* One request and one answer a connection; the server ends it, as HTTP/1.0 does, so the client's port is free again. */
+/* One request and one answer a connection. The server ends it, as HTTP/1.0 does, so the client's port is free again; or
+ * it waits until the client has. */
 static void *serve_connections(void *argument)
 {
 	struct pair *p = argument;
@@ -76,8 +77,10 @@ static void *serve_connections(void *argument)
 
 		if (fd < 0)
 			return NULL;
-		if (pair_receive(p, SERVER_CONNECTIONS, fd, &byte) == 1)
-			send(fd, &byte, 1, MSG_NOSIGNAL);
+		if (pair_receive(p, SERVER_CONNECTIONS, fd, &byte) != 1 || send(fd, &byte, 1, MSG_NOSIGNAL) != 1)
+			continue;
+		if (byte == PAIR_CLIENT_ENDS)
+			pair_receive(p, SERVER_CONNECTIONS, fd, &byte);
 	}
 }
 

@@ -100,7 +100,7 @@ struct packet {
 			    * order */
 	__u16 ack;	   /* TCP: low 16 bits of the acknowledged sequence number; host order */
 	__u8 upper;	   /* TCP: bytes of the header */
-	__u8 pad;
+	__u8 sure_reset;   /* TCP: a RST that its receiver will accept (packet/reset.h) */
 };
 
 /* One end of the current packet. Index 0 is the source, 1 is the destination. */

@@ -15,6 +15,7 @@
 #include "lib/fast/fast.h"
 #include "lib/flow/move.h"
 #include "lib/flow/syn_cache.h"
+#include "lib/packet/reset.h"
 
 /* The result of a step of this path. */
 enum connection_step {
@@ -166,6 +167,7 @@ static __noinline enum action connection_known(struct __sk_buff *skb, const stru
 	segment.tcp_flags = p->tcp_flags;
 	segment.seq_end = (__u16)(bpf_ntohs(*(const u16_alias *)(p->tcp + 6)) + p->room - (p->tcp[12] >> 4) * 4);
 	segment.ack = bpf_ntohs(*(const u16_alias *)(p->tcp + 10));
+	segment.sure_reset = (p->tcp_flags & TCP_RST) != 0; /* any other RST never comes here */
 	if (connection_step(c, k, f, &copy, &segment, from) == CONNECTION_NOT)
 		return FORWARD_NONE;
 	if (copy.state != VPC_FLOW_ESTABLISHED || (p->tcp_flags & TCP_JUDGE) != TCP_ACK ||
@@ -251,6 +253,18 @@ static __noinline enum action connection_open(struct __sk_buff *skb, const struc
 	return action;
 }
 
+/* Whether the receiver will accept this RST (packet/reset.h). from: index of the packet's source in the key. Not
+ * inlined: the path's own stack is full on 6.1. */
+static __noinline int connection_reset_is_sure(struct __sk_buff *skb, const struct header_view *p,
+					       const struct vpc_flow_key *k, __u32 from)
+{
+	struct reset r = {.ports = p->ports, .seq = bpf_ntohl(*(const u32_alias *)(p->tcp + 4))};
+
+	address_copy(r.src, from ? k->addr[1] : k->addr[0]);
+	address_copy(r.dst, from ? k->addr[0] : k->addr[1]);
+	return reset_is_sure(skb, &r);
+}
+
 /* The TCP fast path, for a segment with a header view. h: its hash (flow/cache.h). Returns what the program ends with,
  * or FAST_NOT. */
 static __always_inline int connection_from_workload(struct __sk_buff *skb, const struct header_view *p, __u64 h)
@@ -261,7 +275,7 @@ static __always_inline int connection_from_workload(struct __sk_buff *skb, const
 	__u32 zero = 0;
 	enum action action;
 
-	if (!tcp_flags_valid(p->tcp_flags) || (p->tcp_flags & TCP_RST))
+	if (!tcp_flags_valid(p->tcp_flags))
 		return FAST_NOT;
 	c.now = bpf_map_lookup_elem(&ctl, &zero);
 	c.me = bpf_map_lookup_elem(&eni, &c.ctx.me);
@@ -276,6 +290,8 @@ static __always_inline int connection_from_workload(struct __sk_buff *skb, const
 	c.ctx.from = connection_key(&k, p, READ_ONCE(c.me->vpc));
 	if (p->src6 && address_is4(k.addr[0])) /* it would have an IPv4 packet's key, and such addresses are never
 						* carried */
+		return FAST_NOT;
+	if ((p->tcp_flags & TCP_RST) && !connection_reset_is_sure(skb, p, &k, c.ctx.from))
 		return FAST_NOT;
 	c.ctx.tag = flow_tag(&k);
 	if (tcp_opens(p->tcp_flags)) {

@@ -223,9 +223,11 @@ static __always_inline void track_move(struct scratch *s)
 		flow_demote(SCRATCH_PACKET);
 }
 
-/* Whether the packet is the last ACK of its connection. */
+/* Whether the packet is the last one of its connection. A RST that leaves the VPC isn't: it may get lost on its way. */
 static __always_inline int track_is_last(const struct scratch *s, __u32 from)
 {
+	if (s->packet.sure_reset && (s->via || !s->fl.eni[(from ^ 1) & 1]))
+		return 0;
 	return s->in_flow && s->packet.proto == IPPROTO_TCP && tcp_over(&s->fl, &s->packet, from);
 }
 

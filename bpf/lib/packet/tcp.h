@@ -65,11 +65,14 @@ static __always_inline void tcp_fin(struct vpc_flow *f, const struct packet *p, 
 	f->last_ack = (__u16)(p->seq_end + 1);
 }
 
-/* Whether the segment is the connection's last ACK. f: the flow before the segment. */
+/* Whether the segment ends the connection: it is the last ACK, or a RST that the receiver will accept. f: the flow
+ * before the segment. */
 static __always_inline int tcp_over(const struct vpc_flow *f, const struct packet *p, __u32 from)
 {
 	__u8 wanted = from ? VPC_FLOW_LAST_ACK_RESPONDER : VPC_FLOW_LAST_ACK_OPENER;
 
+	if (p->sure_reset)
+		return f->state != VPC_FLOW_TOMBSTONE;
 	return f->state == VPC_FLOW_CLOSING && (f->flags & wanted) && (p->tcp_flags & TCP_JUDGE) == TCP_ACK &&
 	       p->ack == f->last_ack;
 }
