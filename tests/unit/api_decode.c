@@ -43,6 +43,7 @@ static const struct {
 	[FIELD_EIP_ID] = {"\"eipalloc-1\"", "1"},
 	[FIELD_PUBLISH_ID] = {"\"pub-1\"", "1"},
 	[FIELD_PEERING_ID] = {"\"pcx-1\"", "1"},
+	[FIELD_COUNT_FLOWS] = {"true", "\"on\""},
 	[FIELD_FLOW_LOG_ID] = {"\"fl-1\"", "1"},
 	[FIELD_TRAFFIC] = {"\"reject\"", "1"},
 	[FIELD_INTERVAL] = {"60", "\"60\""},
