@@ -352,9 +352,9 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	if (r < 0)
 		return r;
 	gateways_start(e);
-	r = reconcile_start(e, reterr);
+	r = usage_start(e, reterr);
 	if (r == 0)
-		r = usage_start(e, reterr);
+		r = reconcile_start(e, reterr); /* may delete ENIs: metering keeps what they had counted */
 	if (r < 0)
 		return r;
 	r = note_store(e);

@@ -80,6 +80,22 @@ counted()
 	[ "$after" = "$before" ] || fail "before: $before, after: $after"
 }
 
+@test "a network interface that ends while vpcd is away: vpcd deletes it at its start, and keeps what it had counted" {
+	local before after
+	serve outside --tcp 7000
+	edge_vpc "$P" --internet
+	plug "$P-x" "$P-app" --delete-on-termination
+	can "$P-x" tcp "$OUTSIDE" 7000
+	before=$(moved "$P")
+	[ "${before##* }" -gt 0 ]
+	vpcd_stop KILL
+	ip netns del "$(netns_of "$P-x")"
+	vpcd_start
+	[ "$(ctl -o json eni list | jq --arg name "$P-x" "[.[] | select(.name == \$name)] | length")" -eq 0 ]
+	after=$(moved "$P")
+	[ "$after" = "$before" ] || fail "before: $before, after: $after"
+}
+
 @test "a VPC that is gone keeps its hours under its last name; a new VPC begins at 0" {
 	local before id
 	serve outside --tcp 7000 --udp 7000
