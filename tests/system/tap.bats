@@ -52,7 +52,7 @@ guest()
 	[ -e "/run/netns/$(netns_of "$name")" ] || netns_add "$name"
 	background "$name" "$GUEST_TOOL" --socket "$TAPS" --eni "$name" --ready "$ready" "$@"
 	GUEST=$!
-	wait_for 5 test -e "$ready"
+	wait_for 30 test -e "$ready" # a busy machine takes seconds to start it
 }
 
 # address NAME: what a guest would have by DHCP.
