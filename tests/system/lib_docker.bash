@@ -51,6 +51,7 @@ docker_start()
 	nsenter --mount="$(mounts)" containerd --root "$DOCKER_ROOM/containerd" --state "$SOCKETS/c" --address "$SOCKETS/c.sock" \
 		--config /dev/null >"$DOCKER_ROOM/containerd.log" 2>&1 3>&- &
 	echo $! >"$DOCKER_ROOM/containerd.pid"
+	# shellcheck disable=SC2119 # tests give options, this start has none
 	plugin_start
 	dockerd_start
 	cp /bin/busybox "$DOCKER_ROOM/image/bin/"
@@ -71,6 +72,7 @@ in_docker()
 }
 
 # plugin_start [OPTION]…
+# shellcheck disable=SC2120 # tests give them
 plugin_start()
 {
 	nsenter --mount="$(mounts)" "$BUILD/vpc-docker" --socket "$VPCD_SOCKET" --plugin-socket /run/docker/plugins/vpc.sock \

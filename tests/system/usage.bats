@@ -53,7 +53,7 @@ counted()
 @test "a kill of vpcd, and what passes while it is gone, are neither lost nor counted twice" {
 	local n
 	serve outside --tcp 7000 --udp 7000
-	for n in 1 2 3; do
+	for _ in 1 2 3; do
 		can n tcp "$OUTSIDE" 7000
 		vpcd_stop KILL
 		can n tcp "$OUTSIDE" 7000
