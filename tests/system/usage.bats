@@ -51,7 +51,6 @@ counted()
 }
 
 @test "a kill of vpcd, and what passes while it is gone, are neither lost nor counted twice" {
-	local n
 	serve outside --tcp 7000 --udp 7000
 	for _ in 1 2 3; do
 		can n tcp "$OUTSIDE" 7000
