@@ -13,7 +13,6 @@
 
 #include <vpc/json.h>
 
-#include "cli/lib/client.h"
 #include "cli/libvirt/libvirt.h"
 
 extern char **environ;
@@ -73,22 +72,19 @@ static int known_domains(const char *uri, json_t **ret, struct libvirt_error *re
 
 int clean_run(struct http *h, const char *uri, struct libvirt_error *reterr)
 {
-	_cleanup_json_ json_t *reply = NULL, *known = NULL;
+	_cleanup_json_ json_t *enis = NULL, *known = NULL;
 	struct vpcd_failure failure;
 	json_t *eni;
 	size_t i;
 	/* first the ENIs: libvirt knows a domain before it has one */
-	int r = vpcd_call(h, "GET", client_path("enis", NULL, NULL, NULL), NULL, &reply, &failure);
+	int r = list_enis(h, NULL, &enis, reterr);
 
-	if (r < 0)
-		return libvirt_failed(r, &failure, reterr);
-	r = known_domains(uri, &known, reterr);
+	if (r == 0)
+		r = known_domains(uri, &known, reterr);
 	if (r < 0)
 		return r;
-	json_array_foreach (json_object_get(reply, "enis"), i, eni) {
-		const char *domain = workload_tag(eni, "libvirt", "domain");
-
-		if (!domain || json_object_get(known, domain))
+	json_array_foreach (enis, i, eni) {
+		if (json_object_get(known, workload_tag(eni, "libvirt", "domain")))
 			continue;
 		r = workload_delete(h, NULL, eni, &failure);
 		if (r < 0)

@@ -16,8 +16,7 @@
 #include "cli/lib/client.h"
 #include "cli/libvirt/libvirt.h"
 
-/* ENIs of the domain, an owned list. */
-static int list_own(struct http *h, const char *uuid, json_t **ret, struct libvirt_error *reterr)
+int list_enis(struct http *h, const char *uuid, json_t **ret, struct libvirt_error *reterr)
 {
 	_cleanup_json_ json_t *reply = NULL, *own = json_array();
 	struct vpcd_failure failure;
@@ -30,7 +29,7 @@ static int list_own(struct http *h, const char *uuid, json_t **ret, struct libvi
 	json_array_foreach (json_object_get(reply, "enis"), i, eni) {
 		const char *domain = workload_tag(eni, "libvirt", "domain");
 
-		if (domain && !strcmp(domain, uuid) && json_array_append(own, eni) < 0)
+		if (domain && (!uuid || !strcmp(domain, uuid)) && json_array_append(own, eni) < 0)
 			return libvirt_fail(reterr, "out of memory");
 	}
 	*ret = TAKE_PTR(own);
@@ -215,7 +214,7 @@ int hook_prepare(struct http *h, const struct domain *d, struct libvirt_error *r
 	struct libvirt_error ignored;
 	json_t *interface;
 	size_t i;
-	int r = list_own(h, d->uuid, &own, reterr);
+	int r = list_enis(h, d->uuid, &own, reterr);
 
 	if (r < 0)
 		return r;
@@ -242,7 +241,7 @@ int hook_release(struct http *h, const struct domain *d, struct libvirt_error *r
 	_cleanup_json_ json_t *own = NULL;
 	json_t *eni;
 	size_t i;
-	int r = list_own(h, d->uuid, &own, reterr);
+	int r = list_enis(h, d->uuid, &own, reterr);
 
 	if (r < 0)
 		return r;

@@ -41,6 +41,9 @@ void domain_clear(struct domain *d);
  * metadata has become. -EINVAL: *reterr says why. */
 int domain_parse(const char *xml, size_t size, bool interfaces, struct domain *ret, struct libvirt_error *reterr);
 
+/* ENIs of the domain, or of all domains if uuid is NULL. The caller releases the list. */
+int list_enis(struct http *h, const char *uuid, json_t **ret, struct libvirt_error *reterr);
+
 /* Before the domain starts: each interface has its ENI, attached to a link of the host. On failure none is attached. */
 int hook_prepare(struct http *h, const struct domain *d, struct libvirt_error *reterr);
 /* The domain's interfaces are there, and it is about to run. */
