@@ -2,7 +2,8 @@
 # shellcheck shell=bash disable=SC2154
 # Debian's libvirtd for libvirt.bats, with configuration and state of its own, in a mount namespace of its own and in the test's
 # network namespace. `load lib` comes first. Its qemu.conf differs from the packaged one by what this place lacks: AppArmor,
-# cgroups, virtlogd, and the user libvirt-qemu. QEMU's seccomp sandbox is on, as everywhere.
+# cgroups, virtlogd. The user libvirt-qemu, whom libvirtd wants even where another one is configured, comes with the package
+# libvirt-daemon-system, which would start services. QEMU's seccomp sandbox is on, as everywhere.
 
 UID_OF_QEMU=12345
 
@@ -22,6 +23,10 @@ libvirt_start()
 	virt sh -c 'for d in /run /etc/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt; do
 			mkdir -p "$d" && mount -t tmpfs -o mode=755 libvirt "$d" || exit 1
 		done
+		cp /etc/passwd /etc/group /run/ || exit 1
+		printf "libvirt-qemu:x:%s:%s::/var/lib/libvirt:/usr/sbin/nologin\n" "$1" "$1" >>/run/passwd
+		printf "libvirt-qemu:x:%s:\n" "$1" >>/run/group
+		mount --bind /run/passwd /etc/passwd && mount --bind /run/group /etc/group || exit 1
 		mkdir -p /etc/libvirt/hooks/qemu.d
 		printf "%s\n" "security_driver = \"none\"" "cgroup_controllers = []" "stdio_handler = \"file\"" \
 			"user = \"+$1\"" "group = \"+$1\"" >/etc/libvirt/qemu.conf
@@ -53,7 +58,7 @@ libvirt_end()
 	local domain
 	[ -e "$BATS_FILE_TMPDIR/mounts" ] || return 0
 	if [ -e "$BATS_FILE_TMPDIR/libvirtd.pid" ]; then
-		for domain in $(timeout 20 virt virsh -q -c qemu:///system list --name); do
+		for domain in $(virsh list --name); do
 			virsh destroy "$domain" >/dev/null
 		done
 		libvirtd_end TERM
