@@ -186,3 +186,25 @@ Test(cli_docker, without_vpcd_docker_is_told)
 
 	expect_reply(r, "{\"Err\":\"vpcd: no daemon at /nonexistent/vpcd.sock");
 }
+
+Test(cli_docker, an_interval_that_is_no_number_of_seconds_is_refused)
+{
+	static const char *const wrong[] = {"''",   "-1", "+5", "1.5", "5s", "' 5'", "86401", "18446744073709551617",
+					    "often"};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		_cleanup_free_ char *line = NULL;
+		struct cli_result r;
+
+		/* one that is taken would start the driver */
+		cr_assert(
+			asprintf(&line,
+				 "--version >/dev/null; dir=$(mktemp -d); timeout 5 \"${VPCCTL%%ctl}-docker\" "
+				 "--state-dir \"$dir/s\" --plugin-socket \"$dir/p/vpc.sock\" --reconcile-interval %s; "
+				 "r=$?; rm -r \"$dir\"; exit $r",
+				 wrong[i]) > 0);
+		r = cli_run(d, line);
+		cr_assert_eq(r.status, 2, "%s: %d", wrong[i], r.status);
+		cr_assert_not_null(strstr(r.err, "is not a number of seconds from 0 to 86400"), "%s", r.err);
+	}
+}
