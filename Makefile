@@ -49,7 +49,7 @@ CLI_SRC := $(wildcard cli/lib/*.c cli/declare/*.c cli/declare/kinds/*.c cli/vpcc
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 DECLARE_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/declare/*.c cli/declare/kinds/*.c) cli/lib/nearest.c cli/lib/yaml.c)
 # What the plugins of container engines share.
-PLUGIN_SRC = cli/lib/client.c cli/lib/http.c cli/lib/unreachable.c cli/lib/vpcd.c cli/lib/wait.c cli/lib/workload_groups.c cli/lib/workload_netns.c
+PLUGIN_SRC = cli/lib/client.c cli/lib/http.c cli/lib/plugin.c cli/lib/unreachable.c cli/lib/vpcd.c cli/lib/wait.c cli/lib/workload_groups.c cli/lib/workload_netns.c
 CNI_SRC := $(wildcard cli/cni/*.c) $(PLUGIN_SRC)
 CNI_OBJ := $(CNI_SRC:%.c=$(BUILD)/%.o)
 DOCKER_SRC := $(wildcard cli/docker/*.c) $(PLUGIN_SRC)

@@ -107,7 +107,7 @@ static json_t *groups_of(const struct pending *p, const json_t *container)
 	const char *label =
 		json_member_text(json_object_get(json_object_get(container, "Config"), "Labels"), GROUPS_LABEL);
 	_cleanup_network_ struct network n = {0};
-	struct docker_error error;
+	struct plugin_error error;
 	json_t *groups = NULL;
 
 	if (!label || network_load(p->network, &n, &error) < 0)
@@ -150,7 +150,7 @@ static bool settle(struct http *h, const struct pending *p, const json_t *networ
 {
 	const char *id = container_of(network, p->endpoint);
 	_cleanup_json_ json_t *container = NULL, *eni = NULL;
-	struct docker_error error;
+	struct plugin_error error;
 	struct endpoint e;
 
 	if (!id || ask_object("containers", id, "/json", &container) < 0)

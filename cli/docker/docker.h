@@ -12,7 +12,7 @@
 
 #include <vpc/cleanup.h>
 
-#include "cli/lib/vpcd.h"
+#include "cli/lib/plugin.h"
 
 /* Of ENIs that have an address for an endpoint that is to come: "docker/reserved" = id of the subnet. */
 #define TAG_RESERVED "reserved"
@@ -28,20 +28,11 @@ struct docker {
 /* Set once before the server starts. */
 extern struct docker docker;
 
-/* What Docker shows to its user. */
-struct docker_error {
-	char text[1024];
-};
-/* Fills *e; returns -EINVAL, for `return docker_fail(…)`. */
-PRINTF_LIKE(2, 3) int docker_fail(struct docker_error *e, const char *format, ...);
-int docker_oom(struct docker_error *e);
-/* Fills *e from a failed request to vpcd; returns r. */
-int docker_failed(int r, const struct vpcd_failure *failure, struct docker_error *e);
 /* A connection to vpcd for one request of Docker's; NULL: out of memory. */
 struct http *docker_vpcd(void);
 
 /* A request of Docker's: its body, and the reply, owned. *ret NULL: {}. */
-typedef int (*docker_fn)(const json_t *body, json_t **ret, struct docker_error *reterr);
+typedef int (*docker_fn)(const json_t *body, json_t **ret, struct plugin_error *reterr);
 
 /* --- networks (network.c) ---------------------------------------------------------------------------------------- */
 
@@ -56,20 +47,20 @@ struct network {
 void network_clear(struct network *n);
 #define _cleanup_network_ _cleanup_(network_clear)
 /* The network of that id, as it was kept. */
-int network_load(const char *id, struct network *ret, struct docker_error *reterr);
+int network_load(const char *id, struct network *ret, struct plugin_error *reterr);
 /* The groups of a container that asks for these ("web,db"; NULL: it doesn't): *ret is owned, NULL: the VPC's default
  * group. Refused where the network doesn't allow one. */
-int network_groups(const struct network *n, const char *asked, json_t **ret, struct docker_error *reterr);
+int network_groups(const struct network *n, const char *asked, json_t **ret, struct plugin_error *reterr);
 void network_forget(const char *id);
 
-int network_create(const json_t *body, json_t **ret, struct docker_error *reterr);
-int network_delete(const json_t *body, json_t **ret, struct docker_error *reterr);
+int network_create(const json_t *body, json_t **ret, struct plugin_error *reterr);
+int network_delete(const json_t *body, json_t **ret, struct plugin_error *reterr);
 
 /* --- addresses (ipam.c, reservation.c) --------------------------------------------------------------------------- */
 
-int pool_request(const json_t *body, json_t **ret, struct docker_error *reterr);
-int address_request(const json_t *body, json_t **ret, struct docker_error *reterr);
-int address_release(const json_t *body, json_t **ret, struct docker_error *reterr);
+int pool_request(const json_t *body, json_t **ret, struct plugin_error *reterr);
+int address_request(const json_t *body, json_t **ret, struct plugin_error *reterr);
+int address_release(const json_t *body, json_t **ret, struct plugin_error *reterr);
 
 /* Whose reserved ENI has an address of a subnet. The id is copied; -ENOENT: nobody's. */
 int reservation_find(const char *subnet_id, const char *address, char ret[64]);
@@ -77,7 +68,7 @@ int reservation_find(const char *subnet_id, const char *address, char ret[64]);
 bool reservation_put(const char *subnet_id, const json_t *eni);
 void reservation_drop(const char *subnet_id, const char *address);
 /* Reads them from vpcd, once: before the others are used. */
-int reservation_load(struct http *h, struct docker_error *reterr);
+int reservation_load(struct http *h, struct plugin_error *reterr);
 /* The change eni.create of a reserved ENI; what is NULL is left to vpcd. Owned; NULL: out of memory. */
 json_t *reservation_create(const char *subnet_id, const char *ip, const char *ip6, const char *mac);
 
@@ -91,15 +82,15 @@ struct endpoint {
 };
 void endpoint_set(struct endpoint *e, const char *network, const char *id);
 /* What every request about an endpoint names. */
-int endpoint_read(const json_t *body, struct endpoint *ret, struct docker_error *reterr);
+int endpoint_read(const json_t *body, struct endpoint *ret, struct plugin_error *reterr);
 /* The endpoint's ENI, owned; *ret NULL: it has none. */
-int endpoint_find(struct http *h, const struct workload *w, json_t **ret, struct docker_error *reterr);
-int endpoint_create(const json_t *body, json_t **ret, struct docker_error *reterr);
-int endpoint_delete(const json_t *body, json_t **ret, struct docker_error *reterr);
-int endpoint_join(const json_t *body, json_t **ret, struct docker_error *reterr);
-int endpoint_leave(const json_t *body, json_t **ret, struct docker_error *reterr);
-int endpoint_publish(const json_t *body, json_t **ret, struct docker_error *reterr);
-int endpoint_unpublish(const json_t *body, json_t **ret, struct docker_error *reterr);
+int endpoint_find(struct http *h, const struct workload *w, json_t **ret, struct plugin_error *reterr);
+int endpoint_create(const json_t *body, json_t **ret, struct plugin_error *reterr);
+int endpoint_delete(const json_t *body, json_t **ret, struct plugin_error *reterr);
+int endpoint_join(const json_t *body, json_t **ret, struct plugin_error *reterr);
+int endpoint_leave(const json_t *body, json_t **ret, struct plugin_error *reterr);
+int endpoint_publish(const json_t *body, json_t **ret, struct plugin_error *reterr);
+int endpoint_unpublish(const json_t *body, json_t **ret, struct plugin_error *reterr);
 
 /* --- containers (container.c, stray.c) --------------------------------------------------------------------------- */
 

@@ -19,12 +19,12 @@ void endpoint_set(struct endpoint *e, const char *network, const char *id)
 	e->workload = (struct workload){.engine = "docker", .network = network, .key = "endpoint", .id = e->id};
 }
 
-int endpoint_read(const json_t *body, struct endpoint *ret, struct docker_error *reterr)
+int endpoint_read(const json_t *body, struct endpoint *ret, struct plugin_error *reterr)
 {
 	const char *network = json_member_text(body, "NetworkID"), *id = json_member_text(body, "EndpointID");
 
 	if (!network || !id || strlen(id) < ENDPOINT_ID_CHARS || strchr(id, ':'))
-		return docker_fail(reterr, "the request has no NetworkID or EndpointID");
+		return plugin_fail(reterr, "the request has no NetworkID or EndpointID");
 	endpoint_set(ret, network, id);
 	return 0;
 }
@@ -91,7 +91,7 @@ static int describe(const json_t *interface, const json_t *eni, json_t **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-int endpoint_create(const json_t *body, json_t **ret, struct docker_error *reterr)
+int endpoint_create(const json_t *body, json_t **ret, struct plugin_error *reterr)
 {
 	const json_t *interface = json_object_get(body, "Interface");
 	const char *asked = json_member_text(json_object_get(body, "Options"), GROUPS);
@@ -103,7 +103,7 @@ int endpoint_create(const json_t *body, json_t **ret, struct docker_error *reter
 	struct vpcd_failure failure;
 	struct endpoint e;
 	char id[64];
-	int r = h ? endpoint_read(body, &e, reterr) : docker_oom(reterr);
+	int r = h ? endpoint_read(body, &e, reterr) : plugin_oom(reterr);
 
 	if (r == 0)
 		r = network_load(e.workload.network, &n, reterr);
@@ -118,24 +118,24 @@ int endpoint_create(const json_t *body, json_t **ret, struct docker_error *reter
 	else
 		changes = make_changes(&n, &e.workload, ip, ip6, mac && *mac ? mac : NULL, groups);
 	if (!changes)
-		return docker_oom(reterr);
+		return plugin_oom(reterr);
 	r = vpcd_transaction(h, NULL, changes, &results, &failure);
 	if (r < 0)
-		return docker_failed(r, &failure, reterr);
-	return describe(interface, json_array_get(results, 0), ret) < 0 ? docker_oom(reterr) : 0;
+		return plugin_failed(r, &failure, reterr);
+	return describe(interface, json_array_get(results, 0), ret) < 0 ? plugin_oom(reterr) : 0;
 }
 
-int endpoint_find(struct http *h, const struct workload *w, json_t **ret, struct docker_error *reterr)
+int endpoint_find(struct http *h, const struct workload *w, json_t **ret, struct plugin_error *reterr)
 {
 	struct vpcd_failure failure;
 	int r = workload_find(h, NULL, w, ret, &failure);
 
-	return r < 0 ? docker_failed(r, &failure, reterr) : 0;
+	return r < 0 ? plugin_failed(r, &failure, reterr) : 0;
 }
 
 /* An ENI whose address Docker releases later is reserved again, in the same transaction that deletes it. 1: it changed
  * meanwhile. */
-static int delete_once(struct http *h, const json_t *eni, struct docker_error *reterr)
+static int delete_once(struct http *h, const json_t *eni, struct plugin_error *reterr)
 {
 	const char *id = json_member_text(eni, "id"), *subnet_id = workload_tag(eni, "docker", TAG_RESERVED);
 	bool attached = json_is_object(json_object_get(eni, "attachment"));
@@ -150,24 +150,24 @@ static int delete_once(struct http *h, const json_t *eni, struct docker_error *r
 	    (subnet_id && json_array_append_new(changes, reservation_create(subnet_id, json_member_text(eni, "ip"),
 									    json_member_text(eni, "ip6"),
 									    json_member_text(eni, "mac"))) < 0))
-		return docker_oom(reterr);
+		return plugin_oom(reterr);
 	r = vpcd_transaction(h, NULL, changes, &results, &failure);
 	if (r < 0 && failure.status == 404)
 		return 0;
 	if (r < 0 && !strcmp(failure.code, "IncorrectState"))
 		return 1;
 	if (r < 0)
-		return docker_failed(r, &failure, reterr);
+		return plugin_failed(r, &failure, reterr);
 	if (subnet_id && !reservation_put(subnet_id, json_array_get(results, json_array_size(results) - 1)))
-		return docker_oom(reterr);
+		return plugin_oom(reterr);
 	return 0;
 }
 
-int endpoint_delete(const json_t *body, json_t **ret, struct docker_error *reterr)
+int endpoint_delete(const json_t *body, json_t **ret, struct plugin_error *reterr)
 {
 	_cleanup_(http_freep) struct http *h = docker_vpcd();
 	struct endpoint e;
-	int r = h ? endpoint_read(body, &e, reterr) : docker_oom(reterr);
+	int r = h ? endpoint_read(body, &e, reterr) : plugin_oom(reterr);
 
 	(void)ret;
 	for (int tries = 0; r == 0 && tries < 4; tries++) {
@@ -181,65 +181,65 @@ int endpoint_delete(const json_t *body, json_t **ret, struct docker_error *reter
 			return 0;
 		r = r > 0 ? 0 : r;
 	}
-	return r < 0 ? r : docker_fail(reterr, "the network interface changes all the time; try again");
+	return r < 0 ? r : plugin_fail(reterr, "the network interface changes all the time; try again");
 }
 
 /* --- joining ----------------------------------------------------------------------------------------------------- */
 
-static int attach(struct http *h, const json_t *eni, const char *link, struct docker_error *reterr)
+static int attach(struct http *h, const json_t *eni, const char *link, struct plugin_error *reterr)
 {
 	_cleanup_json_ json_t *body = json_pack("{s:s, s:s}", "kind", "link", "ifname", link), *reply = NULL;
 	struct vpcd_failure failure;
 	int r;
 
 	if (!body)
-		return docker_oom(reterr);
+		return plugin_oom(reterr);
 	r = vpcd_call(h, "PUT", client_path("enis", json_member_text(eni, "id"), "attachment", NULL), body, &reply,
 		      &failure);
-	return r < 0 ? docker_failed(r, &failure, reterr) : 0;
+	return r < 0 ? plugin_failed(r, &failure, reterr) : 0;
 }
 
-static int detach(struct http *h, const json_t *eni, struct docker_error *reterr)
+static int detach(struct http *h, const json_t *eni, struct plugin_error *reterr)
 {
 	_cleanup_json_ json_t *reply = NULL;
 	struct vpcd_failure failure;
 	int r = vpcd_call(h, "DELETE", client_path("enis", json_member_text(eni, "id"), "attachment", NULL), NULL,
 			  &reply, &failure);
 
-	return r < 0 && failure.status != 404 ? docker_failed(r, &failure, reterr) : 0;
+	return r < 0 && failure.status != 404 ? plugin_failed(r, &failure, reterr) : 0;
 }
 
 /* The default route of IPv6 comes by a router advertisement: Docker can't add one before the link has its link-local
  * address, and starts no container then. */
 static int describe_join(struct http *h, const struct network *n, const char *link, json_t **ret,
-			 struct docker_error *reterr)
+			 struct plugin_error *reterr)
 {
 	_cleanup_json_ json_t *subnet = NULL;
 	struct vpcd_failure failure;
 	int r = vpcd_call(h, "GET", client_path("subnets", n->subnet_id, NULL, NULL), NULL, &subnet, &failure);
 
 	if (r < 0)
-		return docker_failed(r, &failure, reterr);
+		return plugin_failed(r, &failure, reterr);
 	*ret = json_pack("{s:{s:s, s:s}, s:O, s:[], s:b}", "InterfaceName", "SrcName", link, "DstPrefix", "eth",
 			 "Gateway", json_object_get(subnet, "gateway"), "StaticRoutes", "DisableGatewayService", 1);
-	return *ret ? 0 : docker_oom(reterr);
+	return *ret ? 0 : plugin_oom(reterr);
 }
 
-int endpoint_join(const json_t *body, json_t **ret, struct docker_error *reterr)
+int endpoint_join(const json_t *body, json_t **ret, struct plugin_error *reterr)
 {
 	_cleanup_json_ json_t *eni = NULL;
 	_cleanup_network_ struct network n = {0};
 	_cleanup_(http_freep) struct http *h = docker_vpcd();
 	char link[IFNAMSIZ];
 	struct endpoint e;
-	int r = h ? endpoint_read(body, &e, reterr) : docker_oom(reterr);
+	int r = h ? endpoint_read(body, &e, reterr) : plugin_oom(reterr);
 
 	if (r == 0)
 		r = network_load(e.workload.network, &n, reterr);
 	if (r == 0)
 		r = endpoint_find(h, &e.workload, &eni, reterr);
 	if (r == 0 && !eni)
-		r = docker_fail(reterr,
+		r = plugin_fail(reterr,
 				"vpcd has no network interface of this endpoint any more; start the container again");
 	if (r < 0)
 		return r;
@@ -257,7 +257,7 @@ int endpoint_join(const json_t *body, json_t **ret, struct docker_error *reterr)
 }
 
 /* The link stays: Docker moves it back, and the endpoint joins again or is deleted. */
-int endpoint_leave(const json_t *body, json_t **ret, struct docker_error *reterr)
+int endpoint_leave(const json_t *body, json_t **ret, struct plugin_error *reterr)
 {
 	struct endpoint e;
 

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,29 +23,6 @@ struct docker docker = {
 	.state_dir = "/var/lib/vpc-docker",
 	.reconcile_s = 30,
 };
-
-int docker_fail(struct docker_error *e, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(e->text, sizeof(e->text), format, ap);
-	va_end(ap);
-	return -EINVAL;
-}
-
-int docker_oom(struct docker_error *e)
-{
-	docker_fail(e, "vpc-docker is out of memory");
-	return -ENOMEM;
-}
-
-int docker_failed(int r, const struct vpcd_failure *failure, struct docker_error *e)
-{
-	docker_fail(e, "vpcd: %s%s%.400s", failure->text, failure->detail[0] && failure->no_reply ? "; " : "",
-		    failure->no_reply ? failure->detail : "");
-	return r;
-}
 
 struct http *docker_vpcd(void)
 {

@@ -18,7 +18,7 @@
 #define ANY_PORT_TRIES 64u
 
 static int publish_at(struct http *h, const json_t *eni, const json_t *mapping, unsigned host_port, bool *ret_taken,
-		      struct docker_error *reterr)
+		      struct plugin_error *reterr)
 {
 	const char *address = json_member_text(mapping, "HostIP");
 	json_int_t protocol = json_integer_value(json_object_get(mapping, "Proto"));
@@ -34,13 +34,13 @@ static int publish_at(struct http *h, const json_t *eni, const json_t *mapping, 
 			    "from_port", json_integer_value(json_object_get(mapping, "Port")), "host_from_port",
 			    (json_int_t)host_port, "host_address", address);
 	if (!changes)
-		return docker_oom(reterr);
+		return plugin_oom(reterr);
 	r = vpcd_transaction(h, NULL, changes, &results, &failure);
 	*ret_taken = r < 0 && !strcmp(failure.code, "InvalidIPAddress.InUse");
-	return r < 0 ? docker_failed(r, &failure, reterr) : 0;
+	return r < 0 ? plugin_failed(r, &failure, reterr) : 0;
 }
 
-static int publish(struct http *h, const json_t *eni, const json_t *mapping, struct docker_error *reterr)
+static int publish(struct http *h, const json_t *eni, const json_t *mapping, struct plugin_error *reterr)
 {
 	json_int_t protocol = json_integer_value(json_object_get(mapping, "Proto"));
 	json_int_t low = json_integer_value(json_object_get(mapping, "HostPort"));
@@ -51,7 +51,7 @@ static int publish(struct http *h, const json_t *eni, const json_t *mapping, str
 	int r = -EINVAL;
 
 	if (protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP)
-		return docker_fail(reterr, "only ports of tcp and udp can be published");
+		return plugin_fail(reterr, "only ports of tcp and udp can be published");
 	for (unsigned i = 0; i < tries; i++) {
 		unsigned port = low ? (unsigned)low + i
 				    : ANY_PORT_LOW + (start + i * 7919) % (ANY_PORT_HIGH - ANY_PORT_LOW + 1);
@@ -63,32 +63,32 @@ static int publish(struct http *h, const json_t *eni, const json_t *mapping, str
 	return r;
 }
 
-int endpoint_publish(const json_t *body, json_t **ret, struct docker_error *reterr)
+int endpoint_publish(const json_t *body, json_t **ret, struct plugin_error *reterr)
 {
 	json_t *map = json_object_get(json_object_get(body, "Options"), PORT_MAP), *mapping;
 	_cleanup_json_ json_t *eni = NULL;
 	_cleanup_(http_freep) struct http *h = docker_vpcd();
 	struct endpoint w;
 	size_t i;
-	int r = h ? endpoint_read(body, &w, reterr) : docker_oom(reterr);
+	int r = h ? endpoint_read(body, &w, reterr) : plugin_oom(reterr);
 
 	(void)ret;
 	if (r < 0 || json_array_size(map) == 0)
 		return r;
 	r = endpoint_find(h, &w.workload, &eni, reterr);
 	if (r == 0 && !eni)
-		r = docker_fail(reterr,
+		r = plugin_fail(reterr,
 				"vpcd has no network interface of this endpoint any more; start the container again");
 	json_array_foreach (map, i, mapping)
 		if (r == 0)
 			r = publish(h, eni, mapping, reterr);
 	/* Docker starts no container then, and says why; what was published must not stay */
 	if (r < 0 && eni)
-		endpoint_unpublish(body, ret, &(struct docker_error){0});
+		endpoint_unpublish(body, ret, &(struct plugin_error){0});
 	return r;
 }
 
-int endpoint_unpublish(const json_t *body, json_t **ret, struct docker_error *reterr)
+int endpoint_unpublish(const json_t *body, json_t **ret, struct plugin_error *reterr)
 {
 	_cleanup_json_ json_t *eni = NULL, *list = NULL, *changes = json_array(), *results = NULL;
 	_cleanup_(http_freep) struct http *h = docker_vpcd();
@@ -96,7 +96,7 @@ int endpoint_unpublish(const json_t *body, json_t **ret, struct docker_error *re
 	struct endpoint w;
 	json_t *item;
 	size_t i;
-	int r = h && changes ? endpoint_read(body, &w, reterr) : docker_oom(reterr);
+	int r = h && changes ? endpoint_read(body, &w, reterr) : plugin_oom(reterr);
 
 	(void)ret;
 	if (r == 0)
@@ -110,5 +110,5 @@ int endpoint_unpublish(const json_t *body, json_t **ret, struct docker_error *re
 								 json_member_text(item, "id")));
 	if (r == 0 && json_array_size(changes) > 0)
 		r = vpcd_transaction(h, NULL, changes, &results, &failure);
-	return r < 0 && failure.status != 404 ? docker_failed(r, &failure, reterr) : 0;
+	return r < 0 && failure.status != 404 ? plugin_failed(r, &failure, reterr) : 0;
 }

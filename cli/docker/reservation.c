@@ -73,7 +73,7 @@ void reservation_drop(const char *subnet_id, const char *address)
 	pthread_mutex_unlock(&lock);
 }
 
-int reservation_load(struct http *h, struct docker_error *reterr)
+int reservation_load(struct http *h, struct plugin_error *reterr)
 {
 	static bool loaded;
 	static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
@@ -94,7 +94,7 @@ int reservation_load(struct http *h, struct docker_error *reterr)
 	}
 	loaded |= r == 0;
 	pthread_mutex_unlock(&loading);
-	return r < 0 ? docker_failed(r, &failure, reterr) : 0;
+	return r < 0 ? plugin_failed(r, &failure, reterr) : 0;
 }
 
 /* Tags of a reserved ENI. Owned; NULL: out of memory. */

@@ -23,43 +23,43 @@
 
 /* --- answers that need nobody ------------------------------------------------------------------------------------ */
 
-static int activate(const json_t *body, json_t **ret, struct docker_error *reterr)
+static int activate(const json_t *body, json_t **ret, struct plugin_error *reterr)
 {
 	(void)body;
 	*ret = json_pack("{s:[s, s]}", "Implements", "NetworkDriver", "IpamDriver");
-	return *ret ? 0 : docker_oom(reterr);
+	return *ret ? 0 : plugin_oom(reterr);
 }
 
-static int network_capabilities(const json_t *body, json_t **ret, struct docker_error *reterr)
+static int network_capabilities(const json_t *body, json_t **ret, struct plugin_error *reterr)
 {
 	(void)body;
 	*ret = json_pack("{s:s, s:s}", "Scope", "local", "ConnectivityScope", "local");
-	return *ret ? 0 : docker_oom(reterr);
+	return *ret ? 0 : plugin_oom(reterr);
 }
 
 /* The MAC, which Docker then chooses first, tells that an IPv4 and an IPv6 address are for one endpoint. */
-static int ipam_capabilities(const json_t *body, json_t **ret, struct docker_error *reterr)
+static int ipam_capabilities(const json_t *body, json_t **ret, struct plugin_error *reterr)
 {
 	(void)body;
 	*ret = json_pack("{s:b}", "RequiresMACAddress", 1);
-	return *ret ? 0 : docker_oom(reterr);
+	return *ret ? 0 : plugin_oom(reterr);
 }
 
-static int address_spaces(const json_t *body, json_t **ret, struct docker_error *reterr)
+static int address_spaces(const json_t *body, json_t **ret, struct plugin_error *reterr)
 {
 	(void)body;
 	*ret = json_pack("{s:s, s:s}", "LocalDefaultAddressSpace", "vpc", "GlobalDefaultAddressSpace", "vpc");
-	return *ret ? 0 : docker_oom(reterr);
+	return *ret ? 0 : plugin_oom(reterr);
 }
 
-static int endpoint_info(const json_t *body, json_t **ret, struct docker_error *reterr)
+static int endpoint_info(const json_t *body, json_t **ret, struct plugin_error *reterr)
 {
 	(void)body;
 	*ret = json_pack("{s:{}}", "Value");
-	return *ret ? 0 : docker_oom(reterr);
+	return *ret ? 0 : plugin_oom(reterr);
 }
 
-static int nothing(const json_t *body, json_t **ret, struct docker_error *reterr)
+static int nothing(const json_t *body, json_t **ret, struct plugin_error *reterr)
 {
 	(void)body, (void)ret, (void)reterr;
 	return 0;
@@ -141,7 +141,7 @@ static enum MHD_Result send_json(struct MHD_Connection *c, unsigned status, cons
 }
 
 /* Docker shows "Err" to its user. */
-static enum MHD_Result send_error(struct MHD_Connection *c, const char *path, const struct docker_error *error)
+static enum MHD_Result send_error(struct MHD_Connection *c, const char *path, const struct plugin_error *error)
 {
 	_cleanup_json_ json_t *json = json_pack("{s:o}", "Err", json_text_lossy(error->text));
 
@@ -161,20 +161,20 @@ static enum MHD_Result answer(struct MHD_Connection *c, const char *path, const 
 {
 	_cleanup_json_ json_t *body = NULL, *reply = NULL;
 	docker_fn fn = find_function(path);
-	struct docker_error error = {0};
+	struct plugin_error error = {0};
 	int r;
 
 	if (!fn) {
-		docker_fail(&error, "vpc-docker doesn't know %.128s", path);
+		plugin_fail(&error, "vpc-docker doesn't know %.128s", path);
 		return send_json(c, MHD_HTTP_NOT_FOUND, NULL);
 	}
 	if (b->failed) {
-		docker_fail(&error, "the request is too long");
+		plugin_fail(&error, "the request is too long");
 		return send_error(c, path, &error);
 	}
 	/* some requests have no body */
 	body = b->size ? json_loadb(b->text, b->size, JSON_REJECT_DUPLICATES, NULL) : json_object();
-	r = json_is_object(body) ? fn(body, &reply, &error) : docker_fail(&error, "the request is not a JSON object");
+	r = json_is_object(body) ? fn(body, &reply, &error) : plugin_fail(&error, "the request is not a JSON object");
 	return r < 0 ? send_error(c, path, &error) : send_json(c, MHD_HTTP_OK, reply);
 }
 

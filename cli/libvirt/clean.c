@@ -43,7 +43,7 @@ static int start_virsh(const char *uri, FILE **ret, pid_t *ret_pid)
 }
 
 /* {uuid: true} of all domains, owned. */
-static int known_domains(const char *uri, json_t **ret, struct libvirt_error *reterr)
+static int known_domains(const char *uri, json_t **ret, struct plugin_error *reterr)
 {
 	_cleanup_json_ json_t *known = json_object();
 	_cleanup_fclose_ FILE *f = NULL;
@@ -53,7 +53,7 @@ static int known_domains(const char *uri, json_t **ret, struct libvirt_error *re
 	int status = -1, r = start_virsh(uri, &f, &pid);
 
 	if (r < 0 && pid < 0)
-		return libvirt_fail(reterr, "virsh can't be run: %s; install libvirt-clients", strerror(-r));
+		return plugin_fail(reterr, "virsh can't be run: %s; install libvirt-clients", strerror(-r));
 	while (f && known && getline(&line, &size, f) > 0) {
 		line[strcspn(line, "\n")] = '\0';
 		if (*line && json_object_set_new(known, line, json_true()) < 0) {
@@ -62,15 +62,15 @@ static int known_domains(const char *uri, json_t **ret, struct libvirt_error *re
 		}
 	}
 	if (waitpid(pid, &status, 0) < 0 || status != 0)
-		return libvirt_fail(reterr, "libvirt (%s) doesn't say which domains there are; nothing was deleted",
-				    uri);
+		return plugin_fail(reterr, "libvirt (%s) doesn't say which domains there are; nothing was deleted",
+				   uri);
 	if (!f || !known)
-		return libvirt_fail(reterr, "out of memory");
+		return plugin_oom(reterr);
 	*ret = TAKE_PTR(known);
 	return 0;
 }
 
-int clean_run(struct http *h, const char *uri, struct libvirt_error *reterr)
+int clean_run(struct http *h, const char *uri, struct plugin_error *reterr)
 {
 	_cleanup_json_ json_t *enis = NULL, *known = NULL;
 	struct vpcd_failure failure;
@@ -88,7 +88,7 @@ int clean_run(struct http *h, const char *uri, struct libvirt_error *reterr)
 			continue;
 		r = workload_delete(h, NULL, eni, &failure);
 		if (r < 0)
-			return libvirt_failed(r, &failure, reterr);
+			return plugin_failed(r, &failure, reterr);
 		printf("%s: its domain is no more; deleted\n", json_member_text(eni, "name"));
 	}
 	return 0;

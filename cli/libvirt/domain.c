@@ -89,7 +89,7 @@ static void on_doctype(void *data, const xmlChar *name, const xmlChar *external,
 }
 
 /* Owned; NULL: *reterr says why. */
-static xmlDoc *read_document(const char *xml, size_t size, struct libvirt_error *reterr)
+static xmlDoc *read_document(const char *xml, size_t size, struct plugin_error *reterr)
 {
 	_cleanup_(xmlFreeParserCtxtp) xmlParserCtxt *context = xmlNewParserCtxt();
 	_cleanup_(xmlFreeDocp) xmlDoc *doc = NULL;
@@ -97,7 +97,7 @@ static xmlDoc *read_document(const char *xml, size_t size, struct libvirt_error 
 	const char *text;
 
 	if (!context || size > INT_MAX) {
-		libvirt_fail(reterr, "out of memory");
+		plugin_oom(reterr);
 		return NULL;
 	}
 	context->sax->internalSubset = on_doctype;
@@ -108,9 +108,9 @@ static xmlDoc *read_document(const char *xml, size_t size, struct libvirt_error 
 	error = xmlCtxtGetLastError(context);
 	text = error && error->message ? error->message : "it has no <domain>";
 	if (context->disableSAX && !error)
-		libvirt_fail(reterr, "the domain's XML has a document type; libvirt writes none");
+		plugin_fail(reterr, "the domain's XML has a document type; libvirt writes none");
 	else
-		libvirt_fail(reterr, "what is on stdin is not a domain's XML: %.*s", (int)strcspn(text, "\n"), text);
+		plugin_fail(reterr, "what is on stdin is not a domain's XML: %.*s", (int)strcspn(text, "\n"), text);
 	return NULL;
 }
 
@@ -118,7 +118,7 @@ static xmlDoc *read_document(const char *xml, size_t size, struct libvirt_error 
 
 static const char *const attributes[] = {"dev", "subnet", "vpc", "groups", "ip", "ip6"};
 
-static int check_attributes(const xmlNode *node, struct libvirt_error *reterr)
+static int check_attributes(const xmlNode *node, struct plugin_error *reterr)
 {
 	for (const xmlAttr *a = node->properties; a; a = a->next) {
 		bool known = false;
@@ -126,10 +126,10 @@ static int check_attributes(const xmlNode *node, struct libvirt_error *reterr)
 		for (size_t i = 0; i < ARRAY_SIZE(attributes); i++)
 			known |= !a->ns && !strcmp((const char *)a->name, attributes[i]);
 		if (!known)
-			return libvirt_fail(reterr,
-					    "metadata: <interface> has no attribute '%.64s'; it has dev, subnet, vpc, "
-					    "groups, ip, ip6",
-					    (const char *)a->name);
+			return plugin_fail(reterr,
+					   "metadata: <interface> has no attribute '%.64s'; it has dev, subnet, vpc, "
+					   "groups, ip, ip6",
+					   (const char *)a->name);
 	}
 	return 0;
 }
@@ -144,26 +144,26 @@ static xmlNode *find_device(const xmlNode *domain, const char *dev)
 	return node;
 }
 
-static int add_device(const xmlNode *domain, json_t *interface, const char *dev, struct libvirt_error *reterr)
+static int add_device(const xmlNode *domain, json_t *interface, const char *dev, struct plugin_error *reterr)
 {
 	const xmlNode *device = find_device(domain, dev);
 
 	if (!device)
-		return libvirt_fail(reterr,
-				    "metadata: dev '%.64s' is no interface of the domain; add <interface "
-				    "type='direct'><source dev='%.64s' mode='passthrough'/></interface>",
-				    dev, dev);
+		return plugin_fail(reterr,
+				   "metadata: dev '%.64s' is no interface of the domain; add <interface "
+				   "type='direct'><source dev='%.64s' mode='passthrough'/></interface>",
+				   dev, dev);
 	if (!has(child(device, "source"), "mode", "passthrough"))
-		return libvirt_fail(reterr, "interface '%.64s': its <source> must have mode='passthrough'", dev);
+		return plugin_fail(reterr, "interface '%.64s': its <source> must have mode='passthrough'", dev);
 	if (add_attribute(interface, "mac", child(device, "mac"), "address") < 0 ||
 	    add_attribute(interface, "target", child(device, "target"), "dev") < 0)
-		return libvirt_fail(reterr, "out of memory");
+		return plugin_oom(reterr);
 	if (!json_object_get(interface, "mac"))
-		return libvirt_fail(reterr, "interface '%.64s' has no <mac address>", dev);
+		return plugin_fail(reterr, "interface '%.64s' has no <mac address>", dev);
 	return 0;
 }
 
-static int read_groups(json_t *interface, struct libvirt_error *reterr)
+static int read_groups(json_t *interface, struct plugin_error *reterr)
 {
 	const char *text = json_member_text(interface, "groups");
 	json_t *list = NULL;
@@ -173,13 +173,13 @@ static int read_groups(json_t *interface, struct libvirt_error *reterr)
 		return 0;
 	r = groups_parse(text, &list);
 	if (r == -EINVAL)
-		return libvirt_fail(reterr, "metadata: groups='%.200s' is not a list of groups like web,db", text);
+		return plugin_fail(reterr, "metadata: groups='%.200s' is not a list of groups like web,db", text);
 	if (r < 0 || json_object_set_new(interface, "groups", list) < 0)
-		return libvirt_fail(reterr, "out of memory");
+		return plugin_oom(reterr);
 	return 0;
 }
 
-static int read_interface(const xmlNode *domain, const xmlNode *node, json_t *list, struct libvirt_error *reterr)
+static int read_interface(const xmlNode *domain, const xmlNode *node, json_t *list, struct plugin_error *reterr)
 {
 	_cleanup_json_ json_t *interface = json_object();
 	const char *dev;
@@ -191,46 +191,46 @@ static int read_interface(const xmlNode *domain, const xmlNode *node, json_t *li
 		return r;
 	for (i = 0; i < ARRAY_SIZE(attributes); i++)
 		if (add_attribute(interface, attributes[i], node, attributes[i]) < 0)
-			return libvirt_fail(reterr, "out of memory");
+			return plugin_oom(reterr);
 	dev = json_member_text(interface, "dev");
 	if (!dev || !*dev || strlen(dev) >= IF_NAMESIZE)
-		return libvirt_fail(reterr, "metadata: <interface> must have dev, a name of 1 to %d characters",
-				    IF_NAMESIZE - 1);
+		return plugin_fail(reterr, "metadata: <interface> must have dev, a name of 1 to %d characters",
+				   IF_NAMESIZE - 1);
 	if (!json_string_length(json_object_get(interface, "subnet")))
-		return libvirt_fail(reterr, "metadata: <interface dev='%.64s'> must have a subnet", dev);
+		return plugin_fail(reterr, "metadata: <interface dev='%.64s'> must have a subnet", dev);
 	json_array_foreach (list, i, other)
 		if (!strcmp(json_member_text(other, "dev"), dev))
-			return libvirt_fail(reterr, "metadata: dev '%.64s' is there twice", dev);
+			return plugin_fail(reterr, "metadata: dev '%.64s' is there twice", dev);
 	r = read_groups(interface, reterr);
 	if (r == 0)
 		r = add_device(domain, interface, dev, reterr);
 	if (r == 0 && json_array_append(list, interface) < 0)
-		return libvirt_fail(reterr, "out of memory");
+		return plugin_oom(reterr);
 	return r;
 }
 
-static int read_interfaces(const xmlNode *domain, const xmlNode *ours, json_t *list, struct libvirt_error *reterr)
+static int read_interfaces(const xmlNode *domain, const xmlNode *ours, json_t *list, struct plugin_error *reterr)
 {
 	int r = 0;
 
 	if (!is_named(ours, "interfaces"))
-		return libvirt_fail(reterr, "metadata: <%.64s> must be inside of <interfaces xmlns='%s'>",
-				    (const char *)ours->name, LIBVIRT_NAMESPACE);
+		return plugin_fail(reterr, "metadata: <%.64s> must be inside of <interfaces xmlns='%s'>",
+				   (const char *)ours->name, LIBVIRT_NAMESPACE);
 	for (const xmlNode *node = ours->children; node && r == 0; node = node->next) {
 		if (node->type != XML_ELEMENT_NODE)
 			continue;
 		if (!is_ours(node) || !is_named(node, "interface"))
-			return libvirt_fail(reterr, "metadata: <%.64s> is no <interface> of %s",
-					    (const char *)node->name, LIBVIRT_NAMESPACE);
+			return plugin_fail(reterr, "metadata: <%.64s> is no <interface> of %s",
+					   (const char *)node->name, LIBVIRT_NAMESPACE);
 		if (json_array_size(list) == LIBVIRT_INTERFACES_MAX)
-			return libvirt_fail(reterr, "metadata: more than %u interfaces", LIBVIRT_INTERFACES_MAX);
+			return plugin_fail(reterr, "metadata: more than %u interfaces", LIBVIRT_INTERFACES_MAX);
 		r = read_interface(domain, node, list, reterr);
 	}
 	return r;
 }
 
 static int read_metadata(const xmlNode *domain, bool interfaces, struct domain *d, json_t *list,
-			 struct libvirt_error *reterr)
+			 struct plugin_error *reterr)
 {
 	const xmlNode *metadata = child(domain, "metadata");
 
@@ -247,7 +247,7 @@ static int read_metadata(const xmlNode *domain, bool interfaces, struct domain *
 	return 0;
 }
 
-int domain_parse(const char *xml, size_t size, bool interfaces, struct domain *ret, struct libvirt_error *reterr)
+int domain_parse(const char *xml, size_t size, bool interfaces, struct domain *ret, struct plugin_error *reterr)
 {
 	_cleanup_(xmlFreeDocp) xmlDoc *doc = read_document(xml, size, reterr);
 	_cleanup_json_ json_t *json = json_pack("{s:[]}", "interfaces");
@@ -260,11 +260,11 @@ int domain_parse(const char *xml, size_t size, bool interfaces, struct domain *r
 	root = xmlDocGetRootElement(doc);
 	if (!json || add_content(json, "uuid", child(root, "uuid")) < 0 ||
 	    add_content(json, "name", child(root, "name")) < 0)
-		return libvirt_fail(reterr, "out of memory");
+		return plugin_oom(reterr);
 	d.uuid = json_member_text(json, "uuid");
 	d.name = json_member_text(json, "name");
 	if (!d.uuid || !d.name || strlen(d.uuid) != UUID_CHARS || strspn(d.uuid, "0123456789abcdef-") != UUID_CHARS)
-		return libvirt_fail(reterr, "the domain's XML has no name or no uuid");
+		return plugin_fail(reterr, "the domain's XML has no name or no uuid");
 	r = read_metadata(root, interfaces, &d, json_object_get(json, "interfaces"), reterr);
 	if (r < 0)
 		return r;

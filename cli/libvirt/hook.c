@@ -16,7 +16,7 @@
 #include "cli/lib/client.h"
 #include "cli/libvirt/libvirt.h"
 
-int list_enis(struct http *h, const char *uuid, json_t **ret, struct libvirt_error *reterr)
+int list_enis(struct http *h, const char *uuid, json_t **ret, struct plugin_error *reterr)
 {
 	_cleanup_json_ json_t *reply = NULL, *own = json_array();
 	struct vpcd_failure failure;
@@ -25,12 +25,12 @@ int list_enis(struct http *h, const char *uuid, json_t **ret, struct libvirt_err
 	int r = vpcd_call(h, "GET", client_path("enis", NULL, NULL, NULL), NULL, &reply, &failure);
 
 	if (r < 0)
-		return libvirt_failed(r, &failure, reterr);
+		return plugin_failed(r, &failure, reterr);
 	json_array_foreach (json_object_get(reply, "enis"), i, eni) {
 		const char *domain = workload_tag(eni, "libvirt", "domain");
 
 		if (domain && (!uuid || !strcmp(domain, uuid)) && json_array_append(own, eni) < 0)
-			return libvirt_fail(reterr, "out of memory");
+			return plugin_oom(reterr);
 	}
 	*ret = TAKE_PTR(own);
 	return 0;
@@ -43,18 +43,17 @@ static bool is_of(const json_t *eni, const char *dev)
 	return ifname && !strcmp(ifname, dev);
 }
 
-static int send_changes(struct http *h, const json_t *changes, struct libvirt_error *reterr)
+static int send_changes(struct http *h, const json_t *changes, struct plugin_error *reterr)
 {
 	_cleanup_json_ json_t *results = NULL;
 	struct vpcd_failure failure;
-	int r = changes ? vpcd_transaction(h, NULL, changes, &results, &failure)
-			: libvirt_fail(reterr, "out of memory");
+	int r = changes ? vpcd_transaction(h, NULL, changes, &results, &failure) : plugin_oom(reterr);
 
-	return changes && r < 0 ? libvirt_failed(r, &failure, reterr) : r;
+	return changes && r < 0 ? plugin_failed(r, &failure, reterr) : r;
 }
 
 /* 0 too if it was detached or deleted meanwhile. */
-static int detach(struct http *h, const json_t *eni, struct libvirt_error *reterr)
+static int detach(struct http *h, const json_t *eni, struct plugin_error *reterr)
 {
 	_cleanup_json_ json_t *changes = NULL, *results = NULL;
 	struct vpcd_failure failure;
@@ -64,19 +63,19 @@ static int detach(struct http *h, const json_t *eni, struct libvirt_error *reter
 		return 0;
 	changes = json_pack("[{s:s, s:O}]", "op", "eni.detach", "eni_id", json_object_get(eni, "id"));
 	if (!changes)
-		return libvirt_fail(reterr, "out of memory");
+		return plugin_oom(reterr);
 	r = vpcd_transaction(h, NULL, changes, &results, &failure);
 	if (r < 0 && (failure.status == 404 || !strcmp(failure.code, "IncorrectState")))
 		return 0;
-	return r < 0 ? libvirt_failed(r, &failure, reterr) : 0;
+	return r < 0 ? plugin_failed(r, &failure, reterr) : 0;
 }
 
-static int delete_eni(struct http *h, const json_t *eni, struct libvirt_error *reterr)
+static int delete_eni(struct http *h, const json_t *eni, struct plugin_error *reterr)
 {
 	struct vpcd_failure failure;
 	int r = workload_delete(h, NULL, eni, &failure);
 
-	return r < 0 ? libvirt_failed(r, &failure, reterr) : 0;
+	return r < 0 ? plugin_failed(r, &failure, reterr) : 0;
 }
 
 static bool differs(const char *wanted, const json_t *eni, const char *key)
@@ -100,7 +99,7 @@ static json_t *link_of(const json_t *interface)
 }
 
 static int create(struct http *h, const struct domain *d, const json_t *interface, const char *subnet_id,
-		  struct libvirt_error *reterr)
+		  struct plugin_error *reterr)
 {
 	const struct workload w = {
 		.engine = "libvirt", .key = "domain", .id = d->uuid, .ifname = json_member_text(interface, "dev")};
@@ -122,14 +121,14 @@ static int create(struct http *h, const struct domain *d, const json_t *interfac
 
 /* The domain may have another name, other groups. */
 static int attach(struct http *h, const struct domain *d, const json_t *interface, const json_t *eni,
-		  struct libvirt_error *reterr)
+		  struct plugin_error *reterr)
 {
 	_cleanup_json_ json_t *tags = json_deep_copy(json_object_get(eni, "tags")), *changes = NULL;
 	const json_t *id = json_object_get(eni, "id"), *groups = json_object_get(interface, "groups");
 	_cleanup_json_ json_t *link = link_of(interface);
 
 	if (!tags || !link || workload_note(tags, "libvirt", "domain-name", d->name) < 0)
-		return libvirt_fail(reterr, "out of memory");
+		return plugin_oom(reterr);
 	changes = json_pack("[{s:s, s:O, s:O}, {s:s, s:O, s:O}]", "op", "eni.update", "eni_id", id, "tags", tags, "op",
 			    "eni.attach", "eni_id", id, "attachment", link);
 	/* first, so that no frame is judged by the groups of before */
@@ -137,7 +136,7 @@ static int attach(struct http *h, const struct domain *d, const json_t *interfac
 	    json_array_insert_new(
 		    changes, 0,
 		    json_pack("{s:s, s:O, s:O}", "op", "eni.set", "eni_id", id, "security_groups", groups)) < 0)
-		return libvirt_fail(reterr, "out of memory");
+		return plugin_oom(reterr);
 	return send_changes(h, changes, reterr);
 }
 
@@ -158,7 +157,7 @@ static void turn_ipv6_off(const char *ifname)
 }
 
 static int prepare_one(struct http *h, const struct domain *d, const json_t *interface, json_t *own,
-		       struct libvirt_error *reterr)
+		       struct plugin_error *reterr)
 {
 	const char *dev = json_member_text(interface, "dev"), *subnet_id;
 	_cleanup_json_ json_t *subnet = NULL;
@@ -171,7 +170,7 @@ static int prepare_one(struct http *h, const struct domain *d, const json_t *int
 		NULL, &subnet, &failure);
 
 	if (r < 0)
-		return libvirt_failed(r, &failure, reterr);
+		return plugin_failed(r, &failure, reterr);
 	subnet_id = json_member_text(subnet, "id");
 	json_array_foreach (own, i, eni)
 		if (is_of(eni, dev))
@@ -191,7 +190,7 @@ static int prepare_one(struct http *h, const struct domain *d, const json_t *int
 }
 
 /* ENIs of interfaces that the domain no longer has. */
-static int delete_former(struct http *h, const struct domain *d, json_t *own, struct libvirt_error *reterr)
+static int delete_former(struct http *h, const struct domain *d, json_t *own, struct plugin_error *reterr)
 {
 	json_t *eni, *interface;
 	size_t i, k;
@@ -208,10 +207,10 @@ static int delete_former(struct http *h, const struct domain *d, json_t *own, st
 	return r;
 }
 
-int hook_prepare(struct http *h, const struct domain *d, struct libvirt_error *reterr)
+int hook_prepare(struct http *h, const struct domain *d, struct plugin_error *reterr)
 {
 	_cleanup_json_ json_t *own = NULL;
-	struct libvirt_error ignored;
+	struct plugin_error ignored;
 	json_t *interface;
 	size_t i;
 	int r = list_enis(h, d->uuid, &own, reterr);
@@ -236,7 +235,7 @@ void hook_start(const struct domain *d)
 		turn_ipv6_off(json_member_text(interface, "target"));
 }
 
-int hook_release(struct http *h, const struct domain *d, struct libvirt_error *reterr)
+int hook_release(struct http *h, const struct domain *d, struct plugin_error *reterr)
 {
 	_cleanup_json_ json_t *own = NULL;
 	json_t *eni;

@@ -5,7 +5,6 @@
  * fails before the domain runs, the domain isn't started, and what is on stderr is shown to whoever started it.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,29 +18,12 @@
 #define HOOK_WORDS  4
 #define DEFAULT_URI "qemu:///system"
 
-int libvirt_fail(struct libvirt_error *e, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(e->text, sizeof(e->text), format, ap);
-	va_end(ap);
-	return -EINVAL;
-}
-
-int libvirt_failed(int r, const struct vpcd_failure *failure, struct libvirt_error *e)
-{
-	libvirt_fail(e, "vpcd: %s%s%.400s", failure->text, failure->no_reply && failure->detail[0] ? "; " : "",
-		     failure->no_reply ? failure->detail : "");
-	return r;
-}
-
-static int prepare(struct http *h, const struct domain *d, struct libvirt_error *reterr)
+static int prepare(struct http *h, const struct domain *d, struct plugin_error *reterr)
 {
 	return hook_prepare(h, d, reterr);
 }
 
-static int start(struct http *h, const struct domain *d, struct libvirt_error *reterr)
+static int start(struct http *h, const struct domain *d, struct plugin_error *reterr)
 {
 	(void)h;
 	(void)reterr;
@@ -50,19 +32,19 @@ static int start(struct http *h, const struct domain *d, struct libvirt_error *r
 }
 
 /* On the host that a running domain is to come to. */
-static int migrate(struct http *h, const struct domain *d, struct libvirt_error *reterr)
+static int migrate(struct http *h, const struct domain *d, struct plugin_error *reterr)
 {
 	(void)h;
-	return libvirt_fail(
-		reterr, "domain %.64s has interfaces of a VPC, which is on one host; shut it down and start it here",
-		d->name);
+	return plugin_fail(reterr,
+			   "domain %.64s has interfaces of a VPC, which is on one host; shut it down and start it here",
+			   d->name);
 }
 
 /* libvirt's operations; of others nothing is done. */
 static const struct operation {
 	const char *name;
 	bool interfaces; /* whether they must be right */
-	int (*run)(struct http *h, const struct domain *d, struct libvirt_error *reterr);
+	int (*run)(struct http *h, const struct domain *d, struct plugin_error *reterr);
 } operations[] = {
 	{"prepare", true, prepare},
 	{"start", true, start},
@@ -70,13 +52,13 @@ static const struct operation {
 	{"migrate", false, migrate},
 };
 
-static int run_hook(const char *socket, const char *operation, struct libvirt_error *reterr)
+static int run_hook(const char *socket, const char *operation, struct plugin_error *reterr)
 {
 	_cleanup_free_ char *xml = NULL;
 	_cleanup_domain_ struct domain d = {0};
 	_cleanup_(http_freep) struct http *h = NULL;
 	const struct operation *o = NULL;
-	size_t size;
+	size_t size = 0;
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(operations); i++)
@@ -84,43 +66,38 @@ static int run_hook(const char *socket, const char *operation, struct libvirt_er
 			o = &operations[i];
 	if (!o)
 		return 0;
-	xml = malloc(LIBVIRT_XML_BYTES_MAX);
-	size = xml ? fread(xml, 1, LIBVIRT_XML_BYTES_MAX, stdin) : 0;
-	if (!xml || size == LIBVIRT_XML_BYTES_MAX)
-		return libvirt_fail(reterr, "the domain's XML is too long");
-	r = domain_parse(xml, size, o->interfaces, &d, reterr);
+	r = plugin_read(stdin, LIBVIRT_XML_BYTES_MAX, "the domain's XML", &xml, &size, reterr);
+	if (r == 0)
+		r = domain_parse(xml, size, o->interfaces, &d, reterr);
 	if (r < 0 || !d.managed)
 		return r;
 	if (http_new(socket, &h) < 0)
-		return libvirt_fail(reterr, "out of memory");
+		return plugin_oom(reterr);
 	return o->run(h, &d, reterr);
 }
 
-static int run_clean(const char *socket, const char *uri, struct libvirt_error *reterr)
+static int run_clean(const char *socket, const char *uri, struct plugin_error *reterr)
 {
 	_cleanup_(http_freep) struct http *h = NULL;
 
 	if (http_new(socket, &h) < 0)
-		return libvirt_fail(reterr, "out of memory");
+		return plugin_oom(reterr);
 	return clean_run(h, uri, reterr);
 }
 
-static void print_usage(FILE *f)
-{
-	fputs("vpc-libvirt: network interfaces in VPCs for libvirt's domains\n\n"
-	      "Usage: vpc-libvirt [--socket PATH] DOMAIN OPERATION SUBOPERATION EXTRA      (XML on stdin)\n"
-	      "       vpc-libvirt [--socket PATH] clean [--connect URI]\n\n"
-	      "libvirt runs the first as a hook: cp vpc-libvirt /etc/libvirt/hooks/qemu.d/vpc, then restart libvirtd.\n"
-	      "clean deletes the interfaces of domains that libvirt (qemu:///system) no longer has.\n\n"
-	      "Example, in a domain's XML:\n"
-	      "  <metadata><vpc:interfaces xmlns:vpc='" LIBVIRT_NAMESPACE "'>\n"
-	      "    <vpc:interface dev='web1' subnet='app' groups='web'/></vpc:interfaces></metadata>\n"
-	      "  …\n"
-	      "  <interface type='direct'><source dev='web1' mode='passthrough'/><model type='virtio'/></interface>\n",
-	      f);
-}
+static const char usage[] =
+	"vpc-libvirt: network interfaces in VPCs for libvirt's domains\n\n"
+	"Usage: vpc-libvirt [--socket PATH] DOMAIN OPERATION SUBOPERATION EXTRA      (XML on stdin)\n"
+	"       vpc-libvirt [--socket PATH] clean [--connect URI]\n\n"
+	"libvirt runs the first as a hook: cp vpc-libvirt /etc/libvirt/hooks/qemu.d/vpc, then restart libvirtd.\n"
+	"clean deletes the interfaces of domains that libvirt (qemu:///system) no longer has.\n\n"
+	"Example, in a domain's XML:\n"
+	"  <metadata><vpc:interfaces xmlns:vpc='" LIBVIRT_NAMESPACE "'>\n"
+	"    <vpc:interface dev='web1' subnet='app' groups='web'/></vpc:interfaces></metadata>\n"
+	"  …\n"
+	"  <interface type='direct'><source dev='web1' mode='passthrough'/><model type='virtio'/></interface>\n";
 
-static int say(int r, const struct libvirt_error *error)
+static int say(int r, const struct plugin_error *error)
 {
 	if (r < 0)
 		fprintf(stderr, "vpc-libvirt: %s\n", error->text);
@@ -130,7 +107,7 @@ static int say(int r, const struct libvirt_error *error)
 int main(int argc, char **argv)
 {
 	const char *socket = VPCD_SOCKET;
-	struct libvirt_error error = {0};
+	struct plugin_error error = {0};
 
 	/* no getopt: a domain's name may be anything, "--help" too */
 	if (argc > 2 && !strcmp(argv[1], "--socket")) {
@@ -144,8 +121,5 @@ int main(int argc, char **argv)
 		return say(run_clean(socket, DEFAULT_URI, &error), &error);
 	if (argc == 4 && !strcmp(argv[1], "clean") && !strcmp(argv[2], "--connect"))
 		return say(run_clean(socket, argv[3], &error), &error);
-	if (argc == 2 && !strcmp(argv[1], "--version"))
-		return puts("vpc-libvirt " VPCD_VERSION) == EOF;
-	print_usage(argc == 2 && !strcmp(argv[1], "--help") ? stdout : stderr);
-	return argc == 2 && !strcmp(argv[1], "--help") ? 0 : 2;
+	return plugin_usage(argc, argv, "vpc-libvirt " VPCD_VERSION, usage);
 }

@@ -30,7 +30,7 @@ static struct workload workload_of(const struct network *n, const struct contain
 		.engine = "netavark", .network = n->name, .key = "container-id", .id = c->id, .ifname = c->ifname};
 }
 
-static int read_ids(const json_t *input, struct container *ret, struct netavark_error *reterr)
+static int read_ids(const json_t *input, struct container *ret, struct plugin_error *reterr)
 {
 	const json_t *options = json_object_get(input, "network_options");
 
@@ -43,16 +43,16 @@ static int read_ids(const json_t *input, struct container *ret, struct netavark_
 		.ports = json_array(),
 	};
 	if (!ret->secondary || !ret->ports)
-		return netavark_fail(reterr, "out of memory");
+		return plugin_fail(reterr, "out of memory");
 	if (!ret->id || !*ret->id || strlen(ret->id) > 200 || strchr(ret->id, ':') || !ret->ifname || !*ret->ifname)
-		return netavark_fail(reterr, "netavark named no container_id or interface_name");
+		return plugin_fail(reterr, "netavark named no container_id or interface_name");
 	if (ret->mac && !*ret->mac)
 		ret->mac = NULL;
 	return 0;
 }
 
 /* The first address of each family is the primary one. */
-static int read_addresses(const json_t *options, struct container *c, struct netavark_error *reterr)
+static int read_addresses(const json_t *options, struct container *c, struct plugin_error *reterr)
 {
 	json_t *item;
 	size_t i;
@@ -61,18 +61,18 @@ static int read_addresses(const json_t *options, struct container *c, struct net
 		const char *text = json_string_value(item), **primary;
 
 		if (!text)
-			return netavark_fail(reterr, "static_ips[%zu] is not an address", i);
+			return plugin_fail(reterr, "static_ips[%zu] is not an address", i);
 		primary = strchr(text, ':') ? &c->ip6 : &c->ip;
 		if (!*primary)
 			*primary = text;
 		else if (json_array_append(c->secondary, item) < 0)
-			return netavark_fail(reterr, "out of memory");
+			return plugin_fail(reterr, "out of memory");
 	}
 	return 0;
 }
 
 /* One mapping for each protocol that it names. */
-static int add_port(const json_t *mapping, const char *protocol, struct container *c, struct netavark_error *reterr)
+static int add_port(const json_t *mapping, const char *protocol, struct container *c, struct plugin_error *reterr)
 {
 	const char *address = json_member_text(mapping, "host_ip");
 	json_int_t port = json_integer_value(json_object_get(mapping, "container_port"));
@@ -80,7 +80,7 @@ static int add_port(const json_t *mapping, const char *protocol, struct containe
 	json_int_t more = json_integer_value(json_object_get(mapping, "range"));
 
 	if (strcmp(protocol, "tcp") != 0 && strcmp(protocol, "udp") != 0)
-		return netavark_fail(reterr, "-p: only ports of tcp and udp can be published, not of %.32s", protocol);
+		return plugin_fail(reterr, "-p: only ports of tcp and udp can be published, not of %.32s", protocol);
 	/* any address; the host's IPv6 is not translated */
 	if (address && (!*address || !strcmp(address, "0.0.0.0") || !strcmp(address, "::")))
 		address = NULL;
@@ -89,11 +89,11 @@ static int add_port(const json_t *mapping, const char *protocol, struct containe
 						      "publish.create", "eni_id", "$0.id", "protocol", protocol,
 						      "from_port", port, "to_port", port + more, "host_from_port", host,
 						      "host_to_port", host + more, "host_address", address)) < 0)
-		return netavark_fail(reterr, "out of memory");
+		return plugin_fail(reterr, "out of memory");
 	return 0;
 }
 
-static int read_ports(const json_t *input, struct container *c, struct netavark_error *reterr)
+static int read_ports(const json_t *input, struct container *c, struct plugin_error *reterr)
 {
 	json_t *mapping;
 	size_t i;
@@ -104,7 +104,7 @@ static int read_ports(const json_t *input, struct container *c, struct netavark_
 		int r = 0;
 
 		if (!protocols)
-			return netavark_fail(reterr, "out of memory");
+			return plugin_fail(reterr, "out of memory");
 		if (!*protocols)
 			r = add_port(mapping, "tcp", c, reterr);
 		for (one = strtok_r(protocols, ",", &state); one && r == 0; one = strtok_r(NULL, ",", &state))
@@ -115,23 +115,23 @@ static int read_ports(const json_t *input, struct container *c, struct netavark_
 	return 0;
 }
 
-static int open_netns(const char *path, const char *socket, struct workload_netns *ret, struct netavark_error *reterr)
+static int open_netns(const char *path, const char *socket, struct workload_netns *ret, struct plugin_error *reterr)
 {
 	int r = workload_netns_open(path, ret);
 
 	if (r == -ENOENT)
-		return netavark_fail(reterr, "%.300s: there is no such namespace", path);
+		return plugin_fail(reterr, "%.300s: there is no such namespace", path);
 	if (r == -ENOTTY)
-		return netavark_fail(reterr, "%.300s is not a network namespace", path);
+		return plugin_fail(reterr, "%.300s is not a network namespace", path);
 	if (r == -EEXIST)
-		return netavark_fail(reterr, "%.300s is the namespace that the plugin itself runs in", path);
+		return plugin_fail(reterr, "%.300s is the namespace that the plugin itself runs in", path);
 	if (r == 0)
 		r = workload_netns_share(ret, socket);
-	return r < 0 ? netavark_fail(reterr, "%.300s: %s", path, strerror(-r)) : 0;
+	return r < 0 ? plugin_fail(reterr, "%.300s: %s", path, strerror(-r)) : 0;
 }
 
 static int attach(struct http *h, const struct network *n, const struct container *c, const json_t *groups,
-		  const struct workload_netns *netns, json_t **ret, struct netavark_error *reterr)
+		  const struct workload_netns *netns, json_t **ret, struct plugin_error *reterr)
 {
 	_cleanup_json_ json_t *tags = json_object(), *attachment = NULL, *eni = NULL;
 	const struct workload w = workload_of(n, c);
@@ -150,15 +150,15 @@ static int attach(struct http *h, const struct network *n, const struct containe
 	attachment = json_pack("{s:s, s:s, s:s}", "kind", "netns", "netns", netns->vpcds_path, "ifname", c->ifname);
 	if (!tags || !attachment || workload_note(tags, "netavark", "container-name", c->name) < 0 ||
 	    workload_note(tags, "netavark", "netns", netns->path) < 0)
-		return netavark_fail(reterr, "out of memory");
+		return plugin_fail(reterr, "out of memory");
 	wish.tags = tags;
 	wish.attachment = attachment;
 	r = workload_attach(h, n->vpc, &w, &wish, netns, &eni, &failure);
 	if (r == -EEXIST)
-		return netavark_fail(reterr, "container %.64s has interface %s of network %.64s already", c->id,
-				     c->ifname, n->name);
+		return plugin_fail(reterr, "container %.64s has interface %s of network %.64s already", c->id,
+				   c->ifname, n->name);
 	if (r < 0)
-		return netavark_failed(r, &failure, reterr);
+		return plugin_failed(r, &failure, reterr);
 	*ret = TAKE_PTR(eni);
 	return 0;
 }
@@ -202,7 +202,7 @@ static json_t *status_block(const struct container *c, const json_t *eni, const 
 			 "mac_address", json_object_get(eni, "mac"), "subnets", nets);
 }
 
-int netavark_setup(const json_t *input, const char *path, json_t **ret, struct netavark_error *reterr)
+int netavark_setup(const json_t *input, const char *path, json_t **ret, struct plugin_error *reterr)
 {
 	const json_t *options = json_object_get(input, "network_options");
 	const char *asked = json_member_text(json_object_get(options, "options"), "security-groups");
@@ -227,22 +227,22 @@ int netavark_setup(const json_t *input, const char *path, json_t **ret, struct n
 	if (r < 0)
 		return r;
 	if (http_new(n.socket, &h) < 0)
-		return netavark_fail(reterr, "out of memory");
+		return plugin_fail(reterr, "out of memory");
 	r = vpcd_call(h, "GET", client_path("subnets", n.subnet, NULL, n.vpc), NULL, &subnet, &failure);
 	if (r == 0)
 		r = vpcd_call(h, "GET", client_path("vpcs", json_member_text(subnet, "vpc_id"), NULL, NULL), NULL, &vpc,
 			      &failure);
 	if (r < 0)
-		return netavark_failed(r, &failure, reterr);
+		return plugin_failed(r, &failure, reterr);
 	r = attach(h, &n, &c, groups, &netns, &eni, reterr);
 	if (r < 0)
 		return r;
 	*ret = status_block(&c, eni, subnet, vpc);
-	return *ret ? 0 : netavark_fail(reterr, "out of memory");
+	return *ret ? 0 : plugin_fail(reterr, "out of memory");
 }
 
 /* Its options may have been changed since, or its groups be gone: only what finds the ENI is looked at. */
-int netavark_teardown(const json_t *input, struct netavark_error *reterr)
+int netavark_teardown(const json_t *input, struct plugin_error *reterr)
 {
 	const json_t *network = json_object_get(input, "network");
 	_cleanup_(container_clear) struct container c = {0};
@@ -258,10 +258,10 @@ int netavark_teardown(const json_t *input, struct netavark_error *reterr)
 	if (r < 0)
 		return r;
 	if (http_new(n.socket, &h) < 0)
-		return netavark_fail(reterr, "out of memory");
+		return plugin_fail(reterr, "out of memory");
 	w = workload_of(&n, &c);
 	r = workload_find(h, n.vpc, &w, &eni, &failure);
 	if (r == 0 && eni)
 		r = workload_delete(h, n.vpc, eni, &failure);
-	return r < 0 ? netavark_failed(r, &failure, reterr) : 0;
+	return r < 0 ? plugin_failed(r, &failure, reterr) : 0;
 }

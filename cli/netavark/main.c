@@ -16,38 +16,19 @@
 /* Of the plugin protocol. */
 #define API_VERSION	"1.0.0"
 
-int netavark_fail(struct netavark_error *e, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(e->text, sizeof(e->text), format, ap);
-	va_end(ap);
-	return -EINVAL;
-}
-
-int netavark_failed(int r, const struct vpcd_failure *failure, struct netavark_error *e)
-{
-	netavark_fail(e, "vpcd: %s%s%.400s", failure->text, failure->no_reply && failure->detail[0] ? "; " : "",
-		      failure->no_reply ? failure->detail : "");
-	return r;
-}
-
 /* stdin as a JSON object. Owned; NULL: *e says why. */
-static json_t *read_input(struct netavark_error *e)
+static json_t *read_input(struct plugin_error *e)
 {
-	_cleanup_free_ char *text = malloc(INPUT_BYTES_MAX);
-	size_t size = text ? fread(text, 1, INPUT_BYTES_MAX, stdin) : 0;
+	_cleanup_free_ char *text = NULL;
+	size_t size = 0;
 	json_error_t error;
 	json_t *json;
 
-	if (!text || size == INPUT_BYTES_MAX) {
-		netavark_fail(e, "what netavark wrote is too long");
+	if (plugin_read(stdin, INPUT_BYTES_MAX, "what netavark wrote", &text, &size, e) < 0)
 		return NULL;
-	}
 	json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
 	if (!json_is_object(json)) {
-		netavark_fail(e, "what netavark wrote is not a JSON object: line %d: %s", error.line, error.text);
+		plugin_fail(e, "what netavark wrote is not a JSON object: line %d: %s", error.line, error.text);
 		json_decref(json);
 		return NULL;
 	}
@@ -66,20 +47,17 @@ static int print_info(void)
 	return print_json(info);
 }
 
-static void print_usage(FILE *f)
-{
-	fputs("vpc-netavark: a plugin of netavark, by which podman's containers get network interfaces in VPCs\n\n"
-	      "Usage: vpc-netavark info | create | setup NETNS | teardown NETNS        (JSON on stdin)\n\n"
-	      "netavark runs it; containers.conf says where it is: netavark_plugin_dirs = "
-	      "[\"/usr/local/lib/netavark\"]\n"
-	      "Example: podman network create -d vpc-netavark -o vpc=prod -o subnet=app -o security-groups=web front\n",
-	      f);
-}
+static const char usage[] =
+	"vpc-netavark: a plugin of netavark, by which podman's containers get network interfaces in VPCs\n\n"
+	"Usage: vpc-netavark info | create | setup NETNS | teardown NETNS        (JSON on stdin)\n\n"
+	"netavark runs it; containers.conf says where it is: netavark_plugin_dirs = "
+	"[\"/usr/local/lib/netavark\"]\n"
+	"Example: podman network create -d vpc-netavark -o vpc=prod -o subnet=app -o security-groups=web front\n";
 
 static int run(const char *command, const char *netns)
 {
 	_cleanup_json_ json_t *input = NULL, *output = NULL, *said = NULL;
-	struct netavark_error error = {0};
+	struct plugin_error error = {0};
 	int r = -EINVAL;
 
 	input = read_input(&error);
@@ -106,8 +84,5 @@ int main(int argc, char **argv)
 		return run(command, NULL);
 	if (argc == 3 && (!strcmp(command, "setup") || !strcmp(command, "teardown")))
 		return run(command, argv[2]);
-	if (argc == 2 && !strcmp(command, "--version"))
-		return puts("vpc-netavark " VPCD_VERSION) == EOF;
-	print_usage(argc == 2 && !strcmp(command, "--help") ? stdout : stderr);
-	return argc == 2 && !strcmp(command, "--help") ? 0 : 2;
+	return plugin_usage(argc, argv, "vpc-netavark " VPCD_VERSION, usage);
 }

@@ -8,16 +8,7 @@
 
 #include <vpc/cleanup.h>
 
-#include "cli/lib/vpcd.h"
-
-/* What podman shows to its user. */
-struct netavark_error {
-	char text[1024];
-};
-/* Fills *e; returns -EINVAL, for `return netavark_fail(…)`. */
-PRINTF_LIKE(2, 3) int netavark_fail(struct netavark_error *e, const char *format, ...);
-/* Fills *e from a failed request to vpcd; returns r. */
-int netavark_failed(int r, const struct vpcd_failure *failure, struct netavark_error *e);
+#include "cli/lib/plugin.h"
 
 /* What a network's options say (`podman network create -o`). */
 struct network {
@@ -25,17 +16,17 @@ struct network {
 	json_t *groups, *allowed;		  /* owned lists, or NULL */
 };
 void network_clear(struct network *n);
-int network_read(const json_t *json, struct network *ret, struct netavark_error *reterr);
+int network_read(const json_t *json, struct network *ret, struct plugin_error *reterr);
 /* The same without looking at its other options: enough to find ENIs. */
-int network_read_names(const json_t *json, struct network *ret, struct netavark_error *reterr);
+int network_read_names(const json_t *json, struct network *ret, struct plugin_error *reterr);
 /* The groups of a container that asks for these (NULL: it doesn't). *ret is owned; NULL: the VPC's default group. */
-int network_groups(const struct network *n, const char *asked, json_t **ret, struct netavark_error *reterr);
+int network_groups(const struct network *n, const char *asked, json_t **ret, struct plugin_error *reterr);
 
 /* podman network create: checks the options with vpcd. *ret: the network as podman is to keep it, owned. */
-int netavark_create(const json_t *network, json_t **ret, struct netavark_error *reterr);
+int netavark_create(const json_t *network, json_t **ret, struct plugin_error *reterr);
 /* A container starts: *ret is the status block, owned. netns: the container's namespace. */
-int netavark_setup(const json_t *input, const char *netns, json_t **ret, struct netavark_error *reterr);
+int netavark_setup(const json_t *input, const char *netns, json_t **ret, struct plugin_error *reterr);
 /* A container ends. 0 also if it has no ENI any more. */
-int netavark_teardown(const json_t *input, struct netavark_error *reterr);
+int netavark_teardown(const json_t *input, struct plugin_error *reterr);
 
 #endif

@@ -3,7 +3,6 @@
  * libFuzzer: a domain's XML, as vpc-libvirt reads it. What is taken has a uuid and interfaces within their bounds; what
  * isn't has a reason; everything is given back (LeakSanitizer). Links cli/libvirt/domain.c.
  */
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,16 +11,6 @@
 #include <vpc/json.h>
 
 #include "cli/libvirt/libvirt.h"
-
-int libvirt_fail(struct libvirt_error *e, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(e->text, sizeof(e->text), format, ap);
-	va_end(ap);
-	return -1;
-}
 
 static void require(int condition)
 {
@@ -51,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	for (int interfaces = 0; interfaces < 2; interfaces++) {
 		_cleanup_domain_ struct domain d = {0};
-		struct libvirt_error error = {0};
+		struct plugin_error error = {0};
 
 		if (domain_parse((const char *)data, size, interfaces, &d, &error) < 0)
 			require(error.text[0] != '\0');
