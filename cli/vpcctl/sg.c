@@ -100,5 +100,6 @@ const struct command *const sg_commands[] = {
 	&sg_revoke_command,
 	&sg_attach_command,
 	&sg_detach_command,
+	&sg_advise_command,
 	NULL,
 };

@@ -61,6 +61,17 @@ static const struct field columns[] = {
 	{"EXPIRES", "expires_at", TABLE_LEFT, NULL}, /* where a rule does */
 };
 
+char *sg_rule_text(struct cli *cli, const json_t *rule)
+{
+	_cleanup_free_ char *ports = rule_ports(cli, rule, NULL), *peer = rule_peer(cli, rule, NULL);
+	char *text;
+
+	if (asprintf(&text, "%s %s %s %s", json_member_text(rule, "direction") ?: "?",
+		     json_member_text(rule, "protocol") ?: "?", ports ? ports : "", peer ? peer : "") < 0)
+		return NULL;
+	return text;
+}
+
 static bool expires(const json_t *rules)
 {
 	json_t *rule;

@@ -69,18 +69,28 @@ static int read_lists(struct cli *cli, json_t **ret, uint64_t *ret_revision, boo
 	return status;
 }
 
-int state_read(struct cli *cli, struct snapshot *ret, uint64_t *ret_revision)
+int state_read_lists(struct cli *cli, json_t **ret, uint64_t *ret_revision)
 {
 	for (unsigned i = 0; i < TRIES; i++) {
 		json_t *lists = NULL;
 		bool moved;
 		int status = read_lists(cli, &lists, ret_revision, &moved);
 
-		if (status != CLI_OK)
+		if (status == CLI_OK && !moved)
+			*ret = lists;
+		if (status != CLI_OK || !moved)
 			return status;
-		if (!moved)
-			return snapshot_make(lists, ret) < 0 ? api_oom() : CLI_OK;
 		json_decref(lists);
 	}
 	return api_refuse("RevisionMismatch", "others change the state faster than it can be read; try again");
+}
+
+int state_read(struct cli *cli, struct snapshot *ret, uint64_t *ret_revision)
+{
+	json_t *lists;
+	int status = state_read_lists(cli, &lists, ret_revision);
+
+	if (status != CLI_OK)
+		return status;
+	return snapshot_make(lists, ret) < 0 ? api_oom() : CLI_OK;
 }

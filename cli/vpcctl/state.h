@@ -6,6 +6,8 @@
 #include "cli/declare/snapshot.h"
 #include "cli/lib/cli.h"
 
+/* What snapshot_make() takes: {"vpcs": [objects of the API], …}. Owned. */
+int state_read_lists(struct cli *cli, json_t **ret, uint64_t *ret_revision);
 /* *ret: to be cleared with snapshot_clear(). *ret_revision: of the whole state. Returns an exit status. */
 int state_read(struct cli *cli, struct snapshot *ret, uint64_t *ret_revision);
 

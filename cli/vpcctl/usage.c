@@ -1,73 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vpcctl usage: what VPCs received and sent, by hour, day or month. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <vpc/clock.h>
 #include <vpc/json.h>
-#include <vpc/number.h>
 
 #include "cli/lib/api.h"
 #include "cli/lib/http.h"
 #include "cli/lib/table.h"
 #include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/resource.h"
-
-/* --- times ------------------------------------------------------------------------------------------- */
-
-/* "2026-11-01", "2026-11-01T12:00" or "2026-11-01T12:00:00Z": UTC. */
-static bool read_date(const char *text, uint64_t *ret)
-{
-	static const char *const formats[] = {"%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%SZ"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
-		struct tm tm = {0};
-		const char *end = strptime(text, formats[i], &tm);
-		time_t at = end && !*end ? timegm(&tm) : -1;
-
-		if (at >= 0) {
-			*ret = (uint64_t)at;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* "36h", "7d", "4w": so long ago. */
-static bool read_age(const char *text, uint64_t now, uint64_t *ret)
-{
-	static const struct {
-		char unit;
-		uint64_t seconds;
-	} units[] = {{'h', 3600}, {'d', 86400}, {'w', 604800}};
-	size_t length = strlen(text);
-	char number[16];
-	uint64_t n;
-
-	if (length < 2 || length > sizeof(number))
-		return false;
-	snprintf(number, sizeof(number), "%.*s", (int)length - 1, text);
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
-		if (text[length - 1] == units[i].unit && number_parse(number, 100000, &n) == 0) {
-			*ret = now > n * units[i].seconds ? now - n * units[i].seconds : 0;
-			return true;
-		}
-	return false;
-}
-
-/* The time of an option, in seconds since 1970. */
-static int read_time(const struct args *args, const char *option, uint64_t otherwise, uint64_t *ret)
-{
-	const char *text = args_get(args, option);
-
-	*ret = otherwise;
-	if (!text || read_date(text, ret) || read_age(text, realtime_s(), ret))
-		return CLI_OK;
-	return args_wrong(args, "%s must be a date (2026-11-01 or 2026-11-01T12:00, UTC) or an age (36h, 7d or 4w)",
-			  option);
-}
+#include "cli/vpcctl/time.h"
 
 /* --- table ------------------------------------------------------------------------------------------- */
 
@@ -176,9 +120,9 @@ static int run(struct cli *cli, const struct args *args)
 		return api_oom();
 	if (strcmp(by, "hour") != 0 && strcmp(by, "day") != 0 && strcmp(by, "month") != 0)
 		return args_wrong(args, "--by must be hour, day or month");
-	status = read_time(args, "--since", 0, &from);
+	status = time_read(args, "--since", 0, &from);
 	if (status == CLI_OK)
-		status = read_time(args, "--until", realtime_s(), &to);
+		status = time_read(args, "--until", realtime_s(), &to);
 	if (status == CLI_OK)
 		status = read_all(cli, encoded, by, from, to, list);
 	if (status != CLI_OK)

@@ -18,6 +18,7 @@
 #include "engine/verdicts.h"
 #include "engine/workload_end.h"
 #include "engine/audit_maps.h"
+#include "engine/advice.h"
 #include "engine/commit.h"
 #include "engine/repair.h"
 #include "engine/rule_expiry.h"
@@ -363,6 +364,8 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 				     strerror(-r));
 	r = expire_start(e);
 	if (r >= 0)
+		r = advice_start(e);
+	if (r >= 0)
 		r = flow_logs_start(e);
 	if (r >= 0)
 		r = commit_watch(e);
@@ -394,6 +397,7 @@ void engine_free(struct engine *e)
 	flow_logs_end(e);
 	verdicts_close(e);
 	expire_end(e);
+	advice_end_all(e);
 	maps_audit_end(e);
 	usage_free(e);
 	traffic_end(e);

@@ -117,6 +117,10 @@ json_t *engine_status(struct engine *e);
 /* GET /v1/verify: fn gets {"equal": bool, "differences": […]}, borrowed. */
 void engine_verify(struct engine *e, void (*fn)(const json_t *report, void *userdata), void *userdata);
 
+/* GET /v1/security-groups/{id}/advice: what the group's rules allowed since then (seconds since 1970; 0: as long as
+ * vpcd has watched), and narrower ones. *ret: owned by the caller. Errors: InvalidParameterValue. */
+int engine_advise(struct engine *e, const struct object *sg, uint64_t since_s, json_t **ret, struct vpc_error *reterr);
+
 struct explain_question;
 /* POST /v1/explain: what becomes of a packet (observe/explain/explain.h). *ret: owned by the caller. */
 int engine_explain(struct engine *e, const struct explain_question *q, json_t **ret, struct vpc_error *reterr);

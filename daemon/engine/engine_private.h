@@ -116,6 +116,11 @@ struct engine {
 	struct traffic *traffic; /* what VPCs received and sent */
 	struct usage *usage;	 /* what they used in each hour */
 	struct flow_logs *flow_logs;
+	struct advice *advice;	     /* what rules were seen to allow */
+	uint64_t advice_since_ns;    /* CLOCK_BOOTTIME: since when flows are looked at */
+	uint32_t advice_first_rule;  /* rules with this number or a higher one were made since */
+	uint64_t advice_rounds;	     /* of looks at all flows, as was last noted */
+	uint64_t advice_round_ns[2]; /* when the last one but one ended, and the last one; 0: none has */
 
 	struct confirm *confirm;	      /* a change that waits for its confirmation, or NULL */
 	struct expiring_rule *expiring_rules; /* rules that expire; some may be gone */

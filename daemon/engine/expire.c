@@ -5,6 +5,7 @@
 
 #include <vpc/clock.h>
 
+#include "engine/advice.h"
 #include "engine/edge.h"
 #include "engine/engine_private.h"
 
@@ -64,8 +65,10 @@ static int on_step(sd_event_source *source, void *userdata)
 	edge_untrack(e, tracked, n);
 	if (r < 0)
 		log_warning("flows that have ended could not be deleted: %s", strerror(-r));
-	if (r <= 0)
+	if (r <= 0) {
+		advice_look_at_some(e);
 		rest(e);
+	}
 	return 0;
 }
 

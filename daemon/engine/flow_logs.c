@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "datapath/net/packet_socket.h"
+#include "engine/advice.h"
 #include "engine/flow_logs_private.h"
 #include "engine/verdicts.h"
 #include "observe/flow_log_file.h"
@@ -107,6 +108,7 @@ static int compare_runs(struct flow_logs *fl, bool existed)
 static void close_socket(struct flow_logs *fl, size_t at)
 {
 	flow_totals_end(fl->totals, fl->sockets[at].vpc);
+	advice_end(fl->e->advice, fl->sockets[at].vpc);
 	close(fl->sockets[at].fd);
 	fl->sockets[at] = fl->sockets[--fl->n_sockets];
 }
@@ -190,6 +192,13 @@ static void compare_sockets(struct flow_logs *fl)
 	}
 }
 
+/* What rules allow is watched in the same VPCs, from when the programs tell of flows on. */
+static void watch_rules(struct flow_logs *fl)
+{
+	for (size_t i = 0; i < fl->n_sockets; i++)
+		advice_watch(fl->e, fl->sockets[i].vpc);
+}
+
 static void compare(struct flow_logs *fl, bool existed)
 {
 	bool had = flow_logs_active(fl);
@@ -201,6 +210,8 @@ static void compare(struct flow_logs *fl, bool existed)
 	fl->stale = true;
 	if (had != flow_logs_active(fl) || !existed)
 		verdicts_update(fl->e);
+	if (!existed)
+		watch_rules(fl);
 	if (fl->phase == PHASE_REST)
 		flow_logs_rest(fl);
 }
@@ -237,6 +248,7 @@ int flow_logs_start(struct engine *e)
 		return r;
 	compare(fl, true);
 	verdicts_update(e);
+	watch_rules(fl);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "engine/engine_private.h"
 
 #include "datapath/maps/events.h"
+#include "engine/advice.h"
 #include "engine/flow_logs.h"
 #include "observe/flow_json.h"
 #include "util/json.h"
@@ -85,6 +86,7 @@ static void deliver(const struct vpc_event *ev, void *userdata)
 	json_t *json = NULL;
 
 	flow_logs_event(e, ev);
+	advice_event(e, ev);
 	for (struct verdict_listener *l = e->listeners, *next; l; l = next) {
 		next = l->next;
 		if (ev->lost) {

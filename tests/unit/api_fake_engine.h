@@ -284,6 +284,15 @@ char *engine_flow_log_skipped(const struct engine_tail *t)
 	return NULL;
 }
 
+int engine_advise(struct engine *e, const struct object *sg, uint64_t since_s, json_t **ret, struct vpc_error *reterr)
+{
+	(void)since_s, (void)reterr;
+	*ret = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:n, s:I, s:[]}", "id", sg->id, "name", sg->name, "vpc_id", "",
+			 "vpc", "", "since", "", "watched_since", "", "flows_watched_since", "revision",
+			 (json_int_t)e->revision, "rules");
+	return 0;
+}
+
 int engine_usage(struct engine *e, const char *vpc, uint64_t first, uint64_t last, enum usage_by by, engine_past_fn fn,
 		 void *userdata)
 {

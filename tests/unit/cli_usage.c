@@ -259,7 +259,7 @@ Test(cli_usage, completion_completes)
 		   "{\"security_groups\":[{\"id\":\"sg-1\",\"name\":\"web\"},{\"id\":\"sg-2\",\"name\":\"odd "
 		   "$(name)\"}]}");
 	cr_assert_str_eq(complete("vpcctl su"), "subnet\n");
-	cr_assert_str_eq(complete("vpcctl sg a"), "authorize attach\n");
+	cr_assert_str_eq(complete("vpcctl sg a"), "authorize attach advise\n");
 	cr_assert_str_eq(complete("vpcctl -o json sg authorize web in"), "ingress\n");
 	cr_assert_str_eq(complete("vpcctl sg show ''"), "web sg-2\n");
 	cr_assert_str_eq(complete("vpcctl eni create x --sg w"), "web\n");

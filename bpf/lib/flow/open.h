@@ -98,11 +98,15 @@ static __always_inline int open_verdict(struct scratch *s, int how)
 	return verdict_is_reason(rc) && p->proto == IPPROTO_UDP && open_overlooked(s) ? AGAIN : rc;
 }
 
-/* Keeps the entry that there is, and notes that it was used. */
+/* Keeps the entry that there is, and notes that it was used. The rules have counted the packet, so an event tells of
+ * it: vpcd compares the two. */
 static __always_inline int open_note(struct scratch *s)
 {
 	struct vpc_flow *f = flow_lookup(s);
 
+	s->fl.rule[0] = s->rules[0];
+	s->fl.rule[1] = s->rules[1];
+	event_flow(SCRATCH_PACKET, VPC_EVENT_REJUDGE);
 	if (f)
 		flow_seen(s, f);
 	return PASS;

@@ -45,6 +45,7 @@ int change_read_command(struct request *r, struct engine_request *request, struc
 /* past.c */
 void handle_log(struct request *r);
 void handle_usage(struct request *r);
+void handle_advice(struct request *r);
 void handle_resource_at(struct request *r);
 /* The request's kind of object at the revision that it names; kind OBJECT_KINDS: any. */
 void past_show(struct request *r, enum object_kind kind);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* GET of what was: the log, usage, and resources at a revision. */
+/* GET of what was: the log, usage, what rules allowed, and resources at a revision. */
 #include <string.h>
 
+#include <vpc/json.h>
 #include <vpc/number.h>
 
 #include "api/v1/handlers.h"
@@ -103,6 +104,22 @@ void handle_usage(struct request *r)
 	request_unref(r);
 	vpc_error_oom(&error);
 	request_reply_error(r, &error);
+}
+
+void handle_advice(struct request *r)
+{
+	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
+	struct engine *e = r->api->engine;
+	_cleanup_json_ json_t *json = NULL;
+	const struct object *o;
+	uint64_t since;
+
+	if (read_number(r, QUERY_USED_SINCE, 1, TIME_MAX, 0, &since, &error) < 0 ||
+	    model_resolve(engine_model(e), OBJECT_SG, r->id, r->arguments[QUERY_VPC], "id", &o, &error) < 0 ||
+	    engine_advise(e, o, since, &json, &error) < 0)
+		request_reply_error(r, &error);
+	else
+		request_reply_json(r, 200, json);
 }
 
 void past_show(struct request *r, enum object_kind kind)

@@ -25,6 +25,8 @@ static const struct argument arguments[] = {
 			false},
 	[QUERY_TO] = {"to", "seconds since 1970: to the hour in which that is; now when not given", false},
 	[QUERY_BY] = {"by", "hour, day or month (UTC); day when not given", false},
+	[QUERY_USED_SINCE] = {"used_since",
+			      "seconds since 1970: what was used since then; since vpcd watches when not given", false},
 };
 _Static_assert(QUERY_ARGUMENTS <= ROUTE_ARGUMENTS_MAX, "a request has a place for each argument");
 
@@ -138,6 +140,8 @@ const struct operation operations[] = {
 	      201, Q(VPC), "RulesChanged", "adds rules to a security group"),
 	WRITE("DELETE", "/v1/security-groups/{id}/rules", handle_change, CHANGE_SG_REVOKE, FIELD_SG_ID, BODY_CHANGE,
 	      200, Q(VPC), "RulesChanged", "takes rules from a security group"),
+	READ("/v1/security-groups/{id}/advice", handle_advice, OBJECT_SG, Q(VPC) | Q(USED_SINCE), JSON, "Advice",
+	     "which rules of a group were not used, and which are wider than what they allowed"),
 	WRITE("PUT", "/v1/enis/{id}/attachment", handle_change, CHANGE_ENI_ATTACH, FIELD_ENI_ID, BODY_ATTACHMENT, 200,
 	      Q(VPC), "EniChanged", "attaches a network interface to a namespace or a tap"),
 	WRITE("DELETE", "/v1/enis/{id}/attachment", handle_change, CHANGE_ENI_DETACH, FIELD_ENI_ID, BODY_OPTIONAL, 200,

@@ -28,6 +28,7 @@ enum query_argument {
 	QUERY_FROM,
 	QUERY_TO,
 	QUERY_BY,
+	QUERY_USED_SINCE,
 	QUERY_ARGUMENTS,
 };
 

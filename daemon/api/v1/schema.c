@@ -254,15 +254,17 @@ static const struct schema_field gateway_traffic_fields[] = {
 	{"peer_vpc", SCHEMA_STRING_OR_NULL, "its name"},
 	TRAFFIC,
 };
+#define RULE_WORDS                                                                                              \
+	{"direction", SCHEMA_STRING, "ingress or egress"}, {"protocol", SCHEMA_STRING, NULL},                   \
+		{"from_port", SCHEMA_INTEGER_OR_NULL, "of icmp the type"},                                      \
+		{"to_port", SCHEMA_INTEGER_OR_NULL, "of icmp the code"}, {"cidr", SCHEMA_STRING_OR_NULL, NULL}, \
+		{"sg_id", SCHEMA_STRING_OR_NULL, NULL},                                                         \
+	{                                                                                                       \
+		"prefix_list_id", SCHEMA_STRING_OR_NULL, NULL                                                   \
+	}
 static const struct schema_field rule_traffic_fields[] = {
 	{"id", SCHEMA_STRING, NULL},
-	{"direction", SCHEMA_STRING, "ingress or egress"},
-	{"protocol", SCHEMA_STRING, NULL},
-	{"from_port", SCHEMA_INTEGER_OR_NULL, "of icmp the type"},
-	{"to_port", SCHEMA_INTEGER_OR_NULL, "of icmp the code"},
-	{"cidr", SCHEMA_STRING_OR_NULL, NULL},
-	{"sg_id", SCHEMA_STRING_OR_NULL, NULL},
-	{"prefix_list_id", SCHEMA_STRING_OR_NULL, NULL},
+	RULE_WORDS,
 	{"description", SCHEMA_STRING, NULL},
 	{"security_group_id", SCHEMA_STRING, NULL},
 	{"security_group", SCHEMA_STRING, "its name"},
@@ -270,6 +272,38 @@ static const struct schema_field rule_traffic_fields[] = {
 	{"packets", SCHEMA_INTEGER, "allowed by it, as status' rule_counters says"},
 	{"bytes", SCHEMA_INTEGER, NULL},
 };
+static const struct schema_field advice_fields[] = {
+	{"id", SCHEMA_STRING, "of the group"},
+	{"name", SCHEMA_STRING, NULL},
+	{"vpc_id", SCHEMA_STRING, NULL},
+	{"vpc", SCHEMA_STRING, "its name"},
+	{"since", SCHEMA_STRING, "what was used since then is told"},
+	{"watched_since", SCHEMA_STRING, "since when vpcd knows when rules are used"},
+	{"flows_watched_since", SCHEMA_STRING_OR_NULL,
+	 "since when vpcd knows what rules allow; null: it doesn't (see count_flows of VPCs)"},
+	{"revision", SCHEMA_INTEGER, "of the whole state"},
+	{"rules", SCHEMA_LIST_OF("AdvisedRule"), "of the group"},
+};
+static const struct schema_field advised_rule_fields[] = {
+	{"id", SCHEMA_STRING, NULL},
+	{"security_group_id", SCHEMA_STRING, NULL},
+	RULE_WORDS,
+	{"description", SCHEMA_STRING, NULL},
+	{"tags", SCHEMA_TEXTS, NULL},
+	{"revision", SCHEMA_INTEGER, NULL},
+	{"expires_at", SCHEMA_STRING_OR_NULL, NULL},
+	{"stale", SCHEMA_BOOLEAN, NULL},
+	{"packets", SCHEMA_INTEGER, "allowed by it, as status' rule_counters says"},
+	{"bytes", SCHEMA_INTEGER, NULL},
+	{"last_used", SCHEMA_STRING_OR_NULL, NULL},
+	{"advice", SCHEMA_STRING,
+	 "remove: it was not used; narrow: it is wider than what it allowed; keep: all of it was used; unknown: nobody "
+	 "knows"},
+	{"why", SCHEMA_STRING, "for people; of unknown also what to do"},
+	{"merged", SCHEMA_BOOLEAN, "what it allowed was more than is remembered one by one"},
+	{"narrower", SCHEMA_LIST_OF("NarrowerRule"), "of narrow: rules that allow all that it allowed"},
+};
+static const struct schema_field narrower_rule_fields[] = {RULE_WORDS};
 static const struct schema_field explanation_fields[] = {
 	{"verdict", SCHEMA_STRING, "allow, drop, or without a port partly"},
 	{"ports", SCHEMA_OBJECTS, "of tcp and udp without a port: ranges of ports, with verdict and reason"},
@@ -362,6 +396,9 @@ const struct schema schema_others[] = {
 	{"Backup", FIELDS(backup_fields)},
 	{"Usage", FIELDS(usage_fields)},
 	{"UsageRow", FIELDS(usage_row_fields)},
+	{"Advice", FIELDS(advice_fields)},
+	{"AdvisedRule", FIELDS(advised_rule_fields)},
+	{"NarrowerRule", FIELDS(narrower_rule_fields)},
 	{"Log", FIELDS(log_fields)},
 	{"LogEntry", FIELDS(log_entry_fields)},
 	{"LogChange", FIELDS(log_change_fields)},

@@ -47,6 +47,24 @@ int maps_rule_counters(struct maps *maps, uint32_t rule, struct rule_counters *r
 	return 0;
 }
 
+void maps_rule_used(struct maps *maps, uint32_t rule, uint64_t used_ns)
+{
+	for (uint32_t i = *chains_head(&maps->mirror.references_by_rule, chains_hash(&rule, sizeof(rule))); i;
+	     i = maps->mirror.references[i].next_of_rule) {
+		const struct reference *reference = &maps->mirror.references[i];
+		struct vpc_row_stat *stat = stat_at(maps, reference->row);
+		__u64 last_ns = __atomic_load_n(&stat->last_used_ns, __ATOMIC_RELAXED);
+
+		if (reference->rule != rule)
+			continue;
+		/* A program may note a later time meanwhile. */
+		if (last_ns < used_ns)
+			__atomic_compare_exchange_n(&stat->last_used_ns, &last_ns, used_ns, false, __ATOMIC_RELAXED,
+						    __ATOMIC_RELAXED);
+		return;
+	}
+}
+
 static int count_one(const void *key, const void *value, void *userdata)
 {
 	(void)key;

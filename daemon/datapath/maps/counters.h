@@ -24,6 +24,9 @@ struct rule_counters {
 };
 /* Reads the sum of the counters of a rule's rows. -ENOENT: it has no rows. */
 int maps_rule_counters(struct maps *maps, uint32_t rule, struct rule_counters *ret);
+/* A flow that the rule allows was used then (CLOCK_BOOTTIME): the kernel notes only when flows are judged. A rule
+ * without rows is left alone. */
+void maps_rule_used(struct maps *maps, uint32_t rule, uint64_t used_ns);
 
 /* How many classifiers (of a set and a direction) are missing, because there was no room in `classifier` or no memory.
  * The rules of these sets are walked, which may take a new flow hundreds of microseconds. The next change of such a

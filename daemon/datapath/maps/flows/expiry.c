@@ -40,6 +40,10 @@ struct maps_expiry {
 	struct vpc_host_flows *host;
 	uint64_t now_ns;
 	uint32_t overflowing; /* entries of flow_overflow in this round */
+	uint64_t rounds;      /* that were read to their end */
+	uint64_t looked;      /* of them, those that steps have seen all of */
+	void (*watch)(const struct vpc_flow_key *key, const struct vpc_flow *flow, void *userdata);
+	void *userdata;
 };
 
 int maps_expiry_new(const struct maps *maps, uint32_t budget, struct maps_expiry **ret)
@@ -75,6 +79,19 @@ struct maps_expiry *maps_expiry_free(struct maps_expiry *x)
 	return NULL;
 }
 
+void maps_expiry_watch(struct maps_expiry *x,
+		       void (*fn)(const struct vpc_flow_key *key, const struct vpc_flow *flow, void *userdata),
+		       void *userdata)
+{
+	x->watch = fn;
+	x->userdata = userdata;
+}
+
+uint64_t maps_expiry_rounds(const struct maps_expiry *x)
+{
+	return x->looked;
+}
+
 void maps_expiry_plan(struct maps *maps, struct maps_expiry *x, uint64_t now_ns)
 {
 	shares_update(maps);
@@ -104,6 +121,8 @@ static void round_ends(struct maps_expiry *x, unsigned which)
 {
 	__u64 last_ns = load64(&x->host->overflow_ns);
 
+	if (which == OVERFLOW)
+		x->rounds++;
 	if (which == ESTABLISHED)
 		recount_end(x->recount);
 	else if (which == OVERFLOW && !x->overflowing && last_ns && x->now_ns > last_ns + OVERFLOW_REST_NS)
@@ -171,6 +190,8 @@ int maps_expiry_step(struct maps *maps, struct maps_expiry *x, uint64_t now_ns, 
 	for (; x->at < end && io.n < VPC_SWEEP_MAX; x->at++)
 		if (over(maps, &x->flows[x->at], now_ns))
 			io.key[io.n++] = x->keys[x->at];
+		else if (x->watch && x->flows[x->at].state != VPC_FLOW_TOMBSTONE)
+			x->watch(&x->keys[x->at], &x->flows[x->at], x->userdata);
 	r = io.n ? sweep_run(maps, &io) : 0;
 	if (r < 0)
 		return r;
@@ -178,6 +199,7 @@ int maps_expiry_step(struct maps *maps, struct maps_expiry *x, uint64_t now_ns, 
 		*deleted += io.result[i] == VPC_SWEPT_DONE;
 	if (x->at < x->n)
 		return 1;
+	x->looked = x->rounds;
 	r = translations_step(maps, x->translations, now_ns, deleted);
 	return r ? r : evict_step(maps, x->evict, now_ns);
 }

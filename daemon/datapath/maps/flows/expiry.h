@@ -21,6 +21,12 @@ int maps_expiry_new(const struct maps *maps, uint32_t budget, struct maps_expiry
 /* Returns NULL. NULL is fine. */
 struct maps_expiry *maps_expiry_free(struct maps_expiry *x);
 DEFINE_CLEANUP(struct maps_expiry *, maps_expiry_free);
+/* fn is called by steps for each flow that lives and isn't cut; fn NULL: nobody is. */
+void maps_expiry_watch(struct maps_expiry *x,
+		       void (*fn)(const struct vpc_flow_key *key, const struct vpc_flow *flow, void *userdata),
+		       void *userdata);
+/* How often all flows were looked at: each that was there when it was n has been told when it is n + 2. */
+uint64_t maps_expiry_rounds(const struct maps_expiry *x);
 /* Before a read: brings the shares of the VPCs up to date, and decides whether flows are evicted. now_ns:
  * CLOCK_MONOTONIC, also below. */
 void maps_expiry_plan(struct maps *maps, struct maps_expiry *x, uint64_t now_ns);
