@@ -112,7 +112,7 @@ static void cut_by(void (*take)(void), int reason)
 	setsockopt(server, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 	cr_expect(edge_send(client, WORLD, 53, "question"));
 	cr_expect_not(edge_receive(server, "question", NULL), "outward");
-	cr_expect_eq(edge_drops(e, ENI_A, reason), 1);
+	cr_expect_eq(edge_drops_reach(e, ENI_A, reason, 1), 1);
 	cr_expect(edge_send(server, HOST, from.port, "answer"));
 	cr_expect_not(edge_receive(client, "answer", NULL), "inward");
 }
@@ -170,7 +170,7 @@ Test(edge_nat, longest_prefix)
 	lab_commit(e->l);
 	cr_assert(edge_send(client, WORLD, 53, "two"));
 	cr_expect(edge_receive(server, "two", NULL), "and not the first one");
-	cr_expect_eq(edge_drops(e, ENI_A, VPC_DROP_BLACKHOLE), 1);
+	cr_expect_eq(edge_drops_reach(e, ENI_A, VPC_DROP_BLACKHOLE, 1), 1);
 }
 
 /* Where the host itself has no route, or one that leads to no outer interface. */
@@ -179,10 +179,10 @@ Test(edge_nat, no_way_out_of_the_host)
 	int client = edge_socket(e, NS_WORKLOAD, SOCK_DGRAM, WORKLOAD, 62000);
 
 	cr_assert(edge_send(client, "192.0.2.1", 53, "nowhere"));
-	cr_expect_eq(edge_drops(e, ENI_A, VPC_DROP_NO_WORLD), 1);
+	cr_expect_eq(edge_drops_reach(e, ENI_A, VPC_DROP_NO_WORLD, 1), 1);
 	edge_run(e, NS_HOST,
 		 "ip link add inner type veth && ip addr add 192.0.2.2/24 dev inner && "
 		 "ip link set inner up && ip link set veth0 up");
 	cr_assert(edge_send(client, "192.0.2.1", 53, "to a neighbour of the host"));
-	cr_expect_eq(edge_drops(e, ENI_A, VPC_DROP_HOST_CLOSED), 1);
+	cr_expect_eq(edge_drops_reach(e, ENI_A, VPC_DROP_HOST_CLOSED, 1), 1);
 }

@@ -75,7 +75,7 @@ Test(edge_ports, exhausted)
 	edge_ctl_set(e, &c);
 	datagrams(3000, 9);
 	cr_expect_eq(edge_translations(e), 8);
-	cr_expect_eq(edge_drops(e, ENI_A, VPC_DROP_NAT_EXHAUSTED), 1);
+	cr_expect_eq(edge_drops_reach(e, ENI_A, VPC_DROP_NAT_EXHAUSTED, 1), 1);
 	client = edge_socket(e, NS_WORKLOAD, SOCK_DGRAM, WORKLOAD, 3000);
 	cr_expect(edge_send(client, WORLD, 53, "elsewhere"));
 	cr_expect(edge_receive(server, "elsewhere", NULL), "the whole tuple tells flows apart");
@@ -100,7 +100,7 @@ Test(edge_ports, share_of_a_vpc)
 	cr_expect_eq(edge_nat_used(e, 1), 75, "from outside");
 	datagrams(3000, 30);
 	cr_expect_eq(edge_nat_used(e, 1), 100);
-	cr_expect_eq(edge_drops(e, ENI_A, VPC_DROP_NAT_EXHAUSTED), 25 + 5);
+	cr_expect_eq(edge_drops_reach(e, ENI_A, VPC_DROP_NAT_EXHAUSTED, 25 + 5), 25 + 5);
 }
 
 /* A port that a socket of the host has is given to nobody for what the socket would get. */

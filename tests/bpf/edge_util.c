@@ -390,9 +390,14 @@ uint64_t edge_drops(struct edge_lab *e, uint32_t number, int reason)
 	return lab_drops(e->l, number, reason);
 }
 
+uint64_t edge_drops_reach(struct edge_lab *e, uint32_t number, int reason, uint64_t drops)
+{
+	for (int i = 0; i < 300 && edge_drops(e, number, reason) < drops; i++)
+		usleep(10000);
+	return edge_drops(e, number, reason);
+}
+
 bool edge_dropped(struct edge_lab *e, uint32_t number, int reason)
 {
-	for (int i = 0; i < 300 && !edge_drops(e, number, reason); i++)
-		usleep(10000);
-	return edge_drops(e, number, reason) != 0;
+	return edge_drops_reach(e, number, reason, 1) != 0;
 }

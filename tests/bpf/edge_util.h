@@ -89,6 +89,9 @@ void edge_age(struct edge_lab *e, unsigned seconds);
 /* Whether something is dropped for that reason, within three seconds. */
 bool edge_dropped(struct edge_lab *e, uint32_t number, int reason);
 uint64_t edge_drops(struct edge_lab *e, uint32_t number, int reason);
+/* The same, once it is that many or more, and after three seconds as it is then. A busy machine judges a packet after
+ * its sender's call has returned. */
+uint64_t edge_drops_reach(struct edge_lab *e, uint32_t number, int reason, uint64_t drops);
 
 /* --- traffic: sockets of a namespace; they wait for two seconds at most --- */
 /* type: SOCK_STREAM, SOCK_DGRAM; bound if address isn't NULL, listening if it is a stream then. */
