@@ -29,17 +29,6 @@ char datapath_license[] SEC("license") = "GPL";
 /* How often a packet is judged, if the state changes while it is read. */
 #define TRIES 3
 
-/* Whether a packet with these addresses has left the VPC a moment ago: the TCP fast path has no use for another one. */
-static __noinline int leaves_lately(struct __sk_buff *skb, const struct header_view *p)
-{
-	struct recent *r = p->family == 4 ? recent_slot(RECENT_LEAVES, p->src, p->dst) : 0;
-	__u32 zero = 0;
-	struct vpc_ctl *now = bpf_map_lookup_elem(&ctl, &zero);
-
-	return now && recent_is(r, RECENT_LEAVES, skb->ifindex, p->src, p->dst, READ_ONCE(now->epoch),
-				bpf_ktime_get_coarse_ns());
-}
-
 /* Tries the fast path, then the TCP fast path. Neither uses the scratch. Returns what the program ends with, or
  * FAST_NOT. */
 static __noinline int fast_paths(struct __sk_buff *skb)
@@ -52,7 +41,7 @@ static __noinline int fast_paths(struct __sk_buff *skb)
 		return FAST_NOT;
 	h = flow_cache_hash(p.src, p.dst, p.ports, skb->ifindex);
 	rc = fast_from_workload(skb, &p, h);
-	return rc < 0 && p.tcp && !leaves_lately(skb, &p) ? connection_from_workload(skb, &p, h) : rc;
+	return rc < 0 && p.tcp ? connection_from_workload(skb, &p, h) : rc;
 }
 
 SEC("tc")

@@ -16,6 +16,7 @@
 #include "lib/flow/move.h"
 #include "lib/flow/syn_cache.h"
 #include "lib/packet/reset.h"
+#include "lib/route/recent.h"
 
 /* The result of a step of this path. */
 enum connection_step {
@@ -265,6 +266,16 @@ static __noinline int connection_reset_is_sure(struct __sk_buff *skb, const stru
 	return reset_is_sure(skb, &r);
 }
 
+/* Whether a packet with these addresses has left the VPC a moment ago: this path has no use for another one. What
+ * leaves is for the gateway's MAC, so what stays in a subnet isn't looked for. */
+static __always_inline int connection_leaves(const struct header_view *p, const struct connection *c)
+{
+	if (p->src6 || !mac_equal(p->frame.macs, c->me->gateway_mac))
+		return 0;
+	return recent_is(recent_slot(RECENT_LEAVES, p->src, p->dst), RECENT_LEAVES, c->ctx.me, p->src, p->dst,
+			 c->ctx.epoch, c->ctx.now_ns);
+}
+
 /* The TCP fast path, for a segment with a header view. h: its hash (flow/cache.h). Returns what the program ends with,
  * or FAST_NOT. */
 static __always_inline int connection_from_workload(struct __sk_buff *skb, const struct header_view *p, __u64 h)
@@ -287,6 +298,8 @@ static __always_inline int connection_from_workload(struct __sk_buff *skb, const
 	    !mac_equal(p->frame.macs + ETH_ALEN, c.me->mac))
 		return FAST_NOT;
 	c.ctx.now_ns = bpf_ktime_get_coarse_ns();
+	if (connection_leaves(p, &c))
+		return FAST_NOT;
 	c.ctx.from = connection_key(&k, p, READ_ONCE(c.me->vpc));
 	if (p->src6 && address_is4(k.addr[0])) /* it would have an IPv4 packet's key, and such addresses are never
 						* carried */
