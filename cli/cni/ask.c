@@ -66,7 +66,7 @@ int cni_eni_find(struct http *h, const struct cni_config *c, const struct cni_ca
 int cni_eni_delete(struct http *h, const struct cni_config *c, const json_t *eni, struct cni_error *reterr)
 {
 	struct vpcd_failure failure;
-	int r = workload_delete(h, c->vpc, eni, &failure);
+	int r = workload_delete_soon(h, c->vpc, eni, &failure);
 
 	return r < 0 ? cni_failed(r, &failure, reterr) : 0;
 }

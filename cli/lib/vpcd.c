@@ -71,9 +71,13 @@ int vpcd_call(struct http *h, const char *method, char *path, const json_t *body
 	return 0;
 }
 
-int vpcd_transaction(struct http *h, const char *vpc, const json_t *changes, json_t **ret, struct vpcd_failure *failure)
+/* soon: without waiting until removed devices are deleted. */
+static int transact(struct http *h, const char *vpc, const json_t *changes, bool soon, json_t **ret,
+		    struct vpcd_failure *failure)
 {
-	_cleanup_json_ json_t *body = json_pack("{s:O}", "changes", changes), *reply = NULL;
+	_cleanup_json_ json_t *body =
+		json_pack("{s:O, s:o*}", "changes", changes, "background", soon ? json_true() : NULL);
+	_cleanup_json_ json_t *reply = NULL;
 	json_t *results;
 	int r;
 
@@ -89,6 +93,11 @@ int vpcd_transaction(struct http *h, const char *vpc, const json_t *changes, jso
 	}
 	*ret = json_incref(results);
 	return 0;
+}
+
+int vpcd_transaction(struct http *h, const char *vpc, const json_t *changes, json_t **ret, struct vpcd_failure *failure)
+{
+	return transact(h, vpc, changes, false, ret, failure);
 }
 
 char *workload_eni_name(const struct workload *w)
@@ -188,7 +197,7 @@ int workload_find(struct http *h, const char *vpc, const struct workload *w, jso
 }
 
 /* 1: it changed meanwhile, look again. */
-static int delete_once(struct http *h, const char *vpc, const json_t *eni, struct vpcd_failure *failure)
+static int delete_once(struct http *h, const char *vpc, const json_t *eni, bool soon, struct vpcd_failure *failure)
 {
 	const char *id = json_member_text(eni, "id");
 	bool attached = json_is_object(json_object_get(eni, "attachment"));
@@ -200,15 +209,15 @@ static int delete_once(struct http *h, const char *vpc, const json_t *eni, struc
 	    (attached &&
 	     json_array_insert_new(changes, 0, json_pack("{s:s, s:s}", "op", "eni.detach", "eni_id", id)) < 0))
 		return no_memory(failure);
-	r = vpcd_transaction(h, vpc, changes, &results, failure);
+	r = transact(h, vpc, changes, soon && attached, &results, failure);
 	if (r < 0 && failure->status == 404)
 		return 0;
 	return r < 0 && !strcmp(failure->code, "IncorrectState") ? 1 : r;
 }
 
-int workload_delete(struct http *h, const char *vpc, const json_t *eni, struct vpcd_failure *failure)
+static int delete_workload(struct http *h, const char *vpc, const json_t *eni, bool soon, struct vpcd_failure *failure)
 {
-	int r = delete_once(h, vpc, eni, failure);
+	int r = delete_once(h, vpc, eni, soon, failure);
 
 	/* The namespace went away, and vpcd detached it itself, or the other way round. */
 	for (int tries = 0; r > 0 && tries < 3; tries++) {
@@ -218,9 +227,19 @@ int workload_delete(struct http *h, const char *vpc, const json_t *eni, struct v
 			      failure);
 		if (r < 0)
 			return failure->status == 404 ? 0 : r;
-		r = delete_once(h, vpc, now, failure);
+		r = delete_once(h, vpc, now, soon, failure);
 	}
 	return r > 0 ? -EINVAL : r;
+}
+
+int workload_delete(struct http *h, const char *vpc, const json_t *eni, struct vpcd_failure *failure)
+{
+	return delete_workload(h, vpc, eni, false, failure);
+}
+
+int workload_delete_soon(struct http *h, const char *vpc, const json_t *eni, struct vpcd_failure *failure)
+{
+	return delete_workload(h, vpc, eni, true, failure);
 }
 
 static int set_text(json_t *object, const char *key, const char *value)

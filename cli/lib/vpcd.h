@@ -55,6 +55,9 @@ int workload_find(struct http *h, const char *vpc, const struct workload *w, jso
 		  struct vpcd_failure *failure);
 /* Detaches an ENI and deletes it; 0 too if it went away meanwhile. */
 int workload_delete(struct http *h, const char *vpc, const json_t *eni, struct vpcd_failure *failure);
+/* The same, but returns when no packet passes any more. vpcd deletes the interface after that. Whoever attaches
+ * something to the same namespace waits for it. */
+int workload_delete_soon(struct http *h, const char *vpc, const json_t *eni, struct vpcd_failure *failure);
 
 /* The changes that give a workload its ENI, and attach it. What is NULL is left to vpcd. */
 struct workload_wish {

@@ -60,6 +60,7 @@ struct engine_request {
 	uint32_t confirm_s;   /* it is taken back unless it is confirmed within so many seconds; 0: it stays */
 	bool confirms;	      /* has no changes: keeps the change that waits for it */
 	bool takes_back;      /* has no changes: takes that change back; the engine's own */
+	bool background;      /* the reply doesn't wait until devices that the changes remove are deleted */
 	bool explain;	      /* with dry_run: the reply says whom it lets talk with whom */
 	struct caller caller;
 	uint64_t received_ns;	      /* CLOCK_MONOTONIC: when the last byte was read */

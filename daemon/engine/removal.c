@@ -16,7 +16,7 @@
 
 struct removal {
 	struct net_removal *net;
-	removal_fn fn; /* NULL: it was called already */
+	removal_fn fn; /* NULL: it was called already, or nobody waits */
 	void *userdata;
 	uint64_t told_at_us; /* CLOCK_MONOTONIC: when fn is called at the latest; UINT64_MAX: when the removal ends */
 	int result;
@@ -184,7 +184,8 @@ void removal_begin(struct engine *e, struct net_removal *removal, uint64_t since
 	if (!r) { /* without memory the event loop has to wait for it */
 		int result = net_removal_run(removal);
 
-		fn(userdata, result < 0 ? REMOVAL_FAILED : REMOVAL_DONE, removal);
+		if (fn)
+			fn(userdata, result < 0 ? REMOVAL_FAILED : REMOVAL_DONE, removal);
 		if (result < 0)
 			removal_failed(e, removal, result);
 		else

@@ -16,7 +16,7 @@ typedef void (*removal_fn)(void *userdata, enum removal_state state, const struc
 /* At the engine's making. -ENOMEM. */
 int removals_new(struct engine *e);
 /* Deletes on the worker what a change removed. Takes removal, and goes on until nothing of it is left. since_us:
- * CLOCK_MONOTONIC, when the change was requested. */
+ * CLOCK_MONOTONIC, when the change was requested. fn: NULL if nobody waits. */
 void removal_begin(struct engine *e, struct net_removal *removal, uint64_t since_us, removal_fn fn, void *userdata);
 /* Whether such a link is being deleted or waits for it. A job can wait for it by WAIT_REMOVAL. */
 bool removal_under_way(const struct engine *e, const struct net_removal_match *m);

@@ -427,8 +427,8 @@ static void removal_told(void *userdata, enum removal_state state, const struct 
 }
 
 /* Replies. The reply of a change that removes devices waits until they are deleted, so that a caller who has read it
- * finds none of them. Other transactions go on meanwhile. If many devices are being deleted at once, the reply says
- * that they are pending. */
+ * finds none of them. Other transactions go on meanwhile. If many devices are being deleted at once, or the caller
+ * doesn't want to wait (background), the reply says that they are pending. */
 static void txn_reply_now(struct txn *t)
 {
 	struct engine *e = t->e;
@@ -437,10 +437,15 @@ static void txn_reply_now(struct txn *t)
 	if (!t->reply.dry_run && (t->plan.n_ports || t->plan.n_vpcs))
 		engine_attach_links(e);
 	/* a removal may also replace the host's nftables table, after a change that adds a published port */
-	if (t->removal)
+	if (t->removal && !t->request->background) {
 		removal_begin(e, TAKE_PTR(t->removal), t->request->received_ns / NS_PER_US, removal_told, t);
-	else
-		send_reply(t);
+		return;
+	}
+	if (t->removal) {
+		net_removal_each(t->removal, false, add_pending, t->reply.pending);
+		removal_begin(e, TAKE_PTR(t->removal), 0, NULL, NULL);
+	}
+	send_reply(t);
 }
 
 static void txn_reply(struct txn *t)

@@ -166,6 +166,33 @@ detached_as_told()
 	done
 }
 
+@test "background: the reply doesn't wait for the interface, says that it is pending, and nothing passes" {
+	local id i
+	plug "$P-stays" prod-app --sg "$P-sg"
+	ctl sg authorize "$P-sg" ingress icmp all --cidr 0.0.0.0/0 >/dev/null
+	netns_add "$P-m"
+	for i in {1..3}; do
+		ctl attach "$P-m" --subnet prod-app --netns "$INSTANCE-$P-m" >/dev/null
+		id=$(ctl -o json eni show "$P-m" | jq -r .id)
+		in_ns "$P-m" ping -c 1 -W 2 "$(ip_of "$P-stays")" >/dev/null
+		api_is 200 POST /v1/transactions '{"changes": [{"op": "eni.detach", "eni_id": "'"$id"'"},
+			{"op": "eni.delete", "eni_id": "'"$id"'"}], "background": true}' | jq -e --arg id "$id" '.pending == ["devices of " + $id]'
+		if in_ns "$P-m" ping -c 1 -W 1 "$(ip_of "$P-stays")" >/dev/null 2>&1; then
+			fail "$P-m is connected after the reply"
+		fi
+	done
+	# of what removes no device nothing is pending
+	api_is 200 POST /v1/transactions '{"changes": [{"op": "sg.create", "vpc_id": "prod", "name": "'"$P"'-more"}], "background": true}' |
+		jq -e '(.pending // []) == []'
+	wait_for 10 nothing_pending
+	verify_clean
+}
+
+nothing_pending()
+{
+	ctl -o json status | jq -e '.pending | length == 0'
+}
+
 # Deleting them takes longer than who asks waits for it (engine/removal.c).
 @test "twenty detached at once: each is gone when its reply comes, or pending; attached again, each waits for that" {
 	local before i jobs=()

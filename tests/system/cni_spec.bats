@@ -83,6 +83,27 @@ cleanup()
 	cleanup
 }
 
+@test "DEL: nothing passes after it, and the interface goes soon; ADD to the same namespace waits for that" {
+	local i
+	for i in {1..6}; do
+		cni ADD "$ID" "$A" "$(config 1.1.0)" >/dev/null
+		pings "$P-a" 10.50.1.1
+		cni_silent DEL "$ID" "$A" "$(config 1.1.0)"
+		if [ $((i % 3)) -eq 0 ] && in_ns "$P-a" ping -c 1 -W 1 10.50.1.1 >/dev/null 2>&1; then
+			fail "packets pass after DEL"
+		fi
+	done
+	wait_for 10 link_is_gone "$P-a"
+	[ "$(enis_of dbnet)" -eq 0 ]
+	verify_clean
+}
+
+# link_is_gone NAME: of that namespace.
+link_is_gone()
+{
+	! in_ns "$1" ip link show dev eth0 >/dev/null 2>&1
+}
+
 @test "DEL: of what isn't there, without a namespace, twice, with a configuration that ADD would refuse" {
 	cni_silent DEL "$ID" "$A" "$(config 1.1.0)"
 	cni_silent DEL "$ID" '' "$(config 0.3.1)"

@@ -46,7 +46,7 @@ static long code_of(struct cli_result r)
 	"{\"id\":\"" id "\",\"name\":\"cni:c1:eth0\",\"attachment\":" attachment ",\"tags\":{\"cni/network\":\"net\"," \
 	"\"cni/container-id\":\"c1\",\"cni/ifname\":\"eth0\"}}"
 
-Test(cli_cni, del_detaches_and_deletes_as_one)
+Test(cli_cni, del_detaches_and_deletes_as_one_without_waiting_for_the_kernel)
 {
 	fake_reply(d, "GET", "/v1/enis/cni%3Ac1%3Aeth0?vpc=prod", 200, ENI("eni-1", "{\"kind\":\"netns\"}"));
 	fake_reply(d, "POST", "/v1/transactions?vpc=prod", 200, "{\"results\":[{},{}]}");
@@ -54,7 +54,7 @@ Test(cli_cni, del_detaches_and_deletes_as_one)
 	cr_assert_eq(fake_requests(d), 2);
 	expect_request(d, 1, "POST /v1/transactions?vpc=prod",
 		       "{\"changes\":[{\"op\":\"eni.detach\",\"eni_id\":\"eni-1\"},{\"op\":\"eni.delete\",\"eni_id\":"
-		       "\"eni-1\"}]}");
+		       "\"eni-1\"}],\"background\":true}");
 }
 
 Test(cli_cni, del_lets_an_interface_of_that_name_be_that_is_not_its_own)

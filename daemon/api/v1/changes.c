@@ -233,6 +233,7 @@ static int decode_many(struct request *r, const json_t *body, struct engine_requ
 		return n;
 	request->if_revision = options.if_revision;
 	request->confirm_s = (uint32_t)options.confirm;
+	request->background = options.background;
 	for (size_t i = 0; i < request->n_changes; i++) {
 		/* The address' scope is for the changes that don't name their own. */
 		if (request->changes[i].scope)

@@ -377,8 +377,8 @@ const struct member decode_transaction_members[] = {
 	OPTION("if_revision", value_revision, if_revision, "revision that the whole state must have"),
 	OPTION("confirm", value_integer, confirm,
 	       "seconds, 1 to 86400: taken back as a whole unless POST /v1/confirm comes before; until then other "
-	       "changes are "
-	       "refused"),
+	       "changes are refused"),
+	OPTION("background", value_bool, background, "reply before removed devices are deleted: they are pending then"),
 };
 const size_t decode_n_transaction_members = ARRAY_SIZE(decode_transaction_members);
 

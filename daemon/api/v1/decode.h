@@ -31,6 +31,7 @@ struct transaction_options {
 	bool dry_run;
 	uint64_t if_revision; /* that of the whole state; 0: any */
 	int64_t confirm;      /* seconds; 0: not given */
+	bool background;      /* the reply doesn't wait until removed devices are deleted */
 };
 extern const struct member decode_transaction_members[];
 extern const size_t decode_n_transaction_members;
