@@ -73,7 +73,7 @@ booted()
 	inside systemctl is-active multi-user.target
 }
 
-# The same packages with an earlier version.
+# The same packages with an earlier version, and with the daemon of VPCD_TEST_OLD, the build folder of an older checkout, if it is set.
 older()
 {
 	local deb folder=$BATS_FILE_TMPDIR/unpacked
@@ -81,6 +81,7 @@ older()
 	for deb in "$DEBS"/*.deb; do
 		dpkg-deb -R "$deb" "$folder"
 		sed -i -e 's/^Version: .*/Version: 0.0.9/' -e 's/vpcd (>= [^)]*)/vpcd (>= 0.0.9)/' "$folder/DEBIAN/control"
+		[ ! -e "$folder/usr/bin/vpcd" ] || [ -z "${VPCD_TEST_OLD:-}" ] || install -s "$VPCD_TEST_OLD/vpcd" "$folder/usr/bin/vpcd"
 		dpkg-deb -Znone --root-owner-group -b "$folder" "$(root)/run/debs/old/$(basename "$deb")" >/dev/null
 		rm -rf "$folder"
 	done
@@ -163,8 +164,10 @@ lost()
 	serve web1 --tcp 7001 --tcp 80 --udp 7001
 	stream client1 tcp tcp-echo "$(ip_of web1)" 7001
 	stream client1 udp udp-echo "$(ip_of web1)" 7001
-	"$VPCCTL" export | sed 's/web servers/kept/' | "$VPCCTL" apply -f - --confirm 600
-	"$VPCCTL" status | grep 'taken back in'
+	if [ -z "${VPCD_TEST_OLD:-}" ]; then
+		"$VPCCTL" export | sed 's/web servers/kept/' | "$VPCCTL" apply -f - --confirm 600
+		"$VPCCTL" status | grep 'taken back in'
+	fi
 	printf '# mine\n' | inside tee -a /etc/vpcd/vpcd.conf
 	pid=$(inside systemctl show -P MainPID vpcd)
 	before=$(now_ns)
@@ -175,8 +178,10 @@ lost()
 	inside systemctl is-active vpcd vpc-docker vpc-libvirt-clean.path
 	[ "$(inside tail -n 1 /etc/vpcd/vpcd.conf)" = '# mine' ]
 	"$VPCCTL" verify
-	"$VPCCTL" confirm
-	[ "$("$VPCCTL" -o json sg show web | jq -r .description)" = kept ]
+	if [ -z "${VPCD_TEST_OLD:-}" ]; then
+		"$VPCCTL" confirm
+		[ "$("$VPCCTL" -o json sg show web | jq -r .description)" = kept ]
+	fi
 	log_goes_on "$(stream_log udp)" "$before"
 	stream_end udp | tee /dev/stderr | jq -e '.sent > 100 and .lost == 0'
 	stream_end tcp | tee /dev/stderr | jq -e '.sent > 100 and .received + 100 > .sent'
@@ -188,12 +193,28 @@ lost()
 	local address
 	address=$(ip_of web1)
 	serve web1 --tcp 7001 --tcp 80
+	# as of a network of Docker's
+	inside touch /var/lib/vpc-docker/0123.json
 	apt_get remove vpcd | tee "$BATS_TEST_TMPDIR/removal"
-	grep -q 'apt purge vpcd' "$BATS_TEST_TMPDIR/removal"
+	grep -q 'To remove them: apt purge vpcd' "$BATS_TEST_TMPDIR/removal"
+	grep -q "docker network rm, apt purge vpcd-docker" "$BATS_TEST_TMPDIR/removal"
 	inside sh -c '! command -v vpcd && ! pidof vpcd'
 	can client1 tcp "$address" 7001
 	cannot client1 tcp "$address" 80
 	inside test -e /etc/vpcd/vpcd.conf
+}
+
+@test "purged in a chroot that sees this kernel, only the chroot's files go" {
+	kernel_has | sort >"$BATS_TEST_TMPDIR/before"
+	inside sh -c 'mkdir -p /run/copy/upper /run/copy/work /run/copy/root
+		mount -t overlay -o lowerdir=/,upperdir=/run/copy/upper,workdir=/run/copy/work copy /run/copy/root
+		mount --rbind /sys /run/copy/root/sys && mount --bind /proc /run/copy/root/proc
+		chroot /run/copy/root dpkg --purge vpcd vpcd-docker'
+	inside sh -c '[ ! -e /run/copy/root/var/lib/vpcd ] && [ ! -e /run/copy/root/etc/vpcd ] && [ -x /var/lib/vpcd/purge/vpcd ]'
+	inside umount -R /run/copy/root
+	kernel_has | sort >"$BATS_TEST_TMPDIR/after"
+	grep -q /sys/fs/bpf/vpcd/ "$BATS_TEST_TMPDIR/after"
+	diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
 }
 
 @test "installed again, it takes over what it finds" {
