@@ -33,6 +33,11 @@ guest_runs()
 	VM_TIMEOUT=5 wait_for 400 in_vm true
 }
 
+guest_detached()
+{
+	[ "$(eni_field "$(eni_of guest vmguest)" attachment)" = null ]
+}
+
 teardown_file()
 {
 	libvirt_end
@@ -108,7 +113,7 @@ refused()
 		select(.tags["libvirt/domain"] == $id and .attachment != null) | .name')" ]
 }
 
-@test "a guest has its ENI's address, is reached by a rule until it is revoked; suspended, reset, and with libvirtd killed" {
+@test "a guest has its ENI's address, is reached by a rule until it is revoked; suspended, with libvirtd killed, and rebooted" {
 	local eni ip pid
 	guest_runs
 	eni=$(eni_of guest vmguest)
@@ -139,7 +144,10 @@ refused()
 	can "$P-c" tcp "$ip" 7000
 	ctl sg revoke vms ingress tcp 7000 --cidr 10.50.0.0/16 >/dev/null
 	cannot "$P-c" tcp "$ip" 7000
-	virsh reset guest
+	# the guest hears of its power button
+	virsh reboot guest
+	VM_TIMEOUT=2 wait_for 60 not in_vm true
+	[ "$(qemu_pid guest)" = "$pid" ]
 	[ "$(eni_field "$eni" attachment.ifname)" = vmguest ]
 	[ "$(eni_field "$eni" ip)" = "$ip" ]
 	verify_clean
@@ -153,6 +161,8 @@ refused()
 	ip=$(eni_field "$eni" ip)
 	mac=$(eni_field "$eni" mac)
 	virsh dumpxml "$P-a" | grep -q "mac address='$mac'"
+	virsh reset "$P-a"
+	attached "$P-a"
 	[ "$(group_of "$eni")" = vms ]
 	virsh destroy "$P-a"
 	[ "$(eni_field "$eni" attachment)" = null ]
@@ -328,7 +338,7 @@ refused()
 	"$BUILD/vpc-libvirt" --socket "$VPCD_SOCKET" "$P-a" migrate begin - <"$BATS_TEST_TMPDIR/xml"
 }
 
-@test "a domain is saved and restored, and the guest shuts itself down" {
+@test "a domain is saved and restored, and the guest is told to shut down" {
 	local eni
 	machine
 	virsh start "$P-a"
@@ -339,7 +349,7 @@ refused()
 	attached "$P-a"
 	virsh destroy "$P-a"
 	guest_runs
-	in_vm "poweroff -f" || true
-	wait_for 20 domain_is guest "shut off"
-	[ "$(eni_field "$(eni_of guest vmguest)" attachment)" = null ]
+	virsh shutdown guest
+	wait_for 60 domain_is guest "shut off"
+	wait_for 10 guest_detached
 }
