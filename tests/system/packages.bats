@@ -183,8 +183,8 @@ lost()
 		[ "$("$VPCCTL" -o json sg show web | jq -r .description)" = kept ]
 	fi
 	log_goes_on "$(stream_log udp)" "$before"
-	stream_end udp | tee /dev/stderr | jq -e '.sent > 100 and .lost == 0'
-	stream_end tcp | tee /dev/stderr | jq -e '.sent > 100 and .received + 100 > .sent'
+	stream_end udp | tee -a /dev/stderr | jq -e '.sent > 100 and .lost == 0'
+	stream_end tcp | tee -a /dev/stderr | jq -e '.sent > 100 and .received + 100 > .sent'
 	[ "$(lost client1)" -eq 0 ]
 	[ "$(lost web1)" -eq 0 ]
 }
