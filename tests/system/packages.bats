@@ -230,6 +230,13 @@ lost()
 	inside sh -c '! ls /usr/lib/*/libmicrohttpd.so.12'
 	inside test -x /var/lib/vpcd/purge/vpcd
 	kernel_has | grep -q vpc-
+	# where nothing may be run, it says so, and can be tried again
+	inside sh -c 'mount --bind /var/lib/vpcd /var/lib/vpcd && mount -o remount,bind,noexec /var/lib/vpcd'
+	run inside dpkg --purge vpcd
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"Mount it without noexec, then: dpkg --purge vpcd"* ]] || fail "$output"
+	kernel_has | grep -q vpc-
+	inside umount /var/lib/vpcd
 	apt_get purge 'vpcd*'
 	kernel_has | grep -v -E '/run/netns/(web1|client1)$' >"$BATS_TEST_TMPDIR/left" || true
 	[ ! -s "$BATS_TEST_TMPDIR/left" ] || fail "left: $(cat "$BATS_TEST_TMPDIR/left")"
