@@ -69,7 +69,9 @@ static int make(const struct device_request *q, struct vpc_error *reterr)
 	host_end_name(q->spec->id, name);
 	host_end_mac(q->spec->vpc, mac);
 	if (r == -EEXIST) {
-		snprintf(text, sizeof(text), "the host has a device named %s that isn't vpcd's; remove or rename it",
+		snprintf(text, sizeof(text),
+			 "the host has a device named %s that isn't this instance's; if another instance has the same "
+			 "VPC, purge it there, else remove or rename the device",
 			 name);
 		return device_fail(q->spec, r, "be made", text, reterr);
 	}
