@@ -174,7 +174,9 @@ struct flow_cut_request {
 	struct flow_filter filter; /* with an ENI; its incarnation is filled in */
 	bool dry_run;
 	struct caller caller;
-	uint64_t received_ns; /* CLOCK_MONOTONIC: when the last byte was read */
+	uint64_t received_ns;	     /* CLOCK_MONOTONIC: when the last byte was read */
+	const char *idempotency_key; /* copied; NULL: none */
+	const char *request_digest;  /* copied; with a key */
 };
 /* Valid during the callback only. */
 struct flow_cut_reply {
@@ -183,7 +185,10 @@ struct flow_cut_reply {
 	uint64_t total;
 	uint64_t enforced_ns; /* from the request to the last flow's end */
 	bool dry_run;
+	const char *replayed; /* a kept reply's text, when the idempotency key was known; then nothing else is set */
 };
+/* As the API sends it. Owned; NULL: out of memory. */
+json_t *engine_flow_cut_encode(const struct flow_cut_reply *reply);
 typedef void (*engine_flow_cut_fn)(const struct flow_cut_reply *reply, void *userdata);
 /* Ends the flows that the filter names, in both directions, although rules allow them. fn is called once, later.
  * -EINVAL: there is no such ENI; -ENOMEM: fn won't be called. */

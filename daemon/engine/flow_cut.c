@@ -13,6 +13,7 @@
 #include "datapath/maps/flows/by_hand.h"
 #include "datapath/maps/flows/cut.h"
 #include "datapath/maps/flows/walk.h"
+#include "engine/commit.h"
 #include "engine/edge.h"
 #include "engine/flow_list.h"
 #include "util/log.h"
@@ -26,6 +27,9 @@ struct flow_cut {
 	struct flow_walk *walk; /* NULL: it waits for its turn */
 	bool more;
 	struct flow_cut_reply reply;
+	char *key, *digest; /* of a kept reply; owned, or NULL */
+	bool asked;	    /* the store was asked for one */
+	char *kept;	    /* found; owned */
 	struct cut_counts counts;
 	struct flow_counts_wait wait;
 	engine_flow_cut_fn fn;
@@ -59,6 +63,9 @@ static void cut_free(struct flow_cut *c)
 	json_decref(c->reply.cut_flows);
 	cut_counts_clear(&c->counts);
 	vpc_error_clear(&c->reply.error);
+	free(c->key);
+	free(c->digest);
+	free(c->kept);
 	free(c);
 }
 DEFINE_CLEANUP(struct flow_cut *, cut_free);
@@ -78,6 +85,33 @@ static void refuse(struct flow_cut *c, int result)
 
 static void end(struct flow_cut *c, int result);
 
+json_t *engine_flow_cut_encode(const struct flow_cut_reply *reply)
+{
+	json_t *json = reply->replayed
+			       ? json_loads(reply->replayed, 0, NULL)
+			       : json_pack("{s:O,s:I,s:I}", "cut_flows", reply->cut_flows, "cut_flows_total",
+					   (json_int_t)reply->total, "enforced_ns", (json_int_t)reply->enforced_ns);
+
+	if (json && reply->dry_run && json_object_set_new(json, "dry_run", json_true()) < 0) {
+		json_decref(json);
+		return NULL;
+	}
+	return json;
+}
+
+/* Keeps the reply for its idempotency key. A crash before it is stored loses it, and the next request cuts again. */
+static void keep_reply(const struct flow_cut *c)
+{
+	struct store_reply kept = {.uid = c->request.caller.uid,
+				   .key = c->key,
+				   .request_digest = c->digest,
+				   .time_s = (int64_t)realtime_s()};
+	json_t *json = engine_flow_cut_encode(&c->reply);
+
+	commit_note_reply(c->e, &kept, json ? json_dumps(json, JSON_COMPACT) : NULL);
+	json_decref(json);
+}
+
 /* Replies, and begins the cut that waits. */
 static void reply(void *userdata)
 {
@@ -85,7 +119,9 @@ static void reply(void *userdata)
 	struct engine *e = c->e;
 
 	cut_counts_put(e, &c->counts, c->reply.cut_flows);
-	if (!c->request.dry_run)
+	if (c->key && !c->kept && c->reply.error.code == VPC_E_OK && !e->closing)
+		keep_reply(c);
+	if (!c->request.dry_run && !c->kept)
 		log_info("uid %u pid %d has cut %" PRIu64 " flows of %s", c->request.caller.uid, c->request.caller.pid,
 			 c->reply.total, c->eni_id);
 	e->flow_cuts = c->next;
@@ -177,10 +213,43 @@ static void read_done(void *data, int result)
 	end(c, result);
 }
 
-/* thorough: what is cut is a tombstone by then, so no flow is told twice. */
+static void on_kept_reply(int found, const char *digest, const char *text, struct vpc_error *error, void *userdata)
+{
+	struct flow_cut *c = userdata;
+	int r = 0;
+
+	if (c->e->closing) {
+		end(c, -ECANCELED);
+		return;
+	}
+	if (found == -ENOENT) {
+		r = begin(c);
+		if (r == 0)
+			return;
+	} else if (found < 0) {
+		c->reply.error = *error;
+		*error = VPC_ERROR_INIT;
+	} else if (strcmp(digest, c->digest) != 0) {
+		vpc_error_set(&c->reply.error, VPC_E_IDEMPOTENT_PARAMETER_MISMATCH, "Idempotency-Key",
+			      "the key '%s' was used with another request; use a new key", c->key);
+	} else {
+		c->reply.replayed = c->kept = strdup(text);
+		r = c->kept ? 0 : -ENOMEM;
+	}
+	end(c, r);
+}
+
+/* thorough: what is cut is a tombstone by then, so no flow is told twice. A cut that has a key asks for its reply when
+ * its turn comes: the one before it may have the same key. */
 static int begin(struct flow_cut *c)
 {
-	int r = flow_walk_new(c->e->maps, !c->request.dry_run, is_wanted, &c->filter, &c->walk);
+	int r;
+
+	if (c->key && !c->asked) {
+		c->asked = true;
+		return commit_find_reply(c->e, c->request.caller.uid, c->key, on_kept_reply, c);
+	}
+	r = flow_walk_new(c->e->maps, !c->request.dry_run, is_wanted, &c->filter, &c->walk);
 
 	return r < 0 ? r : read_next(c);
 }
@@ -205,6 +274,14 @@ int engine_flows_cut(struct engine *e, const struct flow_cut_request *request, e
 	c->reply.cut_flows = json_array();
 	c->fn = fn;
 	c->userdata = userdata;
+	/* A dry run leaves nothing that could be kept. */
+	if (request->idempotency_key && !request->dry_run) {
+		c->key = strdup(request->idempotency_key);
+		c->digest = strdup(request->request_digest);
+		if (!c->key || !c->digest)
+			return -ENOMEM;
+	}
+	c->request.idempotency_key = c->request.request_digest = NULL;
 	if (!c->reply.cut_flows || (!e->flow_cuts && begin(c) < 0))
 		return -ENOMEM;
 	for (at = &e->flow_cuts; *at; at = &(*at)->next)

@@ -179,3 +179,26 @@ tells()
 @test "rule 8: an ENI that is deleted is named in what it cut" {
 	tells detach "$P-b"
 }
+
+@test "flow cut: a known idempotency key gets the first reply again and cuts nothing, also after a restart" {
+	local body first again
+	stream "$P-a" one tcp-echo "$B" 7000
+	body="{\"eni_id\": \"$P-a\", \"port\": 7000}"
+	api_is 200 POST /v1/flows/cut '{"eni_id": "'"$P-a"'", "port": 7000, "dry_run": true}' "Idempotency-Key: $P-k" >/dev/null
+	first=$(api_is 200 POST /v1/flows/cut "$body" "Idempotency-Key: $P-k")
+	jq -e '.cut_flows_total == 1 and (.cut_flows | length) == 1' <<<"$first"
+	stream "$P-a" two tcp-echo "$B" 7000
+	again=$(api_is 200 POST /v1/flows/cut "$body" "Idempotency-Key: $P-k")
+	[ "$(jq -cS . <<<"$again")" = "$(jq -cS . <<<"$first")" ]
+	api_refused 409 IdempotentParameterMismatch POST /v1/flows/cut '{"eni_id": "'"$P-a"'"}' "Idempotency-Key: $P-k"
+	api_refused 400 InvalidParameterValue POST /v1/flows/cut "$body" "Idempotency-Key: $(printf 'x%.0s' {1..256})"
+	sleep 2
+	vpcd_restart KILL
+	again=$(api_is 200 POST /v1/flows/cut "$body" "Idempotency-Key: $P-k")
+	[ "$(jq -cS . <<<"$again")" = "$(jq -cS . <<<"$first")" ]
+	local now
+	now=$(now_ns)
+	sleep 1.2
+	log_goes_on "$(stream_log two)" "$now"
+	api_is 200 POST /v1/flows/cut "$body" "Idempotency-Key: $P-l" | jq -e '.cut_flows_total == 1'
+}

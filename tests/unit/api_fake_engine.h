@@ -545,6 +545,16 @@ void engine_flows_end(struct flow_list *l)
 	free(l);
 }
 
+json_t *engine_flow_cut_encode(const struct flow_cut_reply *reply)
+{
+	json_t *json = json_pack("{s:O,s:I,s:I}", "cut_flows", reply->cut_flows, "cut_flows_total",
+				 (json_int_t)reply->total, "enforced_ns", (json_int_t)reply->enforced_ns);
+
+	if (reply->dry_run)
+		json_object_set_new(json, "dry_run", json_true());
+	return json;
+}
+
 int engine_flows_cut(struct engine *e, const struct flow_cut_request *request, engine_flow_cut_fn fn, void *userdata)
 {
 	struct flow_cut_reply reply = {

@@ -134,7 +134,7 @@ static int set_target(const struct request *r, struct change *c, struct vpc_erro
 	return 0;
 }
 
-static int read_key(struct request *r, struct engine_request *request, struct vpc_error *reterr)
+int change_read_key(struct request *r, char **ret_key, char **ret_digest, struct vpc_error *reterr)
 {
 	const char *key = request_header(r, IDEMPOTENCY_KEY_HEADER), *vpc = r->arguments[QUERY_VPC];
 	const char *if_match = request_header(r, MHD_HTTP_HEADER_IF_MATCH);
@@ -144,8 +144,7 @@ static int read_key(struct request *r, struct engine_request *request, struct vp
 	};
 	size_t length;
 
-	/* A dry run leaves nothing that could be kept. */
-	if (!key || request->dry_run)
+	if (!key)
 		return 0;
 	length = strlen(key);
 	for (size_t i = 0; i < length; i++) {
@@ -155,8 +154,8 @@ static int read_key(struct request *r, struct engine_request *request, struct vp
 	if (length < 1 || length > IDEMPOTENCY_KEY_MAX)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, IDEMPOTENCY_KEY_HEADER,
 				     "an idempotency key has 1 to %d printable characters", IDEMPOTENCY_KEY_MAX);
-	request->idempotency_key = strdup(key);
-	if (!request->idempotency_key || digest_make(parts, ARRAY_SIZE(parts), &request->request_digest) < 0)
+	*ret_key = strdup(key);
+	if (!*ret_key || digest_make(parts, ARRAY_SIZE(parts), ret_digest) < 0)
 		return vpc_error_oom(reterr);
 	return 0;
 }
@@ -265,7 +264,8 @@ static int make_request(struct request *r, struct engine_request **ret, struct v
 		n = decode_single(r, body, request, reterr);
 	if (n < 0)
 		return n;
-	n = read_key(r, request, reterr);
+	n = request->dry_run ? 0 /* it leaves nothing that could be kept */
+			     : change_read_key(r, &request->idempotency_key, &request->request_digest, reterr);
 	if (n == 0)
 		n = change_read_command(r, request, reterr);
 	if (n < 0)

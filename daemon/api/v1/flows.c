@@ -276,10 +276,7 @@ static void on_cut(const struct flow_cut_reply *reply, void *userdata)
 
 	if (!request_wants_reply(r, &reply->error))
 		return;
-	json = json_pack("{s:O,s:I,s:I}", "cut_flows", reply->cut_flows, "cut_flows_total", (json_int_t)reply->total,
-			 "enforced_ns", (json_int_t)reply->enforced_ns);
-	if (json && reply->dry_run)
-		json_object_set_new(json, "dry_run", json_true());
+	json = engine_flow_cut_encode(reply);
 	request_reply_json(r, 200, json);
 }
 
@@ -290,11 +287,15 @@ void handle_flows_cut(struct request *r)
 	struct flow_cut_request request = {
 		.filter = FLOW_FILTER_INIT, .caller = request_caller(r), .received_ns = r->received_ns};
 
-	if (read_cut(r, &body, &request.filter, &error) < 0) {
+	_cleanup_free_ char *key = NULL, *digest = NULL;
+
+	if (read_cut(r, &body, &request.filter, &error) < 0 || change_read_key(r, &key, &digest, &error) < 0) {
 		request_reply_error(r, &error);
 		return;
 	}
 	request.dry_run = body.dry_run;
+	request.idempotency_key = key;
+	request.request_digest = digest;
 	request_drop_body(r);
 	if (engine_flows_cut(r->api->engine, &request, on_cut, request_ref(r)) < 0) {
 		vpc_error_oom(&error);

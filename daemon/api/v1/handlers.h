@@ -39,6 +39,9 @@ struct engine_reply;
 void change_on_reply(const struct engine_reply *reply, void *userdata);
 struct engine_request;
 struct vpc_error;
+/* changes.c: the header of the idempotency key, and the digest of the request. Owned, also after an error; untouched:
+ * there is none. Before the body is dropped. */
+int change_read_key(struct request *r, char **ret_key, char **ret_digest, struct vpc_error *reterr);
 /* changes.c: the header of the command that the request is of, into request. */
 int change_read_command(struct request *r, struct engine_request *request, struct vpc_error *reterr);
 
