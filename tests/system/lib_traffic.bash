@@ -63,7 +63,7 @@ stream()
 	shift 2
 	background "$name" "$TOOLS/stream" "$@" --log "$(stream_log "$label")" >"$BATS_TEST_TMPDIR/report-$label"
 	echo $! >"$BATS_TEST_TMPDIR/pid-$label"
-	wait_for 5 stream_has "$label" 20
+	wait_for 30 stream_has "$label" 20
 }
 
 stream_log()

@@ -33,20 +33,16 @@ in_vpc()
 	nsenter --net="/proc/self/fd/$VPC_FD" "$@"
 }
 
-# For how long threads of vpcd were ready and had no processor, in microseconds.
-vpcd_waited()
-{
-	cat "/proc/$(vpcd_pid)/task/"*/schedstat 2>/dev/null | awk '{ ns += $2 } END { printf "%d\n", ns / 1000 }'
-}
-
 # mended COMMAND…: it succeeds within 2 s from now, and a second for what this shell takes. The time in which others had the
 # processors that vpcd was ready for doesn't count.
 mended()
 {
-	local begin=${EPOCHREALTIME//[.,]/} waited
-	waited=$(vpcd_waited)
+	local begin=${EPOCHREALTIME//[.,]/} before
+	vpcd_waited
+	before=$VPCD_WAITED
 	until "$@" >/dev/null 2>&1; do
-		[ $((${EPOCHREALTIME//[.,]/} - begin)) -lt $((3000000 + $(vpcd_waited) - waited)) ] || fail "not within 2 s: $*"
+		vpcd_waited "$before"
+		[ $((${EPOCHREALTIME//[.,]/} - begin)) -lt $((3000000 + 1000 * VPCD_WAITED)) ] || fail "not within 2 s: $*"
 		sleep 0.02
 	done
 }
