@@ -108,6 +108,9 @@ int cni_netns_share(struct workload_netns *n, const char *socket, struct cni_err
 /* Enters it and looks whether the interface is up with that MAC and those addresses (a list of "address/prefix"). */
 int cni_netns_check(int fd, const char *ifname, const char *mac, int mtu, const json_t *addresses,
 		    struct cni_error *reterr);
+/* Waits until the interface of the call is gone from its namespace, as long as the kernel takes to hide one that vpcd
+ * deletes; not at all without such a namespace. */
+void cni_netns_wait(const struct cni_call *call);
 
 /* --- commands (cni/add.c, cni/del.c, cni/check.c) ---------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* DEL and GC: network interfaces that go. Neither looks at the container's namespace. */
+/* DEL and GC: network interfaces that go. Neither needs the container's namespace. */
 #include <errno.h>
 #include <string.h>
 
@@ -17,7 +17,12 @@ int cni_del(const struct cni_call *call, const struct cni_config *c, struct cni_
 	if (http_new(c->socket, &h) < 0)
 		return cni_oom(reterr);
 	r = cni_eni_find(h, c, call, &eni, reterr);
-	return r == 0 && eni ? cni_eni_delete(h, c, eni, reterr) : r;
+	if (r < 0 || !eni)
+		return r;
+	r = cni_eni_delete(h, c, eni, reterr);
+	if (r == 0 && json_is_object(json_object_get(eni, "attachment")))
+		cni_netns_wait(call);
+	return r;
 }
 
 /* {"container\nifname": true} of the valid attachments: a lookup each, however many there are. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The container's namespace: opened for ADD, and looked into for CHECK. */
+/* The container's namespace: opened for ADD, looked into for CHECK, and waited for by DEL. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
@@ -12,10 +12,15 @@
 #include <strings.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <vpc/hex.h>
 
 #include "cli/cni/cni.h"
+
+/* 100 ms at most: the interface may be somebody else's. */
+#define WAIT_US	   500
+#define WAIT_TRIES 200
 
 int cni_netns_open(const struct cni_call *call, struct workload_netns *ret, struct cni_error *reterr)
 {
@@ -41,6 +46,17 @@ int cni_netns_share(struct workload_netns *n, const char *socket, struct cni_err
 	if (r == -ENOMEM)
 		return cni_oom(reterr);
 	return r < 0 ? cni_fail(reterr, CNI_E_IO_FAILURE, "CNI_NETNS: %s", strerror(-r)) : 0;
+}
+
+void cni_netns_wait(const struct cni_call *call)
+{
+	_cleanup_(workload_netns_clear) struct workload_netns n = WORKLOAD_NETNS_INIT;
+
+	/* The process ends soon; it needs no way back. */
+	if (!call->netns || workload_netns_open(call->netns, &n) < 0 || setns(n.fd, CLONE_NEWNET) < 0)
+		return;
+	for (int i = 0; i < WAIT_TRIES && if_nametoindex(call->ifname); i++)
+		usleep(WAIT_US);
 }
 
 /* --- CHECK ------------------------------------------------------------------------------------------------------- */
