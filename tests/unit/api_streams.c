@@ -27,6 +27,7 @@ static void emit_many(struct fixture *fixture, void *data)
 		emit(fixture, &i);
 }
 
+/* Streams that were closed before must be gone, or their end hides the new one. */
 static int open_stream(const char *path)
 {
 	int fd = client_connect(f.write_path);
@@ -281,6 +282,7 @@ Test(api_descriptors, none_is_left, .timeout = 60)
 	for (int i = 0; i < 50; i++) {
 		expect_error(&f, "POST", "/v1/vpcs", "", "{", 400, "MalformedRequest", NULL);
 		close(open_stream("/v1/verdicts"));
+		cr_assert(gone());
 	}
 	fixture_stop(&f);
 	cr_expect_eq(count_descriptors(), before);
