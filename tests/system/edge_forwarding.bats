@@ -169,8 +169,7 @@ works()
 		[ "$(stream_end "$label" | jq .lost)" -eq 0 ] || fail "$label lost packets"
 	done
 	verify_clean
-	in_ns host nft flush chain ip6 "vpcd-$INSTANCE" prerouting
-	verify_differs
+	verify_differs_after in_ns host nft flush chain ip6 "vpcd-$INSTANCE" prerouting
 	wait_for 30 "$VPCCTL" verify
 	[ "$(tables | wc -l)" -eq 2 ]
 	vpcd_stop
