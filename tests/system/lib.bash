@@ -212,7 +212,7 @@ background()
 {
 	local name=$1
 	shift
-	nsenter --net="/run/netns/$(netns_of "$name")" "$@" 3>&- &
+	nsenter --net="/run/netns/$INSTANCE-$name" "$@" 3>&- &
 	echo $! >>"$BATS_FILE_TMPDIR/background"
 }
 
@@ -271,8 +271,7 @@ netns_of()
 # netns_add NAME: a container's namespace, empty but for lo.
 netns_add()
 {
-	local full
-	full=$(netns_of "$1")
+	local full=$INSTANCE-$1
 	ip netns add "$full"
 	nsenter --net="/run/netns/$full" sh -c 'ip link set lo up
 		echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad; echo 0 >/proc/sys/net/ipv6/conf/all/accept_dad'
@@ -281,11 +280,12 @@ netns_add()
 # namespaces_remove PREFIX: of workloads (the VPCs' own are vpcd's to remove).
 namespaces_remove()
 {
-	local path
+	local path name
 	for path in /run/netns/"$1"*; do
-		case $(basename "$path") in
+		name=${path##*/}
+		case $name in
 		"$INSTANCE"-vpc-* | "$1*") ;;
-		*) ip netns del "$(basename "$path")" ;;
+		*) ip netns del "$name" ;;
 		esac
 	done
 }
@@ -295,7 +295,7 @@ workloads_of()
 	local path
 	for path in /run/netns/"$INSTANCE-$1"*; do
 		[ -e "$path" ] || continue
-		basename "${path#"/run/netns/$INSTANCE-"}"
+		printf '%s\n' "${path#"/run/netns/$INSTANCE-"}"
 	done
 }
 
@@ -304,7 +304,7 @@ in_ns()
 {
 	local name=$1
 	shift
-	nsenter --net="/run/netns/$(netns_of "$name")" "$@"
+	nsenter --net="/run/netns/$INSTANCE-$name" "$@"
 }
 
 # plug NAME SUBNET [OPTION OF vpcctl attach]…: a namespace with an ENI of that name in it as eth0, ready to use.
@@ -313,14 +313,14 @@ plug()
 	local name=$1 subnet=$2
 	shift 2
 	netns_add "$name"
-	"$VPCCTL" attach "$name" --subnet "$subnet" --netns "$(netns_of "$name")" "$@" >/dev/null
+	"$VPCCTL" attach "$name" --subnet "$subnet" --netns "$INSTANCE-$name" "$@" >/dev/null
 	wait_for 30 addresses_ready "$name"
 }
 
 addresses_ready()
 {
-	in_ns "$1" ip -4 -br address show dev eth0 | grep -q '[0-9]/' &&
-		! in_ns "$1" ip -6 address show dev eth0 | grep -q tentative
+	local text
+	text=$(in_ns "$1" ip -o address show dev eth0) && [[ $text == *' inet '* && $text != *' tentative'* ]]
 }
 
 eni_field()

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2154 # stderr is set by run
 # Restoring where it is harder: on a fresh host, beside the host that the backup is of, and while a change waits for its confirmation.
 
 bats_require_minimum_version 1.5.0
