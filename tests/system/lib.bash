@@ -212,7 +212,7 @@ background()
 {
 	local name=$1
 	shift
-	nsenter --net="/run/netns/$INSTANCE-$name" "$@" 3>&- &
+	nsenter --net="/run/netns/$(netns_of "$name")" "$@" 3>&- &
 	echo $! >>"$BATS_FILE_TMPDIR/background"
 }
 
@@ -271,7 +271,8 @@ netns_of()
 # netns_add NAME: a container's namespace, empty but for lo.
 netns_add()
 {
-	local full=$INSTANCE-$1
+	local full
+	full=$(netns_of "$1")
 	ip netns add "$full"
 	nsenter --net="/run/netns/$full" sh -c 'ip link set lo up
 		echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad; echo 0 >/proc/sys/net/ipv6/conf/all/accept_dad'
@@ -304,7 +305,7 @@ in_ns()
 {
 	local name=$1
 	shift
-	nsenter --net="/run/netns/$INSTANCE-$name" "$@"
+	nsenter --net="/run/netns/$(netns_of "$name")" "$@"
 }
 
 # plug NAME SUBNET [OPTION OF vpcctl attach]…: a namespace with an ENI of that name in it as eth0, ready to use.
@@ -313,7 +314,7 @@ plug()
 	local name=$1 subnet=$2
 	shift 2
 	netns_add "$name"
-	"$VPCCTL" attach "$name" --subnet "$subnet" --netns "$INSTANCE-$name" "$@" >/dev/null
+	"$VPCCTL" attach "$name" --subnet "$subnet" --netns "$(netns_of "$name")" "$@" >/dev/null
 	wait_for 30 addresses_ready "$name"
 }
 
