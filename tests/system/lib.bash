@@ -227,7 +227,8 @@ background_end()
 }
 
 # vpcd_waited [MILLISECONDS]: stores in VPCD_WAITED for how many milliseconds, together, threads of vpcd were ready and had no
-# processor: as many more than MILLISECONDS as it is, and 0 if it is less, as after a restart.
+# processor: as many more than MILLISECONDS as it is, 30 s at most, and 0 if it is less, as after a restart. A vpcd whose threads
+# never rest would make every wait endless.
 vpcd_waited()
 {
 	local pid file ns
@@ -238,6 +239,7 @@ vpcd_waited()
 		VPCD_WAITED=$((VPCD_WAITED + ns / 1000000))
 	done
 	[ "$VPCD_WAITED" -gt 0 ] || VPCD_WAITED=0
+	[ $# -eq 0 ] || [ "$VPCD_WAITED" -lt 30000 ] || VPCD_WAITED=30000
 }
 
 # wait_for SECONDS COMMAND…: until it succeeds. The time in which others had the processors that vpcd was ready for doesn't count.
