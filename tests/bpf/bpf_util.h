@@ -229,6 +229,8 @@ unsigned lab_flows(struct lab *l, bool established);
 unsigned lab_overflow(struct lab *l); /* flows in flow_overflow */
 /* The only or first flow of a map: `flow` if established, else flow_new. */
 bool lab_flow(struct lab *l, bool established, struct vpc_flow_key *key, struct vpc_flow *ret);
+/* Writes a flow that is in `flow`, without telling the caches of CPUs. */
+void lab_flow_put(struct lab *l, const struct vpc_flow_key *key, const struct vpc_flow *flow);
 bool lab_flow_state(struct lab *l, int state, bool established);
 /* Gives every ENI all its tokens again for what the gateway answers (bpf/lib/local/answer.h). */
 void lab_answers(struct lab *l);

@@ -111,6 +111,11 @@ bool lab_flow(struct lab *l, bool established, struct vpc_flow_key *key, struct 
 	return !bpf_map_lookup_elem(kernel_map(l, established), key, ret);
 }
 
+void lab_flow_put(struct lab *l, const struct vpc_flow_key *key, const struct vpc_flow *flow)
+{
+	cr_assert_eq(bpf_map_update_elem(kernel_map(l, true), key, flow, BPF_EXIST), 0);
+}
+
 bool lab_flow_state(struct lab *l, int state, bool established)
 {
 	struct vpc_flow_key key;
