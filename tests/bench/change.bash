@@ -55,7 +55,7 @@ members()
 			-o /dev/null http://vpcd/v1/transactions
 }
 
-plug_here()
+workload_add_here()
 {
 	netns_add "$1"
 	ctl_quiet attach "$1" --subnet bench --netns "$(netns_of "$1")" --ip "$2" --sg "$3" --ifname eth0
@@ -124,8 +124,8 @@ by_flows()
 loaded()
 {
 	local pid rc=0
-	plug_here busy 10.98.1.30 many
-	plug_here idle 10.98.1.40 many
+	workload_add_here busy 10.98.1.30 many
+	workload_add_here idle 10.98.1.40 many
 	ctl_quiet sg authorize many ingress tcp 7000 --cidr 10.98.1.30/32
 	ctl_quiet sg authorize many ingress udp 7000 --cidr 10.98.1.30/32
 	"$BIN/forwarding" --load --measure stream --rounds 100000 "busy=$(netns_of busy),$(netns_of idle),10.98.1.40" >/dev/null &
@@ -193,8 +193,8 @@ main()
 	ctl_quiet vpc create bench --cidr 10.98.0.0/16
 	ctl_quiet subnet create bench --vpc bench --cidr 10.98.1.0/24
 	ctl_quiet subnet create crowd --vpc bench --cidr 10.98.16.0/20
-	plug_here client 10.98.1.10 default
-	plug_here server 10.98.1.20 default
+	workload_add_here client 10.98.1.10 default
+	workload_add_here server 10.98.1.20 default
 	products
 	daemon_class 0 -r 1
 	by_rules

@@ -75,8 +75,8 @@ tenants_up()
 		ctl sg create "${name%=*}-open" --vpc "${name%=*}"
 		ctl sg authorize "${name%=*}-open" ingress all --cidr "${name#*=}.0.0/16"
 		ctl sg create "${name%=*}-closed" --vpc "${name%=*}"
-		plug "${name%=*}-client" "${name%=*}" --sg "${name%=*}-closed"
-		plug "${name%=*}-server" "${name%=*}" --sg "${name%=*}-open"
+		workload_add "${name%=*}-client" "${name%=*}" --sg "${name%=*}-closed"
+		workload_add "${name%=*}-server" "${name%=*}" --sg "${name%=*}-open"
 		nsenter --net="/run/netns/$(netns_of "${name%=*}-server")" "$TOOLS/serve" --ready "$BATS_FILE_TMPDIR/ready-$name" --tcp 7000 &
 		echo $! >>"$BATS_FILE_TMPDIR/background"
 		nsenter --net="/run/netns/$(netns_of "${name%=*}-server")" "$TOOLS/bystander" answer 7001 \
@@ -86,7 +86,7 @@ tenants_up()
 		wait_for 10 test -e "$BATS_FILE_TMPDIR/ready-udp-$name"
 	done
 	for name in a1 a2 a3 a4; do
-		plug "$name" evil --sg evil-open
+		workload_add "$name" evil --sg evil-open
 		in_ns "$name" ip address flush dev eth0 # its kernel answers nothing
 	done
 }

@@ -16,9 +16,9 @@ setup_file()
 	vpcd_start
 	world prod
 	sg_open open prod
-	plug a prod-app --sg open
-	plug b prod-db --sg open
-	plug c prod-db --sg open
+	workload_add a prod-app --sg open
+	workload_add b prod-db --sg open
+	workload_add c prod-db --sg open
 	serve b --tcp 7000-7003 --udp 7000-7003
 	serve c --tcp 7000-7003
 }

@@ -18,7 +18,7 @@ setup_file()
 # bare NAME SUBNET [OPTION]…: a namespace with an ENI whose interface has nothing but its MAC.
 bare()
 {
-	plug "$@"
+	workload_add "$@"
 	in_ns "$1" ip address flush dev eth0
 	in_ns "$1" ip route flush table main
 	in_ns "$1" sh -c 'echo 1 >/proc/sys/net/ipv6/conf/eth0/accept_ra'
@@ -203,7 +203,7 @@ told()
 # P7
 @test "a workload's own DHCP server and router reach nobody" {
 	bare "$P-a" prod-app
-	plug "$P-s" prod-app
+	workload_add "$P-s" prod-app
 	printf '%s\n' "interface eth0" "start 10.50.1.100" "end 10.50.1.110" "lease_file $BATS_TEST_TMPDIR/given" \
 		"pidfile $BATS_TEST_TMPDIR/server" >"$BATS_TEST_TMPDIR/udhcpd.conf"
 	touch "$BATS_TEST_TMPDIR/given"

@@ -21,8 +21,8 @@ world_lab()
 	ctl subnet create lab-app --vpc lab --cidr 10.60.1.0/24 >/dev/null
 	ctl sg create open --vpc lab >/dev/null
 	ctl sg authorize open ingress all --cidr 0.0.0.0/0 --vpc lab >/dev/null
-	plug x lab-app --sg open
-	plug y lab-app --sg open
+	workload_add x lab-app --sg open
+	workload_add y lab-app --sg open
 }
 
 # said GROUP FILTER: what jq says of the report's rules.
@@ -169,7 +169,7 @@ retried()
 	pair
 	for name in s t; do
 		ctl sg create "$P-$name" --vpc prod >/dev/null
-		plug "$P-$name" prod-app --sg "$P-$name"
+		workload_add "$P-$name" prod-app --sg "$P-$name"
 	done
 	ctl sg authorize "$P-t" ingress udp 1-65535 --cidr 10.50.0.0/16 >/dev/null
 	ctl sg authorize "$P-b" ingress tcp 1-65535 --cidr 10.50.0.0/16 >/dev/null

@@ -89,7 +89,7 @@ RULE='{"direction": "ingress", "protocol": "tcp", "from_port": 443, "to_port": 4
 
 @test "every reply is what the OpenAPI description says of it" {
 	local rule='{"direction": "ingress", "protocol": "icmp", "from_port": 8, "to_port": -1, "sg_id": "'"$P"'-g"}'
-	plug "$P-w" prod-app
+	workload_add "$P-w" prod-app
 	"$TOOLS/described" "$VPCD_SOCKET" <<-REQUESTS
 		POST /v1/vpcs {"name": "$P-v", "cidr": "10.0.0.0/16", "cidr6": "fd00::/56", "dry_run": true}
 		POST /v1/vpcs {"name": "$P-v", "cidr": "10.0.0.0/16", "cidr6": "fd00::/56", "tags": {"a": "b"}}

@@ -23,7 +23,7 @@ forward_for()
 # router NAME: a guest that forwards.
 router()
 {
-	plug "$1" "${2:-prod-app}" --sg open
+	workload_add "$1" "${2:-prod-app}" --sg open
 	forward_for "$1" on
 	in_ns "$1" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
 		echo 0 >/proc/sys/net/ipv4/conf/all/send_redirects; echo 0 >/proc/sys/net/ipv4/conf/eth0/send_redirects
@@ -47,7 +47,7 @@ behind()
 @test "who is behind a guest is reached, and reaches others: addresses of the subnet, of the VPC, of nobody" {
 	local ip n=0
 	router "$P-r"
-	plug "$P-a" prod-app --sg open
+	workload_add "$P-a" prod-app --sg open
 	serve "$P-a" --tcp 7000
 	for ip in 10.50.1.200 10.50.2.200 10.244.1.2; do
 		n=$((n + 1))
@@ -91,8 +91,8 @@ behind()
 
 @test "a NAT guest: a neighbour reaches a third one, and what is outside, by it" {
 	router "$P-r"
-	plug "$P-a" prod-app --sg open
-	plug "$P-b" prod-app --sg open
+	workload_add "$P-a" prod-app --sg open
+	workload_add "$P-b" prod-app --sg open
 	behind "$P-r" "$P-out" 203.0.113.9 169.254.9.1
 	in_ns "$P-r" nft 'add table ip nat; add chain ip nat post { type nat hook postrouting priority 100; }; add rule ip nat post masquerade'
 	in_ns "$P-a" ip route add 203.0.113.0/24 via "$(ip_of "$P-r")"
@@ -108,8 +108,8 @@ behind()
 
 @test "an appliance is judged: by its own rules for what it receives, by its address rules for what it forwards" {
 	router "$P-r"
-	plug "$P-a" prod-app --sg open
-	plug "$P-b" prod-app --sg open
+	workload_add "$P-a" prod-app --sg open
+	workload_add "$P-b" prod-app --sg open
 	behind "$P-r" "$P-c" 10.50.1.200 169.254.9.1
 	in_ns "$P-a" ip route add 10.50.1.200/32 via "$(ip_of "$P-r")"
 	sg_new "$P-only" prod tcp 7000 10.50.1.0/24

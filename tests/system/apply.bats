@@ -12,8 +12,8 @@ setup_file()
 	world prod
 	ctl sg create web --vpc prod --description 'web servers' >/dev/null
 	ctl sg authorize web ingress tcp 80,443 --cidr 0.0.0.0/0 --description world >/dev/null
-	plug a prod-app --sg web
-	plug b prod-db --sg web
+	workload_add a prod-app --sg web
+	workload_add b prod-db --sg web
 	ctl export >"$BATS_FILE_TMPDIR/first.yaml"
 }
 

@@ -51,13 +51,13 @@ create_json()
 	local e g groups sent i changes sender
 	api_is "20?" POST /v1/transactions "$(create_json)" >/dev/null
 	ctl sg create "$P-a" --vpc prod >/dev/null
-	plug "$P-a" prod-app --sg "$P-a"
+	workload_add "$P-a" prod-app --sg "$P-a"
 	for e in 0 1 2 3; do
 		groups=()
 		for g in $(seq "$e" 4 49); do
 			groups+=(--sg "$P-g$g")
 		done
-		plug "$P-w$e" "prod-$([ $((e % 2)) -eq 0 ] && echo app || echo db)" "${groups[@]}"
+		workload_add "$P-w$e" "prod-$([ $((e % 2)) -eq 0 ] && echo app || echo db)" "${groups[@]}"
 		serve "$P-w$e" --udp 10000-10199
 	done
 	for g in $(seq 0 49); do

@@ -91,7 +91,7 @@ ports_are()
 @test "detach leaves no port behind" {
 	local before
 	before=$(ports)
-	plug "$P-a" prod-app --sg "$P-sg"
+	workload_add "$P-a" prod-app --sg "$P-sg"
 	ports_are $((before + 1))
 	ctl detach "$P-a"
 	wait_for 5 ports_are "$before"
@@ -102,7 +102,7 @@ ports_are()
 @test "a container that goes away leaves nothing, and the ENI says so" {
 	local before
 	before=$(ports)
-	plug "$P-a" prod-app --sg "$P-sg"
+	workload_add "$P-a" prod-app --sg "$P-sg"
 	ip netns del "$(netns_of "$P-a")"
 	wait_for 10 attached_to_nothing "$P-a"
 	wait_for 5 ports_are "$before"
@@ -168,7 +168,7 @@ detached_as_told()
 
 @test "background: the reply doesn't wait for the interface, says that it is pending, and nothing passes" {
 	local id i
-	plug "$P-stays" prod-app --sg "$P-sg"
+	workload_add "$P-stays" prod-app --sg "$P-sg"
 	ctl sg authorize "$P-sg" ingress icmp all --cidr 0.0.0.0/0 >/dev/null
 	netns_add "$P-m"
 	for i in {1..3}; do
@@ -196,7 +196,7 @@ nothing_pending()
 # Deleting them takes longer than who asks waits for it (engine/removal.c).
 @test "twenty detached at once: each is gone when its reply comes, or pending; attached again, each waits for that" {
 	local before i jobs=()
-	plug "$P-stays" prod-app --sg "$P-sg"
+	workload_add "$P-stays" prod-app --sg "$P-sg"
 	ctl sg authorize "$P-sg" ingress icmp all --cidr 0.0.0.0/0 >/dev/null
 	before=$(ports)
 	for i in {1..20}; do
@@ -273,14 +273,14 @@ nothing_pending()
 }
 
 @test "an ENI's number isn't another's flows: a new ENI at an old address starts with nothing" {
-	plug "$P-s" prod-app --sg "$P-sg"
+	workload_add "$P-s" prod-app --sg "$P-sg"
 	serve "$P-s" --tcp 7000
-	plug "$P-a" prod-app --sg "$P-sg" --ip 10.50.1.220
+	workload_add "$P-a" prod-app --sg "$P-sg" --ip 10.50.1.220
 	stream "$P-a" s tcp-echo "$(ip_of "$P-s")" 7000
 	background_end
 	ctl detach "$P-a"
 	ctl sg create "$P-none" --vpc prod >/dev/null
-	plug "$P-b" prod-app --sg "$P-none" --ip 10.50.1.220
+	workload_add "$P-b" prod-app --sg "$P-none" --ip 10.50.1.220
 	serve "$P-s" --tcp 7000
 	cannot "$P-b" tcp "$(ip_of "$P-s")" 7000
 }
@@ -352,7 +352,7 @@ nothing_pending()
 	ns=$(netns_of "$P-two")
 	client=$P-client
 	ctl subnet create "$P-far" --vpc prod --cidr 10.50.3.0/24 --cidr6 fd50:0:0:2::/64 >/dev/null
-	plug "$client" "$P-far" --sg "$P-sg"
+	workload_add "$client" "$P-far" --sg "$P-sg"
 	netns_add "$P-two"
 	ctl attach "$P-a" --subnet prod-app --sg "$P-sg" --netns "$ns" >/dev/null
 	ctl attach "$P-b" --subnet prod-db --sg "$P-sg" --netns "$ns" --ifname eth1 >/dev/null
@@ -380,7 +380,7 @@ nothing_pending()
 
 @test "what is sent the moment a route appears arrives" {
 	local i subnet host lost=0
-	plug "$P-server" prod-app --sg "$P-sg"
+	workload_add "$P-server" prod-app --sg "$P-sg"
 	serve "$P-server" --udp 8080
 	for i in {1..16}; do
 		netns_add "$P-e$i"

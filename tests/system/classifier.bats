@@ -18,8 +18,8 @@ setup()
 		ctl sg authorize "$P-b" ingress udp "$low-$((low + size - 1))" --cidr 203.0.113.0/24 --cidr 198.51.0.0/16 \
 			--cidr 192.0.2.0/28 --cidr 192.0.2.64/30 --cidr 172.16.0.0/12 --cidr 100.64.0.0/10 --cidr 9.0.0.0/8 >/dev/null
 	done
-	plug "$P-a" prod-app --sg "$P-a"
-	plug "$P-b" prod-app --sg "$P-b"
+	workload_add "$P-a" prod-app --sg "$P-a"
+	workload_add "$P-b" prod-app --sg "$P-b"
 	serve "$P-b" --udp 7000
 	B=$(ip_of "$P-b")
 }

@@ -10,7 +10,7 @@ load lib_edge
 	edge_vpc "$P" --internet
 	sg_new "$P-open" "$P" tcp 7000 0.0.0.0/0
 	ctl sg authorize "$P-open" ingress tcp 7000 --cidr ::/0
-	plug "$P-a" "$P-app" --sg "$P-open"
+	workload_add "$P-a" "$P-app" --sg "$P-open"
 	serve outside --tcp 7000 --udp 7000
 	serve "$P-a" --tcp 7000
 	can "$P-a" tcp "$OUTSIDE" 7000
@@ -29,7 +29,7 @@ load lib_edge
 @test "an egress-only gateway: IPv6 untranslated, opened from inside alone" {
 	edge_vpc "$P" --internet
 	sg_new "$P-open" "$P" tcp 7000 ::/0
-	plug "$P-a" "$P-app" --sg "$P-open"
+	workload_add "$P-a" "$P-app" --sg "$P-open"
 	serve outside --tcp 7000 --udp 7000
 	serve "$P-a" --tcp 7000
 	can "$P-a" tcp "$OUTSIDE6" 7000
@@ -41,8 +41,8 @@ load lib_edge
 @test "without a route nothing leaves; a route replaced or deleted ends what used it at once, and nothing else" {
 	local t
 	edge_vpc "$P"
-	plug "$P-a" "$P-app"
-	plug "$P-b" "$P-db"
+	workload_add "$P-a" "$P-app"
+	workload_add "$P-b" "$P-db"
 	serve outside --tcp 7000 --udp 7000
 	unanswered "$P-a" tcp "$OUTSIDE" 7000
 	[ "$(drops_of "$P-a" no_route)" -gt 0 ]
@@ -73,7 +73,7 @@ load lib_edge
 @test "a NAT gateway deleted under traffic leaves a blackhole; a new one works" {
 	local t
 	edge_vpc "$P" --internet
-	plug "$P-a" "$P-app"
+	workload_add "$P-a" "$P-app"
 	serve outside --tcp 7000 --udp 7000
 	stream "$P-a" s tcp-echo "$OUTSIDE" 7000
 	ctl nat delete internet --vpc "$P"
@@ -94,8 +94,8 @@ load lib_edge
 	edge_gate "$P"
 	sg_new "$P-web" "$P" tcp 7000-7001 "$OUTSIDE/32"
 	ctl sg authorize "$P-web" ingress udp 7000 --cidr "$OUTSIDE/32"
-	plug "$P-a" "$P-app" --sg "$P-web"
-	plug "$P-b" "$P-app" --sg "$P-web"
+	workload_add "$P-a" "$P-app" --sg "$P-web"
+	workload_add "$P-b" "$P-app" --sg "$P-web"
 	serve outside --tcp 7000 --udp 7000
 	serve "$P-a" --tcp 7000 --udp 7000
 	serve "$P-b" --tcp 7000 --udp 7000
@@ -126,7 +126,7 @@ load lib_edge
 
 @test "a NAT gateway behind an elastic IP" {
 	edge_vpc "$P"
-	plug "$P-a" "$P-app"
+	workload_add "$P-a" "$P-app"
 	serve outside --udp 7000
 	ctl eip allocate "$P-x" --address 203.0.113.9
 	ctl nat create "$P-nat" --vpc "$P" --eip "$P-x"
@@ -141,7 +141,7 @@ load lib_edge
 	edge_vpc "$P"
 	sg_new "$P-web" "$P" tcp 80 "$OUTSIDE/32"
 	ctl sg authorize "$P-web" ingress udp 5300-5310 --cidr 0.0.0.0/0
-	plug "$P-a" "$P-app" --sg "$P-web"
+	workload_add "$P-a" "$P-app" --sg "$P-web"
 	serve "$P-a" --tcp 80 --udp 5300-5310
 	cannot outside tcp "$HOST" 8080
 	id=$(ctl -o id publish create --eni "$P-a" --port 80 --host-port 8080)
@@ -171,7 +171,7 @@ load lib_edge
 @test "a published port from the host itself, also by 127.0.0.1" {
 	edge_vpc "$P"
 	sg_new "$P-web" "$P" tcp 80 0.0.0.0/0
-	plug "$P-a" "$P-app" --sg "$P-web"
+	workload_add "$P-a" "$P-app" --sg "$P-web"
 	serve "$P-a" --tcp 80
 	# the port has its tcx links, and another VPC has an uplink: only the publication asks for the links of this one
 	ctl vpc create "$P-other" --cidr 10.51.0.0/16 --internet
@@ -211,8 +211,8 @@ plugin()
 	edge_vpc "$P"
 	edge_gate "$P"
 	sg_new "$P-web" "$P" udp 7000 0.0.0.0/0
-	plug "$P-a" "$P-app" --sg "$P-web"
-	plug "$P-b" "$P-app" --sg "$P-web"
+	workload_add "$P-a" "$P-app" --sg "$P-web"
+	workload_add "$P-b" "$P-app" --sg "$P-web"
 	serve "$P-a" --udp 7000
 	serve "$P-b" --udp 7000
 	serve outside --tcp 7000 --udp 7000
@@ -236,8 +236,8 @@ plugin()
 	edge_vpc "$P" --internet
 	edge_gate "$P"
 	sg_new "$P-web" "$P" udp 7000 0.0.0.0/0
-	plug "$P-a" "$P-app" --sg "$P-web"
-	plug "$P-b" "$P-db" --sg "$P-web"
+	workload_add "$P-a" "$P-app" --sg "$P-web"
+	workload_add "$P-b" "$P-db" --sg "$P-web"
 	serve "$P-a" --udp 7000
 	serve "$P-b" --udp 7000
 	serve outside --udp 7000
@@ -263,8 +263,8 @@ plugin()
 	ctl vpc create "$P-o" --cidr 10.50.0.0/16 --internet
 	ctl subnet create "$P-o-app" --vpc "$P-o" --cidr 10.50.1.0/24
 	sg_new "$P-web" "$P" tcp 80 "$HOST/32"
-	plug "$P-a" "$P-app" --sg "$P-web" --ip 10.50.1.10
-	plug "$P-b" "$P-o-app" --ip 10.50.1.10
+	workload_add "$P-a" "$P-app" --sg "$P-web" --ip 10.50.1.10
+	workload_add "$P-b" "$P-o-app" --ip 10.50.1.10
 	serve outside --tcp 7000 --udp 7000
 	serve "$P-a" --tcp 80
 	can "$P-a" udp "$OUTSIDE" 7000 --sport 5000
@@ -290,7 +290,7 @@ plugin()
 
 @test "the host is closed to a VPC" {
 	edge_vpc "$P" --internet
-	plug "$P-a" "$P-app"
+	workload_add "$P-a" "$P-app"
 	in_ns host nft insert rule inet strict input tcp dport 9001 accept
 	background host "$TOOLS/serve" --ready "$BATS_TEST_TMPDIR/ready-host" --tcp 9001
 	wait_for 10 test -e "$BATS_TEST_TMPDIR/ready-host"

@@ -45,7 +45,7 @@ stopped()
 
 @test "by a NAT gateway: answers need a rule of their own; a live flow is judged by the changed ACL, and goes on when it may" {
 	edge_vpc "$P" --internet
-	plug "$P-a" "$P-app"
+	workload_add "$P-a" "$P-app"
 	serve outside --tcp 7000-7001 --udp 7000
 	edge_acl "$P-app"
 	can "$P-a" tcp "$OUTSIDE" 7000
@@ -79,7 +79,7 @@ stopped()
 	edge_gate "$P"
 	sg_new "$P-open" "$P" all all 0.0.0.0/0
 	ctl sg authorize "$P-open" ingress all --cidr ::/0 >/dev/null
-	plug "$P-a" "$P-app" --sg "$P-open"
+	workload_add "$P-a" "$P-app" --sg "$P-open"
 	serve "$P-a" --tcp 7000-7001 --udp 7000
 	a=$(eip_for "$P-a" "$P-x")
 	edge_acl "$P-app"
@@ -115,10 +115,10 @@ stopped()
 	ctl route-table associate "$P-public" "$P-db" --vpc "$P" >/dev/null
 	sg_new "$P-open" "$P" all all 0.0.0.0/0
 	for name in a b; do
-		plug "$P-$name" "$P-app" --sg "$P-open"
+		workload_add "$P-$name" "$P-app" --sg "$P-open"
 		serve "$P-$name" --tcp 7000
 	done
-	plug "$P-c" "$P-db" --sg "$P-open"
+	workload_add "$P-c" "$P-db" --sg "$P-open"
 	a=$(eip_for "$P-a" "$P-x")
 	b=$(eip_for "$P-b" "$P-y")
 	c=$(eip_for "$P-c" "$P-z")
@@ -144,7 +144,7 @@ stopped()
 @test "by a published port: from outside and from the host itself, in both directions" {
 	edge_vpc "$P"
 	sg_new "$P-open" "$P" all all 0.0.0.0/0
-	plug "$P-a" "$P-app" --sg "$P-open"
+	workload_add "$P-a" "$P-app" --sg "$P-open"
 	serve "$P-a" --tcp 80 --udp 80
 	ctl publish create --eni "$P-a" --port 80 --host-port 8090 >/dev/null
 	ctl publish create --eni "$P-a" --port 80/udp --host-port 8090 >/dev/null
@@ -176,7 +176,7 @@ stopped()
 	edge_vpc "$P"
 	edge_gate "$P"
 	sg_new "$P-open" "$P" all all 0.0.0.0/0
-	plug "$P-a" "$P-app" --sg "$P-open"
+	workload_add "$P-a" "$P-app" --sg "$P-open"
 	serve outside --udp 7000
 	a=$(eip_for "$P-a" "$P-x")
 	edge_acl "$P-app"
@@ -200,8 +200,8 @@ stopped()
 	ctl subnet create "$P-o-app" --vpc "$P-o" --cidr 10.60.1.0/24 >/dev/null
 	sg_new "$P-open" "$P" all all 0.0.0.0/0
 	sg_new "$P-o-open" "$P-o" all all 0.0.0.0/0
-	plug "$P-a" "$P-app" --sg "$P-open"
-	plug "$P-b" "$P-o-app" --sg "$P-o-open"
+	workload_add "$P-a" "$P-app" --sg "$P-open"
+	workload_add "$P-b" "$P-o-app" --sg "$P-o-open"
 	serve "$P-a" --tcp 7000 --udp 7000
 	serve "$P-b" --tcp 7000 --udp 7000
 	a=$(ip_of "$P-a") b=$(ip_of "$P-b")
@@ -231,7 +231,7 @@ stopped()
 	local a
 	edge_vpc "$P"
 	sg_new "$P-open" "$P" all all 0.0.0.0/0
-	plug "$P-a" "$P-app" --sg "$P-open"
+	workload_add "$P-a" "$P-app" --sg "$P-open"
 	serve "$P-a" --tcp 80
 	ctl vpc set "$P" --host-access "$HOST/32" >/dev/null
 	a=$(ip_of "$P-a")

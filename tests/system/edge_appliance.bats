@@ -15,8 +15,8 @@ setup_file()
 	ctl subnet create v-gate --vpc v --cidr 10.50.3.0/24 >/dev/null
 	sg_new open v all all 0.0.0.0/0
 	sg_new shut v
-	plug w v-app --sg shut
-	plug fw v-db --sg open
+	workload_add w v-app --sg shut
+	workload_add fw v-db --sg open
 	ctl eni set fw --source-dest-check off >/dev/null
 	ctl route-table create inner --vpc v >/dev/null
 	ctl route add inner 0.0.0.0/0 fw --vpc v >/dev/null
@@ -98,7 +98,7 @@ works()
 
 @test "two in a row: both see both directions, out by a NAT gateway and in to an elastic IP" {
 	local a
-	plug fw2 v-gate --sg open
+	workload_add fw2 v-gate --sg open
 	ctl eni set fw2 --source-dest-check off
 	ctl route-table create "$P-second" --vpc v
 	ctl route add "$P-second" 0.0.0.0/0 fw2 --vpc v

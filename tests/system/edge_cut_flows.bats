@@ -13,8 +13,8 @@ setup_file()
 {
 	edge_start
 	edge_pair
-	plug b v-app --sg open
-	plug m v-db --sg open
+	workload_add b v-app --sg open
+	workload_add m v-db --sg open
 	eip_for a x >/dev/null
 	eip_for b y >/dev/null
 	ctl publish create p --eni n --port 7000 --host-port 7100 >/dev/null
@@ -113,7 +113,7 @@ told_and_over()
 
 @test "an elastic IP moved to another network interface: its flows end, and new ones reach the other at once" {
 	local reply
-	plug c v-app --sg open
+	workload_add c v-app --sg open
 	serve c --tcp 7000 --udp 7000
 	bystanders
 	stream outside in tcp-recv "$X" 7000

@@ -37,8 +37,8 @@ setup_file()
 	ctl route add public 0.0.0.0/0 gate --vpc v >/dev/null
 	ctl route-table associate public p --vpc v >/dev/null
 	sg_new open v tcp 7000 0.0.0.0/0
-	plug a s --sg open
-	plug b p --sg open
+	workload_add a s --sg open
+	workload_add b p --sg open
 }
 
 # The state that each test begins with, whatever a test that failed has left.

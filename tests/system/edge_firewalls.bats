@@ -14,8 +14,8 @@ setup_file()
 	BATS_TEST_NUMBER=0 edge_gate v
 	sg_new open v tcp 7000 0.0.0.0/0
 	ctl sg authorize open ingress udp 7000 --cidr 0.0.0.0/0 >/dev/null
-	plug a v-app --sg open
-	plug b v-db --sg open
+	workload_add a v-app --sg open
+	workload_add b v-db --sg open
 	eip_for a x >"$BATS_FILE_TMPDIR/eip"
 	ctl publish create --eni b --port 7000 --host-port 8000 >/dev/null
 	ctl publish create --eni b --port 7000/udp --host-port 8000 >/dev/null

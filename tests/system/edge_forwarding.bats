@@ -18,8 +18,8 @@ setup_file()
 	ctl sg authorize open ingress tcp 7000 --cidr 0.0.0.0/0
 	ctl sg authorize open ingress icmp 8 --cidr 0.0.0.0/0
 	ctl sg authorize open ingress all --cidr ::/0
-	plug a v-app --sg open
-	plug n v-db --sg open
+	workload_add a v-app --sg open
+	workload_add n v-db --sg open
 	eip_for a x >"$BATS_FILE_TMPDIR/eip"
 	ctl publish create --eni n --port 7000 --host-port 7100
 	ctl publish create --eni n --port 7000/udp --host-port 7100

@@ -44,7 +44,7 @@ host_vpc()
 	ctl sg authorize "$P-web" ingress tcp 80 --cidr "$OWN6/128"
 	ctl sg authorize "$P-web" ingress udp 80 --cidr "$OWN6/128"
 	ctl sg authorize "$P-web" ingress icmp -1 --cidr "$HOST/32"
-	plug "$P-a" "$P-app" --sg "$P-web"
+	workload_add "$P-a" "$P-app" --sg "$P-web"
 	serve "$P-a" --tcp 80 --udp 80
 }
 
@@ -141,7 +141,7 @@ host_vpc()
 	ctl vpc set "$P" --host-access "$HOST/32"
 	ctl vpc create "$P-o" --cidr "$FOUR.0.0/16" --internet
 	ctl subnet create "$P-o-app" --vpc "$P-o" --cidr "$FOUR.1.0/24"
-	plug "$P-b" "$P-o-app" --ip "$FOUR.1.77"
+	workload_add "$P-b" "$P-o-app" --ip "$FOUR.1.77"
 	cannot "$P-b" tcp "$HOST" 9000
 	[ "$(drops_of "$P-b" host_closed)" -gt 0 ]
 	can "$P-a" tcp "$HOST" 9000
@@ -301,7 +301,7 @@ of()
 	edge_gate "$P"
 	sg_new "$P-box" "$P" tcp 80 "$box/32"
 	ctl sg authorize "$P-box" ingress udp 80 --cidr "$box/32"
-	plug "$P-b" "$P-app" --sg "$P-box"
+	workload_add "$P-b" "$P-app" --sg "$P-box"
 	serve "$P-b" --tcp 80 --udp 80
 	address=$(eip_for "$P-b" "$P-x")
 	ctl publish create --eni "$P-b" --port 80 --host-port 8070
@@ -344,7 +344,7 @@ of()
 	ctl vpc create "$P" --cidr "$FOUR.0.0/16"
 	ctl subnet create "$P-app" --vpc "$P" --cidr "$FOUR.1.0/24"
 	sg_new "$P-web" "$P" tcp 80 0.0.0.0/0
-	plug "$P-b" "$P-app" --sg "$P-web"
+	workload_add "$P-b" "$P-app" --sg "$P-web"
 	serve "$P-b" --tcp 80
 	edge_gate "$P"
 	ctl vpc set "$P" --host-access "$HOST/32"

@@ -15,7 +15,7 @@ setup()
 	ctl nat create "$P-out" --vpc "$P" >/dev/null
 	ctl prefix-list create "$P" --max-entries 10 >/dev/null
 	ctl route add main --prefix-list "$P" "$P-out" --vpc "$P" >/dev/null
-	plug "$P-a" "$P-app"
+	workload_add "$P-a" "$P-app"
 	serve outside --tcp 7000 --udp 7000
 }
 
@@ -150,7 +150,7 @@ heard()
 
 @test "two VPCs with one list: each leads where its own table says, and neither table changes the other's" {
 	edge_vpc_like "$P-w"
-	plug "$P-w-a" "$P-w-app"
+	workload_add "$P-w-a" "$P-w-app"
 	ctl prefix-list add "$P" "$OUTSIDE/32"
 	can "$P-a" tcp "$OUTSIDE" 7000
 	unanswered "$P-w-a" tcp "$OUTSIDE" 7000

@@ -11,13 +11,13 @@ setup_file()
 {
 	edge_start
 	edge_pair
-	plug b v-app --sg open
+	workload_add b v-app --sg open
 	eip_for a x >/dev/null
 	eip_for b y >/dev/null
 	ctl publish create p --eni n --port 7000/udp --host-port 7100 >/dev/null
 	ctl vpc create w --cidr 10.50.0.0/16 --internet >/dev/null
 	ctl subnet create w-app --vpc w --cidr 10.50.1.0/24 >/dev/null
-	plug other w-app
+	workload_add other w-app
 }
 
 setup()

@@ -204,7 +204,7 @@ nspawn()
 
 @test "bubblewrap: in a namespace that is attached" {
 	there bwrap
-	plug "$P-a" prod-app --sg web
+	workload_add "$P-a" prod-app --sg web
 	in_ns "$P-a" bwrap --ro-bind "$ROOTFS" / --proc /proc --dev /dev --unshare-pid --cap-add CAP_NET_RAW \
 		/bin/ping -c 1 -W 5 10.50.1.1
 }

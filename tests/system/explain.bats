@@ -54,8 +54,8 @@ rule_of()
 	world "$P"
 	sg_new "$P-web" "$P"
 	sg_new "$P-db" "$P" tcp 7001 10.50.0.0/16
-	plug "$P-a" "$P-app" --sg "$P-web"
-	plug "$P-b" "$P-db" --sg "$P-db"
+	workload_add "$P-a" "$P-app" --sg "$P-web"
+	workload_add "$P-b" "$P-db" --sg "$P-db"
 	serve "$P-b" --tcp 7000 --udp 7000
 
 	says no_ingress_rule "$P-a" "$P-b" tcp 7000
@@ -96,8 +96,8 @@ rule_of()
 	local direction
 	world "$P"
 	sg_new "$P-open" "$P" all all 0.0.0.0/0
-	plug "$P-a" "$P-app" --sg "$P-open"
-	plug "$P-b" "$P-db" --sg "$P-open"
+	workload_add "$P-a" "$P-app" --sg "$P-open"
+	workload_add "$P-b" "$P-db" --sg "$P-open"
 	serve "$P-b" --tcp 7000
 	ctl acl create "$P-acl" --vpc "$P" >/dev/null
 	for direction in ingress egress; do
@@ -126,8 +126,8 @@ rule_of()
 	edge_vpc "$P"
 	edge_gate "$P"
 	sg_new "$P-sg" "$P" tcp 7000 "$OUTSIDE/32"
-	plug "$P-a" "$P-app" --sg "$P-sg"
-	plug "$P-b" "$P-db" --sg "$P-sg"
+	workload_add "$P-a" "$P-app" --sg "$P-sg"
+	workload_add "$P-b" "$P-db" --sg "$P-sg"
 	serve outside --tcp 7000 --udp 7000
 	serve "$P-a" --tcp 7000
 	serve "$P-b" --tcp 7000
@@ -148,7 +148,7 @@ rule_of()
 @test "published ports and a NAT gateway, through which nobody outside opens a flow" {
 	edge_vpc "$P" --internet
 	sg_new "$P-sg" "$P" tcp 7000 0.0.0.0/0
-	plug "$P-a" "$P-app" --sg "$P-sg"
+	workload_add "$P-a" "$P-app" --sg "$P-sg"
 	serve outside --tcp 7000
 	serve "$P-a" --tcp 7000
 	says allow "$P-a" "$OUTSIDE" tcp 7000
@@ -168,8 +168,8 @@ rule_of()
 @test "the host itself, and what leaves and comes back" {
 	edge_vpc "$P" --internet
 	sg_new "$P-sg" "$P" tcp 7000 0.0.0.0/0
-	plug "$P-a" "$P-app" --sg "$P-sg"
-	plug "$P-b" "$P-app"
+	workload_add "$P-a" "$P-app" --sg "$P-sg"
+	workload_add "$P-b" "$P-app"
 	serve "$P-a" --tcp 7000
 	says host_closed "$HOST" "$P-a" tcp 7000
 	says host_closed "$HOST" "$(ip_of "$P-a")" tcp 7000 --vpc "$P"
@@ -189,8 +189,8 @@ rule_of()
 	ctl vpc create "$P-q" --cidr 10.77.0.0/16 >/dev/null
 	ctl subnet create "$P-q-app" --vpc "$P-q" --cidr 10.77.1.0/24 >/dev/null
 	sg_new "$P-open" "$P-q" tcp 7000 0.0.0.0/0
-	plug "$P-a" "$P-app"
-	plug "$P-b" "$P-q-app" --sg "$P-open"
+	workload_add "$P-a" "$P-app"
+	workload_add "$P-b" "$P-q-app" --sg "$P-open"
 	serve "$P-b" --tcp 7000
 	ctl igw create "$P-q-gate" --vpc "$P-q" >/dev/null
 	ctl route add main 0.0.0.0/0 "$P-q-gate" --vpc "$P-q" >/dev/null
@@ -220,9 +220,9 @@ rule_of()
 	done
 	ctl subnet create "$P-fw" --vpc "$P" --cidr 10.50.3.0/24 >/dev/null
 	sg_open "$P-open" "$P"
-	plug "$P-a" "$P-db" --sg "$P-open"
-	plug "$P-one" "$P-fw" --sg "$P-open"
-	plug "$P-two" "$P-app" --sg "$P-open"
+	workload_add "$P-a" "$P-db" --sg "$P-open"
+	workload_add "$P-one" "$P-fw" --sg "$P-open"
+	workload_add "$P-two" "$P-app" --sg "$P-open"
 	for n in one two; do
 		ctl eni set "$P-$n" --source-dest-check off >/dev/null
 	done
@@ -243,7 +243,7 @@ rule_of()
 		ctl vpc create "$v" --cidr "10.6$n.0.0/16" >/dev/null
 		ctl subnet create "$v-app" --vpc "$v" --cidr "10.6$n.1.0/24" >/dev/null
 		ctl sg create "$v-sg" --vpc "$v" >/dev/null
-		plug "${v}1" "$v-app" --sg "$v-sg"
+		workload_add "${v}1" "$v-app" --sg "$v-sg"
 		n=$((n + 1))
 	done
 	serve "$P-y1" --tcp 7000
@@ -266,8 +266,8 @@ rule_of()
 	world "$P"
 	sg_new "$P-web" "$P"
 	sg_new "$P-db" "$P"
-	plug "$P-a" "$P-app" --sg "$P-web"
-	plug "$P-b" "$P-db" --sg "$P-db"
+	workload_add "$P-a" "$P-app" --sg "$P-web"
+	workload_add "$P-b" "$P-db" --sg "$P-db"
 	serve "$P-b" --tcp 7000
 	change='{"changes": [{"op": "sg.authorize", "vpc": "'$P'", "security_group_id": "'$P-db'", "rules": [{"direction": "ingress", "protocol": "tcp", "from_port": 7000, "to_port": 7000, "sg_id": "'$P-web'"}]}]}'
 	revision=$(ctl -o json status | jq .revision)

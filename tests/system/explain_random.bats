@@ -50,9 +50,9 @@ vpc_of_three()
 			ctl acl rule add "$1-acl$n" $direction 1001 allow all --cidr ::/0 --vpc "$1" >/dev/null
 		done
 	done
-	plug "$1-a" "$1-app" --sg "$1-g0" --sg "$1-g1"
-	plug "$1-b" "$1-app" --sg "$1-g1"
-	plug "$1-c" "$1-db" --sg "$1-g2"
+	workload_add "$1-a" "$1-app" --sg "$1-g0" --sg "$1-g1"
+	workload_add "$1-b" "$1-app" --sg "$1-g1"
+	workload_add "$1-c" "$1-db" --sg "$1-g2"
 	ctl eni assign-ip "$1-b" "$2.1.200" >/dev/null
 	for n in a b c; do
 		quiet "$1-$n"

@@ -12,9 +12,9 @@ setup()
 	ctl sg create "$P" --vpc prod >/dev/null
 	ctl sg authorize "$P" ingress icmp 8/0 --cidr 0.0.0.0/0 >/dev/null
 	ctl sg authorize "$P" ingress tcp 7000 --cidr 0.0.0.0/0 --cidr ::/0 >/dev/null
-	plug "$P-a" prod-app --sg "$P"
-	plug "$P-b" prod-app --sg "$P"
-	plug "$P-c" prod-db --sg "$P"
+	workload_add "$P-a" prod-app --sg "$P"
+	workload_add "$P-b" prod-app --sg "$P"
+	workload_add "$P-c" prod-db --sg "$P"
 	VPC=/run/netns/$(find /run/netns -maxdepth 1 -name "$INSTANCE-vpc-*" -printf '%f\n' | head -n 1)
 }
 

@@ -18,8 +18,8 @@ setup_file()
 		ctl subnet create "p$n-app" --vpc "p$n" --cidr "10.6$n.1.0/24" >/dev/null
 		ctl sg create open --vpc "p$n" >/dev/null
 		ctl sg authorize open ingress all --cidr 0.0.0.0/0 --vpc "p$n" >/dev/null
-		plug "p${n}x" "p$n-app" --sg open --vpc "p$n"
-		plug "p${n}y" "p$n-app" --sg open --vpc "p$n"
+		workload_add "p${n}x" "p$n-app" --sg open --vpc "p$n"
+		workload_add "p${n}y" "p$n-app" --sg open --vpc "p$n"
 	done
 	ctl flow-log create --vpc p1 --interval 600 >/dev/null
 	ctl peering create p12 --vpc p1 --peer-vpc p2 >/dev/null

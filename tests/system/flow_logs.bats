@@ -24,8 +24,8 @@ setup()
 	ctl sg create "$P-b" --vpc prod >/dev/null
 	ctl sg authorize "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0 >/dev/null
 	ctl sg authorize "$P-b" ingress icmp all --cidr 0.0.0.0/0 >/dev/null
-	plug "$P-a" prod-app --sg "$P-a"
-	plug "$P-b" prod-app --sg "$P-b"
+	workload_add "$P-a" prod-app --sg "$P-a"
+	workload_add "$P-b" prod-app --sg "$P-b"
 	serve "$P-b" --tcp 7000
 	A=$(ip_of "$P-a") B=$(ip_of "$P-b")
 	ENI_A=$(eni_field "$P-a" id) ENI_B=$(eni_field "$P-b" id)

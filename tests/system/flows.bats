@@ -22,8 +22,8 @@ setup()
 {
 	P=t$BATS_TEST_NUMBER
 	sg_new "$P-b" prod
-	plug "$P-a" prod-app
-	plug "$P-b" prod-db --sg "$P-b"
+	workload_add "$P-a" prod-app
+	workload_add "$P-b" prod-db --sg "$P-b"
 	serve "$P-b" --tcp 7000 --udp 7000
 	A=$(ip_of "$P-a")
 	B=$(ip_of "$P-b")

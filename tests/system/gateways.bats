@@ -109,7 +109,7 @@ talk()
 	ctl subnet create "$P-w-app" --vpc "$P-w" --cidr 10.70.1.0/24 >/dev/null
 	ctl sg create "$P-w-sg" --vpc "$P-w" >/dev/null
 	ctl sg authorize "$P-w-sg" ingress all --cidr 0.0.0.0/0 >/dev/null
-	plug "$P-w1" "$P-w-app" --sg "$P-w-sg"
+	workload_add "$P-w1" "$P-w-app" --sg "$P-w-sg"
 	ctl peering create "$P-pcx" --vpc "$P-w" --peer-vpc v >/dev/null
 	[ "$(counters peering "$P-pcx")" = "0 0 0 0" ]
 	ctl peering accept "$P-pcx" >/dev/null

@@ -12,8 +12,8 @@ load lib
 		sg_new "$P-g$i" prod tcp $((7000 + i)) 0.0.0.0/0
 		groups+=(--sg "$P-g$i")
 	done
-	plug "$P-a" prod-app --sg "$P-a"
-	plug "$P-b" prod-app "${groups[@]}"
+	workload_add "$P-a" prod-app --sg "$P-a"
+	workload_add "$P-b" prod-app "${groups[@]}"
 	serve "$P-b" --tcp 7000-7016
 	for i in 0 7 15; do
 		can "$P-a" tcp "$(ip_of "$P-b")" $((7000 + i))
@@ -27,9 +27,9 @@ load lib
 	local i
 	ctl sg create "$P-a" --vpc prod >/dev/null
 	ctl sg create "$P-web" --vpc prod >/dev/null
-	plug "$P-a" prod-app --sg "$P-a"
+	workload_add "$P-a" prod-app --sg "$P-a"
 	for i in 1 2 3 4 5; do
-		plug "$P-w$i" prod-db --sg "$P-web"
+		workload_add "$P-w$i" prod-db --sg "$P-web"
 		serve "$P-w$i" --tcp 7000
 		cannot "$P-a" tcp "$(ip_of "$P-w$i")" 7000
 	done
@@ -49,8 +49,8 @@ load lib
 	ctl sg create "$P-client" --vpc prod >/dev/null
 	ctl sg create "$P-db" --vpc prod >/dev/null
 	ctl sg authorize "$P-db" ingress tcp 7000 --sg "$P-client"
-	plug "$P-a" prod-app --sg "$P-other"
-	plug "$P-b" prod-db --sg "$P-db"
+	workload_add "$P-a" prod-app --sg "$P-other"
+	workload_add "$P-b" prod-db --sg "$P-db"
 	serve "$P-b" --tcp 7000 --udp 7000
 	b=$(ip_of "$P-b")
 	b6=$(ip6_of "$P-b")
@@ -72,8 +72,8 @@ load lib
 	ctl sg create "$P-client" --vpc prod >/dev/null
 	ctl sg create "$P-db" --vpc prod >/dev/null
 	ctl sg authorize "$P-db" ingress all --sg "$P-client"
-	plug "$P-a" prod-app --sg "$P-other" --sg "$P-client"
-	plug "$P-b" prod-app --sg "$P-db"
+	workload_add "$P-a" prod-app --sg "$P-other" --sg "$P-client"
+	workload_add "$P-b" prod-app --sg "$P-db"
 	serve "$P-b" --tcp 7000
 	stream "$P-a" s tcp-recv "$(ip_of "$P-b")" 7000
 	ctl sg detach "$P-client" "$P-a"
@@ -85,20 +85,20 @@ load lib
 @test "rule 6: a group may name itself" {
 	ctl sg create "$P-g" --vpc prod >/dev/null
 	ctl sg authorize "$P-g" ingress tcp 7000 --sg "$P-g"
-	plug "$P-a" prod-app --sg "$P-g"
-	plug "$P-b" prod-db --sg "$P-g"
+	workload_add "$P-a" prod-app --sg "$P-g"
+	workload_add "$P-b" prod-db --sg "$P-g"
 	ctl sg create "$P-other" --vpc prod >/dev/null
-	plug "$P-c" prod-app --sg "$P-other"
+	workload_add "$P-c" prod-app --sg "$P-other"
 	serve "$P-b" --tcp 7000
 	can "$P-a" tcp "$(ip_of "$P-b")" 7000
 	cannot "$P-c" tcp "$(ip_of "$P-b")" 7000
 }
 
 @test "the default group: ENIs without groups get it, and talk to one another" {
-	plug "$P-a" prod-app
-	plug "$P-b" prod-db
+	workload_add "$P-a" prod-app
+	workload_add "$P-b" prod-db
 	ctl sg create "$P-other" --vpc prod >/dev/null
-	plug "$P-c" prod-app --sg "$P-other"
+	workload_add "$P-c" prod-app --sg "$P-other"
 	serve "$P-b" --tcp 7000 --udp 7000
 	[ "$(eni_field "$P-a" 'security_groups | length')" -eq 1 ]
 	[ "$(eni_field "$P-a" 'security_groups[0]')" = "$(ctl -o json sg show default --vpc prod | jq -r .id)" ]
@@ -112,8 +112,8 @@ load lib
 @test "the default group can be edited" {
 	ctl vpc create "$P-vpc" --cidr 10.60.0.0/16 >/dev/null
 	ctl subnet create "$P-net" --vpc "$P-vpc" --cidr 10.60.1.0/24 >/dev/null
-	plug "$P-a" "$P-net"
-	plug "$P-b" "$P-net"
+	workload_add "$P-a" "$P-net"
+	workload_add "$P-b" "$P-net"
 	serve "$P-b" --tcp 7000
 	can "$P-a" tcp "$(ip_of "$P-b")" 7000
 	ctl sg revoke "$(eni_field "$P-a" 'security_groups[0]')" ingress all --sg "$(eni_field "$P-a" 'security_groups[0]')"

@@ -74,8 +74,8 @@ setup()
 }
 
 @test "the workload's MTU is its VPC's" {
-	plug "$P-s" small-app
-	plug "$P-t" small-app
+	workload_add "$P-s" small-app
+	workload_add "$P-t" small-app
 	in_ns "$P-s" ip link show dev eth0 | grep -q 'mtu 1300'
 	in_ns "$P-a" ip link show dev eth0 | grep -q 'mtu 1500'
 	[ "$(eni_field "$P-s" mtu)" -eq 1300 ]

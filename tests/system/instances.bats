@@ -13,8 +13,8 @@ setup_file()
 }
 
 @test "same names, same addresses, other networks; purging one leaves the other" {
-	plug "$P-a" prod-app
-	plug "$P-b" prod-app
+	workload_add "$P-a" prod-app
+	workload_add "$P-b" prod-app
 	serve "$P-b" --tcp 7000 --udp 7000
 	local b
 	b=$(ip_of "$P-b")
@@ -22,7 +22,7 @@ setup_file()
 	instance_use "$FIRST-2"
 	vpcd_start
 	world prod
-	plug "$P-a" prod-app --ip "$b"
+	workload_add "$P-a" prod-app --ip "$b"
 	[ "$(ctl -o json status | jq -r .instance)" = "$FIRST-2" ]
 	verify_clean
 	vpcd_stop TERM

@@ -26,8 +26,8 @@ setup()
 @test "P5: two VPCs with the same addresses never see each other's packets" {
 	local v
 	for v in one two; do
-		plug "$P-$v-s" "$v-app" --sg "$P-$v" --ip 10.50.1.50
-		plug "$P-$v-c" "$v-app" --sg "$P-$v" --ip 10.50.1.51
+		workload_add "$P-$v-s" "$v-app" --sg "$P-$v" --ip 10.50.1.50
+		workload_add "$P-$v-c" "$v-app" --sg "$P-$v" --ip 10.50.1.51
 		serve "$P-$v-s" --tcp 7000 --udp 7000
 	done
 	stream "$P-one-c" one udp-echo 10.50.1.50 7000 --sport 42000
@@ -46,8 +46,8 @@ setup()
 }
 
 @test "P5: an address that exists in the other VPC only is nobody here" {
-	plug "$P-c" one-app --sg "$P-one"
-	plug "$P-s" two-app --sg "$P-two" --ip 10.50.1.77
+	workload_add "$P-c" one-app --sg "$P-one"
+	workload_add "$P-s" two-app --sg "$P-two" --ip 10.50.1.77
 	serve "$P-s" --tcp 7000 --udp 7000
 	probe_is 2 "$P-c" tcp 10.50.1.77 7000 --timeout 0.4
 	[ "$(arrives "$P-s" marked-x in_ns "$P-c" sh -c 'echo marked-x >/dev/udp/10.50.1.77/7000 2>/dev/null; true')" -eq 0 ]
@@ -56,7 +56,7 @@ setup()
 
 @test "P5: addresses outside of every VPC go nowhere, and the host is not reachable" {
 	local host
-	plug "$P-c" one-app --sg "$P-one"
+	workload_add "$P-c" one-app --sg "$P-one"
 	probe_is 2 "$P-c" tcp 192.0.2.1 80 --timeout 0.4 || probe_is 3 "$P-c" tcp 192.0.2.1 80 --timeout 0.4
 	# An address of the host itself, whichever it has.
 	host=$(ip -4 -o address show scope global | awk '{ sub("/.*", "", $4); print $4; exit }')
@@ -66,14 +66,14 @@ setup()
 }
 
 @test "P5: nothing of a VPC is in the host's namespace" {
-	plug "$P-c" one-app --sg "$P-one"
+	workload_add "$P-c" one-app --sg "$P-one"
 	run ! grep -q "vpcd:$INSTANCE:" <(ip -o link show)
 	run ! grep -q '10[.]50[.]' <(ip -4 route show table all)
 }
 
 @test "the router joins the subnets of a VPC, by IPv4 and IPv6, and TTL goes down" {
-	plug "$P-a" one-app --sg "$P-one"
-	plug "$P-b" one-db --sg "$P-one"
+	workload_add "$P-a" one-app --sg "$P-one"
+	workload_add "$P-b" one-db --sg "$P-one"
 	serve "$P-b" --tcp 7000 --udp 7000
 	can "$P-a" tcp "$(ip_of "$P-b")" 7000
 	can "$P-a" udp "$(ip_of "$P-b")" 7000

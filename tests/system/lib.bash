@@ -310,8 +310,8 @@ in_ns()
 	nsenter --net="/run/netns/$(netns_of "$name")" "$@"
 }
 
-# plug NAME SUBNET [OPTION OF vpcctl attach]…: a namespace with an ENI of that name in it as eth0, ready to use.
-plug()
+# workload_add NAME SUBNET [OPTION OF vpcctl attach]…: a namespace with an ENI of that name in it as eth0, ready to use.
+workload_add()
 {
 	local name=$1 subnet=$2
 	shift 2
@@ -364,8 +364,8 @@ pair()
 	for name in a b; do
 		ctl sg create "$P-$name" --vpc prod >/dev/null
 	done
-	plug "$P-a" prod-app --sg "$P-a"
-	plug "$P-b" "${1:-prod-app}" --sg "$P-b"
+	workload_add "$P-a" prod-app --sg "$P-a"
+	workload_add "$P-b" "${1:-prod-app}" --sg "$P-b"
 	read -r A A6 < <("$VPCCTL" -o json eni show "$P-a" | jq -r '"\(.ip) \(.ip6)"')
 	read -r B B6 < <("$VPCCTL" -o json eni show "$P-b" | jq -r '"\(.ip) \(.ip6)"')
 	export A A6 B B6

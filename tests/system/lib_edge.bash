@@ -92,8 +92,8 @@ edge_pair()
 	edge_vpc v --internet
 	edge_gate v
 	sg_open open v
-	plug a v-app --sg open
-	plug n v-db --sg open
+	workload_add a v-app --sg open
+	workload_add n v-db --sg open
 }
 
 # Of the workload "far".

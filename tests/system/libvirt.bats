@@ -129,7 +129,7 @@ refused()
 	[ -z "$(ip -o address show dev vmguest)" ]
 	[ -z "$(ip -o address show type macvtap)" ]
 	in_vm "nc -ll -p 7000 -e /bin/greet >/dev/null 2>&1 & sleep 0.2"
-	plug "$P-c" prod-app
+	workload_add "$P-c" prod-app
 	cannot "$P-c" tcp "$ip" 7000
 	ctl sg authorize vms ingress tcp 7000 --cidr 10.50.0.0/16 >/dev/null
 	can "$P-c" tcp "$ip" 7000
@@ -167,7 +167,7 @@ refused()
 	virsh destroy "$P-a"
 	[ "$(eni_field "$eni" attachment)" = null ]
 	not ip link show dev "$LINK"
-	plug "$P-c" prod-app
+	workload_add "$P-c" prod-app
 	virsh start "$P-a"
 	attached "$P-a"
 	[ "$(eni_field "$eni" ip)" = "$ip" ]

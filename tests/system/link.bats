@@ -67,7 +67,7 @@ move()
 @test "a link that was moved is judged as any workload, across subnets, IPv4 and IPv6" {
 	link "$P-a" prod-app
 	move "$P-a"
-	plug "$P-b" prod-db --sg "$P-sg"
+	workload_add "$P-b" prod-db --sg "$P-sg"
 	in_ns "$P-a" ping -c 2 -W 5 "$(ip_of "$P-b")"
 	in_ns "$P-a" ping -c 2 -W 5 "$(ip6_of "$P-b")"
 	in_ns "$P-b" ping -c 2 -W 5 "$(ip_of "$P-a")"
@@ -81,7 +81,7 @@ move()
 	local before
 	link "$P-a" prod-app
 	move "$P-a"
-	plug "$P-b" prod-app --sg "$P-sg"
+	workload_add "$P-b" prod-app --sg "$P-sg"
 	in_ns "$P-a" ip address add 10.50.1.251/24 dev eth7
 	in_ns "$P-a" ping -c 1 -W 5 "$(ip_of "$P-b")" # so that the neighbour is known
 	before=$(drops_of "$P-a" forged_source)
@@ -94,7 +94,7 @@ move()
 	link "$P-a" prod-app
 	ip=$(ip_of "$P-a")
 	move "$P-a"
-	plug "$P-b" prod-app --sg "$P-sg"
+	workload_add "$P-b" prod-app --sg "$P-sg"
 	in_ns "$P-b" ping -c 1 -W 5 "$ip"
 	ip netns del "$(netns_of "$P-a")"
 	wait_for 20 link_exists
@@ -107,7 +107,7 @@ move()
 @test "vpcd is killed: the link stays where the engine moved it; one that went meanwhile is made again" {
 	link "$P-a" prod-app
 	move "$P-a"
-	plug "$P-b" prod-app --sg "$P-sg"
+	workload_add "$P-b" prod-app --sg "$P-sg"
 	vpcd_restart KILL
 	in_ns "$P-b" ping -c 1 -W 5 "$(ip_of "$P-a")"
 	link_is_gone

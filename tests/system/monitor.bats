@@ -58,7 +58,7 @@ seen()
 }
 
 @test "monitor --eni shows that ENI's only" {
-	plug "$P-c" prod-app --sg "$P-a"
+	workload_add "$P-c" prod-app --sg "$P-a"
 	monitor --drops --eni "$P-c"
 	cannot "$P-a" tcp "$B" 7000
 	cannot "$P-a" tcp "$(ip_of "$P-c")" 7000

@@ -63,9 +63,9 @@ reaches()
 
 @test "a container that is made again with its address answers the next packet of its subnet and of another" {
 	local ip ip6 mac round
-	plug "$P-a" prod-app --sg open
-	plug "$P-far" prod-db --sg open
-	plug "$P-b" prod-app --sg open
+	workload_add "$P-a" prod-app --sg open
+	workload_add "$P-far" prod-db --sg open
+	workload_add "$P-b" prod-app --sg open
 	ip=$(ip_of "$P-b") ip6=$(ip6_of "$P-b") mac=$(eni_field "$P-b" mac)
 	for round in 1 2 3; do
 		once "$P-a" "$ip"
@@ -86,8 +86,8 @@ reaches()
 
 @test "an address with a new MAC is reached by who remembers the old one" {
 	local ip ip6 old round
-	plug "$P-a" prod-app --sg open
-	plug "$P-b" prod-app --sg open
+	workload_add "$P-a" prod-app --sg open
+	workload_add "$P-b" prod-app --sg open
 	for round in 1 2 3; do
 		ip=$(ip_of "$P-b") ip6=$(ip6_of "$P-b") old=$(eni_field "$P-b" mac)
 		once "$P-a" "$ip"
@@ -113,10 +113,10 @@ reaches()
 
 @test "an address moves to another ENI, and back, while the one before lives on" {
 	local ip=10.50.1.77 ip6=fd50::77 mac_b mac_c owner other from to round
-	plug "$P-a" prod-app --sg open
-	plug "$P-b" prod-app --sg open
-	plug "$P-c" prod-app --sg open
-	plug "$P-far" prod-db --sg open
+	workload_add "$P-a" prod-app --sg open
+	workload_add "$P-b" prod-app --sg open
+	workload_add "$P-c" prod-app --sg open
+	workload_add "$P-far" prod-db --sg open
 	mac_b=$(eni_field "$P-b" mac) mac_c=$(eni_field "$P-c" mac)
 	for owner in "$P-b" "$P-c"; do
 		in_ns "$owner" ip address add "$ip/32" dev lo

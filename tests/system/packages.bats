@@ -104,7 +104,7 @@ version_of()
 	inside dpkg-query -W -f "\${Version}" "$1"
 }
 
-plug_in()
+workload_add_in()
 {
 	inside ip netns add "$1"
 	inside ip -n "$1" link set lo up
@@ -165,8 +165,8 @@ lost()
 	"$VPCCTL" subnet create app --vpc prod --cidr 10.50.1.0/24 >/dev/null
 	"$VPCCTL" sg create web --vpc prod --description "web servers" >/dev/null
 	"$VPCCTL" sg create clients --vpc prod >/dev/null
-	plug_in web1 web
-	plug_in client1 clients
+	workload_add_in web1 web
+	workload_add_in client1 clients
 	"$VPCCTL" sg authorize web ingress tcp 7001 --sg clients >/dev/null
 	"$VPCCTL" sg authorize web ingress udp 7001 --sg clients >/dev/null
 	serve web1 --tcp 7001 --tcp 80 --udp 7001

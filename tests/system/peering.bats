@@ -30,7 +30,7 @@ vpc_new()
 	ctl vpc create "$v" --cidr "10.$n.0.0/16" --cidr6 "fd0$n::/56" "${@:3}" >/dev/null
 	ctl subnet create "$v-app" --vpc "$v" --cidr "10.$n.1.0/24" --cidr6 "fd0$n::/64" >/dev/null
 	ctl sg create "$v-sg" --vpc "$v" >/dev/null
-	plug "${v}1" "$v-app" --sg "$v-sg"
+	workload_add "${v}1" "$v-app" --sg "$v-sg"
 }
 
 # A peering $P-ab that is active, with routes of both.
@@ -149,7 +149,7 @@ route_state()
 	local t reply
 	peer
 	open_cidr
-	plug "$P-a2" "$P-a-app" --sg "$P-a-sg"
+	workload_add "$P-a2" "$P-a-app" --sg "$P-a-sg"
 	ctl sg authorize "$P-b-sg" ingress udp 7001 --cidr 0.0.0.0/0
 	serve "$P-b1" --udp 7001
 	stream "$P-a1" one tcp-echo "$B" 7000
@@ -202,7 +202,7 @@ route_state()
 	peer
 	ctl sg authorize "$P-b-sg" ingress all --sg "$P-a-sg"
 	ctl sg create "$P-appliance" --vpc "$P-a" >/dev/null
-	plug "$P-a2" "$P-a-app" --sg "$P-appliance" --no-source-dest-check
+	workload_add "$P-a2" "$P-a-app" --sg "$P-appliance" --no-source-dest-check
 	in_ns "$P-a2" ping -n -q -c 1 -W 1 10.1.1.1 >/dev/null
 	gateway=$(in_ns "$P-a2" ip neigh show 10.1.1.1 | sed -n 's/.*lladdr \([0-9a-f:]*\).*/\1/p')
 	local own
@@ -223,7 +223,7 @@ route_state()
 	ctl subnet create "$P-x-app" --vpc "$P-x" --cidr 10.2.1.0/24 --cidr6 fd02::/64 >/dev/null
 	ctl sg create "$P-x-sg" --vpc "$P-x" >/dev/null
 	ctl sg authorize "$P-x-sg" ingress all --cidr 0.0.0.0/0
-	plug "$P-x1" "$P-x-app" --sg "$P-x-sg" --ip "$B"
+	workload_add "$P-x1" "$P-x-app" --sg "$P-x-sg" --ip "$B"
 	serve "$P-x1" --tcp 7000 --udp 7000
 	peer
 	open_cidr

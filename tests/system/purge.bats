@@ -7,8 +7,8 @@ load lib
 
 @test "purge removes every kernel object and keeps the state; the next start makes it all again" {
 	local id
-	plug "$P-a" prod-app
-	plug "$P-b" prod-db
+	workload_add "$P-a" prod-app
+	workload_add "$P-b" prod-db
 	id=$(eni_field "$P-a" id)
 	ip netns add "$INSTANCE-vpc-foreign"
 	vpcd_stop TERM
@@ -46,7 +46,7 @@ load lib
 	ctl subnet create "$P-n" --vpc "$P" --cidr 10.0.1.0/24 >/dev/null
 	netns=$(ctl -o json vpc show "$P" | jq -r .netns)
 	[ -e "/run/netns/$netns" ]
-	plug "$P-a" "$P-n"
+	workload_add "$P-a" "$P-n"
 	ctl detach "$P-a"
 	ctl subnet delete "$P-n"
 	ctl vpc delete "$P"
@@ -56,10 +56,10 @@ load lib
 
 @test "starting and stopping many times leaks no descriptor" {
 	local before i
-	plug "$P-a" prod-app
+	workload_add "$P-a" prod-app
 	before=$(find "/proc/$(vpcd_pid)/fd" -mindepth 1 | wc -l)
 	for i in 1 2 3 4 5 6 7 8; do
-		plug "$P-x$i" prod-app
+		workload_add "$P-x$i" prod-app
 		ctl detach "$P-x$i"
 		ip netns del "$(netns_of "$P-x$i")"
 	done

@@ -97,8 +97,8 @@ forged()
 	local sport now
 	begin prod-app
 	serve "$P-b" --tcp 7000
-	plug "$P-c" prod-app --sg "$P-a"
-	plug "$P-d" prod-app --sg "$P-a" --no-source-dest-check
+	workload_add "$P-c" prod-app --sg "$P-a"
+	workload_add "$P-d" prod-app --sg "$P-a" --no-source-dest-check
 	stream "$P-a" s tcp-echo "$B" 7000
 	sport=$(ctl -o json flow list --eni "$P-a" --port 7000 | jq '.[0].src_port')
 	forged "$P-c" --dmac "$(eni_field "$P-b" mac)" --src "$A" --dst "$B"

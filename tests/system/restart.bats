@@ -115,7 +115,7 @@ ip6_of_cached()
 }
 
 @test "P6: attachments to namespaces that went away while vpcd was down become none" {
-	plug "$P-gone" prod-app --sg "$P-a"
+	workload_add "$P-gone" prod-app --sg "$P-a"
 	vpcd_stop TERM
 	ip netns del "$(netns_of "$P-gone")"
 	vpcd_start

@@ -36,8 +36,8 @@ furnish()
 	ctl sg authorize web ingress tcp 22 --prefix-list offices >/dev/null
 	ctl sg authorize web ingress udp 53 --cidr 10.50.0.0/16 --expires-in 86400 >/dev/null
 	ctl flow-log create --vpc prod --interval 600 >/dev/null
-	plug a prod-app --sg clients
-	plug b prod-db --sg web
+	workload_add a prod-app --sg clients
+	workload_add b prod-db --sg web
 }
 
 # The state of a backup, without what workloads are attached to, and in an order of its own.

@@ -82,7 +82,7 @@ told_cut()
 
 @test "rule 8: across subnets, too" {
 	local t
-	plug "$P-c" prod-db --sg "$P-a"
+	workload_add "$P-c" prod-db --sg "$P-a"
 	stream "$P-c" t tcp-recv "$B" 7000
 	stream "$P-c" u udp-echo "$B" 7000
 	ctl sg revoke "$P-b" ingress tcp 7000 --cidr 0.0.0.0/0
@@ -113,7 +113,7 @@ told_cut()
 @test "rule 8: the other protocol's flows, and other groups', go on" {
 	local t
 	ctl sg create "$P-d" --vpc prod >/dev/null
-	plug "$P-d" prod-app --sg "$P-d"
+	workload_add "$P-d" prod-app --sg "$P-d"
 	ctl sg authorize "$P-d" ingress all --sg "$P-a"
 	serve "$P-d" --tcp 7000
 	stream "$P-a" u udp-echo "$B" 7000
@@ -277,7 +277,7 @@ awake_lives()
 @test "rule 8: vpcd killed about a keep: it is kept, and nothing else comes back" {
 	local after request
 	ctl sg create "$P-d" --vpc prod >/dev/null
-	plug "$P-d" prod-app --sg "$P-d"
+	workload_add "$P-d" prod-app --sg "$P-d"
 	serve "$P-d" --tcp 7000
 	ctl sg authorize "$P-d" ingress tcp 7000 --cidr 0.0.0.0/0
 	stream "$P-a" cut tcp-echo "$B" 7000

@@ -65,9 +65,9 @@ setup()
 @test "rule 5: a CIDR is its addresses only" {
 	ctl sg authorize "$P-b" ingress tcp 7000 --cidr "$A/32"
 	can "$P-a" tcp "$B" 7000
-	plug "$P-c" prod-app --sg "$P-a"
+	workload_add "$P-c" prod-app --sg "$P-a"
 	cannot "$P-c" tcp "$B" 7000
-	plug "$P-d" prod-db --sg "$P-a"
+	workload_add "$P-d" prod-db --sg "$P-a"
 	ctl sg authorize "$P-b" ingress tcp 7000 --cidr 10.50.2.0/24
 	can "$P-d" tcp "$B" 7000
 	cannot "$P-c" tcp "$B" 7000
@@ -77,7 +77,7 @@ setup()
 	ctl sg authorize "$P-b" ingress tcp 7000 --cidr "$(ip6_of "$P-a")/128"
 	can "$P-a" tcp "$B6" 7000
 	cannot "$P-a" tcp "$B" 7000
-	plug "$P-c" prod-app --sg "$P-a"
+	workload_add "$P-c" prod-app --sg "$P-a"
 	cannot "$P-c" tcp "$B6" 7000
 	ctl sg authorize "$P-b" ingress tcp 7000 --cidr fd50::/64
 	can "$P-c" tcp "$B6" 7000

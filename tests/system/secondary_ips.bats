@@ -9,12 +9,12 @@ load lib_edge
 @test "an address assigned, moved and unassigned: its neighbours follow at once, and groups count it" {
 	edge_vpc "$P"
 	sg_new "$P-open" "$P"
-	plug "$P-c" "$P-app"
+	workload_add "$P-c" "$P-app"
 	sg_new "$P-client" "$P"
 	ctl sg authorize "$P-open" ingress tcp 7000 --sg "$P-client" >/dev/null
 	ctl eni set "$P-c" --sg "$P-client" >/dev/null
-	plug "$P-a" "$P-app" --sg "$P-open"
-	plug "$P-b" "$P-app" --sg "$P-open"
+	workload_add "$P-a" "$P-app" --sg "$P-open"
+	workload_add "$P-b" "$P-app" --sg "$P-open"
 	ctl eni assign-ip "$P-a" 10.50.1.90
 	[ "$(eni_field "$P-a" 'secondary_ips[0]')" = 10.50.1.90 ]
 	wait_for 5 sh -c "nsenter --net=/run/netns/$(netns_of "$P-a") ip -4 address show dev eth0 | grep -q 10.50.1.90"
@@ -34,8 +34,8 @@ load lib_edge
 	edge_vpc "$P"
 	edge_gate "$P"
 	sg_new "$P-open" "$P" udp 7000 0.0.0.0/0
-	plug "$P-a" "$P-app" --sg "$P-open"
-	plug "$P-b" "$P-app" --sg "$P-open"
+	workload_add "$P-a" "$P-app" --sg "$P-open"
+	workload_add "$P-b" "$P-app" --sg "$P-open"
 	serve outside --udp 7000
 	serve "$P-b" --udp 7000
 	eip=$(eip_for "$P-a" "$P-eip")
@@ -53,7 +53,7 @@ load lib_edge
 
 @test "eni set --source-dest-check, while the interface is attached" {
 	edge_vpc "$P"
-	plug "$P-a" "$P-app"
+	workload_add "$P-a" "$P-app"
 	ctl eni set "$P-a" --source-dest-check off
 	[ "$(eni_field "$P-a" source_dest_check)" = false ]
 	misused eni set "$P-a" --source-dest-check maybe

@@ -13,7 +13,7 @@ setup()
 	pair
 	ctl sg create "$P-c" --vpc prod >/dev/null
 	ctl sg authorize "$P-b" ingress all --sg "$P-c"
-	plug "$P-c" prod-app --sg "$P-c"
+	workload_add "$P-c" prod-app --sg "$P-c"
 	A=$(ip_of "$P-a") B=$(ip_of "$P-b") C=$(ip_of "$P-c")
 	A6=$(ip6_of "$P-a") B6=$(ip6_of "$P-b") C6=$(ip6_of "$P-c")
 	MA=$(eni_field "$P-a" mac) MB=$(eni_field "$P-b" mac) MC=$(eni_field "$P-c" mac)

@@ -124,7 +124,7 @@ as_user()
 @test "guests on taps reach each other by the rules, across subnets, and containers, IPv4 and IPv6" {
 	tap "$P-a" prod-app
 	tap "$P-b" prod-db
-	plug "$P-c" prod-app --sg "$P-sg"
+	workload_add "$P-c" prod-app --sg "$P-sg"
 	guest "$P-a"
 	guest "$P-b"
 	address "$P-a"
@@ -146,7 +146,7 @@ as_user()
 
 @test "the guest ends, crashes, starts again, while vpcd restarts: the ENI stays" {
 	tap "$P-a" prod-app
-	plug "$P-c" prod-app --sg "$P-sg"
+	workload_add "$P-c" prod-app --sg "$P-sg"
 	guest "$P-a"
 	is_open "$P-a"
 	address "$P-a"
@@ -234,7 +234,7 @@ as_user()
 }
 
 @test "an ENI on no tap has none to open" {
-	plug "$P-c" prod-app
+	workload_add "$P-c" prod-app
 	run -1 "$GUEST_TOOL" --socket "$TAPS" --eni "$P-c" --once
 	[ "$(jq -r .code <<<"$output")" = IncorrectState ]
 }
@@ -243,7 +243,7 @@ as_user()
 @test "P7: a VMM that takes a neighbour's MAC for the host's end, and ends persistence, gains nothing that stays" {
 	tap "$P-a" prod-app
 	tap "$P-h" prod-app
-	plug "$P-c" prod-app --sg "$P-sg"
+	workload_add "$P-c" prod-app --sg "$P-sg"
 	guest "$P-a"
 	address "$P-a"
 	guest "$P-h" --hostile --mac "$(eni_field "$P-c" mac)"
@@ -348,7 +348,7 @@ as_user()
 	local mac
 	netns_add "$P-a"
 	ctl attach "$P-a" --subnet prod-app --sg "$P-sg" --netns "$(netns_of "$P-a")" >/dev/null
-	plug "$P-c" prod-app --sg "$P-sg"
+	workload_add "$P-c" prod-app --sg "$P-sg"
 	mac=$(eni_field "$P-a" mac)
 	# shellcheck disable=SC2016 # the inner shell's
 	in_ns "$P-a" sh -e -c '

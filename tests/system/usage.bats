@@ -67,7 +67,7 @@ counted()
 	local before after
 	serve outside --tcp 7000 --udp 7000
 	edge_vpc "$P" --internet
-	plug "$P-x" "$P-app"
+	workload_add "$P-x" "$P-app"
 	can "$P-x" tcp "$OUTSIDE" 7000
 	before=$(moved "$P")
 	[ "${before##* }" -gt 0 ]
@@ -83,7 +83,7 @@ counted()
 	local before after
 	serve outside --tcp 7000
 	edge_vpc "$P" --internet
-	plug "$P-x" "$P-app" --delete-on-termination
+	workload_add "$P-x" "$P-app" --delete-on-termination
 	can "$P-x" tcp "$OUTSIDE" 7000
 	before=$(moved "$P")
 	[ "${before##* }" -gt 0 ]
@@ -100,7 +100,7 @@ counted()
 	serve outside --tcp 7000 --udp 7000
 	edge_vpc "$P" --internet
 	id=$(ctl -o json vpc show "$P" | jq -r .id)
-	plug "$P-x" "$P-app"
+	workload_add "$P-x" "$P-app"
 	can "$P-x" tcp "$OUTSIDE" 7000
 	before=$(moved "$P")
 	ctl detach "$P-x" >/dev/null

@@ -169,7 +169,7 @@ open()
 
 @test "a guest is reached only after a rule says so, and cut off when it is revoked" {
 	local t
-	plug "$P-c" prod-app
+	workload_add "$P-c" prod-app
 	vm_serve on 7000
 	ctl monitor --drops --eni on >"$BATS_TEST_TMPDIR/monitor" 3>&- &
 	echo $! >>"$BATS_FILE_TMPDIR/background"
@@ -193,7 +193,7 @@ open()
 
 @test "guests to guests and containers, in the subnet and across, with offloads on and off, IPv4 and IPv6" {
 	local from to
-	plug "$P-c" prod-app --sg prod-vms
+	workload_add "$P-c" prod-app --sg prod-vms
 	serve "$P-c" --tcp 7000
 	for to in on off far; do
 		vm_serve "$to" 7000
@@ -239,7 +239,7 @@ container_gets()
 
 @test "bulk data arrives as it was: checksums and segments, offloads on and off, IPv4 and IPv6" {
 	local name
-	plug "$P-c" prod-db --sg prod-vms
+	workload_add "$P-c" prod-db --sg prod-vms
 	for name in on off far; do
 		vm_gives "$name"
 	done
@@ -265,7 +265,7 @@ container_gets()
 
 @test "MTU 9000: big packets between guests and a container, offloads on and off" {
 	local name
-	plug "$P-c" jumbo-app --sg jumbo-vms
+	workload_add "$P-c" jumbo-app --sg jumbo-vms
 	open icmp all jumbo
 	open tcp 80 jumbo
 	in_ns "$P-c" ping -n -q -c 2 -i 0.2 -W 2 -M 'do' -s 8972 "$(ip_of big)" >/dev/null
@@ -282,7 +282,7 @@ container_gets()
 
 # P7
 @test "a guest that takes another's address or MAC reaches nobody" {
-	plug "$P-c" prod-app --sg prod-vms
+	workload_add "$P-c" prod-app --sg prod-vms
 	open icmp all
 	in_vm on "ping -q -c 1 -W 2 $(ip_of "$P-c")" >/dev/null
 	in_vm on "ip address add 10.50.1.250/32 dev eth0"
@@ -299,7 +299,7 @@ container_gets()
 
 @test "a guest is killed and started again while vpcd restarts: same ENI, same address" {
 	local before
-	plug "$P-c" prod-app
+	workload_add "$P-c" prod-app
 	open icmp all
 	before=$(ip_of off)
 	kill -KILL "$(cat "$VMS/off/pid")"

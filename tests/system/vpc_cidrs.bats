@@ -9,14 +9,14 @@ load lib_edge
 @test "a subnet in a further CIDR: reached from the others, with its own rules" {
 	edge_vpc "$P"
 	sg_new "$P-open" "$P" tcp 7000 10.60.0.0/16
-	plug "$P-a" "$P-app" --sg "$P-open"
+	workload_add "$P-a" "$P-app" --sg "$P-open"
 	refused InvalidSubnet.Range subnet create "$P-new" --vpc "$P" --cidr 10.60.1.0/24
 	ctl vpc add-cidr "$P" 10.60.0.0/16
 	ctl vpc add-cidr "$P" fd60::/56
 	[ "$(ctl -o json vpc show "$P" | jq -c .secondary_cidrs)" = '["10.60.0.0/16","fd60::/56"]' ]
 	ctl subnet create "$P-new" --vpc "$P" --cidr 10.60.1.0/24 --cidr6 fd60::/64
 	ctl sg authorize "$P-open" ingress tcp 7000 --cidr fd60::/56
-	plug "$P-b" "$P-new" --sg "$P-open"
+	workload_add "$P-b" "$P-new" --sg "$P-open"
 	serve "$P-a" --tcp 7000
 	serve "$P-b" --tcp 7000
 	can "$P-b" tcp "$(ip_of "$P-a")" 7000
@@ -38,8 +38,8 @@ load lib_edge
 @test "what a further CIDR holds leaves the VPC no longer, and does when it is removed" {
 	local t
 	edge_vpc "$P" --internet
-	plug "$P-a" "$P-app"
-	plug "$P-c" "$P-db"
+	workload_add "$P-a" "$P-app"
+	workload_add "$P-c" "$P-db"
 	serve outside --tcp 7000 --udp 7000
 	can "$P-a" tcp "$OUTSIDE" 7000
 	stream "$P-a" one udp-echo "$OUTSIDE" 7000
@@ -61,7 +61,7 @@ load lib_edge
 	edge_vpc "$P"
 	edge_gate "$P"
 	sg_new "$P-open" "$P" all all 0.0.0.0/0
-	plug "$P-a" "$P-app" --sg "$P-open"
+	workload_add "$P-a" "$P-app" --sg "$P-open"
 	serve "$P-a" --udp 7000
 	eip=$(eip_for "$P-a" "$P-eip")
 	can outside udp "$eip" 7000

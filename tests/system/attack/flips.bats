@@ -17,9 +17,9 @@ setup_file()
 setup()
 {
 	P=t$BATS_TEST_NUMBER
-	plug "$P-a" prod-app --sg open
-	plug "$P-b" prod-app --sg open
-	plug "$P-far" prod-db --sg open
+	workload_add "$P-a" prod-app --sg open
+	workload_add "$P-b" prod-app --sg open
+	workload_add "$P-far" prod-db --sg open
 	ctl attach "$P-x" --subnet prod-app --sg open --tap >/dev/null
 }
 

@@ -12,7 +12,7 @@ setup_file()
 	vpcd_start
 	world prod
 	# First: a start of vpcd looks after the last ones' own ends, and a's is to stay as the test leaves it.
-	plug a prod-app
+	workload_add a prod-app
 	# Another VPC with the same addresses.
 	ctl vpc create other --cidr 10.50.0.0/16 --cidr6 fd50::/56 >/dev/null
 	ctl subnet create other-app --vpc other --cidr 10.50.1.0/24 --cidr6 fd50::/64 >/dev/null
@@ -20,10 +20,10 @@ setup_file()
 	ctl sg authorize open ingress udp 7000 --cidr 0.0.0.0/0 --cidr ::/0 >/dev/null
 	ctl sg create other-open --vpc other >/dev/null
 	ctl sg authorize other-open ingress all --cidr 0.0.0.0/0 --cidr ::/0 >/dev/null
-	plug b prod-app --sg open
-	plug c prod-db --sg open
-	plug spare other-app
-	plug x other-app --sg other-open
+	workload_add b prod-app --sg open
+	workload_add c prod-db --sg open
+	workload_add spare other-app
+	workload_add x other-app --sg other-open
 	ctl eni create u --subnet prod-app --sg open >/dev/null
 	ctl eni create v --subnet prod-app --sg open --no-source-dest-check >/dev/null
 	in_ns a ping -n -q -c 1 -W 1 10.50.1.1 >/dev/null

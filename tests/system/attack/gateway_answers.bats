@@ -23,9 +23,9 @@ setup()
 	ctl sg create "$P-open" --vpc prod >/dev/null
 	ctl sg revoke "$P-none" egress all --cidr 0.0.0.0/0 --cidr ::/0 >/dev/null
 	ctl sg authorize "$P-open" ingress all --cidr 0.0.0.0/0 --cidr ::/0 >/dev/null
-	plug "$P-a" prod-app --sg "$P-none"
-	plug "$P-b" prod-app --sg "$P-open"
-	plug "$P-c" prod-db --sg "$P-open"
+	workload_add "$P-a" prod-app --sg "$P-none"
+	workload_add "$P-b" prod-app --sg "$P-open"
+	workload_add "$P-c" prod-db --sg "$P-open"
 	A=$(ip_of "$P-a") B=$(ip_of "$P-b") B6=$(ip6_of "$P-b")
 	MA=$(eni_field "$P-a" mac)
 	LA=$(link_local_of "$P-a") LB=$(link_local_of "$P-b")
@@ -73,7 +73,7 @@ echo_from()
 
 @test "P5: echoes from link-local addresses that nobody has cost others nothing" {
 	local got
-	plug "$P-d" other-app
+	workload_add "$P-d" other-app
 	background "$P-a" "$TOOLS/frames" send echo --dev eth0 --smac "$MA" --dmac "$GATEWAY" --src fe80::aaaa:0 --dst fe80::1 \
 		--count 8000 --rate 1500 --vary
 	sleep 0.5

@@ -23,7 +23,7 @@ tenant()
 server()
 {
 	local ready=$BATS_FILE_TMPDIR/ready-$1
-	plug "$1" "$2" --sg "$2-open"
+	workload_add "$1" "$2" --sg "$2-open"
 	nsenter --net="/run/netns/$(netns_of "$1")" "$TOOLS/serve" --ready "$ready" --tcp 7000 3>&- &
 	echo $! >>"$BATS_FILE_TMPDIR/servers"
 	nsenter --net="/run/netns/$(netns_of "$1")" "$TOOLS/bystander" answer 7001 --ready "$ready-udp" 3>&- &
@@ -39,12 +39,12 @@ setup_file()
 	tenant evil 10.66
 	tenant good 10.67
 	for name in a1 a2 a3 a4; do
-		plug "$name" evil --sg evil-open
+		workload_add "$name" evil --sg evil-open
 		# The kernel there answers nothing: both ends are the attacker's hands.
 		in_ns "$name" ip address flush dev eth0
 	done
-	plug quiet evil --sg evil-closed
-	plug client good --sg good-closed
+	workload_add quiet evil --sg evil-closed
+	workload_add client good --sg good-closed
 	server quiet-server evil
 	server server good
 }

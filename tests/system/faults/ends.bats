@@ -31,7 +31,7 @@ has_all()
 }
 
 @test "a workload sets its interface down and up: its IPv6 address and its routes come back" {
-	plug "$P-a" prod-app --sg "$P-sg"
+	workload_add "$P-a" prod-app --sg "$P-sg"
 	in_ns "$P-a" ip link set dev eth0 down
 	in_ns "$P-a" ip link set dev eth0 up
 	wait_for 3 has_all "$P-a"
@@ -51,7 +51,7 @@ has_all()
 }
 
 @test "verify reads the workload's end: addresses, MTU, routes" {
-	plug "$P-a" prod-app --sg "$P-sg"
+	workload_add "$P-a" prod-app --sg "$P-sg"
 	verify_clean
 	in_ns "$P-a" ip link set dev eth0 mtu 1400
 	ctl verify 2>&1 | grep 'eth0: the MTU is 1400, should be 1500' | grep -q 'set it down and up'
@@ -73,7 +73,7 @@ spare_number()
 
 @test "devices half made when vpcd was killed are gone after the next start, and the container can be attached" {
 	local n
-	plug "$P-x" prod-app --sg "$P-sg"
+	workload_add "$P-x" prod-app --sg "$P-sg"
 	n=$(spare_number)
 	netns_add "$P-a"
 	vpcd_stop KILL
@@ -117,7 +117,7 @@ pending_removal()
 @test "a deletion that fails is said, pending, and done later" {
 	local reply id
 	command -v strace >/dev/null || skip "no strace here"
-	plug "$P-a" prod-app --sg "$P-sg"
+	workload_add "$P-a" prod-app --sg "$P-sg"
 	id=$(eni_field "$P-a" id)
 	wait_for 10 well
 	# the worker enters the VPC's namespace to delete the port: this fails

@@ -22,7 +22,7 @@ setup()
 {
 	P=t$BATS_TEST_NUMBER
 	sg_new "$P-sg" prod tcp 7000 0.0.0.0/0
-	plug "$P-a" prod-app --sg "$P-sg"
+	workload_add "$P-a" prod-app --sg "$P-sg"
 	NETNS=$(ctl -o json vpc show prod | jq -r .netns)
 	PORT=$(eni_field "$P-a" attachment.host_ifname)
 	exec {VPC_FD}<"/run/netns/$NETNS"

@@ -21,10 +21,10 @@ setup()
 	vpcd_running || vpcd_start
 	sg_new "$P-sg" prod tcp 7000 0.0.0.0/0
 	sg_new "$P-other" other tcp 7000 0.0.0.0/0
-	plug "$P-a" prod-app --sg "$P-sg"
-	plug "$P-b" prod-app --sg "$P-sg"
-	plug "$P-c" other-app --sg "$P-other"
-	plug "$P-d" other-app --sg "$P-other"
+	workload_add "$P-a" prod-app --sg "$P-sg"
+	workload_add "$P-b" prod-app --sg "$P-sg"
+	workload_add "$P-c" other-app --sg "$P-other"
+	workload_add "$P-d" other-app --sg "$P-other"
 	serve "$P-b" --tcp 7000
 	serve "$P-d" --tcp 7000
 	B=$(ip_of "$P-b") D=$(ip_of "$P-d")
