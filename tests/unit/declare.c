@@ -13,6 +13,7 @@
 #include "cli/lib/yaml.h"
 #include "model/former.h"
 #include "model_util.h"
+#include "random_document_util.h"
 
 /* A host: a model, as the API shows it. */
 static struct model_bench host, other;
@@ -431,38 +432,6 @@ Test(declare, what_cannot_be_is_refused_with_its_line)
 		       false, 2, "InvalidParameterValue", "nat/NAME");
 }
 
-/* Everything that a model shows but revisions and the order of lists, which a transaction changes. */
-static json_t *state_of(const struct model *m)
-{
-	json_t *state = json_object();
-
-	for (unsigned k = 0; k < OBJECT_KINDS; k++)
-		for (const struct object *o = model_next(m, k, NULL); o; o = model_next(m, k, o)) {
-			json_t *one = json_pack("[o,o]", model_to_json(m, o), model_to_document(m, o)), *part;
-			size_t i;
-
-			json_array_foreach (one, i, part) {
-				json_t *rules = json_object_get(part, "rules"), *rule, *by_id = json_object();
-				size_t n;
-
-				json_object_del(part, "revision");
-				json_object_del(part, "order");
-				json_array_foreach (rules, n, rule) {
-					json_object_del(rule, "revision");
-					if (json_object_get(rule, "id"))
-						json_object_set(by_id, json_string_value(json_object_get(rule, "id")),
-								rule);
-				}
-				if (json_object_size(by_id))
-					json_object_set(part, "rules", by_id);
-				json_decref(by_id);
-				json_object_del(part, "subnets");
-			}
-			json_object_set_new(state, o->id, one);
-		}
-	return state;
-}
-
 Test(declare, what_a_document_changed_can_be_taken_back)
 {
 	static const char *const documents[] = {
@@ -477,7 +446,7 @@ Test(declare, what_a_document_changed_can_be_taken_back)
 
 	apply(&host, documents[0], false);
 	for (size_t i = 1; i < ARRAY_SIZE(documents); i++) {
-		_cleanup_json_ json_t *before = state_of(host.m), *after = NULL;
+		_cleanup_json_ json_t *before = model_bench_state(host.m), *after = NULL;
 		struct model_context context = {.instance = "default"};
 		struct vpc_error error = VPC_ERROR_INIT;
 		_cleanup_free_ char *shown = NULL, *then = NULL;
@@ -492,7 +461,7 @@ Test(declare, what_a_document_changed_can_be_taken_back)
 		cr_assert_eq(model_begin(host.m, &context, &t), 0);
 		cr_assert_geq(model_take_back(t, read, &error), 0, "%s", error.message);
 		model_commit(t);
-		after = state_of(host.m);
+		after = model_bench_state(host.m);
 		shown = json_dumps(before, JSON_SORT_KEYS | JSON_INDENT(1));
 		then = json_dumps(after, JSON_SORT_KEYS | JSON_INDENT(1));
 		expect_same(then, shown);
@@ -509,139 +478,13 @@ Test(declare, json_that_yaml_cannot_read)
 	cr_assert_eq(apply(&host, "{\"vpcs\": [{\"name\": \"\\ud83d\\ude00\", \"cidr\": \"10.0.0.0/16\"}]}", false), 0);
 }
 
-/* --- random documents -------------------------------------------------------------------------------------------- */
-
-static unsigned dice;
-
-static unsigned one_of(unsigned n)
-{
-	return (unsigned)rand_r(&dice) % n;
-}
-
-static void random_rules(FILE *f)
-{
-	static const char *const protocols[] = {"tcp", "udp"};
-	bool used[40] = {0};
-
-	fputs("  rules:\n", f);
-	for (unsigned n = one_of(6); n > 0; n--) {
-		unsigned port = one_of(ARRAY_SIZE(used));
-
-		if (used[port])
-			continue;
-		used[port] = true;
-		fprintf(f, "  - {direction: %s, protocol: %s, from_port: %u, to_port: %u, ",
-			one_of(2) ? "ingress" : "egress", protocols[one_of(2)], port, port + one_of(3));
-		switch (one_of(3)) {
-		case 0:
-			fprintf(f, "cidr: 10.%u.0.0/16}\n", one_of(4));
-			break;
-		case 1:
-			fprintf(f, "sg: g%u, description: d%u}\n", one_of(3), one_of(2));
-			break;
-		default:
-			fprintf(f, "prefix_list: p%u}\n", one_of(2));
-		}
-	}
-	fputs("  - {direction: egress, protocol: all, cidr: 0.0.0.0/0}\n", f);
-}
-
-static void random_acl(FILE *f, unsigned vpc)
-{
-	fprintf(f, "- name: tight\n  vpc: v%u\n  subnets: [%s]\n  rules:\n", vpc, one_of(2) ? "s0" : "");
-	for (unsigned n = 1 + one_of(4); n > 0; n--)
-		fprintf(f,
-			"  - {direction: ingress, rule_number: %u, action: %s, protocol: tcp, from_port: %u, to_port: "
-			"99, cidr: "
-			"10.0.0.0/8}\n",
-			n * 10, one_of(2) ? "allow" : "deny", one_of(9));
-}
-
-static void random_table(FILE *f, unsigned vpc)
-{
-	static const char *const targets[] = {"nat/out", "eni/e0", "blackhole", "igw/gw"};
-	unsigned first = one_of(2);
-
-	fprintf(f, "- name: public\n  vpc: v%u\n  subnets: [%s]\n  routes:\n", vpc,
-		one_of(2)   ? "s0"
-		: one_of(2) ? "s1"
-			    : "");
-	for (unsigned i = 0; i < 3; i++)
-		if (one_of(2))
-			fprintf(f, "  - {destination: 10.%u.0.0/16, target: %s}\n", 100 + i, targets[one_of(4)]);
-	for (unsigned i = 0; i < 2; i++)
-		if (one_of(2))
-			fprintf(f, "  - {prefix_list: p%u, target: %s}\n", first ^ i, targets[one_of(3)]);
-	fputs("  - {destination: 192.168.0.0/16, target: blackhole}\n", f);
-}
-
-/* What can't be changed follows from the names. Owned. */
-static char *random_document(void)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-	unsigned vpcs = 1 + one_of(2);
-
-	fputs("scope: host\nprefix_lists:\n", f);
-	for (unsigned i = 0; i < 2; i++)
-		fprintf(f,
-			"- {name: p%u, max_entries: %u, entries: [{cidr: 198.51.%u.0/24}, {cidr: 203.0.113.%u/32, "
-			"description: '%u'}]}\n",
-			i, 3 + one_of(2), one_of(3), one_of(2), one_of(2));
-	fputs("vpcs:\n", f);
-	for (unsigned v = 0; v < vpcs; v++)
-		fprintf(f,
-			"- {name: v%u, cidr: 10.%u.0.0/16, secondary_cidrs: [%s], domain_name: %s, tags: {a: b%u}}\n",
-			v, v, one_of(2) ? "172.16.0.0/16" : "172.17.0.0/16, 172.18.0.0/16",
-			one_of(2) ? "a.example" : "null", one_of(3));
-	fputs("subnets:\n", f);
-	for (unsigned v = 0; v < vpcs; v++)
-		for (unsigned i = 0; i < 3; i++)
-			fprintf(f, "- {name: s%u, vpc: v%u, cidr: 10.%u.%u.0/24, tags: {}}\n", i, v, v, i);
-	fputs("security_groups:\n", f);
-	for (unsigned v = 0; v < vpcs; v++)
-		for (unsigned i = 0; i < 3; i++) {
-			fprintf(f, "- name: g%u\n  vpc: v%u\n  description: d%u\n", i, v, one_of(2));
-			random_rules(f);
-		}
-	fputs("enis:\n", f);
-	for (unsigned v = 0; v < vpcs; v++)
-		for (unsigned i = 0; i < 1 + one_of(4); i++)
-			fprintf(f,
-				"- {name: e%u, vpc: v%u, subnet: s%u, ip: 10.%u.%u.%u, mac: '02:00:00:00:%02x:%02x', "
-				"security_groups: [g%u], secondary_ips: [%s], source_dest_check: %s}\n",
-				i, v, i % 3, v, i % 3, 20 + i, v, i, one_of(3), "", one_of(2) ? "true" : "false");
-	fputs("internet_gateways:\n", f);
-	fprintf(f, "- {name: gw, vpc: v0}\n");
-	fputs("nat_gateways:\n", f);
-	for (unsigned v = 0; v < vpcs; v++)
-		fprintf(f, "- {name: out, vpc: v%u, subnet: s2}\n", v);
-	fprintf(f, "elastic_ips:\n- {name: x, address: 203.0.113.7, vpc: v0, %s}\n",
-		one_of(2) ? "eni: e0" : "nat_gateway: out");
-	fputs("network_acls:\n", f);
-	for (unsigned v = 0; v < vpcs; v++)
-		if (one_of(2))
-			random_acl(f, v);
-	fputs("route_tables:\n", f);
-	random_table(f, 0);
-	if (one_of(2))
-		fprintf(f,
-			"publications:\n- {vpc: v0, eni: e0, protocol: tcp, from_port: 80, to_port: 80, "
-			"host_from_port: %u, host_to_port: %u}\n",
-			8080, 8080);
-	fclose(f);
-	return text;
-}
-
 /* Over whatever there was, a document makes what it makes of nothing. */
 Test(declare, random_documents, .timeout = 300)
 {
 	for (unsigned seed = 1; seed <= 60; seed++) {
 		_cleanup_free_ char *document = NULL, *here = NULL, *fresh = NULL;
 
-		dice = seed;
-		document = random_document();
+		document = random_document(seed);
 		apply(&host, document, true);
 		cr_assert_eq(apply(&host, document, true), 0, "seed %u:\n%s", seed, document);
 		here = export(&host, NULL, true);

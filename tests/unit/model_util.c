@@ -395,3 +395,34 @@ struct model *model_reload(const struct model *m)
 	}
 	return copy;
 }
+
+json_t *model_bench_state(const struct model *m)
+{
+	json_t *state = json_object();
+
+	for (unsigned k = 0; k < OBJECT_KINDS; k++)
+		for (const struct object *o = model_next(m, k, NULL); o; o = model_next(m, k, o)) {
+			json_t *one = json_pack("[o,o]", model_to_json(m, o), model_to_document(m, o)), *part;
+			size_t i;
+
+			json_array_foreach (one, i, part) {
+				json_t *rules = json_object_get(part, "rules"), *rule, *by_id = json_object();
+				size_t n;
+
+				json_object_del(part, "revision");
+				json_object_del(part, "order");
+				json_array_foreach (rules, n, rule) {
+					json_object_del(rule, "revision");
+					if (json_object_get(rule, "id"))
+						json_object_set(by_id, json_string_value(json_object_get(rule, "id")),
+								rule);
+				}
+				if (json_object_size(by_id))
+					json_object_set(part, "rules", by_id);
+				json_decref(by_id);
+				json_object_del(part, "subnets");
+			}
+			json_object_set_new(state, o->id, one);
+		}
+	return state;
+}

@@ -57,4 +57,7 @@ void model_expect_same(const struct model *m, const struct model *other);
 /* Loads every document of m, written as text and read again, into a new model. */
 struct model *model_reload(const struct model *m);
 
+/* Everything that a model shows but revisions and the order of lists, which a transaction changes. Owned. */
+json_t *model_bench_state(const struct model *m);
+
 #endif

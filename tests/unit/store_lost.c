@@ -366,15 +366,6 @@ Test(store_lost, who_means_it_has_it_under_a_new_name)
 
 /* --- while it is open -------------------------------------------------------------------------------- */
 
-static int put(struct store *s, struct vpc_error *reterr)
-{
-	const struct store_write w = {.kind = "vpc", .id = "vpc-late"};
-
-	*reterr = VPC_ERROR_INIT;
-	return store_commit(s, &(struct store_batch){store_revision(s) + 1, &w, 1, NULL, 0, NULL, 0, NULL, 0, NULL},
-			    reterr);
-}
-
 Test(store_lost, a_folder_that_vanishes_and_comes_back)
 {
 	struct vpc_error error;
@@ -386,7 +377,7 @@ Test(store_lost, a_folder_that_vanishes_and_comes_back)
 	revision = store_revision(s);
 	snprintf(away, sizeof(away), "%s-away", dir);
 	cr_assert_eq(rename(dir, away), 0);
-	cr_assert_lt(put(s, &error), 0);
+	cr_assert_lt(store_test_try(s, &error), 0);
 	cr_assert_eq(error.code, VPC_E_STORE_UNAVAILABLE);
 	cr_assert_not_null(strstr(error.message, "was removed"), "%s", error.message);
 	cr_assert_lt(store_probe(s, &error), 0);
@@ -395,17 +386,17 @@ Test(store_lost, a_folder_that_vanishes_and_comes_back)
 	cr_assert_eq(store_revision(s), revision);
 	/* another folder with the name */
 	cr_assert_eq(mkdir(dir, 0700), 0);
-	cr_assert_lt(put(s, &error), 0);
+	cr_assert_lt(store_test_try(s, &error), 0);
 	cr_assert_eq(rmdir(dir), 0);
 	cr_assert_eq(rename(away, dir), 0);
 	cr_assert_eq(store_probe(s, &error), 0, "%s", error.message);
-	cr_assert_eq(put(s, &error), 0, "%s", error.message);
+	cr_assert_eq(store_test_try(s, &error), 0, "%s", error.message);
 	/* a copy in place of the file */
 	path_of(DB, path);
 	snprintf(away, sizeof(away), "%s-away", path);
 	cr_assert_eq(rename(path, away), 0);
 	close(open(path, O_WRONLY | O_CREAT, 0600));
-	cr_assert_lt(put(s, &error), 0);
+	cr_assert_lt(store_test_try(s, &error), 0);
 	cr_assert_not_null(strstr(error.message, "replaced"), "%s", error.message);
 	store_close(s);
 }
@@ -420,7 +411,7 @@ Test(store_lost, a_log_that_is_removed_is_made_again_from_what_was_open)
 	store_test_put(s, "vpc", "vpc-1", "one");
 	path_of(WAL, path);
 	cr_assert_eq(unlink(path), 0);
-	cr_assert_lt(put(s, &error), 0);
+	cr_assert_lt(store_test_try(s, &error), 0);
 	cr_assert_eq(error.code, VPC_E_STORE_UNAVAILABLE);
 	cr_assert_eq(store_probe(s, &error), 0, "%s", error.message);
 	store_test_put(s, "vpc", "vpc-2", "two");
@@ -440,62 +431,8 @@ Test(store_lost, a_log_that_is_cut_is_noticed)
 	store_test_put(s, "vpc", "vpc-1", "one");
 	path_of(WAL, path);
 	cr_assert_eq(truncate(path, 0), 0);
-	cr_assert_lt(put(s, &error), 0);
+	cr_assert_lt(store_test_try(s, &error), 0);
 	cr_assert_not_null(strstr(error.message, "was cut"), "%s", error.message);
 	store_close(s);
 	store_test_open_fails(dir, "has lost changes");
-}
-
-/* --- locks ------------------------------------------------------------------------------------------- */
-
-static double now_s(void)
-{
-	return (double)monotonic_ns() / NS_PER_S;
-}
-
-/* Another process that will hold a write transaction open until it is killed: from before this one has SQLite open. */
-static pid_t lock_holder(const int go[2], const int done[2])
-{
-	char path[256], byte;
-	sqlite3 *db;
-	pid_t pid;
-
-	pid = fork();
-	if (pid)
-		return pid;
-	path_of(DB, path);
-	if (read(go[0], &byte, 1) != 1 || sqlite3_open(path, &db) != SQLITE_OK ||
-	    sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK || write(done[1], "x", 1) != 1)
-		_exit(1);
-	for (;;)
-		pause();
-}
-
-Test(store_lost, somebody_elses_transaction_costs_one_wait)
-{
-	struct vpc_error error = VPC_ERROR_INIT;
-	int go[2], done[2];
-	struct store *s;
-	double from;
-	pid_t pid;
-	char byte;
-
-	cr_assert(pipe(go) == 0 && pipe(done) == 0);
-	pid = lock_holder(go, done);
-	s = store_test_open(dir);
-	store_test_put(s, "vpc", "vpc-1", "one");
-	cr_assert(write(go[1], "x", 1) == 1 && read(done[0], &byte, 1) == 1);
-	from = now_s();
-	cr_assert_lt(put(s, &error), 0);
-	cr_assert_not_null(strstr(error.message, "another process"), "%s", error.message);
-	cr_assert_lt(now_s() - from, 4);
-	from = now_s();
-	for (int i = 0; i < 5; i++)
-		cr_assert_lt(put(s, &error), 0);
-	cr_assert_lt(now_s() - from, 4, "those behind it don't wait as long");
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	error = VPC_ERROR_INIT;
-	cr_assert_eq(put(s, &error), 0, "%s", error.message);
-	store_close(s);
 }

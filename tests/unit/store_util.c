@@ -95,3 +95,12 @@ void store_test_sql(const char *dir, const char *sql)
 	cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, &message), SQLITE_OK, "%s", message);
 	sqlite3_close(db);
 }
+
+int store_test_try(struct store *s, struct vpc_error *reterr)
+{
+	const struct store_write w = {.kind = "vpc", .id = "vpc-late"};
+
+	*reterr = VPC_ERROR_INIT;
+	return store_commit(s, &(struct store_batch){store_revision(s) + 1, &w, 1, NULL, 0, NULL, 0, NULL, 0, NULL},
+			    reterr);
+}

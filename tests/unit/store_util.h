@@ -22,4 +22,7 @@ char *store_test_list(struct store *s, const char *kind);
 /* Runs SQL on the database file beside the store. */
 void store_test_sql(const char *dir, const char *sql);
 
+/* A commit that may fail: returns what store_commit() does. */
+int store_test_try(struct store *s, struct vpc_error *reterr);
+
 #endif
