@@ -188,7 +188,8 @@ address_of()
 	[ "$status" -ne 0 ]
 	# shellcheck disable=SC2046 # words
 	docker rm -f $(docker ps -aq -f "name=$P-") >/dev/null
-	docker network rm "$P-net"
+	# dockerd ends the endpoints of killed containers after its reply
+	wait_for 30 docker network rm "$P-net"
 	enis_are 0
 	[ "$(find "$DOCKER_ROOM/state" -name '*.json' | wc -l)" -eq 1 ]
 	verify_clean

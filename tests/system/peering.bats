@@ -267,6 +267,18 @@ route_state()
 	[ "$(jq -r .lost <<<"$output")" = 0 ]
 }
 
+# row_change PIN KEY: as somebody who doesn't ask vpcd.
+row_change()
+{
+	if bpftool -j map show pinned "$1" | jq -e '.type == "hash"' >/dev/null; then
+		# shellcheck disable=SC2086 # bytes are words
+		bpftool map delete pinned "$1" key $2
+	else
+		# shellcheck disable=SC2046,SC2086
+		bpftool map update pinned "$1" key $2 value $(yes 0 | head -n "$(bpftool -j map show pinned "$1" | jq .bytes_value)")
+	fi
+}
+
 @test "rows of a peering that somebody changes are reported, and put right at the next start" {
 	local pin key
 	peer
@@ -277,14 +289,7 @@ route_state()
 		pin=$(find "/sys/fs/bpf/vpcd/$INSTANCE" -name "$pin")
 		[ -n "$pin" ]
 		key=$(bpftool -j map dump pinned "$pin" | jq -r '[.[] | select(any(.value[]; . != "0x00"))][0].key | join(" ")')
-		if bpftool -j map show pinned "$pin" | jq -e '.type == "hash"' >/dev/null; then
-			# shellcheck disable=SC2086 # bytes are words
-			bpftool map delete pinned "$pin" key $key
-		else
-			# shellcheck disable=SC2046,SC2086
-			bpftool map update pinned "$pin" key $key value $(yes 0 | head -n "$(bpftool -j map show pinned "$pin" | jq .bytes_value)")
-		fi
-		verify_differs
+		verify_differs_after row_change "$pin" "$key"
 		vpcd_restart
 		verify_clean
 		can "$P-a1" tcp "$B" 7000
