@@ -90,6 +90,9 @@ static void checkpoint_done(void *data, int result)
 {
 	struct engine *e = data;
 
+	/* Where a commit was under way, its frames are left to the commits' thread. */
+	if (result == -EBUSY)
+		result = 0;
 	if (result < 0 || worker_submit(e->worker, WORKER_STORE, finish_run, finish_done, NULL, e) < 0)
 		finish_done(e, result);
 }

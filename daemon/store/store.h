@@ -113,7 +113,8 @@ int store_find_reply(struct store *s, uid_t uid, const char *key, int64_t now_s,
 		     struct vpc_error *reterr);
 /* Whether it is time for store_checkpoint: asked after a commit, it says so once for every few hundred commits. */
 bool store_checkpoint_due(struct store *s);
-/* Moves the log into the file, while commits go on: may take long, and is safe on another thread (own connection). */
+/* Moves the log into the file, while commits go on: may take long, and is safe on another thread (own connection).
+ * -EBUSY: not all of it, because a commit was under way or somebody reads; store_checkpoint_finish moves the rest. */
 int store_checkpoint(struct store *s);
 /* After it, on the commits' thread: moves what was committed meanwhile, so that the next commit starts the log anew.
  * -EBUSY: somebody reads what is in the log. */

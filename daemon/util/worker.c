@@ -42,10 +42,11 @@ struct lane {
 	sd_event_source *timer;
 	int event_fd; /* counts finished jobs */
 	pthread_t thread;
-	int nice;	  /* of the thread */
 	unsigned pending; /* event loop only: submitted and not done */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
+	int nice;  /* of the thread; 0: that of vpcd */
+	pid_t tid; /* 0: it has not begun */
 	struct job_list queued, finished;
 	struct job *running;
 	uint64_t started_ns; /* CLOCK_MONOTONIC, of running */
@@ -138,9 +139,10 @@ static void *lane_main(void *userdata)
 {
 	struct lane *lane = userdata;
 
-	if (lane->nice && setpriority(PRIO_PROCESS, (id_t)gettid(), lane->nice) < 0)
-		log_warning("a thread of vpcd stays at its priority: %s", strerror(errno));
 	pthread_mutex_lock(&lane->lock);
+	lane->tid = gettid();
+	if (lane->nice && setpriority(PRIO_PROCESS, (id_t)lane->tid, lane->nice) < 0)
+		log_warning("a thread of vpcd stays at its priority: %s", strerror(errno));
 	while (lane_step(lane))
 		;
 	lane->thread_gone = true;
@@ -365,6 +367,17 @@ int worker_new(sd_event *event, unsigned user_limit_ms, struct worker **ret)
 	return 0;
 }
 
+/* Gives the thread the priority of vpcd, which waits for it now. On a busy host one that lets others go first would
+ * take seconds for what it has begun. Without CAP_SYS_NICE or RLIMIT_NICE it stays as it is. */
+static void lane_hurry(struct lane *lane)
+{
+	pthread_mutex_lock(&lane->lock);
+	if (lane->nice && lane->tid)
+		(void)!setpriority(PRIO_PROCESS, (id_t)lane->tid, getpriority(PRIO_PROCESS, 0));
+	lane->nice = 0;
+	pthread_mutex_unlock(&lane->lock);
+}
+
 /* The kernel's jobs always end: their thread is waited for. */
 static void lane_finish(struct lane *lane)
 {
@@ -416,6 +429,9 @@ void worker_free(struct worker *w)
 	if (!w)
 		return;
 	w->closing = true;
+	for (unsigned i = 0; i < WORKER_QUEUES; i++)
+		if (w->lanes[i])
+			lane_hurry(w->lanes[i]);
 	/* First the store: what it has committed is published, as far as that takes no worker. */
 	if (w->lanes[WORKER_STORE])
 		lane_finish(w->lanes[WORKER_STORE]);

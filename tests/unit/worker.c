@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "util/worker.h"
@@ -19,7 +20,7 @@ struct note {
 	int *order;   /* done appends the number */
 	unsigned *count;
 	pthread_t thread;
-	atomic_bool freed;
+	atomic_bool begun, freed;
 };
 
 static int note_run(void *data)
@@ -122,6 +123,46 @@ Test(worker, counting_leaves_the_cpu_to_others)
 	cr_assert_eq(count.result, 19);
 	cr_assert_eq(read.result, mine, "a reply waits for it");
 	worker_free(w);
+	sd_event_unref(event);
+}
+
+/* Whether this process may give a thread its priority back. */
+static bool may_raise(void)
+{
+	int mine = getpriority(PRIO_PROCESS, 0), status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(setpriority(PRIO_PROCESS, 0, 19) < 0 || setpriority(PRIO_PROCESS, 0, mine) < 0);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	return status == 0;
+}
+
+/* Ends when the thread's priority is another, or after 5 s. */
+static int until_raised_run(void *data)
+{
+	atomic_store(&((struct note *)data)->begun, true);
+	for (int i = 0; i < 5000 && getpriority(PRIO_PROCESS, (id_t)gettid()) == 19; i++)
+		usleep(1000);
+	return getpriority(PRIO_PROCESS, (id_t)gettid());
+}
+
+/* A thread of nice 19 beside workloads that want all CPUs would hold up the end of vpcd for seconds. */
+Test(worker, freeing_gives_a_thread_that_it_waits_for_the_priority_of_others)
+{
+	struct note count = {.block_fd = -1};
+	int mine = getpriority(PRIO_PROCESS, 0);
+	sd_event *event = NULL;
+	struct worker *w = NULL;
+
+	cr_assert_geq(sd_event_new(&event), 0);
+	cr_assert_eq(worker_new(event, 5000, &w), 0);
+	cr_assert_eq(worker_submit(w, WORKER_COUNT, until_raised_run, note_done, NULL, &count), 0);
+	while (!atomic_load(&count.begun))
+		usleep(1000);
+	worker_free(w);
+	cr_assert(count.done);
+	cr_assert_eq(count.result, may_raise() ? mine : 19);
 	sd_event_unref(event);
 }
 
