@@ -287,8 +287,9 @@ static struct naive_verdict judge_tcp(struct naive *n, int vpc, int via, const s
 
 	if (!flags_possible(p->flags))
 		return DROP("TCP flags that no connection has");
-	/* The opener's next SYN asks for itself: refused, it cuts nothing. */
-	if (flow && !stands(n, flow) && (!opens || from == 1))
+	/* A SYN that asks for itself cuts nothing when it is refused: the opener's, and the responder's where it can't
+	 * be the answer of one that opens at the same time. */
+	if (flow && !stands(n, flow) && (!opens || (from == 1 && !tcp_is_new(flow, from))))
 		cut(flow);
 	/* No grace spares a SYN of the opener: by it the opener asks, perhaps once more. */
 	if (flow && opens && from == 0 && !naive_allows(&n->now, vpc, via, &p->t))
