@@ -248,8 +248,9 @@ const struct command sg_advise_command = {
 		"narrower rules allow all traffic that was seen, also before T. What rules allow is seen where the VPC "
 		"has a flow log or count_flows (vpcctl vpc set VPC --count-flows on); elsewhere, and where vpcd "
 		"doesn't "
-		"know enough, a rule stays and the comment says what to do. vpcd remembers it while it runs. -o json "
-		"has the API's report.",
+		"know enough, a rule stays and the comment says what to do. A restart of vpcd forgets nothing of it, a "
+		"kill the last 5 minutes, a start of the machine or an upgrade of the programs all. -o json has the "
+		"API's report.",
 	.example = "vpcctl sg advise web --since 7d >web.yaml\n"
 		   "vpcctl apply -f web.yaml --dry-run",
 	.run = run,

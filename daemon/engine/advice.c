@@ -8,6 +8,7 @@
 
 #include "datapath/maps/counters.h"
 #include "datapath/maps/flows/expiry.h"
+#include "engine/advice_keep.h"
 #include "engine/verdicts.h"
 #include "observe/advice_report.h"
 #include "util/log.h"
@@ -160,8 +161,9 @@ int advice_start(struct engine *e)
 
 	if (r < 0)
 		return r;
-	e->advice_since_ns = boottime_ns();
-	e->advice_first_rule = model_next_rule_number(e->model);
+	e->advice_times =
+		(struct advice_times){.since_ns = boottime_ns(), .first_rule = model_next_rule_number(e->model)};
+	advice_keep_load(e);
 	maps_expiry_watch(e->expiry, on_flow, e);
 	return 0;
 }
@@ -181,8 +183,7 @@ int engine_advise(struct engine *e, const struct object *sg, uint64_t since_s, j
 		.maps = e->maps,
 		.sg = sg_of(sg),
 		.since_s = since_s,
-		.watched_ns = e->advice_since_ns,
-		.first_rule = e->advice_first_rule,
+		.times = &e->advice_times,
 		.rounds = maps_expiry_rounds(e->expiry),
 		.looked_ns = e->advice_round_ns[0],
 		.now_ns = boottime_ns(),

@@ -19,6 +19,7 @@
 #include "engine/workload_end.h"
 #include "engine/audit_maps.h"
 #include "engine/advice.h"
+#include "engine/advice_keep.h"
 #include "engine/commit.h"
 #include "engine/repair.h"
 #include "engine/rule_expiry.h"
@@ -368,6 +369,8 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct v
 	if (r >= 0)
 		r = flow_logs_start(e);
 	if (r >= 0)
+		r = advice_keep_start(e);
+	if (r >= 0)
 		r = commit_watch(e);
 	if (r >= 0)
 		r = reconcile_watch(e);
@@ -394,6 +397,7 @@ void engine_free(struct engine *e)
 	queue_cancel(&e->queue);
 	usage_end(e);
 	commit_end(e);
+	advice_keep_end(e);
 	flow_logs_end(e);
 	verdicts_close(e);
 	expire_end(e);

@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "engine/queue.h"
 #include "model/model.h"
+#include "observe/advice.h"
 #include "observe/eni_names.h"
 #include "observe/rule_names.h"
 #include "store/store.h"
@@ -116,11 +117,11 @@ struct engine {
 	struct traffic *traffic; /* what VPCs received and sent */
 	struct usage *usage;	 /* what they used in each hour */
 	struct flow_logs *flow_logs;
-	struct advice *advice;	     /* what rules were seen to allow */
-	uint64_t advice_since_ns;    /* CLOCK_BOOTTIME: since when flows are looked at */
-	uint32_t advice_first_rule;  /* rules with this number or a higher one were made since */
-	uint64_t advice_rounds;	     /* of looks at all flows, as was last noted */
-	uint64_t advice_round_ns[2]; /* when the last one but one ended, and the last one; 0: none has */
+	struct advice *advice; /* what rules were seen to allow */
+	struct advice_times advice_times;
+	uint64_t advice_rounds;		 /* of looks at all flows, as was last noted */
+	uint64_t advice_round_ns[2];	 /* when the last one but one ended, and the last one; 0: none has */
+	struct advice_keep *advice_keep; /* keeping it over a restart; NULL: the engine has not started */
 
 	struct confirm *confirm;	      /* a change that waits for its confirmation, or NULL */
 	struct expiring_rule *expiring_rules; /* rules that expire; some may be gone */

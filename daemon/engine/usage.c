@@ -13,6 +13,7 @@
 #include "engine/gateways.h"
 #include "engine/traffic.h"
 #include "engine/txn.h"
+#include "util/boot.h"
 #include "util/log.h"
 
 #define HOUR_S	      3600ull
@@ -260,14 +261,10 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 /* Counters that begin at 0 are others: after the machine's start, and where the maps were made anew. */
 static void name_counters(struct engine *e)
 {
-	char boot[40] = "";
-	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+	char boot[BOOT_ID_MAX];
 
-	if (f) {
-		if (fscanf(f, "%36s", boot) != 1)
-			boot[0] = '\0';
-		fclose(f);
-	}
+	if (boot_id_read(boot) < 0)
+		boot[0] = '\0';
 	snprintf(e->usage->counters, sizeof(e->usage->counters), "%s:%u:%u", boot, maps_traffic_id(e->maps),
 		 maps_gateways_id(e->maps));
 }

@@ -5,6 +5,7 @@
 #include "engine/namespaces.h"
 
 #include "datapath/maps/address_config.h"
+#include "observe/advice_file.h"
 #include "util/log.h"
 
 struct verify {
@@ -103,7 +104,9 @@ int engine_purge(const struct engine_config *config, bool state, struct vpc_erro
 				     strerror(r < 0 ? -r : -q));
 	if (!state)
 		return 0;
-	r = store_remove(config->state_dir);
+	r = advice_file_remove(config->state_dir);
+	if (r >= 0)
+		r = store_remove(config->state_dir);
 	if (r < 0)
 		return vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL, "could not remove the state in %s: %s",
 				     config->state_dir, strerror(-r));

@@ -58,21 +58,30 @@ static struct watched *find_vpc(const struct advice *a, uint32_t vpc)
 	return w;
 }
 
-int advice_begin(struct advice *a, uint32_t vpc, uint64_t now_ns, uint32_t first_rule, uint64_t round)
+static int add_vpc(struct advice *a, const struct advice_vpc *vpc)
 {
-	struct watched *w = find_vpc(a, vpc);
+	struct watched *w = calloc(1, sizeof(*w));
 
-	if (w)
-		return 0;
-	w = calloc(1, sizeof(*w));
 	if (!w)
 		return -ENOMEM;
-	w->vpc = (struct advice_vpc){.vpc = vpc, .since_ns = now_ns, .first_rule = first_rule, .round = round};
+	w->vpc = *vpc;
 	HASH_ADD(hh, a->vpcs, vpc.vpc, sizeof(w->vpc.vpc), w);
 	if (w->hh.tbl)
 		return 0;
 	free(w);
 	return -ENOMEM;
+}
+
+int advice_begin(struct advice *a, uint32_t vpc, uint64_t now_ns, uint32_t first_rule, uint64_t round)
+{
+	struct watched *w = find_vpc(a, vpc);
+
+	if (w) {
+		w->vpc.kept = false;
+		return 0;
+	}
+	return add_vpc(a,
+		       &(struct advice_vpc){.vpc = vpc, .since_ns = now_ns, .first_rule = first_rule, .round = round});
 }
 
 void advice_end(struct advice *a, uint32_t vpc)
@@ -119,23 +128,36 @@ struct advice_rule *advice_find(const struct advice *a, uint32_t rule)
 	return e ? &e->rule : NULL;
 }
 
+static struct advice_rule *add_rule(struct advice *a, struct watched *w, const struct advice_rule *rule)
+{
+	bool room = w->vpc.n < a->max / HASH_COUNT(a->vpcs) && HASH_COUNT(a->entries) < a->max;
+	struct entry *e = room ? calloc(1, sizeof(*e)) : NULL;
+
+	if (e) {
+		e->rule = *rule;
+		HASH_ADD(hh, a->entries, rule.rule, sizeof(e->rule.rule), e);
+	}
+	if (!e || !e->hh.tbl) {
+		free(e);
+		w->vpc.full = true;
+		return NULL;
+	}
+	w->vpc.n++;
+	return &e->rule;
+}
+
 struct advice_rule *advice_add(struct advice *a, uint32_t vpc, uint32_t rule, uint64_t counter, bool told,
 			       uint64_t now_ns)
 {
 	struct watched *w = find_vpc(a, vpc);
-	struct entry *e;
+	struct advice_rule added;
 	bool is_new;
 
 	if (!w)
 		return NULL;
-	e = w->vpc.n < a->max / HASH_COUNT(a->vpcs) && HASH_COUNT(a->entries) < a->max ? calloc(1, sizeof(*e)) : NULL;
-	if (!e) {
-		w->vpc.full = true;
-		return NULL;
-	}
 	/* Of a rule that is newer than the watch, every flow should have been told. */
 	is_new = rule >= w->vpc.first_rule;
-	e->rule = (struct advice_rule){
+	added = (struct advice_rule){
 		.rule = rule,
 		.vpc = vpc,
 		.base = is_new ? 0 : counter - (told && counter),
@@ -143,14 +165,7 @@ struct advice_rule *advice_add(struct advice *a, uint32_t vpc, uint32_t rule, ui
 			  : w->vpc.lost_ns ? now_ns
 					   : w->vpc.since_ns,
 	};
-	HASH_ADD(hh, a->entries, rule.rule, sizeof(e->rule.rule), e);
-	if (!e->hh.tbl) {
-		free(e);
-		w->vpc.full = true;
-		return NULL;
-	}
-	w->vpc.n++;
-	return &e->rule;
+	return add_rule(a, w, &added);
 }
 
 void advice_forget(struct advice *a, struct advice_rule *r)
@@ -202,6 +217,72 @@ void advice_look(struct advice_rule *r, uint64_t counter, uint64_t now_ns)
 	} else {
 		r->doubted = true;
 	}
+}
+
+/* --- a restart ---------------------------------------------------------------------------------------------------- */
+
+const struct advice_vpc *advice_next_vpc(const struct advice *a, const struct advice_vpc *prev)
+{
+	const struct watched *w = prev ? ((const struct watched *)prev)->hh.next : a->vpcs;
+
+	return w ? &w->vpc : NULL;
+}
+
+const struct advice_rule *advice_next_rule(const struct advice *a, const struct advice_rule *prev)
+{
+	const struct entry *e = prev ? ((const struct entry *)prev)->hh.next : a->entries;
+
+	return e ? &e->rule : NULL;
+}
+
+int advice_keep_vpc(struct advice *a, const struct advice_vpc *vpc)
+{
+	struct advice_vpc kept = *vpc;
+
+	kept.n = 0;
+	kept.kept = true;
+	return find_vpc(a, vpc->vpc) ? -EEXIST : add_vpc(a, &kept);
+}
+
+int advice_keep_rule(struct advice *a, const struct advice_rule *rule)
+{
+	struct watched *w = find_vpc(a, rule->vpc);
+
+	if (!w || !w->vpc.kept)
+		return -ENOENT;
+	if (advice_find(a, rule->rule))
+		return -EEXIST;
+	return add_rule(a, w, rule) ? 0 : -ENOSPC;
+}
+
+void advice_end_kept(struct advice *a)
+{
+	struct watched *w, *next;
+
+	HASH_ITER (hh, a->vpcs, w, next)
+		if (w->vpc.kept)
+			advice_end(a, w->vpc.vpc);
+}
+
+void advice_resume(struct advice_rule *r, uint64_t counter, uint64_t now_ns)
+{
+	r->doubted = false;
+	if (counter >= r->base + r->told + r->untold)
+		return;
+	/* Nobody knows how often it was set back. */
+	r->base = counter;
+	r->told = r->untold = 0;
+	r->gap_ns = now_ns;
+}
+
+void advice_add_gap(struct advice_times *t, const struct advice_gap *gap)
+{
+	if (t->n_gaps == ADVICE_GAPS) {
+		t->gap[1].begin_ns = t->gap[0].begin_ns;
+		memmove(&t->gap[0], &t->gap[1], (ADVICE_GAPS - 1) * sizeof(t->gap[0]));
+		t->n_gaps--;
+	}
+	t->gap[t->n_gaps++] = *gap;
 }
 
 /* --- boxes -------------------------------------------------------------------------------------------------------- */

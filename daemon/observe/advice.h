@@ -18,6 +18,7 @@
 #include "model/address.h"
 
 #define ADVICE_BOXES 16
+#define ADVICE_GAPS  16
 
 /* Flows, by the words of a rule. */
 struct advice_box {
@@ -46,7 +47,23 @@ struct advice_vpc {
 	uint64_t round;	     /* of looks at all flows, in which it began */
 	uint64_t lost_ns;    /* when the kernel last said that it had not told something; 0: never */
 	size_t n;
-	bool full; /* a rule found no room */
+	bool full;  /* a rule found no room */
+	bool whole; /* all flows that were there when it began have been looked at */
+	bool kept;  /* known from before a restart, and not watched again yet */
+};
+
+/* vpcd didn't run. */
+struct advice_gap {
+	uint64_t begin_ns; /* every flow that was there then has been looked at later */
+	uint64_t end_ns;
+};
+
+/* Since when it is known when rules are used. */
+struct advice_times {
+	uint64_t since_ns;
+	uint32_t first_rule; /* rules with this number or a higher one were made since */
+	uint32_t n_gaps;
+	struct advice_gap gap[ADVICE_GAPS]; /* the oldest first */
 };
 
 struct advice;
@@ -80,10 +97,27 @@ size_t advice_count(const struct advice *a);
 
 /* The rule has allowed this. */
 void advice_note(struct advice_rule *r, const struct advice_box *flow);
+/* vpcd runs again; the kernel's counter may have gone on, or have been set back. */
+void advice_resume(struct advice_rule *r, uint64_t counter, uint64_t now_ns);
 /* Compares with the kernel's counter. A flow that is counted a moment before it is told is only doubted at first. */
 void advice_look(struct advice_rule *r, uint64_t counter, uint64_t now_ns);
 /* Whether the counter knows of flows that are neither told nor known to be missing. */
 bool advice_is_behind(const struct advice_rule *r, uint64_t counter);
+
+/* --- a restart --- */
+
+/* What is known, in turn; prev NULL: the first. NULL: there are no more. */
+const struct advice_vpc *advice_next_vpc(const struct advice *a, const struct advice_vpc *prev);
+const struct advice_rule *advice_next_rule(const struct advice *a, const struct advice_rule *prev);
+/* Takes up what was known of a VPC before a restart, until advice_begin() says that it is watched again. -ENOMEM,
+ * -EEXIST. */
+int advice_keep_vpc(struct advice *a, const struct advice_vpc *vpc);
+/* The same of a rule of such a VPC. -ENOMEM; -ENOSPC; -EEXIST; -ENOENT: it isn't kept. */
+int advice_keep_rule(struct advice *a, const struct advice_rule *rule);
+/* VPCs that are kept and weren't watched again are forgotten. */
+void advice_end_kept(struct advice *a);
+/* Adds a gap. Where there are too many, the oldest ones become one that is longer. */
+void advice_add_gap(struct advice_times *t, const struct advice_gap *gap);
 
 /* The smallest box that holds both. */
 struct advice_box advice_merge(const struct advice_box *a, const struct advice_box *b);

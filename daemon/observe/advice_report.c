@@ -12,6 +12,8 @@
 
 /* How exactly flows tell when they were last used. */
 #define FLOW_USED_NS (2 * NS_PER_S)
+/* A flow that is idle for longer has ended (tcp_idle_s of ENIs). */
+#define IDLE_MAX_NS  (432000 * NS_PER_S)
 
 enum opinion {
 	KEEP,
@@ -36,7 +38,7 @@ static uint64_t since_ns(const struct advice_question *q, const struct advice_vp
 	uint64_t now_s = realtime_s(), ago_ns;
 
 	if (!q->since_s)
-		return v && v->since_ns > q->watched_ns ? v->since_ns : q->watched_ns;
+		return v && v->since_ns > q->times->since_ns ? v->since_ns : q->times->since_ns;
 	ago_ns = now_s > q->since_s ? (now_s - q->since_s) * NS_PER_S : 0;
 	return q->now_ns > ago_ns ? q->now_ns - ago_ns : 0;
 }
@@ -128,15 +130,45 @@ static void say_unknown(struct saying *s, const char *why)
 	say(s, UNKNOWN, strdup(why));
 }
 
-static void judge_unused(const struct advice_question *q, const struct rule *rule, uint64_t since, struct saying *s)
+/* The last gap in which the rule may have been used after `since` although the kernel's last use is older: a flow was
+ * there already when vpcd ended, and had ended when it was back. Those that are judged, the kernel notes without vpcd.
+ */
+static const struct advice_gap *gap_of(const struct advice_question *q, uint64_t last_used_ns, uint64_t since)
 {
+	const struct advice_gap *last = NULL;
+
+	for (uint32_t i = 0; last_used_ns && i < q->times->n_gaps; i++) {
+		const struct advice_gap *gap = &q->times->gap[i];
+
+		if (gap->end_ns > since && last_used_ns + IDLE_MAX_NS >= gap->begin_ns)
+			last = gap;
+	}
+	return last;
+}
+
+static char *unused_text(uint64_t since)
+{
+	_cleanup_json_ json_t *time = json_time_s(realtime_of_boottime_ns(since));
+	char *text;
+
+	return asprintf(&text, "was not used since %s", json_string_value(time) ?: "") < 0 ? NULL : text;
+}
+
+static void judge_unused(const struct advice_question *q, const struct rule *rule, uint64_t last_used_ns,
+			 uint64_t since, struct saying *s)
+{
+	const struct advice_gap *gap = gap_of(q, last_used_ns, since);
+
 	if (q->looked_ns < since + FLOW_USED_NS)
 		say_unknown(s,
 			    "was not used, but flows that go on are still being looked at: ask again in a few seconds");
-	else if (rule->o.number >= q->first_rule || q->watched_ns <= since)
-		say(s, REMOVE, strdup("was not used"));
+	else if (gap)
+		say(s, UNKNOWN,
+		    later_text("a connection that was open when vpcd was stopped may have used it", gap->end_ns));
+	else if (rule->o.number >= q->times->first_rule || q->times->since_ns <= since)
+		say(s, REMOVE, unused_text(since));
 	else
-		say(s, UNKNOWN, later_text("vpcd has not watched for so long", q->watched_ns));
+		say(s, UNKNOWN, later_text("vpcd has not watched for so long", q->times->since_ns));
 }
 
 /* Why nobody knows all that the rule has allowed since then; false: it is known. */
@@ -188,7 +220,7 @@ static void judge(const struct advice_question *q, const struct advice_vpc *v, c
 	if (!in_force)
 		say_unknown(s, "it is not in force: its peer is gone; see vpcctl sg show");
 	else if (c->last_used_ns < since || !c->last_used_ns)
-		judge_unused(q, rule, since, s);
+		judge_unused(q, rule, c->last_used_ns, since, s);
 	else if (is_narrow(rule))
 		say(s, KEEP, strdup("was used, and can't be narrower"));
 	else if (!is_unknown(q, v, seen, c->packets, since, s))
@@ -257,7 +289,7 @@ json_t *advice_report(const struct advice_question *q)
 	     json_object_set_new(report, "vpc_id", json_string(vpc ? vpc->id : "")) |
 	     json_object_set_new(report, "vpc", json_string(vpc ? vpc->name : "")) |
 	     json_object_set_new(report, "since", q->since_s ? json_time_s(q->since_s * NS_PER_S) : time_of(since)) |
-	     json_object_set_new(report, "watched_since", time_of(q->watched_ns)) |
+	     json_object_set_new(report, "watched_since", time_of(q->times->since_ns)) |
 	     json_object_set_new(report, "flows_watched_since", v ? time_of(v->since_ns) : json_null());
 	while (r == 0 && (rule = model_next_rule(q->model, q->sg->o.number, rule)))
 		r = add_rule(q, v, rule, rules);

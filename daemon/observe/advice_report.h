@@ -20,12 +20,11 @@ struct advice_question {
 	const struct model *model;
 	struct maps *maps;
 	const struct sg *sg;
-	uint64_t since_s;    /* seconds since 1970; 0: for as long as all is watched */
-	uint64_t watched_ns; /* CLOCK_BOOTTIME: since when it is known when rules are used */
-	uint32_t first_rule; /* rules with this number or a higher one were made since */
-	uint64_t rounds;     /* maps_expiry_rounds() */
-	uint64_t looked_ns;  /* CLOCK_BOOTTIME: every flow that was there then has been looked at later; 0: not yet */
-	uint64_t now_ns;     /* CLOCK_BOOTTIME */
+	uint64_t since_s; /* seconds since 1970; 0: for as long as all is watched */
+	const struct advice_times *times;
+	uint64_t rounds;    /* maps_expiry_rounds() */
+	uint64_t looked_ns; /* CLOCK_BOOTTIME: every flow that was there then has been looked at later; 0: not yet */
+	uint64_t now_ns;    /* CLOCK_BOOTTIME */
 };
 
 /* Owned; NULL: out of memory. */

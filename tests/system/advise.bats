@@ -73,7 +73,7 @@ goes_on()
 
 	cd "$BATS_TEST_TMPDIR" || return
 	ctl sg advise "$P-b" >narrow.yaml
-	grep -q '^# remove .*ingress tcp 8080 0.0.0.0/0: was not used$' narrow.yaml
+	grep -q '^# remove .*ingress tcp 8080 0.0.0.0/0: was not used since 20[0-9T:-]*Z$' narrow.yaml
 	grep -q "^# *to ingress tcp 443 $A/32\$" narrow.yaml
 	run -0 ctl apply -f narrow.yaml --dry-run
 	[[ $output == *"0 to create, 1 to change, 0 to delete"* && $output != *"would be cut"* ]]
@@ -122,21 +122,88 @@ goes_on()
 	[ "$(ctl sg advise open --vpc lab -o json | jq -r '.rules[] | select(.cidr == "::/0").advice')" = remove ]
 }
 
-@test "a restart forgets what rules allowed and says so; connections that go on are seen again" {
+# said_of GROUP DESCRIPTION [--since T]: what is said of the ingress rule.
+said_of()
+{
+	local group=$1 description=$2
+	shift 2
+	ctl sg advise "$group" "$@" -o json |
+		jq -r --arg d "$description" '.rules[] | select(.direction == "ingress" and .description == $d) | "\(.advice): \(.why)"'
+}
+
+# watched GROUP: since when vpcd knows when rules are used, and what they allow.
+watched()
+{
+	ctl sg advise "$1" -o json | jq -r '"\(.watched_since) \(.flows_watched_since)"'
+}
+
+@test "what rules allowed is known over a restart, also what they allow while vpcd is gone; a kill forgets what was not written" {
+	pair
+	ctl sg authorize "$P-b" ingress tcp 1-65535 --cidr 0.0.0.0/0 --description wide >/dev/null
+	ctl sg authorize "$P-b" ingress udp 1-65535 --cidr 0.0.0.0/0 --description busy >/dev/null
+	ctl sg authorize "$P-b" ingress udp 53 --sg "$P-a" --description unused >/dev/null
+	serve "$P-b" --tcp 443 --tcp 444 --udp 7000 --udp 7001
+	stream "$P-a" open tcp-echo "$B" 443
+	can "$P-a" tcp "$B" 444
+	can "$P-a" udp "$B" 7000
+	wait_for 60 known "$P-b"
+	since=$(watched "$P-b")
+	before=$(date -u +%FT%TZ)
+	sleep 2
+	vpcd_stop
+	can "$P-a" udp "$B" 7001
+	sleep 1.1
+	stop=$(date -u +%FT%TZ)
+	vpcd_start
+	[ "$(watched "$P-b")" = "$since" ]
+	wait_for 60 looked "$P-b"
+	# both connections, although one had ended and the other one goes on
+	[[ $(said_of "$P-b" wide) == "narrow: "* ]]
+	[ "$(said "$P-b" '.[] | select(.description == "wide").narrower | map("\(.from_port) \(.cidr)") | sort | join(",")')" = "443 $A/32,444 $A/32" ]
+	# the kernel told of it when vpcd was back
+	[ "$(said "$P-b" '.[] | select(.description == "busy").narrower | map("\(.from_port) \(.cidr)") | sort | join(",")')" = "7000 $A/32,7001 $A/32" ]
+	[[ $(said_of "$P-b" unused) == "remove: was not used since "* ]]
+	[[ $(said_of "$P-b" unused --since "$before") == "remove: was not used since $before" ]]
+	# its connection may have been open while vpcd was gone
+	[[ $(said_of "$P-b" busy --since "$stop") == "unknown: a connection that was open when vpcd was stopped "* ]]
+	# what a kill leaves is what was written before
+	vpcd_restart KILL
+	[ "$(watched "$P-b")" = "$since" ]
+	wait_for 60 looked "$P-b"
+	[ "$(said "$P-b" '.[] | select(.description == "wide").narrower | map("\(.from_port) \(.cidr)") | sort | join(",")')" = "443 $A/32,444 $A/32" ]
+	ctl sg advise "$P-b" | ctl apply -f - >/dev/null
+	goes_on open
+	verify_clean
+}
+
+# looked GROUP: after a start all flows have been looked at, and no event is awaited.
+looked()
+{
+	ctl sg advise "$1" -o json | jq -e '[.rules[].why | test("still being|ask again")] | any | not' >/dev/null
+}
+
+@test "what isn't there or is damaged is no knowledge: vpcd begins anew, and says since when it knows" {
 	pair
 	ctl sg authorize "$P-b" ingress tcp 1-65535 --cidr 0.0.0.0/0 >/dev/null
 	serve "$P-b" --tcp 443 --tcp 444
 	stream "$P-a" open tcp-echo "$B" 443
 	can "$P-a" tcp "$B" 444
 	before=$(date -u +%FT%TZ)
-	sleep 1
-	vpcd_restart KILL
-	# what the rule allowed before isn't known any more
-	[ "$(ctl sg advise "$P-b" --since "$before" -o json | jq -r '[.rules[] | select(.direction == "ingress")][0] | "\(.advice) \(.why)"' | cut -c1-8)" = "unknown " ]
 	wait_for 60 known "$P-b"
-	[[ $(said "$P-b" '.[0].narrower | map("\(.from_port) \(.cidr)") | join(",")') == *"443 $A/32"* ]]
-	ctl sg advise "$P-b" | ctl apply -f - >/dev/null
+	sleep 1
+	vpcd_stop
+	printf x | dd of="$STATE_DIR/advice" bs=1 seek=100 conv=notrunc status=none
+	start=$(date -u +%FT%TZ)
+	vpcd_start
+	grep -q 'advice can.t be used, and what rules were seen to allow is forgotten: it is damaged' "$VPCD_LOG"
+	[[ ! $(watched "$P-b") < "$start" ]]
+	# what the rule allowed before isn't known any more
+	[ "$(ctl sg advise "$P-b" --since "$before" -o json | jq -r '[.rules[] | select(.direction == "ingress")][0].advice')" = unknown ]
+	# connections that go on are seen again
+	wait_for 60 known "$P-b"
+	[ "$(said "$P-b" '.[0].narrower | map("\(.from_port) \(.cidr)") | join(",")')" = "443 $A/32" ]
 	goes_on open
+	verify_clean
 }
 
 # What vpcd itself holds. The kernel's tables of flows, which it reads as memory, are there from the beginning.

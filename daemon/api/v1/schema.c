@@ -280,7 +280,7 @@ static const struct schema_field advice_fields[] = {
 	{"since", SCHEMA_STRING, "what was used since then is told"},
 	{"watched_since", SCHEMA_STRING, "since when vpcd knows when rules are used"},
 	{"flows_watched_since", SCHEMA_STRING_OR_NULL,
-	 "since when vpcd knows what rules allow; null: it doesn't (see count_flows of VPCs)"},
+	 "since when vpcd knows what rules allow, also before a restart; null: it doesn't (see count_flows of VPCs)"},
 	{"revision", SCHEMA_INTEGER, "of the whole state"},
 	{"rules", SCHEMA_LIST_OF("AdvisedRule"), "of the group"},
 };

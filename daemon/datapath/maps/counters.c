@@ -47,6 +47,11 @@ int maps_rule_counters(struct maps *maps, uint32_t rule, struct rule_counters *r
 	return 0;
 }
 
+uint32_t maps_rule_counters_id(const struct maps *maps)
+{
+	return maps->map[MAP_ROW_STAT].id;
+}
+
 void maps_rule_used(struct maps *maps, uint32_t rule, uint64_t used_ns)
 {
 	for (uint32_t i = *chains_head(&maps->mirror.references_by_rule, chains_hash(&rule, sizeof(rule))); i;

@@ -24,6 +24,8 @@ struct rule_counters {
 };
 /* Reads the sum of the counters of a rule's rows. -ENOENT: it has no rows. */
 int maps_rule_counters(struct maps *maps, uint32_t rule, struct rule_counters *ret);
+/* Names the counters of rules: other ones began at 0. */
+uint32_t maps_rule_counters_id(const struct maps *maps);
 /* A flow that the rule allows was used then (CLOCK_BOOTTIME): the kernel notes only when flows are judged. A rule
  * without rows is left alone. */
 void maps_rule_used(struct maps *maps, uint32_t rule, uint64_t used_ns);
