@@ -85,10 +85,12 @@ static int check_count(const struct document_set *s, const struct model *like, s
 		count[s->at[i].kind]++;
 	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++)
 		if (count[kind] > kind_limit(like, (enum object_kind)kind))
-			return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, "state",
-					     "the backup has %zu %ss; the limit of this host is %u", count[kind],
-					     kind_of((enum object_kind)kind)->title,
-					     kind_limit(like, (enum object_kind)kind));
+			return vpc_error_set(
+				reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, "state",
+				"the backup has %zu %ss; the limit of this host is %u: raise it in vpcd.conf if it "
+				"is lower there than by default, start vpcd anew, then restore",
+				count[kind], kind_of((enum object_kind)kind)->title,
+				kind_limit(like, (enum object_kind)kind));
 	return 0;
 }
 

@@ -56,8 +56,8 @@ static int new_number(struct model_txn *t, struct object *o, struct vpc_error *r
 	}
 	/* The limit was checked before, so this happens only after it was lowered below the number of existing objects.
 	 */
-	return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, "no number is free for another %s",
-			     kind_of(o->kind)->noun);
+	return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
+			     "no number is free for another %s; delete one first", kind_of(o->kind)->noun);
 }
 
 int txn_number(struct model_txn *t, struct object *o, struct vpc_error *reterr)

@@ -7,9 +7,10 @@
 static const struct {
 	const char *name;
 	const char *text;
+	uint32_t most;
 	size_t offset;
 } limits[] = {
-#define LIMIT(symbol, value, text) [MODEL_LIMIT_##symbol] = {#symbol, text, offsetof(struct vpc_limits, symbol)},
+#define LIMIT(symbol, value, text) [MODEL_LIMIT_##symbol] = {#symbol, text, value, offsetof(struct vpc_limits, symbol)},
 #include <vpc/limits.def>
 #undef LIMIT
 };
@@ -33,8 +34,11 @@ int limit_check(const struct model *m, enum model_limit limit, size_t asked, enu
 
 	if (asked <= value)
 		return 0;
-	return vpc_error_set(reterr, code, field, "the limit %s (%s) is %u, and this would make %zu",
-			     limits[limit].name, limits[limit].text, value, asked);
+	return vpc_error_set(reterr, code, field,
+			     "the limit %s (%s) is %u, and this would make %zu; ask for fewer, or take others away "
+			     "first%s",
+			     limits[limit].name, limits[limit].text, value, asked,
+			     value < limits[limit].most ? ", or raise the limit in vpcd.conf" : "");
 }
 
 int limit_check_new(const struct model *m, const struct object *o, struct vpc_error *reterr)

@@ -123,7 +123,11 @@ const struct sg *model_sg(const struct model *m, uint32_t number)
 
 static int not_found(enum object_kind kind, const char *ref, const char *field, struct vpc_error *reterr)
 {
-	vpc_error_set(reterr, kind_of(kind)->not_found, field, "there is no %s '%.255s'", kind_of(kind)->title, ref);
+	const struct kind *k = kind_of(kind);
+
+	/* a part is shown with what it belongs to */
+	vpc_error_set(reterr, k->not_found, field, "there is no %s '%.255s'%s%s%s", k->title, ref,
+		      k->path ? "; vpcctl " : "", k->path ? k->noun : "", k->path ? " list shows those there are" : "");
 	message_clean(reterr);
 	return -EINVAL;
 }

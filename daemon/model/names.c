@@ -54,17 +54,18 @@ static int check(const char *text, size_t max, bool name, const char *field, str
 		size_t length = utf8_decode(s, &c);
 
 		if (!length)
-			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%s is not valid UTF-8",
-					     field);
+			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+					     "%s is not valid UTF-8; write it in UTF-8", field);
 		if (is_control(c))
-			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%s has a control character",
-					     field);
+			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+					     "%s has a control character; leave it out", field);
 		if (text_is_bidirectional(c))
 			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
-					     "%s has U+%04X, which turns the direction of text", field, (unsigned)c);
+					     "%s has U+%04X, which turns the direction of text; leave it out", field,
+					     (unsigned)c);
 		if (name && text_is_invisible(c))
 			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
-					     "%s has U+%04X, which is invisible", field, (unsigned)c);
+					     "%s has U+%04X, which is invisible; leave it out", field, (unsigned)c);
 		s += length;
 	}
 	if (n > max)
@@ -121,7 +122,7 @@ static int name_check(enum object_kind kind, const char *name, struct vpc_error 
 		return r;
 	if (name_is_id(name) || is_reference(name))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "name",
-				     "name must not look like an id: '%.64s'", name);
+				     "name must not look like an id: '%.64s'; choose one that begins otherwise", name);
 	return kind_ops(kind)->check_name ? kind_ops(kind)->check_name(name, reterr) : 0;
 }
 
@@ -143,7 +144,7 @@ int tags_check(const struct model *m, const struct tag *tags, size_t n, const ch
 		for (size_t k = 0; k < i; k++)
 			if (!strcmp(tags[i].key, tags[k].key))
 				return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
-						     "the tag '%.128s' is there twice", tags[i].key);
+						     "the tag '%.128s' is there twice; give it once", tags[i].key);
 	}
 	return 0;
 }
@@ -179,7 +180,7 @@ static int check_free(const struct model *m, const struct object *o, const char 
 	if (!taken || taken == old)
 		return 0;
 	return vpc_error_set(reterr, code ? code : VPC_E_INVALID_PARAMETER_VALUE, "name",
-			     "the name '%.255s' is taken by %s", name, taken->id);
+			     "the name '%.255s' is taken by %s; choose another", name, taken->id);
 }
 
 int change_names(const struct model *m, const struct change *c, struct object *o, const struct object *old,

@@ -263,9 +263,12 @@ static int dependency_error(const struct model *m, const struct object *o, const
 		shown++;
 	}
 	if (shown < n)
-		return vpc_error_set(reterr, VPC_E_DEPENDENCY_VIOLATION, NULL, "%s is still used by %s and %zu more",
-				     o->id, list, n - shown);
-	return vpc_error_set(reterr, VPC_E_DEPENDENCY_VIOLATION, NULL, "%s is still used by %s", o->id, list);
+		return vpc_error_set(reterr, VPC_E_DEPENDENCY_VIOLATION, NULL,
+				     "%s is still used by %s and %zu more; delete or change those first", o->id, list,
+				     n - shown);
+	return vpc_error_set(reterr, VPC_E_DEPENDENCY_VIOLATION, NULL,
+			     "%s is still used by %s; delete or change %s first", o->id, list,
+			     n == 1 ? "that" : "those");
 }
 
 int object_check_unused(const struct model *m, const struct object *o, struct vpc_error *reterr)

@@ -194,7 +194,8 @@ static int check_fields(const struct change *c, struct vpc_error *reterr)
 	uint64_t missing, unknown;
 
 	if ((unsigned)c->op >= CHANGE_OPS)
-		return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, "op", "no such operation");
+		return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, "op",
+				     "there is no such operation; /v1/openapi.json lists them");
 	missing = change_op_required(c->op) & ~c->present;
 	unknown = c->present & ~change_op_allowed(c->op);
 	for (unsigned i = 0; i < FIELD_COUNT; i++) {
@@ -204,7 +205,7 @@ static int check_fields(const struct change *c, struct vpc_error *reterr)
 			return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, name, "%s needs %s",
 					     change_op_name(c->op), name);
 		if (unknown & FIELD_BIT(i))
-			return vpc_error_set(reterr, VPC_E_UNKNOWN_PARAMETER, name, "%s has no field %s",
+			return vpc_error_set(reterr, VPC_E_UNKNOWN_PARAMETER, name, "%s has no field %s; leave it out",
 					     change_op_name(c->op), name);
 	}
 	return 0;

@@ -17,7 +17,9 @@ static int check_born_name(const struct change *c, const struct object *o, struc
 {
 	if (!born_as(o) || !change_has(c, FIELD_NAME) || !c->name || !strcmp(c->name, o->name))
 		return 0;
-	return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "name", "the %s keeps its name", born_as(o));
+	return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "name",
+			     "the %s keeps its name; leave the name out, or make another one with that name",
+			     born_as(o));
 }
 
 int change_update(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
@@ -45,7 +47,7 @@ int change_delete(struct model_txn *t, const struct change *c, struct change_res
 		return r;
 	if (born_as(o))
 		return vpc_error_set(reterr, VPC_E_CANNOT_DELETE, kind_of(o->kind)->field_id,
-				     "%s is its VPC's %s; it goes with the VPC", o->id, born_as(o));
+				     "%s is its VPC's %s; it goes with the VPC (vpcctl vpc delete)", o->id, born_as(o));
 	r = object_check_unused(t->m, o, reterr);
 	if (r < 0)
 		return r;

@@ -20,10 +20,11 @@ int txn_dereference(struct model_txn *t, const char *ref, const char *field, con
 		return 0;
 	if (number_parse_part(ref + 1, digits, UINT32_MAX, &n) < 0 || n >= t->n_changes)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
-				     "%.64s refers to no earlier change of this request", ref);
+				     "%.64s refers to no earlier change of this request; the first one is $0.id", ref);
 	if (!t->made[n].id[0])
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
-				     "%.64s refers to a change that made nothing", ref);
+				     "%.64s refers to a change that made nothing; name an object by its id or name",
+				     ref);
 	*ret = t->made[n].id;
 	return 0;
 }
@@ -50,7 +51,8 @@ int txn_resolve_in(struct model_txn *t, enum object_kind kind, const char *ref, 
 	if (r < 0)
 		return r;
 	if (model_vpc_of(t->m, o) != vpc)
-		return vpc_error_set(reterr, kind_of(kind)->not_found, field, "%s is not in %s", o->id, v->o.id);
+		return vpc_error_set(reterr, kind_of(kind)->not_found, field, "%s is not in %s; name one that is",
+				     o->id, v->o.id);
 	*ret = o;
 	return 0;
 }
@@ -89,7 +91,8 @@ int txn_target(struct model_txn *t, const struct change *c, enum object_kind kin
 	/* What the caller saw is the version before this transaction. */
 	then = o->delta ? t->deltas[o->delta - 1].before : o;
 	if (c->if_match && (!then || then->revision != c->if_match))
-		return vpc_error_set(reterr, VPC_E_REVISION_MISMATCH, field, "%s has revision %llu, not %llu", o->id,
+		return vpc_error_set(reterr, VPC_E_REVISION_MISMATCH, field,
+				     "%s has revision %llu, not %llu; read it again, then ask again", o->id,
 				     (unsigned long long)(then ? then->revision : 0), (unsigned long long)c->if_match);
 	*ret = o;
 	return 0;

@@ -165,8 +165,9 @@ static int check_limits(const struct model *m, const struct acl *a, uint8_t dire
 
 static int not_found(const struct object *o, uint8_t direction, int64_t number, struct vpc_error *reterr)
 {
-	return vpc_error_set(reterr, VPC_E_INVALID_NETWORK_ACL_ENTRY_NOT_FOUND, "rule_number", "%s has no %s rule %lld",
-			     o->id, directions[direction], (long long)number);
+	return vpc_error_set(reterr, VPC_E_INVALID_NETWORK_ACL_ENTRY_NOT_FOUND, "rule_number",
+			     "%s has no %s rule %lld; vpcctl acl show lists its rules", o->id, directions[direction],
+			     (long long)number);
 }
 
 static int add_or_replace(struct model_txn *t, const struct change *c, bool replace, struct change_result *ret,
@@ -184,7 +185,8 @@ static int add_or_replace(struct model_txn *t, const struct change *c, bool repl
 	there = acl_rule_find(acl_of(o), rule.direction, rule.number);
 	if (there && !replace)
 		return vpc_error_set(reterr, VPC_E_NETWORK_ACL_ENTRY_ALREADY_EXISTS, "rule_number",
-				     "%s has an %s rule %u", o->id, directions[rule.direction], rule.number);
+				     "%s has an %s rule %u already; replace it, or take another number", o->id,
+				     directions[rule.direction], rule.number);
 	if (!there && replace)
 		return not_found(o, rule.direction, rule.number, reterr);
 	r = there ? 0 : check_limits(t->m, acl_of(o), rule.direction, reterr);

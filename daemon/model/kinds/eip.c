@@ -37,7 +37,8 @@ static int no_pool(const struct model *m, const char *name, struct vpc_error *re
 
 	if (!m->n_pools)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "pool",
-				     "the configuration has no pool of public addresses");
+				     "the configuration has no pool of public addresses; put one into vpcd.conf ([pool "
+				     "\"public\"] with cidr and uplink) and start vpcd anew");
 	for (size_t i = 0; i < m->n_pools && used + POOL_NAME_MAX + 2 < sizeof(list); i++)
 		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "", m->pools[i].name);
 	if (!name)
@@ -64,8 +65,8 @@ static int choose_pool(const struct model *m, const struct change *c, const stru
 		return 0;
 	}
 	if (!name && asked->family && m->n_pools)
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "address", "%.64s is in no pool",
-				     c->address);
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "address",
+				     "%.64s is in no pool; choose an address of one, or leave it out", c->address);
 	return no_pool(m, name, reterr);
 }
 
@@ -77,13 +78,16 @@ static int check_asked(const struct model *m, const struct pool *p, const char *
 
 	if (!cidr_contains_ip(&p->cidr, ip))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "address",
-				     "%.64s is not in %s, the pool '%s'", text, cidr_format(&p->cidr, range), p->name);
+				     "%.64s is not in %s, the pool '%s'; choose an address of it, or leave it out",
+				     text, cidr_format(&p->cidr, range), p->name);
 	if (!is_usable(p, pool_offset(p, ip)))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "address",
-				     "%.64s is the first or last address of the pool '%s'", text, p->name);
+		return vpc_error_set(
+			reterr, VPC_E_INVALID_PARAMETER_VALUE, "address",
+			"%.64s is the first or last address of the pool '%s', which nobody gets; choose another", text,
+			p->name);
 	if (holder)
-		return vpc_error_set(reterr, VPC_E_INVALID_IP_ADDRESS_IN_USE, "address", "%.64s is %s's", text,
-				     holder->id);
+		return vpc_error_set(reterr, VPC_E_INVALID_IP_ADDRESS_IN_USE, "address",
+				     "%.64s is %s's already; choose another address", text, holder->id);
 	return 0;
 }
 
@@ -103,8 +107,10 @@ static int next_free(struct model *m, size_t pool, struct ip *ret, struct vpc_er
 		*ret = ip;
 		return 0;
 	}
-	return vpc_error_set(reterr, VPC_E_INSUFFICIENT_ADDRESS_CAPACITY, NULL, "the pool '%s' has no free address",
-			     p->name);
+	return vpc_error_set(reterr, VPC_E_INSUFFICIENT_ADDRESS_CAPACITY, NULL,
+			     "the pool '%s' has no free address; release one that nothing uses (vpcctl eip list), or "
+			     "%s",
+			     p->name, m->n_pools > 1 ? "name another pool" : "add a pool to vpcd.conf");
 }
 
 static int choose_address(struct model *m, const struct change *c, struct eip *e, struct vpc_error *reterr)
@@ -114,7 +120,8 @@ static int choose_address(struct model *m, const struct change *c, struct eip *e
 	int r;
 
 	if (change_has(c, FIELD_ADDRESS) && (ip_parse(c->address ? c->address : "", &asked) < 0 || asked.family != 4))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "address", "'%.64s' is not an IPv4 address",
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "address",
+				     "'%.64s' is not an IPv4 address; give one as 203.0.113.10",
 				     c->address ? c->address : "");
 	r = choose_pool(m, c, &asked, &pool, reterr);
 	if (r < 0)

@@ -102,10 +102,13 @@ static int choose_private(const struct change *c, const struct eni *eni, struct 
 		return 0;
 	if (ip_parse(c->private_ip ? c->private_ip : "", ret) < 0 || ret->family != 4)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "private_ip",
-				     "'%.64s' is not an IPv4 address", c->private_ip ? c->private_ip : "");
+				     "'%.64s' is not an IPv4 address; give one of the network interface's",
+				     c->private_ip ? c->private_ip : "");
 	if (!eni_has_address(eni, ret))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "private_ip", "%s is not an address of %s",
-				     c->private_ip, eni->o.id);
+		return vpc_error_set(
+			reterr, VPC_E_INVALID_PARAMETER_VALUE, "private_ip",
+			"%s is not an address of %s; give one that is, or leave it out for the primary one",
+			c->private_ip, eni->o.id);
 	return 0;
 }
 
@@ -124,7 +127,8 @@ static int choose(struct model_txn *t, const struct change *c, struct associatio
 	if (to_nat && (to_eni || change_has(c, FIELD_PRIVATE_IP)))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION,
 				     to_eni ? "nat_gateway_id" : "private_ip",
-				     "an elastic IP is associated with a network interface or with a NAT gateway");
+				     "an elastic IP is associated with a network interface (eni_id, private_ip) or "
+				     "with a NAT gateway (nat_gateway_id); give one of them");
 	if (to_nat) {
 		r = txn_resolve(t, OBJECT_NAT, c->nat_id, c->scope, "nat_gateway_id", &o, reterr);
 		if (r < 0)
@@ -152,10 +156,11 @@ static int check_free(const struct model *m, const struct change *c, const struc
 	if (!change_has(c, FIELD_ALLOW_REASSOCIATION) || c->allow_reassociation || (!holder && !before))
 		return 0;
 	if (holder)
-		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "elastic_ip_id", "%s is associated with %s", o->id,
+		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "elastic_ip_id",
+				     "%s is associated with %s; disassociate it first, or allow reassociation", o->id,
 				     holder->id);
 	return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, c->nat_id ? "nat_gateway_id" : "eni_id",
-			     "%s is associated there", before->id);
+			     "%s is associated there; disassociate it first, or allow reassociation", before->id);
 }
 
 int eip_associate(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
@@ -186,8 +191,8 @@ int eip_disassociate(struct model_txn *t, const struct change *c, struct change_
 	if (r < 0)
 		return r;
 	if (!eip_holder(t->m, eip_of(o)))
-		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "elastic_ip_id", "%s is associated with nothing",
-				     o->id);
+		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "elastic_ip_id",
+				     "%s is associated with nothing; vpcctl eip list shows which are", o->id);
 	result_set(ret, o);
 	return part(t, o, reterr);
 }

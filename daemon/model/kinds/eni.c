@@ -71,15 +71,19 @@ static int choose_mac(struct model_txn *t, const struct change *c, struct eni *e
 		return 0;
 	}
 	if (mac_parse(c->mac ? c->mac : "", e->mac) < 0)
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "mac", "'%.64s' is not a MAC",
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "mac",
+				     "'%.64s' is not a MAC; give one as 02:00:00:00:00:11, or leave it out",
 				     c->mac ? c->mac : "");
 	if (e->mac[0] & 1 || !memcmp(e->mac, none, sizeof(none)))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "mac", "%s is not a unicast MAC", c->mac);
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "mac",
+				     "%s is not a unicast MAC; give one as 02:00:00:00:00:11, or leave it out", c->mac);
 	if (e->mac[0] == GATEWAY_MAC_0 && e->mac[1] == GATEWAY_MAC_1)
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "mac", "%s could be a gateway's", c->mac);
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "mac",
+				     "%s could be a gateway's; choose another, or leave it out", c->mac);
 	holder = mac_holder(t->m, e->vpc, e->mac);
 	if (holder)
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "mac", "%s is %s's", c->mac, holder->id);
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "mac",
+				     "%s is %s's already; choose another, or leave it out", c->mac, holder->id);
 	return 0;
 }
 

@@ -30,21 +30,26 @@ static int check_address(const struct model *m, const struct eni *e, const struc
 	struct ip ip;
 
 	if (ip_parse(text ? text : "", &ip) < 0 || (family && ip.family != family))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "'%.64s' is not an %s address",
-				     text ? text : "", family ? family_name(family) : "IP");
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+				     "'%.64s' is not an %s address; give one of the subnet's %s", text ? text : "",
+				     family ? family_name(family) : "IP",
+				     cidr_format(family == 6 && s->cidr6.addr.family ? &s->cidr6 : &s->cidr, range));
 	c = ip.family == 4 ? &s->cidr : &s->cidr6;
 	if (!c->addr.family)
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%s has no IPv6", s->o.id);
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+				     "%s has no IPv6; leave the address out, or use a subnet with IPv6", s->o.id);
 	if (!cidr_contains_ip(c, &ip))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%.64s is not in the subnet's %s",
-				     text, cidr_format(c, range));
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+				     "%.64s is not in the subnet's %s; choose an address of it", text,
+				     cidr_format(c, range));
 	if (is_reserved(s, &ip))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%.64s is reserved in %s", text,
-				     s->o.id);
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+				     "%.64s is reserved in %s, as its first four addresses %s; choose another", text,
+				     s->o.id, ip.family == 4 ? "and its last are" : "are");
 	holder = model_eni_by_ip(m, e->vpc, &ip);
 	if (holder && holder != old)
-		return vpc_error_set(reterr, VPC_E_INVALID_IP_ADDRESS_IN_USE, field, "%.64s is %s's", text,
-				     holder->o.id);
+		return vpc_error_set(reterr, VPC_E_INVALID_IP_ADDRESS_IN_USE, field,
+				     "%.64s is %s's already; choose another address", text, holder->o.id);
 	*ret = ip;
 	return 0;
 }
@@ -143,8 +148,8 @@ int eni_choose_secondary(const struct model *m, const struct change *c, struct e
 		if (r < 0)
 			return r;
 		if (eni_has_address(e, &ip))
-			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%.64s is there twice",
-					     c->secondary_ips[i]);
+			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+					     "%.64s is there twice; name it once", c->secondary_ips[i]);
 		e->secondary[e->n_secondary++] = ip;
 	}
 	return check_counts(m, e, old, reterr);
@@ -167,11 +172,15 @@ int eni_choose_addresses(const struct model *m, const struct change *c, struct e
 	if (r < 0)
 		return r;
 	if (!e->ip.family && allocate(m, e, 4, &e->ip) < 0)
-		return vpc_error_set(reterr, VPC_E_INSUFFICIENT_FREE_ADDRESSES, NULL, "%s has no free IPv4 address",
-				     s->o.id);
+		return vpc_error_set(
+			reterr, VPC_E_INSUFFICIENT_FREE_ADDRESSES, NULL,
+			"%s has no free IPv4 address; delete a network interface in it, or use another subnet",
+			s->o.id);
 	if (s->cidr6.addr.family && !e->ip6.family && allocate(m, e, 6, &e->ip6) < 0)
-		return vpc_error_set(reterr, VPC_E_INSUFFICIENT_FREE_ADDRESSES, NULL, "%s has no free IPv6 address",
-				     s->o.id);
+		return vpc_error_set(
+			reterr, VPC_E_INSUFFICIENT_FREE_ADDRESSES, NULL,
+			"%s has no free IPv6 address; delete a network interface in it, or use another subnet",
+			s->o.id);
 	return 0;
 }
 
@@ -203,8 +212,8 @@ static int add_address(const struct model *m, const struct change *c, size_t i, 
 	if (r < 0)
 		return r;
 	if (eni_has_address(e, &ip))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%.64s is an address of %s already",
-				     c->secondary_ips[i], old->o.id);
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+				     "%.64s is an address of %s already; leave it out", c->secondary_ips[i], old->o.id);
 	e->secondary[e->n_secondary++] = ip;
 	return 0;
 }
@@ -245,8 +254,8 @@ static int remove_address(const struct change *c, size_t i, struct eni *e, struc
 
 	snprintf(field, sizeof(field), "secondary_ips[%zu]", i);
 	if (ip_parse(text, &ip) < 0)
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "'%.64s' is not an IP address",
-				     text);
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+				     "'%.64s' is not an IP address; vpcctl eni show lists those of %s", text, e->o.id);
 	for (size_t k = 0; k < e->n_secondary; k++) {
 		if (!ip_equal(&e->secondary[k], &ip))
 			continue;
@@ -254,8 +263,8 @@ static int remove_address(const struct change *c, size_t i, struct eni *e, struc
 		memmove(&e->secondary[k], &e->secondary[k + 1], (e->n_secondary - k) * sizeof(e->secondary[0]));
 		return 0;
 	}
-	return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%.64s is no secondary address of %s", text,
-			     e->o.id);
+	return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+			     "%.64s is no secondary address of %s; vpcctl eni show lists them", text, e->o.id);
 }
 
 int eni_unassign_ip(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)

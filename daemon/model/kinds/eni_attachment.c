@@ -55,7 +55,9 @@ static int fill(const struct attachment_spec *spec, uint32_t number, struct atta
 	}
 	if (!ifname_is_valid(ifname))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "attachment.ifname",
-				     "'%.64s' is not a name that an interface can have", ifname);
+				     "'%.64s' is not a name that an interface can have; choose up to 15 letters, "
+				     "digits, - and _, but not 'all' or 'default'",
+				     ifname);
 	if (spec->queues < 0 || spec->queues > ATTACHMENT_QUEUES_MAX)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "attachment.queues",
 				     "a tap has 1 to %d queues, not %lld", ATTACHMENT_QUEUES_MAX,
@@ -111,7 +113,8 @@ int eni_detach(struct model_txn *t, const struct change *c, struct change_result
 	if (r < 0)
 		return r;
 	if (eni_of(o)->attachment.kind == ATTACHMENT_NONE)
-		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "eni_id", "%s is not attached", o->id);
+		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "eni_id",
+				     "%s is not attached; there is nothing to detach", o->id);
 	if (change_has(c, FIELD_REASON) && c->reason) {
 		r = text_check(c->reason, 255, "reason", reterr);
 		if (r < 0)

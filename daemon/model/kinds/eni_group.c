@@ -33,7 +33,8 @@ static int check_count(const struct model *m, size_t n, const char *field, struc
 	/* The datapath has room for that many, whatever the configuration says. */
 	if (r >= 0 && n > VPC_GROUPS_PER_ENI)
 		r = vpc_error_set(reterr, VPC_E_SECURITY_GROUPS_PER_INTERFACE_LIMIT_EXCEEDED, field,
-				  "an ENI has room for %d groups, and this would make %zu", VPC_GROUPS_PER_ENI, n);
+				  "an ENI has room for %d groups, and this would make %zu; give it fewer",
+				  VPC_GROUPS_PER_ENI, n);
 	return r;
 }
 
@@ -54,7 +55,8 @@ int eni_choose_groups(struct model_txn *t, const struct change *c, struct eni *e
 		if (r < 0)
 			return r;
 		if (find_group(e, g->number, &at))
-			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%s is there twice", g->id);
+			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+					     "%s is there twice; name it once", g->id);
 		insert_group(e, g->number);
 	}
 	return 0;
@@ -70,7 +72,7 @@ int eni_set(struct model_txn *t, const struct change *c, struct change_result *r
 		return r;
 	if (!c->n_security_groups)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "security_groups",
-				     "an ENI carries at least one group");
+				     "an ENI carries at least one group; to close it, give it one without rules");
 	r = eni_choose_groups(t, c, (struct eni *)copy, reterr);
 	if (r < 0)
 		return r;
@@ -105,7 +107,8 @@ static int detach_one(struct model_txn *t, const struct object *g, const struct 
 	size_t at;
 
 	if (!find_group(eni_of(o), g->number, &at))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%s doesn't carry %s", o->id, g->id);
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+				     "%s doesn't carry %s; vpcctl eni show lists its groups", o->id, g->id);
 	if (eni_of(o)->n_groups == 1)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, field,
 				     "%s is the only group of %s; give it another one first", g->id, o->id);

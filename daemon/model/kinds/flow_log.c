@@ -52,8 +52,8 @@ static int choose_target(struct model_txn *t, const struct change *c, struct flo
 
 		r = txn_target(t, c, OBJECT_VPC, &vpc, reterr);
 		if (r >= 0 && vpc->number != f->vpc)
-			r = vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "vpc_id", "%s is not in %s",
-					  o->id, vpc->id);
+			r = vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "vpc_id",
+					  "%s is not in %s; leave the VPC out, or name the right one", o->id, vpc->id);
 		if (r < 0)
 			return r;
 	}

@@ -20,8 +20,8 @@ static int check_vpc(const struct model *m, const struct object *vpc, struct vpc
 		return 0;
 	if (vpc_error_add_holder(reterr, other->id) < 0)
 		return vpc_error_oom(reterr);
-	return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "vpc_id", "%s has an internet gateway, %s", vpc->id,
-			     other->id);
+	return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "vpc_id",
+			     "%s has an internet gateway, %s; use that, or detach it first", vpc->id, other->id);
 }
 
 int igw_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
@@ -112,7 +112,8 @@ int igw_detach(struct model_txn *t, const struct change *c, struct change_result
 	if (r < 0)
 		return r;
 	if (!igw_of(o)->vpc || (vpc && vpc->number != igw_of(o)->vpc))
-		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "internet_gateway_id", "%s is not attached%s%s",
+		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "internet_gateway_id",
+				     "%s is not attached%s%s; vpcctl igw list shows what is attached to which VPC",
 				     o->id, vpc ? " to " : "", vpc ? vpc->id : "");
 	r = check_no_eips(t->m, o, reterr);
 	if (r < 0)

@@ -73,7 +73,8 @@ int peering_check_cidr(const struct model *m, uint32_t vpc, const struct cidr *c
 
 		if (overlapping)
 			return vpc_error_set(reterr, VPC_E_CIDR_CONFLICT, field,
-					     "%s overlaps %s of %s (%s), with which there is a peering: %s",
+					     "%s overlaps %s of %s (%s), with which there is a peering: %s; choose "
+					     "another range, or delete the peering first",
 					     cidr_format(cidr, mine), cidr_format(overlapping, others), other->o.id,
 					     other->o.name, p->o.id);
 	}
@@ -90,7 +91,7 @@ static int check_spaces(const struct vpc *a, const struct vpc *b, struct vpc_err
 	if (!overlapping)
 		return 0;
 	return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "peer_vpc_id",
-			     "%s of %s overlaps %s of %s; peered VPCs have addresses that differ",
+			     "%s of %s overlaps %s of %s; peered VPCs have addresses that differ: choose another VPC",
 			     cidr_format(cidr, mine), a->o.id, cidr_format(overlapping, others), b->o.id);
 }
 
@@ -124,13 +125,14 @@ static int check_pair(const struct model *m, const struct object *vpc, const str
 
 	if (vpc == peer)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "peer_vpc_id",
-				     "%s cannot be peered with itself", vpc->id);
+				     "%s cannot be peered with itself; name another VPC", vpc->id);
 	if (!other)
 		return 0;
 	if (vpc_error_add_holder(reterr, other->id) < 0)
 		return vpc_error_oom(reterr);
-	return vpc_error_set(reterr, VPC_E_PEERING_ALREADY_EXISTS, "peer_vpc_id", "%s and %s have a peering: %s",
-			     vpc->id, peer->id, other->id);
+	return vpc_error_set(reterr, VPC_E_PEERING_ALREADY_EXISTS, "peer_vpc_id",
+			     "%s and %s have a peering: %s; use that, or delete it first", vpc->id, peer->id,
+			     other->id);
 }
 
 int peering_create(struct model_txn *t, const struct change *c, struct change_result *ret, struct vpc_error *reterr)
@@ -181,7 +183,8 @@ static int answer(struct model_txn *t, const struct change *c, enum peering_stat
 	if (r < 0)
 		return r;
 	if (peering_of(o)->status != PEERING_PENDING)
-		return vpc_error_set(reterr, VPC_E_INVALID_STATE_TRANSITION, "peering_id", "%s is %s, not %s", o->id,
+		return vpc_error_set(reterr, VPC_E_INVALID_STATE_TRANSITION, "peering_id",
+				     "%s is %s, not %s; to end it: vpcctl peering delete", o->id,
 				     status_names[peering_of(o)->status], status_names[PEERING_PENDING]);
 	copy = object_copy(o);
 	if (!copy)

@@ -88,7 +88,7 @@ static int check_entry(const struct entry_spec *spec, uint8_t family, const char
 	if (r >= 0 && ret->addr.family != family)
 		r = vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
 				  "the entries of the list are IPv%d, and "
-				  "'%.64s' is not",
+				  "'%.64s' is not; use another list for it",
 				  family, spec->cidr);
 	if (r >= 0 && spec->description) {
 		snprintf(field, sizeof(field), "%s.description", prefix);
@@ -103,8 +103,9 @@ static int check_room(const struct model *m, const struct prefix_list *l, size_t
 
 	if (l->n_entries + more > l->max_entries)
 		return vpc_error_set(reterr, VPC_E_PREFIX_LIST_MAX_ENTRIES_EXCEEDED, "entries",
-				     "%s declares %u entries at most, and this would make %zu", l->o.id, l->max_entries,
-				     l->n_entries + more);
+				     "%s declares %u entries at most, and this would make %zu; give it fewer, or a "
+				     "larger max_entries (vpcctl prefix-list set)",
+				     l->o.id, l->max_entries, l->n_entries + more);
 	r = limit_check(m, MODEL_LIMIT_prefix_list_entries, m->ix.n_items[OBJECT_PREFIX_LIST] + more,
 			VPC_E_RESOURCE_LIMIT_EXCEEDED, "entries", reterr);
 	if (r < 0)
@@ -129,7 +130,7 @@ static int add_specs(struct model_txn *t, struct prefix_list *l, const struct ch
 		same = prefix_entry_find(t->m, l->o.number, &cidr);
 		if (same)
 			return vpc_error_set(reterr, VPC_E_INVALID_PREFIX_LIST_MODIFICATION, prefix,
-					     "%s has the entry %s already", l->o.id, c->entries[i].cidr);
+					     "%s has the entry %s already; leave it out", l->o.id, c->entries[i].cidr);
 		snprintf(field, sizeof(field), "%s.cidr", prefix);
 		r = add_entry(t, l, &cidr, c->entries[i].description, field, reterr);
 	}
@@ -152,7 +153,8 @@ static int remove_specs(struct model_txn *t, struct prefix_list *l, const struct
 		e = prefix_entry_find(t->m, l->o.number, &cidr);
 		if (!e)
 			return vpc_error_set(reterr, VPC_E_INVALID_PREFIX_LIST_MODIFICATION, prefix,
-					     "%s has no entry %s", l->o.id, c->entries[i].cidr);
+					     "%s has no entry %s; vpcctl prefix-list show lists them", l->o.id,
+					     c->entries[i].cidr);
 		l->n_entries--;
 		r = end_entry(t, e, l->version, reterr);
 	}
@@ -269,7 +271,8 @@ int prefix_list_update(struct model_txn *t, const struct change *c, struct chang
 		r = check_max_entries(t->m, c, &l->max_entries, reterr);
 	if (r >= 0 && l->n_entries > l->max_entries)
 		r = vpc_error_set(reterr, VPC_E_PREFIX_LIST_MAX_ENTRIES_EXCEEDED, "max_entries",
-				  "%s has %u entries, more than %u", o->id, l->n_entries, l->max_entries);
+				  "%s has %u entries, more than %u; remove some first", o->id, l->n_entries,
+				  l->max_entries);
 	if (r >= 0)
 		r = route_check_max_entries(t->m, prefix_list_of(o), l->max_entries, reterr);
 	if (r < 0)
@@ -293,7 +296,8 @@ static int next_version(struct model_txn *t, const struct change *c, struct chan
 		return r;
 	l = (struct prefix_list *)copy;
 	if (l->version == UINT32_MAX)
-		return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL, "%s has used up its versions", o->id);
+		return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
+				     "%s has used up its versions; make another list", o->id);
 	l->version++;
 	r = make(t, l, c, reterr);
 	if (r >= 0)
@@ -329,7 +333,8 @@ static int restore_version(struct model_txn *t, struct prefix_list *l, const str
 {
 	if (c->version < l->oldest || c->version >= l->version)
 		return vpc_error_set(reterr, VPC_E_INVALID_PREFIX_LIST_VERSION_NOT_FOUND, "version",
-				     "%s has the versions %u to %u", l->o.id, l->oldest, l->version - 1);
+				     "%s has the versions %u to %u; choose one of them", l->o.id, l->oldest,
+				     l->version - 1);
 	return restore(t, l, (uint32_t)c->version, reterr);
 }
 

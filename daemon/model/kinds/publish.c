@@ -58,8 +58,8 @@ static int choose_ports(const struct change *c, struct publication *p, struct vp
 				     "the last port of a range is not before its first");
 	if (p->to_port - p->from_port != p->host_to_port - p->host_from_port)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "host_to_port",
-				     "%d ports can't lead to %d", p->host_to_port - p->host_from_port + 1,
-				     p->to_port - p->from_port + 1);
+				     "%d ports can't lead to %d; give two ranges of one length",
+				     p->host_to_port - p->host_from_port + 1, p->to_port - p->from_port + 1);
 	return 0;
 }
 
@@ -82,11 +82,14 @@ static int choose_address(const struct model *m, const struct change *c, struct 
 	if (ip_parse(c->host_address ? c->host_address : "", &p->host_address) < 0 ||
 	    !address_is_usable(&p->host_address))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "host_address",
-				     "'%.64s' is not an IPv4 address that a host can have",
+				     "'%.64s' is not an IPv4 address that a host can have; give one of this host's, or "
+				     "leave it out for all of them",
 				     c->host_address ? c->host_address : "");
 	if (model_pool_of(m, &p->host_address))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "host_address",
-				     "%s is in a pool: all its ports are its elastic IP's", c->host_address);
+		return vpc_error_set(
+			reterr, VPC_E_INVALID_PARAMETER_VALUE, "host_address",
+			"%s is in a pool: all its ports are its elastic IP's; choose an address of the host's own",
+			c->host_address);
 	return 0;
 }
 
@@ -108,10 +111,11 @@ static int check_free(const struct model *m, const struct publication *p, struct
 			continue;
 		if (vpc_error_add_holder(reterr, o->id) < 0)
 			return vpc_error_oom(reterr);
-		return vpc_error_set(
-			reterr, VPC_E_INVALID_IP_ADDRESS_IN_USE, "host_from_port", "%s publishes %s %u-%u of %s", o->id,
-			protocol_name(other->protocol), other->host_from_port, other->host_to_port,
-			other->host_address.family ? ip_format(&other->host_address, address) : "every host address");
+		return vpc_error_set(reterr, VPC_E_INVALID_IP_ADDRESS_IN_USE, "host_from_port",
+				     "%s publishes %s %u-%u of %s; choose other ports, or delete it first", o->id,
+				     protocol_name(other->protocol), other->host_from_port, other->host_to_port,
+				     other->host_address.family ? ip_format(&other->host_address, address)
+								: "every host address");
 	}
 	return 0;
 }

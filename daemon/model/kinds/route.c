@@ -176,8 +176,8 @@ static int parse_destination(struct model_txn *t, const struct change *c, const 
 	if (r < 0)
 		return r;
 	if (!route_destination_is_good(model_vpc(t->m, rt->vpc), &ret->cidr, &wrong))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "destination", "%s is %s", c->destination,
-				     wrong);
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "destination",
+				     "%s is %s; choose another destination", c->destination, wrong);
 	return 0;
 }
 
@@ -252,8 +252,10 @@ static int resolve_name(struct model_txn *t, const char *ref, uint32_t vpc, cons
 	if (!found)
 		found = unfit;
 	if (!found)
-		return vpc_error_set(reterr, VPC_E_INVALID_GATEWAY_ID_NOT_FOUND, "target",
-				     "there is no gateway, network interface or peering '%.255s' of the VPC", ref);
+		return vpc_error_set(
+			reterr, VPC_E_INVALID_GATEWAY_ID_NOT_FOUND, "target",
+			"there is no gateway, network interface or peering '%.255s' of the VPC; name one by its id",
+			ref);
 	*ret = found;
 	return 0;
 }
@@ -276,11 +278,14 @@ static int resolve_target(struct model_txn *t, const struct change *c, const str
 	if (r < 0)
 		return r;
 	if (o->kind == OBJECT_IGW && igw_of(o)->vpc != rt->vpc)
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "target", "%s is not attached to %s", o->id,
-				     model_vpc(t->m, rt->vpc)->o.id);
+		return vpc_error_set(
+			reterr, VPC_E_INVALID_PARAMETER_VALUE, "target",
+			"%s is not attached to %s; attach it first (vpcctl igw attach), or name that VPC's own", o->id,
+			model_vpc(t->m, rt->vpc)->o.id);
 	if (o->kind == OBJECT_PEERING && !peering_has(peering_of(o), rt->vpc))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "target", "%s is not a peering of %s",
-				     o->id, model_vpc(t->m, rt->vpc)->o.id);
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "target",
+				     "%s is not a peering of %s; vpcctl peering list shows which are", o->id,
+				     model_vpc(t->m, rt->vpc)->o.id);
 	if (o->kind == OBJECT_NAT && !is_of_family(o, &d->cidr))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "target",
 				     "a NAT gateway is for IPv4; for %s use an egress-only internet gateway", d->text);
@@ -334,8 +339,8 @@ int route_table_put(struct model_txn *t, const struct object *table, const struc
 
 static int not_found(const struct destination *d, const struct object *table, struct vpc_error *reterr)
 {
-	return vpc_error_set(reterr, VPC_E_INVALID_ROUTE_NOT_FOUND, d->field, "%s has no route to %s", table->id,
-			     d->text);
+	return vpc_error_set(reterr, VPC_E_INVALID_ROUTE_NOT_FOUND, d->field,
+			     "%s has no route to %s; vpcctl route-table show lists its routes", table->id, d->text);
 }
 
 /* What only a route that is new in its table is asked. */
@@ -363,7 +368,8 @@ static int add_or_replace(struct model_txn *t, const struct change *c, bool repl
 		return r;
 	there = table_route_find(route_table_of(o), &d.cidr, list_number(&d));
 	if (there && !replace)
-		return vpc_error_set(reterr, VPC_E_ROUTE_ALREADY_EXISTS, d.field, "%s has a route to %s, by %s", o->id,
+		return vpc_error_set(reterr, VPC_E_ROUTE_ALREADY_EXISTS, d.field,
+				     "%s has a route to %s, by %s; vpcctl route replace gives it another target", o->id,
 				     d.text, there->target[0] ? there->target : route_kind_names[there->kind]);
 	if (!there && replace)
 		return not_found(&d, o, reterr);

@@ -50,7 +50,7 @@ int route_list_resolve(struct model_txn *t, const struct change *c, const struct
 	*ret = NULL;
 	if (by_list && by_text)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, field,
-				     "a route has destination or destination_prefix_list_id, not both");
+				     "a route has destination or destination_prefix_list_id, not both; leave one out");
 	if (!by_list && !by_text)
 		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, field,
 				     "%s needs destination or destination_prefix_list_id", change_op_name(c->op));
@@ -79,7 +79,8 @@ int route_list_check_entries(const struct model *m, const struct vpc_route_table
 
 	for (const struct prefix_entry *e = NULL; (e = next_entry(m, list->o.number, e));)
 		if (!route_destination_is_good(v, &e->cidr, &wrong))
-			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%s of %s is %s",
+			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+					     "%s of %s is %s; remove it from the list, or use another list",
 					     cidr_format(&e->cidr, text), list->o.id, wrong);
 	return 0;
 }
@@ -91,8 +92,9 @@ static int refuse_entry(const struct object *table, const struct prefix_list *li
 
 	if (vpc_error_add_holder(reterr, table->id) < 0)
 		return vpc_error_oom(reterr);
-	return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%s has a route to %s, and %s is %s",
-			     table->id, list->o.id, cidr_format(cidr, text), wrong);
+	return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+			     "%s has a route to %s, and %s is %s; leave it out, or delete the route first", table->id,
+			     list->o.id, cidr_format(cidr, text), wrong);
 }
 
 int route_check_entry(const struct model *m, const struct prefix_list *list, const struct cidr *cidr, const char *field,

@@ -55,7 +55,8 @@ static int disassociate_one(struct model_txn *t, const struct object *table, con
 			    const char *field, struct vpc_error *reterr)
 {
 	if (subnet_of(subnet)->route_table != table->number)
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%s is not associated with %s",
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+				     "%s is not associated with %s; vpcctl route-table show lists its subnets",
 				     subnet->id, table->id);
 	return set_table(t, subnet, 0, reterr);
 }

@@ -48,13 +48,14 @@ static int authorize_one(struct model_txn *t, const struct sg *g, const struct r
 
 		snprintf(field, sizeof(field), "%s.sg_id", prefix);
 		return vpc_error_set(reterr, VPC_E_INVALID_GROUP_NOT_FOUND, field,
-				     "%s is of another VPC, with which there is no active peering",
+				     "%s is of another VPC, with which there is no active peering; make and accept one "
+				     "first (vpcctl peering)",
 				     model_sg(t->m, rule_of(o)->peer_sg)->o.id);
 	}
 	same = index_by_key(&t->m->ix, o->name_key);
 	if (same)
-		return vpc_error_set(reterr, VPC_E_INVALID_PERMISSION_DUPLICATE, prefix, "%s already has that rule: %s",
-				     g->o.id, same->id);
+		return vpc_error_set(reterr, VPC_E_INVALID_PERMISSION_DUPLICATE, prefix,
+				     "%s already has that rule: %s; leave it out", g->o.id, same->id);
 	r = txn_identify(t, o, reterr);
 	if (r >= 0)
 		r = result_add_rule(ret, o, reterr);
@@ -99,8 +100,8 @@ static int revoke_spec(struct model_txn *t, const struct sg *g, const struct rul
 		return r;
 	o = index_by_key(&t->m->ix, wanted->name_key);
 	if (!o)
-		return vpc_error_set(reterr, VPC_E_INVALID_PERMISSION_NOT_FOUND, prefix, "%s has no such rule",
-				     g->o.id);
+		return vpc_error_set(reterr, VPC_E_INVALID_PERMISSION_NOT_FOUND, prefix,
+				     "%s has no such rule; vpcctl sg show lists its rules", g->o.id);
 	r = result_add_rule(ret, o, reterr);
 	return r < 0 ? r : txn_remove(t, o, reterr);
 }
@@ -112,8 +113,8 @@ static int revoke_id(struct model_txn *t, const struct sg *g, const char *id, co
 	int r;
 
 	if (!o || rule_of(o)->sg != g->o.number)
-		return vpc_error_set(reterr, VPC_E_INVALID_RULE_ID_NOT_FOUND, field, "%s has no rule '%.64s'", g->o.id,
-				     id ? id : "");
+		return vpc_error_set(reterr, VPC_E_INVALID_RULE_ID_NOT_FOUND, field,
+				     "%s has no rule '%.64s'; vpcctl sg show lists its rules", g->o.id, id ? id : "");
 	r = result_add_rule(ret, o, reterr);
 	return r < 0 ? r : txn_remove(t, o, reterr);
 }
@@ -132,7 +133,7 @@ int sg_revoke(struct model_txn *t, const struct change *c, struct change_result 
 		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, "rules", "sg.revoke needs rules or rule_ids");
 	if (n_rules && n_ids)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "rule_ids",
-				     "sg.revoke takes either rules or rule_ids");
+				     "sg.revoke takes either rules or rule_ids; leave one out");
 	result_set(ret, o);
 	for (size_t i = 0; r >= 0 && i < n_rules; i++) {
 		snprintf(field, sizeof(field), "rules[%zu]", i);

@@ -128,7 +128,8 @@ static int parse_no_ports(const struct rule_spec *spec, const char *prefix, stru
 	if ((from == ANY && to == ANY) || (from == 0 && to == UINT16_MAX))
 		return 0;
 	return vpc_error_set(reterr, VPC_E_INVALID_PERMISSION_MALFORMED, field_name(field, prefix, "from_port"),
-			     "only tcp and udp have ports; protocol '%.64s' covers all of them", spec->protocol);
+			     "only tcp and udp have ports; protocol '%.64s' covers all of them: leave them out",
+			     spec->protocol);
 }
 
 static int parse_range(const struct rule_spec *spec, const char *prefix, struct rule *ret, struct vpc_error *reterr)
@@ -153,7 +154,8 @@ static int parse_range(const struct rule_spec *spec, const char *prefix, struct 
 	}
 	if (spec->from_port > spec->to_port)
 		return vpc_error_set(reterr, VPC_E_INVALID_PERMISSION_MALFORMED, field_name(field, prefix, "from_port"),
-				     "the port range %d-%d is empty", spec->from_port, spec->to_port);
+				     "the port range %d-%d is empty; its lower port comes first", spec->from_port,
+				     spec->to_port);
 	ret->from_port = spec->from_port;
 	ret->to_port = spec->to_port;
 	return 0;
@@ -201,7 +203,7 @@ static int parse_peer(const struct rule_spec *spec, const char *prefix, struct r
 				     "a rule needs a peer: cidr, sg_id or prefix_list_id");
 	if (n > 1)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, field,
-				     "a rule has one peer: cidr, sg_id or prefix_list_id");
+				     "a rule has one peer: cidr, sg_id or prefix_list_id; make several rules");
 	if (spec->sg_id || spec->prefix_list_id) {
 		ret->peer = spec->sg_id ? PEER_SG : PEER_PREFIX_LIST;
 		return 0;
@@ -212,8 +214,8 @@ static int parse_peer(const struct rule_spec *spec, const char *prefix, struct r
 		return r;
 	if (family && family != ret->cidr.addr.family)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, field,
-				     "%s is for IPv%d, which '%.64s' is not", ret->protocol == 1 ? "icmp" : "icmpv6",
-				     family, spec->cidr);
+				     "%s is for IPv%d, which '%.64s' is not; icmp goes with IPv4, icmpv6 with IPv6",
+				     ret->protocol == 1 ? "icmp" : "icmpv6", family, spec->cidr);
 	return 0;
 }
 
@@ -259,10 +261,10 @@ static int resolve_list(struct model_txn *t, const struct rule_spec *spec, const
 	if (r < 0)
 		return r;
 	if (family && family != prefix_list_of(list)->family)
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, field,
-				     "%s is for IPv%d, and the entries of %s are IPv%d",
-				     ret->protocol == 1 ? "icmp" : "icmpv6", family, list->id,
-				     prefix_list_of(list)->family);
+		return vpc_error_set(
+			reterr, VPC_E_INVALID_PARAMETER_COMBINATION, field,
+			"%s is for IPv%d, and the entries of %s are IPv%d; icmp goes with IPv4, icmpv6 with IPv6",
+			ret->protocol == 1 ? "icmp" : "icmpv6", family, list->id, prefix_list_of(list)->family);
 	ret->peer_list = list->number;
 	return 0;
 }
@@ -281,7 +283,7 @@ static int parse_expiry(const struct model_txn *t, const struct rule_spec *spec,
 	field_name(field, prefix, spec->expires_at ? "expires_at" : "expires_in");
 	if (spec->expires_in && spec->expires_at)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, field,
-				     "a rule has expires_in or expires_at, not both");
+				     "a rule has expires_in or expires_at, not both; leave one out");
 	if (spec->expires_in < 0 || (uint64_t)spec->expires_in > EXPIRES_MAX_S)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
 				     "expires_in is 1 to %llu seconds, not %lld", (unsigned long long)EXPIRES_MAX_S,
@@ -293,7 +295,8 @@ static int parse_expiry(const struct model_txn *t, const struct rule_spec *spec,
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
 				     "'%.64s' is no time as 2026-12-31T23:59:59Z", spec->expires_at);
 	if (ret->expires_s <= now)
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%.64s is over", spec->expires_at);
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+				     "%.64s is over; give a time that is to come", spec->expires_at);
 	return 0;
 }
 

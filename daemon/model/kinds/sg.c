@@ -87,7 +87,7 @@ int sg_create(struct model_txn *t, const struct change *c, struct change_result 
 		return r;
 	if (c->name && !strcasecmp(c->name, SG_DEFAULT_NAME))
 		return vpc_error_set(reterr, VPC_E_INVALID_GROUP_RESERVED, "name",
-				     "every VPC is born with the group '%s'", SG_DEFAULT_NAME);
+				     "every VPC is born with the group '%s'; choose another name", SG_DEFAULT_NAME);
 	r = sg_make(t, vpc->number, c->name, c, false, &g, reterr);
 	if (r < 0)
 		return r;
@@ -104,7 +104,7 @@ int sg_update(struct model_txn *t, const struct change *c, struct change_result 
 		return r;
 	if (change_has(c, FIELD_NAME) && c->name && !sg_is_default(sg_of(o)) && !strcasecmp(c->name, SG_DEFAULT_NAME))
 		return vpc_error_set(reterr, VPC_E_INVALID_GROUP_RESERVED, "name",
-				     "every VPC is born with the group '%s'", SG_DEFAULT_NAME);
+				     "every VPC is born with the group '%s'; choose another name", SG_DEFAULT_NAME);
 	return change_update(t, c, ret, reterr);
 }
 

@@ -19,12 +19,13 @@ static int check_conflict(const struct model *m, const struct subnet *s, struct 
 	for (const struct post *post = p ? p->first : NULL; post; post = post->next) {
 		const struct subnet *other = subnet_of(post->owner);
 		bool overlaps4 = cidr_overlaps(&s->cidr, &other->cidr);
-		char text[CIDR_STRLEN];
+		char own[CIDR_STRLEN], text[CIDR_STRLEN];
 
 		if (!overlaps4 && !cidr_overlaps(&s->cidr6, &other->cidr6))
 			continue;
 		return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_CONFLICT, overlaps4 ? "cidr" : "cidr6",
-				     "it overlaps %s of %s",
+				     "%s overlaps %s of %s; choose a range that no subnet has (vpcctl subnet list)",
+				     cidr_format(overlaps4 ? &s->cidr : &s->cidr6, own),
 				     cidr_format(overlaps4 ? &other->cidr : &other->cidr6, text), other->o.id);
 	}
 	return 0;
@@ -40,8 +41,10 @@ static int not_in_vpc(const struct vpc *v, const struct cidr *cidr, const char *
 		if (own->addr.family == cidr->addr.family)
 			at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s", at ? ", " : "",
 					       cidr_format(own, text));
-	return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_RANGE, field, "%s is not in the VPC's %s",
-			     cidr_format(cidr, text), all);
+	return vpc_error_set(
+		reterr, VPC_E_INVALID_SUBNET_RANGE, field,
+		"%s is not in the VPC's %s; choose a part of that, or add a CIDR to the VPC (vpcctl vpc add-cidr)",
+		cidr_format(cidr, text), all);
 }
 
 static int check_cidrs(const struct change *c, const struct vpc *v, struct subnet *s, struct vpc_error *reterr)
@@ -61,7 +64,10 @@ static int check_cidrs(const struct change *c, const struct vpc *v, struct subne
 	if (r < 0)
 		return r;
 	if (!v->cidr6.addr.family)
-		return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_RANGE, "cidr6", "%s has no IPv6", v->o.id);
+		return vpc_error_set(
+			reterr, VPC_E_INVALID_SUBNET_RANGE, "cidr6",
+			"%s has no IPv6; leave cidr6 out, or give the VPC an IPv6 CIDR first (vpcctl vpc add-cidr)",
+			v->o.id);
 	if (s->cidr6.plen != CIDR6_PLEN)
 		return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_RANGE, "cidr6", "a subnet's IPv6 is a /%d, %s is not",
 				     CIDR6_PLEN, c->cidr6);

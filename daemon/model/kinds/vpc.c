@@ -186,7 +186,8 @@ static int check_reached(const struct model *m, const struct vpc *v, bool routed
 				return vpc_error_oom(reterr);
 			return vpc_error_set(reterr, VPC_E_CIDR_CONFLICT, NULL,
 					     "%s would be reached from outside with %s, which overlaps %s of %s, "
-					     "which is too",
+					     "which is too; take the host access, or the IPv6 routes outward, from one "
+					     "of them first",
 					     v->o.id, cidr_format(own, text), cidr_format(its, other), o->id);
 		}
 	}

@@ -26,7 +26,8 @@ static int check_range4(const char *text, const char *field, const struct cidr *
 
 		if (cidr_parse(reserved4[i], &reserved) == 0 && cidr_overlaps(&reserved, c))
 			return vpc_error_set(reterr, VPC_E_INVALID_VPC_RANGE, field,
-					     "%s overlaps %s, which is reserved", text, reserved4[i]);
+					     "%s overlaps %s, which is reserved; choose another range", text,
+					     reserved4[i]);
 	}
 	return 0;
 }
@@ -42,7 +43,8 @@ static int check_range6(const char *text, const char *field, const struct cidr *
 		if (cidr_parse(allowed6[i], &allowed) == 0 && cidr_contains(&allowed, c))
 			return 0;
 	}
-	return vpc_error_set(reterr, VPC_E_INVALID_VPC_RANGE, field, "%s is neither in %s nor in %s", text, allowed6[0],
+	return vpc_error_set(reterr, VPC_E_INVALID_VPC_RANGE, field,
+			     "%s is neither in %s nor in %s; choose a range in one of them", text, allowed6[0],
 			     allowed6[1]);
 }
 
@@ -131,7 +133,8 @@ static int check_routes(const struct model *m, const struct object *vpc, const s
 	}
 	if (!first)
 		return 0;
-	return vpc_error_set(reterr, VPC_E_CIDR_CONFLICT, "cidr", "there is a route to %s, which is in %s",
+	return vpc_error_set(reterr, VPC_E_CIDR_CONFLICT, "cidr",
+			     "there is a route to %s, which is in %s; delete the route first, or choose another range",
 			     cidr_format(first, text), cidr_format(c, whole));
 }
 
@@ -143,8 +146,8 @@ static int check_new(const struct model *m, const struct object *o, const struct
 	int r;
 
 	if (other)
-		return vpc_error_set(reterr, VPC_E_CIDR_CONFLICT, "cidr", "%s overlaps %s of %s", cidr_format(c, text),
-				     cidr_format(other, whole), o->id);
+		return vpc_error_set(reterr, VPC_E_CIDR_CONFLICT, "cidr", "%s overlaps %s of %s; choose another range",
+				     cidr_format(c, text), cidr_format(other, whole), o->id);
 	r = limit_check(m, MODEL_LIMIT_cidrs_per_vpc, asked, VPC_E_RESOURCE_LIMIT_EXCEEDED, "cidr", reterr);
 	if (r >= 0)
 		r = peering_check_cidr(m, o->number, c, "cidr", reterr);
@@ -201,8 +204,9 @@ static int check_no_subnets(const struct model *m, const struct object *vpc, con
 	}
 	if (!n)
 		return 0;
-	return vpc_error_set(reterr, VPC_E_DEPENDENCY_VIOLATION, NULL, "%s is still used by %zu subnet%s: %s%s",
-			     cidr_format(c, text), n, n == 1 ? "" : "s", first->id, n == 1 ? "" : " and others");
+	return vpc_error_set(reterr, VPC_E_DEPENDENCY_VIOLATION, NULL,
+			     "%s is still used by %zu subnet%s: %s%s; delete %s first", cidr_format(c, text), n,
+			     n == 1 ? "" : "s", first->id, n == 1 ? "" : " and others", n == 1 ? "it" : "them");
 }
 
 static void remove_secondary(struct vpc *v, size_t i)
@@ -256,13 +260,15 @@ int vpc_remove_cidr(struct model_txn *t, const struct change *c, struct change_r
 	vpc = o->number;
 	if (cidr_equal(&vpc_of(o)->cidr, &cidr))
 		return vpc_error_set(reterr, VPC_E_CANNOT_DELETE, "cidr",
-				     "%s is the primary CIDR of %s; it goes with the VPC", c->cidr, o->id);
+				     "%s is the primary CIDR of %s; it goes with the VPC (vpcctl vpc delete)", c->cidr,
+				     o->id);
 	copy = object_copy(o);
 	if (!copy)
 		return vpc_error_oom(reterr);
 	if (!remove_cidr((struct vpc *)copy, &cidr))
-		return vpc_error_set(reterr, VPC_E_INVALID_VPC_CIDR_NOT_FOUND, "cidr", "%s does not have the CIDR %s",
-				     o->id, c->cidr);
+		return vpc_error_set(reterr, VPC_E_INVALID_VPC_CIDR_NOT_FOUND, "cidr",
+				     "%s does not have the CIDR %s; vpcctl vpc show lists those it has", o->id,
+				     c->cidr);
 	r = check_no_subnets(t->m, o, &cidr, reterr);
 	if (r < 0)
 		return r;

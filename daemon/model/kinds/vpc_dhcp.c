@@ -25,16 +25,16 @@ static int add_server(struct dhcp_options *o, const char *text, struct vpc_error
 
 	if (ip_parse(text, &ip) < 0 || !is_usable(&ip))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "dns_servers",
-				     "'%.64s' is not an address that a server can have", text);
+				     "'%.64s' is not an address that a server can have; give one as 10.0.0.53", text);
 	for (size_t i = 0; i < o->n_dns; i++) {
 		if (ip_equal(&o->dns[i], &ip))
-			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "dns_servers", "%s is named twice",
-					     text);
+			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "dns_servers",
+					     "%s is named twice; name it once", text);
 		same_family += o->dns[i].family == ip.family;
 	}
 	if (same_family == DHCP_DNS_FAMILY)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "dns_servers",
-				     "at most %d servers of a family", DHCP_DNS_FAMILY);
+				     "a VPC has at most %d DNS servers of a family; leave some out", DHCP_DNS_FAMILY);
 	o->dns[o->n_dns++] = ip;
 	return 0;
 }
@@ -67,7 +67,7 @@ static int set_domain(struct dhcp_options *o, const char *name, struct vpc_error
 {
 	if (!domain_is_valid(name))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "domain_name",
-				     "'%.64s' is not a domain's name", name);
+				     "'%.64s' is not a domain's name; give one as prod.internal", name);
 	memcpy(o->domain, name, strlen(name) + 1);
 	return 0;
 }

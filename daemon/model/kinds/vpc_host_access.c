@@ -20,15 +20,17 @@ static int check_cidr(const struct vpc *v, const struct cidr *c, const char *tex
 
 		if (cidr_parse(never_reached[i], &never) == 0 && cidr_contains(&never, c))
 			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "host_access",
-					     "%.64s is in %s, which never leaves a VPC", text, never_reached[i]);
+					     "%.64s is in %s, which never leaves a VPC; leave it out", text,
+					     never_reached[i]);
 	}
 	if (vpc_has_cidr(v, c))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "host_access",
-				     "%.64s is in the VPC's own address space", text);
+				     "%.64s is in the VPC's own address space; name addresses that this host has",
+				     text);
 	for (size_t i = 0; i < v->n_host_access; i++)
 		if (cidr_equal(&v->host_access[i], c))
 			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "host_access",
-					     "%.64s is named twice", text);
+					     "%.64s is named twice; name it once", text);
 	return 0;
 }
 
