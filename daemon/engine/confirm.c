@@ -59,7 +59,9 @@ int confirm_check(const struct txn *t, struct vpc_error *reterr)
 	const struct engine_request *request = t->request;
 
 	if (request->confirms && !c)
-		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, NULL, "no change waits for its confirmation");
+		return vpc_error_set(
+			reterr, VPC_E_INCORRECT_STATE, NULL,
+			"no change waits for its confirmation; vpcctl log shows which were made and taken back");
 	if (!c || request->confirms || request->takes_back || request->dry_run || request->caller.pid == getpid())
 		return 0;
 	return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, NULL,

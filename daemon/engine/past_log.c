@@ -116,8 +116,9 @@ static int run(struct past_job *job, struct store_reader *reader)
 	r = store_find_ids(reader, j->resource, on_id, j, &job->error);
 	if (r == 0 && json_object_size(j->ids) == 0)
 		r = vpc_error_set(&job->error, VPC_E_NOT_FOUND, "resource",
-				  "no resource '%.64s' is there, or was since revision %" PRIu64, j->resource,
-				  store_reader_oldest(reader));
+				  "no resource '%.64s' is there, or was since revision %" PRIu64
+				  "; vpcctl log without a resource lists all changes",
+				  j->resource, store_reader_oldest(reader));
 	if (r == 0)
 		r = store_find_revisions(reader, j->ids, j->before, j->limit, on_revision, j, &job->error);
 	return r < 0 ? r : make_reply(j);

@@ -86,10 +86,21 @@ static int resolve_any(const struct show_job *j, const struct model *m, const st
 	return vpc_error_set(reterr, VPC_E_NOT_FOUND, "id", "there is no resource '%.64s'", j->ref);
 }
 
+/* What is there now doesn't help who asks about the past. */
+static int not_there(const struct show_job *j, struct vpc_error *reterr)
+{
+	enum vpc_code code = reterr->code;
+
+	if (code == VPC_E_AMBIGUOUS_NAME || code == VPC_E_INTERNAL_ERROR)
+		return -EINVAL;
+	return vpc_error_set(reterr, code, "id",
+			     "at revision %" PRIu64 " there was no %s '%.64s'; vpcctl log says when what was there",
+			     j->revision, j->kind == OBJECT_KINDS ? "resource" : kind_of(j->kind)->title, j->ref);
+}
+
 static int resolve(const struct show_job *j, const struct model *m, const struct object **ret, struct vpc_error *reterr)
 {
 	const char *scope = j->kind != OBJECT_KINDS && kind_of(j->kind)->scope == SCOPE_HOST ? NULL : j->scope;
-	size_t n;
 	int r = j->kind == OBJECT_KINDS ? resolve_any(j, m, ret, reterr)
 					: model_resolve(m, j->kind, j->ref, scope, "id", ret, reterr);
 
@@ -103,17 +114,15 @@ static int resolve(const struct show_job *j, const struct model *m, const struct
 	}
 	if (r == 0)
 		return 0;
-	n = strlen(reterr->message);
-	snprintf(reterr->message + n, sizeof(reterr->message) - n, " at revision %" PRIu64, j->revision);
-	return r;
+	return not_there(j, reterr);
 }
 
 static int check_revision(const struct show_job *j, const struct store_reader *reader, struct vpc_error *reterr)
 {
 	if (j->revision > store_reader_revision(reader))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "at",
-				     "revision %" PRIu64 " is to come; the newest is %" PRIu64, j->revision,
-				     store_reader_revision(reader));
+				     "revision %" PRIu64 " is to come; give one up to %" PRIu64 ", the newest",
+				     j->revision, store_reader_revision(reader));
 	return j->revision < store_reader_oldest(reader) ? past_too_old(j->revision, reader, reterr) : 0;
 }
 

@@ -163,7 +163,7 @@ struct restore_job {
 
 static int refuse(struct vpc_error *reterr, const char *why)
 {
-	return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, NULL, "%s; nothing was changed", why);
+	return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, NULL, "%s (nothing was changed)", why);
 }
 
 static int check_frame(const json_t *backup, struct vpc_error *reterr)
@@ -175,20 +175,21 @@ static int check_frame(const json_t *backup, struct vpc_error *reterr)
 	char found[CHECKSUM_SIZE];
 
 	if (!format || strcmp(format, BACKUP_FORMAT) != 0)
-		return refuse(reterr, "this is not a backup of vpcd");
+		return refuse(reterr, "this is not a backup of vpcd; give a file that vpcctl backup wrote");
 	if (!json_is_integer(version) || json_integer_value(version) < 1)
-		return refuse(reterr, "the backup is damaged: it has no version");
+		return refuse(reterr, "the backup is damaged: it has no version; take another one");
 	if (json_integer_value(version) > BACKUP_VERSION)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "version",
-				     "the backup has version %lld, written by a newer vpcd; this one reads up to %d; "
-				     "nothing was changed",
+				     "the backup has version %lld, written by a newer vpcd; this one reads up to %d: "
+				     "restore it there (nothing was changed)",
 				     (long long)json_integer_value(version), BACKUP_VERSION);
 	text = json_is_object(state) ? json_dumps(state, STATE_FLAGS) : NULL;
 	if (!text || !sum)
-		return refuse(reterr, "the backup is damaged: it has no state, or no checksum");
+		return refuse(reterr, "the backup is damaged: it has no state, or no checksum; take another one");
 	checksum(text, found);
-	return strcmp(found, sum) == 0 ? 0
-				       : refuse(reterr, "the backup is damaged: its state doesn't fit its checksum");
+	return strcmp(found, sum) == 0
+		       ? 0
+		       : refuse(reterr, "the backup is damaged: its state doesn't fit its checksum; take another one");
 }
 
 static int read_state(json_t *state, struct document_set *ret, struct vpc_error *reterr)
@@ -202,10 +203,11 @@ static int read_state(json_t *state, struct document_set *ret, struct vpc_error 
 			int r = document_set_add(ret, kind, json_incref(document));
 
 			if (r == -ENOENT)
-				return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "state",
-						     "this vpcd knows no resources of the kind '%.64s'; nothing was "
-						     "changed",
-						     kind);
+				return vpc_error_set(
+					reterr, VPC_E_INVALID_PARAMETER_VALUE, "state",
+					"this vpcd knows no resources of the kind '%.64s'; use a newer one (nothing "
+					"was changed)",
+					kind);
 			if (r < 0)
 				return vpc_error_oom(reterr);
 		}
@@ -230,9 +232,10 @@ static int restore_run(struct past_job *job, struct store_reader *reader)
 	backup = json_loadb(j->text, j->size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where);
 	free(TAKE_PTR(j->text));
 	if (!backup)
-		return vpc_error_set(&job->error, VPC_E_MALFORMED_REQUEST, NULL,
-				     "the backup is damaged or cut: %s, line %d; nothing was changed", where.text,
-				     where.line);
+		return vpc_error_set(
+			&job->error, VPC_E_MALFORMED_REQUEST, NULL,
+			"the backup is damaged or cut: %s, line %d; take another one (nothing was changed)", where.text,
+			where.line);
 	j->request->dry_run |= json_is_true(json_object_get(backup, "dry_run"));
 	r = check_frame(backup, &job->error);
 	if (r == 0)

@@ -51,8 +51,9 @@ int tap_find_owner(const char *owner, uid_t *ret, struct vpc_error *reterr)
 	if (r == -ENOMEM)
 		return vpc_error_oom(reterr);
 	if (r < 0)
-		return vpc_error_set(reterr, VPC_E_ATTACHMENT_FAILED, "owner", "there is no user '%.64s' on this host",
-				     owner);
+		return vpc_error_set(
+			reterr, VPC_E_ATTACHMENT_FAILED, "owner",
+			"there is no user '%.64s' on this host; name another owner, or make that user first", owner);
 	return 0;
 }
 
@@ -91,7 +92,8 @@ static int tap_run(void *data)
 static void explain(int r, const char *eni_id, struct vpc_error *reterr)
 {
 	if (r == -EBUSY)
-		vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "eni", "%s: another process has its tap open", eni_id);
+		vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "eni",
+			      "%s: another process has its tap open; end that one first", eni_id);
 	else
 		vpc_error_set(reterr, VPC_E_ATTACHMENT_FAILED, "eni", "%s: its tap cannot be opened: %s", eni_id,
 			      strerror(-r));
@@ -122,10 +124,13 @@ int engine_open_tap(struct engine *e, const struct object *eni, size_t n, const 
 	int r;
 
 	if (a->kind != ATTACHMENT_TAP)
-		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "eni", "%s is not attached to a tap", eni->id);
+		return vpc_error_set(reterr, VPC_E_INCORRECT_STATE, "eni",
+				     "%s is not attached to a tap; vpcctl eni attach --tap does that", eni->id);
 	if (!n || n > a->queues)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "queues",
-				     "the tap of %s has %u queues, asked for %zu", eni->id, a->queues, n);
+				     "the tap of %s has %u queues, asked for %zu; ask for 1 to that, or attach it anew "
+				     "with --queues",
+				     eni->id, a->queues, n);
 	async_op = calloc(1, sizeof(*async_op));
 	if (!async_op)
 		return vpc_error_oom(reterr);

@@ -56,8 +56,9 @@ int txn_validate(struct txn *t, struct vpc_error *reterr)
 
 	if (request->if_revision && request->if_revision != t->e->revision)
 		return vpc_error_set(reterr, VPC_E_REVISION_MISMATCH, "if_revision",
-				     "the state has revision %" PRIu64 ", not %" PRIu64, t->e->revision,
-				     request->if_revision);
+				     "the state has revision %" PRIu64 ", not %" PRIu64
+				     "; read it again, then ask again",
+				     t->e->revision, request->if_revision);
 	r = confirm_check(t, reterr);
 	if (r < 0)
 		return r;
@@ -226,7 +227,7 @@ void txn_cancel(struct job *job)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 
-	vpc_error_set(&error, VPC_E_STORE_UNAVAILABLE, NULL, "vpcd is ending");
+	vpc_error_set(&error, VPC_E_STORE_UNAVAILABLE, NULL, "vpcd is ending; ask again when it runs");
 	txn_refuse((struct txn *)job, &error);
 }
 

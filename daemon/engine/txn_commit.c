@@ -217,7 +217,7 @@ int txn_commit(struct txn *t, struct vpc_error *reterr)
 	commit_free(c);
 	if (r == -ENOMEM)
 		return vpc_error_oom(reterr);
-	vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL, "vpcd is ending");
+	vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL, "vpcd is ending; ask again when it runs");
 	return r;
 }
 

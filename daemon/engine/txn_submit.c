@@ -32,8 +32,9 @@ static void opening_op_done(void *data, int result)
 
 	if (result == -ETIMEDOUT) {
 		/* The thread still has the operation; it is freed when it comes back. */
-		vpc_error_set(&error, VPC_E_ATTACHMENT_FAILED, "attachment",
-			      "opening the namespace took longer than 5 s; is it on a file system that hangs?");
+		vpc_error_set(
+			&error, VPC_E_ATTACHMENT_FAILED, "attachment",
+			"opening the namespace took longer than 5 s; try again, or look whether its file system hangs");
 		txn_refuse(t, &error);
 		return;
 	}

@@ -102,7 +102,8 @@ int flow_filter_set_peer(struct flow_filter *f, const char *text, struct vpc_err
 		peer.plen = peer.addr.family == 4 ? 32 : 128;
 	else if (cidr_parse(text, &peer) < 0)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "peer",
-				     "peer \"%s\" is not an address or CIDR", text);
+				     "peer \"%s\" is not an address or CIDR; give one as 10.0.1.4 or 10.0.1.0/24",
+				     text);
 	f->peer = peer;
 	return 0;
 }
@@ -163,7 +164,8 @@ int flow_filter_set_states(struct flow_filter *f, const char *text, struct vpc_e
 		at += *at == ',';
 	}
 	if (!states)
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "state", "state is empty");
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "state",
+				     "state is empty; name one, or leave it out");
 	f->states = states;
 	return 0;
 }

@@ -101,7 +101,8 @@ static enum MHD_Result take_argument(void *cls, enum MHD_ValueKind kind, const c
 		if (strcmp(name, key) != 0 || !(r->route->arguments & ROUTE_ARGUMENT(i)))
 			continue;
 		if (r->arguments[i]) {
-			vpc_error_set(&r->error, VPC_E_INVALID_PARAMETER_VALUE, name, "%s is given twice", name);
+			vpc_error_set(&r->error, VPC_E_INVALID_PARAMETER_VALUE, name, "%s is given twice; give it once",
+				      name);
 			return MHD_NO;
 		}
 		/* "?drops" says yes; without a value the others say nothing, as "?drops=&eni=" does. */
@@ -110,12 +111,15 @@ static enum MHD_Result take_argument(void *cls, enum MHD_ValueKind kind, const c
 		if (!*value)
 			return MHD_YES;
 		if (url_decode(value, strlen(value), &r->arguments[i]) < 0) {
-			vpc_error_set(&r->error, VPC_E_INVALID_PARAMETER_VALUE, name, "%s is not well encoded", name);
+			vpc_error_set(&r->error, VPC_E_INVALID_PARAMETER_VALUE, name,
+				      "%s is not well encoded; write special characters as %%XX", name);
 			return MHD_NO;
 		}
 		return MHD_YES;
 	}
-	vpc_error_set(&r->error, VPC_E_UNKNOWN_PARAMETER, key, "%s is not an argument of this address", key);
+	vpc_error_set(&r->error, VPC_E_UNKNOWN_PARAMETER, key,
+		      "%s is not an argument of this address; leave it out (/v1/openapi.json lists those there are)",
+		      key);
 	return MHD_NO;
 }
 
@@ -129,17 +133,19 @@ static void read_line(struct request *r, const char *method)
 
 	r->route = route_find(r->api->router, method, r->path, read_only, &id, &id_size, allow);
 	if (!r->route && (allow[0] || (read_only && strcmp(method, "GET") != 0))) {
-		vpc_error_set(&r->error, VPC_E_METHOD_NOT_ALLOWED, NULL, "%s%s takes %s, not %s",
-			      read_only ? "this socket is for reading: " : "", r->path, allow[0] ? allow : "GET",
-			      method);
+		vpc_error_set(&r->error, VPC_E_METHOD_NOT_ALLOWED, NULL, "%s takes %s, not %s%s", r->path,
+			      allow[0] ? allow : "GET", method,
+			      read_only ? ": this socket is for reading; make changes at the other one" : "");
 		return;
 	}
 	if (!r->route) {
-		vpc_error_set(&r->error, VPC_E_NOT_FOUND, NULL, "there is no %s", r->path);
+		vpc_error_set(&r->error, VPC_E_NOT_FOUND, NULL,
+			      "there is no %s; /v1/openapi.json lists the addresses there are", r->path);
 		return;
 	}
 	if (id && url_decode(id, id_size, &r->id) < 0) {
-		vpc_error_set(&r->error, VPC_E_MALFORMED_REQUEST, NULL, "the path is not well encoded");
+		vpc_error_set(&r->error, VPC_E_MALFORMED_REQUEST, NULL,
+			      "the path is not well encoded; write special characters as %%XX");
 		return;
 	}
 	MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, take_argument, r);
@@ -151,8 +157,8 @@ static void check_length(struct request *r)
 
 	/* What isn't a number is libmicrohttpd's to refuse. */
 	if (s && strtoull(s, NULL, 10) > body_max(r) && r->error.code == VPC_E_OK)
-		vpc_error_set(&r->error, VPC_E_REQUEST_ENTITY_TOO_LARGE, NULL, "a body has at most %zu bytes",
-			      body_max(r));
+		vpc_error_set(&r->error, VPC_E_REQUEST_ENTITY_TOO_LARGE, NULL,
+			      "a body has at most %zu bytes; send less at a time", body_max(r));
 }
 
 static struct request *begin(struct server *server, struct MHD_Connection *connection, const char *url,
@@ -210,8 +216,8 @@ static void append(struct request *r, const char *data, size_t size)
 	if (r->error.code != VPC_E_OK)
 		return;
 	if (r->body_bytes + size > body_max(r)) {
-		vpc_error_set(&r->error, VPC_E_REQUEST_ENTITY_TOO_LARGE, NULL, "a body has at most %zu bytes",
-			      body_max(r));
+		vpc_error_set(&r->error, VPC_E_REQUEST_ENTITY_TOO_LARGE, NULL,
+			      "a body has at most %zu bytes; send less at a time", body_max(r));
 		request_drop_body(r);
 		return;
 	}
@@ -229,7 +235,7 @@ static void dispatch(struct request *r)
 {
 	r->dispatched = true;
 	if (r->error.code == VPC_E_OK && !r->route->takes_body && r->seen_bytes > 0)
-		vpc_error_set(&r->error, VPC_E_MALFORMED_REQUEST, NULL, "this request has no body");
+		vpc_error_set(&r->error, VPC_E_MALFORMED_REQUEST, NULL, "this request takes no body; send none");
 	if (r->error.code != VPC_E_OK) {
 		request_drop_body(r);
 		request_reply_error(r, &r->error);

@@ -54,7 +54,8 @@ static int choose_group(const char *group, const char *default_group, gid_t *ret
 		return r == -ENOMEM ? vpc_error_oom(reterr)
 				    : vpc_error_set(reterr, VPC_E_INTERNAL_ERROR, "group", "groups cannot be read");
 	if (group && *ret == NO_GROUP)
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "group", "there is no group %s", group);
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "group",
+				     "there is no group %s; make it (groupadd), or name another with --group", group);
 	return 0;
 }
 
@@ -76,11 +77,13 @@ static int check_place(const char *path, const struct sockaddr_un *address, stru
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT ? 0 : fail(reterr, path, "stat");
 	if (!S_ISSOCK(st.st_mode))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "socket", "%s is there and is not a socket",
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "socket",
+				     "%s is there and is not a socket; remove it, or choose another with --socket",
 				     path);
 	if (is_answered(address))
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "socket", "another process answers on %s",
-				     path);
+		return vpc_error_set(
+			reterr, VPC_E_INVALID_PARAMETER_VALUE, "socket",
+			"another process answers on %s; end it, or choose another with --socket or --run-dir", path);
 	return 0;
 }
 
@@ -89,7 +92,9 @@ static int fill_address(const char *path, struct sockaddr_un *ret, struct vpc_er
 	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(ret->sun_path))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "socket",
-				     "%s: a socket's path has at most %zu characters", path, sizeof(ret->sun_path) - 1);
+				     "%s: a socket's path has at most %zu characters; choose a shorter one with "
+				     "--socket or --run-dir",
+				     path, sizeof(ret->sun_path) - 1);
 	memcpy(ret->sun_path, path, strlen(path));
 	return 0;
 }

@@ -190,11 +190,13 @@ int stream_check_limits(const struct request *r, struct vpc_error *reterr)
 	}
 	if (r->api->n_streams >= STREAMS_MAX)
 		return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
-				     "streams: the limit is %d, asked for %zu", STREAMS_MAX, r->api->n_streams + 1);
+				     "streams: the limit is %d, asked for %zu; end another one first", STREAMS_MAX,
+				     r->api->n_streams + 1);
 	if (uid != 0 && (same >= STREAMS_A_USER || others >= STREAMS_OTHERS))
-		return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
-				     "streams: the limit is %d for a user and %d for all but root", STREAMS_A_USER,
-				     STREAMS_OTHERS);
+		return vpc_error_set(
+			reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
+			"streams: the limit is %d for a user and %d for all but root; end another one first",
+			STREAMS_A_USER, STREAMS_OTHERS);
 	return 0;
 }
 

@@ -92,7 +92,7 @@ static int read_if_match(struct request *r, struct change *c, struct vpc_error *
 		return 0;
 	if (!r->id)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "If-Match",
-				     "If-Match goes with a change to one object");
+				     "If-Match goes with a change to one object; leave it out");
 	n = strlen(s);
 	if (n < 2 || s[0] != '"' || s[n - 1] != '"' || s[1] == '0' ||
 	    number_parse_part(s + 1, n - 2, UINT64_MAX, &revision) < 0)
@@ -100,7 +100,7 @@ static int read_if_match(struct request *r, struct change *c, struct vpc_error *
 				     "If-Match must be a revision in quotes, as \"17\"");
 	if (c->if_match && c->if_match != revision)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "if_match",
-				     "if_match and the If-Match header differ");
+				     "if_match and the If-Match header differ; give one of them");
 	c->if_match = revision;
 	return 0;
 }
@@ -112,9 +112,10 @@ static int set_scope(const struct request *r, struct change *c, struct vpc_error
 	if (!vpc)
 		return 0;
 	if (c->scope)
-		return strcmp(c->scope, vpc) == 0 ? 0
-						  : vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "vpc",
-								  "vpc in the body and in the address differ");
+		return strcmp(c->scope, vpc) == 0
+			       ? 0
+			       : vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "vpc",
+					       "vpc in the body and in the address differ; give one of them");
 	c->scope = strdup(vpc);
 	return c->scope ? 0 : vpc_error_oom(reterr);
 }
@@ -189,7 +190,8 @@ static int read_body(const struct request *r, json_t **ret, struct vpc_error *re
 		return *ret ? 0 : vpc_error_oom(reterr);
 	}
 	if (r->body_bytes == 0)
-		return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, NULL, "this request needs a body");
+		return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, NULL,
+				     "this request needs a body: send a JSON object");
 	return decode_body(r->body, r->body_bytes, ret, reterr);
 }
 
@@ -243,7 +245,7 @@ static int decode_many(struct request *r, const json_t *body, struct engine_requ
 	}
 	if (request_header(r, MHD_HTTP_HEADER_IF_MATCH))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "If-Match",
-				     "a transaction's changes have an if_match each");
+				     "a transaction's changes have an if_match each; put it there");
 	return 0;
 }
 

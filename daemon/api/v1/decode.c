@@ -211,7 +211,7 @@ static int check_attachment(struct attachment_spec *a, uint64_t present, const c
 	if (a->kind != ATTACHMENT_TAP && tap) {
 		place_member(place, at, tap & MEMBER_BIT(MEMBER_OWNER) ? "owner" : "queues");
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, place,
-				     "owner and queues go with a tap alone");
+				     "owner and queues go with a tap alone; leave them out, or give \"kind\": \"tap\"");
 	}
 	a->has_default_route = present & MEMBER_BIT(MEMBER_DEFAULT_ROUTE);
 	if (a->kind != ATTACHMENT_NETNS && a->has_default_route) {
@@ -223,11 +223,12 @@ static int check_attachment(struct attachment_spec *a, uint64_t present, const c
 	if (a->kind != ATTACHMENT_NETNS && netns) {
 		place_member(place, at, "kind");
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, place,
-				     "a %s has neither netns nor pid", a->kind == ATTACHMENT_TAP ? "tap" : "link");
+				     "a %s has neither netns nor pid; leave them out",
+				     a->kind == ATTACHMENT_TAP ? "tap" : "link");
 	}
 	if (netns == (MEMBER_BIT(MEMBER_NETNS) | MEMBER_BIT(MEMBER_PID))) {
 		place_member(place, at, "pid");
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, place, "netns or pid, not both");
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, place, "give netns or pid, not both");
 	}
 	return 0;
 }
@@ -415,16 +416,18 @@ static int check_transaction(const json_t *object, struct vpc_error *reterr)
 	json_t *v;
 
 	if (!json_is_object(object))
-		return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, NULL, "the body must be an object");
+		return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, NULL, "the body must be a JSON object");
 	json_object_foreach ((json_t *)object, key, v) {
 		char place[PLACE_SIZE];
 
 		if (strcmp(key, "changes") != 0 && !is_option(key))
-			return vpc_error_set(reterr, VPC_E_UNKNOWN_PARAMETER, place_member(place, "", key),
-					     "a transaction has changes, dry_run, if_revision and confirm");
+			return vpc_error_set(
+				reterr, VPC_E_UNKNOWN_PARAMETER, place_member(place, "", key),
+				"a transaction has changes, dry_run, if_revision and confirm; leave %s out", key);
 	}
 	if (!changes)
-		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, "changes", "changes is required");
+		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, "changes",
+				     "changes is required: a list of at least one change");
 	if (!json_is_array(changes) || json_array_size(changes) == 0)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "changes",
 				     "changes must be a list of at least one change");
@@ -445,8 +448,10 @@ int decode_transaction(const json_t *object, size_t max_changes, struct change *
 	if (r < 0)
 		return r;
 	if (size > max_changes)
-		return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, "changes",
-				     "changes per request: the limit is %zu, asked for %zu", max_changes, size);
+		return vpc_error_set(
+			reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, "changes",
+			"changes per request: the limit is %zu, asked for %zu; make several requests of them",
+			max_changes, size);
 	changes = calloc(size, sizeof(*changes));
 	if (!changes)
 		return vpc_error_oom(reterr);

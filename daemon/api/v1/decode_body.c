@@ -34,15 +34,15 @@ int decode_body(const char *body, size_t size, json_t **ret, struct vpc_error *r
 	json_t *json;
 
 	if (too_deep(body, size))
-		return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, NULL, "the body nests deeper than %d levels",
-				     DECODE_DEPTH_MAX);
+		return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, NULL,
+				     "the body nests deeper than %d levels; no request needs that", DECODE_DEPTH_MAX);
 	json = json_loadb(body, size, JSON_REJECT_DUPLICATES, &e);
 	if (!json)
 		return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, NULL, "the body is not JSON: line %d: %s", e.line,
 				     e.text);
 	if (!json_is_object(json)) {
 		json_decref(json);
-		return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, NULL, "the body must be an object");
+		return vpc_error_set(reterr, VPC_E_MALFORMED_REQUEST, NULL, "the body must be a JSON object");
 	}
 	*ret = json;
 	return 0;

@@ -158,10 +158,12 @@ static int read_since(const struct request *r, uint64_t *ret, struct vpc_error *
 	if (!text)
 		return 0;
 	if (number_parse(text, UINT64_MAX, ret) < 0)
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "since", "'%.64s' is not a revision", text);
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "since",
+				     "'%.64s' is not a revision; give a whole number, as vpcctl status shows it", text);
 	if (*ret > revision)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "since",
-				     "revision %" PRIu64 " is to come; the newest is %" PRIu64, *ret, revision);
+				     "revision %" PRIu64 " is to come; give one up to %" PRIu64 ", the newest", *ret,
+				     revision);
 	return 0;
 }
 

@@ -240,11 +240,13 @@ static int read_version(const struct request *r, const struct prefix_list *l, ui
 	uint64_t version = l->version;
 
 	if (text && number_parse(text, UINT32_MAX, &version) < 0)
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "version", "'%.64s' is not a version",
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "version",
+				     "'%.64s' is not a version; give a whole number, as vpcctl prefix-list show has it",
 				     text);
 	if (version < l->oldest || version > l->version)
 		return vpc_error_set(reterr, VPC_E_INVALID_PREFIX_LIST_VERSION_NOT_FOUND, "version",
-				     "%s has the versions %u to %u", l->o.id, l->oldest, l->version);
+				     "%s has the versions %u to %u; choose one of them", l->o.id, l->oldest,
+				     l->version);
 	*ret = (uint32_t)version;
 	return 0;
 }

@@ -288,7 +288,9 @@ int members_decode(const json_t *object, struct member_set *sets, size_t n_sets,
 		place_member(place, at, key);
 		if (!m)
 			return vpc_error_set(reterr, VPC_E_UNKNOWN_PARAMETER, place,
-					     "%s is not a field of this request", place);
+					     "%s is not a field of this request; leave it out (/v1/openapi.json lists "
+					     "those there are)",
+					     place);
 		r = m->type->decode(v, (char *)set->base + m->offset, (char *)set->base + m->extra, place, reterr);
 		if (r < 0)
 			return r;

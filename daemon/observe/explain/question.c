@@ -82,7 +82,7 @@ static int choose_family(struct asked *a, struct vpc_error *reterr)
 
 	if (a->from.ip.family && a->to.ip.family && a->from.ip.family != a->to.ip.family)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_COMBINATION, "to",
-				     "one end is IPv4 and the other IPv6");
+				     "one end is IPv4 and the other IPv6; give two of one family");
 	a->family = given ? given : strcmp(a->q->protocol, "icmpv6") == 0 ? 6 : 4;
 	return 0;
 }
@@ -127,7 +127,8 @@ static int fill_ports(const struct explain_question *q, struct look_packet *p, s
 		p->icmp_code = q->has_code ? (uint8_t)q->code : 0;
 		if (look_icmp(p, &query) != LOOK_ICMP_QUERY)
 			return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "port",
-					     "an ICMP packet of type %u opens no flow; only queries do", p->icmp_type);
+					     "an ICMP packet of type %u opens no flow; ask about a query, as type %u",
+					     p->icmp_type, p->family == 4 ? ECHO4 : ECHO6);
 		return 0;
 	}
 	if (slot == VPC_SLOT_OTHER)
@@ -146,8 +147,9 @@ static int fill_address(const struct asked *a, const struct end *end, const char
 	if (!end->is_address)
 		ip = a->family == 4 ? &eni_of(end->eni)->ip : &eni_of(end->eni)->ip6;
 	if (!ip->family)
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "%s has no IPv%u address",
-				     end->eni->id, a->family);
+		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+				     "%s has no IPv%u address; ask about one of the other family", end->eni->id,
+				     a->family);
 	memcpy(ret, ip->bytes, sizeof(ip->bytes));
 	return 0;
 }

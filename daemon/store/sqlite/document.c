@@ -295,7 +295,8 @@ static int commit(struct store *s, const struct store_batch *b, struct vpc_error
 	}
 	if (is_lock_trouble(r))
 		vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL,
-			      "another process has a transaction open in %s and does not end it", s->path);
+			      "another process has a transaction open in %s and does not end it; end that process",
+			      s->path);
 	else if (r != SQLITE_OK)
 		store_fail(s, "write", reterr);
 	if (r != SQLITE_OK) {

@@ -112,13 +112,15 @@ int store_schema_prepare(struct store *s, struct vpc_error *reterr)
 	    read_number(s, "SELECT count(*) FROM sqlite_schema", &tables) < 0)
 		return store_fail(s, "read", reterr);
 	if (tables > 0 && application != STORE_APPLICATION_ID) {
-		vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL, "%s is not a store of vpcd", s->path);
+		vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL,
+			      "%s is not a store of vpcd; move it away, or choose another --state-dir", s->path);
 		return -EMEDIUMTYPE;
 	}
 	if (version > SCHEMA_VERSION) {
 		vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL,
-			      "%s has format %lld, written by a newer vpcd; this one reads up to %lld", s->path,
-			      (long long)version, (long long)SCHEMA_VERSION);
+			      "%s has format %lld, written by a newer vpcd; this one reads up to %lld; start one that "
+			      "is as new",
+			      s->path, (long long)version, (long long)SCHEMA_VERSION);
 		return -EPROTONOSUPPORT;
 	}
 	if (tables > 0 && version < 1) {

@@ -75,8 +75,9 @@ static int take_lock(const char *state_dir, int *ret_fd, struct vpc_error *reter
 
 		pid[n > 0 ? n : 0] = '\0';
 		vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL,
-			      "the state in %s is in use by another vpcd (process %s)", state_dir,
-			      *pid ? pid : "unknown");
+			      "the state in %s is in use by another vpcd (process %s); end that one, or choose another "
+			      "--state-dir",
+			      state_dir, *pid ? pid : "unknown");
 		return -EBUSY;
 	}
 	snprintf(pid, sizeof(pid), "%d", getpid());

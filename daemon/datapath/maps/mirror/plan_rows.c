@@ -205,7 +205,7 @@ static int lists_full(const struct mirror *m, struct vpc_error *reterr)
 		return refuse_full(reterr, "list_of", m->size.list_names, m->n_list_names, 1);
 	return vpc_error_set(reterr, VPC_E_RESOURCE_LIMIT_EXCEEDED, NULL,
 			     "the rules of a security group may name %u prefix lists in each direction, and these "
-			     "would name more",
+			     "would name more; put several lists into one, or use another group",
 			     VPC_LISTS_PER_GROUP);
 }
 
