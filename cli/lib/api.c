@@ -28,6 +28,13 @@ int api_refuse(const char *code, const char *format, ...)
 	return CLI_REFUSED;
 }
 
+int api_unreadable(const char *path, int error)
+{
+	return api_refuse("InvalidParameterValue",
+			  "cannot read %s: %s; name a file that you can read, or - for standard input", path,
+			  strerror(error));
+}
+
 int api_oom(void)
 {
 	fputs("vpcctl: out of memory\n", stderr);

@@ -38,6 +38,8 @@ int api_lines(struct cli *cli, const char *path, int (*fn)(const char *line, voi
 
 /* "vpcctl: CODE: message" for what vpcctl itself refuses. Returns CLI_REFUSED. */
 __attribute__((__format__(__printf__, 2, 3))) int api_refuse(const char *code, const char *format, ...);
+/* api_refuse() for a file that can't be read. error: errno. */
+int api_unreadable(const char *path, int error);
 /* The same for want of memory. */
 int api_oom(void);
 

@@ -66,7 +66,7 @@ static int read_document(const char *file, json_t **ret)
 	int r = f ? read_all(f, &text, &size) : -errno;
 
 	if (r < 0)
-		return r == -ENOMEM ? api_oom() : api_refuse("InvalidParameterValue", "%s: %s", file, strerror(-r));
+		return r == -ENOMEM ? api_oom() : api_unreadable(file, -r);
 	r = text_parse(text, size, &raw, &error);
 	if (r == 0)
 		r = check_document(raw, ret, &error);

@@ -59,7 +59,10 @@ static int run_backup(struct cli *cli, const struct args *args)
 	if (status != CLI_OK)
 		return status;
 	r = write_file(path, backup);
-	return r == 0 ? CLI_OK : api_refuse("InvalidParameterValue", "cannot write %s: %s", path, strerror(-r));
+	return r == 0 ? CLI_OK
+		      : api_refuse("InvalidParameterValue",
+				   "cannot write %s: %s; name a place that you can write to, or - for standard output",
+				   path, strerror(-r));
 }
 
 static const struct param backup_params[] = {
@@ -82,15 +85,21 @@ static int run_restore(struct cli *cli, const struct args *args)
 {
 	const char *path = args_get(args, "FILE");
 	_cleanup_json_ json_t *reply = NULL;
-	json_error_t where;
-	json_t *backup = !strcmp(path, "-") ? json_loadf(stdin, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where)
-					    : json_load_file(path, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where);
+	FILE *f = strcmp(path, "-") != 0 ? fopen(path, "re") : stdin;
+	json_error_t where = {.text = "no object"};
+	json_t *backup = f ? json_loadf(f, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where) : NULL;
 	int status;
 
+	if (!f)
+		return api_unreadable(path, errno);
+	if (f != stdin)
+		fclose(f);
 	if (!json_is_object(backup)) {
 		json_decref(backup);
-		return api_refuse("MalformedRequest", "%s is no backup, or is damaged or cut: %s, line %d", path,
-				  where.text, where.line);
+		return api_refuse("MalformedRequest",
+				  "%s is no backup, or is damaged or cut: %s, line %d; give a file that vpcctl backup "
+				  "wrote",
+				  path, where.text, where.line);
 	}
 	status = api_change(cli, "POST", "/v1/restore", backup, 0, &reply);
 	if (status != CLI_OK)

@@ -20,11 +20,12 @@ static int read_changes(const char *path, json_t **ret)
 	json_t *json = f ? json_loadf(f, JSON_REJECT_DUPLICATES, &error) : NULL;
 
 	if (!f)
-		return api_refuse("InvalidParameterValue", "%s: %s", path, strerror(errno));
+		return api_unreadable(path, errno);
 	if (f != stdin)
 		fclose(f);
 	if (!json)
-		return api_refuse("InvalidParameterValue", "%s is not JSON: line %d: %s", path, error.line, error.text);
+		return api_refuse("InvalidParameterValue", "%s is not JSON: line %d: %s; mend it there", path,
+				  error.line, error.text);
 	*ret = json_is_array(json) ? json_pack("{s:o}", "changes", json) : json;
 	if (!*ret)
 		return api_oom();

@@ -10,19 +10,10 @@
 #include "cli/vpcctl/resource.h"
 #include "cli/vpcctl/state.h"
 
-/* The VPC's name; NULL: there is none. */
-static const char *find_vpc(const struct snapshot *s, const char *ref)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (s->entries[i].kind == OBJECT_VPC &&
-		    (!strcmp(s->entries[i].id, ref) || !strcmp(s->entries[i].name, ref)))
-			return s->entries[i].name;
-	return NULL;
-}
-
 static int run(struct cli *cli, const struct args *args)
 {
-	const char *ref = args_get(args, "--vpc"), *vpc = NULL;
+	const char *ref = args_get(args, "--vpc");
+	const struct entry *vpc = NULL;
 	_cleanup_json_ json_t *document = NULL;
 	struct snapshot s;
 	uint64_t revision;
@@ -31,15 +22,12 @@ static int run(struct cli *cli, const struct args *args)
 	if (status != CLI_OK)
 		return status;
 	if (ref)
-		vpc = find_vpc(&s, ref);
-	if (ref && !vpc) {
-		snapshot_clear(&s);
-		api_refuse("InvalidVpcID.NotFound", "there is no VPC '%s'", ref);
-		cli->refusals->hint(cli, "InvalidVpcID.NotFound", ref);
-		return CLI_REFUSED;
-	}
-	document = snapshot_export(&s, vpc);
+		status = state_find_vpc(cli, &s, ref, &vpc);
+	if (status == CLI_OK)
+		document = snapshot_export(&s, vpc ? vpc->name : NULL);
 	snapshot_clear(&s);
+	if (status != CLI_OK)
+		return status;
 	if (!document)
 		return api_oom();
 	/* YAML is what people read. */

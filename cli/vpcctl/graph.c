@@ -62,18 +62,10 @@ static int draw_svg(const struct snapshot *s, const char *vpc)
 							     : api_refuse("InternalError", "dot could not draw it");
 }
 
-static const char *find_vpc(const struct snapshot *s, const char *ref)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (s->entries[i].kind == OBJECT_VPC &&
-		    (!strcmp(s->entries[i].id, ref) || !strcmp(s->entries[i].name, ref)))
-			return s->entries[i].id;
-	return NULL;
-}
-
 static int run(struct cli *cli, const struct args *args)
 {
-	const char *format = args_get(args, "-o") ?: "svg", *ref = args_get(args, "--vpc"), *vpc = NULL;
+	const char *format = args_get(args, "-o") ?: "svg", *ref = args_get(args, "--vpc");
+	const struct entry *vpc = NULL;
 	struct snapshot s;
 	uint64_t revision;
 	int status;
@@ -83,14 +75,12 @@ static int run(struct cli *cli, const struct args *args)
 	status = state_read(cli, &s, &revision);
 	if (status != CLI_OK)
 		return status;
-	if (ref && !(vpc = find_vpc(&s, ref))) {
-		status = api_refuse("InvalidVpcID.NotFound", "there is no VPC '%s'", ref);
-		cli->refusals->hint(cli, "InvalidVpcID.NotFound", "there is no VPC 'x'");
-	} else if (!strcmp(format, "dot")) {
-		status = graph_dot(stdout, &s, vpc) < 0 ? api_oom() : CLI_OK;
-	} else {
-		status = draw_svg(&s, vpc);
-	}
+	if (ref)
+		status = state_find_vpc(cli, &s, ref, &vpc);
+	if (status == CLI_OK && !strcmp(format, "dot"))
+		status = graph_dot(stdout, &s, vpc ? vpc->id : NULL) < 0 ? api_oom() : CLI_OK;
+	else if (status == CLI_OK)
+		status = draw_svg(&s, vpc ? vpc->id : NULL);
 	snapshot_clear(&s);
 	return status;
 }

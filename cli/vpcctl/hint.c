@@ -57,8 +57,14 @@ static void print_near(struct cli *cli, const struct resource *r, const char *re
 	clean = n.found ? screen_clean(n.found) : NULL;
 	if (clean)
 		fprintf(stderr, "did you mean '%s'?\n", clean);
-	else if (objects)
-		fprintf(stderr, "see: vpcctl %s list\n", kind_of(r->kind)->noun);
+}
+
+static bool is_vpcds_trouble(const char *code)
+{
+	for (unsigned i = 0; i < VPC_E_COUNT; i++)
+		if (!strcmp(code, vpc_code_string((enum vpc_code)i)))
+			return vpc_code_status((enum vpc_code)i) >= 500;
+	return false;
 }
 
 /* Prints a line on stderr, or nothing. */
@@ -71,7 +77,9 @@ static void print_hint(struct cli *cli, const char *code, const char *detail)
 			print_near(cli, cli_resources[i], ref);
 			return;
 		}
-	if (ref && strchr(ref, ',') && strstr(detail, "CIDR"))
+	if (is_vpcds_trouble(code))
+		fputs("vpcd's log says more (journalctl -u vpcd), and: vpcctl status\n", stderr);
+	else if (ref && strchr(ref, ',') && strstr(detail, "CIDR"))
 		print_several("cidr");
 	else if (cli->taken_hint && strstr(detail, "is taken by"))
 		fprintf(stderr, "%s\n", cli->taken_hint);

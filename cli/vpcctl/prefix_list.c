@@ -104,12 +104,12 @@ static int read_file(const char *path, json_t *entries)
 	int status = CLI_OK;
 
 	if (!f)
-		return api_refuse("InvalidParameterValue", "%s: %s", path, strerror(errno));
+		return api_unreadable(path, errno);
 	while (status == CLI_OK && getline(&line, &size, f) >= 0)
 		if (add_line(entries, line) < 0)
 			status = api_oom();
 	if (status == CLI_OK && ferror(f))
-		status = api_refuse("InvalidParameterValue", "%s cannot be read", path);
+		status = api_unreadable(path, errno);
 	if (f != stdin)
 		fclose(f);
 	return status;

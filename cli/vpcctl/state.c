@@ -2,6 +2,8 @@
 #include "cli/vpcctl/state.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <vpc/json.h>
 
@@ -93,4 +95,23 @@ int state_read(struct cli *cli, struct snapshot *ret, uint64_t *ret_revision)
 	if (status != CLI_OK)
 		return status;
 	return snapshot_make(lists, ret) < 0 ? api_oom() : CLI_OK;
+}
+
+int state_find_vpc(struct cli *cli, const struct snapshot *s, const char *ref, const struct entry **ret)
+{
+	char detail[320];
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct entry *e = &s->entries[i];
+
+		if (e->kind != OBJECT_VPC || (strcmp(e->id, ref) != 0 && strcmp(e->name, ref) != 0))
+			continue;
+		*ret = e;
+		return CLI_OK;
+	}
+	/* as vpcd says it */
+	snprintf(detail, sizeof(detail), "there is no VPC '%.255s'; vpcctl vpc list shows those there are", ref);
+	api_refuse("InvalidVpcID.NotFound", "%s", detail);
+	cli->refusals->hint(cli, "InvalidVpcID.NotFound", detail);
+	return CLI_REFUSED;
 }

@@ -10,5 +10,7 @@
 int state_read_lists(struct cli *cli, json_t **ret, uint64_t *ret_revision);
 /* *ret: to be cleared with snapshot_clear(). *ret_revision: of the whole state. Returns an exit status. */
 int state_read(struct cli *cli, struct snapshot *ret, uint64_t *ret_revision);
+/* The VPC of that id or name, borrowed from s. Returns an exit status; if there is none, that was said. */
+int state_find_vpc(struct cli *cli, const struct snapshot *s, const char *ref, const struct entry **ret);
 
 #endif

@@ -305,7 +305,7 @@ told()
 	told "did you mean 10.0.0.0/8?" sg authorize "$P-web" ingress tcp 80 --cidr 10.0.1.4/8
 	told "one (443), a range (8000-8999) or all" sg authorize "$P-web" ingress tcp --cidr 0.0.0.0/0
 	told "did you mean '$P-web'?" sg show "$P-wbe"
-	told "see: vpcctl sg list" sg show nothing-like-it
+	told "vpcctl sg list shows those there are" sg show nothing-like-it
 	told "did you mean '$P-e'?" eni show "$P-f"
 	told "say in which VPC (--vpc), or use an id: sg-" sg show "$P-clients"
 	told "is taken by $id" eni create "$P-e" --subnet prod-app

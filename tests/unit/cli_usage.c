@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Exit statuses, usage errors, help, completion and manual pages against the command table. */
+#include <vpc/cleanup.h>
+
 #include "cli_http_util.h"
 
 static struct fake_daemon *d;
@@ -301,7 +303,7 @@ Test(cli_usage, a_refusal_says_what_to_do)
 	expect_hint("sg show wbe", "did you mean 'web'?");
 	fake_reply(d, "GET", "/v1/security-groups/x", 404,
 		   "{\"code\":\"InvalidGroup.NotFound\",\"detail\":\"there is no security group 'x'\"}");
-	expect_hint("sg show x", "see: vpcctl sg list");
+	cr_assert_null(strstr(cli_run(d, "sg show x").err, "did you mean"), "no group is called alike");
 	fake_reply(d, "POST", "/v1/transactions", 404,
 		   "{\"code\":\"InvalidGroup.NotFound\",\"detail\":\"there is no security group 'web,clients'\"}");
 	expect_hint("attach a --subnet s --netns a --sg web,clients",
@@ -310,6 +312,24 @@ Test(cli_usage, a_refusal_says_what_to_do)
 		   "{\"code\":\"InvalidParameterValue\",\"field\":\"name\",\"detail\":\"the name 'a' is taken by "
 		   "eni-1\"}");
 	expect_hint("attach a --subnet s --netns a", "to attach one that exists: vpcctl eni attach");
+	fake_reply(d, "POST", "/v1/transactions", 503,
+		   "{\"code\":\"DatapathUnavailable\",\"detail\":\"map eni: No space left on device\"}");
+	expect_hint("attach a --subnet s --netns a", "journalctl -u vpcd");
+}
+
+/* A file that can't be read is refused with what to do, by every command that takes one. */
+Test(cli_usage, a_file_that_is_not_there)
+{
+	static const char *const lines[] = {
+		"apply -f /nothing/here",
+		"restore /nothing/here",
+		"explain --change /nothing/here",
+		"prefix-list add p --file /nothing/here",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		expect_hint(lines[i], "cannot read /nothing/here: No such file or directory; name a file that you can "
+				      "read, or - for standard input");
 }
 
 /* The options of every program are taken as they are written, and no other way. */
