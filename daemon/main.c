@@ -14,6 +14,7 @@
 #include <systemd/sd-daemon.h>
 
 #include <vpc/error.h>
+#include <vpc/mkdir.h>
 #include <vpc/paths.h>
 
 #include "api/api.h"
@@ -22,7 +23,6 @@
 #include "engine/engine.h"
 #include "engine/usage.h"
 #include "util/log.h"
-#include "util/mkdir.h"
 
 /* --- being the only one ------------------------------------------------------------------------------ */
 

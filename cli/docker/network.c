@@ -8,6 +8,7 @@
 
 #include <vpc/array.h>
 #include <vpc/json.h>
+#include <vpc/mkdir.h>
 
 #include "cli/docker/docker.h"
 #include "cli/lib/client.h"
@@ -67,12 +68,14 @@ int network_load(const char *id, struct network *ret, struct plugin_error *reter
 static int save(const char *id, const json_t *json, struct plugin_error *reterr)
 {
 	char path[512], temporary[520];
+	int r;
 
 	if (path_of(id, path) < 0)
 		return plugin_fail(reterr, "NetworkID: '%.80s' is not an id", id ? id : "");
 	snprintf(temporary, sizeof(temporary), "%s.new", path);
-	if (mkdir(docker.state_dir, 0700) < 0 && errno != EEXIST)
-		return plugin_fail(reterr, "%s: %s", docker.state_dir, strerror(errno));
+	r = mkdir_one(docker.state_dir, 0700);
+	if (r < 0)
+		return plugin_fail(reterr, "%s: %s", docker.state_dir, strerror(-r));
 	if (json_dump_file(json, temporary, JSON_INDENT(1)) < 0 || rename(temporary, path) < 0)
 		return plugin_fail(reterr, "%s: %s", path, strerror(errno));
 	return 0;

@@ -13,6 +13,7 @@
 
 #include <vpc/array.h>
 #include <vpc/json.h>
+#include <vpc/mkdir.h>
 
 #include "cli/docker/docker.h"
 
@@ -202,28 +203,12 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 
 /* --- the socket -------------------------------------------------------------------------------------------------- */
 
-/* Makes the folders that a path's file is in. */
-static int make_folders(const char *path)
-{
-	_cleanup_free_ char *copy = strdup(path);
-
-	if (!copy)
-		return -ENOMEM;
-	for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		*slash = '/';
-	}
-	return 0;
-}
-
 /* Root alone may ask: the socket has mode 0600 before anybody can connect. */
 static int listen_at(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int r = make_folders(path);
+	int r = mkdir_above(path, 0755);
 	mode_t mask;
 
 	if (r < 0)

@@ -8,10 +8,10 @@
 #include <vpc/clock.h>
 #include <vpc/file.h>
 #include <vpc/hex.h>
+#include <vpc/mkdir.h>
 #include <vpc/number.h>
 
 #include "util/json.h"
-#include "util/mkdir.h"
 
 TestSuite(util, .timeout = 20);
 
@@ -111,6 +111,12 @@ Test(util, folders_are_made_with_their_parents)
 	cr_assert(stat(path, &st) == 0 && (st.st_mode & 07777) == 0700, "what exists stays as it is");
 	snprintf(path, sizeof(path), "%s/a/b", base);
 	cr_assert(stat(path, &st) == 0 && (st.st_mode & 0777) == 0755);
+	snprintf(path, sizeof(path), "%s/d/e/file", base);
+	cr_assert_eq(mkdir_above(path, 0700), 0);
+	cr_assert_eq(stat(path, &st), -1, "what the path names is left to the caller");
+	snprintf(path, sizeof(path), "%s/d/e", base);
+	cr_assert(stat(path, &st) == 0 && S_ISDIR(st.st_mode) && (st.st_mode & 0777) == 0700);
+	cr_assert_eq(mkdir_above("file", 0700), 0, "a name alone has no folders above it");
 	cr_assert_eq(mkdir_parents("/proc/self/comm/x", 0755, 0755), -ENOTDIR);
 	snprintf(command, sizeof(command), "rm -rf %s", base);
 	cr_assert_eq(system(command), 0);

@@ -10,7 +10,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "util/mkdir.h"
+#include <vpc/mkdir.h>
 
 #define SOCKET_MODE 0660
 #define PUBLIC_MODE 0666
@@ -195,17 +195,10 @@ int socket_make_again(struct unix_socket *s, int *ret_fd)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
 	struct unix_socket again = UNIX_SOCKET_INIT;
-	_cleanup_free_ char *folder = strdup(s->path);
-	int r;
+	int r = mkdir_above(s->path, 0755);
 
-	if (!folder)
-		return -ENOMEM;
-	if (strrchr(folder, '/') > folder) {
-		*strrchr(folder, '/') = '\0';
-		r = mkdir_parents(folder, 0755, 0755);
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	r = open_socket(s->path, s->gid, s->mode, &again, &error);
 	if (r >= 0)
 		r = socket_publish(&again);

@@ -15,6 +15,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <vpc/mkdir.h>
+
 #include "datapath/maps/ctl.h"
 #include "datapath/maps/error.h"
 #include "datapath/maps/flows/carry.h"
@@ -23,7 +25,6 @@
 #include "datapath/maps/report.h"
 #include "datapath/maps/size.h"
 #include "datapath/maps/skeleton.h"
-#include "util/mkdir.h"
 
 #define BPFFS "/sys/fs/bpf"
 

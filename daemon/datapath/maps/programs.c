@@ -14,6 +14,7 @@
 
 #include <vpc/cleanup.h>
 #include <vpc/hex.h>
+#include <vpc/mkdir.h>
 
 #include "datapath/maps/pin.h"
 #include "datapath/maps/size.h"
@@ -175,7 +176,8 @@ int programs_note(const struct maps *maps)
 		r = note_path(maps, name, path);
 	if (r < 0)
 		return r;
-	if ((mkdir(folder, 0700) < 0 && errno != EEXIST) || (mkdir(path, 0700) < 0 && errno != EEXIST))
-		return -errno;
-	return forget_others(folder, name);
+	r = mkdir_one(folder, 0700);
+	if (r >= 0)
+		r = mkdir_one(path, 0700);
+	return r < 0 ? r : forget_others(folder, name);
 }

@@ -4,8 +4,9 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include <vpc/mkdir.h>
+
 #include "datapath/net/outer.h"
-#include "util/mkdir.h"
 
 struct attach_port {
 	char object[OBJECT_ID_MAX]; /* id, or an outer interface's name */

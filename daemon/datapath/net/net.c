@@ -5,11 +5,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include <vpc/mkdir.h>
+
 #include "datapath/net/host.h"
 #include "datapath/net/pins.h"
 #include "datapath/net/registry.h"
 #include "datapath/net/vpc.h"
-#include "util/mkdir.h"
 
 static int probe(void *data)
 {

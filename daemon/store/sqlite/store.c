@@ -7,8 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <vpc/mkdir.h>
+
 #include "store/sqlite/internal.h"
-#include "util/mkdir.h"
 
 #define OPEN_BUSY_MS 5000
 

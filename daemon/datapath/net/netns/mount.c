@@ -13,14 +13,16 @@
 #include <unistd.h>
 
 #include <vpc/cleanup.h>
+#include <vpc/mkdir.h>
 #include <vpc/paths.h>
 
 int netns_make_dir(void)
 {
 	bool bound = false;
+	int r = mkdir_one(NETNS_DIR, 0755);
 
-	if (mkdir(NETNS_DIR, 0755) < 0 && errno != EEXIST)
-		return -errno;
+	if (r < 0)
+		return r;
 	while (mount("", NETNS_DIR, "none", MS_SHARED | MS_REC, NULL) < 0) {
 		if (errno != EINVAL || bound)
 			return -errno;
