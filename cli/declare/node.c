@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpc/array.h>
 #include <vpc/json.h>
 
 #include "cli/declare/plan_private.h"
@@ -64,17 +65,11 @@ json_t *plan_existing(const struct plan *p, enum object_kind kind, const char *v
 
 static struct node *node_new(struct plan *p, enum object_kind kind, const char *vpc, const char *name)
 {
-	struct node *n;
+	struct node **nodes = array_grow(p->nodes, &p->room, p->n + 1, sizeof(*nodes)), *n;
 
-	if (p->n == p->room) {
-		size_t room = p->room ? 2 * p->room : 64;
-		struct node **nodes = reallocarray(p->nodes, room, sizeof(*nodes));
-
-		if (!nodes)
-			return NULL;
-		p->nodes = nodes;
-		p->room = room;
-	}
+	if (!nodes)
+		return NULL;
+	p->nodes = nodes;
 	n = calloc(1, sizeof(*n));
 	if (!n)
 		return NULL;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpc/array.h>
 #include <vpc/json.h>
 
 #include "cli/declare/plan_private.h"
@@ -49,17 +50,13 @@ static json_t *reference(const struct node *n)
 
 static int emit(struct plan *p, const struct node *n, enum phase phase, bool creates, json_t *change)
 {
-	if (p->n_pending == p->pending_room) {
-		size_t room = p->pending_room ? 2 * p->pending_room : 64;
-		struct pending *pending = reallocarray(p->pending, room, sizeof(*pending));
+	struct pending *pending = array_grow(p->pending, &p->pending_room, p->n_pending + 1, sizeof(*pending));
 
-		if (!pending) {
-			json_decref(change);
-			return -ENOMEM;
-		}
-		p->pending = pending;
-		p->pending_room = room;
+	if (!pending) {
+		json_decref(change);
+		return -ENOMEM;
 	}
+	p->pending = pending;
 	p->pending[p->n_pending] = (struct pending){phase, n, creates, p->n_pending, change};
 	p->n_pending++;
 	return change ? 0 : -ENOMEM;

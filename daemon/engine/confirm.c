@@ -40,10 +40,7 @@ DEFINE_CLEANUP(struct confirm *, confirm_free);
 
 static uint64_t boottime_s(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (uint64_t)ts.tv_sec;
+	return clock_ns(CLOCK_BOOTTIME) / NS_PER_S;
 }
 
 static uint64_t left_s(const struct confirm *c)
