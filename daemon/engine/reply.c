@@ -10,6 +10,7 @@
 #include "engine/flow_logs.h"
 #include "engine/gateways.h"
 #include "engine/traffic.h"
+#include "observe/drop_reason.h"
 #include "observe/traffic_json.h"
 
 /* So many results of a transaction show all of one object that has a list, and after that only the first and the last:
@@ -20,11 +21,6 @@
 
 static int add_eni_counters(struct engine *e, const struct object *o, json_t *json)
 {
-	static const char *const labels[] = {
-#define DROP(symbol, label, text) [VPC_DROP_##symbol] = label,
-#include <vpc/abi/drop_reasons.def>
-#undef DROP
-	};
 	struct eni_counters c = {0};
 	json_t *drops = json_object();
 
@@ -34,7 +30,7 @@ static int add_eni_counters(struct engine *e, const struct object *o, json_t *js
 	}
 	for (size_t i = 1; i < VPC_DROP_COUNT; i++)
 		if (c.drops[i])
-			json_object_set_new(drops, labels[i], json_integer((json_int_t)c.drops[i]));
+			json_object_set_new(drops, drop_reason_label((int)i), json_integer((json_int_t)c.drops[i]));
 	if (json_object_set_new(json, "counters", json_object()) < 0) {
 		json_decref(drops);
 		return -ENOMEM;

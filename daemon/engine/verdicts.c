@@ -8,6 +8,7 @@
 #include "datapath/maps/events.h"
 #include "engine/advice.h"
 #include "engine/flow_logs.h"
+#include "observe/drop_reason.h"
 #include "observe/flow_json.h"
 #include "util/json.h"
 #include "util/log.h"
@@ -36,12 +37,7 @@ static const char *event_name(const struct vpc_event *ev)
 
 static const char *reason_name(const struct vpc_event *ev)
 {
-	static const char *const labels[] = {
-#define DROP(symbol, label, text) [VPC_DROP_##symbol] = label,
-#include <vpc/abi/drop_reasons.def>
-#undef DROP
-	};
-	return ev->reason < VPC_DROP_COUNT ? labels[ev->reason] : "unknown";
+	return ev->reason < VPC_DROP_COUNT ? drop_reason_label(ev->reason) : "unknown";
 }
 
 static void set_eni(const struct engine *e, json_t *json, uint32_t number, const char *id_key, const char *name_key)

@@ -9,11 +9,7 @@
 
 #include <vpc/cleanup.h>
 
-static const char *const reasons[] = {
-#define DROP(symbol, label, text) [VPC_DROP_##symbol] = label,
-#include <vpc/abi/drop_reasons.def>
-#undef DROP
-};
+#include "observe/drop_reason.h"
 
 /* A value, and whether JSON has it as a number. */
 struct value {
@@ -91,7 +87,7 @@ static void set_of_record(struct value *v, enum flow_log_field field, const stru
 		break;
 	case FLOW_LOG_DROP_REASON:
 		if (!r->key.accepted && r->key.reason < VPC_DROP_COUNT)
-			v->other = reasons[r->key.reason];
+			v->other = drop_reason_label(r->key.reason);
 		break;
 	default:
 		break;

@@ -5,7 +5,7 @@
 #include <vpc/clock.h>
 
 #include "datapath/maps/state.h"
-#include "observe/explain/reasons.h"
+#include "observe/drop_reason.h"
 
 #include "world.h"
 
@@ -97,12 +97,12 @@ enum world_result explained_compare(struct world *w, const struct explained *e, 
 	if (e->reason ? !pass && drops_at(w, e->eni, e->reason) == e->drops + 1 : pass)
 		return WORLD_SAME;
 	snprintf(w->message, sizeof(w->message), "the programs %s, explain says %s at %u (stage %u of %u)",
-		 pass ? "pass" : "drop", explain_reason_label(e->reason), e->eni, e->trace.n, e->trace.n);
+		 pass ? "pass" : "drop", drop_reason_label(e->reason), e->eni, e->trace.n, e->trace.n);
 	for (int i = 1; i < VPC_DROP_COUNT; i++)
 		if (drops_at(w, e->eni, i)) {
 			size_t n = strlen(w->message);
 
-			snprintf(w->message + n, sizeof(w->message) - n, "; %s %llu", explain_reason_label(i),
+			snprintf(w->message + n, sizeof(w->message) - n, "; %s %llu", drop_reason_label(i),
 				 (unsigned long long)drops_at(w, e->eni, i));
 		}
 	return WORLD_MISMATCH;

@@ -7,7 +7,7 @@
 #include <vpc/cleanup.h>
 #include <vpc/json.h>
 
-#include "observe/explain/reasons.h"
+#include "observe/drop_reason.h"
 
 /* So many rules are looked at. */
 #define RULES_MAX 100000
@@ -67,7 +67,7 @@ static json_t *range_json(unsigned first, unsigned last, int reason)
 	json_t *ports = first == last ? json_sprintf("%u", first) : json_sprintf("%u-%u", first, last);
 
 	return json_pack("{s:o,s:s,s:s?}", "ports", ports, "verdict", reason ? "drop" : "allow", "reason",
-			 reason ? explain_reason_label(reason) : NULL);
+			 reason ? drop_reason_label(reason) : NULL);
 }
 
 json_t *all_ports_walk(const struct all_ports *p, void (*walk)(struct explain_trace *t, uint16_t port, void *userdata),

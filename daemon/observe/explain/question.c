@@ -10,7 +10,7 @@
 
 #include "observe/explain/all_ports.h"
 #include "observe/explain/explain.h"
-#include "observe/explain/reasons.h"
+#include "observe/drop_reason.h"
 #include "observe/explain/report.h"
 
 #define ECHO4 8
@@ -269,8 +269,8 @@ static json_t *answer_json(const struct asked *a, const struct look_packet *firs
 	if (!steps)
 		return NULL;
 	o = json_pack("{s:s,s:s?,s:s?,s:s,s:o,s:o,s:s,s:i,s:o,s:o,s:I}", "verdict", why ? "drop" : "allow", "reason",
-		      why ? explain_reason_label(why->reason) : NULL, "reason_text",
-		      why ? explain_reason_text(why->reason) : NULL, "refused",
+		      why ? drop_reason_label(why->reason) : NULL, "reason_text",
+		      why ? drop_reason_text(why->reason) : NULL, "refused",
 		      refused ? "request"
 		      : why   ? "reply"
 			      : "none",

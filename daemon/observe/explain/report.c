@@ -9,7 +9,7 @@
 #include <vpc/cleanup.h>
 #include <vpc/json.h>
 
-#include "observe/explain/reasons.h"
+#include "observe/drop_reason.h"
 
 static const char *const stages[EXPLAIN_STAGES] = {
 	[EXPLAIN_SOURCE] = "source",   [EXPLAIN_DESTINATION] = "destination",
@@ -85,7 +85,7 @@ static void say_route(const struct model *m, const struct explain_step *s, struc
 static void say_gateway(const struct model *m, const struct explain_step *s, struct explain_text *ret)
 {
 	if (s->reason)
-		explain_say(ret, "%s: %s", explain_target(m, s->vpc, s->gateway).text, explain_reason_text(s->reason));
+		explain_say(ret, "%s: %s", explain_target(m, s->vpc, s->gateway).text, drop_reason_text(s->reason));
 	else if (s->publication)
 		explain_say(ret, "published port %.80s leads to %.80s", explain_name(m, OBJECT_PUBLISH, s->publication),
 			    explain_name(m, OBJECT_ENI, s->eni));
@@ -105,13 +105,13 @@ static void say_flow(const struct explain_step *s, struct explain_text *ret)
 
 	explain_say(ret, "it belongs to a flow that is known (%s)%s%s",
 		    s->flow.state < VPC_FLOW_STATES ? states[s->flow.state] : "?", s->reason ? ": " : "",
-		    s->reason ? explain_reason_text(s->reason) : "");
+		    s->reason ? drop_reason_text(s->reason) : "");
 }
 
 static void say_source(const struct model *m, const struct explain_step *s, struct explain_text *ret)
 {
 	if (s->reason || !s->eni)
-		explain_say(ret, "%s: %s", explain_address(s->packet.src).text, explain_reason_text(s->reason));
+		explain_say(ret, "%s: %s", explain_address(s->packet.src).text, drop_reason_text(s->reason));
 	else
 		explain_say(ret, "%.80s may send from %s", explain_name(m, OBJECT_ENI, s->eni),
 			    explain_address(s->packet.src).text);
@@ -159,7 +159,7 @@ static void say(const struct model *m, const struct explain_step *s, struct expl
 	default:
 		break;
 	}
-	explain_say(ret, "%s: %s", explain_address(s->packet.dst).text, explain_reason_text(s->reason));
+	explain_say(ret, "%s: %s", explain_address(s->packet.dst).text, drop_reason_text(s->reason));
 }
 
 /* --- JSON --------------------------------------------------------------------------------------------------------- */
@@ -237,7 +237,7 @@ static json_t *step_json(const struct model *m, const struct look *l, const stru
 	    json_object_set_new(o, "verdict", json_string(s->reason ? "drop" : "allow")) |
 	    json_object_set_new(o, "text", json_string(text.text));
 	if (s->reason)
-		r |= json_object_set_new(o, "reason", json_string(explain_reason_label(s->reason)));
+		r |= json_object_set_new(o, "reason", json_string(drop_reason_label(s->reason)));
 	r |= put_id(o, "eni_id", m, OBJECT_ENI, s->eni) | put_of_stage(o, m, l, s);
 	if (s->reason && explain_command(m, l, s, &command))
 		r |= json_object_set_new(o, "command", json_string(command.text));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "observe/explain/reasons.h"
+#include "observe/drop_reason.h"
 
 #include <vpc/abi/abi.h>
 
@@ -11,12 +11,12 @@ static const struct {
 #undef DROP
 };
 
-const char *explain_reason_label(int reason)
+const char *drop_reason_label(int reason)
 {
 	return reasons[reason].label;
 }
 
-const char *explain_reason_text(int reason)
+const char *drop_reason_text(int reason)
 {
 	return reasons[reason].text;
 }
