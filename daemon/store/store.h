@@ -120,7 +120,7 @@ int store_checkpoint(struct store *s);
  * -EBUSY: somebody reads what is in the log. */
 int store_checkpoint_finish(struct store *s);
 
-/* --- history: store_history.h reads it --- */
+/* --- history: history.h reads it --- */
 
 #define STORE_HISTORY_DEPTH 10000
 #define STORE_HISTORY_BYTES (128ull << 20)

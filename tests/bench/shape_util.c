@@ -127,8 +127,8 @@ static int build_named(struct plan *p, uint32_t n)
 	return rc;
 }
 
-/* E: one rule for one list of N prefixes, of all lengths from 8 to 32, the client's own address the last. There are no
- * prefix lists yet: the entries are written as the peers of one rule. */
+/* E: one rule with N prefixes, of all lengths from 8 to 32, as its peers, the client's own address the last. It is no
+ * prefix list. */
 static int build_list(struct plan *p, uint32_t n)
 {
 	int rc = 0;

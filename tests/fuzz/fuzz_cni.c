@@ -2,7 +2,7 @@
 /*
  * libFuzzer: what a runtime gives vpc-cni. The first byte is the command; then, each ended by a NUL, CNI_CONTAINERID,
  * CNI_IFNAME and CNI_ARGS; the rest is the network configuration. What is taken holds to the specification's patterns
- * and gives a result; what isn't is an error object; everything is given back (LeakSanitizer). Links cli/cni_*.c and
+ * and gives a result; what isn't is an error object; everything is given back (LeakSanitizer). Links cli/cni/*.c and
  * cli/lib/http.c.
  */
 #include <arpa/inet.h>

@@ -20,9 +20,11 @@ void handle_confirm(struct request *r);
 /* reports.c */
 void handle_status(struct request *r);
 void handle_verify(struct request *r);
-void handle_flow_log_records(struct request *r);
 void handle_traffic(struct request *r);
 void handle_metrics(struct request *r);
+
+/* flow_log_records.c: a stream */
+void handle_flow_log_records(struct request *r);
 
 /* explain.c */
 void handle_explain(struct request *r);
@@ -34,6 +36,7 @@ void handle_events(struct request *r);
 /* backup.c */
 void handle_backup(struct request *r);
 void handle_restore(struct request *r);
+
 /* changes.c: the reply of the engine; userdata: a reference to the request. */
 struct engine_reply;
 void change_on_reply(const struct engine_reply *reply, void *userdata);
