@@ -4,7 +4,6 @@
 #define COMPILER_COMPILE_H
 
 #include "compiler/plan.h"
-#include "compiler/ports.h"
 
 /* The plan of a transaction: plan(N+1) - plan(N), looking only at what the deltas name and what hangs on it (a VPC's or
  * subnet's attributes reach its subnets and ENIs; they are immutable after creation, apart from names). m shows N+1.

@@ -5,6 +5,7 @@
 #include <vpc/array.h>
 
 #include "compiler/internal.h"
+#include "util/port_range.h"
 
 uint8_t protocol_slot(int protocol)
 {
@@ -40,8 +41,8 @@ static size_t rule_prefixes(const struct rule *r, uint8_t slot, struct port_pref
 	case VPC_SLOT_TCP:
 	case VPC_SLOT_UDP:
 		if (r->from_port < 0) /* stored as null: all of them */
-			return compile_port_range(0, 0xffff, ret);
-		return compile_port_range((uint16_t)r->from_port, (uint16_t)r->to_port, ret);
+			return port_range_split(0, 0xffff, ret);
+		return port_range_split((uint16_t)r->from_port, (uint16_t)r->to_port, ret);
 	case VPC_SLOT_ICMP:
 	case VPC_SLOT_ICMPV6:
 		ret[0] = icmp_prefix(r->from_port, r->to_port);

@@ -14,6 +14,7 @@
 
 #include "model/model.h"
 #include "model/pool.h"
+#include "observe/explain/question.h"
 #include "observe/flow_filter.h"
 #include "observe/usage.h"
 
@@ -115,6 +116,9 @@ json_t *engine_object_json(struct engine *e, const struct object *o);
 void engine_traffic(struct engine *e, void (*fn)(const json_t *traffic, void *userdata), void *userdata);
 /* GET /v1/status. */
 json_t *engine_status(struct engine *e);
+/* GET /metrics: the status and `traffic` (of engine_traffic; NULL: it is left out) in the text format of Prometheus, of
+ * ret_size bytes, malloc'ed. NULL: out of memory. */
+char *engine_metrics(struct engine *e, const json_t *traffic, size_t *ret_size);
 /* GET /v1/verify: fn gets {"equal": bool, "differences": […]}, borrowed. */
 void engine_verify(struct engine *e, void (*fn)(const json_t *report, void *userdata), void *userdata);
 
@@ -122,7 +126,6 @@ void engine_verify(struct engine *e, void (*fn)(const json_t *report, void *user
  * vpcd has watched), and narrower ones. *ret: owned by the caller. Errors: InvalidParameterValue. */
 int engine_advise(struct engine *e, const struct object *sg, uint64_t since_s, json_t **ret, struct vpc_error *reterr);
 
-struct explain_question;
 /* POST /v1/explain: what becomes of a packet (observe/explain/explain.h). *ret: owned by the caller. */
 int engine_explain(struct engine *e, const struct explain_question *q, json_t **ret, struct vpc_error *reterr);
 

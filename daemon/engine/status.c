@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* GET /v1/status: what runs, how much of it, and what is wrong now. */
+/* GET /v1/status: what runs, how much of it, and what is wrong now; the same as metrics. */
 #include "engine/status.h"
 
 #include "engine/confirm.h"
@@ -14,7 +14,9 @@
 #include <sys/utsname.h>
 
 #include <vpc/clock.h>
+#include <vpc/json.h>
 
+#include "observe/metrics.h"
 #include "util/json.h"
 
 static json_t *limits_to_json(const struct vpc_limits *limits)
@@ -156,4 +158,11 @@ json_t *engine_status(struct engine *e)
 			 "machine", uts.machine, "tcx", strcmp(net_attach_mode(e->net), "tcx") == 0, "abi",
 			 VPC_ABI_VERSION, "health", conditions_health(e->conditions), "rule_counters", "flows judged",
 			 "audit", maps_audit_json(e), "flow_counts", flow_counts_status(e));
+}
+
+char *engine_metrics(struct engine *e, const json_t *traffic, size_t *ret_size)
+{
+	_cleanup_json_ json_t *status = engine_status(e);
+
+	return metrics_text(status, traffic, ret_size);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "compiler/compile.h"
+#include "util/port_range.h"
 
 #define GROUP_CLIENT  1u
 #define GROUP_SERVER  2u
@@ -76,7 +77,7 @@ static int build_groups(struct plan *p, uint32_t n)
 static int add_range(struct plan *p, uint16_t low, uint16_t high, uint32_t rule)
 {
 	struct port_prefix prefixes[PORT_PREFIXES_MAX];
-	size_t n = compile_port_range(low, high, prefixes);
+	size_t n = port_range_split(low, high, prefixes);
 	int rc = 0;
 
 	for (size_t i = 0; i < n && !rc; i++) {

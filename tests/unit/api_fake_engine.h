@@ -10,9 +10,11 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include <vpc/json.h>
 
 #include "engine/engine.h"
+#include "observe/metrics.h"
 
 struct held {
 	struct engine_request *request;
@@ -184,13 +186,12 @@ __attribute__((__unused__)) static void fake_engine_release(struct engine *e)
 	e->held = NULL;
 	while (held) {
 		struct held *next = held->next;
-		json_t *report = json_pack("{s:b, s:[]}", "equal", 1, "differences");
+		_cleanup_json_ json_t *report = json_pack("{s:b, s:[]}", "equal", 1, "differences");
 
 		if (held->request)
 			fake_answer(e, held->request, held->fn, held->userdata);
 		else
 			held->verified(report, held->userdata);
-		json_decref(report);
 		free(held);
 		held = next;
 	}
@@ -265,6 +266,13 @@ json_t *engine_status(struct engine *e)
 			 (int)model_count(e->model, OBJECT_VPC), "limits", "vpcs", 1000, "pending");
 }
 
+char *engine_metrics(struct engine *e, const json_t *traffic, size_t *ret_size)
+{
+	_cleanup_json_ json_t *status = engine_status(e);
+
+	return metrics_text(status, traffic, ret_size);
+}
+
 int engine_tail_flow_log(struct engine *e, const struct object *o,
 			 void (*fn)(const char *lines, size_t bytes, void *userdata), void *userdata,
 			 struct engine_tail **ret)
@@ -297,23 +305,21 @@ int engine_usage(struct engine *e, const char *vpc, uint64_t first, uint64_t las
 		 void *userdata)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	json_t *usage = json_pack("{s:[], s:n}", "usage", "next");
+	_cleanup_json_ json_t *usage = json_pack("{s:[], s:n}", "usage", "next");
 
 	(void)e, (void)vpc, (void)first, (void)last, (void)by;
 	fn(usage, &error, userdata);
-	json_decref(usage);
 	return 0;
 }
 
 void engine_traffic(struct engine *e, void (*fn)(const json_t *traffic, void *userdata), void *userdata)
 {
-	json_t *traffic = json_pack("{s:s, s:i, s:[], s:[], s:i, s:[], s:i, s:[], s:i}", "time", "2026-01-02T03:04:05Z",
-				    "time_ns", 1, "vpcs", "enis", "enis_left_out", 0, "gateways", "gateways_left_out",
-				    0, "rules", "rules_left_out", 0);
+	_cleanup_json_ json_t *traffic = json_pack(
+		"{s:s, s:i, s:[], s:[], s:i, s:[], s:i, s:[], s:i}", "time", "2026-01-02T03:04:05Z", "time_ns", 1,
+		"vpcs", "enis", "enis_left_out", 0, "gateways", "gateways_left_out", 0, "rules", "rules_left_out", 0);
 
 	(void)e;
 	fn(traffic, userdata);
-	json_decref(traffic);
 }
 
 void engine_verify(struct engine *e, void (*fn)(const json_t *report, void *userdata), void *userdata)
@@ -356,13 +362,13 @@ void engine_unlisten(struct verdict_listener *l)
 int engine_log(struct engine *e, const char *resource, uint64_t before, size_t limit, engine_past_fn fn, void *userdata)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	json_t *log = json_pack("{s:[], s:I, s:I}", "log", "oldest", (json_int_t)before, "revision", (json_int_t)limit);
+	_cleanup_json_ json_t *json =
+		json_pack("{s:[], s:I, s:I}", "log", "oldest", (json_int_t)before, "revision", (json_int_t)limit);
 
 	(void)e;
 	if (resource && strcmp(resource, "nobody") == 0)
 		vpc_error_set(&error, VPC_E_NOT_FOUND, "resource", "nobody");
-	fn(log, &error, userdata);
-	json_decref(log);
+	fn(json, &error, userdata);
 	return 0;
 }
 
@@ -370,13 +376,13 @@ int engine_show_at(struct engine *e, enum object_kind kind, const char *ref, con
 		   engine_past_fn fn, void *userdata)
 {
 	_cleanup_error_ struct vpc_error error = VPC_ERROR_INIT;
-	json_t *object = json_pack("{s:s, s:i, s:I}", "id", ref, "kind", (int)kind, "revision", (json_int_t)revision);
+	_cleanup_json_ json_t *json =
+		json_pack("{s:s, s:i, s:I}", "id", ref, "kind", kind, "revision", (json_int_t)revision);
 
 	(void)scope;
 	if (revision < e->oldest)
 		vpc_error_set(&error, VPC_E_REVISION_TOO_OLD, "revision", "too old");
-	fn(object, &error, userdata);
-	json_decref(object);
+	fn(json, &error, userdata);
 	return 0;
 }
 

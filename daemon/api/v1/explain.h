@@ -4,7 +4,7 @@
 #define API_EXPLAIN_H
 
 #include "api/v1/value.h"
-#include "observe/explain/explain.h"
+#include "engine/engine.h"
 
 /* Members of struct explain_question, for decoding and for the OpenAPI document. */
 extern const struct member explain_members[];

@@ -6,7 +6,6 @@
 #include "api/v1/handlers.h"
 #include "api/http/internal.h"
 #include "api/http/request.h"
-#include "observe/metrics.h"
 
 void handle_status(struct request *r)
 {
@@ -124,11 +123,9 @@ static void on_metrics(const json_t *traffic, void *userdata)
 	struct request *r = userdata;
 
 	if (!request_is_gone(r)) {
-		json_t *status = engine_status(r->api->engine);
 		size_t size = 0;
-		char *text = metrics_text(status, traffic, &size);
+		char *text = engine_metrics(r->api->engine, traffic, &size);
 
-		json_decref(status);
 		request_reply_text(r, 200, r->route->content_type, text, size);
 	}
 	request_unref(r);

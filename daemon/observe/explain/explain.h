@@ -7,25 +7,14 @@
 #define OBSERVE_EXPLAIN_H
 
 #include <jansson.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 #include <vpc/error.h>
 
+#include "observe/explain/question.h"
+
 struct maps;
 struct model;
-
-/* Strings are owned; explain_question_clear() frees them. */
-struct explain_question {
-	char *from, *to;     /* an ENI's id or name, or an address */
-	char *vpc;	     /* where names and private addresses are looked up, or NULL */
-	char *protocol;	     /* tcp, udp, icmp, icmpv6 or a number */
-	int32_t port;	     /* of tcp and udp the destination port; of icmp the type */
-	int32_t code;	     /* of icmp */
-	int32_t source_port; /* of tcp and udp */
-	bool has_port, has_code, has_source_port;
-};
-void explain_question_clear(struct explain_question *q);
 
 /* Answers a question. maps and model are of one thread; now_ns: CLOCK_MONOTONIC. *ret: the API's Explanation, owned by
  * the caller. InvalidParameterValue, MissingParameter, the kinds' NotFound, AmbiguousName; -ENOMEM. */

@@ -10,7 +10,7 @@
 size_t publish_rows_of(const struct publish_record *r, struct vpc_publish_row ret[PORT_PREFIXES_MAX])
 {
 	struct port_prefix prefixes[PORT_PREFIXES_MAX];
-	size_t n = compile_port_range(r->host_first, r->host_last, prefixes);
+	size_t n = port_range_split(r->host_first, r->host_last, prefixes);
 
 	for (size_t i = 0; i < n; i++) {
 		struct vpc_publish_row *row = &ret[i];

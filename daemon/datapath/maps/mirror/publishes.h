@@ -4,8 +4,8 @@
 #define DATAPATH_MIRROR_PUBLISHES_H
 
 #include "compiler/plan.h"
-#include "compiler/ports.h"
 #include "datapath/maps/mirror/change.h"
+#include "util/port_range.h"
 
 /* The rows of a publication, without their life. Returns how many. */
 size_t publish_rows_of(const struct publish_record *r, struct vpc_publish_row ret[PORT_PREFIXES_MAX]);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* compile_port_range: every range is covered exactly, once, by aligned prefixes, and by no more than 30. */
+/* port_range_split: every range is covered exactly, once, by aligned prefixes, and by no more than 30. */
 #include <criterion/criterion.h>
 
-#include "compiler/compile.h"
+#include <vpc/cleanup.h>
+
+#include "util/port_range.h"
 
 static uint32_t prefix_size(const struct port_prefix *p)
 {
@@ -13,7 +15,7 @@ static uint32_t prefix_size(const struct port_prefix *p)
 static void check_range(uint16_t lo, uint16_t hi)
 {
 	struct port_prefix p[PORT_PREFIXES_MAX];
-	size_t n = compile_port_range(lo, hi, p);
+	size_t n = port_range_split(lo, hi, p);
 	uint32_t next = lo;
 
 	if (n < 1 || n > PORT_PREFIXES_MAX)
@@ -28,7 +30,7 @@ static void check_range(uint16_t lo, uint16_t hi)
 		cr_assert(false, "%u-%u: covered up to %u", lo, hi, next - 1);
 }
 
-Test(compiler_ports, every_range_of_the_first_and_last_ports)
+Test(port_range, every_range_of_the_first_and_last_ports)
 {
 	for (uint32_t lo = 0; lo < 700; lo++)
 		for (uint32_t hi = lo; hi < 700; hi++) {
@@ -37,7 +39,7 @@ Test(compiler_ports, every_range_of_the_first_and_last_ports)
 		}
 }
 
-Test(compiler_ports, every_range_that_starts_or_ends_at_an_edge)
+Test(port_range, every_range_that_starts_or_ends_at_an_edge)
 {
 	static const uint16_t edges[] = {0, 1, 1023, 1024, 32767, 32768, 49151, 65534, 65535};
 
@@ -50,7 +52,7 @@ Test(compiler_ports, every_range_that_starts_or_ends_at_an_edge)
 		}
 }
 
-Test(compiler_ports, random_ranges)
+Test(port_range, random_ranges)
 {
 	uint32_t x = 0x2545f491; /* xorshift: any fixed seed */
 
@@ -66,16 +68,16 @@ Test(compiler_ports, random_ranges)
 	}
 }
 
-Test(compiler_ports, least_numbers)
+Test(port_range, least_numbers)
 {
 	struct port_prefix p[PORT_PREFIXES_MAX];
 
-	cr_assert_eq(compile_port_range(0, 65535, p), 1);
+	cr_assert_eq(port_range_split(0, 65535, p), 1);
 	cr_assert_eq(p[0].plen, 0);
-	cr_assert_eq(compile_port_range(443, 443, p), 1);
+	cr_assert_eq(port_range_split(443, 443, p), 1);
 	cr_assert_eq(p[0].port, 443);
 	cr_assert_eq(p[0].plen, 16);
-	cr_assert_eq(compile_port_range(1024, 65535, p), 6);
+	cr_assert_eq(port_range_split(1024, 65535, p), 6);
 	/* the worst there is */
-	cr_assert_eq(compile_port_range(1, 65534, p), 30);
+	cr_assert_eq(port_range_split(1, 65534, p), 30);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Port ranges as aligned prefixes, so that a packet finds every range it is in by at most 17 exact probes. */
-#include "compiler/ports.h"
+#include "util/port_range.h"
 
 #include <assert.h>
 
-size_t compile_port_range(uint16_t lo, uint16_t hi, struct port_prefix ret[PORT_PREFIXES_MAX])
+size_t port_range_split(uint16_t lo, uint16_t hi, struct port_prefix ret[PORT_PREFIXES_MAX])
 {
 	uint32_t start = lo, end = (uint32_t)hi + 1; /* half open, so that 65535 needs no special case */
 	size_t n = 0;
