@@ -2,6 +2,7 @@
 /* Which objects there are and which the document names; which of them are the same. */
 #include <ctype.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,17 @@ static struct node *index_get(const struct plan *p, const char *key)
 	const json_t *number = key ? json_object_get(p->index, key) : NULL;
 
 	return number ? p->nodes[json_integer_value(number)] : NULL;
+}
+
+int plan_refuse(struct plan *p, const struct node *n, const char *code, const char *format, ...)
+{
+	char text[sizeof(p->error->message)];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	return text_refuse(p->error, n->line, code, "%s", text);
 }
 
 struct node *plan_find(const struct plan *p, enum object_kind kind, const char *vpc, const char *name)

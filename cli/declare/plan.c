@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,17 +20,6 @@ const char *plan_called(const struct node *n, char buf[PLAN_CALLED_SIZE])
 	else
 		snprintf(buf, PLAN_CALLED_SIZE, "%s '%.255s'", kind_of(n->kind)->title, n->name);
 	return buf;
-}
-
-int plan_refuse(struct plan *p, const struct node *n, const char *code, const char *format, ...)
-{
-	char text[sizeof(p->error->message)];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	return text_refuse(p->error, n->line, code, "%s", text);
 }
 
 const json_t *plan_wanted(const struct node *n, const char *key)

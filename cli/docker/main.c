@@ -17,20 +17,6 @@
 #define PLUGIN_SOCKET "/run/docker/plugins/vpc.sock"
 #define RECONCILE_MAX 86400u
 
-struct docker docker = {
-	.vpcd_socket = VPCD_SOCKET,
-	.engine_socket = "/run/docker.sock",
-	.state_dir = "/var/lib/vpc-docker",
-	.reconcile_s = 30,
-};
-
-struct http *docker_vpcd(void)
-{
-	struct http *h = NULL;
-
-	return http_new(docker.vpcd_socket, &h) < 0 ? NULL : h;
-}
-
 static void print_help(void)
 {
 	puts("vpc-docker: a network driver and an IPAM driver for Docker. Networks are subnets of VPCs.\n\n"

@@ -2,7 +2,6 @@
 #include "cli/vpcctl/owner.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,10 +10,9 @@
 
 #include <vpc/clock.h>
 #include <vpc/engines.h>
-#include <vpc/file.h>
 #include <vpc/json.h>
 
-#include "cli/vpcctl/owner_tap.h"
+#include "cli/vpcctl/owner_process.h"
 
 /* How long monitor uses a list of the processes. */
 #define PROCESSES_AGE_S 1
@@ -31,18 +29,6 @@ static bool is_kind(const json_t *attachment, const char *wanted)
 static bool is_tap(const json_t *attachment)
 {
 	return is_kind(attachment, "tap");
-}
-
-void owner_process(const char *pid, char ret[OWNER_PROCESS_MAX])
-{
-	char path[300], command[64] = "";
-
-	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
-	ret[0] = '\0';
-	if (file_read_at(AT_FDCWD, path, command, sizeof(command)) <= 0)
-		return;
-	command[strcspn(command, "\n")] = '\0';
-	snprintf(ret, OWNER_PROCESS_MAX, "pid %.20s %s", pid, command);
 }
 
 /* Adds "pid N command" under the inode of the process's namespace, unless a process before has it. */

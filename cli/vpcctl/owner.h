@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Who uses an ENI: the container, by the tags that a plugin set, and the first process of the namespace; or the tap's
- * owner, and the process that has the tap open (vpcctl/owner_tap.h). vpcctl finds the processes in /proc; only root
+ * owner, and the process that has the tap open (vpcctl/owner_process.h). vpcctl finds the processes in /proc; only root
  * sees those of others.
  */
 #ifndef CLI_OWNER_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/vpcctl/owner_tap.h"
+#include "cli/vpcctl/owner_process.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
@@ -15,7 +16,20 @@
 #include <unistd.h>
 
 #include <vpc/cleanup.h>
+#include <vpc/file.h>
 #include <vpc/number.h>
+
+void owner_process(const char *pid, char ret[OWNER_PROCESS_MAX])
+{
+	char path[300], command[64] = "";
+
+	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
+	ret[0] = '\0';
+	if (file_read_at(AT_FDCWD, path, command, sizeof(command)) <= 0)
+		return;
+	command[strcspn(command, "\n")] = '\0';
+	snprintf(ret, OWNER_PROCESS_MAX, "pid %.20s %s", pid, command);
+}
 
 /* Duplicates the descriptor `number` of a process. Owned, or -1. */
 static int borrow(const char *pid, const char *number)

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What vpc-docker is told at its start, and connections to vpcd. */
+#include "cli/docker/docker.h"
+
+#include <vpc/paths.h>
+
+#include "cli/lib/http.h"
+
+struct docker docker = {
+	.vpcd_socket = VPCD_SOCKET,
+	.engine_socket = "/run/docker.sock",
+	.state_dir = "/var/lib/vpc-docker",
+	.reconcile_s = 30,
+};
+
+struct http *docker_vpcd(void)
+{
+	struct http *h = NULL;
+
+	return http_new(docker.vpcd_socket, &h) < 0 ? NULL : h;
+}
