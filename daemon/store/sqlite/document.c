@@ -23,20 +23,6 @@ static uint64_t totals_checksum(const struct store_totals *t)
 	return store_checksum_number(sum, t->digest);
 }
 
-int store_damaged(const struct store *s, const char *kind, const char *id, struct vpc_error *reterr)
-{
-	vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL, "%s is damaged: %s %s does not match its checksum",
-		      s->path, kind, id);
-	return -EUCLEAN;
-}
-
-const char *store_column_text(sqlite3_stmt *q, int column)
-{
-	const char *text = (const char *)sqlite3_column_text(q, column);
-
-	return text ? text : "";
-}
-
 /* The state row; a file without documents and without the row is a new one and gets it. */
 int store_state_read(struct store *s, struct store_totals *ret, struct vpc_error *reterr)
 {

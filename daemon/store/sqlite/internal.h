@@ -116,19 +116,25 @@ struct store {
 
 DEFINE_CLEANUP(sqlite3_stmt *, sqlite3_finalize);
 
+/* --- sqlite/statement.c --- */
 /* A statement ready to be bound. It borrows what is bound to it until it is stepped to the end or reset. */
 sqlite3_stmt *store_statement(struct store *s, enum store_statement which);
 /* Steps a statement that returns no row. SQLITE_OK or SQLite's code; the statement is reset. */
 int store_run(sqlite3_stmt *statement);
 /* SQLite's last error as a StoreUnavailable: "cannot <doing>: …". Returns -EIO. */
 int store_fail(struct store *s, const char *doing, struct vpc_error *reterr);
+/* The text of a column; NULL is "". */
+const char *store_column_text(sqlite3_stmt *q, int column);
+/* StoreUnavailable: a row doesn't match its checksum. -EUCLEAN. */
+int store_damaged(const struct store *s, const char *kind, const char *id, struct vpc_error *reterr);
 
+/* --- sqlite/checksum.c --- */
 /* FNV-1a, 64 bits. A single wrong byte always changes it. Strings with their NUL, so that fields can't run together. */
 uint64_t store_checksum_begin(void);
 uint64_t store_checksum_string(uint64_t sum, const char *s);
 uint64_t store_checksum_number(uint64_t sum, uint64_t n);
 
-/* --- store.c --- */
+/* --- sqlite/store.c --- */
 /* Closes the connection and opens it again: SQLite then forgets what it believes about locks. void_log: the file has
  * all that is in the log, and whatever log is there now is not ours. -EIO: not possible, s->db is NULL; or the file
  * holds another revision than was committed. */
@@ -175,10 +181,6 @@ int store_documents_check(struct store *s, struct vpc_error *reterr);
 /* Inside a transaction; SQLite's code. */
 int store_meta_write(struct store *s, const char *key, const char *value);
 uint64_t store_document_checksum(const char *kind, const char *id, uint64_t revision, const char *text);
-/* The text of a column; NULL is "". */
-const char *store_column_text(sqlite3_stmt *q, int column);
-/* StoreUnavailable: a row doesn't match its checksum. -EUCLEAN. */
-int store_damaged(const struct store *s, const char *kind, const char *id, struct vpc_error *reterr);
 
 /* --- sqlite/history.c --- */
 uint64_t store_history_checksum(const struct store_history_row *row);

@@ -19,31 +19,6 @@ static const char *const statement_sql[] = {
 #undef STATEMENT
 };
 
-sqlite3_stmt *store_statement(struct store *s, enum store_statement which)
-{
-	sqlite3_stmt *statement = s->statements[which];
-
-	sqlite3_reset(statement);
-	sqlite3_clear_bindings(statement);
-	return statement;
-}
-
-int store_run(sqlite3_stmt *statement)
-{
-	int r = sqlite3_step(statement);
-
-	if (r == SQLITE_DONE)
-		r = SQLITE_OK;
-	sqlite3_reset(statement);
-	return r;
-}
-
-int store_fail(struct store *s, const char *doing, struct vpc_error *reterr)
-{
-	vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL, "cannot %s %s: %s", doing, s->path, sqlite3_errmsg(s->db));
-	return -EIO;
-}
-
 /* Makes the folder 0700, and those above it that are missing 0755. */
 static int make_folder(const char *path, struct vpc_error *reterr)
 {
