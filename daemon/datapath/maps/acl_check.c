@@ -26,9 +26,9 @@ void acls_recover_half_done(struct maps *maps)
 	uint64_t epoch = maps_epoch(maps);
 
 	for (uint32_t i = 1; i < maps->map[MAP_SUBNET_ACL].n; i++)
-		recover_versioned(subnet_acl_at(maps, i), epoch);
+		versioned_undo_after(subnet_acl_at(maps, i), epoch);
 	for (uint32_t i = 2; i < maps->map[MAP_ACL].n * 2; i++)
-		recover_versioned(&acl_at(maps, i / 2)->table[i % 2], epoch);
+		versioned_undo_after(&acl_at(maps, i / 2)->table[i % 2], epoch);
 }
 
 /* Takes over the table that is in force. False: it is none of this ACL. */

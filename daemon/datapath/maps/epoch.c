@@ -77,3 +77,18 @@ void versioned_clear(const struct maps *maps, struct vpc_versioned *v)
 	store64(&v->slot[0], 0);
 	store64(&v->slot[1], 0);
 }
+
+void versioned_undo_after(struct vpc_versioned *v, uint64_t epoch)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (v->slot[i] >> VPC_VERSIONED_SHIFT > epoch)
+			store64(&v->slot[i], 0);
+}
+
+void lifetime_undo_after(__u64 *born, __u64 *died, uint64_t epoch)
+{
+	if (*born > epoch)
+		store64(died, 0); /* the rest goes when it is read back */
+	else if (*died > epoch && *died != VPC_ALIVE)
+		store64(died, VPC_ALIVE);
+}

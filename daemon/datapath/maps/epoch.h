@@ -27,5 +27,9 @@ uint32_t versioned_value(const struct vpc_versioned *v, uint64_t epoch);
 unsigned versioned_spare(const struct vpc_versioned *v, uint64_t epoch);
 /* Clears both slots. The slot that is not in force is cleared first: without the other, its value would be in force. */
 void versioned_clear(const struct maps *maps, struct vpc_versioned *v);
+/* Clears a slot that was to be in force after the epoch. */
+void versioned_undo_after(struct vpc_versioned *v, uint64_t epoch);
+/* Clears a row that was to be born after the epoch, or undoes a death after it. */
+void lifetime_undo_after(__u64 *born, __u64 *died, uint64_t epoch);
 
 #endif

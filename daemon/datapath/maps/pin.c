@@ -52,11 +52,6 @@ static int map_path(const struct maps *maps, const char *name, char ret[PATH_MAX
 	return snprintf(ret, PATH_MAX, "%s/maps/%s", maps->dir, name) >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-int pin_program_path(const struct maps *maps, const char *name, char ret[PATH_MAX])
-{
-	return snprintf(ret, PATH_MAX, "%s/progs/%s", maps->dir, name) >= PATH_MAX ? -ENAMETOOLONG : 0;
-}
-
 /* The folders, and the filesystem that they are in. */
 static int make_pin_dirs(const struct maps *maps)
 {
@@ -70,7 +65,7 @@ static int make_pin_dirs(const struct maps *maps)
 	if (r >= 0)
 		r = make_path(path);
 	if (r >= 0)
-		r = pin_program_path(maps, "", path);
+		r = program_path(maps, "", path);
 	if (r >= 0)
 		r = make_path(path);
 	return r < 0 ? r : on_bpffs(maps->dir) ? 0 : -EINVAL;
@@ -232,10 +227,10 @@ static int pin_program(const struct maps *maps, const struct bpf_program *prog)
 	char path[PATH_MAX], fresh[PATH_MAX];
 	int r;
 
-	r = pin_program_path(maps, bpf_program__name(prog), path);
+	r = program_path(maps, bpf_program__name(prog), path);
 	if (r < 0)
 		return r;
-	r = pin_program_path(maps, "new", fresh);
+	r = program_path(maps, "new", fresh);
 	if (r < 0)
 		return r;
 	if (unlink(fresh) < 0 && errno != ENOENT)
@@ -330,7 +325,7 @@ int maps_pins_mend(struct maps *maps)
 		missing += map_path(maps, map_names[id], path) == 0 && is_lost(map_state(path, &maps->map[id]));
 	bpf_object__for_each_program(prog, maps->bpf->obj)
 	{
-		missing += pin_program_path(maps, bpf_program__name(prog), path) == 0 &&
+		missing += program_path(maps, bpf_program__name(prog), path) == 0 &&
 			   is_lost(program_state(maps, path, prog));
 	}
 	if (!missing)
@@ -372,7 +367,7 @@ int pin_verify(const struct maps *maps, json_t *report)
 		const char *name = bpf_program__name(prog);
 
 		if (r >= 0)
-			r = pin_program_path(maps, name, path);
+			r = program_path(maps, name, path);
 		if (r >= 0)
 			r = report_pin(report, "program", name, path, program_state(maps, path, prog));
 	}

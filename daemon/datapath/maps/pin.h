@@ -19,8 +19,6 @@ int pin_open_dir(struct maps *maps, const char *pin_dir, struct vpc_error *reter
 /* Has the object use the pinned maps if there are any, and sets maps->adopted. It must be called before the object is
  * loaded. DatapathUnavailable. */
 int pin_reuse(struct maps *maps, struct vpc_error *reterr);
-/* Where a program is pinned. -ENAMETOOLONG. */
-int pin_program_path(const struct maps *maps, const char *name, char ret[PATH_MAX]);
 /* Pins the programs, and the maps that are not pinned yet. DatapathUnavailable. */
 int pin_all(struct maps *maps, struct vpc_error *reterr);
 /* As maps_verify: reports pins that are missing or lead to another object. */

@@ -16,7 +16,6 @@
 #include <vpc/hex.h>
 #include <vpc/mkdir.h>
 
-#include "datapath/maps/pin.h"
 #include "datapath/maps/size.h"
 #include "datapath/maps/skeleton.h"
 
@@ -78,6 +77,11 @@ static int digest(const struct maps *maps, char ret[DIGEST_TEXT])
 	return 0;
 }
 
+int program_path(const struct maps *maps, const char *name, char ret[PATH_MAX])
+{
+	return snprintf(ret, PATH_MAX, "%s/progs/%s", maps->dir, name) >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
 int program_fd(const struct maps *maps, const struct bpf_program *program)
 {
 	for (size_t i = 0; i < maps->programs.n; i++)
@@ -95,7 +99,7 @@ static int open_pinned(struct maps *maps)
 	bpf_object__for_each_program(program, maps->bpf->obj)
 	{
 		struct taken_program *t;
-		int fd, r = pin_program_path(maps, bpf_program__name(program), path);
+		int fd, r = program_path(maps, bpf_program__name(program), path);
 
 		if (r < 0)
 			return r;

@@ -9,10 +9,14 @@
 #ifndef DATAPATH_MAPS_PROGRAMS_H
 #define DATAPATH_MAPS_PROGRAMS_H
 
+#include <limits.h>
+
 #include "datapath/maps/state.h"
 
 struct bpf_program;
 
+/* Where a program is pinned; name "": the folder. -ENAMETOOLONG. */
+int program_path(const struct maps *maps, const char *name, char ret[PATH_MAX]);
 /* Takes over the pinned programs if they are those of this build and of the maps that the object reuses, so that
  * loading the object loads none. It must be called after pin_reuse(). Returns whether it did. Any doubt means no: the
  * object then loads its own. */

@@ -23,35 +23,20 @@
 
 /* --- half-done work: only words of mapped maps --- */
 
-void recover_life(__u64 *born, __u64 *died, uint64_t epoch)
-{
-	if (*born > epoch)
-		store64(died, 0); /* the rest goes when it is read back */
-	else if (*died > epoch && *died != VPC_ALIVE)
-		store64(died, VPC_ALIVE);
-}
-
-void recover_versioned(struct vpc_versioned *v, uint64_t epoch)
-{
-	for (unsigned i = 0; i < 2; i++)
-		if (v->slot[i] >> VPC_VERSIONED_SHIFT > epoch)
-			store64(&v->slot[i], 0);
-}
-
 static void clear_half_done(struct maps *maps)
 {
 	uint64_t epoch = maps_epoch(maps);
 
 	for (uint32_t i = 1; i < maps->map[MAP_ROW].n; i++)
-		recover_life(&row_at(maps, i)->born, &row_at(maps, i)->died, epoch);
+		lifetime_undo_after(&row_at(maps, i)->born, &row_at(maps, i)->died, epoch);
 	for (uint32_t i = 1; i < maps->map[MAP_ADDR_ROW].n; i++) {
-		recover_life(&addr_at(maps, i)->born, &addr_at(maps, i)->died, epoch);
-		recover_versioned(&addr_at(maps, i)->eip, epoch);
+		lifetime_undo_after(&addr_at(maps, i)->born, &addr_at(maps, i)->died, epoch);
+		versioned_undo_after(&addr_at(maps, i)->eip, epoch);
 	}
 	for (uint32_t i = 1; i < maps->map[MAP_ENI].n; i++) {
 		struct vpc_eni *eni = eni_at(maps, i);
 
-		recover_versioned(&eni->set, epoch);
+		versioned_undo_after(&eni->set, epoch);
 		/* It was raised for an epoch that was never stored: the epoch that is in force is enough. */
 		if (eni->gen_revoke > epoch)
 			store64(&eni->gen_revoke, epoch);
@@ -65,8 +50,8 @@ static void clear_half_done(struct maps *maps)
 			store64(&set->gen_revoke, epoch);
 		if (set->gen_any > epoch)
 			store64(&set->gen_any, epoch);
-		recover_versioned(&set->classifier[0], epoch);
-		recover_versioned(&set->classifier[1], epoch);
+		versioned_undo_after(&set->classifier[0], epoch);
+		versioned_undo_after(&set->classifier[1], epoch);
 	}
 	recover_edge_half_done(maps);
 	acls_recover_half_done(maps);

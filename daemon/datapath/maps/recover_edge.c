@@ -21,15 +21,15 @@ void recover_edge_half_done(struct maps *maps)
 	uint64_t epoch = maps_epoch(maps);
 
 	for (uint32_t i = 1; i < maps->map[MAP_ROUTE_ROW].n; i++)
-		recover_versioned(&route_at(maps, i)->target, epoch);
+		versioned_undo_after(&route_at(maps, i)->target, epoch);
 	for (uint32_t i = 1; i < maps->map[MAP_SUBNET_TABLE].n; i++)
-		recover_versioned(subnet_table_at(maps, i), epoch);
+		versioned_undo_after(subnet_table_at(maps, i), epoch);
 	for (uint32_t i = 1; i < maps->map[MAP_NAT].n; i++)
-		recover_versioned(&nat_at(maps, i)->eip, epoch);
+		versioned_undo_after(&nat_at(maps, i)->eip, epoch);
 	for (uint32_t i = 1; i < maps->map[MAP_EIP].n; i++)
-		recover_versioned(&eip_at(maps, i)->target, epoch);
+		versioned_undo_after(&eip_at(maps, i)->target, epoch);
 	for (uint32_t i = 1; i < maps->map[MAP_PUBLISH_ROW].n; i++)
-		recover_life(&publish_at(maps, i)->born, &publish_at(maps, i)->died, epoch);
+		lifetime_undo_after(&publish_at(maps, i)->born, &publish_at(maps, i)->died, epoch);
 }
 
 static bool is_zero(const void *row, size_t bytes)

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The part of recover() that is about the edge, and what the two files share. */
+/* The part of recover() that is about the edge. */
 #ifndef DATAPATH_MAPS_RECOVER_EDGE_H
 #define DATAPATH_MAPS_RECOVER_EDGE_H
 
 #include "datapath/maps/state.h"
-
-/* Clears a row that was born after the epoch, or undoes a death after it. */
-void recover_life(__u64 *born, __u64 *died, uint64_t epoch);
-/* Clears a slot that was to be in force after the epoch. */
-void recover_versioned(struct vpc_versioned *v, uint64_t epoch);
 
 /* Clears half-done work of the edge. It touches mapped memory only. */
 void recover_edge_half_done(struct maps *maps);

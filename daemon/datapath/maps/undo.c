@@ -67,6 +67,15 @@ int undo_log_key(struct undo_log *log, enum map_id id, const void *key, size_t k
 	return 0;
 }
 
+int undo_store_key(struct undo_log *log, const struct kernel_map *maps, enum map_id id, const void *key,
+		   uint32_t number, uint32_t old)
+{
+	/* It is logged first: to undo what was not done does no harm. */
+	if (undo_log_key(log, id, key, maps[id].key_size, old) < 0)
+		return -ENOMEM;
+	return bpf_map_update_elem(maps[id].fd, key, &number, BPF_ANY);
+}
+
 void undo_keys(const struct undo_log *log, const struct kernel_map *maps)
 {
 	for (size_t i = log->keys.n; i > 0; i--) {

@@ -39,6 +39,10 @@ int undo_store32(struct undo_log *log, __u32 *at, uint32_t value);
 int undo_store_words(struct undo_log *log, void *at, const void *from, size_t bytes);
 /* Logs that the hash had the number `old` for a key. -ENOMEM. */
 int undo_log_key(struct undo_log *log, enum map_id id, const void *key, size_t key_bytes, uint32_t old);
+/* Leads a key of a hash of numbers to `number`, and logs that it led to `old` (0: to none). maps: by enum map_id.
+ * -ENOMEM, -errno of bpf(). */
+int undo_store_key(struct undo_log *log, const struct kernel_map *maps, enum map_id id, const void *key,
+		   uint32_t number, uint32_t old);
 
 /* Restores the logged keys of the hashes, the last one first. A key that the kernel refuses stays: it leads to a free
  * number, or to a row with another key, so no reader takes the row for this key's. maps: by enum map_id. */

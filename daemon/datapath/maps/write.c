@@ -29,14 +29,6 @@
 
 /* --- hashes --- */
 
-int write_hash(struct maps *maps, struct maps_change *c, enum map_id id, const void *key, uint32_t number, uint32_t old)
-{
-	/* It is logged first: to undo what was not done does no harm. */
-	if (undo_log_key(&c->undo, id, key, maps->map[id].key_size, old) < 0)
-		return -ENOMEM;
-	return bpf_map_update_elem(maps->map[id].fd, key, &number, BPF_ANY);
-}
-
 /* The hash is about to lead to this row. Returns the dead row of the same key that it leads to now; 0: none. */
 static uint32_t row_takes_over(struct maps *maps, uint32_t number)
 {
@@ -101,7 +93,7 @@ static int write_mask_groups(struct maps *maps, struct maps_change *c)
 		mask_group_hints(&maps->mirror, number, &new);
 		r = undo_store_words(&c->undo, at, &new, sizeof(new));
 		if (r >= 0)
-			r = write_hash(maps, c, MAP_MASK_GROUP_OF, &new.key, number, 0);
+			r = undo_store_key(&c->undo, maps->map, MAP_MASK_GROUP_OF, &new.key, number, 0);
 		if (group_is_list(new.key.sg))
 			continue;
 		plens = &sg_at(maps, new.key.sg)->dir[new.key.dir].port_plens[new.key.slot];
@@ -156,7 +148,7 @@ static int write_list_name(struct maps *maps, struct maps_change *c, const struc
 
 	if (*plens & 1u << (VPC_LISTS_SHIFT + place))
 		return 0;
-	r = write_hash(maps, c, MAP_LIST_OF, &key, row->key.addr[0], 0);
+	r = undo_store_key(&c->undo, maps->map, MAP_LIST_OF, &key, row->key.addr[0], 0);
 	if (r >= 0)
 		r = undo_store32(&c->undo, plens, *plens | 1u << (VPC_LISTS_SHIFT + place));
 	for (size_t i = 0; r >= 0 && i < m->groups[sg]->sets.n; i++) {
@@ -202,7 +194,8 @@ static int write_rows(struct maps *maps, struct maps_change *c)
 		const struct row *row = &maps->mirror.rows[number];
 
 		if (row->state == NODE_NEW && !key_is_all(&row->key))
-			r = write_hash(maps, c, MAP_RULE, &row->key, number, row_takes_over(maps, number));
+			r = undo_store_key(&c->undo, maps->map, MAP_RULE, &row->key, number,
+					   row_takes_over(maps, number));
 	}
 	return r;
 }
@@ -279,7 +272,7 @@ static int write_addr(struct maps *maps, struct maps_change *c, const struct tou
 	if (old)
 		maps->mirror.addrs[old].hashed = false;
 	addr->hashed = true;
-	return write_hash(maps, c, MAP_ADDR, &addr->key, a->addr, old);
+	return undo_store_key(&c->undo, maps->map, MAP_ADDR, &addr->key, a->addr, old);
 }
 
 int write_change(struct maps *maps, struct maps_change *c, struct vpc_error *reterr)

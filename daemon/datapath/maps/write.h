@@ -11,10 +11,6 @@
 int write_change(struct maps *maps, struct maps_change *c, struct vpc_error *reterr);
 /* Leaves every map as it was before write_change. The mirror is undone after it. */
 void write_undo(struct maps *maps, struct maps_change *c);
-/* Leads a key of one of the number hashes to a row, and logs that it led to `old` (0: to none). -ENOMEM, -errno of
- * bpf(). */
-int write_hash(struct maps *maps, struct maps_change *c, enum map_id id, const void *key, uint32_t number,
-	       uint32_t old);
 /* Writes the address spaces of VPCs, before the epoch is stored. So no packet to a new CIDR is sent to the world once
  * packets are judged at the new epoch. Can't fail. */
 void write_spaces(struct maps *maps, struct maps_change *c);

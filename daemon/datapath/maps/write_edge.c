@@ -51,7 +51,7 @@ static int write_routes(struct maps *maps, struct maps_change *c)
 		if (r >= 0 && new)
 			r = write_route_hints(maps, c, &route->key);
 		if (r >= 0 && new)
-			r = write_hash(maps, c, MAP_ROUTE, &route->key, touched->route, 0);
+			r = undo_store_key(&c->undo, maps->map, MAP_ROUTE, &route->key, touched->route, 0);
 	}
 	for (size_t i = 0; r >= 0 && i < c->mirror.associations.n; i++) {
 		const struct touched_association *a = &c->mirror.associations.at[i];
@@ -142,7 +142,7 @@ static int write_publish(struct maps *maps, struct maps_change *c, const struct 
 	if (old)
 		maps->mirror.publishes[old].hashed = false;
 	publish->hashed = true;
-	return write_hash(maps, c, MAP_PUBLISH, &new.key, p->row, old);
+	return undo_store_key(&c->undo, maps->map, MAP_PUBLISH, &new.key, p->row, old);
 }
 
 int write_edge(struct maps *maps, struct maps_change *c)

@@ -2,28 +2,6 @@
 /* The order of the steps of a packet that an ENI sends (bpf/lib/egress.h). */
 #include "observe/explain/walk.h"
 
-struct explain_step *explain_add(struct explain_trace *t, enum explain_stage stage, const struct explain_port *p,
-				 int reason)
-{
-	struct explain_step *step = &t->step[t->n < EXPLAIN_STEPS_MAX ? t->n++ : EXPLAIN_STEPS_MAX - 1];
-
-	*step = (struct explain_step){.stage = stage,
-				      .direction = p->direction,
-				      .reason = reason,
-				      .eni = p->me,
-				      .vpc = p->vpc,
-				      .packet = t->packet};
-	return step;
-}
-
-const struct explain_step *explain_refusal(const struct explain_trace *t, bool reply)
-{
-	for (unsigned i = 0; i < t->n; i++)
-		if (t->step[i].reason && t->step[i].reply == reply)
-			return &t->step[i];
-	return NULL;
-}
-
 /* The same packet at the port of the appliance that the route names: it is judged there once more. */
 static void to_appliance(struct explain_trace *t, const struct explain_port *p)
 {
