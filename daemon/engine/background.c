@@ -6,6 +6,7 @@
 #include "engine/engine_private.h"
 #include "engine/links.h"
 
+#include "datapath/maps/counters.h"
 #include "util/log.h"
 
 /* --- retire: one grace period serves all that was published before it began -------------------------- */
@@ -98,4 +99,17 @@ void engine_do_put_off(struct engine *e)
 	if (retired)
 		retire_end(retired);
 	links_do_put_off(e);
+}
+
+void engine_tell_walked(struct engine *e)
+{
+	uint32_t walked = maps_walked(e->maps);
+
+	if (walked > e->walked)
+		log_warning(
+			"the map 'classifier' has no room for %u more: new flows of these ENIs are slow (%u in all)",
+			walked - e->walked, walked);
+	else if (walked < e->walked && !walked)
+		log_notice("all sets of groups that need a classifier have one");
+	e->walked = walked;
 }

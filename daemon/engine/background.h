@@ -9,5 +9,7 @@
 void engine_retire(struct engine *e, struct maps_change *c);
 /* Does what was put off until the end of a commit, because it would have met what the transaction has prepared. */
 void engine_do_put_off(struct engine *e);
+/* Logs, after a publication, when rules are walked that should have a classifier, and when they no longer are. */
+void engine_tell_walked(struct engine *e);
 
 #endif

@@ -31,39 +31,10 @@
 #include <vpc/array.h>
 #include <vpc/number.h>
 
-#include "datapath/maps/counters.h"
-#include "model/document_set.h"
 #include "util/log.h"
 
 /* How long the opening of a namespace or a tap's owner, which a user named, may take. */
 #define USER_LIMIT_MS 5000
-
-void engine_tell_walked(struct engine *e)
-{
-	uint32_t walked = maps_walked(e->maps);
-
-	if (walked > e->walked)
-		log_warning(
-			"the map 'classifier' has no room for %u more: new flows of these ENIs are slow (%u in all)",
-			walked - e->walked, walked);
-	else if (walked < e->walked && !walked)
-		log_notice("all sets of groups that need a classifier have one");
-	e->walked = walked;
-}
-
-void engine_request_free(struct engine_request *r)
-{
-	if (!r)
-		return;
-	change_list_free(r->changes, r->n_changes);
-	free(r->idempotency_key);
-	free(r->request_digest);
-	free(r->command);
-	if (r->restore)
-		document_set_clear(r->restore);
-	free(r->restore);
-	free(r);
-}
 
 /* queue_done: what had to wait for the end of a job that commits. */
 static void on_job_done(void *userdata)

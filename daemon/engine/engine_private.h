@@ -136,9 +136,6 @@ struct engine {
 	struct flow_cut *flow_cuts; /* the first runs, the others wait */
 };
 
-/* --- engine.c --- */
-/* Logs, after a publication, when rules are walked that should have a classifier, and when they no longer are. */
-void engine_tell_walked(struct engine *e);
 struct net_config engine_net_config(const struct engine *e);
 
 #endif

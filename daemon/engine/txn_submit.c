@@ -6,6 +6,22 @@
 
 #include <sys/random.h>
 
+#include "model/document_set.h"
+
+void engine_request_free(struct engine_request *r)
+{
+	if (!r)
+		return;
+	change_list_free(r->changes, r->n_changes);
+	free(r->idempotency_key);
+	free(r->request_digest);
+	free(r->command);
+	if (r->restore)
+		document_set_clear(r->restore);
+	free(r->restore);
+	free(r);
+}
+
 struct opening_op {
 	struct txn *txn;
 	struct opening *opening;
