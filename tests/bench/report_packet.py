@@ -11,7 +11,7 @@ SHAPES = {
     "B": "16 groups, 8 prefix lengths",
     "C": "N port ranges",
     "D": "N named groups",
-    "E": "one list of N prefixes, 25 lengths",
+    "E": "one rule, N CIDRs of 25 lengths",
 }
 
 # The longest searches known, on both sides.
