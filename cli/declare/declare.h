@@ -32,7 +32,6 @@ enum declared_flags {
 	DECLARED_KEY = 1 << 5,	   /* tells items, or objects without a name, apart */
 	DECLARED_ORDER =
 		1 << 6, /* a list whose order counts; of an item's field: the order of the items that have it counts */
-	DECLARED_PORT = 1 << 7, /* of DECLARED_INTEGER: -1 to 65535 */
 };
 
 struct plan;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <vpc/array.h>
 #include <vpc/json.h>
 
 #include "cli/declare/check.h"
@@ -17,6 +18,8 @@
 #include "cli/vpcctl/resource.h"
 #include "cli/vpcctl/state.h"
 
+/* What is read of a document at a time, at least. */
+#define READ_BYTES	  65536u
 /* What vpcd takes in one request. */
 #define REQUEST_BYTES_MAX (8u << 20)
 
@@ -28,13 +31,11 @@ static int read_all(FILE *f, char **ret, size_t *ret_size)
 	size_t size = 0, room = 0, n;
 
 	do {
-		if (size + 1 >= room) {
-			char *more = realloc(text, room = room ? 2 * room : 65536);
+		char *more = array_grow(text, &room, size + READ_BYTES + 1, 1);
 
-			if (!more)
-				return -ENOMEM;
-			text = more;
-		}
+		if (!more)
+			return -ENOMEM;
+		text = more;
 		n = fread(text + size, 1, room - size - 1, f);
 		size += n;
 	} while (n && size <= TEXT_BYTES_MAX);

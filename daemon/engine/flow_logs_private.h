@@ -83,7 +83,6 @@ struct flow_logs {
 	ARRAY(struct eni_drops) drops;	 /* of the ENIs of all flow logs, by number */
 	ARRAY(struct flow_total) checks; /* whose flows are looked for; vpc 0: the flow is there */
 	uint64_t lost_packets;
-	int read_error;
 	/* the loop's */
 	size_t at;	      /* in counted, or in logs */
 	uint64_t lost_events; /* told since the last reading */

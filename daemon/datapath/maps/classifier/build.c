@@ -15,7 +15,6 @@
 /* Slots take three bits above the port: what holds for all protocols holds for 2^19 keys. */
 #define SLOT_SHIFT	      16
 #define ALL_BITS	      19u
-#define PORT_KEY_LAST	      0xffffffffu
 /* The chain of nodes over a port: all protocols, 0 to 16 bits. */
 #define CHAIN_MAX	      18
 
