@@ -182,7 +182,8 @@ static void inward(struct allowed *a, const struct allowed_end *from, const stru
 }
 
 /* What routes and gateways let through. False: everything. */
-static bool by_way(struct allowed *a, const struct allowed_end *from, const struct allowed_end *to, struct region *ret)
+static bool by_route(struct allowed *a, const struct allowed_end *from, const struct allowed_end *to,
+		     struct region *ret)
 {
 	ret->list.n = 0;
 	if (!to->eni)
@@ -209,7 +210,7 @@ void allowed_between(struct allowed *a, const struct allowed_end *from, const st
 	bool same_subnet = from->eni && to->eni && from->eni->subnet == to->eni->subnet;
 
 	ret->list.n = 0;
-	if (by_way(a, from, to, &a->acl)) {
+	if (by_route(a, from, to, &a->acl)) {
 		if (!a->acl.list.n)
 			return;
 		for (size_t i = 0; i < a->acl.list.n; i++)

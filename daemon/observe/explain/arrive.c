@@ -68,7 +68,7 @@ void explain_arrive(struct explain_trace *t, struct explain_port *p)
 			    !p->me || me ? VPC_DROP_UNKNOWN_DESTINATION : VPC_DROP_NOT_READY);
 		return;
 	}
-	explain_way_back(t, p);
+	explain_route_back(t, p);
 	answer_to_host(t, p);
 	explain_receive(t, p);
 }

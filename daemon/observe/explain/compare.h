@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Compares two worlds: who may open what to whom in one and not in the other. ENIs that are alike before and after (the
- * same groups, subnet and ways, and addresses that the same CIDRs hold) are looked at once.
+ * same groups, subnet and routes, and addresses that the same CIDRs hold) are looked at once.
  */
 #ifndef OBSERVE_EXPLAIN_COMPARE_H
 #define OBSERVE_EXPLAIN_COMPARE_H

@@ -181,7 +181,7 @@ static int by_gateway(const struct explain_port *p)
 	uint32_t kind = explain_kind(p->gateway);
 
 	if (p->direction == VPC_EGRESS)
-		return p->way;
+		return p->no_route;
 	return kind == VPC_EDGE_NAT || kind == VPC_EDGE_EIGW ? VPC_DROP_NO_INBOUND : 0;
 }
 

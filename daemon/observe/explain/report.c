@@ -24,14 +24,14 @@ static const char *const stages[EXPLAIN_STAGES] = {
 static void say_groups(const struct model *m, const struct explain_step *s, struct explain_text *ret)
 {
 	const struct object *o = s->rule ? model_by_number(m, OBJECT_RULE, s->rule) : NULL;
-	const char *way = s->direction == VPC_EGRESS ? "to" : "from";
+	const char *direction = s->direction == VPC_EGRESS ? "to" : "from";
 	const __be32 *peer = s->direction == VPC_EGRESS ? s->packet.dst : s->packet.src;
 
 	if (o)
 		explain_say(ret, "rule %s of group %.60s allows %s %s %.60s", o->id,
 			    explain_name(m, OBJECT_SG, rule_of(o)->sg),
-			    explain_ports(rule_of(o)->protocol, rule_of(o)->from_port, rule_of(o)->to_port).text, way,
-			    explain_peer(m, rule_of(o)).text);
+			    explain_ports(rule_of(o)->protocol, rule_of(o)->from_port, rule_of(o)->to_port).text,
+			    direction, explain_peer(m, rule_of(o)).text);
 	else if (s->rule)
 		explain_say(ret,
 			    "rule number %u allows it, which the model doesn't have: see "
@@ -40,7 +40,7 @@ static void say_groups(const struct model *m, const struct explain_step *s, stru
 	else
 		explain_say(ret, "no %s rule of the groups of %.80s allows %s %s %s",
 			    s->direction == VPC_EGRESS ? "egress" : "ingress", explain_name(m, OBJECT_ENI, s->eni),
-			    explain_protocol(&s->packet).text, way, explain_address(peer).text);
+			    explain_protocol(&s->packet).text, direction, explain_address(peer).text);
 }
 
 static void say_acl(const struct model *m, const struct explain_step *s, struct explain_text *ret)

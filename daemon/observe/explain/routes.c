@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Ways out of a VPC and back, by its route tables. */
+/* Routes out of a VPC and back, by its route tables. */
 #include "observe/explain/walk.h"
 
 static bool is_appliance(const struct explain_trace *t, const struct explain_port *p, uint32_t number)
@@ -50,20 +50,20 @@ static int by_target(const struct explain_trace *t, struct explain_port *p, uint
 	}
 }
 
-void explain_way(struct explain_trace *t, struct explain_port *p, struct look_route *ret)
+void explain_route(struct explain_trace *t, struct explain_port *p, struct look_route *ret)
 {
 	const struct vpc_space *space = look_row(&t->look, MAP_VPC, p->vpc);
 
 	*ret = (struct look_route){0};
-	p->way = VPC_DROP_NO_ROUTE;
+	p->no_route = VPC_DROP_NO_ROUTE;
 	if (look_host_access(&t->look, p->vpc, t->packet.family, t->packet.dst)) {
 		p->gateway = explain_gateway(VPC_EDGE_HOST, 0);
-		p->way = 0;
+		p->no_route = 0;
 		return;
 	}
 	*ret = look_route(&t->look, p->me, t->packet.family, t->packet.dst);
 	if (space && (space->flags & (VPC_SPACE_ROUTED_OUT | VPC_SPACE_PEERED)) && ret->target)
-		p->way = by_target(t, p, ret->target);
+		p->no_route = by_target(t, p, ret->target);
 }
 
 /* The gateway by which an answer leaves. */
@@ -74,7 +74,7 @@ static uint32_t back_gateway(const struct explain_trace *t, const struct explain
 	return from ? explain_gateway(VPC_EDGE_PEERING, from->vpc) : p->gateway;
 }
 
-int explain_way_back(struct explain_trace *t, const struct explain_port *p)
+int explain_route_back(struct explain_trace *t, const struct explain_port *p)
 {
 	struct look_route route;
 	struct explain_step *step;

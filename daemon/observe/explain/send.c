@@ -35,12 +35,12 @@ void explain_send(struct explain_trace *t, uint32_t from)
 	if (explain_source(t, &p) || explain_destination(t, &p))
 		return;
 	if (!p.end[1].eni)
-		explain_way(t, &p, &route);
+		explain_route(t, &p, &route);
 	other = p.hop ? p.hop : p.end[1].eni;
 	explain_acls(t, &p, p.me, other, false);
 	before = t->n;
 	if (!p.end[1].eni) {
-		step = explain_add(t, EXPLAIN_ROUTE, &p, p.way);
+		step = explain_add(t, EXPLAIN_ROUTE, &p, p.no_route);
 		step->route = route;
 		step->gateway = p.gateway;
 		step->hop = p.hop;
@@ -50,7 +50,7 @@ void explain_send(struct explain_trace *t, uint32_t from)
 		flow_before_route(t, before);
 	if (!p.end[1].eni && p.hop)
 		to_appliance(t, &p);
-	else if (!p.end[1].eni && !p.way)
+	else if (!p.end[1].eni && !p.no_route)
 		explain_leave(t, &p);
 	/* The flow lets through what answers the packet. Only ACLs are asked about that. */
 	t->packet = asked;

@@ -5,7 +5,7 @@
  * possible, so that whoever opens the first finds out what else is in the way.
  *
  * Each file beside this has one topic: source.c (whose address is it), destination.c (who receives it), acls.c,
- * ways.c (routes), groups.c, flows.c (flows that are known already), leave.c and enter.c (gateways and their
+ * routes.c, groups.c, flows.c (flows that are known already), leave.c and enter.c (gateways and their
  * translations), send.c and arrive.c (the order of the steps).
  */
 #ifndef OBSERVE_EXPLAIN_WALK_H
@@ -32,7 +32,7 @@ enum explain_stage {
 struct explain_step {
 	enum explain_stage stage;
 	bool reply;	   /* about what answers the packet: it decides nothing about the packet itself */
-	bool back;	   /* ROUTE: the way of answers, without which the packet isn't let in */
+	bool back;	   /* ROUTE: that of answers, without which the packet isn't let in */
 	uint8_t direction; /* VPC_EGRESS: at the sender's side, VPC_INGRESS: at the receiver's */
 	int reason;	   /* VPC_DROP_…; 0: it passes */
 	uint32_t eni;	   /* at whose ENI, by number; 0: at none */
@@ -75,11 +75,11 @@ struct explain_port {
 	bool from_host;	  /* INGRESS: the host itself sent it by an internet gateway */
 	uint32_t entered; /* INGRESS: the ENI at whose port it entered; 0: it came from outside of the VPC */
 	uint32_t hop;	  /* EGRESS: the ENI that the frame is for */
-	int way;	  /* EGRESS: why no way leads there; 0: one does, or none is needed */
+	int no_route;	  /* EGRESS: why no route leads there; 0: one does, or none is needed */
 	struct explain_end end[2];
 };
 
-/* Walks a packet that ENI `from` sends, to wherever it goes, and the answer's way back. t: zeroed but for look, packet
+/* Walks a packet that ENI `from` sends, to wherever it goes, and its answer back. t: zeroed but for look, packet
  * and any_sport. */
 void explain_send(struct explain_trace *t, uint32_t from);
 /* Walks a packet that comes from the world to a public address of the host, or to an IPv6 address of a VPC. */
@@ -106,14 +106,14 @@ bool explain_multicast(uint8_t family, const __be32 *a);
 /* Whether the sender may send the packet at all. 0: it may; 1: the gateway answers it; or a reason. */
 int explain_source(struct explain_trace *t, struct explain_port *p);
 #define EXPLAIN_ANSWERED (-1)
-/* Finds both ends of a packet that an ENI sends, and its way. Adds a step if it is refused. */
+/* Finds both ends of a packet that an ENI sends, and whom its frame is for. Adds a step if it is refused. */
 int explain_destination(struct explain_trace *t, struct explain_port *p);
 /* Finds the ends of a packet that is about to be received. */
 int explain_source_received(struct explain_trace *t, struct explain_port *p);
-/* The way of a packet that leaves the VPC: p->gateway, p->peer or p->hop, or a reason, which is in p->way. */
-void explain_way(struct explain_trace *t, struct explain_port *p, struct look_route *ret);
+/* The route of a packet that leaves the VPC: p->gateway, p->peer or p->hop, or a reason, which is in p->no_route. */
+void explain_route(struct explain_trace *t, struct explain_port *p, struct look_route *ret);
 /* Whether answers would leave by the gateway by which the packet came. Adds a step. */
-int explain_way_back(struct explain_trace *t, const struct explain_port *p);
+int explain_route_back(struct explain_trace *t, const struct explain_port *p);
 /* The ENI that gets a packet for p->me: p->me itself, or the last of the appliances that its answers pass. */
 uint32_t explain_entered_by(const struct explain_trace *t, const struct explain_port *p);
 /* Asks an ACL, and adds a step if the ACL has a table. reply: about the answer to the packet. */
