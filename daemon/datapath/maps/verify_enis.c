@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <vpc/cleanup.h>
+#include <vpc/hex.h>
 
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/mirror/enis.h"
@@ -99,10 +100,10 @@ static const char *addr_text(uint32_t vpc, const void *bytes, char ret[OBJECT_TE
 	char addr[INET6_ADDRSTRLEN] = "?";
 
 	if (vpc >= VPC_BRIDGE_FIRST) {
-		const uint8_t *mac = (const uint8_t *)bytes + 10;
+		char mac[MAC_STRLEN];
 
-		snprintf(ret, OBJECT_TEXT_MAX, "subnet %u %02x:%02x:%02x:%02x:%02x:%02x", vpc - VPC_BRIDGE_FIRST,
-			 mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+		snprintf(ret, OBJECT_TEXT_MAX, "subnet %u %s", vpc - VPC_BRIDGE_FIRST,
+			 mac_format((const uint8_t *)bytes + 10, mac));
 		return ret;
 	}
 	inet_ntop(AF_INET6, bytes, addr, sizeof(addr));

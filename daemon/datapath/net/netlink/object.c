@@ -6,6 +6,8 @@
 #include <linux/neighbour.h>
 #include <string.h>
 
+#include <vpc/hex.h>
+
 #include "datapath/net/netlink/request.h"
 
 void net_object_set_clear(struct net_object_set *set)
@@ -91,26 +93,20 @@ const char *net_object_kind_name(enum net_object_kind kind)
 	return names[kind];
 }
 
-static const char *format_mac(const uint8_t *mac, char buf[18])
-{
-	snprintf(buf, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
-	return buf;
-}
-
 const char *net_object_format(const struct net_object *f, char buf[NET_OBJECT_TEXT_MAX])
 {
 	const char *name = net_object_kind_name(f->key.kind);
-	char address[INET6_ADDRSTRLEN] = "", mac[18];
+	char address[INET6_ADDRSTRLEN] = "", mac[MAC_STRLEN];
 	bool v4 = f->key.family == 4;
 
 	if (f->key.family)
 		inet_ntop(v4 ? AF_INET : AF_INET6, f->key.bytes + (v4 ? 12 : 0), address, sizeof(address));
 	switch (f->key.kind) {
 	case NET_OBJECT_FDB:
-		snprintf(buf, NET_OBJECT_TEXT_MAX, "%s %s", name, format_mac(f->key.bytes, mac));
+		snprintf(buf, NET_OBJECT_TEXT_MAX, "%s %s", name, mac_format(f->key.bytes, mac));
 		break;
 	case NET_OBJECT_NEIGHBOUR:
-		snprintf(buf, NET_OBJECT_TEXT_MAX, "%s %s at %s", name, address, format_mac(f->mac, mac));
+		snprintf(buf, NET_OBJECT_TEXT_MAX, "%s %s at %s", name, address, mac_format(f->mac, mac));
 		break;
 	default:
 		snprintf(buf, NET_OBJECT_TEXT_MAX, "%s %s/%u", name, address, f->key.plen);
