@@ -146,7 +146,7 @@ static int tag(struct http *h, const struct pending *p, const json_t *eni, const
 }
 
 /* Whether there is nothing left to do about it. */
-static bool settle(struct http *h, const struct pending *p, const json_t *network)
+static bool describe(struct http *h, const struct pending *p, const json_t *network)
 {
 	const char *id = container_of(network, p->endpoint);
 	_cleanup_json_ json_t *container = NULL, *eni = NULL;
@@ -161,7 +161,7 @@ static bool settle(struct http *h, const struct pending *p, const json_t *networ
 	return !eni || tag(h, p, eni, container) == 0;
 }
 
-/* All that are pending; those that aren't settled stay, for a minute. */
+/* All that are pending; those that can't be described yet stay, for a minute. */
 static void work(struct pending *all)
 {
 	_cleanup_(http_freep) struct http *h = docker_vpcd();
@@ -175,7 +175,7 @@ static void work(struct pending *all)
 		all = p->next;
 		if (!network && ask_object("networks", p->network, "", &network) == 0)
 			json_object_set_new(networks, p->network, network);
-		if ((h && network && settle(h, p, network)) || monotonic_s() - p->since_s > GIVE_UP_S) {
+		if ((h && network && describe(h, p, network)) || monotonic_s() - p->since_s > GIVE_UP_S) {
 			pending_free(p);
 			continue;
 		}
