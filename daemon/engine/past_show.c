@@ -14,6 +14,7 @@ struct show_job {
 	char *ref, *scope;	/* scope NULL: none */
 	char id[OBJECT_ID_MAX]; /* of what is called so now; "" */
 	uint64_t revision;
+	bool is_newest;
 	struct document_set documents;
 	json_t *reply;
 	engine_past_fn fn;
@@ -89,13 +90,16 @@ static int resolve_any(const struct show_job *j, const struct model *m, const st
 /* What is there now doesn't help who asks about the past. */
 static int not_there(const struct show_job *j, struct vpc_error *reterr)
 {
-	enum vpc_code code = reterr->code;
+	/* the field tells whether it is the resource, or the VPC that it is said to be in */
+	bool is_vpc = !strcmp(reterr->field, "vpc");
+	const char *title = is_vpc ? "VPC" : j->kind == OBJECT_KINDS ? "resource" : kind_of(j->kind)->title;
+	char when[48] = "there is";
 
-	if (code == VPC_E_AMBIGUOUS_NAME || code == VPC_E_INTERNAL_ERROR)
-		return -EINVAL;
-	return vpc_error_set(reterr, code, "id",
-			     "at revision %" PRIu64 " there was no %s '%.64s'; vpcctl log says when what was there",
-			     j->revision, j->kind == OBJECT_KINDS ? "resource" : kind_of(j->kind)->title, j->ref);
+	if (!j->is_newest)
+		snprintf(when, sizeof(when), "at revision %" PRIu64 " there was", j->revision);
+	return vpc_error_set(reterr, reterr->code, is_vpc ? "vpc" : "id",
+			     "%s no %s '%.64s'; vpcctl log says when what was there", when, title,
+			     is_vpc ? j->scope : j->ref);
 }
 
 static int resolve(const struct show_job *j, const struct model *m, const struct object **ret, struct vpc_error *reterr)
@@ -114,7 +118,7 @@ static int resolve(const struct show_job *j, const struct model *m, const struct
 	}
 	if (r == 0)
 		return 0;
-	return not_there(j, reterr);
+	return reterr->code == VPC_E_AMBIGUOUS_NAME || reterr->code == VPC_E_INTERNAL_ERROR ? r : not_there(j, reterr);
 }
 
 static int check_revision(const struct show_job *j, const struct store_reader *reader, struct vpc_error *reterr)
@@ -133,6 +137,7 @@ static int run(struct past_job *job, struct store_reader *reader)
 	const struct object *o = NULL;
 	int r = check_revision(j, reader, &job->error);
 
+	j->is_newest = j->revision == store_reader_revision(reader);
 	if (r == 0)
 		r = store_read_documents(reader, j->revision, on_document, j, &job->error);
 	if (r < 0)

@@ -39,7 +39,14 @@ state_of()
 	ctl -o json log "$id" | jq -e 'length == 4 and .[1].changes[0].fields == ["name"]'
 	ctl -o json show "$P-g" --at "$before" | jq -e '.id == "'"$id"'" and ([.rules[] | select(.from_port == 443)] | length) == 1'
 	ctl -o json sg show "$id" --at "$((before + 1))" | jq -e '.name == "'"$P-h"'"'
-	refused NotFound show "$P-g"
+	run ! ctl sg show "$P-x" --at "$before"
+	[[ $output == *"at revision $before there was no security group '$P-x'; vpcctl log says when what was there"* ]]
+	run ! ctl show "$P-x" --at "$before"
+	[[ $output == *"at revision $before there was no resource '$P-x'; vpcctl log"* ]]
+	run ! ctl sg show "$P-x" --vpc "$P-y" --at "$before"
+	[[ $output == *"InvalidVpcID.NotFound: at revision $before there was no VPC '$P-y'; vpcctl log"* ]]
+	run ! ctl show "$P-g"
+	[[ $output == *"NotFound: there is no resource '$P-g'; vpcctl log says when what was there"* ]]
 }
 
 @test "events go on after the last revision that was read, also over SIGKILL" {

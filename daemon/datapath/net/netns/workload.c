@@ -202,7 +202,7 @@ static int open_by_pid(const struct attachment_spec *spec, uid_t uid, struct wor
 	w->pidfd = fd_move_high((int)syscall(SYS_pidfd_open, spec->pid, 0));
 	if (w->pidfd < 0)
 		return vpc_error_set(reterr, VPC_E_ATTACHMENT_FAILED, "pid", "process %d: %s", spec->pid,
-				     errno == ESRCH ? "there is no such process" : strerror(errno));
+				     errno == ESRCH ? "there is no such process; give one that runs" : strerror(errno));
 	r = read_start_time(spec->pid, &w->pid_start);
 	if (r >= 0)
 		r = open_namespace(w, "pid", reterr);
