@@ -320,9 +320,10 @@ static int parse_file(struct config *c, const char *path, bool must_exist)
 	if (r == 0)
 		return check_pools(c);
 	if (r < 0)
-		fprintf(stderr, "vpcd: cannot read the configuration file %s\n", path);
+		fprintf(stderr,
+			"vpcd: cannot read the configuration file %s; name one that can be read with --config\n", path);
 	else
-		fprintf(stderr, "vpcd: error in the configuration file %s, line %d\n", path, r);
+		fprintf(stderr, "vpcd: error in the configuration file %s, line %d; see vpcd.conf(5)\n", path, r);
 	return -EINVAL;
 }
 

@@ -51,7 +51,8 @@ static int check_previous(const struct cni_call *call, const json_t *previous, s
 	if (cni_result_find(previous, call) < 0)
 		return 0;
 	return cni_fail(reterr, CNI_E_INVALID_CONFIG,
-			"prevResult: a plugin before has made %s already; vpc-cni makes the interface itself",
+			"prevResult: a plugin before has made %s already; vpc-cni makes the interface itself: put it "
+			"first in the list of plugins",
 			call->ifname);
 }
 

@@ -106,9 +106,12 @@ int cni_check(const struct cni_call *call, const struct cni_config *c, struct cn
 		r = check_eni(call, eni, json_array_get(json_object_get(result, "interfaces"), (size_t)i), reterr);
 	if (r == 0)
 		r = expected_addresses(result, i, eni, &addresses, reterr);
-	return r < 0 ? r
-		     : cni_netns_check(n.fd, call->ifname, json_member_text(eni, "mac") ?: "",
-				       (int)json_integer_value(json_object_get(eni, "mtu")), addresses, reterr);
+	if (r == 0)
+		r = cni_netns_check(n.fd, call->ifname, json_member_text(eni, "mac") ?: "",
+				    (int)json_integer_value(json_object_get(eni, "mtu")), addresses, reterr);
+	if (r < 0 && reterr->code == CNI_E_CHECK_FAILED)
+		cni_detail(reterr, "a new interface puts it right: DEL, then ADD");
+	return r;
 }
 
 /* A dry run of ADD's first half: subnet, groups, a free address, limits, and a daemon that takes changes. */

@@ -267,8 +267,8 @@ static int check_vpcs(struct plan *p)
 			if (p->nodes[k]->kind == OBJECT_VPC)
 				nearest_try(&near, p->nodes[k]->name);
 		return plan_refuse(p, n, vpc_code_string(kind_of(OBJECT_VPC)->not_found),
-				   "there is no VPC '%.255s', here or in the document%s%s%s", n->vpc,
-				   near.found ? "; did you mean '" : "", near.found ? near.found : "",
+				   "there is no VPC '%.255s', here or in the document; %s%s%s", n->vpc,
+				   near.found ? "did you mean '" : PLAN_ADD_IT, near.found ? near.found : "",
 				   near.found ? "'?" : "");
 	}
 	return 0;

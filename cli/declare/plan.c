@@ -69,9 +69,10 @@ static int refuse_reference(struct plan *p, const struct node *n, enum object_ki
 		if (p->nodes[i]->kind == kind && !strcmp(p->nodes[i]->vpc, vpc))
 			nearest_try(&near, p->nodes[i]->name);
 	return plan_refuse(p, n, vpc_code_string(kind_of(kind)->not_found),
-			   "%s: there is no %s '%.64s'%s%.64s, here or in the document%s%.64s%s", plan_called(n, what),
-			   kind_of(kind)->title, name, vpc[0] ? " in VPC " : "", vpc,
-			   near.found ? "; did you mean '" : "", near.found ? near.found : "", near.found ? "'?" : "");
+			   "%s: there is no %s '%.64s'%s%.64s, here or in the document; %s%.64s%s",
+			   plan_called(n, what), kind_of(kind)->title, name, vpc[0] ? " in VPC " : "", vpc,
+			   near.found ? "did you mean '" : PLAN_ADD_IT, near.found ? near.found : "",
+			   near.found ? "'?" : "");
 }
 
 int plan_refer(struct plan *p, const struct node *n, enum object_kind kind, const char *vpc, const char *name,

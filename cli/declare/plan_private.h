@@ -19,6 +19,9 @@ struct pending {
 #define MARK_CREATED '\001'
 #define MARK_BORN    '\002'
 
+/* What to do about a name that nobody has, and that is like nobody's. */
+#define PLAN_ADD_IT "add it to the document, or create it first"
+
 /* --- node.c: which objects there are --- */
 /* The nodes of all that there is and all that the document names. */
 int nodes_make(struct plan *p, const json_t *document);

@@ -76,7 +76,7 @@ static int read_scalar(struct reader *r, json_t **ret)
 	if (strlen(text) != r->event.data.scalar.length)
 		return text_refuse(r->error, line_of(r), MALFORMED, "texts have no NUL characters");
 	if (r->event.data.scalar.tag)
-		return text_refuse(r->error, line_of(r), MALFORMED, "tags (!…) are not supported");
+		return text_refuse(r->error, line_of(r), MALFORMED, "tags (!…) are not supported; leave them out");
 	*ret = plain ? plain_value(text) : json_string(text);
 	return *ret ? 0 : -ENOMEM;
 }
@@ -118,7 +118,7 @@ static int read_member(struct reader *r, json_t *object, json_t *lines)
 		return text_refuse(r->error, line, MALFORMED, "a key must be a text");
 	text = json_string_value(key);
 	if (json_object_get(object, text) || text[0] == '\001')
-		return text_refuse(r->error, line, MALFORMED, "the key '%.64s' is here twice", text);
+		return text_refuse(r->error, line, MALFORMED, "the key '%.64s' is here twice; keep one", text);
 	n = next_event(r);
 	if (n == 0)
 		n = read_value(r, &value);
@@ -150,7 +150,8 @@ static int read_value(struct reader *r, json_t **ret)
 	if (r->event.type == YAML_SCALAR_EVENT)
 		return read_scalar(r, ret);
 	if (r->event.type != YAML_SEQUENCE_START_EVENT && r->event.type != YAML_MAPPING_START_EVENT)
-		return text_refuse(r->error, line_of(r), MALFORMED, "anchors and aliases are not supported");
+		return text_refuse(r->error, line_of(r), MALFORMED,
+				   "anchors and aliases are not supported; write out what they stand for");
 	if (++r->depth > TEXT_DEPTH_MAX)
 		return text_refuse(r->error, line_of(r), MALFORMED, "the document nests deeper than %d levels",
 				   TEXT_DEPTH_MAX);
@@ -167,7 +168,8 @@ static int read_document(struct reader *r, json_t **ret)
 	if (n == 0)
 		n = next_event(r);
 	if (n == 0 && r->event.type != YAML_DOCUMENT_START_EVENT)
-		return text_refuse(r->error, 0, MALFORMED, "the document is empty");
+		return text_refuse(r->error, 0, MALFORMED,
+				   "the document is empty; vpcctl export writes one to begin with");
 	if (n == 0)
 		n = next_event(r);
 	if (n == 0 && r->event.type != YAML_MAPPING_START_EVENT)
@@ -180,7 +182,8 @@ static int read_document(struct reader *r, json_t **ret)
 	if (n == 0)
 		n = next_event(r);
 	if (n == 0 && r->event.type != YAML_STREAM_END_EVENT)
-		return text_refuse(r->error, line_of(r), MALFORMED, "the file has more than one document");
+		return text_refuse(r->error, line_of(r), MALFORMED,
+				   "the file has more than one document; apply each from a file of its own");
 	if (n == 0)
 		*ret = TAKE_PTR(value);
 	return n;
@@ -213,8 +216,8 @@ int text_parse(const char *text, size_t size, json_t **ret, struct text_error *e
 	int n;
 
 	if (size > TEXT_BYTES_MAX)
-		return text_refuse(error, 0, "RequestEntityTooLarge", "a document has at most %u MiB",
-				   TEXT_BYTES_MAX >> 20);
+		return text_refuse(error, 0, "RequestEntityTooLarge",
+				   "a document has at most %u MiB; apply it in parts", TEXT_BYTES_MAX >> 20);
 	if (!yaml_parser_initialize(&r.parser))
 		return -ENOMEM;
 	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, size);

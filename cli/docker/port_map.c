@@ -51,7 +51,7 @@ static int publish(struct http *h, const json_t *eni, const json_t *mapping, str
 	int r = -EINVAL;
 
 	if (protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP)
-		return plugin_fail(reterr, "only ports of tcp and udp can be published");
+		return plugin_fail(reterr, "only ports of tcp and udp can be published; leave others out");
 	for (unsigned i = 0; i < tries; i++) {
 		unsigned port = low ? (unsigned)low + i
 				    : ANY_PORT_LOW + (start + i * 7919) % (ANY_PORT_HIGH - ANY_PORT_LOW + 1);

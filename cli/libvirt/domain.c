@@ -159,7 +159,7 @@ static int add_device(const xmlNode *domain, json_t *interface, const char *dev,
 	    add_attribute(interface, "target", child(device, "target"), "dev") < 0)
 		return plugin_oom(reterr);
 	if (!json_object_get(interface, "mac"))
-		return plugin_fail(reterr, "interface '%.64s' has no <mac address>", dev);
+		return plugin_fail(reterr, "interface '%.64s' has no <mac address>; give it one", dev);
 	return 0;
 }
 
@@ -200,7 +200,7 @@ static int read_interface(const xmlNode *domain, const xmlNode *node, json_t *li
 		return plugin_fail(reterr, "metadata: <interface dev='%.64s'> must have a subnet", dev);
 	json_array_foreach (list, i, other)
 		if (!strcmp(json_member_text(other, "dev"), dev))
-			return plugin_fail(reterr, "metadata: dev '%.64s' is there twice", dev);
+			return plugin_fail(reterr, "metadata: dev '%.64s' is there twice; keep one", dev);
 	r = read_groups(interface, reterr);
 	if (r == 0)
 		r = add_device(domain, interface, dev, reterr);
@@ -223,7 +223,8 @@ static int read_interfaces(const xmlNode *domain, const xmlNode *ours, json_t *l
 			return plugin_fail(reterr, "metadata: <%.64s> is no <interface> of %s",
 					   (const char *)node->name, LIBVIRT_NAMESPACE);
 		if (json_array_size(list) == LIBVIRT_INTERFACES_MAX)
-			return plugin_fail(reterr, "metadata: more than %u interfaces", LIBVIRT_INTERFACES_MAX);
+			return plugin_fail(reterr, "metadata: more than %u interfaces; leave some out",
+					   LIBVIRT_INTERFACES_MAX);
 		r = read_interface(domain, node, list, reterr);
 	}
 	return r;

@@ -80,7 +80,8 @@ static int add_port(const json_t *mapping, const char *protocol, struct containe
 	json_int_t more = json_integer_value(json_object_get(mapping, "range"));
 
 	if (strcmp(protocol, "tcp") != 0 && strcmp(protocol, "udp") != 0)
-		return plugin_fail(reterr, "-p: only ports of tcp and udp can be published, not of %.32s", protocol);
+		return plugin_fail(reterr, "-p: only ports of tcp and udp can be published, not of %.32s; leave it out",
+				   protocol);
 	/* any address; the host's IPv6 is not translated */
 	if (address && (!*address || !strcmp(address, "0.0.0.0") || !strcmp(address, "::")))
 		address = NULL;
@@ -155,8 +156,9 @@ static int attach(struct http *h, const struct network *n, const struct containe
 	wish.attachment = attachment;
 	r = workload_attach(h, n->vpc, &w, &wish, netns, &eni, &failure);
 	if (r == -EEXIST)
-		return plugin_fail(reterr, "container %.64s has interface %s of network %.64s already", c->id,
-				   c->ifname, n->name);
+		return plugin_fail(reterr,
+				   "container %.64s has interface %s of network %.64s already; disconnect it first",
+				   c->id, c->ifname, n->name);
 	if (r < 0)
 		return plugin_failed(r, &failure, reterr);
 	*ret = TAKE_PTR(eni);

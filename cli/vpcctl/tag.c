@@ -31,7 +31,10 @@ static int refuse_name(const char *ref)
 
 		snprintf(titles + used, sizeof(titles) - used, "%s%s", between, kind_of(cli_resources[i]->kind)->title);
 	}
-	return api_refuse("NotFound", "no %s is called '%s'", titles, ref);
+	return api_refuse(
+		"NotFound",
+		"no %s is called '%s'; vpcctl vpc list, and the list of each other kind, show those there are", titles,
+		ref);
 }
 
 static int fetch(struct cli *cli, const struct resource *r, const char *ref, bool must, json_t **ret)

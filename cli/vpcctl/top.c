@@ -112,7 +112,8 @@ static void cell_amount(struct table *t, double amount)
 		amount /= 1000;
 		unit++;
 	}
-	table_cellf(t, "%.*f%s", unit == 0 && amount > 0 && amount < 10 ? 1 : 0, amount, units[unit]);
+	table_cellf(t, "%.*f%s", unit == 0 && amount < 10 && amount > (double)(long)amount ? 1 : 0, amount,
+		    units[unit]);
 }
 
 static void cell_short(struct table *t, const char *text)

@@ -108,6 +108,15 @@ static int read_all(struct cli *cli, const char *vpc, const char *by, uint64_t f
 	}
 }
 
+/* Nothing was counted: perhaps there is no such VPC. */
+static int check_vpc(struct cli *cli, const char *vpc)
+{
+	_cleanup_free_ char *path = api_path(cli, kind_of(OBJECT_VPC)->path, vpc, NULL);
+	_cleanup_json_ json_t *object = NULL;
+
+	return api_get(cli, path, &object);
+}
+
 static int run(struct cli *cli, const struct args *args)
 {
 	const char *vpc = args_get(args, "VPC"), *by = args_get(args, "--by") ?: "day";
@@ -125,6 +134,8 @@ static int run(struct cli *cli, const struct args *args)
 		status = time_read(args, "--until", realtime_s(), &to);
 	if (status == CLI_OK)
 		status = read_all(cli, encoded, by, from, to, list);
+	if (status == CLI_OK && vpc && json_array_size(list) == 0)
+		status = check_vpc(cli, vpc);
 	if (status != CLI_OK)
 		return status;
 	return cli->output == OUTPUT_TABLE ? print_table(cli, list, by) : output_document(cli, list);

@@ -317,6 +317,15 @@ Test(cli_usage, a_refusal_says_what_to_do)
 	expect_hint("attach a --subnet s --netns a", "journalctl -u vpcd");
 }
 
+/* A VPC that nobody has isn't one that used nothing. */
+Test(cli_usage, usage_of_no_vpc)
+{
+	fake_reply(d, "GET", "/v1/usage?vpc=nope&by=day&from=0&to=86400", 200, "{\"usage\":[],\"next\":null}");
+	fake_reply(d, "GET", "/v1/vpcs/nope", 404,
+		   "{\"code\":\"InvalidVpcID.NotFound\",\"detail\":\"there is no VPC 'nope'\"}");
+	expect_hint("usage nope --until 1970-01-02", "InvalidVpcID.NotFound");
+}
+
 /* A file that can't be read is refused with what to do, by every command that takes one. */
 Test(cli_usage, a_file_that_is_not_there)
 {
