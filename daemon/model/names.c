@@ -70,7 +70,7 @@ static int check(const char *text, size_t max, bool name, const char *field, str
 	}
 	if (n > max)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
-				     "%s has %zu characters, at most %zu are allowed", field, n, max);
+				     "%s has %zu characters, at most %zu are allowed; shorten it", field, n, max);
 	return 0;
 }
 

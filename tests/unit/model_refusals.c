@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A refusal says what to do next. */
+#include <stdio.h>
 #include <string.h>
 
 #include "model_util.h"
@@ -22,6 +23,19 @@ static void prepare(void)
 		" {'op': 'prefix-list.create', 'name': 'p', 'max_entries': 1, 'entries': [{'cidr': '192.0.2.0/24'}]}]");
 }
 
+/* A change with a tag more than a resource may have. */
+static const char *too_many_tags(void)
+{
+	static char text[4096];
+	size_t n = (size_t)snprintf(text, sizeof(text),
+				    "{'op': 'sg.create', 'name': 'x', 'vpc_id': 'v', 'tags': {'first': ''");
+
+	for (unsigned i = 0; i < vpc_limits_default.tags; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, ", 't%u': ''", i);
+	snprintf(text + n, sizeof(text) - n, "}}");
+	return text;
+}
+
 Test(model_refusals, say_what_to_do)
 {
 	static const struct {
@@ -29,6 +43,10 @@ Test(model_refusals, say_what_to_do)
 	} cases[] = {
 		{"{'op': 'subnet.create', 'name': 'x', 'vpc_id': 'v', 'cidr': '10.1.0.0/24'}", "InvalidSubnet.Range",
 		 "cidr", "vpcctl vpc add-cidr"},
+		{"{'op': 'subnet.create', 'name': 'x', 'vpc_id': 'v', 'cidr': '10.0.9.0/29'}", "InvalidSubnet.Range",
+		 "cidr", "the smallest subnet is a /28"},
+		{"{'op': 'subnet.create', 'name': 'x', 'vpc_id': 'v', 'cidr': 'ten'}", "InvalidParameterValue", "cidr",
+		 "give one as 10.0.0.0/16"},
 		{"{'op': 'subnet.create', 'name': 'x', 'vpc_id': 'v', 'cidr': '10.0.1.0/24'}", "InvalidSubnet.Conflict",
 		 "cidr", "choose a range that no subnet has"},
 		{"{'op': 'subnet.create', 'name': 's', 'vpc_id': 'v', 'cidr': '10.0.3.0/24'}", "InvalidParameterValue",
@@ -83,4 +101,22 @@ Test(model_refusals, say_what_to_do)
 		cr_expect(strstr(b.error.message, cases[i].next), "%s: does not say '%s': %s", cases[i].change,
 			  cases[i].next, b.error.message);
 	}
+}
+
+/* A limit is raised in vpcd.conf only where that has lowered it. */
+Test(model_refusals, limits)
+{
+	struct vpc_limits limits = vpc_limits_default;
+
+	model_bench_close(&b);
+	limits.vpcs = 1;
+	model_bench_open(&b, &limits);
+	model_ok(&b, "{'op': 'vpc.create', 'name': 'v', 'cidr': '10.0.0.0/16'}");
+	model_refused(&b, "VpcLimitExceeded", "", "{'op': 'vpc.create', 'name': 'w', 'cidr': '10.1.0.0/16'}");
+	cr_expect(strstr(b.error.message, "the limit vpcs (VPCs per host) is 1, and this would make 2; ask for fewer, "
+					  "or take others away first, or raise the limit in vpcd.conf"),
+		  "%s", b.error.message);
+	model_refused(&b, "ResourceLimitExceeded", "tags", "%s", too_many_tags());
+	cr_expect(strstr(b.error.message, "take others away first") && !strstr(b.error.message, "vpcd.conf"), "%s",
+		  b.error.message);
 }

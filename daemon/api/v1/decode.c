@@ -354,7 +354,8 @@ static int decode_element(const json_t *object, struct change *ret, struct vpc_e
 	if (!json_is_object(object))
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "changes", "a change must be an object");
 	if (!name)
-		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, "op", "op is required");
+		return vpc_error_set(reterr, VPC_E_MISSING_PARAMETER, "op",
+				     "op is required: the name of a change, as \"vpc.create\"");
 	if (!json_is_string(name) || change_op_parse(json_string_value(name), &op) < 0)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "op",
 				     "op must be the name of a change, as \"vpc.create\"");

@@ -54,8 +54,8 @@ static int check_cidrs(const struct change *c, const struct vpc *v, struct subne
 	if (r < 0)
 		return r;
 	if (s->cidr.plen > CIDR4_PLEN_MAX)
-		return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_RANGE, "cidr", "a subnet is at most a /%d, %s is not",
-				     CIDR4_PLEN_MAX, c->cidr);
+		return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_RANGE, "cidr",
+				     "%s is too small; the smallest subnet is a /%d", c->cidr, CIDR4_PLEN_MAX);
 	if (!vpc_has_cidr(v, &s->cidr))
 		return not_in_vpc(v, &s->cidr, "cidr", reterr);
 	if (!change_has(c, FIELD_CIDR6))
@@ -69,8 +69,9 @@ static int check_cidrs(const struct change *c, const struct vpc *v, struct subne
 			"%s has no IPv6; leave cidr6 out, or give the VPC an IPv6 CIDR first (vpcctl vpc add-cidr)",
 			v->o.id);
 	if (s->cidr6.plen != CIDR6_PLEN)
-		return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_RANGE, "cidr6", "a subnet's IPv6 is a /%d, %s is not",
-				     CIDR6_PLEN, c->cidr6);
+		return vpc_error_set(reterr, VPC_E_INVALID_SUBNET_RANGE, "cidr6",
+				     "a subnet's IPv6 is a /%d, %s is not; choose a /%d of the VPC's", CIDR6_PLEN,
+				     c->cidr6, CIDR6_PLEN);
 	if (!vpc_has_cidr(v, &s->cidr6))
 		return not_in_vpc(v, &s->cidr6, "cidr6", reterr);
 	return 0;

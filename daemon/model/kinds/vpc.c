@@ -27,7 +27,8 @@ static int not_a_cidr(const char *text, uint8_t family, const char *field, struc
 				reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
 				"'%s' is not an %sCIDR; for everybody write 0.0.0.0/0 (IPv4) or ::/0 (IPv6)", text,
 				kind);
-	return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "'%.64s' is not an %sCIDR", text, kind);
+	return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field, "'%.64s' is not an %sCIDR; give one as %s",
+			     text, kind, family == 6 ? "fd00::/56" : "10.0.0.0/16");
 }
 
 int cidr_check(const char *text, uint8_t family, const char *field, struct cidr *ret, struct vpc_error *reterr)

@@ -19,8 +19,9 @@ static const char *const allowed6[] = {"2000::/3", "fc00::/7"};
 static int check_range4(const char *text, const char *field, const struct cidr *c, struct vpc_error *reterr)
 {
 	if (c->plen < CIDR4_PLEN_MIN || c->plen > CIDR4_PLEN_MAX)
-		return vpc_error_set(reterr, VPC_E_INVALID_VPC_RANGE, field, "a VPC is /%d to /%d, %s is not",
-				     CIDR4_PLEN_MIN, CIDR4_PLEN_MAX, text);
+		return vpc_error_set(reterr, VPC_E_INVALID_VPC_RANGE, field,
+				     "a VPC is /%d to /%d, %s is not; choose another size", CIDR4_PLEN_MIN,
+				     CIDR4_PLEN_MAX, text);
 	for (size_t i = 0; i < ARRAY_SIZE(reserved4); i++) {
 		struct cidr reserved;
 
@@ -35,8 +36,9 @@ static int check_range4(const char *text, const char *field, const struct cidr *
 static int check_range6(const char *text, const char *field, const struct cidr *c, struct vpc_error *reterr)
 {
 	if (c->plen < CIDR6_PLEN_MIN || c->plen > CIDR6_PLEN_MAX)
-		return vpc_error_set(reterr, VPC_E_INVALID_VPC_RANGE, field, "a VPC's IPv6 is /%d to /%d, %s is not",
-				     CIDR6_PLEN_MIN, CIDR6_PLEN_MAX, text);
+		return vpc_error_set(reterr, VPC_E_INVALID_VPC_RANGE, field,
+				     "a VPC's IPv6 is /%d to /%d, %s is not; choose another size", CIDR6_PLEN_MIN,
+				     CIDR6_PLEN_MAX, text);
 	for (size_t i = 0; i < ARRAY_SIZE(allowed6); i++) {
 		struct cidr allowed;
 

@@ -54,6 +54,14 @@ static const char *changed(const struct store_file *f, off_t at_least)
 	return st.st_size < at_least ? "was cut" : NULL;
 }
 
+static int refuse(const struct store_file *f, const char *what, struct vpc_error *reterr)
+{
+	vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL,
+		      "%s %s while vpcd has it open; put it back, or put back a copy and start vpcd anew", f->path,
+		      what);
+	return -ESTALE;
+}
+
 int store_files_check(struct store *s, struct vpc_error *reterr)
 {
 	const struct store_file *f = &s->db_file;
@@ -63,22 +71,14 @@ int store_files_check(struct store *s, struct vpc_error *reterr)
 		f = &s->wal_file;
 		what = changed(f, store_wal_bytes(s));
 	}
-	if (!what)
-		return 0;
-	vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL,
-		      "%s %s while vpcd has it open; put it back, or put back a copy and start vpcd anew", f->path,
-		      what);
-	return -ESTALE;
+	return what ? refuse(f, what, reterr) : 0;
 }
 
 int store_files_check_database(const struct store *s, struct vpc_error *reterr)
 {
 	const char *what = changed(&s->db_file, 0);
 
-	if (!what)
-		return 0;
-	vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL, "%s %s while vpcd has it open", s->path, what);
-	return -ESTALE;
+	return what ? refuse(&s->db_file, what, reterr) : 0;
 }
 
 bool store_files_lost_wal(const struct store *s)
