@@ -21,7 +21,6 @@
 #include "config.h"
 #include "datapath/net/nft/nft.h"
 #include "engine/engine.h"
-#include "engine/usage.h"
 #include "util/log.h"
 
 /* --- being the only one ------------------------------------------------------------------------------ */

@@ -219,6 +219,9 @@ int engine_show_at(struct engine *e, enum object_kind kind, const char *ref, con
 int engine_usage(struct engine *e, const char *vpc, uint64_t first, uint64_t last, enum usage_by by, engine_past_fn fn,
 		 void *userdata);
 
+/* For how many days the hours of GET /v1/usage are kept. */
+void engine_usage_keep(struct engine *e, uint64_t days);
+
 /* GET /v1/backup: the whole state as one document, in a file without a name, which the callee closes. fd -1: error. */
 typedef void (*engine_backup_fn)(int fd, uint64_t size, struct vpc_error *error, void *userdata);
 int engine_backup(struct engine *e, engine_backup_fn fn, void *userdata);

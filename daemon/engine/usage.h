@@ -20,8 +20,6 @@ struct usage_part;
 
 /* At a start, after traffic_start() and gateways_start(). Errors: StoreUnavailable. */
 int usage_start(struct engine *e, struct vpc_error *reterr);
-/* For how many days hours are kept. */
-void engine_usage_keep(struct engine *e, uint64_t days);
 /* When the worker has ended: reads the counters once more, so that commit_end() stores them. */
 void usage_end(struct engine *e);
 void usage_free(struct engine *e);
