@@ -182,11 +182,12 @@ const struct command explain_command = {
 	.summary = "say whether a connection would work, and which rule allows it or what is missing",
 	.params = params,
 	.usage = "--from ENI|IP --to ENI|IP PROTO [PORT] [--source-port PORT] [--vpc VPC]\n--change FILE",
-	.notes = "The verdict comes from the tables that packets are judged by. Nothing is sent and nothing changes. "
-		 "Exit status 0: it works. 1: it doesn't, and the last lines say what would open it. With --change: "
-		 "what "
-		 "the changes would newly allow and newly deny between which groups and ports, and which flows they "
-		 "would cut.",
+	.notes =
+		"The verdict comes from the eBPF maps that packets are judged by. Nothing is sent and nothing changes. "
+		"Exit status 0: it works. 1: it doesn't, and the last lines say what would open it. With --change: "
+		"what "
+		"the changes would newly allow and newly deny between which groups and ports, and which flows they "
+		"would cut.",
 	.example = "vpcctl explain --from web1 --to db1 tcp 5432\n"
 		   "vpcctl explain --from 198.51.100.7 --to web1 tcp 443\n"
 		   "vpcctl explain --from web1 --to 10.0.2.9 icmp\n"

@@ -206,7 +206,7 @@ looked()
 	verify_clean
 }
 
-# What vpcd itself holds. The kernel's tables of flows, which it reads as memory, are there from the beginning.
+# What vpcd itself holds. The kernel's maps of flows, which it reads as memory, are there from the beginning.
 memory_kib()
 {
 	awk '/^RssAnon/ { print $2 }' "/proc/$(vpcd_pid)/status"
