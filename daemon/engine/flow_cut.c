@@ -47,8 +47,7 @@ void cut_flows_add(const struct engine *e, json_t *cut_flows, struct cut_counts 
 		return;
 	flow_record_begin(&record, e->maps, key, flow, monotonic_ns());
 	/* A packet that came before vpcd looked has made it a tombstone. Told is the state that was cut. */
-	if (flow->state == VPC_FLOW_TOMBSTONE)
-		record.flow.state = flow->saved_state;
+	record.flow.state = flow->state == VPC_FLOW_TOMBSTONE ? flow->saved_state : flow->state;
 	json = flow_record_name(&record, &context) == 0 ? flow_record_to_json(&record) : NULL;
 	flow_record_clear(&record);
 	if (json && json_array_append_new(cut_flows, json) == 0 && counts)
@@ -157,6 +156,21 @@ static bool note_flow(struct flow_cut *c, const struct vpc_flow_key *key, const 
 	return !c->request.dry_run && maps_flow_tracked(c->e->maps, key, flow, ret_tracked);
 }
 
+/* A flow by a peering is cut in both VPCs, and told once. */
+static int cut_pairs(struct flow_cut *c, const struct flow_walk_piece *piece)
+{
+	struct vpc_flow_key keys[FLOW_WALK_MOST];
+	uint64_t now_ns = monotonic_ns();
+	bool cut[FLOW_WALK_MOST];
+	struct flow_pair pair;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < piece->n; i++)
+		if (flow_pair_find(c->e->maps, &piece->key[i], &piece->flow[i], now_ns, &pair))
+			keys[n++] = pair.key;
+	return maps_cut_by_hand(c->e->maps, keys, n, now_ns, cut);
+}
+
 static int cut_piece(struct flow_cut *c)
 {
 	struct flow_walk_piece piece = flow_walk_piece(c->walk);
@@ -173,6 +187,8 @@ static int cut_piece(struct flow_cut *c)
 		if (cut[i] && note_flow(c, &piece.key[i], &piece.flow[i], &tracked[n_tracked]))
 			n_tracked++;
 	edge_untrack(c->e, tracked, n_tracked);
+	if (r == 0 && !c->request.dry_run)
+		r = cut_pairs(c, &piece);
 	return r;
 }
 

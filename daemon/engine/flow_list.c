@@ -65,7 +65,9 @@ DEFINE_CLEANUP(struct flow_list *, list_free);
 static bool is_wanted(const struct vpc_flow_key *key, const struct vpc_flow *flow, uint64_t now_ns,
 		      const void *userdata)
 {
-	return flow_filter_matches(userdata, key, flow, now_ns);
+	const struct flow_list *l = userdata;
+
+	return flow_pair_is_told(l->e->maps, &l->filter, key, flow, now_ns);
 }
 
 int engine_flows_list(struct engine *e, const struct flow_filter *filter, uint64_t limit, engine_flows_fn fn,
@@ -83,7 +85,7 @@ int engine_flows_list(struct engine *e, const struct flow_filter *filter, uint64
 	l->fn = fn;
 	l->userdata = userdata;
 	l->record = calloc(FLOW_WALK_MOST, sizeof(*l->record));
-	if (!l->record || flow_walk_new(e->maps, false, is_wanted, &l->filter, &l->walk) < 0)
+	if (!l->record || flow_walk_new(e->maps, false, is_wanted, l, &l->walk) < 0)
 		return -ENOMEM;
 	*ret = TAKE_PTR(l);
 	return 0;

@@ -35,6 +35,7 @@
 #include "datapath/maps/flows/flows.h"
 #include "model/document_set.h"
 #include "model/former.h"
+#include "observe/flow_pair.h"
 #include "util/log.h"
 
 static void txn_try(struct txn *t);
@@ -477,6 +478,7 @@ void txn_free(struct txn *t)
 	json_decref(t->reply.warnings);
 	json_decref(t->reply.cut_flows);
 	cut_counts_clear(&t->cut_counts);
+	flow_pairs_free(t->cut_pairs);
 	json_decref(t->reply.reach);
 	vpc_error_clear(&t->reply.error);
 	free(t);

@@ -12,6 +12,7 @@
 #include "datapath/maps/flows/cut.h"
 #include "engine/edge.h"
 #include "engine/flow_cut.h"
+#include "observe/flow_pair.h"
 #include "util/log.h"
 
 #include <inttypes.h>
@@ -71,6 +72,8 @@ static int on_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, 
 	struct txn *t = userdata;
 
 	(void)established;
+	if (!flow_pairs_is_first(&t->cut_pairs, t->e->maps, key, flow))
+		return 0;
 	t->reply.cut_flows_total++;
 	cut_flows_add(t->e, t->reply.cut_flows, &t->cut_counts, key, flow);
 	return 0;
@@ -107,7 +110,8 @@ struct cut_report {
 	bool reading;		    /* on the worker */
 	sd_event_source *step;
 	uint64_t revision;
-	uint64_t total; /* when the reply was sent */
+	uint64_t total;		  /* when the reply was sent */
+	struct flow_pairs *pairs; /* among them */
 };
 
 static void report_free(struct cut_report *r)
@@ -120,6 +124,7 @@ static void report_free(struct cut_report *r)
 		*at = r->next;
 	sd_event_source_disable_unref(r->step);
 	maps_cut_search_free(r->search);
+	flow_pairs_free(r->pairs);
 	free(r);
 }
 
@@ -131,7 +136,7 @@ static int count_flow(const struct vpc_flow_key *key, const struct vpc_flow *flo
 	(void)established;
 	if (maps_flow_tracked(r->e->maps, key, flow, &tracked))
 		edge_untrack(r->e, &tracked, 1);
-	r->total++;
+	r->total += flow_pairs_is_first(&r->pairs, r->e->maps, key, flow);
 	return 0;
 }
 

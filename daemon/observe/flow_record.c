@@ -27,6 +27,9 @@ void flow_record_begin(struct flow_record *r, const struct maps *maps, const str
 	struct vpc_nat_entry out;
 
 	*r = (struct flow_record){.key = *key, .flow = *flow, .now_ns = now_ns};
+	r->paired = flow_pair_find(maps, key, flow, now_ns, &r->pair);
+	if (r->paired)
+		r->flow.state = (__u8)flow_pair_state(flow, &r->pair);
 	if (!maps_flow_translation(maps, key, flow, &out))
 		return;
 	r->translation = out.flags & VPC_NAT_PUBLISHED ? FLOW_BY_PUBLISHED_PORT : FLOW_BY_NAT;
@@ -80,7 +83,8 @@ static int name_eni(struct flow_record *r, const struct flow_context *c, unsigne
 
 static int name_rule(struct flow_record *r, const struct flow_context *c, unsigned i)
 {
-	uint32_t number = r->flow.eni[i] ? r->flow.rule[i] : 0, sg = 0;
+	const struct vpc_flow *judged = r->paired && !r->flow.eni[i] ? &r->pair.flow : &r->flow;
+	uint32_t number = judged->eni[i] ? judged->rule[i] : 0, sg = 0;
 	const char *id = rule_names_id(c->rules, c->model, number, &sg);
 	const struct object *group = id ? model_by_number(c->model, OBJECT_SG, sg) : NULL;
 
@@ -108,15 +112,32 @@ static void name_elastic_ip(struct flow_record *r, const struct maps *maps)
 	}
 }
 
+static int name_vpc(const struct flow_context *c, uint32_t number, char ret_id[OBJECT_ID_MAX], char **ret)
+{
+	const struct object *vpc = model_by_number(c->model, OBJECT_VPC, number);
+
+	if (!vpc)
+		return 0;
+	set_id(ret_id, vpc->id);
+	return set_name(ret, vpc->name);
+}
+
+/* The VPC of the end that is in a peered one. */
+static int name_peer_vpc(struct flow_record *r, const struct flow_context *c)
+{
+	int peer = flow_peer_side(&r->key, &r->flow);
+	const struct object *eni =
+		peer < 0 ? NULL : model_by_number(c->model, OBJECT_ENI, r->flow.incarnation[peer] & VPC_NUMBER_MASK);
+
+	return eni ? name_vpc(c, model_vpc_of(c->model, eni), r->peer_vpc_id, &r->peer_vpc) : 0;
+}
+
 int flow_record_name(struct flow_record *r, const struct flow_context *context)
 {
-	const struct object *vpc = model_by_number(context->model, OBJECT_VPC, r->key.vpc);
-	int rc = 0;
+	int rc = name_vpc(context, r->key.vpc, r->vpc_id, &r->vpc);
 
-	if (vpc) {
-		set_id(r->vpc_id, vpc->id);
-		rc = set_name(&r->vpc, vpc->name);
-	}
+	if (rc == 0)
+		rc = name_peer_vpc(r, context);
 	for (unsigned i = 0; rc == 0 && i < 2; i++) {
 		rc = name_eni(r, context, i);
 		if (rc == 0)
@@ -125,12 +146,15 @@ int flow_record_name(struct flow_record *r, const struct flow_context *context)
 	name_elastic_ip(r, context->maps);
 	if (context->totals)
 		r->counts = flow_totals_of(context->totals, &r->key, &r->flow);
+	if (context->totals && r->paired && r->flow.eni[0] && !r->counts.known)
+		r->counts = flow_totals_of(context->totals, &r->pair.key, &r->pair.flow);
 	return rc;
 }
 
 void flow_record_clear(struct flow_record *r)
 {
 	free(TAKE_PTR(r->vpc));
+	free(TAKE_PTR(r->peer_vpc));
 	for (unsigned i = 0; i < 2; i++) {
 		free(TAKE_PTR(r->side[i].eni));
 		free(TAKE_PTR(r->side[i].sg));
@@ -219,6 +243,8 @@ json_t *flow_record_to_json(const struct flow_record *r)
 	n |= put_side(json, &r->side[0], src) | put_side(json, &r->side[1], dst);
 	n |= json_object_set_new(json, "vpc_id", text_or_null(r->vpc_id));
 	n |= json_object_set_new(json, "vpc", text_or_null(r->vpc));
+	n |= json_object_set_new(json, "peer_vpc_id", text_or_null(r->peer_vpc_id));
+	n |= json_object_set_new(json, "peer_vpc", text_or_null(r->peer_vpc));
 	n |= json_object_set_new(json, "state", json_string(flow_state_name(r->flow.state)));
 	n |= json_object_set_new(json, "opened_by", json_string(opened_by(&r->flow)));
 	n |= json_object_set_new(json, "age_s", seconds_since(r->now_ns, r->flow.created_ns));

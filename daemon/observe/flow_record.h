@@ -14,6 +14,7 @@
 
 #include "model/model.h"
 #include "observe/eni_names.h"
+#include "observe/flow_pair.h"
 #include "observe/flow_totals.h"
 #include "observe/rule_names.h"
 
@@ -48,8 +49,12 @@ struct flow_record {
 	struct vpc_flow flow;
 	uint64_t now_ns; /* CLOCK_MONOTONIC: when it was read */
 	char vpc_id[OBJECT_ID_MAX];
-	char *vpc;		  /* name; owned */
-	struct flow_side side[2]; /* the opener, the responder */
+	char *vpc;   /* name; owned */
+	bool paired; /* by a peering, and the other VPC's entry is known */
+	struct flow_pair pair;
+	char peer_vpc_id[OBJECT_ID_MAX]; /* of the end that is in a peered VPC; "": neither is */
+	char *peer_vpc;			 /* name; owned */
+	struct flow_side side[2];	 /* the opener, the responder */
 	struct flow_counts counts;
 	/* How the outside sees it: network order. */
 	enum flow_translation translation;
@@ -57,7 +62,7 @@ struct flow_record {
 	__be16 outside_port[2];
 };
 
-/* What the maps tell of a flow beside its entry: its translation, if it has one. On any thread. */
+/* What the maps tell of a flow beside its entry: its translation, or its other VPC's entry. On any thread. */
 void flow_record_begin(struct flow_record *r, const struct maps *maps, const struct vpc_flow_key *key,
 		       const struct vpc_flow *flow, uint64_t now_ns);
 /* Its names, its elastic IP, and its packets and bytes. On the event loop. -ENOMEM. */

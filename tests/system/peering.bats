@@ -319,3 +319,66 @@ row_change()
 		fi
 	done
 }
+
+# flows OPTION…: TCP to port 7000, of vpcctl flow list, as JSON.
+flows()
+{
+	ctl -o json flow list --port 7000 --protocol tcp "$@"
+}
+
+# stopped LABEL: nothing of the stream comes after now; ends it.
+stopped()
+{
+	local now
+	now=$(now_ns)
+	sleep 1.2
+	log_stops "$(stream_log "$1")" "$now"
+	stream_end "$1"
+}
+
+# one_flow VPC OPTION…: the list has the flow once, as its VPC's and with both ends.
+one_flow()
+{
+	local list
+	list=$(flows "${@:2}")
+	jq -e --arg vpc "$1" --arg a "$P-a" --arg b "$P-b" 'length == 1 and (.[0] | .src_eni == "\($a)1" and
+		.dst_eni == "\($b)1" and .src_sg == "\($a)-sg" and .dst_sg == "\($b)-sg" and .src_rule_id and .dst_rule_id and
+		([.vpc, .peer_vpc] == if $vpc == "a" then [$a, $b] else [$b, $a] end))' <<<"$list" || fail "$* $list"
+}
+
+@test "a flow is listed once, whoever asks; it is cut in both VPCs, and counted once" {
+	local reply
+	peer
+	open_cidr
+	stream "$P-a1" s tcp-echo "$B" 7000
+	one_flow a
+	one_flow a --eni "$P-a1"
+	one_flow b --eni "$P-b1"
+	one_flow a --eni "$P-a1" --peer "$B"
+	one_flow b --eni "$P-b1" --peer "$A" --state established
+	[ "$(flows --state cut)" = "[]" ]
+	one_flow a --limit 5
+	# a change takes it away at one end: at neither end it is told as alive
+	reply=$(ctl -o json sg revoke "$P-b-sg" ingress all --cidr 10.1.0.0/16)
+	jq -e '.cut_flows_total == 1 and (.cut_flows | length == 1) and .cut_flows[0].state == "established"' <<<"$reply" || fail "$reply"
+	stopped s
+	[ "$(flows --state established)" = "[]" ] || fail "$(flows)"
+	[ "$(flows --eni "$P-a1")" = "[]" ] || fail "$(flows --eni "$P-a1")"
+	flows --state cut | jq -e 'length == 1 and .[0].state == "cut"' || fail "$(flows --state cut)"
+	ctl sg authorize "$P-b-sg" ingress all --cidr 10.1.0.0/16 >/dev/null
+	for end in a b; do
+		stream "$P-a1" "$end" tcp-echo "$B" 7000
+		port=$(flows --state established | jq '.[0].src_port')
+		reply=$(ctl -o json flow cut --eni "$P-${end}1" --protocol tcp --port "$port")
+		jq -e '.cut_flows_total == 1 and (.cut_flows | length == 1)' <<<"$reply" || fail "$reply"
+		stopped "$end"
+		[ "$(flows --state established)" = "[]" ] || fail "$end: $(flows)"
+		flows --state cut | jq -e --argjson port "$port" 'map(select(.src_port == $port)) | length == 1' || fail "$(flows --state cut)"
+	done
+	# one change ends it at both ends
+	stream "$P-a1" last tcp-echo "$B" 7000
+	reply=$(ctl -o json peering delete "$P-ab")
+	jq -e '.cut_flows_total == 1 and (.cut_flows | length == 1)' <<<"$reply" || fail "$reply"
+	stopped last
+	verify_clean
+}

@@ -176,6 +176,8 @@ static const struct schema_field tracked_flow_fields[] = {
 	FLOW_SIDE("dst", "ingress"),
 	{"vpc_id", SCHEMA_STRING_OR_NULL, NULL},
 	{"vpc", SCHEMA_STRING_OR_NULL, "its name"},
+	{"peer_vpc_id", SCHEMA_STRING_OR_NULL, "the VPC of the other end, of a flow by a peering"},
+	{"peer_vpc", SCHEMA_STRING_OR_NULL, "its name"},
 	{"state", SCHEMA_STRING,
 	 "syn_sent, syn_received, established, closing, reset (tcp); one_way, replied, stream (udp, icmp); other; cut"},
 	{"opened_by", SCHEMA_STRING, "what src is: eni, peer (of a peered VPC), host, or outside"},

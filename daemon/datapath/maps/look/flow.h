@@ -7,7 +7,8 @@
 
 /* Makes the key of a packet's flow. via: as in struct vpc_flow_key. Returns the index of the packet's source in it. */
 unsigned look_flow_key(const struct look_packet *p, uint32_t vpc, uint32_t via, struct vpc_flow_key *ret);
-/* The flow of a key, copied. False: there is none, or it has expired. */
+/* The flow of a key, copied. False: there is none, or it has expired. On any thread, with a look of `maps` and
+ * `now_ns`. */
 bool look_flow(const struct look *l, const struct vpc_flow_key *key, struct vpc_flow *ret);
 /* Whether a side of the flow (bit i: side i) has a grace that lasts. */
 unsigned look_graces(const struct look *l, const struct vpc_flow *f);
