@@ -247,6 +247,25 @@ healthy()
 	verify_clean
 }
 
+@test "an elastic IP goes from one VPC to another, whichever was made first: the host reaches it there at once" {
+	local address v
+	for v in one two; do
+		ctl vpc create "$P-$v" --cidr "$FOUR.0.0/16"
+		ctl subnet create "$P-$v-app" --vpc "$P-$v" --cidr "$FOUR.1.0/24"
+		ctl igw create "$P-$v-igw" --vpc "$P-$v"
+		ctl route add main 0.0.0.0/0 "$P-$v-igw" --vpc "$P-$v"
+		sg_new "$P-$v-web" "$P-$v" tcp 80 0.0.0.0/0
+		workload_add "$P-$v" "$P-$v-app" --sg "$P-$v-web"
+		serve "$P-$v" --tcp 80
+	done
+	address=$(ctl -o json eip allocate "$P-x" | jq -r .address)
+	for v in one two one; do
+		ctl eip associate "$P-x" --eni "$P-$v" --allow-reassociation
+		verify_clean
+		can host tcp "$address" 80
+	done
+}
+
 @test "fragments from the host to a published port, and back" {
 	host_vpc
 	ctl publish create --eni "$P-a" --port 80/udp --host-port 8085

@@ -331,16 +331,19 @@ static void tell_overlap(const struct net *n, const struct device *d)
 		n->on_overlap(d->id, c, c ? &network : NULL, n->userdata);
 }
 
-static int update(struct net *n, struct device *d)
+/* take: what is unwanted goes, and no more. */
+static int update(struct net *n, struct device *d, bool take)
 {
 	_cleanup_(net_object_set_clear) struct net_object_set wanted = {}, there = {};
 	int r = want_noted(n, d, &wanted), e;
 
-	tell_overlap(n, d);
 	if (r >= 0)
 		r = read_link(n->host.rtnl, d->host_ifindex, &there);
-	if (r < 0)
+	if (r >= 0 && take)
+		r = take_unwanted(n->host.rtnl, &wanted, &there);
+	if (r < 0 || take)
 		return r;
+	tell_overlap(n, d);
 	r = put_wanted(n->host.rtnl, &wanted, &there);
 	e = take_unwanted(n->host.rtnl, &wanted, &there);
 	d->host_noted = r < 0 || e < 0;
@@ -348,6 +351,20 @@ static int update(struct net *n, struct device *d)
 	d->host_objects = wanted;
 	wanted = (struct net_object_set){};
 	return r < 0 ? r : e;
+}
+
+/* An elastic IP may go from one VPC to another, and the host has one route to it: it is taken from the one before the
+ * other puts its own. */
+static int take_from_noted(struct net *n)
+{
+	unsigned noted = 0;
+	int r = 0;
+
+	for (struct device *d = n->host.ends; d; d = d->host_hh.next)
+		noted += d->host_noted;
+	for (struct device *d = n->host.ends; d && noted > 1 && r >= 0; d = d->host_hh.next)
+		r = d->host_noted ? update(n, d, true) : 0;
+	return r;
 }
 
 static int announce_news(struct net *n)
@@ -368,10 +385,12 @@ static int announce_news(struct net *n)
 
 int host_objects_update(struct net *n, bool all)
 {
-	int result = announce_news(n);
+	int result = announce_news(n), r = take_from_noted(n);
 
+	if (r < 0)
+		result = r;
 	for (struct device *d = n->host.ends; d; d = d->host_hh.next) {
-		int r = all || d->host_noted ? update(n, d) : 0;
+		r = all || d->host_noted ? update(n, d, false) : 0;
 
 		if (r < 0)
 			result = r;
