@@ -40,14 +40,25 @@ void explain_receive(struct explain_trace *t, struct explain_port *p)
 		explain_acl(t, p, p->me, VPC_EGRESS, true);
 }
 
+/* Whether the host itself opened the flow by an internet gateway. A flow that is known may be another's: of a protocol
+ * without ports it is known by its addresses alone. steps: how many there were before the packet was received. */
+static bool is_hosts(const struct explain_trace *t, const struct explain_port *p, unsigned steps)
+{
+	for (unsigned i = steps; i < t->n; i++)
+		if (t->step[i].stage == EXPLAIN_FLOW && !t->step[i].reason)
+			return t->step[i].flow.flags & VPC_FLOW_FROM_HOST;
+	return p->from_host;
+}
+
 /* Host access comes before the route table. So what comes by an internet gateway from an address of the host, as what a
- * NAT gateway of another VPC translates does, has its answer given to the host itself. */
-static void answer_to_host(struct explain_trace *t, const struct explain_port *p)
+ * NAT gateway of another VPC translates does, has its answer given to the host itself. What the host sends in a flow
+ * that it didn't open has no answer either. */
+static void answer_to_host(struct explain_trace *t, const struct explain_port *p, unsigned steps)
 {
 	struct explain_step *step;
 
-	if (explain_kind(p->gateway) != VPC_EDGE_IGW || p->from_host ||
-	    !look_host_access(&t->look, p->vpc, t->packet.family, t->packet.src))
+	if (explain_kind(p->gateway) != VPC_EDGE_IGW || is_hosts(t, p, steps) ||
+	    (!p->from_host && !look_host_access(&t->look, p->vpc, t->packet.family, t->packet.src)))
 		return;
 	step = explain_add(t, EXPLAIN_HOST, p, VPC_DROP_HOST_CLOSED);
 	step->reply = true;
@@ -57,6 +68,7 @@ static void answer_to_host(struct explain_trace *t, const struct explain_port *p
 void explain_arrive(struct explain_trace *t, struct explain_port *p)
 {
 	const struct vpc_eni *me;
+	unsigned steps;
 
 	p->direction = VPC_INGRESS;
 	p->me = look_owner(&t->look, p->vpc, t->packet.dst, NULL);
@@ -69,6 +81,7 @@ void explain_arrive(struct explain_trace *t, struct explain_port *p)
 		return;
 	}
 	explain_route_back(t, p);
-	answer_to_host(t, p);
+	steps = t->n;
 	explain_receive(t, p);
+	answer_to_host(t, p, steps);
 }

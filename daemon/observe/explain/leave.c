@@ -105,9 +105,11 @@ static int by_nat(struct explain_trace *t, const struct explain_port *p)
 	return 0;
 }
 
-/* To the host itself. */
-static int by_host(const struct explain_trace *t, const struct explain_port *p)
+/* To the host itself: by host access, or as it asked by an internet gateway. */
+static int by_host(struct explain_trace *t, const struct explain_port *p)
 {
+	if ((p->gateway & VPC_TARGET_NUMBER) == VPC_EDGE_IGW)
+		return public_kind(t, t->packet.dst) & VPC_PUBLIC_OWN ? by_internet(t, p) : VPC_DROP_HOST_CLOSED;
 	return look_owner(&t->look, p->vpc, t->packet.src, NULL) ? 0 : VPC_DROP_FORGED_SOURCE;
 }
 

@@ -23,6 +23,25 @@ static void flow_before_route(struct explain_trace *t, unsigned steps)
 	t->step[steps + 1] = route;
 }
 
+/* What belongs to a flow that the host itself opened by an internet gateway goes to the host by that gateway, also
+ * where host access is before the route table. steps: the number of steps before the one of the route. */
+static void to_host_that_asked(struct explain_trace *t, struct explain_port *p, unsigned steps)
+{
+	const struct explain_step *known = &t->step[t->n - 1];
+	struct explain_step *step = &t->step[steps];
+
+	if (t->n != steps + 2 || known->stage != EXPLAIN_FLOW || known->reason ||
+	    !(known->flow.flags & VPC_FLOW_FROM_HOST) || known->flow.eni[1] != p->me || p->via)
+		return;
+	step->route = look_route(&t->look, p->me, t->packet.family, t->packet.dst);
+	p->no_route = step->route.target == explain_gateway(VPC_EDGE_IGW, 0) ? 0 : VPC_DROP_NO_ROUTE;
+	p->gateway = explain_gateway(VPC_EDGE_HOST, VPC_EDGE_IGW);
+	p->hop = 0;
+	step->reason = p->no_route;
+	step->gateway = explain_gateway(VPC_EDGE_IGW, 0);
+	step->hop = 0;
+}
+
 void explain_send(struct explain_trace *t, uint32_t from)
 {
 	struct explain_port p = {.me = from, .direction = VPC_EGRESS};
@@ -46,8 +65,10 @@ void explain_send(struct explain_trace *t, uint32_t from)
 		step->hop = p.hop;
 	}
 	explain_flow(t, &p);
-	if (!p.end[1].eni)
+	if (!p.end[1].eni) {
+		to_host_that_asked(t, &p, before);
 		flow_before_route(t, before);
+	}
 	if (!p.end[1].eni && p.hop)
 		to_appliance(t, &p);
 	else if (!p.end[1].eni && !p.no_route)

@@ -156,7 +156,8 @@ struct explain_text explain_target(const struct model *m, uint32_t vpc, uint32_t
 		snprintf(t.text, sizeof(t.text), "peering with VPC %.200s", explain_name(m, OBJECT_VPC, number));
 		break;
 	case VPC_EDGE_HOST:
-		snprintf(t.text, sizeof(t.text), "host access");
+		snprintf(t.text, sizeof(t.text), "%s",
+			 number == VPC_EDGE_IGW ? "the internet gateway by which the host asked" : "host access");
 		break;
 	default:
 		snprintf(t.text, sizeof(t.text), "nothing");
