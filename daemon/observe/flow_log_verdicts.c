@@ -14,7 +14,10 @@ struct known {
 	struct flow_log_tuple tuple; /* for a flow from its opener to its responder */
 	struct flow_log_rules rules;
 	bool opened;
-	struct flow_log_amount dropped[2]; /* by the source's side (VPC_EGRESS), by the destination's */
+	/* By the source's side (VPC_EGRESS), by the destination's. */
+	struct flow_log_amount dropped[2]; /* told since the last reading was split */
+	struct flow_log_amount early[2];   /* told before, of packets that this reading may have counted */
+	struct flow_log_amount taken[2];   /* of both, from what this reading has counted */
 	uint32_t used;			   /* the reading */
 	UT_hash_handle hh;
 };
@@ -156,12 +159,45 @@ static bool was_opened(struct flow_log_verdicts *v, const struct flow_log_tuple 
 	return true;
 }
 
+static struct flow_log_amount least(const struct flow_log_amount *a, const struct flow_log_amount *b)
+{
+	return a->packets <= b->packets
+		       ? *a
+		       : (struct flow_log_amount){b->packets, a->bytes < b->bytes ? a->bytes : b->bytes};
+}
+
 static void take(struct flow_log_amount *from, const struct flow_log_amount *what)
 {
 	from->packets -= what->packets < from->packets ? what->packets : from->packets;
 	from->bytes -= what->bytes < from->bytes ? what->bytes : from->bytes;
 	if (!from->packets)
 		from->bytes = 0;
+}
+
+/* Takes what a side has dropped from what was counted. Two devices may have counted the same tuple. */
+static void take_dropped(struct known *k, unsigned side, struct flow_log_amount *from)
+{
+	struct flow_log_amount dropped = {k->dropped[side].packets + k->early[side].packets,
+					  k->dropped[side].bytes + k->early[side].bytes},
+			       taken = least(&dropped, from);
+
+	if (taken.packets > k->taken[side].packets)
+		k->taken[side] = taken;
+	take(from, &dropped);
+}
+
+/* What this reading hasn't counted may be counted by the next one: an event may come before the reading ends and its
+ * packet after it began. */
+static void age(struct known *k)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct flow_log_amount left = k->taken[i];
+
+		take(&left, &k->early[i]);
+		k->early[i] = k->dropped[i];
+		take(&k->early[i], &left);
+		k->dropped[i] = k->taken[i] = (struct flow_log_amount){};
+	}
 }
 
 struct flow_log_split flow_log_verdicts_split(struct flow_log_verdicts *v, const struct flow_log_tuple *tuple,
@@ -177,10 +213,10 @@ struct flow_log_split flow_log_verdicts_split(struct flow_log_verdicts *v, const
 		allowed = true;
 	}
 	if (k)
-		take(&s.sent, &k->dropped[0]);
+		take_dropped(k, 0, &s.sent);
 	s.received = s.sent;
 	if (k)
-		take(&s.received, &k->dropped[1]);
+		take_dropped(k, 1, &s.received);
 	if (!allowed && lost) {
 		s.unknown = s.received.packets;
 		s.sent = s.received = (struct flow_log_amount){};
@@ -194,7 +230,7 @@ void flow_log_verdicts_next(struct flow_log_verdicts *v)
 
 	v->reading++;
 	HASH_ITER (hh, v->known, k, next) {
-		memset(k->dropped, 0, sizeof(k->dropped));
+		age(k);
 		if (v->reading - k->used > READINGS_KEPT)
 			forget(v, k);
 	}

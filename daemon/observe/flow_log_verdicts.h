@@ -61,7 +61,8 @@ struct flow_log_split {
 struct flow_log_split flow_log_verdicts_split(struct flow_log_verdicts *v, const struct flow_log_tuple *tuple,
 					      const struct flow_log_amount *counted, const struct flow_log_rules *flow,
 					      bool lost);
-/* All of a reading was split: forgets the drops, and flows that no longer have packets. */
+/* All of a reading was split: forgets its drops, and flows that no longer have packets. Drops of packets that it has
+ * not counted are kept for the next one. */
 void flow_log_verdicts_next(struct flow_log_verdicts *v);
 
 #endif

@@ -150,6 +150,34 @@ Test(flow_log_verdicts, drops_are_taken_from_the_side_that_dropped)
 	cr_expect_eq(s.received.packets, 2);
 }
 
+/* A packet that came after a reading had begun is told before that reading is split, and counted by the next one. */
+Test(flow_log_verdicts, a_drop_that_is_told_before_it_is_counted_stays_a_drop)
+{
+	struct flow_log_tuple t = tuple(5, 4000, 6, 443);
+	struct flow_log_split s;
+
+	event(VPC_EVENT_DROP, &t, VPC_INGRESS);
+	flow_log_verdicts_next(v);
+	s = split(&t, 1, NULL, false);
+	cr_expect_eq(s.sent.packets, 1);
+	cr_expect_eq(s.received.packets, 0);
+	flow_log_verdicts_next(v);
+	cr_expect_eq(split(&t, 4, NULL, false).received.packets, 4, "and is no drop twice");
+	flow_log_verdicts_next(v);
+	/* of three drops one is counted now, and two by the next reading */
+	for (unsigned i = 0; i < 3; i++)
+		event(VPC_EVENT_DROP, &t, VPC_INGRESS);
+	cr_expect_eq(split(&t, 1, NULL, false).received.packets, 0);
+	cr_expect_eq(split(&t, 1, NULL, false).received.packets, 0, "another device has counted the same packet");
+	flow_log_verdicts_next(v);
+	cr_expect_eq(split(&t, 3, NULL, false).received.packets, 1);
+	flow_log_verdicts_next(v);
+	event(VPC_EVENT_DROP, &t, VPC_EGRESS);
+	flow_log_verdicts_next(v);
+	flow_log_verdicts_next(v);
+	cr_expect_eq(split(&t, 2, NULL, false).sent.packets, 2, "what no reading has counted is forgotten");
+}
+
 Test(flow_log_verdicts, where_events_were_lost_only_known_flows_count_as_accepted)
 {
 	struct flow_log_tuple t = tuple(5, 4000, 6, 443);
