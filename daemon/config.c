@@ -303,7 +303,7 @@ static int on_entry(void *user, const char *section, const char *name, const cha
 			continue;
 		if (s->set(c, value) == 0)
 			return 1;
-		fprintf(stderr, "vpcd: %s=%s: must be %s\n", name, value, s->text);
+		fprintf(stderr, "vpcd: %s=%s is not valid; %s=%s: %s\n", name, value, name, s->argument, s->text);
 		return 0;
 	}
 	fprintf(stderr, "vpcd: [%s] has no setting '%s'\n", section, name);
@@ -389,8 +389,10 @@ static int parse_options(struct config *c, int argc, char **argv, bool first, co
 		else if (option == OPTION_HELP)
 			c->help = true;
 		else if (settings[option - OPTION_SETTING].set(c, optarg) < 0) {
-			fprintf(stderr, "vpcd: --%s %s: must be %s\n", settings[option - OPTION_SETTING].name, optarg,
-				settings[option - OPTION_SETTING].text);
+			const struct setting *s = &settings[option - OPTION_SETTING];
+
+			fprintf(stderr, "vpcd: --%s %s is not valid; --%s %s: %s\n", s->name, optarg, s->name,
+				s->argument, s->text);
 			return -EINVAL;
 		}
 	}

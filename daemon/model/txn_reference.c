@@ -19,8 +19,9 @@ int txn_dereference(struct model_txn *t, const char *ref, const char *field, con
 	if (!digits || strcmp(ref + 1 + digits, ".id") != 0)
 		return 0;
 	if (number_parse_part(ref + 1, digits, UINT32_MAX, &n) < 0 || n >= t->n_changes)
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
-				     "%.64s refers to no earlier change of this request; the first one is $0.id", ref);
+		return vpc_error_set(
+			reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
+			"%.64s refers to no earlier change of this request; put that change before this one", ref);
 	if (!t->made[n].id[0])
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, field,
 				     "%.64s refers to a change that made nothing; name an object by its id or name",

@@ -144,7 +144,7 @@ link_is_gone()
 	cni_silent CHECK "$ID" "$A" "$(jq '.cniVersion = "0.4.0"' <<<"$config")"
 	cni_fails 1 CHECK "$ID" "$A" "$(jq '.cniVersion = "0.3.1"' <<<"$config")"
 	cni_fails 7 CHECK "$ID" "$A" "$(config 1.1.0)"
-	cni_fails 102 CHECK "$ID" "$A" "$(jq '.prevResult.interfaces[0].mac = "02:00:00:00:00:01"' <<<"$config")"
+	cni_fails 102 CHECK "$ID" "$A" "$(jq '.prevResult.interfaces[0].mac = "02:00:00:00:00:01"' <<<"$config")" | grep -q "DEL, then ADD"
 	cni_fails 102 CHECK "$ID" "$A" "$(jq '.prevResult.ips[0].address = "10.50.1.99/24"' <<<"$config")"
 	cni_fails 102 CHECK "$ID-other" "$A" "$config"
 	in_ns "$P-a" ip link set eth0 down

@@ -55,12 +55,13 @@ static const struct {
 	 "the pools 'a' and 'b' overlap"},
 	{"[edge]\nredirect=no\nouter=eth0\n", NULL},
 	{"[edge]\nredirect=yes\n", NULL},
-	{"[edge]\nredirect=maybe\n", "redirect=maybe"},
+	{"[edge]\nredirect=maybe\n", "redirect=maybe is not valid; redirect=yes|no: send what leaves VPCs"},
 	{"[edge]\nredirect=\n", "redirect"},
 	{"[Limits]\nport_mask_groups=100\n", NULL},
 	{"[Limits]\nclasses=100\n", NULL}, /* its earlier name */
 	{"[Limits]\nclasses=500001\n", "limit port_mask_groups must be a number from 1 to 500000"},
 	{"[Limits]\nsuites=100\n", "there is no limit named 'suites'"},
+	{"[nothing]\na=b\n", "line 2; see vpcd.conf(5)"},
 };
 
 Test(config, files)

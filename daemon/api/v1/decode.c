@@ -358,7 +358,7 @@ static int decode_element(const json_t *object, struct change *ret, struct vpc_e
 				     "op is required: the name of a change, as \"vpc.create\"");
 	if (!json_is_string(name) || change_op_parse(json_string_value(name), &op) < 0)
 		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "op",
-				     "op must be the name of a change, as \"vpc.create\"");
+				     "op must be the name of a change, as \"vpc.create\"; /v1/openapi.json lists them");
 	if (json_object_get(object, "dry_run"))
 		return vpc_error_set(reterr, VPC_E_UNKNOWN_PARAMETER, "dry_run",
 				     "dry_run belongs beside the changes: it is for all of them");
