@@ -46,9 +46,9 @@ static __always_inline int arrive_begin(struct __sk_buff *skb, struct scratch *s
 }
 
 /* Whether this CPU knows the ENI that the packet in the scratch is for. Sets s->me and the packet's ends, then. */
-static __always_inline int arrive_recent(struct scratch *s, __u32 ifindex)
+static __always_inline int arrive_cached(struct scratch *s, __u32 ifindex)
 {
-	struct recent *r = recent_find(s, RECENT_ARRIVES, ifindex);
+	struct pair_cache *r = pair_cache_find(s, PAIR_CACHE_ARRIVES, ifindex);
 
 	if (!r)
 		return 0;
@@ -68,7 +68,7 @@ static __always_inline void arrive_note(struct scratch *s, __u32 ifindex)
 
 	if (s->packet.family == 4 && s->packet.icmp_kind != ICMP_ERROR && s->admitted && s->end[1].owns &&
 	    !s->end[0].eni && (kind == VPC_EDGE_NAT || kind == VPC_EDGE_IGW || kind == VPC_EDGE_PUBLISHED))
-		recent_note(s, RECENT_ARRIVES, ifindex, s->packet.dst[3], s->me);
+		pair_cache_note(s, PAIR_CACHE_ARRIVES, ifindex, s->packet.dst[3], s->me);
 }
 
 /* Finds the ENI that gets the packet in the scratch: s->me. Returns PASS, AGAIN or a reason. */
@@ -83,14 +83,14 @@ __noinline int arrive_judge(struct __sk_buff *skb)
 {
 	struct scratch *s = scratch_get(SCRATCH_PACKET);
 	struct vpc_eni *me;
-	int rc, recent = 0;
+	int rc, cached = 0;
 
 	if (!s)
 		return VPC_DROP_NOT_READY;
 	rc = arrive_begin(skb, s);
 	if (!rc) {
-		recent = arrive_recent(s, skb->ifindex);
-		rc = recent ? PASS : arrive_find(s);
+		cached = arrive_cached(s, skb->ifindex);
+		rc = cached ? PASS : arrive_find(s);
 	}
 	if (rc)
 		return rc;
@@ -103,7 +103,7 @@ __noinline int arrive_judge(struct __sk_buff *skb)
 		return VPC_DROP_UNKNOWN_DESTINATION;
 	if (s->packet.hop_limit <= 1)
 		return VPC_DROP_HOP_LIMIT;
-	rc = recent ? PASS : route_back(SCRATCH_PACKET, s->me);
+	rc = cached ? PASS : route_back(SCRATCH_PACKET, s->me);
 	if (rc)
 		return rc;
 	if (!(s->my_flags & VPC_ENI_PEER_REDIRECT))
@@ -111,7 +111,7 @@ __noinline int arrive_judge(struct __sk_buff *skb)
 	rc = ingress_ip(skb, s, me);
 	if (!rc && s->packet.fragment == FRAGMENT_FIRST)
 		fragment_remember(s);
-	if (!rc && !recent)
+	if (!rc && !cached)
 		arrive_note(s, skb->ifindex);
 	return rc;
 }

@@ -118,7 +118,7 @@ static __always_inline int world_judge(struct __sk_buff *skb, struct scratch *s,
 {
 	int rc = AGAIN;
 
-	if (recent_find(s, RECENT_WORLD, skb->ifindex)) {
+	if (pair_cache_find(s, PAIR_CACHE_WORLD, skb->ifindex)) {
 		e->publishes = 1;
 		rc = enter_translation(skb);
 		if (rc != AGAIN)
@@ -136,7 +136,7 @@ static __always_inline int world_judge(struct __sk_buff *skb, struct scratch *s,
 		rc = s->packet.family == 4 ? enter_judge(skb) : enter_judge6(skb);
 	}
 	if (rc == PASS && s->packet.family == 4 && e->publishes)
-		recent_note(s, RECENT_WORLD, skb->ifindex, e->public_key.addr[3], 0);
+		pair_cache_note(s, PAIR_CACHE_WORLD, skb->ifindex, e->public_key.addr[3], 0);
 	return rc == AGAIN ? VPC_DROP_TRY_AGAIN : rc;
 }
 

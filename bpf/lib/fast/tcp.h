@@ -16,7 +16,7 @@
 #include "lib/flow/move.h"
 #include "lib/flow/syn_cache.h"
 #include "lib/packet/reset.h"
-#include "lib/route/recent.h"
+#include "lib/route/pair_cache.h"
 
 /* The result of a step of this path. */
 enum connection_step {
@@ -272,8 +272,8 @@ static __always_inline int connection_leaves(const struct header_view *p, const 
 {
 	if (p->src6 || !mac_equal(p->frame.macs, c->me->gateway_mac))
 		return 0;
-	return recent_is(recent_slot(RECENT_LEAVES, p->src, p->dst), RECENT_LEAVES, c->ctx.me, p->src, p->dst,
-			 c->ctx.epoch, c->ctx.now_ns);
+	return pair_cache_is(pair_cache_slot(PAIR_CACHE_LEAVES, p->src, p->dst), PAIR_CACHE_LEAVES, c->ctx.me, p->src,
+			     p->dst, c->ctx.epoch, c->ctx.now_ns);
 }
 
 /* The TCP fast path, for a segment with a header view. h: its hash (flow/cache.h). Returns what the program ends with,

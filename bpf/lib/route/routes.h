@@ -8,7 +8,7 @@
 
 #include "lib/route/find.h"
 #include "lib/route/nat.h"
-#include "lib/route/recent.h"
+#include "lib/route/pair_cache.h"
 
 /* The gateway of a flow that the host itself opened to an address that an internet gateway leads to. */
 #define GATEWAY_HOST_IGW gateway_make(VPC_EDGE_HOST, VPC_EDGE_IGW)
@@ -318,9 +318,9 @@ static __always_inline int route_to_host(__u32 which)
 
 /* Whether this CPU knows the gateway to which the route table leads the packet in the scratch. Sets `route_known` and
  * what route_out() sets, then. */
-static __always_inline int route_recent(struct scratch *s)
+static __always_inline int route_cached(struct scratch *s)
 {
-	struct recent *r = recent_find(s, RECENT_LEAVES, s->me);
+	struct pair_cache *r = pair_cache_find(s, PAIR_CACHE_LEAVES, s->me);
 
 	if (!r)
 		return 0;
@@ -336,7 +336,7 @@ static __always_inline void route_note(const struct scratch *s)
 	__u32 kind = gateway_kind(s->gateway);
 
 	if (s->route_rc == PASS && s->packet.family == 4 && !s->hop && (kind == VPC_EDGE_NAT || kind == VPC_EDGE_IGW))
-		recent_note(s, RECENT_LEAVES, s->me, s->packet.dst[3], s->gateway);
+		pair_cache_note(s, PAIR_CACHE_LEAVES, s->me, s->packet.dst[3], s->gateway);
 }
 
 /*
@@ -351,7 +351,7 @@ __noinline int route_gateway(__u32 which)
 
 	if (!s)
 		return VPC_DROP_NO_ROUTE;
-	if (!s->route_known && !route_recent(s)) {
+	if (!s->route_known && !route_cached(s)) {
 		if (address_owner(s, s->packet.dst))
 			return PASS;
 		s->route_known = 1;

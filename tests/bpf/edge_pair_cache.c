@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a CPU keeps for a tick of the clock (lib/route/recent.h) ends with the tick and with every commit. By
+/* What a CPU keeps for a tick of the clock (lib/route/pair_cache.h) ends with the tick and with every commit. By
  * BPF_PROG_TEST_RUN on the devices of edge_util.h. */
 #include "edge_util.h"
 
@@ -27,7 +27,7 @@ static void teardown(void)
 	edge_close(e);
 }
 
-TestSuite(edge_recent, .init = setup, .fini = teardown);
+TestSuite(edge_pair_cache, .init = setup, .fini = teardown);
 
 /* Runs a program on a frame as if it came in by that device. Returns what the program ends with. */
 static int run(enum edge_ns where, struct bpf_program *program, uint32_t ifindex, const struct packet_spec *p)
@@ -95,7 +95,7 @@ static int arrives(uint8_t gateway, uint16_t port)
 					   .dport = port});
 }
 
-Test(edge_recent, commit_ends_the_way_out)
+Test(edge_pair_cache, commit_ends_the_way_out)
 {
 	for (int i = 0; i < ROUNDS; i++) {
 		edge_route(e, "0.0.0.0/0", VPC_TARGET_NAT, EDGE_NAT);
@@ -108,7 +108,7 @@ Test(edge_recent, commit_ends_the_way_out)
 	}
 }
 
-Test(edge_recent, tick_ends_the_way_out)
+Test(edge_pair_cache, tick_ends_the_way_out)
 {
 	cr_assert_eq(leaves(SYN), 0);
 	cr_assert_eq(leaves(ACK), 0);
@@ -124,7 +124,7 @@ static void open_inward(void)
 	lab_commit(e->l);
 }
 
-Test(edge_recent, commit_ends_the_way_in)
+Test(edge_pair_cache, commit_ends_the_way_in)
 {
 	for (int i = 0; i < ROUNDS; i++) {
 		open_inward();
@@ -136,7 +136,7 @@ Test(edge_recent, commit_ends_the_way_in)
 	}
 }
 
-Test(edge_recent, commit_takes_the_address_away)
+Test(edge_pair_cache, commit_takes_the_address_away)
 {
 	for (int i = 0; i < ROUNDS; i++) {
 		open_inward();
@@ -150,7 +150,7 @@ Test(edge_recent, commit_takes_the_address_away)
 }
 
 /* By another gateway the same addresses are another matter. */
-Test(edge_recent, gateway_is_compared)
+Test(edge_pair_cache, gateway_is_compared)
 {
 	open_inward();
 	for (int i = 0; i < ROUNDS; i++) {
@@ -159,7 +159,7 @@ Test(edge_recent, gateway_is_compared)
 	}
 }
 
-Test(edge_recent, rules_judge_each_packet)
+Test(edge_pair_cache, rules_judge_each_packet)
 {
 	open_inward();
 	for (int i = 0; i < ROUNDS; i++) {
@@ -169,7 +169,7 @@ Test(edge_recent, rules_judge_each_packet)
 }
 
 /* An address becomes one of the host's own: nobody in the world sends from it. No commit tells. */
-Test(edge_recent, tick_ends_what_the_world_may_send)
+Test(edge_pair_cache, tick_ends_what_the_world_may_send)
 {
 	struct vpc_public own = {.kind = VPC_PUBLIC_OWN};
 	struct vpc_public_key key = {.addr = {0, 0, htonl(0xffff), inet_addr(WORLD)}};
