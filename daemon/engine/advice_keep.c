@@ -171,7 +171,8 @@ int advice_keep_start(struct engine *e)
 	int r;
 
 	advice_end_kept(e->advice);
-	for (size_t n = advice_count(e->advice); n > 0; n--)
+	/* Without a gap nothing is known from before. */
+	for (size_t n = e->advice_times.n_gaps ? advice_count(e->advice) : 0; n > 0; n--)
 		resume_rule(e, advice_next(e->advice));
 	e->advice_keep = calloc(1, sizeof(*e->advice_keep));
 	if (!e->advice_keep)
