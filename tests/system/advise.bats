@@ -164,8 +164,8 @@ watched()
 	[ "$(said "$P-b" '.[] | select(.description == "busy").narrower | map("\(.from_port) \(.cidr)") | sort | join(",")')" = "7000 $A/32,7001 $A/32" ]
 	[[ $(said_of "$P-b" unused) == "remove: was not used since "* ]]
 	[[ $(said_of "$P-b" unused --since "$before") == "remove: was not used since $before" ]]
-	# its connection may have been open while vpcd was gone
-	[[ $(said_of "$P-b" busy --since "$stop") == "unknown: a connection that was open when vpcd was stopped "* ]]
+	# its connection may have been open while vpcd was gone; flows that go on must have been looked at since
+	wait_for 60 open_meanwhile "$P-b" busy --since "$stop"
 	# what a kill leaves is what was written before
 	vpcd_restart KILL
 	[ "$(watched "$P-b")" = "$since" ]
@@ -174,6 +174,12 @@ watched()
 	ctl sg advise "$P-b" | ctl apply -f - >/dev/null
 	goes_on open
 	verify_clean
+}
+
+# open_meanwhile GROUP RULE [ARG…]: a connection that was open when vpcd was stopped may have used the rule.
+open_meanwhile()
+{
+	[[ $(said_of "$@") == "unknown: a connection that was open when vpcd was stopped "* ]]
 }
 
 # looked GROUP: after a start all flows have been looked at, and no event is awaited.
