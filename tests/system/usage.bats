@@ -44,7 +44,7 @@ counted()
 	ctl -o json usage v --by hour | jq -e '.[-1].running and (.[-1].vpc == "v")'
 	ctl usage v --by day | grep -E ' v +[0-9]+ .* running$'
 	curl -sf --unix-socket "$VPCD_SOCKET" "http://vpcd/v1/usage?by=month" | jq -c . | "$TOOLS/described" "$VPCD_SOCKET" Usage
-	[ "$(ctl -o json usage nobody)" = "[]" ]
+	refused InvalidVpcID.NotFound usage nobody
 	misused usage --by week
 	misused usage --since yesterday
 	api_refused 400 InvalidParameterValue GET '/v1/usage?by=week'
