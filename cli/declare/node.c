@@ -139,7 +139,11 @@ static int add_entry(struct plan *p, const struct entry *e)
 
 static int refuse_twice(struct plan *p, const struct node *n)
 {
-	return plan_refuse(p, n, "InvalidParameterValue", "the document has %s twice", kind_of(n->kind)->title);
+	if (!n->name || !*n->name)
+		return plan_refuse(p, n, "InvalidParameterValue", "the document has this %s twice; keep one",
+				   kind_of(n->kind)->title);
+	return plan_refuse(p, n, "InvalidParameterValue", "the document has %s '%.255s' twice; keep one",
+			   kind_of(n->kind)->title, n->name);
 }
 
 static int label_after(struct plan *p, struct node *n, const char *name, json_t *counts)

@@ -121,6 +121,18 @@ static bool agreed(struct cli *cli, struct applying *a)
 	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
+/* All is as the document says, but perhaps not for long. */
+static void print_unconfirmed(struct cli *cli)
+{
+	_cleanup_json_ json_t *status = api_get_quietly(cli, "/v1/status");
+	const json_t *pending;
+	size_t i;
+
+	json_array_foreach (json_object_get(status, "pending"), i, pending)
+		if (!strcmp(json_member_text(pending, "subsystem") ?: "", "confirm"))
+			puts(json_member_text(pending, "reason") ?: "");
+}
+
 static int print(struct cli *cli, struct applying *a, json_t *reply)
 {
 	json_t *result;
@@ -137,6 +149,7 @@ static int print(struct cli *cli, struct applying *a, json_t *reply)
 	}
 	if (json_array_size(a->plan) == 0) {
 		puts("nothing to do: all is as the document says");
+		print_unconfirmed(cli);
 		return CLI_OK;
 	}
 	if (!a->shown)

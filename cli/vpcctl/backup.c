@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <vpc/json.h>
@@ -13,28 +15,32 @@
 #include "cli/vpcctl/commands.h"
 #include "cli/vpcctl/resource.h"
 
-static int write_text(int fd, const json_t *backup)
+/* fd: closed in every case. lasting: a regular file, which is to be on the disk. */
+static int write_text(int fd, const json_t *backup, bool lasting)
 {
 	FILE *f = fdopen(fd, "w");
-	int r;
+	int r = 0;
 
 	if (!f) {
+		r = -errno;
 		close(fd);
-		return -errno;
+		return r;
 	}
-	r = json_dumpf(backup, f, JSON_COMPACT) < 0 || fputc('\n', f) == EOF || fflush(f) != 0 || fsync(fd) < 0 ? -EIO
-														: 0;
-	return fclose(f) != 0 ? -EIO : r;
+	errno = 0;
+	if (json_dumpf(backup, f, JSON_COMPACT) < 0 || fputc('\n', f) == EOF || fflush(f) != 0 ||
+	    (lasting && fsync(fd) < 0))
+		r = errno ? -errno : -EIO;
+	if (fclose(f) != 0 && r == 0)
+		r = errno ? -errno : -EIO;
+	return r;
 }
 
 /* Beside it first, so that a backup that is there stays until the new one is whole. */
-static int write_file(const char *path, const json_t *backup)
+static int write_beside(const char *path, const json_t *backup)
 {
 	_cleanup_free_ char *beside = NULL;
 	int fd, r;
 
-	if (!strcmp(path, "-"))
-		return json_dumpf(backup, stdout, JSON_COMPACT) < 0 || putchar('\n') == EOF ? -EIO : 0;
 	if (asprintf(&beside, "%s.XXXXXX", path) < 0) {
 		beside = NULL;
 		return -ENOMEM;
@@ -42,12 +48,32 @@ static int write_file(const char *path, const json_t *backup)
 	fd = mkostemp(beside, O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	r = write_text(fd, backup);
+	r = write_text(fd, backup, true);
 	if (r == 0 && rename(beside, path) < 0)
 		r = -errno;
 	if (r < 0)
 		unlink(beside);
 	return r;
+}
+
+static int write_file(const char *path, const json_t *backup)
+{
+	_cleanup_free_ char *real = NULL;
+	struct stat st;
+	int fd;
+
+	if (!strcmp(path, "-"))
+		return json_dumpf(backup, stdout, JSON_COMPACT) < 0 || putchar('\n') == EOF ? -EIO : 0;
+	if (stat(path, &st) < 0)
+		return write_beside(path, backup);
+	/* What a link leads to is the backup: the link stays. */
+	if (S_ISREG(st.st_mode)) {
+		real = realpath(path, NULL);
+		return real ? write_beside(real, backup) : -errno;
+	}
+	/* A device or a pipe is written to, and never replaced. */
+	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	return fd < 0 ? -errno : write_text(fd, backup, false);
 }
 
 static int run_backup(struct cli *cli, const struct args *args)

@@ -59,6 +59,27 @@ static void print_near(struct cli *cli, const struct resource *r, const char *re
 		fprintf(stderr, "did you mean '%s'?\n", clean);
 }
 
+void hint_near_any(struct cli *cli, const char *ref)
+{
+	_cleanup_json_ json_t *lists = json_array();
+	struct nearest n = {.word = ref};
+	_cleanup_free_ char *clean = NULL;
+	json_t *objects, *object;
+	size_t i, k;
+
+	for (i = 0; lists && cli_resources[i]; i++) {
+		objects = read_all(cli, cli_resources[i]);
+		json_array_foreach (objects, k, object)
+			nearest_try(&n, json_member_text(object, "name") ?: "");
+		/* what was found is a text of one of the lists */
+		if (objects && json_array_append_new(lists, objects) < 0)
+			return;
+	}
+	clean = n.found ? screen_clean(n.found) : NULL;
+	if (clean)
+		fprintf(stderr, "did you mean '%s'?\n", clean);
+}
+
 static bool is_vpcds_trouble(const char *code)
 {
 	for (unsigned i = 0; i < VPC_E_COUNT; i++)
@@ -77,7 +98,9 @@ static void print_hint(struct cli *cli, const char *code, const char *detail)
 			print_near(cli, cli_resources[i], ref);
 			return;
 		}
-	if (is_vpcds_trouble(code))
+	if (ref && !strcmp(code, vpc_code_string(VPC_E_NOT_FOUND)))
+		hint_near_any(cli, ref);
+	else if (is_vpcds_trouble(code))
 		fputs("vpcd's log says more (journalctl -u vpcd), and: vpcctl status\n", stderr);
 	else if (ref && strchr(ref, ',') && strstr(detail, "CIDR"))
 		print_several("cidr");

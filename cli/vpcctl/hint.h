@@ -9,4 +9,7 @@
 
 extern const struct cli_refusals hint_refusals;
 
+/* Says on stderr which resource of any kind has a name like ref, or nothing. */
+void hint_near_any(struct cli *cli, const char *ref);
+
 #endif

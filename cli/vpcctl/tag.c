@@ -7,6 +7,7 @@
 
 #include "cli/lib/api.h"
 #include "cli/vpcctl/commands.h"
+#include "cli/vpcctl/hint.h"
 #include "cli/vpcctl/resource.h"
 
 /* The resource of an id, by its prefix. NULL: it is a name; no name begins with such a prefix. */
@@ -21,7 +22,7 @@ static const struct resource *resource_of_id(const char *ref)
 }
 
 /* "VPC, subnet, … or network interface": no resource has the name. */
-static int refuse_name(const char *ref)
+static int refuse_name(struct cli *cli, const char *ref)
 {
 	char titles[256] = "";
 
@@ -31,10 +32,11 @@ static int refuse_name(const char *ref)
 
 		snprintf(titles + used, sizeof(titles) - used, "%s%s", between, kind_of(cli_resources[i]->kind)->title);
 	}
-	return api_refuse(
-		"NotFound",
-		"no %s is called '%s'; vpcctl vpc list, and the list of each other kind, show those there are", titles,
-		ref);
+	api_refuse("NotFound",
+		   "no %s is called '%s'; vpcctl vpc list, and the list of each other kind, show those there are",
+		   titles, ref);
+	hint_near_any(cli, ref);
+	return CLI_REFUSED;
 }
 
 static int fetch(struct cli *cli, const struct resource *r, const char *ref, bool must, json_t **ret)
@@ -71,7 +73,7 @@ static int find(struct cli *cli, const char *ref, const struct resource **ret_re
 			found = TAKE_PTR(object);
 	}
 	if (!kind)
-		return refuse_name(ref);
+		return refuse_name(cli, ref);
 	if (n > 1) {
 		api_refuse("AmbiguousName", "'%s' may be any of %s: use an id", ref, ids);
 		return CLI_REFUSED;

@@ -317,6 +317,40 @@ Test(cli_usage, a_refusal_says_what_to_do)
 	expect_hint("attach a --subnet s --netns a", "journalctl -u vpcd");
 }
 
+/* Commands for resources of every kind suggest one of any kind. */
+Test(cli_usage, a_name_like_that_of_any_kind)
+{
+	fake_reply(d, "GET", "/v1/subnets", 200, "{\"subnets\":[{\"id\":\"subnet-1\",\"name\":\"prod-app\"}]}");
+	fake_reply(d, "GET", "/v1/resources/prod-ap", 404,
+		   "{\"code\":\"NotFound\",\"detail\":\"there is no resource 'prod-ap'\"}");
+	fake_reply(d, "GET", "/v1/log?resource=prod-ap&limit=&before=", 404,
+		   "{\"code\":\"NotFound\",\"detail\":\"no resource 'prod-ap' is there\"}");
+	expect_hint("show prod-ap", "did you mean 'prod-app'?");
+	expect_hint("log prod-ap", "did you mean 'prod-app'?");
+	expect_hint("rename prod-ap prod", "did you mean 'prod-app'?");
+	expect_hint("tag add prod-ap a=b", "did you mean 'prod-app'?");
+	cr_assert_null(strstr(cli_run(d, "show other").err, "did you mean"));
+}
+
+/* What is no regular file is written to, and stays what it is. */
+Test(cli_usage, a_backup_replaces_neither_device_nor_pipe_nor_link)
+{
+	struct cli_result r;
+
+	fake_reply(d, "GET", "/v1/backup", 200, "{\"format\":\"vpcd-backup\"}");
+	r = cli_run(d,
+		    "--version >/dev/null; d=$(mktemp -d); trap 'rm -r $d' EXIT; cd $d && mkfifo pipe && "
+		    "(cat pipe >got &) && $VPCCTL backup pipe && test -p pipe && until test -s got; do sleep 0.05; "
+		    "done && echo old >file && ln -s file link && $VPCCTL backup link && test -L link && cat got file");
+	cr_assert_eq(r.status, 0, "%s", r.err);
+	cr_assert_str_eq(r.out, "{\"format\":\"vpcd-backup\"}\n{\"format\":\"vpcd-backup\"}\n");
+	/* By a link, so that a failure harms no device of this machine. */
+	r = cli_run(d, "--version >/dev/null; d=$(mktemp -d); trap 'rm -r $d' EXIT; cd $d && ln -s /dev/full full && "
+		       "$VPCCTL backup full");
+	cr_assert_eq(r.status, 1);
+	cr_assert_not_null(strstr(r.err, "cannot write full: No space left on device; name a place"), "%s", r.err);
+}
+
 /* A VPC that nobody has isn't one that used nothing. */
 Test(cli_usage, usage_of_no_vpc)
 {

@@ -419,7 +419,7 @@ Test(declare, what_cannot_be_is_refused_with_its_line)
 		       false, 4, "InvalidParameterValue", "twice");
 	expect_refused(
 		"subnets:\n- {name: a, vpc: prod, cidr: 10.0.3.0/24}\n- {name: a, vpc: prod, cidr: 10.0.4.0/24}\n",
-		false, 3, "InvalidParameterValue", "twice");
+		false, 3, "InvalidParameterValue", "the document has subnet 'a' twice; keep one");
 	expect_refused("a: 1\na: 2\n", false, 2, "MalformedRequest", "twice");
 	expect_refused("a: &x 1\nb: *x\n", false, 2, "MalformedRequest", "aliases");
 	expect_refused("- a\n", false, 1, "MalformedRequest", "mapping");

@@ -73,10 +73,12 @@ static int choose_format(const struct change *c, struct flow_log *f, struct vpc_
 				     "a format has at most %d characters", FLOW_LOG_FORMAT_MAX);
 	wrong = flow_log_format_parse(text, &parsed);
 	if (wrong)
-		return vpc_error_set(reterr, VPC_E_INVALID_PARAMETER_VALUE, "format",
-				     "'%.40s' is no field of a flow log: a format is default, json, or fields like "
-				     "${srcaddr} ${dstport} ${action}, separated by blanks",
-				     text + wrong - 1);
+		return vpc_error_set(
+			reterr, VPC_E_INVALID_PARAMETER_VALUE, "format",
+			"'%.40s' is no field of a flow log here: a format is default, json, or fields like "
+			"${srcaddr} ${dstport} ${action}, separated by blanks; vpcctl flow-log create "
+			"--help lists them",
+			text + wrong - 1);
 	return text_set(&f->format, text) < 0 ? vpc_error_oom(reterr) : 0;
 }
 
