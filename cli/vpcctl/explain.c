@@ -90,14 +90,18 @@ static void print_nearest(const json_t *steps)
 static int print_answer(struct cli *cli, const json_t *answer)
 {
 	const json_t *steps = json_object_get(answer, "steps"), *commands = json_object_get(answer, "commands"), *c;
-	const char *reason = json_member_text(answer, "reason");
+	const char *reason = json_member_text(answer, "reason"), *verdict = json_member_text(answer, "verdict") ?: "";
 	char from[128], to[128];
 	size_t i;
 	int status;
 
 	printf("%s from %s to %s: ", json_member_text(answer, "protocol") ?: "?",
 	       end_text(answer, "from", from, sizeof(from)), end_text(answer, "to", to, sizeof(to)));
-	if (reason)
+	if (!strcmp(verdict, "elsewhere"))
+		printf("it doesn't get there (%s)\n\n", json_member_text(answer, "reason_text") ?: "");
+	else if (!strcmp(verdict, "partly"))
+		puts("some ports are allowed, others not\n");
+	else if (reason)
 		printf("the %s is dropped (%s: %s)\n\n", json_member_text(answer, "refused") ?: "packet", reason,
 		       json_member_text(answer, "reason_text") ?: "");
 	else
@@ -105,12 +109,16 @@ static int print_answer(struct cli *cli, const json_t *answer)
 	json_array_foreach (json_object_get(answer, "ports"), i, c)
 		printf("ports %s: %s%s%s\n", json_member_text(c, "ports") ?: "?", json_member_text(c, "verdict") ?: "?",
 		       json_member_text(c, "reason") ? ": " : "", json_member_text(c, "reason") ?: "");
+	if (json_object_get(answer, "ports"))
+		printf("\nthe first port that is %s, step by step:\n", reason ? "refused" : "asked about");
 	status = print_steps(cli, steps);
-	if (reason)
+	if (reason || !strcmp(verdict, "elsewhere"))
 		putchar('\n');
 	print_nearest(steps);
 	json_array_foreach (commands, i, c)
 		printf("to open it: %s\n", json_string_value(c));
+	if (reason && json_object_get(answer, "ports") && !json_array_size(commands))
+		puts("ask about one of the ports to see what would open it");
 	return status;
 }
 
@@ -160,7 +168,7 @@ static int run(struct cli *cli, const struct args *args)
 	if (cli->output == OUTPUT_TABLE)
 		status = print_answer(cli, answer);
 	else if (cli->output == OUTPUT_ID)
-		puts(json_member_text(answer, "reason") ?: "allow");
+		puts(json_member_text(answer, "reason") ?: json_member_text(answer, "verdict") ?: "allow");
 	else
 		status = output_document(cli, answer);
 	return status != CLI_OK ? status : allowed ? CLI_OK : CLI_REFUSED;

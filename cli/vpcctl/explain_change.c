@@ -9,6 +9,7 @@
 #include <vpc/json.h>
 
 #include "cli/lib/api.h"
+#include "cli/lib/flow.h"
 #include "cli/lib/output.h"
 #include "cli/lib/table.h"
 
@@ -89,6 +90,7 @@ static int print_answer(struct cli *cli, const json_t *answer)
 {
 	static const char *const lists[][3] = {{"allowed", "allowed_total", "newly allowed"},
 					       {"denied", "denied_total", "newly denied"}};
+	struct cli dry = *cli;
 	int status = CLI_OK;
 
 	for (size_t i = 0; status == CLI_OK && i < ARRAY_SIZE(lists); i++)
@@ -96,8 +98,11 @@ static int print_answer(struct cli *cli, const json_t *answer)
 				    json_integer_value(json_object_get(answer, lists[i][1])));
 	if (!json_is_true(json_object_get(answer, "complete")))
 		puts("There is more: looking at everything would have taken too long.");
-	printf("established flows that would be cut: %lld\n",
-	       (long long)json_integer_value(json_object_get(answer, "cut_flows_total")));
+	if (json_integer_value(json_object_get(answer, "cut_flows_total")) == 0)
+		puts("no established flow would be cut");
+	/* Nothing was cut: the flows are told as by a dry run. */
+	dry.dry_run = true;
+	flow_print_cut(&dry, answer);
 	return status;
 }
 

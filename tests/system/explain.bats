@@ -31,11 +31,11 @@ says()
 	[ "$status" = "$([ "$1" = allow ] && echo 0 || echo 1)" ] || fail "explain ${*:2}: status $status"
 }
 
-# opens: runs every command that the last answer printed.
+# opens [first]: runs every command that the last answer printed, or the first one.
 opens()
 {
 	local commands
-	mapfile -t commands < <(jq -r '.commands[]' <<<"$ANSWER")
+	mapfile -t commands < <(jq -r --arg n "${1:-all}" 'if $n == "first" then .commands[0] // empty else .commands[] end' <<<"$ANSWER")
 	[ "${#commands[@]}" -gt 0 ] || fail "no command: $ANSWER"
 	for c in "${commands[@]}"; do
 		# shellcheck disable=SC2086 # words
@@ -247,18 +247,70 @@ rule_of()
 		n=$((n + 1))
 	done
 	serve "$P-y1" --tcp 7000
-	says no_route "$P-x1" "$P-y1" tcp 7000
-	ctl peering create "$P-xy" --vpc "$P-x" --peer-vpc "$P-y" >/dev/null
-	ctl peering accept "$P-xy" >/dev/null
-	ctl route add main 10.62.0.0/16 "$P-xy" --vpc "$P-x" >/dev/null
-	says no_route "$P-x1" "$P-y1" tcp 7000
-	ctl route add main 10.61.0.0/16 "$P-xy" --vpc "$P-y" >/dev/null
+	# the commands: a peering, its acceptance, the route there, the route back
+	for n in 1 2 3 4; do
+		says no_route "$P-x1" "$P-y1" tcp 7000
+		opens first
+	done
 	says no_ingress_rule "$P-x1" "$P-y1" tcp 7000
 	cannot "$P-x1" tcp "$(ip_of "$P-y1")" 7000
 	opens
 	says allow "$P-x1" "$P-y1" tcp 7000
 	can "$P-x1" tcp "$(ip_of "$P-y1")" 7000
 	[ "$(jq -r '[.steps[] | select(.rule_id)] | length' <<<"$ANSWER")" = 2 ]
+}
+
+# goes_elsewhere FROM TO: nothing refuses it, and nothing of it gets there.
+goes_elsewhere()
+{
+	local status=0
+	ANSWER=$(ctl -o json explain --from "$1" --to "$2" tcp 7000) || status=$?
+	[ "$status" = 1 ] || fail "status $status: $ANSWER"
+	[ "$(jq -r .verdict <<<"$ANSWER")" = elsewhere ] || fail "$ANSWER"
+	unanswered "$1" tcp "$(ip_of "$2")" 7000
+}
+
+@test "what is meant for an ENI of another VPC and leaves by a gateway doesn't get there, and the way there is told" {
+	local v n=3
+	for v in "$P-x" "$P-y"; do
+		ctl vpc create "$v" --cidr "10.6$n.0.0/16" --internet >/dev/null
+		ctl subnet create "$v-app" --vpc "$v" --cidr "10.6$n.1.0/24" >/dev/null
+		ctl subnet create "$v-db" --vpc "$v" --cidr "10.6$n.2.0/24" >/dev/null
+		sg_open "$v-sg" "$v"
+		workload_add "${v}1" "$v-app" --sg "$v-sg"
+		n=$((n + 1))
+	done
+	workload_add "$P-x2" "$P-x-db" --sg "$P-x-sg"
+	serve "$P-y1" --tcp 7000
+	ctl igw create "$P-gate" --vpc "$P-x" >/dev/null
+	ctl route-table create "$P-public" --vpc "$P-x" >/dev/null
+	ctl route add "$P-public" 0.0.0.0/0 "$P-gate" --vpc "$P-x" >/dev/null
+	ctl route-table associate "$P-public" "$P-x-app" --vpc "$P-x" >/dev/null
+	# by a NAT gateway, and by the internet gateway, which lets out only who has an elastic IP
+	goes_elsewhere "$P-x2" "$P-y1"
+	says no_public_address "$P-x1" "$P-y1" tcp 7000
+	opens
+	eip_for "$P-x1" "$P-eip" >/dev/null
+	goes_elsewhere "$P-x1" "$P-y1"
+	# as an address it is one of the world
+	says allow "$P-x1" "$(ip_of "$P-y1")" tcp 7000
+	goes_elsewhere "$P-x1" "$P-y1"
+	opens
+	goes_elsewhere "$P-x1" "$P-y1"
+	opens
+	says no_route "$P-x1" "$P-y1" tcp 7000
+	opens
+	says allow "$P-x1" "$P-y1" tcp 7000
+	can "$P-x1" tcp "$(ip_of "$P-y1")" 7000
+}
+
+@test "what never leaves a VPC is told by the address that it is about" {
+	world "$P"
+	workload_add "$P-a" "$P-app"
+	says special_address "$P-a" 169.254.169.254 tcp 80
+	[[ $(jq -r '.steps[0].text' <<<"$ANSWER") == 169.254.169.254:* ]] || fail "$ANSWER"
+	says multicast "$P-a" 224.0.0.1 udp 80
+	[[ $(jq -r '.steps[0].text' <<<"$ANSWER") == 224.0.0.1:* ]] || fail "$ANSWER"
 }
 
 @test "a set of changes: what it would newly allow and deny, and which flows it would cut; nothing changes" {

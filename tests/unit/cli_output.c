@@ -138,6 +138,63 @@ Test(cli_output, a_change_says_when_it_was_in_force_and_what_it_cut)
 	expect_out("sg revoke web --rule sgr-1 sgr-2", "revoked 2 rules\nsgr-1\nsgr-2\nin force after 0.001 ms\n");
 }
 
+static const char explained[] =
+	"\"from\":{\"eni\":\"a\",\"address\":\"10.0.0.4\"},\"to\":{\"eni\":\"b\",\"address\":\"10.1.0.4\"},"
+	"\"steps\":[{\"packet\":\"request\",\"step\":\"source\",\"direction\":\"egress\",\"verdict\":"
+	"\"allow\",\"text\":\"a may send\"}],";
+
+static void expect_explained(const char *verdict, const char *line, int status, const char *want)
+{
+	_cleanup_free_ char *reply = NULL;
+	struct cli_result r;
+
+	cr_assert_gt(asprintf(&reply, "{%s%s}", explained, verdict), 0);
+	fake_reply(d, "POST", "/v1/explain", 200, reply);
+	r = cli_run(d, line);
+	cr_assert_eq(r.status, status, "%s: %d %s", line, r.status, r.err);
+	cr_assert_str_eq(r.out, want, "%s:\n%s\nbut expected:\n%s", line, r.out, want);
+}
+
+/* Only a packet that gets there is allowed. */
+Test(cli_output, an_explanation_says_whether_it_gets_there)
+{
+	static const char elsewhere[] = "\"verdict\":\"elsewhere\",\"reason\":null,\"reason_text\":\"it goes out\","
+					"\"protocol\":\"tcp 80\",\"commands\":[\"vpcctl route add x\"]";
+
+	expect_explained(
+		"\"verdict\":\"allow\",\"reason\":null,\"protocol\":\"tcp 80\",\"commands\":[]",
+		"explain --from a --to b tcp 80", 0,
+		"tcp 80 from a (10.0.0.4) to b (10.1.0.4): allowed\n\nok  request  source egress  a may send\n");
+	expect_explained(elsewhere, "explain --from a --to b tcp 80", 1,
+			 "tcp 80 from a (10.0.0.4) to b (10.1.0.4): it doesn't get there (it goes out)\n\n"
+			 "ok  request  source egress  a may send\n\nto open it: vpcctl route add x\n");
+	expect_explained(elsewhere, "explain --from a --to b tcp 80 -o id", 1, "elsewhere\n");
+	expect_explained(
+		"\"verdict\":\"partly\",\"reason\":\"no_ingress_rule\",\"reason_text\":\"none\","
+		"\"protocol\":\"tcp all\",\"commands\":[],\"ports\":[{\"ports\":\"0-9\",\"verdict\":\"drop\","
+		"\"reason\":\"no_ingress_rule\"},{\"ports\":\"10-65535\",\"verdict\":\"allow\",\"reason\":null}]",
+		"explain --from a --to b tcp", 1,
+		"tcp all from a (10.0.0.4) to b (10.1.0.4): some ports are allowed, others not\n\n"
+		"ports 0-9: drop: no_ingress_rule\nports 10-65535: allow\n\n"
+		"the first port that is refused, step by step:\nok  request  source egress  a may send\n\n"
+		"ask about one of the ports to see what would open it\n");
+}
+
+Test(cli_output, an_explained_change_lists_the_flows_that_it_would_cut)
+{
+	fake_reply(
+		d, "POST", "/v1/explain", 200,
+		"{\"allowed\":[],\"allowed_total\":0,\"denied\":[],\"denied_total\":0,\"complete\":true,"
+		"\"cut_flows_total\":2,\"cut_flows\":[{\"protocol\":\"tcp\",\"src\":\"10.0.0.4\",\"src_port\":4711,"
+		"\"src_eni\":\"web1\",\"dst\":\"10.0.1.4\",\"dst_port\":443,\"state\":\"established\",\"age_s\":3}]}");
+	expect_out("explain --change - <<<'[{}]'", "newly allowed: 0\nnewly denied: 0\n2 flows would be cut:\n"
+						   "  tcp  10.0.0.4:4711 (web1)  -> 10.0.1.4:443  established  3 s\n"
+						   "  and 1 more\n");
+	fake_reply(d, "POST", "/v1/explain", 200, "{\"complete\":true,\"cut_flows_total\":0}");
+	expect_out("explain --change - <<<'[{}]'",
+		   "newly allowed: 0\nnewly denied: 0\nno established flow would be cut\n");
+}
+
 Test(cli_output, rules_name_their_peers)
 {
 	fake_reply(d, "GET", "/v1/vpcs", 200, vpcs);

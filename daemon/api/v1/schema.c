@@ -307,17 +307,19 @@ static const struct schema_field advised_rule_fields[] = {
 };
 static const struct schema_field narrower_rule_fields[] = {RULE_WORDS};
 static const struct schema_field explanation_fields[] = {
-	{"verdict", SCHEMA_STRING, "allow, drop, or without a port partly"},
+	{"verdict", SCHEMA_STRING,
+	 "allow; drop; elsewhere: nothing refuses it, and it doesn't get to the network interface; without a port also "
+	 "partly"},
 	{"ports", SCHEMA_OBJECTS, "of tcp and udp without a port: ranges of ports, with verdict and reason"},
 	{"reason", SCHEMA_STRING_OR_NULL, "drop reason of the first step that refuses"},
 	{"reason_text", SCHEMA_STRING_OR_NULL, NULL},
 	{"refused", SCHEMA_STRING, "request, reply or none"},
 	{"from", SCHEMA_REF("ExplanationEnd"), NULL},
 	{"to", SCHEMA_REF("ExplanationEnd"), NULL},
-	{"protocol", SCHEMA_STRING, "with its port"},
+	{"protocol", SCHEMA_STRING, "with its port, or all"},
 	{"protocol_number", SCHEMA_INTEGER, NULL},
 	{"steps", SCHEMA_LIST_OF("ExplanationStep"), "in the order of the programs"},
-	{"commands", SCHEMA_STRINGS, "what would open the steps that refuse"},
+	{"commands", SCHEMA_STRINGS, "what would open the steps that refuse; without a port none that opens ports"},
 	{"epoch", SCHEMA_INTEGER, "of the maps that were read"},
 	{"revision", SCHEMA_INTEGER, NULL},
 	/* of changes */

@@ -8,9 +8,12 @@
 #include <vpc/json.h>
 
 #include "observe/drop_reason.h"
+#include "observe/explain/report.h"
 
 /* So many rules are looked at. */
 #define RULES_MAX 100000
+/* In the place of a drop reason: nothing refuses it, and it doesn't get to the ENI that is meant. */
+#define ELSEWHERE (-1)
 
 void all_ports_add_one(struct all_ports *p, int port)
 {
@@ -66,8 +69,11 @@ static json_t *range_json(unsigned first, unsigned last, int reason)
 {
 	json_t *ports = first == last ? json_sprintf("%u", first) : json_sprintf("%u-%u", first, last);
 
-	return json_pack("{s:o,s:s,s:s?}", "ports", ports, "verdict", reason ? "drop" : "allow", "reason",
-			 reason ? drop_reason_label(reason) : NULL);
+	return json_pack("{s:o,s:s,s:s?}", "ports", ports, "verdict",
+			 reason == ELSEWHERE ? "elsewhere"
+			 : reason	     ? "drop"
+					     : "allow",
+			 "reason", reason > 0 ? drop_reason_label(reason) : NULL);
 }
 
 json_t *all_ports_walk(const struct all_ports *p, void (*walk)(struct explain_trace *t, uint16_t port, void *userdata),
@@ -89,7 +95,7 @@ json_t *all_ports_walk(const struct all_ports *p, void (*walk)(struct explain_tr
 		why = explain_refusal(t, false);
 		if (!why)
 			why = explain_refusal(t, true);
-		reason = why ? why->reason : 0;
+		reason = why ? why->reason : explain_elsewhere(t) ? ELSEWHERE : 0;
 		*ret_any = *ret_any || !reason;
 		*ret_all = *ret_all && !reason;
 		if (i == 0 || (reason && !kept))

@@ -37,7 +37,8 @@ static bool authorize(const struct model *m, const struct look *l, const struct 
 	const struct object *group = group_to_open(m, l, s), *other = NULL;
 	const char *direction = s->direction == VPC_EGRESS ? "egress" : "ingress";
 
-	if (!group)
+	/* Nobody who asks about all ports wants all of them open. */
+	if (!group || s->any_port)
 		return false;
 	for (uint32_t i = 0; peers && i < peers->n && i < VPC_GROUPS_PER_ENI; i++) {
 		const struct object *o = model_by_number(m, OBJECT_SG, peers->sg[i]);
@@ -78,7 +79,7 @@ static bool open_acl(const struct model *m, const struct explain_step *s, struct
 		o ? number_before(acl_of(o), s->direction, denies ? denies->number : ACL_RULE_NUMBER_MAX + 1u) : 0;
 	struct explain_text what = explain_protocol(&s->packet);
 
-	if (!number)
+	if (!number || (s->any_port && !s->port_first))
 		return false;
 	/* What answers goes to the ports from which connections are opened. */
 	if (s->port_first)
@@ -99,13 +100,15 @@ static const struct object *first_in_vpc(const struct model *m, enum object_kind
 	return o;
 }
 
-/* A route by a gateway that the VPC has. */
+/* A route to the VPC that has the address, or by a gateway that the VPC has. */
 static bool open_route(const struct model *m, const struct explain_step *s, struct explain_text *ret)
 {
 	const struct object *table = s->route.table ? model_by_number(m, OBJECT_ROUTE_TABLE, s->route.table) : NULL;
 	const struct object *vpc = model_by_number(m, OBJECT_VPC, s->vpc), *target = NULL, *o = NULL;
 	bool six = s->packet.family == 6;
 
+	if (explain_open_other_vpc(m, s, ret))
+		return *ret->text;
 	if (!table && vpc)
 		table = model_by_number(m, OBJECT_ROUTE_TABLE, vpc_of(vpc)->main_route_table);
 	while ((o = model_next(m, OBJECT_IGW, o)) && igw_of(o)->vpc != s->vpc)
@@ -178,9 +181,18 @@ static bool open_host(const struct model *m, const struct explain_step *s, struc
 	return true;
 }
 
+/* A gateway that refuses what is meant for another VPC isn't the way there. */
+static bool is_wrong_way(const struct explain_step *s)
+{
+	return s->meant_vpc && s->meant_vpc != s->vpc && s->direction == VPC_EGRESS && !s->reply &&
+	       (s->stage == EXPLAIN_GATEWAY || s->stage == EXPLAIN_HOST);
+}
+
 bool explain_command(const struct model *m, const struct look *l, const struct explain_step *s,
 		     struct explain_text *ret)
 {
+	if (is_wrong_way(s))
+		return explain_open_other_vpc(m, s, ret) && *ret->text;
 	switch (s->reason) {
 	case VPC_DROP_NO_EGRESS_RULE:
 	case VPC_DROP_NO_INGRESS_RULE:

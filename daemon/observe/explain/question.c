@@ -260,12 +260,39 @@ static json_t *commands_json(json_t *steps)
 	return commands;
 }
 
+/* "tcp 443", "tcp all". */
+static struct explain_text asked_protocol(const struct look_packet *first, const struct explain_trace *t)
+{
+	return t->any_port ? explain_ports(first->proto, 0, UINT16_MAX) : explain_protocol(first);
+}
+
+/* Of a packet that passes, and not to the ENI that was named. */
+static json_t *elsewhere_json(const struct asked *a, const struct look_packet *first, const struct explain_trace *t,
+			      const struct explain_step *by)
+{
+	json_t *steps = explain_steps_json(a->m, t), *commands = json_array();
+	struct explain_text text, command;
+
+	explain_say(&text, "the packet passes, but by %s of VPC %.80s, and never gets into VPC %.80s, where %.80s is",
+		    explain_target(a->m, by->vpc, by->gateway).text, explain_name(a->m, OBJECT_VPC, by->vpc),
+		    explain_name(a->m, OBJECT_VPC, t->meant_vpc), explain_name(a->m, OBJECT_ENI, a->to.eni->number));
+	if (explain_open_other_vpc(a->m, by, &command) && *command.text)
+		json_array_append_new(commands, json_string(command.text));
+	return json_pack("{s:s,s:n,s:s,s:s,s:o,s:o,s:s,s:i,s:o,s:o,s:I}", "verdict", "elsewhere", "reason",
+			 "reason_text", text.text, "refused", "none", "from", end_json(a, &a->from, first->src), "to",
+			 end_json(a, &a->to, first->dst), "protocol", asked_protocol(first, t).text, "protocol_number",
+			 first->proto, "steps", steps, "commands", commands, "epoch", (json_int_t)t->look.epoch);
+}
+
 static json_t *answer_json(const struct asked *a, const struct look_packet *first, const struct explain_trace *t)
 {
 	const struct explain_step *refused = explain_refusal(t, false), *reply = explain_refusal(t, true);
-	json_t *steps = explain_steps_json(a->m, t), *o;
-	const struct explain_step *why = refused ? refused : reply;
+	const struct explain_step *why = refused ? refused : reply, *elsewhere = explain_elsewhere(t);
+	json_t *steps, *o;
 
+	if (elsewhere)
+		return elsewhere_json(a, first, t, elsewhere);
+	steps = explain_steps_json(a->m, t);
 	if (!steps)
 		return NULL;
 	o = json_pack("{s:s,s:s?,s:s?,s:s,s:o,s:o,s:s,s:i,s:o,s:o,s:I}", "verdict", why ? "drop" : "allow", "reason",
@@ -275,7 +302,7 @@ static json_t *answer_json(const struct asked *a, const struct look_packet *firs
 		      : why   ? "reply"
 			      : "none",
 		      "from", end_json(a, &a->from, first->src), "to", end_json(a, &a->to, first->dst), "protocol",
-		      explain_protocol(first).text, "protocol_number", first->proto, "steps", steps, "commands",
+		      asked_protocol(first, t).text, "protocol_number", first->proto, "steps", steps, "commands",
 		      commands_json(steps), "epoch", (json_int_t)t->look.epoch);
 	return o;
 }
@@ -369,8 +396,12 @@ int explain_answer(const struct maps *maps, const struct model *model, uint64_t 
 		return r;
 	begin->look = look_begin(maps, now_ns);
 	begin->any_sport = !q->has_source_port;
-	if (!q->has_port && (begin->packet.proto == IPPROTO_TCP || begin->packet.proto == IPPROTO_UDP))
+	if (a.from.eni && a.to.eni && !a.to.is_address)
+		begin->meant_vpc = eni_of(a.to.eni)->vpc;
+	if (!q->has_port && (begin->packet.proto == IPPROTO_TCP || begin->packet.proto == IPPROTO_UDP)) {
+		begin->any_port = true;
 		return answer_all(&a, begin, ret, reterr);
+	}
 	walk_port(t, begin->packet.dport, &walk);
 	*ret = answer_json(&a, &begin->packet, t);
 	return *ret ? 0 : vpc_error_oom(reterr);

@@ -110,8 +110,14 @@ static void say_flow(const struct explain_step *s, struct explain_text *ret)
 
 static void say_source(const struct model *m, const struct explain_step *s, struct explain_text *ret)
 {
+	bool of_destination =
+		s->reason == VPC_DROP_MULTICAST || (s->reason && !explain_multicast(s->packet.family, s->packet.src) &&
+						    !explain_special(s->packet.family, s->packet.src) &&
+						    explain_special(s->packet.family, s->packet.dst) == s->reason);
+
 	if (s->reason || !s->eni)
-		explain_say(ret, "%s: %s", explain_address(s->packet.src).text, drop_reason_text(s->reason));
+		explain_say(ret, "%s: %s", explain_address(of_destination ? s->packet.dst : s->packet.src).text,
+			    drop_reason_text(s->reason));
 	else
 		explain_say(ret, "%.80s may send from %s", explain_name(m, OBJECT_ENI, s->eni),
 			    explain_address(s->packet.src).text);

@@ -47,6 +47,15 @@ struct ip explain_ip(const __be32 *address);
 const struct rule *explain_nearest(const struct model *m, const struct look *l, const struct explain_step *s,
 				   unsigned *ret_misses);
 
+/* --- other_vpc.c --- */
+
+/* The command that leads what a route step has no route for into the VPC that it is meant for: by a peering. False: it
+ * is meant for no other VPC. *ret is empty where no command does. */
+bool explain_open_other_vpc(const struct model *m, const struct explain_step *s, struct explain_text *ret);
+/* The step by which a packet for an ENI of another VPC goes elsewhere, though nothing refuses it: the private address
+ * is somebody else's there. NULL: it doesn't. */
+const struct explain_step *explain_elsewhere(const struct explain_trace *t);
+
 /* --- commands.c --- */
 
 /* The command that would let the packet through this step. False: none does. */

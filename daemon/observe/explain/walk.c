@@ -12,6 +12,8 @@ struct explain_step *explain_add(struct explain_trace *t, enum explain_stage sta
 				      .reason = reason,
 				      .eni = p->me,
 				      .vpc = p->vpc,
+				      .meant_vpc = t->meant_vpc,
+				      .any_port = t->any_port,
 				      .packet = t->packet};
 	return step;
 }

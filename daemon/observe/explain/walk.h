@@ -37,6 +37,8 @@ struct explain_step {
 	int reason;	   /* VPC_DROP_…; 0: it passes */
 	uint32_t eni;	   /* at whose ENI, by number; 0: at none */
 	uint32_t vpc;
+	uint32_t meant_vpc;	   /* as the trace's */
+	bool any_port;		   /* likewise */
 	struct look_packet packet; /* as this step has it */
 	uint32_t set, peer_set;	   /* GROUPS */
 	uint32_t rule;		   /* GROUPS: the rule that allows; 0: none */
@@ -55,6 +57,8 @@ struct explain_trace {
 	struct look look;
 	struct look_packet packet; /* as it is by now */
 	bool any_sport;		   /* the source port isn't known */
+	bool any_port;		   /* the port is one of all that are asked about */
+	uint32_t meant_vpc;	   /* of the ENI that is named as the destination; 0: none is */
 	struct explain_step step[EXPLAIN_STEPS_MAX];
 	unsigned n;
 };
