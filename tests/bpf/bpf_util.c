@@ -109,6 +109,7 @@ struct lab *lab_open(unsigned ports)
 	l->eni_flows = lab_map_memory(l->skel->maps.eni_flows);
 	l->vpc_flows = lab_map_memory(l->skel->maps.vpc_flows);
 	l->host_flows = lab_map_memory(l->skel->maps.host_flows);
+	l->young = lab_map_memory(l->skel->maps.flow_young);
 	l->host_flows->flow_guaranteed = l->host_flows->new_guaranteed = LAB_SHARE;
 	l->host_flows->fragment_guaranteed = LAB_SHARE;
 	l->drops_max = bpf_map__max_entries(l->skel->maps.drop);

@@ -39,6 +39,7 @@ struct lab {
 	struct vpc_eni_flows *eni_flows;
 	struct vpc_vpc_flows *vpc_flows;
 	struct vpc_host_flows *host_flows;
+	struct vpc_young *young; /* VPC_YOUNG_SLOTS */
 	uint32_t drops_max;
 	/* numbers given so far */
 	uint32_t n_sets, n_rows, n_mask_groups, n_addrs;

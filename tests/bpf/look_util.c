@@ -176,6 +176,15 @@ static void age_flow(struct lab *l, void *value, uint64_t ms)
 	forget(l, f->tag);
 }
 
+static void age_young(struct lab *l, uint64_t ms)
+{
+	for (uint32_t i = 0; i < VPC_YOUNG_SLOTS; i++)
+		if (l->young[i].flow.state != VPC_FLOW_NONE) {
+			l->young[i].flow.created_ns -= ms * 1000000;
+			age_flow(l, &l->young[i].flow, ms);
+		}
+}
+
 static void age_fragment(struct lab *l, void *value, uint64_t ms)
 {
 	(void)l;
@@ -187,6 +196,7 @@ void lab_age_ms(struct lab *l, uint64_t ms)
 	change_each(l, kernel_map(l, true), sizeof(struct vpc_flow_key), age_flow, ms);
 	change_each(l, kernel_map(l, false), sizeof(struct vpc_flow_key), age_flow, ms);
 	change_each(l, overflow(l), sizeof(struct vpc_flow_key), age_flow, ms);
+	age_young(l, ms);
 	change_each(l, bpf_map__fd(l->skel->maps.fragment), sizeof(struct vpc_fragment_key), age_fragment, ms);
 	change_each(l, bpf_map__fd(l->skel->maps.fragment_overflow), sizeof(struct vpc_fragment_key), age_fragment, ms);
 }

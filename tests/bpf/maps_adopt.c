@@ -192,7 +192,7 @@ Test(maps_adopt, death_at_any_instant)
 	maps_killed_while_changing(&old, &new, 12);
 }
 
-/* A map of flows as version 6 left it. */
+/* A map of flows as version 7 left it. */
 static int map_before(const char *name)
 {
 	char path[512];
@@ -200,11 +200,11 @@ static int map_before(const char *name)
 		bpf_map_create(BPF_MAP_TYPE_HASH, name, sizeof(struct vpc_flow_key), sizeof(struct vpc_flow), 16, NULL);
 
 	cr_assert_geq(fd, 0);
-	snprintf(path, sizeof(path), "%s/v6", maps_pin_dir);
+	snprintf(path, sizeof(path), "%s/v7", maps_pin_dir);
 	mkdir(path, 0700);
-	snprintf(path, sizeof(path), "%s/v6/maps", maps_pin_dir);
+	snprintf(path, sizeof(path), "%s/v7/maps", maps_pin_dir);
 	mkdir(path, 0700);
-	snprintf(path, sizeof(path), "%s/v6/maps/%s", maps_pin_dir, name);
+	snprintf(path, sizeof(path), "%s/v7/maps/%s", maps_pin_dir, name);
 	cr_assert_eq(bpf_obj_pin(fd, path), 0);
 	return fd;
 }
@@ -246,6 +246,9 @@ Test(maps_adopt, flows_of_the_version_before_are_carried_over_and_judged_again)
 	flow_before(flow, 3, eni, VPC_GRACE_KEEP, 0);
 	flow_before(fresh, 4, eni, 0, 0);
 	cr_assert_eq(maps_carry(t, now_ns), 0);
+	for (uint32_t nth = 1; nth <= 4; nth++)
+		cr_expect_neq(stored_at(t, 0)->round[VPC_STORED_CELL((uint64_t)nth)], 0,
+			      "it could begin anew in a slot");
 	cr_assert(flow_now(t, MAP_FLOW, 1, &f));
 	cr_expect_eq(f.epoch, 0, "it would not be judged again");
 	cr_expect_eq(f.eni[0], eni);

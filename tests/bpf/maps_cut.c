@@ -3,6 +3,10 @@
 #include <criterion/criterion.h>
 #include <netinet/in.h>
 
+#include <bpf/bpf.h>
+#include <vpc/abi/flow_tag.h>
+
+#include "datapath/maps/state.h"
 #include "tests/bpf/grace_util.h"
 
 TestSuite(maps_cut, .init = grace_setup, .fini = grace_teardown, .timeout = 120);
@@ -99,4 +103,56 @@ Test(maps_cut, which_flows_a_change_cuts)
 	cr_expect_eq(n, 1, "the kept one, whose server lost the group");
 	cr_expect_eq(found_cut(c, &steps), 1);
 	maps_retire(grace_maps, c);
+}
+
+static int take_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established, void *userdata)
+{
+	*(struct vpc_young *)userdata = (struct vpc_young){.key = *key, .flow = *flow};
+	cr_assert(established);
+	return 0;
+}
+
+/* Puts the only flow, an established connection, into its slot, as if it had begun there. */
+static void make_young(void)
+{
+	struct vpc_young y = {};
+
+	cr_assert_eq(maps_each_flow(grace_maps, 0, take_flow, &y), 0);
+	cr_assert_eq(y.flow.flags, VPC_FLOW_BUDGETED);
+	cr_assert_eq(bpf_map_delete_elem(grace_maps->map[MAP_FLOW].fd, &y.key), 0);
+	y.flow.flags = 0;
+	*young_at(grace_maps, VPC_YOUNG_SLOT(vpc_flow_tag(&y.key))) = y;
+	vpc_flows_at(grace_maps, y.key.vpc)->total--;
+	eni_flows_at(grace_maps, y.flow.eni[0])->opened--;
+	eni_flows_at(grace_maps, y.flow.eni[1])->answered--;
+	cr_assert_eq(maps_established(grace_maps), 0);
+}
+
+/* The only connection of the ENI, which counts to nobody yet, is told as others are. */
+Test(maps_cut, a_young_connection_is_cut)
+{
+	struct maps_change *c;
+	unsigned steps = 0, found;
+
+	grace_proto = IPPROTO_TCP;
+	grace_rule(true, 1, FLOWS_CUT);
+	cr_assert(grace_opens(1, 1));
+	make_young();
+	c = grace_rule_change(GRACE_SERVER, false, 1, FLOWS_CUT, 0);
+	maps_publish(grace_maps, c);
+	found = found_cut(c, &steps);
+	cr_expect_eq(found, 1, "%u", found);
+	maps_retire(grace_maps, c);
+	cr_expect(!grace_lives(1));
+}
+
+Test(maps_cut, a_young_connection_is_spared)
+{
+	grace_proto = IPPROTO_TCP;
+	grace_rule(true, 1, FLOWS_CUT);
+	cr_assert(grace_opens(1, 1));
+	make_young();
+	grace_rule(false, 1, FLOWS_KEEP);
+	cr_expect(grace_lives(1));
+	cr_expect(!grace_opens(1, 2));
 }

@@ -3,6 +3,8 @@
 #include <bpf/bpf.h>
 #include <criterion/criterion.h>
 
+#include <vpc/abi/flow_tag.h>
+
 #include "tests/bpf/maps_util.h"
 
 TestSuite(maps_shares, .init = maps_setup_without_judging, .fini = maps_teardown);
@@ -28,33 +30,12 @@ static struct maps *world(void)
 	return t;
 }
 
-/* A digest as bpf/lib/flow/key.h has it isn't needed by what is tested here but for the sweep, which compares it. */
-static uint64_t mix(uint64_t h, const uint32_t *w)
-{
-	h = (h ^ ((uint64_t)w[1] << 32 | w[0])) * 0xff51afd7ed558ccdull;
-	return h ^ h >> 32;
-}
-
-static uint64_t tag_of(const struct vpc_flow_key *key)
-{
-	uint64_t a = 0x9e3779b97f4a7c15ull, b = 0xc4ceb9fe1a85ec53ull;
-	uint32_t w[12];
-
-	memcpy(w, key, sizeof(w));
-	for (uint32_t i = 0; i < 6; i += 2) {
-		a = mix(a, w + i);
-		b = mix(b, w + 6 + i);
-	}
-	a = (a + (b << 32 | b >> 32)) * 0xc4ceb9fe1a85ec53ull;
-	return (a ^ a >> 32) | 1;
-}
-
 /* An established flow that ENI n opened, idle for so long; counted as the programs do. */
 static void add_flow(struct maps *t, uint32_t n, uint32_t nth, uint32_t idle_s)
 {
 	uint32_t number = VPC_ENI_FIRST + n, vpc = n == 3 ? 2 : 1;
 	struct vpc_flow_key key = {.vpc = vpc, .addr[0][3] = nth, .proto = 6};
-	struct vpc_flow flow = {.tag = tag_of(&key),
+	struct vpc_flow flow = {.tag = vpc_flow_tag(&key),
 				.last_seen_ns = NOW_NS - idle_s * 1000000000ull,
 				.eni = {number},
 				.incarnation = {1},

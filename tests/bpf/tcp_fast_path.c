@@ -49,7 +49,7 @@ Test(tcp_fast_path, tags_are_part_of_the_abi)
 {
 	struct packet_spec p = tcp_syn(PORTS_FROM);
 
-	cr_expect_eq(VPC_ABI_VERSION, 7);
+	cr_expect_eq(VPC_ABI_VERSION, 8);
 	tcp_expect_slow("a SYN", ENI_A, p);
 	cr_expect_eq(tcp_the_flow(true).tag, 0x9f2540b5d47dd9bd);
 	lab_age(l, 61);

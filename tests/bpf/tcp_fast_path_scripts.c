@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Random scripts of TCP between two ENIs, played twice: with redirects, so that lib/fast/tcp.h takes what it may, and
- * with nobody to be redirected to, so that all of it takes the slow path. Verdicts, every field of every entry that is
- * left, budgets, half-open ones and rules' counters must be the same (P4, P8).
+ * Random scripts of TCP between two ENIs, played three times: with redirects, so that lib/fast/tcp.h takes what it may;
+ * the same with slots for young connections (lib/flow/young.h); and with nobody to be redirected to, so that all of it
+ * takes the slow path. Verdicts, every field of every entry that is left, budgets, half-open ones and rules' counters
+ * must be the same (P4, P8).
  */
-#include "tests/bpf/lab_util.h"
+#include "tests/bpf/young_util.h"
 
 #include <criterion/criterion.h>
 #include <netinet/in.h>
@@ -55,7 +56,7 @@ struct outcome {
 	int reason[STEPS_MAX];
 	int64_t established[2], half_open;
 	uint64_t row_packets[3];
-	unsigned n, on_fast_path, segments;
+	unsigned n, on_fast_path, segments, young;
 	uint64_t took_ns;
 	struct entry entry[FLOWS_MAX];
 };
@@ -200,9 +201,13 @@ static void clear(int fd)
 		cr_assert_eq(bpf_map_delete_elem(fd, &key), 0);
 }
 
+enum way { FAST_PATH, YOUNG, SLOW_PATH, WAYS };
+
 /* As before every script. */
-static void begin(bool fast_path)
+static void begin(enum way way)
 {
+	bool fast_path = way != SLOW_PATH;
+
 	clear(bpf_map__fd(l->skel->maps.flow));
 	clear(bpf_map__fd(l->skel->maps.flow_new));
 	memset(lab_vpc_flows(l, 1), 0, sizeof(struct vpc_vpc_flows));
@@ -214,6 +219,8 @@ static void begin(bool fast_path)
 	}
 	lab_ctl(l)->half_open_max = 100;
 	lab_ctl(l)->listeners = 0;
+	young_clear(l);
+	young_use(l, way == YOUNG ? VPC_YOUNG_SLOTS : 0);
 	allow_all_rules();
 	lab_commit(l);
 }
@@ -305,11 +312,19 @@ static void take_entries(struct outcome *o, bool established, uint64_t epoch)
 	}
 }
 
-static void play(const struct script *s, bool fast_path, struct outcome *ret)
+/* Whether a step depends on what counts to a share, which a young connection doesn't, or changes what is in maps.
+ * tight: a share is so small that each connection matters. */
+static bool counts(const struct step *s, bool tight)
+{
+	return s->kind == SEGMENT ? tight || s->flags == SYN : s->kind != RULE && s->kind != LISTEN;
+}
+
+static void play(const struct script *s, enum way way, struct outcome *ret)
 {
 	uint64_t epoch, began_ns, rows_before[3];
+	bool tight = false;
 
-	begin(fast_path);
+	begin(way);
 	epoch = lab_epoch(l);
 	began_ns = lab_now_ns();
 	memset(ret, 0, sizeof(*ret));
@@ -318,12 +333,19 @@ static void play(const struct script *s, bool fast_path, struct outcome *ret)
 	for (unsigned i = 0; i < s->n; i++) {
 		bool segment = s->step[i].kind == SEGMENT;
 
+		tight |= s->step[i].kind == BUDGET || s->step[i].kind == HALF_OPEN;
+		if (counts(&s->step[i], tight))
+			young_flush_all(l);
+		if (way == YOUNG && segment && s->step[i].flags == SYN)
+			young_recount(l);
 		if (segment)
 			lab_slow_path(l);
 		play_step(&s->step[i], &ret->reason[i]);
 		ret->segments += segment;
 		ret->on_fast_path += segment && !lab_slow_path(l);
+		ret->young += young_count(l) > 0;
 	}
+	young_flush_all(l);
 	take_entries(ret, false, epoch);
 	take_entries(ret, true, epoch);
 	qsort(ret->entry, ret->n, sizeof(ret->entry[0]), by_key);
@@ -388,18 +410,19 @@ static void print_outcome(const char *name, const struct outcome *o)
 
 static void print_script(const struct script *s, const struct outcome *o)
 {
+	static const char *const ways[WAYS] = {"fast path", "with slots", "the slow path"};
 	static const char *const kinds[] = {"segment", "age", "rule", "budget", "half_open", "sweep", "listen"};
 
 	for (unsigned i = 0; i < s->n; i++) {
 		const struct step *p = &s->step[i];
 
 		fprintf(stderr,
-			"  %2u %s tuple %u from %c flags %02x seq %u ack %u payload %u value %ju cut %d: %d %d\n", i,
+			"  %2u %s tuple %u from %c flags %02x seq %u ack %u payload %u value %ju cut %d: %d %d %d\n", i,
 			kinds[p->kind], p->tuple, p->from ? 'B' : 'A', p->flags, p->seq, p->ack, p->payload,
-			(uintmax_t)p->value, p->cut, o[0].reason[i], o[1].reason[i]);
+			(uintmax_t)p->value, p->cut, o[0].reason[i], o[1].reason[i], o[2].reason[i]);
 	}
-	print_outcome("fast path", &o[0]);
-	print_outcome("the slow path", &o[1]);
+	for (unsigned way = 0; way < WAYS; way++)
+		print_outcome(ways[way], &o[way]);
 }
 
 static void setup(void)
@@ -415,33 +438,40 @@ static void teardown(void)
 
 TestSuite(tcp_fast_path_scripts, .init = setup, .fini = teardown);
 
-Test(tcp_fast_path_scripts, both_paths_come_to_the_same)
+static bool held_up(const struct outcome *o)
 {
-	static struct outcome o[2];
+	return o[0].took_ns >= HELD_UP_NS || o[1].took_ns >= HELD_UP_NS || o[2].took_ns >= HELD_UP_NS;
+}
+
+Test(tcp_fast_path_scripts, all_paths_come_to_the_same)
+{
+	static struct outcome o[WAYS];
 	struct script s;
-	unsigned segments = 0, on_fast_path = 0, states[VPC_FLOW_STATES] = {}, i;
+	unsigned segments = 0, on_fast_path = 0, young = 0, states[VPC_FLOW_STATES] = {}, i;
 	uint64_t began_ns = lab_now_ns();
 
 	dice = 0x9e3779b97f4a7c15ull;
 	for (i = 0; i < SCRIPTS && (i < LEAST || lab_now_ns() - began_ns < TIME_NS); i++) {
 		make_script(&s);
-		for (unsigned tries = 0; tries == 0 || o[0].took_ns >= HELD_UP_NS || o[1].took_ns >= HELD_UP_NS;
-		     tries++) {
+		for (unsigned tries = 0; tries == 0 || held_up(o); tries++) {
 			cr_assert_lt(tries, TRIES, "script %u is held up each time", i);
-			play(&s, true, &o[0]);
-			play(&s, false, &o[1]);
+			for (unsigned way = 0; way < WAYS; way++)
+				play(&s, way, &o[way]);
 		}
-		if (!same(&o[0], &o[1]) || !counted(&o[0]) || !counted(&o[1])) {
+		if (!same(&o[0], &o[SLOW_PATH]) || !same(&o[1], &o[SLOW_PATH]) || !counted(&o[0]) || !counted(&o[1]) ||
+		    !counted(&o[2])) {
 			print_script(&s, o);
 			cr_assert_fail("script %u", i);
 		}
 		segments += o[0].segments;
 		on_fast_path += o[0].on_fast_path;
+		young += o[YOUNG].young;
 		for (unsigned k = 0; k < o[0].n; k++)
 			states[o[0].entry[k].flow.state]++;
 	}
 	cr_expect_gt(on_fast_path * 3, segments, "only %u of %u segments took the TCP fast path", on_fast_path,
 		     segments);
+	cr_expect_gt(young * 16, segments, "only after %u of %u segments a connection was young", young, segments);
 	for (unsigned state = VPC_FLOW_SYN_SENT; state <= VPC_FLOW_RESET; state++)
 		cr_expect_gt(states[state], i / 100, "state %u: %u", state, states[state]);
 	cr_expect_gt(states[VPC_FLOW_TOMBSTONE], i / 100);

@@ -4,6 +4,8 @@
 
 #include <bpf/bpf.h>
 
+#include "datapath/maps/flows/flows.h"
+#include "datapath/maps/flows/young.h"
 #include "datapath/maps/state.h"
 
 #define EPOCH_FIRST 1
@@ -111,7 +113,25 @@ int world_open(struct world *w)
 		broken(w, "maps_open", &error);
 		return err;
 	}
+	host_flows_at(w->maps, 0)->young_slots = VPC_YOUNG_SLOTS; /* the small map would have few */
 	return default_routes(w);
+}
+
+static int note_stored(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established, void *userdata)
+{
+	const struct world *w = userdata;
+
+	(void)key, (void)established;
+	young_note_stored(w->maps, flow->tag);
+	return 0;
+}
+
+/* What vpcd does once a second: young connections become old, and flow_stored forgets what is over. */
+static void round_of_flows(struct world *w)
+{
+	young_next_round(w->maps);
+	if (maps_each_flow(w->maps, 0, note_stored, w) < 0)
+		broken(w, "maps_each_flow", &(struct vpc_error)VPC_ERROR_INIT);
 }
 
 /* After a grace period everything that was published so far. */
@@ -119,6 +139,7 @@ static void retire(struct world *w)
 {
 	if (w->n_unretired == 0)
 		return;
+	round_of_flows(w);
 	maps_wait_grace_period();
 	for (size_t i = 0; i < w->n_unretired; i++)
 		maps_retire(w->maps, w->unretired[i]);

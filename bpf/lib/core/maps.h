@@ -78,6 +78,8 @@ ARRAY_MAP(host_flows, struct vpc_host_flows, 1, BPF_F_MMAPABLE);
 HASH_MAP(flow, BPF_MAP_TYPE_HASH, struct vpc_flow_key, struct vpc_flow, 0);
 HASH_MAP(flow_new, BPF_MAP_TYPE_LRU_HASH, struct vpc_flow_key, struct vpc_flow, 0);
 HASH_MAP(flow_overflow, BPF_MAP_TYPE_LRU_HASH, struct vpc_flow_key, struct vpc_flow, 0);
+ARRAY_MAP(flow_young, struct vpc_young, VPC_YOUNG_SLOTS, BPF_F_MMAPABLE);
+ARRAY_MAP(flow_stored, struct vpc_flow_stored, 1, BPF_F_MMAPABLE);
 ARRAY_MAP(flow_version, __u32, VPC_FLOW_VERSIONS, 0);
 HASH_MAP(fragment, BPF_MAP_TYPE_LRU_HASH, struct vpc_fragment_key, struct vpc_fragment, 0);
 HASH_MAP(fragment_overflow, BPF_MAP_TYPE_LRU_HASH, struct vpc_fragment_key, struct vpc_fragment, 0);

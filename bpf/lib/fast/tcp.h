@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The TCP fast path through from_workload, for a connection between two local ENIs. It makes one lookup in `flow`; all
- * else is in arrays and on the stack. It only accepts, with the same result as egress.h. All checks precede the first
- * write, so falling back to egress.h has no side effects.
+ * The TCP fast path through from_workload, for a connection between two local ENIs. The connection is in a slot
+ * (flow/young.h), or one lookup in `flow` finds it; all else is in arrays and on the stack. The path only accepts, with
+ * the same result as egress.h. All checks precede the first write, so falling back to egress.h has no side effects.
  *
  * The slow path is right for every packet. This path is for the eight or nine of a short connection's ten packets that
  * the flow cache doesn't know. Their cost is the lines of code and memory that the kernel's TCP has evicted from the
@@ -26,8 +26,9 @@ enum connection_step {
 
 struct connection {
 	struct flow_ctx ctx;
-	__u64 hash; /* flow_cache_hash() of the packet */
-	__u32 peer; /* the ENI that has the destination */
+	__u64 hash;  /* flow_cache_hash() of the packet */
+	__u32 peer;  /* the ENI that has the destination */
+	__u32 young; /* the flow is in a slot of flow_young */
 	const struct vpc_ctl *now;
 	const struct vpc_eni *me;
 	const struct vpc_eni *to; /* the peer's row */
@@ -47,15 +48,19 @@ static __always_inline __u32 connection_key(struct vpc_flow_key *k, const struct
 	return flow_key_ends(k, src, dst, sport, dport);
 }
 
-/* The set of a side if the ENI is the flow's and the judgement holds for it; else 0. */
-static __always_inline __u32 connection_side(const struct vpc_eni *e, __u32 incarnation, __u64 epoch, __u64 judged)
+/* The set of a side if the ENI is the flow's and the judgement holds for it; else 0. It is global so that the verifier
+ * walks it once: for each of its ways through it, 6.1 would walk all that follows. */
+__noinline int connection_side(const struct vpc_eni *e, __u32 incarnation, __u64 epoch, __u64 judged)
 {
-	int in_force = versioned_read(&e->set, epoch);
 	struct stamp now = {0};
+	int in_force;
 
+	if (!e)
+		return 0;
+	in_force = versioned_read(&e->set, epoch);
 	return in_force > 0 && stamp_take(&now, STAMP_ALLOWED, e, (__u32)in_force) &&
 			       READ_ONCE(e->incarnation) == incarnation && stamp_holds(&now, STAMP_ALLOWED, judged, 0)
-		       ? (__u32)in_force
+		       ? in_force
 		       : 0;
 }
 
@@ -66,21 +71,47 @@ static __always_inline int connection_has_acl(const struct vpc_eni *me, const st
 	return ((READ_ONCE(me->flags) | READ_ONCE(to->flags)) & VPC_ENI_ACL) && me->subnet != to->subnet;
 }
 
+/* tcp_step() for a segment that isn't a RST. word: the flow's. last_ack: of the flow; it is changed. Returns the new
+ * word. It is global for the reason of connection_side(). */
+__noinline int connection_tcp_step(__u32 word, __u32 *last_ack, __u32 tcp_flags, __u32 seq_end_ack, __u32 from)
+{
+	struct packet segment;
+	struct vpc_flow f;
+
+	if (!last_ack)
+		return 0;
+	*flow_word(&f) = word;
+	f.saved_state = VPC_FLOW_NONE; /* a flow that was reset is left to egress.h */
+	f.last_ack = (__u16)*last_ack;
+	segment.tcp_flags = (__u8)tcp_flags;
+	segment.seq_end = (__u16)(seq_end_ack >> 16);
+	segment.ack = (__u16)seq_end_ack;
+	tcp_step(&f, &segment, from & 1);
+	*last_ack = f.last_ack;
+	return (int)*flow_word(&f);
+}
+
 /* Moves the copy on by the segment. CONNECTION_NOT: the entry would have to move to another map, or needs more than a
  * new state. */
 static __always_inline enum connection_step connection_next(const struct connection *c, struct vpc_flow *copy,
 							    const struct packet *segment, __u32 from)
 {
 	__u8 was = copy->state;
+	__u32 last_ack = copy->last_ack;
 
 	if (was != VPC_FLOW_SYN_SENT && was != VPC_FLOW_SYN_RECEIVED && was != VPC_FLOW_ESTABLISHED &&
 	    was != VPC_FLOW_CLOSING)
 		return CONNECTION_NOT;
-	tcp_step(copy, segment, from);
+	*flow_word(copy) = (__u32)connection_tcp_step(*flow_word(copy), &last_ack, segment->tcp_flags,
+						      (__u32)segment->seq_end << 16 | segment->ack, from);
+	copy->last_ack = (__u16)last_ack;
 	if (copy->state > VPC_FLOW_CLOSING)
 		return CONNECTION_NOT; /* it never happens, and the verifier need not walk the other states' timeouts */
 	if (copy->state == VPC_FLOW_ESTABLISHED && (copy->flags & VPC_FLOW_HALF_OPEN)) {
-		if (!flow_confirm(READ_ONCE(c->me->vpc), copy, from ? c->peer : c->ctx.me, from ? c->ctx.me : c->peer))
+		if (c->young)
+			copy->flags &= (__u8)~VPC_FLOW_HALF_OPEN; /* it counts to nobody (young.h) */
+		else if (!flow_confirm(READ_ONCE(c->me->vpc), copy, from ? c->peer : c->ctx.me,
+				       from ? c->ctx.me : c->peer))
 			return CONNECTION_NOT;
 	}
 	return copy->state != VPC_FLOW_CLOSING || (copy->flags & TCP_LAST_ACK) ? CONNECTION_DONE : CONNECTION_NOT;
@@ -97,6 +128,21 @@ static __always_inline __u32 connection_timeout(const struct connection *c, __u8
 	return flow_idle(timeout_s, VPC_FLOW_ESTABLISHED, c->to);
 }
 
+/* Removes the entry after the connection's last packet. word: its word before that. */
+static __always_inline enum connection_step connection_over(struct connection *c, const struct vpc_flow_key *k,
+							    struct vpc_flow *f, __u32 word)
+{
+	if (!c->young) {
+		flow_over(&c->ctx, k, f);
+		return CONNECTION_DONE;
+	}
+	if (READ_ONCE(f->tag) != c->ctx.tag || young_end(f, word, 0) != YOUNG_ENDED)
+		return CONNECTION_NOT;
+	if (flow_cache_cacheable(c->ctx.now_ns, READ_ONCE(f->created_ns)))
+		version_raise(&c->ctx.barrier, c->ctx.tag);
+	return CONNECTION_DONE;
+}
+
 /* Writes the segment's changes to the entry. copy: the entry's state before the segment. No check is left to do. */
 static __always_inline enum connection_step connection_step(struct connection *c, const struct vpc_flow_key *k,
 							    struct vpc_flow *f, struct vpc_flow *copy,
@@ -110,8 +156,7 @@ static __always_inline enum connection_step connection_step(struct connection *c
 	if (tcp_over(copy, segment, from)) {
 		if (redirect_is_seen_again(c->to))
 			return CONNECTION_NOT;
-		flow_over(&c->ctx, k, f);
-		return CONNECTION_DONE;
+		return connection_over(c, k, f, old.word);
 	}
 	if (connection_next(c, copy, segment, from) == CONNECTION_NOT)
 		return CONNECTION_NOT;
@@ -120,7 +165,7 @@ static __always_inline enum connection_step connection_step(struct connection *c
 			copy->state == old.state ? READ_ONCE(f->timeout_s) : connection_timeout(c, copy->state);
 		if (READ_ONCE(f->tag) != c->ctx.tag || !flow_write_state(&c->ctx, f, copy, old.word))
 			return CONNECTION_NOT;
-		if (old.flags & ~copy->flags & VPC_FLOW_HALF_OPEN)
+		if (!c->young && (old.flags & ~copy->flags & VPC_FLOW_HALF_OPEN))
 			flow_confirmed(k->vpc, f);
 	} else if (idle_ns <= (__s64)FLOW_SEEN_NS) {
 		return CONNECTION_DONE;
@@ -144,6 +189,8 @@ static __noinline enum action connection_known(struct __sk_buff *skb, const stru
 
 	copy.tag = c->ctx.tag;
 	copy.created_ns = READ_ONCE(f->created_ns);
+	if (c->young && (__s64)(c->ctx.now_ns - copy.created_ns) > (__s64)VPC_YOUNG_NS)
+		return FORWARD_NONE;
 	new.version =
 		flow_cache_begin(&c->ctx.barrier, c->ctx.tag, flow_cache_cacheable(c->ctx.now_ns, copy.created_ns));
 	new.judged = READ_ONCE(f->epoch);
@@ -152,6 +199,8 @@ static __noinline enum action connection_known(struct __sk_buff *skb, const stru
 	*flow_word(&copy) = READ_ONCE(*flow_word(f));
 	copy.saved_state = READ_ONCE(f->saved_state);
 	copy.last_ack = READ_ONCE(f->last_ack);
+	if (c->young && (copy.opener & VPC_YOUNG_HELD))
+		return FORWARD_NONE;
 	from = (c->ctx.from ^ copy.opener) & 1;
 	c->peer = READ_ONCE(f->eni[from ^ 1]);
 	c->to = bpf_map_lookup_elem(&eni, &c->peer);
@@ -159,9 +208,11 @@ static __noinline enum action connection_known(struct __sk_buff *skb, const stru
 		return FORWARD_NONE;
 	if (connection_has_acl(c->me, c->to))
 		return FORWARD_NONE;
-	new.my_side.set = connection_side(c->me, READ_ONCE(f->incarnation[from]), c->ctx.epoch, new.judged);
-	new.peer_side.set = connection_side(c->to, READ_ONCE(f->incarnation[from ^ 1]), c->ctx.epoch, new.judged);
+	new.my_side.set = (__u32)connection_side(c->me, READ_ONCE(f->incarnation[from]), c->ctx.epoch, new.judged);
+	new.peer_side.set =
+		(__u32)connection_side(c->to, READ_ONCE(f->incarnation[from ^ 1]), c->ctx.epoch, new.judged);
 	action = forward_action(skb, c->me, c->to, &p->frame);
+	barrier_order(&c->ctx.barrier);
 	if (READ_ONCE(f->tag) != c->ctx.tag || !new.my_side.set || !new.peer_side.set || action < FORWARD_SWITCHED ||
 	    checksum_is_elsewhere(skb, view_l4(p), IPPROTO_TCP))
 		return FORWARD_NONE;
@@ -201,8 +252,31 @@ static __always_inline int connection_has_room(const struct connection *c, const
 	       share_left_opened(f, room, c->me, mine) && share_left_answered(c->to, others, mine);
 }
 
-/* Inserts the entry of a connection whose SYN is allowed. CONNECTION_NOT: it couldn't be inserted, or there is one. */
-static __always_inline enum connection_step connection_make(const struct connection *c, const struct vpc_flow_key *k,
+/* Inserts the entry of a connection into `flow`. CONNECTION_NOT: it couldn't be inserted, or a map has one. */
+static __always_inline enum connection_step connection_store(const struct vpc_flow_key *k, struct vpc_flow *made,
+							     const struct share *f, __u64 *barrier)
+{
+	if (bpf_map_lookup_elem(&flow_new, k) ||
+	    (READ_ONCE(f->host->overflow_ns) && bpf_map_lookup_elem(&flow_overflow, k)))
+		return CONNECTION_NOT;
+	share_count_half_open(f, 1);
+	if (young_forestall(f->host, made->tag, barrier) && !bpf_map_update_elem(&flow, k, made, BPF_NOEXIST))
+		return CONNECTION_DONE;
+	share_count_half_open(f, -1);
+	return CONNECTION_NOT;
+}
+
+/* Whether the TCP fast path will have the connection's other packets. Else each of its connections would have to be
+ * flushed. */
+static __always_inline int connection_stays_fast(const struct connection *c)
+{
+	return !redirect_is_seen_again(c->to) && !redirect_is_seen_again(c->me) &&
+	       (READ_ONCE(c->to->flags) & VPC_ENI_SOURCE_DEST_CHECK) && !connection_has_acl(c->me, c->to);
+}
+
+/* Stores a connection whose SYN is allowed: in a slot, if only this path looks the connection up, else in `flow`.
+ * Returns as connection_store() does. */
+static __always_inline enum connection_step connection_make(struct connection *c, const struct vpc_flow_key *k,
 							    const struct syn_cache *o, const struct share *f)
 {
 	struct vpc_flow made = {
@@ -211,15 +285,15 @@ static __always_inline enum connection_step connection_make(const struct connect
 		.state = VPC_FLOW_SYN_SENT,
 		.flags = VPC_FLOW_HALF_OPEN,
 	};
+	int begun;
 
 	flow_begin(&made, &c->ctx, c->ctx.from);
 	flow_begin_side(&made, 0, c->ctx.me, o->side[0].incarnation, o->rule[0]);
 	flow_begin_side(&made, 1, c->peer, o->side[1].incarnation, o->rule[1]);
-	share_count_half_open(f, 1);
-	if (!bpf_map_update_elem(&flow, k, &made, BPF_NOEXIST))
-		return CONNECTION_DONE;
-	share_count_half_open(f, -1);
-	return CONNECTION_NOT;
+	begun = young_begin(k, &made, connection_stays_fast(c) && young_may_begin(f->host, c->ctx.tag));
+	if (begun == YOUNG_NOT)
+		return connection_store(k, &made, f, &c->ctx.barrier);
+	return begun == YOUNG_BEGUN ? CONNECTION_DONE : CONNECTION_NOT;
 }
 
 /* Judges a SYN by the SYN cache. One whose key is in a map is left to egress.h. Returns as connection_known() does. */
@@ -244,8 +318,7 @@ static __noinline enum action connection_open(struct __sk_buff *skb, const struc
 	action = forward_action(skb, c->me, c->to, &p->frame);
 	if (action < FORWARD_SWITCHED || checksum_is_elsewhere(skb, view_l4(p), IPPROTO_TCP))
 		return FORWARD_NONE;
-	if (event_wanted(VPC_LISTEN_FLOWS) || !share_find(&f, k->vpc) || bpf_map_lookup_elem(&flow_new, k) ||
-	    (READ_ONCE(f.host->overflow_ns) && bpf_map_lookup_elem(&flow_overflow, k)) || !connection_has_room(c, &f) ||
+	if (event_wanted(VPC_LISTEN_FLOWS) || !share_find(&f, k->vpc) || !connection_has_room(c, &f) ||
 	    connection_make(c, k, o, &f) == CONNECTION_NOT)
 		return FORWARD_NONE;
 	now_boot_ns = bpf_ktime_get_boot_ns();
@@ -306,11 +379,14 @@ static __always_inline int connection_from_workload(struct __sk_buff *skb, const
 		return FAST_NOT;
 	if ((p->tcp_flags & TCP_RST) && !connection_reset_is_sure(skb, p, &k, c.ctx.from))
 		return FAST_NOT;
-	c.ctx.tag = flow_tag(&k);
+	c.ctx.tag = vpc_flow_tag(&k);
 	if (tcp_opens(p->tcp_flags)) {
 		action = connection_open(skb, p, &c, &k);
 	} else {
-		f = bpf_map_lookup_elem(&flow, &k);
+		f = young_find(&k, c.ctx.tag);
+		c.young = f != 0;
+		if (!f)
+			f = bpf_map_lookup_elem(&flow, &k);
 		action = f ? connection_known(skb, p, &c, &k, f) : FORWARD_NONE;
 	}
 	return action != FORWARD_NONE && c.to ? redirect_to(skb, c.to, c.peer, action) : FAST_NOT;

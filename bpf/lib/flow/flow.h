@@ -13,6 +13,7 @@
  * - flow_version is raised after each change of state, and after an insertion over another entry, for the caches
  *   (cache.h).
  * - Elements are recycled at once. So the tag is compared after each read and before each write.
+ * - A young connection is never a tombstone, and its epoch never changes (young.h).
  */
 #ifndef BPF_LIB_FLOW_H
 #define BPF_LIB_FLOW_H
@@ -21,6 +22,7 @@
 #include "lib/flow/cache.h"
 #include "lib/flow/key.h"
 #include "lib/flow/share.h"
+#include "lib/flow/young.h"
 
 #include <linux/in.h>
 
@@ -40,25 +42,6 @@ static __always_inline __u32 flow_graces(const struct vpc_flow *f, __u64 now_ns)
 	__u32 now = (__u32)(now_ns >> VPC_GRACE_SHIFT);
 
 	return (f->grace_until[0] > now ? 1u : 0) | (f->grace_until[1] > now ? 2u : 0);
-}
-
-/* The word that is changed at once: state, flags, opener and icmp_type. */
-union flow_word {
-	__u32 word;
-	struct {
-		__u8 state;
-		__u8 flags;
-		__u8 opener;
-		__u8 icmp_type;
-	};
-};
-_Static_assert(__builtin_offsetof(struct vpc_flow, state) % 4 == 0 &&
-		       __builtin_offsetof(struct vpc_flow, icmp_type) == __builtin_offsetof(struct vpc_flow, state) + 3,
-	       "the word of the flow's state");
-
-static __always_inline u32_alias *flow_word(struct vpc_flow *f)
-{
-	return (u32_alias *)&f->state;
 }
 
 static __always_inline struct vpc_flow *flow_lookup(struct scratch *s)
@@ -85,13 +68,24 @@ static __always_inline int flow_expired(const struct vpc_flow *f, __u64 now_ns)
 	return (__s64)(now_ns - f->last_seen_ns) > (__s64)(f->timeout_s * NS_PER_S);
 }
 
+/* Moves the scratch's flow out of its slot of flow_young, if it is in one. Returns 0. */
+__noinline int flow_flush(__u32 which);
+
+/* As flow_lookup(), also when the flow is young. Changes the scratch's fl. */
+static __always_inline struct vpc_flow *flow_find(struct scratch *s, __u32 which)
+{
+	if (s->key.proto == IPPROTO_TCP && !s->key.via)
+		flow_flush(which);
+	return flow_lookup(s);
+}
+
 /*
  * Looks up the scratch's key, and copies the entry to the scratch's fl. Returns the entry, or NULL if there is none or
- * it has expired. `found` says whether there was one.
+ * it has expired. `found` says whether there was one. which: SCRATCH_…
  */
-static __always_inline struct vpc_flow *flow_get(struct scratch *s)
+static __always_inline struct vpc_flow *flow_get(struct scratch *s, __u32 which)
 {
-	struct vpc_flow *f = flow_lookup(s);
+	struct vpc_flow *f = flow_find(s, which);
 
 	s->found = 0;
 	if (!f)

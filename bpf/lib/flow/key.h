@@ -1,34 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The key of a flow, which both directions have in common, and the tag, which is a digest of it. */
+/* The key of a flow, which both directions have in common. */
 #ifndef BPF_LIB_FLOW_KEY_H
 #define BPF_LIB_FLOW_KEY_H
 
 #include "lib/core/address.h"
 
-#define FLOW_KEY_WORDS (sizeof(struct vpc_flow_key) / sizeof(__u32))
-
-/* Mixes two words of a key into the digest. They are read as halves: one load of what two stores have just written
- * would wait for both. */
-static __always_inline __u64 flow_mix(__u64 h, const u32_alias *w)
-{
-	h = (h ^ ((__u64)w[1] << 32 | w[0])) * 0xff51afd7ed558ccdull;
-	return h ^ h >> 32;
-}
-
-/* The digest of a key; never 0. It has two independent chains, because each step of a chain waits for the one before.
- * Pinned entries contain it: another digest needs another VPC_ABI_VERSION, or no program would find its flows. */
-static __always_inline __u64 flow_tag(const struct vpc_flow_key *k)
-{
-	const u32_alias *w = (const u32_alias *)k;
-	__u64 a = 0x9e3779b97f4a7c15ull, b = 0xc4ceb9fe1a85ec53ull;
-
-	for (__u32 i = 0; i < FLOW_KEY_WORDS / 2; i += 2) {
-		a = flow_mix(a, w + i);
-		b = flow_mix(b, w + FLOW_KEY_WORDS / 2 + i);
-	}
-	a = (a + (b << 32 | b >> 32)) * 0xc4ceb9fe1a85ec53ull;
-	return (a ^ a >> 32) | 1;
-}
+#include <vpc/abi/flow_tag.h>
 
 /* Whether a is greater than b, byte by byte. There is no loop, so that callers' arrays need no stack. */
 static __always_inline int address_after(const __be32 *a, const __be32 *b)
@@ -85,7 +62,7 @@ static __always_inline void flow_key(struct scratch *s, const struct packet *p, 
 		/* which address asks: a query from the other side is another flow */
 		k->icmp_asker = (__u8)((s->from ^ (p->icmp_kind == ICMP_REPLY)) & 1);
 	}
-	s->tag = flow_tag(k);
+	s->tag = vpc_flow_tag(k);
 }
 
 #endif

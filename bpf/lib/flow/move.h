@@ -2,7 +2,7 @@
 /*
  * In which map a flow's entry is: puts it into one, moves it to another, and takes it out. An established flow and a
  * few half-open ones per VPC are in `flow`, all others in flow_new, or in flow_overflow when their opener has used up
- * its share (share.h).
+ * its share (share.h). A TCP connection between two local ENIs may be in flow_young for its first second (young.h).
  */
 #ifndef BPF_LIB_FLOW_MOVE_H
 #define BPF_LIB_FLOW_MOVE_H
@@ -22,6 +22,14 @@ static __noinline void flow_over(struct flow_ctx *c, const struct vpc_flow_key *
 		version_raise(&c->barrier, c->tag);
 }
 
+static __always_inline void flow_noted(__u64 tag)
+{
+	struct vpc_host_flows *h = share_host();
+
+	if (h)
+		stored_note(h, tag);
+}
+
 /* Inserts the scratch's fl into the map where its opener has room, and deletes it from the other. how: BPF_ANY or
  * BPF_NOEXIST. Returns 0 or -errno. */
 static __always_inline long flow_insert_new(struct scratch *s, __u64 how)
@@ -31,6 +39,7 @@ static __always_inline long flow_insert_new(struct scratch *s, __u64 how)
 
 	s->in_flow = 0;
 	s->in_overflow = over;
+	flow_noted(s->tag);
 	if (!over) {
 		rc = bpf_map_update_elem(&flow_new, &s->key, &s->fl, how);
 		if (!rc && how == BPF_ANY && share_overflows())
@@ -69,7 +78,8 @@ __noinline int flow_insert(__u32 which, __u32 replace)
 }
 
 enum flow_inserted {
-	FLOW_INSERTED,	   /* the flow has an entry, perhaps another CPU's: nothing is left to do */
+	FLOW_INSERTED,	   /* the flow has an entry: nothing is left to do */
+	FLOW_EXISTS,	   /* it has another CPU's: nothing is left to do */
 	FLOW_NOT_INSERTED, /* there is no room: call flow_insert() */
 };
 
@@ -90,13 +100,14 @@ __noinline int flow_insert_fast_path(__u32 which)
 	    !share_half_open_left(&f, share_flow_room(&f, 0), READ_ONCE(c->half_open_max)))
 		return FLOW_NOT_INSERTED;
 	share_count_half_open(&f, 1);
+	flow_noted(s->tag);
 	s->fl.tag = s->tag;
 	s->fl.flags = (__u8)((s->fl.flags & ~FLOW_COUNTED) | VPC_FLOW_HALF_OPEN);
 	rc = bpf_map_update_elem(&flow, &s->key, &s->fl, BPF_NOEXIST);
 	if (!rc)
 		return FLOW_INSERTED;
 	share_count_half_open(&f, -1);
-	return rc == -EEXIST ? FLOW_INSERTED : FLOW_NOT_INSERTED;
+	return rc == -EEXIST ? FLOW_EXISTS : FLOW_NOT_INSERTED;
 }
 
 /* Establishes the half-open entry of `flow` between two ENIs (0: not local): it counts to its sides from then on.
@@ -110,10 +121,14 @@ static __always_inline int flow_confirm(__u32 space, struct vpc_flow *copy, __u3
 	return 1;
 }
 
-static __noinline void flow_confirmed(__u32 space, const struct vpc_flow *f)
+/* Counts an established flow that was half-open. Returns 0. */
+__noinline int flow_confirmed(__u32 space, const struct vpc_flow *f)
 {
+	if (!f)
+		return 0;
 	budget_add_sides(f, 1);
 	share_half_open_over(space);
+	return 0;
 }
 
 /* Copies an entry of a map to the scratch's fl, the epoch first. Returns 0 if it is another flow's or a tombstone. */
@@ -141,6 +156,26 @@ enum flow_moved {
 	FLOW_MOVED,  /* pointers to the old entry are invalid */
 };
 
+/* Inserts the scratch's fl into `flow` as an established flow under the scratch's key, if the map and the shares that
+ * it counts to have room. Returns 0 or -errno; -EEXIST: `flow` has the key. */
+static __always_inline long flow_keep(struct scratch *s)
+{
+	long rc;
+
+	if (share_left(s->key.vpc, s->fl.eni[0], s->fl.eni[1], 0) != SHARE_LEFT)
+		return -ENOSPC;
+	flow_noted(s->tag);
+	s->fl.flags |= VPC_FLOW_BUDGETED;
+	budget_count(s->key.vpc, 1);
+	budget_add_sides(&s->fl, 1);
+	rc = bpf_map_update_elem(&flow, &s->key, &s->fl, BPF_NOEXIST);
+	if (rc) {
+		budget_count(s->key.vpc, -1);
+		budget_add_sides(&s->fl, -1);
+	}
+	return rc;
+}
+
 /* Moves the entry of the scratch's key to `flow`, if the map and the shares that it counts to have room. Returns enum
  * flow_moved, as the functions below do. */
 __noinline int flow_promote(__u32 which)
@@ -154,17 +189,8 @@ __noinline int flow_promote(__u32 which)
 		f = bpf_map_lookup_elem(&flow_overflow, &s->key);
 	else
 		f = bpf_map_lookup_elem(&flow_new, &s->key);
-	if (!f || !flow_copy(s, f) || !flow_may_move(&s->fl) ||
-	    share_left(s->key.vpc, s->fl.eni[0], s->fl.eni[1], 0) != SHARE_LEFT)
+	if (!f || !flow_copy(s, f) || !flow_may_move(&s->fl) || flow_keep(s))
 		return FLOW_STAYED;
-	s->fl.flags |= VPC_FLOW_BUDGETED;
-	budget_count(s->key.vpc, 1);
-	budget_add_sides(&s->fl, 1);
-	if (bpf_map_update_elem(&flow, &s->key, &s->fl, BPF_NOEXIST)) {
-		budget_count(s->key.vpc, -1);
-		budget_add_sides(&s->fl, -1);
-		return FLOW_STAYED;
-	}
 	if (s->in_overflow)
 		bpf_map_delete_elem(&flow_overflow, &s->key);
 	else
@@ -184,6 +210,7 @@ __noinline int flow_outgrow(__u32 which)
 	if (!f || !flow_copy(s, f))
 		return FLOW_STAYED;
 	share_overflow(s->now_ns);
+	flow_noted(s->tag);
 	if (bpf_map_update_elem(&flow_overflow, &s->key, &s->fl, BPF_ANY))
 		return FLOW_STAYED;
 	bpf_map_delete_elem(&flow_new, &s->key);
@@ -203,6 +230,62 @@ static __always_inline void flow_seen(struct scratch *s, struct vpc_flow *f)
 	if (!s->in_flow && !s->in_overflow && window_slot(before_ns) != window_slot(s->now_ns) &&
 	    !share_take_new(s->key.vpc, READ_ONCE(f->eni[0]), READ_ONCE(f->eni[1]), s->now_ns))
 		flow_outgrow(SCRATCH_PACKET);
+}
+
+/* The steps of flow_flush(). They are functions of their own because its callers' stacks are nearly full. */
+
+/* Ends all changes of the scratch's connection in its slot, and copies it to the scratch's fl. Returns the word that
+ * flush_end() wants, or 0: it is in no slot. */
+__noinline int flush_begin(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	struct vpc_flow *f = s ? young_find(&s->key, s->tag) : 0;
+
+	__u32 word = f ? young_hold(s, f) : 0;
+
+	/* A CPU that has changed the state may not have stored what follows from it. */
+	if (word)
+		flow_set_timeout(s);
+	return (int)word;
+}
+
+/* Inserts the scratch's fl into `flow`, if there is room. Returns enum flow_inserted. */
+__noinline int flush_insert(__u32 which)
+{
+	struct scratch *s = scratch_get(which);
+	long rc;
+
+	if (!s)
+		return FLOW_NOT_INSERTED;
+	if (s->fl.flags & VPC_FLOW_HALF_OPEN)
+		return flow_insert_fast_path(which);
+	rc = flow_keep(s);
+	return !rc ? FLOW_INSERTED : rc == -EEXIST ? FLOW_EXISTS : FLOW_NOT_INSERTED;
+}
+
+/* Makes the slot free. inserted: enum flow_inserted. If another CPU has done so after an insertion of its own, the
+ * entry that this CPU inserted into `flow` is one too many: the other's has been deleted or moved meanwhile. */
+__noinline int flush_end(__u32 which, __u32 word, int inserted)
+{
+	struct scratch *s = scratch_get(which);
+	struct vpc_young *y = s ? young_slot(s->tag) : 0;
+
+	if (y && young_end(&y->flow, word, inserted != FLOW_EXISTS) == YOUNG_ENDED_BEFORE && inserted == FLOW_INSERTED)
+		flow_leave(&s->key, s->tag, bpf_map_lookup_elem(&flow, &s->key));
+	return 0;
+}
+
+__noinline int flow_flush(__u32 which)
+{
+	__u32 word = (__u32)flush_begin(which);
+	int inserted;
+
+	if (!word)
+		return 0;
+	inserted = flush_insert(which);
+	if (inserted != FLOW_NOT_INSERTED || flow_insert(which, 0) == PASS)
+		flush_end(which, word, inserted);
+	return 0;
 }
 
 /* Moves the entry of the scratch's key from `flow` to flow_new. */

@@ -127,7 +127,7 @@ static __always_inline void open_fill(struct scratch *s)
 /* Checks the shares, which count established flows, when a connection opens. */
 static __always_inline int open_budget(struct scratch *s)
 {
-	enum share_left full;
+	int full;
 
 	if (s->key.proto != IPPROTO_TCP)
 		return PASS;
@@ -179,6 +179,13 @@ static __always_inline int open_by_gateway(struct scratch *s)
 		       : PASS;
 }
 
+static __always_inline int open_forestalls(struct scratch *s)
+{
+	struct vpc_host_flows *h = share_host();
+
+	return h && young_forestall(h, s->tag, &s->barrier);
+}
+
 /* Judges the packet as the first of a flow. how: OPEN_…. Returns PASS, AGAIN or a reason. */
 __noinline int open_flow(__u32 which, int how)
 {
@@ -206,6 +213,8 @@ __noinline int open_flow(__u32 which, int how)
 	rc = open_budget(s);
 	if (rc)
 		return rc;
+	if (s->key.proto == IPPROTO_TCP && !s->via && !open_forestalls(s))
+		return AGAIN;
 	open_fill(s);
 	if (s->found || s->fl.state != VPC_FLOW_SYN_SENT || flow_insert_fast_path(which) == FLOW_NOT_INSERTED) {
 		rc = flow_insert(which, s->found);

@@ -27,7 +27,7 @@ __noinline int related_flow(__u32 which, __u32 via)
 	if (!s)
 		return VPC_DROP_ICMP_UNRELATED;
 	flow_key(s, &s->quoted, via);
-	f = flow_get(s);
+	f = flow_get(s, SCRATCH_PACKET);
 	if (!f)
 		return VPC_DROP_ICMP_UNRELATED;
 	from = (s->from ^ s->fl.opener) & 1;

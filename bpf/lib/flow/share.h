@@ -189,8 +189,8 @@ enum share_left {
 };
 
 /* Whether there is room for one more established flow between the two ENIs (0: not local). counted: 1 if the flow is a
- * half-open entry of `flow` already. */
-static __noinline enum share_left share_left(__u32 space, __u32 opener, __u32 responder, __u32 counted)
+ * half-open entry of `flow` already. Returns enum share_left. */
+__noinline int share_left(__u32 space, __u32 opener, __u32 responder, __u32 counted)
 {
 	enum share_left full = opener ? SHARE_OPENER_FULL : SHARE_RESPONDER_FULL;
 	__u32 number = opener ? opener : responder;

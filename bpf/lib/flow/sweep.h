@@ -25,7 +25,7 @@ static __always_inline int sweep_is_orphan(const struct vpc_flow *f)
 
 static __always_inline __u8 sweep_expire(struct scratch *s)
 {
-	struct vpc_flow *f = flow_lookup(s);
+	struct vpc_flow *f = flow_find(s, SCRATCH_SWEEP);
 
 	if (!f || (!flow_expired(f, s->now_ns) && !sweep_is_orphan(f)))
 		return VPC_SWEPT_NOTHING;
@@ -182,7 +182,7 @@ __noinline int sweep_one(__u32 i)
 	if (!s || !io || i >= VPC_SWEEP_MAX)
 		return 0;
 	__builtin_memcpy(&s->key, &io->key[i], sizeof(s->key));
-	s->tag = flow_tag(&s->key);
+	s->tag = vpc_flow_tag(&s->key);
 	s->vpc = s->key.vpc;
 	s->now_ns = io->now_ns;
 	s->length = 0;
@@ -195,7 +195,7 @@ __noinline int sweep_one(__u32 i)
 		io->result[i] = sweep_end(s);
 		return 0;
 	}
-	f = flow_get(s);
+	f = flow_get(s, SCRATCH_SWEEP);
 	if (!f)
 		return 0;
 	if (s->fl.state == VPC_FLOW_TOMBSTONE) {

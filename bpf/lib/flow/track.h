@@ -318,7 +318,7 @@ static __always_inline struct vpc_flow *track_answer(struct scratch *s)
 	s->via ^= 1;
 	own = s->via & 1;
 	flow_key(s, p, s->via);
-	f = flow_get(s);
+	f = flow_get(s, SCRATCH_PACKET);
 	return f && ((s->from ^ s->fl.opener) & 1) && s->fl.eni[own] == s->me &&
 			       s->fl.incarnation[own] == s->my_incarnation
 		       ? f
@@ -337,7 +337,7 @@ __noinline int track_known(__u32 which)
 	if (!s)
 		return VPC_DROP_NOT_READY;
 	flow_key(s, &s->packet, s->via);
-	f = flow_get(s);
+	f = flow_get(s, SCRATCH_PACKET);
 	if (!f && s->via)
 		f = track_answer(s);
 	if (!f)

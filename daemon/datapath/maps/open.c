@@ -13,6 +13,7 @@
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/error.h"
 #include "datapath/maps/flows/grace.h"
+#include "datapath/maps/flows/young.h"
 #include "datapath/maps/maps.h"
 #include "datapath/maps/mirror/mirror.h"
 #include "datapath/maps/pin.h"
@@ -235,6 +236,7 @@ int maps_open(const struct maps_config *config, struct maps **ret, struct vpc_er
 			return bpf_error(reterr, r, "reading the pinned maps back");
 		(void)grace_find(maps);
 	}
+	young_adopt(maps);
 	shares_update(maps);
 	if (maps->dir) {
 		r = pin_all(maps, reterr);

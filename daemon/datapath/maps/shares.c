@@ -11,13 +11,16 @@
 /* Half of `flow` is guaranteed. A sixteenth stays free: tombstones count to nobody. */
 #define GUARANTEED_PART 2u
 #define FREE_PART	16u
+/* A connection in a slot counts to no share. So there are few slots beside entries of `flow`. */
+#define YOUNG_PART	128u
+
 /* A quarter of flow_new is guaranteed, and another is the pool. The other half is for the window before: an entry may
  * be used for the last time just before its window ends, and lives through the next. */
-#define NEW_PART	4u
+#define NEW_PART      4u
 /* An eighth of `fragment` is guaranteed to what ENIs send, an eighth to what comes from outside, and an eighth is the
  * pool: three quarters for two windows. The rest keeps the kernel from evicting early. nat_fragment is as large, and is
  * divided by the same numbers. */
-#define FRAGMENT_PART	8u
+#define FRAGMENT_PART 8u
 
 /* One round evicts at most so many flows, and an eighth of what the VPC or ENI holds. */
 #define EVICT_MAX  32768u
@@ -115,6 +118,7 @@ void shares_update(struct maps *maps)
 		     new_part);
 	store32(&h->fragment_guaranteed, part(fragment_part, tenants));
 	store32(&h->fragment_pool, fragment_part);
+	store32(&h->young_slots, maps->map[MAP_FLOW].n / YOUNG_PART);
 	update_pool(maps, h);
 	update_translations(maps);
 }

@@ -110,6 +110,8 @@ MAPPED(block_at, MAP_CLASSIFIER, struct vpc_classifier_block);
 MAPPED(eni_flows_at, MAP_ENI_FLOWS, struct vpc_eni_flows);
 MAPPED(vpc_flows_at, MAP_VPC_FLOWS, struct vpc_vpc_flows);
 MAPPED(host_flows_at, MAP_HOST_FLOWS, struct vpc_host_flows);
+MAPPED(young_at, MAP_FLOW_YOUNG, struct vpc_young);
+MAPPED(stored_at, MAP_FLOW_STORED, struct vpc_flow_stored);
 MAPPED(stat_at, MAP_ROW_STAT, struct vpc_row_stat);
 
 #endif

@@ -14,7 +14,9 @@
 #include "datapath/net/netlink/request.h"
 #include "datapath/net/nft/host.h"
 
-/* 169.254.64.0/18, in blocks: one for each instance, by its name. */
+/* What the host itself sends to a published port goes to the VPC's transit address, which is routed to the host end of
+ * its uplink. The addresses are 169.254.64.0/18, in host byte order, in blocks: one for each instance, by its name. The
+ * programs don't look at the address. */
 #define TRANSIT_FIRST  0xa9fe4000u
 #define TRANSIT_BLOCK  1024u
 #define TRANSIT_BLOCKS 16u

@@ -15,7 +15,7 @@
  * reader compares. The memory of a hash element is recycled without a grace period, the number of an array only after
  * one.
  *
- * VPC_ABI_VERSION goes up with any change of a layout, or of what is in a map (as a flow's tag, bpf/lib/flow/key.h). It
+ * VPC_ABI_VERSION goes up with any change of a layout, or of what is in a map (as a flow's tag, flow_tag.h). It
  * is part of the pin path.
  */
 #ifndef VPC_ABI_ABI_H
@@ -23,7 +23,7 @@
 
 #include <linux/types.h>
 
-#define VPC_ABI_VERSION 7
+#define VPC_ABI_VERSION 8
 
 /* --- numbers --------------------------------------------------------------------------------------------------- */
 

@@ -28,12 +28,6 @@
  * elastic IP, or to an IPv6 address that an internet gateway leads to. */
 #define VPC_EDGE_HOST	   6
 
-/* What the host itself sends to a published port goes to the VPC's transit address, which is routed to the host end of
- * its uplink. Transit addresses begin here, in host byte order (169.254.64.0/18). There are 16 blocks of 1,024
- * addresses. The instance's name chooses the block, and the VPC's number the address in it. The programs don't look at
- * the address. */
-#define VPC_TRANSIT4_FIRST 0xa9fe4000u
-
 /* --- routes ------------------------------------------------------------------------------------------------------ */
 
 /* Appliances in a row that answers to a gateway may pass between a subnet and that gateway. */

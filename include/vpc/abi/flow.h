@@ -94,6 +94,36 @@ struct vpc_flow {
 };
 _Static_assert(sizeof(struct vpc_flow) == 80, "vpc_flow");
 
+/*
+ * flow_young: array of slots, mmapable. A TCP connection between two ENIs begins in the slot that its tag names, if
+ * that is free. It is in none of the maps above then. bpf/lib/flow/young.h says who may do what with a slot.
+ *
+ * In a slot, flow.icmp_type counts the connections that the slot has had.
+ */
+struct vpc_young {
+	struct vpc_flow flow; /* state VPC_FLOW_NONE: the slot is free */
+	struct vpc_flow_key key;
+};
+_Static_assert(sizeof(struct vpc_young) == 128, "vpc_young");
+#define VPC_YOUNG_SLOTS	    4096u
+#define VPC_YOUNG_NS	    1000000000ull /* older connections leave their slot */
+#define VPC_YOUNG_HELD	    128u	  /* in flow.opener: somebody fills or empties the slot */
+#define VPC_YOUNG_SLOT(tag) ((__u32)((tag) >> 32) & (VPC_YOUNG_SLOTS - 1))
+
+/*
+ * flow_stored: array of one, mmapable. The cell of each flow in `flow`, flow_new and flow_overflow has the number of
+ * one of the last VPC_STORED_ROUNDS rounds (vpc_host_flows.stored_round). Whoever inserts an entry writes the cell
+ * before that. vpcd walks these maps in rounds, and writes the cells of all entries. So a flow with another number in
+ * its cell is in none of them. 0 is no round.
+ */
+#define VPC_STORED_CELLS 131072u
+struct vpc_flow_stored {
+	__u8 round[VPC_STORED_CELLS];
+};
+#define VPC_STORED_LAST	     255u /* round 1 follows */
+#define VPC_STORED_ROUNDS    3u
+#define VPC_STORED_CELL(tag) ((__u32)((tag) >> 16) & (VPC_STORED_CELLS - 1))
+
 /* flow_version: array of __u32, indexed by the lowest bits of a flow's tag. It counts the changes of state of the flows
  * with that index. An entry of the flow cache (bpf/lib/flow/cache.h) holds while it is the same. */
 #define VPC_FLOW_VERSIONS 65536u
@@ -165,6 +195,7 @@ enum vpc_sweep_op {
 	VPC_SWEEP_REPORT,  /* change nothing: tell whether it passed before and fails after */
 	VPC_SWEEP_FAILS,   /* change nothing: tell whether it fails after */
 	VPC_SWEEP_ADDRESS, /* every grace ends if a side lost its address */
+	VPC_SWEEP_FLUSH,   /* it is moved out of its slot of flow_young, as before each of the others but END */
 };
 
 /* What became of it. */

@@ -44,7 +44,9 @@ struct vpc_host_flows {
 	__u32 new_pool;
 	__u32 fragment_guaranteed; /* guaranteed entries of `fragment`, and as many of nat_fragment */
 	__u32 fragment_pool;
-	__u64 pad[5];
+	__u32 young_slots;  /* connections may begin in the first of flow_young's slots, so many; 0: in none */
+	__u32 stored_round; /* 1 to VPC_STORED_LAST: the round of flow_stored */
+	__u64 pad[4];
 	/* The programs write the fields below. */
 	__s64 pool_used; /* entries of `flow` beyond their VPCs' guaranteed number */
 	struct vpc_window new_pool_used;

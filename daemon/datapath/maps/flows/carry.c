@@ -13,11 +13,12 @@
 
 #include "datapath/maps/ctl.h"
 #include "datapath/maps/flows/grace.h"
+#include "datapath/maps/flows/young.h"
 #include "datapath/maps/shares.h"
 #include "datapath/maps/words.h"
 
 /* The version whose flows are understood: they are laid out as ours. */
-#define CARRY_FROM 6
+#define CARRY_FROM 7
 
 /* A map of flows of that version. 0 and fd -1: there is none that is understood. */
 static int carry_map(const char *folder, const char *name, struct kernel_map *ret)
@@ -119,7 +120,9 @@ static int carry_one(const void *key_in, const void *value_in, void *userdata)
 		c->graces = true;
 	}
 	/* A packet may have made an entry of the flow meanwhile. A flow has one entry in all maps. */
-	if (bpf_map_lookup_elem(c->maps->map[c->to == MAP_FLOW ? MAP_FLOW_NEW : MAP_FLOW].fd, &key, &known) == 0)
+	young_note_stored(c->maps, flow.tag);
+	if (young_find(c->maps, &key, &known) ||
+	    bpf_map_lookup_elem(c->maps->map[c->to == MAP_FLOW ? MAP_FLOW_NEW : MAP_FLOW].fd, &key, &known) == 0)
 		return 0;
 	/* -EEXIST: the same. -E2BIG: no room, as for any flow. */
 	if (bpf_map_update_elem(c->maps->map[c->to].fd, &key, &flow, BPF_NOEXIST) == 0 && c->to == MAP_FLOW)

@@ -13,6 +13,7 @@
 #include "datapath/maps/flows/edge_cut.h"
 #include "datapath/maps/flows/flows.h"
 #include "datapath/maps/flows/sweep.h"
+#include "datapath/maps/flows/young.h"
 #include "datapath/maps/flows/translations.h"
 #include "datapath/maps/mirror/affected.h"
 
@@ -27,6 +28,9 @@ static int has_flows(uint32_t eni, void *userdata)
 
 void cut_note_affected(struct maps *maps, struct maps_change *c)
 {
+	/* Connections in slots count to nobody. If they can't be flushed, the reply may list fewer flows. */
+	if (c->mirror.revoked || c->mirror.lists_revoked || edge_change_may_cut(c) || path_cut_possible(c))
+		(void)young_flush(maps, UINT64_MAX);
 	/* With keep and drain only the loss of an address cuts at once. */
 	c->affects_flows = affected_each_revoked(&maps->mirror, &c->mirror, c->flows != FLOWS_CUT, has_flows, maps) > 0;
 	/* The ENIs whose sets name the list may be many, so they are not looked for: any flow counts. */
@@ -139,7 +143,9 @@ int maps_cut_flows(struct maps *maps, const struct maps_change *c, uint64_t now_
 
 	if (!c || (published && !c->affects_flows))
 		return 0;
-	r = edge_change_new(maps, c, &edge);
+	r = young_flush(maps, UINT64_MAX);
+	if (r == 0)
+		r = edge_change_new(maps, c, &edge);
 	if (r == 0)
 		r = path_cut_new(maps, c, true, &path);
 	if (r < 0)
@@ -191,7 +197,7 @@ struct maps_cut_search *maps_cut_search_free(struct maps_cut_search *x)
 	return NULL;
 }
 
-int maps_cut_search_new(const struct maps *maps, const struct maps_change *c, bool before, struct maps_cut_search **ret)
+int maps_cut_search_new(struct maps *maps, const struct maps_change *c, bool before, struct maps_cut_search **ret)
 {
 	_cleanup_(maps_cut_search_freep) struct maps_cut_search *x = NULL;
 	int r;
@@ -211,7 +217,9 @@ int maps_cut_search_new(const struct maps *maps, const struct maps_change *c, bo
 		return -ENOMEM;
 	for (uint32_t i = 0; i < x->n_enis; i++)
 		x->affected[i] = revoked_at(maps, VPC_ENI_FIRST + i, c->epoch);
-	r = edge_change_new(maps, c, &x->edge);
+	r = young_flush(maps, UINT64_MAX);
+	if (r == 0)
+		r = edge_change_new(maps, c, &x->edge);
 	if (r == 0)
 		r = path_cut_new(maps, c, before, &x->path);
 	if (r < 0)

@@ -31,8 +31,7 @@ int maps_cut_flows(struct maps *maps, const struct maps_change *c, uint64_t now_
 struct maps_cut_search;
 /* *ret NULL: no established flow can be cut. before: the change is not retired until the end, so that what an earlier
  * change cut is not told again. -ENOMEM. */
-int maps_cut_search_new(const struct maps *maps, const struct maps_change *c, bool before,
-			struct maps_cut_search **ret);
+int maps_cut_search_new(struct maps *maps, const struct maps_change *c, bool before, struct maps_cut_search **ret);
 /* Returns NULL. NULL is fine. */
 struct maps_cut_search *maps_cut_search_free(struct maps_cut_search *x);
 DEFINE_CLEANUP(struct maps_cut_search *, maps_cut_search_free);

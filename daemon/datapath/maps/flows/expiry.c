@@ -13,6 +13,7 @@
 #include "datapath/maps/flows/recount.h"
 #include "datapath/maps/flows/sweep.h"
 #include "datapath/maps/flows/translations.h"
+#include "datapath/maps/flows/young.h"
 #include "datapath/maps/shares.h"
 #include "datapath/maps/words.h"
 
@@ -26,7 +27,8 @@ enum { ESTABLISHED, OTHER, OVERFLOW, FLOW_MAPS };
 #define OVERFLOW_REST_NS 10000000000ull
 
 struct maps_expiry {
-	int fd[FLOW_MAPS]; /* borrowed */
+	const struct maps *maps; /* borrowed */
+	int fd[FLOW_MAPS];	 /* borrowed */
 	uint64_t cursor[FLOW_MAPS];
 	bool started[FLOW_MAPS]; /* cursor is where the last batch ended */
 	unsigned turn;
@@ -41,6 +43,7 @@ struct maps_expiry {
 	uint64_t now_ns;
 	uint32_t overflowing; /* entries of flow_overflow in this round */
 	uint64_t rounds;      /* that were read to their end */
+	uint64_t noted;	      /* as `rounds`, when the last round of flow_stored began */
 	uint64_t looked;      /* of them, those that steps have seen all of */
 	void (*watch)(const struct vpc_flow_key *key, const struct vpc_flow *flow, void *userdata);
 	void *userdata;
@@ -56,6 +59,7 @@ int maps_expiry_new(const struct maps *maps, uint32_t budget, struct maps_expiry
 	x->fd[OTHER] = maps->map[MAP_FLOW_NEW].fd;
 	x->fd[OVERFLOW] = maps->map[MAP_FLOW_OVERFLOW].fd;
 	x->host = host_flows_at(maps, 0);
+	x->maps = maps;
 	x->budget = budget;
 	x->keys = calloc(budget + FLOWS_READ_BATCH, sizeof(*x->keys));
 	x->flows = calloc(budget + FLOWS_READ_BATCH, sizeof(*x->flows));
@@ -96,14 +100,18 @@ void maps_expiry_plan(struct maps *maps, struct maps_expiry *x, uint64_t now_ns)
 {
 	shares_update(maps);
 	evict_plan(maps, x->evict, now_ns);
+	(void)young_flush(maps, now_ns - VPC_YOUNG_NS); /* the next call moves what this one leaves */
 	x->now_ns = now_ns;
 }
 
 static void round_begins(struct maps_expiry *x, unsigned which)
 {
-	if (which == ESTABLISHED)
+	if (which == ESTABLISHED) {
 		recount_begin(x->recount);
-	else if (which == OVERFLOW)
+		if (x->rounds != x->noted)
+			young_next_round(x->maps);
+		x->noted = x->rounds;
+	} else if (which == OVERFLOW)
 		x->overflowing = 0;
 }
 
@@ -111,6 +119,8 @@ static void batch_is_read(struct maps_expiry *x, unsigned which, uint32_t n)
 {
 	if (which == OVERFLOW)
 		x->overflowing += n;
+	for (uint32_t i = 0; i < n; i++)
+		young_note_stored(x->maps, x->flows[x->n + i].tag);
 	for (uint32_t i = 0; i < n; i++)
 		translations_flow(x->translations, &x->keys[x->n + i], &x->flows[x->n + i]);
 	for (uint32_t i = 0; which == ESTABLISHED && i < n; i++)

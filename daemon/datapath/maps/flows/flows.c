@@ -8,6 +8,7 @@
 
 #include "datapath/maps/edge_state.h"
 #include "datapath/maps/flows/translations.h"
+#include "datapath/maps/flows/young.h"
 #include "datapath/maps/mirror/gateways.h"
 #include "datapath/maps/state.h"
 
@@ -31,8 +32,10 @@ static int each_flow(const void *key, const void *value, void *userdata)
 int maps_each_flow(struct maps *maps, uint32_t eni, maps_flow_fn fn, void *userdata)
 {
 	struct each_flow each = {.fn = fn, .userdata = userdata, .eni = eni, .established = true};
-	int r = map_each(&maps->map[MAP_FLOW], each_flow, &each);
+	int r = young_flush(maps, UINT64_MAX);
 
+	if (r == 0)
+		r = map_each(&maps->map[MAP_FLOW], each_flow, &each);
 	if (r)
 		return r;
 	each.established = false;
@@ -86,11 +89,14 @@ int maps_find_flow(const struct maps *maps, uint32_t vpc, uint8_t proto, const _
 	memcpy(key.addr[!from], dst, sizeof(key.addr[!from]));
 	key.port[from] = sport;
 	key.port[!from] = dport;
-	for (size_t i = 0; i < ARRAY_SIZE(where); i++) {
-		if (bpf_map_lookup_elem(maps->map[where[i]].fd, &key, ret) < 0)
-			continue;
-		*ret_from_opener = (ret->opener & 1) == from;
-		return 0;
+	if (!young_find(maps, &key, ret)) {
+		size_t i = 0;
+
+		while (i < ARRAY_SIZE(where) && bpf_map_lookup_elem(maps->map[where[i]].fd, &key, ret) < 0)
+			i++;
+		if (i == ARRAY_SIZE(where))
+			return -ENOENT;
 	}
-	return -ENOENT;
+	*ret_from_opener = (ret->opener & 1) == from;
+	return 0;
 }

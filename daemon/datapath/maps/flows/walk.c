@@ -8,6 +8,7 @@
 #include <vpc/clock.h>
 
 #include "datapath/maps/flows/flows.h"
+#include "datapath/maps/flows/young.h"
 #include "datapath/maps/state.h"
 
 /* The maps in the order in which they are walked. Flows move from flow_new to `flow` when they are established, and
@@ -31,10 +32,10 @@ struct flow_walk {
 	uint64_t now_ns;
 };
 
-int flow_walk_new(const struct maps *maps, bool thorough, flow_wanted_fn wanted, const void *userdata,
-		  struct flow_walk **ret)
+int flow_walk_new(struct maps *maps, bool thorough, flow_wanted_fn wanted, const void *userdata, struct flow_walk **ret)
 {
 	_cleanup_(flow_walk_freep) struct flow_walk *w = calloc(1, sizeof(*w));
+	int r;
 
 	if (!w)
 		return -ENOMEM;
@@ -49,8 +50,10 @@ int flow_walk_new(const struct maps *maps, bool thorough, flow_wanted_fn wanted,
 	w->flow = calloc(FLOW_WALK_PIECE + FLOWS_READ_BATCH, sizeof(*w->flow));
 	if (!w->batch_key || !w->batch_flow || !w->key || !w->flow)
 		return -ENOMEM;
-	*ret = TAKE_PTR(w);
-	return 0;
+	r = young_flush(maps, UINT64_MAX);
+	if (r == 0)
+		*ret = TAKE_PTR(w);
+	return r;
 }
 
 struct flow_walk *flow_walk_free(struct flow_walk *w)

@@ -30,7 +30,7 @@ typedef bool (*flow_wanted_fn)(const struct vpc_flow_key *key, const struct vpc_
 			       const void *userdata);
 
 /* Borrows the maps and userdata. thorough: to miss no flow that moves meanwhile, some are met twice. -ENOMEM. */
-int flow_walk_new(const struct maps *maps, bool thorough, flow_wanted_fn wanted, const void *userdata,
+int flow_walk_new(struct maps *maps, bool thorough, flow_wanted_fn wanted, const void *userdata,
 		  struct flow_walk **ret);
 /* Returns NULL. NULL is fine. */
 struct flow_walk *flow_walk_free(struct flow_walk *w);

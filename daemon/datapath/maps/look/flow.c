@@ -6,6 +6,8 @@
 
 #include <vpc/clock.h>
 
+#include "datapath/maps/flows/young.h"
+
 /* Of the shares of the maps of flows: bpf/lib/flow/share.h explains them. */
 #define SHARE_SHIFT 3
 #define SHARE_PARTS ((1 << SHARE_SHIFT) - 1)
@@ -48,6 +50,8 @@ bool look_flow(const struct look *l, const struct vpc_flow_key *key, struct vpc_
 {
 	static const enum map_id ids[] = {MAP_FLOW, MAP_FLOW_NEW, MAP_FLOW_OVERFLOW};
 
+	if (young_find(l->maps, key, ret))
+		return !has_expired(l, ret);
 	for (unsigned i = 0; i < 3; i++)
 		if (look_key(l, ids[i], key, ret))
 			return !has_expired(l, ret);
