@@ -25,6 +25,13 @@ typedef __u64 __attribute__((__may_alias__)) u64_alias;
 
 #define NS_PER_S 1000000000ull
 
+/* bpf_map_update_elem() for callers that ask which error it was. Returns 0 or -errno. Before Linux 6.4 the kernel's
+ * function returns an int, and programs call it directly: the upper half of the register isn't the sign. */
+static __always_inline int map_update(void *map, const void *key, const void *value, __u64 how)
+{
+	return (int)bpf_map_update_elem(map, key, value, how);
+}
+
 /*
  * The result of judging a packet: each value says what the caller must do. A function that judges returns an int. The
  * int is one of these values, or a drop reason (enum vpc_drop_reason, greater than 0), for which the caller drops the

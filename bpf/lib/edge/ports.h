@@ -80,7 +80,7 @@ static long port_step(__u32 i, void *ctx)
 	struct edge *e = walk->e;
 	__u32 port = port_candidate(e, i);
 	struct vpc_nat_entry *n;
-	long rc;
+	int rc;
 
 	if (!port && e->key.proto != IPPROTO_ICMP)
 		return 0;
@@ -99,7 +99,7 @@ static long port_step(__u32 i, void *ctx)
 	e->mirrored = e->entry;
 	e->mirrored.key = e->probe;
 	e->mirrored.other = e->key;
-	rc = bpf_map_update_elem(&nat_in, &e->probe, &e->mirrored, BPF_NOEXIST);
+	rc = map_update(&nat_in, &e->probe, &e->mirrored, BPF_NOEXIST);
 	if (rc == -EEXIST)
 		return 0;
 	e->refused = rc != 0;
@@ -147,7 +147,7 @@ __noinline int port_choose(struct __sk_buff *skb)
 	struct edge *e = edge_get();
 	struct vpc_edge_ctl *c = edge_ctl_get();
 	struct port_walk walk = {.skb = skb, .s = s, .e = e};
-	long rc;
+	int rc;
 
 	if (!s || !e || !c)
 		return VPC_DROP_NOT_READY;
@@ -161,7 +161,7 @@ __noinline int port_choose(struct __sk_buff *skb)
 	if (e->refused)
 		return VPC_DROP_NAT_EXHAUSTED;
 	e->entry.other = e->probe;
-	rc = bpf_map_update_elem(&nat_out, &e->key, &e->entry, BPF_NOEXIST);
+	rc = map_update(&nat_out, &e->key, &e->entry, BPF_NOEXIST);
 	if (!rc) {
 		nat_count(e->key.vpc, 1);
 		return PASS;

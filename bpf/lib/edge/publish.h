@@ -84,17 +84,17 @@ static __always_inline int publish_is_free(struct scratch *s, struct edge *e)
 /* Inserts both entries, e->key in nat_in and e->probe in nat_out. Returns PASS, AGAIN or NAT_EXHAUSTED. */
 static __always_inline int publish_insert(struct edge *e)
 {
-	long rc;
+	int rc;
 
 	e->entry.key = e->key;
 	e->entry.other = e->probe;
 	e->mirrored = e->entry;
 	e->mirrored.key = e->probe;
 	e->mirrored.other = e->key;
-	rc = bpf_map_update_elem(&nat_in, &e->key, &e->entry, BPF_NOEXIST);
+	rc = map_update(&nat_in, &e->key, &e->entry, BPF_NOEXIST);
 	if (rc)
 		return rc == -EEXIST ? AGAIN : VPC_DROP_NAT_EXHAUSTED;
-	rc = bpf_map_update_elem(&nat_out, &e->probe, &e->mirrored, BPF_NOEXIST);
+	rc = map_update(&nat_out, &e->probe, &e->mirrored, BPF_NOEXIST);
 	if (rc) {
 		bpf_map_delete_elem(&nat_in, &e->key);
 		return rc == -EEXIST ? AGAIN : VPC_DROP_NAT_EXHAUSTED;

@@ -32,22 +32,22 @@ static __always_inline void flow_noted(__u64 tag)
 
 /* Inserts the scratch's fl into the map where its opener has room, and deletes it from the other. how: BPF_ANY or
  * BPF_NOEXIST. Returns 0 or -errno. */
-static __always_inline long flow_insert_new(struct scratch *s, __u64 how)
+static __always_inline int flow_insert_new(struct scratch *s, __u64 how)
 {
 	__u32 over = !share_take_new(s->key.vpc, s->fl.eni[0], s->fl.eni[1], s->now_ns);
-	long rc;
+	int rc;
 
 	s->in_flow = 0;
 	s->in_overflow = over;
 	flow_noted(s->tag);
 	if (!over) {
-		rc = bpf_map_update_elem(&flow_new, &s->key, &s->fl, how);
+		rc = map_update(&flow_new, &s->key, &s->fl, how);
 		if (!rc && how == BPF_ANY && share_overflows())
 			bpf_map_delete_elem(&flow_overflow, &s->key);
 		return rc;
 	}
 	share_overflow(s->now_ns);
-	rc = bpf_map_update_elem(&flow_overflow, &s->key, &s->fl, how);
+	rc = map_update(&flow_overflow, &s->key, &s->fl, how);
 	if (!rc && how == BPF_ANY)
 		bpf_map_delete_elem(&flow_new, &s->key);
 	return rc;
@@ -61,7 +61,7 @@ static __always_inline long flow_insert_new(struct scratch *s, __u64 how)
 __noinline int flow_insert(__u32 which, __u32 replace)
 {
 	struct scratch *s = scratch_get(which);
-	long rc;
+	int rc;
 
 	if (!s)
 		return VPC_DROP_FLOW_TABLE;
@@ -94,7 +94,7 @@ __noinline int flow_insert_fast_path(__u32 which)
 	__u32 zero = 0;
 	struct vpc_ctl *c = bpf_map_lookup_elem(&ctl, &zero);
 	struct share f;
-	long rc;
+	int rc;
 
 	if (!s || !c || !share_find(&f, s->key.vpc) ||
 	    !share_half_open_left(&f, share_flow_room(&f, 0), READ_ONCE(c->half_open_max)))
@@ -103,7 +103,7 @@ __noinline int flow_insert_fast_path(__u32 which)
 	flow_noted(s->tag);
 	s->fl.tag = s->tag;
 	s->fl.flags = (__u8)((s->fl.flags & ~FLOW_COUNTED) | VPC_FLOW_HALF_OPEN);
-	rc = bpf_map_update_elem(&flow, &s->key, &s->fl, BPF_NOEXIST);
+	rc = map_update(&flow, &s->key, &s->fl, BPF_NOEXIST);
 	if (!rc)
 		return FLOW_INSERTED;
 	share_count_half_open(&f, -1);
@@ -158,9 +158,9 @@ enum flow_moved {
 
 /* Inserts the scratch's fl into `flow` as an established flow under the scratch's key, if the map and the shares that
  * it counts to have room. Returns 0 or -errno; -EEXIST: `flow` has the key. */
-static __always_inline long flow_keep(struct scratch *s)
+static __always_inline int flow_keep(struct scratch *s)
 {
-	long rc;
+	int rc;
 
 	if (share_left(s->key.vpc, s->fl.eni[0], s->fl.eni[1], 0) != SHARE_LEFT)
 		return -ENOSPC;
@@ -168,7 +168,7 @@ static __always_inline long flow_keep(struct scratch *s)
 	s->fl.flags |= VPC_FLOW_BUDGETED;
 	budget_count(s->key.vpc, 1);
 	budget_add_sides(&s->fl, 1);
-	rc = bpf_map_update_elem(&flow, &s->key, &s->fl, BPF_NOEXIST);
+	rc = map_update(&flow, &s->key, &s->fl, BPF_NOEXIST);
 	if (rc) {
 		budget_count(s->key.vpc, -1);
 		budget_add_sides(&s->fl, -1);
@@ -253,7 +253,7 @@ __noinline int flush_begin(__u32 which)
 __noinline int flush_insert(__u32 which)
 {
 	struct scratch *s = scratch_get(which);
-	long rc;
+	int rc;
 
 	if (!s)
 		return FLOW_NOT_INSERTED;
