@@ -9,11 +9,9 @@ int boot_id_read(char ret[BOOT_ID_MAX])
 {
 	char text[BOOT_ID_MAX];
 	ssize_t n = file_read_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", text, sizeof(text));
-	size_t length = n > 0 ? strcspn(text, "\n") : 0;
 
-	if (!length)
+	if (n != sizeof(text) - 1)
 		return n < 0 ? (int)n : -ENODATA;
-	text[length] = '\0';
 	memcpy(ret, text, sizeof(text));
 	return 0;
 }

@@ -68,13 +68,6 @@ static int resolve_path(const char *netns, char **ret, struct vpc_error *reterr)
 	return *ret ? 0 : vpc_error_oom(reterr);
 }
 
-static int read_boot_id(char ret[37])
-{
-	ssize_t n = file_read_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", ret, 37);
-
-	return n == 36 ? 0 : n < 0 ? (int)n : -EIO;
-}
-
 /* Field 22 of /proc/<pid>/stat: clock ticks since boot. The name in field 2 may hold blanks and brackets. */
 static int read_start_time(pid_t pid, uint64_t *ret)
 {
@@ -152,7 +145,7 @@ static int check_namespace(struct workload *w, const char *field, struct vpc_err
 	if (r >= 0)
 		r = read_cookie(w->rtnl, &w->ns_cookie);
 	if (r >= 0)
-		r = read_boot_id(w->boot_id);
+		r = boot_id_read(w->boot_id);
 	return r < 0 ? refuse(reterr, field, w->path, strerror(-r)) : 0;
 }
 
@@ -308,12 +301,12 @@ static int reopen_by_process(const struct attachment *a, struct workload *w)
 static int reopen(const struct attachment *a, bool search, struct workload *ret)
 {
 	_cleanup_(workload_clear) struct workload w = WORKLOAD_INIT;
-	char boot_id[37];
+	char boot_id[BOOT_ID_MAX];
 	int r;
 
 	if (!a->path)
 		return -ESTALE;
-	r = read_boot_id(boot_id);
+	r = boot_id_read(boot_id);
 	if (r < 0)
 		return r;
 	if (strcmp(boot_id, a->boot_id) != 0)

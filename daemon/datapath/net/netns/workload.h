@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "compiler/plan.h"
+#include "util/boot.h"
 
 struct nl_sock;
 
@@ -19,7 +20,7 @@ struct workload {
 	uint64_t ns_dev, ns_ino;
 	uint64_t ns_cookie; /* SO_NETNS_COOKIE */
 	uint64_t pid_start;
-	char boot_id[37];
+	char boot_id[BOOT_ID_MAX];
 	char *path;   /* what was opened */
 	uint32_t eni; /* number of the ENI that is to be attached to it: the caller's to fill in */
 };
