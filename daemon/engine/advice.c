@@ -18,11 +18,6 @@
 /* Rules that are looked at in a second. */
 #define LOOKS	  1024u
 
-static uint64_t boottime_ns(void)
-{
-	return clock_ns(CLOCK_BOOTTIME);
-}
-
 /* --- what a rule has allowed -------------------------------------------------------------------------------------- */
 
 /* A side of a flow: what a rule is asked for. Network byte order. */

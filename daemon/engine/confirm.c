@@ -38,11 +38,6 @@ static void confirm_free(struct confirm *c)
 }
 DEFINE_CLEANUP(struct confirm *, confirm_free);
 
-static uint64_t boottime_s(void)
-{
-	return clock_ns(CLOCK_BOOTTIME) / NS_PER_S;
-}
-
 static uint64_t left_s(const struct confirm *c)
 {
 	uint64_t now = boottime_s();

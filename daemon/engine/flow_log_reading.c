@@ -16,11 +16,6 @@
 #define STEP_COUNTS	 1024u
 #define STEP_RECORDS	 512u
 
-static uint64_t boottime_ns(void)
-{
-	return clock_ns(CLOCK_BOOTTIME);
-}
-
 /* --- drops ---------------------------------------------------------------------------------------------- */
 
 struct eni_drops *flow_logs_drops(struct flow_logs *fl, uint32_t eni)

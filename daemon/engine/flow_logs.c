@@ -10,11 +10,6 @@
 #include "observe/flow_log_file.h"
 #include "util/log.h"
 
-static uint64_t boottime_ns(void)
-{
-	return clock_ns(CLOCK_BOOTTIME);
-}
-
 struct flow_log_run *flow_logs_find(const struct engine *e, const char *id)
 {
 	for (size_t i = 0; e->flow_logs && i < e->flow_logs->n_logs; i++)

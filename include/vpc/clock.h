@@ -51,10 +51,21 @@ static inline uint64_t realtime_s(void)
 	return realtime_ns() / NS_PER_S;
 }
 
-/* What CLOCK_REALTIME was at a moment of CLOCK_BOOTTIME, which eBPF programs tell. */
-static inline uint64_t realtime_of_boottime_ns(uint64_t boottime_ns)
+/* CLOCK_BOOTTIME: as CLOCK_MONOTONIC, but it goes on while the machine sleeps. eBPF programs tell it. */
+static inline uint64_t boottime_ns(void)
 {
-	return realtime_ns() - (clock_ns(CLOCK_BOOTTIME) - boottime_ns);
+	return clock_ns(CLOCK_BOOTTIME);
+}
+
+static inline uint64_t boottime_s(void)
+{
+	return boottime_ns() / NS_PER_S;
+}
+
+/* What CLOCK_REALTIME was at a moment of CLOCK_BOOTTIME. */
+static inline uint64_t realtime_of_boottime_ns(uint64_t moment_ns)
+{
+	return realtime_ns() - (boottime_ns() - moment_ns);
 }
 
 /* A signal may end it early. */
