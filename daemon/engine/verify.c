@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vpcctl verify: reads the kernel back and compares it with the model; and vpcd --purge, which leaves nothing to
- * compare. */
+/* vpcctl verify: reads the kernel back and compares it with the model. */
 #include "engine/links.h"
 #include "engine/namespaces.h"
 
 #include "datapath/maps/address_config.h"
-#include "observe/advice_file.h"
 #include "util/log.h"
 
 struct verify {
@@ -93,22 +91,4 @@ void engine_verify(struct engine *e, void (*fn)(const json_t *report, void *user
 		.differences = differences,
 	};
 	queue_add(&e->queue, &v->job);
-}
-
-int engine_purge(const struct engine_config *config, bool state, struct vpc_error *reterr)
-{
-	int r = net_purge(config->instance), q = maps_purge(config->bpf_dir);
-
-	if (r < 0 || q < 0)
-		return vpc_error_set(reterr, VPC_E_DATAPATH_UNAVAILABLE, NULL, "could not remove everything: %s",
-				     strerror(r < 0 ? -r : -q));
-	if (!state)
-		return 0;
-	r = advice_file_remove(config->state_dir);
-	if (r >= 0)
-		r = store_remove(config->state_dir);
-	if (r < 0)
-		return vpc_error_set(reterr, VPC_E_STORE_UNAVAILABLE, NULL, "could not remove the state in %s: %s",
-				     config->state_dir, strerror(-r));
-	return 0;
 }
