@@ -2,12 +2,12 @@
 #include "cli/declare/declare.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <vpc/hex.h>
 #include <vpc/json.h>
 
 static const struct declared *const tables[OBJECT_KINDS] = {
@@ -52,21 +52,13 @@ static bool normalize_address(const char *text, char ret[INET6_ADDRSTRLEN])
 	return inet_pton(family, text, bytes) == 1 && inet_ntop(family, bytes, ret, INET6_ADDRSTRLEN);
 }
 
-static bool is_mac(const char *text)
-{
-	for (size_t i = 0; i < 17; i++)
-		if (i % 3 == 2 ? text[i] != ':' : !isxdigit((unsigned char)text[i]))
-			return false;
-	return text[17] == '\0';
-}
-
 int declared_normalize_text(char **text)
 {
 	char address[INET6_ADDRSTRLEN], *slash = strchr(*text, '/'), *fixed = NULL;
+	uint8_t mac[6];
 
-	if (is_mac(*text)) {
-		for (char *c = *text; *c; c++)
-			*c = (char)tolower((unsigned char)*c);
+	if (mac_parse(*text, mac) == 0) {
+		mac_format(mac, *text);
 		return 0;
 	}
 	if (slash)
