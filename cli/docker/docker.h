@@ -51,7 +51,6 @@ int network_load(const char *id, struct network *ret, struct plugin_error *reter
 /* The groups of a container that asks for these ("web,db"; NULL: it doesn't): *ret is owned, NULL: the VPC's default
  * group. Refused where the network doesn't allow one. */
 int network_groups(const struct network *n, const char *asked, json_t **ret, struct plugin_error *reterr);
-void network_forget(const char *id);
 
 int network_create(const json_t *body, json_t **ret, struct plugin_error *reterr);
 int network_delete(const json_t *body, json_t **ret, struct plugin_error *reterr);

@@ -81,7 +81,7 @@ static int save(const char *id, const json_t *json, struct plugin_error *reterr)
 	return 0;
 }
 
-void network_forget(const char *id)
+static void network_forget(const char *id)
 {
 	char path[512];
 

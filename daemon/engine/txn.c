@@ -131,6 +131,26 @@ void txn_rewind(struct txn *t)
 	plan_clear(&t->plan);
 }
 
+static void txn_free(struct txn *t)
+{
+	if (!t)
+		return;
+	txn_rewind(t);
+	making_end(&t->making);
+	opening_free(t->opening);
+	former_free(t->former);
+	engine_request_free(t->request);
+	json_decref(t->reply.results);
+	json_decref(t->reply.pending);
+	json_decref(t->reply.warnings);
+	json_decref(t->reply.cut_flows);
+	cut_counts_clear(&t->cut_counts);
+	flow_pairs_free(t->cut_pairs);
+	json_decref(t->reply.reach);
+	vpc_error_clear(&t->reply.error);
+	free(t);
+}
+
 void txn_end(struct txn *t)
 {
 	struct engine *e = t->e;
@@ -462,24 +482,4 @@ void txn_reply_late(struct txn *t)
 {
 	txn_keep_reply(t);
 	txn_reply_now(t);
-}
-
-void txn_free(struct txn *t)
-{
-	if (!t)
-		return;
-	txn_rewind(t);
-	making_end(&t->making);
-	opening_free(t->opening);
-	former_free(t->former);
-	engine_request_free(t->request);
-	json_decref(t->reply.results);
-	json_decref(t->reply.pending);
-	json_decref(t->reply.warnings);
-	json_decref(t->reply.cut_flows);
-	cut_counts_clear(&t->cut_counts);
-	flow_pairs_free(t->cut_pairs);
-	json_decref(t->reply.reach);
-	vpc_error_clear(&t->reply.error);
-	free(t);
 }

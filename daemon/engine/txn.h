@@ -53,10 +53,8 @@ void txn_rewind(struct txn *t);
 void txn_start(struct job *job);
 /* The job's cancel: vpcd ends. */
 void txn_cancel(struct job *job);
-void txn_free(struct txn *t);
 /* The reply of a transaction that no longer is the running job. */
 void txn_reply_late(struct txn *t);
-DEFINE_CLEANUP(struct txn *, txn_free);
 /* Frees it; the next job starts if it was the running one. */
 void txn_end(struct txn *t);
 /* From the store's thread. result < 0: nothing was stored, and error says why. */

@@ -13,8 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <vpc/cleanup.h>
-
 #include "model/address.h"
 
 #define ADVICE_BOXES 16
@@ -72,7 +70,6 @@ struct advice;
 int advice_new(size_t max, struct advice **ret);
 /* Returns NULL. NULL is fine. */
 struct advice *advice_free(struct advice *a);
-DEFINE_CLEANUP(struct advice *, advice_free);
 
 /* A VPC is watched from now on. Fine if it is already. -ENOMEM. */
 int advice_begin(struct advice *a, uint32_t vpc, uint64_t now_ns, uint32_t first_rule, uint64_t round);

@@ -13,7 +13,6 @@
 
 #include <vpc/abi/abi.h>
 #include <vpc/abi/flow_count.h>
-#include <vpc/cleanup.h>
 
 /* A direction of a flow. Addresses and ports in network byte order; IPv4 is mapped. Pads are zero. */
 struct flow_log_tuple {
@@ -44,7 +43,6 @@ struct flow_log_verdicts;
 int flow_log_verdicts_new(size_t max, struct flow_log_verdicts **ret);
 /* Returns NULL. NULL is fine. */
 struct flow_log_verdicts *flow_log_verdicts_free(struct flow_log_verdicts *v);
-DEFINE_CLEANUP(struct flow_log_verdicts *, flow_log_verdicts_free);
 
 /* Notes an event. Those of the packets that a reading has counted come before flow_log_verdicts_split() of them. */
 void flow_log_verdicts_event(struct flow_log_verdicts *v, uint32_t vpc, const struct vpc_event *event);

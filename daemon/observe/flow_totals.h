@@ -12,7 +12,6 @@
 
 #include <vpc/abi/abi.h>
 #include <vpc/abi/flow_count.h>
-#include <vpc/cleanup.h>
 
 struct flow_totals;
 
@@ -36,7 +35,6 @@ struct flow_counts {
 int flow_totals_new(size_t max, struct flow_totals **ret);
 /* Returns NULL. NULL is fine. */
 struct flow_totals *flow_totals_free(struct flow_totals *t);
-DEFINE_CLEANUP(struct flow_totals *, flow_totals_free);
 
 /* A VPC is observed from now on. Fine if it is already. -ENOMEM. */
 int flow_totals_begin(struct flow_totals *t, uint32_t vpc, uint64_t now_ns);

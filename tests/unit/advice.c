@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "observe/advice.h"
