@@ -6,6 +6,8 @@ import select
 import socket
 import struct
 
+from frame_bytes import checksum
+
 TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 PACKET_OUTGOING = 4
 CLONE_NEWNET = 0x40000000
@@ -40,15 +42,6 @@ def family_of(address):
 
 def packed(address):
     return socket.inet_pton(family_of(address), address)
-
-
-def checksum(data):
-    if len(data) % 2:
-        data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 class Packet:
