@@ -9,6 +9,7 @@
 #include "datapath/maps/counters.h"
 #include "datapath/maps/flows/expiry.h"
 #include "engine/advice_keep.h"
+#include "engine/engine.h"
 #include "engine/verdicts.h"
 #include "observe/advice_report.h"
 #include "util/log.h"

@@ -6,8 +6,11 @@
 #ifndef ENGINE_ADVICE_H
 #define ENGINE_ADVICE_H
 
+#include <stdint.h>
+
 #include "engine/engine_private.h"
-#include "observe/advice.h"
+
+struct vpc_event;
 
 /* After expire_start(). -ENOMEM. */
 int advice_start(struct engine *e);

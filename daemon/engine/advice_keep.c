@@ -13,8 +13,10 @@
 #include "engine/advice.h"
 #include "engine/verdicts.h"
 #include "observe/advice_file.h"
+#include "store/store.h"
 #include "util/boot.h"
 #include "util/log.h"
+#include "util/worker.h"
 
 #define WRITE_US    (300 * 1000000ull)
 #define ACCURACY_US 1000000ull

@@ -7,10 +7,12 @@
 #include "engine/audit.h"
 
 #include <vpc/clock.h>
+#include "engine/condition.h"
 #include "engine/repair.h"
 #include "engine/engine_private.h"
 
 #include "util/log.h"
+#include "util/worker.h"
 
 #define ROUND_US   1200000ull
 #define SLICE	   8u

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "compiler/compile.h"
+#include "datapath/maps/maps.h"
+#include "datapath/net/net.h"
 #include "engine/background.h"
 #include "engine/links.h"
 #include "engine/taps.h"

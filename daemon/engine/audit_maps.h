@@ -10,6 +10,7 @@
 #ifndef ENGINE_AUDIT_MAPS_H
 #define ENGINE_AUDIT_MAPS_H
 
+#include "compiler/plan.h"
 #include "engine/engine_private.h"
 
 /* Starts the audit, which runs as long as the engine. -ENOMEM, or an error of sd-event. */

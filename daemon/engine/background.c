@@ -3,11 +3,13 @@
 #include "engine/background.h"
 
 #include <vpc/array.h>
+#include "datapath/maps/maps.h"
 #include "engine/engine_private.h"
 #include "engine/links.h"
 
 #include "datapath/maps/counters.h"
 #include "util/log.h"
+#include "util/worker.h"
 
 /* --- retire: one grace period serves all that was published before it began -------------------------- */
 

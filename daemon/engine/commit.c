@@ -8,9 +8,11 @@
 
 #include <vpc/clock.h>
 
+#include "engine/condition.h"
 #include "engine/usage.h"
 #include "store/usage.h"
 #include "util/log.h"
+#include "util/worker.h"
 
 #define IDLE_US	 100000ull  /* after the last commit */
 #define WATCH_US 5000000ull /* then now and then, whether the files are still there */

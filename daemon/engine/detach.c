@@ -5,6 +5,7 @@
 #include <vpc/clock.h>
 #include <vpc/engines.h>
 
+#include "engine/engine.h"
 #include "engine/engine_private.h"
 
 #include "util/log.h"

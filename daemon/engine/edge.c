@@ -7,6 +7,8 @@
 #include <vpc/file.h>
 
 #include "datapath/maps/edge.h"
+#include "datapath/maps/maps.h"
+#include "engine/condition.h"
 #include "engine/links.h"
 #include "util/log.h"
 

@@ -3,6 +3,8 @@
 #ifndef ENGINE_EDGE_H
 #define ENGINE_EDGE_H
 
+#include "datapath/net/net.h"
+#include "engine/engine.h"
 #include "engine/engine_private.h"
 
 /* Copies what the configuration says. -ENOMEM. */

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "datapath/maps/maps.h"
+#include "datapath/maps/store_mark.h"
 #include "engine/audit.h"
 
 #include "engine/background.h"
+#include "engine/condition.h"
 #include "engine/confirm.h"
 #include "engine/links.h"
 #include "engine/edge.h"
@@ -32,6 +35,7 @@
 #include <vpc/number.h>
 
 #include "util/log.h"
+#include "util/worker.h"
 
 /* How long the opening of a namespace or a tap's owner, which a user named, may take. */
 #define USER_LIMIT_MS 5000

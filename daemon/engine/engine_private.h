@@ -3,19 +3,19 @@
 #ifndef ENGINE_PRIVATE_H
 #define ENGINE_PRIVATE_H
 
-#include "compiler/compile.h"
-#include "datapath/net/net.h"
-#include "datapath/maps/store_mark.h"
-#include "datapath/maps/maps.h"
-#include "util/worker.h"
-#include "engine/condition.h"
-#include "engine/engine.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include <vpc/limits.h>
+
 #include "engine/queue.h"
-#include "model/model.h"
+#include "model/change.h"
+#include "model/pool.h"
 #include "observe/advice.h"
 #include "observe/eni_names.h"
 #include "observe/rule_names.h"
-#include "store/store.h"
 
 /* A VPC that is to be repaired, and when. */
 struct due_vpc {
@@ -136,6 +136,7 @@ struct engine {
 	struct flow_cut *flow_cuts; /* the first runs, the others wait */
 };
 
+struct net_config;
 struct net_config engine_net_config(const struct engine *e);
 
 #endif

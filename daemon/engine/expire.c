@@ -11,6 +11,7 @@
 
 #include "datapath/maps/flows/expiry.h"
 #include "util/log.h"
+#include "util/worker.h"
 
 #define INTERVAL_US	  1000000ull
 #define TIMER_ACCURACY_US 100000

@@ -2,6 +2,7 @@
 /* vpcctl explain: the model and the maps of this moment. */
 #include <vpc/clock.h>
 
+#include "engine/engine.h"
 #include "engine/engine_private.h"
 #include "observe/explain/explain.h"
 

@@ -17,6 +17,7 @@
 #include "engine/edge.h"
 #include "engine/flow_list.h"
 #include "util/log.h"
+#include "util/worker.h"
 
 struct flow_cut {
 	struct flow_cut *next; /* that waits behind it */

@@ -7,7 +7,9 @@
 #include "engine/flow_list.h"
 
 #include "datapath/maps/flows/walk.h"
+#include "engine/engine.h"
 #include "engine/flow_counts.h"
+#include "util/worker.h"
 
 struct flow_list {
 	struct engine *e;

@@ -8,6 +8,7 @@
 #include "engine/flow_logs_private.h"
 #include "engine/verdicts.h"
 #include "util/log.h"
+#include "util/worker.h"
 
 /* The counts are read so often at least, that their map doesn't fill. */
 #define TICK_MAX_MS	 5000u

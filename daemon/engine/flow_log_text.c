@@ -6,6 +6,7 @@
 #include "observe/flow_log_file.h"
 #include "observe/flow_log_line.h"
 #include "util/log.h"
+#include "util/worker.h"
 
 /* Text that waits for the disk, of one flow log. */
 #define WAITING_MAX_BYTES (4u << 20)

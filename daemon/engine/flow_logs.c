@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "datapath/net/net.h"
 #include "datapath/net/packet_socket.h"
 #include "engine/advice.h"
 #include "engine/flow_logs_private.h"

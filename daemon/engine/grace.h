@@ -3,6 +3,7 @@
 #ifndef ENGINE_GRACE_H
 #define ENGINE_GRACE_H
 
+#include "compiler/plan.h"
 #include "engine/engine_private.h"
 
 /* The note in the store about what a change promises. It is stored in the change's own transaction. */

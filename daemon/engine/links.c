@@ -14,8 +14,10 @@
 
 #include <vpc/clock.h>
 
+#include "datapath/net/net.h"
 #include "engine/condition.h"
 #include "util/log.h"
+#include "util/worker.h"
 
 #define ATTACH_QUIET_US	 100000ull
 #define ATTACH_LATEST_US 2000000ull

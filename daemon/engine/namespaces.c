@@ -6,7 +6,9 @@
 #include <vpc/array.h>
 #include <vpc/json.h>
 
+#include "datapath/net/net.h"
 #include "util/log.h"
+#include "util/worker.h"
 
 /* --- making ------------------------------------------------------------------------------------------ */
 

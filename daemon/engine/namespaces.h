@@ -3,6 +3,8 @@
 #ifndef ENGINE_NAMESPACES_H
 #define ENGINE_NAMESPACES_H
 
+#include "compiler/plan.h"
+#include "datapath/net/netns/netns.h"
 #include "engine/engine_private.h"
 
 struct made_netns {

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/engine.h"
 #include "util/json.h"
+#include "util/worker.h"
 
 struct commit_watch {
 	struct engine *e;

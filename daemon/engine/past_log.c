@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* GET /v1/log: commits, newest first, with what each did. */
+#include "engine/engine.h"
 #include "engine/past.h"
 
 #include <inttypes.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A resource as it was: the model of that revision is made from the store's documents, and asked. */
+#include "engine/engine.h"
 #include "engine/past.h"
 
 #include <inttypes.h>

@@ -6,7 +6,10 @@
  * A start fails only where nothing could be judged: without the maps and the programs. What fails of a VPC, a subnet or
  * a port is a condition, and repair.c tries it again.
  */
+#include "compiler/compile.h"
+#include "datapath/maps/maps.h"
 #include "engine/background.h"
+#include "engine/condition.h"
 #include "engine/links.h"
 #include "engine/grace.h"
 #include "engine/reconcile.h"

@@ -4,9 +4,11 @@
 #include "engine/removal.h"
 
 #include <vpc/clock.h>
+#include "engine/condition.h"
 #include "engine/repair.h"
 
 #include "util/log.h"
+#include "util/worker.h"
 
 /* How long after its request a reply waits for a removal that had to wait for others. It waits for one that begins at
  * once until that ends. */

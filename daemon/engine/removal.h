@@ -3,6 +3,7 @@
 #ifndef ENGINE_REMOVAL_H
 #define ENGINE_REMOVAL_H
 
+#include "datapath/net/net.h"
 #include "engine/engine_private.h"
 
 enum removal_state {

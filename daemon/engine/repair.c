@@ -9,7 +9,9 @@
  *
  * A failure becomes a condition of its object, with a retry of its own.
  */
+#include "compiler/compile.h"
 #include "engine/audit_maps.h"
+#include "engine/condition.h"
 #include "engine/links.h"
 
 #include <vpc/array.h>
@@ -21,6 +23,7 @@
 
 #include "engine/namespaces.h"
 #include "util/log.h"
+#include "util/worker.h"
 
 #define REPAIR_DELAY_US 20000ull
 

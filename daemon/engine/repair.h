@@ -6,6 +6,7 @@
 
 #include <uthash.h>
 
+#include "datapath/net/net.h"
 #include "engine/engine_private.h"
 
 /*

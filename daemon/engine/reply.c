@@ -3,6 +3,7 @@
 #include "engine/reply.h"
 
 #include <vpc/clock.h>
+#include "datapath/net/net.h"
 #include "engine/engine_private.h"
 #include "util/json.h"
 

@@ -17,6 +17,7 @@
 #include <vpc/clock.h>
 #include <vpc/hex.h>
 
+#include "engine/engine.h"
 #include "engine/past.h"
 #include "engine/repair.h"
 #include "model/document_set.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* When what failed is tried again: a back-off for each port, and opening again what a lost port is attached to. */
+#include "engine/condition.h"
 #include "engine/detach.h"
 
 #include <vpc/clock.h>

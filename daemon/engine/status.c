@@ -2,6 +2,8 @@
 /* GET /v1/status: what runs, how much of it, and what is wrong now; the same as metrics. */
 #include "engine/status.h"
 
+#include "datapath/maps/maps.h"
+#include "engine/condition.h"
 #include "engine/confirm.h"
 #include "engine/audit_maps.h"
 #include "engine/edge.h"

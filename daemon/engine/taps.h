@@ -3,6 +3,7 @@
 #ifndef ENGINE_TAPS_H
 #define ENGINE_TAPS_H
 
+#include "compiler/plan.h"
 #include "engine/engine_private.h"
 
 /* On the worker: what an owner, a user's name or number, stands for. AttachmentFailed: nobody. */

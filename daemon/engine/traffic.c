@@ -12,6 +12,7 @@
 #include "engine/usage.h"
 #include "observe/traffic_json.h"
 #include "util/log.h"
+#include "util/worker.h"
 
 int traffic_start(struct engine *e)
 {

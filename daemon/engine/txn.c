@@ -9,8 +9,12 @@
  *   txn_committed    publish: one 64-bit store → reply
  *                    → later: removal, retire, tcx links, on the worker
  */
+#include "compiler/compile.h"
+#include "datapath/maps/maps.h"
+#include "datapath/maps/store_mark.h"
 #include "engine/audit_maps.h"
 #include "engine/background.h"
+#include "engine/condition.h"
 #include "engine/links.h"
 #include "engine/past.h"
 #include "engine/restore.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The point of no return: what changed, its reply and the new revision in one durable store transaction. */
+#include "datapath/maps/maps.h"
 #include "engine/confirm.h"
 #include "engine/grace.h"
 #include "engine/usage.h"

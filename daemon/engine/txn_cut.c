@@ -14,6 +14,7 @@
 #include "engine/flow_cut.h"
 #include "observe/flow_pair.h"
 #include "util/log.h"
+#include "util/worker.h"
 
 #include <inttypes.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The part of a transaction in which everything may fail and nothing is visible. */
+#include "datapath/maps/maps.h"
 #include "engine/removal.h"
 #include "engine/workloads.h"
 #include "engine/txn.h"

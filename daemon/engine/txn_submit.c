@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "model/document_set.h"
+#include "util/worker.h"
 
 void engine_request_free(struct engine_request *r)
 {

@@ -9,6 +9,7 @@
 #include <vpc/cleanup.h>
 #include <vpc/clock.h>
 
+#include "store/store.h"
 #include "util/log.h"
 
 /* Stores what the transaction made as the next revision. */

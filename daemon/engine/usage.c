@@ -15,6 +15,7 @@
 #include "engine/txn.h"
 #include "util/boot.h"
 #include "util/log.h"
+#include "util/worker.h"
 
 #define HOUR_S	      3600ull
 #define USAGE_READ_US (300 * 1000000ull) /* the counters are read so often at least */

@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "model/model.h"
 #include "observe/usage.h"
+#include "store/store.h"
 
 struct commit;
 struct gateway_traffic;

@@ -3,6 +3,7 @@
 #include "engine/verdicts.h"
 
 #include <vpc/clock.h>
+#include "datapath/maps/maps.h"
 #include "engine/engine_private.h"
 
 #include "datapath/maps/events.h"

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vpcctl verify: reads the kernel back and compares it with the model. */
+#include "compiler/compile.h"
+#include "datapath/maps/maps.h"
+#include "datapath/net/net.h"
+#include "engine/engine.h"
 #include "engine/links.h"
 #include "engine/namespaces.h"
 
 #include "datapath/maps/address_config.h"
 #include "util/log.h"
+#include "util/worker.h"
 
 struct verify {
 	struct job job;

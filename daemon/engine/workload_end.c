@@ -5,7 +5,11 @@
  * port, however often it flaps.
  */
 #include "engine/workload_end.h"
+#include "compiler/compile.h"
+#include "datapath/net/net.h"
 #include "engine/engine_private.h"
+#include "store/store.h"
+#include "util/worker.h"
 
 #include <uthash.h>
 

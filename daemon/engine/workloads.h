@@ -3,6 +3,8 @@
 #ifndef ENGINE_WORKLOADS_H
 #define ENGINE_WORKLOADS_H
 
+#include "datapath/net/netns/workload.h"
+#include "engine/engine.h"
 #include "engine/engine_private.h"
 
 /* One workload a change; ns_fd -1 where the change attaches nothing. */
