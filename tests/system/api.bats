@@ -108,6 +108,9 @@ RULE='{"direction": "ingress", "protocol": "tcp", "from_port": 443, "to_port": 4
 		GET /v1/enis?subnet=prod-app&vpc=prod
 		GET /v1/status
 		GET /v1/verify
+		POST /v1/explain {"from": "$P-w", "to": "192.0.2.1", "protocol": "tcp", "port": 443}
+		POST /v1/explain {"from": "$P-w", "to": "192.0.2.1", "protocol": "udp"}
+		POST /v1/explain {"from": "$P-w", "to": "192.0.2.1", "protocol": "icmp"}
 		PATCH /v1/enis/$P-e {"name": "$P-f", "tags": {}}
 		PUT /v1/enis/$P-f/security-groups {"security_groups": ["$P-g", "default"], "flows": "keep"}
 		DELETE /v1/security-groups/$P-g/rules {"rules": [$rule], "flows": "cut"}

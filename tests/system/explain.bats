@@ -76,8 +76,15 @@ rule_of()
 	opens
 	pings "$P-a" "$(ip_of "$P-b")"
 	says no_ingress_rule "$P-a" "$P-b" 47
+	# the packet as the flow that it would open, as other reports have it
+	[ "$(jq -c '.flow | [.icmp_type, .icmp_code, .src_port, .dst_port]' <<<"$(ctl -o json explain --from "$P-a" --to "$P-b" icmp)")" = \
+		'[8,0,null,null]' ]
+	says allow "$P-a" "$P-b" tcp 7000 --source-port 40000
+	[ "$(jq -c '.flow | [.protocol, .protocol_number, .src, .dst, .src_port, .dst_port]' <<<"$ANSWER")" = \
+		"[\"tcp\",6,\"$(ip_of "$P-a")\",\"$(ip_of "$P-b")\",40000,7000]" ] || fail "$ANSWER"
 	# without a port: what becomes of each
 	ANSWER=$(ctl -o json explain --from "$P-a" --to "$P-b" tcp) || true
+	[ "$(jq -c '.flow | [.protocol, .src_port, .dst_port]' <<<"$ANSWER")" = '["tcp",null,null]' ] || fail "$ANSWER"
 	[ "$(jq -c '[.verdict, (.ports[] | .ports + " " + .verdict)]' <<<"$ANSWER")" = \
 		'["partly","0-6999 drop","7000-7001 allow","7002-65535 drop"]' ] || fail "$ANSWER"
 	says unknown_destination "$P-a" 10.50.2.99 tcp 7000

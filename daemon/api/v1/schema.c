@@ -162,6 +162,7 @@ static const struct schema_field log_entry_fields[] = {
 	{"changes_total", SCHEMA_INTEGER, NULL},
 };
 static const struct schema_field log_change_fields[] = {CHANGE_OF_OBJECT};
+static const struct schema_field flow_fields[] = {FLOW};
 /* What an end of a tracked flow has. */
 #define FLOW_SIDE(side, direction)                                                                       \
 	{side "_eni_id", SCHEMA_STRING_OR_NULL, NULL}, {side "_eni", SCHEMA_STRING_OR_NULL, "its name"}, \
@@ -316,6 +317,7 @@ static const struct schema_field explanation_fields[] = {
 	{"refused", SCHEMA_STRING, "request, reply or none"},
 	{"from", SCHEMA_REF("ExplanationEnd"), NULL},
 	{"to", SCHEMA_REF("ExplanationEnd"), NULL},
+	{"flow", SCHEMA_REF("Flow"), "that the packet would open; ports that weren't asked for are null"},
 	{"protocol", SCHEMA_STRING, "with its port, or all"},
 	{"protocol_number", SCHEMA_INTEGER, NULL},
 	{"steps", SCHEMA_LIST_OF("ExplanationStep"), "in the order of the programs"},
@@ -416,6 +418,7 @@ const struct schema schema_others[] = {
 	{"ExplanationEnd", FIELDS(explanation_end_fields)},
 	{"ExplanationStep", FIELDS(explanation_step_fields)},
 	{"NearestRule", FIELDS(nearest_fields)},
+	{"Flow", FIELDS(flow_fields)},
 	{"TrackedFlow", FIELDS(tracked_flow_fields)},
 	{"OutsideFlow", FIELDS(outside_flow_fields)},
 	{"FlowList", FIELDS(flow_list_fields)},

@@ -8,10 +8,11 @@
 #include <vpc/json.h>
 #include <vpc/number.h>
 
+#include "observe/drop_reason.h"
 #include "observe/explain/all_ports.h"
 #include "observe/explain/explain.h"
-#include "observe/drop_reason.h"
 #include "observe/explain/report.h"
+#include "observe/flow_json.h"
 
 #define ECHO4 8
 #define ECHO6 128
@@ -260,6 +261,24 @@ static json_t *commands_json(json_t *steps)
 	return commands;
 }
 
+/* The flow that the packet would open. Ports that weren't asked for are null. */
+static json_t *flow_json(const struct asked *a, const struct look_packet *p)
+{
+	const struct flow_tuple tuple = {.protocol = p->proto,
+					 .src = p->src,
+					 .dst = p->dst,
+					 .src_port = htons(p->sport),
+					 .dst_port = htons(p->dport),
+					 .icmp = p->icmp_type << 8 | p->icmp_code};
+	_cleanup_json_ json_t *flow = json_object();
+
+	if (!flow || flow_put_json(flow, &tuple) < 0 ||
+	    (!a->q->has_source_port && json_object_set_new(flow, "src_port", json_null()) < 0) ||
+	    (!a->q->has_port && json_object_set_new(flow, "dst_port", json_null()) < 0))
+		return NULL;
+	return TAKE_PTR(flow);
+}
+
 /* "tcp 443", "tcp all". */
 static struct explain_text asked_protocol(const struct look_packet *first, const struct explain_trace *t)
 {
@@ -278,10 +297,11 @@ static json_t *elsewhere_json(const struct asked *a, const struct look_packet *f
 		    explain_name(a->m, OBJECT_VPC, t->meant_vpc), explain_name(a->m, OBJECT_ENI, a->to.eni->number));
 	if (explain_open_other_vpc(a->m, by, &command) && *command.text)
 		json_array_append_new(commands, json_string(command.text));
-	return json_pack("{s:s,s:n,s:s,s:s,s:o,s:o,s:s,s:i,s:o,s:o,s:I}", "verdict", "elsewhere", "reason",
+	return json_pack("{s:s,s:n,s:s,s:s,s:o,s:o,s:o,s:s,s:i,s:o,s:o,s:I}", "verdict", "elsewhere", "reason",
 			 "reason_text", text.text, "refused", "none", "from", end_json(a, &a->from, first->src), "to",
-			 end_json(a, &a->to, first->dst), "protocol", asked_protocol(first, t).text, "protocol_number",
-			 first->proto, "steps", steps, "commands", commands, "epoch", (json_int_t)t->look.epoch);
+			 end_json(a, &a->to, first->dst), "flow", flow_json(a, first), "protocol",
+			 asked_protocol(first, t).text, "protocol_number", first->proto, "steps", steps, "commands",
+			 commands, "epoch", (json_int_t)t->look.epoch);
 }
 
 static json_t *answer_json(const struct asked *a, const struct look_packet *first, const struct explain_trace *t)
@@ -295,15 +315,15 @@ static json_t *answer_json(const struct asked *a, const struct look_packet *firs
 	steps = explain_steps_json(a->m, t);
 	if (!steps)
 		return NULL;
-	o = json_pack("{s:s,s:s?,s:s?,s:s,s:o,s:o,s:s,s:i,s:o,s:o,s:I}", "verdict", why ? "drop" : "allow", "reason",
-		      why ? drop_reason_label(why->reason) : NULL, "reason_text",
+	o = json_pack("{s:s,s:s?,s:s?,s:s,s:o,s:o,s:o,s:s,s:i,s:o,s:o,s:I}", "verdict", why ? "drop" : "allow",
+		      "reason", why ? drop_reason_label(why->reason) : NULL, "reason_text",
 		      why ? drop_reason_text(why->reason) : NULL, "refused",
 		      refused ? "request"
 		      : why   ? "reply"
 			      : "none",
-		      "from", end_json(a, &a->from, first->src), "to", end_json(a, &a->to, first->dst), "protocol",
-		      asked_protocol(first, t).text, "protocol_number", first->proto, "steps", steps, "commands",
-		      commands_json(steps), "epoch", (json_int_t)t->look.epoch);
+		      "from", end_json(a, &a->from, first->src), "to", end_json(a, &a->to, first->dst), "flow",
+		      flow_json(a, first), "protocol", asked_protocol(first, t).text, "protocol_number", first->proto,
+		      "steps", steps, "commands", commands_json(steps), "epoch", (json_int_t)t->look.epoch);
 	return o;
 }
 
