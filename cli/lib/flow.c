@@ -97,15 +97,15 @@ static void age_cell(struct table *t, const json_t *flow, const char *key)
 	table_cell(t, text);
 }
 
-/* Bytes and packets that went one way: "10485760 B in 7240", with a + where they are at least so many; "-": they aren't
+/* Bytes and packets of one direction: "10485760 B in 7240", with a + where they are at least so many; "-": they aren't
  * counted. */
-static void amount_cell(struct table *t, const json_t *flow, const char *way)
+static void amount_cell(struct table *t, const json_t *flow, const char *direction)
 {
 	char bytes_key[32], packets_key[32];
 	const json_t *bytes, *packets;
 
-	snprintf(bytes_key, sizeof(bytes_key), "bytes_%s", way);
-	snprintf(packets_key, sizeof(packets_key), "packets_%s", way);
+	snprintf(bytes_key, sizeof(bytes_key), "bytes_%s", direction);
+	snprintf(packets_key, sizeof(packets_key), "packets_%s", direction);
 	bytes = json_object_get(flow, bytes_key);
 	packets = json_object_get(flow, packets_key);
 	if (json_is_integer(bytes) && json_is_integer(packets))

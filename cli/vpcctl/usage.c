@@ -28,9 +28,9 @@ static void cell_bytes(struct table *t, json_int_t bytes)
 	table_cellf(t, "%.*f %s", unit && amount < 100 ? 1 : 0, amount, units[unit]);
 }
 
-static json_int_t count_of(const json_t *row, const char *class, const char *counter)
+static json_int_t count_of(const json_t *row, const char *meter, const char *counter)
 {
-	return json_integer_value(json_object_get(json_object_get(row, class), counter));
+	return json_integer_value(json_object_get(json_object_get(row, meter), counter));
 }
 
 /* "2026-11-01 12:00" of an hour, "2026-11-01" of a day, "2026-11" of a month. */
@@ -45,7 +45,7 @@ static void cell_period(struct table *t, const json_t *row, const char *by)
 }
 
 static const struct {
-	const char *title, *class, *counter;
+	const char *title, *meter, *counter;
 } byte_columns[] = {
 	{"IN", "enis", "rx_bytes"},
 	{"OUT", "enis", "tx_bytes"},
@@ -76,7 +76,7 @@ static int print_table(struct cli *cli, const json_t *usage, const char *by)
 		table_cell(t, id && *id ? json_member_text(row, "vpc") : "(others)");
 		table_cellf(t, "%lld", (long long)json_integer_value(json_object_get(row, "most_enis")));
 		for (size_t i = 0; i < ARRAY_SIZE(byte_columns); i++)
-			cell_bytes(t, count_of(row, byte_columns[i].class, byte_columns[i].counter));
+			cell_bytes(t, count_of(row, byte_columns[i].meter, byte_columns[i].counter));
 		table_cell(t, json_is_true(json_object_get(row, "running")) ? "running" : "");
 	}
 	return table_print(t, 0, cli->colour) < 0 ? api_oom() : CLI_OK;

@@ -74,7 +74,7 @@ static void note_source(struct engine *e, uint32_t row, uint64_t owner, uint32_t
 {
 	uint32_t incarnation = (uint32_t)(owner ^ owner >> 32) | 1;
 
-	traffic_note(s->class == USAGE_PEERINGS ? e->usage->peerings : e->usage->gateways, s->vpc, 2 * row + side,
+	traffic_note(s->meter == USAGE_PEERINGS ? e->usage->peerings : e->usage->gateways, s->vpc, 2 * row + side,
 		     incarnation, &s->stat);
 }
 

@@ -40,7 +40,7 @@ struct usage_counts usage_totals(const struct engine *e, uint32_t vpc);
 /* What an object counted for a VPC. A peering is two of these. */
 struct usage_source {
 	uint32_t vpc;
-	enum usage_class class;
+	enum usage_meter meter;
 	struct vpc_eni_stat stat;
 };
 /* The sources that a gateway's counters are. Returns how many: at most 2. */

@@ -70,7 +70,7 @@ static int fill_source(struct filling *f, const struct usage_source *source)
 
 	if (!s)
 		return -ENOMEM;
-	stat_add(&s->gone.of[source->class], &source->stat);
+	stat_add(&s->gone.of[source->meter], &source->stat);
 	return 0;
 }
 
@@ -136,7 +136,7 @@ void usage_object_changed(struct engine *e, const struct object *before, const s
 
 	for (size_t i = 0; i < ended; i++)
 		if (sources[i].vpc < e->usage->vpcs_end)
-			stat_add(&e->usage->vpcs[sources[i].vpc].gone.of[sources[i].class], &sources[i].stat);
+			stat_add(&e->usage->vpcs[sources[i].vpc].gone.of[sources[i].meter], &sources[i].stat);
 	if (ended && before->kind != OBJECT_ENI)
 		usage_note_last(e, before);
 	if (!before && after->kind == OBJECT_ENI)

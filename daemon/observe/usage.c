@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The four counters of each class, as numbers one after the other. */
+/* The four counters of each meter, as numbers one after the other. */
 _Static_assert(sizeof(struct usage_counts) == USAGE_VALUES * sizeof(uint64_t), "usage_counts");
 
 void usage_to_values(const struct usage_counts *c, uint64_t ret[USAGE_VALUES])

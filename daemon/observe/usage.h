@@ -14,14 +14,14 @@
 
 #include <vpc/abi/abi.h>
 
-enum usage_class {
+enum usage_meter {
 	USAGE_ENIS,	/* its network interfaces: received and sent, whoever was at the other end */
 	USAGE_GATEWAYS, /* the world and the host: what entered the VPC and what left it */
 	USAGE_PEERINGS, /* peered VPCs likewise */
-	USAGE_CLASSES
+	USAGE_METERS
 };
 struct usage_counts {
-	struct vpc_eni_stat of[USAGE_CLASSES];
+	struct vpc_eni_stat of[USAGE_METERS];
 };
 
 /* *to grows by what is in *more. */
@@ -29,7 +29,7 @@ void usage_add(struct usage_counts *to, const struct usage_counts *more);
 /* What totals have gained; what went back has gained nothing. */
 struct usage_counts usage_gain(const struct usage_counts *from, const struct usage_counts *to);
 bool usage_is_zero(const struct usage_counts *c);
-/* As 12 numbers, in the order of the classes, each rx_packets, rx_bytes, tx_packets, tx_bytes; and back. */
+/* As 12 numbers, in the order of the meters, each rx_packets, rx_bytes, tx_packets, tx_bytes; and back. */
 #define USAGE_VALUES 12
 void usage_to_values(const struct usage_counts *c, uint64_t ret[USAGE_VALUES]);
 struct usage_counts usage_from_values(const uint64_t values[USAGE_VALUES]);

@@ -103,7 +103,7 @@ static int end_period(struct usage_report *r)
 	return 0;
 }
 
-static const char *const class_names[USAGE_CLASSES] = {
+static const char *const meter_names[USAGE_METERS] = {
 	[USAGE_ENIS] = "enis",
 	[USAGE_GATEWAYS] = "gateways",
 	[USAGE_PEERINGS] = "peerings",
@@ -170,8 +170,8 @@ int usage_report_add(struct usage_report *r, uint64_t hour, const char *vpc, con
 	row = row_of(r, vpc);
 	if (!row)
 		return -ENOMEM;
-	for (size_t i = 0; n == 0 && i < USAGE_CLASSES; i++)
-		n = add_traffic(row, class_names[i], &counts->of[i]);
+	for (size_t i = 0; n == 0 && i < USAGE_METERS; i++)
+		n = add_traffic(row, meter_names[i], &counts->of[i]);
 	if (n == 0 && (json_int_t)most_enis > json_integer_value(json_object_get(row, "most_enis")))
 		n = json_object_set_new(row, "most_enis", json_integer((json_int_t)most_enis));
 	if (n == 0 && running)

@@ -18,7 +18,7 @@
 #include "probe.h"
 
 #define ROUNDS_MAX 1000
-#define SETTLE_NS  (2 * NS_PER_MS) /* what was sent before has arrived */
+#define IDLE_NS	   (2 * NS_PER_MS) /* what was sent before has arrived */
 #define PORT	   7000
 #define WARM_UP	   3
 #define SEEN_TRIES 500
@@ -115,9 +115,9 @@ static int change(struct run *r, const char *method, struct http_reply *reply)
 	return 0;
 }
 
-static void settle(void)
+static void wait_idle(void)
 {
-	struct timespec t = {.tv_nsec = SETTLE_NS};
+	struct timespec t = {.tv_nsec = IDLE_NS};
 
 	nanosleep(&t, NULL);
 }
@@ -126,7 +126,7 @@ static void settle(void)
 static int wait_seen(struct run *r, uint64_t from_ns, struct probe_seen *ret)
 {
 	for (int i = 0; i < SEEN_TRIES; i++) {
-		settle();
+		wait_idle();
 		probe_read(&r->probe, from_ns, UINT64_MAX, ret);
 		if (ret->first_ns)
 			return 0;
@@ -143,7 +143,7 @@ static int one_round(struct run *r, unsigned round)
 	int rc;
 
 	r->probe.on = true;
-	settle();
+	wait_idle();
 	probe_read(&r->probe, 0, UINT64_MAX, &seen); /* of the round before */
 	rc = change(r, "POST", &reply);
 	if (!rc)
@@ -155,14 +155,14 @@ static int one_round(struct run *r, unsigned round)
 	if (rc)
 		return rc;
 	note(r, REVOKE_WAIT, reply.ended_ns - reply.began_ns - reply.enforced_ns);
-	settle();
+	wait_idle();
 	r->probe.on = false;
 	probe_read(&r->probe, reply.began_ns, reply.ended_ns, &seen);
 	note(r, REVOKE_SEEN, seen.last_ns > reply.began_ns ? seen.last_ns - reply.began_ns : 0);
 	r->late += seen.late;
-	settle();
+	wait_idle();
 	rc = commit_row(r, round);
-	settle();
+	wait_idle();
 	return rc;
 }
 

@@ -14,7 +14,7 @@ import time
 class Plugin:
     def __init__(self, text, prefix):
         self.name, rest = text.split("=", 1)
-        self.program, self.config, self.settle_command = rest.split(",", 2)
+        self.program, self.config, self.idle_command = rest.split(",", 2)
         self.prefix = prefix
         self.times = {}
 
@@ -32,17 +32,17 @@ class Plugin:
         if any(ended):
             sys.exit(f"cni_rounds: {self.name}: {command} failed")
 
-    def settle(self):
-        subprocess.run(self.settle_command, shell=True, check=True, stdout=subprocess.DEVNULL)
+    def wait_idle(self):
+        subprocess.run(self.idle_command, shell=True, check=True, stdout=subprocess.DEVNULL)
 
     def round(self, together):
         for command in ("ADD", "DEL"):
             for number in range(together):
                 self.run(command, [number], "one")
-            self.settle()
+            self.wait_idle()
         for command in ("ADD", "DEL"):
             self.run(command, range(together), "many")
-            self.settle()
+            self.wait_idle()
 
 
 def main():

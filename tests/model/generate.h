@@ -9,10 +9,10 @@
 
 #include "world.h"
 
-#define RECENT_MAX 96
+#define SENT_MAX 96
 
 /* A packet that was sent: flows are followed up from here. */
-struct recent {
+struct sent_packet {
 	int vpc;
 	struct tuple t;
 };
@@ -22,8 +22,8 @@ struct generator {
 	unsigned setup;	  /* lines of the setup made so far */
 	unsigned changes; /* left in the open transaction */
 	unsigned names;	  /* given out */
-	struct recent recent[RECENT_MAX];
-	unsigned n_recent;
+	struct sent_packet sent[SENT_MAX];
+	unsigned n_sent;
 };
 
 /* seed: any; episode tells several scripts of a seed apart. */

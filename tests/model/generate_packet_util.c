@@ -123,7 +123,7 @@ static struct address pick_peer(struct generator *g, const struct naive_state *s
 	return at < 94 ? outside(g, family) : odd_address(g, family);
 }
 
-static bool new_tuple(struct generator *g, const struct naive_state *s, struct recent *ret)
+static bool new_tuple(struct generator *g, const struct naive_state *s, struct sent_packet *ret)
 {
 	int eni = pick_eni(g, s, -1);
 	struct address own, peer;
@@ -223,12 +223,12 @@ static bool place(struct generator *g, const struct naive_state *s, int vpc, con
 /* What the subnet's router itself sends to an ENI: echo replies, errors; and what it must not. */
 static bool gateway_packet(struct generator *g, const struct naive_state *s, char line[LINE_MAX_BYTES])
 {
-	const struct recent *r = &g->recent[generator_pick(g, g->n_recent ? g->n_recent : 1)];
+	const struct sent_packet *r = &g->sent[generator_pick(g, g->n_sent ? g->n_sent : 1)];
 	int eni = pick_eni(g, s, -1);
 	struct packet p = {0};
 	char text[LINE_MAX_BYTES - 64];
 
-	if (eni < 0 || g->n_recent == 0)
+	if (eni < 0 || g->n_sent == 0)
 		return false;
 	p.t = r->t;
 	if (generator_chance(g, 60)) {
@@ -262,19 +262,19 @@ static bool gateway_packet(struct generator *g, const struct naive_state *s, cha
 
 void generate_packet(struct generator *g, const struct naive_state *s, char line[LINE_MAX_BYTES])
 {
-	bool fresh = g->n_recent == 0 || generator_chance(g, 30);
-	struct recent *r = &g->recent[generator_pick(g, g->n_recent ? g->n_recent : 1)];
+	bool fresh = g->n_sent == 0 || generator_chance(g, 30);
+	struct sent_packet *r = &g->sent[generator_pick(g, g->n_sent ? g->n_sent : 1)];
 	struct packet p = {0};
 
 	snprintf(line, LINE_MAX_BYTES, "# nothing to send");
 	if (generator_chance(g, 4) && gateway_packet(g, s, line))
 		return;
 	if (fresh) {
-		r = &g->recent[g->n_recent < RECENT_MAX ? g->n_recent : generator_pick(g, RECENT_MAX)];
+		r = &g->sent[g->n_sent < SENT_MAX ? g->n_sent : generator_pick(g, SENT_MAX)];
 		if (!new_tuple(g, s, r))
 			return;
-		if (g->n_recent < RECENT_MAX)
-			g->n_recent++;
+		if (g->n_sent < SENT_MAX)
+			g->n_sent++;
 	}
 	p.t = r->t;
 	if (!fresh && generator_chance(g, 50))

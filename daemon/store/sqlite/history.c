@@ -7,7 +7,7 @@
 
 #include "store/sqlite/internal.h"
 
-/* How much more than is to be kept may be there before it is worth to delete some. */
+/* How much more than is to be kept may be there before some is deleted. */
 #define SLACK_REVISIONS 64
 #define SLACK_PART	16 /* of the bytes */
 /* What one step deletes: a commit that comes meanwhile waits for it. */

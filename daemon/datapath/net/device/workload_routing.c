@@ -5,8 +5,8 @@
  *
  * Each ENI has a routing table of its own (its subnet, and a default route by its gateway), and a rule for each of its
  * addresses that leads to it. The rules are there only where a namespace has addresses of another interface too: with
- * any rule the kernel looks up every packet's route in several tables, which a workload with one interface needn't pay
- * for. What is there says all that is needed to put it right, so this keeps no state: our routes and rules carry a
+ * any rule the kernel looks up every packet's route in several tables, which one interface doesn't need.
+ * What is there says all that is needed to put it right, so this keeps no state: our routes and rules carry a
  * protocol number of their own, and the number of a table is made of its interface's.
  */
 #include "datapath/net/device/workload_routing.h"

@@ -38,7 +38,7 @@ int workload_open(const struct attachment_spec *spec, uid_t uid, struct workload
 /* Opens again what an attachment names; where its path is gone or leads elsewhere, by a process that still lives in the
  * namespace. -ESTALE: it is gone (boot, inode, cookie, start time). Other errors say nothing of that: try again. */
 int workload_reopen(const struct attachment *a, struct workload *ret);
-/* The same by the path alone, for what isn't worth a search among all processes. */
+/* The same by the path alone, where a search among all processes would cost too much. */
 int workload_reopen_path(const struct attachment *a, struct workload *ret);
 
 #endif
