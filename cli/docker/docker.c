@@ -8,8 +8,8 @@
 
 struct docker docker = {
 	.vpcd_socket = VPCD_SOCKET,
-	.engine_socket = "/run/docker.sock",
-	.state_dir = "/var/lib/vpc-docker",
+	.engine_socket = DOCKER_ENGINE_SOCKET,
+	.state_dir = DOCKER_STATE_DIR,
 	.reconcile_s = 30,
 };
 

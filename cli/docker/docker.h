@@ -19,6 +19,10 @@
 /* When the ENI last changed its state: seconds since 1970. */
 #define TAG_SINCE    "since"
 
+/* Defaults. */
+#define DOCKER_ENGINE_SOCKET "/run/docker.sock"
+#define DOCKER_STATE_DIR     "/var/lib/vpc-docker"
+
 struct docker {
 	const char *vpcd_socket;
 	const char *engine_socket; /* Docker's own API */

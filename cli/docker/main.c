@@ -25,8 +25,9 @@ static void print_help(void)
 	     "  --socket PATH         vpcd's socket (default: " VPCD_SOCKET ")\n"
 	     "  --plugin-socket PATH  where Docker finds this driver; the file's name is the driver's (default:\n"
 	     "                        " PLUGIN_SOCKET ")\n"
-	     "  --docker-socket PATH  Docker's API, for containers' names and labels (default: /run/docker.sock)\n"
-	     "  --state-dir DIR       where networks' options are kept (default: /var/lib/vpc-docker)\n"
+	     "  --docker-socket PATH  Docker's API, for containers' names and labels (default: " DOCKER_ENGINE_SOCKET
+	     ")\n"
+	     "  --state-dir DIR       where networks' options are kept (default: " DOCKER_STATE_DIR ")\n"
 	     "  --reconcile-interval SECONDS\n"
 	     "                        how often network interfaces are looked for that Docker no longer knows, and "
 	     "deleted\n"
