@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "compiler/compile.h"
-#include "datapath/maps/maps.h"
-#include "datapath/net/net.h"
-#include "engine/background.h"
-#include "engine/links.h"
-#include "engine/taps.h"
 #include "engine/audit_maps.h"
 
 #include <string.h>
 
+#include "compiler/compile.h"
 #include "datapath/maps/address_config.h"
 #include "datapath/maps/audit.h"
+#include "datapath/maps/maps.h"
 #include "datapath/maps/store_mark.h"
+#include "datapath/net/net.h"
+#include "engine/background.h"
 #include "engine/condition.h"
+#include "engine/links.h"
+#include "engine/taps.h"
 #include "util/log.h"
 
 #define TICK_US	     100000ull

@@ -7,14 +7,14 @@
  *   published       what follows the store of the epoch may not be done; a start does it
  */
 #include "engine/grace.h"
-#include "datapath/maps/maps.h"
-#include "engine/commit.h"
-
-#include "util/log.h"
 
 #include <inttypes.h>
 
 #include <vpc/clock.h>
+
+#include "datapath/maps/maps.h"
+#include "engine/commit.h"
+#include "util/log.h"
 
 #define META_SWEEP "sweep"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A piece of GET /v1/events: a line for each commit, then one for each object that it changed. */
-#include "engine/engine.h"
-#include "engine/past.h"
-
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "engine/engine.h"
+#include "engine/past.h"
 
 struct events_job {
 	struct past_job job;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* GET /v1/log: commits, newest first, with what each did. */
-#include "engine/engine.h"
-#include "engine/past.h"
-
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "engine/engine.h"
+#include "engine/past.h"
 
 /* A commit may have 100,000 changes: so many of each are shown, and of all commits of a reply. */
 #define CHANGES_SHOWN 100

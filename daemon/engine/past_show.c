@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A resource as it was: the model of that revision is made from the store's documents, and asked. */
-#include "engine/engine.h"
-#include "engine/past.h"
-
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/engine.h"
+#include "engine/past.h"
 #include "model/document_set.h"
 
 struct show_job {

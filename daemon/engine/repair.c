@@ -5,23 +5,23 @@
  *   repair_start    makes a missing namespace on the worker; other jobs go on meanwhile
  *   repair_ensure   net_ensure puts right what is there, and lists ports as lost whose workload must be opened
  *   reopen_begin    opens each of them on the worker, outside the queue, because what a user named may hang
- *   repair_port     a second job makes the port
+ *   repair_new      a second repair makes the port
  *
  * A failure becomes a condition of its object, with a retry of its own.
  */
+#include "engine/repair.h"
+
+#include <vpc/array.h>
+#include <vpc/clock.h>
+
 #include "compiler/compile.h"
 #include "engine/audit_maps.h"
 #include "engine/condition.h"
 #include "engine/links.h"
-
-#include <vpc/array.h>
-#include <vpc/clock.h>
+#include "engine/namespaces.h"
+#include "engine/removal.h"
 #include "engine/status.h"
 #include "engine/taps.h"
-#include "engine/removal.h"
-#include "engine/repair.h"
-
-#include "engine/namespaces.h"
 #include "util/log.h"
 #include "util/worker.h"
 

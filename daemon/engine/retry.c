@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* When what failed is tried again: a back-off for each port, and opening again what a lost port is attached to. */
+#include <vpc/clock.h>
+
 #include "engine/condition.h"
 #include "engine/detach.h"
-
-#include <vpc/clock.h>
 #include "engine/repair.h"
-
 #include "util/log.h"
 
 #define RETRY_FIRST_US	250000ull

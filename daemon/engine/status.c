@@ -2,22 +2,20 @@
 /* GET /v1/status: what runs, how much of it, and what is wrong now; the same as metrics. */
 #include "engine/status.h"
 
-#include "datapath/maps/maps.h"
-#include "engine/condition.h"
-#include "engine/confirm.h"
-#include "engine/audit_maps.h"
-#include "engine/edge.h"
-#include "engine/engine_private.h"
-#include "engine/flow_counts.h"
-
-#include "datapath/maps/counters.h"
-#include "datapath/maps/shares.h"
-
 #include <sys/utsname.h>
 
 #include <vpc/clock.h>
 #include <vpc/json.h>
 
+#include "datapath/maps/counters.h"
+#include "datapath/maps/maps.h"
+#include "datapath/maps/shares.h"
+#include "engine/audit_maps.h"
+#include "engine/condition.h"
+#include "engine/confirm.h"
+#include "engine/edge.h"
+#include "engine/engine_private.h"
+#include "engine/flow_counts.h"
 #include "observe/metrics.h"
 #include "util/json.h"
 

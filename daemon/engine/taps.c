@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Taps: who may be their owner, and opening them for those who run VMs. */
 #include "engine/taps.h"
-#include "datapath/maps/maps.h"
-#include "datapath/net/net.h"
-#include "engine/engine.h"
-#include "engine/engine_private.h"
 
 #include <pwd.h>
 
 #include <vpc/number.h>
 
+#include "datapath/maps/maps.h"
+#include "datapath/net/net.h"
+#include "engine/engine.h"
+#include "engine/engine_private.h"
 #include "util/log.h"
 #include "util/worker.h"
 

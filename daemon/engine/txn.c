@@ -9,36 +9,36 @@
  *   txn_committed    publish: one 64-bit store → reply
  *                    → later: removal, retire, tcx links, on the worker
  */
+#include "engine/txn.h"
+
+#include <inttypes.h>
+
+#include <vpc/clock.h>
+
 #include "compiler/compile.h"
+#include "datapath/maps/flows/flows.h"
 #include "datapath/maps/maps.h"
 #include "datapath/maps/store_mark.h"
 #include "engine/audit_maps.h"
 #include "engine/background.h"
 #include "engine/condition.h"
-#include "engine/links.h"
-#include "engine/past.h"
-#include "engine/restore.h"
-
-#include <inttypes.h>
-
-#include <vpc/clock.h>
 #include "engine/confirm.h"
 #include "engine/flow_logs.h"
 #include "engine/gateways.h"
 #include "engine/grace.h"
+#include "engine/links.h"
+#include "engine/past.h"
 #include "engine/removal.h"
-#include "engine/rule_expiry.h"
 #include "engine/repair.h"
+#include "engine/restore.h"
+#include "engine/rule_expiry.h"
 #include "engine/taps.h"
 #include "engine/traffic.h"
 #include "engine/usage.h"
 #include "engine/workloads.h"
-#include "engine/txn.h"
-#include "observe/explain/explain.h"
-
-#include "datapath/maps/flows/flows.h"
 #include "model/document_set.h"
 #include "model/former.h"
+#include "observe/explain/explain.h"
 #include "observe/flow_pair.h"
 #include "util/log.h"
 

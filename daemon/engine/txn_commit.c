@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The point of no return: what changed, its reply and the new revision in one durable store transaction. */
+#include <vpc/clock.h>
+
 #include "datapath/maps/maps.h"
 #include "engine/confirm.h"
 #include "engine/grace.h"
-#include "engine/usage.h"
-
-#include <vpc/clock.h>
 #include "engine/reply.h"
 #include "engine/txn.h"
+#include "engine/usage.h"
 
 /* Enough to tell what was done; a request may have 100,000 changes. */
 #define COMMAND_MAX 512

@@ -6,19 +6,18 @@
  * time: nobody waits for it but this reply. And that only while there are few flows: with many of them the reply comes
  * at once and says `pending`, and how many were cut is in the log.
  */
-#include "engine/background.h"
-#include "engine/txn.h"
-
-#include "datapath/maps/flows/cut.h"
-#include "engine/edge.h"
-#include "engine/flow_cut.h"
-#include "observe/flow_pair.h"
-#include "util/log.h"
-#include "util/worker.h"
-
 #include <inttypes.h>
 
 #include <vpc/clock.h>
+
+#include "datapath/maps/flows/cut.h"
+#include "engine/background.h"
+#include "engine/edge.h"
+#include "engine/flow_cut.h"
+#include "engine/txn.h"
+#include "observe/flow_pair.h"
+#include "util/log.h"
+#include "util/worker.h"
 
 /* So many flows, or about, are read in a few milliseconds. */
 #define WAIT_FOR_FLOWS 20000

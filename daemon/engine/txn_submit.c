@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What precedes txn.c: known replies are given again, what the request names is opened on the worker, then it queues.
  */
-#include "engine/workloads.h"
-#include "engine/txn.h"
-
 #include <sys/random.h>
 
+#include "engine/txn.h"
+#include "engine/workloads.h"
 #include "model/document_set.h"
 #include "util/worker.h"
 

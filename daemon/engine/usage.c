@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "engine/usage_private.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 #include "engine/gateways.h"
 #include "engine/traffic.h"
 #include "engine/txn.h"
+#include "engine/usage_private.h"
 #include "util/boot.h"
 #include "util/log.h"
 #include "util/worker.h"

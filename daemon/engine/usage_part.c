@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What of metering is to be stored: where hours of VPCs began, and hours that are over. */
-#include "engine/usage_private.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include <vpc/array.h>
 
+#include "engine/usage_private.h"
 #include "util/json.h"
 #include "util/log.h"
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* GET /v1/usage: hours that are over from the store, on its readers' thread, and the running one. */
-#include "engine/usage_private.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include <vpc/array.h>
 
 #include "engine/past.h"
+#include "engine/usage_private.h"
 
 /* Rows of a reply: those of a month of hours of 13 VPCs. */
 #define ROWS_MAX 10000

@@ -5,15 +5,16 @@
  * port, however often it flaps.
  */
 #include "engine/workload_end.h"
+
+#include <uthash.h>
+
+#include <vpc/clock.h>
+
 #include "compiler/compile.h"
 #include "datapath/net/net.h"
 #include "engine/engine_private.h"
 #include "store/store.h"
 #include "util/worker.h"
-
-#include <uthash.h>
-
-#include <vpc/clock.h>
 
 #define PAUSE_US 1000000ull
 
