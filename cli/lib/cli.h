@@ -55,7 +55,7 @@ struct cli {
 	json_t *names;		/* cache: {path of a kind: {id: name}} */
 	json_t *processes;	/* cache of vpcctl/owner.c: {inode of a network namespace: "pid N command"} */
 	uint64_t processes_s;	/* CLOCK_MONOTONIC, when it was read */
-	json_t *vmms;		/* the same of vpcctl/owner_tap.c: {"inode interface": "pid N command"} */
+	json_t *vmms;		/* the same of vpcctl/owner_process.c: {"inode interface": "pid N command"} */
 	uint64_t vmms_s;
 };
 

@@ -20,7 +20,7 @@ void all_ports_add(struct all_ports *p, const struct model *m, const struct obje
 /* Adds a port. */
 void all_ports_add_one(struct all_ports *p, int port);
 
-/* Calls walk for each of the ports. *ret_steps: of the first port that is refused, or else of the first; the caller's
+/* Calls walk for each of the ports. *ret: of the first port that is refused, or else of the first; the caller's
  * trace. Returns a list of {"ports", "verdict", "reason"}, neighbours that are the same joined; NULL: out of memory. */
 json_t *all_ports_walk(const struct all_ports *p, void (*walk)(struct explain_trace *t, uint16_t port, void *userdata),
 		       void *userdata, struct explain_trace *ret, bool *ret_any, bool *ret_all);

@@ -71,7 +71,7 @@ static int error_of(const char *words)
 	return -EINVAL;
 }
 
-/* In the namespace: commands (or NULL), then what is wanted. *ret_words stays the context's. */
+/* In the namespace: commands (or NULL), then what is wanted. *ret_text stays the context's. */
 static int run(struct nft_ctx *ctx, const char *commands, uint32_t wanted, const char **ret_text)
 {
 	nft_ctx_buffer_error(ctx);
