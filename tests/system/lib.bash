@@ -6,7 +6,7 @@
 # their place. State that must reach another function of the file is in files under $BATS_FILE_TMPDIR,
 # since bats runs each test in a process of its own. Workload NAME lives in the namespace "$INSTANCE-NAME".
 
-TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+TOP=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd -P)
 BUILD=${BUILD:-$TOP/build}
 TOOLS=$TOP/tests/system/tools
 VPCCTL=$BUILD/vpcctl
@@ -80,7 +80,8 @@ vpcd_pid()
 
 vpcd_running()
 {
-	[ -e "$PID_FILE" ] && process_runs "$(vpcd_pid)"
+	local pid
+	{ read -r pid <"$PID_FILE"; } 2>/dev/null && process_runs "$pid"
 }
 
 # process_runs PID: and is no zombie, which kill -0 takes for a process where nobody reaps it (a command as pid 1). While other
@@ -99,7 +100,7 @@ process_runs()
 vpcd_stop()
 {
 	local pid tries=0
-	pid=$(vpcd_pid)
+	read -r pid <"$PID_FILE"
 	kill "-${1:-TERM}" "$pid" 2>/dev/null || true
 	while process_runs "$pid"; do
 		tries=$((tries + 1))
@@ -126,7 +127,8 @@ vpcd_purge()
 	background_end
 	for folder in "$BATS_FILE_TMPDIR"/*/run; do
 		[ -d "$folder" ] || continue
-		instance_use "$(basename "$(dirname "$folder")")"
+		folder=${folder%/run}
+		instance_use "${folder##*/}"
 		if vpcd_running; then
 			vpcd_stop
 		fi
@@ -200,6 +202,14 @@ enis_detach()
 	namespaces_remove "$INSTANCE-$P-"
 }
 
+# sleep SECONDS: instead of the program. To start a process takes longer than many a wait.
+sleep()
+{
+	local nothing=$BATS_FILE_TMPDIR/nothing # that somebody would write
+	[ -p "$nothing" ] || mkfifo "$nothing"
+	read -rt "$1" <>"$nothing" || true
+}
+
 fail()
 {
 	printf '%s\n' "$*" >&2
@@ -212,7 +222,7 @@ background()
 {
 	local name=$1
 	shift
-	nsenter --net="/run/netns/$(netns_of "$name")" "$@" 3>&- &
+	nsenter --net="/run/netns/$INSTANCE-$name" "$@" 3>&- &
 	echo $! >>"$BATS_FILE_TMPDIR/background"
 }
 
@@ -246,14 +256,15 @@ vpcd_waited()
 wait_for()
 {
 	local end=$((SECONDS + $1)) before
+	shift
+	! "$@" >/dev/null 2>&1 || return 0
 	vpcd_waited
 	before=$VPCD_WAITED
-	shift
-	until "$@" >/dev/null 2>&1; do
+	until sleep 0.1; "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -gt "$end" ] || continue
 		vpcd_waited "$before"
 		# not left to errexit, which the caller's || or if would switch off
 		[ "$SECONDS" -le $((end + VPCD_WAITED / 1000)) ] || { fail "still not: $*"; return 1; }
-		sleep 0.1
 	done
 }
 
@@ -273,11 +284,9 @@ netns_of()
 # netns_add NAME: a container's namespace, empty but for lo.
 netns_add()
 {
-	local full
-	full=$(netns_of "$1")
-	ip netns add "$full"
-	nsenter --net="/run/netns/$full" sh -c 'ip link set lo up
-		echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad; echo 0 >/proc/sys/net/ipv6/conf/all/accept_dad'
+	ip netns add "$INSTANCE-$1"
+	in_ns "$1" sh -c 'echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad; echo 0 >/proc/sys/net/ipv6/conf/all/accept_dad
+		exec ip link set lo up'
 }
 
 # namespaces_remove PREFIX: of workloads (the VPCs' own are vpcd's to remove).
@@ -307,7 +316,7 @@ in_ns()
 {
 	local name=$1
 	shift
-	nsenter --net="/run/netns/$(netns_of "$name")" "$@"
+	nsenter --net="/run/netns/$INSTANCE-$name" "$@"
 }
 
 # workload_add NAME SUBNET [OPTION OF vpcctl attach]…: a namespace with an ENI of that name in it as eth0, ready to use.
@@ -316,7 +325,7 @@ workload_add()
 	local name=$1 subnet=$2
 	shift 2
 	netns_add "$name"
-	"$VPCCTL" attach "$name" --subnet "$subnet" --netns "$(netns_of "$name")" "$@" >/dev/null
+	"$VPCCTL" attach "$name" --subnet "$subnet" --netns "$INSTANCE-$name" "$@" >/dev/null
 	wait_for 30 addresses_ready "$name"
 }
 
@@ -331,14 +340,28 @@ eni_field()
 	"$VPCCTL" -o json eni show "$1" | jq -r ".$2"
 }
 
+# eni_words ENI FIELD…: fields of the ENI itself whose values are words. It takes jq three times as long to start as vpcctl.
+eni_words()
+{
+	local text name field words=()
+	text=$("$VPCCTL" -o json eni show "$1") || return
+	shift
+	for name in "$@"; do
+		field=$'\n  "'$name$'": "?([^",\n]*)'
+		[[ $text =~ $field ]] || return
+		words+=("${BASH_REMATCH[1]}")
+	done
+	printf '%s\n' "${words[*]}"
+}
+
 ip_of()
 {
-	eni_field "$1" ip
+	eni_words "$1" ip
 }
 
 ip6_of()
 {
-	eni_field "$1" ip6
+	eni_words "$1" ip6
 }
 
 # drops_of ENI REASON: how many were dropped so far.
@@ -366,8 +389,8 @@ pair()
 	done
 	workload_add "$P-a" prod-app --sg "$P-a"
 	workload_add "$P-b" "${1:-prod-app}" --sg "$P-b"
-	read -r A A6 < <("$VPCCTL" -o json eni show "$P-a" | jq -r '"\(.ip) \(.ip6)"')
-	read -r B B6 < <("$VPCCTL" -o json eni show "$P-b" | jq -r '"\(.ip) \(.ip6)"')
+	read -r A A6 < <(eni_words "$P-a" ip ip6)
+	read -r B B6 < <(eni_words "$P-b" ip ip6)
 	export A A6 B B6
 }
 

@@ -71,9 +71,11 @@ stream_log()
 	printf '%s/stream-%s' "$BATS_TEST_TMPDIR" "$1"
 }
 
+# stream_has LABEL N: more lines than that in its log.
 stream_has()
 {
-	[ "$(wc -l <"$(stream_log "$1")")" -gt "$2" ]
+	local lines
+	mapfile -n $(($2 + 1)) lines <"$BATS_TEST_TMPDIR/stream-$1" && [ "${#lines[@]}" -gt "$2" ]
 }
 
 # stream_end LABEL: ends it and prints its report.
@@ -124,7 +126,7 @@ arrives()
 	local name=$1 marker=$2 ready=$BATS_TEST_TMPDIR/sniff-$RANDOM pid
 	shift 2
 	# no function between: its shell would get the signal
-	nsenter --net="/run/netns/$(netns_of "$name")" "$TOOLS/frames" sniff --dev eth0 --marker "$marker" --ready "$ready" >"$ready.count" 3>&- &
+	nsenter --net="/run/netns/$INSTANCE-$name" "$TOOLS/frames" sniff --dev eth0 --marker "$marker" --ready "$ready" >"$ready.count" 3>&- &
 	pid=$!
 	wait_for 20 test -e "$ready"
 	"$@" >&2
