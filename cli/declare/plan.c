@@ -22,6 +22,16 @@ const char *plan_called(const struct node *n, char buf[PLAN_CALLED_SIZE])
 	return buf;
 }
 
+/* Changes are the pending ones, in their order. */
+bool plan_about(const struct plan *p, size_t change, unsigned *ret_line, char ret_called[PLAN_CALLED_SIZE])
+{
+	if (change >= p->n_pending)
+		return false;
+	*ret_line = p->pending[change].node->line;
+	plan_called(p->pending[change].node, ret_called);
+	return true;
+}
+
 const json_t *plan_wanted(const struct node *n, const char *key)
 {
 	const json_t *value = n->after ? json_object_get(n->after, key) : NULL;

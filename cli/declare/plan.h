@@ -55,6 +55,11 @@ void plan_clear(struct plan *p);
 /* The plan as JSON: [{"action", "kind", "name", "vpc", "fields"}, …]. Owned; NULL: out of memory. */
 json_t *plan_to_json(const struct plan *p);
 
+#define PLAN_CALLED_SIZE 640
+/* What the object of a change (its number among the changes) is called, and its line in the document; 0: it isn't in
+ * there. False: there is no such change. */
+bool plan_about(const struct plan *p, size_t change, unsigned *ret_line, char ret_called[PLAN_CALLED_SIZE]);
+
 /* --- for the kinds --- */
 
 /* What a field is in the end: by the document, else as it is. Borrowed; NULL: nobody has said. */
@@ -77,7 +82,6 @@ json_t *plan_existing(const struct plan *p, enum object_kind kind, const char *v
 __attribute__((__format__(__printf__, 4, 5))) int plan_refuse(struct plan *p, const struct node *n, const char *code,
 							      const char *format, ...);
 /* "security group 'web' (VPC prod)". Returns buf. */
-#define PLAN_CALLED_SIZE 640
 const char *plan_called(const struct node *n, char buf[PLAN_CALLED_SIZE]);
 
 #endif

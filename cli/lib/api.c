@@ -68,18 +68,31 @@ static int no_daemon(const struct cli *cli, int error)
 	return CLI_NO_DAEMON;
 }
 
+/* What the change that was refused is about. Owned; NULL: nothing is known. */
+static char *about_change(const struct cli *cli, const struct client_refusal *refusal)
+{
+	const json_t *change = json_object_get(refusal->json, "change");
+	_cleanup_free_ char *about = NULL;
+
+	if (!cli->change_about || !json_is_integer(change) || json_integer_value(change) < 0)
+		return NULL;
+	about = cli->change_about((size_t)json_integer_value(change), cli->change_about_userdata);
+	return about ? screen_clean(about) : NULL;
+}
+
 /* Prints why vpcd refused, and what to do about it; CLI_REFUSED. */
 static int refused(struct cli *cli, const struct http_reply *reply)
 {
 	_cleanup_client_refusal_ struct client_refusal refusal;
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *about = NULL, *text = NULL;
 
 	if (client_read_refusal(reply, &refusal) < 0)
 		return api_refuse("InternalError", CLIENT_NO_REASON, reply->status);
 	if (cli->refusals->learn(cli, refusal.code, refusal.detail))
 		return CLI_AGAIN;
+	about = about_change(cli, &refusal);
 	text = screen_clean(refusal.detail);
-	api_refuse(refusal.code, "%s", text ? text : "");
+	api_refuse(refusal.code, "%s%s%s", about ? about : "", about ? ": " : "", text ? text : "");
 	cli->refusals->hint(cli, refusal.code, refusal.detail);
 	return CLI_REFUSED;
 }

@@ -47,6 +47,10 @@ struct cli {
 	bool wide;	   /* lists with all columns, and uncut */
 	const char *scope; /* --vpc: where names are looked up, or NULL */
 	bool dry_run;
+	/* What a transaction's change of that number is about, told before the reason why it is refused; or NULL.
+	 * Owned text. */
+	char *(*change_about)(size_t change, const void *userdata);
+	const void *change_about_userdata;
 	struct http *http;
 	size_t list_width;	/* most columns of a list's line; 0: no limit */
 	const char *taken_hint; /* advice when a name is taken, or NULL */

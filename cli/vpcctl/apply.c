@@ -80,8 +80,9 @@ struct applying {
 	const struct args *args;
 	const char *file;
 	json_t *document;
-	json_t *plan; /* as JSON; owned */
-	bool shown;   /* the plan was printed */
+	const struct plan *changes; /* of this try; borrowed */
+	json_t *plan;		    /* as JSON; owned */
+	bool shown;		    /* the plan was printed */
 };
 
 static int check_size(const json_t *body)
@@ -160,6 +161,20 @@ static int print(struct cli *cli, struct applying *a, json_t *reply)
 	return CLI_OK;
 }
 
+/* The place in the document of what a change is about. */
+static char *about(size_t change, const void *userdata)
+{
+	const struct applying *a = userdata;
+	char called[PLAN_CALLED_SIZE], *text = NULL;
+	unsigned line;
+	int n;
+
+	if (!plan_about(a->changes, change, &line, called))
+		return NULL;
+	n = line ? asprintf(&text, "%s:%u: %s", a->file, line, called) : asprintf(&text, "%s: %s", a->file, called);
+	return n < 0 ? NULL : text;
+}
+
 static int send(struct cli *cli, struct applying *a, json_t *changes, uint64_t revision, json_t **ret)
 {
 	const char *confirm = args_get(a->args, "--confirm");
@@ -172,7 +187,11 @@ static int send(struct cli *cli, struct applying *a, json_t *changes, uint64_t r
 		json_decref(body);
 		return status;
 	}
-	return api_change(cli, "POST", "/v1/transactions", body, 0, ret);
+	cli->change_about = about;
+	cli->change_about_userdata = a;
+	status = api_change(cli, "POST", "/v1/transactions", body, 0, ret);
+	cli->change_about = NULL;
+	return status;
 }
 
 /* One try, for the state as it is now. CLI_AGAIN: somebody else was faster. */
@@ -187,6 +206,7 @@ static int apply(struct cli *cli, struct applying *a)
 
 	if (status != CLI_OK)
 		return status;
+	a->changes = &plan;
 	r = plan_make(&s, a->document, args_get(a->args, "--prune"), &plan, &error);
 	json_decref(a->plan);
 	a->plan = r == 0 ? plan_to_json(&plan) : NULL;

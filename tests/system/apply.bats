@@ -88,13 +88,11 @@ teardown_file()
 	[ "$stderr" = "vpcctl: UnknownParameter: wrong.yaml:3: VPC 'x' has no 'cird'; did you mean 'cidr'?" ]
 	run -1 --separate-stderr ctl apply -f no-such-file
 	[[ $stderr == *"no-such-file: No such file or directory"* ]]
-	# one change that vpcd refuses is all of them
-	refused InvalidSubnet.Range apply -f - <<-'END'
-		vpcs:
-		- {name: y, cidr: 10.70.0.0/16}
-		subnets:
-		- {name: out, vpc: y, cidr: 10.71.0.0/24}
-	END
+	# one change that vpcd refuses is all of them, and its place is told
+	printf '%s\n' 'vpcs:' '- {name: y, cidr: 10.70.0.0/16}' 'subnets:' '- {name: out, vpc: y, cidr: 10.71.0.0/24}' >wrong.yaml
+	refused InvalidSubnet.Range apply -f wrong.yaml
+	run -1 --separate-stderr ctl apply -f wrong.yaml
+	[[ $stderr == "vpcctl: InvalidSubnet.Range: wrong.yaml:4: subnet 'out' (VPC y): "* ]] || fail "$stderr"
 	ctl export | cmp - "$BATS_FILE_TMPDIR/first.yaml"
 }
 
