@@ -318,6 +318,8 @@ goes_elsewhere()
 	[[ $(jq -r '.steps[0].text' <<<"$ANSWER") == 169.254.169.254:* ]] || fail "$ANSWER"
 	says multicast "$P-a" 224.0.0.1 udp 80
 	[[ $(jq -r '.steps[0].text' <<<"$ANSWER") == 224.0.0.1:* ]] || fail "$ANSWER"
+	says wrong_destination "$P-a" "$P-a" tcp 80
+	[[ $(jq -r '.steps[1].text' <<<"$ANSWER") == *"$P-a's own: the workload delivers that itself"* ]] || fail "$ANSWER"
 }
 
 @test "a set of changes: what it would newly allow and deny, and which flows it would cut; nothing changes" {

@@ -123,6 +123,31 @@ static void say_source(const struct model *m, const struct explain_step *s, stru
 			    explain_address(s->packet.src).text);
 }
 
+static void say_host(const struct explain_step *s, struct explain_text *ret)
+{
+	if (!s->reason)
+		explain_say(ret, "the host's own routes lead on to %s", explain_address(s->packet.dst).text);
+	else if (s->reply)
+		explain_say(ret,
+			    "the answer to %s goes to the host itself, by the VPC's host access: the sender doesn't "
+			    "get it",
+			    explain_address(s->packet.src).text);
+	else if (s->reason == VPC_DROP_NO_INBOUND)
+		explain_say(ret, "%s is the host's own, and %s is published to no network interface",
+			    explain_address(s->packet.dst).text, explain_protocol(&s->packet).text);
+	else
+		explain_say(ret, "%s: %s", explain_address(s->packet.dst).text, drop_reason_text(s->reason));
+}
+
+/* The sender has the destination, too. */
+static bool is_own(const struct model *m, const struct explain_step *s)
+{
+	const struct ip ip = explain_ip(s->packet.dst);
+	const struct eni *eni = model_eni_by_ip(m, s->vpc, &ip);
+
+	return eni && s->direction == VPC_EGRESS && eni->o.number == s->eni;
+}
+
 static void say(const struct model *m, const struct explain_step *s, struct explain_text *ret)
 {
 	switch (s->stage) {
@@ -144,24 +169,18 @@ static void say(const struct model *m, const struct explain_step *s, struct expl
 	case EXPLAIN_FLOW:
 		say_flow(s, ret);
 		return;
-	case EXPLAIN_HOST:
-		if (!s->reason) {
-			explain_say(ret, "the host's own routes lead on to %s", explain_address(s->packet.dst).text);
-			return;
-		}
-		if (s->reply) {
+	case EXPLAIN_DESTINATION:
+		if (is_own(m, s)) {
 			explain_say(ret,
-				    "the answer to %s goes to the host itself, by the VPC's host access: the sender "
-				    "doesn't get it",
-				    explain_address(s->packet.src).text);
-			return;
-		}
-		if (s->reason == VPC_DROP_NO_INBOUND) {
-			explain_say(ret, "%s is the host's own, and %s is published to no network interface",
-				    explain_address(s->packet.dst).text, explain_protocol(&s->packet).text);
+				    "%s is %.80s's own: the workload delivers that itself, and it never leaves by the "
+				    "network interface",
+				    explain_address(s->packet.dst).text, explain_name(m, OBJECT_ENI, s->eni));
 			return;
 		}
 		break;
+	case EXPLAIN_HOST:
+		say_host(s, ret);
+		return;
 	default:
 		break;
 	}
