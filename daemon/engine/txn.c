@@ -84,7 +84,7 @@ int txn_validate(struct txn *t, struct vpc_error *reterr)
 	for (size_t i = 0; i < request->n_changes; i++) {
 		r = model_apply(t->mt, &request->changes[i], &t->results[i], reterr);
 		if (r < 0) {
-			reterr->change = request->n_changes > 1 ? (int)i : -1;
+			reterr->change = (int)i;
 			return r;
 		}
 	}

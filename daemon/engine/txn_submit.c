@@ -59,7 +59,7 @@ static void opening_op_done(void *data, int result)
 	if (result < 0) {
 		error = t->opening->error;
 		t->opening->error = VPC_ERROR_INIT;
-		error.change = t->request->n_changes > 1 ? (int)t->opening->failed : -1;
+		error.change = (int)t->opening->failed;
 		txn_refuse(t, &error);
 	} else if (opening_fill(t->opening, t->request) < 0) {
 		vpc_error_oom(&error);

@@ -93,6 +93,10 @@ teardown_file()
 	refused InvalidSubnet.Range apply -f wrong.yaml
 	run -1 --separate-stderr ctl apply -f wrong.yaml
 	[[ $stderr == "vpcctl: InvalidSubnet.Range: wrong.yaml:4: subnet 'out' (VPC y): "* ]] || fail "$stderr"
+	# also where it is the only one
+	printf '%s\n' 'vpcs:' '- {name: y, cidr: 10.70.0.0/16, mtu: -5}' >wrong.yaml
+	run -1 --separate-stderr ctl apply -f wrong.yaml
+	[[ $stderr == "vpcctl: InvalidParameterValue: wrong.yaml:2: VPC 'y': mtu is "* ]] || fail "$stderr"
 	ctl export | cmp - "$BATS_FILE_TMPDIR/first.yaml"
 }
 
