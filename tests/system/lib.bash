@@ -226,7 +226,8 @@ background()
 {
 	local name=$1
 	shift
-	nsenter --net="/run/netns/$INSTANCE-$name" "$@" 3>&- &
+	netns_find "$name"
+	nsenter --net="/run/netns/$WORKLOAD_NETNS" "$@" 3>&- &
 	echo $! >>"$BATS_FILE_TMPDIR/background"
 }
 
@@ -280,9 +281,17 @@ now_ns()
 
 # --- workloads ---------------------------------------------------------------------------------------------------------
 
+# netns_find NAME: sets WORKLOAD_NETNS to what a workload's namespace is called in /run/netns. A test whose workloads are
+# elsewhere has its own.
+netns_find()
+{
+	WORKLOAD_NETNS=$INSTANCE-$1
+}
+
 netns_of()
 {
-	printf '%s-%s' "$INSTANCE" "$1"
+	netns_find "$1"
+	printf '%s' "$WORKLOAD_NETNS"
 }
 
 # netns_add NAME: a container's namespace, empty but for lo.
@@ -320,7 +329,8 @@ in_ns()
 {
 	local name=$1
 	shift
-	nsenter --net="/run/netns/$INSTANCE-$name" "$@"
+	netns_find "$name"
+	nsenter --net="/run/netns/$WORKLOAD_NETNS" "$@"
 }
 
 # workload_add NAME SUBNET [OPTION OF vpcctl attach]…: a namespace with an ENI of that name in it as eth0, ready to use.

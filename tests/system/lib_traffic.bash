@@ -126,7 +126,8 @@ arrives()
 	local name=$1 marker=$2 ready=$BATS_TEST_TMPDIR/sniff-$RANDOM pid
 	shift 2
 	# no function between: its shell would get the signal
-	nsenter --net="/run/netns/$INSTANCE-$name" "$TOOLS/frames" sniff --dev eth0 --marker "$marker" --ready "$ready" >"$ready.count" 3>&- &
+	netns_find "$name"
+	nsenter --net="/run/netns/$WORKLOAD_NETNS" "$TOOLS/frames" sniff --dev eth0 --marker "$marker" --ready "$ready" >"$ready.count" 3>&- &
 	pid=$!
 	wait_for 20 test -e "$ready"
 	"$@" >&2

@@ -70,9 +70,10 @@ root()
 }
 
 # A workload's namespace is one of the machine's, seen from here: the tools in it are this machine's.
-netns_of()
+netns_find()
 {
-	printf '../..%s/run/netns/%s' "$(root)" "$1"
+	# shellcheck disable=SC2034 # lib.bash reads it
+	WORKLOAD_NETNS=../..$(root)/run/netns/$1
 }
 
 booted()
