@@ -11,23 +11,10 @@ TestSuite(maps_shares, .init = maps_setup_without_judging, .fini = maps_teardown
 
 #define NOW_NS (1000000 * 1000000000ull)
 
-/* ENIs 1, 2 in VPC 1, 3 in VPC 2; each may have as many flows as there is room for. */
+/* ENIs 1, 2 in VPC 1, 3 in VPC 2. */
 static struct maps *world(void)
 {
-	struct maps *t = maps_small(false);
-	struct eni_record enis[3];
-	struct test_plan tp;
-
-	tp_init(&tp);
-	for (uint32_t i = 0; i < 3; i++) {
-		enis[i] = eni_rec(i + 1, 1, 0);
-		enis[i].vpc = i == 2 ? 2 : 1;
-		enis[i].flow_budget = 100000;
-		enis[i].tcp_idle_s = 432000;
-		tp_eni(&tp, NULL, &enis[i]);
-	}
-	maps_apply(t, &tp);
-	return t;
+	return maps_with_enis((const uint32_t[]){1, 1, 2}, 3);
 }
 
 /* An established flow that ENI n opened, idle for so long; counted as the programs do. */
@@ -54,19 +41,6 @@ static bool has_flow(struct maps *t, uint32_t n, uint32_t nth)
 	struct vpc_flow flow;
 
 	return bpf_map_lookup_elem(t->map[MAP_FLOW].fd, &key, &flow) == 0;
-}
-
-static void round_of(struct maps *t, struct maps_expiry *x)
-{
-	unsigned deleted = 0;
-	int r;
-
-	maps_expiry_plan(t, x, NOW_NS);
-	cr_assert_eq(maps_expiry_read(x), 0);
-	while ((r = maps_expiry_step(t, x, NOW_NS, &deleted)) > 0)
-		;
-	cr_assert_eq(r, 0);
-	cr_assert_eq(deleted, 0);
 }
 
 Test(maps_shares, sum_is_less_than_the_map)
@@ -98,17 +72,17 @@ Test(maps_shares, wrong_counts_are_put_right)
 	eni_flows_at(t, VPC_ENI_FIRST + 2)->answered -= 3;
 	vpc_flows_at(t, 1)->total += 70;
 	vpc_flows_at(t, 2)->half_open += 5;
-	round_of(t, x);
-	round_of(t, x);
+	cr_assert_eq(maps_expiry_round(t, x, NOW_NS), 0);
+	cr_assert_eq(maps_expiry_round(t, x, NOW_NS), 0);
 	cr_expect_eq(eni_flows_at(t, VPC_ENI_FIRST + 1)->opened, 550, "perhaps a packet is about to count");
 	eni_flows_at(t, VPC_ENI_FIRST + 2)->answered--; /* as a packet does */
-	round_of(t, x);
+	cr_assert_eq(maps_expiry_round(t, x, NOW_NS), 0);
 	cr_expect_eq(eni_flows_at(t, VPC_ENI_FIRST + 1)->opened, 50);
 	cr_expect_eq(vpc_flows_at(t, 1)->total, 50);
 	cr_expect_eq(vpc_flows_at(t, 2)->half_open, 0);
 	cr_expect_eq(eni_flows_at(t, VPC_ENI_FIRST + 2)->answered, -4, "one that changes is not judged");
 	for (unsigned i = 0; i < 3; i++)
-		round_of(t, x);
+		cr_assert_eq(maps_expiry_round(t, x, NOW_NS), 0);
 	cr_expect_eq(eni_flows_at(t, VPC_ENI_FIRST + 2)->answered, 0);
 	maps_expiry_free(x);
 	maps_close(t);
@@ -126,16 +100,16 @@ Test(maps_shares, idle_longest_of_who_holds_most)
 		add_flow(t, 2, 1000 + i, 2000); /* of the same VPC, but few */
 	for (uint32_t i = 0; i < 200; i++)
 		add_flow(t, 1, i, i < 100 ? 61 + i : 30);
-	round_of(t, x);
+	cr_assert_eq(maps_expiry_round(t, x, NOW_NS), 0);
 	cr_expect_eq(t->evicted, 0, "there is room");
 	t->mirror.enis[VPC_ENI_FIRST + 1].row.flow_budget = 210; /* it has nearly as many as it may */
-	round_of(t, x);
+	cr_assert_eq(maps_expiry_round(t, x, NOW_NS), 0);
 	cr_expect_eq(t->evicted, 200 / 8 + 1);
 	cr_expect(!has_flow(t, 1, 99) && !has_flow(t, 1, 99 - 25), "those first that have been idle longest");
 	cr_expect(has_flow(t, 1, 99 - 26) && has_flow(t, 1, 0) && has_flow(t, 1, 150));
 	cr_expect(has_flow(t, 3, 5) && has_flow(t, 2, 1005));
 	cr_expect_eq(eni_flows_at(t, VPC_ENI_FIRST + 1)->opened, 200 - 26);
-	round_of(t, x);
+	cr_assert_eq(maps_expiry_round(t, x, NOW_NS), 0);
 	cr_expect_eq(t->evicted, 26, "it has room again");
 	maps_expiry_free(x);
 	maps_close(t);
@@ -152,7 +126,7 @@ Test(maps_shares, vpcs_that_take_most_of_the_pool)
 	for (uint32_t i = 0; i < 650; i++)
 		add_flow(t, i % 2 + 1, i, 100 + i);
 	for (unsigned i = 0; i < 20; i++)
-		round_of(t, x);
+		cr_assert_eq(maps_expiry_round(t, x, NOW_NS), 0);
 	cr_expect_gt(t->evicted, 50);
 	cr_expect_lt(host_flows_at(t, 0)->pool_used, host_flows_at(t, 0)->flow_pool * 3 / 4);
 	cr_expect_eq(vpc_flows_at(t, 2)->total, 100, "nothing of who is within his share");
@@ -173,14 +147,14 @@ Test(maps_shares, overflow_is_found_empty)
 	cr_assert_eq(maps_expiry_new(t, 16384, &x), 0);
 	cr_assert_eq(bpf_map_update_elem(t->map[MAP_FLOW_OVERFLOW].fd, &key, &flow, BPF_ANY), 0);
 	h->overflow_ns = NOW_NS - 100 * 1000000000ull;
-	round_of(t, x);
+	cr_assert_eq(maps_expiry_round(t, x, NOW_NS), 0);
 	cr_expect_neq(h->overflow_ns, 0, "it isn't");
 	cr_assert_eq(bpf_map_delete_elem(t->map[MAP_FLOW_OVERFLOW].fd, &key), 0);
 	h->overflow_ns = NOW_NS - 1000000000ull;
-	round_of(t, x);
+	cr_assert_eq(maps_expiry_round(t, x, NOW_NS), 0);
 	cr_expect_neq(h->overflow_ns, 0, "somebody may be about to put something there");
 	h->overflow_ns = NOW_NS - 100 * 1000000000ull;
-	round_of(t, x);
+	cr_assert_eq(maps_expiry_round(t, x, NOW_NS), 0);
 	cr_expect_eq(h->overflow_ns, 0);
 	maps_expiry_free(x);
 	maps_close(t);

@@ -432,3 +432,35 @@ uint32_t kernel_row(struct maps *t, const struct plan_row *r)
 		return 0;
 	return number;
 }
+
+struct maps *maps_with_enis(const uint32_t vpcs[], uint32_t n)
+{
+	struct maps *t = maps_small(false);
+	struct eni_record enis[8];
+	struct test_plan tp;
+
+	cr_assert_leq(n, 8);
+	tp_init(&tp);
+	for (uint32_t i = 0; i < n; i++) {
+		enis[i] = eni_rec(i + 1, 1, 0);
+		enis[i].vpc = vpcs[i];
+		enis[i].flow_budget = 100000;
+		enis[i].tcp_idle_s = 432000;
+		tp_eni(&tp, NULL, &enis[i]);
+	}
+	maps_apply(t, &tp);
+	return t;
+}
+
+unsigned maps_expiry_round(struct maps *t, struct maps_expiry *x, uint64_t now_ns)
+{
+	unsigned deleted = 0;
+	int r;
+
+	maps_expiry_plan(t, x, now_ns);
+	cr_assert_eq(maps_expiry_read(x), 0);
+	while ((r = maps_expiry_step(t, x, now_ns, &deleted)) > 0)
+		;
+	cr_assert_eq(r, 0);
+	return deleted;
+}

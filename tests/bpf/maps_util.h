@@ -39,6 +39,10 @@ void maps_setup_without_judging(void);
 /* Small maps; pinned: under maps_pin_dir. Fails the test on an error. */
 struct maps *maps_small(bool pinned);
 extern struct vpc_limits maps_limits_small;
+/* Small maps with ENIs 1 to n, each in the VPC of that number; each may have as many flows as there is room for. */
+struct maps *maps_with_enis(const uint32_t vpcs[], uint32_t n);
+/* One round over the maps of flows. Returns how many entries it deleted. */
+unsigned maps_expiry_round(struct maps *t, struct maps_expiry *x, uint64_t now_ns);
 
 /* A plan under construction; its lists are in the struct. */
 #define PLAN_MAX 512

@@ -13,22 +13,10 @@ TestSuite(maps_young, .init = maps_setup_without_judging, .fini = maps_teardown)
 
 #define NOW_NS (1000000 * 1000000000ull)
 
-/* ENIs 1 and 2 in VPC 1. */
 static struct maps *world(void)
 {
-	struct maps *t = maps_small(false);
-	struct eni_record enis[2];
-	struct test_plan tp;
+	struct maps *t = maps_with_enis((const uint32_t[]){1, 1}, 2);
 
-	tp_init(&tp);
-	for (uint32_t i = 0; i < 2; i++) {
-		enis[i] = eni_rec(i + 1, 1, 0);
-		enis[i].vpc = 1;
-		enis[i].flow_budget = 100000;
-		enis[i].tcp_idle_s = 432000;
-		tp_eni(&tp, NULL, &enis[i]);
-	}
-	maps_apply(t, &tp);
 	shares_update(t);
 	return t;
 }
@@ -151,18 +139,6 @@ Test(maps_young, a_packet_finds_its_flow)
 	maps_close(t);
 }
 
-static void round_of(struct maps *t, struct maps_expiry *x)
-{
-	unsigned deleted = 0;
-	int r;
-
-	maps_expiry_plan(t, x, NOW_NS);
-	cr_assert_eq(maps_expiry_read(x), 0);
-	while ((r = maps_expiry_step(t, x, NOW_NS, &deleted)) > 0)
-		;
-	cr_assert_eq(r, 0);
-}
-
 /* Whether the cell's number is one of those that the programs take for "may be stored". */
 static bool is_noted(const struct maps *t, uint16_t sport)
 {
@@ -184,13 +160,13 @@ Test(maps_young, what_is_in_a_map_stays_noted)
 	begin(t, 2, NOW_NS);
 	cr_assert_eq(young_flush(t, UINT64_MAX), 0);
 	for (unsigned i = 0; i < 10; i++) {
-		round_of(t, x);
+		maps_expiry_round(t, x, NOW_NS);
 		cr_expect(is_noted(t, 1), "after %u rounds", i);
 	}
 	cr_expect_eq(host_flows_at(t, 0)->stored_round, 4, "the first round has the number that it found");
 	cr_assert_eq(bpf_map_delete_elem(t->map[MAP_FLOW].fd, &key), 0);
 	for (unsigned i = 0; i < VPC_STORED_ROUNDS + 1; i++)
-		round_of(t, x);
+		maps_expiry_round(t, x, NOW_NS);
 	cr_expect(!is_noted(t, 1), "nothing has it any more");
 	cr_expect(is_noted(t, 2));
 	maps_expiry_free(x);

@@ -15,8 +15,9 @@ VPCD=$BUILD/vpcd
 SLACK_MS=250
 
 # Of every instance, unless its file says otherwise. At the first start the kernel allocates the map of established flows: 0.8 s of
-# processor time for the million that users have. Each restart reads the rows of rules. packages.bats has the sizes of users.
-INSTANCE_LIMITS=("[Limits]" flows_established=65536 rows=200000)
+# processor time for the million that users have. With fewer than these, connections would have only some of the slots of young ones
+# (bpf/lib/flow/README.md). Each restart reads the rows of rules. packages.bats has the sizes of users.
+INSTANCE_LIMITS=("[Limits]" flows_established=524288 rows=200000)
 
 # shellcheck source=tests/system/lib_traffic.bash
 source "$TOP/tests/system/lib_traffic.bash"
