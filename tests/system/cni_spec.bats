@@ -21,6 +21,21 @@ cleanup()
 	cni_collect dbnet
 }
 
+# check_tells TEXT CONFIG COMMAND…: CHECK tells TEXT of what the command did. The audit may mend it first: then once more.
+check_tells()
+{
+	local tells=$1 config=$2 i
+	shift 2
+	for i in {1..5}; do
+		"$@"
+		if ! cni CHECK "$ID" "$A" "$config" >"$BATS_TEST_TMPDIR/check"; then
+			jq -e --arg tells "$tells" '.code == 102 and (.msg + .details | contains($tells))' "$BATS_TEST_TMPDIR/check"
+			return
+		fi
+	done
+	fail "CHECK told nothing in $i tries: $*"
+}
+
 @test "VERSION echoes the caller's version and lists what is supported" {
 	local text
 	text=$(CNI_COMMAND=VERSION "$VPC_CNI" <<<'{"cniVersion": "1.0.0"}')
@@ -147,14 +162,11 @@ link_is_gone()
 	cni_fails 102 CHECK "$ID" "$A" "$(jq '.prevResult.interfaces[0].mac = "02:00:00:00:00:01"' <<<"$config")" | grep -q "DEL, then ADD"
 	cni_fails 102 CHECK "$ID" "$A" "$(jq '.prevResult.ips[0].address = "10.50.1.99/24"' <<<"$config")"
 	cni_fails 102 CHECK "$ID-other" "$A" "$config"
-	in_ns "$P-a" ip link set eth0 down
-	cni_fails 102 CHECK "$ID" "$A" "$config" | grep -q down
+	check_tells down "$config" in_ns "$P-a" ip link set eth0 down
 	in_ns "$P-a" ip link set eth0 up
-	in_ns "$P-a" ip link set eth0 mtu 1400
-	cni_fails 102 CHECK "$ID" "$A" "$config" | grep -q 'MTU'
+	check_tells MTU "$config" in_ns "$P-a" ip link set eth0 mtu 1400
 	in_ns "$P-a" ip link set eth0 mtu 1500
-	in_ns "$P-a" ip addr flush dev eth0 scope global
-	cni_fails 102 CHECK "$ID" "$A" "$config" | grep -q 'no address'
+	check_tells 'no address' "$config" in_ns "$P-a" ip addr flush dev eth0 scope global
 	ctl eni detach "$(cni_name "$ID")"
 	cni_fails 102 CHECK "$ID" "$A" "$config" | grep -q 'not attached'
 	cleanup
