@@ -176,8 +176,9 @@ static __always_inline enum connection_step connection_step(struct connection *c
 	return CONNECTION_DONE;
 }
 
-/* Judges a segment of a known flow. f: the flow's entry. Returns the forwarding action, with peer and `to` filled, or
- * FORWARD_NONE: nothing was changed. */
+/* Judges a segment of a known flow. A judgement of the epoch in force stands, as no generation is newer. So the sets
+ * are looked up for an older judgement only, and for an entry of the flow cache. f: the flow's entry. Returns the
+ * forwarding action, with peer and `to` filled, or FORWARD_NONE: nothing was changed. */
 static __noinline enum action connection_known(struct __sk_buff *skb, const struct header_view *p, struct connection *c,
 					       const struct vpc_flow_key *k, struct vpc_flow *f)
 {
@@ -185,14 +186,15 @@ static __noinline enum action connection_known(struct __sk_buff *skb, const stru
 	struct vpc_flow copy;
 	struct flow_cache new;
 	enum action action;
+	int cacheable, stands;
 	__u32 from;
 
 	copy.tag = c->ctx.tag;
 	copy.created_ns = READ_ONCE(f->created_ns);
 	if (c->young && (__s64)(c->ctx.now_ns - copy.created_ns) > (__s64)VPC_YOUNG_NS)
 		return FORWARD_NONE;
-	new.version =
-		flow_cache_begin(&c->ctx.barrier, c->ctx.tag, flow_cache_cacheable(c->ctx.now_ns, copy.created_ns));
+	cacheable = flow_cache_cacheable(c->ctx.now_ns, copy.created_ns);
+	new.version = flow_cache_begin(&c->ctx.barrier, c->ctx.tag, cacheable);
 	new.judged = READ_ONCE(f->epoch);
 	barrier_order(&c->ctx.barrier);
 	copy.last_seen_ns = READ_ONCE(f->last_seen_ns);
@@ -208,12 +210,19 @@ static __noinline enum action connection_known(struct __sk_buff *skb, const stru
 		return FORWARD_NONE;
 	if (connection_has_acl(c->me, c->to))
 		return FORWARD_NONE;
-	new.my_side.set = (__u32)connection_side(c->me, READ_ONCE(f->incarnation[from]), c->ctx.epoch, new.judged);
-	new.peer_side.set =
-		(__u32)connection_side(c->to, READ_ONCE(f->incarnation[from ^ 1]), c->ctx.epoch, new.judged);
+	stands = !cacheable &&
+		 new.judged == c->ctx.epoch &&READ_ONCE(f->incarnation[from]) == READ_ONCE(c->me->incarnation) &&
+		 READ_ONCE(f->incarnation[from ^ 1]) == READ_ONCE(c->to->incarnation);
+	if (!stands) {
+		new.my_side.set =
+			(__u32)connection_side(c->me, READ_ONCE(f->incarnation[from]), c->ctx.epoch, new.judged);
+		new.peer_side.set =
+			(__u32)connection_side(c->to, READ_ONCE(f->incarnation[from ^ 1]), c->ctx.epoch, new.judged);
+		stands = new.my_side.set &&new.peer_side.set;
+	}
 	action = forward_action(skb, c->me, c->to, &p->frame);
 	barrier_order(&c->ctx.barrier);
-	if (READ_ONCE(f->tag) != c->ctx.tag || !new.my_side.set || !new.peer_side.set || action < FORWARD_SWITCHED ||
+	if (READ_ONCE(f->tag) != c->ctx.tag || !stands || action < FORWARD_SWITCHED ||
 	    checksum_is_elsewhere(skb, view_l4(p), IPPROTO_TCP))
 		return FORWARD_NONE;
 	segment.tcp_flags = p->tcp_flags;
@@ -222,8 +231,7 @@ static __noinline enum action connection_known(struct __sk_buff *skb, const stru
 	segment.sure_reset = (p->tcp_flags & TCP_RST) != 0; /* any other RST never comes here */
 	if (connection_step(c, k, f, &copy, &segment, from) == CONNECTION_NOT)
 		return FORWARD_NONE;
-	if (copy.state != VPC_FLOW_ESTABLISHED || (p->tcp_flags & TCP_JUDGE) != TCP_ACK ||
-	    !flow_cache_cacheable(c->ctx.now_ns, copy.created_ns))
+	if (copy.state != VPC_FLOW_ESTABLISHED || (p->tcp_flags & TCP_JUDGE) != TCP_ACK || !cacheable)
 		return action;
 	new.src = p->src;
 	new.dst = p->dst;
