@@ -48,18 +48,22 @@ static __always_inline __u32 connection_key(struct vpc_flow_key *k, const struct
 	return flow_key_ends(k, src, dst, sport, dport);
 }
 
-/* The set of a side if the ENI is the flow's and the judgement holds for it; else 0. It is global so that the verifier
- * walks it once: for each of its ways through it, 6.1 would walk all that follows. */
-__noinline int connection_side(const struct vpc_eni *e, __u32 incarnation, __u64 epoch, __u64 judged)
+/* Whether the judgement of a side, made at the epoch `judged`, holds and the ENI is the flow's. Returns the side's set,
+ * or 0. A judgement of the epoch in force holds, as no generation is newer. Its set is wanted for the flow cache only:
+ * the result is 1 if nothing is stored of a flow of this age. The function is global so that the verifier walks it
+ * once: for each of its ways through it, 6.1 would walk all that follows. */
+__noinline int connection_side(const struct vpc_eni *e, __u32 incarnation, __u64 epoch, __u64 judged, __u64 age_ns)
 {
 	struct stamp now = {0};
 	int in_force;
 
-	if (!e)
+	if (!e || READ_ONCE(e->incarnation) != incarnation)
 		return 0;
+	if (judged == epoch && !flow_cache_cacheable(age_ns, 0))
+		return 1;
 	in_force = versioned_read(&e->set, epoch);
 	return in_force > 0 && stamp_take(&now, STAMP_ALLOWED, e, (__u32)in_force) &&
-			       READ_ONCE(e->incarnation) == incarnation && stamp_holds(&now, STAMP_ALLOWED, judged, 0)
+			       stamp_holds(&now, STAMP_ALLOWED, judged, 0)
 		       ? in_force
 		       : 0;
 }
@@ -176,9 +180,8 @@ static __always_inline enum connection_step connection_step(struct connection *c
 	return CONNECTION_DONE;
 }
 
-/* Judges a segment of a known flow. A judgement of the epoch in force stands, as no generation is newer. So the sets
- * are looked up for an older judgement only, and for an entry of the flow cache. f: the flow's entry. Returns the
- * forwarding action, with peer and `to` filled, or FORWARD_NONE: nothing was changed. */
+/* Judges a segment of a known flow. f: the flow's entry. Returns the forwarding action, with peer and `to` filled, or
+ * FORWARD_NONE: nothing was changed. */
 static __noinline enum action connection_known(struct __sk_buff *skb, const struct header_view *p, struct connection *c,
 					       const struct vpc_flow_key *k, struct vpc_flow *f)
 {
@@ -186,15 +189,14 @@ static __noinline enum action connection_known(struct __sk_buff *skb, const stru
 	struct vpc_flow copy;
 	struct flow_cache new;
 	enum action action;
-	int cacheable, stands;
 	__u32 from;
 
 	copy.tag = c->ctx.tag;
 	copy.created_ns = READ_ONCE(f->created_ns);
 	if (c->young && (__s64)(c->ctx.now_ns - copy.created_ns) > (__s64)VPC_YOUNG_NS)
 		return FORWARD_NONE;
-	cacheable = flow_cache_cacheable(c->ctx.now_ns, copy.created_ns);
-	new.version = flow_cache_begin(&c->ctx.barrier, c->ctx.tag, cacheable);
+	new.version =
+		flow_cache_begin(&c->ctx.barrier, c->ctx.tag, flow_cache_cacheable(c->ctx.now_ns, copy.created_ns));
 	new.judged = READ_ONCE(f->epoch);
 	barrier_order(&c->ctx.barrier);
 	copy.last_seen_ns = READ_ONCE(f->last_seen_ns);
@@ -210,19 +212,13 @@ static __noinline enum action connection_known(struct __sk_buff *skb, const stru
 		return FORWARD_NONE;
 	if (connection_has_acl(c->me, c->to))
 		return FORWARD_NONE;
-	stands = !cacheable &&
-		 new.judged == c->ctx.epoch &&READ_ONCE(f->incarnation[from]) == READ_ONCE(c->me->incarnation) &&
-		 READ_ONCE(f->incarnation[from ^ 1]) == READ_ONCE(c->to->incarnation);
-	if (!stands) {
-		new.my_side.set =
-			(__u32)connection_side(c->me, READ_ONCE(f->incarnation[from]), c->ctx.epoch, new.judged);
-		new.peer_side.set =
-			(__u32)connection_side(c->to, READ_ONCE(f->incarnation[from ^ 1]), c->ctx.epoch, new.judged);
-		stands = new.my_side.set &&new.peer_side.set;
-	}
+	new.my_side.set = (__u32)connection_side(c->me, READ_ONCE(f->incarnation[from]), c->ctx.epoch, new.judged,
+						 c->ctx.now_ns - copy.created_ns);
+	new.peer_side.set = (__u32)connection_side(c->to, READ_ONCE(f->incarnation[from ^ 1]), c->ctx.epoch, new.judged,
+						   c->ctx.now_ns - copy.created_ns);
 	action = forward_action(skb, c->me, c->to, &p->frame);
 	barrier_order(&c->ctx.barrier);
-	if (READ_ONCE(f->tag) != c->ctx.tag || !stands || action < FORWARD_SWITCHED ||
+	if (READ_ONCE(f->tag) != c->ctx.tag || !new.my_side.set || !new.peer_side.set || action < FORWARD_SWITCHED ||
 	    checksum_is_elsewhere(skb, view_l4(p), IPPROTO_TCP))
 		return FORWARD_NONE;
 	segment.tcp_flags = p->tcp_flags;
@@ -231,7 +227,8 @@ static __noinline enum action connection_known(struct __sk_buff *skb, const stru
 	segment.sure_reset = (p->tcp_flags & TCP_RST) != 0; /* any other RST never comes here */
 	if (connection_step(c, k, f, &copy, &segment, from) == CONNECTION_NOT)
 		return FORWARD_NONE;
-	if (copy.state != VPC_FLOW_ESTABLISHED || (p->tcp_flags & TCP_JUDGE) != TCP_ACK || !cacheable)
+	if (copy.state != VPC_FLOW_ESTABLISHED || (p->tcp_flags & TCP_JUDGE) != TCP_ACK ||
+	    !flow_cache_cacheable(c->ctx.now_ns, copy.created_ns))
 		return action;
 	new.src = p->src;
 	new.dst = p->dst;
