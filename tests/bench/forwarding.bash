@@ -9,12 +9,12 @@ source "$(dirname "$0")/lib.bash"
 RULES=${RULES:-$(amount 10000 100)}
 ROUNDS=${ROUNDS:-$(amount 100 5)}
 # Neighbours here are neighbours in time: the closest comparisons stand side by side.
-ORDER=(direct nft-set vpcd-within bridge vpcd-across nft-list iptables-list)
+ORDER=(direct nft-set redirect vpcd-within bridge vpcd-across nft-list iptables-list)
 
 part_end()
 {
 	local peer
-	for peer in direct nft-set bridge nft-list iptables-list; do
+	for peer in direct nft-set redirect bridge nft-list iptables-list; do
 		"$BENCH/peers/$peer" down "$INSTANCE-$peer"
 	done
 }
@@ -25,7 +25,7 @@ check()
 	local peer=$1 client address status=0 expected=2
 	IFS=, read -r client _ address <<<"$2"
 	case $peer in
-	direct | bridge) expected=1 ;;
+	direct | redirect | bridge) expected=1 ;;
 	esac
 	nsenter --net="/run/netns/$client" "$TOOLS/probe" tcp "$address" 7001 --timeout 0.3 || status=$?
 	[ "$status" -eq "$expected" ] || fail "$peer: a port without a rule: probe ended in $status, not $expected"
@@ -42,7 +42,7 @@ main()
 		read -r 'pair[vpcd-within]'
 		read -r 'pair[vpcd-across]'
 	} < <("$BENCH/peers/vpcd" up "$INSTANCE" "$RULES")
-	for peer in direct nft-set bridge nft-list iptables-list; do
+	for peer in direct nft-set redirect bridge nft-list iptables-list; do
 		pair[$peer]=$("$BENCH/peers/$peer" up "$INSTANCE-$peer" "$RULES")
 	done
 	for peer in "${ORDER[@]}"; do

@@ -16,7 +16,7 @@ MEASURES = {"stream": "stream", "udp": "UDP packets/s", "turns": "round trips/s"
 UNITS = {"stream": "MB/s", "udp": "packets/s", "turns": "/s", "connections": "/s", "crst": "/s",
          "turns-asleep": "/s", "connections-asleep": "/s"}
 OURS = ["vpcd-within", "vpcd-across"]
-PEERS = ["bridge", "nft-set", "nft-list", "iptables-list", "direct"]
+PEERS = ["bridge", "nft-set", "nft-list", "iptables-list", "redirect", "direct"]
 # BENCH: what our ratio must be, and what it should be; for 10,000 rules.
 MUST = {
     "bridge": {"stream": "1.00", "udp": "1.03", "turns": "1.00", "connections": "1.00", "crst": "1.00"},

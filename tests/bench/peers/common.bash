@@ -59,27 +59,36 @@ address()
 	within "$1" ip address add "$2/24" dev eth0
 }
 
-# client --- bridge in PREFIX-mid --- server. netfilter sees bridged packets if $1 is 1.
-bridged()
+# client --- two ports in PREFIX-mid, which have the names of those behind them --- server.
+ported()
 {
 	local name
 	for name in client mid server; do
 		namespace "$name"
 	done
-	within mid sysctl -q -w net.bridge.bridge-nf-call-iptables="$1" net.bridge.bridge-nf-call-ip6tables="$1" \
-		net.bridge.bridge-nf-call-arptables=0
-	within mid ip link add br0 type bridge
-	within mid ip link set br0 up
 	for name in client server; do
 		wire "$name" eth0 mid "$name"
-		within mid ip link set "$name" master br0
 	done
 	address client "$CLIENT"
 	address server "$SERVER"
 }
 
+# The ports are those of a bridge. netfilter sees bridged packets if $1 is 1.
+bridged()
+{
+	local name
+	ported
+	within mid sysctl -q -w net.bridge.bridge-nf-call-iptables="$1" net.bridge.bridge-nf-call-ip6tables="$1" \
+		net.bridge.bridge-nf-call-arptables=0
+	within mid ip link add br0 type bridge
+	within mid ip link set br0 up
+	for name in client server; do
+		within mid ip link set "$name" master br0
+	done
+}
+
 namespaces=(client mid server)
-down()
+namespaces_remove()
 {
 	local name
 	for name in "${namespaces[@]}"; do
@@ -87,6 +96,11 @@ down()
 			ip netns del "$PREFIX-$name"
 		fi
 	done
+}
+
+down()
+{
+	namespaces_remove
 }
 
 # main: each peer ends with it; `up` is the peer's own.
