@@ -95,7 +95,7 @@ int plan_refer(struct plan *p, const struct node *n, enum object_kind kind, cons
 	if (!name)
 		return 0;
 	to = plan_find(p, kind, scope, name);
-	if (!to || to->action == ACTION_DELETE)
+	if (!to || (to->action == ACTION_DELETE && !p->removes))
 		return refuse_reference(p, n, kind, scope, name);
 	*ret = reference(to);
 	return *ret ? 0 : -ENOMEM;

@@ -43,6 +43,7 @@ struct plan {
 	size_t n_pending, pending_room;
 	json_t *changes;	  /* owned: of POST /v1/transactions */
 	struct text_error *error; /* borrowed */
+	bool removes;		  /* for the kinds: references may be to what the plan deletes */
 };
 
 /*

@@ -92,8 +92,11 @@ static int refer_target(struct plan *p, const struct node *n, const char *target
 static int emit_route(struct plan *p, struct node *n, enum phase phase, const char *op, const json_t *route, bool to)
 {
 	json_t *change = NULL, *target = NULL;
-	int r = plan_item(p, n, routes_field, route, &change);
+	int r;
 
+	p->removes = !to;
+	r = plan_item(p, n, routes_field, route, &change);
+	p->removes = false;
 	if (r == 0 && to)
 		r = refer_target(p, n, json_member_text(route, "target"), &target);
 	if (r == 0)

@@ -99,8 +99,11 @@ static int emit_rules(struct plan *p, struct node *n, enum phase phase, const ch
 	size_t i;
 
 	json_array_foreach (items, i, item) {
-		int r = to_rule(p, n, item, &rule);
+		int r;
 
+		p->removes = phase != PHASE_FASTEN;
+		r = to_rule(p, n, item, &rule);
+		p->removes = false;
 		/* What a rule is revoked by. */
 		if (r == 0 && phase != PHASE_FASTEN)
 			json_object_del(rule, "expires_at");
