@@ -143,7 +143,7 @@ endef
 $(foreach kind,unit bpf model bench,$(eval $(call TEST_RULES,$(kind))))
 
 # Documents of vpcctl are applied to the model itself.
-$(BUILD)/tests/unit/declare: $(BUILD)/tests/unit/declare.o $(patsubst %.c,$(BUILD)/%.o,$(call TEST_SHARED,unit)) $(DECLARE_OBJ) $(BUILD)/libvpcd.a
+$(BUILD)/tests/unit/declare $(BUILD)/tests/unit/declare_text: %: %.o $(patsubst %.c,$(BUILD)/%.o,$(call TEST_SHARED,unit)) $(DECLARE_OBJ) $(BUILD)/libvpcd.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_DAEMON) -lyaml -lcriterion
 
 # Compiles headers of bpf/ for this machine.

@@ -190,28 +190,6 @@ static int check_twice(const struct place *p, const struct declared_field *f, co
 	return 0;
 }
 
-/* A copy without what text_parse() added. Owned; NULL: out of memory. */
-static json_t *strip_lines(const json_t *value)
-{
-	json_t *copy, *v;
-	const char *key;
-	size_t i;
-
-	if (json_is_object(value)) {
-		copy = json_object();
-		json_object_foreach ((json_t *)value, key, v)
-			if (strcmp(key, TEXT_LINES) != 0)
-				json_object_set_new(copy, key, strip_lines(v));
-		return copy;
-	}
-	if (!json_is_array(value))
-		return json_incref((json_t *)value);
-	copy = json_array();
-	json_array_foreach (value, i, v)
-		json_array_append_new(copy, strip_lines(v));
-	return copy;
-}
-
 static int check_field(const struct place *p, const struct declared_field *f, const json_t *object, json_t *ret)
 {
 	json_t *value = json_object_get(object, f->key), *normalized;
@@ -227,7 +205,7 @@ static int check_field(const struct place *p, const struct declared_field *f, co
 		r = check_items(p, f, value);
 	if (r < 0)
 		return r;
-	normalized = value_normalize(p->declared, f, strip_lines(value));
+	normalized = value_normalize(p->declared, f, text_strip(value));
 	if (json_object_set_new(ret, f->key, normalized) < 0)
 		return -ENOMEM;
 	return json_is_array(value) ? check_twice(p, f, normalized, line) : 0;
@@ -325,6 +303,9 @@ int check_document(const json_t *raw, json_t **ret, struct text_error *error)
 	json_t *value;
 	int r = checked ? 0 : -ENOMEM;
 
+	if (!json_is_object(raw))
+		return text_refuse(error, 1, "MalformedRequest",
+				   "the document must be a mapping: vpcs:, security_groups:, …");
 	json_object_foreach ((json_t *)raw, key, value) {
 		unsigned line = text_line(raw, key), kind = 0;
 

@@ -34,6 +34,27 @@ unsigned text_line(const json_t *object, const char *key)
 	return (unsigned)json_integer_value(json_object_get(json_object_get(object, TEXT_LINES), key));
 }
 
+json_t *text_strip(const json_t *value)
+{
+	json_t *copy, *v;
+	const char *key;
+	size_t i;
+
+	if (json_is_object(value)) {
+		copy = json_object();
+		json_object_foreach ((json_t *)value, key, v)
+			if (strcmp(key, TEXT_LINES) != 0)
+				json_object_set_new(copy, key, text_strip(v));
+		return copy;
+	}
+	if (!json_is_array(value))
+		return json_incref((json_t *)value);
+	copy = json_array();
+	json_array_foreach (value, i, v)
+		json_array_append_new(copy, text_strip(v));
+	return copy;
+}
+
 #define MALFORMED "MalformedRequest"
 
 static unsigned line_of(const struct reader *r)
@@ -172,9 +193,8 @@ static int read_document(struct reader *r, json_t **ret)
 				   "the document is empty; vpcctl export writes one to begin with");
 	if (n == 0)
 		n = next_event(r);
-	if (n == 0 && r->event.type != YAML_MAPPING_START_EVENT)
-		return text_refuse(r->error, line_of(r), MALFORMED,
-				   "the document must be a mapping: vpcs:, security_groups:, …");
+	if (n == 0 && r->event.type != YAML_MAPPING_START_EVENT && r->event.type != YAML_SEQUENCE_START_EVENT)
+		return text_refuse(r->error, line_of(r), MALFORMED, "this must be a mapping or a list");
 	if (n == 0)
 		n = read_value(r, &value);
 	if (n == 0)
@@ -183,7 +203,7 @@ static int read_document(struct reader *r, json_t **ret)
 		n = next_event(r);
 	if (n == 0 && r->event.type != YAML_STREAM_END_EVENT)
 		return text_refuse(r->error, line_of(r), MALFORMED,
-				   "the file has more than one document; apply each from a file of its own");
+				   "the file has more than one document; put each into a file of its own");
 	if (n == 0)
 		*ret = TAKE_PTR(value);
 	return n;
@@ -213,6 +233,7 @@ int text_parse(const char *text, size_t size, json_t **ret, struct text_error *e
 {
 	struct reader r = {.error = error};
 	struct text_error of_json;
+	char first;
 	int n;
 
 	if (size > TEXT_BYTES_MAX)
@@ -224,7 +245,8 @@ int text_parse(const char *text, size_t size, json_t **ret, struct text_error *e
 	n = read_document(&r, ret);
 	yaml_event_delete(&r.event);
 	yaml_parser_delete(&r.parser);
-	if (n == -EINVAL && size && text[strspn(text, " \t\r\n")] == '{' && read_json(text, size, ret, &of_json) == 0)
+	first = text[strspn(text, " \t\r\n")];
+	if (n == -EINVAL && (first == '{' || first == '[') && read_json(text, size, ret, &of_json) == 0)
 		return 0;
 	return n;
 }

@@ -1,101 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vpcctl apply */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <vpc/array.h>
 #include <vpc/json.h>
 
-#include "cli/declare/check.h"
-#include "cli/declare/plan.h"
 #include "cli/lib/api.h"
-#include "cli/lib/screen.h"
 #include "cli/vpcctl/apply_print.h"
 #include "cli/vpcctl/commands.h"
+#include "cli/vpcctl/document.h"
 #include "cli/vpcctl/resource.h"
-#include "cli/vpcctl/state.h"
-
-/* What is read of a document at a time, at least. */
-#define READ_BYTES	  65536u
-/* What vpcd takes in one request. */
-#define REQUEST_BYTES_MAX (8u << 20)
-
-/* --- the document ------------------------------------------------------------------------------------------------ */
-
-static int read_all(FILE *f, char **ret, size_t *ret_size)
-{
-	_cleanup_free_ char *text = NULL;
-	size_t size = 0, room = 0, n;
-
-	do {
-		char *more = array_grow(text, &room, size + READ_BYTES + 1, 1);
-
-		if (!more)
-			return -ENOMEM;
-		text = more;
-		n = fread(text + size, 1, room - size - 1, f);
-		size += n;
-	} while (n && size <= TEXT_BYTES_MAX);
-	if (ferror(f))
-		return -errno;
-	text[size] = '\0';
-	*ret = TAKE_PTR(text);
-	*ret_size = size;
-	return 0;
-}
-
-static int refuse(const char *file, const struct text_error *error)
-{
-	_cleanup_free_ char *text = screen_clean(error->message);
-
-	if (error->line)
-		return api_refuse(error->code, "%s:%u: %s", file, error->line, text ? text : "");
-	return api_refuse(error->code, "%s: %s", file, text ? text : "");
-}
-
-static int read_document(const char *file, json_t **ret)
-{
-	bool is_stdin = !strcmp(file, "-");
-	_cleanup_fclose_ FILE *f = is_stdin ? fdopen(dup(STDIN_FILENO), "r") : fopen(file, "re");
-	_cleanup_free_ char *text = NULL;
-	_cleanup_json_ json_t *raw = NULL;
-	struct text_error error = {0};
-	size_t size = 0;
-	int r = f ? read_all(f, &text, &size) : -errno;
-
-	if (r < 0)
-		return r == -ENOMEM ? api_oom() : api_unreadable(file, -r);
-	r = text_parse(text, size, &raw, &error);
-	if (r == 0)
-		r = check_document(raw, ret, &error);
-	return r == -EINVAL ? refuse(file, &error) : r < 0 ? api_oom() : CLI_OK;
-}
-
-/* --- the transaction --------------------------------------------------------------------------------------------- */
 
 struct applying {
 	const struct args *args;
 	const char *file;
 	json_t *document;
-	const struct plan *changes; /* of this try; borrowed */
-	json_t *plan;		    /* as JSON; owned */
-	bool shown;		    /* the plan was printed */
+	json_t *plan; /* as JSON; owned */
+	bool shown;   /* the plan was printed */
 };
-
-static int check_size(const json_t *body)
-{
-	size_t size = json_dumpb(body, NULL, 0, JSON_COMPACT);
-
-	if (size <= REQUEST_BYTES_MAX)
-		return CLI_OK;
-	return api_refuse("RequestEntityTooLarge",
-			  "the %zu changes are %zu bytes and vpcd takes %u in one transaction: apply the document in "
-			  "parts, as VPC by VPC",
-			  json_array_size(json_object_get(body, "changes")), size, REQUEST_BYTES_MAX);
-}
 
 static bool deletes(const json_t *plan)
 {
@@ -161,75 +85,43 @@ static int print(struct cli *cli, struct applying *a, json_t *reply)
 	return CLI_OK;
 }
 
-/* The place in the document of what a change is about. */
-static char *about(size_t change, const void *userdata)
-{
-	const struct applying *a = userdata;
-	char called[PLAN_CALLED_SIZE], *text = NULL;
-	unsigned line;
-	int n;
-
-	if (!plan_about(a->changes, change, &line, called))
-		return NULL;
-	n = line ? asprintf(&text, "%s:%u: %s", a->file, line, called) : asprintf(&text, "%s: %s", a->file, called);
-	return n < 0 ? NULL : text;
-}
-
-static int send(struct cli *cli, struct applying *a, json_t *changes, uint64_t revision, json_t **ret)
+static int send(struct cli *cli, const struct applying *a, const struct document_plan *p, json_t **ret)
 {
 	const char *confirm = args_get(a->args, "--confirm");
-	json_t *body = json_pack("{s:O,s:I}", "changes", changes, "if_revision", (json_int_t)revision);
-	int status = body ? check_size(body) : api_oom();
 
-	if (status == CLI_OK && confirm && json_object_set_new(body, "confirm", json_integer(atoll(confirm))) < 0)
-		status = api_oom();
-	if (status != CLI_OK) {
-		json_decref(body);
-		return status;
-	}
-	cli->change_about = about;
-	cli->change_about_userdata = a;
-	status = api_change(cli, "POST", "/v1/transactions", body, 0, ret);
-	cli->change_about = NULL;
-	return status;
+	return document_send(cli, p, "/v1/transactions",
+			     confirm ? json_pack("{s:I}", "confirm", (json_int_t)atoll(confirm)) : NULL, ret);
 }
 
 /* One try, for the state as it is now. CLI_AGAIN: somebody else was faster. */
 static int apply(struct cli *cli, struct applying *a)
 {
-	struct plan plan = {0};
-	struct text_error error;
-	struct snapshot s;
+	struct document_plan p;
 	_cleanup_json_ json_t *reply = NULL;
-	uint64_t revision;
-	int r, status = state_read(cli, &s, &revision);
+	int status = document_plan(cli, a->file, a->document, args_get(a->args, "--prune"), &p);
 
-	if (status != CLI_OK)
-		return status;
-	a->changes = &plan;
-	r = plan_make(&s, a->document, args_get(a->args, "--prune"), &plan, &error);
 	json_decref(a->plan);
-	a->plan = r == 0 ? plan_to_json(&plan) : NULL;
-	if (r == -EINVAL)
-		status = refuse(a->file, &error);
-	else if (r < 0 || !a->plan)
+	a->plan = status == CLI_OK ? plan_to_json(&p.plan) : NULL;
+	if (status == CLI_OK && !a->plan)
 		status = api_oom();
-	else if (json_array_size(a->plan) == 0)
+	else if (status == CLI_OK && json_array_size(a->plan) == 0)
 		reply = json_object();
-	else if (!agreed(cli, a))
+	else if (status == CLI_OK && !agreed(cli, a))
 		status = api_refuse("Canceled", "nothing was changed");
-	else
-		status = send(cli, a, plan.changes, revision, &reply);
-	plan_clear(&plan);
-	snapshot_clear(&s);
+	else if (status == CLI_OK)
+		status = send(cli, a, &p, &reply);
+	document_plan_clear(&p);
 	return status == CLI_OK ? print(cli, a, reply) : status;
 }
 
 static int run(struct cli *cli, const struct args *args)
 {
 	struct applying a = {.args = args, .file = args_get(args, "-f")};
-	int status = read_document(a.file, &a.document);
+	_cleanup_json_ json_t *text = NULL;
+	int status = document_read(a.file, &text);
 
+	if (status == CLI_OK)
+		status = document_check(a.file, text, &a.document);
 	if (status == CLI_OK)
 		do
 			status = apply(cli, &a);

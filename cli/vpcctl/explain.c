@@ -159,6 +159,8 @@ static int run(struct cli *cli, const struct args *args)
 
 	if (args_get(args, "--change"))
 		return explain_change_run(cli, args);
+	if (args_get(args, "--prune"))
+		return args_wrong(args, "--prune goes with --change");
 	if (!args_get(args, "--from") || !args_get(args, "--to") || !args_get(args, "PROTO"))
 		return args_wrong(args, "explain needs --from, --to and PROTO, or --change");
 	status = ask(cli, args, &answer);
@@ -181,7 +183,9 @@ static const struct param params[] = {
 	{"PORT", VALUE_TEXT, 0, NULL, "destination port (default: all); of icmp TYPE or TYPE/CODE (default: echo)"},
 	{"--source-port", VALUE_NUMBER, 0, "PORT", "look at the flow from this port too, if it is known"},
 	{"--vpc", VALUE_VPC, 0, "VPC", "where names and private addresses are looked up"},
-	{"--change", VALUE_FILE, 0, "FILE", "a set of changes as of POST /v1/transactions; - for standard input"},
+	{"--change", VALUE_FILE, 0, "FILE",
+	 "changes as of POST /v1/transactions, or a document as of vpcctl apply; - is standard input"},
+	{"--prune", VALUE_FLAG, 0, NULL, "with a document: as vpcctl apply --prune"},
 	PARAMS_END,
 };
 
@@ -189,16 +193,18 @@ const struct command explain_command = {
 	.noun = "explain",
 	.summary = "say whether a connection would work, and which rule allows it or what is missing",
 	.params = params,
-	.usage = "--from ENI|IP --to ENI|IP PROTO [PORT] [--source-port PORT] [--vpc VPC]\n--change FILE",
+	.usage = "--from ENI|IP --to ENI|IP PROTO [PORT] [--source-port PORT] [--vpc VPC]\n--change FILE [--prune]",
 	.notes =
 		"The verdict comes from the eBPF maps that packets are judged by. Nothing is sent and nothing changes. "
 		"Exit status 0: it works. 1: it doesn't, and the last lines say what would open it. With --change: "
 		"what "
 		"the changes would newly allow and newly deny between which groups and ports, and which flows they "
-		"would cut.",
+		"would cut. The file has the changes, as {changes: [...]} or as a list, or it is a document, of which "
+		"vpcctl apply would make them.",
 	.example = "vpcctl explain --from web1 --to db1 tcp 5432\n"
 		   "vpcctl explain --from 198.51.100.7 --to web1 tcp 443\n"
 		   "vpcctl explain --from web1 --to 10.0.2.9 icmp\n"
+		   "vpcctl explain --change prod.yaml\n"
 		   "vpcctl explain --change changes.json",
 	.run = run,
 };

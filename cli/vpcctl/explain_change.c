@@ -2,7 +2,6 @@
 /* vpcctl explain --change: what a set of changes would newly allow and newly deny. */
 #include "cli/vpcctl/explain_change.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,30 +11,7 @@
 #include "cli/lib/flow.h"
 #include "cli/lib/output.h"
 #include "cli/lib/table.h"
-
-/* {"changes": […]}, or the list alone. *ret: owned. */
-static int read_changes(const char *path, json_t **ret)
-{
-	json_error_t error;
-	FILE *f = strcmp(path, "-") != 0 ? fopen(path, "re") : stdin;
-	json_t *json = f ? json_loadf(f, JSON_REJECT_DUPLICATES, &error) : NULL;
-
-	if (!f)
-		return api_unreadable(path, errno);
-	if (f != stdin)
-		fclose(f);
-	if (!json)
-		return api_refuse("InvalidParameterValue", "%s is not JSON: line %d: %s; mend it there", path,
-				  error.line, error.text);
-	*ret = json_is_array(json) ? json_pack("{s:o}", "changes", json) : json;
-	if (!*ret)
-		return api_oom();
-	if (json_object_get(*ret, "changes"))
-		return CLI_OK;
-	json_decref(*ret);
-	*ret = NULL;
-	return api_refuse("MissingParameter", "%s has no changes: it must be {\"changes\": [{\"op\": …}, …]}", path);
-}
+#include "cli/vpcctl/document.h"
 
 /* "group app (web1, web2, …)", "0.0.0.0/0". Owned. */
 static char *end_text(const json_t *end)
@@ -106,14 +82,64 @@ static int print_answer(struct cli *cli, const json_t *answer)
 	return status;
 }
 
+static int print(struct cli *cli, json_t *answer)
+{
+	return cli->output == OUTPUT_TABLE ? print_answer(cli, answer) : output_document(cli, answer);
+}
+
+#define PATH "/v1/explain"
+
+/* Of {"changes": […]}, or of the list alone. changes: as text_parse() makes it. */
+static int ask_changes(struct cli *cli, const struct args *args, const json_t *changes, json_t **ret)
+{
+	json_t *plain = text_strip(changes);
+
+	if (args_get(args, "--prune")) {
+		json_decref(plain);
+		return args_wrong(args, "--prune is for a document, and %s has changes: add those that delete",
+				  args_get(args, "--change"));
+	}
+	if (json_is_array(plain))
+		plain = json_pack("{s:o}", "changes", plain);
+	return document_send_changes(cli, PATH, plain, ret);
+}
+
+/* One try, for the state as it is now. CLI_AGAIN: somebody else was faster. */
+static int ask_document(struct cli *cli, const struct args *args, const json_t *document, json_t **ret)
+{
+	struct document_plan p;
+	int status = document_plan(cli, args_get(args, "--change"), document, args_get(args, "--prune"), &p);
+
+	if (status == CLI_OK && json_array_size(p.plan.changes) > 0)
+		status = document_send(cli, &p, PATH, NULL, ret);
+	else if (status == CLI_OK)
+		*ret = json_pack("{s:[],s:i,s:[],s:i,s:b,s:[],s:i,s:I}", "allowed", "allowed_total", 0, "denied",
+				 "denied_total", 0, "complete", true, "cut_flows", "cut_flows_total", 0, "revision",
+				 (json_int_t)p.revision);
+	document_plan_clear(&p);
+	return status == CLI_OK && !*ret ? api_oom() : status;
+}
+
 int explain_change_run(struct cli *cli, const struct args *args)
 {
-	_cleanup_json_ json_t *body = NULL, *answer = NULL;
-	int status = read_changes(args_get(args, "--change"), &body);
+	const char *file = args_get(args, "--change");
+	_cleanup_json_ json_t *text = NULL, *document = NULL, *answer = NULL;
+	int status = document_read(file, &text);
 
-	if (status == CLI_OK)
-		status = api_change(cli, "POST", "/v1/explain", TAKE_PTR(body), 0, &answer);
 	if (status != CLI_OK)
 		return status;
-	return cli->output == OUTPUT_TABLE ? print_answer(cli, answer) : output_document(cli, answer);
+	if (json_is_array(text) || json_object_get(text, "changes"))
+		status = ask_changes(cli, args, text, &answer);
+	else if (json_object_size(text) == (json_object_get(text, TEXT_LINES) != NULL))
+		return api_refuse("MissingParameter",
+				  "%s is empty: it must have changes: [{op: …}, …], or be a document as vpcctl export "
+				  "writes it",
+				  file);
+	else
+		status = document_check(file, text, &document);
+	if (status == CLI_OK && document)
+		do
+			status = ask_document(cli, args, document, &answer);
+		while (status == CLI_AGAIN);
+	return status == CLI_OK ? print(cli, answer) : status;
 }

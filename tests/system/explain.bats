@@ -348,3 +348,50 @@ goes_elsewhere()
 	[[ $output == *"newly denied: 2"* ]]
 	refused MissingParameter explain --change - <<<'{}'
 }
+
+@test "a set of changes is YAML too, or a document as of apply, for the state as it is" {
+	local answer sent before
+	cd "$BATS_TEST_TMPDIR" || return
+	world "$P"
+	sg_new "$P-web" "$P"
+	sg_new "$P-db" "$P"
+	workload_add "$P-a" "$P-app" --sg "$P-web"
+	workload_add "$P-b" "$P-db" --sg "$P-db"
+	serve "$P-b" --tcp 7000
+	allows_7000() { [ "$(jq -c '[.allowed[] | .ports[0]] | unique' <<<"$1")" = '["tcp 7000"]' ] || fail "$1"; }
+	printf '%s\n' '- op: sg.authorize' "  vpc: $P" "  security_group_id: $P-db" '  rules:' \
+		"  - {direction: ingress, protocol: tcp, from_port: 7000, to_port: 7000, sg_id: $P-web}" >list.yaml
+	allows_7000 "$(ctl -o json explain --change list.yaml)"
+	allows_7000 "$({ echo changes: && cat list.yaml; } | ctl -o json explain --change -)"
+	misused explain --change list.yaml --prune
+
+	before=$(ctl export --vpc "$P")
+	printf '%s\n' 'security_groups:' "- name: $P-db" "  vpc: $P" '  rules:' \
+		"  - {direction: ingress, protocol: tcp, from_port: 7000, to_port: 7000, sg: $P-web}" >document.yaml
+	answer=$(ctl -o json explain --change document.yaml)
+	allows_7000 "$answer"
+	[ "$(ctl export --vpc "$P")" = "$before" ]
+	cannot "$P-a" tcp "$(ip_of "$P-b")" 7000
+	sent=$(jq .revision <<<"$answer")
+	ctl apply -f document.yaml >/dev/null
+	[ "$(ctl -o json status | jq .revision)" -gt "$sent" ]
+	can "$P-a" tcp "$(ip_of "$P-b")" 7000
+	# nothing to do; and what is to go
+	ctl export --vpc "$P" >all.yaml
+	[ "$(ctl -o json explain --change all.yaml | jq -c '[.allowed_total, .denied_total, .cut_flows_total, .complete]')" = '[0,0,0,true]' ]
+	sed "/^  *sg: $P-web/d; s/from_port: 7000/cidr: 192.0.2.0\/24\n    from_port: 7000/" all.yaml | ctl explain --change - | grep 'newly denied: 2'
+	ctl sg create "$P-spare" --vpc "$P" >/dev/null
+	ctl sg authorize "$P-db" ingress tcp 7001 --sg "$P-spare" --vpc "$P" >/dev/null
+	ctl explain --change all.yaml --prune >/dev/null
+
+	printf '%s\n' 'security_groups:' "- {name: $P-db, vpc: $P, rulez: []}" >wrong.yaml
+	run -1 --separate-stderr ctl explain --change wrong.yaml
+	# shellcheck disable=SC2154 # set by run
+	[[ $stderr == *"wrong.yaml:2: security group '$P-db' has no 'rulez'; did you mean 'rules'?"* ]] || fail "$stderr"
+	printf '%s\n' 'subnets:' "- {name: out, vpc: $P, cidr: 192.0.2.0/24}" >wrong.yaml
+	run -1 --separate-stderr ctl explain --change wrong.yaml
+	[[ $stderr == "vpcctl: InvalidSubnet.Range: wrong.yaml:2: subnet 'out' (VPC $P): "* ]] || fail "$stderr"
+	# for a state that has moved nothing is said
+	answer=$(curl -s --unix-socket "$VPCD_SOCKET" -d '{"if_revision": 1, "changes": [{"op": "vpc.create", "name": "z", "cidr": "10.0.0.0/16"}]}' http://vpcd/v1/explain)
+	[ "$(jq -r .code <<<"$answer")" = RevisionMismatch ] || fail "$answer"
+}

@@ -292,12 +292,14 @@ API_TEST(transactions)
 	cr_expect_eq(json_array_size(json_object_get(r.json, "results")), 2);
 	cr_expect_eq(number_of(&r, "revision"), 1);
 	response_clear(&r);
-	r = ask(&f, "POST", "/v1/transactions",
-		"{\"changes\": [{\"op\": \"vpc.create\", \"name\": \"b\", \"cidr\": \"10.0.0.0/16\"},"
-		"{\"op\": \"vpc.create\", \"name\": \"c\", \"cidr\": \"10.0.0.1/16\"}]}");
-	cr_expect_eq(r.status, 400);
-	cr_expect_eq(number_of(&r, "change"), 1, "%s", r.body);
-	response_clear(&r);
+	for (unsigned i = 0; i < 2; i++) {
+		r = ask(&f, "POST", i ? "/v1/explain" : "/v1/transactions",
+			"{\"changes\": [{\"op\": \"vpc.create\", \"name\": \"b\", \"cidr\": \"10.0.0.0/16\"},"
+			"{\"op\": \"vpc.create\", \"name\": \"c\", \"cidr\": \"10.0.0.1/16\"}]}");
+		cr_expect_eq(r.status, 400);
+		cr_expect_eq(number_of(&r, "change"), 1, "%s", r.body);
+		response_clear(&r);
+	}
 	expect_error(&f, "GET", "/v1/vpcs/b", "", NULL, 404, "InvalidVpcID.NotFound", NULL);
 	expect_error(&f, "POST", "/v1/transactions", "If-Match: \"1\"\r\n",
 		     "{\"changes\": [{\"op\": \"vpc.delete\", \"vpc_id\": \"a\"}]}", 400, "InvalidParameterCombination",

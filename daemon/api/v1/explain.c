@@ -85,15 +85,19 @@ static int ask_changes(struct request *r, const json_t *body, struct vpc_error *
 {
 	struct engine_request *request = calloc(1, sizeof(*request));
 	size_t max = model_limits(engine_model(r->api->engine))->changes_per_request;
+	struct transaction_options options;
 	int n;
 
 	if (!request)
 		return vpc_error_oom(reterr);
 	n = decode_transaction(body, max, &request->changes, &request->n_changes, &request->dry_run, reterr);
+	if (n >= 0)
+		n = decode_transaction_options(body, &options, reterr);
 	if (n < 0) {
 		engine_request_free(request);
 		return n;
 	}
+	request->if_revision = options.if_revision;
 	request->dry_run = true;
 	request->explain = true;
 	request->caller = request_caller(r);

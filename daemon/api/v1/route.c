@@ -53,7 +53,7 @@ _Static_assert(QUERY_ARGUMENTS <= ROUTE_ARGUMENTS_MAX, "a request has a place fo
 			  .content_type = JSON,                                                                       \
 			  .arguments = takes,                                                                         \
 			  .takes_body = true,                                                                         \
-			  .many = (content) == BODY_TRANSACTION},                                                     \
+			  .many = (content) == BODY_TRANSACTION || (content) == BODY_QUESTION},                       \
 		.op = change, .path = field, .body = content, .status = code, .response = schema, .text = description \
 	}
 /* A request with a body that changes no object. */
