@@ -296,6 +296,25 @@ int nodes_make(struct plan *p, const json_t *document)
 	return r == 0 ? check_vpcs(p) : r;
 }
 
+size_t plan_least(const struct snapshot *s, const json_t *document)
+{
+	size_t vpcs = json_array_size(json_object_get(document, kind_of(OBJECT_VPC)->list)),
+	       existing[OBJECT_KINDS] = {0};
+	size_t least = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		existing[s->entries[i].kind]++;
+	for (unsigned k = 0; k < OBJECT_KINDS; k++) {
+		const struct declared *d = declared_of(k);
+		size_t n = d ? json_array_size(json_object_get(document, kind_of(k)->list)) : 0;
+		/* These may be there, or be born with a VPC of the document. */
+		size_t others = existing[k] + (d && d->born ? vpcs : 0);
+
+		least += n > others ? n - others : 0;
+	}
+	return least;
+}
+
 static bool has_text(const json_t *list, const char *text)
 {
 	json_t *item;

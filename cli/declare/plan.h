@@ -53,6 +53,8 @@ struct plan {
  */
 int plan_make(const struct snapshot *s, const json_t *document, bool prune, struct plan *ret, struct text_error *error);
 void plan_clear(struct plan *p);
+/* How many objects the plan of a document creates at least, told quickly: a change for each. */
+size_t plan_least(const struct snapshot *s, const json_t *document);
 /* The plan as JSON: [{"action", "kind", "name", "vpc", "fields"}, …]. Owned; NULL: out of memory. */
 json_t *plan_to_json(const struct plan *p);
 

@@ -20,6 +20,8 @@
 #define READ_BYTES	  65536u
 /* What vpcd takes in one request. */
 #define REQUEST_BYTES_MAX (8u << 20)
+/* Of a plan that creates fewer objects vpcd says soon enough whether they are too many. */
+#define OBJECTS_FEW	  10000u
 
 /* --- files ------------------------------------------------------------------------------------------------------- */
 
@@ -79,6 +81,21 @@ int document_check(const char *file, const json_t *text, json_t **ret)
 
 /* --- plans ------------------------------------------------------------------------------------------------------- */
 
+/* A document of very many new objects is refused before its plan is made, which takes long. */
+static int check_number(struct cli *cli, const struct document_plan *p, const json_t *document)
+{
+	size_t creates = plan_least(&p->snapshot, document);
+	_cleanup_json_ json_t *status = creates > OBJECTS_FEW ? api_get_quietly(cli, "/v1/status") : NULL;
+	const json_t *limit = json_object_get(json_object_get(status, "limits"), "changes_per_request");
+
+	if (!json_is_integer(limit) || (json_int_t)creates <= json_integer_value(limit))
+		return CLI_OK;
+	return api_refuse("RequestEntityTooLarge",
+			  "%s: %zu objects or more are to be created, and vpcd makes at most %lld changes in one "
+			  "transaction: apply the document in parts, as VPC by VPC",
+			  p->file, creates, (long long)json_integer_value(limit));
+}
+
 int document_plan(struct cli *cli, const char *file, const json_t *document, bool prune, struct document_plan *ret)
 {
 	struct document_plan *p = ret;
@@ -87,6 +104,8 @@ int document_plan(struct cli *cli, const char *file, const json_t *document, boo
 
 	*p = (struct document_plan){.file = file};
 	status = state_read(cli, &p->snapshot, &p->revision);
+	if (status == CLI_OK)
+		status = check_number(cli, p, document);
 	if (status != CLI_OK)
 		return status;
 	r = plan_make(&p->snapshot, document, prune, &p->plan, &error);

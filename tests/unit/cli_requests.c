@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What each command of vpcctl asks of the API. */
+#include <string.h>
+
+#include <vpc/kinds.h>
+
 #include "cli_http_util.h"
 
 static struct fake_daemon *d;
@@ -373,4 +377,33 @@ Test(cli_requests, the_only_vpc_needs_no_name)
 	r = cli_run(d, "subnet create app --cidr 10.0.1.0/24");
 	cr_assert_eq(r.status, 2);
 	cr_assert(strstr(r.err, "--vpc is missing; it is one of prod, test"), "%s", r.err);
+}
+
+/* A document that makes too many objects is refused before its plan is made, and one that doesn't is sent. */
+Test(cli_requests, a_document_of_too_many_new_objects_is_not_sent)
+{
+	static const char line[] =
+		"apply -f <(echo vpcs:; for ((i = 0; i < 10001; i++)); do echo \"- {name: v$i, cidr: "
+		"10.0.0.0/8}\"; done)";
+	struct cli_result r;
+
+	for (unsigned k = 0; k < OBJECT_KINDS; k++) {
+		char path[64], body[96];
+
+		if (!kind_of(k)->path)
+			continue;
+		snprintf(path, sizeof(path), "/v1/%s", kind_of(k)->path);
+		snprintf(body, sizeof(body), "{\"revision\":5,\"%s\":[]}", kind_of(k)->list);
+		fake_reply(d, "GET", path, 200, body);
+	}
+	fake_reply(d, "GET", "/v1/status", 200, "{\"limits\":{\"changes_per_request\":10000}}");
+	r = cli_run(d, line);
+	cr_assert_eq(r.status, 1);
+	cr_assert(strstr(r.err, ": 10001 objects or more are to be created, and vpcd makes at most 10000 changes"),
+		  "%s", r.err);
+	for (size_t i = 0; i < fake_requests(d); i++)
+		cr_assert_eq(strncmp(fake_request(d, i), "GET ", 4), 0, "%s", fake_request(d, i));
+	fake_reply(d, "GET", "/v1/status", 200, "{\"limits\":{\"changes_per_request\":10001}}");
+	cli_run(d, line);
+	cr_assert_str_eq(fake_request(d, fake_requests(d) - 1), "POST /v1/transactions");
 }
