@@ -9,7 +9,7 @@
 #include <vpc/clock.h>
 
 #include "engine/condition.h"
-#include "engine/usage.h"
+#include "engine/reports/usage.h"
 #include "store/usage.h"
 #include "util/log.h"
 #include "util/worker.h"

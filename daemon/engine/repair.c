@@ -20,7 +20,7 @@
 #include "engine/links.h"
 #include "engine/namespaces.h"
 #include "engine/removal.h"
-#include "engine/status.h"
+#include "engine/reports/status.h"
 #include "engine/taps.h"
 #include "util/log.h"
 #include "util/worker.h"

@@ -8,9 +8,9 @@
 #include "util/json.h"
 
 #include "datapath/maps/counters.h"
-#include "engine/flow_logs.h"
-#include "engine/gateways.h"
-#include "engine/traffic.h"
+#include "engine/flows/flow_logs.h"
+#include "engine/reports/gateways.h"
+#include "engine/reports/traffic.h"
 #include "observe/drop_reason.h"
 #include "observe/traffic_json.h"
 

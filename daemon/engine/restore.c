@@ -18,8 +18,8 @@
 #include <vpc/hex.h>
 
 #include "engine/engine.h"
-#include "engine/past.h"
 #include "engine/repair.h"
+#include "engine/reports/past.h"
 #include "model/document_set.h"
 #include "util/json.h"
 

@@ -3,10 +3,10 @@
 #ifndef ENGINE_TXN_H
 #define ENGINE_TXN_H
 
-#include "engine/workloads.h"
-#include "engine/flow_counts.h"
 #include "engine/commit.h"
+#include "engine/flows/flow_counts.h"
 #include "engine/namespaces.h"
+#include "engine/workloads.h"
 
 struct txn {
 	struct job job; /* first: the queue's view of it */

@@ -6,8 +6,8 @@
 #include "engine/confirm.h"
 #include "engine/grace.h"
 #include "engine/reply.h"
+#include "engine/reports/usage.h"
 #include "engine/txn.h"
-#include "engine/usage.h"
 
 /* Enough to tell what was done; a request may have 100,000 changes. */
 #define COMMAND_MAX 512

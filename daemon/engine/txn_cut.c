@@ -13,7 +13,7 @@
 #include "datapath/maps/flows/cut.h"
 #include "engine/background.h"
 #include "engine/edge.h"
-#include "engine/flow_cut.h"
+#include "engine/flows/flow_cut.h"
 #include "engine/txn.h"
 #include "observe/flow_pair.h"
 #include "util/log.h"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Verdicts as they happen, for vpcctl monitor: produced by the programs only while somebody listens. */
-#include "engine/verdicts.h"
+#include "engine/flows/verdicts.h"
 
 #include <vpc/clock.h>
 #include "datapath/maps/maps.h"
 #include "engine/engine_private.h"
 
 #include "datapath/maps/events.h"
-#include "engine/advice.h"
-#include "engine/flow_logs.h"
+#include "engine/flows/advice.h"
+#include "engine/flows/flow_logs.h"
 #include "observe/drop_reason.h"
 #include "observe/flow_json.h"
 #include "util/json.h"

@@ -5,7 +5,7 @@
 
 #include <vpc/array.h>
 
-#include "engine/usage_private.h"
+#include "engine/reports/usage_private.h"
 #include "util/json.h"
 #include "util/log.h"
 

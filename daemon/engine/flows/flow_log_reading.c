@@ -5,8 +5,8 @@
 
 #include "datapath/maps/flows/flows.h"
 #include "datapath/maps/traffic.h"
-#include "engine/flow_logs_private.h"
-#include "engine/verdicts.h"
+#include "engine/flows/flow_logs_private.h"
+#include "engine/flows/verdicts.h"
 #include "util/log.h"
 #include "util/worker.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Jobs that read the store's past, and who is told of new commits. */
-#include "engine/past.h"
+#include "engine/reports/past.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "engine/engine.h"
-#include "engine/past.h"
+#include "engine/reports/past.h"
 
 /* A commit may have 100,000 changes: so many of each are shown, and of all commits of a reply. */
 #define CHANGES_SHOWN 100

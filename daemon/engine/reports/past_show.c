@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "engine/engine.h"
-#include "engine/past.h"
+#include "engine/reports/past.h"
 #include "model/document_set.h"
 
 struct show_job {

@@ -5,8 +5,8 @@
 
 #include <vpc/array.h>
 
-#include "engine/past.h"
-#include "engine/usage_private.h"
+#include "engine/reports/past.h"
+#include "engine/reports/usage_private.h"
 
 /* Rows of a reply: those of a month of hours of 13 VPCs. */
 #define ROWS_MAX 10000

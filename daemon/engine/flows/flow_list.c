@@ -4,11 +4,11 @@
  * text on the worker again: the loop does no more than that for it, however many flows there are. The next piece is
  * begun only when it is asked for, so a list whose reader is slow holds a piece and no thread.
  */
-#include "engine/flow_list.h"
+#include "engine/flows/flow_list.h"
 
 #include "datapath/maps/flows/walk.h"
 #include "engine/engine.h"
-#include "engine/flow_counts.h"
+#include "engine/flows/flow_counts.h"
 #include "util/worker.h"
 
 struct flow_list {

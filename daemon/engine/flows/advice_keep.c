@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "engine/advice_keep.h"
+#include "engine/flows/advice_keep.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,8 +10,8 @@
 
 #include "datapath/maps/counters.h"
 #include "datapath/maps/flows/expiry.h"
-#include "engine/advice.h"
-#include "engine/verdicts.h"
+#include "engine/flows/advice.h"
+#include "engine/flows/verdicts.h"
 #include "observe/advice_file.h"
 #include "store/store.h"
 #include "util/boot.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "engine/traffic.h"
+#include "engine/reports/traffic.h"
 
 #include <string.h>
 
@@ -8,8 +8,8 @@
 #include "datapath/maps/counters.h"
 #include "datapath/maps/traffic.h"
 #include "engine/engine_private.h"
-#include "engine/gateways.h"
-#include "engine/usage.h"
+#include "engine/reports/gateways.h"
+#include "engine/reports/usage.h"
 #include "observe/traffic_json.h"
 #include "util/log.h"
 #include "util/worker.h"

@@ -3,7 +3,7 @@
 #ifndef ENGINE_FLOW_CUT_H
 #define ENGINE_FLOW_CUT_H
 
-#include "engine/flow_counts.h"
+#include "engine/flows/flow_counts.h"
 #include "observe/flow_record.h"
 
 /* Flows that a receipt lists at most. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "engine/gateways.h"
+#include "engine/reports/gateways.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "engine/flow_counts.h"
+#include "engine/flows/flow_counts.h"
 
 #include "datapath/maps/flows/flows.h"
-#include "engine/flow_logs_private.h"
+#include "engine/flows/flow_logs_private.h"
 #include "observe/flow_record.h"
 
 /* Entries whose flows are looked for with each reading, at least. */

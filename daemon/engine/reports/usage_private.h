@@ -4,7 +4,7 @@
 #define ENGINE_USAGE_PRIVATE_H
 
 #include "engine/engine_private.h"
-#include "engine/usage.h"
+#include "engine/reports/usage.h"
 #include "observe/traffic.h"
 #include "store/usage.h"
 

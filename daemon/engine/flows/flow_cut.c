@@ -4,7 +4,7 @@
  * found, a few hundred flows in a step. Model and store don't change, and what a transaction prepares says nothing of
  * flows that are cut by hand. So this is no job of the queue, and changes go on meanwhile. One cut runs at a time.
  */
-#include "engine/flow_cut.h"
+#include "engine/flows/flow_cut.h"
 
 #include <inttypes.h>
 
@@ -15,7 +15,7 @@
 #include "datapath/maps/flows/walk.h"
 #include "engine/commit.h"
 #include "engine/edge.h"
-#include "engine/flow_list.h"
+#include "engine/flows/flow_list.h"
 #include "util/log.h"
 #include "util/worker.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* GET /v1/status: what runs, how much of it, and what is wrong now; the same as metrics. */
-#include "engine/status.h"
+#include "engine/reports/status.h"
 
 #include <sys/utsname.h>
 
@@ -15,7 +15,7 @@
 #include "engine/confirm.h"
 #include "engine/edge.h"
 #include "engine/engine_private.h"
-#include "engine/flow_counts.h"
+#include "engine/flows/flow_counts.h"
 #include "observe/metrics.h"
 #include "util/json.h"
 

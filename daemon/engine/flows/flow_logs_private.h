@@ -9,8 +9,8 @@
 
 #include "datapath/maps/flows/count.h"
 #include "engine/engine_private.h"
-#include "engine/flow_counts.h"
-#include "engine/flow_logs.h"
+#include "engine/flows/flow_counts.h"
+#include "engine/flows/flow_logs.h"
 #include "observe/flow_log_table.h"
 
 struct engine_tail {

@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "engine/flow_logs_private.h"
+#include "engine/flows/flow_logs_private.h"
 
 static void add(struct flow_logs *fl, const struct eni *eni, struct flow_log_key *key,
 		const struct flow_log_amount *amount, uint64_t first_ns, uint64_t last_ns, uint8_t flags)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Once a second the maps of flows are searched for flows that have ended: on the worker, and deleted when nothing else
  * is to be done, a little at a time, so that neither requests nor packets wait for it. */
-#include "engine/expire.h"
+#include "engine/flows/expire.h"
 
 #include <vpc/clock.h>
 
-#include "engine/advice.h"
 #include "engine/edge.h"
 #include "engine/engine_private.h"
+#include "engine/flows/advice.h"
 
 #include "datapath/maps/flows/expiry.h"
 #include "util/log.h"

@@ -5,9 +5,9 @@
 
 #include "datapath/net/net.h"
 #include "datapath/net/packet_socket.h"
-#include "engine/advice.h"
-#include "engine/flow_logs_private.h"
-#include "engine/verdicts.h"
+#include "engine/flows/advice.h"
+#include "engine/flows/flow_logs_private.h"
+#include "engine/flows/verdicts.h"
 #include "observe/flow_log_file.h"
 #include "util/log.h"
 

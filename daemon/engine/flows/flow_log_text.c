@@ -2,7 +2,7 @@
 /* Records become text, for the file of the flow log and for those who read along. */
 #include <string.h>
 
-#include "engine/flow_logs_private.h"
+#include "engine/flows/flow_logs_private.h"
 #include "observe/flow_log_file.h"
 #include "observe/flow_log_line.h"
 #include "util/log.h"

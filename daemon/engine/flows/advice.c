@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "engine/advice.h"
+#include "engine/flows/advice.h"
 
 #include <netinet/in.h>
 #include <string.h>
@@ -8,9 +8,9 @@
 
 #include "datapath/maps/counters.h"
 #include "datapath/maps/flows/expiry.h"
-#include "engine/advice_keep.h"
 #include "engine/engine.h"
-#include "engine/verdicts.h"
+#include "engine/flows/advice_keep.h"
+#include "engine/flows/verdicts.h"
 #include "observe/advice_report.h"
 #include "util/log.h"
 

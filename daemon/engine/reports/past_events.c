@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "engine/engine.h"
-#include "engine/past.h"
+#include "engine/reports/past.h"
 
 struct events_job {
 	struct past_job job;
