@@ -117,6 +117,10 @@ static void set_value(struct value *v, enum flow_log_field field, const struct f
 	case FLOW_LOG_RULE_ID:
 		v->other = names->rule_id;
 		return;
+	case FLOW_LOG_TRAFFIC_PATH:
+		if (names->traffic_path)
+			set_number(v, names->traffic_path);
+		return;
 	case FLOW_LOG_START:
 		set_number(v, names->start_s);
 		return;

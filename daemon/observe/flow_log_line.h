@@ -12,6 +12,7 @@
 /* What a line says beside its record. Texts are borrowed; NULL is "-". */
 struct flow_log_names {
 	const char *interface_id, *vpc_id, *subnet_id, *rule_id;
+	unsigned traffic_path;	 /* 0: "-" */
 	const char *status;	 /* OK, NODATA, SKIPDATA */
 	uint64_t start_s, end_s; /* CLOCK_REALTIME */
 	uint64_t skipped;	 /* packets; told by JSON alone, with SKIPDATA */

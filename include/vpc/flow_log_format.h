@@ -22,6 +22,7 @@ enum flow_log_field {
 struct flow_log_format {
 	int json;
 	unsigned version; /* AWS's format that has all the fields */
+	uint64_t fields;  /* a bit for each that is among the columns */
 	size_t n;
 	uint8_t column[FLOW_LOG_COLUMNS_MAX]; /* enum flow_log_field */
 };
@@ -44,9 +45,28 @@ static inline unsigned flow_log_field_version(enum flow_log_field field)
 	return versions[field];
 }
 
+/* Whether vpcd ever knows it. */
+static inline int flow_log_field_known(enum flow_log_field field)
+{
+	static const uint8_t known[] = {
+#define FLOW_LOG_FIELD(SYMBOL, name, version)	      1,
+#define FLOW_LOG_FIELD_UNKNOWN(SYMBOL, name, version) 0,
+#include <vpc/flow_log_fields.def>
+	};
+	return known[field];
+}
+
+static inline int flow_log_format_has(const struct flow_log_format *f, enum flow_log_field field)
+{
+	return f->fields >> field & 1;
+}
+
+_Static_assert(FLOW_LOG_FIELDS <= 64, "they are bits of flow_log_format.fields");
+
 static inline void flow_log_format_add(struct flow_log_format *f, enum flow_log_field field)
 {
 	f->column[f->n++] = (uint8_t)field;
+	f->fields |= UINT64_C(1) << field;
 	if (flow_log_field_version(field) > f->version)
 		f->version = flow_log_field_version(field);
 }
@@ -60,7 +80,8 @@ static inline size_t flow_log_format_parse(const char *text, struct flow_log_for
 	*ret = (struct flow_log_format){.version = 2, .json = !strcmp(text, FLOW_LOG_JSON)};
 	if (ret->json || !strcmp(text, FLOW_LOG_DEFAULT)) {
 		for (unsigned i = 0; i < FLOW_LOG_FIELDS; i++)
-			if (ret->json || flow_log_field_version((enum flow_log_field)i) == 2)
+			if (ret->json ? flow_log_field_known((enum flow_log_field)i)
+				      : flow_log_field_version((enum flow_log_field)i) == 2)
 				flow_log_format_add(ret, (enum flow_log_field)i);
 		return 0;
 	}

@@ -5,10 +5,11 @@
 
 bats_require_minimum_version 1.5.0
 load lib
+load lib_edge
 
 setup_file()
 {
-	vpcd_start
+	edge_start
 	world prod
 }
 
@@ -88,6 +89,52 @@ total()
 	refused InvalidParameterValue flow-log create --vpc prod --interval 601
 	refused InvalidVpcID.NotFound flow-log create --vpc nonsense
 	misused flow-log create
+	ctl flow-log delete "$LOG" >/dev/null
+}
+
+@test "every field of AWS's versions 2 to 5, and by what a packet leaves its VPC" {
+	local v=$P-v fields field format='' peer
+	fields='version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status vpc-id
+		subnet-id instance-id tcp-flags type pkt-srcaddr pkt-dstaddr region az-id sublocation-type sublocation-id pkt-src-aws-service
+		pkt-dst-aws-service flow-direction traffic-path'
+	for field in $fields; do
+		format+="\${$field} "
+	done
+	edge_vpc "$v" --internet
+	edge_gate "$v"
+	sg_open "$P-open" "$v"
+	workload_add "$P-igw" "$v-app" --sg "$P-open"
+	workload_add "$P-nat" "$v-db" --sg "$P-open"
+	eip_for "$P-igw" "$P-eip" >/dev/null
+	ctl vpc create "$P-w" --cidr 10.60.0.0/16 >/dev/null
+	ctl subnet create "$P-w-app" --vpc "$P-w" --cidr 10.60.1.0/24 >/dev/null
+	sg_open "$P-w-open" "$P-w"
+	workload_add "$P-peer" "$P-w-app" --sg "$P-w-open"
+	ctl peering create "$P-pcx" --vpc "$v" --peer-vpc "$P-w" >/dev/null
+	ctl peering accept "$P-pcx" >/dev/null
+	ctl route add "$v-public" 10.60.0.0/16 "$P-pcx" --vpc "$v" >/dev/null
+	ctl route add main 10.50.0.0/16 "$P-pcx" --vpc "$P-w" >/dev/null
+	serve outside --tcp 7000
+	serve "$P-peer" --tcp 7000
+	serve "$P-nat" --tcp 7000
+	peer=$(ip_of "$P-peer")
+	log_new --vpc "$v" --interval 1 --format "${format% }"
+	can "$P-igw" tcp "$OUTSIDE" 7000
+	can "$P-nat" tcp "$OUTSIDE" 7000
+	can "$P-igw" tcp "$peer" 7000
+	can "$P-igw" tcp "$(ip_of "$P-nat")" 7000
+	# took FROM TO PATH: egress by this path, and nothing else of these two
+	took()
+	{
+		"$TOOLS/aws-flow-log" "$format" <"$FILE" | jq -es --arg from "$(ip_of "$1")" --arg to "$2" --arg path "$3" 'map(select(.srcaddr == $from and
+			.dstaddr == $to and .["flow-direction"] == "egress" and .dstport == 7000)) | length > 0 and all(.["traffic-path"] == $path)' >/dev/null
+	}
+	wait_for 20 took "$P-igw" "$(ip_of "$P-nat")" 1
+	wait_for 20 took "$P-igw" "$OUTSIDE" 8
+	wait_for 20 took "$P-nat" "$OUTSIDE" 1
+	wait_for 20 took "$P-igw" "$peer" 4
+	"$TOOLS/aws-flow-log" "$format" <"$FILE" | jq -es 'any(.[]; .["flow-direction"] == "ingress") and all(.[]; .["flow-direction"] != "ingress" or
+		.["traffic-path"] == "-") and all(.[]; .region == "-" and .["instance-id"] == "-" and .["pkt-src-aws-service"] == "-")'
 	ctl flow-log delete "$LOG" >/dev/null
 }
 

@@ -40,8 +40,31 @@ Test(flow_log_format, fields_in_any_order_and_the_newest_says_the_version)
 	cr_expect_eq(f.column[0], FLOW_LOG_DSTPORT);
 	cr_expect_eq(f.column[2], FLOW_LOG_DSTPORT);
 	cr_assert_eq(flow_log_format_parse("json", &f), 0);
-	cr_expect_eq(f.n, FLOW_LOG_FIELDS);
+	cr_expect_eq(f.n, FLOW_LOG_FIELDS - 7, "what is never known is no member");
 	cr_expect(f.json);
+	cr_expect(flow_log_format_has(&f, FLOW_LOG_TRAFFIC_PATH));
+	cr_expect_not(flow_log_format_has(&f, FLOW_LOG_REGION));
+}
+
+/* As the documentation of AWS lists them, up to version 5. */
+#define AWS_FIELDS                                                                                                     \
+	"${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} ${packets} " \
+	"${bytes} ${start} ${end} ${action} ${log-status} ${vpc-id} ${subnet-id} ${instance-id} ${tcp-flags} ${type} " \
+	"${pkt-srcaddr} ${pkt-dstaddr} ${region} ${az-id} ${sublocation-type} ${sublocation-id} "                      \
+	"${pkt-src-aws-service} ${pkt-dst-aws-service} ${flow-direction} ${traffic-path}"
+
+Test(flow_log_format, every_field_of_versions_2_to_5_is_taken)
+{
+	struct flow_log_format f;
+
+	cr_assert_eq(flow_log_format_parse(AWS_FIELDS, &f), 0);
+	cr_expect_eq(f.n, 29);
+	cr_expect_eq(f.n, FLOW_LOG_FIELDS - 2, "rule-id and drop-reason are ours");
+	cr_expect_eq(f.version, 5);
+	cr_assert_eq(flow_log_format_parse("${traffic-path}", &f), 0);
+	cr_expect(flow_log_format_has(&f, FLOW_LOG_TRAFFIC_PATH));
+	cr_assert_eq(flow_log_format_parse("default", &f), 0);
+	cr_expect_not(flow_log_format_has(&f, FLOW_LOG_TRAFFIC_PATH), "nobody looks it up");
 }
 
 Test(flow_log_format, what_is_wrong_is_pointed_at)
@@ -258,6 +281,34 @@ Test(flow_log_lines, records_add_up_and_are_lines_of_the_format)
 	print("json", &names, t.records, line, sizeof(line));
 	cr_expect(strstr(line, "\"srcport\":4000,\"dstport\":443,\"protocol\":6,\"packets\":1,") != NULL, "%s", line);
 	cr_expect(strstr(line, "\"vpc-id\":null") != NULL, "%s", line);
+	flow_log_table_clear(&t);
+}
+
+Test(flow_log_lines, what_is_not_known_is_a_dash)
+{
+	struct flow_log_table t = {.max = 1};
+	struct flow_log_key k = key(true);
+	struct flow_log_amount one = {1, 60};
+	struct flow_log_names names = {.interface_id = "eni-1",
+				       .vpc_id = "vpc-1",
+				       .subnet_id = "subnet-1",
+				       .traffic_path = 8,
+				       .status = "OK",
+				       .start_s = 100,
+				       .end_s = 160};
+	char line[1024];
+
+	k.ingress = 0;
+	flow_log_table_add(&t, &k, &one, 50, 50, 2);
+	print(AWS_FIELDS, &names, t.records, line, sizeof(line));
+	cr_expect_str_eq(line,
+			 "5 unknown eni-1 10.0.0.5 10.0.0.6 4000 443 6 1 60 100 160 ACCEPT OK vpc-1 subnet-1 - 2 IPv4 "
+			 "10.0.0.5 10.0.0.6 - - - - - - egress 8\n");
+	names.traffic_path = 0;
+	print("${traffic-path} ${region} ${flow-direction}", &names, t.records, line, sizeof(line));
+	cr_expect_str_eq(line, "- - egress\n");
+	print("json", &names, t.records, line, sizeof(line));
+	cr_expect(strstr(line, "\"traffic-path\":null") && !strstr(line, "region"), "%s", line);
 	flow_log_table_clear(&t);
 }
 

@@ -31,7 +31,7 @@ void flow_logs_skip(struct flow_logs *fl, const struct eni *eni, uint64_t packet
 	}
 }
 
-static struct ip ip_of_words(const __be32 addr[4])
+struct ip flow_logs_ip(const __be32 addr[4])
 {
 	struct ip ip = {.family = !addr[0] && !addr[1] && addr[2] == htonl(0xffff) ? 4 : 6};
 
@@ -46,7 +46,7 @@ static bool is_local(const struct engine *e, const struct eni *sender, const str
 	static const uint16_t dhcp[] = {67, 68, 546, 547};
 	const struct object *o = sender ? model_by_number(e->model, OBJECT_SUBNET, sender->subnet) : NULL;
 	const struct subnet *s = o ? subnet_of(o) : NULL;
-	struct ip dst = ip_of_words(t->dst);
+	struct ip dst = flow_logs_ip(t->dst);
 
 	for (size_t i = 0; t->proto == IPPROTO_UDP && i < ARRAY_SIZE(dhcp); i++)
 		if (ntohs(t->dport) == dhcp[i])
@@ -82,7 +82,7 @@ void flow_logs_add_counted(struct flow_logs *fl, const struct counted *c)
 	bool from_port = c->key.ifindex <= VPC_NUMBER_MASK;
 	const struct object *o = from_port ? model_by_number(e->model, OBJECT_ENI, c->key.ifindex) : NULL;
 	const struct eni *sender = o ? eni_of(o) : NULL, *receiver;
-	struct ip dst = ip_of_words(c->key.dst);
+	struct ip dst = flow_logs_ip(c->key.dst);
 	struct flow_log_split split;
 	struct flow_log_key key = {.tuple = tuple, .accepted = 1};
 

@@ -5,6 +5,7 @@
 #include "engine/flows/flow_logs_private.h"
 #include "observe/flow_log_file.h"
 #include "observe/flow_log_line.h"
+#include "observe/traffic_path.h"
 #include "util/log.h"
 #include "util/worker.h"
 
@@ -105,6 +106,16 @@ static void name_eni(const struct engine *e, const struct eni *eni, struct flow_
 	names->subnet_id = subnet ? subnet->id : NULL;
 }
 
+/* What was rejected took no path. */
+static enum traffic_path path_of(const struct flow_log_run *l, const struct eni *eni, const struct flow_log_key *key)
+{
+	struct ip dst = flow_logs_ip(key->tuple.dst);
+
+	if (!flow_log_format_has(&l->format, FLOW_LOG_TRAFFIC_PATH) || key->ingress || !key->accepted)
+		return TRAFFIC_PATH_NONE;
+	return traffic_path(l->e->model, eni, &dst);
+}
+
 static void print_record(FILE *f, struct flow_log_run *l, const struct flow_log_record *r)
 {
 	struct engine *e = l->e;
@@ -115,6 +126,7 @@ static void print_record(FILE *f, struct flow_log_run *l, const struct flow_log_
 	if (!eni)
 		return;
 	name_eni(e, eni_of(eni), &names);
+	names.traffic_path = path_of(l, eni_of(eni), &r->key);
 	names.rule_id = r->key.rule ? rule_names_id(&e->rule_names, e->model, r->key.rule, NULL) : NULL;
 	flow_log_line(f, &l->format, &names, r);
 }

@@ -111,6 +111,8 @@ void flow_counts_check(struct flow_logs *fl);
 void flow_counts_end_reading(struct flow_logs *fl);
 
 /* --- flow_log_records.c --- */
+/* An address as records and the programs have it. */
+struct ip flow_logs_ip(const __be32 addr[4]);
 /* What was counted of a tuple becomes records of the ENIs at its ends. */
 void flow_logs_add_counted(struct flow_logs *fl, const struct counted *c);
 /* Packets of the ENI are in no record. rejects: they were dropped. */
