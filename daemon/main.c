@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vpcd: wiring only. What happens to a change is in engine/txn.c. */
+/* vpcd: wiring only. What happens to a change is in engine/txn/txn.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>

@@ -193,7 +193,7 @@ nothing_pending()
 	ctl -o json status | jq -e '.pending | length == 0'
 }
 
-# Deleting them takes longer than who asks waits for it (engine/removal.c).
+# Deleting them takes longer than who asks waits for it (engine/devices/removal.c).
 @test "twenty detached at once: each is gone when its reply comes, or pending; attached again, each waits for that" {
 	local before i jobs=()
 	workload_add "$P-stays" prod-app --sg "$P-sg"

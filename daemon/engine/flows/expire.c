@@ -5,7 +5,7 @@
 
 #include <vpc/clock.h>
 
-#include "engine/edge.h"
+#include "engine/devices/edge.h"
 #include "engine/engine_private.h"
 #include "engine/flows/advice.h"
 

@@ -13,9 +13,9 @@
 #include "datapath/maps/flows/by_hand.h"
 #include "datapath/maps/flows/cut.h"
 #include "datapath/maps/flows/walk.h"
-#include "engine/commit.h"
-#include "engine/edge.h"
+#include "engine/devices/edge.h"
 #include "engine/flows/flow_list.h"
+#include "engine/txn/commit.h"
 #include "util/log.h"
 #include "util/worker.h"
 

@@ -7,11 +7,11 @@
 
 #include "datapath/maps/gateway_stat.h"
 #include "datapath/maps/traffic.h"
-#include "engine/commit.h"
 #include "engine/reports/gateways.h"
 #include "engine/reports/traffic.h"
 #include "engine/reports/usage_private.h"
-#include "engine/txn.h"
+#include "engine/txn/commit.h"
+#include "engine/txn/txn.h"
 #include "util/boot.h"
 #include "util/log.h"
 #include "util/worker.h"

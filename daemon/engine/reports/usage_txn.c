@@ -6,10 +6,10 @@
 #include <vpc/clock.h>
 
 #include "datapath/maps/traffic.h"
-#include "engine/commit.h"
 #include "engine/reports/gateways.h"
 #include "engine/reports/usage_private.h"
-#include "engine/txn.h"
+#include "engine/txn/commit.h"
+#include "engine/txn/txn.h"
 #include "util/log.h"
 
 /* What an object had counted that ends with a change, by VPC. Returns how many there are: at most 2. */

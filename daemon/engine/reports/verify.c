@@ -3,9 +3,9 @@
 #include "compiler/compile.h"
 #include "datapath/maps/maps.h"
 #include "datapath/net/net.h"
+#include "engine/devices/links.h"
+#include "engine/devices/namespaces.h"
 #include "engine/engine.h"
-#include "engine/links.h"
-#include "engine/namespaces.h"
 
 #include "datapath/maps/address_config.h"
 #include "util/log.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "engine/audit_maps.h"
+#include "engine/upkeep/audit_maps.h"
 
 #include <string.h>
 
@@ -9,10 +9,10 @@
 #include "datapath/maps/maps.h"
 #include "datapath/maps/store_mark.h"
 #include "datapath/net/net.h"
-#include "engine/background.h"
 #include "engine/condition.h"
-#include "engine/links.h"
-#include "engine/taps.h"
+#include "engine/devices/links.h"
+#include "engine/devices/taps.h"
+#include "engine/txn/background.h"
 #include "util/log.h"
 
 #define TICK_US	     100000ull

@@ -9,19 +9,19 @@
  *
  * A failure becomes a condition of its object, with a retry of its own.
  */
-#include "engine/repair.h"
+#include "engine/upkeep/repair.h"
 
 #include <vpc/array.h>
 #include <vpc/clock.h>
 
 #include "compiler/compile.h"
-#include "engine/audit_maps.h"
 #include "engine/condition.h"
-#include "engine/links.h"
-#include "engine/namespaces.h"
-#include "engine/removal.h"
+#include "engine/devices/links.h"
+#include "engine/devices/namespaces.h"
+#include "engine/devices/removal.h"
+#include "engine/devices/taps.h"
 #include "engine/reports/status.h"
-#include "engine/taps.h"
+#include "engine/upkeep/audit_maps.h"
 #include "util/log.h"
 #include "util/worker.h"
 

@@ -4,12 +4,12 @@
  * rule is revoked by a transaction as any other: flows are cut, the history has it. While vpcd doesn't run nothing
  * expires.
  */
-#include "engine/rule_expiry.h"
+#include "engine/upkeep/rule_expiry.h"
 
 #include <vpc/array.h>
 #include <vpc/clock.h>
 
-#include "engine/txn.h"
+#include "engine/txn/txn.h"
 #include "util/log.h"
 
 /* Rules that one transaction revokes at most. */

@@ -4,7 +4,7 @@
  * text of a kept reply, a meta value) goes along with it, or after a pause by itself. When nothing happens the log is
  * looked after. When a commit has failed the store is tried again and again, until it works.
  */
-#include "engine/commit.h"
+#include "engine/txn/commit.h"
 
 #include <vpc/clock.h>
 

@@ -11,10 +11,10 @@
 #include <vpc/clock.h>
 
 #include "datapath/maps/flows/cut.h"
-#include "engine/background.h"
-#include "engine/edge.h"
+#include "engine/devices/edge.h"
 #include "engine/flows/flow_cut.h"
-#include "engine/txn.h"
+#include "engine/txn/background.h"
+#include "engine/txn/txn.h"
 #include "observe/flow_pair.h"
 #include "util/log.h"
 #include "util/worker.h"

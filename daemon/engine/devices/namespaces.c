@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "engine/namespaces.h"
+#include "engine/devices/namespaces.h"
 
 #include <utlist.h>
 

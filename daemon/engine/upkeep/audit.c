@@ -4,12 +4,12 @@
  * core; with more VPCs than that, later. Some VPCs at a time, on the worker, so that nobody waits long for it. On a
  * busy machine the same work takes up to twice its time, so 100 VPCs are well below that part.
  */
-#include "engine/audit.h"
+#include "engine/upkeep/audit.h"
 
 #include <vpc/clock.h>
 #include "engine/condition.h"
-#include "engine/repair.h"
 #include "engine/engine_private.h"
+#include "engine/upkeep/repair.h"
 
 #include "util/log.h"
 #include "util/worker.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "engine/edge.h"
+#include "engine/devices/edge.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "datapath/maps/edge.h"
 #include "datapath/maps/maps.h"
 #include "engine/condition.h"
-#include "engine/links.h"
+#include "engine/devices/links.h"
 #include "util/log.h"
 
 #define PORT_RANGE "/proc/sys/net/ipv4/ip_local_port_range"

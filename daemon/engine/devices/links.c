@@ -7,7 +7,7 @@
  * well. So links are made when nothing else is done for a while, one port at a time; and now and then when something
  * always is.
  */
-#include "engine/links.h"
+#include "engine/devices/links.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What follows a publish, on the worker: grace periods. */
-#include "engine/background.h"
+#include "engine/txn/background.h"
 
 #include <vpc/array.h>
 #include "datapath/maps/maps.h"
+#include "engine/devices/links.h"
 #include "engine/engine_private.h"
-#include "engine/links.h"
 
 #include "datapath/maps/counters.h"
 #include "util/log.h"

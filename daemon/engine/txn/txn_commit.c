@@ -3,11 +3,11 @@
 #include <vpc/clock.h>
 
 #include "datapath/maps/maps.h"
-#include "engine/confirm.h"
-#include "engine/grace.h"
-#include "engine/reply.h"
 #include "engine/reports/usage.h"
-#include "engine/txn.h"
+#include "engine/txn/confirm.h"
+#include "engine/txn/grace.h"
+#include "engine/txn/reply.h"
+#include "engine/txn/txn.h"
 
 /* Enough to tell what was done; a request may have 100,000 changes. */
 #define COMMAND_MAX 512

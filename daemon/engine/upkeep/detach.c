@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ENIs whose workload is gone are detached, or deleted where they were made to go with it. */
-#include "engine/detach.h"
+#include "engine/upkeep/detach.h"
 
 #include <vpc/clock.h>
 #include <vpc/engines.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The part of a transaction in which everything may fail and nothing is visible. */
 #include "datapath/maps/maps.h"
-#include "engine/removal.h"
-#include "engine/workloads.h"
-#include "engine/txn.h"
+#include "engine/devices/removal.h"
+#include "engine/devices/workloads.h"
+#include "engine/txn/txn.h"
 
 /* --- namespaces for new VPCs ------------------------------------------------------------------------- */
 

@@ -4,14 +4,14 @@
  * (CLOCK_REALTIME, so that it holds across restarts and boots). It is taken back by one transaction, which also deletes
  * the note. So a kill at any moment leaves either the change with its note, or the former state without.
  */
-#include "engine/confirm.h"
+#include "engine/txn/confirm.h"
 
 #include <inttypes.h>
 
 #include <vpc/clock.h>
 #include <vpc/json.h>
 
-#include "engine/txn.h"
+#include "engine/txn/txn.h"
 #include "model/former.h"
 #include "util/log.h"
 

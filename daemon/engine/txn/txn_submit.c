@@ -3,8 +3,8 @@
  */
 #include <sys/random.h>
 
-#include "engine/txn.h"
-#include "engine/workloads.h"
+#include "engine/devices/workloads.h"
+#include "engine/txn/txn.h"
 #include "model/document_set.h"
 #include "util/worker.h"
 

@@ -4,7 +4,7 @@
  * creation, and nothing that differs between two backups of one state; when and where it was made stands apart. The
  * checksum is of the state's own bytes, so a backup that was cut or changed is refused before anything is changed.
  */
-#include "engine/restore.h"
+#include "engine/txn/restore.h"
 
 #include <fcntl.h>
 #include <nettle/sha2.h>
@@ -18,8 +18,8 @@
 #include <vpc/hex.h>
 
 #include "engine/engine.h"
-#include "engine/repair.h"
 #include "engine/reports/past.h"
+#include "engine/upkeep/repair.h"
 #include "model/document_set.h"
 #include "util/json.h"
 

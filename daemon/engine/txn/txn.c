@@ -9,7 +9,7 @@
  *   txn_committed    publish: one 64-bit store → reply
  *                    → later: removal, retire, tcx links, on the worker
  */
-#include "engine/txn.h"
+#include "engine/txn/txn.h"
 
 #include <inttypes.h>
 
@@ -19,23 +19,23 @@
 #include "datapath/maps/flows/flows.h"
 #include "datapath/maps/maps.h"
 #include "datapath/maps/store_mark.h"
-#include "engine/audit_maps.h"
-#include "engine/background.h"
 #include "engine/condition.h"
-#include "engine/confirm.h"
+#include "engine/devices/links.h"
+#include "engine/devices/removal.h"
+#include "engine/devices/taps.h"
+#include "engine/devices/workloads.h"
 #include "engine/flows/flow_logs.h"
-#include "engine/grace.h"
-#include "engine/links.h"
-#include "engine/removal.h"
-#include "engine/repair.h"
 #include "engine/reports/gateways.h"
 #include "engine/reports/past.h"
 #include "engine/reports/traffic.h"
 #include "engine/reports/usage.h"
-#include "engine/restore.h"
-#include "engine/rule_expiry.h"
-#include "engine/taps.h"
-#include "engine/workloads.h"
+#include "engine/txn/background.h"
+#include "engine/txn/confirm.h"
+#include "engine/txn/grace.h"
+#include "engine/txn/restore.h"
+#include "engine/upkeep/audit_maps.h"
+#include "engine/upkeep/repair.h"
+#include "engine/upkeep/rule_expiry.h"
 #include "model/document_set.h"
 #include "model/former.h"
 #include "observe/explain/explain.h"

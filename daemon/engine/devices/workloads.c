@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Opening the namespaces that a request names, and looking up its users, before its transaction is queued. */
-#include "engine/taps.h"
-#include "engine/workloads.h"
+#include "engine/devices/taps.h"
+#include "engine/devices/workloads.h"
 #include "engine/engine_private.h"
 
 static int spec_copy(const struct attachment_spec *from, struct attachment_spec *ret)

@@ -3,8 +3,8 @@
 #include <vpc/clock.h>
 
 #include "engine/condition.h"
-#include "engine/detach.h"
-#include "engine/repair.h"
+#include "engine/upkeep/detach.h"
+#include "engine/upkeep/repair.h"
 #include "util/log.h"
 
 #define RETRY_FIRST_US	250000ull

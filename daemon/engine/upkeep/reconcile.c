@@ -6,7 +6,7 @@
  * A start fails only where nothing could be judged: without the maps and the programs. What fails of a VPC, a subnet or
  * a port is a condition, and repair.c tries it again.
  */
-#include "engine/reconcile.h"
+#include "engine/upkeep/reconcile.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -17,13 +17,13 @@
 #include "compiler/compile.h"
 #include "datapath/maps/address_config.h"
 #include "datapath/maps/maps.h"
-#include "engine/background.h"
 #include "engine/condition.h"
-#include "engine/grace.h"
-#include "engine/links.h"
-#include "engine/repair.h"
-#include "engine/taps.h"
-#include "engine/workload_end.h"
+#include "engine/devices/links.h"
+#include "engine/devices/taps.h"
+#include "engine/devices/workload_end.h"
+#include "engine/txn/background.h"
+#include "engine/txn/grace.h"
+#include "engine/upkeep/repair.h"
 #include "util/log.h"
 
 /* --- at start ---------------------------------------------------------------------------------------- */

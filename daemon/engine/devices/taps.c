@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Taps: who may be their owner, and opening them for those who run VMs. */
-#include "engine/taps.h"
+#include "engine/devices/taps.h"
 
 #include <pwd.h>
 

@@ -6,7 +6,7 @@
 #ifndef ENGINE_COMMIT_H
 #define ENGINE_COMMIT_H
 
-#include "engine/grace.h"
+#include "engine/txn/grace.h"
 #include "store/store.h"
 
 /* What one transaction commits. It owns its documents (those of the writes), text and note; the rest is borrowed until

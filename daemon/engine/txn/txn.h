@@ -3,10 +3,10 @@
 #ifndef ENGINE_TXN_H
 #define ENGINE_TXN_H
 
-#include "engine/commit.h"
+#include "engine/devices/namespaces.h"
+#include "engine/devices/workloads.h"
 #include "engine/flows/flow_counts.h"
-#include "engine/namespaces.h"
-#include "engine/workloads.h"
+#include "engine/txn/commit.h"
 
 struct txn {
 	struct job job; /* first: the queue's view of it */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What requests get back: objects with their counters, and results of changes. */
-#include "engine/reply.h"
+#include "engine/txn/reply.h"
 
 #include <vpc/clock.h>
 #include "datapath/net/net.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Deletes the devices that changes removed, a few changes at a time. A device that could not be deleted is tried again
  * until it is gone, and is `pending` meanwhile. */
-#include "engine/removal.h"
+#include "engine/devices/removal.h"
 
 #include <vpc/clock.h>
 #include "engine/condition.h"
-#include "engine/repair.h"
+#include "engine/upkeep/repair.h"
 
 #include "util/log.h"
 #include "util/worker.h"

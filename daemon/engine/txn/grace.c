@@ -6,14 +6,14 @@
  *   not published   a start finds the change as what the maps lack, and publishes that, with the same promise
  *   published       what follows the store of the epoch may not be done; a start does it
  */
-#include "engine/grace.h"
+#include "engine/txn/grace.h"
 
 #include <inttypes.h>
 
 #include <vpc/clock.h>
 
 #include "datapath/maps/maps.h"
-#include "engine/commit.h"
+#include "engine/txn/commit.h"
 #include "util/log.h"
 
 #define META_SWEEP "sweep"

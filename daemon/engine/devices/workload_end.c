@@ -4,7 +4,7 @@
  * addresses. The port's carrier tells; the worker looks, and puts back what is missing. At most once a second for each
  * port, however often it flaps.
  */
-#include "engine/workload_end.h"
+#include "engine/devices/workload_end.h"
 
 #include <uthash.h>
 
