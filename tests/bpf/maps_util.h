@@ -5,7 +5,6 @@
 
 #include <vpc/clock.h>
 
-#include "datapath/maps/audit.h"
 #include "datapath/maps/change_record.h"
 #include "datapath/maps/counters.h"
 #include "datapath/maps/epoch.h"
@@ -22,6 +21,7 @@
 #include "datapath/maps/mirror/sets.h"
 #include "datapath/maps/shares.h"
 #include "datapath/maps/state.h"
+#include "datapath/maps/verify/audit.h"
 #include "datapath/maps/words.h"
 #include "datapath/maps/write.h"
 

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "datapath/maps/report.h"
 #include "datapath/maps/state.h"
 #include "datapath/maps/sum.h"
+#include "datapath/maps/verify/report.h"
 #include "datapath/maps/words.h"
 
 static bool address_config_right(const struct vpc_address_config *row, const struct eni_record *want)

@@ -5,7 +5,7 @@
 
 #include <vpc/clock.h>
 
-#include "datapath/maps/audit.h"
+#include "datapath/maps/verify/audit.h"
 
 void ctl_adopt(struct maps *maps)
 {

@@ -9,7 +9,8 @@
  * A mirror in memory says what is in the maps, so a change reads nothing back. Everything here is for one thread, but
  * where it says otherwise.
  *
- * Beside this: flows/{flows,cut,expiry}.h, counters.h, shares.h, events.h, audit.h, address_config.h, store_mark.h.
+ * Beside this: flows/{flows,cut,expiry}.h, counters.h, shares.h, events.h, verify/audit.h, address_config.h,
+ * store_mark.h.
  */
 #ifndef DATAPATH_MAPS_H
 #define DATAPATH_MAPS_H

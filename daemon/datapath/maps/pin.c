@@ -22,9 +22,9 @@
 #include "datapath/maps/flows/carry.h"
 #include "datapath/maps/maps.h"
 #include "datapath/maps/programs.h"
-#include "datapath/maps/report.h"
 #include "datapath/maps/size.h"
 #include "datapath/maps/skeleton.h"
+#include "datapath/maps/verify/report.h"
 
 #define BPFFS "/sys/fs/bpf"
 

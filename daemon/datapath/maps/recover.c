@@ -8,7 +8,6 @@
 
 #include <vpc/cleanup.h>
 
-#include "datapath/maps/acl_check.h"
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/mirror/acls.h"
 #include "datapath/maps/mirror/addrs.h"
@@ -18,7 +17,8 @@
 #include "datapath/maps/reading.h"
 #include "datapath/maps/recover_edge.h"
 #include "datapath/maps/retire.h"
-#include "datapath/maps/set_classifier_check.h"
+#include "datapath/maps/verify/acl_check.h"
+#include "datapath/maps/verify/set_classifier_check.h"
 #include "datapath/maps/words.h"
 
 /* --- half-done work: only words of mapped maps --- */

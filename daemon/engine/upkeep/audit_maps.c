@@ -5,9 +5,9 @@
 
 #include "compiler/compile.h"
 #include "datapath/maps/address_config.h"
-#include "datapath/maps/audit.h"
 #include "datapath/maps/maps.h"
 #include "datapath/maps/store_mark.h"
+#include "datapath/maps/verify/audit.h"
 #include "datapath/net/net.h"
 #include "engine/condition.h"
 #include "engine/devices/links.h"

@@ -8,8 +8,8 @@
 
 #include <jansson.h>
 
-#include "datapath/maps/audit.h"
 #include "datapath/maps/state.h"
+#include "datapath/maps/verify/audit.h"
 
 /* At a start: keeps those that are right, and builds all others. -ENOMEM, -errno of the kernel. */
 int set_classifiers_adopt(struct maps *maps);

@@ -3,8 +3,8 @@
 #ifndef DATAPATH_MAPS_ACL_CHECK_H
 #define DATAPATH_MAPS_ACL_CHECK_H
 
-#include "datapath/maps/audit.h"
 #include "datapath/maps/state.h"
+#include "datapath/maps/verify/audit.h"
 
 /* At a start: clears what a change wrote that was never published. */
 void acls_recover_half_done(struct maps *maps);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Reads the kernel's maps back the way a packet does: the entry point, and the rows. */
-#include "datapath/maps/verify.h"
+#include "datapath/maps/verify/verify.h"
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -14,8 +14,8 @@
 #include "datapath/maps/mirror/rows.h"
 #include "datapath/maps/mirror/sets.h"
 #include "datapath/maps/pin.h"
-#include "datapath/maps/report.h"
-#include "datapath/maps/set_classifier_check.h"
+#include "datapath/maps/verify/report.h"
+#include "datapath/maps/verify/set_classifier_check.h"
 
 #define ROW_TEXT_MAX 160
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "datapath/maps/set_classifier_check.h"
+#include "datapath/maps/verify/set_classifier_check.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,8 +9,8 @@
 
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/mirror/classifiers.h"
-#include "datapath/maps/report.h"
 #include "datapath/maps/set_classifier.h"
+#include "datapath/maps/verify/report.h"
 #include "datapath/maps/words.h"
 
 static void blocks_clear(struct classifier_blocks *b)

@@ -4,7 +4,7 @@
  * kernel's hashes, many keys a call, for keys that vpcd didn't make. The walks of the largest hashes come first: a key
  * that a walk has met needs no call of its own afterwards, and those calls would be most of a pass.
  */
-#include "datapath/maps/audit.h"
+#include "datapath/maps/verify/audit.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -13,12 +13,12 @@
 
 #include <vpc/cleanup.h>
 
-#include "datapath/maps/acl_check.h"
-#include "datapath/maps/edge_check.h"
-#include "datapath/maps/finding.h"
-#include "datapath/maps/row_check.h"
-#include "datapath/maps/set_classifier_check.h"
 #include "datapath/maps/state.h"
+#include "datapath/maps/verify/acl_check.h"
+#include "datapath/maps/verify/edge_check.h"
+#include "datapath/maps/verify/finding.h"
+#include "datapath/maps/verify/row_check.h"
+#include "datapath/maps/verify/set_classifier_check.h"
 
 /* Keys read by one call. */
 #define KEYS_A_BATCH 128u

@@ -5,8 +5,8 @@
 
 #include <vpc/cleanup.h>
 
-#include "datapath/maps/audit.h"
 #include "datapath/maps/state.h"
+#include "datapath/maps/verify/audit.h"
 
 /* Writes what the difference is to *ret. map: its name, a literal. Returns 1. */
 PRINTF_LIKE(3, 4)

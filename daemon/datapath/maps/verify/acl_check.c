@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "datapath/maps/acl_check.h"
+#include "datapath/maps/verify/acl_check.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,12 +11,12 @@
 #include "datapath/maps/acl.h"
 #include "datapath/maps/diff.h"
 #include "datapath/maps/epoch.h"
-#include "datapath/maps/finding.h"
 #include "datapath/maps/mirror/acls.h"
 #include "datapath/maps/recover_edge.h"
-#include "datapath/maps/report.h"
 #include "datapath/maps/set_classifier.h"
-#include "datapath/maps/verify.h"
+#include "datapath/maps/verify/finding.h"
+#include "datapath/maps/verify/report.h"
+#include "datapath/maps/verify/verify.h"
 #include "datapath/maps/words.h"
 
 /* --- at a start --------------------------------------------------------------------------------------------------- */

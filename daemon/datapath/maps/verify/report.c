@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "datapath/maps/report.h"
+#include "datapath/maps/verify/report.h"
 
 #include <errno.h>
 #include <stdarg.h>

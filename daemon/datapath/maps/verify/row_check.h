@@ -7,8 +7,8 @@
 #ifndef DATAPATH_MAPS_ROW_CHECK_H
 #define DATAPATH_MAPS_ROW_CHECK_H
 
-#include "datapath/maps/audit.h"
 #include "datapath/maps/state.h"
+#include "datapath/maps/verify/audit.h"
 
 int row_check_row(const struct maps *maps, uint32_t number, struct maps_finding *ret);
 /* Whether its key in the kernel's hash leads to it. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "datapath/maps/finding.h"
+#include "datapath/maps/verify/finding.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>

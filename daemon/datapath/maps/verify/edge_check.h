@@ -7,8 +7,8 @@
 #ifndef DATAPATH_MAPS_EDGE_CHECK_H
 #define DATAPATH_MAPS_EDGE_CHECK_H
 
-#include "datapath/maps/audit.h"
 #include "datapath/maps/state.h"
+#include "datapath/maps/verify/audit.h"
 
 /* By the number in its map. */
 int edge_check_route(const struct maps *maps, uint32_t number, struct maps_finding *ret);

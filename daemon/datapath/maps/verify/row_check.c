@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "datapath/maps/row_check.h"
+#include "datapath/maps/verify/row_check.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "datapath/maps/address_config.h"
 #include "datapath/maps/epoch.h"
-#include "datapath/maps/finding.h"
 #include "datapath/maps/mirror/enis.h"
 #include "datapath/maps/mirror/rows.h"
 #include "datapath/maps/mirror/sets.h"
+#include "datapath/maps/verify/finding.h"
 
 static bool hints_lead_to(const struct vpc_mask_group *mask_group, const struct vpc_rule_key *key)
 {

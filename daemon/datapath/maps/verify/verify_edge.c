@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Reads the kernel's maps back: what is planned for the edge. */
-#include "datapath/maps/verify.h"
+#include "datapath/maps/verify/verify.h"
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -17,7 +17,7 @@
 #include "datapath/maps/mirror/gateways.h"
 #include "datapath/maps/mirror/publishes.h"
 #include "datapath/maps/mirror/routes.h"
-#include "datapath/maps/report.h"
+#include "datapath/maps/verify/report.h"
 
 #define OBJECT_TEXT_MAX 96
 

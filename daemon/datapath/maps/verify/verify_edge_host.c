@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Reads the kernel's maps back: what edge.h was told, whose the public addresses are, and the prefixes of IPv6 spaces.
  */
-#include "datapath/maps/verify.h"
+#include "datapath/maps/verify/verify.h"
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "datapath/maps/edge_check.h"
-#include "datapath/maps/report.h"
+#include "datapath/maps/verify/edge_check.h"
+#include "datapath/maps/verify/report.h"
 
 /* What a check says becomes a line of the report. */
 static int report_finding(const struct verify *v, const char *object, const struct maps_finding *finding)

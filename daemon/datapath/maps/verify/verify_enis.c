@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Reads the kernel's maps back: ENIs and their sets, addresses, address spaces. */
-#include "datapath/maps/verify.h"
+#include "datapath/maps/verify/verify.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "datapath/maps/epoch.h"
 #include "datapath/maps/mirror/enis.h"
 #include "datapath/maps/mirror/sets.h"
-#include "datapath/maps/report.h"
+#include "datapath/maps/verify/report.h"
 
 #define OBJECT_TEXT_MAX 96
 

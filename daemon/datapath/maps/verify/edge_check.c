@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "datapath/maps/edge_check.h"
+#include "datapath/maps/verify/edge_check.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -9,10 +9,10 @@
 
 #include "datapath/maps/edge_state.h"
 #include "datapath/maps/epoch.h"
-#include "datapath/maps/finding.h"
 #include "datapath/maps/mirror/gateways.h"
 #include "datapath/maps/mirror/publishes.h"
 #include "datapath/maps/mirror/routes.h"
+#include "datapath/maps/verify/finding.h"
 #include "datapath/maps/write_edge.h"
 
 /* --- what is planned ---------------------------------------------------------------------------------------------- */
