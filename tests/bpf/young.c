@@ -349,6 +349,7 @@ static void *flush_always(void *userdata)
 {
 	unsigned long n = 0;
 
+	young_go_elsewhere();
 	while (flushing)
 		for (uint32_t i = 0; i < VPC_YOUNG_SLOTS; i++)
 			if (l->young[i].flow.state != VPC_FLOW_NONE) {

@@ -2,6 +2,7 @@
 #include "tests/bpf/young_util.h"
 
 #include <criterion/criterion.h>
+#include <sched.h>
 #include <string.h>
 
 #include <vpc/abi/flow_tag.h>
@@ -80,4 +81,16 @@ void young_recount(struct lab *l)
 		for (previous = NULL; !bpf_map_get_next_key(bpf_map__fd(maps[i]), previous, &key); previous = &key)
 			stored.round[VPC_STORED_CELL(vpc_flow_tag(&key))] = 1;
 	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(l->skel->maps.flow_stored), &zero, &stored, BPF_ANY), 0);
+}
+
+void young_go_elsewhere(void)
+{
+	unsigned here = (unsigned)sched_getcpu();
+	cpu_set_t others;
+
+	CPU_ZERO(&others);
+	for (unsigned i = 0; i < CPU_SETSIZE; i++)
+		if (i != here)
+			CPU_SET(i, &others);
+	(void)sched_setaffinity(0, sizeof(others), &others); /* it fails on a machine with one processor */
 }

@@ -16,6 +16,8 @@ struct vpc_young *young_the_slot(struct lab *l);
 /* Has the sweep do something to one flow, or move all connections out of their slots. Returns enum vpc_swept. */
 uint8_t young_sweep(struct lab *l, uint32_t op, const struct vpc_flow_key *key);
 void young_flush_all(struct lab *l);
+/* Lets this thread run on other processors than the one that it is on, if there are any. */
+void young_go_elsewhere(void);
 /* Makes flow_stored exact, as vpcd's rounds do in time. */
 void young_recount(struct lab *l);
 

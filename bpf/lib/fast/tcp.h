@@ -265,7 +265,7 @@ static __always_inline enum connection_step connection_store(const struct vpc_fl
 	    (READ_ONCE(f->host->overflow_ns) && bpf_map_lookup_elem(&flow_overflow, k)))
 		return CONNECTION_NOT;
 	share_count_half_open(f, 1);
-	if (young_forestall(f->host, made->tag, barrier) && !bpf_map_update_elem(&flow, k, made, BPF_NOEXIST))
+	if (young_forestall(f->host, k, made->tag, barrier) && !bpf_map_update_elem(&flow, k, made, BPF_NOEXIST))
 		return CONNECTION_DONE;
 	share_count_half_open(f, -1);
 	return CONNECTION_NOT;
@@ -295,7 +295,8 @@ static __always_inline enum connection_step connection_make(struct connection *c
 	flow_begin(&made, &c->ctx, c->ctx.from);
 	flow_begin_side(&made, 0, c->ctx.me, o->side[0].incarnation, o->rule[0]);
 	flow_begin_side(&made, 1, c->peer, o->side[1].incarnation, o->rule[1]);
-	begun = young_begin(k, &made, connection_stays_fast(c) && young_may_begin(f->host, c->ctx.tag));
+	begun = young_begin(k, &made,
+			    connection_stays_fast(c) && young_may_begin(f->host, c->ctx.tag, &c->ctx.barrier));
 	if (begun == YOUNG_NOT)
 		return connection_store(k, &made, f, &c->ctx.barrier);
 	return begun == YOUNG_BEGUN ? CONNECTION_DONE : CONNECTION_NOT;

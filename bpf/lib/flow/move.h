@@ -249,7 +249,8 @@ __noinline int flush_begin(__u32 which)
 	return (int)word;
 }
 
-/* Inserts the scratch's fl into `flow`, if there is room. Returns enum flow_inserted. */
+/* Inserts the scratch's fl into `flow`, if there is room, else into flow_new or flow_overflow; in_flow and in_overflow
+ * say into which. Returns enum flow_inserted. */
 __noinline int flush_insert(__u32 which)
 {
 	struct scratch *s = scratch_get(which);
@@ -257,21 +258,39 @@ __noinline int flush_insert(__u32 which)
 
 	if (!s)
 		return FLOW_NOT_INSERTED;
-	if (s->fl.flags & VPC_FLOW_HALF_OPEN)
-		return flow_insert_fast_path(which);
-	rc = flow_keep(s);
+	s->in_flow = 1;
+	if (s->fl.flags & VPC_FLOW_HALF_OPEN) {
+		rc = flow_insert_fast_path(which);
+		if (rc != FLOW_NOT_INSERTED)
+			return rc;
+	} else {
+		rc = flow_keep(s);
+		if (!rc || rc == -EEXIST)
+			return rc ? FLOW_EXISTS : FLOW_INSERTED;
+	}
+	s->fl.tag = s->tag;
+	s->fl.flags &= (__u8)~FLOW_COUNTED;
+	rc = flow_insert_new(s, BPF_NOEXIST);
 	return !rc ? FLOW_INSERTED : rc == -EEXIST ? FLOW_EXISTS : FLOW_NOT_INSERTED;
 }
 
 /* Makes the slot free. inserted: enum flow_inserted. If another CPU has done so after an insertion of its own, the
- * entry that this CPU inserted into `flow` is one too many: the other's has been deleted or moved meanwhile. */
+ * entry that this CPU inserted is one too many. The other's has been deleted or moved meanwhile; or it took the last of
+ * a share, so that this CPU's is in another map. */
 __noinline int flush_end(__u32 which, __u32 word, int inserted)
 {
 	struct scratch *s = scratch_get(which);
 	struct vpc_young *y = s ? young_slot(s->tag) : 0;
 
-	if (y && young_end(&y->flow, word, inserted != FLOW_EXISTS) == YOUNG_ENDED_BEFORE && inserted == FLOW_INSERTED)
+	if (!y || young_end(&y->flow, word, inserted == FLOW_INSERTED) != YOUNG_ENDED_BEFORE ||
+	    inserted != FLOW_INSERTED)
+		return 0;
+	if (s->in_flow)
 		flow_leave(&s->key, s->tag, bpf_map_lookup_elem(&flow, &s->key));
+	else if (s->in_overflow)
+		bpf_map_delete_elem(&flow_overflow, &s->key);
+	else
+		bpf_map_delete_elem(&flow_new, &s->key);
 	return 0;
 }
 
@@ -283,7 +302,7 @@ __noinline int flow_flush(__u32 which)
 	if (!word)
 		return 0;
 	inserted = flush_insert(which);
-	if (inserted != FLOW_NOT_INSERTED || flow_insert(which, 0) == PASS)
+	if (inserted != FLOW_NOT_INSERTED)
 		flush_end(which, word, inserted);
 	return 0;
 }

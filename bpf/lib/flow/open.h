@@ -183,7 +183,7 @@ static __always_inline int open_forestalls(struct scratch *s)
 {
 	struct vpc_host_flows *h = share_host();
 
-	return h && young_forestall(h, s->tag, &s->barrier);
+	return h && young_forestall(h, &s->key, s->tag, &s->barrier);
 }
 
 /* Judges the packet as the first of a flow. how: OPEN_…. Returns PASS, AGAIN or a reason. */

@@ -53,13 +53,16 @@ static __always_inline void stored_note(const struct vpc_host_flows *h, __u64 ta
 }
 
 /* Whether `flow`, flow_new or flow_overflow may have a flow with this tag. */
-static __always_inline int stored_may_be(const struct vpc_host_flows *h, __u64 tag)
+static __always_inline int stored_may_be(const struct vpc_host_flows *h, __u64 tag, __u64 *barrier)
 {
 	__u8 *cell = stored_cell(tag);
-	__u32 noted = cell ? READ_ONCE(*cell) : 0, round = READ_ONCE(h->stored_round);
+	__u32 noted, round;
 
 	if (!cell)
 		return 1;
+	noted = READ_ONCE(*cell);
+	barrier_order(barrier); /* no cell has a later round */
+	round = READ_ONCE(h->stored_round);
 	return noted && (noted <= round ? round - noted : round + VPC_STORED_LAST - noted) < VPC_STORED_ROUNDS;
 }
 
@@ -86,9 +89,25 @@ static __always_inline struct vpc_young *young_slot(__u64 tag)
 	return bpf_map_lookup_elem(&flow_young, &at);
 }
 
+/* Whether the slot, which isn't free, has the key's connection. Another key may have the same tag: the tag is a public
+ * digest, and who chooses an IPv6 address chooses a tag. */
+static __always_inline int young_is(const struct vpc_young *y, const struct vpc_flow_key *k, __u64 tag)
+{
+	return READ_ONCE(y->flow.tag) == tag && young_key_equal(&y->key, k);
+}
+
+/* young_is() of the tag's slot. It is global so that the verifier of 6.1 walks it only once. */
+__noinline int young_has(const struct vpc_flow_key *k, __u64 tag)
+{
+	struct vpc_young *y = young_slot(tag);
+
+	return k && y && young_is(y, k, tag);
+}
+
 /* Notes that a map is about to have a connection that was in no slot. Returns 0 if another CPU puts it into its slot,
  * or may do so: the packet must be judged again. */
-static __always_inline int young_forestall(const struct vpc_host_flows *h, __u64 tag, __u64 *barrier)
+static __always_inline int young_forestall(const struct vpc_host_flows *h, const struct vpc_flow_key *k, __u64 tag,
+					   __u64 *barrier)
 {
 	struct vpc_young *y = young_slot(tag);
 	union flow_word word;
@@ -103,7 +122,8 @@ static __always_inline int young_forestall(const struct vpc_host_flows *h, __u64
 	word.word = READ_ONCE(*flow_word(&y->flow));
 	if (word.state == VPC_FLOW_NONE)
 		return !(word.opener & VPC_YOUNG_HELD);
-	return READ_ONCE(y->flow.tag) != tag;
+	barrier_order(barrier); /* the tag was written before the state */
+	return !young_has(k, tag);
 }
 
 /* The key's connection, if it is in a slot, else NULL. */
@@ -111,10 +131,7 @@ static __always_inline struct vpc_flow *young_find(const struct vpc_flow_key *k,
 {
 	struct vpc_young *y = young_slot(tag);
 
-	return y && READ_ONCE(y->flow.tag) == tag && READ_ONCE(y->flow.state) != VPC_FLOW_NONE &&
-			       young_key_equal(&y->key, k)
-		       ? &y->flow
-		       : 0;
+	return y && young_is(y, k, tag) && READ_ONCE(y->flow.state) != VPC_FLOW_NONE ? &y->flow : 0;
 }
 
 /* What became of a new connection. */
@@ -125,11 +142,12 @@ enum young_begun {
 };
 
 /* Takes the slot of the tag if it is free. may: whether a connection with this tag may begin in a slot. */
-static __always_inline enum young_begun young_take(struct vpc_young *y, __u64 tag, int may)
+static __always_inline enum young_begun young_take(struct vpc_young *y, const struct vpc_flow_key *k, __u64 tag,
+						   int may)
 {
 	union flow_word old = {.word = READ_ONCE(*flow_word(&y->flow))}, next = old;
 
-	if (old.state != VPC_FLOW_NONE && READ_ONCE(y->flow.tag) == tag)
+	if (old.state != VPC_FLOW_NONE && young_is(y, k, tag))
 		return YOUNG_KNOWN;
 	if (old.state != VPC_FLOW_NONE || (old.opener & VPC_YOUNG_HELD) || !may)
 		return YOUNG_NOT;
@@ -140,9 +158,9 @@ static __always_inline enum young_begun young_take(struct vpc_young *y, __u64 ta
 }
 
 /* Whether a connection with this tag may begin in a slot: no other map may have it. */
-static __always_inline int young_may_begin(const struct vpc_host_flows *h, __u64 tag)
+static __always_inline int young_may_begin(const struct vpc_host_flows *h, __u64 tag, __u64 *barrier)
 {
-	return VPC_YOUNG_SLOT(tag) < READ_ONCE(h->young_slots) && !stored_may_be(h, tag);
+	return VPC_YOUNG_SLOT(tag) < READ_ONCE(h->young_slots) && !stored_may_be(h, tag, barrier);
 }
 
 /* Puts a new connection, whose entry is `made`, into its slot, if it may begin there. Else it only tells whether it is
@@ -158,12 +176,12 @@ __noinline int young_begin(const struct vpc_flow_key *k, const struct vpc_flow *
 	if (!k || !made)
 		return YOUNG_NOT;
 	y = young_slot(made->tag);
-	begun = y ? young_take(y, made->tag, may) : YOUNG_NOT;
+	begun = y ? young_take(y, k, made->tag, may) : YOUNG_NOT;
 	if (!y || begun != YOUNG_BEGUN)
 		return begun;
 	/* Whoever inserts the connection into a map writes its cell before it looks at the slot. */
 	h = share_host();
-	if (!h || stored_may_be(h, made->tag)) {
+	if (!h || stored_may_be(h, made->tag, &barrier)) {
 		word.word = READ_ONCE(*flow_word(&y->flow));
 		word.opener = 0;
 		WRITE_ONCE(*flow_word(&y->flow), word.word);
