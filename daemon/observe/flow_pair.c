@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <uthash.h>
+#include <vpc/clock.h>
 
 #include "datapath/maps/look/flow.h"
 #include "datapath/maps/traffic.h"
@@ -96,8 +97,18 @@ static bool add_told(struct flow_pairs *p, const struct vpc_flow_key *key)
 	return true;
 }
 
-bool flow_pairs_is_first(struct flow_pairs **p, const struct maps *maps, const struct vpc_flow_key *key,
-			 const struct vpc_flow *flow)
+/* Whether the flow passed no more at the epoch before, because its other entry was cut. */
+static bool cut_before(const struct maps *maps, const struct vpc_flow_key *key, const struct vpc_flow *flow,
+		       uint64_t epoch)
+{
+	struct flow_pair pair;
+
+	return flow_pair_find(maps, key, flow, monotonic_ns(), &pair) && pair.flow.state == VPC_FLOW_TOMBSTONE &&
+	       (pair.flow.epoch < epoch || pair.flow.epoch == VPC_EPOCH_CUT);
+}
+
+bool flow_pairs_tell(struct flow_pairs **p, const struct maps *maps, const struct vpc_flow_key *key,
+		     const struct vpc_flow *flow, uint64_t epoch)
 {
 	int peer = flow_peer_side(key, flow);
 	struct vpc_flow_key lower = *key;
@@ -105,6 +116,8 @@ bool flow_pairs_is_first(struct flow_pairs **p, const struct maps *maps, const s
 
 	if (peer < 0)
 		return true;
+	if (cut_before(maps, key, flow, epoch))
+		return false;
 	vpc = maps_vpc_of_eni(maps, flow->incarnation[peer] & VPC_NUMBER_MASK);
 	if (!vpc)
 		return true;

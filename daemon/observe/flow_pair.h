@@ -38,10 +38,11 @@ bool flow_pair_is_told(const struct maps *maps, const struct flow_filter *f, con
 struct flow_pairs;
 /* So many are remembered. */
 #define FLOW_PAIRS_MAX 65536u
-/* Whether this is the first entry of its flow. Every flow but those by peerings is. *p NULL: none was told; it is made
- * at need. */
-bool flow_pairs_is_first(struct flow_pairs **p, const struct maps *maps, const struct vpc_flow_key *key,
-			 const struct vpc_flow *flow);
+/* Whether the receipt of the change of this epoch has this entry, which the change cuts: it is the first one of its
+ * flow, and no earlier change has cut the other one. Flows that go by no peering have one entry, which the receipt has.
+ * *p NULL: none was told; it is made at need. */
+bool flow_pairs_tell(struct flow_pairs **p, const struct maps *maps, const struct vpc_flow_key *key,
+		     const struct vpc_flow *flow, uint64_t epoch);
 /* NULL is fine. */
 void flow_pairs_free(struct flow_pairs *p);
 

@@ -320,10 +320,10 @@ row_change()
 	done
 }
 
-# flows OPTION…: TCP to port 7000, of vpcctl flow list, as JSON.
+# flows OPTION…: TCP to port $FLOWS_PORT, of vpcctl flow list, as JSON.
 flows()
 {
-	ctl -o json flow list --port 7000 --protocol tcp "$@"
+	ctl -o json flow list --port "$FLOWS_PORT" --protocol tcp "$@"
 }
 
 # stopped LABEL: nothing of the stream comes after now; ends it.
@@ -347,7 +347,7 @@ one_flow()
 }
 
 @test "a flow is listed once, whoever asks; it is cut in both VPCs, and counted once" {
-	local reply
+	local reply end port FLOWS_PORT=7000
 	peer
 	open_cidr
 	stream "$P-a1" s tcp-echo "$B" 7000
@@ -365,9 +365,12 @@ one_flow()
 	[ "$(flows --state established)" = "[]" ] || fail "$(flows)"
 	[ "$(flows --eni "$P-a1")" = "[]" ] || fail "$(flows --eni "$P-a1")"
 	flows --state cut | jq -e 'length == 1 and .[0].state == "cut"' || fail "$(flows --state cut)"
-	ctl sg authorize "$P-b-sg" ingress all --cidr 10.1.0.0/16 >/dev/null
+	# another port: a late packet of the first stream would bring it back, if it were allowed again
+	serve "$P-b1" --tcp 7001
+	ctl sg authorize "$P-b-sg" ingress tcp 7001 --cidr 10.1.0.0/16 >/dev/null
+	FLOWS_PORT=7001
 	for end in a b; do
-		stream "$P-a1" "$end" tcp-echo "$B" 7000
+		stream "$P-a1" "$end" tcp-echo "$B" 7001
 		port=$(flows --state established | jq '.[0].src_port')
 		reply=$(ctl -o json flow cut --eni "$P-${end}1" --protocol tcp --port "$port")
 		jq -e '.cut_flows_total == 1 and (.cut_flows | length == 1)' <<<"$reply" || fail "$reply"
@@ -375,8 +378,8 @@ one_flow()
 		[ "$(flows --state established)" = "[]" ] || fail "$end: $(flows)"
 		flows --state cut | jq -e --argjson port "$port" 'map(select(.src_port == $port)) | length == 1' || fail "$(flows --state cut)"
 	done
-	# one change ends it at both ends
-	stream "$P-a1" last tcp-echo "$B" 7000
+	# one change ends it at both ends; those that were cut before are no longer told
+	stream "$P-a1" last tcp-echo "$B" 7001
 	reply=$(ctl -o json peering delete "$P-ab")
 	jq -e '.cut_flows_total == 1 and (.cut_flows | length == 1)' <<<"$reply" || fail "$reply"
 	stopped last

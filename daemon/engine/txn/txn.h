@@ -34,6 +34,7 @@ struct txn {
 	struct cut_report *cut_report;
 	struct cut_counts cut_counts;
 	struct flow_pairs *cut_pairs; /* flows by peerings that it cut */
+	uint64_t cut_epoch;	      /* the epoch of the change */
 	struct flow_counts_wait counts_wait;
 	struct former *former; /* what it changed, if it is to be confirmed */
 	bool handed_over;      /* net has the namespaces of VPCs that aren't published */

@@ -11,6 +11,7 @@
 #include <vpc/clock.h>
 
 #include "datapath/maps/flows/cut.h"
+#include "datapath/maps/maps.h"
 #include "engine/devices/edge.h"
 #include "engine/flows/flow_cut.h"
 #include "engine/txn/background.h"
@@ -67,12 +68,18 @@ static bool may_cut(const struct txn *t)
 	return t->plan.flows == FLOWS_CUT && (takes_away(&t->plan) || takes_edge_away(&t->plan));
 }
 
+/* The epoch of the change. */
+static uint64_t cut_epoch(const struct txn *t)
+{
+	return t->maps_change ? maps_change_epoch(t->maps_change) : maps_epoch(t->e->maps) + 1;
+}
+
 static int on_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow, bool established, void *userdata)
 {
 	struct txn *t = userdata;
 
 	(void)established;
-	if (!flow_pairs_is_first(&t->cut_pairs, t->e->maps, key, flow))
+	if (!flow_pairs_tell(&t->cut_pairs, t->e->maps, key, flow, t->cut_epoch))
 		return 0;
 	t->reply.cut_flows_total++;
 	cut_flows_add(t->e, t->reply.cut_flows, &t->cut_counts, key, flow);
@@ -95,6 +102,7 @@ void txn_try_cut(struct txn *t)
 	if (!may_cut(t))
 		return;
 	t->reply.cut_flows = json_array();
+	t->cut_epoch = cut_epoch(t);
 	if (t->reply.cut_flows)
 		maps_cut_flows(t->e->maps, t->maps_change, monotonic_ns(), on_flow, t);
 }
@@ -110,6 +118,7 @@ struct cut_report {
 	bool reading;		    /* on the worker */
 	sd_event_source *step;
 	uint64_t revision;
+	uint64_t epoch;		  /* of the change */
 	uint64_t total;		  /* when the reply was sent */
 	struct flow_pairs *pairs; /* among them */
 };
@@ -136,7 +145,7 @@ static int count_flow(const struct vpc_flow_key *key, const struct vpc_flow *flo
 	(void)established;
 	if (maps_flow_tracked(r->e->maps, key, flow, &tracked))
 		edge_untrack(r->e, &tracked, 1);
-	r->total += flow_pairs_is_first(&r->pairs, r->e->maps, key, flow);
+	r->total += flow_pairs_tell(&r->pairs, r->e->maps, key, flow, r->epoch);
 	return 0;
 }
 
@@ -236,6 +245,7 @@ static int report_new(struct txn *t, struct maps_cut_search *search, bool wait, 
 	r->e = t->e;
 	r->search = search;
 	r->revision = t->reply.revision;
+	r->epoch = t->cut_epoch;
 	result = sd_event_add_defer(t->e->event, &r->step, on_step, r);
 	if (result >= 0)
 		result = sd_event_source_set_enabled(r->step, SD_EVENT_OFF);
@@ -272,6 +282,7 @@ bool txn_report_cut(struct txn *t)
 	t->reply.cut_flows = json_array();
 	if (!t->reply.cut_flows)
 		return false;
+	t->cut_epoch = cut_epoch(t);
 	r = maps_cut_search_new(t->e->maps, t->maps_change, wait, &search);
 	if (r == 0 && !search)
 		return false;
