@@ -303,7 +303,7 @@ as_user()
 		"$GUEST_TOOL" --socket "$TAPS" --eni "$P-x" --once >/dev/null
 		ctl detach "$P-x" >/dev/null
 	done
-	wait_for 10 same_objects "$before"
+	wait_for 60 same_objects "$before"
 	verify_clean
 }
 
@@ -364,7 +364,7 @@ as_user()
 	netns_add "$P-g"
 	background "$P-a" "$TOOLS/guest" --tap tap0 --mac "$mac" --into "/run/netns/$(netns_of "$P-g")" \
 		--ready "$BATS_TEST_TMPDIR/joined"
-	wait_for 5 test -e "$BATS_TEST_TMPDIR/joined"
+	wait_for 20 test -e "$BATS_TEST_TMPDIR/joined"
 	in_ns "$P-g" ip address add "$(ip_of "$P-a")/24" dev eth0
 	in_ns "$P-g" ip route add default via 10.50.1.1
 	pings "$P-g" 10.50.1.1

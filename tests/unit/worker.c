@@ -29,6 +29,7 @@ static int note_run(void *data)
 	char c;
 
 	n->thread = pthread_self();
+	atomic_store(&n->begun, true);
 	if (n->block_fd >= 0)
 		(void)!read(n->block_fd, &c, 1);
 	return n->number;
@@ -64,6 +65,13 @@ static void wait_freed(struct note *n)
 	for (int i = 0; i < 1000 && !atomic_load(&n->freed); i++)
 		usleep(1000);
 	cr_assert(atomic_load(&n->freed));
+}
+
+static void wait_begun(struct note *n)
+{
+	for (int i = 0; i < 10000 && !atomic_load(&n->begun); i++)
+		usleep(1000);
+	cr_assert(atomic_load(&n->begun));
 }
 
 static unsigned count_fds(void)
@@ -237,9 +245,11 @@ Test(worker, too_many_lost_threads_refuse_more)
 		cr_assert_eq(write(pipe_fds[1], "x", 1), 1);
 	for (int i = 0; i < 16; i++)
 		wait_freed(&notes[i]);
-	usleep(20000); /* the threads' last steps */
 	notes[16] = (struct note){.number = 16, .block_fd = -1};
-	cr_assert_eq(worker_submit(w, WORKER_USER, note_run, note_done, note_free, &notes[16]), 0);
+	r = -EAGAIN;
+	for (int i = 0; i < 10000 && r == -EAGAIN; i++, usleep(1000)) /* the threads' last steps */
+		r = worker_submit(w, WORKER_USER, note_run, note_done, note_free, &notes[16]);
+	cr_assert_eq(r, 0);
 	spin(event, &notes[16]);
 	cr_assert_eq(notes[16].result, 16);
 	worker_free(w);
@@ -266,7 +276,7 @@ Test(worker, freeing_waits_for_the_kernel_queue_and_cancels_the_other)
 		cr_assert_eq(worker_submit(w, WORKER_KERNEL, note_run, note_done, note_free, &kernel[i]), 0);
 	}
 	cr_assert_eq(worker_submit(w, WORKER_USER, note_run, note_done, note_free, &running), 0);
-	usleep(20000);
+	wait_begun(&running);
 	cr_assert_eq(worker_submit(w, WORKER_USER, note_run, note_done, note_free, &queued), 0);
 	worker_free(w);
 	for (int i = 0; i < 10; i++)
