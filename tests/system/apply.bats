@@ -128,6 +128,9 @@ described()
 	stream a open tcp-echo "$(ip_of b)" 444
 	refused IncorrectState sg create other --vpc prod
 	ctl status | grep -q 'confirm.*taken back in'
+	# there is nothing to do, but perhaps not for long
+	run -0 ctl apply -f open.yaml
+	[[ $output == "nothing to do: all is as the document says"*"taken back in"*"vpcctl confirm"* ]] || fail "$output"
 	wait_for 60 described 'web servers'
 	log_stops "$(stream_log open)" "$(now_ns)"
 	cannot a tcp "$(ip_of b)" 444
