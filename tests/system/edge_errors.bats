@@ -111,6 +111,23 @@ edge_world()
 	unchanged
 }
 
+@test "an elastic IP of an ENI whose VPC has no internet gateway is associated, with a warning that says what to do" {
+	local id
+	ctl vpc create "$P" --cidr 10.50.0.0/16 >/dev/null
+	ctl subnet create "$P-app" --vpc "$P" --cidr 10.50.1.0/24 >/dev/null
+	ctl eni create "$P-e" --subnet "$P-app" >/dev/null
+	ctl nat create "$P-nat" --vpc "$P" >/dev/null
+	id=$(ctl -o id eip allocate "$P-x")
+	# a NAT gateway needs none
+	ctl -o json eip associate "$P-x" --nat "$P-nat" | jq -e 'has("warnings") | not'
+	run -0 ctl eip associate "$P-x" --eni "$P-e"
+	[[ $output == *"warning: $id: nothing comes or goes by it"*"vpcctl igw create --vpc $P, then vpcctl route add"* ]] || fail "$output"
+	ctl igw create "$P-gate" --vpc "$P" >/dev/null
+	ctl -o json eip associate "$P-x" --eni "$P-e" | jq -e 'has("warnings") | not'
+	ctl eip disassociate "$P-x" >/dev/null
+	ctl eip release "$P-x" >/dev/null
+}
+
 @test "InvalidAllocationID.NotFound, InvalidIPAddress.InUse, InsufficientAddressCapacity: elastic IPs" {
 	edge_world
 	ctl eip allocate "$P-x" --address 203.0.113.1 >/dev/null

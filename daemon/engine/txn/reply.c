@@ -8,6 +8,7 @@
 #include "util/json.h"
 
 #include "datapath/maps/counters.h"
+#include "engine/condition.h"
 #include "engine/flows/flow_logs.h"
 #include "engine/reports/gateways.h"
 #include "engine/reports/traffic.h"
@@ -209,6 +210,66 @@ json_t *results_to_json(struct engine *e, const struct change *changes, const st
 			return NULL;
 	}
 	return TAKE_PTR(list);
+}
+
+/* --- warnings ---------------------------------------------------------------------------------------- */
+
+/* So many of elastic IPs in one reply. */
+#define EIP_WARNINGS_MAX 20
+
+/* VPCs that the host does not reach, in spite of host access (edge_overlap). */
+static void warn_of_vpcs(struct engine *e, const struct plan *plan, json_t *list)
+{
+	for (size_t i = 0; i < plan->n_vpcs; i++) {
+		const char *id = plan->vpcs[i].after.id;
+		const struct condition *c =
+			plan->vpcs[i].has_after ? condition_find(e->conditions, CONDITION_EDGE, id) : NULL;
+
+		if (c)
+			json_array_append_new(list, json_sprintf("%s: %s", id, c->reason));
+	}
+}
+
+/* The VPC of what was associated, if it has no internet gateway, by which alone an ENI's elastic IP works. */
+static const struct object *vpc_without_gateway(const struct model *m, const char *eip)
+{
+	const struct object *o = model_find(m, OBJECT_EIP, eip);
+	const struct object *vpc = o && eip_of(o)->eni ? model_by_number(m, OBJECT_VPC, eip_of(o)->vpc) : NULL;
+
+	return vpc && model_referrers(m, OBJECT_VPC, vpc->number, OBJECT_IGW, NULL, 0) == 0 ? vpc : NULL;
+}
+
+static void warn_of_eips(struct engine *e, const struct change *changes, const struct change_result *results, size_t n,
+			 json_t *list)
+{
+	unsigned left = EIP_WARNINGS_MAX;
+
+	for (size_t i = 0; i < n && left > 0; i++) {
+		const struct object *vpc =
+			changes[i].op == CHANGE_EIP_ASSOCIATE ? vpc_without_gateway(e->model, results[i].id) : NULL;
+
+		if (!vpc)
+			continue;
+		left--;
+		json_array_append_new(list, json_sprintf("%s: nothing comes or goes by it, as %s has no internet "
+							 "gateway: vpcctl igw create --vpc %s, then vpcctl route add",
+							 results[i].id, vpc->id, vpc->name));
+	}
+}
+
+json_t *warnings_to_json(struct engine *e, const struct plan *plan, const struct change *changes,
+			 const struct change_result *results, size_t n)
+{
+	json_t *list = json_array();
+
+	if (list) {
+		warn_of_vpcs(e, plan, list);
+		warn_of_eips(e, changes, results, n, list);
+	}
+	if (json_array_size(list) > 0)
+		return list;
+	json_decref(list);
+	return NULL;
 }
 
 json_t *engine_reply_encode(const struct engine_reply *reply)

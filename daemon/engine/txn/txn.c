@@ -19,7 +19,6 @@
 #include "datapath/maps/flows/flows.h"
 #include "datapath/maps/maps.h"
 #include "datapath/maps/store_mark.h"
-#include "engine/condition.h"
 #include "engine/devices/links.h"
 #include "engine/devices/removal.h"
 #include "engine/devices/taps.h"
@@ -32,6 +31,7 @@
 #include "engine/txn/background.h"
 #include "engine/txn/confirm.h"
 #include "engine/txn/grace.h"
+#include "engine/txn/reply.h"
 #include "engine/txn/restore.h"
 #include "engine/upkeep/audit_maps.h"
 #include "engine/upkeep/repair.h"
@@ -365,21 +365,6 @@ static void retry_devices(struct txn *t)
 		reconcile_schedule(t->e, p->ports[i].has_after ? p->ports[i].after.vpc : p->ports[i].before.vpc);
 }
 
-/* A VPC that the host does not reach, in spite of host access (edge_overlap). */
-static void warn(struct txn *t)
-{
-	for (size_t i = 0; i < t->plan.n_vpcs; i++) {
-		const char *id = t->plan.vpcs[i].after.id;
-		const struct condition *c =
-			t->plan.vpcs[i].has_after ? condition_find(t->e->conditions, CONDITION_EDGE, id) : NULL;
-
-		if (c && !t->reply.warnings)
-			t->reply.warnings = json_array();
-		if (c)
-			json_array_append_new(t->reply.warnings, json_sprintf("%s: %s", id, c->reason));
-	}
-}
-
 /* From here on nothing is refused: what fails is tried again in the background. */
 static void txn_publish(struct txn *t)
 {
@@ -396,7 +381,7 @@ static void txn_publish(struct txn *t)
 	t->reply.enforced_ns = monotonic_ns() - t->request->received_ns;
 	if (t->net_change)
 		failed = net_publish(e->net, TAKE_PTR(t->net_change), &t->removal);
-	warn(t);
+	t->reply.warnings = warnings_to_json(e, &t->plan, t->request->changes, t->results, t->request->n_changes);
 	taps_flag(e, &t->plan);
 	t->reply.revision = e->revision;
 	grace_done(e);
