@@ -274,7 +274,9 @@ Test(young_attacks, all_slots_are_taken)
 	cr_assert_geq(n, VPC_YOUNG_SLOTS - 2);
 	cr_assert_eq(young_count(l), n, "each has a slot of its own");
 	tcp_expect_nothing_counted();
-	tcp_handshake(PORTS_FROM);
+	tcp_expect_fast("SYN", ENI_A, tcp_syn(PORTS_FROM));
+	tcp_expect_fast("SYN-ACK", ENI_B, tcp_from_b(PORTS_FROM, SYN | ACK, 0, 1));
+	tcp_expect_fast("ACK", ENI_A, tcp_from_a(PORTS_FROM, ACK, 1, 1));
 	cr_expect_eq(lab_established(l, ENI_A), 1);
 	/* vpcd is dead for ten days: nobody moves what is in the slots */
 	lab_age(l, 864000);
