@@ -212,8 +212,9 @@ awake_dead()
 {
 	local label t
 	for label; do
-		t=$(now_ns)
 		kill -CONT "$(cat "$BATS_TEST_TMPDIR/pid-$label")"
+		sleep 0.3 # it reads what came while it was stopped, before the change
+		t=$(now_ns)
 		sleep 1.2
 		log_stops "$(stream_log "$label")" "$t"
 	done
