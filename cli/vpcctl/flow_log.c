@@ -134,11 +134,10 @@ static const struct command create = {
 	.notes =
 		"The default format has AWS's fields of version 2. A format may have any of these: version account-id\n"
 		"interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n"
-		"vpc-id subnet-id tcp-flags type pkt-srcaddr pkt-dstaddr flow-direction traffic-path, and two that "
-		"AWS\n"
-		"lacks: rule-id drop-reason. AWS's other fields of versions 2 to 5 are always -: instance-id region\n"
-		"az-id sublocation-type sublocation-id pkt-src-aws-service pkt-dst-aws-service. Records are kept in "
-		"the file that `show` names, 16 MiB and three older files.\n"
+		"vpc-id subnet-id tcp-flags type pkt-srcaddr pkt-dstaddr flow-direction traffic-path, and two that\n"
+		"AWS lacks: rule-id drop-reason. AWS's other fields of versions 2 to 5 are always -: instance-id\n"
+		"region az-id sublocation-type sublocation-id pkt-src-aws-service pkt-dst-aws-service. Records are\n"
+		"kept in the file that `show` names, 16 MiB and three older files.\n"
 		"NODATA: nothing was seen of an interface. SKIPDATA: some packets are in no record.",
 	.example = "vpcctl flow-log create --vpc prod --interval 60\n"
 		   "vpcctl flow-log create --eni web1 --traffic reject --interval 10 --format json",

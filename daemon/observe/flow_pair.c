@@ -38,6 +38,15 @@ bool flow_pair_find(const struct maps *maps, const struct vpc_flow_key *key, con
 	       ret->flow.opener == flow->opener && is_side(&ret->flow, flow, peer) && is_side(flow, &ret->flow, !peer);
 }
 
+bool flow_pair_was_cut(const struct maps *maps, const struct vpc_flow_key *key, const struct vpc_flow *flow,
+		       uint64_t epoch)
+{
+	struct flow_pair pair;
+
+	return flow_pair_find(maps, key, flow, monotonic_ns(), &pair) && pair.flow.state == VPC_FLOW_TOMBSTONE &&
+	       (pair.flow.epoch < epoch || pair.flow.epoch == VPC_EPOCH_CUT);
+}
+
 unsigned flow_pair_state(const struct vpc_flow *flow, const struct flow_pair *pair)
 {
 	return pair->flow.state == VPC_FLOW_TOMBSTONE ? VPC_FLOW_TOMBSTONE : flow->state;
@@ -97,16 +106,6 @@ static bool add_told(struct flow_pairs *p, const struct vpc_flow_key *key)
 	return true;
 }
 
-/* Whether the flow passed no more at the epoch before, because its other entry was cut. */
-static bool cut_before(const struct maps *maps, const struct vpc_flow_key *key, const struct vpc_flow *flow,
-		       uint64_t epoch)
-{
-	struct flow_pair pair;
-
-	return flow_pair_find(maps, key, flow, monotonic_ns(), &pair) && pair.flow.state == VPC_FLOW_TOMBSTONE &&
-	       (pair.flow.epoch < epoch || pair.flow.epoch == VPC_EPOCH_CUT);
-}
-
 bool flow_pairs_tell(struct flow_pairs **p, const struct maps *maps, const struct vpc_flow_key *key,
 		     const struct vpc_flow *flow, uint64_t epoch)
 {
@@ -116,8 +115,6 @@ bool flow_pairs_tell(struct flow_pairs **p, const struct maps *maps, const struc
 
 	if (peer < 0)
 		return true;
-	if (cut_before(maps, key, flow, epoch))
-		return false;
 	vpc = maps_vpc_of_eni(maps, flow->incarnation[peer] & VPC_NUMBER_MASK);
 	if (!vpc)
 		return true;
@@ -125,7 +122,7 @@ bool flow_pairs_tell(struct flow_pairs **p, const struct maps *maps, const struc
 		lower.vpc = vpc;
 	if (!*p)
 		*p = calloc(1, sizeof(**p));
-	return !*p || add_told(*p, &lower);
+	return (!*p || add_told(*p, &lower)) && !flow_pair_was_cut(maps, key, flow, epoch);
 }
 
 void flow_pairs_free(struct flow_pairs *p)

@@ -26,6 +26,10 @@ int flow_peer_side(const struct vpc_flow_key *key, const struct vpc_flow *flow);
 /* The other VPC's entry. now_ns: CLOCK_MONOTONIC. False: there is none, it has expired, or it is of other ENIs. */
 bool flow_pair_find(const struct maps *maps, const struct vpc_flow_key *key, const struct vpc_flow *flow,
 		    uint64_t now_ns, struct flow_pair *ret);
+/* Whether the other VPC's entry was cut before this epoch, or by hand: the flow has passed no more since. UINT64_MAX:
+ * whether it is cut. */
+bool flow_pair_was_cut(const struct maps *maps, const struct vpc_flow_key *key, const struct vpc_flow *flow,
+		       uint64_t epoch);
 /* The state of both: a flow that is cut in one VPC passes in neither. */
 unsigned flow_pair_state(const struct vpc_flow *flow, const struct flow_pair *pair);
 

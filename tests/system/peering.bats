@@ -365,6 +365,8 @@ one_flow()
 	[ "$(flows --state established)" = "[]" ] || fail "$(flows)"
 	[ "$(flows --eni "$P-a1")" = "[]" ] || fail "$(flows --eni "$P-a1")"
 	flows --state cut | jq -e 'length == 1 and .[0].state == "cut"' || fail "$(flows --state cut)"
+	# nor is it told as one that could still be cut
+	ctl -o json flow cut --eni "$P-a1" --protocol tcp --port 7000 --dry-run | jq -e '.cut_flows_total == 0 and .cut_flows == []'
 	# another port: a late packet of the first stream would bring it back, if it were allowed again
 	serve "$P-b1" --tcp 7001
 	ctl sg authorize "$P-b-sg" ingress tcp 7001 --cidr 10.1.0.0/16 >/dev/null

@@ -250,7 +250,7 @@ __noinline int flush_begin(__u32 which)
 }
 
 /* Inserts the scratch's fl into `flow`, if there is room, else into flow_new or flow_overflow; in_flow and in_overflow
- * say into which. Returns enum flow_inserted. */
+ * say into which. Returns enum flow_inserted. FLOW_NOT_INSERTED: it stays in its slot. */
 __noinline int flush_insert(__u32 which)
 {
 	struct scratch *s = scratch_get(which);

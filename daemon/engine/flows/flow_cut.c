@@ -157,7 +157,7 @@ static bool note_flow(struct flow_cut *c, const struct vpc_flow_key *key, const 
 	return !c->request.dry_run && maps_flow_tracked(c->e->maps, key, flow, ret_tracked);
 }
 
-/* A flow by a peering is cut in both VPCs, and told once. */
+/* A flow by a peering is cut in both VPCs, and told once; one that was cut in the other VPC before isn't told. */
 static int cut_pairs(struct flow_cut *c, const struct flow_walk_piece *piece)
 {
 	struct vpc_flow_key keys[FLOW_WALK_MOST];
@@ -185,7 +185,8 @@ static int cut_piece(struct flow_cut *c)
 	else
 		r = maps_cut_by_hand(c->e->maps, piece.key, piece.n, monotonic_ns(), cut);
 	for (uint32_t i = 0; i < piece.n; i++)
-		if (cut[i] && note_flow(c, &piece.key[i], &piece.flow[i], &tracked[n_tracked]))
+		if (cut[i] && !flow_pair_was_cut(c->e->maps, &piece.key[i], &piece.flow[i], UINT64_MAX) &&
+		    note_flow(c, &piece.key[i], &piece.flow[i], &tracked[n_tracked]))
 			n_tracked++;
 	edge_untrack(c->e, tracked, n_tracked);
 	if (r == 0 && !c->request.dry_run)
